@@ -1,0 +1,439 @@
+//! The C ABI between gradtop and its plugins: the Rust mirror of `include/gradtop.h`.
+//!
+//! The header is the contract and carries its rules (R1 to R6) and thread tags; this file repeats its
+//! types field by field and proves at compile time that both have one layout. Nothing here runs.
+//!
+//! Use `gradtop-sdk` to write a plugin in Rust; this crate is for the two sides of the boundary.
+
+#![allow(unsafe_code, reason = "the types of a C boundary: raw pointers and extern fn")]
+
+use core::ffi::{c_char, c_void};
+
+/// The header itself, for tools that hand it out (`gradtop plugin new`, documentation, tests).
+pub const HEADER: &str = include_str!("../include/gradtop.h");
+
+/// `GRTP`, little-endian: first field of [`Entry`].
+pub const MAGIC: u32 = 0x5054_5247;
+/// A plugin and a host work together only if their majors are equal.
+pub const ABI_MAJOR: u32 = 1;
+/// A newer minor only appends; either side ignores what it does not know.
+pub const ABI_MINOR: u32 = 0;
+/// Name of the one symbol that a plugin exports.
+pub const ENTRY_SYMBOL: &str = "gradtop_entry_v1";
+/// What every major's entry symbol begins with.
+pub const ENTRY_PREFIX: &str = "gradtop_entry_v";
+
+/// Result of a call in either direction.
+pub type Status = i32;
+/// Done.
+pub const OK: Status = 0;
+/// A stop was asked for: unwind the training loop and return this.
+pub const STOPPED: Status = 1;
+/// Failed; the message says why.
+pub const FAILED: Status = -1;
+/// A panic was caught at the boundary; the instance must not be used again.
+pub const PANIC: Status = -2;
+/// The caller passed something invalid.
+pub const INVALID: Status = -3;
+/// The callee does not know how.
+pub const UNSUPPORTED: Status = -4;
+/// Input or output failed.
+pub const IO: Status = -5;
+
+/// Types of a parameter ([`Param::kind`]).
+pub mod param_type {
+    /// 64-bit signed integer.
+    pub const I64: u32 = 1;
+    /// 64-bit float.
+    pub const F64: u32 = 2;
+    /// `true` or `false`.
+    pub const BOOL: u32 = 3;
+    /// Any text.
+    pub const STR: u32 = 4;
+    /// One of [`Param::choices`](super::Param::choices).
+    pub const CHOICE: u32 = 5;
+}
+
+/// Bits of [`Param::flags`].
+pub mod param_flag {
+    /// Show and sample on a log scale.
+    pub const LOG: u32 = 1;
+    /// The minimum itself is not allowed.
+    pub const MIN_EXCLUDED: u32 = 2;
+    /// The maximum itself is not allowed.
+    pub const MAX_EXCLUDED: u32 = 4;
+}
+
+/// Values of [`Metric::goal`].
+pub mod goal {
+    /// Neither direction is better.
+    pub const NONE: u32 = 0;
+    /// Lower is better.
+    pub const MIN: u32 = 1;
+    /// Higher is better.
+    pub const MAX: u32 = 2;
+}
+
+/// Bits of [`Metric::flags`].
+pub mod metric_flag {
+    /// Shown in lists of runs.
+    pub const HEADLINE: u32 = 1;
+    /// The run fails when every model and trial of it is non-finite.
+    pub const GUARD: u32 = 2;
+    /// Drawn on a log axis.
+    pub const LOG: u32 = 4;
+    /// Depends on the clock, so it may differ between equal runs.
+    pub const WALL_CLOCK: u32 = 8;
+}
+
+/// Bits of [`Desc::flags`].
+pub mod desc_flag {
+    /// Writes checkpoints and can go on from one.
+    pub const RESUMABLE: u32 = 1;
+    /// Uses the device it is given.
+    pub const USES_DEVICE: u32 = 2;
+}
+
+/// Values of [`Column::kind`].
+pub mod column_type {
+    /// `int64_t` each.
+    pub const I64: u32 = 1;
+    /// `double` each.
+    pub const F64: u32 = 2;
+    /// UTF-8; [`Column::offsets`](super::Column::offsets) has rows + 1 entries.
+    pub const UTF8: u32 = 3;
+    /// [`Column::width`](super::Column::width) bytes each, row-major.
+    pub const BYTES: u32 = 4;
+}
+
+/// Levels of [`Host::log_text`].
+pub mod log_level {
+    /// Something went wrong.
+    pub const ERROR: i32 = 1;
+    /// Something may be wrong.
+    pub const WARNING: i32 = 2;
+    /// What a user wants to know.
+    pub const INFO: i32 = 3;
+    /// What an author wants to know.
+    pub const DEBUG: i32 = 4;
+}
+
+/// Where a callee writes why it failed. Frozen for major 1.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Error {
+    /// The plugin's own code, or 0.
+    pub code: u32,
+    /// Bytes of `msg` in use, without a terminator.
+    pub len: u32,
+    /// UTF-8.
+    pub msg: [c_char; 1016],
+}
+
+impl Error {
+    /// An error without a message, to be filled by a callee.
+    pub const EMPTY: Self = Self { code: 0, len: 0, msg: [0; 1016] };
+}
+
+/// A key and its value as text. Frozen for major 1.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Kv {
+    /// Name of a parameter.
+    pub key: *const c_char,
+    /// Its value, numbers in the C locale.
+    pub value: *const c_char,
+}
+
+/// A declared parameter.
+#[repr(C)]
+pub struct Param {
+    /// Size of this struct at the plugin.
+    pub size: u32,
+    /// See [`param_type`].
+    pub kind: u32,
+    /// See [`param_flag`].
+    pub flags: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// `[a-z][a-z0-9_]*`, unique in the experiment.
+    pub key: *const c_char,
+    /// One line.
+    pub help: *const c_char,
+    /// Unit, or null.
+    pub unit: *const c_char,
+    /// Default as text.
+    pub default_value: *const c_char,
+    /// Choices of a [`param_type::CHOICE`].
+    pub choices: *const *const c_char,
+    /// How many choices.
+    pub n_choices: u64,
+    /// Least value, or -infinity.
+    pub min: f64,
+    /// Greatest value, or infinity.
+    pub max: f64,
+}
+
+/// A named set of parameter values.
+#[repr(C)]
+pub struct Preset {
+    /// Size of this struct at the plugin.
+    pub size: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// `quick`, `default`, `full`, or the author's own.
+    pub name: *const c_char,
+    /// One line.
+    pub help: *const c_char,
+    /// What it sets; the rest keeps its default.
+    pub values: *const Kv,
+    /// How many values.
+    pub n_values: u64,
+}
+
+/// A declared metric.
+#[repr(C)]
+pub struct Metric {
+    /// Size of this struct at the plugin.
+    pub size: u32,
+    /// See [`goal`].
+    pub goal: u32,
+    /// See [`metric_flag`].
+    pub flags: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// Name, `/` separating groups.
+    pub name: *const c_char,
+    /// Unit, or null.
+    pub unit: *const c_char,
+    /// One line.
+    pub help: *const c_char,
+}
+
+/// A described experiment.
+#[repr(C)]
+pub struct Desc {
+    /// Size of this struct at the plugin.
+    pub size: u32,
+    /// See [`desc_flag`].
+    pub flags: u32,
+    /// `[a-z][a-z0-9-]*`.
+    pub id: *const c_char,
+    /// Title for people.
+    pub name: *const c_char,
+    /// Version of the experiment.
+    pub version: *const c_char,
+    /// One line.
+    pub summary: *const c_char,
+    /// Parameters.
+    pub params: *const *const Param,
+    /// How many parameters.
+    pub n_params: u64,
+    /// Presets.
+    pub presets: *const *const Preset,
+    /// How many presets.
+    pub n_presets: u64,
+    /// Metrics.
+    pub metrics: *const *const Metric,
+    /// How many metrics.
+    pub n_metrics: u64,
+    /// Figures as TOML, or null.
+    pub figures: *const c_char,
+}
+
+/// A series: a metric of a model, a split and a trial.
+#[repr(C)]
+pub struct Series {
+    /// Size of this struct at the plugin.
+    pub size: u32,
+    /// Trial, or -1 for none.
+    pub trial: i32,
+    /// Metric.
+    pub metric: *const c_char,
+    /// Model, or null.
+    pub model: *const c_char,
+    /// Split (`train`, `test`, …), or null.
+    pub split: *const c_char,
+}
+
+/// One value of one series. Frozen for major 1.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Number that [`Host::series`] gave.
+    pub series: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// The value; it may be NaN or infinite.
+    pub value: f64,
+}
+
+/// A column of a table.
+#[repr(C)]
+pub struct Column {
+    /// Size of this struct at the plugin.
+    pub size: u32,
+    /// See [`column_type`].
+    pub kind: u32,
+    /// Name, unique in the table.
+    pub name: *const c_char,
+    /// Unit, or null.
+    pub unit: *const c_char,
+    /// The values.
+    pub data: *const c_void,
+    /// Offsets of [`column_type::UTF8`], rows + 1 of them.
+    pub offsets: *const u64,
+    /// Bytes a row of [`column_type::BYTES`].
+    pub width: u64,
+}
+
+/// Writes a checkpoint into the folder it is given.
+pub type SaveFn = unsafe extern "C" fn(user: *mut c_void, dir: *const c_char) -> Status;
+
+/// What the host offers to a run. The header carries each function's thread tag.
+#[repr(C)]
+pub struct Host {
+    /// Size of this struct at the host.
+    pub size: u32,
+    /// Minor of the host.
+    pub abi_minor: u32,
+    /// First argument of every function below.
+    pub ctx: *mut c_void,
+    /// Folder of the run.
+    pub run_dir: *const c_char,
+    /// Seed of the run.
+    pub seed: u64,
+    /// -1: cpu, n: cuda:n.
+    pub device: i32,
+    /// Threads that the run may use.
+    pub threads: i32,
+    /// Interns a series; the same series gives the same number.
+    pub series: Option<unsafe extern "C" fn(*mut c_void, *const Series, *mut u32) -> Status>,
+    /// Logs points at a step; an epoch of NaN is none.
+    pub log_metrics: Option<unsafe extern "C" fn(*mut c_void, i64, f64, *const Point, u64) -> Status>,
+    /// Appends rows to a table; they are copied.
+    pub log_table: Option<
+        unsafe extern "C" fn(*mut c_void, *const c_char, i64, *const *const Column, u64, u64) -> Status,
+    >,
+    /// Adds to or replaces the declared figures.
+    pub declare_figures: Option<unsafe extern "C" fn(*mut c_void, *const c_char) -> Status>,
+    /// Writes a line to the run's log, at a [`log_level`].
+    pub log_text: Option<unsafe extern "C" fn(*mut c_void, i32, *const c_char, u64) -> Status>,
+    /// Says how much of which phase is done; a total of 0 is unknown.
+    pub progress: Option<unsafe extern "C" fn(*mut c_void, u64, u64, *const c_char) -> Status>,
+    /// Whether a stop was asked for: one atomic load.
+    pub should_stop: Option<unsafe extern "C" fn(*mut c_void) -> i32>,
+    /// Between steps: blocks while paused; [`STOPPED`] when a stop is asked for.
+    pub step_end: Option<unsafe extern "C" fn(*mut c_void) -> Status>,
+    /// Whether a checkpoint is asked for or due.
+    pub should_checkpoint: Option<unsafe extern "C" fn(*mut c_void) -> i32>,
+    /// Calls `save` with a fresh, empty folder and keeps it as a checkpoint if that returns [`OK`].
+    pub checkpoint: Option<unsafe extern "C" fn(*mut c_void, i64, Option<SaveFn>, *mut c_void) -> Status>,
+    /// Copies why this thread's last call was refused; returns its whole length.
+    pub last_error: Option<unsafe extern "C" fn(*mut c_void, *mut c_char, u64) -> u64>,
+    /// An extension by its id, or null.
+    pub extension: Option<unsafe extern "C" fn(*mut c_void, *const c_char) -> *const c_void>,
+}
+
+/// A run of a plugin: opaque to the host.
+#[repr(C)]
+pub struct Run {
+    _opaque: [u8; 0],
+}
+
+/// Creates a run.
+pub type CreateFn = unsafe extern "C" fn(
+    index: u32,
+    host: *const Host,
+    params: *const Kv,
+    n: u64,
+    resume_dir: *const c_char,
+    out: *mut *mut Run,
+    err: *mut Error,
+) -> Status;
+
+/// What a plugin's one exported function returns.
+#[repr(C)]
+pub struct Entry {
+    /// [`MAGIC`].
+    pub magic: u32,
+    /// Size of this struct at the plugin.
+    pub size: u32,
+    /// [`ABI_MAJOR`] at the plugin.
+    pub abi_major: u32,
+    /// [`ABI_MINOR`] at the plugin.
+    pub abi_minor: u32,
+    /// Compiler and library versions, for people; or null.
+    pub built_with: *const c_char,
+    /// How many experiments.
+    pub count: Option<unsafe extern "C" fn() -> u32>,
+    /// Describes one; immortal.
+    pub desc: Option<unsafe extern "C" fn(u32) -> *const Desc>,
+    /// Creates a run of one.
+    pub create: Option<CreateFn>,
+    /// Trains.
+    pub run: Option<unsafe extern "C" fn(*mut Run, *mut Error) -> Status>,
+    /// Frees it.
+    pub destroy: Option<unsafe extern "C" fn(*mut Run)>,
+    /// An extension by its id, or null.
+    pub extension: Option<unsafe extern "C" fn(*const c_char) -> *const c_void>,
+}
+
+/// Type of the exported function.
+pub type EntryFn = unsafe extern "C" fn() -> *const Entry;
+
+/// Every struct of the ABI with its size, and every field with its offset.
+///
+/// The golden dump in `tests/` compares it with what a C compiler says of the header.
+pub fn layout() -> Vec<(&'static str, usize, Vec<(&'static str, usize)>)> {
+    macro_rules! of {
+        ($c:literal, $t:ty, $($f:ident as $n:literal),+) => {
+            ($c, size_of::<$t>(), vec![$(($n, core::mem::offset_of!($t, $f))),+])
+        };
+    }
+    vec![
+        of!("gradtop_error", Error, code as "code", len as "len", msg as "msg"),
+        of!("gradtop_kv", Kv, key as "key", value as "value"),
+        of!("gradtop_param", Param, size as "size", kind as "type", flags as "flags", reserved as "reserved",
+            key as "key", help as "help", unit as "unit", default_value as "default_value",
+            choices as "choices", n_choices as "n_choices", min as "min", max as "max"),
+        of!("gradtop_preset", Preset, size as "size", reserved as "reserved", name as "name", help as "help",
+            values as "values", n_values as "n_values"),
+        of!("gradtop_metric", Metric, size as "size", goal as "goal", flags as "flags",
+            reserved as "reserved", name as "name", unit as "unit", help as "help"),
+        of!("gradtop_desc", Desc, size as "size", flags as "flags", id as "id", name as "name",
+            version as "version", summary as "summary", params as "params", n_params as "n_params",
+            presets as "presets", n_presets as "n_presets", metrics as "metrics", n_metrics as "n_metrics",
+            figures as "figures"),
+        of!("gradtop_series", Series, size as "size", trial as "trial", metric as "metric",
+            model as "model", split as "split"),
+        of!("gradtop_point", Point, series as "series", reserved as "reserved", value as "value"),
+        of!("gradtop_column", Column, size as "size", kind as "type", name as "name", unit as "unit",
+            data as "data", offsets as "offsets", width as "width"),
+        of!("gradtop_host", Host, size as "size", abi_minor as "abi_minor", ctx as "ctx",
+            run_dir as "run_dir", seed as "seed", device as "device", threads as "threads",
+            series as "series", log_metrics as "log_metrics", log_table as "log_table",
+            declare_figures as "declare_figures", log_text as "log_text", progress as "progress",
+            should_stop as "should_stop", step_end as "step_end",
+            should_checkpoint as "should_checkpoint", checkpoint as "checkpoint",
+            last_error as "last_error", extension as "extension"),
+        of!("gradtop_entry", Entry, magic as "magic", size as "size", abi_major as "abi_major",
+            abi_minor as "abi_minor", built_with as "built_with", count as "count", desc as "desc",
+            create as "create", run as "run", destroy as "destroy", extension as "extension"),
+    ]
+}
+
+// The sizes of major 1. A struct may only grow; the frozen ones may not even do that.
+const _: () = {
+    assert!(size_of::<Error>() == 1024);
+    assert!(size_of::<Kv>() == 16);
+    assert!(size_of::<Point>() == 16);
+    assert!(size_of::<Param>() == 80);
+    assert!(size_of::<Preset>() == 40);
+    assert!(size_of::<Metric>() == 40);
+    assert!(size_of::<Desc>() == 96);
+    assert!(size_of::<Series>() == 32);
+    assert!(size_of::<Column>() == 48);
+    assert!(size_of::<Host>() == 136);
+    assert!(size_of::<Entry>() == 72);
+};
