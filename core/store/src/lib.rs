@@ -1,1 +1,59 @@
-//! Being built.
+//! Run folders: everything gradtop keeps of a run, and the only code that writes or reads it.
+//!
+//! A run folder stands alone (`runs/exp=<experiment>/run=<name>/`); there is no database beside it. The trainer's side is
+//! [`Recorder`]: points go to memory on the calling thread and to a journal, then to sealed Parquet parts, on threads of
+//! its own. The viewer's side is [`view`], [`Tailer`], [`read_series`] and [`read_table`]. What holds at any kill point
+//! and how files are named is written in `docs/log-format.md`.
+
+pub mod bench;
+mod checkpoint;
+mod control;
+mod error;
+mod events;
+pub mod figures;
+mod fsutil;
+mod lock;
+mod manifest;
+mod read;
+mod recorder;
+mod recover;
+mod run_dir;
+mod run_table;
+mod serde_float;
+mod series;
+mod status;
+mod table;
+mod tailer;
+mod view;
+
+pub use checkpoint::{Checkpoint, checkpoints, prepare_resume};
+pub use control::{Request, clear_control, request, take_requests};
+pub use error::{Result, StoreError};
+pub use events::{Event, EventLine, append_event, read_events};
+pub use lock::{RunLock, is_locked};
+pub use manifest::{
+    ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Versions, boot_id, host_name,
+    read_manifest,
+};
+pub use read::{SeriesData, read_series, series_keys};
+pub use recorder::{Recorder, RecorderOptions, RecorderStats};
+pub use recover::{Recovery, recover};
+pub use run_dir::{
+    RunDir, create_run, find_run, list_runs, list_runs_checked, new_run_name, runs_dir, validate_name,
+};
+pub use run_table::write_run_table;
+pub use series::SeriesKey;
+pub use status::{HeadlineValue, State, Status, read_status, write_status};
+pub use table::{ColumnData, Table, TableColumn, read_table, table_names};
+pub use tailer::{Row, Tailer};
+pub use view::{Life, View, view};
+
+/// The version of the run folder's files written by this crate.
+pub const SCHEMA: u32 = 1;
+
+/// The most series a run may have.
+pub const MAX_SERIES: usize = 100_000;
+
+fn not_yet() -> StoreError {
+    StoreError::Writer { message: "this part is still being written".to_owned() }
+}

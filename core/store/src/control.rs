@@ -1,0 +1,88 @@
+//! `control/`: what others ask of a run. Each request is a file, created whole.
+
+use std::fs;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{FormatContext as _, IoContext as _, Result};
+use crate::fsutil;
+use crate::run_dir::RunDir;
+
+/// Something asked of a run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Request {
+    /// Finish the step, save a checkpoint, end. Stays until [`clear_control`].
+    Stop {
+        /// Seconds until it is killed; `None` for the default.
+        grace_s: Option<f64>,
+    },
+    /// Wait after this step.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Save a checkpoint soon.
+    Checkpoint,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+struct StopFile {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grace_s: Option<f64>,
+}
+
+const ONCE: [(&str, Request); 3] =
+    [("pause", Request::Pause), ("resume", Request::Resume), ("checkpoint", Request::Checkpoint)];
+
+/// Asks something of a run. A later `Pause` takes back a `Resume` not yet read, and the other way round.
+pub fn request(run: &RunDir, request: Request) -> Result<()> {
+    let dir = run.control();
+    fs::create_dir_all(&dir).at("create", &dir)?;
+    let (name, bytes) = match request {
+        Request::Stop { grace_s } => {
+            let text = serde_json::to_vec(&StopFile { grace_s }).format_at("encode", &dir)?;
+            ("stop", text)
+        }
+        Request::Pause => ("pause", Vec::new()),
+        Request::Resume => ("resume", Vec::new()),
+        Request::Checkpoint => ("checkpoint", Vec::new()),
+    };
+    match request {
+        Request::Pause => fsutil::remove_file(&dir.join("resume"))?,
+        Request::Resume => fsutil::remove_file(&dir.join("pause"))?,
+        _ => {}
+    }
+    fsutil::replace(&dir.join(name), &bytes, false)
+}
+
+/// Reads what is asked. `Pause`, `Resume` and `Checkpoint` are removed and so answered once; `Stop` is read each time.
+pub fn take_requests(run: &RunDir) -> Result<Vec<Request>> {
+    let dir = run.control();
+    let mut out = Vec::new();
+    let stop = dir.join("stop");
+    match fs::read(&stop) {
+        // Whatever the file holds, it asks for a stop: `touch control/stop` works too.
+        Ok(bytes) => {
+            let StopFile { grace_s } = serde_json::from_slice(&bytes).unwrap_or_default();
+            out.push(Request::Stop { grace_s: grace_s.filter(|s| s.is_finite() && *s >= 0.0) });
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(e).at("read", &stop),
+    }
+    for (name, request) in ONCE {
+        let path = dir.join(name);
+        match fs::remove_file(&path) {
+            Ok(()) => out.push(request),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e).at("remove", &path),
+        }
+    }
+    Ok(out)
+}
+
+/// Removes every request, `Stop` too: for a run about to start or to be resumed.
+pub fn clear_control(run: &RunDir) -> Result<()> {
+    for name in ["stop", "pause", "resume", "checkpoint"] {
+        fsutil::remove_file(&run.control().join(name))?;
+    }
+    Ok(())
+}

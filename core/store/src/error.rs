@@ -1,0 +1,173 @@
+//! The one error type of this crate.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What went wrong, where, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The operating system refused an operation on a file.
+    #[error("cannot {what} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb phrase.
+        what: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A file of a run folder does not hold what it should.
+    #[error("{} is damaged: {message}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A file was written by a newer gradtop.
+    #[error("{} has schema {found}, this gradtop reads up to {supported}: use a newer gradtop", path.display())]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// The schema it states.
+        found: u32,
+        /// The newest schema known here.
+        supported: u32,
+    },
+    /// Arrow or Parquet refused to encode or decode.
+    #[error("cannot {what} {}: {message}", path.display())]
+    Format {
+        /// What was tried.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The library's message.
+        message: String,
+    },
+    /// Not a name that a run may have.
+    #[error("{name:?} cannot be the name of a run: {why}")]
+    BadName {
+        /// The name.
+        name: String,
+        /// The rule it breaks.
+        why: &'static str,
+    },
+    /// No run of that name.
+    #[error("no run is called {name:?} in {}{}", runs.display(), near_names(near))]
+    NoSuchRun {
+        /// The name asked for.
+        name: String,
+        /// Where it was looked for.
+        runs: PathBuf,
+        /// Names that come near.
+        near: Vec<String>,
+    },
+    /// More than one run matches.
+    #[error("{name:?} could be {}: give more of the name, or exp=<experiment>/run=<name>", candidates.join(", "))]
+    Ambiguous {
+        /// The name or prefix asked for.
+        name: String,
+        /// What it matches.
+        candidates: Vec<String>,
+    },
+    /// The folder of a new run is already there.
+    #[error("{} already exists: choose another name for the run", path.display())]
+    RunExists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Another process holds the run's lock.
+    #[error("{} is in use by another process: stop the run first", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// A run may have 100,000 series.
+    #[error("a run may have {} series: put what varies into steps or a table", crate::MAX_SERIES)]
+    TooManySeries,
+    /// A table's columns do not fit together or differ from what the table held before.
+    #[error("table {table:?}: {message}")]
+    BadTable {
+        /// The table.
+        table: String,
+        /// What does not fit.
+        message: String,
+    },
+    /// No such table in the run.
+    #[error("the run {run:?} has no table {table:?}; it has: {}", if tables.is_empty() { "none".to_owned() } else { tables.join(", ") })]
+    NoSuchTable {
+        /// The run.
+        run: String,
+        /// The table asked for.
+        table: String,
+        /// The tables there are.
+        tables: Vec<String>,
+    },
+    /// There is no checkpoint to resume from.
+    #[error("{} holds no checkpoint to resume from", path.display())]
+    NoCheckpoint {
+        /// The run folder or the checkpoint asked for.
+        path: PathBuf,
+    },
+    /// Whatever writes a checkpoint reported an error.
+    #[error("the checkpoint of step {step} was not saved: {message}")]
+    Save {
+        /// The checkpoint's step.
+        step: i64,
+        /// What the saver said.
+        message: String,
+    },
+    /// Figures that cannot be understood.
+    #[error("{place}: {message}")]
+    Figures {
+        /// Which figure, panel and mark.
+        place: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// The background writer has ended because of an earlier error.
+    #[error("the run's log can no longer be written: {message}")]
+    Writer {
+        /// The first error.
+        message: String,
+    },
+    /// No folder for runs could be determined.
+    #[error("no folder for runs: give --runs DIR or set GRADTOP_RUNS")]
+    NoRunsDir,
+}
+
+fn near_names(near: &[String]) -> String {
+    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
+}
+
+/// A result of this crate.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// Adds what was tried, and on which file, to an error of the system.
+pub(crate) trait IoContext<T> {
+    fn at(self, what: &'static str, path: &Path) -> Result<T>;
+}
+
+impl<T> IoContext<T> for io::Result<T> {
+    fn at(self, what: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|source| StoreError::Io { what, path: path.to_owned(), source })
+    }
+}
+
+impl<T> IoContext<T> for rustix::io::Result<T> {
+    fn at(self, what: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|e| StoreError::Io { what, path: path.to_owned(), source: e.into() })
+    }
+}
+
+/// The same for errors of Arrow, Parquet, JSON and TOML.
+pub(crate) trait FormatContext<T> {
+    fn format_at(self, what: &'static str, path: &Path) -> Result<T>;
+}
+
+impl<T, E: std::fmt::Display> FormatContext<T> for std::result::Result<T, E> {
+    fn format_at(self, what: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|e| StoreError::Format { what, path: path.to_owned(), message: e.to_string() })
+    }
+}

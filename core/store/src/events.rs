@@ -1,0 +1,116 @@
+//! `events.jsonl`: what happened to a run, one JSON object a line, only ever appended to.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::run_dir::RunDir;
+use crate::status::State;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The state changed.
+    State {
+        /// The new state.
+        state: State,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<String>,
+    },
+    /// A checkpoint was saved.
+    Checkpoint {
+        /// Its step.
+        step: i64,
+        /// Its folder, relative to the run's.
+        path: String,
+    },
+    /// The run went on from a checkpoint.
+    Resumed {
+        /// The checkpoint's step.
+        step: i64,
+        /// Its folder, relative to the run's.
+        checkpoint: String,
+    },
+    /// It began to wait.
+    Paused,
+    /// It went on.
+    Unpaused,
+    /// A request was read.
+    Request {
+        /// `stop`, `pause`, `resume` or `checkpoint`.
+        what: String,
+    },
+    /// Something a person should look at.
+    Warning {
+        /// In words.
+        message: String,
+    },
+    /// Something that changes what the numbers mean, such as a diverged trial.
+    Alert {
+        /// In words.
+        message: String,
+    },
+    /// A line the experiment wrote.
+    Log {
+        /// `trace`, `debug`, `info`, `warn` or `error`.
+        level: String,
+        /// The line.
+        message: String,
+    },
+    /// A process of the run got a signal.
+    Signal {
+        /// Such as `SIGTERM`.
+        name: String,
+        /// `trainer` or `keeper`.
+        process: String,
+    },
+    /// An event of a newer gradtop.
+    #[serde(other)]
+    Unknown,
+}
+
+/// An event with its time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventLine {
+    /// When.
+    pub time: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// Appends an event with one write, so that lines of several processes never mix.
+pub fn append_event(run: &RunDir, event: &Event) -> Result<()> {
+    let path = run.events();
+    let line = EventLine { time: Timestamp::now(), event: event.clone() };
+    let mut text = serde_json::to_vec(&line).format_at("encode", &path)?;
+    text.push(b'\n');
+    let mut file = OpenOptions::new().append(true).create(true).open(&path).at("open", &path)?;
+    file.write_all(&text).at("append to", &path)
+}
+
+/// All events so far, in the order written. A line without its end is one still being written, and left out.
+pub fn read_events(run: &RunDir) -> Result<Vec<EventLine>> {
+    let path = run.events();
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(e).at("read", &path),
+    };
+    let mut out = Vec::new();
+    for (n, line) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
+        let Some(line) = line.strip_suffix(b"\n") else { break };
+        match serde_json::from_slice(line) {
+            Ok(event) => out.push(event),
+            // A power cut can leave a hole in the middle of an append-only file; the rest still stands.
+            Err(_) if line.contains(&0) || line.is_empty() => {}
+            Err(e) => return Err(StoreError::Damaged { path, message: format!("line {}: {e}", n + 1) }),
+        }
+    }
+    Ok(out)
+}

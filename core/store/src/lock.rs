@@ -1,0 +1,74 @@
+//! The run's lock: held by keeper and trainer for as long as they live.
+//!
+//! It is a `flock` on an open file, so children that inherit the file hold it too, and it is free the moment the last of
+//! them is gone, however they died.
+
+use std::fs::{File, OpenOptions};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::error::{IoContext as _, Result, StoreError};
+use crate::run_dir::RunDir;
+
+/// Viewers probe with a shared lock, for microseconds; whoever wants the lock for good outlasts them.
+const RETRY_FOR: Duration = Duration::from_secs(1);
+
+/// The right to write to a run's folder.
+#[derive(Debug)]
+pub struct RunLock(File);
+
+impl RunLock {
+    /// Takes the lock, retrying for a second; [`StoreError::Locked`] if another process keeps it.
+    pub fn acquire(run: &RunDir) -> Result<Self> {
+        let path = run.lock();
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .at("open", &path)?;
+        let deadline = Instant::now() + RETRY_FOR;
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Self(file)),
+                Err(Errno::AGAIN | Errno::INTR) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(Errno::AGAIN | Errno::INTR) => return Err(StoreError::Locked { path }),
+                Err(e) => return Err(e).at("lock", &path),
+            }
+        }
+    }
+
+    /// A lock inherited as an open file.
+    pub fn from_file(file: File) -> Self {
+        Self(file)
+    }
+
+    /// The open file that holds the lock; a child that inherits it holds the lock too.
+    pub fn file(&self) -> &File {
+        &self.0
+    }
+}
+
+/// Whether anyone holds the run's lock. Opens the file for reading only, so it works in folders of others.
+pub fn is_locked(run: &RunDir) -> Result<bool> {
+    let path = run.lock();
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(e) => return Err(e).at("open", &path),
+    };
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            // Closing the file gives the probe's lock back.
+            Ok(()) => return Ok(false),
+            Err(Errno::AGAIN) => return Ok(true),
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e).at("probe", &path),
+        }
+    }
+}

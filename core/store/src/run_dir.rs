@@ -1,0 +1,317 @@
+//! Where things lie: the runs folder, a run's folder, and the names of runs.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::fsutil;
+use crate::manifest::{Manifest, read_manifest};
+
+/// The longest name of a run.
+const MAX_NAME: usize = 100;
+
+/// A run's folder, `<runs>/exp=<experiment>/run=<name>`. Holds paths only; nothing is opened.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunDir(PathBuf);
+
+impl RunDir {
+    /// The run kept in `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+    /// `run.toml`
+    pub fn manifest(&self) -> PathBuf {
+        self.0.join("run.toml")
+    }
+    /// `plugin.so`, the run's own copy.
+    pub fn plugin(&self) -> PathBuf {
+        self.0.join("plugin.so")
+    }
+    /// `status.json`
+    pub fn status(&self) -> PathBuf {
+        self.0.join("status.json")
+    }
+    /// `lock`
+    pub fn lock(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+    /// `control/`
+    pub fn control(&self) -> PathBuf {
+        self.0.join("control")
+    }
+    /// `events.jsonl`
+    pub fn events(&self) -> PathBuf {
+        self.0.join("events.jsonl")
+    }
+    /// `series.jsonl`
+    pub fn series(&self) -> PathBuf {
+        self.0.join("series.jsonl")
+    }
+    /// `journal/`
+    pub fn journal(&self) -> PathBuf {
+        self.0.join("journal")
+    }
+    /// `metrics/`
+    pub fn metrics(&self) -> PathBuf {
+        self.0.join("metrics")
+    }
+    /// `tables/`
+    pub fn tables(&self) -> PathBuf {
+        self.0.join("tables")
+    }
+    /// `figures.toml`
+    pub fn figures(&self) -> PathBuf {
+        self.0.join("figures.toml")
+    }
+    /// `checkpoints/`
+    pub fn checkpoints(&self) -> PathBuf {
+        self.0.join("checkpoints")
+    }
+    /// `console.log`
+    pub fn console(&self) -> PathBuf {
+        self.0.join("console.log")
+    }
+    /// `superseded/`
+    pub fn superseded(&self) -> PathBuf {
+        self.0.join("superseded")
+    }
+    /// The run's name: the folder's, without `run=`.
+    pub fn name(&self) -> String {
+        stem(&self.0, "run=")
+    }
+    /// The experiment's id: the parent folder's name, without `exp=`.
+    pub fn experiment(&self) -> String {
+        self.0.parent().map(|p| stem(p, "exp=")).unwrap_or_default()
+    }
+}
+
+impl AsRef<Path> for RunDir {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
+}
+
+fn stem(path: &Path, prefix: &str) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.strip_prefix(prefix).unwrap_or(&name).to_owned()
+}
+
+/// The folder of all runs: `explicit` (`--runs`), else `GRADTOP_RUNS`, else `runs/` of the enclosing gradtop checkout,
+/// else `$XDG_DATA_HOME/gradtop/runs`. It is not created.
+pub fn runs_dir(explicit: Option<&Path>) -> Result<PathBuf> {
+    if let Some(dir) = explicit {
+        return absolute(dir);
+    }
+    if let Some(dir) = std::env::var_os("GRADTOP_RUNS").filter(|v| !v.is_empty()) {
+        return absolute(Path::new(&dir));
+    }
+    if let Ok(cwd) = std::env::current_dir()
+        && let Some(root) = cwd.ancestors().find(|d| is_checkout(d))
+    {
+        return Ok(root.join("runs"));
+    }
+    let data = match std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|p| p.is_absolute()) {
+        Some(dir) => dir,
+        None => match std::env::var_os("HOME").map(PathBuf::from).filter(|p| p.is_absolute()) {
+            Some(home) => home.join(".local/share"),
+            None => return Err(StoreError::NoRunsDir),
+        },
+    };
+    Ok(data.join("gradtop/runs"))
+}
+
+fn absolute(dir: &Path) -> Result<PathBuf> {
+    std::path::absolute(dir).at("resolve", dir)
+}
+
+/// A checkout of gradtop itself, known by two files no other project has together.
+fn is_checkout(dir: &Path) -> bool {
+    dir.join("core/abi/include/gradtop.h").is_file() && dir.join("Cargo.toml").is_file()
+}
+
+/// Whether `name` may be the name of a run: a letter, then letters, digits, `.`, `_` or `-`, at most 100 in all, and not
+/// `last`.
+pub fn validate_name(name: &str) -> Result<()> {
+    let bad = |why| Err(StoreError::BadName { name: name.to_owned(), why });
+    if name == "last" {
+        return bad("`last` means the newest run");
+    }
+    if name.len() > MAX_NAME {
+        return bad("it is longer than 100 characters");
+    }
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return bad("it must begin with a letter");
+    }
+    if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) {
+        return bad("only letters, digits, '.', '_' and '-' may follow");
+    }
+    Ok(())
+}
+
+/// The next free name for a run of `experiment`, such as `function-fit-7`.
+pub fn new_run_name(runs: &Path, experiment: &str) -> String {
+    let mut base: String = experiment
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' })
+        .take(MAX_NAME - 20)
+        .collect();
+    if !base.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        base.insert_str(0, "run-");
+    }
+    let used = list_runs(runs)
+        .iter()
+        .filter_map(|r| r.name().strip_prefix(&base)?.strip_prefix('-')?.parse::<u64>().ok())
+        .max()
+        .unwrap_or(0);
+    format!("{base}-{}", used.saturating_add(1))
+}
+
+/// Makes the folder of a new run and writes its manifest. The caller takes the lock before it writes the first status.
+pub fn create_run(runs: &Path, manifest: &Manifest) -> Result<RunDir> {
+    validate_name(&manifest.run)?;
+    let id = &manifest.experiment.id;
+    if id.is_empty() || id.contains(['/', '\0']) || id.starts_with('.') {
+        return Err(StoreError::BadName { name: id.clone(), why: "an experiment's id is part of a path" });
+    }
+    let exp = runs.join(format!("exp={id}"));
+    fs::create_dir_all(&exp).at("create", &exp)?;
+    let path = exp.join(format!("run={}", manifest.run));
+    match fs::create_dir(&path) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            return Err(StoreError::RunExists { path });
+        }
+        r => r.at("create", &path)?,
+    }
+    let run = RunDir::new(path);
+    for dir in [run.control(), run.journal(), run.metrics(), run.tables(), run.checkpoints()] {
+        fs::create_dir(&dir).at("create", &dir)?;
+    }
+    let text = toml::to_string(manifest).format_at("encode", &run.manifest())?;
+    fsutil::replace(&run.manifest(), text.as_bytes(), true)?;
+    Ok(run)
+}
+
+/// The runs in a folder, by experiment and name. Folders without a manifest are left out.
+pub fn list_runs(runs: &Path) -> Vec<RunDir> {
+    scan(runs).0
+}
+
+/// The runs in a folder whose manifest can be read, and those whose cannot, with the reason.
+pub fn list_runs_checked(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
+    let (found, mut bad) = scan(runs);
+    let mut good = Vec::with_capacity(found.len());
+    for run in found {
+        match read_manifest(&run) {
+            Ok(_) => good.push(run),
+            Err(e) => bad.push((run.path().to_owned(), e)),
+        }
+    }
+    (good, bad)
+}
+
+fn scan(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
+    let mut found = Vec::new();
+    let mut bad = Vec::new();
+    for exp in subfolders(runs, "exp=", &mut bad) {
+        for run in subfolders(&exp, "run=", &mut bad) {
+            let run = RunDir::new(run);
+            if run.manifest().is_file() {
+                found.push(run);
+            }
+        }
+    }
+    found.sort();
+    (found, bad)
+}
+
+fn subfolders(dir: &Path, prefix: &str, bad: &mut Vec<(PathBuf, StoreError)>) -> Vec<PathBuf> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+        Err(source) => {
+            bad.push((dir.to_owned(), StoreError::Io { what: "list", path: dir.to_owned(), source }));
+            return Vec::new();
+        }
+    };
+    entries
+        .filter_map(std::result::Result::ok)
+        .filter(|e| e.file_name().to_string_lossy().starts_with(prefix))
+        .map(|e| e.path())
+        .filter(|p| p.is_dir())
+        .collect()
+}
+
+/// Finds a run: the exact name beats a unique prefix; `last` is the newest. `<experiment>/<name>` and the path of a run's
+/// folder work too.
+pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
+    let all = list_runs(runs);
+    let near =
+        |near: Vec<String>| StoreError::NoSuchRun { name: name.to_owned(), runs: runs.to_owned(), near };
+    if name == "last" {
+        return all
+            .into_iter()
+            .filter_map(|r| read_manifest(&r).ok().map(|m| (m.created, r)))
+            .max()
+            .map(|(_, r)| r)
+            .ok_or_else(|| near(Vec::new()));
+    }
+    if let Some((exp, run)) = name.trim_end_matches('/').rsplit_once('/') {
+        let exp = exp.rsplit('/').next().unwrap_or(exp);
+        let exp = exp.strip_prefix("exp=").unwrap_or(exp);
+        let run = run.strip_prefix("run=").unwrap_or(run);
+        if let Some(found) = all.iter().find(|r| r.experiment() == exp && r.name() == run) {
+            return Ok(found.clone());
+        }
+        let path = RunDir::new(name);
+        if path.manifest().is_file() {
+            return Ok(path);
+        }
+        return Err(near(nearest(&all, run)));
+    }
+    let exact: Vec<_> = all.iter().filter(|r| r.name() == name).collect();
+    let matches =
+        if exact.is_empty() { all.iter().filter(|r| r.name().starts_with(name)).collect() } else { exact };
+    match matches.as_slice() {
+        [] => Err(near(nearest(&all, name))),
+        [one] => Ok((*one).clone()),
+        many => Err(StoreError::Ambiguous {
+            name: name.to_owned(),
+            candidates: many.iter().map(|r| format!("{}/{}", r.experiment(), r.name())).collect(),
+        }),
+    }
+}
+
+/// Up to three names at most two edits, or a third of the name, away.
+fn nearest(all: &[RunDir], name: &str) -> Vec<String> {
+    let limit = (name.len() / 3).max(2);
+    let mut scored: Vec<_> = all
+        .iter()
+        .map(RunDir::name)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .map(|n| (edits(&n, name), n))
+        .filter(|(d, _)| *d <= limit)
+        .collect();
+    scored.sort();
+    scored.into_iter().take(3).map(|(_, n)| n).collect()
+}
+
+/// Levenshtein distance in bytes.
+fn edits(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.bytes().enumerate() {
+            let substituted = diagonal + usize::from(ca != cb);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,172 @@
+//! `status.json`: how far a run is, replaced atomically.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{FormatContext as _, IoContext as _, Result};
+use crate::fsutil;
+use crate::run_dir::RunDir;
+use crate::serde_float;
+
+/// Where a run stands. `Crashed` is also derived by [`crate::view()`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Its folder exists, nothing has started.
+    #[default]
+    Queued,
+    /// Its processes are starting.
+    Starting,
+    /// It trains.
+    Running,
+    /// It waits to be continued.
+    Paused,
+    /// It was asked to stop and is finishing its step.
+    Stopping,
+    /// It came to its end.
+    Finished,
+    /// It stopped because it was asked to.
+    Stopped,
+    /// The experiment reported an error.
+    Failed,
+    /// Its process died.
+    Crashed,
+}
+
+impl State {
+    /// Whether nothing will follow.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Finished | Self::Stopped | Self::Failed | Self::Crashed)
+    }
+
+    /// The word used in files and on the screen.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Stopping => "stopping",
+            Self::Finished => "finished",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Crashed => "crashed",
+        }
+    }
+
+    /// What `gradtop run` and `gradtop wait` exit with; 5 (left running) for a state that is not final.
+    pub fn exit_code(self) -> i32 {
+        match self {
+            Self::Finished => 0,
+            Self::Failed => 1,
+            Self::Stopped => 3,
+            Self::Crashed => 4,
+            _ => 5,
+        }
+    }
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of this file, [`crate::SCHEMA`].
+    pub schema: u32,
+    /// The state last written; [`crate::view()`] says whether it can be true.
+    pub state: State,
+    /// Why, in words: a signal, an error, who asked.
+    #[serde(default)]
+    pub cause: Option<String>,
+    /// The last step done.
+    #[serde(default)]
+    pub step: Option<i64>,
+    /// The epoch, fractions included.
+    #[serde(default)]
+    pub epoch: Option<f64>,
+    /// What it is doing, in a word or two.
+    #[serde(default)]
+    pub phase: Option<String>,
+    /// Units of work done.
+    #[serde(default)]
+    pub done: u64,
+    /// Units of work in all; 0 if unknown.
+    #[serde(default)]
+    pub total: u64,
+    /// Seconds still needed.
+    #[serde(default)]
+    pub eta_s: Option<f64>,
+    /// Steps a second.
+    #[serde(default)]
+    pub steps_per_s: Option<f64>,
+    /// When this was written.
+    #[serde(default)]
+    pub updated: Timestamp,
+    /// When training began.
+    #[serde(default)]
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default)]
+    pub ended: Option<Timestamp>,
+    /// Process id of the trainer; for display and for a pidfd, never to judge life by.
+    #[serde(default)]
+    pub trainer_pid: Option<u32>,
+    /// Field `starttime` of the trainer's `/proc/<pid>/stat`.
+    #[serde(default)]
+    pub trainer_start: Option<u64>,
+    /// Process id of the keeper.
+    #[serde(default)]
+    pub keeper_pid: Option<u32>,
+    /// Field `starttime` of the keeper's `/proc/<pid>/stat`.
+    #[serde(default)]
+    pub keeper_start: Option<u64>,
+    /// Points logged.
+    #[serde(default)]
+    pub rows: u64,
+    /// Milliseconds the training thread has waited for the log.
+    #[serde(default)]
+    pub log_wait_ms: f64,
+    /// Last values of the metrics that overviews show.
+    #[serde(default)]
+    pub headline: Vec<HeadlineValue>,
+}
+
+/// The last value of a series that overviews show.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeadlineValue {
+    /// The metric.
+    pub metric: String,
+    /// Its model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Its split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<String>,
+    /// Its trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<i32>,
+    /// The value; NaN and infinities are written as text.
+    #[serde(with = "serde_float")]
+    pub value: f64,
+}
+
+/// Replaces the run's status. A reader sees the old one or the new one, never a part.
+pub fn write_status(run: &RunDir, status: &Status) -> Result<()> {
+    let path = run.status();
+    let mut text = serde_json::to_vec_pretty(status).format_at("encode", &path)?;
+    text.push(b'\n');
+    fsutil::replace(&path, &text, false)
+}
+
+/// Reads the run's status as it was last written.
+pub fn read_status(run: &RunDir) -> Result<Status> {
+    let path = run.status();
+    let text = std::fs::read(&path).at("read", &path)?;
+    let status: Status = serde_json::from_slice(&text).format_at("understand", &path)?;
+    crate::manifest::check_schema(status.schema, &path)?;
+    Ok(status)
+}

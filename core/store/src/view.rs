@@ -1,0 +1,97 @@
+//! What a viewer may believe about a run.
+
+use std::time::{Duration, SystemTime};
+
+use crate::error::Result;
+use crate::lock::is_locked;
+use crate::manifest::{Manifest, boot_id, host_name, read_manifest};
+use crate::run_dir::RunDir;
+use crate::status::{State, Status, read_status};
+
+/// Whether a run belongs to this boot of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// It was started here, since the machine came up: its lock tells the truth.
+    Ours,
+    /// Another machine, or an earlier boot: its lock says nothing for sure.
+    Elsewhere,
+}
+
+/// A run as seen from outside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    /// Its folder.
+    pub dir: RunDir,
+    /// What it was started with.
+    pub manifest: Manifest,
+    /// What it last wrote.
+    pub status: Status,
+    /// Its state, derived from status and lock.
+    pub state: State,
+    /// False if the state is only what was last written: show `running?` with the age.
+    pub certain: bool,
+    /// Time since the run last wrote anything.
+    pub age_of_last_write: Duration,
+}
+
+impl View {
+    /// Where the run lives or lived.
+    pub fn life(&self) -> Life {
+        life(&self.manifest)
+    }
+}
+
+fn life(manifest: &Manifest) -> Life {
+    if manifest.host == host_name() && manifest.boot_id == boot_id() { Life::Ours } else { Life::Elsewhere }
+}
+
+/// Looks at a run. A state that is not final with a free lock is [`State::Crashed`], unless the run is of another machine
+/// or boot: then its state is as written and not certain.
+pub fn view(run: &RunDir) -> Result<View> {
+    let manifest = read_manifest(run)?;
+    let mut status = read_or_queued(run)?;
+    let mut state = status.state;
+    let mut certain = true;
+    if !state.is_final() {
+        if life(&manifest) == Life::Elsewhere {
+            certain = false;
+        } else if !locked(run)? {
+            // It may have ended between the two looks: its last status was written before the lock fell free.
+            status = read_or_queued(run)?;
+            state = if status.state.is_final() { status.state } else { State::Crashed };
+        }
+    }
+    let age_of_last_write = last_write(run).and_then(|t| t.elapsed().ok()).unwrap_or_default();
+    Ok(View { dir: run.clone(), manifest, status, state, certain, age_of_last_write })
+}
+
+/// A run is born locked; until its first status it is queued.
+fn read_or_queued(run: &RunDir) -> Result<Status> {
+    match read_status(run) {
+        Err(crate::StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Ok(Status { schema: crate::SCHEMA, ..Status::default() })
+        }
+        r => r,
+    }
+}
+
+/// A lock that looks free is looked at twice: between creating a run and locking it lie some microseconds.
+fn locked(run: &RunDir) -> Result<bool> {
+    if is_locked(run)? {
+        return Ok(true);
+    }
+    std::thread::sleep(Duration::from_millis(2));
+    is_locked(run)
+}
+
+fn last_write(run: &RunDir) -> Option<SystemTime> {
+    let mut newest = None;
+    let files = [run.manifest(), run.status(), run.events(), run.series()];
+    let journal = std::fs::read_dir(run.journal()).into_iter().flatten().filter_map(|e| Some(e.ok()?.path()));
+    for path in files.into_iter().chain(journal) {
+        if let Ok(time) = std::fs::metadata(path).and_then(|m| m.modified()) {
+            newest = newest.max(Some(time));
+        }
+    }
+    newest
+}
