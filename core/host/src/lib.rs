@@ -1,1 +1,36 @@
-//! Being built.
+//! Plugins and the processes that run them.
+//!
+//! This is the only crate that opens libraries, and it never does so in the process that asks: [`describe`] runs the same
+//! program once more as a child with a time-out, and a run is two processes of a session of its own, a *keeper* (which
+//! opens nothing, waits, and writes down how it ended) and its child, the *trainer* (which opens the plugin).
+//!
+//! A program that uses this crate calls [`hidden_main`] first thing in its `main`, so that it can be run as any of them.
+
+mod control;
+mod desc;
+mod describe;
+pub mod device;
+mod discover;
+mod error;
+mod inspect;
+mod launch;
+pub mod libtorch;
+mod params;
+mod program;
+pub mod text;
+
+pub use control::{checkpoint, kill, pause, recover_crashed, stop, unpause, wait};
+pub use desc::{ExperimentDesc, ParamDesc, ParamKind, PluginDesc, PresetDesc};
+pub use describe::{describe, describe_main};
+pub use device::DeviceChoice;
+pub use discover::{Discovery, FoundPlugin, Origin, Shadowed, discover, search_path};
+pub use error::{HostError, ParamError, Refusal, Result};
+pub use inspect::{Inspection, inspect};
+pub use launch::{Launch, default_threads, launch, resume};
+pub use params::resolve_params;
+pub use program::{hidden_main, set_program};
+
+/// How long a run that is asked to stop may take to end its step and save a checkpoint.
+pub const DEFAULT_GRACE: std::time::Duration = std::time::Duration::from_secs(10);
+/// How often a resumable run saves a checkpoint unless told otherwise.
+pub const DEFAULT_CHECKPOINT_EVERY: std::time::Duration = std::time::Duration::from_secs(60);

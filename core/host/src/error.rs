@@ -1,0 +1,323 @@
+//! Why something was refused or failed: what, where, and what to do.
+
+use std::path::PathBuf;
+
+use gradtop_store::StoreError;
+use serde::{Deserialize, Serialize};
+
+/// A result of this crate.
+pub type Result<T, E = HostError> = std::result::Result<T, E>;
+
+/// Why a file is no plugin that can be used. Serialisable: it comes out of a child process, and is cached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The file cannot be read.
+    #[error("cannot be read: {why}")]
+    Unreadable {
+        /// The system's answer.
+        why: String,
+    },
+    /// Something else than an ELF file.
+    #[error("is not an ELF file: a plugin is a shared library (cdylib)")]
+    NotElf,
+    /// A damaged or cut ELF file.
+    #[error("is a damaged ELF file ({why}): build it again")]
+    DamagedElf {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An ELF file, but a program or an object file.
+    #[error("is {found}, not a shared library: build it as a cdylib")]
+    NotALibrary {
+        /// What it is.
+        found: String,
+    },
+    /// For another machine.
+    #[error("is built for {found}, this gradtop for {wanted}: build it on this machine")]
+    WrongArchitecture {
+        /// What it is built for.
+        found: String,
+        /// What it should be built for.
+        wanted: String,
+    },
+    /// A library, but no plugin.
+    #[error(
+        "exports no gradtop_entry_v{}: it is no gradtop plugin (does it call export_experiments!?)",
+        gradtop_abi::ABI_MAJOR
+    )]
+    NoEntry,
+    /// A plugin of another ABI major, by the name of its entry.
+    #[error("is a plugin of ABI {found}, this gradtop speaks ABI {}: {}", gradtop_abi::ABI_MAJOR, newer_or_older(*found))]
+    OtherMajor {
+        /// Its major.
+        found: u32,
+    },
+    /// Libraries it needs are not there.
+    #[error("needs {} which {} not found; looked in {}", missing.join(", "), if missing.len() == 1 { "is" } else { "are" }, looked_in(looked))]
+    MissingLibraries {
+        /// Their names.
+        missing: Vec<String>,
+        /// Where they were looked for.
+        looked: Vec<PathBuf>,
+    },
+    /// libtorch is not there.
+    #[error(
+        "needs libtorch, and {library} was not found; looked in {}. Run `cargo xtask setup`, or set GRADTOP_LIBTORCH to the folder that holds it",
+        looked_in(looked)
+    )]
+    MissingLibtorch {
+        /// The library that is missing.
+        library: String,
+        /// Where it was looked for.
+        looked: Vec<PathBuf>,
+    },
+    /// The loader refused it.
+    #[error("cannot be opened: {message}")]
+    Open {
+        /// The loader's text.
+        message: String,
+    },
+    /// The entry function returned null.
+    #[error("its entry function returned null")]
+    NullEntry,
+    /// The entry does not begin with the magic number.
+    #[error(
+        "its entry begins with {found:#010x} instead of {:#010x}: it is no gradtop plugin",
+        gradtop_abi::MAGIC
+    )]
+    Magic {
+        /// What it begins with.
+        found: u32,
+    },
+    /// A struct is smaller than the first version of its major.
+    #[error("its {what} has {found} bytes, at least {needed} are needed: build it against this gradtop.h")]
+    TooShort {
+        /// Which struct.
+        what: String,
+        /// Its size as the plugin states it.
+        found: u32,
+        /// The least size.
+        needed: u32,
+    },
+    /// The entry states another major than its symbol.
+    #[error("its entry states ABI {found}, this gradtop speaks ABI {}: {}", gradtop_abi::ABI_MAJOR, newer_or_older(*found))]
+    Major {
+        /// The major it states.
+        found: u32,
+    },
+    /// A function of the entry is null.
+    #[error("its entry has no function `{name}` (null)")]
+    NullFunction {
+        /// The field.
+        name: String,
+    },
+    /// A descriptor breaks a rule.
+    #[error("{place}: {problem}")]
+    BadDescriptor {
+        /// Which experiment and which part of it.
+        place: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// It did not describe itself in time.
+    #[error("did not describe itself within {seconds} s: its entry or its static constructors hang")]
+    TimeOut {
+        /// The limit.
+        seconds: u64,
+    },
+    /// The describing process died.
+    #[error("ended its process while it was described ({how}){}", said(output))]
+    Died {
+        /// Signal or exit code.
+        how: String,
+        /// The last it wrote.
+        output: String,
+    },
+    /// The describing process could not be started or understood.
+    #[error("could not be described: {why}")]
+    Internal {
+        /// What failed.
+        why: String,
+    },
+}
+
+fn newer_or_older(found: u32) -> &'static str {
+    if found > gradtop_abi::ABI_MAJOR {
+        "use a newer gradtop"
+    } else {
+        "build the plugin against a newer gradtop"
+    }
+}
+
+fn looked_in(paths: &[PathBuf]) -> String {
+    if paths.is_empty() {
+        return "the system's folders".to_owned();
+    }
+    paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn said(output: &str) -> String {
+    if output.is_empty() { String::new() } else { format!("; it wrote: {output}") }
+}
+
+/// A parameter or preset that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParamError {
+    /// No such parameter.
+    #[error("{experiment} has no parameter {key:?}{}", near_or_all(near, all))]
+    Unknown {
+        /// The experiment's id.
+        experiment: String,
+        /// The key given.
+        key: String,
+        /// Keys that come near.
+        near: Vec<String>,
+        /// All keys.
+        all: Vec<String>,
+    },
+    /// No such preset.
+    #[error("{experiment} has no preset {name:?}{}", near_or_all(near, all))]
+    UnknownPreset {
+        /// The experiment's id.
+        experiment: String,
+        /// The name given.
+        name: String,
+        /// Names that come near.
+        near: Vec<String>,
+        /// All names.
+        all: Vec<String>,
+    },
+    /// Not a value of its type.
+    #[error("{key} = {value:?}: {wanted} is wanted")]
+    Type {
+        /// The parameter.
+        key: String,
+        /// The text given.
+        value: String,
+        /// What is wanted, in words.
+        wanted: String,
+    },
+    /// Outside its range.
+    #[error("{key} = {value} is outside {range}")]
+    Range {
+        /// The parameter.
+        key: String,
+        /// The value given.
+        value: String,
+        /// The range, as `(0, 10]`.
+        range: String,
+    },
+    /// Not one of the choices.
+    #[error("{key} = {value:?} is no choice{}", near_or_all(near, choices))]
+    Choice {
+        /// The parameter.
+        key: String,
+        /// The text given.
+        value: String,
+        /// Choices that come near.
+        near: Vec<String>,
+        /// All choices.
+        choices: Vec<String>,
+    },
+    /// The same key twice.
+    #[error("{key} is set twice")]
+    Twice {
+        /// The parameter.
+        key: String,
+    },
+}
+
+fn near_or_all(near: &[String], all: &[String]) -> String {
+    match (near, all) {
+        ([], []) => "; it has none".to_owned(),
+        ([], all) => format!("; it has: {}", all.join(", ")),
+        (near, _) => format!("; did you mean {}?", near.join(" or ")),
+    }
+}
+
+/// What can go wrong when a run is started or asked for something.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// The run folder.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The plugin.
+    #[error("{}: {refusal}", path.display())]
+    Plugin {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be used.
+        refusal: Refusal,
+    },
+    /// A parameter.
+    #[error(transparent)]
+    Param(#[from] ParamError),
+    /// The plugin has no such experiment.
+    #[error("{} has no experiment {experiment:?}; it has: {}", path.display(), has.join(", "))]
+    NoSuchExperiment {
+        /// The plugin.
+        path: PathBuf,
+        /// The id asked for.
+        experiment: String,
+        /// The ids it has.
+        has: Vec<String>,
+    },
+    /// The device asked for cannot be used.
+    #[error("{device} cannot be used: {why}")]
+    Device {
+        /// Such as `cuda:1`.
+        device: String,
+        /// Why.
+        why: String,
+    },
+    /// The system refused something.
+    #[error("cannot {what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The run's processes did not come up.
+    #[error("the run {run} did not start: {why}")]
+    NotStarted {
+        /// The run's name.
+        run: String,
+        /// Why.
+        why: String,
+    },
+    /// The run cannot go on.
+    #[error("the run {run} cannot be resumed: {why}")]
+    NotResumable {
+        /// The run's name.
+        run: String,
+        /// Why, and what to do instead.
+        why: String,
+    },
+    /// Asked of a run that is not running.
+    #[error("the run {run} is not running: it is {state}")]
+    NotRunning {
+        /// The run's name.
+        run: String,
+        /// Its state.
+        state: gradtop_store::State,
+    },
+    /// The run is of another machine or boot.
+    #[error("the run {run} belongs to {host}: ask there")]
+    Elsewhere {
+        /// The run's name.
+        run: String,
+        /// The machine.
+        host: String,
+    },
+}
+
+impl HostError {
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+}

@@ -1,0 +1,45 @@
+//! Text that comes from plugins, made safe to show.
+
+/// `text` with every control character, escape sequence and text-direction mark made visible (`\x1b`, `\u{202e}`), so
+/// that it can do nothing to a terminal. Line breaks and tabs become `\n` and `\t`.
+pub fn clean(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_harmful(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
+}
+
+/// As [`clean`], of bytes that may not be UTF-8, cut after `limit` bytes.
+pub fn clean_bytes(bytes: &[u8], limit: usize) -> String {
+    if bytes.len() <= limit {
+        return clean(&String::from_utf8_lossy(bytes));
+    }
+    let mut out = clean(&String::from_utf8_lossy(&bytes[..limit]));
+    out.push('…');
+    out
+}
+
+/// Whether a character may change how a terminal shows what follows.
+pub fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_shown_and_words_kept() {
+        assert_eq!(clean("loss α ≤ 1"), "loss α ≤ 1");
+        assert_eq!(clean("\x1b[31mred\x07\r\n"), "\\u{1b}[31mred\\u{7}\\r\\n");
+        assert_eq!(clean("\u{9b}2J\u{202e}x"), "\\u{9b}2J\\u{202e}x");
+    }
+
+    #[test]
+    fn bytes_are_cut_and_repaired() {
+        assert_eq!(clean_bytes(b"a\xffb", 10), "a\u{fffd}b");
+        assert_eq!(clean_bytes(b"abcdef", 3), "abc…");
+    }
+}
