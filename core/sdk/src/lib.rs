@@ -1,1 +1,87 @@
-//! Being built.
+//! Write gradtop experiments in Rust.
+//!
+//! An experiment is a struct of parameters and one `run` function; a plugin is a `cdylib` crate that exports
+//! a list of them.
+//!
+//! ```
+//! use gradtop_sdk::prelude::*;
+//!
+//! /// Halves a number again and again.
+//! #[derive(Params)]
+//! struct Halving {
+//!     /// Number of steps
+//!     #[param(default = 20, min = 1)]
+//!     steps: i64,
+//! }
+//!
+//! impl Experiment for Halving {
+//!     fn info() -> Info {
+//!         Info::new("halving", "Halving", "").metric(Metric::new("loss").goal(Goal::Min).headline())
+//!     }
+//!
+//!     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
+//!         let loss = ctx.series(Series::metric("loss"))?;
+//!         for step in 0..self.steps {
+//!             ctx.log(step, &[(loss, 0.5_f64.powi(step as i32))])?;
+//!             ctx.progress(step + 1, self.steps, "halving")?;
+//!             ctx.step_end()?;
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! gradtop_sdk::export_experiments![Halving];
+//! # fn main() {
+//! let recorded = gradtop_sdk::testing::TestHost::new().run::<Halving>(&[("steps", "3")]);
+//! assert_eq!(recorded.values("loss"), [1.0, 0.5, 0.25]);
+//! # }
+//! ```
+//!
+//! The crate's build script calls `gradtop_sdk_build::plugin()`, so that the library exports one symbol only.
+//! Panics are caught at the boundary and end the run as failed with their message; the plugin must therefore
+//! be built with `panic = "unwind"`, which is cargo's default.
+
+#[doc(hidden)]
+pub mod boundary;
+mod ctx;
+mod error;
+mod export;
+mod info;
+mod params;
+mod table;
+pub mod testing;
+
+pub use ctx::{Ctx, Device, Series, SeriesId};
+pub use error::{Context, Error, ErrorKind, Result};
+pub use gradtop_sdk_derive::Params;
+pub use info::{Goal, Info, Metric, Preset};
+pub use params::{ParamKind, ParamSpec, Params, Value, Values};
+pub use table::Column;
+
+/// An experiment: its parameters are the struct's fields, see [`Params`].
+///
+/// `run` is called once on a fresh value, on the one thread that may call [`Ctx::step_end`] and
+/// [`Ctx::checkpoint`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an experiment",
+    label = "this type does not implement `gradtop_sdk::Experiment`",
+    note = "an experiment is a struct with `#[derive(Params)]` and `impl Experiment for {Self}`"
+)]
+pub trait Experiment: Params {
+    /// Describes it. Called without a run, to list experiments: no heavy work here.
+    fn info() -> Info;
+
+    /// Trains.
+    ///
+    /// # Errors
+    /// Whatever ends the run: a stop passed on from [`Ctx::step_end`] ends it as stopped, all else as failed.
+    fn run(&mut self, ctx: &mut Ctx) -> Result<()>;
+}
+
+/// What an experiment needs: `use gradtop_sdk::prelude::*;`
+pub mod prelude {
+    pub use crate::{
+        Column, Ctx, Device, Error, Experiment, Goal, Info, Metric, Params, Result, Series, SeriesId,
+    };
+    pub use crate::{Context as _, ErrorKind};
+}

@@ -1,1 +1,14 @@
-//! Being built.
+//! `#[derive(Params)]`, documented at `gradtop_sdk::Params`.
+
+mod attributes;
+mod expand;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+/// Derives `gradtop_sdk::Params`; see there.
+#[proc_macro_derive(Params, attributes(param))]
+pub fn params(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    expand::expand(&input).unwrap_or_else(|error| error.into_compile_error()).into()
+}

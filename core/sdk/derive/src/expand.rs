@@ -1,0 +1,302 @@
+//! Checks each field and writes the implementation.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote};
+use syn::ext::IdentExt as _;
+use syn::spanned::Spanned;
+use syn::{Data, DeriveInput, Error, Expr, ExprLit, Field, Fields, Ident, Lit, LitStr, Result, Type};
+
+use crate::attributes::{Attributes, Number, number, summary};
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    I64,
+    F64,
+    Bool,
+    Str,
+    Choice,
+}
+
+/// A checked field.
+struct Param {
+    field: Ident,
+    key: String,
+    kind: Kind,
+    spec: TokenStream,
+}
+
+pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
+    let fields = match &input.data {
+        Data::Struct(data) => match &data.fields {
+            Fields::Named(fields) => fields.named.iter().collect(),
+            Fields::Unit => Vec::new(),
+            Fields::Unnamed(fields) => {
+                return Err(Error::new(fields.span(), "Params needs fields with names"));
+            }
+        },
+        _ => return Err(Error::new(input.ident.span(), "Params is derived for a struct")),
+    };
+    if let Some(generic) = input.generics.params.first() {
+        return Err(Error::new(generic.span(), "Params cannot be derived for a generic struct"));
+    }
+
+    // All fields are read before anything is reported, so that one build shows every mistake.
+    let mut params: Vec<Param> = Vec::new();
+    let mut errors: Option<Error> = None;
+    for field in fields {
+        match read(field) {
+            Ok(param) if params.iter().any(|earlier| earlier.key == param.key) => {
+                collect(
+                    &mut errors,
+                    Error::new(param.field.span(), format!("key `{}` is used twice", param.key)),
+                );
+            }
+            Ok(param) => params.push(param),
+            Err(error) => collect(&mut errors, error),
+        }
+    }
+    if let Some(errors) = errors {
+        return Err(errors);
+    }
+
+    let name = &input.ident;
+    let summary = summary(&input.attrs);
+    let specs = params.iter().map(|param| &param.spec);
+    let values = params.iter().enumerate().map(|(index, param)| {
+        let field = &param.field;
+        let get = format_ident!(
+            "{}",
+            match param.kind {
+                Kind::I64 => "i64",
+                Kind::F64 => "f64",
+                Kind::Bool => "bool",
+                Kind::Str | Kind::Choice => "text",
+            }
+        );
+        quote!(#field: values.#get(#index)?)
+    });
+    Ok(quote! {
+        impl ::gradtop_sdk::Params for #name {
+            const SUMMARY: &'static str = #summary;
+            const PARAMS: &'static [::gradtop_sdk::ParamSpec] = &[#(#specs),*];
+
+            #[allow(unused_variables, reason = "a struct without parameters reads none")]
+            fn from_values(values: &::gradtop_sdk::Values) -> ::gradtop_sdk::Result<Self> {
+                ::core::result::Result::Ok(Self { #(#values),* })
+            }
+        }
+    })
+}
+
+fn collect(errors: &mut Option<Error>, error: Error) {
+    match errors {
+        Some(errors) => errors.combine(error),
+        None => *errors = Some(error),
+    }
+}
+
+fn read(field: &Field) -> Result<Param> {
+    let ident = field.ident.clone().ok_or_else(|| Error::new(field.span(), "a parameter needs a name"))?;
+    let attributes = Attributes::of(field)?;
+    let kind = kind(&field.ty, attributes.choices.is_some())?;
+    let key = key(&ident, attributes.key.as_ref())?;
+    check_keys(&attributes, kind)?;
+    check_range(&attributes)?;
+    let default = default(&ident, &attributes, kind)?;
+    let spec = spec(field, &attributes, kind, &key, &default);
+    Ok(Param { field: ident, key, kind, spec })
+}
+
+fn kind(ty: &Type, has_choices: bool) -> Result<Kind> {
+    let name = match ty {
+        Type::Path(path) if path.qself.is_none() => {
+            path.path.segments.last().map(|last| last.ident.to_string())
+        }
+        _ => None,
+    };
+    match name.as_deref() {
+        Some("i64") => Ok(Kind::I64),
+        Some("f64") => Ok(Kind::F64),
+        Some("bool") => Ok(Kind::Bool),
+        Some("String") => Ok(if has_choices { Kind::Choice } else { Kind::Str }),
+        _ => Err(Error::new(ty.span(), "a parameter is an i64, f64, bool or String")),
+    }
+}
+
+fn key(ident: &Ident, given: Option<&LitStr>) -> Result<String> {
+    let (key, span) = match given {
+        Some(given) => (given.value(), given.span()),
+        None => (ident.unraw().to_string(), ident.span()),
+    };
+    let valid = key.starts_with(|c: char| c.is_ascii_lowercase())
+        && key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if valid {
+        return Ok(key);
+    }
+    Err(Error::new(
+        span,
+        format!("`{key}` cannot name a parameter: a letter, then letters, digits and `_`, all lower case"),
+    ))
+}
+
+/// Keys that make no sense for the field's type.
+fn check_keys(attributes: &Attributes, kind: Kind) -> Result<()> {
+    if let Some((span, choices)) = &attributes.choices {
+        if kind != Kind::Choice {
+            return Err(Error::new(*span, "only a String has choices"));
+        }
+        if choices.is_empty() {
+            return Err(Error::new(*span, "choices are empty"));
+        }
+        for (i, choice) in choices.iter().enumerate() {
+            if choices[..i].iter().any(|earlier| earlier.value() == choice.value()) {
+                return Err(Error::new(choice.span(), format!("choice `{}` is given twice", choice.value())));
+            }
+        }
+    }
+    if !matches!(kind, Kind::I64 | Kind::F64) {
+        let bounds = [attributes.min.as_ref(), attributes.max.as_ref()];
+        let bounds = bounds.into_iter().flatten().map(|bound| bound.source.span());
+        let flags = [attributes.min_excluded, attributes.max_excluded, attributes.log].into_iter().flatten();
+        if let Some(span) = bounds.chain(flags).next() {
+            return Err(Error::new(span, "only a number has a range or a scale"));
+        }
+    }
+    if kind == Kind::I64 {
+        for bound in [attributes.min.as_ref(), attributes.max.as_ref()].into_iter().flatten() {
+            // Ranges cross the boundary as doubles, which hold no larger integer exactly.
+            let exact = bound.integer.is_some_and(|integer| integer.unsigned_abs() <= 1 << 53);
+            if !exact {
+                return Err(Error::new(
+                    bound.source.span(),
+                    "a bound of an i64 is an integer of at most 2^53",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_range(attributes: &Attributes) -> Result<()> {
+    for (bound, excluded, name) in [
+        (attributes.min.as_ref(), attributes.min_excluded, "min"),
+        (attributes.max.as_ref(), attributes.max_excluded, "max"),
+    ] {
+        if let (None, Some(span)) = (bound, excluded) {
+            return Err(Error::new(span, format!("`{name}_excluded` needs a `{name}`")));
+        }
+    }
+    if let (Some(min), Some(max)) = (&attributes.min, &attributes.max) {
+        let open = attributes.min_excluded.is_some() || attributes.max_excluded.is_some();
+        if min.value > max.value {
+            return Err(Error::new(max.source.span(), "max is less than min"));
+        }
+        if open && min.value == max.value {
+            return Err(Error::new(max.source.span(), "no value is between min and max"));
+        }
+    }
+    match (attributes.log, &attributes.min) {
+        (Some(span), None) => Err(Error::new(span, "a log scale needs a `min` of at least 0")),
+        (Some(_), Some(min)) if min.value < 0.0 => {
+            Err(Error::new(min.source.span(), "a log scale needs a `min` of at least 0"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The default as text.
+fn default(ident: &Ident, attributes: &Attributes, kind: Kind) -> Result<String> {
+    let Some(default) = &attributes.default else {
+        let text = format!("parameter `{}` has no default: #[param(default = …)]", ident.unraw());
+        return Err(Error::new(ident.span(), text));
+    };
+    let span = default.span();
+    let literal = match default {
+        Expr::Lit(ExprLit { lit, .. }) => Some(lit),
+        _ => None,
+    };
+    match (kind, literal) {
+        (Kind::I64, _) => {
+            let wrong = || Error::new(span, "the default of an i64 is an integer literal");
+            let value = number(default.clone()).map_err(|_| wrong())?;
+            let integer = value.integer.ok_or_else(wrong)?;
+            check_default(attributes, &value, span)?;
+            Ok(integer.to_string())
+        }
+        (Kind::F64, _) => {
+            let value = number(default.clone())
+                .map_err(|_| Error::new(span, "the default of an f64 is a number literal"))?;
+            check_default(attributes, &value, span)?;
+            Ok(value.value.to_string())
+        }
+        (Kind::Bool, Some(Lit::Bool(value))) => Ok(value.value.to_string()),
+        (Kind::Bool, _) => Err(Error::new(span, "the default of a bool is `true` or `false`")),
+        (Kind::Str | Kind::Choice, Some(Lit::Str(value))) => {
+            let text = value.value();
+            let choices = attributes.choices.as_ref().map(|(_, choices)| choices);
+            if choices.is_some_and(|choices| choices.iter().all(|choice| choice.value() != text)) {
+                return Err(Error::new(span, format!("the default `{text}` is not among the choices")));
+            }
+            Ok(text)
+        }
+        (Kind::Str | Kind::Choice, _) => Err(Error::new(span, "the default of a String is a string literal")),
+    }
+}
+
+fn check_default(attributes: &Attributes, default: &Number, span: Span) -> Result<()> {
+    if let Some(min) = &attributes.min {
+        let excluded = attributes.min_excluded.is_some() && default.value == min.value;
+        if default.value < min.value || excluded {
+            return Err(Error::new(span, "the default is below min, or is the excluded min"));
+        }
+    }
+    if let Some(max) = &attributes.max {
+        let excluded = attributes.max_excluded.is_some() && default.value == max.value;
+        if default.value > max.value || excluded {
+            return Err(Error::new(span, "the default is above max, or is the excluded max"));
+        }
+    }
+    Ok(())
+}
+
+fn spec(field: &Field, attributes: &Attributes, kind: Kind, key: &str, default: &str) -> TokenStream {
+    let help = summary(&field.attrs);
+    let kind = match kind {
+        Kind::I64 => quote!(I64),
+        Kind::F64 => quote!(F64),
+        Kind::Bool => quote!(Bool),
+        Kind::Str => quote!(Str),
+        Kind::Choice => quote!(Choice),
+    };
+    let unit = match &attributes.unit {
+        Some(unit) => quote!(::core::option::Option::Some(#unit)),
+        None => quote!(::core::option::Option::None),
+    };
+    let choices = attributes.choices.as_ref().map(|(_, choices)| choices.as_slice()).unwrap_or_default();
+    let bound = |bound: Option<&Number>, none: TokenStream| {
+        bound.map_or(none, |bound| {
+            let value = bound.value;
+            quote!(#value)
+        })
+    };
+    let min = bound(attributes.min.as_ref(), quote!(::core::primitive::f64::NEG_INFINITY));
+    let max = bound(attributes.max.as_ref(), quote!(::core::primitive::f64::INFINITY));
+    let min_excluded = attributes.min_excluded.is_some();
+    let max_excluded = attributes.max_excluded.is_some();
+    let log = attributes.log.is_some();
+    quote! {
+        ::gradtop_sdk::ParamSpec {
+            key: #key,
+            help: #help,
+            unit: #unit,
+            kind: ::gradtop_sdk::ParamKind::#kind,
+            default: #default,
+            choices: &[#(#choices),*],
+            min: #min,
+            max: #max,
+            min_excluded: #min_excluded,
+            max_excluded: #max_excluded,
+            log: #log,
+        }
+    }
+}

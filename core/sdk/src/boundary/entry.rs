@@ -1,0 +1,310 @@
+//! What the host calls.
+
+use std::ffi::{CStr, OsStr, c_char, c_void};
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+use std::ptr;
+use std::sync::OnceLock;
+
+use gradtop_abi::{self as abi, Status};
+
+use super::descriptor::{Immortal, immortal, text};
+use super::guard::guard;
+use super::host::Host;
+use crate::params::{ParamSpec, Values};
+use crate::{Ctx, Error, ErrorKind, Experiment, Info, Result};
+
+/// A list of experiments; implemented by `export_experiments!` in the plugin, by the test host for one type.
+pub trait Library: 'static {
+    /// The list, made at the first call.
+    fn plugin() -> &'static Plugin;
+}
+
+/// An experiment of which the type is forgotten.
+#[derive(Clone, Copy)]
+pub struct Exported {
+    info: fn() -> Info,
+    params: &'static [ParamSpec],
+    summary: &'static str,
+    create: fn(&Values) -> Result<Box<dyn Train>>,
+}
+
+trait Train {
+    fn train(&mut self, ctx: &mut Ctx) -> Result<()>;
+}
+
+impl<E: Experiment> Train for E {
+    fn train(&mut self, ctx: &mut Ctx) -> Result<()> {
+        self.run(ctx)
+    }
+}
+
+impl Exported {
+    /// The experiment `E`.
+    pub fn of<E: Experiment>() -> Self {
+        Self {
+            info: E::info,
+            params: E::PARAMS,
+            summary: E::SUMMARY,
+            create: |values| Ok(Box::new(E::from_values(values)?)),
+        }
+    }
+}
+
+/// The experiments of a library and its entry.
+pub struct Plugin {
+    exported: Vec<Exported>,
+    version: &'static str,
+    descriptions: OnceLock<Result<Vec<Immortal>, String>>,
+    entry: abi::Entry,
+}
+
+// SAFETY: its pointers lead to immortal, constant memory and to functions.
+unsafe impl Send for Plugin {}
+// SAFETY: as above.
+unsafe impl Sync for Plugin {}
+
+impl Plugin {
+    /// A plugin of version `version`; `rustc` and `libtorch` are what it is built with, where known.
+    pub fn new<L: Library>(
+        exported: Vec<Exported>,
+        version: &'static str,
+        rustc: Option<&str>,
+        libtorch: Option<&str>,
+    ) -> Self {
+        let mut built_with = format!("gradtop-sdk {}", env!("CARGO_PKG_VERSION"));
+        for (what, which) in [("", rustc), ("libtorch ", libtorch)] {
+            if let Some(which) = which {
+                built_with.push_str(", ");
+                built_with.push_str(what);
+                built_with.push_str(which);
+            }
+        }
+        let entry = abi::Entry {
+            magic: abi::MAGIC,
+            size: size_of::<abi::Entry>() as u32,
+            abi_major: abi::ABI_MAJOR,
+            abi_minor: abi::ABI_MINOR,
+            built_with: text(&built_with),
+            count: Some(count::<L>),
+            desc: Some(desc::<L>),
+            create: Some(create::<L>),
+            run: Some(run),
+            destroy: Some(destroy),
+            extension: Some(extension),
+        };
+        Self { exported, version, descriptions: OnceLock::new(), entry }
+    }
+
+    /// All descriptions, or why one of them cannot be given.
+    fn descriptions(&self) -> &Result<Vec<Immortal>, String> {
+        self.descriptions.get_or_init(|| {
+            let infos = self.exported.iter().map(|exported| guard(|| Ok((exported.info)())));
+            let infos: Result<Vec<Info>> = infos.collect();
+            let infos =
+                infos.map_err(|error| format!("info() of an experiment {error}\n{}", error.detail()))?;
+            for (i, (info, exported)) in infos.iter().zip(&self.exported).enumerate() {
+                if let Some(problem) = info.problem(exported.params) {
+                    return Err(problem);
+                }
+                if infos[..i].iter().any(|earlier| earlier.id == info.id) {
+                    return Err(format!("experiment id `{}` is exported twice", info.id));
+                }
+            }
+            let all = infos.iter().zip(&self.exported);
+            Ok(all.map(|(info, it)| immortal(info, it.params, it.summary, self.version)).collect())
+        })
+    }
+
+    /// Why descriptions cannot be given, if so.
+    pub fn problem(&self) -> Option<&str> {
+        self.descriptions().as_ref().err().map(String::as_str)
+    }
+}
+
+/// The entry of a library; immortal.
+pub fn entry<L: Library>() -> *const abi::Entry {
+    &raw const L::plugin().entry
+}
+
+/// A run, behind the opaque pointer that the host holds.
+struct Instance {
+    experiment: Box<dyn Train>,
+    ctx: Ctx,
+    ran: bool,
+}
+
+unsafe extern "C" fn count<L: Library>() -> u32 {
+    L::plugin().exported.len() as u32
+}
+
+/// Null if there is no such experiment or the descriptions are wrong; the latter is said on stderr.
+unsafe extern "C" fn desc<L: Library>(index: u32) -> *const abi::Desc {
+    let found = guard(|| {
+        Ok(match L::plugin().descriptions() {
+            Ok(all) => all.get(index as usize).map_or(ptr::null(), |found| found.0),
+            Err(problem) => {
+                writeln!(std::io::stderr(), "gradtop plugin: {problem}").ok();
+                ptr::null()
+            }
+        })
+    });
+    found.unwrap_or(ptr::null())
+}
+
+unsafe extern "C" fn create<L: Library>(
+    index: u32,
+    host: *const abi::Host,
+    params: *const abi::Kv,
+    n: u64,
+    resume_dir: *const c_char,
+    out: *mut *mut abi::Run,
+    err: *mut abi::Error,
+) -> Status {
+    let created = guard(|| {
+        let exported = L::plugin()
+            .exported
+            .get(index as usize)
+            .ok_or_else(|| invalid(format!("there is no experiment number {index}")))?;
+        if out.is_null() {
+            return Err(invalid("create: `out` is null"));
+        }
+        // SAFETY: the host lends a struct of the size that its first field tells, until `destroy` returns.
+        let (host, run_dir) = unsafe { Host::copy(host) }?;
+        // SAFETY: the host lends `n` pairs of C strings for this call.
+        let params = unsafe { pairs(params, n) }?;
+        // SAFETY: null, or a C string lent for this call.
+        let resume_dir = unsafe { path(resume_dir) };
+        let ctx = Ctx::new(host, run_dir, resume_dir);
+        let experiment =
+            Values::parse(exported.params, &params).and_then(|values| (exported.create)(&values));
+        let experiment = experiment.inspect_err(|error| ctx.log_detail(error))?;
+        Ok(Box::new(Instance { experiment, ctx, ran: false }))
+    });
+    let (status, run) = match created {
+        Ok(instance) => (abi::OK, Box::into_raw(instance).cast::<abi::Run>()),
+        Err(error) => {
+            // SAFETY: null, or the host's error struct, writable during this call.
+            unsafe { write_error(err, &error) };
+            (status_of(&error), ptr::null_mut())
+        }
+    };
+    if !out.is_null() {
+        // SAFETY: the host's pointer, writable during this call.
+        unsafe { out.write(run) };
+    }
+    status
+}
+
+unsafe extern "C" fn run(run: *mut abi::Run, err: *mut abi::Error) -> Status {
+    // SAFETY: null, or what `create` gave and `destroy` has not freed; only the main thread comes here.
+    let instance = unsafe { run.cast::<Instance>().as_mut() };
+    let result = match instance {
+        None => Err(invalid("run: the instance is null")),
+        Some(instance) if instance.ran => Err(invalid("run is called twice on one instance")),
+        Some(instance) => {
+            instance.ran = true;
+            guard(|| instance.experiment.train(&mut instance.ctx))
+                .inspect_err(|error| instance.ctx.log_detail(error))
+        }
+    };
+    match result {
+        Ok(()) => abi::OK,
+        Err(error) => {
+            // SAFETY: null, or the host's error struct, writable during this call.
+            unsafe { write_error(err, &error) };
+            status_of(&error)
+        }
+    }
+}
+
+unsafe extern "C" fn destroy(run: *mut abi::Run) {
+    if run.is_null() {
+        return;
+    }
+    // SAFETY: what `create` gave, not destroyed before; the box is back where it came from.
+    let instance = unsafe { Box::from_raw(run.cast::<Instance>()) };
+    if let Err(error) = guard(|| {
+        drop(instance);
+        Ok(())
+    }) {
+        // Nobody asks for an error here, and the host may be gone with the instance.
+        writeln!(std::io::stderr(), "gradtop plugin: while freeing the run: {error}").ok();
+    }
+}
+
+unsafe extern "C" fn extension(_id: *const c_char) -> *const c_void {
+    ptr::null()
+}
+
+fn invalid(text: impl std::fmt::Display) -> Error {
+    Error::of_kind(ErrorKind::Invalid, text)
+}
+
+fn status_of(error: &Error) -> Status {
+    match error.kind() {
+        ErrorKind::Stop => abi::STOPPED,
+        ErrorKind::Failed => abi::FAILED,
+        ErrorKind::Panic => abi::PANIC,
+        ErrorKind::Invalid => abi::INVALID,
+        ErrorKind::Unsupported => abi::UNSUPPORTED,
+        ErrorKind::Io => abi::IO,
+    }
+}
+
+/// # Safety
+/// `params` points to `n` pairs of C strings that live for `'a`, or `n` is 0.
+unsafe fn pairs<'a>(params: *const abi::Kv, n: u64) -> Result<Vec<(&'a str, &'a str)>> {
+    if n == 0 {
+        return Ok(Vec::new());
+    }
+    if params.is_null() {
+        return Err(invalid("create: `params` is null"));
+    }
+    // SAFETY: not null, and `n` long by the contract.
+    let params = unsafe { std::slice::from_raw_parts(params, n as usize) };
+    let one = |kv: &abi::Kv| {
+        // SAFETY: null or a C string by the contract.
+        let key = unsafe { utf8(kv.key) };
+        // SAFETY: as above.
+        let value = unsafe { utf8(kv.value) };
+        key.zip(value).ok_or_else(|| invalid("create: a parameter is null or not UTF-8"))
+    };
+    params.iter().map(one).collect()
+}
+
+/// # Safety
+/// `text` is null or a C string that lives for `'a`.
+unsafe fn utf8<'a>(text: *const c_char) -> Option<&'a str> {
+    if text.is_null() {
+        return None;
+    }
+    // SAFETY: a C string by the contract.
+    unsafe { CStr::from_ptr(text) }.to_str().ok()
+}
+
+/// # Safety
+/// `text` is null or a C string.
+pub(super) unsafe fn path(text: *const c_char) -> Option<PathBuf> {
+    if text.is_null() {
+        return None;
+    }
+    // SAFETY: a C string by the contract.
+    let bytes = unsafe { CStr::from_ptr(text) }.to_bytes();
+    Some(PathBuf::from(OsStr::from_bytes(bytes)))
+}
+
+/// # Safety
+/// `err` is null or points to a writable struct.
+unsafe fn write_error(err: *mut abi::Error, error: &Error) {
+    // SAFETY: null or writable by the contract.
+    let Some(err) = (unsafe { err.as_mut() }) else { return };
+    let message = error.message();
+    let len = message.floor_char_boundary(err.msg.len());
+    for (to, byte) in err.msg.iter_mut().zip(&message.as_bytes()[..len]) {
+        *to = byte.cast_signed();
+    }
+    err.code = 0;
+    err.len = len as u32;
+}

@@ -1,0 +1,63 @@
+//! Nothing unwinds across the boundary: each callback of the host runs inside [`guard`].
+
+use std::any::Any;
+use std::backtrace::Backtrace;
+use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::sync::Once;
+
+use crate::{Error, ErrorKind, Result};
+
+thread_local! {
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    static CAUGHT: RefCell<Option<Error>> = const { RefCell::new(None) };
+}
+
+/// Runs `f`; a panic becomes an error with its message and location, its backtrace being the detail.
+pub(super) fn guard<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
+    install_hook();
+    CAUGHT.take();
+    DEPTH.set(DEPTH.get() + 1);
+    let result = panic::catch_unwind(AssertUnwindSafe(f));
+    DEPTH.set(DEPTH.get() - 1);
+    result.unwrap_or_else(|payload| {
+        // Dropping a payload may panic again, out of here; a few bytes are leaked instead.
+        let payload = ManuallyDrop::new(payload);
+        Err(CAUGHT.take().unwrap_or_else(|| passed_on(&**payload)))
+    })
+}
+
+/// A guarded panic is recorded, not printed; all others go to the hook that was there.
+fn install_hook() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if DEPTH.try_with(Cell::get).unwrap_or(0) == 0 {
+                before(info);
+            } else {
+                let error = describe(info);
+                CAUGHT.with(|caught| *caught.borrow_mut() = Some(error));
+            }
+        }));
+    });
+}
+
+/// A panic of another thread that came here by `resume_unwind`, so no hook saw it.
+fn passed_on(payload: &(dyn Any + Send)) -> Error {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    Error::of_kind(ErrorKind::Panic, text.unwrap_or("a value that is no text")).context("panicked")
+}
+
+fn describe(info: &PanicHookInfo<'_>) -> Error {
+    let text = info.payload_as_str().unwrap_or("a value that is no text");
+    let error = Error::of_kind(ErrorKind::Panic, text);
+    let detail = format!("backtrace:\n{}", Backtrace::force_capture());
+    let error = match info.location() {
+        Some(at) => error.context(format!("panicked at {}:{}:{}", at.file(), at.line(), at.column())),
+        None => error.context("panicked"),
+    };
+    error.with_detail(&detail)
+}

@@ -1,0 +1,14 @@
+//! The C boundary. Everything that touches a raw pointer or calls through one is in here: `entry` is called
+//! by the host, `host` calls it, `descriptor` makes the immortal descriptions, `guard` catches panics.
+//!
+//! Public only for `export_experiments!`; nothing here is stable.
+
+#![allow(unsafe_code, reason = "the plugin's side of a C boundary")]
+
+mod descriptor;
+mod entry;
+mod guard;
+pub(crate) mod host;
+
+pub use entry::{Exported, Library, Plugin, entry};
+pub use gradtop_abi::Entry;

@@ -1,0 +1,234 @@
+//! What an experiment says of itself: identity, metrics, presets, figures.
+
+use crate::params::ParamSpec;
+
+/// Which direction of a metric is better.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Goal {
+    /// Neither.
+    #[default]
+    None,
+    /// Lower.
+    Min,
+    /// Higher.
+    Max,
+}
+
+/// Describes an experiment.
+#[derive(Clone, Debug)]
+pub struct Info {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) summary: String,
+    pub(crate) version: Option<String>,
+    pub(crate) resumable: bool,
+    pub(crate) uses_device: bool,
+    pub(crate) metrics: Vec<Metric>,
+    pub(crate) presets: Vec<Preset>,
+    pub(crate) figures: Option<String>,
+}
+
+impl Info {
+    /// `id` is `[a-z][a-z0-9-]*` and names the experiment on the command line and in folders; `name` is its
+    /// title; an empty `summary` means the doc comment of the parameter struct.
+    pub fn new(id: &str, name: &str, summary: &str) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
+            summary: summary.into(),
+            version: None,
+            resumable: false,
+            uses_device: false,
+            metrics: Vec::new(),
+            presets: Vec::new(),
+            figures: None,
+        }
+    }
+
+    /// Version of the experiment; the plugin crate's version if not given.
+    #[must_use]
+    pub fn version(mut self, version: &str) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// It writes checkpoints and can go on from one.
+    #[must_use]
+    pub fn resumable(mut self) -> Self {
+        self.resumable = true;
+        self
+    }
+
+    /// It uses the device it is given.
+    #[must_use]
+    pub fn uses_device(mut self) -> Self {
+        self.uses_device = true;
+        self
+    }
+
+    /// Declares a metric.
+    #[must_use]
+    pub fn metric(mut self, metric: Metric) -> Self {
+        self.metrics.push(metric);
+        self
+    }
+
+    /// Declares a named set of parameter values, as text. `quick`, `default` and `full` are the usual names;
+    /// parameters that it does not name keep their defaults.
+    #[must_use]
+    pub fn preset(mut self, name: &str, help: &str, values: &[(&str, &str)]) -> Self {
+        self.presets.push(Preset::new(name, help, values));
+        self
+    }
+
+    /// Declares figures, as the TOML of figures.toml.
+    #[must_use]
+    pub fn figures(mut self, toml: &str) -> Self {
+        self.figures = Some(toml.into());
+        self
+    }
+
+    /// What is wrong with the description, if anything; `params` are the experiment's parameters.
+    pub(crate) fn problem(&self, params: &[ParamSpec]) -> Option<String> {
+        if !is_name(&self.id, '-') {
+            return Some(format!("experiment id `{}` must be [a-z][a-z0-9-]*", self.id));
+        }
+        let within = |what: String| Some(format!("experiment `{}`: {what}", self.id));
+        if self.name.is_empty() {
+            return within("it has no name".into());
+        }
+        if let Some(key) = repeated(params.iter().map(|param| param.key)) {
+            return within(format!("parameter `{key}` is declared twice"));
+        }
+        if let Some(name) = repeated(self.metrics.iter().map(|metric| metric.name.as_str())) {
+            return within(format!("metric `{name}` is declared twice"));
+        }
+        if self.metrics.iter().any(|metric| metric.name.is_empty()) {
+            return within("a metric has no name".into());
+        }
+        if let Some(name) = repeated(self.presets.iter().map(|preset| preset.name.as_str())) {
+            return within(format!("preset `{name}` is declared twice"));
+        }
+        for preset in &self.presets {
+            for (key, text) in &preset.values {
+                let Some(param) = params.iter().find(|param| param.key == key) else {
+                    return within(format!("preset `{}` sets `{key}`, which is no parameter", preset.name));
+                };
+                if let Err(error) = param.parse(text) {
+                    return within(format!("preset `{}`: {error}", preset.name));
+                }
+            }
+        }
+        None
+    }
+}
+
+/// A metric that the experiment logs. Metrics that are not declared may be logged too; they have no unit or goal.
+#[derive(Clone, Debug)]
+pub struct Metric {
+    pub(crate) name: String,
+    pub(crate) unit: Option<String>,
+    pub(crate) help: String,
+    pub(crate) goal: Goal,
+    pub(crate) headline: bool,
+    pub(crate) guard: bool,
+    pub(crate) log: bool,
+    pub(crate) wall_clock: bool,
+}
+
+impl Metric {
+    /// `/` in a name separates groups.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            unit: None,
+            help: String::new(),
+            goal: Goal::None,
+            headline: false,
+            guard: false,
+            log: false,
+            wall_clock: false,
+        }
+    }
+
+    /// Its unit.
+    #[must_use]
+    pub fn unit(mut self, unit: &str) -> Self {
+        self.unit = Some(unit.into());
+        self
+    }
+
+    /// One line on what it is.
+    #[must_use]
+    pub fn help(mut self, help: &str) -> Self {
+        self.help = help.into();
+        self
+    }
+
+    /// Which direction is better.
+    #[must_use]
+    pub fn goal(mut self, goal: Goal) -> Self {
+        self.goal = goal;
+        self
+    }
+
+    /// Shown in lists of runs.
+    #[must_use]
+    pub fn headline(mut self) -> Self {
+        self.headline = true;
+        self
+    }
+
+    /// The run fails when this metric is not finite in every model and trial.
+    #[must_use]
+    pub fn guard(mut self) -> Self {
+        self.guard = true;
+        self
+    }
+
+    /// Drawn on a log axis.
+    #[must_use]
+    pub fn log(mut self) -> Self {
+        self.log = true;
+        self
+    }
+
+    /// It depends on the clock (a rate, a duration), so it may differ between runs that are otherwise equal.
+    #[must_use]
+    pub fn wall_clock(mut self) -> Self {
+        self.wall_clock = true;
+        self
+    }
+}
+
+/// A named set of parameter values.
+#[derive(Clone, Debug)]
+pub struct Preset {
+    pub(crate) name: String,
+    pub(crate) help: String,
+    pub(crate) values: Vec<(String, String)>,
+}
+
+impl Preset {
+    /// Values are text, as on the command line.
+    pub fn new(name: &str, help: &str, values: &[(&str, &str)]) -> Self {
+        let values = values.iter().map(|(key, text)| ((*key).into(), (*text).into())).collect();
+        Self { name: name.into(), help: help.into(), values }
+    }
+}
+
+fn is_name(text: &str, also: char) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == also)
+}
+
+fn repeated<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = Vec::new();
+    for name in names {
+        if seen.contains(&name) {
+            return Some(name);
+        }
+        seen.push(name);
+    }
+    None
+}

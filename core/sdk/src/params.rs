@@ -1,0 +1,227 @@
+//! Parameters: how they are declared, and how the text a host sends becomes values of their types.
+
+use crate::{Error, ErrorKind, Result};
+
+/// The parameters of an experiment: derived from its struct by `#[derive(Params)]`.
+///
+/// Each field is an `i64`, `f64`, `bool` or `String` with a doc comment (its help) and an attribute:
+///
+/// ```
+/// # use gradtop_sdk::prelude::*;
+/// /// Fits a line.
+/// #[derive(Params)]
+/// struct Line {
+///     /// Learning rate
+///     #[param(default = 0.1, min = 0.0, min_excluded, max = 10.0, log)]
+///     lr: f64,
+///     /// Function to fit
+///     #[param(default = "sinc", choices = ["sinc", "sign"])]
+///     function: String,
+/// }
+/// assert_eq!(Line::defaults().lr, 0.1);
+/// ```
+///
+/// | key | meaning |
+/// |---|---|
+/// | `default = VALUE` | required |
+/// | `min = N`, `max = N` | range of a number, inclusive |
+/// | `min_excluded`, `max_excluded` | the bound itself is not allowed |
+/// | `log` | shown and sampled on a log scale; needs a `min` of at least 0 |
+/// | `choices = ["a", "b"]` | the only values of a `String` |
+/// | `unit = "s"` | unit |
+/// | `key = "name"` | name of the parameter where it is not the field's |
+pub trait Params: Sized + 'static {
+    /// First paragraph of the struct's doc comment.
+    const SUMMARY: &'static str;
+    /// The parameters, in the order of the fields.
+    const PARAMS: &'static [ParamSpec];
+
+    /// Makes the struct from values that are in [`Self::PARAMS`]' order.
+    fn from_values(values: &Values) -> Result<Self>;
+
+    /// Every parameter at its default.
+    fn defaults() -> Self {
+        let values = Values::parse(Self::PARAMS, &[]);
+        values.and_then(|v| Self::from_values(&v)).expect("the derive checked that defaults are valid")
+    }
+}
+
+/// Type of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParamKind {
+    /// `i64`
+    I64,
+    /// `f64`
+    F64,
+    /// `bool`
+    Bool,
+    /// `String`
+    Str,
+    /// `String` with choices
+    Choice,
+}
+
+/// A declared parameter.
+#[derive(Clone, Copy, Debug)]
+pub struct ParamSpec {
+    /// Name, `[a-z][a-z0-9_]*`.
+    pub key: &'static str,
+    /// One line.
+    pub help: &'static str,
+    /// Unit.
+    pub unit: Option<&'static str>,
+    /// Type.
+    pub kind: ParamKind,
+    /// Default as text.
+    pub default: &'static str,
+    /// The only values of a [`ParamKind::Choice`].
+    pub choices: &'static [&'static str],
+    /// Least value, or -infinity.
+    pub min: f64,
+    /// Greatest value, or infinity.
+    pub max: f64,
+    /// `min` itself is not allowed.
+    pub min_excluded: bool,
+    /// `max` itself is not allowed.
+    pub max_excluded: bool,
+    /// Log scale.
+    pub log: bool,
+}
+
+/// A value of a parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Of a [`ParamKind::I64`].
+    I64(i64),
+    /// Of a [`ParamKind::F64`].
+    F64(f64),
+    /// Of a [`ParamKind::Bool`].
+    Bool(bool),
+    /// Of a [`ParamKind::Str`] or [`ParamKind::Choice`].
+    Text(String),
+}
+
+impl ParamSpec {
+    /// Parses a value and checks its range or choice; the message names parameter, value and what is allowed.
+    pub fn parse(&self, text: &str) -> Result<Value> {
+        let value = match self.kind {
+            ParamKind::I64 => {
+                let value: i64 = text.parse().map_err(|_| self.refuse(text, "a whole number"))?;
+                self.check_range(value as f64, text)?;
+                Value::I64(value)
+            }
+            ParamKind::F64 => {
+                let value: f64 = text.parse().map_err(|_| self.refuse(text, "a number"))?;
+                if !value.is_finite() {
+                    return Err(self.refuse(text, "a finite number"));
+                }
+                self.check_range(value, text)?;
+                Value::F64(value)
+            }
+            ParamKind::Bool => Value::Bool(text.parse().map_err(|_| self.refuse(text, "`true` or `false`"))?),
+            ParamKind::Str => Value::Text(text.to_owned()),
+            ParamKind::Choice if self.choices.contains(&text) => Value::Text(text.to_owned()),
+            ParamKind::Choice => {
+                return Err(self.refuse(text, &format!("one of {}", self.choices.join(", "))));
+            }
+        };
+        Ok(value)
+    }
+
+    fn check_range(&self, value: f64, text: &str) -> Result<()> {
+        let above = if self.min_excluded { value > self.min } else { value >= self.min };
+        let below = if self.max_excluded { value < self.max } else { value <= self.max };
+        if above && below { Ok(()) } else { Err(self.refuse(text, &self.range())) }
+    }
+
+    /// The range in words: `greater than 0 and at most 10`.
+    fn range(&self) -> String {
+        let min = match (self.min == f64::NEG_INFINITY, self.min_excluded) {
+            (true, _) => None,
+            (false, true) => Some(format!("greater than {}", self.min)),
+            (false, false) => Some(format!("at least {}", self.min)),
+        };
+        let max = match (self.max == f64::INFINITY, self.max_excluded) {
+            (true, _) => None,
+            (false, true) => Some(format!("less than {}", self.max)),
+            (false, false) => Some(format!("at most {}", self.max)),
+        };
+        [min, max].into_iter().flatten().collect::<Vec<_>>().join(" and ")
+    }
+
+    fn refuse(&self, text: &str, allowed: &str) -> Error {
+        let text: String = text.chars().take(80).collect();
+        Error::of_kind(ErrorKind::Invalid, format!("parameter `{}` is `{text}`, must be {allowed}", self.key))
+    }
+}
+
+/// One checked value for each declared parameter.
+#[derive(Clone, Debug)]
+pub struct Values {
+    specs: &'static [ParamSpec],
+    values: Vec<Value>,
+}
+
+impl Values {
+    /// Checks texts against their declarations; what is not given has its default.
+    ///
+    /// # Errors
+    /// An unknown or repeated key, a text that is not of its parameter's type, or a value out of range.
+    pub fn parse(specs: &'static [ParamSpec], texts: &[(&str, &str)]) -> Result<Self> {
+        for (i, (key, _)) in texts.iter().enumerate() {
+            let problem = if !specs.iter().any(|spec| spec.key == *key) {
+                "is not declared"
+            } else if texts[..i].iter().any(|(earlier, _)| earlier == key) {
+                "is given twice"
+            } else {
+                continue;
+            };
+            return Err(Error::of_kind(ErrorKind::Invalid, format!("parameter `{key}` {problem}")));
+        }
+        let values = specs
+            .iter()
+            .map(|spec| {
+                let given = texts.iter().find(|(key, _)| *key == spec.key);
+                spec.parse(given.map_or(spec.default, |(_, text)| text))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { specs, values })
+    }
+
+    /// Value of the integer parameter at `index`.
+    pub fn i64(&self, index: usize) -> Result<i64> {
+        match self.values.get(index) {
+            Some(Value::I64(value)) => Ok(*value),
+            _ => Err(self.mismatch(index)),
+        }
+    }
+
+    /// Value of the float parameter at `index`.
+    pub fn f64(&self, index: usize) -> Result<f64> {
+        match self.values.get(index) {
+            Some(Value::F64(value)) => Ok(*value),
+            _ => Err(self.mismatch(index)),
+        }
+    }
+
+    /// Value of the boolean parameter at `index`.
+    pub fn bool(&self, index: usize) -> Result<bool> {
+        match self.values.get(index) {
+            Some(Value::Bool(value)) => Ok(*value),
+            _ => Err(self.mismatch(index)),
+        }
+    }
+
+    /// Value of the text or choice parameter at `index`.
+    pub fn text(&self, index: usize) -> Result<String> {
+        match self.values.get(index) {
+            Some(Value::Text(value)) => Ok(value.clone()),
+            _ => Err(self.mismatch(index)),
+        }
+    }
+
+    fn mismatch(&self, index: usize) -> Error {
+        let key = self.specs.get(index).map_or("?", |spec| spec.key);
+        Error::of_kind(ErrorKind::Invalid, format!("parameter {index} (`{key}`) has another type"))
+    }
+}

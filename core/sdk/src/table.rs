@@ -1,0 +1,74 @@
+//! Columns of a table.
+
+use std::borrow::Cow;
+
+/// A column of a table: a name, perhaps a unit, and one value a row.
+#[derive(Clone, Debug)]
+pub struct Column<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) unit: Option<&'a str>,
+    pub(crate) data: Data<'a>,
+}
+
+/// The values, as the ABI wants them.
+#[derive(Clone, Debug)]
+pub(crate) enum Data<'a> {
+    I64(Cow<'a, [i64]>),
+    F64(Cow<'a, [f64]>),
+    /// Row i is `text[offsets[i]..offsets[i + 1]]`.
+    Utf8 {
+        text: String,
+        offsets: Vec<u64>,
+    },
+    Bytes {
+        data: &'a [u8],
+        width: usize,
+    },
+}
+
+impl<'a> Column<'a> {
+    /// Whole numbers.
+    pub fn i64(name: &'a str, values: impl Into<Cow<'a, [i64]>>) -> Self {
+        Self { name, unit: None, data: Data::I64(values.into()) }
+    }
+
+    /// Numbers.
+    pub fn f64(name: &'a str, values: impl Into<Cow<'a, [f64]>>) -> Self {
+        Self { name, unit: None, data: Data::F64(values.into()) }
+    }
+
+    /// Text.
+    pub fn utf8<S: AsRef<str>>(name: &'a str, values: &[S]) -> Self {
+        let mut text = String::new();
+        let mut offsets = vec![0];
+        for value in values {
+            text.push_str(value.as_ref());
+            offsets.push(text.len() as u64);
+        }
+        Self { name, unit: None, data: Data::Utf8 { text, offsets } }
+    }
+
+    /// `width` bytes a row, row after row: grey images, for instance.
+    pub fn bytes(name: &'a str, data: &'a [u8], width: usize) -> Self {
+        Self { name, unit: None, data: Data::Bytes { data, width } }
+    }
+
+    /// Sets its unit.
+    #[must_use]
+    pub fn unit(mut self, unit: &'a str) -> Self {
+        self.unit = Some(unit);
+        self
+    }
+
+    /// How many rows; none if bytes do not divide into rows.
+    pub(crate) fn rows(&self) -> Option<usize> {
+        match &self.data {
+            Data::I64(values) => Some(values.len()),
+            Data::F64(values) => Some(values.len()),
+            Data::Utf8 { offsets, .. } => Some(offsets.len() - 1),
+            Data::Bytes { data, width } => {
+                (*width > 0 && data.len().is_multiple_of(*width)).then(|| data.len() / width)
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Takes an entry through a run, as a host does: describe, create, run, destroy.
+
+#![allow(unsafe_code, reason = "the host's side of a C boundary, for tests")]
+
+use std::ffi::{CStr, CString, c_char};
+use std::path::Path;
+use std::ptr;
+use std::sync::Arc;
+
+use gradtop_abi::{self as abi, Status};
+
+use super::TestHost;
+use super::record::{Outcome, Recorded, TempDir};
+use super::vtable::{self, State};
+use crate::Device;
+
+/// # Safety
+/// `entry` is a valid plugin's.
+pub(super) unsafe fn run_by_id(
+    host: &TestHost,
+    entry: *const abi::Entry,
+    id: &str,
+    params: &[(&str, &str)],
+) -> Recorded {
+    // SAFETY: valid and immortal by the contract.
+    let fields = unsafe { &*entry };
+    let (Some(count), Some(desc)) = (fields.count, fields.desc) else {
+        return Recorded::refused("the entry lacks a function");
+    };
+    // SAFETY: a function of a valid plugin.
+    let count = unsafe { count() };
+    let mut known = Vec::new();
+    for index in 0..count {
+        // SAFETY: as above.
+        let found = unsafe { desc(index).as_ref() };
+        let Some(found) = found else { return Recorded::refused("a description is null: stderr says why") };
+        // SAFETY: descriptions hold immortal C strings.
+        let name = unsafe { text(found.id) };
+        if name == id {
+            // SAFETY: as for this function.
+            return unsafe { run(host, entry, index, params) };
+        }
+        known.push(name);
+    }
+    Recorded::refused(&format!("there is no experiment `{id}`, only {}", known.join(", ")))
+}
+
+/// # Safety
+/// `entry` is a valid plugin's, and `index` one of its experiments.
+pub(super) unsafe fn run(
+    host: &TestHost,
+    entry: *const abi::Entry,
+    index: u32,
+    params: &[(&str, &str)],
+) -> Recorded {
+    // SAFETY: valid and immortal by the contract.
+    let entry = unsafe { &*entry };
+    let (Some(desc), Some(create), Some(run), Some(destroy)) =
+        (entry.desc, entry.create, entry.run, entry.destroy)
+    else {
+        return Recorded::refused("the entry lacks a function");
+    };
+    // SAFETY: a function of a valid plugin, whose descriptions are immortal.
+    let desc = unsafe { desc(index).as_ref() };
+    let Some(desc) = desc else { return Recorded::refused("the description is null: stderr says why") };
+    // SAFETY: a description of a valid plugin.
+    let params = match unsafe { resolve(desc, host.preset.as_deref(), params) } {
+        Ok(params) => params,
+        Err(why) => return Recorded::refused(&why),
+    };
+    let dir = match TempDir::new() {
+        Ok(dir) => Arc::new(dir),
+        Err(error) => return Recorded::refused(&format!("making a temporary folder: {error}")),
+    };
+    let Some(run_dir) = c_path(&dir.0) else { return Recorded::refused("the temporary folder has a NUL") };
+    let resume_dir = host.resume_from.as_deref().and_then(c_path);
+
+    let state = State::new(host, dir.clone(), desc.flags & abi::desc_flag::RESUMABLE != 0);
+    let mut table = vtable::table(&state);
+    table.size = host.size as u32;
+    table.run_dir = run_dir.as_ptr();
+    table.seed = host.seed;
+    table.threads = i32::try_from(host.threads).unwrap_or(i32::MAX);
+    table.device = match host.device {
+        Device::Cpu => -1,
+        Device::Cuda(index) => i32::try_from(index).unwrap_or(i32::MAX),
+    };
+    let pairs: Vec<abi::Kv> =
+        params.iter().map(|(key, value)| abi::Kv { key: key.as_ptr(), value: value.as_ptr() }).collect();
+
+    let mut error = abi::Error::EMPTY;
+    let mut instance = ptr::null_mut();
+    let resume = resume_dir.as_ref().map_or(ptr::null(), |dir| dir.as_ptr());
+    // SAFETY: everything lent outlives `destroy`, which is below.
+    let created = unsafe {
+        create(
+            index,
+            &raw const table,
+            pairs.as_ptr(),
+            pairs.len() as u64,
+            resume,
+            &raw mut instance,
+            &raw mut error,
+        )
+    };
+    let status = if created == abi::OK {
+        // SAFETY: `create` gave the instance.
+        let status = unsafe { run(instance, &raw mut error) };
+        // SAFETY: as above, and it is not used again.
+        unsafe { destroy(instance) };
+        status
+    } else {
+        created
+    };
+
+    let mut recorded = state.into_recorded();
+    if !desc.figures.is_null() {
+        // SAFETY: descriptions hold immortal C strings.
+        recorded.figures.insert(0, unsafe { text(desc.figures) });
+    }
+    recorded.outcome = outcome(status, &error);
+    recorded
+}
+
+/// Every parameter as text: its default, unless the preset or the caller sets it.
+///
+/// # Safety
+/// `desc` is a valid plugin's.
+unsafe fn resolve(
+    desc: &abi::Desc,
+    preset: Option<&str>,
+    given: &[(&str, &str)],
+) -> Result<Vec<(CString, CString)>, String> {
+    let mut values: Vec<(String, String)> = Vec::new();
+    for index in 0..desc.n_params as usize {
+        // SAFETY: a valid description has that many parameters.
+        let param = unsafe { &**desc.params.add(index) };
+        // SAFETY: immortal C strings.
+        let (key, value) = unsafe { (text(param.key), text(param.default_value)) };
+        values.push((key, value));
+    }
+    let mut set = |key: &str, value: &str| match values.iter_mut().find(|(known, _)| known == key) {
+        Some((_, text)) => {
+            value.clone_into(text);
+            Ok(())
+        }
+        None => Err(format!("there is no parameter `{key}`")),
+    };
+    if let Some(name) = preset {
+        // SAFETY: a valid description has that many presets.
+        let mut presets = (0..desc.n_presets as usize).map(|index| unsafe { &**desc.presets.add(index) });
+        // SAFETY: an immortal C string.
+        let found = presets.find(|preset| unsafe { text(preset.name) } == name);
+        let found = found.ok_or_else(|| format!("there is no preset `{name}`"))?;
+        for index in 0..found.n_values as usize {
+            // SAFETY: a valid preset has that many values.
+            let pair = unsafe { &*found.values.add(index) };
+            // SAFETY: immortal C strings.
+            let (key, value) = unsafe { (text(pair.key), text(pair.value)) };
+            set(&key, &value)?;
+        }
+    }
+    for (key, value) in given {
+        set(key, value)?;
+    }
+    let c = |text: String| CString::new(text).map_err(|_| "a parameter contains a NUL".to_owned());
+    values.into_iter().map(|(key, value)| Ok((c(key)?, c(value)?))).collect()
+}
+
+fn outcome(status: Status, error: &abi::Error) -> Outcome {
+    let len = (error.len as usize).min(error.msg.len());
+    let bytes: Vec<u8> = error.msg[..len].iter().map(|byte| byte.cast_unsigned()).collect();
+    let message = String::from_utf8_lossy(&bytes).into_owned();
+    match status {
+        abi::OK => Outcome::Finished,
+        abi::STOPPED => Outcome::Stopped,
+        abi::PANIC => Outcome::Panicked(message),
+        _ => Outcome::Failed(message),
+    }
+}
+
+/// # Safety
+/// `text` is null or a C string.
+pub(super) unsafe fn text(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: a C string by the contract.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+pub(super) fn c_path(path: &Path) -> Option<CString> {
+    CString::new(path.as_os_str().as_encoded_bytes()).ok()
+}
