@@ -1,1 +1,10 @@
-//! Being built.
+//! What gradtop's own experiments share, on libtorch through `tch`: addressable random numbers, ensembles trained at once,
+//! optimizers with savable state, checkpoints.
+//!
+//! Everything works on `tch` tensors; only [`runtime`] knows of runs.
+
+pub mod checkpoint;
+pub mod mlp;
+pub mod optim;
+pub mod rng;
+pub mod runtime;

@@ -1,0 +1,170 @@
+//! Tensors in a checkpoint's folder, bit for bit, as safetensors files (no pickle; Python's `safetensors` reads them).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tch::{Device, Kind, TchError, Tensor};
+
+use crate::mlp::Mlp;
+use crate::optim::Optimizer;
+
+/// Named tensors on their way into a file.
+#[derive(Default)]
+pub struct Saving {
+    tensors: Vec<(String, Tensor)>,
+}
+
+impl Saving {
+    /// Adds a tensor. It is copied to the CPU.
+    pub fn tensor(&mut self, name: &str, tensor: &Tensor) -> Result<(), TchError> {
+        let copy = tensor.f_to_device(Device::Cpu)?.f_contiguous()?;
+        self.tensors.push((name.to_owned(), copy));
+        Ok(())
+    }
+
+    /// Adds whole numbers: a step, flags.
+    pub fn integers(&mut self, name: &str, values: &[i64]) -> Result<(), TchError> {
+        self.tensor(name, &Tensor::f_from_slice(values)?)
+    }
+
+    /// Adds everything an ensemble and its optimizer need to go on exactly.
+    pub fn model(&mut self, name: &str, mlp: &Mlp, optimizer: &Optimizer) -> Result<(), TchError> {
+        self.tensor(&format!("{name}.parameters"), mlp.parameters())?;
+        for (part, tensor) in optimizer.state() {
+            self.tensor(&format!("{name}.optimizer.{part}"), tensor)?;
+        }
+        self.integers(&format!("{name}.optimizer.step"), &[optimizer.step()])
+    }
+
+    /// Writes the file.
+    pub fn write(&self, path: &Path) -> Result<(), TchError> {
+        Tensor::write_safetensors(&self.tensors, path)
+    }
+}
+
+/// Named tensors read back.
+pub struct Saved {
+    path: PathBuf,
+    tensors: BTreeMap<String, Tensor>,
+}
+
+impl Saved {
+    /// Reads a file that [`Saving::write`] wrote.
+    pub fn read(path: &Path) -> Result<Self, TchError> {
+        let tensors = Tensor::read_safetensors(path)?.into_iter().collect();
+        Ok(Self { path: path.to_owned(), tensors })
+    }
+
+    /// The tensor of this name.
+    pub fn tensor(&self, name: &str) -> Result<&Tensor, TchError> {
+        self.tensors.get(name).ok_or_else(|| self.wrong(&format!("has no tensor `{name}`")))
+    }
+
+    /// The whole numbers of this name.
+    pub fn integers(&self, name: &str) -> Result<Vec<i64>, TchError> {
+        let tensor = self.tensor(name)?;
+        if tensor.kind() != Kind::Int64 || tensor.size().len() != 1 {
+            return Err(self.wrong(&format!("has other values than whole numbers in `{name}`")));
+        }
+        let mut values = vec![0; tensor.numel()];
+        tensor.f_copy_data(&mut values, tensor.numel())?;
+        Ok(values)
+    }
+
+    /// Sets an ensemble and its optimizer to what [`Saving::model`] saved under this name.
+    pub fn restore(&self, name: &str, mlp: &Mlp, optimizer: &mut Optimizer) -> Result<(), TchError> {
+        let saved = self.tensor(&format!("{name}.parameters"))?;
+        let mut own = mlp.parameters().shallow_clone();
+        if saved.size() != own.size() || saved.kind() != own.kind() {
+            return Err(self.wrong(&format!(
+                "has {:?} {:?} as `{name}.parameters`, the model here has {:?} {:?}",
+                saved.kind(),
+                saved.size(),
+                own.kind(),
+                own.size()
+            )));
+        }
+        own.f_copy_(saved)?;
+        let step = self.integers(&format!("{name}.optimizer.step"))?;
+        let [step] = step[..] else {
+            return Err(self.wrong(&format!("has no single number in `{name}.optimizer.step`")));
+        };
+        let first = self.tensor(&format!("{name}.optimizer.first"))?;
+        let second = self.tensor(&format!("{name}.optimizer.second"))?;
+        optimizer.restore(step, first, second)
+    }
+
+    fn wrong(&self, what: &str) -> TchError {
+        TchError::FileFormat(format!("checkpoint {} {what}", self.path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::optim::Rule;
+    use crate::rng::Stream;
+
+    fn file(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("gradtop-toolkit-{}-{name}", std::process::id()))
+    }
+
+    fn bits(tensor: &Tensor) -> Vec<u32> {
+        let mut values = vec![0.0_f32; tensor.numel()];
+        tensor.copy_data(&mut values, tensor.numel());
+        values.into_iter().map(f32::to_bits).collect()
+    }
+
+    #[test]
+    fn every_bit_comes_back() {
+        let path = file("bits.safetensors");
+        let mut mlp = Mlp::zeros(&[1, 3, 1], 2, Kind::Float, Device::Cpu).unwrap();
+        mlp.init_uniform(7, Stream::named("test")).unwrap();
+        mlp.fill_trial(1, f64::NAN).unwrap();
+        let mut optimizer = Optimizer::new(Rule::Adam { lr: 0.1 }, mlp.parameters()).unwrap();
+        let gradients = mlp.parameters().f_square().unwrap();
+        for _ in 0..3 {
+            optimizer.update(mlp.parameters(), &gradients).unwrap();
+        }
+        let mut saving = Saving::default();
+        saving.model("deep", &mlp, &optimizer).unwrap();
+        saving.write(&path).unwrap();
+
+        let other = Mlp::zeros(&[1, 3, 1], 2, Kind::Float, Device::Cpu).unwrap();
+        let mut restored = Optimizer::new(Rule::Adam { lr: 0.1 }, other.parameters()).unwrap();
+        let saved = Saved::read(&path).unwrap();
+        saved.restore("deep", &other, &mut restored).unwrap();
+        assert_eq!(bits(other.parameters()), bits(mlp.parameters()));
+        assert_eq!(restored.step(), 3);
+        for ((_, a), (_, b)) in restored.state().iter().zip(optimizer.state()) {
+            assert_eq!(bits(a), bits(b));
+        }
+
+        let larger = Mlp::zeros(&[1, 4, 1], 2, Kind::Float, Device::Cpu).unwrap();
+        let mut wrong = Optimizer::new(Rule::Adam { lr: 0.1 }, larger.parameters()).unwrap();
+        let error = saved.restore("deep", &larger, &mut wrong).unwrap_err().to_string();
+        assert!(
+            error.contains("bits.safetensors") && error.contains("[20]") && error.contains("[26]"),
+            "{error}"
+        );
+        let error = saved.tensor("wide.parameters").unwrap_err().to_string();
+        assert!(error.contains("no tensor `wide.parameters`"), "{error}");
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error() {
+        let path = file("damaged.safetensors");
+        let mut saving = Saving::default();
+        saving.integers("step", &[5]).unwrap();
+        saving.write(&path).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for length in [0, 4, 8, 20, whole.len() - 1] {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            assert!(Saved::read(&path).is_err(), "{length} bytes were accepted");
+        }
+        std::fs::remove_file(path).unwrap();
+    }
+}

@@ -1,0 +1,116 @@
+//! Optimizers over one flat parameter tensor, whose whole state is theirs to save.
+
+use tch::{TchError, Tensor};
+
+/// Which optimizer, and its constants.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// Adam (Kingma and Ba 2015) with PyTorch's defaults: β₁ 0.9, β₂ 0.999, ε 1e-8.
+    Adam {
+        /// Learning rate, above 0.
+        lr: f64,
+    },
+    /// Stochastic gradient descent with heavy-ball momentum as PyTorch defines it: u ← μu + g, p ← p − lr·u.
+    Sgd {
+        /// Learning rate, above 0.
+        lr: f64,
+        /// μ in [0, 1).
+        momentum: f64,
+    },
+}
+
+const BETA1: f64 = 0.9;
+const BETA2: f64 = 0.999;
+const EPSILON: f64 = 1e-8;
+
+/// An optimizer of one flat parameter tensor.
+pub struct Optimizer {
+    rule: Rule,
+    /// Updates done.
+    step: i64,
+    /// Adam's first moment, or the momentum buffer.
+    first: Tensor,
+    /// Adam's second moment; empty for SGD.
+    second: Tensor,
+    scratch: Tensor,
+    /// −lr as a tensor: multiplying by it inside `addcmul` saves an operation.
+    minus_lr: Tensor,
+}
+
+impl Optimizer {
+    /// An optimizer at step 0 for parameters of this shape.
+    pub fn new(rule: Rule, parameters: &Tensor) -> Result<Self, TchError> {
+        let lr = match rule {
+            Rule::Adam { lr } | Rule::Sgd { lr, .. } => lr,
+        };
+        let options = (parameters.kind(), parameters.device());
+        let adam = matches!(rule, Rule::Adam { .. });
+        let empty = || Tensor::f_zeros([0], options);
+        Ok(Self {
+            rule,
+            step: 0,
+            first: parameters.f_zeros_like()?,
+            second: if adam { parameters.f_zeros_like()? } else { empty()? },
+            scratch: if adam { parameters.f_zeros_like()? } else { empty()? },
+            minus_lr: Tensor::f_full([], -lr, options)?,
+        })
+    }
+
+    /// Changes `parameters` by one update along `gradients`.
+    pub fn update(&mut self, parameters: &Tensor, gradients: &Tensor) -> Result<(), TchError> {
+        self.step += 1;
+        let mut parameters = parameters.shallow_clone();
+        match self.rule {
+            Rule::Adam { lr } => {
+                let power = self.step.min(i64::from(i32::MAX)) as i32;
+                let correction1 = 1.0 - BETA1.powi(power);
+                let correction2 = (1.0 - BETA2.powi(power)).sqrt();
+                self.first.f_lerp_(gradients, 1.0 - BETA1).map(drop)?;
+                gradients.f_square_out(&self.scratch).map(drop)?;
+                self.second.f_lerp_(&self.scratch, 1.0 - BETA2).map(drop)?;
+                // p −= lr/c₁ · m / (√v/c₂ + ε), with the factor folded into the denominator: one operation fewer.
+                self.second.f_sqrt_out(&self.scratch).map(drop)?;
+                self.scratch.f_add_scalar_(EPSILON * correction2).map(drop)?;
+                self.scratch.f_mul_scalar_(-correction1 / (lr * correction2)).map(drop)?;
+                parameters.f_addcdiv_(&self.first, &self.scratch).map(drop)?;
+            }
+            Rule::Sgd { momentum, .. } if momentum > 0.0 => {
+                self.first.f_mul_scalar_(momentum).map(drop)?;
+                self.first.f_add_(gradients).map(drop)?;
+                parameters.f_addcmul_(&self.first, &self.minus_lr).map(drop)?;
+            }
+            Rule::Sgd { .. } => {
+                parameters.f_addcmul_(gradients, &self.minus_lr).map(drop)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Updates done so far.
+    pub fn step(&self) -> i64 {
+        self.step
+    }
+
+    /// The state that must be saved to go on exactly: names and tensors, besides [`Optimizer::step`].
+    pub fn state(&self) -> [(&'static str, &Tensor); 2] {
+        [("first", &self.first), ("second", &self.second)]
+    }
+
+    /// Sets what [`Optimizer::step`] and [`Optimizer::state`] gave.
+    pub fn restore(&mut self, step: i64, first: &Tensor, second: &Tensor) -> Result<(), TchError> {
+        for (own, saved) in [(&mut self.first, first), (&mut self.second, second)] {
+            if own.size() != saved.size() || own.kind() != saved.kind() {
+                return Err(TchError::Shape(format!(
+                    "the saved optimizer state is {:?} {:?}, this one needs {:?} {:?}",
+                    saved.kind(),
+                    saved.size(),
+                    own.kind(),
+                    own.size()
+                )));
+            }
+            own.f_copy_(saved)?;
+        }
+        self.step = step;
+        Ok(())
+    }
+}
