@@ -1,0 +1,222 @@
+//! Charts as data: what to draw, independent of where. [`text`] makes character cells of a [`Chart`], [`svg`] a drawing.
+//!
+//! Pure: no I/O, clock or terminal in here, so commands, reports and the live monitor share it.
+
+pub(crate) mod colour;
+pub(crate) mod contour;
+pub(crate) mod decimate;
+pub(crate) mod domain;
+pub(crate) mod grid;
+pub(crate) mod raster;
+pub(crate) mod scale;
+pub(crate) mod svg;
+mod svg_marks;
+pub(crate) mod text;
+mod text_fields;
+mod text_marks;
+pub(crate) mod ticks;
+
+use colour::Paint;
+use scale::Scale;
+
+/// Charts under one title.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Figure {
+    /// What it shows.
+    pub(crate) title: String,
+    /// Sentences below it.
+    pub(crate) caption: Option<String>,
+    /// Its panels.
+    pub(crate) charts: Vec<Chart>,
+}
+
+/// One pair of axes (or three: `y2`) with everything drawn on it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Chart {
+    /// Printed above the plot.
+    pub(crate) title: Option<String>,
+    /// The horizontal axis.
+    pub(crate) x: Axis,
+    /// The vertical axis on the left.
+    pub(crate) y: Axis,
+    /// The vertical axis on the right.
+    pub(crate) y2: Option<Axis>,
+    /// Drawn in this order, fills below lines.
+    pub(crate) marks: Vec<Mark>,
+    /// Sentences printed below the plot, for example why it is empty.
+    pub(crate) notes: Vec<String>,
+}
+
+/// An axis: its words, its scale, its range.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Axis {
+    /// What is measured.
+    pub(crate) label: String,
+    /// In which unit.
+    pub(crate) unit: Option<String>,
+    /// How values become positions.
+    pub(crate) scale: Scale,
+    /// Names for the positions 0, 1, 2 and so on; ticks then are these names.
+    pub(crate) categories: Vec<String>,
+    /// The values are seconds: ticks at round minutes and hours.
+    pub(crate) seconds: bool,
+}
+
+impl Axis {
+    /// "loss [MSE], log": what to print beside the axis.
+    pub(crate) fn caption(&self) -> String {
+        let mut text = self.label.clone();
+        if let Some(unit) =
+            self.unit.as_deref().filter(|u| !u.is_empty() && *u != self.label && !self.seconds)
+        {
+            text = if text.is_empty() { unit.to_owned() } else { format!("{text} [{unit}]") };
+        }
+        if let Some(word) = self.scale.word() {
+            text = if text.is_empty() { word.to_owned() } else { format!("{text} ({word})") };
+        }
+        text
+    }
+}
+
+/// Which vertical axis a mark belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// `y`, on the left.
+    #[default]
+    Left,
+    /// `y2`, on the right.
+    Right,
+}
+
+/// Something drawn, with how it looks.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Mark {
+    /// Its words in the legend; none keeps it out of the legend.
+    pub(crate) name: Option<String>,
+    /// A value to print beside the name, usually the last one.
+    pub(crate) last: Option<f64>,
+    /// Its colour.
+    pub(crate) paint: Paint,
+    /// Number of its marker, which tells it apart without colour.
+    pub(crate) marker: u8,
+    /// Which vertical axis it is measured on.
+    pub(crate) side: Side,
+    /// What it is.
+    pub(crate) shape: Shape,
+}
+
+/// The kinds of marks. Vectors of one shape have equal lengths.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Shape {
+    /// Points joined in order; a non-finite value interrupts the line and is marked at the axis.
+    Line {
+        /// Horizontal positions.
+        x: Vec<f64>,
+        /// Values.
+        y: Vec<f64>,
+    },
+    /// The area between two curves.
+    Band {
+        /// Horizontal positions, ascending.
+        x: Vec<f64>,
+        /// Lower edge.
+        low: Vec<f64>,
+        /// Upper edge.
+        high: Vec<f64>,
+    },
+    /// Single points.
+    Scatter {
+        /// Horizontal positions.
+        x: Vec<f64>,
+        /// Values.
+        y: Vec<f64>,
+        /// Joined by thin lines in their order.
+        joined: bool,
+    },
+    /// Upright bars from zero, each `width` wide in data units.
+    Bars {
+        /// Middles.
+        x: Vec<f64>,
+        /// Heights.
+        y: Vec<f64>,
+        /// Width of each, in units of x.
+        width: f64,
+    },
+    /// A value for each cell of a rectangular grid, as colours.
+    Heatmap(Field),
+    /// A value for each node of a rectangular grid, as level lines.
+    Contour(Field),
+    /// A line across the whole plot.
+    Rule {
+        /// Where it stands.
+        at: Where,
+    },
+    /// A picture.
+    Image(Picture),
+}
+
+/// Where a rule stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Where {
+    /// Upright at this x.
+    X(f64),
+    /// Level at this y.
+    Y(f64),
+}
+
+/// Values over a rectangular grid; NaN where there is none.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Field {
+    /// Ascending middles of the columns.
+    pub(crate) x: Vec<f64>,
+    /// Ascending middles of the rows.
+    pub(crate) y: Vec<f64>,
+    /// `z[row * x.len() + column]`.
+    pub(crate) z: Vec<f64>,
+    /// What z is, for the legend.
+    pub(crate) label: String,
+    /// Colours by the logarithm of z.
+    pub(crate) log: bool,
+}
+
+impl Field {
+    /// Smallest and largest finite value, `None` if there is none.
+    pub(crate) fn range(&self) -> Option<(f64, f64)> {
+        domain::finite_range(self.z.iter().copied().filter(|z| !self.log || *z > 0.0))
+    }
+
+    /// Where a value lies between the smallest (0) and the largest (1).
+    pub(crate) fn level(&self, z: f64, (low, high): (f64, f64)) -> Option<f64> {
+        if !z.is_finite() || (self.log && z <= 0.0) {
+            return None;
+        }
+        let f = |v: f64| if self.log { v.log10() } else { v };
+        let span = f(high) - f(low);
+        Some(if span > 0.0 { ((f(z) - f(low)) / span).clamp(0.0, 1.0) } else { 0.5 })
+    }
+
+    /// The value at a fractional position between grid nodes' cells, by nearest cell.
+    pub(crate) fn nearest(&self, x: f64, y: f64) -> Option<f64> {
+        let i = nearest(&self.x, x)?;
+        let j = nearest(&self.y, y)?;
+        self.z.get(j * self.x.len() + i).copied()
+    }
+}
+
+/// Index of the ascending value nearest to `v`.
+fn nearest(sorted: &[f64], v: f64) -> Option<usize> {
+    let after = sorted.partition_point(|s| *s < v);
+    let candidates = [after.checked_sub(1), (after < sorted.len()).then_some(after)];
+    candidates.into_iter().flatten().min_by(|a, b| (sorted[*a] - v).abs().total_cmp(&(sorted[*b] - v).abs()))
+}
+
+/// A picture, row by row from the top.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Picture {
+    /// Pixels a row.
+    pub(crate) width: usize,
+    /// Rows.
+    pub(crate) height: usize,
+    /// Red, green and blue of each pixel; transparent where none.
+    pub(crate) pixels: Vec<Option<[u8; 3]>>,
+}

@@ -1,0 +1,293 @@
+//! A figure as an SVG drawing: white ground, quiet axes, the data in front.
+
+use super::domain::Domain;
+use super::grid::{width_of, wrap};
+use super::scale::Span;
+use super::svg_marks as marks;
+use super::text::labelled;
+use super::text_fields::field_of;
+use super::text_marks::odd_notes;
+use super::ticks::{Powers, Tick};
+use super::{Axis, Chart, Figure, Mark, Shape};
+use crate::print::number;
+
+/// Width of a panel, with its axes.
+const PANEL: (f64, f64) = (620.0, 400.0);
+const MARGIN: f64 = 20.0;
+const GAP: f64 = 24.0;
+/// Size of tick labels and legend; a character of the font is 0.602 of it wide.
+const SMALL: f64 = 11.5;
+const CHAR: f64 = 0.602;
+
+pub(super) const INK: &str = "#1f2328";
+const SOFT: &str = "#57606a";
+const GRID: &str = "#e6e9ed";
+const AXIS: &str = "#8c959f";
+pub(super) const ALERT: &str = "#cf222e";
+
+/// The whole drawing.
+pub(crate) fn figure(figure: &Figure) -> String {
+    let count = figure.charts.len().max(1);
+    let columns = if count == 1 { 1 } else { 2 };
+    let rows = count.div_ceil(columns);
+    let panel = if count == 1 { (720.0, 440.0) } else { PANEL };
+    let width = MARGIN * 2.0 + panel.0 * columns as f64 + GAP * (columns - 1) as f64;
+    let letters = ((width - 2.0 * MARGIN) / (12.0 * CHAR)) as usize;
+    let captions = figure.caption.as_deref().map(|c| wrap(&printable(c), letters)).unwrap_or_default();
+    let head = if figure.title.is_empty() { 0.0 } else { 34.0 };
+    let foot = if captions.is_empty() { 0.0 } else { captions.len() as f64 * 17.0 + 12.0 };
+    let height = MARGIN * 2.0 + head + panel.1 * rows as f64 + GAP * (rows - 1) as f64 + foot;
+
+    let mut pen = Pen::default();
+    pen.put(&format!(
+        r#"<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" font-family="Hack, 'DejaVu Sans Mono', Menlo, Consolas, monospace">"#,
+        w = n(width),
+        h = n(height)
+    ));
+    pen.put(&format!(r##"<rect width="{}" height="{}" fill="#ffffff"/>"##, n(width), n(height)));
+    if head > 0.0 {
+        pen.text((MARGIN, MARGIN + 14.0), &figure.title, 17.0, INK, "start");
+    }
+    for (i, chart) in figure.charts.iter().enumerate() {
+        let x = MARGIN + (i % columns) as f64 * (panel.0 + GAP);
+        let y = MARGIN + head + (i / columns) as f64 * (panel.1 + GAP);
+        draw(&mut pen, chart, (x, y), panel, i);
+    }
+    for (i, line) in captions.iter().enumerate() {
+        pen.text((MARGIN, height - MARGIN - foot + 24.0 + i as f64 * 17.0), line, 12.0, SOFT, "start");
+    }
+    pen.put("</svg>");
+    pen.text
+}
+
+/// SVG text being written.
+#[derive(Default)]
+pub(super) struct Pen {
+    text: String,
+}
+
+impl Pen {
+    /// A line of SVG.
+    pub(super) fn put(&mut self, element: &str) {
+        self.text.push_str(element);
+        self.text.push('\n');
+    }
+
+    pub(super) fn text(&mut self, (x, y): (f64, f64), words: &str, size: f64, fill: &str, anchor: &str) {
+        self.put(&format!(
+            r#"<text x="{}" y="{}" font-size="{size}" fill="{fill}" text-anchor="{anchor}">{}</text>"#,
+            n(x),
+            n(y),
+            escape(words)
+        ));
+    }
+
+    pub(super) fn line(&mut self, (x1, y1): (f64, f64), (x2, y2): (f64, f64), stroke: &str) {
+        self.put(&format!(
+            r#"<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="{stroke}"/>"#,
+            n(x1),
+            n(y1),
+            n(x2),
+            n(y2)
+        ));
+    }
+}
+
+/// The rectangle of a plot, with its ranges.
+pub(super) struct Plot {
+    pub(super) left: f64,
+    pub(super) top: f64,
+    pub(super) width: f64,
+    pub(super) height: f64,
+    pub(super) domain: Domain,
+}
+
+impl Plot {
+    pub(super) fn x(&self, v: f64) -> f64 {
+        self.left + self.domain.x.unit(v) * self.width
+    }
+
+    pub(super) fn y(&self, span: &Span, v: f64) -> f64 {
+        self.top + (1.0 - span.unit(v)) * self.height
+    }
+}
+
+fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64, f64), index: usize) {
+    let mut top = y;
+    if let Some(title) = chart.title.as_deref().filter(|t| !t.is_empty()) {
+        pen.text((x, top + 12.0), title, 13.5, INK, "start");
+        top += 22.0;
+    }
+    top = legend(pen, chart, x, top, width);
+    let pictures = chart.marks.iter().any(|m| matches!(m.shape, Shape::Image(_)));
+    if pictures && chart.marks.iter().all(|m| matches!(m.shape, Shape::Image(_))) {
+        marks::pictures(pen, chart, (x, top + 4.0), (width, y + height - top - 8.0));
+        return;
+    }
+    let domain = Domain::of(chart);
+    let mut notes = odd_notes(chart, &domain);
+    notes.extend(chart.notes.iter().cloned());
+    let y_ticks = labelled(&chart.y, &domain.y, 8, Powers::Raised);
+    let y2_ticks = match (&chart.y2, &domain.y2) {
+        (Some(axis), Some(span)) => labelled(axis, span, 8, Powers::Raised),
+        _ => Vec::new(),
+    };
+    let widest =
+        |ticks: &[Tick]| ticks.iter().map(|t| width_of(&t.label)).max().unwrap_or(0) as f64 * SMALL * CHAR;
+    let (y_caption, x_caption) = (chart.y.caption(), chart.x.caption());
+    let y2_caption = chart.y2.as_ref().map(Axis::caption).unwrap_or_default();
+    let beside = |caption: &str| if caption.is_empty() { 0.0 } else { 20.0 };
+    let left = widest(&y_ticks) + 10.0 + beside(&y_caption);
+    let field = field_of(chart).filter(|f| f.range().is_some());
+    let right = match (&chart.y2, field) {
+        (Some(_), _) => widest(&y2_ticks) + 10.0 + beside(&y2_caption),
+        (None, Some(_)) => 84.0,
+        (None, None) => 14.0,
+    };
+    let below = 22.0 + beside(&x_caption) + notes.len() as f64 * 15.0;
+    let plot = Plot {
+        left: x + left,
+        top: top + 8.0,
+        width: width - left - right,
+        height: (y + height - below) - (top + 8.0),
+        domain,
+    };
+    let bottom = plot.top + plot.height;
+    let x_ticks = labelled(&chart.x, &plot.domain.x, most_across(&chart.x, &plot), Powers::Raised);
+
+    pen.put(&format!(
+        r#"<clipPath id="p{index}"><rect x="{}" y="{}" width="{}" height="{}"/></clipPath>"#,
+        n(plot.left - 1.0),
+        n(plot.top - 1.0),
+        n(plot.width + 2.0),
+        n(plot.height + 2.0)
+    ));
+    for tick in &y_ticks {
+        let at = plot.y(&plot.domain.y, tick.value);
+        pen.line((plot.left, at), (plot.left + plot.width, at), GRID);
+        pen.text((plot.left - 7.0, at + 4.0), &tick.label, SMALL, SOFT, "end");
+    }
+    for tick in &x_ticks {
+        let at = plot.x(tick.value);
+        if chart.x.categories.is_empty() {
+            pen.line((at, plot.top), (at, bottom), GRID);
+        }
+        pen.text((at, bottom + 17.0), &tick.label, SMALL, SOFT, "middle");
+    }
+    pen.put(&format!(r#"<g clip-path="url(#p{index})">"#));
+    marks::marks(pen, chart, &plot);
+    pen.put("</g>");
+    pen.line((plot.left, plot.top), (plot.left, bottom), AXIS);
+    pen.line((plot.left, bottom), (plot.left + plot.width, bottom), AXIS);
+    if let Some(span) = &plot.domain.y2 {
+        let edge = plot.left + plot.width;
+        pen.line((edge, plot.top), (edge, bottom), AXIS);
+        for tick in &y2_ticks {
+            pen.text((edge + 7.0, plot.y(span, tick.value) + 4.0), &tick.label, SMALL, SOFT, "start");
+        }
+        upright(pen, (x + width - 4.0, plot.top + plot.height / 2.0), &y2_caption);
+    }
+    marks::odd(pen, chart, &plot);
+    upright(pen, (x + 10.0, plot.top + plot.height / 2.0), &y_caption);
+    if !x_caption.is_empty() {
+        pen.text((plot.left + plot.width / 2.0, bottom + 36.0), &x_caption, 12.0, INK, "middle");
+    }
+    if let Some(field) = field.filter(|_| chart.y2.is_none()) {
+        marks::colour_bar(pen, field, &plot);
+    }
+    for (i, note) in notes.iter().rev().enumerate() {
+        pen.text((plot.left, y + height - 2.0 - i as f64 * 15.0), note, 10.5, ALERT, "start");
+    }
+}
+
+/// How many tick labels fit below the plot.
+fn most_across(axis: &Axis, plot: &Plot) -> usize {
+    if axis.categories.is_empty() {
+        return 10;
+    }
+    let widest = axis.categories.iter().map(|c| width_of(c)).max().unwrap_or(1).max(1);
+    ((plot.width / (widest as f64 * SMALL * CHAR + 10.0)) as usize).max(1)
+}
+
+fn upright(pen: &mut Pen, (x, y): (f64, f64), words: &str) {
+    if !words.is_empty() {
+        pen.put(&format!(
+            r#"<text transform="translate({} {}) rotate(-90)" font-size="12" fill="{INK}" text-anchor="middle">{}</text>"#,
+            n(x),
+            n(y),
+            escape(words)
+        ));
+    }
+}
+
+/// The legend; gives the y below it.
+fn legend(pen: &mut Pen, chart: &Chart, left: f64, top: f64, width: f64) -> f64 {
+    let entries: Vec<&Mark> =
+        chart.marks.iter().filter(|m| m.name.is_some() && !matches!(m.shape, Shape::Rule { .. })).collect();
+    if entries.is_empty() {
+        return top;
+    }
+    let (mut x, mut y) = (left, top + 10.0);
+    for mark in entries {
+        let name = mark.name.as_deref().unwrap_or_default();
+        let last = mark.last.map(number::value).unwrap_or_default();
+        let letters = width_of(name) + if last.is_empty() { 0 } else { width_of(&last) + 1 };
+        let length = 30.0 + letters as f64 * SMALL * CHAR;
+        if x > left && x + length > left + width {
+            (x, y) = (left, y + 17.0);
+        }
+        marks::sample(pen, mark, (x, y - 4.0));
+        pen.text((x + 28.0, y), name, SMALL, INK, "start");
+        if !last.is_empty() {
+            pen.text((x + 28.0 + (width_of(name) + 1) as f64 * SMALL * CHAR, y), &last, SMALL, SOFT, "start");
+        }
+        x += length + 20.0;
+    }
+    y + 6.0
+}
+
+/// A colour as SVG writes it.
+pub(super) fn hex([r, g, b]: [u8; 3]) -> String {
+    format!("#{r:02x}{g:02x}{b:02x}")
+}
+
+/// A coordinate with two digits after the point at most.
+pub(super) fn n(v: f64) -> String {
+    let text = format!("{v:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}
+
+/// Text without what XML does not allow.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') { ' ' } else { c })
+        .collect()
+}
+
+/// Text safe inside an element.
+pub(super) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in printable(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A path's data, points joined straight.
+pub(super) fn path(points: &[(f64, f64)]) -> String {
+    let mut d = String::with_capacity(points.len() * 12);
+    for (i, (x, y)) in points.iter().enumerate() {
+        d.push(if i == 0 { 'M' } else { 'L' });
+        d.push_str(&n(*x));
+        d.push(' ');
+        d.push_str(&n(*y));
+    }
+    d
+}

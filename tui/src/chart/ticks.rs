@@ -1,0 +1,327 @@
+//! Ticks at round numbers, with labels as short as they can be.
+
+use super::scale::{Scale, Span};
+
+/// A round value and its words.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Tick {
+    /// Where.
+    pub(crate) value: f64,
+    /// What is printed there.
+    pub(crate) label: String,
+}
+
+/// How powers are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Powers {
+    /// `1e-3`, for terminals.
+    Plain,
+    /// `10⁻³`, for drawings.
+    Raised,
+}
+
+/// At most about `most` ticks (at least two are aimed at) inside the span, ascending.
+pub(crate) fn ticks(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
+    let most = most.max(2);
+    match span.scale {
+        Scale::Linear => linear(span.low, span.high, most),
+        Scale::Log => log(span, most, powers),
+        Scale::Log2 => log2(span, most, powers),
+        Scale::Symlog { threshold } => symlog(span, threshold, most, powers),
+    }
+}
+
+/// Ticks for seconds: at round seconds, minutes, hours or days.
+pub(crate) fn time_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
+    const STEPS: [f64; 22] = [
+        1.0,
+        2.0,
+        5.0,
+        10.0,
+        15.0,
+        30.0,
+        60.0,
+        120.0,
+        300.0,
+        600.0,
+        900.0,
+        1800.0,
+        3600.0,
+        7200.0,
+        10_800.0,
+        21_600.0,
+        43_200.0,
+        86_400.0,
+        172_800.0,
+        432_000.0,
+        864_000.0,
+        2_592_000.0,
+    ];
+    let rough = (high - low) / most.max(2) as f64;
+    let Some(step) = STEPS.into_iter().find(|s| *s >= rough && rough > 0.5) else {
+        let mut ticks = linear(low, high, most.max(2));
+        for t in &mut ticks {
+            t.label.push_str(if t.value == 0.0 { "" } else { "s" });
+        }
+        return ticks;
+    };
+    multiples(low, high, step).into_iter().map(|v| Tick { value: v, label: clock(v) }).collect()
+}
+
+/// `45s`, `2m30`, `1h05`, `3d`.
+fn clock(seconds: f64) -> String {
+    let sign = if seconds < 0.0 { "-" } else { "" };
+    let s = seconds.abs().round() as u64;
+    let (d, h, m, s) = (s / 86_400, s / 3600 % 24, s / 60 % 60, s % 60);
+    let text = match (d, h, m, s) {
+        (0, 0, 0, 0) => return "0".to_owned(),
+        (0, 0, 0, s) => format!("{s}s"),
+        (0, 0, m, 0) => format!("{m}m"),
+        (0, 0, m, s) => format!("{m}m{s:02}"),
+        (0, h, 0, _) => format!("{h}h"),
+        (0, h, m, _) => format!("{h}h{m:02}"),
+        (d, 0, _, _) => format!("{d}d"),
+        (d, h, _, _) => format!("{d}d{h:02}h"),
+    };
+    format!("{sign}{text}")
+}
+
+/// The smallest of 1, 2 or 5 times a power of ten that is not below `rough`.
+fn round_step(rough: f64) -> f64 {
+    let power = 10f64.powf(rough.log10().floor());
+    let digit = rough / power;
+    let nice = [1.0, 2.0, 5.0].into_iter().find(|n| digit <= n * (1.0 + 1e-9)).unwrap_or(10.0);
+    nice * power
+}
+
+/// The multiples of `step` in `low ..= high`.
+fn multiples(low: f64, high: f64, step: f64) -> Vec<f64> {
+    let slack = 1e-9;
+    let first = (low / step - slack).ceil();
+    let last = (high / step + slack).floor();
+    // Beyond 2^53 steps from zero neighbours are no longer distinct; a chart has no such ticks.
+    if !(first.is_finite() && last.is_finite()) || last - first > 1000.0 || first.abs() > 9e15 {
+        return Vec::new();
+    }
+    (first as i64..=last as i64).map(|k| k as f64 * step).collect()
+}
+
+fn linear(low: f64, high: f64, most: usize) -> Vec<Tick> {
+    if !(high > low) {
+        return Vec::new();
+    }
+    let step = round_step((high - low) / most as f64);
+    let values = multiples(low, high, step);
+    let largest = values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+    values.into_iter().map(|value| Tick { value, label: decimal(value, step, largest) }).collect()
+}
+
+/// Digits after the point that multiples of `step` need.
+fn digits(step: f64) -> usize {
+    (-(step.log10() + 1e-9).floor()).clamp(0.0, 17.0) as usize
+}
+
+/// A linear tick's label: all labels of an axis share their number of digits and their suffix.
+fn decimal(value: f64, step: f64, largest: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    for (size, suffix) in [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")] {
+        let enough = if size == 1e3 { largest >= 1e4 } else { largest >= size };
+        if enough && largest < 1e15 && step / size >= 0.099 {
+            return format!("{:.*}{suffix}", digits(step / size), value / size);
+        }
+    }
+    if largest < 1e-2 || largest >= 1e7 {
+        let power = largest.log10().floor();
+        let size = 10f64.powf(power);
+        return format!("{:.*}e{power}", digits(step / size), value / size);
+    }
+    format!("{value:.*}", digits(step))
+}
+
+fn log(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
+    let (a, b) = (span.low.log10(), span.high.log10());
+    if !(b > a) {
+        return Vec::new();
+    }
+    let inside = |v: &f64| *v >= span.low * (1.0 - 1e-9) && *v <= span.high * (1.0 + 1e-9);
+    let (first, last) = ((a - 1e-9).ceil() as i32, (b + 1e-9).floor() as i32);
+    let decades = (last - first + 1).max(0) as usize;
+    if decades >= 2 || decades >= most {
+        let every = decades.div_ceil(most).max(1) as i32;
+        // Multiples of the stride, so that ticks do not wander while the range grows.
+        let exponents: Vec<i32> = (first..=last).filter(|e| e.rem_euclid(every) == 0).collect();
+        let plain = exponents.iter().all(|e| (-2..=3).contains(e));
+        if decades >= 4 || exponents.len() * 3 > most || most < 4 {
+            return exponents
+                .into_iter()
+                .map(|e| Tick { value: power_of_ten(e), label: ten(e, plain, powers) })
+                .collect();
+        }
+    }
+    // Less than a few decades: 1, 2 and 5 in each, or plain round numbers where even those are too few.
+    let low_exponent = a.floor() as i32;
+    let high_exponent = b.ceil() as i32;
+    let values: Vec<f64> = (low_exponent..=high_exponent)
+        .flat_map(|e| [1.0, 2.0, 5.0].map(|n| n * power_of_ten(e)))
+        .filter(inside)
+        .collect();
+    if values.len() >= 2 {
+        let mut ticks: Vec<Tick> =
+            values.into_iter().map(|value| Tick { value, label: number(value) }).collect();
+        if ticks.len() > most + 1 {
+            ticks.retain(|t| (t.value.log10() - t.value.log10().round()).abs() < 1e-9);
+        }
+        return ticks;
+    }
+    linear(span.low, span.high, most.min(4))
+}
+
+/// Exactly the nearest double, which `powi` does not promise.
+fn power_of_ten(e: i32) -> f64 {
+    format!("1e{e}").parse().unwrap_or(f64::NAN)
+}
+
+fn ten(e: i32, plain: bool, powers: Powers) -> String {
+    match (plain, powers) {
+        (true, _) => number(power_of_ten(e)),
+        (false, Powers::Plain) => format!("1e{e}"),
+        (false, Powers::Raised) => format!("10{}", raised(e)),
+    }
+}
+
+/// A round number, as short as possible: `0.05`, `200`, `5e-4`.
+fn number(v: f64) -> String {
+    let size = v.abs();
+    if size == 0.0 {
+        "0".to_owned()
+    } else if (1e-3..1e5).contains(&size) {
+        let text = format!("{v:.6}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        format!("{v:e}")
+    }
+}
+
+/// An exponent in raised digits.
+pub(crate) fn raised(e: i32) -> String {
+    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    e.to_string().chars().map(|c| c.to_digit(10).map_or('⁻', |d| DIGITS[d as usize])).collect()
+}
+
+fn log2(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
+    let (a, b) = (span.low.log2(), span.high.log2());
+    if !(b > a) {
+        return Vec::new();
+    }
+    let (first, last) = ((a - 1e-9).ceil() as i32, (b + 1e-9).floor() as i32);
+    if last - first < 1 {
+        return linear(span.low, span.high, most.min(4));
+    }
+    let every = ((last - first + 1) as usize).div_ceil(most).max(1) as i32;
+    let exponents: Vec<i32> = (first..=last).filter(|e| e.rem_euclid(every) == 0).collect();
+    let plain = exponents.iter().all(|e| (-3..=13).contains(e));
+    exponents
+        .into_iter()
+        .map(|e| {
+            let value = f64::from(e).exp2();
+            let label = match (plain, powers) {
+                (true, _) => number(value),
+                (false, Powers::Plain) => format!("2^{e}"),
+                (false, Powers::Raised) => format!("2{}", raised(e)),
+            };
+            Tick { value, label }
+        })
+        .collect()
+}
+
+fn symlog(span: &Span, threshold: f64, most: usize, powers: Powers) -> Vec<Tick> {
+    let largest = span.low.abs().max(span.high.abs());
+    let (first, last) = (threshold.log10().round() as i32, largest.log10().floor() as i32);
+    let decades = (last - first + 1).max(1) as usize;
+    let sides = if span.low < 0.0 && span.high > 0.0 { 2 } else { 1 };
+    let every = (decades * sides).div_ceil(most.saturating_sub(1).max(1)).max(1);
+    let exponents: Vec<i32> = (first..=last).rev().step_by(every).collect();
+    let plain = exponents.iter().all(|e| (-2..=3).contains(e));
+    let mut ticks: Vec<Tick> = exponents
+        .iter()
+        .flat_map(|e| {
+            let label = ten(*e, plain, powers);
+            let minus = format!("-{label}");
+            [Tick { value: power_of_ten(*e), label }, Tick { value: -power_of_ten(*e), label: minus }]
+        })
+        .chain([Tick { value: 0.0, label: "0".to_owned() }])
+        .filter(|t| t.value >= span.low && t.value <= span.high)
+        .collect();
+    ticks.sort_by(|a, b| a.value.total_cmp(&b.value));
+    ticks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn labels(scale: Scale, low: f64, high: f64, most: usize) -> String {
+        let ticks = ticks(&Span { scale, low, high }, most, Powers::Plain);
+        ticks.into_iter().map(|t| t.label).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn linear_ticks_are_round() {
+        assert_eq!(labels(Scale::Linear, 0.0, 20_000.0, 5), "0 5k 10k 15k 20k");
+        assert_eq!(labels(Scale::Linear, 0.0, 1.0, 5), "0 0.2 0.4 0.6 0.8 1.0");
+        assert_eq!(labels(Scale::Linear, -0.3, 1.04, 4), "0 0.5 1.0");
+        assert_eq!(labels(Scale::Linear, 0.0, 100.0, 4), "0 50 100");
+        assert_eq!(labels(Scale::Linear, 0.0, 3.2e-5, 4), "0 1e-5 2e-5 3e-5");
+        assert_eq!(labels(Scale::Linear, 0.0, 2_500_000.0, 5), "0 0.5M 1.0M 1.5M 2.0M 2.5M");
+        assert_eq!(labels(Scale::Linear, 1_000_000.0, 1_000_003.0, 3), "1000000 1000001 1000002 1000003");
+    }
+
+    #[test]
+    fn log_ticks_are_powers() {
+        assert_eq!(labels(Scale::Log, 1e-6, 1.0, 8), "1e-6 1e-5 1e-4 1e-3 1e-2 1e-1 1e0");
+        assert_eq!(labels(Scale::Log, 1e-6, 1.0, 4), "1e-6 1e-4 1e-2 1e0");
+        assert_eq!(labels(Scale::Log, 0.012, 0.8, 6), "0.02 0.05 0.1 0.2 0.5");
+        assert_eq!(labels(Scale::Log, 0.51, 0.93, 6), "0.6 0.8");
+        assert_eq!(labels(Scale::Log2, 1.0, 300.0, 10), "1 2 4 8 16 32 64 128 256");
+        assert_eq!(labels(Scale::Log2, 1.0, 1e9, 6), "2^0 2^5 2^10 2^15 2^20 2^25");
+    }
+
+    #[test]
+    fn symlog_ticks_are_symmetric() {
+        assert_eq!(labels(Scale::Symlog { threshold: 0.1 }, -20.0, 20.0, 7), "-10 -1 -0.1 0 0.1 1 10");
+    }
+
+    #[test]
+    fn time_ticks_are_clock_like() {
+        let text = |high| time_ticks(0.0, high, 5).into_iter().map(|t| t.label).collect::<Vec<_>>().join(" ");
+        assert_eq!(text(40.0), "0 10s 20s 30s 40s");
+        assert_eq!(text(600.0), "0 2m 4m 6m 8m 10m");
+        assert_eq!(text(9000.0), "0 30m 1h 1h30 2h 2h30");
+        assert_eq!(text(0.8), "0 0.2s 0.4s 0.6s 0.8s");
+    }
+
+    proptest! {
+        #[test]
+        fn ticks_ascend_lie_inside_and_have_distinct_labels(
+            start in -1e6f64..1e6, length in 1e-3f64..1e7, most in 2usize..12, log in any::<bool>(),
+        ) {
+            let (scale, low) = if log { (Scale::Log, start.abs() + 1e-6) } else { (Scale::Linear, start) };
+            let span = Span { scale, low, high: low + length };
+            let found = ticks(&span, most, Powers::Plain);
+            // A hair of slack for the rounding of k·step.
+            let slack = length * 1e-6;
+            for t in &found {
+                prop_assert!(t.value >= span.low - slack && t.value <= span.high + slack, "{t:?} outside {span:?}");
+            }
+            for pair in found.windows(2) {
+                prop_assert!(pair[0].value < pair[1].value);
+                prop_assert_ne!(&pair[0].label, &pair[1].label);
+            }
+            prop_assert!(found.len() <= 2 * most + 2, "{} ticks for {most}", found.len());
+            if !log { prop_assert!(found.len() >= 1); }
+        }
+    }
+}

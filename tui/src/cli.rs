@@ -1,0 +1,66 @@
+//! The command line: what can be typed, and what it means.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands;
+
+/// top for gradient descent: start, watch, compare and analyse neural-network training in the terminal.
+#[derive(Debug, Parser)]
+#[command(
+    name = "gradtop",
+    version,
+    max_term_width = 100,
+    subcommand_help_heading = "Commands",
+    disable_help_subcommand = true,
+    after_help = "RUN is the name of a run, the beginning of one, or `last` for the newest.\n\
+                  Exit codes: 0 finished, 1 error or failed run, 2 usage, 3 stopped, 4 crashed, 5 left running."
+)]
+pub(crate) struct Cli {
+    /// Folder of the runs [default: $GRADTOP_RUNS, the checkout's runs/, or the user's data folder]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
+    pub(crate) runs: Option<PathBuf>,
+    /// Print ASCII only (also chosen by a locale without UTF-8)
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub(crate) ascii: bool,
+    /// What to do; `list` if nothing is said.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Every command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start a run of an experiment and watch it
+    Run(commands::run::Args),
+    /// List runs
+    List(commands::list::Args),
+    /// Show everything about a run
+    Show(commands::show::Args),
+    /// Print what a run wrote and what happened to it
+    Logs(commands::logs::Args),
+    /// Draw a run's figures and metrics
+    Plot(commands::plot::Args),
+    /// Let a run wait after its current step
+    Pause(commands::control::Pause),
+    /// Let a paused run go on, or continue an ended one from its last checkpoint
+    Resume(commands::resume::Args),
+    /// Stop a run: it finishes its step and saves a checkpoint
+    Stop(commands::control::Stop),
+    /// Let a run save a checkpoint now
+    Checkpoint(commands::control::Checkpoint),
+    /// Wait until a run has ended
+    Wait(commands::wait::Args),
+    /// Delete a run and everything it recorded
+    Rm(commands::rm::Args),
+    /// List experiments, or show the parameters of one
+    Experiments(commands::experiments::Args),
+    /// Create, build, install and check plugins
+    #[command(subcommand)]
+    Plugin(commands::plugin::Command),
+    /// Check this machine: libtorch, GPUs, terminal, plugins, disk, what ends runs at logout
+    Doctor(commands::doctor::Args),
+    /// Print a completion script for a shell
+    Completions(commands::completions::Args),
+}

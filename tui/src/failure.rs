@@ -1,0 +1,147 @@
+//! Errors of the program: what went wrong and where, what to do about it, and the exit code.
+
+use gradtop_host::HostError;
+use gradtop_store::StoreError;
+
+/// Exit code of an error.
+pub(crate) const ERROR: i32 = 1;
+/// Exit code of a command that was not understood.
+pub(crate) const USAGE: i32 = 2;
+
+/// An error with a way out.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    help: Option<String>,
+    code: i32,
+}
+
+impl Failure {
+    /// What went wrong, and where.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None, code: ERROR }
+    }
+
+    /// The same, for something that was typed wrong.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { code: USAGE, ..Self::new(message) }
+    }
+
+    /// What to do about it.
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Prints an error, with what to do about it where that is known; gives the exit code.
+pub(crate) fn report(error: &anyhow::Error) -> i32 {
+    let (help, code) = explain(error);
+    let mut message = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        // An error that already says what its source said need not be repeated.
+        if !message.contains(&text) {
+            message = if message.is_empty() { text } else { format!("{message}: {text}") };
+        }
+    }
+    crate::print::error(&crate::print::clean(&message), help.as_deref());
+    code
+}
+
+fn explain(error: &anyhow::Error) -> (Option<String>, i32) {
+    if let Some(f) = error.downcast_ref::<Failure>() {
+        return (f.help.clone(), f.code);
+    }
+    let store = error.downcast_ref::<StoreError>();
+    let host = error.downcast_ref::<HostError>();
+    match (store, host) {
+        (Some(e), _) | (_, Some(HostError::Store(e))) => of_store(e),
+        (_, Some(HostError::Param(_))) => (Some("`gradtop experiments NAME` lists parameters and presets".into()), USAGE),
+        (_, Some(HostError::Device { .. })) => {
+            (Some("`gradtop doctor` shows what was found; `--device cpu` always works".into()), ERROR)
+        }
+        (_, Some(HostError::NotRunning { .. })) => {
+            (Some("`gradtop resume RUN` continues an ended run from its last checkpoint".into()), ERROR)
+        }
+        _ => (None, ERROR),
+    }
+}
+
+fn of_store(error: &StoreError) -> (Option<String>, i32) {
+    match error {
+        StoreError::NoSuchRun { .. } => (Some("`gradtop list` shows the runs; --runs names another folder".into()), USAGE),
+        StoreError::Ambiguous { .. } | StoreError::BadName { .. } | StoreError::NoRunsDir => (None, USAGE),
+        StoreError::NoCheckpoint { .. } => {
+            (Some("start it again with `gradtop run`; `gradtop show RUN` prints its parameters and seed".into()), ERROR)
+        }
+        _ => (None, ERROR),
+    }
+}
+
+/// The texts that come near to what was typed, nearest first.
+pub(crate) fn near<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let limit = (typed.chars().count() / 3).max(2);
+    let mut scored: Vec<(usize, &str)> = known
+        .map(|k| (if k.contains(typed) && typed.len() > 2 { 1 } else { edits(typed, k) }, k))
+        .filter(|(d, _)| *d <= limit)
+        .collect();
+    scored.sort_unstable();
+    scored.dedup();
+    scored.into_iter().take(3).map(|(_, k)| k).collect()
+}
+
+/// `did you mean a or b?`, or all there is when nothing comes near.
+pub(crate) fn suggest<'a>(typed: &str, known: impl Iterator<Item = &'a str> + Clone, what: &str) -> String {
+    let near = near(typed, known.clone());
+    if !near.is_empty() {
+        return format!("did you mean {}?", near.join(" or "));
+    }
+    let all: Vec<&str> = known.collect();
+    match all.len() {
+        0 => format!("there are no {what}"),
+        1..=20 => format!("{what}: {}", all.join(", ")),
+        n => format!("{what}: {}, and {} more", all[..20].join(", "), n - 20),
+    }
+}
+
+/// Number of characters to insert, delete, replace or swap.
+fn edits(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typing_errors_find_what_was_meant() {
+        let known = ["function-fit", "image-classification", "random-labels"];
+        assert_eq!(near("funciton-fit", known.into_iter()), ["function-fit"]);
+        assert_eq!(near("random", known.into_iter()), ["random-labels"]);
+        assert!(near("xyz", known.into_iter()).is_empty());
+        assert_eq!(suggest("xyz", ["a", "b"].into_iter(), "presets"), "presets: a, b");
+    }
+}

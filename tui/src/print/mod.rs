@@ -1,0 +1,182 @@
+//! The only place that writes to standard output and standard error.
+//!
+//! A reader that goes away (`gradtop list | head -1`) is no error: what follows is dropped. Control codes are written only
+//! to a terminal, and only by this module: text from runs and plugins is escaped by [`clean`] before it comes here.
+
+pub(crate) mod number;
+pub(crate) mod table;
+pub(crate) mod terminal;
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::chart::grid::{Cell, Grid, Ink};
+pub(crate) use gradtop_host::text::clean;
+pub(crate) use terminal::{Colours, ascii, look, terminal};
+
+static STDOUT_GONE: AtomicBool = AtomicBool::new(false);
+
+/// Writes to standard output.
+pub(crate) fn out(text: &str) {
+    if stdout_gone() {
+        return;
+    }
+    let mut stdout = std::io::stdout().lock();
+    if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
+        STDOUT_GONE.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Writes a line to standard output.
+pub(crate) fn line(text: &str) {
+    out(&format!("{text}\n"));
+}
+
+/// Writes a value as one line of JSON to standard output.
+pub(crate) fn json<T: serde::Serialize>(value: &T) -> anyhow::Result<()> {
+    line(&serde_json::to_string(value)?);
+    Ok(())
+}
+
+/// Nobody reads standard output any more.
+pub(crate) fn stdout_gone() -> bool {
+    STDOUT_GONE.load(Ordering::Relaxed)
+}
+
+/// Writes a line to standard error; an error there has nowhere to be told.
+pub(crate) fn note(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    let written = stderr.write_all(format!("{text}\n").as_bytes());
+    drop(written);
+}
+
+/// Reports an error as `error: …`, and what to do about it as `help: …`.
+pub(crate) fn error(message: &str, help: Option<&str>) {
+    note(&format!("error: {message}"));
+    if let Some(help) = help {
+        note(&format!("help: {help}"));
+    }
+}
+
+/// A question on the terminal; `None` when nobody can answer.
+pub(crate) fn ask(question: &str) -> Option<bool> {
+    use std::io::IsTerminal as _;
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        return None;
+    }
+    let mut stderr = std::io::stderr().lock();
+    stderr.write_all(format!("{question} [y/N] ").as_bytes()).and_then(|()| stderr.flush()).ok()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).ok()?;
+    Some(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Text in an ink, for standard output.
+pub(crate) fn styled(text: &str, ink: Ink) -> String {
+    let codes = codes(ink, None, terminal().colours);
+    if codes.is_empty() { text.to_owned() } else { format!("\x1b[{codes}m{text}\x1b[0m") }
+}
+
+/// Prints cells, without trailing blanks.
+pub(crate) fn grid(grid: &Grid) {
+    let colours = terminal().colours;
+    let mut text = String::new();
+    for y in 0..grid.height() {
+        row(&mut text, grid.row(y), colours);
+    }
+    out(&text);
+}
+
+fn row(text: &mut String, cells: &[Cell], colours: Colours) {
+    let blank = |c: &Cell| c.ch == Some(' ') && (c.ground.is_none() || colours == Colours::None);
+    let end = cells.iter().rposition(|c| !blank(c)).map_or(0, |i| i + 1);
+    let mut active = String::new();
+    for cell in &cells[..end] {
+        let Some(ch) = cell.ch else { continue };
+        let wanted = if blank(cell) { String::new() } else { codes(cell.ink, cell.ground, colours) };
+        if wanted != active {
+            if !active.is_empty() {
+                text.push_str("\x1b[0m");
+            }
+            if !wanted.is_empty() && write!(text, "\x1b[{wanted}m").is_err() {
+                return; // writing to a String cannot fail
+            }
+            active = wanted;
+        }
+        text.push(ch);
+    }
+    if !active.is_empty() {
+        text.push_str("\x1b[0m");
+    }
+    text.push('\n');
+}
+
+/// Parameters of the SGR sequence for an ink; empty for the terminal's own.
+fn codes(ink: Ink, ground: Option<[u8; 3]>, colours: Colours) -> String {
+    if colours == Colours::None {
+        return String::new();
+    }
+    let front = |c: [u8; 3]| match colours {
+        Colours::True => format!("38;2;{};{};{}", c[0], c[1], c[2]),
+        _ => format!("38;5;{}", indexed(c)),
+    };
+    let mut codes = match ink {
+        Ink::Text => String::new(),
+        Ink::Dim => front([138, 138, 138]),
+        Ink::Bold => "1".to_owned(),
+        Ink::Alert => front([255, 95, 95]),
+        Ink::Series(paint) => front(paint.on_screen()),
+        Ink::Faint(paint) => front(paint.on_screen().map(|v| (u16::from(v) * 6 / 10) as u8)),
+        Ink::Rgb(c) => front(c),
+    };
+    if let Some(c) = ground {
+        let back = match colours {
+            Colours::True => format!("48;2;{};{};{}", c[0], c[1], c[2]),
+            _ => format!("48;5;{}", indexed(c)),
+        };
+        codes = if codes.is_empty() { back } else { format!("{codes};{back}") };
+    }
+    codes
+}
+
+/// The nearest of the 256 colours: of the cube, or of the greys.
+fn indexed(c: [u8; 3]) -> u8 {
+    const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    let nearest = |v: u8| (0..6u8).min_by_key(|i| STEPS[usize::from(*i)].abs_diff(v)).unwrap_or(0);
+    let cube = c.map(nearest);
+    let away = |d: [u8; 3]| (0..3).map(|i| u32::from(c[i].abs_diff(d[i])).pow(2)).sum::<u32>();
+    let mean = (u32::from(c[0]) + u32::from(c[1]) + u32::from(c[2])) / 3;
+    let grey = (mean.saturating_sub(3) / 10).min(23) as u8;
+    if away([8 + grey * 10; 3]) < away(cube.map(|i| STEPS[usize::from(i)])) {
+        232 + grey
+    } else {
+        16 + 36 * cube[0] + 6 * cube[1] + cube[2]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chart::colour::Paint;
+
+    #[test]
+    fn colours_come_down_to_256() {
+        assert_eq!(indexed([255, 255, 255]), 231);
+        assert_eq!(indexed([138, 138, 138]), 245);
+        assert_eq!(indexed([64, 156, 224]), 74);
+    }
+
+    #[test]
+    fn rows_carry_codes_only_where_colours_are() {
+        let mut cells = Grid::new(6, 1);
+        cells.put(1, 0, 'x', Ink::Series(Paint::Slot(0)));
+        cells.put(2, 0, 'y', Ink::Text);
+        let mut plain = String::new();
+        row(&mut plain, cells.row(0), Colours::None);
+        assert_eq!(plain, " xy\n");
+        let mut colour = String::new();
+        row(&mut colour, cells.row(0), Colours::True);
+        assert_eq!(colour, " \x1b[38;2;64;156;224mx\x1b[0my\n");
+    }
+}

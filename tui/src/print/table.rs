@@ -1,0 +1,158 @@
+//! Tables on standard output: columns aligned, numbers on their decimal point.
+
+use super::{ascii, styled, terminal};
+use crate::chart::grid::{Ink, fit, width_of};
+
+/// How a column is aligned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Align {
+    /// Words.
+    Left,
+    /// Numbers with a unit.
+    Right,
+    /// Numbers: their decimal points one below the other.
+    Point,
+}
+
+/// A cell: words in an ink.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Words {
+    text: String,
+    ink: Ink,
+}
+
+impl Words {
+    /// In a colour.
+    pub(crate) fn new(text: impl Into<String>, ink: Ink) -> Self {
+        Self { text: text.into(), ink }
+    }
+}
+
+impl<T: Into<String>> From<T> for Words {
+    fn from(text: T) -> Self {
+        Self::new(text, Ink::Text)
+    }
+}
+
+/// A table being put together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
+    columns: Vec<(String, Align)>,
+    rows: Vec<Vec<Words>>,
+}
+
+impl Table {
+    /// With these columns; headings may be empty.
+    pub(crate) fn new(columns: &[(&str, Align)]) -> Self {
+        Self {
+            columns: columns.iter().map(|(name, align)| ((*name).to_owned(), *align)).collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row; missing cells are blank.
+    pub(crate) fn row(&mut self, cells: Vec<Words>) {
+        self.rows.push(cells);
+    }
+
+    /// The lines, each indented by `indent`. On a terminal they are cut at its right edge.
+    pub(crate) fn lines(&self, indent: usize) -> Vec<String> {
+        let limit = terminal().size.map(|(w, _)| w);
+        self.laid_out(indent, limit)
+            .into_iter()
+            .map(|cells| {
+                cells
+                    .into_iter()
+                    .map(|w| if w.text.trim().is_empty() { w.text } else { styled(&w.text, w.ink) })
+                    .collect::<String>()
+            })
+            .map(|line| line.trim_end().to_owned())
+            .collect()
+    }
+
+    fn laid_out(&self, indent: usize, limit: Option<usize>) -> Vec<Vec<Words>> {
+        // Columns in which nothing stands are left out.
+        let used: Vec<usize> = (0..self.columns.len())
+            .filter(|c| self.rows.iter().any(|r| r.get(*c).is_some_and(|w| !w.text.is_empty())))
+            .collect();
+        let headed = used.iter().any(|c| !self.columns[*c].0.is_empty());
+        let heading: Vec<Words> =
+            self.columns.iter().map(|(name, _)| Words::new(name.clone(), Ink::Dim)).collect();
+        let rows: Vec<&Vec<Words>> = headed.then_some(&heading).into_iter().chain(&self.rows).collect();
+        let mut lines: Vec<Vec<Words>> = vec![vec![Words::from(" ".repeat(indent))]; rows.len()];
+        let mut room = limit.map(|l| l.saturating_sub(indent));
+        for (i, c) in used.iter().enumerate() {
+            let (_, align) = &self.columns[*c];
+            let cells: Vec<Words> =
+                rows.iter().map(|r| r.get(*c).cloned().unwrap_or_else(|| Words::from(""))).collect();
+            let padded = aligned(&cells, *align, headed);
+            let widest = padded.iter().map(|w| width_of(&w.text)).max().unwrap_or(0);
+            for (line, mut words) in lines.iter_mut().zip(padded) {
+                if let Some(room) = room {
+                    words.text = fit(&words.text, room, ascii());
+                }
+                let blank = widest.saturating_sub(width_of(&words.text)) + 2;
+                line.push(words);
+                if i + 1 < used.len() {
+                    line.push(Words::from(" ".repeat(blank)));
+                }
+            }
+            room = room.map(|r| r.saturating_sub(widest + 2));
+        }
+        lines
+    }
+}
+
+fn aligned(cells: &[Words], align: Align, headed: bool) -> Vec<Words> {
+    let head = |text: &str| text.find(['.', 'e']).map_or(width_of(text), |i| width_of(&text[..i]));
+    let body = &cells[usize::from(headed).min(cells.len())..];
+    let padded: Vec<Words> = match align {
+        Align::Left => return cells.to_vec(),
+        Align::Right => cells.to_vec(),
+        Align::Point => {
+            let before = body.iter().map(|w| head(&w.text)).max().unwrap_or(0);
+            let after = body.iter().map(|w| width_of(&w.text) - head(&w.text)).max().unwrap_or(0);
+            let shift = |w: &Words| {
+                let own = head(&w.text);
+                let text = format!("{}{}", " ".repeat(before - own), w.text);
+                let blank = (before + after).saturating_sub(width_of(&text));
+                Words::new(text + &" ".repeat(blank), w.ink)
+            };
+            cells[..cells.len() - body.len()].iter().cloned().chain(body.iter().map(shift)).collect()
+        }
+    };
+    let widest = padded.iter().map(|w| width_of(&w.text)).max().unwrap_or(0);
+    padded.into_iter().map(|w| Words::new(" ".repeat(widest - width_of(&w.text)) + &w.text, w.ink)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_align_on_their_point_and_empty_columns_vanish() {
+        let mut table = Table::new(&[
+            ("name", Align::Left),
+            ("", Align::Left),
+            ("loss", Align::Point),
+            ("eta", Align::Right),
+        ]);
+        table.row(vec!["a".into(), "".into(), "3.1e-6".into(), "41s".into()]);
+        table.row(vec!["long".into(), "".into(), "12.5".into(), "6m".into()]);
+        table.row(vec!["b".into(), "".into(), "7".into()]);
+        let text: Vec<String> = table
+            .laid_out(1, None)
+            .into_iter()
+            .map(|l| l.into_iter().map(|w| w.text).collect::<String>().trim_end().to_owned())
+            .collect();
+        assert_eq!(text, [" name     loss  eta", " a      3.1e-6  41s", " long  12.5      6m", " b      7"]);
+    }
+
+    #[test]
+    fn a_table_is_cut_at_the_edge() {
+        let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
+        table.row(vec!["abcdef".into(), "0123456789".into()]);
+        let line: String = table.laid_out(0, Some(12)).remove(0).into_iter().map(|w| w.text).collect();
+        assert_eq!(width_of(&line), 12);
+    }
+}

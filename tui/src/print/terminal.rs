@@ -1,0 +1,134 @@
+//! What the terminal can do, decided once.
+
+use std::io::IsTerminal as _;
+use std::sync::OnceLock;
+
+use crate::chart::raster::Glyphs;
+use crate::chart::text::Look;
+
+/// How many colours may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Colours {
+    /// None: not a terminal, or the user's wish.
+    None,
+    /// The 256 of most terminals.
+    Indexed,
+    /// Any.
+    True,
+}
+
+/// Capabilities of standard output.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terminal {
+    /// Standard output is a terminal.
+    pub(crate) tty: bool,
+    /// Its colours.
+    pub(crate) colours: Colours,
+    /// Its characters.
+    pub(crate) glyphs: Glyphs,
+    /// Its size in cells, if it is a terminal.
+    pub(crate) size: Option<(usize, usize)>,
+}
+
+static TERMINAL: OnceLock<Terminal> = OnceLock::new();
+
+/// Looks at the environment, with `--ascii` given or not. Only the first call counts.
+pub(crate) fn decide(ascii: bool) {
+    TERMINAL.get_or_init(|| {
+        let tty = std::io::stdout().is_terminal();
+        let size = rustix::termios::tcgetwinsize(std::io::stdout())
+            .ok()
+            .filter(|s| tty && s.ws_col > 0 && s.ws_row > 0)
+            .map(|s| (usize::from(s.ws_col), usize::from(s.ws_row)));
+        let variable = |name: &str| std::env::var(name).unwrap_or_default();
+        Terminal { tty, colours: colours(tty, &variable), glyphs: glyphs(ascii, &variable), size }
+    });
+}
+
+/// What was decided.
+pub(crate) fn terminal() -> Terminal {
+    decide(false);
+    TERMINAL.get().copied().unwrap_or(Terminal {
+        tty: false,
+        colours: Colours::None,
+        glyphs: Glyphs::Ascii,
+        size: None,
+    })
+}
+
+/// What charts need to know.
+pub(crate) fn look() -> Look {
+    let t = terminal();
+    Look { glyphs: t.glyphs, colour: t.colours != Colours::None }
+}
+
+/// Only ASCII may be printed.
+pub(crate) fn ascii() -> bool {
+    terminal().glyphs.ascii()
+}
+
+fn colours(tty: bool, variable: &impl Fn(&str) -> String) -> Colours {
+    let term = variable("TERM");
+    if !tty || !variable("NO_COLOR").is_empty() || term == "dumb" {
+        return Colours::None;
+    }
+    let truth = variable("COLORTERM");
+    if truth == "truecolor" || truth == "24bit" || term.contains("direct") {
+        Colours::True
+    } else {
+        Colours::Indexed
+    }
+}
+
+fn glyphs(ascii: bool, variable: &impl Fn(&str) -> String) -> Glyphs {
+    match variable("GRADTOP_GLYPHS").as_str() {
+        _ if ascii => return Glyphs::Ascii,
+        "braille" => return Glyphs::Braille,
+        "half" => return Glyphs::HalfBlock,
+        "dot" => return Glyphs::Dot,
+        "ascii" => return Glyphs::Ascii,
+        _ => {}
+    }
+    let locale =
+        ["LC_ALL", "LC_CTYPE", "LANG"].map(variable).into_iter().find(|v| !v.is_empty()).unwrap_or_default();
+    let locale = locale.to_ascii_lowercase();
+    if !(locale.contains("utf-8") || locale.contains("utf8")) {
+        Glyphs::Ascii
+    } else if variable("TERM") == "linux" {
+        // The console's font has blocks but no Braille.
+        Glyphs::HalfBlock
+    } else {
+        Glyphs::Braille
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables<'a>(set: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> String + 'a {
+        |name| set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()).unwrap_or_default()
+    }
+
+    #[test]
+    fn colours_follow_the_terminal_and_the_user() {
+        assert_eq!(colours(false, &variables(&[("COLORTERM", "truecolor")])), Colours::None);
+        assert_eq!(colours(true, &variables(&[("COLORTERM", "truecolor")])), Colours::True);
+        assert_eq!(
+            colours(true, &variables(&[("COLORTERM", "truecolor"), ("NO_COLOR", "1")])),
+            Colours::None
+        );
+        assert_eq!(colours(true, &variables(&[("TERM", "xterm-256color")])), Colours::Indexed);
+        assert_eq!(colours(true, &variables(&[("TERM", "dumb")])), Colours::None);
+    }
+
+    #[test]
+    fn glyphs_follow_the_locale() {
+        assert_eq!(glyphs(false, &variables(&[("LANG", "C.UTF-8")])), Glyphs::Braille);
+        assert_eq!(glyphs(false, &variables(&[("LANG", "en_US.utf8"), ("LC_ALL", "C")])), Glyphs::Ascii);
+        assert_eq!(glyphs(false, &variables(&[])), Glyphs::Ascii);
+        assert_eq!(glyphs(true, &variables(&[("LANG", "C.UTF-8")])), Glyphs::Ascii);
+        assert_eq!(glyphs(false, &variables(&[("LANG", "C.UTF-8"), ("TERM", "linux")])), Glyphs::HalfBlock);
+        assert_eq!(glyphs(false, &variables(&[("GRADTOP_GLYPHS", "dot")])), Glyphs::Dot);
+    }
+}
