@@ -1,10 +1,23 @@
 //! Checkpoints, and going on from one.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::fsutil::{self, TMP};
 use crate::lock::RunLock;
+use crate::part::{list_parts, names};
+use crate::recover::recover;
 use crate::run_dir::RunDir;
+
+/// The record in a checkpoint's folder.
+const RECORD: &str = "checkpoint.toml";
+/// How many checkpoints are kept.
+const KEEP: usize = 2;
 
 /// A saved checkpoint.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,13 +30,176 @@ pub struct Checkpoint {
     pub dir: PathBuf,
 }
 
+/// `checkpoint.toml`: where the log stood.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) schema: u32,
+    pub(crate) step: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) epoch: Option<f64>,
+    pub(crate) time: Timestamp,
+    /// The last journal segment it includes; 0: none.
+    pub(crate) segment: u32,
+    /// The last part of each table.
+    #[serde(default)]
+    pub(crate) tables: BTreeMap<String, u32>,
+}
+
+/// A fresh folder to save a checkpoint into.
+pub(crate) fn begin(run: &RunDir, step: i64) -> Result<PathBuf> {
+    let path = run.checkpoints().join(format!("{TMP}step-{step}"));
+    fsutil::remove_dir(&path)?;
+    fs::create_dir_all(&path).at("create", &path)?;
+    Ok(path)
+}
+
+/// Gives a saved checkpoint its record and its name, and removes older ones than the newest two.
+pub(crate) fn commit(run: &RunDir, tmp: &Path, record: &Record) -> Result<PathBuf> {
+    let text = toml::to_string(record).format_at("encode", tmp)?;
+    sync_files(tmp)?;
+    fsutil::replace(&tmp.join(RECORD), text.as_bytes(), true)?;
+    let dir = run.checkpoints();
+    let path = dir.join(format!("step-{}", record.step));
+    if path.exists() {
+        // Saved again at the same step, as after a resume: the old one goes only once the new one has its name.
+        if !fsutil::exchange(tmp, &path)? {
+            let old = dir.join(format!("{TMP}old-{}", record.step));
+            fs::rename(&path, &old).at("move", &path)?;
+            fs::rename(tmp, &path).at("rename", tmp)?;
+            fsutil::remove_dir(&old)?;
+        } else {
+            fsutil::remove_dir(tmp)?;
+        }
+    } else {
+        fs::rename(tmp, &path).at("rename", tmp)?;
+    }
+    fsutil::sync_dir(&dir)?;
+    let kept = list(run);
+    for (old, _) in &kept[..kept.len().saturating_sub(KEEP)] {
+        fsutil::remove_dir(&old.dir)?;
+    }
+    Ok(path)
+}
+
+fn sync_files(dir: &Path) -> Result<()> {
+    for name in names(dir)? {
+        let path = dir.join(name);
+        if path.is_dir() {
+            sync_files(&path)?;
+        } else {
+            fs::File::open(&path).and_then(|f| f.sync_all()).at("sync", &path)?;
+        }
+    }
+    fsutil::sync_dir(dir)
+}
+
+/// Checkpoints with their records, in the order saved.
+fn list(run: &RunDir) -> Vec<(Checkpoint, Record)> {
+    let mut found: Vec<_> = names(&run.checkpoints())
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|n| n.starts_with("step-"))
+        .filter_map(|n| {
+            let dir = run.checkpoints().join(n);
+            let record = read_record(&dir).ok()?;
+            Some((Checkpoint { step: record.step, epoch: record.epoch, dir }, record))
+        })
+        .collect();
+    found.sort_by_key(|(_, r)| (r.segment, r.time, r.step));
+    found
+}
+
+fn read_record(dir: &Path) -> Result<Record> {
+    let path = dir.join(RECORD);
+    let text = fs::read_to_string(&path).at("read", &path)?;
+    let record: Record = toml::from_str(&text).format_at("understand", &path)?;
+    crate::manifest::check_schema(record.schema, &path)?;
+    Ok(record)
+}
+
 /// The run's whole checkpoints, oldest first.
-pub fn checkpoints(_run: &RunDir) -> Vec<Checkpoint> {
-    Vec::new()
+pub fn checkpoints(run: &RunDir) -> Vec<Checkpoint> {
+    list(run).into_iter().map(|(c, _)| c).collect()
+}
+
+/// Segments after which a checkpoint stands: metrics are not merged across them.
+pub(crate) fn boundaries(run: &RunDir) -> BTreeSet<u32> {
+    list(run).into_iter().map(|(_, r)| r.segment).collect()
+}
+
+/// The same for the parts of a table.
+pub(crate) fn table_boundaries(run: &RunDir, table: &str) -> BTreeSet<u32> {
+    list(run).into_iter().filter_map(|(_, r)| r.tables.get(table).copied()).collect()
 }
 
 /// Readies a run to go on from a checkpoint, the newest one if none is given: seals what a crash left, then moves every
-/// row logged later, and every later checkpoint, to `superseded/<time>/`.
-pub fn prepare_resume(_run: &RunDir, _lock: &RunLock, _checkpoint: Option<&Path>) -> Result<Checkpoint> {
-    Err(crate::not_yet())
+/// row logged later, and every later checkpoint, to `superseded/<time>/`. The run's row in `tables/run/` goes there too.
+pub fn prepare_resume(run: &RunDir, lock: &RunLock, checkpoint: Option<&Path>) -> Result<Checkpoint> {
+    let all = list(run);
+    let none = |path: &Path| StoreError::NoCheckpoint { path: path.to_owned() };
+    let (chosen, record) = match checkpoint {
+        None => all.last().cloned().ok_or_else(|| none(run.path()))?,
+        Some(path) => {
+            let dir = if path.is_absolute() { path.to_owned() } else { run.path().join(path) };
+            all.iter().find(|(c, _)| c.dir == dir).cloned().ok_or_else(|| none(&dir))?
+        }
+    };
+    recover(run, lock)?;
+    let mut aside = Aside { run, dir: None };
+    for part in list_parts(&run.metrics())? {
+        if part.last > record.segment {
+            if part.first <= record.segment {
+                let message = format!(
+                    "it spans segment {}, after which {} stands",
+                    record.segment,
+                    chosen.dir.display()
+                );
+                return Err(StoreError::Damaged { path: part.path, message });
+            }
+            aside.take(&part.path)?;
+        }
+    }
+    for table in names(&run.tables())? {
+        let last = record.tables.get(&table).copied().unwrap_or(0);
+        for part in list_parts(&run.tables().join(&table))? {
+            if part.first > last {
+                aside.take(&part.path)?;
+            }
+        }
+    }
+    for (later, _) in all.iter().skip_while(|(c, _)| c.dir != chosen.dir).skip(1) {
+        aside.take(&later.dir)?;
+    }
+    for dir in [run.metrics(), run.checkpoints()] {
+        if dir.exists() {
+            fsutil::sync_dir(&dir)?;
+        }
+    }
+    Ok(chosen)
+}
+
+/// `superseded/<time>/`, made once it is needed.
+struct Aside<'a> {
+    run: &'a RunDir,
+    dir: Option<PathBuf>,
+}
+
+impl Aside<'_> {
+    /// Moves a file or folder there, to the same place relative to the run's folder.
+    fn take(&mut self, path: &Path) -> Result<()> {
+        let dir = if let Some(dir) = &self.dir {
+            dir.clone()
+        } else {
+            let time = Timestamp::now().strftime("%Y-%m-%dT%H-%M-%S%.3fZ").to_string();
+            let dir = self.run.superseded().join(time);
+            fs::create_dir_all(&dir).at("create", &dir)?;
+            self.dir.insert(dir).clone()
+        };
+        let to = dir.join(path.strip_prefix(self.run.path()).unwrap_or(path));
+        let parent = to.parent().unwrap_or(&dir);
+        fs::create_dir_all(parent).at("create", parent)?;
+        fs::rename(path, &to).at("move", path)?;
+        fsutil::stage("resume: moved");
+        fsutil::sync_dir(parent)
+    }
 }

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
 use crate::run_dir::RunDir;
 
 /// A whole `figures.toml`.
@@ -261,16 +261,133 @@ fn is_default<T: Default + PartialEq>(v: &T) -> bool {
 }
 
 /// Reads and checks declared figures. Errors say which figure, panel and mark.
-pub fn parse(_text: &str) -> Result<FigureFile> {
-    Err(crate::not_yet())
+pub fn parse(text: &str) -> Result<FigureFile> {
+    let file: FigureFile = toml::from_str(text).map_err(|e| StoreError::Figures {
+        place: "figures".to_owned(),
+        message: e.to_string().trim().to_owned(),
+    })?;
+    check(&file)?;
+    Ok(file)
 }
 
 /// Adds figures to a run's `figures.toml`; one of the same id takes the old one's place. Returns all of them.
-pub fn declare(_run: &RunDir, _text: &str) -> Result<Vec<Figure>> {
-    Err(crate::not_yet())
+/// The text of figures that are not replaced is kept as it is known, unknown keys included.
+pub fn declare(run: &RunDir, text: &str) -> Result<Vec<Figure>> {
+    let new = parse(text)?;
+    let mut file = read_file(run)?;
+    merge(&mut file, new);
+    let path = run.figures();
+    let text = toml::to_string(&file).format_at("encode", &path)?;
+    crate::fsutil::replace(&path, text.as_bytes(), false)?;
+    Ok(file.figures)
+}
+
+/// Adds `new` figures to `file`; one of the same id takes the old one's place.
+pub fn merge(file: &mut FigureFile, new: FigureFile) {
+    for figure in new.figures {
+        match file.figures.iter_mut().find(|f| f.id == figure.id) {
+            Some(old) => *old = figure,
+            None => file.figures.push(figure),
+        }
+    }
+    file.extra.extend(new.extra);
 }
 
 /// The run's declared figures; none if it has declared none.
-pub fn read(_run: &RunDir) -> Result<Vec<Figure>> {
-    Err(crate::not_yet())
+pub fn read(run: &RunDir) -> Result<Vec<Figure>> {
+    read_file(run).map(|f| f.figures)
+}
+
+fn read_file(run: &RunDir) -> Result<FigureFile> {
+    let path = run.figures();
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(FigureFile::default()),
+        Err(e) => return Err(e).at("read", &path),
+    };
+    parse(&text).map_err(|e| StoreError::Damaged { path, message: e.to_string() })
+}
+
+fn check(file: &FigureFile) -> Result<()> {
+    for (i, figure) in file.figures.iter().enumerate() {
+        let place = format!("figure {:?}", figure.id);
+        let bad =
+            |message: &str| Err(StoreError::Figures { place: place.clone(), message: message.to_owned() });
+        let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if figure.id.is_empty() || !figure.id.chars().all(letters) {
+            return bad("an id is made of lower-case letters, digits and '-'");
+        }
+        if file.figures[..i].iter().any(|f| f.id == figure.id) {
+            return bad("two figures have this id");
+        }
+        if figure.panels.is_empty() {
+            return bad("it has no panel: add [[figure.panel]]");
+        }
+        for (p, panel) in figure.panels.iter().enumerate() {
+            let place = format!("{place}, panel {}", p + 1);
+            if panel.marks.is_empty() {
+                let message = "it has no mark: add [[figure.panel.mark]]".to_owned();
+                return Err(StoreError::Figures { place, message });
+            }
+            for (m, mark) in panel.marks.iter().enumerate() {
+                if let Err(message) = check_mark(mark, panel) {
+                    let place = format!("{place}, mark {}", m + 1);
+                    return Err(StoreError::Figures { place, message });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_mark(mark: &Mark, panel: &Panel) -> std::result::Result<(), String> {
+    if mark.axis == MarkAxis::Y2 && panel.y2.is_none() {
+        return Err("it is drawn on y2, but the panel has no y2 axis".to_owned());
+    }
+    if mark.kind == MarkKind::Rule {
+        return match (&mark.x, mark.y) {
+            (Some(MarkX::At(_)), None) | (None, Some(_)) => Ok(()),
+            _ => Err("a rule has either x or y, a number".to_owned()),
+        };
+    }
+    match &mark.x {
+        Some(MarkX::At(_)) => {
+            return Err("x is \"step\", \"epoch\" or \"time\"; only a rule stands at a number".to_owned());
+        }
+        Some(MarkX::Source(s)) if !["step", "epoch", "time"].contains(&s.as_str()) => {
+            return Err(format!("x is \"step\", \"epoch\" or \"time\", not {s:?}"));
+        }
+        _ => {}
+    }
+    match (&mark.metric, &mark.table) {
+        (None, None) => return Err("it needs a metric or a table".to_owned()),
+        (Some(_), Some(_)) => return Err("it has a metric and a table: choose one".to_owned()),
+        (Some(_), None) => {
+            if !matches!(
+                mark.kind,
+                MarkKind::Line | MarkKind::Band | MarkKind::Scatter | MarkKind::Bar | MarkKind::Histogram
+            ) {
+                return Err("this type draws from a table".to_owned());
+            }
+            if let Some(other) =
+                mark.by.iter().flatten().find(|b| !["model", "split", "trial"].contains(&b.as_str()))
+            {
+                return Err(format!("by is of model, split and trial, not {other:?}"));
+            }
+            return Ok(());
+        }
+        (None, Some(_)) => {}
+    }
+    let needed: &[(&str, &Option<String>)] = match mark.kind {
+        MarkKind::Heatmap | MarkKind::Contour => {
+            &[("xcol", &mark.xcol), ("ycol", &mark.ycol), ("zcol", &mark.zcol)]
+        }
+        MarkKind::Image => &[("zcol", &mark.zcol)],
+        MarkKind::Histogram => &[("column", &mark.column)],
+        _ => &[("xcol", &mark.xcol), ("ycol", &mark.ycol)],
+    };
+    match needed.iter().find(|(_, column)| column.is_none()) {
+        Some((name, _)) => Err(format!("it draws from a table and needs {name}")),
+        None => Ok(()),
+    }
 }

@@ -57,3 +57,46 @@ pub(crate) fn remove_dir(path: &Path) -> Result<()> {
         r => r.at("remove", path),
     }
 }
+
+/// Exchanges two folders in one step. `false`: this file system cannot.
+pub(crate) fn exchange(a: &Path, b: &Path) -> Result<bool> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+    match renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(true),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
+        Err(e) => Err(e).at("exchange", a),
+    }
+}
+
+/// A point a crash test can stop at: the test's hook sees the folder as a kill here would leave it.
+pub(crate) fn stage(name: &'static str) {
+    #[cfg(test)]
+    hook::call(name);
+    #[cfg(not(test))]
+    let _ = name;
+}
+
+#[cfg(test)]
+pub(crate) mod hook {
+    use std::cell::RefCell;
+
+    type Hook = Box<dyn FnMut(&'static str)>;
+
+    thread_local! {
+        static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
+    }
+
+    /// Calls `f` at every stage this thread passes.
+    pub(crate) fn set(f: Option<Hook>) {
+        HOOK.with_borrow_mut(|h| *h = f);
+    }
+
+    pub(super) fn call(name: &'static str) {
+        HOOK.with_borrow_mut(|h| {
+            if let Some(f) = h {
+                f(name);
+            }
+        });
+    }
+}

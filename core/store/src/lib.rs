@@ -12,13 +12,19 @@ mod error;
 mod events;
 pub mod figures;
 mod fsutil;
+mod journal;
 mod lock;
 mod manifest;
+mod merge;
+mod metrics;
+mod part;
 mod read;
 mod recorder;
 mod recover;
+mod rows;
 mod run_dir;
 mod run_table;
+mod seal;
 mod serde_float;
 mod series;
 mod status;
@@ -53,7 +59,3 @@ pub const SCHEMA: u32 = 1;
 
 /// The most series a run may have.
 pub const MAX_SERIES: usize = 100_000;
-
-fn not_yet() -> StoreError {
-    StoreError::Writer { message: "this part is still being written".to_owned() }
-}

@@ -1,8 +1,17 @@
 //! Making a run folder whole after its processes died.
 
-use crate::error::Result;
+use std::fs::{self, OpenOptions};
+
+use crate::checkpoint::{boundaries, table_boundaries};
+use crate::error::{IoContext as _, Result};
+use crate::fsutil;
 use crate::lock::RunLock;
+use crate::merge::{Metrics, Policy, merge, obey_list, remove_tmp};
+use crate::part::{list_parts, list_segments, names};
 use crate::run_dir::RunDir;
+use crate::seal::seal_from_journal;
+use crate::series::SeriesFile;
+use crate::table::TableParts;
 
 /// What recovery did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,12 +21,82 @@ pub struct Recovery {
     pub rows_recovered: u64,
     /// Bytes of rows cut off in the middle, dropped.
     pub torn_bytes: u64,
-    /// Unfinished files removed.
+    /// Unfinished files and folders removed.
     pub files_removed: u64,
 }
 
 /// Turns what a dead run left into whole Parquet parts: seals its journal, drops a torn tail, removes temporary files, and
 /// merges. Does nothing on a whole folder, and may itself be killed at any point and run again.
-pub fn recover(_run: &RunDir, _lock: &RunLock) -> Result<Recovery> {
-    Err(crate::not_yet())
+pub fn recover(run: &RunDir, _lock: &RunLock) -> Result<Recovery> {
+    let mut done = Recovery::default();
+    let tables: Vec<_> = names(&run.tables())?.into_iter().filter(|n| !n.starts_with('.')).collect();
+    obey_list(&run.metrics())?;
+    for table in &tables {
+        obey_list(&run.tables().join(table))?;
+    }
+    let mut folders = vec![run.path().to_owned(), run.metrics(), run.checkpoints(), run.tables()];
+    folders.extend(tables.iter().map(|t| run.tables().join(t)));
+    for dir in folders {
+        done.files_removed += remove_tmp(&dir)?;
+    }
+    let series = whole_series(run)?;
+    done.torn_bytes += whole_events(run)?;
+    let parts = list_parts(&run.metrics())?;
+    for (segment, path) in list_segments(&run.journal())? {
+        if parts.iter().any(|p| p.first <= segment && segment <= p.last) {
+            fsutil::remove_file(&path)?;
+            continue;
+        }
+        let (rows, torn) = seal_from_journal(run, segment, &path, &series.table)?;
+        done.rows_recovered += rows;
+        done.torn_bytes += torn;
+    }
+    merge_all(run, &tables)?;
+    Ok(done)
+}
+
+/// The last merge of metrics and tables.
+fn merge_all(run: &RunDir, tables: &[String]) -> Result<()> {
+    let policy = Policy::new(2, true);
+    merge(run, &run.metrics(), &Metrics, &boundaries(run), &policy)?;
+    for table in tables {
+        let dir = run.tables().join(table);
+        merge(run, &dir, &TableParts, &table_boundaries(run, table), &policy)?;
+    }
+    Ok(())
+}
+
+/// Reads `series.jsonl` and cuts off a torn last line, so that the next one can be appended.
+pub(crate) fn whole_series(run: &RunDir) -> Result<SeriesFile> {
+    let path = run.series();
+    let mut series = SeriesFile::default();
+    series.update(&path)?;
+    cut(&path, series.offset)?;
+    Ok(series)
+}
+
+/// Cuts a torn last line off `events.jsonl`. Returns the bytes cut.
+fn whole_events(run: &RunDir) -> Result<u64> {
+    let path = run.events();
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(e) => return Err(e).at("read", &path),
+    };
+    let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |p| p + 1);
+    cut(&path, end as u64)?;
+    Ok((bytes.len() - end) as u64)
+}
+
+fn cut(path: &std::path::Path, len: u64) -> Result<()> {
+    match OpenOptions::new().write(true).open(path) {
+        Ok(file) => {
+            if file.metadata().at("read", path)?.len() > len {
+                file.set_len(len).at("cut", path)?;
+            }
+            Ok(())
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(e).at("open", path),
+    }
 }

@@ -1,6 +1,26 @@
 //! Tables: what is no time series.
 
-use crate::error::Result;
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::{
+    Array as _, ArrayRef, FixedSizeBinaryArray, Float64Array, Int64Array, RecordBatch, StringArray,
+};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::Encoding;
+use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
+
+use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::fsutil::{self, stage};
+use crate::merge::{PartKind, list_pending};
+use crate::part::{Part, list_parts, names, part_name};
 use crate::run_dir::RunDir;
 
 /// A column handed to [`crate::Recorder::log_table`].
@@ -68,12 +88,280 @@ impl Table {
     }
 }
 
+/// Name of the table of one row a run, which only [`crate::write_run_table`] writes.
+pub(crate) const RUN_TABLE: &str = "run";
+/// Name of the column every table begins with.
+const STEP: &str = "step";
+
+/// Checks what is to be appended, and gives the schema of its part.
+pub(crate) fn check(name: &str, columns: &[TableColumn]) -> Result<SchemaRef> {
+    let bad = |message: String| Err(StoreError::BadTable { table: name.to_owned(), message });
+    if !name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        || !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+        || name.len() > 100
+    {
+        return bad(
+            "a name is made of letters, digits, '.', '_' and '-', at most 100, a letter or digit first"
+                .into(),
+        );
+    }
+    if name == RUN_TABLE {
+        return bad("this name is gradtop's own; choose another".into());
+    }
+    let Some(first) = columns.first() else { return bad("it has no column".into()) };
+    let mut fields = vec![Field::new(STEP, DataType::Int64, false)];
+    for column in columns {
+        if fields.iter().any(|f| *f.name() == column.name) {
+            return bad(format!("two columns are called {:?}", column.name));
+        }
+        if column.name.is_empty() {
+            return bad("a column has no name".into());
+        }
+        if let ColumnData::Bytes { width, data } = &column.data
+            && (*width == 0 || *width > i32::MAX as usize || data.len() % width != 0)
+        {
+            return bad(format!("column {:?}: {} bytes are no rows of {width}", column.name, data.len()));
+        }
+        if column.data.len() != first.data.len() {
+            return bad(format!(
+                "column {:?} has {} rows, {:?} has {}",
+                column.name,
+                column.data.len(),
+                first.name,
+                first.data.len()
+            ));
+        }
+        let kind = match &column.data {
+            ColumnData::I64(_) => DataType::Int64,
+            ColumnData::F64(_) => DataType::Float64,
+            ColumnData::Utf8(_) => DataType::Utf8,
+            ColumnData::Bytes { width, .. } => DataType::FixedSizeBinary(*width as i32),
+        };
+        let metadata = column.unit.iter().map(|u| ("unit".to_owned(), u.clone())).collect::<HashMap<_, _>>();
+        fields.push(Field::new(&column.name, kind, false).with_metadata(metadata));
+    }
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+/// An error that says how `new` differs from what the table holds.
+pub(crate) fn check_same(name: &str, old: &Schema, new: &Schema) -> Result<()> {
+    let describe = |s: &Schema| {
+        s.fields().iter().map(|f| format!("{} {}", f.name(), f.data_type())).collect::<Vec<_>>().join(", ")
+    };
+    if describe(old) == describe(new) {
+        return Ok(());
+    }
+    let message = format!("its columns were {}; now they are {}", describe(old), describe(new));
+    Err(StoreError::BadTable { table: name.to_owned(), message })
+}
+
+/// The schema of what a table holds, from its first part.
+pub(crate) fn existing_schema(dir: &Path) -> Result<Option<SchemaRef>> {
+    let Some(part) = list_parts(dir)?.into_iter().next() else { return Ok(None) };
+    Ok(Some(open_part(&part.path)?.schema().clone()))
+}
+
+/// Rows as handed over, in Arrow's form.
+pub(crate) fn to_batch(
+    name: &str,
+    schema: SchemaRef,
+    step: i64,
+    columns: Vec<TableColumn>,
+) -> Result<RecordBatch> {
+    let rows = columns.first().map_or(0, |c| c.data.len());
+    let mut arrays: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(vec![step; rows]))];
+    for column in columns {
+        arrays.push(match column.data {
+            ColumnData::I64(v) => Arc::new(Int64Array::from(v)),
+            ColumnData::F64(v) => Arc::new(Float64Array::from(v)),
+            ColumnData::Utf8(v) => Arc::new(StringArray::from(v)),
+            ColumnData::Bytes { width, data } => {
+                Arc::new(FixedSizeBinaryArray::new(width as i32, data.into(), None))
+            }
+        });
+    }
+    RecordBatch::try_new(schema, arrays)
+        .map_err(|e| StoreError::BadTable { table: name.to_owned(), message: e.to_string() })
+}
+
+fn table_properties(schema: &Schema) -> WriterProperties {
+    let mut properties = crate::metrics::properties();
+    for field in schema.fields() {
+        // A path of one element, whatever dots the name has.
+        let path = ColumnPath::new(vec![field.name().clone()]);
+        properties = match field.data_type() {
+            DataType::Int64 => properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
+            DataType::Float64 => properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::BYTE_STREAM_SPLIT),
+            DataType::FixedSizeBinary(_) => properties.set_column_dictionary_enabled(path, false),
+            _ => properties,
+        };
+    }
+    properties.build()
+}
+
+/// Writes batches of one schema to a new file and puts it on the disk.
+pub(crate) fn write_file(path: &Path, batches: &[RecordBatch]) -> Result<()> {
+    let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+    let file = File::create(path).at("create", path)?;
+    let properties = table_properties(&schema);
+    let mut writer = ArrowWriter::try_new(file, schema, Some(properties)).format_at("write", path)?;
+    for batch in batches {
+        writer.write(batch).format_at("write", path)?;
+    }
+    let file = writer.into_inner().format_at("write", path)?;
+    file.sync_all().at("sync", path)
+}
+
+/// Writes a part of a table under its name, whole.
+pub(crate) fn write_part(dir: &Path, number: u32, batches: &[RecordBatch]) -> Result<()> {
+    fs::create_dir_all(dir).at("create", dir)?;
+    let path = dir.join(part_name(number, number));
+    let tmp = fsutil::tmp_beside(&path);
+    let written = write_file(&tmp, batches);
+    stage("table: written");
+    let renamed = written.and_then(|()| fs::rename(&tmp, &path).at("rename", &tmp));
+    if renamed.is_err() {
+        fs::remove_file(&tmp).ok();
+        return renamed;
+    }
+    stage("table: renamed");
+    fsutil::sync_dir(dir)
+}
+
+/// Table parts, for merging.
+pub(crate) struct TableParts;
+
+impl PartKind for TableParts {
+    fn rows(&self, part: &Part) -> Result<u64> {
+        Ok(open_part(&part.path)?.metadata().file_metadata().num_rows() as u64)
+    }
+
+    fn merge(&self, parts: &[Part], out: &Path) -> Result<()> {
+        let mut batches: Vec<RecordBatch> = Vec::new();
+        for part in parts {
+            for batch in open_part(&part.path)?.build().format_at("read", &part.path)? {
+                let batch = batch.format_at("read", &part.path)?;
+                // Units may differ between parts: those of the first stand.
+                let schema = batches.first().map_or_else(|| batch.schema(), RecordBatch::schema);
+                let columns = batch.columns().to_vec();
+                batches.push(RecordBatch::try_new(schema, columns).format_at("merge", &part.path)?);
+            }
+        }
+        write_file(out, &batches)
+    }
+}
+
+fn open_part(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    let file = File::open(path).at("open", path)?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).format_at("read", path)?;
+    let found = builder
+        .metadata()
+        .file_metadata()
+        .key_value_metadata()
+        .and_then(|kv| kv.iter().find(|kv| kv.key == "gradtop.schema")?.value.as_ref()?.parse().ok())
+        .unwrap_or(0);
+    crate::manifest::check_schema(found, path)?;
+    Ok(builder)
+}
+
 /// Reads a table, all steps, in the order logged.
-pub fn read_table(_run: &RunDir, _name: &str) -> Result<Table> {
-    Err(crate::not_yet())
+pub fn read_table(run: &RunDir, name: &str) -> Result<Table> {
+    let tables = table_names(run);
+    if !tables.iter().any(|t| t == name) {
+        return Err(StoreError::NoSuchTable { run: run.name(), table: name.to_owned(), tables });
+    }
+    let dir = run.tables().join(name);
+    // A merge may replace the parts between listing and opening them.
+    for _ in 0..200 {
+        let listed = list_parts(&dir)?;
+        let opened: Result<Vec<_>> =
+            listed.iter().map(|p| Ok((p.path.clone(), open_part(&p.path)?))).collect();
+        match opened {
+            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => continue,
+            Ok(_) if list_pending(&dir) || list_parts(&dir)? != listed => {}
+            Err(e) => return Err(e),
+            Ok(parts) => {
+                let mut table = Table::default();
+                for (path, part) in parts {
+                    for batch in part.build().format_at("read", &path)? {
+                        append(&mut table, &batch.format_at("read", &path)?, &path)?;
+                    }
+                }
+                return Ok(table);
+            }
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    Err(StoreError::Damaged { path: dir, message: "a merge was not finished: recover the run".into() })
+}
+
+fn append(table: &mut Table, batch: &RecordBatch, path: &Path) -> Result<()> {
+    let damaged = |m: String| StoreError::Damaged { path: path.to_owned(), message: m };
+    let schema = batch.schema();
+    if table.columns.is_empty() {
+        for field in schema.fields() {
+            let data = match field.data_type() {
+                DataType::Int64 => ColumnData::I64(Vec::new()),
+                DataType::Float64 => ColumnData::F64(Vec::new()),
+                DataType::FixedSizeBinary(w) => ColumnData::Bytes { width: *w as usize, data: Vec::new() },
+                _ => ColumnData::Utf8(Vec::new()),
+            };
+            table.columns.push((field.name().clone(), field.metadata().get("unit").cloned(), data));
+        }
+    }
+    if table.columns.len() != batch.num_columns() {
+        return Err(damaged("its columns differ from those of the first part".into()));
+    }
+    for ((name, _, data), array) in table.columns.iter_mut().zip(batch.columns()) {
+        let other = || damaged(format!("its column {name:?} is of another type"));
+        match data {
+            ColumnData::I64(v) => {
+                v.extend_from_slice(array.as_primitive_opt::<Int64Type>().ok_or_else(other)?.values());
+            }
+            ColumnData::F64(v) => {
+                let array = array.as_primitive_opt::<Float64Type>().ok_or_else(other)?;
+                v.extend(array.iter().map(|x| x.unwrap_or(f64::NAN)));
+            }
+            ColumnData::Bytes { data, .. } => {
+                let array = array.as_fixed_size_binary_opt().ok_or_else(other)?;
+                for i in 0..array.len() {
+                    data.extend_from_slice(array.value(i));
+                }
+            }
+            // Whatever else a table holds, such as the run's times, is read as text.
+            ColumnData::Utf8(v) => {
+                if let Some(array) = array.as_string_opt::<i32>() {
+                    v.extend(array.iter().map(|s| s.unwrap_or_default().to_owned()));
+                } else if let Some(array) = array.as_boolean_opt() {
+                    v.extend(array.iter().map(|b| b.map_or_else(String::new, |b| b.to_string())));
+                } else if let Some(array) =
+                    array.as_primitive_opt::<arrow_array::types::TimestampMicrosecondType>()
+                {
+                    v.extend(array.iter().map(|t| {
+                        t.and_then(|t| jiff::Timestamp::from_microsecond(t).ok())
+                            .map_or_else(String::new, |t| t.to_string())
+                    }));
+                } else {
+                    return Err(other());
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The run's tables by name.
-pub fn table_names(_run: &RunDir) -> Vec<String> {
-    Vec::new()
+pub fn table_names(run: &RunDir) -> Vec<String> {
+    let dir = run.tables();
+    let mut tables: Vec<_> = names(&dir)
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|n| !n.starts_with('.') && list_parts(&dir.join(n)).is_ok_and(|p| !p.is_empty()))
+        .collect();
+    tables.sort();
+    tables
 }

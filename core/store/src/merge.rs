@@ -1,0 +1,248 @@
+//! Merging: many small parts become few.
+//!
+//! The merged folder is built beside the old one, untouched parts as hard links, and the two are exchanged in one step: a
+//! glob sees either all old parts or all new ones. Where the file system cannot exchange, parts are merged only at the end of
+//! a run or in recovery, one group at a time: a list says which parts a finished merged file stands for, they are removed,
+//! and the file gets its name. Recovery obeys the list.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{FormatContext as _, IoContext as _, Result};
+use crate::fsutil::{self, TMP, stage};
+use crate::part::{Part, list_parts, part_name};
+use crate::run_dir::RunDir;
+
+/// When and how far to merge.
+#[derive(Debug, Clone)]
+pub(crate) struct Policy {
+    /// Merge once so many parts could be merged; at the end, two are enough.
+    pub(crate) parts: usize,
+    /// Rows of a merged part at most.
+    pub(crate) rows: u64,
+    /// Bytes of the parts merged into one, at most.
+    pub(crate) bytes: u64,
+    /// Nothing else is written any more: merge what can be, if need be without an exchange.
+    pub(crate) last: bool,
+}
+
+impl Policy {
+    pub(crate) fn new(parts: usize, last: bool) -> Self {
+        Self { parts, rows: 4_000_000, bytes: 64 << 20, last }
+    }
+}
+
+/// The list that recovery obeys, where folders cannot be exchanged.
+const LIST: &str = ".tmp-merge-list.json";
+
+#[derive(Serialize, Deserialize)]
+struct List {
+    schema: u32,
+    /// The finished merged file, still under its temporary name.
+    merged: String,
+    /// The name it is to have.
+    name: String,
+    /// The parts it stands for.
+    covers: Vec<String>,
+}
+
+/// What merging needs to know of a kind of part.
+pub(crate) trait PartKind {
+    /// Rows of a part.
+    fn rows(&self, part: &Part) -> Result<u64>;
+    /// Writes the rows of `parts` to one new file at `out`, and puts it on the disk.
+    fn merge(&self, parts: &[Part], out: &Path) -> Result<()>;
+}
+
+/// Merges the parts in `dir` if the policy says so. No merged part spans a boundary: a segment after which a kept checkpoint
+/// stands. Returns how many parts there were less than before.
+pub(crate) fn merge(
+    run: &RunDir,
+    dir: &Path,
+    kind: &dyn PartKind,
+    boundaries: &BTreeSet<u32>,
+    policy: &Policy,
+) -> Result<usize> {
+    let parts = list_parts(dir)?;
+    if parts.len() < policy.parts.max(2) && !policy.last {
+        return Ok(0);
+    }
+    let groups = plan(&parts, kind, boundaries, policy)?;
+    let merged: usize = groups.iter().map(ExactSizeIterator::len).sum();
+    if merged < policy.parts && !policy.last || groups.is_empty() {
+        return Ok(0);
+    }
+    let staging =
+        run.path().join(format!("{TMP}merge-{}", dir.file_name().unwrap_or_default().to_string_lossy()));
+    fsutil::remove_dir(&staging)?;
+    fs::create_dir(&staging).at("create", &staging)?;
+    let result = (|| {
+        let mut done = Vec::new();
+        for group in &groups {
+            let parts = &parts[group.clone()];
+            let name = part_name(parts[0].first, parts[parts.len() - 1].last);
+            let out = staging.join(&name);
+            kind.merge(parts, &out)?;
+            stage("merge: written");
+            done.push((name, out, parts));
+        }
+        if exchange(dir, &staging, &parts, &groups)? {
+            return Ok(merged - groups.len());
+        }
+        if !policy.last {
+            return Ok(0);
+        }
+        for (name, out, parts) in done {
+            replace_by_list(dir, &name, &out, parts)?;
+        }
+        Ok(merged - groups.len())
+    })();
+    let cleared = fsutil::remove_dir(&staging);
+    stage("merge: cleared");
+    result.and_then(|n| cleared.map(|()| n))
+}
+
+/// Which runs of neighbours become one part each.
+fn plan(
+    parts: &[Part],
+    kind: &dyn PartKind,
+    boundaries: &BTreeSet<u32>,
+    policy: &Policy,
+) -> Result<Vec<Range<usize>>> {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    let (mut rows, mut bytes) = (0, 0);
+    for (i, part) in parts.iter().enumerate() {
+        let n = kind.rows(part)?;
+        let b = fs::metadata(&part.path).at("read", &part.path)?.len();
+        // A part this large gains nothing from being written again.
+        let large = n > policy.rows / 2 || b > policy.bytes / 2;
+        let joins = !large
+            && rows + n <= policy.rows
+            && bytes + b <= policy.bytes
+            && groups.last().is_some_and(|g| g.end == i)
+            && boundaries.range(parts[i.saturating_sub(1)].last..part.first).next().is_none();
+        if joins {
+            if let Some(group) = groups.last_mut() {
+                group.end = i + 1;
+            }
+            rows += n;
+            bytes += b;
+        } else if !large {
+            groups.push(i..i + 1);
+            (rows, bytes) = (n, b);
+        }
+    }
+    groups.retain(|g| g.len() > 1);
+    Ok(groups)
+}
+
+/// Completes the staged folder with links to all other files and exchanges it with `dir`. `false`: not possible here.
+fn exchange(dir: &Path, staging: &Path, parts: &[Part], groups: &[Range<usize>]) -> Result<bool> {
+    let merged: BTreeSet<&Path> =
+        groups.iter().flat_map(|g| &parts[g.clone()]).map(|p| p.path.as_path()).collect();
+    for part in parts.iter().filter(|p| !merged.contains(p.path.as_path())) {
+        let link = staging.join(part.path.file_name().unwrap_or_default());
+        if fs::hard_link(&part.path, &link).is_err() {
+            return Ok(false);
+        }
+    }
+    fsutil::sync_dir(staging)?;
+    stage("merge: staged");
+    if !fsutil::exchange(staging, dir)? {
+        return Ok(false);
+    }
+    stage("merge: exchanged");
+    fsutil::sync_dir(dir.parent().unwrap_or(dir))?;
+    Ok(true)
+}
+
+/// Puts one merged file in the place of the parts it covers, by way of the list.
+fn replace_by_list(dir: &Path, name: &str, out: &Path, parts: &[Part]) -> Result<()> {
+    let tmp = fsutil::tmp_beside(&dir.join(name));
+    fs::rename(out, &tmp).at("move", out)?;
+    let file_name = |p: &Path| p.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let list = List {
+        schema: crate::SCHEMA,
+        merged: file_name(&tmp),
+        name: name.to_owned(),
+        covers: parts.iter().map(|p| file_name(&p.path)).collect(),
+    };
+    let path = dir.join(LIST);
+    let text = serde_json::to_vec_pretty(&list).format_at("encode", &path)?;
+    fsutil::sync_dir(dir)?;
+    stage("merge: before the list");
+    fsutil::replace(&path, &text, true)?;
+    stage("merge: listed");
+    obey_list(dir)
+}
+
+/// Whether parts of `dir` are being replaced by way of a list just now, so that some rows are out of sight.
+pub(crate) fn list_pending(dir: &Path) -> bool {
+    dir.join(LIST).exists()
+}
+
+/// Finishes what a list began. Nothing to do without one.
+pub(crate) fn obey_list(dir: &Path) -> Result<()> {
+    let path = dir.join(LIST);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e).at("read", &path),
+    };
+    let list: List = serde_json::from_slice(&text).format_at("understand", &path)?;
+    crate::manifest::check_schema(list.schema, &path)?;
+    let (merged, name) = (dir.join(&list.merged), dir.join(&list.name));
+    if merged.exists() {
+        for part in list.covers.iter().filter(|c| **c != list.name) {
+            fsutil::remove_file(&dir.join(part))?;
+            stage("merge: one removed");
+        }
+        fs::rename(&merged, &name).at("rename", &merged)?;
+        stage("merge: renamed");
+        fsutil::sync_dir(dir)?;
+    }
+    fsutil::remove_file(&path)
+}
+
+/// Metrics parts.
+pub(crate) struct Metrics;
+
+impl PartKind for Metrics {
+    fn rows(&self, part: &Part) -> Result<u64> {
+        let file = File::open(&part.path).at("open", &part.path)?;
+        crate::metrics::part_rows(&file, &part.path)
+    }
+
+    fn merge(&self, parts: &[Part], out: &Path) -> Result<()> {
+        let mut table = crate::series::KeyTable::default();
+        let mut rows = crate::rows::Rows::default();
+        for part in parts {
+            let file = File::open(&part.path).at("open", &part.path)?;
+            let mut reader = crate::metrics::PartReader::new(&file, &part.path)?;
+            while let Some(batch) = reader.next(&mut table)? {
+                rows.append(&batch);
+            }
+        }
+        let rows = crate::seal::sort(rows, &table);
+        crate::metrics::write_part(out, rows, &table)
+    }
+}
+
+/// Removes what unfinished work left in a folder: names that begin with `.tmp-`. Returns how many.
+pub(crate) fn remove_tmp(dir: &Path) -> Result<u64> {
+    let mut removed = 0;
+    for name in crate::part::names(dir)?.iter().filter(|n| n.starts_with(TMP)) {
+        let path: PathBuf = dir.join(name);
+        if path.is_dir() {
+            fsutil::remove_dir(&path)?;
+        } else {
+            fsutil::remove_file(&path)?;
+        }
+        removed += 1;
+    }
+    Ok(removed)
+}

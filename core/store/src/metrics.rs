@@ -1,0 +1,373 @@
+//! Sealed metrics: Parquet files that any tool reads.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{ArrowPrimitiveType, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{
+    Array as _, ArrayRef, DictionaryArray, Float64Array, Int32Array, Int64Array, PrimitiveArray, RecordBatch,
+    StringArray, TimestampMicrosecondArray,
+};
+use arrow_buffer::{BooleanBufferBuilder, NullBuffer};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
+};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::{KeyValue, PageIndexPolicy};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
+
+use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::rows::Rows;
+use crate::series::{KeyTable, SeriesKey};
+
+/// Rows of a row group at most.
+const GROUP_ROWS: usize = 1_000_000;
+/// Rows of a page at most; each page has its minimum and maximum.
+const PAGE_ROWS: usize = 20_000;
+/// Rows read at a time.
+const READ_ROWS: usize = 16_384;
+
+fn dictionary() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}
+
+static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    Arc::new(Schema::new(vec![
+        Field::new("step", DataType::Int64, false),
+        Field::new("epoch", DataType::Float64, true),
+        Field::new("time", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), false),
+        Field::new("metric", dictionary(), false),
+        Field::new("model", dictionary(), true),
+        Field::new("split", dictionary(), true),
+        Field::new("trial", DataType::Int32, true),
+        Field::new("value", DataType::Float64, false),
+    ]))
+});
+
+/// What metrics and tables are written with alike.
+pub(crate) fn properties() -> WriterPropertiesBuilder {
+    WriterProperties::builder()
+        .set_created_by(concat!("gradtop ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_key_value_metadata(Some(vec![KeyValue::new(
+            "gradtop.schema".to_owned(),
+            crate::SCHEMA.to_string(),
+        )]))
+}
+
+fn metric_properties() -> WriterProperties {
+    let path = |c: &str| ColumnPath::from(c);
+    properties()
+        .set_dictionary_enabled(false)
+        .set_column_dictionary_enabled(path("metric"), true)
+        .set_column_dictionary_enabled(path("model"), true)
+        .set_column_dictionary_enabled(path("split"), true)
+        .set_column_dictionary_enabled(path("trial"), true)
+        .set_column_encoding(path("step"), Encoding::DELTA_BINARY_PACKED)
+        .set_column_encoding(path("time"), Encoding::DELTA_BINARY_PACKED)
+        .set_column_encoding(path("epoch"), Encoding::BYTE_STREAM_SPLIT)
+        .set_column_encoding(path("value"), Encoding::BYTE_STREAM_SPLIT)
+        .build()
+}
+
+/// Writes rows, sorted by series, to a new file and puts it on the disk. `table` names the series.
+pub(crate) fn write_part(path: &Path, rows: Rows, table: &KeyTable) -> Result<()> {
+    let batch = to_batch(rows, table).format_at("encode", path)?;
+    let file = File::create(path).at("create", path)?;
+    let mut writer =
+        ArrowWriter::try_new(file, SCHEMA.clone(), Some(metric_properties())).format_at("write", path)?;
+    writer.write(&batch).format_at("write", path)?;
+    let file = writer.into_inner().format_at("write", path)?;
+    file.sync_all().at("sync", path)
+}
+
+/// Strings by first use.
+#[derive(Default)]
+struct Strings<'a> {
+    values: Vec<&'a str>,
+    index: HashMap<&'a str, i32>,
+}
+
+impl<'a> Strings<'a> {
+    fn index(&mut self, s: &'a str) -> i32 {
+        *self.index.entry(s).or_insert_with(|| {
+            self.values.push(s);
+            self.values.len() as i32 - 1
+        })
+    }
+}
+
+/// A column whose value changes only between series.
+struct RunColumn {
+    values: Vec<i32>,
+    valid: BooleanBufferBuilder,
+}
+
+impl RunColumn {
+    fn new(n: usize) -> Self {
+        Self { values: Vec::with_capacity(n), valid: BooleanBufferBuilder::new(n) }
+    }
+
+    fn push(&mut self, value: Option<i32>, n: usize) {
+        self.values.extend(std::iter::repeat_n(value.unwrap_or(0), n));
+        self.valid.append_n(n, value.is_some());
+    }
+
+    fn finish(mut self) -> Int32Array {
+        let nulls = NullBuffer::new(self.valid.finish());
+        Int32Array::new(self.values.into(), (nulls.null_count() > 0).then_some(nulls))
+    }
+}
+
+fn to_batch(rows: Rows, table: &KeyTable) -> Result<RecordBatch, arrow_schema::ArrowError> {
+    let n = rows.len();
+    let unknown: Vec<SeriesKey> = unknown_keys(&rows, table);
+    let (mut metrics, mut models, mut splits) = (Strings::default(), Strings::default(), Strings::default());
+    let (mut metric, mut model, mut split, mut trial) =
+        (RunColumn::new(n), RunColumn::new(n), RunColumn::new(n), RunColumn::new(n));
+    for run in rows.series.chunk_by(|a, b| a == b) {
+        let key = match table.key(run[0]) {
+            Some(key) => key,
+            None => &unknown[run[0] as usize - table.len()],
+        };
+        metric.push(Some(metrics.index(&key.metric)), run.len());
+        model.push(key.model.as_deref().map(|s| models.index(s)), run.len());
+        split.push(key.split.as_deref().map(|s| splits.index(s)), run.len());
+        trial.push(key.trial, run.len());
+    }
+    let strings = |keys: RunColumn, values: Strings<'_>| -> Result<ArrayRef, arrow_schema::ArrowError> {
+        Ok(Arc::new(DictionaryArray::try_new(keys.finish(), Arc::new(StringArray::from(values.values)))?))
+    };
+    let epoch = if rows.epoch.iter().any(|e| e.is_nan()) {
+        let nulls = NullBuffer::from_iter(rows.epoch.iter().map(|e| !e.is_nan()));
+        Float64Array::new(rows.epoch.into(), Some(nulls))
+    } else {
+        Float64Array::new(rows.epoch.into(), None)
+    };
+    RecordBatch::try_new(
+        SCHEMA.clone(),
+        vec![
+            Arc::new(Int64Array::new(rows.step.into(), None)),
+            Arc::new(epoch),
+            Arc::new(TimestampMicrosecondArray::new(rows.time.into(), None).with_timezone("UTC")),
+            strings(metric, metrics)?,
+            strings(model, models)?,
+            strings(split, splits)?,
+            Arc::new(trial.finish()),
+            Arc::new(Float64Array::new(rows.value.into(), None)),
+        ],
+    )
+}
+
+/// Names for series whose line a power cut took: rows are kept even then.
+fn unknown_keys(rows: &Rows, table: &KeyTable) -> Vec<SeriesKey> {
+    let end = rows.series.iter().max().map_or(0, |m| *m as usize + 1);
+    (table.len()..end).map(|n| SeriesKey::metric(format!("unknown/{n}"))).collect()
+}
+
+/// Reads one part, a batch at a time.
+pub(crate) struct PartReader {
+    path: PathBuf,
+    batches: ParquetRecordBatchReader,
+}
+
+impl std::fmt::Debug for PartReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PartReader").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+type RowKey = (Option<i32>, Option<i32>, Option<i32>, Option<i32>);
+
+fn builder(file: &File, path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    let file = file.try_clone().at("open", path)?;
+    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).format_at("read", path)?;
+    let metadata = builder.metadata().file_metadata();
+    let found = metadata
+        .key_value_metadata()
+        .and_then(|kv| kv.iter().find(|kv| kv.key == "gradtop.schema")?.value.as_ref()?.parse().ok())
+        .unwrap_or(0);
+    crate::manifest::check_schema(found, path)?;
+    Ok(builder)
+}
+
+/// How many rows a part has, from its footer.
+pub(crate) fn part_rows(file: &File, path: &Path) -> Result<u64> {
+    Ok(builder(file, path)?.metadata().file_metadata().num_rows() as u64)
+}
+
+impl PartReader {
+    pub(crate) fn new(file: &File, path: &Path) -> Result<Self> {
+        let batches = builder(file, path)?.with_batch_size(READ_ROWS).build().format_at("read", path)?;
+        Ok(Self { path: path.to_owned(), batches })
+    }
+
+    /// Reads only the series that `filter` takes; pages without any are skipped. `None`: there are none.
+    pub(crate) fn filtered(
+        file: &File,
+        path: &Path,
+        filter: &dyn Fn(&SeriesKey) -> bool,
+    ) -> Result<Option<Self>> {
+        let first = builder(file, path)?;
+        let mask = ProjectionMask::columns(first.parquet_schema(), ["metric", "model", "split", "trial"]);
+        let keys = first.with_projection(mask).with_batch_size(READ_ROWS).build().format_at("read", path)?;
+        let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
+        let (mut total, mut last) = (0, None);
+        for batch in keys {
+            let batch = batch.format_at("read", path)?;
+            let columns = KeyColumns::new(&batch).ok_or_else(|| not_metrics(path))?;
+            for i in 0..batch.num_rows() {
+                let key = columns.row(i);
+                let wanted = match last {
+                    Some((same, wanted)) if same == key => wanted,
+                    _ => filter(&columns.series(i)),
+                };
+                last = Some((key, wanted));
+                if wanted {
+                    match ranges.last_mut() {
+                        Some(r) if r.end == total => r.end += 1,
+                        _ => ranges.push(total..total + 1),
+                    }
+                }
+                total += 1;
+            }
+            // Dictionary keys mean something only within their batch.
+            last = None;
+        }
+        if ranges.is_empty() {
+            return Ok(None);
+        }
+        let mut second = builder(file, path)?.with_batch_size(READ_ROWS);
+        if ranges != [0..total] {
+            second =
+                second.with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), total));
+        }
+        let batches = second.build().format_at("read", path)?;
+        Ok(Some(Self { path: path.to_owned(), batches }))
+    }
+
+    /// The next rows, their series numbered by `table`.
+    pub(crate) fn next(&mut self, table: &mut KeyTable) -> Result<Option<Rows>> {
+        let Some(batch) = self.batches.next() else { return Ok(None) };
+        let batch = batch.format_at("read", &self.path)?;
+        let columns = KeyColumns::new(&batch).ok_or_else(|| not_metrics(&self.path))?;
+        // The series of the row before; dictionary keys mean something only within their batch.
+        let mut last: Option<(RowKey, u32)> = None;
+        let mut series = Vec::with_capacity(batch.num_rows());
+        for i in 0..batch.num_rows() {
+            let key = columns.row(i);
+            let number = match last {
+                Some((same, number)) if same == key => number,
+                _ => table.intern(&columns.series(i), None),
+            };
+            last = Some((key, number));
+            series.push(number);
+        }
+        let rows = (|| {
+            let epoch = column::<Float64Type>(&batch, "epoch")?;
+            Some(Rows {
+                series,
+                step: column::<Int64Type>(&batch, "step")?.values().to_vec(),
+                epoch: match epoch.nulls() {
+                    None => epoch.values().to_vec(),
+                    Some(_) => epoch.iter().map(|e| e.unwrap_or(f64::NAN)).collect(),
+                },
+                time: column::<TimestampMicrosecondType>(&batch, "time")?.values().to_vec(),
+                value: column::<Float64Type>(&batch, "value")?.values().to_vec(),
+            })
+        })();
+        rows.ok_or_else(|| not_metrics(&self.path)).map(Some)
+    }
+}
+
+fn not_metrics(path: &Path) -> StoreError {
+    StoreError::Damaged { path: path.to_owned(), message: "its columns are not those of metrics".to_owned() }
+}
+
+fn column<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> Option<&'a PrimitiveArray<T>> {
+    batch.column_by_name(name)?.as_primitive_opt::<T>()
+}
+
+/// The columns that say which series a row belongs to.
+struct KeyColumns<'a> {
+    metric: StringColumn<'a>,
+    model: StringColumn<'a>,
+    split: StringColumn<'a>,
+    trial: &'a Int32Array,
+}
+
+struct StringColumn<'a> {
+    keys: &'a Int32Array,
+    values: &'a StringArray,
+}
+
+impl<'a> StringColumn<'a> {
+    fn new(batch: &'a RecordBatch, name: &str) -> Option<Self> {
+        let array = batch.column_by_name(name)?.as_dictionary_opt::<Int32Type>()?;
+        Some(Self { keys: array.keys(), values: array.values().as_string_opt::<i32>()? })
+    }
+
+    fn key(&self, i: usize) -> Option<i32> {
+        self.keys.is_valid(i).then(|| self.keys.value(i))
+    }
+
+    fn value(&self, i: usize) -> Option<String> {
+        self.key(i).map(|k| self.values.value(k as usize).to_owned())
+    }
+}
+
+impl<'a> KeyColumns<'a> {
+    fn new(batch: &'a RecordBatch) -> Option<Self> {
+        Some(Self {
+            metric: StringColumn::new(batch, "metric")?,
+            model: StringColumn::new(batch, "model")?,
+            split: StringColumn::new(batch, "split")?,
+            trial: column::<Int32Type>(batch, "trial")?,
+        })
+    }
+
+    fn trial(&self, i: usize) -> Option<i32> {
+        self.trial.is_valid(i).then(|| self.trial.value(i))
+    }
+
+    fn row(&self, i: usize) -> RowKey {
+        (self.metric.key(i), self.model.key(i), self.split.key(i), self.trial(i))
+    }
+
+    fn series(&self, i: usize) -> SeriesKey {
+        SeriesKey {
+            metric: self.metric.value(i).unwrap_or_default(),
+            model: self.model.value(i),
+            split: self.split.value(i),
+            trial: self.trial(i),
+        }
+    }
+}
+
+/// The time of a part's last row, from its footer.
+pub(crate) fn last_time(path: &Path) -> Result<i64> {
+    use parquet::file::statistics::Statistics;
+    let file = File::open(path).at("open", path)?;
+    let builder = builder(&file, path)?;
+    let times = builder.metadata().row_groups().iter().flat_map(|group| {
+        group.columns().iter().filter(|c| c.column_path().string() == "time").filter_map(|c| {
+            match c.statistics() {
+                Some(Statistics::Int64(s)) => s.max_opt().copied(),
+                _ => None,
+            }
+        })
+    });
+    Ok(times.max().unwrap_or(i64::MIN))
+}

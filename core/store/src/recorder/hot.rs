@@ -1,0 +1,200 @@
+//! What the training thread touches: points go to preallocated chunks in memory.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use crate::error::Result;
+
+/// Points of a chunk at most.
+const POINTS: usize = 32_768;
+/// Calls of a chunk at most.
+const CALLS: usize = 8_192;
+/// Chunks ready at the start: about 5 MiB.
+const READY: usize = 8;
+
+/// One call of `log`: what its points have in common.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call {
+    pub(super) step: i64,
+    pub(super) epoch: f64,
+    /// Microseconds since 1970, UTC.
+    pub(super) time: i64,
+    /// How many points follow.
+    pub(super) points: u32,
+}
+
+/// A piece of memory filled by the training thread and emptied by the writer.
+#[derive(Debug, Default)]
+pub(super) struct Chunk {
+    pub(super) calls: Vec<Call>,
+    pub(super) series: Vec<u32>,
+    pub(super) values: Vec<f64>,
+}
+
+impl Chunk {
+    /// An empty chunk whose pages are all in memory: a first touch costs more than a call may.
+    pub(super) fn touched() -> Self {
+        let call = Call { step: 0, epoch: 0.0, time: 0, points: 0 };
+        let mut chunk = Self { calls: vec![call; CALLS], series: vec![1; POINTS], values: vec![1.0; POINTS] };
+        chunk.clear();
+        chunk
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.calls.clear();
+        self.series.clear();
+        self.values.clear();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+}
+
+/// Something the writer is asked for.
+pub(super) enum Command {
+    /// Bring everything to the journal, end the segment, put it on the disk; the answer is its number.
+    Cut(Sender<Result<u32>>),
+    /// Seal everything and end.
+    Finish(Sender<Result<()>>),
+    /// Bring everything to the journal and end.
+    Close,
+}
+
+/// The last point of a series.
+#[derive(Debug, Clone, Copy, Default)]
+struct Latest {
+    step: i64,
+    value: f64,
+    any: bool,
+}
+
+/// Shared between the training thread and the writer, under one lock held for moments.
+pub(super) struct Hot {
+    current: Chunk,
+    full: VecDeque<Chunk>,
+    free: Vec<Chunk>,
+    latest: Vec<Latest>,
+    pub(super) commands: VecDeque<Command>,
+    /// Points logged.
+    pub(super) logged: u64,
+    /// Points safe from a kill.
+    pub(super) recorded: u64,
+    /// Time of the oldest point the writer has taken and not yet written.
+    pub(super) taken_oldest: Option<i64>,
+    /// How long the training thread has waited for the disk.
+    pub(super) wait: Duration,
+    /// The writer sleeps until it is woken.
+    pub(super) asleep: bool,
+    /// No more points are taken.
+    pub(super) closed: bool,
+}
+
+impl Hot {
+    pub(super) fn new(series: usize) -> Self {
+        Self {
+            current: Chunk::touched(),
+            full: VecDeque::with_capacity(64),
+            free: (1..READY).map(|_| Chunk::touched()).collect(),
+            latest: vec![Latest::default(); series],
+            commands: VecDeque::new(),
+            logged: 0,
+            recorded: 0,
+            taken_oldest: None,
+            wait: Duration::ZERO,
+            asleep: false,
+            closed: false,
+        }
+    }
+
+    /// Makes room for series up to `count`.
+    pub(super) fn add_series(&mut self, count: usize) {
+        if count > self.latest.len() {
+            self.latest.resize(count, Latest::default());
+        }
+    }
+
+    pub(super) fn latest(&self, series: u32) -> Option<(i64, f64)> {
+        self.latest.get(series as usize).filter(|l| l.any).map(|l| (l.step, l.value))
+    }
+
+    /// Appends the points of one call. `true`: the writer should wake.
+    pub(super) fn record(
+        &mut self,
+        step: i64,
+        epoch: f64,
+        time: i64,
+        points: impl IntoIterator<Item = (u32, f64)>,
+    ) -> bool {
+        let mut wake = self.asleep;
+        self.asleep = false;
+        let call = Call { step, epoch, time, points: 0 };
+        if self.current.calls.len() == CALLS {
+            self.rotate();
+            wake = true;
+        }
+        self.current.calls.push(call);
+        let mut begun = self.current.series.len();
+        for (series, value) in points {
+            let Some(latest) = self.latest.get_mut(series as usize) else { continue };
+            *latest = Latest { step, value, any: true };
+            if self.current.series.len() == POINTS {
+                self.end_call(begun);
+                self.rotate();
+                self.current.calls.push(call);
+                begun = 0;
+                wake = true;
+            }
+            self.current.series.push(series);
+            self.current.values.push(value);
+        }
+        self.end_call(begun);
+        wake
+    }
+
+    /// Notes how many points the last call has, now that it is known.
+    fn end_call(&mut self, begun: usize) {
+        let points = self.current.series.len() - begun;
+        self.logged += points as u64;
+        if points == 0 {
+            self.current.calls.pop();
+        } else if let Some(call) = self.current.calls.last_mut() {
+            call.points = points as u32;
+        }
+    }
+
+    fn rotate(&mut self) {
+        let empty = self.free.pop().unwrap_or_else(Chunk::touched);
+        self.full.push_back(std::mem::replace(&mut self.current, empty));
+    }
+
+    /// Points not yet taken by the writer.
+    pub(super) fn waiting(&self) -> usize {
+        self.full.iter().map(|c| c.series.len()).sum::<usize>() + self.current.series.len()
+    }
+
+    pub(super) fn has_full(&self) -> bool {
+        !self.full.is_empty()
+    }
+
+    /// Time of the oldest point not yet taken.
+    pub(super) fn waiting_oldest(&self) -> Option<i64> {
+        self.full.front().unwrap_or(&self.current).calls.first().map(|c| c.time)
+    }
+
+    /// Everything logged so far, oldest first.
+    pub(super) fn take(&mut self) -> Vec<Chunk> {
+        self.taken_oldest = self.taken_oldest.or(self.waiting_oldest());
+        if !self.current.is_empty() {
+            self.rotate();
+        }
+        self.full.drain(..).collect()
+    }
+
+    /// Gives emptied chunks back. As many are kept as were ever needed at a time, within 64.
+    pub(super) fn give_back(&mut self, chunks: Vec<Chunk>) {
+        let room = 64usize.saturating_sub(self.free.len());
+        self.free.extend(chunks.into_iter().take(room));
+    }
+}

@@ -1,0 +1,338 @@
+//! The trainer's side of a run's log.
+//!
+//! The training thread appends to memory. A writer thread brings rows to the journal, at most 100 ms later; a sealer thread
+//! turns ended segments into Parquet and merges parts; a table thread, started when first needed, writes tables.
+
+mod hot;
+mod sealer;
+mod tables;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use jiff::Timestamp;
+
+use crate::checkpoint::{Record, begin, commit};
+use crate::error::{IoContext as _, Result, StoreError};
+use crate::part::{list_parts, list_segments, names};
+use crate::recover::whole_series;
+use crate::run_dir::RunDir;
+use crate::series::{KeyTable, SeriesKey};
+use crate::table::TableColumn;
+
+use hot::{Command, Hot};
+use tables::Tables;
+use writer::Writer;
+
+/// How a [`Recorder`] works; the defaults are what runs use.
+#[derive(Debug, Clone)]
+pub struct RecorderOptions {
+    /// A journal write at most this long after its oldest row.
+    pub flush_after: Duration,
+    /// Rows that make a segment full.
+    pub seal_rows: usize,
+    /// A segment is sealed at a quarter of the recorder's age, but not before the first of these, nor after the second.
+    pub seal_age: (Duration, Duration),
+    /// Parts that are merged into one.
+    pub merge_parts: usize,
+    /// Rows in memory beyond which logging waits for the disk.
+    pub max_behind: usize,
+}
+
+impl Default for RecorderOptions {
+    fn default() -> Self {
+        Self {
+            flush_after: Duration::from_millis(100),
+            seal_rows: 1_000_000,
+            seal_age: (Duration::from_secs(2), Duration::from_secs(60)),
+            merge_parts: 32,
+            max_behind: 4_000_000,
+        }
+    }
+}
+
+/// What a [`Recorder`] has done.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RecorderStats {
+    /// Points logged.
+    pub rows: u64,
+    /// How long the training thread has waited for the disk.
+    pub wait: Duration,
+    /// Age of the oldest point that is not yet in the journal.
+    pub lag: Duration,
+    /// The last error of the background threads, while it lasts. They keep what they could not write and try again.
+    pub io_error: Option<String>,
+}
+
+/// Records a run's points, tables and checkpoints. Clones share one recorder.
+#[derive(Clone)]
+pub struct Recorder(Arc<Inner>);
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder").field("run", &self.0.shared.run).finish_non_exhaustive()
+    }
+}
+
+/// What the recorder's threads share.
+struct Shared {
+    run: RunDir,
+    options: RecorderOptions,
+    hot: Mutex<Hot>,
+    /// Wakes the writer.
+    work: Condvar,
+    /// Wakes a training thread that waits for the disk.
+    room: Condvar,
+    series: Mutex<KeyTable>,
+    errors: Mutex<Errors>,
+    /// Where the checkpoint being saved will stand.
+    pending: Mutex<Pending>,
+    clock: Clock,
+}
+
+/// Borders that no merged part may span although no checkpoint has them yet.
+#[derive(Default)]
+struct Pending {
+    segment: Option<u32>,
+    tables: BTreeMap<String, u32>,
+}
+
+/// The current error of each background thread.
+#[derive(Default)]
+struct Errors {
+    writer: Option<String>,
+    sealer: Option<String>,
+    tables: Option<String>,
+}
+
+impl Shared {
+    fn hot(&self) -> MutexGuard<'_, Hot> {
+        lock(&self.hot)
+    }
+}
+
+/// A lock stays usable after a panic elsewhere: what it guards is consistent between statements.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Microseconds since 1970 that never go back, whatever the system's clock does.
+struct Clock {
+    start: Instant,
+    start_us: i64,
+}
+
+impl Clock {
+    /// A clock at the present, but after `last`.
+    fn after(last: i64) -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self { start: Instant::now(), start_us: (now.as_micros() as i64).max(last.saturating_add(1)) }
+    }
+
+    fn now(&self) -> i64 {
+        self.start_us + self.start.elapsed().as_micros() as i64
+    }
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    tables: Tables,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Recorder {
+    /// Opens a run's log for writing; the caller holds the run's lock. Goes on after what the folder holds.
+    pub fn open(run: &RunDir, options: RecorderOptions) -> Result<Self> {
+        for dir in [run.journal(), run.metrics(), run.tables(), run.checkpoints()] {
+            std::fs::create_dir_all(&dir).at("create", &dir)?;
+        }
+        let series = whole_series(run)?;
+        let (segment, last_time) = last_segment(run)?;
+        let shared = Arc::new(Shared {
+            run: run.clone(),
+            hot: Mutex::new(Hot::new(series.table.len())),
+            work: Condvar::new(),
+            room: Condvar::new(),
+            series: Mutex::new(series.table),
+            errors: Mutex::default(),
+            pending: Mutex::default(),
+            clock: Clock::after(last_time),
+            options,
+        });
+        let writer = Writer::start(Arc::clone(&shared), segment + 1, series.offset)?;
+        let tables = Tables::new(Arc::clone(&shared));
+        Ok(Self(Arc::new(Inner { shared, tables, writer: Mutex::new(Some(writer)) })))
+    }
+
+    /// The number of a series, the same for the same key. The 100,001st is [`StoreError::TooManySeries`].
+    pub fn series(&self, key: &SeriesKey, unit: Option<&str>) -> Result<u32> {
+        let count = {
+            let mut table = lock(&self.0.shared.series);
+            if let Some(number) = table.number(key) {
+                return Ok(number);
+            }
+            if table.len() >= crate::MAX_SERIES {
+                return Err(StoreError::TooManySeries);
+            }
+            table.intern(key, unit) + 1
+        };
+        self.0.shared.hot().add_series(count as usize);
+        Ok(count - 1)
+    }
+
+    /// Logs points of one step, as series number and value. Memory only; waits if the disk is far behind.
+    /// Points of numbers that [`Self::series`] never gave are left out. The iterator must not use this recorder.
+    pub fn log(&self, step: i64, epoch: Option<f64>, points: impl IntoIterator<Item = (u32, f64)>) {
+        let shared = &*self.0.shared;
+        let time = shared.clock.now();
+        let mut hot = shared.hot();
+        if hot.logged - hot.recorded > shared.options.max_behind as u64 {
+            hot = wait_for_room(shared, hot);
+        }
+        if hot.closed {
+            return;
+        }
+        let wake = hot.record(step, epoch.unwrap_or(f64::NAN), time, points);
+        drop(hot);
+        if wake {
+            shared.work.notify_one();
+        }
+    }
+
+    /// Appends rows to a table; `step` becomes its first column. Written in the background, within 100 ms or so.
+    /// A table's columns are always the same ones.
+    pub fn log_table(&self, name: &str, step: i64, columns: Vec<TableColumn>) -> Result<()> {
+        self.0.tables.append(name, step, columns)
+    }
+
+    /// Saves a checkpoint: `save` fills a fresh folder, then everything logged so far is made durable and the checkpoint
+    /// gets its name, `checkpoints/step-<n>`. The newest two are kept.
+    pub fn checkpoint(
+        &self,
+        step: i64,
+        epoch: Option<f64>,
+        save: impl FnOnce(&Path) -> std::result::Result<(), String>,
+    ) -> Result<PathBuf> {
+        let run = &self.0.shared.run;
+        let tmp = begin(run, step)?;
+        if let Err(message) = save(&tmp) {
+            crate::fsutil::remove_dir(&tmp)?;
+            return Err(StoreError::Save { step, message });
+        }
+        let tables = self.0.tables.sync()?;
+        let segment = self.ask(Command::Cut)??;
+        let record = Record {
+            schema: crate::SCHEMA,
+            step,
+            epoch: epoch.filter(|e| e.is_finite()),
+            time: Timestamp::now(),
+            segment,
+            tables,
+        };
+        let path = commit(run, &tmp, &record)?;
+        *lock(&self.0.shared.pending) = Pending::default();
+        Ok(path)
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> RecorderStats {
+        let shared = &*self.0.shared;
+        let (rows, wait, oldest) = {
+            let hot = shared.hot();
+            (hot.logged, hot.wait, hot.taken_oldest.or(hot.waiting_oldest()))
+        };
+        let age = oldest.map_or(0, |t| shared.clock.now().saturating_sub(t));
+        let errors = lock(&shared.errors);
+        let io_error = errors.writer.as_ref().or(errors.sealer.as_ref()).or(errors.tables.as_ref()).cloned();
+        RecorderStats { rows, wait, lag: Duration::from_micros(u64::try_from(age).unwrap_or(0)), io_error }
+    }
+
+    /// The last point of a series: step and value.
+    pub fn latest(&self, series: u32) -> Option<(i64, f64)> {
+        self.0.shared.hot().latest(series)
+    }
+
+    /// Writes everything to sealed Parquet, merges, and ends the background threads. Later points are left out. If this
+    /// fails, what could not be sealed is still in the journal, for [`crate::recover()`].
+    pub fn finish(&self) -> Result<()> {
+        self.0.shared.hot().closed = true;
+        self.0.shared.room.notify_all();
+        let tables = self.0.tables.finish();
+        let result = match self.ask(Command::Finish) {
+            // Finished before.
+            Err(StoreError::Writer { .. }) => Ok(()),
+            r => r.and_then(|r| r),
+        };
+        self.0.join();
+        result.and(tables)
+    }
+
+    /// Sends a command and waits for its answer.
+    fn ask<T>(&self, command: impl FnOnce(std::sync::mpsc::Sender<T>) -> Command) -> Result<T> {
+        let ended = || StoreError::Writer { message: "the recorder has finished".to_owned() };
+        let (answer, answered) = channel();
+        if !lock(&self.0.writer).as_ref().is_some_and(|w| !w.is_finished()) {
+            return Err(ended());
+        }
+        self.0.shared.hot().commands.push_back(command(answer));
+        self.0.shared.work.notify_one();
+        answered.recv().map_err(|_| ended())
+    }
+}
+
+impl Inner {
+    fn join(&self) {
+        let writer = lock(&self.writer).take();
+        if let Some(writer) = writer {
+            // A panic of the writer has been reported as the answer that never came.
+            writer.join().ok();
+        }
+    }
+}
+
+impl Drop for Inner {
+    /// A recorder dropped without `finish` leaves its rows in the journal, as a kill would, but all of them.
+    fn drop(&mut self) {
+        self.shared.hot().commands.push_back(Command::Close);
+        self.shared.work.notify_one();
+        self.join();
+    }
+}
+
+/// Waits until the writer has caught up, and notes for how long.
+#[cold]
+fn wait_for_room<'a>(shared: &'a Shared, mut hot: MutexGuard<'a, Hot>) -> MutexGuard<'a, Hot> {
+    let start = Instant::now();
+    while hot.logged - hot.recorded > shared.options.max_behind as u64 && !hot.closed {
+        shared.work.notify_one();
+        hot = shared
+            .room
+            .wait_timeout(hot, Duration::from_millis(100))
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
+    }
+    hot.wait += start.elapsed();
+    hot
+}
+
+/// The highest segment number ever used, those set aside included, and the time of the last row.
+fn last_segment(run: &RunDir) -> Result<(u32, i64)> {
+    let (mut segment, mut time) = (0, i64::MIN);
+    let mut folders = vec![run.metrics()];
+    folders.extend(names(&run.superseded())?.into_iter().map(|n| run.superseded().join(n).join("metrics")));
+    for dir in folders {
+        if let Some(part) = list_parts(&dir)?.last() {
+            segment = segment.max(part.last);
+            time = time.max(crate::metrics::last_time(&part.path)?);
+        }
+    }
+    for (number, _) in list_segments(&run.journal())? {
+        segment = segment.max(number);
+    }
+    Ok((segment, time))
+}

@@ -1,0 +1,113 @@
+//! The sealer thread: from ended segments to Parquet, and from many parts to few.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use crate::checkpoint::boundaries;
+use crate::error::{IoContext as _, Result, StoreError};
+use crate::merge::{Metrics, Policy, merge};
+use crate::part::{list_parts, segment_name};
+use crate::rows::Rows;
+use crate::seal::{seal, seal_from_journal};
+use crate::series::KeyTable;
+
+use super::{Shared, lock};
+
+/// Segments in memory at most; further ones are read back from their journals.
+const IN_MEMORY: usize = 3;
+
+/// The writer's end of the sealer.
+pub(super) struct Sealer {
+    jobs: Option<Sender<(u32, Option<Rows>)>>,
+    queued: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<Result<()>>>,
+}
+
+impl Sealer {
+    pub(super) fn start(shared: Arc<Shared>) -> Result<Self> {
+        let (jobs, receiver) = channel();
+        let queued = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&queued);
+        let path = shared.run.metrics();
+        let thread = std::thread::Builder::new()
+            .name("log-sealer".into())
+            .spawn(move || run(&shared, &receiver, &counter))
+            .at("start a thread for", &path)?;
+        Ok(Self { jobs: Some(jobs), queued, thread: Some(thread) })
+    }
+
+    /// Hands over an ended segment; without rows they are read from its journal.
+    pub(super) fn seal(&self, segment: u32, rows: Option<Rows>) {
+        let waiting = self.queued.fetch_add(1, Ordering::Relaxed);
+        if let Some(jobs) = &self.jobs {
+            // A sealer that died reports so at the end; the rows are in the journal.
+            jobs.send((segment, rows.filter(|_| waiting < IN_MEMORY))).ok();
+        }
+    }
+
+    /// Seals what is left, merges, and ends the thread.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        self.jobs = None;
+        match self.thread.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(StoreError::Writer { message: "the sealing thread panicked".to_owned() }),
+        }
+    }
+}
+
+fn run(shared: &Shared, jobs: &Receiver<(u32, Option<Rows>)>, queued: &AtomicUsize) -> Result<()> {
+    let mut failed: Vec<(u32, Option<Rows>)> = Vec::new();
+    while let Ok((segment, rows)) = jobs.recv() {
+        failed.push((segment, rows));
+        let result = seal_all(shared, &mut failed).and_then(|()| merge_parts(shared, false));
+        lock(&shared.errors).sealer = result.err().map(|e| e.to_string());
+        queued.fetch_sub(1, Ordering::Relaxed);
+    }
+    seal_all(shared, &mut failed)?;
+    merge_parts(shared, true)
+}
+
+/// Seals the segments given, and keeps those that could not be: their rows are in the journal.
+fn seal_all(shared: &Shared, segments: &mut Vec<(u32, Option<Rows>)>) -> Result<()> {
+    let mut result = Ok(());
+    let table = names(shared);
+    for (segment, rows) in std::mem::take(segments) {
+        let path = shared.run.journal().join(segment_name(segment));
+        let sealed = match rows {
+            Some(rows) => seal(&shared.run, segment, rows, &table),
+            None if path.exists() => seal_from_journal(&shared.run, segment, &path, &table).map(drop),
+            None => Ok(()),
+        };
+        if let Err(e) = sealed {
+            segments.push((segment, None));
+            result = Err(e);
+        }
+    }
+    result
+}
+
+/// The series' names, as a table of its own: sealing takes longer than the training thread should wait.
+fn names(shared: &Shared) -> KeyTable {
+    let all = lock(&shared.series).all().to_vec();
+    let mut table = KeyTable::default();
+    for (key, _) in &all {
+        table.intern(key, None);
+    }
+    table
+}
+
+fn merge_parts(shared: &Shared, last: bool) -> Result<()> {
+    let run = &shared.run;
+    let least = if last { 2 } else { shared.options.merge_parts };
+    if list_parts(&run.metrics())?.len() < least {
+        return Ok(());
+    }
+    // Pending first: a checkpoint is in both for a moment, never in neither.
+    let mut borders: BTreeSet<u32> = lock(&shared.pending).segment.into_iter().collect();
+    borders.extend(boundaries(run));
+    merge(run, &run.metrics(), &Metrics, &borders, &Policy::new(least, last)).map(drop)
+}

@@ -1,0 +1,92 @@
+//! Points as columns in memory.
+
+use std::ops::Range;
+
+/// Points, one column each; all columns are equally long.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Rows {
+    pub(crate) series: Vec<u32>,
+    pub(crate) step: Vec<i64>,
+    /// NaN: none.
+    pub(crate) epoch: Vec<f64>,
+    /// Microseconds since 1970, UTC.
+    pub(crate) time: Vec<i64>,
+    pub(crate) value: Vec<f64>,
+}
+
+impl Rows {
+    pub(crate) fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.series.extend_from_slice(&other.series);
+        self.step.extend_from_slice(&other.step);
+        self.epoch.extend_from_slice(&other.epoch);
+        self.time.extend_from_slice(&other.time);
+        self.value.extend_from_slice(&other.value);
+    }
+
+    /// The rows sorted by the rank of their series, then by step; equal ones keep their order. `ranks[series]` is a
+    /// permutation of the series' numbers.
+    pub(crate) fn sorted(self, ranks: &[u32]) -> Self {
+        let mut next = vec![0usize; ranks.len() + 1];
+        for &s in &self.series {
+            next[ranks[s as usize] as usize + 1] += 1;
+        }
+        for i in 1..next.len() {
+            next[i] += next[i - 1];
+        }
+        let bounds = next.clone();
+        let places: Vec<u32> = self
+            .series
+            .iter()
+            .map(|&s| {
+                let slot = &mut next[ranks[s as usize] as usize];
+                *slot += 1;
+                (*slot - 1) as u32
+            })
+            .collect();
+        let mut out = Self {
+            series: scatter(&self.series, &places),
+            step: scatter(&self.step, &places),
+            epoch: scatter(&self.epoch, &places),
+            time: scatter(&self.time, &places),
+            value: scatter(&self.value, &places),
+        };
+        for w in bounds.windows(2) {
+            out.sort_by_step(w[0]..w[1]);
+        }
+        out
+    }
+
+    /// Sorts the rows of one series by step. They nearly always are.
+    fn sort_by_step(&mut self, range: Range<usize>) {
+        if self.step[range.clone()].is_sorted() {
+            return;
+        }
+        let mut order: Vec<usize> = range.clone().collect();
+        order.sort_by_key(|&i| self.step[i]);
+        gather(&mut self.step, &range, &order);
+        gather(&mut self.epoch, &range, &order);
+        gather(&mut self.time, &range, &order);
+        gather(&mut self.value, &range, &order);
+    }
+}
+
+fn scatter<T: Copy + Default>(from: &[T], places: &[u32]) -> Vec<T> {
+    let mut to = vec![T::default(); from.len()];
+    for (v, &p) in from.iter().zip(places) {
+        to[p as usize] = *v;
+    }
+    to
+}
+
+fn gather<T: Copy>(column: &mut [T], range: &Range<usize>, order: &[usize]) {
+    let sorted: Vec<T> = order.iter().map(|&i| column[i]).collect();
+    column[range.clone()].copy_from_slice(&sorted);
+}
