@@ -1,2 +1,81 @@
-//! Being built.
-fn main() {}
+//! `cargo xtask`: set-up, run, test and benchmarks of gradtop.
+//!
+//! It never depends on libtorch: it is what finds or brings it. Its own messages go to stderr, so that
+//! `cargo xtask run -- list --json` prints nothing but the program's output.
+#![allow(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a command-line tool of the workspace speaks to its user"
+)]
+
+mod bench;
+mod download;
+mod libtorch;
+mod link;
+mod readers;
+mod run;
+mod setup;
+mod test;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::workspace::Workspace;
+
+const HELP: &str = "\
+Usage: cargo xtask COMMAND
+
+  setup [--cuda]     find or bring libtorch 2.11.0, and point .libtorch at it
+                     --cuda: the build for NVIDIA GPUs (chosen by itself where a GPU is seen)
+  run [--] [ARGS]    set up if needed, build program and plugins in release, run `gradtop ARGS`
+  test [FILTER...]   set up if needed, build, then format, lints, tests, docs and licences;
+                     with FILTER only the tests whose name contains one of them
+  bench [NAME...]    print the logging and training benchmarks (benches/README.md)
+  help               this text
+";
+
+fn main() -> ExitCode {
+    match dispatch(std::env::args().skip(1).collect()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(mut args: Vec<String>) -> Result<ExitCode> {
+    if args.is_empty() {
+        print!("{HELP}");
+        return Ok(ExitCode::from(2));
+    }
+    let command = args.remove(0);
+    let workspace = Workspace::locate()?;
+    match command.as_str() {
+        "setup" => {
+            let cuda = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                [] => false,
+                ["--cuda"] => true,
+                _ => bail!("`setup` knows only --cuda, got {}", args.join(" ")),
+            };
+            setup::setup(&workspace, cuda)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        "run" => {
+            if args.first().is_some_and(|first| first == "--") {
+                args.remove(0);
+            }
+            run::run(&workspace, &args)
+        }
+        "test" => test::test(&workspace, &args),
+        "bench" => bench::bench(&workspace, &args),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => bail!("`{other}` is not a command of xtask; `cargo xtask help` lists them"),
+    }
+}

@@ -1,0 +1,234 @@
+//! Packages that pip brings into a folder of the user's cache: whole or not at all, and once for all clones.
+//!
+//! pip writes into a temporary folder, which is renamed into place when it has been looked at. A lock makes a
+//! second clone wait instead of downloading too; whoever holds it removes what an interrupted one left.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::toolchain;
+
+/// One folder of packages.
+pub(crate) struct Download<'a> {
+    /// The folder's name in the cache; another content needs another name.
+    pub(crate) name: &'a str,
+    /// For messages, such as "libtorch 2.11.0".
+    pub(crate) what: &'a str,
+    /// About how much is downloaded, for the message before it starts.
+    pub(crate) size: &'a str,
+    /// Arguments of `pip install` besides those for the target folder.
+    pub(crate) pip: Vec<String>,
+    /// Looks at the finished folder; what it refuses is never put into place.
+    pub(crate) verify: fn(&Path) -> Result<()>,
+}
+
+impl Download<'_> {
+    /// Where the packages lie once brought.
+    pub(crate) fn folder(&self, cache: &Path) -> PathBuf {
+        cache.join(self.name)
+    }
+
+    /// Brings the folder if it is not there.
+    pub(crate) fn ensure(&self, cache: &Path) -> Result<PathBuf> {
+        self.ensure_by(cache, |target, scratch, lock| self.run_pip(target, scratch, lock))
+    }
+
+    fn ensure_by(&self, cache: &Path, fetch: impl Fn(&Path, &Path, &File) -> Result<()>) -> Result<PathBuf> {
+        let folder = self.folder(cache);
+        if folder.exists() {
+            return Ok(folder);
+        }
+        fs::create_dir_all(cache).with_context(|| format!("cannot make {}", cache.display()))?;
+        let lock = self.lock(cache)?;
+        if folder.exists() {
+            return Ok(folder); // brought by the one we waited for
+        }
+        self.remove_leftovers(cache)?;
+        let temporary = cache.join(format!("{}{}", self.leftover_prefix(), std::process::id()));
+        let (target, scratch) = (temporary.join("packages"), temporary.join("scratch"));
+        fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
+        let brought = fetch(&target, &scratch, &lock)
+            .and_then(|()| (self.verify)(&target).with_context(|| format!("{} came incomplete", self.what)))
+            .and_then(|()| {
+                fs::rename(&target, &folder).with_context(|| format!("cannot make {}", folder.display()))
+            });
+        let removed = remove(&temporary);
+        brought?;
+        removed?;
+        Ok(folder)
+    }
+
+    fn lock(&self, cache: &Path) -> Result<File> {
+        let path = cache.join(format!("{}.lock", self.name));
+        let cannot = || format!("cannot lock {}", path.display());
+        let file = File::options().create(true).append(true).open(&path).with_context(cannot)?;
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(fs::TryLockError::WouldBlock) => {}
+            Err(fs::TryLockError::Error(error)) => return Err(error).with_context(cannot),
+        }
+        eprintln!("Waiting for another set-up, which is bringing {}", self.what);
+        file.lock().with_context(cannot)?;
+        Ok(file)
+    }
+
+    fn leftover_prefix(&self) -> String {
+        format!(".{}.part-", self.name)
+    }
+
+    /// Called under the lock, so whatever bears the name of a temporary folder belongs to nobody alive.
+    fn remove_leftovers(&self, cache: &Path) -> Result<()> {
+        for entry in fs::read_dir(cache).with_context(|| format!("cannot read {}", cache.display()))? {
+            let path = entry?.path();
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            if name.starts_with(&self.leftover_prefix()) {
+                eprintln!("Removing what an interrupted download left");
+                remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn run_pip(&self, target: &Path, scratch: &Path, lock: &File) -> Result<()> {
+        toolchain::check_pip(&format!("bringing {}", self.what))?;
+        eprintln!("Downloading {} ({}), once for all checkouts", self.what, self.size);
+        let status = Command::new("python3")
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--no-compile",
+                "--only-binary=:all:",
+                "--no-cache-dir",
+                "--no-input",
+            ])
+            .args(["--disable-pip-version-check", "--no-warn-script-location", "--target"])
+            .arg(target)
+            .args(&self.pip)
+            // Settings that some set-ups make for the user's own packages, and that do not go with --target.
+            .env("PIP_USER", "0")
+            .env("PIP_REQUIRE_VIRTUALENV", "0")
+            // pip unpacks in its temporary folder first: on the same file system, and cleaned up with the rest.
+            .env("TMPDIR", scratch)
+            // pip reads nothing, but holds the lock by it: if only xtask is killed, nobody removes its folder.
+            .stdin(Stdio::from(lock.try_clone().context("cannot hand the lock to pip")?))
+            .stdout(Stdio::from(io::stderr()))
+            .status()
+            .context("cannot start python3")?;
+        if !status.success() {
+            bail!(
+                "pip could not bring {} ({status}; its own words are above).\n  \
+                 Look at the network, proxy and disk space, then run this again: it starts over cleanly",
+                self.what
+            );
+        }
+        Ok(())
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::cell::Cell;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    const DOWNLOAD: Download<'static> =
+        Download { name: "thing-1", what: "the thing", size: "tiny", pip: Vec::new(), verify: has_file };
+
+    fn has_file(folder: &Path) -> Result<()> {
+        fs::metadata(folder.join("file")).context("file is missing")?;
+        Ok(())
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn bring(target: &Path) -> Result<()> {
+        fs::create_dir_all(target)?;
+        Ok(fs::write(target.join("file"), "whole")?)
+    }
+
+    #[test]
+    fn leftovers_of_this_download_go_and_others_stay() {
+        let cache = tempfile::tempdir().unwrap();
+        fs::create_dir_all(cache.path().join(".thing-1.part-77/packages")).unwrap();
+        fs::create_dir_all(cache.path().join(".thing-2.part-78")).unwrap();
+        let folder = DOWNLOAD.ensure_by(cache.path(), |target, _, _| bring(target)).unwrap();
+        assert_eq!(fs::read_to_string(folder.join("file")).unwrap(), "whole");
+        assert_eq!(names(cache.path()), [".thing-2.part-78", "thing-1", "thing-1.lock"]);
+    }
+
+    #[test]
+    fn a_failed_or_incomplete_download_leaves_nothing_and_can_be_repeated() {
+        let cache = tempfile::tempdir().unwrap();
+        let failed = DOWNLOAD.ensure_by(cache.path(), |target, _, _| {
+            bring(target)?;
+            bail!("network down")
+        });
+        assert_eq!(failed.unwrap_err().to_string(), "network down");
+        let incomplete = DOWNLOAD.ensure_by(cache.path(), |target, _, _| Ok(fs::create_dir_all(target)?));
+        assert!(
+            format!("{:#}", incomplete.unwrap_err()).contains("the thing came incomplete: file is missing")
+        );
+        assert_eq!(names(cache.path()), ["thing-1.lock"]);
+        DOWNLOAD.ensure_by(cache.path(), |target, _, _| bring(target)).unwrap();
+    }
+
+    #[test]
+    fn what_is_there_is_not_fetched_again() {
+        let cache = tempfile::tempdir().unwrap();
+        let fetched = Cell::new(0);
+        for _ in 0..2 {
+            DOWNLOAD
+                .ensure_by(cache.path(), |target, _, _| {
+                    fetched.set(fetched.get() + 1);
+                    bring(target)
+                })
+                .unwrap();
+        }
+        assert_eq!(fetched.get(), 1);
+    }
+
+    #[test]
+    fn two_at_once_fetch_once() {
+        let cache = tempfile::tempdir().unwrap();
+        let fetched = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    DOWNLOAD
+                        .ensure_by(cache.path(), |target, _, _| {
+                            fetched.fetch_add(1, Ordering::SeqCst);
+                            thread::sleep(Duration::from_millis(100));
+                            bring(target)
+                        })
+                        .unwrap()
+                });
+            }
+        });
+        assert_eq!(fetched.load(Ordering::SeqCst), 1);
+    }
+}

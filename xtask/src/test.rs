@@ -1,0 +1,143 @@
+//! `cargo xtask test`: everything that must hold before a change is proposed, in one profile.
+//!
+//! One profile and one selection of packages, so that torch-sys's C++ and arrow compile once. The program, the
+//! plugins and the fixtures are built before the tests run, and the end-to-end tests take their paths from here.
+
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::workspace::{Workspace, cache_dir, succeed};
+use crate::{readers, setup};
+
+/// Runs all stages, or only the tests that a filter names.
+pub(crate) fn test(workspace: &Workspace, filters: &[String]) -> Result<ExitCode> {
+    let mut stages = Stages::default();
+    let readers = stages.must("set-up", || {
+        setup::ensure(workspace)?;
+        readers::ensure(&cache_dir()?)
+    })?;
+    let everything = ["--release", "--workspace", "--all-targets"];
+    stages.must("build", || succeed(workspace.cargo().arg("build").args(everything)))?;
+    if filters.is_empty() {
+        stages.run("format", || succeed(workspace.cargo().args(["fmt", "--all", "--check"])));
+        stages.run("lints", || {
+            succeed(workspace.cargo().arg("clippy").args(everything).args(["--", "-D", "warnings"]))
+        });
+        stages.run("docs", || {
+            let mut cargo = workspace.cargo();
+            cargo.args(["doc", "--release", "--workspace", "--no-deps", "--document-private-items"]);
+            succeed(cargo.env("RUSTDOCFLAGS", "-D warnings"))
+        });
+        if deny_installed(workspace) {
+            stages.run("licences", || {
+                succeed(workspace.cargo().args(["deny", "check", "bans", "licenses", "sources"]))
+            });
+        } else {
+            stages.skip("licences", "cargo-deny is not installed: cargo install --locked cargo-deny");
+        }
+    }
+    stages.run("tests", || {
+        let mut cargo = workspace.cargo();
+        cargo.args(["test", "--release", "--workspace", "--no-fail-fast"]);
+        cargo.env("GRADTOP_TEST_BIN", workspace.program());
+        cargo.env("GRADTOP_TEST_PLUGINS", &workspace.release);
+        cargo.env("GRADTOP_TEST_READERS", &readers);
+        if !filters.is_empty() {
+            cargo.arg("--").args(filters);
+        }
+        succeed(&mut cargo)
+    });
+    Ok(stages.report())
+}
+
+fn deny_installed(workspace: &Workspace) -> bool {
+    let mut cargo: Command = workspace.cargo();
+    cargo.args(["deny", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+    cargo.status().is_ok_and(|status| status.success())
+}
+
+/// What was done, how it ended, how long it took.
+#[derive(Default)]
+struct Stages {
+    done: Vec<(&'static str, Outcome, Duration)>,
+}
+
+enum Outcome {
+    Passed,
+    Failed(String),
+    Skipped(&'static str),
+}
+
+impl Stages {
+    /// A stage that the rest needs.
+    fn must<T>(&mut self, name: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        eprintln!("== {name}");
+        let start = Instant::now();
+        let result = work();
+        self.done.push((name, Outcome::Passed, start.elapsed()));
+        result
+    }
+
+    /// A stage whose failure is reported at the end, when the others had their turn.
+    fn run(&mut self, name: &'static str, work: impl FnOnce() -> Result<()>) {
+        eprintln!("== {name}");
+        let start = Instant::now();
+        let outcome = match work() {
+            Ok(()) => Outcome::Passed,
+            Err(error) => Outcome::Failed(format!("{error:#}")),
+        };
+        self.done.push((name, outcome, start.elapsed()));
+    }
+
+    fn skip(&mut self, name: &'static str, reason: &'static str) {
+        self.done.push((name, Outcome::Skipped(reason), Duration::ZERO));
+    }
+
+    fn failed(&self) -> bool {
+        self.done.iter().any(|(_, outcome, _)| matches!(outcome, Outcome::Failed(_)))
+    }
+
+    fn report(&self) -> ExitCode {
+        eprintln!();
+        for (name, outcome, took) in &self.done {
+            let text = match outcome {
+                Outcome::Passed => "passed".to_owned(),
+                Outcome::Failed(reason) => format!("FAILED: {reason}"),
+                Outcome::Skipped(reason) => format!("skipped: {reason}"),
+            };
+            eprintln!("{name:<9} {:>6.1} s  {text}", took.as_secs_f64());
+        }
+        if self.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::bail;
+
+    use super::*;
+
+    #[test]
+    fn one_failure_fails_the_whole_and_stops_nothing() {
+        let mut stages = Stages::default();
+        stages.run("a", || bail!("broken"));
+        let mut ran = false;
+        stages.run("b", || {
+            ran = true;
+            Ok(())
+        });
+        stages.skip("c", "not here");
+        assert!(ran && stages.failed());
+        assert_eq!(stages.done.len(), 3);
+    }
+
+    #[test]
+    fn skipping_is_no_failure_and_a_needed_stage_stops() {
+        let mut stages = Stages::default();
+        stages.skip("c", "not here");
+        assert!(!stages.failed());
+        assert!(stages.must("d", || -> Result<()> { bail!("no") }).is_err());
+    }
+}
