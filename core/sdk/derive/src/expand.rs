@@ -268,10 +268,8 @@ fn spec(field: &Field, attributes: &Attributes, kind: Kind, key: &str, default: 
         Kind::Str => quote!(Str),
         Kind::Choice => quote!(Choice),
     };
-    let unit = match &attributes.unit {
-        Some(unit) => quote!(::core::option::Option::Some(#unit)),
-        None => quote!(::core::option::Option::None),
-    };
+    let none = quote!(::core::option::Option::None);
+    let unit = attributes.unit.as_ref().map_or(none, |unit| quote!(::core::option::Option::Some(#unit)));
     let choices = attributes.choices.as_ref().map(|(_, choices)| choices.as_slice()).unwrap_or_default();
     let bound = |bound: Option<&Number>, none: TokenStream| {
         bound.map_or(none, |bound| {

@@ -10,5 +10,5 @@ use syn::{DeriveInput, parse_macro_input};
 #[proc_macro_derive(Params, attributes(param))]
 pub fn params(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    expand::expand(&input).unwrap_or_else(|error| error.into_compile_error()).into()
+    expand::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }

@@ -1,0 +1,3 @@
+gradtop_sdk::export_experiments![];
+
+fn main() {}

@@ -1,0 +1,5 @@
+struct Demo;
+
+gradtop_sdk::export_experiments![Demo];
+
+fn main() {}

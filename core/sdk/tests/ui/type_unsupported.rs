@@ -1,0 +1,26 @@
+use gradtop_sdk::Params;
+
+#[derive(Params)]
+struct Demo {
+    #[param(default = 1)]
+    steps: usize,
+    #[param(default = 1)]
+    list: Vec<i64>,
+}
+
+#[derive(Params)]
+struct Tuple(i64);
+
+#[derive(Params)]
+enum Either {
+    A,
+    B,
+}
+
+#[derive(Params)]
+struct Generic<T> {
+    #[param(default = 1)]
+    value: T,
+}
+
+fn main() {}
