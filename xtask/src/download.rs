@@ -112,6 +112,7 @@ impl Download<'_> {
             // Settings that some set-ups make for the user's own packages, and that do not go with --target.
             .env("PIP_USER", "0")
             .env("PIP_REQUIRE_VIRTUALENV", "0")
+            .env("PIP_ROOT_USER_ACTION", "ignore")
             // pip unpacks in its temporary folder first: on the same file system, and cleaned up with the rest.
             .env("TMPDIR", scratch)
             // pip reads nothing, but holds the lock by it: if only xtask is killed, nobody removes its folder.

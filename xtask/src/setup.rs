@@ -110,7 +110,7 @@ fn cuda_download() -> Download<'static> {
     Download {
         name: "libtorch-2.11.0-cuda",
         what: "libtorch 2.11.0 with CUDA",
-        size: "about 2.5 GB",
+        size: "about 2.7 GB",
         pip: torch_wheel(),
         verify: |folder| {
             if !Libtorch::inspect(&folder.join("torch"))?.cuda {
