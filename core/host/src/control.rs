@@ -1,43 +1,150 @@
 //! Asking a running run for something, and waiting for its end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use gradtop_store::{Request, RunDir, State};
+use gradtop_store::{
+    Event, Request, RunDir, RunLock, State, Status, View, append_event, is_locked, read_status, recover,
+    request, view, write_status,
+};
+use jiff::Timestamp;
+use rustix::process::Signal;
+use serde::Deserialize;
 
-use crate::error::Result;
+use crate::DEFAULT_GRACE;
+use crate::error::{HostError, Result};
+use crate::process::Process;
 
 /// Asks a run to stop: it ends its step, saves a checkpoint if it can, and is killed after `grace`.
 pub fn stop(run: &RunDir, grace: Duration) -> Result<()> {
-    Ok(gradtop_store::request(run, Request::Stop { grace_s: Some(grace.as_secs_f64()) })?)
+    running(run)?;
+    Ok(request(run, Request::Stop { grace_s: Some(grace.as_secs_f64()) })?)
 }
 
 /// Ends a run at once, without a checkpoint. Returns when it has ended.
 pub fn kill(run: &RunDir) -> Result<()> {
-    stop(run, Duration::ZERO)
+    let seen = running(run)?;
+    append_event(run, &Event::Request { what: "kill".to_owned() })?;
+    request(run, Request::Stop { grace_s: Some(0.0) })?;
+    // The keeper does it, and writes it down. One that does not (it may be stopped itself) is not waited for long.
+    let deadline = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < deadline {
+        if !is_locked(run)? {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let Status { trainer_pid, trainer_start, keeper_pid, keeper_start, .. } = read_status(run)?;
+    for (pid, start, patience) in [(trainer_pid, trainer_start, 3), (keeper_pid, keeper_start, 1)] {
+        let Some(process) = pid.zip(start).and_then(|(pid, start)| Process::open(pid, start)) else {
+            continue;
+        };
+        // The lock says that the run lives, the start time that this is its process.
+        if !is_locked(run)? {
+            return Ok(());
+        }
+        process.signal(Signal::KILL).map_err(HostError::io("kill the run"))?;
+        process.wait(Duration::from_secs(patience));
+    }
+    let deadline = Instant::now() + Duration::from_secs(3);
+    while is_locked(run)? {
+        if Instant::now() > deadline {
+            let why = "its lock is still held".to_owned();
+            return Err(HostError::Io {
+                what: format!("kill {}", seen.dir.name()),
+                source: std::io::Error::other(why),
+            });
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }
 
 /// Asks a run to wait after its step.
 pub fn pause(run: &RunDir) -> Result<()> {
-    Ok(gradtop_store::request(run, Request::Pause)?)
+    running(run)?;
+    Ok(request(run, Request::Pause)?)
 }
 
 /// Asks a paused run to go on.
 pub fn unpause(run: &RunDir) -> Result<()> {
-    Ok(gradtop_store::request(run, Request::Resume)?)
+    running(run)?;
+    Ok(request(run, Request::Resume)?)
 }
 
 /// Asks a run to save a checkpoint.
 pub fn checkpoint(run: &RunDir) -> Result<()> {
-    Ok(gradtop_store::request(run, Request::Checkpoint)?)
+    let seen = running(run)?;
+    if !seen.manifest.experiment.resumable {
+        let why = "its experiment writes no checkpoints".to_owned();
+        return Err(HostError::NotResumable { run: run.name(), why });
+    }
+    Ok(request(run, Request::Checkpoint)?)
 }
 
-/// Waits until a run has ended; its final state.
+/// A run that is running here, or an error that says what it is instead.
+fn running(run: &RunDir) -> Result<View> {
+    let seen = view(run)?;
+    if !seen.certain {
+        return Err(HostError::Elsewhere { run: run.name(), host: seen.manifest.host });
+    }
+    if seen.state.is_final() {
+        return Err(HostError::NotRunning { run: run.name(), state: seen.state });
+    }
+    Ok(seen)
+}
+
+/// Waits until a run has ended; its final state. Of a run on another machine, what that machine writes is believed.
 pub fn wait(run: &RunDir) -> Result<State> {
-    Ok(gradtop_store::view(run)?.state)
+    loop {
+        let seen = view(run)?;
+        if seen.state.is_final() {
+            return Ok(seen.state);
+        }
+        std::thread::sleep(if seen.certain { Duration::from_millis(50) } else { Duration::from_secs(1) });
+    }
 }
 
 /// Makes whole what a run left whose processes both died: seals its log and writes that it crashed. `false` if there was
 /// nothing to do: it ended in order, is running, or may be running elsewhere.
-pub fn recover_crashed(_run: &RunDir) -> Result<bool> {
-    Ok(false)
+pub fn recover_crashed(run: &RunDir) -> Result<bool> {
+    let seen = view(run)?;
+    if !seen.certain || seen.state != State::Crashed || seen.status.state == State::Crashed {
+        return Ok(false);
+    }
+    let lock = match RunLock::acquire(run) {
+        Ok(lock) => lock,
+        // Somebody else does it, or has resumed it.
+        Err(gradtop_store::StoreError::Locked { .. }) => return Ok(false),
+        Err(e) => return Err(e.into()),
+    };
+    let mut status = read_status(run).unwrap_or_default();
+    if status.state.is_final() {
+        return Ok(false);
+    }
+    recover(run, &lock)?;
+    status.schema = gradtop_store::SCHEMA;
+    status.cause.get_or_insert_with(|| "both of its processes ended without a word".to_owned());
+    status.state = State::Crashed;
+    status.eta_s = None;
+    // When it ended nobody saw; when it last wrote is as near as can be known.
+    status.ended = Some(status.updated);
+    status.updated = Timestamp::now();
+    append_event(run, &Event::State { state: State::Crashed, cause: status.cause.clone() })?;
+    write_status(run, &status)?;
+    gradtop_store::write_run_table(run, &view(run)?)?;
+    drop(lock);
+    Ok(true)
+}
+
+/// Whether a stop is asked for, and how long it may take. Takes nothing away: the trainer answers requests.
+pub(crate) fn asked_to_stop(run: &RunDir) -> Option<Duration> {
+    #[derive(Deserialize, Default)]
+    struct StopFile {
+        #[serde(default)]
+        grace_s: Option<f64>,
+    }
+    let bytes = std::fs::read(run.control().join("stop")).ok()?;
+    let StopFile { grace_s } = serde_json::from_slice(&bytes).unwrap_or_default();
+    let grace = grace_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
+    Some(grace.unwrap_or(DEFAULT_GRACE))
 }

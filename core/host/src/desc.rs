@@ -97,8 +97,10 @@ pub struct ParamDesc {
     /// What a [`ParamKind::Choice`] may be.
     pub choices: Vec<String>,
     /// Least value; `None` for no bound.
+    #[serde(with = "exact")]
     pub min: Option<f64>,
     /// Greatest value; `None` for no bound.
+    #[serde(with = "exact")]
     pub max: Option<f64>,
     /// Whether the least value itself is not allowed.
     pub min_excluded: bool,
@@ -135,4 +137,19 @@ pub struct PresetDesc {
     pub help: String,
     /// What it sets; the rest keeps its default.
     pub values: Vec<(String, String)>,
+}
+
+/// Bounds as text: JSON numbers may come back changed in their last bit, and a default may lie on its bound.
+mod exact {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[allow(clippy::ref_option, reason = "serde calls it with a reference")]
+    pub(super) fn serialize<S: Serializer>(v: &Option<f64>, s: S) -> Result<S::Ok, S::Error> {
+        v.map(|v| v.to_string()).serialize(s)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error> {
+        let text = Option::<String>::deserialize(d)?;
+        text.map(|t| t.parse().map_err(serde::de::Error::custom)).transpose()
+    }
 }

@@ -1,18 +1,270 @@
 //! Asking a plugin what it offers, in a child process with a time-out; the answer is cached.
 
-use std::path::Path;
+#![allow(unsafe_code, reason = "leaves without running a plugin's destructors")]
+
+use std::io::{Read, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::desc::PluginDesc;
 use crate::error::Refusal;
+use crate::{load, program};
+
+/// How long a plugin may take to describe itself.
+const TIME_OUT: Duration = Duration::from_secs(10);
+/// How long a refusal that may have to do with the machine's state is believed.
+const PASSING: Duration = Duration::from_secs(5);
+/// How long a plugin that hung or died is not asked again.
+const HARMFUL: Duration = Duration::from_secs(600);
+
+/// A plugin's answer, and what it was an answer of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Cached {
+    /// The file, its size and its time of change in nanoseconds.
+    file: PathBuf,
+    size: u64,
+    changed: i128,
+    /// The same of the program: another one may judge differently.
+    program: (u64, i128),
+    /// When the answer was given.
+    asked: SystemTime,
+    sha256: String,
+    answer: Answer,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Answer {
+    Offers(Box<PluginDesc>),
+    Refused(Refusal),
+}
+
+impl Answer {
+    fn good_for(&self) -> Option<Duration> {
+        match self {
+            Self::Refused(
+                Refusal::MissingLibraries { .. }
+                | Refusal::MissingLibtorch { .. }
+                | Refusal::Open { .. }
+                | Refusal::Internal { .. },
+            ) => Some(PASSING),
+            Self::Refused(Refusal::TimeOut { .. } | Refusal::Died { .. }) => Some(HARMFUL),
+            _ => None,
+        }
+    }
+}
 
 /// What a plugin offers. The file is opened by a child process that has 10 s; the answer is cached by path, size and
 /// time of change, so that asking again costs a few file reads.
 pub fn describe(file: &Path) -> Result<PluginDesc, Refusal> {
-    crate::inspect(file)?;
-    Err(Refusal::NoEntry)
+    described(file).map(|(desc, _)| desc)
+}
+
+/// As [`describe`], with the file's SHA-256 in hexadecimal.
+pub(crate) fn described(file: &Path) -> Result<(PluginDesc, String), Refusal> {
+    let unreadable = |e: std::io::Error| Refusal::Unreadable { why: e.to_string() };
+    let file = file.canonicalize().map_err(unreadable)?;
+    let (size, changed) = identity(&file).map_err(unreadable)?;
+    let program = identity(Path::new("/proc/self/exe")).unwrap_or_default();
+    let place = cache_file(&file);
+    if let Some(cached) = place.as_deref().and_then(read_cache)
+        && (&cached.file, cached.size, cached.changed, cached.program) == (&file, size, changed, program)
+        && cached.answer.good_for().is_none_or(|d| cached.asked.elapsed().is_ok_and(|age| age < d))
+    {
+        return match cached.answer {
+            Answer::Offers(desc) => Ok((*desc, cached.sha256)),
+            Answer::Refused(refusal) => Err(refusal),
+        };
+    }
+    // What can be said without running anything is not worth a process or a cache entry.
+    match crate::inspect(&file)?.exports_entry {
+        None => return Err(Refusal::NoEntry),
+        Some(gradtop_abi::ABI_MAJOR) => {}
+        Some(found) => return Err(Refusal::OtherMajor { found }),
+    }
+    let answer = match ask(&file) {
+        Ok(desc) => Answer::Offers(Box::new(desc)),
+        Err(refusal) => Answer::Refused(refusal),
+    };
+    let sha256 = sha256(&file).map_err(unreadable)?;
+    let cached = Cached { file, size, changed, program, asked: SystemTime::now(), sha256, answer };
+    // A file that changed meanwhile is asked again next time; a cache that cannot be written is none.
+    if identity(&cached.file).is_ok_and(|now| now == (size, changed))
+        && let Some(place) = place
+    {
+        write_cache(&place, &cached).ok();
+    }
+    match cached.answer {
+        Answer::Offers(desc) => Ok((*desc, cached.sha256)),
+        Answer::Refused(refusal) => Err(refusal),
+    }
+}
+
+/// Size and time of change of a file.
+pub(crate) fn identity(file: &Path) -> std::io::Result<(u64, i128)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let meta = std::fs::metadata(file)?;
+    Ok((meta.len(), i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec())))
+}
+
+fn cache_file(file: &Path) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let name = hex(&Sha256::digest(file.as_os_str().as_bytes()));
+    Some(program::cache_dir()?.join("plugins").join(format!("{}.json", &name[..32])))
+}
+
+fn read_cache(place: &Path) -> Option<Cached> {
+    serde_json::from_slice(&std::fs::read(place).ok()?).ok()
+}
+
+fn write_cache(place: &Path, cached: &Cached) -> std::io::Result<()> {
+    if let Some(folder) = place.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let tmp = place.with_extension(format!("{}.tmp", std::process::id()));
+    std::fs::write(&tmp, serde_json::to_vec(cached)?)?;
+    std::fs::rename(&tmp, place)
+}
+
+/// SHA-256 of a file, in hexadecimal.
+pub(crate) fn sha256(file: &Path) -> std::io::Result<String> {
+    let mut file = std::fs::File::open(file)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex(&hash.finalize())),
+            n => hash.update(&buffer[..n]),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut out, b| {
+        write!(out, "{b:02x}").ok();
+        out
+    })
+}
+
+/// Runs the child and reads its answer.
+fn ask(file: &Path) -> Result<PluginDesc, Refusal> {
+    let mut command = program::command();
+    command.arg("__describe").arg(file);
+    let child = run_child(command, TIME_OUT).map_err(|e| Refusal::Internal { why: e.to_string() })?;
+    let Some(status) = child.status else {
+        return Err(Refusal::TimeOut { seconds: TIME_OUT.as_secs() });
+    };
+    match serde_json::from_slice(&child.answer) {
+        Ok(Answer::Offers(desc)) => Ok(*desc),
+        Ok(Answer::Refused(refusal)) => Err(refusal),
+        Err(_) if !status.success() || child.answer.is_empty() => Err(Refusal::Died {
+            how: crate::signals::how_it_ended(status),
+            output: crate::text::clean_bytes(last_line(&child.output), 400),
+        }),
+        Err(e) => Err(Refusal::Internal { why: format!("its description could not be read: {e}") }),
+    }
+}
+
+fn last_line(output: &[u8]) -> &[u8] {
+    output.split(|b| *b == b'\n').rev().map(<[u8]>::trim_ascii).find(|l| !l.is_empty()).unwrap_or_default()
+}
+
+/// What a child that answers on its standard output did.
+pub(crate) struct Child {
+    /// `None` if it ran out of time and was killed.
+    pub(crate) status: Option<std::process::ExitStatus>,
+    /// What it answered.
+    pub(crate) answer: Vec<u8>,
+    /// The last it wrote to standard error.
+    pub(crate) output: Vec<u8>,
+}
+
+/// Runs a child that answers on its standard output, within `limit`.
+pub(crate) fn run_child(mut command: Command, limit: Duration) -> std::io::Result<Child> {
+    const ANSWER_LIMIT: usize = 64 << 20;
+    const OUTPUT_LIMIT: usize = 8 << 10;
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let deadline = Instant::now() + limit;
+    let answer = child.stdout.take().map(|pipe| collect(pipe, ANSWER_LIMIT));
+    let output = child.stderr.take().map(|pipe| collect(pipe, OUTPUT_LIMIT));
+    // The answer ends when the child closes it; a child that closes it and lingers is given the rest of its time.
+    let until = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+    let mut got = Vec::new();
+    if let Some(answer) = answer {
+        match answer.recv_timeout(until(deadline)) {
+            Ok(bytes) => got = bytes,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        }
+    }
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break Some(status);
+        }
+        if Instant::now() >= deadline {
+            child.kill().ok();
+            child.wait()?;
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    // A process that the plugin left behind may hold the pipe open: what is not there soon is not waited for.
+    let output = output.and_then(|o| o.recv_timeout(Duration::from_millis(200)).ok()).unwrap_or_default();
+    Ok(Child { status, answer: got, output })
+}
+
+/// Reads a pipe to its end on a thread of its own, keeping the last `limit` bytes.
+fn collect(mut pipe: impl Read + Send + 'static, limit: usize) -> mpsc::Receiver<Vec<u8>> {
+    let (send, receive) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match pipe.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) => {
+                    kept.extend_from_slice(&buffer[..n]);
+                    if kept.len() > 2 * limit {
+                        kept.drain(..kept.len() - limit);
+                    }
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        let cut = kept.len().saturating_sub(limit);
+        kept.drain(..cut);
+        send.send(kept).ok();
+    });
+    receive
 }
 
 /// The child: `gradtop __describe FILE`. Writes the description or the refusal as JSON to its standard output.
-pub fn describe_main(_file: &Path) -> i32 {
-    1
+pub fn describe_main(file: &Path) -> i32 {
+    answer_and_leave(|| match load::open(file, file.parent().unwrap_or(Path::new("/")), false) {
+        Ok(plugin) => Answer::Offers(Box::new(plugin.desc)),
+        Err(refusal) => Answer::Refused(refusal),
+    })
+}
+
+/// Keeps standard output for the answer alone, whatever `work` opens, and leaves without running destructors of theirs.
+pub(crate) fn answer_and_leave<T: Serialize>(work: impl FnOnce() -> T) -> i32 {
+    // Whoever asked may be gone while a plugin hangs; and a crash here is no news worth a core file.
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).ok();
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    rustix::process::setrlimit(rustix::process::Resource::Core, none).ok();
+    let Ok(private) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3) else { return 1 };
+    if rustix::stdio::dup2_stdout(rustix::stdio::stderr()).is_err() {
+        return 1;
+    }
+    let answer = work();
+    let mut out = std::fs::File::from(private);
+    let written = serde_json::to_vec(&answer).map_err(Into::into).and_then(|json| out.write_all(&json));
+    // SAFETY: ends the process; nothing of this program is left to be flushed.
+    unsafe { libc::_exit(i32::from(written.is_err())) }
 }

@@ -1,6 +1,12 @@
 //! Which device a run gets, and why.
 
+use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::HostError;
 
 /// The device asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,5 +59,128 @@ pub struct Gpu {
 
 /// The GPUs that NVML sees, or why it sees none.
 pub fn gpus() -> Result<Vec<Gpu>, String> {
-    Err("not looked for".to_owned())
+    // The name without a version belongs to development packages; the driver itself brings the other.
+    let nvml = nvml_wrapper::Nvml::builder()
+        .lib_path(std::ffi::OsStr::new("libnvidia-ml.so.1"))
+        .init()
+        .map_err(|e| format!("no NVIDIA driver ({e})"))?;
+    let count = nvml.device_count().map_err(|e| format!("NVML counts no GPU ({e})"))?;
+    let gpu = |index| {
+        let device = nvml.device_by_index(index).ok()?;
+        let name = device.name().map_or_else(|_| "GPU".to_owned(), |n| crate::text::clean(&n));
+        Some(Gpu { index, name, memory: device.memory_info().map_or(0, |m| m.total) })
+    };
+    Ok((0..count).filter_map(gpu).collect())
+}
+
+/// A run's device, `-1` for the CPU or the number of a GPU, and why if gradtop chose it.
+/// `libtorch` is the library folder, for plugins that use libtorch.
+pub(crate) fn resolve(
+    choice: DeviceChoice,
+    uses_device: bool,
+    libtorch: Option<&Path>,
+) -> Result<(i32, Option<String>), HostError> {
+    let cpu = |why: &str| Ok((-1, Some(why.to_owned())));
+    match choice {
+        DeviceChoice::Cpu => Ok((-1, None)),
+        DeviceChoice::Auto if !uses_device => cpu("the experiment uses no GPU"),
+        DeviceChoice::Auto => {
+            let gpus = match gpus() {
+                Ok(gpus) if gpus.is_empty() => return cpu("no GPU"),
+                Ok(gpus) => gpus,
+                Err(why) => return cpu(&why),
+            };
+            match libtorch.map_or(Ok(gpus.len() as u32), probe) {
+                Ok(0) => cpu("CUDA sees no GPU"),
+                Ok(_) => Ok((0, Some(gpus[0].name.clone()))),
+                Err(why) => cpu(&why),
+            }
+        }
+        DeviceChoice::Cuda(n) => {
+            let refuse = |why: String| Err(HostError::Device { device: choice.to_string(), why });
+            if !uses_device {
+                return refuse("the experiment uses no GPU: run it with --device cpu".to_owned());
+            }
+            let count = match libtorch {
+                Some(lib) => probe(lib),
+                None => gpus().map(|g| g.len() as u32),
+            };
+            match count {
+                Ok(count) if n < count => Ok((i32::try_from(n).unwrap_or(i32::MAX), None)),
+                Ok(count) => refuse(format!("there are {count} GPUs, counted from 0")),
+                Err(why) => refuse(why),
+            }
+        }
+    }
+}
+
+/// What a probe found, and under which circumstances.
+#[derive(Serialize, Deserialize)]
+struct Probed {
+    of: String,
+    count: u32,
+}
+
+/// How many GPUs the libtorch in `lib` can use. Its CUDA part is opened by a child: it is big, and it stays. A good answer
+/// is cached for this boot, this library and this choice of visible GPUs; the trainer asks again in any case.
+fn probe(lib: &Path) -> Result<u32, String> {
+    let library = lib.join(crate::libtorch::CUDA);
+    let Ok((size, changed)) = crate::describe::identity(&library) else {
+        return Err(format!(
+            "{} has no {}: bring libtorch with CUDA by `cargo xtask setup --cuda`",
+            lib.display(),
+            crate::libtorch::CUDA
+        ));
+    };
+    let visible = std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default();
+    let of = format!("{} {size} {changed} {} {visible}", library.display(), gradtop_store::boot_id());
+    let cache = crate::program::cache_dir().map(|d| d.join("cuda.json"));
+    let cached = cache.as_ref().and_then(|c| serde_json::from_slice::<Probed>(&std::fs::read(c).ok()?).ok());
+    if let Some(cached) = cached.filter(|c| c.of == of) {
+        return Ok(cached.count);
+    }
+    let mut command = crate::program::command();
+    command.arg("__probe_cuda").arg(lib);
+    let child = crate::describe::run_child(command, Duration::from_secs(60)).map_err(|e| e.to_string())?;
+    let status = child.status.ok_or("CUDA did not answer within 60 s")?;
+    let count = serde_json::from_slice::<Result<u32, String>>(&child.answer)
+        .map_err(|_| format!("looking for CUDA ended by {}", crate::signals::how_it_ended(status)))??;
+    if count > 0
+        && let (Some(cache), Ok(json)) = (cache, serde_json::to_vec(&Probed { of, count }))
+    {
+        let tmp = cache.with_extension(format!("{}.tmp", std::process::id()));
+        std::fs::write(&tmp, json).and_then(|()| std::fs::rename(&tmp, &cache)).ok();
+    }
+    Ok(count)
+}
+
+/// The child of [`probe`]: `gradtop __probe_cuda FOLDER`.
+pub(crate) fn probe_main(lib: &Path) -> i32 {
+    crate::describe::answer_and_leave(|| {
+        crate::load::open_libtorch(lib, true).map_err(|e| e.to_string())?;
+        crate::load::cuda_devices()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn choices_are_read_and_written_alike() {
+        for text in ["auto", "cpu", "cuda:0", "cuda:3"] {
+            assert_eq!(text.parse::<DeviceChoice>().unwrap().to_string(), text);
+        }
+        assert!("cuda:x".parse::<DeviceChoice>().is_err());
+        assert!("gpu".parse::<DeviceChoice>().is_err());
+    }
+
+    #[test]
+    fn an_experiment_without_a_device_runs_on_the_cpu_and_says_why() {
+        let (device, why) = resolve(DeviceChoice::Auto, false, None).unwrap();
+        assert_eq!((device, why.as_deref()), (-1, Some("the experiment uses no GPU")));
+        assert!(resolve(DeviceChoice::Cuda(0), false, None).is_err());
+    }
 }

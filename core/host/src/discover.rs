@@ -1,6 +1,7 @@
 //! Finding plugins.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::desc::{ExperimentDesc, PluginDesc};
 use crate::error::Refusal;
@@ -75,14 +76,128 @@ impl Discovery {
     }
 }
 
+/// How long a new or changed file must have rested: a linker writes for a while.
+const REST: Duration = Duration::from_millis(300);
+
 /// The folders searched, in order: those of `GRADTOP_PLUGINS` (separated by `:`), the program's own, and
 /// `$XDG_DATA_HOME/gradtop/plugins`. Never the current folder.
 pub fn search_path() -> Vec<PathBuf> {
-    Vec::new()
+    folders().into_iter().map(|(folder, _)| folder).collect()
 }
 
-/// Searches the path and describes what it finds; blocks while a plugin is described, and up to 300 ms for a file that is
-/// just being written.
+fn folders() -> Vec<(PathBuf, Origin)> {
+    let mut out: Vec<(PathBuf, Origin)> = Vec::new();
+    // A relative folder would mean the current one, wherever that is.
+    let mut add = |folder: PathBuf, origin| {
+        if folder.is_absolute() && !out.iter().any(|(f, _)| *f == folder) {
+            out.push((folder, origin));
+        }
+    };
+    if let Some(set) = std::env::var_os("GRADTOP_PLUGINS") {
+        std::env::split_paths(&set).for_each(|f| add(f, Origin::Environment));
+    }
+    if let Some(own) = std::env::current_exe().ok().and_then(|p| Some(p.parent()?.to_owned())) {
+        add(own, Origin::Program);
+    }
+    if let Some(data) = crate::program::data_dir() {
+        add(data.join("plugins"), Origin::User);
+    }
+    out
+}
+
+/// Searches the path and describes what it finds; blocks while a plugin is described, and for a moment if a file is just
+/// being written.
 pub fn discover() -> Discovery {
-    Discovery::default()
+    discover_in(&folders())
+}
+
+fn discover_in(folders: &[(PathBuf, Origin)]) -> Discovery {
+    let mut files: Vec<(PathBuf, Origin)> = Vec::new();
+    for (folder, origin) in folders {
+        let mut here: Vec<PathBuf> = std::fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .filter_map(|e| Some(e.ok()?.path()))
+            .filter(|p| p.extension().is_some_and(|e| e == "so") && p.is_file())
+            .collect();
+        here.sort();
+        for path in here {
+            // The same file through two folders is one plugin.
+            let known = |other: &(PathBuf, Origin)| other.0.canonicalize().ok() == path.canonicalize().ok();
+            if !files.iter().any(known) {
+                files.push((path, *origin));
+            }
+        }
+    }
+    // A few at a time: opening libtorch is mostly waiting for the disk.
+    let mut found = Discovery::default();
+    for some in files.chunks(4) {
+        let described = std::thread::scope(|scope| {
+            let threads: Vec<_> = some.iter().map(|(path, _)| scope.spawn(|| settled(path))).collect();
+            threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+        });
+        for ((path, origin), result) in some.iter().zip(described) {
+            let result = result.unwrap_or_else(|_| {
+                Err(Refusal::Internal { why: "gradtop failed while it described it".to_owned() })
+            });
+            match result {
+                Ok(desc) => add(&mut found, path, *origin, desc),
+                // Other libraries may lie in the same folder.
+                Err(Refusal::NoEntry) => {}
+                Err(refusal) => found.refused.push((path.clone(), refusal)),
+            }
+        }
+    }
+    found
+}
+
+fn add(found: &mut Discovery, path: &Path, origin: Origin, desc: PluginDesc) {
+    for experiment in &desc.experiments {
+        if let Some((first, _)) = found.experiment(&experiment.id) {
+            let by = first.path.clone();
+            found.shadowed.push(Shadowed { experiment: experiment.id.clone(), path: path.to_owned(), by });
+        }
+    }
+    found.plugins.push(FoundPlugin { path: path.to_owned(), origin, desc });
+}
+
+/// Describes a file once its size and time of change have rested.
+fn settled(path: &Path) -> Result<PluginDesc, Refusal> {
+    // Ten times at most: a file that never rests is described as it is.
+    for _ in 0..10 {
+        let Ok(before) = crate::describe::identity(path) else { break };
+        let age = std::fs::metadata(path).and_then(|m| m.modified()).map(|t| t.elapsed());
+        let Ok(Ok(age)) = age else { break };
+        if age >= REST {
+            break;
+        }
+        std::thread::sleep(REST - age);
+        if crate::describe::identity(path).is_ok_and(|now| now == before) {
+            break;
+        }
+    }
+    crate::describe::describe(path)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn folders_that_are_no_place_are_left_out() {
+        assert!(search_path().iter().all(|p| p.is_absolute()));
+    }
+
+    #[test]
+    fn what_is_no_library_is_refused_and_other_files_are_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("text.so"), "hello").unwrap();
+        std::fs::write(dir.path().join("notes.txt"), "hello").unwrap();
+        std::fs::create_dir(dir.path().join("folder.so")).unwrap();
+        let found = discover_in(&[(dir.path().to_owned(), Origin::User)]);
+        assert_eq!(found.refused, vec![(dir.path().join("text.so"), Refusal::NotElf)]);
+        assert!(found.plugins.is_empty());
+    }
 }

@@ -1,12 +1,24 @@
 //! Starting a run, and going on with one.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gradtop_store::{ParamValue, RunDir};
+use gradtop_store::{
+    Event, ExperimentInfo, Manifest, ParamValue, PluginInfo, RunDir, RunLock, State, Status, StoreError,
+    Versions, append_event, clear_control, create_run, new_run_name, prepare_resume, read_status, recover,
+    view, write_status,
+};
+use jiff::Timestamp;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::device::DeviceChoice;
-use crate::error::{HostError, Result};
+use crate::desc::{ExperimentDesc, PluginDesc};
+use crate::device::{self, DeviceChoice};
+use crate::error::{HostError, Refusal, Result};
+use crate::signals::Blocked;
+use crate::{describe, git, keeper, libtorch};
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -29,24 +41,250 @@ pub struct Launch {
     pub device: DeviceChoice,
     /// Threads; [`default_threads`] if `None`.
     pub threads: Option<u32>,
-    /// Time between checkpoints of a resumable experiment.
+    /// Time between checkpoints of a resumable experiment; zero for none but those asked for.
     pub checkpoint_every: Duration,
 }
+
+/// How long a keeper may take to come up.
+const DETACH: Duration = Duration::from_secs(10);
 
 /// Threads of a run that does not say: as many as this process may use cores, at most 8. Depends on the machine, never on
 /// its load, because results may depend on it; it is recorded in `run.toml`.
 pub fn default_threads() -> u32 {
-    1
+    std::thread::available_parallelism().map_or(1, |n| n.get().min(8) as u32)
 }
 
 /// Starts a run and returns once it is on its own: it has its folder, its lock and its two processes, and whatever
 /// happens to the caller no longer matters to it.
 pub fn launch(launch: &Launch) -> Result<RunDir> {
-    Err(HostError::NotStarted { run: launch.experiment.clone(), why: "being built".to_owned() })
+    let refuse = |refusal| HostError::Plugin { path: launch.plugin.clone(), refusal };
+    let (plugin, sha256) = describe::described(&launch.plugin).map_err(refuse)?;
+    let before = describe::identity(&plugin.file).map_err(HostError::io("read the plugin"))?;
+    let Some((_, experiment)) = plugin.experiment(&launch.experiment) else {
+        return Err(HostError::NoSuchExperiment {
+            path: launch.plugin.clone(),
+            experiment: launch.experiment.clone(),
+            has: plugin.experiments.iter().map(|e| e.id.clone()).collect(),
+        });
+    };
+    let lib = if plugin.needs_libtorch {
+        let missing = |looked| Refusal::MissingLibtorch { library: libtorch::CPU.to_owned(), looked };
+        Some(libtorch::find(Some(&plugin.file)).map_err(missing).map_err(refuse)?)
+    } else {
+        None
+    };
+    let (device, reason) = device::resolve(launch.device, experiment.uses_device, lib.as_deref())?;
+    let runs = std::path::absolute(&launch.runs).map_err(HostError::io("resolve the folder of runs"))?;
+    let manifest = manifest(launch, &plugin, experiment, &sha256, device, reason, lib.as_deref());
+
+    let (run, lock) = create(&runs, manifest, launch.name.is_none())?;
+    let prepared = (|| {
+        std::fs::copy(&plugin.file, run.plugin()).map_err(HostError::io("copy the plugin"))?;
+        if describe::identity(&plugin.file).ok() != Some(before) {
+            let why = "it is being written: try again".to_owned();
+            return Err(refuse(Refusal::Unreadable { why }));
+        }
+        if let Some(figures) = &experiment.figures {
+            gradtop_store::figures::declare(&run, figures)?;
+        }
+        let status = Status {
+            schema: gradtop_store::SCHEMA,
+            state: State::Queued,
+            updated: Timestamp::now(),
+            ..Status::default()
+        };
+        Ok(write_status(&run, &status)?)
+    })();
+    if let Err(e) = prepared {
+        // Nothing has run: nobody misses the folder, and the name is free again.
+        std::fs::remove_dir_all(run.path()).ok();
+        return Err(e);
+    }
+    start(&run, &lock, None)?;
+    Ok(run)
+}
+
+fn manifest(
+    launch: &Launch,
+    plugin: &PluginDesc,
+    experiment: &ExperimentDesc,
+    sha256: &str,
+    device: i32,
+    device_reason: Option<String>,
+    lib: Option<&Path>,
+) -> Manifest {
+    Manifest {
+        schema: gradtop_store::SCHEMA,
+        run: launch.name.clone().unwrap_or_default(),
+        created: Timestamp::now(),
+        seed: launch.seed.unwrap_or_else(draw_seed),
+        device: if device < 0 { "cpu".to_owned() } else { format!("cuda:{device}") },
+        device_reason,
+        threads: launch.threads.unwrap_or_else(default_threads).max(1),
+        checkpoint_every_s: launch.checkpoint_every.as_secs_f64().ceil() as u64,
+        preset: launch.preset.clone(),
+        host: gradtop_store::host_name(),
+        boot_id: gradtop_store::boot_id(),
+        git_commit: std::env::current_dir().ok().and_then(|dir| git::commit(&dir)),
+        experiment: ExperimentInfo {
+            id: experiment.id.clone(),
+            name: experiment.name.clone(),
+            version: experiment.version.clone(),
+            summary: experiment.summary.clone(),
+            resumable: experiment.resumable,
+            uses_device: experiment.uses_device,
+        },
+        plugin: PluginInfo {
+            file: "plugin.so".to_owned(),
+            sha256: sha256.to_owned(),
+            built_with: plugin.built_with.clone(),
+            original_path: plugin.file.to_string_lossy().into_owned(),
+        },
+        versions: Versions {
+            gradtop: env!("CARGO_PKG_VERSION").to_owned(),
+            abi: format!("{}.{}", plugin.abi.0, plugin.abi.1),
+            libtorch: lib.and_then(libtorch::version),
+        },
+        params: launch.params.clone(),
+        metrics: experiment.metrics.clone(),
+    }
+}
+
+/// A seed that is easy to type again: 32 bits of the system's randomness, which the standard library's hasher is keyed with.
+fn draw_seed() -> u64 {
+    std::hash::RandomState::new().build_hasher().finish() >> 32
+}
+
+/// Makes the folder and takes its lock, trying further names if others start runs at the same time.
+fn create(runs: &Path, mut manifest: Manifest, find_name: bool) -> Result<(RunDir, RunLock)> {
+    let mut tries = 0;
+    loop {
+        if find_name {
+            manifest.run = new_run_name(runs, &manifest.experiment.id);
+        }
+        match create_run(runs, &manifest) {
+            Ok(run) => {
+                let lock = RunLock::acquire(&run)?;
+                return Ok((run, lock));
+            }
+            Err(StoreError::RunExists { .. }) if find_name && tries < 100 => tries += 1,
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+/// Starts the keeper and waits until it says that the run is on its own.
+fn start(run: &RunDir, lock: &RunLock, resume: Option<&Path>) -> Result<()> {
+    let blocked = Blocked::interrupts();
+    let started = start_keeper(run, lock, resume);
+    drop(blocked);
+    let Err(why) = started else { return Ok(()) };
+    // The keeper may have written down why itself; if it could not, this is said here.
+    if read_status(run).is_ok_and(|s| !s.state.is_final()) {
+        let status = Status {
+            schema: gradtop_store::SCHEMA,
+            state: State::Failed,
+            cause: Some(format!("did not start: {why}")),
+            updated: Timestamp::now(),
+            ended: Some(Timestamp::now()),
+            ..read_status(run).unwrap_or_default()
+        };
+        write_status(run, &status)?;
+        append_event(run, &Event::State { state: State::Failed, cause: status.cause })?;
+    }
+    Err(HostError::NotStarted { run: run.name(), why })
+}
+
+fn start_keeper(run: &RunDir, lock: &RunLock, resume: Option<&Path>) -> Result<(), String> {
+    let lock = lock.file().try_clone().map_err(|e| e.to_string())?;
+    let mut command = keeper::command(run, lock, resume);
+    let mut child = command.spawn().map_err(|e| format!("the keeper cannot be started: {e}"))?;
+    drop(command);
+    let said = child.stdout.take().map(|pipe| read_line(&mut File::from(std::os::fd::OwnedFd::from(pipe))));
+    if said.as_deref() == Some(keeper::DETACHED) {
+        // Whoever started it waits for it in the end, or it stays a zombie for as long as a monitor runs.
+        std::thread::Builder::new()
+            .name("reap".to_owned())
+            .spawn(move || child.wait())
+            .map_err(|e| e.to_string())?;
+        return Ok(());
+    }
+    // It said why, or nothing: then it hangs or is dead.
+    let said = said.unwrap_or_default();
+    child.kill().ok();
+    let ended = child.wait().map_err(|e| e.to_string())?;
+    if said.is_empty() {
+        return Err(format!("the keeper ended by {}", crate::signals::how_it_ended(ended)));
+    }
+    Err(said.trim_end().to_owned())
+}
+
+/// What the keeper says: to the end of the line or of the pipe, or until its time is over.
+fn read_line(pipe: &mut File) -> String {
+    let deadline = std::time::Instant::now() + DETACH;
+    let mut said = Vec::new();
+    let mut buffer = [0; 1024];
+    while !said.ends_with(b"\n") {
+        let left = deadline.saturating_duration_since(std::time::Instant::now());
+        let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
+        match poll(&mut [PollFd::new(&*pipe, PollFlags::IN)], Some(&left)) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(_) => break,
+        }
+        match pipe.read(&mut buffer) {
+            Ok(n) if n > 0 => said.extend_from_slice(&buffer[..n]),
+            _ => break,
+        }
+    }
+    String::from_utf8_lossy(&said).into_owned()
 }
 
 /// Goes on with a run that stopped, failed or crashed, from its newest checkpoint, in the same folder and with the same
 /// plugin, parameters and seed. Returns once it is on its own.
 pub fn resume(run: &RunDir) -> Result<()> {
-    Err(HostError::NotResumable { run: run.name(), why: "being built".to_owned() })
+    let path = std::path::absolute(run.path()).map_err(HostError::io("resolve the run's folder"))?;
+    let run = &RunDir::new(path);
+    let refuse = |why: &str| Err(HostError::NotResumable { run: run.name(), why: why.to_owned() });
+    let seen = view(run)?;
+    if !seen.certain {
+        return Err(HostError::Elsewhere { run: run.name(), host: seen.manifest.host });
+    }
+    match seen.state {
+        State::Stopped | State::Failed | State::Crashed => {}
+        State::Finished => return refuse("it has come to its end; start a new run"),
+        state => return refuse(&format!("it is {state}; stop it first")),
+    }
+    if !seen.manifest.experiment.resumable {
+        return refuse("its experiment writes no checkpoints; start a new run with the same seed");
+    }
+    if gradtop_store::checkpoints(run).is_empty() {
+        return refuse("it has no checkpoint yet; start a new run with the same seed");
+    }
+    if !run.plugin().is_file() {
+        return refuse("its copy of the plugin (plugin.so) is gone; start a new run");
+    }
+    let lock = RunLock::acquire(run)?;
+    // Between the look and the lock, somebody else may have resumed it, and it may even have ended since.
+    let now = view(run)?.status;
+    if (now.state, now.updated) != (seen.status.state, seen.status.updated) {
+        return refuse("it has been resumed by somebody else meanwhile");
+    }
+    recover(run, &lock)?;
+    let checkpoint = prepare_resume(run, &lock, None)?;
+    clear_control(run)?;
+    let status = Status {
+        schema: gradtop_store::SCHEMA,
+        state: State::Queued,
+        step: Some(checkpoint.step),
+        epoch: checkpoint.epoch,
+        updated: Timestamp::now(),
+        started: now.started,
+        ..Status::default()
+    };
+    write_status(run, &status)?;
+    let place = checkpoint.dir.strip_prefix(run.path()).unwrap_or(&checkpoint.dir).display().to_string();
+    append_event(run, &Event::Resumed { step: checkpoint.step, checkpoint: place })?;
+    start(run, &lock, Some(&checkpoint.dir))
 }

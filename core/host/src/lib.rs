@@ -6,19 +6,36 @@
 //!
 //! A program that uses this crate calls [`hidden_main`] first thing in its `main`, so that it can be run as any of them.
 
+mod cause;
+mod console;
 mod control;
 mod desc;
 mod describe;
 pub mod device;
 mod discover;
+mod divergence;
 mod error;
+mod git;
+mod guard;
+mod hostfns;
 mod inspect;
+mod keeper;
 mod launch;
 pub mod libtorch;
+mod load;
 mod params;
+mod process;
 mod program;
+mod rate;
+mod read_desc;
+mod report;
+mod session;
+mod signals;
 pub mod text;
+mod ticker;
+mod trainer;
 
+pub use console::console_tail;
 pub use control::{checkpoint, kill, pause, recover_crashed, stop, unpause, wait};
 pub use desc::{ExperimentDesc, ParamDesc, ParamKind, PluginDesc, PresetDesc};
 pub use describe::{describe, describe_main};

@@ -1,7 +1,10 @@
-//! This program as its own child.
+//! This program as its own child, and where it keeps what may be deleted.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -15,8 +18,44 @@ pub fn set_program(path: PathBuf) {
 /// If the arguments (without the program's name) are those of a hidden sub-command, runs it and returns its exit code.
 /// Call it first thing in `main`, before threads exist and before arguments are parsed.
 pub fn hidden_main(args: &[OsString]) -> Option<i32> {
+    let dir = || args.get(1).map(Path::new);
+    let after = |name: &str| args.iter().skip_while(|a| *a != name).nth(1).map(Path::new);
     match args.first()?.to_str()? {
-        "__describe" => Some(crate::describe_main(std::path::Path::new(args.get(1)?))),
+        "__describe" => Some(crate::describe_main(dir()?)),
+        "__probe_cuda" => Some(crate::device::probe_main(dir()?)),
+        "__keeper" => Some(crate::keeper::keeper_main(dir()?, after("--resume"))),
+        "__trainer" => Some(crate::trainer::trainer_main(dir()?, after("--resume"))),
         _ => None,
     }
+}
+
+/// A command that runs this program again: by its path if that still is this program, else (it was replaced or removed
+/// since) through the kernel's link to it.
+pub(crate) fn command() -> Command {
+    let link = Path::new("/proc/self/exe");
+    let path = PROGRAM.get().cloned().unwrap_or_else(|| {
+        let same = |path: &PathBuf| match (std::fs::metadata(path), std::fs::metadata(link)) {
+            (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+            _ => false,
+        };
+        std::fs::read_link(link).ok().filter(same).unwrap_or_else(|| link.to_owned())
+    });
+    let mut command = Command::new(path);
+    command.arg0("gradtop");
+    command
+}
+
+/// `$XDG_CACHE_HOME/gradtop`, else `~/.cache/gradtop`.
+pub(crate) fn cache_dir() -> Option<PathBuf> {
+    user_dir("XDG_CACHE_HOME", ".cache")
+}
+
+/// `$XDG_DATA_HOME/gradtop`, else `~/.local/share/gradtop`.
+pub(crate) fn data_dir() -> Option<PathBuf> {
+    user_dir("XDG_DATA_HOME", ".local/share")
+}
+
+fn user_dir(variable: &str, below_home: &str) -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+    Some(set(variable).or_else(|| Some(set("HOME")?.join(below_home)))?.join("gradtop"))
 }

@@ -1,0 +1,229 @@
+//! From how a trainer ended to the state of its run, and why, in words.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use gradtop_store::State;
+
+use crate::report::{Heard, Outcome, Phase};
+
+/// Everything known of an end.
+pub(crate) struct Death<'a> {
+    pub(crate) status: ExitStatus,
+    pub(crate) heard: &'a Heard,
+    /// Who asked for a stop, if somebody did.
+    pub(crate) stop: Option<&'a str>,
+    /// The keeper killed it after this long.
+    pub(crate) killed_after: Option<Duration>,
+    /// The kernel killed something for want of memory meanwhile.
+    pub(crate) out_of_memory: bool,
+    /// The last of the console.
+    pub(crate) console: &'a [u8],
+}
+
+impl Death<'_> {
+    /// The run's final state and its cause.
+    pub(crate) fn judge(&self) -> (State, Option<String>) {
+        if let Some((outcome, message)) = &self.heard.end {
+            return match outcome {
+                Outcome::Finished => (State::Finished, None),
+                Outcome::Stopped => (State::Stopped, Some(self.stop.unwrap_or("asked to stop").to_owned())),
+                Outcome::Failed => {
+                    let message = message.clone().unwrap_or_else(|| "no reason was given".to_owned());
+                    // An allocation that fails in an orderly way is still what it is.
+                    if is_allocation_failure(&message) && !message.contains("out of memory") {
+                        return (State::Failed, Some(format!("out of memory: {message}")));
+                    }
+                    (State::Failed, Some(message))
+                }
+            };
+        }
+        if let Some(after) = self.killed_after {
+            let during = self.heard.phase.during();
+            let cause = if after.is_zero() {
+                "killed on request".to_owned()
+            } else {
+                format!("did not stop within {} {during}: killed", seconds(after))
+            };
+            return (State::Stopped, Some(cause));
+        }
+        let place = match self.heard.phase {
+            Phase::Running => String::new(),
+            phase => format!(" {}", phase.during()),
+        };
+        match (self.status.signal(), self.status.code()) {
+            (Some(libc::SIGKILL), _) if self.out_of_memory => {
+                (State::Crashed, Some(format!("out of memory: killed by the kernel{place}")))
+            }
+            (Some(libc::SIGKILL), _) => {
+                (State::Crashed, Some(format!("SIGKILL{place}: killed from outside")))
+            }
+            (Some(signal), _) => {
+                let name = crate::signals::name(signal);
+                let said = self.last_words();
+                let cause = match said {
+                    Some(text) if is_allocation_failure(&text) => {
+                        format!("out of memory ({name}{place}): {text}")
+                    }
+                    Some(text) => format!("{name}{place}: {text}"),
+                    None => format!("{name}{place}"),
+                };
+                (State::Crashed, Some(cause))
+            }
+            (None, code) => {
+                let code = code.unwrap_or(-1);
+                (State::Failed, Some(format!("plugin called exit({code}){place}")))
+            }
+        }
+    }
+
+    /// The line of the console that says most about a death by signal.
+    fn last_words(&self) -> Option<String> {
+        // What others print before they abort says why; other signals come without a word.
+        let telling = [
+            "terminate called",
+            "memory allocation of",
+            "bad_alloc",
+            "DefaultCPUAllocator",
+            "panicked at",
+            "panic in a function that cannot unwind",
+            "Assertion",
+            "stack smashing",
+            "has overflowed its stack",
+            "free(): ",
+            "malloc(): ",
+            "double free",
+            "corrupted",
+        ];
+        let text = String::from_utf8_lossy(self.console);
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+        let at = lines.iter().rposition(|l| telling.iter().any(|t| l.contains(t)))?;
+        let mut words = lines[at].to_owned();
+        if words.starts_with("terminate called") {
+            if let Some(what) = lines.get(at + 1).filter(|l| l.starts_with("what():")) {
+                words = format!("{words} {what}");
+            }
+        } else if words.ends_with(':')
+            && words.contains("panicked at")
+            && let Some(message) = lines.get(at + 1)
+        {
+            words = format!("{words} {message}");
+        }
+        Some(crate::text::clean_bytes(words.as_bytes(), 500))
+    }
+}
+
+fn is_allocation_failure(text: &str) -> bool {
+    ["memory allocation of", "bad_alloc", "DefaultCPUAllocator", "CUDA out of memory"]
+        .iter()
+        .any(|t| text.contains(t))
+}
+
+/// `10 s`, `0.5 s`.
+pub(crate) fn seconds(time: Duration) -> String {
+    format!("{} s", (time.as_secs_f64() * 10.0).round() / 10.0)
+}
+
+/// How often the kernel has killed for want of memory, on this machine and in this control group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OomCount {
+    machine: u64,
+    group: u64,
+}
+
+impl OomCount {
+    pub(crate) fn now() -> Self {
+        let number = |text: Option<String>, key: &str| {
+            let text = text.unwrap_or_default();
+            let line = text.lines().find(|l| l.split_whitespace().next() == Some(key));
+            line.and_then(|l| l.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+        };
+        let group = std::fs::read_to_string("/proc/self/cgroup").ok().and_then(|text| {
+            let path = text.lines().find_map(|l| l.strip_prefix("0::"))?.trim_start_matches('/').to_owned();
+            std::fs::read_to_string(format!("/sys/fs/cgroup/{path}/memory.events")).ok()
+        });
+        Self {
+            machine: number(std::fs::read_to_string("/proc/vmstat").ok(), "oom_kill"),
+            group: number(group, "oom_kill"),
+        }
+    }
+
+    pub(crate) fn grew_since(self, before: Self) -> bool {
+        self.machine > before.machine || self.group > before.group
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn judge(raw: i32, phase: Phase, console: &str, oom: bool) -> (State, String) {
+        let heard = Heard { phase, end: None };
+        let death = Death {
+            status: ExitStatus::from_raw(raw),
+            heard: &heard,
+            stop: None,
+            killed_after: None,
+            out_of_memory: oom,
+            console: console.as_bytes(),
+        };
+        let (state, cause) = death.judge();
+        (state, cause.unwrap())
+    }
+
+    #[test]
+    fn deaths_have_their_cause() {
+        let crashed = |c: &str| (State::Crashed, c.to_owned());
+        assert_eq!(judge(libc::SIGSEGV, Phase::Running, "step 1\n", false), crashed("SIGSEGV"));
+        assert_eq!(judge(libc::SIGSEGV, Phase::Creating, "", false), crashed("SIGSEGV in create()"));
+        assert_eq!(
+            judge(libc::SIGKILL, Phase::Running, "", true),
+            crashed("out of memory: killed by the kernel")
+        );
+        assert_eq!(judge(libc::SIGKILL, Phase::Running, "", false), crashed("SIGKILL: killed from outside"));
+        assert_eq!(
+            judge(3 << 8, Phase::Running, "", false),
+            (State::Failed, "plugin called exit(3)".to_owned())
+        );
+        assert_eq!(
+            judge(0, Phase::Loading, "", false),
+            (State::Failed, "plugin called exit(0) while the plugin was opened".to_owned())
+        );
+    }
+
+    #[test]
+    fn an_uncaught_exception_keeps_its_text() {
+        let console =
+            "start\nterminate called after throwing an instance of 'std::runtime_error'\n  what():  boom\n";
+        assert_eq!(
+            judge(libc::SIGABRT, Phase::Running, console, false).1,
+            "SIGABRT: terminate called after throwing an instance of 'std::runtime_error' what():  boom"
+        );
+        let console = "memory allocation of 99999999999 bytes failed\n";
+        assert_eq!(
+            judge(libc::SIGABRT, Phase::Running, console, false).1,
+            "out of memory (SIGABRT): memory allocation of 99999999999 bytes failed"
+        );
+    }
+
+    #[test]
+    fn a_hang_that_was_killed_is_stopped() {
+        let heard = Heard { phase: Phase::Creating, end: None };
+        let mut death = Death {
+            status: ExitStatus::from_raw(libc::SIGKILL),
+            heard: &heard,
+            stop: Some("asked to stop"),
+            killed_after: Some(Duration::from_secs(10)),
+            out_of_memory: false,
+            console: b"",
+        };
+        let (state, cause) = death.judge();
+        assert_eq!(state, State::Stopped);
+        assert_eq!(cause.as_deref(), Some("did not stop within 10 s in create(): killed"));
+        death.killed_after = Some(Duration::ZERO);
+        assert_eq!(death.judge().1.as_deref(), Some("killed on request"));
+    }
+}

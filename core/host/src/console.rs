@@ -1,0 +1,287 @@
+//! The trainer's output: a pipe on one side, a file of bounded size on the other.
+//!
+//! `console.log` keeps the first 32 MiB. What follows goes to `console-tail.log`, and when that is as long, it becomes
+//! `console-tail.old.log` and a new one begins: the last 32 MiB are always in these two. At the end they are joined into
+//! `console.log`, below a line that says how much is missing.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use gradtop_store::RunDir;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// Bytes kept of the beginning, and of the end.
+const KEEP: u64 = 32 << 20;
+/// Bytes kept in memory to look for a cause in.
+const RECENT: usize = 16 << 10;
+
+/// The last bytes of a run's console, also while it is running.
+pub fn console_tail(run: &RunDir, bytes: usize) -> io::Result<Vec<u8>> {
+    let files = Files::of(run, KEEP);
+    let mut out = Vec::new();
+    for path in [&files.tail, &files.old, &files.head] {
+        let want = bytes - out.len();
+        if want == 0 {
+            break;
+        }
+        let mut part = match read_last(path, want as u64) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            part => part?,
+        };
+        part.extend_from_slice(&out);
+        out = part;
+    }
+    Ok(out)
+}
+
+fn read_last(path: &Path, bytes: u64) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let from = file.metadata()?.len().saturating_sub(bytes);
+    file.seek(SeekFrom::Start(from))?;
+    let mut out = Vec::new();
+    file.take(bytes).read_to_end(&mut out)?;
+    Ok(out)
+}
+
+/// The three files, and how much each may hold.
+struct Files {
+    head: PathBuf,
+    tail: PathBuf,
+    old: PathBuf,
+    keep: u64,
+}
+
+impl Files {
+    fn of(run: &RunDir, keep: u64) -> Self {
+        let in_run = |name| run.path().join(name);
+        Self {
+            head: run.console(),
+            tail: in_run("console-tail.log"),
+            old: in_run("console-tail.old.log"),
+            keep,
+        }
+    }
+}
+
+/// Writes the console, keeping its size bounded.
+struct Console {
+    files: Files,
+    head: File,
+    head_len: u64,
+    tail: Option<(File, u64)>,
+    /// Bytes that went past the head.
+    past_head: u64,
+}
+
+impl Console {
+    fn open(files: Files) -> io::Result<Self> {
+        // A keeper that was killed may have left its tail.
+        join(&files, None)?;
+        let head = OpenOptions::new().append(true).create(true).open(&files.head)?;
+        let head_len = head.metadata()?.len();
+        Ok(Self { files, head, head_len, tail: None, past_head: 0 })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let room = self.files.keep.saturating_sub(self.head_len);
+        let (first, rest) = bytes.split_at(bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
+        self.head.write_all(first)?;
+        self.head_len += first.len() as u64;
+        if rest.is_empty() {
+            return Ok(());
+        }
+        self.past_head += rest.len() as u64;
+        if self.tail.as_ref().is_some_and(|(_, len)| *len >= self.files.keep) {
+            self.tail = None;
+            fs::rename(&self.files.tail, &self.files.old)?;
+        }
+        if self.tail.is_none() {
+            self.tail = Some((File::create(&self.files.tail)?, 0));
+        }
+        if let Some((file, len)) = &mut self.tail {
+            file.write_all(rest)?;
+            *len += rest.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> io::Result<()> {
+        join(&self.files, Some(self.past_head))
+    }
+}
+
+/// Appends the tail files to the head, if there are any, below a line that says what is missing.
+fn join(files: &Files, past_head: Option<u64>) -> io::Result<()> {
+    let mut parts = Vec::new();
+    let mut have = 0;
+    for path in [&files.old, &files.tail] {
+        match fs::metadata(path) {
+            Ok(meta) => {
+                have += meta.len();
+                parts.push((path, meta.len()));
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+    }
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let mut head = OpenOptions::new().append(true).create(true).open(&files.head)?;
+    let mut skip = have.saturating_sub(files.keep);
+    let gap = match past_head {
+        Some(all) => format!("{} bytes", all.saturating_sub(have - skip)),
+        None => "an unknown number of bytes".to_owned(),
+    };
+    if skip > 0 || past_head.is_none_or(|all| all > have) {
+        writeln!(
+            head,
+            "\n[gradtop: {gap} are missing here; the first and the last {} are kept]",
+            mib(files.keep)
+        )?;
+    }
+    for (path, len) in parts {
+        let over = skip.min(len);
+        skip -= over;
+        let mut part = File::open(path)?;
+        part.seek(SeekFrom::Start(over))?;
+        io::copy(&mut part, &mut head)?;
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+fn mib(bytes: u64) -> String {
+    if bytes >= 1 << 20 { format!("{} MiB", bytes >> 20) } else { format!("{bytes} bytes") }
+}
+
+/// Pumps a pipe into the console on a thread of its own.
+pub(crate) struct Pump {
+    thread: JoinHandle<Vec<u8>>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Pump {
+    pub(crate) fn start(run: &RunDir, pipe: OwnedFd) -> io::Result<Self> {
+        let ended = Arc::new(AtomicBool::new(false));
+        let (flag, files) = (ended.clone(), Files::of(run, KEEP));
+        let thread =
+            std::thread::Builder::new().name("console".to_owned()).spawn(move || pump(files, pipe, &flag))?;
+        Ok(Self { thread, ended })
+    }
+
+    /// The trainer has ended: takes what still is in the pipe, and no more, though a process it left may hold the other
+    /// end. The last of the output, to look for a cause in.
+    pub(crate) fn finish(self) -> Vec<u8> {
+        self.ended.store(true, Ordering::Release);
+        self.thread.join().unwrap_or_default()
+    }
+}
+
+fn pump(files: Files, pipe: OwnedFd, ended: &AtomicBool) -> Vec<u8> {
+    let mut recent = Vec::new();
+    // Output that cannot be kept (a full disk) is still read: the trainer must never wait for it.
+    let mut console = Console::open(files).ok();
+    let mut pipe = File::from(pipe);
+    let mut buffer = vec![0; 64 << 10];
+    // After the end, at most what a pipe can hold is still read: a process left behind may write for ever.
+    let mut left = 1usize << 20;
+    loop {
+        let over = ended.load(Ordering::Acquire);
+        let patience = Timespec { tv_sec: 0, tv_nsec: if over { 0 } else { 50_000_000 } };
+        match poll(&mut [PollFd::new(&pipe, PollFlags::IN)], Some(&patience)) {
+            Ok(0) if over => break,
+            Ok(0) | Err(rustix::io::Errno::INTR) => continue,
+            Ok(_) => {}
+            Err(_) => break,
+        }
+        let n = match pipe.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(_) => break,
+        };
+        if console.as_mut().is_some_and(|c| c.write(&buffer[..n]).is_err()) {
+            console = None;
+        }
+        recent.extend_from_slice(&buffer[..n]);
+        let cut = recent.len().saturating_sub(RECENT);
+        recent.drain(..cut);
+        if over {
+            left = left.saturating_sub(n);
+            if left == 0 {
+                break;
+            }
+        }
+    }
+    // What could not be joined stays in its own files, where a reader finds it too.
+    if let Some(console) = console {
+        console.finish().ok();
+    }
+    recent
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn console(dir: &Path) -> Console {
+        Console::open(Files::of(&RunDir::new(dir), 100)).unwrap()
+    }
+
+    #[test]
+    fn little_output_is_kept_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut c = console(dir.path());
+        c.write(&[b'a'; 60]).unwrap();
+        c.write(&[b'b'; 60]).unwrap();
+        assert_eq!(console_tail(&RunDir::new(dir.path()), 30).unwrap(), [[b'b'; 30]].concat());
+        assert_eq!(
+            console_tail(&RunDir::new(dir.path()), 70).unwrap(),
+            [&[b'a'; 10][..], &[b'b'; 60]].concat()
+        );
+        c.finish().unwrap();
+        let text = fs::read(dir.path().join("console.log")).unwrap();
+        assert_eq!(text, [[b'a'; 60], [b'b'; 60]].concat());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn much_output_keeps_both_ends_and_says_the_gap() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut c = console(dir.path());
+        let all: Vec<u8> = (0..5000u32).map(|i| b'a' + (i % 26) as u8).collect();
+        for piece in all.chunks(37) {
+            c.write(piece).unwrap();
+            let on_disk: u64 =
+                fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
+            assert!(on_disk <= 400, "{on_disk}");
+        }
+        c.finish().unwrap();
+        let text = fs::read(dir.path().join("console.log")).unwrap();
+        assert!(text.starts_with(&all[..100]));
+        assert!(text.ends_with(&all[4900..]));
+        let gap = String::from_utf8_lossy(&text[100..text.len() - 100]).into_owned();
+        assert!(gap.contains("4800 bytes are missing"), "{gap}");
+    }
+
+    #[test]
+    fn a_tail_left_by_a_killed_keeper_is_joined() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut c = console(dir.path());
+        c.write(&[b'a'; 300]).unwrap();
+        drop(c);
+        let again = console(dir.path());
+        drop(again);
+        let text = fs::read(dir.path().join("console.log")).unwrap();
+        assert_eq!(text.iter().filter(|b| **b == b'a').count() >= 200, true);
+        assert!(String::from_utf8_lossy(&text).contains("unknown number"));
+    }
+}

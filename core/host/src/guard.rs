@@ -1,0 +1,258 @@
+//! The one place where raw pointers from plugins are read.
+//!
+//! A plugin is trusted to pass pointers to live memory (nothing could check that; a run is a process of its own for the
+//! day it does not), and for nothing else: null, alignment, sizes, counts, lengths and UTF-8 are all checked here. The
+//! errors are phrases that follow the name of what was read: "is null".
+
+#![allow(unsafe_code, reason = "reads what plugins point at")]
+
+use core::ffi::{c_char, c_void};
+use core::mem::size_of;
+
+/// Longest ordinary string.
+pub(crate) const TEXT_LIMIT: usize = 64 << 10;
+/// Longest figures text.
+pub(crate) const FIGURES_LIMIT: usize = 1 << 20;
+/// Most elements of any list of a descriptor, and of the columns of a table.
+pub(crate) const LIST_LIMIT: u64 = 1000;
+
+/// A struct of the ABI whose first field is its size.
+///
+/// # Safety
+/// `T` is `repr(C)`, begins with a `u32` size, and is valid for any bits.
+pub(crate) unsafe trait Sized32: Sized {
+    /// The least size, that of the first minor of this major.
+    const V1: u32 = size_of::<Self>() as u32;
+}
+// SAFETY: repr(C), `size` first, and only integers, floats, raw pointers and optional functions after it.
+unsafe impl Sized32 for gradtop_abi::Param {}
+// SAFETY: as above.
+unsafe impl Sized32 for gradtop_abi::Preset {}
+// SAFETY: as above.
+unsafe impl Sized32 for gradtop_abi::Metric {}
+// SAFETY: as above.
+unsafe impl Sized32 for gradtop_abi::Desc {}
+// SAFETY: as above.
+unsafe impl Sized32 for gradtop_abi::Series {}
+// SAFETY: as above.
+unsafe impl Sized32 for gradtop_abi::Column {}
+
+/// Why a pointer was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bad {
+    Null,
+    Misaligned,
+    TooShort { found: u32, needed: u32 },
+    NotUtf8,
+    TooLong(usize),
+    TooMany { found: u64, limit: u64 },
+}
+
+impl std::fmt::Display for Bad {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Null => f.write_str("is null"),
+            Self::Misaligned => f.write_str("is not aligned"),
+            Self::TooShort { found, needed } => {
+                write!(f, "states a size of {found} bytes, at least {needed} are needed")
+            }
+            Self::NotUtf8 => f.write_str("is not UTF-8"),
+            Self::TooLong(limit) => write!(f, "is longer than {limit} bytes"),
+            Self::TooMany { found, limit } => write!(f, "has {found} elements, at most {limit} are allowed"),
+        }
+    }
+}
+
+fn check<T>(p: *const T) -> Result<(), Bad> {
+    if p.is_null() {
+        return Err(Bad::Null);
+    }
+    if !p.is_aligned() {
+        return Err(Bad::Misaligned);
+    }
+    Ok(())
+}
+
+/// Reads a struct that states its own size. Bytes beyond those we know are left alone.
+///
+/// # Safety
+/// `p` is null or points at a struct of at least the four bytes of its size and then of that size.
+pub(crate) unsafe fn sized<T: Sized32>(p: *const T) -> Result<T, Bad> {
+    check(p)?;
+    // SAFETY: not null, aligned for T and so for u32; the caller says that the size can be read.
+    let size = unsafe { p.cast::<u32>().read() };
+    if size < T::V1 {
+        return Err(Bad::TooShort { found: size, needed: T::V1 });
+    }
+    // SAFETY: the struct has at least size_of::<T>() bytes, and T is valid for any bits (Sized32).
+    Ok(unsafe { p.read() })
+}
+
+/// Elements passed by value.
+///
+/// # Safety
+/// `p` is null or points at `n` elements that stay unchanged for `'a`; `T` is valid for any bits.
+pub(crate) unsafe fn slice<'a, T>(p: *const T, n: u64, limit: u64) -> Result<&'a [T], Bad> {
+    if n == 0 {
+        return Ok(&[]);
+    }
+    check(p)?;
+    let most = (isize::MAX as u64) / (size_of::<T>().max(1) as u64);
+    if n > limit.min(most) {
+        return Err(Bad::TooMany { found: n, limit: limit.min(most) });
+    }
+    // SAFETY: not null, aligned, no longer than isize::MAX bytes; the caller says that the elements are there.
+    Ok(unsafe { core::slice::from_raw_parts(p, n as usize) })
+}
+
+/// A string that may not be null.
+///
+/// # Safety
+/// `p` is null or points at a string with a null at its end.
+pub(crate) unsafe fn text(p: *const c_char, limit: usize) -> Result<String, Bad> {
+    // SAFETY: passed on by the caller.
+    unsafe { text_ref(p, limit) }.map(str::to_owned)
+}
+
+/// As [`text`], borrowed.
+///
+/// # Safety
+/// As for [`text`], and the string stays unchanged for `'a`.
+pub(crate) unsafe fn text_ref<'a>(p: *const c_char, limit: usize) -> Result<&'a str, Bad> {
+    check(p)?;
+    // SAFETY: the caller says that a null ends it; strnlen reads no further than that.
+    let len = unsafe { libc::strnlen(p, limit + 1) };
+    if len > limit {
+        return Err(Bad::TooLong(limit));
+    }
+    // SAFETY: strnlen has just read these bytes.
+    let bytes = unsafe { core::slice::from_raw_parts(p.cast::<u8>(), len) };
+    core::str::from_utf8(bytes).map_err(|_| Bad::NotUtf8)
+}
+
+/// A string that may be null.
+///
+/// # Safety
+/// As for [`text`].
+pub(crate) unsafe fn optional_text(p: *const c_char, limit: usize) -> Result<Option<String>, Bad> {
+    if p.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: passed on by the caller.
+    unsafe { text(p, limit) }.map(Some)
+}
+
+/// Bytes that may be no text at all.
+///
+/// # Safety
+/// `p` is null or points at `n` bytes that stay unchanged for `'a`.
+pub(crate) unsafe fn bytes<'a>(p: *const c_void, n: u64) -> Result<&'a [u8], Bad> {
+    // SAFETY: passed on by the caller.
+    unsafe { slice(p.cast::<u8>(), n, isize::MAX as u64) }
+}
+
+/// Copies `text` into a buffer of `cap` bytes, cut at a character, with a null at its end if there is room.
+///
+/// # Safety
+/// `out` is null or points at `cap` bytes that may be written.
+pub(crate) unsafe fn copy_out(text: &str, out: *mut c_char, cap: u64) {
+    if out.is_null() || cap == 0 {
+        return;
+    }
+    let room = usize::try_from(cap - 1).unwrap_or(usize::MAX).min(text.len());
+    let cut = (0..=room).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+    // SAFETY: cut < cap bytes may be written, and the two do not overlap: the text is the host's own.
+    unsafe { core::ptr::copy_nonoverlapping(text.as_ptr(), out.cast::<u8>(), cut) };
+    // SAFETY: cut is at most cap - 1.
+    let end = unsafe { out.add(cut) };
+    // SAFETY: within the buffer.
+    unsafe { end.write(0) };
+}
+
+/// Writes through an out-pointer.
+///
+/// # Safety
+/// `p` is null or points at memory for a `T` that may be written.
+pub(crate) unsafe fn write<T>(p: *mut T, value: T) -> Result<(), Bad> {
+    check(p.cast_const())?;
+    // SAFETY: not null, aligned; the caller says that it may be written.
+    unsafe { p.write(value) };
+    Ok(())
+}
+
+/// The message of an error that a plugin filled, made safe to show.
+pub(crate) fn message(error: &gradtop_abi::Error) -> String {
+    let len = (error.len as usize).min(error.msg.len());
+    let bytes: Vec<u8> = error.msg[..len].iter().map(|c| c.to_ne_bytes()[0]).collect();
+    // A plugin in C may count the null, or forget the length altogether.
+    let bytes = bytes.split(|b| *b == 0).next().unwrap_or_default();
+    crate::text::clean_bytes(bytes.trim_ascii(), bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use gradtop_abi::Point;
+
+    #[test]
+    fn null_and_zero_elements_are_an_empty_slice() {
+        // SAFETY: null is allowed.
+        let none = unsafe { slice::<Point>(core::ptr::null(), 0, 10) };
+        assert_eq!(none, Ok(&[][..]));
+        // SAFETY: null is allowed.
+        let bad = unsafe { slice::<Point>(core::ptr::null(), 1, 10) };
+        assert_eq!(bad, Err(Bad::Null));
+        let points = [Point { series: 1, reserved: 0, value: 2.0 }; 3];
+        // SAFETY: three elements are there; eleven are refused before any is read.
+        let many = unsafe { slice(points.as_ptr(), 11, 10) };
+        assert_eq!(many, Err(Bad::TooMany { found: 11, limit: 10 }));
+        // SAFETY: refused before any is read.
+        let huge = unsafe { slice(points.as_ptr(), u64::MAX, u64::MAX) };
+        assert!(matches!(huge, Err(Bad::TooMany { .. })));
+    }
+
+    #[test]
+    fn strings_are_checked() {
+        // SAFETY: null is allowed.
+        let null = unsafe { text(core::ptr::null(), 10) };
+        assert_eq!(null, Err(Bad::Null));
+        // SAFETY: C strings.
+        let good = unsafe { text(c"loss".as_ptr(), 4) };
+        assert_eq!(good.unwrap(), "loss");
+        // SAFETY: as above.
+        let long = unsafe { text(c"loss".as_ptr(), 3) };
+        assert_eq!(long, Err(Bad::TooLong(3)));
+        // SAFETY: as above.
+        let bad = unsafe { text(c"\xff".as_ptr(), 3) };
+        assert_eq!(bad, Err(Bad::NotUtf8));
+    }
+
+    #[test]
+    fn a_short_struct_is_not_read() {
+        let short = [12u32, 0, 0, 0];
+        // SAFETY: its four bytes of size are there.
+        let read = unsafe { sized(short.as_ptr().cast::<gradtop_abi::Series>()) };
+        // The array is aligned to 4 only, so either answer is right and neither reads past it.
+        assert!(matches!(read, Err(Bad::TooShort { found: 12, needed: 32 } | Bad::Misaligned)));
+    }
+
+    #[test]
+    fn messages_are_cut_at_characters() {
+        let mut buffer = [1 as c_char; 8];
+        // SAFETY: four of eight bytes.
+        unsafe { copy_out("aλλ", buffer.as_mut_ptr(), 4) };
+        assert_eq!(buffer.map(|c| c.to_ne_bytes()[0]), [b'a', 0xce, 0xbb, 0, 1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn an_error_message_is_read_whatever_its_length_says() {
+        let mut error = gradtop_abi::Error::EMPTY;
+        for (to, from) in error.msg.iter_mut().zip(b"no \x1b[1mdata\0") {
+            *to = c_char::from_ne_bytes([*from]);
+        }
+        error.len = 5000;
+        assert_eq!(message(&error), "no \\u{1b}[1mdata");
+    }
+}

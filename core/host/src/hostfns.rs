@@ -1,0 +1,335 @@
+//! The functions that a plugin calls: each checks its arguments, acts on the session, and lets no panic out.
+//!
+//! The session is a static of the trainer. The `ctx` that a plugin passes is compared with it and never followed.
+
+#![allow(unsafe_code, reason = "extern functions that take pointers of plugins")]
+
+use std::cell::RefCell;
+use std::ffi::{CString, c_char, c_void};
+use std::os::unix::ffi::OsStrExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
+
+use gradtop_abi as abi;
+use gradtop_abi::{Column, Host, Point, SaveFn, Series, Status, column_type};
+use gradtop_store::{ColumnData, SeriesKey, TableColumn};
+
+use crate::guard::{self, Bad, FIGURES_LIMIT, LIST_LIMIT, TEXT_LIMIT};
+use crate::load::c_string;
+use crate::read_desc::check_label;
+use crate::session::{Call, Refused, Session};
+
+static SESSION: OnceLock<Session> = OnceLock::new();
+
+/// The longest text a plugin may log at once, and the most bytes of a table's column.
+const LOG_LIMIT: u64 = 1 << 20;
+const COLUMN_LIMIT: u64 = 2 << 30;
+
+thread_local! {
+    static LAST_ERROR: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Makes `session` the trainer's. `None` if there is one already.
+pub(crate) fn install(session: Session) -> Option<&'static Session> {
+    SESSION.set(session).ok()?;
+    SESSION.get()
+}
+
+/// The table of functions for the installed session; it lives as long as the process.
+pub(crate) fn table(session: &'static Session, seed: u64, device: i32, threads: i32) -> &'static Host {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    &TABLE
+        .get_or_init(|| {
+            let run_dir = c_string(session.run.path().as_os_str().as_bytes());
+            let host = Host {
+                size: size_of::<Host>() as u32,
+                abi_minor: abi::ABI_MINOR,
+                ctx: std::ptr::from_ref(session).cast_mut().cast(),
+                run_dir: run_dir.as_ptr(),
+                seed,
+                device,
+                threads,
+                series: Some(series),
+                log_metrics: Some(log_metrics),
+                log_table: Some(log_table),
+                declare_figures: Some(declare_figures),
+                log_text: Some(log_text),
+                progress: Some(progress),
+                should_stop: Some(should_stop),
+                step_end: Some(step_end),
+                should_checkpoint: Some(should_checkpoint),
+                checkpoint: Some(checkpoint),
+                last_error: Some(last_error),
+                extension: Some(extension),
+            };
+            Table { host, _run_dir: run_dir }
+        })
+        .host
+}
+
+struct Table {
+    host: Host,
+    /// What `host.run_dir` points at.
+    _run_dir: CString,
+}
+// SAFETY: nothing in it changes after it was made, and what it points at is a static or its own.
+unsafe impl Send for Table {}
+// SAFETY: as above.
+unsafe impl Sync for Table {}
+
+fn session(ctx: *mut c_void) -> Option<&'static Session> {
+    SESSION.get().filter(|s| std::ptr::eq(std::ptr::from_ref(*s).cast(), ctx.cast_const()))
+}
+
+fn remember(why: String) {
+    // While a thread ends its locals may be gone: then nobody can ask either.
+    LAST_ERROR.try_with(|last| last.replace(why)).ok();
+}
+
+/// Runs a function of the table: the session is the right one, refusals are remembered, panics stay here.
+fn guarded(ctx: *mut c_void, f: impl FnOnce(&'static Session) -> Call<Status>) -> Status {
+    let Some(session) = session(ctx) else {
+        remember("ctx is not the one of the host table".to_owned());
+        return abi::INVALID;
+    };
+    match catch_unwind(AssertUnwindSafe(|| f(session))) {
+        Ok(Ok(status)) => status,
+        Ok(Err(refused)) => {
+            remember(refused.why);
+            refused.status
+        }
+        Err(panic) => {
+            remember(format!("gradtop itself failed: {}", panic_text(panic.as_ref())));
+            abi::FAILED
+        }
+    }
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".to_owned())
+}
+
+fn bad(what: &str) -> impl FnOnce(Bad) -> Refused + '_ {
+    move |bad| Refused::invalid(format!("{what} {bad}"))
+}
+
+unsafe extern "C" fn series(ctx: *mut c_void, s: *const Series, out: *mut u32) -> Status {
+    guarded(ctx, |session| {
+        // SAFETY: null or a struct that states its size, for the time of this call (R3).
+        let raw = unsafe { guard::sized(s) }.map_err(bad("the series"))?;
+        let label = |p: *const c_char, what: &str| {
+            // SAFETY: null or a C string, for the time of this call.
+            let text = unsafe { guard::text(p, TEXT_LIMIT) }.map_err(bad(what))?;
+            check_label(&text).map_err(|problem| {
+                Refused::invalid(format!("{what} {:?} {problem}", crate::text::clean(&text)))
+            })?;
+            Ok::<_, Refused>(text)
+        };
+        let optional = |p: *const c_char, what| if p.is_null() { Ok(None) } else { label(p, what).map(Some) };
+        let key = SeriesKey {
+            metric: label(raw.metric, "metric")?,
+            model: optional(raw.model, "model")?,
+            split: optional(raw.split, "split")?,
+            trial: match raw.trial {
+                -1 => None,
+                trial if trial >= 0 => Some(trial),
+                trial => return Err(Refused::invalid(format!("trial {trial} is below -1"))),
+            },
+        };
+        let number = session.intern(&key)?;
+        // SAFETY: null or memory for a u32 of the caller.
+        unsafe { guard::write(out, number) }.map_err(bad("out"))?;
+        Ok(abi::OK)
+    })
+}
+
+unsafe extern "C" fn log_metrics(
+    ctx: *mut c_void,
+    step: i64,
+    epoch: f64,
+    points: *const Point,
+    n: u64,
+) -> Status {
+    guarded(ctx, |session| {
+        // SAFETY: null or n points, for the time of this call.
+        let points = unsafe { guard::slice(points, n, u64::MAX) }.map_err(bad("the points"))?;
+        session.log(step, epoch, points)?;
+        Ok(abi::OK)
+    })
+}
+
+unsafe extern "C" fn log_table(
+    ctx: *mut c_void,
+    table: *const c_char,
+    step: i64,
+    columns: *const *const Column,
+    n_columns: u64,
+    n_rows: u64,
+) -> Status {
+    guarded(ctx, |session| {
+        // SAFETY: null or a C string, for the time of this call.
+        let name = unsafe { guard::text_ref(table, TEXT_LIMIT) }.map_err(bad("the table's name"))?;
+        // SAFETY: null or n_columns pointers, for the time of this call.
+        let pointers = unsafe { guard::slice(columns, n_columns, LIST_LIMIT) }.map_err(bad("the columns"))?;
+        if pointers.is_empty() {
+            return Err(Refused::invalid("a table has at least one column"));
+        }
+        let mut copied: Vec<TableColumn> = Vec::with_capacity(pointers.len());
+        for (i, p) in pointers.iter().enumerate() {
+            let column = copy_column(*p, i, n_rows)?;
+            if copied.iter().any(|c| c.name == column.name) {
+                return Err(Refused::invalid(format!("column {:?} is there twice", column.name)));
+            }
+            copied.push(column);
+        }
+        session.log_table(name, step, copied)?;
+        Ok(abi::OK)
+    })
+}
+
+fn copy_column(p: *const Column, index: usize, rows: u64) -> Call<TableColumn> {
+    // SAFETY: null or a struct that states its size, for the time of this call.
+    let raw = unsafe { guard::sized(p) }.map_err(bad(&format!("column {index}")))?;
+    // SAFETY: null or a C string, for the time of this call.
+    let name =
+        unsafe { guard::text(raw.name, TEXT_LIMIT) }.map_err(bad(&format!("name of column {index}")))?;
+    check_label(&name).map_err(|problem| {
+        Refused::invalid(format!("name {:?} of column {index} {problem}", crate::text::clean(&name)))
+    })?;
+    // SAFETY: as above.
+    let unit = unsafe { guard::optional_text(raw.unit, TEXT_LIMIT) }
+        .map_err(bad(&format!("unit of {name}")))?
+        .map(|u| crate::text::clean(&u));
+    let what = format!("data of {name}");
+    let data = match raw.kind {
+        column_type::I64 => {
+            // SAFETY: null or as many values as there are rows, for the time of this call.
+            let data = unsafe { guard::slice(raw.data.cast::<i64>(), rows, COLUMN_LIMIT / 8) };
+            ColumnData::I64(data.map_err(bad(&what))?.to_vec())
+        }
+        column_type::F64 => {
+            // SAFETY: as above.
+            let data = unsafe { guard::slice(raw.data.cast::<f64>(), rows, COLUMN_LIMIT / 8) };
+            ColumnData::F64(data.map_err(bad(&what))?.to_vec())
+        }
+        column_type::UTF8 => copy_texts(&raw, rows, &what)?,
+        column_type::BYTES => {
+            let total = raw.width.checked_mul(rows).filter(|t| raw.width > 0 && *t <= COLUMN_LIMIT);
+            let Some(total) = total else {
+                return Err(Refused::invalid(format!("{what}: {rows} rows of {} bytes", raw.width)));
+            };
+            // SAFETY: null or rows times width bytes, for the time of this call.
+            let data = unsafe { guard::bytes(raw.data, total) }.map_err(bad(&what))?;
+            ColumnData::Bytes { width: raw.width as usize, data: data.to_vec() }
+        }
+        other => return Err(Refused::invalid(format!("{what} has the unknown type {other}"))),
+    };
+    Ok(TableColumn { name, unit, data })
+}
+
+fn copy_texts(raw: &Column, rows: u64, what: &str) -> Call<ColumnData> {
+    if rows == 0 {
+        return Ok(ColumnData::Utf8(Vec::new()));
+    }
+    // SAFETY: null or rows + 1 offsets, for the time of this call.
+    let offsets = unsafe { guard::slice(raw.offsets, rows.saturating_add(1), COLUMN_LIMIT / 8) }
+        .map_err(bad(&format!("offsets of {what}")))?;
+    if !offsets.is_sorted() {
+        return Err(Refused::invalid(format!("offsets of {what} go backwards")));
+    }
+    let end = offsets.last().copied().unwrap_or(0);
+    if end > COLUMN_LIMIT {
+        return Err(Refused::invalid(format!("{what} has {end} bytes, at most {COLUMN_LIMIT} are allowed")));
+    }
+    // SAFETY: null or as many bytes as the last offset says, for the time of this call.
+    let bytes = unsafe { guard::bytes(raw.data, end) }.map_err(bad(what))?;
+    let texts = offsets
+        .windows(2)
+        .map(|w| String::from_utf8_lossy(&bytes[w[0] as usize..w[1] as usize]).into_owned());
+    Ok(ColumnData::Utf8(texts.collect()))
+}
+
+unsafe extern "C" fn declare_figures(ctx: *mut c_void, toml: *const c_char) -> Status {
+    guarded(ctx, |session| {
+        // SAFETY: null or a C string, for the time of this call.
+        let toml = unsafe { guard::text_ref(toml, FIGURES_LIMIT) }.map_err(bad("the figures"))?;
+        session.declare_figures(toml)?;
+        Ok(abi::OK)
+    })
+}
+
+unsafe extern "C" fn log_text(ctx: *mut c_void, level: i32, text: *const c_char, len: u64) -> Status {
+    guarded(ctx, |session| {
+        // SAFETY: null or len bytes, for the time of this call.
+        let text = unsafe { guard::slice(text.cast::<u8>(), len, LOG_LIMIT) }.map_err(bad("the text"))?;
+        session.log_text(level, text)?;
+        Ok(abi::OK)
+    })
+}
+
+unsafe extern "C" fn progress(ctx: *mut c_void, done: u64, total: u64, phase: *const c_char) -> Status {
+    guarded(ctx, |session| {
+        if phase.is_null() {
+            session.progress(done, total, None);
+            return Ok(abi::OK);
+        }
+        // SAFETY: a C string, for the time of this call.
+        let phase = unsafe { guard::text_ref(phase, 200) }.map_err(bad("the phase"))?;
+        if phase.chars().any(crate::text::is_harmful) {
+            session.progress(done, total, Some(&crate::text::clean(phase)));
+        } else {
+            session.progress(done, total, Some(phase));
+        }
+        Ok(abi::OK)
+    })
+}
+
+unsafe extern "C" fn should_stop(ctx: *mut c_void) -> i32 {
+    // A plugin with a wrong ctx is told to stop: it could do nothing right.
+    session(ctx).is_none_or(Session::should_stop).into()
+}
+
+unsafe extern "C" fn step_end(ctx: *mut c_void) -> Status {
+    guarded(ctx, |session| Ok(if session.step_end()? { abi::STOPPED } else { abi::OK }))
+}
+
+unsafe extern "C" fn should_checkpoint(ctx: *mut c_void) -> i32 {
+    session(ctx).is_some_and(Session::should_checkpoint).into()
+}
+
+unsafe extern "C" fn checkpoint(
+    ctx: *mut c_void,
+    step: i64,
+    save: Option<SaveFn>,
+    user: *mut c_void,
+) -> Status {
+    guarded(ctx, |session| {
+        let save = save.ok_or_else(|| Refused::invalid("save is null"))?;
+        session.checkpoint(step, |folder| {
+            let dir = c_string(folder.as_os_str().as_bytes());
+            // SAFETY: the plugin's own function with its own argument, on [main]; no lock of the session is held.
+            match unsafe { save(user, dir.as_ptr()) } {
+                abi::OK => Ok(()),
+                status => Err(format!("save returned {status}")),
+            }
+        })?;
+        Ok(abi::OK)
+    })
+}
+
+unsafe extern "C" fn last_error(_ctx: *mut c_void, out: *mut c_char, cap: u64) -> u64 {
+    LAST_ERROR
+        .try_with(|last| {
+            let last = last.borrow();
+            // SAFETY: null or cap bytes of the caller.
+            unsafe { guard::copy_out(&last, out, cap) };
+            last.len() as u64
+        })
+        .unwrap_or(0)
+}
+
+unsafe extern "C" fn extension(_ctx: *mut c_void, _id: *const c_char) -> *const c_void {
+    std::ptr::null()
+}

@@ -1,0 +1,281 @@
+//! The keeper: the process that starts the trainer, waits for it, and writes down how it ended. It opens no plugin.
+
+#![allow(unsafe_code, reason = "closes inherited files")]
+
+use std::fs::File;
+use std::io::{PipeReader, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use gradtop_store::{
+    Event, Manifest, Request, RunDir, RunLock, State, Status, append_event, read_manifest, read_status,
+    recover, request, write_status,
+};
+use jiff::Timestamp;
+use rustix::process::Signal;
+
+use crate::cause::{Death, OomCount, seconds};
+use crate::console::Pump;
+use crate::process::{Process, start_time};
+use crate::{control, program, report, signals};
+
+/// What the keeper says to the launcher once the run is on its own.
+pub(crate) const DETACHED: &str = "detached\n";
+/// How often it looks for a stop that the trainer does not answer.
+const LOOK: Duration = Duration::from_millis(100);
+/// Between SIGTERM and SIGKILL, at most.
+const LAST_CHANCE: Duration = Duration::from_secs(1);
+
+/// `gradtop __keeper DIR [--resume CHECKPOINT]`. Standard input is the run's lock, standard output a pipe to the launcher.
+pub(crate) fn keeper_main(dir: &Path, resume: Option<&Path>) -> i32 {
+    close_inherited();
+    let Ok(files) = detach() else { return 1 };
+    let run = RunDir::new(dir);
+    let mut keeper = Keeper { run, lock: files.0, launcher: Some(files.1) };
+    match keeper.keep(resume) {
+        Ok(()) => 0,
+        Err(why) => {
+            keeper.finish(State::Failed, Some(why.clone()));
+            keeper.tell(&why);
+            1
+        }
+    }
+}
+
+/// Closes what a careless program left open over `exec`; the descriptors of a viewer are none of ours.
+fn close_inherited() {
+    // SAFETY: nothing of this program has opened a file yet; should the kernel lack the call, they stay open.
+    unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
+}
+
+/// Leaves the terminal, its signals and its files. The lock and the pipe to the launcher.
+fn detach() -> std::io::Result<(RunLock, File)> {
+    // The launcher has done both between fork and exec; a keeper started by hand does them here.
+    signals::ignore(libc::SIGHUP);
+    signals::ignore(libc::SIGINT);
+    rustix::process::setsid().ok();
+    let lock = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+    let launcher = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;
+    let null = File::options().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    Ok((RunLock::from_file(File::from(lock)), File::from(launcher)))
+}
+
+struct Keeper {
+    run: RunDir,
+    lock: RunLock,
+    /// Until it has been told.
+    launcher: Option<File>,
+}
+
+/// What the keeper has done about a stop.
+#[derive(Default)]
+struct Stopping {
+    /// When a stop was first seen, and who asked.
+    since: Option<(Instant, &'static str)>,
+    terminated: Option<Instant>,
+    killed_after: Option<Duration>,
+}
+
+impl Keeper {
+    /// From the first status to the last. An error is why nothing was started.
+    fn keep(&mut self, resume: Option<&Path>) -> Result<(), String> {
+        let terminated = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(signal_hook::consts::SIGTERM, terminated.clone())
+            .map_err(|e| format!("SIGTERM cannot be handled: {e}"))?;
+        let manifest = read_manifest(&self.run).map_err(|e| e.to_string())?;
+        let pid = std::process::id();
+        let status = Status {
+            schema: gradtop_store::SCHEMA,
+            state: State::Starting,
+            updated: Timestamp::now(),
+            keeper_pid: Some(pid),
+            keeper_start: start_time(pid),
+            ..read_status(&self.run).unwrap_or_default()
+        };
+        write_status(&self.run, &status).map_err(|e| e.to_string())?;
+        self.event(&Event::State { state: State::Starting, cause: None });
+
+        let memory = OomCount::now();
+        let (mut child, report, console) = self.spawn_trainer(&manifest, resume)?;
+        let process = Process::child(&child).map_err(|e| format!("the trainer cannot be watched: {e}"))?;
+        let pump = Pump::start(&self.run, console).map_err(|e| format!("no thread can be started: {e}"))?;
+        self.tell(DETACHED);
+        // A folder or disk the run was started from need not stay for its sake; the trainer keeps its own.
+        std::env::set_current_dir("/").ok();
+
+        let mut stopping = Stopping::default();
+        while !process.wait(LOOK) {
+            self.mind_stop(&mut stopping, &terminated, &process);
+        }
+        let ended = child.wait().map_err(|e| format!("the trainer's end cannot be read: {e}"))?;
+        let console = pump.finish();
+        let heard = report::heard(&read_rest(report));
+        let death = Death {
+            status: ended,
+            heard: &heard,
+            // A stop may come and be answered between two looks.
+            stop: stopping
+                .since
+                .map(|(_, who)| who)
+                .or_else(|| control::asked_to_stop(&self.run).map(|_| "asked to stop")),
+            killed_after: stopping.killed_after,
+            out_of_memory: OomCount::now().grew_since(memory),
+            console: &console,
+        };
+        let (state, cause) = death.judge();
+        self.finish(state, cause);
+        Ok(())
+    }
+
+    /// Starts the trainer; with it, the ends of its report and of its console.
+    fn spawn_trainer(
+        &self,
+        manifest: &Manifest,
+        resume: Option<&Path>,
+    ) -> Result<(Child, PipeReader, OwnedFd), String> {
+        let pipes = || {
+            let lock = self.lock.file().try_clone()?;
+            Ok::<_, std::io::Error>((lock, std::io::pipe()?, std::io::pipe()?))
+        };
+        let (lock, (report, report_in), (console, console_in)) =
+            pipes().map_err(|e| format!("no pipe to the trainer: {e}"))?;
+        let threads = manifest.threads.to_string();
+        let mut command = program::command();
+        command.arg("__trainer").arg(self.run.path());
+        if let Some(checkpoint) = resume {
+            command.arg("--resume").arg(checkpoint);
+        }
+        command
+            .env("OMP_NUM_THREADS", &threads)
+            .env("MKL_NUM_THREADS", &threads)
+            .env("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+            .stdin(Stdio::from(lock))
+            .stdout(Stdio::from(report_in))
+            .stderr(Stdio::from(console_in));
+        let child = command.spawn().map_err(|e| format!("the trainer cannot be started: {e}"))?;
+        // `command` goes here, and with it our copies of the trainer's ends.
+        Ok((child, report, OwnedFd::from(console)))
+    }
+
+    /// Sees to it that a stop is obeyed, by force in the end.
+    fn mind_stop(&self, stopping: &mut Stopping, terminated: &AtomicBool, process: &Process) {
+        if terminated.swap(false, Ordering::AcqRel) {
+            self.event(&Event::Signal { name: "SIGTERM".to_owned(), process: "keeper".to_owned() });
+            stopping.since.get_or_insert((Instant::now(), "SIGTERM"));
+            if let Err(e) = request(&self.run, Request::Stop { grace_s: None }) {
+                self.event(&Event::Warning { message: format!("the stop cannot be passed on: {e}") });
+            }
+        }
+        let Some(grace) = control::asked_to_stop(&self.run) else { return };
+        let (since, _) = *stopping.since.get_or_insert((Instant::now(), "asked to stop"));
+        let waited = since.elapsed();
+        match stopping.terminated {
+            None if waited >= grace && !grace.is_zero() => {
+                stopping.terminated = Some(Instant::now());
+                let message = format!("did not stop within {}: sending SIGTERM", seconds(grace));
+                self.event(&Event::Warning { message });
+                process.signal(Signal::TERM).ok();
+            }
+            None if waited < grace => {}
+            // A later request may shorten the time to nothing.
+            Some(sent) if !grace.is_zero() && sent.elapsed() < LAST_CHANCE.min(grace) => {}
+            _ if stopping.killed_after.is_some() => {}
+            _ => {
+                stopping.killed_after = Some(if grace.is_zero() { grace } else { waited });
+                let name = "SIGKILL".to_owned();
+                self.event(&Event::Signal { name, process: "trainer".to_owned() });
+                process.signal(Signal::KILL).ok();
+            }
+        }
+    }
+
+    /// Makes the folder whole and writes the end.
+    fn finish(&mut self, state: State, mut cause: Option<String>) {
+        // A trainer that ended in order has sealed its log; then this has nothing to do.
+        match recover(&self.run, &self.lock) {
+            Ok(done) if done.rows_recovered > 0 || done.torn_bytes > 0 => {
+                let message = format!("{} rows recovered from the journal", done.rows_recovered);
+                self.event(&Event::Warning { message });
+            }
+            Ok(_) => {}
+            Err(e) => self.event(&Event::Warning { message: format!("the log could not be recovered: {e}") }),
+        }
+        let mut status = read_status(&self.run).unwrap_or_default();
+        if let Some(cause) = &mut cause {
+            *cause = crate::text::clean(cause);
+        }
+        status.schema = gradtop_store::SCHEMA;
+        status.state = state;
+        status.cause.clone_from(&cause);
+        status.eta_s = None;
+        status.updated = Timestamp::now();
+        status.ended = Some(status.updated);
+        self.event(&Event::State { state, cause });
+        if let Err(e) = write_status(&self.run, &status) {
+            self.event(&Event::Warning { message: format!("the last status could not be written: {e}") });
+        }
+        let written =
+            gradtop_store::view(&self.run).and_then(|view| gradtop_store::write_run_table(&self.run, &view));
+        if let Err(e) = written {
+            self.event(&Event::Warning { message: format!("the table of runs could not be written: {e}") });
+        }
+    }
+
+    fn event(&self, event: &Event) {
+        // There is nobody to tell if even this fails.
+        append_event(&self.run, event).ok();
+    }
+
+    /// Tells the launcher, once; it may be gone.
+    fn tell(&mut self, text: &str) {
+        if let Some(mut launcher) = self.launcher.take() {
+            launcher.write_all(text.as_bytes()).ok();
+        }
+    }
+}
+
+/// What is in the pipe now. A process that the plugin left behind may hold the other end, so the end is not waited for.
+fn read_rest(mut pipe: PipeReader) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut buffer = [0; 4096];
+    while out.len() < 256 << 10 {
+        let mut fds = [rustix::event::PollFd::new(&pipe, rustix::event::PollFlags::IN)];
+        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        if !matches!(rustix::event::poll(&mut fds, Some(&now)), Ok(n) if n > 0) {
+            break;
+        }
+        match pipe.read(&mut buffer) {
+            Ok(n) if n > 0 => out.extend_from_slice(&buffer[..n]),
+            _ => break,
+        }
+    }
+    out
+}
+
+/// The command that starts a keeper, in a session of its own from before it is another program.
+pub(crate) fn command(run: &RunDir, lock: File, resume: Option<&Path>) -> std::process::Command {
+    let mut command = program::command();
+    command.arg("__keeper").arg(run.path());
+    if let Some(checkpoint) = resume {
+        command.arg("--resume").arg(checkpoint);
+    }
+    command.stdin(Stdio::from(lock)).stdout(Stdio::piped()).stderr(Stdio::null());
+    // SAFETY: between fork and exec only system calls are made, of which all are safe there.
+    unsafe {
+        command.pre_exec(|| {
+            signals::ignore(libc::SIGHUP);
+            signals::ignore(libc::SIGINT);
+            rustix::process::setsid()?;
+            Ok(())
+        })
+    };
+    command
+}

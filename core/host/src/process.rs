@@ -1,0 +1,71 @@
+//! Other processes: whether one is who it was, and signals to it that cannot hit another.
+
+use std::os::fd::OwnedFd;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+/// Field `starttime` of `/proc/<pid>/stat`: with the id, it names a process for as long as the machine is up.
+pub(crate) fn start_time(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in brackets, which may hold anything.
+    let after_name = stat.rsplit_once(')')?.1;
+    after_name.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// A process that is the one meant.
+pub(crate) struct Process(OwnedFd);
+
+impl Process {
+    /// The process of that id and start time, if it still is there.
+    pub(crate) fn open(pid: u32, start: u64) -> Option<Self> {
+        let fd = pidfd_open(Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty()).ok()?;
+        // Looked at after it was opened: from here on the descriptor cannot come to mean another.
+        (start_time(pid) == Some(start)).then_some(Self(fd))
+    }
+
+    /// A child of this process that has not been waited for.
+    pub(crate) fn child(child: &std::process::Child) -> std::io::Result<Self> {
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or(std::io::ErrorKind::NotFound)?;
+        Ok(Self(pidfd_open(pid, PidfdFlags::empty())?))
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) -> std::io::Result<()> {
+        Ok(pidfd_send_signal(&self.0, signal)?)
+    }
+
+    /// Waits until it ends, at most so long; `true` if it has.
+    pub(crate) fn wait(&self, time: std::time::Duration) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
+        let time = Timespec::try_from(time).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        matches!(poll(&mut fds, Some(&time)), Ok(n) if n > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn only_the_process_meant_is_opened() {
+        let me = std::process::id();
+        let start = start_time(me).unwrap();
+        assert!(Process::open(me, start).is_some());
+        assert!(Process::open(me, start + 1).is_none());
+        assert_eq!(start_time(u32::MAX), None);
+    }
+
+    #[test]
+    fn a_child_is_waited_for_and_killed() {
+        let mut child = std::process::Command::new("sleep").arg("30").spawn().unwrap();
+        let process = Process::child(&child).unwrap();
+        assert!(!process.wait(Duration::from_millis(20)));
+        process.signal(Signal::KILL).unwrap();
+        assert!(process.wait(Duration::from_secs(5)));
+        child.wait().unwrap();
+    }
+}

@@ -1,0 +1,125 @@
+//! What a trainer tells its keeper, one JSON line each, over a pipe: how far it has come, so that a death can be placed,
+//! and how it ended.
+
+use std::fs::File;
+use std::io::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a trainer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Phase {
+    /// Nothing of the plugin has run yet.
+    #[default]
+    Starting,
+    /// Its constructors and descriptors run.
+    Loading,
+    /// `create` runs.
+    Creating,
+    /// `run` runs.
+    Running,
+    /// `destroy` runs.
+    Destroying,
+    /// The log is being sealed.
+    Finishing,
+}
+
+impl Phase {
+    /// Follows "it died".
+    pub(crate) fn during(self) -> &'static str {
+        match self {
+            Self::Starting => "before the plugin was opened",
+            Self::Loading => "while the plugin was opened",
+            Self::Creating => "in create()",
+            Self::Running => "in run()",
+            Self::Destroying => "in destroy()",
+            Self::Finishing => "while the log was sealed",
+        }
+    }
+}
+
+/// How training ended, seen from inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Outcome {
+    Finished,
+    Stopped,
+    Failed,
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "report", rename_all = "lowercase")]
+pub(crate) enum Report {
+    Phase { phase: Phase },
+    End { outcome: Outcome, message: Option<String> },
+}
+
+/// The longest message sent: a pipe holds 64 KiB, and nobody reads before the end.
+const MESSAGE_LIMIT: usize = 16 << 10;
+
+/// The trainer's end.
+pub(crate) struct Reporter(pub(crate) File);
+
+impl Reporter {
+    /// Says it; a keeper that is gone hears nothing, which is no reason to fail.
+    pub(crate) fn send(&mut self, report: &Report) {
+        let mut cut = report.clone();
+        if let Report::End { message: Some(message), .. } = &mut cut {
+            *message = crate::text::clean_bytes(message.as_bytes(), MESSAGE_LIMIT);
+        }
+        if let Ok(mut line) = serde_json::to_vec(&cut) {
+            line.push(b'\n');
+            self.0.write_all(&line).ok();
+        }
+    }
+
+    pub(crate) fn phase(&mut self, phase: Phase) {
+        self.send(&Report::Phase { phase });
+    }
+}
+
+/// What was said: the last phase, and the end if there was one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Heard {
+    pub(crate) phase: Phase,
+    pub(crate) end: Option<(Outcome, Option<String>)>,
+}
+
+/// Reads what was said; a plugin that wrote into the pipe is passed over.
+pub(crate) fn heard(bytes: &[u8]) -> Heard {
+    let mut heard = Heard::default();
+    for line in bytes.split(|b| *b == b'\n') {
+        match serde_json::from_slice(line) {
+            Ok(Report::Phase { phase }) => heard.phase = phase,
+            Ok(Report::End { outcome, message }) => heard.end = Some((outcome, message)),
+            Err(_) => {}
+        }
+    }
+    heard
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_heard() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        let mut reporter = Reporter(File::create(&path).unwrap());
+        reporter.phase(Phase::Creating);
+        assert_eq!(heard(&std::fs::read(&path).unwrap()).phase, Phase::Creating);
+        reporter.0.write_all(b"noise\n").unwrap();
+        reporter.phase(Phase::Running);
+        reporter.send(&Report::End { outcome: Outcome::Failed, message: Some("x".repeat(100_000)) });
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(bytes.len() < 32 << 10);
+        let heard = heard(&bytes);
+        assert_eq!(heard.phase, Phase::Running);
+        assert!(matches!(heard.end, Some((Outcome::Failed, Some(_)))));
+    }
+}

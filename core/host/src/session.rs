@@ -1,0 +1,552 @@
+//! A run as its trainer sees it: what the host functions act on, shared with the threads that watch over it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
+use std::time::Duration;
+
+use gradtop_abi as abi;
+use gradtop_store::{
+    Event, MAX_SERIES, Manifest, MetricInfo, Recorder, RunDir, SeriesKey, State, StoreError, append_event,
+};
+
+use crate::divergence::Divergence;
+
+/// Bits of [`Session::bits`]. One load of them is all that a step costs.
+pub(crate) mod bit {
+    /// A stop was asked for.
+    pub(crate) const STOP: u32 = 1;
+    /// The run shall wait.
+    pub(crate) const PAUSE: u32 = 2;
+    /// A series of a guard metric has changed between finite and not.
+    pub(crate) const DIVERGED: u32 = 4;
+    /// A checkpoint is asked for or due.
+    pub(crate) const CHECKPOINT: u32 = 8;
+    /// The next `step_end` stops, checkpoint or not.
+    pub(crate) const AT_ONCE: u32 = 16;
+}
+
+/// Flags of a series.
+mod flag {
+    pub(super) const KNOWN: u8 = 1;
+    pub(super) const GUARD: u8 = 2;
+    /// A guard's last value was not finite.
+    pub(super) const BAD: u8 = 4;
+}
+
+/// Why a call of a plugin was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) status: abi::Status,
+    pub(crate) why: String,
+}
+
+impl Refused {
+    pub(crate) fn invalid(why: impl Into<String>) -> Self {
+        Self { status: abi::INVALID, why: why.into() }
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(e: StoreError) -> Self {
+        let status = match e {
+            StoreError::Io { .. } | StoreError::Writer { .. } | StoreError::Format { .. } => abi::IO,
+            _ => abi::INVALID,
+        };
+        Self { status, why: e.to_string() }
+    }
+}
+
+pub(crate) type Call<T = ()> = Result<T, Refused>;
+
+/// How many lines of a plugin become events; the rest is only in console.log.
+const LOG_EVENTS: u32 = 2_000;
+/// How many diverged series are told one by one.
+const DIVERGED_EVENTS: u32 = 200;
+/// How many headline values `status.json` holds.
+const HEADLINES: usize = 24;
+
+/// See the module.
+pub(crate) struct Session {
+    pub(crate) run: RunDir,
+    pub(crate) recorder: Recorder,
+    pub(crate) resumable: bool,
+    metrics: HashMap<String, MetricInfo>,
+    main: ThreadId,
+    pub(crate) bits: AtomicU32,
+    /// Wakes whoever waits in `step_end`.
+    gate: Mutex<()>,
+    opened: Condvar,
+    waiting: AtomicBool,
+    series: Box<[AtomicU8]>,
+    divergence: Mutex<Divergence>,
+    diverged_events: AtomicU32,
+    headline: Mutex<Vec<(u32, SeriesKey)>>,
+    figures: Mutex<()>,
+    /// `i64::MIN` before the first.
+    step: AtomicI64,
+    /// Bits of the epoch, NaN for none.
+    epoch: AtomicU64,
+    done: AtomicU64,
+    total: AtomicU64,
+    phase: Mutex<String>,
+    log_events: AtomicU32,
+    too_many_series: AtomicBool,
+    failure: Mutex<Option<String>>,
+    in_checkpoint: AtomicBool,
+    /// Counts checkpoints saved, for the clock that says when the next is due.
+    pub(crate) checkpoints: AtomicU32,
+    /// What the stop that was asked for has come to.
+    stop_polled: AtomicBool,
+    stop_saved: AtomicBool,
+    stop_deferred: AtomicBool,
+    /// Whether `run` has been called.
+    pub(crate) running: AtomicBool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What these guard is whole between any two statements.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Session {
+    /// A session of the calling thread, which is the one that may call functions tagged \[main\].
+    pub(crate) fn new(run: RunDir, manifest: &Manifest, recorder: Recorder) -> Self {
+        Self {
+            run,
+            recorder,
+            resumable: manifest.experiment.resumable,
+            metrics: manifest.metrics.iter().map(|m| (m.name.clone(), m.clone())).collect(),
+            main: std::thread::current().id(),
+            bits: AtomicU32::new(0),
+            gate: Mutex::new(()),
+            opened: Condvar::new(),
+            waiting: AtomicBool::new(false),
+            series: (0..=MAX_SERIES).map(|_| AtomicU8::new(0)).collect(),
+            divergence: Mutex::default(),
+            diverged_events: AtomicU32::new(0),
+            headline: Mutex::default(),
+            figures: Mutex::default(),
+            step: AtomicI64::new(i64::MIN),
+            epoch: AtomicU64::new(f64::NAN.to_bits()),
+            done: AtomicU64::new(0),
+            total: AtomicU64::new(0),
+            phase: Mutex::default(),
+            log_events: AtomicU32::new(0),
+            too_many_series: AtomicBool::new(false),
+            failure: Mutex::default(),
+            in_checkpoint: AtomicBool::new(false),
+            checkpoints: AtomicU32::new(0),
+            stop_polled: AtomicBool::new(false),
+            stop_saved: AtomicBool::new(false),
+            stop_deferred: AtomicBool::new(false),
+            running: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn event(&self, event: &Event) {
+        // A full disk must not end training by way of a notice; the log itself says so when it cannot be written.
+        append_event(&self.run, event).ok();
+    }
+
+    // ---- what the plugin asks for ----
+
+    /// Interns a series.
+    pub(crate) fn intern(&self, key: &SeriesKey) -> Call<u32> {
+        let info = self.metrics.get(&key.metric);
+        let number = match self.recorder.series(key, info.and_then(|m| m.unit.as_deref())) {
+            Ok(number) => number,
+            Err(e) => {
+                if matches!(e, StoreError::TooManySeries)
+                    && !self.too_many_series.swap(true, Ordering::Relaxed)
+                {
+                    self.event(&Event::Warning { message: e.to_string() });
+                }
+                return Err(e.into());
+            }
+        };
+        let Some(flags) = self.series.get(number as usize) else {
+            return Err(Refused::invalid(StoreError::TooManySeries.to_string()));
+        };
+        let mut set = flag::KNOWN;
+        if info.is_some_and(|m| m.guard) {
+            lock(&self.divergence).watch(number, key);
+            set |= flag::GUARD;
+        }
+        let before = flags.fetch_or(set, Ordering::Release);
+        if before & flag::KNOWN == 0 && info.is_some_and(|m| m.headline) {
+            let mut headline = lock(&self.headline);
+            if headline.len() < HEADLINES {
+                headline.push((number, key.clone()));
+            }
+        }
+        Ok(number)
+    }
+
+    /// Logs points of one step. Nothing is logged if one of them has an unknown series.
+    pub(crate) fn log(&self, step: i64, epoch: f64, points: &[abi::Point]) -> Call {
+        let mut turned = false;
+        for point in points {
+            let flags = self.series.get(point.series as usize).map_or(0, |f| f.load(Ordering::Acquire));
+            if flags & flag::KNOWN == 0 {
+                return Err(Refused::invalid(format!("series {} was never interned", point.series)));
+            }
+            turned |= flags & flag::GUARD != 0 && (flags & flag::BAD != 0) == point.value.is_finite();
+        }
+        self.recorder.log(
+            step,
+            Some(epoch).filter(|e| e.is_finite()),
+            points.iter().map(|p| (p.series, p.value)),
+        );
+        self.step.store(step, Ordering::Relaxed);
+        if epoch.is_finite() {
+            self.epoch.store(epoch.to_bits(), Ordering::Relaxed);
+        }
+        if turned {
+            self.note_divergence(step, points);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn note_divergence(&self, step: i64, points: &[abi::Point]) {
+        let mut told = Vec::new();
+        {
+            let mut divergence = lock(&self.divergence);
+            for point in points {
+                let flags = &self.series[point.series as usize];
+                if flags.load(Ordering::Acquire) & flag::GUARD == 0 {
+                    continue;
+                }
+                told.extend(divergence.note(point.series, step, point.value));
+                if point.value.is_finite() {
+                    flags.fetch_and(!flag::BAD, Ordering::Release);
+                } else {
+                    flags.fetch_or(flag::BAD, Ordering::Release);
+                }
+            }
+        }
+        self.bits.fetch_or(bit::DIVERGED, Ordering::Release);
+        for message in told {
+            match self.diverged_events.fetch_add(1, Ordering::Relaxed) {
+                n if n < DIVERGED_EVENTS => self.event(&Event::Alert { message }),
+                DIVERGED_EVENTS => {
+                    let message = "more series are not finite; they are not told one by one".to_owned();
+                    self.event(&Event::Alert { message });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Fails the run if every unit of a guard metric has diverged.
+    pub(crate) fn judge(&self) {
+        self.bits.fetch_and(!bit::DIVERGED, Ordering::AcqRel);
+        let verdict = lock(&self.divergence).verdict();
+        if let Some(why) = verdict {
+            self.fail(why);
+        }
+    }
+
+    /// A number that changes whenever a guard metric's series changes between finite and not.
+    pub(crate) fn divergence_generation(&self) -> u64 {
+        lock(&self.divergence).generation
+    }
+
+    /// Appends rows to a table.
+    pub(crate) fn log_table(&self, name: &str, step: i64, columns: Vec<gradtop_store::TableColumn>) -> Call {
+        let ok = name.len() <= 64
+            && name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+        if !ok {
+            let why = format!(
+                "table name {:?} is not a letter and then letters, digits, _ or -, at most 64",
+                crate::text::clean(name)
+            );
+            return Err(Refused::invalid(why));
+        }
+        if name == "run" {
+            return Err(Refused::invalid("the table `run` is gradtop's own"));
+        }
+        Ok(self.recorder.log_table(name, step, columns)?)
+    }
+
+    pub(crate) fn declare_figures(&self, toml: &str) -> Call {
+        let _one_at_a_time = lock(&self.figures);
+        gradtop_store::figures::declare(&self.run, toml)?;
+        Ok(())
+    }
+
+    /// A line for the console, and for the events unless it is for authors only.
+    pub(crate) fn log_text(&self, level: i32, text: &[u8]) -> Call {
+        let word = match level {
+            abi::log_level::ERROR => "error",
+            abi::log_level::WARNING => "warn",
+            abi::log_level::INFO => "info",
+            abi::log_level::DEBUG => "debug",
+            other => return Err(Refused::invalid(format!("there is no log level {other}"))),
+        };
+        let text = String::from_utf8_lossy(text);
+        let text = text.trim_end();
+        let mut lines = text.lines();
+        let first = crate::text::clean_bytes(lines.next().unwrap_or_default().as_bytes(), 4 << 10);
+        let more = lines.next().is_some();
+        let mut console = String::with_capacity(text.len() + 16);
+        for (i, line) in text.lines().enumerate() {
+            let lead = if i == 0 { format!("[{word}] ") } else { "    ".to_owned() };
+            console.push_str(&lead);
+            console.push_str(&crate::text::clean(line));
+            console.push('\n');
+        }
+        write_console(&console);
+        if level == abi::log_level::DEBUG {
+            return Ok(());
+        }
+        match self.log_events.fetch_add(1, Ordering::Relaxed) {
+            n if n < LOG_EVENTS => {
+                let message = if more { format!("{first} (more in console.log)") } else { first };
+                self.event(&Event::Log { level: word.to_owned(), message });
+            }
+            LOG_EVENTS => {
+                let message = format!("after {LOG_EVENTS} lines, more are only in console.log");
+                self.event(&Event::Warning { message });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(crate) fn progress(&self, done: u64, total: u64, phase: Option<&str>) {
+        self.done.store(done, Ordering::Relaxed);
+        self.total.store(total, Ordering::Relaxed);
+        let mut current = lock(&self.phase);
+        let phase = phase.unwrap_or_default();
+        if *current != phase {
+            phase.clone_into(&mut current);
+        }
+    }
+
+    pub(crate) fn should_stop(&self) -> bool {
+        self.bits.load(Ordering::Relaxed) & bit::STOP != 0
+    }
+
+    pub(crate) fn should_checkpoint(&self) -> bool {
+        let bits = self.bits.load(Ordering::Acquire);
+        if bits & bit::CHECKPOINT == 0 {
+            return false;
+        }
+        if bits & bit::STOP != 0 {
+            self.stop_polled.store(true, Ordering::Relaxed);
+        }
+        true
+    }
+
+    /// Between steps. `Ok(true)`: stop.
+    pub(crate) fn step_end(&self) -> Call<bool> {
+        if self.bits.load(Ordering::Acquire) & (bit::STOP | bit::PAUSE | bit::DIVERGED) == 0 {
+            return Ok(false);
+        }
+        self.step_end_slowly()
+    }
+
+    #[cold]
+    fn step_end_slowly(&self) -> Call<bool> {
+        self.check_main("step_end")?;
+        if self.bits.load(Ordering::Acquire) & bit::DIVERGED != 0 {
+            self.judge();
+        }
+        self.wait_while_paused();
+        let bits = self.bits.load(Ordering::Acquire);
+        if bits & bit::STOP == 0 {
+            return Ok(false);
+        }
+        // A stop that came after this step's `should_checkpoint` lets one more step pass, in which the plugin can save
+        // where it will stop. Not if it was told to save and did not, and never twice.
+        let may_save = self.resumable
+            && bits & bit::AT_ONCE == 0
+            && !self.stop_saved.load(Ordering::Relaxed)
+            && !self.stop_polled.load(Ordering::Relaxed);
+        Ok(!may_save || self.stop_deferred.swap(true, Ordering::Relaxed))
+    }
+
+    fn wait_while_paused(&self) {
+        let paused = || self.bits.load(Ordering::Acquire) & (bit::PAUSE | bit::STOP) == bit::PAUSE;
+        if !paused() {
+            return;
+        }
+        self.waiting.store(true, Ordering::Release);
+        self.event(&Event::Paused);
+        let mut gate = lock(&self.gate);
+        while paused() {
+            // The time-out is a second look, nothing more.
+            let waited = self.opened.wait_timeout(gate, Duration::from_secs(5));
+            gate = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(gate);
+        self.waiting.store(false, Ordering::Release);
+        self.event(&Event::Unpaused);
+    }
+
+    /// Has `save` write a checkpoint.
+    pub(crate) fn checkpoint(
+        &self,
+        step: i64,
+        save: impl FnOnce(&std::path::Path) -> Result<(), String>,
+    ) -> Call {
+        self.check_main("checkpoint")?;
+        if !self.resumable {
+            let why = "the experiment is not declared resumable, so it has no checkpoints";
+            return Err(Refused { status: abi::UNSUPPORTED, why: why.to_owned() });
+        }
+        if self.in_checkpoint.swap(true, Ordering::AcqRel) {
+            return Err(Refused::invalid("checkpoint was called while it saves one"));
+        }
+        let epoch = Some(f64::from_bits(self.epoch.load(Ordering::Relaxed))).filter(|e| !e.is_nan());
+        let saved = self.recorder.checkpoint(step, epoch, save);
+        self.in_checkpoint.store(false, Ordering::Release);
+        // Asked for and answered, well or badly: a plugin whose saving fails is asked again when the next is due.
+        let bits = self.bits.fetch_and(!bit::CHECKPOINT, Ordering::AcqRel);
+        self.checkpoints.fetch_add(1, Ordering::Release);
+        match saved {
+            Ok(path) => {
+                if bits & bit::STOP != 0 {
+                    self.stop_saved.store(true, Ordering::Relaxed);
+                }
+                let path = path.strip_prefix(self.run.path()).unwrap_or(&path).display().to_string();
+                self.event(&Event::Checkpoint { step, path });
+                Ok(())
+            }
+            Err(e) => {
+                self.event(&Event::Warning { message: crate::text::clean(&e.to_string()) });
+                let refused = Refused::from(e);
+                Err(Refused { status: abi::IO, ..refused })
+            }
+        }
+    }
+
+    fn check_main(&self, function: &str) -> Call {
+        if std::thread::current().id() == self.main {
+            return Ok(());
+        }
+        Err(Refused::invalid(format!("{function} may only be called on the thread that called run")))
+    }
+
+    // ---- what others ask of the run ----
+
+    /// Asks the plugin to stop; a resumable one saves a checkpoint first. `true` the first time.
+    pub(crate) fn ask_to_stop(&self) -> bool {
+        let mut ask = bit::STOP;
+        if self.resumable {
+            ask |= bit::CHECKPOINT;
+        }
+        // Only the first asks for a checkpoint: by the second it may have been saved.
+        let first = self
+            .bits
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |b| (b & bit::STOP == 0).then_some(b | ask))
+            .is_ok();
+        self.wake();
+        first
+    }
+
+    /// Ends the run as failed at its next step. The first reason stands.
+    pub(crate) fn fail(&self, why: String) {
+        let mut failure = lock(&self.failure);
+        if failure.is_none() {
+            self.event(&Event::Alert { message: why.clone() });
+            *failure = Some(why);
+        }
+        drop(failure);
+        self.bits.fetch_or(bit::STOP | bit::AT_ONCE, Ordering::AcqRel);
+        self.wake();
+    }
+
+    /// Stops at the next `step_end`, checkpoint or not.
+    pub(crate) fn hurry(&self) {
+        self.bits.fetch_or(bit::AT_ONCE, Ordering::AcqRel);
+        self.wake();
+    }
+
+    pub(crate) fn set_paused(&self, paused: bool) {
+        if paused {
+            self.bits.fetch_or(bit::PAUSE, Ordering::AcqRel);
+        } else {
+            self.bits.fetch_and(!bit::PAUSE, Ordering::AcqRel);
+            self.wake();
+        }
+    }
+
+    pub(crate) fn ask_for_checkpoint(&self) {
+        if self.resumable {
+            self.bits.fetch_or(bit::CHECKPOINT, Ordering::AcqRel);
+        }
+    }
+
+    fn wake(&self) {
+        // Taking the lock orders this after a waiter's look at the bits.
+        drop(lock(&self.gate));
+        self.opened.notify_all();
+    }
+
+    // ---- what it shows ----
+
+    pub(crate) fn failure(&self) -> Option<String> {
+        lock(&self.failure).clone()
+    }
+
+    /// Whether somebody, not the host itself, asked for a stop.
+    pub(crate) fn stop_was_asked(&self) -> bool {
+        self.should_stop() && self.failure().is_none()
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn state(&self) -> State {
+        if self.should_stop() {
+            State::Stopping
+        } else if self.is_waiting() {
+            State::Paused
+        } else if self.running.load(Ordering::Acquire) {
+            State::Running
+        } else {
+            State::Starting
+        }
+    }
+
+    pub(crate) fn step(&self) -> Option<i64> {
+        Some(self.step.load(Ordering::Relaxed)).filter(|s| *s != i64::MIN)
+    }
+
+    pub(crate) fn epoch(&self) -> Option<f64> {
+        Some(f64::from_bits(self.epoch.load(Ordering::Relaxed))).filter(|e| !e.is_nan())
+    }
+
+    pub(crate) fn done_of(&self) -> (u64, u64) {
+        (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn phase(&self) -> Option<String> {
+        Some(lock(&self.phase).clone()).filter(|p| !p.is_empty())
+    }
+
+    pub(crate) fn headline(&self) -> Vec<gradtop_store::HeadlineValue> {
+        let series = lock(&self.headline).clone();
+        series
+            .into_iter()
+            .filter_map(|(number, key)| {
+                let (_, value) = self.recorder.latest(number)?;
+                let SeriesKey { metric, model, split, trial } = key;
+                Some(gradtop_store::HeadlineValue { metric, model, split, trial, value })
+            })
+            .collect()
+    }
+}
+
+/// Writes to the console through standard error, which is the pipe to the keeper.
+pub(crate) fn write_console(text: &str) {
+    use std::io::Write as _;
+    // A keeper that is gone reads nothing; training goes on until it is asked to stop.
+    std::io::stderr().write_all(text.as_bytes()).ok();
+}

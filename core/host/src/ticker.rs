@@ -1,0 +1,279 @@
+//! The threads that watch over training: one listens (requests, signals, the keeper's life, the clock of checkpoints), one
+//! writes `status.json`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use gradtop_store::{Event, Request, State, Status, append_event, take_requests, write_status};
+use jiff::Timestamp;
+
+use crate::rate::Rate;
+use crate::session::{Session, bit};
+
+/// How often requests are read.
+const LISTEN: Duration = Duration::from_millis(100);
+/// How often the status is looked at; it is written only if it has changed.
+const SHOW: Duration = Duration::from_millis(250);
+/// How long a trainer without a keeper may take to stop.
+const ORPHAN_GRACE: Duration = Duration::from_secs(10);
+
+/// Ends the threads when dropped.
+pub(crate) struct Tickers {
+    end: Arc<(Mutex<bool>, Condvar)>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Waits for `time`; `true` when the threads shall end.
+fn pause(end: &(Mutex<bool>, Condvar), time: Duration) -> bool {
+    let guard = end.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let waited = end.1.wait_timeout_while(guard, time, |ended| !*ended);
+    *waited.unwrap_or_else(PoisonError::into_inner).0
+}
+
+impl Tickers {
+    /// Starts both. `first` is the status to go on from.
+    pub(crate) fn start(
+        session: &'static Session,
+        first: Status,
+        checkpoint_every: Duration,
+        terminated: Arc<AtomicBool>,
+        keeper: Option<rustix::process::Pid>,
+    ) -> std::io::Result<Self> {
+        let end = Arc::new((Mutex::new(false), Condvar::new()));
+        let mut listener = Listener {
+            session,
+            checkpoint_every,
+            terminated,
+            keeper,
+            orphaned: None,
+            last_checkpoint: (0, Instant::now()),
+            asked_to_stop: false,
+        };
+        let mut display = Display {
+            session,
+            shown: first,
+            steps: Rate::default(),
+            work: Rate::default(),
+            quiet: None,
+            told_io_error: false,
+        };
+        let (a, b) = (end.clone(), end.clone());
+        let listen = std::thread::Builder::new().name("listen".to_owned()).spawn(move || {
+            while !pause(&a, LISTEN) {
+                listener.tick();
+            }
+        })?;
+        let show = std::thread::Builder::new().name("status".to_owned()).spawn(move || {
+            loop {
+                let ended = pause(&b, SHOW);
+                display.tick();
+                if ended {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { end, threads: vec![listen, show] })
+    }
+
+    /// Ends both, after a last status.
+    pub(crate) fn stop(mut self) {
+        *self.end.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.end.1.notify_all();
+        for thread in self.threads.drain(..) {
+            thread.join().ok();
+        }
+    }
+}
+
+struct Listener {
+    session: &'static Session,
+    checkpoint_every: Duration,
+    terminated: Arc<AtomicBool>,
+    keeper: Option<rustix::process::Pid>,
+    orphaned: Option<Instant>,
+    /// How many checkpoints there were, and when the last was saved.
+    last_checkpoint: (u32, Instant),
+    asked_to_stop: bool,
+}
+
+impl Listener {
+    fn tick(&mut self) {
+        self.watch_keeper();
+        if self.terminated.swap(false, Ordering::AcqRel) {
+            let event = Event::Signal { name: "SIGTERM".to_owned(), process: "trainer".to_owned() };
+            self.session.event(&event);
+            if !self.stop() {
+                // Asked a second time: no more patience.
+                self.session.hurry();
+            }
+        }
+        // A folder that cannot be read now is read again in 100 ms.
+        for request in take_requests(&self.session.run).unwrap_or_default() {
+            self.answer(request);
+        }
+        self.mind_the_clock();
+    }
+
+    fn answer(&mut self, request: Request) {
+        let what = match request {
+            Request::Stop { .. } if self.asked_to_stop => return,
+            Request::Stop { .. } => "stop",
+            Request::Pause => "pause",
+            Request::Resume => "resume",
+            Request::Checkpoint => "checkpoint",
+        };
+        self.session.event(&Event::Request { what: what.to_owned() });
+        match request {
+            Request::Stop { .. } => {
+                self.stop();
+            }
+            Request::Pause => self.session.set_paused(true),
+            Request::Resume => self.session.set_paused(false),
+            Request::Checkpoint if self.session.resumable => self.session.ask_for_checkpoint(),
+            Request::Checkpoint => {
+                let message = "the experiment has no checkpoints".to_owned();
+                self.session.event(&Event::Warning { message });
+            }
+        }
+    }
+
+    /// `true` if this is the first time.
+    fn stop(&mut self) -> bool {
+        self.asked_to_stop = true;
+        let first = self.session.ask_to_stop();
+        if first {
+            self.session.event(&Event::State { state: State::Stopping, cause: None });
+        }
+        first
+    }
+
+    /// A trainer whose keeper is gone saves what it can and ends: nobody would write down how.
+    fn watch_keeper(&mut self) {
+        if self.keeper.is_none() || rustix::process::getppid() == self.keeper {
+            return;
+        }
+        match self.orphaned {
+            None => {
+                self.orphaned = Some(Instant::now());
+                let message = "the keeper is gone: stopping, after a checkpoint if possible".to_owned();
+                self.session.event(&Event::Warning { message });
+                self.stop();
+            }
+            Some(since) if since.elapsed() > ORPHAN_GRACE => {
+                let message = "did not stop within 10 s without its keeper: ended".to_owned();
+                append_event(&self.session.run, &Event::Warning { message }).ok();
+                crate::trainer::leave(1);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn mind_the_clock(&mut self) {
+        let saved = self.session.checkpoints.load(Ordering::Acquire);
+        let busy = self.session.is_waiting() || !self.session.running.load(Ordering::Acquire);
+        if saved != self.last_checkpoint.0 || busy && self.last_checkpoint.0 == 0 {
+            self.last_checkpoint = (saved, Instant::now());
+        } else if !self.checkpoint_every.is_zero()
+            && !busy
+            && self.last_checkpoint.1.elapsed() >= self.checkpoint_every
+        {
+            self.session.ask_for_checkpoint();
+        }
+    }
+}
+
+struct Display {
+    session: &'static Session,
+    shown: Status,
+    steps: Rate,
+    work: Rate,
+    /// The divergence seen at the last tick, to judge it only once it rests.
+    quiet: Option<u64>,
+    told_io_error: bool,
+}
+
+impl Display {
+    fn tick(&mut self) {
+        let session = self.session;
+        let stats = session.recorder.stats();
+        if let Some(error) = stats.io_error.filter(|_| !self.told_io_error) {
+            // Training on would be for nothing: no further number is kept.
+            self.told_io_error = true;
+            session.fail(format!("the log can no longer be written: {error}"));
+        }
+        self.judge_at_rest();
+
+        let now = Instant::now();
+        let (done, total) = session.done_of();
+        let step = session.step();
+        if session.is_waiting() {
+            self.steps.rest(now);
+            self.work.rest(now);
+        } else {
+            if let Some(step) = step {
+                self.steps.note(now, step as f64);
+            }
+            self.work.note(now, done as f64);
+        }
+        let left = total.saturating_sub(done);
+        let eta_s = self.work.per_second(now).filter(|r| total > 0 && *r > 0.0).map(|r| left as f64 / r);
+        let next = Status {
+            state: session.state(),
+            step: step.or(self.shown.step),
+            epoch: session.epoch().or(self.shown.epoch),
+            phase: session.phase(),
+            done,
+            total,
+            eta_s,
+            steps_per_s: self.steps.per_second(now),
+            started: self
+                .shown
+                .started
+                .or_else(|| session.running.load(Ordering::Acquire).then(Timestamp::now)),
+            rows: stats.rows,
+            log_wait_ms: stats.wait.as_secs_f64() * 1e3,
+            headline: session.headline(),
+            ..self.shown.clone()
+        };
+        if !same(&next, &self.shown) {
+            let next = Status { updated: Timestamp::now(), ..next };
+            // A status that could not be written is tried again at the next change; the log has its own alarm.
+            write_status(&session.run, &next).ok();
+            self.shown = next;
+        }
+    }
+
+    /// Judges diverged metrics of plugins that never call `step_end`, once nothing has changed for a whole tick.
+    fn judge_at_rest(&mut self) {
+        if self.session.bits.load(Ordering::Acquire) & bit::DIVERGED == 0 {
+            self.quiet = None;
+            return;
+        }
+        let generation = self.session.divergence_generation();
+        if self.quiet == Some(generation) {
+            self.session.judge();
+            self.quiet = None;
+        } else {
+            self.quiet = Some(generation);
+        }
+    }
+}
+
+/// Whether two statuses say the same. NaN is equal to itself here, and an estimate that only drifts is no news while
+/// nothing is done.
+fn same(a: &Status, b: &Status) -> bool {
+    let still = a.done == b.done && a.step == b.step;
+    let headline = a.headline.len() == b.headline.len()
+        && a.headline.iter().zip(&b.headline).all(|(a, b)| a.value.to_bits() == b.value.to_bits());
+    still
+        && headline
+        && a.state == b.state
+        && a.epoch == b.epoch
+        && a.phase == b.phase
+        && a.total == b.total
+        && a.started == b.started
+        && a.rows == b.rows
+        && a.log_wait_ms == b.log_wait_ms
+}

@@ -1,0 +1,213 @@
+//! The trainer: the process that opens the plugin and trains.
+
+#![allow(unsafe_code, reason = "calls the plugin and leaves without running its destructors")]
+
+use std::ffi::CString;
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use gradtop_abi::{self as abi, Kv};
+use gradtop_store::{
+    Event, Manifest, Recorder, RecorderOptions, RunDir, RunLock, State, Status, read_manifest, read_status,
+};
+
+use crate::hostfns;
+use crate::load::{self, Plugin, c_string};
+use crate::report::{Outcome, Phase, Report, Reporter};
+use crate::session::Session;
+use crate::ticker::Tickers;
+
+/// How training ended and why.
+type End = (Outcome, Option<String>);
+
+fn failed(why: impl Into<String>) -> End {
+    (Outcome::Failed, Some(why.into()))
+}
+
+/// `gradtop __trainer DIR [--resume CHECKPOINT]`. Standard input is the run's lock, standard output the pipe of
+/// [`crate::report`], standard error the console. Does not return: it leaves by [`leave`].
+pub(crate) fn trainer_main(dir: &Path, resume: Option<&Path>) -> i32 {
+    let Ok((lock, pipe)) = take_over_stdio() else { return 1 };
+    let mut reporter = Reporter(pipe);
+    let run = RunDir::new(dir);
+    let end = catch_unwind(AssertUnwindSafe(|| train(&run, resume, &mut reporter))).unwrap_or_else(|panic| {
+        failed(format!("gradtop itself failed: {}", hostfns::panic_text(panic.as_ref())))
+    });
+    let (outcome, message) = end;
+    reporter.send(&Report::End { outcome, message });
+    // Held to the very end: it is what says that this process lives.
+    let _lock = lock;
+    leave(i32::from(outcome == Outcome::Failed))
+}
+
+/// Moves lock and pipe away from where the plugin could write to them, out of reach of its children.
+fn take_over_stdio() -> std::io::Result<(RunLock, File)> {
+    let lock = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+    let pipe = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+    rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
+    Ok((RunLock::from_file(File::from(lock)), File::from(pipe)))
+}
+
+/// Ends the process after flushing what C wrote, without running destructors of libraries: those of libtorch and CUDA are
+/// known to crash when threads still run.
+pub(crate) fn leave(code: i32) -> ! {
+    // SAFETY: null flushes every stream.
+    unsafe { libc::fflush(std::ptr::null_mut()) };
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(code) }
+}
+
+fn train(run: &RunDir, resume: Option<&Path>, reporter: &mut Reporter) -> End {
+    let keeper = rustix::process::getppid();
+    let terminated = Arc::new(AtomicBool::new(false));
+    if let Err(e) = signal_hook::flag::register(signal_hook::consts::SIGTERM, terminated.clone()) {
+        return failed(format!("SIGTERM cannot be handled: {e}"));
+    }
+    let manifest = match read_manifest(run) {
+        Ok(manifest) => manifest,
+        Err(e) => return failed(e.to_string()),
+    };
+    let recorder = match Recorder::open(run, RecorderOptions::default()) {
+        Ok(recorder) => recorder,
+        Err(e) => return failed(format!("the log cannot be opened: {e}")),
+    };
+    let Some(session) = hostfns::install(Session::new(run.clone(), &manifest, recorder)) else {
+        return failed("a trainer trains once");
+    };
+    let pid = std::process::id();
+    let first = Status {
+        state: State::Starting,
+        trainer_pid: Some(pid),
+        trainer_start: crate::process::start_time(pid),
+        ..read_status(run).unwrap_or_default()
+    };
+    let every = Duration::from_secs(manifest.checkpoint_every_s);
+    // Before anything of the plugin runs: a plugin that hangs as it is opened can be asked to stop, too.
+    let tickers = match Tickers::start(session, first, every, terminated, keeper) {
+        Ok(tickers) => tickers,
+        Err(e) => return failed(format!("no thread can be started: {e}")),
+    };
+    let end = run_plugin(session, &manifest, resume, reporter);
+    reporter.phase(Phase::Finishing);
+    session.running.store(false, Ordering::Release);
+    let finished = session.recorder.finish();
+    tickers.stop();
+    match (end, finished) {
+        ((Outcome::Failed, why), Err(e)) => {
+            failed(format!("{}; and the log could not be finished: {e}", why.unwrap_or_default()))
+        }
+        (_, Err(e)) => failed(format!("the log could not be finished: {e}")),
+        (end, Ok(())) => end,
+    }
+}
+
+/// Opens the plugin and has it train.
+fn run_plugin(
+    session: &'static Session,
+    manifest: &Manifest,
+    resume: Option<&Path>,
+    reporter: &mut Reporter,
+) -> End {
+    reporter.phase(Phase::Loading);
+    let device = match manifest.device.strip_prefix("cuda:").map(str::parse::<i32>) {
+        None => -1,
+        Some(Ok(n)) => n,
+        Some(Err(_)) => return failed(format!("there is no device {:?}", manifest.device)),
+    };
+    // The copy in the run's folder; what it looks for beside itself lies beside the original.
+    let origin = Path::new(&manifest.plugin.original_path).parent().unwrap_or(Path::new("/"));
+    let plugin = match load::open(&session.run.plugin(), origin, device >= 0) {
+        Ok(plugin) => plugin,
+        Err(refusal) => return failed(format!("the run's plugin {refusal}")),
+    };
+    if device >= 0 && plugin.desc.needs_libtorch {
+        match load::cuda_devices() {
+            Ok(n) if device < i32::try_from(n).unwrap_or(i32::MAX) => {}
+            Ok(n) => return failed(format!("{}: CUDA sees {n} GPUs", manifest.device)),
+            Err(why) => return failed(format!("{}: {why}", manifest.device)),
+        }
+    }
+    let Some((index, _)) = plugin.desc.experiment(&manifest.experiment.id) else {
+        return failed(format!("the run's plugin has no experiment {:?}", manifest.experiment.id));
+    };
+    let threads = i32::try_from(manifest.threads).unwrap_or(1);
+    let host = hostfns::table(session, manifest.seed, device, threads);
+
+    let texts: Vec<(CString, CString)> = manifest
+        .params
+        .iter()
+        .map(|(key, value)| (c_string(key.as_bytes()), c_string(value.to_string().as_bytes())))
+        .collect();
+    let pairs: Vec<Kv> = texts.iter().map(|(k, v)| Kv { key: k.as_ptr(), value: v.as_ptr() }).collect();
+    let resume = resume.map(|dir| c_string(dir.as_os_str().as_bytes()));
+    let resume_dir = resume.as_ref().map_or(std::ptr::null(), |r| r.as_ptr());
+
+    reporter.phase(Phase::Creating);
+    let mut error = abi::Error::EMPTY;
+    let mut instance: *mut abi::Run = std::ptr::null_mut();
+    let (n, kv) = (pairs.len() as u64, pairs.as_ptr());
+    // SAFETY: [main]; everything passed lives until it returns, the host table for ever.
+    let status =
+        unsafe { (plugin.create)(index, host, kv, n, resume_dir, &raw mut instance, &raw mut error) };
+    if status != abi::OK {
+        return judge(session, status, &error, "create()");
+    }
+    if instance.is_null() {
+        return failed("create() returned OK and no run");
+    }
+    train_instance(session, &plugin, instance, reporter)
+}
+
+fn train_instance(
+    session: &'static Session,
+    plugin: &Plugin,
+    instance: *mut abi::Run,
+    reporter: &mut Reporter,
+) -> End {
+    reporter.phase(Phase::Running);
+    session.running.store(true, Ordering::Release);
+    session.event(&Event::State { state: State::Running, cause: None });
+    let mut error = abi::Error::EMPTY;
+    // SAFETY: [main]; the instance that create gave.
+    let status = unsafe { (plugin.run)(instance, &raw mut error) };
+    let end = judge(session, status, &error, "run()");
+    if status != abi::PANIC {
+        reporter.phase(Phase::Destroying);
+        // SAFETY: [main]; once, and the instance is not used again.
+        unsafe { (plugin.destroy)(instance) };
+    }
+    end
+}
+
+/// What a status of the plugin means.
+fn judge(session: &Session, status: abi::Status, error: &abi::Error, place: &str) -> End {
+    if let Some(why) = session.failure() {
+        return failed(why);
+    }
+    let message = crate::guard::message(error);
+    match status {
+        abi::OK => (Outcome::Finished, None),
+        abi::STOPPED if session.stop_was_asked() => (Outcome::Stopped, None),
+        abi::STOPPED => failed(format!("{place} returned STOPPED though nobody asked it to stop")),
+        abi::PANIC if message.is_empty() => failed(format!("{place} panicked")),
+        abi::PANIC => failed(format!("panicked: {message}")),
+        _ if !message.is_empty() => failed(message),
+        abi::FAILED => failed(format!("{place} failed and gave no reason")),
+        abi::INVALID | abi::UNSUPPORTED | abi::IO => failed(format!("{place} returned {}", word(status))),
+        other => failed(format!("{place} returned {other}, which is no status of the ABI")),
+    }
+}
+
+fn word(status: abi::Status) -> &'static str {
+    match status {
+        abi::INVALID => "INVALID",
+        abi::UNSUPPORTED => "UNSUPPORTED",
+        _ => "IO",
+    }
+}
