@@ -1,0 +1,146 @@
+//! The figures, as TOML: loss, fit and residuals, a panel for each function.
+
+use std::fmt::Write as _;
+
+use super::FunctionFit;
+use super::tables::{predictions_of, shape};
+use super::target::{Target, variance};
+use super::training::Training;
+
+/// The run's figures.
+pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> String {
+    let setup = training.setup();
+    let models: Vec<String> = training.fits[..setup.models.len()]
+        .iter()
+        .map(|fit| {
+            format!("{} {} ({} parameters)", fit.model, shape(fit.mlp.widths()), fit.mlp.parameter_count())
+        })
+        .collect();
+    let settings = format!("tanh networks {}; {}.", models.join(", "), params.in_words(seed));
+    let mut toml = String::new();
+
+    figure(
+        &mut toml,
+        "loss",
+        "Loss on the whole grid",
+        &format!(
+            "Mean squared error over all points with fixed weights: mean of the trials, band from lowest to highest. \
+         Dashed: predicting the mean. {settings}"
+        ),
+    );
+    for target in &setup.targets {
+        panel(&mut toml, target, "{ label = \"step\" }", "{ label = \"MSE\", scale = \"log\" }");
+        mark(
+            &mut toml,
+            &format!(
+                "type = \"line\"\nmetric = \"loss\"\nsplit = {}\nby = [\"model\"]\naggregate = \"mean\"\nband = \"minmax\"",
+                quoted(&target.name)
+            ),
+        );
+        let baseline = variance(&target.values);
+        if baseline > 0.0 {
+            mark(
+                &mut toml,
+                &format!("type = \"rule\"\ny = {baseline:e}\nlabel = \"variance of the function\""),
+            );
+        }
+    }
+
+    figure(
+        &mut toml,
+        "fit",
+        "Predictions over the function",
+        &format!(
+            "The latest table of predictions: mean of the trials, band from lowest to highest. {settings}"
+        ),
+    );
+    for target in &setup.targets {
+        panel(&mut toml, target, "{ label = \"x\" }", "{ label = \"f(x)\" }");
+        mark(
+            &mut toml,
+            &format!(
+                "type = \"line\"\ntable = {}\nxcol = \"x\"\nycol = \"truth\"\nby = []\naggregate = \"mean\"\nlabel = \"truth\"",
+                quoted(&predictions_of(&target.name))
+            ),
+        );
+        curves(&mut toml, target, "prediction");
+    }
+
+    figure(
+        &mut toml,
+        "residuals",
+        "Residuals",
+        &format!("Prediction minus function: mean of the trials, band from lowest to highest. {settings}"),
+    );
+    for target in &setup.targets {
+        panel(&mut toml, target, "{ label = \"x\" }", "{ label = \"prediction - f(x)\" }");
+        mark(&mut toml, "type = \"rule\"\ny = 0.0");
+        curves(&mut toml, target, "residual");
+    }
+    toml
+}
+
+/// One line a model from a column of the predictions, and the places where the function jumps.
+fn curves(toml: &mut String, target: &Target, column: &str) {
+    mark(
+        toml,
+        &format!(
+            "type = \"line\"\ntable = {}\nxcol = \"x\"\nycol = \"{column}\"\nby = [\"model\"]\naggregate = \"mean\"\nband = \"minmax\"",
+            quoted(&predictions_of(&target.name))
+        ),
+    );
+    for jump in &target.jumps {
+        mark(toml, &format!("type = \"rule\"\nx = {jump:?}"));
+    }
+}
+
+fn figure(toml: &mut String, id: &str, title: &str, caption: &str) {
+    push(
+        toml,
+        &format!(
+            "[[figure]]\nid = {}\ntitle = {}\ncaption = {}\n",
+            quoted(id),
+            quoted(title),
+            quoted(caption)
+        ),
+    );
+}
+
+fn panel(toml: &mut String, target: &Target, x: &str, y: &str) {
+    let title = format!("{}: {}", target.name, target.formula);
+    push(toml, &format!("[[figure.panel]]\ntitle = {}\nx = {x}\ny = {y}\n", quoted(&title)));
+}
+
+fn mark(toml: &mut String, keys: &str) {
+    push(toml, &format!("[[figure.panel.mark]]\n{keys}\n"));
+}
+
+fn push(toml: &mut String, text: &str) {
+    toml.push_str(text);
+    toml.push('\n');
+}
+
+/// A TOML string: an expression may hold anything.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            // Writing into a String cannot fail.
+            c if c.is_control() => write!(out, "\\u{:04X}", c as u32).unwrap_or_default(),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn strings_are_toml() {
+        assert_eq!(quoted("a\"b\\c\nd"), "\"a\\\"b\\\\c\\u000Ad\"");
+    }
+}

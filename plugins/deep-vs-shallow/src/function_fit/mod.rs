@@ -1,0 +1,230 @@
+//! `function-fit`: networks of equal parameter count and different depth fit a function of one variable.
+//!
+//! Method, parameters and how to read the figures: docs/experiments/function-fit.md.
+
+mod conclusion;
+mod figures;
+mod settings;
+mod tables;
+pub mod target;
+pub mod training;
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::runtime;
+
+use conclusion::Conclusion;
+use training::Training;
+
+/// Fits functions of one variable with tanh networks that have the same number of parameters but 7, 4 or 1 hidden layers.
+#[derive(Params, Clone, Debug)]
+pub struct FunctionFit {
+    /// Functions to fit, comma-separated: sinc is sin(5πx)/(5πx), sign is sgn(sin 5πx), sine is sin(5πx), custom is `expression`
+    #[param(default = "sinc,sign")]
+    pub functions: String,
+    /// The function `custom`, of x: + - * / % ^, brackets, pi, e, sin, exp, abs, sign, min, max and more
+    #[param(default = "")]
+    pub expression: String,
+    /// Networks, comma-separated: deep (7 hidden layers), middle (4), shallow (1)
+    #[param(default = "deep,middle,shallow")]
+    pub models: String,
+    /// Points of the equidistant grid that is trained on and evaluated
+    #[param(default = 10_000, min = 2, max = 1_000_000, log)]
+    pub points: i64,
+    /// Left end of the grid
+    #[param(default = 1e-4, min = -1000.0, max = 1000.0)]
+    pub x_min: f64,
+    /// Right end of the grid
+    #[param(default = 1.0, min = -1000.0, max = 1000.0)]
+    pub x_max: f64,
+    /// Samples a step, drawn without replacement in each epoch; 0: the whole grid
+    #[param(default = 128, min = 0, max = 1_000_000)]
+    pub batch: i64,
+    /// Optimizer
+    #[param(default = "adam", choices = ["adam", "sgd"])]
+    pub optimizer: String,
+    /// Learning rate; sgd with momentum 0.9 diverges on the shallow network above 0.01
+    #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
+    pub lr: f64,
+    /// Momentum of sgd; adam ignores it
+    #[param(default = 0.9, min = 0.0, max = 1.0, max_excluded)]
+    pub momentum: f64,
+    /// Updates of each network
+    #[param(default = 20_000, min = 1, max = 100_000_000, log)]
+    pub steps: i64,
+    /// Networks of each kind, with their own initial values and batches, trained at once
+    #[param(default = 3, min = 1, max = 256)]
+    pub trials: i64,
+    /// Steps between two values of the batch loss
+    #[param(default = 10, min = 1)]
+    pub log_every: i64,
+    /// Steps between two evaluations on the whole grid
+    #[param(default = 200, min = 1)]
+    pub eval_every: i64,
+    /// Steps between two tables of predictions; 0: only one, at the end
+    #[param(default = 5000, min = 0)]
+    pub table_every: i64,
+    /// Points of the grid that go into a table of predictions, at most
+    #[param(default = 1000, min = 2, max = 1_000_000)]
+    pub table_points: i64,
+}
+
+/// The series of one fit: one a trial.
+struct FitSeries {
+    loss: Vec<SeriesId>,
+    batch_loss: Vec<SeriesId>,
+}
+
+impl Experiment for FunctionFit {
+    fn info() -> Info {
+        Info::new("function-fit", "Function fit: deep against shallow", "")
+            .resumable()
+            .uses_device()
+            .metric(
+                Metric::new("loss")
+                    .unit("MSE")
+                    .goal(Goal::Min)
+                    .headline()
+                    .guard()
+                    .log()
+                    .help("Mean squared error over the whole grid with fixed weights; the split is the function"),
+            )
+            .metric(Metric::new("batch_loss").unit("MSE").goal(Goal::Min).log().help(
+                "Mean squared error of the step's batch, before its update: noisier than `loss`, not to be mixed with it",
+            ))
+            .preset(
+                "quick",
+                "One function, a few seconds",
+                &[("functions", "sinc"), ("points", "2000"), ("steps", "3000"), ("eval_every", "50"), ("table_every", "1000")],
+            )
+            .preset("default", "Both functions of the report, 20,000 steps, 3 trials", &[])
+            .preset(
+                "full",
+                "Three functions, 100,000 steps, 10 trials",
+                &[
+                    ("functions", "sinc,sign,sine"),
+                    ("steps", "100000"),
+                    ("trials", "10"),
+                    ("log_every", "50"),
+                    ("eval_every", "500"),
+                    ("table_every", "25000"),
+                ],
+            )
+    }
+
+    fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
+        let (device, _no_graphs) = runtime::prepare(ctx);
+        let mut training = Training::new(self.setup(ctx.seed(), device)?)?;
+        ctx.declare_figures(&figures::declare(self, &training, ctx.seed()))?;
+        let series = declare_series(ctx, &training)?;
+        if let Some(dir) = ctx.resume_dir() {
+            training.restore(dir)?;
+            ctx.info(format!("going on from step {}", training.step()))?;
+        } else {
+            tables::models(ctx, &training)?;
+            self.evaluate(ctx, &mut training, &series)?;
+        }
+        while training.step() < self.steps {
+            training.advance()?;
+            let step = training.step();
+            if step % self.log_every == 0 {
+                self.log_batch_losses(ctx, &mut training, &series)?;
+            }
+            if step % self.eval_every == 0 || step == self.steps {
+                self.evaluate(ctx, &mut training, &series)?;
+            }
+            if self.table_every > 0 && step % self.table_every == 0 && step < self.steps {
+                tables::predictions(ctx, &training, self.table_points as usize)?;
+            }
+            if step % 20 == 0 || step == self.steps {
+                ctx.progress(step, self.steps, "training")?;
+            }
+            if ctx.should_checkpoint() {
+                ctx.checkpoint(step, |dir| training.save(dir))?;
+            }
+            ctx.step_end()?;
+        }
+        tables::predictions(ctx, &training, self.table_points as usize)?;
+        let conclusion = Conclusion::of(&training)?;
+        conclusion.write(ctx, training.step())
+    }
+}
+
+impl FunctionFit {
+    /// Evaluates every fit on the whole grid.
+    fn evaluate(&self, ctx: &Ctx, training: &mut Training, series: &[FitSeries]) -> Result<()> {
+        for (i, ids) in series.iter().enumerate() {
+            let fit = &training.fits[i];
+            let truth = &training.setup().targets[fit.target].values;
+            let losses = training::losses(&fit.predict(training)?, truth);
+            log(ctx, training, i, &losses, &ids.loss, self.eval_every)?;
+        }
+        fail_if_all_diverged(training)
+    }
+
+    fn log_batch_losses(&self, ctx: &Ctx, training: &mut Training, series: &[FitSeries]) -> Result<()> {
+        for (i, ids) in series.iter().enumerate() {
+            let losses = training.fits[i].batch_loss()?;
+            log(ctx, training, i, &losses, &ids.batch_loss, self.log_every)?;
+        }
+        fail_if_all_diverged(training)
+    }
+}
+
+/// Logs one value a trial. A trial whose value is not finite is frozen and announced; it logs that value once more in each
+/// metric, so that charts mark its end, and then nothing.
+fn log(
+    ctx: &Ctx,
+    training: &mut Training,
+    fit: usize,
+    losses: &[f64],
+    ids: &[SeriesId],
+    every: i64,
+) -> Result<()> {
+    let step = training.step();
+    for trial in training.freeze_diverged(fit, losses)? {
+        let which = &training.fits[fit];
+        let function = &training.setup().targets[which.target].name;
+        ctx.warn(format!(
+            "{function}, {}, trial {trial} diverged: its loss is {} at step {step}; it is frozen, the others go on",
+            which.model, losses[trial]
+        ))?;
+    }
+    // The step before this one at which this metric was logged: from the numbers alone, so that resuming changes nothing.
+    let previous = (step - 1).div_euclid(every) * every;
+    let points: Vec<(SeriesId, f64)> = (0..losses.len())
+        .filter(|&trial| training.fits[fit].diverged[trial].is_none_or(|since| previous < since))
+        .map(|trial| (ids[trial], losses[trial]))
+        .collect();
+    ctx.log_epoch(step, training.epoch(), &points)
+}
+
+fn fail_if_all_diverged(training: &Training) -> Result<()> {
+    if training.fits.iter().flat_map(|fit| &fit.diverged).all(Option::is_some) {
+        return Err(Error::new(format!(
+            "every trial of every model has diverged by step {}; a smaller lr may help",
+            training.step()
+        )));
+    }
+    Ok(())
+}
+
+fn declare_series(ctx: &Ctx, training: &Training) -> Result<Vec<FitSeries>> {
+    let of = |metric: &str| {
+        training
+            .fits
+            .iter()
+            .map(|fit| {
+                let function = &training.setup().targets[fit.target].name;
+                (0..training.setup().trials as i32)
+                    .map(|t| ctx.series(Series::metric(metric).model(&fit.model).split(function).trial(t)))
+                    .collect::<Result<Vec<_>>>()
+            })
+            .collect::<Result<Vec<_>>>()
+    };
+    let (losses, batch_losses) = (of("loss")?, of("batch_loss")?);
+    Ok(losses
+        .into_iter()
+        .zip(batch_losses)
+        .map(|(loss, batch_loss)| FitSeries { loss, batch_loss })
+        .collect())
+}

@@ -1,0 +1,168 @@
+//! The functions that are fitted, and the grid they are sampled on.
+
+use std::f64::consts::PI;
+
+use gradtop_sdk::prelude::*;
+
+use crate::expression::{self, Expression};
+
+/// A function on a grid.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// `sinc`, `sign`, `sine` or `custom`: the split under which its metrics are logged.
+    pub name: String,
+    /// For people: `sin(5πx) / (5πx)`.
+    pub formula: String,
+    /// Its values on the grid.
+    pub values: Vec<f64>,
+    /// Where it jumps, within the range.
+    pub jumps: Vec<f64>,
+}
+
+/// Half a period of sin(5πx).
+const INTERVAL: f64 = 0.2;
+
+/// sin(5πx)/(5πx), 1 at 0.
+pub fn sinc(x: f64) -> f64 {
+    expression::sinc(5.0 * PI * x)
+}
+
+/// The sign of sin(5πx). At the zeros x = k/5 it takes the value of the interval on their left, ((k−1)/5, k/5]: no point
+/// is worth 0, and the value does not hang on how sin(5πx) rounds there.
+pub fn sign(x: f64) -> f64 {
+    let position = x / INTERVAL;
+    let nearest = position.round();
+    // A grid point meant to be k/5 may be a few roundings away from it.
+    let interval = if (position - nearest).abs() < 1e-9 { nearest } else { position.ceil() };
+    if interval.rem_euclid(2.0) == 1.0 { 1.0 } else { -1.0 }
+}
+
+/// sin(5πx).
+pub fn sine(x: f64) -> f64 {
+    (5.0 * PI * x).sin()
+}
+
+/// `points` equally spaced numbers from `low` to `high`, both included.
+pub fn grid(low: f64, high: f64, points: usize) -> Vec<f64> {
+    let last = (points - 1) as f64;
+    (0..points).map(|i| low + (high - low) * (i as f64 / last)).collect()
+}
+
+/// Mean squared error of always predicting 0: the loss of a network whose parameters are all zero.
+pub fn mean_square(values: &[f64]) -> f64 {
+    values.iter().map(|v| v * v).sum::<f64>() / values.len() as f64
+}
+
+/// Mean squared error of always predicting the mean: a loss at this value means that nothing but the mean was learnt.
+pub fn variance(values: &[f64]) -> f64 {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64
+}
+
+impl Target {
+    /// The function of this name on a grid; `expression` is the text of `custom`.
+    ///
+    /// # Errors
+    /// An unknown name, a text that is no expression, or one that is not finite somewhere on the grid.
+    pub fn new(name: &str, expression: &str, grid: &[f64]) -> Result<Self> {
+        let (low, high) = (grid[0], grid[grid.len() - 1]);
+        let (formula, values, jumps) = match name {
+            "sinc" => ("sin(5πx) / (5πx)", grid.iter().map(|&x| sinc(x)).collect(), Vec::new()),
+            "sine" => ("sin(5πx)", grid.iter().map(|&x| sine(x)).collect(), Vec::new()),
+            "sign" => {
+                let first = (low / INTERVAL).floor() as i64 + 1;
+                let inside = |x: &f64| *x > low && *x < high;
+                // Marks beyond a hundred would hide the figure.
+                let jumps = (first..first + 100).map(|k| k as f64 * INTERVAL).filter(inside).collect();
+                ("sgn(sin(5πx))", grid.iter().map(|&x| sign(x)).collect(), jumps)
+            }
+            "custom" => {
+                if expression.trim().is_empty() {
+                    return Err(invalid(
+                        "the function `custom` needs the parameter `expression`, such as x^2",
+                    ));
+                }
+                let parsed = Expression::parse(expression).map_err(invalid)?;
+                let values: Vec<f64> = grid.iter().map(|&x| parsed.at(x)).collect();
+                if let Some(i) = values.iter().position(|v| !(v.abs() <= f64::from(f32::MAX))) {
+                    return Err(invalid(format!(
+                        "expression `{expression}` is {} at x = {}; it must be finite at every point from {low} to {high}",
+                        values[i], grid[i]
+                    )));
+                }
+                (expression, values, Vec::new())
+            }
+            other => {
+                return Err(invalid(format!(
+                    "parameter `functions` names `{other}`, must be a list of sinc, sign, sine, custom"
+                )));
+            }
+        };
+        Ok(Self { name: name.to_owned(), formula: formula.to_owned(), values, jumps })
+    }
+}
+
+/// An error about a parameter.
+pub(crate) fn invalid(text: impl std::fmt::Display) -> Error {
+    Error::of_kind(ErrorKind::Invalid, text)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn definitions() {
+        assert_eq!(sinc(0.0), 1.0);
+        assert!((sinc(1e-9) - 1.0).abs() < 1e-15);
+        assert!((sinc(0.1) - 2.0 / PI).abs() < 1e-15);
+        assert!(sinc(0.4).abs() < 1e-15);
+        assert!((sine(0.3) + 1.0).abs() < 1e-15);
+    }
+
+    /// Each interval's inner points by the definition, each zero by the tie rule, rounding notwithstanding.
+    #[test]
+    fn sign_has_no_zeros_and_ties_go_left() {
+        for k in -10..=10_i32 {
+            let left = if k.rem_euclid(2) == 1 { 1.0 } else { -1.0 };
+            let zero = f64::from(k) * 0.2;
+            for x in [zero, zero - 1e-13, zero + 1e-13, zero - 1e-4] {
+                assert_eq!(sign(x), left, "{x}");
+            }
+            assert_eq!(sign(zero + 1e-4), -left, "{zero}");
+            let middle = zero + 0.1;
+            assert_eq!(sign(middle), sine(middle).signum());
+        }
+    }
+
+    /// Baselines of experiments.md: what predicting the mean costs.
+    #[test]
+    fn variances_on_the_grid() {
+        let all = grid(1e-4, 1.0, 10_000);
+        assert_eq!((all[0], all[9999], all.len()), (1e-4, 1.0, 10_000));
+        let of = |name: &str, grid: &[f64]| variance(&Target::new(name, "", grid).unwrap().values);
+        assert!((of("sinc", &all) - 0.08712).abs() < 5e-6);
+        assert!((of("sign", &all) - 0.9600).abs() < 1e-12);
+        for (points, expected) in [(64, 0.09205), (128, 0.08958)] {
+            assert!((of("sinc", &grid(1e-4, 1.0, points)) - expected).abs() < 5e-6);
+        }
+        let jumps = Target::new("sign", "", &all).unwrap().jumps;
+        assert_eq!(jumps.len(), 4);
+        assert!((jumps[0] - 0.2).abs() < 1e-15 && (jumps[3] - 0.8).abs() < 1e-15);
+    }
+
+    #[test]
+    fn bad_functions_are_refused() {
+        let all = grid(0.0, 1.0, 101);
+        let error = |name: &str, text: &str| Target::new(name, text, &all).unwrap_err().to_string();
+        assert!(error("cosine", "").contains("sinc, sign, sine, custom"));
+        assert!(error("custom", " ").contains("needs the parameter `expression`"));
+        assert!(error("custom", "1/x").contains("is inf at x = 0"));
+        assert!(error("custom", "sqrt(0.5 - x)").contains("is NaN at x = 0.51"));
+        assert!(error("custom", "1e38*1e38*x").contains("must be finite"));
+        assert!(error("custom", "sin(x").contains("`)` was expected at character 6"));
+        assert_eq!(Target::new("custom", "x^2", &all).unwrap().values[50], 0.25);
+    }
+}

@@ -1,0 +1,281 @@
+//! `function-fit` against theory, against PyTorch, and against itself interrupted.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+
+use deep_vs_shallow::function_fit::FunctionFit;
+use deep_vs_shallow::function_fit::target::{Target, grid, mean_square};
+use deep_vs_shallow::function_fit::training::{MODELS, Setup, Training, losses};
+use gradtop_sdk::Series;
+use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Point, Recorded, TestHost};
+use gradtop_toolkit::optim::Rule;
+
+fn setup(functions: &[&str], points: usize, trials: i64, batch: usize, rule: Rule) -> Setup {
+    let x = grid(1e-4, 1.0, points);
+    Setup {
+        targets: functions.iter().map(|name| Target::new(name, "", &x).unwrap()).collect(),
+        x,
+        models: MODELS.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        trials,
+        batch,
+        rule,
+        seed: 3,
+        device: tch::Device::Cpu,
+    }
+}
+
+const ADAM: Rule = Rule::Adam { lr: 1e-3 };
+const SMALL: [(&str, &str); 7] = [
+    ("functions", "sinc,sign"),
+    ("points", "600"),
+    ("batch", "64"),
+    ("steps", "120"),
+    ("trials", "2"),
+    ("eval_every", "25"),
+    ("table_every", "50"),
+];
+
+fn with<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut all: BTreeMap<&str, &str> = SMALL.into_iter().collect();
+    all.extend(changes.iter().copied());
+    all.into_iter().collect()
+}
+
+fn run(changes: &[(&str, &str)]) -> Recorded {
+    TestHost::new().seed(5).run::<FunctionFit>(&with(changes))
+}
+
+fn failure(changes: &[(&str, &str)]) -> String {
+    match run(changes).outcome {
+        Outcome::Failed(why) | Outcome::Refused(why) => why,
+        other => panic!("{changes:?} ended as {other:?}"),
+    }
+}
+
+/// Points with their values' bits, so that NaN equals NaN and −0 is not 0.
+fn bits(points: &[Point]) -> Vec<(i64, String, u64)> {
+    points.iter().map(|p| (p.step, format!("{:?} {:?}", p.series, p.epoch), p.value.to_bits())).collect()
+}
+
+#[test]
+fn parameter_counts_are_571_572_571() {
+    let training = Training::new(setup(&["sinc"], 100, 3, 0, ADAM)).unwrap();
+    let counts: Vec<i64> = training.fits.iter().map(|fit| fit.mlp.parameter_count()).collect();
+    assert_eq!(counts, [571, 572, 571]);
+}
+
+#[test]
+fn a_network_of_zeros_has_the_mean_square_as_loss() {
+    // 1,234 points: two whole chunks and a shorter one.
+    let mut training = Training::new(setup(&["sinc", "sign", "sine"], 1234, 2, 0, ADAM)).unwrap();
+    for i in 0..training.fits.len() {
+        for trial in 0..2 {
+            training.fits[i].mlp.fill_trial(trial, 0.0).unwrap();
+        }
+        let fit = &training.fits[i];
+        let truth = &training.setup().targets[fit.target].values;
+        for loss in losses(&fit.predict(&training).unwrap(), truth) {
+            assert!((loss - mean_square(truth)).abs() < 1e-14);
+        }
+    }
+}
+
+/// Full batch: the loss of the step's batch is the loss on the grid, computed twice in different ways.
+#[test]
+fn batch_loss_and_grid_loss_agree() {
+    let mut training = Training::new(setup(&["sinc", "sign"], 750, 2, 0, ADAM)).unwrap();
+    for _ in 0..5 {
+        let before: Vec<Vec<f64>> = training
+            .fits
+            .iter()
+            .map(|fit| losses(&fit.predict(&training).unwrap(), &training.setup().targets[fit.target].values))
+            .collect();
+        training.advance().unwrap();
+        for (fit, before) in training.fits.iter().zip(before) {
+            for (a, b) in fit.batch_loss().unwrap().iter().zip(before) {
+                assert!((a - b).abs() <= 1e-5 * b, "{a} against {b}");
+            }
+        }
+    }
+}
+
+/// Losses of PyTorch from the same initial values: tests/fixtures/parity.py wrote them.
+#[test]
+fn fifty_steps_equal_pytorch() {
+    let fixture = include_str!("fixtures/parity.txt");
+    let records: Vec<(Vec<&str>, Vec<f64>)> = fixture
+        .lines()
+        .map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            (words[..3].to_vec(), words[3..].iter().map(|v| v.parse().unwrap()).collect())
+        })
+        .collect();
+    for (optimizer, rule) in [("adam", ADAM), ("sgd", Rule::Sgd { lr: 0.01, momentum: 0.9 })] {
+        let mut training = Training::new(setup(&["sinc"], 64, 1, 0, rule)).unwrap();
+        for (words, values) in records.iter().filter(|(words, _)| words[0] == "init") {
+            let fit = training.fits.iter_mut().find(|fit| fit.model == words[1]).unwrap();
+            fit.mlp.set_layer(0, words[2].parse().unwrap(), values).unwrap();
+        }
+        let mut seen = vec![Vec::new(); training.fits.len()];
+        for _ in 0..50 {
+            training.advance().unwrap();
+            for (fit, seen) in training.fits.iter().zip(&mut seen) {
+                seen.push(fit.batch_loss().unwrap()[0]);
+            }
+        }
+        for (fit, seen) in training.fits.iter().zip(seen) {
+            let wanted = ["loss", fit.model.as_str(), optimizer];
+            let (_, expected) = records.iter().find(|(words, _)| words[..] == wanted).unwrap();
+            assert_eq!(expected.len(), 50);
+            for (step, (a, b)) in seen.iter().zip(expected).enumerate() {
+                assert!(
+                    (a - b).abs() <= 1e-5 * b,
+                    "{} {optimizer} step {step}: {a:e} here, {b:e} in PyTorch",
+                    fit.model
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_run_records() {
+    let recorded = run(&[]);
+    assert_eq!(recorded.outcome, Outcome::Finished);
+    let loss = |model, function, trial| {
+        recorded.series(Series::metric("loss").model(model).split(function).trial(trial))
+    };
+    // Steps 0, 25, 50, 75, 100, 120.
+    assert_eq!(loss("deep", "sign", 1).len(), 6);
+    assert!(loss("middle", "sinc", 0)[5] < loss("middle", "sinc", 0)[0]);
+    assert_ne!(loss("middle", "sinc", 0), loss("middle", "sinc", 1));
+    assert_eq!(recorded.values("batch_loss").len(), 12 * 12);
+    assert_eq!(recorded.steps_ended, 120);
+
+    let tables: Vec<(&str, i64)> = recorded.tables.iter().map(|t| (t.name.as_str(), t.step)).collect();
+    let expected: Vec<(&str, i64)> = vec![
+        ("models", 0),
+        ("predictions-sinc", 50),
+        ("predictions-sign", 50),
+        ("predictions-sinc", 100),
+        ("predictions-sign", 100),
+        ("predictions-sinc", 120),
+        ("predictions-sign", 120),
+        ("conclusion", 120),
+    ];
+    assert_eq!(tables, expected);
+    assert_eq!(
+        recorded.table("models")[0].column("parameters"),
+        Some(&ColumnValues::I64(vec![571, 572, 571]))
+    );
+
+    // The table's residuals give the logged loss again: it holds the whole grid here.
+    let last = recorded.table("predictions-sign")[2].clone();
+    let Some(ColumnValues::F64(residual)) = last.column("residual") else { panic!("no residuals") };
+    let (Some(ColumnValues::Utf8(model)), Some(ColumnValues::I64(trial))) =
+        (last.column("model"), last.column("trial"))
+    else {
+        panic!("no models or trials")
+    };
+    assert_eq!(residual.len(), 600 * 3 * 2);
+    let of: Vec<f64> = (0..residual.len())
+        .filter(|&i| model[i] == "shallow" && trial[i] == 1)
+        .map(|i| residual[i].powi(2))
+        .collect();
+    let mean = of.iter().sum::<f64>() / of.len() as f64;
+    assert!((mean - loss("shallow", "sign", 1)[5]).abs() < 1e-12);
+
+    let figures = recorded.figures.join("\n");
+    for part in
+        ["571 parameters", "Adam, lr 0.001, batch 64, 120 steps; seed 5, 2 trials", "split = \"sign\""]
+    {
+        assert!(figures.contains(part), "{part} is not in\n{figures}");
+    }
+    let told: Vec<&String> = recorded.text.iter().filter(|t| t.0 == Level::Info).map(|t| &t.1).collect();
+    assert_eq!(told.len(), 2);
+    assert!(told[0].starts_with("sinc: deep (571 parameters): mean loss"), "{}", told[0]);
+}
+
+#[test]
+fn same_seed_same_numbers() {
+    let again = || TestHost::new().seed(9).run::<FunctionFit>(&with(&[]));
+    let (a, b) = (again(), again());
+    assert_eq!(bits(&a.metrics), bits(&b.metrics));
+    assert_eq!(a.tables, b.tables);
+    assert_ne!(bits(&run(&[]).metrics), bits(&a.metrics));
+}
+
+#[test]
+fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
+    for optimizer in ["adam", "sgd"] {
+        let params = with(&[("optimizer", optimizer), ("lr", "0.005"), ("table_every", "0")]);
+        let host = TestHost::new().seed(5);
+        let whole = host.run::<FunctionFit>(&params);
+        assert_eq!(whole.outcome, Outcome::Finished);
+        // Step 70 lies within the eighth epoch of nine batches.
+        let first = host.clone().stop_at(70).run::<FunctionFit>(&params);
+        assert_eq!(first.outcome, Outcome::Stopped);
+        let dir = first.last_checkpoint().unwrap();
+        let second = host.resume_from(dir).run::<FunctionFit>(&params);
+        assert_eq!(second.outcome, Outcome::Finished);
+        let checkpoint = first.checkpoints.last().unwrap().step;
+        assert!((70..75).contains(&checkpoint), "stopped at {checkpoint}");
+        let mut joined: Vec<Point> = first.metrics.iter().filter(|p| p.step <= checkpoint).cloned().collect();
+        joined.extend(second.metrics.iter().cloned());
+        assert_eq!(bits(&joined), bits(&whole.metrics), "{optimizer}");
+        assert_eq!(second.tables, whole.tables[1..]);
+    }
+}
+
+#[test]
+fn a_diverged_trial_is_frozen_and_the_others_go_on() {
+    // The wide layer's curvature is the largest: at this rate only the shallow network diverges.
+    let changes =
+        [("functions", "sinc"), ("optimizer", "sgd"), ("lr", "0.05"), ("batch", "0"), ("steps", "400")];
+    let recorded = run(&changes);
+    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    let warnings: Vec<&String> =
+        recorded.text.iter().filter(|t| t.0 == Level::Warning).map(|t| &t.1).collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("sinc, shallow, trial 0 diverged"), "{warnings:?}");
+    for metric in ["loss", "batch_loss"] {
+        let of = |model| recorded.series(Series::metric(metric).model(model).split("sinc").trial(0));
+        let shallow = of("shallow");
+        assert!(shallow.len() < of("deep").len());
+        assert!(
+            !shallow[shallow.len() - 1].is_finite()
+                && shallow[..shallow.len() - 1].iter().all(|v| v.is_finite())
+        );
+        assert!(of("deep").iter().chain(&of("middle")).all(|v| v.is_finite()));
+    }
+    let Some(ColumnValues::I64(diverged)) = recorded.table("conclusion")[0].column("diverged") else {
+        panic!("no column")
+    };
+    assert_eq!(diverged[..], [0, 0, 2]);
+
+    let why = failure(&[&changes[..], &[("models", "shallow")]].concat());
+    assert!(why.contains("every trial of every model has diverged"), "{why}");
+}
+
+#[test]
+fn wrong_parameters_are_refused_with_their_reason() {
+    for (changes, part) in [
+        (vec![("functions", "sinc,cos")], "names `cos`, must be a list of sinc, sign, sine, custom"),
+        (vec![("functions", "sinc,,sign")], "a name is missing"),
+        (vec![("functions", "sinc,sinc")], "named twice"),
+        (vec![("models", "deep,wide")], "names `wide`, must be a list of deep, middle, shallow"),
+        (vec![("batch", "601")], "must be at most `points`, which is 600"),
+        (vec![("x_min", "1")], "must be less than `x_max`"),
+        (vec![("functions", "custom")], "needs the parameter `expression`"),
+        (vec![("expression", "x")], "does not name custom"),
+        (vec![("functions", "custom"), ("expression", "sin(x * ")], "at character 9"),
+        (vec![("functions", "custom"), ("expression", "ln(x - 0.5)")], "must be finite"),
+    ] {
+        let why = failure(&changes);
+        assert!(why.contains(part), "{changes:?}: {why}");
+    }
+    let custom = run(&[("functions", "custom"), ("expression", "x^2")]);
+    assert_eq!(custom.outcome, Outcome::Finished);
+    assert!(custom.figures.join("\n").contains("custom: x^2"));
+}
