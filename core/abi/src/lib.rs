@@ -382,10 +382,13 @@ pub struct Entry {
 /// Type of the exported function.
 pub type EntryFn = unsafe extern "C" fn() -> *const Entry;
 
+/// A struct of the header: its name, its size, and name and offset of each field.
+pub type StructLayout = (&'static str, usize, Vec<(&'static str, usize)>);
+
 /// Every struct of the ABI with its size, and every field with its offset.
 ///
 /// The golden dump in `tests/` compares it with what a C compiler says of the header.
-pub fn layout() -> Vec<(&'static str, usize, Vec<(&'static str, usize)>)> {
+pub fn layout() -> Vec<StructLayout> {
     macro_rules! of {
         ($c:literal, $t:ty, $($f:ident as $n:literal),+) => {
             ($c, size_of::<$t>(), vec![$(($n, core::mem::offset_of!($t, $f))),+])

@@ -1,5 +1,7 @@
 //! What an experiment says of itself: identity, metrics, presets, figures.
 
+use gradtop_abi::metric_flag;
+
 use crate::params::ParamSpec;
 
 /// Which direction of a metric is better.
@@ -130,25 +132,14 @@ pub struct Metric {
     pub(crate) unit: Option<String>,
     pub(crate) help: String,
     pub(crate) goal: Goal,
-    pub(crate) headline: bool,
-    pub(crate) guard: bool,
-    pub(crate) log: bool,
-    pub(crate) wall_clock: bool,
+    /// Bits of the ABI's `metric_flag`.
+    pub(crate) flags: u32,
 }
 
 impl Metric {
     /// `/` in a name separates groups.
     pub fn new(name: &str) -> Self {
-        Self {
-            name: name.into(),
-            unit: None,
-            help: String::new(),
-            goal: Goal::None,
-            headline: false,
-            guard: false,
-            log: false,
-            wall_clock: false,
-        }
+        Self { name: name.into(), unit: None, help: String::new(), goal: Goal::None, flags: 0 }
     }
 
     /// Its unit.
@@ -175,28 +166,28 @@ impl Metric {
     /// Shown in lists of runs.
     #[must_use]
     pub fn headline(mut self) -> Self {
-        self.headline = true;
+        self.flags |= metric_flag::HEADLINE;
         self
     }
 
     /// The run fails when this metric is not finite in every model and trial.
     #[must_use]
     pub fn guard(mut self) -> Self {
-        self.guard = true;
+        self.flags |= metric_flag::GUARD;
         self
     }
 
     /// Drawn on a log axis.
     #[must_use]
     pub fn log(mut self) -> Self {
-        self.log = true;
+        self.flags |= metric_flag::LOG;
         self
     }
 
     /// It depends on the clock (a rate, a duration), so it may differ between runs that are otherwise equal.
     #[must_use]
     pub fn wall_clock(mut self) -> Self {
-        self.wall_clock = true;
+        self.flags |= metric_flag::WALL_CLOCK;
         self
     }
 }

@@ -59,7 +59,9 @@ fn the_entry_describes_both() {
     assert_eq!(unsafe { entry.count.unwrap()() }, 2);
     let desc = |index| {
         // SAFETY: as above.
-        unsafe { entry.desc.unwrap()(index).as_ref() }
+        let found = unsafe { entry.desc.unwrap()(index) };
+        // SAFETY: null or an immortal description.
+        unsafe { found.as_ref() }
     };
     let (first, second) = (desc(0).unwrap(), desc(1).unwrap());
     assert!(desc(2).is_none());

@@ -45,7 +45,9 @@ impl Experiment for Fault {
                 #[derive(Debug)]
                 #[allow(dead_code, reason = "as tch::TchError is shown")]
                 struct Torch(&'static str);
-                Err::<(), _>(Torch("shapes differ\nException raised from x\nframe #0: y")).unwrap();
+                let result: Result<(), Torch> =
+                    Err(Torch("shapes differ\nException raised from x\nframe #0: y"));
+                std::hint::black_box(result).unwrap();
             }
             "save" => ctx.checkpoint(0, |_| Err("disk is full".into()))?,
             "save-panic" => ctx.checkpoint(0, |_| panic!("while saving"))?,

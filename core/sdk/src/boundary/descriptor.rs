@@ -83,7 +83,6 @@ fn preset(preset: &Preset) -> abi::Preset {
 }
 
 fn metric(metric: &Metric) -> abi::Metric {
-    let flag = |on: bool, bit: u32| if on { bit } else { 0 };
     abi::Metric {
         size: size_of::<abi::Metric>() as u32,
         goal: match metric.goal {
@@ -91,10 +90,7 @@ fn metric(metric: &Metric) -> abi::Metric {
             Goal::Min => abi::goal::MIN,
             Goal::Max => abi::goal::MAX,
         },
-        flags: flag(metric.headline, abi::metric_flag::HEADLINE)
-            | flag(metric.guard, abi::metric_flag::GUARD)
-            | flag(metric.log, abi::metric_flag::LOG)
-            | flag(metric.wall_clock, abi::metric_flag::WALL_CLOCK),
+        flags: metric.flags,
         reserved: 0,
         name: text(&metric.name),
         unit: optional(metric.unit.as_deref()),

@@ -32,7 +32,9 @@ pub(super) unsafe fn run_by_id(
     let mut known = Vec::new();
     for index in 0..count {
         // SAFETY: as above.
-        let found = unsafe { desc(index).as_ref() };
+        let found = unsafe { desc(index) };
+        // SAFETY: null or an immortal description.
+        let found = unsafe { found.as_ref() };
         let Some(found) = found else { return Recorded::refused("a description is null: stderr says why") };
         // SAFETY: descriptions hold immortal C strings.
         let name = unsafe { text(found.id) };
@@ -60,8 +62,10 @@ pub(super) unsafe fn run(
     else {
         return Recorded::refused("the entry lacks a function");
     };
-    // SAFETY: a function of a valid plugin, whose descriptions are immortal.
-    let desc = unsafe { desc(index).as_ref() };
+    // SAFETY: a function of a valid plugin.
+    let desc = unsafe { desc(index) };
+    // SAFETY: null or an immortal description.
+    let desc = unsafe { desc.as_ref() };
     let Some(desc) = desc else { return Recorded::refused("the description is null: stderr says why") };
     // SAFETY: a description of a valid plugin.
     let params = match unsafe { resolve(desc, host.preset.as_deref(), params) } {
@@ -132,12 +136,14 @@ unsafe fn resolve(
     given: &[(&str, &str)],
 ) -> Result<Vec<(CString, CString)>, String> {
     let mut values: Vec<(String, String)> = Vec::new();
-    for index in 0..desc.n_params as usize {
-        // SAFETY: a valid description has that many parameters.
-        let param = unsafe { &**desc.params.add(index) };
-        // SAFETY: immortal C strings.
-        let (key, value) = unsafe { (text(param.key), text(param.default_value)) };
-        values.push((key, value));
+    // SAFETY: a valid description has that many parameters.
+    for param in unsafe { vtable::values(desc.params, desc.n_params) } {
+        // SAFETY: an immortal parameter.
+        let param = unsafe { &**param };
+        // SAFETY: an immortal C string.
+        let key = unsafe { text(param.key) };
+        // SAFETY: as above.
+        values.push((key, unsafe { text(param.default_value) }));
     }
     let mut set = |key: &str, value: &str| match values.iter_mut().find(|(known, _)| known == key) {
         Some((_, text)) => {
@@ -148,16 +154,18 @@ unsafe fn resolve(
     };
     if let Some(name) = preset {
         // SAFETY: a valid description has that many presets.
-        let mut presets = (0..desc.n_presets as usize).map(|index| unsafe { &**desc.presets.add(index) });
+        let presets = unsafe { vtable::values(desc.presets, desc.n_presets) };
+        // SAFETY: an immortal preset.
+        let mut presets = presets.iter().map(|preset| unsafe { &**preset });
         // SAFETY: an immortal C string.
         let found = presets.find(|preset| unsafe { text(preset.name) } == name);
         let found = found.ok_or_else(|| format!("there is no preset `{name}`"))?;
-        for index in 0..found.n_values as usize {
-            // SAFETY: a valid preset has that many values.
-            let pair = unsafe { &*found.values.add(index) };
-            // SAFETY: immortal C strings.
-            let (key, value) = unsafe { (text(pair.key), text(pair.value)) };
-            set(&key, &value)?;
+        // SAFETY: a valid preset has that many values.
+        for pair in unsafe { vtable::values(found.values, found.n_values) } {
+            // SAFETY: an immortal C string.
+            let key = unsafe { text(pair.key) };
+            // SAFETY: as above.
+            set(&key, &unsafe { text(pair.value) })?;
         }
     }
     for (key, value) in given {

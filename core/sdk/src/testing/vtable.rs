@@ -106,7 +106,7 @@ unsafe fn state<'a>(ctx: *mut c_void) -> &'a State {
 
 /// # Safety
 /// `data` is null or points to `n` values that live for `'a`.
-unsafe fn values<'a, T>(data: *const T, n: u64) -> &'a [T] {
+pub(super) unsafe fn values<'a, T>(data: *const T, n: u64) -> &'a [T] {
     if data.is_null() || n == 0 {
         return &[];
     }
