@@ -4,10 +4,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use gradtop_abi::{ABI_MAJOR, ENTRY_PREFIX};
-use object::elf;
 use object::read::ReadCache;
-use object::read::elf::{Dyn as _, ElfFile64, FileHeader as _, Sym as _};
-use object::{LittleEndian, Object as _};
+use object::read::elf::{ElfFile64, Sym as _};
+use object::{LittleEndian, elf};
 
 use crate::error::Refusal;
 

@@ -1,0 +1,74 @@
+//! The least program that runs experiments: what `gradtop` does with this crate, without screens. The tests run it.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gradtop_host as host;
+use gradtop_store::RunDir;
+
+fn main() -> std::process::ExitCode {
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(code) = host::hidden_main(&args) {
+        return u8::try_from(code).unwrap_or(1).into();
+    }
+    let args: Vec<String> = args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
+    match run(&args.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok((text, code)) => {
+            writeln!(std::io::stdout(), "{text}").ok();
+            code.into()
+        }
+        Err(text) => {
+            writeln!(std::io::stderr(), "{text}").ok();
+            2.into()
+        }
+    }
+}
+
+fn run(args: &[&str]) -> Result<(String, u8), String> {
+    let text = |e: &dyn std::fmt::Display| e.to_string();
+    match args {
+        ["describe", file] => {
+            let desc = host::describe(Path::new(file)).map_err(|e| text(&e))?;
+            Ok((serde_json::to_string_pretty(&desc).map_err(|e| text(&e))?, 0))
+        }
+        ["run", runs, plugin, experiment, sets @ ..] => {
+            let desc = host::describe(Path::new(plugin)).map_err(|e| text(&e))?;
+            let (_, experiment) = desc.experiment(experiment).ok_or("no such experiment")?;
+            let sets: Vec<(String, String)> = sets
+                .iter()
+                .filter_map(|s| s.split_once('='))
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .collect();
+            let run = host::launch(&host::Launch {
+                runs: PathBuf::from(runs),
+                plugin: PathBuf::from(plugin),
+                experiment: experiment.id.clone(),
+                params: host::resolve_params(experiment, None, &sets).map_err(|e| text(&e))?,
+                preset: None,
+                name: None,
+                seed: Some(1),
+                device: host::DeviceChoice::Auto,
+                threads: None,
+                checkpoint_every: host::DEFAULT_CHECKPOINT_EVERY,
+            })
+            .map_err(|e| text(&e))?;
+            Ok((run.path().display().to_string(), 0))
+        }
+        ["wait", run] => {
+            let state = host::wait(&RunDir::new(*run)).map_err(|e| text(&e))?;
+            Ok((state.to_string(), u8::try_from(state.exit_code()).unwrap_or(1)))
+        }
+        ["stop", run] => {
+            host::stop(&RunDir::new(*run), Duration::from_secs(10)).map_err(|e| text(&e))?;
+            Ok((String::new(), 0))
+        }
+        ["resume", run] => {
+            host::resume(&RunDir::new(*run)).map_err(|e| text(&e))?;
+            Ok((String::new(), 0))
+        }
+        _ => Err("describe FILE | run RUNS PLUGIN EXPERIMENT [k=v].. | wait RUN | stop RUN | resume RUN"
+            .to_owned()),
+    }
+}
