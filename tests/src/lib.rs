@@ -1,1 +1,36 @@
-//! Being built.
+//! What the end-to-end tests share: where the real program and its plugins are, a sandbox to run them in, waiting for
+//! conditions, and looking at what a run left. Everything goes through the real binary.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+pub mod build;
+pub mod check;
+pub mod paths;
+pub mod pty;
+pub mod sandbox;
+pub mod wait;
+
+pub use sandbox::{Said, Sandbox};
+pub use wait::{until, until_within};
+
+/// Runs `work` on every item, `at_once` at a time, and panics with the first panic, after all have ended.
+pub fn in_parallel<T: Send>(at_once: usize, items: Vec<T>, work: impl Fn(T) + Sync) {
+    let queue = std::sync::Mutex::new(items.into_iter());
+    let failed = std::sync::Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                loop {
+                    let Some(item) = queue.lock().unwrap().next() else { break };
+                    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(item)));
+                    if let Err(payload) = result {
+                        failed.lock().unwrap().get_or_insert(payload);
+                    }
+                }
+            });
+        }
+    });
+    if let Some(payload) = failed.into_inner().unwrap() {
+        std::panic::resume_unwind(payload);
+    }
+}

@@ -1,0 +1,150 @@
+//! The experiments that behave: `counter`, whose every number follows from saved state, and `threads`.
+
+use std::fs::{self, OpenOptions};
+use std::os::fd::AsRawFd as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use gradtop_abi as abi;
+
+use crate::Job;
+
+/// `counter`'s file holds one of these for each step, written once the step has been logged: nanoseconds of
+/// `CLOCK_MONOTONIC`, 0 for not yet. It is mapped, so it survives the process, however that ends.
+struct TimeFile {
+    at: *mut u64,
+    len: usize,
+}
+
+impl TimeFile {
+    fn open(path: &str, steps: usize) -> Option<Self> {
+        if path.is_empty() {
+            return None;
+        }
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).unwrap();
+        file.set_len(8 * steps as u64).unwrap();
+        // SAFETY: a fresh shared mapping of a file that is long enough; checked below.
+        let at = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                8 * steps,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        assert_ne!(at, libc::MAP_FAILED, "cannot map {path}");
+        Some(Self { at: at.cast(), len: steps })
+    }
+
+    fn logged(&self, step: i64) {
+        let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: `now` is a place for the answer.
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+        let index = step as usize;
+        assert!(index < self.len);
+        // SAFETY: inside the mapping, by the assertion above.
+        let slot = unsafe { self.at.add(index) };
+        // SAFETY: aligned and mapped for writing.
+        unsafe { slot.write_volatile(now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64) };
+    }
+}
+
+/// A generator whose whole state is one number.
+fn next(state: &mut u64) -> f64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 11) as f64 / (1u64 << 53) as f64
+}
+
+fn save(dir: &Path, step: i64, state: u64, loss: f64) -> abi::Status {
+    // In two files: a checkpoint is a folder, and all of it counts.
+    let text = format!("{step} {state} {}", loss.to_bits());
+    let written =
+        fs::write(dir.join("state.txt"), text).and_then(|()| fs::write(dir.join("complete"), b"yes"));
+    if written.is_ok() { abi::OK } else { abi::IO }
+}
+
+fn load(dir: &Path) -> (i64, u64, f64) {
+    assert!(dir.join("complete").is_file(), "the checkpoint is not whole");
+    let text = fs::read_to_string(dir.join("state.txt")).unwrap();
+    let mut words = text.split(' ');
+    let step = words.next().unwrap().parse().unwrap();
+    let state = words.next().unwrap().parse().unwrap();
+    (step, state, f64::from_bits(words.next().unwrap().parse().unwrap()))
+}
+
+/// Logs `loss` and `noise` at every step, `rate` steps a second (0: as fast as it can) in bursts of `burst`, and a table
+/// row every 1,000 steps.
+pub(crate) fn run(job: &Job) -> Result<abi::Status, Vec<u8>> {
+    let host = job.host;
+    let steps = job.int("steps");
+    let rate: f64 = job.params["rate"].parse().unwrap();
+    let burst = job.int("burst").max(1);
+    let file = TimeFile::open(&job.params["file"], steps as usize);
+    let (start, mut state, mut loss) = match &job.resume {
+        Some(dir) => {
+            let (step, state, loss) = load(dir);
+            (step + 1, state, loss)
+        }
+        None => (0, host.raw().seed, 1.0),
+    };
+    let series = (host.metric(c"loss"), host.metric(c"noise"), host.metric(c"clock"));
+    let epoch = Instant::now();
+    for step in start..steps {
+        let noise = next(&mut state);
+        loss = loss * 0.999 + noise * 1e-3;
+        let clock = epoch.elapsed().as_secs_f64();
+        let points = [(series.0, loss), (series.1, noise), (series.2, clock)];
+        let status = host.log_epoch(step, step as f64 / 100.0, &points);
+        if status != abi::OK {
+            return Err(format!("log: {}", host.last_error()).into_bytes());
+        }
+        if let Some(file) = &file {
+            file.logged(step);
+        }
+        if step % 1000 == 0 {
+            let (at, values) = ([step], [loss]);
+            let columns =
+                [crate::common::column_i64(c"at", &at), crate::common::column_f64(c"loss", &values)];
+            if host.table(c"samples", step, &columns, 1) != abi::OK {
+                return Err(format!("table: {}", host.last_error()).into_bytes());
+            }
+        }
+        host.progress(step as u64 + 1, steps as u64, Some(c"counting"));
+        if host.should_checkpoint() {
+            let status = host.checkpoint(step, |dir| save(dir, step, state, loss));
+            if status != abi::OK {
+                return Err(format!("checkpoint: {}", host.last_error()).into_bytes());
+            }
+        }
+        match host.step_end() {
+            abi::OK => {}
+            status => return Ok(status),
+        }
+        if rate > 0.0 && (step + 1) % burst == 0 {
+            let due = Duration::from_secs_f64((step + 1 - start) as f64 / rate);
+            if let Some(wait) = due.checked_sub(epoch.elapsed()) {
+                std::thread::sleep(wait);
+            }
+        }
+    }
+    Ok(abi::OK)
+}
+
+/// Eight threads log at once, each its own series, as the header allows.
+pub(crate) fn threads(job: &Job) -> Result<abi::Status, Vec<u8>> {
+    let host = job.host;
+    let steps = job.int("steps");
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            scope.spawn(move || {
+                let series = host.series(c"loss", None, thread).unwrap();
+                for step in 0..steps {
+                    assert_eq!(host.log(step, &[(series, f64::from(thread) + step as f64)]), abi::OK);
+                }
+            });
+        }
+    });
+    Ok(abi::OK)
+}

@@ -1,0 +1,152 @@
+//! Looking at what a run left, without the code that wrote it where that is possible.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Float64Type, Int32Type, Int64Type};
+use arrow_array::{Array, RecordBatch};
+use gradtop_store::{RunDir, SeriesData};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+/// Every file below a folder.
+pub fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        // A merge exchanges folders under a reader; what is gone is not there.
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => found.extend(files(&path)),
+            Ok(_) => found.push(path),
+            Err(_) => {}
+        }
+    }
+    found.sort();
+    found
+}
+
+fn batches(path: &Path) -> Vec<RecordBatch> {
+    let file = File::open(path).unwrap();
+    let whole = || {
+        ParquetRecordBatchReaderBuilder::try_new(file)?
+            .build()?
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(Into::into)
+    };
+    let read: Result<_, parquet::errors::ParquetError> = whole();
+    read.unwrap_or_else(|e| panic!("{} cannot be read: {e}", path.display()))
+}
+
+/// A row of `metrics/*.parquet`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Row {
+    /// Metric, model, split and trial.
+    pub series: (String, Option<String>, Option<String>, Option<i32>),
+    /// Step.
+    pub step: i64,
+    /// The value's bits: NaN equals itself.
+    pub bits: u64,
+    /// The epoch's bits.
+    pub epoch: Option<u64>,
+}
+
+/// The sealed rows of a run, read with nothing but a Parquet reader, sorted. Panics if one file named `.parquet` anywhere in
+/// the run cannot be read.
+pub fn sealed_rows(run: &RunDir) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for path in files(run.path()) {
+        if path.extension().is_none_or(|e| e != "parquet") {
+            continue;
+        }
+        let all = batches(&path);
+        if path.parent() != Some(&run.metrics()) {
+            continue;
+        }
+        for batch in all {
+            let text = |name: &str| -> Vec<Option<String>> {
+                let column = batch.column_by_name(name).unwrap_or_else(|| panic!("no column {name}"));
+                let values = column.as_any_dictionary();
+                let words = values.values().as_string::<i32>();
+                let keys = values.normalized_keys();
+                (0..column.len())
+                    .map(|i| column.is_valid(i).then(|| words.value(keys[i]).to_owned()))
+                    .collect()
+            };
+            let (metric, model, split) = (text("metric"), text("model"), text("split"));
+            let trial = batch.column_by_name("trial").unwrap().as_primitive::<Int32Type>();
+            let step = batch.column_by_name("step").unwrap().as_primitive::<Int64Type>();
+            let epoch = batch.column_by_name("epoch").unwrap().as_primitive::<Float64Type>();
+            let value = batch.column_by_name("value").unwrap().as_primitive::<Float64Type>();
+            for i in 0..batch.num_rows() {
+                let trial = trial.is_valid(i).then(|| trial.value(i));
+                rows.push(Row {
+                    series: (metric[i].clone().unwrap(), model[i].clone(), split[i].clone(), trial),
+                    step: step.value(i),
+                    bits: value.value(i).to_bits(),
+                    epoch: epoch.is_valid(i).then(|| epoch.value(i).to_bits()),
+                });
+            }
+        }
+    }
+    rows.sort();
+    rows
+}
+
+/// Panics if a series has two rows of one step.
+pub fn no_row_twice(rows: &[Row]) {
+    let mut seen = HashSet::new();
+    for row in rows {
+        assert!(seen.insert((&row.series, row.step)), "{:?} has step {} twice", row.series, row.step);
+    }
+}
+
+/// Panics if a series, read with gradtop's own reader, has two rows of one step.
+pub fn no_step_twice(series: &[SeriesData]) {
+    for data in series {
+        for pair in data.step.windows(2) {
+            assert!(pair[0] < pair[1], "{:?}: step {} after {}", data.key, pair[1], pair[0]);
+        }
+    }
+}
+
+/// The rows that have nothing to do with the clock or the machine: what must be equal in equal runs.
+pub fn comparable(rows: Vec<Row>, wall_clock: &[&str]) -> Vec<Row> {
+    let mut rows = rows;
+    rows.retain(|r| !r.series.0.starts_with("system/") && !wall_clock.contains(&r.series.0.as_str()));
+    rows
+}
+
+/// A run that ended leaves a sealed log: no journal, no temporary files, each Parquet file whole, no row twice; and
+/// gradtop's own reader agrees. Gives its rows.
+pub fn sealed(run: &RunDir) -> Vec<Row> {
+    let left = files(&run.journal());
+    assert!(left.is_empty(), "the journal is not sealed: {left:?}");
+    for path in files(run.path()) {
+        let name = path.file_name().unwrap().to_string_lossy();
+        let temporary = name.contains("tmp") || name.contains("partial");
+        assert!(!temporary, "a temporary file is left: {}", path.display());
+    }
+    let rows = sealed_rows(run);
+    let own = gradtop_store::read_series(run, |_| true).unwrap();
+    assert_eq!(
+        own.iter().map(|s| s.step.len()).sum::<usize>(),
+        rows.len(),
+        "gradtop reads other rows than there are"
+    );
+    rows
+}
+
+/// Panics if a text could do anything to a terminal but be read.
+#[track_caller]
+pub fn harmless(text: &str) {
+    let bad = text.char_indices().find(|(_, c)| {
+        (c.is_control() && !matches!(c, '\n' | '\t'))
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    });
+    if let Some((at, c)) = bad {
+        let around: String =
+            text.chars().skip(text[..at].chars().count().saturating_sub(40)).take(80).collect();
+        panic!("control character {c:?} in {around:?}");
+    }
+}

@@ -1,0 +1,63 @@
+//! The program and the plugins under test, built by `cargo xtask test` and named by its environment.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::SystemTime;
+
+/// `gradtop` itself.
+pub fn gradtop() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| fresh(named("GRADTOP_TEST_BIN")))
+}
+
+/// A fixture of `tests/examples`, such as `misbehave`.
+pub fn fixture(name: &str) -> PathBuf {
+    fresh(named("GRADTOP_TEST_PLUGINS").join("examples").join(format!("lib{name}.so")))
+}
+
+/// A plugin of `plugins/`, such as `deep_vs_shallow`.
+pub fn plugin(name: &str) -> PathBuf {
+    fresh(named("GRADTOP_TEST_PLUGINS").join(format!("lib{name}.so")))
+}
+
+/// The folder with duckdb, polars and pyarrow.
+pub fn readers() -> PathBuf {
+    named("GRADTOP_TEST_READERS")
+}
+
+/// The checkout.
+pub fn checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn named(variable: &str) -> PathBuf {
+    match std::env::var_os(variable) {
+        Some(path) => {
+            let path = PathBuf::from(path);
+            assert!(
+                path.exists(),
+                "{variable} names {}, which is not there: run through cargo xtask test",
+                path.display()
+            );
+            path
+        }
+        None => panic!("{variable} is not set: run through cargo xtask test"),
+    }
+}
+
+/// The file, unless one of the sources it was made of is newer: Cargo writes their list beside it.
+fn fresh(file: PathBuf) -> PathBuf {
+    assert!(file.is_file(), "{} is not there: run through cargo xtask test", file.display());
+    let list = file.with_extension("d");
+    let list = std::fs::read_to_string(&list)
+        .unwrap_or_else(|e| panic!("{}: {e}: run through cargo xtask test", list.display()));
+    let modified = |path: &Path| path.metadata().and_then(|m| m.modified());
+    let built = modified(&file).unwrap();
+    for source in
+        list.lines().flat_map(|l| l.split_once(": ").map(|(_, s)| s.split(' ').collect::<Vec<_>>())).flatten()
+    {
+        let newer = modified(Path::new(source)).unwrap_or(SystemTime::UNIX_EPOCH) > built;
+        assert!(!newer, "{} is older than {source}: run through cargo xtask test", file.display());
+    }
+    file
+}

@@ -1,0 +1,305 @@
+//! A place of its own for a test: the program, plugins, runs and caches in one temporary folder.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use gradtop_store::{RunDir, State, Status, View};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{paths, until, until_within};
+
+/// What a command said and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    /// Exit code; -1 if a signal ended it.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Said {
+    /// The standard output as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("no JSON ({e}): {self:#?}"))
+    }
+
+    /// Panics unless the exit code is this one.
+    #[track_caller]
+    pub fn expect_code(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "exit code: {self:#?}");
+        self
+    }
+
+    /// Both streams.
+    pub fn all(&self) -> String {
+        format!("{}{}", self.out, self.err)
+    }
+}
+
+/// A temporary folder with all that gradtop may read or write. Ends what still runs in it when it goes.
+pub struct Sandbox {
+    // Dropped last: what runs in it is ended first.
+    env: Vec<(String, String)>,
+    dir: tempfile::TempDir,
+}
+
+impl Sandbox {
+    /// With the plugins given by file, under their own names.
+    pub fn with(plugins: &[PathBuf]) -> Self {
+        // Where the build is, so that the program and big plugins can be linked instead of copied.
+        let beside = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target/e2e");
+        fs::create_dir_all(&beside).unwrap();
+        let dir = tempfile::Builder::new().prefix("box-").tempdir_in(beside).unwrap();
+        let root = dir.path().to_str().unwrap().to_owned();
+        for folder in ["bin", "plugins", "runs", "cache", "data", "home"] {
+            fs::create_dir(dir.path().join(folder)).unwrap();
+        }
+        let env = [
+            ("GRADTOP_PLUGINS", "plugins"),
+            ("GRADTOP_RUNS", "runs"),
+            ("XDG_CACHE_HOME", "cache"),
+            ("XDG_DATA_HOME", "data"),
+            ("XDG_CONFIG_HOME", "home/config"),
+            ("XDG_STATE_HOME", "home/state"),
+            ("HOME", "home"),
+        ];
+        let env = env.into_iter().map(|(k, v)| (k.to_owned(), format!("{root}/{v}"))).collect();
+        let sandbox = Self { env, dir };
+        // Found beside the program are plugins too, so the program has a folder of its own.
+        link(paths::gradtop(), &sandbox.program());
+        for plugin in plugins {
+            link(plugin, &sandbox.plugins().join(plugin.file_name().unwrap()));
+        }
+        sandbox
+    }
+
+    /// With the plugin that misbehaves.
+    pub fn new() -> Self {
+        Self::with(&[paths::fixture("misbehave")])
+    }
+
+    /// With an environment variable for every command, and so for the runs they start.
+    #[must_use]
+    pub fn and_env(mut self, key: &str, value: &str) -> Self {
+        self.env.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The program.
+    pub fn program(&self) -> PathBuf {
+        self.path().join("bin/gradtop")
+    }
+
+    /// The folder that `GRADTOP_PLUGINS` names.
+    pub fn plugins(&self) -> PathBuf {
+        self.path().join("plugins")
+    }
+
+    /// The folder of all runs.
+    pub fn runs(&self) -> PathBuf {
+        self.path().join("runs")
+    }
+
+    /// Environment variables of every command.
+    pub fn env(&self) -> &[(String, String)] {
+        &self.env
+    }
+
+    /// A command, not yet started; without standard input.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(self.program());
+        command.args(args).current_dir(self.path()).stdin(Stdio::null());
+        command.envs(self.env.iter().map(|(k, v)| (k, v)));
+        command
+    }
+
+    /// Runs a command to its end. It may take a minute.
+    pub fn gradtop(&self, args: &[&str]) -> Said {
+        ended(self.command(args), args)
+    }
+
+    /// `gradtop run` to its end, with fixed seed and one thread; `args` begin with the experiment.
+    pub fn run(&self, args: &[&str]) -> Said {
+        self.gradtop(&[&["run"], args, &["--seed", "7", "--threads", "1"]].concat())
+    }
+
+    /// `gradtop run --detach`; the run's folder.
+    pub fn start(&self, args: &[&str], name: &str) -> Run<'_> {
+        self.run(&[args, &["--detach", "--name", name]].concat()).expect_code(0);
+        self.find(name)
+    }
+
+    /// The run of that name.
+    pub fn find(&self, name: &str) -> Run<'_> {
+        Run { sandbox: self, dir: gradtop_store::find_run(&self.runs(), name).unwrap() }
+    }
+
+    /// Ends every process that names this folder in its command line: what runs here, and nothing else.
+    fn end_all(&self) {
+        for pid in self.processes() {
+            kill_process(pid, Signal::KILL).ok();
+        }
+    }
+
+    /// The processes that were started from this folder.
+    fn processes(&self) -> Vec<Pid> {
+        let root = self.path().as_os_str().as_encoded_bytes();
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|s| s.parse().ok()).and_then(Pid::from_raw)
+            else {
+                continue;
+            };
+            let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let exe = fs::read_link(entry.path().join("exe")).unwrap_or_default();
+            if line.windows(root.len()).any(|w| w == root) || exe.starts_with(self.path()) {
+                found.push(pid);
+            }
+        }
+        found
+    }
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        // Twice: a keeper that was just about to start its trainer.
+        self.end_all();
+        self.end_all();
+    }
+}
+
+/// Runs a command to its end, and kills it after a minute.
+pub fn ended(mut command: Command, what: &[&str]) -> Said {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (out, err) = (reader(child.stdout.take().unwrap()), reader(child.stderr.take().unwrap()));
+    let start = Instant::now();
+    let code = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break Some(status.code().unwrap_or(-1));
+        }
+        if start.elapsed() > Duration::from_secs(60) {
+            child.kill().unwrap();
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let text =
+        |bytes: Vec<u8>| String::from_utf8(bytes).unwrap_or_else(|e| panic!("{what:?} wrote no UTF-8: {e}"));
+    let (out, err) = (text(out.join().unwrap()), text(err.join().unwrap()));
+    let Some(code) = code else { panic!("{what:?} did not end within a minute; it wrote {out}{err}") };
+    Said { code, out, err }
+}
+
+fn reader(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        bytes
+    })
+}
+
+/// A second name for a file, or a copy where that is impossible.
+fn link(from: &Path, to: &Path) {
+    if fs::hard_link(from, to).is_err() {
+        fs::copy(from, to).unwrap();
+    }
+}
+
+/// A run in a sandbox.
+pub struct Run<'a> {
+    sandbox: &'a Sandbox,
+    /// Its folder.
+    pub dir: RunDir,
+}
+
+impl Run<'_> {
+    /// Its name.
+    pub fn name(&self) -> String {
+        self.dir.name()
+    }
+
+    /// What a viewer may believe of it.
+    pub fn view(&self) -> View {
+        gradtop_store::view(&self.dir).unwrap()
+    }
+
+    /// Its status as last written.
+    pub fn status(&self) -> Status {
+        gradtop_store::read_status(&self.dir).unwrap()
+    }
+
+    /// Waits for a state.
+    pub fn until_state(&self, state: State) -> View {
+        until_within(Duration::from_secs(60), &format!("{} to be {state}", self.name()), || {
+            let view = self.view();
+            let other_end = view.state.is_final() && state != view.state;
+            assert!(!other_end, "{} ended {}: {:?}", self.name(), view.state, view.status.cause);
+            (view.state == state).then_some(view)
+        })
+    }
+
+    /// Waits until its status says that this step is done.
+    pub fn until_step(&self, step: i64) {
+        until(&format!("{} to reach step {step}", self.name()), || {
+            (self.view().status.step.unwrap_or(-1) >= step).then_some(())
+        });
+    }
+
+    /// `gradtop wait`, with its exit code.
+    pub fn wait(&self) -> Said {
+        self.sandbox.gradtop(&["wait", &self.name()])
+    }
+
+    /// The events' text, one a line.
+    pub fn events(&self) -> String {
+        fs::read_to_string(self.dir.events()).unwrap_or_default()
+    }
+
+    /// What the experiment wrote with `log_text`.
+    pub fn logged(&self) -> Vec<String> {
+        gradtop_store::read_events(&self.dir)
+            .unwrap()
+            .into_iter()
+            .filter_map(|line| match line.event {
+                gradtop_store::Event::Log { message, .. } => Some(message),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Sends a signal to the trainer. False if it has ended.
+    pub fn signal_trainer(&self, signal: Signal) -> bool {
+        self.signal(self.status().trainer_pid, signal)
+    }
+
+    /// Sends a signal to the keeper. False if it has ended.
+    pub fn signal_keeper(&self, signal: Signal) -> bool {
+        self.signal(self.status().keeper_pid, signal)
+    }
+
+    fn signal(&self, pid: Option<u32>, signal: Signal) -> bool {
+        let Some(pid) = pid else { return false };
+        // The number may already be another process's.
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let dir = self.dir.path().as_os_str().as_encoded_bytes();
+        line.windows(dir.len()).any(|w| w == dir)
+            && Pid::from_raw(pid as i32).is_some_and(|pid| kill_process(pid, signal).is_ok())
+    }
+}

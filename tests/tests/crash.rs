@@ -1,0 +1,220 @@
+//! SIGKILL of the trainer, the keeper, or both, at random moments: at most 250 ms of rows are lost, none is seen twice, every
+//! Parquet file can be read, and the run is `crashed`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use gradtop_store::{RunDir, State};
+use gradtop_tests::sandbox::Run;
+use gradtop_tests::{Sandbox, check, in_parallel, until};
+use rustix::process::Signal;
+
+/// What a SIGKILL may cost.
+const LOSS: Duration = Duration::from_millis(250);
+const KILLS: u64 = 40;
+/// Steps the fixture's file has room for; no run lives to see the last one.
+const STEPS: usize = 20_000_000;
+
+/// A generator for the moments: seeded, so that a failure can be repeated.
+struct Random(u64);
+
+impl Random {
+    /// At least 0, below 1 (splitmix64).
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// Who is killed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Victim {
+    Trainer,
+    Keeper,
+    Both,
+}
+
+/// What the run does around its death, which decides what the kill hits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Moment {
+    /// In the first 400 ms.
+    Start,
+    /// A slow run, some seconds old: flushes, and seals by age.
+    Age,
+    /// As many rows as it can: segments fill up and are sealed one after the other.
+    Full,
+    /// A checkpoint every few milliseconds, each of which ends a segment: 32 of them are merged.
+    Merge,
+    /// A checkpoint asked for just before.
+    Checkpoint,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Kill {
+    number: u64,
+    victim: Victim,
+    moment: Moment,
+}
+
+/// When each step was logged, in nanoseconds, as the fixture wrote it into its mapped file.
+fn logged(file: &Path) -> Vec<u64> {
+    let bytes = fs::read(file).unwrap_or_default();
+    let times = bytes.chunks_exact(8).map(|b| u64::from_ne_bytes(b.try_into().unwrap()));
+    times.take_while(|t| *t != 0).collect()
+}
+
+/// The steps that a run holds of `loss`, sealed and journal, in order.
+fn steps(run: &RunDir) -> Vec<i64> {
+    let series = gradtop_store::read_series(run, |key| key.metric == "loss").unwrap();
+    check::no_step_twice(&series);
+    series.into_iter().flat_map(|s| s.step).collect()
+}
+
+/// The rows before `n` are all there, nothing is there that was never logged, and what is missing was logged in the last
+/// 250 ms. Returns how much was lost.
+fn check_loss(kill: Kill, times: &[u64], steps: &[i64]) -> Duration {
+    let holds = steps.len();
+    assert!(steps.iter().copied().eq(0..holds as i64), "{kill:?}: a hole within {holds} steps");
+    // One row may have been logged without a word of it in the file.
+    assert!(holds <= times.len() + 1, "{kill:?}: {holds} steps, of {} that were logged", times.len());
+    let Some(first_lost) = times.get(holds) else { return Duration::ZERO };
+    let lost = Duration::from_nanos(times.last().unwrap() - first_lost);
+    assert!(lost <= LOSS, "{kill:?}: {lost:?} lost, {} rows of {}", times.len() - holds, times.len());
+    lost
+}
+
+fn start<'a>(sandbox: &'a Sandbox, kill: Kill, file: &Path) -> Run<'a> {
+    let name = format!("kill-{}", kill.number);
+    let (rate, burst) = match kill.moment {
+        Moment::Start | Moment::Checkpoint => (2_000, 1),
+        Moment::Age => (2_000, 20),
+        Moment::Full => (400_000, 20_000),
+        Moment::Merge => (5_000, 10),
+    };
+    let sets = [format!("steps={STEPS}"), format!("rate={rate}"), format!("burst={burst}")];
+    let file = format!("file={}", file.display());
+    let args = ["counter", "--set", &sets[0], "--set", &sets[1], "--set", &sets[2], "--set", &file];
+    sandbox.start(&args, &name)
+}
+
+/// Lets the run live until the moment of its death.
+fn live(run: &Run<'_>, kill: Kill, file: &Path, random: &mut Random) {
+    let nap = |seconds: f64| std::thread::sleep(Duration::from_secs_f64(seconds));
+    let going = || until("the first step", || logged_any(file).then_some(()));
+    match kill.moment {
+        Moment::Start => nap(0.4 * random.next()),
+        Moment::Age => {
+            going();
+            nap(1.0 + 2.5 * random.next());
+        }
+        Moment::Full => {
+            going();
+            nap(1.0 + 2.0 * random.next());
+        }
+        Moment::Merge => {
+            going();
+            let end = std::time::Instant::now() + Duration::from_secs_f64(1.0 + 5.0 * random.next());
+            while std::time::Instant::now() < end {
+                gradtop_store::request(&run.dir, gradtop_store::Request::Checkpoint).unwrap();
+                nap(0.005);
+            }
+        }
+        Moment::Checkpoint => {
+            going();
+            nap(0.5 * random.next());
+            gradtop_store::request(&run.dir, gradtop_store::Request::Checkpoint).unwrap();
+            // Control files are read every 100 ms.
+            nap(0.15 * random.next());
+        }
+    }
+}
+
+fn logged_any(file: &Path) -> bool {
+    use std::io::Read as _;
+    let mut first = [0; 8];
+    fs::File::open(file).is_ok_and(|mut f| f.read_exact(&mut first).is_ok()) && first != [0; 8]
+}
+
+/// One run from start to recovery. Returns what it lost.
+fn kill_once(sandbox: &Sandbox, kill: Kill) -> Duration {
+    let mut random = Random(kill.number);
+    let file = sandbox.path().join(format!("times-{}", kill.number));
+    let run = start(sandbox, kill, &file);
+    until("the keeper", || run.view().status.keeper_pid);
+    live(&run, kill, &file, &mut random);
+    let hit = match kill.victim {
+        Victim::Trainer => until("a trainer to kill", || run.signal_trainer(Signal::KILL).then_some(true)),
+        Victim::Keeper => run.signal_keeper(Signal::KILL),
+        Victim::Both => {
+            // The keeper first: it must not get to see its child die.
+            let keeper = run.signal_keeper(Signal::KILL);
+            run.signal_trainer(Signal::KILL);
+            keeper
+        }
+    };
+    assert!(hit, "{kill:?}: nobody was there to kill: {}", run.events());
+
+    // With the keeper gone, the trainer saves a checkpoint and leaves; that is not instant.
+    until("the run's lock to fall free", || (!gradtop_store::is_locked(&run.dir).unwrap()).then_some(()));
+    assert_eq!(run.view().state, State::Crashed, "{kill:?}: {:?}", run.status());
+    let times = logged(&file);
+    check::no_row_twice(&check::sealed_rows(&run.dir));
+    let before = steps(&run.dir);
+    let lost = check_loss(kill, &times, &before);
+    if kill.victim == Victim::Keeper {
+        assert_eq!(before.len(), times.len(), "{kill:?}: the trainer had all the time it wanted");
+    }
+
+    // Any command recovers what it finds; the keeper, where it lived, already has.
+    sandbox.gradtop(&["list"]).expect_code(0);
+    let status = run.status();
+    let cause = status.cause.unwrap_or_default();
+    assert_eq!(status.state, State::Crashed, "{kill:?}");
+    assert_eq!(steps(&run.dir), before, "{kill:?}: recovery changed what readers see");
+    check::no_row_twice(&check::sealed(&run.dir));
+    if kill.victim == Victim::Trainer {
+        assert!(cause.contains("SIGKILL"), "{kill:?}: {cause}");
+        assert!(run.events().contains("SIGKILL"), "{kill:?}: {}", run.events());
+    } else {
+        assert!(!cause.is_empty(), "{kill:?}");
+    }
+    // What is called a checkpoint can be gone on from: see lifecycle.rs; here, that it is whole.
+    for checkpoint in gradtop_store::checkpoints(&run.dir) {
+        assert!(checkpoint.dir.join("complete").is_file(), "{kill:?}: half a checkpoint");
+        assert!(checkpoint.step < before.len() as i64, "{kill:?}: a checkpoint of rows that are lost");
+    }
+    let exit = run.wait();
+    assert_eq!(exit.code, 4, "{kill:?}: {exit:#?}");
+    fs::remove_file(file).unwrap();
+    fs::remove_dir_all(run.dir.path()).unwrap();
+    lost
+}
+
+#[test]
+fn forty_kills_at_random_moments() {
+    let victims = [Victim::Trainer, Victim::Both, Victim::Keeper];
+    let moments = [Moment::Start, Moment::Age, Moment::Full, Moment::Merge, Moment::Checkpoint];
+    let kills: Vec<_> = (0..KILLS)
+        .map(|n| Kill { number: n, victim: victims[n as usize % 3], moment: moments[n as usize % 5] })
+        .collect();
+    let pairs: BTreeSet<_> = kills.iter().map(|k| format!("{:?} {:?}", k.victim, k.moment)).collect();
+    assert_eq!(pairs.len(), 15, "every victim at every moment");
+    let sandbox = Sandbox::new();
+    // Described once, so that the first kills do not all wait for it.
+    sandbox.gradtop(&["experiments"]).expect_code(0);
+    let losses = Mutex::new(Vec::new());
+    in_parallel(4, kills, |kill| {
+        let lost = kill_once(&sandbox, kill);
+        losses.lock().unwrap().push(lost);
+    });
+    let losses = losses.into_inner().unwrap();
+    assert_eq!(losses.len() as u64, KILLS);
+    assert!(losses.iter().any(|l| !l.is_zero()), "no kill lost a row: the moments hit nothing");
+}
