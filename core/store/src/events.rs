@@ -84,10 +84,22 @@ pub struct EventLine {
     pub event: Event,
 }
 
+/// A line as written.
+#[derive(Serialize)]
+struct Line<'a> {
+    schema: u32,
+    time: Timestamp,
+    #[serde(flatten)]
+    event: &'a Event,
+}
+
+/// Start of every line.
+const START: &[u8] = b"{\"schema\":";
+
 /// Appends an event with one write, so that lines of several processes never mix.
 pub fn append_event(run: &RunDir, event: &Event) -> Result<()> {
     let path = run.events();
-    let line = EventLine { time: Timestamp::now(), event: event.clone() };
+    let line = Line { schema: crate::SCHEMA, time: Timestamp::now(), event };
     let mut text = serde_json::to_vec(&line).format_at("encode", &path)?;
     text.push(b'\n');
     let mut file = OpenOptions::new().append(true).create(true).open(&path).at("open", &path)?;
@@ -105,11 +117,21 @@ pub fn read_events(run: &RunDir) -> Result<Vec<EventLine>> {
     let mut out = Vec::new();
     for (n, line) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
         let Some(line) = line.strip_suffix(b"\n") else { break };
-        match serde_json::from_slice(line) {
+        match serde_json::from_slice::<EventLine>(line) {
             Ok(event) => out.push(event),
-            // A power cut can leave a hole in the middle of an append-only file; the rest still stands.
-            Err(_) if line.contains(&0) || line.is_empty() => {}
-            Err(e) => return Err(StoreError::Damaged { path, message: format!("line {}: {e}", n + 1) }),
+            // A process that died while writing leaves a line without its end, and the next one's follows on the same
+            // line; a power cut leaves zeros. Whatever whole event the line ends with still stands.
+            Err(e) => match line.windows(START.len()).rposition(|w| w == START).map(|at| &line[at..]) {
+                Some(last) if last.len() < line.len() => {
+                    if let Ok(event) = serde_json::from_slice(last) {
+                        out.push(event);
+                    }
+                }
+                _ if serde_json::from_slice::<serde_json::Value>(line).is_ok() => {
+                    return Err(StoreError::Damaged { path, message: format!("line {}: {e}", n + 1) });
+                }
+                _ => {}
+            },
         }
     }
     Ok(out)

@@ -2,20 +2,35 @@
 //!
 //! Keys this version does not know are kept, so that a file written by a newer gradtop survives being merged here.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
 use crate::run_dir::RunDir;
 
 /// A whole `figures.toml`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FigureFile {
+    /// Version of this file, [`crate::SCHEMA`]; declared figures need not state it.
+    #[serde(default = "schema")]
+    pub schema: u32,
     /// The figures, in the order declared.
     #[serde(default, rename = "figure")]
     pub figures: Vec<Figure>,
     /// Keys this version does not know.
     #[serde(flatten)]
     pub extra: toml::Table,
+}
+
+fn schema() -> u32 {
+    crate::SCHEMA
+}
+
+impl Default for FigureFile {
+    fn default() -> Self {
+        Self { schema: schema(), figures: Vec::new(), extra: toml::Table::new() }
+    }
 }
 
 /// A figure: one or more panels.
@@ -309,6 +324,7 @@ fn read_file(run: &RunDir) -> Result<FigureFile> {
 }
 
 fn check(file: &FigureFile) -> Result<()> {
+    crate::manifest::check_schema(file.schema, Path::new("figures.toml"))?;
     for (i, figure) in file.figures.iter().enumerate() {
         let place = format!("figure {:?}", figure.id);
         let bad =

@@ -62,6 +62,10 @@ pub(crate) fn remove_dir(path: &Path) -> Result<()> {
 pub(crate) fn exchange(a: &Path, b: &Path) -> Result<bool> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     use rustix::io::Errno;
+    #[cfg(test)]
+    if hook::no_exchange() {
+        return Ok(false);
+    }
     match renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE) {
         Ok(()) => Ok(true),
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
@@ -79,12 +83,22 @@ pub(crate) fn stage(name: &'static str) {
 
 #[cfg(test)]
 pub(crate) mod hook {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
 
     type Hook = Box<dyn FnMut(&'static str)>;
 
     thread_local! {
         static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
+        static NO_EXCHANGE: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Makes this thread's file systems unable to exchange folders.
+    pub(crate) fn set_no_exchange(yes: bool) {
+        NO_EXCHANGE.set(yes);
+    }
+
+    pub(super) fn no_exchange() -> bool {
+        NO_EXCHANGE.get()
     }
 
     /// Calls `f` at every stage this thread passes.

@@ -8,6 +8,8 @@
 pub mod bench;
 mod checkpoint;
 mod control;
+#[cfg(test)]
+mod crash_tests;
 mod error;
 mod events;
 pub mod figures;

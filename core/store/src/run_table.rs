@@ -75,7 +75,7 @@ struct Row {
 impl Row {
     fn push(&mut self, name: &str, array: impl arrow_array::Array + 'static) {
         if self.fields.iter().all(|f| f.name() != name) {
-            self.fields.push(Field::new(name, array.data_type().clone(), true));
+            self.fields.push(Field::new(name, array.data_type().clone(), array.null_count() > 0));
             self.values.push(Arc::new(array));
         }
     }

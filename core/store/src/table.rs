@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType, UInt64Type};
 use arrow_array::{
     Array as _, ArrayRef, FixedSizeBinaryArray, Float64Array, Int64Array, RecordBatch, StringArray,
 };
@@ -305,8 +305,8 @@ fn append(table: &mut Table, batch: &RecordBatch, path: &Path) -> Result<()> {
     if table.columns.is_empty() {
         for field in schema.fields() {
             let data = match field.data_type() {
-                DataType::Int64 => ColumnData::I64(Vec::new()),
-                DataType::Float64 => ColumnData::F64(Vec::new()),
+                DataType::Int64 if !field.is_nullable() => ColumnData::I64(Vec::new()),
+                DataType::Int64 | DataType::Float64 => ColumnData::F64(Vec::new()),
                 DataType::FixedSizeBinary(w) => ColumnData::Bytes { width: *w as usize, data: Vec::new() },
                 _ => ColumnData::Utf8(Vec::new()),
             };
@@ -323,8 +323,13 @@ fn append(table: &mut Table, batch: &RecordBatch, path: &Path) -> Result<()> {
                 v.extend_from_slice(array.as_primitive_opt::<Int64Type>().ok_or_else(other)?.values());
             }
             ColumnData::F64(v) => {
-                let array = array.as_primitive_opt::<Float64Type>().ok_or_else(other)?;
-                v.extend(array.iter().map(|x| x.unwrap_or(f64::NAN)));
+                if let Some(array) = array.as_primitive_opt::<Int64Type>() {
+                    // An integer that may be absent, as in the run's row.
+                    v.extend(array.iter().map(|x| x.map_or(f64::NAN, |x| x as f64)));
+                } else {
+                    let array = array.as_primitive_opt::<Float64Type>().ok_or_else(other)?;
+                    v.extend(array.iter().map(|x| x.unwrap_or(f64::NAN)));
+                }
             }
             ColumnData::Bytes { data, .. } => {
                 let array = array.as_fixed_size_binary_opt().ok_or_else(other)?;
@@ -338,9 +343,9 @@ fn append(table: &mut Table, batch: &RecordBatch, path: &Path) -> Result<()> {
                     v.extend(array.iter().map(|s| s.unwrap_or_default().to_owned()));
                 } else if let Some(array) = array.as_boolean_opt() {
                     v.extend(array.iter().map(|b| b.map_or_else(String::new, |b| b.to_string())));
-                } else if let Some(array) =
-                    array.as_primitive_opt::<arrow_array::types::TimestampMicrosecondType>()
-                {
+                } else if let Some(array) = array.as_primitive_opt::<UInt64Type>() {
+                    v.extend(array.iter().map(|x| x.map_or_else(String::new, |x| x.to_string())));
+                } else if let Some(array) = array.as_primitive_opt::<TimestampMicrosecondType>() {
                     v.extend(array.iter().map(|t| {
                         t.and_then(|t| jiff::Timestamp::from_microsecond(t).ok())
                             .map_or_else(String::new, |t| t.to_string())

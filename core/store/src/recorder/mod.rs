@@ -296,8 +296,10 @@ impl Inner {
 }
 
 impl Drop for Inner {
-    /// A recorder dropped without `finish` leaves its rows in the journal, as a kill would, but all of them.
+    /// A recorder dropped without `finish` leaves its last rows in the journal, as a kill would, but all of them. Nobody is
+    /// left to hear of errors.
     fn drop(&mut self) {
+        self.tables.finish().ok();
         self.shared.hot().commands.push_back(Command::Close);
         self.shared.work.notify_one();
         self.join();

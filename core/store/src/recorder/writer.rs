@@ -111,7 +111,9 @@ impl Writer {
                         return;
                     }
                     Command::Close => {
-                        self.note(Self::flush);
+                        self.note(Self::flush_if_needed);
+                        // Nothing may touch the folder once the recorder is gone. What fails here is in the journal.
+                        self.sealer.finish().ok();
                         return;
                     }
                 }

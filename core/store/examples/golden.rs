@@ -1,0 +1,119 @@
+//! Writes the golden run folder of the present schema, for `tests/golden/`:
+//! `cargo run -p gradtop-store --example golden -- core/store/tests/golden`
+//!
+//! A folder once committed is never written again; a new schema gets a new one.
+#![allow(clippy::unwrap_used, reason = "a tool for developers, which may fail by panicking")]
+
+use std::path::Path;
+use std::time::Duration;
+
+use gradtop_store::{
+    ColumnData, Event, ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder,
+    RecorderOptions, SCHEMA, SeriesKey, State, Status, TableColumn, Versions, append_event, create_run,
+    figures, view, write_run_table, write_status,
+};
+
+fn main() {
+    let target = std::env::args_os().nth(1).expect("the folder to write to");
+    let runs = Path::new(&target).join(format!("v{SCHEMA}"));
+    let run = create_run(&runs, &manifest()).unwrap();
+    let write = |from: i64, to: i64, save: bool| {
+        let options = RecorderOptions { flush_after: Duration::ZERO, ..RecorderOptions::default() };
+        let recorder = Recorder::open(&run, options).unwrap();
+        let deep = SeriesKey {
+            metric: "loss".into(),
+            model: Some("deep".into()),
+            split: Some("train".into()),
+            trial: Some(0),
+        };
+        let deep = recorder.series(&deep, Some("MSE")).unwrap();
+        let plain = recorder.series(&SeriesKey::metric("speed"), Some("steps/s")).unwrap();
+        for step in from..to {
+            let value = if step == 7 { f64::NAN } else { 1.0 / (step + 1) as f64 };
+            recorder.log(step, Some(step as f64 / 10.0), [(deep, value)]);
+            recorder.log(step, None, [(plain, if step == 8 { f64::INFINITY } else { 100.0 })]);
+            if step % 10 == 0 {
+                let columns = vec![
+                    TableColumn {
+                        name: "x".into(),
+                        unit: Some("m".into()),
+                        data: ColumnData::F64(vec![0.5, 1.5]),
+                    },
+                    TableColumn {
+                        name: "name".into(),
+                        unit: None,
+                        data: ColumnData::Utf8(vec!["a".into(), "b".into()]),
+                    },
+                    TableColumn { name: "n".into(), unit: None, data: ColumnData::I64(vec![step, -step]) },
+                    TableColumn {
+                        name: "px".into(),
+                        unit: None,
+                        data: ColumnData::Bytes { width: 2, data: vec![0, 1, 2, 3] },
+                    },
+                ];
+                recorder.log_table("points", step, columns).unwrap();
+            }
+        }
+        if save {
+            let save =
+                |dir: &Path| std::fs::write(dir.join("model.txt"), "weights").map_err(|e| e.to_string());
+            recorder.checkpoint(to - 1, Some(1.9), save).unwrap();
+            recorder.finish().unwrap();
+        }
+        // Without `finish` the rest stays in the journal.
+    };
+    write(0, 10, true);
+    write(10, 20, true);
+    write(20, 25, false);
+    figures::declare(
+        &run,
+        "[[figure]]\nid = 'loss'\ntitle = 'Loss'\n[[figure.panel]]\n[[figure.panel.mark]]\ntype = 'line'\nmetric = 'loss'\n",
+    )
+    .unwrap();
+    append_event(&run, &Event::State { state: State::Running, cause: None }).unwrap();
+    append_event(&run, &Event::Warning { message: "a warning".into() }).unwrap();
+    let status = Status {
+        schema: SCHEMA,
+        state: State::Stopped,
+        cause: Some("asked to".into()),
+        step: Some(24),
+        rows: 50,
+        ..Status::default()
+    };
+    write_status(&run, &status).unwrap();
+    write_run_table(&run, &view(&run).unwrap()).unwrap();
+}
+
+fn manifest() -> Manifest {
+    Manifest {
+        schema: SCHEMA,
+        run: "golden".into(),
+        created: "2026-01-02T03:04:05Z".parse().unwrap(),
+        seed: 42,
+        device: "cpu".into(),
+        device_reason: None,
+        threads: 1,
+        checkpoint_every_s: 60,
+        preset: Some("quick".into()),
+        host: "somewhere".into(),
+        boot_id: "some-boot".into(),
+        git_commit: None,
+        experiment: ExperimentInfo {
+            id: "golden".into(),
+            name: "Golden".into(),
+            version: "1.0".into(),
+            summary: "A run to be read for ever".into(),
+            resumable: true,
+            uses_device: false,
+        },
+        plugin: PluginInfo {
+            file: "plugin.so".into(),
+            sha256: "00".repeat(32),
+            built_with: Some("rustc".into()),
+            original_path: "/plugins/libgolden.so".into(),
+        },
+        versions: Versions { gradtop: "0.1.0".into(), abi: "1.0".into(), libtorch: None },
+        params: vec![("lr".into(), ParamValue::Float(0.1)), ("steps".into(), ParamValue::Int(25))],
+        metrics: vec![MetricInfo { name: "loss".into(), goal: Goal::Min, ..MetricInfo::default() }],
+    }
+}

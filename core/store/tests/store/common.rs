@@ -1,0 +1,81 @@
+//! What several tests need.
+
+use std::path::Path;
+use std::time::Duration;
+
+use gradtop_store::{
+    ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder, RecorderOptions, RunDir,
+    SCHEMA, SeriesKey, Versions, boot_id, create_run, host_name,
+};
+
+pub fn manifest(name: &str) -> Manifest {
+    Manifest {
+        schema: SCHEMA,
+        run: name.to_owned(),
+        created: jiff::Timestamp::now(),
+        seed: u64::MAX,
+        device: "cpu".to_owned(),
+        device_reason: Some("no GPU".to_owned()),
+        threads: 2,
+        checkpoint_every_s: 60,
+        preset: None,
+        host: host_name(),
+        boot_id: boot_id(),
+        git_commit: None,
+        experiment: ExperimentInfo {
+            id: "demo".to_owned(),
+            name: "Demo".to_owned(),
+            version: "1".to_owned(),
+            summary: "A demonstration".to_owned(),
+            resumable: true,
+            uses_device: false,
+        },
+        plugin: PluginInfo {
+            file: "plugin.so".to_owned(),
+            sha256: "00".repeat(32),
+            built_with: None,
+            original_path: "/plugins/libdemo.so".to_owned(),
+        },
+        versions: Versions { gradtop: "0.1.0".to_owned(), abi: "1.0".to_owned(), libtorch: None },
+        params: vec![
+            ("zeta".to_owned(), ParamValue::Float(1.0)),
+            ("alpha".to_owned(), ParamValue::Int(3)),
+            ("noise".to_owned(), ParamValue::Bool(false)),
+            ("function".to_owned(), ParamValue::Text("sinc".to_owned())),
+        ],
+        metrics: vec![
+            MetricInfo { name: "loss".to_owned(), goal: Goal::Min, headline: true, ..MetricInfo::default() },
+            MetricInfo { name: "speed".to_owned(), wall_clock: true, ..MetricInfo::default() },
+        ],
+    }
+}
+
+pub fn new_run(runs: &Path, name: &str) -> RunDir {
+    create_run(runs, &manifest(name)).unwrap()
+}
+
+/// Small limits, so that a few rows pass through every stage.
+pub fn small() -> RecorderOptions {
+    RecorderOptions {
+        flush_after: Duration::from_millis(1),
+        seal_rows: 50,
+        seal_age: (Duration::from_millis(40), Duration::from_millis(80)),
+        merge_parts: 4,
+        ..RecorderOptions::default()
+    }
+}
+
+pub fn series(recorder: &Recorder, metric: &str) -> u32 {
+    recorder.series(&SeriesKey::metric(metric), None).unwrap()
+}
+
+/// Files ending in .parquet in the folder of metrics.
+pub fn parts(run: &RunDir) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(run.metrics())
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .filter(|n| n.ends_with(".parquet"))
+        .collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,73 @@
+//! Run folders written by each schema so far are read for ever. `examples/golden.rs` wrote them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gradtop_store::{
+    ColumnData, Event, ParamValue, RunLock, SeriesData, State, checkpoints, figures, find_run,
+    prepare_resume, read_events, read_series, read_table, recover, table_names, view,
+};
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1")
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to)
+        } else {
+            fs::copy(entry.path(), to).map(drop).unwrap()
+        }
+    }
+}
+
+fn check_series(series: &[SeriesData], steps: i64) {
+    let [loss, speed] = series else { panic!("{series:?}") };
+    assert_eq!((loss.key.metric.as_str(), loss.unit.as_deref()), ("loss", Some("MSE")));
+    assert_eq!((loss.key.model.as_deref(), loss.key.split.as_deref()), (Some("deep"), Some("train")));
+    assert_eq!((loss.key.trial, speed.key.trial), (Some(0), None));
+    assert_eq!(loss.step, (0..steps).collect::<Vec<_>>());
+    assert!(loss.step.iter().zip(&loss.epoch).all(|(s, e)| *e == *s as f64 / 10.0));
+    assert!(
+        loss.step
+            .iter()
+            .zip(&loss.value)
+            .all(|(s, v)| v.is_nan() == (*s == 7) && (*s == 7 || *v == 1.0 / (s + 1) as f64))
+    );
+    assert_eq!(speed.value[8], f64::INFINITY);
+    assert!(speed.epoch.iter().all(|e| e.is_nan()));
+    assert!(loss.time_us.is_sorted() && loss.time_us[0] > 1_700_000_000_000_000);
+}
+
+#[test]
+fn schema_1() {
+    let temp = tempfile::tempdir().unwrap();
+    copy(&golden(), temp.path());
+    let run = find_run(temp.path(), "golden").unwrap();
+    let seen = view(&run).unwrap();
+    assert_eq!((seen.state, seen.status.step), (State::Stopped, Some(24)));
+    assert_eq!(seen.manifest.params[0], ("lr".to_owned(), ParamValue::Float(0.1)));
+    assert_eq!(seen.manifest.created.to_string(), "2026-01-02T03:04:05Z");
+    assert_eq!(read_events(&run).unwrap()[1].event, Event::Warning { message: "a warning".to_owned() });
+    assert_eq!(figures::read(&run).unwrap()[0].id, "loss");
+    assert_eq!(checkpoints(&run).iter().map(|c| c.step).collect::<Vec<_>>(), [9, 19]);
+    check_series(&read_series(&run, |_| true).unwrap(), 25);
+    assert_eq!(table_names(&run), ["points", "run"]);
+    let points = read_table(&run, "points").unwrap();
+    assert_eq!(points.column("n"), Some(&ColumnData::I64(vec![0, 0, 10, -10, 20, -20])));
+    assert_eq!(points.columns[1].1.as_deref(), Some("m"));
+    assert_eq!(read_table(&run, "run").unwrap().column("param.steps"), Some(&ColumnData::I64(vec![25])));
+
+    // It can still be recovered and resumed.
+    let lock = RunLock::acquire(&run).unwrap();
+    assert_eq!(recover(&run, &lock).unwrap().rows_recovered, 10);
+    check_series(&read_series(&run, |_| true).unwrap(), 25);
+    let checkpoint = prepare_resume(&run, &lock, None).unwrap();
+    assert_eq!(fs::read_to_string(checkpoint.dir.join("model.txt")).unwrap(), "weights");
+    check_series(&read_series(&run, |_| true).unwrap(), 20);
+    assert_eq!(read_table(&run, "points").unwrap().rows(), 4);
+}

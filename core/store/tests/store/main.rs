@@ -1,0 +1,14 @@
+//! The store from outside: what a trainer writes and what a viewer reads.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(unreachable_pub, reason = "modules of one test binary")]
+
+mod common;
+mod figures;
+mod folder;
+mod golden;
+mod history;
+mod journal;
+mod kill;
+mod recording;
+mod tables;
+mod tailing;
