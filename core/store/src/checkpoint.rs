@@ -62,13 +62,13 @@ pub(crate) fn commit(run: &RunDir, tmp: &Path, record: &Record) -> Result<PathBu
     let path = dir.join(format!("step-{}", record.step));
     if path.exists() {
         // Saved again at the same step, as after a resume: the old one goes only once the new one has its name.
-        if !fsutil::exchange(tmp, &path)? {
+        if fsutil::exchange(tmp, &path)? {
+            fsutil::remove_dir(tmp)?;
+        } else {
             let old = dir.join(format!("{TMP}old-{}", record.step));
             fs::rename(&path, &old).at("move", &path)?;
             fs::rename(tmp, &path).at("rename", tmp)?;
             fsutil::remove_dir(&old)?;
-        } else {
-            fsutil::remove_dir(tmp)?;
         }
     } else {
         fs::rename(tmp, &path).at("rename", tmp)?;

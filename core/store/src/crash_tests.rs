@@ -1,5 +1,5 @@
 //! A kill at every stage of sealing, merging, recovering and resuming: a copy of the folder is taken at each, read as a
-//! viewer reads it, globbed as DuckDB globs it, and recovered.
+//! viewer reads it, globbed as SQL engines glob it, and recovered.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::cell::RefCell;

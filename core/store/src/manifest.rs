@@ -136,6 +136,7 @@ pub enum Goal {
 
 /// A metric as its experiment declared it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "they are independent flags of a declaration")]
 pub struct MetricInfo {
     /// Its name.
     pub name: String,
@@ -162,15 +163,16 @@ pub struct MetricInfo {
     pub wall_clock: bool,
 }
 
+#[derive(Deserialize)]
+struct Schema {
+    schema: u32,
+}
+
 /// Reads a run's manifest.
 pub fn read_manifest(run: &RunDir) -> Result<Manifest> {
     let path = run.manifest();
     let text = std::fs::read_to_string(&path).at("read", &path)?;
     // The schema first: a newer file may lack what this version requires.
-    #[derive(Deserialize)]
-    struct Schema {
-        schema: u32,
-    }
     let Schema { schema } = toml::from_str(&text).format_at("understand", &path)?;
     check_schema(schema, &path)?;
     toml::from_str(&text).format_at("understand", &path)

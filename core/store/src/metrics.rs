@@ -149,7 +149,7 @@ fn to_batch(rows: Rows, table: &KeyTable) -> Result<RecordBatch, arrow_schema::A
         Ok(Arc::new(DictionaryArray::try_new(keys.finish(), Arc::new(StringArray::from(values.values)))?))
     };
     let epoch = if rows.epoch.iter().any(|e| e.is_nan()) {
-        let nulls = NullBuffer::from_iter(rows.epoch.iter().map(|e| !e.is_nan()));
+        let nulls = rows.epoch.iter().map(|e| !e.is_nan()).collect::<NullBuffer>();
         Float64Array::new(rows.epoch.into(), Some(nulls))
     } else {
         Float64Array::new(rows.epoch.into(), None)
@@ -250,7 +250,7 @@ impl PartReader {
             return Ok(None);
         }
         let mut second = builder(file, path)?.with_batch_size(READ_ROWS);
-        if ranges != [0..total] {
+        if ranges.len() > 1 || ranges[0].len() < total {
             second =
                 second.with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), total));
         }

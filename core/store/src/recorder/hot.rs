@@ -89,6 +89,8 @@ pub(super) struct Hot {
     pub(super) asleep: bool,
     /// No more points are taken.
     pub(super) closed: bool,
+    /// There is no writer any more.
+    pub(super) ended: bool,
 }
 
 impl Hot {
@@ -105,6 +107,7 @@ impl Hot {
             wait: Duration::ZERO,
             asleep: false,
             closed: false,
+            ended: false,
         }
     }
 

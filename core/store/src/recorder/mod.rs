@@ -49,7 +49,7 @@ impl Default for RecorderOptions {
         Self {
             flush_after: Duration::from_millis(100),
             seal_rows: 1_000_000,
-            seal_age: (Duration::from_secs(2), Duration::from_secs(60)),
+            seal_age: (Duration::from_secs(2), Duration::from_mins(1)),
             merge_parts: 32,
             max_behind: 4_000_000,
         }
@@ -164,7 +164,7 @@ impl Recorder {
             clock: Clock::after(last_time),
             options,
         });
-        let writer = Writer::start(Arc::clone(&shared), segment + 1, series.offset)?;
+        let writer = Writer::start(&shared, segment + 1, series.offset)?;
         let tables = Tables::new(Arc::clone(&shared));
         Ok(Self(Arc::new(Inner { shared, tables, writer: Mutex::new(Some(writer)) })))
     }
@@ -276,10 +276,13 @@ impl Recorder {
     fn ask<T>(&self, command: impl FnOnce(std::sync::mpsc::Sender<T>) -> Command) -> Result<T> {
         let ended = || StoreError::Writer { message: "the recorder has finished".to_owned() };
         let (answer, answered) = channel();
-        if !lock(&self.0.writer).as_ref().is_some_and(|w| !w.is_finished()) {
-            return Err(ended());
+        {
+            let mut hot = self.0.shared.hot();
+            if hot.ended {
+                return Err(ended());
+            }
+            hot.commands.push_back(command(answer));
         }
-        self.0.shared.hot().commands.push_back(command(answer));
         self.0.shared.work.notify_one();
         answered.recv().map_err(|_| ended())
     }

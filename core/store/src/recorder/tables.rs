@@ -75,7 +75,7 @@ impl Tables {
         }
         self.start(&mut state)?;
         self.wait_for_room(batch.get_array_memory_size());
-        self.send(&state, Job::Rows(name.to_owned(), batch))
+        Self::send(&state, Job::Rows(name.to_owned(), batch))
     }
 
     /// Writes everything handed over so far; the last part of each table.
@@ -86,7 +86,7 @@ impl Tables {
             if state.thread.is_none() {
                 return last_parts(&self.shared);
             }
-            self.send(&state, Job::Sync(answer))?;
+            Self::send(&state, Job::Sync(answer))?;
         }
         answered.recv().map_err(|_| ended())?
     }
@@ -99,7 +99,7 @@ impl Tables {
             return Ok(());
         }
         let (answer, answered) = channel();
-        let sent = self.send(&state, Job::Sync(answer));
+        let sent = Self::send(&state, Job::Sync(answer));
         state.jobs = None;
         let synced = sent.and_then(|()| answered.recv().map_err(|_| ended())?.map(drop));
         match state.thread.take().map(JoinHandle::join) {
@@ -132,7 +132,7 @@ impl Tables {
         Ok(())
     }
 
-    fn send(&self, state: &State, job: Job) -> Result<()> {
+    fn send(state: &State, job: Job) -> Result<()> {
         state.jobs.as_ref().ok_or_else(ended)?.send(job).map_err(|_| ended())
     }
 

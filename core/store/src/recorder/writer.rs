@@ -54,9 +54,27 @@ pub(super) struct Writer {
     retry_at: Option<Instant>,
 }
 
+/// Leaves nobody waiting for a writer that has ended, however it did.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            lock(&self.0.errors).writer = Some("the thread that writes the log panicked".to_owned());
+        }
+        let mut hot = self.0.hot();
+        hot.closed = true;
+        hot.ended = true;
+        // Their askers see the channel closed.
+        hot.commands.clear();
+        drop(hot);
+        self.0.room.notify_all();
+    }
+}
+
 impl Writer {
-    pub(super) fn start(shared: Arc<Shared>, segment: u32, series_len: u64) -> Result<JoinHandle<()>> {
-        let sealer = Sealer::start(Arc::clone(&shared))?;
+    pub(super) fn start(shared: &Arc<Shared>, segment: u32, series_len: u64) -> Result<JoinHandle<()>> {
+        let sealer = Sealer::start(Arc::clone(shared))?;
         // Segments a crash left, if nobody recovered the run: later ones are not to hide them.
         for (left, _) in list_segments(&shared.run.journal())? {
             sealer.seal(left, None);
@@ -64,7 +82,7 @@ impl Writer {
         let now = Instant::now();
         let writer = Self {
             series_written: lock(&shared.series).len(),
-            shared: Arc::clone(&shared),
+            shared: Arc::clone(shared),
             sealer,
             segment,
             journal: None,
@@ -82,7 +100,10 @@ impl Writer {
         };
         std::thread::Builder::new()
             .name("log-writer".into())
-            .spawn(move || writer.run())
+            .spawn(move || {
+                let _ended = Ended(Arc::clone(&writer.shared));
+                writer.run();
+            })
             .at("start a thread for", &shared.run.journal())
     }
 
@@ -145,7 +166,7 @@ impl Writer {
             let mut wait = TICK;
             if age.is_none() && self.last_point.elapsed() > IDLE && self.retry_at.is_none() {
                 hot.asleep = true;
-                wait = due.map_or(Duration::from_secs(3600), |t| t - now);
+                wait = due.map_or(Duration::from_hours(1), |t| t - now);
             }
             hot = shared.work.wait_timeout(hot, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
