@@ -1,0 +1,360 @@
+//! The invariants of ARCHITECTURE.md that are about the sources and the built files, not about behaviour.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gradtop_tests::paths;
+use object::read::elf::{ElfFile64, Sym as _};
+use object::{LittleEndian, elf};
+
+/// A member of the workspace.
+struct Member {
+    /// Relative to the checkout.
+    folder: String,
+    name: String,
+    manifest: toml::Table,
+}
+
+impl Member {
+    /// Names in the given tables of dependencies, those for one platform only included.
+    fn depends_on(&self, kinds: &[&str]) -> BTreeSet<String> {
+        let mut tables = vec![&self.manifest];
+        if let Some(targets) = self.manifest.get("target").and_then(toml::Value::as_table) {
+            tables.extend(targets.values().filter_map(toml::Value::as_table));
+        }
+        let mut names = BTreeSet::new();
+        for table in tables {
+            for kind in kinds {
+                if let Some(found) = table.get(*kind).and_then(toml::Value::as_table) {
+                    names.extend(found.keys().cloned());
+                }
+            }
+        }
+        names
+    }
+
+    fn all_dependencies(&self) -> BTreeSet<String> {
+        self.depends_on(&["dependencies", "build-dependencies", "dev-dependencies"])
+    }
+
+    fn is_plugin(&self) -> bool {
+        self.folder.starts_with("plugins/")
+    }
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn members() -> Vec<Member> {
+    let root: toml::Table = read(&paths::checkout().join("Cargo.toml")).parse().unwrap();
+    let folders = root["workspace"]["members"].as_array().unwrap();
+    let member = |folder: &toml::Value| {
+        let folder = folder.as_str().unwrap().to_owned();
+        let manifest: toml::Table =
+            read(&paths::checkout().join(&folder).join("Cargo.toml")).parse().unwrap();
+        let name = manifest["package"]["name"].as_str().unwrap().to_owned();
+        Member { folder, name, manifest }
+    };
+    folders.iter().map(member).collect()
+}
+
+/// Every file that a person wrote, as (path relative to the checkout, text). Built files and runs are left out.
+fn texts() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![paths::checkout()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let relative = path.strip_prefix(paths::checkout()).unwrap().to_str().unwrap().to_owned();
+            let skipped = ["target", "runs", ".git", ".libtorch", "Cargo.lock"];
+            if skipped.contains(&relative.as_str()) || path.is_symlink() {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Ok(text) = fs::read_to_string(&path) {
+                found.push((relative, text));
+            }
+        }
+    }
+    assert!(found.len() > 50, "the sources were not found, only {} files", found.len());
+    found
+}
+
+fn rust_sources() -> impl Iterator<Item = (String, String)> {
+    texts().into_iter().filter(|(path, _)| Path::new(path).extension().is_some_and(|kind| kind == "rs"))
+}
+
+/// Fails with every line that holds one of the words, in files that may not.
+fn nowhere(files: impl IntoIterator<Item = (String, String)>, words: &[String], why: &str) {
+    let mut hits = Vec::new();
+    for (path, text) in files {
+        for (number, line) in text.lines().enumerate() {
+            for word in words.iter().filter(|word| line.contains(word.as_str())) {
+                hits.push(format!("{path}:{}: {word}", number + 1));
+            }
+        }
+    }
+    assert!(hits.is_empty(), "{why}:\n{}", hits.join("\n"));
+}
+
+/// Words put together here, so that this file does not hold them.
+fn words<const N: usize>(parts: [(&str, &str); N]) -> Vec<String> {
+    parts.iter().map(|(start, end)| format!("{start}{end}")).collect()
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("gradtop-abi", &[][..]),
+        ("gradtop-store", &[]),
+        ("gradtop-sdk", &["gradtop-abi", "gradtop-sdk-derive"]),
+        ("gradtop-sdk-build", &[]),
+        ("gradtop-sdk-derive", &[]),
+        ("gradtop-host", &["gradtop-abi", "gradtop-store"]),
+        ("gradtop", &["gradtop-host", "gradtop-store"]),
+        ("gradtop-tests", &["gradtop-abi", "gradtop-store"]),
+        ("xtask", &[]),
+    ]);
+    let plugin = ["gradtop-sdk", "gradtop-sdk-build", "gradtop-toolkit"];
+    let members = members();
+    let ours: BTreeSet<String> = members.iter().map(|member| member.name.clone()).collect();
+    for member in &members {
+        let may: &[&str] = match allowed.get(member.name.as_str()) {
+            Some(may) => may,
+            None if member.is_plugin() => &plugin,
+            None => panic!("{} is new: say here what it may depend on", member.name),
+        };
+        for name in member.all_dependencies().intersection(&ours) {
+            assert!(may.contains(&name.as_str()), "{} may not depend on {name}", member.name);
+        }
+    }
+}
+
+#[test]
+fn the_abi_depends_on_nothing() {
+    let abi = members().into_iter().find(|member| member.name == "gradtop-abi").unwrap();
+    assert_eq!(abi.depends_on(&["dependencies", "build-dependencies"]), BTreeSet::new());
+}
+
+#[test]
+fn each_heavy_crate_has_its_place() {
+    let homes: [(&str, fn(&Member) -> bool); 6] = [
+        ("tch", Member::is_plugin),
+        ("torch-sys", Member::is_plugin),
+        ("libloading", |member| member.folder == "core/host"),
+        ("ratatui", |member| member.folder == "tui"),
+        ("crossterm", |member| member.folder == "tui"),
+        ("nvml-wrapper", |member| member.folder == "core/host"),
+    ];
+    for member in members() {
+        for name in member.all_dependencies() {
+            for (_, home) in homes.iter().filter(|(heavy, _)| *heavy == name) {
+                assert!(home(&member), "{name} does not belong into {}", member.folder);
+            }
+        }
+    }
+}
+
+/// Also through crates of others: Cargo.lock is followed from the program.
+#[test]
+fn the_program_never_links_libtorch() {
+    let lock: toml::Table = read(&paths::checkout().join("Cargo.lock")).parse().unwrap();
+    let mut edges: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for package in lock["package"].as_array().unwrap() {
+        let name = package["name"].as_str().unwrap().to_owned();
+        let dependencies =
+            package.get("dependencies").and_then(toml::Value::as_array).cloned().unwrap_or_default();
+        let names =
+            dependencies.iter().map(|text| text.as_str().unwrap().split(' ').next().unwrap().to_owned());
+        edges.entry(name).or_default().extend(names);
+    }
+    let mut seen = BTreeSet::new();
+    let mut open = vec!["gradtop".to_owned()];
+    while let Some(name) = open.pop() {
+        if seen.insert(name.clone()) {
+            open.extend(edges[&name].iter().cloned());
+        }
+    }
+    assert!(seen.contains("gradtop-store") && seen.contains("parquet"), "the lock file was not followed");
+    for name in ["tch", "torch-sys", "gradtop-sdk", "gradtop-toolkit"] {
+        assert!(!seen.contains(name), "gradtop depends on {name}");
+    }
+}
+
+#[test]
+fn every_crate_takes_the_house_rules() {
+    for member in members() {
+        let inherits = |table: &toml::Table, key: &str| {
+            table.get(key).and_then(|value| value.get("workspace")).and_then(toml::Value::as_bool)
+                == Some(true)
+        };
+        assert!(inherits(&member.manifest, "lints"), "{}: [lints] workspace = true", member.folder);
+        let package = member.manifest["package"].as_table().unwrap();
+        for key in ["version", "edition", "rust-version", "license", "publish"] {
+            assert!(inherits(package, key), "{}: {key}.workspace = true", member.folder);
+        }
+        assert!(package.contains_key("description"), "{}: a description", member.folder);
+    }
+}
+
+#[test]
+fn panics_unwind_in_every_profile() {
+    let root: toml::Table = read(&paths::checkout().join("Cargo.toml")).parse().unwrap();
+    for profile in ["release", "dev"] {
+        let panic = root["profile"][profile]["panic"].as_str();
+        assert_eq!(panic, Some("unwind"), "profile {profile}: a panic of a plugin becomes a failed run");
+    }
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    nowhere(texts(), &words([("TO", "DO"), ("FIX", "ME")]), "to be done, or written down as an issue");
+    nowhere(rust_sources(), &words([("#[ign", "ore")]), "a test that does not run holds nothing");
+}
+
+#[test]
+fn no_file_names_a_machine_or_a_registry() {
+    let paths = words([("/ho", "me/"), ("/ro", "ot/"), ("/wo", "rk/"), ("/opt/wh", "eels")]);
+    nowhere(texts(), &paths, "a path of one machine");
+    let hosts = words([
+        ("py", "pi.org"),
+        ("pythonho", "sted.org"),
+        ("crat", "es.io/api"),
+        ("download.pyt", "orch.org"),
+    ]);
+    nowhere(texts(), &hosts, "the name of a registry's host: its client knows it");
+}
+
+#[test]
+fn unsafe_code_stays_at_the_boundary() {
+    let free = ["core/abi/", "core/sdk/", "core/host/", "tests/"];
+    let others = rust_sources().filter(|(path, _)| !free.iter().any(|free| path.starts_with(free)));
+    nowhere(others, &words([("allow(unsafe", "_code"), ("expect(unsafe", "_code")]), "unsafe code elsewhere");
+}
+
+#[test]
+fn libraries_are_opened_by_the_host_only() {
+    let others = rust_sources().filter(|(path, _)| !path.starts_with("core/host/"));
+    nowhere(
+        others,
+        &words([("libload", "ing::"), ("libc::dl", "open"), ("fn dl", "open")]),
+        "opens libraries",
+    );
+}
+
+/// The lints deny the macros; this holds the handles, and that nobody allows himself the macros.
+#[test]
+fn only_print_writes_to_the_terminal() {
+    let viewer =
+        rust_sources().filter(|(path, _)| path.starts_with("tui/") && !path.starts_with("tui/src/print/"));
+    let handles = words([
+        ("io::std", "out("),
+        ("io::std", "err("),
+        ("stdio::std", "out("),
+        ("clippy::print", "_std"),
+        ("print", "ln!("),
+    ]);
+    nowhere(viewer, &handles, "commands print through tui/src/print");
+    let library = |path: &str| path.starts_with("core/store/src/") || path.starts_with("core/host/src/");
+    nowhere(
+        rust_sources().filter(|(path, _)| library(path)),
+        &words([("clippy::print", "_std")]),
+        "a library prints",
+    );
+}
+
+#[test]
+fn only_the_runtime_takes_over_the_terminal() {
+    let others = rust_sources()
+        .filter(|(path, _)| !path.starts_with("tui/src/runtime") && !path.starts_with("tests/"));
+    let words = words([
+        ("enable_raw", "_mode"),
+        ("EnterAlternate", "Screen"),
+        ("ratatui::", "init"),
+        ("ratatui::try", "_init"),
+        ("[?10", "49h"),
+        ("tcset", "attr"),
+    ]);
+    nowhere(others, &words, "raw mode or the alternate screen");
+}
+
+/// What an ELF file exports, and the libraries it needs.
+fn elf_of(file: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
+    let data = fs::read(file).unwrap();
+    let parsed = ElfFile64::<LittleEndian>::parse(&*data).unwrap();
+    let symbols = parsed.elf_dynamic_symbol_table();
+    let mut exports = BTreeSet::new();
+    for symbol in symbols.symbols() {
+        if !symbol.is_undefined(LittleEndian) && symbol.st_bind() != elf::STB_LOCAL {
+            exports.insert(
+                String::from_utf8(symbol.name(LittleEndian, symbols.strings()).unwrap().to_vec()).unwrap(),
+            );
+        }
+    }
+    let dynamic = parsed.elf_dynamic_table().unwrap();
+    let names = dynamic.iter().filter(|entry| entry.tag == elf::DT_NEEDED);
+    let needed =
+        names.map(|entry| String::from_utf8(dynamic.string(entry).unwrap().to_vec()).unwrap()).collect();
+    (exports, needed)
+}
+
+fn plugin_libraries() -> Vec<PathBuf> {
+    let mut libraries = Vec::new();
+    for member in members().iter().filter(|member| member.is_plugin()) {
+        let Some(lib) = member.manifest.get("lib") else { continue };
+        let kinds = lib.get("crate-type").and_then(toml::Value::as_array).cloned().unwrap_or_default();
+        if kinds.iter().any(|kind| kind.as_str() == Some("cdylib")) {
+            libraries.push(paths::plugin(lib["name"].as_str().unwrap()));
+        }
+    }
+    assert!(!libraries.is_empty(), "no plugin was found");
+    libraries
+}
+
+#[test]
+fn a_plugin_exports_exactly_one_symbol() {
+    for library in plugin_libraries() {
+        let (exports, _) = elf_of(&library);
+        assert_eq!(exports, BTreeSet::from(["gradtop_entry_v1".to_owned()]), "{}", library.display());
+    }
+}
+
+#[test]
+fn the_program_needs_only_the_c_library() {
+    let (_, needed) = elf_of(paths::gradtop());
+    let expected = ["libc.so.6", "libm.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2"].map(str::to_owned);
+    assert_eq!(needed, BTreeSet::from(expected));
+}
+
+/// Of the list of invariants: each names a test, as `file` or `file::function`, and it is there.
+#[test]
+fn every_invariant_names_a_test_that_exists() {
+    let text = read(&paths::checkout().join("ARCHITECTURE.md"));
+    let section =
+        text.split("\n## ").find(|section| section.starts_with("Invariants")).expect("a section Invariants");
+    let invariants: Vec<&str> = section.split("\n### ").skip(1).collect();
+    assert!(invariants.len() >= 9, "{} invariants", invariants.len());
+    for invariant in invariants {
+        let title = invariant.lines().next().unwrap();
+        let held = invariant.split("Held by").nth(1).unwrap_or_else(|| panic!("{title}: no `Held by`"));
+        let named: Vec<&str> = held.split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty(), "{title}: no test is named");
+        for name in named {
+            let (file, function) =
+                name.split_once("::").map_or((name, None), |(file, rest)| (file, Some(rest)));
+            let path = paths::checkout().join(file);
+            assert!(path.is_file(), "{title}: {file} is not there");
+            if let Some(function) = function {
+                assert!(
+                    read(&path).contains(&format!("fn {function}(")),
+                    "{title}: {file} has no test {function}"
+                );
+            }
+        }
+    }
+}
