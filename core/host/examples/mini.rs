@@ -33,6 +33,20 @@ fn run(args: &[&str]) -> Result<(String, u8), String> {
             let desc = host::describe(Path::new(file)).map_err(|e| text(&e))?;
             Ok((serde_json::to_string_pretty(&desc).map_err(|e| text(&e))?, 0))
         }
+        ["discover"] => {
+            let found = host::discover();
+            let mut lines = Vec::new();
+            for (plugin, experiment) in found.experiments() {
+                lines.push(format!("{} {} {}", experiment.id, plugin.origin.word(), plugin.path.display()));
+            }
+            for (path, refusal) in &found.refused {
+                lines.push(format!("refused {} {refusal}", path.display()));
+            }
+            for s in &found.shadowed {
+                lines.push(format!("shadowed {} {} {}", s.experiment, s.path.display(), s.by.display()));
+            }
+            Ok((lines.join("\n"), 0))
+        }
         ["run", runs, plugin, experiment, sets @ ..] => {
             let desc = host::describe(Path::new(plugin)).map_err(|e| text(&e))?;
             let (_, experiment) = desc.experiment(experiment).ok_or("no such experiment")?;
@@ -68,7 +82,7 @@ fn run(args: &[&str]) -> Result<(String, u8), String> {
             host::resume(&RunDir::new(*run)).map_err(|e| text(&e))?;
             Ok((String::new(), 0))
         }
-        _ => Err("describe FILE | run RUNS PLUGIN EXPERIMENT [k=v].. | wait RUN | stop RUN | resume RUN"
+        _ => Err("describe FILE | discover | run RUNS PLUGIN EXPERIMENT [k=v].. | wait RUN | stop RUN | resume RUN"
             .to_owned()),
     }
 }

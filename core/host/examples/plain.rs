@@ -82,6 +82,14 @@ unsafe extern "C" fn describe(index: u32) -> *const Desc {
 }
 
 unsafe extern "C" fn count() -> u32 {
+    match std::env::var("PLAIN_WHEN_DESCRIBED").as_deref() {
+        Ok("hangs") => std::thread::sleep(Duration::from_secs(600)),
+        Ok("exits") => {
+            // SAFETY: what a careless plugin does.
+            unsafe { libc::exit(5) }
+        }
+        _ => {}
+    }
     2
 }
 
@@ -223,8 +231,9 @@ fn misbehave(mode: &str, step: i64, host: &Host) -> Result<(), &'static str> {
             unsafe { libc::exit(7) }
         }
         "segv" => {
-            // SAFETY: none, which is the point: the signal of a crash.
-            unsafe { libc::raise(libc::SIGSEGV) };
+            let nowhere = std::hint::black_box(64 as *mut u64);
+            // SAFETY: none, which is the point: nothing is there.
+            unsafe { nowhere.write_volatile(1) };
         }
         "unknown-series" => {
             let point = Point { series: 77, reserved: 0, value: 0.0 };

@@ -53,6 +53,11 @@ impl Death<'_> {
             phase => format!(" {}", phase.during()),
         };
         match (self.status.signal(), self.status.code()) {
+            // Destructors of libraries that run at exit are known to crash; what came first is the cause.
+            (Some(signal), _) if self.heard.exit => {
+                let name = crate::signals::name(signal);
+                (State::Failed, Some(format!("plugin called exit(){place}, which then ended by {name}")))
+            }
             (Some(libc::SIGKILL), _) if self.out_of_memory => {
                 (State::Crashed, Some(format!("out of memory: killed by the kernel{place}")))
             }
@@ -161,7 +166,7 @@ mod tests {
     use super::*;
 
     fn judge(raw: i32, phase: Phase, console: &str, oom: bool) -> (State, String) {
-        let heard = Heard { phase, end: None };
+        let heard = Heard { phase, ..Heard::default() };
         let death = Death {
             status: ExitStatus::from_raw(raw),
             heard: &heard,
@@ -211,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_hang_that_was_killed_is_stopped() {
-        let heard = Heard { phase: Phase::Creating, end: None };
+        let heard = Heard { phase: Phase::Creating, ..Heard::default() };
         let mut death = Death {
             status: ExitStatus::from_raw(libc::SIGKILL),
             heard: &heard,

@@ -35,6 +35,11 @@ pub(crate) fn install(session: Session) -> Option<&'static Session> {
     SESSION.get()
 }
 
+/// The trainer's session, once there is one.
+pub(crate) fn installed() -> Option<&'static Session> {
+    SESSION.get()
+}
+
 /// The table of functions for the installed session; it lives as long as the process.
 pub(crate) fn table(session: &'static Session, seed: u64, device: i32, threads: i32) -> &'static Host {
     static TABLE: OnceLock<Table> = OnceLock::new();

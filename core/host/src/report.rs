@@ -52,8 +52,15 @@ pub(crate) enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "lowercase")]
 pub(crate) enum Report {
-    Phase { phase: Phase },
-    End { outcome: Outcome, message: Option<String> },
+    Phase {
+        phase: Phase,
+    },
+    /// `exit()` was called by somebody other than the trainer.
+    Exit,
+    End {
+        outcome: Outcome,
+        message: Option<String>,
+    },
 }
 
 /// The longest message sent: a pipe holds 64 KiB, and nobody reads before the end.
@@ -84,6 +91,7 @@ impl Reporter {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Heard {
     pub(crate) phase: Phase,
+    pub(crate) exit: bool,
     pub(crate) end: Option<(Outcome, Option<String>)>,
 }
 
@@ -93,6 +101,7 @@ pub(crate) fn heard(bytes: &[u8]) -> Heard {
     for line in bytes.split(|b| *b == b'\n') {
         match serde_json::from_slice(line) {
             Ok(Report::Phase { phase }) => heard.phase = phase,
+            Ok(Report::Exit) => heard.exit = true,
             Ok(Report::End { outcome, message }) => heard.end = Some((outcome, message)),
             Err(_) => {}
         }

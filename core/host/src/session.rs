@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use gradtop_abi as abi;
 use gradtop_store::{
     Event, MAX_SERIES, Manifest, MetricInfo, Recorder, RunDir, SeriesKey, State, StoreError, append_event,
 };
+use jiff::Timestamp;
 
 use crate::divergence::Divergence;
 
@@ -101,8 +102,9 @@ pub(crate) struct Session {
     stop_polled: AtomicBool,
     stop_saved: AtomicBool,
     stop_deferred: AtomicBool,
-    /// Whether `run` has been called.
+    /// Whether `run` is being called.
     pub(crate) running: AtomicBool,
+    started: OnceLock<Timestamp>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -142,6 +144,7 @@ impl Session {
             stop_saved: AtomicBool::new(false),
             stop_deferred: AtomicBool::new(false),
             running: AtomicBool::new(false),
+            started: OnceLock::new(),
         }
     }
 
@@ -488,7 +491,18 @@ impl Session {
         self.opened.notify_all();
     }
 
+    /// Training begins.
+    pub(crate) fn begin(&self) {
+        self.started.get_or_init(Timestamp::now);
+        self.running.store(true, Ordering::Release);
+        self.event(&Event::State { state: State::Running, cause: None });
+    }
+
     // ---- what it shows ----
+
+    pub(crate) fn started(&self) -> Option<Timestamp> {
+        self.started.get().copied()
+    }
 
     pub(crate) fn failure(&self) -> Option<String> {
         lock(&self.failure).clone()
@@ -497,6 +511,10 @@ impl Session {
     /// Whether somebody, not the host itself, asked for a stop.
     pub(crate) fn stop_was_asked(&self) -> bool {
         self.should_stop() && self.failure().is_none()
+    }
+
+    pub(crate) fn is_saving(&self) -> bool {
+        self.in_checkpoint.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_waiting(&self) -> bool {

@@ -41,6 +41,8 @@ impl Tickers {
         terminated: Arc<AtomicBool>,
         keeper: Option<rustix::process::Pid>,
     ) -> std::io::Result<Self> {
+        // At once: it says which process trains, even if that hangs from its first moment.
+        write_status(&session.run, &first).ok();
         let end = Arc::new((Mutex::new(false), Condvar::new()));
         let mut listener = Listener {
             session,
@@ -228,10 +230,7 @@ impl Display {
             total,
             eta_s,
             steps_per_s: self.steps.per_second(now),
-            started: self
-                .shown
-                .started
-                .or_else(|| session.running.load(Ordering::Acquire).then(Timestamp::now)),
+            started: self.shown.started.or_else(|| session.started()),
             rows: stats.rows,
             log_wait_ms: stats.wait.as_secs_f64() * 1e3,
             headline: session.headline(),

@@ -7,13 +7,13 @@ use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use gradtop_abi::{self as abi, Kv};
 use gradtop_store::{
-    Event, Manifest, Recorder, RecorderOptions, RunDir, RunLock, State, Status, read_manifest, read_status,
+    Manifest, Recorder, RecorderOptions, RunDir, RunLock, State, Status, read_manifest, read_status,
 };
 
 use crate::hostfns;
@@ -93,6 +93,7 @@ fn train(run: &RunDir, resume: Option<&Path>, reporter: &mut Reporter) -> End {
         Ok(tickers) => tickers,
         Err(e) => return failed(format!("no thread can be started: {e}")),
     };
+    mind_exit(reporter);
     let end = run_plugin(session, &manifest, resume, reporter);
     reporter.phase(Phase::Finishing);
     session.running.store(false, Ordering::Release);
@@ -105,6 +106,31 @@ fn train(run: &RunDir, resume: Option<&Path>, reporter: &mut Reporter) -> End {
         (_, Err(e)) => failed(format!("the log could not be finished: {e}")),
         (end, Ok(())) => end,
     }
+}
+
+/// Where [`at_exit`] says that it runs.
+static AT_EXIT: OnceLock<Mutex<Reporter>> = OnceLock::new();
+
+/// Prepares for a plugin that calls `exit`.
+fn mind_exit(reporter: &Reporter) {
+    if let Ok(pipe) = reporter.0.try_clone() {
+        AT_EXIT.get_or_init(|| Mutex::new(Reporter(pipe)));
+        // SAFETY: registers a function of this program, which is never unloaded.
+        unsafe { libc::atexit(at_exit) };
+    }
+}
+
+/// Runs when somebody calls `exit`; the trainer itself never does. Tells the keeper and saves what was logged.
+extern "C" fn at_exit() {
+    if let Some(reporter) = AT_EXIT.get() {
+        // Held by nobody else, and only once.
+        if let Ok(mut reporter) = reporter.try_lock() {
+            reporter.send(&Report::Exit);
+        }
+    }
+    // Never out of this function, and not in the middle of a checkpoint, which holds what sealing needs.
+    let seal = || hostfns::installed().filter(|s| !s.is_saving()).map(|s| s.recorder.finish());
+    catch_unwind(AssertUnwindSafe(seal)).ok();
 }
 
 /// Opens the plugin and has it train.
@@ -171,8 +197,7 @@ fn train_instance(
     reporter: &mut Reporter,
 ) -> End {
     reporter.phase(Phase::Running);
-    session.running.store(true, Ordering::Release);
-    session.event(&Event::State { state: State::Running, cause: None });
+    session.begin();
     let mut error = abi::Error::EMPTY;
     // SAFETY: [main]; the instance that create gave.
     let status = unsafe { (plugin.run)(instance, &raw mut error) };

@@ -1,0 +1,110 @@
+//! Finding and describing plugins, through the example program.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().unwrap().parent().unwrap().join("examples").join(name)
+}
+
+/// A copy of the program in an otherwise empty folder, and a cache of its own.
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("bin")).unwrap();
+        std::fs::copy(example("mini"), dir.path().join("bin/mini")).unwrap();
+        Self { dir }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn mini(&self, args: &[&str], env: &[(&str, &Path)]) -> Output {
+        let mut command = Command::new(self.path("bin/mini"));
+        command.args(args).env("XDG_CACHE_HOME", self.path("cache")).env("XDG_DATA_HOME", self.path("data"));
+        command.env_remove("GRADTOP_PLUGINS").envs(env.iter().copied()).current_dir(self.dir.path());
+        command.output().unwrap()
+    }
+
+    fn describe(&self, plugin: &Path, when: &str) -> (bool, String) {
+        let args = ["describe", plugin.to_str().unwrap()];
+        let output = self.mini(&args, &[("PLAIN_WHEN_DESCRIBED", Path::new(when))]);
+        let text = if output.status.success() { &output.stdout } else { &output.stderr };
+        (output.status.success(), String::from_utf8_lossy(text).into_owned())
+    }
+}
+
+#[test]
+fn a_plugin_is_described_and_the_answer_kept() {
+    let place = Place::new();
+    let plugin = place.path("p.so");
+    std::fs::copy(example("libplain.so"), &plugin).unwrap();
+    let (ok, text) = place.describe(&plugin, "");
+    assert!(ok, "{text}");
+    assert!(text.contains("\"plain\"") && text.contains("\"bare\""));
+    // Its title holds an escape sequence, which must not get through.
+    assert!(!text.contains('\u{1b}'));
+    // It would hang now, but is not asked again.
+    let start = Instant::now();
+    assert_eq!(place.describe(&plugin, "hangs"), (true, text));
+    assert!(start.elapsed() < Duration::from_secs(5));
+    // Changed, it is.
+    std::fs::File::open(&plugin).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    let (ok, text) = place.describe(&plugin, "exits");
+    assert!(!ok && text.contains("ended its process while it was described (exit code 5)"), "{text}");
+}
+
+#[test]
+fn a_plugin_that_hangs_is_given_up() {
+    let place = Place::new();
+    let start = Instant::now();
+    let (ok, text) = place.describe(&example("libplain.so"), "hangs");
+    assert!(!ok && text.contains("did not describe itself within 10 s"), "{text}");
+    assert!(start.elapsed() < Duration::from_secs(20));
+    // It is not asked again at once.
+    let start = Instant::now();
+    assert!(!place.describe(&example("libplain.so"), "hangs").0);
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn plugins_are_found_in_order_and_never_in_the_current_folder() {
+    let place = Place::new();
+    let first = place.path("first");
+    let installed = place.path("data/gradtop/plugins");
+    for folder in [&first, &installed] {
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::copy(example("libplain.so"), folder.join("plain.so")).unwrap();
+    }
+    // In the current folder, which is `place`, beside the program, and not ELF at all.
+    std::fs::copy(example("libplain.so"), place.path("here.so")).unwrap();
+    std::fs::copy(example("mini"), place.path("bin/program.so")).unwrap();
+    std::fs::write(first.join("text.so"), "no library").unwrap();
+    let output = place.mini(&["discover"], &[("GRADTOP_PLUGINS", &first)]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let at = |p: &Path| p.display().to_string();
+    let (plain, other) = (at(&first.join("plain.so")), at(&installed.join("plain.so")));
+    let mut expected = vec![
+        format!("plain GRADTOP_PLUGINS {plain}"),
+        format!("bare GRADTOP_PLUGINS {plain}"),
+        format!(
+            "refused {} is not an ELF file: a plugin is a shared library (cdylib)",
+            at(&first.join("text.so"))
+        ),
+        format!("shadowed plain {other} {plain}"),
+        format!("shadowed bare {other} {plain}"),
+    ];
+    let mut found: Vec<&str> = text.lines().collect();
+    expected.sort();
+    found.sort_unstable();
+    assert_eq!(found, expected);
+}

@@ -1,0 +1,318 @@
+//! Whole runs: keeper, trainer and a plugin, as processes.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use gradtop_host as host;
+use gradtop_store::{Event, RunDir, State, Status, checkpoints, read_events, read_series, read_status, view};
+
+/// A folder of runs and a cache of its own.
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+/// Where cargo puts examples: beside the folder of this test's program.
+fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().unwrap().parent().unwrap().join("examples").join(name)
+}
+
+impl Place {
+    fn new() -> Self {
+        host::set_program(example("mini"));
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn mini(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(example("mini"));
+        command.args(args).env("XDG_CACHE_HOME", self.dir.path().join("cache"));
+        command
+    }
+
+    fn try_start(&self, experiment: &str, sets: &[&str]) -> Output {
+        let runs = self.dir.path().join("runs");
+        let plugin = example("libplain.so");
+        let mut args = vec!["run", runs.to_str().unwrap(), plugin.to_str().unwrap(), experiment];
+        args.extend(sets);
+        self.mini(&args).output().unwrap()
+    }
+
+    fn start(&self, experiment: &str, sets: &[&str]) -> RunDir {
+        let output = self.try_start(experiment, sets);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        RunDir::new(String::from_utf8(output.stdout).unwrap().trim())
+    }
+
+    /// Runs to the end: the state, the cause, and the run.
+    fn end_of(&self, experiment: &str, sets: &[&str]) -> (State, String, RunDir) {
+        let run = self.start(experiment, sets);
+        let state = host::wait(&run).unwrap();
+        (state, cause(&run), run)
+    }
+}
+
+fn cause(run: &RunDir) -> String {
+    read_status(run).unwrap().cause.unwrap_or_default()
+}
+
+fn until(what: &str, mut ready: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !ready() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn until_status(run: &RunDir, what: &str, ready: impl Fn(&Status) -> bool) -> Status {
+    until(what, || read_status(run).is_ok_and(|s| ready(&s)));
+    read_status(run).unwrap()
+}
+
+fn events(run: &RunDir) -> Vec<Event> {
+    read_events(run).unwrap().into_iter().map(|e| e.event).collect()
+}
+
+/// Every step is there once, with its value, in both series.
+fn assert_whole(run: &RunDir, steps: i64) {
+    let series = read_series(run, |_| true).unwrap();
+    assert_eq!(series.len(), 2);
+    for one in series {
+        assert_eq!(one.step, (0..steps).collect::<Vec<_>>());
+        let values: Vec<f64> = (0..steps).map(|s| 1.0 / (s + 1) as f64).collect();
+        assert_eq!(one.value, values);
+    }
+}
+
+fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
+#[test]
+fn a_run_goes_from_start_to_finished() {
+    let place = Place::new();
+    let (state, cause, run) = place.end_of("plain", &["steps=40", "mode=unknown-series"]);
+    assert_eq!((state, cause.as_str()), (State::Finished, ""));
+    assert_whole(&run, 40);
+    let status = read_status(&run).unwrap();
+    assert_eq!((status.step, status.done, status.total, status.rows), (Some(39), 40, 40, 80));
+    assert_eq!(status.phase.as_deref(), Some("counting"));
+    assert_eq!(status.headline.len(), 2);
+    assert!(status.started.unwrap() <= status.ended.unwrap());
+    let states: Vec<State> = events(&run)
+        .into_iter()
+        .filter_map(|e| if let Event::State { state, .. } = e { Some(state) } else { None })
+        .collect();
+    assert_eq!(states, [State::Starting, State::Running, State::Finished]);
+    assert!(gradtop_store::table_names(&run).contains(&"run".to_owned()));
+    until("the lock to be free", || !gradtop_store::is_locked(&run).unwrap());
+    assert!(!host::recover_crashed(&run).unwrap());
+}
+
+#[test]
+fn a_stopped_run_saves_where_it_stops_and_goes_on_from_there() {
+    let place = Place::new();
+    let run = place.start("plain", &["steps=60", "sleep_ms=20"]);
+    until_status(&run, "the first steps", |s| s.step > Some(5));
+    host::stop(&run, Duration::from_secs(10)).unwrap();
+    assert_eq!(host::wait(&run).unwrap(), State::Stopped);
+    assert_eq!(cause(&run), "asked to stop");
+    let saved = checkpoints(&run);
+    let stopped_at = read_status(&run).unwrap().step.unwrap();
+    assert_eq!(saved.last().map(|c| c.step), Some(stopped_at));
+    assert!(stopped_at < 59);
+    until("the lock to be free", || !gradtop_store::is_locked(&run).unwrap());
+    host::resume(&run).unwrap();
+    assert_eq!(host::wait(&run).unwrap(), State::Finished, "{}", cause(&run));
+    assert_whole(&run, 60);
+    let resumed =
+        events(&run).into_iter().any(|e| matches!(e, Event::Resumed { step, .. } if step == stopped_at));
+    assert!(resumed);
+}
+
+#[test]
+fn a_paused_run_waits() {
+    let place = Place::new();
+    let run = place.start("plain", &["steps=100", "sleep_ms=10"]);
+    until_status(&run, "the first steps", |s| s.step.is_some());
+    host::pause(&run).unwrap();
+    let paused = until_status(&run, "the pause", |s| s.state == State::Paused);
+    std::thread::sleep(Duration::from_millis(600));
+    assert_eq!(read_status(&run).unwrap().step, paused.step);
+    host::unpause(&run).unwrap();
+    assert_eq!(host::wait(&run).unwrap(), State::Finished);
+    assert_whole(&run, 100);
+    let events = events(&run);
+    assert!(events.contains(&Event::Paused) && events.contains(&Event::Unpaused));
+}
+
+#[test]
+fn a_paused_run_can_be_stopped() {
+    let place = Place::new();
+    let run = place.start("plain", &["steps=1000", "sleep_ms=10"]);
+    host::pause(&run).unwrap();
+    until_status(&run, "the pause", |s| s.state == State::Paused);
+    host::stop(&run, Duration::from_secs(10)).unwrap();
+    assert_eq!(host::wait(&run).unwrap(), State::Stopped);
+    assert_eq!(checkpoints(&run).len(), 1);
+}
+
+#[test]
+fn a_killed_trainer_is_a_crash_and_its_run_goes_on_from_the_checkpoint() {
+    let place = Place::new();
+    let run = place.start("plain", &["steps=80", "sleep_ms=20"]);
+    until_status(&run, "the first steps", |s| s.step > Some(5));
+    host::checkpoint(&run).unwrap();
+    until("the checkpoint", || !checkpoints(&run).is_empty());
+    let saved = checkpoints(&run)[0].step;
+    let status = until_status(&run, "some more steps", |s| s.step > Some(saved + 3));
+    kill(status.trainer_pid.unwrap());
+    assert_eq!(host::wait(&run).unwrap(), State::Crashed);
+    assert_eq!(cause(&run), "SIGKILL: killed from outside");
+    // What was logged until shortly before is there.
+    let last = read_series(&run, |_| true).unwrap()[0].step.last().copied();
+    assert!(last > Some(saved), "{last:?} after a checkpoint at {saved}");
+    until("the lock to be free", || !gradtop_store::is_locked(&run).unwrap());
+    host::resume(&run).unwrap();
+    assert_eq!(host::wait(&run).unwrap(), State::Finished, "{}", cause(&run));
+    assert_whole(&run, 80);
+}
+
+#[test]
+fn a_trainer_without_its_keeper_saves_and_ends() {
+    let place = Place::new();
+    let run = place.start("plain", &["steps=2000", "sleep_ms=10"]);
+    let status = until_status(&run, "the first steps", |s| s.step.is_some());
+    kill(status.keeper_pid.unwrap());
+    assert_eq!(host::wait(&run).unwrap(), State::Crashed);
+    assert!(!view(&run).unwrap().status.state.is_final());
+    assert_eq!(checkpoints(&run).len(), 1);
+    assert!(host::recover_crashed(&run).unwrap());
+    assert!(!host::recover_crashed(&run).unwrap());
+    assert_eq!(read_status(&run).unwrap().state, State::Crashed);
+    host::resume(&run).unwrap();
+    until_status(&run, "steps after the checkpoint", |s| s.step > status.step && s.state == State::Running);
+    host::kill(&run).unwrap();
+    assert_eq!(host::wait(&run).unwrap(), State::Stopped);
+    assert_eq!(cause(&run), "killed on request");
+}
+
+#[test]
+fn each_end_has_its_state_and_its_cause() {
+    let place = Place::new();
+    let end = |mode: &str| {
+        let (state, cause, run) = place.end_of("plain", &[&format!("mode={mode}")]);
+        // However a plugin leaves, what it logged is there; a signal may cost the last tenth of a second.
+        let logged = read_series(&run, |_| true).unwrap();
+        assert!(matches!(mode, "segv" | "abort") || logged[0].step.len() >= 4, "{mode}");
+        (state, cause)
+    };
+    assert_eq!(end("fail"), (State::Failed, "no \\u{1b}[31mdata".to_owned()));
+    assert_eq!(end("exit"), (State::Failed, "plugin called exit(7)".to_owned()));
+    assert_eq!(end("segv"), (State::Crashed, "SIGSEGV".to_owned()));
+    assert_eq!(end("abort"), (State::Crashed, "SIGABRT".to_owned()));
+    let unasked = "run() returned STOPPED though nobody asked it to stop";
+    assert_eq!(end("stopped"), (State::Failed, unasked.to_owned()));
+    let diverged = "loss is not finite in every model and trial since step 8";
+    assert_eq!(end("nan-all"), (State::Failed, diverged.to_owned()));
+    assert_eq!(end("nan-one"), (State::Finished, String::new()));
+}
+
+#[test]
+fn one_diverged_trial_is_told_once() {
+    let place = Place::new();
+    let (_, _, run) = place.end_of("plain", &["mode=nan-one"]);
+    let alerts: Vec<String> = events(&run)
+        .into_iter()
+        .filter_map(|e| if let Event::Alert { message } = e { Some(message) } else { None })
+        .collect();
+    assert_eq!(alerts, ["loss (net, train, trial 0) is NaN at step 5"]);
+}
+
+#[test]
+fn what_hangs_is_killed_after_its_grace() {
+    let place = Place::new();
+    for (mode, phase) in [("hang", "run()"), ("hang-create", "create()")] {
+        let run = place.start("plain", &[&format!("mode={mode}")]);
+        until_status(&run, "the trainer", |s| s.trainer_pid.is_some());
+        if mode == "hang" {
+            until_status(&run, "the hang", |s| s.step == Some(3));
+        }
+        host::stop(&run, Duration::from_millis(500)).unwrap();
+        until_status(&run, "the request to be seen", |s| s.state == State::Stopping || s.state.is_final());
+        assert_eq!(host::wait(&run).unwrap(), State::Stopped);
+        let cause = cause(&run);
+        assert!(cause.starts_with("did not stop within "), "{cause}");
+        assert!(cause.ends_with(&format!("in {phase}: killed")), "{cause}");
+        let events = events(&run);
+        assert!(events.iter().any(|e| matches!(e, Event::Signal { name, .. } if name == "SIGKILL")));
+    }
+}
+
+#[test]
+fn resuming_says_why_it_cannot() {
+    let place = Place::new();
+    let refused = |run: &RunDir| host::resume(run).unwrap_err().to_string();
+    let (_, _, finished) = place.end_of("plain", &[]);
+    assert!(refused(&finished).contains("it has come to its end"));
+    let (_, _, failed) = place.end_of("plain", &["mode=fail"]);
+    assert!(refused(&failed).contains("no checkpoint yet"));
+    let (_, _, bare) = place.end_of("bare", &["mode=fail"]);
+    assert!(refused(&bare).contains("writes no checkpoints"));
+    let running = place.start("plain", &["steps=10000", "sleep_ms=10"]);
+    assert!(refused(&running).contains("stop it first"));
+    host::kill(&running).unwrap();
+    let error = host::stop(&finished, Duration::ZERO).unwrap_err().to_string();
+    assert!(error.contains("is not running: it is finished"), "{error}");
+}
+
+#[test]
+fn parameters_are_checked_before_a_folder_is_made() {
+    let place = Place::new();
+    let output = place.try_start("plain", &["steps=-1"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("steps = -1 is outside ≥ 0"));
+    assert!(!place.dir.path().join("runs").exists());
+}
+
+#[test]
+fn the_two_processes_have_a_session_of_their_own() {
+    let place = Place::new();
+    let run = place.start("plain", &["steps=10000", "sleep_ms=10"]);
+    let status = until_status(&run, "the trainer", |s| s.step.is_some());
+    let (keeper, trainer) = (status.keeper_pid.unwrap(), status.trainer_pid.unwrap());
+    // Fields after the name: state, ppid, pgrp, session, tty.
+    let stat = |pid: u32| -> Vec<String> {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        text.rsplit_once(')').unwrap().1.split_whitespace().map(str::to_owned).collect()
+    };
+    for pid in [keeper, trainer] {
+        assert_eq!(stat(pid)[3], keeper.to_string(), "session");
+        assert_eq!(stat(pid)[4], "0", "terminal");
+        let ignored = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let mask = ignored.lines().find_map(|l| l.strip_prefix("SigIgn:")).unwrap();
+        let mask = u64::from_str_radix(mask.trim(), 16).unwrap();
+        assert_eq!(mask & 1, 1, "SIGHUP is ignored");
+    }
+    assert_eq!(stat(trainer)[1], keeper.to_string(), "parent");
+    let files = |pid: u32| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+        entries.filter_map(|e| std::fs::read_link(e.ok()?.path()).ok()).collect()
+    };
+    for pid in [keeper, trainer] {
+        assert_eq!(files(pid)[0], Path::new("/dev/null"), "standard input");
+        assert!(files(pid).contains(&run.lock()), "both hold the lock");
+    }
+    // Threads, as libtorch reads them, and never the plugin's original.
+    let environment = std::fs::read_to_string(format!("/proc/{trainer}/environ")).unwrap();
+    assert!(
+        environment.contains("OMP_NUM_THREADS=") && environment.contains("CUBLAS_WORKSPACE_CONFIG=:4096:8")
+    );
+    let maps = std::fs::read_to_string(format!("/proc/{trainer}/maps")).unwrap();
+    assert!(maps.contains(run.plugin().to_str().unwrap()) && !maps.contains("libplain.so"));
+    let maps = std::fs::read_to_string(format!("/proc/{keeper}/maps")).unwrap();
+    assert!(!maps.contains("plugin.so"));
+    host::kill(&run).unwrap();
+}
