@@ -32,7 +32,7 @@ pub(crate) struct Policy {
 
 impl Policy {
     pub(crate) fn new(parts: usize, last: bool) -> Self {
-        Self { parts, rows: 4_000_000, bytes: 64 << 20, last }
+        Self { parts, rows: 2_000_000, bytes: 64 << 20, last }
     }
 }
 
@@ -119,7 +119,7 @@ fn plan(
         let n = kind.rows(part)?;
         let b = fs::metadata(&part.path).at("read", &part.path)?.len();
         // A part this large gains nothing from being written again.
-        let large = n > policy.rows / 2 || b > policy.bytes / 2;
+        let large = n >= policy.rows / 2 || b >= policy.bytes / 2;
         let joins = !large
             && rows + n <= policy.rows
             && bytes + b <= policy.bytes

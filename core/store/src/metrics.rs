@@ -189,9 +189,13 @@ impl std::fmt::Debug for PartReader {
 
 type RowKey = (Option<i32>, Option<i32>, Option<i32>, Option<i32>);
 
-fn builder(file: &File, path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+fn builder(
+    file: &File,
+    path: &Path,
+    index: PageIndexPolicy,
+) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let file = file.try_clone().at("open", path)?;
-    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+    let options = ArrowReaderOptions::new().with_page_index_policy(index);
     let builder =
         ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).format_at("read", path)?;
     let metadata = builder.metadata().file_metadata();
@@ -205,12 +209,15 @@ fn builder(file: &File, path: &Path) -> Result<ParquetRecordBatchReaderBuilder<F
 
 /// How many rows a part has, from its footer.
 pub(crate) fn part_rows(file: &File, path: &Path) -> Result<u64> {
-    Ok(builder(file, path)?.metadata().file_metadata().num_rows() as u64)
+    Ok(builder(file, path, PageIndexPolicy::Skip)?.metadata().file_metadata().num_rows() as u64)
 }
 
 impl PartReader {
     pub(crate) fn new(file: &File, path: &Path) -> Result<Self> {
-        let batches = builder(file, path)?.with_batch_size(READ_ROWS).build().format_at("read", path)?;
+        let batches = builder(file, path, PageIndexPolicy::Skip)?
+            .with_batch_size(READ_ROWS)
+            .build()
+            .format_at("read", path)?;
         Ok(Self { path: path.to_owned(), batches })
     }
 
@@ -220,7 +227,7 @@ impl PartReader {
         path: &Path,
         filter: &dyn Fn(&SeriesKey) -> bool,
     ) -> Result<Option<Self>> {
-        let first = builder(file, path)?;
+        let first = builder(file, path, PageIndexPolicy::Skip)?;
         let mask = ProjectionMask::columns(first.parquet_schema(), ["metric", "model", "split", "trial"]);
         let keys = first.with_projection(mask).with_batch_size(READ_ROWS).build().format_at("read", path)?;
         let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
@@ -249,7 +256,7 @@ impl PartReader {
         if ranges.is_empty() {
             return Ok(None);
         }
-        let mut second = builder(file, path)?.with_batch_size(READ_ROWS);
+        let mut second = builder(file, path, PageIndexPolicy::Optional)?.with_batch_size(READ_ROWS);
         if ranges.len() > 1 || ranges[0].len() < total {
             second =
                 second.with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), total));
@@ -360,7 +367,7 @@ impl<'a> KeyColumns<'a> {
 pub(crate) fn last_time(path: &Path) -> Result<i64> {
     use parquet::file::statistics::Statistics;
     let file = File::open(path).at("open", path)?;
-    let builder = builder(&file, path)?;
+    let builder = builder(&file, path, PageIndexPolicy::Skip)?;
     let times = builder.metadata().row_groups().iter().flat_map(|group| {
         group.columns().iter().filter(|c| c.column_path().string() == "time").filter_map(|c| {
             match c.statistics() {

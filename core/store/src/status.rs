@@ -159,7 +159,8 @@ pub fn write_status(run: &RunDir, status: &Status) -> Result<()> {
     let path = run.status();
     let mut text = serde_json::to_vec_pretty(status).format_at("encode", &path)?;
     text.push(b'\n');
-    fsutil::replace(&path, &text, false)
+    // An end is worth waiting for the disk.
+    fsutil::replace(&path, &text, status.state.is_final())
 }
 
 /// Reads the run's status as it was last written.

@@ -2,11 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
+
 use crate::error::Result;
 use crate::lock::is_locked;
 use crate::manifest::{Manifest, boot_id, host_name, read_manifest};
 use crate::run_dir::RunDir;
 use crate::status::{State, Status, read_status};
+
+/// Seconds a new run may take to its first status.
+const BIRTH_S: i64 = 15;
 
 /// Whether a run belongs to this boot of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +51,7 @@ fn life(manifest: &Manifest) -> Life {
 }
 
 /// Looks at a run. A state that is not final with a free lock is [`State::Crashed`], unless the run is of another machine
-/// or boot: then its state is as written and not certain.
+/// or boot: then its state is as written and not certain. A run without any status is queued for its first 15 seconds.
 pub fn view(run: &RunDir) -> Result<View> {
     let manifest = read_manifest(run)?;
     let mut status = read_or_queued(run)?;
@@ -58,7 +63,15 @@ pub fn view(run: &RunDir) -> Result<View> {
         } else if !locked(run)? {
             // It may have ended between the two looks: its last status was written before the lock fell free.
             status = read_or_queued(run)?;
-            state = if status.state.is_final() { status.state } else { State::Crashed };
+            let born = Timestamp::now().duration_since(manifest.created).as_secs();
+            state = match status.state {
+                // Its folder is there before it is locked, and its plugin is being copied perhaps.
+                State::Queued if status.updated == Timestamp::UNIX_EPOCH && (0..BIRTH_S).contains(&born) => {
+                    State::Queued
+                }
+                state if state.is_final() => state,
+                _ => State::Crashed,
+            };
         }
     }
     let age_of_last_write = last_write(run).and_then(|t| t.elapsed().ok()).unwrap_or_default();

@@ -77,13 +77,15 @@ fn seal_all(shared: &Shared, segments: &mut Vec<(u32, Option<Rows>)>) -> Result<
     let table = names(shared);
     for (segment, rows) in std::mem::take(segments) {
         let path = shared.run.journal().join(segment_name(segment));
+        // Consumed by sealing; the journal has them too, unless it could not be written.
+        let kept = rows.as_ref().filter(|_| !path.exists()).cloned();
         let sealed = match rows {
             Some(rows) => seal(&shared.run, segment, rows, &table),
             None if path.exists() => seal_from_journal(&shared.run, segment, &path, &table).map(drop),
             None => Ok(()),
         };
         if let Err(e) = sealed {
-            segments.push((segment, None));
+            segments.push((segment, kept));
             result = Err(e);
         }
     }

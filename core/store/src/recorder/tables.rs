@@ -98,18 +98,13 @@ impl Tables {
         if state.thread.is_none() {
             return Ok(());
         }
-        let (answer, answered) = channel();
-        let sent = Self::send(&state, Job::Sync(answer));
         state.jobs = None;
-        let synced = sent.and_then(|()| answered.recv().map_err(|_| ended())?.map(drop));
         match state.thread.take().map(JoinHandle::join) {
             Some(Err(_)) => Err(ended()),
-            _ => synced.and_then(|()| {
-                lock(&self.shared.errors)
-                    .tables
-                    .take()
-                    .map_or(Ok(()), |message| Err(StoreError::Writer { message }))
-            }),
+            _ => lock(&self.shared.errors)
+                .tables
+                .clone()
+                .map_or(Ok(()), |message| Err(StoreError::Writer { message })),
         }
     }
 

@@ -123,6 +123,7 @@ fn a_run_is_crashed_once_its_lock_is_free() {
     let temp = tempfile::tempdir().unwrap();
     let run = new_run(temp.path(), "held");
     assert!(!is_locked(&run).unwrap());
+    assert_eq!(view(&run).unwrap().state, State::Queued, "a run just made is not yet locked");
     let (mut child, mut out) = spawn("hold", &run);
     wait_for(&mut out, "locked");
     assert!(is_locked(&run).unwrap());
