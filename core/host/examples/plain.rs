@@ -83,7 +83,7 @@ unsafe extern "C" fn describe(index: u32) -> *const Desc {
 
 unsafe extern "C" fn count() -> u32 {
     match std::env::var("PLAIN_WHEN_DESCRIBED").as_deref() {
-        Ok("hangs") => std::thread::sleep(Duration::from_secs(600)),
+        Ok("hangs") => std::thread::sleep(Duration::from_mins(10)),
         Ok("exits") => {
             // SAFETY: what a careless plugin does.
             unsafe { libc::exit(5) }
@@ -131,7 +131,7 @@ unsafe extern "C" fn create(
         }
     }
     if run.mode == "hang-create" {
-        std::thread::sleep(Duration::from_secs(600));
+        std::thread::sleep(Duration::from_mins(10));
     }
     if !resume_dir.is_null() {
         let saved = std::fs::read_to_string(format!("{}/step", text(resume_dir))).unwrap_or_default();
@@ -224,7 +224,7 @@ fn misbehave(mode: &str, step: i64, host: &Host) -> Result<(), &'static str> {
     }
     match mode {
         "fail" => return Err("no \x1b[31mdata"),
-        "hang" => std::thread::sleep(Duration::from_secs(600)),
+        "hang" => std::thread::sleep(Duration::from_mins(10)),
         "abort" => std::process::abort(),
         "exit" => {
             // SAFETY: what a careless plugin does.

@@ -20,7 +20,7 @@ const TIME_OUT: Duration = Duration::from_secs(10);
 /// How long a refusal that may have to do with the machine's state is believed.
 const PASSING: Duration = Duration::from_secs(5);
 /// How long a plugin that hung or died is not asked again.
-const HARMFUL: Duration = Duration::from_secs(600);
+const HARMFUL: Duration = Duration::from_mins(10);
 
 /// A plugin's answer, and what it was an answer of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

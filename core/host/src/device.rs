@@ -141,7 +141,7 @@ fn probe(lib: &Path) -> Result<u32, String> {
     }
     let mut command = crate::program::command();
     command.arg("__probe_cuda").arg(lib);
-    let child = crate::describe::run_child(command, Duration::from_secs(60)).map_err(|e| e.to_string())?;
+    let child = crate::describe::run_child(command, Duration::from_mins(1)).map_err(|e| e.to_string())?;
     let status = child.status.ok_or("CUDA did not answer within 60 s")?;
     let count = serde_json::from_slice::<Result<u32, String>>(&child.answer)
         .map_err(|_| format!("looking for CUDA ended by {}", crate::signals::how_it_ended(status)))??;

@@ -171,7 +171,7 @@ fn settled(path: &Path) -> Result<PluginDesc, Refusal> {
         if age >= REST {
             break;
         }
-        std::thread::sleep(REST - age);
+        std::thread::sleep(REST.saturating_sub(age));
         if crate::describe::identity(path).is_ok_and(|now| now == before) {
             break;
         }

@@ -101,7 +101,7 @@ fn describe(key: &SeriesKey) -> String {
     let parts: Vec<&str> =
         [key.model.as_deref(), key.split.as_deref(), trial.as_deref()].into_iter().flatten().collect();
     if !parts.is_empty() {
-        text.push_str(&format!(" ({})", parts.join(", ")));
+        text = format!("{text} ({})", parts.join(", "));
     }
     text
 }

@@ -74,7 +74,7 @@ pub(crate) fn inspect_from(file: &Path, origin: &Path) -> Result<Inspection, Ref
 
     let dynamic = parsed.elf_dynamic_table().map_err(damaged)?;
     let (mut rpath, mut runpath) = (Vec::new(), Vec::new());
-    for entry in dynamic.iter() {
+    for entry in &dynamic {
         let list = match entry.tag {
             elf::DT_NEEDED => {
                 let name = dynamic.string(entry).map_err(damaged)?;

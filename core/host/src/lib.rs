@@ -50,4 +50,4 @@ pub use program::{hidden_main, set_program};
 /// How long a run that is asked to stop may take to end its step and save a checkpoint.
 pub const DEFAULT_GRACE: std::time::Duration = std::time::Duration::from_secs(10);
 /// How often a resumable run saves a checkpoint unless told otherwise.
-pub const DEFAULT_CHECKPOINT_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+pub const DEFAULT_CHECKPOINT_EVERY: std::time::Duration = std::time::Duration::from_mins(1);

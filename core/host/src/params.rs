@@ -69,7 +69,7 @@ pub(crate) fn parse(param: &ParamDesc, text: &str) -> Result<ParamValue, ParamEr
     match param.kind {
         ParamKind::I64 => {
             let value = parse_i64(text).ok_or_else(|| wrong("an integer"))?;
-            check_range(param, text, |bound| compare(value, bound))?;
+            check_range(param, text, |bound| Some(compare(value, bound)))?;
             Ok(ParamValue::Int(value))
         }
         ParamKind::F64 => {
@@ -120,16 +120,16 @@ fn parse_i64(text: &str) -> Option<i64> {
 }
 
 /// Compares without rounding the integer to a float.
-fn compare(value: i64, bound: f64) -> Option<std::cmp::Ordering> {
+fn compare(value: i64, bound: f64) -> std::cmp::Ordering {
     if bound >= 9_223_372_036_854_775_808.0 {
-        return Some(std::cmp::Ordering::Less);
+        return std::cmp::Ordering::Less;
     }
     if bound < -9_223_372_036_854_775_808.0 {
-        return Some(std::cmp::Ordering::Greater);
+        return std::cmp::Ordering::Greater;
     }
     let whole = bound.floor();
     let order = value.cmp(&(whole as i64));
-    Some(if order.is_eq() && bound > whole { std::cmp::Ordering::Less } else { order })
+    if order.is_eq() && bound > whole { std::cmp::Ordering::Less } else { order }
 }
 
 fn check_range(
@@ -282,9 +282,9 @@ mod tests {
     #[test]
     fn integers_are_compared_exactly() {
         use std::cmp::Ordering;
-        assert_eq!(compare(i64::MAX, 9.3e18), Some(Ordering::Less));
-        assert_eq!(compare(9_007_199_254_740_993, 9_007_199_254_740_992.0), Some(Ordering::Greater));
-        assert_eq!(compare(1, 1.5), Some(Ordering::Less));
-        assert_eq!(compare(-1, -1.5), Some(Ordering::Greater));
+        assert_eq!(compare(i64::MAX, 9.3e18), Ordering::Less);
+        assert_eq!(compare(9_007_199_254_740_993, 9_007_199_254_740_992.0), Ordering::Greater);
+        assert_eq!(compare(1, 1.5), Ordering::Less);
+        assert_eq!(compare(-1, -1.5), Ordering::Greater);
     }
 }
