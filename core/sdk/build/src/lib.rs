@@ -1,11 +1,8 @@
-//! For the build script of a gradtop plugin.
+//! For the build script of a gradtop plugin; its `main` is
 //!
 //! ```no_run
-//! // build.rs
-//! fn main() {
-//!     gradtop_sdk_build::plugin();
-//!     gradtop_sdk_build::libtorch(); // only if it depends on tch
-//! }
+//! gradtop_sdk_build::plugin();
+//! gradtop_sdk_build::libtorch(); // only if it depends on tch
 //! ```
 
 #![allow(clippy::print_stdout, reason = "a build script talks to cargo on stdout")]

@@ -1,0 +1,34 @@
+//! Lock files of new plugins: the committed ones with the crate's own name.
+
+use anyhow::{Context as _, Result};
+
+/// The crate's name in the committed lock files.
+pub(super) const PLACEHOLDER: &str = "scaffold-placeholder";
+
+const SEPARATOR: &str = "\n[[package]]\n";
+
+/// The lock file with the crate called `name`, where cargo would sort it: `--locked` compares the text.
+pub(super) fn rename(lock: &str, name: &str) -> Result<String> {
+    let mut parts = lock.split(SEPARATOR);
+    let head = parts.next().unwrap_or_default();
+    let mut packages: Vec<String> = parts.map(|package| format!("{}\n", package.trim_end())).collect();
+    let own = packages
+        .iter_mut()
+        .find(|package| package_name(package) == PLACEHOLDER)
+        .context("the lock file in this program names no crate of its own")?;
+    *own = own.replace(PLACEHOLDER, name);
+    // Stable: versions of one crate keep their order.
+    packages.sort_by(|a, b| package_name(a).cmp(package_name(b)));
+    let packages: String = packages.iter().map(|package| format!("{SEPARATOR}{package}")).collect();
+    Ok(format!("{head}{packages}"))
+}
+
+/// Whether the lock file has a package of this name.
+pub(super) fn contains(lock: &str, name: &str) -> bool {
+    lock.split(SEPARATOR).any(|package| package_name(package) == name)
+}
+
+fn package_name(package: &str) -> &str {
+    let line = package.lines().find_map(|line| line.strip_prefix("name = \""));
+    line.and_then(|rest| rest.strip_suffix('"')).unwrap_or_default()
+}
