@@ -55,27 +55,29 @@ const TORCH: Flavour = Flavour {
                   as an unpacked libtorch or the `torch` folder of PyTorch 2.11.0.\n\n",
 };
 
-/// Makes a plugin crate in a folder `name` below `parent`; `torch` makes it train with libtorch. Returns the
-/// crate's folder.
+/// Makes a plugin crate at `path`, whose last component is its name; `torch` makes it train with libtorch.
+/// Returns the folder.
 ///
 /// # Errors
 /// The name is not one ([`validate_name`]), something is there already, or writing failed; in the last case
 /// what was written is removed.
-pub(crate) fn create(parent: &Path, name: &str, torch: bool) -> Result<PathBuf> {
+pub(crate) fn create(path: &Path, torch: bool) -> Result<PathBuf> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     validate_name(name)?;
-    let path = parent.join(name);
-    if fs::symlink_metadata(&path).is_ok() {
+    if fs::symlink_metadata(path).is_ok() {
         bail!("{} exists already: choose another name, or remove it", path.display());
     }
-    fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;
+    }
     let files = files(name, if torch { &TORCH } else { &PLAIN })?;
-    let written = write_all(&path, &files);
+    let written = write_all(path, &files);
     if written.is_err() {
         // The first error is the one to report.
-        fs::remove_dir_all(&path).ok();
+        fs::remove_dir_all(path).ok();
     }
     written?;
-    fs::canonicalize(&path).with_context(|| format!("finding {}", path.display()))
+    fs::canonicalize(path).with_context(|| format!("finding {}", path.display()))
 }
 
 /// Whether a plugin can have this name: it becomes the crate's, the library's and the experiment's.

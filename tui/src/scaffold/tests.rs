@@ -117,7 +117,7 @@ fn names() {
 fn a_crate_is_written_once_and_whole() {
     let dir = tempfile::tempdir().unwrap();
     for (name, torch) in [("plain-one", false), ("torch-one", true)] {
-        let made = create(&dir.path().join("deep/er"), name, torch).unwrap();
+        let made = create(&dir.path().join("deep/er").join(name), torch).unwrap();
         for file in [
             "Cargo.toml",
             "Cargo.lock",
@@ -137,7 +137,7 @@ fn a_crate_is_written_once_and_whole() {
         assert_eq!(manifest["package"]["name"].as_str(), Some(name));
         assert_eq!(manifest["dependencies"].get("tch").is_some(), torch);
         assert_eq!(manifest["workspace"].as_table().map(toml::Table::len), Some(0));
-        let again = create(&dir.path().join("deep/er"), name, torch).unwrap_err();
+        let again = create(&dir.path().join("deep/er").join(name), torch).unwrap_err();
         assert!(again.to_string().contains("exists already"), "{again}");
     }
 }
