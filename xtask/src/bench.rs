@@ -1,51 +1,51 @@
-//! `cargo xtask bench`: the benchmarks of benches/, on a release build.
+//! `cargo xtask bench`: how fast this machine logs and trains.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::workspace::{Workspace, succeed};
-use crate::{run, setup};
+use crate::{setup, toolchain};
 
-/// Runs the scripts of benches/ by name, all without one. Each gets the program's path in `GRADTOP_BIN`.
-pub(crate) fn bench(workspace: &Workspace, names: &[String]) -> Result<ExitCode> {
-    let scripts = scripts(workspace)?;
-    for name in names {
-        if !scripts.iter().any(|script| stem(script) == *name) {
-            let known: Vec<String> = scripts.iter().map(|script| stem(script)).collect();
-            bail!("no benchmark is called `{name}`; there are: {}", known.join(", "));
-        }
+const SCRIPT: &str = "benches/function_fit_vs_pytorch.py";
+
+/// `logging`, `training` with arguments of its script, or both.
+pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
+    let (both, none) = (args.is_empty(), Vec::new());
+    let (name, rest) = match args.split_first() {
+        Some((name, rest)) => (name.as_str(), rest),
+        None => ("", &none[..]),
+    };
+    if !both && !["logging", "training"].contains(&name) {
+        bail!("`{name}` is no benchmark; there are: logging, training");
     }
     setup::ensure(workspace)?;
-    run::build(workspace)?;
-    for script in scripts.iter().filter(|script| names.is_empty() || names.contains(&stem(script))) {
-        eprintln!("== {}", stem(script));
-        let interpreter =
-            if script.extension().is_some_and(|kind| kind == "py") { "python3" } else { "bash" };
-        let mut command = Command::new(interpreter);
-        command.arg(script).current_dir(&workspace.root).env("GRADTOP_BIN", workspace.program());
-        workspace.clean_env(&mut command);
-        succeed(&mut command)?;
+    if both || name == "logging" {
+        eprintln!("== logging: 10 metrics, 100,000 steps, to sealed Parquet");
+        succeed(workspace.cargo().args(["bench", "--package", "gradtop-store", "--bench", "logging"]))?;
+    }
+    if both || name == "training" {
+        eprintln!("== training: steps a second of function-fit beside eager PyTorch");
+        training(workspace, rest)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn stem(script: &Path) -> String {
-    script.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-fn scripts(workspace: &Workspace) -> Result<Vec<PathBuf>> {
-    let folder = workspace.root.join("benches");
-    let mut scripts = Vec::new();
-    for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
-        let path = entry?.path();
-        let kind = path.extension().unwrap_or_default();
-        if kind == "sh" || kind == "py" {
-            scripts.push(path);
-        }
+/// The other side of the comparison is a whole PyTorch, which the set-up does not bring.
+fn training(workspace: &Workspace, args: &[String]) -> Result<()> {
+    let named = args.iter().any(|arg| arg == "--python" || arg.starts_with("--python="));
+    if !named
+        && toolchain::python("import importlib.util as u, sys; sys.exit(u.find_spec('torch') is None)")
+            .is_err()
+    {
+        bail!(
+            "this python3 has no PyTorch to compare with.\n  \
+             Make one (`python3 -m venv E && E/bin/pip install torch==2.11.0 numpy`), \
+             then `cargo xtask bench training --python E/bin/python`"
+        );
     }
-    scripts.sort();
-    Ok(scripts)
+    let mut script = Command::new("python3");
+    script.arg(SCRIPT).args(args).current_dir(&workspace.root);
+    workspace.clean_env(&mut script);
+    succeed(&mut script)
 }

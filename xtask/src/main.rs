@@ -33,7 +33,7 @@ Usage: cargo xtask COMMAND
   run [--] [ARGS]    set up if needed, build program and plugins in release, run `gradtop ARGS`
   test [FILTER...]   set up if needed, build, then format, lints, tests, docs and licences;
                      with FILTER only the tests whose name contains one of them
-  bench [NAME...]    print the logging and training benchmarks (benches/README.md)
+  bench [NAME]       print the benchmarks, or only `logging` or `training [ARGS of its script]`
   help               this text
 ";
 
