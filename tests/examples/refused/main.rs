@@ -128,6 +128,11 @@ extern "C" fn describe(_: u32) -> *const abi::Desc {
         "param-range-empty" => with_param(abi::Param { min: 2.0, max: -2.0, ..number() }),
         "param-range-nan" => with_param(abi::Param { min: f64::NAN, ..number() }),
         "param-no-choices" => with_param(param(c"function", CHOICE, c"sinc")),
+        "param-default-escape" => {
+            with_param(abi::Param { default_value: text(nasty), ..param(c"word", STR, c"") })
+        }
+        "param-key-escape" => with_param(abi::Param { key: text(nasty), ..number() }),
+        "metric-escape" => with_metric(abi::Metric { name: text(nasty), ..loss() }),
         "param-choice-default" => with_param(choices(c"sine")),
         "preset-unknown-key" => with_preset("speed", "1"),
         "preset-bad-value" => with_preset("steps", "many"),
@@ -143,12 +148,8 @@ extern "C" fn describe(_: u32) -> *const abi::Desc {
         },
         // What a terminal must never get, in every string where the ABI does not forbid it.
         "escapes" => {
-            let p = abi::Param {
-                help: text(nasty),
-                unit: text(nasty),
-                default_value: text(nasty),
-                ..param(c"word", STR, c"")
-            };
+            let p =
+                abi::Param { help: text(nasty), unit: text(nasty), ..param(c"word", STR, c"") };
             let m = abi::Metric { unit: text(nasty), help: text(nasty), ..loss() };
             let preset = abi::Preset {
                 size: size_of::<abi::Preset>() as u32,
