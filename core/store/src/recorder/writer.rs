@@ -114,16 +114,22 @@ impl Writer {
                 self.absorb(chunks);
             }
             let retry = self.retry_at.is_none_or(|t| t <= Instant::now()) || !commands.is_empty();
+            if retry {
+                self.retry_at = None;
+            }
             if self.written < self.rows.len() && retry {
                 self.note(Self::flush);
             }
-            if self.written == self.rows.len() && self.due() {
+            if retry && self.written == self.rows.len() && self.due() {
                 self.note(Self::cut);
             }
             for command in commands {
                 match command {
                     Command::Cut(answer) => {
                         let cut = self.durable_cut();
+                        if cut.is_ok() {
+                            lock(&self.shared.errors).writer = None;
+                        }
                         // The asker waits; if it is gone, nobody needs the answer.
                         answer.send(cut).ok();
                     }
@@ -159,7 +165,9 @@ impl Writer {
                 return (hot.take(), commands);
             }
             let now = Instant::now();
-            let due = (!self.rows.is_empty()).then(|| self.since + self.age_limit());
+            // After a failure only the time to retry counts.
+            let due =
+                (!self.rows.is_empty() && self.retry_at.is_none()).then(|| self.since + self.age_limit());
             if due.is_some_and(|t| t <= now) || self.retry_at.is_some_and(|t| t <= now) {
                 return (Vec::new(), commands);
             }

@@ -173,3 +173,16 @@ fn checkpoints_keep_the_newest_two() {
     assert_eq!(names.len(), 2, "{names:?}");
     recorder.finish().unwrap();
 }
+
+#[test]
+fn recorders_and_tailers_go_to_other_threads() {
+    fn sent<T: Send>() -> &'static str {
+        std::any::type_name::<T>()
+    }
+    fn shared<T: Send + Sync>() -> &'static str {
+        std::any::type_name::<T>()
+    }
+    assert!(
+        shared::<Recorder>().ends_with("Recorder") && sent::<gradtop_store::Tailer>().ends_with("Tailer")
+    );
+}
