@@ -31,7 +31,7 @@ pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// The other side of the comparison is a whole PyTorch, which the set-up does not bring.
+/// The other side of the comparison is a whole `PyTorch`, which the set-up does not bring.
 fn training(workspace: &Workspace, args: &[String]) -> Result<()> {
     let named = args.iter().any(|arg| arg == "--python" || arg.starts_with("--python="));
     if !named
