@@ -1,8 +1,8 @@
 //! The trainer's output: a pipe on one side, a file of bounded size on the other.
 //!
-//! `console.log` keeps the first 32 MiB. What follows goes to `console-tail.log`, and when that is as long, it becomes
-//! `console-tail.old.log` and a new one begins: the last 32 MiB are always in these two. At the end they are joined into
-//! `console.log`, below a line that says how much is missing.
+//! `console.log` takes the first 64 MiB. What follows goes to `console-tail.log`, and when that has 32 MiB, it becomes
+//! `console-tail.old.log` and a new one begins: so the last 32 MiB are always somewhere. At the end, `console.log` is the
+//! first 32 MiB, a line that says how much is missing, and the last 32 MiB.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -22,7 +22,10 @@ const RECENT: usize = 16 << 10;
 
 /// The last bytes of a run's console, also while it is running.
 pub fn console_tail(run: &RunDir, bytes: usize) -> io::Result<Vec<u8>> {
-    let files = Files::of(run, KEEP);
+    console_tail_of(&Files::of(run, KEEP), bytes)
+}
+
+fn console_tail_of(files: &Files, bytes: usize) -> io::Result<Vec<u8>> {
     let mut out = Vec::new();
     for path in [&files.tail, &files.old, &files.head] {
         let want = bytes - out.len();
@@ -88,7 +91,7 @@ impl Console {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let room = self.files.keep.saturating_sub(self.head_len);
+        let room = (2 * self.files.keep).saturating_sub(self.head_len);
         let (first, rest) = bytes.split_at(bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
         self.head.write_all(first)?;
         self.head_len += first.len() as u64;
@@ -115,43 +118,46 @@ impl Console {
     }
 }
 
-/// Appends the tail files to the head, if there are any, below a line that says what is missing.
+/// Makes one file of all, if there is a tail: the first part of the head, a line that says what is missing, and the last of
+/// what follows. `past_head` counts what went to the tail files, if that is known.
 fn join(files: &Files, past_head: Option<u64>) -> io::Result<()> {
-    let mut parts = Vec::new();
-    let mut have = 0;
-    for path in [&files.old, &files.tail] {
-        match fs::metadata(path) {
-            Ok(meta) => {
-                have += meta.len();
-                parts.push((path, meta.len()));
-            }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            Err(e) => return Err(e),
-        }
-    }
-    if parts.is_empty() {
+    let length = |path: &Path| match fs::metadata(path) {
+        Ok(meta) => Ok(meta.len()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(e) => Err(e),
+    };
+    let (head, old, tail) = (length(&files.head)?, length(&files.old)?, length(&files.tail)?);
+    if old + tail == 0 {
         return Ok(());
     }
-    let mut head = OpenOptions::new().append(true).create(true).open(&files.head)?;
-    let mut skip = have.saturating_sub(files.keep);
-    let gap = match past_head {
-        Some(all) => format!("{} bytes", all.saturating_sub(have - skip)),
-        None => "an unknown number of bytes".to_owned(),
-    };
-    if skip > 0 || past_head.is_none_or(|all| all > have) {
-        writeln!(
-            head,
-            "\n[gradtop: {gap} are missing here; the first and the last {} are kept]",
-            mib(files.keep)
-        )?;
+    let keep = usize::try_from(files.keep).unwrap_or(usize::MAX);
+    let mut last = Vec::with_capacity(keep);
+    for (path, len) in
+        [(&files.head, head.saturating_sub(files.keep)), (&files.old, old), (&files.tail, tail)]
+    {
+        if len > 0 {
+            last.extend_from_slice(&read_last(path, len.min(files.keep))?);
+            let over = last.len().saturating_sub(keep);
+            last.drain(..over);
+        }
     }
-    for (path, len) in parts {
-        let over = skip.min(len);
-        skip -= over;
-        let mut part = File::open(path)?;
-        part.seek(SeekFrom::Start(over))?;
-        io::copy(&mut part, &mut head)?;
-        fs::remove_file(path)?;
+    let missing = match past_head {
+        Some(past) => format!("{} bytes", head.saturating_sub(files.keep) + past - last.len() as u64),
+        None => "some bytes".to_owned(),
+    };
+    let mut joined = OpenOptions::new().append(true).create(true).open(&files.head)?;
+    joined.set_len(head.min(files.keep))?;
+    writeln!(
+        joined,
+        "\n[gradtop: {missing} are missing here; the first and the last {} are kept]",
+        mib(files.keep)
+    )?;
+    joined.write_all(&last)?;
+    for path in [&files.old, &files.tail] {
+        match fs::remove_file(path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
     }
     Ok(())
 }
@@ -241,47 +247,53 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut c = console(dir.path());
         c.write(&[b'a'; 60]).unwrap();
-        c.write(&[b'b'; 60]).unwrap();
-        assert_eq!(console_tail(&RunDir::new(dir.path()), 30).unwrap(), [[b'b'; 30]].concat());
-        assert_eq!(
-            console_tail(&RunDir::new(dir.path()), 70).unwrap(),
-            [&[b'a'; 10][..], &[b'b'; 60]].concat()
-        );
+        c.write(&[b'b'; 140]).unwrap();
         c.finish().unwrap();
         let text = fs::read(dir.path().join("console.log")).unwrap();
-        assert_eq!(text, [[b'a'; 60], [b'b'; 60]].concat());
+        assert_eq!(text, [&[b'a'; 60][..], &[b'b'; 140]].concat());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    /// Output of that length, of which any part says where it is from.
+    fn output(len: u32) -> Vec<u8> {
+        (0..len).map(|i| b'a' + (i % 23) as u8).collect()
     }
 
     #[test]
     fn much_output_keeps_both_ends_and_says_the_gap() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut c = console(dir.path());
-        let all: Vec<u8> = (0..5000u32).map(|i| b'a' + (i % 26) as u8).collect();
-        for piece in all.chunks(37) {
-            c.write(piece).unwrap();
-            let on_disk: u64 =
-                fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
-            assert!(on_disk <= 400, "{on_disk}");
+        for len in [210, 250, 350, 5000] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut c = console(dir.path());
+            let all = output(len);
+            for (i, piece) in all.chunks(37).enumerate() {
+                c.write(piece).unwrap();
+                let on_disk: u64 =
+                    fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
+                assert!(on_disk <= 500, "{on_disk}");
+                let so_far = &all[..(37 * (i + 1)).min(all.len())];
+                let tail = console_tail_of(&c.files, 80).unwrap();
+                assert!(so_far.ends_with(&tail) && tail.len() == 80.min(so_far.len()), "{i}");
+            }
+            c.finish().unwrap();
+            let text = fs::read(dir.path().join("console.log")).unwrap();
+            assert!(text.starts_with(&all[..100]));
+            assert!(text.ends_with(&all[all.len() - 100..]));
+            let gap = String::from_utf8_lossy(&text[100..text.len() - 100]).into_owned();
+            assert!(gap.contains(&format!("{} bytes are missing", len - 200)), "{gap}");
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         }
-        c.finish().unwrap();
-        let text = fs::read(dir.path().join("console.log")).unwrap();
-        assert!(text.starts_with(&all[..100]));
-        assert!(text.ends_with(&all[4900..]));
-        let gap = String::from_utf8_lossy(&text[100..text.len() - 100]).into_owned();
-        assert!(gap.contains("4800 bytes are missing"), "{gap}");
     }
 
     #[test]
     fn a_tail_left_by_a_killed_keeper_is_joined() {
         let dir = tempfile::tempdir().unwrap();
         let mut c = console(dir.path());
-        c.write(&[b'a'; 300]).unwrap();
+        let all = output(450);
+        all.chunks(50).for_each(|piece| c.write(piece).unwrap());
         drop(c);
-        let again = console(dir.path());
-        drop(again);
+        drop(console(dir.path()));
         let text = fs::read(dir.path().join("console.log")).unwrap();
-        assert!(text.starts_with(&[b'a'; 100]) && text.ends_with(&[b'a'; 100]));
-        assert!(String::from_utf8_lossy(&text).contains("unknown number"));
+        assert!(text.starts_with(&all[..100]) && text.ends_with(&all[350..]));
+        assert!(String::from_utf8_lossy(&text).contains("some bytes are missing"));
     }
 }

@@ -165,7 +165,8 @@ fn ask(file: &Path) -> Result<PluginDesc, Refusal> {
         Ok(Answer::Refused(refusal)) => Err(refusal),
         Err(_) if !status.success() || child.answer.is_empty() => Err(Refusal::Died {
             how: crate::signals::how_it_ended(status),
-            output: crate::text::clean_bytes(last_line(&child.output), 400),
+            output: crate::cause::last_words(&child.output)
+                .unwrap_or_else(|| crate::text::clean_bytes(last_line(&child.output), 400)),
         }),
         Err(e) => Err(Refusal::Internal { why: format!("its description could not be read: {e}") }),
     }

@@ -59,11 +59,7 @@ pub struct Gpu {
 
 /// The GPUs that NVML sees, or why it sees none.
 pub fn gpus() -> Result<Vec<Gpu>, String> {
-    // The name without a version belongs to development packages; the driver itself brings the other.
-    let nvml = nvml_wrapper::Nvml::builder()
-        .lib_path(std::ffi::OsStr::new("libnvidia-ml.so.1"))
-        .init()
-        .map_err(|e| format!("no NVIDIA driver ({e})"))?;
+    let nvml = nvml()?;
     let count = nvml.device_count().map_err(|e| format!("NVML counts no GPU ({e})"))?;
     let gpu = |index| {
         let device = nvml.device_by_index(index).ok()?;
@@ -71,6 +67,15 @@ pub fn gpus() -> Result<Vec<Gpu>, String> {
         Some(Gpu { index, name, memory: device.memory_info().map_or(0, |m| m.total) })
     };
     Ok((0..count).filter_map(gpu).collect())
+}
+
+/// The driver's own library for asking about GPUs.
+pub(crate) fn nvml() -> Result<nvml_wrapper::Nvml, String> {
+    // The name without a version belongs to development packages; the driver itself brings the other.
+    nvml_wrapper::Nvml::builder()
+        .lib_path(std::ffi::OsStr::new("libnvidia-ml.so.1"))
+        .init()
+        .map_err(|e| format!("no NVIDIA driver ({e})"))
 }
 
 /// A run's device, `-1` for the CPU or the number of a GPU, and why if gradtop chose it.

@@ -250,10 +250,13 @@ fn copy_texts(raw: &Column, rows: u64, what: &str) -> Call<ColumnData> {
     }
     // SAFETY: null or as many bytes as the last offset says, for the time of this call.
     let bytes = unsafe { guard::bytes(raw.data, end) }.map_err(bad(what))?;
-    let texts = offsets
-        .windows(2)
-        .map(|w| String::from_utf8_lossy(&bytes[w[0] as usize..w[1] as usize]).into_owned());
-    Ok(ColumnData::Utf8(texts.collect()))
+    let texts = offsets.windows(2).enumerate().map(|(row, w)| {
+        match std::str::from_utf8(&bytes[w[0] as usize..w[1] as usize]) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(_) => Err(Refused::invalid(format!("row {row} of {what} is not UTF-8"))),
+        }
+    });
+    Ok(ColumnData::Utf8(texts.collect::<Call<_>>()?))
 }
 
 unsafe extern "C" fn declare_figures(ctx: *mut c_void, toml: *const c_char) -> Status {

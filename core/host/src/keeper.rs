@@ -189,7 +189,7 @@ impl Keeper {
             Some(sent) if !grace.is_zero() && sent.elapsed() < LAST_CHANCE.min(grace) => {}
             _ if stopping.killed_after.is_some() => {}
             _ => {
-                stopping.killed_after = Some(if grace.is_zero() { grace } else { waited });
+                stopping.killed_after = Some(grace);
                 let name = "SIGKILL".to_owned();
                 self.event(&Event::Signal { name, process: "trainer".to_owned() });
                 process.signal(Signal::KILL).ok();

@@ -31,6 +31,7 @@ mod read_desc;
 mod report;
 mod session;
 mod signals;
+mod system;
 pub mod text;
 mod ticker;
 mod trainer;

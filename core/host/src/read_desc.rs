@@ -18,8 +18,11 @@ pub(crate) fn experiments(
     n: u32,
     describe: impl Fn(u32) -> *const Desc,
 ) -> Result<Vec<ExperimentDesc>, Refusal> {
-    if n == 0 || u64::from(n) > LIST_LIMIT {
-        return Err(bad("plugin", format!("has {n} experiments, 1 to {LIST_LIMIT} are allowed")));
+    if n == 0 {
+        return Err(bad("count()", "returned 0: it has no experiment"));
+    }
+    if u64::from(n) > LIST_LIMIT {
+        return Err(bad("count()", format!("returned {n}, at most {LIST_LIMIT} experiments are allowed")));
     }
     let mut found: Vec<ExperimentDesc> = Vec::new();
     for index in 0..n {
@@ -94,7 +97,7 @@ fn is_id(text: &str, also: char) -> bool {
 
 fn experiment(place: &str, desc: *const Desc) -> Result<ExperimentDesc, Refusal> {
     // SAFETY: null, or an immortal struct that states its size.
-    let raw = unsafe { guard::sized(desc) }.at(place, "its descriptor")?;
+    let raw = unsafe { guard::sized(desc) }.at(place, "descriptor")?;
     let id = exact(raw.id, place, "id")?;
     if !is_id(&id, '-') {
         return Err(bad(place, format!("id {id:?} is not [a-z][a-z0-9-]*, at most 64 characters")));

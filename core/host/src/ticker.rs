@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::rate::Rate;
 use crate::session::{Session, bit};
+use crate::system::System;
 
 /// How often requests are read.
 const LISTEN: Duration = Duration::from_millis(100);
@@ -40,6 +41,7 @@ impl Tickers {
         checkpoint_every: Duration,
         terminated: Arc<AtomicBool>,
         keeper: Option<rustix::process::Pid>,
+        gpu: Option<u32>,
     ) -> std::io::Result<Self> {
         // At once: it says which process trains, even if that hangs from its first moment.
         write_status(&session.run, &first).ok();
@@ -60,6 +62,7 @@ impl Tickers {
             work: Rate::default(),
             quiet: None,
             told_io_error: false,
+            system: System::new(gpu),
         };
         let (a, b) = (end.clone(), end.clone());
         let listen = std::thread::Builder::new().name("listen".to_owned()).spawn(move || {
@@ -194,6 +197,7 @@ struct Display {
     /// The divergence seen at the last tick, to judge it only once it rests.
     quiet: Option<u64>,
     told_io_error: bool,
+    system: System,
 }
 
 impl Display {
@@ -218,6 +222,9 @@ impl Display {
                 self.steps.note(now, step as f64);
             }
             self.work.note(now, done as f64);
+            if let Some(step) = step.filter(|_| session.running.load(Ordering::Acquire)) {
+                self.system.tick(&session.recorder, step);
+            }
         }
         let left = total.saturating_sub(done);
         let eta_s = self.work.per_second(now).filter(|r| total > 0 && *r > 0.0).map(|r| left as f64 / r);

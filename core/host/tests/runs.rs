@@ -77,7 +77,7 @@ fn events(run: &RunDir) -> Vec<Event> {
 
 /// Every step is there once, with its value, in both series.
 fn assert_whole(run: &RunDir, steps: i64) {
-    let series = read_series(run, |_| true).unwrap();
+    let series = read_series(run, |key| key.metric == "loss").unwrap();
     assert_eq!(series.len(), 2);
     for one in series {
         assert_eq!(one.step, (0..steps).collect::<Vec<_>>());
@@ -98,7 +98,9 @@ fn a_run_goes_from_start_to_finished() {
     assert_eq!((state, cause.as_str()), (State::Finished, ""));
     assert_whole(&run, 40);
     let status = read_status(&run).unwrap();
-    assert_eq!((status.step, status.done, status.total, status.rows), (Some(39), 40, 40, 80));
+    assert_eq!((status.step, status.done, status.total), (Some(39), 40, 40));
+    // The two series, and what the run takes of the machine if it lasts long enough.
+    assert!((80..100).contains(&status.rows), "{}", status.rows);
     assert_eq!(status.phase.as_deref(), Some("counting"));
     assert_eq!(status.headline.len(), 2);
     assert!(status.started.unwrap() <= status.ended.unwrap());
@@ -173,7 +175,7 @@ fn a_killed_trainer_is_a_crash_and_its_run_goes_on_from_the_checkpoint() {
     assert_eq!(host::wait(&run).unwrap(), State::Crashed);
     assert_eq!(cause(&run), "SIGKILL: killed from outside");
     // What was logged until shortly before is there.
-    let last = read_series(&run, |_| true).unwrap()[0].step.last().copied();
+    let last = read_series(&run, |key| key.metric == "loss").unwrap()[0].step.last().copied();
     assert!(last > Some(saved), "{last:?} after a checkpoint at {saved}");
     until("the lock to be free", || !gradtop_store::is_locked(&run).unwrap());
     host::resume(&run).unwrap();
@@ -206,7 +208,7 @@ fn each_end_has_its_state_and_its_cause() {
     let end = |mode: &str| {
         let (state, cause, run) = place.end_of("plain", &[&format!("mode={mode}")]);
         // However a plugin leaves, what it logged is there; a signal may cost the last tenth of a second.
-        let logged = read_series(&run, |_| true).unwrap();
+        let logged = read_series(&run, |key| key.metric == "loss").unwrap();
         assert!(matches!(mode, "segv" | "abort") || logged[0].step.len() >= 4, "{mode}");
         (state, cause)
     };

@@ -1,0 +1,87 @@
+//! What a run takes of its machine, logged beside its metrics as `system/*`.
+
+use std::time::{Duration, Instant};
+
+use gradtop_store::{Recorder, SeriesKey};
+
+/// How often it is measured.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Measures this process: `system/cpu` in percent of one core, `system/memory` in bytes, and on a GPU `system/gpu` in
+/// percent and `system/gpu_memory` in bytes, both of the whole device.
+pub(crate) struct System {
+    gpu: Option<u32>,
+    nvml: Option<nvml_wrapper::Nvml>,
+    last: Option<(Instant, f64)>,
+}
+
+impl System {
+    /// `gpu` is the number of the run's GPU, if it uses one.
+    pub(crate) fn new(gpu: Option<u32>) -> Self {
+        Self { gpu, nvml: None, last: None }
+    }
+
+    /// Logs at `step` if it is time to.
+    pub(crate) fn tick(&mut self, recorder: &Recorder, step: i64) {
+        let now = Instant::now();
+        let Some((then, cpu_before)) = self.last else {
+            self.last = Some((now, cpu_seconds()));
+            if self.gpu.is_some() {
+                self.nvml = crate::device::nvml().ok();
+            }
+            return;
+        };
+        let elapsed = now.saturating_duration_since(then);
+        if elapsed < EVERY {
+            return;
+        }
+        let cpu = cpu_seconds();
+        self.last = Some((now, cpu));
+        let mut values = vec![("cpu", "%", 100.0 * (cpu - cpu_before) / elapsed.as_secs_f64())];
+        values.extend(memory().map(|bytes| ("memory", "B", bytes)));
+        let device = self.nvml.as_ref().zip(self.gpu).and_then(|(n, gpu)| n.device_by_index(gpu).ok());
+        if let Some(device) = device {
+            values.extend(device.utilization_rates().ok().map(|u| ("gpu", "%", f64::from(u.gpu))));
+            values.extend(device.memory_info().ok().map(|m| ("gpu_memory", "B", m.used as f64)));
+        }
+        // A run with 100,000 series of its own has no room for these.
+        let points: Vec<(u32, f64)> = values
+            .into_iter()
+            .filter_map(|(name, unit, value)| {
+                let key = SeriesKey::metric(format!("system/{name}"));
+                Some((recorder.series(&key, Some(unit)).ok()?, value))
+            })
+            .collect();
+        recorder.log(step, None, points);
+    }
+}
+
+/// Processor time of this process so far.
+fn cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+/// Memory of this process that is in use.
+fn memory() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: f64 = text.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn this_process_takes_time_and_memory() {
+        let before = cpu_seconds();
+        let start = Instant::now();
+        while cpu_seconds() <= before {
+            assert!(start.elapsed() < Duration::from_secs(10));
+        }
+        assert!(memory().unwrap() > 1e5);
+    }
+}
