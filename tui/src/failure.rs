@@ -65,7 +65,9 @@ fn explain(error: &anyhow::Error) -> (Option<String>, i32) {
     let host = error.downcast_ref::<HostError>();
     match (store, host) {
         (Some(e), _) | (_, Some(HostError::Store(e))) => of_store(e),
-        (_, Some(HostError::Param(_))) => (Some("`gradtop experiments NAME` lists parameters and presets".into()), USAGE),
+        (_, Some(HostError::Param(_))) => {
+            (Some("`gradtop experiments NAME` lists parameters and presets".into()), USAGE)
+        }
         (_, Some(HostError::Device { .. })) => {
             (Some("`gradtop doctor` shows what was found; `--device cpu` always works".into()), ERROR)
         }
@@ -78,11 +80,16 @@ fn explain(error: &anyhow::Error) -> (Option<String>, i32) {
 
 fn of_store(error: &StoreError) -> (Option<String>, i32) {
     match error {
-        StoreError::NoSuchRun { .. } => (Some("`gradtop list` shows the runs; --runs names another folder".into()), USAGE),
-        StoreError::Ambiguous { .. } | StoreError::BadName { .. } | StoreError::NoRunsDir => (None, USAGE),
-        StoreError::NoCheckpoint { .. } => {
-            (Some("start it again with `gradtop run`; `gradtop show RUN` prints its parameters and seed".into()), ERROR)
+        StoreError::NoSuchRun { .. } => {
+            (Some("`gradtop list` shows the runs; --runs names another folder".into()), USAGE)
         }
+        StoreError::Ambiguous { .. } | StoreError::BadName { .. } | StoreError::NoRunsDir => (None, USAGE),
+        StoreError::NoCheckpoint { .. } => (
+            Some(
+                "start it again with `gradtop run`; `gradtop show RUN` prints its parameters and seed".into(),
+            ),
+            ERROR,
+        ),
         _ => (None, ERROR),
     }
 }

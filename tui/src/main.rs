@@ -1,8 +1,47 @@
 //! The binary `gradtop`: every command, and (as its own child) keeper, trainer and describing process.
 
 mod chart;
+mod cli;
+mod commands;
+mod failure;
+mod figure;
+mod png;
 mod print;
+mod scaffold;
 
-fn main() {
-    let _ = print::terminal();
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    // Before anything else: these children must start fast, and own their process alone.
+    if let Some(code) = gradtop_host::hidden_main(args.get(1..).unwrap_or_default()) {
+        return exit(code);
+    }
+    let cli = match cli::Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => return exit(print_clap(&error)),
+    };
+    print::terminal::decide(cli.ascii);
+    exit(commands::dispatch(cli).unwrap_or_else(|error| failure::report(&error)))
+}
+
+fn exit(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+/// Help and version go to standard output, errors to standard error.
+fn print_clap(error: &clap::Error) -> i32 {
+    let coloured = print::terminal().colours != print::Colours::None;
+    let text = error.render();
+    if error.use_stderr() {
+        print::note(text.to_string().trim_end());
+    } else if coloured {
+        print::out(&text.ansi().to_string());
+    } else {
+        print::out(&text.to_string());
+    }
+    error.exit_code()
 }

@@ -1,6 +1,6 @@
 //! Colours that colour-blind readers can tell apart, the same for a name wherever it is drawn, and markers for no colour at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many colours series take turns with.
 pub(crate) const COLOURS: usize = 7;
@@ -96,22 +96,24 @@ pub(crate) fn marker(number: u8, ascii: bool) -> char {
     if ascii { plain } else { fine }
 }
 
-/// Colour and marker of each name: from a hash of the name, the next free one where two names would share it.
-pub(crate) fn assign<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, (Paint, u8)> {
-    let mut names: Vec<&str> = names.collect();
-    names.sort_unstable();
-    names.dedup();
+/// Colour and marker of each name: from a hash of the name, the next free one where two names would share it. The `known`
+/// names choose first, so that further names never change theirs.
+pub(crate) fn assign<'a>(
+    known: impl Iterator<Item = &'a str>,
+    further: impl Iterator<Item = &'a str>,
+) -> BTreeMap<String, (Paint, u8)> {
     let mut colours = [false; COLOURS];
     let mut markers = [false; MARKERS.len()];
-    names
-        .into_iter()
-        .map(|name| {
-            let hash = hash(name);
-            let colour = take(&mut colours, (hash % COLOURS as u64) as usize);
-            let marker = take(&mut markers, (hash / 64 % MARKERS.len() as u64) as usize);
-            (name.to_owned(), (Paint::Slot(colour as u8), marker as u8))
-        })
-        .collect()
+    let mut out = BTreeMap::new();
+    let known: BTreeSet<&str> = known.collect();
+    let further: BTreeSet<&str> = further.filter(|n| !known.contains(n)).collect();
+    for name in known.into_iter().chain(further) {
+        let hash = hash(name);
+        let colour = take(&mut colours, (hash % COLOURS as u64) as usize);
+        let marker = take(&mut markers, (hash / 64 % MARKERS.len() as u64) as usize);
+        out.insert(name.to_owned(), (Paint::Slot(colour as u8), marker as u8));
+    }
+    out
 }
 
 /// The first free place from `start` on, around the end; when all are taken, all become free again.
@@ -154,10 +156,11 @@ mod tests {
 
     #[test]
     fn a_name_keeps_its_colour_in_any_company_without_collision() {
-        let alone = assign(["deep"].into_iter());
-        let together = assign(["deep", "middle", "shallow"].into_iter());
+        let none = || std::iter::empty();
+        let alone = assign(["deep"].into_iter(), none());
+        let together = assign(["deep", "middle", "shallow"].into_iter(), ["a", "b"].into_iter());
         assert_eq!(alone["deep"], together["deep"]);
-        let seven = assign(["a", "b", "c", "d", "e", "f", "g"].into_iter());
+        let seven = assign(["a", "b", "c", "d", "e", "f", "g"].into_iter(), none());
         let mut colours: Vec<_> = seven.values().map(|(p, _)| format!("{p:?}")).collect();
         colours.sort();
         colours.dedup();

@@ -4,6 +4,7 @@
 //! to a terminal, and only by this module: text from runs and plugins is escaped by [`clean`] before it comes here.
 
 pub(crate) mod number;
+pub(crate) mod progress;
 pub(crate) mod table;
 pub(crate) mod terminal;
 

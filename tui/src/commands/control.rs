@@ -1,0 +1,151 @@
+//! `gradtop pause`, `stop` and `checkpoint`: asking a running run for something.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use gradtop_store::{State, View, checkpoints};
+use serde_json::json;
+
+use super::{Context, state};
+use crate::failure::Failure;
+use crate::print::{self, number};
+
+/// Time a step may take before `pause` and `checkpoint` stop waiting for the answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Arguments of `pause`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Pause {
+    /// The run
+    run: String,
+}
+
+/// Arguments of `checkpoint`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Checkpoint {
+    /// The run
+    run: String,
+}
+
+/// Arguments of `stop`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Stop {
+    /// The run
+    run: String,
+    /// Seconds until it is killed if it does not end by itself [default: 10]
+    #[arg(long, value_name = "SECONDS", value_parser = super::run::seconds)]
+    grace: Option<f64>,
+    /// Kill it at once, without a checkpoint
+    #[arg(long, conflicts_with = "grace")]
+    kill: bool,
+    /// Ask, but do not wait for its end
+    #[arg(long, conflicts_with = "kill")]
+    no_wait: bool,
+    /// Print the run as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn live(view: &View) -> Result<()> {
+    let name = &view.manifest.run;
+    if view.state.is_final() {
+        return Err(Failure::new(format!("{name} is not running: it is {}", view.state)).into());
+    }
+    if !view.certain {
+        return Err(Failure::new(format!(
+            "{name} belongs to {}, which this machine cannot reach",
+            view.manifest.host
+        ))
+        .help("ask there")
+        .into());
+    }
+    Ok(())
+}
+
+/// Looks at the run until something is so, or patience ends.
+fn until(view: &View, patience: Duration, mut so: impl FnMut(&View) -> bool) -> Result<(View, bool)> {
+    let start = Instant::now();
+    loop {
+        let now = super::view(&view.dir)?;
+        if so(&now) {
+            return Ok((now, true));
+        }
+        if start.elapsed() > patience {
+            return Ok((now, false));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+pub(crate) fn pause(context: &Context, args: &Pause) -> Result<i32> {
+    let view = context.view(&args.run)?;
+    live(&view)?;
+    let name = &view.manifest.run;
+    gradtop_host::pause(&view.dir)?;
+    let (now, _) = until(&view, PATIENCE, |v| v.state == State::Paused || v.state.is_final())?;
+    print::line(&match now.state {
+        State::Paused => {
+            let step = now
+                .status
+                .step
+                .map(|s| format!(" after step {}", number::count(s as f64)))
+                .unwrap_or_default();
+            format!("{name} is paused{step}; `gradtop resume {name}` lets it go on")
+        }
+        state if state.is_final() => format!("{name} ended before it could pause: {}", state::words(&now)),
+        _ => format!("{name} will pause after its step"),
+    });
+    Ok(0)
+}
+
+pub(crate) fn checkpoint(context: &Context, args: &Checkpoint) -> Result<i32> {
+    let view = context.view(&args.run)?;
+    live(&view)?;
+    let name = &view.manifest.run;
+    if !view.manifest.experiment.resumable {
+        return Err(Failure::new(format!(
+            "{name} cannot save checkpoints: {} is not resumable",
+            view.manifest.experiment.id
+        ))
+        .into());
+    }
+    let newest = || checkpoints(&view.dir).into_iter().map(|c| c.step).max();
+    let before = newest();
+    gradtop_host::checkpoint(&view.dir)?;
+    let (_, saved) = until(&view, PATIENCE, |v| v.state.is_final() || newest() > before)?;
+    print::line(&match newest().filter(|_| saved).filter(|n| before.is_none_or(|b| *n > b)) {
+        Some(step) => format!("{name} saved a checkpoint of step {step}"),
+        None => format!("{name} will save a checkpoint after its step"),
+    });
+    Ok(0)
+}
+
+pub(crate) fn stop(context: &Context, args: &Stop) -> Result<i32> {
+    let view = context.view(&args.run)?;
+    live(&view)?;
+    let name = &view.manifest.run;
+    let grace = args.grace.map_or(gradtop_host::DEFAULT_GRACE, Duration::from_secs_f64);
+    if args.kill {
+        gradtop_host::kill(&view.dir)?;
+    } else {
+        gradtop_host::stop(&view.dir, grace)?;
+    }
+    if args.no_wait {
+        if args.json {
+            print::json(&json!({"run": name, "asked": "stop"}))?
+        } else {
+            print::line(&format!("{name} is asked to stop"))
+        }
+        return Ok(0);
+    }
+    // After the grace the keeper kills, seals the log and writes the end: that takes a moment more.
+    let patience = if args.kill { Duration::ZERO } else { grace } + Duration::from_secs(30);
+    let (now, ended) = until(&view, patience, |v| v.state.is_final())?;
+    if !ended {
+        return Err(Failure::new(format!("{name} has not ended yet: it is {}", now.state))
+            .help(format!("`gradtop stop --kill {name}` ends it at once"))
+            .into());
+    }
+    super::watch::end(&now, args.json)?;
+    Ok(0)
+}

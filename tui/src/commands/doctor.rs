@@ -1,0 +1,268 @@
+//! `gradtop doctor`: what this machine has, and what would go wrong.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use gradtop_host::{device, libtorch};
+use serde_json::json;
+
+use super::{Context, short};
+use crate::chart::grid::Ink;
+use crate::print::terminal::Colours;
+use crate::print::{self, clean, number};
+
+/// Free space below which the disk is a finding.
+const LITTLE_SPACE: u64 = 1 << 30;
+
+/// Arguments of `doctor`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Measure how fast this machine logs: 1,000,000 points
+    #[arg(long)]
+    bench_logging: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How a finding is to be taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Grade {
+    Good,
+    Note,
+    Bad,
+}
+
+struct Finding {
+    topic: &'static str,
+    grade: Grade,
+    text: String,
+    help: Option<String>,
+}
+
+impl Finding {
+    fn new(topic: &'static str, grade: Grade, text: impl Into<String>) -> Self {
+        Self { topic, grade, text: text.into(), help: None }
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    if args.bench_logging {
+        return bench(context, args.json);
+    }
+    let mut findings = vec![of_libtorch(), of_gpus(), of_terminal()];
+    findings.extend(of_plugins());
+    findings.push(of_runs(context)?);
+    findings.push(at_logout());
+    let bad = findings.iter().any(|f| f.grade == Grade::Bad);
+    if args.json {
+        let all: Vec<_> = findings
+            .iter()
+            .map(|f| {
+                let grade = match f.grade {
+                    Grade::Good => "good",
+                    Grade::Note => "note",
+                    Grade::Bad => "bad",
+                };
+                json!({"topic": f.topic, "grade": grade, "text": f.text, "help": f.help})
+            })
+            .collect();
+        print::json(&all)?;
+    } else {
+        findings.iter().for_each(show);
+    }
+    Ok(i32::from(bad))
+}
+
+fn show(f: &Finding) {
+    let (fine, plain, ink) = match f.grade {
+        Grade::Good => ('✓', '+', Ink::Text),
+        Grade::Note => ('·', '-', Ink::Dim),
+        Grade::Bad => ('✗', 'x', Ink::Alert),
+    };
+    let glyph = if print::ascii() { plain } else { fine };
+    print::line(&format!("{} {:<9} {}", print::styled(&glyph.to_string(), ink), f.topic, clean(&f.text)));
+    if let Some(help) = &f.help {
+        print::line(&print::styled(&format!("            {}", clean(help)), Ink::Dim));
+    }
+}
+
+fn of_libtorch() -> Finding {
+    match libtorch::find(None) {
+        Ok(lib) => {
+            let version = libtorch::version(&lib).unwrap_or_else(|| "of unknown version".to_owned());
+            let cuda = if lib.join("libtorch_cuda.so").is_file() { "with CUDA" } else { "for CPU" };
+            Finding::new("libtorch", Grade::Good, format!("{version} {cuda} in {}", lib.display()))
+        }
+        Err(places) => {
+            let places: Vec<String> = places.iter().map(|p| short(p)).collect();
+            let looked =
+                if places.is_empty() { String::new() } else { format!("; looked in {}", places.join(", ")) };
+            Finding::new("libtorch", Grade::Note, format!("not found{looked}"))
+                .help("plugins know theirs by themselves; else set GRADTOP_LIBTORCH, or run `cargo xtask setup` in the checkout")
+        }
+    }
+}
+
+fn of_gpus() -> Finding {
+    match device::gpus() {
+        Ok(gpus) if gpus.is_empty() => Finding::new("gpu", Grade::Note, "none: runs use the CPU"),
+        Ok(gpus) => {
+            let all: Vec<String> = gpus
+                .iter()
+                .map(|g| format!("cuda:{} {} {}", g.index, g.name, number::bytes(g.memory)))
+                .collect();
+            Finding::new("gpu", Grade::Good, all.join(", "))
+        }
+        Err(why) => Finding::new("gpu", Grade::Note, format!("none: runs use the CPU ({why})")),
+    }
+}
+
+fn of_terminal() -> Finding {
+    let t = print::terminal();
+    let colours = match t.colours {
+        Colours::None => "no colours",
+        Colours::Indexed => "256 colours",
+        Colours::True => "true colour",
+    };
+    let glyphs = match t.glyphs {
+        crate::chart::raster::Glyphs::Braille => "Braille charts",
+        crate::chart::raster::Glyphs::HalfBlock => "block charts",
+        crate::chart::raster::Glyphs::Dot => "dotted charts",
+        crate::chart::raster::Glyphs::Ascii => "ASCII charts",
+    };
+    let size = t.size.map_or_else(|| "not a terminal".to_owned(), |(w, h)| format!("{w}x{h}"));
+    let finding = Finding::new("terminal", Grade::Good, format!("{size}, {colours}, {glyphs}"));
+    if t.glyphs.ascii() { finding.help("a UTF-8 locale (LANG=C.UTF-8) draws finer charts") } else { finding }
+}
+
+fn of_plugins() -> Vec<Finding> {
+    let found = gradtop_host::discover();
+    let experiments = found.experiments().count();
+    let mut findings = vec![if experiments == 0 {
+        let path: Vec<String> = gradtop_host::search_path().iter().map(|p| short(p)).collect();
+        Finding::new("plugins", Grade::Note, format!("none in {}", path.join(", ")))
+            .help("`gradtop plugin new NAME` makes one")
+    } else {
+        let (p, e) = (found.plugins.len(), experiments);
+        let s = |n: usize| if n == 1 { "" } else { "s" };
+        Finding::new("plugins", Grade::Good, format!("{p} plugin{} with {e} experiment{}", s(p), s(e)))
+    }];
+    for (path, refusal) in &found.refused {
+        findings.push(Finding::new("plugins", Grade::Bad, format!("{} {refusal}", short(path))));
+    }
+    for s in &found.shadowed {
+        let text = format!("{} of {} is hidden by {}", s.experiment, short(&s.path), short(&s.by));
+        findings.push(Finding::new("plugins", Grade::Note, text));
+    }
+    findings
+}
+
+fn of_runs(context: &Context) -> Result<Finding> {
+    let runs = context.runs()?;
+    let count = gradtop_store::list_runs(&runs).len();
+    // The folder may not exist yet: the nearest one that does says which disk it will be on.
+    let existing = runs.ancestors().find(|p| p.is_dir()).unwrap_or(Path::new("/"));
+    let disk =
+        rustix::fs::statvfs(existing).with_context(|| format!("cannot look at {}", existing.display()))?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let plural = if count == 1 { "" } else { "s" };
+    let text = format!("{count} run{plural} in {}, {} free", runs.display(), number::bytes(free));
+    if free < LITTLE_SPACE {
+        return Ok(Finding::new("runs", Grade::Bad, text)
+            .help("free some space, or choose another folder with --runs or GRADTOP_RUNS"));
+    }
+    if rustix::fs::access(existing, rustix::fs::Access::WRITE_OK).is_err() {
+        return Ok(Finding::new("runs", Grade::Bad, format!("{text}, not writable"))
+            .help("choose another folder with --runs or GRADTOP_RUNS"));
+    }
+    Ok(Finding::new("runs", Grade::Good, text))
+}
+
+/// Whether logging out ends runs: only systemd-logind does that, and only if it is told to.
+fn at_logout() -> Finding {
+    const TOPIC: &str = "logout";
+    if !Path::new("/run/systemd/system").is_dir() {
+        return Finding::new(TOPIC, Grade::Good, "runs go on: no systemd, nothing ends them");
+    }
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
+    if !user.is_empty() && Path::new("/var/lib/systemd/linger").join(&user).exists() {
+        return Finding::new(TOPIC, Grade::Good, format!("runs go on: {user} lingers"));
+    }
+    let mut settings = vec![PathBuf::from("/etc/systemd/logind.conf")];
+    for dir in ["/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d"]
+    {
+        let mut files: Vec<PathBuf> =
+            std::fs::read_dir(dir).into_iter().flatten().filter_map(|e| Some(e.ok()?.path())).collect();
+        files.sort();
+        settings.extend(files);
+    }
+    let texts: Vec<String> = settings.iter().filter_map(|f| std::fs::read_to_string(f).ok()).collect();
+    if kills(&texts) {
+        Finding::new(TOPIC, Grade::Bad, "systemd-logind ends runs when you log out (KillUserProcesses=yes)")
+            .help("allow them to stay:  loginctl enable-linger")
+    } else {
+        Finding::new(TOPIC, Grade::Good, "runs go on (KillUserProcesses is not set)")
+    }
+}
+
+/// Whether logind's settings, the later ones winning, say that a user's processes end at logout.
+fn kills(texts: &[String]) -> bool {
+    let mut kills = false;
+    for line in texts.iter().flat_map(|t| t.lines()) {
+        if let Some((key, value)) = line.trim().split_once('=')
+            && key.trim() == "KillUserProcesses"
+        {
+            kills = matches!(value.trim().to_ascii_lowercase().as_str(), "yes" | "true" | "1" | "on");
+        }
+    }
+    kills
+}
+
+fn bench(context: &Context, json: bool) -> Result<i32> {
+    let runs = context.runs()?;
+    let dir = runs.join(format!(".bench-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let report = gradtop_store::bench::logging(&dir);
+    let removed = std::fs::remove_dir_all(&dir);
+    let r = report?;
+    removed.with_context(|| format!("cannot remove {}", dir.display()))?;
+    if json {
+        print::json(&json!({
+            "points": r.points, "total_s": r.total.as_secs_f64(), "ns_per_point": r.ns_per_point,
+            "call_p99_ns": r.call_p99.as_nanos() as u64, "bytes_per_point": r.bytes_per_point, "wait_s": r.wait.as_secs_f64(),
+        }))?;
+        return Ok(0);
+    }
+    print::line(&format!(
+        "{} points, from the first call to sealed Parquet on this disk",
+        number::count(r.points as f64)
+    ));
+    print::line(&format!("  {:>10}  in all", number::duration(r.total.as_secs_f64())));
+    print::line(&format!(
+        "  {:>10}  a point on the training thread",
+        format!("{} ns", number::value(r.ns_per_point))
+    ));
+    print::line(&format!("  {:>10}  the slowest 1 % of calls", format!("{} ns", r.call_p99.as_nanos())));
+    print::line(&format!("  {:>10}  a point on disk", format!("{} B", number::value(r.bytes_per_point))));
+    print::line(&format!("  {:>10}  waited for the writer", number::duration(r.wait.as_secs_f64())));
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kills;
+
+    #[test]
+    fn the_last_setting_counts_and_comments_do_not() {
+        let text = |t: &str| t.to_owned();
+        assert!(!kills(&[text("[Login]\n#KillUserProcesses=yes\n")]));
+        assert!(kills(&[text("[Login]\nKillUserProcesses = yes\n")]));
+        assert!(!kills(&[text("KillUserProcesses=yes"), text("KillUserProcesses=no")]));
+    }
+}

@@ -1,0 +1,183 @@
+//! `gradtop experiments`: what can be run, and with which parameters.
+
+use anyhow::Result;
+use gradtop_host::{Discovery, ExperimentDesc, FoundPlugin, ParamDesc, ParamKind};
+use gradtop_store::Goal;
+use serde_json::{Value, json};
+
+use super::run::unknown;
+use super::short;
+use crate::chart::grid::Ink;
+use crate::print::table::{Align, Table, Words};
+use crate::print::{self, clean};
+
+/// Arguments of `experiments`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Show the parameters, presets and metrics of this one
+    name: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<i32> {
+    let found = gradtop_host::discover();
+    if let Some(name) = &args.name {
+        let (plugin, experiment) = found.experiment(name).ok_or_else(|| unknown(&found, name))?;
+        if args.json {
+            print::json(&describe(plugin, experiment))?;
+        } else {
+            details(plugin, experiment);
+        }
+        return Ok(0);
+    }
+    if args.json {
+        let all: Vec<Value> = found.experiments().map(|(p, e)| describe(p, e)).collect();
+        print::json(&all)?;
+    } else {
+        overview(&found);
+    }
+    Ok(0)
+}
+
+fn overview(found: &Discovery) {
+    let mut table = Table::new(&[
+        ("experiment", Align::Left),
+        ("summary", Align::Left),
+        ("presets", Align::Left),
+        ("plugin", Align::Left),
+    ]);
+    for (plugin, e) in found.experiments() {
+        let presets: Vec<String> = e.presets.iter().map(|p| clean(&p.name)).collect();
+        let file = plugin.path.file_name().unwrap_or_default().to_string_lossy();
+        table.row(vec![
+            Words::new(clean(&e.id), Ink::Bold),
+            clean(&e.summary).into(),
+            Words::new(presets.join(" "), Ink::Dim),
+            Words::new(clean(&file), Ink::Dim),
+        ]);
+    }
+    let lines = table.lines(0);
+    if lines.len() < 2 {
+        print::line("No experiments: no plugin was found in");
+        gradtop_host::search_path().iter().for_each(|p| print::line(&format!("  {}", short(p))));
+        print::line("Make one:  gradtop plugin new NAME     or name a folder with GRADTOP_PLUGINS");
+    } else {
+        lines.iter().for_each(|l| print::line(l));
+    }
+    for (path, refusal) in &found.refused {
+        print::note(&format!("warning: {} {}", short(path), clean(&refusal.to_string())));
+    }
+    for s in &found.shadowed {
+        print::note(&format!(
+            "warning: {} of {} is not used: {} has it too",
+            clean(&s.experiment),
+            short(&s.path),
+            short(&s.by)
+        ));
+    }
+}
+
+/// `number ≥ 0, 1e-5 … 10 log`: what a parameter takes.
+fn takes(p: &ParamDesc) -> String {
+    if p.kind == ParamKind::Choice {
+        return p.choices.iter().map(|c| clean(c)).collect::<Vec<_>>().join(" | ");
+    }
+    let mut text = p.kind.word().to_owned();
+    if let Some(range) = p.range() {
+        let range = if print::ascii() { range.replace('≥', ">=").replace('≤', "<=") } else { range };
+        text = format!("{text} {range}");
+    }
+    text
+}
+
+fn details(plugin: &FoundPlugin, e: &ExperimentDesc) {
+    print::line(&format!(
+        "{}  {} {}",
+        print::styled(&clean(&e.id), Ink::Bold),
+        clean(&e.name),
+        clean(&e.version)
+    ));
+    print::line(&format!("  {}", clean(&e.summary)));
+    let mut abilities = Vec::new();
+    abilities.push(if e.resumable { "can be resumed" } else { "cannot be resumed" });
+    abilities.push(if e.uses_device { "uses CPU or GPU" } else { "uses the CPU" });
+    print::line(&print::styled(
+        &format!("  {}, from {}", abilities.join(", "), short(&plugin.path)),
+        Ink::Dim,
+    ));
+    if !e.params.is_empty() {
+        heading("parameters");
+        let mut table = Table::new(&[
+            ("key", Align::Left),
+            ("default", Align::Left),
+            ("unit", Align::Left),
+            ("takes", Align::Left),
+            ("", Align::Left),
+        ]);
+        for p in &e.params {
+            table.row(vec![
+                clean(&p.key).into(),
+                clean(&p.default).into(),
+                Words::new(p.unit.as_deref().map(clean).unwrap_or_default(), Ink::Dim),
+                Words::new(takes(p), Ink::Dim),
+                clean(&p.help).into(),
+            ]);
+        }
+        table.lines(2).iter().for_each(|l| print::line(l));
+    }
+    if !e.presets.is_empty() {
+        heading("presets");
+        let mut table = Table::new(&[("", Align::Left), ("", Align::Left), ("", Align::Left)]);
+        for p in &e.presets {
+            let values: Vec<String> =
+                p.values.iter().map(|(k, v)| format!("{}={}", clean(k), clean(v))).collect();
+            table.row(vec![
+                clean(&p.name).into(),
+                clean(&p.help).into(),
+                Words::new(values.join(" "), Ink::Dim),
+            ]);
+        }
+        table.lines(2).iter().for_each(|l| print::line(l));
+    }
+    if !e.metrics.is_empty() {
+        heading("metrics");
+        let mut table =
+            Table::new(&[("", Align::Left), ("", Align::Left), ("", Align::Left), ("", Align::Left)]);
+        for m in &e.metrics {
+            let goal = match m.goal {
+                Goal::None => "",
+                Goal::Min => "lower is better",
+                Goal::Max => "higher is better",
+            };
+            table.row(vec![
+                clean(&m.name).into(),
+                Words::new(m.unit.as_deref().map(clean).unwrap_or_default(), Ink::Dim),
+                Words::new(goal, Ink::Dim),
+                clean(&m.help).into(),
+            ]);
+        }
+        table.lines(2).iter().for_each(|l| print::line(l));
+    }
+    let example = e
+        .params
+        .first()
+        .map(|p| format!(" --set {}={}", clean(&p.key), clean(&p.default)))
+        .unwrap_or_default();
+    print::line("");
+    print::line(&print::styled(&format!("  gradtop run {}{example}", clean(&e.id)), Ink::Dim));
+}
+
+fn heading(text: &str) {
+    print::line("");
+    print::line(&print::styled(text, Ink::Bold));
+}
+
+fn describe(plugin: &FoundPlugin, e: &ExperimentDesc) -> Value {
+    let mut value = serde_json::to_value(e).unwrap_or_default();
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("plugin".to_owned(), json!(plugin.path));
+    }
+    value
+}

@@ -1,0 +1,86 @@
+//! Reading the lines that are added to a file.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::PathBuf;
+
+/// Bytes read at a time, so that endless output cannot fill memory.
+const CHUNK: u64 = 1 << 20;
+/// A line longer than this is handed out in pieces.
+const LONGEST: usize = 1 << 16;
+
+/// A place in a file that grows.
+pub(crate) struct Follower {
+    path: PathBuf,
+    offset: u64,
+    partial: Vec<u8>,
+}
+
+impl Follower {
+    /// From the file's beginning; the file need not exist yet.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, offset: 0, partial: Vec::new() }
+    }
+
+    /// From the file's present end on.
+    pub(crate) fn from_end(path: PathBuf) -> Self {
+        let offset = std::fs::metadata(&path).map_or(0, |m| m.len());
+        Self { offset, ..Self::new(path) }
+    }
+
+    /// The next whole lines, without their ends; none if nothing was added. Call again until there are none.
+    pub(crate) fn lines(&mut self) -> std::io::Result<Vec<Vec<u8>>> {
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(e),
+        };
+        if file.metadata()?.len() < self.offset {
+            // Written anew, shorter than before.
+            (self.offset, self.partial) = (0, Vec::new());
+        }
+        file.seek(SeekFrom::Start(self.offset))?;
+        let mut bytes = Vec::new();
+        self.offset += file.take(CHUNK).read_to_end(&mut bytes)? as u64;
+        let mut lines = Vec::new();
+        for piece in bytes.split_inclusive(|b| *b == b'\n') {
+            self.partial.extend_from_slice(piece);
+            if self.partial.last() == Some(&b'\n') {
+                self.partial.pop();
+                lines.push(std::mem::take(&mut self.partial));
+            } else if self.partial.len() > LONGEST {
+                lines.push(std::mem::take(&mut self.partial));
+            }
+        }
+        Ok(lines)
+    }
+
+    /// What stands after the last line end.
+    pub(crate) fn rest(&mut self) -> Option<Vec<u8>> {
+        (!self.partial.is_empty()).then(|| std::mem::take(&mut self.partial))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use std::io::Write as _;
+
+    #[test]
+    fn lines_come_whole_and_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let mut follower = Follower::new(path.clone());
+        assert!(follower.lines().unwrap().is_empty());
+        let mut file = File::create(&path).unwrap();
+        file.write_all(b"one\ntw").unwrap();
+        assert_eq!(follower.lines().unwrap(), [b"one".to_vec()]);
+        file.write_all(b"o\nthree").unwrap();
+        assert_eq!(follower.lines().unwrap(), [b"two".to_vec()]);
+        assert_eq!(follower.rest(), Some(b"three".to_vec()));
+        assert_eq!(follower.rest(), None);
+        std::fs::write(&path, "new\n").unwrap();
+        assert_eq!(follower.lines().unwrap(), [b"new".to_vec()]);
+    }
+}

@@ -1,0 +1,225 @@
+//! `gradtop list`: the runs, by experiment, newest first.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use gradtop_store::{RunDir, State, View};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{Context, short, state};
+use crate::chart::grid::{Ink, fit};
+use crate::print::table::{Align, Table, Words};
+use crate::print::{self, clean, number};
+
+/// Parameters shown at most.
+const PARAMETERS: usize = 3;
+
+/// Arguments of `list`.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Args {
+    /// Only runs of this experiment
+    experiment: Option<String>,
+    /// Print one JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    let runs = context.runs()?;
+    let mut views = Vec::new();
+    let mut unreadable: Vec<(PathBuf, String)> = Vec::new();
+    for run in gradtop_store::list_runs(&runs) {
+        if args.experiment.as_ref().is_some_and(|e| *e != run.experiment()) {
+            continue;
+        }
+        match super::view(&run) {
+            Ok(view) => views.push(view),
+            Err(e) => unreadable.push((RunDir::path(&run).to_owned(), e.to_string())),
+        }
+    }
+    views.sort_by(|a, b| {
+        b.manifest.created.cmp(&a.manifest.created).then_with(|| a.manifest.run.cmp(&b.manifest.run))
+    });
+    if args.json {
+        let all: Vec<Value> = views.iter().map(|v| Value::Object(state::to_json(v))).collect();
+        print::json(&all)?;
+    } else if views.is_empty() && unreadable.is_empty() {
+        empty(&runs, args.experiment.as_deref());
+    } else {
+        table(&views, &runs);
+    }
+    for (path, error) in &unreadable {
+        print::note(&format!("warning: {} cannot be read: {}", short(path), clean(error)));
+    }
+    Ok(0)
+}
+
+fn empty(runs: &std::path::Path, experiment: Option<&str>) {
+    let of = experiment.map(|e| format!(" of {}", clean(e))).unwrap_or_default();
+    print::line(&format!("No runs{of} in {} yet.", short(runs)));
+    print::line("Start one:  gradtop run EXPERIMENT     what there is:  gradtop experiments");
+}
+
+fn table(views: &[View], runs: &std::path::Path) {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for view in views {
+        *counts.entry(view.state.word()).or_default() += 1;
+    }
+    let order = [
+        State::Running,
+        State::Starting,
+        State::Paused,
+        State::Stopping,
+        State::Queued,
+        State::Finished,
+        State::Stopped,
+        State::Failed,
+        State::Crashed,
+    ];
+    let dot = if print::ascii() { " | " } else { " · " };
+    let words: Vec<String> =
+        order.iter().filter_map(|s| counts.get(s.word()).map(|n| format!("{n} {}", s.word()))).collect();
+    print::line(&format!(
+        "{}  {}",
+        print::styled(&short(runs), Ink::Bold),
+        print::styled(&words.join(dot), Ink::Dim)
+    ));
+
+    let mut groups: BTreeMap<&str, Vec<&View>> = BTreeMap::new();
+    for view in views {
+        groups.entry(&view.manifest.experiment.id).or_default().push(view);
+    }
+    let mut groups: Vec<(&str, Vec<&View>)> = groups.into_iter().collect();
+    // The experiment with the newest run first.
+    groups.sort_by_key(|(_, views)| std::cmp::Reverse(views.iter().map(|v| v.manifest.created).max()));
+    for (experiment, views) in groups {
+        print::line("");
+        print::line(&print::styled(&clean(experiment), Ink::Bold));
+        group(&views);
+    }
+}
+
+fn group(views: &[&View]) {
+    let parameters: Vec<&str> = state::differing(views).into_iter().take(PARAMETERS).collect();
+    let metric = common_metric(views);
+    let parameter_heads: Vec<String> = parameters.iter().map(|p| clean(p)).collect();
+    let mut columns = vec![("state", Align::Left), ("name", Align::Left)];
+    columns.extend(parameter_heads.iter().map(|p| (p.as_str(), Align::Left)));
+    let metric_head = metric.map(clean).unwrap_or_default();
+    columns.extend([
+        ("progress", Align::Right),
+        ("step", Align::Right),
+        ("rate", Align::Right),
+        ("eta", Align::Right),
+        (metric_head.as_str(), if metric.is_some() { Align::Point } else { Align::Left }),
+        ("", Align::Left),
+        ("age", Align::Right),
+        ("", Align::Left),
+    ]);
+    let mut table = Table::new(&columns);
+    for view in views {
+        table.row(row(view, &parameters, metric));
+    }
+    for line in table.lines(1) {
+        print::line(&line);
+    }
+}
+
+fn row(view: &View, parameters: &[&str], metric: Option<&str>) -> Vec<Words> {
+    let s = &view.status;
+    let live = !view.state.is_final();
+    let mut cells = vec![
+        Words::new(state::words(view), state::ink(view.state)),
+        Words::new(clean(&view.manifest.run), Ink::Bold),
+    ];
+    for key in parameters {
+        let value = view.manifest.params.iter().find(|(k, _)| k == key);
+        cells.push(value.map(|(_, v)| fit(&state::param(v), 24, print::ascii())).unwrap_or_default().into());
+    }
+    cells.push(match state::progress(view) {
+        Some((done, total)) => format!("{}{}", bar(done, total), number::percent(done, total)).into(),
+        None => Words::new(state::nothing(), Ink::Dim),
+    });
+    cells.push(s.step.map(|step| number::count(step as f64)).unwrap_or_default().into());
+    cells.push(s.steps_per_s.map(|r| state::plain(number::rate(r))).unwrap_or_default().into());
+    cells.push(
+        if live {
+            s.eta_s.map(|e| state::plain(number::duration(e))).unwrap_or_default()
+        } else {
+            String::new()
+        }
+        .into(),
+    );
+    let headlines = state::headlines(s, &view.manifest);
+    let best = headlines.first().and_then(|h| h.best().map(|(name, v)| (h.metric, name, v)));
+    let (value, who) = match (best, metric) {
+        (Some((_, name, v)), Some(_)) => (number::value(v), name.unwrap_or_default().to_owned()),
+        (Some((m, name, v)), None) => {
+            (format!("{} {}", clean(m), number::value(v)), name.unwrap_or_default().to_owned())
+        }
+        (None, _) => (String::new(), String::new()),
+    };
+    cells.push(value.into());
+    cells.push(Words::new(who, Ink::Dim));
+    let age = (Timestamp::now().as_second() - view.manifest.created.as_second()).max(0) as f64;
+    cells.push(Words::new(number::age(age), Ink::Dim));
+    let ended_badly = matches!(view.state, State::Failed | State::Crashed);
+    let cause = s.cause.as_deref().map(clean).unwrap_or_default();
+    cells.push(match (ended_badly, view.certain) {
+        (true, _) => Words::new(cause, Ink::Alert),
+        (_, false) => Words::new(
+            format!(
+                "on {}, last write {} ago",
+                clean(&view.manifest.host),
+                number::age(view.age_of_last_write.as_secs_f64())
+            ),
+            Ink::Dim,
+        ),
+        _ => Words::new(if view.state == State::Stopped { cause } else { String::new() }, Ink::Dim),
+    });
+    cells
+}
+
+/// The one headline metric that all runs have first; none if they differ.
+fn common_metric<'a>(views: &[&'a View]) -> Option<&'a str> {
+    let mut first =
+        views.iter().filter_map(|v| state::headlines(&v.status, &v.manifest).first().map(|h| h.metric));
+    let metric = first.next()?;
+    first.all(|m| m == metric).then_some(metric)
+}
+
+/// Ten cells of bar on a terminal; nothing where text is read by programs.
+fn bar(done: u64, total: u64) -> String {
+    if !print::terminal().tty {
+        return String::new();
+    }
+    format!("{} ", blocks(done as f64 / total.max(1) as f64, 10, print::ascii()))
+}
+
+/// A bar of `cells` cells, to an eighth of a cell.
+fn blocks(share: f64, cells: usize, ascii: bool) -> String {
+    let eighths = (share.clamp(0.0, 1.0) * cells as f64 * 8.0).floor() as usize;
+    let (full, part) = (eighths / 8, eighths % 8);
+    if ascii {
+        return format!("{}{}", "#".repeat(full), ".".repeat(cells - full));
+    }
+    let partial = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][part];
+    let empty = cells - full - usize::from(part > 0);
+    format!("{}{partial}{}", "█".repeat(full), "░".repeat(empty))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::blocks;
+
+    #[test]
+    fn a_bar_is_full_only_at_the_end() {
+        assert_eq!(blocks(0.0, 4, false), "░░░░");
+        assert_eq!(blocks(0.40, 4, false), "█▌░░");
+        assert_eq!(blocks(0.999, 4, false), "███▉");
+        assert_eq!(blocks(1.0, 4, false), "████");
+        assert_eq!(blocks(0.76, 10, true), "#######...");
+    }
+}

@@ -1,0 +1,88 @@
+//! The commands, one module each, and what they share.
+
+pub(crate) mod completions;
+pub(crate) mod control;
+pub(crate) mod doctor;
+pub(crate) mod experiments;
+mod follow;
+pub(crate) mod list;
+pub(crate) mod logs;
+pub(crate) mod plot;
+pub(crate) mod plugin;
+pub(crate) mod resume;
+pub(crate) mod rm;
+pub(crate) mod run;
+mod run_config;
+pub(crate) mod show;
+pub(crate) mod state;
+pub(crate) mod wait;
+mod watch;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use gradtop_store::{RunDir, State, View};
+
+use crate::cli::{Cli, Command};
+
+/// What every command may need.
+pub(crate) struct Context {
+    runs: Option<PathBuf>,
+}
+
+impl Context {
+    /// The folder of the runs.
+    pub(crate) fn runs(&self) -> Result<PathBuf> {
+        Ok(gradtop_store::runs_dir(self.runs.as_deref())?)
+    }
+
+    /// The run meant by a name, a prefix, or `last`.
+    pub(crate) fn find(&self, name: &str) -> Result<RunDir> {
+        Ok(gradtop_store::find_run(&self.runs()?, name)?)
+    }
+
+    /// That run, looked at.
+    pub(crate) fn view(&self, name: &str) -> Result<View> {
+        view(&self.find(name)?)
+    }
+}
+
+/// Looks at a run. One whose processes died without a word is made whole first: its log sealed, its end written.
+pub(crate) fn view(run: &RunDir) -> Result<View> {
+    let view = gradtop_store::view(run)?;
+    let unattended = view.state == State::Crashed && !view.status.state.is_final();
+    if unattended && gradtop_host::recover_crashed(run).unwrap_or(false) {
+        return Ok(gradtop_store::view(run)?);
+    }
+    Ok(view)
+}
+
+/// A path below the current folder as a relative one.
+pub(crate) fn short(path: &Path) -> String {
+    let cwd = std::env::current_dir().unwrap_or_default();
+    let shown = path.strip_prefix(&cwd).ok().filter(|p| !p.as_os_str().is_empty()).unwrap_or(path);
+    crate::print::clean(&shown.display().to_string())
+}
+
+/// Does what was asked; gives the exit code.
+pub(crate) fn dispatch(cli: Cli) -> Result<i32> {
+    let context = Context { runs: cli.runs };
+    match cli.command {
+        None => list::run(&context, &list::Args::default()),
+        Some(Command::List(args)) => list::run(&context, &args),
+        Some(Command::Run(args)) => run::run(&context, args),
+        Some(Command::Show(args)) => show::run(&context, &args),
+        Some(Command::Logs(args)) => logs::run(&context, &args),
+        Some(Command::Plot(args)) => plot::run(&context, &args),
+        Some(Command::Pause(args)) => control::pause(&context, &args),
+        Some(Command::Resume(args)) => resume::run(&context, &args),
+        Some(Command::Stop(args)) => control::stop(&context, &args),
+        Some(Command::Checkpoint(args)) => control::checkpoint(&context, &args),
+        Some(Command::Wait(args)) => wait::run(&context, &args),
+        Some(Command::Rm(args)) => rm::run(&context, &args),
+        Some(Command::Experiments(args)) => experiments::run(&args),
+        Some(Command::Plugin(command)) => plugin::run(&command),
+        Some(Command::Doctor(args)) => doctor::run(&context, &args),
+        Some(Command::Completions(args)) => Ok(completions::run(&args)),
+    }
+}

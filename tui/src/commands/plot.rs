@@ -1,0 +1,248 @@
+//! `gradtop plot`: figures in the terminal, as SVG, as PNG.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use clap::ValueEnum;
+use gradtop_store::figures::{Figure as Declared, MarkX, Scale};
+use gradtop_store::{RunDir, View, series_keys};
+
+use super::{Context, short};
+use crate::chart::{self, svg, text};
+use crate::failure::{Failure, suggest};
+use crate::figure::{Data, evaluate, of_metric};
+use crate::print::{self, clean};
+
+/// Figures drawn at most when none is named and none declared.
+const METRICS: usize = 8;
+
+/// Arguments of `plot`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The run
+    #[arg(default_value = "last")]
+    run: String,
+    /// Figures by id, or metrics by name; all declared figures if none is named
+    what: Vec<String>,
+    /// Write an SVG drawing (with several figures, FILE-<id>.svg each)
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Write a PNG picture
+    #[arg(long, value_name = "FILE")]
+    png: Option<PathBuf>,
+    /// What runs along the x axis of metrics
+    #[arg(long, value_enum)]
+    x: Option<Horizontal>,
+    /// Scale of the y axis
+    #[arg(long, value_enum)]
+    scale: Option<Vertical>,
+    /// Width in characters [default: the terminal's, else 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(20..=1000))]
+    width: Option<u16>,
+    /// Height of each figure in lines [default: the terminal's, else 30]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(8..=1000))]
+    height: Option<u16>,
+    /// List what can be drawn
+    #[arg(long, conflicts_with_all = ["svg", "png"])]
+    list: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Horizontal {
+    Step,
+    Epoch,
+    Time,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Vertical {
+    Linear,
+    Log,
+    Log2,
+    Symlog,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    let view = context.view(&args.run)?;
+    let run = &view.dir;
+    let declared = declared_figures(run)?;
+    if args.list {
+        list(&view, &declared)?;
+        return Ok(0);
+    }
+    let mut figures = chosen(&view, declared, &args.what)?;
+    for figure in &mut figures {
+        adjust(figure, args);
+    }
+    let started = view.status.started.unwrap_or(view.manifest.created).as_microsecond();
+    let data = Data::load(run, &figures, started)?;
+    let charts: Vec<(String, chart::Figure)> = figures
+        .iter()
+        .map(|f| {
+            let mut chart = evaluate(f, &data);
+            if figures.len() == 1 || chart.title.is_empty() {
+                chart.title = format!("{}  {}", view.manifest.run, chart.title);
+            }
+            (f.id.clone(), cleaned(chart))
+        })
+        .collect();
+    if args.svg.is_none() && args.png.is_none() {
+        to_terminal(&charts, args);
+        return Ok(0);
+    }
+    for (id, chart) in &charts {
+        let drawing = svg::figure(chart);
+        if let Some(file) = &args.svg {
+            write(&numbered(file, id, charts.len()), drawing.as_bytes())?;
+        }
+        if let Some(file) = &args.png {
+            write(&numbered(file, id, charts.len()), &crate::png::render(&drawing)?)?;
+        }
+    }
+    Ok(0)
+}
+
+fn declared_figures(run: &RunDir) -> Result<Vec<Declared>> {
+    if !run.figures().is_file() {
+        return Ok(Vec::new());
+    }
+    Ok(gradtop_store::figures::read(run)?)
+}
+
+/// The figures meant: declared ones by id, else metrics; all declared ones if none is named.
+fn chosen(view: &View, declared: Vec<Declared>, names: &[String]) -> Result<Vec<Declared>> {
+    let metrics = metrics(&view.dir)?;
+    let info = |name: &str| view.manifest.metrics.iter().find(|m| m.name == name);
+    if names.is_empty() {
+        if !declared.is_empty() {
+            return Ok(declared);
+        }
+        // What the plugin calls headline first; what gradtop itself measures is drawn only when asked for.
+        let mut drawn: Vec<&String> = metrics.iter().filter(|m| !m.starts_with("system/")).collect();
+        drawn.sort_by_key(|m| !info(m).is_some_and(|i| i.headline));
+        if drawn.is_empty() {
+            return Err(
+                Failure::new(format!("{} has recorded nothing to draw yet", view.manifest.run)).into()
+            );
+        }
+        return Ok(drawn.into_iter().take(METRICS).map(|m| of_metric(m, info(m), "step")).collect());
+    }
+    let mut out = Vec::new();
+    for name in names {
+        if let Some(figure) = declared.iter().find(|f| f.id == *name) {
+            out.push(figure.clone());
+        } else if metrics.contains(name) {
+            out.push(of_metric(name, info(name), "step"));
+        } else {
+            let known = declared.iter().map(|f| f.id.as_str()).chain(metrics.iter().map(String::as_str));
+            let message = format!("{} has no figure or metric {name:?}", view.manifest.run);
+            return Err(Failure::usage(message)
+                .help(clean(&suggest(name, known, "figures and metrics")))
+                .into());
+        }
+    }
+    Ok(out)
+}
+
+fn metrics(run: &RunDir) -> Result<BTreeSet<String>> {
+    Ok(series_keys(run)?.into_iter().map(|(key, _)| key.metric).collect())
+}
+
+/// Takes over what the command line says about the axes.
+fn adjust(figure: &mut Declared, args: &Args) {
+    for panel in &mut figure.panels {
+        if let Some(scale) = args.scale {
+            panel.y.scale = match scale {
+                Vertical::Linear => Scale::Linear,
+                Vertical::Log => Scale::Log,
+                Vertical::Log2 => Scale::Log2,
+                Vertical::Symlog => Scale::Symlog,
+            };
+        }
+        let Some(x) = args.x else { continue };
+        let word = match x {
+            Horizontal::Step => "step",
+            Horizontal::Epoch => "epoch",
+            Horizontal::Time => "time",
+        };
+        let mut of_metrics = false;
+        for mark in panel.marks.iter_mut().filter(|m| m.metric.is_some()) {
+            mark.x = Some(MarkX::Source(word.to_owned()));
+            of_metrics = true;
+        }
+        if of_metrics {
+            (panel.x.label, panel.x.unit) = (None, None);
+        }
+    }
+}
+
+/// Every text of the chart made safe: it comes from plugins.
+fn cleaned(mut figure: chart::Figure) -> chart::Figure {
+    let safe = |text: &mut String| *text = clean(text);
+    safe(&mut figure.title);
+    if let Some(caption) = &mut figure.caption {
+        // Line breaks in a caption only wrap it.
+        *caption = clean(&caption.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+    for chart in &mut figure.charts {
+        chart.title.iter_mut().for_each(safe);
+        chart.notes.iter_mut().for_each(safe);
+        for axis in [&mut chart.x, &mut chart.y].into_iter().chain(chart.y2.as_mut()) {
+            safe(&mut axis.label);
+            axis.unit.iter_mut().for_each(safe);
+            axis.categories.iter_mut().for_each(safe);
+        }
+        for mark in &mut chart.marks {
+            mark.name.iter_mut().for_each(safe);
+            if let chart::Shape::Heatmap(f) | chart::Shape::Contour(f) = &mut mark.shape {
+                safe(&mut f.label);
+            }
+        }
+    }
+    figure
+}
+
+fn to_terminal(charts: &[(String, chart::Figure)], args: &Args) {
+    let size = print::terminal().size;
+    let width = args.width.map(usize::from).or(size.map(|(w, _)| w)).unwrap_or(100);
+    // One line less than the terminal has, for the prompt.
+    let height =
+        args.height.map(usize::from).or(size.map(|(_, h)| h.saturating_sub(1).min(40))).unwrap_or(30);
+    for (i, (_, chart)) in charts.iter().enumerate() {
+        if i > 0 {
+            print::line("");
+        }
+        print::grid(&text::figure(chart, width.max(20), height.max(8), print::look()));
+    }
+}
+
+fn list(view: &View, declared: &[Declared]) -> Result<()> {
+    for figure in declared {
+        print::line(&format!("{}  {}", clean(&figure.id), clean(&figure.title)));
+    }
+    for metric in metrics(&view.dir)? {
+        let info = view.manifest.metrics.iter().find(|m| m.name == metric);
+        let help = info.map(|i| clean(&i.help)).unwrap_or_default();
+        print::line(format!("{}  {help}", clean(&metric)).trim_end());
+    }
+    Ok(())
+}
+
+/// `loss.svg`, or with several figures `all-loss.svg`.
+fn numbered(file: &Path, id: &str, of: usize) -> PathBuf {
+    if of == 1 {
+        return file.to_owned();
+    }
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let safe: String =
+        id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect();
+    let extension = file.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
+    file.with_file_name(format!("{stem}-{safe}{extension}"))
+}
+
+fn write(file: &Path, bytes: &[u8]) -> Result<()> {
+    std::fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
+    print::line(&format!("wrote {}", short(file)));
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! `gradtop resume`: let a paused run go on, or continue an ended one.
+
+use anyhow::Result;
+use gradtop_store::State;
+
+use super::Context;
+use super::watch::{self, Watch};
+use crate::failure::Failure;
+use crate::print;
+
+/// Arguments of `resume`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The run
+    run: String,
+    /// Return as soon as the run is on its own
+    #[arg(short, long)]
+    detach: bool,
+    /// Print JSON lines: started, event, status, final
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    let view = context.view(&args.run)?;
+    let name = &view.manifest.run;
+    match view.state {
+        State::Paused => {
+            gradtop_host::unpause(&view.dir)?;
+            if args.json {
+                print::json(&serde_json::json!({"run": name, "asked": "unpause"}))?
+            } else {
+                print::line(&format!("{name} goes on"))
+            }
+            return Ok(0);
+        }
+        State::Finished => {
+            return Err(Failure::new(format!("{name} has finished: there is nothing left to do")).into());
+        }
+        state if !state.is_final() => {
+            return Err(Failure::new(format!("{name} is {state}"))
+                .help(format!(
+                    "`gradtop wait {name}` waits for its end, `gradtop logs -f {name}` shows what it does"
+                ))
+                .into());
+        }
+        _ => {}
+    }
+    gradtop_host::resume(&view.dir)?;
+    let view = super::view(&view.dir)?;
+    if args.detach && !args.json {
+        print::line(&view.manifest.run);
+        return Ok(0);
+    }
+    watch::announce(&view, "resumed", args.json)?;
+    if args.detach {
+        return Ok(0);
+    }
+    watch::watch(&view.dir, Watch { json: args.json, ours: true })
+}

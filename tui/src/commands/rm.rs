@@ -1,0 +1,84 @@
+//! `gradtop rm`: delete runs.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use gradtop_store::{RunLock, View};
+
+use super::{Context, short};
+use crate::failure::Failure;
+use crate::print::{self, number};
+
+/// Arguments of `rm`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The runs
+    #[arg(required = true)]
+    runs: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    let mut views: Vec<View> = Vec::new();
+    for name in &args.runs {
+        let view = context.view(name)?;
+        if !view.state.is_final() {
+            let what = if view.certain { "is" } else { "may be" };
+            return Err(Failure::new(format!(
+                "{} {what} {}: nothing was deleted",
+                view.manifest.run, view.state
+            ))
+            .help(format!("stop it first: gradtop stop {}", view.manifest.run))
+            .into());
+        }
+        if !views.iter().any(|v| v.dir == view.dir) {
+            views.push(view);
+        }
+    }
+    if !args.yes {
+        let names: Vec<String> = views
+            .iter()
+            .map(|v| format!("{} ({})", v.manifest.run, number::bytes(size(v.dir.path()))))
+            .collect();
+        match print::ask(&format!("Delete {} for ever?", names.join(", "))) {
+            Some(true) => {}
+            Some(false) => return Err(Failure::new("nothing was deleted").into()),
+            None => return Err(Failure::usage("deleting needs a yes").help("add --yes").into()),
+        }
+    }
+    for view in views {
+        delete(&view)?;
+        print::line(&format!("deleted {}", view.manifest.run));
+    }
+    Ok(0)
+}
+
+/// Moves the folder out of sight in one step, then deletes it: whoever looks meanwhile sees the whole run or none.
+fn delete(view: &View) -> Result<()> {
+    let path = view.dir.path();
+    // Held while the folder goes, so that nobody resumes it meanwhile.
+    let lock = RunLock::acquire(&view.dir)?;
+    let parent = path.parent().unwrap_or(path);
+    let away = parent.join(format!(".deleted-{}-{}", view.manifest.run, std::process::id()));
+    std::fs::rename(path, &away).with_context(|| format!("cannot delete {}", short(path)))?;
+    drop(lock);
+    std::fs::remove_dir_all(&away).with_context(|| format!("cannot delete all of {}", short(&away)))?;
+    // The experiment's folder goes with its last run; anything else in it keeps it.
+    drop(std::fs::remove_dir(parent));
+    Ok(())
+}
+
+/// Bytes of all files in a folder.
+pub(crate) fn size(dir: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
+    entries
+        .filter_map(std::result::Result::ok)
+        .map(|entry| match entry.file_type() {
+            Ok(kind) if kind.is_dir() => size(&entry.path()),
+            Ok(kind) if kind.is_file() => entry.metadata().map_or(0, |m| m.len()),
+            _ => 0,
+        })
+        .sum()
+}

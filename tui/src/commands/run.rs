@@ -1,0 +1,120 @@
+//! `gradtop run`: start a run and watch it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Discovery, Launch};
+
+use super::run_config::{RunConfig, assignment, merge};
+use super::watch::{self, Watch};
+use super::{Context, short};
+use crate::failure::{Failure, suggest};
+use crate::print::{self, clean};
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The experiment, as `gradtop experiments` lists it
+    #[arg(required_unless_present = "config")]
+    experiment: Option<String>,
+    /// Start from a named set of parameters
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+    /// Set a parameter; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
+    sets: Vec<(String, String)>,
+    /// Read experiment, preset, seed, device, threads, name, checkpoint_every and [params] from a TOML file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Name of the run [default: the experiment's with the next free number]
+    #[arg(long)]
+    name: Option<String>,
+    /// Seed of everything random [default: drawn, and recorded]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// auto, cpu or cuda:N
+    #[arg(long)]
+    device: Option<DeviceChoice>,
+    /// Threads of the computation [default: the machine's cores, 8 at most]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    threads: Option<u32>,
+    /// Seconds between checkpoints of a resumable experiment [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    checkpoint_every: Option<f64>,
+    /// Return as soon as the run is on its own; prints its name
+    #[arg(short, long)]
+    detach: bool,
+    /// Print JSON lines: started, event, status, final
+    #[arg(long)]
+    json: bool,
+}
+
+/// A number of seconds from 0.
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("{text:?} is not a number of seconds"))?;
+    if seconds.is_finite() && (0.0..=1e9).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err(format!("{text} is not between 0 and 1e9 seconds"))
+    }
+}
+
+pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
+    let config = args.config.as_deref().map(RunConfig::read).transpose()?.unwrap_or_default();
+    let id = args.experiment.or(config.experiment).ok_or_else(|| {
+        Failure::usage("no experiment is named")
+            .help("give one, or set experiment = \"…\" in the configuration")
+    })?;
+    let found = gradtop_host::discover();
+    let (plugin, experiment) = found.experiment(&id).ok_or_else(|| unknown(&found, &id))?;
+    let device = match (args.device, config.device) {
+        (Some(device), _) => device,
+        (None, Some(text)) => text.parse().map_err(|e: String| Failure::usage(e))?,
+        (None, None) => DeviceChoice::Auto,
+    };
+    let preset = args.preset.or(config.preset);
+    let sets = merge(config.params, &args.sets);
+    let params = gradtop_host::resolve_params(experiment, preset.as_deref(), &sets)
+        .map_err(gradtop_host::HostError::from)?;
+    let every = args.checkpoint_every.or(config.checkpoint_every);
+    let launch = Launch {
+        runs: context.runs()?,
+        plugin: plugin.path.clone(),
+        experiment: id,
+        params,
+        preset,
+        name: args.name.or(config.name),
+        seed: args.seed.or(config.seed),
+        device,
+        threads: args.threads.or(config.threads),
+        checkpoint_every: every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64),
+    };
+    let run = gradtop_host::launch(&launch)?;
+    let view = super::view(&run)?;
+    if args.detach && !args.json {
+        // Only the name, for scripts: run=$(gradtop run … --detach).
+        print::line(&view.manifest.run);
+        return Ok(0);
+    }
+    watch::announce(&view, "started", args.json)?;
+    if args.detach {
+        return Ok(0);
+    }
+    watch::watch(&run, Watch { json: args.json, ours: true })
+}
+
+/// The error for an experiment that no plugin has.
+pub(crate) fn unknown(found: &Discovery, id: &str) -> Failure {
+    let known: Vec<&str> = found.experiments().map(|(_, e)| e.id.as_str()).collect();
+    let mut help = if known.is_empty() {
+        let places: Vec<String> = gradtop_host::search_path().iter().map(|p| short(p)).collect();
+        format!("no plugins were found in {}", places.join(", "))
+    } else {
+        suggest(id, known.iter().copied(), "experiments")
+    };
+    if !found.refused.is_empty() {
+        help.push_str("; some plugins are refused, `gradtop plugin list` says why");
+    }
+    Failure::usage(format!("there is no experiment {id:?}")).help(clean(&help))
+}

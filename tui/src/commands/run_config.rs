@@ -1,0 +1,148 @@
+//! `--config FILE.toml`: what a run can be given in a file. The command line wins over it.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::failure::{Failure, suggest};
+
+const KEYS: [&str; 8] =
+    ["experiment", "preset", "seed", "device", "threads", "name", "checkpoint_every", "params"];
+
+/// A configuration as read.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct RunConfig {
+    pub(crate) experiment: Option<String>,
+    pub(crate) preset: Option<String>,
+    pub(crate) seed: Option<u64>,
+    pub(crate) device: Option<String>,
+    pub(crate) threads: Option<u32>,
+    pub(crate) name: Option<String>,
+    pub(crate) checkpoint_every: Option<f64>,
+    /// Parameters as text, as `--set` would give them.
+    pub(crate) params: Vec<(String, String)>,
+}
+
+impl RunConfig {
+    /// Reads a file; its keys and their types are checked.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::parse(&text, path)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self> {
+        let bad = |message: String| Failure::usage(format!("{}: {message}", path.display()));
+        let table: toml::Table =
+            text.parse().map_err(|e: toml::de::Error| bad(e.to_string().trim_end().to_owned()))?;
+        let mut config = Self::default();
+        for (key, value) in &table {
+            let wrong = |wanted: &str| bad(format!("{key} must be {wanted}, it is {value}"));
+            let text = || value.as_str().map(str::to_owned).ok_or_else(|| wrong("text in quotes"));
+            match key.as_str() {
+                "experiment" => config.experiment = Some(text()?),
+                "preset" => config.preset = Some(text()?),
+                "device" => config.device = Some(text()?),
+                "name" => config.name = Some(text()?),
+                "seed" => config.seed = Some(seed(value).ok_or_else(|| wrong("a whole number from 0"))?),
+                "threads" => {
+                    let threads = value.as_integer().and_then(|t| u32::try_from(t).ok()).filter(|t| *t > 0);
+                    config.threads = Some(threads.ok_or_else(|| wrong("a whole number from 1"))?);
+                }
+                "checkpoint_every" => {
+                    let seconds = value.as_float().or(value.as_integer().map(|i| i as f64));
+                    let seconds = seconds.filter(|s| s.is_finite() && *s >= 0.0);
+                    config.checkpoint_every = Some(seconds.ok_or_else(|| wrong("a number of seconds"))?);
+                }
+                "params" => {
+                    let params = value.as_table().ok_or_else(|| wrong("a table"))?;
+                    for (name, value) in params {
+                        let text = scalar(value).ok_or_else(|| {
+                            bad(format!("params.{name} must be a number, text, true or false"))
+                        })?;
+                        config.params.push((name.clone(), text));
+                    }
+                }
+                unknown => {
+                    return Err(bad(format!("unknown key {unknown:?}"))
+                        .help(suggest(unknown, KEYS.into_iter(), "keys"))
+                        .into());
+                }
+            }
+        }
+        Ok(config)
+    }
+}
+
+/// TOML's numbers end at 2^63; a larger seed is written as text.
+fn seed(value: &toml::Value) -> Option<u64> {
+    value.as_integer().and_then(|i| u64::try_from(i).ok()).or_else(|| value.as_str()?.parse().ok())
+}
+
+fn scalar(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(s) => Some(s.clone()),
+        toml::Value::Integer(i) => Some(i.to_string()),
+        toml::Value::Float(f) => Some(f.to_string()),
+        toml::Value::Boolean(b) => Some(b.to_string()),
+        _ => None,
+    }
+}
+
+/// One `key=value`.
+pub(crate) fn assignment(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not KEY=VALUE"))?;
+    if key.trim().is_empty() {
+        return Err(format!("{text:?} has no key before '='"));
+    }
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// The sets of file and command line: a key on the command line replaces that of the file.
+pub(crate) fn merge(file: Vec<(String, String)>, line: &[(String, String)]) -> Vec<(String, String)> {
+    let kept = file.into_iter().filter(|(k, _)| !line.iter().any(|(l, _)| l == k));
+    kept.chain(line.iter().cloned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn parse(text: &str) -> Result<RunConfig> {
+        RunConfig::parse(text, Path::new("c.toml"))
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let text = "experiment = 'function-fit'\npreset = 'quick'\nseed = 7\ndevice = 'cpu'\nthreads = 2\nname = 'a'\n\
+                    checkpoint_every = 30\n[params]\nlr = 1e-3\nsteps = 50\nnoise = true\nfunction = 'sinc'\n";
+        let config = parse(text).unwrap();
+        assert_eq!(config.experiment.as_deref(), Some("function-fit"));
+        assert_eq!((config.seed, config.threads, config.checkpoint_every), (Some(7), Some(2), Some(30.0)));
+        let params: Vec<String> = config.params.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        assert_eq!(params, ["lr=0.001", "steps=50", "noise=true", "function=sinc"]);
+        assert_eq!(parse("seed = '18446744073709551615'").unwrap().seed, Some(u64::MAX));
+    }
+
+    #[test]
+    fn wrong_keys_and_types_are_refused() {
+        let error = parse("sed = 7").unwrap_err();
+        assert_eq!(error.to_string(), "c.toml: unknown key \"sed\"");
+        assert!(parse("seed = -1").unwrap_err().to_string().contains("seed must be a whole number"));
+        assert!(parse("threads = 0").is_err());
+        assert!(parse("params = 3").is_err());
+        assert!(parse("[params]\nlr = [1]").unwrap_err().to_string().contains("params.lr"));
+        assert!(parse("a = ").is_err());
+    }
+
+    #[test]
+    fn the_command_line_wins() {
+        let pair = |k: &str, v: &str| (k.to_owned(), v.to_owned());
+        let merged = merge(vec![pair("lr", "1"), pair("steps", "2")], &[pair("lr", "3")]);
+        assert_eq!(merged, [pair("steps", "2"), pair("lr", "3")]);
+        assert_eq!(assignment("a = b=c"), Ok(pair("a", "b=c")));
+        assert!(assignment("a").is_err());
+        assert!(assignment("=1").is_err());
+    }
+}

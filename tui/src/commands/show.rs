@@ -1,0 +1,265 @@
+//! `gradtop show`: everything about a run.
+
+use anyhow::Result;
+use gradtop_store::{Goal, SeriesData, State, View, checkpoints, read_events, read_series, table_names};
+use serde_json::{Value, json};
+
+use super::logs::event_text;
+use super::{Context, rm, short, state};
+use crate::chart::grid::Ink;
+use crate::figure::name_of;
+use crate::print::table::{Align, Table, Words};
+use crate::print::{self, clean, number};
+
+/// Events shown.
+const EVENTS: usize = 8;
+/// Metrics' lines shown.
+const SERIES: usize = 40;
+
+/// Arguments of `show`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The run
+    #[arg(default_value = "last")]
+    run: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A series in numbers.
+struct Summary {
+    metric: String,
+    line: Option<String>,
+    unit: Option<String>,
+    points: usize,
+    last: (i64, f64),
+    best: Option<(i64, f64)>,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    let view = context.view(&args.run)?;
+    let summaries = summaries(&view)?;
+    if args.json {
+        print::json(&as_json(&view, &summaries)?)?;
+    } else {
+        as_text(&view, &summaries)?;
+    }
+    Ok(0)
+}
+
+fn summaries(view: &View) -> Result<Vec<Summary>> {
+    let declared = &view.manifest.metrics;
+    let place = |metric: &str| declared.iter().position(|m| m.name == metric).unwrap_or(usize::MAX);
+    let mut series: Vec<SeriesData> = read_series(&view.dir, |_| true)?;
+    series.sort_by(|a, b| (place(&a.key.metric), &a.key).cmp(&(place(&b.key.metric), &b.key)));
+    Ok(series
+        .into_iter()
+        .filter_map(|s| {
+            let (step, value) = (*s.step.last()?, *s.value.last()?);
+            let goal = declared.iter().find(|m| m.name == s.key.metric).map_or(Goal::None, |m| m.goal);
+            let finite = s.step.iter().copied().zip(s.value.iter().copied()).filter(|(_, v)| v.is_finite());
+            let best = match goal {
+                Goal::Min => finite.min_by(|a, b| a.1.total_cmp(&b.1)),
+                Goal::Max => finite.max_by(|a, b| a.1.total_cmp(&b.1)),
+                Goal::None => None,
+            };
+            let line = name_of(s.key.model.as_deref(), s.key.split.as_deref(), s.key.trial);
+            Some(Summary {
+                metric: s.key.metric,
+                line,
+                unit: s.unit,
+                points: s.value.len(),
+                last: (step, value),
+                best,
+            })
+        })
+        .collect())
+}
+
+fn as_json(view: &View, summaries: &[Summary]) -> Result<Value> {
+    let mut fields = state::to_json(view);
+    let metrics: Vec<Value> = summaries
+        .iter()
+        .map(|s| {
+            let point = |(step, value): (i64, f64)| json!({"step": step, "value": state::float(value)});
+            json!({"metric": s.metric, "series": s.line, "unit": s.unit, "points": s.points, "last": point(s.last), "best": s.best.map(point)})
+        })
+        .collect();
+    let saved: Vec<Value> = checkpoints(&view.dir)
+        .iter()
+        .map(|c| json!({"step": c.step, "epoch": c.epoch, "path": c.dir}))
+        .collect();
+    fields.insert("metrics".into(), Value::Array(metrics));
+    fields.insert("checkpoints".into(), Value::Array(saved));
+    fields.insert("tables".into(), json!(table_names(&view.dir)));
+    fields.insert("events".into(), serde_json::to_value(read_events(&view.dir)?)?);
+    fields.insert("manifest".into(), serde_json::to_value(&view.manifest)?);
+    Ok(Value::Object(fields))
+}
+
+fn heading(text: &str) {
+    print::line("");
+    print::line(&print::styled(text, Ink::Bold));
+}
+
+fn facts(rows: Vec<(&str, String)>) {
+    let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
+    for (name, value) in rows.into_iter().filter(|(_, v)| !v.is_empty()) {
+        table.row(vec![Words::new(name, Ink::Dim), value.into()]);
+    }
+    table.lines(2).iter().for_each(|l| print::line(l));
+}
+
+fn as_text(view: &View, summaries: &[Summary]) -> Result<()> {
+    let View { manifest: m, status: s, .. } = view;
+    print::line(&format!(
+        "{}  {}  {}",
+        print::styled(&state::words(view), state::ink(view.state)),
+        print::styled(&m.run, Ink::Bold),
+        print::styled(&format!("{} {}", clean(&m.experiment.id), clean(&m.experiment.version)), Ink::Dim)
+    ));
+    if let Some(cause) = s.cause.as_deref().filter(|c| !c.is_empty()) {
+        let bad = matches!(view.state, State::Failed | State::Crashed);
+        print::line(&print::styled(&format!("  {}", clean(cause)), if bad { Ink::Alert } else { Ink::Dim }));
+    }
+    if !view.certain {
+        let age = number::duration(view.age_of_last_write.as_secs_f64());
+        print::line(&format!(
+            "  on {}, whose processes cannot be seen from here; last write {age} ago",
+            clean(&m.host)
+        ));
+    }
+    progress(view);
+    heading("parameters");
+    facts(m.params.iter().map(|(k, v)| (k.as_str(), clean(&v.to_string()))).collect());
+    metrics(summaries);
+    run_facts(view);
+    let events = read_events(&view.dir)?;
+    if !events.is_empty() {
+        heading("events");
+        for event in &events[events.len().saturating_sub(EVENTS)..] {
+            print::line(&format!("  {}", event_text(event)));
+        }
+        if events.len() > EVENTS {
+            let more = format!("  {} earlier: gradtop logs --events {}", events.len() - EVENTS, m.run);
+            print::line(&print::styled(&more, Ink::Dim));
+        }
+    }
+    files(view);
+    Ok(())
+}
+
+fn progress(view: &View) {
+    let s = &view.status;
+    let moment = |t: Option<jiff::Timestamp>| t.map(state::clock).unwrap_or_default();
+    let of = match state::progress(view) {
+        Some((done, total)) if s.total > 0 => {
+            format!(
+                "{} ({} of {})",
+                number::percent(done, total),
+                number::count(done as f64),
+                number::count(total as f64)
+            )
+        }
+        _ => String::new(),
+    };
+    let live = !view.state.is_final();
+    heading("progress");
+    facts(vec![
+        ("done", of),
+        ("phase", s.phase.as_deref().filter(|_| live).map(clean).unwrap_or_default()),
+        ("step", s.step.map(|v| v.to_string()).unwrap_or_default()),
+        ("epoch", s.epoch.filter(|e| e.is_finite()).map(number::value).unwrap_or_default()),
+        ("rate", s.steps_per_s.map(|r| state::plain(number::rate(r))).unwrap_or_default()),
+        ("eta", s.eta_s.filter(|_| live).map(|e| state::plain(number::duration(e))).unwrap_or_default()),
+        ("started", moment(s.started)),
+        ("ended", moment(s.ended)),
+        (
+            "took",
+            state::took(s).filter(|_| !live || s.started.is_some()).map(number::duration).unwrap_or_default(),
+        ),
+    ]);
+}
+
+fn metrics(summaries: &[Summary]) {
+    if summaries.is_empty() {
+        return;
+    }
+    heading("metrics");
+    let mut table = Table::new(&[
+        ("metric", Align::Left),
+        ("series", Align::Left),
+        ("unit", Align::Left),
+        ("points", Align::Right),
+        ("last", Align::Point),
+        ("best", Align::Point),
+        ("at step", Align::Right),
+    ]);
+    for s in summaries.iter().take(SERIES) {
+        table.row(vec![
+            clean(&s.metric).into(),
+            s.line.as_deref().map(clean).unwrap_or_default().into(),
+            Words::new(s.unit.as_deref().map(clean).unwrap_or_default(), Ink::Dim),
+            number::count(s.points as f64).into(),
+            number::value(s.last.1).into(),
+            s.best.map(|(_, v)| number::value(v)).unwrap_or_default().into(),
+            s.best.map(|(step, _)| number::count(step as f64)).unwrap_or_default().into(),
+        ]);
+    }
+    table.lines(2).iter().for_each(|l| print::line(l));
+    if summaries.len() > SERIES {
+        let more = format!("  {} more series: show --json lists all", summaries.len() - SERIES);
+        print::line(&print::styled(&more, Ink::Dim));
+    }
+}
+
+fn run_facts(view: &View) {
+    let View { manifest: m, status: s, .. } = view;
+    let pid =
+        |pid: Option<u32>| pid.filter(|_| !view.state.is_final()).map(|p| p.to_string()).unwrap_or_default();
+    heading("run");
+    let device = match m.device_reason.as_deref().filter(|r| !r.is_empty()) {
+        Some(reason) => format!("{} ({})", clean(&m.device), clean(reason)),
+        None => clean(&m.device),
+    };
+    facts(vec![
+        ("seed", m.seed.to_string()),
+        ("device", device),
+        ("threads", m.threads.to_string()),
+        ("preset", m.preset.as_deref().map(clean).unwrap_or_default()),
+        ("created", state::clock(m.created)),
+        ("host", clean(&m.host)),
+        (
+            "plugin",
+            format!("{} {}", clean(&m.plugin.file), m.plugin.sha256.get(..12).unwrap_or(&m.plugin.sha256)),
+        ),
+        ("built with", m.plugin.built_with.as_deref().map(clean).unwrap_or_default()),
+        ("libtorch", m.versions.libtorch.as_deref().map(clean).unwrap_or_default()),
+        ("commit", m.git_commit.as_deref().map(clean).unwrap_or_default()),
+        ("trainer", pid(s.trainer_pid)),
+        ("keeper", pid(s.keeper_pid)),
+        ("rows", if s.rows > 0 { number::count(s.rows as f64) } else { String::new() }),
+        (
+            "log wait",
+            if s.log_wait_ms >= 1.0 { number::duration(s.log_wait_ms / 1e3) } else { String::new() },
+        ),
+    ]);
+}
+
+fn files(view: &View) {
+    let dir = &view.dir;
+    let path = short(dir.path());
+    heading("files");
+    let saved: Vec<String> = checkpoints(dir).iter().map(|c| format!("step {}", c.step)).collect();
+    let tables = table_names(dir);
+    let tables: Vec<String> = tables.iter().map(|t| clean(t)).collect();
+    facts(vec![
+        ("folder", format!("{path} ({})", number::bytes(rm::size(dir.path())))),
+        ("checkpoints", saved.join(", ")),
+        ("tables", tables.join(", ")),
+    ]);
+    print::line("");
+    let query = format!("SELECT * FROM '{path}/metrics/*.parquet'");
+    print::line(&print::styled(&format!("  duckdb -c \"{query}\""), Ink::Dim));
+}

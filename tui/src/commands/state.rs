@@ -1,0 +1,233 @@
+//! A run's state and numbers as words, cells and JSON.
+
+use std::collections::BTreeMap;
+
+use gradtop_store::{Goal, HeadlineValue, Manifest, MetricInfo, ParamValue, State, Status, View};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value, json};
+
+use crate::chart::colour::Paint;
+use crate::chart::grid::Ink;
+use crate::print::{ascii, clean, number};
+
+/// The sign of a state.
+pub(crate) fn glyph(state: State) -> char {
+    let (fine, plain) = match state {
+        State::Running | State::Stopping => ('●', '*'),
+        State::Paused => ('◐', '='),
+        State::Finished => ('✓', '+'),
+        State::Stopped => ('■', '#'),
+        State::Failed => ('✗', 'x'),
+        State::Crashed => ('☠', '!'),
+        State::Queued | State::Starting => ('…', '.'),
+    };
+    if ascii() { plain } else { fine }
+}
+
+/// The colour of a state.
+pub(crate) fn ink(state: State) -> Ink {
+    match state {
+        State::Running | State::Stopping => Ink::Series(Paint::Slot(2)),
+        State::Paused => Ink::Series(Paint::Slot(4)),
+        State::Failed | State::Crashed => Ink::Alert,
+        State::Finished => Ink::Text,
+        State::Stopped | State::Queued | State::Starting => Ink::Dim,
+    }
+}
+
+/// `● running`; `● running?` when it may have ended unseen, on another machine.
+pub(crate) fn words(view: &View) -> String {
+    format!("{} {}{}", glyph(view.state), view.state.word(), if view.certain { "" } else { "?" })
+}
+
+/// `–`, or `-` where only ASCII may be printed.
+pub(crate) fn nothing() -> &'static str {
+    if ascii() { "-" } else { "–" }
+}
+
+/// A number formatted elsewhere, its dash replaced where only ASCII may be printed.
+pub(crate) fn plain(text: String) -> String {
+    if ascii() && text == "–" { "-".to_owned() } else { text }
+}
+
+/// A parameter's value, short.
+pub(crate) fn param(value: &ParamValue) -> String {
+    match value {
+        ParamValue::Float(v) => number::value(*v),
+        other => clean(&other.to_string()),
+    }
+}
+
+/// A headline metric of a run, one value for each model and split: the mean over its trials.
+pub(crate) struct Headline<'a> {
+    /// The metric.
+    pub(crate) metric: &'a str,
+    /// What it is declared as.
+    pub(crate) info: Option<&'a MetricInfo>,
+    /// Name of the line and value.
+    pub(crate) values: Vec<(Option<String>, f64)>,
+}
+
+impl Headline<'_> {
+    /// The best of the values by the metric's goal; without a goal the first.
+    pub(crate) fn best(&self) -> Option<(Option<&str>, f64)> {
+        let goal = self.info.map_or(Goal::None, |i| i.goal);
+        let mut finite = self.values.iter().filter(|(_, v)| v.is_finite());
+        let best = match goal {
+            Goal::Min => finite.min_by(|a, b| a.1.total_cmp(&b.1)),
+            Goal::Max => finite.max_by(|a, b| a.1.total_cmp(&b.1)),
+            Goal::None => finite.next(),
+        };
+        best.or(self.values.first()).map(|(name, v)| (name.as_deref(), *v))
+    }
+}
+
+/// The headline metrics of a status, in the order declared.
+pub(crate) fn headlines<'a>(status: &'a Status, manifest: &'a Manifest) -> Vec<Headline<'a>> {
+    let mut metrics: Vec<&str> = Vec::new();
+    for h in &status.headline {
+        if !metrics.contains(&h.metric.as_str()) {
+            metrics.push(&h.metric);
+        }
+    }
+    let info = |metric: &str| manifest.metrics.iter().position(|m| m.name == metric);
+    metrics.sort_by_key(|m| info(m).unwrap_or(usize::MAX));
+    metrics
+        .into_iter()
+        .map(|metric| {
+            let mut groups: Vec<(Option<String>, Vec<f64>)> = Vec::new();
+            for h in status.headline.iter().filter(|h| h.metric == metric) {
+                let name = line_name(h);
+                match groups.iter_mut().find(|(n, _)| *n == name) {
+                    Some((_, values)) => values.push(h.value),
+                    None => groups.push((name, vec![h.value])),
+                }
+            }
+            let mean = |values: Vec<f64>| {
+                let finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+                if finite.is_empty() { values[0] } else { finite.iter().sum::<f64>() / finite.len() as f64 }
+            };
+            let values = groups.into_iter().map(|(name, values)| (name, mean(values))).collect();
+            Headline { metric, info: info(metric).map(|i| &manifest.metrics[i]), values }
+        })
+        .collect()
+}
+
+fn line_name(h: &HeadlineValue) -> Option<String> {
+    crate::figure::name_of(h.model.as_deref(), h.split.as_deref(), None).map(|n| clean(&n))
+}
+
+/// `loss deep 3.1e-6  middle 1.1e-5`, at most `most` values.
+pub(crate) fn headline_text(status: &Status, manifest: &Manifest, most: usize) -> String {
+    let mut left = most;
+    let mut parts = Vec::new();
+    for headline in headlines(status, manifest) {
+        if left == 0 {
+            break;
+        }
+        let values: Vec<String> = headline
+            .values
+            .iter()
+            .take(left)
+            .map(|(name, v)| match name {
+                Some(name) => format!("{name} {}", number::value(*v)),
+                None => number::value(*v),
+            })
+            .collect();
+        left -= values.len();
+        parts.push(format!("{} {}", clean(headline.metric), values.join("  ")));
+    }
+    parts.join("   ")
+}
+
+/// Share of the work done, if the plugin says how much there is; a finished run has done all.
+pub(crate) fn progress(view: &View) -> Option<(u64, u64)> {
+    let Status { done, total, .. } = view.status;
+    match (view.state, total) {
+        (State::Finished, 0) => Some((1, 1)),
+        (_, 0) => None,
+        _ => Some((done.min(total), total)),
+    }
+}
+
+/// Seconds the run has taken so far, or took.
+pub(crate) fn took(status: &Status) -> Option<f64> {
+    let end = status.ended.unwrap_or_else(Timestamp::now);
+    status.started.map(|start| (end.as_microsecond() - start.as_microsecond()).max(0) as f64 / 1e6)
+}
+
+/// A moment in local time: the time of day for today, else with the date.
+pub(crate) fn clock(time: Timestamp) -> String {
+    let zone = TimeZone::system();
+    let then = time.to_zoned(zone.clone());
+    let today = Timestamp::now().to_zoned(zone).date();
+    let format = if then.date() == today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+    then.strftime(format).to_string()
+}
+
+/// A run as JSON: the fields of `list --json`, `show --json`, and of `run` and `wait` with `--json`.
+pub(crate) fn to_json(view: &View) -> Map<String, Value> {
+    let View { manifest: m, status: s, .. } = view;
+    let params: Map<String, Value> =
+        m.params.iter().map(|(k, v)| (k.clone(), serde_json::to_value(v).unwrap_or(Value::Null))).collect();
+    let headline: Vec<Value> = s
+        .headline
+        .iter()
+        .map(|h| json!({"metric": h.metric, "model": h.model, "split": h.split, "trial": h.trial, "value": float(h.value)}))
+        .collect();
+    let fields = json!({
+        "run": m.run,
+        "experiment": m.experiment.id,
+        "state": view.state.word(),
+        "certain": view.certain,
+        "cause": s.cause,
+        "step": s.step,
+        "epoch": s.epoch,
+        "phase": s.phase,
+        "done": s.done,
+        "total": s.total,
+        "eta_s": s.eta_s,
+        "steps_per_s": s.steps_per_s,
+        "created": m.created.to_string(),
+        "started": s.started.map(|t| t.to_string()),
+        "ended": s.ended.map(|t| t.to_string()),
+        "seed": m.seed,
+        "device": m.device,
+        "threads": m.threads,
+        "preset": m.preset,
+        "params": params,
+        "headline": headline,
+        "rows": s.rows,
+        "log_wait_ms": s.log_wait_ms,
+        "trainer_pid": s.trainer_pid,
+        "keeper_pid": s.keeper_pid,
+        "path": view.dir.path(),
+    });
+    match fields {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// A float as JSON; `"NaN"`, `"inf"` and `"-inf"` as text, which JSON has no numbers for.
+pub(crate) fn float(v: f64) -> Value {
+    serde_json::Number::from_f64(v).map_or_else(|| Value::String(number::value(v)), Value::Number)
+}
+
+/// The parameters that differ between runs of one experiment, in the order declared.
+pub(crate) fn differing<'a>(views: &[&'a View]) -> Vec<&'a str> {
+    let mut values: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut order: Vec<&str> = Vec::new();
+    for view in views {
+        for (key, value) in &view.manifest.params {
+            if !order.contains(&key.as_str()) {
+                order.push(key);
+            }
+            values.entry(key).or_default().push(value.to_string());
+        }
+    }
+    let differs =
+        |key: &&str| values.get(key).is_some_and(|v| v.len() != views.len() || v.iter().any(|x| *x != v[0]));
+    order.into_iter().filter(differs).collect()
+}

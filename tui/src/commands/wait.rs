@@ -1,0 +1,48 @@
+//! `gradtop wait`: until a run has ended.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::Context;
+use super::watch::{self, LEFT_RUNNING};
+use crate::failure::Failure;
+use crate::print;
+
+/// Arguments of `wait`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The run
+    #[arg(default_value = "last")]
+    run: String,
+    /// Give up after this many seconds, with exit code 5
+    #[arg(long, value_name = "SECONDS", value_parser = super::run::seconds)]
+    timeout: Option<f64>,
+    /// Print the run as one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    let run = context.find(&args.run)?;
+    let deadline = args.timeout.map(|t| Instant::now() + Duration::from_secs_f64(t));
+    loop {
+        let view = super::view(&run)?;
+        if view.state.is_final() {
+            watch::end(&view, args.json)?;
+            return Ok(view.state.exit_code());
+        }
+        if !view.certain {
+            return Err(Failure::new(format!(
+                "{} belongs to {}: this machine cannot tell when it ends",
+                view.manifest.run, view.manifest.host
+            ))
+            .into());
+        }
+        if deadline.is_some_and(|d| Instant::now() >= d) {
+            print::note(&format!("{} is still {}", view.manifest.run, view.state));
+            return Ok(LEFT_RUNNING);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

@@ -1,0 +1,260 @@
+//! Watching a run from its start, or its resumption, to its end.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use gradtop_store::{Event, EventLine, RunDir, View};
+use serde_json::Value;
+use signal_hook::consts::{SIGHUP, SIGINT};
+use signal_hook::iterator::Signals;
+
+use super::follow::Follower;
+use super::logs::{event_json, event_words};
+use super::state;
+use crate::chart::grid::Ink;
+use crate::print::progress::{Progress, Shown};
+use crate::print::{self, clean, number};
+
+/// Exit code when the run goes on without us.
+pub(crate) const LEFT_RUNNING: i32 = 5;
+/// Time between two looks at the run.
+const LOOK: Duration = Duration::from_millis(100);
+/// Time between two status lines where nobody sees a bar.
+const PLAIN_EVERY: Duration = Duration::from_secs(10);
+/// Time between two status lines of JSON.
+const JSON_EVERY: Duration = Duration::from_secs(1);
+/// Headline values in a line.
+const VALUES: usize = 4;
+
+/// How a run is watched.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Watch {
+    /// JSON lines on standard output.
+    pub(crate) json: bool,
+    /// Ctrl-C asks the run to stop. Otherwise it only ends the watching.
+    pub(crate) ours: bool,
+}
+
+/// Signals that came, counted.
+struct Caught {
+    signals: Signals,
+    interrupts: usize,
+    hangups: usize,
+}
+
+impl Caught {
+    fn new() -> Result<Self> {
+        Ok(Self { signals: Signals::new([SIGINT, SIGHUP])?, interrupts: 0, hangups: 0 })
+    }
+
+    fn look(&mut self) {
+        for signal in self.signals.pending() {
+            if signal == SIGINT { self.interrupts += 1 } else { self.hangups += 1 }
+        }
+    }
+}
+
+/// The first line: what was started and where.
+pub(crate) fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
+    if json {
+        return print_json(view, "started", None);
+    }
+    let m = &view.manifest;
+    let threads = if m.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", m.threads) };
+    let facts = [clean(&m.experiment.id), clean(&m.device), threads, format!("seed {}", m.seed)];
+    let dot = if print::ascii() { ", " } else { " · " };
+    print::line(&format!(
+        "{verb} {}  {}",
+        print::styled(&m.run, Ink::Bold),
+        print::styled(&facts.join(dot), Ink::Dim)
+    ));
+    if let Some(reason) = m.device_reason.as_deref().filter(|r| !r.is_empty()) {
+        print::line(&print::styled(&format!("{}: {}", clean(&m.device), clean(reason)), Ink::Dim));
+    }
+    Ok(())
+}
+
+/// Watches until the run has ended or is left; gives the exit code.
+pub(crate) fn watch(run: &RunDir, how: Watch) -> Result<i32> {
+    let mut caught = Caught::new()?;
+    let mut events = Follower::from_end(run.events());
+    let progress = if how.json { None } else { Progress::start() };
+    let mut asked_to_stop = false;
+    let mut told: Option<Instant> = None;
+    let mut before = String::new();
+    let result = loop {
+        let view = match super::view(run) {
+            Ok(view) => view,
+            Err(e) => break Err(e),
+        };
+        let mut lines = Vec::new();
+        loop {
+            let more = events.lines().unwrap_or_default();
+            if more.is_empty() {
+                break;
+            }
+            lines.extend(more);
+        }
+        for line in &lines {
+            show_event(line, how.json, progress.as_ref());
+        }
+        if view.state.is_final() {
+            break Ok((view, false));
+        }
+        caught.look();
+        if caught.hangups > 0 || caught.interrupts > usize::from(how.ours) {
+            break Ok((view, true));
+        }
+        if caught.interrupts == 1 && !asked_to_stop {
+            asked_to_stop = true;
+            if let Err(e) = gradtop_host::stop(run, gradtop_host::DEFAULT_GRACE) {
+                break Err(e.into());
+            }
+            let say = || print::note("stopping after this step; Ctrl-C again to leave without waiting");
+            progress.as_ref().map_or_else(say, |p| p.above(say));
+        }
+        let status = status_line(&view);
+        let due = |every| told.is_none_or(|t: Instant| t.elapsed() >= every) && status != before;
+        if let Some(progress) = &progress {
+            progress.show(&shown(&view));
+        } else if how.json && due(JSON_EVERY) {
+            print_json(&view, "status", None)?;
+            (told, before) = (Some(Instant::now()), status);
+        } else if !how.json && due(PLAIN_EVERY) && view.status.step.is_some() {
+            print::line(&status);
+            (told, before) = (Some(Instant::now()), status);
+        }
+        std::thread::sleep(LOOK);
+    };
+    if let Some(progress) = progress {
+        progress.end();
+    }
+    let (view, left) = result?;
+    if left {
+        leave(&view, how, asked_to_stop)?;
+        return Ok(LEFT_RUNNING);
+    }
+    end(&view, how.json)?;
+    Ok(view.state.exit_code())
+}
+
+fn leave(view: &View, how: Watch, stopping: bool) -> Result<()> {
+    if how.json {
+        return print_json(view, "left", Some(LEFT_RUNNING));
+    }
+    let name = &view.manifest.run;
+    let how_it_goes = if stopping { "is still stopping, on its own" } else { "goes on, on its own" };
+    print::note(&format!("{name} {how_it_goes}"));
+    print::note(&format!("  gradtop wait {name}     until it has ended"));
+    print::note(&format!("  gradtop logs -f {name}  what it does"));
+    if !stopping {
+        print::note(&format!("  gradtop stop {name}     end it"));
+    }
+    Ok(())
+}
+
+/// The last lines: how the run ended, and what to do next.
+pub(crate) fn end(view: &View, json: bool) -> Result<()> {
+    if json {
+        return print_json(view, "final", Some(view.state.exit_code()));
+    }
+    let s = &view.status;
+    let name = &view.manifest.run;
+    let took = state::took(s).map(|t| format!(" after {}", number::duration(t))).unwrap_or_default();
+    let step = s.step.map(|n| format!(", step {}", number::count(n as f64))).unwrap_or_default();
+    let cause =
+        s.cause.as_deref().filter(|c| !c.is_empty()).map(|c| format!(": {}", clean(c))).unwrap_or_default();
+    let words = print::styled(&state::words(view), state::ink(view.state));
+    print::line(&format!("{words}  {}{took}{step}{cause}", print::styled(name, Ink::Bold)));
+    for headline in state::headlines(s, &view.manifest) {
+        let values: Vec<String> = headline
+            .values
+            .iter()
+            .map(|(line, v)| {
+                format!("{}{}", line.as_ref().map(|l| format!("{l} ")).unwrap_or_default(), number::value(*v))
+            })
+            .collect();
+        print::line(&format!(
+            "  {}  {}",
+            print::styled(&clean(headline.metric), Ink::Dim),
+            values.join("  ")
+        ));
+    }
+    let resumable = view.manifest.experiment.resumable && !gradtop_store::checkpoints(&view.dir).is_empty();
+    let hint = match view.state {
+        gradtop_store::State::Finished => format!("gradtop plot {name}"),
+        _ if resumable => format!("gradtop resume {name}"),
+        _ => format!("gradtop logs {name}"),
+    };
+    print::line(&print::styled(&format!("  {hint}"), Ink::Dim));
+    Ok(())
+}
+
+fn print_json(view: &View, kind: &str, exit_code: Option<i32>) -> Result<()> {
+    let mut fields = serde_json::Map::new();
+    fields.insert("type".to_owned(), Value::String(kind.to_owned()));
+    fields.extend(state::to_json(view));
+    if let Some(code) = exit_code {
+        fields.insert("exit_code".to_owned(), Value::from(code));
+    }
+    print::json(&fields)
+}
+
+/// States are shown by the bar and the last line; everything else is worth a line.
+fn show_event(line: &[u8], json: bool, progress: Option<&Progress>) {
+    if json {
+        if let Some(value) = event_json(line) {
+            print::line(&value.to_string());
+        }
+        return;
+    }
+    let Ok(EventLine { event, time }) = serde_json::from_slice(line) else { return };
+    if matches!(
+        event,
+        Event::State { .. } | Event::Checkpoint { .. } | Event::Request { .. } | Event::Unknown
+    ) {
+        return;
+    }
+    let words = event_words(&event);
+    let say = || print::line(&format!("{}  {words}", print::styled(&state::clock(time), Ink::Dim)));
+    progress.map_or_else(say, |p| p.above(say));
+}
+
+fn numbers(view: &View) -> Vec<String> {
+    let s = &view.status;
+    let mut parts = Vec::new();
+    if let Some(step) = s.step {
+        parts.push(format!("step {}", number::count(step as f64)));
+    }
+    if let Some(rate) = s.steps_per_s.filter(|r| *r > 0.0) {
+        parts.push(number::rate(rate));
+    }
+    if let Some(eta) = s.eta_s {
+        parts.push(state::plain(format!("eta {}", number::duration(eta))));
+    }
+    let headline = state::headline_text(s, &view.manifest, VALUES);
+    if !headline.is_empty() {
+        parts.push(headline);
+    }
+    parts
+}
+
+fn phase(view: &View) -> String {
+    match (view.state, view.status.phase.as_deref()) {
+        (gradtop_store::State::Running, Some(phase)) if !phase.is_empty() => clean(phase),
+        (state, _) => state.word().to_owned(),
+    }
+}
+
+fn shown(view: &View) -> Shown {
+    Shown { share: state::progress(view), phase: phase(view), numbers: numbers(view).join("  ") }
+}
+
+fn status_line(view: &View) -> String {
+    let mut parts = vec![view.manifest.run.clone(), phase(view)];
+    if let Some((done, total)) = state::progress(view) {
+        parts.push(number::percent(done, total));
+    }
+    parts.extend(numbers(view));
+    parts.join("  ")
+}

@@ -1,0 +1,46 @@
+//! What figures are drawn from, read once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gradtop_store::figures::Figure;
+use gradtop_store::{RunDir, SeriesData, StoreError, Table, read_series, read_table, series_keys};
+
+/// A run's data, as far as some figures need it.
+#[derive(Debug, Default)]
+pub(crate) struct Data {
+    /// Series of the metrics asked for.
+    pub(crate) series: Vec<SeriesData>,
+    /// Tables asked for; text where one could not be read.
+    pub(crate) tables: BTreeMap<String, Result<Table, String>>,
+    /// Names of all lines the run's series make, so that a name has its colour in every figure.
+    pub(crate) names: BTreeSet<String>,
+    /// When the run started, in microseconds since 1970: the zero of time axes.
+    pub(crate) started_us: i64,
+}
+
+impl Data {
+    /// Reads what the figures need.
+    pub(crate) fn load(run: &RunDir, figures: &[Figure], started_us: i64) -> Result<Self, StoreError> {
+        let marks = || figures.iter().flat_map(|f| &f.panels).flat_map(|p| &p.marks);
+        let metrics: BTreeSet<&str> = marks().filter_map(|m| m.metric.as_deref()).collect();
+        let series = if metrics.is_empty() {
+            Vec::new()
+        } else {
+            read_series(run, |k| metrics.contains(k.metric.as_str()))?
+        };
+        let wanted: BTreeSet<&str> = marks().filter_map(|m| m.table.as_deref()).collect();
+        let tables = wanted
+            .into_iter()
+            .map(|name| {
+                let table = match read_table(run, name) {
+                    Ok(table) => Ok(table),
+                    Err(StoreError::NoSuchTable { .. }) => Ok(Table::default()),
+                    Err(e) => Err(e.to_string()),
+                };
+                (name.to_owned(), table)
+            })
+            .collect();
+        let names = super::names(series_keys(run)?.into_iter().map(|(key, _)| key));
+        Ok(Self { series, tables, names, started_us })
+    }
+}

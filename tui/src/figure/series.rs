@@ -1,0 +1,151 @@
+//! Lines and bands from metrics: which series make a line, and what is averaged.
+
+use std::collections::BTreeMap;
+
+use gradtop_store::figures::{Aggregate, Mark, MarkX};
+use gradtop_store::{SeriesData, SeriesKey};
+
+use super::Data;
+
+/// A line's worth of data: values at ascending x, with their range where several series were averaged.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Curve {
+    pub(super) x: Vec<f64>,
+    pub(super) y: Vec<f64>,
+    pub(super) low: Vec<f64>,
+    pub(super) high: Vec<f64>,
+}
+
+/// The series that make one line.
+pub(super) struct Group<'a> {
+    pub(super) name: Option<String>,
+    pub(super) members: Vec<&'a SeriesData>,
+}
+
+/// `deep · test`: model, split and trial, as far as there are any.
+pub(crate) fn name_of(model: Option<&str>, split: Option<&str>, trial: Option<i32>) -> Option<String> {
+    let trial = trial.map(|t| format!("#{t}"));
+    let parts: Vec<&str> = [model, split, trial.as_deref()].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(" · "))
+}
+
+/// The series of a mark, grouped by what separates its lines (model and split unless it says otherwise).
+pub(super) fn groups<'a>(mark: &Mark, data: &'a Data) -> Vec<Group<'a>> {
+    let default = ["model".to_owned(), "split".to_owned()];
+    let by: &[String] = mark.by.as_deref().unwrap_or(&default);
+    let separates = |what: &str| by.iter().any(|b| b == what);
+    let mut groups: BTreeMap<(Option<&str>, Option<&str>, Option<i32>), Vec<&SeriesData>> = BTreeMap::new();
+    for series in data.series.iter().filter(|s| wanted(mark, &s.key)) {
+        let key = (
+            series.key.model.as_deref().filter(|_| separates("model")),
+            series.key.split.as_deref().filter(|_| separates("split")),
+            series.key.trial.filter(|_| separates("trial")),
+        );
+        groups.entry(key).or_default().push(series);
+    }
+    groups
+        .into_iter()
+        .map(|((model, split, trial), members)| Group { name: name_of(model, split, trial), members })
+        .collect()
+}
+
+fn wanted(mark: &Mark, key: &SeriesKey) -> bool {
+    let text = |filter: &Option<gradtop_store::figures::OneOrMany<String>>, value: &Option<String>| {
+        filter.as_ref().is_none_or(|f| value.as_ref().is_some_and(|v| f.contains(v)))
+    };
+    mark.metric.as_deref() == Some(&key.metric)
+        && text(&mark.model, &key.model)
+        && text(&mark.split, &key.split)
+        && mark.trial.as_ref().is_none_or(|f| key.trial.is_some_and(|t| f.contains(&t)))
+}
+
+/// The horizontal axis of a mark from metrics.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Horizontal {
+    Step,
+    Epoch,
+    Time,
+}
+
+pub(super) fn horizontal(mark: &Mark) -> Horizontal {
+    match &mark.x {
+        Some(MarkX::Source(s)) if s == "epoch" => Horizontal::Epoch,
+        Some(MarkX::Source(s)) if s == "time" => Horizontal::Time,
+        _ => Horizontal::Step,
+    }
+}
+
+/// The members of a group as one curve, and a sentence if some of them stopped being finite: the average is then of the
+/// others.
+pub(super) fn curve(
+    members: &[&SeriesData],
+    x: Horizontal,
+    aggregate: Aggregate,
+    started_us: i64,
+) -> (Curve, Option<String>) {
+    let place = |s: &SeriesData, i: usize| match x {
+        Horizontal::Step => s.step[i] as f64,
+        Horizontal::Epoch => s.epoch[i],
+        Horizontal::Time => (s.time_us[i] - started_us) as f64 / 1e6,
+    };
+    let [first, rest @ ..] = members else { return (Curve::default(), None) };
+    if rest.is_empty() {
+        let x = (0..first.step.len()).map(|i| place(first, i)).collect();
+        return (Curve { x, y: first.value.clone(), ..Curve::default() }, None);
+    }
+    let mut curve = Curve::default();
+    let mut add = |x: f64, values: &mut Vec<f64>| {
+        let (mean, low, high) = summary(values, aggregate);
+        curve.x.push(x);
+        curve.y.push(mean);
+        curve.low.push(low);
+        curve.high.push(high);
+    };
+    let mut values = Vec::with_capacity(members.len());
+    if rest.iter().all(|s| s.step == first.step) {
+        for i in 0..first.step.len() {
+            values.clear();
+            values.extend(members.iter().map(|s| s.value[i]));
+            add(place(first, i), &mut values);
+        }
+    } else {
+        let mut rows: BTreeMap<i64, (f64, Vec<f64>)> = BTreeMap::new();
+        for s in members {
+            for i in 0..s.step.len() {
+                rows.entry(s.step[i]).or_insert_with(|| (place(s, i), Vec::new())).1.push(s.value[i]);
+            }
+        }
+        for (x, mut values) in rows.into_values() {
+            add(x, &mut values);
+        }
+    }
+    let broken: Vec<i64> = members
+        .iter()
+        .filter_map(|s| s.value.iter().position(|v| !v.is_finite()).map(|i| s.step[i]))
+        .collect();
+    let note = broken.iter().min().filter(|_| broken.len() < members.len()).map(|step| {
+        let are = if broken.len() == 1 { "is" } else { "are" };
+        format!(
+            "{} of {} trials {are} not finite (from step {step}); the line is of the others",
+            broken.len(),
+            members.len()
+        )
+    });
+    (curve, note)
+}
+
+/// Average, least and greatest of the finite values; of none, the first value stands for all.
+pub(super) fn summary(values: &mut Vec<f64>, aggregate: Aggregate) -> (f64, f64, f64) {
+    let first = values.first().copied().unwrap_or(f64::NAN);
+    values.retain(|v| v.is_finite());
+    if values.is_empty() {
+        return (first, first, first);
+    }
+    values.sort_unstable_by(f64::total_cmp);
+    let (low, high) = (values[0], values[values.len() - 1]);
+    let middle = match aggregate {
+        Aggregate::Mean => values.iter().sum::<f64>() / values.len() as f64,
+        Aggregate::Median => f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]),
+    };
+    (middle, low, high)
+}

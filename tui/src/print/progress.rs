@@ -1,0 +1,72 @@
+//! A progress bar on standard error, which is a terminal; nothing anywhere else.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::terminal::{Colours, terminal};
+
+/// What the bar shows.
+#[derive(Debug, Default)]
+pub(crate) struct Shown {
+    /// Work done, and all work; nothing if unknown.
+    pub(crate) share: Option<(u64, u64)>,
+    /// The words before the bar.
+    pub(crate) phase: String,
+    /// Step, rate, remaining time, losses.
+    pub(crate) numbers: String,
+}
+
+/// The bar.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    ascii: bool,
+}
+
+impl Progress {
+    /// A bar if standard error is a terminal.
+    pub(crate) fn start() -> Option<Self> {
+        if !std::io::stderr().is_terminal() || std::env::var_os("TERM").is_some_and(|t| t == "dumb") {
+            return None;
+        }
+        let ascii = terminal().glyphs.ascii();
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+        bar.enable_steady_tick(Duration::from_millis(250));
+        Some(Self { bar, ascii })
+    }
+
+    /// Shows how far the run is.
+    pub(crate) fn show(&self, shown: &Shown) {
+        let plain = terminal().colours == Colours::None;
+        let bar = if plain { "{bar:24}" } else { "{bar:24.green/black.bright}" };
+        let template = match shown.share {
+            Some(_) => format!("{{prefix}} {bar} {{percent:>3}} %  {{wide_msg}}"),
+            None => "{prefix} {spinner}  {wide_msg}".to_owned(),
+        };
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            let style = if self.ascii {
+                style.progress_chars("#>.").tick_chars("-\\|/-")
+            } else {
+                style.progress_chars("█▉▊▋▌▍▎▏░").tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
+            };
+            self.bar.set_style(style);
+        }
+        if let Some((done, total)) = shown.share {
+            self.bar.set_length(total);
+            self.bar.set_position(done);
+        }
+        self.bar.set_prefix(shown.phase.clone());
+        self.bar.set_message(shown.numbers.clone());
+    }
+
+    /// Prints with the bar out of the way.
+    pub(crate) fn above(&self, print: impl FnOnce()) {
+        self.bar.suspend(print);
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn end(self) {
+        self.bar.finish_and_clear();
+    }
+}
