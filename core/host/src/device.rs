@@ -78,6 +78,18 @@ pub(crate) fn nvml() -> Result<nvml_wrapper::Nvml, String> {
         .map_err(|e| format!("no NVIDIA driver ({e})"))
 }
 
+/// The number that NVML knows CUDA's GPU `n` by, as far as `CUDA_VISIBLE_DEVICES` says it in numbers.
+pub(crate) fn physical(n: u32) -> Option<u32> {
+    physical_of(n, std::env::var("CUDA_VISIBLE_DEVICES").ok().as_deref())
+}
+
+fn physical_of(n: u32, visible: Option<&str>) -> Option<u32> {
+    match visible {
+        None => Some(n),
+        Some(list) => list.split(',').nth(n as usize)?.trim().parse().ok(),
+    }
+}
+
 /// A run's device, `-1` for the CPU or the number of a GPU, and why if gradtop chose it.
 /// `libtorch` is the library folder, for plugins that use libtorch.
 pub(crate) fn resolve(
@@ -97,7 +109,10 @@ pub(crate) fn resolve(
             };
             match libtorch.map_or(Ok(gpus.len() as u32), probe) {
                 Ok(0) => cpu("CUDA sees no GPU"),
-                Ok(_) => Ok((0, Some(gpus[0].name.clone()))),
+                Ok(_) => {
+                    let first = physical(0).and_then(|n| gpus.iter().find(|g| g.index == n));
+                    Ok((0, Some(first.map_or_else(|| "a GPU".to_owned(), |g| g.name.clone()))))
+                }
                 Err(why) => cpu(&why),
             }
         }
@@ -180,6 +195,15 @@ mod tests {
         }
         assert!("cuda:x".parse::<DeviceChoice>().is_err());
         assert!("gpu".parse::<DeviceChoice>().is_err());
+    }
+
+    #[test]
+    fn visible_gpus_are_counted_as_cuda_does() {
+        assert_eq!(physical_of(1, None), Some(1));
+        assert_eq!(physical_of(0, Some("3, 1")), Some(3));
+        assert_eq!(physical_of(1, Some("3, 1")), Some(1));
+        assert_eq!(physical_of(2, Some("3,1")), None);
+        assert_eq!(physical_of(0, Some("GPU-8932f937")), None);
     }
 
     #[test]

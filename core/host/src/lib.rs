@@ -30,6 +30,8 @@ mod rate;
 mod read_desc;
 mod report;
 mod session;
+#[cfg(test)]
+mod session_tests;
 mod signals;
 mod system;
 pub mod text;

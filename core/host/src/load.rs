@@ -39,6 +39,7 @@ pub(crate) fn open(file: &Path, origin: &Path, cuda: bool) -> Result<Plugin, Ref
             .map_err(|looked| Refusal::MissingLibtorch { library: libtorch::CPU.to_owned(), looked })?;
         open_libtorch(&folder, cuda)?;
     }
+    open_beside_origin(&file, origin, &inspection);
     let library = dlopen(&file, RTLD_NOW | RTLD_LOCAL).map_err(|message| missing(message, &inspection))?;
     let symbol = symbol(&library, ENTRY_SYMBOL).ok_or(Refusal::NoEntry)?;
     // SAFETY: the symbol of this name has this type in every plugin of this major; that is what the name says.
@@ -73,6 +74,21 @@ pub(crate) fn open(file: &Path, origin: &Path, cuda: bool) -> Result<Plugin, Ref
         experiments,
     };
     Ok(Plugin { desc, create, run, destroy })
+}
+
+/// Opens the libraries that a copied plugin would look for beside itself from where it was copied: the loader takes a
+/// library of that name that is already open. One that fails is tried again, and reported, by the loader.
+fn open_beside_origin(file: &Path, origin: &Path, inspection: &Inspection) {
+    if file.parent() == Some(origin) {
+        return;
+    }
+    for folder in inspection.run_path.iter().filter(|p| p.starts_with(origin)) {
+        for path in inspection.needed.iter().map(|name| folder.join(name)).filter(|p| p.is_file()) {
+            if let Ok(library) = dlopen(&path, RTLD_NOW | RTLD_LOCAL) {
+                keep(library);
+            }
+        }
+    }
 }
 
 fn null_function(name: &str) -> Refusal {

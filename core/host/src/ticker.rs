@@ -169,7 +169,7 @@ impl Listener {
             Some(since) if since.elapsed() > ORPHAN_GRACE => {
                 let message = "did not stop within 10 s without its keeper: ended".to_owned();
                 append_event(&self.session.run, &Event::Warning { message }).ok();
-                crate::trainer::leave(1);
+                crate::trainer::leave_now(1);
             }
             Some(_) => {}
         }

@@ -54,13 +54,18 @@ fn take_over_stdio() -> std::io::Result<(RunLock, File)> {
     Ok((RunLock::from_file(File::from(lock)), File::from(pipe)))
 }
 
+/// Ends the process this instant, whatever its other threads hold.
+pub(crate) fn leave_now(code: i32) -> ! {
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(code) }
+}
+
 /// Ends the process after flushing what C wrote, without running destructors of libraries: those of libtorch and CUDA are
 /// known to crash when threads still run.
 pub(crate) fn leave(code: i32) -> ! {
     // SAFETY: null flushes every stream.
     unsafe { libc::fflush(std::ptr::null_mut()) };
-    // SAFETY: ends the process.
-    unsafe { libc::_exit(code) }
+    leave_now(code)
 }
 
 fn train(run: &RunDir, resume: Option<&Path>, reporter: &mut Reporter) -> End {
@@ -88,7 +93,7 @@ fn train(run: &RunDir, resume: Option<&Path>, reporter: &mut Reporter) -> End {
         ..read_status(run).unwrap_or_default()
     };
     let every = Duration::from_secs(manifest.checkpoint_every_s);
-    let gpu = manifest.device.strip_prefix("cuda:").and_then(|n| n.parse().ok());
+    let gpu = manifest.device.strip_prefix("cuda:").and_then(|n| crate::device::physical(n.parse().ok()?));
     // Before anything of the plugin runs: a plugin that hangs as it is opened can be asked to stop, too.
     let tickers = match Tickers::start(session, first, every, terminated, keeper, gpu) {
         Ok(tickers) => tickers,

@@ -1,0 +1,206 @@
+//! How stops, checkpoints and diverged metrics meet between two steps.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use gradtop_abi::{self as abi, Point};
+use gradtop_store::{
+    ExperimentInfo, Goal, Manifest, MetricInfo, PluginInfo, Recorder, RecorderOptions, RunDir, SeriesKey,
+    Versions, create_run,
+};
+
+use crate::session::Session;
+
+fn manifest(resumable: bool) -> Manifest {
+    Manifest {
+        schema: gradtop_store::SCHEMA,
+        run: "a".to_owned(),
+        created: jiff::Timestamp::UNIX_EPOCH,
+        seed: 1,
+        device: "cpu".to_owned(),
+        device_reason: None,
+        threads: 1,
+        checkpoint_every_s: 0,
+        preset: None,
+        host: gradtop_store::host_name(),
+        boot_id: gradtop_store::boot_id(),
+        git_commit: None,
+        experiment: ExperimentInfo {
+            id: "demo".to_owned(),
+            name: String::new(),
+            version: String::new(),
+            summary: String::new(),
+            resumable,
+            uses_device: false,
+        },
+        plugin: PluginInfo {
+            file: "plugin.so".to_owned(),
+            sha256: String::new(),
+            built_with: None,
+            original_path: String::new(),
+        },
+        versions: Versions { gradtop: String::new(), abi: "1.0".to_owned(), libtorch: None },
+        params: Vec::new(),
+        metrics: vec![MetricInfo {
+            name: "loss".to_owned(),
+            goal: Goal::Min,
+            guard: true,
+            headline: true,
+            ..MetricInfo::default()
+        }],
+    }
+}
+
+fn session(resumable: bool) -> (tempfile::TempDir, Session) {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = manifest(resumable);
+    let run: RunDir = create_run(dir.path(), &manifest).unwrap();
+    let recorder = Recorder::open(&run, RecorderOptions::default()).unwrap();
+    (dir, Session::new(run, &manifest, recorder))
+}
+
+fn save(session: &Session, step: i64) {
+    session.checkpoint(step, |dir| std::fs::write(dir.join("x"), "x").map_err(|e| e.to_string())).unwrap();
+}
+
+#[test]
+fn a_stop_before_the_question_saves_and_stops_in_one_step() {
+    let (_dir, s) = session(true);
+    assert!(!s.should_checkpoint());
+    assert_eq!(s.step_end(), Ok(false));
+    assert!(s.ask_to_stop());
+    assert!(!s.ask_to_stop());
+    assert!(s.should_stop() && s.should_checkpoint());
+    save(&s, 1);
+    assert!(!s.should_checkpoint());
+    assert_eq!(s.step_end(), Ok(true));
+    s.recorder.finish().unwrap();
+}
+
+#[test]
+fn a_stop_after_the_question_lets_one_more_step_pass() {
+    let (_dir, s) = session(true);
+    assert!(!s.should_checkpoint());
+    s.ask_to_stop();
+    assert_eq!(s.step_end(), Ok(false));
+    assert!(s.should_checkpoint());
+    save(&s, 2);
+    assert_eq!(s.step_end(), Ok(true));
+    s.recorder.finish().unwrap();
+}
+
+#[test]
+fn who_does_not_save_is_stopped_all_the_same() {
+    // Never asks.
+    let (_dir, s) = session(true);
+    s.ask_to_stop();
+    assert_eq!(s.step_end(), Ok(false));
+    assert_eq!(s.step_end(), Ok(true));
+    // Asks and does nothing.
+    let (_dir, s) = session(true);
+    s.ask_to_stop();
+    assert!(s.should_checkpoint());
+    assert_eq!(s.step_end(), Ok(true));
+    // In a hurry.
+    let (_dir, s) = session(true);
+    s.ask_to_stop();
+    s.hurry();
+    assert_eq!(s.step_end(), Ok(true));
+    // Cannot.
+    let (_dir, s) = session(false);
+    s.ask_to_stop();
+    assert!(!s.should_checkpoint());
+    assert_eq!(s.step_end(), Ok(true));
+    assert_eq!(s.checkpoint(0, |_| Ok(())).unwrap_err().status, abi::UNSUPPORTED);
+}
+
+#[test]
+fn a_failed_save_is_no_checkpoint_and_ends_nothing() {
+    let (_dir, s) = session(true);
+    s.ask_for_checkpoint();
+    assert!(s.should_checkpoint());
+    let refused = s.checkpoint(3, |_| Err("the disk is full".to_owned())).unwrap_err();
+    assert_eq!(refused.status, abi::IO);
+    assert!(refused.why.contains("the disk is full"));
+    assert!(!s.should_checkpoint());
+    assert_eq!(s.step_end(), Ok(false));
+    assert!(gradtop_store::checkpoints(&s.run).is_empty());
+    // One inside the other.
+    s.checkpoint(4, |_| {
+        assert_eq!(s.checkpoint(5, |_| Ok(())).unwrap_err().status, abi::INVALID);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn another_thread_may_not_save_but_may_log() {
+    let (_dir, s) = session(true);
+    let series = s.intern(&SeriesKey::metric("loss")).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            assert_eq!(s.checkpoint(0, |_| Ok(())).unwrap_err().status, abi::INVALID);
+            s.log(1, 0.5, &[Point { series, reserved: 0, value: 2.0 }]).unwrap();
+        });
+    });
+    assert_eq!((s.step(), s.epoch()), (Some(1), Some(0.5)));
+    assert_eq!(s.headline()[0].value, 2.0);
+}
+
+#[test]
+fn a_wrong_point_refuses_the_whole_call() {
+    let (_dir, s) = session(true);
+    let series = s.intern(&SeriesKey::metric("loss")).unwrap();
+    let points = [series, series + 1, u32::MAX].map(|series| Point { series, reserved: 0, value: 1.0 });
+    for wrong in [&points[..2], &points[2..]] {
+        assert_eq!(s.log(0, f64::NAN, wrong).unwrap_err().status, abi::INVALID);
+    }
+    assert_eq!(s.recorder.stats().rows, 0);
+    assert_eq!(s.step(), None);
+}
+
+#[test]
+fn a_run_fails_between_steps_and_not_while_others_may_still_log() {
+    let (_dir, s) = session(true);
+    let keys = [0, 1].map(|trial| SeriesKey { trial: Some(trial), ..SeriesKey::metric("loss") });
+    let bad = |series| [Point { series, reserved: 0, value: f64::NAN }];
+    let first = s.intern(&keys[0]).unwrap();
+    s.log(0, f64::NAN, &bad(first)).unwrap();
+    // The second trial appears within the same step, and is well.
+    let second = s.intern(&keys[1]).unwrap();
+    assert_eq!(s.step_end(), Ok(false));
+    s.log(1, f64::NAN, &bad(second)).unwrap();
+    assert_eq!(s.step_end(), Ok(true));
+    assert_eq!(s.failure().as_deref(), Some("loss is not finite in every model and trial since step 1"));
+    assert!(!s.stop_was_asked());
+}
+
+#[test]
+fn a_paused_run_wakes_for_a_stop() {
+    let (_dir, s) = session(false);
+    s.set_paused(true);
+    std::thread::scope(|scope| {
+        let other = &s;
+        scope.spawn(move || {
+            while !other.is_waiting() {
+                std::thread::yield_now();
+            }
+            other.ask_to_stop();
+        });
+        assert_eq!(s.step_end(), Ok(true));
+    });
+    assert!(!s.is_waiting());
+}
+
+#[test]
+fn lines_of_a_plugin_become_a_bounded_number_of_events() {
+    let (_dir, s) = session(false);
+    assert!(s.log_text(9, b"x").is_err());
+    s.log_text(abi::log_level::DEBUG, b"only in the console").unwrap();
+    for _ in 0..2_500 {
+        s.log_text(abi::log_level::INFO, b"first \x1b[1mline\nsecond").unwrap();
+    }
+    let text = std::fs::read_to_string(s.run.events()).unwrap();
+    assert_eq!(text.lines().count(), 2_001);
+    assert!(text.contains("first \\\\u{1b}[1mline (more in console.log)"), "{}", &text[..300]);
+    assert!(!text.contains("only in the console"));
+}
