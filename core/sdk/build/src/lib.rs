@@ -85,7 +85,7 @@ fn find(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<Libtorch, String> 
     Ok(Libtorch { lib, version })
 }
 
-/// Of a libtorch archive (`build-version`) or of PyTorch (`version.py`: `__version__ = '2.11.0+cpu'`).
+/// Of a libtorch archive (`build-version`) or of a Python package (`version.py`: `__version__ = '2.11.0+cpu'`).
 fn version(root: &Path) -> Option<String> {
     if let Ok(text) = std::fs::read_to_string(root.join("build-version")) {
         return Some(text.trim().to_owned());
