@@ -143,7 +143,8 @@ fn the_abi_depends_on_nothing() {
 
 #[test]
 fn each_heavy_crate_has_its_place() {
-    let homes: [(&str, fn(&Member) -> bool); 6] = [
+    type Home = fn(&Member) -> bool;
+    let homes: [(&str, Home); 6] = [
         ("tch", Member::is_plugin),
         ("torch-sys", Member::is_plugin),
         ("libloading", |member| member.folder == "core/host"),
