@@ -19,8 +19,8 @@ pub(super) fn rename(lock: &str, name: &str) -> Result<String> {
     *own = own.replace(PLACEHOLDER, name);
     // Stable: versions of one crate keep their order.
     packages.sort_by(|a, b| package_name(a).cmp(package_name(b)));
-    let packages: String = packages.iter().map(|package| format!("{SEPARATOR}{package}")).collect();
-    Ok(format!("{head}{packages}"))
+    let separated = packages.iter().flat_map(|package| [SEPARATOR, package]);
+    Ok(std::iter::once(head).chain(separated).collect())
 }
 
 /// Whether the lock file has a package of this name.
