@@ -18,7 +18,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 /// Bytes kept of the beginning, and of the end.
 const KEEP: u64 = 32 << 20;
 /// Bytes kept in memory to look for a cause in.
-const RECENT: usize = 16 << 10;
+const RECENT: usize = 64 << 10;
 
 /// The last bytes of a run's console, also while it is running.
 pub fn console_tail(run: &RunDir, bytes: usize) -> io::Result<Vec<u8>> {

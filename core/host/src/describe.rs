@@ -189,7 +189,7 @@ pub(crate) struct Child {
 /// Runs a child that answers on its standard output, within `limit`.
 pub(crate) fn run_child(mut command: Command, limit: Duration) -> std::io::Result<Child> {
     const ANSWER_LIMIT: usize = 64 << 20;
-    const OUTPUT_LIMIT: usize = 8 << 10;
+    const OUTPUT_LIMIT: usize = 64 << 10;
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let deadline = Instant::now() + limit;
     let answer = child.stdout.take().map(|pipe| collect(pipe, ANSWER_LIMIT));

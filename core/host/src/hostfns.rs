@@ -128,7 +128,7 @@ unsafe extern "C" fn series(ctx: *mut c_void, s: *const Series, out: *mut u32) -
             // SAFETY: null or a C string, for the time of this call.
             let text = unsafe { guard::text(p, TEXT_LIMIT) }.map_err(bad(what))?;
             check_label(&text).map_err(|problem| {
-                Refused::invalid(format!("{what} {:?} {problem}", crate::text::clean(&text)))
+                Refused::invalid(format!("{what} \"{}\" {problem}", crate::text::clean(&text)))
             })?;
             Ok::<_, Refused>(text)
         };
@@ -201,7 +201,7 @@ fn copy_column(p: *const Column, index: usize, rows: u64) -> Call<TableColumn> {
     let name =
         unsafe { guard::text(raw.name, TEXT_LIMIT) }.map_err(bad(&format!("name of column {index}")))?;
     check_label(&name).map_err(|problem| {
-        Refused::invalid(format!("name {:?} of column {index} {problem}", crate::text::clean(&name)))
+        Refused::invalid(format!("name \"{}\" of column {index} {problem}", crate::text::clean(&name)))
     })?;
     // SAFETY: as above.
     let unit = unsafe { guard::optional_text(raw.unit, TEXT_LIMIT) }

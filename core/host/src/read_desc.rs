@@ -70,7 +70,7 @@ fn exact(p: *const core::ffi::c_char, place: &str, what: &str) -> Result<String,
     // SAFETY: as in `shown`.
     let text = unsafe { guard::text(p, TEXT_LIMIT) }.at(place, what)?;
     if text.chars().any(crate::text::is_harmful) {
-        return Err(bad(place, format!("{what} {:?} has control characters", clean(&text))));
+        return Err(bad(place, format!("{what} \"{}\" has control characters", clean(&text))));
     }
     Ok(text)
 }
@@ -111,8 +111,9 @@ fn experiment(place: &str, desc: *const Desc) -> Result<ExperimentDesc, Refusal>
     } else {
         // SAFETY: an immortal C string.
         let text = unsafe { guard::text(raw.figures, FIGURES_LIMIT) }.at(place, "figures")?;
-        gradtop_store::figures::parse(&text)
-            .map_err(|e| bad(place, format!("figures: {}", clean(&e.to_string()))))?;
+        gradtop_store::figures::parse(&text).map_err(|e| {
+            bad(&format!("{place}, figures"), clean(e.to_string().trim_start_matches("figures: ")))
+        })?;
         Some(text)
     };
     Ok(ExperimentDesc {

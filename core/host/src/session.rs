@@ -266,7 +266,7 @@ impl Session {
             && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
         if !ok {
             let why = format!(
-                "table name {:?} is not a letter and then letters, digits, _ or -, at most 64",
+                "table name \"{}\" is not a letter and then letters, digits, _ or -, at most 64",
                 crate::text::clean(name)
             );
             return Err(Refused::invalid(why));
