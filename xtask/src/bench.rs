@@ -22,7 +22,7 @@ pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> 
     setup::ensure(workspace)?;
     if both || name == "logging" {
         eprintln!("== logging: 10 metrics, 100,000 steps, to sealed Parquet");
-        succeed(workspace.cargo().args(["bench", "--package", "gradtop-store", "--bench", "logging"]))?;
+        succeed(workspace.cargo().args(["bench", "--workspace", "--bench", "logging"]))?;
     }
     if both || name == "training" {
         eprintln!("== training: steps a second of function-fit beside eager PyTorch");
