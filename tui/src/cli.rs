@@ -18,7 +18,7 @@ use crate::commands;
                   Exit codes: 0 finished, 1 error or failed run, 2 usage, 3 stopped, 4 crashed, 5 left running."
 )]
 pub(crate) struct Cli {
-    /// Folder of the runs [default: $GRADTOP_RUNS, the checkout's runs/, or the user's data folder]
+    /// Folder of the runs [default: `$GRADTOP_RUNS`, the checkout's runs/, or the user's data folder]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
     pub(crate) runs: Option<PathBuf>,
     /// Print ASCII only (also chosen by a locale without UTF-8)

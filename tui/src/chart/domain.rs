@@ -32,12 +32,8 @@ impl Domain {
 
     /// Ranges that hold every drawable value of the chart.
     pub(crate) fn of(chart: &Chart) -> Self {
-        let loose = chart
-            .marks
-            .iter()
-            .any(|m| matches!(m.shape, Shape::Scatter { .. }))
-            .then_some(0.03)
-            .unwrap_or_default();
+        let loose = chart.marks.iter().any(|m| matches!(m.shape, Shape::Scatter { .. } | Shape::Bars { .. }));
+        let loose = if loose { 0.03 } else { 0.0 };
         let x =
             span(chart.x.scale, chart.marks.iter().filter_map(|m| extent_x(&m.shape, chart.x.scale)), loose);
         let vertical = |scale: Scale, side: Side| {

@@ -30,6 +30,19 @@ pub(crate) struct Figure {
     pub(crate) charts: Vec<Chart>,
 }
 
+impl Figure {
+    /// With its title given to its only panel, if there is one panel and that has none.
+    fn merged(&self) -> Option<Self> {
+        let [chart] = self.charts.as_slice() else { return None };
+        let untitled = chart.title.as_deref().is_none_or(str::is_empty);
+        (untitled && !self.title.is_empty()).then(|| Self {
+            title: String::new(),
+            caption: self.caption.clone(),
+            charts: vec![Chart { title: Some(self.title.clone()), ..chart.clone() }],
+        })
+    }
+}
+
 /// One pair of axes (or three: `y2`) with everything drawn on it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Chart {

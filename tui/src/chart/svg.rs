@@ -27,6 +27,8 @@ pub(super) const ALERT: &str = "#cf222e";
 
 /// The whole drawing.
 pub(crate) fn figure(figure: &Figure) -> String {
+    let merged = figure.merged();
+    let figure = merged.as_ref().unwrap_or(figure);
     let count = figure.charts.len().max(1);
     let columns = if count == 1 { 1 } else { 2 };
     let rows = count.div_ceil(columns);

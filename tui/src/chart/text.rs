@@ -26,6 +26,8 @@ const LOWEST: usize = 10;
 /// A figure with its panels side by side where they fit, else below each other. It is `width` wide and at least about
 /// `height` high: higher if its panels need it.
 pub(crate) fn figure(figure: &Figure, width: usize, height: usize, look: Look) -> Grid {
+    let merged = figure.merged();
+    let figure = merged.as_ref().unwrap_or(figure);
     let count = figure.charts.len().max(1);
     let columns = (width / NARROWEST).clamp(1, count.min(3));
     let rows = count.div_ceil(columns);
@@ -141,8 +143,11 @@ fn head(grid: &mut Grid, chart: &Chart, look: Look) -> usize {
     let length = |m: &Mark| entry_text(m).chars().count() + 2;
     let whole: usize = entries.iter().map(|m| length(m) + 2).sum::<usize>().saturating_sub(2);
     let title_width = grid.text(0, 0, &title, Ink::Bold);
+    if entries.is_empty() {
+        return usize::from(!title.is_empty());
+    }
     // In the title's own line, at its right end, where there is room; else below.
-    let (mut x, mut y) = if !title.is_empty() && !entries.is_empty() && title_width + 3 + whole <= width {
+    let (mut x, mut y) = if !title.is_empty() && title_width + 3 + whole <= width {
         (width - whole, 0)
     } else {
         (0, usize::from(!title.is_empty()))
@@ -152,21 +157,21 @@ fn head(grid: &mut Grid, chart: &Chart, look: Look) -> usize {
         if x > 0 && x + length(mark) > width {
             (x, y) = (0, y + 1);
         }
-        if y >= most + 1 {
+        if y > most {
             let hidden = entries.len() - i;
             let text = format!("{} {hidden} more", if ascii { "+" } else { "…" });
             grid.text(width.saturating_sub(width_of(&text) + 1), y - 1, &format!(" {text}"), Ink::Dim);
             return y;
         }
         let name = mark.name.as_deref().unwrap_or_default();
-        grid.put(x, y, glyph_of(mark, ascii), Ink::Series(mark.paint));
+        grid.put(x, y, glyph_of(chart, mark, look), Ink::Series(mark.paint));
         x = grid.text(x + 2, y, &fit(name, width.saturating_sub(x + 2), ascii), Ink::Text);
         if let Some(last) = mark.last {
             x = grid.text(x, y, &format!(" {}", number::value(last)), Ink::Series(mark.paint));
         }
         x += 2;
     }
-    if title.is_empty() && entries.is_empty() { 0 } else { y + 1 }
+    y + 1
 }
 
 fn entry_text(mark: &Mark) -> String {
@@ -177,29 +182,14 @@ fn entry_text(mark: &Mark) -> String {
     }
 }
 
-fn glyph_of(mark: &Mark, ascii: bool) -> char {
-    match mark.shape {
-        Shape::Rule { .. } => {
-            if ascii {
-                '-'
-            } else {
-                '┄'
-            }
-        }
-        Shape::Band { .. } => {
-            if ascii {
-                ':'
-            } else {
-                '░'
-            }
-        }
-        Shape::Bars { .. } => {
-            if ascii {
-                '#'
-            } else {
-                '█'
-            }
-        }
+fn glyph_of(chart: &Chart, mark: &Mark, look: Look) -> char {
+    let ascii = look.glyphs.ascii();
+    match (&mark.shape, ascii) {
+        (Shape::Rule { .. }, true) => '-',
+        (Shape::Rule { .. }, false) => '┄',
+        (Shape::Band { .. }, true) => ':',
+        (Shape::Band { .. }, false) => '░',
+        (Shape::Bars { .. }, _) => text_marks::bar_fill(chart, mark, look),
         _ => marker(mark.marker, ascii),
     }
 }

@@ -25,13 +25,7 @@ pub(super) fn fields(grid: &mut Grid, chart: &Chart, domain: &Domain, area: Area
             let y = domain.y.value(1.0 - (half as f64 + 0.5) / (area.height * 2) as f64);
             field.level(field.nearest(x, y)?, range)
         };
-        halves(
-            grid,
-            area,
-            look,
-            |column, half| sample(column, half).map(viridis),
-            |column, half| sample(column, half),
-        );
+        halves(grid, area, look, |column, half| sample(column, half).map(viridis), sample);
     }
 }
 

@@ -17,7 +17,14 @@ use super::{Chart, Field, Mark, Shape, Where};
 pub(super) fn marks(grid: &mut Grid, chart: &Chart, domain: &Domain, area: Area, look: Look) {
     for mark in &chart.marks {
         if let Shape::Bars { x, y, width } = &mark.shape {
-            bars(grid, mark, (x, y, *width), domain, area, look);
+            bars(
+                grid,
+                mark,
+                (x, y, *width),
+                domain,
+                area,
+                (bar_fill(chart, mark, look), look.glyphs.ascii()),
+            );
         }
     }
     let mut raster = Raster::new(look.glyphs, area.width, area.height);
@@ -337,13 +344,24 @@ fn contours(raster: &mut Raster, field: &Field, ruler: &Ruler<'_>, pen: Pen, ove
     }
 }
 
+/// What bars are filled with: where there is no colour, each series its own shade.
+pub(super) fn bar_fill(chart: &Chart, mark: &Mark, look: Look) -> char {
+    let bars = chart.marks.iter().filter(|m| matches!(m.shape, Shape::Bars { .. }));
+    let number = bars.take_while(|m| !std::ptr::eq(*m, mark)).count();
+    match (look.colour, look.glyphs.ascii()) {
+        (_, true) => ['#', '=', '%', '+', 'o', '*'][number % 6],
+        (true, false) => '█',
+        (false, false) => ['█', '▒', '▓', '░'][number % 4],
+    }
+}
+
 fn bars(
     grid: &mut Grid,
     mark: &Mark,
     (x, y, width): (&[f64], &[f64], f64),
     domain: &Domain,
     area: Area,
-    look: Look,
+    (fill, ascii): (char, bool),
 ) {
     let span = domain.vertical(mark.side);
     let cells = area.height as f64;
@@ -365,10 +383,17 @@ fn bars(
             let inside = (high.min(top) - low.max(bottom)).round();
             // A bar with a value is never invisible.
             let sliver = *y != 0.0 && high - low < 1.0 && high >= bottom && high < top;
-            let ch = match (inside as i64, look.glyphs.ascii()) {
-                (n, true) if n >= 4 || sliver => '#',
-                (_, true) => continue,
-                (n, false) if n >= 8 => '█',
+            let ch = match (inside as i64, ascii) {
+                (n, true) if n >= 4 || sliver => fill,
+                (n, false) if n >= 8 => fill,
+                // Shades have no eighths: a cell is one of them or blank.
+                (n, false) if fill != '█' => {
+                    if n >= 4 || sliver {
+                        fill
+                    } else {
+                        continue;
+                    }
+                }
                 // What hangs from above fills the upper part of its last cell.
                 (n, false) if n >= 1 && low > bottom => {
                     if n >= 4 {

@@ -132,9 +132,9 @@ pub(crate) fn stop(context: &Context, args: &Stop) -> Result<i32> {
     }
     if args.no_wait {
         if args.json {
-            print::json(&json!({"run": name, "asked": "stop"}))?
+            print::json(&json!({"run": name, "asked": "stop"}))?;
         } else {
-            print::line(&format!("{name} is asked to stop"))
+            print::line(&format!("{name} is asked to stop"));
         }
         return Ok(0);
     }

@@ -58,13 +58,14 @@ fn overview(found: &Discovery) {
             Words::new(clean(&file), Ink::Dim),
         ]);
     }
-    let lines = table.lines(0);
-    if lines.len() < 2 {
+    if found.experiments().next().is_none() {
         print::line("No experiments: no plugin was found in");
-        gradtop_host::search_path().iter().for_each(|p| print::line(&format!("  {}", short(p))));
+        for path in gradtop_host::search_path() {
+            print::line(&format!("  {}", short(&path)));
+        }
         print::line("Make one:  gradtop plugin new NAME     or name a folder with GRADTOP_PLUGINS");
     } else {
-        lines.iter().for_each(|l| print::line(l));
+        table.print(0);
     }
     for (path, refusal) in &found.refused {
         print::note(&format!("warning: {} {}", short(path), clean(&refusal.to_string())));
@@ -125,7 +126,7 @@ fn details(plugin: &FoundPlugin, e: &ExperimentDesc) {
                 clean(&p.help).into(),
             ]);
         }
-        table.lines(2).iter().for_each(|l| print::line(l));
+        table.print(2);
     }
     if !e.presets.is_empty() {
         heading("presets");
@@ -139,7 +140,7 @@ fn details(plugin: &FoundPlugin, e: &ExperimentDesc) {
                 Words::new(values.join(" "), Ink::Dim),
             ]);
         }
-        table.lines(2).iter().for_each(|l| print::line(l));
+        table.print(2);
     }
     if !e.metrics.is_empty() {
         heading("metrics");
@@ -158,7 +159,7 @@ fn details(plugin: &FoundPlugin, e: &ExperimentDesc) {
                 clean(&m.help).into(),
             ]);
         }
-        table.lines(2).iter().for_each(|l| print::line(l));
+        table.print(2);
     }
     let example = e
         .params

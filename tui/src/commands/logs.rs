@@ -14,6 +14,7 @@ use crate::print::{self, clean};
 
 /// Arguments of `logs`.
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct Args {
     /// The run
     #[arg(default_value = "last")]
@@ -92,7 +93,9 @@ fn print_new(follower: Option<&mut Follower>, args: &Args, show: Show) -> Result
             }
         }
     }
-    kept.iter().for_each(|line| print_line(line, args, show));
+    for line in &kept {
+        print_line(line, args, show);
+    }
     Ok(())
 }
 
@@ -102,6 +105,7 @@ fn print_line(line: &[u8], args: &Args, show: Show) {
     }
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "it is a `Show`, as `event` is")]
 fn written(line: &[u8], json: bool) -> Option<String> {
     let text = String::from_utf8_lossy(line);
     if json {

@@ -84,6 +84,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             if figures.len() == 1 || chart.title.is_empty() {
                 chart.title = format!("{}  {}", view.manifest.run, chart.title);
             }
+            if args.svg.is_some() || args.png.is_some() {
+                sign(&mut chart, &view);
+            }
             (f.id.clone(), cleaned(chart))
         })
         .collect();
@@ -147,6 +150,16 @@ fn chosen(view: &View, declared: Vec<Declared>, names: &[String]) -> Result<Vec<
 
 fn metrics(run: &RunDir) -> Result<BTreeSet<String>> {
     Ok(series_keys(run)?.into_iter().map(|(key, _)| key.metric).collect())
+}
+
+/// Says below a drawing, which leaves the folder of its run, where it comes from.
+fn sign(figure: &mut chart::Figure, view: &View) {
+    let m = &view.manifest;
+    let params: Vec<String> =
+        m.params.iter().map(|(k, v)| format!("{k}={}", super::state::param(v))).collect();
+    let from = format!("{} {}, seed {}, {}", m.experiment.id, m.run, m.seed, params.join(" "));
+    let caption = figure.caption.take().map(|c| c + " ").unwrap_or_default();
+    figure.caption = Some(format!("{caption}({})", from.trim_end_matches(", ")));
 }
 
 /// Takes over what the command line says about the axes.

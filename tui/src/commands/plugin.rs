@@ -114,7 +114,9 @@ fn build(dir: &Path) -> Result<i32> {
             .help("its Cargo.toml needs  [lib] crate-type = [\"cdylib\"]")
             .into());
     }
-    libraries.iter().for_each(|l| print::line(&l.display().to_string()));
+    for library in libraries {
+        print::line(&library.display().to_string());
+    }
     Ok(0)
 }
 
@@ -128,7 +130,7 @@ fn libraries(messages: &str, manifest: &Path) -> Vec<PathBuf> {
         let ours = message["manifest_path"].as_str().is_some_and(|p| Path::new(p) == own);
         if message["reason"] == "compiler-artifact" && cdylib && ours {
             let files = message["filenames"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            found.extend(files.filter(|f| f.ends_with(".so")).map(PathBuf::from));
+            found.extend(files.map(PathBuf::from).filter(|f| f.extension().is_some_and(|e| e == "so")));
         }
     }
     found
@@ -195,7 +197,7 @@ fn check(file: &Path, json: bool) -> Result<i32> {
     for e in &desc.experiments {
         fact("experiment", format!("{}  {}", clean(&e.id), clean(&e.summary)));
     }
-    table.lines(2).iter().for_each(|l| print::line(l));
+    table.print(2);
     Ok(0)
 }
 
@@ -253,7 +255,9 @@ fn list(json: bool) -> Result<i32> {
     }
     if found.plugins.is_empty() && found.refused.is_empty() {
         print::line("No plugins. They are looked for in");
-        gradtop_host::search_path().iter().for_each(|p| print::line(&format!("  {}", p.display())));
+        for path in gradtop_host::search_path() {
+            print::line(&format!("  {}", path.display()));
+        }
     }
     Ok(0)
 }

@@ -28,9 +28,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         State::Paused => {
             gradtop_host::unpause(&view.dir)?;
             if args.json {
-                print::json(&serde_json::json!({"run": name, "asked": "unpause"}))?
+                print::json(&serde_json::json!({"run": name, "asked": "unpause"}))?;
             } else {
-                print::line(&format!("{name} goes on"))
+                print::line(&format!("{name} goes on"));
             }
             return Ok(0);
         }

@@ -13,8 +13,8 @@ use crate::print::{self, number};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The runs
-    #[arg(required = true)]
-    runs: Vec<String>,
+    #[arg(required = true, value_name = "RUN")]
+    names: Vec<String>,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -22,7 +22,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let mut views: Vec<View> = Vec::new();
-    for name in &args.runs {
+    for name in &args.names {
         let view = context.view(name)?;
         if !view.state.is_final() {
             let what = if view.certain { "is" } else { "may be" };

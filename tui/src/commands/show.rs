@@ -108,7 +108,7 @@ fn facts(rows: Vec<(&str, String)>) {
     for (name, value) in rows.into_iter().filter(|(_, v)| !v.is_empty()) {
         table.row(vec![Words::new(name, Ink::Dim), value.into()]);
     }
-    table.lines(2).iter().for_each(|l| print::line(l));
+    table.print(2);
 }
 
 fn as_text(view: &View, summaries: &[Summary]) -> Result<()> {
@@ -207,7 +207,7 @@ fn metrics(summaries: &[Summary]) {
             s.best.map(|(step, _)| number::count(step as f64)).unwrap_or_default().into(),
         ]);
     }
-    table.lines(2).iter().for_each(|l| print::line(l));
+    table.print(2);
     if summaries.len() > SERIES {
         let more = format!("  {} more series: show --json lists all", summaries.len() - SERIES);
         print::line(&print::styled(&more, Ink::Dim));

@@ -262,7 +262,9 @@ pub(super) fn dodge(pieces: &mut [Piece]) {
     for (i, (x, width)) in all.enumerate() {
         let share = *width / count as f64;
         let shift = (i as f64 + 0.5) * share - *width / 2.0;
-        x.iter_mut().for_each(|x| *x += shift);
+        for x in x.iter_mut() {
+            *x += shift;
+        }
         *width = share * 0.95;
     }
 }
@@ -355,7 +357,8 @@ fn pictures(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Evaluated, Str
         }
     };
     let shown = &rows[..rows.len().min(PICTURES)];
-    let across = (1..).find(|n| n * n * 2 >= shown.len() * 3).unwrap_or(1).clamp(1, shown.len().max(1));
+    let across =
+        (1..=PICTURES).find(|n| n * n * 2 >= shown.len() * 3).unwrap_or(1).clamp(1, shown.len().max(1));
     let down = shown.len().div_ceil(across);
     let pitch = side + 1;
     let (w, h) = ((across * pitch).saturating_sub(1), (down * pitch).saturating_sub(1));

@@ -29,12 +29,15 @@ pub(crate) fn name_of(model: Option<&str>, split: Option<&str>, trial: Option<i3
     (!parts.is_empty()).then(|| parts.join(" · "))
 }
 
+/// Model, split and trial, as far as they separate.
+type Key<'a> = (Option<&'a str>, Option<&'a str>, Option<i32>);
+
 /// The series of a mark, grouped by what separates its lines (model and split unless it says otherwise).
 pub(super) fn groups<'a>(mark: &Mark, data: &'a Data) -> Vec<Group<'a>> {
     let default = ["model".to_owned(), "split".to_owned()];
     let by: &[String] = mark.by.as_deref().unwrap_or(&default);
     let separates = |what: &str| by.iter().any(|b| b == what);
-    let mut groups: BTreeMap<(Option<&str>, Option<&str>, Option<i32>), Vec<&SeriesData>> = BTreeMap::new();
+    let mut groups: BTreeMap<Key<'_>, Vec<&SeriesData>> = BTreeMap::new();
     for series in data.series.iter().filter(|s| wanted(mark, &s.key)) {
         let key = (
             series.key.model.as_deref().filter(|_| separates("model")),

@@ -50,12 +50,11 @@ fn missing(table: &Table, name: &str) -> String {
     format!("no column {name:?}; {}", crate::failure::suggest(name, known, "columns"))
 }
 
+/// A name, if there are groups, and its rows.
+pub(super) type Group = (Option<String>, Vec<usize>);
+
 /// The rows split by the values of some columns, with the group's name.
-pub(super) fn groups(
-    mark: &Mark,
-    table: &Table,
-    rows: &[usize],
-) -> Result<Vec<(Option<String>, Vec<usize>)>, String> {
+pub(super) fn groups(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Vec<Group>, String> {
     let by = mark.by.as_deref().unwrap_or_default();
     if by.is_empty() {
         return Ok(vec![(None, rows.to_vec())]);

@@ -37,7 +37,7 @@ pub(crate) fn count(n: f64) -> String {
         // 9,999 is still shown in full; the next rounding step up is taken into account.
         if size >= if unit == 1e3 { 1e4 } else { unit * 0.9995 } {
             let scaled = n / unit;
-            let digits = if scaled.abs() < 99.95 { 1 } else { 0 };
+            let digits = usize::from(scaled.abs() < 99.95);
             return format!("{scaled:.digits$} {suffix}");
         }
     }

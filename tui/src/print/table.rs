@@ -70,6 +70,13 @@ impl Table {
             .collect()
     }
 
+    /// Prints the lines to standard output.
+    pub(crate) fn print(&self, indent: usize) {
+        for line in self.lines(indent) {
+            super::line(&line);
+        }
+    }
+
     fn laid_out(&self, indent: usize, limit: Option<usize>) -> Vec<Vec<Words>> {
         // Columns in which nothing stands are left out.
         let used: Vec<usize> = (0..self.columns.len())

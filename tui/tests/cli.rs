@@ -1,0 +1,365 @@
+//! The real binary on run folders with known contents. Runs with plugins are tested in the `tests` crate.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod fixture;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fixture::{bare, finished, status};
+use gradtop_store::{Event, RunLock, State, append_event, request, take_requests, write_status};
+use serde_json::Value;
+
+struct Answer {
+    out: String,
+    err: String,
+    code: i32,
+}
+
+fn command(runs: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gradtop"));
+    command.args(args).env_clear().env("GRADTOP_RUNS", runs).env("LANG", "C.UTF-8").env("TZ", "UTC");
+    command.env("XDG_DATA_HOME", runs.join(".data")).env("XDG_CACHE_HOME", runs.join(".cache"));
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.env("GRADTOP_PLUGINS", runs.join(".plugins")).stdin(Stdio::null()).current_dir(runs);
+    command
+}
+
+fn gradtop(runs: &Path, args: &[&str]) -> Answer {
+    let output = command(runs, args).output().unwrap();
+    Answer {
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+        code: output.status.code().unwrap_or(-1),
+    }
+}
+
+fn tempdir() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn json(answer: &Answer) -> Value {
+    serde_json::from_str(&answer.out).unwrap()
+}
+
+#[test]
+fn help_texts() {
+    let dir = tempdir();
+    for command in [
+        "",
+        "run",
+        "list",
+        "show",
+        "logs",
+        "plot",
+        "pause",
+        "resume",
+        "stop",
+        "checkpoint",
+        "wait",
+        "rm",
+        "experiments",
+        "plugin",
+        "doctor",
+        "completions",
+    ] {
+        let args: Vec<&str> = if command.is_empty() { vec!["--help"] } else { vec![command, "--help"] };
+        let answer = gradtop(dir.path(), &args);
+        assert_eq!((answer.code, answer.err.as_str()), (0, ""));
+        insta::assert_snapshot!(
+            format!("help_{}", if command.is_empty() { "gradtop" } else { command }),
+            answer.out
+        );
+    }
+}
+
+#[test]
+fn plots_are_drawn_in_text() {
+    let dir = tempdir();
+    finished(dir.path(), "curve-fit-1", 0.01);
+    let draw = |args: &[&str]| {
+        let answer = gradtop(dir.path(), &[&["plot", "last"], args].concat());
+        assert_eq!((answer.code, answer.err.as_str()), (0, ""));
+        assert!(!answer.out.contains('\x1b'));
+        answer.out
+    };
+    insta::assert_snapshot!("plot_loss", draw(&["loss", "--width", "80", "--height", "20"]));
+    insta::assert_snapshot!("plot_fit", draw(&["fit", "--width", "130", "--height", "18"]));
+    insta::assert_snapshot!("plot_surface", draw(&["surface", "--width", "60", "--height", "18"]));
+    insta::assert_snapshot!("plot_accuracy", draw(&["accuracy", "--width", "70", "--height", "26"]));
+    let ascii = draw(&["loss", "--width", "80", "--height", "20", "--ascii"]);
+    assert!(ascii.is_ascii());
+    insta::assert_snapshot!("plot_loss_ascii", ascii);
+}
+
+#[test]
+fn a_metric_can_be_drawn_and_an_unknown_one_is_guessed() {
+    let dir = tempdir();
+    finished(dir.path(), "curve-fit-1", 0.01);
+    let time = gradtop(dir.path(), &["plot", "curve", "loss", "--x", "epoch", "--scale", "linear"]);
+    assert_eq!(time.code, 0);
+    assert!(time.out.contains("epoch") && !time.out.contains("(log)"));
+    let wrong = gradtop(dir.path(), &["plot", "last", "los"]);
+    assert_eq!(wrong.code, 2);
+    insta::assert_snapshot!(wrong.err, @r#"
+    error: curve-fit-1 has no figure or metric "los"
+    help: did you mean loss?
+    "#);
+    let listed = gradtop(dir.path(), &["plot", "--list"]);
+    assert!(
+        listed.out.contains("fit  Fit\n") && listed.out.contains("loss  Mean squared error on the grid\n")
+    );
+}
+
+#[test]
+fn drawings_are_written() {
+    let dir = tempdir();
+    finished(dir.path(), "curve-fit-1", 0.01);
+    let answer = gradtop(dir.path(), &["plot", "last", "--svg", "all.svg", "--png", "all.png"]);
+    assert_eq!((answer.code, answer.err.as_str()), (0, ""));
+    assert_eq!(answer.out.lines().next(), Some("wrote all-loss.svg"));
+    for id in ["loss", "fit", "surface", "accuracy"] {
+        let svg = std::fs::read_to_string(dir.path().join(format!("all-{id}.svg"))).unwrap();
+        assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
+        assert!(!svg.contains("NaN") && !svg.contains("inf"));
+        let png = std::fs::read(dir.path().join(format!("all-{id}.png"))).unwrap();
+        assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
+        assert!(png.len() > 10_000, "{id}: an empty picture is smaller than {}", png.len());
+    }
+}
+
+#[test]
+fn list_groups_runs_and_shows_what_differs() {
+    let dir = tempdir();
+    assert!(gradtop(dir.path(), &[]).out.starts_with("No runs in"));
+    finished(dir.path(), "curve-fit-1", 0.01);
+    finished(dir.path(), "curve-fit-2", 0.1);
+    let mut failed = status(State::Failed, 300, 20_000);
+    failed.cause = Some("loss is not finite\x1b[2J".into());
+    bare(dir.path(), "bad", 50, &failed);
+    let answer = gradtop(dir.path(), &["list"]);
+    assert_eq!((answer.code, answer.err.as_str()), (0, ""));
+    let ages = without_ages(&answer.out);
+    insta::assert_snapshot!("list", ages);
+    assert!(gradtop(dir.path(), &["list", "--ascii"]).out.is_ascii());
+    let all = json(&gradtop(dir.path(), &["list", "--json"]));
+    let names: Vec<&str> = all.as_array().unwrap().iter().map(|r| r["run"].as_str().unwrap()).collect();
+    assert_eq!(names, ["bad", "curve-fit-1", "curve-fit-2"]);
+    assert_eq!(all[0]["state"], "failed");
+    assert_eq!(all[1]["params"]["lr"], 0.01);
+    assert_eq!(all[1]["headline"].as_array().unwrap().len(), 9);
+}
+
+/// The output with the folder's name and the ages, which depend on the day, taken out.
+fn without_ages(text: &str) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines[0] = lines[0].split_once("  ").map(|(_, rest)| format!("RUNS  {rest}")).unwrap();
+    let age = |word: &str| {
+        word.len() > 1 && word.ends_with('d') && word[..word.len() - 1].chars().all(|c| c.is_ascii_digit())
+    };
+    for line in &mut lines {
+        if let Some(word) = line.split(' ').find(|w| age(w)).map(str::to_owned) {
+            *line = line.replace(&word, &format!("{}d", "9".repeat(word.len() - 1)));
+        }
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn a_hundred_runs_are_listed_quickly() {
+    let dir = tempdir();
+    for i in 0..100 {
+        bare(dir.path(), &format!("run-{i}"), i, &status(State::Finished, 10, 10));
+    }
+    // The best of a few: what is measured is the program, not what else the machine does.
+    let best = (0..5)
+        .map(|_| {
+            let start = Instant::now();
+            assert_eq!(gradtop(dir.path(), &["list"]).code, 0);
+            start.elapsed()
+        })
+        .min()
+        .unwrap();
+    assert!(best < Duration::from_millis(100), "{best:?}");
+}
+
+#[test]
+fn show_tells_everything() {
+    let dir = tempdir();
+    let run = finished(dir.path(), "curve-fit-1", 0.01);
+    append_event(&run, &Event::Warning { message: "slow\x07 disk".into() }).unwrap();
+    let text = gradtop(dir.path(), &["show", "last"]);
+    assert_eq!((text.code, text.err.as_str()), (0, ""));
+    for words in [
+        "✓ finished  curve-fit-1",
+        "lr        0.01",
+        "deep · #0",
+        "/metrics/*.parquet'",
+        "slow\\u{7} disk",
+        "tables",
+        "took",
+    ] {
+        assert!(text.out.contains(words), "{words} is not in\n{}", text.out);
+    }
+    let value = json(&gradtop(dir.path(), &["show", "last", "--json"]));
+    assert_eq!(value["metrics"].as_array().unwrap().len(), 9);
+    assert_eq!(value["metrics"][0]["points"], 2000);
+    assert_eq!(value["manifest"]["seed"], 7);
+    assert_eq!(value["tables"], serde_json::json!(["classes", "predictions", "surface"]));
+}
+
+#[test]
+fn logs_are_printed_escaped_and_followed_to_the_end() {
+    let dir = tempdir();
+    let run = bare(dir.path(), "a", 0, &status(State::Running, 1, 10));
+    let lock = RunLock::acquire(&run).unwrap();
+    append_event(&run, &Event::Log { level: "info".into(), message: "hello".into() }).unwrap();
+    std::fs::write(run.console(), "one\n\x1b]0;title\x07two\nthree").unwrap();
+    let all = gradtop(dir.path(), &["logs", "a"]);
+    assert!(all.out.contains("[info] hello\n") && all.out.contains("\\u{1b}]0;title\\u{7}two\nthree\n"));
+    assert_eq!(
+        gradtop(dir.path(), &["logs", "a", "--console", "-n", "1"]).out,
+        "\\u{1b}]0;title\\u{7}two\nthree\n"
+    );
+    let lines = gradtop(dir.path(), &["logs", "a", "--json"]);
+    let first: Value = serde_json::from_str(lines.out.lines().next().unwrap()).unwrap();
+    assert_eq!((first["type"].as_str(), first["message"].as_str()), (Some("event"), Some("hello")));
+
+    let child =
+        command(dir.path(), &["logs", "a", "-f", "--console"]).stdout(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let mut console = std::fs::OpenOptions::new().append(true).open(run.console()).unwrap();
+    console.write_all(b" and four\n").unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    write_status(&run, &status(State::Finished, 10, 10)).unwrap();
+    drop(lock);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert!(String::from_utf8(output.stdout).unwrap().ends_with("three and four\n"));
+}
+
+#[test]
+fn wait_gives_the_code_of_the_end() {
+    let dir = tempdir();
+    for (state, code) in [(State::Finished, 0), (State::Failed, 1), (State::Stopped, 3), (State::Crashed, 4)]
+    {
+        bare(dir.path(), state.word(), 0, &status(state, 5, 10));
+        assert_eq!(gradtop(dir.path(), &["wait", state.word()]).code, code);
+    }
+    let run = bare(dir.path(), "live", 1, &status(State::Running, 5, 10));
+    let lock = RunLock::acquire(&run).unwrap();
+    assert_eq!(gradtop(dir.path(), &["wait", "live", "--timeout", "0.2"]).code, 5);
+    let child = command(dir.path(), &["wait", "live", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    write_status(&run, &status(State::Stopped, 6, 10)).unwrap();
+    drop(lock);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let last: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((last["type"].as_str(), last["exit_code"].as_i64()), (Some("final"), Some(3)));
+}
+
+#[test]
+fn a_live_run_is_asked_and_never_deleted() {
+    let dir = tempdir();
+    let run = bare(dir.path(), "live", 0, &status(State::Running, 5, 10));
+    let lock = RunLock::acquire(&run).unwrap();
+    let refused = gradtop(dir.path(), &["rm", "live", "--yes"]);
+    assert_eq!(refused.code, 1);
+    assert_eq!(
+        refused.err,
+        "error: live is running: nothing was deleted\nhelp: stop it first: gradtop stop live\n"
+    );
+    assert_eq!(gradtop(dir.path(), &["stop", "live", "--no-wait", "--grace", "3"]).code, 0);
+    assert_eq!(take_requests(&run).unwrap(), [gradtop_store::Request::Stop { grace_s: Some(3.0) }]);
+    // Somebody answers the pause.
+    let answering = run.clone();
+    let answer = std::thread::spawn(move || {
+        for _ in 0..100 {
+            std::thread::sleep(Duration::from_millis(20));
+            if take_requests(&answering).unwrap().contains(&gradtop_store::Request::Pause) {
+                return write_status(&answering, &status(State::Paused, 6, 10)).unwrap();
+            }
+        }
+        panic!("nobody asked for a pause");
+    });
+    let paused = gradtop(dir.path(), &["pause", "live"]);
+    answer.join().unwrap();
+    assert_eq!(paused.out, "live is paused after step 6; `gradtop resume live` lets it go on\n");
+    assert_eq!(gradtop(dir.path(), &["resume", "live"]).out, "live goes on\n");
+    assert!(take_requests(&run).unwrap().contains(&gradtop_store::Request::Resume));
+    drop(lock);
+    write_status(&run, &status(State::Stopped, 6, 10)).unwrap();
+    let unasked = gradtop(dir.path(), &["rm", "live"]);
+    assert_eq!((unasked.code, run.path().exists()), (2, true));
+    assert_eq!(unasked.err, "error: deleting needs a yes\nhelp: add --yes\n");
+    assert_eq!(gradtop(dir.path(), &["rm", "live", "-y"]).out, "deleted live\n");
+    assert!(!run.path().exists() && !dir.path().join("exp=curve-fit").exists());
+    let error = gradtop(dir.path(), &["stop", "live"]);
+    assert_eq!(error.code, 2);
+}
+
+#[test]
+fn asking_an_ended_run_is_an_error() {
+    let dir = tempdir();
+    let run = bare(dir.path(), "done", 0, &status(State::Finished, 10, 10));
+    for command in ["pause", "stop", "checkpoint"] {
+        let answer = gradtop(dir.path(), &[command, "done"]);
+        assert_eq!((answer.code, answer.err.as_str()), (1, "error: done is not running: it is finished\n"));
+    }
+    assert_eq!(
+        gradtop(dir.path(), &["resume", "done"]).err,
+        "error: done has finished: there is nothing left to do\n"
+    );
+    request(&run, gradtop_store::Request::Pause).unwrap();
+}
+
+#[test]
+fn wrong_words_are_met_with_help() {
+    let dir = tempdir();
+    bare(dir.path(), "curve-fit-1", 0, &status(State::Finished, 10, 10));
+    let run = gradtop(dir.path(), &["show", "curve-fti-1"]);
+    assert_eq!(run.code, 2);
+    assert!(run.err.contains("did you mean curve-fit-1?"), "{}", run.err);
+    let experiment = gradtop(dir.path(), &["run", "nothing"]);
+    assert_eq!(experiment.code, 2);
+    assert!(
+        experiment
+            .err
+            .starts_with("error: there is no experiment \"nothing\"\nhelp: no plugins were found in ")
+    );
+    std::fs::write(dir.path().join("c.toml"), "experiment = 'x'\nsed = 1\n").unwrap();
+    let config = gradtop(dir.path(), &["run", "--config", "c.toml"]);
+    assert_eq!(
+        (config.code, config.err.as_str()),
+        (2, "error: c.toml: unknown key \"sed\"\nhelp: did you mean seed?\n")
+    );
+    assert_eq!(gradtop(dir.path(), &["lits"]).code, 2);
+    assert_eq!(gradtop(dir.path(), &["run", "x", "--set", "lr"]).code, 2);
+    assert_eq!(gradtop(dir.path(), &["plugin", "check", "nowhere.so"]).code, 1);
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let dir = tempdir();
+    finished(dir.path(), "curve-fit-1", 0.01);
+    let mut child =
+        command(dir.path(), &["show"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(0), ""));
+}
+
+#[test]
+fn doctor_and_completions_answer() {
+    let dir = tempdir();
+    let doctor = json(&gradtop(dir.path(), &["doctor", "--json"]));
+    let topics: Vec<&str> = doctor.as_array().unwrap().iter().map(|f| f["topic"].as_str().unwrap()).collect();
+    assert_eq!(topics, ["libtorch", "gpu", "terminal", "plugins", "runs", "logout"]);
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(gradtop(dir.path(), &["completions", shell]).out.contains("checkpoint-every"), "{shell}");
+    }
+}
