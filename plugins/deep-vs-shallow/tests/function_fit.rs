@@ -186,6 +186,14 @@ fn what_a_run_records() {
     let mean = of.iter().sum::<f64>() / of.len() as f64;
     assert!((mean - loss("shallow", "sign", 1)[5]).abs() < 1e-12);
 
+    let parsed: toml::Table = recorded.figures[0].parse().unwrap();
+    let declared: Vec<(&str, usize)> = parsed["figure"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| (f["id"].as_str().unwrap(), f["panel"].as_array().unwrap().len()))
+        .collect();
+    assert_eq!(declared, [("loss", 2), ("fit", 2), ("residuals", 2)]);
     let figures = recorded.figures.join("\n");
     for part in
         ["571 parameters", "Adam, lr 0.001, batch 64, 120 steps; seed 5, 2 trials", "split = \"sign\""]

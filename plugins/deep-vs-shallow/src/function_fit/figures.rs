@@ -25,7 +25,7 @@ pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> S
         "Loss on the whole grid",
         &format!(
             "Mean squared error over all points with fixed weights: mean of the trials, band from lowest to highest. \
-         Dashed: predicting the mean. {settings}"
+         The level line is the function's variance: the loss of predicting its mean. {settings}"
         ),
     );
     for target in &setup.targets {
