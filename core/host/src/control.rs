@@ -129,9 +129,10 @@ pub fn recover_crashed(run: &RunDir) -> Result<bool> {
     // When it ended nobody saw; when it last wrote is as near as can be known.
     status.ended = Some(status.updated);
     status.updated = Timestamp::now();
+    let last = View { status: status.clone(), ..view(run)? };
+    gradtop_store::write_run_table(run, &last)?;
     append_event(run, &Event::State { state: State::Crashed, cause: status.cause.clone() })?;
     write_status(run, &status)?;
-    gradtop_store::write_run_table(run, &view(run)?)?;
     drop(lock);
     Ok(true)
 }

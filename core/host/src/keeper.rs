@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, Manifest, Request, RunDir, RunLock, State, Status, append_event, read_manifest, read_status,
+    Event, Manifest, Request, RunDir, RunLock, State, Status, View, append_event, read_manifest, read_status,
     recover, request, write_status,
 };
 use jiff::Timestamp;
@@ -218,14 +218,17 @@ impl Keeper {
         status.eta_s = None;
         status.updated = Timestamp::now();
         status.ended = Some(status.updated);
+        // The table before the status: whoever sees a final state finds everything in its place.
+        let written = gradtop_store::view(&self.run).and_then(|seen| {
+            let last = View { status: status.clone(), state, certain: true, ..seen };
+            gradtop_store::write_run_table(&self.run, &last)
+        });
+        if let Err(e) = written {
+            self.event(&Event::Warning { message: format!("the table of runs could not be written: {e}") });
+        }
         self.event(&Event::State { state, cause });
         if let Err(e) = write_status(&self.run, &status) {
             self.event(&Event::Warning { message: format!("the last status could not be written: {e}") });
-        }
-        let written =
-            gradtop_store::view(&self.run).and_then(|view| gradtop_store::write_run_table(&self.run, &view));
-        if let Err(e) = written {
-            self.event(&Event::Warning { message: format!("the table of runs could not be written: {e}") });
         }
     }
 

@@ -19,10 +19,10 @@ pub(crate) fn experiments(
     describe: impl Fn(u32) -> *const Desc,
 ) -> Result<Vec<ExperimentDesc>, Refusal> {
     if n == 0 {
-        return Err(bad("count()", "returned 0: it has no experiment"));
+        return Err(bad("count()", "it has 0 experiments, at least one is needed"));
     }
     if u64::from(n) > LIST_LIMIT {
-        return Err(bad("count()", format!("returned {n}, at most {LIST_LIMIT} experiments are allowed")));
+        return Err(bad("count()", format!("it has {n} experiments, at most {LIST_LIMIT} are allowed")));
     }
     let mut found: Vec<ExperimentDesc> = Vec::new();
     for index in 0..n {

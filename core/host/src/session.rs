@@ -53,7 +53,6 @@ impl From<StoreError> for Refused {
     fn from(e: StoreError) -> Self {
         let status = match e {
             StoreError::Io { .. } | StoreError::Writer { .. } | StoreError::Format { .. } => abi::IO,
-            StoreError::TooManySeries => return Self::invalid(TOO_MANY_SERIES),
             _ => abi::INVALID,
         };
         Self { status, why: e.to_string() }
@@ -62,7 +61,6 @@ impl From<StoreError> for Refused {
 
 pub(crate) type Call<T = ()> = Result<T, Refused>;
 
-const TOO_MANY_SERIES: &str = "a run may have 100,000 series: put what varies into steps or a table";
 /// How many lines of a plugin become events; the rest is only in console.log.
 const LOG_EVENTS: u32 = 2_000;
 /// How many diverged series are told one by one.
@@ -166,13 +164,13 @@ impl Session {
                 if matches!(e, StoreError::TooManySeries)
                     && !self.too_many_series.swap(true, Ordering::Relaxed)
                 {
-                    self.event(&Event::Warning { message: TOO_MANY_SERIES.to_owned() });
+                    self.event(&Event::Warning { message: e.to_string() });
                 }
                 return Err(e.into());
             }
         };
         let Some(flags) = self.series.get(number as usize) else {
-            return Err(Refused::invalid(TOO_MANY_SERIES));
+            return Err(StoreError::TooManySeries.into());
         };
         let mut set = flag::KNOWN;
         if info.is_some_and(|m| m.guard) {

@@ -2,11 +2,11 @@
 
 #![allow(unsafe_code, reason = "calls the plugin and leaves without running its destructors")]
 
-use std::ffi::CString;
+use std::ffi::{CString, c_void};
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -33,15 +33,67 @@ fn failed(why: impl Into<String>) -> End {
 /// [`crate::report`], standard error the console. Does not return: it leaves by [`leave`].
 pub(crate) fn trainer_main(dir: &Path, resume: Option<&Path>) -> i32 {
     let Ok((lock, pipe)) = take_over_stdio() else { return 1 };
-    let mut reporter = Reporter(pipe);
-    let run = RunDir::new(dir);
-    let end = catch_unwind(AssertUnwindSafe(|| train(&run, resume, &mut reporter))).unwrap_or_else(|panic| {
-        failed(format!("gradtop itself failed: {}", hostfns::panic_text(panic.as_ref())))
-    });
-    let (outcome, message) = end;
-    reporter.send(&Report::End { outcome, message });
+    let work = Work { run: RunDir::new(dir), resume: resume.map(Path::to_owned), reporter: Reporter(pipe) };
+    let started = on_bare_thread(Box::new(work));
     // Held to the very end: it is what says that this process lives.
     let _lock = lock;
+    match started {
+        // The thread ends the process, so that it cannot come to its own end.
+        Ok(thread) => {
+            // SAFETY: a thread that was started and is joined once.
+            unsafe { libc::pthread_join(thread, std::ptr::null_mut()) };
+            1
+        }
+        Err((mut work, why)) => {
+            let (outcome, message) = failed(format!("no thread can be started: {why}"));
+            work.reporter.send(&Report::End { outcome, message });
+            1
+        }
+    }
+}
+
+/// What the training thread is given.
+struct Work {
+    run: RunDir,
+    resume: Option<PathBuf>,
+    reporter: Reporter,
+}
+
+/// The plugin's \[main\] thread. Its stack holds no `catch_unwind`, neither of ours nor of the standard library's: so the
+/// search for a handler of a C++ exception finds none, and the process ends where it was thrown, with its own text
+/// ("terminate called after throwing …, what(): …"). A handler of Rust's would abort with a text that says nothing.
+/// A panic of our own ends the process as well, with its text.
+fn on_bare_thread(work: Box<Work>) -> Result<libc::pthread_t, (Box<Work>, std::io::Error)> {
+    /// As much as a main thread commonly has, or more: what recurses deeply in a main thread does here.
+    const STACK: usize = 16 << 20;
+    type Start = extern "C" fn(*mut c_void) -> *mut c_void;
+    // SAFETY: both take and return the same; nothing unwinds out of it, as above.
+    let start = unsafe {
+        std::mem::transmute::<extern "C-unwind" fn(*mut c_void) -> *mut c_void, Start>(train_and_leave)
+    };
+    // SAFETY: all zeros until it is initialised in the next line.
+    let mut attributes: libc::pthread_attr_t = unsafe { std::mem::zeroed() };
+    // SAFETY: attributes of our own.
+    unsafe { libc::pthread_attr_init(&raw mut attributes) };
+    // SAFETY: as above; a size that the system refuses leaves its default.
+    unsafe { libc::pthread_attr_setstacksize(&raw mut attributes, STACK) };
+    let work = Box::into_raw(work);
+    let mut thread = 0;
+    // SAFETY: the thread takes the box over.
+    let code = unsafe { libc::pthread_create(&raw mut thread, &raw const attributes, start, work.cast()) };
+    if code == 0 {
+        return Ok(thread);
+    }
+    // SAFETY: no thread has it.
+    let work = unsafe { Box::from_raw(work) };
+    Err((work, std::io::Error::from_raw_os_error(code)))
+}
+
+extern "C-unwind" fn train_and_leave(work: *mut c_void) -> *mut c_void {
+    // SAFETY: what `on_bare_thread` boxed, once.
+    let mut work = unsafe { Box::from_raw(work.cast::<Work>()) };
+    let (outcome, message) = train(&work.run, work.resume.as_deref(), &mut work.reporter);
+    work.reporter.send(&Report::End { outcome, message });
     leave(i32::from(outcome == Outcome::Failed))
 }
 
