@@ -18,7 +18,9 @@ fn it_is_described() {
     assert!(checked.out.contains("line"), "{checked:#?}");
     let all = sandbox.gradtop(&["experiments", "line", "--json"]).expect_code(0).json();
     let text = all.to_string();
-    for word in ["\"line\"", "1.2.3", "Fits a line", "Learning rate.", "\"quick\"", "Mean squared error.", "MSE"] {
+    for word in
+        ["\"line\"", "1.2.3", "Fits a line", "Learning rate.", "\"quick\"", "Mean squared error.", "MSE"]
+    {
         assert!(text.contains(word), "{word} is missing in {all:#}");
     }
     // Its ranges are kept: (0, 10].

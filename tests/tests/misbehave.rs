@@ -142,14 +142,14 @@ fn stop_hard(sandbox: &Sandbox, experiment: &str, ready: impl Fn(&Run<'_>) -> bo
     until(&format!("{experiment} to hang"), || ready(&run).then_some(()));
     sandbox.gradtop(&["stop", experiment, "--grace", "1"]);
     assert_eq!(run.wait().code, 3, "{experiment}: {}", run.events());
-    check_end(sandbox, &run, State::Stopped, &["killed", "1 s"]);
+    check_end(sandbox, &run, State::Stopped, &["did not stop within", "killed"]);
 }
 
 #[test]
 fn hangs_are_killed_after_the_grace() {
     let sandbox = Sandbox::new();
     let alive = |run: &Run<'_>| run.view().status.trainer_pid.is_some();
-    let console = |run: &Run<'_>| run.dir.console().metadata().is_ok_and(|m| m.len() > 40 << 20);
+    let console = |run: &Run<'_>| run.dir.console().metadata().is_ok_and(|m| m.len() > 30 << 20);
     let half = |run: &Run<'_>| {
         gradtop_store::request(&run.dir, gradtop_store::Request::Checkpoint).unwrap();
         check::files(&run.dir.checkpoints()).iter().any(|f| f.ends_with("half"))
@@ -218,7 +218,7 @@ fn a_million_names_are_refused_with_one_warning() {
     let refused = logged.iter().find_map(|l| l.strip_prefix("refused ")?.parse::<u32>().ok()).unwrap();
     // gradtop's own series of the system count too.
     assert!((900_000..900_100).contains(&refused), "{refused}");
-    assert!(logged.iter().any(|l| l.contains("series -> -") && l.contains("100,000 series")), "{logged:?}");
+    assert!(logged.iter().any(|l| l.contains("series -> -") && l.contains("100000 series")), "{logged:?}");
     let warnings = run.events().lines().filter(|l| l.contains("\"warning\"") && l.contains("series")).count();
     assert_eq!(warnings, 1, "{}", run.events());
     let rows = check::sealed(&run.dir);
@@ -245,11 +245,11 @@ fn answers(sandbox: &Sandbox, experiment: &'static str, end: State) -> Vec<Strin
 }
 
 fn refused(answers: &[String], what: &str) {
-    let answer =
-        answers.iter().find(|a| a.starts_with(&format!("{what} -> "))).unwrap_or_else(|| panic!("{what}"));
-    let (status, why) = answer.split_once(" -> ").unwrap().1.split_once(": ").unwrap();
+    let answer = answers.iter().find_map(|a| a.strip_prefix(&format!("{what} -> ")));
+    let answer = answer.unwrap_or_else(|| panic!("nothing was said of {what}: {answers:#?}"));
+    let (status, why) = answer.split_once(':').unwrap();
     assert!(status.starts_with('-'), "{what} was taken: {answer}");
-    assert!(!why.is_empty() && !why.contains("NOT UTF-8"), "{what} was refused without a reason: {answer}");
+    assert!(!why.trim().is_empty() && !why.contains("NOT UTF-8"), "{what} was refused without a reason: {answer}");
 }
 
 fn taken(answers: &[String], what: &str) {

@@ -232,7 +232,8 @@ pub extern "C" fn gradtop_entry_v1() -> *const abi::Entry {
         "null-run" => entry.run = None,
         "null-destroy" => entry.destroy = None,
         "null-extension" => entry.extension = None,
-        "built-with-escape" => entry.built_with = c"\x1b[31mred\x07\xff".as_ptr(),
+        "built-with-escape" => entry.built_with = c"\x1b[31mred\x07".as_ptr(),
+        "built-with-bytes" => entry.built_with = c"bad\xff".as_ptr(),
         _ => {}
     }
     immortal(entry)

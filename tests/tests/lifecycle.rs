@@ -1,0 +1,367 @@
+//! What a person does with a run: start it, leave it, come back, pause, stop, resume, wait, delete.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gradtop_store::State;
+use gradtop_tests::sandbox::Run;
+use gradtop_tests::{Sandbox, check, paths, until};
+use rustix::process::Signal;
+
+/// Rows that must be equal in equal runs.
+fn rows(run: &Run<'_>) -> Vec<check::Row> {
+    let rows = check::sealed(&run.dir);
+    check::no_row_twice(&rows);
+    check::comparable(rows, &["clock"])
+}
+
+#[test]
+fn paused_stopped_and_resumed_it_ends_with_the_same_rows() {
+    let sandbox = Sandbox::new();
+    let steps = "steps=3000";
+    sandbox.run(&["counter", "--name", "whole", "--set", steps]).expect_code(0);
+    let whole = rows(&sandbox.find("whole"));
+    assert_eq!(whole.len(), 2 * 3000);
+
+    let run = sandbox.start(&["counter", "--set", steps, "--set", "rate=1000"], "parts");
+    run.until_step(100);
+    sandbox.gradtop(&["pause", "parts"]).expect_code(0);
+    run.until_state(State::Paused);
+    let held = || gradtop_store::read_series(&run.dir, |k| k.metric == "loss").unwrap()[0].step.len();
+    // It is the absence of rows that is looked for, so there is nothing to wait for but time.
+    let flushed = until("the rows logged before the pause", || {
+        let before = held();
+        std::thread::sleep(Duration::from_millis(250));
+        (held() == before).then_some(before)
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(held(), flushed, "a paused run goes on");
+    sandbox.gradtop(&["resume", "parts"]).expect_code(0);
+    run.until_state(State::Running);
+    run.until_step(flushed as i64 + 100);
+
+    let said = sandbox.gradtop(&["checkpoint", "parts"]).expect_code(0);
+    assert!(said.out.contains("saved a checkpoint"), "{said:#?}");
+    let checkpoint = gradtop_store::checkpoints(&run.dir).pop().unwrap();
+    run.until_step(checkpoint.step + 200);
+    sandbox.gradtop(&["stop", "parts"]).expect_code(0);
+    assert_eq!(run.wait().code, 3);
+    // A stop saves a checkpoint of its own, so nothing is done twice.
+    let stopped = gradtop_store::checkpoints(&run.dir).pop().unwrap();
+    assert!(stopped.step > checkpoint.step, "{stopped:?}");
+    assert_eq!(held() as i64, stopped.step + 1);
+
+    sandbox.gradtop(&["resume", "parts"]).expect_code(0);
+    assert_eq!(rows(&run), whole);
+    let samples = |name: &str| gradtop_store::read_table(&sandbox.find(name).dir, "samples").unwrap();
+    assert_eq!(samples("parts"), samples("whole"));
+    let events = run.events();
+    for word in ["\"paused\"", "\"unpaused\"", "\"checkpoint\"", "\"resumed\"", "\"stopped\"", "\"finished\""]
+    {
+        assert!(events.contains(word), "{word} is no event: {events}");
+    }
+    sandbox.gradtop(&["resume", "parts"]).expect_code(1);
+}
+
+#[test]
+fn killed_and_resumed_it_ends_with_the_same_rows() {
+    let sandbox = Sandbox::new();
+    let steps = "steps=4000";
+    sandbox.run(&["counter", "--name", "whole", "--set", steps]).expect_code(0);
+    let run = sandbox.start(&["counter", "--set", steps, "--set", "rate=1500"], "parts");
+    for victim in [Run::signal_trainer, Run::signal_keeper] {
+        let before = run.view().status.step.unwrap_or(0);
+        run.until_step(before + 200);
+        sandbox.gradtop(&["checkpoint", "parts"]).expect_code(0);
+        let saved = gradtop_store::checkpoints(&run.dir).pop().unwrap().step;
+        run.until_step(saved + 300);
+        assert!(victim(&run, Signal::KILL));
+        run.wait().expect_code(4);
+        sandbox.gradtop(&["resume", "parts", "--detach"]).expect_code(0);
+    }
+    run.wait().expect_code(0);
+    assert_eq!(rows(&run), rows(&sandbox.find("whole")));
+    let superseded = check::files(&run.dir.superseded());
+    assert!(!superseded.is_empty(), "what came after the checkpoint is set aside, not deleted");
+}
+
+#[test]
+fn equal_seeds_give_equal_rows_and_others_do_not() {
+    let sandbox = Sandbox::new();
+    for (name, seed) in [("a", "7"), ("b", "7"), ("c", "8")] {
+        let args = ["run", "counter", "--name", name, "--seed", seed, "--set", "steps=500"];
+        sandbox.gradtop(&args).expect_code(0);
+    }
+    assert_eq!(rows(&sandbox.find("a")), rows(&sandbox.find("b")));
+    assert_ne!(rows(&sandbox.find("a")), rows(&sandbox.find("c")));
+}
+
+/// Settings that take some seconds, so that there is time to kill it.
+const FIT: [&str; 5] = ["function-fit", "--preset", "quick", "--set", "steps=3000"];
+
+#[test]
+fn a_killed_function_fit_ends_with_the_same_rows() {
+    let sandbox = Sandbox::with(&[paths::plugin("deep_vs_shallow")]);
+    sandbox.run(&[&FIT[..], &["--name", "whole"]].concat()).expect_code(0);
+    let whole = sandbox.find("whole");
+    let clocked: Vec<_> =
+        whole.view().manifest.metrics.iter().filter(|m| m.wall_clock).map(|m| m.name.clone()).collect();
+    let clocked: Vec<_> = clocked.iter().map(String::as_str).collect();
+    let run = sandbox.start(&FIT, "parts");
+    run.until_step(200);
+    sandbox.gradtop(&["checkpoint", "parts"]).expect_code(0);
+    let saved = gradtop_store::checkpoints(&run.dir).pop().expect("a checkpoint").step;
+    until("rows after the checkpoint", || (run.view().status.step? > saved).then_some(()));
+    assert!(run.signal_trainer(Signal::KILL), "it had already ended: give it more steps");
+    run.wait().expect_code(4);
+    sandbox.gradtop(&["resume", "parts"]).expect_code(0);
+    let of = |run: &Run<'_>| check::comparable(check::sealed(&run.dir), &clocked);
+    let (whole_rows, rows) = (of(&whole), of(&run));
+    assert!(whole_rows.len() > 1000, "{} rows", whole_rows.len());
+    check::no_row_twice(&rows);
+    assert_eq!(rows.len(), whole_rows.len());
+    for (a, b) in rows.iter().zip(&whole_rows) {
+        assert_eq!(a, b);
+    }
+    for table in gradtop_store::table_names(&whole.dir) {
+        if table != "run" {
+            let of = |run: &Run<'_>| gradtop_store::read_table(&run.dir, &table).unwrap();
+            assert_eq!(of(&run), of(&whole), "table {table}");
+        }
+    }
+}
+
+#[test]
+fn sigterm_to_the_keeper_stops_in_order() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=500"], "a");
+    run.until_step(50);
+    assert!(run.signal_keeper(Signal::TERM));
+    run.wait().expect_code(3);
+    assert!(run.status().cause.unwrap().contains("SIGTERM"));
+    let saved = gradtop_store::checkpoints(&run.dir).pop().expect("a checkpoint").step;
+    let losses = check::sealed(&run.dir).iter().filter(|r| r.series.0 == "loss").count();
+    assert_eq!(losses as i64, saved + 1);
+}
+
+#[test]
+fn a_run_is_a_session_of_its_own_and_deaf_to_hangups() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=500"], "a");
+    run.until_step(10);
+    let status = run.status();
+    let (keeper, trainer) = (status.keeper_pid.unwrap(), status.trainer_pid.unwrap());
+    let fields = |pid: u32| -> Vec<String> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        // After the name in brackets: state, parent, group, session, terminal.
+        stat.rsplit_once(") ").unwrap().1.split(' ').take(5).map(str::to_owned).collect()
+    };
+    assert_eq!(fields(keeper)[3], keeper.to_string());
+    assert_eq!(fields(trainer)[3], keeper.to_string());
+    assert_eq!(fields(trainer)[1], keeper.to_string());
+    assert_eq!([&fields(keeper)[4], &fields(trainer)[4]], ["0", "0"]);
+    for pid in [keeper, trainer] {
+        assert_eq!(fs::read_link(format!("/proc/{pid}/fd/0")).unwrap(), PathBuf::from("/dev/null"));
+    }
+    // The keeper never opens the plugin, and no viewer does.
+    let maps = |pid: u32| fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    assert!(!maps(keeper).contains("plugin.so") && maps(trainer).contains("plugin.so"));
+    for signal in [Signal::HUP, Signal::INT] {
+        run.signal_keeper(signal);
+        run.signal_trainer(signal);
+    }
+    let step = run.status().step.unwrap();
+    run.until_step(step + 200);
+    sandbox.gradtop(&["stop", "a", "--kill"]).expect_code(0);
+    assert_eq!(run.wait().code, 3);
+}
+
+#[test]
+fn a_plugin_rebuilt_or_deleted_leaves_its_runs_alone() {
+    let sandbox = Sandbox::with(&[]);
+    let plugin = sandbox.plugins().join("libmisbehave.so");
+    // A copy, not a link: it is written over.
+    fs::copy(paths::fixture("misbehave"), &plugin).unwrap();
+    let run = sandbox.start(&["counter", "--set", "steps=3000", "--set", "rate=2000"], "a");
+    run.until_step(200);
+    // As a careless linker does: the same file, cut and written again.
+    fs::write(&plugin, vec![0xcc; 1 << 20]).unwrap();
+    run.until_step(600);
+    sandbox.gradtop(&["stop", "a"]).expect_code(0);
+    fs::remove_file(&plugin).unwrap();
+    // It goes on with its own copy, though there is no such experiment any more.
+    sandbox.run(&["counter"]).expect_code(2);
+    sandbox.gradtop(&["resume", "a"]).expect_code(0);
+    assert_eq!(run.wait().code, 0);
+    assert_eq!(rows(&run).len(), 2 * 3000);
+    // And a run's own copy that was changed is not run.
+    fs::copy(paths::fixture("misbehave"), &plugin).unwrap();
+    let other = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=500"], "b");
+    other.until_step(10);
+    sandbox.gradtop(&["stop", "b"]).expect_code(0);
+    fs::write(other.dir.plugin(), "no library any more").unwrap();
+    let said = sandbox.gradtop(&["resume", "b"]);
+    assert_eq!(said.code, 1, "{said:#?}");
+}
+
+#[test]
+fn rm_deletes_what_has_ended_and_nothing_else() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=500"], "alive");
+    sandbox.run(&["short", "--name", "dead"]).expect_code(0);
+    run.until_step(5);
+    let said = sandbox.gradtop(&["rm", "--yes", "alive"]).expect_code(1);
+    assert!(said.err.contains("running"), "{said:#?}");
+    sandbox.gradtop(&["rm", "--yes", "dead", "alive"]).expect_code(1);
+    assert!(sandbox.find("dead").dir.path().is_dir(), "all or nothing");
+    // Nobody can be asked.
+    sandbox.gradtop(&["rm", "dead"]).expect_code(2);
+    assert!(sandbox.find("dead").dir.path().is_dir());
+    sandbox.gradtop(&["rm", "--yes", "dead"]).expect_code(0);
+    assert_eq!(gradtop_store::list_runs(&sandbox.runs()).len(), 1);
+    assert_eq!(run.view().state, State::Running);
+    sandbox.gradtop(&["stop", "alive"]).expect_code(0);
+    sandbox.gradtop(&["rm", "--yes", "alive"]).expect_code(0);
+    assert!(gradtop_store::list_runs(&sandbox.runs()).is_empty());
+    assert!(check::files(&sandbox.runs()).is_empty(), "{:?}", check::files(&sandbox.runs()));
+}
+
+#[test]
+fn a_run_of_another_machine_is_not_judged() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=500"], "away");
+    run.until_step(20);
+    // Both die unseen, and the folder is one that another machine shares.
+    run.signal_keeper(Signal::KILL);
+    run.signal_trainer(Signal::KILL);
+    let manifest = fs::read_to_string(run.dir.manifest()).unwrap();
+    let host = gradtop_store::host_name();
+    let elsewhere = manifest.replace(&format!("host = {host:?}"), "host = \"another-machine\"");
+    assert_ne!(manifest, elsewhere, "{manifest}");
+    fs::write(run.dir.manifest(), elsewhere).unwrap();
+    let before = check::files(run.dir.path());
+    let list = sandbox.gradtop(&["list"]).expect_code(0);
+    assert!(list.out.contains("running?") && list.out.contains("another-machine"), "{list:#?}");
+    let shown = sandbox.gradtop(&["show", "away", "--json"]).expect_code(0).json();
+    assert_eq!((&shown["state"], &shown["certain"]), (&"running".into(), &false.into()), "{shown:#}");
+    for args in [&["wait", "away"][..], &["stop", "away"], &["resume", "away"], &["rm", "--yes", "away"]] {
+        let said = sandbox.gradtop(args).expect_code(1);
+        assert!(
+            said.err.contains("another-machine") || said.err.contains("may be running"),
+            "{args:?}: {said:#?}"
+        );
+    }
+    assert_eq!(check::files(run.dir.path()), before, "nothing is recovered");
+    // An earlier boot of this machine: not certain either.
+    let boot = gradtop_store::boot_id();
+    let earlier = manifest.replace(&boot, "00000000-0000-0000-0000-000000000000");
+    assert_ne!(manifest, earlier);
+    fs::write(run.dir.manifest(), earlier).unwrap();
+    assert!(!run.view().certain);
+    // And ours again: dead, recovered, and it can go on.
+    fs::write(run.dir.manifest(), manifest).unwrap();
+    assert_eq!(run.wait().code, 4);
+    check::sealed(&run.dir);
+}
+
+#[test]
+fn commands_without_a_terminal_print_plain_lines() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.run(&["counter", "--name", "a", "--set", "steps=100"]).expect_code(0);
+    check::harmless(&said.all());
+    assert!(said.out.contains("started a") && said.out.contains("finished"), "{said:#?}");
+    for args in [
+        &["list"][..],
+        &[],
+        &["show", "a"],
+        &["logs", "a"],
+        &["logs", "-f", "a"],
+        &["plot", "a"],
+        &["plot", "a", "loss"],
+        &["experiments"],
+        &["experiments", "counter"],
+        &["plugin", "list"],
+        &["doctor"],
+        &["wait", "a"],
+        &["completions", "bash"],
+        &["--help"],
+    ] {
+        let said = sandbox.gradtop(args).expect_code(0);
+        check::harmless(&said.all());
+        assert!(!said.out.is_empty(), "{args:?} says nothing");
+    }
+}
+
+#[test]
+fn json_is_json() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.run(&["counter", "--name", "a", "--set", "steps=500", "--set", "rate=400", "--json"]);
+    let lines: Vec<serde_json::Value> =
+        said.out.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e} in {l}"))).collect();
+    let kind = |n: usize| lines[n]["type"].as_str().unwrap();
+    assert_eq!((kind(0), kind(lines.len() - 1)), ("started", "final"), "{said:#?}");
+    assert!(lines.iter().any(|l| l["type"] == "status" && l["step"].is_i64()), "{said:#?}");
+    let last = lines.last().unwrap();
+    assert_eq!(
+        (&last["state"], &last["exit_code"], &last["seed"]),
+        (&"finished".into(), &0.into(), &7.into())
+    );
+    assert_eq!(last["params"]["steps"], 500);
+    for args in [
+        &["list", "--json"][..],
+        &["show", "a", "--json"],
+        &["wait", "a", "--json"],
+        &["experiments", "--json"],
+        &["experiments", "counter", "--json"],
+        &["plugin", "list", "--json"],
+        &["doctor", "--json"],
+    ] {
+        sandbox.gradtop(args).expect_code(0).json();
+    }
+    for line in sandbox.gradtop(&["logs", "a", "--json"]).expect_code(0).out.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+}
+
+#[test]
+fn exit_codes_and_names() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["short", "--name", "alpha"]).expect_code(0);
+    sandbox.run(&["fail-short", "--name", "beta"]).expect_code(1);
+    sandbox.run(&["abort", "--name", "gamma"]).expect_code(4);
+    let run = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=200"], "delta");
+    sandbox.gradtop(&["wait", "delta", "--timeout", "0.2"]).expect_code(5);
+    run.until_step(2);
+    sandbox.gradtop(&["stop", "delta"]).expect_code(0);
+    for (name, code) in [("alpha", 0), ("alp", 0), ("beta", 1), ("gamma", 4), ("delta", 3), ("last", 3)] {
+        sandbox.gradtop(&["wait", name]).expect_code(code);
+    }
+    for args in [
+        &["run", "contuer"][..],
+        &["run", "counter", "--set", "stepz=1"],
+        &["run", "counter", "--set", "steps=many"],
+        &["run", "counter", "--set", "steps"],
+        &["run", "counter", "--preset", "fast"],
+        &["run", "counter", "--name", "last"],
+        &["run", "counter", "--name", "../x"],
+        &["run", "counter", "--device", "gpu"],
+        &["run", "counter", "--threads", "0"],
+        &["run"],
+        &["show", "epsilon"],
+        &["nonsense"],
+    ] {
+        let said = sandbox.gradtop(args).expect_code(2);
+        check::harmless(&said.all());
+        assert!(said.out.is_empty() && !said.err.is_empty(), "{args:?}: {said:#?}");
+    }
+    let said = sandbox.gradtop(&["run", "contuer"]).expect_code(2);
+    assert!(said.err.contains("counter"), "{said:#?}");
+    let said = sandbox.gradtop(&["show", "alpah"]).expect_code(2);
+    assert!(said.err.contains("alpha"), "{said:#?}");
+    let said = sandbox.run(&["short", "--name", "alpha"]).expect_code(1);
+    assert!(said.err.contains("already exists"), "{said:#?}");
+    assert_eq!(gradtop_store::list_runs(&sandbox.runs()).len(), 4);
+}

@@ -1,0 +1,133 @@
+//! DuckDB, Polars and pyarrow read `runs/*/*/metrics/*.parquet` while a run goes on, while it waits, after it has been
+//! resumed, and after its end. They count what gradtop counts and never see a row twice.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::process::{Child, Command, Stdio};
+
+use gradtop_store::State;
+use gradtop_tests::sandbox::{Run, ended};
+use gradtop_tests::{Sandbox, check, paths, until};
+use serde_json::Value;
+
+fn python(sandbox: &Sandbox, args: &[&str]) -> Command {
+    let mut command = Command::new("python3");
+    command
+        .arg(paths::checkout().join("tests/fixtures/readers.py"))
+        .args(args)
+        .current_dir(sandbox.path())
+        .env("PYTHONPATH", paths::readers())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .stdin(Stdio::null());
+    command
+}
+
+/// What each of the three says, as `{"duckdb": {…}, …}`.
+fn read(sandbox: &Sandbox) -> Value {
+    ended(python(sandbox, &["once"]), &["readers.py", "once"]).expect_code(0).json()
+}
+
+/// Rows of `loss` that gradtop itself sees, journal included.
+fn own_rows(run: &Run<'_>) -> usize {
+    let series = gradtop_store::read_series(&run.dir, |key| key.metric == "loss").unwrap();
+    check::no_step_twice(&series);
+    series.iter().map(|s| s.step.len()).sum()
+}
+
+const READERS: [&str; 3] = ["duckdb", "polars", "pyarrow"];
+
+/// All three count these rows of `loss`, none twice, and know experiment and run from the folders' names.
+fn all_agree(sandbox: &Sandbox, rows: usize) {
+    let said = read(sandbox);
+    for reader in READERS {
+        let one = &said[reader];
+        assert_eq!(one["rows"], rows, "{reader}: {said:#}");
+        assert_eq!(one["distinct"], rows, "{reader}: {said:#}");
+        assert_eq!(one["exp"], serde_json::json!(["counter"]), "{reader}: {said:#}");
+        assert_eq!(one["run"], serde_json::json!(["read"]), "{reader}: {said:#}");
+        let columns = one["columns"].as_array().unwrap();
+        for column in ["step", "epoch", "time", "metric", "model", "split", "trial", "value", "exp", "run"] {
+            assert!(columns.contains(&column.into()), "{reader} has no column {column}: {said:#}");
+        }
+    }
+}
+
+/// Waits until everything logged is sealed: a waiting run seals by age.
+fn all_sealed(run: &Run<'_>) -> usize {
+    until("the waiting run to seal what it has", || {
+        let sealed = check::sealed_rows(&run.dir).iter().filter(|r| r.series.0 == "loss").count();
+        (sealed == own_rows(run)).then_some(sealed)
+    })
+}
+
+/// One Python process for each reader, which reads again and again until it is told to end.
+struct Watching<'a> {
+    sandbox: &'a Sandbox,
+    children: Vec<Child>,
+}
+
+impl<'a> Watching<'a> {
+    fn start(sandbox: &'a Sandbox) -> Self {
+        let children = READERS.map(|reader| {
+            python(sandbox, &["watch", reader]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        });
+        Self { sandbox, children: children.into() }
+    }
+
+    /// Each has read at least `least` times; none saw a row twice.
+    fn end(self, least: u64) {
+        std::fs::write(self.sandbox.path().join("enough"), "").unwrap();
+        for (reader, child) in READERS.iter().zip(self.children) {
+            let done = child.wait_with_output().unwrap();
+            let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+            assert!(done.status.success(), "{reader}: {out}{err}");
+            let said: Value = serde_json::from_str(&out).unwrap();
+            assert!(said["reads"].as_u64().unwrap() >= least, "{reader} read too seldom: {said}");
+            assert!(said["most"].as_u64().unwrap() > 0, "{reader} never saw a row: {said}");
+        }
+    }
+}
+
+#[test]
+fn duckdb_polars_and_pyarrow_read_a_run_at_every_stage() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=2000"], "read");
+    until("the first sealed rows", || (!check::sealed_rows(&run.dir).is_empty()).then_some(()));
+    let watching = Watching::start(&sandbox);
+    // While it goes on, each checkpoint ends a segment; enough of them and parts are merged under the readers.
+    let step = || run.view().status.step.unwrap_or(0);
+    for _ in 0..40 {
+        let before = step();
+        sandbox.gradtop(&["checkpoint", "read"]).expect_code(0);
+        until("the run to go on", || (step() > before).then_some(()));
+    }
+    let parts = check::files(&run.dir.metrics());
+    assert!(
+        parts.iter().any(|p| p.file_stem().unwrap().len() > "part-00001".len()),
+        "nothing was merged: {parts:?}"
+    );
+    assert_eq!(run.view().state, State::Running);
+
+    sandbox.gradtop(&["pause", "read"]).expect_code(0);
+    run.until_state(State::Paused);
+    all_agree(&sandbox, all_sealed(&run));
+    assert_eq!(run.view().state, State::Paused);
+
+    let paused_at = step();
+    sandbox.gradtop(&["resume", "read"]).expect_code(0);
+    until("the run to go on", || (step() > paused_at + 100).then_some(()));
+
+    // Killed, and resumed from a checkpoint some rows before: what is set aside is seen no more.
+    assert!(run.signal_trainer(rustix::process::Signal::KILL));
+    run.wait().expect_code(4);
+    all_agree(&sandbox, own_rows(&run));
+    sandbox.gradtop(&["resume", "read", "--detach"]).expect_code(0);
+    run.until_state(State::Running);
+    sandbox.gradtop(&["stop", "read"]);
+    run.wait().expect_code(3);
+    watching.end(5);
+
+    let rows = check::sealed(&run.dir);
+    check::no_row_twice(&rows);
+    all_agree(&sandbox, rows.iter().filter(|r| r.series.0 == "loss").count());
+}
