@@ -61,7 +61,7 @@ struct Work {
 
 /// The plugin's \[main\] thread. Its stack holds no `catch_unwind`, neither of ours nor of the standard library's: so the
 /// search for a handler of a C++ exception finds none, and the process ends where it was thrown, with its own text
-/// ("terminate called after throwing …, what(): …"). A handler of Rust's would abort with a text that says nothing.
+/// (`terminate called after throwing …`). A handler of Rust's would abort with a text that says nothing.
 /// A panic of our own ends the process as well, with its text.
 fn on_bare_thread(work: Box<Work>) -> Result<libc::pthread_t, (Box<Work>, std::io::Error)> {
     /// As much as a main thread commonly has, or more: what recurses deeply in a main thread does here.
