@@ -96,24 +96,47 @@ pub(crate) fn marker(number: u8, ascii: bool) -> char {
     if ascii { plain } else { fine }
 }
 
-/// Colour and marker of each name: from a hash of the name, the next free one where two names would share it. The `known`
-/// names choose first, so that further names never change theirs.
+/// Colour and marker of each name that is `shown`: from a hash of the name, the next free one where two names would share
+/// it. `known` names, shown or not, agree among themselves first, so that each keeps its look in whatever company it is
+/// shown; a look is free if nothing shown has it.
 pub(crate) fn assign<'a>(
     known: impl Iterator<Item = &'a str>,
-    further: impl Iterator<Item = &'a str>,
+    shown: impl Iterator<Item = &'a str>,
 ) -> BTreeMap<String, (Paint, u8)> {
-    let mut colours = [false; COLOURS];
-    let mut markers = [false; MARKERS.len()];
-    let mut out = BTreeMap::new();
     let known: BTreeSet<&str> = known.collect();
-    let further: BTreeSet<&str> = further.filter(|n| !known.contains(n)).collect();
-    for name in known.into_iter().chain(further) {
-        let hash = hash(name);
-        let colour = take(&mut colours, (hash % COLOURS as u64) as usize);
-        let marker = take(&mut markers, (hash / 64 % MARKERS.len() as u64) as usize);
-        out.insert(name.to_owned(), (Paint::Slot(colour as u8), marker as u8));
+    let shown: BTreeSet<&str> = shown.collect();
+    let mut agreed = Looks::default();
+    let wishes: BTreeMap<&str, (usize, usize)> =
+        known.iter().map(|name| (*name, agreed.take(wish(name)))).collect();
+    let mut looks = Looks::default();
+    let (first, then): (Vec<&str>, Vec<&str>) = shown.into_iter().partition(|name| known.contains(name));
+    first
+        .into_iter()
+        .chain(then)
+        .map(|name| {
+            let (colour, marker) = looks.take(wishes.get(name).copied().unwrap_or_else(|| wish(name)));
+            (name.to_owned(), (Paint::Slot(colour as u8), marker as u8))
+        })
+        .collect()
+}
+
+/// Colours and markers that are taken.
+#[derive(Default)]
+struct Looks {
+    colours: [bool; COLOURS],
+    markers: [bool; MARKERS.len()],
+}
+
+impl Looks {
+    fn take(&mut self, (colour, marker): (usize, usize)) -> (usize, usize) {
+        (take(&mut self.colours, colour), take(&mut self.markers, marker))
     }
-    out
+}
+
+/// The colour and marker a name would have alone.
+fn wish(name: &str) -> (usize, usize) {
+    let hash = hash(name);
+    ((hash % COLOURS as u64) as usize, (hash / 64 % MARKERS.len() as u64) as usize)
 }
 
 /// The first free place from `start` on, around the end; when all are taken, all become free again.
@@ -156,11 +179,11 @@ mod tests {
 
     #[test]
     fn a_name_keeps_its_colour_in_any_company_without_collision() {
-        let none = || std::iter::empty();
-        let alone = assign(["deep"].into_iter(), none());
-        let together = assign(["deep", "middle", "shallow"].into_iter(), ["a", "b"].into_iter());
-        assert_eq!(alone["deep"], together["deep"]);
-        let seven = assign(["a", "b", "c", "d", "e", "f", "g"].into_iter(), none());
+        let models = ["deep", "middle", "shallow"];
+        let alone = assign(models.into_iter(), ["shallow"].into_iter());
+        let together = assign(models.into_iter(), ["deep", "middle", "shallow", "target", "a"].into_iter());
+        assert_eq!(alone["shallow"], together["shallow"]);
+        let seven = assign(std::iter::empty(), ["a", "b", "c", "d", "e", "f", "g"].into_iter());
         let mut colours: Vec<_> = seven.values().map(|(p, _)| format!("{p:?}")).collect();
         colours.sort();
         colours.dedup();

@@ -32,7 +32,7 @@ pub(crate) fn pieces(field: &Field, level: f64) -> Vec<Piece> {
             let mut cuts: Vec<(f64, f64)> = Vec::with_capacity(4);
             for (a, b) in [(0, 1), (1, 2), (2, 3), (3, 0)] {
                 if (z[a] < level) != (z[b] < level) {
-                    let t = (level - z[a]) / (z[b] - z[a]);
+                    let t = (level / 2.0 - z[a] / 2.0) / (z[b] / 2.0 - z[a] / 2.0);
                     let (p, q) = (corners[a], corners[b]);
                     let mix = |u: f64, v: f64| u + (v - u) * t;
                     cuts.push((mix(field.x[p.0], field.x[q.0]), mix(field.y[p.1], field.y[q.1])));
@@ -42,7 +42,7 @@ pub(crate) fn pieces(field: &Field, level: f64) -> Vec<Piece> {
                 [a, b] => out.push([*a, *b]),
                 // A saddle: the mean of the corners says which way the two lines turn.
                 [a, b, c, d] => {
-                    let middle = z.iter().sum::<f64>() / 4.0;
+                    let middle = z.iter().map(|z| z / 4.0).sum::<f64>();
                     if (middle < level) == (z[0] < level) {
                         out.push([*a, *b]);
                         out.push([*c, *d]);

@@ -66,7 +66,9 @@ fn span(scale: Scale, extents: impl Iterator<Item = (f64, f64)>, margin: f64) ->
     let from_zero = low >= 0.0 && scale.takes(0.0);
     let bottom = if from_zero && a - room < 0.0 && a >= 0.0 { 0.0f64.min(a) } else { a - room };
     let top = if high <= 0.0 && scale.takes(0.0) && b + room > 0.0 { 0.0 } else { b + room };
-    Span { scale, low: scale.inverse(bottom), high: scale.inverse(top) }
+    // Never beyond the doubles, and never at a zero that a logarithm turns into infinity.
+    let least = if scale.takes(0.0) { f64::MIN } else { f64::MIN_POSITIVE };
+    Span { scale, low: scale.inverse(bottom).max(least), high: scale.inverse(top).min(f64::MAX) }
 }
 
 fn range_on(scale: Scale, values: &[f64]) -> Option<(f64, f64)> {
@@ -85,11 +87,16 @@ pub(crate) fn cell_edges(middles: &[f64]) -> Option<(f64, f64)> {
     Some((first - left, last + right))
 }
 
+/// To the outer edges of the cells, as far as they have a place.
+fn field_extent(scale: Scale, middles: &[f64]) -> Option<(f64, f64)> {
+    cell_edges(middles).filter(|(low, _)| scale.takes(*low)).or_else(|| range_on(scale, middles))
+}
+
 fn extent_x(shape: &Shape, scale: Scale) -> Option<(f64, f64)> {
     match shape {
         Shape::Line { x, .. } | Shape::Band { x, .. } | Shape::Scatter { x, .. } => range_on(scale, x),
         Shape::Bars { x, width, .. } => range_on(scale, x).map(|(a, b)| (a - width / 2.0, b + width / 2.0)),
-        Shape::Heatmap(f) => cell_edges(&f.x),
+        Shape::Heatmap(f) => field_extent(scale, &f.x),
         Shape::Contour(f) => range_on(scale, &f.x),
         Shape::Rule { at: Where::X(v) } => scale.takes(*v).then_some((*v, *v)),
         Shape::Rule { .. } => None,
@@ -108,7 +115,7 @@ fn extent_y(shape: &Shape, scale: Scale) -> Option<(f64, f64)> {
             let (low, high) = range_on(scale, y)?;
             Some(if scale.takes(0.0) { (low.min(0.0), high.max(0.0)) } else { (low, high) })
         }
-        Shape::Heatmap(f) => cell_edges(&f.y),
+        Shape::Heatmap(f) => field_extent(scale, &f.y),
         Shape::Contour(f) => range_on(scale, &f.y),
         Shape::Rule { at: Where::Y(v) } => scale.takes(*v).then_some((*v, *v)),
         Shape::Rule { .. } => None,

@@ -203,7 +203,7 @@ impl Field {
         if !z.is_finite() || (self.log && z <= 0.0) {
             return None;
         }
-        let f = |v: f64| if self.log { v.log10() } else { v };
+        let f = |v: f64| if self.log { v.log10() } else { v / 2.0 };
         let span = f(high) - f(low);
         Some(if span > 0.0 { ((f(z) - f(low)) / span).clamp(0.0, 1.0) } else { 0.5 })
     }

@@ -77,13 +77,14 @@ impl Span {
     /// 0 at the low end, 1 at the high end, beyond outside, NaN without a place.
     pub(crate) fn unit(&self, v: f64) -> f64 {
         let (a, b) = (self.scale.forward(self.low), self.scale.forward(self.high));
-        (self.scale.forward(v) - a) / (b - a)
+        // By halves: the difference of two doubles may be beyond the largest.
+        (self.scale.forward(v) / 2.0 - a / 2.0) / (b / 2.0 - a / 2.0)
     }
 
     /// The value at a position between 0 and 1.
     pub(crate) fn value(&self, unit: f64) -> f64 {
         let (a, b) = (self.scale.forward(self.low), self.scale.forward(self.high));
-        self.scale.inverse(a + unit * (b - a))
+        self.scale.inverse(a * (1.0 - unit) + b * unit)
     }
 }
 

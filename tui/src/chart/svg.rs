@@ -293,3 +293,86 @@ pub(super) fn path(points: &[(f64, f64)]) -> String {
     }
     d
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::chart::colour::Paint;
+    use crate::chart::scale::Scale;
+    use crate::chart::{Field, Picture, Side, Where};
+    use proptest::prelude::*;
+
+    fn mark(name: &str, shape: Shape) -> Mark {
+        Mark {
+            name: Some(name.into()),
+            last: Some(1.5),
+            paint: Paint::Slot(1),
+            marker: 9,
+            side: Side::Left,
+            shape,
+        }
+    }
+
+    fn values() -> impl Strategy<Value = Vec<f64>> {
+        let value =
+            prop_oneof![8 => -1e3f64..1e3, 1 => Just(f64::NAN), 1 => Just(f64::INFINITY), 1 => any::<f64>()];
+        prop::collection::vec(value, 0..40)
+    }
+
+    proptest! {
+        /// Whatever the data and the words, the drawing is XML without a coordinate that is no number, and text is cells.
+        #[test]
+        fn any_chart_is_well_formed(x in values(), y in values(), words in any::<String>(), log in any::<bool>()) {
+            let n = x.len().min(y.len());
+            let (x, y) = (x[..n].to_vec(), y[..n].to_vec());
+            let field = Field { x: vec![0.0, 1.0], y: vec![0.0, 1.0], z: [&y[..], &[0.0; 4]].concat()[..4].to_vec(), label: words.clone(), log };
+            let shapes = vec![
+                Shape::Line { x: x.clone(), y: y.clone() },
+                Shape::Band { x: x.clone(), low: y.clone(), high: y.clone() },
+                Shape::Scatter { x: x.clone(), y: y.clone(), joined: true },
+                Shape::Bars { x: x.clone(), y, width: 0.5 },
+                Shape::Heatmap(field.clone()),
+                Shape::Contour(field),
+                Shape::Rule { at: Where::X(x.first().copied().unwrap_or(f64::NAN)) },
+            ];
+            let scale = if log { Scale::Log } else { Scale::Linear };
+            for shape in shapes {
+                let chart = Chart {
+                    title: Some(words.clone()),
+                    y: Axis { label: words.clone(), scale, ..Axis::default() },
+                    marks: vec![mark(&words, shape)],
+                    ..Chart::default()
+                };
+                let figure = super::super::Figure { title: words.clone(), caption: Some(words.clone()), charts: vec![chart] };
+                let svg = super::figure(&figure);
+                prop_assert!(resvg::usvg::roxmltree::Document::parse(&svg).is_ok());
+                prop_assert!(!svg.contains("\"NaN") && !svg.contains("inf\""), "{svg}");
+                let look = crate::chart::text::Look { glyphs: crate::chart::raster::Glyphs::Ascii, colour: false };
+                let grid = crate::chart::text::figure(&figure, 60, 20, look);
+                prop_assert!((0..grid.height()).all(|y| grid.row(y).len() == 60));
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_point_is_drawn_and_pictures_are_merged_rows() {
+        let line = Shape::Line { x: vec![0.0, 1.0, 2.0], y: vec![0.0, 1.0, 4.0] };
+        let chart = Chart {
+            y: Axis { label: "y".into(), ..Axis::default() },
+            marks: vec![mark("a", line)],
+            ..Chart::default()
+        };
+        let svg = figure(&Figure { charts: vec![chart], ..Figure::default() });
+        let path = svg.lines().find(|l| l.contains("stroke-width=\"1.6\"")).unwrap();
+        assert_eq!(path.matches(['M', 'L']).count(), 3, "{path}");
+        let pixels = vec![Some([0, 0, 0]), Some([0, 0, 0]), None, Some([255, 0, 0])];
+        let image = Shape::Image(Picture { width: 2, height: 2, pixels });
+        let svg = figure(&Figure {
+            charts: vec![Chart { marks: vec![mark("i", image)], ..Chart::default() }],
+            ..Figure::default()
+        });
+        assert_eq!(svg.matches("fill=\"#000000\"").count(), 1);
+        assert_eq!(svg.matches("fill=\"#ff0000\"").count(), 1);
+    }
+}

@@ -49,7 +49,7 @@ fn thinned(x: &[f64], y: &[f64], span: &Span, plot: &Plot) -> super::decimate::T
     let columns = plot.width * DENSITY;
     let column = |v: f64| {
         let c = (plot.domain.x.unit(v) * columns).round();
-        (c >= 0.0 && c <= columns).then_some(c as i32)
+        (c >= 0.0 && c <= columns.round()).then_some(c as i32)
     };
     thin(x.iter().copied().zip(y.iter().copied()), column, |v| span.scale.takes(v))
 }
@@ -231,6 +231,9 @@ fn bars(pen: &mut Pen, mark: &Mark, (x, y, width): (&[f64], &[f64], f64), plot: 
         }
         let (a, b) = (plot.x(x - width / 2.0), plot.x(x + width / 2.0));
         let top = plot.y(span, *y);
+        if !(a.is_finite() && b.is_finite() && top.is_finite()) {
+            continue;
+        }
         pen.put(&format!(
             r#"<rect x="{}" y="{}" width="{}" height="{}" fill="{}"/>"#,
             n(a + 0.5),
@@ -283,12 +286,16 @@ fn heatmap(pen: &mut Pen, field: &Field, plot: &Plot) {
     let (xs, ys) = (borders(&field.x), borders(&field.y));
     pen.put(r#"<g shape-rendering="crispEdges">"#);
     for j in 0..field.y.len() {
-        let (low, high) = (plot.y(&plot.domain.y, ys[j]), plot.y(&plot.domain.y, ys[j + 1]));
+        // An outer edge that has no place on a log axis is the plot's.
+        let floor = plot.top + plot.height;
+        let place = |y: f64| if y.is_finite() { y.clamp(plot.top, floor) } else { floor };
+        let (low, high) = (place(plot.y(&plot.domain.y, ys[j])), place(plot.y(&plot.domain.y, ys[j + 1])));
         for i in 0..field.x.len() {
             let Some(level) = field.z.get(j * field.x.len() + i).and_then(|z| field.level(*z, range)) else {
                 continue;
             };
-            let (a, b) = (plot.x(xs[i]), plot.x(xs[i + 1]));
+            let place = |x: f64| if x.is_finite() { x } else { plot.left };
+            let (a, b) = (place(plot.x(xs[i])), place(plot.x(xs[i + 1])));
             pen.put(&format!(
                 r#"<rect x="{}" y="{}" width="{}" height="{}" fill="{}"/>"#,
                 n(a),

@@ -110,8 +110,15 @@ fn linear(low: f64, high: f64, most: usize) -> Vec<Tick> {
     if high.partial_cmp(&low) != Some(std::cmp::Ordering::Greater) {
         return Vec::new();
     }
-    let step = round_step((high - low) / most as f64);
-    let values = multiples(low, high, step);
+    let mut step = round_step((high - low) / most as f64);
+    let mut values = multiples(low, high, step);
+    // A short axis between two round numbers: finer ones, until there are two to read a scale from.
+    for finer in [2.0, 4.0, 8.0] {
+        if values.len() < 2 {
+            step = round_step((high - low) / (most as f64 * finer));
+            values = multiples(low, high, step);
+        }
+    }
     let largest = values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
     values.into_iter().map(|value| Tick { value, label: decimal(value, step, largest) }).collect()
 }
@@ -146,7 +153,7 @@ fn log(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
         return Vec::new();
     }
     let inside = |v: &f64| *v >= span.low * (1.0 - 1e-9) && *v <= span.high * (1.0 + 1e-9);
-    let (first, last) = ((a - 1e-9).ceil() as i32, (b + 1e-9).floor() as i32);
+    let (first, last) = exponents_in(a, b);
     let decades = (last - first + 1).max(0) as usize;
     if decades >= 2 || decades >= most {
         let every = decades.div_ceil(most).max(1) as i32;
@@ -161,8 +168,7 @@ fn log(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
         }
     }
     // Less than a few decades: 1, 2 and 5 in each, or plain round numbers where even those are too few.
-    let low_exponent = a.floor() as i32;
-    let high_exponent = b.ceil() as i32;
+    let (low_exponent, high_exponent) = (first - 1, last + 1);
     let values: Vec<f64> = (low_exponent..=high_exponent)
         .flat_map(|e| [1.0, 2.0, 5.0].map(|n| n * power_of_ten(e)))
         .filter(inside)
@@ -176,6 +182,11 @@ fn log(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
         return ticks;
     }
     linear(span.low, span.high, most.min(4))
+}
+
+/// The whole exponents between two, as far as doubles have them.
+fn exponents_in(low: f64, high: f64) -> (i32, i32) {
+    ((low - 1e-9).ceil().max(-1080.0) as i32, (high + 1e-9).floor().min(1030.0) as i32)
 }
 
 /// Exactly the nearest double, which `powi` does not promise.
@@ -215,7 +226,7 @@ fn log2(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
     if b.partial_cmp(&a) != Some(std::cmp::Ordering::Greater) {
         return Vec::new();
     }
-    let (first, last) = ((a - 1e-9).ceil() as i32, (b + 1e-9).floor() as i32);
+    let (first, last) = exponents_in(a, b);
     if last - first < 1 {
         return linear(span.low, span.high, most.min(4));
     }
@@ -238,7 +249,8 @@ fn log2(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
 
 fn symlog(span: &Span, threshold: f64, most: usize, powers: Powers) -> Vec<Tick> {
     let largest = span.low.abs().max(span.high.abs());
-    let (first, last) = (threshold.log10().round() as i32, largest.log10().floor() as i32);
+    let first = threshold.log10().round().clamp(-330.0, 310.0) as i32;
+    let last = largest.log10().floor().clamp(-330.0, 310.0) as i32;
     let decades = (last - first + 1).max(1) as usize;
     let sides = if span.low < 0.0 && span.high > 0.0 { 2 } else { 1 };
     let every = (decades * sides).div_ceil(most.saturating_sub(1).max(1)).max(1);

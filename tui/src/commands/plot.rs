@@ -155,11 +155,13 @@ fn metrics(run: &RunDir) -> Result<BTreeSet<String>> {
 /// Says below a drawing, which leaves the folder of its run, where it comes from.
 fn sign(figure: &mut chart::Figure, view: &View) {
     let m = &view.manifest;
-    let params: Vec<String> =
-        m.params.iter().map(|(k, v)| format!("{k}={}", super::state::param(v))).collect();
-    let from = format!("{} {}, seed {}, {}", m.experiment.id, m.run, m.seed, params.join(" "));
-    let caption = figure.caption.take().map(|c| c + " ").unwrap_or_default();
-    figure.caption = Some(format!("{caption}({})", from.trim_end_matches(", ")));
+    let from = format!("{} {}", m.experiment.id, m.run);
+    figure.caption = Some(if let Some(caption) = figure.caption.take().filter(|c| !c.is_empty()) {
+        format!("{caption} ({from})")
+    } else {
+        let params = m.params.iter().map(|(k, v)| format!("{k}={}", super::state::param(v)));
+        format!("{from}, seed {}: {}", m.seed, params.collect::<Vec<_>>().join(" "))
+    });
 }
 
 /// Takes over what the command line says about the axes.

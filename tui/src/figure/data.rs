@@ -12,7 +12,7 @@ pub(crate) struct Data {
     pub(crate) series: Vec<SeriesData>,
     /// Tables asked for; text where one could not be read.
     pub(crate) tables: BTreeMap<String, Result<Table, String>>,
-    /// Names of all lines the run's series make, so that a name has its colour in every figure.
+    /// The names the run's lines are known by, so that each has its colour in every figure.
     pub(crate) names: BTreeSet<String>,
     /// When the run started, in microseconds since 1970: the zero of time axes.
     pub(crate) started_us: i64,

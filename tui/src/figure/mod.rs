@@ -50,13 +50,10 @@ struct Evaluated {
 /// The charts of a figure. What cannot be drawn (yet) is said in the chart's notes.
 pub(crate) fn evaluate(figure: &figures::Figure, data: &Data) -> Figure {
     let mut panels: Vec<(Chart, Vec<Piece>)> = figure.panels.iter().map(|p| panel(p, data)).collect();
-    let known: BTreeSet<&str> = data.names.iter().map(String::as_str).collect();
-    let keys: BTreeSet<String> = panels
-        .iter()
-        .flat_map(|(_, pieces)| pieces.iter().map(|p| p.key.clone()))
-        .filter(|k| !known.contains(k.as_str()))
-        .collect();
-    let looks = assign(known.into_iter(), keys.iter().map(String::as_str));
+    let keys: BTreeSet<String> =
+        panels.iter().flat_map(|(_, pieces)| pieces.iter().map(|p| p.key.clone())).collect();
+    let shown = keys.iter().map(String::as_str).filter(|k| !k.is_empty());
+    let looks = assign(data.names.iter().map(String::as_str), shown);
     let charts = panels
         .drain(..)
         .map(|(mut chart, pieces)| {
@@ -217,9 +214,9 @@ fn empty_mark(kind: MarkKind) -> Declared {
     }
 }
 
-/// The names of the lines that a run's series make: what colours are chosen by.
+/// The names that a run's lines are known by: its models, or its splits where there are no models.
 fn names(keys: impl Iterator<Item = SeriesKey>) -> BTreeSet<String> {
-    keys.filter_map(|k| name_of(k.model.as_deref(), k.split.as_deref(), None)).collect()
+    keys.filter_map(|k| k.model.or(k.split)).collect()
 }
 
 #[cfg(test)]
