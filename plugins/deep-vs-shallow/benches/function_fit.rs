@@ -1,4 +1,4 @@
-//! Training steps a second of `function-fit`, for benches/function_fit_vs_pytorch.py.
+//! Training steps a second of `function-fit`, for `benches/function_fit_vs_pytorch.py`.
 //!
 //! It runs the experiment itself in the SDK's host in memory, its logging and the evaluations at the start and the end
 //! included, and prints one JSON line: `function_fit [--model deep] [--batch 0] [--points 1000] [--steps 20000]

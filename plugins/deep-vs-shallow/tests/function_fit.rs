@@ -1,4 +1,4 @@
-//! `function-fit` against theory, against PyTorch, and against itself interrupted.
+//! `function-fit` against theory, against Python, and against itself interrupted.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -100,7 +100,7 @@ fn batch_loss_and_grid_loss_agree() {
     }
 }
 
-/// Losses of PyTorch from the same initial values: tests/fixtures/parity.py wrote them.
+/// Losses of torch in Python from the same initial values: tests/fixtures/parity.py wrote them.
 #[test]
 fn fifty_steps_equal_pytorch() {
     let fixture = include_str!("fixtures/parity.txt");

@@ -116,7 +116,7 @@ impl Mlp {
         Ok(Self { widths: widths.to_vec(), trials, parameters, gradients, layers })
     }
 
-    /// Draws every weight and bias of every layer from U(−1/√fan_in, 1/√fan_in), as PyTorch's `nn.Linear` does.
+    /// Draws every weight and bias of every layer uniformly from ±1/√inputs, as torch's `nn.Linear` does.
     /// Trial `t` draws from member `t` of `stream`, so it does not matter how many trials stand beside it.
     pub fn init_uniform(&mut self, seed: u64, stream: Stream) -> Result<(), TchError> {
         for trial in 0..self.trials {

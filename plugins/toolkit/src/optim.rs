@@ -5,12 +5,12 @@ use tch::{TchError, Tensor};
 /// Which optimizer, and its constants.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rule {
-    /// Adam (Kingma and Ba 2015) with PyTorch's defaults: β₁ 0.9, β₂ 0.999, ε 1e-8.
+    /// Adam (Kingma and Ba 2015) with torch's defaults: β₁ 0.9, β₂ 0.999, ε 1e-8.
     Adam {
         /// Learning rate, above 0.
         lr: f64,
     },
-    /// Stochastic gradient descent with heavy-ball momentum as PyTorch defines it: u ← μu + g, p ← p − lr·u.
+    /// Stochastic gradient descent with heavy-ball momentum as torch defines it: u ← μu + g, p ← p − lr·u.
     Sgd {
         /// Learning rate, above 0.
         lr: f64,

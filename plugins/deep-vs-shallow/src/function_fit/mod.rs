@@ -113,6 +113,11 @@ impl Experiment for FunctionFit {
 
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
         let (device, _no_graphs) = runtime::prepare(ctx);
+        let threads = self.useful_threads(ctx.threads());
+        runtime::set_threads(threads);
+        if threads < ctx.threads() {
+            ctx.debug(format!("{threads} of {} threads: the tensors are small", ctx.threads()))?;
+        }
         let mut training = Training::new(self.setup(ctx.seed(), device)?)?;
         ctx.declare_figures(&figures::declare(self, &training, ctx.seed()))?;
         let series = declare_series(ctx, &training)?;

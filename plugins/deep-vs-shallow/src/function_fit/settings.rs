@@ -54,6 +54,15 @@ impl FunctionFit {
         })
     }
 
+    /// How many of the run's threads are worth using: one, until the largest activation of a step has a million numbers.
+    /// Below that, threads wait for each other longer than they compute: two were two to six times slower than one on
+    /// two busy cores.
+    pub(crate) fn useful_threads(&self, available: usize) -> usize {
+        let widest = MODELS.iter().flat_map(|(_, widths)| widths.iter()).max().copied().unwrap_or(1);
+        let samples = if self.batch == 0 { self.points } else { self.batch };
+        if self.trials * widest * samples < 1 << 20 { 1 } else { available }
+    }
+
     /// Data, optimizer, batch, steps and seed in a sentence for captions.
     pub(crate) fn in_words(&self, seed: u64) -> String {
         let optimizer = match self.optimizer.as_str() {

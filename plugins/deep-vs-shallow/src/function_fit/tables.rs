@@ -14,7 +14,7 @@ pub(super) fn shape(widths: &[i64]) -> String {
     widths.iter().map(ToString::to_string).collect::<Vec<_>>().join("-")
 }
 
-/// The networks: `models`(model, widths, hidden_layers, parameters), the parameters counted from the tensors.
+/// The networks: `models(model, widths, hidden_layers, parameters)`, the parameters counted from the tensors.
 pub(super) fn models(ctx: &Ctx, training: &Training) -> Result<()> {
     let first = &training.fits[..training.setup().models.len()];
     let names: Vec<&str> = first.iter().map(|fit| fit.model.as_str()).collect();

@@ -84,7 +84,7 @@ impl Target {
                 }
                 let parsed = Expression::parse(expression).map_err(invalid)?;
                 let values: Vec<f64> = grid.iter().map(|&x| parsed.at(x)).collect();
-                if let Some(i) = values.iter().position(|v| !(v.abs() <= f64::from(f32::MAX))) {
+                if let Some(i) = values.iter().position(|v| v.is_nan() || v.abs() > f64::from(f32::MAX)) {
                     return Err(invalid(format!(
                         "expression `{expression}` is {} at x = {}; it must be finite at every point from {low} to {high}",
                         values[i], grid[i]

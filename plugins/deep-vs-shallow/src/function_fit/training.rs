@@ -178,7 +178,7 @@ impl Training {
                     optimizer: Optimizer::new(setup.rule, mlp.parameters())?,
                     training: mlp.workspace(size as i64)?,
                     chunk: mlp.workspace(CHUNK.min(points) as i64)?,
-                    rest: (points > CHUNK && points % CHUNK > 0)
+                    rest: (points > CHUNK && !points.is_multiple_of(CHUNK))
                         .then(|| mlp.workspace((points % CHUNK) as i64))
                         .transpose()?,
                     mlp,
