@@ -96,8 +96,7 @@ fn of_libtorch() -> Finding {
     match libtorch::find(None) {
         Ok(lib) => {
             let version = libtorch::version(&lib).unwrap_or_else(|| "of unknown version".to_owned());
-            let cuda = if lib.join("libtorch_cuda.so").is_file() { "with CUDA" } else { "for CPU" };
-            Finding::new("libtorch", Grade::Good, format!("{version} {cuda} in {}", lib.display()))
+            Finding::new("libtorch", Grade::Good, format!("{version} in {}", lib.display()))
         }
         Err(places) => {
             let places: Vec<String> = places.iter().map(|p| short(p)).collect();

@@ -78,7 +78,7 @@ pub(crate) fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
 pub(crate) fn watch(run: &RunDir, how: Watch) -> Result<i32> {
     let mut caught = Caught::new()?;
     let mut events = Follower::from_end(run.events());
-    let progress = if how.json { None } else { Progress::start() };
+    let mut progress = if how.json { None } else { Progress::start() };
     let mut asked_to_stop = false;
     let mut told: Option<Instant> = None;
     let mut before = String::new();
@@ -115,8 +115,8 @@ pub(crate) fn watch(run: &RunDir, how: Watch) -> Result<i32> {
         }
         let status = status_line(&view);
         let due = |every| told.is_none_or(|t: Instant| t.elapsed() >= every) && status != before;
-        if let Some(progress) = &progress {
-            progress.show(&shown(&view));
+        if let Some(progress) = &mut progress {
+            progress.show(shown(&view));
         } else if how.json && due(JSON_EVERY) {
             print_json(&view, "status", None)?;
             (told, before) = (Some(Instant::now()), status);

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::terminal::{Colours, terminal};
 
 /// What the bar shows.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Shown {
     /// Work done, and all work; nothing if unknown.
     pub(crate) share: Option<(u64, u64)>,
@@ -22,6 +22,7 @@ pub(crate) struct Shown {
 pub(crate) struct Progress {
     bar: ProgressBar,
     ascii: bool,
+    before: Option<Shown>,
 }
 
 impl Progress {
@@ -33,11 +34,14 @@ impl Progress {
         let ascii = terminal().glyphs.ascii();
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
         bar.enable_steady_tick(Duration::from_millis(250));
-        Some(Self { bar, ascii })
+        Some(Self { bar, ascii, before: None })
     }
 
     /// Shows how far the run is.
-    pub(crate) fn show(&self, shown: &Shown) {
+    pub(crate) fn show(&mut self, shown: Shown) {
+        if self.before.as_ref() == Some(&shown) {
+            return;
+        }
         let plain = terminal().colours == Colours::None;
         let bar = if plain { "{bar:24}" } else { "{bar:24.green/black.bright}" };
         let template = match shown.share {
@@ -58,6 +62,7 @@ impl Progress {
         }
         self.bar.set_prefix(shown.phase.clone());
         self.bar.set_message(shown.numbers.clone());
+        self.before = Some(shown);
     }
 
     /// Prints with the bar out of the way.
