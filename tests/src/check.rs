@@ -1,8 +1,9 @@
 //! Looking at what a run left, without the code that wrote it where that is possible.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type};
@@ -38,11 +39,14 @@ fn batches(path: &Path) -> Vec<RecordBatch> {
     read.unwrap_or_else(|e| panic!("{} cannot be read: {e}", path.display()))
 }
 
+/// Metric, model, split and trial.
+pub type Series = (String, Option<String>, Option<String>, Option<i32>);
+
 /// A row of `metrics/*.parquet`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Row {
     /// Metric, model, split and trial.
-    pub series: (String, Option<String>, Option<String>, Option<i32>),
+    pub series: Arc<Series>,
     /// Step.
     pub step: i64,
     /// The value's bits: NaN equals itself.
@@ -64,24 +68,35 @@ pub fn sealed_rows(run: &RunDir) -> Vec<Row> {
             continue;
         }
         for batch in all {
-            let text = |name: &str| -> Vec<Option<String>> {
+            // Words and, for each row, the number of its word.
+            let text = |name: &str| -> (Vec<String>, Vec<Option<usize>>) {
                 let column = batch.column_by_name(name).unwrap_or_else(|| panic!("no column {name}"));
                 let values = column.as_any_dictionary();
-                let words = values.values().as_string::<i32>();
+                let words =
+                    values.values().as_string::<i32>().iter().map(|w| w.unwrap().to_owned()).collect();
                 let keys = values.normalized_keys();
-                (0..column.len())
-                    .map(|i| column.is_valid(i).then(|| words.value(keys[i]).to_owned()))
-                    .collect()
+                (words, (0..column.len()).map(|i| column.is_valid(i).then(|| keys[i])).collect())
             };
             let (metric, model, split) = (text("metric"), text("model"), text("split"));
             let trial = batch.column_by_name("trial").unwrap().as_primitive::<Int32Type>();
             let step = batch.column_by_name("step").unwrap().as_primitive::<Int64Type>();
             let epoch = batch.column_by_name("epoch").unwrap().as_primitive::<Float64Type>();
             let value = batch.column_by_name("value").unwrap().as_primitive::<Float64Type>();
+            let mut known: HashMap<_, Arc<Series>> = HashMap::new();
             for i in 0..batch.num_rows() {
                 let trial = trial.is_valid(i).then(|| trial.value(i));
+                let word =
+                    |(words, keys): &(Vec<String>, Vec<Option<usize>>)| keys[i].map(|k| words[k].clone());
+                let series = known.entry((metric.1[i], model.1[i], split.1[i], trial)).or_insert_with(|| {
+                    Arc::new((
+                        word(&metric).expect("every row has a metric"),
+                        word(&model),
+                        word(&split),
+                        trial,
+                    ))
+                });
                 rows.push(Row {
-                    series: (metric[i].clone().unwrap(), model[i].clone(), split[i].clone(), trial),
+                    series: Arc::clone(series),
                     step: step.value(i),
                     bits: value.value(i).to_bits(),
                     epoch: epoch.is_valid(i).then(|| epoch.value(i).to_bits()),
@@ -93,11 +108,11 @@ pub fn sealed_rows(run: &RunDir) -> Vec<Row> {
     rows
 }
 
-/// Panics if a series has two rows of one step.
+/// Panics if a series has two rows of one step. The rows are sorted, as [`sealed_rows`] gives them.
 pub fn no_row_twice(rows: &[Row]) {
-    let mut seen = HashSet::new();
-    for row in rows {
-        assert!(seen.insert((&row.series, row.step)), "{:?} has step {} twice", row.series, row.step);
+    for pair in rows.windows(2) {
+        let [a, b] = pair else { continue };
+        assert!(a.step != b.step || a.series != b.series, "{:?} has step {} twice", a.series, a.step);
     }
 }
 
