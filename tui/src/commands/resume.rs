@@ -25,6 +25,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let view = context.view(&args.run)?;
     let name = &view.manifest.run;
     match view.state {
+        _ if !view.certain => {
+            let host = &view.manifest.host;
+            return Err(Failure::new(format!("{name} belongs to {host}, which this machine cannot reach"))
+                .help("ask there")
+                .into());
+        }
         State::Paused => {
             gradtop_host::unpause(&view.dir)?;
             if args.json {
