@@ -53,9 +53,10 @@ fn fresh(file: PathBuf) -> PathBuf {
         .unwrap_or_else(|e| panic!("{}: {e}: run through cargo xtask test", list.display()));
     let modified = |path: &Path| path.metadata().and_then(|m| m.modified());
     let built = modified(&file).unwrap();
-    for source in
-        list.lines().flat_map(|l| l.split_once(": ").map(|(_, s)| s.split(' ').collect::<Vec<_>>())).flatten()
-    {
+    // Each line is `file: source source …`; blanks in names are escaped.
+    let sources =
+        list.lines().filter_map(|line| line.split_once(": ")).flat_map(|(_, sources)| sources.split(' '));
+    for source in sources {
         let newer = modified(Path::new(source)).unwrap_or(SystemTime::UNIX_EPOCH) > built;
         assert!(!newer, "{} is older than {source}: run through cargo xtask test", file.display());
     }

@@ -85,7 +85,7 @@ impl Terminal {
     /// Waits for the program's end; its exit code.
     pub fn exit_code(&mut self) -> u32 {
         let child = &mut self.child;
-        let code = crate::until_within(Duration::from_secs(60), "the program in the terminal to end", || {
+        let code = crate::until_within(Duration::from_mins(1), "the program in the terminal to end", || {
             child.try_wait().unwrap().map(|status| status.exit_code())
         });
         // What it wrote last may still be on its way.

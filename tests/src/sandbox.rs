@@ -31,6 +31,7 @@ impl Said {
 
     /// Panics unless the exit code is this one.
     #[track_caller]
+    #[expect(clippy::return_self_not_must_use, reason = "often only the check is wanted")]
     pub fn expect_code(self, code: i32) -> Self {
         assert_eq!(self.code, code, "exit code: {self:#?}");
         self
@@ -194,7 +195,7 @@ pub fn ended(mut command: Command, what: &[&str]) -> Said {
         if let Some(status) = child.try_wait().unwrap() {
             break Some(status.code().unwrap_or(-1));
         }
-        if start.elapsed() > Duration::from_secs(60) {
+        if start.elapsed() > Duration::from_mins(1) {
             child.kill().unwrap();
             break None;
         }
@@ -247,7 +248,7 @@ impl Run<'_> {
 
     /// Waits for a state.
     pub fn until_state(&self, state: State) -> View {
-        until_within(Duration::from_secs(60), &format!("{} to be {state}", self.name()), || {
+        until_within(Duration::from_mins(1), &format!("{} to be {state}", self.name()), || {
             let view = self.view();
             let other_end = view.state.is_final() && state != view.state;
             assert!(!other_end, "{} ended {}: {:?}", self.name(), view.state, view.status.cause);

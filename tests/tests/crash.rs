@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -142,8 +142,19 @@ fn logged_any(file: &Path) -> bool {
     fs::File::open(file).is_ok_and(|mut f| f.read_exact(&mut first).is_ok()) && first != [0; 8]
 }
 
-/// One run from start to recovery. Returns what it lost.
-fn kill_once(kill: Kill) -> Duration {
+/// What a kill hit and cost.
+struct Hit {
+    kill: Kill,
+    lost: Duration,
+    /// Before anything was recovered: sealed parts, merged ones among them, journal segments, and checkpoints.
+    parts: usize,
+    merged: usize,
+    segments: usize,
+    checkpoints: usize,
+}
+
+/// One run from start to recovery.
+fn kill_once(kill: Kill) -> Hit {
     // Its own: every command recovers every dead run it sees.
     let sandbox = &Sandbox::new();
     // Described beforehand, so that the first 400 ms are those of the run.
@@ -153,7 +164,7 @@ fn kill_once(kill: Kill) -> Duration {
     let run = start(sandbox, kill, &file);
     until("the keeper", || run.view().status.keeper_pid);
     live(&run, kill, &file, &mut random);
-    let hit = match kill.victim {
+    let met = match kill.victim {
         Victim::Trainer => until("a trainer to kill", || run.signal_trainer(Signal::KILL).then_some(true)),
         Victim::Keeper => run.signal_keeper(Signal::KILL),
         Victim::Both => {
@@ -163,15 +174,26 @@ fn kill_once(kill: Kill) -> Duration {
             keeper
         }
     };
-    assert!(hit, "{kill:?}: nobody was there to kill: {}", run.events());
+    assert!(met, "{kill:?}: nobody was there to kill: {}", run.events());
 
     // With the keeper gone, the trainer saves a checkpoint and leaves; that is not instant.
     until("the run's lock to fall free", || (!gradtop_store::is_locked(&run.dir).unwrap()).then_some(()));
     assert_eq!(run.view().state, State::Crashed, "{kill:?}: {:?}", run.status());
     let times = logged(&file);
     check::no_row_twice(&check::sealed_rows(&run.dir));
+    let parts = check::files(&run.dir.metrics());
+    // part-00001-00032.parquet covers 32 segments, part-00033.parquet one.
+    let merged = |p: &&PathBuf| p.file_stem().is_some_and(|s| s.len() > "part-00001".len());
+    let mut hit = Hit {
+        kill,
+        lost: Duration::ZERO,
+        parts: parts.len(),
+        merged: parts.iter().filter(merged).count(),
+        segments: check::files(&run.dir.journal()).len(),
+        checkpoints: gradtop_store::checkpoints(&run.dir).len(),
+    };
     let before = steps(&run.dir);
-    let lost = check_loss(kill, &times, &before);
+    hit.lost = check_loss(kill, &times, &before);
     if kill.victim == Victim::Keeper {
         assert_eq!(before.len(), times.len(), "{kill:?}: the trainer had all the time it wanted");
     }
@@ -196,7 +218,7 @@ fn kill_once(kill: Kill) -> Duration {
     }
     let exit = run.wait();
     assert_eq!(exit.code, 4, "{kill:?}: {exit:#?}");
-    lost
+    hit
 }
 
 #[test]
@@ -208,12 +230,23 @@ fn forty_kills_at_random_moments() {
         .collect();
     let pairs: BTreeSet<_> = kills.iter().map(|k| format!("{:?} {:?}", k.victim, k.moment)).collect();
     assert_eq!(pairs.len(), 15, "every victim at every moment");
-    let losses = Mutex::new(Vec::new());
+    let hits = Mutex::new(Vec::new());
     in_parallel(4, kills, |kill| {
-        let lost = kill_once(kill);
-        losses.lock().unwrap().push(lost);
+        let hit = kill_once(kill);
+        hits.lock().unwrap().push(hit);
     });
-    let losses = losses.into_inner().unwrap();
-    assert_eq!(losses.len() as u64, KILLS);
-    assert!(losses.iter().any(|l| !l.is_zero()), "no kill lost a row: the moments hit nothing");
+    let hits = hits.into_inner().unwrap();
+    assert_eq!(hits.len() as u64, KILLS);
+    // The kills hit what they were meant to; otherwise all of the above says little.
+    let some = |what: &str, is: fn(&&Hit) -> bool| {
+        assert!(hits.iter().any(|h| is(&h)), "no kill met {what}");
+    };
+    some("rows not yet written", |h| !h.lost.is_zero());
+    some("a run without sealed rows", |h| h.parts == 0);
+    some("a run that had sealed by age", |h| h.kill.moment == Moment::Age && h.parts > 0);
+    some("a full segment", |h| h.kill.moment == Moment::Full && h.parts > 0);
+    some("a merged part", |h| h.kill.moment == Moment::Merge && h.merged > 0);
+    some("a journal to recover", |h| h.segments > 0);
+    some("several segments to recover", |h| h.segments > 1);
+    some("a checkpoint", |h| h.kill.moment == Moment::Checkpoint && h.checkpoints > 0);
 }

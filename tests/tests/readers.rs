@@ -1,4 +1,4 @@
-//! DuckDB, Polars and pyarrow read `runs/*/*/metrics/*.parquet` while a run goes on, while it waits, after it has been
+//! Three other programs, `duckdb`, `polars` and `pyarrow`, read `runs/*/*/metrics/*.parquet` while a run goes on, while it waits, after it has been
 //! resumed, and after its end. They count what gradtop counts and never see a row twice.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

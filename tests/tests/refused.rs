@@ -175,11 +175,9 @@ fn no_plugins(folder: &Path) {
         "{export} const void *gradtop_entry_v2(void);\nconst void *gradtop_entry_v2(void) {{ return 0; }}\n"
     );
     build::text("future.c", &v2, folder);
-    let missing = format!(
-        "#include \"gradtop.h\"\nextern int nowhere_to_be_found(void);\n\
-        const gradtop_entry *gradtop_entry_v1(void) {{ nowhere_to_be_found(); return 0; }}\n"
-    );
-    build::text("unresolved.c", &missing, folder);
+    let missing = "#include \"gradtop.h\"\nextern int nowhere_to_be_found(void);\n\
+        const gradtop_entry *gradtop_entry_v1(void) { nowhere_to_be_found(); return 0; }\n";
+    build::text("unresolved.c", missing, folder);
 }
 
 #[test]

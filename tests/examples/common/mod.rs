@@ -18,18 +18,18 @@ unsafe impl Send for Host {}
 unsafe impl Sync for Host {}
 
 impl Host {
-    pub(crate) fn raw(&self) -> &abi::Host {
+    pub(crate) fn raw(self) -> &'static abi::Host {
         // SAFETY: the host keeps its table alive until the process ends.
         unsafe { &*self.0 }
     }
 
-    pub(crate) fn run_dir(&self) -> PathBuf {
+    pub(crate) fn run_dir(self) -> PathBuf {
         // SAFETY: the header promises a string here.
         PathBuf::from(unsafe { CStr::from_ptr(self.raw().run_dir) }.to_str().unwrap_or_default())
     }
 
     /// Interns a series; the status if refused.
-    pub(crate) fn series(&self, metric: &CStr, model: Option<&CStr>, trial: i32) -> Result<u32, abi::Status> {
+    pub(crate) fn series(self, metric: &CStr, model: Option<&CStr>, trial: i32) -> Result<u32, abi::Status> {
         let s = abi::Series {
             size: size_of::<abi::Series>() as u32,
             trial,
@@ -44,15 +44,15 @@ impl Host {
         if status == abi::OK { Ok(out) } else { Err(status) }
     }
 
-    pub(crate) fn metric(&self, name: &CStr) -> u32 {
+    pub(crate) fn metric(self, name: &CStr) -> u32 {
         self.series(name, None, -1).expect("a plain series is accepted")
     }
 
-    pub(crate) fn log(&self, step: i64, points: &[(u32, f64)]) -> abi::Status {
+    pub(crate) fn log(self, step: i64, points: &[(u32, f64)]) -> abi::Status {
         self.log_epoch(step, f64::NAN, points)
     }
 
-    pub(crate) fn log_epoch(&self, step: i64, epoch: f64, points: &[(u32, f64)]) -> abi::Status {
+    pub(crate) fn log_epoch(self, step: i64, epoch: f64, points: &[(u32, f64)]) -> abi::Status {
         let points: Vec<_> = points
             .iter()
             .map(|(series, value)| abi::Point { series: *series, reserved: 0, value: *value })
@@ -62,23 +62,23 @@ impl Host {
         unsafe { log(self.raw().ctx, step, epoch, points.as_ptr(), points.len() as u64) }
     }
 
-    pub(crate) fn text(&self, level: i32, text: &[u8]) -> abi::Status {
+    pub(crate) fn text(self, level: i32, text: &[u8]) -> abi::Status {
         let log = self.raw().log_text.expect("log_text");
         // SAFETY: the text lives until the call returns.
         unsafe { log(self.raw().ctx, level, text.as_ptr().cast(), text.len() as u64) }
     }
 
-    pub(crate) fn info(&self, text: &str) {
+    pub(crate) fn info(self, text: &str) {
         self.text(abi::log_level::INFO, text.as_bytes());
     }
 
     /// Writes a call's status and why it was refused into the run's log, for the test to read.
-    pub(crate) fn report(&self, what: &str, status: abi::Status) {
+    pub(crate) fn report(self, what: &str, status: abi::Status) {
         let why = if status == abi::OK { String::new() } else { self.last_error() };
         self.info(&format!("{what} -> {status}: {why}"));
     }
 
-    pub(crate) fn last_error(&self) -> String {
+    pub(crate) fn last_error(self) -> String {
         let mut buffer = vec![0u8; 4096];
         let last_error = self.raw().last_error.expect("last_error");
         // SAFETY: the buffer has the length stated.
@@ -90,35 +90,35 @@ impl Host {
         String::from_utf8(buffer).unwrap_or_else(|e| format!("NOT UTF-8: {e}"))
     }
 
-    pub(crate) fn progress(&self, done: u64, total: u64, phase: Option<&CStr>) -> abi::Status {
+    pub(crate) fn progress(self, done: u64, total: u64, phase: Option<&CStr>) -> abi::Status {
         let progress = self.raw().progress.expect("progress");
         let phase = phase.map_or(std::ptr::null(), CStr::as_ptr);
         // SAFETY: the phase lives until the call returns.
         unsafe { progress(self.raw().ctx, done, total, phase) }
     }
 
-    pub(crate) fn should_stop(&self) -> bool {
+    pub(crate) fn should_stop(self) -> bool {
         // SAFETY: the context is the host's own.
         unsafe { (self.raw().should_stop.expect("should_stop"))(self.raw().ctx) != 0 }
     }
 
-    pub(crate) fn step_end(&self) -> abi::Status {
+    pub(crate) fn step_end(self) -> abi::Status {
         // SAFETY: the context is the host's own, and this is the main thread.
         unsafe { (self.raw().step_end.expect("step_end"))(self.raw().ctx) }
     }
 
-    pub(crate) fn should_checkpoint(&self) -> bool {
+    pub(crate) fn should_checkpoint(self) -> bool {
         // SAFETY: the context is the host's own.
         unsafe { (self.raw().should_checkpoint.expect("should_checkpoint"))(self.raw().ctx) != 0 }
     }
 
-    pub(crate) fn declare_figures(&self, toml: &CStr) -> abi::Status {
+    pub(crate) fn declare_figures(self, toml: &CStr) -> abi::Status {
         // SAFETY: the text lives until the call returns.
         unsafe { (self.raw().declare_figures.expect("declare_figures"))(self.raw().ctx, toml.as_ptr()) }
     }
 
     /// Saves a checkpoint with a closure. A panic of the closure is not caught: the process aborts.
-    pub(crate) fn checkpoint(&self, step: i64, mut save: impl FnMut(&Path) -> abi::Status) -> abi::Status {
+    pub(crate) fn checkpoint(self, step: i64, mut save: impl FnMut(&Path) -> abi::Status) -> abi::Status {
         unsafe extern "C" fn call<F: FnMut(&Path) -> abi::Status>(
             user: *mut c_void,
             dir: *const c_char,
@@ -138,7 +138,7 @@ impl Host {
         unsafe { checkpoint(self.raw().ctx, step, Some(function), (&raw mut save).cast()) }
     }
 
-    pub(crate) fn table(&self, name: &CStr, step: i64, columns: &[abi::Column], rows: u64) -> abi::Status {
+    pub(crate) fn table(self, name: &CStr, step: i64, columns: &[abi::Column], rows: u64) -> abi::Status {
         let pointers: Vec<*const abi::Column> = columns.iter().map(std::ptr::from_ref).collect();
         let log = self.raw().log_table.expect("log_table");
         // SAFETY: names, columns and data live until the call returns.

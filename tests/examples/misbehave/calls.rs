@@ -230,7 +230,7 @@ pub(crate) fn save_hangs(job: &Job) -> Result {
     checkpoint_when_asked(job, |dir| {
         std::fs::write(dir.join("half"), b"x").unwrap();
         loop {
-            std::thread::sleep(std::time::Duration::from_secs(3600));
+            std::thread::sleep(std::time::Duration::from_hours(1));
         }
     })
 }

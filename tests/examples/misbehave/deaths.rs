@@ -97,7 +97,7 @@ pub(crate) fn out_of_memory(job: &Job) -> Result {
 /// Never calls the host again.
 pub(crate) fn hang(_: &Job) -> Result {
     loop {
-        std::thread::sleep(Duration::from_secs(3600));
+        std::thread::sleep(Duration::from_hours(1));
     }
 }
 

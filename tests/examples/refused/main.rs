@@ -18,7 +18,7 @@ fn variant() -> String {
 
 fn hang() -> ! {
     loop {
-        std::thread::sleep(std::time::Duration::from_secs(3600));
+        std::thread::sleep(std::time::Duration::from_hours(1));
     }
 }
 
