@@ -72,10 +72,13 @@ pub fn gpus() -> Result<Vec<Gpu>, String> {
 /// The driver's own library for asking about GPUs.
 pub(crate) fn nvml() -> Result<nvml_wrapper::Nvml, String> {
     // The name without a version belongs to development packages; the driver itself brings the other.
-    nvml_wrapper::Nvml::builder()
-        .lib_path(std::ffi::OsStr::new("libnvidia-ml.so.1"))
-        .init()
-        .map_err(|e| format!("no NVIDIA driver ({e})"))
+    nvml_wrapper::Nvml::builder().lib_path(std::ffi::OsStr::new("libnvidia-ml.so.1")).init().map_err(|e| {
+        match e {
+            // What the loader says of a library that most machines do not have helps nobody.
+            nvml_wrapper::error::NvmlError::LibloadingError(_) => "no NVIDIA driver".to_owned(),
+            e => format!("the NVIDIA driver does not answer ({e})"),
+        }
+    })
 }
 
 /// The number that NVML knows CUDA's GPU `n` by, as far as `CUDA_VISIBLE_DEVICES` says it in numbers.

@@ -232,11 +232,11 @@ fn numbers(view: &View) -> Vec<String> {
     if let Some(eta) = s.eta_s {
         parts.push(state::plain(format!("eta {}", number::duration(eta))));
     }
-    let headline = state::headline_text(s, &view.manifest, VALUES);
-    if !headline.is_empty() {
-        parts.push(headline);
-    }
     parts
+}
+
+fn headline(view: &View) -> String {
+    state::headline_text(&view.status, &view.manifest, VALUES)
 }
 
 fn phase(view: &View) -> String {
@@ -247,7 +247,12 @@ fn phase(view: &View) -> String {
 }
 
 fn shown(view: &View) -> Shown {
-    Shown { share: state::progress(view), phase: phase(view), numbers: numbers(view).join("  ") }
+    Shown {
+        share: state::progress(view),
+        phase: phase(view),
+        numbers: numbers(view).join("  "),
+        headline: headline(view),
+    }
 }
 
 fn status_line(view: &View) -> String {
@@ -256,5 +261,7 @@ fn status_line(view: &View) -> String {
         parts.push(number::percent(done, total));
     }
     parts.extend(numbers(view));
+    parts.push(headline(view));
+    parts.retain(|p| !p.is_empty());
     parts.join("  ")
 }

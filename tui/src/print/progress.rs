@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::terminal::{Colours, terminal};
 
@@ -14,8 +14,10 @@ pub(crate) struct Shown {
     pub(crate) share: Option<(u64, u64)>,
     /// The words before the bar.
     pub(crate) phase: String,
-    /// Step, rate, remaining time, losses.
+    /// Step, rate, remaining time.
     pub(crate) numbers: String,
+    /// Losses and the like, on a line of their own: they are what is watched, and 80 columns do not hold both.
+    pub(crate) headline: String,
 }
 
 /// The bar.
@@ -44,11 +46,19 @@ impl Progress {
         }
         let plain = terminal().colours == Colours::None;
         let bar = if plain { "{bar:24}" } else { "{bar:24.green/black.bright}" };
-        let template = match shown.share {
-            Some(_) => format!("{{prefix}} {bar} {{percent:>3}} %  {{wide_msg}}"),
-            None => "{prefix} {spinner}  {wide_msg}".to_owned(),
+        let first = match shown.share {
+            Some(_) => format!("{{prefix}} {bar} {{percent:>3}} %  {{msg}}"),
+            None => "{prefix} {spinner}  {msg}".to_owned(),
         };
+        // Both lines always: a bar that changes its height makes the screen jump.
+        let template = format!("{first}\n{{headline}}");
         if let Ok(style) = ProgressStyle::with_template(&template) {
+            let headline = format!("  {}", shown.headline);
+            let style =
+                style.with_key("headline", move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+                    // Writing to a string does not fail.
+                    out.write_str(&headline).ok();
+                });
             let style = if self.ascii {
                 style.progress_chars("#>.").tick_chars("-\\|/-")
             } else {
