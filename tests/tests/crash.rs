@@ -48,7 +48,7 @@ enum Moment {
     Start,
     /// A slow run, some seconds old: flushes, and seals by age.
     Age,
-    /// As many rows as it can: segments fill up and are sealed one after the other.
+    /// Many rows: while a full segment is being sealed.
     Full,
     /// A checkpoint every few milliseconds, each of which ends a segment: 32 of them are merged.
     Merge,
@@ -115,8 +115,9 @@ fn live(run: &Run<'_>, kill: Kill, file: &Path, random: &mut Random) {
             nap(1.0 + 2.5 * random.next());
         }
         Moment::Full => {
-            going();
-            nap(1.0 + 2.0 * random.next());
+            // The next segment is begun while the full one is sealed.
+            until("a full segment", || (check::files(&run.dir.journal()).len() > 1).then_some(()));
+            nap(0.08 * random.next());
         }
         Moment::Merge => {
             going();

@@ -1,5 +1,7 @@
 //! Calls that the host must refuse, or take and make harmless. Each writes the answer it got into the run's log.
 
+#![allow(clippy::unnecessary_wraps, reason = "every phase of an experiment has one type")]
+
 use std::ffi::{CStr, CString};
 
 use gradtop_abi as abi;

@@ -1,5 +1,7 @@
 //! The experiments that behave: `counter`, whose every number follows from saved state, and `threads`.
 
+#![allow(clippy::unnecessary_wraps, reason = "every phase of an experiment has one type")]
+
 use std::fs::{self, OpenOptions};
 use std::os::fd::AsRawFd as _;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! Ways to end, or not to end.
 
+#![allow(clippy::unnecessary_wraps, reason = "every phase of an experiment has one type")]
+
 use std::io::Write as _;
 use std::os::fd::FromRawFd as _;
 use std::time::Duration;
@@ -59,7 +61,7 @@ pub(crate) fn abort(job: &Job) -> Result {
 pub(crate) fn kill_self(job: &Job) -> Result {
     log_some(job);
     // SAFETY: a signal to this process.
-    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    unsafe { libc::raise(libc::SIGKILL) };
     hang(job)
 }
 
@@ -123,7 +125,7 @@ pub(crate) fn flood(job: &Job) -> Result {
 pub(crate) fn flood_forever(job: &Job) -> Result {
     log_some(job);
     let mut out = std::mem::ManuallyDrop::new(stdout());
-    let block = [b'x'; 1 << 16];
+    let block = vec![b'x'; 1 << 16];
     loop {
         out.write_all(&block).unwrap();
     }

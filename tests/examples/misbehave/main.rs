@@ -38,6 +38,7 @@ impl Job {
 type Phase = fn(&Job) -> Result<abi::Status, Vec<u8>>;
 
 /// An experiment: what it does in each callback, and whether panics are caught as the SDK would.
+#[derive(Clone, Copy)]
 pub(crate) struct Experiment {
     id: &'static CStr,
     resumable: bool,
@@ -47,6 +48,7 @@ pub(crate) struct Experiment {
     destroy: Phase,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every phase of an experiment has one type")]
 fn fine(_: &Job) -> Result<abi::Status, Vec<u8>> {
     Ok(abi::OK)
 }

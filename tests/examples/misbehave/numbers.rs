@@ -1,5 +1,7 @@
 //! What it logs.
 
+#![allow(clippy::unnecessary_wraps, reason = "every phase of an experiment has one type")]
+
 use std::ffi::CString;
 
 use gradtop_abi as abi;
