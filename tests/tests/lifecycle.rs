@@ -208,6 +208,21 @@ fn a_plugin_rebuilt_or_deleted_leaves_its_runs_alone() {
 }
 
 #[test]
+fn runs_started_at_once_get_names_of_their_own() {
+    let sandbox = Sandbox::new();
+    let start = || sandbox.gradtop(&["run", "short", "--detach"]).expect_code(0).out.trim().to_owned();
+    let mut names: Vec<String> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+        starts.into_iter().map(|s| s.join().unwrap()).collect()
+    });
+    names.sort();
+    assert_eq!(names, (1..=8).map(|n| format!("short-{n}")).collect::<Vec<_>>());
+    for name in &names {
+        sandbox.gradtop(&["wait", name]).expect_code(0);
+    }
+}
+
+#[test]
 fn rm_deletes_what_has_ended_and_nothing_else() {
     let sandbox = Sandbox::new();
     let run = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=500"], "alive");

@@ -25,7 +25,8 @@ fn main() -> ExitCode {
         Err(error) => return exit(print_clap(&error)),
     };
     print::terminal::decide(cli.ascii);
-    exit(commands::dispatch(cli).unwrap_or_else(|error| failure::report(&error)))
+    let code = commands::dispatch(cli).unwrap_or_else(|error| failure::report(&error));
+    exit(if code == 0 && print::lost() { 1 } else { code })
 }
 
 fn exit(code: i32) -> ExitCode {

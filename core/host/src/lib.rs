@@ -1,6 +1,6 @@
 //! Plugins and the processes that run them.
 //!
-//! This is the only crate that opens libraries, and it never does so in the process that asks: [`describe`] runs the same
+//! This is the only crate that opens libraries, and it never does so in the process that asks: [`describe()`] runs the same
 //! program once more as a child with a time-out, and a run is two processes of a session of its own, a *keeper* (which
 //! opens nothing, waits, and writes down how it ended) and its child, the *trainer* (which opens the plugin).
 //!

@@ -102,6 +102,8 @@ pub(crate) struct Session {
     stop_polled: AtomicBool,
     stop_saved: AtomicBool,
     stop_deferred: AtomicBool,
+    /// The keeper is gone: what will be said of the run's end, if nothing worse comes.
+    pub(crate) orphaned: AtomicBool,
     /// Whether `run` is being called.
     pub(crate) running: AtomicBool,
     started: OnceLock<Timestamp>,
@@ -143,6 +145,7 @@ impl Session {
             stop_polled: AtomicBool::new(false),
             stop_saved: AtomicBool::new(false),
             stop_deferred: AtomicBool::new(false),
+            orphaned: AtomicBool::new(false),
             running: AtomicBool::new(false),
             started: OnceLock::new(),
         }

@@ -164,6 +164,7 @@ impl Listener {
                 self.orphaned = Some(Instant::now());
                 let message = "the keeper is gone: stopping, after a checkpoint if possible".to_owned();
                 self.session.event(&Event::Warning { message });
+                self.session.orphaned.store(true, Ordering::Release);
                 self.stop();
             }
             Some(since) if since.elapsed() > ORPHAN_GRACE => {
@@ -228,8 +229,11 @@ impl Display {
         }
         let left = total.saturating_sub(done);
         let eta_s = self.work.per_second(now).filter(|r| total > 0 && *r > 0.0).map(|r| left as f64 / r);
+        let orphaned = session.orphaned.load(Ordering::Acquire);
         let next = Status {
             state: session.state(),
+            // Nobody is left to write the end, so this is what whoever recovers the run will find.
+            cause: orphaned.then(|| "its keeper was killed, and it stopped for that".to_owned()),
             step: step.or(self.shown.step),
             epoch: session.epoch().or(self.shown.epoch),
             phase: session.phase(),

@@ -163,7 +163,8 @@ pub fn new_run_name(runs: &Path, experiment: &str) -> String {
     if !base.starts_with(|c: char| c.is_ascii_alphabetic()) {
         base.insert_str(0, "run-");
     }
-    let used = list_runs(runs)
+    // A folder without a manifest takes its name all the same: it may be a run that is being made this moment.
+    let used = folders(runs, &mut Vec::new())
         .iter()
         .filter_map(|r| r.name().strip_prefix(&base)?.strip_prefix('-')?.parse::<u64>().ok())
         .max()
@@ -215,18 +216,17 @@ pub fn list_runs_checked(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)
 }
 
 fn scan(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
-    let mut found = Vec::new();
     let mut bad = Vec::new();
-    for exp in subfolders(runs, "exp=", &mut bad) {
-        for run in subfolders(&exp, "run=", &mut bad) {
-            let run = RunDir::new(run);
-            if run.manifest().is_file() {
-                found.push(run);
-            }
-        }
-    }
+    let mut found = folders(runs, &mut bad);
+    found.retain(|run| run.manifest().is_file());
     found.sort();
     (found, bad)
+}
+
+/// All folders that bear a run's name, with a manifest or not.
+fn folders(runs: &Path, bad: &mut Vec<(PathBuf, StoreError)>) -> Vec<RunDir> {
+    let experiments = subfolders(runs, "exp=", bad);
+    experiments.iter().flat_map(|exp| subfolders(exp, "run=", bad)).map(RunDir::new).collect()
 }
 
 fn subfolders(dir: &Path, prefix: &str, bad: &mut Vec<(PathBuf, StoreError)>) -> Vec<PathBuf> {
@@ -274,8 +274,15 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
         return Err(near(nearest(&all, run)));
     }
     let exact: Vec<_> = all.iter().filter(|r| r.name() == name).collect();
-    let matches =
-        if exact.is_empty() { all.iter().filter(|r| r.name().starts_with(name)).collect() } else { exact };
+    if exact.is_empty()
+        && let Some(bare) = folders(runs, &mut Vec::new()).into_iter().find(|r| r.name() == name)
+    {
+        // It is what was asked for, damaged as it is; another run that begins alike is not.
+        let message = "the run has no manifest; its Parquet files can still be read".to_owned();
+        return Err(StoreError::Damaged { path: bare.manifest(), message });
+    }
+    let begins = |r: &&RunDir| !name.is_empty() && r.name().starts_with(name);
+    let matches = if exact.is_empty() { all.iter().filter(begins).collect() } else { exact };
     match matches.as_slice() {
         [] => Err(near(nearest(&all, name))),
         [one] => Ok((*one).clone()),

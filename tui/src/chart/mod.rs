@@ -76,7 +76,7 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// "loss [MSE], log": what to print beside the axis.
+    /// `loss [MSE], log`: what to print beside the axis.
     pub(crate) fn caption(&self) -> String {
         let mut text = self.label.clone();
         if let Some(unit) =

@@ -196,12 +196,7 @@ fn glyph_of(chart: &Chart, mark: &Mark, look: Look) -> char {
 
 fn foot_notes(chart: &Chart, odd: &[String], width: usize, ascii: bool) -> Vec<String> {
     let all = odd.iter().chain(&chart.notes);
-    all.flat_map(|n| wrap(n, width)).map(|n| if ascii { to_ascii(&n) } else { n }).collect()
-}
-
-/// The few signs of our own words that are not ASCII, replaced.
-fn to_ascii(text: &str) -> String {
-    text.replace('×', "x").replace('≤', "<=").replace('↑', "^").replace('↓', "v").replace('∞', "infinite")
+    all.flat_map(|n| wrap(n, width)).map(|n| if ascii { crate::print::plain(&n) } else { n }).collect()
 }
 
 fn write_notes(grid: &mut Grid, notes: &[String], height: usize) {
@@ -261,8 +256,13 @@ fn vertical_axis(grid: &mut Grid, span: &Span, ticks: &[Tick], area: Area, look:
     for row in 0..area.height {
         grid.put(x, area.top + row, if ascii { '|' } else { '│' }, Ink::Dim);
     }
+    let mut taken = None;
     for tick in ticks {
         let Some(row) = row_of(span, tick.value, area.height) else { continue };
+        // Two labels on one row would be written over each other and read as a third.
+        if taken.replace(row) == Some(row) {
+            continue;
+        }
         let y = area.top + row;
         let notch = match (ascii, right) {
             (true, _) => '+',

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{Context, short, state};
 use crate::chart::grid::{Ink, fit};
+use crate::failure::Failure;
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean, number};
 
@@ -28,6 +29,9 @@ pub(crate) struct Args {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let runs = context.runs()?;
+    if runs.exists() && !runs.is_dir() {
+        return Err(Failure::usage(format!("{} is no folder of runs", short(&runs))).into());
+    }
     let mut views = Vec::new();
     let mut unreadable: Vec<(PathBuf, String)> = Vec::new();
     for run in gradtop_store::list_runs(&runs) {
@@ -102,7 +106,16 @@ fn table(views: &[View], runs: &std::path::Path) {
 }
 
 fn group(views: &[&View]) {
-    let parameters: Vec<&str> = state::differing(views).into_iter().take(PARAMETERS).collect();
+    let mut parameters: Vec<&str> = state::differing(views).into_iter().take(PARAMETERS).collect();
+    let mut table = group_table(views, &parameters);
+    // How a run is comes before what it was given.
+    while !table.fits(1) && parameters.pop().is_some() {
+        table = group_table(views, &parameters);
+    }
+    table.print(1);
+}
+
+fn group_table(views: &[&View], parameters: &[&str]) -> Table {
     let metric = common_metric(views);
     let parameter_heads: Vec<String> = parameters.iter().map(|p| clean(p)).collect();
     let mut columns = vec![("state", Align::Left), ("name", Align::Left)];
@@ -120,11 +133,9 @@ fn group(views: &[&View]) {
     ]);
     let mut table = Table::new(&columns);
     for view in views {
-        table.row(row(view, &parameters, metric));
+        table.row(row(view, parameters, metric));
     }
-    for line in table.lines(1) {
-        print::line(&line);
-    }
+    table
 }
 
 fn row(view: &View, parameters: &[&str], metric: Option<&str>) -> Vec<Words> {

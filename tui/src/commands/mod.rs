@@ -60,7 +60,8 @@ pub(crate) fn view(run: &RunDir) -> Result<View> {
 /// A path below the current folder as a relative one.
 pub(crate) fn short(path: &Path) -> String {
     let cwd = std::env::current_dir().unwrap_or_default();
-    let shown = path.strip_prefix(&cwd).ok().filter(|p| !p.as_os_str().is_empty()).unwrap_or(path);
+    let below = |p: &&Path| !p.as_os_str().is_empty() && cwd != Path::new("/");
+    let shown = path.strip_prefix(&cwd).ok().filter(below).unwrap_or(path);
     crate::print::clean(&shown.display().to_string())
 }
 

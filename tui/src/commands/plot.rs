@@ -25,7 +25,7 @@ pub(crate) struct Args {
     run: String,
     /// Figures by id, or metrics by name; all declared figures if none is named
     what: Vec<String>,
-    /// Write an SVG drawing (with several figures, FILE-<id>.svg each)
+    /// Write an SVG drawing (with several figures, FILE-ID.svg each)
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
     /// Write a PNG picture

@@ -12,7 +12,7 @@ use crate::print::{self, number};
 /// Arguments of `rm`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The runs
+    /// The runs, by their whole names
     #[arg(required = true, value_name = "RUN")]
     names: Vec<String>,
     /// Do not ask
@@ -24,6 +24,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let mut views: Vec<View> = Vec::new();
     for name in &args.names {
         let view = context.view(name)?;
+        let run = &view.manifest.run;
+        // The beginning of a name is a help in looking, and a trap in deleting.
+        if !(name == run || name.trim_end_matches('/').rsplit(['/', '=']).next() == Some(run)) {
+            return Err(Failure::usage(format!("there is no run named {name:?}; nothing was deleted"))
+                .help(format!("deleting needs the whole name: gradtop rm {run}"))
+                .into());
+        }
         if !view.state.is_final() {
             let what = if view.certain { "is" } else { "may be" };
             return Err(Failure::new(format!(

@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// Set a parameter; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
     sets: Vec<(String, String)>,
-    /// Read experiment, preset, seed, device, threads, name, `checkpoint_every` and [params] from a TOML file
+    /// Read experiment, preset, seed, device, threads, name, `checkpoint_every` and `[params]` from a TOML file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Name of the run [default: the experiment's with the next free number]

@@ -17,16 +17,56 @@ pub(crate) use gradtop_host::text::clean;
 pub(crate) use terminal::{Colours, ascii, look, terminal};
 
 static STDOUT_GONE: AtomicBool = AtomicBool::new(false);
+static LOST: AtomicBool = AtomicBool::new(false);
 
 /// Writes to standard output.
 pub(crate) fn out(text: &str) {
+    if ascii() { write(&plain(text)) } else { write(text) }
+}
+
+fn write(text: &str) {
     if stdout_gone() {
         return;
     }
     let mut stdout = std::io::stdout().lock();
-    if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    drop(stdout);
+    if let Err(e) = written {
         STDOUT_GONE.store(true, Ordering::Relaxed);
+        if e.kind() != std::io::ErrorKind::BrokenPipe {
+            LOST.store(true, Ordering::Relaxed);
+            error(&format!("standard output cannot be written: {e}"), None);
+        }
     }
+}
+
+/// Whether something could not be written, for another reason than a reader that went away.
+pub(crate) fn lost() -> bool {
+    LOST.load(Ordering::Relaxed)
+}
+
+/// The signs of our own and of formulas, in ASCII. Names keep their letters: they are what a user types.
+pub(crate) fn plain(text: &str) -> String {
+    const SIGNS: [(char, &str); 10] = [
+        ('·', "-"),
+        ('…', "."),
+        ('π', "pi"),
+        ('×', "x"),
+        ('≤', "<="),
+        ('≥', ">="),
+        ('↑', "^"),
+        ('↓', "v"),
+        ('∞', "infinite"),
+        ('→', "->"),
+    ];
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match SIGNS.iter().find(|(sign, _)| *sign == c) {
+            Some((_, ascii)) => out.push_str(ascii),
+            None => out.push(c),
+        }
+    }
+    out
 }
 
 /// Writes a line to standard output.
@@ -36,7 +76,7 @@ pub(crate) fn line(text: &str) {
 
 /// Writes a value as one line of JSON to standard output.
 pub(crate) fn json<T: serde::Serialize>(value: &T) -> anyhow::Result<()> {
-    line(&serde_json::to_string(value)?);
+    write(&format!("{}\n", serde_json::to_string(value)?));
     Ok(())
 }
 

@@ -70,6 +70,16 @@ impl Table {
             .collect()
     }
 
+    /// Whether a terminal shows all of it, indented by `indent`.
+    pub(crate) fn fits(&self, indent: usize) -> bool {
+        let width = |cells: &Vec<Words>| {
+            let line: String = cells.iter().map(|w| w.text.as_str()).collect();
+            width_of(line.trim_end())
+        };
+        let widest = self.laid_out(indent, None).iter().map(width).max().unwrap_or(0);
+        terminal().size.is_none_or(|(w, _)| widest <= w)
+    }
+
     /// Prints the lines to standard output.
     pub(crate) fn print(&self, indent: usize) {
         for line in self.lines(indent) {

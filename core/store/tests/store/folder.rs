@@ -42,6 +42,10 @@ fn names_of_runs() {
         new_run(runs, name);
     }
     assert_eq!(new_run_name(runs, "demo"), "demo-13");
+    let beginning = runs.join("exp=demo/run=demo-20");
+    std::fs::create_dir_all(&beginning).unwrap();
+    assert_eq!(new_run_name(runs, "demo"), "demo-21", "another start may not have written its manifest yet");
+    std::fs::remove_dir(&beginning).unwrap();
     validate_name(&new_run_name(runs, "7 wonders/é")).unwrap();
     let find = |name: &str| find_run(runs, name).map(|r| r.name());
     assert_eq!(find("demo-1").unwrap(), "demo-1", "an exact name beats a prefix");

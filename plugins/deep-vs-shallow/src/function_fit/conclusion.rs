@@ -5,8 +5,8 @@ use gradtop_sdk::prelude::*;
 use super::target::variance;
 use super::training::{Training, losses};
 
-/// A model counts as having learnt little beyond the mean above this share of the function's variance.
-const LITTLE: f64 = 0.5;
+/// A loss above this share of the function's variance, which is the loss of predicting the mean, is said beside it.
+const SAID: f64 = 0.5;
 
 /// The final losses of one model on one function.
 #[derive(Clone, Debug)]
@@ -61,22 +61,29 @@ impl Row {
                 Some(best) if self.overlaps(best) => {
                     parts.push(format!("not separated from {}: their trials overlap", best.model));
                 }
-                Some(best) => parts.push(format!(
-                    "{:.1} times {}'s, no trial overlapping",
-                    self.mean() / best.mean(),
-                    best.model
-                )),
+                Some(best) => {
+                    let apart = if self.losses.len().min(best.losses.len()) > 1 {
+                        ", no trial overlapping"
+                    } else {
+                        ""
+                    };
+                    parts.push(format!("{:.1} times {}'s{apart}", self.mean() / best.mean(), best.model));
+                }
                 None => {}
             }
             let share = self.mean() / self.variance;
-            if share > LITTLE {
+            if share > 1.0 {
                 parts.push(format!(
-                    "{:.0} % of the function's variance, little beyond its mean",
-                    100.0 * share
+                    "{share:.2} times the function's variance: worse than predicting its mean"
                 ));
+            } else if share > SAID {
+                parts
+                    .push(format!("{:.0} % of the function's variance, the loss of its mean", 100.0 * share));
             }
-            if self.diverged > 0 {
-                parts.push(format!("{} trials diverged and are left out", self.diverged));
+            match self.diverged {
+                0 => {}
+                1 => parts.push("1 trial diverged and is left out".to_owned()),
+                n => parts.push(format!("{n} trials diverged and are left out")),
             }
         }
         self.statement = parts.join("; ");
@@ -192,11 +199,14 @@ mod tests {
         let conclusion = Conclusion::compare(vec![row("deep", &[0.09, 0.08], 1), row("shallow", &[], 3)]);
         let lines = conclusion.lines();
         assert_eq!(lines.len(), 1);
-        for part in ["85 % of the function's variance", "1 trials diverged", "every trial diverged"] {
+        for part in ["85 % of the function's variance", "1 trial diverged", "every trial diverged"] {
             assert!(lines[0].contains(part), "{}", lines[0]);
         }
         assert!(!lines[0].contains("Fewer"));
         let single = Conclusion::compare(vec![row("deep", &[0.01], 0)]).lines();
         assert!(single[0].contains("Fewer than 3 trials"), "{}", single[0]);
+        let singles = Conclusion::compare(vec![row("deep", &[0.01], 0), row("shallow", &[0.2], 0)]).lines();
+        assert!(singles[0].contains("20.0 times deep's;"), "one trial each has no overlap: {}", singles[0]);
+        assert!(singles[0].contains("2.00 times the function's variance: worse"), "{}", singles[0]);
     }
 }
