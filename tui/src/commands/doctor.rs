@@ -152,6 +152,17 @@ fn of_plugins() -> Vec<Finding> {
         let s = |n: usize| if n == 1 { "" } else { "s" };
         Finding::new("plugins", Grade::Good, format!("{p} plugin{} with {e} experiment{}", s(p), s(e)))
     }];
+    for plugin in found.plugins.iter().filter(|p| p.desc.needs_libtorch) {
+        if let Err(places) = libtorch::find(Some(&plugin.path)) {
+            let places: Vec<String> = places.iter().map(|p| short(p)).collect();
+            let text =
+                format!("{} needs libtorch, which is not in {}", short(&plugin.path), places.join(", "));
+            findings.push(
+                Finding::new("plugins", Grade::Bad, text)
+                    .help("run `cargo xtask setup` in the checkout, or set GRADTOP_LIBTORCH to a folder with libtorch_cpu.so"),
+            );
+        }
+    }
     for (path, refusal) in &found.refused {
         findings.push(Finding::new("plugins", Grade::Bad, format!("{} {refusal}", short(path))));
     }

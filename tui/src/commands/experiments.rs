@@ -44,18 +44,18 @@ pub(crate) fn run(args: &Args) -> Result<i32> {
 fn overview(found: &Discovery) {
     let mut table = Table::new(&[
         ("experiment", Align::Left),
-        ("summary", Align::Left),
         ("presets", Align::Left),
         ("plugin", Align::Left),
+        ("summary", Align::Left),
     ]);
     for (plugin, e) in found.experiments() {
         let presets: Vec<String> = e.presets.iter().map(|p| clean(&p.name)).collect();
         let file = plugin.path.file_name().unwrap_or_default().to_string_lossy();
         table.row(vec![
             Words::new(clean(&e.id), Ink::Bold),
-            clean(&e.summary).into(),
             Words::new(presets.join(" "), Ink::Dim),
             Words::new(clean(&file), Ink::Dim),
+            clean(&e.summary).into(),
         ]);
     }
     if found.experiments().next().is_none() {
@@ -65,7 +65,7 @@ fn overview(found: &Discovery) {
         }
         print::line("Make one:  gradtop plugin new NAME     or name a folder with GRADTOP_PLUGINS");
     } else {
-        table.print(0);
+        table.print_wrapped(0);
     }
     for (path, refusal) in &found.refused {
         print::note(&format!("warning: {} {}", short(path), clean(&refusal.to_string())));
@@ -126,7 +126,7 @@ fn details(plugin: &FoundPlugin, e: &ExperimentDesc) {
                 clean(&p.help).into(),
             ]);
         }
-        table.print(2);
+        table.print_wrapped(2);
     }
     if !e.presets.is_empty() {
         heading("presets");
@@ -140,7 +140,7 @@ fn details(plugin: &FoundPlugin, e: &ExperimentDesc) {
                 Words::new(values.join(" "), Ink::Dim),
             ]);
         }
-        table.print(2);
+        table.print_wrapped(2);
     }
     if !e.metrics.is_empty() {
         heading("metrics");
@@ -159,7 +159,7 @@ fn details(plugin: &FoundPlugin, e: &ExperimentDesc) {
                 clean(&m.help).into(),
             ]);
         }
-        table.print(2);
+        table.print_wrapped(2);
     }
     let example = e
         .params

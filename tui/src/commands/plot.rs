@@ -81,9 +81,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         .iter()
         .map(|f| {
             let mut chart = evaluate(f, &data);
-            if figures.len() == 1 || chart.title.is_empty() {
-                chart.title = format!("{}  {}", view.manifest.run, chart.title);
-            }
+            // `last` does not say which run it is.
+            chart.title = format!("{}  {}", view.manifest.run, chart.title);
             if args.svg.is_some() || args.png.is_some() {
                 sign(&mut chart, &view);
             }

@@ -136,7 +136,12 @@ pub(crate) fn headline_text(status: &Status, manifest: &Manifest, most: usize) -
             })
             .collect();
         left -= values.len();
-        parts.push(format!("{} {}", clean(headline.metric), values.join("  ")));
+        let more = match (headline.values.len() > values.len(), crate::print::ascii()) {
+            (false, _) => "",
+            (true, false) => "  …",
+            (true, true) => "  ...",
+        };
+        parts.push(format!("{} {}{more}", clean(headline.metric), values.join("  ")));
     }
     parts.join("   ")
 }

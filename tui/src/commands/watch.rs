@@ -11,7 +11,7 @@ use signal_hook::iterator::Signals;
 use super::follow::Follower;
 use super::logs::{event_json, event_words};
 use super::state;
-use crate::chart::grid::Ink;
+use crate::chart::grid::{Ink, fit, width_of};
 use crate::print::progress::{Progress, Shown};
 use crate::print::{self, clean, number};
 
@@ -174,11 +174,13 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
                 format!("{}{}", line.as_ref().map(|l| format!("{l} ")).unwrap_or_default(), number::value(*v))
             })
             .collect();
-        print::line(&format!(
-            "  {}  {}",
-            print::styled(&clean(headline.metric), Ink::Dim),
-            values.join("  ")
-        ));
+        let metric = clean(headline.metric);
+        let room =
+            print::terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(width_of(&metric) + 4));
+        for (i, line) in folded(&values, room).iter().enumerate() {
+            let lead = if i == 0 { print::styled(&metric, Ink::Dim) } else { " ".repeat(width_of(&metric)) };
+            print::line(&format!("  {lead}  {line}"));
+        }
     }
     let resumable = view.manifest.experiment.resumable && !gradtop_store::checkpoints(&view.dir).is_empty();
     let hint = match view.state {
@@ -188,6 +190,21 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
     };
     print::line(&print::styled(&format!("  {hint}"), Ink::Dim));
     Ok(())
+}
+
+/// Items in lines of at most `width` columns, none of them broken.
+fn folded(items: &[String], width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for item in items {
+        match lines.last_mut() {
+            Some(line) if width_of(line) + 2 + width_of(item) <= width => {
+                line.push_str("  ");
+                line.push_str(item);
+            }
+            _ => lines.push(item.clone()),
+        }
+    }
+    lines
 }
 
 fn print_json(view: &View, kind: &str, exit_code: Option<i32>) -> Result<()> {
@@ -251,7 +268,11 @@ fn shown(view: &View) -> Shown {
         share: state::progress(view),
         phase: phase(view),
         numbers: numbers(view).join("  "),
-        headline: headline(view),
+        headline: {
+            let text = headline(view);
+            let width = print::terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(2));
+            fit(&text, width, print::ascii())
+        },
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tables on standard output: columns aligned, numbers on their decimal point.
 
 use super::{ascii, styled, terminal};
-use crate::chart::grid::{Ink, fit, width_of};
+use crate::chart::grid::{Ink, fit, width_of, wrap};
 
 /// How a column is aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,29 @@ impl Table {
     pub(crate) fn print(&self, indent: usize) {
         for line in self.lines(indent) {
             super::line(&line);
+        }
+    }
+
+    /// Prints the lines; where the terminal is too narrow, the last column stands below its row, wrapped.
+    pub(crate) fn print_wrapped(&self, indent: usize) {
+        let (Some((width, _)), false) = (terminal().size, self.fits(indent)) else {
+            return self.print(indent);
+        };
+        let last = self.columns.len().saturating_sub(1);
+        let narrow = Self {
+            columns: self.columns[..last].to_vec(),
+            rows: self.rows.iter().map(|r| r.iter().take(last).cloned().collect()).collect(),
+        };
+        let lines = narrow.lines(indent);
+        let heading = lines.len() - self.rows.len();
+        let gap = " ".repeat(indent + 4);
+        for (i, line) in lines.iter().enumerate() {
+            super::line(line);
+            let words = i.checked_sub(heading).and_then(|row| self.rows[row].get(last));
+            let room = width.saturating_sub(gap.len());
+            for text in words.map(|w| wrap(&w.text, room)).unwrap_or_default() {
+                super::line(&format!("{gap}{}", styled(&text, Ink::Dim)));
+            }
         }
     }
 
