@@ -2,7 +2,7 @@
 //!
 //! A run folder stands alone (`runs/exp=<experiment>/run=<name>/`); there is no database beside it. The trainer's side is
 //! [`Recorder`]: points go to memory on the calling thread and to a journal, then to sealed Parquet parts, on threads of
-//! its own. The viewer's side is [`view`], [`Tailer`], [`read_series`] and [`read_table`]. What holds at any kill point
+//! its own. The viewer's side is [`view()`], [`Tailer`], [`read_series`] and [`read_table`]. What holds at any kill point
 //! and how files are named is written in `docs/log-format.md`.
 
 pub mod bench;
