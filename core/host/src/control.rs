@@ -125,7 +125,7 @@ pub fn recover_crashed(run: &RunDir) -> Result<bool> {
     status.schema = gradtop_store::SCHEMA;
     status.cause.get_or_insert_with(|| "both of its processes ended without a word".to_owned());
     status.state = State::Crashed;
-    status.eta_s = None;
+    (status.eta_s, status.steps_per_s) = (None, None);
     // When it ended nobody saw; when it last wrote is as near as can be known.
     status.ended = Some(status.updated);
     status.updated = Timestamp::now();

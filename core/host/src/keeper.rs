@@ -215,7 +215,8 @@ impl Keeper {
         status.schema = gradtop_store::SCHEMA;
         status.state = state;
         status.cause.clone_from(&cause);
-        status.eta_s = None;
+        // Of the last moments only, so no longer worth knowing.
+        (status.eta_s, status.steps_per_s) = (None, None);
         status.updated = Timestamp::now();
         status.ended = Some(status.updated);
         // The table before the status: whoever sees a final state finds everything in its place.
