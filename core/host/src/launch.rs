@@ -77,6 +77,8 @@ pub fn launch(launch: &Launch) -> Result<RunDir> {
     let runs = std::path::absolute(&launch.runs).map_err(HostError::io("resolve the folder of runs"))?;
     let manifest = manifest(launch, &plugin, experiment, &sha256, device, reason, lib.as_deref());
 
+    // From the moment there is a folder: an interrupt now would leave one that nobody runs.
+    let _blocked = Blocked::interrupts();
     let (run, lock) = create(&runs, manifest, launch.name.is_none())?;
     let prepared = (|| {
         std::fs::copy(&plugin.file, run.plugin()).map_err(HostError::io("copy the plugin"))?;
@@ -173,12 +175,9 @@ fn create(runs: &Path, mut manifest: Manifest, find_name: bool) -> Result<(RunDi
     }
 }
 
-/// Starts the keeper and waits until it says that the run is on its own.
+/// Starts the keeper and waits until it says that the run is on its own. The caller has blocked interrupts.
 fn start(run: &RunDir, lock: &RunLock, resume: Option<&Path>) -> Result<()> {
-    let blocked = Blocked::interrupts();
-    let started = start_keeper(run, lock, resume);
-    drop(blocked);
-    let Err(why) = started else { return Ok(()) };
+    let Err(why) = start_keeper(run, lock, resume) else { return Ok(()) };
     // The keeper may have written down why itself; if it could not, this is said here.
     if read_status(run).is_ok_and(|s| !s.state.is_final()) {
         let status = Status {
@@ -265,6 +264,8 @@ pub fn resume(run: &RunDir) -> Result<()> {
     if !run.plugin().is_file() {
         return refuse("its copy of the plugin (plugin.so) is gone; start a new run");
     }
+    // An interrupt now would leave rows set aside and nobody to go on.
+    let _blocked = Blocked::interrupts();
     let lock = RunLock::acquire(run)?;
     // Between the look and the lock, somebody else may have resumed it, and it may even have ended since.
     let now = view(run)?.status;
