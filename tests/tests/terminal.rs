@@ -90,7 +90,9 @@ fn ctrl_c_while_it_starts_never_loses_the_run() {
             assert!(!run.view().state.is_final(), "{name}: code {code}, {:?}", run.view().status);
             sandbox.gradtop(&["stop", name]).expect_code(0);
         }
-        assert_eq!(run.view().state, State::Stopped);
+        let view = run.view();
+        let told = format!("{name}: code {code}, {:?}\n{}\n{}", view.status, run.events(), terminal.screen());
+        assert_eq!(view.state, State::Stopped, "{told}");
         check::sealed(&run.dir);
     }
 }
