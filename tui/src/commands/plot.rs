@@ -46,6 +46,9 @@ pub(crate) struct Args {
     /// List what can be drawn
     #[arg(long, conflicts_with_all = ["svg", "png"])]
     list: bool,
+    /// Print the list as one JSON array
+    #[arg(long, requires = "list")]
+    json: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -68,7 +71,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let run = &view.dir;
     let declared = declared_figures(run)?;
     if args.list {
-        list(&view, &declared)?;
+        list(&view, &declared, args.json)?;
         return Ok(0);
     }
     let mut figures = chosen(&view, declared, &args.what)?;
@@ -231,14 +234,18 @@ fn to_terminal(charts: &[(String, chart::Figure)], args: &Args) {
     }
 }
 
-fn list(view: &View, declared: &[Declared]) -> Result<()> {
-    for figure in declared {
-        print::line(&format!("{}  {}", clean(&figure.id), clean(&figure.title)));
+fn list(view: &View, declared: &[Declared], json: bool) -> Result<()> {
+    let figures = declared.iter().map(|f| ("figure", f.id.clone(), f.title.clone()));
+    let help = |name: &str| view.manifest.metrics.iter().find(|m| m.name == name).map(|i| i.help.clone());
+    let recorded = metrics(&view.dir)?;
+    let metrics = recorded.iter().map(|m| ("metric", m.clone(), help(m).unwrap_or_default()));
+    let all: Vec<_> = figures.chain(metrics).collect();
+    if json {
+        let item = |(kind, name, text): &(&str, String, String)| serde_json::json!({"kind": kind, "name": name, "text": text});
+        return print::json(&all.iter().map(item).collect::<Vec<_>>());
     }
-    for metric in metrics(&view.dir)? {
-        let info = view.manifest.metrics.iter().find(|m| m.name == metric);
-        let help = info.map(|i| clean(&i.help)).unwrap_or_default();
-        print::line(format!("{}  {help}", clean(&metric)).trim_end());
+    for (kind, name, text) in all {
+        print::line(format!("{kind}  {}  {}", clean(&name), clean(&text)).trim_end());
     }
     Ok(())
 }
