@@ -4,6 +4,7 @@
 //! Everything works on `tch` tensors; only [`runtime`] knows of runs.
 
 pub mod checkpoint;
+pub mod functions;
 pub mod mlp;
 pub mod optim;
 pub mod rng;

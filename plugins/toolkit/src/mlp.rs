@@ -178,6 +178,21 @@ impl Mlp {
         &self.gradients
     }
 
+    /// Squared Euclidean norm of the last gradient, of each layer and in it each trial: `[layer][trial]`. A trial's
+    /// squared norm over all parameters is the sum over layers. Waits for the device.
+    pub fn squared_gradient_norms(&self) -> Result<Vec<Vec<f64>>, TchError> {
+        self.layers
+            .iter()
+            .map(|layer| {
+                let sums = layer.gradient.f_view([self.trials, -1])?.f_to_kind(Kind::Double)?.f_square()?;
+                let sums = sums.f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double)?;
+                let mut values = vec![0.0; self.trials as usize];
+                sums.f_copy_data(&mut values, self.trials as usize)?;
+                Ok(values)
+            })
+            .collect()
+    }
+
     /// Buffers for batches of `samples` samples.
     pub fn workspace(&self, samples: i64) -> Result<Workspace, TchError> {
         let options = (self.parameters.kind(), self.parameters.device());

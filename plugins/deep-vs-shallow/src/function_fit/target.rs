@@ -1,10 +1,10 @@
 //! The functions that are fitted, and the grid they are sampled on.
 
-use std::f64::consts::PI;
-
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::functions::INTERVAL;
+pub use gradtop_toolkit::functions::{grid, mean_square, sign, sinc, sine, variance};
 
-use crate::expression::{self, Expression};
+use crate::expression::Expression;
 
 /// A function on a grid.
 #[derive(Clone, Debug)]
@@ -17,46 +17,6 @@ pub struct Target {
     pub values: Vec<f64>,
     /// Where it jumps, within the range.
     pub jumps: Vec<f64>,
-}
-
-/// Half a period of sin(5πx).
-const INTERVAL: f64 = 0.2;
-
-/// sin(5πx)/(5πx), 1 at 0.
-pub fn sinc(x: f64) -> f64 {
-    expression::sinc(5.0 * PI * x)
-}
-
-/// The sign of sin(5πx). At the zeros x = k/5 it takes the value of the interval on their left, ((k−1)/5, k/5]: no point
-/// is worth 0, and the value does not hang on how sin(5πx) rounds there.
-pub fn sign(x: f64) -> f64 {
-    let position = x / INTERVAL;
-    let nearest = position.round();
-    // A grid point meant to be k/5 may be a few roundings away from it.
-    let interval = if (position - nearest).abs() < 1e-9 { nearest } else { position.ceil() };
-    if interval.rem_euclid(2.0) == 1.0 { 1.0 } else { -1.0 }
-}
-
-/// sin(5πx).
-pub fn sine(x: f64) -> f64 {
-    (5.0 * PI * x).sin()
-}
-
-/// `points` equally spaced numbers from `low` to `high`, both included.
-pub fn grid(low: f64, high: f64, points: usize) -> Vec<f64> {
-    let last = (points - 1) as f64;
-    (0..points).map(|i| low + (high - low) * (i as f64 / last)).collect()
-}
-
-/// Mean squared error of always predicting 0: the loss of a network whose parameters are all zero.
-pub fn mean_square(values: &[f64]) -> f64 {
-    values.iter().map(|v| v * v).sum::<f64>() / values.len() as f64
-}
-
-/// Mean squared error of always predicting the mean: a loss at this value means that nothing but the mean was learnt.
-pub fn variance(values: &[f64]) -> f64 {
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
-    values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64
 }
 
 impl Target {
@@ -112,30 +72,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
-
-    #[test]
-    fn definitions() {
-        assert_eq!(sinc(0.0), 1.0);
-        assert!((sinc(1e-9) - 1.0).abs() < 1e-15);
-        assert!((sinc(0.1) - 2.0 / PI).abs() < 1e-15);
-        assert!(sinc(0.4).abs() < 1e-15);
-        assert!((sine(0.3) + 1.0).abs() < 1e-15);
-    }
-
-    /// Each interval's inner points by the definition, each zero by the tie rule, rounding notwithstanding.
-    #[test]
-    fn sign_has_no_zeros_and_ties_go_left() {
-        for k in -10..=10_i32 {
-            let left = if k.rem_euclid(2) == 1 { 1.0 } else { -1.0 };
-            let zero = f64::from(k) * 0.2;
-            for x in [zero, zero - 1e-13, zero + 1e-13, zero - 1e-4] {
-                assert_eq!(sign(x), left, "{x}");
-            }
-            assert_eq!(sign(zero + 1e-4), -left, "{zero}");
-            let middle = zero + 0.1;
-            assert_eq!(sign(middle), sine(middle).signum());
-        }
-    }
 
     /// Baselines of experiments.md: what predicting the mean costs.
     #[test]
