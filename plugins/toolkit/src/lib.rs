@@ -1,9 +1,10 @@
-//! What gradtop's own experiments share, on libtorch through `tch`: addressable random numbers, ensembles trained at once,
-//! optimizers with savable state, checkpoints.
+//! What gradtop's own experiments share, on libtorch through `tch`: data sets, addressable random numbers, ensembles
+//! trained at once, optimizers with savable state, checkpoints.
 //!
 //! Everything works on `tch` tensors; only [`runtime`] knows of runs.
 
 pub mod checkpoint;
+pub mod data;
 pub mod functions;
 pub mod mlp;
 pub mod optim;

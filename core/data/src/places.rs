@@ -1,0 +1,197 @@
+//! Where the files of a data set are looked for.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::error::DataError;
+use crate::registry::{Dataset, PartFile};
+
+/// Why a folder is looked into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// `GRADTOP_DATASETS` names it.
+    Environment,
+    /// The user's data folder: where `gradtop data fetch` puts files unless `GRADTOP_DATASETS` is set.
+    User,
+    /// The checkout that the running program lies in, or that it was built from.
+    Checkout,
+    /// A package of the distribution puts it there.
+    Package,
+}
+
+impl Origin {
+    /// In a word or two.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Environment => "GRADTOP_DATASETS",
+            Self::User => "data folder",
+            Self::Checkout => "checkout",
+            Self::Package => "package",
+        }
+    }
+}
+
+/// A folder that may hold a data set's files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The folder of this data set alone.
+    pub dir: PathBuf,
+    /// Why it is looked into.
+    pub origin: Origin,
+}
+
+/// A file that is there; what it holds is not looked at yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The file, compressed or not.
+    pub path: PathBuf,
+    /// Where it was found.
+    pub origin: Origin,
+}
+
+/// Where the environment says things are.
+struct Surroundings {
+    variable: Option<OsString>,
+    user: Option<PathBuf>,
+    program: Option<PathBuf>,
+    built_in: PathBuf,
+}
+
+impl Surroundings {
+    fn real() -> Self {
+        let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        Self {
+            variable: std::env::var_os("GRADTOP_DATASETS").filter(|value| !value.is_empty()),
+            user: set("XDG_DATA_HOME")
+                .or_else(|| Some(set("HOME")?.join(".local/share")))
+                .map(|data| data.join("gradtop/datasets")),
+            // The kernel's link: the path of a program that was replaced meanwhile ends in " (deleted)", its folders are
+            // still right.
+            program: std::fs::read_link("/proc/self/exe").or_else(|_| std::env::current_exe()).ok(),
+            built_in: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets"),
+        }
+    }
+
+    fn places(&self, dataset: &Dataset) -> Vec<Place> {
+        let mut places: Vec<Place> = Vec::new();
+        let mut add = |dir: PathBuf, origin| {
+            if !places.iter().any(|place: &Place| place.dir == dir) {
+                places.push(Place { dir, origin });
+            }
+        };
+        for dir in self.variable.iter().flat_map(std::env::split_paths) {
+            add(dir.join(dataset.name), Origin::Environment);
+        }
+        if let Some(user) = &self.user {
+            add(user.join(dataset.name), Origin::User);
+        }
+        let checkout = self.program.iter().flat_map(|program| program.ancestors().skip(1));
+        let enclosing = checkout.map(Path::to_owned).find(|dir| is_checkout(dir));
+        let built_in = self.built_in.canonicalize().unwrap_or_else(|_| self.built_in.clone());
+        for datasets in enclosing.map(|dir| dir.join("datasets")).into_iter().chain([built_in]) {
+            let dir = datasets.join(dataset.name);
+            // A checkout holds the small data sets only, and a program may stand far from the one it was built in.
+            if dir.is_dir() {
+                add(dir, Origin::Checkout);
+            }
+        }
+        if let Some((dir, _)) = dataset.packaged {
+            add(PathBuf::from(dir), Origin::Package);
+        }
+        places
+    }
+}
+
+/// A checkout of gradtop itself, known by two files no other project has together.
+fn is_checkout(dir: &Path) -> bool {
+    dir.join("core/abi/include/gradtop.h").is_file() && dir.join("Cargo.toml").is_file()
+}
+
+/// The folders in which a data set's files are looked for, in this order: `NAME` in each folder of `GRADTOP_DATASETS`
+/// (separated by `:`); `$XDG_DATA_HOME/gradtop/datasets/NAME` (`~/.local/share` without that variable); `datasets/NAME` of the
+/// checkout that the running program lies in, and of the one that it was built from; the distribution's folder.
+pub fn places(dataset: &Dataset) -> Vec<Place> {
+    Surroundings::real().places(dataset)
+}
+
+/// Where `gradtop data fetch` puts a data set: the first folder of `GRADTOP_DATASETS`, else the user's data folder.
+pub fn fetch_dir(dataset: &Dataset) -> Result<PathBuf, DataError> {
+    let first = places(dataset).into_iter().next();
+    first
+        .filter(|place| matches!(place.origin, Origin::Environment | Origin::User))
+        .map(|place| place.dir)
+        .ok_or(DataError::NoFolder)
+}
+
+/// The first file of that name, compressed or not, in the [`places`].
+pub fn find(dataset: &'static Dataset, file: &PartFile) -> Result<Found, DataError> {
+    let places = places(dataset);
+    for place in &places {
+        for name in [file.name, file.name.trim_end_matches(".gz")] {
+            let path = place.dir.join(name);
+            if path.is_file() {
+                return Ok(Found { path, origin: place.origin });
+            }
+        }
+    }
+    Err(DataError::Missing {
+        dataset: dataset.name,
+        title: dataset.title,
+        file: file_name(dataset, file),
+        looked: places.into_iter().map(|place| place.dir).collect(),
+        package: dataset.packaged.map(|(_, package)| package),
+    })
+}
+
+fn file_name(dataset: &'static Dataset, file: &PartFile) -> &'static str {
+    dataset.file(file.part).name
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::registry::named;
+
+    #[test]
+    fn places_in_their_order() {
+        let root = tempfile::tempdir().unwrap();
+        let checkout = root.path().join("checkout");
+        for dir in ["core/abi/include", "datasets/mnist", "datasets/fashion-mnist", "target/release"] {
+            std::fs::create_dir_all(checkout.join(dir)).unwrap();
+        }
+        for file in ["core/abi/include/gradtop.h", "Cargo.toml"] {
+            std::fs::write(checkout.join(file), "").unwrap();
+        }
+        let built_in = root.path().join("built");
+        std::fs::create_dir_all(built_in.join("mnist")).unwrap();
+        let mut around = Surroundings {
+            variable: Some("/a:/b".into()),
+            user: Some("/user/gradtop/datasets".into()),
+            program: Some(checkout.join("target/release/gradtop (deleted)")),
+            built_in: built_in.clone(),
+        };
+        let dirs = |around: &Surroundings, name: &str| -> Vec<PathBuf> {
+            around.places(named(name).unwrap()).into_iter().map(|place| place.dir).collect()
+        };
+        let built_in = built_in.canonicalize().unwrap();
+        let expected: [PathBuf; 5] = [
+            "/a/mnist".into(),
+            "/b/mnist".into(),
+            "/user/gradtop/datasets/mnist".into(),
+            checkout.join("datasets/mnist"),
+            built_in.join("mnist"),
+        ];
+        assert_eq!(dirs(&around, "mnist"), expected);
+        around.variable = None;
+        around.user = None;
+        assert_eq!(
+            dirs(&around, "fashion-mnist"),
+            [checkout.join("datasets/fashion-mnist"), "/usr/share/datasets/fashion-mnist".into()]
+        );
+        // Both ways to the same checkout are one place.
+        around.built_in = checkout.join("datasets");
+        assert_eq!(dirs(&around, "mnist").len(), 1);
+    }
+}

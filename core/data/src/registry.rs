@@ -1,0 +1,181 @@
+//! The data sets and what their files must hold.
+
+/// A data set of small grey images with one label each, in IDX files.
+#[derive(Debug, PartialEq)]
+pub struct Dataset {
+    /// Name on the command line and of its folder.
+    pub name: &'static str,
+    /// Name for people.
+    pub title: &'static str,
+    /// What the images show, by label.
+    pub classes: [&'static str; 10],
+    /// Mean of the training pixels, of 0 to 1.
+    pub mean: f64,
+    /// Standard deviation of the training pixels, of 0 to 1.
+    pub std: f64,
+    /// Licence, as its publishers say it.
+    pub licence: &'static str,
+    /// Who publishes it, and where it is described.
+    pub source: &'static str,
+    /// Addresses to which a file's name is appended, best first.
+    pub mirrors: &'static [&'static str],
+    /// A folder in which a package of the distribution puts it, and that package.
+    pub packaged: Option<(&'static str, &'static str)>,
+    /// Training images, training labels, test images, test labels.
+    pub files: [PartFile; 4],
+}
+
+/// Which of the four files of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Images `[60000, 28, 28]`.
+    TrainImages,
+    /// Labels `[60000]`.
+    TrainLabels,
+    /// Images `[10000, 28, 28]`.
+    TestImages,
+    /// Labels `[10000]`.
+    TestLabels,
+}
+
+/// One file of a data set.
+#[derive(Debug, PartialEq)]
+pub struct PartFile {
+    /// Which it is.
+    pub part: Part,
+    /// Its name, compressed.
+    pub name: &'static str,
+    /// Bytes of the uncompressed IDX file.
+    pub bytes: u64,
+    /// SHA-256 of the uncompressed IDX file: publishers and distributions compress the same content differently.
+    pub sha256: &'static str,
+}
+
+impl Dataset {
+    /// The file of a part.
+    pub fn file(&self, part: Part) -> &PartFile {
+        let [train_images, train_labels, test_images, test_labels] = &self.files;
+        match part {
+            Part::TrainImages => train_images,
+            Part::TrainLabels => train_labels,
+            Part::TestImages => test_images,
+            Part::TestLabels => test_labels,
+        }
+    }
+}
+
+/// The data set of this name.
+pub fn named(name: &str) -> Option<&'static Dataset> {
+    DATASETS.iter().find(|dataset| dataset.name == name)
+}
+
+const IMAGE_BYTES: u64 = 28 * 28;
+
+const fn images(part: Part, name: &'static str, count: u64, sha256: &'static str) -> PartFile {
+    PartFile { part, name, bytes: 16 + count * IMAGE_BYTES, sha256 }
+}
+
+const fn labels(part: Part, name: &'static str, count: u64, sha256: &'static str) -> PartFile {
+    PartFile { part, name, bytes: 8 + count, sha256 }
+}
+
+const TRAIN_IMAGES: &str = "train-images-idx3-ubyte.gz";
+const TRAIN_LABELS: &str = "train-labels-idx1-ubyte.gz";
+const TEST_IMAGES: &str = "t10k-images-idx3-ubyte.gz";
+const TEST_LABELS: &str = "t10k-labels-idx1-ubyte.gz";
+
+/// Every data set.
+pub static DATASETS: [Dataset; 2] = [
+    Dataset {
+        name: "mnist",
+        title: "MNIST",
+        classes: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+        mean: 0.1307,
+        std: 0.3081,
+        licence: "CC BY-SA 3.0",
+        source: "LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist/",
+        mirrors: &[
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+            "http://yann.lecun.com/exdb/mnist/",
+        ],
+        packaged: None,
+        files: [
+            images(
+                Part::TrainImages,
+                TRAIN_IMAGES,
+                60_000,
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            ),
+            labels(
+                Part::TrainLabels,
+                TRAIN_LABELS,
+                60_000,
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            ),
+            images(
+                Part::TestImages,
+                TEST_IMAGES,
+                10_000,
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            ),
+            labels(
+                Part::TestLabels,
+                TEST_LABELS,
+                10_000,
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            ),
+        ],
+    },
+    Dataset {
+        name: "fashion-mnist",
+        title: "Fashion-MNIST",
+        classes: [
+            "T-shirt",
+            "trouser",
+            "pullover",
+            "dress",
+            "coat",
+            "sandal",
+            "shirt",
+            "sneaker",
+            "bag",
+            "ankle boot",
+        ],
+        mean: 0.2860,
+        std: 0.3530,
+        licence: "MIT",
+        source: "Zalando Research, https://github.com/zalandoresearch/fashion-mnist",
+        mirrors: &[
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        ],
+        packaged: Some(("/usr/share/datasets/fashion-mnist", "dataset-fashion-mnist")),
+        files: [
+            images(
+                Part::TrainImages,
+                TRAIN_IMAGES,
+                60_000,
+                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            ),
+            labels(
+                Part::TrainLabels,
+                TRAIN_LABELS,
+                60_000,
+                "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            ),
+            images(
+                Part::TestImages,
+                TEST_IMAGES,
+                10_000,
+                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            ),
+            labels(
+                Part::TestLabels,
+                TEST_LABELS,
+                10_000,
+                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+            ),
+        ],
+    },
+];
