@@ -47,6 +47,20 @@ fn run(args: &[&str]) -> Result<(String, u8), String> {
             }
             Ok((lines.join("\n"), 0))
         }
+        ["watch"] => {
+            // A line whenever something changed, until nobody holds standard input open.
+            let watch = host::PluginWatch::start(|now| {
+                let ids = now.found.experiments().map(|(p, e)| format!("{}@{}", e.id, p.path.display()));
+                let refused = now.found.refused.iter().map(|(p, why)| format!("refused {} {why}", p.display()));
+                let pending = now.pending.iter().map(|(p, _)| format!("pending {}", p.display()));
+                let all: Vec<String> = ids.chain(refused).chain(pending).collect();
+                writeln!(std::io::stdout(), "{}", all.join(" | ")).ok();
+            })
+            .map_err(|e| text(&e))?;
+            std::io::stdin().read_line(&mut String::new()).map_err(|e| text(&e))?;
+            drop(watch);
+            Ok((String::new(), 0))
+        }
         ["run", runs, plugin, experiment, sets @ ..] => {
             let desc = host::describe(Path::new(plugin)).map_err(|e| text(&e))?;
             let (_, experiment) = desc.experiment(experiment).ok_or("no such experiment")?;
@@ -82,7 +96,7 @@ fn run(args: &[&str]) -> Result<(String, u8), String> {
             host::resume(&RunDir::new(*run)).map_err(|e| text(&e))?;
             Ok((String::new(), 0))
         }
-        _ => Err("describe FILE | discover | run RUNS PLUGIN EXPERIMENT [k=v].. | wait RUN | stop RUN | resume RUN"
+        _ => Err("describe FILE | discover | watch | run RUNS PLUGIN EXPERIMENT [k=v].. | wait RUN | stop RUN | resume RUN"
             .to_owned()),
     }
 }

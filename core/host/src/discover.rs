@@ -77,7 +77,7 @@ impl Discovery {
 }
 
 /// How long a new or changed file must have rested: a linker writes for a while.
-const REST: Duration = Duration::from_millis(300);
+pub(crate) const REST: Duration = Duration::from_millis(300);
 
 /// The folders searched, in order: those of `GRADTOP_PLUGINS` (separated by `:`), the program's own, and
 /// `$XDG_DATA_HOME/gradtop/plugins`. Never the current folder.
@@ -85,7 +85,7 @@ pub fn search_path() -> Vec<PathBuf> {
     folders().into_iter().map(|(folder, _)| folder).collect()
 }
 
-fn folders() -> Vec<(PathBuf, Origin)> {
+pub(crate) fn folders() -> Vec<(PathBuf, Origin)> {
     let mut out: Vec<(PathBuf, Origin)> = Vec::new();
     // A relative folder would mean the current one, wherever that is.
     let mut add = |folder: PathBuf, origin| {
@@ -111,7 +111,8 @@ pub fn discover() -> Discovery {
     discover_in(&folders())
 }
 
-fn discover_in(folders: &[(PathBuf, Origin)]) -> Discovery {
+/// The files of these folders that are called libraries, in the order searched.
+pub(crate) fn files(folders: &[(PathBuf, Origin)]) -> Vec<(PathBuf, Origin)> {
     let mut files: Vec<(PathBuf, Origin)> = Vec::new();
     for (folder, origin) in folders {
         let mut here: Vec<PathBuf> = std::fs::read_dir(folder)
@@ -129,6 +130,11 @@ fn discover_in(folders: &[(PathBuf, Origin)]) -> Discovery {
             }
         }
     }
+    files
+}
+
+fn discover_in(folders: &[(PathBuf, Origin)]) -> Discovery {
+    let files = files(folders);
     // A few at a time: opening libtorch is mostly waiting for the disk.
     let mut found = Discovery::default();
     for some in files.chunks(4) {
@@ -140,15 +146,20 @@ fn discover_in(folders: &[(PathBuf, Origin)]) -> Discovery {
             let result = result.unwrap_or_else(|_| {
                 Err(Refusal::Internal { why: "gradtop failed while it described it".to_owned() })
             });
-            match result {
-                Ok(desc) => add(&mut found, path, *origin, desc),
-                // Other libraries may lie in the same folder.
-                Err(Refusal::NoEntry) => {}
-                Err(refusal) => found.refused.push((path.clone(), refusal)),
-            }
+            take(&mut found, path, *origin, result);
         }
     }
     found
+}
+
+/// Adds the next file's answer.
+pub(crate) fn take(found: &mut Discovery, path: &Path, origin: Origin, answer: Result<PluginDesc, Refusal>) {
+    match answer {
+        Ok(desc) => add(found, path, origin, desc),
+        // Other libraries may lie in the same folder.
+        Err(Refusal::NoEntry) => {}
+        Err(refusal) => found.refused.push((path.to_owned(), refusal)),
+    }
 }
 
 fn add(found: &mut Discovery, path: &Path, origin: Origin, desc: PluginDesc) {

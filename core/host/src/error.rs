@@ -142,6 +142,23 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// Whether it may have to do with the state of the machine rather than with the file, which need not change to be
+    /// taken another time.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreadable { .. }
+                | Self::MissingLibraries { .. }
+                | Self::MissingLibtorch { .. }
+                | Self::Open { .. }
+                | Self::Internal { .. }
+                | Self::TimeOut { .. }
+                | Self::Died { .. }
+        )
+    }
+}
+
 fn newer_or_older(found: u32) -> &'static str {
     if found > gradtop_abi::ABI_MAJOR {
         "use a newer gradtop"

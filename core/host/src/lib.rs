@@ -37,6 +37,7 @@ mod system;
 pub mod text;
 mod ticker;
 mod trainer;
+mod watch;
 
 pub use console::console_tail;
 pub use control::{checkpoint, kill, pause, recover_crashed, stop, unpause, wait};
@@ -47,8 +48,9 @@ pub use discover::{Discovery, FoundPlugin, Origin, Shadowed, discover, search_pa
 pub use error::{HostError, ParamError, Refusal, Result};
 pub use inspect::{Inspection, inspect};
 pub use launch::{Launch, default_threads, launch, resume};
-pub use params::resolve_params;
+pub use params::{parse_param, resolve_params};
 pub use program::{hidden_main, set_program};
+pub use watch::{PluginWatch, PluginsNow};
 
 /// How long a run that is asked to stop may take to end its step and save a checkpoint.
 pub const DEFAULT_GRACE: std::time::Duration = std::time::Duration::from_secs(10);

@@ -30,7 +30,7 @@ pub fn resolve_params(
         }
     }
     apply(experiment, sets, &mut texts)?;
-    experiment.params.iter().zip(texts).map(|(p, text)| Ok((p.key.clone(), parse(p, text)?))).collect()
+    experiment.params.iter().zip(texts).map(|(p, text)| Ok((p.key.clone(), parse_param(p, text)?))).collect()
 }
 
 fn apply<'a>(
@@ -57,7 +57,7 @@ fn apply<'a>(
 }
 
 /// A parameter's value from text: typed, in range, one of the choices.
-pub(crate) fn parse(param: &ParamDesc, text: &str) -> Result<ParamValue, ParamError> {
+pub fn parse_param(param: &ParamDesc, text: &str) -> Result<ParamValue, ParamError> {
     let wrong = |wanted: &str| ParamError::Type {
         key: param.key.clone(),
         value: text.to_owned(),

@@ -185,7 +185,7 @@ fn read_params(place: &str, desc: &Desc) -> Result<Vec<ParamDesc>, Refusal> {
             log: raw.flags & param_flag::LOG != 0,
             key,
         };
-        params::parse(&param, &param.default)
+        params::parse_param(&param, &param.default)
             .map_err(|e| bad(&at, format!("its default is refused: {e}")))?;
         out.push(param);
     }
@@ -215,7 +215,7 @@ fn read_presets(place: &str, desc: &Desc, params: &[ParamDesc]) -> Result<Vec<Pr
             if values.iter().any(|(k, _)| *k == key) {
                 return Err(bad(&at, format!("sets {key} twice")));
             }
-            params::parse(param, &value).map_err(|e| bad(&at, e.to_string()))?;
+            params::parse_param(param, &value).map_err(|e| bad(&at, e.to_string()))?;
             values.push((key, value));
         }
         out.push(PresetDesc { help: shown(raw.help, &at, "help")?, name, values });

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 fn example(name: &str) -> PathBuf {
@@ -107,4 +109,99 @@ fn plugins_are_found_in_order_and_never_in_the_current_folder() {
     expected.sort();
     found.sort_unstable();
     assert_eq!(found, expected);
+}
+
+/// `mini watch`, and the lines it prints.
+struct Watching {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Watching {
+    fn start(place: &Place, folder: &Path) -> Self {
+        let mut command = Command::new(place.path("bin/mini"));
+        command
+            .arg("watch")
+            .env("XDG_CACHE_HOME", place.path("cache"))
+            .env("XDG_DATA_HOME", place.path("data"));
+        command.env("GRADTOP_PLUGINS", folder).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let (send, lines) = mpsc::channel();
+        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|l| send.send(l)));
+        Self { child, lines }
+    }
+
+    /// The first line from now on that `wanted` takes, and how long it took.
+    fn next(&self, wanted: impl Fn(&str) -> bool) -> (String, Duration) {
+        let start = Instant::now();
+        let mut seen = Vec::new();
+        loop {
+            let left = Duration::from_secs(30).saturating_sub(start.elapsed());
+            let line = self.lines.recv_timeout(left).unwrap_or_else(|e| panic!("{e}; said: {seen:#?}"));
+            if wanted(&line) {
+                return (line, start.elapsed());
+            }
+            seen.push(line);
+        }
+    }
+
+    /// Ends it as its user would; it must end by itself.
+    fn end(mut self) {
+        drop(self.child.stdin.take());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn plugins_are_seen_coming_changing_and_going() {
+    let place = Place::new();
+    // The folder itself comes later too.
+    let folder = place.path("late");
+    let watching = Watching::start(&place, &folder);
+    watching.next(str::is_empty);
+    std::fs::create_dir(&folder).unwrap();
+    let plugin = folder.join("p.so");
+    std::fs::copy(example("libplain.so"), &plugin).unwrap();
+    let here = format!("plain@{}", plugin.display());
+    let (_, took) = watching.next(|l| l.contains(&here));
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    // In a folder that is watched already, it is there within two seconds.
+    let second = folder.join("q.so");
+    std::fs::write(&second, "no library").unwrap();
+    let (_, took) =
+        watching.next(|l| l.contains(&format!("refused {} is not an ELF file", second.display())));
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    // Rebuilt: it was text, now it is a plugin.
+    std::fs::remove_file(&plugin).unwrap();
+    let (_, took) = watching.next(|l| !l.contains(&here));
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    std::fs::copy(example("libplain.so"), &second).unwrap();
+    let (_, took) = watching.next(|l| l.contains(&format!("plain@{}", second.display())));
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    std::fs::remove_dir_all(&folder).unwrap();
+    watching.next(str::is_empty);
+    watching.end();
+}
+
+#[test]
+fn a_file_that_is_being_written_is_left_alone_until_it_rests() {
+    let place = Place::new();
+    let folder = place.path("plugins");
+    std::fs::create_dir(&folder).unwrap();
+    let watching = Watching::start(&place, &folder);
+    watching.next(str::is_empty);
+    let plugin = folder.join("slow.so");
+    let whole = std::fs::read(example("libplain.so")).unwrap();
+    let mut file = std::fs::File::create(&plugin).unwrap();
+    for part in whole.chunks(whole.len().div_ceil(8)) {
+        std::io::Write::write_all(&mut file, part).unwrap();
+        // What a linker does: it writes, computes, writes on.
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    drop(file);
+    // It never was half a plugin.
+    let (line, _) = watching.next(|l| !l.starts_with("pending "));
+    assert!(line.starts_with("plain@"), "{line}");
+    watching.end();
 }

@@ -1,0 +1,259 @@
+//! Plugins as they come, change and go, for a screen that stays open.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+
+use crate::desc::PluginDesc;
+use crate::describe::{self, describe};
+use crate::discover::{self, Discovery, Origin, REST};
+use crate::error::Refusal;
+
+/// How often the folders are listed although nothing was heard of them: network file systems tell nothing, and a folder
+/// that is not there cannot be watched.
+const POLL: Duration = Duration::from_secs(1);
+/// A linker writes often; the folders are listed once for all it did meanwhile.
+const GATHER: Duration = Duration::from_millis(50);
+/// How many files are described at once. One that has taken longer than [`SLOW`] is waiting, not working, and no longer
+/// keeps others back.
+const AT_ONCE: usize = 4;
+const SLOW: Duration = Duration::from_secs(1);
+/// How often a refusal that may be over is asked again.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// The plugins at one moment.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PluginsNow {
+    /// What is known. A file that changed keeps its old description until it has a new one.
+    pub found: Discovery,
+    /// New and changed files that are being looked at, with why they were looked for there.
+    pub pending: Vec<(PathBuf, Origin)>,
+}
+
+/// Watches the search path until it is dropped.
+#[derive(Debug)]
+pub struct PluginWatch {
+    send: Sender<News>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl PluginWatch {
+    /// Starts watching [`crate::search_path`]. `report` is called on the watching thread with what there is now, first at
+    /// once and then whenever it changed; it must not block. Plugins are described in processes of their own, so one that
+    /// hangs or dies delays nothing and is listed as refused.
+    pub fn start(report: impl FnMut(PluginsNow) + Send + 'static) -> std::io::Result<Self> {
+        Self::of(discover::folders(), report)
+    }
+
+    fn of(
+        folders: Vec<(PathBuf, Origin)>,
+        report: impl FnMut(PluginsNow) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let (send, receive) = mpsc::channel();
+        let own = send.clone();
+        let thread = std::thread::Builder::new()
+            .name("plugins".to_owned())
+            .spawn(move || Watching::new(folders, own).run(&receive, report))?;
+        Ok(Self { send, thread: Some(thread) })
+    }
+}
+
+impl Drop for PluginWatch {
+    fn drop(&mut self) {
+        self.send.send(News::End).ok();
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+    }
+}
+
+#[derive(Debug)]
+enum News {
+    /// Something happened in a folder.
+    Changed,
+    /// A file was described.
+    Described(PathBuf, Identity, Box<Answer>),
+    /// Nobody listens any more.
+    End,
+}
+
+type Answer = Result<PluginDesc, Refusal>;
+/// Size and time of change.
+type Identity = (u64, i128);
+
+/// What is known of a file.
+struct Known {
+    identity: Identity,
+    /// Since when it has this identity, as far as seen.
+    since: Instant,
+    progress: Progress,
+    /// What it said, now or before it changed.
+    answer: Option<Answer>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Progress {
+    /// New or changed: it is left alone until it has rested.
+    Resting,
+    /// Since when it is being described.
+    Asked(Instant),
+    /// Since when it is known.
+    Known(Instant),
+}
+
+struct Watching {
+    folders: Vec<(PathBuf, Origin)>,
+    watched: Vec<PathBuf>,
+    notify: Option<RecommendedWatcher>,
+    send: Sender<News>,
+    /// The files there are, in the order searched.
+    files: Vec<(PathBuf, Origin)>,
+    known: HashMap<PathBuf, Known>,
+}
+
+impl Watching {
+    fn new(folders: Vec<(PathBuf, Origin)>, send: Sender<News>) -> Self {
+        let tell = send.clone();
+        // Without it (too many watches, no inotify) there is still the poll.
+        let notify = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Reading a file, as describing it does, changes nothing.
+            let read = |kind: EventKind| {
+                use notify::event::{AccessKind, AccessMode};
+                matches!(kind, EventKind::Access(k) if k != AccessKind::Close(AccessMode::Write))
+            };
+            if event.is_ok_and(|e| !read(e.kind)) {
+                tell.send(News::Changed).ok();
+            }
+        })
+        .ok();
+        Self { folders, watched: Vec::new(), notify, send, files: Vec::new(), known: HashMap::new() }
+    }
+
+    fn run(mut self, receive: &Receiver<News>, mut report: impl FnMut(PluginsNow)) {
+        let mut said: Option<PluginsNow> = None;
+        let mut list_at = Instant::now();
+        loop {
+            if Instant::now() >= list_at {
+                self.watch_folders();
+                self.list();
+                list_at = Instant::now() + POLL;
+            }
+            let rested = self.ask();
+            let now = self.now();
+            if said.as_ref() != Some(&now) {
+                report(now.clone());
+                said = Some(now);
+            }
+            let wake = rested.map_or(list_at, |r| r.min(list_at));
+            match receive.recv_timeout(wake.saturating_duration_since(Instant::now())) {
+                Ok(News::Changed) => list_at = list_at.min(Instant::now() + GATHER),
+                Ok(News::Described(path, identity, answer)) => self.described(&path, identity, *answer),
+                Ok(News::End) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// Folders may come and go; one that was exchanged has to be watched anew, which the poll makes up for.
+    fn watch_folders(&mut self) {
+        let Some(notify) = &mut self.notify else { return };
+        for (folder, _) in &self.folders {
+            let there = folder.is_dir();
+            let watched = self.watched.contains(folder);
+            if there && !watched && notify.watch(folder, RecursiveMode::NonRecursive).is_ok() {
+                self.watched.push(folder.clone());
+            } else if !there && watched {
+                notify.unwatch(folder).ok();
+                self.watched.retain(|w| w != folder);
+            }
+        }
+    }
+
+    /// Looks at what lies in the folders.
+    fn list(&mut self) {
+        self.files = discover::files(&self.folders);
+        let mut known = std::mem::take(&mut self.known);
+        for (path, _) in &self.files {
+            let Ok(identity) = describe::identity(path) else { continue };
+            let mut file = known.remove(path).unwrap_or_else(|| Known {
+                identity,
+                since: Instant::now(),
+                progress: Progress::Resting,
+                answer: None,
+            });
+            if file.identity != identity {
+                file = Known { identity, since: Instant::now(), progress: Progress::Resting, ..file };
+            }
+            self.known.insert(path.clone(), file);
+        }
+        self.files.retain(|(path, _)| self.known.contains_key(path));
+    }
+
+    /// Describes what has rested; gives the moment when the next file will have.
+    fn ask(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        let working = |k: &&Known| matches!(k.progress, Progress::Asked(at) if now - at < SLOW);
+        let mut free = AT_ONCE.saturating_sub(self.known.values().filter(working).count());
+        let mut next: Option<Instant> = None;
+        for (path, _) in &self.files {
+            let Some(file) = self.known.get_mut(path) else { continue };
+            let passing = matches!(&file.answer, Some(Err(refusal)) if refusal.may_pass());
+            match file.progress {
+                Progress::Known(at) if passing && now - at >= AGAIN => {}
+                Progress::Resting => {
+                    let due = file.since + REST;
+                    if due > now && !rested(path) {
+                        next = Some(next.map_or(due, |n| n.min(due)));
+                        continue;
+                    }
+                }
+                _ => continue,
+            }
+            if free == 0 {
+                // A place is free when an answer comes, or by the next poll.
+                continue;
+            }
+            free -= 1;
+            file.progress = Progress::Asked(now);
+            let (send, path, identity) = (self.send.clone(), path.clone(), file.identity);
+            let asked = std::thread::Builder::new().name("describe".to_owned()).spawn(move || {
+                let answer = describe(&path);
+                send.send(News::Described(path, identity, Box::new(answer))).ok();
+            });
+            if asked.is_err() {
+                file.progress = Progress::Resting;
+            }
+        }
+        next
+    }
+
+    fn described(&mut self, path: &Path, identity: Identity, answer: Answer) {
+        // A file that changed or went meanwhile is described again, or not at all.
+        if let Some(file) = self.known.get_mut(path).filter(|f| f.identity == identity) {
+            file.answer = Some(answer);
+            file.progress = Progress::Known(Instant::now());
+        }
+    }
+
+    fn now(&self) -> PluginsNow {
+        let mut now = PluginsNow::default();
+        for (path, origin) in &self.files {
+            let Some(file) = self.known.get(path) else { continue };
+            match &file.answer {
+                Some(answer) => discover::take(&mut now.found, path, *origin, answer.clone()),
+                None => now.pending.push((path.clone(), *origin)),
+            }
+        }
+        now
+    }
+}
+
+/// Whether a file is old enough to be whole, by its own time of change.
+fn rested(path: &Path) -> bool {
+    let age = std::fs::metadata(path).and_then(|m| m.modified()).map(|t| t.elapsed());
+    matches!(age, Ok(Ok(age)) if age >= REST)
+}
