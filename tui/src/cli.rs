@@ -24,7 +24,9 @@ pub(crate) struct Cli {
     /// Print ASCII only (also chosen by a locale without UTF-8)
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) ascii: bool,
-    /// What to do; `list` if nothing is said.
+    #[command(flatten)]
+    pub(crate) monitor: commands::monitor::Args,
+    /// What to do; without, the monitor, or `list` where there is no terminal.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }

@@ -1,13 +1,20 @@
 //! The binary `gradtop`: every command, and (as its own child) keeper, trainer and describing process.
 
+#[allow(dead_code, clippy::unused_self, reason = "the screens are being filled in")]
+mod app;
 mod chart;
 mod cli;
 mod commands;
 mod failure;
 mod figure;
+#[allow(dead_code, clippy::unused_self, reason = "the screens are being filled in")]
+mod live;
 mod png;
 mod print;
+mod runtime;
 mod scaffold;
+#[allow(dead_code, clippy::unused_self, reason = "the screens are being filled in")]
+mod screens;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -126,6 +126,7 @@ fn of_terminal() -> Finding {
     let t = print::terminal();
     let colours = match t.colours {
         Colours::None => "no colours",
+        Colours::Sixteen => "16 colours",
         Colours::Indexed => "256 colours",
         Colours::True => "true colour",
     };

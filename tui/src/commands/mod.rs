@@ -7,6 +7,7 @@ pub(crate) mod experiments;
 mod follow;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod monitor;
 pub(crate) mod plot;
 pub(crate) mod plugin;
 pub(crate) mod resume;
@@ -69,7 +70,7 @@ pub(crate) fn short(path: &Path) -> String {
 pub(crate) fn dispatch(cli: Cli) -> Result<i32> {
     let context = Context { runs: cli.runs };
     match cli.command {
-        None => list::run(&context, &list::Args::default()),
+        None => monitor::run(&context, &cli.monitor),
         Some(Command::List(args)) => list::run(&context, &args),
         Some(Command::Run(args)) => run::run(&context, args),
         Some(Command::Show(args)) => show::run(&context, &args),

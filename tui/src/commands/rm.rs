@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use gradtop_store::{RunLock, View};
+use gradtop_store::{RunDir, RunLock, View};
 
 use super::{Context, short};
 use crate::failure::Failure;
@@ -56,19 +56,19 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
     }
     for view in views {
-        delete(&view)?;
+        delete(&view.dir)?;
         print::line(&format!("deleted {}", view.manifest.run));
     }
     Ok(0)
 }
 
 /// Moves the folder out of sight in one step, then deletes it: whoever looks meanwhile sees the whole run or none.
-fn delete(view: &View) -> Result<()> {
-    let path = view.dir.path();
+pub(crate) fn delete(run: &RunDir) -> Result<()> {
+    let path = run.path();
     // Held while the folder goes, so that nobody resumes it meanwhile.
-    let lock = RunLock::acquire(&view.dir)?;
+    let lock = RunLock::acquire(run)?;
     let parent = path.parent().unwrap_or(path);
-    let away = parent.join(format!(".deleted-{}-{}", view.manifest.run, std::process::id()));
+    let away = parent.join(format!(".deleted-{}-{}", run.name(), std::process::id()));
     std::fs::rename(path, &away).with_context(|| format!("cannot delete {}", short(path)))?;
     drop(lock);
     std::fs::remove_dir_all(&away).with_context(|| format!("cannot delete all of {}", short(&away)))?;

@@ -160,6 +160,7 @@ fn codes(ink: Ink, ground: Option<[u8; 3]>, colours: Colours) -> String {
     }
     let front = |c: [u8; 3]| match colours {
         Colours::True => format!("38;2;{};{};{}", c[0], c[1], c[2]),
+        Colours::Sixteen => basic(terminal::sixteen(c), 30),
         _ => format!("38;5;{}", indexed(c)),
     };
     let mut codes = match ink {
@@ -174,6 +175,7 @@ fn codes(ink: Ink, ground: Option<[u8; 3]>, colours: Colours) -> String {
     if let Some(c) = ground {
         let back = match colours {
             Colours::True => format!("48;2;{};{};{}", c[0], c[1], c[2]),
+            Colours::Sixteen => basic(terminal::sixteen(c), 40),
             _ => format!("48;5;{}", indexed(c)),
         };
         codes = if codes.is_empty() { back } else { format!("{codes};{back}") };
@@ -181,8 +183,13 @@ fn codes(ink: Ink, ground: Option<[u8; 3]>, colours: Colours) -> String {
     codes
 }
 
+/// The code of one of 16 colours; `base` is 30 for characters, 40 for what is behind them.
+fn basic(colour: u8, base: u8) -> String {
+    if colour < 8 { base + colour } else { base + 60 + colour - 8 }.to_string()
+}
+
 /// The nearest of the 256 colours: of the cube, or of the greys.
-fn indexed(c: [u8; 3]) -> u8 {
+pub(crate) fn indexed(c: [u8; 3]) -> u8 {
     const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
     let nearest = |v: u8| (0..6u8).min_by_key(|i| STEPS[usize::from(*i)].abs_diff(v)).unwrap_or(0);
     let cube = c.map(nearest);

@@ -11,6 +11,8 @@ use crate::chart::text::Look;
 pub(crate) enum Colours {
     /// None: not a terminal, or the user's wish.
     None,
+    /// The 16 of a plain console.
+    Sixteen,
     /// The 256 of most terminals.
     Indexed,
     /// Any.
@@ -75,6 +77,8 @@ fn colours(tty: bool, variable: &impl Fn(&str) -> String) -> Colours {
     let truth = variable("COLORTERM");
     if truth == "truecolor" || truth == "24bit" || term.contains("direct") {
         Colours::True
+    } else if matches!(term.as_str(), "linux" | "vt220" | "vt340" | "ansi" | "xterm-16color") {
+        Colours::Sixteen
     } else {
         Colours::Indexed
     }
@@ -102,6 +106,23 @@ fn glyphs(ascii: bool, variable: &impl Fn(&str) -> String) -> Glyphs {
     }
 }
 
+/// The nearest of a plain console's 16 colours. By hue, so that colours stay apart: the nearest by distance would often be
+/// a grey.
+pub(crate) fn sixteen(c: [u8; 3]) -> u8 {
+    let [low, high] = [c.iter().min(), c.iter().max()].map(|v| i32::from(*v.unwrap_or(&0)));
+    if high - low < 40 {
+        return match high {
+            0..64 => 0,
+            64..160 => 8,
+            160..224 => 7,
+            _ => 15,
+        };
+    }
+    let middle = i32::midpoint(low, high);
+    let bits = (0..3).filter(|i| i32::from(c[*i]) > middle).map(|i| 1u8 << i).sum::<u8>();
+    if high > 200 { bits + 8 } else { bits }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +141,13 @@ mod tests {
         );
         assert_eq!(colours(true, &variables(&[("TERM", "xterm-256color")])), Colours::Indexed);
         assert_eq!(colours(true, &variables(&[("TERM", "dumb")])), Colours::None);
+        assert_eq!(colours(true, &variables(&[("TERM", "linux")])), Colours::Sixteen);
+    }
+
+    #[test]
+    fn sixteen_colours_keep_the_hue() {
+        assert_eq!([[255, 95, 95], [24, 188, 140], [64, 156, 224]].map(sixteen), [9, 2, 14]);
+        assert_eq!([[138, 138, 138], [255, 255, 255], [0, 0, 0]].map(sixteen), [8, 15, 0]);
     }
 
     #[test]

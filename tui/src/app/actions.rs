@@ -1,0 +1,77 @@
+//! What can be done to runs, on which of them it makes sense, and what to ask first.
+
+use gradtop_store::State;
+
+use super::runs::{RunId, RunRow};
+
+/// Something done to runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RunAction {
+    /// Wait after the current step.
+    Pause,
+    /// Let a paused run go on, or continue an ended one from its last checkpoint.
+    Resume,
+    /// Save a checkpoint.
+    Checkpoint,
+    /// End the step, save a checkpoint, end.
+    Stop,
+    /// End at once.
+    Kill,
+    /// Delete the folder.
+    Delete,
+}
+
+impl RunAction {
+    /// `pause`, as in "cannot pause".
+    pub(crate) fn verb(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Checkpoint => "checkpoint",
+            Self::Stop => "stop",
+            Self::Kill => "kill",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// Whether it is asked about first.
+    pub(crate) fn asks(self) -> bool {
+        matches!(self, Self::Stop | Self::Kill | Self::Delete)
+    }
+
+    /// Why it cannot be done to this run, if so.
+    pub(crate) fn refused(self, run: &RunRow) -> Option<String> {
+        let state = run.view.state;
+        let is = |word: &str| Some(format!("{} {word}", run.name()));
+        if !run.view.certain {
+            return is(&format!("belongs to {}, which this machine cannot reach", run.view.manifest.host));
+        }
+        let resumable = run.view.manifest.experiment.resumable;
+        match self {
+            Self::Pause if state == State::Paused => is("is paused already"),
+            Self::Pause | Self::Checkpoint | Self::Stop | Self::Kill if state.is_final() => {
+                is(&format!("is not running: it is {state}"))
+            }
+            Self::Checkpoint if !resumable => is("cannot save checkpoints: its experiment is not resumable"),
+            Self::Stop if state == State::Stopping => is("is stopping already"),
+            Self::Resume if state == State::Finished => is("has finished: there is nothing left to do"),
+            Self::Resume if state != State::Paused && !state.is_final() => is(&format!("is {state}")),
+            Self::Resume if state.is_final() && !resumable => {
+                is("cannot go on: its experiment is not resumable")
+            }
+            Self::Delete if !state.is_final() => is(&format!("is {state}: stop it first")),
+            _ => None,
+        }
+    }
+}
+
+/// What a worker did, for the message line.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ActionResult {
+    /// What to say.
+    pub(crate) text: String,
+    /// Whether it went wrong.
+    pub(crate) failed: bool,
+    /// The run that came of it, to put the cursor on.
+    pub(crate) started: Option<RunId>,
+}

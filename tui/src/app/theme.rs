@@ -1,0 +1,190 @@
+//! How things look: styles by what they mean, and the glyphs a terminal can show.
+
+use ratatui::style::{Color, Modifier, Style};
+use serde::{Deserialize, Serialize};
+
+use crate::chart::colour::Paint;
+use crate::chart::grid::Ink;
+use crate::chart::raster::Glyphs;
+use crate::chart::text::Look;
+use crate::print::terminal::{Colours, sixteen};
+
+/// What the terminal can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Caps {
+    /// Its colours.
+    pub(crate) colours: Colours,
+    /// Its characters.
+    pub(crate) glyphs: Glyphs,
+}
+
+/// The themes that can be chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ThemeName {
+    /// For a dark background.
+    #[default]
+    Dark,
+    /// For a light background.
+    Light,
+    /// Full contrast, no colour but the series'.
+    HighContrast,
+}
+
+impl ThemeName {
+    /// The one after this.
+    pub(crate) fn next(self) -> Self {
+        match self {
+            Self::Dark => Self::Light,
+            Self::Light => Self::HighContrast,
+            Self::HighContrast => Self::Dark,
+        }
+    }
+
+    /// As a person calls it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Dark => "dark",
+            Self::Light => "light",
+            Self::HighContrast => "high contrast",
+        }
+    }
+}
+
+/// Styles and glyphs for everything on the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Theme {
+    /// Which theme.
+    pub(crate) name: ThemeName,
+    /// What the terminal can show.
+    pub(crate) caps: Caps,
+}
+
+impl Theme {
+    /// The theme on a terminal.
+    pub(crate) fn new(name: ThemeName, caps: Caps) -> Self {
+        Self { name, caps }
+    }
+
+    /// Only ASCII can be shown.
+    pub(crate) fn ascii(self) -> bool {
+        self.caps.glyphs.ascii()
+    }
+
+    /// One of two glyphs: what is meant, and its stand-in in ASCII.
+    pub(crate) fn glyph<T>(self, fine: T, plain: T) -> T {
+        if self.ascii() { plain } else { fine }
+    }
+
+    /// For charts drawn as text.
+    pub(crate) fn look(self) -> Look {
+        Look { glyphs: self.caps.glyphs, colour: self.caps.colours != Colours::None }
+    }
+
+    /// Values and names.
+    pub(crate) fn text(self) -> Style {
+        Style::new()
+    }
+
+    /// Frames, axes, hints, units.
+    pub(crate) fn dim(self) -> Style {
+        if self.name == ThemeName::HighContrast {
+            return Style::new();
+        }
+        match self.caps.colours {
+            Colours::None => Style::new().add_modifier(Modifier::DIM),
+            _ if self.name == ThemeName::Light => self.front([110, 110, 110]),
+            _ => self.front([138, 138, 138]),
+        }
+    }
+
+    /// Titles.
+    pub(crate) fn bold(self) -> Style {
+        Style::new().add_modifier(Modifier::BOLD)
+    }
+
+    /// What has the focus; the one accent.
+    pub(crate) fn accent(self) -> Style {
+        let base = Style::new().add_modifier(Modifier::BOLD);
+        match (self.caps.colours, self.name) {
+            (Colours::None, _) | (_, ThemeName::HighContrast) => base,
+            (_, ThemeName::Light) => base.patch(self.front([0, 90, 170])),
+            (_, ThemeName::Dark) => base.patch(self.front([120, 204, 250])),
+        }
+    }
+
+    /// The row or item under the cursor, over its own style.
+    pub(crate) fn cursor(self) -> Style {
+        match (self.caps.colours, self.name) {
+            (Colours::None | Colours::Sixteen, _) | (_, ThemeName::HighContrast) => {
+                Style::new().add_modifier(Modifier::REVERSED)
+            }
+            (_, ThemeName::Light) => self.back([220, 230, 242]),
+            (_, ThemeName::Dark) => self.back([44, 52, 64]),
+        }
+    }
+
+    /// The character under the text cursor of an input.
+    pub(crate) fn caret(self) -> Style {
+        Style::new().add_modifier(Modifier::REVERSED)
+    }
+
+    /// What went wrong.
+    pub(crate) fn alert(self) -> Style {
+        match (self.caps.colours, self.name) {
+            (Colours::None, _) => Style::new().add_modifier(Modifier::BOLD),
+            (_, ThemeName::Light) => self.front([190, 20, 20]),
+            _ => self.front([255, 95, 95]),
+        }
+    }
+
+    /// What is on its way: running.
+    pub(crate) fn good(self) -> Style {
+        self.paint(Paint::Slot(2))
+    }
+
+    /// What waits: paused, warnings.
+    pub(crate) fn wait(self) -> Style {
+        self.paint(Paint::Slot(4))
+    }
+
+    /// A series' colour.
+    pub(crate) fn paint(self, paint: Paint) -> Style {
+        self.front(if self.name == ThemeName::Light { paint.on_paper() } else { paint.on_screen() })
+    }
+
+    /// An ink of the chart core.
+    pub(crate) fn ink(self, ink: Ink) -> Style {
+        match ink {
+            Ink::Text => self.text(),
+            Ink::Dim => self.dim(),
+            Ink::Bold => self.bold(),
+            Ink::Alert => self.alert(),
+            Ink::Series(paint) => self.paint(paint),
+            Ink::Faint(paint) if self.name == ThemeName::Light => {
+                self.front(paint.on_paper().map(|v| (u16::from(v) / 2 + 110) as u8))
+            }
+            Ink::Faint(paint) => self.front(paint.on_screen().map(|v| (u16::from(v) * 6 / 10) as u8)),
+            Ink::Rgb(c) => self.front(c),
+        }
+    }
+
+    /// A colour for characters, as near as the terminal comes; nothing where there are no colours.
+    pub(crate) fn front(self, c: [u8; 3]) -> Style {
+        self.colour(c).map_or_else(Style::new, |c| Style::new().fg(c))
+    }
+
+    /// A colour behind characters.
+    pub(crate) fn back(self, c: [u8; 3]) -> Style {
+        self.colour(c).map_or_else(Style::new, |c| Style::new().bg(c))
+    }
+
+    fn colour(self, c: [u8; 3]) -> Option<Color> {
+        match self.caps.colours {
+            Colours::None => None,
+            Colours::Sixteen => Some(Color::Indexed(sixteen(c))),
+            Colours::Indexed => Some(Color::Indexed(crate::print::indexed(c))),
+            Colours::True => Some(Color::Rgb(c[0], c[1], c[2])),
+        }
+    }
+}

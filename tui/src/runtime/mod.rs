@@ -1,0 +1,211 @@
+//! Runs the monitor: the only place with a terminal, threads, a clock and a channel.
+//!
+//! One channel brings everything that happens; the loop takes all that is there, input first, gives it to [`app::update`],
+//! does what that asks for, and draws once. A key or a new size is drawn at once, data at most ten times a second, and
+//! nothing is written when nothing on the screen has changed.
+
+mod input;
+mod pace;
+mod paint;
+mod runs;
+mod settings;
+mod signals;
+mod terminal;
+mod work;
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use jiff::Timestamp;
+use ratatui::Terminal;
+
+use crate::app::theme::Caps;
+use crate::app::{self, App, Effect, Msg};
+use pace::Pace;
+use paint::Painter;
+use terminal::Screen;
+use work::Workers;
+
+/// How the monitor is started.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    /// The folder of the runs.
+    pub(crate) runs: PathBuf,
+    /// Nothing may be changed.
+    pub(crate) read_only: bool,
+    /// Most frames a second that new data may cause.
+    pub(crate) fps: f64,
+    /// Most kilobytes a second, on average; 0 for no limit.
+    pub(crate) max_kbps: f64,
+}
+
+/// What comes through the channel.
+#[derive(Debug)]
+enum Event {
+    /// For the application.
+    Msg(Msg),
+    /// Stop until told to continue, as the shell's Ctrl-Z.
+    Suspend,
+    /// Continued: nothing is known of the terminal any more.
+    Continued,
+}
+
+impl From<Msg> for Event {
+    fn from(msg: Msg) -> Self {
+        Self::Msg(msg)
+    }
+}
+
+impl Event {
+    /// Whether a person waits for its effect.
+    fn urgent(&self) -> bool {
+        !matches!(
+            self,
+            Self::Msg(Msg::Tick(_) | Msg::Runs(_) | Msg::Plugins(_) | Msg::Live(_) | Msg::Pane(_))
+        )
+    }
+}
+
+/// How long the first frame may wait for the list of runs, so that it is whole.
+const FIRST: Duration = Duration::from_millis(80);
+
+/// Shows the monitor until it is left; the exit code.
+pub(crate) fn run(options: &Options) -> Result<i32> {
+    let (tx, rx) = channel();
+    let caps = Caps { colours: crate::print::terminal().colours, glyphs: crate::print::terminal().glyphs };
+    let mut app = App::new(caps, settings::load(), options.read_only, Timestamp::now());
+    let workers = Workers::start(options, &tx);
+    signals::start(&tx)?;
+    let screen = Screen::enter(&tx)?;
+    input::start(&tx)?;
+    let mut monitor = Monitor::new(screen, workers, rx, options)?;
+    monitor.first(&mut app)?;
+    let result = monitor.run(&mut app);
+    monitor.leave();
+    result
+}
+
+struct Monitor {
+    screen: Screen,
+    terminal: Terminal<Painter>,
+    workers: Workers,
+    events: Receiver<Event>,
+    pace: Pace,
+    tick: Instant,
+}
+
+impl Monitor {
+    fn new(screen: Screen, workers: Workers, events: Receiver<Event>, options: &Options) -> Result<Self> {
+        let terminal = Terminal::new(Painter::default())?;
+        let pace = Pace::new(options.fps, options.max_kbps);
+        Ok(Self { screen, terminal, workers, events, pace, tick: Instant::now() })
+    }
+
+    /// The size, and the first frame: as soon as the runs are there.
+    fn first(&mut self, app: &mut App) -> Result<()> {
+        let (width, height) = self.terminal.backend().measured();
+        self.update(app, Msg::Resize(width, height))?;
+        let end = Instant::now() + FIRST;
+        while !app.shared.runs.loaded {
+            match self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(Event::Msg(msg)) => {
+                    self.update(app, msg)?;
+                }
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        self.draw(app)
+    }
+
+    fn run(&mut self, app: &mut App) -> Result<i32> {
+        let mut stale = false;
+        loop {
+            let now = Instant::now();
+            let mut wake = self.tick;
+            if stale {
+                wake = wake.min(self.pace.next());
+            }
+            let first = match self.events.recv_timeout(wake.saturating_duration_since(now)) {
+                Ok(event) => Some(event),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return Ok(0),
+            };
+            let mut batch: Vec<Event> = first.into_iter().chain(self.events.try_iter()).collect();
+            if Instant::now() >= self.tick {
+                batch.push(Msg::Tick(Timestamp::now()).into());
+                self.tick = Instant::now() + app.next_tick();
+            }
+            batch.sort_by_key(|event| !event.urgent());
+            let mut urgent = false;
+            for event in batch {
+                urgent |= event.urgent();
+                stale = true;
+                let go_on = match event {
+                    Event::Msg(msg) => self.update(app, msg)?,
+                    Event::Suspend => self.suspend()?,
+                    Event::Continued => self.continued()?,
+                };
+                if !go_on {
+                    return Ok(0);
+                }
+            }
+            if stale && (urgent || Instant::now() >= self.pace.next()) {
+                self.draw(app)?;
+                stale = false;
+            }
+        }
+    }
+
+    /// False: leave.
+    fn update(&mut self, app: &mut App, msg: Msg) -> Result<bool> {
+        for effect in app::update(app, msg) {
+            match effect {
+                Effect::Quit => return Ok(false),
+                Effect::Suspend => drop(self.suspend()?),
+                Effect::Redraw => self.terminal.clear()?,
+                other => self.workers.perform(other),
+            }
+        }
+        // What runs has changed perhaps, and with it how often the clock is of interest.
+        self.tick = self.tick.min(Instant::now() + app.next_tick());
+        Ok(true)
+    }
+
+    fn suspend(&mut self) -> Result<bool> {
+        self.screen.suspended()?;
+        self.continued()
+    }
+
+    fn continued(&mut self) -> Result<bool> {
+        self.screen.again()?;
+        self.terminal.clear()?;
+        Ok(true)
+    }
+
+    fn draw(&mut self, app: &App) -> Result<()> {
+        self.terminal.autoresize()?;
+        let mut frame = self.terminal.get_frame();
+        app::view(app, &mut frame);
+        self.terminal.flush()?;
+        self.terminal.swap_buffers();
+        let bytes = self.terminal.backend_mut().take();
+        let written = self.screen.write(&bytes)?;
+        self.pace.drawn(Instant::now(), written);
+        Ok(())
+    }
+
+    /// Gives the terminal back, then lets the workers end.
+    fn leave(self) {
+        drop(self.screen);
+        self.workers.end();
+    }
+}
+
+/// A way to send events that says whether anybody still listens.
+fn sender(tx: &Sender<Event>) -> impl Fn(Msg) -> bool + Send + Clone + 'static {
+    let tx = tx.clone();
+    move |msg| tx.send(Event::Msg(msg)).is_ok()
+}

@@ -1,0 +1,180 @@
+//! From cells to bytes for the terminal, as few as possible.
+
+use std::io;
+use std::io::Write as _;
+
+use ratatui::backend::{Backend, ClearType, WindowSize};
+use ratatui::buffer::Cell;
+use ratatui::layout::{Position, Size};
+use ratatui::style::{Color, Modifier};
+
+/// Collects the bytes of a frame.
+#[derive(Debug, Default)]
+pub(super) struct Painter {
+    bytes: Vec<u8>,
+    /// Where the terminal's cursor is, if that is known.
+    cursor: Option<(u16, u16)>,
+    /// The style characters are written in; the terminal's own after each frame.
+    style: Look,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Look {
+    fg: Color,
+    bg: Color,
+    modifier: Modifier,
+}
+
+impl Look {
+    fn of(cell: &Cell) -> Self {
+        Self { fg: cell.fg, bg: cell.bg, modifier: cell.modifier }
+    }
+}
+
+/// Modifiers with the codes that set them.
+const MODIFIERS: [(Modifier, &str); 5] = [
+    (Modifier::BOLD, "1"),
+    (Modifier::DIM, "2"),
+    (Modifier::ITALIC, "3"),
+    (Modifier::UNDERLINED, "4"),
+    (Modifier::REVERSED, "7"),
+];
+
+impl Painter {
+    /// The frame's bytes.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// The size of the terminal in columns and lines; that of the variables, or 80 by 24, where it does not say.
+    #[expect(clippy::unused_self, reason = "the terminal is standard output's")]
+    pub(super) fn measured(&self) -> (u16, u16) {
+        crossterm::terminal::size().ok().filter(|(w, h)| *w > 0 && *h > 0).unwrap_or((80, 24))
+    }
+
+    fn put(&mut self, text: &str) {
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    fn go(&mut self, x: u16, y: u16) {
+        match self.cursor {
+            Some(at) if at == (x, y) => return,
+            // Writing goes on in the same row: a short jump is shorter than an address.
+            Some((cx, cy)) if cy == y && cx < x => match x - cx {
+                1 => self.put("\x1b[C"),
+                n => self.put(&format!("\x1b[{n}C")),
+            },
+            _ if x == 0 => self.put(&format!("\x1b[{}H", y + 1)),
+            _ => self.put(&format!("\x1b[{};{}H", y + 1, x + 1)),
+        }
+        self.cursor = Some((x, y));
+    }
+
+    fn look(&mut self, look: Look) {
+        if look == self.style {
+            return;
+        }
+        let mut codes = String::new();
+        let mut from = self.style;
+        // There is no short way to take a modifier away.
+        if !look.modifier.contains(from.modifier) {
+            codes.push('0');
+            from = Look::default();
+        }
+        let mut code = |text: &str| {
+            if !codes.is_empty() {
+                codes.push(';');
+            }
+            codes.push_str(text);
+        };
+        for (modifier, text) in MODIFIERS {
+            if look.modifier.contains(modifier) && !from.modifier.contains(modifier) {
+                code(text);
+            }
+        }
+        if look.fg != from.fg {
+            code(&colour(look.fg, false));
+        }
+        if look.bg != from.bg {
+            code(&colour(look.bg, true));
+        }
+        self.put(&format!("\x1b[{codes}m"));
+        self.style = look;
+    }
+}
+
+fn colour(c: Color, back: bool) -> String {
+    let base = if back { 40 } else { 30 };
+    match c {
+        Color::Indexed(n @ 0..8) => (base + n).to_string(),
+        Color::Indexed(n @ 8..16) => (base + 60 + n - 8).to_string(),
+        Color::Indexed(n) => format!("{};5;{n}", base + 8),
+        Color::Rgb(r, g, b) => format!("{};2;{r};{g};{b}", base + 8),
+        // The theme uses no names of colours: what a terminal makes of them cannot be known.
+        _ => (base + 9).to_string(),
+    }
+}
+
+impl Backend for Painter {
+    type Error = io::Error;
+
+    fn draw<'a, I>(&mut self, content: I) -> io::Result<()>
+    where
+        I: Iterator<Item = (u16, u16, &'a Cell)>,
+    {
+        for (x, y, cell) in content {
+            let symbol = cell.symbol();
+            self.go(x, y);
+            self.look(Look::of(cell));
+            self.put(symbol);
+            let wide = crate::chart::grid::width_of(symbol) as u16;
+            // Terminals differ in where the cursor is after the last column and after odd characters.
+            self.cursor = (symbol.is_ascii() || wide == 1).then_some((x + 1, y));
+        }
+        if !self.bytes.is_empty() {
+            self.look(Look::default());
+        }
+        Ok(())
+    }
+
+    fn hide_cursor(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn show_cursor(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn get_cursor_position(&mut self) -> io::Result<Position> {
+        let (x, y) = self.cursor.unwrap_or_default();
+        Ok(Position { x, y })
+    }
+
+    fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
+        let Position { x, y } = position.into();
+        self.go(x, y);
+        Ok(())
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        self.cursor = None;
+        self.bytes.write_all(b"\x1b[0m\x1b[2J")
+    }
+
+    fn clear_region(&mut self, _: ClearType) -> io::Result<()> {
+        self.clear()
+    }
+
+    fn size(&self) -> io::Result<Size> {
+        let (width, height) = self.measured();
+        Ok(Size { width, height })
+    }
+
+    fn window_size(&mut self) -> io::Result<WindowSize> {
+        Ok(WindowSize { columns_rows: self.size()?, pixels: Size::default() })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+//! The file of view settings.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::app::settings::Settings;
+
+/// `$XDG_STATE_HOME/gradtop/view.toml`, else below `~/.local/state`; none without a home.
+fn path() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+    let state = set("XDG_STATE_HOME").or_else(|| Some(set("HOME")?.join(".local/state")))?;
+    Some(state.join("gradtop/view.toml"))
+}
+
+/// As kept; what cannot be read is as usual.
+pub(super) fn load() -> Settings {
+    let text = path().and_then(|p| std::fs::read_to_string(p).ok()).unwrap_or_default();
+    toml::from_str(&text).unwrap_or_default()
+}
+
+/// Keeps them; whoever reads meanwhile sees the old ones or the new ones.
+pub(super) fn save(settings: &Settings) -> io::Result<()> {
+    let Some(path) = path() else { return Ok(()) };
+    let text = toml::to_string_pretty(settings).map_err(io::Error::other)?;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let beside = path.with_extension(format!("{}.tmp", std::process::id()));
+    std::fs::write(&beside, text)?;
+    std::fs::rename(&beside, &path)
+}

@@ -1,0 +1,160 @@
+//! What blocks, on threads of its own: each answers with a message.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+
+use gradtop_host::Launch;
+
+use super::{Event, Options, runs, sender, settings};
+use crate::app::actions::{ActionResult, RunAction};
+use crate::app::runs::RunId;
+use crate::app::settings::Settings;
+use crate::app::{Effect, Msg, PluginsSnapshot};
+use crate::live::Engine;
+use crate::screens::run::pane;
+
+/// All workers.
+pub(super) struct Workers {
+    tx: Sender<Event>,
+    engine: Engine,
+    runs: runs::Reader,
+    settings: Option<(Sender<Settings>, JoinHandle<()>)>,
+}
+
+impl Workers {
+    /// Starts those that work all the time.
+    pub(super) fn start(options: &Options, tx: &Sender<Event>) -> Self {
+        let send = sender(tx);
+        let engine = Engine::start(move |live| send(Msg::Live(live)));
+        let runs = runs::Reader::start(options.runs.clone(), options.read_only, sender(tx));
+        let workers = Self { tx: tx.clone(), engine, runs, settings: None };
+        workers.spawn("plugins", || {
+            let found = gradtop_host::discover();
+            Msg::Plugins(Arc::new(PluginsSnapshot { loaded: true, found }))
+        });
+        workers
+    }
+
+    /// Does something, and answers.
+    fn spawn(&self, name: &str, work: impl FnOnce() -> Msg + Send + 'static) {
+        let send = sender(&self.tx);
+        let answer = sender(&self.tx);
+        let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            send(work());
+        });
+        if let Err(e) = spawned {
+            let text = format!("a thread cannot be started: {e}");
+            answer(Msg::Done(ActionResult { text, failed: true, started: None }));
+        }
+    }
+
+    /// Does what the application asks for.
+    pub(super) fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Watch(requests) => self.engine.watch(requests),
+            Effect::Act(action, ids) => {
+                let reader = self.runs.waker();
+                self.spawn("act", move || {
+                    let result = act(action, &ids);
+                    reader.wake();
+                    Msg::Done(result)
+                });
+            }
+            Effect::Launch(launch) => {
+                let reader = self.runs.waker();
+                self.spawn("launch", move || {
+                    let result = start(&launch);
+                    reader.wake();
+                    Msg::Done(result)
+                });
+            }
+            Effect::Pane(request) => self.spawn("pane", move || Msg::Pane(pane::read(&request))),
+            Effect::SaveSettings(settings) => self.save(*settings),
+            // These are the loop's and the application's own.
+            Effect::Quit
+            | Effect::Suspend
+            | Effect::Redraw
+            | Effect::Open(_)
+            | Effect::Close
+            | Effect::Say(_) => {}
+        }
+    }
+
+    fn save(&mut self, new: Settings) {
+        let tx = self.tx.clone();
+        let (to, _) = self.settings.get_or_insert_with(|| {
+            let (to, from) = channel::<Settings>();
+            let keep = move || {
+                while let Ok(mut newest) = from.recv() {
+                    while let Ok(newer) = from.try_recv() {
+                        newest = newer;
+                    }
+                    if let Err(e) = settings::save(&newest) {
+                        let text = format!("the view settings cannot be kept: {e}");
+                        let said =
+                            tx.send(Msg::Done(ActionResult { text, failed: true, started: None }).into());
+                        drop(said);
+                    }
+                }
+            };
+            (to, std::thread::spawn(keep))
+        });
+        drop(to.send(new));
+    }
+
+    /// Waits for what must not be lost.
+    pub(super) fn end(self) {
+        if let Some((to, thread)) = self.settings {
+            drop(to);
+            drop(thread.join());
+        }
+    }
+}
+
+fn act(action: RunAction, ids: &[RunId]) -> ActionResult {
+    let mut failures = Vec::new();
+    for id in ids {
+        let run = id.dir();
+        let done = match action {
+            RunAction::Pause => gradtop_host::pause(&run).map_err(anyhow::Error::from),
+            RunAction::Checkpoint => gradtop_host::checkpoint(&run).map_err(Into::into),
+            RunAction::Stop => gradtop_host::stop(&run, gradtop_host::DEFAULT_GRACE).map_err(Into::into),
+            RunAction::Kill => gradtop_host::kill(&run).map_err(Into::into),
+            RunAction::Resume => resume(&run),
+            RunAction::Delete => crate::commands::rm::delete(&run),
+        };
+        if let Err(e) = done {
+            failures.push(format!("{}: {e:#}", run.name()));
+        }
+    }
+    let what = match ids {
+        [id] => id.dir().name(),
+        _ => format!("{} runs", ids.len()),
+    };
+    match failures.into_iter().next() {
+        Some(text) => ActionResult { text, failed: true, started: None },
+        None => ActionResult { text: format!("{}: {what}", action.verb()), failed: false, started: None },
+    }
+}
+
+fn resume(run: &gradtop_store::RunDir) -> anyhow::Result<()> {
+    let view = gradtop_store::view(run)?;
+    if view.state == gradtop_store::State::Paused {
+        gradtop_host::unpause(run)?;
+    } else {
+        gradtop_host::resume(run)?;
+    }
+    Ok(())
+}
+
+fn start(launch: &Launch) -> ActionResult {
+    match gradtop_host::launch(launch) {
+        Ok(run) => ActionResult {
+            text: format!("{} is started", run.name()),
+            failed: false,
+            started: Some(RunId::new(&run)),
+        },
+        Err(e) => ActionResult { text: format!("not started: {e}"), failed: true, started: None },
+    }
+}

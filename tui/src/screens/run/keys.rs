@@ -1,0 +1,12 @@
+//! The keys of this screen.
+
+use super::Action;
+use crate::app::keys::{self, Binding};
+
+/// The keys.
+pub(crate) const KEYS: &[Binding] = &[Binding {
+    keys: &["space"],
+    action: keys::Action::Run(Action::Nothing),
+    hint: "",
+    what: "nothing yet",
+}];

@@ -1,0 +1,15 @@
+//! Drawing.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::RunScreen;
+use crate::app::Shared;
+
+impl RunScreen {
+    /// Draws it into `area`; header and footer are the frame's.
+    pub(crate) fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+        frame.render_widget(Line::styled("A run", shared.theme.bold()), area);
+    }
+}
