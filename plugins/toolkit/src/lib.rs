@@ -5,8 +5,10 @@
 
 pub mod checkpoint;
 pub mod data;
+pub mod ensemble;
 pub mod functions;
 pub mod mlp;
 pub mod optim;
+mod raw;
 pub mod rng;
 pub mod runtime;

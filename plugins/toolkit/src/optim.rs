@@ -2,6 +2,8 @@
 
 use tch::{TchError, Tensor};
 
+use crate::raw;
+
 /// Which optimizer, and its constants.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rule {
@@ -32,6 +34,8 @@ pub struct Optimizer {
     first: Tensor,
     /// Adam's second moment; empty for SGD.
     second: Tensor,
+    /// Whether Adam is one loop over memory instead of tensor operations; see [`Optimizer::fused`].
+    fused: bool,
     scratch: Tensor,
     /// −lr as a tensor: multiplying by it inside `addcmul` saves an operation.
     minus_lr: Tensor,
@@ -49,6 +53,7 @@ impl Optimizer {
         Ok(Self {
             rule,
             step: 0,
+            fused: false,
             first: parameters.f_zeros_like()?,
             second: if adam { parameters.f_zeros_like()? } else { empty()? },
             scratch: if adam { parameters.f_zeros_like()? } else { empty()? },
@@ -56,15 +61,30 @@ impl Optimizer {
         })
     }
 
+    /// The same in one pass over memory where that is possible (Adam, f32, on the CPU): several times faster, and equal up to
+    /// rounding. Elsewhere it changes nothing.
+    #[must_use]
+    pub fn fused(self) -> Self {
+        Self { fused: raw::is_plain(&self.first), ..self }
+    }
+
     /// Changes `parameters` by one update along `gradients`.
     pub fn update(&mut self, parameters: &Tensor, gradients: &Tensor) -> Result<(), TchError> {
         self.step += 1;
         let mut parameters = parameters.shallow_clone();
+        let power = self.step.min(i64::from(i32::MAX)) as i32;
+        let (correction1, correction2) = (1.0 - BETA1.powi(power), (1.0 - BETA2.powi(power)).sqrt());
         match self.rule {
+            Rule::Adam { lr } if self.fused => {
+                let step = raw::AdamStep {
+                    first: (1.0 - BETA1) as f32,
+                    second: (1.0 - BETA2) as f32,
+                    epsilon: (EPSILON * correction2) as f32,
+                    rate: (lr * correction2 / correction1) as f32,
+                };
+                raw::adam(&mut parameters, gradients, &mut self.first, &mut self.second, step)?;
+            }
             Rule::Adam { lr } => {
-                let power = self.step.min(i64::from(i32::MAX)) as i32;
-                let correction1 = 1.0 - BETA1.powi(power);
-                let correction2 = (1.0 - BETA2.powi(power)).sqrt();
                 self.first.f_lerp_(gradients, 1.0 - BETA1).map(drop)?;
                 gradients.f_square_out(&self.scratch).map(drop)?;
                 self.second.f_lerp_(&self.scratch, 1.0 - BETA2).map(drop)?;

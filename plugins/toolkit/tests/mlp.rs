@@ -57,7 +57,7 @@ fn gradient_equals_central_differences() {
         mlp.gradient(&space, &batch).unwrap();
         let gradient = values(mlp.gradients());
         let scale = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
-        let reported = mlp.batch_loss(&space).unwrap();
+        let reported = mlp.batch_loss(&space, &batch).unwrap();
         for (a, b) in reported.iter().zip(losses(&mlp, &batch, &y)) {
             assert!((a - b).abs() < 1e-14, "batch loss {a}, by the forward pass {b}");
         }
@@ -101,7 +101,7 @@ fn trajectory(trials: i64, only: Option<i64>, rule: Rule, kind: Kind) -> Vec<Vec
     (0..60)
         .map(|_| {
             net.gradient(&space, &batch).unwrap();
-            let losses = net.batch_loss(&space).unwrap();
+            let losses = net.batch_loss(&space, &batch).unwrap();
             optimizer.update(net.parameters(), net.gradients()).unwrap();
             losses
         })

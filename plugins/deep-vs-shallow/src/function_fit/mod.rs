@@ -168,7 +168,7 @@ impl FunctionFit {
 
     fn log_batch_losses(&self, ctx: &Ctx, training: &mut Training, series: &[FitSeries]) -> Result<()> {
         for (i, ids) in series.iter().enumerate() {
-            let losses = training.fits[i].batch_loss()?;
+            let losses = training.fits[i].batch_loss(training)?;
             log(ctx, training, i, &losses, &ids.batch_loss, self.log_every)?;
         }
         fail_if_all_diverged(training)

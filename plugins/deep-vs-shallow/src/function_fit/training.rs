@@ -274,8 +274,9 @@ impl Training {
 
 impl Fit {
     /// Each trial's mean squared error on the batch of the last update, before that update.
-    pub fn batch_loss(&self) -> Result<Vec<f64>> {
-        Ok(self.mlp.batch_loss(&self.training)?)
+    pub fn batch_loss(&self, training: &Training) -> Result<Vec<f64>> {
+        let batch = &training.batches[(training.step - 1).max(0) as usize % training.batches.len()];
+        Ok(self.mlp.batch_loss(&self.training, &batch[self.target])?)
     }
 
     /// Predictions at every point of the grid: one trial after another.

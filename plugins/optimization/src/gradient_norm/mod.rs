@@ -75,7 +75,7 @@ impl Experiment for GradientNorm {
         for step in 0..=self.steps {
             mlp.gradient(&space, &batch)?;
             if step % self.every == 0 || step == self.steps {
-                let losses = mlp.batch_loss(&space)?;
+                let losses = mlp.batch_loss(&space, &batch)?;
                 let squares = mlp.squared_gradient_norms()?;
                 for t in 0..self.trials as usize {
                     let sum: f64 = squares.iter().map(|layer| layer[t]).sum();

@@ -1,0 +1,125 @@
+//! Whole sets, with fixed weights.
+
+use tch::{Kind, TchError, Tensor};
+
+use super::{Batch, Loss, Mlp, Samples, Workspace, numbers};
+
+/// Loss and accuracy of each trial on a whole set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// The mean over all samples.
+    pub loss: Vec<f64>,
+    /// Share of samples whose largest output is their class; empty where targets are no classes.
+    pub accuracy: Vec<f64>,
+}
+
+/// A set cut into chunks, with the buffers to evaluate an ensemble on it.
+pub struct Evaluator {
+    chunks: Vec<Chunk>,
+    whole: Workspace,
+    rest: Option<Workspace>,
+    samples: i64,
+    /// Sum of the chunks' gradients, made when first needed.
+    sum: Option<Tensor>,
+}
+
+struct Chunk {
+    batch: Batch,
+    /// `[samples]`.
+    labels: Option<Tensor>,
+}
+
+/// Samples in a chunk: the activations of an ensemble on them stay in a cache.
+const CHUNK: i64 = 500;
+
+impl Evaluator {
+    /// Cuts the set for networks like these. Inputs of bytes are converted here, once.
+    pub fn new(mlp: &Mlp, samples: &Samples) -> Result<Self, TchError> {
+        let count = samples.count();
+        let size = CHUNK.min(count);
+        let chunks = (0..count)
+            .step_by(size as usize)
+            .map(|start| {
+                let length = size.min(count - start);
+                let labels = samples.labels().map(|labels| labels.f_narrow(0, start, length)).transpose()?;
+                Ok(Chunk { batch: samples.chunk(start, length)?, labels })
+            })
+            .collect::<Result<_, TchError>>()?;
+        let rest = (count % size > 0).then(|| mlp.workspace(count % size)).transpose()?;
+        Ok(Self { chunks, whole: mlp.workspace(size)?, rest, samples: count, sum: None })
+    }
+
+    fn space(&self, batch: &Batch) -> &Workspace {
+        self.rest.as_ref().filter(|rest| rest.samples() == batch.samples()).unwrap_or(&self.whole)
+    }
+
+    /// Loss and accuracy. Waits for the device once.
+    pub fn evaluate(&self, mlp: &Mlp) -> Result<Evaluation, TchError> {
+        let mut sums = Sums::default();
+        for chunk in &self.chunks {
+            let space = self.space(&chunk.batch);
+            mlp.forward(space, &chunk.batch)?;
+            sums.add(mlp, space, chunk)?;
+        }
+        sums.evaluation(mlp, self.samples)
+    }
+
+    /// The gradient of each trial's loss over the whole set, left in [`Mlp::gradients`], and the evaluation that comes with it.
+    pub fn gradient(&mut self, mlp: &mut Mlp) -> Result<Evaluation, TchError> {
+        let sum = self.sum.get_or_insert(mlp.gradients().f_zeros_like()?).shallow_clone();
+        sum.shallow_clone().f_zero_().map(drop)?;
+        let mut sums = Sums::default();
+        for chunk in &self.chunks {
+            let space = self.space(&chunk.batch);
+            mlp.gradient(space, &chunk.batch)?;
+            let weight = chunk.batch.samples() as f64 / self.samples as f64;
+            let weight = Tensor::f_full([], weight, (sum.kind(), sum.device()))?;
+            sum.shallow_clone().f_addcmul_(mlp.gradients(), &weight).map(drop)?;
+            sums.add(mlp, space, chunk)?;
+        }
+        mlp.gradients().shallow_clone().f_copy_(&sum)?;
+        sums.evaluation(mlp, self.samples)
+    }
+}
+
+/// Sums over chunks that stay on the device: `[trials]` each.
+#[derive(Default)]
+struct Sums {
+    loss: Option<Tensor>,
+    correct: Option<Tensor>,
+}
+
+impl Sums {
+    fn add(&mut self, mlp: &Mlp, space: &Workspace, chunk: &Chunk) -> Result<(), TchError> {
+        let outputs = mlp.widths()[mlp.widths().len() - 1];
+        let output = space.output().f_view([mlp.trials(), outputs, -1])?;
+        let y = &chunk.batch.y;
+        let terms = match mlp.loss() {
+            Loss::MeanSquared => output.f_sub(y)?.f_square()?.f_mul_scalar(1.0 / outputs as f64)?,
+            Loss::CrossEntropy => output.f_log_softmax(1, None)?.f_mul(y)?.f_neg()?,
+        };
+        let add = |sum: &mut Option<Tensor>, more: Tensor| -> Result<(), TchError> {
+            *sum = Some(match sum.take() {
+                Some(sum) => sum.f_add(&more)?,
+                None => more,
+            });
+            Ok(())
+        };
+        add(&mut self.loss, terms.f_sum_dim_intlist([1_i64, 2].as_slice(), false, Kind::Double)?)?;
+        if let Some(labels) = &chunk.labels {
+            let hits = output.f_argmax(1, false)?.f_eq_tensor(labels)?;
+            add(&mut self.correct, hits.f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double)?)?;
+        }
+        Ok(())
+    }
+
+    fn evaluation(self, mlp: &Mlp, samples: i64) -> Result<Evaluation, TchError> {
+        let mean = |sum: Option<Tensor>| -> Result<Vec<f64>, TchError> {
+            let Some(sum) = sum else { return Ok(Vec::new()) };
+            Ok(numbers(&sum)?.into_iter().map(|sum| sum / samples as f64).collect())
+        };
+        let evaluation = Evaluation { loss: mean(self.loss)?, accuracy: mean(self.correct)? };
+        debug_assert_eq!(evaluation.loss.len() as i64, mlp.trials());
+        Ok(evaluation)
+    }
+}

@@ -1,0 +1,224 @@
+//! Ensembles of multilayer perceptrons with hand-written forward and backward passes.
+//!
+//! All trials of an ensemble have the same widths and train at once, each on its own data; they never interact. Parameters
+//! lie in one flat tensor, layer by layer, each layer as `[trials, out, in + 1]` with the bias in the last column; gradients
+//! lie in a second tensor of the same layout. Activations are feature-major, `[in + 1, samples]`, and end in a row of ones, so
+//! that one matrix product gives `W a + b` and one gives the gradients of `W` and `b` together. Everything is written into
+//! tensors made once: a training step allocates nothing and builds no autograd graph, which is what its speed rests on.
+
+mod batch;
+mod evaluation;
+mod passes;
+mod samples;
+mod shuffle;
+
+use crate::rng::{Rng, Stream};
+use tch::{Device, Kind, TchError, Tensor};
+
+pub use batch::{Batch, with_ones};
+pub use evaluation::{Evaluation, Evaluator};
+pub use passes::Workspace;
+pub use samples::Samples;
+pub use shuffle::Shuffle;
+
+/// What follows every layer but the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// tanh.
+    Tanh,
+    /// max(0, x), with derivative 0 at 0 as in torch.
+    Relu,
+}
+
+/// What training lowers: a mean over the samples of a batch, for each trial on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Squared error, averaged over outputs as well.
+    MeanSquared,
+    /// Cross entropy of the softmax of the outputs; targets are probabilities, usually one-hot.
+    CrossEntropy,
+}
+
+/// Drops the trial axis of an ensemble of one, so that plain matrix products serve it.
+fn flatten_single(tensor: Tensor, trials: i64) -> Result<Tensor, TchError> {
+    if trials == 1 { tensor.f_squeeze_dim(0) } else { Ok(tensor) }
+}
+
+/// One number a trial, from a tensor of them. Waits for the device.
+fn numbers(tensor: &Tensor) -> Result<Vec<f64>, TchError> {
+    let mut values = vec![0.0; tensor.numel()];
+    tensor.f_to_kind(Kind::Double)?.f_copy_data(&mut values, tensor.numel())?;
+    Ok(values)
+}
+
+struct Layer {
+    /// `[trials, out, in + 1]`, bias last; a view of the flat parameters.
+    weight: Tensor,
+    /// The same view of the flat gradients.
+    gradient: Tensor,
+    /// `[trials, in, out]`: the weights without bias, transposed, for the backward pass.
+    backward: Tensor,
+}
+
+/// An ensemble of equal networks.
+pub struct Mlp {
+    widths: Vec<i64>,
+    trials: i64,
+    activation: Activation,
+    loss: Loss,
+    parameters: Tensor,
+    gradients: Tensor,
+    layers: Vec<Layer>,
+}
+
+impl Mlp {
+    /// An ensemble of `trials` networks of these widths (inputs, hidden layers, outputs), parameters all zero, with tanh
+    /// and the mean squared error; [`Mlp::with`] changes these.
+    pub fn zeros(widths: &[i64], trials: i64, kind: Kind, device: Device) -> Result<Self, TchError> {
+        if widths.len() < 2 || trials < 1 || widths.iter().any(|&w| w < 1) {
+            return Err(TchError::Shape(format!(
+                "an ensemble needs at least one trial, an input and an output width, all positive; got {trials} x {widths:?}"
+            )));
+        }
+        let count: i64 = widths.windows(2).map(|w| (w[0] + 1) * w[1]).sum();
+        let parameters = Tensor::f_zeros([count * trials], (kind, device))?;
+        let gradients = parameters.f_zeros_like()?;
+        let mut layers = Vec::new();
+        let mut start = 0;
+        for pair in widths.windows(2) {
+            let (inputs, outputs) = (pair[0], pair[1]);
+            let length = trials * outputs * (inputs + 1);
+            let view = |flat: &Tensor| -> Result<Tensor, TchError> {
+                flatten_single(
+                    flat.f_narrow(0, start, length)?.f_view([trials, outputs, inputs + 1])?,
+                    trials,
+                )
+            };
+            let weight = view(&parameters)?;
+            layers.push(Layer {
+                gradient: view(&gradients)?,
+                backward: weight.f_narrow(-1, 0, inputs)?.f_transpose(-1, -2)?,
+                weight,
+            });
+            start += length;
+        }
+        let (activation, loss) = (Activation::Tanh, Loss::MeanSquared);
+        Ok(Self { widths: widths.to_vec(), trials, activation, loss, parameters, gradients, layers })
+    }
+
+    /// The same with this activation and loss.
+    #[must_use]
+    pub fn with(self, activation: Activation, loss: Loss) -> Self {
+        Self { activation, loss, ..self }
+    }
+
+    /// Draws every weight and bias of every layer uniformly from ±1/√inputs, as torch's `nn.Linear` does.
+    /// Trial `t` draws from member `t` of `stream`, so it does not matter how many trials stand beside it.
+    pub fn init_uniform(&mut self, seed: u64, stream: Stream) -> Result<(), TchError> {
+        for trial in 0..self.trials {
+            let mut rng = Rng::new(seed, stream.member(trial as u32), 0);
+            for layer in 0..self.layers.len() {
+                let (inputs, outputs) = (self.widths[layer], self.widths[layer + 1]);
+                let bound = 1.0 / (inputs as f64).sqrt();
+                let draws: Vec<f64> =
+                    (0..outputs * (inputs + 1)).map(|_| rng.uniform_in(-bound, bound)).collect();
+                self.set_layer(trial, layer, &draws)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes one layer of one trial: row-major `[out, in + 1]`, bias last.
+    pub fn set_layer(&mut self, trial: i64, layer: usize, values: &[f64]) -> Result<(), TchError> {
+        let mut target = self.trial_layer(trial, layer)?;
+        let values = Tensor::f_from_slice(values)?.f_view(target.size().as_slice())?;
+        target.f_copy_(&values)
+    }
+
+    /// One layer of one trial as `[out, in + 1]`, bias last; a view, not a copy.
+    pub fn trial_layer(&self, trial: i64, layer: usize) -> Result<Tensor, TchError> {
+        let (inputs, outputs) = (self.widths[layer], self.widths[layer + 1]);
+        self.layers[layer].weight.f_view([self.trials, outputs, inputs + 1])?.f_select(0, trial)
+    }
+
+    /// Sets every parameter of one trial to the same number.
+    pub fn fill_trial(&mut self, trial: i64, value: f64) -> Result<(), TchError> {
+        for layer in 0..self.layers.len() {
+            self.trial_layer(trial, layer)?.f_fill_(value).map(drop)?;
+        }
+        Ok(())
+    }
+
+    /// Parameters of one network, counted from the real tensors.
+    pub fn parameter_count(&self) -> i64 {
+        self.layers.iter().map(|l| l.weight.numel() as i64).sum::<i64>() / self.trials
+    }
+
+    /// Inputs, hidden widths, outputs.
+    pub fn widths(&self) -> &[i64] {
+        &self.widths
+    }
+
+    /// Number of networks trained at once.
+    pub fn trials(&self) -> i64 {
+        self.trials
+    }
+
+    /// All parameters, flat: layer by layer, each `[trials, out, in + 1]`.
+    pub fn parameters(&self) -> &Tensor {
+        &self.parameters
+    }
+
+    /// The gradient of the last [`Mlp::gradient`], laid out as the parameters.
+    pub fn gradients(&self) -> &Tensor {
+        &self.gradients
+    }
+
+    /// Squared Euclidean norm of the last gradient, of each layer and in it each trial: `[layer][trial]`. A trial's
+    /// squared norm over all parameters is the sum over layers. Waits for the device.
+    pub fn squared_gradient_norms(&self) -> Result<Vec<Vec<f64>>, TchError> {
+        self.layers
+            .iter()
+            .map(|layer| {
+                let sums = layer.gradient.f_view([self.trials, -1])?.f_to_kind(Kind::Double)?.f_square()?;
+                let sums = sums.f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double)?;
+                numbers(&sums)
+            })
+            .collect()
+    }
+
+    /// What follows every layer but the last.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// What training lowers.
+    pub fn loss(&self) -> Loss {
+        self.loss
+    }
+
+    /// Parameters of one trial, flat: layer by layer, each `[out, in + 1]`. A copy.
+    pub fn trial_parameters(&self, trial: i64) -> Result<Tensor, TchError> {
+        let layers = (0..self.layers.len())
+            .map(|layer| self.trial_layer(trial, layer)?.f_reshape([-1]))
+            .collect::<Result<Vec<_>, _>>()?;
+        Tensor::f_cat(&layers, 0)
+    }
+
+    /// Sets one trial's parameters to what [`Mlp::trial_parameters`] gave.
+    pub fn set_trial_parameters(&mut self, trial: i64, flat: &Tensor) -> Result<(), TchError> {
+        let mut start = 0;
+        for layer in 0..self.layers.len() {
+            let mut target = self.trial_layer(trial, layer)?;
+            let length = target.numel() as i64;
+            target.f_copy_(&flat.f_narrow(0, start, length)?.f_view(target.size().as_slice())?)?;
+            start += length;
+        }
+        Ok(())
+    }
+
+    /// Weights and biases of every layer of one network, first layer first.
+    pub fn layer_parameter_counts(&self) -> Vec<i64> {
+        self.widths.windows(2).map(|w| (w[0] + 1) * w[1]).collect()
+    }
+}

@@ -1,0 +1,125 @@
+//! A data set as an ensemble reads it.
+
+use tch::{Device, Kind, TchError, Tensor};
+
+use super::Batch;
+
+/// Samples with their targets. Inputs are sample-major, so that a batch is gathered by whole rows; targets are
+/// feature-major, as the passes want them.
+pub struct Samples {
+    /// `[samples, inputs]`: numbers of the ensemble's kind, or bytes that stand for `scale` times their value.
+    inputs: Tensor,
+    scale: f64,
+    /// `[outputs, samples]`.
+    targets: Tensor,
+    /// `[samples]`, for accuracies.
+    labels: Option<Tensor>,
+    kind: Kind,
+}
+
+impl Samples {
+    /// Samples with numbers as targets: `inputs` is `[samples, inputs]`, `targets` is `[samples, outputs]`. Both are copied.
+    pub fn new(inputs: &Tensor, targets: &Tensor, kind: Kind, device: Device) -> Result<Self, TchError> {
+        let targets = targets.f_to_device(device)?.f_to_kind(kind)?.f_transpose(0, 1)?.f_contiguous()?;
+        Self::made(inputs, 1.0, targets, None, kind, device)
+    }
+
+    /// Samples with classes as targets: `labels` is `[samples]` of whole numbers in `0..classes`. Inputs of bytes stay
+    /// bytes, a quarter of the memory to gather from, and mean `scale` times their value, such as 1/255.
+    pub fn classes(
+        inputs: &Tensor,
+        scale: f64,
+        labels: &Tensor,
+        classes: i64,
+        kind: Kind,
+        device: Device,
+    ) -> Result<Self, TchError> {
+        let labels = labels.f_to_device(device)?.f_to_kind(Kind::Int64)?;
+        let (low, high) = (labels.f_min()?.f_int64_value(&[])?, labels.f_max()?.f_int64_value(&[])?);
+        if low < 0 || high >= classes {
+            return Err(TchError::Shape(format!(
+                "labels go from {low} to {high}, they must lie in 0..{classes}"
+            )));
+        }
+        let targets = labels.f_one_hot(classes)?.f_to_kind(kind)?.f_transpose(0, 1)?.f_contiguous()?;
+        Self::made(inputs, scale, targets, Some(labels), kind, device)
+    }
+
+    fn made(
+        inputs: &Tensor,
+        scale: f64,
+        targets: Tensor,
+        labels: Option<Tensor>,
+        kind: Kind,
+        device: Device,
+    ) -> Result<Self, TchError> {
+        let bytes = inputs.kind() == Kind::Uint8;
+        let inputs = inputs.f_to_device(device)?.f_to_kind(if bytes { Kind::Uint8 } else { kind })?;
+        let (inputs, samples) = (inputs.f_contiguous()?, targets.size()[1]);
+        if inputs.size().len() != 2 || inputs.size()[0] != samples || samples < 1 {
+            return Err(TchError::Shape(format!(
+                "inputs are {:?} for {samples} targets; they must be [samples, inputs], at least one",
+                inputs.size()
+            )));
+        }
+        Ok(Self { inputs, scale, targets, labels, kind })
+    }
+
+    /// Number of samples.
+    pub fn count(&self) -> i64 {
+        self.inputs.size()[0]
+    }
+
+    /// Numbers in one input.
+    pub fn input_width(&self) -> i64 {
+        self.inputs.size()[1]
+    }
+
+    /// `[outputs, samples]`.
+    pub fn targets(&self) -> &Tensor {
+        &self.targets
+    }
+
+    /// `[samples]`, if the targets are classes.
+    pub fn labels(&self) -> Option<&Tensor> {
+        self.labels.as_ref()
+    }
+
+    /// Kind of the batches.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Device of everything.
+    pub fn device(&self) -> Device {
+        self.inputs.device()
+    }
+
+    /// Writes the samples `order` into the rows of `out`, `[samples, inputs + 1]`, whose last column is left alone. `picked`
+    /// is `[samples, inputs]` of the inputs' own kind.
+    pub(super) fn gather(&self, order: &Tensor, picked: &Tensor, out: &Tensor) -> Result<(), TchError> {
+        self.inputs.f_index_select_out(picked, 0, order).map(drop)?;
+        self.convert(picked, &out.f_narrow(1, 0, self.input_width())?)
+    }
+
+    fn convert(&self, picked: &Tensor, out: &Tensor) -> Result<(), TchError> {
+        if self.inputs.kind() == Kind::Uint8 {
+            let scale = Tensor::f_full([], self.scale, (self.kind, self.device()))?;
+            picked.f_mul_out(out, &scale).map(drop)
+        } else {
+            out.shallow_clone().f_copy_(picked)
+        }
+    }
+
+    /// An empty tensor for [`Samples::gather`].
+    pub(super) fn picked(&self, samples: i64) -> Result<Tensor, TchError> {
+        Tensor::f_empty([samples, self.input_width()], (self.inputs.kind(), self.device()))
+    }
+
+    /// `length` samples from `start` on, for all trials of an ensemble at once; a copy.
+    pub fn chunk(&self, start: i64, length: i64) -> Result<Batch, TchError> {
+        let rows = Tensor::f_ones([length, self.input_width() + 1], (self.kind, self.device()))?;
+        self.convert(&self.inputs.f_narrow(0, start, length)?, &rows.f_narrow(1, 0, self.input_width())?)?;
+        Batch::shared(&rows.f_transpose(0, 1)?, &self.targets.f_narrow(1, start, length)?)
+    }
+}

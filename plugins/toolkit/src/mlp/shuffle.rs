@@ -1,0 +1,124 @@
+//! Batches without replacement, in an order of each trial's own.
+
+use tch::{Kind, TchError, Tensor};
+
+use super::{Batch, Samples};
+use crate::rng::{Rng, Stream};
+
+/// The batches of an epoch: every trial goes through all samples once, in an order that is a pure function of seed, stream,
+/// trial and epoch. The last batch of an epoch is shorter if `size` does not divide the samples.
+pub struct Shuffle {
+    seed: u64,
+    stream: Stream,
+    trials: i64,
+    size: i64,
+    epoch: Option<u32>,
+    /// Numbers of the samples: batch by batch, in it trial by trial.
+    order: Tensor,
+    /// `[trials, outputs, samples]` in this epoch's order.
+    targets: Tensor,
+    whole: Slot,
+    rest: Option<Slot>,
+    /// The batches, views of `whole` or `rest` and of `targets`.
+    batches: Vec<Batch>,
+}
+
+/// Where the inputs of a batch are gathered.
+struct Slot {
+    picked: Tensor,
+    /// `[trials · samples, inputs + 1]`, last column ones.
+    rows: Tensor,
+}
+
+impl Slot {
+    fn new(samples: &Samples, trials: i64, size: i64) -> Result<Self, TchError> {
+        let options = (samples.kind(), samples.device());
+        Ok(Self {
+            picked: samples.picked(trials * size)?,
+            rows: Tensor::f_ones([trials * size, samples.input_width() + 1], options)?,
+        })
+    }
+
+    fn inputs(&self, trials: i64) -> Result<Tensor, TchError> {
+        let width = self.rows.size()[1];
+        self.rows.f_view([trials, -1, width])?.f_transpose(1, 2)
+    }
+}
+
+impl Shuffle {
+    /// Batches of `size` of these samples, at most all of them; trial `t` draws its orders from member `t` of `stream`.
+    pub fn new(
+        samples: &Samples,
+        trials: i64,
+        size: i64,
+        seed: u64,
+        stream: Stream,
+    ) -> Result<Self, TchError> {
+        let count = samples.count();
+        let size = size.min(count);
+        if size < 1 || trials < 1 {
+            return Err(TchError::Shape(format!("batches of {size} for {trials} trials are not possible")));
+        }
+        let options = (samples.kind(), samples.device());
+        let targets = Tensor::f_empty([trials, samples.targets().size()[0], count], options)?;
+        let whole = Slot::new(samples, trials, size)?;
+        let rest = (count % size > 0).then(|| Slot::new(samples, trials, count % size)).transpose()?;
+        let batches = (0..count)
+            .step_by(size as usize)
+            .map(|start| {
+                let length = size.min(count - start);
+                let slot = rest.as_ref().filter(|_| length < size).unwrap_or(&whole);
+                Batch::new(&slot.inputs(trials)?, &targets.f_narrow(2, start, length)?)
+            })
+            .collect::<Result<_, TchError>>()?;
+        let order = Tensor::f_empty([trials * count], (Kind::Int64, samples.device()))?;
+        Ok(Self { seed, stream, trials, size, epoch: None, order, targets, whole, rest, batches })
+    }
+
+    /// Batches in an epoch.
+    pub fn batches(&self) -> usize {
+        self.batches.len()
+    }
+
+    /// Samples in the batch of this number.
+    pub fn samples_of(&self, index: usize) -> i64 {
+        self.batches[index].samples()
+    }
+
+    /// The batch that the last [`Shuffle::load`] of this number gathered.
+    pub(crate) fn loaded(&self, index: usize) -> &Batch {
+        &self.batches[index]
+    }
+
+    /// The batch `index` of an epoch, gathered from `samples`, which must be those given to [`Shuffle::new`]. It is valid until
+    /// the next call.
+    pub fn load(&mut self, samples: &Samples, epoch: u32, index: usize) -> Result<&Batch, TchError> {
+        if self.epoch != Some(epoch) {
+            self.shuffle(samples, epoch)?;
+            self.epoch = Some(epoch);
+        }
+        let batch = &self.batches[index];
+        let length = batch.samples();
+        let slot = self.rest.as_ref().filter(|_| length < self.size).unwrap_or(&self.whole);
+        let order = self.order.f_narrow(0, index as i64 * self.size * self.trials, length * self.trials)?;
+        samples.gather(&order, &slot.picked, &slot.rows)?;
+        Ok(batch)
+    }
+
+    fn shuffle(&mut self, samples: &Samples, epoch: u32) -> Result<(), TchError> {
+        let (count, size, trials) = (samples.count() as usize, self.size as usize, self.trials as usize);
+        let mut order = vec![0_i64; count];
+        let mut all = vec![0_i64; count * trials];
+        for trial in 0..trials {
+            Rng::new(self.seed, self.stream.member(trial as u32), epoch).permute(&mut order);
+            for (batch, part) in order.chunks(size).enumerate() {
+                let start = batch * size * trials + trial * part.len();
+                all[start..start + part.len()].copy_from_slice(part);
+            }
+            let order = Tensor::f_from_slice(&order)?.f_to_device(samples.device())?;
+            let own = self.targets.f_select(0, trial as i64)?;
+            samples.targets().f_index_select_out(&own, 1, &order).map(drop)?;
+        }
+        self.order.f_copy_(&Tensor::f_from_slice(&all)?)
+    }
+}
