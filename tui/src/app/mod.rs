@@ -6,13 +6,18 @@ mod frame;
 pub(crate) mod keys;
 pub(crate) mod runs;
 pub(crate) mod settings;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub(crate) mod theme;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
-use gradtop_host::{Discovery, Launch};
+use gradtop_host::{Discovery, Launch, Origin};
 use jiff::Timestamp;
 use ratatui::layout::Rect;
 
@@ -129,8 +134,10 @@ impl Message {
 pub(crate) struct PluginsSnapshot {
     /// False until they have been looked for.
     pub(crate) loaded: bool,
-    /// What was found.
+    /// What was found. A file that changed keeps its old description until it has a new one.
     pub(crate) found: Discovery,
+    /// New and changed files that are being looked at.
+    pub(crate) pending: Vec<(PathBuf, Origin)>,
 }
 
 /// What every screen may read; only settings are theirs to change.

@@ -82,6 +82,7 @@ pub(crate) fn run(options: &Options) -> Result<i32> {
     input::start(&tx)?;
     let mut monitor = Monitor::new(screen, workers, rx, options)?;
     monitor.first(&mut app)?;
+    monitor.workers.start_late();
     let result = monitor.run(&mut app);
     monitor.leave();
     result

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
-use gradtop_host::Launch;
+use gradtop_host::{Launch, PluginWatch, PluginsNow};
 
 use super::{Event, Options, runs, sender, settings};
 use crate::app::actions::{ActionResult, RunAction};
@@ -19,6 +19,7 @@ pub(super) struct Workers {
     tx: Sender<Event>,
     engine: Engine,
     runs: runs::Reader,
+    plugins: Option<PluginWatch>,
     settings: Option<(Sender<Settings>, JoinHandle<()>)>,
 }
 
@@ -28,24 +29,33 @@ impl Workers {
         let send = sender(tx);
         let engine = Engine::start(move |live| send(Msg::Live(live)));
         let runs = runs::Reader::start(options.runs.clone(), options.read_only, sender(tx));
-        let workers = Self { tx: tx.clone(), engine, runs, settings: None };
-        workers.spawn("plugins", || {
-            let found = gradtop_host::discover();
-            Msg::Plugins(Arc::new(PluginsSnapshot { loaded: true, found }))
+        Self { tx: tx.clone(), engine, runs, plugins: None, settings: None }
+    }
+
+    /// Starts what can wait until something is on the screen.
+    pub(super) fn start_late(&mut self) {
+        let send = sender(&self.tx);
+        let watch = PluginWatch::start(move |PluginsNow { found, pending }| {
+            send(Msg::Plugins(Arc::new(PluginsSnapshot { loaded: true, found, pending })));
         });
-        workers
+        match watch {
+            Ok(watch) => self.plugins = Some(watch),
+            Err(e) => self.fail(format!("plugins cannot be watched: {e}")),
+        }
+    }
+
+    fn fail(&self, text: String) {
+        self.tx.send(Msg::Done(ActionResult { text, failed: true, started: None }).into()).ok();
     }
 
     /// Does something, and answers.
     fn spawn(&self, name: &str, work: impl FnOnce() -> Msg + Send + 'static) {
         let send = sender(&self.tx);
-        let answer = sender(&self.tx);
         let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             send(work());
         });
         if let Err(e) = spawned {
-            let text = format!("a thread cannot be started: {e}");
-            answer(Msg::Done(ActionResult { text, failed: true, started: None }));
+            self.fail(format!("a thread cannot be started: {e}"));
         }
     }
 

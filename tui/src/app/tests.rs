@@ -1,0 +1,122 @@
+//! The program's own keys, and that no sequence of keys breaks it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use gradtop_store::State;
+use proptest::prelude::*;
+
+use super::actions::RunAction;
+use super::keys::{self, Context};
+use super::testing::{Bench, SIZES, key, run};
+use super::{Effect, Msg};
+use crate::chart::raster::Glyphs;
+use crate::print::Colours;
+use crate::screens::{compare, experiments, run as run_screen};
+
+/// Every context there is.
+fn contexts() -> Vec<Context> {
+    let mut all = vec![Context::Home, Context::HomeFilter];
+    all.extend(run_screen::Mode::ALL.iter().map(|m| Context::Run(*m)));
+    all.extend(compare::Mode::ALL.iter().map(|m| Context::Compare(*m)));
+    all.extend(experiments::Mode::ALL.iter().map(|m| Context::Experiments(*m)));
+    all.extend([Context::Help, Context::Confirm]);
+    all
+}
+
+#[test]
+fn every_key_of_the_table_can_be_pressed_and_means_one_thing() {
+    for context in contexts() {
+        let tables = keys::tables(context);
+        for table in &tables {
+            let mut seen: Vec<&str> = Vec::new();
+            for binding in *table {
+                assert!(!binding.keys.is_empty() && !binding.what.is_empty(), "{context:?}: {binding:?}");
+                for name in binding.keys {
+                    assert_eq!(keys::name(&key(name)).as_deref(), Some(*name), "{context:?}");
+                    assert!(!seen.contains(name), "{context:?}: {name} means two things");
+                    seen.push(name);
+                }
+            }
+        }
+        // A key of a screen must not take one away that works everywhere, but for leaving.
+        let own = tables[0];
+        for binding in keys::RUNS.iter().chain(keys::EVERYWHERE).filter(|_| tables.len() > 2) {
+            for name in binding.keys.iter().filter(|n| !matches!(**n, "esc" | "q" | "?")) {
+                assert!(!own.iter().any(|b| b.keys.contains(name)), "{context:?} hides {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn q_leaves() {
+    let mut bench = Bench::new();
+    bench.keys("q");
+    assert!(matches!(bench.take().as_slice(), [.., Effect::Quit]));
+}
+
+fn two() -> Bench {
+    Bench::of(vec![run("fit", "a", 1).at(State::Running, 5_000), run("fit", "b", 2).losses()])
+}
+
+fn acts(bench: &mut Bench) -> Vec<(RunAction, Vec<String>)> {
+    let names = |ids: Vec<super::runs::RunId>| ids.iter().map(|id| id.dir().name()).collect();
+    bench
+        .take()
+        .into_iter()
+        .filter_map(|e| match e {
+            Effect::Act(action, ids) => Some((action, names(ids))),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn read_only_refuses_and_hides() {
+    let mut bench = Bench::with(Glyphs::Braille, Colours::None, true);
+    bench.make(&run("fit", "a", 1).at(State::Running, 5_000));
+    bench.read();
+    let before = bench.screen();
+    assert!(!before.contains("pause") && !before.contains("stop"), "{before}");
+    for name in ["p", "r", "S", "ctrl-k", "D", "K", "R"] {
+        bench.keys(name);
+        assert!(bench.screen().contains("--read-only"), "{name}: {}", bench.screen());
+    }
+    bench.keys("y");
+    assert_eq!(acts(&mut bench), []);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Every key of every table, characters and sizes, in any order, drawn after each.
+    #[test]
+    fn no_sequence_of_keys_panics(
+        script in prop::collection::vec((0usize..10_000, 0u8..12, any::<char>()), 1..80)
+    ) {
+        let mut bench = two();
+        bench.make(&run("label", "c", 3).at(State::Crashed, 100).cause("killed by SIGKILL"));
+        bench.read();
+        let names: Vec<&str> = contexts()
+            .into_iter()
+            .flat_map(keys::tables)
+            .flatten()
+            .flat_map(|b| b.keys.iter().copied())
+            .filter(|n| !matches!(*n, "q" | "ctrl-c"))
+            .collect();
+        for (n, kind, c) in script {
+            match kind {
+                0 => {
+                    let (width, height) = SIZES[n % SIZES.len()];
+                    bench.resize(width, height);
+                }
+                1 => bench.resize((n % 230) as u16, (n / 230) as u16),
+                2 => bench.type_text(&c.to_string()),
+                3 => bench.click((n % 200) as u16, (n / 200) as u16),
+                4 => bench.send(Msg::Paste(format!("{c}lr<1 (state:running OR"))),
+                _ => bench.keys(names[n % names.len()]),
+            }
+            bench.screen();
+        }
+    }
+}
