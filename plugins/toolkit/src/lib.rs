@@ -1,14 +1,17 @@
 //! What gradtop's own experiments share, on libtorch through `tch`: data sets, addressable random numbers, ensembles
-//! trained at once, optimizers with savable state, checkpoints.
+//! trained at once, optimizers with savable state, checkpoints, curvature.
 //!
 //! Everything works on `tch` tensors; only [`runtime`] knows of runs.
 
 pub mod checkpoint;
+pub mod curvature;
 pub mod data;
 pub mod ensemble;
 pub mod functions;
+pub mod levenberg_marquardt;
 pub mod mlp;
 pub mod optim;
 mod raw;
 pub mod rng;
 pub mod runtime;
+pub mod stats;

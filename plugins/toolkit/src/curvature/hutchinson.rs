@@ -1,0 +1,56 @@
+//! Hutchinson's estimate of a trace: the mean of vᵀHv over random vectors of signs.
+//!
+//! Hutchinson, "A stochastic estimator of the trace of the influence matrix for Laplacian smoothing splines",
+//! Communications in Statistics 18 (1989). Signs have the least variance of all such vectors: 2 Σ H(i, j)² over i ≠ j.
+
+use tch::{Kind, TchError, Tensor};
+
+use super::spectrum::rows;
+use crate::rng::{Rng, Stream};
+
+/// A trace as estimated.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trace {
+    /// Mean over the probes.
+    pub mean: f64,
+    /// Standard error of that mean.
+    pub standard_error: f64,
+}
+
+/// The trace of each run's matrix, given its product with one vector a run: `product([runs, n]) -> [runs, n]`.
+/// `like` has the shape, kind and device of those vectors. All runs see the same `probes` ≥ 2 vectors.
+pub fn trace(
+    like: &Tensor,
+    probes: usize,
+    seed: u64,
+    mut product: impl FnMut(&Tensor) -> Result<Tensor, TchError>,
+) -> Result<Vec<Trace>, TchError> {
+    if probes < 2 {
+        return Err(TchError::Shape("a standard error needs at least two probes".to_owned()));
+    }
+    let size = like.size();
+    let mut values = Vec::with_capacity(probes);
+    for probe in 0..probes {
+        let mut rng = Rng::new(seed, Stream::named("hutchinson"), probe as u32);
+        let signs: Vec<f64> =
+            (0..size[1]).map(|_| if rng.next_u32() & 1 == 0 { 1.0 } else { -1.0 }).collect();
+        let vector = Tensor::f_from_slice(&signs)?
+            .f_to_kind(like.kind())?
+            .f_to_device(like.device())?
+            .f_view([1, size[1]])?
+            .f_expand(&size, false)?
+            .f_contiguous()?;
+        let sums =
+            product(&vector)?.f_mul(&vector)?.f_sum_dim_intlist([1_i64].as_slice(), true, Kind::Double)?;
+        values.push(sums);
+    }
+    let count = probes as f64;
+    Ok(rows(&Tensor::f_cat(&values, 1)?)?
+        .into_iter()
+        .map(|run| {
+            let mean = run.iter().sum::<f64>() / count;
+            let variance = run.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (count - 1.0);
+            Trace { mean, standard_error: (variance / count).sqrt() }
+        })
+        .collect())
+}

@@ -1,0 +1,61 @@
+//! Eigenvalues and how many of them are positive, negative and nothing.
+
+use tch::{Device, Kind, TchError, Tensor};
+
+/// Eigenvalues of each run's symmetric matrix `[runs, n, n]`, ascending. Only the lower triangle is read.
+pub fn eigenvalues(matrices: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
+    rows(&matrices.f_linalg_eigvalsh("L")?)
+}
+
+/// A tensor `[rows, n]` as numbers.
+pub fn rows(tensor: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
+    let tensor = tensor.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?.f_contiguous()?;
+    let width = tensor.size().last().copied().unwrap_or(1).max(1) as usize;
+    let mut values = vec![0.0; tensor.numel()];
+    tensor.f_copy_data(&mut values, tensor.numel())?;
+    Ok(values.chunks(width).map(<[f64]>::to_vec).collect())
+}
+
+/// How many eigenvalues are above, within and below a tolerance about zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Split {
+    /// λ > τ.
+    pub positive: usize,
+    /// |λ| ≤ τ.
+    pub zero: usize,
+    /// λ < −τ.
+    pub negative: usize,
+}
+
+impl Split {
+    /// Counts eigenvalues with the tolerance τ ≥ 0. One that is not a number counts as zero: nothing is known of its sign.
+    pub fn of(eigenvalues: &[f64], tolerance: f64) -> Self {
+        let positive = eigenvalues.iter().filter(|&&v| v > tolerance).count();
+        let negative = eigenvalues.iter().filter(|&&v| v < -tolerance).count();
+        Self { positive, zero: eigenvalues.len() - positive - negative, negative }
+    }
+
+    /// n₊ / (n₊ + n₋): of the eigenvalues that are told from zero, the share that is positive. NaN if there is none.
+    pub fn signed_share(self) -> f64 {
+        self.positive as f64 / (self.positive + self.negative) as f64
+    }
+
+    /// n₊ / P.
+    pub fn positive_share(self) -> f64 {
+        self.positive as f64 / self.total() as f64
+    }
+
+    /// 1 − n₋ / P: one minus the index of the literature on saddles.
+    pub fn not_negative_share(self) -> f64 {
+        1.0 - self.negative as f64 / self.total() as f64
+    }
+
+    fn total(self) -> usize {
+        self.positive + self.zero + self.negative
+    }
+}
+
+/// The largest absolute value; 0 of nothing.
+pub fn largest(eigenvalues: &[f64]) -> f64 {
+    eigenvalues.iter().fold(0.0, |most, v| v.abs().max(most))
+}
