@@ -11,6 +11,7 @@ pub mod functions;
 pub mod levenberg_marquardt;
 pub mod mlp;
 pub mod optim;
+pub mod pca;
 mod raw;
 pub mod rng;
 pub mod runtime;
