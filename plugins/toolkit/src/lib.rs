@@ -4,6 +4,7 @@
 //! Everything works on `tch` tensors; only [`runtime`] knows of runs.
 
 pub mod checkpoint;
+pub mod cnn;
 pub mod curvature;
 pub mod data;
 pub mod ensemble;

@@ -1,0 +1,53 @@
+//! Loss and accuracy of a network over a whole set with fixed weights.
+
+use tch::{Kind, TchError, Tensor};
+
+use super::{Cnn, Workspace};
+
+/// What a network makes of a set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// Mean cross entropy, in nats.
+    pub loss: f64,
+    /// Share of samples whose largest logit is that of their label.
+    pub accuracy: f64,
+    /// Cross entropy of each sample.
+    pub losses: Vec<f32>,
+    /// Class of the largest logit of each sample.
+    pub predictions: Vec<u8>,
+}
+
+impl Cnn {
+    /// Evaluates the network on all of `features` (`[n, 784]`) with `labels` (`i64 [n]`), as many at a time as `space` is for.
+    pub fn evaluate(
+        &self,
+        space: &mut Workspace,
+        features: &Tensor,
+        labels: &Tensor,
+    ) -> Result<Evaluation, TchError> {
+        let n = features.size()[0];
+        let options = (features.kind(), features.device());
+        let losses = Tensor::f_zeros([n], options)?;
+        let predictions = Tensor::f_zeros([n], (Kind::Int64, features.device()))?;
+        let size = space.samples().min(n);
+        let mut start = 0;
+        while start < n {
+            // The last part reaches back into the one before, so that one size serves all; it gives the same numbers again.
+            let from = start.min((n - size).max(0));
+            space.images().f_narrow(0, 0, size)?.f_copy_(&features.f_narrow(0, from, size)?)?;
+            self.forward(space)?;
+            let log = space.log_probabilities()?.f_narrow(0, 0, size)?;
+            let label = labels.f_narrow(0, from, size)?.f_unsqueeze(1)?;
+            let own = log.f_gather(1, &label, false)?.f_squeeze_dim(1)?;
+            losses.f_narrow(0, from, size)?.f_copy_(&own.f_neg()?)?;
+            predictions.f_narrow(0, from, size)?.f_copy_(&log.f_argmax(1, false)?)?;
+            start += size;
+        }
+        let loss = losses.f_mean(Kind::Double)?.f_double_value(&[])?;
+        let right = predictions.f_eq_tensor(labels)?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
+        let (mut each, mut classes) = (vec![0.0_f32; n as usize], vec![0_u8; n as usize]);
+        losses.f_to_kind(Kind::Float)?.f_copy_data(&mut each, n as usize)?;
+        predictions.f_to_kind(Kind::Uint8)?.f_copy_data(&mut classes, n as usize)?;
+        Ok(Evaluation { loss, accuracy: right as f64 / n as f64, losses: each, predictions: classes })
+    }
+}

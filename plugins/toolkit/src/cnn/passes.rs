@@ -1,0 +1,176 @@
+//! Forward and backward.
+
+use tch::{Kind, TchError, Tensor};
+
+use super::first::{self, as_images};
+use super::{Cnn, dense, kernel};
+use crate::data::PIXELS;
+
+/// Buffers for one number of samples, used by [`Cnn::forward`] and [`Cnn::gradient`].
+pub struct Workspace {
+    images: Tensor,
+    blocks: Vec<Block>,
+    first: Option<first::Space>,
+    /// What the first dense layer gets, `[n, features]`, and its gradient.
+    features: Tensor,
+    features_delta: Tensor,
+    dense: dense::Space,
+}
+
+/// One convolution with what follows it.
+struct Block {
+    /// After pooling, bias and ReLU: `[n, channels, out, out]`, channels last.
+    active: Tensor,
+    /// The same memory as the next convolution's input, which libtorch differentiates by.
+    leaf: Tensor,
+    /// The gradient of the pooled values.
+    delta: Tensor,
+    /// The pooled values with their graph, between forward and backward.
+    graph: Option<Graph>,
+}
+
+struct Graph {
+    pooled: Tensor,
+    input: Option<Tensor>,
+    weight: Tensor,
+}
+
+impl Cnn {
+    /// Buffers for batches of `n` samples.
+    pub fn workspace(&self, n: i64) -> Result<Workspace, TchError> {
+        let options = (self.parameters.kind(), self.parameters.device());
+        let mut blocks = Vec::new();
+        for (conv, shape) in self.spec.convs.iter().zip(self.spec.shapes()) {
+            let buffer = || {
+                Tensor::f_zeros([n, shape.out, shape.out, conv.channels], options)?.f_permute([0, 3, 1, 2])
+            };
+            let active: Tensor = buffer()?;
+            let leaf = active.f_detach()?.f_set_requires_grad(true)?;
+            blocks.push(Block { leaf, delta: buffer()?, active, graph: None });
+        }
+        let images = Tensor::f_zeros([n, PIXELS], options)?;
+        let flat = |tensor: &Tensor| -> Result<Tensor, TchError> {
+            tensor.f_permute([0, 2, 3, 1])?.f_view([n, self.spec.features()])
+        };
+        let (features, features_delta) = match blocks.last() {
+            Some(block) => (flat(&block.active)?, flat(&block.delta)?),
+            None => (images.shallow_clone(), images.f_zeros_like()?),
+        };
+        let first = match (&self.first, blocks.first()) {
+            (Some(first), Some(block)) => Some(first.space(&images, &block.active, &block.delta)?),
+            _ => None,
+        };
+        let dense = dense::Space::new(&self.dense, n)?;
+        Ok(Workspace { images, blocks, first, features, features_delta, dense })
+    }
+
+    /// Evaluates the network on [`Workspace::images`]; the result is [`Workspace::logits`].
+    pub fn forward(&self, space: &mut Workspace) -> Result<(), TchError> {
+        self.through(space, false)
+    }
+
+    fn through(&self, space: &mut Workspace, graph: bool) -> Result<(), TchError> {
+        for (i, shape) in self.spec.shapes().into_iter().enumerate() {
+            let (before, rest) = space.blocks.split_at_mut(i);
+            let (conv, layer, block) = (self.spec.convs[i], &self.convs[i], &mut rest[0]);
+            if let (0, Some(first), Some(buffers)) = (i, &self.first, &space.first) {
+                first.forward(buffers, &layer.weight)?;
+            } else {
+                let input = before.last().map(|below| &below.leaf);
+                let images = as_images(&space.images)?;
+                let weight = kernel(&layer.weight.f_detach()?, conv, shape)?;
+                let weight = weight.f_set_requires_grad(graph)?;
+                let run = || -> Result<Tensor, TchError> {
+                    let padding = [conv.padding; 2];
+                    let output = input.unwrap_or(&images).f_convolution(
+                        &weight,
+                        None::<&Tensor>,
+                        [1, 1],
+                        padding,
+                        [1, 1],
+                        false,
+                        [0, 0],
+                        1,
+                    )?;
+                    if conv.pool {
+                        output.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)
+                    } else {
+                        Ok(output)
+                    }
+                };
+                let pooled = if graph { tch::with_grad(run) } else { tch::no_grad(run) }?;
+                block.active.f_copy_(&pooled.f_detach()?)?;
+                block.graph =
+                    graph.then(|| Graph { pooled, input: input.map(Tensor::shallow_clone), weight });
+            }
+            let bias = layer.bias.f_view([1, -1, 1, 1])?;
+            block.active.f_add_(&bias)?.f_relu_().map(drop)?;
+        }
+        space.dense.forward(&self.dense, &space.features)
+    }
+
+    /// Forward and backward: fills [`Cnn::gradients`] with the gradient of the mean cross entropy of [`Workspace::images`] with
+    /// these labels (`i64 [n]`).
+    pub fn gradient(&mut self, space: &mut Workspace, labels: &Tensor) -> Result<(), TchError> {
+        self.through(space, true)?;
+        space.dense.loss_gradient(labels)?;
+        let delta = (!self.convs.is_empty()).then_some(&space.features_delta);
+        space.dense.backward(&self.dense, &space.features, delta)?;
+        let shapes = self.spec.shapes();
+        for i in (0..self.convs.len()).rev() {
+            let (before, rest) = space.blocks.split_at_mut(i);
+            let (layer, block) = (&self.convs[i], &mut rest[0]);
+            // Of the pooled values before bias and ReLU: where ReLU gave 0 it is 0.
+            block.active.f_threshold_backward_grad_input(&block.delta, &block.delta, 0.0).map(drop)?;
+            block
+                .delta
+                .f_sum_intlist_out(&layer.bias_gradient, [0_i64, 2, 3].as_slice(), false, None::<Kind>)
+                .map(drop)?;
+            if let (0, Some(first), Some(buffers)) = (i, &self.first, &space.first) {
+                first.backward(buffers, &layer.weight_gradient)?;
+            } else if let Some(graph) = block.graph.take() {
+                // The gradient of Σ pooled · delta, whose factor delta is constant, is what delta becomes below.
+                let root = tch::with_grad(|| graph.pooled.f_mul(&block.delta))?;
+                let mut wanted = vec![&graph.weight];
+                wanted.extend(&graph.input);
+                let mut found = Tensor::f_run_backward(&[root], &wanted, false, false)?.into_iter();
+                if let Some(gradient) = found.next() {
+                    kernel(&layer.weight_gradient, self.spec.convs[i], shapes[i])?.f_copy_(&gradient)?;
+                }
+                if let (Some(gradient), Some(below)) = (found.next(), before.last_mut()) {
+                    below.delta.f_copy_(&gradient)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The mean cross entropy at the parameters and the batch of the last [`Cnn::gradient`]. Waits for the device.
+    pub fn batch_loss(&self, space: &Workspace, labels: &Tensor) -> Result<f64, TchError> {
+        let chosen = space.dense.log_probabilities().f_gather(1, &labels.f_unsqueeze(1)?, false)?;
+        Ok(-chosen.f_mean(Kind::Double)?.f_double_value(&[])?)
+    }
+}
+
+impl Workspace {
+    /// The images to work on, `[n, 784]` features: to be written into before a pass.
+    pub fn images(&self) -> &Tensor {
+        &self.images
+    }
+
+    /// `[n, 10]`, of the last pass.
+    pub fn logits(&self) -> &Tensor {
+        self.dense.logits()
+    }
+
+    /// log softmax of the logits of the last forward pass, `[n, 10]`.
+    pub fn log_probabilities(&self) -> Result<&Tensor, TchError> {
+        self.dense.log_softmax()?;
+        Ok(self.dense.log_probabilities())
+    }
+
+    /// Samples it is for.
+    pub fn samples(&self) -> i64 {
+        self.images.size()[0]
+    }
+}
