@@ -206,7 +206,7 @@ fn one_batch_is_learnt_by_heart() {
     }
 }
 
-/// A weight by its place, the same in tests/fixtures/cnn_parity.py: a hash (Murmur3's finalizer) scaled to ±bound.
+/// A weight by its place, the same in `tests/fixtures/cnn_parity.py`: a hash (Murmur3's finalizer) scaled to ±bound.
 fn hashed(layer: u32, index: u32, bound: f64) -> f64 {
     let mut h = index.wrapping_mul(0x9E37_79B1).wrapping_add(layer.wrapping_mul(0x85EB_CA6B));
     h = (h ^ (h >> 16)).wrapping_mul(0x85EB_CA6B);
@@ -229,7 +229,7 @@ fn hashed_network(spec: &'static Spec, kind: Kind) -> Cnn {
     cnn
 }
 
-/// Logits and losses of torch in Python from the same initial values: tests/fixtures/cnn_parity.py wrote them.
+/// Logits and losses of torch in Python from the same initial values: `tests/fixtures/cnn_parity.py` wrote them.
 #[test]
 fn logits_and_fifty_steps_equal_pytorch() {
     let fixture = include_str!("fixtures/cnn_parity.txt");
