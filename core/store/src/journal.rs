@@ -132,6 +132,11 @@ impl JournalReader {
         Ok(Self { path: path.to_owned(), file, decoder: StreamDecoder::new(), offset: 0, ended: false })
     }
 
+    /// How far it has been read, in bytes.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// Whether the segment's end was read.
     pub(crate) fn ended(&self) -> bool {
         self.ended

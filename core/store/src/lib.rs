@@ -19,6 +19,8 @@ mod lock;
 mod manifest;
 mod merge;
 mod metrics;
+mod outline;
+mod pages;
 mod part;
 mod read;
 mod recorder;
@@ -43,6 +45,7 @@ pub use manifest::{
     ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Versions, boot_id, host_name,
     read_manifest,
 };
+pub use outline::{Outline, PageSummary, outline};
 pub use read::{SeriesData, read_series, series_keys};
 pub use recorder::{Recorder, RecorderOptions, RecorderStats};
 pub use recover::{Recovery, recover};
@@ -53,7 +56,7 @@ pub use run_table::write_run_table;
 pub use series::SeriesKey;
 pub use status::{HeadlineValue, State, Status, read_status, write_status};
 pub use table::{ColumnData, Table, TableColumn, read_table, table_names};
-pub use tailer::{Row, Tailer};
+pub use tailer::{Row, Slice, Tailer};
 pub use view::{Life, View, view};
 
 /// The version of the run folder's files written by this crate.

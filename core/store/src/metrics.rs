@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -24,6 +25,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::schema::types::ColumnPath;
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::pages::{Page, pages};
 use crate::rows::Rows;
 use crate::series::{KeyTable, SeriesKey};
 
@@ -189,7 +191,7 @@ impl std::fmt::Debug for PartReader {
 
 type RowKey = (Option<i32>, Option<i32>, Option<i32>, Option<i32>);
 
-fn builder(
+pub(crate) fn builder(
     file: &File,
     path: &Path,
     index: PageIndexPolicy,
@@ -221,47 +223,32 @@ impl PartReader {
         Ok(Self { path: path.to_owned(), batches })
     }
 
-    /// Reads only the series that `filter` takes; pages without any are skipped. `None`: there are none.
+    /// Reads only the series that `filter` takes, and of these at least the rows of `steps`; pages without any are skipped.
+    /// `None`: there are none.
     pub(crate) fn filtered(
         file: &File,
         path: &Path,
         filter: &dyn Fn(&SeriesKey) -> bool,
+        steps: Option<(i64, i64)>,
     ) -> Result<Option<Self>> {
-        let first = builder(file, path, PageIndexPolicy::Skip)?;
-        let mask = ProjectionMask::columns(first.parquet_schema(), ["metric", "model", "split", "trial"]);
-        let keys = first.with_projection(mask).with_batch_size(READ_ROWS).build().format_at("read", path)?;
-        let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
-        let (mut total, mut last) = (0, None);
-        for batch in keys {
-            let batch = batch.format_at("read", path)?;
-            let columns = KeyColumns::new(&batch).ok_or_else(|| not_metrics(path))?;
-            for i in 0..batch.num_rows() {
-                let key = columns.row(i);
-                let wanted = match last {
-                    Some((same, wanted)) if same == key => wanted,
-                    _ => filter(&columns.series(i)),
-                };
-                last = Some((key, wanted));
-                if wanted {
-                    match ranges.last_mut() {
-                        Some(r) if r.end == total => r.end += 1,
-                        _ => ranges.push(total..total + 1),
-                    }
-                }
-                total += 1;
-            }
-            // Dictionary keys mean something only within their batch.
-            last = None;
+        let total = part_rows(file, path)? as usize;
+        let (mut ranges, open) = match pages(file, path)? {
+            None => (Vec::new(), std::iter::once(0..total).collect()),
+            Some(pages) => chosen(pages, filter, steps),
+        };
+        if !open.is_empty() {
+            ranges.extend(of_series(file, path, filter, &open, total)?);
+            ranges.sort_by_key(|r| r.start);
         }
+        let ranges = joined(ranges);
         if ranges.is_empty() {
             return Ok(None);
         }
-        let mut second = builder(file, path, PageIndexPolicy::Optional)?.with_batch_size(READ_ROWS);
+        let mut rows = builder(file, path, PageIndexPolicy::Optional)?.with_batch_size(READ_ROWS);
         if ranges.len() > 1 || ranges[0].len() < total {
-            second =
-                second.with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), total));
+            rows = rows.with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), total));
         }
-        let batches = second.build().format_at("read", path)?;
+        let batches = rows.build().format_at("read", path)?;
         Ok(Some(Self { path: path.to_owned(), batches }))
     }
 
@@ -297,6 +284,79 @@ impl PartReader {
         })();
         rows.ok_or_else(|| not_metrics(&self.path)).map(Some)
     }
+}
+
+/// The rows of pages that are wanted, and those of pages that several series share.
+fn chosen(
+    pages: Vec<Page>,
+    filter: &dyn Fn(&SeriesKey) -> bool,
+    steps: Option<(i64, i64)>,
+) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
+    let (mut wanted, mut open) = (Vec::new(), Vec::new());
+    for page in pages {
+        if steps.is_some_and(|(first, last)| page.step.1 < first || page.step.0 > last) {
+            continue;
+        }
+        match page.key {
+            Some(key) if filter(&key) => wanted.push(page.rows),
+            Some(_) => {}
+            None => open.push(page.rows),
+        }
+    }
+    (joined(wanted), joined(open))
+}
+
+/// Ranges that touch as one; they are in order.
+fn joined(ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    let mut out: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match out.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => out.push(range),
+        }
+    }
+    out
+}
+
+/// The rows of the series that `filter` takes, among those of some ranges: their keys are read.
+fn of_series(
+    file: &File,
+    path: &Path,
+    filter: &dyn Fn(&SeriesKey) -> bool,
+    among: &[Range<usize>],
+    total: usize,
+) -> Result<Vec<Range<usize>>> {
+    let keys = builder(file, path, PageIndexPolicy::Optional)?;
+    let mask = ProjectionMask::columns(keys.parquet_schema(), ["metric", "model", "split", "trial"]);
+    let keys = keys
+        .with_projection(mask)
+        .with_batch_size(READ_ROWS)
+        .with_row_selection(RowSelection::from_consecutive_ranges(among.iter().cloned(), total))
+        .build()
+        .format_at("read", path)?;
+    let mut numbers = among.iter().cloned().flatten();
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for batch in keys {
+        let batch = batch.format_at("read", path)?;
+        let columns = KeyColumns::new(&batch).ok_or_else(|| not_metrics(path))?;
+        // Dictionary keys mean something only within their batch.
+        let mut last = None;
+        for (i, row) in (0..batch.num_rows()).zip(&mut numbers) {
+            let key = columns.row(i);
+            let wanted = match last {
+                Some((same, wanted)) if same == key => wanted,
+                _ => filter(&columns.series(i)),
+            };
+            last = Some((key, wanted));
+            if wanted {
+                match found.last_mut() {
+                    Some(r) if r.end == row => r.end += 1,
+                    _ => found.push(row..row + 1),
+                }
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn not_metrics(path: &Path) -> StoreError {

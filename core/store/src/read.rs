@@ -85,7 +85,7 @@ impl Snapshot {
         mut sink: impl FnMut(&Rows, &KeyTable),
     ) -> Result<()> {
         for (path, file) in &self.parts {
-            let Some(mut reader) = PartReader::filtered(file, path, filter)? else { continue };
+            let Some(mut reader) = PartReader::filtered(file, path, filter, None)? else { continue };
             while let Some(rows) = reader.next(table)? {
                 sink(&rows, table);
             }

@@ -3,7 +3,6 @@
 //! What has been read is one number: the time of the last row. Times grow from batch to batch and from segment to segment,
 //! so the rows of any part that are later than it are exactly those not given yet, however it was sealed and merged since.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,7 @@ use crate::metrics::PartReader;
 use crate::part::{list_parts, list_segments, names};
 use crate::rows::Rows;
 use crate::run_dir::RunDir;
-use crate::series::{SeriesFile, SeriesKey};
+use crate::series::{KeyTable, SeriesFile, SeriesKey};
 
 /// A point, as followed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,13 +30,39 @@ pub struct Row {
     pub value: f64,
 }
 
+/// Neighbouring rows of one series, as columns.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slice<'a> {
+    /// Which series: an index into [`Tailer::series`].
+    pub series: u32,
+    /// The series itself.
+    pub key: &'a SeriesKey,
+    /// The unit of its values.
+    pub unit: Option<&'a str>,
+    /// The steps.
+    pub step: &'a [i64],
+    /// The epochs; NaN where none was given.
+    pub epoch: &'a [f64],
+    /// When each was logged, microseconds since 1970, UTC.
+    pub time_us: &'a [i64],
+    /// The values.
+    pub value: &'a [f64],
+}
+
+/// Says which series are wanted.
+type Filter = Box<dyn Fn(&SeriesKey) -> bool + Send>;
+
 /// Follows a run's rows: first those there are, then each new one, once, across sealing and merging.
 ///
 /// Rows of one series come in the order logged, except that those of one sealed part come by step.
-#[derive(Debug)]
 pub struct Tailer {
     run: RunDir,
     series: SeriesFile,
+    filter: Option<Filter>,
+    /// Only rows of these steps.
+    steps: Option<(i64, i64)>,
+    /// What the filter said of each series, by number.
+    wanted: Vec<bool>,
     /// All segments up to this one have been given.
     done: u32,
     /// Time of the last row given of what is done, and the last one seen at all.
@@ -45,7 +70,9 @@ pub struct Tailer {
     seen: i64,
     source: Option<Source>,
     /// Rows read but not given yet.
-    pending: VecDeque<Row>,
+    batch: Rows,
+    /// How many of the batch have been given.
+    taken: usize,
     at_end: bool,
     superseded: Option<usize>,
     restarts: u64,
@@ -53,10 +80,16 @@ pub struct Tailer {
 
 #[derive(Debug)]
 enum Source {
-    /// A part, and the last segment it covers.
-    Part(PartReader, u32),
+    /// A part, none if it has no row that is wanted, and the last segment it covers.
+    Part(Option<PartReader>, u32),
     /// The journal of a segment.
     Journal(JournalReader, u32),
+}
+
+impl std::fmt::Debug for Tailer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tailer").field("run", &self.run).field("done", &self.done).finish_non_exhaustive()
+    }
 }
 
 impl Tailer {
@@ -65,36 +98,97 @@ impl Tailer {
         Self {
             run: run.clone(),
             series: SeriesFile::default(),
+            filter: None,
+            steps: None,
+            wanted: Vec::new(),
             done: 0,
             given: i64::MIN,
             seen: i64::MIN,
             source: None,
-            pending: VecDeque::new(),
+            batch: Rows::default(),
+            taken: 0,
             at_end: false,
             superseded: None,
             restarts: 0,
         }
     }
 
+    /// A tailer of the series that `filter` takes. Pages of sealed parts that hold none of them are not read.
+    pub fn filtered(run: &RunDir, filter: impl Fn(&SeriesKey) -> bool + Send + 'static) -> Self {
+        Self { filter: Some(Box::new(filter)), ..Self::new(run) }
+    }
+
+    /// A tailer of the series that `filter` takes, and of these only the steps from `first` to `last`.
+    pub fn within(
+        run: &RunDir,
+        filter: impl Fn(&SeriesKey) -> bool + Send + 'static,
+        (first, last): (i64, i64),
+    ) -> Self {
+        Self { steps: Some((first, last)), ..Self::filtered(run, filter) }
+    }
+
     /// The next rows, at most `max_rows`, giving up for now once `budget` is spent. Empty and [`Self::at_end`]: nothing new.
     pub fn poll(&mut self, max_rows: usize, budget: Duration) -> Result<Vec<Row>> {
+        let mut out = Vec::new();
+        self.fill(budget, |batch, from, _| {
+            let n = (batch.len() - from).min(max_rows - out.len());
+            out.extend((from..from + n).map(|i| Row {
+                series: batch.series[i],
+                step: batch.step[i],
+                epoch: batch.epoch[i],
+                time_us: batch.time[i],
+                value: batch.value[i],
+            }));
+            (n, out.len() < max_rows)
+        })?;
+        Ok(out)
+    }
+
+    /// Gives the next rows to `sink`, neighbours of one series together, until there is nothing new or `budget` is spent.
+    pub fn poll_slices(&mut self, budget: Duration, mut sink: impl FnMut(Slice<'_>)) -> Result<()> {
+        self.fill(budget, |batch, from, table| {
+            let mut start = from;
+            for run in batch.series[from..].chunk_by(|a, b| a == b) {
+                let rows = start..start + run.len();
+                start = rows.end;
+                let known = table.all().get(run[0] as usize);
+                let unknown = known.is_none().then(|| unknown(run[0]));
+                let Some(key) = known.map(|(k, _)| k).or(unknown.as_ref()) else { continue };
+                sink(Slice {
+                    series: run[0],
+                    key,
+                    unit: known.and_then(|(_, u)| u.as_deref()),
+                    step: &batch.step[rows.clone()],
+                    epoch: &batch.epoch[rows.clone()],
+                    time_us: &batch.time[rows.clone()],
+                    value: &batch.value[rows],
+                });
+            }
+            (batch.len() - from, true)
+        })
+    }
+
+    /// Reads batch after batch. `take` gets each with the index of its first new row, and says how many rows it took and whether
+    /// it wants more.
+    fn fill(
+        &mut self,
+        budget: Duration,
+        mut take: impl FnMut(&Rows, usize, &KeyTable) -> (usize, bool),
+    ) -> Result<()> {
         let deadline = Instant::now() + budget;
         self.notice_resume()?;
-        let mut out = Vec::new();
         self.at_end = false;
-        while out.len() < max_rows {
-            if !self.pending.is_empty() {
-                let n = self.pending.len().min(max_rows - out.len());
-                out.extend(self.pending.drain(..n));
-            } else if !self.read_more()? {
+        loop {
+            if self.taken == self.batch.len() && !self.read_more()? {
                 self.at_end = true;
-                break;
+                return Ok(());
             }
-            if Instant::now() >= deadline {
-                break;
+            let (n, more) = take(&self.batch, self.taken, &self.series.table);
+            self.taken += n;
+            if !more || Instant::now() >= deadline {
+                return Ok(());
             }
         }
-        Ok(out)
     }
 
     /// The series seen so far with their units, by number.
@@ -102,9 +196,37 @@ impl Tailer {
         self.series.table.all()
     }
 
+    /// Whether two tailers of a run have read exactly as far: then one of them can go on for both, with both filters.
+    pub fn same_place(&self, other: &Self) -> bool {
+        let journal = |t: &Self| match &t.source {
+            None => Some((0, 0)),
+            Some(Source::Journal(reader, number)) => Some((*number, reader.offset())),
+            Some(Source::Part(..)) => None,
+        };
+        let at = journal(self);
+        let given = |t: &Self| t.taken == t.batch.len();
+        at.is_some()
+            && at == journal(other)
+            && given(self)
+            && given(other)
+            && (self.done, self.given, self.restarts) == (other.done, other.given, other.restarts)
+    }
+
+    /// Takes other series from here on; what has been passed over is not read again.
+    pub fn set_filter(&mut self, filter: impl Fn(&SeriesKey) -> bool + Send + 'static) {
+        self.filter = Some(Box::new(filter));
+        self.wanted.clear();
+    }
+
     /// Whether the last poll came to the end of what is there.
     pub fn at_end(&self) -> bool {
         self.at_end
+    }
+
+    /// Looks whether the run was set back by a resume, and begins anew if it was. Gives [`Self::restarts`].
+    pub fn look_back(&mut self) -> Result<u64> {
+        self.notice_resume()?;
+        Ok(self.restarts)
     }
 
     /// How often the run was set back by a resume since this tailer began. When it grows, rows given before may be
@@ -121,7 +243,8 @@ impl Tailer {
             self.restarts += 1;
             (self.done, self.given, self.seen) = (0, i64::MIN, i64::MIN);
             self.source = None;
-            self.pending.clear();
+            self.batch = Rows::default();
+            self.taken = 0;
         }
         Ok(())
     }
@@ -136,9 +259,13 @@ impl Tailer {
                 },
                 Some(Source::Part(reader, last)) => {
                     let last = *last;
-                    match reader.next(&mut self.series.table)? {
+                    let rows = match reader {
+                        Some(reader) => reader.next(&mut self.series.table)?,
+                        None => None,
+                    };
+                    match rows {
                         Some(rows) => {
-                            if self.take(&rows) {
+                            if self.take(rows) {
                                 return Ok(true);
                             }
                         }
@@ -151,9 +278,10 @@ impl Tailer {
                         Some(rows) => {
                             // A series' line is written before its first row.
                             self.series.update(&self.run.series())?;
-                            if self.take(&rows) {
-                                // In a journal, what has been read has been read in the order of time.
-                                self.given = self.seen;
+                            let any = self.take(rows);
+                            // In a journal, what has been read has been read in the order of time.
+                            self.given = self.seen;
+                            if any {
                                 return Ok(true);
                             }
                         }
@@ -177,23 +305,40 @@ impl Tailer {
         self.source = None;
     }
 
-    /// Keeps the rows that have not been given. `false`: none.
-    fn take(&mut self, rows: &Rows) -> bool {
+    /// Keeps the rows that are wanted and have not been given. `false`: none.
+    fn take(&mut self, rows: Rows) -> bool {
         let given = self.given;
-        for i in 0..rows.len() {
-            let time_us = rows.time[i];
-            if time_us > given {
-                self.seen = self.seen.max(time_us);
-                self.pending.push_back(Row {
-                    series: rows.series[i],
-                    step: rows.step[i],
-                    epoch: rows.epoch[i],
-                    time_us,
-                    value: rows.value[i],
-                });
+        self.seen = rows.time.iter().copied().fold(self.seen, i64::max);
+        if let Some(filter) = &self.filter {
+            let known = self.series.table.all();
+            let most = rows.series.iter().max().map_or(0, |m| *m as usize + 1);
+            for n in self.wanted.len()..most {
+                self.wanted.push(known.get(n).map_or_else(|| filter(&unknown(n as u32)), |(k, _)| filter(k)));
             }
         }
-        !self.pending.is_empty()
+        let wanted = &self.wanted;
+        let all = self.filter.is_none();
+        let (first, last) = self.steps.unwrap_or((i64::MIN, i64::MAX));
+        let new = |i: usize| {
+            rows.time[i] > given
+                && (all || wanted[rows.series[i] as usize])
+                && (first..=last).contains(&rows.step[i])
+        };
+        let count = (0..rows.len()).filter(|i| new(*i)).count();
+        self.taken = 0;
+        if count == rows.len() {
+            self.batch = rows;
+            return count > 0;
+        }
+        self.batch = Rows::default();
+        for i in (0..rows.len()).filter(|i| new(*i)) {
+            self.batch.series.push(rows.series[i]);
+            self.batch.step.push(rows.step[i]);
+            self.batch.epoch.push(rows.epoch[i]);
+            self.batch.time.push(rows.time[i]);
+            self.batch.value.push(rows.value[i]);
+        }
+        count > 0
     }
 
     /// Whether a segment's rows are in a part now, or a later segment has begun without this one's end.
@@ -229,10 +374,19 @@ impl Tailer {
         match (part, journal) {
             (Some(part), journal) if journal.is_none_or(|(n, _)| part.first < *n) => {
                 let file = File::open(&part.path).at("open", &part.path)?;
-                Ok(Some(Source::Part(PartReader::new(&file, &part.path)?, part.last)))
+                let reader = match &self.filter {
+                    None => Some(PartReader::new(&file, &part.path)?),
+                    Some(filter) => PartReader::filtered(&file, &part.path, filter, self.steps)?,
+                };
+                Ok(Some(Source::Part(reader, part.last)))
             }
             (_, Some((number, path))) => Ok(Some(Source::Journal(JournalReader::open(path)?, *number))),
             _ => Ok(None),
         }
     }
+}
+
+/// A journal row whose line a power cut took is named as sealing names it.
+fn unknown(number: u32) -> SeriesKey {
+    SeriesKey::metric(format!("unknown/{number}"))
 }

@@ -215,7 +215,7 @@ fn empty_mark(kind: MarkKind) -> Declared {
 }
 
 /// The names that a run's lines are known by: its models, or its splits where there are no models.
-fn names(keys: impl Iterator<Item = SeriesKey>) -> BTreeSet<String> {
+pub(crate) fn names(keys: impl Iterator<Item = SeriesKey>) -> BTreeSet<String> {
     keys.filter_map(|k| k.model.or(k.split)).collect()
 }
 

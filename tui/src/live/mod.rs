@@ -1,30 +1,215 @@
-//! Live data of runs: read in the background, handed over as snapshots.
+//! What the monitor knows of runs while they go on, and after: series as pyramids of bounded size, read in the background.
+//!
+//! [`engine`] reads and hands out a [`LiveSnapshot`] whenever something changed; screens say by [`WatchRequest`]s what they
+//! show. [`chart`] makes charts of snapshots. Reading apart ([`feed`], [`engine`]), everything here is pure.
 
+mod about;
+pub(crate) mod columns;
+pub(crate) mod engine;
+mod feed;
+mod growing;
+pub(crate) mod pyramid;
+pub(crate) mod series;
+pub(crate) mod smooth;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::app::runs::RunId;
+use gradtop_store::figures::Figure;
+use gradtop_store::{MetricInfo, SeriesKey, Table};
 
-/// What a screen needs of a run.
+use crate::app::runs::RunId;
+pub(crate) use engine::Engine;
+pub(crate) use series::SeriesSnapshot;
+
+/// What runs along the horizontal axis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum XKind {
+    /// The step.
+    #[default]
+    Step,
+    /// The epoch.
+    Epoch,
+    /// Seconds since the run started.
+    Relative,
+    /// Seconds since 1970, UTC.
+    Wall,
+}
+
+impl XKind {
+    /// All, in the order a key goes through them.
+    pub(crate) const ALL: [Self; 4] = [Self::Step, Self::Epoch, Self::Relative, Self::Wall];
+
+    /// The next one, round and round.
+    pub(crate) fn next(self) -> Self {
+        let at = Self::ALL.iter().position(|k| *k == self).unwrap_or(0);
+        Self::ALL[(at + 1) % Self::ALL.len()]
+    }
+
+    /// What the axis is called.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Step => "step",
+            Self::Epoch => "epoch",
+            Self::Relative => "time",
+            Self::Wall => "clock",
+        }
+    }
+}
+
+/// Which series of a run are wanted. The others are parked: known by name, not read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum SeriesFilter {
+    /// None: only what the run consists of.
+    #[default]
+    None,
+    /// All.
+    All,
+    /// Those of these metrics.
+    Metrics(BTreeSet<String>),
+}
+
+impl SeriesFilter {
+    /// Whether a series is wanted.
+    pub(crate) fn takes(&self, key: &SeriesKey) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Metrics(names) => names.contains(&key.metric),
+        }
+    }
+}
+
+/// A stretch of an axis that is looked at closely: its exact values are read again where the pyramid is too coarse.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Window {
+    /// Only for this metric; `None`: for all watched ones.
+    pub(crate) metric: Option<String>,
+    /// The axis.
+    pub(crate) x: XKind,
+    /// Its two ends.
+    pub(crate) range: (f64, f64),
+}
+
+/// What a screen needs of a run, now. The whole list is given anew whenever it changed; what is not in it is forgotten after a
+/// few seconds.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct WatchRequest {
     /// Which run.
     pub(crate) run: RunId,
+    /// Whether it may still write: its state is not final. A run that is not alive is read once.
+    pub(crate) alive: bool,
+    /// The series shown.
+    pub(crate) series: SeriesFilter,
+    /// The tables shown; those of the run's figures need not be named here, see `figures`.
+    pub(crate) tables: BTreeSet<String>,
+    /// Ids of the declared figures shown: their metrics and tables are wanted too.
+    pub(crate) figures: BTreeSet<String>,
+    /// Weight of the moving average, 0 (off) to just below 1.
+    pub(crate) smoothing: f64,
+    /// Close looks.
+    pub(crate) windows: Vec<Window>,
 }
 
-/// All data there is at one moment.
+impl WatchRequest {
+    /// A look at a run that wants nothing but its names, figures and events.
+    pub(crate) fn of(run: RunId, alive: bool) -> Self {
+        Self {
+            run,
+            alive,
+            series: SeriesFilter::None,
+            tables: BTreeSet::new(),
+            figures: BTreeSet::new(),
+            smoothing: 0.0,
+            windows: Vec::new(),
+        }
+    }
+}
+
+impl WatchRequest {
+    /// With what another screen part wants of the same run.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.alive |= other.alive;
+        match (&mut self.series, other.series) {
+            (SeriesFilter::All, _) | (_, SeriesFilter::None) => {}
+            (SeriesFilter::Metrics(own), SeriesFilter::Metrics(more)) => own.extend(more),
+            (own, more) => *own = more,
+        }
+        self.tables.extend(other.tables);
+        self.figures.extend(other.figures);
+        self.smoothing = self.smoothing.max(other.smoothing);
+        self.windows.extend(other.windows);
+    }
+}
+
+/// How far a run has been read.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Progress {
+    /// Rows read of the series wanted.
+    pub(crate) rows: u64,
+    /// Not at the end yet: what is shown is coarse or old.
+    pub(crate) reading: bool,
+}
+
+/// What is known of a run: immutable, cheap to clone behind its `Arc`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct LiveSnapshot {}
+pub(crate) struct RunData {
+    /// Grows with every change of anything below.
+    pub(crate) generation: u64,
+    /// Every series of the run by key, with its unit; wanted or not.
+    pub(crate) keys: Arc<Vec<(SeriesKey, Option<String>)>>,
+    /// The series that were read, in the order of their keys.
+    pub(crate) series: Vec<Arc<SeriesSnapshot>>,
+    /// The wanted tables that exist; text where one could not be read.
+    pub(crate) tables: BTreeMap<String, Arc<Result<Table, String>>>,
+    /// The declared figures.
+    pub(crate) figures: Arc<Vec<Figure>>,
+    /// The declared metrics.
+    pub(crate) metrics: Arc<Vec<MetricInfo>>,
+    /// The names that the run's lines are known by, so that each has its colour in every chart.
+    pub(crate) names: Arc<BTreeSet<String>>,
+    /// When the run started, microseconds since 1970: zero of [`XKind::Relative`].
+    pub(crate) started_us: i64,
+    /// Stretches of time in which it was paused, microseconds since 1970; the end is `i64::MAX` while it lasts.
+    pub(crate) pauses: Arc<Vec<(i64, i64)>>,
+    /// Where it was resumed from a checkpoint: step and microseconds since 1970.
+    pub(crate) resumes: Arc<Vec<(i64, i64)>>,
+    /// Whether more may come.
+    pub(crate) alive: bool,
+    /// How far it has been read.
+    pub(crate) progress: Progress,
+    /// Why it cannot be read (any further).
+    pub(crate) error: Option<String>,
+}
 
-/// Reads what is watched, on a thread of its own.
-#[derive(Debug)]
-pub(crate) struct Engine {}
-
-impl Engine {
-    /// Starts it; `send` gets each new snapshot and says whether anybody listens still.
-    pub(crate) fn start(_send: impl Fn(Arc<LiveSnapshot>) -> bool + Send + 'static) -> Self {
-        Self {}
+impl RunData {
+    /// The metrics of the run, in the order of first use.
+    pub(crate) fn metric_names(&self) -> Vec<&str> {
+        let mut seen = BTreeSet::new();
+        self.keys.iter().map(|(k, _)| k.metric.as_str()).filter(|m| seen.insert(*m)).collect()
     }
 
-    /// What to read from now on, instead of what was asked for before.
-    pub(crate) fn watch(&self, _requests: Vec<WatchRequest>) {}
+    /// The series of a metric that were read.
+    pub(crate) fn of_metric<'a>(&'a self, metric: &'a str) -> impl Iterator<Item = &'a Arc<SeriesSnapshot>> {
+        self.series.iter().filter(move |s| s.key().metric == metric)
+    }
+
+    /// What was declared of a metric.
+    pub(crate) fn info(&self, metric: &str) -> Option<&MetricInfo> {
+        self.metrics.iter().find(|m| m.name == metric)
+    }
+}
+
+/// All runs that are watched, at one moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LiveSnapshot {
+    /// By name.
+    pub(crate) runs: HashMap<RunId, Arc<RunData>>,
+}
+
+impl LiveSnapshot {
+    /// A run's data, if it is watched and was looked at already.
+    pub(crate) fn run(&self, id: &RunId) -> Option<&Arc<RunData>> {
+        self.runs.get(id)
+    }
 }

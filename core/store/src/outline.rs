@@ -1,0 +1,66 @@
+//! The outline of a run's series, from the statistics of its Parquet pages: no row is read.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+
+use crate::error::{IoContext as _, Result};
+use crate::pages::pages;
+use crate::part::list_parts;
+use crate::run_dir::RunDir;
+use crate::series::SeriesKey;
+
+/// What is known of neighbouring rows of one series without reading them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PageSummary {
+    /// How many rows.
+    pub rows: u64,
+    /// Smallest and largest step.
+    pub step: (i64, i64),
+    /// Smallest and largest time, microseconds since 1970, UTC.
+    pub time_us: (i64, i64),
+    /// Smallest and largest epoch, where epochs were given.
+    pub epoch: Option<(f64, f64)>,
+    /// Smallest and largest value that is a number.
+    pub value: (f64, f64),
+}
+
+/// A series' pages.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outline {
+    /// Which series.
+    pub key: SeriesKey,
+    /// Rows of the pages.
+    pub rows: u64,
+    /// Its pages, in the order of the parts. Rows of pages that several series share, and rows of the journal, are in none.
+    pub pages: Vec<PageSummary>,
+}
+
+/// The outlines of the series that `filter` takes, by key. Rows that are not sealed yet are left out.
+pub fn outline(run: &RunDir, filter: impl Fn(&SeriesKey) -> bool) -> Result<Vec<Outline>> {
+    let mut found: BTreeMap<SeriesKey, Outline> = BTreeMap::new();
+    for part in list_parts(&run.metrics())? {
+        let file = match File::open(&part.path) {
+            // Merged since; the rows will be read anyway.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+            r => r.at("open", &part.path)?,
+        };
+        for page in pages(&file, &part.path)?.unwrap_or_default() {
+            let Some(key) = page.key.filter(|k| filter(k)) else { continue };
+            let page = PageSummary {
+                rows: page.rows.len() as u64,
+                step: page.step,
+                time_us: page.time,
+                epoch: (!page.epoch.0.is_nan()).then_some(page.epoch),
+                value: page.value,
+            };
+            let outline = found.entry(key).or_insert_with_key(|key| Outline {
+                key: key.clone(),
+                rows: 0,
+                pages: Vec::new(),
+            });
+            outline.rows += page.rows;
+            outline.pages.push(page);
+        }
+    }
+    Ok(found.into_values().collect())
+}

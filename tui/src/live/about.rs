@@ -1,0 +1,147 @@
+//! What a run is apart from its rows: manifest, figures, events and tables, read again when their files changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use gradtop_store::figures::{self, Figure};
+use gradtop_store::{
+    Event, MetricInfo, RunDir, SeriesKey, State, StoreError, Table, read_events, read_manifest, read_status,
+    read_table,
+};
+
+use super::WatchRequest;
+
+/// How often files of a living run are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(400);
+
+/// What tells one version of a file or folder from another.
+type Version = Option<(u64, SystemTime)>;
+
+fn version(path: &Path) -> Version {
+    let meta = std::fs::metadata(path).ok()?;
+    Some((meta.len(), meta.modified().ok()?))
+}
+
+/// A table with its version.
+type Held = (Version, Arc<Result<Table, String>>);
+
+#[derive(Default)]
+pub(super) struct About {
+    pub(super) keys: Arc<Vec<(SeriesKey, Option<String>)>>,
+    pub(super) names: Arc<BTreeSet<String>>,
+    pub(super) figures: Arc<Vec<Figure>>,
+    pub(super) metrics: Arc<Vec<MetricInfo>>,
+    pub(super) started_us: i64,
+    pub(super) pauses: Arc<Vec<(i64, i64)>>,
+    pub(super) resumes: Arc<Vec<(i64, i64)>>,
+    tables: BTreeMap<String, Held>,
+    manifest_read: bool,
+    events: Version,
+    figure_file: Version,
+    looked: Option<Instant>,
+}
+
+impl About {
+    /// Looks at the files, if it is time or `now_or_never`. `true`: something changed.
+    pub(super) fn look(
+        &mut self,
+        run: &RunDir,
+        request: &WatchRequest,
+        fresh: bool,
+        now: Instant,
+    ) -> Result<bool, StoreError> {
+        if !fresh && self.looked.is_some_and(|l| now.saturating_duration_since(l) < LOOK_EVERY) {
+            return Ok(false);
+        }
+        self.looked = Some(now);
+        let mut changed = false;
+        if !self.manifest_read {
+            let manifest = read_manifest(run)?;
+            self.started_us = manifest.created.as_microsecond();
+            self.metrics = Arc::new(manifest.metrics);
+            self.manifest_read = true;
+            changed = true;
+        }
+        let figure_file = version(&run.figures());
+        if figure_file != self.figure_file {
+            self.figure_file = figure_file;
+            self.figures = Arc::new(figures::read(run)?);
+            changed = true;
+        }
+        let events = version(&run.events());
+        if events != self.events {
+            self.events = events;
+            self.read_events(run)?;
+            changed = true;
+        }
+        Ok(self.read_tables(run, request) || changed)
+    }
+
+    /// Takes over the series there are.
+    pub(super) fn set_keys(&mut self, keys: &[(SeriesKey, Option<String>)]) -> bool {
+        if keys.len() == self.keys.len() {
+            return false;
+        }
+        self.keys = Arc::new(keys.to_vec());
+        self.names = Arc::new(crate::figure::names(keys.iter().map(|(k, _)| k.clone())));
+        true
+    }
+
+    fn read_events(&mut self, run: &RunDir) -> Result<(), StoreError> {
+        // As the commands do: time runs from when training began.
+        if let Ok(Some(started)) = read_status(run).map(|s| s.started) {
+            self.started_us = started.as_microsecond();
+        }
+        let mut pauses: Vec<(i64, i64)> = Vec::new();
+        let mut resumes = Vec::new();
+        for line in read_events(run)? {
+            let at = line.time.as_microsecond();
+            let end = |pauses: &mut Vec<(i64, i64)>| {
+                if let Some(open) = pauses.last_mut().filter(|p| p.1 == i64::MAX) {
+                    open.1 = at;
+                }
+            };
+            match line.event {
+                Event::Paused => {
+                    end(&mut pauses);
+                    pauses.push((at, i64::MAX));
+                }
+                Event::Unpaused => end(&mut pauses),
+                Event::State { state, .. } if state.is_final() || state == State::Running => end(&mut pauses),
+                Event::Resumed { step, .. } => resumes.push((step, at)),
+                _ => {}
+            }
+        }
+        self.pauses = Arc::new(pauses);
+        self.resumes = Arc::new(resumes);
+        Ok(())
+    }
+
+    fn read_tables(&mut self, run: &RunDir, request: &WatchRequest) -> bool {
+        let shown = self.figures.iter().filter(|f| request.figures.contains(&f.id));
+        let of_figures = shown.flat_map(|f| &f.panels).flat_map(|p| &p.marks).filter_map(|m| m.table.clone());
+        let wanted: BTreeSet<String> = request.tables.iter().cloned().chain(of_figures).collect();
+        let mut changed = false;
+        self.tables.retain(|name, _| wanted.contains(name));
+        for name in wanted {
+            let now = version(&run.tables().join(&name));
+            if now.is_none() || self.tables.get(&name).is_some_and(|(held, _)| *held == now) {
+                continue;
+            }
+            let table = match read_table(run, &name) {
+                Err(StoreError::NoSuchTable { .. }) => continue,
+                r => r.map_err(|e| e.to_string()),
+            };
+            self.tables.insert(name, (now, Arc::new(table)));
+            changed = true;
+        }
+        changed
+    }
+
+    /// The tables read.
+    pub(super) fn tables(&self) -> BTreeMap<String, Arc<Result<Table, String>>> {
+        self.tables.iter().map(|(name, (_, table))| (name.clone(), Arc::clone(table))).collect()
+    }
+}

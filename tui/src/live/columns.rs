@@ -1,0 +1,260 @@
+//! From a pyramid to columns of pixels: each keeps the smallest and the largest value of its samples.
+//!
+//! A bucket that lies in one column belongs to it. One that lies across several gives its extremes to each of them, so that no
+//! column ever shows less than it holds, and never more than what lies within a bucket of it.
+
+use super::XKind;
+use super::pyramid::{Bucket, Levels, flag};
+use crate::chart::scale::Span;
+
+/// Columns of an axis: column c holds `edges[c] <= x < edges[c + 1]`, the last one its end too.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ruler {
+    /// The axis.
+    pub(crate) span: Span,
+    edges: Vec<f64>,
+}
+
+impl Ruler {
+    /// `width` columns whose middles are spread evenly from one end of the span to the other, as a raster's dots are.
+    pub(crate) fn new(span: Span, width: usize) -> Self {
+        let width = width.max(2);
+        let last = (width - 1) as f64;
+        let mut edges: Vec<f64> = (0..=width).map(|c| span.value((c as f64 - 0.5) / last)).collect();
+        // On a logarithmic axis rounding may turn neighbours around.
+        for i in 1..edges.len() {
+            edges[i] = edges[i].max(edges[i - 1]);
+        }
+        Self { span, edges }
+    }
+
+    /// How many columns.
+    pub(crate) fn width(&self) -> usize {
+        self.edges.len() - 1
+    }
+
+    /// The value in the middle of a column.
+    pub(crate) fn middle(&self, column: usize) -> f64 {
+        self.span.value(column as f64 / (self.width() - 1) as f64)
+    }
+
+    /// From the first column's beginning to the last one's end.
+    pub(crate) fn range(&self) -> (f64, f64) {
+        (self.edges[0], self.edges[self.width()])
+    }
+
+    /// The column of a value, `None` outside. `near`: where to look first.
+    fn column(&self, v: f64, near: usize) -> Option<usize> {
+        let (low, high) = self.range();
+        if v.is_nan() || v < low || v > high {
+            return None;
+        }
+        let width = self.width();
+        for c in near..(near + 3).min(width) {
+            if v >= self.edges[c] && v < self.edges[c + 1] {
+                return Some(c);
+            }
+        }
+        Some(self.edges.partition_point(|e| *e <= v).saturating_sub(1).min(width - 1))
+    }
+}
+
+/// What a column shows of a series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Cell {
+    /// Its number, from the left.
+    pub(crate) at: usize,
+    /// The value that enters it.
+    pub(crate) first: f64,
+    /// Smallest.
+    pub(crate) min: f64,
+    /// Smallest above zero; NaN if there is none.
+    pub(crate) min_positive: f64,
+    /// Largest.
+    pub(crate) max: f64,
+    /// The value that leaves it.
+    pub(crate) last: f64,
+    /// Sum and number of its finite values; a bucket across several columns is shared out evenly.
+    pub(crate) sum: f64,
+    /// See `sum`.
+    pub(crate) n: f64,
+}
+
+impl Cell {
+    /// Mean of its values.
+    pub(crate) fn mean(&self) -> f64 {
+        self.sum / self.n
+    }
+}
+
+/// Why a value is not on the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Odds {
+    /// The column.
+    pub(crate) at: usize,
+    /// Bits of [`flag::ODD`].
+    pub(crate) flags: u8,
+}
+
+/// An unbroken part of a line.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Stretch {
+    /// Its columns, ascending.
+    pub(crate) cells: Vec<Cell>,
+    /// Where the line comes from, left of the first column of the axis: x and value.
+    pub(crate) before: Option<(f64, f64)>,
+    /// Where it goes on to, right of the last column.
+    pub(crate) after: Option<(f64, f64)>,
+}
+
+/// A series over the columns of an axis.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Columns {
+    /// Between two of them is a value that is not finite, or the steps go back.
+    pub(crate) stretches: Vec<Stretch>,
+    /// Columns with values that are not finite.
+    pub(crate) odd: Vec<Odds>,
+    /// The widest bucket seen, in columns: above 1 the pyramid is too coarse for this view.
+    pub(crate) coarse: f64,
+}
+
+/// Thins a pyramid to the columns of a ruler.
+pub(crate) fn columns(levels: &Levels, x: XKind, started_us: i64, ruler: &Ruler) -> Columns {
+    let mut out = Builder { ruler, near: 0, stretch: Stretch::default(), out: Columns::default() };
+    let rewinds_matter = matches!(x, XKind::Step | XKind::Epoch);
+    let (low, high) = ruler.range();
+    for chunk in &levels.chunks {
+        let place = chunk.sum.range(x, started_us);
+        let whole = !chunk.rewinds && chunk.sum.flags & flag::ODD == 0;
+        if let Some((a, b)) = place
+            && whole
+        {
+            if b < low {
+                out.outside(&chunk.sum, b, true);
+                continue;
+            }
+            if a > high {
+                out.outside(&chunk.sum, a, false);
+                continue;
+            }
+            if let (Some(c), Some(d)) = (ruler.column(a, out.near), ruler.column(b, out.near))
+                && c == d
+            {
+                out.add(&chunk.sum, c, d);
+                continue;
+            }
+        }
+        for bucket in &chunk.buckets {
+            out.bucket(bucket, x, started_us, rewinds_matter);
+        }
+    }
+    for bucket in &levels.tail {
+        out.bucket(bucket, x, started_us, rewinds_matter);
+    }
+    out.finish()
+}
+
+struct Builder<'a> {
+    ruler: &'a Ruler,
+    near: usize,
+    stretch: Stretch,
+    out: Columns,
+}
+
+impl Builder<'_> {
+    fn bucket(&mut self, b: &Bucket, x: XKind, started_us: i64, rewinds_matter: bool) {
+        if rewinds_matter && b.flags & flag::REWIND != 0 {
+            self.interrupt();
+        }
+        let Some((from, to)) = b.range(x, started_us) else {
+            // Without a place on this axis it interrupts the line.
+            self.interrupt();
+            return;
+        };
+        let (low, high) = self.ruler.range();
+        if to < low || from > high {
+            let left = to < low;
+            self.outside(b, if left { to } else { from }, left);
+            return;
+        }
+        let c = self.ruler.column(from.max(low), self.near).unwrap_or(0);
+        let d = self.ruler.column(to.min(high), c).unwrap_or(c);
+        if b.flags & flag::ODD != 0 {
+            for at in c..=d {
+                self.out.odd.push(Odds { at, flags: b.flags & flag::ODD });
+            }
+            // A line may only come from a neighbour if nothing odd is in between; inside, the order is not known.
+            if b.flags & flag::FIRST_ODD != 0 || b.n > 1 {
+                self.interrupt();
+            }
+            if b.finite > 0 {
+                self.add(b, c, d);
+            }
+            self.interrupt();
+            return;
+        }
+        self.add(b, c, d);
+    }
+
+    /// A bucket outside: the line goes to it.
+    fn outside(&mut self, b: &Bucket, x: f64, left: bool) {
+        if b.finite == 0 {
+            self.interrupt();
+            return;
+        }
+        if left {
+            self.interrupt();
+            self.stretch.before = (b.flags & flag::LAST_ODD == 0).then_some((x, b.last));
+        } else {
+            if b.flags & flag::FIRST_ODD == 0 {
+                self.stretch.after = Some((x, b.first));
+            }
+            self.interrupt();
+        }
+    }
+
+    fn add(&mut self, b: &Bucket, c: usize, d: usize) {
+        self.near = d;
+        let many = (d - c + 1) as f64;
+        self.out.coarse = self.out.coarse.max(many - 1.0);
+        for at in c..=d {
+            let share = |t: f64| (b.first + (b.last - b.first) * t).clamp(b.min, b.max);
+            let cell = Cell {
+                at,
+                first: share((at - c) as f64 / many),
+                min: b.min,
+                min_positive: b.min_positive,
+                max: b.max,
+                last: share((at - c + 1) as f64 / many),
+                sum: b.sum / many,
+                n: f64::from(b.finite) / many,
+            };
+            match self.stretch.cells.last_mut() {
+                Some(same) if same.at == at => {
+                    same.min = same.min.min(cell.min);
+                    same.min_positive = same.min_positive.min(cell.min_positive);
+                    same.max = same.max.max(cell.max);
+                    same.last = cell.last;
+                    same.sum += cell.sum;
+                    same.n += cell.n;
+                }
+                _ => self.stretch.cells.push(cell),
+            }
+        }
+    }
+
+    fn interrupt(&mut self) {
+        let done = std::mem::take(&mut self.stretch);
+        // A line from left to right of the window without a sample inside is drawn too.
+        if !done.cells.is_empty() || (done.before.is_some() && done.after.is_some()) {
+            self.out.stretches.push(done);
+        }
+    }
+
+    fn finish(mut self) -> Columns {
+        self.interrupt();
+        self.out.odd.sort_unstable();
+        self.out.odd.dedup();
+        self.out
+    }
+}

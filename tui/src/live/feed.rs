@@ -1,0 +1,469 @@
+//! One run, read a budget at a time: passes over its rows, each for some of its series, that go on with the run.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gradtop_store::{RunDir, SeriesKey, StoreError, Tailer, outline};
+
+use super::about::About;
+use super::growing::{self, Growing};
+use super::{Progress, RunData, SeriesFilter, SeriesSnapshot, WatchRequest, Window};
+
+/// Series that nobody looks at any more are kept so long.
+const GRACE: Duration = Duration::from_secs(5);
+/// Below so many wanted rows the run is simply read; above, its outline is shown first.
+const OUTLINE_ROWS: u64 = 150_000;
+/// A window with so many buckets is fine enough.
+const FINE: usize = 2_000;
+
+/// What a pass does with the rows it reads.
+#[derive(Clone, Debug, PartialEq)]
+enum Task {
+    /// Everything, from the first row on.
+    Rows,
+    /// Only smoothing, again.
+    Smooth,
+    /// A close look.
+    Zoom(Window),
+}
+
+/// A way through the rows of some metrics.
+struct Pass {
+    id: u64,
+    task: Task,
+    tailer: Tailer,
+    metrics: BTreeSet<String>,
+    /// Index into the feed's series, by the tailer's number.
+    slots: Vec<Option<usize>>,
+    restarts: u64,
+    /// Has been at the end once.
+    complete: bool,
+}
+
+/// Reads one run.
+pub(super) struct Feed {
+    dir: RunDir,
+    request: WatchRequest,
+    about: About,
+    passes: Vec<Pass>,
+    next_pass: u64,
+    series: Vec<Growing>,
+    slots: HashMap<SeriesKey, usize>,
+    /// Metrics that passes read, and since when nobody wants them.
+    held: BTreeMap<String, Option<Instant>>,
+    cap: usize,
+    rows: u64,
+    error: Option<String>,
+    generation: u64,
+    changed: bool,
+    /// The request changed, or the run ended: look at everything once more.
+    fresh: bool,
+    published: Arc<RunData>,
+}
+
+impl Feed {
+    /// Nothing is read yet.
+    pub(super) fn new(request: WatchRequest, cap: usize) -> Self {
+        Self {
+            dir: request.run.dir(),
+            request,
+            about: About::default(),
+            passes: Vec::new(),
+            next_pass: 0,
+            series: Vec::new(),
+            slots: HashMap::new(),
+            held: BTreeMap::new(),
+            cap,
+            rows: 0,
+            error: None,
+            generation: 0,
+            changed: true,
+            fresh: true,
+            published: Arc::default(),
+        }
+    }
+
+    /// How many series are held.
+    pub(super) fn held(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Whether the run may still write.
+    pub(super) fn alive(&self) -> bool {
+        self.request.alive
+    }
+
+    /// What is wanted of the run from now on.
+    pub(super) fn ask(&mut self, request: WatchRequest) {
+        if request != self.request {
+            self.request = request;
+            self.fresh = true;
+            self.error = None;
+        }
+    }
+
+    /// Buckets a series may have.
+    pub(super) fn set_cap(&mut self, cap: usize) {
+        if cap < self.cap {
+            self.series.iter_mut().for_each(|s| s.set_cap(cap));
+        }
+        self.cap = cap;
+    }
+
+    /// Reads until there is nothing new, or the deadline. `true`: call again soon, there is more.
+    pub(super) fn work(&mut self, now: Instant, deadline: Instant) -> bool {
+        if self.error.is_some() && !self.fresh && !self.request.alive {
+            return false;
+        }
+        match self.try_work(now, deadline) {
+            Ok(more) => {
+                self.changed |= self.error.take().is_some();
+                more
+            }
+            Err(e) => {
+                let text = Some(e.to_string());
+                self.changed |= self.error != text;
+                self.error = text;
+                self.fresh = false;
+                false
+            }
+        }
+    }
+
+    fn try_work(&mut self, now: Instant, deadline: Instant) -> Result<bool, StoreError> {
+        let idle = !self.fresh && !self.request.alive && self.passes.iter().all(|p| p.complete);
+        if idle && !self.smoothing_open() {
+            return Ok(false);
+        }
+        self.changed |= self.about.look(&self.dir, &self.request, self.fresh, now)?;
+        let fresh = std::mem::take(&mut self.fresh);
+        if fresh {
+            let keys = gradtop_store::series_keys(&self.dir)?;
+            self.changed |= self.about.set_keys(&keys);
+        }
+        let shown_first = self.plan(now)?;
+        if shown_first {
+            // The outline goes to the screen before the rows are read.
+            return Ok(true);
+        }
+        let more = self.read(deadline)?;
+        if !more && self.plan_zooms() {
+            return Ok(true);
+        }
+        Ok(more)
+    }
+
+    /// The metrics wanted now; `All` becomes names.
+    fn wanted(&self) -> BTreeSet<String> {
+        let shown = self.about.figures.iter().filter(|f| self.request.figures.contains(&f.id));
+        let of_figures =
+            shown.flat_map(|f| &f.panels).flat_map(|p| &p.marks).filter_map(|m| m.metric.clone());
+        let mut wanted: BTreeSet<String> = of_figures.collect();
+        match &self.request.series {
+            SeriesFilter::None => {}
+            SeriesFilter::All => wanted.extend(self.about.keys.iter().map(|(k, _)| k.metric.clone())),
+            SeriesFilter::Metrics(names) => wanted.extend(names.iter().cloned()),
+        }
+        wanted
+    }
+
+    /// Begins and ends passes so that what is wanted is read. `true`: an outline is ready.
+    fn plan(&mut self, now: Instant) -> Result<bool, StoreError> {
+        let wanted = self.wanted();
+        self.park(&wanted, now);
+        let new: BTreeSet<String> = wanted.into_iter().filter(|m| !self.held.contains_key(m)).collect();
+        let mut outlined = false;
+        if !new.is_empty() {
+            outlined = self.outline(&new)?;
+            self.begin(Task::Rows, new.clone(), |run, filter| Tailer::filtered(run, filter));
+            self.held.extend(new.into_iter().map(|m| (m, None)));
+        }
+        self.plan_smoothing();
+        Ok(outlined)
+    }
+
+    /// Forgets metrics that nobody has wanted for a while.
+    fn park(&mut self, wanted: &BTreeSet<String>, now: Instant) {
+        for (metric, since) in &mut self.held {
+            *since = if wanted.contains(metric) { None } else { Some(since.unwrap_or(now)) };
+        }
+        let over = |since: &Option<Instant>| since.is_some_and(|s| now.saturating_duration_since(s) > GRACE);
+        if !self.held.values().any(over) {
+            return;
+        }
+        self.held.retain(|_, since| !over(since));
+        let held = &self.held;
+        for pass in &mut self.passes {
+            pass.metrics.retain(|m| held.contains_key(m));
+            pass.slots.clear();
+        }
+        self.passes.retain(|p| !p.metrics.is_empty());
+        self.series.retain(|s| held.contains_key(&s.key.metric));
+        self.slots = self.series.iter().enumerate().map(|(i, s)| ((*s.key).clone(), i)).collect();
+        self.changed = true;
+    }
+
+    /// Page statistics of metrics, where their rows are many.
+    fn outline(&mut self, metrics: &BTreeSet<String>) -> Result<bool, StoreError> {
+        let outlines = outline(&self.dir, |k| metrics.contains(&k.metric))?;
+        if outlines.iter().map(|o| o.rows).sum::<u64>() < OUTLINE_ROWS {
+            return Ok(false);
+        }
+        for o in outlines {
+            let slot = self.slot(&o.key, None);
+            self.series[slot].set_outline(&o.pages);
+        }
+        self.changed = true;
+        Ok(true)
+    }
+
+    fn begin(
+        &mut self,
+        task: Task,
+        metrics: BTreeSet<String>,
+        tailer: impl FnOnce(&RunDir, Box<dyn Fn(&SeriesKey) -> bool + Send>) -> Tailer,
+    ) -> u64 {
+        let id = self.next_pass;
+        self.next_pass += 1;
+        let names = metrics.clone();
+        let tailer = tailer(&self.dir, Box::new(move |k| names.contains(&k.metric)));
+        self.passes.push(Pass { id, task, tailer, metrics, slots: Vec::new(), restarts: 0, complete: false });
+        id
+    }
+
+    fn slot(&mut self, key: &SeriesKey, unit: Option<&str>) -> usize {
+        if let Some(slot) = self.slots.get(key) {
+            return *slot;
+        }
+        let weight = growing::weight(self.request.smoothing);
+        self.series.push(Growing::new(key.clone(), unit, self.cap, weight));
+        self.slots.insert(key.clone(), self.series.len() - 1);
+        self.series.len() - 1
+    }
+
+    fn smoothing_open(&self) -> bool {
+        let weight = growing::weight(self.request.smoothing);
+        self.series.iter().any(|s| s.weight() != weight)
+    }
+
+    /// Another weight: what is exact in memory is smoothed at once, the rest by reading it again.
+    fn plan_smoothing(&mut self) {
+        if !self.smoothing_open() {
+            return;
+        }
+        let weight = growing::weight(self.request.smoothing);
+        self.passes.retain(|p| p.task != Task::Smooth && !matches!(p.task, Task::Zoom(_)));
+        let mut again = BTreeSet::new();
+        for s in &mut self.series {
+            s.keep_zooms(&|_| false);
+            if s.set_weight(weight) {
+                again.insert(s.key.metric.clone());
+            }
+        }
+        self.changed = true;
+        if !again.is_empty() {
+            self.begin(Task::Smooth, again, |run, filter| Tailer::filtered(run, filter));
+        }
+    }
+
+    /// Close looks where the pyramid is too coarse. `true`: there is something to read.
+    fn plan_zooms(&mut self) -> bool {
+        let asked = &self.request.windows;
+        let before = self.passes.len();
+        self.passes.retain(|p| match &p.task {
+            Task::Zoom(w) => asked.contains(w),
+            _ => true,
+        });
+        if before != self.passes.len() {
+            let ids: BTreeSet<u64> = self.passes.iter().map(|p| p.id).collect();
+            self.series.iter_mut().for_each(|s| s.keep_zooms(&|id| ids.contains(&id)));
+            self.changed = true;
+        }
+        let open = |w: &Window| !self.passes.iter().any(|p| p.task == Task::Zoom(w.clone()));
+        let new: Vec<Window> = self.request.windows.iter().filter(|w| open(w)).cloned().collect();
+        let mut begun = false;
+        for window in new {
+            begun |= self.begin_zoom(window);
+        }
+        begun
+    }
+
+    fn begin_zoom(&mut self, window: Window) -> bool {
+        let generation = self.generation;
+        let started = self.about.started_us;
+        let mut steps: Option<(i64, i64)> = None;
+        let mut chosen = Vec::new();
+        for (i, s) in self.series.iter_mut().enumerate() {
+            if window.metric.as_ref().is_some_and(|m| *m != s.key.metric) {
+                continue;
+            }
+            let snapshot = s.snapshot(started, generation);
+            // A little more than is seen, so that the next key of a pan finds it there.
+            let (low, high) = window.range;
+            let room = (high - low).abs() / 2.0;
+            if let Some(found) = snapshot.too_coarse(window.x, (low, high), (low - room, high + room), FINE) {
+                let all = steps.get_or_insert(found);
+                *all = (all.0.min(found.0), all.1.max(found.1));
+                chosen.push(i);
+            }
+        }
+        let Some(steps) = steps else { return false };
+        let metrics: BTreeSet<String> = chosen.iter().map(|i| self.series[*i].key.metric.clone()).collect();
+        let id = self.begin(Task::Zoom(window), metrics, |run, filter| Tailer::within(run, filter, steps));
+        for i in chosen {
+            self.series[i].begin_zoom(id, steps);
+        }
+        true
+    }
+
+    /// Reads each pass on. `true`: the deadline came first.
+    fn read(&mut self, deadline: Instant) -> Result<bool, StoreError> {
+        let mut more = false;
+        let mut passes = std::mem::take(&mut self.passes);
+        let mut result = Ok(());
+        for pass in &mut passes {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                more = true;
+                break;
+            }
+            result = self.read_pass(pass, left);
+            if result.is_err() {
+                break;
+            }
+            more |= !pass.tailer.at_end();
+        }
+        self.passes = passes;
+        self.finish_smoothing();
+        self.unite();
+        result.map(|()| more)
+    }
+
+    fn read_pass(&mut self, pass: &mut Pass, budget: Duration) -> Result<(), StoreError> {
+        let Pass { id, task, tailer, metrics, slots, restarts, complete } = pass;
+        let before = *restarts;
+        // Noticed before rows are given anew.
+        *restarts = tailer.look_back()?;
+        if *restarts != before {
+            slots.clear();
+            for s in self.series.iter_mut().filter(|s| metrics.contains(&s.key.metric)) {
+                s.clear();
+            }
+        }
+        let mut known = std::mem::take(slots);
+        let mut rows = 0;
+        let result = tailer.poll_slices(budget, |slice| {
+            let number = slice.series as usize;
+            if known.len() <= number {
+                known.resize(number + 1, None);
+            }
+            let slot = *known[number].get_or_insert_with(|| {
+                // Of a metric that is parked by now.
+                if metrics.contains(&slice.key.metric) {
+                    self.slot(slice.key, slice.unit)
+                } else {
+                    usize::MAX
+                }
+            });
+            let Some(series) = self.series.get_mut(slot) else { return };
+            match task {
+                Task::Rows => {
+                    rows += slice.value.len() as u64;
+                    series.push(&slice);
+                }
+                Task::Smooth => series.push_smooth(&slice),
+                Task::Zoom(_) => series.push_zoom(*id, &slice),
+            }
+        });
+        *slots = known;
+        self.rows += rows;
+        self.changed |= rows > 0;
+        let keys = tailer.series();
+        self.changed |= keys.len() > self.about.keys.len() && self.about.set_keys(keys);
+        if tailer.at_end() && !*complete {
+            *complete = true;
+            self.changed = true;
+            for s in self.series.iter_mut().filter(|s| metrics.contains(&s.key.metric)) {
+                match task {
+                    Task::Rows => s.read(),
+                    Task::Smooth => {}
+                    Task::Zoom(_) => s.end_zoom(*id),
+                }
+            }
+        }
+        result
+    }
+
+    fn finish_smoothing(&mut self) {
+        // All are asked: none is left behind because another is not ready.
+        let ready = self.series.iter_mut().map(Growing::take_smooth).fold(true, |all, one| all & one);
+        if ready {
+            self.passes.retain(|p| p.task != Task::Smooth);
+        }
+        self.changed |= self.series.iter().any(Growing::changed);
+    }
+
+    /// Passes over the rows that have come equally far become one.
+    fn unite(&mut self) {
+        let mut i = 0;
+        while i < self.passes.len() {
+            let (head, rest) = self.passes.split_at_mut(i + 1);
+            let pass = &mut head[i];
+            let same = |p: &Pass| {
+                pass.task == Task::Rows
+                    && p.task == Task::Rows
+                    && pass.complete
+                    && p.complete
+                    && pass.tailer.same_place(&p.tailer)
+            };
+            if let Some(other) = rest.iter().position(same) {
+                let other = self.passes.remove(i + 1 + other);
+                let pass = &mut self.passes[i];
+                pass.metrics.extend(other.metrics);
+                pass.slots.clear();
+                let names = pass.metrics.clone();
+                pass.tailer.set_filter(move |k| names.contains(&k.metric));
+            } else {
+                i += 1;
+            }
+        }
+    }
+
+    /// Whether something changed since [`Self::data`].
+    pub(super) fn changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Everything known, as of now.
+    pub(super) fn data(&mut self) -> Arc<RunData> {
+        if !std::mem::take(&mut self.changed) {
+            return Arc::clone(&self.published);
+        }
+        self.generation += 1;
+        let (generation, started) = (self.generation, self.about.started_us);
+        let mut series: Vec<Arc<SeriesSnapshot>> = self
+            .series
+            .iter_mut()
+            .map(|s| s.snapshot(started, generation))
+            .filter(|s| s.count() > 0)
+            .collect();
+        series.sort_by(|a, b| a.key().cmp(b.key()));
+        self.published = Arc::new(RunData {
+            generation,
+            keys: Arc::clone(&self.about.keys),
+            series,
+            tables: self.about.tables(),
+            figures: Arc::clone(&self.about.figures),
+            metrics: Arc::clone(&self.about.metrics),
+            names: Arc::clone(&self.about.names),
+            started_us: started,
+            pauses: Arc::clone(&self.about.pauses),
+            resumes: Arc::clone(&self.about.resumes),
+            alive: self.request.alive,
+            progress: Progress { rows: self.rows, reading: self.passes.iter().any(|p| !p.complete) },
+            error: self.error.clone(),
+        });
+        Arc::clone(&self.published)
+    }
+}
