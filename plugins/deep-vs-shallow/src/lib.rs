@@ -1,6 +1,9 @@
 //! Experiments on what depth does when the number of parameters stays the same.
 
 pub mod expression;
+mod figure_text;
 pub mod function_fit;
+pub mod image_classification;
+mod list;
 
-gradtop_sdk::export_experiments![function_fit::FunctionFit];
+gradtop_sdk::export_experiments![function_fit::FunctionFit, image_classification::ImageClassification];

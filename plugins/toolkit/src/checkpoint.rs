@@ -27,9 +27,24 @@ impl Saving {
         self.tensor(name, &Tensor::f_from_slice(values)?)
     }
 
+    /// Adds numbers.
+    pub fn numbers(&mut self, name: &str, values: &[f64]) -> Result<(), TchError> {
+        self.tensor(name, &Tensor::f_from_slice(values)?)
+    }
+
     /// Adds everything an ensemble and its optimizer need to go on exactly.
     pub fn model(&mut self, name: &str, mlp: &Mlp, optimizer: &Optimizer) -> Result<(), TchError> {
-        self.tensor(&format!("{name}.parameters"), mlp.parameters())?;
+        self.parameters(name, mlp.parameters(), optimizer)
+    }
+
+    /// Adds the flat parameters of a network and everything its optimizer needs to go on exactly.
+    pub fn parameters(
+        &mut self,
+        name: &str,
+        parameters: &Tensor,
+        optimizer: &Optimizer,
+    ) -> Result<(), TchError> {
+        self.tensor(&format!("{name}.parameters"), parameters)?;
         for (part, tensor) in optimizer.state() {
             self.tensor(&format!("{name}.optimizer.{part}"), tensor)?;
         }
@@ -60,6 +75,17 @@ impl Saved {
         self.tensors.get(name).ok_or_else(|| self.wrong(&format!("has no tensor `{name}`")))
     }
 
+    /// The numbers of this name, saved as a tensor of f64.
+    pub fn numbers(&self, name: &str) -> Result<Vec<f64>, TchError> {
+        let tensor = self.tensor(name)?;
+        if tensor.kind() != Kind::Double || tensor.size().len() != 1 {
+            return Err(self.wrong(&format!("has other values than numbers in `{name}`")));
+        }
+        let mut values = vec![0.0; tensor.numel()];
+        tensor.f_copy_data(&mut values, tensor.numel())?;
+        Ok(values)
+    }
+
     /// The whole numbers of this name.
     pub fn integers(&self, name: &str) -> Result<Vec<i64>, TchError> {
         let tensor = self.tensor(name)?;
@@ -73,8 +99,18 @@ impl Saved {
 
     /// Sets an ensemble and its optimizer to what [`Saving::model`] saved under this name.
     pub fn restore(&self, name: &str, mlp: &Mlp, optimizer: &mut Optimizer) -> Result<(), TchError> {
+        self.restore_parameters(name, mlp.parameters(), optimizer)
+    }
+
+    /// Sets flat parameters and their optimizer to what [`Saving::parameters`] saved under this name.
+    pub fn restore_parameters(
+        &self,
+        name: &str,
+        parameters: &Tensor,
+        optimizer: &mut Optimizer,
+    ) -> Result<(), TchError> {
         let saved = self.tensor(&format!("{name}.parameters"))?;
-        let mut own = mlp.parameters().shallow_clone();
+        let mut own = parameters.shallow_clone();
         if saved.size() != own.size() || saved.kind() != own.kind() {
             return Err(self.wrong(&format!(
                 "has {:?} {:?} as `{name}.parameters`, the model here has {:?} {:?}",

@@ -1,11 +1,10 @@
 //! The figures, as TOML: loss, fit and residuals, a panel for each function.
 
-use std::fmt::Write as _;
-
 use super::FunctionFit;
 use super::tables::{predictions_of, shape};
 use super::target::{Target, variance};
 use super::training::Training;
+use crate::figure_text::{self as text, figure, mark, quoted};
 
 /// The run's figures.
 pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> String {
@@ -94,53 +93,6 @@ fn curves(toml: &mut String, target: &Target, column: &str) {
     }
 }
 
-fn figure(toml: &mut String, id: &str, title: &str, caption: &str) {
-    push(
-        toml,
-        &format!(
-            "[[figure]]\nid = {}\ntitle = {}\ncaption = {}\n",
-            quoted(id),
-            quoted(title),
-            quoted(caption)
-        ),
-    );
-}
-
 fn panel(toml: &mut String, target: &Target, x: &str, y: &str) {
-    let title = format!("{}: {}", target.name, target.formula);
-    push(toml, &format!("[[figure.panel]]\ntitle = {}\nx = {x}\ny = {y}\n", quoted(&title)));
-}
-
-fn mark(toml: &mut String, keys: &str) {
-    push(toml, &format!("[[figure.panel.mark]]\n{keys}\n"));
-}
-
-fn push(toml: &mut String, text: &str) {
-    toml.push_str(text);
-    toml.push('\n');
-}
-
-/// A TOML string: an expression may hold anything.
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            // Writing into a String cannot fail.
-            c if c.is_control() => write!(out, "\\u{:04X}", c as u32).unwrap_or_default(),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn strings_are_toml() {
-        assert_eq!(quoted("a\"b\\c\nd"), "\"a\\\"b\\\\c\\u000Ad\"");
-    }
+    text::panel(toml, &format!("{}: {}", target.name, target.formula), x, y);
 }

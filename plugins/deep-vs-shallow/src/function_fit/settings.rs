@@ -6,6 +6,7 @@ use gradtop_toolkit::optim::Rule;
 use super::FunctionFit;
 use super::target::{Target, grid, invalid};
 use super::training::{MODELS, Setup};
+use crate::list::list;
 
 impl FunctionFit {
     /// What these parameters mean for training.
@@ -80,20 +81,4 @@ impl FunctionFit {
             self.points, self.x_min, self.x_max, self.steps
         )
     }
-}
-
-/// The names of a comma-separated list: at least one, none twice.
-fn list(parameter: &str, text: &str) -> Result<Vec<String>> {
-    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
-    for (i, name) in names.iter().enumerate() {
-        if name.is_empty() {
-            return Err(invalid(format!(
-                "parameter `{parameter}` is `{text}`: a name is missing in the list"
-            )));
-        }
-        if names[..i].contains(name) {
-            return Err(invalid(format!("parameter `{parameter}` is `{text}`: `{name}` is named twice")));
-        }
-    }
-    Ok(names)
 }

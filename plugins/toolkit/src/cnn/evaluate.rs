@@ -25,6 +25,18 @@ impl Cnn {
         features: &Tensor,
         labels: &Tensor,
     ) -> Result<Evaluation, TchError> {
+        let whole = self.evaluate_unless(space, features, labels, &mut || false)?;
+        whole.ok_or_else(|| TchError::Shape("an evaluation was stopped that nobody stops".to_owned()))
+    }
+
+    /// The same; `None` as soon as `stop` says so, which is asked before each part.
+    pub fn evaluate_unless(
+        &self,
+        space: &mut Workspace,
+        features: &Tensor,
+        labels: &Tensor,
+        stop: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Evaluation>, TchError> {
         let n = features.size()[0];
         let options = (features.kind(), features.device());
         let losses = Tensor::f_zeros([n], options)?;
@@ -32,6 +44,9 @@ impl Cnn {
         let size = space.samples().min(n);
         let mut start = 0;
         while start < n {
+            if stop() {
+                return Ok(None);
+            }
             // The last part reaches back into the one before, so that one size serves all; it gives the same numbers again.
             let from = start.min((n - size).max(0));
             space.images().f_narrow(0, 0, size)?.f_copy_(&features.f_narrow(0, from, size)?)?;
@@ -48,6 +63,7 @@ impl Cnn {
         let (mut each, mut classes) = (vec![0.0_f32; n as usize], vec![0_u8; n as usize]);
         losses.f_to_kind(Kind::Float)?.f_copy_data(&mut each, n as usize)?;
         predictions.f_to_kind(Kind::Uint8)?.f_copy_data(&mut classes, n as usize)?;
-        Ok(Evaluation { loss, accuracy: right as f64 / n as f64, losses: each, predictions: classes })
+        let accuracy = right as f64 / n as f64;
+        Ok(Some(Evaluation { loss, accuracy, losses: each, predictions: classes }))
     }
 }

@@ -1,0 +1,249 @@
+//! `image-classification`: convolutional networks of equal size and different depth learn MNIST and Fashion-MNIST.
+//!
+//! Method, parameters and how to read the figures: docs/experiments/image-classification.md.
+
+mod conclusion;
+mod figures;
+mod findings;
+mod settings;
+mod tables;
+pub mod training;
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::runtime;
+
+use conclusion::Conclusion;
+use training::{Fit, Training};
+
+/// Trains convolutional networks on real images: three with the same number of parameters and 1, 2 or 3 convolutions, and the report's LeNet.
+#[derive(Params, Clone, Debug)]
+pub struct ImageClassification {
+    /// Data sets, comma-separated: mnist (handwritten digits), fashion-mnist (clothes)
+    #[param(default = "mnist")]
+    pub datasets: String,
+    /// Networks, comma-separated: shallow (1 convolution), middle (2), deep (3), all of about 25.7 thousand parameters; lenet (53,808)
+    #[param(default = "shallow,middle,deep,lenet")]
+    pub models: String,
+    /// Training images, drawn by the seed; 0: all 60,000
+    #[param(default = 0, min = 0, max = 60_000)]
+    pub train_samples: i64,
+    /// Test images, drawn by the seed; 0: all 10,000
+    #[param(default = 0, min = 0, max = 10_000)]
+    pub test_samples: i64,
+    /// Passes over the training images
+    #[param(default = 10, min = 1, max = 10_000, log)]
+    pub epochs: i64,
+    /// Images a step, drawn without replacement in each epoch
+    #[param(default = 128, min = 1, max = 10_000)]
+    pub batch: i64,
+    /// Optimizer
+    #[param(default = "adam", choices = ["adam", "sgd"])]
+    pub optimizer: String,
+    /// Learning rate
+    #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
+    pub lr: f64,
+    /// Momentum of sgd; adam ignores it
+    #[param(default = 0.9, min = 0.0, max = 1.0, max_excluded)]
+    pub momentum: f64,
+    /// Networks of each kind, with their own initial values and batches
+    #[param(default = 3, min = 1, max = 100)]
+    pub trials: i64,
+    /// Steps between two values of the batch loss
+    #[param(default = 20, min = 1)]
+    pub log_every: i64,
+    /// Epochs between two evaluations on the whole training and test sets
+    #[param(default = 1, min = 1)]
+    pub eval_every: i64,
+    /// Worst mistakes shown of each network
+    #[param(default = 12, min = 1, max = 64)]
+    pub mistakes: i64,
+}
+
+/// The series of one network.
+struct FitSeries {
+    /// Loss, accuracy and error on the training set, then on the test set.
+    whole: [SeriesId; 6],
+    batch_loss: SeriesId,
+}
+
+impl Experiment for ImageClassification {
+    fn info() -> Info {
+        Info::new("image-classification", "Image classification: depth at equal size", "")
+            .resumable()
+            .uses_device()
+            .metric(
+                Metric::new("accuracy")
+                    .goal(Goal::Max)
+                    .headline()
+                    .help("Share of images classified right, over the whole set with fixed weights; the split is the data set and its part"),
+            )
+            .metric(
+                Metric::new("loss")
+                    .unit("nats")
+                    .goal(Goal::Min)
+                    .headline()
+                    .guard()
+                    .log()
+                    .help("Mean cross entropy over the whole set with fixed weights"),
+            )
+            .metric(
+                Metric::new("error")
+                    .goal(Goal::Min)
+                    .log()
+                    .help("1 - accuracy: on a logarithmic axis small differences between good networks show"),
+            )
+            .metric(Metric::new("batch_loss").unit("nats").goal(Goal::Min).log().help(
+                "Mean cross entropy of the step's batch, before its update: noisier than `loss`, not to be mixed with it",
+            ))
+            .preset(
+                "quick",
+                "5,000 images of MNIST, 3 epochs, one trial, seconds",
+                &[
+                    ("train_samples", "5000"),
+                    ("test_samples", "2000"),
+                    ("epochs", "3"),
+                    ("batch", "64"),
+                    ("trials", "1"),
+                    ("log_every", "5"),
+                ],
+            )
+            .preset("default", "MNIST, 10 epochs, 3 trials", &[])
+            .preset("full", "MNIST and Fashion-MNIST, 20 epochs, 5 trials", &[
+                ("datasets", "mnist,fashion-mnist"),
+                ("epochs", "20"),
+                ("trials", "5"),
+            ])
+    }
+
+    fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
+        let (device, _no_graphs) = runtime::prepare(ctx);
+        let mut training = Training::new(self.setup(ctx.seed(), device)?)?;
+        let total = self.epochs * training.steps_per_epoch();
+        ctx.declare_figures(&figures::curves(self, &training, ctx.seed()))?;
+        let series = declare_series(ctx, &training)?;
+        if let Some(dir) = ctx.resume_dir() {
+            training.restore(dir)?;
+            ctx.info(format!("going on from step {}", training.step()))?;
+        } else {
+            tables::models(ctx, &training)?;
+        }
+        loop {
+            let step = training.step();
+            let stopped = !self.evaluate(ctx, &mut training, &series, total)?;
+            if ctx.should_checkpoint() {
+                ctx.checkpoint(step, |dir| training.save(dir))?;
+            }
+            if step > 0 || stopped {
+                ctx.step_end()?;
+            }
+            if step == total {
+                break;
+            }
+            let wanted = (step + 1) % self.log_every == 0;
+            let losses = training.advance(wanted)?;
+            log_batch_losses(ctx, &mut training, &series, &losses)?;
+            if training.step() % 5 == 0 || training.step() == total {
+                ctx.progress(training.step(), total, "training")?;
+            }
+        }
+        let findings = findings::of(&mut training, self.mistakes as usize)?;
+        tables::findings(ctx, &training, &findings)?;
+        ctx.declare_figures(&figures::findings(self, &training, &findings, ctx.seed()))?;
+        Conclusion::of(&training).write(ctx, training.step())
+    }
+}
+
+impl ImageClassification {
+    /// Evaluates what is due and not yet evaluated at this step, one network after the other. False if a stop was asked for
+    /// meanwhile: the networks already done are logged, the others follow when the run is resumed.
+    fn evaluate(&self, ctx: &Ctx, training: &mut Training, series: &[FitSeries], total: i64) -> Result<bool> {
+        let step = training.step();
+        let due = step == total || step % (self.eval_every * training.steps_per_epoch()) == 0;
+        if !due {
+            return Ok(true);
+        }
+        let epoch = training.epoch();
+        while let Some(i) = training.next_to_evaluate() {
+            let fit = &training.fits()[i];
+            if fit.diverged.is_some_and(|since| since < step) {
+                training.skip_evaluation();
+                continue;
+            }
+            let (name, task) = (fit.name(), &training.tasks()[fit.task]);
+            ctx.progress(step, total, &format!("evaluating {name} on {}", task.title))?;
+            let Some(values) = training.evaluate_next(&mut || ctx.should_stop())? else { return Ok(false) };
+            // The test set alone cannot tell that a network diverged; the training set can.
+            if !values[0].is_finite() {
+                diverge(ctx, training, i, values[0])?;
+            }
+            let [train_loss, train, test_loss, test] = values;
+            let values = [train_loss, train, 1.0 - train, test_loss, test, 1.0 - test];
+            let points: Vec<(SeriesId, f64)> = series[i].whole.into_iter().zip(values).collect();
+            ctx.log_epoch(step, epoch, &points)?;
+        }
+        fail_if_all_diverged(training)?;
+        Ok(true)
+    }
+}
+
+fn log_batch_losses(
+    ctx: &Ctx,
+    training: &mut Training,
+    series: &[FitSeries],
+    losses: &[(usize, f64)],
+) -> Result<()> {
+    for &(i, loss) in losses {
+        if !loss.is_finite() {
+            diverge(ctx, training, i, loss)?;
+        }
+    }
+    let points: Vec<(SeriesId, f64)> = losses.iter().map(|&(i, loss)| (series[i].batch_loss, loss)).collect();
+    if points.is_empty() {
+        return Ok(());
+    }
+    // The loss is that before the update.
+    ctx.log_epoch(training.step(), training.epoch(), &points)?;
+    fail_if_all_diverged(training)
+}
+
+fn diverge(ctx: &Ctx, training: &mut Training, fit: usize, loss: f64) -> Result<()> {
+    let step = training.step();
+    let which = &training.fits()[fit];
+    let (name, trial, task) = (which.name(), which.trial, training.tasks()[which.task].title);
+    training.freeze(fit);
+    ctx.warn(format!(
+        "{task}, {name}, trial {trial} diverged: its loss is {loss} at step {step}; it is frozen, the others go on"
+    ))
+}
+
+fn fail_if_all_diverged(training: &Training) -> Result<()> {
+    if training.fits().iter().all(|fit| fit.diverged.is_some()) {
+        return Err(Error::new(format!(
+            "every trial of every model has diverged by step {}; a smaller lr may help",
+            training.step()
+        )));
+    }
+    Ok(())
+}
+
+fn declare_series(ctx: &Ctx, training: &Training) -> Result<Vec<FitSeries>> {
+    let of = |fit: &Fit| {
+        let task = training.tasks()[fit.task].name;
+        let (train, test) = (format!("{task}-train"), format!("{task}-test"));
+        let series = |metric: &str, split: &str| {
+            ctx.series(Series::metric(metric).model(fit.name()).split(split).trial(fit.trial as i32))
+        };
+        Ok(FitSeries {
+            whole: [
+                series("loss", &train)?,
+                series("accuracy", &train)?,
+                series("error", &train)?,
+                series("loss", &test)?,
+                series("accuracy", &test)?,
+                series("error", &test)?,
+            ],
+            batch_loss: series("batch_loss", &train)?,
+        })
+    };
+    training.fits().iter().map(of).collect()
+}

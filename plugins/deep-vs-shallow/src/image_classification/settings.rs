@@ -1,0 +1,88 @@
+//! Parameters checked together, and in words.
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::cnn;
+use gradtop_toolkit::data::{self, Split};
+use gradtop_toolkit::optim::Rule;
+
+use super::ImageClassification;
+use super::training::{Setup, Task};
+use crate::function_fit::target::invalid;
+use crate::list::list;
+
+impl ImageClassification {
+    /// What these parameters mean for training. Reads the data sets.
+    ///
+    /// # Errors
+    /// Parameters that do not fit together, or a data set that is missing or damaged.
+    pub fn setup(&self, seed: u64, device: tch::Device) -> Result<Setup> {
+        let models = list("models", &self.models)?
+            .iter()
+            .map(|name| {
+                cnn::named(name).ok_or_else(|| {
+                    let known: Vec<&str> = cnn::SPECS.iter().map(|spec| spec.name).collect();
+                    invalid(format!(
+                        "parameter `models` names `{name}`, must be a list of {}",
+                        known.join(", ")
+                    ))
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let names = list("datasets", &self.datasets)?;
+        if let Some(name) = names.iter().find(|name| !["mnist", "fashion-mnist"].contains(&name.as_str())) {
+            return Err(invalid(format!(
+                "parameter `datasets` names `{name}`, must be a list of mnist, fashion-mnist"
+            )));
+        }
+        let images = if self.train_samples == 0 { 60_000 } else { self.train_samples };
+        if self.batch > images {
+            return Err(invalid(format!(
+                "parameter `batch` is {}, must be at most the number of training images, which is {images}",
+                self.batch
+            )));
+        }
+        let some = |split: &Split, count: i64| {
+            if count == 0 { split.clone() } else { split.subset(count as usize, seed) }
+        };
+        let tasks = names
+            .iter()
+            .map(|name| {
+                let dataset = data::load(name)?;
+                let train = some(&dataset.train, self.train_samples);
+                let test = some(&dataset.test, self.test_samples);
+                Task::new(&dataset, train, test, self.trials, device)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Setup {
+            tasks,
+            models,
+            trials: self.trials,
+            batch: self.batch,
+            rule: match self.optimizer.as_str() {
+                "sgd" => Rule::Sgd { lr: self.lr, momentum: self.momentum },
+                _ => Rule::Adam { lr: self.lr },
+            },
+            seed,
+            device,
+        })
+    }
+
+    /// Optimizer, batch, epochs and seed in a sentence for captions.
+    pub(super) fn in_words(&self, seed: u64) -> String {
+        let optimizer = match self.optimizer.as_str() {
+            "sgd" if self.momentum > 0.0 => format!("SGD, lr {}, momentum {}", self.lr, self.momentum),
+            "sgd" => format!("SGD, lr {}", self.lr),
+            _ => format!("Adam, lr {}", self.lr),
+        };
+        let count = |n: i64, word: &str| if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") };
+        let all = |n: i64, whole: i64| if n == 0 { whole } else { n };
+        format!(
+            "{} training and {} test images; {optimizer}, batch {}, {}; seed {seed}, {}",
+            all(self.train_samples, 60_000),
+            all(self.test_samples, 10_000),
+            self.batch,
+            count(self.epochs, "epoch"),
+            count(self.trials, "trial"),
+        )
+    }
+}

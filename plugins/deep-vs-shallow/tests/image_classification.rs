@@ -1,0 +1,220 @@
+//! `image-classification` through the SDK's host in memory.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "the numbers behind the bands, for cargo test -- --nocapture")]
+
+use deep_vs_shallow::image_classification::ImageClassification;
+use deep_vs_shallow::image_classification::training::Training;
+use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Point, Recorded, TestHost};
+use gradtop_sdk::{Params as _, Series};
+
+const SMALL: [(&str, &str); 9] = [
+    ("models", "shallow,lenet"),
+    ("train_samples", "320"),
+    ("test_samples", "200"),
+    ("epochs", "3"),
+    ("batch", "32"),
+    ("trials", "2"),
+    ("log_every", "4"),
+    ("eval_every", "2"),
+    ("mistakes", "5"),
+];
+
+fn with<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut all: Vec<(&str, &str)> = SMALL.to_vec();
+    for change in changes {
+        all.retain(|(key, _)| *key != change.0);
+        all.push(*change);
+    }
+    all
+}
+
+fn run(changes: &[(&str, &str)]) -> Recorded {
+    TestHost::new().seed(5).run::<ImageClassification>(&with(changes))
+}
+
+fn failure(changes: &[(&str, &str)]) -> String {
+    match run(changes).outcome {
+        Outcome::Failed(why) => why,
+        other => panic!("{changes:?} ended as {other:?}"),
+    }
+}
+
+/// Values as bits, so that NaN equals NaN and −0 is not 0.
+fn bits(points: &[Point]) -> Vec<(i64, String, u64)> {
+    points.iter().map(|p| (p.step, format!("{:?} {:?}", p.series, p.epoch), p.value.to_bits())).collect()
+}
+
+fn whole(recorded: &Recorded, table: &str, column: &str) -> Vec<i64> {
+    match recorded.table(table)[0].column(column) {
+        Some(ColumnValues::I64(values)) => values.clone(),
+        other => panic!("{table}.{column} is {other:?}"),
+    }
+}
+
+#[test]
+fn what_a_run_records() {
+    let recorded = run(&[]);
+    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    let of = |metric, split, trial| {
+        recorded.series(Series::metric(metric).model("lenet").split(split).trial(trial))
+    };
+    // Steps 0, 20 (every second epoch of ten batches) and 30, the end.
+    let (loss, accuracy, error) =
+        (of("loss", "mnist-train", 1), of("accuracy", "mnist-train", 1), of("error", "mnist-train", 1));
+    assert_eq!((loss.len(), accuracy.len()), (3, 3));
+    assert!((loss[0] / 10_f64.ln() - 1.0).abs() < 0.05 && loss[2] < loss[1] && loss[1] < loss[0]);
+    assert!(accuracy.iter().zip(&error).all(|(a, e)| (a + e - 1.0).abs() < 1e-12));
+    assert_ne!(of("loss", "mnist-test", 0), of("loss", "mnist-test", 1));
+    assert_ne!(of("loss", "mnist-test", 1), loss);
+    assert_eq!(recorded.values("batch_loss").len(), 7 * 4);
+    assert_eq!(recorded.steps_ended, 30);
+
+    assert_eq!(whole(&recorded, "models", "parameters"), [25_828, 53_808]);
+    // The confusion matrix and the logged accuracy come to the same.
+    let counts = whole(&recorded, "confusion-mnist-lenet", "count");
+    assert_eq!(counts.iter().sum::<i64>(), 2 * 200);
+    let diagonal: i64 = (0..10).map(|i| counts[11 * i]).sum();
+    let right: f64 = (0..2).map(|trial| of("accuracy", "mnist-test", trial)[2] * 200.0).sum();
+    assert!((diagonal as f64 - right).abs() < 1e-9);
+
+    let table = recorded.table("mistakes-mnist-shallow")[0].clone();
+    let Some(ColumnValues::F64(losses)) = table.column("loss") else { panic!("no losses") };
+    assert_eq!(losses.len(), 5);
+    assert!(losses.windows(2).all(|pair| pair[0] >= pair[1]) && losses[4] > 2_f64.ln());
+    let (truth, prediction) = (
+        whole(&recorded, "mistakes-mnist-shallow", "truth"),
+        whole(&recorded, "mistakes-mnist-shallow", "prediction"),
+    );
+    assert!(truth.iter().zip(&prediction).all(|(t, p)| t != p));
+    let Some(ColumnValues::Bytes(images)) = table.column("image") else { panic!("no images") };
+    assert_eq!(images.iter().map(Vec::len).collect::<Vec<_>>(), [784; 5]);
+
+    let figures: Vec<toml::Table> = recorded.figures.iter().map(|text| text.parse().unwrap()).collect();
+    let declared: Vec<(&str, usize)> = figures
+        .iter()
+        .flat_map(|file| file["figure"].as_array().unwrap())
+        .map(|f| (f["id"].as_str().unwrap(), f["panel"].as_array().unwrap().len()))
+        .collect();
+    assert_eq!(declared, [("loss", 2), ("accuracy", 2), ("error", 2), ("confusion", 2), ("mistakes", 2)]);
+    let text = recorded.figures.join("\n");
+    for part in [
+        "53808 parameters",
+        "320 training and 200 test images; Adam, lr 0.001, batch 32, 3 epochs; seed 5, 2 trials",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let told: Vec<&String> = recorded.text.iter().filter(|t| t.0 == Level::Info).map(|t| &t.1).collect();
+    assert!(
+        told.len() == 1 && told[0].starts_with("MNIST: shallow (25828 parameters): test accuracy"),
+        "{told:?}"
+    );
+    assert!(told[0].contains("Fewer than 3 trials"));
+}
+
+#[test]
+fn same_seed_same_numbers() {
+    let again = || TestHost::new().seed(9).run::<ImageClassification>(&with(&[("epochs", "1")]));
+    let (a, b) = (again(), again());
+    assert_eq!(a.outcome, Outcome::Finished);
+    assert_eq!(bits(&a.metrics), bits(&b.metrics));
+    assert_eq!(a.tables, b.tables);
+    assert_ne!(bits(&run(&[("epochs", "1")]).metrics), bits(&a.metrics));
+}
+
+/// A trial trains as it would alone: it shares nothing with the others but the data.
+#[test]
+fn trials_and_models_do_not_touch_each_other() {
+    let all = run(&[("epochs", "1")]);
+    let alone = run(&[("epochs", "1"), ("models", "lenet"), ("trials", "1")]);
+    for metric in ["loss", "batch_loss"] {
+        let series = Series::metric(metric).model("lenet").split("mnist-train").trial(0);
+        assert_eq!(all.series(series.clone()), alone.series(series));
+    }
+}
+
+#[test]
+fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
+    for optimizer in ["adam", "sgd"] {
+        let params = with(&[("optimizer", optimizer), ("lr", "0.003"), ("models", "deep,lenet")]);
+        let host = TestHost::new().seed(5);
+        let uninterrupted = host.run::<ImageClassification>(&params);
+        assert_eq!(uninterrupted.outcome, Outcome::Finished);
+        // Step 17 lies within the second epoch of ten batches; step 20 is evaluated.
+        for at in [17, 20] {
+            let first = host.clone().stop_at(at).run::<ImageClassification>(&params);
+            assert_eq!(first.outcome, Outcome::Stopped);
+            let second = host
+                .clone()
+                .resume_from(first.last_checkpoint().unwrap())
+                .run::<ImageClassification>(&params);
+            assert_eq!(second.outcome, Outcome::Finished);
+            let mut joined: Vec<Point> = first.metrics.clone();
+            joined.extend(second.metrics.iter().cloned());
+            assert_eq!(bits(&joined), bits(&uninterrupted.metrics), "{optimizer} at {at}");
+            assert_eq!(second.tables, uninterrupted.tables[1..]);
+        }
+    }
+}
+
+/// ReLU networks seldom diverge of themselves (they die): one is made to.
+#[test]
+fn a_diverged_network_is_frozen_and_the_others_go_on() {
+    let params = ImageClassification {
+        models: "shallow,lenet".to_owned(),
+        train_samples: 320,
+        test_samples: 200,
+        batch: 32,
+        trials: 1,
+        ..ImageClassification::defaults()
+    };
+    let _guard = tch::no_grad_guard();
+    let mut training = Training::new(params.setup(5, tch::Device::Cpu).unwrap()).unwrap();
+    training.advance(false).unwrap();
+    drop(training.fits()[0].cnn.parameters().shallow_clone().fill_(f64::NAN));
+    let losses = training.advance(true).unwrap();
+    assert!(losses[0].1.is_nan() && losses[1].1.is_finite());
+    training.freeze(0);
+    assert_eq!(training.fits()[0].diverged, Some(2));
+    training.freeze(0);
+    let before = losses[1].1;
+    for _ in 0..5 {
+        training.advance(false).unwrap();
+    }
+    let losses = training.advance(true).unwrap();
+    assert!(losses.len() == 1 && losses[0].0 == 1 && losses[0].1 < before);
+    assert_eq!((training.fits()[0].diverged, training.fits()[1].diverged), (Some(2), None));
+    // Whose turn it is to be evaluated, and that a stop in the middle leaves it.
+    assert_eq!(training.next_to_evaluate(), Some(0));
+    training.skip_evaluation();
+    assert_eq!(training.evaluate_next(&mut || true).unwrap(), None);
+    assert_eq!(training.next_to_evaluate(), Some(1));
+    assert!(training.evaluate_next(&mut || false).unwrap().unwrap().iter().all(|v| v.is_finite()));
+    assert_eq!(training.next_to_evaluate(), None);
+}
+
+#[test]
+fn wrong_parameters_are_refused_with_their_reason() {
+    for (changes, part) in [
+        (vec![("datasets", "cifar")], "names `cifar`, must be a list of mnist, fashion-mnist"),
+        (vec![("datasets", "mnist,mnist")], "named twice"),
+        (vec![("models", "wide")], "names `wide`, must be a list of shallow, middle, deep, lenet"),
+        (vec![("batch", "321")], "at most the number of training images, which is 320"),
+    ] {
+        let why = failure(&changes);
+        assert!(why.contains(part), "{changes:?}: {why}");
+    }
+}
+
+#[test]
+fn quick_learns_the_digits() {
+    let recorded = TestHost::new().seed(0).preset("quick").run::<ImageClassification>(&[]);
+    assert_eq!(recorded.outcome, Outcome::Finished);
+    recorded.text.iter().for_each(|(_, line)| println!("{line}"));
+    for model in ["shallow", "middle", "deep", "lenet"] {
+        let series = Series::metric("accuracy").model(model).split("mnist-test").trial(0);
+        let accuracy = *recorded.series(series).last().unwrap();
+        println!("{model}: {accuracy:.4}");
+        assert!(accuracy >= 0.85, "{model}: {accuracy}");
+    }
+}
