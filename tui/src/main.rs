@@ -15,6 +15,8 @@ mod runtime;
 mod scaffold;
 #[allow(dead_code, clippy::unused_self, reason = "the screens are being filled in")]
 mod screens;
+#[allow(dead_code, unused_imports, reason = "the screens are being filled in")]
+mod widgets;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

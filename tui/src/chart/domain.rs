@@ -1,7 +1,7 @@
 //! From data to the range of an axis.
 
 use super::scale::{Scale, Span};
-use super::{Chart, Shape, Side, Where};
+use super::{Axis, Chart, Shape, Side, Where};
 
 /// Smallest and largest finite value.
 pub(crate) fn finite_range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
@@ -34,6 +34,13 @@ impl Domain {
     pub(crate) fn of(chart: &Chart) -> Self {
         let loose = chart.marks.iter().any(|m| matches!(m.shape, Shape::Scatter { .. } | Shape::Bars { .. }));
         let loose = if loose { 0.03 } else { 0.0 };
+        let fixed =
+            |axis: &Axis, free: Span| match axis.range.map(|(low, high)| (low.min(high), low.max(high))) {
+                Some((low, high)) if free.scale.takes(low) && free.scale.takes(high) => {
+                    span(free.scale, std::iter::once((low, high)), 0.0)
+                }
+                _ => free,
+            };
         let x =
             span(chart.x.scale, chart.marks.iter().filter_map(|m| extent_x(&m.shape, chart.x.scale)), loose);
         let vertical = |scale: Scale, side: Side| {
@@ -42,9 +49,9 @@ impl Domain {
             span(scale, marks.filter_map(|m| extent_y(&m.shape, scale)), if tight { 0.0 } else { 0.04 })
         };
         Self {
-            x,
-            y: vertical(chart.y.scale, Side::Left),
-            y2: chart.y2.as_ref().map(|axis| vertical(axis.scale, Side::Right)),
+            x: fixed(&chart.x, x),
+            y: fixed(&chart.y, vertical(chart.y.scale, Side::Left)),
+            y2: chart.y2.as_ref().map(|axis| fixed(axis, vertical(axis.scale, Side::Right))),
         }
     }
 }

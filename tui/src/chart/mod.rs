@@ -13,6 +13,7 @@ pub(crate) mod svg;
 mod svg_marks;
 pub(crate) mod text;
 mod text_fields;
+mod text_head;
 mod text_marks;
 pub(crate) mod ticks;
 
@@ -58,6 +59,8 @@ pub(crate) struct Chart {
     pub(crate) marks: Vec<Mark>,
     /// Sentences printed below the plot, for example why it is empty.
     pub(crate) notes: Vec<String>,
+    /// As one of many on a screen: title and legend share a line, captions and what the marks at the axis say are left out.
+    pub(crate) terse: bool,
 }
 
 /// An axis: its words, its scale, its range.
@@ -73,6 +76,10 @@ pub(crate) struct Axis {
     pub(crate) categories: Vec<String>,
     /// The values are seconds: ticks at round minutes and hours.
     pub(crate) seconds: bool,
+    /// The values are seconds since 1970: ticks are times of day, so many seconds east of Greenwich.
+    pub(crate) clock: Option<i32>,
+    /// Its two ends; without them they are where the data ends.
+    pub(crate) range: Option<(f64, f64)>,
 }
 
 impl Axis {
@@ -114,6 +121,8 @@ pub(crate) struct Mark {
     pub(crate) marker: u8,
     /// Which vertical axis it is measured on.
     pub(crate) side: Side,
+    /// Behind the others, and paler: what is smoothed, under what it was smoothed to.
+    pub(crate) faint: bool,
     /// What it is.
     pub(crate) shape: Shape,
 }

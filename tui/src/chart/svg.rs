@@ -305,6 +305,7 @@ mod tests {
 
     fn mark(name: &str, shape: Shape) -> Mark {
         Mark {
+            faint: false,
             name: Some(name.into()),
             last: Some(1.5),
             paint: Paint::Slot(1),

@@ -5,8 +5,8 @@ use super::domain::Domain;
 use super::grid::{Grid, Ink, fit, width_of, wrap};
 use super::raster::Glyphs;
 use super::scale::Span;
-use super::ticks::{Powers, Tick, ticks, time_ticks};
-use super::{Axis, Chart, Figure, Mark, Shape, text_fields, text_marks};
+use super::ticks::{Powers, Tick, clock_ticks, ticks, time_ticks};
+use super::{Axis, Chart, Figure, Mark, Shape, text_fields, text_head, text_marks};
 use crate::print::number;
 
 /// What the terminal can show.
@@ -50,23 +50,30 @@ pub(crate) fn figure(figure: &Figure, width: usize, height: usize, look: Look) -
 }
 
 /// Where the plot lies inside the cells of a chart.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Area {
-    pub(super) left: usize,
-    pub(super) top: usize,
-    pub(super) width: usize,
-    pub(super) height: usize,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Area {
+    /// Its first column.
+    pub(crate) left: usize,
+    /// Its first row.
+    pub(crate) top: usize,
+    /// Columns.
+    pub(crate) width: usize,
+    /// Rows.
+    pub(crate) height: usize,
 }
+
+/// Smaller than this no chart can be drawn: columns and rows.
+pub(crate) const SMALLEST: (usize, usize) = (16, 5);
 
 /// A chart in exactly `width` × `height` cells.
 pub(crate) fn chart(chart: &Chart, width: usize, height: usize, look: Look) -> Grid {
     let mut grid = Grid::new(width, height);
     let ascii = look.glyphs.ascii();
-    if width < 16 || height < 5 {
+    if width < SMALLEST.0 || height < SMALLEST.1 {
         grid.text(0, 0, &fit("too small for a chart", width, ascii), Ink::Dim);
         return grid;
     }
-    let mut top = head(&mut grid, chart, look);
+    let top = head(&mut grid, chart, look);
     if chart.marks.iter().all(|m| extent_free(&m.shape))
         && chart.marks.iter().any(|m| matches!(m.shape, Shape::Image(_)))
     {
@@ -76,36 +83,15 @@ pub(crate) fn chart(chart: &Chart, width: usize, height: usize, look: Look) -> G
         write_notes(&mut grid, &notes, height);
         return grid;
     }
-    let domain = Domain::of(chart);
-    let odd = text_marks::odd_notes(chart, &domain);
-    let notes = foot_notes(chart, &odd, width, ascii);
-    let strip = text_fields::field_of(chart).is_some_and(|f| f.range().is_some());
-    let (y_caption, x_caption) = (chart.y.caption(), chart.x.caption());
-    let y2_caption = chart.y2.as_ref().map(Axis::caption).unwrap_or_default();
-    let captioned = usize::from(!y_caption.is_empty() || !y2_caption.is_empty());
-    let below = 2 + usize::from(!x_caption.is_empty()) + usize::from(strip) + notes.len();
-    let plot_height = height.saturating_sub(top + captioned + below).max(2);
-
-    let y_ticks = axis_ticks(&chart.y, &domain.y, (plot_height / 2).clamp(2, 7));
-    let y2_ticks = match (&chart.y2, &domain.y2) {
-        (Some(axis), Some(span)) => axis_ticks(axis, span, (plot_height / 2).clamp(2, 7)),
-        _ => Vec::new(),
-    };
-    let widest = |ticks: &[Tick]| ticks.iter().map(|t| width_of(&t.label)).max().unwrap_or(0).min(width / 3);
-    let (gutter, right) = (widest(&y_ticks) + 2, if chart.y2.is_some() { widest(&y2_ticks) + 2 } else { 1 });
-    let area = Area {
-        left: gutter,
-        top: top + captioned,
-        width: width.saturating_sub(gutter + right).max(4),
-        height: plot_height,
-    };
-    if captioned == 1 {
+    let Layout { domain, area, notes, y_ticks, y2_ticks, captioned, strip } =
+        layout(chart, (width, height), top, look);
+    if captioned {
+        let (y_caption, y2_caption) = (chart.y.caption(), y2_caption(chart));
         let end = grid.text(0, top, &fit(&y_caption, width, ascii), Ink::Dim);
         let start = width.saturating_sub(width_of(&y2_caption));
         if start > end + 1 {
             grid.text(start, top, &y2_caption, Ink::Dim);
         }
-        top += 1;
     }
     vertical_axis(&mut grid, &domain.y, &y_ticks, area, look, false);
     if let Some(span) = &domain.y2 {
@@ -115,8 +101,9 @@ pub(crate) fn chart(chart: &Chart, width: usize, height: usize, look: Look) -> G
     horizontal_axis(&mut grid, &domain.x, &x_ticks, area, look);
     text_fields::fields(&mut grid, chart, &domain, area, look);
     text_marks::marks(&mut grid, chart, &domain, area, look);
-    let mut y = top + plot_height + 2;
-    if !x_caption.is_empty() {
+    let mut y = area.top + area.height + 2;
+    let x_caption = chart.x.caption();
+    if !chart.terse && !x_caption.is_empty() {
         let caption = fit(&x_caption, width, ascii);
         let middle = area.left + area.width / 2;
         let start = middle.saturating_sub(width_of(&caption) / 2).min(width - width_of(&caption));
@@ -130,12 +117,73 @@ pub(crate) fn chart(chart: &Chart, width: usize, height: usize, look: Look) -> G
     grid
 }
 
+fn y2_caption(chart: &Chart) -> String {
+    chart.y2.as_ref().map(Axis::caption).unwrap_or_default()
+}
+
+/// Where everything of a chart goes.
+struct Layout {
+    domain: Domain,
+    area: Area,
+    notes: Vec<String>,
+    y_ticks: Vec<Tick>,
+    y2_ticks: Vec<Tick>,
+    /// A row above the plot for the names of the vertical axes.
+    captioned: bool,
+    /// A row below for the colours of a field.
+    strip: bool,
+}
+
+fn layout(chart: &Chart, (width, height): (usize, usize), top: usize, look: Look) -> Layout {
+    let domain = Domain::of(chart);
+    let odd = if chart.terse { Vec::new() } else { text_marks::odd_notes(chart, &domain) };
+    let mut notes = foot_notes(chart, &odd, width, look.glyphs.ascii());
+    let strip = text_fields::field_of(chart).is_some_and(|f| f.range().is_some());
+    if chart.terse {
+        notes.truncate((height / 5).max(1));
+    }
+    let named = !chart.y.caption().is_empty() || !y2_caption(chart).is_empty();
+    let captioned = named && !chart.terse;
+    let x_captioned = !chart.terse && !chart.x.caption().is_empty();
+    let below = 2 + usize::from(x_captioned) + usize::from(strip) + notes.len();
+    let plot_height = height.saturating_sub(top + usize::from(captioned) + below).max(2);
+    let most = (plot_height / 2).clamp(2, 7);
+    let y_ticks = axis_ticks(&chart.y, &domain.y, most);
+    let y2_ticks = match (&chart.y2, &domain.y2) {
+        (Some(axis), Some(span)) => axis_ticks(axis, span, most),
+        _ => Vec::new(),
+    };
+    let widest = |ticks: &[Tick]| ticks.iter().map(|t| width_of(&t.label)).max().unwrap_or(0).min(width / 3);
+    let (gutter, right) = (widest(&y_ticks) + 2, if chart.y2.is_some() { widest(&y2_ticks) + 2 } else { 1 });
+    let area = Area {
+        left: gutter,
+        top: top + usize::from(captioned),
+        width: width.saturating_sub(gutter + right).max(4),
+        height: plot_height,
+    };
+    Layout { domain, area, notes, y_ticks, y2_ticks, captioned, strip }
+}
+
+/// Where the plot of a chart will lie, and its ranges; `None` if there is no room for one. Marks count with their names and
+/// notes, and with their data only where an axis has no range.
+pub(crate) fn plot(chart: &Chart, width: usize, height: usize, look: Look) -> Option<(Area, Domain)> {
+    if width < SMALLEST.0 || height < SMALLEST.1 {
+        return None;
+    }
+    let top = head(&mut Grid::new(width, height), chart, look);
+    let laid = layout(chart, (width, height), top, look);
+    Some((laid.area, laid.domain))
+}
+
 fn extent_free(shape: &Shape) -> bool {
     matches!(shape, Shape::Image(_) | Shape::Rule { .. })
 }
 
 /// Title and legend; gives the first row below them.
 fn head(grid: &mut Grid, chart: &Chart, look: Look) -> usize {
+    if chart.terse {
+        return text_head::terse(grid, chart, look);
+    }
     let ascii = look.glyphs.ascii();
     let width = grid.width();
     let title = fit(chart.title.as_deref().unwrap_or_default(), width, ascii);
@@ -182,7 +230,7 @@ fn entry_text(mark: &Mark) -> String {
     }
 }
 
-fn glyph_of(chart: &Chart, mark: &Mark, look: Look) -> char {
+pub(super) fn glyph_of(chart: &Chart, mark: &Mark, look: Look) -> char {
     let ascii = look.glyphs.ascii();
     match (&mark.shape, ascii) {
         (Shape::Rule { .. }, true) => '-',
@@ -216,6 +264,9 @@ pub(super) fn labelled(axis: &Axis, span: &Span, most: usize, powers: Powers) ->
         let every = axis.categories.len().div_ceil(most.max(1)).max(1);
         let named = axis.categories.iter().enumerate().step_by(every);
         return named.map(|(i, name)| Tick { value: i as f64, label: name.clone() }).collect();
+    }
+    if let Some(east) = axis.clock {
+        return clock_ticks(span.low, span.high, most, east);
     }
     if axis.seconds { time_ticks(span.low, span.high, most) } else { ticks(span, most, powers) }
 }

@@ -28,19 +28,23 @@ pub(super) fn marks(grid: &mut Grid, chart: &Chart, domain: &Domain, area: Area,
         }
     }
     let mut raster = Raster::new(look.glyphs, area.width, area.height);
-    let lined =
-        chart.marks.iter().filter(|m| matches!(m.shape, Shape::Line { .. } | Shape::Scatter { .. })).count();
+    let lined = chart
+        .marks
+        .iter()
+        .filter(|m| !m.faint && matches!(m.shape, Shape::Line { .. } | Shape::Scatter { .. }))
+        .count();
     let mut glyphs: Vec<(usize, usize, char, Paint)> = Vec::new();
     let mut odd: Vec<(usize, Odd)> = Vec::new();
     for (i, mark) in chart.marks.iter().enumerate() {
         let span = domain.vertical(mark.side);
         let ruler = Ruler { x: &domain.x, y: span, width: raster.width(), height: raster.height() };
-        let pen = Pen { paint: mark.paint, marker: mark.marker, layer: Layer::Line };
+        let layer = if mark.faint { Layer::Fill } else { Layer::Line };
+        let pen = Pen { paint: mark.paint, marker: mark.marker, layer };
         match &mark.shape {
             Shape::Line { x, y } => {
                 let thinned = ruler.thin(x, y);
                 line(&mut raster, &thinned, &ruler, pen);
-                if lined > 1 {
+                if lined > 1 && !mark.faint {
                     glyphs.extend(line_markers(&thinned, &ruler, mark, (i, chart.marks.len()), area, look));
                 }
                 odd.extend(thinned.odd.iter().map(|(at, o)| (*at as usize / look.glyphs.dots().0, *o)));

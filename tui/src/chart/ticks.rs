@@ -31,32 +31,34 @@ pub(crate) fn ticks(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
     }
 }
 
+/// Round numbers of seconds: up to a minute, an hour, a day, a month.
+const STEPS: [f64; 22] = [
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    15.0,
+    30.0,
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+    900.0,
+    1800.0,
+    3600.0,
+    7200.0,
+    10_800.0,
+    21_600.0,
+    43_200.0,
+    86_400.0,
+    172_800.0,
+    432_000.0,
+    864_000.0,
+    2_592_000.0,
+];
+
 /// Ticks for seconds: at round seconds, minutes, hours or days.
 pub(crate) fn time_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
-    const STEPS: [f64; 22] = [
-        1.0,
-        2.0,
-        5.0,
-        10.0,
-        15.0,
-        30.0,
-        60.0,
-        120.0,
-        300.0,
-        600.0,
-        900.0,
-        1800.0,
-        3600.0,
-        7200.0,
-        10_800.0,
-        21_600.0,
-        43_200.0,
-        86_400.0,
-        172_800.0,
-        432_000.0,
-        864_000.0,
-        2_592_000.0,
-    ];
     let rough = (high - low) / most.max(2) as f64;
     let Some(step) = STEPS.into_iter().find(|s| *s >= rough && rough > 0.5) else {
         let mut ticks = linear(low, high, most.max(2));
@@ -66,6 +68,43 @@ pub(crate) fn time_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
         return ticks;
     };
     multiples(low, high, step).into_iter().map(|v| Tick { value: v, label: clock(v) }).collect()
+}
+
+/// Ticks for seconds since 1970 as times of day: `14:05`, with seconds or the date where they are needed.
+pub(crate) fn clock_ticks(low: f64, high: f64, most: usize, east: i32) -> Vec<Tick> {
+    let rough = (high - low) / most.max(2) as f64;
+    let Some(step) = STEPS.into_iter().find(|s| *s >= rough) else { return Vec::new() };
+    let east = f64::from(east);
+    let local = multiples(low + east, high + east, step);
+    let days = (high - low) > 86_400.0;
+    local
+        .into_iter()
+        .map(|v| {
+            let (day, s) = ((v / 86_400.0).floor() as i64, v.rem_euclid(86_400.0).round() as u64 % 86_400);
+            let (h, m, s) = (s / 3600, s / 60 % 60, s % 60);
+            let (month, date) = month_and_day(day);
+            let label = if step >= 86_400.0 {
+                format!("{month:02}-{date:02}")
+            } else if days {
+                format!("{month:02}-{date:02} {h:02}:{m:02}")
+            } else if step >= 60.0 {
+                format!("{h:02}:{m:02}")
+            } else {
+                format!("{h:02}:{m:02}:{s:02}")
+            };
+            Tick { value: v - east, label }
+        })
+        .collect()
+}
+
+/// Month and day of a day since 1970 (Howard Hinnant's `civil_from_days`).
+fn month_and_day(day: i64) -> (i64, i64) {
+    let z = day + 719_468;
+    let of_era = z.rem_euclid(146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    (if month < 10 { month + 3 } else { month - 9 }, of_year - (153 * month + 2) / 5 + 1)
 }
 
 /// `45s`, `2m30`, `1h05`, `3d`.
@@ -313,6 +352,19 @@ mod tests {
         assert_eq!(text(600.0), "0 2m 4m 6m 8m 10m");
         assert_eq!(text(9000.0), "0 30m 1h 1h30 2h 2h30");
         assert_eq!(text(0.8), "0 0.2s 0.4s 0.6s 0.8s");
+    }
+
+    #[test]
+    fn clock_ticks_are_times_of_day_where_the_reader_is() {
+        let text = |low: f64, high: f64| {
+            let all = clock_ticks(low, high, 4, 3600);
+            all.into_iter().map(|t| t.label).collect::<Vec<_>>().join(" ")
+        };
+        // 2026-11-23 12:58:20 UTC, an hour east of Greenwich.
+        let at = 1_795_438_700.0;
+        assert_eq!(text(at, at + 40.0), "13:58:20 13:58:30 13:58:40 13:58:50 13:59:00");
+        assert_eq!(text(at, at + 3600.0), "14:00 14:15 14:30 14:45");
+        assert_eq!(text(at, at + 200_000.0), "11-23 18:00 11-24 06:00 11-24 18:00 11-25 06:00 11-25 18:00");
     }
 
     proptest! {

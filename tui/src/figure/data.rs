@@ -1,6 +1,7 @@
 //! What figures are drawn from, read once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use gradtop_store::figures::Figure;
 use gradtop_store::{RunDir, SeriesData, StoreError, Table, read_series, read_table, series_keys};
@@ -11,7 +12,7 @@ pub(crate) struct Data {
     /// Series of the metrics asked for.
     pub(crate) series: Vec<SeriesData>,
     /// Tables asked for; text where one could not be read.
-    pub(crate) tables: BTreeMap<String, Result<Table, String>>,
+    pub(crate) tables: BTreeMap<String, Arc<Result<Table, String>>>,
     /// The names the run's lines are known by, so that each has its colour in every figure.
     pub(crate) names: BTreeSet<String>,
     /// When the run started, in microseconds since 1970: the zero of time axes.
@@ -37,7 +38,7 @@ impl Data {
                     Err(StoreError::NoSuchTable { .. }) => Ok(Table::default()),
                     Err(e) => Err(e.to_string()),
                 };
-                (name.to_owned(), table)
+                (name.to_owned(), Arc::new(table))
             })
             .collect();
         let names = super::names(series_keys(run)?.into_iter().map(|(key, _)| key));

@@ -19,7 +19,7 @@ pub(super) fn evaluate(mark: &Mark, data: &Data, several_metrics: bool) -> Evalu
     let result = match (mark.kind, &mark.metric, &mark.table) {
         (MarkKind::Rule, _, _) => rule(mark),
         (_, Some(metric), _) => of_metric(mark, metric, data, several_metrics),
-        (_, None, Some(name)) => match data.tables.get(name) {
+        (_, None, Some(name)) => match data.tables.get(name).map(AsRef::as_ref) {
             Some(Ok(table)) if table.rows() == 0 => Err(format!("table {name:?} holds no rows yet")),
             Some(Ok(table)) => of_table(mark, table).map_err(|e| format!("table {name:?}: {e}")),
             Some(Err(e)) => Err(e.clone()),

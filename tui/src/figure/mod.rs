@@ -14,7 +14,7 @@ use crate::chart::colour::{Paint, assign};
 use crate::chart::scale::Scale;
 use crate::chart::{Axis, Chart, Figure, Mark, Shape, Side};
 pub(crate) use data::Data;
-pub(crate) use series::name_of;
+pub(crate) use series::{name_of, wanted};
 
 /// What marks are made of before they have colours.
 struct Piece {
@@ -60,6 +60,7 @@ pub(crate) fn evaluate(figure: &figures::Figure, data: &Data) -> Figure {
             for p in pieces {
                 let (paint, marker) = looks.get(&p.key).copied().unwrap_or((Paint::Grey, 0));
                 chart.marks.push(Mark {
+                    faint: false,
                     name: p.name,
                     last: p.last,
                     paint: p.colour.unwrap_or(paint),

@@ -52,7 +52,7 @@ pub(super) fn groups<'a>(mark: &Mark, data: &'a Data) -> Vec<Group<'a>> {
         .collect()
 }
 
-fn wanted(mark: &Mark, key: &SeriesKey) -> bool {
+pub(crate) fn wanted(mark: &Mark, key: &SeriesKey) -> bool {
     let text = |filter: &Option<gradtop_store::figures::OneOrMany<String>>, value: &Option<String>| {
         filter.as_ref().is_none_or(|f| value.as_ref().is_some_and(|v| f.contains(v)))
     };

@@ -30,7 +30,7 @@ fn data(series: Vec<SeriesData>) -> Data {
 fn with_table(columns: Vec<(&str, ColumnData)>) -> Data {
     let columns = columns.into_iter().map(|(name, data)| (name.to_owned(), None, data)).collect();
     let mut data = Data::default();
-    data.tables.insert("t".into(), Ok(Table { columns }));
+    data.tables.insert("t".into(), std::sync::Arc::new(Ok(Table { columns })));
     data
 }
 

@@ -4,10 +4,12 @@
 //! show. [`chart`] makes charts of snapshots. Reading apart ([`feed`], [`engine`]), everything here is pure.
 
 mod about;
+pub(crate) mod chart;
 pub(crate) mod columns;
 pub(crate) mod engine;
 mod feed;
 mod growing;
+mod lines;
 pub(crate) mod pyramid;
 pub(crate) mod series;
 pub(crate) mod smooth;

@@ -200,7 +200,7 @@ impl Pyramid {
     fn push_bucket(&mut self, b: Bucket) {
         match self.tail.last_mut() {
             Some(open) if b.flags & flag::REWIND == 0 && open.n.saturating_add(b.n) <= self.leaf => {
-                open.join(&b)
+                open.join(&b);
             }
             _ => {
                 if self.tail.len() == CHUNK {

@@ -133,6 +133,17 @@ impl SeriesSnapshot {
         whole.min_by_key(|d| d.raw.leaf)
     }
 
+    /// The first place above zero on an axis.
+    pub(super) fn first_positive(&self, x: XKind) -> Option<f64> {
+        let starts = self.raw.buckets().filter_map(|b| b.range(x, self.started_us));
+        starts.map(|(from, to)| if from > 0.0 { from } else { to }).find(|v| *v > 0.0)
+    }
+
+    /// The buckets of the finest level that holds all of it.
+    pub(super) fn buckets(&self) -> impl Iterator<Item = &Bucket> {
+        self.raw.buckets()
+    }
+
     /// The steps of all buckets that touch a stretch of an axis.
     pub(crate) fn steps_in(&self, x: XKind, (low, high): (f64, f64)) -> Option<(i64, i64)> {
         let mut steps: Option<(i64, i64)> = None;
@@ -185,7 +196,7 @@ impl SeriesSnapshot {
             match chunk.sum.range(x, started) {
                 // Of a chunk before, only its last bucket can be the nearest.
                 Some((_, to)) if to < at - half && !chunk.rewinds => {
-                    chunk.buckets.last().into_iter().for_each(&mut look)
+                    chunk.buckets.last().into_iter().for_each(&mut look);
                 }
                 Some((from, _)) if from > at + half && !chunk.rewinds => {}
                 _ => chunk.buckets.iter().for_each(&mut look),

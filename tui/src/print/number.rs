@@ -22,6 +22,25 @@ pub(crate) fn value(v: f64) -> String {
     format!("{}e{exponent}", trimmed(mantissa))
 }
 
+/// Four significant digits in eight columns, whatever the value: what stands beside it keeps its place while it changes.
+pub(crate) fn steady(v: f64) -> String {
+    let text = if v.is_finite() && v != 0.0 {
+        let text = format!("{v:.3e}");
+        let exponent: i32 = text.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
+        if (-2..=5).contains(&exponent) {
+            let digits = (3 - exponent).max(0) as usize;
+            format!("{v:.digits$}")
+        } else if v < 0.0 || !(-99..=99).contains(&exponent) {
+            format!("{v:.2e}")
+        } else {
+            text
+        }
+    } else {
+        value(v)
+    };
+    format!("{text:>8}")
+}
+
 fn trimmed(text: &str) -> String {
     if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -135,6 +154,24 @@ mod tests {
         ];
         for (v, text) in cases {
             assert_eq!(value(v), text, "{v}");
+        }
+    }
+
+    #[test]
+    fn steady_values_keep_their_width() {
+        let cases = [
+            (0.0, "       0"),
+            (0.031_25, " 0.03125"),
+            (12.345_6, "   12.35"),
+            (123_456.0, "  123456"),
+            (0.001_234_5, "1.234e-3"),
+            (-3.1e-6, "-3.10e-6"),
+            (-0.031_25, "-0.03125"),
+            (f64::NAN, "     NaN"),
+            (f64::NEG_INFINITY, "    -inf"),
+        ];
+        for (v, text) in cases {
+            assert_eq!(steady(v), text, "{v}");
         }
     }
 

@@ -1,0 +1,143 @@
+//! A chart in an area of the screen, drawn anew only if something it shows changed.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use super::cells;
+use crate::app::theme::Theme;
+use crate::chart::grid::Grid;
+use crate::chart::text;
+use crate::live::chart::{Built, ChartView, Plot, Source, Subject, build};
+
+/// Charts as they were last drawn, by a number that the screen gives each.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ChartCache {
+    held: RefCell<HashMap<u64, Held>>,
+}
+
+#[derive(Clone, Debug)]
+struct Held {
+    /// What the data was.
+    data: u64,
+    view: ChartView,
+    size: (u16, u16),
+    theme: Theme,
+    built: Rc<Built>,
+    grid: Rc<Grid>,
+}
+
+impl ChartCache {
+    /// What was drawn last in a slot: its plot for the mouse and the cursor, its lines for a legend.
+    pub(crate) fn built(&self, slot: u64) -> Option<Rc<Built>> {
+        self.held.borrow().get(&slot).map(|h| Rc::clone(&h.built))
+    }
+
+    /// The plot last drawn in a slot, in cells of the chart's own area.
+    pub(crate) fn plot(&self, slot: u64) -> Option<Plot> {
+        self.held.borrow().get(&slot).and_then(|h| h.built.plot)
+    }
+
+    /// Forgets everything: another run, other charts.
+    pub(crate) fn clear(&self) {
+        self.held.borrow_mut().clear();
+    }
+}
+
+/// A chart: a line of title with the latest value of each series (or those at the cursor), and the plot with its axes.
+pub(crate) struct ChartCell<'a> {
+    /// The runs shown.
+    pub(crate) sources: &'a [Source<'a>],
+    /// What of them.
+    pub(crate) subject: Subject<'a>,
+    /// How it is looked at.
+    pub(crate) view: &'a ChartView,
+    /// How things look.
+    pub(crate) theme: Theme,
+    /// Whether it has the keys.
+    pub(crate) focused: bool,
+    /// Where it is kept.
+    pub(crate) cache: &'a ChartCache,
+    /// Its number there: the same for the same chart from frame to frame.
+    pub(crate) slot: u64,
+}
+
+impl ChartCell<'_> {
+    /// Tells one state of the data from another.
+    fn fingerprint(&self) -> u64 {
+        let mut h = DefaultHasher::new();
+        let metrics = match self.subject {
+            Subject::Metric(name) => {
+                name.hash(&mut h);
+                None
+            }
+            Subject::Panel(figure, n) => {
+                (figure.id.as_str(), n).hash(&mut h);
+                Some(figure.panels.get(n))
+            }
+        };
+        for source in self.sources {
+            source.label.hash(&mut h);
+            let data = source.data;
+            (data.alive, data.progress.reading, data.names.len(), data.figures.len()).hash(&mut h);
+            (Arc::as_ptr(&data.pauses), Arc::as_ptr(&data.resumes), Arc::as_ptr(&data.figures)).hash(&mut h);
+            let shown = |metric: &str| match (self.subject, metrics) {
+                (Subject::Metric(name), _) => name == metric,
+                (_, Some(Some(panel))) => panel.marks.iter().any(|m| m.metric.as_deref() == Some(metric)),
+                _ => false,
+            };
+            for s in data.series.iter().filter(|s| shown(&s.key().metric)) {
+                (Arc::as_ptr(s), s.generation()).hash(&mut h);
+            }
+            for (name, table) in &data.tables {
+                (name, Arc::as_ptr(table)).hash(&mut h);
+            }
+        }
+        h.finish()
+    }
+
+    fn draw(&self, width: u16, height: u16) -> (Rc<Built>, Rc<Grid>) {
+        let (data, size) = (self.fingerprint(), (width, height));
+        let same =
+            |h: &&Held| h.data == data && h.size == size && h.theme == self.theme && h.view == *self.view;
+        if let Some(h) = self.cache.held.borrow().get(&self.slot).filter(same) {
+            return (Rc::clone(&h.built), Rc::clone(&h.grid));
+        }
+        let look = self.theme.look();
+        let (w, h) = (usize::from(width), usize::from(height));
+        let built = Rc::new(build(self.sources, self.subject, self.view, (w, h), look));
+        let grid = Rc::new(text::chart(&built.chart, w, h, look));
+        let held = Held {
+            data,
+            view: self.view.clone(),
+            size,
+            theme: self.theme,
+            built: Rc::clone(&built),
+            grid: Rc::clone(&grid),
+        };
+        self.cache.held.borrow_mut().insert(self.slot, held);
+        (built, grid)
+    }
+}
+
+impl Widget for ChartCell<'_> {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        let area = area.intersection(buf.area);
+        if area.width < 3 || area.height == 0 {
+            return;
+        }
+        let (_, grid) = self.draw(area.width, area.height);
+        let title = if self.focused { self.theme.accent() } else { self.theme.text() };
+        cells::grid(&grid, area, buf, self.theme, title);
+        if self.focused {
+            let mark = self.theme.glyph("›", ">");
+            buf.set_string(area.x, area.y, mark, self.theme.accent());
+        }
+    }
+}
