@@ -51,6 +51,77 @@ fn a_second_ctrl_c_leaves_the_run_going() {
     assert_eq!(run.wait().code, 3);
 }
 
+/// Starts an experiment that waits for a file, and presses Ctrl-C twice. The file.
+fn twice(sandbox: &Sandbox, experiment: &str, stopping: bool) -> (Terminal, std::path::PathBuf) {
+    let file = sandbox.path().join("gate");
+    let set = format!("file={}", file.display());
+    let mut terminal = Terminal::start(sandbox, &["run", experiment, "--name", "a", "--set", &set]);
+    let run =
+        until("the run", || gradtop_store::find_run(&sandbox.runs(), "a").ok().map(|_| sandbox.find("a")));
+    run.until_state(State::Running);
+    run.until_step(0);
+    terminal.press(b"\x03");
+    until("the first answer", || terminal.screen().contains("Ctrl-C again").then_some(()));
+    if stopping {
+        run.until_state(State::Stopping);
+    }
+    terminal.press(b"\x03");
+    assert_eq!(terminal.exit_code(), 5, "{}\n{}", terminal.screen(), run.events());
+    (terminal, file)
+}
+
+#[test]
+fn a_second_ctrl_c_takes_the_stop_back() {
+    // Whether the run has read of the stop before or not.
+    for stopping in [true, false] {
+        let sandbox = Sandbox::new();
+        let (terminal, gate) = twice(&sandbox, "gated", stopping);
+        let screen = terminal.screen();
+        assert!(screen.contains("a goes on") && screen.contains("the stop is taken back"), "{screen}");
+        assert!(screen.contains("gradtop wait a") && screen.contains("gradtop stop a"), "{screen}");
+        let run = sandbox.find("a");
+        assert_eq!(run.view().state, State::Running, "{}", run.events());
+        assert!(!run.dir.control().join("stop").exists());
+        assert!(!stopping || run.events().contains("withdraw the stop"), "{}", run.events());
+        // Its first step ends only now: it would stop there.
+        std::fs::write(gate, "").unwrap();
+        assert_eq!(run.wait().code, 0, "{}", run.events());
+        assert_eq!(run.view().status.step, Some(1));
+    }
+}
+
+#[test]
+fn a_stop_that_the_experiment_was_told_of_stands() {
+    let sandbox = Sandbox::new();
+    let (terminal, gate) = twice(&sandbox, "told", true);
+    let screen = terminal.screen();
+    assert!(screen.contains("still stopping") && screen.contains("already been told"), "{screen}");
+    let run = sandbox.find("a");
+    // The keeper minds it again.
+    assert!(run.dir.control().join("stop").exists());
+    assert!(!run.events().contains("withdraw the stop"), "{}", run.events());
+    std::fs::write(gate, "").unwrap();
+    assert_eq!(run.wait().code, 3, "{}", run.events());
+}
+
+#[test]
+fn a_stop_taken_back_is_not_enforced_either() {
+    let sandbox = Sandbox::new();
+    let gate = sandbox.path().join("gate");
+    let run = sandbox.start(&["gated", "--set", &format!("file={}", gate.display())], "a");
+    run.until_step(0);
+    sandbox.gradtop(&["stop", "a", "--no-wait", "--grace", "1"]).expect_code(0);
+    run.until_state(State::Stopping);
+    assert!(gradtop_store::withdraw_stop(&run.dir).unwrap());
+    run.until_state(State::Running);
+    // Its second of grace passes, and nothing comes of it.
+    let asked = std::time::Instant::now();
+    until("the time of grace", || (asked.elapsed().as_secs_f64() > 1.5).then_some(()));
+    std::fs::write(&gate, "").unwrap();
+    assert_eq!(run.wait().code, 0, "{}", run.events());
+    assert!(!run.events().contains("SIGTERM"), "{}", run.events());
+}
+
 #[test]
 fn a_closed_terminal_changes_nothing() {
     let sandbox = Sandbox::new();
@@ -85,11 +156,13 @@ fn ctrl_c_while_it_starts_never_loses_the_run() {
         terminal.press(b"\x03");
         let code = terminal.exit_code();
         let run = sandbox.find(name);
-        // Either the run was asked to stop and did, or it goes on and can be found.
-        if code != 3 {
-            assert!(!run.view().state.is_final(), "{name}: code {code}, {:?}", run.view().status);
-            sandbox.gradtop(&["stop", name]).expect_code(0);
-        }
+        // However early: it is asked to stop and does, and the terminal says so.
+        assert_eq!(code, 3, "{name}: {:?}\n{}", run.view().status, terminal.screen());
+        let screen = terminal.screen();
+        assert!(
+            screen.contains("stopping after this step") && screen.contains("stopped"),
+            "{name}: {screen}"
+        );
         let view = run.view();
         let told = format!("{name}: code {code}, {:?}\n{}\n{}", view.status, run.events(), terminal.screen());
         assert_eq!(view.state, State::Stopped, "{told}");

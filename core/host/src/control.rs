@@ -20,6 +20,55 @@ pub fn stop(run: &RunDir, grace: Duration) -> Result<()> {
     Ok(request(run, Request::Stop { grace_s: Some(grace.as_secs_f64()) })?)
 }
 
+/// What came of taking a stop back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Withdrawn {
+    /// The run goes on.
+    GoesOn(View),
+    /// It has not gone on: its plugin has been told to stop already, or it has not answered within `patience`.
+    StillStopping {
+        /// The run.
+        view: View,
+        /// Its plugin has been told, so that it will stop.
+        told: bool,
+    },
+    /// Too late: it has ended.
+    Ended(View),
+}
+
+/// Takes a stop back, as long as the run has not acted on it. Returns once that is known, or after `patience`.
+pub fn withdraw_stop(run: &RunDir, patience: Duration) -> Result<Withdrawn> {
+    gradtop_store::withdraw_stop(run)?;
+    let deadline = Instant::now() + patience;
+    loop {
+        // First of all: a trainer that has just read the request says so within moments.
+        std::thread::sleep(Duration::from_millis(50));
+        let seen = view(run)?;
+        if seen.state.is_final() {
+            return Ok(Withdrawn::Ended(seen));
+        }
+        let asked_again = asked_to_stop(run).is_some();
+        if !asked_again && seen.state != State::Stopping && is_answered(run)? {
+            return Ok(Withdrawn::GoesOn(seen));
+        }
+        if asked_again || Instant::now() >= deadline {
+            return Ok(Withdrawn::StillStopping { view: seen, told: asked_again });
+        }
+    }
+}
+
+/// Whether what the events say of a stop last is that it was taken back, or nothing.
+fn is_answered(run: &RunDir) -> Result<bool> {
+    let events = gradtop_store::read_events(run)?;
+    let last = events.iter().rev().find_map(|line| match &line.event {
+        Event::Request { what } if what == "stop" => Some(false),
+        Event::Request { what } if what == gradtop_store::WITHDRAWN => Some(true),
+        Event::State { state: State::Starting, .. } => Some(true),
+        _ => None,
+    });
+    Ok(last.unwrap_or(true))
+}
+
 /// Ends a run at once, without a checkpoint. Returns when it has ended.
 pub fn kill(run: &RunDir) -> Result<()> {
     let seen = running(run)?;

@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "leaves without running a plugin's destructors")]
 
 use std::io::{Read, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -190,7 +191,9 @@ pub(crate) struct Child {
 pub(crate) fn run_child(mut command: Command, limit: Duration) -> std::io::Result<Child> {
     const ANSWER_LIMIT: usize = 64 << 20;
     const OUTPUT_LIMIT: usize = 64 << 10;
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    // Out of the terminal's reach: a Ctrl-C meant for this program must not look like the death of a plugin.
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let mut child = command.spawn()?;
     let deadline = Instant::now() + limit;
     let answer = child.stdout.take().map(|pipe| collect(pipe, ANSWER_LIMIT));
     let output = child.stderr.take().map(|pipe| collect(pipe, OUTPUT_LIMIT));

@@ -80,7 +80,8 @@ struct Keeper {
 struct Stopping {
     /// When a stop was first seen, and who asked.
     since: Option<(Instant, &'static str)>,
-    terminated: Option<Instant>,
+    /// When SIGTERM was sent, and how long the stop had been allowed to take.
+    terminated: Option<(Instant, Duration)>,
     killed_after: Option<Duration>,
 }
 
@@ -174,19 +175,24 @@ impl Keeper {
                 self.event(&Event::Warning { message: format!("the stop cannot be passed on: {e}") });
             }
         }
-        let Some(grace) = control::asked_to_stop(&self.run) else { return };
+        // Taken back before it came to force: then its time begins anew with the next.
+        let passed_on = stopping.terminated.map(|(_, grace)| grace);
+        let Some(grace) = control::asked_to_stop(&self.run).or(passed_on) else {
+            stopping.since = None;
+            return;
+        };
         let (since, _) = *stopping.since.get_or_insert((Instant::now(), "asked to stop"));
         let waited = since.elapsed();
         match stopping.terminated {
             None if waited >= grace && !grace.is_zero() => {
-                stopping.terminated = Some(Instant::now());
+                stopping.terminated = Some((Instant::now(), grace));
                 let message = format!("did not stop within {}: sending SIGTERM", seconds(grace));
                 self.event(&Event::Warning { message });
                 process.signal(Signal::TERM).ok();
             }
             None if waited < grace => {}
             // A later request may shorten the time to nothing.
-            Some(sent) if !grace.is_zero() && sent.elapsed() < LAST_CHANCE.min(grace) => {}
+            Some((sent, _)) if !grace.is_zero() && sent.elapsed() < LAST_CHANCE.min(grace) => {}
             _ if stopping.killed_after.is_some() => {}
             _ => {
                 stopping.killed_after = Some(grace);

@@ -26,6 +26,14 @@ pub(crate) mod bit {
     pub(crate) const CHECKPOINT: u32 = 8;
     /// The next `step_end` stops, checkpoint or not.
     pub(crate) const AT_ONCE: u32 = 16;
+    /// The plugin has been told to stop: it may have broken off its work, so the stop can no longer be taken back.
+    pub(crate) const TOLD: u32 = 32;
+    /// Told to save while a stop was asked for.
+    pub(crate) const POLLED: u32 = 64;
+    /// Saved while a stop was asked for.
+    pub(crate) const SAVED: u32 = 128;
+    /// Let one more step pass, for a stop to be saved at.
+    pub(crate) const DEFERRED: u32 = 256;
 }
 
 /// Flags of a series.
@@ -98,10 +106,6 @@ pub(crate) struct Session {
     in_checkpoint: AtomicBool,
     /// Counts checkpoints saved, for the clock that says when the next is due.
     pub(crate) checkpoints: AtomicU32,
-    /// What the stop that was asked for has come to.
-    stop_polled: AtomicBool,
-    stop_saved: AtomicBool,
-    stop_deferred: AtomicBool,
     /// The keeper is gone: what will be said of the run's end, if nothing worse comes.
     pub(crate) orphaned: AtomicBool,
     /// Whether `run` is being called.
@@ -142,9 +146,6 @@ impl Session {
             failure: Mutex::default(),
             in_checkpoint: AtomicBool::new(false),
             checkpoints: AtomicU32::new(0),
-            stop_polled: AtomicBool::new(false),
-            stop_saved: AtomicBool::new(false),
-            stop_deferred: AtomicBool::new(false),
             orphaned: AtomicBool::new(false),
             running: AtomicBool::new(false),
             started: OnceLock::new(),
@@ -333,18 +334,27 @@ impl Session {
         }
     }
 
+    /// What the plugin is told; from then on a stop stands.
     pub(crate) fn should_stop(&self) -> bool {
-        self.bits.load(Ordering::Relaxed) & bit::STOP != 0
+        self.bits.load(Ordering::Relaxed) & bit::STOP != 0 && self.tell_to_stop()
+    }
+
+    /// Makes a stop final, if there still is one.
+    #[cold]
+    fn tell_to_stop(&self) -> bool {
+        self.change(|b| (b & bit::STOP != 0).then_some(b | bit::TOLD)).is_ok()
+    }
+
+    /// Changes the bits in one step, unless `f` gives `None`. The bits before.
+    fn change(&self, f: impl FnMut(u32) -> Option<u32>) -> Result<u32, u32> {
+        self.bits.fetch_update(Ordering::AcqRel, Ordering::Acquire, f)
     }
 
     pub(crate) fn should_checkpoint(&self) -> bool {
-        let bits = self.bits.load(Ordering::Acquire);
-        if bits & bit::CHECKPOINT == 0 {
+        if self.bits.load(Ordering::Acquire) & bit::CHECKPOINT == 0 {
             return false;
         }
-        if bits & bit::STOP != 0 {
-            self.stop_polled.store(true, Ordering::Relaxed);
-        }
+        self.change(|b| (b & bit::STOP != 0).then_some(b | bit::POLLED)).ok();
         true
     }
 
@@ -363,17 +373,15 @@ impl Session {
             self.judge();
         }
         self.wait_while_paused();
-        let bits = self.bits.load(Ordering::Acquire);
-        if bits & bit::STOP == 0 {
-            return Ok(false);
-        }
         // A stop that came after this step's `should_checkpoint` lets one more step pass, in which the plugin can save
         // where it will stop. Not if it was told to save and did not, and never twice.
-        let may_save = self.resumable
-            && bits & bit::AT_ONCE == 0
-            && !self.stop_saved.load(Ordering::Relaxed)
-            && !self.stop_polled.load(Ordering::Relaxed);
-        Ok(!may_save || self.stop_deferred.swap(true, Ordering::Relaxed))
+        let at_once = bit::AT_ONCE | bit::SAVED | bit::POLLED | bit::DEFERRED;
+        let waits = |b: u32| self.resumable && b & at_once == 0;
+        let before = self.change(|b| {
+            let stops = b & bit::STOP != 0;
+            stops.then_some(b | if waits(b) { bit::DEFERRED } else { bit::TOLD })
+        });
+        Ok(before.is_ok_and(|b| !waits(b)))
     }
 
     fn wait_while_paused(&self) {
@@ -412,13 +420,11 @@ impl Session {
         let saved = self.recorder.checkpoint(step, epoch, save);
         self.in_checkpoint.store(false, Ordering::Release);
         // Asked for and answered, well or badly: a plugin whose saving fails is asked again when the next is due.
-        let bits = self.bits.fetch_and(!bit::CHECKPOINT, Ordering::AcqRel);
+        let for_a_stop = |b| if saved.is_ok() && b & bit::STOP != 0 { bit::SAVED } else { 0 };
+        self.change(|b| Some(b & !bit::CHECKPOINT | for_a_stop(b))).ok();
         self.checkpoints.fetch_add(1, Ordering::Release);
         match saved {
             Ok(path) => {
-                if bits & bit::STOP != 0 {
-                    self.stop_saved.store(true, Ordering::Relaxed);
-                }
                 let path = path.strip_prefix(self.run.path()).unwrap_or(&path).display().to_string();
                 self.event(&Event::Checkpoint { step, path });
                 Ok(())
@@ -447,12 +453,17 @@ impl Session {
             ask |= bit::CHECKPOINT;
         }
         // Only the first asks for a checkpoint: by the second it may have been saved.
-        let first = self
-            .bits
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |b| (b & bit::STOP == 0).then_some(b | ask))
-            .is_ok();
+        let first = self.change(|b| (b & bit::STOP == 0).then_some(b | ask)).is_ok();
         self.wake();
         first
+    }
+
+    /// Takes back [`Self::ask_to_stop`]. `false`: it is too late, or nothing was asked.
+    pub(crate) fn withdraw_stop(&self) -> bool {
+        let firm = bit::TOLD | bit::AT_ONCE;
+        let forget = bit::STOP | bit::POLLED | bit::SAVED | bit::DEFERRED;
+        // A checkpoint that the stop asked for stays asked for: by now it may be somebody else's, too.
+        self.change(|b| (b & bit::STOP != 0 && b & firm == 0).then_some(b & !forget)).is_ok()
     }
 
     /// Ends the run as failed at its next step. The first reason stands.
@@ -513,7 +524,11 @@ impl Session {
 
     /// Whether somebody, not the host itself, asked for a stop.
     pub(crate) fn stop_was_asked(&self) -> bool {
-        self.should_stop() && self.failure().is_none()
+        self.is_stopping() && self.failure().is_none()
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.bits.load(Ordering::Acquire) & bit::STOP != 0
     }
 
     pub(crate) fn is_saving(&self) -> bool {
@@ -525,7 +540,7 @@ impl Session {
     }
 
     pub(crate) fn state(&self) -> State {
-        if self.should_stop() {
+        if self.is_stopping() {
             State::Stopping
         } else if self.is_waiting() {
             State::Paused

@@ -114,6 +114,36 @@ fn who_does_not_save_is_stopped_all_the_same() {
 }
 
 #[test]
+fn a_stop_is_taken_back_until_the_plugin_is_told() {
+    let (_dir, s) = session(true);
+    assert!(!s.withdraw_stop());
+    s.ask_to_stop();
+    // Half way through: it has been told to save, and has saved.
+    assert!(s.should_checkpoint());
+    save(&s, 1);
+    assert!(s.withdraw_stop());
+    assert_eq!(s.state(), gradtop_store::State::Starting);
+    assert!(!s.should_stop());
+    assert_eq!(s.step_end(), Ok(false));
+    // The next stop is a new one: it is saved for anew, a step later.
+    assert!(s.ask_to_stop());
+    assert_eq!(s.step_end(), Ok(false));
+    assert!(s.should_checkpoint());
+    assert_eq!(s.step_end(), Ok(true));
+    assert!(!s.withdraw_stop());
+    // Told in the middle of a step.
+    let (_dir, s) = session(true);
+    s.ask_to_stop();
+    assert!(s.should_stop());
+    assert!(!s.withdraw_stop());
+    assert!(s.stop_was_asked());
+    // One that nobody asked for.
+    let (_dir, s) = session(true);
+    s.fail("the disk is full".to_owned());
+    assert!(!s.withdraw_stop());
+}
+
+#[test]
 fn a_failed_save_is_no_checkpoint_and_ends_nothing() {
     let (_dir, s) = session(true);
     s.ask_for_checkpoint();

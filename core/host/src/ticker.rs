@@ -6,7 +6,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use gradtop_store::{Event, Request, State, Status, append_event, take_requests, write_status};
+use gradtop_store::{
+    Event, Request, State, Status, WITHDRAWN, append_event, request, take_requests, write_status,
+};
 use jiff::Timestamp;
 
 use crate::rate::Rate;
@@ -53,7 +55,7 @@ impl Tickers {
             keeper,
             orphaned: None,
             last_checkpoint: (0, Instant::now()),
-            asked_to_stop: false,
+            asked: Asked::No,
         };
         let mut display = Display {
             session,
@@ -100,7 +102,17 @@ struct Listener {
     orphaned: Option<Instant>,
     /// How many checkpoints there were, and when the last was saved.
     last_checkpoint: (u32, Instant),
-    asked_to_stop: bool,
+    asked: Asked,
+}
+
+/// Whether a stop was asked for.
+#[derive(Clone, Copy, PartialEq)]
+enum Asked {
+    No,
+    /// By `control/stop`, for as long as the file is there; the time it allows.
+    ByFile(Option<f64>),
+    /// For good.
+    Firmly,
 }
 
 impl Listener {
@@ -109,21 +121,27 @@ impl Listener {
         if self.terminated.swap(false, Ordering::AcqRel) {
             let event = Event::Signal { name: "SIGTERM".to_owned(), process: "trainer".to_owned() };
             self.session.event(&event);
+            self.asked = Asked::Firmly;
             if !self.stop() {
                 // Asked a second time: no more patience.
                 self.session.hurry();
             }
         }
         // A folder that cannot be read now is read again in 100 ms.
-        for request in take_requests(&self.session.run).unwrap_or_default() {
-            self.answer(request);
+        if let Ok(requests) = take_requests(&self.session.run) {
+            if !requests.iter().any(|r| matches!(r, Request::Stop { .. })) {
+                self.withdraw_stop();
+            }
+            for request in requests {
+                self.answer(request);
+            }
         }
         self.mind_the_clock();
     }
 
     fn answer(&mut self, request: Request) {
         let what = match request {
-            Request::Stop { .. } if self.asked_to_stop => return,
+            Request::Stop { .. } if self.asked != Asked::No => return,
             Request::Stop { .. } => "stop",
             Request::Pause => "pause",
             Request::Resume => "resume",
@@ -131,7 +149,8 @@ impl Listener {
         };
         self.session.event(&Event::Request { what: what.to_owned() });
         match request {
-            Request::Stop { .. } => {
+            Request::Stop { grace_s } => {
+                self.asked = Asked::ByFile(grace_s);
                 self.stop();
             }
             Request::Pause => self.session.set_paused(true),
@@ -146,12 +165,25 @@ impl Listener {
 
     /// `true` if this is the first time.
     fn stop(&mut self) -> bool {
-        self.asked_to_stop = true;
         let first = self.session.ask_to_stop();
         if first {
             self.session.event(&Event::State { state: State::Stopping, cause: None });
         }
         first
+    }
+
+    /// `control/stop` is gone: the stop is taken back, unless the plugin has been told of it.
+    fn withdraw_stop(&mut self) {
+        let Asked::ByFile(grace_s) = self.asked else { return };
+        if self.session.withdraw_stop() {
+            self.asked = Asked::No;
+            self.session.event(&Event::Request { what: WITHDRAWN.to_owned() });
+            self.session.event(&Event::State { state: self.session.state(), cause: None });
+            return;
+        }
+        self.asked = Asked::Firmly;
+        // So that the keeper minds it again, and others see what is to come.
+        request(&self.session.run, Request::Stop { grace_s }).ok();
     }
 
     /// A trainer whose keeper is gone saves what it can and ends: nobody would write down how.
@@ -165,6 +197,7 @@ impl Listener {
                 let message = "the keeper is gone: stopping, after a checkpoint if possible".to_owned();
                 self.session.event(&Event::Warning { message });
                 self.session.orphaned.store(true, Ordering::Release);
+                self.asked = Asked::Firmly;
                 self.stop();
             }
             Some(since) if since.elapsed() > ORPHAN_GRACE => {

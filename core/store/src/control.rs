@@ -11,7 +11,7 @@ use crate::run_dir::RunDir;
 /// Something asked of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Request {
-    /// Finish the step, save a checkpoint, end. Stays until [`clear_control`].
+    /// Finish the step, save a checkpoint, end. Stays until [`clear_control`] or [`withdraw_stop`].
     Stop {
         /// Seconds until it is killed; `None` for the default.
         grace_s: Option<f64>,
@@ -77,6 +77,20 @@ pub fn take_requests(run: &RunDir) -> Result<Vec<Request>> {
         }
     }
     Ok(out)
+}
+
+/// What the event of a stop taken back says, see [`crate::Event::Request`].
+pub const WITHDRAWN: &str = "withdraw the stop";
+
+/// Takes back [`Request::Stop`], whoever asked for it: as with `Pause` and `Resume`, the last word counts. A trainer that
+/// has already told its plugin asks for it again. `false`: there was none.
+pub fn withdraw_stop(run: &RunDir) -> Result<bool> {
+    let path = run.control().join("stop");
+    match fs::remove_file(&path) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e).at("remove", &path),
+    }
 }
 
 /// Removes every request, `Stop` too: for a run about to start or to be resumed.

@@ -42,7 +42,7 @@ pub enum Event {
     Unpaused,
     /// A request was read.
     Request {
-        /// `stop`, `pause`, `resume` or `checkpoint`.
+        /// `stop`, `pause`, `resume`, `checkpoint`, `kill`, or [`crate::WITHDRAWN`].
         what: String,
     },
     /// Something a person should look at.

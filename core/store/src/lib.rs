@@ -37,7 +37,7 @@ mod tailer;
 mod view;
 
 pub use checkpoint::{Checkpoint, checkpoints, prepare_resume};
-pub use control::{Request, clear_control, request, take_requests};
+pub use control::{Request, WITHDRAWN, clear_control, request, take_requests, withdraw_stop};
 pub use error::{Result, StoreError};
 pub use events::{Event, EventLine, append_event, read_events};
 pub use lock::{RunLock, is_locked};

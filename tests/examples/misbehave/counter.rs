@@ -1,4 +1,5 @@
-//! The experiments that behave: `counter`, whose every number follows from saved state, and `threads`.
+//! The experiments that behave: `counter`, whose every number follows from saved state, `threads`, and two that wait for a
+//! file.
 
 #![allow(clippy::unnecessary_wraps, reason = "every phase of an experiment has one type")]
 
@@ -149,4 +150,36 @@ pub(crate) fn threads(job: &Job) -> Result<abi::Status, Vec<u8>> {
         }
     });
     Ok(abi::OK)
+}
+
+fn wait_for_the_file(job: &Job) {
+    while !Path::new(&job.params["file"]).exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Two steps, of which the first takes until the file is there.
+pub(crate) fn gated(job: &Job) -> Result<abi::Status, Vec<u8>> {
+    let host = job.host;
+    let loss = host.metric(c"loss");
+    for step in 0..2 {
+        host.log(step, &[(loss, 1.0)]);
+        wait_for_the_file(job);
+        match host.step_end() {
+            abi::OK => {}
+            status => return Ok(status),
+        }
+    }
+    Ok(abi::OK)
+}
+
+/// Breaks its step off as soon as it is told to stop; then its end takes until the file is there.
+pub(crate) fn told(job: &Job) -> Result<abi::Status, Vec<u8>> {
+    let host = job.host;
+    host.log(0, &[(host.metric(c"loss"), 1.0)]);
+    while !host.should_stop() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    wait_for_the_file(job);
+    Ok(host.step_end())
 }

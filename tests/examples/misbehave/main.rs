@@ -77,6 +77,8 @@ const fn resumable(e: Experiment) -> Experiment {
 static EXPERIMENTS: &[Experiment] = &[
     resumable(caught(in_run(c"counter", counter::run))),
     in_run(c"threads", counter::threads),
+    in_run(c"gated", counter::gated),
+    in_run(c"told", counter::told),
     in_run(c"short", numbers::short),
     // Deaths.
     caught(in_create(c"panic-create", deaths::panics)),

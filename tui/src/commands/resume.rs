@@ -4,7 +4,7 @@ use anyhow::Result;
 use gradtop_store::State;
 
 use super::Context;
-use super::watch::{self, Watch};
+use super::watch::{self, Caught, Watch};
 use crate::failure::Failure;
 use crate::print;
 
@@ -52,15 +52,18 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
         _ => {}
     }
+    // As in `run`: a Ctrl-C from here on is answered.
+    let mut caught = Caught::new()?;
     gradtop_host::resume(&view.dir)?;
+    let detach = args.detach && !caught.any();
     let view = super::view(&view.dir)?;
-    if args.detach && !args.json {
+    if detach && !args.json {
         print::line(&view.manifest.run);
         return Ok(0);
     }
     watch::announce(&view, "resumed", args.json)?;
-    if args.detach {
+    if detach {
         return Ok(0);
     }
-    watch::watch(&view.dir, Watch { json: args.json, ours: true })
+    watch::watch(&view.dir, Watch { json: args.json, ours: true }, caught)
 }

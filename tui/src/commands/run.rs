@@ -7,7 +7,7 @@ use anyhow::Result;
 use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Discovery, Launch};
 
 use super::run_config::{RunConfig, assignment, merge};
-use super::watch::{self, Watch};
+use super::watch::{self, Caught, Watch};
 use super::{Context, short};
 use crate::failure::{Failure, suggest};
 use crate::print::{self, clean};
@@ -90,18 +90,31 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         threads: args.threads.or(config.threads),
         checkpoint_every: every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64),
     };
-    let run = gradtop_host::launch(&launch)?;
+    // Before anything is started: from here on a Ctrl-C is answered, never the silent end of the command.
+    let mut caught = Caught::new()?;
+    let run = match gradtop_host::launch(&launch) {
+        Ok(run) => run,
+        Err(_) if caught.any() => return Err(interrupted()),
+        Err(e) => return Err(e.into()),
+    };
     let view = super::view(&run)?;
-    if args.detach && !args.json {
+    // Whoever interrupts a start wants it stopped, detached or not.
+    let detach = args.detach && !caught.any();
+    if detach && !args.json {
         // Only the name, for scripts: run=$(gradtop run … --detach).
         print::line(&view.manifest.run);
         return Ok(0);
     }
     watch::announce(&view, "started", args.json)?;
-    if args.detach {
+    if detach {
         return Ok(0);
     }
-    watch::watch(&run, Watch { json: args.json, ours: true })
+    watch::watch(&run, Watch { json: args.json, ours: true }, caught)
+}
+
+/// The error for a Ctrl-C before there was a run.
+fn interrupted() -> anyhow::Error {
+    Failure::new("interrupted before the run was started; nothing is left of it".to_owned()).into()
 }
 
 /// The error for an experiment that no plugin has.

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use gradtop_store::{Event, EventLine, RunDir, View};
+use gradtop_host::Withdrawn;
+use gradtop_store::{Event, EventLine, RunDir, State, View};
 use serde_json::Value;
 use signal_hook::consts::{SIGHUP, SIGINT};
 use signal_hook::iterator::Signals;
@@ -35,16 +36,25 @@ pub(crate) struct Watch {
     pub(crate) ours: bool,
 }
 
-/// Signals that came, counted.
-struct Caught {
+/// How long a run that is left may take to say that it goes on.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Signals that came, counted. Made before a run is, so that none ends the command in silence.
+pub(crate) struct Caught {
     signals: Signals,
     interrupts: usize,
     hangups: usize,
 }
 
 impl Caught {
-    fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         Ok(Self { signals: Signals::new([SIGINT, SIGHUP])?, interrupts: 0, hangups: 0 })
+    }
+
+    /// Whether any has come so far.
+    pub(crate) fn any(&mut self) -> bool {
+        self.look();
+        self.interrupts + self.hangups > 0
     }
 
     fn look(&mut self) {
@@ -75,8 +85,7 @@ pub(crate) fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
 }
 
 /// Watches until the run has ended or is left; gives the exit code.
-pub(crate) fn watch(run: &RunDir, how: Watch) -> Result<i32> {
-    let mut caught = Caught::new()?;
+pub(crate) fn watch(run: &RunDir, how: Watch, mut caught: Caught) -> Result<i32> {
     let mut events = Follower::from_end(run.events());
     let mut progress = if how.json { None } else { Progress::start() };
     let mut asked_to_stop = false;
@@ -99,18 +108,22 @@ pub(crate) fn watch(run: &RunDir, how: Watch) -> Result<i32> {
             show_event(line, how.json, progress.as_ref());
         }
         if view.state.is_final() {
-            break Ok((view, false));
+            break Ok(Left::Ended(view));
         }
         caught.look();
-        if caught.hangups > 0 || caught.interrupts > usize::from(how.ours) {
-            break Ok((view, true));
+        if caught.hangups > 0 {
+            break Ok(Left::Alone(view));
+        }
+        if caught.interrupts > usize::from(how.ours) {
+            // One alone may both ask and leave: two that came between two looks.
+            break if asked_to_stop { take_back(run) } else { Ok(Left::Alone(view)) };
         }
         if caught.interrupts == 1 && !asked_to_stop {
             asked_to_stop = true;
             if let Err(e) = gradtop_host::stop(run, gradtop_host::DEFAULT_GRACE) {
                 break Err(e.into());
             }
-            let say = || print::note("stopping after this step; Ctrl-C again to leave without waiting");
+            let say = || print::note("stopping after this step; Ctrl-C again to let it go on without you");
             progress.as_ref().map_or_else(say, |p| p.above(say));
         }
         let status = status_line(&view);
@@ -129,21 +142,58 @@ pub(crate) fn watch(run: &RunDir, how: Watch) -> Result<i32> {
     if let Some(progress) = progress {
         progress.end();
     }
-    let (view, left) = result?;
-    if left {
-        leave(&view, how, asked_to_stop)?;
-        return Ok(LEFT_RUNNING);
+    let left = result?;
+    if let Left::Ended(view) | Left::TooLate(view) = &left {
+        if matches!(left, Left::TooLate(_)) && !how.json {
+            print::note("it had ended before the stop could be taken back");
+        }
+        end(view, how.json)?;
+        return Ok(view.state.exit_code());
     }
-    end(&view, how.json)?;
-    Ok(view.state.exit_code())
+    leave(&left, how)?;
+    Ok(LEFT_RUNNING)
 }
 
-fn leave(view: &View, how: Watch, stopping: bool) -> Result<()> {
+/// How the watching ended.
+enum Left {
+    /// With the run.
+    Ended(View),
+    /// With the run, whose stop was to be taken back.
+    TooLate(View),
+    /// Without it; it goes on as it was.
+    Alone(View),
+    /// Without it; its stop was taken back.
+    GoesOn(View),
+    /// Without it; it has not taken the stop back yet, and does not at all if its experiment has been told.
+    Stopping(View, bool),
+}
+
+/// Takes back the stop that the first Ctrl-C asked for.
+fn take_back(run: &RunDir) -> Result<Left> {
+    Ok(match gradtop_host::withdraw_stop(run, PATIENCE)? {
+        Withdrawn::GoesOn(view) => Left::GoesOn(view),
+        Withdrawn::StillStopping { view, told } => Left::Stopping(view, told),
+        Withdrawn::Ended(_) => Left::TooLate(super::view(run)?),
+    })
+}
+
+fn leave(left: &Left, how: Watch) -> Result<()> {
+    let (view, how_it_goes) = match left {
+        Left::GoesOn(view) => (view, "goes on, on its own: the stop is taken back"),
+        Left::Stopping(view, true) => {
+            (view, "is still stopping, on its own: its experiment had already been told")
+        }
+        Left::Stopping(view, false) => (view, "has not yet answered that it goes on"),
+        Left::Alone(view) | Left::Ended(view) | Left::TooLate(view) if view.state == State::Stopping => {
+            (view, "is still stopping, on its own")
+        }
+        Left::Alone(view) | Left::Ended(view) | Left::TooLate(view) => (view, "goes on, on its own"),
+    };
     if how.json {
         return print_json(view, "left", Some(LEFT_RUNNING));
     }
+    let stopping = matches!(left, Left::Stopping(_, true)) || view.state == State::Stopping;
     let name = &view.manifest.run;
-    let how_it_goes = if stopping { "is still stopping, on its own" } else { "goes on, on its own" };
     print::note(&format!("{name} {how_it_goes}"));
     print::note(&format!("  gradtop wait {name}     until it has ended"));
     print::note(&format!("  gradtop logs -f {name}  what it does"));
@@ -184,7 +234,7 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
     }
     let resumable = view.manifest.experiment.resumable && !gradtop_store::checkpoints(&view.dir).is_empty();
     let hint = match view.state {
-        gradtop_store::State::Finished => format!("gradtop plot {name}"),
+        State::Finished => format!("gradtop plot {name}"),
         _ if resumable => format!("gradtop resume {name}"),
         _ => format!("gradtop logs {name}"),
     };
@@ -258,7 +308,7 @@ fn headline(view: &View) -> String {
 
 fn phase(view: &View) -> String {
     match (view.state, view.status.phase.as_deref()) {
-        (gradtop_store::State::Running, Some(phase)) if !phase.is_empty() => clean(phase),
+        (State::Running, Some(phase)) if !phase.is_empty() => clean(phase),
         (state, _) => state.word().to_owned(),
     }
 }
