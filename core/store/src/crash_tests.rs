@@ -149,7 +149,7 @@ fn parted(temp: &TempDir, parts: u32) -> RunDir {
             value: steps.iter().map(|s| *s as f64).collect(),
             step: steps,
         };
-        crate::seal::seal(&run, n, rows, &table).unwrap();
+        crate::seal::seal(&run, n, &rows, &table).unwrap();
     }
     run
 }

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
+use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
@@ -35,7 +36,7 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
 });
 
 /// Rows of a batch at most, so that a reader's memory stays small.
-const BATCH_ROWS: usize = 65_536;
+pub(crate) const BATCH_ROWS: usize = 65_536;
 
 /// Writes one segment.
 pub(crate) struct JournalWriter {
@@ -58,11 +59,11 @@ impl JournalWriter {
         &self.path
     }
 
-    /// Encodes rows from index `from` on; [`Self::flush`] brings them to the file.
-    pub(crate) fn append(&mut self, rows: &Rows, from: usize) -> Result<()> {
-        let mut start = from;
-        while start < rows.len() {
-            let range = start..rows.len().min(start + BATCH_ROWS);
+    /// Encodes some of the rows; [`Self::flush`] brings them to the file.
+    pub(crate) fn append(&mut self, rows: &Rows, some: Range<usize>) -> Result<()> {
+        let mut start = some.start;
+        while start < some.end {
+            let range = start..some.end.min(start + BATCH_ROWS);
             let columns: Vec<ArrayRef> = vec![
                 Arc::new(UInt32Array::new(Buffer::from_slice_ref(&rows.series[range.clone()]).into(), None)),
                 Arc::new(Int64Array::new(Buffer::from_slice_ref(&rows.step[range.clone()]).into(), None)),

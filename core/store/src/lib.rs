@@ -21,6 +21,7 @@ mod merge;
 mod metrics;
 mod outline;
 mod pages;
+mod parallel;
 mod part;
 mod read;
 mod recorder;

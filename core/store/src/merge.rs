@@ -227,7 +227,7 @@ impl PartKind for Metrics {
                 rows.append(&batch);
             }
         }
-        let rows = crate::seal::sort(rows, &table);
+        let rows = crate::seal::sort(&rows, &table);
         crate::metrics::write_part(out, rows, &table)
     }
 }

@@ -19,14 +19,17 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
 };
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, PageIndexPolicy};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
 use crate::pages::{Page, pages};
-use crate::rows::Rows;
+use crate::parallel::each;
+use crate::rows::{Rows, SHARED};
 use crate::series::{KeyTable, SeriesKey};
 
 /// Rows of a row group at most.
@@ -86,11 +89,39 @@ fn metric_properties() -> WriterProperties {
 pub(crate) fn write_part(path: &Path, rows: Rows, table: &KeyTable) -> Result<()> {
     let batch = to_batch(rows, table).format_at("encode", path)?;
     let file = File::create(path).at("create", path)?;
-    let mut writer =
+    let writer =
         ArrowWriter::try_new(file, SCHEMA.clone(), Some(metric_properties())).format_at("write", path)?;
-    writer.write(&batch).format_at("write", path)?;
+    let (mut writer, factory) = writer.into_serialized_writer().format_at("write", path)?;
+    for (number, start) in (0..batch.num_rows()).step_by(GROUP_ROWS).enumerate() {
+        let group = batch.slice(start, GROUP_ROWS.min(batch.num_rows() - start));
+        let columns = factory.create_column_writers(number).format_at("write", path)?;
+        let chunks = encode(&group, columns).format_at("encode", path)?;
+        let mut out = writer.next_row_group().format_at("write", path)?;
+        for chunk in chunks {
+            chunk.append_to_row_group(&mut out).format_at("write", path)?;
+        }
+        out.close().format_at("write", path)?;
+    }
     let file = writer.into_inner().format_at("write", path)?;
     file.sync_all().at("sync", path)
+}
+
+/// Encodes the columns of a row group, on two threads if there is much to do.
+fn encode(
+    group: &RecordBatch,
+    writers: Vec<ArrowColumnWriter>,
+) -> Result<Vec<ArrowColumnChunk>, ParquetError> {
+    let work = |(n, mut writer): (usize, ArrowColumnWriter)| {
+        for leaf in compute_leaves(group.schema_ref().field(n), group.column(n))? {
+            writer.write(&leaf)?;
+        }
+        writer.close()
+    };
+    let jobs = writers.into_iter().enumerate();
+    if group.num_rows() < SHARED {
+        return jobs.map(work).collect();
+    }
+    each(jobs.collect(), work).into_iter().collect()
 }
 
 /// Strings by first use.
@@ -150,7 +181,9 @@ fn to_batch(rows: Rows, table: &KeyTable) -> Result<RecordBatch, arrow_schema::A
     let strings = |keys: RunColumn, values: Strings<'_>| -> Result<ArrayRef, arrow_schema::ArrowError> {
         Ok(Arc::new(DictionaryArray::try_new(keys.finish(), Arc::new(StringArray::from(values.values)))?))
     };
-    let epoch = if rows.epoch.iter().any(|e| e.is_nan()) {
+    let epoch = if rows.epoch.iter().all(|e| e.is_nan()) {
+        Float64Array::new_null(n)
+    } else if rows.epoch.iter().any(|e| e.is_nan()) {
         let nulls = rows.epoch.iter().map(|e| !e.is_nan()).collect::<NullBuffer>();
         Float64Array::new(rows.epoch.into(), Some(nulls))
     } else {

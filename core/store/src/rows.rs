@@ -2,6 +2,11 @@
 
 use std::ops::Range;
 
+use crate::parallel::each;
+
+/// Rows from which on a second thread is worth its start.
+pub(crate) const SHARED: usize = 50_000;
+
 /// Points, one column each; all columns are equally long.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Rows {
@@ -33,7 +38,7 @@ impl Rows {
 
     /// The rows sorted by the rank of their series, then by step; equal ones keep their order. `ranks[series]` is a
     /// permutation of the series' numbers.
-    pub(crate) fn sorted(self, ranks: &[u32]) -> Self {
+    pub(crate) fn sorted(&self, ranks: &[u32]) -> Self {
         let mut next = vec![0usize; ranks.len() + 1];
         for &s in &self.series {
             next[ranks[s as usize] as usize + 1] += 1;
@@ -51,13 +56,18 @@ impl Rows {
                 (*slot - 1) as u32
             })
             .collect();
-        let mut out = Self {
-            series: scatter(&self.series, &places),
-            step: scatter(&self.step, &places),
-            epoch: scatter(&self.epoch, &places),
-            time: scatter(&self.time, &places),
-            value: scatter(&self.value, &places),
-        };
+        let halves = [(&self.time, &self.epoch), (&self.step, &self.value)];
+        let sort = |(ints, floats): (&Vec<i64>, &Vec<f64>)| (scatter(ints, &places), moved(floats, &places));
+        let mut sorted =
+            if self.len() < SHARED { halves.map(sort).into() } else { each(halves.into(), sort) };
+        let (step, value) = sorted.pop().unwrap_or_default();
+        let (time, epoch) = sorted.pop().unwrap_or_default();
+        let mut series = vec![0; self.len()];
+        for (number, rank) in ranks.iter().enumerate() {
+            let rank = *rank as usize;
+            series[bounds[rank]..bounds[rank + 1]].fill(number as u32);
+        }
+        let mut out = Self { series, step, epoch, time, value };
         for w in bounds.windows(2) {
             out.sort_by_step(w[0]..w[1]);
         }
@@ -76,6 +86,11 @@ impl Rows {
         gather(&mut self.time, &range, &order);
         gather(&mut self.value, &range, &order);
     }
+}
+
+/// As [`scatter`]; but a column of NaN alone, as of runs without epochs, is as it was.
+fn moved(from: &[f64], places: &[u32]) -> Vec<f64> {
+    if from.iter().all(|v| v.is_nan()) { vec![f64::NAN; from.len()] } else { scatter(from, places) }
 }
 
 fn scatter<T: Copy + Default>(from: &[T], places: &[u32]) -> Vec<T> {

@@ -14,7 +14,7 @@ use crate::series::KeyTable;
 
 /// Writes a segment's rows as a part, then deletes its journal. At any kill the rows are in the journal, or in the part, or
 /// in both with the same number, where the part wins.
-pub(crate) fn seal(run: &RunDir, segment: u32, rows: Rows, table: &KeyTable) -> Result<()> {
+pub(crate) fn seal(run: &RunDir, segment: u32, rows: &Rows, table: &KeyTable) -> Result<()> {
     let dir = run.metrics();
     fs::create_dir_all(&dir).at("create", &dir)?;
     if !rows.is_empty() {
@@ -37,7 +37,7 @@ pub(crate) fn seal(run: &RunDir, segment: u32, rows: Rows, table: &KeyTable) -> 
 }
 
 /// Rows by series, in the order of the series' keys, then by step.
-pub(crate) fn sort(rows: Rows, table: &KeyTable) -> Rows {
+pub(crate) fn sort(rows: &Rows, table: &KeyTable) -> Rows {
     let mut ranks = table.ranks();
     let end = rows.series.iter().max().map_or(0, |m| m + 1);
     ranks.extend(ranks.len() as u32..end);
@@ -57,6 +57,6 @@ pub(crate) fn seal_from_journal(
         rows.append(&batch);
     }
     let counts = (rows.len() as u64, reader.torn_bytes()?);
-    seal(run, segment, rows, table)?;
+    seal(run, segment, &rows, table)?;
     Ok(counts)
 }

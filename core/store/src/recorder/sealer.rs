@@ -1,10 +1,12 @@
 //! The sealer thread: from ended segments to Parquet, and from many parts to few.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::checkpoint::boundaries;
 use crate::error::{IoContext as _, Result, StoreError};
@@ -19,38 +21,63 @@ use super::{Shared, lock};
 /// Segments in memory at most; further ones are read back from their journals.
 const IN_MEMORY: usize = 3;
 
+/// An ended segment.
+pub(super) struct Segment {
+    pub(super) number: u32,
+    /// `None`: in its journal.
+    pub(super) rows: Option<Arc<Rows>>,
+    /// Whether its journal has all its rows.
+    pub(super) journaled: bool,
+}
+
 /// The writer's end of the sealer.
 pub(super) struct Sealer {
-    jobs: Option<Sender<(u32, Option<Rows>)>>,
+    jobs: Option<Sender<Segment>>,
     queued: Arc<AtomicUsize>,
+    /// Closed once the last segment is sealed, well or not, and only merging is left.
+    sealed: Receiver<Infallible>,
     thread: Option<JoinHandle<Result<()>>>,
 }
 
 impl Sealer {
     pub(super) fn start(shared: Arc<Shared>) -> Result<Self> {
         let (jobs, receiver) = channel();
+        let (sealing, sealed) = channel();
         let queued = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&queued);
         let path = shared.run.metrics();
         let thread = std::thread::Builder::new()
             .name("log-sealer".into())
-            .spawn(move || run(&shared, &receiver, &counter))
+            .spawn(move || run(&shared, &receiver, &counter, sealing))
             .at("start a thread for", &path)?;
-        Ok(Self { jobs: Some(jobs), queued, thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), queued, sealed, thread: Some(thread) })
     }
 
-    /// Hands over an ended segment; without rows they are read from its journal.
-    pub(super) fn seal(&self, segment: u32, rows: Option<Rows>) {
+    /// Hands over an ended segment.
+    pub(super) fn seal(&self, mut segment: Segment) {
         let waiting = self.queued.fetch_add(1, Ordering::Relaxed);
+        if segment.journaled && waiting >= IN_MEMORY {
+            segment.rows = None;
+        }
         if let Some(jobs) = &self.jobs {
             // A sealer that died reports so at the end; the rows are in the journal.
-            jobs.send((segment, rows.filter(|_| waiting < IN_MEMORY))).ok();
+            jobs.send(segment).ok();
         }
+    }
+
+    /// Says that no segment will follow.
+    pub(super) fn close(&mut self) {
+        self.jobs = None;
+    }
+
+    /// After [`Self::close`]: whether every segment has been sealed, or has failed to be, within `limit`.
+    pub(super) fn has_sealed(&self, limit: Duration) -> bool {
+        self.sealed.recv_timeout(limit) == Err(RecvTimeoutError::Disconnected)
     }
 
     /// Seals what is left, merges, and ends the thread.
     pub(super) fn finish(&mut self) -> Result<()> {
-        self.jobs = None;
+        self.close();
         match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
             Some(Ok(result)) => result,
@@ -59,33 +86,39 @@ impl Sealer {
     }
 }
 
-fn run(shared: &Shared, jobs: &Receiver<(u32, Option<Rows>)>, queued: &AtomicUsize) -> Result<()> {
-    let mut failed: Vec<(u32, Option<Rows>)> = Vec::new();
-    while let Ok((segment, rows)) = jobs.recv() {
-        failed.push((segment, rows));
+fn run(
+    shared: &Shared,
+    jobs: &Receiver<Segment>,
+    queued: &AtomicUsize,
+    sealing: Sender<Infallible>,
+) -> Result<()> {
+    let mut failed: Vec<Segment> = Vec::new();
+    while let Ok(segment) = jobs.recv() {
+        failed.push(segment);
         let result = seal_all(shared, &mut failed).and_then(|()| merge_parts(shared, false));
         lock(&shared.errors).sealer = result.err().map(|e| e.to_string());
         queued.fetch_sub(1, Ordering::Relaxed);
     }
     seal_all(shared, &mut failed)?;
+    drop(sealing);
     merge_parts(shared, true)
 }
 
-/// Seals the segments given, and keeps those that could not be: their rows are in the journal.
-fn seal_all(shared: &Shared, segments: &mut Vec<(u32, Option<Rows>)>) -> Result<()> {
+/// Seals the segments given, and keeps those that could not be. Their rows stay in memory only if the journal lacks some.
+fn seal_all(shared: &Shared, segments: &mut Vec<Segment>) -> Result<()> {
     let mut result = Ok(());
     let table = names(shared);
-    for (segment, rows) in std::mem::take(segments) {
-        let path = shared.run.journal().join(segment_name(segment));
-        // Consumed by sealing; the journal has them too, unless it could not be written.
-        let kept = rows.as_ref().filter(|_| !path.exists()).cloned();
-        let sealed = match rows {
-            Some(rows) => seal(&shared.run, segment, rows, &table),
-            None if path.exists() => seal_from_journal(&shared.run, segment, &path, &table).map(drop),
+    for segment in std::mem::take(segments) {
+        let path = shared.run.journal().join(segment_name(segment.number));
+        let sealed = match &segment.rows {
+            Some(rows) => seal(&shared.run, segment.number, rows, &table),
+            None if path.exists() => seal_from_journal(&shared.run, segment.number, &path, &table).map(drop),
             None => Ok(()),
         };
         if let Err(e) = sealed {
-            segments.push((segment, kept));
+            let Segment { number, rows, journaled } = segment;
+            let rows = rows.filter(|_| !journaled || !path.exists());
+            segments.push(Segment { number, rows, journaled });
             result = Err(e);
         }
     }

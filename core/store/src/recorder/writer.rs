@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use crate::error::{IoContext as _, Result};
 use crate::fsutil;
-use crate::journal::{self, JournalWriter};
+use crate::journal::{self, BATCH_ROWS, JournalWriter};
 use crate::part::{list_segments, segment_name};
 use crate::rows::Rows;
 use crate::series::encode_line;
 
 use super::hot::{Chunk, Command};
-use super::sealer::Sealer;
+use super::sealer::{Sealer, Segment};
 use super::{Shared, lock};
 
 /// Rows that are written without waiting for their time.
@@ -24,6 +24,8 @@ const FLUSH_ROWS: usize = 1_024;
 const TICK: Duration = Duration::from_millis(20);
 /// After so long without a point it sleeps until it is woken.
 const IDLE: Duration = Duration::from_secs(2);
+/// At the end, rows may be this much older than else before they are written: sealing them is as good.
+const SEAL_FIRST: Duration = Duration::from_millis(50);
 /// Wait after a failed write.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -77,7 +79,7 @@ impl Writer {
         let sealer = Sealer::start(Arc::clone(shared))?;
         // Segments a crash left, if nobody recovered the run: later ones are not to hide them.
         for (left, _) in list_segments(&shared.run.journal())? {
-            sealer.seal(left, None);
+            sealer.seal(Segment { number: left, rows: None, journaled: true });
         }
         let now = Instant::now();
         let writer = Self {
@@ -117,7 +119,9 @@ impl Writer {
             if retry {
                 self.retry_at = None;
             }
-            if self.written < self.rows.len() && retry {
+            // What is sealed at once need not be written twice; see `finish`.
+            let finishes = commands.iter().any(|c| matches!(c, Command::Finish(_)));
+            if self.written < self.rows.len() && retry && !finishes {
                 self.note(Self::flush);
             }
             if retry && self.written == self.rows.len() && self.due() {
@@ -218,12 +222,11 @@ impl Writer {
     fn flush(&mut self) -> Result<()> {
         self.write_series()?;
         if self.journal.is_none() {
-            let path = self.shared.run.journal().join(segment_name(self.segment));
-            self.journal = Some(JournalWriter::create(path)?);
+            self.journal = Some(JournalWriter::create(self.journal_path())?);
         }
         let Some(journal) = &mut self.journal else { return Ok(()) };
         if self.encoded < self.rows.len() {
-            journal.append(&self.rows, self.encoded)?;
+            journal.append(&self.rows, self.encoded..self.rows.len())?;
             self.encoded = self.rows.len();
             self.last_time = self.rows.time.last().copied().unwrap_or(self.last_time);
         }
@@ -286,19 +289,15 @@ impl Writer {
             self.unsealed.retain(|p| p.exists());
             self.unsealed.push(journal.path().to_owned());
         }
-        self.hand_over();
-        Ok(())
-    }
-
-    fn hand_over(&mut self) {
         if !self.rows.is_empty() {
-            let rows = std::mem::take(&mut self.rows);
+            let rows = Arc::new(std::mem::take(&mut self.rows));
             self.rows.series.reserve(rows.len().min(1 << 16));
-            self.sealer.seal(self.segment, Some(rows));
+            self.sealer.seal(Segment { number: self.segment, rows: Some(rows), journaled: true });
             self.segment += 1;
         }
         self.journal = None;
         (self.encoded, self.written) = (0, 0);
+        Ok(())
     }
 
     /// Ends the segment and puts all journals on the disk. The last segment's number.
@@ -320,20 +319,61 @@ impl Writer {
         if self.written < self.rows.len() { self.flush() } else { Ok(()) }
     }
 
-    /// Seals everything. If the journal cannot be written, sealing may still succeed: Parquet is a tenth of its size.
+    /// Seals everything. What is not in the journal yet is sealed from memory alone, if that is done in time; else it is
+    /// journaled meanwhile. Should the journal fail, sealing may still succeed: Parquet is a tenth of its size.
     fn finish(&mut self) -> Result<()> {
-        let journaled = self.flush_if_needed().and_then(|()| self.cut());
-        if journaled.is_err() {
-            self.hand_over();
-        }
         let series = self.write_series();
-        let sealed = self.sealer.finish();
-        let mut hot = self.shared.hot();
-        if sealed.is_ok() {
-            hot.recorded = hot.logged;
-            hot.taken_oldest = None;
-            return series;
+        let rows = Arc::new(std::mem::take(&mut self.rows));
+        let unwritten = rows.time.get(self.written).copied();
+        if !rows.is_empty() {
+            let journaled = unwritten.is_none();
+            self.sealer.seal(Segment { number: self.segment, rows: Some(Arc::clone(&rows)), journaled });
         }
-        sealed.and(journaled)
+        self.sealer.close();
+        if let Some(oldest) = unwritten {
+            let age = self.shared.clock.now().saturating_sub(oldest);
+            let age = Duration::from_micros(u64::try_from(age).unwrap_or(0));
+            let limit = self.shared.options.flush_after + SEAL_FIRST;
+            if !self.sealer.has_sealed(limit.saturating_sub(age)) {
+                // If this fails, sealing may not.
+                self.journal_rest(&rows, true).ok();
+            }
+        }
+        if let Err(e) = self.sealer.finish() {
+            self.journal_rest(&rows, false).ok();
+            return Err(e);
+        }
+        let mut hot = self.shared.hot();
+        hot.recorded = hot.logged;
+        hot.taken_oldest = None;
+        drop(hot);
+        // One that was begun or written to after its rows were sealed.
+        fsutil::remove_file(&self.journal_path())?;
+        series
+    }
+
+    /// Brings the rest of the last segment to the journal; if `unless_sealed`, only for as long as it is not sealed.
+    fn journal_rest(&mut self, rows: &Rows, unless_sealed: bool) -> Result<()> {
+        while self.written < rows.len() {
+            if unless_sealed && self.sealer.has_sealed(Duration::ZERO) {
+                return Ok(());
+            }
+            let path = self.journal_path();
+            let journal = match &mut self.journal {
+                Some(journal) => journal,
+                none => none.insert(JournalWriter::create(path)?),
+            };
+            let some = self.encoded..rows.len().min(self.encoded + BATCH_ROWS);
+            self.encoded = some.end;
+            journal.append(rows, some)?;
+            journal.flush()?;
+            self.written = self.encoded;
+        }
+        self.journal.as_mut().map_or(Ok(()), JournalWriter::end)
+    }
+
+    /// Of the segment being filled.
+    fn journal_path(&self) -> PathBuf {
+        self.shared.run.journal().join(segment_name(self.segment))
     }
 }

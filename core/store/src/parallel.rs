@@ -1,0 +1,38 @@
+//! Work shared by two threads: sealing has a second core to itself when training has just ended.
+
+use std::sync::{Mutex, PoisonError};
+
+/// Does each job, the last one first, and gives the results in the order of the jobs. A second thread helps, if there can
+/// be one.
+pub(crate) fn each<J: Send, R: Send>(jobs: Vec<J>, work: impl Fn(J) -> R + Sync) -> Vec<R> {
+    let count = jobs.len();
+    let jobs = Mutex::new(jobs.into_iter().enumerate().collect::<Vec<_>>());
+    let done: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(count));
+    let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let take_part = || {
+        while let Some((n, job)) = next() {
+            let result = work(job);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((n, result));
+        }
+    };
+    std::thread::scope(|scope| {
+        // Without it, this thread does everything. A panic of it goes on here.
+        let _helper =
+            std::thread::Builder::new().name("log-helper".to_owned()).spawn_scoped(scope, take_part);
+        take_part();
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(n, _)| *n);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::each;
+
+    #[test]
+    fn every_job_is_done_once_and_in_its_place() {
+        assert_eq!(each((0..100).collect(), |n: i32| n * n), (0..100).map(|n| n * n).collect::<Vec<_>>());
+        assert!(each(Vec::<i32>::new(), |n| n).is_empty());
+    }
+}
