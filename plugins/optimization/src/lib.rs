@@ -1,5 +1,6 @@
 //! Experiments on what happens while a network trains.
 
 pub mod gradient_norm;
+pub mod minimal_ratio;
 
-gradtop_sdk::export_experiments![gradient_norm::GradientNorm];
+gradtop_sdk::export_experiments![gradient_norm::GradientNorm, minimal_ratio::MinimalRatio];

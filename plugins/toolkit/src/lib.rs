@@ -8,6 +8,7 @@ pub mod cnn;
 pub mod curvature;
 pub mod data;
 pub mod ensemble;
+pub mod figures;
 pub mod functions;
 pub mod levenberg_marquardt;
 pub mod mlp;

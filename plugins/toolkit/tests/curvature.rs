@@ -156,6 +156,11 @@ fn products_with_vectors_are_those_of_the_matrix() {
         let expected = case.hessian().bmm(&vector.unsqueeze(2)).squeeze_dim(2);
         let by_hand = case.network.hessian_vector(&case.parameters, &case.samples, &vector).unwrap();
         assert!(apart(&by_hand, &expected) < 1e-12, "{:?}", case.network);
+        let (gradient, image) = case.network.gradient_and_image(&case.parameters, &case.samples).unwrap();
+        let (_, same) = case.network.gradient(&case.parameters, &case.samples).unwrap();
+        assert_eq!(rows(&gradient).unwrap(), rows(&same).unwrap());
+        let expected_image = case.hessian().bmm(&gradient.unsqueeze(2)).squeeze_dim(2);
+        assert!(apart(&image, &expected_image) < 1e-12, "{:?}", case.network);
         let by_graph = autograd::hessian_vector(|p| case.loss(p), &case.parameters, &vector).unwrap();
         assert!(apart(&by_graph, &expected) < 1e-12, "{:?}", case.network);
     }

@@ -62,6 +62,13 @@ pub(super) struct Pass {
     pub(super) output: Tensor,
 }
 
+impl Pass {
+    fn gradient(&self) -> Result<Tensor, TchError> {
+        let layers = self.deltas.iter().zip(&self.inputs);
+        flat(&layers.map(|(delta, input)| outer(delta, input)).collect::<Result<Vec<_>, _>>()?)
+    }
+}
+
 /// A network's shape: widths (inputs, hidden layers, outputs), activation and loss.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
@@ -118,13 +125,19 @@ impl Network {
     /// Loss `[runs]` and gradient `[runs, parameters]` of each run.
     pub fn gradient(&self, parameters: &Tensor, samples: &Samples) -> Result<(Tensor, Tensor), TchError> {
         let pass = self.pass(parameters, samples)?;
-        let parts = pass
-            .deltas
-            .iter()
-            .zip(&pass.inputs)
-            .map(|(delta, input)| outer(delta, input))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok((self.loss_of(&pass.output, samples)?, flat(&parts)?))
+        Ok((self.loss_of(&pass.output, samples)?, pass.gradient()?))
+    }
+
+    /// The gradient g of each run and its image Hg, the gradient of ½‖g‖²: both `[runs, parameters]`.
+    pub fn gradient_and_image(
+        &self,
+        parameters: &Tensor,
+        samples: &Samples,
+    ) -> Result<(Tensor, Tensor), TchError> {
+        let pass = self.pass(parameters, samples)?;
+        let gradient = pass.gradient()?;
+        let image = second_order::hessian_vector(self, &pass, samples, &gradient)?;
+        Ok((gradient, image))
     }
 
     /// The Hessian of each run: `[runs, parameters, parameters]`.

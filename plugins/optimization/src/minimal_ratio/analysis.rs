@@ -1,0 +1,283 @@
+//! What the Hessians at the ends of the searches say.
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::curvature::spectrum::{Split, eigenvalues, largest, rows};
+use gradtop_toolkit::rng::{Rng, Stream};
+use gradtop_toolkit::stats::{Estimate, spearman};
+use tch::{Kind, TchError, Tensor};
+
+use super::MinimalRatio;
+use super::search::{Arm, Finder, Plan};
+
+/// ‖Hg‖ / (|λ|max ‖g‖) below which a point whose gradient does not vanish counts as gradient-flat: the gradient lies nearly
+/// in the kernel of H, so that no search on ½‖g‖² gets any further (Frye et al. 2021).
+pub(super) const FLAT: f64 = 0.01;
+/// How near the loss of the mean predictor is to the variance of the targets.
+const TRIVIAL: f64 = 1e-4;
+/// Gradient norm below which a point is critical as exactly as can be told.
+pub(super) const EXACT: f64 = 1e-8;
+/// Half-widths of the boxes that sampled ratios draw displacements from.
+pub(super) const BOXES: [f64; 3] = [1e-4, 1e-3, 1e-2];
+/// Tolerances of the panel, as shares of the largest absolute eigenvalue.
+pub(super) const SHARES: [f64; 7] = [0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2];
+
+/// What kind of point a run ended at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// The gradient vanishes, at another loss than the mean predictor's.
+    Critical,
+    /// The gradient vanishes, at the loss of predicting the mean of the targets: a trivial, degenerate saddle.
+    Mean,
+    /// The gradient does not vanish, but lies nearly in the kernel of the Hessian.
+    Flat,
+    /// Neither: the search had not ended, or diverged.
+    Neither,
+}
+
+impl Class {
+    pub(super) const ALL: [Self; 4] = [Self::Critical, Self::Mean, Self::Flat, Self::Neither];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Mean => "mean predictor",
+            Self::Flat => "gradient-flat",
+            Self::Neither => "neither",
+        }
+    }
+}
+
+/// Which share of eigenvalues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ratio {
+    /// n₊ / (n₊ + n₋).
+    Signed,
+    /// n₊ / P.
+    Positive,
+    /// 1 − n₋ / P.
+    NotNegative,
+}
+
+impl Ratio {
+    pub(super) const ALL: [Self; 3] = [Self::Signed, Self::Positive, Self::NotNegative];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Signed => "n+/(n+ + n-)",
+            Self::Positive => "n+/P",
+            Self::NotNegative => "1 - n-/P",
+        }
+    }
+
+    fn of(self, split: Split) -> f64 {
+        match self {
+            Self::Signed => split.signed_share(),
+            Self::Positive => split.positive_share(),
+            Self::NotNegative => split.not_negative_share(),
+        }
+    }
+}
+
+/// How eigenvalues are told from zero.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Tolerance {
+    /// This share of the run's largest absolute eigenvalue.
+    Share(f64),
+    /// The run's gradient norm.
+    GradientNorm,
+}
+
+impl Tolerance {
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Share(0.0) => "0".to_owned(),
+            Self::Share(share) => format!("{share:.0e}"),
+            Self::GradientNorm => "|g|".to_owned(),
+        }
+    }
+}
+
+/// The end of one run.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) run: usize,
+    /// Steps of Adam before the search.
+    pub(super) trained: i64,
+    pub(super) loss: f64,
+    pub(super) norm: f64,
+    /// ‖Hg‖ / (|λ|max ‖g‖).
+    pub(super) flatness: f64,
+    pub(super) class: Class,
+    /// Ascending.
+    pub(super) eigenvalues: Vec<f64>,
+    /// Shares of displacements that raise the loss, for each of [`BOXES`]; empty if none were drawn.
+    pub(super) sampled: Vec<f64>,
+}
+
+impl End {
+    /// Whether the gradient vanishes.
+    pub(super) fn is_critical(&self) -> bool {
+        matches!(self.class, Class::Critical | Class::Mean)
+    }
+
+    pub(super) fn split(&self, tolerance: Tolerance) -> Split {
+        let width = match tolerance {
+            Tolerance::Share(share) => share * largest(&self.eigenvalues),
+            Tolerance::GradientNorm => self.norm,
+        };
+        Split::of(&self.eigenvalues, width)
+    }
+
+    pub(super) fn ratio(&self, ratio: Ratio, tolerance: Tolerance) -> f64 {
+        ratio.of(self.split(tolerance))
+    }
+}
+
+/// The ends of all runs of one network by one finder.
+#[derive(Debug)]
+pub(super) struct Analysis {
+    /// `1-4-4-1-lm`.
+    pub(super) name: String,
+    pub(super) network: String,
+    pub(super) finder: Finder,
+    pub(super) parameters: i64,
+    pub(super) points: i64,
+    pub(super) variance: f64,
+    /// The tolerance of tables and scatter figures.
+    pub(super) tolerance: Tolerance,
+    pub(super) ends: Vec<End>,
+    /// `[run][parameter]`.
+    pub(super) weights: Vec<Vec<f64>>,
+}
+
+impl Analysis {
+    /// Computes Hessians, spectra and sampled ratios of an arm's points.
+    pub(super) fn of(params: &MinimalRatio, plan: &Plan, arm: &Arm<'_>) -> Result<Self> {
+        let (net, points) = (arm.net, arm.parameters);
+        let (losses, gradients) = net.shape.gradient(points, &net.samples)?;
+        let hessians = net.shape.hessian(points, &net.samples)?;
+        let images = hessians.f_bmm(&gradients.f_unsqueeze(2)?)?.f_squeeze_dim(2)?;
+        let (losses, norms, images) = (column(&losses)?, lengths(&gradients)?, lengths(&images)?);
+        let spectra = finite_eigenvalues(&hessians)?;
+        let sampled = sampled(params, plan, arm)?;
+        let stops = plan.stops();
+        let ends = (0..plan.runs as usize)
+            .map(|run| {
+                let (loss, norm) = (losses[run], norms[run]);
+                let flatness = images[run] / (largest(&spectra[run]) * norm);
+                let class = if norm < params.critical {
+                    if (loss - net.variance).abs() < TRIVIAL { Class::Mean } else { Class::Critical }
+                } else if flatness < FLAT {
+                    Class::Flat
+                } else {
+                    Class::Neither
+                };
+                let sampled = sampled.iter().map(|shares| shares[run]).collect();
+                let eigenvalues = spectra[run].clone();
+                End { run, trained: stops[run], loss, norm, flatness, class, eigenvalues, sampled }
+            })
+            .collect();
+        Ok(Self {
+            name: arm.name(),
+            network: net.name.clone(),
+            finder: arm.finder,
+            parameters: net.shape.parameter_count(),
+            points: net.samples.count(),
+            variance: net.variance,
+            tolerance: Tolerance::Share(params.tolerance),
+            ends,
+            weights: rows(points)?,
+        })
+    }
+
+    /// Spearman's correlation of the loss with a ratio, over the points whose gradient vanishes.
+    pub(super) fn correlation(&self, ratio: Ratio, tolerance: Tolerance) -> Estimate {
+        let (losses, ratios): (Vec<f64>, Vec<f64>) =
+            self.critical().map(|end| (end.loss, end.ratio(ratio, tolerance))).unzip();
+        spearman(&losses, &ratios)
+    }
+
+    /// The points whose gradient vanishes.
+    pub(super) fn critical(&self) -> impl Iterator<Item = &End> {
+        self.ends.iter().filter(|end| end.is_critical())
+    }
+
+    pub(super) fn count(&self, class: Class) -> usize {
+        self.ends.iter().filter(|end| end.class == class).count()
+    }
+
+    /// Losses that at least a twentieth of the runs, and at least three, share to a thousandth: the loss and how many.
+    pub(super) fn plateaus(&self) -> Vec<(f64, usize)> {
+        let mut losses: Vec<f64> = self.critical().map(|end| end.loss).collect();
+        losses.sort_by(f64::total_cmp);
+        let enough = (self.ends.len() / 20).max(3);
+        losses
+            .chunk_by(|a, b| b - a <= 1e-3 * b)
+            .filter(|same| same.len() >= enough)
+            .map(|same| (same[same.len() / 2], same.len()))
+            .collect()
+    }
+
+    /// The critical points of lowest, middle and highest loss, with what to call them.
+    pub(super) fn three(&self) -> Vec<(&'static str, &End)> {
+        let mut ends: Vec<&End> = self.critical().collect();
+        ends.sort_by(|a, b| a.loss.total_cmp(&b.loss));
+        let Some(last) = ends.len().checked_sub(1) else { return Vec::new() };
+        [("lowest loss", 0), ("middle loss", last / 2), ("highest loss", last)]
+            .into_iter()
+            .map(|(name, at)| (name, ends[at]))
+            .collect()
+    }
+}
+
+fn column(values: &Tensor) -> Result<Vec<f64>, TchError> {
+    Ok(rows(&values.f_view([1, -1])?)?.remove(0))
+}
+
+fn lengths(vectors: &Tensor) -> Result<Vec<f64>, TchError> {
+    column(&vectors.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), false, None)?.f_sqrt()?)
+}
+
+/// Eigenvalues of each Hessian; NaN for one that is not finite, which LAPACK must not see.
+fn finite_eigenvalues(hessians: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
+    let odd = hessians
+        .f_sum_dim_intlist([1_i64, 2].as_slice(), false, Kind::Double)?
+        .f_isfinite()?
+        .f_logical_not()?;
+    let cleaned =
+        hessians.f_where_self(&odd.f_logical_not()?.f_view([-1, 1, 1])?, &hessians.f_zeros_like()?)?;
+    let odd = column(&odd.f_to_kind(Kind::Double)?)?;
+    let mut spectra = eigenvalues(&cleaned)?;
+    for (spectrum, odd) in spectra.iter_mut().zip(odd) {
+        if odd > 0.0 {
+            spectrum.fill(f64::NAN);
+        }
+    }
+    Ok(spectra)
+}
+
+/// The course's cheap stand-in: the share of displacements, uniform in a box, that raise the loss; `[box][run]`. All runs see
+/// the same displacements.
+fn sampled(params: &MinimalRatio, plan: &Plan, arm: &Arm<'_>) -> Result<Vec<Vec<f64>>> {
+    if params.samples == 0 {
+        return Ok(Vec::new());
+    }
+    let (net, points) = (arm.net, arm.parameters);
+    let here = net.shape.losses(points, &net.samples)?;
+    let count = net.shape.parameter_count();
+    BOXES
+        .iter()
+        .enumerate()
+        .map(|(which, half)| {
+            let mut rng = Rng::new(plan.seed, Stream::named("minimal-ratio/box").member(which as u32), 0);
+            let mut raised = here.f_zeros_like()?;
+            for _ in 0..params.samples {
+                let shift: Vec<f64> = (0..count).map(|_| rng.uniform_in(-half, *half)).collect();
+                let shift = Tensor::f_from_slice(&shift)?.f_to_device(plan.device)?;
+                let there = net.shape.losses(&points.f_add(&shift)?, &net.samples)?;
+                raised = raised.f_add(&there.f_gt_tensor(&here)?.f_to_kind(Kind::Double)?)?;
+            }
+            Ok(column(&raised.f_div_scalar(params.samples as f64)?)?)
+        })
+        .collect()
+}

@@ -1,0 +1,163 @@
+//! `minimal-ratio`: the share of positive curvature where the gradient vanishes, beside the loss.
+//!
+//! Method, parameters and how to read the figures: docs/experiments/minimal-ratio.md.
+
+mod analysis;
+mod conclusion;
+mod figures;
+mod search;
+mod settings;
+mod tables;
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::runtime;
+
+use analysis::Analysis;
+pub use search::{Plan, Run};
+
+/// Finds points of zero gradient of small networks and counts the signs of their exact Hessians' eigenvalues.
+#[derive(Params, Clone, Debug)]
+pub struct MinimalRatio {
+    /// Networks, comma-separated, as hidden widths and the points they fit: 4-4@64 is 1-4-4-1 on 64 points
+    #[param(default = "4-4@64")]
+    pub networks: String,
+    /// How points of zero gradient are found, comma-separated: lm (Levenberg-Marquardt), switch (Adam on the squared norm)
+    #[param(default = "lm")]
+    pub finders: String,
+    /// Networks of each kind with their own initial values
+    #[param(default = 100, min = 2, max = 1000)]
+    pub runs: i64,
+    /// Steps of Adam on the loss; the second half of the runs stops at a random one of them
+    #[param(default = 15_000, min = 1, max = 1_000_000, log)]
+    pub train_steps: i64,
+    /// Learning rate of Adam on the loss
+    #[param(default = 0.01, min = 0.0, min_excluded, max = 10.0, log)]
+    pub lr: f64,
+    /// Iterations of Levenberg-Marquardt
+    #[param(default = 250, min = 1, max = 100_000, log)]
+    pub lm_steps: i64,
+    /// Steps of Adam on half the squared gradient norm
+    #[param(default = 20_000, min = 1, max = 1_000_000, log)]
+    pub switch_steps: i64,
+    /// Learning rate of Adam on half the squared gradient norm
+    #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
+    pub switch_lr: f64,
+    /// Gradient norm below which a point counts as critical
+    #[param(default = 1e-3, min = 0.0, min_excluded, max = 1.0, log)]
+    pub critical: f64,
+    /// Eigenvalues within this share of the largest absolute one count as zero
+    #[param(default = 1e-6, min = 0.0, max = 1.0)]
+    pub tolerance: f64,
+    /// Random displacements for each sampled ratio; 0: none
+    #[param(default = 1000, min = 0, max = 1_000_000)]
+    pub samples: i64,
+    /// Steps between two values of loss and gradient norm
+    #[param(default = 250, min = 1)]
+    pub log_every: i64,
+}
+
+/// Iterations of Levenberg-Marquardt between two values: it has far fewer than Adam.
+const LM_EVERY: i64 = 5;
+
+/// The series of one stage: one a run.
+struct StageSeries {
+    loss: Vec<SeriesId>,
+    norm: Vec<SeriesId>,
+}
+
+impl Experiment for MinimalRatio {
+    fn info() -> Info {
+        Info::new("minimal-ratio", "Minimal ratio against loss", "")
+            .resumable()
+            .uses_device()
+            .metric(Metric::new("loss").unit("MSE").goal(Goal::Min).headline().guard().log().help(
+                "Mean squared error over all points; the model is the network, the split what moves it",
+            ))
+            .metric(
+                Metric::new("grad_norm")
+                    .log()
+                    .help("Euclidean norm of the loss's gradient over all parameters"),
+            )
+            .preset(
+                "quick",
+                "20 runs, a few seconds",
+                &[("runs", "20"), ("train_steps", "2000"), ("lm_steps", "60"), ("samples", "200")],
+            )
+            .preset("default", "100 runs of 33 parameters", &[])
+            .preset(
+                "full",
+                "33 and 141 parameters, and the course's switch of the objective beside Levenberg-Marquardt",
+                &[("networks", "4-4@64,10-10@128"), ("finders", "lm,switch")],
+            )
+    }
+
+    fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
+        let (device, _no_graphs) = runtime::prepare(ctx);
+        let plan = self.plan(ctx.seed(), device)?;
+        runtime::set_threads(plan.useful_threads(ctx.threads()));
+        ctx.declare_figures(&figures::progress(self, &plan))?;
+        let series = declare_series(ctx, &plan)?;
+        let mut run = if let Some(dir) = ctx.resume_dir() {
+            let run = Run::restore(&plan, dir)?;
+            ctx.info(format!("going on from step {}", run.step()))?;
+            run
+        } else {
+            let run = Run::new(&plan)?;
+            self.record(ctx, &run, &series)?;
+            run
+        };
+        while !run.is_done() {
+            run.advance()?;
+            self.record(ctx, &run, &series)?;
+            if run.step() % 20 == 0 || run.is_done() {
+                ctx.progress(run.step(), plan.steps(), &run.phase())?;
+            }
+            if ctx.should_checkpoint() {
+                ctx.checkpoint(run.step(), |dir| run.save(dir))?;
+            }
+            ctx.step_end()?;
+        }
+        ctx.progress(plan.steps(), plan.steps(), "Hessians")?;
+        let mut arms = Vec::new();
+        for arm in run.arms() {
+            let analysis = Analysis::of(self, &plan, &arm)?;
+            tables::write(ctx, &analysis, plan.steps())?;
+            arms.push(analysis);
+        }
+        ctx.declare_figures(&figures::results(self, &plan, &arms))?;
+        conclusion::write(ctx, self, &arms, plan.steps())
+    }
+}
+
+impl MinimalRatio {
+    /// Logs loss and gradient norm of every run, if it is their turn.
+    fn record(&self, ctx: &Ctx, run: &Run<'_>, series: &[StageSeries]) -> Result<()> {
+        let place = run.place();
+        let every = if place.lm { LM_EVERY } else { self.log_every };
+        if place.step % every != 0 && place.step != place.steps {
+            return Ok(());
+        }
+        let (losses, norms) = run.measure()?;
+        let ids = &series[place.stage];
+        let points: Vec<(SeriesId, f64)> =
+            (ids.loss.iter().copied().zip(losses)).chain(ids.norm.iter().copied().zip(norms)).collect();
+        ctx.log(run.step(), &points)
+    }
+}
+
+fn declare_series(ctx: &Ctx, plan: &Plan) -> Result<Vec<StageSeries>> {
+    plan.stages()
+        .iter()
+        .map(|stage| {
+            let of = |metric: &str| {
+                (0..plan.runs as i32)
+                    .map(|run| {
+                        let series = Series::metric(metric).model(&plan.networks[stage.network].name);
+                        ctx.series(series.split(stage.kind.name()).trial(run))
+                    })
+                    .collect::<Result<Vec<_>>>()
+            };
+            Ok(StageSeries { loss: of("loss")?, norm: of("grad_norm")? })
+        })
+        .collect()
+}

@@ -1,0 +1,533 @@
+//! From random initial values to points of small gradient, all runs at once, stage after stage.
+
+use std::path::Path;
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::checkpoint::{Saved, Saving};
+use gradtop_toolkit::curvature::network::{Network, Samples};
+use gradtop_toolkit::curvature::spectrum::rows;
+use gradtop_toolkit::levenberg_marquardt::{Problem, Search};
+use gradtop_toolkit::mlp::{Batch, Mlp, Workspace};
+use gradtop_toolkit::optim::{Optimizer, Rule};
+use gradtop_toolkit::rng::{Rng, Stream};
+use tch::{Device, Kind, TchError, Tensor};
+
+const FILE: &str = "search.safetensors";
+
+/// A network and what it fits.
+#[derive(Debug)]
+pub struct Net {
+    /// Its widths: `1-4-4-1`.
+    pub name: String,
+    /// Shape and loss.
+    pub shape: Network,
+    /// The points.
+    pub samples: Samples,
+    /// Variance of the targets: the loss of predicting their mean.
+    pub variance: f64,
+    /// Inputs.
+    pub x: Vec<f64>,
+    /// Targets.
+    pub y: Vec<f64>,
+}
+
+/// What looks for zero gradient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finder {
+    /// Levenberg–Marquardt on ½‖g‖².
+    LevenbergMarquardt,
+    /// Adam on ½‖g‖²: the course's switch of the objective.
+    Switch,
+}
+
+/// What a stage does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StageKind {
+    /// Adam on the loss.
+    Train,
+    /// A search for zero gradient from where training ended.
+    Find(Finder),
+}
+
+impl Finder {
+    /// As parameters, tables and figures name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LevenbergMarquardt => "lm",
+            Self::Switch => "switch",
+        }
+    }
+}
+
+impl StageKind {
+    /// The split of its metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "adam",
+            Self::Find(finder) => finder.name(),
+        }
+    }
+}
+
+/// One stage of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Stage {
+    /// Which of [`Plan::networks`].
+    pub network: usize,
+    /// What it does.
+    pub kind: StageKind,
+    /// In how many steps.
+    pub steps: i64,
+}
+
+/// Everything that is to be done.
+#[derive(Debug)]
+pub struct Plan {
+    /// Networks, one after the other.
+    pub networks: Vec<Net>,
+    /// Ways to zero gradient, each from the same starts.
+    pub finders: Vec<Finder>,
+    /// Runs of each network.
+    pub runs: i64,
+    /// Steps of Adam on the loss.
+    pub train_steps: i64,
+    /// Its learning rate.
+    pub lr: f64,
+    /// Iterations of Levenberg–Marquardt.
+    pub lm_steps: i64,
+    /// Steps of Adam on ½‖g‖².
+    pub switch_steps: i64,
+    /// Its learning rate.
+    pub switch_lr: f64,
+    /// Seed.
+    pub seed: u64,
+    /// Device.
+    pub device: Device,
+}
+
+impl Plan {
+    /// The stages in order: of each network its training, then its searches.
+    pub fn stages(&self) -> Vec<Stage> {
+        let mut stages = Vec::new();
+        for network in 0..self.networks.len() {
+            stages.push(Stage { network, kind: StageKind::Train, steps: self.train_steps });
+            for &finder in &self.finders {
+                let steps = match finder {
+                    Finder::LevenbergMarquardt => self.lm_steps,
+                    Finder::Switch => self.switch_steps,
+                };
+                stages.push(Stage { network, kind: StageKind::Find(finder), steps });
+            }
+        }
+        stages
+    }
+
+    /// Steps of all stages.
+    pub fn steps(&self) -> i64 {
+        self.stages().iter().map(|stage| stage.steps).sum()
+    }
+
+    /// One thread until the activations of all runs are a million numbers: below that, threads wait longer than they compute.
+    pub fn useful_threads(&self, available: usize) -> usize {
+        let most = self
+            .networks
+            .iter()
+            .map(|net| {
+                self.runs * net.samples.count() * net.shape.widths().iter().max().copied().unwrap_or(1)
+            })
+            .max()
+            .unwrap_or(1);
+        if most < 1 << 20 { 1 } else { available }
+    }
+
+    /// The step at which each run's training ends: the last one for the first half of the runs, a log-uniform one for the rest.
+    pub fn stops(&self) -> Vec<i64> {
+        (0..self.runs)
+            .map(|run| {
+                if run < self.runs / 2 {
+                    return self.train_steps;
+                }
+                let mut rng = Rng::new(self.seed, Stream::named("minimal-ratio/stop").member(run as u32), 0);
+                let step = rng.uniform_in(0.0, (self.train_steps as f64).ln()).exp().round() as i64;
+                step.clamp(1, self.train_steps)
+            })
+            .collect()
+    }
+}
+
+/// The points that one finder ended at for one network.
+#[derive(Debug)]
+pub struct Arm<'a> {
+    /// The network.
+    pub net: &'a Net,
+    /// The finder.
+    pub finder: Finder,
+    /// Parameters of each run: `[runs, parameters]`.
+    pub parameters: &'a Tensor,
+}
+
+impl Arm<'_> {
+    /// `1-4-4-1-lm`: part of the names of its tables and figures.
+    pub fn name(&self) -> String {
+        format!("{}-{}", self.net.name, self.finder.name())
+    }
+}
+
+/// Where a run is within its stages.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Index of the stage.
+    pub stage: usize,
+    /// Steps of it that are done.
+    pub step: i64,
+    /// Steps that it has.
+    pub steps: i64,
+    /// Whether it is Levenberg–Marquardt.
+    pub lm: bool,
+}
+
+struct Descent<'a>(&'a Net);
+
+impl Problem for Descent<'_> {
+    fn gradients(&self, parameters: &Tensor) -> Result<Tensor, TchError> {
+        Ok(self.0.shape.gradient(parameters, &self.0.samples)?.1)
+    }
+
+    fn hessians(&self, parameters: &Tensor) -> Result<Tensor, TchError> {
+        self.0.shape.hessian(parameters, &self.0.samples)
+    }
+}
+
+enum Work<'a> {
+    Train(Box<Training>),
+    Search(Box<Search<Descent<'a>>>),
+    Switch { parameters: Tensor, optimizer: Optimizer },
+}
+
+struct Training {
+    mlp: Mlp,
+    optimizer: Optimizer,
+    space: Workspace,
+    batch: Batch,
+    stops: Vec<i64>,
+}
+
+/// A run at one step.
+pub struct Run<'a> {
+    plan: &'a Plan,
+    stages: Vec<Stage>,
+    stage: usize,
+    /// Steps done in this stage, and in those before it.
+    step: i64,
+    before: i64,
+    work: Work<'a>,
+    /// Where training left each network's runs: `[runs, parameters]`.
+    starts: Vec<Tensor>,
+    /// Where each search ended.
+    ends: Vec<Tensor>,
+}
+
+impl<'a> Run<'a> {
+    /// At step 0.
+    pub fn new(plan: &'a Plan) -> Result<Self> {
+        Ok(Self {
+            stages: plan.stages(),
+            stage: 0,
+            step: 0,
+            before: 0,
+            work: Work::Train(Box::new(Training::new(plan, 0)?)),
+            starts: vec![blank(plan, 0)?],
+            ends: Vec::new(),
+            plan,
+        })
+    }
+
+    /// Steps done in all stages.
+    pub fn step(&self) -> i64 {
+        self.before + self.step
+    }
+
+    /// Whether every stage is done.
+    pub fn is_done(&self) -> bool {
+        self.stage + 1 == self.stages.len() && self.step == self.stages[self.stage].steps
+    }
+
+    /// The stage and how far it is.
+    pub fn place(&self) -> Place {
+        let stage = self.stages[self.stage];
+        Place {
+            stage: self.stage,
+            step: self.step,
+            steps: stage.steps,
+            lm: stage.kind == StageKind::Find(Finder::LevenbergMarquardt),
+        }
+    }
+
+    /// What is being done, for people.
+    pub fn phase(&self) -> String {
+        let stage = self.stages[self.stage];
+        let what = match stage.kind {
+            StageKind::Train => "Adam on the loss",
+            StageKind::Find(Finder::LevenbergMarquardt) => "Levenberg-Marquardt",
+            StageKind::Find(Finder::Switch) => "Adam on the gradient norm",
+        };
+        format!("{}: {what}", self.plan.networks[stage.network].name)
+    }
+
+    fn net(&self) -> &'a Net {
+        &self.plan.networks[self.stages[self.stage].network]
+    }
+
+    /// One step of every run.
+    pub fn advance(&mut self) -> Result<()> {
+        if self.step == self.stages[self.stage].steps {
+            self.next_stage()?;
+        }
+        let net = self.net();
+        self.step += 1;
+        match &mut self.work {
+            Work::Train(training) => {
+                training.advance()?;
+                let start = self.starts.last().ok_or_else(|| Error::new("training has nowhere to end"))?;
+                training.keep(self.step, start)?;
+            }
+            Work::Search(search) => drop(search.step()?),
+            Work::Switch { parameters, optimizer } => {
+                // The gradient of ½‖g‖² is Hg.
+                let (_, uphill) = net.shape.gradient_and_image(parameters, &net.samples)?;
+                optimizer.update(parameters, &uphill)?;
+            }
+        }
+        if self.step == self.stages[self.stage].steps && self.stages[self.stage].kind != StageKind::Train {
+            self.ends.push(copy(&self.parameters()?)?);
+        }
+        Ok(())
+    }
+
+    fn next_stage(&mut self) -> Result<()> {
+        self.before += self.step;
+        self.step = 0;
+        self.stage += 1;
+        let stage = self.stages[self.stage];
+        if stage.kind == StageKind::Train {
+            self.starts.push(blank(self.plan, stage.network)?);
+        }
+        self.work = self.begin(None)?;
+        Ok(())
+    }
+
+    /// The work of the present stage, at its beginning or as saved.
+    fn begin(&self, saved: Option<&Saved>) -> Result<Work<'a>> {
+        let stage = self.stages[self.stage];
+        let net = self.net();
+        let start = &self.starts[stage.network];
+        Ok(match stage.kind {
+            StageKind::Train => {
+                let mut training = Training::new(self.plan, stage.network)?;
+                if let Some(saved) = saved {
+                    saved.restore("training", &training.mlp, &mut training.optimizer)?;
+                }
+                Work::Train(Box::new(training))
+            }
+            StageKind::Find(Finder::LevenbergMarquardt) => Work::Search(Box::new(match saved {
+                None => Search::new(Descent(net), start)?,
+                Some(saved) => {
+                    let (parameters, damping) = (saved.tensor("parameters")?, saved.tensor("damping")?);
+                    Search::resume(Descent(net), &self.here(parameters)?, &self.here(damping)?)?
+                }
+            })),
+            StageKind::Find(Finder::Switch) => {
+                let parameters = match saved {
+                    None => copy(start)?,
+                    Some(saved) => copy(&self.here(saved.tensor("parameters")?)?)?,
+                };
+                let mut optimizer = Optimizer::new(Rule::Adam { lr: self.plan.switch_lr }, &parameters)?;
+                if let Some(saved) = saved {
+                    let (first, second) = (saved.tensor("first")?, saved.tensor("second")?);
+                    optimizer.restore(self.step, &self.here(first)?, &self.here(second)?)?;
+                }
+                Work::Switch { parameters, optimizer }
+            }
+        })
+    }
+
+    fn here(&self, tensor: &Tensor) -> Result<Tensor, TchError> {
+        tensor.f_to_device(self.plan.device)
+    }
+
+    /// Parameters of every run as they are now, in training those of a stopped run as it stopped: `[runs, parameters]`.
+    pub fn parameters(&self) -> Result<Tensor> {
+        Ok(match &self.work {
+            Work::Train(training) => {
+                let now = training.runs_first()?;
+                let start = self.starts.last().ok_or_else(|| Error::new("training has nowhere to end"))?;
+                let stopped: Vec<bool> = training.stops.iter().map(|stop| *stop <= self.step).collect();
+                let stopped = Tensor::f_from_slice(&stopped)?.f_to_device(now.device())?.f_unsqueeze(1)?;
+                start.f_where_self(&stopped, &now)?
+            }
+            Work::Search(search) => search.parameters().shallow_clone(),
+            Work::Switch { parameters, .. } => parameters.shallow_clone(),
+        })
+    }
+
+    /// Loss and gradient norm of every run.
+    pub fn measure(&self) -> Result<(Vec<f64>, Vec<f64>)> {
+        let net = self.net();
+        let (losses, gradients) = net.shape.gradient(&self.parameters()?, &net.samples)?;
+        let norms = gradients.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), false, None)?.f_sqrt()?;
+        let mut both = rows(&Tensor::f_stack(&[losses, norms], 0)?)?;
+        let norms = both.pop().unwrap_or_default();
+        Ok((both.pop().unwrap_or_default(), norms))
+    }
+
+    /// Where the searches that are done ended.
+    pub fn arms(&self) -> Vec<Arm<'_>> {
+        let finds = self.stages.iter().filter_map(|stage| match stage.kind {
+            StageKind::Train => None,
+            StageKind::Find(finder) => Some((stage.network, finder)),
+        });
+        finds
+            .zip(&self.ends)
+            .map(|((network, finder), parameters)| Arm {
+                net: &self.plan.networks[network],
+                finder,
+                parameters,
+            })
+            .collect()
+    }
+
+    /// Writes everything that going on needs.
+    pub fn save(&self, dir: &Path) -> Result<()> {
+        let mut saving = Saving::default();
+        saving.integers("position", &[self.stage as i64, self.step])?;
+        for (i, start) in self.starts.iter().enumerate() {
+            saving.tensor(&format!("start-{i}"), start)?;
+        }
+        for (i, end) in self.ends.iter().enumerate() {
+            saving.tensor(&format!("end-{i}"), end)?;
+        }
+        match &self.work {
+            Work::Train(training) => saving.model("training", &training.mlp, &training.optimizer)?,
+            Work::Search(search) => {
+                saving.tensor("parameters", search.parameters())?;
+                saving.tensor("damping", search.damping())?;
+            }
+            Work::Switch { parameters, optimizer } => {
+                saving.tensor("parameters", parameters)?;
+                for (part, tensor) in optimizer.state() {
+                    saving.tensor(part, tensor)?;
+                }
+            }
+        }
+        saving.write(&dir.join(FILE))?;
+        Ok(())
+    }
+
+    /// Goes on from what [`Run::save`] wrote.
+    pub fn restore(plan: &'a Plan, dir: &Path) -> Result<Self> {
+        let saved = Saved::read(&dir.join(FILE))?;
+        let position = saved.integers("position")?;
+        let mut run = Self::new(plan)?;
+        let (Some(&stage), Some(&step)) = (position.first(), position.get(1)) else {
+            return Err(Error::new("the checkpoint does not say where it is"));
+        };
+        if stage < 0
+            || stage as usize >= run.stages.len()
+            || step < 0
+            || step > run.stages[stage as usize].steps
+        {
+            return Err(Error::new(format!(
+                "the checkpoint is at step {step} of stage {stage}; this run has other parameters"
+            )));
+        }
+        run.stage = stage as usize;
+        run.step = step;
+        run.before = run.stages[..run.stage].iter().map(|stage| stage.steps).sum();
+        let read = |name: String, network: usize| -> Result<Tensor> {
+            let wanted = [plan.runs, plan.networks[network].shape.parameter_count()];
+            let tensor = saved.tensor(&name)?;
+            if tensor.size() != wanted {
+                return Err(Error::new(format!(
+                    "the checkpoint holds {:?} numbers as {name}, this run needs {wanted:?}",
+                    tensor.size()
+                )));
+            }
+            Ok(copy(&tensor.f_to_device(plan.device)?)?)
+        };
+        let (mut starts, mut ends) = (Vec::new(), Vec::new());
+        for (i, stage) in run.stages[..=run.stage].iter().enumerate() {
+            if stage.kind == StageKind::Train {
+                starts.push(read(format!("start-{}", starts.len()), stage.network)?);
+            } else if i < run.stage || run.step == stage.steps {
+                ends.push(read(format!("end-{}", ends.len()), stage.network)?);
+            }
+        }
+        run.starts = starts;
+        run.ends = ends;
+        run.work = run.begin(Some(&saved))?;
+        Ok(run)
+    }
+}
+
+impl Training {
+    fn new(plan: &Plan, network: usize) -> Result<Self> {
+        let net = &plan.networks[network];
+        let mut mlp = Mlp::zeros(net.shape.widths(), plan.runs, Kind::Double, plan.device)?;
+        mlp.init_uniform(plan.seed, Stream::named(&format!("minimal-ratio/init/{}", net.name)))?;
+        let row = |values: &[f64]| Tensor::f_from_slice(values)?.f_view([1, -1])?.f_to_device(plan.device);
+        let x = row(&net.x)?;
+        let inputs = Tensor::f_cat(&[&x, &x.f_ones_like()?], 0)?;
+        Ok(Self {
+            optimizer: Optimizer::new(Rule::Adam { lr: plan.lr }, mlp.parameters())?,
+            space: mlp.workspace(net.samples.count())?,
+            batch: Batch::shared(&inputs, &row(&net.y)?)?,
+            stops: plan.stops(),
+            mlp,
+        })
+    }
+
+    fn advance(&mut self) -> Result<()> {
+        self.mlp.gradient(&self.space, &self.batch)?;
+        self.optimizer.update(self.mlp.parameters(), self.mlp.gradients())?;
+        Ok(())
+    }
+
+    /// Copies the runs that stop at this step. They go on being updated with the others, and nobody looks at them.
+    fn keep(&self, step: i64, starts: &Tensor) -> Result<()> {
+        let stopped: Vec<i64> =
+            (0..self.stops.len()).filter(|&run| self.stops[run] == step).map(|run| run as i64).collect();
+        if stopped.is_empty() {
+            return Ok(());
+        }
+        let stopped = Tensor::f_from_slice(&stopped)?.f_to_device(starts.device())?;
+        let now = self.runs_first()?.f_index_select(0, &stopped)?;
+        starts.shallow_clone().f_index_copy_(0, &stopped, &now).map(drop)?;
+        Ok(())
+    }
+
+    /// The ensemble's parameters with the runs in front: `[runs, parameters]`.
+    fn runs_first(&self) -> Result<Tensor, TchError> {
+        let (widths, runs) = (self.mlp.widths(), self.mlp.trials());
+        let mut start = 0;
+        let mut layers = Vec::new();
+        for pair in widths.windows(2) {
+            let length = (pair[0] + 1) * pair[1];
+            layers.push(
+                self.mlp.parameters().f_narrow(0, start * runs, length * runs)?.f_view([runs, length])?,
+            );
+            start += length;
+        }
+        Tensor::f_cat(&layers, 1)
+    }
+}
+
+fn blank(plan: &Plan, network: usize) -> Result<Tensor, TchError> {
+    let count = plan.networks[network].shape.parameter_count();
+    Tensor::f_zeros([plan.runs, count], (Kind::Double, plan.device))
+}
+
+fn copy(tensor: &Tensor) -> Result<Tensor, TchError> {
+    let mut copy = tensor.f_empty_like()?;
+    copy.f_copy_(tensor)?;
+    Ok(copy)
+}

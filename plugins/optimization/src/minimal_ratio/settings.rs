@@ -1,0 +1,133 @@
+//! Parameters checked together, and in words.
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::curvature::network::{Network, Samples};
+use gradtop_toolkit::functions::{grid, sinc, variance};
+use gradtop_toolkit::mlp::{Activation, Loss};
+use tch::{Device, Tensor};
+
+use super::MinimalRatio;
+use super::search::{Finder, Net, Plan};
+
+/// The largest network whose Hessians are taken whole: 100 of them are then 0.8 GB.
+const MOST_PARAMETERS: i64 = 1000;
+
+fn invalid(text: impl std::fmt::Display) -> Error {
+    Error::of_kind(ErrorKind::Invalid, text)
+}
+
+impl MinimalRatio {
+    /// What these parameters mean for the search.
+    ///
+    /// # Errors
+    /// Parameters that do not fit together.
+    pub fn plan(&self, seed: u64, device: Device) -> Result<Plan> {
+        let networks = list("networks", &self.networks)?
+            .iter()
+            .map(|text| network(text, device))
+            .collect::<Result<Vec<_>>>()?;
+        let finders = list("finders", &self.finders)?
+            .iter()
+            .map(|name| match name.as_str() {
+                "lm" => Ok(Finder::LevenbergMarquardt),
+                "switch" => Ok(Finder::Switch),
+                other => {
+                    Err(invalid(format!("parameter `finders` names `{other}`, must be a list of lm, switch")))
+                }
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Plan {
+            networks,
+            finders,
+            runs: self.runs,
+            train_steps: self.train_steps,
+            lr: self.lr,
+            lm_steps: self.lm_steps,
+            switch_steps: self.switch_steps,
+            switch_lr: self.switch_lr,
+            seed,
+            device,
+        })
+    }
+
+    /// How the runs got where they are, in a sentence for captions.
+    pub(super) fn in_words(&self, plan: &Plan) -> String {
+        let finders: Vec<String> = plan
+            .finders
+            .iter()
+            .map(|finder| match finder {
+                Finder::LevenbergMarquardt => format!("Levenberg-Marquardt, {} iterations", self.lm_steps),
+                Finder::Switch => {
+                    format!(
+                        "Adam on half the squared gradient norm, lr {}, {} steps",
+                        self.switch_lr, self.switch_steps
+                    )
+                }
+            })
+            .collect();
+        format!(
+            "tanh, sin(5πx)/(5πx) on [1e-4, 1], full batch, double precision; {} runs: Adam on the loss, lr {}, {} steps, \
+             the second half stopped at a log-uniform step before; then {}; seed {}",
+            self.runs,
+            self.lr,
+            self.train_steps,
+            finders.join(" or "),
+            plan.seed
+        )
+    }
+}
+
+/// `4-4@64`: hidden widths and points.
+fn network(text: &str, device: Device) -> Result<Net> {
+    let wrong = |why: &str| {
+        invalid(format!("parameter `networks` names `{text}`: {why}; hidden widths @ points, such as 4-4@64"))
+    };
+    let (hidden, points) = text.split_once('@').ok_or_else(|| wrong("the number of points is missing"))?;
+    let points: usize = points.parse().map_err(|_| wrong("the points are no whole number"))?;
+    let mut widths = vec![1];
+    for width in hidden.split('-') {
+        let width: i64 = width.trim().parse().map_err(|_| wrong("a width is no whole number"))?;
+        if !(1..=MOST_PARAMETERS).contains(&width) {
+            return Err(wrong("a width is out of range"));
+        }
+        widths.push(width);
+    }
+    widths.push(1);
+    if !(2..=100_000).contains(&points) {
+        return Err(wrong("there must be 2 to 100000 points"));
+    }
+    let shape = Network::new(&widths, Activation::Tanh, Loss::MeanSquared)?;
+    if shape.parameter_count() > MOST_PARAMETERS {
+        return Err(wrong(&format!(
+            "it has {} parameters, the Hessians are whole only up to {MOST_PARAMETERS}",
+            shape.parameter_count()
+        )));
+    }
+    let x = grid(1e-4, 1.0, points);
+    let y: Vec<f64> = x.iter().copied().map(sinc).collect();
+    let column = |values: &[f64]| Tensor::f_from_slice(values)?.f_view([-1, 1])?.f_to_device(device);
+    Ok(Net {
+        name: widths.iter().map(ToString::to_string).collect::<Vec<_>>().join("-"),
+        samples: Samples::new(&column(&x)?, &column(&y)?)?,
+        variance: variance(&y),
+        shape,
+        x,
+        y,
+    })
+}
+
+/// The names of a comma-separated list: at least one, none twice.
+fn list(parameter: &str, text: &str) -> Result<Vec<String>> {
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    for (i, name) in names.iter().enumerate() {
+        if name.is_empty() {
+            return Err(invalid(format!(
+                "parameter `{parameter}` is `{text}`: a name is missing in the list"
+            )));
+        }
+        if names[..i].contains(name) {
+            return Err(invalid(format!("parameter `{parameter}` is `{text}`: `{name}` is named twice")));
+        }
+    }
+    Ok(names)
+}
