@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
-use gradtop_host::{Discovery, Launch, Origin};
+use gradtop_host::{Discovery, Launch, Origin, PluginDesc, Refusal};
 use jiff::Timestamp;
 use ratatui::layout::Rect;
 
@@ -59,6 +59,8 @@ pub(crate) enum Msg {
     Live(Arc<LiveSnapshot>),
     /// What a pane asked for.
     Pane(PaneSnapshot),
+    /// A plugin was described, as [`Effect::Describe`] asked.
+    Described(PathBuf, Box<Result<PluginDesc, Refusal>>),
     /// A worker did what it was asked for, or failed.
     Done(ActionResult),
     /// Leave: a signal came.
@@ -74,6 +76,8 @@ pub(crate) enum Effect {
     Act(RunAction, Vec<RunId>),
     /// Start a run.
     Launch(Box<Launch>),
+    /// Say what a plugin offers that is on no search path.
+    Describe(PathBuf),
     /// Read something for a pane.
     Pane(PaneRequest),
     /// Keep the settings for the next start.
@@ -138,6 +142,8 @@ pub(crate) struct PluginsSnapshot {
     pub(crate) found: Discovery,
     /// New and changed files that are being looked at.
     pub(crate) pending: Vec<(PathBuf, Origin)>,
+    /// Where they are looked for.
+    pub(crate) folders: Vec<PathBuf>,
 }
 
 /// What every screen may read; only settings are theirs to change.
@@ -305,6 +311,12 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             Some(run) => run.pane(&mut app.shared, pane),
             None => Vec::new(),
         },
+        Msg::Described(path, answer) => {
+            if let Some(Screen::Experiments(s)) = app.stack.last_mut() {
+                s.described(&path, &answer);
+            }
+            Vec::new()
+        }
         Msg::Done(result) => app.done(result),
         Msg::Quit => vec![Effect::Quit],
     };
@@ -489,6 +501,9 @@ impl App {
     }
 
     fn done(&mut self, result: ActionResult) -> Vec<Effect> {
+        if let Some(Screen::Experiments(s)) = self.stack.last_mut() {
+            s.done(&result);
+        }
         let mut effects = vec![Effect::Say(Message { text: result.text, failed: result.failed })];
         if result.started.is_some() {
             effects.push(Effect::Open(Open::Home(result.started)));

@@ -35,8 +35,10 @@ impl Workers {
     /// Starts what can wait until something is on the screen.
     pub(super) fn start_late(&mut self) {
         let send = sender(&self.tx);
+        let folders = gradtop_host::search_path();
         let watch = PluginWatch::start(move |PluginsNow { found, pending }| {
-            send(Msg::Plugins(Arc::new(PluginsSnapshot { loaded: true, found, pending })));
+            let folders = folders.clone();
+            send(Msg::Plugins(Arc::new(PluginsSnapshot { loaded: true, found, pending, folders })));
         });
         match watch {
             Ok(watch) => self.plugins = Some(watch),
@@ -79,6 +81,10 @@ impl Workers {
                     Msg::Done(result)
                 });
             }
+            Effect::Describe(path) => self.spawn("describe", move || {
+                let answer = gradtop_host::describe(&path);
+                Msg::Described(path, Box::new(answer))
+            }),
             Effect::Pane(request) => self.spawn("pane", move || Msg::Pane(pane::read(&request))),
             Effect::SaveSettings(settings) => self.save(*settings),
             // These are the loop's and the application's own.

@@ -5,5 +5,6 @@ pub(crate) mod confirm;
 pub(crate) mod experiments;
 pub(crate) mod help;
 pub(crate) mod home;
+pub(crate) mod pen;
 pub(crate) mod run;
 pub(crate) mod toosmall;

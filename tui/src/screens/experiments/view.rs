@@ -1,15 +1,442 @@
-//! Drawing.
+//! Drawing the list and what is known of the cursor's line.
 
+use gradtop_host::{ExperimentDesc, FoundPlugin, ParamKind};
+use gradtop_store::Goal;
 use ratatui::Frame;
-use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
 
-use super::Experiments;
+use super::rows::{Row, rows};
+use super::{Experiments, Like, form};
 use crate::app::Shared;
+use crate::app::theme::Theme;
+use crate::chart::grid::{width_of, wrap};
+use crate::print::clean;
+use crate::screens::pen::Pen;
+
+/// From this width on, details stand beside the list.
+const BESIDE: u16 = 110;
+
+/// Where things stand.
+struct Layout {
+    list: Rect,
+    details: Rect,
+    beside: bool,
+}
+
+fn layout(area: Rect, rows: usize) -> Layout {
+    let (top, height) = (area.y + 2.min(area.height), area.height.saturating_sub(2));
+    if area.width >= BESIDE {
+        let left = (area.width * 11 / 20).min(100);
+        return Layout {
+            list: Rect { x: area.x, y: top, width: left, height },
+            details: Rect { x: area.x + left + 2, y: top, width: area.width - left - 3, height },
+            beside: true,
+        };
+    }
+    // The list keeps what it needs, within limits; below it there are a rule and the details.
+    let lines = (rows as u16 + 1).clamp(4, (height / 2).max(4)).min(height);
+    Layout {
+        list: Rect { x: area.x, y: top, width: area.width, height: lines },
+        details: Rect {
+            x: area.x + 1,
+            y: top + lines + 1,
+            width: area.width.saturating_sub(2),
+            height: height.saturating_sub(lines + 1),
+        },
+        beside: false,
+    }
+}
+
+/// The first line shown of `len` in `height`, so that the cursor is among them.
+fn top_of(cursor: usize, len: usize, height: usize) -> usize {
+    cursor.saturating_sub(height / 2).min(len.saturating_sub(height))
+}
+
+/// The line drawn at a place of the terminal.
+pub(super) fn row_at(screen: &Experiments, shared: &Shared, at: Position) -> Option<usize> {
+    let len = rows(&shared.plugins).len();
+    let list = layout(shared.area, len).list;
+    // The first row of the list is its heading.
+    let inside = list.contains(at) && at.y > list.y;
+    let height = usize::from(list.height.saturating_sub(1));
+    inside.then(|| top_of(screen.cursor, len, height) + usize::from(at.y - list.y - 1))
+}
+
+/// How far the details can be scrolled.
+pub(super) fn details_overflow(shared: &Shared, row: Option<&Row<'_>>) -> u16 {
+    let area = layout(shared.area, rows(&shared.plugins).len()).details;
+    let lines = row.map(|r| details(shared.theme, r, usize::from(area.width)).len()).unwrap_or_default();
+    (lines as u16).saturating_sub(area.height)
+}
 
 impl Experiments {
     /// Draws it into `area`; header and footer are the frame's.
     pub(crate) fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
-        frame.render_widget(Line::styled("Experiments", shared.theme.bold()), area);
+        if let Some(form) = &self.form {
+            form::view::view(form, shared, frame, area);
+            return;
+        }
+        if let Some(like) = &self.like {
+            return waiting(like, shared, frame, area);
+        }
+        let rows = rows(&shared.plugins);
+        if rows.is_empty() {
+            return empty(shared, frame, area);
+        }
+        summary(&rows, shared.theme, frame, area);
+        let place = layout(area, rows.len());
+        self.list(&rows, shared.theme, frame, place.list);
+        let buffer = frame.buffer_mut();
+        if place.beside {
+            for row in 0..place.details.height {
+                let beside = Rect { x: place.details.x - 2, width: 1, ..place.details };
+                Pen::row(buffer, shared.theme, beside, row)
+                    .put(shared.theme.glyph("│", "|"), shared.theme.dim());
+            }
+        } else if place.list.bottom() < area.bottom() {
+            let rule = Rect {
+                x: area.x + 1,
+                y: place.list.bottom(),
+                width: area.width.saturating_sub(2),
+                height: 1,
+            };
+            Pen::row(buffer, shared.theme, rule, 0).rule();
+        }
+        let Some(row) = rows.get(self.cursor) else { return };
+        let lines = details(shared.theme, row, usize::from(place.details.width));
+        let hidden = (lines.len() as u16).saturating_sub(place.details.height);
+        let top = self.details.min(hidden);
+        for (i, line) in
+            lines.iter().skip(usize::from(top)).take(usize::from(place.details.height)).enumerate()
+        {
+            let mut pen = Pen::row(buffer, shared.theme, place.details, i as u16);
+            for span in line {
+                pen.put(&span.content, span.style);
+            }
+        }
+        if hidden > top && place.details.height > 0 {
+            let more = format!(" {} more lines: PgDn", hidden - top);
+            let last = place.details.height - 1;
+            let mut pen = Pen::row(buffer, shared.theme, place.details, last);
+            let free = pen.room().saturating_sub(width_of(&more));
+            pen.skip(free).put(&more, shared.theme.dim());
+        }
     }
+
+    fn list(&self, rows: &[Row<'_>], theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+        let columns = Columns::of(rows, usize::from(area.width));
+        let buffer = frame.buffer_mut();
+        let mut pen = Pen::row(buffer, theme, area, 0);
+        pen.skip(2).left("state", columns.state, theme.dim()).left("experiment", columns.id, theme.dim());
+        pen.left("version", columns.version, theme.dim());
+        for (width, name) in
+            [(columns.presets, "presets"), (columns.origin, "from"), (columns.file, "plugin")]
+        {
+            if width > 0 {
+                pen.left(name, width, theme.dim());
+            }
+        }
+        let height = usize::from(area.height.saturating_sub(1));
+        let top = top_of(self.cursor, rows.len(), height);
+        for (i, row) in rows.iter().enumerate().skip(top).take(height) {
+            let mut pen = Pen::row(buffer, theme, area, (i - top + 1) as u16);
+            let here = i == self.cursor;
+            pen.left(if here { theme.glyph("›", ">") } else { "" }, 2, theme.accent());
+            let (glyph, word, style) = state(row, theme);
+            pen.left(&format!("{glyph} {word}"), columns.state, style);
+            match row {
+                Row::Ready(plugin, e) | Row::Shadowed(plugin, e, _) => {
+                    let ready = matches!(row, Row::Ready(..));
+                    let name = if ready { theme.bold() } else { theme.dim() };
+                    pen.left(&clean(&e.id), columns.id, name);
+                    pen.left(&clean(&e.version), columns.version, theme.dim());
+                    if columns.presets > 0 {
+                        pen.left(&presets(e), columns.presets, theme.dim());
+                    }
+                    if columns.origin > 0 {
+                        pen.left(plugin.origin.word(), columns.origin, theme.dim());
+                    }
+                    if columns.file > 0 {
+                        pen.left(&row.file(), columns.file, theme.dim());
+                    }
+                }
+                Row::Refused(_, why) => {
+                    pen.put(&row.file(), theme.bold()).skip(2).put(&clean(&why.to_string()), theme.dim());
+                }
+                Row::Pending(_) => {
+                    pen.put(&row.file(), theme.text());
+                }
+            }
+            if here {
+                pen.tint(area, theme.cursor());
+            }
+        }
+    }
+}
+
+fn state(row: &Row<'_>, theme: Theme) -> (char, &'static str, Style) {
+    match row {
+        Row::Ready(..) => (theme.glyph('✓', '+'), "ready", theme.good()),
+        Row::Pending(_) => (theme.glyph('…', '.'), "looking", theme.wait()),
+        Row::Shadowed(..) => (theme.glyph('◌', 'o'), "hidden", theme.dim()),
+        Row::Refused(..) => (theme.glyph('✗', 'x'), "refused", theme.alert()),
+    }
+}
+
+fn presets(e: &ExperimentDesc) -> String {
+    e.presets.iter().map(|p| clean(&p.name)).collect::<Vec<_>>().join(" ")
+}
+
+/// Widths of the columns; those without room are left out.
+struct Columns {
+    state: usize,
+    id: usize,
+    version: usize,
+    presets: usize,
+    origin: usize,
+    file: usize,
+}
+
+impl Columns {
+    fn of(rows: &[Row<'_>], width: usize) -> Self {
+        let all = || {
+            rows.iter().filter_map(|r| match r {
+                Row::Ready(p, e) | Row::Shadowed(p, e, _) => Some((r, p, e)),
+                _ => None,
+            })
+        };
+        let widest = |texts: &mut dyn Iterator<Item = usize>, head: &str| {
+            texts.max().unwrap_or(0).max(width_of(head)) + 2
+        };
+        let id = widest(&mut all().map(|(_, _, e)| width_of(&clean(&e.id))), "experiment").min(width / 2);
+        let version = widest(&mut all().map(|(_, _, e)| width_of(&clean(&e.version))), "version").min(16);
+        let mut room = width.saturating_sub(2 + 11 + id + version);
+        // What tells plugins apart comes before what a look at the details tells too.
+        let mut take = |wanted: usize, least: usize| {
+            let got = if room >= wanted {
+                wanted
+            } else if room >= least {
+                room
+            } else {
+                0
+            };
+            room -= got;
+            got
+        };
+        let origin = take(widest(&mut all().map(|(_, p, _)| width_of(p.origin.word())), "from"), 8);
+        let file = take(widest(&mut all().map(|(r, ..)| width_of(&r.file())), "plugin"), 14);
+        let presets = take(widest(&mut all().map(|(_, _, e)| width_of(&presets(e))), "presets"), 8);
+        Self { state: 11, id, version, presets, origin, file }
+    }
+}
+
+fn summary(rows: &[Row<'_>], theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let count = |wanted: fn(&Row<'_>) -> bool| rows.iter().filter(|r| wanted(r)).count();
+    let ready = count(|r| matches!(r, Row::Ready(..)));
+    let mut parts = vec![format!("{ready} experiment{}", if ready == 1 { "" } else { "s" })];
+    for (n, word) in [
+        (count(|r| matches!(r, Row::Pending(_))), "being looked at"),
+        (count(|r| matches!(r, Row::Shadowed(..))), "hidden"),
+        (count(|r| matches!(r, Row::Refused(..))), "refused"),
+    ] {
+        if n > 0 {
+            parts.push(format!("{n} {word}"));
+        }
+    }
+    let mut pen = Pen::row(frame.buffer_mut(), theme, area, 0);
+    pen.skip(1).put("experiments", theme.bold()).skip(2).put(&parts.join(" · "), theme.dim());
+}
+
+type Spans = Vec<Span<'static>>;
+
+/// All there is to say of a line.
+fn details(theme: Theme, row: &Row<'_>, width: usize) -> Vec<Spans> {
+    let mut lines = Vec::new();
+    let path = clean(&row.path().display().to_string());
+    match row {
+        Row::Ready(plugin, e) => {
+            experiment(theme, plugin, e, width, &mut lines);
+        }
+        Row::Shadowed(plugin, e, by) => {
+            let by = clean(&by.display().to_string());
+            paragraph(
+                &format!("Hidden: {by} comes first and has {} too.", clean(&e.id)),
+                theme.wait(),
+                width,
+                &mut lines,
+            );
+            lines.push(Spans::new());
+            experiment(theme, plugin, e, width, &mut lines);
+        }
+        Row::Refused(_, why) => {
+            paragraph(&path, theme.bold(), width, &mut lines);
+            paragraph(&clean(&why.to_string()), theme.alert(), width, &mut lines);
+            lines.push(Spans::new());
+            let hint = "It is looked at again when the file changes; nothing else is harmed.";
+            paragraph(hint, theme.dim(), width, &mut lines);
+            paragraph(&format!("gradtop plugin check {path}"), theme.dim(), width, &mut lines);
+        }
+        Row::Pending(_) => {
+            paragraph(&path, theme.bold(), width, &mut lines);
+            let what = "New or changed: a process of its own asks it what it offers, for 10 s at most.";
+            paragraph(what, theme.dim(), width, &mut lines);
+        }
+    }
+    lines
+}
+
+fn paragraph(text: &str, style: Style, width: usize, lines: &mut Vec<Spans>) {
+    lines.extend(wrap(text, width.max(1)).into_iter().map(|l| vec![Span::styled(l, style)]));
+}
+
+fn experiment(theme: Theme, plugin: &FoundPlugin, e: &ExperimentDesc, width: usize, lines: &mut Vec<Spans>) {
+    lines.push(vec![
+        Span::styled(clean(&e.name), theme.bold()),
+        Span::styled(format!("  {} {}", clean(&e.id), clean(&e.version)), theme.dim()),
+    ]);
+    paragraph(&clean(&e.summary), theme.text(), width, lines);
+    let abilities = [
+        if e.resumable { "can be resumed" } else { "cannot be resumed" },
+        if e.uses_device { "uses CPU or GPU" } else { "uses the CPU" },
+    ];
+    let built =
+        plugin.desc.built_with.as_deref().map(|b| format!(" · built with {}", clean(b))).unwrap_or_default();
+    let torch = if plugin.desc.needs_libtorch { " · libtorch" } else { "" };
+    let abi =
+        format!("{} · ABI {}.{}{torch}{built}", abilities.join(" · "), plugin.desc.abi.0, plugin.desc.abi.1);
+    paragraph(&abi, theme.dim(), width, lines);
+    paragraph(&clean(&plugin.path.display().to_string()), theme.dim(), width, lines);
+    if !e.presets.is_empty() {
+        heading("presets", theme, lines);
+        let name = e.presets.iter().map(|p| width_of(&clean(&p.name))).max().unwrap_or(0) + 2;
+        for p in &e.presets {
+            entry(&clean(&p.name), name, &clean(&p.help), theme.dim(), theme, width, lines);
+        }
+    }
+    if !e.params.is_empty() {
+        heading("parameters", theme, lines);
+        let key = e.params.iter().map(|p| width_of(&clean(&p.key))).max().unwrap_or(0) + 2;
+        let default = e.params.iter().map(|p| width_of(&default_of(p))).max().unwrap_or(0).min(20) + 2;
+        for p in &e.params {
+            let mut value = default_of(p);
+            let pad = default.saturating_sub(width_of(&value));
+            value.push_str(&" ".repeat(pad));
+            let head = vec![
+                Span::styled(format!("{:<key$}", clean(&p.key)), theme.text()),
+                Span::styled(value, theme.accent()),
+            ];
+            hanging(head, key + default, &clean(&p.help), theme.dim(), width, lines);
+        }
+    }
+    if !e.metrics.is_empty() {
+        heading("metrics", theme, lines);
+        let name = e.metrics.iter().map(|m| width_of(&clean(&m.name))).max().unwrap_or(0) + 2;
+        for m in &e.metrics {
+            let goal = match m.goal {
+                Goal::None => "",
+                Goal::Min => " (lower is better)",
+                Goal::Max => " (higher is better)",
+            };
+            let unit = m.unit.as_deref().map(|u| format!("[{}] ", clean(u))).unwrap_or_default();
+            entry(
+                &clean(&m.name),
+                name,
+                &format!("{unit}{}{goal}", clean(&m.help)),
+                theme.dim(),
+                theme,
+                width,
+                lines,
+            );
+        }
+    }
+}
+
+fn default_of(p: &gradtop_host::ParamDesc) -> String {
+    let text = clean(&p.default);
+    let text = if p.kind == ParamKind::Str && text.is_empty() { "\"\"".to_owned() } else { text };
+    match p.unit.as_deref() {
+        Some(unit) => format!("{text} {}", clean(unit)),
+        None => text,
+    }
+}
+
+fn heading(text: &'static str, theme: Theme, lines: &mut Vec<Spans>) {
+    lines.push(Spans::new());
+    lines.push(vec![Span::styled(text, theme.bold())]);
+}
+
+fn entry(
+    name: &str,
+    columns: usize,
+    text: &str,
+    style: Style,
+    theme: Theme,
+    width: usize,
+    lines: &mut Vec<Spans>,
+) {
+    let pad = columns.saturating_sub(width_of(name));
+    let head = vec![Span::styled(format!("{name}{}", " ".repeat(pad)), theme.text())];
+    hanging(head, columns, text, style, width, lines);
+}
+
+/// A text that stands to the right of its head, however many lines it takes.
+fn hanging(head: Spans, columns: usize, text: &str, style: Style, width: usize, lines: &mut Vec<Spans>) {
+    let wrapped = wrap(text, width.saturating_sub(columns).max(12));
+    let mut wrapped = wrapped.into_iter();
+    let mut first = head;
+    first.extend(wrapped.next().map(|l| Span::styled(l, style)));
+    lines.push(first);
+    lines.extend(wrapped.map(|l| vec![Span::raw(" ".repeat(columns)), Span::styled(l, style)]));
+}
+
+fn lines_of(lines: &[Line<'_>], theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    for (i, line) in lines.iter().enumerate() {
+        let mut pen = Pen::row(frame.buffer_mut(), theme, area, i as u16 + 1);
+        pen.skip(2);
+        for span in &line.spans {
+            pen.put(&span.content, line.style.patch(span.style));
+        }
+    }
+}
+
+fn empty(shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+    let theme = shared.theme;
+    if !shared.plugins.loaded {
+        return lines_of(&[Line::styled("looking for plugins …", theme.dim())], theme, frame, area);
+    }
+    let mut lines = vec![
+        Line::styled("No plugins yet", theme.bold()),
+        Line::default(),
+        Line::from("They are looked for in"),
+    ];
+    for folder in &shared.plugins.folders {
+        lines.push(Line::styled(format!("  {}", clean(&folder.display().to_string())), theme.dim()));
+    }
+    lines.push(Line::default());
+    lines.push(Line::from("A library copied there appears here within two seconds. In another terminal:"));
+    lines.push(Line::styled("  gradtop plugin new my-experiment", theme.accent()));
+    lines
+        .push(Line::styled("  gradtop plugin install $(gradtop plugin build my-experiment)", theme.accent()));
+    lines_of(&lines, theme, frame, area);
+}
+
+fn waiting(like: &Like, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+    let theme = shared.theme;
+    let lines = match like {
+        Like::Waiting(_) => vec![Line::styled("looking for the run's plugin …", theme.dim())],
+        Like::Asked(path, _) => vec![
+            Line::styled("No plugin has the run's experiment now; asking its own copy …", theme.text()),
+            Line::styled(clean(&path.display().to_string()), theme.dim()),
+        ],
+        Like::Impossible(why) => {
+            let mut lines = vec![Line::styled("This run cannot be started anew", theme.bold())];
+            let width = usize::from(area.width.saturating_sub(4)).max(1);
+            lines.extend(wrap(&clean(why), width).into_iter().map(|l| Line::styled(l, theme.alert())));
+            lines.push(Line::styled("esc: back", theme.dim()));
+            lines
+        }
+    };
+    lines_of(&lines, theme, frame, area);
 }

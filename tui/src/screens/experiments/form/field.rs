@@ -1,0 +1,253 @@
+//! A field of a form: its value as text, what it takes, and what is wrong with it.
+
+use gradtop_host::{DeviceChoice, ParamDesc, ParamKind, parse_param};
+
+use super::line::Line;
+
+/// What a field is for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Role {
+    /// The set of values that the others start from.
+    Preset,
+    /// A parameter of the experiment.
+    Param(Box<ParamDesc>),
+    /// The run's name.
+    Name,
+    /// Its seed.
+    Seed,
+    /// Its device.
+    Device,
+    /// Its threads.
+    Threads,
+    /// Seconds between its checkpoints.
+    CheckpointEvery,
+}
+
+/// A field.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Field {
+    pub(crate) role: Role,
+    /// What it may be, where that is a short list. Device takes other texts too.
+    pub(crate) choices: Vec<String>,
+    /// What it has unless somebody changes it: of the preset, else the default.
+    pub(crate) base: String,
+    pub(crate) line: Line,
+    /// Why it cannot be used.
+    pub(crate) error: Option<String>,
+}
+
+impl Field {
+    /// A field that has its base value.
+    pub(crate) fn new(role: Role, choices: Vec<String>, base: &str) -> Self {
+        let mut field = Self { role, choices, base: base.to_owned(), line: Line::new(base), error: None };
+        field.check();
+        field
+    }
+
+    /// Its name, as `run.toml` and `--set` have it.
+    pub(crate) fn key(&self) -> &str {
+        match &self.role {
+            Role::Preset => "preset",
+            Role::Param(p) => &p.key,
+            Role::Name => "name",
+            Role::Seed => "seed",
+            Role::Device => "device",
+            Role::Threads => "threads",
+            Role::CheckpointEvery => "checkpoint every",
+        }
+    }
+
+    /// Its help.
+    pub(crate) fn help(&self) -> &str {
+        match &self.role {
+            Role::Preset => "a set of values to start from; what was changed by hand stays",
+            Role::Param(p) => &p.help,
+            Role::Name => "of the run and its folder; empty: the experiment's with the next free number",
+            Role::Seed => "of everything random; empty: drawn, and recorded",
+            Role::Device => "auto takes a GPU if the experiment can use one that is there",
+            Role::Threads => "of the computation; empty: as many as this machine has cores, 8 at most",
+            Role::CheckpointEvery => {
+                "how often the run is saved by itself; 0: only when asked and at its end"
+            }
+        }
+    }
+
+    /// Its unit.
+    pub(crate) fn unit(&self) -> &str {
+        match &self.role {
+            Role::Param(p) => p.unit.as_deref().unwrap_or_default(),
+            Role::CheckpointEvery => "s",
+            _ => "",
+        }
+    }
+
+    /// What it takes, in words: type, range, scale.
+    pub(crate) fn takes(&self) -> String {
+        match &self.role {
+            Role::Preset => String::new(),
+            Role::Param(p) if p.kind == ParamKind::Choice => p.choices.join(" | "),
+            Role::Param(p) => {
+                let range = p.range().map(|r| format!(" {r}")).unwrap_or_default();
+                format!("{}{range}{}", p.kind.word(), if p.log { ", log scale" } else { "" })
+            }
+            Role::Name => "a letter, then letters, digits, . _ -".to_owned(),
+            Role::Seed => "integer ≥ 0".to_owned(),
+            Role::Device => "auto | cpu | cuda:N".to_owned(),
+            Role::Threads => "integer [1, 4096]".to_owned(),
+            Role::CheckpointEvery => "number [0, 1e9]".to_owned(),
+        }
+    }
+
+    /// Whether it is chosen from a list and not typed.
+    pub(crate) fn is_choice(&self) -> bool {
+        !self.choices.is_empty() && self.role != Role::Device
+    }
+
+    /// Whether somebody changed it.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.line.text() != self.base
+    }
+
+    /// Its text.
+    pub(crate) fn value(&self) -> String {
+        self.line.text()
+    }
+
+    /// Gives it its base value back.
+    pub(crate) fn reset(&mut self) {
+        self.line.set(&self.base.clone());
+        self.check();
+    }
+
+    /// Goes to the next or the previous of its choices; around at the ends.
+    pub(crate) fn cycle(&mut self, forward: bool) {
+        let n = self.choices.len();
+        if n == 0 {
+            return;
+        }
+        let text = self.line.text();
+        let next = match self.choices.iter().position(|c| *c == text) {
+            Some(at) if forward => (at + 1) % n,
+            Some(at) => (at + n - 1) % n,
+            None => 0,
+        };
+        let next = self.choices[next].clone();
+        self.line.set(&next);
+        self.check();
+    }
+
+    /// Goes to the next choice that begins with the letter.
+    pub(crate) fn jump(&mut self, letter: char) {
+        let text = self.line.text();
+        let at = self.choices.iter().position(|c| *c == text).unwrap_or(0);
+        let n = self.choices.len();
+        let begins = |c: &str| c.chars().next().is_some_and(|f| f.eq_ignore_ascii_case(&letter));
+        let next = (1..=n).map(|i| (at + i) % n).find(|i| begins(&self.choices[*i]));
+        if let Some(next) = next.map(|i| self.choices[i].clone()) {
+            self.line.set(&next);
+            self.check();
+        }
+    }
+
+    /// The next greater or smaller round value: on a log scale 1, 2, 5, 10 and so on, for integers the neighbour, else a
+    /// tenth of the value's power of ten. What is no number, and steps out of the range, stay.
+    pub(crate) fn nudge(&mut self, up: bool) {
+        if self.is_choice() {
+            return self.cycle(up);
+        }
+        let (integer, log) = match &self.role {
+            Role::Param(p) if matches!(p.kind, ParamKind::I64 | ParamKind::F64) => {
+                (p.kind == ParamKind::I64, p.log)
+            }
+            Role::Seed | Role::Threads => (true, false),
+            Role::CheckpointEvery => (true, true),
+            _ => return,
+        };
+        let Ok(now) = self.line.text().trim().parse::<f64>() else { return };
+        // Beyond 2^53 a float no longer says which integer is meant.
+        if !now.is_finite() || (integer && now.abs() >= 9e15) {
+            return;
+        }
+        let next = if log && now > 0.0 { next_round(now, up) } else { next_linear(now, up, integer) };
+        let next = if integer { next.round() } else { next };
+        let before = self.line.clone();
+        self.line.set(&tidy(next));
+        self.check();
+        if self.error.is_some() {
+            self.line = before;
+            self.check();
+        }
+    }
+
+    /// Looks whether its value can be used.
+    pub(crate) fn check(&mut self) {
+        self.error = self.problem().map(|e| crate::print::clean(&e));
+    }
+
+    fn problem(&self) -> Option<String> {
+        let text = self.line.text();
+        let trimmed = text.trim();
+        match &self.role {
+            Role::Preset => None,
+            Role::Param(p) => parse_param(p, &text).err().map(|e| e.to_string()),
+            Role::Name if text.is_empty() => None,
+            Role::Name => gradtop_store::validate_name(&text).err().map(|e| e.to_string()),
+            Role::Seed if trimmed.is_empty() => None,
+            Role::Seed => trimmed
+                .parse::<u64>()
+                .is_err()
+                .then(|| format!("seed = {text:?}: an integer from 0 to {} is wanted", u64::MAX)),
+            Role::Device => trimmed.parse::<DeviceChoice>().err(),
+            Role::Threads if trimmed.is_empty() => None,
+            Role::Threads => (!trimmed.parse::<u32>().is_ok_and(|n| (1..=4096).contains(&n)))
+                .then(|| format!("threads = {text:?}: an integer in [1, 4096] is wanted")),
+            Role::CheckpointEvery => crate::commands::run::seconds(trimmed).err(),
+        }
+    }
+
+    /// Where its value lies in its range, from 0 to 1, on its own scale; `None` without a number or without both ends.
+    pub(crate) fn position(&self) -> Option<f64> {
+        let Role::Param(p) = &self.role else { return None };
+        let (min, max) = (p.min?, p.max?);
+        let v: f64 = self.line.text().trim().parse().ok()?;
+        let log = p.log && min > 0.0;
+        let at = |v: f64| if log { v.ln() } else { v };
+        let share = (at(v) - at(min)) / (at(max) - at(min));
+        (share.is_finite() && (0.0..=1.0).contains(&share)).then_some(share)
+    }
+}
+
+/// The next of 1, 2, 5, 10, … above or below a positive value.
+fn next_round(v: f64, up: bool) -> f64 {
+    let power = 10f64.powf(v.log10().floor());
+    // A hair of tolerance: 0.3 / 0.1 is not quite 3.
+    let rounds = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0].map(|m| m * power);
+    if up {
+        rounds.into_iter().find(|r| *r > v * (1.0 + 1e-9)).unwrap_or(v)
+    } else {
+        rounds.into_iter().rev().find(|r| *r < v * (1.0 - 1e-9)).unwrap_or(v)
+    }
+}
+
+fn next_linear(v: f64, up: bool, integer: bool) -> f64 {
+    let step = if integer {
+        1.0
+    } else if v == 0.0 {
+        0.1
+    } else {
+        10f64.powf(v.abs().log10().floor() - 1.0)
+    };
+    // On multiples of the step, so that 0.95, 1, 1.1 follow each other.
+    let next = if up { (v / step + 1e-9).floor() + 1.0 } else { (v / step - 1e-9).ceil() - 1.0 };
+    next * step
+}
+
+/// The shortest text of a value without its rounding noise.
+fn tidy(v: f64) -> String {
+    let rounded: f64 = format!("{v:.12e}").parse().unwrap_or(v);
+    if rounded != 0.0 && (rounded.abs() < 1e-3 || rounded.abs() >= 1e16) {
+        format!("{rounded:e}")
+    } else {
+        rounded.to_string()
+    }
+}

@@ -1,0 +1,306 @@
+//! The form that a run is started from: a field for every parameter an experiment declares, and for how it is run.
+//!
+//! Pure: keys come as method calls, what is to be started goes out as a [`Launch`].
+
+mod field;
+mod line;
+#[cfg(test)]
+mod tests;
+pub(crate) mod view;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gradtop_host::{
+    DEFAULT_CHECKPOINT_EVERY, DeviceChoice, ExperimentDesc, Launch, ParamError, ParamKind, resolve_params,
+};
+use gradtop_store::{Manifest, ParamValue};
+
+pub(crate) use field::{Field, Role};
+pub(crate) use line::Line;
+
+/// The preset that is none.
+const DEFAULT: &str = "default";
+
+/// A form being filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Form {
+    /// The plugin it starts runs of.
+    pub(crate) plugin: PathBuf,
+    pub(crate) experiment: ExperimentDesc,
+    /// The run whose values it began with.
+    pub(crate) of: Option<String>,
+    /// What could not be taken over from that run.
+    pub(crate) notes: Vec<String>,
+    /// Preset, parameters, then how to run.
+    pub(crate) fields: Vec<Field>,
+    /// The field that keys act on; one beyond the last is the start.
+    pub(crate) cursor: usize,
+    /// The run is being started.
+    pub(crate) busy: bool,
+    /// Why it was not.
+    pub(crate) failed: Option<String>,
+}
+
+/// What a key asked the form to do, beyond editing.
+#[derive(Clone, Debug)]
+pub(crate) enum Asked {
+    /// Nothing: it was edited.
+    Nothing,
+    /// To start this run.
+    Start(Box<Launch>),
+}
+
+impl Form {
+    /// With the experiment's defaults.
+    pub(crate) fn new(plugin: &Path, experiment: &ExperimentDesc) -> Self {
+        let mut presets: Vec<String> = experiment.presets.iter().map(|p| p.name.clone()).collect();
+        if !presets.iter().any(|p| p == DEFAULT) {
+            presets.insert(0, DEFAULT.to_owned());
+        }
+        let mut fields = vec![Field::new(Role::Preset, presets, DEFAULT)];
+        for param in &experiment.params {
+            let choices = match param.kind {
+                ParamKind::Choice => param.choices.clone(),
+                ParamKind::Bool => vec!["true".to_owned(), "false".to_owned()],
+                _ => Vec::new(),
+            };
+            fields.push(Field::new(Role::Param(Box::new(param.clone())), choices, &param.default));
+        }
+        fields.push(Field::new(Role::Name, Vec::new(), ""));
+        fields.push(Field::new(Role::Seed, Vec::new(), ""));
+        if experiment.uses_device {
+            let choices = ["auto", "cpu", "cuda:0"].map(str::to_owned).to_vec();
+            fields.push(Field::new(Role::Device, choices, "auto"));
+        }
+        fields.push(Field::new(Role::Threads, Vec::new(), ""));
+        if experiment.resumable {
+            let every = DEFAULT_CHECKPOINT_EVERY.as_secs().to_string();
+            fields.push(Field::new(Role::CheckpointEvery, Vec::new(), &every));
+        }
+        let mut form = Self {
+            plugin: plugin.to_owned(),
+            experiment: experiment.clone(),
+            of: None,
+            notes: Vec::new(),
+            fields,
+            cursor: 0,
+            busy: false,
+            failed: None,
+        };
+        // A declared preset `default` may differ from the parameters' own defaults.
+        form.take_preset();
+        form
+    }
+
+    /// With the values of a run, its seed included, so that only what is changed differs.
+    pub(crate) fn of_run(plugin: &Path, experiment: &ExperimentDesc, run: &Manifest) -> Self {
+        let mut form = Self::new(plugin, experiment);
+        form.of = Some(run.run.clone());
+        if let Some(preset) = &run.preset {
+            if form.fields[0].choices.contains(preset) {
+                form.fields[0].line.set(preset);
+                form.take_preset();
+            } else {
+                form.notes.push(format!("its preset {preset:?} no longer exists"));
+            }
+        }
+        for (key, value) in &run.params {
+            let field = form.fields.iter_mut().find(|f| matches!(&f.role, Role::Param(p) if p.key == *key));
+            let Some(field) = field else {
+                form.notes.push(format!("its parameter {key} = {value} no longer exists"));
+                continue;
+            };
+            // 1e-3 and 0.001 are the same value; the text of the preset is the nicer one.
+            let Role::Param(param) = &field.role else { continue };
+            let same = gradtop_host::parse_param(param, &field.base).is_ok_and(|base| base == *value);
+            let text = if same { field.base.clone() } else { text_of(value) };
+            field.line.set(&text);
+            field.check();
+        }
+        for field in &form.fields {
+            if matches!(&field.role, Role::Param(p) if run.params.iter().all(|(k, _)| *k != p.key)) {
+                form.notes.push(format!("the parameter {} is new", field.key()));
+            }
+        }
+        let every = run.checkpoint_every_s.to_string();
+        for (role, text) in [
+            (Role::Seed, run.seed.to_string()),
+            (Role::Device, run.device.clone()),
+            (Role::Threads, run.threads.to_string()),
+            (Role::CheckpointEvery, every),
+        ] {
+            if let Some(field) = form.fields.iter_mut().find(|f| f.role == role) {
+                field.line.set(&text);
+                field.check();
+            }
+        }
+        form
+    }
+
+    /// The field that keys act on; none at the start.
+    pub(crate) fn field(&self) -> Option<&Field> {
+        self.fields.get(self.cursor)
+    }
+
+    /// Whether the field under the cursor is typed into, so that letters are text.
+    pub(crate) fn is_typing(&self) -> bool {
+        self.field().is_some_and(|f| !f.is_choice())
+    }
+
+    /// How many fields cannot be used as they are.
+    pub(crate) fn errors(&self) -> usize {
+        self.fields.iter().filter(|f| f.error.is_some()).count()
+    }
+
+    /// How many parameters are neither of the preset nor defaults.
+    pub(crate) fn changed(&self) -> usize {
+        self.fields.iter().filter(|f| matches!(f.role, Role::Param(_)) && f.is_changed()).count()
+    }
+
+    /// Moves the cursor by so many fields, not around.
+    pub(crate) fn go(&mut self, by: isize) {
+        self.go_to(self.cursor.saturating_add_signed(by));
+    }
+
+    /// Moves the cursor to a field, or to the start behind the last.
+    pub(crate) fn go_to(&mut self, at: usize) {
+        let leave = |f: &mut Field| f.line.deselect();
+        self.fields.iter_mut().for_each(leave);
+        self.cursor = at.min(self.fields.len());
+        if let Some(field) = self.fields.get_mut(self.cursor).filter(|f| !f.is_choice()) {
+            field.line.select();
+        }
+    }
+
+    /// Lets `edit` change the text of the field under the cursor, if it is typed into.
+    pub(crate) fn edit(&mut self, edit: impl FnOnce(&mut Line)) {
+        if let Some(field) = self.fields.get_mut(self.cursor).filter(|f| !f.is_choice()) {
+            edit(&mut field.line);
+            field.check();
+            self.failed = None;
+        }
+    }
+
+    /// A character: text, or in a field that is chosen, the next choice that begins with it; blank is the next of all.
+    pub(crate) fn insert(&mut self, c: char) {
+        if self.is_typing() {
+            return self.edit(|line| line.insert(c));
+        }
+        self.choose(|field| if c == ' ' { field.cycle(true) } else { field.jump(c) });
+    }
+
+    /// To the left: of the text or of the choices.
+    pub(crate) fn left(&mut self) {
+        if self.is_typing() { self.edit(Line::left) } else { self.choose(|f| f.cycle(false)) }
+    }
+
+    /// To the right.
+    pub(crate) fn right(&mut self) {
+        if self.is_typing() { self.edit(Line::right) } else { self.choose(|f| f.cycle(true)) }
+    }
+
+    /// A step up or down in value.
+    pub(crate) fn nudge(&mut self, up: bool) {
+        self.choose(|f| if f.choices.is_empty() { f.nudge(up) } else { f.cycle(up) });
+    }
+
+    /// Gives the field under the cursor the value of its preset, or its default, back; all of them if it is the preset.
+    pub(crate) fn reset(&mut self) {
+        match self.cursor {
+            0 => {
+                self.fields[0].reset();
+                self.take_preset();
+                self.fields.iter_mut().for_each(Field::reset);
+            }
+            _ => self.choose(Field::reset),
+        }
+        self.failed = None;
+    }
+
+    fn choose(&mut self, change: impl FnOnce(&mut Field)) {
+        let Some(field) = self.fields.get_mut(self.cursor) else { return };
+        change(field);
+        self.failed = None;
+        if self.cursor == 0 {
+            self.take_preset();
+        }
+    }
+
+    /// Takes over the values of the preset, but for what was changed by hand.
+    fn take_preset(&mut self) {
+        let name = self.fields[0].value();
+        let preset = self.experiment.presets.iter().find(|p| p.name == name);
+        for field in &mut self.fields {
+            let Role::Param(param) = &field.role else { continue };
+            let set = preset.and_then(|p| p.values.iter().find(|(k, _)| *k == param.key));
+            let base = set.map_or(&param.default, |(_, v)| v).clone();
+            let changed = field.is_changed();
+            field.base = base;
+            if !changed {
+                field.reset();
+            }
+        }
+    }
+
+    /// What starting it now would start. The first field that cannot be used gets the cursor.
+    pub(crate) fn start(&mut self, runs: &Path) -> Asked {
+        if self.busy {
+            return Asked::Nothing;
+        }
+        if let Some(bad) = self.fields.iter().position(|f| f.error.is_some()) {
+            self.go_to(bad);
+            return Asked::Nothing;
+        }
+        match self.launch(runs) {
+            Ok(launch) => {
+                (self.busy, self.failed) = (true, None);
+                Asked::Start(Box::new(launch))
+            }
+            // Cannot be while every field can be used, unless the fields and the host disagree: then the host is right.
+            Err(e) => {
+                self.failed = Some(crate::print::clean(&e.to_string()));
+                Asked::Nothing
+            }
+        }
+    }
+
+    fn launch(&self, runs: &Path) -> Result<Launch, ParamError> {
+        let preset = self.fields[0].value();
+        let declared = self.experiment.presets.iter().any(|p| p.name == preset);
+        let sets: Vec<(String, String)> = self
+            .fields
+            .iter()
+            .filter_map(|f| match &f.role {
+                Role::Param(p) if f.is_changed() => Some((p.key.clone(), f.value())),
+                _ => None,
+            })
+            .collect();
+        let text = |role: &Role| {
+            let field = self.fields.iter().find(|f| f.role == *role);
+            field.map(|f| f.value().trim().to_owned()).filter(|t| !t.is_empty())
+        };
+        let every = text(&Role::CheckpointEvery).and_then(|t| t.parse().ok());
+        Ok(Launch {
+            runs: runs.to_owned(),
+            plugin: self.plugin.clone(),
+            experiment: self.experiment.id.clone(),
+            params: resolve_params(&self.experiment, declared.then_some(preset.as_str()), &sets)?,
+            preset: declared.then_some(preset),
+            name: text(&Role::Name),
+            seed: text(&Role::Seed).and_then(|t| t.parse().ok()),
+            device: text(&Role::Device).and_then(|t| t.parse().ok()).unwrap_or(DeviceChoice::Auto),
+            threads: text(&Role::Threads).and_then(|t| t.parse().ok()),
+            checkpoint_every: every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64),
+        })
+    }
+}
+
+/// A value as its parameter's text.
+fn text_of(value: &ParamValue) -> String {
+    match value {
+        // As people write it: 1e-5 rather than 0.00001.
+        ParamValue::Float(v) if *v != 0.0 && (v.abs() < 1e-3 || v.abs() >= 1e16) => format!("{v:e}"),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,330 @@
+//! Drawing the form.
+
+use ratatui::Frame;
+use ratatui::layout::{Position, Rect};
+
+use super::{Field, Form, Role};
+use crate::app::Shared;
+use crate::app::theme::Theme;
+use crate::chart::grid::{width_of, wrap};
+use crate::print::clean;
+use crate::screens::pen::Pen;
+
+/// A line of the form's middle part.
+#[derive(Clone, Copy, PartialEq)]
+enum Slot {
+    Heading(&'static str),
+    Blank,
+    Field(usize),
+    /// The line that starts the run.
+    Start,
+}
+
+fn slots(form: &Form) -> Vec<Slot> {
+    let mut slots = Vec::new();
+    for (i, field) in form.fields.iter().enumerate() {
+        match (&field.role, i.checked_sub(1).map(|b| &form.fields[b].role)) {
+            (Role::Param(_), Some(Role::Preset)) => slots.extend([Slot::Blank, Slot::Heading("parameters")]),
+            (Role::Name, _) => slots.extend([Slot::Blank, Slot::Heading("run")]),
+            _ => {}
+        }
+        slots.push(Slot::Field(i));
+    }
+    slots.extend([Slot::Blank, Slot::Start]);
+    slots
+}
+
+/// Where the parts stand: title, fields, and what is to say of the field under the cursor.
+struct Layout {
+    title: Rect,
+    fields: Rect,
+    about: Rect,
+}
+
+fn layout(area: Rect) -> Layout {
+    let title = 3.min(area.height);
+    let about = 5.min(area.height - title);
+    Layout {
+        title: Rect { height: title, ..area },
+        fields: Rect { y: area.y + title, height: area.height - title - about, ..area },
+        about: Rect { y: area.bottom() - about, height: about, ..area },
+    }
+}
+
+fn top_of(form: &Form, slots: &[Slot], height: usize) -> usize {
+    let at = slots
+        .iter()
+        .position(|s| *s == Slot::Field(form.cursor) || (*s == Slot::Start && form.field().is_none()))
+        .unwrap_or(0);
+    at.saturating_sub(height / 2).min(slots.len().saturating_sub(height))
+}
+
+/// The field (or the start behind the last) drawn at a place of the terminal.
+pub(crate) fn field_at(form: &Form, area: Rect, at: Position) -> Option<usize> {
+    let place = layout(area).fields;
+    let slots = slots(form);
+    let top = top_of(form, &slots, usize::from(place.height));
+    let slot = place.contains(at).then(|| slots.get(top + usize::from(at.y - place.y)))??;
+    match slot {
+        Slot::Field(i) => Some(*i),
+        Slot::Start => Some(form.fields.len()),
+        Slot::Heading(_) | Slot::Blank => None,
+    }
+}
+
+/// Widths of the columns.
+struct Columns {
+    key: usize,
+    value: usize,
+    unit: usize,
+}
+
+impl Columns {
+    fn of(form: &Form, width: usize) -> Self {
+        let widest = |of: &dyn Fn(&Field) -> usize| form.fields.iter().map(of).max().unwrap_or(0);
+        let key = widest(&|f| width_of(&clean(f.key()))).min(24) + 2;
+        let unit = match widest(&|f| width_of(&clean(f.unit()))) {
+            0 => 0,
+            n => n.min(12) + 2,
+        };
+        let wanted = widest(&|f| if f.is_choice() { choices_width(f) } else { width_of(&f.value()) + 1 }) + 2;
+        let room = width.saturating_sub(4 + key + unit);
+        Self { key, value: wanted.clamp(20, 56).min(room * 6 / 10), unit }
+    }
+}
+
+fn choices_width(field: &Field) -> usize {
+    field.choices.iter().map(|c| width_of(&clean(c)) + 2).sum::<usize>()
+}
+
+/// Draws it.
+pub(crate) fn view(form: &Form, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+    let theme = shared.theme;
+    let place = layout(area);
+    title(form, theme, frame, place.title);
+    let slots = slots(form);
+    let columns = Columns::of(form, usize::from(area.width));
+    let height = usize::from(place.fields.height);
+    let top = top_of(form, &slots, height);
+    for (y, slot) in slots.iter().skip(top).take(height).enumerate() {
+        let mut pen = Pen::row(frame.buffer_mut(), theme, place.fields, y as u16);
+        match slot {
+            Slot::Blank => {}
+            Slot::Heading(text) => drop(pen.skip(2).put(text, theme.dim())),
+            Slot::Field(i) => {
+                field(&form.fields[*i], *i == form.cursor, &columns, theme, place.fields, &mut pen)
+            }
+            Slot::Start => start(form, shared, place.fields, &mut pen),
+        }
+    }
+    scroll_marks(slots.len(), top, theme, frame, place.fields);
+    about(form, theme, frame, place.about);
+}
+
+fn title(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let e = &form.experiment;
+    let buffer = frame.buffer_mut();
+    let mut pen = Pen::row(buffer, theme, area, 0);
+    let what = match &form.of {
+        Some(run) => format!("run like {}", clean(run)),
+        None => "new run".to_owned(),
+    };
+    pen.skip(1).put(&what, theme.text()).skip(1);
+    pen.put("of ", theme.dim()).put(&clean(&e.id), theme.bold()).skip(1).put(&clean(&e.version), theme.dim());
+    let file = clean(&form.plugin.file_name().unwrap_or_default().to_string_lossy());
+    let free = pen.room().saturating_sub(width_of(&file) + 1);
+    if free > 1 {
+        pen.skip(free).put(&file, theme.dim());
+    }
+    let second = form.notes.join(" · ");
+    let (text, style) = if second.is_empty() { (&e.summary, theme.dim()) } else { (&second, theme.wait()) };
+    Pen::row(buffer, theme, area, 1).skip(1).put(&clean(text), style);
+}
+
+fn field(field: &Field, here: bool, columns: &Columns, theme: Theme, area: Rect, pen: &mut Pen<'_>) {
+    pen.left(if here { theme.glyph("›", ">") } else { "" }, 2, theme.accent());
+    let (mark, mark_style) = match (&field.error, field.is_changed()) {
+        (Some(_), _) => (theme.glyph("✗ ", "x "), theme.alert()),
+        (None, true) => (theme.glyph("● ", "* "), theme.accent()),
+        (None, false) => ("  ", theme.text()),
+    };
+    pen.put(mark, mark_style);
+    let changed = field.is_changed();
+    pen.left(&clean(field.key()), columns.key, if here || changed { theme.bold() } else { theme.text() });
+    if here {
+        pen.tint(area, theme.cursor());
+    }
+    let before = pen.room();
+    if field.is_choice() {
+        choices(field, here, columns.value, theme, pen);
+    } else {
+        value(field, here, columns.value, theme, pen);
+    }
+    pen.skip(columns.value.saturating_sub(before - pen.room()));
+    if columns.unit > 0 {
+        pen.left(&clean(field.unit()), columns.unit, theme.dim());
+    }
+    match &field.error {
+        Some(error) => drop(pen.put(error, theme.alert())),
+        None if field.is_choice() => {}
+        None => drop(pen.put(&clean(&field.takes()), theme.dim())),
+    }
+}
+
+/// All choices with the chosen one in brackets, so that it is seen without colour; only that where they have no room.
+fn choices(field: &Field, here: bool, width: usize, theme: Theme, pen: &mut Pen<'_>) {
+    let chosen = field.value();
+    if choices_width(field) > width {
+        let (left, right) = (theme.glyph("‹ ", "< "), theme.glyph(" ›", " >"));
+        let style = if here { theme.accent() } else { theme.text() };
+        pen.put(left, theme.dim())
+            .wide(&clean(&chosen), width.saturating_sub(4), style)
+            .put(right, theme.dim());
+        return;
+    }
+    for choice in &field.choices {
+        if *choice == chosen {
+            let style = if here { theme.accent() } else { theme.text() };
+            pen.put("[", theme.dim()).put(&clean(choice), style).put("]", theme.dim());
+        } else {
+            pen.put(&format!(" {} ", clean(choice)), theme.dim());
+        }
+    }
+}
+
+fn value(field: &Field, here: bool, width: usize, theme: Theme, pen: &mut Pen<'_>) {
+    let width = width.saturating_sub(1);
+    if !here {
+        if field.line.is_empty() {
+            pen.wide(placeholder(field), width, theme.dim());
+        } else {
+            let style = if field.error.is_some() { theme.alert() } else { theme.text() };
+            pen.wide(&clean(&field.value()), width, style);
+        }
+        return;
+    }
+    let (text, cursor) = field.line.window(width);
+    // All of it is selected: the next character replaces it.
+    let style = if field.line.is_selected() { theme.caret() } else { theme.text() };
+    let mut column = 0;
+    for c in text.chars() {
+        let at = column == cursor && !field.line.is_selected();
+        pen.put(&c.to_string(), if at { theme.caret() } else { style });
+        column += width_of(&c.to_string());
+    }
+    if cursor >= column && !field.line.is_selected() {
+        pen.put(" ", theme.caret());
+    }
+    if field.line.is_empty() {
+        pen.skip(1).wide(placeholder(field), width.saturating_sub(2), theme.dim());
+    }
+}
+
+fn placeholder(field: &Field) -> &'static str {
+    match &field.role {
+        Role::Name => "next free number",
+        Role::Seed => "drawn",
+        Role::Threads => "by the machine",
+        _ => "empty",
+    }
+}
+
+fn start(form: &Form, shared: &Shared, area: Rect, pen: &mut Pen<'_>) {
+    let theme = shared.theme;
+    let here = form.field().is_none();
+    pen.left(if here { theme.glyph("›", ">") } else { "" }, 2, theme.accent());
+    let (text, style) = match (form.busy, form.errors()) {
+        (true, _) => ("starting …".to_owned(), theme.wait()),
+        _ if shared.read_only => ("nothing can be started: this is --read-only".to_owned(), theme.dim()),
+        (false, 0) => ("[ start the run ]".to_owned(), if here { theme.accent() } else { theme.bold() }),
+        (false, 1) => ("1 field cannot be used as it is".to_owned(), theme.alert()),
+        (false, n) => (format!("{n} fields cannot be used as they are"), theme.alert()),
+    };
+    pen.skip(2).put(&text, style);
+    let changed = form.changed();
+    if changed > 0 && form.errors() == 0 {
+        let text = format!("{changed} parameter{} changed", if changed == 1 { "" } else { "s" });
+        pen.skip(3).put(&text, theme.dim());
+    }
+    if here {
+        pen.tint(area, theme.cursor());
+    }
+}
+
+fn scroll_marks(len: usize, top: usize, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let height = usize::from(area.height);
+    let edge = Rect { x: area.right().saturating_sub(2), width: 1, ..area };
+    if top > 0 {
+        Pen::row(frame.buffer_mut(), theme, edge, 0).put(theme.glyph("↑", "^"), theme.dim());
+    }
+    if top + height < len && area.height > 0 {
+        Pen::row(frame.buffer_mut(), theme, edge, area.height - 1).put(theme.glyph("↓", "v"), theme.dim());
+    }
+}
+
+/// Help, range and error of the field under the cursor.
+fn about(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let buffer = frame.buffer_mut();
+    let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    Pen::row(buffer, theme, inner, 0).rule();
+    let width = usize::from(inner.width).max(1);
+    let Some(field) = form.field() else {
+        let text =
+            "Started, the run is on its own: it goes on when this screen is left or its terminal closed.";
+        for (i, line) in wrap(text, width).iter().take(2).enumerate() {
+            Pen::row(buffer, theme, inner, i as u16 + 1).put(line, theme.dim());
+        }
+        failure(form, theme, buffer, inner);
+        return;
+    };
+    let help = match &field.role {
+        Role::Preset => preset_help(form, field),
+        _ => clean(field.help()),
+    };
+    for (i, line) in wrap(&help, width).iter().take(2).enumerate() {
+        Pen::row(buffer, theme, inner, i as u16 + 1).put(line, theme.text());
+    }
+    let mut pen = Pen::row(buffer, theme, inner, 3);
+    let takes = clean(&field.takes());
+    pen.put(&takes, theme.dim());
+    if !takes.is_empty() {
+        pen.skip(3);
+    }
+    if let Some(share) = field.position() {
+        pen.put(&gauge(share, theme), theme.dim()).skip(3);
+    }
+    if field.is_changed() {
+        let base = if field.base.is_empty() { "empty".to_owned() } else { clean(&field.base) };
+        pen.put("was ", theme.dim()).put(&base, theme.text());
+    }
+    failure(form, theme, buffer, inner);
+}
+
+fn preset_help(form: &Form, field: &Field) -> String {
+    let name = field.value();
+    let preset = form.experiment.presets.iter().find(|p| p.name == name);
+    match preset {
+        Some(p) => {
+            let values: Vec<String> =
+                p.values.iter().map(|(k, v)| format!("{}={}", clean(k), clean(v))).collect();
+            format!("{} ({})", clean(&p.help), values.join(" "))
+        }
+        None => "every parameter has its own default".to_owned(),
+    }
+}
+
+fn failure(form: &Form, theme: Theme, buffer: &mut ratatui::buffer::Buffer, area: Rect) {
+    let text = form.failed.clone().or_else(|| form.field().and_then(|f| f.error.clone()));
+    if let Some(text) = text {
+        Pen::row(buffer, theme, area, 4).put(&text, theme.alert());
+    }
+}
+
+/// Where a value lies in its range: `├──●────┤`.
+fn gauge(share: f64, theme: Theme) -> String {
+    const CELLS: usize = 16;
+    let at = (share * (CELLS - 1) as f64).round() as usize;
+    let (line, point) = (theme.glyph("─", "-"), theme.glyph("●", "o"));
+    let middle: String = (0..CELLS).map(|i| if i == at { point } else { line }).collect();
+    format!("{}{middle}{}", theme.glyph("├", "|"), theme.glyph("┤", "|"))
+}

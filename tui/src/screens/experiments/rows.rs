@@ -1,0 +1,66 @@
+//! The lines of the list: what can be run, and what cannot, with the reason.
+
+use std::path::{Path, PathBuf};
+
+use gradtop_host::{ExperimentDesc, FoundPlugin, Refusal};
+
+use crate::app::PluginsSnapshot;
+
+/// A line of the list.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Row<'a> {
+    /// An experiment that can be run.
+    Ready(&'a FoundPlugin, &'a ExperimentDesc),
+    /// One hidden by an earlier plugin that has it too.
+    Shadowed(&'a FoundPlugin, &'a ExperimentDesc, &'a Path),
+    /// A file that cannot be used.
+    Refused(&'a Path, &'a Refusal),
+    /// A file that is being looked at.
+    Pending(&'a Path),
+}
+
+/// Which line, however many come and go around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    path: PathBuf,
+    experiment: String,
+}
+
+impl Row<'_> {
+    pub(super) fn key(&self) -> Key {
+        let id = match self {
+            Row::Ready(_, e) | Row::Shadowed(_, e, _) => e.id.clone(),
+            _ => String::new(),
+        };
+        Key { path: self.path().to_owned(), experiment: id }
+    }
+
+    /// The plugin's file.
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Row::Ready(p, _) | Row::Shadowed(p, ..) => &p.path,
+            Row::Refused(path, _) | Row::Pending(path) => path,
+        }
+    }
+
+    /// The file's own name.
+    pub(super) fn file(&self) -> String {
+        crate::print::clean(&self.path().file_name().unwrap_or_default().to_string_lossy())
+    }
+}
+
+/// All lines: what can be run first, in the order searched, as the host would find it.
+pub(super) fn rows(plugins: &PluginsSnapshot) -> Vec<Row<'_>> {
+    let found = &plugins.found;
+    let mut rows: Vec<Row<'_>> = found.experiments().map(|(p, e)| Row::Ready(p, e)).collect();
+    rows.extend(plugins.pending.iter().map(|(path, _)| Row::Pending(path)));
+    for hidden in &found.shadowed {
+        let plugin = found.plugins.iter().find(|p| p.path == hidden.path);
+        if let Some((plugin, (_, e))) = plugin.and_then(|p| Some((p, p.desc.experiment(&hidden.experiment)?)))
+        {
+            rows.push(Row::Shadowed(plugin, e, &hidden.by));
+        }
+    }
+    rows.extend(found.refused.iter().map(|(path, why)| Row::Refused(path, why)));
+    rows
+}
