@@ -217,7 +217,7 @@ pub enum ParamError {
         wanted: String,
     },
     /// Outside its range.
-    #[error("{key} = {value} is outside {range}")]
+    #[error("{key} = {value} {}", out_of(range))]
     Range {
         /// The parameter.
         key: String,
@@ -244,6 +244,10 @@ pub enum ParamError {
         /// The parameter.
         key: String,
     },
+}
+
+fn out_of(range: &str) -> String {
+    if range.starts_with(['[', '(']) { format!("is outside {range}") } else { format!("is not {range}") }
 }
 
 fn near_or_all(near: &[String], all: &[String]) -> String {

@@ -62,7 +62,8 @@ pub fn parse_param(param: &ParamDesc, text: &str) -> Result<ParamValue, ParamErr
         key: param.key.clone(),
         value: text.to_owned(),
         wanted: match param.range() {
-            Some(range) => format!("{wanted} in {range}"),
+            Some(range) if range.starts_with(['[', '(']) => format!("{wanted} in {range}"),
+            Some(range) => format!("{wanted} {range}"),
             None => wanted.to_owned(),
         },
     };

@@ -275,7 +275,7 @@ fn resuming_says_why_it_cannot() {
 fn parameters_are_checked_before_a_folder_is_made() {
     let place = Place::new();
     let output = place.try_start("plain", &["steps=-1"]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("steps = -1 is outside ≥ 0"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("steps = -1 is not ≥ 0"));
     assert!(!place.dir.path().join("runs").exists());
 }
 

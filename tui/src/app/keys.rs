@@ -66,7 +66,7 @@ impl Context {
 
     /// Whether the keys that act on runs work here.
     fn acts_on_runs(self) -> bool {
-        !self.typing() && !matches!(self, Self::Help | Self::Confirm)
+        !self.typing() && !matches!(self, Self::Help | Self::Confirm | Self::Experiments(_))
     }
 }
 

@@ -1,1 +1,330 @@
+//! The real application, driven by keys, with plugins as the watch would report them.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gradtop_host::{Discovery, ExperimentDesc, FoundPlugin, Origin, PluginDesc, Refusal, Shadowed};
+use gradtop_store::{Goal, MetricInfo, ParamValue, State};
+
+use super::form::tests::experiment;
+use crate::app::actions::ActionResult;
+use crate::app::runs::RunId;
+use crate::app::testing::{Bench, SIZES, run};
+use crate::app::{Effect, Msg, PluginsSnapshot};
+use crate::chart::raster::Glyphs;
+use crate::print::Colours;
+
+fn plugin(path: &str, origin: Origin, experiments: Vec<ExperimentDesc>) -> FoundPlugin {
+    let path = PathBuf::from(path);
+    let desc = PluginDesc {
+        file: path.clone(),
+        built_with: Some("rustc 1.95.0".to_owned()),
+        abi: (1, 0),
+        needs_libtorch: true,
+        experiments,
+    };
+    FoundPlugin { path, origin, desc }
+}
+
+fn demo() -> ExperimentDesc {
+    let metric = |name: &str, goal| MetricInfo {
+        name: name.to_owned(),
+        help: format!("what {name} measures"),
+        goal,
+        ..MetricInfo::default()
+    };
+    ExperimentDesc { metrics: vec![metric("loss", Goal::Min), metric("accuracy", Goal::Max)], ..experiment() }
+}
+
+/// Ready, hidden, refused, and being looked at.
+fn plugins() -> PluginsSnapshot {
+    let other = ExperimentDesc { id: "other".to_owned(), params: Vec::new(), presets: Vec::new(), ..demo() };
+    let first = PathBuf::from("/plugins/libdemo.so");
+    let second = PathBuf::from("/home/me/.local/share/gradtop/plugins/libolder.so");
+    let libtorch = Refusal::MissingLibtorch {
+        library: "libtorch_cpu.so".to_owned(),
+        looked: vec!["/opt/torch/lib".into()],
+    };
+    PluginsSnapshot {
+        loaded: true,
+        found: Discovery {
+            plugins: vec![
+                plugin("/plugins/libdemo.so", Origin::Environment, vec![demo(), other]),
+                plugin(
+                    second.to_str().unwrap(),
+                    Origin::User,
+                    vec![ExperimentDesc { version: "0.9.0".to_owned(), ..demo() }],
+                ),
+            ],
+            refused: vec![
+                (PathBuf::from("/plugins/libbroken.so"), libtorch),
+                (PathBuf::from("/plugins/libslow.so"), Refusal::TimeOut { seconds: 10 }),
+            ],
+            shadowed: vec![Shadowed { experiment: "demo".to_owned(), path: second, by: first }],
+        },
+        pending: vec![(PathBuf::from("/plugins/libnew.so"), Origin::Environment)],
+        folders: vec![PathBuf::from("/plugins"), PathBuf::from("/usr/bin")],
+    }
+}
+
+fn bench() -> Bench {
+    let mut bench = Bench::of(vec![run("demo", "demo-1", 5)]);
+    bench.send(Msg::Plugins(Arc::new(plugins())));
+    bench.keys("x");
+    bench
+}
+
+fn launched(bench: &mut Bench) -> Option<gradtop_host::Launch> {
+    bench.take().into_iter().find_map(|e| match e {
+        Effect::Launch(launch) => Some(*launch),
+        _ => None,
+    })
+}
+
+#[test]
+fn the_list_at_every_size() {
+    for (width, height) in SIZES {
+        let mut bench = bench();
+        bench.resize(width, height);
+        insta::assert_snapshot!(format!("list_{width}x{height}"), bench.screen());
+    }
+}
+
+#[test]
+fn a_refusal_is_told_whole() {
+    let mut bench = bench();
+    bench.resize(80, 24);
+    bench.keys("end up");
+    let screen = bench.screen();
+    assert!(screen.contains("Run `cargo xtask setup`, or set GRADTOP_LIBTORCH"), "{screen}");
+    insta::assert_snapshot!(screen);
+    bench.keys("enter");
+    assert!(bench.screen().contains("this plugin cannot be used"));
+}
+
+#[test]
+fn no_plugins_yet() {
+    let mut bench = Bench::new();
+    bench.keys("x");
+    assert!(bench.screen().contains("looking for plugins"));
+    let none =
+        PluginsSnapshot { loaded: true, folders: vec!["/plugins".into()], ..PluginsSnapshot::default() };
+    bench.send(Msg::Plugins(Arc::new(none)));
+    bench.resize(80, 24);
+    insta::assert_snapshot!(bench.screen());
+}
+
+#[test]
+fn the_form_at_every_size() {
+    for (width, height) in SIZES {
+        let mut bench = bench();
+        bench.resize(width, height);
+        bench.keys("enter down");
+        bench.type_text("0.05");
+        bench.keys("down");
+        bench.type_text("many");
+        insta::assert_snapshot!(format!("form_{width}x{height}"), bench.screen());
+    }
+}
+
+#[test]
+fn the_form_in_ascii() {
+    let mut bench = Bench::with(Glyphs::Ascii, Colours::None, false);
+    bench.resize(80, 24);
+    bench.send(Msg::Plugins(Arc::new(plugins())));
+    bench.keys("x");
+    let list = bench.screen();
+    bench.keys("enter down shift-up down down right");
+    let form = bench.screen();
+    assert!(list.is_ascii() && form.is_ascii(), "{list}{form}");
+    insta::assert_snapshot!(form);
+}
+
+#[test]
+fn a_run_is_set_up_and_started() {
+    let mut bench = bench();
+    bench.keys("enter right down down");
+    bench.type_text("500");
+    bench.keys("ctrl-s");
+    let launch = launched(&mut bench).unwrap();
+    assert_eq!((launch.experiment.as_str(), launch.preset.as_deref()), ("demo", Some("quick")));
+    assert_eq!(launch.params[1], ("steps".to_owned(), ParamValue::Int(500)));
+    assert_eq!(launch.runs, PathBuf::from("runs"));
+    assert!(bench.screen().contains("starting"));
+    // Once more does not start a second one.
+    bench.keys("ctrl-s");
+    assert!(launched(&mut bench).is_none());
+    // It failed: the form is still there, and says so.
+    bench.send(Msg::Done(ActionResult {
+        text: "not started: disk full".to_owned(),
+        failed: true,
+        started: None,
+    }));
+    bench.keys("up");
+    assert!(bench.screen().contains("not started: disk full") && bench.screen().contains("start the run"));
+    bench.keys("ctrl-s");
+    assert!(launched(&mut bench).is_some());
+    // It is started: home, where it is.
+    let started = Some(bench.id("demo-1"));
+    bench.send(Msg::Done(ActionResult { text: "demo-2 is started".to_owned(), failed: false, started }));
+    assert!(bench.screen().contains("demo-1") && !bench.screen().contains("new run"), "{}", bench.screen());
+}
+
+#[test]
+fn what_cannot_be_used_is_not_started_and_leaving_starts_nothing() {
+    let mut bench = bench();
+    bench.keys("enter down ctrl-u x end enter ctrl-s");
+    let screen = bench.screen();
+    assert!(launched(&mut bench).is_none());
+    assert!(screen.contains("lr = \"x\": a number in (0, 10] is wanted"), "{screen}");
+    // Letters are text here, not commands.
+    bench.keys("q");
+    assert!(bench.take().is_empty());
+    bench.keys("esc");
+    assert!(bench.screen().contains("experiments"));
+    bench.keys("esc");
+    assert!(bench.take().is_empty());
+}
+
+#[test]
+fn nothing_is_started_read_only() {
+    let mut bench = Bench::with(Glyphs::Braille, Colours::None, true);
+    bench.send(Msg::Plugins(Arc::new(plugins())));
+    bench.keys("x enter");
+    bench.keys("ctrl-s");
+    assert!(bench.screen().contains("--read-only"));
+    bench.keys("pagedown pagedown enter");
+    assert!(launched(&mut bench).is_none());
+    assert!(bench.screen().contains("this is --read-only"), "{}", bench.screen());
+}
+
+#[test]
+fn the_cursor_stays_on_its_plugin_while_others_come_and_go() {
+    let mut bench = bench();
+    bench.keys("end");
+    assert!(bench.screen().lines().any(|l| l.contains("› ✗ refused") && l.contains("libslow.so")));
+    let mut fewer = plugins();
+    fewer.found.plugins.remove(0);
+    fewer.found.shadowed.clear();
+    bench.send(Msg::Plugins(Arc::new(fewer)));
+    assert!(bench.screen().lines().any(|l| l.contains("› ✗ refused") && l.contains("libslow.so")));
+    bench.send(Msg::Plugins(Arc::new(PluginsSnapshot { loaded: true, ..PluginsSnapshot::default() })));
+    assert!(bench.screen().contains("No plugins yet"));
+    bench.keys("down enter up pagedown");
+    assert!(bench.take().is_empty());
+}
+
+#[test]
+fn a_form_outlives_its_plugin() {
+    let mut bench = bench();
+    bench.keys("enter down");
+    bench.type_text("0.5");
+    bench.send(Msg::Plugins(Arc::new(PluginsSnapshot { loaded: true, ..PluginsSnapshot::default() })));
+    assert!(bench.screen().contains("0.5"));
+}
+
+fn restarted() -> Bench {
+    let spec = run("demo", "demo-1", 5).with(|m, _| {
+        m.preset = Some("quick".to_owned());
+        m.params =
+            vec![("lr".to_owned(), ParamValue::Float(0.25)), ("steps".to_owned(), ParamValue::Int(300))];
+    });
+    Bench::of(vec![spec])
+}
+
+#[test]
+fn a_run_is_started_anew_with_changed_parameters() {
+    let mut bench = restarted();
+    // The plugins are not known yet.
+    bench.keys("R");
+    assert!(bench.screen().contains("looking for the run's plugin"), "{}", bench.screen());
+    bench.send(Msg::Plugins(Arc::new(plugins())));
+    let screen = bench.screen();
+    assert!(screen.contains("run like demo-1") && screen.contains("0.25"), "{screen}");
+    bench.keys("down down");
+    bench.type_text("77");
+    bench.keys("ctrl-s");
+    let launch = launched(&mut bench).unwrap();
+    let params: Vec<String> = launch.params.iter().take(2).map(|(k, v)| format!("{k}={v}")).collect();
+    assert_eq!((params, launch.seed), (vec!["lr=0.25".to_owned(), "steps=77".to_owned()], Some(7)));
+    // Leaving goes back to where it was asked for.
+    bench.send(Msg::Done(ActionResult { text: "no".to_owned(), failed: true, started: None }));
+    bench.keys("esc");
+    assert!(bench.screen().contains("demo-1") && !bench.screen().contains("run like"));
+}
+
+#[test]
+fn a_run_whose_plugin_is_gone_is_started_from_its_own_copy() {
+    let mut bench = restarted();
+    bench.send(Msg::Plugins(Arc::new(PluginsSnapshot { loaded: true, ..PluginsSnapshot::default() })));
+    bench.keys("R");
+    let own = bench.id("demo-1").dir().plugin();
+    let asked =
+        bench.take().into_iter().find_map(|e| if let Effect::Describe(path) = e { Some(path) } else { None });
+    assert_eq!(asked.as_ref(), Some(&own));
+    let desc = plugin(own.to_str().unwrap(), Origin::User, vec![demo()]).desc;
+    bench.send(Msg::Described(own.clone(), Box::new(Ok(desc))));
+    assert!(bench.screen().contains("this is the run's own copy"), "{}", bench.screen());
+    bench.keys("ctrl-s");
+    assert_eq!(launched(&mut bench).unwrap().plugin, own);
+}
+
+#[test]
+fn a_run_whose_plugin_cannot_be_used_says_why() {
+    let mut bench = restarted();
+    bench.send(Msg::Plugins(Arc::new(PluginsSnapshot { loaded: true, ..PluginsSnapshot::default() })));
+    bench.keys("R");
+    let own = bench.id("demo-1").dir().plugin();
+    let why = Refusal::Unreadable { why: "No such file or directory".to_owned() };
+    bench.send(Msg::Described(own, Box::new(Err(why))));
+    let screen = bench.screen();
+    assert!(screen.contains("cannot be started anew") && screen.contains("No such file"), "{screen}");
+    bench.keys("esc");
+    assert!(bench.screen().contains("demo-1"));
+}
+
+#[test]
+fn the_mouse_does_what_keys_do() {
+    let mut bench = bench();
+    let row_of =
+        |bench: &Bench, text: &str| bench.screen().lines().position(|l| l.contains(text)).unwrap() as u16;
+    let refused = row_of(&bench, "libbroken.so");
+    bench.click(10, refused);
+    assert!(bench.screen().lines().any(|l| l.contains('›') && l.contains("libbroken.so")));
+    let ready = row_of(&bench, "ready");
+    bench.click(10, ready);
+    bench.click(10, ready);
+    let field = row_of(&bench, "optimizer");
+    bench.click(8, field);
+    bench.keys("space ctrl-s");
+    assert_eq!(launched(&mut bench).unwrap().params[2].1, ParamValue::Text("sgd".to_owned()));
+}
+
+#[test]
+fn text_of_plugins_commands_no_terminal() {
+    let mut wild = plugins();
+    let e = &mut wild.found.plugins[0].desc.experiments[0];
+    e.params[4].default = "\u{1b}[2J".to_owned();
+    for text in [&mut e.name, &mut e.summary, &mut e.version, &mut e.params[0].help] {
+        *text = "\u{1b}[2J\u{202e}x".to_owned();
+    }
+    wild.found.refused.push((PathBuf::from("/plugins/\u{1b}[31m.so"), Refusal::NotElf));
+    let mut bench = Bench::of(vec![run("demo", "a", 1).at(State::Running, 3)]);
+    bench.send(Msg::Plugins(Arc::new(wild)));
+    for keys in ["x", "end", "home enter", "down", "down down down down", "right left"] {
+        bench.keys(keys);
+        assert!(!bench.screen().contains(['\u{1b}', '\u{202e}']), "{keys}");
+    }
+}
+
+#[test]
+fn a_run_id_of_nowhere_is_told() {
+    let mut bench = restarted();
+    let gone = RunId::new(&gradtop_store::RunDir::new("/nowhere/exp=a/run=gone"));
+    bench.send(Msg::Plugins(Arc::new(plugins())));
+    let mut screen = super::Experiments::restart(&bench.app.shared, gone);
+    screen.changed(&mut bench.app.shared);
+    assert!(matches!(&screen.like, Some(super::Like::Impossible(why)) if why.contains("gone")));
+}

@@ -68,7 +68,12 @@ pub(super) fn row_at(screen: &Experiments, shared: &Shared, at: Position) -> Opt
 pub(super) fn details_overflow(shared: &Shared, row: Option<&Row<'_>>) -> u16 {
     let area = layout(shared.area, rows(&shared.plugins).len()).details;
     let lines = row.map(|r| details(shared.theme, r, usize::from(area.width)).len()).unwrap_or_default();
-    (lines as u16).saturating_sub(area.height)
+    details_hidden(lines, usize::from(area.height)) as u16
+}
+
+/// How far so many lines can be scrolled.
+fn details_hidden(lines: usize, height: usize) -> usize {
+    if height == 0 { 0 } else { lines.saturating_sub(height) }
 }
 
 impl Experiments {
@@ -106,22 +111,21 @@ impl Experiments {
         }
         let Some(row) = rows.get(self.cursor) else { return };
         let lines = details(shared.theme, row, usize::from(place.details.width));
-        let hidden = (lines.len() as u16).saturating_sub(place.details.height);
-        let top = self.details.min(hidden);
-        for (i, line) in
-            lines.iter().skip(usize::from(top)).take(usize::from(place.details.height)).enumerate()
-        {
+        let height = usize::from(place.details.height);
+        let hidden = details_hidden(lines.len(), height);
+        let top = usize::from(self.details).min(hidden);
+        let below = lines.len().saturating_sub(top + height);
+        // The last row says how much is left.
+        let shown = if below > 0 { height - 1 } else { height };
+        for (i, line) in lines.iter().skip(top).take(shown).enumerate() {
             let mut pen = Pen::row(buffer, shared.theme, place.details, i as u16);
             for span in line {
                 pen.put(&span.content, span.style);
             }
         }
-        if hidden > top && place.details.height > 0 {
-            let more = format!(" {} more lines: PgDn", hidden - top);
-            let last = place.details.height - 1;
-            let mut pen = Pen::row(buffer, shared.theme, place.details, last);
-            let free = pen.room().saturating_sub(width_of(&more));
-            pen.skip(free).put(&more, shared.theme.dim());
+        if below > 0 {
+            let more = format!("{} more lines: PgDn", below + 1);
+            Pen::row(buffer, shared.theme, place.details, shown as u16).put(&more, shared.theme.dim());
         }
     }
 

@@ -5,7 +5,7 @@
 mod field;
 mod line;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod view;
 
 use std::path::{Path, PathBuf};
