@@ -192,13 +192,12 @@ impl Field {
             Role::Param(p) => parse_param(p, &text).err().map(|e| e.to_string()),
             Role::Name if text.is_empty() => None,
             Role::Name => gradtop_store::validate_name(&text).err().map(|e| e.to_string()),
-            Role::Seed if trimmed.is_empty() => None,
+            Role::Seed | Role::Threads if trimmed.is_empty() => None,
             Role::Seed => trimmed
                 .parse::<u64>()
                 .is_err()
                 .then(|| format!("seed = {text:?}: an integer from 0 to {} is wanted", u64::MAX)),
             Role::Device => trimmed.parse::<DeviceChoice>().err(),
-            Role::Threads if trimmed.is_empty() => None,
             Role::Threads => (!trimmed.parse::<u32>().is_ok_and(|n| (1..=4096).contains(&n)))
                 .then(|| format!("threads = {text:?}: an integer in [1, 4096] is wanted")),
             Role::CheckpointEvery => crate::commands::run::seconds(trimmed).err(),

@@ -124,7 +124,7 @@ fn what_is_typed_is_judged_at_once_in_the_hosts_words() {
         match wanted {
             None => assert_eq!(error, None, "{key} = {text:?}"),
             Some(words) => {
-                assert!(error.as_deref().is_some_and(|e| e.contains(words)), "{key} = {text:?}: {error:?}")
+                assert!(error.as_deref().is_some_and(|e| e.contains(words)), "{key} = {text:?}: {error:?}");
             }
         }
         let asked = form.start(Path::new("/runs"));

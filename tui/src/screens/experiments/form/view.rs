@@ -112,7 +112,7 @@ pub(crate) fn view(form: &Form, shared: &Shared, frame: &mut Frame<'_>, area: Re
             Slot::Blank => {}
             Slot::Heading(text) => drop(pen.skip(2).put(text, theme.dim())),
             Slot::Field(i) => {
-                field(&form.fields[*i], *i == form.cursor, &columns, theme, place.fields, &mut pen)
+                field(&form.fields[*i], *i == form.cursor, &columns, theme, place.fields, &mut pen);
             }
             Slot::Start => start(form, shared, place.fields, &mut pen),
         }
