@@ -54,6 +54,8 @@ pub(crate) struct ChartView {
     pub(crate) clip: bool,
     /// Lines that are not drawn, by name.
     pub(crate) hidden: BTreeSet<String>,
+    /// Colour and marker of lines by the label of their runs, where that is not left to their names.
+    pub(crate) looks: BTreeMap<String, (Paint, u8)>,
     /// Where the cursor stands.
     pub(crate) cursor: Option<f64>,
     /// Seconds east of Greenwich, for times of day.
@@ -398,7 +400,7 @@ fn axes(
         }
     }
     // The legend takes its place before there is data.
-    let looks = looks(lines, sources);
+    let looks = looks(lines, sources, view);
     let before = chart.marks.len();
     for line in lines.iter().filter(|l| !l.hidden) {
         let (paint, marker) = looks.get(&line.key).copied().unwrap_or((Paint::Grey, 0));
@@ -427,7 +429,7 @@ fn axes(
 }
 
 /// A colour and a marker for each key.
-fn looks(lines: &[Line<'_>], sources: &[Source<'_>]) -> BTreeMap<String, (Paint, u8)> {
+fn looks(lines: &[Line<'_>], sources: &[Source<'_>], view: &ChartView) -> BTreeMap<String, (Paint, u8)> {
     let known: BTreeSet<&str> = sources
         .iter()
         .flat_map(|s| {
@@ -438,7 +440,9 @@ fn looks(lines: &[Line<'_>], sources: &[Source<'_>]) -> BTreeMap<String, (Paint,
             )
         })
         .collect();
-    assign(known.into_iter(), lines.iter().map(|l| l.key.as_str()))
+    let mut looks = assign(known.into_iter(), lines.iter().map(|l| l.key.as_str()));
+    looks.extend(view.looks.clone());
+    looks
 }
 
 fn plot_of(chart: &Chart, width: usize, height: usize, look: Look) -> Option<Plot> {
@@ -455,7 +459,7 @@ fn draw(
     view: &ChartView,
     plot: Option<&Plot>,
 ) -> Vec<LineInfo> {
-    let looks = looks(lines, sources);
+    let looks = looks(lines, sources, view);
     let mut fills = Vec::new();
     let mut fronts = Vec::new();
     let mut infos = Vec::new();

@@ -201,9 +201,17 @@ pub(super) fn drawn(line: &Line<'_>, kind: XKind, plot: &Plot, y: Scale, smooth:
     }
     let (mut x, mut v) = (Vec::new(), Vec::new());
     let (mut bx, mut low, mut high) = (Vec::new(), Vec::new(), Vec::new());
+    let mut before = 0;
     for at in 0..width {
         let middle = middle(plot, at);
+        let here = means[at].len();
         if let Some(mean) = average(&mut means[at], line.aggregate) {
+            if here != before && before > 0 {
+                // Where one of them begins or ends, the mean jumps for no other reason.
+                x.push(f64::NAN);
+                v.push(mean);
+            }
+            before = here;
             x.push(middle);
             v.push(mean);
         } else if odd[at] != 0 {
