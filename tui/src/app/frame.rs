@@ -1,11 +1,17 @@
 //! Header, footer, and between them the screen.
 
+use std::collections::BTreeMap;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::keys::{self, Context};
-use super::{App, Overlay, Screen};
+use super::keys::{self, Action, AppAction, Binding, Context};
+use super::{App, Overlay, Screen, Shared};
+use crate::chart::grid::{fit, width_of};
+use crate::commands::state;
+use crate::print::clean;
 use crate::screens::toosmall;
 
 /// The part of the terminal that the screen has.
@@ -21,57 +27,159 @@ pub(crate) fn view(app: &App, frame: &mut Frame<'_>) {
         toosmall::view(shared, frame, size);
         return;
     }
-    header(app, frame, Rect { height: 1, ..size });
+    frame.render_widget(header(shared, size.width), Rect { height: 1, ..size });
     let area = body(size);
-    match app.stack.last() {
-        None => app.home.view(shared, frame, area),
-        Some(Screen::Run(s)) => s.view(shared, frame, area),
-        Some(Screen::Compare(s)) => s.view(shared, frame, area),
-        Some(Screen::Experiments(s)) => s.view(shared, frame, area),
+    match (&app.overlay, app.stack.last()) {
+        (Some(Overlay::Help(help)), _) => help.view(shared, frame, area),
+        (_, None) => app.home.view(shared, frame, area),
+        (_, Some(Screen::Run(s))) => s.view(shared, frame, area),
+        (_, Some(Screen::Compare(s))) => s.view(shared, frame, area),
+        (_, Some(Screen::Experiments(s))) => s.view(shared, frame, area),
     }
-    match &app.overlay {
-        Some(Overlay::Help(help)) => help.view(shared, frame, area),
-        Some(Overlay::Confirm(confirm)) => confirm.view(shared, frame, area),
-        None => {}
+    if let Some(Overlay::Confirm(confirm)) = &app.overlay {
+        confirm.view(shared, frame, area);
     }
-    footer(app, frame, Rect { y: size.bottom().saturating_sub(1), height: 1, ..size });
+    let last = Rect { y: size.bottom().saturating_sub(1), height: 1, ..size };
+    let line = match &app.message {
+        Some(message) => {
+            let style = if message.failed { shared.theme.alert() } else { shared.theme.text() };
+            let room = usize::from(size.width).saturating_sub(2);
+            Line::styled(format!(" {}", fit(&clean(&message.text), room, shared.theme.ascii())), style)
+        }
+        None => footer(shared, app.context(), size.width),
+    };
+    frame.render_widget(line, last);
 }
 
-fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
-    let theme = app.shared.theme;
-    let line = Line::from(vec![
-        Span::styled(" gradtop  ", theme.bold()),
-        Span::styled(format!("{} runs", app.shared.runs.rows.len()), theme.dim()),
-    ]);
-    frame.render_widget(line, area);
-}
-
-fn footer(app: &App, frame: &mut Frame<'_>, area: Rect) {
-    let theme = app.shared.theme;
-    if let Some(message) = &app.message {
-        let style = if message.failed { theme.alert() } else { theme.text() };
-        frame.render_widget(Line::styled(format!(" {}", crate::print::clean(&message.text)), style), area);
-        return;
+/// What is running, is it well, what does the machine do.
+fn header(shared: &Shared, width: u16) -> Line<'static> {
+    let theme = shared.theme;
+    let mut left: Vec<(String, Style)> = vec![(" gradtop".to_owned(), theme.bold())];
+    if shared.read_only {
+        left.push(("  read-only".to_owned(), theme.wait()));
     }
-    frame.render_widget(hints(app, app.context(), area.width), area);
+    let folder = clean(&shared.runs.folder.display().to_string());
+    left.push((format!("  {}", fit(&folder, 30, theme.ascii())), theme.dim()));
+    left.push(("  ".to_owned(), theme.dim()));
+    let mut counts: BTreeMap<(usize, bool), (gradtop_store::State, usize)> = BTreeMap::new();
+    for row in &shared.runs.rows {
+        let state = row.view.state;
+        counts.entry((state::rank(state), !row.view.certain)).or_insert((state, 0)).1 += 1;
+    }
+    for (i, ((_, doubt), (state, n))) in counts.iter().enumerate() {
+        let dot = if i == 0 { "" } else { theme.glyph(" · ", ", ") };
+        left.push((dot.to_owned(), theme.dim()));
+        let style = if state.is_final() && theme.ink(state::ink(*state)) != theme.alert() {
+            theme.dim()
+        } else {
+            theme.ink(state::ink(*state))
+        };
+        left.push((format!("{n} {state}{}", if *doubt { "?" } else { "" }), style));
+    }
+    // What changes by itself is shown while something runs: an idle screen says nothing new.
+    let mut right: Vec<String> = Vec::new();
+    if shared.runs.rows.iter().any(|r| r.live()) {
+        if let Some(machine) = &shared.machine {
+            right.push(format!("cpu {:>4.0}%", machine.cpu_percent));
+            let gib = |bytes: f64| bytes / f64::from(1u32 << 30);
+            right.push(format!("mem {:>4.1}/{:.0} G", gib(machine.memory_used), gib(machine.memory_total)));
+            right.extend(machine.gpu_percent.map(|gpu| format!("gpu {gpu:>3.0}%")));
+        }
+        right.push(shared.now.to_zoned(shared.zone.clone()).strftime("%H:%M:%S").to_string());
+    }
+    // The clock stays, the machine gives way, then the folder.
+    let width = usize::from(width);
+    let length = |left: &[(String, Style)], right: &[String]| {
+        let left: usize = left.iter().map(|(t, _)| width_of(t)).sum();
+        left + right.iter().map(|t| t.len() + 3).sum::<usize>()
+    };
+    while right.len() > 1 && length(&left, &right) > width {
+        right.remove(right.len() - 2);
+    }
+    if length(&left, &right) > width {
+        left.retain(|(text, _)| text.trim() != fit(&folder, 30, theme.ascii()));
+    }
+    let blank = width.saturating_sub(length(&left, &right));
+    let mut spans: Vec<Span<'static>> = left.into_iter().map(|(t, s)| Span::styled(t, s)).collect();
+    spans.push(Span::raw(" ".repeat(blank)));
+    spans.extend(right.into_iter().map(|t| Span::styled(format!("  {t} "), theme.dim())));
+    Line::from(spans)
 }
 
-/// As many hints as fit.
-fn hints(app: &App, context: Context, width: u16) -> Line<'static> {
-    let theme = app.shared.theme;
+/// The keys that work now: as many as fit; help and quitting always.
+fn footer(shared: &Shared, context: Context, width: u16) -> Line<'static> {
+    let theme = shared.theme;
+    let always = |b: &&Binding| matches!(b.action, Action::App(AppAction::Help | AppAction::Quit));
+    let hidden = |b: &&Binding| b.hint.is_empty() || (shared.read_only && b.action.changes());
+    let all: Vec<&Binding> = keys::tables(context).into_iter().flatten().filter(|b| !hidden(b)).collect();
+    let length = |b: &Binding| width_of(label(b, theme.ascii())) + width_of(b.hint) + 3;
+    let mut room =
+        usize::from(width).saturating_sub(all.iter().filter(|b| always(b)).map(|b| length(b)).sum());
     let mut spans = Vec::new();
-    let mut used = 0;
-    for binding in keys::tables(context).into_iter().flatten() {
-        if binding.hint.is_empty() || (binding.action.changes() && app.shared.read_only) {
-            continue;
+    for binding in all {
+        if !always(&binding) {
+            if length(binding) > room {
+                continue;
+            }
+            room -= length(binding);
         }
-        let key = binding.keys.first().copied().unwrap_or_default();
-        used += key.len() + binding.hint.len() + 3;
-        if used > usize::from(width) {
-            break;
-        }
-        spans.push(Span::styled(format!(" {key}"), theme.accent()));
+        spans.push(Span::styled(format!(" {}", label(binding, theme.ascii())), theme.accent()));
         spans.push(Span::styled(format!(" {} ", binding.hint), theme.dim()));
     }
     Line::from(spans)
+}
+
+/// A binding's first key as it is shown.
+fn label(binding: &Binding, ascii: bool) -> &'static str {
+    keys::label(binding.keys.first().copied().unwrap_or_default(), ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use gradtop_store::State;
+
+    use crate::app::testing::{Bench, run};
+    use crate::app::{Machine, Msg};
+
+    #[test]
+    fn the_header_says_what_runs() {
+        let mut bench = Bench::of(vec![
+            run("fit", "a", 1).at(State::Running, 10),
+            run("fit", "b", 2).at(State::Queued, 0),
+            run("fit", "c", 3),
+            run("fit", "d", 4),
+            run("fit", "e", 5).at(State::Crashed, 10),
+        ]);
+        let machine = Machine {
+            cpu_percent: 187.0,
+            memory_used: 2.04e9,
+            memory_total: 24.0 * 1024.0 * 1024.0 * 1024.0,
+            gpu_percent: None,
+        };
+        bench.send(Msg::Machine(machine));
+        let first = |bench: &Bench| bench.screen().lines().next().unwrap().to_owned();
+        bench.resize(120, 30);
+        assert_eq!(
+            first(&bench),
+            " gradtop  runs  1 running · 1 queued · 2 finished · 1 crashed                      cpu  187%   mem  1.9/24 G   14:32:07"
+        );
+        bench.resize(80, 24);
+        assert_eq!(
+            first(&bench),
+            " gradtop  runs  1 running · 1 queued · 2 finished · 1 crashed              14:32:07"
+        );
+    }
+
+    #[test]
+    fn help_and_quitting_are_always_named() {
+        let mut bench = Bench::of(vec![run("fit", "a", 1)]);
+        bench.keys("j");
+        for width in [80, 100, 200] {
+            bench.resize(width, 24);
+            let last = bench.screen().lines().last().unwrap().to_owned();
+            assert!(last.ends_with("? help  q quit (runs go on)"), "{last}");
+        }
+    }
 }

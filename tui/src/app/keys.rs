@@ -252,6 +252,31 @@ pub(crate) fn lookup(context: Context, key: &KeyEvent) -> Option<Action> {
         .map(|binding| binding.action)
 }
 
+/// The tables of a context under their headings, for the help and the documentation.
+pub(crate) fn sections(context: Context) -> Vec<(&'static str, &'static [Binding])> {
+    let mut sections = vec![(context.title(), context.own())];
+    if context.acts_on_runs() {
+        sections.push(("The run meant, or all selected", RUNS));
+    }
+    if !context.typing() && context != Context::Confirm {
+        sections.push(("Everywhere", EVERYWHERE));
+    }
+    sections.push(("Always", ALWAYS));
+    sections
+}
+
+/// A key as it is shown to people.
+pub(crate) fn label(name: &'static str, ascii: bool) -> &'static str {
+    match (name, ascii) {
+        ("up", false) => "↑",
+        ("down", false) => "↓",
+        ("left", false) => "←",
+        ("right", false) => "→",
+        ("enter", false) => "↵",
+        _ => name,
+    }
+}
+
 /// A key's name as written in the table.
 pub(crate) fn name(key: &KeyEvent) -> Option<String> {
     let base = match key.code {

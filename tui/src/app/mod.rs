@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 use gradtop_host::{Discovery, Launch, Origin, PluginDesc, Refusal};
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use ratatui::layout::Rect;
 
 pub(crate) use frame::view;
@@ -36,7 +37,7 @@ use actions::{ActionResult, RunAction};
 use keys::{Action, AppAction, Context};
 use runs::{RunId, RunsSnapshot};
 use settings::Settings;
-use theme::Theme;
+use theme::{Caps, Theme};
 
 /// Everything that can happen.
 #[derive(Debug)]
@@ -61,6 +62,8 @@ pub(crate) enum Msg {
     Pane(PaneSnapshot),
     /// A plugin was described, as [`Effect::Describe`] asked.
     Described(PathBuf, Box<Result<PluginDesc, Refusal>>),
+    /// What the machine does.
+    Machine(Machine),
     /// A worker did what it was asked for, or failed.
     Done(ActionResult),
     /// Leave: a signal came.
@@ -146,6 +149,19 @@ pub(crate) struct PluginsSnapshot {
     pub(crate) folders: Vec<PathBuf>,
 }
 
+/// What the machine does, all its processes together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Machine {
+    /// Processor time, in percent of one core.
+    pub(crate) cpu_percent: f64,
+    /// Memory in use, in bytes.
+    pub(crate) memory_used: f64,
+    /// Memory there is, in bytes.
+    pub(crate) memory_total: f64,
+    /// Use of the first GPU, if there is one.
+    pub(crate) gpu_percent: Option<f64>,
+}
+
 /// What every screen may read; only settings are theirs to change.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
@@ -161,6 +177,10 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     /// The time, as of the last tick.
     pub(crate) now: Timestamp,
+    /// The time zone that moments are shown in.
+    pub(crate) zone: TimeZone,
+    /// What the machine does, while something runs.
+    pub(crate) machine: Option<Machine>,
     /// Nothing may be changed.
     pub(crate) read_only: bool,
     /// Where the screen is drawn, between header and footer.
@@ -197,23 +217,27 @@ pub(crate) struct App {
 
 impl App {
     /// Before anything is known.
-    pub(crate) fn new(theme: theme::Caps, settings: Settings, read_only: bool, now: Timestamp) -> Self {
+    pub(crate) fn new(caps: Caps, settings: Settings, read_only: bool, now: &Zoned) -> Self {
         let shared = Shared {
             runs: Arc::default(),
             plugins: Arc::default(),
             live: Arc::default(),
-            theme: Theme::new(settings.theme, theme),
+            theme: Theme::new(settings.theme, caps),
             settings: settings.clone(),
-            now,
+            now: now.timestamp(),
+            zone: now.time_zone().clone(),
+            machine: None,
             read_only,
             area: Rect::default(),
         };
+        let hint = "first time here? n starts a run, enter opens one, ? shows all keys";
+        let welcome = (!settings.welcomed).then(|| Message::news(hint));
         Self {
             shared,
             home: Home::default(),
             stack: Vec::new(),
             overlay: None,
-            message: None,
+            message: welcome,
             watched: Vec::new(),
             saved: settings,
             size: Rect::default(),
@@ -239,7 +263,7 @@ impl App {
     }
 
     /// The runs that actions mean here.
-    fn targets(&self) -> Vec<RunId> {
+    pub(crate) fn targets(&self) -> Vec<RunId> {
         match self.stack.last() {
             None => self.home.targets(&self.shared),
             Some(Screen::Run(s)) => s.targets(),
@@ -317,6 +341,10 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Msg::Machine(machine) => {
+            app.shared.machine = Some(machine);
+            Vec::new()
+        }
         Msg::Done(result) => app.done(result),
         Msg::Quit => vec![Effect::Quit],
     };
@@ -366,7 +394,12 @@ impl App {
             Open::Restart(id) => {
                 self.stack.push(Screen::Experiments(Box::new(Experiments::restart(shared, id))));
             }
-            Open::Home(_) => self.stack.clear(),
+            Open::Home(run) => {
+                self.stack.clear();
+                if let Some(id) = run {
+                    self.home.go_to(id);
+                }
+            }
         }
     }
 
@@ -375,6 +408,7 @@ impl App {
             return Vec::new();
         }
         self.message = None;
+        self.shared.settings.welcomed = true;
         let context = self.context();
         if toosmall::too_small(self.size) {
             // Nothing can be seen: only leaving makes sense.
@@ -407,7 +441,9 @@ impl App {
             },
             (Action::Help(action), _) => {
                 match &mut self.overlay {
-                    Some(Overlay::Help(help)) if action != help::Action::Close => help.update(action),
+                    Some(Overlay::Help(help)) if action != help::Action::Close => {
+                        help.update(&self.shared, action);
+                    }
                     _ => self.overlay = None,
                 }
                 Vec::new()
@@ -459,11 +495,7 @@ impl App {
             return vec![Effect::Say(Message::failure(refusals.into_iter().next().unwrap_or_default()))];
         }
         if action.asks() {
-            let names: Vec<&str> =
-                rows.iter().filter(|row| able.contains(&row.id)).map(|row| row.name()).collect();
-            let what = if names.len() == 1 { names[0].to_owned() } else { format!("{} runs", names.len()) };
-            let question = format!("{} {what}? y/n", action.verb());
-            self.overlay = Some(Overlay::Confirm(Confirm { action, runs: able, question }));
+            self.overlay = Some(Overlay::Confirm(Confirm { action, runs: able, left_out: refusals }));
             return Vec::new();
         }
         vec![Effect::Act(action, able)]
@@ -500,6 +532,7 @@ impl App {
         }
     }
 
+    /// Says what came of it; the cursor goes to a run that was started.
     fn done(&mut self, result: ActionResult) -> Vec<Effect> {
         if let Some(Screen::Experiments(s)) = self.stack.last_mut() {
             s.done(&result);

@@ -10,6 +10,7 @@ use gradtop_store::{
     ExperimentInfo, Goal, HeadlineValue, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder,
     RecorderOptions, RunDir, RunLock, SCHEMA, SeriesKey, State, Status, Versions, create_run, write_status,
 };
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -182,7 +183,12 @@ impl Bench {
 
     /// Without runs.
     pub(crate) fn with(glyphs: Glyphs, colours: Colours, read_only: bool) -> Self {
-        let app = App::new(Caps { colours, glyphs }, Settings::default(), read_only, now());
+        let app = App::new(
+            Caps { colours, glyphs },
+            Settings::default(),
+            read_only,
+            &now().to_zoned(TimeZone::UTC),
+        );
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut bench = Self { app, effects: Vec::new(), folder, locks: Vec::new(), size: (0, 0) };
         bench.resize(120, 40);

@@ -41,7 +41,7 @@ fn every_key_of_the_table_can_be_pressed_and_means_one_thing() {
         // A key of a screen must not take one away that works everywhere, but for leaving.
         let own = tables[0];
         for binding in keys::RUNS.iter().chain(keys::EVERYWHERE).filter(|_| tables.len() > 2) {
-            for name in binding.keys.iter().filter(|n| !matches!(**n, "esc" | "q" | "?")) {
+            for name in binding.keys.iter().filter(|n| !matches!(**n, "esc" | "q" | "?" | "f1")) {
                 assert!(!own.iter().any(|b| b.keys.contains(name)), "{context:?} hides {name}");
             }
         }
@@ -52,7 +52,7 @@ fn every_key_of_the_table_can_be_pressed_and_means_one_thing() {
 fn q_leaves() {
     let mut bench = Bench::new();
     bench.keys("q");
-    assert!(matches!(bench.take().as_slice(), [.., Effect::Quit]));
+    assert!(bench.take().iter().any(|e| matches!(e, Effect::Quit)));
 }
 
 fn two() -> Bench {

@@ -98,6 +98,15 @@ impl Theme {
         }
     }
 
+    /// Values of what is over: readable, but behind what happens now.
+    pub(crate) fn past(self) -> Style {
+        match (self.caps.colours, self.name) {
+            (Colours::None | Colours::Sixteen, _) | (_, ThemeName::HighContrast) => Style::new(),
+            (_, ThemeName::Light) => self.front([70, 70, 70]),
+            (_, ThemeName::Dark) => self.front([188, 188, 188]),
+        }
+    }
+
     /// Titles.
     pub(crate) fn bold(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)

@@ -71,20 +71,11 @@ fn table(views: &[View], runs: &std::path::Path) {
     for view in views {
         *counts.entry(view.state.word()).or_default() += 1;
     }
-    let order = [
-        State::Running,
-        State::Starting,
-        State::Paused,
-        State::Stopping,
-        State::Queued,
-        State::Finished,
-        State::Stopped,
-        State::Failed,
-        State::Crashed,
-    ];
     let dot = if print::ascii() { " | " } else { " · " };
-    let words: Vec<String> =
-        order.iter().filter_map(|s| counts.get(s.word()).map(|n| format!("{n} {}", s.word()))).collect();
+    let words: Vec<String> = state::ORDER
+        .iter()
+        .filter_map(|s| counts.get(s.word()).map(|n| format!("{n} {}", s.word())))
+        .collect();
     print::line(&format!(
         "{}  {}",
         print::styled(&short(runs), Ink::Bold),
@@ -116,7 +107,7 @@ fn group(views: &[&View]) {
 }
 
 fn group_table(views: &[&View], parameters: &[&str]) -> Table {
-    let metric = common_metric(views);
+    let metric = state::common_metric(views);
     let parameter_heads: Vec<String> = parameters.iter().map(|p| clean(p)).collect();
     let mut columns = vec![("state", Align::Left), ("name", Align::Left)];
     columns.extend(parameter_heads.iter().map(|p| (p.as_str(), Align::Left)));
@@ -191,14 +182,6 @@ fn row(view: &View, parameters: &[&str], metric: Option<&str>) -> Vec<Words> {
         _ => Words::new(if view.state == State::Stopped { cause } else { String::new() }, Ink::Dim),
     });
     cells
-}
-
-/// The one headline metric that all runs have first; none if they differ.
-fn common_metric<'a>(views: &[&'a View]) -> Option<&'a str> {
-    let mut first =
-        views.iter().filter_map(|v| state::headlines(&v.status, &v.manifest).first().map(|h| h.metric));
-    let metric = first.next()?;
-    first.all(|m| m == metric).then_some(metric)
 }
 
 /// Ten cells of bar on a terminal; nothing where text is read by programs.

@@ -11,8 +11,31 @@ use crate::chart::colour::Paint;
 use crate::chart::grid::Ink;
 use crate::print::{ascii, clean, number};
 
+/// All states, what is alive first, as overviews count them.
+pub(crate) const ORDER: [State; 9] = [
+    State::Running,
+    State::Starting,
+    State::Paused,
+    State::Stopping,
+    State::Queued,
+    State::Finished,
+    State::Stopped,
+    State::Failed,
+    State::Crashed,
+];
+
+/// A state's place among them.
+pub(crate) fn rank(state: State) -> usize {
+    ORDER.iter().position(|s| *s == state).unwrap_or(ORDER.len())
+}
+
 /// The sign of a state.
 pub(crate) fn glyph(state: State) -> char {
+    glyph_in(state, ascii())
+}
+
+/// The same, in ASCII or not.
+pub(crate) fn glyph_in(state: State, ascii: bool) -> char {
     let (fine, plain) = match state {
         State::Running | State::Stopping => ('●', '*'),
         State::Paused => ('◐', '='),
@@ -22,7 +45,7 @@ pub(crate) fn glyph(state: State) -> char {
         State::Crashed => ('☠', '!'),
         State::Queued | State::Starting => ('…', '.'),
     };
-    if ascii() { plain } else { fine }
+    if ascii { plain } else { fine }
 }
 
 /// The colour of a state.
@@ -158,15 +181,24 @@ pub(crate) fn progress(view: &View) -> Option<(u64, u64)> {
 
 /// Seconds the run has taken so far, or took.
 pub(crate) fn took(status: &Status) -> Option<f64> {
-    let end = status.ended.unwrap_or_else(Timestamp::now);
+    took_at(status, Timestamp::now())
+}
+
+/// The same, as of `now`.
+pub(crate) fn took_at(status: &Status, now: Timestamp) -> Option<f64> {
+    let end = status.ended.unwrap_or(now);
     status.started.map(|start| (end.as_microsecond() - start.as_microsecond()).max(0) as f64 / 1e6)
 }
 
 /// A moment in local time: the time of day for today, else with the date.
 pub(crate) fn clock(time: Timestamp) -> String {
-    let zone = TimeZone::system();
+    clock_at(time, Timestamp::now(), &TimeZone::system())
+}
+
+/// The same, as of `now` in a time zone.
+pub(crate) fn clock_at(time: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let then = time.to_zoned(zone.clone());
-    let today = Timestamp::now().to_zoned(zone).date();
+    let today = now.to_zoned(zone.clone()).date();
     let format = if then.date() == today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
     then.strftime(format).to_string()
 }
@@ -235,4 +267,11 @@ pub(crate) fn differing<'a>(views: &[&'a View]) -> Vec<&'a str> {
     let differs =
         |key: &&str| values.get(key).is_some_and(|v| v.len() != views.len() || v.iter().any(|x| *x != v[0]));
     order.into_iter().filter(differs).collect()
+}
+
+/// The one headline metric that all runs have first; none if they differ.
+pub(crate) fn common_metric<'a>(views: &[&'a View]) -> Option<&'a str> {
+    let mut first = views.iter().filter_map(|v| headlines(&v.status, &v.manifest).first().map(|h| h.metric));
+    let metric = first.next()?;
+    first.all(|m| m == metric).then_some(metric)
 }

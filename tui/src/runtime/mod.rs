@@ -5,6 +5,7 @@
 //! nothing is written when nothing on the screen has changed.
 
 mod input;
+mod machine;
 mod pace;
 mod paint;
 mod runs;
@@ -18,7 +19,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 use ratatui::Terminal;
 
 use crate::app::theme::Caps;
@@ -63,7 +64,9 @@ impl Event {
     fn urgent(&self) -> bool {
         !matches!(
             self,
-            Self::Msg(Msg::Tick(_) | Msg::Runs(_) | Msg::Plugins(_) | Msg::Live(_) | Msg::Pane(_))
+            Self::Msg(
+                Msg::Tick(_) | Msg::Runs(_) | Msg::Plugins(_) | Msg::Live(_) | Msg::Pane(_) | Msg::Machine(_)
+            )
         )
     }
 }
@@ -75,7 +78,7 @@ const FIRST: Duration = Duration::from_millis(80);
 pub(crate) fn run(options: &Options) -> Result<i32> {
     let (tx, rx) = channel();
     let caps = Caps { colours: crate::print::terminal().colours, glyphs: crate::print::terminal().glyphs };
-    let mut app = App::new(caps, settings::load(), options.read_only, Timestamp::now());
+    let mut app = App::new(caps, settings::load(), options.read_only, &Zoned::now());
     let workers = Workers::start(options, &tx);
     signals::start(&tx)?;
     let screen = Screen::enter(&tx)?;
@@ -95,13 +98,22 @@ struct Monitor {
     events: Receiver<Event>,
     pace: Pace,
     tick: Instant,
+    machine: machine::Meter,
 }
 
 impl Monitor {
     fn new(screen: Screen, workers: Workers, events: Receiver<Event>, options: &Options) -> Result<Self> {
         let terminal = Terminal::new(Painter::default())?;
         let pace = Pace::new(options.fps, options.max_kbps);
-        Ok(Self { screen, terminal, workers, events, pace, tick: Instant::now() })
+        Ok(Self {
+            screen,
+            terminal,
+            workers,
+            events,
+            pace,
+            tick: Instant::now(),
+            machine: machine::Meter::default(),
+        })
     }
 
     /// The size, and the first frame: as soon as the runs are there.
@@ -137,6 +149,7 @@ impl Monitor {
             let mut batch: Vec<Event> = first.into_iter().chain(self.events.try_iter()).collect();
             if Instant::now() >= self.tick {
                 batch.push(Msg::Tick(Timestamp::now()).into());
+                batch.extend(self.machine.look().map(|m| Msg::Machine(m).into()));
                 self.tick = Instant::now() + app.next_tick();
             }
             batch.sort_by_key(|event| !event.urgent());

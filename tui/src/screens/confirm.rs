@@ -2,13 +2,14 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
-use ratatui::widgets::Clear;
+use ratatui::style::Style;
+use ratatui::widgets::{Block, BorderType, Clear};
 
 use crate::app::Shared;
 use crate::app::actions::RunAction;
 use crate::app::keys::{self, Binding};
 use crate::app::runs::RunId;
+use crate::chart::grid::{fit, width_of, wrap};
 
 /// The answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,14 +22,22 @@ pub(crate) enum Action {
 
 /// The keys.
 pub(crate) const KEYS: &[Binding] = &[
-    Binding { keys: &["y"], action: keys::Action::Confirm(Action::Yes), hint: "yes", what: "yes, do it" },
+    Binding {
+        keys: &["y"],
+        action: keys::Action::Confirm(Action::Yes),
+        hint: "yes, do it",
+        what: "yes, do it",
+    },
     Binding {
         keys: &["n", "esc", "q"],
         action: keys::Action::Confirm(Action::No),
-        hint: "no",
+        hint: "no, leave it",
         what: "no, leave it",
     },
 ];
+
+/// Names listed at most.
+const NAMES: usize = 6;
 
 /// A question.
 #[derive(Clone, Debug)]
@@ -37,15 +46,83 @@ pub(crate) struct Confirm {
     pub(crate) action: RunAction,
     /// To which runs.
     pub(crate) runs: Vec<RunId>,
-    /// What to ask.
-    pub(crate) question: String,
+    /// Why nothing is done to the others that were meant.
+    pub(crate) left_out: Vec<String>,
 }
 
 impl Confirm {
+    fn lines(&self, shared: &Shared, width: usize) -> Vec<(String, Style)> {
+        let theme = shared.theme;
+        let names: Vec<String> = self
+            .runs
+            .iter()
+            .filter_map(|id| shared.runs.get(id))
+            .map(|row| crate::print::clean(row.name()))
+            .collect();
+        let verb = self.action.verb();
+        let question = match names.as_slice() {
+            [name] => format!("{verb} {name}?"),
+            _ => format!("{verb} {} runs?", names.len()),
+        };
+        let consequence = match self.action {
+            RunAction::Kill => "It ends at once: what was learned since its last checkpoint is lost.",
+            RunAction::Delete => "Everything it recorded is lost: metrics, checkpoints, console.",
+            _ => "It ends its step, saves a checkpoint if it can, and can be resumed.",
+        };
+        let mut lines = vec![(fit(&question, width, theme.ascii()), theme.bold())];
+        if names.len() > 1 {
+            let more = names.len().saturating_sub(NAMES);
+            let shown = names.iter().take(NAMES).map(|name| (fit(name, width, theme.ascii()), theme.text()));
+            lines.extend(shown);
+            lines.extend((more > 0).then(|| (format!("and {more} more"), theme.dim())));
+        }
+        lines.push((String::new(), theme.text()));
+        lines.extend(wrap(consequence, width).into_iter().map(|line| (line, theme.text())));
+        for reason in &self.left_out {
+            let text = format!("left out: {}", crate::print::clean(reason));
+            lines.extend(wrap(&text, width).into_iter().map(|line| (line, theme.dim())));
+        }
+        lines.push((String::new(), theme.text()));
+        lines.push(("y  yes      n  no".to_owned(), theme.accent()));
+        lines
+    }
+
     /// Draws it in the middle.
     pub(crate) fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
-        let row = Rect { y: area.y + area.height / 2, height: 1.min(area.height), ..area };
-        frame.render_widget(Clear, row);
-        frame.render_widget(Line::styled(self.question.as_str(), shared.theme.bold()), row);
+        let lines = self.lines(shared, usize::from(area.width.saturating_sub(8)).min(66));
+        let inner = lines.iter().map(|(text, _)| width_of(text)).max().unwrap_or(0) as u16;
+        let width = (inner + 6).min(area.width);
+        let height = (lines.len() as u16 + 4).min(area.height);
+        let frame_area = Rect {
+            x: area.x + (area.width - width) / 2,
+            y: area.y + (area.height - height) / 3,
+            width,
+            height,
+        };
+        frame.render_widget(Clear, frame_area);
+        let block = Block::bordered().border_style(shared.theme.accent());
+        let block = if shared.theme.ascii() {
+            block.border_set(ASCII)
+        } else {
+            block.border_type(BorderType::Rounded)
+        };
+        frame.render_widget(block, frame_area);
+        for ((text, style), y) in
+            lines.into_iter().zip(frame_area.y + 2..frame_area.bottom().saturating_sub(1))
+        {
+            frame.buffer_mut().set_string(frame_area.x + 3, y, text, style);
+        }
     }
 }
+
+/// A frame of ASCII.
+const ASCII: ratatui::symbols::border::Set<'_> = ratatui::symbols::border::Set {
+    top_left: "+",
+    top_right: "+",
+    bottom_left: "+",
+    bottom_right: "+",
+    vertical_left: "|",
+    vertical_right: "|",
+    horizontal_top: "-",
+    horizontal_bottom: "-",
+};

@@ -1,86 +1,485 @@
 //! The list of all runs, by experiment: the first screen.
 
+mod cells;
+mod columns;
+mod filter;
+mod input;
 pub(crate) mod keys;
+mod list;
+mod pane;
+#[cfg(test)]
+mod tests;
 mod view;
 
-use crossterm::event::{KeyEvent, MouseEvent};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::{Position, Rect};
 use serde::{Deserialize, Serialize};
 
 use crate::app::keys::Context;
-use crate::app::runs::RunId;
-use crate::app::{Effect, Open, Shared};
+use crate::app::runs::{RunId, RunRow};
+use crate::app::{Effect, Message, Open, Shared};
 use crate::live::WatchRequest;
+use filter::{Filter, FilterError};
+use input::Input;
+use list::{Line, List, Sort, Spot};
 
 /// What is kept between starts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Settings {}
+pub(crate) struct Settings {
+    /// How the runs of a group are sorted.
+    pub(crate) sort: Sort,
+    /// Where the cursor's run is shown.
+    pub(crate) pane: Pane,
+    /// Experiments whose runs are not shown.
+    pub(crate) folded: BTreeSet<String>,
+}
+
+/// Where the cursor's run is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Pane {
+    /// Below the list.
+    #[default]
+    Below,
+    /// Beside the list, where there is room.
+    Beside,
+    /// Nowhere.
+    Off,
+}
 
 /// What keys do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Open the cursor's run.
+    /// Open the cursor's run, or fold the experiment.
     Open,
+    /// Start a run.
+    New,
+    /// Select or unselect.
+    Select,
+    /// Select all that is shown, or nothing.
+    SelectAll,
+    /// Compare.
+    Compare,
+    /// Type a filter.
+    Filter,
+    /// Sort by the next column.
+    Sort,
+    /// Sort the other way round.
+    Reverse,
+    /// Another place for the pane.
+    Pane,
     /// Up.
     Up,
     /// Down.
     Down,
+    /// A page up.
+    PageUp,
+    /// A page down.
+    PageDown,
+    /// To the first line.
+    Top,
+    /// To the last line.
+    Bottom,
+    /// Hide the group's runs.
+    Fold,
+    /// Show them.
+    Unfold,
+    /// Clear the selection, then the filter.
+    Clear,
+    /// Keep the filter that was typed.
+    Keep,
+    /// Go back to the filter before.
+    Cancel,
+    /// Move the caret.
+    Caret(i16),
+    /// Erase before the caret.
+    Erase,
+    /// Erase at the caret.
+    EraseNext,
+    /// Erase everything.
+    EraseAll,
 }
 
 impl Action {
     /// Whether it starts or changes runs.
     pub(crate) fn changes(self) -> bool {
-        false
+        self == Self::New
     }
 }
 
+/// A filter being typed.
+#[derive(Debug)]
+struct Typing {
+    input: Input,
+    /// What is wrong with it; the last one that was right holds meanwhile.
+    error: Option<FilterError>,
+    /// The filter before.
+    before: (String, Filter),
+}
+
 /// The list of all runs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Home {
-    cursor: usize,
+    list: List,
+    /// The cursor's line.
+    line: usize,
+    /// What it is on: it stays there when lines come and go.
+    spot: Option<Spot>,
+    /// The first line shown.
+    top: usize,
+    selected: BTreeSet<RunId>,
+    filter: (String, Filter),
+    /// Fields the filter names that no run has.
+    unknown: Vec<String>,
+    typing: Option<Typing>,
+    /// A run to put the cursor on as soon as it is there.
+    expected: Option<RunId>,
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self {
+            list: List::default(),
+            line: 0,
+            spot: None,
+            top: 0,
+            selected: BTreeSet::new(),
+            filter: (String::new(), Filter::All(Vec::new())),
+            unknown: Vec::new(),
+            typing: None,
+            expected: None,
+        }
+    }
+}
+
+/// Where the parts are drawn.
+struct Areas {
+    filter: Option<Rect>,
+    list: Rect,
+    pane: Option<Rect>,
 }
 
 impl Home {
     /// What keys mean now.
     pub(crate) fn context(&self) -> Context {
-        Context::Home
+        if self.typing.is_some() { Context::HomeFilter } else { Context::Home }
     }
 
-    /// The runs that actions mean.
-    pub(crate) fn targets(&self, shared: &Shared) -> Vec<RunId> {
-        shared.runs.rows.get(self.cursor).map(|r| r.id.clone()).into_iter().collect()
+    /// The runs that actions mean: those selected and shown, else the cursor's.
+    pub(crate) fn targets(&self, _shared: &Shared) -> Vec<RunId> {
+        let selected: Vec<RunId> =
+            self.list.rows().filter(|r| self.selected.contains(&r.id)).map(|r| r.id.clone()).collect();
+        match (&self.spot, selected.is_empty()) {
+            (_, false) => selected,
+            (Some(Spot::Run(id)), true) => vec![id.clone()],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The cursor's run; on an experiment's line its first.
+    fn current(&self) -> Option<&Arc<RunRow>> {
+        match self.list.lines.get(self.line)? {
+            Line::Run { row, .. } => Some(row),
+            Line::Group { group, .. } => self.list.groups.get(*group)?.rows.first(),
+            Line::Blank | Line::Titles { .. } => None,
+        }
+    }
+
+    /// Puts the cursor on a run, now or once it is there.
+    pub(crate) fn go_to(&mut self, id: RunId) {
+        self.expected = Some(id);
     }
 
     /// A key of the table was pressed.
     pub(crate) fn update(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
+        let page = self.areas(shared).list.height.saturating_sub(1).max(1);
+        let mut effects = Vec::new();
         match action {
-            Action::Up => self.cursor = self.cursor.saturating_sub(1),
-            Action::Down => self.cursor = (self.cursor + 1).min(shared.runs.rows.len().saturating_sub(1)),
-            Action::Open => {
-                return self.targets(shared).into_iter().map(|id| Effect::Open(Open::Run(id))).collect();
+            Action::Up => self.go(self.list.moved(self.line, -1)),
+            Action::Down => self.go(self.list.moved(self.line, 1)),
+            Action::PageUp => self.go(self.list.nearest(self.line.saturating_sub(page.into())).unwrap_or(0)),
+            Action::PageDown => self.go(self.list.nearest(self.line + usize::from(page)).unwrap_or(0)),
+            Action::Top => self.go(self.list.nearest(0).unwrap_or(0)),
+            Action::Bottom => self.go(self.list.nearest(usize::MAX).unwrap_or(0)),
+            Action::Open => effects = self.open(shared),
+            Action::New => effects.push(Effect::Open(Open::Experiments)),
+            Action::Select => self.select(),
+            Action::SelectAll => {
+                let all: BTreeSet<RunId> = self.list.rows().map(|r| r.id.clone()).collect();
+                self.selected = if all.is_subset(&self.selected) { BTreeSet::new() } else { all };
             }
+            Action::Compare => effects.push(self.compare()),
+            Action::Filter => {
+                let input = Input::new(&self.filter.0);
+                self.typing = Some(Typing { input, error: None, before: self.filter.clone() });
+            }
+            Action::Sort => effects.push(self.sort(shared, None)),
+            Action::Reverse => {
+                let sort = &mut shared.settings.home.sort;
+                sort.reversed = !sort.reversed;
+                effects.push(Effect::Say(Message::news(words(sort))));
+            }
+            Action::Pane => {
+                let pane = &mut shared.settings.home.pane;
+                *pane = match pane {
+                    Pane::Below => Pane::Beside,
+                    Pane::Beside => Pane::Off,
+                    Pane::Off => Pane::Below,
+                };
+            }
+            Action::Fold | Action::Unfold => {
+                if let Some(group) = self.list.group_at(self.line).map(|g| g.experiment.clone()) {
+                    self.fold(shared, group, action == Action::Fold);
+                }
+            }
+            Action::Clear if !self.selected.is_empty() => self.selected.clear(),
+            Action::Clear => self.filter = (String::new(), Filter::All(Vec::new())),
+            Action::Keep | Action::Cancel => {
+                if let Some(typing) = self.typing.take()
+                    && (action == Action::Cancel || typing.error.is_some())
+                {
+                    self.filter = typing.before;
+                }
+            }
+            Action::Caret(by) => self.edit(|input| input.go(by)),
+            Action::Erase => self.edit(Input::erase),
+            Action::EraseNext => self.edit(Input::erase_next),
+            Action::EraseAll => self.edit(Input::clear),
         }
-        Vec::new()
+        effects.extend(self.changed(shared));
+        effects
     }
 
     /// A key was pressed while typing, which the table does not have.
-    pub(crate) fn text(&mut self, _shared: &mut Shared, _key: KeyEvent) -> Vec<Effect> {
-        Vec::new()
+    pub(crate) fn text(&mut self, shared: &mut Shared, key: KeyEvent) -> Vec<Effect> {
+        if let KeyCode::Char(c) = key.code
+            && !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
+            && !gradtop_host::text::is_harmful(c)
+        {
+            self.edit(|input| input.insert(c));
+        }
+        self.changed(shared)
+    }
+
+    /// Changes what is typed; what can be understood holds at once.
+    fn edit(&mut self, change: impl FnOnce(&mut Input)) {
+        let Some(typing) = &mut self.typing else { return };
+        change(&mut typing.input);
+        let text = typing.input.text();
+        match Filter::parse(&text) {
+            Ok(filter) => (self.filter, typing.error) = ((text, filter), None),
+            Err(error) => typing.error = Some(error),
+        }
     }
 
     /// The mouse did something, in coordinates of the terminal; `shared.area` is ours.
-    pub(crate) fn mouse(&mut self, _shared: &mut Shared, _mouse: MouseEvent) -> Vec<Effect> {
-        Vec::new()
+    pub(crate) fn mouse(&mut self, shared: &mut Shared, mouse: MouseEvent) -> Vec<Effect> {
+        let areas = self.areas(shared);
+        let at = Position { x: mouse.column, y: mouse.row };
+        match mouse.kind {
+            MouseEventKind::ScrollUp => self.go(self.list.moved(self.line, -3)),
+            MouseEventKind::ScrollDown => self.go(self.list.moved(self.line, 3)),
+            MouseEventKind::Down(MouseButton::Left) if areas.list.contains(at) => {
+                let line = self.top + usize::from(at.y - areas.list.y);
+                if let Some(Line::Titles { .. }) = self.list.lines.get(line) {
+                    let columns = columns::Columns::new(self, shared, areas.list.width);
+                    let title = columns.at(at.x - areas.list.x, self.list.group_at(line));
+                    let effect = title.map(|by| self.sort(shared, Some(by)));
+                    let mut effects: Vec<Effect> = effect.into_iter().collect();
+                    effects.extend(self.changed(shared));
+                    return effects;
+                }
+                if self.list.spot(line).is_some() {
+                    let marks = at.x < areas.list.x + cells::MARKS;
+                    let again = line == self.line;
+                    self.go(line);
+                    if marks || mouse.modifiers.contains(KeyModifiers::CONTROL) {
+                        self.toggle();
+                    } else if again {
+                        return self.update(shared, Action::Open);
+                    }
+                }
+            }
+            _ => {}
+        }
+        self.changed(shared)
     }
 
     /// Runs, live data, the size or the second have changed.
     pub(crate) fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
-        self.cursor = self.cursor.min(shared.runs.rows.len().saturating_sub(1));
+        self.list = List::new(shared, &self.filter.1);
+        self.unknown = self.filter.1.unknown(&shared.runs.rows);
+        self.selected.retain(|id| shared.runs.get(id).is_some());
+        if let Some(row) = self.expected.as_ref().and_then(|id| shared.runs.get(id)) {
+            let id = row.id.clone();
+            if shared.settings.home.folded.remove(row.experiment()) {
+                self.list = List::new(shared, &self.filter.1);
+            }
+            self.expected = None;
+            self.spot = Some(Spot::Run(id));
+        }
+        // It stays on its run; without that, where it was; first of all, on the newest run.
+        let start = || self.list.lines.iter().position(|l| matches!(l, Line::Run { .. }));
+        let line = match &self.spot {
+            Some(spot) => self.list.line_of(spot).or_else(|| self.list.nearest(self.line)),
+            None => start(),
+        };
+        self.go(line.unwrap_or(0));
+        self.reveal(usize::from(self.areas(shared).list.height));
         Vec::new()
     }
 
     /// The series it needs now.
-    pub(crate) fn watches(&self, _shared: &Shared) -> Vec<WatchRequest> {
-        Vec::new()
+    pub(crate) fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {
+        self.wanted(shared)
     }
+
+    fn go(&mut self, line: usize) {
+        self.line = line;
+        if let Some(spot) = self.list.spot(line) {
+            self.spot = Some(spot);
+        }
+    }
+
+    /// Scrolls so that the cursor can be seen, with the lines that head its group if they fit.
+    fn reveal(&mut self, height: usize) {
+        let heads = match self.list.lines.get(self.line.saturating_sub(1)) {
+            Some(Line::Titles { .. }) => 2,
+            _ => 0,
+        };
+        self.top = self.top.min(self.line.saturating_sub(heads));
+        if self.line >= self.top + height {
+            self.top = self.line + 1 - height.max(1);
+        }
+        self.top = self.top.min(self.list.lines.len().saturating_sub(height));
+    }
+
+    fn open(&mut self, shared: &mut Shared) -> Vec<Effect> {
+        match &self.spot {
+            Some(Spot::Run(id)) => vec![Effect::Open(Open::Run(id.clone()))],
+            Some(Spot::Group(experiment)) => {
+                let (group, folded) = (experiment.clone(), shared.settings.home.folded.contains(experiment));
+                self.fold(shared, group, !folded);
+                Vec::new()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    fn fold(&mut self, shared: &mut Shared, group: String, fold: bool) {
+        if fold {
+            self.spot = Some(Spot::Group(group.clone()));
+            shared.settings.home.folded.insert(group);
+        } else {
+            shared.settings.home.folded.remove(&group);
+        }
+    }
+
+    fn select(&mut self) {
+        self.toggle();
+        if matches!(self.spot, Some(Spot::Run(_))) {
+            self.go(self.list.moved(self.line, 1));
+        }
+    }
+
+    fn toggle(&mut self) {
+        match &self.spot {
+            Some(Spot::Run(id)) if self.selected.contains(id) => {
+                self.selected.remove(id);
+            }
+            Some(Spot::Run(id)) => {
+                self.selected.insert(id.clone());
+            }
+            Some(Spot::Group(_)) => {
+                let Some(group) = self.list.group_at(self.line) else { return };
+                let ids: Vec<RunId> = group.rows.iter().map(|r| r.id.clone()).collect();
+                if ids.iter().all(|id| self.selected.contains(id)) {
+                    self.selected.retain(|id| !ids.contains(id));
+                } else {
+                    self.selected.extend(ids);
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn compare(&self) -> Effect {
+        let mut runs: Vec<RunId> =
+            self.list.rows().filter(|r| self.selected.contains(&r.id)).map(|r| r.id.clone()).collect();
+        if runs.is_empty()
+            && let Some(group) = self.list.group_at(self.line)
+        {
+            runs = group.rows.iter().map(|r| r.id.clone()).collect();
+        }
+        if runs.is_empty() {
+            Effect::Say(Message::failure("there is nothing to compare yet"))
+        } else {
+            Effect::Open(Open::Compare(runs))
+        }
+    }
+
+    /// Sorts by a column, or by the one after the present; the same again turns the order.
+    fn sort(&mut self, shared: &mut Shared, by: Option<String>) -> Effect {
+        let keys = self.sort_keys();
+        let sort = &mut shared.settings.home.sort;
+        match by {
+            Some(by) if by == sort.by => sort.reversed = !sort.reversed,
+            Some(by) => *sort = Sort { by, reversed: false },
+            None => {
+                let at = keys.iter().position(|k| *k == sort.by).map_or(0, |i| (i + 1) % keys.len());
+                *sort = Sort { by: keys[at].clone(), reversed: false };
+            }
+        }
+        Effect::Say(Message::news(words(sort)))
+    }
+
+    /// Everything that can be sorted by.
+    fn sort_keys(&self) -> Vec<String> {
+        let mut keys: Vec<String> = ["age", "state", "name"].map(str::to_owned).into();
+        for group in &self.list.groups {
+            for name in group.params.iter().take(columns::PARAMS) {
+                let key = format!("param:{name}");
+                if !keys.contains(&key) {
+                    keys.push(key);
+                }
+            }
+        }
+        keys.extend(["progress", "step", "epoch", "rate", "eta", "metric", "device"].map(str::to_owned));
+        keys
+    }
+
+    fn areas(&self, shared: &Shared) -> Areas {
+        let mut rest = shared.area;
+        let filtered = self.typing.is_some() || !self.filter.0.is_empty();
+        let filter = (filtered && rest.height > 0).then_some(Rect { height: 1, ..rest });
+        if filter.is_some() {
+            (rest.y, rest.height) = (rest.y + 1, rest.height - 1);
+        }
+        let pane = match shared.settings.home.pane {
+            _ if self.list.lines.is_empty() || rest.height < 15 => None,
+            Pane::Off => None,
+            Pane::Beside if rest.width >= 150 => {
+                let width = rest.width * 2 / 5;
+                let pane = Rect { x: rest.right() - width, width, ..rest };
+                rest.width -= width + 1;
+                Some(pane)
+            }
+            Pane::Below | Pane::Beside => {
+                let height = (rest.height * 2 / 5).clamp(8, 18);
+                let pane = Rect { y: rest.bottom() - height, height, ..rest };
+                rest.height -= height;
+                Some(pane)
+            }
+        };
+        Areas { filter, list: rest, pane }
+    }
+}
+
+fn words(sort: &Sort) -> String {
+    let by = sort.by.strip_prefix("param:").unwrap_or(&sort.by);
+    format!("sorted by {by}{}", if sort.reversed { ", the other way round" } else { "" })
 }

@@ -1,19 +1,276 @@
 //! Drawing the list.
+//!
+//! ```text
+//!  ▾ function-fit  2 runs ──────────────────────────────────────────────────────────
+//!    state       name           lr     progress          step     rate    eta  loss
+//!  › ● running   fit-default-3  0.001  ███████▌░░  76 %  15.2 k  5.9 k/s  41s  3.1e-6
+//! ```
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::style::Style;
+use ratatui::text::{Line as Text, Span};
 
-use super::Home;
+use super::columns::{Column, Columns, What};
+use super::list::{Group, Line};
+use super::{Home, cells};
 use crate::app::Shared;
+use crate::app::runs::RunRow;
+use crate::chart::grid::{fit, width_of, wrap};
+use crate::print::clean;
 
 impl Home {
     /// Draws it into `area`; header and footer are the frame's.
     pub(crate) fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
-        for ((i, row), y) in shared.runs.rows.iter().enumerate().zip(area.y..area.bottom()) {
-            let text = format!("{} {}", row.view.state, row.name());
-            let style = if i == self.cursor { shared.theme.cursor() } else { shared.theme.text() };
-            frame.render_widget(Line::styled(text, style), Rect { y, height: 1, ..area });
+        let areas = self.areas(shared);
+        if let Some(filter) = areas.filter {
+            self.view_filter(shared, frame, filter);
+        }
+        if self.list.lines.is_empty() {
+            self.view_empty(shared, frame, Rect { y: areas.list.y, height: areas.list.height, ..area });
+            return;
+        }
+        let columns = Columns::new(self, shared, areas.list.width);
+        let buffer = frame.buffer_mut();
+        let shown = self.list.lines.iter().enumerate().skip(self.top);
+        for ((i, line), y) in shown.zip(areas.list.y..areas.list.bottom()) {
+            let row = Rect { y, height: 1, ..areas.list };
+            match line {
+                Line::Blank => {}
+                Line::Group { group, folded } => self.view_group(shared, buffer, row, *group, *folded),
+                Line::Titles { group } => {
+                    view_titles(shared, buffer, row, &columns, &self.list.groups[*group]);
+                }
+                Line::Run { group, row: run } => {
+                    self.view_run(shared, buffer, row, &columns, &self.list.groups[*group], run);
+                }
+            }
+            if i == self.line && self.typing.is_none() {
+                buffer.set_style(row, shared.theme.cursor());
+                let mark = shared.theme.glyph("›", ">");
+                buffer.set_string(row.x + 1, y, mark, shared.theme.accent());
+            }
+        }
+        if let Some(pane) = areas.pane {
+            self.view_pane(shared, frame, pane);
         }
     }
+
+    fn view_filter(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+        let theme = shared.theme;
+        let shown: usize = self.list.groups.iter().map(|g| g.rows.len()).sum();
+        let mut spans = vec![Span::styled(" filter ", theme.dim())];
+        let mut trouble = None;
+        if let Some(typing) = &self.typing {
+            let text = typing.input.text();
+            let at: usize = text.char_indices().nth(typing.input.caret()).map_or(text.len(), |(i, _)| i);
+            let (before, after) = text.split_at(at);
+            let mut rest = after.chars();
+            let under = rest.next().map_or_else(|| " ".to_owned(), String::from);
+            spans.push(Span::raw(before.to_owned()));
+            spans.push(Span::styled(under, theme.caret()));
+            spans.push(Span::raw(rest.as_str().to_owned()));
+            trouble = typing.error.as_ref().map(|e| e.message.clone());
+        } else {
+            spans.push(Span::raw(self.filter.0.clone()));
+        }
+        match (trouble, self.unknown.as_slice()) {
+            (Some(message), _) => spans.push(Span::styled(format!("   {message}"), theme.alert())),
+            (None, [field, ..]) => {
+                spans.push(Span::styled(format!("   no run has a {}", clean(field)), theme.wait()));
+            }
+            (None, []) => {
+                let all = shared.runs.rows.len();
+                spans.push(Span::styled(format!("   {shown} of {all} runs"), theme.dim()));
+            }
+        }
+        frame.render_widget(Text::from(spans), area);
+    }
+
+    fn view_group(&self, shared: &Shared, buffer: &mut Buffer, area: Rect, group: usize, folded: bool) {
+        let theme = shared.theme;
+        let group = &self.list.groups[group];
+        let sign = match (folded, theme.ascii()) {
+            (false, false) => "▾",
+            (true, false) => "▸",
+            (false, true) => "v",
+            (true, true) => ">",
+        };
+        let count = match (group.rows.len(), group.all) {
+            (1, 1) => "1 run".to_owned(),
+            (some, all) if some == all => format!("{all} runs"),
+            (some, all) => format!("{some} of {all} runs"),
+        };
+        let selected = group.rows.iter().filter(|r| self.selected.contains(&r.id)).count();
+        let selected = if selected > 0 { format!(", {selected} selected") } else { String::new() };
+        let name = clean(&group.experiment);
+        let x = area.x + 3;
+        buffer.set_string(x, area.y, sign, theme.dim());
+        let room = usize::from(area.width.saturating_sub(6));
+        let (x, _) = buffer.set_stringn(x + 2, area.y, &name, room, theme.bold());
+        let room = usize::from(area.right().saturating_sub(x));
+        let (x, _) = buffer.set_stringn(x, area.y, format!("  {count}{selected} "), room, theme.dim());
+        let line = theme.glyph("─", "-").repeat(usize::from(area.right().saturating_sub(x + 1)));
+        buffer.set_string(x, area.y, line, theme.dim());
+    }
+
+    fn view_run(
+        &self,
+        shared: &Shared,
+        buffer: &mut Buffer,
+        area: Rect,
+        columns: &Columns,
+        group: &Group,
+        run: &RunRow,
+    ) {
+        let theme = shared.theme;
+        if self.selected.contains(&run.id) {
+            buffer.set_string(area.x, area.y, theme.glyph("▌", "|"), theme.accent());
+        }
+        let note = cells::note(run);
+        // A note takes the place of what says nothing of a run that is over.
+        let noted = |what: What| {
+            matches!(what, What::Rate | What::Eta | What::Metric | What::Who | What::Spark | What::Epoch)
+        };
+        let mut room: Option<(usize, usize)> = None;
+        for column in &columns.0 {
+            if note.is_some() && noted(column.what) {
+                let (left, _) = *room.get_or_insert((column.left, 0));
+                room = Some((left, column.left + column.width - left));
+                continue;
+            }
+            self.view_cell(shared, buffer, area, *column, group, run);
+        }
+        if let (Some(note), Some((left, width))) = (note, room) {
+            let style = if run.view.certain { theme.alert() } else { theme.dim() };
+            let text = fit(&note, width, theme.ascii());
+            buffer.set_string(area.x + left as u16, area.y, text, style);
+        }
+    }
+
+    fn view_cell(
+        &self,
+        shared: &Shared,
+        buffer: &mut Buffer,
+        area: Rect,
+        column: Column,
+        group: &Group,
+        run: &RunRow,
+    ) {
+        let theme = shared.theme;
+        let (x, y) = (area.x + column.left as u16, area.y);
+        let live = run.live();
+        // What happens now is brighter than what is over.
+        let usual = if live { theme.text() } else { theme.past() };
+        let (text, style) = match column.what {
+            What::State => (cells::state(&run.view, theme), cells::state_style(run.view.state, theme)),
+            What::Name => (clean(run.name()), theme.bold()),
+            What::Param(i) => (group.params.get(i).map(|p| cells::param(run, p)).unwrap_or_default(), usual),
+            What::Bar => {
+                let share = crate::commands::state::progress(&run.view)
+                    .map(|(done, total)| done as f64 / total.max(1) as f64);
+                if let Some(share) = share {
+                    view_bar(shared, buffer, (x, y), column.width, share, live);
+                }
+                return;
+            }
+            What::Spark => {
+                self.view_spark(shared, buffer, Rect { x, y, width: column.width as u16, height: 1 }, run);
+                return;
+            }
+            What::Percent => (cells::percent(run), usual),
+            What::Step => (cells::step(run), usual),
+            What::Epoch => (cells::epoch(run), usual),
+            What::Rate => (cells::rate(run), usual),
+            What::Eta => (cells::eta(run), usual),
+            What::Metric => (cells::pointed(&cells::metric(run, group.metric.as_deref()).0, 4), theme.text()),
+            What::Who => (cells::metric(run, group.metric.as_deref()).1, theme.dim()),
+            What::Age => (cells::age(run, shared.now), theme.dim()),
+            What::Device => (clean(&run.view.manifest.device), theme.dim()),
+        };
+        let text = cells::cell(&text, column.width, column.what.right(), theme.ascii());
+        buffer.set_string(x, y, text, style);
+    }
+
+    fn view_empty(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+        let theme = shared.theme;
+        let folder = clean(&shared.runs.folder.display().to_string());
+        let mut lines: Vec<(String, Style)> = Vec::new();
+        if !shared.runs.loaded {
+            lines.push(("reading runs…".to_owned(), theme.dim()));
+        } else if !shared.runs.rows.is_empty() {
+            lines.push(("No run matches the filter.".to_owned(), theme.bold()));
+            lines.push((String::new(), theme.text()));
+            lines.push(("esc clears it, / changes it".to_owned(), theme.dim()));
+        } else {
+            lines.push((format!("No runs in {folder} yet."), theme.bold()));
+            lines.push((String::new(), theme.text()));
+            let plugins = &shared.plugins;
+            if shared.read_only {
+                lines.push(("They appear here as soon as they are started.".to_owned(), theme.text()));
+            } else if plugins.loaded && plugins.found.experiments().next().is_none() {
+                lines.push(("There are no experiments to start either. Make one:".to_owned(), theme.text()));
+                lines.push(("gradtop plugin new NAME".to_owned(), theme.accent()));
+                lines.push(("x shows where plugins are looked for".to_owned(), theme.dim()));
+            } else {
+                lines.push(("n  starts one here".to_owned(), theme.text()));
+                lines.push(("or in a shell:  gradtop run EXPERIMENT --detach".to_owned(), theme.dim()));
+            }
+        }
+        let width = usize::from(area.width.saturating_sub(4));
+        let lines: Vec<(String, Style)> = lines
+            .into_iter()
+            .flat_map(|(text, style)| {
+                let parts = if text.is_empty() { vec![text] } else { wrap(&text, width) };
+                parts.into_iter().map(move |part| (part, style))
+            })
+            .collect();
+        let top = area.y + area.height.saturating_sub(lines.len() as u16) / 3;
+        for ((text, style), y) in lines.into_iter().zip(top..area.bottom()) {
+            let x = area.x + area.width.saturating_sub(width_of(&text) as u16) / 2;
+            frame.buffer_mut().set_string(x, y, text, style);
+        }
+    }
+}
+
+fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Columns, group: &Group) {
+    let theme = shared.theme;
+    let sort = &shared.settings.home.sort;
+    for (i, column) in columns.0.iter().enumerate() {
+        let sorted = column.what.sorts(group).is_some_and(|by| by == sort.by);
+        let mut title = column.what.title(group);
+        let first = !columns.0[..i].iter().any(|c| c.what.sorts(group) == column.what.sorts(group));
+        if sorted && first {
+            title.push_str(match (sort.reversed, theme.ascii()) {
+                (false, false) => "▾",
+                (true, false) => "▴",
+                (false, true) => " v",
+                (true, true) => " ^",
+            });
+        }
+        let style = if sorted { theme.accent() } else { theme.dim() };
+        let text = match column.what {
+            What::Metric => cells::cell(&format!("    {title}"), column.width, false, theme.ascii()),
+            what => cells::cell(&title, column.width, what.right(), theme.ascii()),
+        };
+        buffer.set_string(area.x + column.left as u16, area.y, text, style);
+    }
+}
+
+/// A bar to an eighth of a cell; full only at the end.
+fn view_bar(shared: &Shared, buffer: &mut Buffer, (x, y): (u16, u16), cells: usize, share: f64, live: bool) {
+    let theme = shared.theme;
+    let eighths = (share.clamp(0.0, 1.0) * cells as f64 * 8.0).floor() as usize;
+    let (full, part) = (eighths / 8, eighths % 8);
+    let done = if theme.ascii() {
+        "#".repeat(full)
+    } else {
+        format!("{}{}", "█".repeat(full), ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][part])
+    };
+    let style = if live { theme.good() } else { theme.past() };
+    let used = width_of(&done);
+    buffer.set_string(x, y, &done, style);
+    let rest = theme.glyph("░", ".").repeat(cells.saturating_sub(used));
+    buffer.set_string(x + used as u16, y, rest, theme.dim());
 }

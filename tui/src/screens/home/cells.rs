@@ -1,0 +1,117 @@
+//! What a run shows in each column.
+
+use gradtop_store::{State, View};
+use jiff::Timestamp;
+
+use crate::app::runs::RunRow;
+use crate::app::theme::Theme;
+use crate::chart::grid::{fit, width_of};
+use crate::commands::state;
+use crate::print::{clean, number};
+
+/// Columns before the first: cursor and selection.
+pub(super) const MARKS: u16 = 3;
+
+/// The name of a state, without doubt marked by `?`.
+pub(super) fn state(view: &View, theme: Theme) -> String {
+    let glyph = state::glyph_in(view.state, theme.ascii());
+    format!("{glyph} {}{}", view.state.word(), if view.certain { "" } else { "?" })
+}
+
+/// The style of a state.
+pub(super) fn state_style(state: State, theme: Theme) -> ratatui::style::Style {
+    theme.ink(state::ink(state))
+}
+
+/// A parameter's value.
+pub(super) fn param(row: &RunRow, name: &str) -> String {
+    let value = row.view.manifest.params.iter().find(|(n, _)| n == name);
+    value.map(|(_, v)| state::param(v)).unwrap_or_default()
+}
+
+/// Steps done.
+pub(super) fn step(row: &RunRow) -> String {
+    row.view.status.step.map(|s| number::count(s as f64)).unwrap_or_default()
+}
+
+/// The epoch: one digit after the point, so that it keeps its width.
+pub(super) fn epoch(row: &RunRow) -> String {
+    row.view
+        .status
+        .epoch
+        .map(|e| if e < 9_999.95 { format!("{e:.1}") } else { number::count(e) })
+        .unwrap_or_default()
+}
+
+/// Whether it makes steps now.
+fn moves(row: &RunRow) -> bool {
+    matches!(row.view.state, State::Running | State::Stopping)
+}
+
+/// Steps a second, of what runs.
+pub(super) fn rate(row: &RunRow) -> String {
+    match row.view.status.steps_per_s {
+        Some(rate) if rate > 0.0 && moves(row) => number::rate(rate),
+        _ => String::new(),
+    }
+}
+
+/// Time to the end, of what runs.
+pub(super) fn eta(row: &RunRow) -> String {
+    let eta = row.view.status.eta_s.filter(|_| moves(row));
+    eta.map(number::duration).unwrap_or_default()
+}
+
+/// Time since it was asked for.
+pub(super) fn age(row: &RunRow, now: Timestamp) -> String {
+    number::age(now.duration_since(row.view.manifest.created).as_secs_f64())
+}
+
+/// `100 %`, right-aligned in its four columns.
+pub(super) fn percent(row: &RunRow) -> String {
+    state::progress(&row.view).map(|(done, total)| number::percent(done, total)).unwrap_or_default()
+}
+
+/// The best value of the first headline metric; its metric where the group has no common one.
+pub(super) fn metric(row: &RunRow, common: Option<&str>) -> (String, String) {
+    let headlines = state::headlines(&row.view.status, &row.view.manifest);
+    let Some((headline, (who, value))) = headlines.first().and_then(|h| h.best().map(|b| (h, b))) else {
+        return (String::new(), String::new());
+    };
+    let who = who.unwrap_or_default().to_owned();
+    match common {
+        Some(_) => (number::value(value), who),
+        None => (number::value(value), clean(headline.metric)),
+    }
+}
+
+/// Numbers with their points one below the other: `whole` columns before the point.
+pub(super) fn pointed(value: &str, whole: usize) -> String {
+    let point = value.find(['.', 'e']).unwrap_or(value.len());
+    format!("{}{value}", " ".repeat(whole.saturating_sub(point)))
+}
+
+/// Why it ended, or where it is, if that is worth a place.
+pub(super) fn note(row: &RunRow) -> Option<String> {
+    let view = &row.view;
+    let cause = view.status.cause.as_deref().map(clean).unwrap_or_default();
+    match view.state {
+        _ if !view.certain => Some(format!(
+            "on {}, last write {} ago",
+            clean(&view.manifest.host),
+            number::age(view.age_of_last_write.as_secs_f64())
+        )),
+        State::Failed | State::Crashed => {
+            let again = if view.manifest.experiment.resumable { "; r resumes" } else { "" };
+            Some(format!("{}{again}", if cause.is_empty() { "no cause known" } else { &cause }))
+        }
+        _ => None,
+    }
+}
+
+/// A text in exactly so many columns.
+pub(super) fn cell(text: &str, width: usize, right: bool, ascii: bool) -> String {
+    let text = fit(text, width, ascii);
+    let blank = " ".repeat(width.saturating_sub(width_of(&text)));
+    if right { format!("{blank}{text}") } else { format!("{text}{blank}") }
+}

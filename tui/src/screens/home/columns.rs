@@ -1,0 +1,169 @@
+//! Which columns there is room for, and how wide they are: the same in all groups, so that they stand below each other.
+
+use super::Home;
+use super::cells;
+use super::list::Group;
+use crate::app::Shared;
+use crate::chart::grid::width_of;
+
+/// Parameters shown at most.
+pub(super) const PARAMS: usize = 3;
+/// Columns between two columns.
+const GAP: usize = 2;
+
+/// What a column shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    State,
+    Name,
+    /// The group's parameter of this number.
+    Param(usize),
+    Bar,
+    Percent,
+    Step,
+    Epoch,
+    Rate,
+    Eta,
+    Metric,
+    Who,
+    Spark,
+    Age,
+    Device,
+}
+
+impl What {
+    /// What gives way first where the terminal is narrow; 0 never does.
+    fn dispensable(self) -> usize {
+        match self {
+            Self::State | Self::Name | Self::Percent => 0,
+            Self::Metric => 1,
+            Self::Step => 2,
+            Self::Eta => 3,
+            Self::Param(0) => 4,
+            Self::Rate => 5,
+            Self::Bar => 6,
+            Self::Spark => 7,
+            Self::Age => 8,
+            Self::Epoch => 9,
+            Self::Param(1) => 10,
+            Self::Who => 11,
+            Self::Device => 12,
+            Self::Param(_) => 13,
+        }
+    }
+
+    /// What the column is called when runs are sorted by it.
+    pub(super) fn sorts(self, group: &Group) -> Option<String> {
+        let word = match self {
+            Self::State => "state",
+            Self::Name => "name",
+            Self::Param(i) => return group.params.get(i).map(|p| format!("param:{p}")),
+            Self::Bar | Self::Percent => "progress",
+            Self::Step => "step",
+            Self::Epoch => "epoch",
+            Self::Rate => "rate",
+            Self::Eta => "eta",
+            Self::Metric | Self::Who | Self::Spark => "metric",
+            Self::Age => "age",
+            Self::Device => "device",
+        };
+        Some(word.to_owned())
+    }
+
+    /// Its title in a group.
+    pub(super) fn title(self, group: &Group) -> String {
+        match self {
+            Self::Param(i) => group.params.get(i).map(|p| crate::print::clean(p)).unwrap_or_default(),
+            Self::Metric => group.metric.as_deref().map_or_else(|| "metric".to_owned(), crate::print::clean),
+            Self::Who | Self::Percent => String::new(),
+            Self::Bar => "progress".to_owned(),
+            Self::Spark => "trend".to_owned(),
+            _ => self.sorts(group).unwrap_or_default(),
+        }
+    }
+
+    /// Numbers stand at the right edge.
+    pub(super) fn right(self) -> bool {
+        matches!(self, Self::Percent | Self::Step | Self::Epoch | Self::Rate | Self::Eta | Self::Age)
+    }
+}
+
+/// A column and where it is, from the left edge of the list.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Column {
+    pub(super) what: What,
+    pub(super) left: usize,
+    pub(super) width: usize,
+}
+
+/// The columns that fit.
+#[derive(Debug)]
+pub(super) struct Columns(pub(super) Vec<Column>);
+
+impl Columns {
+    /// For a list of that width.
+    pub(super) fn new(home: &Home, shared: &Shared, width: u16) -> Self {
+        let groups = &home.list.groups;
+        let widest = |least: usize, most: usize, texts: &mut dyn Iterator<Item = String>| {
+            texts.map(|t| width_of(&t)).max().unwrap_or(0).clamp(least, most)
+        };
+        let all = || groups.iter().flat_map(|g| &g.rows);
+        let mut columns = vec![
+            (What::State, widest(10, 12, &mut all().map(|r| cells::state(&r.view, shared.theme)))),
+            (What::Name, widest(8, 28, &mut all().map(|r| crate::print::clean(r.name())))),
+        ];
+        for i in 0..PARAMS {
+            let mut texts =
+                groups.iter().filter_map(|g| g.params.get(i).map(|p| (g, p))).flat_map(|(g, p)| {
+                    g.rows.iter().map(move |r| cells::param(r, p)).chain([crate::print::clean(p)])
+                });
+            let wide = widest(0, 14, &mut texts);
+            if wide > 0 {
+                columns.push((What::Param(i), wide));
+            }
+        }
+        let epochs = all().any(|r| r.view.status.epoch.is_some());
+        let who = widest(
+            0,
+            9,
+            &mut groups.iter().flat_map(|g| g.rows.iter().map(|r| cells::metric(r, g.metric.as_deref()).1)),
+        );
+        columns.extend([(What::Bar, 10), (What::Percent, 5), (What::Step, 7)]);
+        columns.extend(epochs.then_some((What::Epoch, 7)));
+        columns.extend([(What::Rate, 9), (What::Eta, 6), (What::Metric, 11)]);
+        columns.extend((who > 0).then_some((What::Who, who)));
+        columns.extend([(What::Spark, 12), (What::Age, 5), (What::Device, 6)]);
+        let room = usize::from(width).saturating_sub(usize::from(cells::MARKS) + 1);
+        loop {
+            let used: usize = columns.iter().map(|(_, w)| w + GAP).sum::<usize>().saturating_sub(GAP);
+            if used <= room {
+                break;
+            }
+            let worst = (0..columns.len()).max_by_key(|i| columns[*i].0.dispensable());
+            match worst.filter(|i| columns[*i].0.dispensable() > 0) {
+                Some(i) => drop(columns.remove(i)),
+                None => break,
+            }
+        }
+        // What is left over makes the trend longer.
+        let used: usize = columns.iter().map(|(_, w)| w + GAP).sum::<usize>().saturating_sub(GAP);
+        if let Some((_, spark)) = columns.iter_mut().find(|(what, _)| *what == What::Spark) {
+            *spark += room.saturating_sub(used).min(24);
+        }
+        let mut left = usize::from(cells::MARKS);
+        let placed = columns.into_iter().map(|(what, width)| {
+            let column = Column { what, left, width };
+            // The percentage belongs to the bar before it.
+            left += width + GAP;
+            column
+        });
+        Self(placed.collect())
+    }
+
+    /// What a click on the titles at this column sorts by.
+    pub(super) fn at(&self, x: u16, group: Option<&Group>) -> Option<String> {
+        let x = usize::from(x);
+        let column = self.0.iter().find(|c| c.left <= x && x < c.left + c.width + GAP)?;
+        column.what.sorts(group?)
+    }
+}

@@ -1,0 +1,249 @@
+//! The language that filters the list of runs: `state:running lr<0.01 flat*`.
+//!
+//! A bare word is found in the run's name or its experiment's; with `*` or `?` it must match all of one of them.
+//! `key:text` compares text (`state:running`, `function:sin*`), `key<number` and `<= > >= = !=` compare numbers, among them
+//! parameters, headline metrics and durations (`age<2h`). Terms side by side must all hold; `OR`, `NOT` (or `-`) and
+//! parentheses do as they say, and quotes keep blanks together.
+
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use gradtop_store::{Goal, ParamValue};
+use jiff::Timestamp;
+
+use crate::app::runs::RunRow;
+use crate::commands::state;
+
+/// What is wrong with a filter, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FilterError {
+    /// The character it is about, counted from 0.
+    pub(crate) at: usize,
+    /// In words.
+    pub(crate) message: String,
+}
+
+/// A filter that was understood.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Filter {
+    /// All of them hold; true of none.
+    All(Vec<Filter>),
+    /// At least one holds.
+    Any(Vec<Filter>),
+    /// It does not hold.
+    Not(Box<Filter>),
+    /// A word in name or experiment.
+    Word(Pattern),
+    /// A field is this text.
+    Text(String, Pattern),
+    /// A field compares so with a number.
+    Number(String, Compare, f64),
+}
+
+/// A comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compare {
+    /// `<`
+    Less,
+    /// `<=`
+    AtMost,
+    /// `>`
+    More,
+    /// `>=`
+    AtLeast,
+    /// `=`
+    Is,
+    /// `!=`
+    IsNot,
+}
+
+impl Compare {
+    fn holds(self, a: f64, b: f64) -> bool {
+        // 0.001 typed and 1e-3 computed are the same to a person.
+        let same = a == b || (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
+        match self {
+            Self::Less => a < b && !same,
+            Self::AtMost => a < b || same,
+            Self::More => a > b && !same,
+            Self::AtLeast => a > b || same,
+            Self::Is => same,
+            Self::IsNot => !same,
+        }
+    }
+}
+
+/// Text to look for, without regard to case: anywhere, or matching all if it has `*` or `?`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pattern(String);
+
+impl Pattern {
+    fn new(text: &str) -> Self {
+        Self(text.to_lowercase())
+    }
+
+    fn has_jokers(&self) -> bool {
+        self.0.contains(['*', '?'])
+    }
+
+    /// Whether it is part of the text, or matches all of it by its jokers.
+    fn within(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        if self.has_jokers() { glob(&self.0, &text) } else { text.contains(&self.0) }
+    }
+
+    /// Whether it is the text, or matches all of it by its jokers.
+    fn is(&self, text: &str) -> bool {
+        glob(&self.0, &text.to_lowercase())
+    }
+}
+
+/// `*` is any text, `?` any one character.
+fn glob(pattern: &str, text: &str) -> bool {
+    let (p, t): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut i, mut j) = (0, 0);
+    // Where the last `*` was, and how much it has swallowed.
+    let mut star: Option<(usize, usize)> = None;
+    while j < t.len() {
+        if i < p.len() && p[i] == '*' {
+            star = Some((i, j));
+            i += 1;
+        } else if i < p.len() && (p[i] == '?' || p[i] == t[j]) {
+            (i, j) = (i + 1, j + 1);
+        } else if let Some((at, swallowed)) = star {
+            star = Some((at, swallowed + 1));
+            (i, j) = (at + 1, swallowed + 1);
+        } else {
+            return false;
+        }
+    }
+    p[i..].iter().all(|c| *c == '*')
+}
+
+/// Fields that every run has, compared as text.
+const TEXTS: [&str; 8] = ["state", "name", "experiment", "device", "host", "preset", "phase", "cause"];
+/// Fields that every run has, compared as numbers.
+const NUMBERS: [&str; 11] =
+    ["step", "epoch", "progress", "rate", "eta", "age", "took", "seed", "threads", "rows", "trials"];
+/// Words for several states, and whether those are final.
+const STATES: [(&str, bool); 2] = [("live", false), ("ended", true)];
+
+impl Filter {
+    /// Reads a filter; an empty one takes every run.
+    pub(crate) fn parse(text: &str) -> Result<Self, FilterError> {
+        parse::parse(text)
+    }
+
+    /// Whether the run is wanted.
+    pub(crate) fn takes(&self, run: &RunRow, now: Timestamp) -> bool {
+        match self {
+            Self::All(parts) => parts.iter().all(|p| p.takes(run, now)),
+            Self::Any(parts) => parts.iter().any(|p| p.takes(run, now)),
+            Self::Not(part) => !part.takes(run, now),
+            Self::Word(pattern) => pattern.within(run.name()) || pattern.within(run.experiment()),
+            Self::Text(field, pattern) => text(run, field, pattern),
+            Self::Number(field, compare, number) => {
+                numbers(run, field, now).into_iter().any(|v| compare.holds(v, *number))
+            }
+        }
+    }
+
+    /// The fields it names that no run has: a hint for who types.
+    pub(crate) fn unknown(&self, runs: &[Arc<RunRow>]) -> Vec<String> {
+        let mut fields = Vec::new();
+        self.fields(&mut fields);
+        fields.retain(|field| {
+            let known = TEXTS.contains(&field.as_str()) || NUMBERS.contains(&field.as_str());
+            !known && !runs.iter().any(|run| has(run, field))
+        });
+        fields
+    }
+
+    fn fields(&self, out: &mut Vec<String>) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|p| p.fields(out)),
+            Self::Not(part) => part.fields(out),
+            Self::Word(_) => {}
+            Self::Text(field, _) | Self::Number(field, ..) => out.push(field.clone()),
+        }
+    }
+}
+
+fn param<'a>(run: &'a RunRow, field: &str) -> Option<&'a ParamValue> {
+    run.view.manifest.params.iter().find(|(name, _)| name.eq_ignore_ascii_case(field)).map(|(_, v)| v)
+}
+
+fn has(run: &RunRow, field: &str) -> bool {
+    let metric = |m: &str| m.eq_ignore_ascii_case(field);
+    param(run, field).is_some()
+        || run.view.manifest.metrics.iter().any(|m| metric(&m.name))
+        || run.view.status.headline.iter().any(|h| metric(&h.metric))
+}
+
+fn text(run: &RunRow, field: &str, pattern: &Pattern) -> bool {
+    let (manifest, status) = (&run.view.manifest, &run.view.status);
+    let or_none = |text: Option<&str>| pattern.is(text.unwrap_or_default());
+    match field {
+        "state" => match STATES.iter().find(|(word, _)| *word == pattern.0) {
+            Some((_, last)) => run.view.state.is_final() == *last,
+            None => pattern.is(run.view.state.word()),
+        },
+        "name" => pattern.within(run.name()),
+        "experiment" => pattern.within(run.experiment()),
+        "device" => pattern.within(&manifest.device),
+        "host" => pattern.within(&manifest.host),
+        "preset" => or_none(manifest.preset.as_deref()),
+        "phase" => pattern.within(status.phase.as_deref().unwrap_or_default()),
+        "cause" => pattern.within(status.cause.as_deref().unwrap_or_default()),
+        _ => match param(run, field) {
+            Some(value) => pattern.is(&value.to_string()) || pattern.is(&state::param(value)),
+            None => numbers(run, field, Timestamp::UNIX_EPOCH).iter().any(|v| pattern.is(&v.to_string())),
+        },
+    }
+}
+
+/// The values a number is compared with: none if the run has no such field, one of each series of a metric.
+fn numbers(run: &RunRow, field: &str, now: Timestamp) -> Vec<f64> {
+    let (manifest, status) = (&run.view.manifest, &run.view.status);
+    let one = |v: Option<f64>| v.into_iter().collect();
+    if let Some(value) = param(run, field) {
+        return one(match value {
+            ParamValue::Bool(v) => Some(f64::from(u8::from(*v))),
+            ParamValue::Int(v) => Some(*v as f64),
+            ParamValue::Float(v) => Some(*v),
+            ParamValue::Text(v) => v.parse().ok(),
+        });
+    }
+    match field {
+        "step" => one(status.step.map(|v| v as f64)),
+        "epoch" => one(status.epoch),
+        "progress" => one(state::progress(&run.view).map(|(done, all)| 100.0 * done as f64 / all as f64)),
+        "rate" => one(status.steps_per_s),
+        "eta" => one(status.eta_s.filter(|_| run.live())),
+        "age" => one(Some(seconds(manifest.created, now))),
+        "took" => one(status.started.map(|start| seconds(start, status.ended.unwrap_or(now)))),
+        "seed" => one(Some(manifest.seed as f64)),
+        "threads" => one(Some(f64::from(manifest.threads))),
+        "rows" => one(Some(status.rows as f64)),
+        _ => best(run, field),
+    }
+}
+
+/// Of a metric with a goal the best series counts, as in the list; of one without, any.
+fn best(run: &RunRow, metric: &str) -> Vec<f64> {
+    let (manifest, status) = (&run.view.manifest, &run.view.status);
+    let headlines = state::headlines(status, manifest);
+    let Some(headline) = headlines.iter().find(|h| h.metric.eq_ignore_ascii_case(metric)) else {
+        return Vec::new();
+    };
+    match headline.info.map(|i| i.goal) {
+        Some(Goal::Min | Goal::Max) => headline.best().map(|(_, v)| v).into_iter().collect(),
+        _ => headline.values.iter().map(|(_, v)| *v).collect(),
+    }
+}
+
+fn seconds(from: Timestamp, to: Timestamp) -> f64 {
+    to.duration_since(from).as_secs_f64().max(0.0)
+}

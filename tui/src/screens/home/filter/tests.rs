@@ -1,0 +1,197 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use gradtop_store::{ParamValue, State};
+use proptest::prelude::*;
+
+use super::{Filter, glob};
+use crate::app::testing::{Bench, now, run};
+
+fn bench() -> Bench {
+    let text = |v: &str| ParamValue::Text(v.into());
+    Bench::of(vec![
+        run("function-fit", "flat-1", 5).at(State::Running, 5_000).losses(),
+        run("function-fit", "flat-2", 200)
+            .param("lr", ParamValue::Float(0.1))
+            .param("function", text("sign sin"))
+            .losses(),
+        run("random-labels", "rl-lenet", 3000).at(State::Crashed, 100).cause("killed by SIGKILL"),
+    ])
+}
+
+/// The runs that a filter takes.
+#[track_caller]
+fn taken(bench: &Bench, filter: &str) -> String {
+    let filter = Filter::parse(filter).unwrap();
+    let rows = bench.app.shared.runs.rows.iter().filter(|r| filter.takes(r, now()));
+    let mut names: Vec<&str> = rows.map(|r| r.name()).collect();
+    names.sort_unstable();
+    names.join(" ")
+}
+
+#[test]
+fn terms_of_every_kind() {
+    let bench = bench();
+    for (filter, wanted) in [
+        ("", "flat-1 flat-2 rl-lenet"),
+        ("flat", "flat-1 flat-2"),
+        ("flat*", "flat-1 flat-2"),
+        ("*1", "flat-1"),
+        ("FIT", "flat-1 flat-2"),
+        ("state:running", "flat-1"),
+        ("state:live", "flat-1"),
+        ("state:ended", "flat-2 rl-lenet"),
+        ("state=crashed", "rl-lenet"),
+        ("state!=crashed", "flat-1 flat-2"),
+        ("lr<0.01", "flat-1 rl-lenet"),
+        ("lr=1e-3", "flat-1 rl-lenet"),
+        ("lr >= 0.1", "flat-2"),
+        ("lr:0.1", "flat-2"),
+        ("function:sinc", "flat-1 rl-lenet"),
+        ("function:\"sign sin\"", "flat-2"),
+        ("function=si*", "flat-1 flat-2 rl-lenet"),
+        ("loss<1e-3", "flat-1 flat-2"),
+        ("age<2h", "flat-1"),
+        ("age>1d", "rl-lenet"),
+        ("step>10k", "flat-2"),
+        ("progress<50%", "flat-1 rl-lenet"),
+        ("cause:SIGKILL", "rl-lenet"),
+        ("exp:label", "rl-lenet"),
+        ("-flat", "rl-lenet"),
+        ("NOT flat", "rl-lenet"),
+        ("flat -state:running", "flat-2"),
+        ("state:crashed OR *1", "flat-1 rl-lenet"),
+        ("flat AND (lr<0.01 OR state:crashed)", "flat-1"),
+        ("-(flat OR label)", ""),
+        ("NOT NOT flat", "flat-1 flat-2"),
+        ("nothing<3", ""),
+    ] {
+        assert_eq!(taken(&bench, filter), wanted, "{filter}");
+    }
+}
+
+#[test]
+fn errors_say_where_and_what() {
+    for (filter, at, words) in [
+        ("state:runing", 6, "did you mean running?"),
+        ("(flat", 0, "has no )"),
+        ("flat)", 4, "no ("),
+        ("flat OR", 5, "nothing after OR"),
+        ("OR flat", 0, "nothing before OR"),
+        ("flat AND", 5, "nothing after AND"),
+        ("NOT", 0, "nothing after NOT"),
+        ("lr<", 3, "compared with"),
+        ("lr<many", 3, "many is no number"),
+        ("<3", 0, "a name belongs before"),
+        ("name<b", 0, "write name:b"),
+        ("()", 0, "nothing between"),
+        ("\"flat", 0, "no second one"),
+        ("step:many", 5, "compared with numbers"),
+    ] {
+        let error = Filter::parse(filter).expect_err(filter);
+        assert_eq!((error.at, error.message.contains(words)), (at, true), "{filter}: {error:?}");
+    }
+}
+
+#[test]
+fn fields_that_no_run_has_are_named() {
+    let bench = bench();
+    let filter = Filter::parse("lr<1 lrr<1 state:running loss<1").unwrap();
+    assert_eq!(filter.unknown(&bench.app.shared.runs.rows), ["lrr"]);
+}
+
+#[test]
+fn jokers() {
+    assert!(glob("a*c?", "abbcd") && glob("*", "") && glob("**a", "bca"));
+    assert!(!glob("a?", "a") && !glob("a", "ab") && !glob("", "a"));
+    // Greedy matching alone would take exponentially long.
+    assert!(!glob(&"*a".repeat(40), &"a".repeat(39)));
+}
+
+/// Text of the language's own words in any order, and its meaning by another way.
+fn words() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(vec![
+        "(",
+        ")",
+        "OR",
+        "AND",
+        "NOT",
+        "-",
+        "flat",
+        "*1",
+        "lr<0.01",
+        "state:running",
+        "\"",
+        "<",
+        ":",
+        "é",
+    ]);
+    prop::collection::vec(word, 0..12).prop_map(|words| words.join(" "))
+}
+
+proptest! {
+    /// Nothing that is typed panics; an error points into the text.
+    #[test]
+    fn any_text_is_read_or_refused(text in prop_oneof![words(), any::<String>()]) {
+        if let Err(error) = Filter::parse(&text) {
+            prop_assert!(error.at <= text.chars().count(), "{text:?}: {error:?}");
+            prop_assert!(!error.message.is_empty());
+        }
+    }
+}
+
+/// A formula as a tree, its text, and whether it holds where `a` is the run flat-1's and `b` running's truth.
+#[derive(Debug, Clone)]
+enum Formula {
+    A,
+    B,
+    Not(Box<Formula>),
+    And(Box<Formula>, Box<Formula>),
+    Or(Box<Formula>, Box<Formula>),
+}
+
+impl Formula {
+    fn text(&self) -> String {
+        match self {
+            Self::A => "flat".into(),
+            Self::B => "lr<0.01".into(),
+            Self::Not(f) => format!("NOT ({})", f.text()),
+            Self::And(f, g) => format!("({}) ({})", f.text(), g.text()),
+            Self::Or(f, g) => format!("({}) OR ({})", f.text(), g.text()),
+        }
+    }
+
+    fn holds(&self, a: bool, b: bool) -> bool {
+        match self {
+            Self::A => a,
+            Self::B => b,
+            Self::Not(f) => !f.holds(a, b),
+            Self::And(f, g) => f.holds(a, b) && g.holds(a, b),
+            Self::Or(f, g) => f.holds(a, b) || g.holds(a, b),
+        }
+    }
+}
+
+fn formula() -> impl Strategy<Value = Formula> {
+    prop_oneof![Just(Formula::A), Just(Formula::B)].prop_recursive(5, 24, 2, |inner| {
+        let pair = (inner.clone(), inner.clone()).prop_map(|(f, g)| (Box::new(f), Box::new(g)));
+        prop_oneof![
+            inner.prop_map(|f| Formula::Not(Box::new(f))),
+            pair.clone().prop_map(|(f, g)| Formula::And(f, g)),
+            pair.prop_map(|(f, g)| Formula::Or(f, g)),
+        ]
+    })
+}
+
+#[test]
+fn formulas_mean_what_logic_says() {
+    let bench = bench();
+    proptest!(|(formula in formula())| {
+        let text = formula.text();
+        let filter = Filter::parse(&text).unwrap();
+        for row in &bench.app.shared.runs.rows {
+            let lr = &row.view.manifest.params.iter().find(|(k, _)| k == "lr").unwrap().1;
+            let wanted = formula.holds(row.name().starts_with("flat"), *lr == ParamValue::Float(1e-3));
+            prop_assert_eq!(filter.takes(row, now()), wanted, "{} of {}", text, row.name());
+        }
+    });
+}

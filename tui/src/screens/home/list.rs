@@ -1,0 +1,254 @@
+//! The lines of the list: groups, in them the runs that the filter takes, sorted.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::filter::Filter;
+use crate::app::Shared;
+use crate::app::runs::{RunId, RunRow};
+use crate::commands::state;
+
+/// How the runs of a group are sorted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Sort {
+    /// The column: `age`, `state`, …, or `param:` and the name of a parameter.
+    pub(crate) by: String,
+    /// Against the column's usual order.
+    pub(crate) reversed: bool,
+}
+
+impl Default for Sort {
+    fn default() -> Self {
+        Self { by: "age".to_owned(), reversed: false }
+    }
+}
+
+/// What the cursor is on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Spot {
+    /// An experiment's line.
+    Group(String),
+    /// A run's line.
+    Run(RunId),
+}
+
+/// A line.
+#[derive(Clone, Debug)]
+pub(crate) enum Line {
+    /// Between two groups.
+    Blank,
+    /// An experiment.
+    Group {
+        /// Its number in [`List::groups`].
+        group: usize,
+        /// Its runs are not shown.
+        folded: bool,
+    },
+    /// The titles of the columns.
+    Titles {
+        /// Of which group.
+        group: usize,
+    },
+    /// A run.
+    Run {
+        /// Of which group.
+        group: usize,
+        /// The run.
+        row: Arc<RunRow>,
+    },
+}
+
+/// An experiment with the runs that are shown.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    /// The experiment's id.
+    pub(crate) experiment: String,
+    /// The runs that the filter takes, sorted.
+    pub(crate) rows: Vec<Arc<RunRow>>,
+    /// How many runs there are in all.
+    pub(crate) all: usize,
+    /// The parameters that differ between all its runs, in the order declared.
+    pub(crate) params: Vec<String>,
+    /// The headline metric that all its runs have first, if they agree.
+    pub(crate) metric: Option<String>,
+}
+
+/// The whole list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct List {
+    /// The experiments, the one with the newest run first.
+    pub(crate) groups: Vec<Group>,
+    /// What is shown, from top to bottom.
+    pub(crate) lines: Vec<Line>,
+}
+
+impl List {
+    /// From what there is.
+    pub(crate) fn new(shared: &Shared, filter: &Filter) -> Self {
+        let settings = &shared.settings.home;
+        let mut groups: Vec<Group> = Vec::new();
+        let mut members: Vec<Vec<&Arc<RunRow>>> = Vec::new();
+        // The rows are sorted newest first, and so are the groups.
+        for row in &shared.runs.rows {
+            if let Some(i) = groups.iter().position(|g| g.experiment == row.experiment()) {
+                members[i].push(row);
+                continue;
+            }
+            groups.push(Group {
+                experiment: row.experiment().to_owned(),
+                rows: Vec::new(),
+                all: 0,
+                params: Vec::new(),
+                metric: None,
+            });
+            members.push(vec![row]);
+        }
+        for (group, rows) in groups.iter_mut().zip(members) {
+            let views: Vec<_> = rows.iter().map(|r| &r.view).collect();
+            group.all = rows.len();
+            group.params = state::differing(&views).into_iter().map(str::to_owned).collect();
+            group.metric = state::common_metric(&views).map(str::to_owned);
+            group.rows =
+                rows.into_iter().filter(|row| filter.takes(row, shared.now)).map(Arc::clone).collect();
+            sort(&mut group.rows, &settings.sort, shared.now);
+        }
+        groups.retain(|g| !g.rows.is_empty());
+        let mut lines = Vec::new();
+        for (i, group) in groups.iter().enumerate() {
+            if i > 0 {
+                lines.push(Line::Blank);
+            }
+            let folded = settings.folded.contains(&group.experiment);
+            lines.push(Line::Group { group: i, folded });
+            if !folded {
+                lines.push(Line::Titles { group: i });
+                lines.extend(group.rows.iter().map(|row| Line::Run { group: i, row: Arc::clone(row) }));
+            }
+        }
+        Self { groups, lines }
+    }
+
+    /// What is on a line, if the cursor may be there.
+    pub(crate) fn spot(&self, line: usize) -> Option<Spot> {
+        match self.lines.get(line)? {
+            Line::Group { group, .. } => Some(Spot::Group(self.groups[*group].experiment.clone())),
+            Line::Run { row, .. } => Some(Spot::Run(row.id.clone())),
+            Line::Blank | Line::Titles { .. } => None,
+        }
+    }
+
+    /// The line of something.
+    pub(crate) fn line_of(&self, spot: &Spot) -> Option<usize> {
+        self.lines.iter().position(|line| match (line, spot) {
+            (Line::Group { group, .. }, Spot::Group(experiment)) => {
+                self.groups[*group].experiment == *experiment
+            }
+            (Line::Run { row, .. }, Spot::Run(id)) => row.id == *id,
+            _ => false,
+        })
+    }
+
+    /// The nearest line where the cursor may be: going down, else up.
+    pub(crate) fn nearest(&self, line: usize) -> Option<usize> {
+        let line = line.min(self.lines.len().saturating_sub(1));
+        let may = |l: &usize| self.spot(*l).is_some();
+        (line..self.lines.len()).find(may).or_else(|| (0..line).rev().find(may))
+    }
+
+    /// `by` places further where the cursor may be.
+    pub(crate) fn moved(&self, line: usize, by: isize) -> usize {
+        let places: Vec<usize> = (0..self.lines.len()).filter(|l| self.spot(*l).is_some()).collect();
+        let at = places.partition_point(|l| *l < line);
+        let to = at.saturating_add_signed(by).min(places.len().saturating_sub(1));
+        places.get(to).copied().unwrap_or(line)
+    }
+
+    /// Every run shown, folded or not.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Arc<RunRow>> {
+        self.groups.iter().flat_map(|g| &g.rows)
+    }
+
+    /// The group of a line.
+    pub(crate) fn group_at(&self, line: usize) -> Option<&Group> {
+        match self.lines.get(line)? {
+            Line::Group { group, .. } | Line::Titles { group } | Line::Run { group, .. } => {
+                self.groups.get(*group)
+            }
+            Line::Blank => None,
+        }
+    }
+}
+
+/// Sorts by a column; runs without a value come last whichever way. What is equal keeps its order, newest first.
+fn sort(rows: &mut [Arc<RunRow>], sort: &Sort, now: Timestamp) {
+    let mut keyed: Vec<(Key, Arc<RunRow>)> =
+        rows.iter().map(|row| (key(row, &sort.by, now), Arc::clone(row))).collect();
+    keyed.sort_by(|(a, _), (b, _)| {
+        let order = a.order(b);
+        if sort.reversed && *a != Key::None && *b != Key::None { order.reverse() } else { order }
+    });
+    for (place, (_, row)) in rows.iter_mut().zip(keyed) {
+        *place = row;
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Key {
+    Number(f64),
+    Text(String),
+    None,
+}
+
+impl Key {
+    fn order(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
+            (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (Self::Number(_), Self::Text(_)) | (Self::Text(_) | Self::Number(_), Self::None) => {
+                Ordering::Less
+            }
+            (Self::Text(_), Self::Number(_)) | (Self::None, Self::Text(_) | Self::Number(_)) => {
+                Ordering::Greater
+            }
+            (Self::None, Self::None) => Ordering::Equal,
+        }
+    }
+}
+
+fn key(row: &RunRow, by: &str, now: Timestamp) -> Key {
+    let (manifest, status) = (&row.view.manifest, &row.view.status);
+    // The largest first, but where small is good.
+    let large = |v: Option<f64>| v.filter(|v| !v.is_nan()).map_or(Key::None, |v| Key::Number(-v));
+    let small = |v: Option<f64>| v.filter(|v| !v.is_nan()).map_or(Key::None, Key::Number);
+    if let Some(name) = by.strip_prefix("param:") {
+        use gradtop_store::ParamValue;
+        return match manifest.params.iter().find(|(n, _)| n == name).map(|(_, v)| v) {
+            Some(ParamValue::Int(v)) => Key::Number(*v as f64),
+            Some(ParamValue::Float(v)) => small(Some(*v)),
+            Some(other) => Key::Text(other.to_string()),
+            None => Key::None,
+        };
+    }
+    match by {
+        "state" => Key::Number(state::rank(row.view.state) as f64),
+        "name" => Key::Text(row.name().to_owned()),
+        "progress" => large(state::progress(&row.view).map(|(done, all)| done as f64 / all as f64)),
+        "step" => large(status.step.map(|s| s as f64)),
+        "epoch" => large(status.epoch),
+        "rate" => large(status.steps_per_s),
+        "eta" => small(status.eta_s.filter(|_| row.live())),
+        "metric" => {
+            let headlines = state::headlines(status, manifest);
+            let Some(first) = headlines.first() else { return Key::None };
+            let value = first.best().map(|(_, v)| v);
+            let up = first.info.is_some_and(|i| i.goal == gradtop_store::Goal::Max);
+            if up { large(value) } else { small(value) }
+        }
+        "device" => Key::Text(manifest.device.clone()),
+        _ => small(Some(now.duration_since(manifest.created).as_secs_f64())),
+    }
+}

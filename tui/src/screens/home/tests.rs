@@ -1,0 +1,207 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use gradtop_store::{ParamValue, State};
+
+use crate::app::Effect;
+use crate::app::actions::RunAction;
+use crate::app::testing::{Bench, SIZES, run};
+use crate::chart::raster::Glyphs;
+use crate::print::Colours;
+
+/// Two experiments, runs in most states.
+fn fill(mut bench: Bench) -> Bench {
+    let text = |v: &str| ParamValue::Text(v.into());
+    let specs = [
+        run("function-fit", "fit-default-3", 3).at(State::Running, 15_200).losses(),
+        run("function-fit", "fit-default-2", 12).param("function", text("sgn∘sin")).losses(),
+        run("function-fit", "fit-quick", 95)
+            .at(State::Stopped, 8_000)
+            .param("lr", ParamValue::Float(0.01))
+            .losses(),
+        run("random-labels", "rl-lenet", 40).at(State::Paused, 8_200).with(|m, s| {
+            m.params.push(("model".into(), ParamValue::Text("lenet".into())));
+            s.epoch = Some(164.0);
+        }),
+        run("random-labels", "rl-mlp", 1600)
+            .at(State::Crashed, 4_400)
+            .cause("killed by SIGKILL (out of memory)")
+            .param("model", text("mlp")),
+        run("random-labels", "rl-elsewhere", 6000)
+            .at(State::Running, 100)
+            .with(|m, _| m.host = "cluster-7".into()),
+    ];
+    for spec in &specs {
+        bench.make(spec);
+    }
+    bench.read();
+    bench
+}
+
+fn full() -> Bench {
+    fill(Bench::new())
+}
+
+#[test]
+fn the_list_at_every_size() {
+    let mut bench = full();
+    for (width, height) in SIZES {
+        bench.resize(width, height);
+        insta::assert_snapshot!(format!("list_{width}x{height}"), bench.screen());
+    }
+}
+
+#[test]
+fn ascii_has_only_ascii() {
+    let bench = fill(Bench::with(Glyphs::Ascii, Colours::None, false));
+    let screen = bench.screen();
+    // A parameter's own letters are what a user types.
+    let signs: String = screen.chars().filter(|c| !c.is_ascii() && *c != '∘').collect();
+    assert_eq!(signs, "", "{screen}");
+    insta::assert_snapshot!("list_ascii", screen);
+}
+
+#[test]
+fn nothing_yet() {
+    let mut bench = Bench::new();
+    insta::assert_snapshot!("before_the_first_look", bench.screen());
+    bench.read();
+    insta::assert_snapshot!("no_runs", bench.screen());
+}
+
+#[test]
+fn the_cursor_stays_on_its_run() {
+    let mut bench = full();
+    bench.keys("down");
+    let on = |bench: &Bench| bench.app.targets().first().map(|id| id.dir().name()).unwrap();
+    assert_eq!(on(&bench), "fit-default-2");
+    bench.make(&run("function-fit", "fit-new", 0));
+    bench.read();
+    assert_eq!(on(&bench), "fit-default-2");
+    bench.keys("s s s o");
+    assert_eq!(on(&bench), "fit-default-2");
+}
+
+#[test]
+fn runs_are_selected_and_acted_on() {
+    let mut bench = full();
+    let acts = |bench: &mut Bench| -> Vec<(RunAction, Vec<String>)> {
+        let names = |ids: Vec<crate::app::runs::RunId>| ids.iter().map(|id| id.dir().name()).collect();
+        let all = bench.take().into_iter();
+        all.filter_map(|e| if let Effect::Act(a, ids) = e { Some((a, names(ids))) } else { None }).collect()
+    };
+    bench.keys("p");
+    assert_eq!(acts(&mut bench), [(RunAction::Pause, vec!["fit-default-3".to_owned()])]);
+    // What is selected counts, and of it what can be paused.
+    bench.keys("a p");
+    assert_eq!(acts(&mut bench), [(RunAction::Pause, vec!["fit-default-3".to_owned()])]);
+    bench.keys("a r");
+    assert_eq!(acts(&mut bench), []);
+    assert!(bench.screen().contains("fit-default-3 is running"), "{}", bench.screen());
+    // Deleting asks, and no is no.
+    bench.keys("down space space D");
+    assert!(bench.screen().contains("delete"), "{}", bench.screen());
+    insta::assert_snapshot!("confirm_delete", bench.screen());
+    bench.keys("n");
+    assert_eq!(acts(&mut bench), []);
+    bench.keys("D y");
+    let both = vec!["fit-default-2".to_owned(), "fit-quick".to_owned()];
+    assert_eq!(acts(&mut bench), [(RunAction::Delete, both)]);
+    // A run that runs is not deleted.
+    bench.keys("esc home down D");
+    assert!(bench.screen().contains("stop it first"), "{}", bench.screen());
+    assert_eq!(acts(&mut bench), []);
+}
+
+#[test]
+fn a_filter_narrows_as_it_is_typed() {
+    let mut bench = full();
+    bench.keys("/");
+    bench.type_text("state:runn");
+    assert!(bench.screen().contains("there is no state runn"), "{}", bench.screen());
+    insta::assert_snapshot!("filter_error", bench.screen());
+    bench.type_text("ing lr<0.01");
+    let screen = bench.screen();
+    assert!(screen.contains("fit-default-3") && !screen.contains("fit-default-2"), "{screen}");
+    bench.keys("enter");
+    insta::assert_snapshot!("filter_kept", bench.screen());
+    // Keys are keys again; escape clears the filter.
+    bench.keys("esc");
+    assert!(bench.screen().contains("rl-mlp"));
+    bench.keys("/");
+    bench.type_text("mlp");
+    bench.keys("esc");
+    assert!(bench.screen().contains("fit-default-3"), "escape goes back to the filter before");
+    bench.keys("/");
+    bench.type_text("nothing-like-this");
+    bench.keys("enter");
+    insta::assert_snapshot!("filter_without_match", bench.screen());
+}
+
+#[test]
+fn only_what_is_shown_is_acted_on() {
+    let mut bench = full();
+    bench.keys("a /");
+    bench.type_text("mlp");
+    bench.keys("enter D y");
+    let acted = bench.take().into_iter().find_map(|e| match e {
+        Effect::Act(RunAction::Delete, ids) => Some(ids.len()),
+        _ => None,
+    });
+    assert_eq!(acted, Some(1));
+}
+
+#[test]
+fn groups_fold() {
+    let mut bench = full();
+    bench.keys("left");
+    let screen = bench.screen();
+    assert!(!screen.contains("fit-quick") && screen.contains("rl-mlp"), "{screen}");
+    insta::assert_snapshot!("folded", screen);
+    assert!(bench.app.shared.settings.home.folded.contains("function-fit"));
+    bench.keys("enter");
+    assert!(bench.screen().contains("fit-quick"));
+}
+
+#[test]
+fn sorting_by_a_column_and_by_a_click() {
+    let mut bench = full();
+    let names = |bench: &Bench| -> Vec<String> {
+        let screen = bench.screen();
+        let rows = screen.lines().take(20);
+        rows.filter_map(|l| l.split_whitespace().find(|w| w.starts_with("fit-")).map(str::to_owned)).collect()
+    };
+    assert_eq!(names(&bench)[..3], ["fit-default-3", "fit-default-2", "fit-quick"]);
+    bench.keys("o");
+    assert_eq!(names(&bench)[..3], ["fit-quick", "fit-default-2", "fit-default-3"]);
+    // Click on the title of the steps: the largest first.
+    let screen = bench.screen();
+    let (y, line) = screen.lines().enumerate().find(|(_, l)| l.contains(" step")).unwrap();
+    let x = line.chars().take_while(|c| *c != 's').count();
+    assert!(line.chars().skip(x).collect::<String>().starts_with("state"));
+    let step = line.char_indices().position(|(i, _)| line[i..].starts_with("step")).unwrap();
+    bench.click(step as u16, y as u16);
+    assert_eq!(bench.app.shared.settings.home.sort.by, "step");
+    assert_eq!(names(&bench)[..3], ["fit-default-2", "fit-default-3", "fit-quick"]);
+}
+
+#[test]
+fn opening_and_comparing() {
+    let mut bench = full();
+    bench.keys("enter");
+    assert_eq!(bench.app.targets(), [bench.id("fit-default-3")]);
+    bench.keys("esc c");
+    assert_eq!(bench.app.targets().len(), 3, "the runs of the cursor's experiment");
+}
+
+#[test]
+fn the_mouse_does_what_keys_do() {
+    let mut bench = full();
+    let screen = bench.screen();
+    let y = screen.lines().position(|l| l.contains("rl-mlp")).unwrap() as u16;
+    bench.click(10, y);
+    assert_eq!(bench.app.targets(), [bench.id("rl-mlp")]);
+    bench.click(1, y);
+    assert!(bench.screen().contains("1 selected"), "{}", bench.screen());
+    bench.click(10, y);
+    assert_eq!(bench.app.context(), crate::app::keys::Context::Run(crate::screens::run::Mode::ALL[0]));
+}
