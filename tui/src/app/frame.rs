@@ -168,7 +168,7 @@ mod tests {
         bench.resize(80, 24);
         assert_eq!(
             first(&bench),
-            " gradtop  runs  1 running · 1 queued · 2 finished · 1 crashed              14:32:07"
+            " gradtop  runs  1 running · 1 queued · 2 finished · 1 crashed          14:32:07"
         );
     }
 
