@@ -2,5 +2,11 @@
 
 pub mod gradient_norm;
 pub mod minimal_ratio;
+pub mod optimization_path;
+mod settings;
 
-gradtop_sdk::export_experiments![gradient_norm::GradientNorm, minimal_ratio::MinimalRatio];
+gradtop_sdk::export_experiments![
+    gradient_norm::GradientNorm,
+    minimal_ratio::MinimalRatio,
+    optimization_path::OptimizationPath
+];

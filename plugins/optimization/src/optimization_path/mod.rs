@@ -1,0 +1,185 @@
+//! `optimization-path`: where independent trainings go, seen in the principal components of their weights.
+//!
+//! Method, parameters and how to read the figures: docs/experiments/optimization-path.md.
+
+mod conclusion;
+mod figures;
+mod path;
+mod training;
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::runtime;
+
+use crate::settings::useful_threads;
+use path::Path;
+use training::Training;
+
+/// Trains independent networks, records their weights every few epochs, and projects all of them onto two principal components.
+#[derive(Params, Clone, Debug)]
+pub struct OptimizationPath {
+    /// Images to learn
+    #[param(default = "mnist", choices = ["mnist", "fashion-mnist"])]
+    pub data: String,
+    /// Widths of the hidden layers, comma-separated
+    #[param(default = "15,30")]
+    pub hidden: String,
+    /// Networks with their own initial values and batches, trained at once
+    #[param(default = 8, min = 2, max = 64)]
+    pub runs: i64,
+    /// Passes over the training set
+    #[param(default = 30, min = 1, max = 10_000, log)]
+    pub epochs: i64,
+    /// Epochs between two records of the weights
+    #[param(default = 3, min = 1, max = 10_000)]
+    pub every: i64,
+    /// The layer whose weights are analysed beside those of the whole network, counted from 1
+    #[param(default = 1, min = 1, max = 20)]
+    pub layer: i64,
+    /// Samples a step
+    #[param(default = 128, min = 1, max = 60_000)]
+    pub batch: i64,
+    /// Optimizer
+    #[param(default = "adam", choices = ["adam", "sgd"])]
+    pub optimizer: String,
+    /// Learning rate
+    #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
+    pub lr: f64,
+    /// Momentum of sgd; adam ignores it
+    #[param(default = 0.9, min = 0.0, max = 1.0, max_excluded)]
+    pub momentum: f64,
+    /// Training images, drawn by the seed; 0: all
+    #[param(default = 0, min = 0, max = 60_000)]
+    pub train_samples: i64,
+}
+
+struct AllSeries {
+    accuracy: Vec<SeriesId>,
+    loss: Vec<SeriesId>,
+    train_accuracy: Vec<SeriesId>,
+    train_loss: Vec<SeriesId>,
+    distance: Vec<SeriesId>,
+}
+
+impl Experiment for OptimizationPath {
+    fn info() -> Info {
+        Info::new("optimization-path", "Optimization path: weights in their principal components", "")
+            .resumable()
+            .uses_device()
+            .metric(
+                Metric::new("accuracy")
+                    .goal(Goal::Max)
+                    .headline()
+                    .help("Share of images classified rightly, over a whole set with fixed weights"),
+            )
+            .metric(
+                Metric::new("loss")
+                    .unit("nats")
+                    .goal(Goal::Min)
+                    .guard()
+                    .log()
+                    .help("Cross entropy, mean over a whole set with fixed weights"),
+            )
+            .metric(
+                Metric::new("distance")
+                    .help("Euclidean distance of all weights and biases from their initial values"),
+            )
+            .preset(
+                "quick",
+                "10,000 images, 3 epochs, weights after each",
+                &[("train_samples", "10000"), ("epochs", "3"), ("every", "1")],
+            )
+            .preset("default", "The report's network, 8 runs of 30 epochs, weights every 3", &[])
+            .preset("full", "16 runs of 60 epochs", &[("runs", "16"), ("epochs", "60")])
+    }
+
+    fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
+        let (device, _no_graphs) = runtime::prepare(ctx);
+        let mut training = Training::new(self, ctx.seed(), device)?;
+        let mlp = &training.ensemble.mlp;
+        runtime::set_threads(useful_threads(ctx.threads(), mlp.widths(), self.runs, self.batch));
+        let mut path = Path::new(self, &training)?;
+        let series = declare_series(ctx, self.runs)?;
+        ctx.declare_figures(&figures::declare(self, &training, &path, ctx.seed()))?;
+        if let Some(dir) = ctx.resume_dir() {
+            training::restore(dir, &mut training, &mut path)?;
+            ctx.info(format!("going on from epoch {:.2}", training.ensemble.epoch()))?;
+        } else {
+            self.evaluate(ctx, &training, &mut path, &series)?;
+        }
+        let per_epoch = training.ensemble.steps_per_epoch();
+        let total = self.epochs * per_epoch;
+        while training.ensemble.step() < total {
+            training.advance()?;
+            let step = training.ensemble.step();
+            if step % per_epoch == 0 {
+                self.evaluate(ctx, &training, &mut path, &series)?;
+            }
+            if step % 20 == 0 || step == total {
+                ctx.progress(step, total, "training")?;
+            }
+            if ctx.should_checkpoint() {
+                ctx.checkpoint(step, |dir| training::save(dir, &training, &path))?;
+            }
+            ctx.step_end()?;
+        }
+        conclusion::write(ctx, &training, &path)
+    }
+}
+
+impl OptimizationPath {
+    /// At the end of an epoch: accuracies, and every few epochs the weights and the figures of all so far.
+    fn evaluate(&self, ctx: &Ctx, training: &Training, path: &mut Path, series: &AllSeries) -> Result<()> {
+        let step = training.ensemble.step();
+        let epoch = step / training.ensemble.steps_per_epoch();
+        let test = training.test.evaluate(&training.ensemble.mlp)?;
+        let distances = path.distances(&training.ensemble.mlp)?;
+        let mut points = Vec::new();
+        let mut push =
+            |ids: &[SeriesId], values: &[f64]| points.extend(ids.iter().copied().zip(values.iter().copied()));
+        push(&series.accuracy, &test.accuracy);
+        push(&series.loss, &test.loss);
+        push(&series.distance, &distances);
+        let recorded = epoch % self.every == 0 || epoch == self.epochs;
+        if recorded {
+            let train = training.train_set.evaluate(&training.ensemble.mlp)?;
+            push(&series.train_accuracy, &train.accuracy);
+            push(&series.train_loss, &train.loss);
+        }
+        ctx.log_epoch(step, epoch as f64, &points)?;
+        if let Some(run) = test.loss.iter().position(|loss| !loss.is_finite()) {
+            return Err(Error::new(format!(
+                "run {run} has diverged by epoch {epoch}: its loss is {}; principal components of all runs need finite \
+                 weights, so a smaller lr may help",
+                test.loss[run]
+            )));
+        }
+        if recorded {
+            path.record(&training.ensemble.mlp, epoch, &test.accuracy)?;
+            if path.records() > 1 {
+                let analysis = path.analyse()?;
+                analysis.write(ctx, step)?;
+                path.analysis = Some(analysis);
+                ctx.declare_figures(&figures::declare(self, training, path, ctx.seed()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn declare_series(ctx: &Ctx, runs: i64) -> Result<AllSeries> {
+    let of = |metric: &str, split: Option<&str>| -> Result<Vec<SeriesId>> {
+        (0..runs as i32)
+            .map(|run| {
+                let series = Series::metric(metric).trial(run);
+                ctx.series(split.map_or(series, |split| series.split(split)))
+            })
+            .collect()
+    };
+    Ok(AllSeries {
+        accuracy: of("accuracy", Some("test"))?,
+        loss: of("loss", Some("test"))?,
+        train_accuracy: of("accuracy", Some("train"))?,
+        train_loss: of("loss", Some("train"))?,
+        distance: of("distance", None)?,
+    })
+}

@@ -1,0 +1,283 @@
+//! The recorded weights and their principal components.
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::checkpoint::{Saved, Saving};
+use gradtop_toolkit::mlp::Mlp;
+use gradtop_toolkit::pca::Pca;
+use tch::{Kind, TchError, Tensor};
+
+use super::OptimizationPath;
+use super::training::Training;
+
+/// Components whose scores are kept.
+const COMPONENTS: i64 = 3;
+
+/// Weights of all runs, every few epochs.
+pub(super) struct Path {
+    runs: i64,
+    /// Which layer is analysed beside the whole, from 0, and where its parameters lie in a run's.
+    pub(super) layer: usize,
+    layer_start: i64,
+    layer_length: i64,
+    epochs: Vec<i64>,
+    /// Test accuracies, `[record][run]`.
+    accuracies: Vec<Vec<f64>>,
+    /// One tensor `[runs, parameters]` a record, on the CPU.
+    weights: Vec<Tensor>,
+    start: Tensor,
+    /// Of all records so far.
+    pub(super) analysis: Option<Analysis>,
+}
+
+/// Principal components of a space of weights.
+pub(super) struct Space {
+    /// `whole network` or `layer 1`.
+    pub(super) name: String,
+    table: &'static str,
+    /// Of all runs together.
+    pub(super) together: Pca,
+    /// Of each run alone.
+    pub(super) alone: Vec<Pca>,
+}
+
+/// What the weights recorded so far look like.
+pub(super) struct Analysis {
+    pub(super) spaces: Vec<Space>,
+    epochs: Vec<i64>,
+    accuracies: Vec<Vec<f64>>,
+    runs: usize,
+}
+
+/// Mean, lowest and highest of some distances.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Range {
+    pub(super) mean: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+/// All parameters, a row a run.
+fn rows(mlp: &Mlp) -> Result<Tensor, TchError> {
+    let rows = (0..mlp.trials()).map(|run| mlp.trial_parameters(run)).collect::<Result<Vec<_>, _>>()?;
+    Tensor::f_stack(&rows, 0)?.f_to_device(tch::Device::Cpu)
+}
+
+fn numbers(tensor: &Tensor) -> Result<Vec<f64>, TchError> {
+    let mut values = vec![0.0; tensor.numel()];
+    tensor.f_to_kind(Kind::Double)?.f_contiguous()?.f_copy_data(&mut values, tensor.numel())?;
+    Ok(values)
+}
+
+impl Path {
+    pub(super) fn new(params: &OptimizationPath, training: &Training) -> Result<Self> {
+        let counts = training.ensemble.mlp.layer_parameter_counts();
+        let layer = params.layer as usize - 1;
+        Ok(Self {
+            runs: params.runs,
+            layer,
+            layer_start: counts[..layer].iter().sum(),
+            layer_length: counts[layer],
+            epochs: Vec::new(),
+            accuracies: Vec::new(),
+            weights: Vec::new(),
+            start: rows(&training.ensemble.mlp)?,
+            analysis: None,
+        })
+    }
+
+    /// Number of records.
+    pub(super) fn records(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// Each run's distance from its initial parameters.
+    pub(super) fn distances(&self, mlp: &Mlp) -> Result<Vec<f64>> {
+        Ok(numbers(&norms(&rows(mlp)?.f_sub(&self.start)?)?)?)
+    }
+
+    /// Adds the weights of an epoch.
+    pub(super) fn record(&mut self, mlp: &Mlp, epoch: i64, accuracies: &[f64]) -> Result<()> {
+        self.weights.push(rows(mlp)?);
+        self.epochs.push(epoch);
+        self.accuracies.push(accuracies.to_vec());
+        Ok(())
+    }
+
+    /// Principal components of everything recorded: at least two records.
+    pub(super) fn analyse(&self) -> Result<Analysis> {
+        // [records, runs, parameters].
+        let all = Tensor::f_stack(&self.weights, 0)?.f_to_kind(Kind::Double)?;
+        let space = |name: String, table, all: &Tensor| -> Result<Space> {
+            let flat = all.f_reshape([-1, all.size()[2]])?;
+            let alone = (0..self.runs)
+                .map(|run| Pca::of(&all.f_select(1, run)?, COMPONENTS))
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(Space { name, table, together: Pca::of(&flat, COMPONENTS)?, alone })
+        };
+        let layer = all.f_narrow(2, self.layer_start, self.layer_length)?;
+        Ok(Analysis {
+            spaces: vec![
+                space("whole network".to_owned(), "path-whole", &all)?,
+                space(format!("layer {}", self.layer + 1), "path-layer", &layer)?,
+            ],
+            epochs: self.epochs.clone(),
+            accuracies: self.accuracies.clone(),
+            runs: self.runs as usize,
+        })
+    }
+
+    /// Distances between the last records and the first: of each run, between runs at the start, and between runs at the end.
+    pub(super) fn separations(&self) -> Result<[Range; 3]> {
+        let (first, last) = (&self.weights[0], &self.weights[self.weights.len() - 1]);
+        let travelled = numbers(&norms(&last.f_sub(first)?)?)?;
+        let between = |weights: &Tensor| -> Result<Vec<f64>> {
+            let mut distances = Vec::new();
+            for a in 0..self.runs {
+                for b in 0..a {
+                    let difference = weights.f_select(0, a)?.f_sub(&weights.f_select(0, b)?)?;
+                    distances.extend(numbers(&norms(&difference.f_unsqueeze(0)?)?)?);
+                }
+            }
+            Ok(distances)
+        };
+        Ok([Range::of(&travelled), Range::of(&between(first)?), Range::of(&between(last)?)])
+    }
+
+    /// Test accuracies at the last record.
+    pub(super) fn last_accuracies(&self) -> &[f64] {
+        self.accuracies.last().map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn save(&self, saving: &mut Saving) -> Result<()> {
+        saving.integers("path.epochs", &self.epochs)?;
+        saving.tensor("path.weights", &Tensor::f_stack(&self.weights, 0)?)?;
+        saving.tensor("path.start", &self.start)?;
+        saving.tensor("path.accuracies", &Tensor::f_from_slice(&self.accuracies.concat())?)?;
+        Ok(())
+    }
+
+    pub(super) fn restore(&mut self, saved: &Saved) -> Result<()> {
+        self.epochs = saved.integers("path.epochs")?;
+        let weights = saved.tensor("path.weights")?;
+        let (records, runs) = (self.epochs.len() as i64, self.runs);
+        let accuracies = numbers(saved.tensor("path.accuracies")?)?;
+        if weights.size() != [records, runs, self.start.size()[1]]
+            || accuracies.len() as i64 != records * runs
+        {
+            return Err(Error::new(format!(
+                "the checkpoint's recorded weights are {:?}, this run's would be [{records}, {runs}, {}]",
+                weights.size(),
+                self.start.size()[1]
+            )));
+        }
+        self.weights = (0..records).map(|i| weights.f_get(i)).collect::<Result<_, _>>()?;
+        self.start = saved.tensor("path.start")?.shallow_clone();
+        self.accuracies = accuracies.chunks(runs as usize).map(<[f64]>::to_vec).collect();
+        self.analysis = if self.records() > 1 { Some(self.analyse()?) } else { None };
+        Ok(())
+    }
+}
+
+/// Euclidean norm of each row.
+fn norms(rows: &Tensor) -> Result<Tensor, TchError> {
+    rows.f_to_kind(Kind::Double)?
+        .f_square()?
+        .f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double)?
+        .f_sqrt()
+}
+
+impl Range {
+    fn of(values: &[f64]) -> Self {
+        Self {
+            mean: values.iter().sum::<f64>() / values.len() as f64,
+            low: values.iter().copied().fold(f64::INFINITY, f64::min),
+            high: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        }
+    }
+}
+
+impl Space {
+    /// Lowest share of a run's own variance that the first two components of that run alone explain.
+    pub(super) fn alone_lowest(&self) -> f64 {
+        self.alone.iter().map(|pca| pca.explained_by(2)).fold(f64::INFINITY, f64::min)
+    }
+}
+
+impl Analysis {
+    /// The tables `path-whole`, `path-layer`, `single-whole`, `single-layer` and `scree`.
+    pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<()> {
+        for space in &self.spaces {
+            self.write_space(ctx, step, space)?;
+        }
+        let (mut names, mut components, mut shares, mut sums) = (vec![], vec![], vec![], vec![]);
+        for space in &self.spaces {
+            let mut sum = 0.0;
+            // Beyond the number of runs and what moves within them, shares are too small for a figure.
+            for (i, share) in space.together.explained.iter().take(2 * self.runs).enumerate() {
+                sum += share;
+                names.push(space.name.as_str());
+                components.push(i as i64 + 1);
+                shares.push(*share);
+                sums.push(sum);
+            }
+        }
+        ctx.table(
+            "scree",
+            step,
+            &[
+                Column::utf8("space", &names),
+                Column::i64("component", components),
+                Column::f64("explained", shares),
+                Column::f64("cumulative", sums),
+            ],
+        )
+    }
+
+    /// Every run's points in the common components, and those of run 0 in its own.
+    fn write_space(&self, ctx: &Ctx, step: i64, space: &Space) -> Result<()> {
+        self.write_scores(ctx, step, space.table, &space.together, 0..self.runs)?;
+        self.write_scores(ctx, step, &space.table.replace("path", "single"), &space.alone[0], 0..1)
+    }
+
+    /// The scores of some runs, whose rows in `pca` lie record by record.
+    fn write_scores(
+        &self,
+        ctx: &Ctx,
+        step: i64,
+        table: &str,
+        pca: &Pca,
+        runs: std::ops::Range<usize>,
+    ) -> Result<()> {
+        let scores = numbers(&pca.scores)?;
+        let width = pca.scores.size()[1] as usize;
+        let (mut run, mut epoch, mut accuracy, mut percent) = (vec![], vec![], vec![], vec![]);
+        let mut columns = [vec![], vec![], vec![]];
+        for r in runs.clone() {
+            for (i, &e) in self.epochs.iter().enumerate() {
+                run.push(r as i64);
+                epoch.push(e);
+                accuracy.push(self.accuracies[i][r]);
+                percent.push(format!("{:.1}", 100.0 * self.accuracies[i][r]));
+                let row = (i * runs.len() + r) * width;
+                for (c, column) in columns.iter_mut().enumerate() {
+                    // Two records have one component only.
+                    column.push(if c < width { scores[row + c] } else { 0.0 });
+                }
+            }
+        }
+        let [pc1, pc2, pc3] = columns;
+        ctx.table(
+            table,
+            step,
+            &[
+                Column::i64("run", run),
+                Column::i64("epoch", epoch),
+                Column::f64("accuracy", accuracy),
+                Column::utf8("percent", &percent),
+                Column::f64("pc1", pc1),
+                Column::f64("pc2", pc2),
+                Column::f64("pc3", pc3),
+            ],
+        )
+    }
+}

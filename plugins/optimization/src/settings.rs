@@ -1,0 +1,81 @@
+//! What several experiments read from their parameters.
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::data;
+use gradtop_toolkit::mlp::Samples;
+use gradtop_toolkit::optim::Rule;
+use tch::Kind;
+
+/// An error about a parameter.
+pub(crate) fn invalid(text: impl std::fmt::Display) -> Error {
+    Error::of_kind(ErrorKind::Invalid, text)
+}
+
+/// Optimizer by name.
+pub(crate) fn rule(optimizer: &str, lr: f64, momentum: f64) -> Rule {
+    match optimizer {
+        "sgd" => Rule::Sgd { lr, momentum },
+        _ => Rule::Adam { lr },
+    }
+}
+
+/// The same for captions.
+pub(crate) fn rule_in_words(rule: Rule) -> String {
+    match rule {
+        Rule::Adam { lr } => format!("Adam, lr {lr}"),
+        Rule::Sgd { lr, momentum } if momentum > 0.0 => format!("SGD, lr {lr}, momentum {momentum}"),
+        Rule::Sgd { lr, .. } => format!("SGD, lr {lr}"),
+    }
+}
+
+/// Widths of hidden layers from a comma-separated list.
+pub(crate) fn hidden(text: &str) -> Result<Vec<i64>> {
+    text.split(',')
+        .map(|part| match part.trim().parse() {
+            Ok(width) if (1..=10_000).contains(&width) => Ok(width),
+            _ => Err(invalid(format!(
+                "parameter `hidden` is `{text}`: `{}` is no width between 1 and 10000; write them as 15,30",
+                part.trim()
+            ))),
+        })
+        .collect()
+}
+
+/// How many of the run's threads are worth using for steps of `samples` samples of `trials` networks: one, until the first
+/// layer reads some millions of numbers a step. Below that, threads wait for each other longer than they compute.
+pub(crate) fn useful_threads(available: usize, widths: &[i64], trials: i64, samples: i64) -> usize {
+    let widest = widths.iter().max().copied().unwrap_or(1);
+    if trials * samples * widest < 1 << 22 { 1 } else { available }
+}
+
+/// Widths in the usual notation: `784-15-30-10`.
+pub(crate) fn shape(widths: &[i64]) -> String {
+    widths.iter().map(ToString::to_string).collect::<Vec<_>>().join("-")
+}
+
+/// Training and test set with inputs in [0, 1]. `count` images are trained on, a subset drawn by `seed`; 0 is all of them.
+pub(crate) fn images(
+    name: &str,
+    count: i64,
+    seed: u64,
+    device: tch::Device,
+) -> Result<(Samples, Samples, &'static str)> {
+    let dataset = data::load(name)?;
+    let samples = |split: &data::Split| -> Result<Samples> {
+        let (images, labels) = (split.images(device)?, split.labels(device)?);
+        Ok(Samples::classes(&images, 1.0 / 255.0, &labels, data::CLASSES, Kind::Float, device)?)
+    };
+    let all = dataset.train.len();
+    let train = match count as usize {
+        0 => samples(&dataset.train)?,
+        n if n > all => {
+            return Err(invalid(format!(
+                "parameter `train_samples` is {n}, {} has {all} (0: all)",
+                dataset.title
+            )));
+        }
+        n if n == all => samples(&dataset.train)?,
+        n => samples(&dataset.train.subset(n, seed))?,
+    };
+    Ok((train, samples(&dataset.test)?, dataset.title))
+}

@@ -1,0 +1,130 @@
+//! `optimization-path`: its preset `quick`, itself interrupted, and wrong parameters.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use gradtop_sdk::Series;
+use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Point, Recorded, Table, TestHost};
+use optimization::optimization_path::OptimizationPath;
+
+const SMALL: [(&str, &str); 6] = [
+    ("train_samples", "600"),
+    ("runs", "3"),
+    ("epochs", "4"),
+    ("every", "2"),
+    ("batch", "64"),
+    ("hidden", "6"),
+];
+
+fn with<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let changed = |key: &str| changes.iter().any(|(other, _)| *other == key);
+    let kept = SMALL.into_iter().filter(|(key, _)| !changed(key));
+    kept.chain(changes.iter().copied()).collect()
+}
+
+fn numbers<'a>(table: &'a Table, column: &str) -> &'a [f64] {
+    match table.column(column) {
+        Some(ColumnValues::F64(values)) => values,
+        other => panic!("{column} is {other:?}"),
+    }
+}
+
+fn bits(points: &[Point]) -> Vec<(i64, String, u64)> {
+    points.iter().map(|p| (p.step, format!("{:?} {:?}", p.series, p.epoch), p.value.to_bits())).collect()
+}
+
+fn last_tables<'a>(recorded: &'a Recorded, name: &str) -> &'a Table {
+    recorded.table(name).last().copied().unwrap()
+}
+
+#[test]
+fn quick_learns_and_shows_what_its_components_explain() {
+    let recorded = TestHost::new().seed(1).preset("quick").run::<OptimizationPath>(&[]);
+    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    for run in 0..8 {
+        let accuracy = recorded.series(Series::metric("accuracy").split("test").trial(run));
+        assert_eq!(accuracy.len(), 4);
+        assert!(accuracy[0] < 0.25 && accuracy[3] > 0.8, "run {run}: {accuracy:?}");
+        let distance = recorded.series(Series::metric("distance").trial(run));
+        assert!(distance[0] == 0.0 && distance[1] > 0.0 && distance[3] > distance[1], "{distance:?}");
+    }
+    // Eight runs, epochs 0 to 3, in the common components; one run in its own.
+    let whole = last_tables(&recorded, "path-whole");
+    assert_eq!(numbers(whole, "pc1").len(), 32);
+    assert_eq!(numbers(last_tables(&recorded, "single-layer"), "pc1").len(), 4);
+    // Centred and uncorrelated, with the variance that the scree figure tells.
+    let (pc1, pc2) = (numbers(whole, "pc1"), numbers(whole, "pc2"));
+    let scale: f64 = pc1.iter().map(|v| v * v).sum();
+    assert!(pc1.iter().sum::<f64>().abs() < 1e-6 * scale);
+    assert!(pc1.iter().zip(pc2).map(|(a, b)| a * b).sum::<f64>().abs() < 1e-6 * scale);
+    let explained = numbers(last_tables(&recorded, "scree"), "explained");
+    let ratio = pc2.iter().map(|v| v * v).sum::<f64>() / scale;
+    assert!((ratio - explained[1] / explained[0]).abs() < 1e-6);
+    let conclusion = last_tables(&recorded, "conclusion");
+    assert!((numbers(conclusion, "explained_2")[0] - explained[0] - explained[1]).abs() < 1e-12);
+    // The axes of the last figures say the same.
+    let figures = recorded.figures.last().unwrap();
+    let label = format!("PC1 ({:.0} %)", 100.0 * explained[0]);
+    assert!(figures.contains(&label), "{label} is not in {figures}");
+    for part in [
+        "784-15-30-10 (12565 parameters)",
+        "10000 images of MNIST",
+        "Adam, lr 0.001, batch 128, 3 epochs, seed 1",
+    ] {
+        assert!(figures.contains(part), "{part} is not in {figures}");
+    }
+    let told: Vec<&String> = recorded.text.iter().filter(|t| t.0 == Level::Info).map(|t| &t.1).collect();
+    assert_eq!(told.len(), 3);
+    assert!(told[0].starts_with("whole network: two components explain"), "{}", told[0]);
+}
+
+#[test]
+fn same_seed_same_numbers() {
+    let run = |seed| TestHost::new().seed(seed).run::<OptimizationPath>(&with(&[]));
+    let (a, b, c) = (run(3), run(3), run(4));
+    assert_eq!(a.outcome, Outcome::Finished, "{:?}", a.text);
+    assert_eq!(bits(&a.metrics), bits(&b.metrics));
+    assert_eq!(a.tables, b.tables);
+    assert_ne!(bits(&a.metrics), bits(&c.metrics));
+}
+
+#[test]
+fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
+    for changes in [&[][..], &[("optimizer", "sgd"), ("lr", "0.05")]] {
+        let params = with(changes);
+        let host = TestHost::new().seed(5);
+        let whole = host.run::<OptimizationPath>(&params);
+        // Step 25 lies within the third of four epochs of ten batches.
+        let first = host.clone().stop_at(25).run::<OptimizationPath>(&params);
+        assert_eq!(first.outcome, Outcome::Stopped);
+        let checkpoint = first.checkpoints.last().unwrap().step;
+        let second = host.resume_from(first.last_checkpoint().unwrap()).run::<OptimizationPath>(&params);
+        assert_eq!(second.outcome, Outcome::Finished, "{:?}", second.text);
+        let mut joined: Vec<Point> = first.metrics.iter().filter(|p| p.step <= checkpoint).cloned().collect();
+        joined.extend(second.metrics.iter().cloned());
+        assert_eq!(bits(&joined), bits(&whole.metrics));
+        let before = whole.tables.iter().filter(|t| t.step <= checkpoint).count();
+        assert_eq!(second.tables, whole.tables[before..]);
+        assert_eq!(second.figures.last(), whole.figures.last());
+    }
+}
+
+#[test]
+fn wrong_parameters_are_refused_with_their_reason() {
+    for (changes, part) in [
+        (vec![("hidden", "15,x")], "`x` is no width between 1 and 10000"),
+        (vec![("layer", "3")], "parameter `layer` is 3, the network has 2 layers"),
+        (vec![("train_samples", "60001")], "60000"),
+    ] {
+        let recorded = TestHost::new().run::<OptimizationPath>(&with(&changes));
+        let (Outcome::Failed(why) | Outcome::Refused(why)) = recorded.outcome else { panic!("{changes:?}") };
+        assert!(why.contains(part), "{changes:?}: {why}");
+    }
+}
+
+#[test]
+fn a_diverged_run_ends_it_with_the_reason() {
+    let changes = [("optimizer", "sgd"), ("lr", "10"), ("hidden", "80,80,80,80,80,80")];
+    let recorded = TestHost::new().run::<OptimizationPath>(&with(&changes));
+    let Outcome::Failed(why) = recorded.outcome else { panic!("{:?}", recorded.outcome) };
+    assert!(why.contains("has diverged by epoch") && why.contains("smaller lr"), "{why}");
+}
