@@ -1,94 +1,235 @@
-//! `gradient-norm`: the norm of the gradient while a network trains.
+//! `gradient-norm`: the norm of the gradient while a network trains, with the loss.
+//!
+//! Method, parameters and how to read the figures: docs/experiments/gradient-norm.md.
+
+mod conclusion;
+mod figures;
+mod history;
+pub mod task;
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::functions::{grid, sinc};
-use gradtop_toolkit::mlp::{Batch, Mlp, with_ones};
-use gradtop_toolkit::optim::{Optimizer, Rule};
-use gradtop_toolkit::rng::Stream;
+use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::runtime;
-use tch::{Kind, Tensor};
 
-/// Follows the norm of the gradient, in total and of each layer, while a deep tanh network fits sin(5πx)/(5πx).
+use crate::settings::invalid;
+use history::Measured;
+use task::Task;
+
+/// Follows the norm of the gradient, over all data and over mini-batches, in total and of each layer, while networks learn.
 #[derive(Params, Clone, Debug)]
 pub struct GradientNorm {
-    /// Points of the equidistant grid on [1e-4, 1]
-    #[param(default = 1000, min = 2, max = 100_000, log)]
-    pub points: i64,
-    /// Updates
-    #[param(default = 20_000, min = 1, max = 10_000_000, log)]
-    pub steps: i64,
-    /// Steps between two values
-    #[param(default = 10, min = 1)]
-    pub every: i64,
-    /// Learning rate of Adam
-    #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
-    pub lr: f64,
-    /// Networks with their own initial values, trained at once
+    /// What is learnt, comma-separated: sinc-full (a function, by its full gradient), sinc-batch (by mini-batches), mnist
+    #[param(default = "sinc-full,sinc-batch,mnist")]
+    pub tasks: String,
+    /// Networks with their own initial values and batches, trained at once
     #[param(default = 3, min = 1, max = 64)]
     pub trials: i64,
+    /// Steps between two measurements
+    #[param(default = 20, min = 1)]
+    pub every: i64,
+    /// Points of the equidistant grid of sinc on [1e-4, 1]
+    #[param(default = 1000, min = 2, max = 100_000, log)]
+    pub points: i64,
+    /// Updates on sinc
+    #[param(default = 20_000, min = 1, max = 10_000_000, log)]
+    pub steps: i64,
+    /// Passes over the images of mnist
+    #[param(default = 10, min = 1, max = 10_000, log)]
+    pub epochs: i64,
+    /// Samples in a mini-batch
+    #[param(default = 128, min = 1, max = 60_000)]
+    pub batch: i64,
+    /// Images of mnist that are learnt, drawn by the seed; 0: all
+    #[param(default = 0, min = 0, max = 60_000)]
+    pub train_samples: i64,
+    /// Images of mnist, of those learnt, over which loss and full gradient are taken; 0: all
+    #[param(default = 10_000, min = 0, max = 60_000)]
+    pub norm_samples: i64,
+    /// Optimizer
+    #[param(default = "adam", choices = ["adam", "sgd"])]
+    pub optimizer: String,
+    /// Learning rate
+    #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
+    pub lr: f64,
+    /// Momentum of sgd; adam ignores it
+    #[param(default = 0.9, min = 0.0, max = 1.0, max_excluded)]
+    pub momentum: f64,
 }
 
-const WIDTHS: [i64; 9] = [1, 5, 10, 10, 10, 10, 10, 5, 1];
+/// The series of one task: `[trial]`, and for layers `[layer][trial]`.
+struct TaskSeries {
+    loss: Vec<SeriesId>,
+    norm: Vec<SeriesId>,
+    batch_norm: Vec<SeriesId>,
+    update: Vec<SeriesId>,
+    layers: Vec<Vec<SeriesId>>,
+    accuracy: Vec<SeriesId>,
+}
+
+const FILE: &str = "training.safetensors";
 
 impl Experiment for GradientNorm {
     fn info() -> Info {
         Info::new("gradient-norm", "Gradient norm during training", "")
+            .resumable()
             .uses_device()
-            .metric(Metric::new("loss").unit("MSE").goal(Goal::Min).headline().guard().log())
-            .metric(Metric::new("grad_norm").log().help("Euclidean norm of the gradient over all parameters"))
+            .metric(
+                Metric::new("loss")
+                    .goal(Goal::Min)
+                    .headline()
+                    .guard()
+                    .log()
+                    .help("Mean over all data with fixed weights: squared error of sinc, cross entropy of mnist; the split is the task"),
+            )
+            .metric(
+                Metric::new("grad_norm")
+                    .log()
+                    .help("Euclidean norm of the gradient of that loss over all weights and biases"),
+            )
             .metric(Metric::new("layer_grad_norm").log().help("The same over one layer's weights and biases"))
-            .preset("quick", "A few seconds", &[("steps", "1000")])
-            .preset("default", "20,000 steps", &[])
+            .metric(
+                Metric::new("batch_grad_norm")
+                    .log()
+                    .help("Norm of the gradient of the mini-batch that the next update follows, at the same weights"),
+            )
+            .metric(Metric::new("update_size").log().help("Euclidean length of that update"))
+            .metric(Metric::new("accuracy").goal(Goal::Max).help("Share of those images classified rightly"))
+            .preset(
+                "quick",
+                "A few seconds",
+                &[("steps", "1500"), ("points", "500"), ("epochs", "2"), ("train_samples", "5000"), ("norm_samples", "2000")],
+            )
+            .preset("default", "sinc by full and mini-batch gradients, and MNIST; 3 trials", &[])
+            .preset(
+                "full",
+                "100,000 steps, 30 epochs, 10 trials, the full gradient over all 60,000 images",
+                &[("steps", "100000"), ("epochs", "30"), ("trials", "10"), ("norm_samples", "0"), ("every", "100")],
+            )
     }
 
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
         let (device, _no_graphs) = runtime::prepare(ctx);
-        runtime::set_threads(1);
-        let x = grid(1e-4, 1.0, self.points as usize);
-        let y: Vec<f64> = x.iter().copied().map(sinc).collect();
-        let float = |values: &[f64]| -> Result<Tensor> {
-            Ok(Tensor::f_from_slice(values)?.f_to_kind(Kind::Float)?.f_to_device(device)?)
-        };
-        let inputs = with_ones(&float(&x)?.f_unsqueeze(0)?, self.trials)?.f_contiguous()?;
-        let outputs =
-            float(&y)?.f_view([1, 1, -1])?.f_expand([self.trials, 1, self.points], false)?.f_contiguous()?;
-        let batch = Batch::new(&inputs, &outputs)?;
-        let mut mlp = Mlp::zeros(&WIDTHS, self.trials, Kind::Float, device)?;
-        mlp.init_uniform(ctx.seed(), Stream::named("gradient-norm/init/sinc"))?;
-        let space = mlp.workspace(self.points)?;
-        let mut optimizer = Optimizer::new(Rule::Adam { lr: self.lr }, mlp.parameters())?;
-
-        let trials = 0..self.trials as i32;
-        let series = |metric: &str, model: Option<&str>| -> Result<Vec<SeriesId>> {
-            trials
-                .clone()
-                .map(|t| {
-                    let series = Series::metric(metric).split("sinc").trial(t);
-                    ctx.series(model.map_or(series, |model| series.model(model)))
-                })
-                .collect()
-        };
-        let (loss, total) = (series("loss", None)?, series("grad_norm", None)?);
-        let layers = (1..WIDTHS.len())
-            .map(|l| series("layer_grad_norm", Some(&format!("layer {l}"))))
+        let mut tasks = self
+            .task_names()?
+            .iter()
+            .map(|name| Task::new(self, name, ctx.seed(), device))
             .collect::<Result<Vec<_>>>()?;
-        for step in 0..=self.steps {
-            mlp.gradient(&space, &batch)?;
-            if step % self.every == 0 || step == self.steps {
-                let losses = mlp.batch_loss(&space, &batch)?;
-                let squares = mlp.squared_gradient_norms()?;
-                for t in 0..self.trials as usize {
-                    let sum: f64 = squares.iter().map(|layer| layer[t]).sum();
-                    ctx.log(step, &[(loss[t], losses[t]), (total[t], sum.sqrt())])?;
-                    for (ids, values) in layers.iter().zip(&squares) {
-                        ctx.log(step, &[(ids[t], values[t].sqrt())])?;
+        let threads = tasks.iter().map(|task| task.useful_threads(ctx.threads())).max().unwrap_or(1);
+        runtime::set_threads(threads);
+        ctx.declare_figures(&figures::declare(self, &tasks, ctx.seed()))?;
+        let series = tasks.iter().map(|task| declare_series(ctx, task)).collect::<Result<Vec<_>>>()?;
+        let last = tasks.iter().map(Task::steps).max().unwrap_or(0);
+        let mut step = 0;
+        if let Some(dir) = ctx.resume_dir() {
+            step = restore(dir, &mut tasks)?;
+            ctx.info(format!("going on from step {step}"))?;
+        }
+        loop {
+            for (task, series) in tasks.iter_mut().zip(&series) {
+                if step < task.steps() {
+                    if step % self.every == 0 {
+                        let measured = task.measure(true)?;
+                        log(ctx, task, series, step, &measured)?;
+                    } else {
+                        task.advance()?;
                     }
+                } else if step == task.steps() {
+                    let measured = task.measure(false)?;
+                    log(ctx, task, series, step, &measured)?;
                 }
             }
-            optimizer.update(mlp.parameters(), mlp.gradients())?;
-            ctx.progress(step, self.steps, "training")?;
+            if step % 20 == 0 || step == last {
+                ctx.progress(step, last, "training")?;
+            }
+            if step == last {
+                break;
+            }
+            step += 1;
+            // The state after this step's updates; the next measurement belongs to what follows.
+            if ctx.should_checkpoint() {
+                ctx.checkpoint(step - 1, |dir| save(dir, &tasks, step))?;
+            }
             ctx.step_end()?;
         }
-        Ok(())
+        conclusion::write(ctx, &tasks, last)
+    }
+}
+
+impl GradientNorm {
+    fn task_names(&self) -> Result<Vec<String>> {
+        let names: Vec<String> = self.tasks.split(',').map(|name| name.trim().to_owned()).collect();
+        for (i, name) in names.iter().enumerate() {
+            if !task::NAMES.contains(&name.as_str()) {
+                return Err(invalid(format!(
+                    "parameter `tasks` names `{name}`, must be a list of {}",
+                    task::NAMES.join(", ")
+                )));
+            }
+            if names[..i].contains(name) {
+                return Err(invalid(format!(
+                    "parameter `tasks` is `{}`: `{name}` is named twice",
+                    self.tasks
+                )));
+            }
+        }
+        Ok(names)
+    }
+}
+
+fn declare_series(ctx: &Ctx, task: &Task) -> Result<TaskSeries> {
+    let of = |metric: &str, model: Option<&str>| -> Result<Vec<SeriesId>> {
+        (0..task.ensemble.mlp.trials() as i32)
+            .map(|trial| {
+                let series = Series::metric(metric).split(&task.name).trial(trial);
+                ctx.series(model.map_or(series, |model| series.model(model)))
+            })
+            .collect()
+    };
+    let optional = |metric: &str, wanted: bool| if wanted { of(metric, None) } else { Ok(Vec::new()) };
+    Ok(TaskSeries {
+        loss: of("loss", None)?,
+        norm: of("grad_norm", None)?,
+        batch_norm: optional("batch_grad_norm", task.mini_batches())?,
+        update: of("update_size", None)?,
+        layers: (1..task.ensemble.mlp.widths().len())
+            .map(|layer| of("layer_grad_norm", Some(&format!("layer {layer}"))))
+            .collect::<Result<_>>()?,
+        accuracy: optional("accuracy", task.has_classes())?,
+    })
+}
+
+fn log(ctx: &Ctx, task: &Task, series: &TaskSeries, step: i64, measured: &Measured) -> Result<()> {
+    let mut points = Vec::new();
+    let mut push =
+        |ids: &[SeriesId], values: &[f64]| points.extend(ids.iter().copied().zip(values.iter().copied()));
+    push(&series.loss, &measured.loss);
+    push(&series.norm, &measured.norm);
+    push(&series.accuracy, &measured.accuracy);
+    for (ids, norms) in series.layers.iter().zip(&measured.layers) {
+        push(ids, norms);
+    }
+    push(&series.batch_norm, &measured.batch_norm);
+    push(&series.update, &measured.update);
+    ctx.log_epoch(step, task.epoch_of(step), &points)
+}
+
+fn save(dir: &std::path::Path, tasks: &[Task], step: i64) -> Result<()> {
+    let mut saving = Saving::default();
+    saving.integers("step", &[step])?;
+    for task in tasks {
+        task.save(&mut saving)?;
+    }
+    Ok(saving.write(&dir.join(FILE))?)
+}
+
+fn restore(dir: &std::path::Path, tasks: &mut [Task]) -> Result<i64> {
+    let path = dir.join(FILE);
+    let saved = Saved::read(&path)?;
+    for task in tasks {
+        task.restore(&saved)?;
+    }
+    match saved.integers("step")?[..] {
+        [step] => Ok(step),
+        _ => Err(Error::new(format!("checkpoint {} does not fit this run", path.display()))),
     }
 }

@@ -177,12 +177,19 @@ impl Mlp {
     /// Squared Euclidean norm of the last gradient, of each layer and in it each trial: `[layer][trial]`. A trial's
     /// squared norm over all parameters is the sum over layers. Waits for the device.
     pub fn squared_gradient_norms(&self) -> Result<Vec<Vec<f64>>, TchError> {
-        self.layers
-            .iter()
-            .map(|layer| {
-                let sums = layer.gradient.f_view([self.trials, -1])?.f_to_kind(Kind::Double)?.f_square()?;
-                let sums = sums.f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double)?;
-                numbers(&sums)
+        self.squared_norms(&self.gradients)
+    }
+
+    /// The same of any tensor that is laid out as the parameters, such as an update.
+    pub fn squared_norms(&self, flat: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
+        let mut start = 0;
+        self.layer_parameter_counts()
+            .into_iter()
+            .map(|count| {
+                let layer = flat.f_narrow(0, start, count * self.trials)?.f_view([self.trials, count])?;
+                start += count * self.trials;
+                let squares = layer.f_to_kind(Kind::Double)?.f_square()?;
+                numbers(&squares.f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double)?)
             })
             .collect()
     }

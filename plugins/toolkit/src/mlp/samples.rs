@@ -116,6 +116,17 @@ impl Samples {
         Tensor::f_empty([samples, self.input_width()], (self.inputs.kind(), self.device()))
     }
 
+    /// The first `count` of them; their memory is shared.
+    pub fn first(&self, count: i64) -> Result<Self, TchError> {
+        Ok(Self {
+            inputs: self.inputs.f_narrow(0, 0, count)?,
+            scale: self.scale,
+            targets: self.targets.f_narrow(1, 0, count)?,
+            labels: self.labels.as_ref().map(|labels| labels.f_narrow(0, 0, count)).transpose()?,
+            kind: self.kind,
+        })
+    }
+
     /// `length` samples from `start` on, for all trials of an ensemble at once; a copy.
     pub fn chunk(&self, start: i64, length: i64) -> Result<Batch, TchError> {
         let rows = Tensor::f_ones([length, self.input_width() + 1], (self.kind, self.device()))?;

@@ -1,0 +1,92 @@
+//! What was measured, kept for the conclusion and its tables.
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::checkpoint::{Saved, Saving};
+use tch::{Kind, Tensor};
+
+/// One measurement: a value a trial. Vectors are empty where a thing does not exist.
+#[derive(Clone, Debug, Default)]
+pub struct Measured {
+    /// Over all data.
+    pub loss: Vec<f64>,
+    /// Norm of its gradient.
+    pub norm: Vec<f64>,
+    /// The same of each layer: `[layer][trial]`.
+    pub layers: Vec<Vec<f64>>,
+    /// Over all data, if the targets are classes.
+    pub accuracy: Vec<f64>,
+    /// Norm of the gradient that the update followed, if that is of a mini-batch.
+    pub batch_norm: Vec<f64>,
+    /// Length of the update; none at the end.
+    pub update: Vec<f64>,
+}
+
+/// One trial at one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Point {
+    pub(super) step: i64,
+    pub(super) loss: f64,
+    pub(super) norm: f64,
+    /// NaN where there is none.
+    pub(super) batch_norm: f64,
+    pub(super) update: f64,
+}
+
+/// Everything measured on one task: `[trial][measurement]`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct History {
+    pub(super) trials: Vec<Vec<Point>>,
+}
+
+const NUMBERS: usize = 5;
+
+impl History {
+    pub(super) fn push(&mut self, step: i64, measured: &Measured) {
+        self.trials.resize(measured.loss.len(), Vec::new());
+        let get = |values: &[f64], trial: usize| values.get(trial).copied().unwrap_or(f64::NAN);
+        for (trial, points) in self.trials.iter_mut().enumerate() {
+            points.push(Point {
+                step,
+                loss: measured.loss[trial],
+                norm: measured.norm[trial],
+                batch_norm: get(&measured.batch_norm, trial),
+                update: get(&measured.update, trial),
+            });
+        }
+    }
+
+    pub(super) fn save(&self, name: &str, saving: &mut Saving) -> Result<()> {
+        let numbers: Vec<f64> = self
+            .trials
+            .iter()
+            .flatten()
+            .flat_map(|p| [p.step as f64, p.loss, p.norm, p.batch_norm, p.update])
+            .collect();
+        saving.integers(&format!("{name}.history.trials"), &[self.trials.len() as i64])?;
+        Ok(saving.tensor(&format!("{name}.history"), &Tensor::f_from_slice(&numbers)?)?)
+    }
+
+    pub(super) fn restore(name: &str, saved: &Saved) -> Result<Self> {
+        let tensor = saved.tensor(&format!("{name}.history"))?;
+        let mut numbers = vec![0.0_f64; tensor.numel()];
+        if tensor.kind() == Kind::Double {
+            tensor.f_copy_data(&mut numbers, tensor.numel())?;
+        }
+        let trials = match saved.integers(&format!("{name}.history.trials"))?[..] {
+            [trials] if trials > 0 && numbers.len().is_multiple_of(trials as usize * NUMBERS) => {
+                trials as usize
+            }
+            _ => return Err(Error::new(format!("the checkpoint's history of {name} does not fit this run"))),
+        };
+        let points =
+            numbers.as_chunks::<NUMBERS>().0.iter().map(|&[step, loss, norm, batch_norm, update]| Point {
+                step: step as i64,
+                loss,
+                norm,
+                batch_norm,
+                update,
+            });
+        let points: Vec<Point> = points.collect();
+        Ok(Self { trials: points.chunks((points.len() / trials).max(1)).map(<[Point]>::to_vec).collect() })
+    }
+}

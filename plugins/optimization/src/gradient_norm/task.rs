@@ -1,0 +1,184 @@
+//! What is learnt, and how its gradient is measured.
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::checkpoint::{Saved, Saving};
+use gradtop_toolkit::ensemble::Ensemble;
+use gradtop_toolkit::functions::{grid, sinc, variance};
+use gradtop_toolkit::mlp::{Activation, Evaluator, Loss, Mlp, Samples};
+use gradtop_toolkit::optim::{Optimizer, Rule};
+use gradtop_toolkit::rng::Stream;
+use tch::{Device, Kind, Tensor};
+
+use super::GradientNorm;
+use super::history::{History, Measured};
+use crate::settings::{images, invalid, rule, useful_threads};
+
+/// Tasks there are.
+pub const NAMES: [&str; 3] = ["sinc-full", "sinc-batch", "mnist"];
+
+/// The deep network of function-fit, 571 parameters.
+const DEEP: [i64; 9] = [1, 5, 10, 10, 10, 10, 10, 5, 1];
+
+/// Networks learning one thing.
+pub struct Task {
+    /// One of [`NAMES`].
+    pub name: String,
+    /// The networks.
+    pub ensemble: Ensemble,
+    /// What they learn from.
+    pub train: Samples,
+    /// Data over which loss and gradient are measured, in words.
+    pub(super) measured_on: String,
+    pub(super) rule: Rule,
+    /// Samples in a step.
+    pub(super) batch: i64,
+    /// The loss of predicting the mean, where that is known.
+    pub(super) baseline: Option<f64>,
+    pub(super) history: History,
+    evaluator: Evaluator,
+    steps: i64,
+}
+
+impl Task {
+    /// A task of this name at step 0, in single precision.
+    pub fn new(params: &GradientNorm, name: &str, seed: u64, device: Device) -> Result<Self> {
+        let rule = rule(&params.optimizer, params.lr, params.momentum);
+        let stream = |what: &str| Stream::named(&format!("gradient-norm/{what}/{name}"));
+        let ensemble = |mut mlp: Mlp, train: &Samples, batch: i64| -> Result<Ensemble> {
+            mlp.init_uniform(seed, stream("init"))?;
+            let optimizer = Optimizer::new(rule, mlp.parameters())?.fused();
+            Ok(Ensemble::new(mlp, optimizer, train, batch, seed, stream("batches"))?)
+        };
+        if name == "mnist" {
+            let (train, _, title) = images("mnist", params.train_samples, seed, device)?;
+            let widths = [train.input_width(), 15, 30, gradtop_toolkit::data::CLASSES];
+            let mlp = Mlp::zeros(&widths, params.trials, Kind::Float, device)?
+                .with(Activation::Relu, Loss::CrossEntropy);
+            let ensemble = ensemble(mlp, &train, params.batch)?;
+            let count = if params.norm_samples == 0 { train.count() } else { params.norm_samples };
+            if count > train.count() {
+                return Err(invalid(format!(
+                    "parameter `norm_samples` is {count}, there are {} images to learn (0: all of them)",
+                    train.count()
+                )));
+            }
+            let measured_on = format!("{count} of {} images of {title}", train.count());
+            return Ok(Self {
+                name: name.to_owned(),
+                evaluator: Evaluator::new(&ensemble.mlp, &train.first(count)?)?,
+                steps: params.epochs * ensemble.steps_per_epoch(),
+                ensemble,
+                train,
+                measured_on,
+                rule,
+                batch: params.batch,
+                baseline: None,
+                history: History::default(),
+            });
+        }
+        let train = sinc_samples(params.points, Kind::Float, device)?;
+        let mlp = Mlp::zeros(&DEEP, params.trials, Kind::Float, device)?;
+        let batch = if name == "sinc-full" { params.points } else { params.batch };
+        if batch > params.points {
+            return Err(invalid(format!(
+                "parameter `batch` is {batch}, must be at most `points`, which is {}",
+                params.points
+            )));
+        }
+        let ensemble = ensemble(mlp, &train, batch)?;
+        let values: Vec<f64> = grid(1e-4, 1.0, params.points as usize).into_iter().map(sinc).collect();
+        Ok(Self {
+            name: name.to_owned(),
+            evaluator: Evaluator::new(&ensemble.mlp, &train)?,
+            ensemble,
+            train,
+            measured_on: format!("all {} points of sin(5πx)/(5πx)", params.points),
+            rule,
+            batch,
+            baseline: Some(variance(&values)),
+            history: History::default(),
+            steps: params.steps,
+        })
+    }
+
+    /// Updates it will do.
+    pub fn steps(&self) -> i64 {
+        self.steps
+    }
+
+    pub(super) fn epoch_of(&self, step: i64) -> f64 {
+        step as f64 / self.ensemble.steps_per_epoch() as f64
+    }
+
+    /// Whether a step sees less than all data.
+    pub(super) fn mini_batches(&self) -> bool {
+        self.batch < self.train.count()
+    }
+
+    pub(super) fn has_classes(&self) -> bool {
+        self.train.labels().is_some()
+    }
+
+    pub(super) fn useful_threads(&self, available: usize) -> usize {
+        let mlp = &self.ensemble.mlp;
+        useful_threads(available, mlp.widths(), mlp.trials(), self.batch)
+    }
+
+    /// One update.
+    pub(super) fn advance(&mut self) -> Result<()> {
+        Ok(self.ensemble.advance(&self.train)?)
+    }
+
+    /// Loss and gradient over all data, then, if `update`, the gradient of the next batch at the same weights, and the update
+    /// along it. Norms are taken after the backward pass and before the update; nothing is clipped.
+    pub fn measure(&mut self, update: bool) -> Result<Measured> {
+        let step = self.ensemble.step();
+        let evaluation = self.evaluator.gradient(&mut self.ensemble.mlp)?;
+        let squares = self.ensemble.mlp.squared_gradient_norms()?;
+        let mut measured = Measured {
+            loss: evaluation.loss,
+            accuracy: evaluation.accuracy,
+            norm: total(&squares),
+            layers: squares.iter().map(|layer| layer.iter().map(|s| s.sqrt()).collect()).collect(),
+            ..Measured::default()
+        };
+        if update {
+            self.ensemble.gradient(&self.train)?;
+            if self.mini_batches() {
+                measured.batch_norm = total(&self.ensemble.mlp.squared_gradient_norms()?);
+            }
+            let mut before = self.ensemble.mlp.parameters().f_empty_like()?;
+            before.f_copy_(self.ensemble.mlp.parameters())?;
+            self.ensemble.update()?;
+            let difference = self.ensemble.mlp.parameters().f_sub(&before)?;
+            measured.update = total(&self.ensemble.mlp.squared_norms(&difference)?);
+        }
+        self.history.push(step, &measured);
+        Ok(measured)
+    }
+
+    pub(super) fn save(&self, saving: &mut Saving) -> Result<()> {
+        self.ensemble.save(&self.name, saving)?;
+        self.history.save(&self.name, saving)
+    }
+
+    pub(super) fn restore(&mut self, saved: &Saved) -> Result<()> {
+        self.ensemble.restore(&self.name, saved)?;
+        self.history = History::restore(&self.name, saved)?;
+        Ok(())
+    }
+}
+
+/// The norm over all layers, of each trial.
+fn total(squares: &[Vec<f64>]) -> Vec<f64> {
+    let trials = squares.first().map_or(0, Vec::len);
+    (0..trials).map(|trial| squares.iter().map(|layer| layer[trial]).sum::<f64>().sqrt()).collect()
+}
+
+/// sin(5πx)/(5πx) on an equidistant grid on [1e-4, 1].
+pub fn sinc_samples(points: i64, kind: Kind, device: Device) -> Result<Samples> {
+    let x = grid(1e-4, 1.0, points as usize);
+    let y: Vec<f64> = x.iter().copied().map(sinc).collect();
+    let column = |values: &[f64]| Tensor::f_from_slice(values)?.f_view([-1, 1]);
+    Ok(Samples::new(&column(&x)?, &column(&y)?, kind, device)?)
+}
