@@ -39,7 +39,7 @@ pub(super) fn declare(params: &GradientNorm, tasks: &[Task], seed: u64) -> Strin
             Loss::MeanSquared => "mean squared error",
             Loss::CrossEntropy => "cross entropy",
         };
-        figures = figures
+        figures
             .figure(
                 name,
                 &format!("Gradient norm and loss: {name}"),
@@ -53,23 +53,18 @@ pub(super) fn declare(params: &GradientNorm, tasks: &[Task], seed: u64) -> Strin
             )
             .panel("Norm of the gradient over all parameters", &steps, &axis("gradient norm", "log"));
         if task.mini_batches() {
-            figures = figures.mark(&line(
-                "batch_grad_norm",
-                "",
-                "\nlabel = \"of the mini-batch\"\ncolor = \"grey\"",
-            ));
+            figures.mark(&line("batch_grad_norm", "", "\nlabel = \"of the mini-batch\"\ncolor = \"grey\""));
         }
-        figures = figures
+        figures
             .mark(&line("grad_norm", "", "\nlabel = \"of all data\""))
             .panel(loss, &steps, &axis(loss, "log"))
             .mark(&line("loss", "", ""));
         if let Some(baseline) = task.baseline {
-            figures =
-                figures.mark(&format!("type = \"rule\"\ny = {baseline:e}\nlabel = \"predicting the mean\""));
+            figures.level(baseline, "predicting the mean");
         }
     }
     for task in tasks {
-        figures = figures
+        figures
             .figure(
                 &format!("{}-layers", task.name),
                 &format!("Gradient norm of each layer: {}", task.name),
@@ -90,7 +85,7 @@ pub(super) fn declare(params: &GradientNorm, tasks: &[Task], seed: u64) -> Strin
                 task.name
             ));
     }
-    figures = figures
+    figures
         .figure(
             "norm-loss",
             "Gradient norm against loss",
@@ -100,5 +95,5 @@ pub(super) fn declare(params: &GradientNorm, tasks: &[Task], seed: u64) -> Strin
         )
         .panel("", &axis("loss", "log"), &axis("gradient norm", "log"))
         .mark("type = \"scatter\"\ntable = \"norms\"\nxcol = \"loss\"\nycol = \"grad_norm\"\nby = [\"task\"]");
-    figures.toml().to_owned()
+    figures.toml()
 }
