@@ -41,6 +41,11 @@ impl Samples {
         Self::new(x, &labels.f_one_hot(classes)?.f_to_kind(x.kind())?)
     }
 
+    /// The same samples in single or double precision.
+    pub fn to_kind(&self, kind: Kind) -> Result<Self, TchError> {
+        Ok(Self { x: self.x.f_to_kind(kind)?, y: self.y.f_to_kind(kind)? })
+    }
+
     /// How many.
     pub fn count(&self) -> i64 {
         self.x.size()[1]

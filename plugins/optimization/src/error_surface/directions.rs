@@ -1,0 +1,101 @@
+//! Directions in parameter space that surfaces are drawn along.
+
+use gradtop_toolkit::curvature::lanczos::lanczos;
+use gradtop_toolkit::curvature::network::{Network, Samples};
+use gradtop_toolkit::rng::{Rng, Stream};
+use tch::{TchError, Tensor};
+
+/// Networks up to this many parameters have their Hessian taken whole.
+const WHOLE: i64 = 1000;
+
+/// A random direction, normalised by filter: the weights into each neuron have the length of the network's own weights into it,
+/// biases are left out (Li, Xu, Taylor, Studer and Goldstein, "Visualizing the loss landscape of neural nets", `NeurIPS` 2018).
+/// `origin` is `[parameters]`, and so is the direction. Another `member` draws another direction.
+pub fn filter_normalised(
+    network: &Network,
+    origin: &Tensor,
+    seed: u64,
+    member: u32,
+) -> Result<Tensor, TchError> {
+    let mut rng = Rng::new(seed, Stream::named("error-surface/random").member(member), 0);
+    let draws: Vec<f64> = (0..network.parameter_count()).map(|_| rng.normal()).collect();
+    let direction = Tensor::f_from_slice(&draws)?.f_to_kind(origin.kind())?.f_to_device(origin.device())?;
+    for (start, out, rows) in network.layers() {
+        let layer = |flat: &Tensor| flat.f_narrow(0, start, out * rows)?.f_view([out, rows]);
+        let own = layer(&direction)?;
+        let mut weights = own.f_narrow(1, 0, rows - 1)?;
+        let wanted = lengths(&layer(origin)?.f_narrow(1, 0, rows - 1)?)?;
+        let scale = wanted.f_div(&lengths(&weights)?)?;
+        weights.f_mul_(&scale).map(drop)?;
+        own.f_narrow(1, rows - 1, 1)?.f_zero_().map(drop)?;
+    }
+    Ok(direction)
+}
+
+fn lengths(rows: &Tensor) -> Result<Tensor, TchError> {
+    rows.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), true, None)?.f_sqrt()
+}
+
+/// An eigenvalue of the Hessian with its unit eigenvector `[parameters]`, and how far it may be from an eigenvalue.
+#[derive(Debug)]
+pub struct Eigenpair {
+    /// The eigenvalue.
+    pub value: f64,
+    /// The eigenvector; its largest component is positive.
+    pub vector: Tensor,
+    /// Some eigenvalue is no further from it than this; 0 if the Hessian was taken whole.
+    pub bound: f64,
+}
+
+/// The largest and the smallest eigenvalue of the Hessian at `origin`, `[parameters]`: from the whole matrix of a small network,
+/// by Lanczos of a large one.
+pub fn extremes(
+    network: &Network,
+    samples: &Samples,
+    origin: &Tensor,
+    steps: usize,
+    seed: u64,
+) -> Result<[Eigenpair; 2], TchError> {
+    let at = origin.f_unsqueeze(0)?;
+    if network.parameter_count() <= WHOLE {
+        let (values, vectors) = network.hessian(&at, samples)?.f_squeeze_dim(0)?.f_linalg_eigh("L")?;
+        let pair = |index: i64| -> Result<Eigenpair, TchError> {
+            let vector = vectors.f_select(1, index)?;
+            let most = vector.f_abs()?.f_argmax(None, false)?.f_view([1])?;
+            Ok(Eigenpair {
+                value: values.f_double_value(&[index])?,
+                vector: vector.f_mul(&vector.f_index_select(0, &most)?.f_sign()?)?,
+                bound: 0.0,
+            })
+        };
+        return Ok([pair(network.parameter_count() - 1)?, pair(0)?]);
+    }
+    let spaces = lanczos(&at, steps, seed, |v| network.hessian_vector(&at, samples, v))?;
+    let space = spaces.first().ok_or_else(|| TchError::Shape("Lanczos needs a run".to_owned()))?;
+    let pair = |index: usize| -> Result<Eigenpair, TchError> {
+        let (value, bound) = (space.values[index], space.bounds[index]);
+        Ok(Eigenpair { value, vector: space.vector(index)?, bound })
+    };
+    Ok([pair(space.values.len() - 1)?, pair(0)?])
+}
+
+/// `count` ascending, equally spaced numbers that include 0 exactly and cover at least `[low, high]`, where low < 0 < high.
+pub fn through_zero(low: f64, high: f64, count: usize) -> Vec<f64> {
+    let gap = (high - low) / (count as f64 - 2.0);
+    let before = (-low / gap).ceil();
+    (0..count).map(|i| (i as f64 - before) * gap).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::through_zero;
+
+    #[test]
+    fn zero_is_a_point_of_every_axis() {
+        for (low, high, count) in [(-1.0, 1.0, 51), (-0.3, 7.1, 11), (-4.0, 0.001, 15)] {
+            let axis = through_zero(low, high, count);
+            assert_eq!(axis.len(), count);
+            assert!(axis.contains(&0.0) && axis[0] <= low && axis[count - 1] >= high - 1e-12, "{axis:?}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! `error-surface`: the loss along lines and over planes through a trained network's parameters.
+//!
+//! Method, parameters and how to read the figures: docs/experiments/error-surface.md.
+
+mod conclusion;
+pub mod directions;
+mod figures;
+mod settings;
+mod survey;
+mod tables;
+mod task;
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::runtime;
+
+pub use survey::{Axes, Curvature, Plan, StageKind, Survey, evaluate};
+pub use task::Task;
+
+/// Draws the loss about a trained network: from its start to its end, over a random plane, along its path, along its curvature.
+#[derive(Params, Clone, Debug)]
+pub struct ErrorSurface {
+    /// What is trained, comma-separated: function (1-10-10-1 on sinc), mnist (784-15-30-10)
+    #[param(default = "function,mnist")]
+    pub tasks: String,
+    /// Full-batch steps of Adam on the function
+    #[param(default = 5000, min = 1, max = 1_000_000, log)]
+    pub function_steps: i64,
+    /// Learning rate of Adam on the function
+    #[param(default = 0.01, min = 0.0, min_excluded, max = 10.0, log)]
+    pub function_lr: f64,
+    /// Epochs on MNIST
+    #[param(default = 10, min = 1, max = 1000, log)]
+    pub mnist_epochs: i64,
+    /// Images of MNIST that are trained on
+    #[param(default = 60_000, min = 10, max = 60_000, log)]
+    pub mnist_images: i64,
+    /// Learning rate of Adam on MNIST
+    #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
+    pub mnist_lr: f64,
+    /// Images of a batch
+    #[param(default = 128, min = 1, max = 60_000, log)]
+    pub mnist_batch: i64,
+    /// Images that the surfaces are evaluated on, of those trained on and as many of the test set
+    #[param(default = 5000, min = 10, max = 60_000, log)]
+    pub mnist_evaluated: i64,
+    /// Points of a plane along each axis; odd, so that the network itself is one of them
+    #[param(default = 51, min = 3, max = 501)]
+    pub grid: i64,
+    /// Points of the line from start to end; 4k + 1, so that both ends are among them
+    #[param(default = 101, min = 5, max = 10_001)]
+    pub line_points: i64,
+    /// Half the width of the random plane, in filter-normalised lengths
+    #[param(default = 1.0, min = 0.0, min_excluded, max = 100.0)]
+    pub radius: f64,
+    /// Parameters kept along the path, the first and the last included
+    #[param(default = 60, min = 3, max = 1000)]
+    pub snapshots: i64,
+    /// Lanczos steps for the extreme eigenvectors of networks with more than 1000 parameters
+    #[param(default = 60, min = 5, max = 1000)]
+    pub lanczos_steps: i64,
+}
+
+impl Experiment for ErrorSurface {
+    fn info() -> Info {
+        Info::new("error-surface", "Error surface", "")
+            .resumable()
+            .uses_device()
+            .metric(
+                Metric::new("loss")
+                    .goal(Goal::Min)
+                    .headline()
+                    .guard()
+                    .log()
+                    .help("Loss with fixed weights on the samples that the surfaces are evaluated on; the model is the task"),
+            )
+            .preset(
+                "quick",
+                "Small grids, 2,000 images",
+                &[
+                    ("function_steps", "1500"),
+                    ("mnist_epochs", "5"),
+                    ("mnist_images", "2000"),
+                    ("mnist_evaluated", "500"),
+                    ("grid", "15"),
+                    ("line_points", "41"),
+                    ("snapshots", "30"),
+                    ("lanczos_steps", "40"),
+                ],
+            )
+            .preset("default", "Both tasks, planes of 51 by 51", &[])
+            .preset(
+                "full",
+                "Longer training, planes of 101 by 101 on 10,000 images",
+                &[
+                    ("function_steps", "50000"),
+                    ("mnist_epochs", "50"),
+                    ("mnist_evaluated", "10000"),
+                    ("grid", "101"),
+                    ("line_points", "401"),
+                    ("snapshots", "200"),
+                    ("lanczos_steps", "120"),
+                ],
+            )
+    }
+
+    fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
+        let (device, _no_graphs) = runtime::prepare(ctx);
+        let plan = self.plan(ctx.seed(), device)?;
+        let series: Vec<Vec<SeriesId>> = plan
+            .tasks
+            .iter()
+            .map(|task| {
+                let of = |split| ctx.series(Series::metric("loss").model(task.name).split(split));
+                let test = task.test.as_ref().map(|_| of("test")).transpose()?;
+                Ok(std::iter::once(of("train")?).chain(test).collect())
+            })
+            .collect::<Result<_>>()?;
+        ctx.declare_figures(&figures::training(&plan))?;
+        let mut survey = if let Some(dir) = ctx.resume_dir() {
+            let survey = Survey::restore(&plan, dir)?;
+            ctx.info(format!("going on from step {}", survey.step()))?;
+            survey
+        } else {
+            let survey = Survey::new(&plan)?;
+            record(ctx, &survey, &series)?;
+            survey
+        };
+        while !survey.is_done() {
+            // Small networks are slower on several threads, which wait longer than they compute.
+            runtime::set_threads(if survey.is_small() { 1 } else { ctx.threads() });
+            survey.advance()?;
+            record(ctx, &survey, &series)?;
+            if survey.stage_is_done() && !survey.is_training() {
+                tables::write(ctx, &survey)?;
+                ctx.declare_figures(&figures::surface(self, &plan, &survey))?;
+            }
+            if survey.step() % 20 == 0 || survey.stage_is_done() || !survey.is_training() {
+                ctx.progress(survey.step(), plan.steps(), &survey.phase())?;
+            }
+            if ctx.should_checkpoint() {
+                ctx.checkpoint(survey.step(), |dir| survey.save(dir))?;
+            }
+            ctx.step_end()?;
+        }
+        conclusion::write(ctx, &plan, &survey)
+    }
+}
+
+/// Logs the losses of a snapshot.
+fn record(ctx: &Ctx, survey: &Survey<'_>, series: &[Vec<SeriesId>]) -> Result<()> {
+    let Some((task, epoch, losses)) = survey.measured()? else { return Ok(()) };
+    let points: Vec<(SeriesId, f64)> = series[task].iter().copied().zip(losses).collect();
+    ctx.log_epoch(survey.step(), epoch, &points)
+}

@@ -1,0 +1,60 @@
+//! Parameters checked together, and in words.
+
+use gradtop_sdk::prelude::*;
+use tch::Device;
+
+use super::ErrorSurface;
+use super::survey::Plan;
+use super::task::Task;
+
+fn invalid(text: impl std::fmt::Display) -> Error {
+    Error::of_kind(ErrorKind::Invalid, text)
+}
+
+impl ErrorSurface {
+    /// What these parameters mean for the survey.
+    ///
+    /// # Errors
+    /// Parameters that do not fit together, or a data set that is missing.
+    pub fn plan(&self, seed: u64, device: Device) -> Result<Plan> {
+        if self.grid % 2 == 0 {
+            return Err(invalid(format!("parameter `grid` is {}, must be odd", self.grid)));
+        }
+        if self.line_points % 4 != 1 {
+            return Err(invalid(format!(
+                "parameter `line_points` is {}, must be 4k + 1 such as 101",
+                self.line_points
+            )));
+        }
+        if self.mnist_batch > self.mnist_images {
+            return Err(invalid(format!(
+                "parameter `mnist_batch` is {}, must be at most `mnist_images`, which is {}",
+                self.mnist_batch, self.mnist_images
+            )));
+        }
+        let names: Vec<&str> = self.tasks.split(',').map(str::trim).collect();
+        if names.iter().enumerate().any(|(i, name)| names[..i].contains(name)) {
+            return Err(invalid(format!("parameter `tasks` is `{}`: a task is named twice", self.tasks)));
+        }
+        let tasks = names
+            .into_iter()
+            .map(|name| match name {
+                "function" => Task::function(self, device),
+                "mnist" => Task::mnist(self, seed, device),
+                other => Err(invalid(format!(
+                    "parameter `tasks` names `{other}`, must be a list of function, mnist"
+                ))),
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Plan {
+            tasks,
+            grid: self.grid,
+            line_points: self.line_points,
+            radius: self.radius,
+            snapshots: self.snapshots,
+            lanczos_steps: self.lanczos_steps,
+            seed,
+            device,
+        })
+    }
+}

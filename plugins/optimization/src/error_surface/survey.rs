@@ -1,0 +1,625 @@
+//! Training, then surface after surface, point by point.
+
+use std::path::Path;
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::checkpoint::{Saved, Saving};
+use gradtop_toolkit::curvature::network::{Network, Samples};
+use gradtop_toolkit::curvature::spectrum::rows;
+use gradtop_toolkit::ensemble::Ensemble;
+use gradtop_toolkit::pca::Pca;
+use tch::{Device, Kind, TchError, Tensor};
+
+use super::directions::{extremes, filter_normalised, through_zero};
+use super::task::Task;
+
+const FILE: &str = "survey.safetensors";
+/// Largest network whose steps are not worth several threads.
+const SMALL: i64 = 1000;
+
+/// Everything that is to be done.
+pub struct Plan {
+    /// What is trained.
+    pub tasks: Vec<Task>,
+    /// Points of a plane along each axis.
+    pub grid: i64,
+    /// Points of the line.
+    pub line_points: i64,
+    /// Half the width of the random plane.
+    pub radius: f64,
+    /// Parameters kept along the path.
+    pub snapshots: i64,
+    /// Lanczos steps.
+    pub lanczos_steps: i64,
+    /// Seed.
+    pub seed: u64,
+    /// Device.
+    pub device: Device,
+}
+
+/// What a stage does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StageKind {
+    /// Training, with snapshots.
+    Train,
+    /// The line from the initial to the final parameters.
+    Line,
+    /// The plane of two random directions.
+    Random,
+    /// The plane of the path's first two principal components.
+    Path,
+    /// The plane of the eigenvectors of the Hessian's largest and smallest eigenvalue.
+    Eigen,
+}
+
+impl StageKind {
+    /// As tables and figures name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "training",
+            Self::Line => "line",
+            Self::Random => "random",
+            Self::Path => "path",
+            Self::Eigen => "eigen",
+        }
+    }
+}
+
+/// One stage.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stage {
+    pub(super) task: usize,
+    pub(super) kind: StageKind,
+    steps: i64,
+}
+
+impl Plan {
+    fn stages(&self) -> Vec<Stage> {
+        let mut stages = Vec::new();
+        for (task, what) in self.tasks.iter().enumerate() {
+            stages.push(Stage { task, kind: StageKind::Train, steps: what.steps });
+            stages.push(Stage { task, kind: StageKind::Line, steps: 1 });
+            for kind in [StageKind::Random, StageKind::Path, StageKind::Eigen] {
+                stages.push(Stage { task, kind, steps: self.grid });
+            }
+        }
+        stages
+    }
+
+    /// Steps of all stages.
+    pub fn steps(&self) -> i64 {
+        self.stages().iter().map(|stage| stage.steps).sum()
+    }
+
+    /// Updates between two snapshots.
+    fn every(&self, task: &Task) -> i64 {
+        (task.steps / (self.snapshots - 1)).max(1)
+    }
+}
+
+/// The loss of each of some points, `[points, parameters]`. They are evaluated `group` at a time, the last group filled up with
+/// copies: then a point has the same loss, bit for bit, in whatever company it is evaluated.
+pub fn evaluate(
+    network: &Network,
+    points: &Tensor,
+    samples: &Samples,
+    group: i64,
+) -> Result<Vec<f64>, TchError> {
+    let count = points.size()[0];
+    let mut losses = Vec::new();
+    let mut start = 0;
+    while start < count {
+        let length = group.min(count - start);
+        let mut part = points.f_narrow(0, start, length)?;
+        if length < group {
+            let filling = part.f_narrow(0, 0, 1)?.f_expand([group - length, part.size()[1]], false)?;
+            part = Tensor::f_cat(&[&part, &filling], 0)?;
+        }
+        let all = rows(&network.losses(&part, samples)?.f_view([1, -1])?)?.remove(0);
+        losses.extend_from_slice(&all[..length as usize]);
+        start += length;
+    }
+    Ok(losses)
+}
+
+/// The curvature of the loss along a direction d, per squared length: dᵀHd / dᵀd.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Curvature {
+    /// By a Hessian-vector product.
+    pub product: f64,
+    /// By the second difference of the loss.
+    pub difference: f64,
+}
+
+impl Curvature {
+    fn of(task: &Task, origin: &Tensor, direction: &Tensor, group: i64) -> Result<Self> {
+        // The second difference of a step of length h loses twice the digits of h: double precision it is.
+        let (origin, direction) = (origin.f_to_kind(Kind::Double)?, direction.f_to_kind(Kind::Double)?);
+        let samples = task.train.to_kind(Kind::Double)?;
+        let unit = direction.f_div(&direction.f_norm()?)?.f_unsqueeze(0)?;
+        let at = origin.f_unsqueeze(0)?;
+        let image = task.shape.hessian_vector(&at, &samples, &unit)?;
+        let product = image.f_mul(&unit)?.f_sum(Kind::Double)?.f_double_value(&[])?;
+        let h = 1e-4;
+        let step = unit.f_mul_scalar(h)?;
+        let points = Tensor::f_cat(&[at.f_sub(&step)?, at.shallow_clone(), at.f_add(&step)?], 0)?;
+        let losses = evaluate(&task.shape, &points, &samples, group.min(3))?;
+        Ok(Self { product, difference: (losses[0] - 2.0 * losses[1] + losses[2]) / (h * h) })
+    }
+}
+
+/// A plane through the final parameters.
+pub struct Axes {
+    origin: Tensor,
+    /// `[parameters]` each.
+    directions: [Tensor; 2],
+    /// Multiples of the first direction; one of them is 0.
+    pub x: Vec<f64>,
+    /// Multiples of the second; one of them is 0.
+    pub y: Vec<f64>,
+    /// Along each direction.
+    pub curvature: [Curvature; 2],
+    /// Share of the path's variance that each component explains, of the plane of the path.
+    pub explained: [f64; 2],
+    /// Eigenvalues of the directions and bounds of their errors, of the plane of eigenvectors.
+    pub eigenvalues: [(f64, f64); 2],
+    /// The snapshots in the plane, of the plane of the path: `[snapshot][axis]`.
+    pub path: Vec<Vec<f64>>,
+}
+
+impl Axes {
+    /// Length of a direction: 1 but for random ones.
+    pub(super) fn length(&self, index: usize) -> Result<f64, TchError> {
+        self.directions[index].f_norm()?.f_double_value(&[])
+    }
+
+    /// Points of one row of the grid: `[points, parameters]`.
+    fn row(&self, index: usize) -> Result<Tensor, TchError> {
+        let x = Tensor::f_from_slice(&self.x)?
+            .f_to_kind(self.origin.kind())?
+            .f_to_device(self.origin.device())?
+            .f_unsqueeze(1)?;
+        let start = self.origin.f_add(&self.directions[1].f_mul_scalar(self.y[index])?)?;
+        start.f_unsqueeze(0)?.f_add(&x.f_mul(&self.directions[0].f_unsqueeze(0)?)?)
+    }
+}
+
+/// What a finished surface says. A checkpoint keeps it as numbers in this order.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Found {
+    /// Loss of the final parameters.
+    pub(super) centre: f64,
+    pub(super) lowest: f64,
+    pub(super) highest: f64,
+    /// Where the loss is lowest: on the line, or in the plane.
+    pub(super) lowest_at: [f64; 2],
+    /// Of a line: the loss at its start, the highest from start to end, and how often it rises from one point to the next there.
+    pub(super) start: f64,
+    pub(super) highest_between: f64,
+    pub(super) rises: f64,
+    /// Of a plane.
+    pub(super) curvature: [Curvature; 2],
+    pub(super) explained: [f64; 2],
+    pub(super) eigenvalues: [(f64, f64); 2],
+}
+
+impl Found {
+    fn numbers(&self) -> [f64; 18] {
+        let [c0, c1] = self.curvature;
+        let [(e0, b0), (e1, b1)] = self.eigenvalues;
+        [
+            self.centre,
+            self.lowest,
+            self.highest,
+            self.lowest_at[0],
+            self.lowest_at[1],
+            self.start,
+            self.highest_between,
+            self.rises,
+            c0.product,
+            c0.difference,
+            c1.product,
+            c1.difference,
+            self.explained[0],
+            self.explained[1],
+            e0,
+            b0,
+            e1,
+            b1,
+        ]
+    }
+
+    fn of(numbers: &[f64]) -> Option<Self> {
+        let n: &[f64; 18] = numbers.try_into().ok()?;
+        let curvature = |i: usize| Curvature { product: n[i], difference: n[i + 1] };
+        Some(Self {
+            centre: n[0],
+            lowest: n[1],
+            highest: n[2],
+            lowest_at: [n[3], n[4]],
+            start: n[5],
+            highest_between: n[6],
+            rises: n[7],
+            curvature: [curvature(8), curvature(10)],
+            explained: [n[12], n[13]],
+            eigenvalues: [(n[14], n[15]), (n[16], n[17])],
+        })
+    }
+}
+
+/// The points of the surface at work.
+enum Work {
+    Train(Box<Ensemble>),
+    Line,
+    Plane(Box<Axes>),
+}
+
+/// A survey at one step.
+pub struct Survey<'a> {
+    plan: &'a Plan,
+    stages: Vec<Stage>,
+    stage: usize,
+    step: i64,
+    before: i64,
+    work: Work,
+    /// Snapshots of each task's parameters so far: `[snapshots, parameters]`.
+    paths: Vec<Tensor>,
+    /// Losses of the present stage's points so far.
+    values: Vec<f64>,
+    /// The same on the test set, of a line.
+    tested: Vec<f64>,
+    /// What finished surfaces say, in the order of the stages that are no training.
+    found: Vec<Found>,
+}
+
+impl<'a> Survey<'a> {
+    /// At step 0.
+    pub fn new(plan: &'a Plan) -> Result<Self> {
+        let ensemble = plan.tasks[0].begin(plan.seed)?;
+        Ok(Self {
+            paths: vec![ensemble.mlp.trial_parameters(0)?.f_unsqueeze(0)?],
+            work: Work::Train(Box::new(ensemble)),
+            stages: plan.stages(),
+            stage: 0,
+            step: 0,
+            before: 0,
+            values: Vec::new(),
+            tested: Vec::new(),
+            found: Vec::new(),
+            plan,
+        })
+    }
+
+    /// Steps done in all stages.
+    pub fn step(&self) -> i64 {
+        self.before + self.step
+    }
+
+    /// Whether every stage is done.
+    pub fn is_done(&self) -> bool {
+        self.stage + 1 == self.stages.len() && self.stage_is_done()
+    }
+
+    /// Whether the present stage is done.
+    pub fn stage_is_done(&self) -> bool {
+        self.step == self.stages[self.stage].steps
+    }
+
+    /// What the present stage does.
+    pub fn kind(&self) -> StageKind {
+        self.stages[self.stage].kind
+    }
+
+    /// Whether the present stage is training.
+    pub fn is_training(&self) -> bool {
+        self.kind() == StageKind::Train
+    }
+
+    /// The present stage's task.
+    pub fn task(&self) -> &'a Task {
+        &self.plan.tasks[self.stages[self.stage].task]
+    }
+
+    /// Whether one thread is enough for the present stage.
+    pub fn is_small(&self) -> bool {
+        self.task().shape.parameter_count() <= SMALL
+    }
+
+    /// What is being done, for people.
+    pub fn phase(&self) -> String {
+        let what = match self.kind() {
+            StageKind::Train => "training",
+            StageKind::Line => "line from start to end",
+            StageKind::Random => "random plane",
+            StageKind::Path => "plane of the path",
+            StageKind::Eigen => "plane of extreme curvature",
+        };
+        format!("{}: {what}", self.task().name)
+    }
+
+    /// Losses so far of the present stage's points, row by row, and on the test set, of a line.
+    pub fn values(&self) -> (&[f64], &[f64]) {
+        (&self.values, &self.tested)
+    }
+
+    /// The plane being drawn.
+    pub fn axes(&self) -> Option<&Axes> {
+        match &self.work {
+            Work::Plane(axes) => Some(axes),
+            _ => None,
+        }
+    }
+
+    /// Positions on the line: 0 is the initial, 1 the final parameters.
+    pub fn line(&self) -> Vec<f64> {
+        let gap = 2.0 / (self.plan.line_points - 1) as f64;
+        (0..self.plan.line_points).map(|i| (i - (self.plan.line_points - 1) / 4) as f64 * gap).collect()
+    }
+
+    /// The snapshots of the present task: `[snapshots, parameters]`.
+    pub fn path(&self) -> &Tensor {
+        &self.paths[self.stages[self.stage].task]
+    }
+
+    /// Finished surfaces: the task, the kind, its numbers.
+    pub(super) fn found(&self) -> impl Iterator<Item = (&'a Task, StageKind, &Found)> {
+        let surfaces = self.stages.iter().filter(|stage| stage.kind != StageKind::Train);
+        surfaces.zip(&self.found).map(|(stage, found)| (&self.plan.tasks[stage.task], stage.kind, found))
+    }
+
+    /// Where the present task's training ended: `[parameters]`.
+    fn end(&self) -> Result<Tensor, TchError> {
+        let path = self.path();
+        path.f_select(0, path.size()[0] - 1)
+    }
+
+    /// The loss at the end of the present task's training, which the centre of every plane has too, bit for bit.
+    pub fn stored_loss(&self) -> Result<f64> {
+        let task = self.task();
+        Ok(evaluate(&task.shape, &self.end()?.f_unsqueeze(0)?, &task.train, self.plan.grid)?[0])
+    }
+
+    /// If a snapshot has just been taken: its task, its epoch, and its losses on the training and the test samples.
+    pub fn measured(&self) -> Result<Option<(usize, f64, Vec<f64>)>> {
+        let Work::Train(ensemble) = &self.work else { return Ok(None) };
+        let task = self.task();
+        if !self.is_snapshot() {
+            return Ok(None);
+        }
+        let here = self.end()?.f_unsqueeze(0)?;
+        let mut losses = evaluate(&task.shape, &here, &task.train, self.plan.grid)?;
+        if let Some(test) = &task.test {
+            losses.extend(evaluate(&task.shape, &here, test, self.plan.grid)?);
+        }
+        Ok(Some((self.stages[self.stage].task, ensemble.epoch(), losses)))
+    }
+
+    fn is_snapshot(&self) -> bool {
+        self.step % self.plan.every(self.task()) == 0 || self.stage_is_done()
+    }
+
+    /// One update, or one row of a plane, or a line.
+    pub fn advance(&mut self) -> Result<()> {
+        if self.stage_is_done() {
+            self.before += self.step;
+            self.step = 0;
+            self.stage += 1;
+            (self.values, self.tested) = (Vec::new(), Vec::new());
+            self.work = self.begin(None)?;
+            if let Work::Train(ensemble) = &self.work {
+                self.paths.push(ensemble.mlp.trial_parameters(0)?.f_unsqueeze(0)?);
+            }
+        }
+        let task = self.task();
+        let group = self.plan.grid;
+        match &mut self.work {
+            Work::Train(ensemble) => task.advance(ensemble)?,
+            Work::Line => {
+                let (start, end) = (self.path().f_select(0, 0)?, self.end()?);
+                let alpha = Tensor::f_from_slice(&self.line())?
+                    .f_to_kind(task.kind)?
+                    .f_to_device(self.plan.device)?;
+                let alpha = alpha.f_unsqueeze(1)?;
+                let points = start.f_mul(&alpha.f_neg()?.f_add_scalar(1.0)?)?.f_add(&end.f_mul(&alpha)?)?;
+                self.values = evaluate(&task.shape, &points, &task.train, group)?;
+                if let Some(test) = &task.test {
+                    self.tested = evaluate(&task.shape, &points, test, group)?;
+                }
+            }
+            Work::Plane(axes) => {
+                let points = axes.row(self.step as usize)?;
+                self.values.extend(evaluate(&task.shape, &points, &task.train, group)?);
+            }
+        }
+        self.step += 1;
+        if self.is_training() && self.is_snapshot() {
+            self.keep()?;
+        }
+        if self.stage_is_done() && !self.is_training() {
+            let found = self.conclude()?;
+            self.found.push(found);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self) -> Result<()> {
+        let Work::Train(ensemble) = &self.work else { return Ok(()) };
+        let here = ensemble.mlp.trial_parameters(0)?.f_unsqueeze(0)?;
+        let task = self.stages[self.stage].task;
+        self.paths[task] = Tensor::f_cat(&[&self.paths[task], &here], 0)?;
+        Ok(())
+    }
+
+    /// What the finished surface says.
+    fn conclude(&self) -> Result<Found> {
+        let lowest = (0..self.values.len())
+            .min_by(|&a, &b| self.values[a].total_cmp(&self.values[b]))
+            .unwrap_or_default();
+        let found = Found {
+            centre: self.stored_loss()?,
+            lowest: self.values[lowest],
+            highest: self.values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            ..Found::default()
+        };
+        let Some(axes) = self.axes() else {
+            let quarter = (self.values.len() - 1) / 4;
+            let between = &self.values[quarter..=3 * quarter];
+            return Ok(Found {
+                lowest_at: [self.line()[lowest], 0.0],
+                start: between[0],
+                highest_between: between.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+                rises: between.windows(2).filter(|pair| pair[1] > pair[0]).count() as f64,
+                ..found
+            });
+        };
+        let across = axes.x.len();
+        Ok(Found {
+            lowest_at: [axes.x[lowest % across], axes.y[lowest / across]],
+            curvature: axes.curvature,
+            explained: axes.explained,
+            eigenvalues: axes.eigenvalues,
+            ..found
+        })
+    }
+
+    /// The work of the present stage, at its beginning or as saved.
+    fn begin(&self, saved: Option<&Saved>) -> Result<Work> {
+        Ok(match self.kind() {
+            StageKind::Train => {
+                let mut ensemble = self.task().begin(self.plan.seed)?;
+                if let Some(saved) = saved {
+                    ensemble.restore("training", saved)?;
+                }
+                Work::Train(Box::new(ensemble))
+            }
+            StageKind::Line => Work::Line,
+            StageKind::Random | StageKind::Path | StageKind::Eigen => Work::Plane(Box::new(self.plane()?)),
+        })
+    }
+
+    fn plane(&self) -> Result<Axes> {
+        let (plan, task) = (self.plan, self.task());
+        let origin = self.end()?;
+        let count = plan.grid as usize;
+        let symmetric = |half: f64| -> Vec<f64> {
+            let middle = (count / 2) as f64;
+            (0..count).map(|i| (i as f64 - middle) / middle * half).collect()
+        };
+        let (mut explained, mut eigenvalues) = ([f64::NAN; 2], [(f64::NAN, f64::NAN); 2]);
+        let mut path = Vec::new();
+        let (directions, x, y) = match self.kind() {
+            StageKind::Path => {
+                let pca = Pca::of(self.path(), 2)?;
+                if pca.components.size()[0] < 2 {
+                    return Err(Error::new("the path has too few snapshots for a plane"));
+                }
+                // Scores are about the mean; the plane goes through the end of the path.
+                let scores = pca.scores.f_sub(&pca.scores.f_select(0, pca.scores.size()[0] - 1)?)?;
+                path = rows(&scores)?;
+                explained = [0, 1].map(|i| pca.explained.get(i).copied().unwrap_or(0.0));
+                let component = |i: i64| pca.components.f_select(0, i)?.f_to_kind(task.kind);
+                let axis = |i: usize| {
+                    let low = path.iter().map(|p| p[i]).fold(0.0, f64::min);
+                    let high = path.iter().map(|p| p[i]).fold(0.0, f64::max);
+                    let margin = 0.25 * (high - low).max(f64::MIN_POSITIVE);
+                    through_zero(low - margin, high + margin, count)
+                };
+                ([component(0)?, component(1)?], axis(0), axis(1))
+            }
+            StageKind::Eigen => {
+                let pairs =
+                    extremes(&task.shape, &task.train, &origin, plan.lanczos_steps as usize, plan.seed)?;
+                let start = self.path().f_narrow(0, 0, 1)?;
+                let rise = evaluate(&task.shape, &start, &task.train, plan.grid)?[0] - self.stored_loss()?;
+                let length = origin.f_norm()?.f_double_value(&[])?;
+                // As far as the quadratic takes the loss by as much as training lowered it; no further than the parameters' norm.
+                let half = |value: f64| {
+                    let reach = (2.0 * rise.abs() / value.abs()).sqrt();
+                    symmetric(if reach.is_finite() { reach.min(length) } else { length })
+                };
+                eigenvalues = [0, 1].map(|i| (pairs[i].value, pairs[i].bound));
+                let [first, second] = pairs;
+                ([first.vector, second.vector], half(first.value), half(second.value))
+            }
+            _ => {
+                let random = |member| filter_normalised(&task.shape, &origin, plan.seed, member);
+                ([random(0)?, random(1)?], symmetric(plan.radius), symmetric(plan.radius))
+            }
+        };
+        let along = |i: usize| Curvature::of(task, &origin, &directions[i], plan.grid);
+        let curvature = [along(0)?, along(1)?];
+        Ok(Axes { origin, directions, x, y, curvature, explained, eigenvalues, path })
+    }
+
+    /// Writes everything that going on needs.
+    pub fn save(&self, dir: &Path) -> Result<()> {
+        let mut saving = Saving::default();
+        saving.integers("position", &[self.stage as i64, self.step])?;
+        for (i, path) in self.paths.iter().enumerate() {
+            saving.tensor(&format!("path-{i}"), path)?;
+        }
+        for (i, found) in self.found.iter().enumerate() {
+            saving.tensor(&format!("found-{i}"), &Tensor::f_from_slice(&found.numbers())?)?;
+        }
+        saving.tensor("values", &Tensor::f_from_slice(&self.values)?)?;
+        saving.tensor("tested", &Tensor::f_from_slice(&self.tested)?)?;
+        if let Work::Train(ensemble) = &self.work {
+            ensemble.save("training", &mut saving)?;
+        }
+        saving.write(&dir.join(FILE))?;
+        Ok(())
+    }
+
+    /// Goes on from what [`Survey::save`] wrote.
+    pub fn restore(plan: &'a Plan, dir: &Path) -> Result<Self> {
+        let saved = Saved::read(&dir.join(FILE))?;
+        let position = saved.integers("position")?;
+        let mut survey = Self::new(plan)?;
+        let (Some(&stage), Some(&step)) = (position.first(), position.get(1)) else {
+            return Err(Error::new("the checkpoint does not say where it is"));
+        };
+        let known = survey.stages.get(usize::try_from(stage).unwrap_or(usize::MAX));
+        if !known.is_some_and(|known| (0..=known.steps).contains(&step)) {
+            return Err(Error::new(format!(
+                "the checkpoint is at step {step} of stage {stage}; this run has other parameters"
+            )));
+        }
+        survey.stage = stage as usize;
+        survey.step = step;
+        survey.before = survey.stages[..survey.stage].iter().map(|stage| stage.steps).sum();
+        let numbers = |name: &str| -> Result<Vec<f64>> {
+            let tensor = saved.tensor(name)?;
+            if tensor.numel() == 0 {
+                return Ok(Vec::new());
+            }
+            Ok(rows(&tensor.f_view([1, -1])?)?.remove(0))
+        };
+        let done = &survey.stages[..=survey.stage];
+        let begun = done.iter().filter(|stage| stage.kind == StageKind::Train).count();
+        let mut paths = Vec::new();
+        for (i, task) in plan.tasks.iter().take(begun).enumerate() {
+            let path = saved.tensor(&format!("path-{i}"))?;
+            if path.dim() != 2 || path.size()[1] != task.shape.parameter_count() || path.kind() != task.kind {
+                return Err(Error::new(format!(
+                    "the checkpoint's path of {} is {:?}; this run has other parameters",
+                    task.name,
+                    path.size()
+                )));
+            }
+            paths.push(path.f_to_device(plan.device)?);
+        }
+        survey.paths = paths;
+        let finished = done.len() - begun - usize::from(!survey.is_training() && !survey.stage_is_done());
+        survey.found = (0..finished)
+            .map(|i| {
+                let name = format!("found-{i}");
+                Found::of(&numbers(&name)?)
+                    .ok_or_else(|| Error::new(format!("the checkpoint's `{name}` is of another version")))
+            })
+            .collect::<Result<_>>()?;
+        survey.values = numbers("values")?;
+        survey.tested = numbers("tested")?;
+        survey.work = survey.begin(Some(&saved))?;
+        Ok(survey)
+    }
+}
