@@ -68,6 +68,9 @@ fn explain(error: &anyhow::Error) -> (Option<String>, i32) {
         (_, Some(HostError::Param(_))) => {
             (Some("`gradtop experiments NAME` lists parameters and presets".into()), USAGE)
         }
+        (_, Some(HostError::Refused { experiment, .. })) => {
+            (Some(format!("`gradtop experiments {experiment}` lists parameters and presets")), USAGE)
+        }
         (_, Some(HostError::Device { .. })) => {
             (Some("`gradtop doctor` shows what was found; `--device cpu` always works".into()), ERROR)
         }

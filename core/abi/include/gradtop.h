@@ -99,6 +99,10 @@ typedef struct { uint32_t magic, size, abi_major, abi_minor;
   void (*destroy)(gradtop_run *run);
   const void *(*extension)(const char *id);
 } gradtop_entry;
+#define GRADTOP_EXT_VALIDATE "gradtop.validate/1"  /* of a plugin: parameters judged before there is a run */
+typedef struct { uint32_t size, reserved;
+  gradtop_status (*validate)(uint32_t index, const gradtop_kv *params, uint64_t n, gradtop_error *err); /* [main] OK, or why not */
+} gradtop_validate;
 GRADTOP_EXPORT const gradtop_entry *gradtop_entry_v1(void);
 #ifdef __cplusplus
 }

@@ -379,6 +379,24 @@ pub struct Entry {
     pub extension: Option<unsafe extern "C" fn(*const c_char) -> *const c_void>,
 }
 
+/// Id of the extension of a plugin that judges parameters before there is a run; it is a [`Validate`].
+pub const EXT_VALIDATE: &core::ffi::CStr = c"gradtop.validate/1";
+
+/// The extension [`EXT_VALIDATE`]; immortal.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct Validate {
+    /// Size of this struct at the plugin.
+    pub size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Judges all parameters of the experiment of that index, as text; \[main\]. Anything but [`OK`] refuses them.
+    pub validate: Option<ValidateFn>,
+}
+
+/// Judges parameters.
+pub type ValidateFn = unsafe extern "C" fn(index: u32, params: *const Kv, n: u64, err: *mut Error) -> Status;
+
 /// Type of the exported function.
 pub type EntryFn = unsafe extern "C" fn() -> *const Entry;
 
@@ -423,6 +441,7 @@ pub fn layout() -> Vec<StructLayout> {
         of!("gradtop_entry", Entry, magic as "magic", size as "size", abi_major as "abi_major",
             abi_minor as "abi_minor", built_with as "built_with", count as "count", desc as "desc",
             create as "create", run as "run", destroy as "destroy", extension as "extension"),
+        of!("gradtop_validate", Validate, size as "size", reserved as "reserved", validate as "validate"),
     ]
 }
 
@@ -439,4 +458,5 @@ const _: () = {
     assert!(size_of::<Column>() == 48);
     assert!(size_of::<Host>() == 136);
     assert!(size_of::<Entry>() == 72);
+    assert!(size_of::<Validate>() == 16);
 };

@@ -160,7 +160,11 @@ fn the_dump_is_complete() {
         assert!(GOLDEN.contains(&format!("gradtop_{name} ")), "gradtop_{name} is not in the golden dump");
     }
     let defined = header.lines().filter_map(|line| line.strip_prefix("#define ")?.split(' ').next());
-    for name in defined.filter(|name| !["GRADTOP_H", "GRADTOP_EXPORT"].contains(name)) {
+    let extension =
+        format!("#define GRADTOP_EXT_VALIDATE {:?} ", gradtop_abi::EXT_VALIDATE.to_str().unwrap());
+    assert!(header.contains(&extension), "{extension}");
+    let others = ["GRADTOP_H", "GRADTOP_EXPORT", "GRADTOP_EXT_VALIDATE"];
+    for name in defined.filter(|name| !others.contains(name)) {
         assert!(constants().iter().any(|(known, _)| *known == name), "{name} has no mirror");
     }
     let host = header

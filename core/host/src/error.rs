@@ -286,6 +286,14 @@ pub enum HostError {
         /// The ids it has.
         has: Vec<String>,
     },
+    /// The experiment itself refuses the parameters.
+    #[error("{message}")]
+    Refused {
+        /// The experiment's id.
+        experiment: String,
+        /// Why, in its words.
+        message: String,
+    },
     /// The device asked for cannot be used.
     #[error("{device} cannot be used: {why}")]
     Device {

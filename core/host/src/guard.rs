@@ -36,6 +36,8 @@ unsafe impl Sized32 for gradtop_abi::Desc {}
 unsafe impl Sized32 for gradtop_abi::Series {}
 // SAFETY: as above.
 unsafe impl Sized32 for gradtop_abi::Column {}
+// SAFETY: as above.
+unsafe impl Sized32 for gradtop_abi::Validate {}
 
 /// Why a pointer was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,6 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::desc::{ExperimentDesc, PluginDesc};
 use crate::device::{self, DeviceChoice};
 use crate::error::{HostError, Refusal, Result};
+use crate::params::resolve_params;
 use crate::signals::Blocked;
 use crate::{describe, git, keeper, libtorch};
 
@@ -74,6 +75,12 @@ pub fn launch(launch: &Launch) -> Result<RunDir> {
         None
     };
     let (device, reason) = device::resolve(launch.device, experiment.uses_device, lib.as_deref())?;
+    // Defaults and presets are the author's own; asking about them too would make every start slower.
+    if !is_declared(experiment, &launch.params)
+        && let Some(message) = crate::validate::refused(&plugin.file, &experiment.id, &launch.params)
+    {
+        return Err(HostError::Refused { experiment: experiment.id.clone(), message });
+    }
     let runs = std::path::absolute(&launch.runs).map_err(HostError::io("resolve the folder of runs"))?;
     let manifest = manifest(launch, &plugin, experiment, &sha256, device, reason, lib.as_deref());
 
@@ -104,6 +111,14 @@ pub fn launch(launch: &Launch) -> Result<RunDir> {
     }
     start(&run, &lock, None)?;
     Ok(run)
+}
+
+/// Whether these are an experiment's defaults, or one of its presets.
+fn is_declared(experiment: &ExperimentDesc, params: &[(String, ParamValue)]) -> bool {
+    let presets = experiment.presets.iter().map(|p| Some(p.name.as_str()));
+    std::iter::once(None)
+        .chain(presets)
+        .any(|preset| resolve_params(experiment, preset, &[]).is_ok_and(|declared| declared == params))
 }
 
 fn manifest(

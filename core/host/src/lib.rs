@@ -37,6 +37,7 @@ mod system;
 pub mod text;
 mod ticker;
 mod trainer;
+mod validate;
 mod watch;
 
 pub use console::console_tail;

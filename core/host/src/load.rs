@@ -22,6 +22,7 @@ pub(crate) struct Plugin {
     pub(crate) run:
         unsafe extern "C" fn(*mut gradtop_abi::Run, *mut gradtop_abi::Error) -> gradtop_abi::Status,
     pub(crate) destroy: unsafe extern "C" fn(*mut gradtop_abi::Run),
+    pub(crate) extension: unsafe extern "C" fn(*const std::ffi::c_char) -> *const c_void,
 }
 
 /// Opens `file`, after libtorch if it needs that. `origin` is the folder the file came from, for `$ORIGIN`; with `cuda`,
@@ -53,9 +54,7 @@ pub(crate) fn open(file: &Path, origin: &Path, cuda: bool) -> Result<Plugin, Ref
     let create = entry.create.ok_or_else(|| null_function("create"))?;
     let run = entry.run.ok_or_else(|| null_function("run"))?;
     let destroy = entry.destroy.ok_or_else(|| null_function("destroy"))?;
-    if entry.extension.is_none() {
-        return Err(null_function("extension"));
-    }
+    let extension = entry.extension.ok_or_else(|| null_function("extension"))?;
     // SAFETY: built_with is null or an immortal string (R3).
     let built_with = unsafe { guard::optional_text(entry.built_with, guard::TEXT_LIMIT) }
         .map_err(|bad| Refusal::BadDescriptor { place: "built_with".to_owned(), problem: bad.to_string() })?
@@ -73,7 +72,7 @@ pub(crate) fn open(file: &Path, origin: &Path, cuda: bool) -> Result<Plugin, Ref
         needs_libtorch: inspection.needs_libtorch,
         experiments,
     };
-    Ok(Plugin { desc, create, run, destroy })
+    Ok(Plugin { desc, create, run, destroy, extension })
 }
 
 /// Opens the libraries that a copied plugin would look for beside itself from where it was copied: the loader takes a

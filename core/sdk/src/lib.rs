@@ -71,6 +71,15 @@ pub trait Experiment: Params {
     /// Describes it. Called without a run, to list experiments: no heavy work here.
     fn info() -> Info;
 
+    /// Judges the parameters together, before there is a run: ranges that must fit each other, an expression that must
+    /// parse. What it refuses is told at once and leaves no run behind. No heavy work here; `run` need not call it.
+    ///
+    /// # Errors
+    /// Why these parameters cannot be run, naming them.
+    fn validate(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Trains.
     ///
     /// # Errors

@@ -22,6 +22,9 @@ impl Experiment for First {
     fn info() -> Info {
         Info::new("first", "First", "").metric(Metric::new("value").wall_clock())
     }
+    fn validate(&self) -> Result<()> {
+        if self.times == 13 { Err(Error::new("parameter `times` is 13, of all numbers")) } else { Ok(()) }
+    }
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
         let value = ctx.series(Series::metric("value"))?;
         (0..self.times).try_for_each(|step| ctx.log(step, &[(value, 1.0)]))
@@ -154,4 +157,32 @@ fn mistakes_of_a_host() {
     assert_eq!((status, message(&error).as_str()), (abi::INVALID, "run is called twice on one instance"));
     // SAFETY: as above; it is not used again.
     unsafe { destroy(instance) };
+}
+
+#[test]
+fn parameters_are_judged_without_a_run() {
+    // SAFETY: the entry is immortal.
+    let entry = unsafe { &*gradtop_entry_v1() };
+    // SAFETY: a function of our own entry, asked for ids that are C strings, or null.
+    let extension = |id: *const std::ffi::c_char| unsafe { entry.extension.unwrap()(id) };
+    assert!(extension(c"gradtop.validate/2".as_ptr()).is_null() && extension(ptr::null()).is_null());
+    let found = extension(abi::EXT_VALIDATE.as_ptr()).cast::<abi::Validate>();
+    // SAFETY: what this id stands for; immortal.
+    let found = unsafe { *found };
+    assert_eq!(found.size as usize, size_of::<abi::Validate>());
+    let judged = |index, times: &str| {
+        let times = CString::new(times).unwrap();
+        let params = [abi::Kv { key: c"times".as_ptr(), value: times.as_ptr() }];
+        let n = if index == 0 { 1 } else { 0 };
+        let mut error = abi::Error::EMPTY;
+        // SAFETY: a function of our own extension; everything lives until it returns.
+        let status = unsafe { found.validate.unwrap()(index, params.as_ptr(), n, &raw mut error) };
+        let text: Vec<u8> = error.msg[..error.len as usize].iter().map(|c| c.cast_unsigned()).collect();
+        (status, String::from_utf8(text).unwrap())
+    };
+    assert_eq!(judged(0, "12"), (abi::OK, String::new()));
+    assert_eq!(judged(0, "13"), (abi::FAILED, "parameter `times` is 13, of all numbers".to_owned()));
+    assert_eq!(judged(0, "many").0, abi::INVALID);
+    assert_eq!(judged(1, ""), (abi::OK, String::new()), "an experiment that says nothing refuses nothing");
+    assert_eq!(judged(2, "").0, abi::INVALID);
 }

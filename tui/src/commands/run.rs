@@ -75,8 +75,10 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     };
     let preset = args.preset.or(config.preset);
     let sets = merge(config.params, &args.sets);
-    let params = gradtop_host::resolve_params(experiment, preset.as_deref(), &sets)
-        .map_err(gradtop_host::HostError::from)?;
+    let params = gradtop_host::resolve_params(experiment, preset.as_deref(), &sets).map_err(|e| {
+        Failure::usage(e.to_string())
+            .help(format!("`gradtop experiments {}` lists parameters and presets", clean(&id)))
+    })?;
     let every = args.checkpoint_every.or(config.checkpoint_every);
     let launch = Launch {
         runs: context.runs()?,

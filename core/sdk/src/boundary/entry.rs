@@ -28,6 +28,7 @@ pub struct Exported {
     params: &'static [ParamSpec],
     summary: &'static str,
     create: fn(&Values) -> Result<Box<dyn Train>>,
+    validate: fn(&Values) -> Result<()>,
 }
 
 trait Train {
@@ -48,6 +49,7 @@ impl Exported {
             params: E::PARAMS,
             summary: E::SUMMARY,
             create: |values| Ok(Box::new(E::from_values(values)?)),
+            validate: |values| E::from_values(values)?.validate(),
         }
     }
 }
@@ -58,6 +60,7 @@ pub struct Plugin {
     version: &'static str,
     descriptions: OnceLock<Result<Vec<Immortal>, String>>,
     entry: abi::Entry,
+    validate: abi::Validate,
 }
 
 // SAFETY: its pointers lead to immortal, constant memory and to functions.
@@ -92,9 +95,14 @@ impl Plugin {
             create: Some(create::<L>),
             run: Some(run),
             destroy: Some(destroy),
-            extension: Some(extension),
+            extension: Some(extension::<L>),
         };
-        Self { exported, version, descriptions: OnceLock::new(), entry }
+        let validate = abi::Validate {
+            size: size_of::<abi::Validate>() as u32,
+            reserved: 0,
+            validate: Some(validate::<L>),
+        };
+        Self { exported, version, descriptions: OnceLock::new(), entry, validate }
     }
 
     /// All descriptions, or why one of them cannot be given.
@@ -234,8 +242,38 @@ unsafe extern "C" fn destroy(run: *mut abi::Run) {
     }
 }
 
-unsafe extern "C" fn extension(_id: *const c_char) -> *const c_void {
+unsafe extern "C" fn extension<L: Library>(id: *const c_char) -> *const c_void {
+    // SAFETY: null, or a C string lent for this call.
+    let id = unsafe { utf8(id) };
+    if id == abi::EXT_VALIDATE.to_str().ok() {
+        return (&raw const L::plugin().validate).cast();
+    }
     ptr::null()
+}
+
+unsafe extern "C" fn validate<L: Library>(
+    index: u32,
+    params: *const abi::Kv,
+    n: u64,
+    err: *mut abi::Error,
+) -> Status {
+    let judged = guard(|| {
+        let exported = L::plugin()
+            .exported
+            .get(index as usize)
+            .ok_or_else(|| invalid(format!("there is no experiment number {index}")))?;
+        // SAFETY: the host lends `n` pairs of C strings for this call.
+        let params = unsafe { pairs(params, n) }?;
+        (exported.validate)(&Values::parse(exported.params, &params)?)
+    });
+    match judged {
+        Ok(()) => abi::OK,
+        Err(error) => {
+            // SAFETY: null, or the host's error struct, writable during this call.
+            unsafe { write_error(err, &error) };
+            status_of(&error)
+        }
+    }
 }
 
 fn invalid(text: impl std::fmt::Display) -> Error {

@@ -111,6 +111,10 @@ impl Experiment for FunctionFit {
             )
     }
 
+    fn validate(&self) -> Result<()> {
+        self.setup(0, tch::Device::Cpu).map(drop)
+    }
+
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
         let (device, _no_graphs) = runtime::prepare(ctx);
         let threads = self.useful_threads(ctx.threads());

@@ -1,0 +1,59 @@
+//! Has an experiment judge its parameters before there is a run: what only it can know, such as whether an expression
+//! parses. In a child process with a time-out, as describing is.
+
+#![allow(unsafe_code, reason = "calls the plugin")]
+
+use std::ffi::CString;
+use std::path::Path;
+use std::time::Duration;
+
+use gradtop_abi::{self as abi, Kv};
+use gradtop_store::ParamValue;
+
+use crate::describe::{answer_and_leave, run_child};
+use crate::load::{self, c_string};
+use crate::{guard, program};
+
+/// As long as describing may take.
+const TIME_OUT: Duration = Duration::from_secs(10);
+
+/// Why the experiment refuses these parameters; `None`: it does not, or does not say. A child that dies or hangs refuses
+/// nothing: the run will tell, with its log.
+pub(crate) fn refused(plugin: &Path, experiment: &str, params: &[(String, ParamValue)]) -> Option<String> {
+    let mut command = program::command();
+    command.arg("__validate").arg(plugin).arg(experiment);
+    for (key, value) in params {
+        command.arg(format!("{key}={value}"));
+    }
+    let child = run_child(command, TIME_OUT).ok()?;
+    serde_json::from_slice::<Option<String>>(&child.answer).ok()?
+}
+
+/// The child: `gradtop __validate FILE EXPERIMENT KEY=VALUE…`. Writes the refusal or null as JSON.
+pub(crate) fn validate_main(file: &Path, experiment: &str, params: &[String]) -> i32 {
+    answer_and_leave(|| ask(file, experiment, params))
+}
+
+fn ask(file: &Path, experiment: &str, params: &[String]) -> Option<String> {
+    let plugin = load::open(file, file.parent().unwrap_or(Path::new("/")), false).ok()?;
+    let (index, _) = plugin.desc.experiment(experiment)?;
+    // SAFETY: a constant C string.
+    let found = unsafe { (plugin.extension)(abi::EXT_VALIDATE.as_ptr()) };
+    // SAFETY: null, or the immortal struct that this id stands for, which states its size.
+    let extension = unsafe { guard::sized(found.cast::<abi::Validate>()) }.ok()?;
+    let validate = extension.validate?;
+    let texts: Vec<(CString, CString)> = params
+        .iter()
+        .filter_map(|p| p.split_once('='))
+        .map(|(key, value)| (c_string(key.as_bytes()), c_string(value.as_bytes())))
+        .collect();
+    let pairs: Vec<Kv> = texts.iter().map(|(k, v)| Kv { key: k.as_ptr(), value: v.as_ptr() }).collect();
+    let mut error = abi::Error::EMPTY;
+    // SAFETY: [main]; everything passed lives until it returns.
+    let status = unsafe { validate(index, pairs.as_ptr(), pairs.len() as u64, &raw mut error) };
+    if status == abi::OK {
+        return None;
+    }
+    let message = guard::message(&error);
+    Some(if message.is_empty() { "its experiment refuses these parameters".to_owned() } else { message })
+}
