@@ -103,6 +103,24 @@ fn equal_seeds_give_equal_rows_and_others_do_not() {
 const FIT: [&str; 5] = ["function-fit", "--preset", "quick", "--set", "steps=3000"];
 
 #[test]
+fn what_only_the_experiment_can_judge_leaves_no_run() {
+    let sandbox = Sandbox::with(&[paths::plugin("deep_vs_shallow")]);
+    for (sets, why) in [
+        (["functions=custom", "expression=sin(5*x"], "expression"),
+        (["x_min=1", "x_max=-1"], "must be less than `x_max`"),
+        (["models=deep,deeper", "steps=10"], "`deeper`"),
+    ] {
+        let args = ["function-fit", "--preset", "quick", "--set", sets[0], "--set", sets[1], "--name", "a"];
+        let said = sandbox.run(&args).expect_code(2);
+        assert!(said.err.contains(why) && said.err.contains("gradtop experiments function-fit"), "{said:#?}");
+        assert!(!sandbox.runs().join("exp=function-fit").join("run=a").exists(), "{said:#?}");
+    }
+    let args =
+        ["function-fit", "--preset", "quick", "--set", "functions=custom", "--set", "expression=sin(5*x)"];
+    sandbox.run(&args).expect_code(0);
+}
+
+#[test]
 fn a_killed_function_fit_ends_with_the_same_rows() {
     let sandbox = Sandbox::with(&[paths::plugin("deep_vs_shallow")]);
     sandbox.run(&[&FIT[..], &["--name", "whole"]].concat()).expect_code(0);
@@ -220,6 +238,38 @@ fn runs_started_at_once_get_names_of_their_own() {
     for name in &names {
         sandbox.gradtop(&["wait", name]).expect_code(0);
     }
+}
+
+#[test]
+fn damaged_files_take_nothing_else_with_them() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["counter", "--set", "steps=2000", "--name", "a"]).expect_code(0);
+    let run = sandbox.find("a").dir;
+    // A second part, which is no Parquet file at all.
+    let broken = run.metrics().join("part-00099.parquet");
+    std::fs::write(&broken, b"PAR1 nothing of the kind").unwrap();
+    for args in [&["show", "a"][..], &["plot", "a", "loss"]] {
+        let said = sandbox.gradtop(args).expect_code(0);
+        assert!(said.out.contains("loss"), "{said:#?}");
+        assert!(said.err.contains("warning") && said.err.contains("part-00099.parquet"), "{said:#?}");
+    }
+    let json = sandbox.gradtop(&["show", "a", "--json"]).expect_code(0).json();
+    assert_eq!(json["metrics"].as_array().unwrap().len(), 3, "{json}");
+    std::fs::remove_file(broken).unwrap();
+    // A status cut short by a power cut.
+    let whole = std::fs::read(run.status()).unwrap();
+    for len in [0, whole.len() / 2] {
+        std::fs::write(run.status(), &whole[..len]).unwrap();
+        let json = sandbox.gradtop(&["show", "a", "--json"]).expect_code(0).json();
+        assert_eq!(json["state"], "finished", "{json}");
+        assert!(json["cause"].as_str().unwrap().contains("status.json"), "{json}");
+        sandbox.gradtop(&["wait", "a"]).expect_code(0);
+    }
+    // A manifest that says nothing: it can still be deleted, by its whole name.
+    std::fs::write(run.manifest(), "run = ").unwrap();
+    sandbox.gradtop(&["show", "a"]).expect_code(1);
+    sandbox.gradtop(&["rm", "--yes", "a"]).expect_code(0);
+    assert!(!run.path().exists());
 }
 
 #[test]

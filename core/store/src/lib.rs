@@ -47,7 +47,7 @@ pub use manifest::{
     read_manifest,
 };
 pub use outline::{Outline, PageSummary, outline};
-pub use read::{SeriesData, read_series, series_keys};
+pub use read::{SeriesData, read_series, read_series_around_damage, series_keys};
 pub use recorder::{Recorder, RecorderOptions, RecorderStats};
 pub use recover::{Recovery, recover};
 pub use run_dir::{

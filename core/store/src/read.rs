@@ -83,11 +83,19 @@ impl Snapshot {
         table: &mut KeyTable,
         filter: &dyn Fn(&SeriesKey) -> bool,
         mut sink: impl FnMut(&Rows, &KeyTable),
+        mut damaged: impl FnMut(StoreError) -> Result<()>,
     ) -> Result<()> {
         for (path, file) in &self.parts {
-            let Some(mut reader) = PartReader::filtered(file, path, filter, None)? else { continue };
-            while let Some(rows) = reader.next(table)? {
-                sink(&rows, table);
+            let mut read = || {
+                let Some(mut reader) = PartReader::filtered(file, path, filter, None)? else { return Ok(()) };
+                while let Some(rows) = reader.next(table)? {
+                    sink(&rows, table);
+                }
+                Ok(())
+            };
+            match read() {
+                Err(e @ (StoreError::Format { .. } | StoreError::Damaged { .. })) => damaged(e)?,
+                other => other?,
             }
         }
         for mut reader in self.journal {
@@ -110,40 +118,67 @@ pub(crate) fn table(run: &RunDir) -> Result<KeyTable> {
 
 /// Reads the series that `filter` takes, in the order of their keys. Safe while the run goes on.
 pub fn read_series(run: &RunDir, filter: impl Fn(&SeriesKey) -> bool) -> Result<Vec<SeriesData>> {
+    read(run, filter, Err)
+}
+
+/// As [`read_series`], but goes on where a Parquet file is damaged: what could be read, and what is wrong with the rest.
+pub fn read_series_around_damage(
+    run: &RunDir,
+    filter: impl Fn(&SeriesKey) -> bool,
+) -> Result<(Vec<SeriesData>, Vec<StoreError>)> {
+    let mut damaged = Vec::new();
+    let series = read(run, filter, |e| {
+        damaged.push(e);
+        Ok(())
+    })?;
+    Ok((series, damaged))
+}
+
+fn read(
+    run: &RunDir,
+    filter: impl Fn(&SeriesKey) -> bool,
+    damaged: impl FnMut(StoreError) -> Result<()>,
+) -> Result<Vec<SeriesData>> {
     let snapshot = Snapshot::open(run)?;
     let mut table = table(run)?;
     let mut found: Vec<Option<SeriesData>> = Vec::new();
     let mut wanted: Vec<Option<bool>> = Vec::new();
-    snapshot.scan(&mut table, &filter, |rows, table| {
-        let mut start = 0;
-        for run in rows.series.chunk_by(|a, b| a == b) {
-            let range = start..start + run.len();
-            start = range.end;
-            let n = run[0] as usize;
-            if wanted.len() <= n {
-                wanted.resize(n + 1, None);
-                found.resize(n + 1, None);
+    snapshot.scan(
+        &mut table,
+        &filter,
+        |rows, table| {
+            let mut start = 0;
+            for run in rows.series.chunk_by(|a, b| a == b) {
+                let range = start..start + run.len();
+                start = range.end;
+                let n = run[0] as usize;
+                if wanted.len() <= n {
+                    wanted.resize(n + 1, None);
+                    found.resize(n + 1, None);
+                }
+                // A journal row whose line a power cut took has no key and is named as sealing names it.
+                let key = || {
+                    table.key(run[0]).cloned().unwrap_or_else(|| SeriesKey::metric(format!("unknown/{n}")))
+                };
+                if !*wanted[n].get_or_insert_with(|| filter(&key())) {
+                    continue;
+                }
+                let data = found[n].get_or_insert_with(|| SeriesData {
+                    key: key(),
+                    unit: table.all().get(n).and_then(|(_, u)| u.clone()),
+                    step: Vec::new(),
+                    epoch: Vec::new(),
+                    time_us: Vec::new(),
+                    value: Vec::new(),
+                });
+                data.step.extend_from_slice(&rows.step[range.clone()]);
+                data.epoch.extend_from_slice(&rows.epoch[range.clone()]);
+                data.time_us.extend_from_slice(&rows.time[range.clone()]);
+                data.value.extend_from_slice(&rows.value[range]);
             }
-            // A journal row whose line a power cut took has no key and is named as sealing names it.
-            let key =
-                || table.key(run[0]).cloned().unwrap_or_else(|| SeriesKey::metric(format!("unknown/{n}")));
-            if !*wanted[n].get_or_insert_with(|| filter(&key())) {
-                continue;
-            }
-            let data = found[n].get_or_insert_with(|| SeriesData {
-                key: key(),
-                unit: table.all().get(n).and_then(|(_, u)| u.clone()),
-                step: Vec::new(),
-                epoch: Vec::new(),
-                time_us: Vec::new(),
-                value: Vec::new(),
-            });
-            data.step.extend_from_slice(&rows.step[range.clone()]);
-            data.epoch.extend_from_slice(&rows.epoch[range.clone()]);
-            data.time_us.extend_from_slice(&rows.time[range.clone()]);
-            data.value.extend_from_slice(&rows.value[range]);
-        }
-    })?;
+        },
+        damaged,
+    )?;
     let mut series: Vec<SeriesData> = found.into_iter().flatten().collect();
     series.sort_by(|a, b| a.key.cmp(&b.key));
     for data in &mut series {

@@ -16,7 +16,9 @@ use crate::fsutil;
 use crate::manifest::{Goal, ParamValue};
 use crate::part::{list_parts, part_name};
 use crate::read::{Snapshot, table};
+use crate::rows::Rows;
 use crate::run_dir::RunDir;
+use crate::series::{KeyTable, SeriesKey};
 use crate::table::{RUN_TABLE, write_file};
 use crate::view::View;
 
@@ -123,7 +125,7 @@ fn summaries(run: &RunDir, view: &View) -> Result<BTreeMap<String, Summary>> {
     let mut found: BTreeMap<String, Summary> = BTreeMap::new();
     let snapshot = Snapshot::open(run)?;
     let mut table = table(run)?;
-    snapshot.scan(&mut table, &|key| goals.contains_key(key.metric.as_str()), |rows, table| {
+    let sink = |rows: &Rows, table: &KeyTable| {
         let mut start = 0;
         for chunk in rows.series.chunk_by(|a, b| a == b) {
             let range = start..start + chunk.len();
@@ -148,6 +150,9 @@ fn summaries(run: &RunDir, view: &View) -> Result<BTreeMap<String, Summary>> {
                 }
             }
         }
-    })?;
+    };
+    // What is damaged is missing here, too, rather than all of it.
+    let wanted = |key: &SeriesKey| goals.contains_key(key.metric.as_str());
+    snapshot.scan(&mut table, &wanted, sink, |_| Ok(()))?;
     Ok(found)
 }

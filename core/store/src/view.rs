@@ -84,8 +84,33 @@ fn read_or_queued(run: &RunDir) -> Result<Status> {
         Err(crate::StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             Ok(Status { schema: crate::SCHEMA, ..Status::default() })
         }
+        // A power cut may leave it empty or torn: the events say how far it had come.
+        Err(e @ crate::StoreError::Format { .. }) => Ok(from_events(run, &e)),
         r => r,
     }
+}
+
+/// What the events tell of a run whose status cannot be understood.
+fn from_events(run: &RunDir, why: &crate::StoreError) -> Status {
+    let mut status = Status { schema: crate::SCHEMA, state: State::Starting, ..Status::default() };
+    let mut cause = None;
+    for line in crate::read_events(run).unwrap_or_default() {
+        status.updated = line.time;
+        match line.event {
+            crate::Event::State { state, cause: why } => {
+                (status.state, cause) = (state, why);
+                if state == State::Running {
+                    status.started.get_or_insert(line.time);
+                }
+                status.ended = state.is_final().then_some(line.time);
+            }
+            crate::Event::Checkpoint { step, .. } => status.step = Some(step),
+            _ => {}
+        }
+    }
+    let note = format!("from events.jsonl: {why}");
+    status.cause = Some(cause.map_or_else(|| note.clone(), |cause| format!("{cause} ({note})")));
+    status
 }
 
 /// A lock that looks free is looked at twice: between creating a run and locking it lie some microseconds.

@@ -112,9 +112,14 @@ pub(crate) fn checkpoint(context: &Context, args: &Checkpoint) -> Result<i32> {
     let newest = || checkpoints(&view.dir).into_iter().map(|c| c.step).max();
     let before = newest();
     gradtop_host::checkpoint(&view.dir)?;
-    let (_, saved) = until(&view, PATIENCE, |v| v.state.is_final() || newest() > before)?;
+    // One that is paused answers only once it goes on.
+    let patience = if view.state == State::Paused { Duration::ZERO } else { PATIENCE };
+    let (_, saved) = until(&view, patience, |v| v.state.is_final() || newest() > before)?;
     print::line(&match newest().filter(|_| saved).filter(|n| before.is_none_or(|b| *n > b)) {
         Some(step) => format!("{name} saved a checkpoint of step {step}"),
+        None if view.state == State::Paused => {
+            format!("{name} is paused: it will save a checkpoint in its next step; `gradtop resume {name}`")
+        }
         None => format!("{name} will save a checkpoint after its step"),
     });
     Ok(0)

@@ -58,6 +58,16 @@ pub(crate) fn view(run: &RunDir) -> Result<View> {
     Ok(view)
 }
 
+/// Names the files of a run that could not be read, where what is left of it is shown.
+pub(crate) fn warn_of(damaged: &[gradtop_store::StoreError]) {
+    for error in damaged {
+        crate::print::note(&format!(
+            "warning: {}; its rows are missing here",
+            crate::print::clean(&error.to_string())
+        ));
+    }
+}
+
 /// A path below the current folder as a relative one.
 pub(crate) fn short(path: &Path) -> String {
     let cwd = std::env::current_dir().unwrap_or_default();

@@ -79,7 +79,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         adjust(figure, args);
     }
     let started = view.status.started.unwrap_or(view.manifest.created).as_microsecond();
-    let data = Data::load(run, &figures, started)?;
+    let (data, damaged) = Data::load(run, &figures, started)?;
+    super::warn_of(&damaged);
     let charts: Vec<(String, chart::Figure)> = figures
         .iter()
         .map(|f| {

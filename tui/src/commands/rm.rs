@@ -7,7 +7,7 @@ use gradtop_store::{RunDir, RunLock, View};
 
 use super::{Context, short};
 use crate::failure::Failure;
-use crate::print::{self, number};
+use crate::print::{self, clean, number};
 
 /// Arguments of `rm`.
 #[derive(Debug, clap::Args)]
@@ -21,17 +21,23 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let mut views: Vec<View> = Vec::new();
+    let mut runs: Vec<RunDir> = Vec::new();
     for name in &args.names {
-        let view = context.view(name)?;
-        let run = &view.manifest.run;
+        let dir = context.find(name)?;
+        let view: Option<View> = match super::view(&dir) {
+            Ok(view) => Some(view),
+            // Nothing is known of it but that nobody runs it; it can still go.
+            Err(_) if !gradtop_store::is_locked(&dir)? => None,
+            Err(e) => return Err(e),
+        };
+        let run = &dir.name();
         // The beginning of a name is a help in looking, and a trap in deleting.
         if !(name == run || name.trim_end_matches('/').rsplit(['/', '=']).next() == Some(run)) {
             return Err(Failure::usage(format!("there is no run named {name:?}; nothing was deleted"))
                 .help(format!("deleting needs the whole name: gradtop rm {run}"))
                 .into());
         }
-        if !view.state.is_final() {
+        if let Some(view) = view.filter(|v| !v.state.is_final()) {
             let what = if view.certain { "is" } else { "may be" };
             return Err(Failure::new(format!(
                 "{} {what} {}: nothing was deleted",
@@ -40,24 +46,22 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             .help(format!("stop it first: gradtop stop {}", view.manifest.run))
             .into());
         }
-        if !views.iter().any(|v| v.dir == view.dir) {
-            views.push(view);
+        if !runs.contains(&dir) {
+            runs.push(dir);
         }
     }
     if !args.yes {
-        let names: Vec<String> = views
-            .iter()
-            .map(|v| format!("{} ({})", v.manifest.run, number::bytes(size(v.dir.path()))))
-            .collect();
+        let names: Vec<String> =
+            runs.iter().map(|r| format!("{} ({})", r.name(), number::bytes(size(r.path())))).collect();
         match print::ask(&format!("Delete {} for ever?", names.join(", "))) {
             Some(true) => {}
             Some(false) => return Err(Failure::new("nothing was deleted").into()),
             None => return Err(Failure::usage("deleting needs a yes").help("add --yes").into()),
         }
     }
-    for view in views {
-        delete(&view.dir)?;
-        print::line(&format!("deleted {}", view.manifest.run));
+    for run in runs {
+        delete(&run)?;
+        print::line(&format!("deleted {}", clean(&run.name())));
     }
     Ok(0)
 }

@@ -1,7 +1,9 @@
 //! `gradtop show`: everything about a run.
 
 use anyhow::Result;
-use gradtop_store::{Goal, SeriesData, State, View, checkpoints, read_events, read_series, table_names};
+use gradtop_store::{
+    Goal, SeriesData, State, View, checkpoints, read_events, read_series_around_damage, table_names,
+};
 use serde_json::{Value, json};
 
 use super::logs::event_text;
@@ -51,7 +53,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 fn summaries(view: &View) -> Result<Vec<Summary>> {
     let declared = &view.manifest.metrics;
     let place = |metric: &str| declared.iter().position(|m| m.name == metric).unwrap_or(usize::MAX);
-    let mut series: Vec<SeriesData> = read_series(&view.dir, |_| true)?;
+    let (mut series, damaged): (Vec<SeriesData>, _) = read_series_around_damage(&view.dir, |_| true)?;
+    super::warn_of(&damaged);
     series.sort_by(|a, b| (place(&a.key.metric), &a.key).cmp(&(place(&b.key.metric), &b.key)));
     Ok(series
         .into_iter()

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use gradtop_store::figures::Figure;
-use gradtop_store::{RunDir, SeriesData, StoreError, Table, read_series, read_table, series_keys};
+use gradtop_store::{
+    RunDir, SeriesData, StoreError, Table, read_series_around_damage, read_table, series_keys,
+};
 
 /// A run's data, as far as some figures need it.
 #[derive(Debug, Default)]
@@ -20,14 +22,18 @@ pub(crate) struct Data {
 }
 
 impl Data {
-    /// Reads what the figures need.
-    pub(crate) fn load(run: &RunDir, figures: &[Figure], started_us: i64) -> Result<Self, StoreError> {
+    /// Reads what the figures need; with it, what is wrong with files that could not be read.
+    pub(crate) fn load(
+        run: &RunDir,
+        figures: &[Figure],
+        started_us: i64,
+    ) -> Result<(Self, Vec<StoreError>), StoreError> {
         let marks = || figures.iter().flat_map(|f| &f.panels).flat_map(|p| &p.marks);
         let metrics: BTreeSet<&str> = marks().filter_map(|m| m.metric.as_deref()).collect();
-        let series = if metrics.is_empty() {
-            Vec::new()
+        let (series, damaged) = if metrics.is_empty() {
+            Default::default()
         } else {
-            read_series(run, |k| metrics.contains(k.metric.as_str()))?
+            read_series_around_damage(run, |k| metrics.contains(k.metric.as_str()))?
         };
         let wanted: BTreeSet<&str> = marks().filter_map(|m| m.table.as_deref()).collect();
         let tables = wanted
@@ -42,6 +48,6 @@ impl Data {
             })
             .collect();
         let names = super::names(series_keys(run)?.into_iter().map(|(key, _)| key));
-        Ok(Self { series, tables, names, started_us })
+        Ok((Self { series, tables, names, started_us }, damaged))
     }
 }
