@@ -22,6 +22,7 @@ use crate::app::keys::Context;
 use crate::app::runs::{RunId, RunRow};
 use crate::app::{Effect, Message, Open, Shared};
 use crate::live::WatchRequest;
+use crate::widgets::ChartCache;
 use filter::{Filter, FilterError};
 use input::Input;
 use list::{Line, List, Sort, Spot};
@@ -138,6 +139,7 @@ pub(crate) struct Home {
     typing: Option<Typing>,
     /// A run to put the cursor on as soon as it is there.
     expected: Option<RunId>,
+    charts: ChartCache,
 }
 
 impl Default for Home {
@@ -152,6 +154,7 @@ impl Default for Home {
             unknown: Vec::new(),
             typing: None,
             expected: None,
+            charts: ChartCache::default(),
         }
     }
 }

@@ -3,25 +3,71 @@
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::widgets::Widget as _;
 
 use super::Home;
+use super::list::Line;
 use crate::app::Shared;
 use crate::app::runs::RunRow;
 use crate::chart::grid::{fit, width_of, wrap};
 use crate::commands::state;
-use crate::live::WatchRequest;
+use crate::live::chart::{ChartView, Source, Subject};
+use crate::live::{SeriesFilter, WatchRequest};
 use crate::print::{clean, number};
+use crate::widgets::{ChartCell, Sparkline};
+
+/// Columns of the details beside a chart.
+const DETAILS: u16 = 46;
 
 impl Home {
-    /// The series that the list and the pane show.
-    pub(super) fn wanted(&self, _shared: &Shared) -> Vec<WatchRequest> {
-        Vec::new()
+    /// The series that the list and the pane show: of each run seen the metric of its trend, of the cursor's run its first
+    /// figure.
+    pub(super) fn wanted(&self, shared: &Shared) -> Vec<WatchRequest> {
+        let areas = self.areas(shared);
+        let shown = self.list.lines.iter().skip(self.top).take(areas.list.height.into());
+        let mut wanted: Vec<WatchRequest> = shown
+            .filter_map(|line| match line {
+                Line::Run { row, .. } => Some(row),
+                _ => None,
+            })
+            .filter_map(|row| {
+                let metric = headline(row)?;
+                let mut request = WatchRequest::of(row.id.clone(), row.live());
+                request.series = SeriesFilter::Metrics([metric.to_owned()].into());
+                Some(request)
+            })
+            .collect();
+        if let (Some(_), Some(run)) = (areas.pane, self.current()) {
+            let mut request = WatchRequest::of(run.id.clone(), run.live());
+            let first = shared.live.run(&run.id).and_then(|data| data.figures.first());
+            match (first, headline(run)) {
+                (Some(figure), _) => request.figures.extend([figure.id.clone()]),
+                (None, Some(metric)) => request.series = SeriesFilter::Metrics([metric.to_owned()].into()),
+                (None, None) => {}
+            }
+            wanted.push(request);
+        }
+        wanted
     }
 
-    /// The trend of the headline metric.
-    pub(super) fn view_spark(&self, _shared: &Shared, _buffer: &mut Buffer, _area: Rect, _run: &RunRow) {}
+    /// The trend of the headline metric: of its best series.
+    pub(super) fn view_spark(&self, shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) {
+        let headlines = state::headlines(&run.view.status, &run.view.manifest);
+        let Some(headline) = headlines.first() else { return };
+        let Some(data) = shared.live.run(&run.id) else { return };
+        let best = headline.best().and_then(|(who, _)| who);
+        let name = |key: &gradtop_store::SeriesKey| {
+            crate::figure::name_of(key.model.as_deref(), key.split.as_deref(), None).map(|n| clean(&n))
+        };
+        let series = data.of_metric(headline.metric).find(|s| name(s.key()).as_deref() == best);
+        let Some(series) = series.or_else(|| data.of_metric(headline.metric).next()) else { return };
+        let values = series.spark(usize::from(area.width) * 2);
+        let style = if run.live() { shared.theme.text() } else { shared.theme.past() };
+        let log = headline.info.is_some_and(|i| i.log);
+        Sparkline::new(&values, shared.theme.caps.glyphs).log(log).style(style).render(area, buffer);
+    }
 
-    /// Draws the pane.
+    /// Draws the pane: the chart on the left, the details on the right, or below where it is narrow.
     pub(super) fn view_pane(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let Some(run) = self.current() else { return };
         let theme = shared.theme;
@@ -36,14 +82,68 @@ impl Home {
             usize::from(area.width.saturating_sub(6)),
             theme.bold(),
         );
-        let inner = Rect {
-            x: area.x + 3,
-            y: area.y + 1,
-            width: area.width.saturating_sub(4),
-            height: area.height.saturating_sub(1),
+        let inner = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+        let below = area.height > 24;
+        let (chart, details) = if below {
+            let height = inner.height / 2;
+            let details = Rect { y: inner.y + height + 1, height: inner.height - height - 1, ..inner };
+            (Rect { height, ..inner }, details)
+        } else {
+            let width = DETAILS.min(inner.width * 2 / 5).max(inner.width.saturating_sub(110));
+            let details = Rect { x: inner.right() - width, width, ..inner };
+            (Rect { width: inner.width - width - 2, ..inner }, details)
         };
-        view_details(shared, buffer, inner, run);
+        self.view_chart(
+            shared,
+            buffer,
+            Rect { x: chart.x + 1, width: chart.width.saturating_sub(1), ..chart },
+            run,
+        );
+        view_details(
+            shared,
+            buffer,
+            Rect { x: details.x + 1, width: details.width.saturating_sub(2), ..details },
+            run,
+        );
     }
+
+    fn view_chart(&self, shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) {
+        let data = shared.live.run(&run.id);
+        let first = data.and_then(|d| d.figures.first());
+        let subject = match (first, headline(run)) {
+            (Some(figure), _) => Subject::Panel(figure, 0),
+            (None, Some(metric)) => Subject::Metric(metric),
+            (None, None) => {
+                let text = if data.is_some_and(|d| !d.progress.reading) {
+                    "nothing recorded yet"
+                } else {
+                    "reading"
+                };
+                buffer.set_stringn(area.x + 2, area.y, text, area.width.into(), shared.theme.dim());
+                return;
+            }
+        };
+        let Some(data) = data else {
+            buffer.set_stringn(area.x + 2, area.y, "reading", area.width.into(), shared.theme.dim());
+            return;
+        };
+        let east = shared.zone.to_offset(shared.now).seconds();
+        let cell = ChartCell {
+            sources: &[Source { data, label: None }],
+            subject,
+            view: &ChartView { east, ..ChartView::default() },
+            theme: shared.theme,
+            focused: false,
+            cache: &self.charts,
+            slot: 0,
+        };
+        cell.render(area, buffer);
+    }
+}
+
+/// The metric of a run's trend.
+fn headline(run: &RunRow) -> Option<&str> {
+    state::headlines(&run.view.status, &run.view.manifest).first().map(|h| h.metric)
 }
 
 /// Names and values, one below the other, as many as fit.
@@ -96,15 +196,6 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
     let text = |text: Option<&str>| vec![text.map(clean).unwrap_or_default()];
     add("cause", text(status.cause.as_deref()));
     add("phase", text(status.phase.as_deref().filter(|_| run.live())));
-    for headline in state::headlines(status, manifest).iter().take(3) {
-        let words = headline.values.iter().map(|(who, v)| match who {
-            Some(who) => format!("{who} {}", number::value(*v)),
-            None => number::value(*v),
-        });
-        add(&clean(headline.metric), words.collect());
-    }
-    let params = manifest.params.iter().map(|(k, v)| format!("{} {}", clean(k), state::param(v)));
-    add("parameters", params.collect());
     let started = status.started.map(|t| state::clock_at(t, shared.now, &shared.zone));
     let took = state::took_at(status, shared.now).map(number::duration);
     let verb = if run.live() { "for" } else { "took" };
@@ -115,6 +206,15 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
     let threads =
         if manifest.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", manifest.threads) };
     add("device", vec![clean(&manifest.device), threads, format!("seed {}", manifest.seed)]);
+    for headline in state::headlines(status, manifest).iter().take(3) {
+        let words = headline.values.iter().map(|(who, v)| match who {
+            Some(who) => format!("{who} {}", number::value(*v)),
+            None => number::value(*v),
+        });
+        add(&clean(headline.metric), words.collect());
+    }
+    let params = manifest.params.iter().filter(|(_, v)| !v.to_string().is_empty()).map(|(k, v)| format!("{} {}", clean(k), state::param(v)));
+    add("parameters", params.collect());
     add(
         "experiment",
         vec![format!("{} {}", clean(&manifest.experiment.name), clean(&manifest.experiment.version))],

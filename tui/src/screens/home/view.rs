@@ -11,6 +11,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line as Text, Span};
+use ratatui::widgets::Widget as _;
 
 use super::columns::{Column, Columns, What};
 use super::list::{Group, Line};
@@ -19,6 +20,7 @@ use crate::app::Shared;
 use crate::app::runs::RunRow;
 use crate::chart::grid::{fit, width_of, wrap};
 use crate::print::clean;
+use crate::widgets::ProgressBar;
 
 impl Home {
     /// Draws it into `area`; header and footer are the frame's.
@@ -168,10 +170,12 @@ impl Home {
             What::Name => (clean(run.name()), theme.bold()),
             What::Param(i) => (group.params.get(i).map(|p| cells::param(run, p)).unwrap_or_default(), usual),
             What::Bar => {
-                let share = crate::commands::state::progress(&run.view)
-                    .map(|(done, total)| done as f64 / total.max(1) as f64);
-                if let Some(share) = share {
-                    view_bar(shared, buffer, (x, y), column.width, share, live);
+                if let Some((done, total)) = crate::commands::state::progress(&run.view) {
+                    let area = Rect { x, y, width: column.width as u16, height: 1 };
+                    let full = if live { theme.good() } else { theme.past() };
+                    ProgressBar::new(done, total, theme.ascii())
+                        .styles(full, theme.dim())
+                        .render(area, buffer);
                 }
                 return;
             }
@@ -256,21 +260,4 @@ fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Colum
         };
         buffer.set_string(area.x + column.left as u16, area.y, text, style);
     }
-}
-
-/// A bar to an eighth of a cell; full only at the end.
-fn view_bar(shared: &Shared, buffer: &mut Buffer, (x, y): (u16, u16), cells: usize, share: f64, live: bool) {
-    let theme = shared.theme;
-    let eighths = (share.clamp(0.0, 1.0) * cells as f64 * 8.0).floor() as usize;
-    let (full, part) = (eighths / 8, eighths % 8);
-    let done = if theme.ascii() {
-        "#".repeat(full)
-    } else {
-        format!("{}{}", "█".repeat(full), ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][part])
-    };
-    let style = if live { theme.good() } else { theme.past() };
-    let used = width_of(&done);
-    buffer.set_string(x, y, &done, style);
-    let rest = theme.glyph("░", ".").repeat(cells.saturating_sub(used));
-    buffer.set_string(x + used as u16, y, rest, theme.dim());
 }
