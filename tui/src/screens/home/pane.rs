@@ -213,7 +213,11 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
         });
         add(&clean(headline.metric), words.collect());
     }
-    let params = manifest.params.iter().filter(|(_, v)| !v.to_string().is_empty()).map(|(k, v)| format!("{} {}", clean(k), state::param(v)));
+    let params = manifest
+        .params
+        .iter()
+        .filter(|(_, v)| !v.to_string().is_empty())
+        .map(|(k, v)| format!("{} {}", clean(k), state::param(v)));
     add("parameters", params.collect());
     add(
         "experiment",
