@@ -42,6 +42,37 @@ fn console_tail_of(files: &Files, bytes: usize) -> io::Result<Vec<u8>> {
     Ok(out)
 }
 
+/// A stretch of a run's console, also while it is running: up to `bytes` from byte `from` on, and how many bytes there are
+/// in all. `span` says which stretch, once that is known. The console is shorter than before once its two ends have been
+/// joined, or the older half of its end dropped.
+pub fn console_span(run: &RunDir, span: impl FnOnce(u64) -> (u64, usize)) -> io::Result<(u64, Vec<u8>, u64)> {
+    let files = Files::of(run, KEEP);
+    let mut parts = Vec::new();
+    let mut total = 0;
+    for path in [&files.head, &files.old, &files.tail] {
+        match File::open(path) {
+            Ok(file) => {
+                let len = file.metadata()?.len();
+                parts.push((file, total, len));
+                total += len;
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+    }
+    let (from, bytes) = span(total);
+    let end = from.saturating_add(bytes as u64);
+    let mut out = Vec::new();
+    for (mut file, start, len) in parts {
+        let (a, b) = (from.max(start), end.min(start + len));
+        if a < b {
+            file.seek(SeekFrom::Start(a - start))?;
+            file.take(b - a).read_to_end(&mut out)?;
+        }
+    }
+    Ok((from, out, total))
+}
+
 fn read_last(path: &Path, bytes: u64) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     let from = file.metadata()?.len().saturating_sub(bytes);
@@ -271,6 +302,13 @@ mod tests {
                     fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
                 assert!(on_disk <= 500, "{on_disk}");
                 let so_far = &all[..(37 * (i + 1)).min(all.len())];
+                let run = RunDir::new(dir.path());
+                let middle = |total: u64| (total / 3, 50);
+                let (from, part, total) = console_span(&run, middle).unwrap();
+                assert_eq!(total, on_disk);
+                if on_disk == so_far.len() as u64 {
+                    assert_eq!(part, so_far[from as usize..(from as usize + 50).min(so_far.len())]);
+                }
                 let tail = console_tail_of(&c.files, 80).unwrap();
                 assert!(so_far.ends_with(&tail) && tail.len() == 80.min(so_far.len()), "{i}");
             }

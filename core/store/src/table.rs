@@ -270,6 +270,42 @@ fn open_part(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
 
 /// Reads a table, all steps, in the order logged.
 pub fn read_table(run: &RunDir, name: &str) -> Result<Table> {
+    let mut table = Table::default();
+    for (path, part) in open_parts(run, name)? {
+        for batch in part.build().format_at("read", &path)? {
+            append(&mut table, &batch.format_at("read", &path)?, &path)?;
+        }
+    }
+    Ok(table)
+}
+
+/// Reads rows `from..from + count` of a table, in the order logged; also how many rows it has. Beyond the last row there is
+/// none: the columns then are empty.
+pub fn read_table_rows(run: &RunDir, name: &str, from: usize, count: usize) -> Result<(Table, usize)> {
+    let (mut table, mut before) = (Table::default(), 0);
+    for (path, part) in open_parts(run, name)? {
+        let rows = part.metadata().file_metadata().num_rows().max(0) as usize;
+        let skip = from.saturating_sub(before).min(rows);
+        let take = from.saturating_add(count).saturating_sub(before).min(rows) - skip;
+        before += rows;
+        // The first part is looked at in any case, for the names of the columns.
+        if take == 0 && !table.columns.is_empty() {
+            continue;
+        }
+        let schema = part.schema().clone();
+        append(&mut table, &RecordBatch::new_empty(schema), &path)?;
+        for batch in part.with_offset(skip).with_limit(take).build().format_at("read", &path)? {
+            append(&mut table, &batch.format_at("read", &path)?, &path)?;
+        }
+    }
+    Ok((table, before))
+}
+
+/// The parts of a table, open.
+fn open_parts(
+    run: &RunDir,
+    name: &str,
+) -> Result<Vec<(std::path::PathBuf, ParquetRecordBatchReaderBuilder<File>)>> {
     let tables = table_names(run);
     if !tables.iter().any(|t| t == name) {
         return Err(StoreError::NoSuchTable { run: run.name(), table: name.to_owned(), tables });
@@ -283,16 +319,7 @@ pub fn read_table(run: &RunDir, name: &str) -> Result<Table> {
         match opened {
             Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => continue,
             Ok(_) if list_pending(&dir) || list_parts(&dir)? != listed => {}
-            Err(e) => return Err(e),
-            Ok(parts) => {
-                let mut table = Table::default();
-                for (path, part) in parts {
-                    for batch in part.build().format_at("read", &path)? {
-                        append(&mut table, &batch.format_at("read", &path)?, &path)?;
-                    }
-                }
-                return Ok(table);
-            }
+            opened => return opened,
         }
         std::thread::sleep(std::time::Duration::from_millis(5));
     }

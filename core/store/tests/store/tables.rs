@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use gradtop_store::{
     ColumnData, Recorder, RecorderOptions, RunDir, SeriesKey, State, Status, StoreError, TableColumn,
-    read_table, table_names, view, write_run_table, write_status,
+    read_table, read_table_rows, table_names, view, write_run_table, write_status,
 };
 
 use crate::common::{new_run, series, small};
@@ -40,6 +40,17 @@ fn tables_come_back_as_they_were() {
     while read_table(&run, "predictions").map_or(0, |t| t.rows()) < 80 {
         assert!(Instant::now() < deadline, "the table was not written without being asked");
         std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(
+        std::fs::read_dir(run.tables().join("predictions")).unwrap().count() > 1,
+        "one part shows nothing"
+    );
+    for (from, count) in [(0, 80), (0, 5), (3, 30), (17, 1), (75, 100), (80, 5), (1000, 1), (0, 0)] {
+        let (page, all) = read_table_rows(&run, "predictions", from, count).unwrap();
+        assert_eq!((all, page.columns.len()), (80, 5));
+        let Some(ColumnData::I64(steps)) = page.column("step") else { panic!("{page:?}") };
+        let expected: Vec<i64> = (from..(from + count).min(80)).map(|i| i as i64 / 2).collect();
+        assert_eq!(*steps, expected, "rows {from} and {count} more");
     }
     recorder.finish().unwrap();
     assert_eq!(table_names(&run), ["predictions"]);
