@@ -15,6 +15,7 @@ mod link;
 mod readers;
 mod run;
 mod setup;
+mod svg;
 mod test;
 mod toolchain;
 mod workspace;
@@ -34,6 +35,7 @@ Usage: cargo xtask COMMAND
   test [FILTER...]   set up if needed, build, then format, lints, tests, docs and licences;
                      with FILTER only the tests whose name contains one of them
   bench [NAME]       print the benchmarks, or only `logging` or `training [ARGS of its script]`
+  svg                draw a terminal (`tmux capture-pane -e -p` on stdin) as an SVG picture
   help               this text
 ";
 
@@ -72,6 +74,10 @@ fn dispatch(mut args: Vec<String>) -> Result<ExitCode> {
         }
         "test" => test::test(&workspace, &args),
         "bench" => bench::bench(&workspace, &args),
+        "svg" => {
+            print!("{}", svg::from_stdin()?);
+            Ok(ExitCode::SUCCESS)
+        }
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(ExitCode::SUCCESS)
