@@ -147,6 +147,12 @@ pub(crate) fn build(
     chart.terse = true;
     let reading = sources.iter().any(|s| s.data.progress.reading);
     let Some(kind) = x_kind else {
+        // Of a table: where its numbers have a place on the axis that is asked for.
+        chart.x.range = view.zoom_x.or(chart.x.range);
+        chart.y.range = view.zoom_y.or(chart.y.range);
+        if let Some(log) = view.log_y {
+            chart.y.scale = if log { Scale::Log } else { Scale::Linear };
+        }
         let plot = plot_of(&chart, width, height, look);
         return Built { chart, plot, lines: Vec::new(), x: None, reading };
     };

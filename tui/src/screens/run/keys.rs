@@ -1,12 +1,139 @@
 //! The keys of this screen.
 
-use super::Action;
+use super::{Action, Pane};
 use crate::app::keys::{self, Binding};
 
-/// The keys.
-pub(crate) const KEYS: &[Binding] = &[Binding {
-    keys: &["space"],
-    action: keys::Action::Run(Action::Nothing),
-    hint: "",
-    what: "nothing yet",
-}];
+const fn bind(
+    keys: &'static [&'static str],
+    action: Action,
+    hint: &'static str,
+    what: &'static str,
+) -> Binding {
+    Binding { keys, action: keys::Action::Run(action), hint, what }
+}
+
+/// Several tables as one.
+const fn join<const N: usize>(parts: &[&[Binding]]) -> [Binding; N] {
+    let mut out = [bind(&[], Action::Leave, "", ""); N];
+    let (mut part, mut n) = (0, 0);
+    while part < parts.len() {
+        let mut i = 0;
+        while i < parts[part].len() {
+            out[n] = parts[part][i];
+            (n, i) = (n + 1, i + 1);
+        }
+        part += 1;
+    }
+    assert!(n == N, "the length of the joined table is wrong");
+    out
+}
+
+/// Keys of all panes.
+const PANES: &[Binding] = &[
+    bind(&["1"], Action::Show(Pane::Charts), "", "the charts"),
+    bind(&["2"], Action::Show(Pane::Log), "", "the console: what the run's processes wrote"),
+    bind(&["3"], Action::Show(Pane::Events), "", "the events: states, checkpoints, warnings"),
+    bind(&["4"], Action::Show(Pane::Params), "", "the parameters, and what else it was started with"),
+    bind(&["5"], Action::Show(Pane::Tables), "", "the tables"),
+    bind(&["6"], Action::Show(Pane::System), "", "processor, memory and GPU of the run's process"),
+    bind(
+        &["esc"],
+        Action::Leave,
+        "",
+        "put away the cursor, the large chart, the zoom; else back to the screen before",
+    ),
+];
+
+const CHART: &[Binding] = &[
+    bind(&["left", "h"], Action::Cursor(-1), "cursor", "cursor to the left, on all charts"),
+    bind(&["right", "l"], Action::Cursor(1), "", "cursor to the right"),
+    bind(&["ctrl-left", "alt-left"], Action::Cursor(-10), "", "cursor to the left, ten times as far"),
+    bind(&["ctrl-right", "alt-right"], Action::Cursor(10), "", "cursor to the right, ten times as far"),
+    bind(&["home"], Action::CursorEnd(false), "", "cursor to the left end"),
+    bind(&["end"], Action::CursorEnd(true), "", "cursor to the right end"),
+    bind(&["tab"], Action::Focus(1, 0), "next", "the next chart"),
+    bind(&["shift-tab"], Action::Focus(-1, 0), "", "the chart before"),
+    bind(&["down", "j"], Action::Focus(0, 1), "", "the chart below"),
+    bind(&["up", "k"], Action::Focus(0, -1), "", "the chart above"),
+    bind(&["pagedown", "]"], Action::Page(1), "", "the next page of charts"),
+    bind(&["pageup", "["], Action::Page(-1), "", "the page of charts before"),
+    bind(&["enter"], Action::Expand, "expand", "one chart on the whole screen, or all again"),
+    bind(
+        &["+", "="],
+        Action::Smooth(true),
+        "smooth",
+        "smooth more (moving average; the values stay behind it)",
+    ),
+    bind(&["-"], Action::Smooth(false), "", "smooth less"),
+    bind(&["z"], Action::ZoomX(true), "zoom", "zoom in along x, at the cursor; in all charts"),
+    bind(&["Z"], Action::ZoomX(false), "", "zoom out along x"),
+    bind(&["v"], Action::ZoomY(true), "", "zoom in along y, in this chart"),
+    bind(&["V"], Action::ZoomY(false), "", "zoom out along y"),
+    bind(&["shift-left", ","], Action::PanX(false), "", "move the window to the left"),
+    bind(&["shift-right", "."], Action::PanX(true), "", "move the window to the right"),
+    bind(&["shift-down", "{"], Action::PanY(false), "", "move the window down"),
+    bind(&["shift-up", "}"], Action::PanY(true), "", "move the window up"),
+    bind(&["0"], Action::Reset, "", "show all of this chart again; a second time, of all charts"),
+    bind(&["y"], Action::LogY, "log y", "logarithmic y in this chart, or linear"),
+    bind(&["X"], Action::LogX, "", "logarithmic x, or linear"),
+    bind(&["a"], Action::Axis, "axis", "x is the step, the epoch, the time since the start, the time of day"),
+    bind(&["o"], Action::Clip, "", "leave the highest and lowest values outside"),
+    bind(&["Y"], Action::SameY, "", "charts of one unit have the same range of y"),
+    bind(&["g"], Action::Columns, "grid", "one more column of charts; after six, one"),
+    bind(&["G"], Action::Rows, "", "one more row of charts; after six, one"),
+    bind(&["i"], Action::Legend, "", "show or hide names and values of series"),
+    bind(&["s"], Action::Series, "series", "choose which series are shown"),
+];
+
+const SCROLL: &[Binding] = &[
+    bind(&["down", "j"], Action::Scroll(1), "", "a line down"),
+    bind(&["up", "k"], Action::Scroll(-1), "", "a line up"),
+    bind(&["pagedown", "space"], Action::ScrollPage(1), "", "a screen down"),
+    bind(&["pageup", "b"], Action::ScrollPage(-1), "", "a screen up"),
+    bind(&["home", "g"], Action::Start, "start", "to the start"),
+    bind(&["end", "G"], Action::End, "end", "to the end"),
+];
+
+const LOG_ONLY: &[Binding] = &[
+    bind(&["/"], Action::Find, "find", "find words, from the end upwards"),
+    bind(&["n"], Action::FindNext(true), "", "the match above"),
+    bind(&["N"], Action::FindNext(false), "", "the match below"),
+    bind(&["f"], Action::Follow, "follow", "follow the end, or stay"),
+    bind(&["w"], Action::Wrap, "wrap", "wrap long lines, or cut them"),
+    bind(&["left", "h"], Action::Sideways(-1), "", "to the left, where lines are cut"),
+    bind(&["right", "l"], Action::Sideways(1), "", "to the right, where lines are cut"),
+];
+
+const TABLE_ONLY: &[Binding] = &[
+    bind(&["tab"], Action::Turn(1), "next table", "the next table"),
+    bind(&["shift-tab"], Action::Turn(-1), "", "the table before"),
+    bind(&["left", "h"], Action::Sideways(-1), "", "columns to the left"),
+    bind(&["right", "l"], Action::Sideways(1), "columns", "columns to the right"),
+];
+
+/// Charts.
+pub(crate) const CHARTS: &[Binding] = &join::<{ CHART.len() + PANES.len() }>(&[CHART, PANES]);
+/// The console.
+pub(crate) const LOG: &[Binding] =
+    &join::<{ LOG_ONLY.len() + SCROLL.len() + PANES.len() }>(&[LOG_ONLY, SCROLL, PANES]);
+/// Tables.
+pub(crate) const TABLES: &[Binding] =
+    &join::<{ TABLE_ONLY.len() + SCROLL.len() + PANES.len() }>(&[TABLE_ONLY, SCROLL, PANES]);
+/// Lists of lines.
+pub(crate) const LINES: &[Binding] = &join::<{ SCROLL.len() + PANES.len() }>(&[SCROLL, PANES]);
+
+/// While words to be found are typed.
+pub(crate) const FIND: &[Binding] = &[
+    bind(&["enter"], Action::Accept, "find", "find them"),
+    bind(&["esc"], Action::Cancel, "cancel", "forget it"),
+];
+
+/// The list of series.
+pub(crate) const SERIES: &[Binding] = &[
+    bind(&["down", "j"], Action::Scroll(1), "", "the next series"),
+    bind(&["up", "k"], Action::Scroll(-1), "", "the series before"),
+    bind(&["space"], Action::Toggle, "show or hide", "show or hide it"),
+    bind(&["o"], Action::Only, "only this", "show only this one; again, all"),
+    bind(&["a"], Action::All, "all", "show all"),
+    bind(&["esc", "s", "enter"], Action::Series, "done", "close the list"),
+];

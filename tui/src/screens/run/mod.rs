@@ -1,60 +1,205 @@
-//! A run.
+//! A run: its charts, console, events, parameters, tables, and what its process takes of the machine.
 
+mod align;
+pub(crate) mod charts;
+pub(crate) mod console;
+mod events;
+mod header;
 pub(crate) mod keys;
+mod log;
 pub(crate) mod pane;
+mod params;
+mod scroll;
+pub(crate) mod settings;
+mod tables;
+#[cfg(test)]
+mod tests;
 mod view;
+mod words;
 
-use crossterm::event::{KeyEvent, MouseEvent};
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use jiff::Timestamp;
+use ratatui::layout::Rect;
 
 use crate::app::keys::{Binding, Context};
-use crate::app::runs::RunId;
+use crate::app::runs::{RunId, RunRow};
 use crate::app::{Effect, Shared};
-use crate::live::WatchRequest;
-use pane::PaneSnapshot;
+use crate::live::{RunData, WatchRequest};
+use charts::Charts;
+use events::Events;
+use log::Log;
+use pane::{Content, PaneRequest, PaneSnapshot, What};
+use scroll::Scroll;
+use settings::Look;
+pub(crate) use settings::Settings;
+use tables::Tables;
 
-/// What is kept between starts.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Settings {}
+/// What is shown of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Pane {
+    /// Its figures and metrics.
+    #[default]
+    Charts,
+    /// Its console.
+    Log,
+    /// Its events.
+    Events,
+    /// Its parameters.
+    Params,
+    /// Its tables.
+    Tables,
+    /// What its process takes of the machine.
+    System,
+}
+
+impl Pane {
+    /// All, in the order of their numbers.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Charts, Self::Log, Self::Events, Self::Params, Self::Tables, Self::System];
+
+    /// What it is called.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Charts => "charts",
+            Self::Log => "log",
+            Self::Events => "events",
+            Self::Params => "params",
+            Self::Tables => "tables",
+            Self::System => "system",
+        }
+    }
+}
 
 /// What keys do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Nothing.
-    Nothing,
+    /// Show a pane.
+    Show(Pane),
+    /// Put away what is open, else leave.
+    Leave,
+    /// Cursor by columns of dots.
+    Cursor(i8),
+    /// Cursor to an end: the right one.
+    CursorEnd(bool),
+    /// To another chart: to the right, down.
+    Focus(i8, i8),
+    /// Another page of charts.
+    Page(i8),
+    /// One chart on the whole screen.
+    Expand,
+    /// Smooth more.
+    Smooth(bool),
+    /// Zoom in along x.
+    ZoomX(bool),
+    /// Zoom in along y.
+    ZoomY(bool),
+    /// Move the window to the right.
+    PanX(bool),
+    /// Move the window up.
+    PanY(bool),
+    /// Show all again.
+    Reset,
+    /// Logarithmic y.
+    LogY,
+    /// Logarithmic x.
+    LogX,
+    /// Another x axis.
+    Axis,
+    /// Outliers outside.
+    Clip,
+    /// One range of y.
+    SameY,
+    /// Another number of columns.
+    Columns,
+    /// Another number of rows.
+    Rows,
+    /// Names and values of series.
+    Legend,
+    /// The list of series.
+    Series,
+    /// Show or hide the series under the cursor.
+    Toggle,
+    /// Show only the series under the cursor.
+    Only,
+    /// Show all series.
+    All,
+    /// Lines down.
+    Scroll(i8),
+    /// Screens down.
+    ScrollPage(i8),
+    /// To the start.
+    Start,
+    /// To the end.
+    End,
+    /// Columns to the right.
+    Sideways(i8),
+    /// Begin to type what is to be found.
+    Find,
+    /// The match above, or below.
+    FindNext(bool),
+    /// Find what was typed.
+    Accept,
+    /// Forget what was typed.
+    Cancel,
+    /// Follow the end.
+    Follow,
+    /// Wrap lines.
+    Wrap,
+    /// Another table.
+    Turn(i8),
 }
 
 /// What the keys mean at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Looking.
-    View,
+    /// Charts.
+    Charts,
+    /// The list of series over them.
+    Series,
+    /// The console.
+    Log,
+    /// Typing what is to be found in it.
+    Find,
+    /// The events or parameters.
+    Lines,
+    /// The tables.
+    Tables,
 }
 
 impl Mode {
     /// All of them, in the order of the documentation.
-    pub(crate) const ALL: &[Self] = &[Self::View];
+    pub(crate) const ALL: &[Self] =
+        &[Self::Charts, Self::Series, Self::Log, Self::Find, Self::Lines, Self::Tables];
 
     /// The heading in help and documentation.
     pub(crate) fn title(self) -> &'static str {
         match self {
-            Self::View => "A run",
+            Self::Charts => "A run: charts and system",
+            Self::Series => "A run: choosing series",
+            Self::Log => "A run: log",
+            Self::Find => "A run: typing words to be found",
+            Self::Lines => "A run: events and parameters",
+            Self::Tables => "A run: tables",
         }
     }
 
     /// Its keys.
     pub(crate) fn keys(self) -> &'static [Binding] {
         match self {
-            Self::View => keys::KEYS,
+            Self::Charts => keys::CHARTS,
+            Self::Series => keys::SERIES,
+            Self::Log => keys::LOG,
+            Self::Find => keys::FIND,
+            Self::Lines => keys::LINES,
+            Self::Tables => keys::TABLES,
         }
     }
 
     /// Characters are text.
     pub(crate) fn typing(self) -> bool {
-        match self {
-            Self::View => false,
-        }
+        matches!(self, Self::Find)
     }
 }
 
@@ -62,12 +207,45 @@ impl Mode {
 #[derive(Debug)]
 pub(crate) struct RunScreen {
     id: RunId,
+    /// As it was last seen; it stays on the screen when its folder is gone.
+    row: Option<Arc<RunRow>>,
+    /// Its data as last seen.
+    data: Option<Arc<RunData>>,
+    pane: Pane,
+    charts: Charts,
+    system: Charts,
+    log: Log,
+    events: Events,
+    params: Scroll,
+    tables: Tables,
+    /// Why a pane could not be read.
+    error: Option<(Pane, String)>,
+    /// What is being read.
+    reading: Option<What>,
+    /// When the panes were last brought up to date, and what of the run was known then.
+    looked: (Timestamp, u64),
 }
 
 impl RunScreen {
     /// Of a run.
-    pub(crate) fn open(_shared: &Shared, id: RunId) -> Self {
-        Self { id }
+    pub(crate) fn open(shared: &Shared, id: RunId) -> Self {
+        let mut screen = Self {
+            id,
+            row: None,
+            data: None,
+            pane: Pane::default(),
+            charts: Charts::new(false),
+            system: Charts::new(true),
+            log: Log::default(),
+            events: Events::default(),
+            params: Scroll::default(),
+            tables: Tables::default(),
+            error: None,
+            reading: None,
+            looked: (Timestamp::UNIX_EPOCH, 0),
+        };
+        screen.look_around(shared);
+        screen
     }
 
     /// The runs that actions mean.
@@ -75,40 +253,268 @@ impl RunScreen {
         vec![self.id.clone()]
     }
 
-    /// Something read for a pane has come.
-    pub(crate) fn pane(&mut self, _shared: &mut Shared, _pane: PaneSnapshot) -> Vec<Effect> {
-        Vec::new()
-    }
-
     /// What keys mean now.
     pub(crate) fn context(&self) -> Context {
-        Context::Run(Mode::View)
+        Context::Run(match self.pane {
+            Pane::Charts if self.charts.listing() => Mode::Series,
+            Pane::System if self.system.listing() => Mode::Series,
+            Pane::Charts | Pane::System => Mode::Charts,
+            Pane::Log if self.log.typing() => Mode::Find,
+            Pane::Log => Mode::Log,
+            Pane::Events | Pane::Params => Mode::Lines,
+            Pane::Tables => Mode::Tables,
+        })
+    }
+
+    /// Takes over the newest of what is known of the run.
+    fn look_around(&mut self, shared: &Shared) {
+        if let Some(row) = shared.runs.get(&self.id) {
+            self.row = Some(row.clone());
+        }
+        if let Some(data) = shared.live.run(&self.id) {
+            self.data = Some(data.clone());
+        }
+        let data = self.data.as_deref();
+        self.charts.look_around(data);
+        self.system.look_around(data);
+    }
+
+    /// Whether its folder is gone.
+    fn gone(&self, shared: &Shared) -> bool {
+        shared.runs.loaded && shared.runs.get(&self.id).is_none() && self.row.is_some()
+    }
+
+    /// Whether it may still write.
+    fn live(&self, shared: &Shared) -> bool {
+        !self.gone(shared) && self.row.as_ref().is_some_and(|r| r.live())
+    }
+
+    fn experiment(&self) -> &str {
+        self.row.as_ref().map_or("", |r| r.experiment())
+    }
+
+    /// How its charts are shown.
+    fn look(&self, shared: &Shared) -> Look {
+        shared.settings.run.of(self.experiment())
+    }
+
+    /// Something read for a pane has come.
+    pub(crate) fn pane(&mut self, shared: &mut Shared, pane: PaneSnapshot) -> Vec<Effect> {
+        if pane.run != self.id {
+            return Vec::new();
+        }
+        if self.reading.as_ref() == Some(&pane.what) {
+            self.reading = None;
+        }
+        let size = self.size(shared);
+        let of = match pane.what {
+            What::Console(_) | What::Find(_) => Pane::Log,
+            What::Events => Pane::Events,
+            What::Table(_) => Pane::Tables,
+        };
+        match (pane.content, pane.what) {
+            (Ok(content), what) => {
+                if self.error.as_ref().is_some_and(|(p, _)| *p == of) {
+                    self.error = None;
+                }
+                match (content, what) {
+                    (Content::Console(chunk), What::Console(wanted)) => self.log.take(wanted, chunk, size),
+                    (Content::Found(hit), What::Find(search)) => self.log.hit(&search, hit),
+                    (Content::Events(lines, before), _) => self.events.take(lines, before),
+                    (Content::Table(rows), _) => self.tables.take(rows),
+                    _ => {}
+                }
+                self.ask(shared, false)
+            }
+            (Err(error), _) => {
+                self.log.fail();
+                self.error = Some((of, error));
+                Vec::new()
+            }
+        }
+    }
+
+    /// What the pane shown needs to be read; `news`: the run may have written.
+    fn ask(&mut self, shared: &Shared, news: bool) -> Vec<Effect> {
+        if self.reading.is_some() || self.gone(shared) || self.row.is_none() {
+            return Vec::new();
+        }
+        let size = self.size(shared);
+        let what = match self.pane {
+            Pane::Log => self.log.wants(size, news),
+            Pane::Events => (news || !self.events.loaded).then_some(What::Events),
+            Pane::Tables => {
+                if news {
+                    self.tables.refresh();
+                }
+                self.tables.wants(size.1).map(What::Table)
+            }
+            Pane::Charts | Pane::Params | Pane::System => None,
+        };
+        let Some(what) = what else { return Vec::new() };
+        self.reading = Some(what.clone());
+        vec![Effect::Pane(PaneRequest { run: self.id.clone(), what })]
     }
 
     /// A key of the table was pressed.
-    pub(crate) fn update(&mut self, _shared: &mut Shared, action: Action) -> Vec<Effect> {
+    pub(crate) fn update(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
         match action {
-            Action::Nothing => Vec::new(),
+            Action::Show(pane) => {
+                self.pane = pane;
+                // What ended meanwhile has written its last.
+                return self.ask(shared, true);
+            }
+            Action::Leave if !self.charts_mut().is_some_and(Charts::put_away) => return vec![Effect::Close],
+            _ => {}
+        }
+        let (width, height) = self.size(shared);
+        match self.pane {
+            Pane::Charts | Pane::System => {
+                let mut look = self.look(shared);
+                let area = self.body(shared);
+                let (shared_ref, data) = (&*shared, self.data.clone());
+                if let (Some(data), Some(charts)) = (data, self.charts_mut()) {
+                    charts.update(shared_ref, &data, &mut look, area, action);
+                }
+                let experiment = self.experiment().to_owned();
+                shared.settings.run.keep(&experiment, look);
+            }
+            Pane::Log => self.update_log(action, (width, height)),
+            Pane::Events | Pane::Params => {
+                let len = self.lines_of(shared, width).len();
+                let follow = self.pane == Pane::Events;
+                let scroll = if follow { &mut self.events.scroll } else { &mut self.params };
+                match action {
+                    Action::Scroll(by) => scroll.by(by.into(), len, height, follow),
+                    Action::ScrollPage(by) => {
+                        scroll.by(isize::from(by) * (height as isize - 1).max(1), len, height, follow);
+                    }
+                    Action::Start => scroll.start(),
+                    Action::End => scroll.end(len, height, follow),
+                    _ => {}
+                }
+            }
+            Pane::Tables => match action {
+                Action::Scroll(by) => self.tables.by(by.into(), height),
+                Action::ScrollPage(by) => self.tables.page(by.into(), height),
+                Action::Start => self.tables.start(),
+                Action::End => self.tables.end(height),
+                Action::Sideways(by) => self.tables.sideways(by.into()),
+                Action::Turn(by) => self.tables.turn(by.into()),
+                _ => {}
+            },
+        }
+        self.ask(shared, false)
+    }
+
+    fn update_log(&mut self, action: Action, size: (usize, usize)) {
+        match action {
+            Action::Scroll(by) => self.log.by(by.into(), size),
+            Action::ScrollPage(by) => self.log.page(by.into(), size),
+            Action::Start => self.log.start(),
+            Action::End => self.log.end(),
+            Action::Sideways(by) => self.log.sideways(isize::from(by) * 8),
+            Action::Find => self.log.type_search(),
+            Action::FindNext(backward) => self.log.next(backward),
+            Action::Accept => self.log.accept(),
+            Action::Cancel => self.log.cancel(),
+            Action::Follow => self.log.toggle_follow(size),
+            Action::Wrap => self.log.toggle_wrap(),
+            _ => {}
+        }
+    }
+
+    fn charts_mut(&mut self) -> Option<&mut Charts> {
+        match self.pane {
+            Pane::Charts => Some(&mut self.charts),
+            Pane::System => Some(&mut self.system),
+            _ => None,
         }
     }
 
     /// A key was pressed while typing, which the table does not have.
-    pub(crate) fn text(&mut self, _shared: &mut Shared, _key: KeyEvent) -> Vec<Effect> {
+    pub(crate) fn text(&mut self, _shared: &mut Shared, key: KeyEvent) -> Vec<Effect> {
+        match key.code {
+            KeyCode::Char(c) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
+                self.log.put(c);
+            }
+            KeyCode::Backspace => self.log.rub(),
+            _ => {}
+        }
         Vec::new()
     }
 
     /// The mouse did something, in coordinates of the terminal; `shared.area` is ours.
-    pub(crate) fn mouse(&mut self, _shared: &mut Shared, _mouse: MouseEvent) -> Vec<Effect> {
-        Vec::new()
+    pub(crate) fn mouse(&mut self, shared: &mut Shared, mouse: MouseEvent) -> Vec<Effect> {
+        let tabs = self.tabs(shared);
+        if mouse.kind == MouseEventKind::Down(MouseButton::Left)
+            && tabs.contains((mouse.column, mouse.row).into())
+        {
+            return match view::tab_at(usize::from(mouse.column - tabs.x)) {
+                Some(pane) => self.update(shared, Action::Show(pane)),
+                None => Vec::new(),
+            };
+        }
+        match self.pane {
+            Pane::Charts | Pane::System => {
+                let (look, area) = (self.look(shared), self.body(shared));
+                let (shared_ref, data) = (&*shared, self.data.clone());
+                if let (Some(data), Some(charts)) = (data, self.charts_mut()) {
+                    charts.mouse(shared_ref, &data, &look, area, mouse);
+                }
+                Vec::new()
+            }
+            _ => match mouse.kind {
+                MouseEventKind::ScrollDown => self.update(shared, Action::Scroll(3)),
+                MouseEventKind::ScrollUp => self.update(shared, Action::Scroll(-3)),
+                MouseEventKind::ScrollLeft => self.update(shared, Action::Sideways(-1)),
+                MouseEventKind::ScrollRight => self.update(shared, Action::Sideways(1)),
+                _ => Vec::new(),
+            },
+        }
     }
 
     /// Runs, plugins, live data, the size or the second have changed: keep the cursor on something that exists, ask for more.
-    pub(crate) fn changed(&mut self, _shared: &mut Shared) -> Vec<Effect> {
-        Vec::new()
+    pub(crate) fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
+        let ended_before = self.row.as_ref().is_some_and(|r| !r.live());
+        self.look_around(shared);
+        let looked = (shared.now, self.data.as_ref().map_or(0, |d| d.generation));
+        let news = looked != self.looked && (self.live(shared) || !ended_before);
+        self.looked = looked;
+        self.ask(shared, news)
     }
 
     /// The series it needs now.
-    pub(crate) fn watches(&self, _shared: &Shared) -> Vec<WatchRequest> {
-        Vec::new()
+    pub(crate) fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {
+        let look = self.look(shared);
+        let mut request = WatchRequest::of(self.id.clone(), self.live(shared));
+        let charts = match self.pane {
+            Pane::Charts => &self.charts,
+            Pane::System => &self.system,
+            _ => return vec![request],
+        };
+        if let Some(data) = &self.data {
+            charts.watch(data, &look, self.body(shared), &mut request);
+        }
+        vec![request]
+    }
+
+    /// Columns and rows of the pane.
+    fn size(&self, shared: &Shared) -> (usize, usize) {
+        let body = self.body(shared);
+        (usize::from(body.width), usize::from(body.height))
+    }
+
+    fn tabs(&self, shared: &Shared) -> Rect {
+        let area = shared.area;
+        Rect { y: area.y + 1.min(area.height), height: 1.min(area.height.saturating_sub(1)), ..area }
+    }
+
+    /// Where the pane is drawn, below the lines about the run.
+    fn body(&self, shared: &Shared) -> Rect {
+        let area = shared.area;
+        let text = !matches!(self.pane, Pane::Charts | Pane::System);
+        let above = (2 + self.banner(shared).len() as u16 + u16::from(text)).min(area.height);
+        Rect { y: area.y + above, height: area.height - above, ..area }
     }
 }

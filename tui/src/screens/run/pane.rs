@@ -1,12 +1,59 @@
 //! What the panes of a run show besides series: read on a worker thread, away from the screen.
 
+use std::sync::Arc;
+
+use gradtop_store::{EventLine, Table};
+
+use super::console::chunk::{self, Chunk, Wanted};
 use crate::app::runs::RunId;
+
+/// Events kept of a run, the newest.
+const EVENTS: usize = 5_000;
+/// Pieces of a log that one search looks through before it answers.
+const PIECES: usize = 64;
 
 /// What to read.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PaneRequest {
     /// Of which run.
     pub(crate) run: RunId,
+    /// What of it.
+    pub(crate) what: What,
+}
+
+/// Something that a pane shows.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum What {
+    /// A piece of its console.
+    Console(Wanted),
+    /// Where its console says something.
+    Find(Search),
+    /// Its events.
+    Events,
+    /// The names of its tables, and a page of one of them.
+    Table(Page),
+}
+
+/// Rows of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// Which table; the first if there is none of this name.
+    pub(crate) table: String,
+    /// The first row.
+    pub(crate) from: usize,
+    /// How many.
+    pub(crate) count: usize,
+}
+
+/// A search through a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Search {
+    /// What is looked for.
+    pub(crate) needle: String,
+    /// Up from this byte, or down from it.
+    pub(crate) from: u64,
+    /// Towards the start of the log.
+    pub(crate) backward: bool,
 }
 
 /// What was read.
@@ -14,9 +61,158 @@ pub(crate) struct PaneRequest {
 pub(crate) struct PaneSnapshot {
     /// Of which run.
     pub(crate) run: RunId,
+    /// What it is; text says why it could not be read.
+    pub(crate) content: Result<Content, String>,
+    /// What had been asked for.
+    pub(crate) what: What,
+}
+
+/// What was read.
+#[derive(Clone, Debug)]
+pub(crate) enum Content {
+    /// A piece of the console.
+    Console(Chunk),
+    /// Where the search has come to.
+    Found(Hit),
+    /// Its last events, oldest first, and how many there were before them.
+    Events(Arc<[EventLine]>, usize),
+    /// Names of the tables, and the page of one.
+    Table(Rows),
+}
+
+/// Where a search has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hit {
+    /// The line that begins here.
+    At(u64),
+    /// Nowhere so far; to go on from here.
+    NotYet(u64),
+    /// Nowhere.
+    Nowhere,
+}
+
+/// A page of a table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Rows {
+    /// All tables of the run.
+    pub(crate) tables: Vec<String>,
+    /// The table shown.
+    pub(crate) name: String,
+    /// The first row.
+    pub(crate) from: usize,
+    /// Rows in all.
+    pub(crate) total: usize,
+    /// The rows.
+    pub(crate) table: Table,
 }
 
 /// Reads it. Blocks; runs on a worker thread.
 pub(crate) fn read(request: &PaneRequest) -> PaneSnapshot {
-    PaneSnapshot { run: request.run.clone() }
+    let run = request.run.dir();
+    let piece = |wanted| {
+        gradtop_host::console_span(&run, |total| chunk::span(wanted, total))
+            .map(|(from, bytes, total)| chunk::cut(wanted, from, &bytes, total))
+            .map_err(|e| format!("the console cannot be read: {e}"))
+    };
+    let content = match &request.what {
+        What::Console(wanted) => piece(*wanted).map(Content::Console),
+        What::Find(search) => find(search, piece).map(Content::Found),
+        What::Events => gradtop_store::read_events(&run).map_err(|e| e.to_string()).map(|mut events| {
+            let before = events.len().saturating_sub(EVENTS);
+            events.drain(..before);
+            Content::Events(events.into(), before)
+        }),
+        What::Table(page) => table(&run, page).map_err(|e| e.to_string()).map(Content::Table),
+    };
+    PaneSnapshot { run: request.run.clone(), content, what: request.what.clone() }
+}
+
+/// Looks through a bounded part of the log.
+fn find(search: &Search, piece: impl Fn(Wanted) -> Result<Chunk, String>) -> Result<Hit, String> {
+    let mut from = search.from;
+    for _ in 0..PIECES {
+        let chunk = if search.backward {
+            piece(Wanted::Before(from))?
+        } else {
+            piece(Wanted::From(from, super::console::sgr::Look::default()))?
+        };
+        if let Some(at) = chunk::find(&chunk, &search.needle, search.backward) {
+            return Ok(Hit::At(at));
+        }
+        let next = if search.backward { chunk.lines.first().map_or(0, |l| l.at) } else { chunk.end };
+        if next == from || next == 0 || (!search.backward && next >= chunk.total) {
+            return Ok(Hit::Nowhere);
+        }
+        from = next;
+    }
+    Ok(Hit::NotYet(from))
+}
+
+fn table(run: &gradtop_store::RunDir, page: &Page) -> gradtop_store::Result<Rows> {
+    let tables = gradtop_store::table_names(run);
+    let name = tables.iter().find(|t| **t == page.table).or(tables.first()).cloned();
+    let Some(name) = name else { return Ok(Rows { tables, ..Rows::default() }) };
+    let (table, total) = gradtop_store::read_table_rows(run, &name, page.from, page.count)?;
+    Ok(Rows { tables, name, from: page.from, total, table })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use gradtop_store::RunDir;
+
+    use super::*;
+
+    fn ask(run: &RunDir, what: What) -> Result<Content, String> {
+        read(&PaneRequest { run: RunId::new(run), what }).content
+    }
+
+    #[test]
+    fn a_console_is_read_and_searched_in_pieces() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = RunDir::new(dir.path());
+        let line = |i: i32| format!("step {i}: \x1b[32mloss\x1b[0m {}\n", i % 7);
+        let log = (0..200_000).map(line).collect::<Vec<_>>().concat();
+        std::fs::write(run.console(), &log).unwrap();
+        let Ok(Content::Console(chunk)) = ask(&run, What::Console(Wanted::Tail)) else { panic!() };
+        assert_eq!(chunk.total, log.len() as u64);
+        assert_eq!(chunk.lines.last().unwrap().text, "step 199999: loss 2");
+        let seek = |needle: &str, from: u64, backward: bool| match ask(
+            &run,
+            What::Find(Search { needle: needle.to_owned(), from, backward }),
+        ) {
+            Ok(Content::Found(hit)) => hit,
+            other => panic!("{other:?}"),
+        };
+        let at = log.find("step 77:").unwrap() as u64;
+        assert_eq!(seek("step 77: loss", log.len() as u64, true), Hit::At(at), "colours do not hide text");
+        assert_eq!(seek("step 77:", 0, false), Hit::At(at));
+        assert_eq!(seek("step 77:", at + 1, false), Hit::Nowhere);
+        assert_eq!(seek("gone", log.len() as u64, true), Hit::Nowhere);
+    }
+
+    #[test]
+    fn a_search_through_much_answers_in_between() {
+        let piece = |wanted| {
+            let (from, len) = chunk::span(wanted, 1 << 30);
+            Ok(chunk::cut(wanted, from, &b"filler\n".repeat(len / 7 + 1)[..len], 1 << 30))
+        };
+        let search = Search { needle: "x".to_owned(), from: 1 << 30, backward: true };
+        let Ok(Hit::NotYet(next)) = find(&search, piece) else { panic!() };
+        assert!(next < 1 << 30);
+    }
+
+    #[test]
+    fn a_run_without_anything_has_empty_panes() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = RunDir::new(dir.path());
+        let Ok(Content::Console(chunk)) = ask(&run, What::Console(Wanted::Tail)) else { panic!() };
+        assert!(chunk.lines.is_empty());
+        let Ok(Content::Events(events, 0)) = ask(&run, What::Events) else { panic!() };
+        assert!(events.is_empty());
+        let page = Page { table: String::new(), from: 0, count: 10 };
+        let Ok(Content::Table(rows)) = ask(&run, What::Table(page)) else { panic!() };
+        assert!(rows.tables.is_empty());
+    }
 }

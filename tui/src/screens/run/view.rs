@@ -1,15 +1,243 @@
 //! Drawing.
 
+use gradtop_store::State;
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::text::{Line, Text};
 
-use super::RunScreen;
+use super::words::signs;
+use super::{Pane, RunScreen, header, params};
 use crate::app::Shared;
+use crate::chart::grid::{width_of, wrap};
+use crate::print::{clean, number};
+
+/// Columns of text in the middle of an empty pane.
+const MESSAGE: usize = 64;
 
 impl RunScreen {
     /// Draws it into `area`; header and footer are the frame's.
     pub(crate) fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
-        frame.render_widget(Line::styled("A run", shared.theme.bold()), area);
+        let Some(row) = &self.row else {
+            self.nothing(shared, frame, area);
+            return;
+        };
+        let width = usize::from(area.width);
+        let mut above = vec![
+            header::first(shared, &row.view, width),
+            header::second(shared, self.pane, &self.look(shared), width),
+        ];
+        above.extend(self.banner(shared));
+        for (line, y) in above.into_iter().zip(area.y..area.bottom()) {
+            frame.render_widget(line, Rect { y, height: 1, ..area });
+        }
+        let body = self.body(shared);
+        let (width, height) = (usize::from(body.width), usize::from(body.height));
+        if let Some((title, text)) = self.message(shared) {
+            message(shared, frame, body, &title, &text);
+            return;
+        }
+        match self.pane {
+            Pane::Charts => self.charts_view(shared, &self.charts, frame, body),
+            Pane::System => self.charts_view(shared, &self.system, frame, body),
+            Pane::Log => frame.render_widget(Text::from(self.log.lines(shared, (width, height))), body),
+            Pane::Tables => frame.render_widget(Text::from(self.tables.lines(shared, width, height)), body),
+            Pane::Events | Pane::Params => {
+                let lines = self.lines_of(shared, width);
+                let scroll = if self.pane == Pane::Events { self.events.scroll } else { self.params };
+                let top = scroll.top(lines.len(), height);
+                let shown: Vec<Line<'_>> = lines.into_iter().skip(top).take(height).collect();
+                frame.render_widget(Text::from(shown), body);
+            }
+        }
     }
+
+    fn charts_view(&self, shared: &Shared, charts: &super::Charts, frame: &mut Frame<'_>, body: Rect) {
+        if let Some(data) = &self.data {
+            charts.view(shared, data, &self.look(shared), frame, body);
+        }
+    }
+
+    /// The lines of a pane that is a list of lines.
+    pub(super) fn lines_of(&self, shared: &Shared, width: usize) -> Vec<Line<'static>> {
+        match (self.pane, &self.row) {
+            (Pane::Events, _) => self.events.lines(shared, width),
+            (Pane::Params, Some(row)) => params::lines(shared, &row.view, width),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What is wrong with the run, below the header.
+    pub(super) fn banner(&self, shared: &Shared) -> Vec<Line<'static>> {
+        let width = usize::from(shared.area.width);
+        let Some(row) = &self.row else { return Vec::new() };
+        if self.gone(shared) {
+            let text = "Its folder is gone: deleted, moved or renamed. This is what was last seen of it; esc goes back.";
+            let lines = wrap(text, width.saturating_sub(2).max(10));
+            return lines.into_iter().map(|l| Line::styled(format!(" {l}"), shared.theme.alert())).collect();
+        }
+        let most = (usize::from(shared.area.height) / 6).max(2);
+        let mut lines = header::banner(shared, &row.view, width, most);
+        if let Some(error) = self.data.as_ref().and_then(|d| d.error.as_deref()) {
+            let text =
+                format!("{} some of its data cannot be read: {}", shared.theme.glyph('▲', '!'), clean(error));
+            let room = width.saturating_sub(2).max(10);
+            lines.extend(
+                wrap(&text, room)
+                    .into_iter()
+                    .take(2)
+                    .map(|l| Line::styled(format!(" {l}"), shared.theme.alert())),
+            );
+        }
+        lines
+    }
+
+    /// What an empty pane says instead: a title, and sentences.
+    fn message(&self, shared: &Shared) -> Option<(String, Vec<String>)> {
+        let row = self.row.as_ref()?;
+        let state = row.view.state;
+        let say = |title: &str, text: &[&str]| {
+            Some((title.to_owned(), text.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>()))
+        };
+        if let Some((_, error)) = self.error.as_ref().filter(|(pane, _)| *pane == self.pane) {
+            return Some((
+                "This cannot be read".to_owned(),
+                vec![clean(error), "It is tried again when you come back to this pane.".to_owned()],
+            ));
+        }
+        match self.pane {
+            Pane::Charts => {
+                let data = self.data.as_deref();
+                if !self.charts.is_empty()
+                    && data.is_some_and(|d| !d.keys.is_empty() || !d.figures.is_empty())
+                {
+                    return None;
+                }
+                self.no_charts(shared)
+            }
+            Pane::System if self.system.is_empty() => {
+                if state.is_final() {
+                    say(
+                        "Nothing was measured",
+                        &["The run ended before its process was looked at for the first time."],
+                    )
+                } else {
+                    say(
+                        "Nothing measured yet",
+                        &["The run's process is looked at once a second while it trains."],
+                    )
+                }
+            }
+            Pane::Log if !self.log.loaded() => say("Reading", &[]),
+            Pane::Log if self.log.is_empty() => say(
+                "Nothing written",
+                &[
+                    "What the run's processes write to standard output and standard error stands here.",
+                    "Messages of the experiment itself are among the events: 3",
+                ],
+            ),
+            Pane::Events if !self.events.loaded => say("Reading", &[]),
+            Pane::Tables if !self.tables.loaded => say("Reading", &[]),
+            Pane::Tables if self.tables.is_empty() => say(
+                "No tables",
+                &[
+                    "What is no time series, such as predictions, stands here once the experiment has logged it.",
+                ],
+            ),
+            _ => None,
+        }
+    }
+
+    /// Why there are no charts, and what to do.
+    fn no_charts(&self, shared: &Shared) -> Option<(String, Vec<String>)> {
+        let view = &self.row.as_ref()?.view;
+        let say = |title: &str, text: Vec<String>| Some((title.to_owned(), text));
+        let since = view.status.started.unwrap_or(view.manifest.created);
+        let age = (shared.now.as_microsecond() - since.as_microsecond()).max(0) as f64 / 1e6;
+        let age = number::duration(age.floor());
+        match view.state {
+            State::Queued => say(
+                "Queued",
+                vec![
+                    format!("It was asked for {age} ago and has not started yet."),
+                    "3 shows what has happened so far.".to_owned(),
+                ],
+            ),
+            State::Starting => say(
+                "Starting",
+                vec![
+                    format!("Its process is loading the plugin and its data, since {age}."),
+                    "The charts appear with its first step; 2 shows what it writes.".to_owned(),
+                ],
+            ),
+            state if !state.is_final() => {
+                let phase =
+                    view.status.phase.as_deref().map(|p| format!(" ({})", clean(p))).unwrap_or_default();
+                say(
+                    "No data yet",
+                    vec![
+                        format!("It is {state}{phase} and has logged nothing so far."),
+                        "2 shows what it writes, 3 what has happened.".to_owned(),
+                    ],
+                )
+            }
+            _ if self.data.as_ref().is_none_or(|d| d.progress.reading) => say("Reading", Vec::new()),
+            state => say(
+                "It recorded nothing",
+                vec![
+                    format!("The run {state} before it logged a value."),
+                    "2 shows what it wrote, 3 what happened.".to_owned(),
+                ],
+            ),
+        }
+    }
+
+    /// A run that was never seen.
+    fn nothing(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+        let dir = self.id.dir();
+        if !shared.runs.loaded {
+            message(shared, frame, area, "Reading", &[]);
+            return;
+        }
+        let path = clean(&dir.path().to_string_lossy());
+        let text = match shared.runs.unreadable.iter().find(|(p, _)| p == dir.path()) {
+            Some((_, why)) => vec![
+                clean(why),
+                path,
+                "Its Parquet files can still be read: docs/log-format.md says how. esc goes back.".to_owned(),
+            ],
+            None => vec![path, "It was deleted, moved or renamed. esc goes back.".to_owned()],
+        };
+        let title = if text.len() == 3 { "This run cannot be read" } else { "This run is gone" };
+        message(shared, frame, area, title, &text);
+    }
+}
+
+/// A title and sentences in the middle.
+fn message(shared: &Shared, frame: &mut Frame<'_>, area: Rect, title: &str, text: &[String]) {
+    let width = usize::from(area.width).saturating_sub(4).min(MESSAGE);
+    let mut lines = vec![(title.to_owned(), shared.theme.bold())];
+    for sentence in text {
+        lines.push((String::new(), shared.theme.text()));
+        lines.extend(wrap(sentence, width.max(10)).into_iter().map(|l| (l, shared.theme.dim())));
+    }
+    let top = usize::from(area.height).saturating_sub(lines.len()) / 3;
+    for ((line, style), y) in lines.into_iter().zip(area.y + top as u16..area.bottom()) {
+        let line = signs(shared, &line);
+        let left = usize::from(area.width).saturating_sub(width_of(&line)) / 2;
+        frame.render_widget(
+            Line::styled(format!("{}{line}", " ".repeat(left)), style),
+            Rect { y, height: 1, ..area },
+        );
+    }
+}
+
+/// The pane whose tab is at a column.
+pub(super) fn tab_at(column: usize) -> Option<Pane> {
+    let mut left = 1;
+    Pane::ALL.into_iter().find(|pane| {
+        let width = pane.word().len() + 4;
+        let here = (left..left + width).contains(&column);
+        left += width;
+        here
+    })
 }

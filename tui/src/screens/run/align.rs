@@ -1,0 +1,59 @@
+//! Cells of a column made equally wide.
+
+use crate::chart::grid::{fit, width_of};
+
+/// How a column is aligned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Align {
+    /// Words.
+    Left,
+    /// Numbers: their decimal points one below the other.
+    Point,
+}
+
+/// The texts, all of one width: the widest one's, `most` at most. What is too wide is cut, with a sign.
+pub(crate) fn align(texts: &[String], align: Align, most: usize, ascii: bool) -> Vec<String> {
+    let before = |text: &str| text.find(['.', 'e']).map_or(width_of(text), |i| width_of(&text[..i]));
+    let left = match align {
+        Align::Left => 0,
+        Align::Point => texts.iter().map(|t| before(t)).max().unwrap_or(0),
+    };
+    let padded: Vec<String> = texts
+        .iter()
+        .map(|text| match align {
+            Align::Left => text.clone(),
+            Align::Point => " ".repeat(left - before(text)) + text,
+        })
+        .collect();
+    let width = padded.iter().map(|t| width_of(t)).max().unwrap_or(0).min(most);
+    padded.iter().map(|text| pad(&fit(text, width, ascii), width)).collect()
+}
+
+/// The text with blanks up to a width.
+pub(crate) fn pad(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(width_of(text))))
+}
+
+/// The text with blanks before it up to a width.
+pub(crate) fn pad_left(text: &str, width: usize) -> String {
+    format!("{}{text}", " ".repeat(width.saturating_sub(width_of(text))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_stand_below_each_other() {
+        let texts = ["3.1e-6", "12.5", "7", "NaN"].map(str::to_owned);
+        assert_eq!(align(&texts, Align::Point, 20, false), ["  3.1e-6", " 12.5   ", "  7     ", "NaN     "]);
+        assert_eq!(align(&texts, Align::Left, 20, false), ["3.1e-6", "12.5  ", "7     ", "NaN   "]);
+    }
+
+    #[test]
+    fn what_is_too_wide_is_cut() {
+        let texts = ["abcdef", "長長長"].map(str::to_owned);
+        assert_eq!(align(&texts, Align::Left, 4, false), ["abc…", "長… "]);
+        assert_eq!(align(&[], Align::Left, 4, true), Vec::<String>::new());
+    }
+}

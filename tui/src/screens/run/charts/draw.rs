@@ -1,0 +1,374 @@
+//! Drawing of the grid and of the lines about it.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget as _;
+
+use super::super::settings::Look;
+use super::super::words::{east, signs};
+use super::items::SYSTEM;
+use super::{Charts, window};
+use crate::app::Shared;
+use crate::chart::grid::{fit, width_of};
+use crate::chart::scale::{Scale, Span as Range};
+use crate::live::chart::{Built, ChartView, LineInfo, Source, build, y_range};
+use crate::live::{RunData, XKind};
+use crate::print::number;
+use crate::widgets::ChartCell;
+
+/// Columns of the list of series beside a large chart.
+const LEGEND: u16 = 40;
+
+/// A chart in its cell, with which value is where.
+#[derive(Debug)]
+pub(crate) struct Plot {
+    built: Built,
+    cell: Rect,
+    /// The axes without any window.
+    full: (Range, Range),
+    pub(crate) kind: Option<XKind>,
+}
+
+impl Plot {
+    fn area(&self) -> Option<crate::live::chart::Plot> {
+        self.built.plot
+    }
+
+    /// Whether y is logarithmic.
+    pub(crate) fn log_y(&self) -> bool {
+        self.built.chart.y.scale != Scale::Linear
+    }
+
+    /// The ends of x and y as shown.
+    pub(crate) fn shown(&self) -> ((f64, f64), (f64, f64)) {
+        let ends = |span: &Range| (span.low, span.high);
+        self.area().map_or((ends(&self.full.0), ends(&self.full.1)), |p| (ends(&p.x), ends(&p.y)))
+    }
+
+    /// The axes without any window.
+    pub(crate) fn full(&self) -> &(Range, Range) {
+        &self.full
+    }
+
+    /// The window zoomed along x, about a share of it from the left.
+    pub(crate) fn zoom_x(&self, about: f64, inwards: bool) -> Option<(f64, f64)> {
+        window::zoom(&self.full.0, self.shown().0, about, inwards)
+    }
+
+    /// The window zoomed along y, about a share of it from below.
+    pub(crate) fn zoom_y(&self, about: f64, inwards: bool) -> Option<(f64, f64)> {
+        window::zoom(&self.full.1, self.shown().1, about, inwards)
+    }
+
+    /// The window moved to the right, or left.
+    pub(crate) fn pan_x(&self, right: bool) -> Option<(f64, f64)> {
+        window::pan_step(&self.full.0, self.shown().0, right)
+    }
+
+    /// The window moved up, or down.
+    pub(crate) fn pan_y(&self, up: bool) -> Option<(f64, f64)> {
+        window::pan_step(&self.full.1, self.shown().1, up)
+    }
+
+    /// Where x lies in the plot, 0 at its left and 1 at its right end.
+    pub(crate) fn share_of(&self, x: f64) -> Option<f64> {
+        self.area().map(|p| p.x.unit(x)).filter(|t| (0.0..=1.0).contains(t))
+    }
+
+    /// The x so many dots to the right.
+    pub(crate) fn moved(&self, x: f64, dots: i64) -> f64 {
+        self.area().map_or(x, |p| p.moved(x, dots))
+    }
+
+    /// The shares of the plot, from the left and from below, at a place of the terminal.
+    pub(crate) fn share_at(&self, (x, y): (u16, u16)) -> (f64, f64) {
+        let Some(plot) = self.area() else { return (0.5, 0.5) };
+        let share = |at: u16, from: u16, inner: usize, of: usize| {
+            ((f64::from(at) + 0.5 - f64::from(from) - inner as f64) / of.max(1) as f64).clamp(0.0, 1.0)
+        };
+        let a = plot.area;
+        (share(x, self.cell.x, a.left, a.width), 1.0 - share(y, self.cell.y, a.top, a.height))
+    }
+
+    /// How far one place is from another, in shares of the plot to the right and up.
+    pub(crate) fn shares(&self, from: (u16, u16), to: (u16, u16)) -> (f64, f64) {
+        let Some(plot) = self.area() else { return (0.0, 0.0) };
+        let share = |a: u16, b: u16, of: usize| (f64::from(b) - f64::from(a)) / of.max(1) as f64;
+        (share(from.0, to.0, plot.area.width), -share(from.1, to.1, plot.area.height))
+    }
+
+    /// The value of x at a column of the terminal, if that is in the plot.
+    pub(crate) fn x_at(&self, column: u16) -> Option<f64> {
+        self.area()?.x_at(usize::from(column.checked_sub(self.cell.x)?))
+    }
+}
+
+impl Charts {
+    /// How a chart is looked at.
+    fn view_of(&self, shared: &Shared, data: &RunData, look: &Look, chart: usize) -> ChartView {
+        let item = &self.items[chart];
+        let part = self.parts.get(&item.id).copied().unwrap_or_default();
+        let kind = item.kind(data, look);
+        let of_kind = |place: Option<(XKind, f64)>| place.filter(|(k, _)| Some(*k) == kind).map(|(_, x)| x);
+        ChartView {
+            x: look.x.map(super::super::settings::Horizontal::kind),
+            log_x: look.log_x,
+            log_y: look.log_y.get(&item.id).copied(),
+            zoom_x: if kind.is_some() {
+                self.x.filter(|(k, _)| Some(*k) == kind).map(|(_, x)| x)
+            } else {
+                part.x
+            },
+            zoom_y: part.y,
+            smoothing: look.smoothing,
+            clip: look.clip,
+            hidden: look.hidden.clone(),
+            cursor: of_kind(self.cursor),
+            east: east(shared),
+            ..ChartView::default()
+        }
+    }
+
+    /// What a chart shows in its cell.
+    pub(super) fn plot(
+        &self,
+        shared: &Shared,
+        data: &RunData,
+        look: &Look,
+        chart: usize,
+        cell: Rect,
+    ) -> Option<Plot> {
+        let item = &self.items[chart];
+        let subject = item.subject(data)?;
+        let sources = [Source { data, label: None }];
+        let size = (usize::from(cell.width), usize::from(cell.height));
+        let view = self.view_of(shared, data, look, chart);
+        let free = ChartView { zoom_x: None, zoom_y: None, ..view.clone() };
+        let built = build(&sources, subject, &view, size, shared.theme.look());
+        let whole = if free == view {
+            built.plot
+        } else {
+            build(&sources, subject, &free, size, shared.theme.look()).plot
+        };
+        let whole = whole?;
+        Some(Plot { built, cell, full: (whole.x, whole.y), kind: item.kind(data, look) })
+    }
+
+    /// Where the charts are drawn: beside the list of series, if there is one.
+    pub(super) fn room(&self, look: &Look, area: Rect) -> Rect {
+        if self.expanded && look.legend && area.width >= 100 {
+            Rect { width: area.width - LEGEND - 2, ..area }
+        } else {
+            area
+        }
+    }
+
+    /// Draws the charts of the page, and the line of the cursor below.
+    pub(crate) fn view(
+        &self,
+        shared: &Shared,
+        data: &RunData,
+        look: &Look,
+        frame: &mut Frame<'_>,
+        area: Rect,
+    ) {
+        let cells = self.cells(look, area);
+        let sources = [Source { data, label: None }];
+        let mut views: Vec<ChartView> =
+            cells.iter().map(|(i, _)| self.view_of(shared, data, look, *i)).collect();
+        if look.same_y {
+            self.same_y(data, &cells, &mut views);
+        }
+        for ((i, cell), view) in cells.iter().zip(&views) {
+            let Some(subject) = self.items[*i].subject(data) else { continue };
+            let chart = ChartCell {
+                sources: &sources,
+                subject,
+                view,
+                theme: shared.theme,
+                focused: *i == self.focus && cells.len() > 1,
+                cache: &self.cache,
+                slot: *i as u64,
+            };
+            chart.render(*cell, frame.buffer_mut());
+        }
+        let focused = self.cache.built(self.focus as u64).filter(|_| !self.items.is_empty());
+        let lines = focused.as_ref().map_or(&[][..], |b| &b.lines);
+        let line = Rect { y: area.bottom().saturating_sub(1), height: 1.min(area.height), ..area };
+        frame.render_widget(self.status(shared, data, look, area, lines), line);
+        if self.room(look, area) != area {
+            legend(
+                shared,
+                lines,
+                self.cursor.is_some(),
+                frame,
+                Rect { x: area.right() - LEGEND, width: LEGEND, ..area },
+            );
+        }
+        if let Some(at) = self.list {
+            self.list_view(shared, look, &self.names(look, area), at, frame, area);
+        }
+    }
+
+    /// The names of the lines on the page, as they were last drawn.
+    pub(super) fn names(&self, look: &Look, area: Rect) -> Vec<String> {
+        let mut names = std::collections::BTreeSet::new();
+        for (i, _) in self.cells(look, area) {
+            if let Some(built) = self.cache.built(i as u64) {
+                names.extend(built.lines.iter().map(|l| l.name.clone()));
+            }
+        }
+        // What is hidden and on no chart of this page can still be shown again.
+        names.extend(look.hidden.iter().cloned());
+        names.into_iter().collect()
+    }
+
+    /// Gives charts of one unit and scale one range of y, unless they are zoomed.
+    fn same_y(&self, data: &RunData, cells: &[(usize, Rect)], views: &mut [ChartView]) {
+        /// Unit and scale.
+        type Kind = (Option<String>, Option<bool>);
+        let sources = [Source { data, label: None }];
+        let mut ranges: Vec<(Kind, (f64, f64))> = Vec::new();
+        let key = |i: usize, view: &ChartView| -> Kind {
+            (self.items[i].unit(data), view.log_y.or(self.items[i].log(data)))
+        };
+        for ((i, _), view) in cells.iter().zip(views.iter()) {
+            let subject = self.items[*i].subject(data);
+            let Some((low, high)) = subject.and_then(|s| y_range(&sources, s, view)) else { continue };
+            let own = key(*i, view);
+            match ranges.iter_mut().find(|(k, _)| *k == own) {
+                Some((_, r)) => *r = (r.0.min(low), r.1.max(high)),
+                None => ranges.push((own, (low, high))),
+            }
+        }
+        for ((i, _), view) in cells.iter().zip(views.iter_mut()) {
+            let own = key(*i, view);
+            if view.zoom_y.is_none() {
+                view.zoom_y = ranges.iter().find(|(k, r)| *k == own && r.0 < r.1).map(|(_, r)| *r);
+            }
+        }
+    }
+
+    /// Where the cursor is and what the chart with the focus has there; without a cursor, which charts these are.
+    fn status(
+        &self,
+        shared: &Shared,
+        data: &RunData,
+        look: &Look,
+        area: Rect,
+        lines: &[LineInfo],
+    ) -> Line<'static> {
+        let theme = shared.theme;
+        let width = usize::from(area.width);
+        if let Some((kind, x)) = self.cursor {
+            let place = format!(" {} {}", kind.word(), place(shared, kind, x));
+            let mut spans = vec![Span::styled(place.clone(), theme.accent())];
+            let mut used = width_of(&place);
+            for line in lines.iter().filter(|l| !l.hidden) {
+                let Some((value, low, high)) = line.at_cursor else { continue };
+                let name = format!("   {} ", line.name);
+                let band = if low < high { range(shared, low, high) } else { String::new() };
+                let value = signs(shared, &format!("{}{band}", number::value(value)));
+                let wide = width_of(&name) + width_of(&value);
+                if used + wide + 2 > width {
+                    spans.push(Span::styled(signs(shared, " …"), theme.dim()));
+                    break;
+                }
+                used += wide;
+                spans.push(Span::styled(name, theme.dim()));
+                spans.push(Span::styled(value, theme.paint(line.paint)));
+            }
+            return Line::from(spans);
+        }
+        let layout = self.layout(look, area);
+        let mut parts = Vec::new();
+        if layout.pages > 1 {
+            let digits = layout.pages.to_string().len();
+            parts.push(format!("page {:>digits$} of {}", layout.page_of(self.focus) + 1, layout.pages));
+        }
+        if self.system {
+            parts.extend(measured(data));
+        }
+        let count = self.items.len();
+        parts.push(if count == 1 { "1 chart".to_owned() } else { format!("{count} charts") });
+        if self.x.is_some() || !self.parts.is_empty() {
+            parts.push("zoomed: 0 shows all".to_owned());
+        }
+        if data.progress.reading {
+            parts.push(format!("reading: {} values so far", number::count(data.progress.rows as f64)));
+        }
+        let text = signs(shared, &parts.join(" · "));
+        Line::styled(fit(&format!(" {text}"), width, theme.ascii()), theme.dim())
+    }
+}
+
+/// What the run's process takes, as last measured, in the units people think in.
+fn measured(data: &RunData) -> Vec<String> {
+    let names = [("cpu", "cpu"), ("memory", "memory"), ("gpu", "gpu"), ("gpu_memory", "memory of the gpu")];
+    names
+        .into_iter()
+        .filter_map(|(metric, words)| {
+            let name = format!("{SYSTEM}{metric}");
+            let last = data.of_metric(&name).find_map(|s| s.last())?.value;
+            Some(if metric.ends_with("memory") {
+                format!("{words} {}", number::bytes(last.max(0.0) as u64))
+            } else {
+                format!("{words} {last:.0} %")
+            })
+        })
+        .collect()
+}
+
+/// The lowest and highest of what is averaged at the cursor.
+fn range(shared: &Shared, low: f64, high: f64) -> String {
+    format!(" [{} {} {}]", number::value(low), shared.theme.glyph("…", ".."), number::value(high))
+}
+
+/// A value of x in words.
+fn place(shared: &Shared, kind: XKind, x: f64) -> String {
+    match kind {
+        XKind::Wall => {
+            let s = (x + f64::from(east(shared))).rem_euclid(86_400.0) as u64;
+            format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+        }
+        XKind::Relative => number::duration(x),
+        XKind::Step if x.abs() >= 1000.0 && x.abs() < 1e15 => format!("{x:.0}"),
+        XKind::Step | XKind::Epoch => number::value(x),
+    }
+}
+
+/// The series of a large chart: the latest value of each, or what it has at the cursor.
+fn legend(shared: &Shared, lines: &[LineInfo], cursor: bool, frame: &mut Frame<'_>, area: Rect) {
+    let theme = shared.theme;
+    let width = usize::from(area.width);
+    let head = if cursor { "at cursor" } else { "latest" };
+    let name_width = width.saturating_sub(14);
+    let mut rows = vec![Line::from(vec![
+        Span::raw(" ".repeat(name_width + 3)),
+        Span::styled(format!("{head:>11}"), theme.dim()),
+    ])];
+    for line in lines {
+        let glyph = crate::chart::colour::marker(line.marker, theme.ascii());
+        let style = if line.hidden { theme.dim() } else { theme.paint(line.paint) };
+        let name = super::super::align::pad(&fit(&line.name, name_width, theme.ascii()), name_width);
+        let value = if cursor { line.at_cursor.map(|(v, _, _)| v) } else { line.last };
+        let text = match value {
+            _ if line.hidden => "hidden".to_owned(),
+            Some(v) => number::steady(v),
+            None => theme.glyph("–", "-").to_owned(),
+        };
+        rows.push(Line::from(vec![
+            Span::styled(format!("{} ", if line.hidden { ' ' } else { glyph }), style),
+            Span::styled(name, if line.hidden { theme.dim() } else { theme.text() }),
+            Span::styled(format!(" {text:>11}"), style),
+        ]));
+        if let Some((_, low, high)) = line.at_cursor.filter(|(_, low, high)| cursor && low < high) {
+            let text = range(shared, low, high);
+            rows.push(Line::styled(format!("{text:>width$}"), theme.dim()));
+        }
+    }
+    for (row, y) in rows.into_iter().zip(area.y..area.bottom().saturating_sub(1)) {
+        frame.render_widget(row, Rect { y, height: 1, ..area });
+    }
+}

@@ -1,0 +1,123 @@
+//! What charts a run has.
+
+use std::collections::BTreeSet;
+
+use gradtop_store::figures::{Figure, MarkKind, MarkX};
+
+use super::super::settings::Look;
+use crate::live::chart::Subject;
+use crate::live::{RunData, XKind};
+
+/// Metrics that gradtop itself measures.
+pub(crate) const SYSTEM: &str = "system/";
+
+/// A chart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Item {
+    /// Its name in settings, the same in every run of an experiment.
+    pub(crate) id: String,
+    /// What it shows.
+    pub(crate) source: Source,
+}
+
+/// What a chart shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A panel of a declared figure: number of the figure, number of the panel.
+    Figure(usize, usize),
+    /// A metric.
+    Metric(String),
+}
+
+impl Item {
+    /// The figure it is a panel of.
+    pub(crate) fn figure<'a>(&self, data: &'a RunData) -> Option<(&'a Figure, usize)> {
+        match self.source {
+            Source::Figure(figure, panel) => data.figures.get(figure).map(|f| (f, panel)),
+            Source::Metric(_) => None,
+        }
+    }
+
+    /// What it shows, for [`crate::live::chart`]; `None`: its figure is not there.
+    pub(crate) fn subject<'a>(&'a self, data: &'a RunData) -> Option<Subject<'a>> {
+        match &self.source {
+            Source::Figure(..) => self.figure(data).map(|(figure, panel)| Subject::Panel(figure, panel)),
+            Source::Metric(name) => Some(Subject::Metric(name)),
+        }
+    }
+
+    /// The unit of its values, as far as it has one.
+    pub(crate) fn unit(&self, data: &RunData) -> Option<String> {
+        match self.figure(data) {
+            Some((figure, panel)) => {
+                let panel = figure.panels.get(panel)?;
+                let metric = panel.marks.iter().find_map(|m| m.metric.as_deref());
+                panel.y.unit.clone().or_else(|| data.info(metric?)?.unit.clone())
+            }
+            None => match &self.source {
+                Source::Metric(name) => {
+                    let recorded =
+                        data.keys.iter().find(|(k, _)| k.metric == *name).and_then(|(_, u)| u.clone());
+                    recorded.or_else(|| data.info(name)?.unit.clone())
+                }
+                Source::Figure(..) => None,
+            },
+        }
+    }
+
+    /// Whether its y is declared to be logarithmic.
+    pub(crate) fn log(&self, data: &RunData) -> Option<bool> {
+        match self.figure(data) {
+            Some((figure, panel)) => {
+                let scale = figure.panels.get(panel)?.y.scale;
+                Some(!matches!(scale, gradtop_store::figures::Scale::Linear))
+            }
+            None => match &self.source {
+                Source::Metric(name) => Some(data.info(name).is_some_and(|i| i.log)),
+                Source::Figure(..) => None,
+            },
+        }
+    }
+
+    /// What runs along its x axis; `None`: something of its own, from a table.
+    pub(crate) fn kind(&self, data: &RunData, look: &Look) -> Option<XKind> {
+        let chosen = look.x.map(super::super::settings::Horizontal::kind);
+        match self.figure(data) {
+            Some((figure, panel)) => {
+                let marks = &figure.panels.get(panel)?.marks;
+                let of_metric = marks
+                    .iter()
+                    .find(|m| m.metric.is_some() && matches!(m.kind, MarkKind::Line | MarkKind::Band))?;
+                Some(chosen.unwrap_or(match &of_metric.x {
+                    Some(MarkX::Source(s)) if s == "epoch" => XKind::Epoch,
+                    Some(MarkX::Source(s)) if s == "time" => XKind::Relative,
+                    _ => XKind::Step,
+                }))
+            }
+            None => matches!(self.source, Source::Metric(_)).then(|| chosen.unwrap_or_default()),
+        }
+    }
+}
+
+/// The charts of a run: declared figures first, then the metrics no figure shows, then the others. Those of the system stand
+/// apart.
+pub(crate) fn items(data: &RunData, system: bool) -> Vec<Item> {
+    let metric = |name: &str| Item { id: format!("metric:{name}"), source: Source::Metric(name.to_owned()) };
+    let names = data.metric_names();
+    if system {
+        return names.into_iter().filter(|n| n.starts_with(SYSTEM)).map(metric).collect();
+    }
+    let mut out = Vec::new();
+    let mut shown = BTreeSet::new();
+    for (i, figure) in data.figures.iter().enumerate() {
+        for (j, panel) in figure.panels.iter().enumerate() {
+            let id = format!("figure:{}:{j}", figure.id);
+            out.push(Item { id, source: Source::Figure(i, j) });
+            shown.extend(panel.marks.iter().filter_map(|m| m.metric.as_deref()));
+        }
+    }
+    let (in_figures, others): (Vec<&str>, Vec<&str>) =
+        names.into_iter().filter(|n| !n.starts_with(SYSTEM)).partition(|n| shown.contains(n));
+    out.extend(others.into_iter().chain(in_figures).map(metric));
+    out
+}

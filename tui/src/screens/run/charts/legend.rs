@@ -1,0 +1,89 @@
+//! The list of series: which are shown.
+
+use std::collections::BTreeSet;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Clear;
+
+use super::super::Action;
+use super::super::align::pad;
+use super::super::settings::Look;
+use super::Charts;
+use crate::app::Shared;
+use crate::chart::grid::{fit, width_of};
+use crate::print::clean;
+
+impl Charts {
+    /// A key of the list.
+    pub(super) fn update_list(&mut self, names: &[String], look: &mut Look, action: Action) {
+        let Some(at) = &mut self.list else { return };
+        *at = (*at).min(names.len().saturating_sub(1));
+        let name = names.get(*at);
+        match action {
+            Action::Scroll(by) => {
+                *at = at.saturating_add_signed(by.into()).min(names.len().saturating_sub(1));
+            }
+            Action::Toggle => {
+                if let Some(name) = name
+                    && !look.hidden.remove(name)
+                {
+                    look.hidden.insert(name.clone());
+                }
+            }
+            Action::Only => {
+                if let Some(name) = name {
+                    let others: BTreeSet<String> = names.iter().filter(|n| *n != name).cloned().collect();
+                    look.hidden = if look.hidden == others { BTreeSet::new() } else { others };
+                }
+            }
+            Action::All => look.hidden.clear(),
+            Action::Series => self.list = None,
+            _ => {}
+        }
+    }
+
+    /// Draws the list over the charts.
+    pub(super) fn list_view(
+        &self,
+        shared: &Shared,
+        look: &Look,
+        names: &[String],
+        at: usize,
+        frame: &mut Frame<'_>,
+        area: Rect,
+    ) {
+        let theme = shared.theme;
+        let at = at.min(names.len().saturating_sub(1));
+        let widest = names.iter().map(|n| width_of(n)).max().unwrap_or(0);
+        let width = (widest + 8).clamp(30, 50).min(usize::from(area.width));
+        let rows = names.len().max(1).min(usize::from(area.height).saturating_sub(1).max(1));
+        let height = (rows + 1).min(usize::from(area.height)) as u16;
+        let place = Rect { x: area.right() - width as u16, y: area.y, width: width as u16, height };
+        frame.render_widget(Clear, place);
+        let edge = || Span::styled(theme.glyph("│ ", "| "), theme.dim());
+        let mut lines = vec![Line::from(vec![edge(), Span::styled("Series", theme.bold())])];
+        if names.is_empty() {
+            lines.push(Line::from(vec![edge(), Span::styled("no series on this page", theme.dim())]));
+        }
+        let top = (at + 1).saturating_sub(rows);
+        for (i, name) in names.iter().enumerate().skip(top).take(rows) {
+            let shown = !look.hidden.contains(name);
+            let mark = if shown { theme.glyph("■ ", "x ") } else { theme.glyph("□ ", ". ") };
+            let text = pad(&fit(&clean(name), width - 6, theme.ascii()), width - 6);
+            let style = if shown { theme.text() } else { theme.dim() };
+            let style = if i == at { style.patch(theme.cursor()) } else { style };
+            let sign = if i == at { theme.glyph("›", ">") } else { " " };
+            lines.push(Line::from(vec![
+                edge(),
+                Span::styled(sign, theme.accent()),
+                Span::styled(mark, style),
+                Span::styled(text, style),
+            ]));
+        }
+        for (line, y) in lines.into_iter().zip(place.y..place.bottom()) {
+            frame.render_widget(line, Rect { y, height: 1, ..place });
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! Charts in a grid: which one has the focus, where the cursor is, what part of the axes is seen.
+
+mod draw;
+pub(crate) mod items;
+pub(crate) mod layout;
+mod legend;
+pub(crate) mod window;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Rect;
+
+use super::Action;
+use super::settings::Horizontal;
+use super::settings::Look;
+use crate::app::Shared;
+use crate::live::{RunData, SeriesFilter, WatchRequest, Window, XKind};
+use crate::widgets::ChartCache;
+use draw::Plot;
+use items::{Item, Source, items};
+use layout::Layout;
+
+/// Part of the axes of one chart; all of an axis if none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Part {
+    x: Option<(f64, f64)>,
+    y: Option<(f64, f64)>,
+}
+
+/// The mouse moves a chart.
+#[derive(Clone, Debug, PartialEq)]
+struct Drag {
+    chart: usize,
+    from: (u16, u16),
+    /// The windows when it began.
+    x: (f64, f64),
+    y: (f64, f64),
+    moved: bool,
+}
+
+/// Charts in a grid.
+#[derive(Debug)]
+pub(crate) struct Charts {
+    system: bool,
+    items: Vec<Item>,
+    focus: usize,
+    expanded: bool,
+    /// Where the cursor is: on all charts that have this axis.
+    cursor: Option<(XKind, f64)>,
+    /// The part of that axis that is seen.
+    x: Option<(XKind, (f64, f64))>,
+    /// Parts of axes that a chart has for itself.
+    parts: BTreeMap<String, Part>,
+    drag: Option<Drag>,
+    /// The cursor of the list of series, while it is open.
+    list: Option<usize>,
+    cache: ChartCache,
+}
+
+impl Charts {
+    /// Those of the system, or the others.
+    pub(crate) fn new(system: bool) -> Self {
+        Self {
+            system,
+            items: Vec::new(),
+            focus: 0,
+            expanded: false,
+            cursor: None,
+            x: None,
+            parts: BTreeMap::new(),
+            drag: None,
+            list: None,
+            cache: ChartCache::default(),
+        }
+    }
+
+    /// Takes over what charts there are now; the focus stays on its chart.
+    pub(crate) fn look_around(&mut self, data: Option<&RunData>) {
+        let Some(data) = data else { return };
+        let new = items(data, self.system);
+        if new == self.items {
+            return;
+        }
+        if let Some(old) = self.items.get(self.focus) {
+            self.focus = new.iter().position(|i| i.id == old.id).unwrap_or(self.focus);
+        }
+        self.items = new;
+        self.cache.clear();
+        self.focus = self.focus.min(self.items.len().saturating_sub(1));
+    }
+
+    /// Whether there is any chart.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Whether the list of series is open.
+    pub(crate) fn listing(&self) -> bool {
+        self.list.is_some()
+    }
+
+    /// Puts away what is open, the last opened first; false if nothing is.
+    pub(crate) fn put_away(&mut self) -> bool {
+        if self.cursor.take().is_some() {
+            return true;
+        }
+        if std::mem::take(&mut self.expanded) {
+            return true;
+        }
+        let zoomed = self.x.take().is_some() || !self.parts.is_empty();
+        self.parts.clear();
+        zoomed
+    }
+
+    /// The grid: one cell while a chart is expanded. A line at the bottom is the cursor's.
+    fn layout(&self, look: &Look, area: Rect) -> Layout {
+        let area = self.room(look, Rect { height: area.height.saturating_sub(1), ..area });
+        if self.expanded {
+            Layout::new(area, self.items.len(), Some(1), Some(1))
+        } else {
+            Layout::new(area, self.items.len(), look.columns, look.rows)
+        }
+    }
+
+    /// The charts on the screen, each with its cell.
+    fn cells(&self, look: &Look, area: Rect) -> Vec<(usize, Rect)> {
+        let layout = self.layout(look, area);
+        layout.cells(layout.page_of(self.focus))
+    }
+
+    /// What is to be read for what is on the screen.
+    pub(crate) fn watch(&self, data: &RunData, look: &Look, area: Rect, request: &mut WatchRequest) {
+        let mut metrics = BTreeSet::new();
+        let cells = self.cells(look, area);
+        for (i, _) in &cells {
+            match &self.items[*i].source {
+                Source::Metric(name) => {
+                    metrics.insert(name.clone());
+                }
+                Source::Figure(figure, _) => {
+                    request.figures.extend(data.figures.get(*figure).map(|f| f.id.clone()));
+                }
+            }
+        }
+        if !metrics.is_empty() {
+            request.series = SeriesFilter::Metrics(metrics);
+        }
+        request.smoothing = look.smoothing;
+        if let Some((x, range)) = self.x {
+            request.windows.push(Window { metric: None, x, range });
+        }
+    }
+
+    /// A key of the table was pressed.
+    pub(crate) fn update(
+        &mut self,
+        shared: &Shared,
+        data: &RunData,
+        look: &mut Look,
+        area: Rect,
+        action: Action,
+    ) {
+        if self.list.is_some() {
+            let names = self.names(look, area);
+            self.update_list(&names, look, action);
+            return;
+        }
+        let layout = self.layout(look, area);
+        let last = self.items.len().saturating_sub(1);
+        match action {
+            Action::Focus(right, down) => {
+                self.focus = layout.step(self.focus, right.into(), down.into());
+            }
+            Action::Page(by) => {
+                let by = isize::from(by) * layout.per_page() as isize;
+                let next = self.focus.saturating_add_signed(by).min(last);
+                // A page back from the first page, or on from the last, there is none.
+                if layout.page_of(next) != layout.page_of(self.focus) {
+                    self.focus = next;
+                }
+            }
+            Action::Expand => self.expanded = !self.expanded && !self.items.is_empty(),
+            Action::Smooth(more) => look.smooth(more),
+            Action::LogX => {
+                look.log_x = !look.log_x;
+                self.forget_x();
+            }
+            Action::Axis => {
+                let shown = self.items.get(self.focus).and_then(|i| i.kind(data, look));
+                look.x = Horizontal::next(look.x, shown);
+                self.forget_x();
+            }
+            Action::Clip => look.clip = !look.clip,
+            Action::SameY => look.same_y = !look.same_y,
+            Action::Columns => {
+                self.expanded = false;
+                look.next_columns(layout.columns);
+            }
+            Action::Rows => {
+                self.expanded = false;
+                look.next_rows(layout.rows);
+            }
+            // A list of series stands beside a large chart only.
+            Action::Legend if !self.expanded => (self.expanded, look.legend) = (!self.items.is_empty(), true),
+            Action::Legend => look.legend = !look.legend,
+            Action::Series => self.list = Some(0),
+            _ => self.update_focused(shared, data, look, area, action),
+        }
+    }
+
+    /// What is meant for the chart with the focus.
+    fn update_focused(
+        &mut self,
+        shared: &Shared,
+        data: &RunData,
+        look: &mut Look,
+        area: Rect,
+        action: Action,
+    ) {
+        let cells = self.cells(look, area);
+        let Some((_, cell)) = cells.iter().find(|(i, _)| *i == self.focus) else { return };
+        let Some(plot) = self.plot(shared, data, look, self.focus, *cell) else { return };
+        match action {
+            Action::LogY => {
+                let id = self.items[self.focus].id.clone();
+                look.log_y.insert(id.clone(), !plot.log_y());
+                if let Some(part) = self.parts.get_mut(&id) {
+                    part.y = None;
+                }
+            }
+            Action::Cursor(by) => self.move_cursor(&plot, by.into()),
+            Action::CursorEnd(right) => {
+                let (low, high) = plot.shown().0;
+                self.cursor = plot.kind.map(|kind| (kind, if right { high } else { low }));
+            }
+            Action::ZoomX(inwards) => {
+                let about =
+                    self.cursor.filter(|(k, _)| Some(*k) == plot.kind).and_then(|(_, x)| plot.share_of(x));
+                self.set_x(data, look, plot.zoom_x(about.unwrap_or(0.5), inwards));
+            }
+            Action::ZoomY(inwards) => self.set_y(plot.zoom_y(0.5, inwards)),
+            Action::PanX(right) if self.x_part(data, look).is_some() => {
+                self.set_x(data, look, plot.pan_x(right));
+            }
+            Action::PanY(up) if self.part().y.is_some() => self.set_y(plot.pan_y(up)),
+            Action::Reset => {
+                let id = self.items[self.focus].id.clone();
+                let had = self.parts.remove(&id).is_some() | (plot.kind.is_some() && self.x.take().is_some());
+                if !had {
+                    self.parts.clear();
+                    self.x = None;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn move_cursor(&mut self, plot: &Plot, by: i64) {
+        let Some(kind) = plot.kind else { return };
+        let inside = self.cursor.filter(|(k, x)| *k == kind && plot.share_of(*x).is_some());
+        // It begins at the right end, where the newest values are.
+        self.cursor = Some((
+            kind,
+            match inside {
+                Some((_, x)) => plot.moved(x, by),
+                None => plot.moved(plot.shown().0.1, 0),
+            },
+        ));
+    }
+
+    fn forget_x(&mut self) {
+        (self.x, self.cursor) = (None, None);
+        self.parts.values_mut().for_each(|p| p.x = None);
+    }
+
+    /// The parts of the axes that the chart with the focus has for itself.
+    fn part(&self) -> Part {
+        self.items.get(self.focus).and_then(|i| self.parts.get(&i.id)).copied().unwrap_or_default()
+    }
+
+    fn x_part(&self, data: &RunData, look: &Look) -> Option<(f64, f64)> {
+        match self.items.get(self.focus)?.kind(data, look) {
+            Some(kind) => self.x.filter(|(k, _)| *k == kind).map(|(_, x)| x),
+            None => self.part().x,
+        }
+    }
+
+    /// Sets what is seen of x: in all charts of metrics, or in this one.
+    fn set_x(&mut self, data: &RunData, look: &Look, x: Option<(f64, f64)>) {
+        let Some(item) = self.items.get(self.focus) else { return };
+        match item.kind(data, look) {
+            Some(kind) => self.x = x.map(|x| (kind, x)),
+            None => self.parts.entry(item.id.clone()).or_default().x = x,
+        }
+        self.tidy();
+    }
+
+    fn set_y(&mut self, y: Option<(f64, f64)>) {
+        let Some(item) = self.items.get(self.focus) else { return };
+        self.parts.entry(item.id.clone()).or_default().y = y;
+        self.tidy();
+    }
+
+    fn tidy(&mut self) {
+        self.parts.retain(|_, p| *p != Part::default());
+    }
+
+    /// The mouse: the wheel zooms, dragging moves, a click puts focus and cursor.
+    pub(crate) fn mouse(
+        &mut self,
+        shared: &Shared,
+        data: &RunData,
+        look: &Look,
+        area: Rect,
+        mouse: MouseEvent,
+    ) {
+        if self.list.is_some() {
+            return;
+        }
+        let place = (mouse.column, mouse.row);
+        let layout = self.layout(look, area);
+        let page = layout.page_of(self.focus);
+        match mouse.kind {
+            MouseEventKind::Drag(MouseButton::Left) => self.dragged(shared, data, look, area, place),
+            MouseEventKind::Up(MouseButton::Left) => {
+                if let Some(drag) = self.drag.take().filter(|d| !d.moved)
+                    && let Some((_, cell)) =
+                        layout.at(page, place.0, place.1).filter(|(i, _)| *i == drag.chart)
+                {
+                    let plot = self.plot(shared, data, look, drag.chart, cell);
+                    let place = plot.and_then(|p| Some((p.kind?, p.x_at(place.0)?)));
+                    self.cursor = place.or(self.cursor);
+                }
+            }
+            kind => {
+                let Some((chart, cell)) = layout.at(page, place.0, place.1) else { return };
+                let Some(plot) = self.plot(shared, data, look, chart, cell) else { return };
+                match kind {
+                    MouseEventKind::Down(MouseButton::Left) => {
+                        self.focus = chart;
+                        let (x, y) = plot.shown();
+                        self.drag = Some(Drag { chart, from: place, x, y, moved: false });
+                    }
+                    MouseEventKind::ScrollUp | MouseEventKind::ScrollDown => {
+                        self.focus = chart;
+                        let inwards = kind == MouseEventKind::ScrollUp;
+                        let vertical =
+                            mouse.modifiers.intersects(KeyModifiers::SHIFT | KeyModifiers::CONTROL);
+                        let (across, up) = plot.share_at(place);
+                        if vertical {
+                            self.set_y(plot.zoom_y(up, inwards));
+                        } else {
+                            self.set_x(data, look, plot.zoom_x(across, inwards));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn dragged(&mut self, shared: &Shared, data: &RunData, look: &Look, area: Rect, place: (u16, u16)) {
+        let Some(mut drag) = self.drag.take() else { return };
+        let cells = self.cells(look, area);
+        let Some((_, cell)) = cells.iter().find(|(i, _)| *i == drag.chart) else { return };
+        let Some(plot) = self.plot(shared, data, look, drag.chart, *cell) else { return };
+        let (across, up) = plot.shares(drag.from, place);
+        if drag.moved || place != drag.from {
+            drag.moved = true;
+            if self.x_part(data, look).is_some() {
+                self.set_x(data, look, window::pan(&plot.full().0, drag.x, -across));
+            }
+            if self.part().y.is_some() {
+                self.set_y(window::pan(&plot.full().1, drag.y, -up));
+            }
+        }
+        self.drag = Some(drag);
+    }
+}

@@ -1,0 +1,91 @@
+//! What happened to a run, newest last.
+
+use std::sync::Arc;
+
+use gradtop_store::{Event, EventLine, State};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::scroll::Scroll;
+use super::words::{clock, state_style};
+use crate::app::Shared;
+use crate::chart::grid::{width_of, wrap};
+use crate::print::clean;
+
+/// The events of a run.
+#[derive(Debug)]
+pub(crate) struct Events {
+    lines: Arc<[EventLine]>,
+    /// Older ones, which are not here.
+    before: usize,
+    pub(crate) loaded: bool,
+    pub(crate) scroll: Scroll,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { lines: Arc::new([]), before: 0, loaded: false, scroll: Scroll::at_end() }
+    }
+}
+
+impl Events {
+    /// Takes in what was read.
+    pub(crate) fn take(&mut self, lines: Arc<[EventLine]>, before: usize) {
+        (self.lines, self.before, self.loaded) = (lines, before, true);
+    }
+
+    /// All lines at a width.
+    pub(crate) fn lines(&self, shared: &Shared, width: usize) -> Vec<Line<'static>> {
+        let theme = shared.theme;
+        let mut out = Vec::new();
+        if self.before > 0 {
+            let text = format!(" {} earlier events: gradtop logs --events shows all", self.before);
+            out.push(Line::styled(text, theme.dim()));
+        }
+        for line in self.lines.iter() {
+            let time = clock(shared, line.time);
+            let (sign, style, text) = words(shared, &line.event);
+            let indent = width_of(&time) + 5;
+            for (i, part) in wrap(&text, width.saturating_sub(indent + 1).max(10)).into_iter().enumerate() {
+                out.push(if i == 0 {
+                    Line::from(vec![
+                        Span::styled(format!(" {time}  "), theme.dim()),
+                        Span::styled(format!("{sign} "), style),
+                        Span::styled(part, style),
+                    ])
+                } else {
+                    Line::from(vec![Span::raw(" ".repeat(indent)), Span::styled(part, style)])
+                });
+            }
+        }
+        out
+    }
+}
+
+/// A sign, a style, and an event in words.
+fn words(shared: &Shared, event: &Event) -> (char, Style, String) {
+    let theme = shared.theme;
+    let dim = |text: String| (' ', theme.dim(), text);
+    match event {
+        Event::State { state, cause } => {
+            let cause = cause.as_deref().map(|c| format!(": {}", clean(c))).unwrap_or_default();
+            (super::words::glyph(shared, *state), state_style(shared, *state), format!("{state}{cause}"))
+        }
+        Event::Checkpoint { step, path } => {
+            (' ', theme.text(), format!("checkpoint of step {step} in {}", clean(path)))
+        }
+        Event::Resumed { step, checkpoint } => {
+            (theme.glyph('↻', '>'), theme.text(), format!("goes on from step {step}, {}", clean(checkpoint)))
+        }
+        Event::Paused => (super::words::glyph(shared, State::Paused), theme.wait(), "paused".to_owned()),
+        Event::Unpaused => (super::words::glyph(shared, State::Running), theme.good(), "goes on".to_owned()),
+        Event::Request { what } => dim(format!("asked to {}", clean(what))),
+        Event::Warning { message } => ('!', theme.wait(), format!("warning: {}", clean(message))),
+        Event::Alert { message } => ('!', theme.alert(), format!("alert: {}", clean(message))),
+        Event::Log { level, message } => {
+            (' ', theme.text(), format!("[{}] {}", clean(level), clean(message)))
+        }
+        Event::Signal { name, process } => dim(format!("{} sent to the {}", clean(name), clean(process))),
+        Event::Unknown => dim("(an event this gradtop does not know)".to_owned()),
+    }
+}

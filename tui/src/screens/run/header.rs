@@ -1,0 +1,210 @@
+//! The lines above a run's panes: what it is, how far it is, and what is shown.
+
+use gradtop_store::{State, View};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::Pane;
+use super::align::pad_left;
+use super::settings::Look;
+use super::words::{glyph, signs, state_style};
+use crate::app::Shared;
+use crate::chart::grid::{fit, width_of, wrap};
+use crate::print::{clean, number};
+
+/// Something in the first line, and how much it matters when there is little room: the least first.
+struct Item {
+    rank: u8,
+    spans: Vec<(String, Style)>,
+}
+
+impl Item {
+    fn width(&self) -> usize {
+        self.spans.iter().map(|(t, _)| width_of(t)).sum()
+    }
+}
+
+/// State, name and progress of a run in one line.
+pub(crate) fn first(shared: &Shared, view: &View, width: usize) -> Line<'static> {
+    let theme = shared.theme;
+    let state = format!(
+        " {} {}{}  ",
+        glyph(shared, view.state),
+        view.state.word(),
+        if view.certain { "" } else { "?" }
+    );
+    let mut items = progress(shared, view);
+    let name = clean(&view.manifest.run);
+    // What matters least goes first; the name stays whole as long as anything can go.
+    let room = width.saturating_sub(width_of(&state) + width_of(&name).min(width / 3) + 2);
+    let all = |items: &[Item]| items.iter().map(|i| i.width() + 3).sum::<usize>();
+    while all(&items) > room && !items.is_empty() {
+        let least = items.iter().enumerate().min_by_key(|(_, i)| i.rank).map_or(0, |(at, _)| at);
+        items.remove(least);
+    }
+    let left = width.saturating_sub(width_of(&state) + all(&items));
+    let name = fit(&name, left, theme.ascii());
+    let mut spans =
+        vec![Span::styled(state, state_style(shared, view.state)), Span::styled(name.clone(), theme.bold())];
+    let left = left.saturating_sub(width_of(&name));
+    let about = signs(shared, &about(view));
+    let about = if left > 8 { fit(&format!("  {about}"), left - 1, theme.ascii()) } else { String::new() };
+    let blank = left.saturating_sub(width_of(&about));
+    spans.push(Span::styled(about, theme.dim()));
+    spans.push(Span::raw(" ".repeat(blank)));
+    for item in items {
+        spans.push(Span::raw("  "));
+        spans.extend(item.spans.into_iter().map(|(t, s)| Span::styled(t, s)));
+        spans.push(Span::raw(" "));
+    }
+    Line::from(spans)
+}
+
+/// The experiment, and what it is doing.
+fn about(view: &View) -> String {
+    let phase = view.status.phase.as_deref().filter(|_| !view.state.is_final());
+    match phase.filter(|p| !p.is_empty()) {
+        Some(phase) => format!("{} · {}", clean(&view.manifest.experiment.id), clean(phase)),
+        None => clean(&view.manifest.experiment.id),
+    }
+}
+
+/// Percent, step, epoch, rate, time left: each as wide as it will ever be, so that nothing moves.
+fn progress(shared: &Shared, view: &View) -> Vec<Item> {
+    let theme = shared.theme;
+    let s = &view.status;
+    let live = !view.state.is_final();
+    let mut items = Vec::new();
+    let mut item = |rank: u8, label: &str, value: String, wide: usize| {
+        let value = pad_left(&signs(shared, &value), wide);
+        let label = if label.is_empty() { String::new() } else { format!("{label} ") };
+        items.push(Item { rank, spans: vec![(label, theme.dim()), (value, theme.text())] });
+    };
+    if s.total > 0 {
+        let done = if view.state == State::Finished { s.total } else { s.done.min(s.total) };
+        item(9, "", number::percent(done, s.total), 5);
+    }
+    if let Some(step) = s.step {
+        let step = number::count(step as f64);
+        // The units done are the steps, as far as can be seen.
+        if s.total > 0 && s.done == s.step.unwrap_or(-1).unsigned_abs() {
+            let total = number::count(s.total as f64);
+            item(8, "step", format!("{} / {total}", pad_left(&step, width_of(&total).max(6))), 0);
+        } else {
+            item(8, "step", step, 6);
+        }
+    }
+    if let Some(epoch) = s.epoch.filter(|e| e.is_finite()) {
+        let text = if epoch >= 100.0 { format!("{epoch:.0}") } else { format!("{epoch:.1}") };
+        item(3, "epoch", text, 4);
+    }
+    if let Some(rate) = s.steps_per_s.filter(|_| live) {
+        item(5, "", number::rate(rate), 8);
+    }
+    if let Some(eta) = s.eta_s.filter(|_| live && view.state != State::Paused) {
+        item(7, "eta", number::duration(eta), 6);
+    }
+    let end = s.ended.unwrap_or(shared.now);
+    if let Some(started) = s.started.filter(|_| !live) {
+        let took = (end.as_microsecond() - started.as_microsecond()).max(0) as f64 / 1e6;
+        item(6, "took", number::duration(took), 0);
+    }
+    items
+}
+
+/// The panes at the left, and at the right how the charts are shown.
+pub(crate) fn second(shared: &Shared, pane: Pane, look: &Look, width: usize) -> Line<'static> {
+    let theme = shared.theme;
+    let mut spans = vec![Span::raw(" ")];
+    let mut used = 1;
+    for (i, p) in Pane::ALL.iter().enumerate() {
+        let shown = *p == pane;
+        let text = format!("{} {}", i + 1, p.word());
+        used += width_of(&text) + 2;
+        // Without colours the pane shown is told by its brackets.
+        let (open, close) = if shown { ("[", "]") } else { (" ", " ") };
+        spans.push(Span::styled(open, theme.accent()));
+        spans.push(Span::styled(text, if shown { theme.accent() } else { theme.dim() }));
+        spans.push(Span::styled(close, theme.accent()));
+    }
+    let mut shown = Vec::new();
+    if matches!(pane, Pane::Charts | Pane::System) {
+        shown.push(format!("x {}", look.x.map_or("as declared", super::settings::Horizontal::word)));
+        if look.log_x {
+            shown.push("log x".to_owned());
+        }
+        if look.smoothing > 0.0 {
+            shown.push(format!("smooth {}", look.smoothing));
+        }
+        if look.clip {
+            shown.push("outliers outside".to_owned());
+        }
+        if look.same_y {
+            shown.push("same y".to_owned());
+        }
+        if !look.hidden.is_empty() {
+            shown.push(format!("{} hidden", look.hidden.len()));
+        }
+    }
+    let room = width.saturating_sub(used + 2);
+    while shown.len() > 1 && width_of(&shown.join(" · ")) > room {
+        shown.remove(0);
+    }
+    let text = signs(shared, &shown.join(" · "));
+    if width_of(&text) <= room {
+        spans.push(Span::raw(" ".repeat(width.saturating_sub(used + width_of(&text) + 1))));
+        spans.push(Span::styled(text, theme.dim()));
+    }
+    Line::from(spans)
+}
+
+/// Why a run ended badly, and what to do about it; nothing if it did not. At most `most` lines.
+pub(crate) fn banner(shared: &Shared, view: &View, width: usize, most: usize) -> Vec<Line<'static>> {
+    let theme = shared.theme;
+    let mut out = Vec::new();
+    let room = width.saturating_sub(4).max(10);
+    if !view.certain {
+        let age = number::duration(view.age_of_last_write.as_secs_f64());
+        let text = format!(
+            "On {}, whose processes cannot be seen from here; last write {age} ago.",
+            clean(&view.manifest.host)
+        );
+        out.extend(wrap(&text, room).into_iter().map(|l| Line::styled(format!(" {l}"), theme.wait())));
+    }
+    if matches!(view.state, State::Failed | State::Crashed) {
+        let cause = view.status.cause.as_deref().filter(|c| !c.is_empty());
+        let cause = cause.map_or_else(|| "the cause is not known".to_owned(), clean);
+        let text = format!("{} {cause}", glyph(shared, view.state));
+        let mut lines = wrap(&text, room);
+        let kept = most.saturating_sub(1 + out.len()).max(1);
+        if lines.len() > kept {
+            lines.truncate(kept);
+            if let Some(last) = lines.last_mut() {
+                *last = fit(&format!("{last} (all of it: 3)"), room, theme.ascii());
+            }
+        }
+        out.extend(lines.into_iter().map(|l| Line::styled(format!(" {l}"), theme.alert())));
+        out.push(Line::styled(
+            format!(" {}", fit(&advice(shared, view), room + 2, theme.ascii())),
+            theme.dim(),
+        ));
+    } else if view.state == State::Stopped
+        && let Some(cause) = view.status.cause.as_deref().filter(|c| !c.is_empty())
+    {
+        out.push(Line::styled(format!(" {}", fit(&clean(cause), room, theme.ascii())), theme.dim()));
+    }
+    out
+}
+
+/// What can be done about a run that ended badly.
+pub(crate) fn advice(shared: &Shared, view: &View) -> String {
+    let look = "2 shows its log";
+    if shared.read_only {
+        return look.to_owned();
+    }
+    if view.manifest.experiment.resumable {
+        format!("r goes on from its last checkpoint (if any), R starts anew, {look}")
+    } else {
+        format!("R starts anew, {look}")
+    }
+}

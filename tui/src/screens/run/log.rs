@@ -1,0 +1,362 @@
+//! The console of a run.
+
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span};
+
+use super::console::chunk::{Chunk, Wanted, matches};
+use super::console::line;
+use super::console::sgr::{Hue, Look};
+use super::console::window::{Shape, Window};
+use super::pane::{Hit, Search, What};
+use crate::app::Shared;
+use crate::print::number;
+use crate::print::terminal::Colours;
+
+/// Characters of what is looked for at most.
+const LONGEST: usize = 200;
+
+/// The console.
+#[derive(Debug)]
+pub(crate) struct Log {
+    window: Window,
+    wrap: bool,
+    /// Columns to the left of the screen, where lines are not wrapped.
+    left: usize,
+    /// What is being typed.
+    typed: Option<String>,
+    /// What is looked for; its matches are marked.
+    needle: String,
+    /// A search under way.
+    search: Option<Search>,
+    /// The line last found.
+    found: Option<u64>,
+    /// Why the last search ended, in words.
+    outcome: Option<String>,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            window: Window::default(),
+            wrap: true,
+            left: 0,
+            typed: None,
+            needle: String::new(),
+            search: None,
+            found: None,
+            outcome: None,
+        }
+    }
+}
+
+/// The rows of the log, given those of the pane: one is the status line.
+fn shape(wrap: bool, (width, height): (usize, usize)) -> Shape {
+    Shape { width: width.saturating_sub(2).max(1), height: height.saturating_sub(1).max(1), wrap }
+}
+
+impl Log {
+    fn shape(&self, size: (usize, usize)) -> Shape {
+        shape(self.wrap, size)
+    }
+
+    /// What to read next.
+    pub(crate) fn wants(&self, size: (usize, usize), live: bool) -> Option<What> {
+        if let Some(search) = &self.search {
+            return Some(What::Find(search.clone()));
+        }
+        self.window.wants(self.shape(size), live).map(What::Console)
+    }
+
+    /// Takes in a piece.
+    pub(crate) fn take(&mut self, wanted: Wanted, chunk: Chunk, size: (usize, usize)) {
+        self.window.take(wanted, chunk, self.shape(size));
+    }
+
+    /// Takes in where a search has come to.
+    pub(crate) fn hit(&mut self, search: &Search, hit: Hit) {
+        if self.search.as_ref() != Some(search) {
+            return;
+        }
+        self.search = None;
+        match hit {
+            Hit::At(at) => {
+                self.found = Some(at);
+                self.outcome = None;
+                self.window.to(at);
+            }
+            Hit::NotYet(from) => self.search = Some(Search { from, ..search.clone() }),
+            Hit::Nowhere => {
+                let beyond = match (self.found.is_some(), search.backward) {
+                    (false, _) => "nowhere",
+                    (true, true) => "nowhere above",
+                    (true, false) => "nowhere below",
+                };
+                self.outcome = Some(format!("{:?} is {beyond}", search.needle));
+            }
+        }
+    }
+
+    /// Something could not be read: it is not asked for again at once.
+    pub(crate) fn fail(&mut self) {
+        self.search = None;
+    }
+
+    /// Rows down, or up where `by` is negative.
+    pub(crate) fn by(&mut self, by: isize, size: (usize, usize)) {
+        let shape = self.shape(size);
+        if by < 0 {
+            self.window.up(by.unsigned_abs(), shape);
+        } else {
+            self.window.down(by.unsigned_abs(), shape);
+        }
+    }
+
+    /// A screen down or up.
+    pub(crate) fn page(&mut self, by: isize, size: (usize, usize)) {
+        self.by(by * self.shape(size).height.saturating_sub(1).max(1) as isize, size);
+    }
+
+    /// To the start of the log.
+    pub(crate) fn start(&mut self) {
+        self.window.start();
+    }
+
+    /// To the end of the log, following it.
+    pub(crate) fn end(&mut self) {
+        self.window.follow();
+    }
+
+    /// Follows the end of the log, or stays where it is.
+    pub(crate) fn toggle_follow(&mut self, size: (usize, usize)) {
+        if self.window.follows() { self.window.hold(self.shape(size)) } else { self.window.follow() }
+    }
+
+    /// Wraps long lines, or cuts them.
+    pub(crate) fn toggle_wrap(&mut self) {
+        self.wrap = !self.wrap;
+        self.left = 0;
+    }
+
+    /// Columns to the right, where lines are not wrapped.
+    pub(crate) fn sideways(&mut self, by: isize) {
+        if !self.wrap {
+            self.left = self.left.saturating_add_signed(by).min(line::LONGEST);
+        }
+    }
+
+    /// Begins to type what is looked for.
+    pub(crate) fn type_search(&mut self) {
+        self.typed = Some(String::new());
+    }
+
+    /// Whether something is typed.
+    pub(crate) fn typing(&self) -> bool {
+        self.typed.is_some()
+    }
+
+    /// A character was typed.
+    pub(crate) fn put(&mut self, c: char) {
+        if let Some(text) = &mut self.typed
+            && text.chars().count() < LONGEST
+            && !gradtop_host::text::is_harmful(c)
+        {
+            text.push(c);
+        }
+    }
+
+    /// The last character is taken back; without any, typing ends.
+    pub(crate) fn rub(&mut self) {
+        if self.typed.as_mut().is_some_and(|t| t.pop().is_none()) {
+            self.typed = None;
+        }
+    }
+
+    /// Typing ends without effect.
+    pub(crate) fn cancel(&mut self) {
+        self.typed = None;
+    }
+
+    /// Looks for what was typed, from the end of the log upwards.
+    pub(crate) fn accept(&mut self) {
+        self.needle = self.typed.take().unwrap_or_default();
+        (self.found, self.outcome, self.search) = (None, None, None);
+        if !self.needle.is_empty() {
+            self.seek(true, self.window.total());
+        }
+    }
+
+    /// To the next match above, or below.
+    pub(crate) fn next(&mut self, backward: bool) {
+        if self.needle.is_empty() {
+            self.outcome = Some("nothing is looked for: / begins a search".to_owned());
+            return;
+        }
+        let from = match self.found {
+            Some(at) if backward => at,
+            Some(at) => at + 1,
+            None => self.window.total(),
+        };
+        // The line found is left by its end: `at + 1` is inside of it, and what is left of it would be found again.
+        let from = if backward { from } else { self.window.end_of(from.saturating_sub(1)).unwrap_or(from) };
+        self.seek(backward, from);
+    }
+
+    fn seek(&mut self, backward: bool, from: u64) {
+        self.search = Some(Search { needle: self.needle.clone(), from, backward });
+    }
+
+    /// The lines of the pane.
+    pub(crate) fn lines(&self, shared: &Shared, size: (usize, usize)) -> Vec<Line<'static>> {
+        let shape = self.shape(size);
+        let theme = shared.theme;
+        let mut out: Vec<Line<'static>> = Vec::with_capacity(size.1);
+        for (_, line, range) in self.window.rows(shape) {
+            let mut row = self.row(shared, line, range.start, range.end, shape);
+            let last = range.end == line.text.len();
+            if line.cut > 0 && last {
+                row.push(Span::styled(
+                    format!(" +{} characters", number::count(line.cut as f64)),
+                    theme.dim(),
+                ));
+            }
+            let found = self.found == Some(line.at) && range.start == 0;
+            let mut spans = vec![if found {
+                Span::styled(theme.glyph("›", ">"), theme.accent())
+            } else {
+                Span::raw(" ")
+            }];
+            spans.append(&mut row);
+            out.push(Line::from(spans));
+        }
+        out.resize(shape.height, Line::default());
+        out.push(self.status(shared));
+        out
+    }
+
+    /// The parts of a row, matches marked.
+    fn row(
+        &self,
+        shared: &Shared,
+        line: &line::Line,
+        from: usize,
+        to: usize,
+        shape: Shape,
+    ) -> Vec<Span<'static>> {
+        let marked: Vec<(usize, usize)> =
+            if self.needle.is_empty() { Vec::new() } else { matches(&line.text, &self.needle).collect() };
+        let (mut spans, mut at, mut column) = (Vec::new(), 0, 0);
+        for (part, look) in line.parts() {
+            let style = style(shared, look);
+            for c in part.chars() {
+                let inside = (from..to).contains(&at);
+                let wide = crate::chart::grid::width_of(c.encode_utf8(&mut [0; 4]));
+                let shown = inside && column >= self.left && column + wide <= self.left + shape.width;
+                if shown {
+                    let hit = marked.iter().any(|(a, b)| (*a..*b).contains(&at));
+                    let style = if hit { style.add_modifier(Modifier::REVERSED) } else { style };
+                    match spans.last_mut() {
+                        Some((text, last)) if *last == style => String::push(text, c),
+                        _ => spans.push((c.to_string(), style)),
+                    }
+                }
+                if inside {
+                    column += wide;
+                }
+                at += c.len_utf8();
+            }
+        }
+        let mut out: Vec<Span<'static>> = spans.into_iter().map(|(t, s)| Span::styled(t, s)).collect();
+        if !shape.wrap && column > self.left + shape.width {
+            out.push(Span::styled(shared.theme.glyph("›", ">"), shared.theme.dim()));
+        }
+        out
+    }
+
+    fn status(&self, shared: &Shared) -> Line<'static> {
+        let theme = shared.theme;
+        if let Some(text) = &self.typed {
+            return Line::from(vec![
+                Span::styled(" find ", theme.accent()),
+                Span::raw(text.clone()),
+                Span::styled(" ", theme.caret()),
+                Span::styled("  small letters find capitals too", theme.dim()),
+            ]);
+        }
+        let mut parts = vec![number::bytes(self.window.total())];
+        parts.push(if self.window.follows() { "following" } else { "held: f follows the end" }.to_owned());
+        if !self.wrap {
+            parts.push("long lines cut".to_owned());
+        }
+        if let Some(search) = &self.search {
+            parts.push(format!("looking for {:?}…", search.needle));
+        } else if let Some(outcome) = &self.outcome {
+            parts.push(outcome.clone());
+        } else if !self.needle.is_empty() {
+            parts.push(format!("{:?}: n above, N below", self.needle));
+        }
+        Line::styled(super::words::signs(shared, &format!(" {}", parts.join(" · "))), theme.dim())
+    }
+
+    /// Whether it was read and is empty.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.window.loaded() && self.window.total() == 0
+    }
+
+    /// Whether it was read.
+    pub(crate) fn loaded(&self) -> bool {
+        self.window.loaded()
+    }
+}
+
+/// A look of the output on this terminal.
+fn style(shared: &Shared, look: Look) -> Style {
+    let theme = shared.theme;
+    let colour = |hue: Hue, back: bool| match hue {
+        Hue::Rgb(c) => {
+            if back {
+                theme.back(c)
+            } else {
+                theme.front(c)
+            }
+        }
+        Hue::Indexed(i) => match theme.caps.colours {
+            Colours::None => Style::new(),
+            // The terminal's own colours; of the others, as near as it comes.
+            Colours::Sixteen if i >= 16 => {
+                let c = cube(i);
+                if back { theme.back(c) } else { theme.front(c) }
+            }
+            _ if back => Style::new().bg(Color::Indexed(i)),
+            _ => Style::new().fg(Color::Indexed(i)),
+        },
+    };
+    let mut style = Style::new();
+    if let Some(hue) = look.front {
+        style = style.patch(colour(hue, false));
+    }
+    if let Some(hue) = look.back {
+        style = style.patch(colour(hue, true));
+    }
+    for (on, modifier) in [
+        (look.bold, Modifier::BOLD),
+        (look.dim, Modifier::DIM),
+        (look.italic, Modifier::ITALIC),
+        (look.underline, Modifier::UNDERLINED),
+        (look.reverse, Modifier::REVERSED),
+        (look.struck, Modifier::CROSSED_OUT),
+    ] {
+        if on {
+            style = style.add_modifier(modifier);
+        }
+    }
+    style
+}
+
+/// Red, green and blue of one of the upper 240 of 256 colours.
+fn cube(i: u8) -> [u8; 3] {
+    const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    match i.saturating_sub(16) {
+        n @ 216.. => [8 + (n - 216) * 10; 3],
+        n => [n / 36, n / 6 % 6, n % 6].map(|s| STEPS[usize::from(s)]),
+    }
+}

@@ -1,0 +1,213 @@
+//! How a viewer likes to see runs, kept for each experiment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::charts::layout::MOST;
+use crate::live::XKind;
+
+/// Weights of smoothing that keys go through.
+const SMOOTHING: [f64; 10] = [0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999];
+/// Experiments that settings are kept of.
+const EXPERIMENTS: usize = 200;
+
+/// What is kept between starts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Settings {
+    /// By experiment.
+    experiment: BTreeMap<String, Look>,
+}
+
+impl Settings {
+    /// How runs of an experiment are shown.
+    pub(crate) fn of(&self, experiment: &str) -> Look {
+        self.experiment.get(experiment).cloned().unwrap_or_default().sound()
+    }
+
+    /// Keeps how runs of an experiment are shown.
+    pub(crate) fn keep(&mut self, experiment: &str, look: Look) {
+        if look == Look::default() {
+            self.experiment.remove(experiment);
+        } else if self.experiment.contains_key(experiment) || self.experiment.len() < EXPERIMENTS {
+            self.experiment.insert(experiment.to_owned(), look);
+        }
+    }
+}
+
+/// How runs of an experiment are shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent switches")]
+pub(crate) struct Look {
+    /// Columns of charts; as many as fit if not chosen.
+    pub(crate) columns: Option<u8>,
+    /// Rows of charts; as many as fit if not chosen.
+    pub(crate) rows: Option<u8>,
+    /// Weight of the moving average; 0 is off.
+    pub(crate) smoothing: f64,
+    /// What runs along the axis; as the figures declare if not chosen.
+    pub(crate) x: Option<Horizontal>,
+    /// The axis is logarithmic.
+    pub(crate) log_x: bool,
+    /// The highest and lowest values may lie outside.
+    pub(crate) clip: bool,
+    /// Charts of one unit have one vertical range.
+    pub(crate) same_y: bool,
+    /// A large chart has a list of its series beside it.
+    pub(crate) legend: bool,
+    /// Charts whose vertical scale was chosen: whether it is logarithmic.
+    pub(crate) log_y: BTreeMap<String, bool>,
+    /// Names of series that are not shown.
+    pub(crate) hidden: BTreeSet<String>,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self {
+            columns: None,
+            rows: None,
+            smoothing: 0.0,
+            x: None,
+            log_x: false,
+            clip: false,
+            same_y: false,
+            legend: true,
+            log_y: BTreeMap::new(),
+            hidden: BTreeSet::new(),
+        }
+    }
+}
+
+impl Look {
+    /// As it can be: a file may say anything.
+    fn sound(mut self) -> Self {
+        let fit = |n: &mut Option<u8>| *n = n.filter(|n| (1..=MOST).contains(n));
+        fit(&mut self.columns);
+        fit(&mut self.rows);
+        self.smoothing = if self.smoothing.is_finite() { self.smoothing.clamp(0.0, 0.9999) } else { 0.0 };
+        self
+    }
+
+    /// More smoothing, or less.
+    pub(crate) fn smooth(&mut self, more: bool) {
+        let now = self.smoothing;
+        let next = if more {
+            SMOOTHING.into_iter().find(|w| *w > now + 1e-9)
+        } else {
+            SMOOTHING.into_iter().rev().find(|w| *w < now - 1e-9)
+        };
+        self.smoothing = next.unwrap_or(now);
+    }
+
+    /// One column more; after the last, one.
+    pub(crate) fn next_columns(&mut self, shown: usize) {
+        self.columns = Some(next(self.columns, shown));
+    }
+
+    /// One row more; after the last, one.
+    pub(crate) fn next_rows(&mut self, shown: usize) {
+        self.rows = Some(next(self.rows, shown));
+    }
+}
+
+fn next(chosen: Option<u8>, shown: usize) -> u8 {
+    match chosen.map_or(shown, usize::from) {
+        n if n >= usize::from(MOST) => 1,
+        n => n as u8 + 1,
+    }
+}
+
+/// What runs along the axis of charts of metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Horizontal {
+    /// The step.
+    Step,
+    /// The epoch.
+    Epoch,
+    /// Time since the start.
+    Relative,
+    /// Time of day.
+    Wall,
+}
+
+impl Horizontal {
+    /// The next one after what is chosen, where `shown` is what is shown; after the last, as declared.
+    pub(crate) fn next(chosen: Option<Self>, shown: Option<XKind>) -> Option<Self> {
+        match chosen {
+            None if shown == Some(XKind::Step) => Some(Self::Epoch),
+            None => Some(Self::Step),
+            Some(Self::Step) => Some(Self::Epoch),
+            Some(Self::Epoch) => Some(Self::Relative),
+            Some(Self::Relative) => Some(Self::Wall),
+            Some(Self::Wall) => None,
+        }
+    }
+
+    /// As the data knows it.
+    pub(crate) fn kind(self) -> XKind {
+        match self {
+            Self::Step => XKind::Step,
+            Self::Epoch => XKind::Epoch,
+            Self::Relative => XKind::Relative,
+            Self::Wall => XKind::Wall,
+        }
+    }
+
+    /// What the axis is called.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Step => "step",
+            Self::Epoch => "epoch",
+            Self::Relative => "time since start",
+            Self::Wall => "time of day",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn what_a_file_says_becomes_what_can_be() {
+        let text = "[experiment.fit]\ncolumns = 99\nrows = 2\nsmoothing = 7.5\nx = \"wall\"\n";
+        let settings: Settings = toml::from_str(text).unwrap();
+        let look = settings.of("fit");
+        assert_eq!(
+            (look.columns, look.rows, look.smoothing, look.x),
+            (None, Some(2), 0.9999, Some(Horizontal::Wall))
+        );
+        assert!(look.legend);
+        assert_eq!(settings.of("other"), Look::default());
+    }
+
+    #[test]
+    fn settings_are_kept_for_each_experiment() {
+        let mut settings = Settings::default();
+        let mut look = Look::default();
+        look.smooth(true);
+        look.hidden.insert("deep".to_owned());
+        look.log_y.insert("metric:loss".to_owned(), true);
+        settings.keep("fit", look.clone());
+        let again: Settings = toml::from_str(&toml::to_string(&settings).unwrap()).unwrap();
+        assert_eq!((again.of("fit"), again.of("other")), (look, Look::default()));
+        settings.keep("fit", Look::default());
+        assert_eq!(settings, Settings::default());
+    }
+
+    #[test]
+    fn smoothing_goes_up_and_down_and_stays_below_one() {
+        let mut look = Look::default();
+        look.smooth(false);
+        assert_eq!(look.smoothing, 0.0);
+        (0..50).for_each(|_| look.smooth(true));
+        assert_eq!(look.smoothing, 0.999);
+        look.smooth(false);
+        assert_eq!(look.smoothing, 0.995);
+    }
+}

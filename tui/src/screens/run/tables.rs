@@ -1,0 +1,272 @@
+//! The run's tables, a page at a time.
+
+use gradtop_store::ColumnData;
+use ratatui::text::{Line, Span};
+
+use super::align::{Align, align, pad};
+use super::pane::{Page, Rows};
+use super::words::signs;
+use crate::app::Shared;
+use crate::chart::grid::{fit, width_of};
+use crate::print::{clean, number};
+
+/// Columns of a cell at most.
+const CELL: usize = 40;
+/// Lines above the rows: names of the tables, a blank one, headings, units.
+const HEAD: usize = 4;
+
+/// What is shown of the tables.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    rows: Rows,
+    pub(crate) loaded: bool,
+    /// The table meant; the first if there is none of this name.
+    name: String,
+    top: usize,
+    /// The first column shown after that of the step.
+    left: usize,
+    /// The run has written since the page was read.
+    stale: bool,
+}
+
+impl Tables {
+    /// Rows of a table on the screen.
+    fn height(area: usize) -> usize {
+        area.saturating_sub(HEAD + 1).max(1)
+    }
+
+    /// Takes in what was read.
+    pub(crate) fn take(&mut self, rows: Rows) {
+        if self.name != rows.name {
+            self.name.clone_from(&rows.name);
+        }
+        self.rows = rows;
+        self.loaded = true;
+        self.top = self.top.min(self.rows.total.saturating_sub(1));
+        self.left = self.left.min(self.rows.table.columns.len().saturating_sub(2));
+    }
+
+    /// The run may have written more.
+    pub(crate) fn refresh(&mut self) {
+        self.stale = true;
+    }
+
+    /// What to read, if what is shown is not all here.
+    pub(crate) fn wants(&mut self, area: usize) -> Option<Page> {
+        let height = Self::height(area);
+        let here = self.rows.from..self.rows.from + self.rows.table.rows();
+        let end = (self.top + height).min(self.rows.total);
+        let whole = self.loaded
+            && self.rows.name == self.name
+            && here.start <= self.top
+            && end <= here.end.max(here.start);
+        if whole && !std::mem::take(&mut self.stale) {
+            return None;
+        }
+        // A screen above and one below are read too, so that scrolling does not wait.
+        Some(Page { table: self.name.clone(), from: self.top.saturating_sub(height), count: 3 * height })
+    }
+
+    /// Scrolls down, or up where `by` is negative.
+    pub(crate) fn by(&mut self, by: isize, area: usize) {
+        let last = self.rows.total.saturating_sub(Self::height(area));
+        self.top = self.top.saturating_add_signed(by).min(last);
+    }
+
+    /// A page down or up.
+    pub(crate) fn page(&mut self, by: isize, area: usize) {
+        let height = Self::height(area) as isize;
+        self.by(by * (height - 1).max(1), area);
+    }
+
+    /// To the first row.
+    pub(crate) fn start(&mut self) {
+        self.top = 0;
+    }
+
+    /// To the last row.
+    pub(crate) fn end(&mut self, area: usize) {
+        self.top = self.rows.total.saturating_sub(Self::height(area));
+    }
+
+    /// Columns to the right, or to the left where `by` is negative.
+    pub(crate) fn sideways(&mut self, by: isize) {
+        let last = self.rows.table.columns.len().saturating_sub(2);
+        self.left = self.left.saturating_add_signed(by).min(last);
+    }
+
+    /// The next table, or the one before.
+    pub(crate) fn turn(&mut self, by: isize) {
+        let count = self.rows.tables.len();
+        if count < 2 {
+            return;
+        }
+        let at = self.rows.tables.iter().position(|t| *t == self.name).unwrap_or(0);
+        let next = (at as isize + by).rem_euclid(count as isize) as usize;
+        self.name.clone_from(&self.rows.tables[next]);
+        (self.top, self.left) = (0, 0);
+    }
+
+    /// The lines of the pane, for a screen of this size.
+    pub(crate) fn lines(&self, shared: &Shared, width: usize, area: usize) -> Vec<Line<'static>> {
+        let theme = shared.theme;
+        let height = Self::height(area);
+        let mut out = vec![self.names(shared, width), Line::default()];
+        let table = &self.rows.table;
+        if self.rows.name != self.name {
+            out.push(Line::styled(" reading…", theme.dim()));
+            return out;
+        }
+        let skip = self.top.saturating_sub(self.rows.from);
+        let count = table.rows().saturating_sub(skip).min(height);
+        let mut left = 1;
+        let mut heads = vec![Span::raw(" ")];
+        let mut units = vec![Span::raw(" ")];
+        let mut rows = vec![vec![Span::raw(" ")]; count];
+        let mut more = false;
+        for (i, (name, unit, data)) in table.columns.iter().enumerate() {
+            if i > 0 && i <= self.left {
+                continue;
+            }
+            let (cells, how) = cells(data, skip, count);
+            let head = clean(name);
+            let unit = unit.as_deref().map(clean).unwrap_or_default();
+            let least = width_of(&head).max(width_of(&unit)).min(CELL);
+            let cells = align(&cells, how, CELL, theme.ascii());
+            let wide = cells.first().map_or(0, |c| width_of(c)).max(least);
+            if left + wide > width && i > 0 {
+                more = true;
+                break;
+            }
+            heads.push(Span::styled(pad(&fit(&head, wide, theme.ascii()), wide + 2), theme.bold()));
+            units.push(Span::styled(pad(&fit(&unit, wide, theme.ascii()), wide + 2), theme.dim()));
+            for (row, cell) in rows.iter_mut().zip(&cells) {
+                let style = if i == 0 { theme.dim() } else { theme.text() };
+                row.push(Span::styled(pad(cell, wide + 2), style));
+            }
+            left += wide + 2;
+        }
+        out.push(Line::from(heads));
+        out.push(Line::from(units));
+        out.extend(rows.into_iter().map(Line::from));
+        out.push(self.foot(shared, count, more));
+        out
+    }
+
+    fn names(&self, shared: &Shared, width: usize) -> Line<'static> {
+        let theme = shared.theme;
+        let mut spans = vec![Span::raw(" ")];
+        let mut used = 1;
+        let at = self.rows.tables.iter().position(|t| *t == self.name).unwrap_or(0);
+        // Names before the one shown are left out where there is no room for all.
+        let all: usize = self.rows.tables.iter().map(|t| width_of(t) + 3).sum();
+        for name in self.rows.tables.iter().skip(if all > width { at } else { 0 }) {
+            let text = clean(name);
+            used += width_of(&text) + 3;
+            if used > width {
+                spans.push(Span::styled(signs(shared, "…"), theme.dim()));
+                break;
+            }
+            let style = if *name == self.name { theme.accent() } else { theme.dim() };
+            spans.push(Span::styled(text, style));
+            spans.push(Span::raw("   "));
+        }
+        Line::from(spans)
+    }
+
+    fn foot(&self, shared: &Shared, count: usize, more: bool) -> Line<'static> {
+        let rows = match self.rows.total {
+            0 => "no rows".to_owned(),
+            total => {
+                let digits = total.to_string().len();
+                format!("rows {:>digits$} to {:>digits$} of {total}", self.top + 1, self.top + count)
+            }
+        };
+        let sides = match (self.left > 0, more) {
+            (true, true) => "   columns: more on both sides",
+            (true, false) => "   columns: more at the left",
+            (false, true) => "   columns: more at the right",
+            (false, false) => "",
+        };
+        Line::styled(format!(" {rows}{sides}"), shared.theme.dim())
+    }
+
+    /// Whether the run has any table, as far as is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.tables.is_empty()
+    }
+}
+
+/// The cells of a column, and how they are aligned.
+fn cells(data: &ColumnData, skip: usize, count: usize) -> (Vec<String>, Align) {
+    fn window<T>(values: &[T], skip: usize, count: usize) -> &[T] {
+        let from = skip.min(values.len());
+        &values[from..(from + count).min(values.len())]
+    }
+    match data {
+        ColumnData::I64(v) => {
+            (window(v, skip, count).iter().map(ToString::to_string).collect(), Align::Point)
+        }
+        ColumnData::F64(v) => {
+            (window(v, skip, count).iter().map(|v| number::value(*v)).collect(), Align::Point)
+        }
+        ColumnData::Utf8(v) => (window(v, skip, count).iter().map(|t| clean(t)).collect(), Align::Left),
+        ColumnData::Bytes { width, .. } => (vec![format!("{width} bytes"); count], Align::Left),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use gradtop_store::Table;
+
+    use super::*;
+
+    fn page(from: usize, rows: usize, total: usize) -> Rows {
+        let steps = (from..from + rows).map(|i| i as i64).collect();
+        Rows {
+            tables: vec!["a".to_owned(), "b".to_owned()],
+            name: "a".to_owned(),
+            from,
+            total,
+            table: Table { columns: vec![("step".to_owned(), None, ColumnData::I64(steps))] },
+        }
+    }
+
+    #[test]
+    fn only_what_is_not_here_is_read() {
+        let mut tables = Tables::default();
+        let first = tables.wants(25).unwrap();
+        assert_eq!((first.from, first.count), (0, 60));
+        tables.take(page(0, 60, 1000));
+        assert_eq!(tables.wants(25), None);
+        tables.by(30, 25);
+        assert_eq!(tables.wants(25), None, "40 rows are ahead of the screen");
+        tables.page(1, 25);
+        assert_eq!(tables.wants(25), Some(Page { table: "a".to_owned(), from: 29, count: 60 }));
+        tables.end(25);
+        assert_eq!(tables.wants(25).unwrap().from, 960);
+        tables.take(page(960, 40, 1000));
+        assert_eq!(tables.wants(25), None);
+        tables.refresh();
+        assert!(tables.wants(25).is_some());
+        assert_eq!(tables.wants(25), None);
+        tables.turn(1);
+        assert_eq!(tables.wants(25).unwrap().table, "b");
+        tables.turn(1);
+        assert_eq!(tables.name, "a");
+    }
+
+    #[test]
+    fn a_run_without_tables_is_asked_once() {
+        let mut tables = Tables::default();
+        assert!(tables.wants(20).is_some());
+        tables.take(Rows::default());
+        assert_eq!(tables.wants(20), None);
+        tables.by(5, 20);
+        tables.sideways(3);
+        tables.turn(1);
+        assert!(tables.is_empty() && tables.wants(20).is_none());
+    }
+}

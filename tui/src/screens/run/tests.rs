@@ -1,0 +1,422 @@
+//! The screen of a run, through the real application: real folders, real keys, real readers.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::{Duration, Instant};
+
+use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use gradtop_store::{Event, RunDir, State, append_event};
+use proptest::prelude::*;
+
+use super::pane;
+use crate::app::actions::ActionResult;
+use crate::app::testing::{Bench, SIZES, Spec, run};
+use crate::app::{Effect, Msg};
+use crate::chart::raster::Glyphs;
+use crate::live::engine::Runs;
+use crate::print::Colours;
+
+/// The application with its readers, without their threads.
+struct Stage {
+    bench: Bench,
+    live: Runs,
+}
+
+impl Stage {
+    /// On the screen of the first of these runs.
+    fn on(bench: Bench, specs: &[Spec]) -> Self {
+        let mut stage = Self { bench, live: Runs::new() };
+        let dirs: Vec<RunDir> = specs.iter().map(|s| stage.bench.make(s)).collect();
+        stage.bench.read();
+        stage.open(&dirs[0].name());
+        stage
+    }
+
+    fn new(spec: Spec) -> Self {
+        Self::on(Bench::new(), &[spec])
+    }
+
+    fn open(&mut self, name: &str) {
+        let started = Some(self.bench.id(name));
+        self.bench.send(Msg::Done(ActionResult { text: String::new(), failed: false, started }));
+        self.keys("enter");
+    }
+
+    /// Presses keys and reads what is asked for.
+    fn keys(&mut self, script: &str) {
+        for key in script.split_whitespace() {
+            self.bench.keys(key);
+            self.settle();
+        }
+    }
+
+    /// Reads until nothing more is asked for.
+    fn settle(&mut self) {
+        for _ in 0..200 {
+            let mut asked = false;
+            for effect in self.bench.take() {
+                match effect {
+                    Effect::Watch(requests) => {
+                        self.live.watch(requests, Instant::now());
+                        asked = true;
+                    }
+                    Effect::Pane(request) => {
+                        self.bench.send(Msg::Pane(pane::read(&request)));
+                        asked = true;
+                    }
+                    _ => {}
+                }
+            }
+            if !asked {
+                return;
+            }
+            self.look();
+        }
+        panic!("it never has enough");
+    }
+
+    /// Reads what the runs have written since.
+    fn look(&mut self) {
+        while self.live.work(Instant::now(), Duration::from_secs(1)).next == Some(Duration::ZERO) {}
+        let snapshot = self.live.snapshot();
+        self.bench.send(Msg::Live(snapshot));
+    }
+
+    fn screen(&self) -> String {
+        self.bench.screen()
+    }
+
+    fn mouse(&mut self, kind: MouseEventKind, column: u16, row: u16, modifiers: KeyModifiers) {
+        self.bench.send(Msg::Mouse(MouseEvent { kind, column, row, modifiers }));
+        self.settle();
+    }
+}
+
+const FIGURES: &str = r#"
+[[figure]]
+id = "loss"
+title = "Loss of both networks"
+[[figure.panel]]
+y = { scale = "log" }
+[[figure.panel.mark]]
+type = "line"
+metric = "loss"
+"#;
+
+fn wave(points: usize) -> Vec<(i64, f64)> {
+    (0..points)
+        .map(|i| (i as i64 * 100, 1.0 + (i as f64 / 9.0).sin() + 0.3 * (i as f64 * 1.7).cos()))
+        .collect()
+}
+
+/// A run with a figure, several metrics, one of them with holes.
+fn rich() -> Spec {
+    let mut holes = wave(200);
+    (holes[50].1, holes[120].1) = (f64::NAN, f64::INFINITY);
+    run("fit", "rich", 3)
+        .losses()
+        .figures(FIGURES)
+        .series("accuracy", None, &wave(200))
+        .series("gradient norm", None, &holes)
+        .series("system/cpu", None, &wave(60))
+        .series("system/memory", None, &wave(60))
+}
+
+#[test]
+fn charts_at_every_size() {
+    let mut stage = Stage::new(rich());
+    for (width, height) in SIZES {
+        stage.bench.resize(width, height);
+        stage.settle();
+        insta::assert_snapshot!(format!("charts_{width}x{height}"), stage.screen());
+    }
+}
+
+#[test]
+fn charts_in_ascii_without_colours() {
+    let mut stage = Stage::on(Bench::with(Glyphs::Ascii, Colours::None, false), &[rich()]);
+    stage.bench.resize(80, 24);
+    stage.settle();
+    stage.keys("g g tab right left left");
+    let screen = stage.screen();
+    assert!(screen.is_ascii(), "{screen}");
+    insta::assert_snapshot!("charts_ascii", screen);
+    for pane in ["2", "3", "4", "5", "6"] {
+        stage.keys(pane);
+        let screen = stage.screen();
+        assert!(screen.is_ascii(), "{screen}");
+    }
+}
+
+#[test]
+fn a_running_run_says_how_far_it_is() {
+    let mut stage = Stage::new(rich().at(State::Running, 15_200).with(|_, s| {
+        s.phase = Some("training".to_owned());
+        s.epoch = Some(97.4);
+    }));
+    let first = stage.screen().lines().nth(1).unwrap().to_owned();
+    insta::assert_snapshot!("header_running", first);
+    stage.bench.resize(80, 24);
+    stage.settle();
+    let first = stage.screen().lines().nth(1).unwrap().to_owned();
+    assert!(first.contains("rich") && first.contains("76 %") && first.contains("eta"), "{first}");
+}
+
+#[test]
+fn one_chart_on_the_whole_screen_has_a_list_of_its_series() {
+    let mut stage = Stage::new(rich());
+    stage.keys("enter end left left left");
+    insta::assert_snapshot!("expanded_with_cursor", stage.screen());
+    stage.keys("i");
+    assert!(!stage.screen().contains("at cursor"));
+    stage.keys("esc esc");
+    assert!(stage.screen().contains("gradient norm"), "all charts again: {}", stage.screen());
+    stage.keys("esc");
+    assert!(!stage.screen().contains("gradient norm"), "the list of runs: {}", stage.screen());
+}
+
+#[test]
+fn the_cursor_reads_every_series() {
+    let mut stage = Stage::new(rich());
+    stage.keys("home");
+    let status = |stage: &Stage| stage.screen().lines().rev().nth(1).unwrap().to_owned();
+    assert!(status(&stage).starts_with(" step 0   deep 0.5   shallow 0.5"), "{}", status(&stage));
+    stage.keys("end");
+    assert!(status(&stage).starts_with(" step 19900   deep"), "{}", status(&stage));
+    stage.keys("ctrl-left left");
+    let there = status(&stage);
+    assert!(there.starts_with(" step 1") && !there.contains("19900"), "{there}");
+    // Other charts read their own series at the same place.
+    stage.keys("tab");
+    assert!(status(&stage).contains("accuracy"), "{}", status(&stage));
+}
+
+#[test]
+fn zooming_and_panning_end_with_everything_again() {
+    let mut stage = Stage::new(rich());
+    let before = stage.screen();
+    for script in
+        ["z z Z Z", "v V", "z . , 0", "v shift-up shift-down 0", "z v esc", "X X", "o o", "Y Y", "y y", "+ -"]
+    {
+        stage.keys(script);
+        assert_eq!(stage.screen(), before, "{script}");
+    }
+    stage.keys("z");
+    assert!(stage.screen().contains("zoomed"));
+    assert_ne!(stage.screen(), before);
+}
+
+#[test]
+fn settings_are_kept_for_the_experiment() {
+    let mut stage = Stage::on(
+        Bench::new(),
+        &[rich(), run("fit", "second", 9).losses(), run("other", "third", 9).losses()],
+    );
+    for key in ["+", "+", "Y", "g"] {
+        stage.bench.keys(key);
+    }
+    let saved = stage.bench.take().into_iter().filter_map(|e| match e {
+        Effect::SaveSettings(settings) => Some(settings.run.of("fit")),
+        _ => None,
+    });
+    let saved = saved.last().unwrap();
+    assert_eq!((saved.smoothing, saved.same_y, saved.columns), (0.6, true, Some(3)));
+    stage.keys("esc esc");
+    stage.open("second");
+    assert!(stage.screen().contains("smooth 0.6"), "{}", stage.screen());
+    stage.keys("esc");
+    stage.open("third");
+    assert!(!stage.screen().contains("smooth 0.6"), "{}", stage.screen());
+}
+
+#[test]
+fn series_are_hidden_and_shown() {
+    let mut stage = Stage::new(rich());
+    stage.keys("s");
+    insta::assert_snapshot!("list_of_series", stage.screen());
+    while !stage.screen().contains("›■ deep") {
+        stage.keys("down");
+    }
+    stage.keys("space esc");
+    let legend = stage.screen().lines().nth(3).unwrap().to_owned();
+    assert!(!legend.contains("deep") && legend.contains("shallow"), "{legend}");
+    stage.keys("s a esc");
+    assert!(stage.screen().lines().nth(3).unwrap().contains("deep"));
+}
+
+#[test]
+fn the_grid_is_chosen_and_charts_are_paged() {
+    let mut stage = Stage::new(rich());
+    stage.bench.resize(80, 24);
+    stage.settle();
+    assert!(stage.screen().contains("page 1 of 4 · 4 charts"), "{}", stage.screen());
+    stage.keys("pagedown");
+    assert!(stage.screen().contains("page 2 of 4"));
+    stage.keys("pageup pageup G");
+    assert!(stage.screen().contains("page 1 of 2"), "{}", stage.screen());
+    stage.keys("down");
+    let focused = stage.screen().lines().filter(|l| l.starts_with('›')).count();
+    assert_eq!(focused, 1);
+}
+
+#[test]
+fn the_mouse_does_the_same() {
+    let mut stage = Stage::new(rich());
+    let left = MouseButton::Left;
+    let none = KeyModifiers::NONE;
+    stage.mouse(MouseEventKind::Down(left), 90, 10, none);
+    stage.mouse(MouseEventKind::Up(left), 90, 10, none);
+    let status = |stage: &Stage| stage.screen().lines().rev().nth(1).unwrap().to_owned();
+    assert!(status(&stage).contains("step"), "a click puts focus and cursor: {}", stage.screen());
+    stage.keys("esc");
+    let before = stage.screen();
+    stage.mouse(MouseEventKind::ScrollUp, 90, 10, none);
+    assert!(status(&stage).contains("zoomed"));
+    let zoomed = stage.screen();
+    stage.mouse(MouseEventKind::Down(left), 90, 10, none);
+    stage.mouse(MouseEventKind::Drag(left), 80, 10, none);
+    stage.mouse(MouseEventKind::Up(left), 80, 10, none);
+    assert_ne!(stage.screen(), zoomed, "dragging moves the window");
+    stage.keys("0");
+    assert_eq!(stage.screen(), before);
+    stage.mouse(MouseEventKind::ScrollUp, 90, 10, KeyModifiers::SHIFT);
+    assert!(status(&stage).contains("zoomed"), "with shift along y");
+    stage.mouse(MouseEventKind::Down(left), 14, 2, none);
+    assert!(stage.screen().contains("[2 log]"), "{}", stage.screen());
+}
+
+#[test]
+fn the_other_panes() {
+    let mut stage = Stage::new(rich());
+    let dir = stage.bench.id("rich").dir();
+    let log = b"\x1b[32mepoch 1\x1b[0m\n\r10 %\r100 %\n\x1b]52;c;aGk=\x07loss nan\n";
+    std::fs::write(dir.console(), log).unwrap();
+    stage.keys("2");
+    let body = |stage: &Stage| stage.screen().lines().skip(3).take(8).collect::<Vec<_>>().join("\n");
+    insta::assert_snapshot!("log", body(&stage));
+    append_event(&dir, &Event::Alert { message: "deep #1 has diverged".to_owned() }).unwrap();
+    stage.keys("3");
+    assert!(body(&stage).contains("! alert: deep #1 has diverged"), "{}", stage.screen());
+    stage.keys("4");
+    let params = stage.screen().lines().skip(2).take(10).collect::<Vec<_>>().join("\n");
+    insta::assert_snapshot!("params", params);
+    stage.keys("5");
+    assert!(stage.screen().contains("No tables"), "{}", stage.screen());
+    stage.keys("6");
+    assert!(stage.screen().contains("system/memory") && !stage.screen().contains("accuracy"));
+}
+
+#[test]
+fn the_log_is_followed_and_searched() {
+    let mut stage = Stage::new(rich().at(State::Running, 10));
+    let dir = stage.bench.id("rich").dir();
+    let text: String = (0..5_000).map(|i| format!("line {i}\n")).collect::<Vec<_>>().concat();
+    std::fs::write(dir.console(), &text).unwrap();
+    stage.keys("2");
+    assert!(stage.screen().contains("line 4999"));
+    std::fs::write(dir.console(), text + "and one more\n").unwrap();
+    stage.bench.send(Msg::Tick("2026-11-20T14:32:08Z".parse().unwrap()));
+    stage.settle();
+    assert!(stage.screen().contains("and one more"), "{}", stage.screen());
+    stage.keys("/");
+    stage.bench.type_text("line 123");
+    stage.keys("enter");
+    assert!(stage.screen().contains("›line 1239"), "the last that matches: {}", stage.screen());
+    stage.keys("n n");
+    assert!(stage.screen().contains("›line 1237"), "{}", stage.screen());
+    stage.keys("N");
+    assert!(stage.screen().contains("›line 1238"), "{}", stage.screen());
+    stage.keys("/");
+    stage.bench.type_text("nonsense");
+    stage.keys("enter");
+    assert!(stage.screen().contains("\"nonsense\" is nowhere"), "{}", stage.screen());
+    stage.keys("home");
+    assert!(stage.screen().contains(" line 0\n"), "{}", stage.screen());
+    stage.keys("end");
+    assert!(stage.screen().contains("and one more"));
+}
+
+#[test]
+fn states_without_data_say_what_to_do() {
+    let bare = |state: State| run("fit", "bare", 2).at(state, 0).with(|_, s| (s.step, s.done) = (None, 0));
+    for state in [State::Queued, State::Starting, State::Running, State::Paused] {
+        insta::assert_snapshot!(format!("bare_{state}"), Stage::new(bare(state)).screen());
+    }
+    let cause = "loss is not finite in every model and trial: deep, middle and shallow diverged at step 812 with lr = 0.5";
+    let mut failed = Stage::new(bare(State::Failed).cause(cause));
+    insta::assert_snapshot!("failed_without_data", failed.screen());
+    failed.bench.resize(80, 24);
+    failed.settle();
+    insta::assert_snapshot!("failed_without_data_80x24", failed.screen());
+}
+
+#[test]
+fn a_crash_is_told_above_the_charts() {
+    let crashed = rich().at(State::Crashed, 8_000).cause("killed by SIGKILL (out of memory)");
+    let mut stage = Stage::new(crashed);
+    let top = stage.screen().lines().take(6).collect::<Vec<_>>().join("\n");
+    insta::assert_snapshot!("crashed", top);
+    stage.bench.resize(80, 24);
+    stage.settle();
+    assert!(stage.screen().contains("☠ killed by SIGKILL (out of memory)"));
+}
+
+#[test]
+fn a_run_deleted_while_watched_stays_and_says_so() {
+    let mut stage = Stage::new(rich());
+    std::fs::remove_dir_all(stage.bench.id("rich").dir().path()).unwrap();
+    stage.bench.read();
+    stage.settle();
+    let screen = stage.screen();
+    assert!(screen.contains("Its folder is gone") && screen.contains("accuracy"), "{screen}");
+    stage.keys("2 3 4 5 6 1 esc");
+    assert!(!stage.screen().contains("Its folder is gone"), "back at the list");
+}
+
+#[test]
+fn a_figure_declared_meanwhile_appears_and_the_focus_stays() {
+    let mut stage = Stage::new(rich().at(State::Running, 5_000));
+    let title = |s: &Stage| s.screen().lines().find_map(|l| l.split('›').nth(1).map(str::to_owned)).unwrap();
+    stage.keys("tab");
+    let focused = title(&stage);
+    let new =
+        FIGURES.replace("\"loss\"\ntitle = \"Loss of both networks\"", "\"new\"\ntitle = \"A new figure\"");
+    let dir = stage.bench.id("rich").dir();
+    gradtop_store::figures::declare(&dir, &new).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !stage.screen().contains("A new figure") {
+        assert!(Instant::now() < deadline, "{}", stage.screen());
+        stage.look();
+        stage.settle();
+    }
+    assert_eq!(title(&stage).split("  ").next(), focused.split("  ").next());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// With charts and data, every key, wheel, drag and size in any order, drawn after each.
+    #[test]
+    fn no_sequence_of_keys_panics_with_charts(script in prop::collection::vec((0usize..10_000, 0u8..10), 1..60)) {
+        let mut stage = Stage::new(rich());
+        let modes = super::Mode::ALL.iter().flat_map(|m| m.keys());
+        let names: Vec<&str> = modes.flat_map(|b| b.keys.iter().copied()).filter(|n| *n != "esc").collect();
+        for (n, kind) in script {
+            let (x, y) = ((n % 140) as u16, (n / 140 % 45) as u16);
+            let button = MouseButton::Left;
+            match kind {
+                0 => {
+                    let (width, height) = SIZES[n % SIZES.len()];
+                    stage.bench.resize(width, height);
+                    stage.settle();
+                }
+                1 => stage.mouse(MouseEventKind::ScrollUp, x, y, KeyModifiers::NONE),
+                2 => stage.mouse(MouseEventKind::ScrollDown, x, y, KeyModifiers::SHIFT),
+                3 => stage.mouse(MouseEventKind::Down(button), x, y, KeyModifiers::NONE),
+                4 => stage.mouse(MouseEventKind::Drag(button), x, y, KeyModifiers::NONE),
+                _ => stage.keys(names[n % names.len()]),
+            }
+            stage.screen();
+        }
+    }
+}

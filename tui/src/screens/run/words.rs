@@ -1,0 +1,62 @@
+//! A run's state and times as words and styles.
+
+use gradtop_store::State;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use ratatui::style::Style;
+
+use crate::app::Shared;
+
+/// The sign of a state.
+pub(crate) fn glyph(shared: &Shared, state: State) -> char {
+    let (fine, plain) = match state {
+        State::Running | State::Stopping => ('●', '*'),
+        State::Paused => ('◐', '='),
+        State::Finished => ('✓', '+'),
+        State::Stopped => ('■', '#'),
+        State::Failed => ('✗', 'x'),
+        State::Crashed => ('☠', '!'),
+        State::Queued | State::Starting => ('…', '.'),
+    };
+    shared.theme.glyph(fine, plain)
+}
+
+/// The style of a state.
+pub(crate) fn state_style(shared: &Shared, state: State) -> Style {
+    let theme = shared.theme;
+    match state {
+        State::Running | State::Stopping => theme.good(),
+        State::Paused => theme.wait(),
+        State::Failed | State::Crashed => theme.alert(),
+        State::Finished => theme.text(),
+        State::Stopped | State::Queued | State::Starting => theme.dim(),
+    }
+}
+
+/// A moment in local time: the time of day for today, else with the date.
+pub(crate) fn clock(shared: &Shared, time: Timestamp) -> String {
+    let zone = zone();
+    let then = time.to_zoned(zone.clone());
+    let format =
+        if then.date() == shared.now.to_zoned(zone).date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+    then.strftime(format).to_string()
+}
+
+/// The viewer's time zone; in tests always the same.
+fn zone() -> TimeZone {
+    if cfg!(test) { TimeZone::UTC } else { TimeZone::system() }
+}
+
+/// Signs of our own and of formulas as far as the terminal can show them.
+pub(crate) fn signs(shared: &Shared, text: &str) -> String {
+    if shared.theme.ascii() {
+        crate::print::plain(text).replace(['–', '—'], "-")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Seconds that the viewer's clock is ahead of UTC.
+pub(crate) fn east(shared: &Shared) -> i32 {
+    zone().to_offset(shared.now).seconds()
+}
