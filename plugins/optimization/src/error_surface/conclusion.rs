@@ -47,7 +47,7 @@ fn said(kind: StageKind, found: &Found, rectified: bool) -> String {
                 "falls from point to point all the way".to_owned()
             } else {
                 format!(
-                    "rises over {} of the steps between its points and is {:.3e} at its highest",
+                    "rises between {} pairs of neighbouring points, to at most {:.3e}",
                     found.rises, found.highest_between
                 )
             };
@@ -129,7 +129,7 @@ mod tests {
             ..Found::default()
         };
         assert!(said(StageKind::Line, &line(0.0), false).contains("falls from point to point all the way"));
-        assert!(said(StageKind::Line, &line(2.0), false).contains("rises over 2 of the steps"));
+        assert!(said(StageKind::Line, &line(2.0), false).contains("rises between 2 pairs"));
         let eigen = |least, bound| Found { eigenvalues: [(10.0, 0.0), (least, bound)], ..Found::default() };
         assert!(said(StageKind::Eigen, &eigen(-0.1, 1e-3), false).contains("no minimum"));
         assert!(said(StageKind::Eigen, &eigen(-1e-4, 1e-3), false).contains("cannot be told from zero"));

@@ -23,10 +23,10 @@ pub struct ErrorSurface {
     #[param(default = "function,mnist")]
     pub tasks: String,
     /// Full-batch steps of Adam on the function
-    #[param(default = 10_000, min = 1, max = 1_000_000, log)]
+    #[param(default = 5000, min = 1, max = 1_000_000, log)]
     pub function_steps: i64,
     /// Learning rate of Adam on the function
-    #[param(default = 3e-3, min = 0.0, min_excluded, max = 10.0, log)]
+    #[param(default = 0.01, min = 0.0, min_excluded, max = 10.0, log)]
     pub function_lr: f64,
     /// Epochs on MNIST
     #[param(default = 10, min = 1, max = 1000, log)]
@@ -126,9 +126,8 @@ impl Experiment for ErrorSurface {
             survey
         };
         while !survey.is_done() {
-            // Small networks and batches are slower on several threads, which wait longer than they compute.
-            let small = survey.is_small() || survey.is_training();
-            runtime::set_threads(if small { 1 } else { ctx.threads() });
+            // Small networks are slower on several threads, which wait longer than they compute.
+            runtime::set_threads(if survey.is_small() { 1 } else { ctx.threads() });
             survey.advance()?;
             record(ctx, &survey, &series)?;
             if survey.stage_is_done() && !survey.is_training() {

@@ -3,11 +3,13 @@
 use gradtop_sdk::prelude::*;
 use tch::Device;
 
-use crate::settings::invalid;
-
 use super::ErrorSurface;
 use super::survey::Plan;
 use super::task::Task;
+
+fn invalid(text: impl std::fmt::Display) -> Error {
+    Error::of_kind(ErrorKind::Invalid, text)
+}
 
 impl ErrorSurface {
     /// What these parameters mean for the survey.

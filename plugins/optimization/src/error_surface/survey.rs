@@ -10,15 +10,12 @@ use gradtop_toolkit::ensemble::Ensemble;
 use gradtop_toolkit::pca::Pca;
 use tch::{Device, Kind, TchError, Tensor};
 
-use super::directions::{Eigenpair, extremes, filter_normalised, through_zero};
+use super::directions::{extremes, filter_normalised, through_zero};
 use super::task::Task;
 
 const FILE: &str = "survey.safetensors";
 /// Largest network whose steps are not worth several threads.
 const SMALL: i64 = 1000;
-
-/// How much the loss changes over the plane of eigenvectors, in units of the loss at its centre.
-const RISE: f64 = 3.0;
 
 /// Everything that is to be done.
 pub struct Plan {
@@ -532,27 +529,17 @@ impl<'a> Survey<'a> {
             StageKind::Eigen => {
                 let pairs =
                     extremes(&task.shape, &task.train, &origin, plan.lanczos_steps as usize, plan.seed)?;
-                let centre = self.stored_loss()?;
+                let start = self.path().f_narrow(0, 0, 1)?;
+                let rise = evaluate(&task.shape, &start, &task.train, plan.grid)?[0] - self.stored_loss()?;
                 let length = origin.f_norm()?.f_double_value(&[])?;
-                let half = |pair: &Eigenpair| -> Result<Vec<f64>> {
-                    // As far as the Hessian alone changes the loss by three times itself, at most the parameters' norm; less
-                    // where the loss then has grown much more than that.
-                    let mut reach = (2.0 * RISE * centre / pair.value.abs()).sqrt().min(length);
-                    for _ in 0..30 {
-                        let step = pair.vector.f_mul_scalar(reach)?;
-                        let ends = Tensor::f_stack(&[origin.f_sub(&step)?, origin.f_add(&step)?], 0)?;
-                        let losses = evaluate(&task.shape, &ends, &task.train, plan.grid)?;
-                        if losses.iter().all(|loss| *loss <= (1.0 + 2.0 * RISE) * centre) {
-                            break;
-                        }
-                        reach /= 2.0_f64.sqrt();
-                    }
-                    Ok(symmetric(reach))
+                // As far as the quadratic takes the loss by as much as training lowered it; no further than the parameters' norm.
+                let half = |value: f64| {
+                    let reach = (2.0 * rise.abs() / value.abs()).sqrt();
+                    symmetric(if reach.is_finite() { reach.min(length) } else { length })
                 };
-                let axes = [half(&pairs[0])?, half(&pairs[1])?];
                 eigenvalues = [0, 1].map(|i| (pairs[i].value, pairs[i].bound));
-                let ([first, second], [x, y]) = (pairs, axes);
-                ([first.vector, second.vector], x, y)
+                let [first, second] = pairs;
+                ([first.vector, second.vector], half(first.value), half(second.value))
             }
             _ => {
                 let random = |member| filter_normalised(&task.shape, &origin, plan.seed, member);

@@ -6,13 +6,15 @@ use gradtop_toolkit::functions::{grid, sinc, variance};
 use gradtop_toolkit::mlp::{Activation, Loss};
 use tch::{Device, Tensor};
 
-use crate::settings::invalid;
-
 use super::MinimalRatio;
 use super::search::{Finder, Net, Plan};
 
 /// The largest network whose Hessians are taken whole: 100 of them are then 0.8 GB.
 const MOST_PARAMETERS: i64 = 1000;
+
+fn invalid(text: impl std::fmt::Display) -> Error {
+    Error::of_kind(ErrorKind::Invalid, text)
+}
 
 impl MinimalRatio {
     /// What these parameters mean for the search.
