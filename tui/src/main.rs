@@ -5,6 +5,7 @@ mod app;
 mod chart;
 mod cli;
 mod commands;
+mod compare;
 mod failure;
 mod figure;
 #[allow(dead_code, clippy::unused_self, reason = "the screens are being filled in")]

@@ -1,15 +1,246 @@
-//! Drawing.
+//! Drawing, and where things stand.
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::layout::{Position, Rect};
+use ratatui::widgets::Widget as _;
 
-use super::Compare;
+use super::{Compare, Pane, table};
 use crate::app::Shared;
+use crate::chart::grid::width_of;
+use crate::compare::{GroupBy, overlay};
+use crate::live::chart::{ChartView, Plot, Subject, build};
+use crate::print::{clean, number};
+use crate::screens::pen::Pen;
+use crate::widgets::ChartCell;
+
+/// A chart is at least so wide and high if there is room for more than one.
+const LEAST: (u16, u16) = (52, 11);
+
+/// Where the parts stand.
+struct Layout {
+    charts: Rect,
+    table: Rect,
+}
+
+fn layout(shared: &Shared, screen: &Compare, area: Rect) -> Layout {
+    let (top, height) = (area.y + 1.min(area.height), area.height.saturating_sub(1));
+    let whole = Rect { y: top, height, ..area };
+    let none = Rect { height: 0, ..whole };
+    match shared.settings.compare.pane {
+        Pane::Charts => Layout { charts: whole, table: none },
+        Pane::Table => Layout { charts: none, table: whole },
+        Pane::Both => {
+            let wanted = screen.made.teams.len() as u16 + table::HEADING + 1;
+            let most = (height * 2 / 5).max(table::HEADING + 3);
+            let rows = wanted.min(most).min(height);
+            let charts = Rect { height: height - rows, ..whole };
+            Layout { charts, table: Rect { y: charts.bottom(), height: rows, ..whole } }
+        }
+    }
+}
+
+/// Columns and rows of charts on a page.
+fn grid(screen: &Compare, area: Rect) -> (u16, u16) {
+    if screen.expanded {
+        return (1, 1);
+    }
+    let count = screen.made.facets.len().max(1) as u16;
+    let columns = (area.width / LEAST.0).clamp(1, 4).min(count);
+    let rows = (area.height / LEAST.1).clamp(1, 4).min(count.div_ceil(columns));
+    (columns, rows)
+}
+
+/// Charts on a page.
+pub(super) fn page(shared: &Shared, screen: &Compare) -> usize {
+    let (columns, rows) = grid(screen, layout(shared, screen, shared.area).charts);
+    usize::from(columns * rows).max(1)
+}
+
+/// The charts that are seen.
+pub(super) fn visible(shared: &Shared, screen: &Compare) -> std::ops::Range<usize> {
+    let page = page(shared, screen);
+    let first = screen.chart / page * page;
+    first..(first + page).min(screen.made.facets.len())
+}
+
+/// The chart's cells on its page.
+fn cell(area: Rect, (columns, rows): (u16, u16), at: u16) -> Rect {
+    let (width, height) = (area.width / columns, area.height / rows);
+    let (column, row) = (at % columns, at / columns);
+    // One blank column between neighbours.
+    let gap = u16::from(columns > 1);
+    Rect { x: area.x + column * width + 1, y: area.y + row * height, width: width.saturating_sub(1 + gap), height }
+}
+
+/// The chart at a place of the terminal, and the x there if it lies in the plot.
+pub(super) fn chart_at(shared: &Shared, screen: &Compare, at: Position) -> Option<(usize, Option<f64>)> {
+    let area = layout(shared, screen, shared.area).charts;
+    let places = grid(screen, area);
+    for (i, chart) in visible(shared, screen).enumerate() {
+        let cell = cell(area, places, i as u16);
+        if cell.contains(at) {
+            let plot = screen.cache.plot(chart as u64);
+            let inside = plot.filter(|p| p.y_at(usize::from(at.y - cell.y)).is_some());
+            return Some((chart, inside.and_then(|p| p.x_at(usize::from(at.x - cell.x)))));
+        }
+    }
+    None
+}
+
+/// The team whose row is drawn at a place of the terminal.
+pub(super) fn row_at(shared: &Shared, screen: &Compare, at: Position) -> Option<usize> {
+    table::row_at(screen, layout(shared, screen, shared.area).table, at)
+}
+
+fn view_of(shared: &Shared, screen: &Compare) -> ChartView {
+    let settings = &shared.settings.compare;
+    let focus = screen.focus.then(|| screen.team());
+    ChartView {
+        log_y: settings.log,
+        zoom_x: screen.zoom,
+        smoothing: settings.weight(),
+        hidden: screen.hidden.clone(),
+        cursor: screen.cursor,
+        ..overlay::view(settings.align, &screen.made.teams, focus)
+    }
+}
+
+fn plot_of(shared: &Shared, screen: &Compare, view: &ChartView) -> Option<Plot> {
+    let area = layout(shared, screen, shared.area).charts;
+    let places = grid(screen, area);
+    let facet = screen.made.facets.get(screen.chart)?;
+    let cell = cell(area, places, 0);
+    let figure = overlay::figure(&screen.made.subjects, facet);
+    let sources = overlay::sources(&screen.made.subjects, &screen.made.teams);
+    let size = (usize::from(cell.width), usize::from(cell.height));
+    build(&sources, Subject::Panel(&figure, 0), view, size, shared.theme.look()).plot
+}
+
+/// The plot of the chart under the cursor.
+pub(super) fn plot(shared: &Shared, screen: &Compare) -> Option<Plot> {
+    plot_of(shared, screen, &view_of(shared, screen))
+}
+
+/// The same with all of x.
+pub(super) fn whole(shared: &Shared, screen: &Compare) -> Option<Plot> {
+    plot_of(shared, screen, &ChartView { zoom_x: None, ..view_of(shared, screen) })
+}
 
 impl Compare {
     /// Draws it into `area`; header and footer are the frame's.
     pub(crate) fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
-        frame.render_widget(Line::styled("Comparison", shared.theme.bold()), area);
+        let made = &self.made;
+        if made.subjects.is_empty() {
+            let theme = shared.theme;
+            let text = if self.runs.is_empty() { "No runs to compare" } else { "The runs of this comparison are gone" };
+            Pen::row(frame.buffer_mut(), theme, area, 1).skip(2).put(text, theme.bold());
+            let text = "Select several in the list of runs with space, then press c.  esc: back";
+            Pen::row(frame.buffer_mut(), theme, area, 2).skip(2).put(text, theme.dim());
+            return;
+        }
+        self.heading(shared, frame, area);
+        let place = layout(shared, self, area);
+        if place.charts.height > 0 {
+            self.charts(shared, frame, place.charts);
+        }
+        if place.table.height > 0 {
+            let at_cursor = self.at_cursor(shared, place.charts.height > 0);
+            table::draw(self, shared, at_cursor.as_deref(), frame, place.table);
+        }
+    }
+
+    fn heading(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+        let theme = shared.theme;
+        let settings = &shared.settings.compare;
+        let made = &self.made;
+        let experiments: std::collections::BTreeSet<&str> =
+            made.subjects.iter().map(|s| s.row.experiment()).collect();
+        let of = match experiments.iter().next() {
+            Some(one) if experiments.len() == 1 => clean(one),
+            _ => format!("{} experiments, what they share", experiments.len()),
+        };
+        let n = made.subjects.len();
+        let mut pen = Pen::row(frame.buffer_mut(), theme, area, 0);
+        pen.skip(1).put(&format!("{n} run{} of ", if n == 1 { "" } else { "s" }), theme.dim());
+        pen.put(&of, theme.bold());
+        let fact = |pen: &mut Pen<'_>, name: &str, value: &str| {
+            pen.skip(3).put(name, theme.dim()).skip(1).put(value, theme.text());
+        };
+        fact(&mut pen, "x", settings.align.word());
+        if self.by != GroupBy::Nothing {
+            fact(&mut pen, "grouped by", &self.by.word());
+        }
+        if settings.weight() > 0.0 {
+            fact(&mut pen, "smooth", &format!("{:.2}", settings.weight()));
+        }
+        match settings.log {
+            Some(true) => fact(&mut pen, "y", "log"),
+            Some(false) => fact(&mut pen, "y", "linear"),
+            None => {}
+        }
+        if let Some(x) = self.cursor {
+            fact(&mut pen, "cursor", &number::value(x));
+        }
+        if self.zoom.is_some() {
+            pen.skip(3).put("zoomed", theme.wait());
+        }
+        if made.gone > 0 {
+            pen.skip(3).put(&format!("{} gone", made.gone), theme.alert());
+        }
+        let reading = made.subjects.iter().any(|s| s.data.progress.reading);
+        if reading {
+            pen.skip(3).put("reading …", theme.dim());
+        }
+        if settings.pane != Pane::Table && !made.facets.is_empty() {
+            let shown = visible(shared, self);
+            let text = match shown.len() {
+                1 => format!("chart {} of {}", shown.start + 1, made.facets.len()),
+                _ => format!("charts {}-{} of {}", shown.start + 1, shown.end, made.facets.len()),
+            };
+            let free = pen.room().saturating_sub(width_of(&text) + 1);
+            if free > 2 {
+                pen.skip(free).put(&text, theme.dim());
+            }
+        }
+    }
+
+    fn charts(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+        let made = &self.made;
+        let theme = shared.theme;
+        if made.facets.is_empty() {
+            let unread = made.subjects.iter().any(|s| s.data.progress.reading || s.data.keys.is_empty());
+            let several = made.subjects.iter().any(|s| s.row.experiment() != made.subjects[0].row.experiment());
+            let text = match (unread, several) {
+                (true, _) => "reading …",
+                (false, true) => "These runs of several experiments share no metric",
+                (false, false) => "Nothing recorded yet",
+            };
+            Pen::row(frame.buffer_mut(), theme, area, 1).skip(2).put(text, theme.dim());
+            return;
+        }
+        let places = grid(self, area);
+        let view = view_of(shared, self);
+        let sources = overlay::sources(&made.subjects, &made.teams);
+        for (i, chart) in visible(shared, self).enumerate() {
+            let figure = overlay::figure(&made.subjects, &made.facets[chart]);
+            let cell = ChartCell {
+                sources: &sources,
+                subject: Subject::Panel(&figure, 0),
+                view: &view,
+                theme,
+                focused: chart == self.chart,
+                cache: &self.cache,
+                slot: chart as u64,
+            };
+            cell.render(self::cell(area, places, i as u16), frame.buffer_mut());
+        }
+    }
+
+    /// What each team has at the cursor in the chart under it.
+    fn at_cursor(&self, shared: &Shared, charts: bool) -> Option<Vec<Option<f64>>> {
+        self.cursor.filter(|_| charts && visible(shared, self).contains(&self.chart))?;
+        let built = self.cache.built(self.chart as u64)?;
+        let of = |name: &str| built.lines.iter().find(|l| l.name == name)?.at_cursor.map(|(v, _, _)| v);
+        Some(self.made.teams.iter().map(|t| of(&t.name)).collect())
     }
 }

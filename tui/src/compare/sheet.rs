@@ -1,0 +1,188 @@
+//! The table of a comparison: what runs differ in, and what became of their metrics.
+
+use std::cmp::Ordering;
+
+use gradtop_store::Goal;
+use serde::{Deserialize, Serialize};
+
+use super::overlay::mean;
+use super::{Facet, Subject, Team, differing, facets, goal, info};
+use crate::live::SeriesSnapshot;
+
+/// Which number of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum What {
+    /// The last value; the mean over trials and the runs of a group.
+    Last,
+    /// The best value reached by any, as the metric's goal says.
+    Best,
+    /// The smallest value reached by any.
+    Min,
+}
+
+impl What {
+    /// The heading.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Last => "last",
+            Self::Best => "best",
+            Self::Min => "min",
+        }
+    }
+}
+
+/// A column of numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Column {
+    /// The metric.
+    pub(crate) facet: Facet,
+    /// Which number of it.
+    pub(crate) what: What,
+    /// Which way is better; `None`: neither.
+    pub(crate) better: Goal,
+}
+
+/// A run or a group.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Row {
+    /// Its place in the list of teams.
+    pub(crate) team: usize,
+    /// What it differs in, as text; blank where it has none.
+    pub(crate) params: Vec<String>,
+    /// Its numbers; `None` where nothing was logged.
+    pub(crate) values: Vec<Option<f64>>,
+    /// Which of them are the best of their column.
+    pub(crate) best: Vec<bool>,
+}
+
+/// The table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Sheet {
+    /// Keys of the parameters.
+    pub(crate) params: Vec<String>,
+    /// The columns of numbers.
+    pub(crate) columns: Vec<Column>,
+    /// In the order of the teams.
+    pub(crate) rows: Vec<Row>,
+}
+
+/// What a table is sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Sort {
+    /// As the runs were given.
+    #[default]
+    Given,
+    /// A parameter.
+    Param(usize),
+    /// A column of numbers; the best first.
+    Value(usize),
+}
+
+/// The table of these runs.
+pub(crate) fn sheet(subjects: &[Subject], teams: &[Team]) -> Sheet {
+    let params = differing(subjects);
+    let declared: Vec<Facet> = facets(subjects).into_iter().filter(|f| info(subjects, &f.metric).is_some()).collect();
+    let shown = if declared.is_empty() {
+        // A plugin may declare nothing: then what it logged.
+        facets(subjects).into_iter().filter(|f| !f.metric.starts_with("system/")).collect()
+    } else {
+        declared
+    };
+    let mut columns = Vec::new();
+    for facet in shown {
+        let goal = goal(subjects, &facet.metric);
+        let mut add = |what, better| columns.push(Column { facet: facet.clone(), what, better });
+        add(What::Last, goal);
+        if goal != Goal::None {
+            add(What::Best, goal);
+        }
+        // Where lower is better, the best is the smallest.
+        if goal != Goal::Min {
+            add(What::Min, Goal::None);
+        }
+    }
+    let rows = teams.iter().enumerate().map(|(i, t)| row(subjects, t, i, &params, &columns)).collect();
+    let mut sheet = Sheet { params, columns, rows };
+    sheet.mark_best();
+    sheet
+}
+
+fn row(subjects: &[Subject], team: &Team, at: usize, params: &[String], columns: &[Column]) -> Row {
+    let members: Vec<&Subject> = team.members.iter().filter_map(|i| subjects.get(*i)).collect();
+    let param = |key: &String| {
+        let mut values: Vec<String> = members.iter().map(|s| s.value(key).unwrap_or_default()).collect();
+        values.sort();
+        values.dedup();
+        match values.as_slice() {
+            [one] => one.clone(),
+            many => format!("{} values", many.len()),
+        }
+    };
+    let value = |c: &Column| {
+        let series = members.iter().flat_map(|s| &s.data.series).filter(|s| c.facet.takes(s.key()));
+        let all: Vec<&SeriesSnapshot> = series.map(AsRef::as_ref).collect();
+        let each = |f: fn(&SeriesSnapshot) -> Option<f64>| all.iter().filter_map(|s| f(s)).collect::<Vec<f64>>();
+        match (c.what, c.better) {
+            (What::Last, _) => mean(&each(|s| s.last().map(|l| l.value))),
+            (What::Best, Goal::Max) => each(SeriesSnapshot::max).into_iter().reduce(f64::max),
+            (What::Best | What::Min, _) => each(SeriesSnapshot::min).into_iter().reduce(f64::min),
+        }
+    };
+    let values: Vec<Option<f64>> = columns.iter().map(value).collect();
+    let best = vec![false; values.len()];
+    Row { team: at, params: params.iter().map(param).collect(), values, best }
+}
+
+impl Sheet {
+    /// Marks the best of each column, all of them if several are equal. Among fewer than two there is no best.
+    fn mark_best(&mut self) {
+        for (i, column) in self.columns.iter().enumerate() {
+            let finite = self.rows.iter().filter_map(|r| r.values[i]).filter(|v| v.is_finite());
+            let best = match column.better {
+                Goal::Min => finite.clone().reduce(f64::min),
+                Goal::Max => finite.clone().reduce(f64::max),
+                Goal::None => None,
+            };
+            if finite.count() < 2 {
+                continue;
+            }
+            for row in &mut self.rows {
+                row.best[i] = best.is_some() && row.values[i] == best;
+            }
+        }
+    }
+
+    /// The rows in order, as places in `rows`. What has no value comes last, whichever way round.
+    pub(crate) fn sorted(&self, sort: Sort, reverse: bool) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        match sort {
+            Sort::Given if reverse => order.reverse(),
+            Sort::Given => {}
+            Sort::Param(p) => order.sort_by(|a, b| {
+                let text = |i: &usize| self.rows[*i].params.get(p).cloned().unwrap_or_default();
+                let (a, b) = (text(a), text(b));
+                let by_value = match (a.parse::<f64>(), b.parse::<f64>()) {
+                    (Ok(x), Ok(y)) => x.total_cmp(&y),
+                    _ => a.cmp(&b),
+                };
+                turned(by_value, reverse)
+            }),
+            Sort::Value(c) => {
+                let down = self.columns.get(c).is_some_and(|c| c.better == Goal::Max) != reverse;
+                order.sort_by(|a, b| {
+                    let value = |i: &usize| self.rows[*i].values.get(c).copied().flatten().filter(|v| !v.is_nan());
+                    match (value(a), value(b)) {
+                        (Some(x), Some(y)) => turned(x.total_cmp(&y), down),
+                        (x, y) => y.is_some().cmp(&x.is_some()),
+                    }
+                });
+            }
+        }
+        order
+    }
+}
+
+fn turned(order: Ordering, reverse: bool) -> Ordering {
+    if reverse { order.reverse() } else { order }
+}

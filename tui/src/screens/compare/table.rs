@@ -1,0 +1,231 @@
+//! The table: a row for each run or group, its name and mark always seen, the columns as far as there is room.
+
+use ratatui::Frame;
+use ratatui::layout::{Position, Rect};
+
+use super::Compare;
+use crate::app::Shared;
+use crate::app::theme::Theme;
+use crate::chart::colour::marker;
+use crate::chart::grid::{fit, width_of};
+use crate::compare::sheet::{Row, Sort};
+use crate::print::{clean, number};
+use crate::screens::pen::Pen;
+
+/// Rows above the first run.
+pub(super) const HEADING: u16 = 2;
+
+/// A column as it is drawn.
+struct Column {
+    /// Above it, shared with its neighbours: the metric.
+    group: String,
+    title: String,
+    cells: Vec<String>,
+    best: Vec<bool>,
+    width: usize,
+    numbers: bool,
+}
+
+impl Column {
+    fn new(group: String, title: String, cells: Vec<String>, best: Vec<bool>, numbers: bool) -> Self {
+        let cells = if numbers { on_point(cells) } else { cells };
+        let widest = cells.iter().map(|c| width_of(c)).max().unwrap_or(0).min(28);
+        // Room for the mark of the best.
+        let width = widest.max(width_of(&title)) + if numbers { 2 } else { 0 };
+        Self { group, title, cells, best, width, numbers }
+    }
+}
+
+/// Numbers with their decimal points below each other.
+fn on_point(cells: Vec<String>) -> Vec<String> {
+    let head = |text: &str| text.find(['.', 'e']).unwrap_or(text.len());
+    let before = cells.iter().map(|c| head(c)).max().unwrap_or(0);
+    let padded: Vec<String> = cells.into_iter().map(|c| " ".repeat(before - head(&c)) + &c).collect();
+    let widest = padded.iter().map(String::len).max().unwrap_or(0);
+    padded.into_iter().map(|c| format!("{c:<widest$}")).collect()
+}
+
+fn columns(screen: &Compare, at_cursor: Option<&[Option<f64>]>, theme: Theme) -> Vec<Column> {
+    let made = &screen.made;
+    let sheet = &made.sheet;
+    let rows: Vec<&Row> = made.order.iter().filter_map(|i| sheet.rows.get(*i)).collect();
+    let none = theme.glyph("–", "-");
+    let text = |v: Option<f64>| v.map_or_else(|| none.to_owned(), number::value);
+    let mut out = Vec::new();
+    for (i, key) in sheet.params.iter().enumerate() {
+        let cells = rows.iter().map(|r| r.params.get(i).cloned().unwrap_or_default()).collect();
+        out.push(Column::new(String::new(), clean(key), cells, Vec::new(), false));
+    }
+    for (i, column) in sheet.columns.iter().enumerate() {
+        let cells = rows.iter().map(|r| text(r.values[i])).collect();
+        let best = rows.iter().map(|r| r.best[i]).collect();
+        let title = column.what.word().to_owned();
+        out.push(Column::new(clean(&column.facet.title()), title, cells, best, true));
+    }
+    if let Some(values) = at_cursor {
+        let facet = made.facets.get(screen.chart).map(|f| clean(&f.title())).unwrap_or_default();
+        let cells = rows.iter().map(|r| text(values.get(r.team).copied().flatten())).collect();
+        out.insert(0, Column::new(facet, "at cursor".to_owned(), cells, Vec::new(), true));
+    }
+    out
+}
+
+/// The first row shown of `len` in `height`, so that the cursor is among them.
+fn top_of(cursor: usize, len: usize, height: usize) -> usize {
+    cursor.saturating_sub(height / 2).min(len.saturating_sub(height))
+}
+
+fn cursor_of(screen: &Compare) -> usize {
+    let team = screen.team();
+    screen.made.order.iter().position(|t| *t == team).unwrap_or(0)
+}
+
+/// The team drawn at a place of the terminal.
+pub(super) fn row_at(screen: &Compare, area: Rect, at: Position) -> Option<usize> {
+    let height = usize::from(area.height.saturating_sub(HEADING));
+    let inside = area.contains(at) && at.y >= area.y + HEADING;
+    let top = top_of(cursor_of(screen), screen.made.order.len(), height);
+    inside.then(|| screen.made.order.get(top + usize::from(at.y - area.y - HEADING)).copied())?
+}
+
+/// The first of the columns shown, so that the one under the cursor is among them.
+fn first_column(columns: &[Column], cursor: usize, room: usize) -> usize {
+    let mut used = 0;
+    let mut first = cursor.min(columns.len().saturating_sub(1));
+    for at in (0..=first).rev() {
+        used += columns.get(at).map_or(0, |c| c.width + 2);
+        if used > room {
+            break;
+        }
+        first = at;
+    }
+    first
+}
+
+/// Draws it.
+pub(super) fn draw(
+    screen: &Compare,
+    shared: &Shared,
+    at_cursor: Option<&[Option<f64>]>,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
+    let theme = shared.theme;
+    let made = &screen.made;
+    let columns = columns(screen, at_cursor, theme);
+    let shifted = usize::from(at_cursor.is_some());
+    let cursor = if columns.is_empty() { 0 } else { screen.column + shifted };
+    let longest = made.teams.iter().map(|t| width_of(&t.name)).max().unwrap_or(0);
+    let name = longest.clamp(4, (usize::from(area.width) / 3).max(12));
+    let state = made.teams.iter().map(|t| width_of(&words(screen, t, theme))).max().unwrap_or(0);
+    let fixed = 2 + 2 + name + 2 + state + 2;
+    let room = usize::from(area.width).saturating_sub(fixed + 2);
+    let first = first_column(&columns, cursor, room);
+    let mut shown = 0;
+    let mut used = 0;
+    for c in &columns[first.min(columns.len())..] {
+        if used + c.width > room {
+            break;
+        }
+        used += c.width + 2;
+        shown += 1;
+    }
+    let shown = first..first + shown;
+    head(screen, &columns, &shown, cursor, fixed, shifted, theme, frame, area);
+    let height = usize::from(area.height.saturating_sub(HEADING));
+    let here = cursor_of(screen);
+    let top = top_of(here, made.order.len(), height);
+    for (i, team) in made.order.iter().enumerate().skip(top).take(height) {
+        let Some(t) = made.teams.get(*team) else { continue };
+        let hidden = screen.hidden.contains(&t.name);
+        let mut pen = Pen::row(frame.buffer_mut(), theme, area, (i - top) as u16 + HEADING);
+        pen.left(if i == here { theme.glyph("›", ">") } else { "" }, 2, theme.accent());
+        let mark = if hidden { ' ' } else { marker(t.look.1, theme.ascii()) };
+        pen.left(&mark.to_string(), 2, theme.paint(t.look.0));
+        let style = if hidden { theme.dim() } else { theme.bold() };
+        pen.left(&fit(&t.name, name, theme.ascii()), name + 2, style);
+        pen.left(&words(screen, t, theme), state + 2, theme.dim());
+        for (at, column) in columns.iter().enumerate().take(shown.end).skip(shown.start) {
+            let text = column.cells.get(i).map_or("", String::as_str);
+            let best = column.best.get(i).copied().unwrap_or(false);
+            let style = if best { theme.good() } else { theme.text() };
+            let style = if at == cursor { style.patch(theme.bold()) } else { style };
+            if column.numbers {
+                let mark = if best { theme.glyph(" ★", " *") } else { "  " };
+                let text = format!("{text}{mark}");
+                pen.right(&text, column.width, style).skip(2);
+            } else {
+                pen.left(text, column.width + 2, style);
+            }
+        }
+        if i == here {
+            pen.tint(area, theme.cursor());
+        }
+    }
+}
+
+/// State of a run, size of a group.
+fn words(screen: &Compare, team: &crate::compare::Team, theme: Theme) -> String {
+    match team.members.as_slice() {
+        [one] => screen.made.subjects.get(*one).map_or_else(String::new, |s| {
+            let view = &s.row.view;
+            let (fine, plain) = crate::commands::state::glyphs(view.state);
+            format!("{} {}", theme.glyph(fine, plain), view.state.word())
+        }),
+        many => format!("{} runs", many.len()),
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "they are where things stand, worked out by the one caller")]
+fn head(
+    screen: &Compare,
+    columns: &[Column],
+    shown: &std::ops::Range<usize>,
+    cursor: usize,
+    fixed: usize,
+    shifted: usize,
+    theme: Theme,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
+    let buffer = frame.buffer_mut();
+    let mut pen = Pen::row(buffer, theme, area, 0);
+    let left = if shown.start > 0 { theme.glyph("‹", "<") } else { "" };
+    pen.skip(fixed.saturating_sub(2)).left(left, 2, theme.dim());
+    let mut at = shown.start;
+    while at < shown.end {
+        let group = &columns[at].group;
+        let mut width = 0;
+        while at < shown.end && columns[at].group == *group {
+            width += columns[at].width + 2;
+            at += 1;
+        }
+        pen.left(&fit(group, width.saturating_sub(2), theme.ascii()), width, theme.bold());
+    }
+    if shown.end < columns.len() {
+        pen.put(theme.glyph("›", ">"), theme.dim());
+    }
+    let mut pen = Pen::row(buffer, theme, area, 1);
+    let what = if screen.made.teams.len() == screen.made.subjects.len() { "run" } else { "group" };
+    pen.skip(4).left(what, fixed.saturating_sub(4), theme.dim());
+    for at in shown.clone() {
+        let column = &columns[at];
+        let params = screen.made.sheet.params.len();
+        let own = at.checked_sub(shifted).map(|i| if i < params { Sort::Param(i) } else { Sort::Value(i - params) });
+        let sorted = own == Some(screen.sort);
+        let arrow = match (sorted, screen.reverse) {
+            (false, _) => "",
+            (true, false) => theme.glyph("↓", "v"),
+            (true, true) => theme.glyph("↑", "^"),
+        };
+        let style = if at == cursor { theme.accent() } else { theme.dim() };
+        let title = format!("{}{arrow}", column.title);
+        if column.numbers {
+            // Above the digits, not above the mark of the best.
+            let title = if sorted { format!("{title} ") } else { format!("{title}  ") };
+            pen.right(&title, column.width, style).skip(2);
+        } else {
+            pen.left(&title, column.width + 2, style);
+        }
+    }
+}
