@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Logs(commands::logs::Args),
     /// Draw a run's figures and metrics
     Plot(commands::plot::Args),
+    /// Compare runs: what differs, what became of each metric, curves over each other
+    Compare(commands::compare::Args),
     /// Let a run wait after its current step
     Pause(commands::control::Pause),
     /// Let a paused run go on, or continue an ended one from its last checkpoint

@@ -255,6 +255,14 @@ impl Bench {
         self.effects.extend(update(&mut self.app, msg));
     }
 
+    /// Goes to a screen.
+    pub(crate) fn open(&mut self, open: super::Open) {
+        let effects = self.app.settle(vec![Effect::Open(open)]);
+        self.effects.extend(effects);
+        // As with any other message: what the screen wants to watch is asked for.
+        self.send(Msg::Tick(now()));
+    }
+
     /// What it asked for since the last time.
     pub(crate) fn take(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)

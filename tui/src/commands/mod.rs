@@ -1,5 +1,6 @@
 //! The commands, one module each, and what they share.
 
+pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod control;
 pub(crate) mod doctor;
@@ -86,6 +87,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<i32> {
         Some(Command::Show(args)) => show::run(&context, &args),
         Some(Command::Logs(args)) => logs::run(&context, &args),
         Some(Command::Plot(args)) => plot::run(&context, &args),
+        Some(Command::Compare(args)) => compare::run(&context, &args),
         Some(Command::Pause(args)) => control::pause(&context, &args),
         Some(Command::Resume(args)) => resume::run(&context, &args),
         Some(Command::Stop(args)) => control::stop(&context, &args),

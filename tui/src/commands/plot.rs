@@ -252,7 +252,7 @@ fn list(view: &View, declared: &[Declared], json: bool) -> Result<()> {
 }
 
 /// `loss.svg`, or with several figures `all-loss.svg`.
-fn numbered(file: &Path, id: &str, of: usize) -> PathBuf {
+pub(super) fn numbered(file: &Path, id: &str, of: usize) -> PathBuf {
     if of == 1 {
         return file.to_owned();
     }
@@ -263,7 +263,7 @@ fn numbered(file: &Path, id: &str, of: usize) -> PathBuf {
     file.with_file_name(format!("{stem}-{safe}{extension}"))
 }
 
-fn write(file: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn write(file: &Path, bytes: &[u8]) -> Result<()> {
     std::fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
     print::line(&format!("wrote {}", short(file)));
     Ok(())

@@ -7,7 +7,7 @@ pub(crate) mod sheet;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use gradtop_store::{Goal, MetricInfo, SeriesKey};
@@ -138,15 +138,15 @@ pub(crate) fn goal(subjects: &[Subject], metric: &str) -> Goal {
 /// What can be compared: of runs of one experiment everything any of them logged, of several what each of them has. Headline
 /// metrics first, then as declared, what gradtop itself measures last.
 pub(crate) fn facets(subjects: &[Subject]) -> Vec<Facet> {
-    let mut by_experiment: BTreeMap<&str, Vec<Facet>> = BTreeMap::new();
+    let mut by_experiment: BTreeMap<&str, BTreeSet<Facet>> = BTreeMap::new();
     for s in subjects {
         let own = by_experiment.entry(s.row.experiment()).or_default();
         own.extend(s.data.keys.iter().map(|(key, _)| Facet::of(key)));
     }
-    let mut all: Vec<Facet> = by_experiment.values().flatten().cloned().collect();
-    all.sort();
-    all.dedup();
-    all.retain(|f| by_experiment.values().all(|own| own.contains(f)));
+    let mut sets = by_experiment.into_values();
+    let first = sets.next().unwrap_or_default();
+    let common = sets.fold(first, |all, own| all.intersection(&own).cloned().collect());
+    let mut all: Vec<Facet> = common.into_iter().collect();
     let place = |f: &Facet| {
         let declared = subjects.iter().find_map(|s| {
             let metrics = &s.row.view.manifest.metrics;
@@ -167,9 +167,8 @@ pub(crate) fn differing(subjects: &[Subject]) -> Vec<String> {
     if several {
         keys.push(EXPERIMENT.to_owned());
     }
-    let everywhere = |key: &&str| {
-        !several || views.iter().all(|v| v.manifest.params.iter().any(|(k, _)| k == key))
-    };
+    let everywhere =
+        |key: &&str| !several || views.iter().all(|v| v.manifest.params.iter().any(|(k, _)| k == key));
     keys.extend(state::differing(&views).into_iter().filter(everywhere).map(str::to_owned));
     for key in [SEED, "device", "threads"] {
         let differs = subjects.windows(2).any(|w| w[0].value(key) != w[1].value(key));

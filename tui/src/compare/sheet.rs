@@ -82,7 +82,8 @@ pub(crate) enum Sort {
 /// The table of these runs.
 pub(crate) fn sheet(subjects: &[Subject], teams: &[Team]) -> Sheet {
     let params = differing(subjects);
-    let declared: Vec<Facet> = facets(subjects).into_iter().filter(|f| info(subjects, &f.metric).is_some()).collect();
+    let declared: Vec<Facet> =
+        facets(subjects).into_iter().filter(|f| info(subjects, &f.metric).is_some()).collect();
     let shown = if declared.is_empty() {
         // A plugin may declare nothing: then what it logged.
         facets(subjects).into_iter().filter(|f| !f.metric.starts_with("system/")).collect()
@@ -122,7 +123,8 @@ fn row(subjects: &[Subject], team: &Team, at: usize, params: &[String], columns:
     let value = |c: &Column| {
         let series = members.iter().flat_map(|s| &s.data.series).filter(|s| c.facet.takes(s.key()));
         let all: Vec<&SeriesSnapshot> = series.map(AsRef::as_ref).collect();
-        let each = |f: fn(&SeriesSnapshot) -> Option<f64>| all.iter().filter_map(|s| f(s)).collect::<Vec<f64>>();
+        let each =
+            |f: fn(&SeriesSnapshot) -> Option<f64>| all.iter().filter_map(|s| f(s)).collect::<Vec<f64>>();
         match (c.what, c.better) {
             (What::Last, _) => mean(&each(|s| s.last().map(|l| l.value))),
             (What::Best, Goal::Max) => each(SeriesSnapshot::max).into_iter().reduce(f64::max),
@@ -153,6 +155,20 @@ impl Sheet {
         }
     }
 
+    /// Keeps only the columns of these metrics.
+    pub(crate) fn only(&mut self, metrics: &[String]) {
+        let kept: Vec<bool> = self.columns.iter().map(|c| metrics.contains(&c.facet.metric)).collect();
+        let keep = |i: usize| kept.get(i).copied().unwrap_or(false);
+        let mut at = 0..;
+        self.columns.retain(|_| at.next().is_some_and(keep));
+        for row in &mut self.rows {
+            let mut at = 0..;
+            row.values.retain(|_| at.next().is_some_and(keep));
+            let mut at = 0..;
+            row.best.retain(|_| at.next().is_some_and(keep));
+        }
+    }
+
     /// The rows in order, as places in `rows`. What has no value comes last, whichever way round.
     pub(crate) fn sorted(&self, sort: Sort, reverse: bool) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.rows.len()).collect();
@@ -171,7 +187,8 @@ impl Sheet {
             Sort::Value(c) => {
                 let down = self.columns.get(c).is_some_and(|c| c.better == Goal::Max) != reverse;
                 order.sort_by(|a, b| {
-                    let value = |i: &usize| self.rows[*i].values.get(c).copied().flatten().filter(|v| !v.is_nan());
+                    let value =
+                        |i: &usize| self.rows[*i].values.get(c).copied().flatten().filter(|v| !v.is_nan());
                     match (value(a), value(b)) {
                         (Some(x), Some(y)) => turned(x.total_cmp(&y), down),
                         (x, y) => y.is_some().cmp(&x.is_some()),

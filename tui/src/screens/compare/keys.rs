@@ -26,7 +26,12 @@ pub(crate) const KEYS: &[Binding] = &[
     row(&["pagedown"], Action::PageDown, "", "next charts"),
     row(&["enter"], Action::Expand, "expand", "the chart alone, or all again"),
     row(&["a"], Action::Align, "x axis", "next x axis: step, epoch, time, clock, share of the run"),
-    row(&["b"], Action::Group, "group", "group by the next parameter: mean, and a band from lowest to highest"),
+    row(
+        &["b"],
+        Action::Group,
+        "group",
+        "group by the next parameter: mean, and a band from lowest to highest",
+    ),
     row(&["B"], Action::GroupBack, "", "group by the parameter before"),
     row(&["s"], Action::Sort, "sort", "sort by the column; once more: the other way round"),
     row(&["<", ","], Action::ColumnLeft, "", "column of the table to the left"),

@@ -455,13 +455,19 @@ impl Compare {
         let pane = shared.settings.compare.pane;
         let mut metrics: BTreeSet<String> = BTreeSet::new();
         if pane != Pane::Table {
-            metrics.extend(view::visible(shared, self).filter_map(|i| Some(self.made.facets.get(i)?.metric.clone())));
+            metrics.extend(
+                view::visible(shared, self).filter_map(|i| Some(self.made.facets.get(i)?.metric.clone())),
+            );
         }
         if pane != Pane::Charts {
             metrics.extend(self.made.sheet.columns.iter().map(|c| c.facet.metric.clone()));
         }
         let request = |s: &crate::compare::Subject| WatchRequest {
-            series: if metrics.is_empty() { SeriesFilter::None } else { SeriesFilter::Metrics(metrics.clone()) },
+            series: if metrics.is_empty() {
+                SeriesFilter::None
+            } else {
+                SeriesFilter::Metrics(metrics.clone())
+            },
             smoothing: shared.settings.compare.weight(),
             ..WatchRequest::of(s.row.id.clone(), s.row.live())
         };

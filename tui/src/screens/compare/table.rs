@@ -166,11 +166,13 @@ pub(super) fn draw(
 
 /// State of a run, size of a group.
 fn words(screen: &Compare, team: &crate::compare::Team, theme: Theme) -> String {
+    let grouped = screen.by != crate::compare::GroupBy::Nothing;
     match team.members.as_slice() {
+        [_] if grouped => "1 run".to_owned(),
         [one] => screen.made.subjects.get(*one).map_or_else(String::new, |s| {
             let view = &s.row.view;
-            let (fine, plain) = crate::commands::state::glyphs(view.state);
-            format!("{} {}", theme.glyph(fine, plain), view.state.word())
+            let glyph = crate::commands::state::glyph_in(view.state, theme.ascii());
+            format!("{glyph} {}{}", view.state.word(), if view.certain { "" } else { "?" })
         }),
         many => format!("{} runs", many.len()),
     }
@@ -211,7 +213,9 @@ fn head(
     for at in shown.clone() {
         let column = &columns[at];
         let params = screen.made.sheet.params.len();
-        let own = at.checked_sub(shifted).map(|i| if i < params { Sort::Param(i) } else { Sort::Value(i - params) });
+        let own = at
+            .checked_sub(shifted)
+            .map(|i| if i < params { Sort::Param(i) } else { Sort::Value(i - params) });
         let sorted = own == Some(screen.sort);
         let arrow = match (sorted, screen.reverse) {
             (false, _) => "",

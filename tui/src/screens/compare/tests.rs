@@ -1,0 +1,256 @@
+//! The real application, driven by keys, over run folders that the engine has read.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::{Duration, Instant};
+
+use gradtop_store::{ParamValue, State};
+
+use crate::app::testing::{Bench, SIZES, Spec, run};
+use crate::app::{Effect, Msg, Open};
+use crate::chart::raster::Glyphs;
+use crate::live::engine::Runs;
+use crate::print::Colours;
+
+/// Keeps the application's wishes fulfilled, as the runtime does, until it has none.
+fn read(bench: &mut Bench, runs: &mut Runs) {
+    loop {
+        let mut asked = false;
+        for effect in bench.take() {
+            if let Effect::Watch(requests) = effect {
+                runs.watch(requests, Instant::now());
+                asked = true;
+            }
+        }
+        if !asked {
+            return;
+        }
+        while runs.work(Instant::now(), Duration::from_secs(1)).next == Some(Duration::ZERO) {}
+        bench.send(Msg::Live(runs.snapshot()));
+    }
+}
+
+fn curve(rate: f64, top: f64) -> Vec<(i64, f64)> {
+    (0..200).map(|i| (i * 100, top * (-rate * i as f64 / 200.0).exp())).collect()
+}
+
+fn spec(name: &str, minutes: i64, lr: f64, seed: u64) -> Spec {
+    let norm: Vec<(i64, f64)> = curve(2.0, 10.0 * lr);
+    run("fit", name, minutes)
+        .param("lr", ParamValue::Float(lr))
+        .with(|m, _| m.seed = seed)
+        .series("loss", None, &curve(3.0 + 40.0 * lr + seed as f64 / 3.0, 0.5))
+        .series("norm", None, &norm)
+}
+
+fn five() -> Vec<Spec> {
+    vec![
+        spec("fit-1", 5, 0.1, 1),
+        spec("fit-2", 4, 0.1, 2),
+        spec("fit-3", 3, 0.01, 1),
+        spec("fit-4", 2, 0.01, 2),
+        spec("fit-5", 1, 0.01, 3).at(State::Running, 9_000),
+    ]
+}
+
+fn open(mut bench: Bench, names: &[&str]) -> (Bench, Runs) {
+    let ids = names.iter().map(|n| bench.id(n)).collect();
+    bench.open(Open::Compare(ids));
+    let mut runs = Runs::new();
+    read(&mut bench, &mut runs);
+    (bench, runs)
+}
+
+const FIVE: [&str; 5] = ["fit-1", "fit-2", "fit-3", "fit-4", "fit-5"];
+
+fn bench() -> (Bench, Runs) {
+    open(Bench::of(five()), &FIVE)
+}
+
+/// The names in the order of the table.
+fn order(bench: &Bench) -> Vec<String> {
+    let screen = bench.screen();
+    let rows = screen.lines().skip_while(|l| !l.contains("run ") || !l.contains("last"));
+    let name = |l: &str| l.split_whitespace().find(|w| w.starts_with("fit-")).map(str::to_owned);
+    rows.filter_map(name).collect()
+}
+
+#[test]
+fn every_size() {
+    for (width, height) in SIZES {
+        let (mut bench, _runs) = bench();
+        bench.resize(width, height);
+        insta::assert_snapshot!(format!("both_{width}x{height}"), bench.screen());
+    }
+}
+
+#[test]
+fn groups_expanded_and_the_table_alone() {
+    let (mut bench, mut runs) = bench();
+    bench.resize(80, 24);
+    bench.keys("b b");
+    read(&mut bench, &mut runs);
+    insta::assert_snapshot!("grouped", bench.screen());
+    bench.keys("1 enter");
+    read(&mut bench, &mut runs);
+    insta::assert_snapshot!("expanded", bench.screen());
+    bench.keys("B B 2");
+    read(&mut bench, &mut runs);
+    insta::assert_snapshot!("table", bench.screen());
+}
+
+#[test]
+fn in_ascii_without_colour() {
+    let mut plain = Bench::with(Glyphs::Ascii, Colours::None, false);
+    for spec in five() {
+        plain.make(&spec);
+    }
+    plain.read();
+    let (mut bench, _runs) = open(plain, &FIVE);
+    bench.resize(120, 40);
+    bench.keys("c");
+    let screen = bench.screen();
+    assert!(screen.is_ascii(), "{screen}");
+    insta::assert_snapshot!(screen);
+}
+
+#[test]
+fn sorted_by_a_column_the_best_first_then_the_other_way_round_then_as_given() {
+    let (mut bench, mut runs) = bench();
+    bench.keys("2");
+    read(&mut bench, &mut runs);
+    assert_eq!(order(&bench), FIVE);
+    // lr, seed, then the loss's last value.
+    bench.keys("right right s");
+    let best = order(&bench);
+    assert_eq!(best[0], "fit-2", "{}", bench.screen());
+    bench.keys("s");
+    let mut worst = order(&bench);
+    worst.reverse();
+    assert_eq!(best, worst);
+    bench.keys("s");
+    assert_eq!(order(&bench), FIVE);
+    bench.keys("left left s");
+    assert_eq!(order(&bench)[..3], ["fit-3", "fit-4", "fit-5"]);
+}
+
+#[test]
+fn only_what_is_seen_is_watched() {
+    let (mut bench, _runs) = bench();
+    bench.keys("1 enter");
+    let metrics = |bench: &mut Bench| {
+        let watches: Vec<String> = bench
+            .take()
+            .into_iter()
+            .filter_map(|e| if let Effect::Watch(w) = e { Some(format!("{:?}", w[0].series)) } else { None })
+            .collect();
+        watches.last().cloned().unwrap_or_default()
+    };
+    assert_eq!(metrics(&mut bench), "Metrics({\"loss\"})");
+    bench.keys("right");
+    assert_eq!(metrics(&mut bench), "Metrics({\"norm\"})");
+    bench.keys("2");
+    assert_eq!(metrics(&mut bench), "Metrics({\"loss\"})", "norm is not declared");
+}
+
+#[test]
+fn a_cursor_tells_every_lines_value() {
+    let (mut bench, mut runs) = bench();
+    bench.keys("c");
+    read(&mut bench, &mut runs);
+    let before = bench.screen();
+    assert!(before.contains("at cursor"), "{before}");
+    bench.keys("left left left left left left left left");
+    assert_ne!(before, bench.screen());
+    bench.keys("0");
+    assert!(!bench.screen().contains("at cursor"));
+}
+
+#[test]
+fn zoom_goes_in_and_comes_back() {
+    let (mut bench, _runs) = bench();
+    bench.keys("0");
+    let whole = bench.screen();
+    bench.keys("z z");
+    assert!(bench.screen().contains("zoomed"));
+    bench.keys("{ { { } Z");
+    assert!(bench.screen().contains("zoomed"));
+    bench.keys("Z Z Z");
+    assert_eq!(bench.screen(), whole);
+}
+
+#[test]
+fn actions_mean_the_run_under_the_cursor_or_all_of_the_group() {
+    let (mut bench, mut runs) = bench();
+    bench.keys("down down down down p");
+    let acted =
+        bench.take().into_iter().find_map(|e| if let Effect::Act(_, ids) = e { Some(ids) } else { None });
+    assert_eq!(acted.unwrap(), [bench.id("fit-5")]);
+    bench.keys("up up up up b");
+    read(&mut bench, &mut runs);
+    bench.keys("o");
+    assert!(bench.screen().contains("this is a group of runs"), "{}", bench.screen());
+    bench.keys("B o");
+    assert!(bench.take().iter().any(|e| matches!(e, Effect::Watch(_))), "the run is opened");
+}
+
+#[test]
+fn a_run_that_is_deleted_leaves_the_comparison() {
+    let (mut bench, _runs) = bench();
+    std::fs::remove_dir_all(bench.id("fit-2").dir().path()).unwrap();
+    bench.read();
+    let screen = bench.screen();
+    assert!(
+        screen.contains("4 runs of") && screen.contains("1 gone") && !screen.contains("fit-2"),
+        "{screen}"
+    );
+    for name in ["fit-1", "fit-3", "fit-4", "fit-5"] {
+        std::fs::remove_dir_all(bench.id(name).dir().path()).unwrap();
+    }
+    bench.read();
+    assert!(bench.screen().contains("The runs of this comparison are gone"), "{}", bench.screen());
+    bench.keys("down left enter esc");
+}
+
+#[test]
+fn hidden_lines_and_focus() {
+    let (mut bench, _runs) = bench();
+    bench.keys("space");
+    let hidden = bench.screen();
+    // Its row stays, without a mark.
+    assert!(hidden.lines().any(|l| l.starts_with("›   fit-1")), "{hidden}");
+    bench.keys("space f");
+    assert!(!bench.screen().lines().any(|l| l.starts_with("›   fit-1")));
+}
+
+#[test]
+fn several_experiments_show_what_they_share() {
+    let points = curve(3.0, 1.0);
+    let specs = vec![
+        run("fit", "a", 1).series("loss", None, &points).series("norm", None, &points),
+        run("label", "b", 2).series("loss", None, &points),
+        run("label", "c", 3).series("error", None, &points),
+    ];
+    let (bench, _runs) = open(Bench::of(specs), &["a", "b", "c"]);
+    let screen = bench.screen();
+    assert!(screen.contains("2 experiments, what they share") && screen.contains("chart 1 of 1"), "{screen}");
+}
+
+#[test]
+fn nothing_logged_yet() {
+    let specs = vec![run("fit", "a", 1).at(State::Queued, 0), run("fit", "b", 2).at(State::Queued, 0)];
+    let (bench, _runs) = open(Bench::of(specs), &["a", "b"]);
+    assert!(bench.screen().contains("reading") || bench.screen().contains("Nothing recorded yet"));
+}
+
+#[test]
+fn the_mouse_does_what_keys_do() {
+    let (mut bench, _runs) = bench();
+    let row = bench.screen().lines().position(|l| l.contains("fit-3") && l.contains("0.01")).unwrap();
+    bench.click(8, row as u16);
+    assert!(bench.screen().lines().any(|l| l.contains('›') && l.contains("fit-3")), "{}", bench.screen());
+    // The second chart, then a place in it.
+    bench.click(100, 3);
+    bench.click(90, 8);
+    assert!(bench.screen().contains("at cursor"), "{}", bench.screen());
+}

@@ -69,7 +69,12 @@ fn cell(area: Rect, (columns, rows): (u16, u16), at: u16) -> Rect {
     let (column, row) = (at % columns, at / columns);
     // One blank column between neighbours.
     let gap = u16::from(columns > 1);
-    Rect { x: area.x + column * width + 1, y: area.y + row * height, width: width.saturating_sub(1 + gap), height }
+    Rect {
+        x: area.x + column * width + 1,
+        y: area.y + row * height,
+        width: width.saturating_sub(1 + gap),
+        height,
+    }
 }
 
 /// The chart at a place of the terminal, and the x there if it lies in the plot.
@@ -132,7 +137,11 @@ impl Compare {
         let made = &self.made;
         if made.subjects.is_empty() {
             let theme = shared.theme;
-            let text = if self.runs.is_empty() { "No runs to compare" } else { "The runs of this comparison are gone" };
+            let text = if self.runs.is_empty() {
+                "No runs to compare"
+            } else {
+                "The runs of this comparison are gone"
+            };
             Pen::row(frame.buffer_mut(), theme, area, 1).skip(2).put(text, theme.bold());
             let text = "Select several in the list of runs with space, then press c.  esc: back";
             Pen::row(frame.buffer_mut(), theme, area, 2).skip(2).put(text, theme.dim());
@@ -166,20 +175,20 @@ impl Compare {
         let fact = |pen: &mut Pen<'_>, name: &str, value: &str| {
             pen.skip(3).put(name, theme.dim()).skip(1).put(value, theme.text());
         };
-        fact(&mut pen, "x", settings.align.word());
+        fact(&mut pen, "x:", settings.align.word());
         if self.by != GroupBy::Nothing {
-            fact(&mut pen, "grouped by", &self.by.word());
+            fact(&mut pen, "grouped by:", &self.by.word());
         }
         if settings.weight() > 0.0 {
-            fact(&mut pen, "smooth", &format!("{:.2}", settings.weight()));
+            fact(&mut pen, "smooth:", &format!("{:.2}", settings.weight()));
         }
         match settings.log {
-            Some(true) => fact(&mut pen, "y", "log"),
-            Some(false) => fact(&mut pen, "y", "linear"),
+            Some(true) => fact(&mut pen, "y:", "log"),
+            Some(false) => fact(&mut pen, "y:", "linear"),
             None => {}
         }
         if let Some(x) = self.cursor {
-            fact(&mut pen, "cursor", &number::value(x));
+            fact(&mut pen, "cursor:", &number::value(x));
         }
         if self.zoom.is_some() {
             pen.skip(3).put("zoomed", theme.wait());
@@ -209,7 +218,8 @@ impl Compare {
         let theme = shared.theme;
         if made.facets.is_empty() {
             let unread = made.subjects.iter().any(|s| s.data.progress.reading || s.data.keys.is_empty());
-            let several = made.subjects.iter().any(|s| s.row.experiment() != made.subjects[0].row.experiment());
+            let several =
+                made.subjects.iter().any(|s| s.row.experiment() != made.subjects[0].row.experiment());
             let text = match (unread, several) {
                 (true, _) => "reading …",
                 (false, true) => "These runs of several experiments share no metric",

@@ -11,7 +11,7 @@ use super::rows::{Row, rows};
 use super::{Experiments, Like, form};
 use crate::app::Shared;
 use crate::app::theme::Theme;
-use crate::chart::grid::{width_of, wrap};
+use crate::chart::grid::{fit, width_of, wrap};
 use crate::print::clean;
 use crate::screens::pen::Pen;
 
@@ -154,16 +154,16 @@ impl Experiments {
                 Row::Ready(plugin, e) | Row::Shadowed(plugin, e, _) => {
                     let ready = matches!(row, Row::Ready(..));
                     let name = if ready { theme.bold() } else { theme.dim() };
-                    pen.left(&clean(&e.id), columns.id, name);
-                    pen.left(&clean(&e.version), columns.version, theme.dim());
+                    cell(&mut pen, &clean(&e.id), columns.id, name);
+                    cell(&mut pen, &clean(&e.version), columns.version, theme.dim());
                     if columns.presets > 0 {
-                        pen.left(&presets(e), columns.presets, theme.dim());
+                        cell(&mut pen, &presets(e), columns.presets, theme.dim());
                     }
                     if columns.origin > 0 {
-                        pen.left(plugin.origin.word(), columns.origin, theme.dim());
+                        cell(&mut pen, plugin.origin.word(), columns.origin, theme.dim());
                     }
                     if columns.file > 0 {
-                        pen.left(&row.file(), columns.file, theme.dim());
+                        cell(&mut pen, &row.file(), columns.file, theme.dim());
                     }
                 }
                 Row::Refused(_, why) => {
@@ -178,6 +178,11 @@ impl Experiments {
             }
         }
     }
+}
+
+/// A cell with a gap behind it, however long its text.
+fn cell(pen: &mut Pen<'_>, text: &str, columns: usize, style: Style) {
+    pen.left(&fit(text, columns.saturating_sub(2), false), columns, style);
 }
 
 fn state(row: &Row<'_>, theme: Theme) -> (char, &'static str, Style) {
@@ -324,14 +329,23 @@ fn experiment(theme: Theme, plugin: &FoundPlugin, e: &ExperimentDesc, width: usi
         let key = e.params.iter().map(|p| width_of(&clean(&p.key))).max().unwrap_or(0) + 2;
         let default = e.params.iter().map(|p| width_of(&default_of(p))).max().unwrap_or(0).min(20) + 2;
         for p in &e.params {
-            let mut value = default_of(p);
-            let pad = default.saturating_sub(width_of(&value));
-            value.push_str(&" ".repeat(pad));
-            let head = vec![
-                Span::styled(format!("{:<key$}", clean(&p.key)), theme.text()),
-                Span::styled(value, theme.accent()),
-            ];
-            hanging(head, key + default, &clean(&p.help), theme.dim(), width, lines);
+            let name = clean(&p.key);
+            let value = default_of(p);
+            let head = |value: String| {
+                vec![
+                    Span::styled(format!("{name}{}", " ".repeat(key.saturating_sub(width_of(&name)))), theme.text()),
+                    Span::styled(value, theme.accent()),
+                ]
+            };
+            if width < key + default + 36 {
+                // Beside its value the help would be a narrow tower.
+                lines.push(head(value));
+                let help = wrap(&clean(&p.help), width.saturating_sub(4).max(12));
+                lines.extend(help.into_iter().map(|l| vec![Span::raw("    "), Span::styled(l, theme.dim())]));
+                continue;
+            }
+            let pad = " ".repeat(default.saturating_sub(width_of(&value)));
+            hanging(head(value + &pad), key + default, &clean(&p.help), theme.dim(), width, lines);
         }
     }
     if !e.metrics.is_empty() {

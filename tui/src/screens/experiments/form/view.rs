@@ -107,7 +107,9 @@ pub(crate) fn view(form: &Form, shared: &Shared, frame: &mut Frame<'_>, area: Re
     let height = usize::from(place.fields.height);
     let top = top_of(form, &slots, height);
     for (y, slot) in slots.iter().skip(top).take(height).enumerate() {
-        let mut pen = Pen::row(frame.buffer_mut(), theme, place.fields, y as u16);
+        // The last columns are those of the scroll marks.
+        let inner = Rect { width: place.fields.width.saturating_sub(2), ..place.fields };
+        let mut pen = Pen::row(frame.buffer_mut(), theme, inner, y as u16);
         match slot {
             Slot::Blank => {}
             Slot::Heading(text) => drop(pen.skip(2).put(text, theme.dim())),
@@ -307,7 +309,8 @@ fn preset_help(form: &Form, field: &Field) -> String {
         Some(p) => {
             let values: Vec<String> =
                 p.values.iter().map(|(k, v)| format!("{}={}", clean(k), clean(v))).collect();
-            format!("{} ({})", clean(&p.help), values.join(" "))
+            let values = if values.is_empty() { String::new() } else { format!(" ({})", values.join(" ")) };
+            clean(&p.help) + &values
         }
         None => "every parameter has its own default".to_owned(),
     }

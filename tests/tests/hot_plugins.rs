@@ -1,0 +1,142 @@
+//! Plugins that come, change and go while the monitor shows them, in a real terminal.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use gradtop_store::State;
+use gradtop_tests::pty::Terminal;
+use gradtop_tests::{Sandbox, build, check, paths, until};
+
+/// Waits until the screen shows (or no longer shows) a text.
+fn shows(terminal: &Terminal, text: &str, wanted: bool) -> Duration {
+    let start = Instant::now();
+    until(&format!("{text:?} to be {}", if wanted { "shown" } else { "gone" }), || {
+        (terminal.screen().contains(text) == wanted).then_some(())
+    });
+    start.elapsed()
+}
+
+/// The line with the cursor.
+fn here(terminal: &Terminal) -> String {
+    terminal.screen().lines().find(|l| l.starts_with('›')).unwrap_or_default().to_owned()
+}
+
+/// Moves the cursor down to a line with this text.
+fn down_to(terminal: &mut Terminal, text: &str) {
+    for _ in 0..100 {
+        let before = here(terminal);
+        if before.contains(text) {
+            return;
+        }
+        terminal.press(b"\x1b[B");
+        until("the cursor to move", || (here(terminal) != before).then_some(()));
+    }
+    panic!("no line with {text:?}: {}", terminal.screen());
+}
+
+/// As `plugin install` and linkers do it: whole, under its name at once.
+fn put(from: &Path, to: &Path) {
+    let beside = to.with_extension("tmp");
+    fs::copy(from, &beside).unwrap();
+    fs::rename(beside, to).unwrap();
+}
+
+#[test]
+fn a_plugin_comes_is_run_changes_and_goes_and_its_run_is_not_disturbed() {
+    let sandbox = Sandbox::with(&[]);
+    let library = sandbox.plugins().join("libmisbehave.so");
+    let mut terminal = Terminal::start(&sandbox, &[]);
+    shows(&terminal, "gradtop", true);
+    terminal.press(b"x");
+    shows(&terminal, "No plugins yet", true);
+
+    // Copied slowly, as over a network: it is described once it is whole.
+    fs::copy(paths::fixture("misbehave"), &library).unwrap();
+    let took = shows(&terminal, "counter", true);
+    assert!(took < Duration::from_secs(10), "{took:?}");
+
+    // Down to `counter`, its form, many slow steps, start.
+    down_to(&mut terminal, " counter ");
+    terminal.press(b"\r");
+    shows(&terminal, "new run of counter", true);
+    down_to(&mut terminal, "steps");
+    terminal.press(b"nonsense");
+    shows(&terminal, "an integer", true);
+    terminal.press(b"\x15100000000");
+    down_to(&mut terminal, "rate");
+    terminal.press(b"500\x13");
+    shows(&terminal, "counter-1", true);
+    let run = sandbox.find("counter-1");
+    run.until_state(State::Running);
+
+    // Another build of it, with another file: the list still has it, and it can be run anew.
+    put(&paths::fixture("refused"), &sandbox.plugins().join("librefused.so"));
+    put(&paths::fixture("misbehave"), &library);
+    terminal.press(b"x");
+    shows(&terminal, "librefused.so", true);
+    shows(&terminal, "counter", true);
+
+    // Gone, while its run goes on.
+    fs::remove_file(&library).unwrap();
+    let took = shows(&terminal, "libmisbehave.so", false);
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    let before = run.view();
+    assert_eq!(before.state, State::Running, "{:?}", before.status.cause);
+    run.until_step(before.status.step.unwrap_or(0) + 1);
+
+    // Its plugin is gone, but it has a copy of its own: the form for another like it opens from there.
+    terminal.press(b"\x1b");
+    shows(&terminal, "counter-1", true);
+    terminal.press(b"R");
+    shows(&terminal, "run's own copy", true);
+    terminal.press(b"\x1b");
+    terminal.press(b"q");
+    assert_eq!(terminal.exit_code(), 0, "{}", terminal.screen());
+    assert_eq!(run.view().state, State::Running, "quitting stops nothing");
+    sandbox.gradtop(&["stop", "counter-1"]).expect_code(0);
+    run.until_state(State::Stopped);
+    check::sealed(&run.dir);
+}
+
+#[test]
+fn plugins_that_hang_die_or_are_none_are_refused_and_delay_no_other() {
+    let sandbox = Sandbox::with(&[]);
+    let mut terminal = Terminal::start(&sandbox, &[]);
+    shows(&terminal, "gradtop", true);
+    terminal.press(b"x");
+    let plugin = |name: &str, body: &str| {
+        let code = format!(
+            "#include <stdlib.h>\n#include \"gradtop.h\"\nextern unsigned int sleep(unsigned int);\n\
+             __attribute__((visibility(\"default\"))) const gradtop_entry *gradtop_entry_v1(void);\n\
+             const gradtop_entry *gradtop_entry_v1(void) {{ {body} return 0; }}\n"
+        );
+        let built = sandbox.path().join("built");
+        fs::create_dir_all(&built).unwrap();
+        put(&build::text(name, &code, &built), &sandbox.plugins().join(format!("lib{}.so", &name[..name.len() - 2])));
+    };
+    for i in 0..6 {
+        plugin(&format!("hangs{i}.c"), "sleep(1000);");
+    }
+    plugin("dies.c", "abort();");
+    fs::write(sandbox.plugins().join("libtext.so"), "no library").unwrap();
+    shows(&terminal, "libhangs5.so", true);
+    let start = Instant::now();
+    put(&paths::fixture("misbehave"), &sandbox.plugins().join("libmisbehave.so"));
+    shows(&terminal, "counter", true);
+    assert!(start.elapsed() < Duration::from_secs(9), "it waited for those that hang: {:?}", start.elapsed());
+    let refused = |name: &str, words: &str| {
+        until(&format!("{name} to be refused: {words}"), || {
+            // To the last line, which is a refusal.
+            terminal.screen().lines().any(|l| l.contains(name) && l.contains(words)).then_some(())
+        });
+    };
+    terminal.press(b"\x1b[F");
+    refused("libtext.so", "is not an ELF file");
+    refused("libhangs0.so", "did not describe itself");
+    refused("libdies.so", "SIGABRT");
+    terminal.press(b"q");
+    assert_eq!(terminal.exit_code(), 0, "{}", terminal.screen());
+}

@@ -1,0 +1,335 @@
+//! `gradtop compare`: runs side by side, as a table and as overlaid figures.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap::ValueEnum;
+use serde_json::{Map, Value, json};
+
+use super::{Context, plot, state};
+use crate::app::runs::{RunId, RunRow};
+use crate::chart::grid::Ink;
+use crate::chart::raster::Glyphs;
+use crate::chart::text::Look;
+use crate::chart::{self, colour, svg, text};
+use crate::compare::sheet::{Column, Row, Sheet, Sort, sheet};
+use crate::compare::{Align, Facet, GroupBy, Subject, Team, differing, facets, goal, overlay, teams};
+use crate::failure::{Failure, suggest};
+use crate::live::chart::{Built, Subject as Shown, build};
+use crate::live::engine::Runs;
+use crate::live::{SeriesFilter, WatchRequest};
+use crate::print::table::{Align as Side, Table, Words};
+use crate::print::{self, clean, number};
+
+/// Charts drawn at most when no metric is named.
+const CHARTS: usize = 4;
+
+/// Arguments of `compare`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The runs
+    #[arg(required = true)]
+    runs: Vec<String>,
+    /// Only this metric; may be given several times
+    #[arg(long, value_name = "NAME")]
+    metric: Vec<String>,
+    /// Put runs together whose value of this parameter is the same; `all` for all parameters but the seed
+    #[arg(long, value_name = "KEY")]
+    by: Option<String>,
+    /// Sort by a parameter, or by a metric's last value; the best first
+    #[arg(long, value_name = "COLUMN")]
+    sort: Option<String>,
+    /// The other way round
+    #[arg(long, requires = "sort")]
+    reverse: bool,
+    /// Draw the metrics over each other below the table
+    #[arg(long)]
+    plot: bool,
+    /// Write an SVG drawing (of several metrics, FILE-METRIC.svg each)
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Write a PNG picture
+    #[arg(long, value_name = "FILE")]
+    png: Option<PathBuf>,
+    /// What runs along the x axis
+    #[arg(long, value_enum, default_value = "step")]
+    x: Horizontal,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Horizontal {
+    Step,
+    Epoch,
+    /// Time since each run started
+    Time,
+    /// The time of day
+    Clock,
+    /// The step as a share of each run
+    Share,
+}
+
+impl Horizontal {
+    fn align(self) -> Align {
+        match self {
+            Self::Step => Align::Step,
+            Self::Epoch => Align::Epoch,
+            Self::Time => Align::Time,
+            Self::Clock => Align::Clock,
+            Self::Share => Align::Fraction,
+        }
+    }
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    let mut rows: Vec<Arc<RunRow>> = Vec::new();
+    for name in &args.runs {
+        let run = context.find(name)?;
+        let row = RunRow { id: RunId::new(&run), view: super::view(&run)? };
+        if rows.iter().all(|r| r.id != row.id) {
+            rows.push(Arc::new(row));
+        }
+    }
+    let subjects = read(&rows, &args.metric)?;
+    let by = grouping(&subjects, args.by.as_deref())?;
+    let teams = teams(&subjects, &by);
+    let mut sheet = sheet(&subjects, &teams);
+    if !args.metric.is_empty() {
+        sheet.only(&args.metric);
+    }
+    let sort = sorting(&sheet, args.sort.as_deref())?;
+    let order = sheet.sorted(sort, args.reverse);
+    if args.json {
+        print::json(&as_json(&subjects, &teams, &sheet, &order))?;
+    } else {
+        table(&subjects, &teams, &sheet, &order);
+    }
+    draw(&subjects, &teams, args)?;
+    Ok(0)
+}
+
+/// Reads the runs to their ends; those that still go on, as far as they are.
+fn read(rows: &[Arc<RunRow>], metrics: &[String]) -> Result<Vec<Subject>> {
+    let wanted = if metrics.is_empty() {
+        SeriesFilter::All
+    } else {
+        SeriesFilter::Metrics(metrics.iter().cloned().collect())
+    };
+    let request = |row: &Arc<RunRow>| WatchRequest {
+        series: wanted.clone(),
+        ..WatchRequest::of(row.id.clone(), false)
+    };
+    let mut runs = Runs::new();
+    runs.watch(rows.iter().map(request).collect(), Instant::now());
+    while runs.work(Instant::now(), Duration::from_millis(500)).next == Some(Duration::ZERO) {}
+    let data = runs.snapshot();
+    let mut subjects = Vec::new();
+    for row in rows {
+        let data = data.run(&row.id).cloned().unwrap_or_default();
+        if let Some(error) = &data.error {
+            return Err(Failure::new(format!("{} cannot be read: {error}", row.name())).into());
+        }
+        subjects.push(Subject { row: Arc::clone(row), data });
+    }
+    let known: BTreeSet<&str> = subjects.iter().flat_map(|s| s.data.metric_names()).collect();
+    if let Some(unknown) = metrics.iter().find(|m| !known.contains(m.as_str())) {
+        let message = format!("none of these runs has a metric {unknown:?}");
+        return Err(Failure::usage(message)
+            .help(clean(&suggest(unknown, known.iter().copied(), "metrics")))
+            .into());
+    }
+    Ok(subjects)
+}
+
+fn grouping(subjects: &[Subject], by: Option<&str>) -> Result<GroupBy> {
+    match by {
+        None => Ok(GroupBy::Nothing),
+        Some("all") => Ok(GroupBy::AllButSeed),
+        Some(key) if subjects.iter().any(|s| s.value(key).is_some()) => Ok(GroupBy::Key(key.to_owned())),
+        Some(key) => {
+            let keys = differing(subjects);
+            let help = suggest(key, keys.iter().map(String::as_str), "parameters that differ");
+            Err(Failure::usage(format!("none of these runs has a parameter {key:?}"))
+                .help(clean(&help))
+                .into())
+        }
+    }
+}
+
+fn sorting(sheet: &Sheet, by: Option<&str>) -> Result<Sort> {
+    let Some(name) = by else { return Ok(Sort::Given) };
+    if let Some(at) = sheet.params.iter().position(|p| p == name) {
+        return Ok(Sort::Param(at));
+    }
+    // By its whole title, else the first of the metric's.
+    let titled = sheet.columns.iter().position(|c| c.facet.title() == name);
+    let metric = || sheet.columns.iter().position(|c| c.facet.metric == name);
+    titled.or_else(metric).map(Sort::Value).ok_or_else(|| {
+        let titles: BTreeSet<String> = sheet.columns.iter().map(|c| c.facet.title()).collect();
+        let known = sheet.params.iter().chain(&titles).map(String::as_str);
+        Failure::usage(format!("the table has no column {name:?}"))
+            .help(clean(&suggest(name, known, "columns")))
+            .into()
+    })
+}
+
+/// Parameters beside, then a table for each metric: side by side they would be wider than any terminal.
+fn table(subjects: &[Subject], teams: &[Team], sheet: &Sheet, order: &[usize]) {
+    let grouped = teams.len() != subjects.len();
+    let mut columns = vec![("", Side::Left), (if grouped { "group" } else { "run" }, Side::Left)];
+    let params: Vec<String> = sheet.params.iter().map(|p| clean(p)).collect();
+    columns.extend([(if grouped { "runs" } else { "state" }, Side::Left)]);
+    columns.extend(params.iter().map(|p| (p.as_str(), Side::Left)));
+    let mut out = Table::new(&columns);
+    for row in rows(sheet, order) {
+        let mut cells = named(&teams[row.team]);
+        cells.push(what(subjects, &teams[row.team]));
+        cells.extend(row.params.iter().map(|p| Words::from(p.clone())));
+        out.row(cells);
+    }
+    out.print(0);
+    let mut at = 0;
+    while at < sheet.columns.len() {
+        let facet = &sheet.columns[at].facet;
+        let n = sheet.columns[at..].iter().take_while(|c| c.facet == *facet).count();
+        of_metric(subjects, teams, sheet, order, at..at + n);
+        at += n;
+    }
+}
+
+fn rows<'a>(sheet: &'a Sheet, order: &'a [usize]) -> impl Iterator<Item = &'a Row> {
+    order.iter().filter_map(|i| sheet.rows.get(*i))
+}
+
+/// Marker and name.
+fn named(team: &Team) -> Vec<Words> {
+    let mark = colour::marker(team.look.1, print::ascii()).to_string();
+    vec![Words::new(mark, Ink::Series(team.look.0)), Words::new(team.name.clone(), Ink::Bold)]
+}
+
+fn what(subjects: &[Subject], team: &Team) -> Words {
+    match team.members.as_slice() {
+        [one] => {
+            let view = &subjects[*one].row.view;
+            Words::new(state::words(view), state::ink(view.state))
+        }
+        many => Words::new(many.len().to_string(), Ink::Dim),
+    }
+}
+
+fn of_metric(
+    subjects: &[Subject],
+    teams: &[Team],
+    sheet: &Sheet,
+    order: &[usize],
+    at: std::ops::Range<usize>,
+) {
+    let facet = &sheet.columns[at.start].facet;
+    let goal = match goal(subjects, &facet.metric) {
+        gradtop_store::Goal::Min => "  lower is better",
+        gradtop_store::Goal::Max => "  higher is better",
+        gradtop_store::Goal::None => "",
+    };
+    print::line("");
+    print::line(&format!(
+        "{}{}",
+        print::styled(&clean(&facet.title()), Ink::Bold),
+        print::styled(goal, Ink::Dim)
+    ));
+    let mut columns = vec![("", Side::Left), ("", Side::Left)];
+    for c in &sheet.columns[at.clone()] {
+        columns.extend([(c.what.word(), Side::Point), ("", Side::Left)]);
+    }
+    let mut out = Table::new(&columns);
+    let star = if print::ascii() { "*" } else { "★" };
+    for row in rows(sheet, order) {
+        let mut cells = named(&teams[row.team]);
+        for i in at.clone() {
+            let text = row.values[i].map_or_else(|| state::nothing().to_owned(), number::value);
+            let ink = if row.best[i] { Ink::Series(colour::Paint::Slot(2)) } else { Ink::Text };
+            cells.push(Words::new(text, ink));
+            cells.push(Words::new(if row.best[i] { star } else { "" }, ink));
+        }
+        out.row(cells);
+    }
+    out.print(0);
+}
+
+fn as_json(subjects: &[Subject], teams: &[Team], sheet: &Sheet, order: &[usize]) -> Value {
+    let column = |c: &Column| json!({"metric": c.facet.metric, "model": c.facet.model, "split": c.facet.split, "value": c.what.word()});
+    let row = |row: &Row| {
+        let team = &teams[row.team];
+        let runs: Vec<&str> = team.members.iter().map(|i| subjects[*i].row.name()).collect();
+        let params: Map<String, Value> =
+            sheet.params.iter().cloned().zip(row.params.iter().map(|p| json!(p))).collect();
+        let values: Vec<Value> = row.values.iter().map(|v| v.map_or(Value::Null, state::float)).collect();
+        json!({"name": team.name, "runs": runs, "params": params, "values": values, "best": row.best})
+    };
+    json!({
+        "columns": sheet.columns.iter().map(column).collect::<Vec<_>>(),
+        "rows": rows(sheet, order).map(row).collect::<Vec<_>>(),
+    })
+}
+
+fn draw(subjects: &[Subject], teams: &[Team], args: &Args) -> Result<()> {
+    if !args.plot && args.svg.is_none() && args.png.is_none() {
+        return Ok(());
+    }
+    let mut drawn: Vec<Facet> = facets(subjects);
+    if args.metric.is_empty() {
+        drawn.retain(|f| !f.metric.starts_with("system/"));
+        drawn.truncate(CHARTS);
+    } else {
+        drawn.retain(|f| args.metric.contains(&f.metric));
+    }
+    if drawn.is_empty() {
+        return Err(Failure::new("these runs have recorded nothing to draw yet").into());
+    }
+    for facet in &drawn {
+        if args.plot && !args.json {
+            let size = print::terminal().size;
+            let width = size.map_or(100, |(w, _)| w).max(20);
+            let height = size.map_or(24, |(_, h)| h.saturating_sub(1).min(30)).max(10);
+            let chart = figure(subjects, teams, facet, args, (width, height), print::look());
+            print::line("");
+            print::grid(&text::figure(&chart, width, height, print::look()));
+        }
+        if args.svg.is_some() || args.png.is_some() {
+            // More columns than a drawing has pixels.
+            let look = Look { glyphs: Glyphs::Braille, colour: true };
+            let drawing = svg::figure(&figure(subjects, teams, facet, args, (1000, 100), look));
+            let id = facet.title();
+            if let Some(file) = &args.svg {
+                plot::write(&plot::numbered(file, &id, drawn.len()), drawing.as_bytes())?;
+            }
+            if let Some(file) = &args.png {
+                plot::write(&plot::numbered(file, &id, drawn.len()), &crate::png::render(&drawing)?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn figure(
+    subjects: &[Subject],
+    teams: &[Team],
+    facet: &Facet,
+    args: &Args,
+    size: (usize, usize),
+    look: Look,
+) -> chart::Figure {
+    let figure = overlay::figure(subjects, facet);
+    let sources = overlay::sources(subjects, teams);
+    let view = overlay::view(args.x.align(), teams, None);
+    let Built { mut chart, .. } = build(&sources, Shown::Panel(&figure, 0), &view, size, look);
+    chart.title = Some(clean(&facet.title()));
+    chart.terse = false;
+    let names: Vec<&str> = subjects.iter().map(|s| s.row.name()).collect();
+    let caption = (args.svg.is_some() || args.png.is_some()).then(|| clean(&names.join(", ")));
+    chart::Figure { title: String::new(), caption, charts: vec![chart] }
+}
