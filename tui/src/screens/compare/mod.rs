@@ -385,7 +385,7 @@ impl Compare {
         let factor = if closer { 0.5 } else { 2.0 };
         let (a, b) = (around - (around - low) * factor, around + (high - around) * factor);
         // So close that neighbours can no longer be told apart.
-        if !(b - a > (a.abs() + b.abs()) * 1e-9) {
+        if b - a <= (a.abs() + b.abs()) * 1e-9 {
             return;
         }
         let whole = self.whole(shared);

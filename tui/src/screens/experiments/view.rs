@@ -333,7 +333,10 @@ fn experiment(theme: Theme, plugin: &FoundPlugin, e: &ExperimentDesc, width: usi
             let value = default_of(p);
             let head = |value: String| {
                 vec![
-                    Span::styled(format!("{name}{}", " ".repeat(key.saturating_sub(width_of(&name)))), theme.text()),
+                    Span::styled(
+                        format!("{name}{}", " ".repeat(key.saturating_sub(width_of(&name)))),
+                        theme.text(),
+                    ),
                     Span::styled(value, theme.accent()),
                 ]
             };
