@@ -33,6 +33,7 @@ mod seal;
 mod serde_float;
 mod series;
 mod status;
+pub mod synthetic;
 mod table;
 mod tailer;
 mod view;

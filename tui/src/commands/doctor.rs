@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use gradtop_host::{device, libtorch};
 use serde_json::json;
 
-use super::{Context, short};
+use super::{Context, bench_monitor, short};
 use crate::chart::grid::Ink;
 use crate::print::terminal::Colours;
 use crate::print::{self, clean, number};
@@ -20,6 +20,12 @@ pub(crate) struct Args {
     /// Measure how fast this machine logs: 1,000,000 points
     #[arg(long)]
     bench_logging: bool,
+    /// Measure how fast this machine opens and draws runs of up to 10,000,000 points
+    #[arg(long)]
+    bench_monitor: bool,
+    /// Make a run of so many points, for measurements
+    #[arg(long, value_name = "POINTS", hide = true)]
+    bench_make: Option<u64>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -54,6 +60,14 @@ impl Finding {
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if args.bench_logging {
         return bench(context, args.json);
+    }
+    if let Some(points) = args.bench_make {
+        bench_monitor::make(&context.runs()?, points)?;
+        return Ok(0);
+    }
+    if args.bench_monitor {
+        let runs = context.runs()?;
+        return in_folder(&runs, |dir| bench_monitor::run(dir, args.json)).map(|()| 0);
     }
     let mut findings = vec![of_libtorch(), of_gpus(), of_terminal()];
     findings.extend(of_plugins());
@@ -235,14 +249,20 @@ fn kills(texts: &[String]) -> bool {
     kills
 }
 
-fn bench(context: &Context, json: bool) -> Result<i32> {
-    let runs = context.runs()?;
+/// Does something in a folder beside the runs, which is removed afterwards.
+fn in_folder<T>(runs: &Path, work: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
     let dir = runs.join(format!(".bench-{}", std::process::id()));
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    let report = gradtop_store::bench::logging(&dir);
+    let result = work(&dir);
     let removed = std::fs::remove_dir_all(&dir);
-    let r = report?;
+    let done = result?;
     removed.with_context(|| format!("cannot remove {}", dir.display()))?;
+    Ok(done)
+}
+
+fn bench(context: &Context, json: bool) -> Result<i32> {
+    let runs = context.runs()?;
+    let r = in_folder(&runs, |dir| Ok(gradtop_store::bench::logging(dir)?))?;
     if json {
         print::json(&json!({
             "points": r.points, "total_s": r.total.as_secs_f64(), "ns_per_point": r.ns_per_point,

@@ -1,5 +1,6 @@
 //! The commands, one module each, and what they share.
 
+mod bench_monitor;
 pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod control;

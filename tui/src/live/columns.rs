@@ -258,3 +258,153 @@ impl Builder<'_> {
         self.out
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::chart::scale::Scale;
+    use crate::live::pyramid::{Pyramid, Sample};
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn values() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            30 => -1e6f64..1e6,
+            1 => Just(f64::NAN),
+            1 => Just(f64::INFINITY),
+            1 => Just(f64::NEG_INFINITY),
+        ]
+    }
+
+    fn pyramid(values: &[f64], gaps: &[u8], cap: usize) -> (Levels, Vec<i64>) {
+        let mut pyramid = Pyramid::new(cap);
+        let mut step = 0;
+        let mut steps = Vec::new();
+        for (i, v) in values.iter().enumerate() {
+            step += i64::from(gaps[i % gaps.len()]);
+            steps.push(step);
+            pyramid.push(Sample { step, epoch: f64::NAN, time_us: i as i64, value: *v });
+        }
+        (pyramid.levels(), steps)
+    }
+
+    fn ruler(low: f64, high: f64, width: usize) -> Ruler {
+        Ruler::new(Span { scale: Scale::Linear, low, high: high.max(low + 1.0) }, width)
+    }
+
+    /// Which samples lie in each column, by going through all of them.
+    fn brute(ruler: &Ruler, steps: &[i64]) -> BTreeMap<usize, Vec<usize>> {
+        let mut out: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (i, step) in steps.iter().enumerate() {
+            let x = *step as f64;
+            let last = ruler.width() - 1;
+            let holds = |c: &usize| {
+                x >= ruler.edges[*c] && (x < ruler.edges[c + 1] || (*c == last && x <= ruler.edges[c + 1]))
+            };
+            if let Some(c) = (0..=last).find(holds) {
+                out.entry(c).or_default().push(i);
+            }
+        }
+        out
+    }
+
+    /// Smallest and largest finite value.
+    fn extremes(values: &[f64], of: impl Iterator<Item = usize>) -> Option<(f64, f64)> {
+        of.map(|i| values[i])
+            .filter(|v| v.is_finite())
+            .fold(None, |e, v| Some(e.map_or((v, v), |(a, b): (f64, f64)| (a.min(v), b.max(v)))))
+    }
+
+    proptest! {
+        #[test]
+        fn unthinned_columns_are_exactly_those_of_all_samples(
+            values in prop::collection::vec(values(), 1..1500), gaps in prop::collection::vec(0u8..5, 1..7),
+            width in 2usize..200, from in -0.2f64..0.9, length in 0.01f64..1.3,
+        ) {
+            let (levels, steps) = pyramid(&values, &gaps, 2000);
+            let end = *steps.last().unwrap() as f64;
+            let ruler = ruler(from * end, (from + length) * end, width);
+            let found = columns(&levels, XKind::Step, 0, &ruler);
+            let expected = brute(&ruler, &steps);
+            let cells: Vec<&Cell> = found.stretches.iter().flat_map(|s| &s.cells).collect();
+            for (c, samples) in &expected {
+                let mine = cells.iter().filter(|cell| cell.at == *c);
+                let range = mine.fold(None, |e, cell| {
+                    Some(e.map_or((cell.min, cell.max), |(a, b): (f64, f64)| (a.min(cell.min), b.max(cell.max))))
+                });
+                prop_assert_eq!(range, extremes(&values, samples.iter().copied()), "column {}", c);
+            }
+            prop_assert!(cells.iter().all(|cell| expected.contains_key(&cell.at)));
+            let odd: BTreeSet<usize> = found.odd.iter().map(|o| o.at).collect();
+            let wanted: BTreeSet<usize> = expected
+                .iter()
+                .filter(|(_, s)| s.iter().any(|i| !values[*i].is_finite()))
+                .map(|(c, _)| *c)
+                .collect();
+            prop_assert_eq!(odd, wanted);
+        }
+
+        #[test]
+        fn a_line_is_never_drawn_over_what_is_not_finite(
+            values in prop::collection::vec(values(), 1..800), width in 2usize..200,
+        ) {
+            let (levels, steps) = pyramid(&values, &[1], 2000);
+            let found = columns(&levels, XKind::Step, 0, &ruler(0.0, *steps.last().unwrap() as f64 + 1.0, width));
+            let drawable = values.split(|v| !v.is_finite()).filter(|s| !s.is_empty()).count();
+            prop_assert_eq!(found.stretches.len(), drawable);
+        }
+
+        #[test]
+        fn thinned_columns_never_lose_an_extreme_and_add_at_most_a_bucket(
+            values in prop::collection::vec(values(), 200..6000), gaps in prop::collection::vec(0u8..4, 1..5),
+            width in 2usize..300, from in -0.2f64..0.9, length in 0.01f64..1.3,
+        ) {
+            let (levels, steps) = pyramid(&values, &gaps, 128);
+            let end = *steps.last().unwrap() as f64;
+            let ruler = ruler(from * end, (from + length) * end, width);
+            let found = columns(&levels, XKind::Step, 0, &ruler);
+            prop_assert!(levels.buckets().count() <= 129);
+            let leaf = levels.leaf as usize;
+            let cells: Vec<&Cell> = found.stretches.iter().flat_map(|s| &s.cells).collect();
+            for (c, samples) in brute(&ruler, &steps) {
+                let Some((low, high)) = extremes(&values, samples.iter().copied()) else { continue };
+                let mine = cells.iter().filter(|cell| cell.at == c);
+                let range = mine.fold((f64::NAN, f64::NAN), |(a, b), cell| (a.min(cell.min), b.max(cell.max)));
+                prop_assert!(range.0 <= low && range.1 >= high, "column {c}: {range:?} holds {low} … {high}");
+                let wide = samples[0].saturating_sub(leaf)..(samples[samples.len() - 1] + leaf).min(values.len());
+                let (least, most) = extremes(&values, wide).unwrap();
+                prop_assert!(range.0 >= least && range.1 <= most, "column {c}: {range:?} within {least} … {most}");
+            }
+        }
+    }
+
+    #[test]
+    fn steps_that_go_back_begin_a_line_of_their_own() {
+        let mut pyramid = Pyramid::new(1000);
+        for (i, step) in (0..100).chain(50..150).enumerate() {
+            pyramid.push(Sample {
+                step,
+                epoch: step as f64,
+                time_us: i as i64 * 1_000_000,
+                value: step as f64,
+            });
+        }
+        let levels = pyramid.levels();
+        let by_step = columns(&levels, XKind::Step, 0, &ruler(0.0, 150.0, 40));
+        assert_eq!(by_step.stretches.len(), 2);
+        assert_eq!(by_step.stretches[0].cells.last().map(|c| c.last), Some(99.0));
+        assert_eq!(by_step.stretches[1].cells.first().map(|c| c.first), Some(50.0));
+        let by_time = columns(&levels, XKind::Relative, 0, &ruler(0.0, 200.0, 40));
+        assert_eq!(by_time.stretches.len(), 1, "on a time axis nothing goes back");
+    }
+
+    #[test]
+    fn a_line_enters_and_leaves_a_window_between_samples() {
+        let (levels, _) = pyramid(&[1.0, 2.0, 3.0], &[100], 128);
+        let found = columns(&levels, XKind::Step, 0, &ruler(110.0, 190.0, 10));
+        let [only] = found.stretches.as_slice() else { panic!("{found:?}") };
+        assert!(only.cells.is_empty());
+        assert_eq!((only.before, only.after), (Some((100.0, 1.0)), Some((200.0, 2.0))));
+    }
+}

@@ -13,6 +13,8 @@ mod lines;
 pub(crate) mod pyramid;
 pub(crate) mod series;
 pub(crate) mod smooth;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

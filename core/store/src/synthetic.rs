@@ -1,0 +1,161 @@
+//! Runs without training, of any size, written by the real recorder: what benches of viewers open.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::error::Result;
+use crate::manifest::{ExperimentInfo, Goal, Manifest, MetricInfo, PluginInfo, Versions, boot_id, host_name};
+use crate::recorder::{Recorder, RecorderOptions};
+use crate::run_dir::{RunDir, create_run};
+use crate::series::SeriesKey;
+use crate::status::{State, Status, write_status};
+use crate::{RunLock, SCHEMA, view, write_run_table};
+
+/// Metrics of a synthetic run.
+pub const METRICS: u32 = 20;
+
+/// A run that is alive as long as this is.
+#[derive(Debug)]
+pub struct LiveRun {
+    run: RunDir,
+    recorder: Recorder,
+    series: Vec<u32>,
+    status: Status,
+    values: Values,
+    lock: RunLock,
+}
+
+impl LiveRun {
+    /// A new run of an experiment `synthetic` that is running, with `total` steps to go.
+    pub fn start(runs: &Path, name: &str, total: u64) -> Result<Self> {
+        let run = create_run(runs, &manifest(name))?;
+        let lock = RunLock::acquire(&run)?;
+        let recorder = Recorder::open(&run, RecorderOptions::default())?;
+        let mut series = Vec::new();
+        for n in 0..METRICS {
+            series.push(recorder.series(&SeriesKey::metric(metric(n)), None)?);
+        }
+        let now = Timestamp::now();
+        let status = Status {
+            schema: SCHEMA,
+            state: State::Running,
+            total,
+            started: Some(now),
+            updated: now,
+            ..Status::default()
+        };
+        write_status(&run, &status)?;
+        Ok(Self { run, recorder, series, status, values: Values(0x9e37_79b9_7f4a_7c15), lock })
+    }
+
+    /// Its folder.
+    pub fn dir(&self) -> &RunDir {
+        &self.run
+    }
+
+    /// Logs one step of all metrics: decaying, noisy curves.
+    pub fn step(&mut self, step: i64) {
+        let values = &mut self.values;
+        let points = self.series.iter().map(|n| (*n, values.next(*n, step)));
+        self.recorder.log(step, Some(step as f64 / 1000.0), points.collect::<Vec<_>>());
+        self.status.step = Some(step);
+        self.status.done = u64::try_from(step).unwrap_or(0) + 1;
+    }
+
+    /// Logs one value of the first metric.
+    pub fn mark(&self, step: i64, value: f64) {
+        self.recorder.log(step, Some(step as f64 / 1000.0), [(self.series[0], value)]);
+    }
+
+    /// Writes its status, as a trainer does now and then.
+    pub fn report(&mut self) -> Result<()> {
+        self.status.updated = Timestamp::now();
+        write_status(&self.run, &self.status)
+    }
+
+    /// Seals it, and ends it as finished.
+    pub fn finish(mut self) -> Result<RunDir> {
+        self.recorder.finish()?;
+        let now = Timestamp::now();
+        (self.status.state, self.status.ended, self.status.updated) = (State::Finished, Some(now), now);
+        write_status(&self.run, &self.status)?;
+        write_run_table(&self.run, &view(&self.run)?)?;
+        drop(self.lock);
+        Ok(self.run)
+    }
+}
+
+/// A finished run with so many points in all.
+pub fn finished(runs: &Path, name: &str, points: u64) -> Result<RunDir> {
+    let steps = points / u64::from(METRICS);
+    let mut live = LiveRun::start(runs, name, steps)?;
+    for step in 0..steps {
+        live.step(step as i64);
+    }
+    live.finish()
+}
+
+/// `metric-07`
+pub fn metric(n: u32) -> String {
+    format!("metric-{n:02}")
+}
+
+/// A small generator of fixed seed.
+#[derive(Debug)]
+struct Values(u64);
+
+impl Values {
+    fn next(&mut self, metric: u32, step: i64) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        let noise = (self.0 >> 40) as f32 / (1 << 24) as f32 - 0.5;
+        let level = (1.0 + metric as f32) / (1.0 + step as f32 / 5000.0) + 0.01;
+        f64::from(level * (1.0 + 0.2 * noise))
+    }
+}
+
+fn manifest(name: &str) -> Manifest {
+    let info = |n: u32| MetricInfo {
+        name: metric(n),
+        unit: None,
+        help: String::new(),
+        goal: Goal::Min,
+        headline: n == 0,
+        guard: false,
+        log: n.is_multiple_of(2),
+        wall_clock: false,
+    };
+    Manifest {
+        schema: SCHEMA,
+        run: name.to_owned(),
+        created: Timestamp::now(),
+        seed: 1,
+        device: "cpu".into(),
+        device_reason: None,
+        threads: 1,
+        checkpoint_every_s: 60,
+        preset: None,
+        host: host_name(),
+        boot_id: boot_id(),
+        git_commit: None,
+        experiment: ExperimentInfo {
+            id: "synthetic".into(),
+            name: "Synthetic".into(),
+            version: "1.0".into(),
+            summary: "Curves without training".into(),
+            resumable: false,
+            uses_device: false,
+        },
+        plugin: PluginInfo {
+            file: "none".into(),
+            sha256: String::new(),
+            built_with: None,
+            original_path: "none".into(),
+        },
+        versions: Versions { gradtop: env!("CARGO_PKG_VERSION").into(), abi: String::new(), libtorch: None },
+        params: Vec::new(),
+        metrics: (0..METRICS).map(info).collect(),
+    }
+}

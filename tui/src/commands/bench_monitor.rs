@@ -1,0 +1,206 @@
+//! `gradtop doctor --bench-monitor`: how fast this machine opens and draws runs, without a terminal.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use gradtop_store::{RunDir, synthetic};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget as _;
+use serde_json::json;
+
+use crate::app::runs::RunId;
+use crate::app::theme::{Caps, Theme, ThemeName};
+use crate::chart::raster::Glyphs;
+use crate::live::chart::{ChartView, Source, Subject};
+use crate::live::engine::Runs;
+use crate::live::{RunData, SeriesFilter, WatchRequest};
+use crate::print::terminal::Colours;
+use crate::print::{self, number};
+use crate::widgets::{ChartCache, ChartCell};
+
+/// Charts of a frame, and its size.
+const CHARTS: u32 = 12;
+const SCREEN: Rect = Rect { x: 0, y: 0, width: 200, height: 50 };
+/// Points of the runs opened.
+const SIZES: [u64; 3] = [10_000, 1_000_000, 10_000_000];
+/// The least of so many rounds counts.
+const ROUNDS: usize = 5;
+
+/// What was measured of one run.
+struct Measured {
+    points: u64,
+    /// From the first look until all charts are drawn.
+    open: Duration,
+    /// Until every row has been read.
+    exact: Duration,
+    /// Drawing all charts, every one anew, and when nothing changed.
+    frame: Duration,
+    again: Duration,
+    /// The same, smoothed.
+    smooth: Duration,
+    /// Resident memory with the run open, bytes.
+    memory: u64,
+}
+
+/// Makes a run of so many points in a folder and ends: in a process of its own, so that its memory is not counted.
+pub(crate) fn make(runs: &Path, points: u64) -> Result<()> {
+    synthetic::finished(runs, &name(points), points)?;
+    Ok(())
+}
+
+fn name(points: u64) -> String {
+    format!("points-{points}")
+}
+
+/// Measures and prints.
+pub(crate) fn run(runs: &Path, json: bool) -> Result<()> {
+    let mut all = Vec::new();
+    for points in SIZES {
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let made = Command::new(program)
+            .args(["doctor", "--bench-make", &points.to_string()])
+            .arg("--runs")
+            .arg(runs)
+            .status()
+            .context("cannot start this program again")?;
+        ensure!(made.success(), "the run of {points} points could not be made");
+        let run = gradtop_store::find_run(runs, &name(points))?;
+        all.push(measure(&run, points)?);
+    }
+    if json {
+        let item = |m: &Measured| {
+            json!({
+                "points": m.points, "open_ms": ms(m.open), "exact_ms": ms(m.exact), "frame_ms": ms(m.frame),
+                "frame_unchanged_ms": ms(m.again), "frame_smoothed_ms": ms(m.smooth), "rss_bytes": m.memory,
+            })
+        };
+        return print::json(&all.iter().map(item).collect::<Vec<_>>());
+    }
+    print::line(&format!(
+        "finished runs, {CHARTS} charts at {}x{}, least of {ROUNDS}",
+        SCREEN.width, SCREEN.height
+    ));
+    print::line("    points   full frame   every row   12 charts   smoothed   unchanged   memory");
+    for m in &all {
+        print::line(&format!(
+            "{:>10}   {:>7.1} ms  {:>7.1} ms  {:>6.2} ms  {:>6.2} ms   {:>6.2} ms   {}",
+            number::count(m.points as f64),
+            ms(m.open),
+            ms(m.exact),
+            ms(m.frame),
+            ms(m.smooth),
+            ms(m.again),
+            number::bytes(m.memory),
+        ));
+    }
+    Ok(())
+}
+
+fn ms(d: Duration) -> f64 {
+    d.as_secs_f64() * 1e3
+}
+
+fn measure(run: &RunDir, points: u64) -> Result<Measured> {
+    let theme = Theme::new(ThemeName::Dark, Caps { colours: Colours::True, glyphs: Glyphs::Braille });
+    let mut least: Option<Measured> = None;
+    for _ in 0..ROUNDS {
+        let m = round(run, points, theme)?;
+        let l = least.get_or_insert(Measured { ..m });
+        l.open = l.open.min(m.open);
+        l.exact = l.exact.min(m.exact);
+        l.frame = l.frame.min(m.frame);
+        l.again = l.again.min(m.again);
+        l.smooth = l.smooth.min(m.smooth);
+        l.memory = l.memory.max(m.memory);
+    }
+    least.context("no round")
+}
+
+fn round(run: &RunDir, points: u64, theme: Theme) -> Result<Measured> {
+    let start = Instant::now();
+    let mut reader = Runs::new();
+    let id = RunId::new(run);
+    let metrics = (0..CHARTS).map(synthetic::metric).collect();
+    let request =
+        WatchRequest { series: SeriesFilter::Metrics(metrics), ..WatchRequest::of(id.clone(), false) };
+    reader.watch(vec![request.clone()], start);
+    let cache = ChartCache::default();
+    let mut buffer = Buffer::empty(SCREEN);
+    let mut open = None;
+    let exact = loop {
+        reader.work(Instant::now(), Duration::from_millis(40));
+        let snapshot = reader.snapshot();
+        let data = snapshot.run(&id).context("a watched run is in the snapshot")?;
+        ensure!(data.error.is_none(), "the run cannot be read: {:?}", data.error);
+        if data.series.len() == CHARTS as usize && open.is_none() {
+            draw(data, &ChartView::default(), theme, &cache, &mut buffer);
+            open = Some(start.elapsed());
+        }
+        if !data.progress.reading && open.is_some() {
+            draw(data, &ChartView::default(), theme, &cache, &mut buffer);
+            break start.elapsed();
+        }
+        ensure!(start.elapsed() < Duration::from_secs(60), "the run was not read within a minute");
+    };
+    let snapshot = reader.snapshot();
+    let data = snapshot.run(&id).context("a watched run is in the snapshot")?;
+    let timed = |view: &ChartView, anew: bool, buffer: &mut Buffer| {
+        let times = (0..20).map(|_| {
+            if anew {
+                cache.clear();
+            }
+            let start = Instant::now();
+            draw(data, view, theme, &cache, buffer);
+            start.elapsed()
+        });
+        times.min().unwrap_or_default()
+    };
+    let plain = ChartView::default();
+    let frame = timed(&plain, true, &mut buffer);
+    let again = timed(&plain, false, &mut buffer);
+    let memory = resident()?;
+    reader.watch(vec![WatchRequest { smoothing: 0.9, ..request }], Instant::now());
+    while reader.work(Instant::now(), Duration::from_millis(40)).next == Some(Duration::ZERO) {}
+    let smoothed = reader.snapshot();
+    let data = smoothed.run(&id).context("a watched run is in the snapshot")?;
+    let view = ChartView { smoothing: 0.9, ..ChartView::default() };
+    let times = (0..20).map(|_| {
+        cache.clear();
+        let start = Instant::now();
+        draw(data, &view, theme, &cache, &mut buffer);
+        start.elapsed()
+    });
+    let smooth = times.min().unwrap_or_default();
+    Ok(Measured { points, open: open.unwrap_or(exact), exact, frame, again, smooth, memory })
+}
+
+/// All charts, four beside each other.
+fn draw(data: &RunData, view: &ChartView, theme: Theme, cache: &ChartCache, buffer: &mut Buffer) {
+    let (width, height) = (SCREEN.width / 4, SCREEN.height / 3);
+    let sources = [Source { data, label: None }];
+    for n in 0..CHARTS {
+        let name = synthetic::metric(n);
+        let area = Rect::new((n % 4) as u16 * width, (n / 4) as u16 * height, width, height);
+        let cell = ChartCell {
+            sources: &sources,
+            subject: Subject::Metric(&name),
+            view,
+            theme,
+            focused: n == 0,
+            cache,
+            slot: u64::from(n),
+        };
+        cell.render(area, buffer);
+    }
+}
+
+/// Resident memory of this process.
+fn resident() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").context("cannot read /proc/self/status")?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap_or_default();
+    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().unwrap_or(0);
+    Ok(kib * 1024)
+}
