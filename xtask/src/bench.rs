@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: how fast this machine logs and trains.
+//! `cargo xtask bench`: how fast this machine logs, trains and shows.
 
 use std::process::{Command, ExitCode};
 
@@ -9,26 +9,40 @@ use crate::{setup, toolchain};
 
 const SCRIPT: &str = "benches/function_fit_vs_pytorch.py";
 
-/// `logging`, `training` with arguments of its script, or both.
+/// `logging`, `monitor`, `training` with arguments of its script, or all.
 pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
-    let (both, none) = (args.is_empty(), Vec::new());
+    let (all, none) = (args.is_empty(), Vec::new());
     let (name, rest) = match args.split_first() {
         Some((name, rest)) => (name.as_str(), rest),
         None => ("", &none[..]),
     };
-    if !both && !["logging", "training"].contains(&name) {
-        bail!("`{name}` is no benchmark; there are: logging, training");
+    if !all && !["logging", "monitor", "training"].contains(&name) {
+        bail!("`{name}` is no benchmark; there are: logging, monitor, training");
     }
     setup::ensure(workspace)?;
-    if both || name == "logging" {
+    if all || name == "logging" {
         eprintln!("== logging: 10 metrics, 100,000 steps, to sealed Parquet");
         succeed(workspace.cargo().args(["bench", "--workspace", "--bench", "logging"]))?;
     }
-    if both || name == "training" {
+    if all || name == "monitor" {
+        eprintln!("== monitor: opening and drawing runs, and the whole program in a terminal");
+        monitor(workspace)?;
+    }
+    if all || name == "training" {
         eprintln!("== training: steps a second of function-fit beside eager PyTorch");
         training(workspace, rest)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Once inside the program, then from outside.
+fn monitor(workspace: &Workspace) -> Result<()> {
+    succeed(workspace.cargo().args(["build", "--release", "-p", "gradtop"]))?;
+    let program = workspace.root.join("target/release/gradtop");
+    succeed(Command::new(&program).args(["doctor", "--bench-monitor"]))?;
+    let mut bench = workspace.cargo();
+    bench.args(["bench", "--workspace", "--bench", "monitor"]).env("GRADTOP_BENCH_PROGRAM", &program);
+    succeed(&mut bench)
 }
 
 /// The other side of the comparison is a whole `PyTorch`, which the set-up does not bring.

@@ -57,7 +57,7 @@ pub use run_dir::{
 pub use run_table::write_run_table;
 pub use series::SeriesKey;
 pub use status::{HeadlineValue, State, Status, read_status, write_status};
-pub use table::{ColumnData, Table, TableColumn, read_table, read_table_rows, table_names};
+pub use table::{ColumnData, Table, TableColumn, read_table, read_table_last, read_table_rows, table_names};
 pub use tailer::{Row, Slice, Tailer};
 pub use view::{Life, View, view};
 

@@ -14,7 +14,9 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Encoding;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::properties::WriterProperties;
+use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnPath;
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
@@ -301,11 +303,13 @@ pub fn read_table_rows(run: &RunDir, name: &str, from: usize, count: usize) -> R
     Ok((table, before))
 }
 
+/// Reads the rows of a table's last step, in the order logged; row groups without any are not read.
+pub fn read_table_last(run: &RunDir, name: &str) -> Result<Table> {
+    rows_of_last(open_parts(run, name)?)
+}
+
 /// The parts of a table, open.
-fn open_parts(
-    run: &RunDir,
-    name: &str,
-) -> Result<Vec<(std::path::PathBuf, ParquetRecordBatchReaderBuilder<File>)>> {
+fn open_parts(run: &RunDir, name: &str) -> Result<Opened> {
     let tables = table_names(run);
     if !tables.iter().any(|t| t == name) {
         return Err(StoreError::NoSuchTable { run: run.name(), table: name.to_owned(), tables });
@@ -324,6 +328,43 @@ fn open_parts(
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     Err(StoreError::Damaged { path: dir, message: "a merge was not finished: recover the run".into() })
+}
+
+/// Opened parts and where they lie.
+type Opened = Vec<(std::path::PathBuf, ParquetRecordBatchReaderBuilder<File>)>;
+
+fn rows_of_last(parts: Opened) -> Result<Table> {
+    let last_of = |group: &RowGroupMetaData| match group.columns().first()?.statistics()? {
+        Statistics::Int64(s) => s.max_opt().copied(),
+        _ => None,
+    };
+    let groups = |part: &ParquetRecordBatchReaderBuilder<File>| part.metadata().row_groups().to_vec();
+    let last = parts.iter().flat_map(|(_, part)| groups(part)).filter_map(|g| last_of(&g)).max();
+    let mut table = Table::default();
+    for (path, part) in parts {
+        let all = groups(&part);
+        let wanted: Vec<usize> =
+            (0..all.len()).filter(|i| last_of(&all[*i]).is_none_or(|l| Some(l) == last)).collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        for batch in part.with_row_groups(wanted).build().format_at("read", &path)? {
+            let batch = batch.format_at("read", &path)?;
+            let Some(steps) = batch.column_by_name(STEP).and_then(|c| c.as_primitive_opt::<Int64Type>())
+            else {
+                append(&mut table, &batch, &path)?;
+                continue;
+            };
+            let mut start = 0;
+            for same in steps.values().chunk_by(|a, b| a == b) {
+                if Some(same[0]) == last {
+                    append(&mut table, &batch.slice(start, same.len()), &path)?;
+                }
+                start += same.len();
+            }
+        }
+    }
+    Ok(table)
 }
 
 fn append(table: &mut Table, batch: &RecordBatch, path: &Path) -> Result<()> {

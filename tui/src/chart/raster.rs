@@ -140,10 +140,11 @@ impl Raster {
                     Glyphs::HalfBlock if fill => '░',
                     Glyphs::HalfBlock => [' ', '▀', '▄', '█'][usize::from(spot.mask & 3)],
                     Glyphs::Dot if fill => '·',
-                    Glyphs::Dot if rule => '┄',
+                    // The marker of a rule says whether it is upright.
+                    Glyphs::Dot if rule => ['┄', '┆'][usize::from(spot.pen.marker & 1)],
                     Glyphs::Dot => marker(spot.pen.marker, false),
                     Glyphs::Ascii if fill => ':',
-                    Glyphs::Ascii if rule => '-',
+                    Glyphs::Ascii if rule => ['-', '|'][usize::from(spot.pen.marker & 1)],
                     Glyphs::Ascii => marker(spot.pen.marker, true),
                 };
                 let ink = if fill { Ink::Faint(spot.pen.paint) } else { Ink::Series(spot.pen.paint) };

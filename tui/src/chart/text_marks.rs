@@ -299,10 +299,13 @@ fn scatter(
 
 fn rule(raster: &mut Raster, at: Where, ruler: &Ruler<'_>, pen: Pen) {
     let (width, height) = (ruler.width as i64, ruler.height as i64);
+    let pen = Pen { marker: u8::from(matches!(at, Where::X(_))), ..pen };
+    // A cell of one dot is drawn whole or not at all.
+    let single = raster.glyphs().dots() == (1, 1);
     match at {
         Where::X(v) if ruler.x.scale.takes(v) => {
             (0..height)
-                .filter(|y| y % 2 == 0)
+                .filter(|y| single || y % 2 == 0)
                 .for_each(|y| raster.dot(ruler.column(v).round() as i64, y, pen));
         }
         Where::Y(v) if ruler.y.scale.takes(v) => {

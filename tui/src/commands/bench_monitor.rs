@@ -143,7 +143,7 @@ fn round(run: &RunDir, points: u64, theme: Theme) -> Result<Measured> {
             draw(data, &ChartView::default(), theme, &cache, &mut buffer);
             break start.elapsed();
         }
-        ensure!(start.elapsed() < Duration::from_secs(60), "the run was not read within a minute");
+        ensure!(start.elapsed() < Duration::from_mins(1), "the run was not read within a minute");
     };
     let snapshot = reader.snapshot();
     let data = snapshot.run(&id).context("a watched run is in the snapshot")?;

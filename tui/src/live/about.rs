@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use gradtop_store::figures::{self, Figure};
+use gradtop_store::figures::{self, Figure, Steps};
 use gradtop_store::{
     Event, MetricInfo, RunDir, SeriesKey, State, StoreError, Table, read_events, read_manifest, read_status,
-    read_table,
+    read_table, read_table_last,
 };
 
 use super::WatchRequest;
@@ -24,8 +24,8 @@ fn version(path: &Path) -> Version {
     Some((meta.len(), meta.modified().ok()?))
 }
 
-/// A table with its version.
-type Held = (Version, Arc<Result<Table, String>>);
+/// A table with its version, and what of it was read.
+type Held = (Option<((u64, SystemTime), Steps)>, Arc<Result<Table, String>>);
 
 #[derive(Default)]
 pub(super) struct About {
@@ -121,16 +121,26 @@ impl About {
 
     fn read_tables(&mut self, run: &RunDir, request: &WatchRequest) -> bool {
         let shown = self.figures.iter().filter(|f| request.figures.contains(&f.id));
-        let of_figures = shown.flat_map(|f| &f.panels).flat_map(|p| &p.marks).filter_map(|m| m.table.clone());
-        let wanted: BTreeSet<String> = request.tables.iter().cloned().chain(of_figures).collect();
+        // Of most tables only the last step is drawn: then only that is read.
+        let mut wanted: BTreeMap<String, Steps> = BTreeMap::new();
+        for mark in shown.flat_map(|f| &f.panels).flat_map(|p| &p.marks) {
+            if let Some(table) = &mark.table {
+                let steps = wanted.entry(table.clone()).or_insert(mark.steps);
+                if mark.steps == Steps::All {
+                    *steps = Steps::All;
+                }
+            }
+        }
+        wanted.extend(request.tables.iter().map(|t| (t.clone(), Steps::All)));
         let mut changed = false;
-        self.tables.retain(|name, _| wanted.contains(name));
-        for name in wanted {
-            let now = version(&run.tables().join(&name));
+        self.tables.retain(|name, _| wanted.contains_key(name));
+        for (name, steps) in wanted {
+            let now = version(&run.tables().join(&name)).map(|v| (v, steps));
             if now.is_none() || self.tables.get(&name).is_some_and(|(held, _)| *held == now) {
                 continue;
             }
-            let table = match read_table(run, &name) {
+            let read = if steps == Steps::All { read_table } else { read_table_last };
+            let table = match read(run, &name) {
                 Err(StoreError::NoSuchTable { .. }) => continue,
                 r => r.map_err(|e| e.to_string()),
             };

@@ -150,6 +150,9 @@ pub(crate) fn build(
         // Of a table: where its numbers have a place on the axis that is asked for.
         chart.x.range = view.zoom_x.or(chart.x.range);
         chart.y.range = view.zoom_y.or(chart.y.range);
+        if view.log_x {
+            chart.x.scale = Scale::Log;
+        }
         if let Some(log) = view.log_y {
             chart.y.scale = if log { Scale::Log } else { Scale::Linear };
         }

@@ -308,7 +308,12 @@ impl Feed {
                 chosen.push(i);
             }
         }
-        let Some(steps) = steps else { return false };
+        let Some(mut steps) = steps else { return false };
+        let newest = chosen.iter().filter_map(|i| self.series[*i].last_step()).max();
+        if self.request.alive && newest.is_some_and(|last| steps.1 >= last) {
+            // It goes on at the end of what there is.
+            steps.1 = i64::MAX;
+        }
         let metrics: BTreeSet<String> = chosen.iter().map(|i| self.series[*i].key.metric.clone()).collect();
         let id = self.begin(Task::Zoom(window), metrics, |run, filter| Tailer::within(run, filter, steps));
         for i in chosen {

@@ -200,6 +200,11 @@ impl Growing {
         }
     }
 
+    /// The step last read.
+    pub(super) fn last_step(&self) -> Option<i64> {
+        self.raw.last().map(|s| s.step)
+    }
+
     /// Allows other numbers of buckets.
     pub(super) fn set_cap(&mut self, cap: usize) {
         if cap < self.cap {

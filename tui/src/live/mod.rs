@@ -5,6 +5,8 @@
 
 mod about;
 pub(crate) mod chart;
+#[cfg(test)]
+mod chart_tests;
 pub(crate) mod columns;
 pub(crate) mod engine;
 mod feed;
@@ -13,6 +15,8 @@ mod lines;
 pub(crate) mod pyramid;
 pub(crate) mod series;
 pub(crate) mod smooth;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

@@ -96,6 +96,27 @@ impl Bucket {
         }
     }
 
+    /// With a finite sample that comes after it.
+    fn add(&mut self, s: &Sample) {
+        let v = s.value;
+        self.step = (self.step.0.min(s.step), self.step.1.max(s.step));
+        self.time = (self.time.0.min(s.time_us), self.time.1.max(s.time_us));
+        self.epoch = (self.epoch.0.min(s.epoch), self.epoch.1.max(s.epoch));
+        if self.finite == 0 {
+            self.first = v;
+        }
+        self.last = v;
+        self.min = self.min.min(v);
+        self.max = self.max.max(v);
+        if v > 0.0 {
+            self.min_positive = self.min_positive.min(v);
+        }
+        self.sum += v;
+        self.n += 1;
+        self.finite += 1;
+        self.flags &= !flag::LAST_ODD;
+    }
+
     /// With the samples that come after it.
     pub(crate) fn join(&mut self, next: &Self) {
         // `f64::min` and `max` pass over NaN.
@@ -151,6 +172,8 @@ pub(crate) struct Chunk {
 #[derive(Clone, Debug)]
 pub(crate) struct Pyramid {
     chunks: Vec<Arc<Chunk>>,
+    /// All chunks joined.
+    closed: Option<Bucket>,
     /// Buckets that are in no chunk yet.
     tail: Vec<Bucket>,
     /// Samples, which may be more than a bucket can count.
@@ -168,6 +191,7 @@ impl Pyramid {
     pub(crate) fn new(cap: usize) -> Self {
         Self {
             chunks: Vec::new(),
+            closed: None,
             tail: Vec::new(),
             count: 0,
             finite: 0,
@@ -179,6 +203,17 @@ impl Pyramid {
 
     /// Adds the next sample.
     pub(crate) fn push(&mut self, s: Sample) {
+        // Nearly always it is one more of an open bucket.
+        if s.value.is_finite()
+            && self.last.is_some_and(|last| s.step >= last.step)
+            && let Some(open) = self.tail.last_mut().filter(|b| b.n < self.leaf)
+        {
+            open.add(&s);
+            self.count += 1;
+            self.finite += 1;
+            self.last = Some(s);
+            return;
+        }
         let mut b = Bucket::of(s);
         if self.last.is_some_and(|last| s.step < last.step) {
             b.flags |= flag::REWIND;
@@ -216,7 +251,9 @@ impl Pyramid {
 
     fn close_chunk(&mut self) {
         let buckets = std::mem::replace(&mut self.tail, Vec::with_capacity(CHUNK));
-        self.chunks.push(Arc::new(chunk_of(buckets)));
+        let chunk = chunk_of(buckets);
+        self.closed = Some(joined(self.closed, &chunk.sum));
+        self.chunks.push(Arc::new(chunk));
     }
 
     /// Buckets of the finest level.
@@ -253,6 +290,7 @@ impl Pyramid {
         let whole = all.len().saturating_sub(1) / CHUNK * CHUNK;
         self.tail = all.split_off(whole);
         self.chunks = all.chunks(CHUNK).map(|c| Arc::new(chunk_of(c.to_vec()))).collect();
+        self.closed = self.chunks.iter().fold(None, |sum, c| Some(joined(sum, &c.sum)));
     }
 
     /// Allows another number of buckets.
@@ -275,14 +313,7 @@ impl Pyramid {
 
     /// As it is now.
     pub(crate) fn levels(&self) -> Levels {
-        let all = self.chunks.iter().map(|c| &c.sum).chain(&self.tail);
-        let total = all.fold(None, |sum: Option<Bucket>, b| match sum {
-            Some(mut sum) => {
-                sum.join(b);
-                Some(sum)
-            }
-            None => Some(*b),
-        });
+        let total = self.tail.iter().fold(self.closed, |sum, b| Some(joined(sum, b)));
         Levels {
             chunks: self.chunks.clone(),
             tail: self.tail.clone(),
@@ -292,6 +323,13 @@ impl Pyramid {
             leaf: self.leaf,
         }
     }
+}
+
+/// Both together.
+fn joined(sum: Option<Bucket>, next: &Bucket) -> Bucket {
+    let Some(mut sum) = sum else { return *next };
+    sum.join(next);
+    sum
 }
 
 fn chunk_of(buckets: Vec<Bucket>) -> Chunk {

@@ -128,7 +128,7 @@ fn a_living_run_is_followed_and_parked_metrics_come_back_whole() {
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     assert!(data.alive);
     // Nobody wants the first one for a while, then again.
-    let later = Instant::now() + Duration::from_secs(60);
+    let later = Instant::now() + Duration::from_mins(1);
     runs.watch(vec![request(&run, true, &[1])], Instant::now());
     runs.work(Instant::now(), Duration::from_millis(20));
     runs.work(later, Duration::from_millis(20));

@@ -1,0 +1,355 @@
+//! The monitor in a terminal of its own: what it takes until something stands on the screen, what it writes, what it uses.
+//!
+//! Started by `cargo xtask bench monitor`, which builds the program and hands over its path.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot be made ends")]
+#![allow(clippy::print_stdout, reason = "it prints what it measured")]
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use gradtop_store::synthetic::{self, LiveRun};
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+const COLUMNS: u16 = 200;
+const ROWS: u16 = 50;
+/// The least of so many starts counts.
+const ROUNDS: usize = 5;
+
+fn main() {
+    let program = PathBuf::from(
+        std::env::var_os("GRADTOP_BENCH_PROGRAM").expect("started by `cargo xtask bench monitor`"),
+    );
+    println!("in a terminal of {COLUMNS}x{ROWS}, least of {ROUNDS} (latencies: median and worst of 40)");
+    cold_start(&program);
+    for points in [1_000_000, 10_000_000] {
+        open(&program, points);
+    }
+    living(&program);
+    flooded(&program);
+}
+
+fn report(what: &str, value: &str, goal: &str) {
+    println!("  {what:<58} {value:>18}   goal {goal}");
+}
+
+fn ms(d: Duration) -> String {
+    format!("{:.1} ms", d.as_secs_f64() * 1e3)
+}
+
+/// A folder of runs, and where the program keeps its settings.
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("runs")).unwrap();
+        let state = dir.path().join("state/gradtop");
+        fs::create_dir_all(&state).unwrap();
+        // Four by three charts, and the line for newcomers read.
+        let view = "welcomed = true\n[run.experiment.synthetic]\ncolumns = 4\nrows = 3\n";
+        fs::write(state.join("view.toml"), view).unwrap();
+        Self { dir }
+    }
+
+    fn runs(&self) -> PathBuf {
+        self.dir.path().join("runs")
+    }
+}
+
+/// The program in a terminal.
+struct Terminal {
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+    input: Box<dyn std::io::Write + Send>,
+    output: Receiver<Vec<u8>>,
+    screen: vt100::Parser,
+    bytes: u64,
+    started: Instant,
+}
+
+impl Terminal {
+    fn start(program: &Path, place: &Place) -> Self {
+        let size = PtySize { rows: ROWS, cols: COLUMNS, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(program);
+        command.env_clear();
+        command.env("HOME", place.dir.path());
+        command.env("XDG_STATE_HOME", place.dir.path().join("state"));
+        command.env("XDG_DATA_HOME", place.dir.path().join("data"));
+        command.env("GRADTOP_RUNS", place.runs());
+        command.env("GRADTOP_PLUGINS", place.dir.path().join("plugins"));
+        command.env("PATH", "/usr/bin:/bin");
+        command.env("LANG", "C.UTF-8");
+        command.env("TERM", "xterm-256color");
+        command.env("COLORTERM", "truecolor");
+        command.cwd(place.dir.path());
+        let started = Instant::now();
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut from = pair.master.try_clone_reader().unwrap();
+        let input = pair.master.take_writer().unwrap();
+        let (send, output) = channel();
+        std::thread::spawn(move || {
+            let mut block = [0; 65_536];
+            while let Ok(n @ 1..) = from.read(&mut block) {
+                if send.send(block[..n].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        let screen = vt100::Parser::new(ROWS, COLUMNS, 0);
+        Self { child, master: pair.master, input, output, screen, bytes: 0, started }
+    }
+
+    fn take(&mut self, block: &[u8]) {
+        self.bytes += block.len() as u64;
+        self.screen.process(block);
+    }
+
+    /// Waits until the screen shows what is looked for; gives the moment.
+    fn until(&mut self, what: &str, shown: impl Fn(&str) -> bool) -> Instant {
+        let end = Instant::now() + Duration::from_mins(1);
+        loop {
+            if shown(&self.screen.screen().contents()) {
+                return Instant::now();
+            }
+            match self.output.recv_timeout(Duration::from_millis(200)) {
+                Ok(block) => self.take(&block),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => panic!("the program ended before {what}"),
+            }
+            assert!(Instant::now() < end, "{what} never came:\n{}", self.screen.screen().contents());
+        }
+    }
+
+    /// Reads for a while; gives the bytes that came.
+    fn listen(&mut self, time: Duration) -> u64 {
+        let (end, before) = (Instant::now() + time, self.bytes);
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            if let Ok(block) = self.output.recv_timeout(left) {
+                self.take(&block);
+            }
+        }
+        self.bytes - before
+    }
+
+    fn key(&mut self, keys: &str) -> Instant {
+        let now = Instant::now();
+        self.input.write_all(keys.as_bytes()).unwrap();
+        self.input.flush().unwrap();
+        now
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
+    /// Resident memory, MiB.
+    fn memory(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches("kB").trim().parse::<f64>().unwrap() / 1024.0
+    }
+
+    /// Processor time used so far, in hundredths of a second.
+    fn ticks(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    fn end(mut self) {
+        self.key("q");
+        let end = Instant::now() + Duration::from_secs(5);
+        while self.child.try_wait().unwrap().is_none() {
+            if Instant::now() > end {
+                self.child.kill().unwrap();
+            }
+            self.listen(Duration::from_millis(20));
+        }
+        drop(self.master);
+    }
+}
+
+/// How many charts with a curve are on the screen, by the axes that have Braille dots beside them.
+fn charts(screen: &str) -> usize {
+    let titles = (0..synthetic::METRICS).filter(|n| screen.contains(&synthetic::metric(*n)));
+    let dots = screen.chars().filter(|c| ('\u{2801}'..='\u{28ff}').contains(c)).count();
+    // A curve takes many cells; without them only titles stand there.
+    if dots > 12 * 20 { titles.count() } else { 0 }
+}
+
+fn cold_start(program: &Path) {
+    let place = Place::new();
+    for n in 0..100 {
+        synthetic::finished(&place.runs(), &format!("run-{n:03}"), 20_000).unwrap();
+    }
+    let mut least = Duration::MAX;
+    let mut memory = 0.0f64;
+    for _ in 0..ROUNDS {
+        let mut t = Terminal::start(program, &place);
+        // Every row that has room, their states, and the keys.
+        let full = |s: &str| s.matches("run-0").count() >= 20 && s.contains("finished") && s.contains("quit");
+        let at = t.until("the list of runs", full);
+        least = least.min(at - t.started);
+        t.listen(Duration::from_secs(2));
+        memory = memory.max(t.memory());
+        t.end();
+    }
+    report("cold start to the first full frame, 100 runs", &ms(least), "100 ms");
+    report("resident memory then", &format!("{memory:.1} MB"), "40 MB");
+}
+
+fn open(program: &Path, points: u64) {
+    let place = Place::new();
+    // In a process of its own, so that this one stays small and quick.
+    let made = std::process::Command::new(program)
+        .args(["doctor", "--bench-make", &points.to_string(), "--runs"])
+        .arg(place.runs())
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let mut least = Duration::MAX;
+    let mut memory = 0.0f64;
+    let mut idle = (0, 0);
+    for round in 0..ROUNDS {
+        let mut t = Terminal::start(program, &place);
+        t.until("the run", |s| s.contains("points-"));
+        t.listen(Duration::from_millis(500));
+        let key = t.key("\r");
+        let at = t.until("twelve charts", |s| charts(s) >= 12);
+        least = least.min(at - key);
+        t.listen(Duration::from_secs(4));
+        memory = memory.max(t.memory());
+        if round == 0 && points < 2_000_000 {
+            let before = t.ticks();
+            let bytes = t.listen(Duration::from_secs(10));
+            idle = (bytes, t.ticks() - before);
+        }
+        t.end();
+    }
+    let millions = points / 1_000_000;
+    let (goal, most) = if millions == 1 { ("100 ms", "100 MB") } else { ("300 ms", "100 MB") };
+    report(&format!("open a finished run of {millions} million points, twelve charts"), &ms(least), goal);
+    report("resident memory with it open", &format!("{memory:.1} MB"), most);
+    if millions == 1 {
+        report("idle for 10 s: written", &format!("{} B", idle.0), "0 B");
+        report("idle for 10 s: processor time", &format!("{} ms", idle.1 * 10), "none");
+    }
+}
+
+/// A run that logs 85 steps a second of 20 metrics.
+fn living(program: &Path) {
+    let place = Place::new();
+    let mut run = LiveRun::start(&place.runs(), "live", 100_000).unwrap();
+    let mut step = 0;
+    let mut steps = |run: &mut LiveRun, until: Instant| {
+        while Instant::now() < until {
+            run.step(step);
+            if step % 85 == 0 {
+                run.report().unwrap();
+            }
+            step += 1;
+            std::thread::sleep(Duration::from_micros(1_000_000 / 85));
+        }
+        step
+    };
+    let mut t = Terminal::start(program, &place);
+    steps(&mut run, Instant::now() + Duration::from_secs(5));
+    t.until("the run", |s| s.contains("live"));
+    t.key("\r");
+    let watching = std::thread::spawn(move || {
+        t.until("twelve charts", |s| charts(s) >= 12);
+        t.listen(Duration::from_secs(3));
+        let before = t.ticks();
+        let bytes = t.listen(Duration::from_secs(20));
+        let ticks = t.ticks() - before;
+        (t, bytes, ticks)
+    });
+    while !watching.is_finished() {
+        steps(&mut run, Instant::now() + Duration::from_millis(200));
+    }
+    let (mut t, bytes, ticks) = watching.join().unwrap();
+    report(
+        "living run, 12 charts, 85 steps/s of 20 metrics: written",
+        &format!("{:.2} KB/s", bytes as f64 / 20e3),
+        "5 KB/s",
+    );
+    report("living run: processor", &format!("{:.1} %", ticks as f64 / 20.0), "-");
+    // One value at a time, from the call that logs it to the screen.
+    let mut last = steps(&mut run, Instant::now() + Duration::from_millis(100));
+    let mut times = Vec::new();
+    for n in 0..40 {
+        t.listen(Duration::from_millis(230 + n * 7));
+        let value = 1000.0 + n as f64;
+        last += 1;
+        let logged = Instant::now();
+        run.mark(last, value);
+        let shown = format!(" {value:.0}");
+        let at = t.until("a value", |s| s.contains(&shown));
+        times.push(at - logged);
+    }
+    times.sort();
+    report(
+        "a value from the call that logs it to the screen",
+        &format!("{} / {}", ms(times[20]), ms(times[39])),
+        "250 ms",
+    );
+    t.end();
+    run.finish().unwrap();
+}
+
+/// Keys while a run logs as fast as it can.
+fn flooded(program: &Path) {
+    let place = Place::new();
+    let mut run = LiveRun::start(&place.runs(), "flood", 10_000_000).unwrap();
+    let mut t = Terminal::start(program, &place);
+    let (stop, stopped) = channel::<()>();
+    let flood = std::thread::spawn(move || {
+        let mut step = 0;
+        // 20 steps a millisecond: 400,000 points a second.
+        while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+            for _ in 0..20 {
+                run.step(step);
+                step += 1;
+            }
+            if step % 4000 == 0 {
+                run.report().unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        run.finish().unwrap();
+    });
+    t.until("the run", |s| s.contains("flood"));
+    t.key("\r");
+    t.until("twelve charts", |s| charts(s) >= 12);
+    t.listen(Duration::from_secs(2));
+    let mut times = Vec::new();
+    for n in 0..20 {
+        t.listen(Duration::from_millis(150 + n * 11));
+        // The help covers the charts, and goes again.
+        let key = t.key("?");
+        let at = t.until("the help", |s| charts(s) < 12);
+        times.push(at - key);
+        t.listen(Duration::from_millis(100));
+        let key = t.key("\u{1b}");
+        let at = t.until("the charts", |s| charts(s) >= 12);
+        // An escape alone is known as one only after a moment; that is the terminal's, and is left in.
+        times.push(at - key);
+    }
+    times.sort();
+    report(
+        "key to paint while a run logs 400,000 points/s",
+        &format!("{} / {}", ms(times[20]), ms(times[39])),
+        "50 ms",
+    );
+    t.end();
+    stop.send(()).unwrap();
+    flood.join().unwrap();
+}
