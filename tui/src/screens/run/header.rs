@@ -10,6 +10,7 @@ use super::settings::Look;
 use super::words::{glyph, signs, state_style};
 use crate::app::Shared;
 use crate::chart::grid::{fit, width_of, wrap};
+use crate::live::XKind;
 use crate::print::{clean, number};
 
 /// Something in the first line, and how much it matters when there is little room: the least first.
@@ -86,8 +87,9 @@ fn progress(shared: &Shared, view: &View) -> Vec<Item> {
     }
     if let Some(step) = s.step {
         let step = number::count(step as f64);
-        // The units done are the steps, as far as can be seen.
-        if s.total > 0 && s.done == s.step.unwrap_or(-1).unsigned_abs() {
+        // The units of work are the steps, as far as can be seen: the two are counted a moment apart.
+        let apart = s.done.abs_diff(s.step.unwrap_or_default().unsigned_abs());
+        if s.total > 0 && s.step >= Some(0) && apart.saturating_mul(20) <= s.total {
             let total = number::count(s.total as f64);
             item(8, "step", format!("{} / {total}", pad_left(&step, width_of(&total).max(6))), 0);
         } else {
@@ -112,8 +114,14 @@ fn progress(shared: &Shared, view: &View) -> Vec<Item> {
     items
 }
 
-/// The panes at the left, and at the right how the charts are shown.
-pub(crate) fn second(shared: &Shared, pane: Pane, look: &Look, width: usize) -> Line<'static> {
+/// The panes at the left, and at the right how the charts are shown; `x` runs along the one with the focus.
+pub(crate) fn second(
+    shared: &Shared,
+    pane: Pane,
+    look: &Look,
+    x: Option<XKind>,
+    width: usize,
+) -> Line<'static> {
     let theme = shared.theme;
     let mut spans = vec![Span::raw(" ")];
     let mut used = 1;
@@ -129,7 +137,15 @@ pub(crate) fn second(shared: &Shared, pane: Pane, look: &Look, width: usize) -> 
     }
     let mut shown = Vec::new();
     if matches!(pane, Pane::Charts | Pane::System) {
-        shown.push(format!("x {}", look.x.map_or("as declared", super::settings::Horizontal::word)));
+        shown.extend(x.map(|x| {
+            let word = match x {
+                XKind::Step => "step",
+                XKind::Epoch => "epoch",
+                XKind::Relative => "time since start",
+                XKind::Wall => "time of day",
+            };
+            format!("x {word}")
+        }));
         if look.log_x {
             shown.push("log x".to_owned());
         }

@@ -155,16 +155,6 @@ impl Horizontal {
             Self::Wall => XKind::Wall,
         }
     }
-
-    /// What the axis is called.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Step => "step",
-            Self::Epoch => "epoch",
-            Self::Relative => "time since start",
-            Self::Wall => "time of day",
-        }
-    }
 }
 
 #[cfg(test)]

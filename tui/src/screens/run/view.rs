@@ -24,7 +24,7 @@ impl RunScreen {
         let width = usize::from(area.width);
         let mut above = vec![
             header::first(shared, &row.view, width),
-            header::second(shared, self.pane, &self.look(shared), width),
+            header::second(shared, self.pane, &self.look(shared), self.axis(shared), width),
         ];
         above.extend(self.banner(shared));
         for (line, y) in above.into_iter().zip(area.y..area.bottom()) {
@@ -49,6 +49,12 @@ impl RunScreen {
                 frame.render_widget(Text::from(shown), body);
             }
         }
+    }
+
+    /// What runs along x in the chart with the focus.
+    fn axis(&self, shared: &Shared) -> Option<crate::live::XKind> {
+        let charts = if self.pane == Pane::System { &self.system } else { &self.charts };
+        charts.axis(self.data.as_deref()?, &self.look(shared))
     }
 
     fn charts_view(&self, shared: &Shared, charts: &super::Charts, frame: &mut Frame<'_>, body: Rect) {

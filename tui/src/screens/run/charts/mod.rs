@@ -95,6 +95,11 @@ impl Charts {
         self.items.is_empty()
     }
 
+    /// What runs along x in the chart with the focus; `None`: something of its own.
+    pub(crate) fn axis(&self, data: &RunData, look: &Look) -> Option<XKind> {
+        self.items.get(self.focus)?.kind(data, look)
+    }
+
     /// Whether the list of series is open.
     pub(crate) fn listing(&self) -> bool {
         self.list.is_some()
@@ -187,7 +192,7 @@ impl Charts {
                 self.forget_x();
             }
             Action::Axis => {
-                let shown = self.items.get(self.focus).and_then(|i| i.kind(data, look));
+                let shown = self.axis(data, look);
                 look.x = Horizontal::next(look.x, shown);
                 self.forget_x();
             }
