@@ -240,6 +240,9 @@ pub struct Mark {
     /// The column of colours, heights or pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zcol: Option<String>,
+    /// The column of words written beside scattered points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub textcol: Option<String>,
     /// The column a histogram counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,

@@ -101,7 +101,9 @@ fn field_extent(scale: Scale, middles: &[f64]) -> Option<(f64, f64)> {
 
 fn extent_x(shape: &Shape, scale: Scale) -> Option<(f64, f64)> {
     match shape {
-        Shape::Line { x, .. } | Shape::Band { x, .. } | Shape::Scatter { x, .. } => range_on(scale, x),
+        Shape::Line { x, .. } | Shape::Band { x, .. } | Shape::Scatter { x, .. } | Shape::Words { x, .. } => {
+            range_on(scale, x)
+        }
         Shape::Bars { x, width, .. } => range_on(scale, x).map(|(a, b)| (a - width / 2.0, b + width / 2.0)),
         Shape::Heatmap(f) => field_extent(scale, &f.x),
         Shape::Contour(f) => range_on(scale, &f.x),
@@ -113,7 +115,7 @@ fn extent_x(shape: &Shape, scale: Scale) -> Option<(f64, f64)> {
 
 fn extent_y(shape: &Shape, scale: Scale) -> Option<(f64, f64)> {
     match shape {
-        Shape::Line { y, .. } | Shape::Scatter { y, .. } => range_on(scale, y),
+        Shape::Line { y, .. } | Shape::Scatter { y, .. } | Shape::Words { y, .. } => range_on(scale, y),
         Shape::Band { low, high, .. } => {
             let (low, high) = (range_on(scale, low), range_on(scale, high));
             finite_range([low, high].into_iter().flatten().flat_map(|(a, b)| [a, b]))

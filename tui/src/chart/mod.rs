@@ -63,6 +63,25 @@ pub(crate) struct Chart {
     pub(crate) terse: bool,
 }
 
+impl Chart {
+    /// Words in the order in which they may claim their place: the last of each mark, then the ones before.
+    pub(crate) fn words(&self) -> impl Iterator<Item = (&Mark, f64, f64, &str)> {
+        let marks = || {
+            self.marks.iter().filter_map(|mark| match &mark.shape {
+                Shape::Words { x, y, words } => Some((mark, x, y, words)),
+                _ => None,
+            })
+        };
+        let longest = marks().map(|(_, x, _, _)| x.len()).max().unwrap_or(0);
+        (1..=longest).flat_map(move |back| {
+            marks().filter_map(move |(mark, x, y, words)| {
+                let i = x.len().checked_sub(back)?;
+                Some((mark, x[i], y[i], words[i].as_str()))
+            })
+        })
+    }
+}
+
 /// An axis: its words, its scale, its range.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Axis {
@@ -154,6 +173,15 @@ pub(crate) enum Shape {
         y: Vec<f64>,
         /// Joined by thin lines in their order.
         joined: bool,
+    },
+    /// Words beside points. Where they would cover each other, later ones stay and earlier ones go.
+    Words {
+        /// Horizontal positions.
+        x: Vec<f64>,
+        /// Values.
+        y: Vec<f64>,
+        /// What is written.
+        words: Vec<String>,
     },
     /// Upright bars from zero, each `width` wide in data units.
     Bars {

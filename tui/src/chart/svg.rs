@@ -178,6 +178,7 @@ fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64,
     }
     pen.put(&format!(r#"<g clip-path="url(#p{index})">"#));
     marks::marks(pen, chart, &plot);
+    marks::words(pen, chart, &plot);
     pen.put("</g>");
     pen.line((plot.left, plot.top), (plot.left, bottom), AXIS);
     pen.line((plot.left, bottom), (plot.left + plot.width, bottom), AXIS);

@@ -41,6 +41,45 @@ pub(super) fn marks(pen: &mut Pen, chart: &Chart, plot: &Plot) {
     }
 }
 
+/// Words of all marks, the last ones first: above, right, left of or below their point, wherever they cover neither a marker
+/// nor another word; left out if there is no such place.
+pub(super) fn words(pen: &mut Pen, chart: &Chart, plot: &Plot) {
+    let place = |mark: &Mark, x: f64, y: f64| {
+        let at = (plot.left + plot.domain.x.unit(x) * plot.width, plot.y(plot.domain.vertical(mark.side), y));
+        (at.0.is_finite() && at.1.is_finite()).then_some(at)
+    };
+    // Left, top, right, bottom.
+    let mut taken: Vec<[f64; 4]> = Vec::new();
+    for (mark, x, y, _) in chart.words() {
+        taken.extend(place(mark, x, y).map(|(x, y)| [x - 3.5, y - 3.5, x + 3.5, y + 3.5]));
+    }
+    for (mark, x, y, word) in chart.words() {
+        let Some((x, y)) = place(mark, x, y) else { continue };
+        let (width, height) = (width_of(word) as f64 * WORD_SIZE * 0.61, WORD_SIZE * 0.8);
+        let corners = [
+            (x - width / 2.0, y - height - 4.5),
+            (x + 5.5, y - height / 2.0),
+            (x - width - 5.5, y - height / 2.0),
+            (x - width / 2.0, y + 4.5),
+        ];
+        let free = |(left, top): &(f64, f64)| {
+            let inside = *left >= plot.left
+                && left + width <= plot.left + plot.width
+                && *top >= plot.top
+                && top + height <= plot.top + plot.height;
+            let clash =
+                |o: &[f64; 4]| *left < o[2] && o[0] < left + width && *top < o[3] && o[1] < top + height;
+            inside && !taken.iter().any(clash)
+        };
+        if let Some((left, top)) = corners.into_iter().find(free) {
+            taken.push([left, top, left + width, top + height]);
+            pen.text((left, top + height), word, WORD_SIZE, &colour(mark), "start");
+        }
+    }
+}
+
+const WORD_SIZE: f64 = 8.5;
+
 fn colour(mark: &Mark) -> String {
     hex(mark.paint.on_paper())
 }

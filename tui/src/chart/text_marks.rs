@@ -71,13 +71,16 @@ pub(super) fn marks(grid: &mut Grid, chart: &Chart, domain: &Domain, area: Area,
                 let over = chart.marks.iter().any(|m| matches!(m.shape, Shape::Heatmap(_)));
                 contours(&mut raster, field, &ruler, pen, over);
             }
-            Shape::Bars { .. } | Shape::Heatmap(_) | Shape::Image(_) => {}
+            Shape::Bars { .. } | Shape::Heatmap(_) | Shape::Image(_) | Shape::Words { .. } => {}
         }
     }
     raster.paint(grid, area.left, area.top);
+    let mut taken: Vec<(usize, usize, usize)> = Vec::new();
     for (column, row, glyph, paint) in glyphs {
         grid.put(area.left + column, area.top + row, glyph, Ink::Series(paint));
+        taken.push((row, column, column + 1));
     }
+    words(grid, chart, area, domain, taken);
     for (column, o) in odd {
         grid.put(
             area.left + column.min(area.width - 1),
@@ -89,6 +92,25 @@ pub(super) fn marks(grid: &mut Grid, chart: &Chart, domain: &Domain, area: Area,
     for mark in &chart.marks {
         if let (Shape::Rule { at }, Some(name)) = (&mark.shape, &mark.name) {
             rule_label(grid, *at, name, domain, mark, area, look);
+        }
+    }
+}
+
+/// Words at the right of their points, or at the left where the plot ends; those that would cover a marker or another word are
+/// left out. `taken` holds what is there: row, first column, column after the last.
+fn words(grid: &mut Grid, chart: &Chart, area: Area, domain: &Domain, mut taken: Vec<(usize, usize, usize)>) {
+    for (mark, x, y, word) in chart.words() {
+        let place =
+            column_of(&domain.x, x, area.width).zip(row_of(domain.vertical(mark.side), y, area.height));
+        let Some((column, row)) = place else { continue };
+        let width = width_of(word);
+        let right = (column + 2 + width <= area.width).then_some(column + 2);
+        let left = column.checked_sub(width + 1);
+        let free =
+            |start: &usize| !taken.iter().any(|(r, a, b)| *r == row && *start < *b && *a < *start + width);
+        if let Some(start) = [right, left].into_iter().flatten().find(free) {
+            grid.text(area.left + start, area.top + row, word, Ink::Series(mark.paint));
+            taken.push((row, start, start + width));
         }
     }
 }

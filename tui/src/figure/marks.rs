@@ -197,6 +197,9 @@ fn of_table(mark: &Mark, table: &Table) -> Result<Evaluated, String> {
         let key = keyed(&group, &name);
         let points: Vec<(f64, f64)> =
             rows.iter().filter_map(|r| place.get(r)).map(|i| (x.values[*i], y[*i])).collect();
+        // Beside scattered points, which are never averaged.
+        let (word_x, word_y) =
+            if mark.textcol.is_some() { points.iter().copied().unzip() } else { (vec![], vec![]) };
         let wanted =
             mark.aggregate.is_some() || matches!(mark.kind, MarkKind::Line | MarkKind::Band | MarkKind::Bar);
         let (x, y, range) =
@@ -217,7 +220,11 @@ fn of_table(mark: &Mark, table: &Table) -> Result<Evaluated, String> {
             }
             _ => Shape::Line { x, y },
         };
-        out.pieces.push(piece(mark, Some(name), key, shape));
+        out.pieces.push(piece(mark, Some(name), key.clone(), shape));
+        if let (MarkKind::Scatter, Some(column)) = (mark.kind, &mark.textcol) {
+            let words = tables::words(table, column, &rows)?;
+            out.pieces.push(piece(mark, None, key, Shape::Words { x: word_x, y: word_y, words }));
+        }
     }
     Ok(out)
 }

@@ -205,6 +205,7 @@ fn empty_mark(kind: MarkKind) -> Declared {
         xcol: None,
         ycol: None,
         zcol: None,
+        textcol: None,
         column: None,
         bins: None,
         label: None,

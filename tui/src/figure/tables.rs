@@ -50,6 +50,19 @@ fn missing(table: &Table, name: &str) -> String {
     format!("no column {name:?}; {}", crate::failure::suggest(name, known, "columns"))
 }
 
+/// The named column at the given rows as words.
+pub(super) fn words(table: &Table, name: &str, rows: &[usize]) -> Result<Vec<String>, String> {
+    let column = table.column(name).ok_or_else(|| missing(table, name))?;
+    rows.iter()
+        .map(|row| match column {
+            ColumnData::Utf8(v) => Ok(v[*row].clone()),
+            ColumnData::I64(v) => Ok(v[*row].to_string()),
+            ColumnData::F64(v) => Ok(crate::print::number::value(v[*row])),
+            ColumnData::Bytes { .. } => Err(format!("column {name:?} holds bytes, not words")),
+        })
+        .collect()
+}
+
 /// A name, if there are groups, and its rows.
 pub(super) type Group = (Option<String>, Vec<usize>);
 

@@ -224,3 +224,37 @@ fn a_symlog_axis_takes_its_linear_range_from_the_data() {
     let chart = chart("y = { scale = 'symlog' }\n[[panel.mark]]\ntype = 'line'\nmetric = 'v'", &data);
     assert_eq!(chart.y.scale, Scale::Symlog { threshold: 0.01 });
 }
+
+#[test]
+fn words_stand_beside_their_points_and_never_on_each_other() {
+    // Five points of run 0 lie on one spot, which has four sides.
+    let data = with_table(vec![
+        ("run", ColumnData::I64(vec![0, 0, 0, 0, 0, 0, 1, 1])),
+        ("x", ColumnData::F64(vec![0.0, 5.0, 5.0, 5.0, 5.0, 5.0, 10.0, 2.0])),
+        ("y", ColumnData::F64(vec![0.0, 5.0, 5.0, 5.0, 5.0, 5.0, 10.0, 8.0])),
+        ("percent", text(&["9.1", "90.1", "90.2", "90.3", "93.7", "95.2", "11.3", "96.4"])),
+    ]);
+    let marks = "[[panel.mark]]\ntype = 'scatter'\ntable = 't'\nxcol = 'x'\nycol = 'y'\nby = ['run']\ntextcol = 'percent'";
+    let chart = chart(marks, &data);
+    // The legend has the runs, not their words.
+    assert_eq!(names_of(&chart), ["run 0", "run 1"]);
+    let order: Vec<&str> = chart.words().map(|(.., word)| word).collect();
+    assert_eq!(order[..4], ["95.2", "96.4", "93.7", "11.3"], "the last of each run first");
+    let colour = |name: &str| chart.marks.iter().find(|m| m.name.as_deref() == Some(name)).unwrap().paint;
+    assert!(chart.words().all(|(mark, .., word)| {
+        mark.paint == colour(if ["96.4", "11.3"].contains(&word) { "run 1" } else { "run 0" })
+    }));
+    let figure = crate::chart::Figure { title: "F".into(), caption: None, charts: vec![chart] };
+    let svg = crate::chart::svg::figure(&figure);
+    for (word, drawn) in [("95.2", true), ("96.4", true), ("90.2", true), ("90.1", false)] {
+        assert_eq!(svg.contains(&format!(">{word}</text>")), drawn, "{word}");
+    }
+}
+
+#[test]
+fn a_missing_column_of_words_is_named() {
+    let data = with_table(vec![("x", ColumnData::F64(vec![0.0])), ("y", ColumnData::F64(vec![0.0]))]);
+    let marks = "[[panel.mark]]\ntype = 'scatter'\ntable = 't'\nxcol = 'x'\nycol = 'y'\ntextcol = 'percent'";
+    let chart = chart(marks, &data);
+    assert!(chart.notes[0].contains("no column \"percent\""), "{:?}", chart.notes);
+}
