@@ -89,7 +89,7 @@ fn same_seed_same_numbers() {
 
 #[test]
 fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
-    for changes in [&[][..], &[("optimizer", "sgd"), ("lr", "0.05")]] {
+    for changes in [&[][..], &[("optimizer", "sgd"), ("lr", "0.05"), ("instruments", "4")]] {
         let params = with(changes);
         let host = TestHost::new().seed(5);
         let whole = host.run::<OptimizationPath>(&params);
@@ -106,6 +106,21 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
         assert_eq!(second.tables, whole.tables[before..]);
         assert_eq!(second.figures.last(), whole.figures.last());
     }
+}
+
+#[test]
+fn instruments_are_off_unless_asked_for_and_change_nothing() {
+    let run = |changes: &[(&str, &str)]| TestHost::new().seed(3).run::<OptimizationPath>(&with(changes));
+    let (off, on) = (run(&[]), run(&[("instruments", "10")]));
+    assert!(off.values("batch/grad_norm").is_empty() && off.table("gradient-histogram").is_empty());
+    // Forty steps: readings of 0, 10, 20 and 30.
+    for metric in ["batch/grad_norm", "batch/update_size", "batch/distance", "batch/noise_scale"] {
+        assert_eq!(on.series(Series::metric(metric).split("train").trial(2)).len(), 4, "{metric}");
+    }
+    assert_eq!(on.table("gradient-histogram").len(), 4);
+    let rest: Vec<Point> =
+        on.metrics.iter().filter(|p| !p.series.metric.starts_with("batch/")).cloned().collect();
+    assert_eq!(bits(&rest), bits(&off.metrics));
 }
 
 #[test]

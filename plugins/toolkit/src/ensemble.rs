@@ -75,6 +75,13 @@ impl Ensemble {
         self.mlp.batch_loss(self.space(self.loaded), self.shuffle.loaded(self.loaded))
     }
 
+    /// The trace of the covariance of single samples' gradients in the batch of the last [`Ensemble::gradient`], of each
+    /// network, and the samples of that batch; before the update.
+    pub fn gradient_variance(&self) -> Result<(Vec<f64>, i64), TchError> {
+        let space = self.space(self.loaded);
+        Ok((self.mlp.gradient_variance(space, self.shuffle.loaded(self.loaded))?, space.samples()))
+    }
+
     /// Changes the parameters along the last gradient.
     pub fn update(&mut self) -> Result<(), TchError> {
         self.optimizer.update(self.mlp.parameters(), self.mlp.gradients())?;

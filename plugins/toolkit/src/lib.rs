@@ -10,6 +10,7 @@ pub mod data;
 pub mod ensemble;
 pub mod figures;
 pub mod functions;
+pub mod instruments;
 pub mod levenberg_marquardt;
 pub mod mlp;
 pub mod optim;

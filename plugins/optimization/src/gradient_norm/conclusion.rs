@@ -101,7 +101,7 @@ impl Finding {
         }
         if self.updates.is_finite() && last.norm > 0.0 {
             parts.push(format!(
-                "the last update was {:.2} of the first in length, the norm {:.2}",
+                "the last update was {:.2} of the first in length, the last norm {:.2} of the first",
                 1.0 / self.updates,
                 last.norm / first.norm
             ));
@@ -204,7 +204,7 @@ mod tests {
             "1 of 5 measurements",
             "still fell by 50 %",
             "3.0 times that of all data",
-            "the last update was 0.50 of the first in length, the norm 0.03",
+            "the last update was 0.50 of the first in length, the last norm 0.03 of the first",
             "1 trial diverged",
         ] {
             assert!(text.contains(part), "`{part}` is not in: {text}");

@@ -1,6 +1,7 @@
 //! The figures, as TOML.
 
 use gradtop_toolkit::figures::{Figures, axis};
+use gradtop_toolkit::instruments;
 
 use super::OptimizationPath;
 use super::path::Path;
@@ -85,5 +86,8 @@ pub(super) fn declare(params: &OptimizationPath, training: &Training, path: &Pat
         .mark("type = \"line\"\nmetric = \"accuracy\"\nx = \"epoch\"\nby = [\"split\"]\naggregate = \"mean\"\nband = \"minmax\"")
         .panel("", &epoch, &axis("distance of the weights", "linear"))
         .mark("type = \"line\"\nmetric = \"distance\"\nx = \"epoch\"\nby = []\naggregate = \"mean\"\nband = \"minmax\"");
+    if params.instruments > 0 {
+        instruments::figures(&mut figures, &format!("{settings}."));
+    }
     figures.toml()
 }

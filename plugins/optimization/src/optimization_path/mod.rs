@@ -8,6 +8,7 @@ mod path;
 mod training;
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::instruments::{self, InstrumentSeries};
 use gradtop_toolkit::runtime;
 
 use crate::settings::useful_threads;
@@ -50,6 +51,9 @@ pub struct OptimizationPath {
     /// Training images, drawn by the seed; 0: all
     #[param(default = 0, min = 0, max = 60_000)]
     pub train_samples: i64,
+    /// Steps between two readings of the training instruments (norms and noise of gradients, updates); 0: off
+    #[param(default = 0, min = 0)]
+    pub instruments: i64,
 }
 
 struct AllSeries {
@@ -62,34 +66,36 @@ struct AllSeries {
 
 impl Experiment for OptimizationPath {
     fn info() -> Info {
-        Info::new("optimization-path", "Optimization path: weights in their principal components", "")
-            .resumable()
-            .uses_device()
-            .metric(
-                Metric::new("accuracy")
-                    .goal(Goal::Max)
-                    .headline()
-                    .help("Share of images classified rightly, over a whole set with fixed weights"),
-            )
-            .metric(
-                Metric::new("loss")
-                    .unit("nats")
-                    .goal(Goal::Min)
-                    .guard()
-                    .log()
-                    .help("Cross entropy, mean over a whole set with fixed weights"),
-            )
-            .metric(
-                Metric::new("distance")
-                    .help("Euclidean distance of all weights and biases from their initial values"),
-            )
-            .preset(
-                "quick",
-                "10,000 images, 3 epochs, weights after each",
-                &[("train_samples", "10000"), ("epochs", "3"), ("every", "1")],
-            )
-            .preset("default", "The report's network, 8 runs of 30 epochs, weights every 3", &[])
-            .preset("full", "16 runs of 60 epochs", &[("runs", "16"), ("epochs", "60")])
+        let info =
+            Info::new("optimization-path", "Optimization path: weights in their principal components", "")
+                .resumable()
+                .uses_device()
+                .metric(
+                    Metric::new("accuracy")
+                        .goal(Goal::Max)
+                        .headline()
+                        .help("Share of images classified rightly, over a whole set with fixed weights"),
+                )
+                .metric(
+                    Metric::new("loss")
+                        .unit("nats")
+                        .goal(Goal::Min)
+                        .guard()
+                        .log()
+                        .help("Cross entropy, mean over a whole set with fixed weights"),
+                )
+                .metric(
+                    Metric::new("distance")
+                        .help("Euclidean distance of all weights and biases from their initial values"),
+                )
+                .preset(
+                    "quick",
+                    "10,000 images, 3 epochs, weights after each",
+                    &[("train_samples", "10000"), ("epochs", "3"), ("every", "1")],
+                )
+                .preset("default", "The report's network, 8 runs of 30 epochs, weights every 3", &[])
+                .preset("full", "16 runs of 60 epochs", &[("runs", "16"), ("epochs", "60")]);
+        instruments::metrics().into_iter().fold(info, Info::metric)
     }
 
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
@@ -99,6 +105,10 @@ impl Experiment for OptimizationPath {
         runtime::set_threads(useful_threads(ctx.threads(), mlp.widths(), self.runs, self.batch));
         let mut path = Path::new(self, &training)?;
         let series = declare_series(ctx, self.runs)?;
+        let readings = match training.instruments {
+            Some(_) => Some(InstrumentSeries::declare(ctx, &training.ensemble.mlp)?),
+            None => None,
+        };
         ctx.declare_figures(&figures::declare(self, &training, &path, ctx.seed()))?;
         if let Some(dir) = ctx.resume_dir() {
             training::restore(dir, &mut training, &mut path)?;
@@ -109,7 +119,9 @@ impl Experiment for OptimizationPath {
         let per_epoch = training.ensemble.steps_per_epoch();
         let total = self.epochs * per_epoch;
         while training.ensemble.step() < total {
-            training.advance()?;
+            if let (Some(reading), Some(series)) = (training.advance()?, &readings) {
+                series.log(ctx, reading.step as f64 / per_epoch as f64, &reading)?;
+            }
             let step = training.ensemble.step();
             if step % per_epoch == 0 {
                 self.evaluate(ctx, &training, &mut path, &series)?;

@@ -174,6 +174,38 @@ impl Mlp {
     }
 }
 
+impl Mlp {
+    /// The trace of the covariance of single samples' gradients over the batch of the last [`Mlp::gradient`], of each trial:
+    /// Σᵢ ‖gᵢ − g‖² / (samples − 1). No sample's gradient is formed: in each layer it is the outer product of its delta and
+    /// its input, and the norm of that is the product of their norms. NaN for a single sample.
+    pub fn gradient_variance(&self, space: &Workspace, batch: &Batch) -> Result<Vec<f64>, TchError> {
+        let samples = space.samples as f64;
+        let squares = |tensor: &Tensor| -> Result<Tensor, TchError> {
+            tensor.f_square()?.f_sum_dim_intlist([-2_i64].as_slice(), false, Kind::Double)
+        };
+        let mut total: Option<Tensor> = None;
+        for (l, delta) in space.deltas.iter().enumerate() {
+            // The row of ones belongs to the bias.
+            let input = if l == 0 { &batch.x } else { &space.hidden[l - 1].rows };
+            let product = squares(delta)?.f_mul(&squares(input)?)?;
+            total = Some(match total {
+                Some(total) => total.f_add(&product)?,
+                None => product,
+            });
+        }
+        let Some(total) = total else { return Ok(Vec::new()) };
+        let sums =
+            total.f_view([self.trials, -1])?.f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double)?;
+        let means = self.squared_gradient_norms()?;
+        // Deltas are of the mean: a sample's own are larger by the number of samples.
+        let of = |(trial, sum): (usize, f64)| {
+            let mean: f64 = means.iter().map(|layer| layer[trial]).sum();
+            (sum * samples * samples - samples * mean) / (samples - 1.0)
+        };
+        Ok(numbers(&sums)?.into_iter().enumerate().map(of).collect())
+    }
+}
+
 impl Workspace {
     /// Predictions of the last forward pass: `[trials, outputs, samples]`, without the first axis for one trial.
     pub fn output(&self) -> &Tensor {
