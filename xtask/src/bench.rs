@@ -7,17 +7,27 @@ use anyhow::{Result, bail};
 use crate::workspace::{Workspace, succeed};
 use crate::{setup, toolchain};
 
-const SCRIPT: &str = "benches/function_fit_vs_pytorch.py";
+/// Names, scripts that run beside `PyTorch`, and what they measure.
+const BESIDE_PYTORCH: [(&str, &str, &str); 2] = [
+    ("training", "benches/function_fit_vs_pytorch.py", "steps a second of function-fit"),
+    (
+        "mnist-mlp",
+        "benches/mnist_mlp_vs_pytorch.py",
+        "samples a second of a perceptron on MNIST, one and eight at once",
+    ),
+];
 
-/// `logging`, `monitor`, `training` with arguments of its script, or all.
+/// `logging`, `monitor`, one of those beside `PyTorch` with arguments of its script, or all.
 pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     let (all, none) = (args.is_empty(), Vec::new());
     let (name, rest) = match args.split_first() {
         Some((name, rest)) => (name.as_str(), rest),
         None => ("", &none[..]),
     };
-    if !all && !["logging", "monitor", "training"].contains(&name) {
-        bail!("`{name}` is no benchmark; there are: logging, monitor, training");
+    let mut known = vec!["logging", "monitor"];
+    known.extend(BESIDE_PYTORCH.map(|(known, ..)| known));
+    if !all && !known.contains(&name) {
+        bail!("`{name}` is no benchmark; there are: {}", known.join(", "));
     }
     setup::ensure(workspace)?;
     if all || name == "logging" {
@@ -28,9 +38,11 @@ pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> 
         eprintln!("== monitor: opening and drawing runs, and the whole program in a terminal");
         monitor(workspace)?;
     }
-    if all || name == "training" {
-        eprintln!("== training: steps a second of function-fit beside eager PyTorch");
-        training(workspace, rest)?;
+    for (known, script, what) in BESIDE_PYTORCH {
+        if all || name == known {
+            eprintln!("== {known}: {what}, beside PyTorch");
+            beside_pytorch(workspace, known, script, rest)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -46,7 +58,7 @@ fn monitor(workspace: &Workspace) -> Result<()> {
 }
 
 /// The other side of the comparison is a whole `PyTorch`, which the set-up does not bring.
-fn training(workspace: &Workspace, args: &[String]) -> Result<()> {
+fn beside_pytorch(workspace: &Workspace, name: &str, script: &str, args: &[String]) -> Result<()> {
     let named = args.iter().any(|arg| arg == "--python" || arg.starts_with("--python="));
     if !named
         && toolchain::python("import importlib.util as u, sys; sys.exit(u.find_spec('torch') is None)")
@@ -55,11 +67,11 @@ fn training(workspace: &Workspace, args: &[String]) -> Result<()> {
         bail!(
             "this python3 has no PyTorch to compare with.\n  \
              Make one (`python3 -m venv E && E/bin/pip install torch==2.11.0 numpy`), \
-             then `cargo xtask bench training --python E/bin/python`"
+             then `cargo xtask bench {name} --python E/bin/python`"
         );
     }
-    let mut script = Command::new("python3");
-    script.arg(SCRIPT).args(args).current_dir(&workspace.root);
-    workspace.clean_env(&mut script);
-    succeed(&mut script)
+    let mut command = Command::new("python3");
+    command.arg(script).args(args).current_dir(&workspace.root);
+    workspace.clean_env(&mut command);
+    succeed(&mut command)
 }
