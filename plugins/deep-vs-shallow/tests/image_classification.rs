@@ -129,7 +129,7 @@ fn trials_and_models_do_not_touch_each_other() {
     let alone = run(&[("epochs", "1"), ("models", "lenet"), ("trials", "1")]);
     for metric in ["loss", "batch_loss"] {
         let series = Series::metric(metric).model("lenet").split("mnist-train").trial(0);
-        assert_eq!(all.series(series.clone()), alone.series(series));
+        assert_eq!(all.series(series), alone.series(series));
     }
 }
 
