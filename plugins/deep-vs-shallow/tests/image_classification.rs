@@ -68,7 +68,8 @@ fn what_a_run_records() {
     assert_ne!(of("loss", "mnist-test", 0), of("loss", "mnist-test", 1));
     assert_ne!(of("loss", "mnist-test", 1), loss);
     assert_eq!(recorded.values("batch_loss").len(), 7 * 4);
-    assert_eq!(recorded.steps_ended, 30);
+    // Every fourth step, and every tenth as it ends an epoch: 4, 8, 10, 12, 16, 20, 24, 28, 30; and step 0.
+    assert_eq!(recorded.steps_ended, 10);
 
     assert_eq!(whole(&recorded, "models", "parameters"), [25_828, 53_808]);
     // The confusion matrix and the logged accuracy come to the same.
@@ -168,29 +169,35 @@ fn a_diverged_network_is_frozen_and_the_others_go_on() {
         trials: 1,
         ..ImageClassification::defaults()
     };
-    let _guard = tch::no_grad_guard();
-    let mut training = Training::new(params.setup(5, tch::Device::Cpu).unwrap()).unwrap();
-    training.advance(false).unwrap();
-    drop(training.fits()[0].cnn.parameters().shallow_clone().fill_(f64::NAN));
-    let losses = training.advance(true).unwrap();
+    let mut training = Training::new(params.setup(5, tch::Device::Cpu, 2).unwrap()).unwrap();
+    training.advance(1).unwrap();
+    tch::no_grad(|| drop(training.fits()[0].cnn.parameters().shallow_clone().fill_(f64::NAN)));
+    let losses = training.advance(1).unwrap();
     assert!(losses[0].1.is_nan() && losses[1].1.is_finite());
     training.freeze(0);
     assert_eq!(training.fits()[0].diverged, Some(2));
     training.freeze(0);
     let before = losses[1].1;
-    for _ in 0..5 {
-        training.advance(false).unwrap();
-    }
-    let losses = training.advance(true).unwrap();
+    let losses = training.advance(6).unwrap();
     assert!(losses.len() == 1 && losses[0].0 == 1 && losses[0].1 < before);
     assert_eq!((training.fits()[0].diverged, training.fits()[1].diverged), (Some(2), None));
-    // Whose turn it is to be evaluated, and that a stop in the middle leaves it.
-    assert_eq!(training.next_to_evaluate(), Some(0));
-    training.skip_evaluation();
-    assert_eq!(training.evaluate_next(&mut || true).unwrap(), None);
-    assert_eq!(training.next_to_evaluate(), Some(1));
-    assert!(training.evaluate_next(&mut || false).unwrap().unwrap().iter().all(|v| v.is_finite()));
-    assert_eq!(training.next_to_evaluate(), None);
+    // A stop leaves what is to be evaluated; the diverged one is not.
+    assert_eq!(training.evaluate(&|| true).unwrap(), []);
+    let seen = training.evaluate(&|| false).unwrap();
+    assert!(seen.len() == 1 && seen[0].0 == 1 && seen[0].1.iter().all(|v| v.is_finite()));
+    assert_eq!(training.evaluate(&|| false).unwrap(), []);
+}
+
+/// On two threads each network computes what it computes on one.
+#[test]
+fn networks_side_by_side_compute_the_same() {
+    let of = |threads| {
+        TestHost::new().seed(5).threads(threads).run::<ImageClassification>(&with(&[("epochs", "1")]))
+    };
+    let (one, two) = (of(1), of(2));
+    assert_eq!(one.outcome, Outcome::Finished);
+    assert_eq!(bits(&one.metrics), bits(&two.metrics));
+    assert_eq!(one.tables, two.tables);
 }
 
 #[test]

@@ -55,9 +55,12 @@ pub struct ImageClassification {
     #[param(default = 1, min = 1)]
     pub eval_every: i64,
     /// Worst mistakes shown of each network
-    #[param(default = 12, min = 1, max = 64)]
+    #[param(default = 15, min = 1, max = 64)]
     pub mistakes: i64,
 }
+
+/// Steps done without looking up, at most.
+const BURST: i64 = 10;
 
 /// The series of one network.
 struct FitSeries {
@@ -117,7 +120,7 @@ impl Experiment for ImageClassification {
 
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
         let (device, _no_graphs) = runtime::prepare(ctx);
-        let mut training = Training::new(self.setup(ctx.seed(), device)?)?;
+        let mut training = Training::new(self.setup(ctx.seed(), device, ctx.threads())?)?;
         let total = self.epochs * training.steps_per_epoch();
         ctx.declare_figures(&figures::curves(self, &training, ctx.seed()))?;
         let series = declare_series(ctx, &training)?;
@@ -129,22 +132,18 @@ impl Experiment for ImageClassification {
         }
         loop {
             let step = training.step();
-            let stopped = !self.evaluate(ctx, &mut training, &series, total)?;
+            self.evaluate(ctx, &mut training, &series, total)?;
             if ctx.should_checkpoint() {
                 ctx.checkpoint(step, |dir| training.save(dir))?;
             }
-            if step > 0 || stopped {
-                ctx.step_end()?;
-            }
+            ctx.step_end()?;
             if step == total {
                 break;
             }
-            let wanted = (step + 1) % self.log_every == 0;
-            let losses = training.advance(wanted)?;
-            log_batch_losses(ctx, &mut training, &series, &losses)?;
-            if training.step() % 5 == 0 || training.step() == total {
-                ctx.progress(training.step(), total, "training")?;
-            }
+            let steps = self.burst(step, training.steps_per_epoch());
+            let losses = training.advance(steps)?;
+            log_batch_losses(ctx, &mut training, &series, &losses, self.log_every)?;
+            ctx.progress(training.step(), total, "training")?;
         }
         let findings = findings::of(&mut training, self.mistakes as usize)?;
         tables::findings(ctx, &training, &findings)?;
@@ -154,25 +153,23 @@ impl Experiment for ImageClassification {
 }
 
 impl ImageClassification {
-    /// Evaluates what is due and not yet evaluated at this step, one network after the other. False if a stop was asked for
-    /// meanwhile: the networks already done are logged, the others follow when the run is resumed.
-    fn evaluate(&self, ctx: &Ctx, training: &mut Training, series: &[FitSeries], total: i64) -> Result<bool> {
+    /// Steps until something has to be looked at: few, so that a stop need not wait.
+    fn burst(&self, step: i64, epoch: i64) -> i64 {
+        let until = |every: i64| every - step % every;
+        BURST.min(until(self.log_every)).min(until(epoch))
+    }
+
+    /// Evaluates what is due and not yet evaluated at this step. If a stop comes meanwhile, the networks already done are logged, and the
+    /// others follow when the run is resumed.
+    fn evaluate(&self, ctx: &Ctx, training: &mut Training, series: &[FitSeries], total: i64) -> Result<()> {
         let step = training.step();
-        let due = step == total || step % (self.eval_every * training.steps_per_epoch()) == 0;
-        if !due {
-            return Ok(true);
+        if step != total && step % (self.eval_every * training.steps_per_epoch()) != 0 {
+            return Ok(());
         }
+        ctx.progress(step, total, "evaluating")?;
         let epoch = training.epoch();
-        while let Some(i) = training.next_to_evaluate() {
-            let fit = &training.fits()[i];
-            if fit.diverged.is_some_and(|since| since < step) {
-                training.skip_evaluation();
-                continue;
-            }
-            let (name, task) = (fit.name(), &training.tasks()[fit.task]);
-            ctx.progress(step, total, &format!("evaluating {name} on {}", task.title))?;
-            let Some(values) = training.evaluate_next(&mut || ctx.should_stop())? else { return Ok(false) };
-            // The test set alone cannot tell that a network diverged; the training set can.
+        for (i, values) in training.evaluate(&|| ctx.should_stop())? {
+            // The training set tells whether a network diverged, the test set could be spared by chance.
             if !values[0].is_finite() {
                 diverge(ctx, training, i, values[0])?;
             }
@@ -181,28 +178,28 @@ impl ImageClassification {
             let points: Vec<(SeriesId, f64)> = series[i].whole.into_iter().zip(values).collect();
             ctx.log_epoch(step, epoch, &points)?;
         }
-        fail_if_all_diverged(training)?;
-        Ok(true)
+        fail_if_all_diverged(training)
     }
 }
 
+/// Logs the batch losses if they are due, and freezes networks whose loss is not finite.
 fn log_batch_losses(
     ctx: &Ctx,
     training: &mut Training,
     series: &[FitSeries],
     losses: &[(usize, f64)],
+    every: i64,
 ) -> Result<()> {
     for &(i, loss) in losses {
         if !loss.is_finite() {
             diverge(ctx, training, i, loss)?;
         }
     }
-    let points: Vec<(SeriesId, f64)> = losses.iter().map(|&(i, loss)| (series[i].batch_loss, loss)).collect();
-    if points.is_empty() {
-        return Ok(());
+    if training.step() % every == 0 {
+        let points: Vec<(SeriesId, f64)> =
+            losses.iter().map(|&(i, loss)| (series[i].batch_loss, loss)).collect();
+        ctx.log_epoch(training.step(), training.epoch(), &points)?;
     }
-    // The loss is that before the update.
-    ctx.log_epoch(training.step(), training.epoch(), &points)?;
     fail_if_all_diverged(training)
 }
 

@@ -15,7 +15,7 @@ impl ImageClassification {
     ///
     /// # Errors
     /// Parameters that do not fit together, or a data set that is missing or damaged.
-    pub fn setup(&self, seed: u64, device: tch::Device) -> Result<Setup> {
+    pub fn setup(&self, seed: u64, device: tch::Device, threads: usize) -> Result<Setup> {
         let models = list("models", &self.models)?
             .iter()
             .map(|name| {
@@ -64,6 +64,7 @@ impl ImageClassification {
             },
             seed,
             device,
+            threads,
         })
     }
 

@@ -1,6 +1,8 @@
 //! Training every network on every data set side by side.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
@@ -8,6 +10,7 @@ use gradtop_toolkit::cnn::{Cnn, Evaluation, Spec, Workspace};
 use gradtop_toolkit::data::{Dataset, Split};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::{Rng, Stream};
+use gradtop_toolkit::runtime;
 use tch::{Kind, Tensor};
 
 const FILE: &str = "training.safetensors";
@@ -29,6 +32,8 @@ pub struct Setup {
     pub seed: u64,
     /// Device.
     pub device: tch::Device,
+    /// Threads.
+    pub threads: usize,
 }
 
 /// A data set on the device.
@@ -44,14 +49,33 @@ pub struct Task {
     pub train: Split,
     /// Images to test with.
     pub test: Split,
+    tensors: Tensors,
+    /// The epoch of the orders.
+    epoch: Option<u32>,
+}
+
+/// A data set as tensors.
+#[derive(Debug)]
+struct Tensors {
     train_x: Tensor,
     train_y: Tensor,
     test_x: Tensor,
     test_y: Tensor,
     /// The order of the training images in the current epoch, for each trial.
     orders: Vec<Tensor>,
-    /// The epoch of `orders`.
-    epoch: Option<u32>,
+}
+
+impl Tensors {
+    /// The same memory for another thread.
+    fn share(&self) -> Self {
+        Self {
+            train_x: self.train_x.shallow_clone(),
+            train_y: self.train_y.shallow_clone(),
+            test_x: self.test_x.shallow_clone(),
+            test_y: self.test_y.shallow_clone(),
+            orders: self.orders.iter().map(Tensor::shallow_clone).collect(),
+        }
+    }
 }
 
 impl Task {
@@ -68,11 +92,13 @@ impl Task {
             name: dataset.name,
             title: dataset.title,
             classes: dataset.classes,
-            train_x: train.features(device)?,
-            train_y: train.labels(device)?,
-            test_x: test.features(device)?,
-            test_y: test.labels(device)?,
-            orders: (0..trials).map(|_| zeros()).collect::<Result<_, _>>()?,
+            tensors: Tensors {
+                train_x: train.features(device)?,
+                train_y: train.labels(device)?,
+                test_x: test.features(device)?,
+                test_y: test.labels(device)?,
+                orders: (0..trials).map(|_| zeros()).collect::<Result<_, _>>()?,
+            },
             epoch: None,
             train,
             test,
@@ -84,7 +110,7 @@ impl Task {
             return Ok(());
         }
         let mut order = vec![0; self.train.len()];
-        for (trial, tensor) in self.orders.iter_mut().enumerate() {
+        for (trial, tensor) in self.tensors.orders.iter_mut().enumerate() {
             let stream = Stream::named("image-classification/batches").member(trial as u32);
             Rng::new(seed, stream, epoch).permute(&mut order);
             tensor.f_copy_(&Tensor::f_from_slice(&order)?)?;
@@ -106,6 +132,8 @@ pub struct Fit {
     pub diverged: Option<i64>,
     /// The latest loss and accuracy on the training set, then on the test set.
     pub latest: [f64; 4],
+    /// Step of the latest evaluation.
+    evaluated: Option<i64>,
     /// What it makes of the test set, if that was evaluated at this step and in this process.
     test: Option<(i64, Evaluation)>,
     optimizer: Optimizer,
@@ -117,53 +145,66 @@ pub struct Fit {
 pub struct Training {
     fits: Vec<Fit>,
     tasks: Vec<Task>,
-    /// Buffers of each kind of network; the trials take turns.
-    spaces: Vec<Workspace>,
-    labels: Tensor,
+    workers: Vec<Worker>,
     batch: i64,
     seed: u64,
     step: i64,
-    /// The step of the last evaluation, and how many networks were evaluated at it.
-    evaluated: (i64, usize),
+}
+
+/// What one thread works with: buffers of each kind of network, and the data.
+struct Worker {
+    spaces: Vec<Workspace>,
+    labels: Tensor,
+    tasks: Vec<Tensors>,
+    /// Threads of libtorch within one operation.
+    threads: usize,
 }
 
 impl Training {
     /// Everything at step 0.
     pub fn new(setup: Setup) -> Result<Self> {
         let mut fits = Vec::new();
-        let mut spaces = Vec::new();
         for (t, task) in setup.tasks.iter().enumerate() {
             for (model, spec) in setup.models.iter().enumerate() {
                 for trial in 0..setup.trials {
                     let mut cnn = Cnn::zeros(spec, Kind::Float, setup.device)?;
                     let stream = format!("image-classification/init/{}/{}", task.name, spec.name);
                     cnn.init_uniform(setup.seed, Stream::named(&stream).member(trial as u32))?;
-                    if spaces.len() == model {
-                        spaces.push(cnn.workspace(setup.batch)?);
-                    }
-                    let optimizer = Optimizer::new(setup.rule, cnn.parameters())?.fused();
                     fits.push(Fit {
                         task: t,
                         trial,
-                        cnn,
                         diverged: None,
                         latest: [f64::NAN; 4],
+                        evaluated: None,
                         test: None,
-                        optimizer,
+                        optimizer: Optimizer::new(setup.rule, cnn.parameters())?.fused(),
+                        cnn,
                         model,
                     });
                 }
             }
         }
+        // On a CPU a network a thread: threads within operations this small wait longer for each other than they compute.
+        let count = if setup.device == tch::Device::Cpu { setup.threads.min(fits.len()).max(1) } else { 1 };
+        let worker = || -> Result<Worker> {
+            let of_kind = |model: usize| fits.iter().find(|fit| fit.model == model);
+            Ok(Worker {
+                spaces: (0..setup.models.len())
+                    .filter_map(of_kind)
+                    .map(|fit| fit.cnn.workspace(setup.batch))
+                    .collect::<Result<_, _>>()?,
+                labels: Tensor::f_zeros([setup.batch], (Kind::Int64, setup.device))?,
+                tasks: setup.tasks.iter().map(|task| task.tensors.share()).collect(),
+                threads: (setup.threads / count).max(1),
+            })
+        };
         Ok(Self {
+            workers: (0..count).map(|_| worker()).collect::<Result<_>>()?,
             fits,
             tasks: setup.tasks,
-            spaces,
-            labels: Tensor::f_zeros([setup.batch], (Kind::Int64, setup.device))?,
             batch: setup.batch,
             seed: setup.seed,
             step: 0,
-            evaluated: (-1, 0),
         })
     }
 
@@ -192,63 +233,84 @@ impl Training {
         self.step as f64 / self.steps_per_epoch() as f64
     }
 
-    /// One update of every network that has not diverged. With `losses`, gives their numbers and the loss of their batch before it.
-    pub fn advance(&mut self, losses: bool) -> Result<Vec<(usize, f64)>> {
-        let steps = self.steps_per_epoch();
-        let (epoch, index) = (self.step / steps, self.step % steps);
-        let mut seen = Vec::new();
+    /// `steps` updates of every network that has not diverged, within one epoch; one network after the other on each thread. Gives the
+    /// numbers of these networks and the loss of their last batch before its update.
+    pub fn advance(&mut self, steps: i64) -> Result<Vec<(usize, f64)>> {
+        let whole = self.steps_per_epoch();
+        let (epoch, first) = (self.step / whole, self.step % whole);
         for task in &mut self.tasks {
             task.shuffle(epoch as u32, self.seed)?;
         }
-        for (i, fit) in self.fits.iter_mut().enumerate() {
-            if fit.diverged.is_some() {
-                continue;
-            }
-            let (task, space) = (&self.tasks[fit.task], &mut self.spaces[fit.model]);
-            let chosen = task.orders[fit.trial as usize].f_narrow(0, index * self.batch, self.batch)?;
-            task.train_x.f_index_select_out(space.images(), 0, &chosen).map(drop)?;
-            task.train_y.f_index_select_out(&self.labels, 0, &chosen).map(drop)?;
-            fit.cnn.gradient(space, &self.labels)?;
-            if losses {
-                seen.push((i, fit.cnn.batch_loss(space, &self.labels)?));
-            }
-            fit.optimizer.update(fit.cnn.parameters(), fit.cnn.gradients())?;
-        }
-        self.step += 1;
-        Ok(seen)
+        let batch = self.batch;
+        let found = self.side_by_side(
+            |_, fit| fit.diverged.is_none(),
+            |fit, worker| {
+                let (task, space) = (&worker.tasks[fit.task], &mut worker.spaces[fit.model]);
+                for index in first..first + steps {
+                    let chosen = task.orders[fit.trial as usize].f_narrow(0, index * batch, batch)?;
+                    task.train_x.f_index_select_out(space.images(), 0, &chosen).map(drop)?;
+                    task.train_y.f_index_select_out(&worker.labels, 0, &chosen).map(drop)?;
+                    fit.cnn.gradient(space, &worker.labels)?;
+                    fit.optimizer.update(fit.cnn.parameters(), fit.cnn.gradients())?;
+                }
+                Ok(Some(fit.cnn.batch_loss(space, &worker.labels)?))
+            },
+        )?;
+        self.step += steps;
+        Ok(found)
     }
 
-    /// The next network to evaluate at this step.
-    pub fn next_to_evaluate(&self) -> Option<usize> {
-        let (step, count) = self.evaluated;
-        let next = if step == self.step { count } else { 0 };
-        (next < self.fits.len()).then_some(next)
-    }
-
-    /// Goes on to the network after the next.
-    pub fn skip_evaluation(&mut self) {
-        if let Some(next) = self.next_to_evaluate() {
-            self.evaluated = (self.step, next + 1);
-        }
-    }
-
-    /// Evaluates the next network on the whole training and test set: loss and accuracy of both. `None` if `stop` says so meanwhile;
-    /// it then is still the next.
-    pub fn evaluate_next(&mut self, stop: &mut dyn FnMut() -> bool) -> Result<Option<[f64; 4]>> {
-        let Some(next) = self.next_to_evaluate() else { return Ok(None) };
-        let fit = &mut self.fits[next];
-        let (task, space) = (&self.tasks[fit.task], &mut self.spaces[fit.model]);
-        let Some(train) = fit.cnn.evaluate_unless(space, &task.train_x, &task.train_y, stop)? else {
-            return Ok(None);
+    /// Evaluates every network that has not been at this step on the whole training and test sets, unless it had diverged before. Gives
+    /// their numbers and [training loss, training accuracy, test loss, test accuracy]; not those that `stop` came before.
+    pub fn evaluate(&mut self, stop: &(dyn Fn() -> bool + Sync)) -> Result<Vec<(usize, [f64; 4])>> {
+        let step = self.step;
+        let due = move |_: usize, fit: &Fit| {
+            fit.evaluated != Some(step) && fit.diverged.is_none_or(|since| since == step)
         };
-        let Some(test) = fit.cnn.evaluate_unless(space, &task.test_x, &task.test_y, stop)? else {
-            return Ok(None);
+        self.side_by_side(due, |fit, worker| {
+            let (task, space) = (&worker.tasks[fit.task], &mut worker.spaces[fit.model]);
+            let mut part = |x: &Tensor, y: &Tensor| fit.cnn.evaluate_unless(space, x, y, &mut || stop());
+            let Some(train) = part(&task.train_x, &task.train_y)? else { return Ok(None) };
+            let Some(test) = part(&task.test_x, &task.test_y)? else { return Ok(None) };
+            fit.latest = [train.loss, train.accuracy, test.loss, test.accuracy];
+            fit.evaluated = Some(step);
+            fit.test = Some((step, test));
+            Ok(Some(fit.latest))
+        })
+    }
+
+    /// Does something with each chosen network on as many threads as there are workers. What a network computes does not depend
+    /// on which thread that is. Results come in the order of the networks.
+    fn side_by_side<T: Send>(
+        &mut self,
+        chosen: impl Fn(usize, &Fit) -> bool,
+        work: impl Fn(&mut Fit, &mut Worker) -> Result<Option<T>> + Sync,
+    ) -> Result<Vec<(usize, T)>> {
+        let queue: Vec<(usize, &mut Fit)> =
+            self.fits.iter_mut().enumerate().filter(|(i, fit)| chosen(*i, fit)).rev().collect();
+        let queue = Mutex::new(queue);
+        let results = Mutex::new(Vec::new());
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let labour = |worker: &mut Worker| {
+            let _no_graphs = tch::no_grad_guard();
+            runtime::set_threads(worker.threads);
+            while let Some((i, fit)) = next() {
+                let result = work(fit, worker);
+                results.lock().unwrap_or_else(PoisonError::into_inner).push((i, result));
+            }
         };
-        fit.latest = [train.loss, train.accuracy, test.loss, test.accuracy];
-        let latest = fit.latest;
-        fit.test = Some((self.step, test));
-        self.evaluated = (self.step, next + 1);
-        Ok(Some(latest))
+        match &mut self.workers[..] {
+            [alone] => labour(alone),
+            several => thread::scope(|scope| {
+                for worker in several {
+                    scope.spawn(|| labour(worker));
+                }
+            }),
+        }
+        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        results.sort_by_key(|(i, _)| *i);
+        let whole = results.into_iter().map(|(i, result)| Ok(result?.map(|value| (i, value))));
+        whole.filter_map(Result::transpose).collect()
     }
 
     /// What a network makes of the test set now.
@@ -259,7 +321,8 @@ impl Training {
         {
             return Ok(test.clone());
         }
-        let (task, space) = (&self.tasks[fit.task], &mut self.spaces[fit.model]);
+        let worker = &mut self.workers[0];
+        let (task, space) = (&worker.tasks[fit.task], &mut worker.spaces[fit.model]);
         Ok(fit.cnn.evaluate(space, &task.test_x, &task.test_y)?)
     }
 
@@ -271,11 +334,12 @@ impl Training {
     /// Writes everything a later [`Training::restore`] needs.
     pub fn save(&self, dir: &Path) -> Result<()> {
         let mut saving = Saving::default();
-        saving.integers("step", &[self.step, self.evaluated.0, self.evaluated.1 as i64])?;
+        saving.integers("step", &[self.step])?;
         for fit in &self.fits {
             let name = self.full_name(fit);
             saving.parameters(&name, fit.cnn.parameters(), &fit.optimizer)?;
-            saving.integers(&format!("{name}.diverged"), &[fit.diverged.unwrap_or(-1)])?;
+            let at = [fit.diverged.unwrap_or(-1), fit.evaluated.unwrap_or(-1)];
+            saving.integers(&format!("{name}.diverged-evaluated"), &at)?;
             saving.numbers(&format!("{name}.latest"), &fit.latest)?;
         }
         saving.write(&dir.join(FILE))?;
@@ -287,18 +351,19 @@ impl Training {
         let path = dir.join(FILE);
         let saved = Saved::read(&path)?;
         let damaged = || Error::new(format!("checkpoint {} does not fit this run", path.display()));
-        let [step, evaluated, count] = saved.integers("step")?[..] else { return Err(damaged()) };
+        let [step] = saved.integers("step")?[..] else { return Err(damaged()) };
         for i in 0..self.fits.len() {
             let name = self.full_name(&self.fits[i]);
             let fit = &mut self.fits[i];
             saved.restore_parameters(&name, fit.cnn.parameters(), &mut fit.optimizer)?;
-            let [diverged] = saved.integers(&format!("{name}.diverged"))?[..] else { return Err(damaged()) };
+            let at = saved.integers(&format!("{name}.diverged-evaluated"))?;
+            let [diverged, evaluated] = at[..] else { return Err(damaged()) };
             fit.diverged = (diverged >= 0).then_some(diverged);
+            fit.evaluated = (evaluated >= 0).then_some(evaluated);
             let latest = saved.numbers(&format!("{name}.latest"))?;
             fit.latest = latest.try_into().map_err(|_| damaged())?;
         }
         self.step = step;
-        self.evaluated = (evaluated, count as usize);
         Ok(())
     }
 
