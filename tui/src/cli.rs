@@ -63,6 +63,8 @@ pub(crate) enum Command {
     /// Create, build, install and check plugins
     #[command(subcommand)]
     Plugin(commands::plugin::Command),
+    /// List, fetch and check data sets
+    Data(commands::data::Args),
     /// Check this machine: libtorch, GPUs, terminal, plugins, disk, what ends runs at logout
     Doctor(commands::doctor::Args),
     /// Print a completion script for a shell

@@ -6,6 +6,7 @@ mod chart;
 mod cli;
 mod commands;
 mod compare;
+mod download;
 mod failure;
 mod figure;
 #[allow(dead_code, clippy::unused_self, reason = "the screens are being filled in")]

@@ -4,6 +4,7 @@ mod bench_monitor;
 pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod control;
+pub(crate) mod data;
 pub(crate) mod doctor;
 pub(crate) mod experiments;
 mod follow;
@@ -97,6 +98,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<i32> {
         Some(Command::Rm(args)) => rm::run(&context, &args),
         Some(Command::Experiments(args)) => experiments::run(&args),
         Some(Command::Plugin(command)) => plugin::run(&command),
+        Some(Command::Data(args)) => data::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&context, &args),
         Some(Command::Completions(args)) => Ok(completions::run(&args)),
     }

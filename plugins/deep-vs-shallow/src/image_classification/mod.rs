@@ -31,7 +31,7 @@ pub struct ImageClassification {
     #[param(default = 0, min = 0, max = 10_000)]
     pub test_samples: i64,
     /// Passes over the training images
-    #[param(default = 10, min = 1, max = 10_000, log)]
+    #[param(default = 5, min = 1, max = 10_000, log)]
     pub epochs: i64,
     /// Images a step, drawn without replacement in each epoch
     #[param(default = 128, min = 1, max = 10_000)]
@@ -110,7 +110,7 @@ impl Experiment for ImageClassification {
                     ("log_every", "5"),
                 ],
             )
-            .preset("default", "MNIST, 10 epochs, 3 trials", &[])
+            .preset("default", "MNIST, 5 epochs, 3 trials", &[])
             .preset("full", "MNIST and Fashion-MNIST, 20 epochs, 5 trials", &[
                 ("datasets", "mnist,fashion-mnist"),
                 ("epochs", "20"),
@@ -193,6 +193,9 @@ fn log_batch_losses(
     for &(i, loss) in losses {
         if !loss.is_finite() {
             diverge(ctx, training, i, loss)?;
+            // It will not be evaluated any more: charts mark its end here.
+            let [train, _, _, test, ..] = series[i].whole;
+            ctx.log_epoch(training.step(), training.epoch(), &[(train, loss), (test, loss)])?;
         }
     }
     if training.step() % every == 0 {

@@ -260,13 +260,11 @@ impl Training {
         Ok(found)
     }
 
-    /// Evaluates every network that has not been at this step on the whole training and test sets, unless it had diverged before. Gives
+    /// Evaluates every network that has not been at this step on the whole training and test sets, unless it has diverged. Gives
     /// their numbers and [training loss, training accuracy, test loss, test accuracy]; not those that `stop` came before.
     pub fn evaluate(&mut self, stop: &(dyn Fn() -> bool + Sync)) -> Result<Vec<(usize, [f64; 4])>> {
         let step = self.step;
-        let due = move |_: usize, fit: &Fit| {
-            fit.evaluated != Some(step) && fit.diverged.is_none_or(|since| since == step)
-        };
+        let due = move |_: usize, fit: &Fit| fit.evaluated != Some(step) && fit.diverged.is_none();
         self.side_by_side(due, |fit, worker| {
             let (task, space) = (&worker.tasks[fit.task], &mut worker.spaces[fit.model]);
             let mut part = |x: &Tensor, y: &Tensor| fit.cnn.evaluate_unless(space, x, y, &mut || stop());

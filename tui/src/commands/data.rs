@@ -1,0 +1,232 @@
+//! `gradtop data`: which data sets are here, fetch them, check them.
+
+use std::path::Path;
+
+use anyhow::Result;
+use gradtop_data::{DATASETS, DataError, Dataset, Found, PartFile};
+use serde_json::json;
+
+use super::short;
+use crate::chart::grid::Ink;
+use crate::download::{self, Event};
+use crate::failure::{Failure, suggest};
+use crate::print::progress::{Progress, Shown};
+use crate::print::table::{Align, Table, Words};
+use crate::print::{self, clean, number};
+
+/// Arguments of `data`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What to do with data sets.
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List the data sets and where their files are; done if nothing is said
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch a data set; what arrived before an interrupt is kept and resumed
+    Fetch {
+        /// Its name
+        name: String,
+        /// Ask only this mirror, the address of a folder; may be given several times
+        #[arg(long, value_name = "URL")]
+        mirror: Vec<String>,
+        /// Fetch every file, also such as are here already
+        #[arg(long)]
+        force: bool,
+    },
+    /// Read the files and compare their content with what it must be
+    Check {
+        /// One data set [default: all that are here]
+        name: Option<String>,
+    },
+}
+
+pub(crate) fn run(args: &Args) -> Result<i32> {
+    match &args.command {
+        None => list(false),
+        Some(Command::List { json }) => list(*json),
+        Some(Command::Fetch { name, mirror, force }) => fetch(named(name)?, mirror, *force),
+        Some(Command::Check { name }) => check(name.as_deref()),
+    }
+}
+
+fn named(name: &str) -> Result<&'static Dataset> {
+    Ok(gradtop_data::named(name).ok_or_else(|| {
+        Failure::usage(format!("there is no data set {name:?}")).help(suggest(
+            name,
+            DATASETS.iter().map(|d| d.name),
+            "data sets",
+        ))
+    })?)
+}
+
+/// Each file of a data set and where it is.
+fn files(dataset: &'static Dataset) -> Vec<(&'static PartFile, Result<Found, DataError>)> {
+    dataset.files.iter().map(|file| (file, gradtop_data::find(dataset, file))).collect()
+}
+
+fn list(as_json: bool) -> Result<i32> {
+    if as_json {
+        let all: Vec<_> = DATASETS
+            .iter()
+            .map(|dataset| {
+                let files: Vec<_> = files(dataset)
+                    .into_iter()
+                    .map(|(file, found)| {
+                        let found = found.ok();
+                        json!({"name": file.name, "bytes": file.bytes, "sha256": file.sha256,
+                               "path": found.as_ref().map(|f| &f.path), "origin": found.as_ref().map(|f| f.origin.word())})
+                    })
+                    .collect();
+                let looked: Vec<_> = gradtop_data::places(dataset).into_iter().map(|place| place.dir).collect();
+                json!({"name": dataset.name, "title": dataset.title, "licence": dataset.licence, "source": dataset.source,
+                       "files": files, "looked": looked})
+            })
+            .collect();
+        print::json(&all)?;
+        return Ok(0);
+    }
+    let mut table =
+        Table::new(&[("data set", Align::Left), ("licence", Align::Left), ("where", Align::Left)]);
+    for dataset in &DATASETS {
+        let found: Vec<Found> = files(dataset).into_iter().filter_map(|(_, found)| found.ok()).collect();
+        let place = match found.first().and_then(|file| Some((file, file.path.parent()?))) {
+            Some((file, dir)) if found.len() == dataset.files.len() => {
+                Words::from(format!("{} ({})", short(dir), file.origin.word()))
+            }
+            Some(_) => Words::new(
+                format!(
+                    "only {} of {} files: gradtop data fetch {}",
+                    found.len(),
+                    dataset.files.len(),
+                    dataset.name
+                ),
+                Ink::Alert,
+            ),
+            None => Words::new(format!("not here: gradtop data fetch {}", dataset.name), Ink::Dim),
+        };
+        table.row(vec![dataset.name.to_owned().into(), dataset.licence.to_owned().into(), place]);
+    }
+    table.print(0);
+    Ok(0)
+}
+
+fn check(name: Option<&str>) -> Result<i32> {
+    let mut wrong = 0;
+    let mut seen = 0;
+    for dataset in &DATASETS {
+        let files = files(dataset);
+        let asked = name == Some(dataset.name);
+        if !asked && (name.is_some() || files.iter().all(|(_, found)| found.is_err())) {
+            continue;
+        }
+        for (file, found) in files {
+            seen += 1;
+            let result = found.and_then(|found| {
+                gradtop_data::check(dataset, file, &found.path)?;
+                Ok(found.path)
+            });
+            match result {
+                Ok(path) => print::line(&format!("{}  {}", print::styled("whole", Ink::Dim), short(&path))),
+                Err(error) => {
+                    wrong += 1;
+                    print::line(&print::styled(&clean(&error.to_string()), Ink::Alert));
+                }
+            }
+        }
+    }
+    match name {
+        Some(name) if seen == 0 => named(name).map(|_| 0),
+        None if seen == 0 => {
+            print::line("No data set is here. `gradtop data list` says how to get them.");
+            Ok(0)
+        }
+        _ => Ok(i32::from(wrong > 0)),
+    }
+}
+
+fn fetch(dataset: &'static Dataset, mirrors: &[String], force: bool) -> Result<i32> {
+    let known: Vec<String> = dataset.mirrors.iter().map(|&mirror| mirror.to_owned()).collect();
+    let mirrors = if mirrors.is_empty() { &known } else { mirrors };
+    let dir = gradtop_data::fetch_dir(dataset)?;
+    let agent = download::agent();
+    let mut fetched = 0;
+    for file in &dataset.files {
+        if !force && let Some(path) = whole(dataset, file) {
+            print::line(&format!("{}  {}", print::styled("here   ", Ink::Dim), short(&path)));
+            continue;
+        }
+        let path = fetch_file(&agent, dataset, file, &dir, mirrors)?;
+        let size = std::fs::metadata(&path).map_or(0, |m| m.len());
+        print::line(&format!("fetched  {}  {}", short(&path), number::bytes(size)));
+        fetched += 1;
+    }
+    if fetched > 0 {
+        print::line(&print::styled(
+            &format!("{}: {}. Licence: {}", dataset.title, dataset.source, dataset.licence),
+            Ink::Dim,
+        ));
+    }
+    Ok(0)
+}
+
+/// The file where it is already, if its content is right. A damaged one in a place that `fetch` does not write to is left alone:
+/// the one fetched is found before it.
+fn whole(dataset: &'static Dataset, file: &PartFile) -> Option<std::path::PathBuf> {
+    let found = gradtop_data::find(dataset, file).ok()?;
+    match gradtop_data::check(dataset, file, &found.path) {
+        Ok(_) => Some(found.path),
+        Err(error) => {
+            print::note(&clean(&error.to_string()));
+            None
+        }
+    }
+}
+
+fn fetch_file(
+    agent: &ureq::Agent,
+    dataset: &'static Dataset,
+    file: &PartFile,
+    dir: &Path,
+    mirrors: &[String],
+) -> Result<std::path::PathBuf> {
+    let mut bar = Progress::start();
+    let mut from = String::new();
+    let result = download::fetch(agent, dataset, file, dir, mirrors, &mut |event| match event {
+        Event::Asking(url, kept) => {
+            clean(url).clone_into(&mut from);
+            if kept > 0 && bar.is_none() {
+                print::note(&format!("going on after {} of {}", number::bytes(kept), file.name));
+            }
+        }
+        Event::Received(done, total) => {
+            if let Some(bar) = &mut bar {
+                let of = total.map(|total| format!(" of {}", number::bytes(total))).unwrap_or_default();
+                bar.show(Shown {
+                    share: total.map(|total| (done, total)),
+                    phase: file.name.to_owned(),
+                    numbers: format!("{}{of}", number::bytes(done)),
+                    headline: format!("from {from}"),
+                });
+            }
+        }
+        Event::Failed(url, why) => {
+            let text = format!("{}: {}", clean(url), clean(why));
+            match &bar {
+                Some(bar) => bar.above(|| print::note(&text)),
+                None => print::note(&text),
+            }
+        }
+    });
+    if let Some(bar) = bar {
+        bar.end();
+    }
+    result
+}

@@ -1,0 +1,242 @@
+//! Files of data sets from their mirrors: resumed where a download broke off, checked before they count.
+//!
+//! What arrives goes to `.NAME.part` beside the file it will be, with `.NAME.part.from` saying from where; both survive an interrupt.
+//! Only a file whose content has the right SHA-256 gets its name.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use gradtop_data::{DataError, Dataset, PartFile};
+use ureq::Agent;
+
+use crate::failure::Failure;
+
+/// What is told while a file is fetched.
+pub(crate) enum Event<'a> {
+    /// A mirror is asked; this many bytes of an earlier try are kept.
+    Asking(&'a str, u64),
+    /// Bytes that are there now, and all of them where the server says so.
+    Received(u64, Option<u64>),
+    /// A mirror did not give the file, for this reason.
+    Failed(&'a str, &'a str),
+}
+
+/// A client that gives up on a silent server.
+pub(crate) fn agent() -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(Duration::from_secs(15)))
+        .timeout_recv_response(Some(Duration::from_secs(30)))
+        .timeout_per_read(Some(Duration::from_secs(30)))
+        // A server that compresses on its way would send something else than the file.
+        .accept_encoding("identity")
+        .user_agent(concat!("gradtop/", env!("CARGO_PKG_VERSION")))
+        .build();
+    config.new_agent()
+}
+
+/// Brings a file into `dir`, from the first mirror that gives one with the right content.
+pub(crate) fn fetch(
+    agent: &Agent,
+    dataset: &'static Dataset,
+    file: &PartFile,
+    dir: &Path,
+    mirrors: &[String],
+    told: &mut dyn FnMut(Event<'_>),
+) -> Result<PathBuf> {
+    fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let mut part = Part::open(dir, file.name)?;
+    let mut failures = Vec::new();
+    for mirror in mirrors {
+        let url = format!("{}/{}", mirror.trim_end_matches('/'), file.name);
+        match part.receive_from(agent, &url, dataset, file, told)? {
+            Ok(()) => return part.finish(&dir.join(file.name)),
+            Err(why) => {
+                told(Event::Failed(&url, &why));
+                failures.push(format!("{url}: {why}"));
+            }
+        }
+    }
+    part.abandon();
+    Err(Failure::new(format!("{}: no mirror gave {}: {}", dataset.title, file.name, failures.join("; ")))
+        .help("try again later: what has arrived is kept; --mirror URL names another mirror")
+        .into())
+}
+
+/// A file on its way, locked against other processes.
+struct Part {
+    path: PathBuf,
+    from: PathBuf,
+    file: File,
+}
+
+/// How one request ended.
+enum Answer {
+    /// Everything is there.
+    Whole,
+    /// The connection broke; what arrived is kept.
+    Broken(String),
+    /// The server does not give it.
+    Refused(String),
+}
+
+impl Part {
+    fn open(dir: &Path, name: &str) -> Result<Self> {
+        let path = dir.join(format!(".{name}.part"));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Failure::new(format!("{name} is being fetched by another gradtop"))
+                    .help("wait for it, or stop it")
+                    .into());
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+            }
+        }
+        Ok(Self { from: dir.join(format!(".{name}.part.from")), path, file })
+    }
+
+    fn length(&self) -> Result<u64> {
+        Ok(self.file.metadata().with_context(|| format!("cannot read {}", self.path.display()))?.len())
+    }
+
+    fn empty(&mut self) -> Result<()> {
+        fs::remove_file(&self.from).ok();
+        self.file.set_len(0).with_context(|| format!("cannot write {}", self.path.display()))
+    }
+
+    /// Where the bytes that are there came from: address, and the server's name for that version of the file.
+    fn origin(&self) -> Option<(String, String)> {
+        let text = fs::read_to_string(&self.from).ok()?;
+        let (url, tag) = text.split_once('\n')?;
+        Some((url.to_owned(), tag.trim_end().to_owned()))
+    }
+
+    /// Receives until the file is whole and right. The inner error says why this mirror does not give it; the outer one that
+    /// the disk does not take it.
+    fn receive_from(
+        &mut self,
+        agent: &Agent,
+        url: &str,
+        dataset: &'static Dataset,
+        file: &PartFile,
+        told: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Result<(), String>> {
+        if self.origin().is_none_or(|(from, _)| from != url) {
+            self.empty()?;
+        }
+        loop {
+            let before = self.length()?;
+            told(Event::Asking(url, before));
+            match self.ask(agent, url, before, file.bytes, told)? {
+                Answer::Refused(why) => return Ok(Err(why)),
+                // As long as something arrives, going on makes sense.
+                Answer::Broken(why) if self.length()? <= before => return Ok(Err(why)),
+                Answer::Broken(_) => continue,
+                Answer::Whole => {}
+            }
+            self.file.sync_all().with_context(|| format!("cannot write {}", self.path.display()))?;
+            match gradtop_data::check(dataset, file, &self.path) {
+                Ok(_) => return Ok(Ok(())),
+                Err(DataError::Damaged { message, .. }) => {
+                    self.empty()?;
+                    // Perhaps the beginning was another version of the file.
+                    if before == 0 {
+                        return Ok(Err(message));
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// One request, from `start` on.
+    fn ask(
+        &mut self,
+        agent: &Agent,
+        url: &str,
+        start: u64,
+        most: u64,
+        told: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Answer> {
+        let mut request = agent.get(url);
+        if start > 0 {
+            request = request.header("Range", format!("bytes={start}-"));
+            if let Some((_, tag)) = self.origin().filter(|(_, tag)| tag.starts_with('"')) {
+                request = request.header("If-Range", tag);
+            }
+        }
+        let response = match request.call() {
+            Ok(response) => response,
+            Err(error) => return Ok(Answer::Broken(error.to_string())),
+        };
+        let header = |name: &str| {
+            response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+        };
+        let (range, tag) = (header("content-range"), header("etag"));
+        let length = header("content-length").parse::<u64>().ok();
+        let mut at = match response.status().as_u16() {
+            200 => {
+                self.empty()?;
+                0
+            }
+            206 if range.starts_with(&format!("bytes {start}-")) => start,
+            206 | 416 if start > 0 => {
+                self.empty()?;
+                return self.ask(agent, url, 0, most, told);
+            }
+            code => return Ok(Answer::Refused(format!("the server answered {code}"))),
+        };
+        fs::write(&self.from, format!("{url}\n{tag}\n"))
+            .with_context(|| format!("cannot write {}", self.from.display()))?;
+        let total = length.map(|length| at + length);
+        let cannot = || format!("cannot write {}", self.path.display());
+        (&self.file).seek(SeekFrom::Start(at)).with_context(cannot)?;
+        let mut body = response.into_body().into_reader();
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let count = match body.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) => return Ok(Answer::Broken(error.to_string())),
+            };
+            (&self.file).write_all(&buffer[..count]).with_context(cannot)?;
+            at += count as u64;
+            told(Event::Received(at, total));
+            // No gzip file of this content is longer: this is something else.
+            if at > most + (1 << 20) {
+                self.empty()?;
+                return Ok(Answer::Refused("it sends more than the file can have".to_owned()));
+            }
+        }
+        Ok(match total {
+            Some(total) if at < total => Answer::Broken(format!("it ended after {at} of {total} bytes")),
+            _ => Answer::Whole,
+        })
+    }
+
+    /// Leaves what has arrived; if that is nothing, nothing is left.
+    fn abandon(self) {
+        if self.length().is_ok_and(|length| length == 0) {
+            fs::remove_file(&self.path).ok();
+            fs::remove_file(&self.from).ok();
+        }
+    }
+
+    fn finish(self, target: &Path) -> Result<PathBuf> {
+        fs::rename(&self.path, target).with_context(|| format!("cannot write {}", target.display()))?;
+        fs::remove_file(&self.from).ok();
+        Ok(target.to_owned())
+    }
+}
