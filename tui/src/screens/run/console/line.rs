@@ -245,7 +245,7 @@ mod tests {
             (b"\x1b]8;;http://a\x1b\\link\x1b]8;;\x1b\\", "link"),
             (b"\x1bP$qm\x1b\\x", "x"),
             (b"\x1b_APC\x1b\\x\x1b^PM\x1b\\y\x1bXSOS\x1b\\z", "xyz"),
-            (b"\x1b[2J\x1b[H\x1b[?1049h\x1b[?25lx", "x"),
+            (b"\x1b[2J\x1b[H\x1b[?47h\x1b[?25lx", "x"),
             (b"\x1b[6n\x1b[c\x1b[>cx", "x"),
             (b"\x1b[>4;2m\x1b[?1mx", "x"),
             (b"\x1bcx\x1b7y\x1b(0z", "xyz"),
