@@ -82,6 +82,25 @@ fn what_is_not_finite_is_marked_and_a_pause_is_a_gap_in_time_only() {
         "pause_time_70x12",
         drawn(&data, "loss", &view(XKind::Relative), (70, 12), Glyphs::Braille)
     );
+    let trial = |n: i32| {
+        let key = SeriesKey { trial: Some(n), ..SeriesKey::metric("loss") };
+        of_samples(
+            key,
+            (0..100).map(|i| Sample {
+                step: i,
+                epoch: f64::NAN,
+                time_us: (i + if i >= 50 { 100 } else { 0 }) * 1_000_000,
+                value: i as f64 * (1.0 + 0.2 * f64::from(n)),
+            }),
+            0.0,
+        )
+    };
+    let mut several = run(vec![trial(0), trial(1)]);
+    several.pauses = data.pauses.clone();
+    assert_snapshot!(
+        "pause_time_of_trials_70x12",
+        drawn(&several, "loss", &view(XKind::Relative), (70, 12), Glyphs::Braille)
+    );
     assert_snapshot!("pause_step_70x12", drawn(&data, "loss", &view(XKind::Step), (70, 12), Glyphs::Braille));
 }
 

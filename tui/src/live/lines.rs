@@ -202,8 +202,21 @@ pub(super) fn drawn(line: &Line<'_>, kind: XKind, plot: &Plot, y: Scale, smooth:
     let (mut x, mut v) = (Vec::new(), Vec::new());
     let (mut bx, mut low, mut high) = (Vec::new(), Vec::new(), Vec::new());
     let mut before = 0;
+    let gaps = line.members.first().map(|m| gaps(m, kind, plot)).unwrap_or_default();
     for at in 0..width {
         let middle = middle(plot, at);
+        if gaps.iter().any(|(from, to)| *from < middle && middle < *to) {
+            // Paused: nothing joins what was before to what is after.
+            if before > 0 {
+                x.push(f64::NAN);
+                v.push(0.0);
+                bx.push(f64::NAN);
+                low.push(f64::NAN);
+                high.push(f64::NAN);
+            }
+            before = 0;
+            continue;
+        }
         let here = means[at].len();
         if let Some(mean) = average(&mut means[at], line.aggregate) {
             if here != before && before > 0 {
