@@ -55,6 +55,7 @@ fn help_texts() {
         "show",
         "logs",
         "plot",
+        "compare",
         "pause",
         "resume",
         "stop",
@@ -128,6 +129,47 @@ fn drawings_are_written() {
         let png = std::fs::read(dir.path().join(format!("all-{id}.png"))).unwrap();
         assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
         assert!(png.len() > 10_000, "{id}: an empty picture is smaller than {}", png.len());
+    }
+}
+
+#[test]
+fn runs_are_compared_in_tables_and_drawings() {
+    let dir = tempdir();
+    for (name, lr) in [("slow", 0.001), ("fast", 0.1), ("faster", 0.1)] {
+        finished(dir.path(), name, lr);
+    }
+    let runs = ["compare", "slow", "fast", "faster"];
+    let table = gradtop(dir.path(), &runs);
+    assert_eq!((table.code, table.err.as_str()), (0, ""));
+    insta::assert_snapshot!("compare", table.out);
+    let grouped =
+        gradtop(dir.path(), &[&runs[..], &["--by", "lr", "--metric", "loss", "--sort", "loss"]].concat());
+    insta::assert_snapshot!("compare_grouped", grouped.out);
+    let ascii = gradtop(dir.path(), &[&runs[..], &["--ascii", "--plot", "--metric", "loss"]].concat());
+    assert!(ascii.out.is_ascii() && ascii.out.contains("step"), "{}", ascii.out);
+    let told = json(&gradtop(dir.path(), &[&runs[..], &["--json"]].concat()));
+    let columns = told["columns"].as_array().unwrap();
+    assert!(columns.iter().any(|c| c["metric"] == "loss" && c["value"] == "best"), "{told:#}");
+    let rows = told["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 3);
+    assert!(rows.iter().all(|r| r["values"].as_array().unwrap().len() == columns.len()), "{told:#}");
+    assert_eq!((&rows[1]["name"], &rows[1]["params"]["lr"]), (&Value::from("fast"), &Value::from("0.1")));
+    let drawn =
+        gradtop(dir.path(), &[&runs[..], &["--metric", "loss", "--svg", "a.svg", "--png", "a.png"]].concat());
+    assert_eq!(drawn.code, 0, "{}", drawn.err);
+    for written in drawn.out.lines().filter_map(|l| l.strip_prefix("wrote ")) {
+        let bytes = std::fs::read(dir.path().join(written)).unwrap();
+        assert!(bytes.starts_with(b"<svg") || bytes.starts_with(b"\x89PNG"), "{written}");
+    }
+    assert!(drawn.out.contains("wrote"), "{}", drawn.out);
+    for (args, words) in [
+        (["--metric", "los"], "did you mean loss"),
+        (["--by", "lrr"], "did you mean lr"),
+        (["--sort", "los"], "did you mean loss"),
+    ] {
+        let wrong = gradtop(dir.path(), &[&runs[..], &args].concat());
+        assert_eq!(wrong.code, 2, "{}", wrong.err);
+        assert!(wrong.err.contains(words), "{args:?}: {}", wrong.err);
     }
 }
 

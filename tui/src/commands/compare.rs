@@ -31,8 +31,9 @@ const CHARTS: usize = 4;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The runs
-    #[arg(required = true)]
-    runs: Vec<String>,
+    // Not `runs`: that is the id of the folder's argument, which every command has.
+    #[arg(required = true, value_name = "RUN")]
+    names: Vec<String>,
     /// Only this metric; may be given several times
     #[arg(long, value_name = "NAME")]
     metric: Vec<String>,
@@ -88,7 +89,7 @@ impl Horizontal {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let mut rows: Vec<Arc<RunRow>> = Vec::new();
-    for name in &args.runs {
+    for name in &args.names {
         let run = context.find(name)?;
         let row = RunRow { id: RunId::new(&run), view: super::view(&run)? };
         if rows.iter().all(|r| r.id != row.id) {
@@ -188,7 +189,7 @@ fn table(subjects: &[Subject], teams: &[Team], sheet: &Sheet, order: &[usize]) {
     let mut out = Table::new(&columns);
     for row in rows(sheet, order) {
         let mut cells = named(&teams[row.team]);
-        cells.push(what(subjects, &teams[row.team]));
+        cells.push(what(subjects, &teams[row.team], grouped));
         cells.extend(row.params.iter().map(|p| Words::from(p.clone())));
         out.row(cells);
     }
@@ -212,9 +213,9 @@ fn named(team: &Team) -> Vec<Words> {
     vec![Words::new(mark, Ink::Series(team.look.0)), Words::new(team.name.clone(), Ink::Bold)]
 }
 
-fn what(subjects: &[Subject], team: &Team) -> Words {
+fn what(subjects: &[Subject], team: &Team, grouped: bool) -> Words {
     match team.members.as_slice() {
-        [one] => {
+        [one] if !grouped => {
             let view = &subjects[*one].row.view;
             Words::new(state::words(view), state::ink(view.state))
         }
@@ -246,7 +247,7 @@ fn of_metric(
         columns.extend([(c.what.word(), Side::Point), ("", Side::Left)]);
     }
     let mut out = Table::new(&columns);
-    let star = if print::ascii() { "*" } else { "★" };
+    let star = if print::ascii() { "<" } else { "◂" };
     for row in rows(sheet, order) {
         let mut cells = named(&teams[row.team]);
         for i in at.clone() {

@@ -150,7 +150,9 @@ impl Sheet {
                 continue;
             }
             for row in &mut self.rows {
-                row.best[i] = best.is_some() && row.values[i] == best;
+                // Means of equal values differ in their last bit, by how many they are of.
+                let equal = |a: f64, b: f64| a == b || (a - b).abs() <= 1e-12 * b.abs();
+                row.best[i] = best.zip(row.values[i]).is_some_and(|(best, v)| equal(v, best));
             }
         }
     }

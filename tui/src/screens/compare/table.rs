@@ -151,7 +151,7 @@ pub(super) fn draw(
             let style = if best { theme.good() } else { theme.text() };
             let style = if at == cursor { style.patch(theme.bold()) } else { style };
             if column.numbers {
-                let mark = if best { theme.glyph(" ★", " *") } else { "  " };
+                let mark = if best { theme.glyph(" ◂", " <") } else { "  " };
                 let text = format!("{text}{mark}");
                 pen.right(&text, column.width, style).skip(2);
             } else {

@@ -255,6 +255,15 @@ impl Experiments {
         let same = self.at.as_ref().and_then(|at| rows.iter().position(|r| r.key() == *at));
         let to = same.unwrap_or(self.cursor).min(rows.len().saturating_sub(1));
         self.go(&rows, to);
+        if let Some(form) = &mut self.form {
+            let same = |p: &&gradtop_host::FoundPlugin| p.path == form.plugin;
+            let plugin = shared.plugins.found.plugins.iter().find(same);
+            if let Some((_, e)) = plugin.and_then(|p| p.desc.experiment(&form.experiment.id))
+                && *e != form.experiment
+            {
+                form.renew(e);
+            }
+        }
         if let Some(Like::Waiting(id)) = &self.like {
             let id = id.clone();
             return self.like(shared, &id);

@@ -86,7 +86,7 @@ fn launched(bench: &mut Bench) -> Option<gradtop_host::Launch> {
 /// Nothing is done but looking at other things.
 fn only_looks(bench: &mut Bench) {
     let effects = bench.take();
-    assert!(effects.iter().all(|e| matches!(e, Effect::Watch(_))), "{effects:?}");
+    assert!(effects.iter().all(|e| matches!(e, Effect::Watch(_) | Effect::SaveSettings(_))), "{effects:?}");
 }
 
 #[test]

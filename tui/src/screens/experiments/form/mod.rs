@@ -138,6 +138,33 @@ impl Form {
         form
     }
 
+    /// Its plugin was built anew: the fields as it declares them now, with what was typed so far.
+    pub(crate) fn renew(&mut self, experiment: &ExperimentDesc) {
+        let before = std::mem::replace(self, Self::new(&self.plugin, experiment));
+        (self.of, self.busy, self.failed) = (before.of, before.busy, before.failed);
+        self.notes = before.notes;
+        let note = "the plugin was built anew".to_owned();
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+        if self.fields[0].choices.contains(&before.fields[0].value()) {
+            self.fields[0].line.set(&before.fields[0].value());
+            self.take_preset();
+        }
+        let here = before.fields.get(before.cursor).map(|f| f.key().to_owned());
+        for old in before.fields.into_iter().skip(1).filter(Field::is_changed) {
+            if let Some(new) = self.fields.iter_mut().skip(1).find(|f| f.key() == old.key()) {
+                new.line = old.line;
+                new.check();
+            }
+        }
+        let at = self.fields.iter().position(|f| Some(f.key()) == here.as_deref());
+        self.cursor = match here {
+            Some(_) => at.unwrap_or(0),
+            None => self.fields.len(),
+        };
+    }
+
     /// The field that keys act on; none at the start.
     pub(crate) fn field(&self) -> Option<&Field> {
         self.fields.get(self.cursor)

@@ -268,6 +268,26 @@ fn a_runs_values_come_back_and_what_does_not_fit_is_said() {
     assert_eq!(launch.params[1], ("steps".to_owned(), ParamValue::Int(500)));
 }
 
+#[test]
+fn a_plugin_built_anew_keeps_what_was_typed() {
+    let mut form = form();
+    form.insert('q');
+    typed(&mut form, "lr", "0.5");
+    typed(&mut form, "functions", "sine");
+    at(&mut form, "lr");
+    let mut newer = experiment();
+    newer.version = "2.0".to_owned();
+    newer.params.remove(4);
+    newer.params.insert(0, param("width", ParamKind::I64, "10"));
+    newer.presets[0].values[0].1 = "400".to_owned();
+    form.renew(&newer);
+    assert_eq!(form.field().unwrap().key(), "lr");
+    assert_eq!((field(&form, "lr").value(), field(&form, "steps").value()), ("0.5".into(), "400".into()));
+    assert_eq!((form.changed(), form.experiment.version.as_str()), (1, "2.0"));
+    assert_eq!(form.notes, ["the plugin was built anew"]);
+    assert_eq!(started(&mut form).params.len(), 5);
+}
+
 proptest! {
     #[test]
     fn whatever_is_typed_the_form_agrees_with_the_host(keys in prop::collection::vec((0u8..14, any::<char>(), 0usize..14), 0..120)) {
