@@ -18,6 +18,8 @@ pub struct Terminal {
     reader: Option<JoinHandle<()>>,
     closing: Arc<AtomicBool>,
     written: Arc<Mutex<Vec<u8>>>,
+    /// Lines and columns.
+    size: (u16, u16),
 }
 
 impl Terminal {
@@ -49,7 +51,14 @@ impl Terminal {
                 }
             }
         });
-        Self { child, master: Some((pair.master, writer)), reader: Some(reader), closing, written }
+        Self {
+            child,
+            master: Some((pair.master, writer)),
+            reader: Some(reader),
+            closing,
+            written,
+            size: (30, 100),
+        }
     }
 
     /// Everything written so far.
@@ -59,9 +68,22 @@ impl Terminal {
 
     /// What a person would see, line by line.
     pub fn screen(&self) -> String {
-        let mut parser = vt100::Parser::new(30, 100, 1000);
+        let mut parser = vt100::Parser::new(self.size.0, self.size.1, 1000);
         parser.process(&self.written.lock().unwrap());
         parser.screen().contents()
+    }
+
+    /// Gives the terminal another size, as a window does. What was written before is seen as if it had always been so.
+    pub fn resize(&mut self, lines: u16, columns: u16) {
+        let (master, _) = self.master.as_ref().expect("the terminal is open");
+        let size = PtySize { rows: lines, cols: columns, pixel_width: 0, pixel_height: 0 };
+        master.resize(size).unwrap();
+        self.size = (lines, columns);
+    }
+
+    /// Bytes written so far.
+    pub fn count(&self) -> usize {
+        self.written.lock().unwrap().len()
     }
 
     /// Presses keys, such as `\x03` for Ctrl-C.

@@ -34,6 +34,19 @@ impl RunAction {
         }
     }
 
+    /// What was done, or will be, to `what`: `n` runs.
+    pub(crate) fn done(self, what: &str, n: usize) -> String {
+        let (is, goes, its) = if n == 1 { ("is", "goes", "its") } else { ("are", "go", "their") };
+        match self {
+            Self::Pause => format!("{what} will pause after {its} step"),
+            Self::Resume => format!("{what} {goes} on"),
+            Self::Checkpoint => format!("{what} will save a checkpoint after {its} step"),
+            Self::Stop => format!("{what} {is} asked to stop"),
+            Self::Kill => format!("{what} {is} killed"),
+            Self::Delete => format!("{what} {is} deleted"),
+        }
+    }
+
     /// Whether it is asked about first.
     pub(crate) fn asks(self) -> bool {
         matches!(self, Self::Stop | Self::Kill | Self::Delete)

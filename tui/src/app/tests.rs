@@ -48,6 +48,44 @@ fn every_key_of_the_table_can_be_pressed_and_means_one_thing() {
     }
 }
 
+/// The documentation of all keys.
+fn markdown() -> String {
+    let mut text = String::from(
+        "# Keys\n\nThis page is made from the key table of the program (`INSTA_UPDATE=always cargo test --release -p gradtop keys`). \
+         In the monitor, `?` shows the keys of the screen one is on; the mouse can do what is listed here too, and is never needed.\n",
+    );
+    let mut section = |title: &str, bindings: &[keys::Binding]| {
+        text.push_str(&["\n## ", title, "\n\n| Key | What it does |\n|---|---|\n"].concat());
+        for binding in bindings {
+            let names: Vec<String> =
+                binding.keys.iter().map(|k| format!("`{}`", k.replace('|', "\\|"))).collect();
+            let row = ["| ", &names.join(" "), " | ", &binding.what.replace('|', "\\|"), " |\n"];
+            text.push_str(&row.concat());
+        }
+    };
+    for context in contexts() {
+        section(context.title(), context.own());
+    }
+    section("On a run, or on all selected", keys::RUNS);
+    section("On every screen", keys::EVERYWHERE);
+    section("Always, even while something is typed", keys::ALWAYS);
+    text
+}
+
+#[test]
+fn the_documentation_of_the_keys_is_the_table() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/keys.md");
+    let wanted = markdown();
+    if std::env::var("INSTA_UPDATE").is_ok_and(|v| v == "always") {
+        std::fs::write(&path, &wanted).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == wanted,
+        "docs/keys.md is not the table: INSTA_UPDATE=always cargo test --release -p gradtop keys"
+    );
+}
+
 #[test]
 fn q_leaves() {
     let mut bench = Bench::new();

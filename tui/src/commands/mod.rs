@@ -28,6 +28,7 @@ use anyhow::Result;
 use gradtop_store::{RunDir, State, View};
 
 use crate::cli::{Cli, Command};
+use crate::failure::Failure;
 
 /// What every command may need.
 pub(crate) struct Context {
@@ -82,6 +83,11 @@ pub(crate) fn short(path: &Path) -> String {
 /// Does what was asked; gives the exit code.
 pub(crate) fn dispatch(cli: Cli) -> Result<i32> {
     let context = Context { runs: cli.runs };
+    if let (Some(option), Some(_)) = (cli.monitor.given(), &cli.command) {
+        return Err(Failure::usage(format!("{option} is of the monitor, not of a command"))
+            .help("`gradtop` alone starts the monitor")
+            .into());
+    }
     match cli.command {
         None => monitor::run(&context, &cli.monitor),
         Some(Command::List(args)) => list::run(&context, &args),

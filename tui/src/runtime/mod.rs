@@ -6,6 +6,7 @@
 
 mod input;
 mod machine;
+mod once;
 mod pace;
 mod paint;
 mod runs;
@@ -24,6 +25,7 @@ use ratatui::Terminal;
 
 use crate::app::theme::Caps;
 use crate::app::{self, App, Effect, Msg};
+pub(crate) use once::once;
 use pace::Pace;
 use paint::Painter;
 use terminal::Screen;

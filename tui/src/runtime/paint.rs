@@ -4,7 +4,7 @@ use std::io;
 use std::io::Write as _;
 
 use ratatui::backend::{Backend, ClearType, WindowSize};
-use ratatui::buffer::Cell;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Size};
 use ratatui::style::{Color, Modifier};
 
@@ -50,6 +50,25 @@ impl Painter {
     #[expect(clippy::unused_self, reason = "the terminal is standard output's")]
     pub(super) fn measured(&self) -> (u16, u16) {
         crossterm::terminal::size().ok().filter(|(w, h)| *w > 0 && *h > 0).unwrap_or((80, 24))
+    }
+
+    /// A buffer as lines of text with colours, each ended in the terminal's own style.
+    pub(super) fn lines(buffer: &Buffer) -> String {
+        let mut painter = Self::default();
+        for y in 0..buffer.area.height {
+            let blank = |x: &u16| buffer[(*x, y)].symbol() == " " && buffer[(*x, y)].bg == Color::Reset;
+            let end = (0..buffer.area.width).rev().find(|x| !blank(x)).map_or(0, |x| x + 1);
+            let mut x = 0;
+            while x < end {
+                let cell = &buffer[(x, y)];
+                painter.look(Look::of(cell));
+                painter.put(cell.symbol());
+                x += (crate::chart::grid::width_of(cell.symbol()) as u16).max(1);
+            }
+            painter.look(Look::default());
+            painter.put("\n");
+        }
+        String::from_utf8_lossy(&painter.bytes).into_owned()
     }
 
     fn put(&mut self, text: &str) {
@@ -176,5 +195,90 @@ impl Backend for Painter {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use proptest::prelude::*;
+    use ratatui::buffer::Buffer;
+    use ratatui::layout::Rect;
+    use ratatui::style::Style;
+
+    use super::*;
+
+    const SIZE: Rect = Rect { x: 0, y: 0, width: 20, height: 6 };
+
+    fn colour() -> impl Strategy<Value = Color> {
+        prop_oneof![
+            Just(Color::Reset),
+            any::<u8>().prop_map(Color::Indexed),
+            any::<(u8, u8, u8)>().prop_map(|(r, g, b)| Color::Rgb(r, g, b)),
+        ]
+    }
+
+    fn writes() -> impl Strategy<Value = Vec<(u16, u16, String, Style)>> {
+        let modifiers = prop::sample::select(vec![
+            Modifier::empty(),
+            Modifier::BOLD,
+            Modifier::REVERSED,
+            Modifier::BOLD | Modifier::UNDERLINED,
+        ]);
+        let style = (colour(), colour(), modifiers)
+            .prop_map(|(fg, bg, m)| Style::new().fg(fg).bg(bg).add_modifier(m))
+            .boxed();
+        let text = prop::sample::select(vec!["a", "loss 3.1e-6", "⣀⡠⠤⠒", "│─", "   ", "é"]);
+        let one = (0u16..20, 0u16..5, text.prop_map(str::to_owned), style.clone());
+        // Terminals differ in what is left of a wide character whose half is overwritten: these lie alone.
+        let wide = (Just(4), Just(5), Just("日本".to_owned()), style);
+        let one = prop_oneof![9 => one, 1 => wide];
+        prop::collection::vec(one, 0..12)
+    }
+
+    fn shown(c: Color) -> vt100::Color {
+        match c {
+            Color::Indexed(i) => vt100::Color::Idx(i),
+            Color::Rgb(r, g, b) => vt100::Color::Rgb(r, g, b),
+            _ => vt100::Color::Default,
+        }
+    }
+
+    proptest! {
+        /// A terminal shows what the buffer holds, after any number of frames of differences.
+        #[test]
+        fn a_terminal_shows_the_buffer(frames in prop::collection::vec(writes(), 1..6)) {
+            let mut terminal = vt100::Parser::new(SIZE.height, SIZE.width, 0);
+            terminal.process(b"\x1b[?7l");
+            let mut before = Buffer::empty(SIZE);
+            let mut painter = Painter::default();
+            for frame in frames {
+                let mut buffer = Buffer::empty(SIZE);
+                for (x, y, text, style) in frame {
+                    buffer.set_string(x, y, text, style);
+                }
+                painter.draw(before.diff(&buffer).into_iter()).unwrap();
+                terminal.process(&painter.take());
+                before = buffer;
+                for y in 0..SIZE.height {
+                    for x in 0..SIZE.width {
+                        let (wanted, found) = (&before[(x, y)], terminal.screen().cell(y, x).unwrap());
+                        if found.is_wide_continuation() {
+                            continue;
+                        }
+                        let text = if found.has_contents() { found.contents() } else { " " };
+                        prop_assert_eq!(text, wanted.symbol(), "at {},{}", x, y);
+                        prop_assert_eq!(found.fgcolor(), shown(wanted.fg), "at {},{}", x, y);
+                        prop_assert_eq!(found.bgcolor(), shown(wanted.bg), "at {},{}", x, y);
+                        prop_assert_eq!(found.bold(), wanted.modifier.contains(Modifier::BOLD));
+                        prop_assert_eq!(found.inverse(), wanted.modifier.contains(Modifier::REVERSED));
+                    }
+                }
+            }
+            // The same picture again costs nothing.
+            painter.draw(before.diff(&before.clone()).into_iter()).unwrap();
+            prop_assert!(painter.take().is_empty());
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -63,6 +63,11 @@ impl Reader {
     pub(super) fn waker(&self) -> Waker {
         Waker(self.wake.clone())
     }
+}
+
+/// The runs as they are now.
+pub(super) fn look(folder: &Path) -> RunsSnapshot {
+    Folder::new(folder.to_owned(), true, None).look()
 }
 
 /// When a file was last replaced.

@@ -114,3 +114,94 @@ fn catch_panics(tx: Sender<Event>) {
         }
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    //! The real guard and the real hook in a real terminal: this test program starts itself in one, and panics there.
+
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::io::Read as _;
+    use std::sync::mpsc::channel;
+    use std::time::{Duration, Instant};
+
+    use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+    use rustix::termios::LocalModes;
+
+    use super::*;
+
+    /// Set for the program in the terminal, to the thread that is to panic.
+    const INSIDE: &str = "GRADTOP_TEST_PANIC_IN";
+
+    /// What the program inside does; outside, nothing.
+    #[test]
+    fn inside_a_terminal() {
+        let Ok(thread) = std::env::var(INSIDE) else { return };
+        let (tx, rx) = channel();
+        let mut screen = Screen::enter(&tx).unwrap();
+        screen.write(b"drawn").unwrap();
+        assert_ne!(thread, "drawing", "drawing failed");
+        let worker = std::thread::Builder::new().name("worker".to_owned()).spawn(|| panic!("work failed"));
+        worker.unwrap().join().unwrap_err();
+        let Ok(Event::Msg(Msg::Done(told))) = rx.recv() else { panic!("the panic was not told") };
+        screen.write(told.text.as_bytes()).unwrap();
+    }
+
+    /// Starts this test program in a terminal; what it wrote, and whether lines are edited and echoed afterwards.
+    fn run(thread: &str) -> (String, bool) {
+        let pair =
+            native_pty_system().openpty(PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 });
+        let pair = pair.unwrap();
+        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+        command.args([
+            "--exact",
+            "runtime::terminal::tests::inside_a_terminal",
+            "--nocapture",
+            "--test-threads=1",
+        ]);
+        command.env(INSIDE, thread);
+        command.env("RUST_BACKTRACE", "0");
+        let mut from = pair.master.try_clone_reader().unwrap();
+        let (all, written) = channel();
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let mut block = [0; 1024];
+            while let Ok(n @ 1..) = from.read(&mut block) {
+                bytes.extend_from_slice(&block[..n]);
+            }
+            all.send(bytes)
+        });
+        let mut child = pair.slave.spawn_command(command).unwrap();
+        let end = Instant::now() + Duration::from_mins(1);
+        while child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < end, "it did not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // The slave is open here still: the terminal is as the program left it.
+        let file = std::fs::File::open(pair.master.tty_name().unwrap()).unwrap();
+        let modes = rustix::termios::tcgetattr(&file).unwrap().local_modes;
+        let cooked = modes.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
+        drop((file, pair));
+        (String::from_utf8_lossy(&written.recv().unwrap()).into_owned(), cooked)
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back_and_is_then_reported() {
+        let (written, cooked) = run("drawing");
+        let drawn = written.find("drawn").expect("it drew");
+        let left = written.find("\x1b[?25h\x1b[?1049l").expect("it left");
+        let told = written.find("drawing failed").expect("it told");
+        assert!(drawn < left && left < told, "{written:?}");
+        assert!(cooked, "the terminal is raw still");
+        assert_eq!(written.matches("\x1b[?1049l").count(), 1, "given back once: {written:?}");
+    }
+
+    #[test]
+    fn a_panic_of_a_worker_is_told_on_the_screen() {
+        let (written, cooked) = run("worker");
+        let told = written.find("internal error in thread worker").expect("it told");
+        let left = written.find("\x1b[?1049l").expect("it left");
+        assert!(told < left && written.contains("work failed"), "{written:?}");
+        assert!(cooked, "the terminal is raw still");
+    }
+}

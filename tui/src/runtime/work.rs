@@ -144,13 +144,18 @@ fn act(action: RunAction, ids: &[RunId]) -> ActionResult {
             failures.push(format!("{}: {e:#}", run.name()));
         }
     }
+    let done = ids.len() - failures.len();
     let what = match ids {
         [id] => id.dir().name(),
-        _ => format!("{} runs", ids.len()),
+        _ => format!("{done} runs"),
     };
     match failures.into_iter().next() {
-        Some(text) => ActionResult { text, failed: true, started: None },
-        None => ActionResult { text: format!("{}: {what}", action.verb()), failed: false, started: None },
+        Some(text) if done == 0 => ActionResult { text, failed: true, started: None },
+        Some(text) => {
+            let text = format!("{}; not {text}", action.done(&what, done));
+            ActionResult { text, failed: true, started: None }
+        }
+        None => ActionResult { text: action.done(&what, done), failed: false, started: None },
     }
 }
 

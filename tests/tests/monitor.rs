@@ -1,0 +1,208 @@
+//! The monitor in a real terminal: it starts, follows, acts, and leaves the terminal and the runs as they should be.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use gradtop_store::State;
+use gradtop_tests::pty::Terminal;
+use gradtop_tests::{Sandbox, until};
+use rustix::process::{Pid, Signal, kill_process};
+
+const LONG: [&str; 5] = ["counter", "--set", "steps=1000000", "--set", "rate=200"];
+/// What gives a terminal back: the cursor, and the screen that was there before.
+const BACK: &str = "\x1b[?25h\x1b[?1049l";
+
+/// Waits until the screen shows all of these.
+#[track_caller]
+fn shows(terminal: &Terminal, words: &[&str]) -> String {
+    until(&format!("{words:?} on the screen"), || {
+        let screen = terminal.screen();
+        words.iter().all(|w| screen.contains(w)).then_some(screen)
+    })
+}
+
+/// The monitor, with a run `a` that takes for ever; seen on the screen.
+fn watched(sandbox: &Sandbox) -> Terminal {
+    sandbox.start(&LONG, "a");
+    let terminal = Terminal::start(sandbox, &[]);
+    shows(&terminal, &["1 running", "counter"]);
+    terminal
+}
+
+fn signal(terminal: &Terminal, signal: Signal) {
+    kill_process(Pid::from_raw(terminal.pid() as i32).unwrap(), signal).unwrap();
+}
+
+/// The terminal is given back, the program has ended in order, and the run goes on.
+#[track_caller]
+fn left(sandbox: &Sandbox, terminal: &mut Terminal) {
+    assert_eq!(terminal.exit_code(), 0, "{}", terminal.screen());
+    assert!(terminal.written().contains(BACK), "{:?}", terminal.written());
+    let run = sandbox.find("a");
+    let step = run.view().status.step.unwrap_or(0);
+    run.until_step(step + 50);
+    assert_eq!(run.view().state, State::Running);
+}
+
+#[test]
+fn quitting_leaves_the_runs_going() {
+    let sandbox = Sandbox::new();
+    let mut terminal = watched(&sandbox);
+    terminal.press(b"q");
+    left(&sandbox, &mut terminal);
+    // The first keys dismissed the hint for newcomers, for all times.
+    let state = std::fs::read_to_string(sandbox.path().join("home/state/gradtop/view.toml")).unwrap();
+    assert!(state.contains("welcomed = true"), "{state}");
+}
+
+#[test]
+fn ctrl_c_hangups_and_terminations_leave_in_order() {
+    let sandbox = Sandbox::new();
+    let mut terminal = watched(&sandbox);
+    terminal.press(b"\x03");
+    left(&sandbox, &mut terminal);
+    for s in [Signal::HUP, Signal::TERM, Signal::INT] {
+        let mut terminal = Terminal::start(&sandbox, &[]);
+        shows(&terminal, &["1 running"]);
+        signal(&terminal, s);
+        left(&sandbox, &mut terminal);
+    }
+}
+
+#[test]
+fn a_closed_terminal_ends_it_and_the_run_goes_on() {
+    let sandbox = Sandbox::new();
+    let mut terminal = watched(&sandbox);
+    terminal.close();
+    assert_eq!(terminal.exit_code(), 0);
+    let run = sandbox.find("a");
+    run.until_step(run.view().status.step.unwrap_or(0) + 50);
+    // Another terminal finds everything as it was.
+    let again = Terminal::start(&sandbox, &[]);
+    shows(&again, &["1 running", "counter"]);
+}
+
+#[test]
+fn another_size_is_drawn_at_once() {
+    let sandbox = Sandbox::new();
+    let mut terminal = watched(&sandbox);
+    terminal.resize(10, 60);
+    shows(&terminal, &["is too small", "80 columns"]);
+    terminal.resize(50, 200);
+    let screen = shows(&terminal, &["1 running", "trend"]);
+    assert!(!screen.contains("too small"), "{screen}");
+    assert!(screen.lines().any(|l| l.chars().count() > 150), "{screen}");
+}
+
+#[test]
+fn two_viewers_see_what_either_does() {
+    let sandbox = Sandbox::new();
+    let mut one = watched(&sandbox);
+    let mut two = Terminal::start(&sandbox, &[]);
+    shows(&two, &["1 running"]);
+    one.press(b"p");
+    shows(&one, &["1 paused"]);
+    shows(&two, &["1 paused"]);
+    two.press(b"r");
+    shows(&one, &["1 running"]);
+    // One leaves, the other does not notice.
+    two.press(b"q");
+    assert_eq!(two.exit_code(), 0);
+    one.press(b"S");
+    shows(&one, &["stop a?", "y  yes"]);
+    one.press(b"y");
+    shows(&one, &["1 stopped"]);
+    assert_eq!(sandbox.find("a").view().state, State::Stopped);
+    // A stopped run is deleted after a question, and its folder is gone.
+    one.press(b"D");
+    shows(&one, &["delete a?"]);
+    one.press(b"n");
+    assert!(sandbox.find("a").dir.path().exists());
+    one.press(b"Dy");
+    shows(&one, &["No runs in"]);
+    assert!(gradtop_store::find_run(&sandbox.runs(), "a").is_err());
+}
+
+#[test]
+fn read_only_changes_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.start(&LONG, "a");
+    let mut terminal = Terminal::start(&sandbox, &["--read-only"]);
+    let screen = shows(&terminal, &["read-only", "1 running"]);
+    assert!(!screen.contains("pause"), "{screen}");
+    terminal.press(b"S");
+    shows(&terminal, &["this is --read-only"]);
+    terminal.press(b"yq");
+    left(&sandbox, &mut terminal);
+}
+
+#[test]
+fn stopped_and_continued_it_draws_everything_again() {
+    let sandbox = Sandbox::new();
+    let mut terminal = watched(&sandbox);
+    let state = |terminal: &Terminal| {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", terminal.pid())).unwrap();
+        stat.rsplit(')').next().unwrap().trim_start().chars().next()
+    };
+    // A key and the signal do the same.
+    for how in ["key", "signal"] {
+        let before = terminal.written().matches(BACK).count();
+        if how == "key" {
+            terminal.press(b"\x1a")
+        } else {
+            signal(&terminal, Signal::TSTP)
+        }
+        until("it to be stopped", || (state(&terminal) == Some('T')).then_some(()));
+        assert_eq!(terminal.written().matches(BACK).count(), before + 1, "the shell needs its terminal");
+        signal(&terminal, Signal::CONT);
+        until("it to take the terminal again", || {
+            let written = terminal.written();
+            written.rsplit(BACK).next().unwrap().contains("\x1b[?1049h").then_some(())
+        });
+        shows(&terminal, &["1 running", "counter"]);
+    }
+    terminal.press(b"q");
+    left(&sandbox, &mut terminal);
+}
+
+#[test]
+fn an_idle_screen_writes_nothing_and_takes_no_time() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["counter", "--name", "a", "--set", "steps=200"]).expect_code(0);
+    let mut terminal = Terminal::start(&sandbox, &[]);
+    shows(&terminal, &["1 finished"]);
+    terminal.press(b"j");
+    let ticks = |terminal: &Terminal| -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", terminal.pid())).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    };
+    // Once everything is read. The age of the run may change while it is looked at, in one of the first two stretches.
+    let quiet = |terminal: &Terminal| {
+        let (bytes, time) = (terminal.count(), ticks(terminal));
+        std::thread::sleep(Duration::from_secs(3));
+        (terminal.count() - bytes, ticks(terminal) - time)
+    };
+    std::thread::sleep(Duration::from_secs(1));
+    let seen: Vec<(usize, u64)> = (0..3).map(|_| quiet(&terminal)).collect();
+    let silent = seen.iter().filter(|(bytes, _)| *bytes == 0).count();
+    assert!(silent >= 2, "bytes and hundredths of seconds of processor time in 3 s each: {seen:?}");
+    assert!(seen.iter().all(|(_, time)| *time <= 3), "{seen:?}");
+    terminal.press(b"q");
+    assert_eq!(terminal.exit_code(), 0);
+}
+
+#[test]
+fn one_frame_for_a_pipe_is_plain_text() {
+    let sandbox = Sandbox::new().and_env("COLUMNS", "120").and_env("LINES", "40");
+    sandbox.run(&["counter", "--name", "first", "--set", "steps=200"]).expect_code(0);
+    let said = sandbox.gradtop(&["--once"]).expect_code(0);
+    assert_eq!(said.err, "");
+    assert_eq!(said.out.lines().count(), 40);
+    assert!(said.out.contains("1 finished") && said.out.contains("first"), "{}", said.out);
+    assert!(!said.out.contains('\x1b'), "{:?}", said.out);
+    // What is of the monitor is of no command.
+    let said = sandbox.gradtop(&["--once", "list"]).expect_code(2);
+    assert!(said.err.contains("--once"), "{}", said.err);
+}

@@ -1,0 +1,82 @@
+//! `gradtop --once`: one frame, printed like the output of any command.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use jiff::Zoned;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use super::paint::Painter;
+use super::{Options, runs, settings};
+use crate::app::theme::Caps;
+use crate::app::{self, App, Effect, Msg};
+use crate::live::engine::Runs;
+use crate::print;
+
+/// How long reading the data may take; what was not read by then is missing, and the frame says so.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Prints one frame of the size of the terminal, else of `COLUMNS` and `LINES`, else 80 by 24.
+pub(crate) fn once(options: &Options) -> Result<i32> {
+    let terminal = print::terminal();
+    let caps = Caps { colours: terminal.colours, glyphs: terminal.glyphs };
+    let mut settings = settings::load();
+    settings.welcomed = true;
+    let mut app = App::new(caps, settings, options.read_only, &Zoned::now());
+    let (width, height) = size();
+    let mut wanted = app::update(&mut app, Msg::Resize(width, height));
+    let snapshot = runs::look(&options.runs);
+    wanted.extend(app::update(&mut app, Msg::Runs(snapshot.into())));
+    read(&mut app, wanted);
+    let mut frame = Terminal::new(TestBackend::new(width, height))?;
+    frame.draw(|frame| app::view(&app, frame))?;
+    let buffer = frame.backend().buffer();
+    let text = if terminal.tty { Painter::lines(buffer) } else { plain(buffer) };
+    print::out(&text);
+    Ok(0)
+}
+
+/// Reads what the screen watches, until it has all of it.
+fn read(app: &mut App, mut effects: Vec<Effect>) {
+    let end = Instant::now() + PATIENCE;
+    let mut live = Runs::new();
+    while let Some(requests) = effects.into_iter().rev().find_map(|e| match e {
+        Effect::Watch(requests) => Some(requests),
+        _ => None,
+    }) {
+        live.watch(requests, Instant::now());
+        while Instant::now() < end && live.work(Instant::now(), PATIENCE / 4).next == Some(Duration::ZERO) {}
+        // What was read may be of figures, and those ask for more.
+        effects = app::update(app, Msg::Live(live.snapshot()));
+    }
+}
+
+fn size() -> (u16, u16) {
+    let variable = |name: &str| std::env::var(name).ok()?.parse::<u16>().ok().filter(|n| *n > 0);
+    let terminal = print::terminal().size.map(|(w, h)| (w as u16, h as u16));
+    let (width, height) = terminal.unwrap_or((80, 24));
+    // The shell's prompt comes below.
+    let height = if terminal.is_some() { height.saturating_sub(1).max(24) } else { height };
+    match terminal {
+        Some(_) => (width, height),
+        None => (variable("COLUMNS").unwrap_or(width), variable("LINES").unwrap_or(height)),
+    }
+}
+
+fn plain(buffer: &ratatui::buffer::Buffer) -> String {
+    let mut text = String::new();
+    for y in 0..buffer.area.height {
+        let mut row = String::new();
+        let mut x = 0;
+        while x < buffer.area.width {
+            let symbol = buffer[(x, y)].symbol();
+            row.push_str(symbol);
+            // The second half of a wide character is a cell of its own.
+            x += (crate::chart::grid::width_of(symbol) as u16).max(1);
+        }
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
+}
