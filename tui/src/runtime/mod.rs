@@ -177,9 +177,10 @@ impl Monitor {
 
     /// False: leave.
     fn update(&mut self, app: &mut App, msg: Msg) -> Result<bool> {
+        let mut go_on = true;
         for effect in app::update(app, msg) {
             match effect {
-                Effect::Quit => return Ok(false),
+                Effect::Quit => go_on = false,
                 Effect::Suspend => drop(self.suspend()?),
                 Effect::Redraw => self.terminal.clear()?,
                 other => self.workers.perform(other),
@@ -187,7 +188,7 @@ impl Monitor {
         }
         // What runs has changed perhaps, and with it how often the clock is of interest.
         self.tick = self.tick.min(Instant::now() + app.next_tick());
-        Ok(true)
+        Ok(go_on)
     }
 
     fn suspend(&mut self) -> Result<bool> {
