@@ -5,6 +5,7 @@
 mod conclusion;
 pub mod directions;
 mod figures;
+mod plane;
 mod settings;
 mod survey;
 mod tables;
@@ -13,7 +14,8 @@ mod task;
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::runtime;
 
-pub use survey::{Axes, Curvature, Plan, StageKind, Survey, evaluate};
+pub use plane::{Axes, Curvature, evaluate};
+pub use survey::{Plan, StageKind, Survey};
 pub use task::Task;
 
 /// Draws the loss about a trained network: from its start to its end, over a random plane, along its path, along its curvature.
