@@ -323,17 +323,20 @@ fn heatmap(pen: &mut Pen, field: &Field, plot: &Plot) {
         std::iter::once(first).chain(inner).chain([last]).collect()
     };
     let (xs, ys) = (borders(&field.x), borders(&field.y));
+    // Width and height are differences of positions as they are printed: else a cell may end a hundredth before the next one
+    // begins, and a pixel whose middle lies there stays white.
+    let printed = |v: f64| (v * 100.0).round() / 100.0;
     pen.put(r#"<g shape-rendering="crispEdges">"#);
     for j in 0..field.y.len() {
         // An outer edge that has no place on a log axis is the plot's.
         let floor = plot.top + plot.height;
-        let place = |y: f64| if y.is_finite() { y.clamp(plot.top, floor) } else { floor };
+        let place = |y: f64| printed(if y.is_finite() { y.clamp(plot.top, floor) } else { floor });
         let (low, high) = (place(plot.y(&plot.domain.y, ys[j])), place(plot.y(&plot.domain.y, ys[j + 1])));
         for i in 0..field.x.len() {
             let Some(level) = field.z.get(j * field.x.len() + i).and_then(|z| field.level(*z, range)) else {
                 continue;
             };
-            let place = |x: f64| if x.is_finite() { x } else { plot.left };
+            let place = |x: f64| printed(if x.is_finite() { x } else { plot.left });
             let (a, b) = (place(plot.x(xs[i])), place(plot.x(xs[i + 1])));
             pen.put(&format!(
                 r#"<rect x="{}" y="{}" width="{}" height="{}" fill="{}"/>"#,
