@@ -155,8 +155,8 @@ impl Tables {
 
     fn names(&self, shared: &Shared, width: usize) -> Line<'static> {
         let theme = shared.theme;
-        let mut spans = vec![Span::raw(" ")];
-        let mut used = 1;
+        let mut spans = Vec::new();
+        let mut used = 0;
         let at = self.rows.tables.iter().position(|t| *t == self.name).unwrap_or(0);
         // Names before the one shown are left out where there is no room for all.
         let all: usize = self.rows.tables.iter().map(|t| width_of(t) + 3).sum();
@@ -167,9 +167,10 @@ impl Tables {
                 spans.push(Span::styled(signs(shared, "…"), theme.dim()));
                 break;
             }
-            let style = if *name == self.name { theme.accent() } else { theme.dim() };
-            spans.push(Span::styled(text, style));
-            spans.push(Span::raw("   "));
+            // Without colours the table shown is told by its brackets.
+            let (open, close, style) =
+                if *name == self.name { ("[", "]", theme.accent()) } else { (" ", " ", theme.dim()) };
+            spans.push(Span::styled(format!("{open}{text}{close} "), style));
         }
         Line::from(spans)
     }

@@ -192,6 +192,17 @@ fn the_cursor_reads_every_series() {
 }
 
 #[test]
+fn a_chart_of_a_table_leaves_the_cursor_to_the_others() {
+    let columns = "[[figure]]\nid = \"points\"\ntitle = \"Points\"\n[[figure.panel]]\n[[figure.panel.mark]]\n\
+                   type = \"scatter\"\ntable = \"points\"\nxcol = \"x\"\nycol = \"y\"\n";
+    let mut stage = Stage::new(run("fit", "rich", 3).losses().figures(columns));
+    assert!(stage.screen().contains("› Points"), "{}", stage.screen());
+    stage.keys("home");
+    assert!(stage.screen().contains("\n step 0"), "{}", stage.screen());
+    stage.keys("enter esc z v shift-left 0 y");
+}
+
+#[test]
 fn zooming_and_panning_end_with_everything_again() {
     let mut stage = Stage::new(rich());
     let before = stage.screen();

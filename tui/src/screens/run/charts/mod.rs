@@ -224,8 +224,13 @@ impl Charts {
         action: Action,
     ) {
         let cells = self.cells(look, area);
-        let Some((_, cell)) = cells.iter().find(|(i, _)| *i == self.focus) else { return };
-        let Some(plot) = self.plot(shared, data, look, self.focus, *cell) else { return };
+        let of_cursor = matches!(action, Action::Cursor(_) | Action::CursorEnd(_));
+        // A chart of a table has no place for the cursor: it then moves over those that have one.
+        let shared_axis = |i: &usize| self.items[*i].kind(data, look).is_some();
+        let meant =
+            cells.iter().find(|(i, _)| *i == self.focus).filter(|(i, _)| !of_cursor || shared_axis(i));
+        let meant = meant.or_else(|| cells.iter().find(|(i, _)| of_cursor && shared_axis(i)));
+        let Some(plot) = meant.and_then(|(i, cell)| self.plot(shared, data, look, *i, *cell)) else { return };
         match action {
             Action::LogY => {
                 let id = self.items[self.focus].id.clone();
