@@ -159,7 +159,7 @@ fn default(row: &Row<'_>) -> String {
 fn help(shared: &Shared, desc: &ParamDesc) -> String {
     let takes = if desc.choices.is_empty() { desc.range() } else { Some(desc.choices.join(" | ")) };
     let text = match takes {
-        Some(takes) => format!("{} ({takes})", desc.help.trim_end_matches('.')),
+        Some(takes) => format!("{} · {takes}", desc.help.trim_end_matches('.')),
         None => desc.help.clone(),
     };
     signs(shared, &clean(&text))
