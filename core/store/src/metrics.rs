@@ -1,6 +1,6 @@
 //! Sealed metrics: Parquet files that any tool reads.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::schema::types::ColumnPath;
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
-use crate::pages::{Page, pages};
+use crate::pages::pages;
 use crate::parallel::each;
 use crate::rows::{Rows, SHARED};
 use crate::series::{KeyTable, SeriesKey};
@@ -211,10 +211,17 @@ fn unknown_keys(rows: &Rows, table: &KeyTable) -> Vec<SeriesKey> {
 }
 
 /// Reads one part, a batch at a time.
+///
+/// The columns that say whose a row is are not decoded where the page index tells: they took most of the time.
 pub(crate) struct PartReader {
     path: PathBuf,
     batches: ParquetRecordBatchReader,
+    /// Whose the rows to come are: so many of each.
+    owners: VecDeque<(usize, SeriesKey)>,
 }
+
+/// Neighbouring rows of one series.
+type Owned = (Range<usize>, SeriesKey);
 
 impl std::fmt::Debug for PartReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -249,11 +256,8 @@ pub(crate) fn part_rows(file: &File, path: &Path) -> Result<u64> {
 
 impl PartReader {
     pub(crate) fn new(file: &File, path: &Path) -> Result<Self> {
-        let batches = builder(file, path, PageIndexPolicy::Skip)?
-            .with_batch_size(READ_ROWS)
-            .build()
-            .format_at("read", path)?;
-        Ok(Self { path: path.to_owned(), batches })
+        let total = part_rows(file, path)? as usize;
+        Self::of(file, path, owned(file, path, &|_| true, None, total)?, total)
     }
 
     /// Reads only the series that `filter` takes, and of these at least the rows of `steps`; pages without any are skipped.
@@ -265,42 +269,36 @@ impl PartReader {
         steps: Option<(i64, i64)>,
     ) -> Result<Option<Self>> {
         let total = part_rows(file, path)? as usize;
-        let (mut ranges, open) = match pages(file, path)? {
-            None => (Vec::new(), std::iter::once(0..total).collect()),
-            Some(pages) => chosen(pages, filter, steps),
-        };
-        if !open.is_empty() {
-            ranges.extend(of_series(file, path, filter, &open, total)?);
-            ranges.sort_by_key(|r| r.start);
-        }
-        let ranges = joined(ranges);
-        if ranges.is_empty() {
-            return Ok(None);
-        }
-        let mut rows = builder(file, path, PageIndexPolicy::Optional)?.with_batch_size(READ_ROWS);
-        if ranges.len() > 1 || ranges[0].len() < total {
+        let owned = owned(file, path, filter, steps, total)?;
+        if owned.is_empty() { Ok(None) } else { Self::of(file, path, owned, total).map(Some) }
+    }
+
+    fn of(file: &File, path: &Path, owned: Vec<Owned>, total: usize) -> Result<Self> {
+        let rows = builder(file, path, PageIndexPolicy::Optional)?.with_batch_size(READ_ROWS);
+        let mask = ProjectionMask::columns(rows.parquet_schema(), ["step", "epoch", "time", "value"]);
+        let mut rows = rows.with_projection(mask);
+        let ranges = joined(owned.iter().map(|(r, _)| r.clone()));
+        if ranges.iter().map(ExactSizeIterator::len).sum::<usize>() < total {
             rows = rows.with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), total));
         }
         let batches = rows.build().format_at("read", path)?;
-        Ok(Some(Self { path: path.to_owned(), batches }))
+        let owners = owned.into_iter().map(|(rows, key)| (rows.len(), key)).collect();
+        Ok(Self { path: path.to_owned(), batches, owners })
     }
 
     /// The next rows, their series numbered by `table`.
     pub(crate) fn next(&mut self, table: &mut KeyTable) -> Result<Option<Rows>> {
         let Some(batch) = self.batches.next() else { return Ok(None) };
         let batch = batch.format_at("read", &self.path)?;
-        let columns = KeyColumns::new(&batch).ok_or_else(|| not_metrics(&self.path))?;
-        // The series of the row before; dictionary keys mean something only within their batch.
-        let mut last: Option<(RowKey, u32)> = None;
         let mut series = Vec::with_capacity(batch.num_rows());
-        for i in 0..batch.num_rows() {
-            let key = columns.row(i);
-            let number = match last {
-                Some((same, number)) if same == key => number,
-                _ => table.intern(&columns.series(i), None),
-            };
-            last = Some((key, number));
-            series.push(number);
+        while series.len() < batch.num_rows() {
+            let (left, key) = self.owners.front_mut().ok_or_else(|| not_metrics(&self.path))?;
+            let n = (*left).min(batch.num_rows() - series.len());
+            series.extend(std::iter::repeat_n(table.intern(key, None), n));
+            *left -= n;
+            if *left == 0 {
+                self.owners.pop_front();
+            }
         }
         let rows = (|| {
             let epoch = column::<Float64Type>(&batch, "epoch")?;
@@ -319,29 +317,40 @@ impl PartReader {
     }
 }
 
-/// The rows of pages that are wanted, and those of pages that several series share.
-fn chosen(
-    pages: Vec<Page>,
+/// The rows of the series that `filter` takes, in order, and whose they are; those of other steps only where they share a page.
+fn owned(
+    file: &File,
+    path: &Path,
     filter: &dyn Fn(&SeriesKey) -> bool,
     steps: Option<(i64, i64)>,
-) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
-    let (mut wanted, mut open) = (Vec::new(), Vec::new());
-    for page in pages {
-        if steps.is_some_and(|(first, last)| page.step.1 < first || page.step.0 > last) {
-            continue;
-        }
-        match page.key {
-            Some(key) if filter(&key) => wanted.push(page.rows),
-            Some(_) => {}
-            None => open.push(page.rows),
+    total: usize,
+) -> Result<Vec<Owned>> {
+    let (mut owned, mut open): (Vec<Owned>, Vec<Range<usize>>) = (Vec::new(), Vec::new());
+    match pages(file, path)? {
+        None => open.push(0..total),
+        Some(pages) => {
+            for page in pages {
+                if steps.is_some_and(|(first, last)| page.step.1 < first || page.step.0 > last) {
+                    continue;
+                }
+                match page.key {
+                    Some(key) if filter(&key) => owned.push((page.rows, key)),
+                    Some(_) => {}
+                    None => open.push(page.rows),
+                }
+            }
         }
     }
-    (joined(wanted), joined(open))
+    if !open.is_empty() {
+        owned.extend(by_key(file, path, filter, &joined(open.into_iter()), total)?);
+        owned.sort_by_key(|(r, _)| r.start);
+    }
+    Ok(owned)
 }
 
 /// Ranges that touch as one; they are in order.
-fn joined(ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
-    let mut out: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
+fn joined(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
+    let mut out: Vec<Range<usize>> = Vec::new();
     for range in ranges {
         match out.last_mut() {
             Some(last) if last.end == range.start => last.end = range.end,
@@ -352,13 +361,13 @@ fn joined(ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
 }
 
 /// The rows of the series that `filter` takes, among those of some ranges: their keys are read.
-fn of_series(
+fn by_key(
     file: &File,
     path: &Path,
     filter: &dyn Fn(&SeriesKey) -> bool,
     among: &[Range<usize>],
     total: usize,
-) -> Result<Vec<Range<usize>>> {
+) -> Result<Vec<Owned>> {
     let keys = builder(file, path, PageIndexPolicy::Optional)?;
     let mask = ProjectionMask::columns(keys.parquet_schema(), ["metric", "model", "split", "trial"]);
     let keys = keys
@@ -368,25 +377,32 @@ fn of_series(
         .build()
         .format_at("read", path)?;
     let mut numbers = among.iter().cloned().flatten();
-    let mut found: Vec<Range<usize>> = Vec::new();
+    let mut found: Vec<Owned> = Vec::new();
     for batch in keys {
         let batch = batch.format_at("read", path)?;
         let columns = KeyColumns::new(&batch).ok_or_else(|| not_metrics(path))?;
         // Dictionary keys mean something only within their batch.
-        let mut last = None;
+        let mut last: Option<(RowKey, bool)> = None;
         for (i, row) in (0..batch.num_rows()).zip(&mut numbers) {
             let key = columns.row(i);
-            let wanted = match last {
-                Some((same, wanted)) if same == key => wanted,
-                _ => filter(&columns.series(i)),
-            };
-            last = Some((key, wanted));
-            if wanted {
+            if let Some((same, wanted)) = last
+                && same == key
+            {
                 match found.last_mut() {
-                    Some(r) if r.end == row => r.end += 1,
-                    _ => found.push(row..row + 1),
+                    Some((rows, _)) if wanted && rows.end == row => {
+                        rows.end += 1;
+                        continue;
+                    }
+                    _ if !wanted => continue,
+                    _ => {}
                 }
             }
+            let series = columns.series(i);
+            let wanted = filter(&series);
+            if wanted {
+                found.push((row..row + 1, series));
+            }
+            last = Some((key, wanted));
         }
     }
     Ok(found)
