@@ -287,7 +287,7 @@ fn living(program: &Path) {
     let mut times = Vec::new();
     for n in 0..40 {
         t.listen(Duration::from_millis(230 + n * 7));
-        let value = 1000.0 + n as f64;
+        let value = 1001.0 + n as f64;
         last += 1;
         let logged = Instant::now();
         run.mark(last, value);
@@ -332,16 +332,13 @@ fn flooded(program: &Path) {
     t.listen(Duration::from_secs(2));
     let mut times = Vec::new();
     for n in 0..20 {
-        t.listen(Duration::from_millis(150 + n * 11));
-        // The help covers the charts, and goes again.
-        let key = t.key("?");
-        let at = t.until("the help", |s| charts(s) < 12);
-        times.push(at - key);
-        t.listen(Duration::from_millis(100));
-        let key = t.key("\u{1b}");
-        let at = t.until("the charts", |s| charts(s) >= 12);
-        // An escape alone is known as one only after a moment; that is the terminal's, and is left in.
-        times.push(at - key);
+        // The focus goes to the second chart, and back.
+        for (keys, shown) in [("\t", "› metric-01"), ("\u{1b}[Z", "› metric-00")] {
+            t.listen(Duration::from_millis(150 + n * 11));
+            let key = t.key(keys);
+            let at = t.until("the focus", |s| s.contains(shown));
+            times.push(at - key);
+        }
     }
     times.sort();
     report(

@@ -115,7 +115,10 @@ fn plugins_that_hang_die_or_are_none_are_refused_and_delay_no_other() {
         );
         let built = sandbox.path().join("built");
         fs::create_dir_all(&built).unwrap();
-        put(&build::text(name, &code, &built), &sandbox.plugins().join(format!("lib{}.so", &name[..name.len() - 2])));
+        put(
+            &build::text(name, &code, &built),
+            &sandbox.plugins().join(format!("lib{}.so", &name[..name.len() - 2])),
+        );
     };
     for i in 0..6 {
         plugin(&format!("hangs{i}.c"), "sleep(1000);");

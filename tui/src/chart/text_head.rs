@@ -9,6 +9,8 @@ use crate::print::number;
 #[derive(Clone, Copy, PartialEq)]
 enum Words {
     All,
+    /// Names, and values of three digits.
+    Brief,
     Name,
     Value,
 }
@@ -21,13 +23,16 @@ pub(super) fn terse(grid: &mut Grid, chart: &Chart, look: Look) -> usize {
     let wide = |words| entries.iter().map(|m| entry_width(m, words) + 2).sum::<usize>().saturating_sub(2);
     let short = width_of(title).min(width / 3);
     // In the line of the title, as much as there is room for; where there are rows to spare, in one below.
-    let fitting =
-        |room: usize| [Words::All, Words::Name, Words::Value].into_iter().find(|w| wide(*w) <= room);
+    let fitting = |room: usize| {
+        [Words::All, Words::Brief, Words::Name, Words::Value].into_iter().find(|w| wide(*w) <= room)
+    };
     let beside = width.saturating_sub(short + 2);
     let roomy = grid.height() >= 10;
     let (row, words) = match (fitting(beside), fitting(width)) {
-        (Some(Words::All), _) => (0, Words::All),
-        (_, Some(words @ (Words::All | Words::Name))) if roomy && !title.is_empty() => (1, words),
+        (Some(words @ (Words::All | Words::Brief)), _) => (0, words),
+        (_, Some(words @ (Words::All | Words::Brief | Words::Name))) if roomy && !title.is_empty() => {
+            (1, words)
+        }
         (Some(words), _) => (0, words),
         _ => (usize::from(roomy && !title.is_empty()), Words::Name),
     };
@@ -56,7 +61,7 @@ pub(super) fn terse(grid: &mut Grid, chart: &Chart, look: Look) -> usize {
         if words != Words::Name
             && let Some(last) = mark.last
         {
-            x = grid.text(x + 1, row, &number::steady(last), Ink::Series(mark.paint));
+            x = grid.text(x + 1, row, &value(last, words), Ink::Series(mark.paint));
         }
         x += 2;
     }
@@ -65,10 +70,14 @@ pub(super) fn terse(grid: &mut Grid, chart: &Chart, look: Look) -> usize {
 
 fn entry_width(mark: &Mark, words: Words) -> usize {
     let name = mark.name.as_deref().map_or(0, width_of) + 1;
-    let value = mark.last.map_or(0, |v| width_of(&number::steady(v)) + 1);
+    let value = mark.last.map_or(0, |v| width_of(&value(v, words)) + 1);
     1 + match words {
-        Words::All => name + value,
+        Words::All | Words::Brief => name + value,
         Words::Name => name,
         Words::Value => value,
     }
+}
+
+fn value(v: f64, words: Words) -> String {
+    if words == Words::Brief { number::steady_brief(v) } else { number::steady(v) }
 }

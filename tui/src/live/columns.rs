@@ -4,7 +4,7 @@
 //! column ever shows less than it holds, and never more than what lies within a bucket of it.
 
 use super::XKind;
-use super::pyramid::{Bucket, Levels, flag};
+use super::pyramid::{Bucket, GROUP, Levels, flag};
 use crate::chart::scale::Span;
 
 /// Columns of an axis: column c holds `edges[c] <= x < edges[c + 1]`, the last one its end too.
@@ -122,30 +122,17 @@ pub(crate) struct Columns {
 pub(crate) fn columns(levels: &Levels, x: XKind, started_us: i64, ruler: &Ruler) -> Columns {
     let mut out = Builder { ruler, near: 0, stretch: Stretch::default(), out: Columns::default() };
     let rewinds_matter = matches!(x, XKind::Step | XKind::Epoch);
-    let (low, high) = ruler.range();
     for chunk in &levels.chunks {
-        let place = chunk.sum.range(x, started_us);
-        let whole = !chunk.rewinds && chunk.sum.flags & flag::ODD == 0;
-        if let Some((a, b)) = place
-            && whole
-        {
-            if b < low {
-                out.outside(&chunk.sum, b, true);
-                continue;
-            }
-            if a > high {
-                out.outside(&chunk.sum, a, false);
-                continue;
-            }
-            if let (Some(c), Some(d)) = (ruler.column(a, out.near), ruler.column(b, out.near))
-                && c == d
-            {
-                out.add(&chunk.sum, c, d);
-                continue;
-            }
+        if out.whole(&chunk.sum, x, started_us) {
+            continue;
         }
-        for bucket in &chunk.buckets {
-            out.bucket(bucket, x, started_us, rewinds_matter);
+        for (group, buckets) in chunk.groups.iter().zip(chunk.buckets.chunks(GROUP)) {
+            if out.whole(group, x, started_us) {
+                continue;
+            }
+            for bucket in buckets {
+                out.bucket(bucket, x, started_us, rewinds_matter);
+            }
         }
     }
     for bucket in &levels.tail {
@@ -162,6 +149,28 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
+    /// Takes a summary for all its buckets, where it lies in one column or outside and nothing in it interrupts a line.
+    fn whole(&mut self, sum: &Bucket, x: XKind, started_us: i64) -> bool {
+        if sum.flags & (flag::ODD | flag::REWIND) != 0 {
+            return false;
+        }
+        let Some((from, to)) = sum.range(x, started_us) else { return false };
+        let (low, high) = self.ruler.range();
+        if to < low || from > high {
+            let left = to < low;
+            self.outside(sum, if left { to } else { from }, left);
+            return true;
+        }
+        let (Some(c), Some(d)) = (self.ruler.column(from, self.near), self.ruler.column(to, self.near))
+        else {
+            return false;
+        };
+        if c == d {
+            self.add(sum, c, d);
+        }
+        c == d
+    }
+
     fn bucket(&mut self, b: &Bucket, x: XKind, started_us: i64, rewinds_matter: bool) {
         if rewinds_matter && b.flags & flag::REWIND != 0 {
             self.interrupt();

@@ -99,6 +99,8 @@ impl Feed {
         if request != self.request {
             self.request = request;
             self.fresh = true;
+            // Whether it is alive is part of what is known.
+            self.changed = true;
             self.error = None;
         }
     }

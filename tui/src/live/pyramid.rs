@@ -1,7 +1,8 @@
 //! A series in bounded memory: buckets of neighbouring samples that keep what a chart needs, at several resolutions.
 //!
 //! The finest level has at most a given number of buckets; when there would be more, neighbours are joined and each holds
-//! twice as many samples. Above it each chunk of [`CHUNK`] buckets has its summary. Chunks are shared by snapshots.
+//! twice as many samples. Above it each [`GROUP`] of buckets has its summary, and each chunk of [`CHUNK`]. Chunks are shared by
+//! snapshots.
 
 use std::sync::Arc;
 
@@ -9,6 +10,9 @@ use super::XKind;
 
 /// Buckets of a chunk.
 pub(crate) const CHUNK: usize = 64;
+
+/// Buckets of a group, the level between.
+pub(crate) const GROUP: usize = 8;
 
 /// One value of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -162,6 +166,8 @@ impl Bucket {
 pub(crate) struct Chunk {
     /// At most [`CHUNK`] of them.
     pub(crate) buckets: Vec<Bucket>,
+    /// Every [`GROUP`] of them joined.
+    pub(crate) groups: Vec<Bucket>,
     /// All of them joined.
     pub(crate) sum: Bucket,
     /// A rewind is at or after its first bucket.
@@ -333,12 +339,15 @@ fn joined(sum: Option<Bucket>, next: &Bucket) -> Bucket {
 }
 
 fn chunk_of(buckets: Vec<Bucket>) -> Chunk {
-    let mut sum = buckets[0];
-    for b in &buckets[1..] {
-        sum.join(b);
-    }
+    let all = |part: &[Bucket]| {
+        let mut sum = part[0];
+        part[1..].iter().for_each(|b| sum.join(b));
+        sum
+    };
+    let groups: Vec<Bucket> = buckets.chunks(GROUP).map(all).collect();
+    let sum = all(&groups);
     let rewinds = sum.flags & flag::REWIND != 0;
-    Chunk { buckets, sum, rewinds }
+    Chunk { buckets, groups, sum, rewinds }
 }
 
 /// A pyramid at one moment.
@@ -364,6 +373,6 @@ impl Levels {
 
     /// Memory taken, bytes.
     pub(crate) fn bytes(&self) -> usize {
-        (self.chunks.len() * CHUNK + self.tail.len()) * size_of::<Bucket>()
+        (self.chunks.len() * (CHUNK + CHUNK / GROUP) + self.tail.len()) * size_of::<Bucket>()
     }
 }

@@ -46,10 +46,13 @@ fn a_finished_run_is_what_its_rows_are() {
     let dir = tempfile::tempdir().unwrap();
     let run = finished(dir.path(), 600_000);
     let mut runs = Runs::new();
-    runs.watch(vec![request(&run, false, &[0, 7])], Instant::now());
-    let outline = until(&mut runs, &run, |d| d.series.len() == 2);
+    let all = WatchRequest { series: SeriesFilter::All, ..WatchRequest::of(RunId::new(&run), false) };
+    runs.watch(vec![all], Instant::now());
+    let outline = until(&mut runs, &run, |d| !d.series.is_empty());
     assert!(outline.series.iter().all(|s| s.is_coarse()), "its outline comes first");
-    let data = until(&mut runs, &run, whole);
+    let mut runs = Runs::new();
+    runs.watch(vec![request(&run, false, &[0, 7])], Instant::now());
+    let data = until(&mut runs, &run, |d| whole(d) && d.series.len() == 2);
     assert_eq!(data.keys.len(), 20);
     for s in &data.series {
         let [rows] = read_series(&run, |k| k == s.key()).unwrap().try_into().unwrap();

@@ -41,6 +41,26 @@ pub(crate) fn steady(v: f64) -> String {
     format!("{text:>8}")
 }
 
+/// As [`steady`] with three digits or two and a power, in six columns.
+pub(crate) fn steady_brief(v: f64) -> String {
+    let size = v.abs();
+    let text = if !v.is_finite() || v == 0.0 {
+        value(v)
+    } else if (0.009_995..9999.5).contains(&size) {
+        let digits = if size < 0.9995 {
+            3
+        } else if size < 9.995 {
+            2
+        } else {
+            usize::from(size < 99.95)
+        };
+        format!("{v:.digits$}")
+    } else {
+        format!("{v:.1e}")
+    };
+    format!("{text:>6}")
+}
+
 fn trimmed(text: &str) -> String {
     if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -172,6 +192,16 @@ mod tests {
         ];
         for (v, text) in cases {
             assert_eq!(steady(v), text, "{v}");
+        }
+        let brief = [
+            (0.012_34, " 0.012"),
+            (1.234, "  1.23"),
+            (1234.0, "  1234"),
+            (4.2e-6, "4.2e-6"),
+            (-0.5, "-0.500"),
+        ];
+        for (v, text) in brief {
+            assert_eq!(steady_brief(v), text, "{v}");
         }
     }
 

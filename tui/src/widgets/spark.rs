@@ -122,10 +122,10 @@ mod tests {
     #[test]
     fn it_shows_the_course_in_each_kind_of_glyph() {
         let fall: Vec<f64> = (0..40).map(|i| (-0.1 * f64::from(i)).exp()).collect();
-        assert_eq!(Sparkline::new(&fall, Glyphs::Braille).text(8), "⠑⢄⣀⣀⣀⣀⣀⣀");
-        assert_eq!(Sparkline::new(&fall, Glyphs::Braille).log(true).text(8), "⠉⠒⠒⠤⠤⣀⣀⣀");
-        assert_eq!(Sparkline::new(&fall, Glyphs::HalfBlock).text(8), "█▅▃▂▂▁▁▁");
-        assert_eq!(Sparkline::new(&fall, Glyphs::Ascii).text(8), "^-______");
+        assert_eq!(Sparkline::new(&fall, Glyphs::Braille).text(8), "⠑⠢⠤⢄⣀⣀⣀⣀");
+        assert_eq!(Sparkline::new(&fall, Glyphs::Braille).log(true).text(8), "⠉⠑⠒⠒⠤⠤⢄⣀");
+        assert_eq!(Sparkline::new(&fall, Glyphs::HalfBlock).text(8), "█▆▄▃▂▁▁▁");
+        assert_eq!(Sparkline::new(&fall, Glyphs::Ascii).text(8), "^--_____");
     }
 
     #[test]
