@@ -19,6 +19,14 @@ fn shows(terminal: &Terminal, text: &str, wanted: bool) -> Duration {
     start.elapsed()
 }
 
+/// Presses a key until the screen shows a text.
+fn shown_after(terminal: &mut Terminal, key: &[u8], text: &str) {
+    until(&format!("{text:?} to be shown"), || {
+        terminal.press(key);
+        terminal.screen().contains(text).then_some(())
+    });
+}
+
 /// The line with the cursor.
 fn here(terminal: &Terminal) -> String {
     terminal.screen().lines().find(|l| l.starts_with('›')).unwrap_or_default().to_owned()
@@ -76,8 +84,9 @@ fn a_plugin_comes_is_run_changes_and_goes_and_its_run_is_not_disturbed() {
     put(&paths::fixture("refused"), &sandbox.plugins().join("librefused.so"));
     put(&paths::fixture("misbehave"), &library);
     terminal.press(b"x");
-    shows(&terminal, "librefused.so", true);
-    shows(&terminal, "counter", true);
+    // It comes after the many experiments of the other.
+    shown_after(&mut terminal, b"\x1b[F", "librefused.so");
+    shown_after(&mut terminal, b"\x1b[H", " counter ");
 
     // Gone, while its run goes on.
     fs::remove_file(&library).unwrap();
@@ -93,6 +102,7 @@ fn a_plugin_comes_is_run_changes_and_goes_and_its_run_is_not_disturbed() {
     terminal.press(b"R");
     shows(&terminal, "run's own copy", true);
     terminal.press(b"\x1b");
+    shows(&terminal, "run's own copy", false);
     terminal.press(b"q");
     assert_eq!(terminal.exit_code(), 0, "{}", terminal.screen());
     assert_eq!(run.view().state, State::Running, "quitting stops nothing");
@@ -128,18 +138,20 @@ fn plugins_that_hang_die_or_are_none_are_refused_and_delay_no_other() {
     shows(&terminal, "libhangs5.so", true);
     let start = Instant::now();
     put(&paths::fixture("misbehave"), &sandbox.plugins().join("libmisbehave.so"));
-    shows(&terminal, "counter", true);
+    // The cursor stays on the first of the others, wherever that is moved to.
+    shown_after(&mut terminal, b"\x1b[H", " counter ");
     assert!(start.elapsed() < Duration::from_secs(9), "it waited for those that hang: {:?}", start.elapsed());
-    let refused = |name: &str, words: &str| {
+    // The last lines are the refusals.
+    terminal.press(b"\x1b[F");
+    for (name, words) in [
+        ("libtext.so", "is not an ELF file"),
+        ("libhangs0.so", "did not describe itself"),
+        ("libdies.so", "SIGABRT"),
+    ] {
         until(&format!("{name} to be refused: {words}"), || {
-            // To the last line, which is a refusal.
             terminal.screen().lines().any(|l| l.contains(name) && l.contains(words)).then_some(())
         });
-    };
-    terminal.press(b"\x1b[F");
-    refused("libtext.so", "is not an ELF file");
-    refused("libhangs0.so", "did not describe itself");
-    refused("libdies.so", "SIGABRT");
+    }
     terminal.press(b"q");
     assert_eq!(terminal.exit_code(), 0, "{}", terminal.screen());
 }
