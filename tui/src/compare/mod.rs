@@ -243,7 +243,7 @@ pub(crate) fn teams(subjects: &[Subject], by: &GroupBy) -> Vec<Team> {
                     let value = s.value(k).unwrap_or_else(|| "not set".to_owned());
                     format!("{} {value}", crate::print::clean(k))
                 };
-                keys.iter().map(value).collect::<Vec<_>>().join(" · ")
+                keys.iter().map(value).collect::<Vec<_>>().join(", ")
             }
         };
         match teams.iter_mut().find(|t| t.name == name && *by != GroupBy::Nothing) {

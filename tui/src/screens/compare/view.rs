@@ -1,5 +1,6 @@
 //! Drawing, and where things stand.
 
+use gradtop_store::figures::Figure;
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::widgets::Widget as _;
@@ -7,7 +8,7 @@ use ratatui::widgets::Widget as _;
 use super::{Compare, Pane, table};
 use crate::app::Shared;
 use crate::chart::grid::width_of;
-use crate::compare::{GroupBy, overlay};
+use crate::compare::{Facet, GroupBy, overlay};
 use crate::live::chart::{ChartView, Plot, Subject, build};
 use crate::print::{clean, number};
 use crate::screens::pen::Pen;
@@ -110,12 +111,20 @@ fn view_of(shared: &Shared, screen: &Compare) -> ChartView {
     }
 }
 
+fn figure_of(shared: &Shared, screen: &Compare, facet: &Facet) -> Figure {
+    let mut figure = overlay::figure(&screen.made.subjects, facet);
+    if shared.theme.ascii() {
+        figure.title = crate::print::plain(&figure.title);
+    }
+    figure
+}
+
 fn plot_of(shared: &Shared, screen: &Compare, view: &ChartView) -> Option<Plot> {
     let area = layout(shared, screen, shared.area).charts;
     let places = grid(screen, area);
     let facet = screen.made.facets.get(screen.chart)?;
     let cell = cell(area, places, 0);
-    let figure = overlay::figure(&screen.made.subjects, facet);
+    let figure = figure_of(shared, screen, facet);
     let sources = overlay::sources(&screen.made.subjects, &screen.made.teams);
     let size = (usize::from(cell.width), usize::from(cell.height));
     build(&sources, Subject::Panel(&figure, 0), view, size, shared.theme.look()).plot
@@ -232,7 +241,7 @@ impl Compare {
         let view = view_of(shared, self);
         let sources = overlay::sources(&made.subjects, &made.teams);
         for (i, chart) in visible(shared, self).enumerate() {
-            let figure = overlay::figure(&made.subjects, &made.facets[chart]);
+            let figure = figure_of(shared, self, &made.facets[chart]);
             let cell = ChartCell {
                 sources: &sources,
                 subject: Subject::Panel(&figure, 0),
