@@ -235,7 +235,8 @@ pub(crate) fn tables(context: Context) -> Vec<&'static [Binding]> {
     if context.acts_on_runs() {
         tables.push(RUNS);
     }
-    if !context.typing() && context != Context::Confirm {
+    // What lies above a screen has its own keys only: there is nothing to go to from there.
+    if !context.typing() && !matches!(context, Context::Confirm | Context::Help) {
         tables.push(EVERYWHERE);
     }
     tables.push(ALWAYS);

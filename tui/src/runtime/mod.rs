@@ -86,9 +86,13 @@ pub(crate) fn run(options: &Options) -> Result<i32> {
     let screen = Screen::enter(&tx)?;
     input::start(&tx)?;
     let mut monitor = Monitor::new(screen, workers, rx, options)?;
-    monitor.first(&mut app)?;
-    monitor.workers.start_late();
-    let result = monitor.run(&mut app);
+    let result = monitor.first(&mut app).and_then(|go_on| {
+        if !go_on {
+            return Ok(0);
+        }
+        monitor.workers.start_late();
+        monitor.run(&mut app)
+    });
     monitor.leave();
     result
 }
@@ -119,20 +123,33 @@ impl Monitor {
     }
 
     /// The size, and the first frame: as soon as the runs are there.
-    fn first(&mut self, app: &mut App) -> Result<()> {
+    ///
+    /// False: it was left before.
+    fn first(&mut self, app: &mut App) -> Result<bool> {
         let (width, height) = self.terminal.backend().measured();
         self.update(app, Msg::Resize(width, height))?;
         let end = Instant::now() + FIRST;
         while !app.shared.runs.loaded {
             match self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(Event::Msg(msg)) => {
-                    self.update(app, msg)?;
+                Ok(event) => {
+                    if !self.handle(app, event)? {
+                        return Ok(false);
+                    }
                 }
-                Ok(_) => {}
                 Err(_) => break,
             }
         }
-        self.draw(app)
+        self.draw(app)?;
+        Ok(true)
+    }
+
+    /// False: leave.
+    fn handle(&mut self, app: &mut App, event: Event) -> Result<bool> {
+        match event {
+            Event::Msg(msg) => self.update(app, msg),
+            Event::Suspend => self.suspend(),
+            Event::Continued => self.continued(),
+        }
     }
 
     fn run(&mut self, app: &mut App) -> Result<i32> {
@@ -159,12 +176,7 @@ impl Monitor {
             for event in batch {
                 urgent |= event.urgent();
                 stale = true;
-                let go_on = match event {
-                    Event::Msg(msg) => self.update(app, msg)?,
-                    Event::Suspend => self.suspend()?,
-                    Event::Continued => self.continued()?,
-                };
-                if !go_on {
+                if !self.handle(app, event)? {
                     return Ok(0);
                 }
             }
