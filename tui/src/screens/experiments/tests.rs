@@ -42,7 +42,7 @@ fn demo() -> ExperimentDesc {
 fn plugins() -> PluginsSnapshot {
     let other = ExperimentDesc { id: "other".to_owned(), params: Vec::new(), presets: Vec::new(), ..demo() };
     let first = PathBuf::from("/plugins/libdemo.so");
-    let second = PathBuf::from("/home/me/.local/share/gradtop/plugins/libolder.so");
+    let second = PathBuf::from("/installed/libolder.so");
     let libtorch = Refusal::MissingLibtorch {
         library: "libtorch_cpu.so".to_owned(),
         looked: vec!["/opt/torch/lib".into()],
