@@ -1,9 +1,7 @@
 //! Experiments on what depth does when the number of parameters stays the same.
 
 pub mod expression;
-mod figure_text;
 pub mod function_fit;
 pub mod image_classification;
-mod list;
 
 gradtop_sdk::export_experiments![function_fit::FunctionFit, image_classification::ImageClassification];

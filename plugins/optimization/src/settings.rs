@@ -4,12 +4,8 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::data;
 use gradtop_toolkit::mlp::Samples;
 use gradtop_toolkit::optim::Rule;
+use gradtop_toolkit::parameters::invalid;
 use tch::Kind;
-
-/// An error about a parameter.
-pub(crate) fn invalid(text: impl std::fmt::Display) -> Error {
-    Error::of_kind(ErrorKind::Invalid, text)
-}
 
 /// Optimizer by name.
 pub(crate) fn rule(optimizer: &str, lr: f64, momentum: f64) -> Rule {

@@ -14,6 +14,7 @@ pub mod instruments;
 pub mod levenberg_marquardt;
 pub mod mlp;
 pub mod optim;
+pub mod parameters;
 pub mod pca;
 mod raw;
 pub mod rng;

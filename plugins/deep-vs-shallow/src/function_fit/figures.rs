@@ -1,10 +1,11 @@
 //! The figures, as TOML: loss, fit and residuals, a panel for each function.
 
+use gradtop_toolkit::figures::{Figures, quoted};
+
 use super::FunctionFit;
 use super::tables::{predictions_of, shape};
 use super::target::{Target, variance};
 use super::training::Training;
-use crate::figure_text::{self as text, figure, mark, quoted};
 
 /// The run's figures.
 pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> String {
@@ -16,11 +17,9 @@ pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> S
         })
         .collect();
     let settings = format!("tanh networks {}; {}.", models.join(", "), params.in_words(seed));
-    let mut toml = String::new();
+    let mut figures = Figures::default();
 
-    figure(
-        &mut toml,
-        "loss",
+    figures.figure("loss",
         "Loss on the whole grid",
         &format!(
             "Mean squared error over all points with fixed weights: mean of the trials, band from lowest to highest. \
@@ -28,25 +27,19 @@ pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> S
         ),
     );
     for target in &setup.targets {
-        panel(&mut toml, target, "{ label = \"step\" }", "{ label = \"MSE\", scale = \"log\" }");
-        mark(
-            &mut toml,
-            &format!(
+        panel(&mut figures, target, "{ label = \"step\" }", "{ label = \"MSE\", scale = \"log\" }");
+        figures.mark(&format!(
                 "type = \"line\"\nmetric = \"loss\"\nsplit = {}\nby = [\"model\"]\naggregate = \"mean\"\nband = \"minmax\"",
                 quoted(&target.name)
             ),
         );
         let baseline = variance(&target.values);
         if baseline > 0.0 {
-            mark(
-                &mut toml,
-                &format!("type = \"rule\"\ny = {baseline:e}\nlabel = \"variance of the function\""),
-            );
+            figures.mark(&format!("type = \"rule\"\ny = {baseline:e}\nlabel = \"variance of the function\""));
         }
     }
 
-    figure(
-        &mut toml,
+    figures.figure(
         "fit",
         "Predictions over the function",
         &format!(
@@ -54,45 +47,40 @@ pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> S
         ),
     );
     for target in &setup.targets {
-        panel(&mut toml, target, "{ label = \"x\" }", "{ label = \"f(x)\" }");
-        mark(
-            &mut toml,
-            &format!(
+        panel(&mut figures, target, "{ label = \"x\" }", "{ label = \"f(x)\" }");
+        figures.mark(&format!(
                 "type = \"line\"\ntable = {}\nxcol = \"x\"\nycol = \"truth\"\nby = []\naggregate = \"mean\"\nlabel = \"truth\"",
                 quoted(&predictions_of(&target.name))
             ),
         );
-        curves(&mut toml, target, "prediction");
+        curves(&mut figures, target, "prediction");
     }
 
-    figure(
-        &mut toml,
+    figures.figure(
         "residuals",
         "Residuals",
         &format!("Prediction minus function: mean of the trials, band from lowest to highest. {settings}"),
     );
     for target in &setup.targets {
-        panel(&mut toml, target, "{ label = \"x\" }", "{ label = \"prediction - f(x)\" }");
-        mark(&mut toml, "type = \"rule\"\ny = 0.0");
-        curves(&mut toml, target, "residual");
+        panel(&mut figures, target, "{ label = \"x\" }", "{ label = \"prediction - f(x)\" }");
+        figures.mark("type = \"rule\"\ny = 0.0");
+        curves(&mut figures, target, "residual");
     }
-    toml
+    figures.toml()
 }
 
 /// One line a model from a column of the predictions, and the places where the function jumps.
-fn curves(toml: &mut String, target: &Target, column: &str) {
-    mark(
-        toml,
-        &format!(
+fn curves(figures: &mut Figures, target: &Target, column: &str) {
+    figures.mark(&format!(
             "type = \"line\"\ntable = {}\nxcol = \"x\"\nycol = \"{column}\"\nby = [\"model\"]\naggregate = \"mean\"\nband = \"minmax\"",
             quoted(&predictions_of(&target.name))
         ),
     );
     for jump in &target.jumps {
-        mark(toml, &format!("type = \"rule\"\nx = {jump:?}"));
+        figures.mark(&format!("type = \"rule\"\nx = {jump:?}"));
     }
 }
 
-fn panel(toml: &mut String, target: &Target, x: &str, y: &str) {
-    text::panel(toml, &format!("{}: {}", target.name, target.formula), x, y);
+fn panel(figures: &mut Figures, target: &Target, x: &str, y: &str) {
+    figures.panel(&format!("{}: {}", target.name, target.formula), x, y);
 }

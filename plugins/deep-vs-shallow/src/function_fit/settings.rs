@@ -2,11 +2,11 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::optim::Rule;
+use gradtop_toolkit::parameters::{invalid, list};
 
 use super::FunctionFit;
-use super::target::{Target, grid, invalid};
+use super::target::{Target, grid};
 use super::training::{MODELS, Setup};
-use crate::list::list;
 
 impl FunctionFit {
     /// What these parameters mean for training.

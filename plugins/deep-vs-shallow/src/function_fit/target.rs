@@ -3,6 +3,7 @@
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::functions::INTERVAL;
 pub use gradtop_toolkit::functions::{grid, mean_square, sign, sinc, sine, variance};
+use gradtop_toolkit::parameters::invalid;
 
 use crate::expression::Expression;
 
@@ -60,11 +61,6 @@ impl Target {
         };
         Ok(Self { name: name.to_owned(), formula: formula.to_owned(), values, jumps })
     }
-}
-
-/// An error about a parameter.
-pub(crate) fn invalid(text: impl std::fmt::Display) -> Error {
-    Error::of_kind(ErrorKind::Invalid, text)
 }
 
 #[cfg(test)]

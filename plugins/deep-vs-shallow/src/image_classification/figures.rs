@@ -1,10 +1,11 @@
 //! The figures, as TOML: curves of loss, accuracy and error, then confusions and mistakes.
 
+use gradtop_toolkit::figures::{Figures, axis, quoted};
+
 use super::ImageClassification;
 use super::findings::Findings;
 use super::tables::{confusion_of, mistakes_of};
 use super::training::{Task, Training};
-use crate::figure_text::{figure, mark, panel, quoted};
 
 fn settings(params: &ImageClassification, training: &Training, seed: u64) -> String {
     let models: Vec<String> = training
@@ -19,7 +20,7 @@ fn settings(params: &ImageClassification, training: &Training, seed: u64) -> Str
 /// What is known from the start: the curves of all models, a panel for the training and the test set of each data set.
 pub(super) fn curves(params: &ImageClassification, training: &Training, seed: u64) -> String {
     let settings = settings(params, training, seed);
-    let mut toml = String::new();
+    let mut figures = Figures::default();
     for (metric, title, label, scale) in [
         ("loss", "Loss on the whole sets", "cross entropy, nats", "log"),
         ("accuracy", "Accuracy on the whole sets", "share classified right", "linear"),
@@ -28,34 +29,28 @@ pub(super) fn curves(params: &ImageClassification, training: &Training, seed: u6
         let caption = format!(
             "With fixed weights, over all images of the set: mean of the trials, band from lowest to highest. {settings}"
         );
-        figure(&mut toml, metric, title, &caption);
+        figures.figure(metric, title, &caption);
         for task in training.tasks() {
             for part in ["train", "test"] {
                 let set = if part == "train" { "training set" } else { "test set" };
-                panel(
-                    &mut toml,
+                figures.panel(
                     &format!("{}, {set}", task.title),
                     "{ label = \"epoch\" }",
-                    &format!("{{ label = {}, scale = {} }}", quoted(label), quoted(scale)),
+                    &axis(label, scale),
                 );
                 let split = quoted(&format!("{}-{part}", task.name));
-                mark(
-                    &mut toml,
-                    &format!(
+                figures.mark(&format!(
                         "type = \"line\"\nmetric = \"{metric}\"\nsplit = {split}\nx = \"epoch\"\nby = [\"model\"]\naggregate = \"mean\"\nband = \"minmax\""
                     ),
                 );
                 if metric == "loss" {
                     let chance = 10_f64.ln();
-                    mark(
-                        &mut toml,
-                        &format!("type = \"rule\"\ny = {chance}\nlabel = \"ln 10: knows nothing\""),
-                    );
+                    figures.mark(&format!("type = \"rule\"\ny = {chance}\nlabel = \"ln 10: knows nothing\""));
                 }
             }
         }
     }
-    toml
+    figures.toml()
 }
 
 /// What is known at the end: a panel for each network and data set.
@@ -66,55 +61,49 @@ pub(super) fn findings(
     seed: u64,
 ) -> String {
     let settings = settings(params, training, seed);
-    let mut toml = String::new();
+    let mut figures = Figures::default();
     if all.is_empty() {
-        return toml;
+        return figures.toml();
     }
     let caption = format!(
         "Test images of each true class taken for each class, all trials together, by the colour of the logarithm of their number; \
          blank: none. {}{settings}",
         names(training)
     );
-    figure(&mut toml, "confusion", "Confusion on the test set", &caption);
+    figures.figure("confusion", "Confusion on the test set", &caption);
     for found in all {
         let task = &training.tasks()[found.task];
-        panel(
-            &mut toml,
+        figures.panel(
             &format!("{}, {}", task.title, found.model),
             "{ label = \"taken for\" }",
             "{ label = \"truth\" }",
         );
-        mark(
-            &mut toml,
-            &format!(
+        figures.mark(&format!(
                 "type = \"heatmap\"\ntable = {}\nxcol = \"prediction\"\nycol = \"truth\"\nzcol = \"count\"\nscale = \"log\"\nlabel = \"images\"",
                 quoted(&confusion_of(task.name, found.model))
             ),
         );
     }
     if all.iter().all(|found| found.mistakes.is_empty()) {
-        return toml;
+        return figures.toml();
     }
     let caption = format!(
         "Test images that more than half of the trials get wrong, those of the highest mean cross entropy first, in reading order. \
          Above each panel: truth > what it is most often taken for. {}{settings}",
         names(training)
     );
-    figure(&mut toml, "mistakes", "The worst mistakes on the test set", &caption);
+    figures.figure("mistakes", "The worst mistakes on the test set", &caption);
     for found in all.iter().filter(|found| !found.mistakes.is_empty()) {
         let task = &training.tasks()[found.task];
         let list: Vec<String> =
             found.mistakes.iter().map(|m| format!("{}>{}", m.truth, m.prediction)).collect();
-        panel(&mut toml, &format!("{}, {}: {}", task.title, found.model, list.join(" ")), "{}", "{}");
-        mark(
-            &mut toml,
-            &format!(
-                "type = \"image\"\ntable = {}\nzcol = \"image\"",
-                quoted(&mistakes_of(task.name, found.model))
-            ),
-        );
+        figures.panel(&format!("{}, {}: {}", task.title, found.model, list.join(" ")), "{}", "{}");
+        figures.mark(&format!(
+            "type = \"image\"\ntable = {}\nzcol = \"image\"",
+            quoted(&mistakes_of(task.name, found.model))
+        ));
     }
-    toml
+    figures.toml()
 }
 
 /// What the numbers of classes mean, where they are no digits.

@@ -118,6 +118,10 @@ impl Experiment for ImageClassification {
             ])
     }
 
+    fn validate(&self) -> Result<()> {
+        self.setup(0, tch::Device::Cpu, 1).map(drop)
+    }
+
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
         let (device, _no_graphs) = runtime::prepare(ctx);
         let mut training = Training::new(self.setup(ctx.seed(), device, ctx.threads())?)?;

@@ -4,11 +4,10 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::cnn;
 use gradtop_toolkit::data::{self, Split};
 use gradtop_toolkit::optim::Rule;
+use gradtop_toolkit::parameters::{invalid, list};
 
 use super::ImageClassification;
 use super::training::{Setup, Task};
-use crate::function_fit::target::invalid;
-use crate::list::list;
 
 impl ImageClassification {
     /// What these parameters mean for training. Reads the data sets.

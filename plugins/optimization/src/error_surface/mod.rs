@@ -105,6 +105,10 @@ impl Experiment for ErrorSurface {
             )
     }
 
+    fn validate(&self) -> Result<()> {
+        self.plan(0, tch::Device::Cpu).map(drop)
+    }
+
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
         let (device, _no_graphs) = runtime::prepare(ctx);
         let plan = self.plan(ctx.seed(), device)?;

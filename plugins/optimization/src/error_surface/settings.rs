@@ -1,15 +1,12 @@
 //! Parameters checked together, and in words.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::parameters::invalid;
 use tch::Device;
 
 use super::ErrorSurface;
 use super::survey::Plan;
 use super::task::Task;
-
-fn invalid(text: impl std::fmt::Display) -> Error {
-    Error::of_kind(ErrorKind::Invalid, text)
-}
 
 impl ErrorSurface {
     /// What these parameters mean for the survey.

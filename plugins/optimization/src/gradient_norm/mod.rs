@@ -11,7 +11,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::runtime;
 
-use crate::settings::invalid;
+use gradtop_toolkit::parameters::invalid;
 use history::Measured;
 use task::Task;
 
@@ -105,6 +105,10 @@ impl Experiment for GradientNorm {
                 "100,000 steps, 30 epochs, 10 trials, the full gradient over all 60,000 images",
                 &[("steps", "100000"), ("epochs", "30"), ("trials", "10"), ("norm_samples", "0"), ("every", "100")],
             )
+    }
+
+    fn validate(&self) -> Result<()> {
+        self.task_names().map(drop)
     }
 
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {

@@ -11,7 +11,8 @@ use tch::{Device, Kind, Tensor};
 
 use super::GradientNorm;
 use super::history::{History, Measured};
-use crate::settings::{images, invalid, rule, useful_threads};
+use crate::settings::{images, rule, useful_threads};
+use gradtop_toolkit::parameters::invalid;
 
 /// Tasks there are.
 pub const NAMES: [&str; 3] = ["sinc-full", "sinc-batch", "mnist"];

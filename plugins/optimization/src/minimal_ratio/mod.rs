@@ -91,6 +91,10 @@ impl Experiment for MinimalRatio {
             )
     }
 
+    fn validate(&self) -> Result<()> {
+        self.plan(0, tch::Device::Cpu).map(drop)
+    }
+
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
         let (device, _no_graphs) = runtime::prepare(ctx);
         let plan = self.plan(ctx.seed(), device)?;

@@ -4,6 +4,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::curvature::network::{Network, Samples};
 use gradtop_toolkit::functions::{grid, sinc, variance};
 use gradtop_toolkit::mlp::{Activation, Loss};
+use gradtop_toolkit::parameters::{invalid, list};
 use tch::{Device, Tensor};
 
 use super::MinimalRatio;
@@ -11,10 +12,6 @@ use super::search::{Finder, Net, Plan};
 
 /// The largest network whose Hessians are taken whole: 100 of them are then 0.8 GB.
 const MOST_PARAMETERS: i64 = 1000;
-
-fn invalid(text: impl std::fmt::Display) -> Error {
-    Error::of_kind(ErrorKind::Invalid, text)
-}
 
 impl MinimalRatio {
     /// What these parameters mean for the search.
@@ -114,20 +111,4 @@ fn network(text: &str, device: Device) -> Result<Net> {
         x,
         y,
     })
-}
-
-/// The names of a comma-separated list: at least one, none twice.
-fn list(parameter: &str, text: &str) -> Result<Vec<String>> {
-    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
-    for (i, name) in names.iter().enumerate() {
-        if name.is_empty() {
-            return Err(invalid(format!(
-                "parameter `{parameter}` is `{text}`: a name is missing in the list"
-            )));
-        }
-        if names[..i].contains(name) {
-            return Err(invalid(format!("parameter `{parameter}` is `{text}`: `{name}` is named twice")));
-        }
-    }
-    Ok(names)
 }

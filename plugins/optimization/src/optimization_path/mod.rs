@@ -98,6 +98,10 @@ impl Experiment for OptimizationPath {
         instruments::metrics().into_iter().fold(info, Info::metric)
     }
 
+    fn validate(&self) -> Result<()> {
+        Training::new(self, 0, tch::Device::Cpu).map(drop)
+    }
+
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
         let (device, _no_graphs) = runtime::prepare(ctx);
         let mut training = Training::new(self, ctx.seed(), device)?;

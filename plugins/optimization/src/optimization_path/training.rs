@@ -13,7 +13,8 @@ use tch::Kind;
 
 use super::OptimizationPath;
 use super::path::Path;
-use crate::settings::{hidden, images, invalid, rule};
+use crate::settings::{hidden, images, rule};
+use gradtop_toolkit::parameters::invalid;
 
 const FILE: &str = "training.safetensors";
 const NAME: &str = "runs";

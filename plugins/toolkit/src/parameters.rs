@@ -1,0 +1,40 @@
+//! What parameters of experiments have in common.
+
+use gradtop_sdk::{Error, ErrorKind, Result};
+
+/// The error of a parameter that cannot be meant.
+pub fn invalid(text: impl std::fmt::Display) -> Error {
+    Error::of_kind(ErrorKind::Invalid, text)
+}
+
+/// The names of a comma-separated list: at least one, none twice.
+pub fn list(parameter: &str, text: &str) -> Result<Vec<String>> {
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    for (i, name) in names.iter().enumerate() {
+        if name.is_empty() {
+            return Err(invalid(format!(
+                "parameter `{parameter}` is `{text}`: a name is missing in the list"
+            )));
+        }
+        if names[..i].contains(name) {
+            return Err(invalid(format!("parameter `{parameter}` is `{text}`: `{name}` is named twice")));
+        }
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::list;
+
+    #[test]
+    fn names_are_trimmed_and_none_is_missing_or_twice() {
+        assert_eq!(list("models", "deep, shallow").unwrap(), ["deep", "shallow"]);
+        for wrong in ["", "deep,", "deep,,shallow", "deep, deep"] {
+            let told = list("models", wrong).unwrap_err().to_string();
+            assert!(told.contains("parameter `models`"), "{told}");
+        }
+    }
+}
