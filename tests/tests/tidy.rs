@@ -222,7 +222,9 @@ fn nothing_is_left_for_later() {
 #[test]
 fn no_file_names_a_machine_or_a_registry() {
     let paths = words([("/ho", "me/"), ("/ro", "ot/"), ("/wo", "rk/"), ("/opt/wh", "eels")]);
-    nowhere(texts(), &paths, "a path of one machine");
+    // The screen of that name has a folder, which its snapshots name.
+    let files = texts().into_iter().map(|(path, text)| (path, text.replace("screens/home/", "screens/")));
+    nowhere(files, &paths, "a path of one machine");
     let hosts = words([
         ("py", "pi.org"),
         ("pythonho", "sted.org"),
@@ -252,8 +254,11 @@ fn libraries_are_opened_by_the_host_only() {
 /// The lints deny the macros; this holds the handles, and that nobody allows himself the macros.
 #[test]
 fn only_print_writes_to_the_terminal() {
-    let viewer =
-        rust_sources().filter(|(path, _)| path.starts_with("tui/") && !path.starts_with("tui/src/print/"));
+    // The monitor draws through its terminal, which the runtime holds.
+    let writers = ["tui/src/print/", "tui/src/runtime/terminal.rs"];
+    let viewer = rust_sources().filter(|(path, _)| {
+        path.starts_with("tui/") && !writers.iter().any(|writer| path.starts_with(writer))
+    });
     let handles = words([
         ("io::std", "out("),
         ("io::std", "err("),
