@@ -96,7 +96,7 @@ impl Terminal {
         let input = pair.master.take_writer().unwrap();
         let (send, output) = channel();
         std::thread::spawn(move || {
-            let mut block = [0; 65_536];
+            let mut block = [0; 16_384];
             while let Ok(n @ 1..) = from.read(&mut block) {
                 if send.send(block[..n].to_vec()).is_err() {
                     break;

@@ -49,7 +49,7 @@ pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> 
 
 /// Once inside the program, then from outside.
 fn monitor(workspace: &Workspace) -> Result<()> {
-    succeed(workspace.cargo().args(["build", "--release", "-p", "gradtop"]))?;
+    succeed(workspace.cargo().args(["build", "--release", "--workspace", "--bin", "gradtop"]))?;
     let program = workspace.root.join("target/release/gradtop");
     succeed(Command::new(&program).args(["doctor", "--bench-monitor"]))?;
     let mut bench = workspace.cargo();

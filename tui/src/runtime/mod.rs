@@ -139,7 +139,7 @@ impl Monitor {
                 Err(_) => break,
             }
         }
-        self.draw(app)?;
+        self.draw(app, true)?;
         Ok(true)
     }
 
@@ -181,7 +181,7 @@ impl Monitor {
                 }
             }
             if stale && (urgent || Instant::now() >= self.pace.next()) {
-                self.draw(app)?;
+                self.draw(app, urgent)?;
                 stale = false;
             }
         }
@@ -214,7 +214,7 @@ impl Monitor {
         Ok(true)
     }
 
-    fn draw(&mut self, app: &App) -> Result<()> {
+    fn draw(&mut self, app: &App, urgent: bool) -> Result<()> {
         self.terminal.autoresize()?;
         let mut frame = self.terminal.get_frame();
         app::view(app, &mut frame);
@@ -222,7 +222,7 @@ impl Monitor {
         self.terminal.swap_buffers();
         let bytes = self.terminal.backend_mut().take();
         let written = self.screen.write(&bytes)?;
-        self.pace.drawn(Instant::now(), written);
+        self.pace.drawn(Instant::now(), written, urgent);
         Ok(())
     }
 

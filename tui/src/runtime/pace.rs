@@ -22,13 +22,14 @@ impl Pace {
         self.next
     }
 
-    /// A frame of so many bytes was drawn. What a frame costs more than its share delays the next; frames that a person
-    /// waited for are not delayed, but count.
-    pub(super) fn drawn(&mut self, now: Instant, bytes: usize) {
+    /// A frame of so many bytes was drawn, `urgent` if a person waited for it. What a frame costs more than its share delays
+    /// the next; what data a key brings to the screen need not wait because of the key.
+    pub(super) fn drawn(&mut self, now: Instant, bytes: usize, urgent: bool) {
         let cost = self.bytes_per_s.map_or(0.0, |rate| bytes as f64 / rate);
         let cost = Duration::try_from_secs_f64(cost).unwrap_or_default();
         let debt = self.next.saturating_duration_since(now).saturating_sub(self.gap);
-        self.next = now + self.gap.max((debt + cost).min(Duration::from_secs(10)));
+        let gap = if urgent { Duration::ZERO } else { self.gap };
+        self.next = self.next.max(now + gap.max((debt + cost).min(Duration::from_secs(10))));
     }
 }
 
@@ -42,10 +43,12 @@ mod tests {
     fn frames_keep_their_distance() {
         let mut pace = Pace::new(10.0, 0.0);
         let start = Instant::now();
-        pace.drawn(start, 100_000);
+        pace.drawn(start, 100_000, true);
+        assert!(pace.next() <= start + MS, "data that a key asked for is drawn at once");
+        pace.drawn(start, 100_000, false);
         assert_eq!(pace.next(), start + 100 * MS);
-        pace.drawn(start + 10 * MS, 0);
-        assert_eq!(pace.next(), start + 110 * MS);
+        pace.drawn(start + 10 * MS, 0, true);
+        assert_eq!(pace.next(), start + 100 * MS, "a key does not put data off");
     }
 
     #[test]
@@ -55,7 +58,7 @@ mod tests {
         let mut now = start;
         let mut sent = 0;
         while now < start + 10_000 * MS {
-            pace.drawn(now, 2_000);
+            pace.drawn(now, 2_000, false);
             sent += 2_000;
             now = pace.next();
         }
