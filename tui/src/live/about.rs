@@ -38,6 +38,7 @@ pub(super) struct About {
     pub(super) resumes: Arc<Vec<(i64, i64)>>,
     tables: BTreeMap<String, Held>,
     manifest_read: bool,
+    series: Version,
     events: Version,
     figure_file: Version,
     looked: Option<Instant>,
@@ -63,6 +64,12 @@ impl About {
             self.metrics = Arc::new(manifest.metrics);
             self.manifest_read = true;
             changed = true;
+        }
+        // Known by name although nobody reads them: what is there may be asked for.
+        let series = version(&run.series());
+        if series != self.series {
+            self.series = series;
+            changed |= self.set_keys(&gradtop_store::series_keys(run)?);
         }
         let figure_file = version(&run.figures());
         if figure_file != self.figure_file {

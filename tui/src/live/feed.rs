@@ -139,11 +139,7 @@ impl Feed {
             return Ok(false);
         }
         self.changed |= self.about.look(&self.dir, &self.request, self.fresh, now)?;
-        let fresh = std::mem::take(&mut self.fresh);
-        if fresh {
-            let keys = gradtop_store::series_keys(&self.dir)?;
-            self.changed |= self.about.set_keys(&keys);
-        }
+        self.fresh = false;
         let shown_first = self.plan(now)?;
         if shown_first {
             // The outline goes to the screen before the rows are read.

@@ -146,6 +146,18 @@ fn a_living_run_is_followed_and_parked_metrics_come_back_whole() {
 }
 
 #[test]
+fn series_become_known_although_nobody_reads_any() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut live = LiveRun::start(dir.path(), "live", 1000).unwrap();
+    let run = live.dir().clone();
+    let mut runs = Runs::new();
+    runs.watch(vec![WatchRequest::of(RunId::new(&run), true)], Instant::now());
+    until(&mut runs, &run, |d| d.alive);
+    live.step(0);
+    until(&mut runs, &run, |d| d.keys.len() == 20);
+}
+
+#[test]
 fn a_run_that_is_not_there_is_an_error_in_words() {
     let mut runs = Runs::new();
     let run = RunDir::new("/nowhere/exp=a/run=b");
