@@ -1,6 +1,5 @@
 //! The binary `gradtop`: every command, and (as its own child) keeper, trainer and describing process.
 
-#[allow(dead_code, clippy::unused_self, reason = "the screens are being filled in")]
 mod app;
 mod chart;
 mod cli;
@@ -9,15 +8,12 @@ mod compare;
 mod download;
 mod failure;
 mod figure;
-#[allow(dead_code, clippy::unused_self, reason = "the screens are being filled in")]
 mod live;
 mod png;
 mod print;
 mod runtime;
 mod scaffold;
-#[allow(dead_code, clippy::unused_self, reason = "the screens are being filled in")]
 mod screens;
-#[allow(dead_code, unused_imports, reason = "the screens are being filled in")]
 mod widgets;
 
 use std::ffi::OsString;

@@ -2,7 +2,7 @@
 //! [`super::view`] draws. The clock stands still.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
@@ -203,11 +203,6 @@ impl Bench {
         }
         bench.read();
         bench
-    }
-
-    /// The folder of runs.
-    pub(crate) fn path(&self) -> &Path {
-        self.folder.path()
     }
 
     /// Makes a run's folder, with everything a real one has that screens read.

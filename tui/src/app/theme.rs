@@ -82,6 +82,7 @@ impl Theme {
     }
 
     /// Values and names.
+    #[expect(clippy::unused_self, reason = "the same in every theme so far")]
     pub(crate) fn text(self) -> Style {
         Style::new()
     }
@@ -108,6 +109,7 @@ impl Theme {
     }
 
     /// Titles.
+    #[expect(clippy::unused_self, reason = "the same in every theme so far")]
     pub(crate) fn bold(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)
     }
@@ -134,6 +136,7 @@ impl Theme {
     }
 
     /// The character under the text cursor of an input.
+    #[expect(clippy::unused_self, reason = "the same in every theme so far")]
     pub(crate) fn caret(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }

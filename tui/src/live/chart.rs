@@ -176,12 +176,6 @@ pub(crate) fn y_range(sources: &[Source<'_>], subject: Subject<'_>, view: &Chart
     lines::value_range(&lines, Side::Left, kind, x, log, view.clip)
 }
 
-/// The metrics and tables of a figure: what to watch for it.
-pub(crate) fn needs(figure: &Figure) -> (BTreeSet<String>, BTreeSet<String>) {
-    let marks = || figure.panels.iter().flat_map(|p| &p.marks);
-    (marks().filter_map(|m| m.metric.clone()).collect(), marks().filter_map(|m| m.table.clone()).collect())
-}
-
 fn panel_of(sources: &[Source<'_>], subject: Subject<'_>) -> Panel {
     match subject {
         Subject::Panel(figure, n) => figure.panels.get(n).cloned().unwrap_or_default(),

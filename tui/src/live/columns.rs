@@ -33,11 +33,6 @@ impl Ruler {
         self.edges.len() - 1
     }
 
-    /// The value in the middle of a column.
-    pub(crate) fn middle(&self, column: usize) -> f64 {
-        self.span.value(column as f64 / (self.width() - 1) as f64)
-    }
-
     /// From the first column's beginning to the last one's end.
     pub(crate) fn range(&self) -> (f64, f64) {
         (self.edges[0], self.edges[self.width()])

@@ -45,15 +45,6 @@ pub(crate) enum XKind {
 }
 
 impl XKind {
-    /// All, in the order a key goes through them.
-    pub(crate) const ALL: [Self; 4] = [Self::Step, Self::Epoch, Self::Relative, Self::Wall];
-
-    /// The next one, round and round.
-    pub(crate) fn next(self) -> Self {
-        let at = Self::ALL.iter().position(|k| *k == self).unwrap_or(0);
-        Self::ALL[(at + 1) % Self::ALL.len()]
-    }
-
     /// What the axis is called.
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -75,17 +66,6 @@ pub(crate) enum SeriesFilter {
     All,
     /// Those of these metrics.
     Metrics(BTreeSet<String>),
-}
-
-impl SeriesFilter {
-    /// Whether a series is wanted.
-    pub(crate) fn takes(&self, key: &SeriesKey) -> bool {
-        match self {
-            Self::None => false,
-            Self::All => true,
-            Self::Metrics(names) => names.contains(&key.metric),
-        }
-    }
 }
 
 /// A stretch of an axis that is looked at closely: its exact values are read again where the pyramid is too coarse.

@@ -370,9 +370,4 @@ impl Levels {
     pub(crate) fn buckets(&self) -> impl Iterator<Item = &Bucket> {
         self.chunks.iter().flat_map(|c| &c.buckets).chain(&self.tail)
     }
-
-    /// Memory taken, bytes.
-    pub(crate) fn bytes(&self) -> usize {
-        (self.chunks.len() * (CHUNK + CHUNK / GROUP) + self.tail.len()) * size_of::<Bucket>()
-    }
 }

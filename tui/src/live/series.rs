@@ -77,6 +77,7 @@ impl SeriesSnapshot {
     }
 
     /// Only its outline has been read so far.
+    #[cfg(test)]
     pub(crate) fn is_coarse(&self) -> bool {
         self.coarse
     }

@@ -5,7 +5,6 @@ pub(crate) mod chart;
 mod progress;
 mod spark;
 
-pub(crate) use cells::grid;
 pub(crate) use chart::{ChartCache, ChartCell};
 pub(crate) use progress::ProgressBar;
 pub(crate) use spark::Sparkline;

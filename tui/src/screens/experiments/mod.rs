@@ -89,6 +89,7 @@ pub(crate) enum Mode {
 
 impl Mode {
     /// All of them, in the order of the documentation.
+    #[cfg(test)]
     pub(crate) const ALL: &[Self] = &[Self::List, Self::Form];
 
     /// The heading in help and documentation.

@@ -51,7 +51,7 @@ impl Home {
     }
 
     /// The trend of the headline metric: of its best series.
-    pub(super) fn view_spark(&self, shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) {
+    pub(super) fn view_spark(shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) {
         let headlines = state::headlines(&run.view.status, &run.view.manifest);
         let Some(headline) = headlines.first() else { return };
         let Some(data) = shared.live.run(&run.id) else { return };

@@ -30,7 +30,7 @@ impl Home {
             self.view_filter(shared, frame, filter);
         }
         if self.list.lines.is_empty() {
-            self.view_empty(shared, frame, Rect { y: areas.list.y, height: areas.list.height, ..area });
+            Self::view_empty(shared, frame, Rect { y: areas.list.y, height: areas.list.height, ..area });
             return;
         }
         let columns = Columns::new(self, shared, areas.list.width);
@@ -142,7 +142,7 @@ impl Home {
                 room = Some((left, column.left + column.width - left));
                 continue;
             }
-            self.view_cell(shared, buffer, area, *column, group, run);
+            Self::view_cell(shared, buffer, area, *column, group, run);
         }
         if let (Some(note), Some((left, width))) = (note, room) {
             let style = if run.view.certain { theme.alert() } else { theme.dim() };
@@ -152,7 +152,6 @@ impl Home {
     }
 
     fn view_cell(
-        &self,
         shared: &Shared,
         buffer: &mut Buffer,
         area: Rect,
@@ -180,7 +179,7 @@ impl Home {
                 return;
             }
             What::Spark => {
-                self.view_spark(shared, buffer, Rect { x, y, width: column.width as u16, height: 1 }, run);
+                Self::view_spark(shared, buffer, Rect { x, y, width: column.width as u16, height: 1 }, run);
                 return;
             }
             What::Percent => (cells::percent(run), usual),
@@ -197,7 +196,7 @@ impl Home {
         buffer.set_string(x, y, text, style);
     }
 
-    fn view_empty(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+    fn view_empty(shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let theme = shared.theme;
         let folder = clean(&shared.runs.folder.display().to_string());
         let mut lines: Vec<(String, Style)> = Vec::new();

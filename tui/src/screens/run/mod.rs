@@ -170,6 +170,7 @@ pub(crate) enum Mode {
 
 impl Mode {
     /// All of them, in the order of the documentation.
+    #[cfg(test)]
     pub(crate) const ALL: &[Self] =
         &[Self::Charts, Self::Series, Self::Log, Self::Find, Self::Lines, Self::Tables];
 
@@ -446,7 +447,7 @@ impl RunScreen {
 
     /// The mouse did something, in coordinates of the terminal; `shared.area` is ours.
     pub(crate) fn mouse(&mut self, shared: &mut Shared, mouse: MouseEvent) -> Vec<Effect> {
-        let tabs = self.tabs(shared);
+        let tabs = Self::tabs(shared);
         if mouse.kind == MouseEventKind::Down(MouseButton::Left)
             && tabs.contains((mouse.column, mouse.row).into())
         {
@@ -505,7 +506,7 @@ impl RunScreen {
         (usize::from(body.width), usize::from(body.height))
     }
 
-    fn tabs(&self, shared: &Shared) -> Rect {
+    fn tabs(shared: &Shared) -> Rect {
         let area = shared.area;
         Rect { y: area.y + 1.min(area.height), height: 1.min(area.height.saturating_sub(1)), ..area }
     }

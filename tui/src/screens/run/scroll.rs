@@ -21,6 +21,7 @@ impl Scroll {
     }
 
     /// Whether it stays at the end.
+    #[cfg(test)]
     pub(crate) fn follows(self) -> bool {
         self.follow
     }

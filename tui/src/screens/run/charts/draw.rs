@@ -207,7 +207,7 @@ impl Charts {
             );
         }
         if let Some(at) = self.list {
-            self.list_view(shared, look, &self.names(look, area), at, frame, area);
+            Self::list_view(shared, look, &self.names(look, area), at, frame, area);
         }
     }
 

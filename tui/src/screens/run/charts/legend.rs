@@ -46,7 +46,6 @@ impl Charts {
 
     /// Draws the list over the charts.
     pub(super) fn list_view(
-        &self,
         shared: &Shared,
         look: &Look,
         names: &[String],
