@@ -117,7 +117,10 @@ fn live(run: &Run<'_>, kill: Kill, file: &Path, random: &mut Random) {
         Moment::Full => {
             // The next segment is begun while the full one is sealed.
             until("a full segment", || (check::files(&run.dir.journal()).len() > 1).then_some(()));
-            nap(0.08 * random.next());
+            // Sealing takes some tens of milliseconds: where nobody is left to recover, it is met for certain.
+            if kill.victim != Victim::Both {
+                nap(0.08 * random.next());
+            }
         }
         Moment::Merge => {
             going();

@@ -1,5 +1,5 @@
-//! The data sets gradtop knows: names, files, checksums and mirrors ([`registry`]), where their files are looked for
-//! ([`places`]), and reading them ([`read`]). No tensors here: program and plugins share this crate.
+//! The data sets gradtop knows: names, files, checksums and mirrors (`registry`), where their files are looked for
+//! ([`places()`]), and reading them ([`read`]). No tensors here: program and plugins share this crate.
 
 mod error;
 mod idx;

@@ -173,7 +173,7 @@ fn parameters_are_judged_without_a_run() {
     let judged = |index, times: &str| {
         let times = CString::new(times).unwrap();
         let params = [abi::Kv { key: c"times".as_ptr(), value: times.as_ptr() }];
-        let n = if index == 0 { 1 } else { 0 };
+        let n = u64::from(index == 0);
         let mut error = abi::Error::EMPTY;
         // SAFETY: a function of our own extension; everything lives until it returns.
         let status = unsafe { found.validate.unwrap()(index, params.as_ptr(), n, &raw mut error) };

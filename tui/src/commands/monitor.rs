@@ -6,6 +6,10 @@ use super::{Context, list};
 use crate::print;
 use crate::runtime::{self, Options};
 
+/// Frames a second, and kilobytes a second for which a slow line still feels quick.
+const FPS: f64 = 10.0;
+const KBPS: f64 = 4.0;
+
 /// Arguments of the monitor.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Monitor (without a command)")]
@@ -17,10 +21,10 @@ pub(crate) struct Args {
     #[arg(long)]
     once: bool,
     /// Frames a second that new data may cause, at most
-    #[arg(long, value_name = "N", default_value_t = 10.0, value_parser = fps)]
+    #[arg(long, value_name = "N", default_value_t = FPS, value_parser = fps)]
     fps: f64,
-    /// Kilobytes a second to the terminal, at most, on average; 0 for no limit
-    #[arg(long, value_name = "N", default_value_t = 0.0, value_parser = kbps)]
+    /// Kilobytes a second that new data may cause, on average, keys aside; 0 for no limit
+    #[arg(long, value_name = "N", default_value_t = KBPS, value_parser = kbps)]
     max_kbps: f64,
 }
 
@@ -39,7 +43,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 impl Args {
     /// The first option that was given, for an error: a command has no use for any of them.
     pub(crate) fn given(&self) -> Option<&'static str> {
-        let usual = Self { read_only: false, once: false, fps: 10.0, max_kbps: 0.0 };
+        let usual = Self { read_only: false, once: false, fps: FPS, max_kbps: KBPS };
         [
             (self.read_only != usual.read_only, "--read-only"),
             (self.once != usual.once, "--once"),

@@ -2,19 +2,27 @@
 
 use std::time::{Duration, Instant};
 
-/// Keeps frames caused by data below a rate, and what is written below a bandwidth.
+/// What may be written at once before the bandwidth counts: a whole screen of charts.
+const BURST: f64 = 20e3;
+
+/// Keeps frames caused by data below a rate, and what they write below a bandwidth.
 #[derive(Debug)]
 pub(super) struct Pace {
     gap: Duration,
     bytes_per_s: Option<f64>,
+    /// Bytes that may be written now; below zero: that must be waited for.
+    credit: f64,
+    counted: Instant,
     next: Instant,
 }
 
 impl Pace {
-    /// At most `fps` frames and `kbps` kilobytes a second; 0 kilobytes for no limit.
+    /// At most `fps` frames and, on average, `kbps` kilobytes a second; 0 kilobytes for no limit.
     pub(super) fn new(fps: f64, kbps: f64) -> Self {
         let gap = Duration::try_from_secs_f64(1.0 / fps.max(1e-3)).unwrap_or(Duration::from_secs(1));
-        Self { gap, bytes_per_s: (kbps > 0.0).then_some(kbps * 1e3), next: Instant::now() }
+        let now = Instant::now();
+        let bytes_per_s = (kbps > 0.0).then_some(kbps * 1e3);
+        Self { gap, bytes_per_s, credit: BURST, counted: now, next: now }
     }
 
     /// When data may be drawn next.
@@ -22,14 +30,22 @@ impl Pace {
         self.next
     }
 
-    /// A frame of so many bytes was drawn, `urgent` if a person waited for it. What a frame costs more than its share delays
-    /// the next; what data a key brings to the screen need not wait because of the key.
+    /// A frame of so many bytes was drawn. One that a person waited for is not counted, and what data a key brings to the
+    /// screen need not wait because of the key.
     pub(super) fn drawn(&mut self, now: Instant, bytes: usize, urgent: bool) {
-        let cost = self.bytes_per_s.map_or(0.0, |rate| bytes as f64 / rate);
-        let cost = Duration::try_from_secs_f64(cost).unwrap_or_default();
-        let debt = self.next.saturating_duration_since(now).saturating_sub(self.gap);
-        let gap = if urgent { Duration::ZERO } else { self.gap };
-        self.next = self.next.max(now + gap.max((debt + cost).min(Duration::from_secs(10))));
+        if urgent {
+            self.next = self.next.max(now);
+            return;
+        }
+        let mut wait = self.gap;
+        if let Some(rate) = self.bytes_per_s {
+            let earned = rate * now.saturating_duration_since(self.counted).as_secs_f64();
+            self.credit = (self.credit + earned).min(BURST) - bytes as f64;
+            self.counted = now;
+            let debt = Duration::try_from_secs_f64(-self.credit / rate).unwrap_or_default();
+            wait = wait.max(debt.min(Duration::from_secs(10)));
+        }
+        self.next = self.next.max(now + wait);
     }
 }
 
@@ -62,6 +78,9 @@ mod tests {
             sent += 2_000;
             now = pace.next();
         }
-        assert!((45_000..=52_000).contains(&sent), "{sent} bytes in 10 s at 5 kB/s");
+        assert!((65_000..=72_000).contains(&sent), "{sent} bytes in 10 s at 5 kB/s after 20 kB at once");
+        let before = pace.next();
+        pace.drawn(now, 50_000, true);
+        assert_eq!(pace.next(), before, "a frame for a key costs nothing");
     }
 }

@@ -8,6 +8,8 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Size};
 use ratatui::style::{Color, Modifier};
 
+use crate::chart::grid::width_of;
+
 /// Collects the bytes of a frame.
 #[derive(Debug, Default)]
 pub(super) struct Painter {
@@ -28,6 +30,15 @@ struct Look {
 impl Look {
     fn of(cell: &Cell) -> Self {
         Self { fg: cell.fg, bg: cell.bg, modifier: cell.modifier }
+    }
+}
+
+impl Look {
+    /// The style to write a cell in after something in this one: a blank shows its background only.
+    fn enough_for(self, cell: &Cell) -> Self {
+        let shown = Modifier::REVERSED | Modifier::UNDERLINED;
+        let blank = cell.symbol() == " " && !(cell.modifier | self.modifier).intersects(shown);
+        if blank { Self { bg: cell.bg, ..self } } else { Self::of(cell) }
     }
 }
 
@@ -63,12 +74,30 @@ impl Painter {
                 let cell = &buffer[(x, y)];
                 painter.look(Look::of(cell));
                 painter.put(cell.symbol());
-                x += (crate::chart::grid::width_of(cell.symbol()) as u16).max(1);
+                x += (width_of(cell.symbol()) as u16).max(1);
             }
             painter.look(Look::default());
             painter.put("\n");
         }
         String::from_utf8_lossy(&painter.bytes).into_owned()
+    }
+
+    /// One to try a frame with: as this one is now, but for the bytes.
+    fn branch(&self) -> Self {
+        Self { bytes: Vec::new(), cursor: self.cursor, style: self.style }
+    }
+
+    /// Writes cells in this order, and goes back to the terminal's own style.
+    fn cells(&mut self, cells: &[(u16, u16, &Cell)]) {
+        for (x, y, cell) in cells {
+            let symbol = cell.symbol();
+            self.go(*x, *y);
+            self.look(self.style.enough_for(cell));
+            self.put(symbol);
+            // Terminals differ in where the cursor is after the last column and after odd characters.
+            self.cursor = (symbol.is_ascii() || width_of(symbol) == 1).then_some((x + 1, *y));
+        }
+        self.look(Look::default());
     }
 
     fn put(&mut self, text: &str) {
@@ -141,18 +170,31 @@ impl Backend for Painter {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        for (x, y, cell) in content {
-            let symbol = cell.symbol();
-            self.go(x, y);
-            self.look(Look::of(cell));
-            self.put(symbol);
-            let wide = crate::chart::grid::width_of(symbol) as u16;
-            // Terminals differ in where the cursor is after the last column and after odd characters.
-            self.cursor = (symbol.is_ascii() || wide == 1).then_some((x + 1, y));
+        let mut cells: Vec<(u16, u16, &Cell)> = content.collect();
+        if cells.is_empty() {
+            return Ok(());
         }
-        if !self.bytes.is_empty() {
-            self.look(Look::default());
+        let mut across = self.branch();
+        across.cells(&cells);
+        // Terminals differ in what is left of a wide character that is overwritten: those are written in order.
+        if cells.iter().all(|(_, _, cell)| width_of(cell.symbol()) <= 1) {
+            // Curves of several colours cross each other: going style by style, each is said once.
+            let mut styles: Vec<Look> = Vec::new();
+            cells.sort_by_cached_key(|(_, _, cell)| {
+                let look = Look::of(cell);
+                styles.iter().position(|s| *s == look).unwrap_or_else(|| {
+                    styles.push(look);
+                    styles.len() - 1
+                })
+            });
+            let mut grouped = self.branch();
+            grouped.cells(&cells);
+            if grouped.bytes.len() < across.bytes.len() {
+                across = grouped;
+            }
         }
+        self.bytes.append(&mut across.bytes);
+        self.cursor = across.cursor;
         Ok(())
     }
 
@@ -269,9 +311,14 @@ mod tests {
                         }
                         let text = if found.has_contents() { found.contents() } else { " " };
                         prop_assert_eq!(text, wanted.symbol(), "at {},{}", x, y);
-                        prop_assert_eq!(found.fgcolor(), shown(wanted.fg), "at {},{}", x, y);
+                        // What is blank has no colour of its own.
+                        if text != " " || wanted.modifier.contains(Modifier::REVERSED) {
+                            prop_assert_eq!(found.fgcolor(), shown(wanted.fg), "at {},{}", x, y);
+                        }
                         prop_assert_eq!(found.bgcolor(), shown(wanted.bg), "at {},{}", x, y);
-                        prop_assert_eq!(found.bold(), wanted.modifier.contains(Modifier::BOLD));
+                        if text != " " {
+                            prop_assert_eq!(found.bold(), wanted.modifier.contains(Modifier::BOLD));
+                        }
                         prop_assert_eq!(found.inverse(), wanted.modifier.contains(Modifier::REVERSED));
                     }
                 }
