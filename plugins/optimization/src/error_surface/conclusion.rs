@@ -46,8 +46,9 @@ fn said(kind: StageKind, found: &Found, rectified: bool) -> String {
             let course = if found.rises == 0.0 {
                 "falls from point to point all the way".to_owned()
             } else {
+                let pairs = if found.rises == 1.0 { "pair" } else { "pairs" };
                 format!(
-                    "rises between {} pairs of neighbouring points, to at most {:.3e}",
+                    "rises between {} {pairs} of neighbouring points, to at most {:.3e}",
                     found.rises, found.highest_between
                 )
             };
