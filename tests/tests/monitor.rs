@@ -149,9 +149,9 @@ fn stopped_and_continued_it_draws_everything_again() {
     for how in ["key", "signal"] {
         let before = terminal.written().matches(BACK).count();
         if how == "key" {
-            terminal.press(b"\x1a")
+            terminal.press(b"\x1a");
         } else {
-            signal(&terminal, Signal::TSTP)
+            signal(&terminal, Signal::TSTP);
         }
         until("it to be stopped", || (state(&terminal) == Some('T')).then_some(()));
         assert_eq!(terminal.written().matches(BACK).count(), before + 1, "the shell needs its terminal");
