@@ -94,7 +94,17 @@ pub(crate) fn run(options: &Options) -> Result<i32> {
         monitor.run(&mut app)
     });
     monitor.leave();
-    result
+    // The terminal may be gone before its hangup is heard of: that is no failure.
+    result.or_else(|error| if hung_up(&error) { Ok(0) } else { Err(error) })
+}
+
+/// Whether an error says that nobody is at the other end of the terminal any more.
+fn hung_up(error: &anyhow::Error) -> bool {
+    let gone = |e: &std::io::Error| {
+        e.kind() == std::io::ErrorKind::BrokenPipe
+            || e.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+    };
+    error.chain().filter_map(|cause| cause.downcast_ref()).any(gone)
 }
 
 struct Monitor {
