@@ -4,7 +4,6 @@ pub mod error_surface;
 pub mod gradient_norm;
 pub mod minimal_ratio;
 pub mod optimization_path;
-mod settings;
 
 gradtop_sdk::export_experiments![
     error_surface::ErrorSurface,

@@ -19,4 +19,6 @@ pub mod pca;
 mod raw;
 pub mod rng;
 pub mod runtime;
+pub mod settings;
 pub mod stats;
+pub mod workers;

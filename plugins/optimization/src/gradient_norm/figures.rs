@@ -5,7 +5,7 @@ use gradtop_toolkit::mlp::{Activation, Loss};
 
 use super::GradientNorm;
 use super::task::Task;
-use crate::settings::{rule_in_words, shape};
+use gradtop_toolkit::settings::{rule_in_words, shape};
 
 /// A task's data, network, optimizer and batch in words.
 pub(super) fn settings(task: &Task) -> String {

@@ -11,8 +11,8 @@ use tch::{Device, Kind, Tensor};
 
 use super::GradientNorm;
 use super::history::{History, Measured};
-use crate::settings::{images, rule, useful_threads};
 use gradtop_toolkit::parameters::invalid;
+use gradtop_toolkit::settings::{images, rule, useful_threads};
 
 /// Tasks there are.
 pub const NAMES: [&str; 3] = ["sinc-full", "sinc-batch", "mnist"];

@@ -6,7 +6,7 @@ use gradtop_toolkit::instruments;
 use super::OptimizationPath;
 use super::path::Path;
 use super::training::Training;
-use crate::settings::{rule_in_words, shape};
+use gradtop_toolkit::settings::{rule_in_words, shape};
 
 /// The run's figures. Once there are principal components, the axes say what each explains.
 pub(super) fn declare(params: &OptimizationPath, training: &Training, path: &Path, seed: u64) -> String {

@@ -11,7 +11,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, InstrumentSeries};
 use gradtop_toolkit::runtime;
 
-use crate::settings::useful_threads;
+use gradtop_toolkit::settings::useful_threads;
 use path::Path;
 use training::Training;
 

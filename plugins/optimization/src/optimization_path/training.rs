@@ -13,8 +13,8 @@ use tch::Kind;
 
 use super::OptimizationPath;
 use super::path::Path;
-use crate::settings::{hidden, images, rule};
 use gradtop_toolkit::parameters::invalid;
+use gradtop_toolkit::settings::{hidden, images, rule};
 
 const FILE: &str = "training.safetensors";
 const NAME: &str = "runs";

@@ -29,6 +29,13 @@ struct Chunk {
     labels: Option<Tensor>,
 }
 
+impl Chunk {
+    fn new(samples: &Samples, start: i64, length: i64) -> Result<Self, TchError> {
+        let labels = samples.labels().map(|labels| labels.f_narrow(0, start, length)).transpose()?;
+        Ok(Self { batch: samples.chunk(start, length)?, labels })
+    }
+}
+
 /// Samples in a chunk: the activations of an ensemble on them stay in a cache.
 const CHUNK: i64 = 500;
 
@@ -39,11 +46,7 @@ impl Evaluator {
         let size = CHUNK.min(count);
         let chunks = (0..count)
             .step_by(size as usize)
-            .map(|start| {
-                let length = size.min(count - start);
-                let labels = samples.labels().map(|labels| labels.f_narrow(0, start, length)).transpose()?;
-                Ok(Chunk { batch: samples.chunk(start, length)?, labels })
-            })
+            .map(|start| Chunk::new(samples, start, size.min(count - start)))
             .collect::<Result<_, TchError>>()?;
         let rest = (count % size > 0).then(|| mlp.workspace(count % size)).transpose()?;
         Ok(Self { chunks, whole: mlp.workspace(size)?, rest, samples: count, sum: None })
@@ -79,6 +82,26 @@ impl Evaluator {
         }
         mlp.gradients().shallow_clone().f_copy_(&sum)?;
         sums.evaluation(mlp, self.samples)
+    }
+}
+
+impl Mlp {
+    /// Loss and accuracy on a whole set, cut into chunks as they are needed: the same numbers as an [`Evaluator`]'s, without its
+    /// copy of the set.
+    pub fn evaluate(&self, samples: &Samples) -> Result<Evaluation, TchError> {
+        let count = samples.count();
+        let size = CHUNK.min(count);
+        let mut space = self.workspace(size)?;
+        let mut sums = Sums::default();
+        for start in (0..count).step_by(size as usize) {
+            let chunk = Chunk::new(samples, start, size.min(count - start))?;
+            if chunk.batch.samples() < size {
+                space = self.workspace(chunk.batch.samples())?;
+            }
+            self.forward(&space, &chunk.batch)?;
+            sums.add(self, &space, &chunk)?;
+        }
+        sums.evaluation(self, count)
     }
 }
 

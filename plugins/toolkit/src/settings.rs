@@ -1,14 +1,14 @@
-//! What several experiments read from their parameters.
+//! What several experiments read from their parameters, and say of them.
 
+use crate::data;
+use crate::mlp::Samples;
+use crate::optim::Rule;
+use crate::parameters::invalid;
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::data;
-use gradtop_toolkit::mlp::Samples;
-use gradtop_toolkit::optim::Rule;
-use gradtop_toolkit::parameters::invalid;
 use tch::Kind;
 
 /// Optimizer by name.
-pub(crate) fn rule(optimizer: &str, lr: f64, momentum: f64) -> Rule {
+pub fn rule(optimizer: &str, lr: f64, momentum: f64) -> Rule {
     match optimizer {
         "sgd" => Rule::Sgd { lr, momentum },
         _ => Rule::Adam { lr },
@@ -16,7 +16,7 @@ pub(crate) fn rule(optimizer: &str, lr: f64, momentum: f64) -> Rule {
 }
 
 /// The same for captions.
-pub(crate) fn rule_in_words(rule: Rule) -> String {
+pub fn rule_in_words(rule: Rule) -> String {
     match rule {
         Rule::Adam { lr } => format!("Adam, lr {lr}"),
         Rule::Sgd { lr, momentum } if momentum > 0.0 => format!("SGD, lr {lr}, momentum {momentum}"),
@@ -25,7 +25,7 @@ pub(crate) fn rule_in_words(rule: Rule) -> String {
 }
 
 /// Widths of hidden layers from a comma-separated list.
-pub(crate) fn hidden(text: &str) -> Result<Vec<i64>> {
+pub fn hidden(text: &str) -> Result<Vec<i64>> {
     text.split(',')
         .map(|part| match part.trim().parse() {
             Ok(width) if (1..=10_000).contains(&width) => Ok(width),
@@ -39,18 +39,18 @@ pub(crate) fn hidden(text: &str) -> Result<Vec<i64>> {
 
 /// How many of the run's threads are worth using for steps of `samples` samples of `trials` networks: one, until the first
 /// layer reads some millions of numbers a step. Below that, threads wait for each other longer than they compute.
-pub(crate) fn useful_threads(available: usize, widths: &[i64], trials: i64, samples: i64) -> usize {
+pub fn useful_threads(available: usize, widths: &[i64], trials: i64, samples: i64) -> usize {
     let widest = widths.iter().max().copied().unwrap_or(1);
     if trials * samples * widest < 1 << 22 { 1 } else { available }
 }
 
 /// Widths in the usual notation: `784-15-30-10`.
-pub(crate) fn shape(widths: &[i64]) -> String {
+pub fn shape(widths: &[i64]) -> String {
     widths.iter().map(ToString::to_string).collect::<Vec<_>>().join("-")
 }
 
 /// Training and test set with inputs in [0, 1]. `count` images are trained on, a subset drawn by `seed`; 0 is all of them.
-pub(crate) fn images(
+pub fn images(
     name: &str,
     count: i64,
     seed: u64,

@@ -1,0 +1,74 @@
+//! Labels that are partly or wholly random.
+
+use gradtop_toolkit::data::CLASSES;
+use gradtop_toolkit::rng::Rng;
+
+/// Labels of which each is replaced, with probability `p`, by a class drawn uniformly from all ten: Zhang, Bengio, Hardt, Recht
+/// and Vinyals, "Understanding deep learning requires rethinking generalization" (ICLR 2017). The class drawn may be the true
+/// one, so a share of 0.9 p becomes wrong. Two draws a label whatever `p` is: labels replaced at one `p` are replaced by
+/// the same classes at any higher one, 0 keeps all, 1 replaces all.
+pub fn corrupted(truth: &[u8], p: f64, mut rng: Rng) -> Vec<u8> {
+    let label = |&true_class: &u8| {
+        let (u, class) = (rng.uniform(), rng.below(CLASSES as u32) as u8);
+        if u < p { class } else { true_class }
+    };
+    truth.iter().map(label).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gradtop_toolkit::rng::Stream;
+
+    fn rng(seed: u64) -> Rng {
+        Rng::new(seed, Stream::named("test"), 0)
+    }
+
+    fn truth() -> Vec<u8> {
+        (0..20_000_u32).map(|i| (i % 7 % 10) as u8).collect()
+    }
+
+    /// Chi-squared with 9 degrees of freedom: 27.9 is passed by chance once in a thousand; the seeds are fixed.
+    #[test]
+    fn random_labels_are_uniform_and_independent_of_the_truth() {
+        let truth = truth();
+        for seed in 0..3 {
+            let labels = corrupted(&truth, 1.0, rng(seed));
+            let mut counts = [0.0_f64; 10];
+            for &label in &labels {
+                counts[usize::from(label)] += 1.0;
+            }
+            let expected = truth.len() as f64 / 10.0;
+            let chi: f64 = counts.iter().map(|n| (n - expected).powi(2) / expected).sum();
+            assert!(chi < 27.9, "seed {seed}: chi-squared {chi}, {counts:?}");
+            let agree = labels.iter().zip(&truth).filter(|(a, b)| a == b).count() as f64;
+            let (mean, three_sigma) = (expected, 3.0 * (expected * 0.9).sqrt());
+            assert!((agree - mean).abs() < three_sigma, "seed {seed}: {agree} of {} agree", truth.len());
+        }
+    }
+
+    #[test]
+    fn higher_corruption_keeps_what_a_lower_one_replaced() {
+        let truth = truth();
+        assert_eq!(corrupted(&truth, 0.0, rng(1)), truth);
+        let (low, high) = (corrupted(&truth, 0.2, rng(1)), corrupted(&truth, 0.6, rng(1)));
+        let random = corrupted(&truth, 1.0, rng(1));
+        for i in 0..truth.len() {
+            assert!(low[i] == truth[i] || (low[i] == high[i] && low[i] == random[i]));
+        }
+        let wrong = |labels: &[u8]| labels.iter().zip(&truth).filter(|(a, b)| a != b).count() as f64;
+        // 0.9 p of the labels become wrong, within three standard deviations.
+        for (p, labels) in [(0.2, &low), (0.6, &high)] {
+            let (n, share) = (truth.len() as f64, 0.9 * p);
+            let sigma = (n * share * (1.0 - share)).sqrt();
+            assert!((wrong(labels) - n * share).abs() < 3.0 * sigma, "{p}: {}", wrong(labels));
+        }
+    }
+
+    #[test]
+    fn equal_addresses_give_equal_labels() {
+        let truth = truth();
+        assert_eq!(corrupted(&truth, 1.0, rng(5)), corrupted(&truth, 1.0, rng(5)));
+        assert_ne!(corrupted(&truth, 1.0, rng(5)), corrupted(&truth, 1.0, rng(6)));
+    }
+}

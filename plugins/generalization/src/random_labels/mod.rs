@@ -1,0 +1,193 @@
+//! `random-labels`: networks that fit labels without any meaning.
+//!
+//! Method, parameters and how to read the figures: docs/experiments/random-labels.md.
+
+mod figures;
+pub mod inputs;
+pub mod learner;
+pub mod plan;
+mod settings;
+mod tables;
+pub mod training;
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::runtime;
+
+use training::{Row, Training};
+
+/// Trains networks on labels that are true, partly random, or random, and on images without meaning: how long does it take to fit
+/// every training label, and what does the test set say?
+#[derive(Params, Clone, Debug)]
+pub struct RandomLabels {
+    /// Images
+    #[param(default = "mnist", choices = ["mnist", "fashion-mnist"])]
+    pub data: String,
+    /// Networks, comma-separated: mlp (a ReLU perceptron), lenet (the report's, 53,808 parameters), shallow, middle, deep
+    #[param(default = "mlp,lenet")]
+    pub networks: String,
+    /// Widths of the perceptron's hidden layers, comma-separated
+    #[param(default = "512,512")]
+    pub hidden: String,
+    /// What is learnt, comma-separated: true, random (labels), redrawn (random labels, others in each epoch: the control),
+    /// shuffled-pixels, random-pixels, gaussian (true labels of images without meaning)
+    #[param(default = "true,random,redrawn,shuffled-pixels,random-pixels,gaussian")]
+    pub conditions: String,
+    /// Training images of the perceptron, drawn by the seed
+    #[param(default = 5000, min = 2, max = 60_000, log)]
+    pub mlp_samples: i64,
+    /// Training images of convolutional networks, drawn by the seed
+    #[param(default = 1000, min = 2, max = 60_000, log)]
+    pub cnn_samples: i64,
+    /// Further numbers of training images with random labels, comma-separated; a network leaves out those not below its own
+    #[param(default = "250,500,1000,2000")]
+    pub sizes: String,
+    /// Further shares of random labels, comma-separated, each between 0 and 1
+    #[param(default = "0.2,0.5,0.8")]
+    pub corruptions: String,
+    /// Epochs after which training ends even if some labels are not fitted
+    #[param(default = 300, min = 1, max = 100_000, log)]
+    pub epochs: i64,
+    /// Samples a step
+    #[param(default = 128, min = 1, max = 60_000)]
+    pub batch: i64,
+    /// Optimizer
+    #[param(default = "adam", choices = ["adam", "sgd"])]
+    pub optimizer: String,
+    /// Learning rate
+    #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
+    pub lr: f64,
+    /// Momentum of sgd; adam ignores it
+    #[param(default = 0.9, min = 0.0, max = 1.0, max_excluded)]
+    pub momentum: f64,
+    /// Networks of each kind under each condition, with their own labels, initial values and batches
+    #[param(default = 3, min = 1, max = 100)]
+    pub trials: i64,
+    /// Epochs between two evaluations on the test set, after the tenth; the training set is evaluated after each
+    #[param(default = 5, min = 1, max = 10_000)]
+    pub eval_every: i64,
+    /// Test images, drawn by the seed; 0: all 10,000
+    #[param(default = 0, min = 0, max = 10_000)]
+    pub test_samples: i64,
+}
+
+/// Loss and accuracy on the training set, then on the test set.
+type RowSeries = [SeriesId; 4];
+
+impl Experiment for RandomLabels {
+    fn info() -> Info {
+        Info::new("random-labels", "Random labels: what networks can memorise", "")
+            .resumable()
+            .uses_device()
+            .metric(
+                Metric::new("accuracy").goal(Goal::Max).headline().help(
+                    "Share of samples classified as labelled, over a whole set with fixed weights: the training set by the labels learnt, \
+                     the test set by its true ones",
+                ),
+            )
+            .metric(
+                Metric::new("loss")
+                    .unit("nats")
+                    .goal(Goal::Min)
+                    .headline()
+                    .guard()
+                    .log()
+                    .help("Mean cross entropy over the same"),
+            )
+            .preset(
+                "quick",
+                "300 images, a smaller perceptron, one trial, seconds",
+                &[
+                    ("hidden", "256,256"),
+                    ("mlp_samples", "300"),
+                    ("cnn_samples", "100"),
+                    ("sizes", "50,100"),
+                    ("corruptions", "0.5"),
+                    ("test_samples", "1000"),
+                    ("batch", "50"),
+                    ("epochs", "80"),
+                    ("trials", "1"),
+                ],
+            )
+            .preset("default", "5,000 images for the perceptron, 1,000 for the report's LeNet, 3 trials", &[])
+            .preset(
+                "full",
+                "10,000 images for the perceptron, 5,000 for the LeNet, 5 trials",
+                &[
+                    ("mlp_samples", "10000"),
+                    ("cnn_samples", "5000"),
+                    ("sizes", "250,500,1000,2000,5000"),
+                    ("epochs", "600"),
+                    ("trials", "5"),
+                ],
+            )
+    }
+
+    fn validate(&self) -> Result<()> {
+        self.setup(0, tch::Device::Cpu, 1).map(drop)
+    }
+
+    fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
+        let (device, _no_graphs) = runtime::prepare(ctx);
+        let mut training = Training::new(self.setup(ctx.seed(), device, ctx.threads())?)?;
+        ctx.declare_figures(&figures::declare(self, &training, ctx.seed()))?;
+        let series = declare_series(ctx, &training, self.trials)?;
+        if let Some(dir) = ctx.resume_dir() {
+            training.restore(dir)?;
+            ctx.info(format!("going on after round {}", training.rounds()))?;
+        }
+        while !training.finished() {
+            let before = training.groups().iter().filter(|group| group.finished).count();
+            // A round that a stop cuts short is saved as far as it came.
+            if let Some(rows) = training.round(&|| ctx.should_stop())? {
+                log(ctx, &training, &series, &rows)?;
+                if training.groups().iter().filter(|group| group.finished).count() > before {
+                    tables::write(ctx, &training)?;
+                }
+            }
+            let (done, total) = training.work();
+            ctx.progress(done, total, "training")?;
+            if ctx.should_checkpoint() {
+                ctx.checkpoint(training.rounds(), |dir| training.save(dir))?;
+            }
+            ctx.step_end()?;
+        }
+        Ok(())
+    }
+}
+
+fn declare_series(ctx: &Ctx, training: &Training, trials: i64) -> Result<Vec<Vec<RowSeries>>> {
+    let of = |name: &str, trial: i64| -> Result<RowSeries> {
+        let series = |metric: &str, split: &str| {
+            ctx.series(Series::metric(metric).model(name).split(split).trial(trial as i32))
+        };
+        Ok([
+            series("loss", "train")?,
+            series("accuracy", "train")?,
+            series("loss", "test")?,
+            series("accuracy", "test")?,
+        ])
+    };
+    let group = |name: &str| (0..trials).map(|trial| of(name, trial)).collect();
+    training.groups().iter().map(|progress| group(&progress.group.name)).collect()
+}
+
+fn log(ctx: &Ctx, training: &Training, series: &[Vec<RowSeries>], rows: &[Row]) -> Result<()> {
+    for row in rows {
+        let [train_loss, train, test_loss, test] = series[row.group][row.trial];
+        let mut points = vec![(train_loss, row.train[0]), (train, row.train[1])];
+        if let Some([loss, accuracy]) = row.test {
+            points.extend([(test_loss, loss), (test, accuracy)]);
+        }
+        ctx.log_epoch(training.rounds(), row.epoch as f64, &points)?;
+        if !row.train[0].is_finite() {
+            ctx.warn(format!(
+                "{}, trial {} diverged: its loss is {} after epoch {}; it is trained no further",
+                training.groups()[row.group].group.name,
+                row.trial,
+                row.train[0],
+                row.epoch
+            ))?;
+        }
+    }
+    Ok(())
+}

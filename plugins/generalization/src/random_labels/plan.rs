@@ -1,0 +1,206 @@
+//! What is trained on what.
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::cnn::{self, Spec};
+use gradtop_toolkit::data::{CLASSES, PIXELS};
+use gradtop_toolkit::parameters::{invalid, list};
+use gradtop_toolkit::settings::{hidden, shape};
+
+use super::RandomLabels;
+
+/// A kind of network.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Network {
+    /// A ReLU perceptron of these widths, inputs and outputs included.
+    Mlp(Vec<i64>),
+    /// A convolutional network.
+    Cnn(&'static Spec),
+}
+
+/// Which labels the training images have.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Labels {
+    /// Each replaced by a random class with this probability, once, before training.
+    Fixed(f64),
+    /// All random, and others in each epoch: nothing can be learnt.
+    Redrawn,
+}
+
+/// What the images are, of the training set and of the test set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pixels {
+    /// As they are.
+    Natural,
+    /// In one random order, the same in all images.
+    Shuffled,
+    /// In a random order of each image's own.
+    Random,
+    /// Noise with the mean and the standard deviation of the training set.
+    Gaussian,
+}
+
+/// Networks of one kind under one condition, which differ by their trial.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Index of the kind of network.
+    pub network: usize,
+    /// Labels of the training images.
+    pub labels: Labels,
+    /// The images.
+    pub pixels: Pixels,
+    /// Training images.
+    pub samples: i64,
+    /// Name of its series, such as `mlp random`.
+    pub name: String,
+}
+
+impl Network {
+    /// Short name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Mlp(_) => "mlp",
+            Self::Cnn(spec) => spec.name,
+        }
+    }
+
+    /// Weights and biases, by arithmetic.
+    pub fn parameter_count(&self) -> i64 {
+        match self {
+            Self::Mlp(widths) => widths.windows(2).map(|w| (w[0] + 1) * w[1]).sum(),
+            Self::Cnn(spec) => spec.parameter_count(),
+        }
+    }
+
+    /// Its layers in the usual notation.
+    pub fn shape(&self) -> String {
+        match self {
+            Self::Mlp(widths) => shape(widths),
+            Self::Cnn(spec) => spec.to_string(),
+        }
+    }
+
+    /// Cost of a sample relative to the other kinds, to begin with the costliest.
+    pub(super) fn weight(&self) -> i64 {
+        match self {
+            Self::Mlp(_) => self.parameter_count(),
+            // Kernels are used at many places.
+            Self::Cnn(_) => 12 * self.parameter_count(),
+        }
+    }
+}
+
+/// Numbers of a comma-separated list, which may be empty; each once.
+fn numbers(parameter: &str, text: &str) -> Result<Vec<f64>> {
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    list(parameter, text)?
+        .iter()
+        .map(|word| {
+            word.parse()
+                .map_err(|_| invalid(format!("parameter `{parameter}` is `{text}`: `{word}` is no number")))
+        })
+        .collect()
+}
+
+impl RandomLabels {
+    /// The kinds of network.
+    pub(super) fn kinds(&self) -> Result<Vec<Network>> {
+        list("networks", &self.networks)?
+            .iter()
+            .map(|name| {
+                if name == "mlp" {
+                    let mut widths = hidden(&self.hidden)?;
+                    widths.insert(0, PIXELS);
+                    widths.push(CLASSES);
+                    return Ok(Network::Mlp(widths));
+                }
+                cnn::named(name).map(Network::Cnn).ok_or_else(|| {
+                    let known: Vec<&str> = cnn::SPECS.iter().map(|spec| spec.name).collect();
+                    invalid(format!(
+                        "parameter `networks` names `{name}`, must be a list of mlp, {}",
+                        known.join(", ")
+                    ))
+                })
+            })
+            .collect()
+    }
+
+    /// Training images of the curves of this kind of network.
+    pub(super) fn samples_of(&self, network: &Network) -> i64 {
+        match network {
+            Network::Mlp(_) => self.mlp_samples,
+            Network::Cnn(_) => self.cnn_samples,
+        }
+    }
+
+    /// All groups in the order they are begun: those of different networks by turns, so that what is trained at the same time
+    /// differs in cost.
+    pub(super) fn plan(&self, networks: &[Network]) -> Result<Vec<Group>> {
+        let of_each: Vec<Vec<Group>> = networks
+            .iter()
+            .enumerate()
+            .map(|(index, network)| self.groups(index, network))
+            .collect::<Result<_>>()?;
+        let longest = of_each.iter().map(Vec::len).max().unwrap_or(0);
+        let by_turns = (0..longest).flat_map(|i| of_each.iter().filter_map(move |groups| groups.get(i)));
+        Ok(by_turns.cloned().collect())
+    }
+
+    fn groups(&self, index: usize, network: &Network) -> Result<Vec<Group>> {
+        let whole = self.samples_of(network);
+        let group = |labels, pixels, samples, name: String| Group {
+            network: index,
+            labels,
+            pixels,
+            samples,
+            name: format!("{} {name}", network.name()),
+        };
+        let mut groups = Vec::new();
+        for name in list("conditions", &self.conditions)? {
+            let (labels, pixels) = match name.as_str() {
+                "true" => (Labels::Fixed(0.0), Pixels::Natural),
+                "random" => (Labels::Fixed(1.0), Pixels::Natural),
+                "shuffled-pixels" => (Labels::Fixed(0.0), Pixels::Shuffled),
+                "random-pixels" => (Labels::Fixed(0.0), Pixels::Random),
+                "gaussian" => (Labels::Fixed(0.0), Pixels::Gaussian),
+                "redrawn" => (Labels::Redrawn, Pixels::Natural),
+                other => {
+                    return Err(invalid(format!(
+                        "parameter `conditions` names `{other}`, must be a list of true, random, shuffled-pixels, random-pixels, \
+                         gaussian, redrawn"
+                    )));
+                }
+            };
+            groups.push(group(labels, pixels, whole, name));
+        }
+        for p in numbers("corruptions", &self.corruptions)? {
+            if !(0.0..=1.0).contains(&p) {
+                return Err(invalid(format!(
+                    "parameter `corruptions` names {p}, a probability lies between 0 and 1"
+                )));
+            }
+            let labels = Labels::Fixed(p);
+            // 0 and 1 are the conditions `true` and `random`, if those are asked for.
+            if !groups.iter().any(|g| g.pixels == Pixels::Natural && g.labels == labels) {
+                groups.push(group(labels, Pixels::Natural, whole, format!("corrupted {p}")));
+            }
+        }
+        for size in numbers("sizes", &self.sizes)? {
+            if size.fract() != 0.0 || !(2.0..=60_000.0).contains(&size) {
+                return Err(invalid(format!(
+                    "parameter `sizes` names {size}, must be whole numbers between 2 and 60000"
+                )));
+            }
+            if (size as i64) < whole {
+                groups.push(group(
+                    Labels::Fixed(1.0),
+                    Pixels::Natural,
+                    size as i64,
+                    format!("random {size} images"),
+                ));
+            }
+        }
+        Ok(groups)
+    }
+}

@@ -1,0 +1,59 @@
+//! Parameters checked together, and in words.
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::data;
+use gradtop_toolkit::parameters::invalid;
+use gradtop_toolkit::settings::{rule, rule_in_words};
+
+use super::RandomLabels;
+use super::learner::Setting;
+use super::training::Setup;
+
+impl RandomLabels {
+    /// What these parameters mean for training. Reads the data.
+    ///
+    /// # Errors
+    /// Parameters that do not fit together, or a data set that is missing or damaged.
+    pub fn setup(&self, seed: u64, device: tch::Device, threads: usize) -> Result<Setup> {
+        let networks = self.kinds()?;
+        let groups = self.plan(&networks)?;
+        let dataset = data::load(&self.data)?;
+        let samples = groups.iter().map(|group| group.samples).max().unwrap_or(0) as usize;
+        if samples > dataset.train.len() {
+            return Err(invalid(format!("{} has {} training images", dataset.title, dataset.train.len())));
+        }
+        let test = match self.test_samples as usize {
+            0 => dataset.test.clone(),
+            count => dataset.test.subset(count, seed),
+        };
+        Ok(Setup {
+            networks,
+            groups,
+            train: dataset.train.subset(samples, seed),
+            test,
+            trials: self.trials,
+            epochs: self.epochs,
+            eval_every: self.eval_every,
+            setting: Setting {
+                batch: self.batch,
+                rule: rule(&self.optimizer, self.lr, self.momentum),
+                seed,
+                device,
+            },
+            threads,
+        })
+    }
+
+    /// Optimizer, batch and seed for captions.
+    pub(super) fn in_words(&self, seed: u64) -> String {
+        let title = data::load(&self.data).map_or("", |dataset| dataset.title);
+        let test = if self.test_samples == 0 { 10_000 } else { self.test_samples };
+        format!(
+            "{title}, tested with {test} images; {}, batch {}, at most {} epochs; seed {seed}, trials: {}",
+            rule_in_words(rule(&self.optimizer, self.lr, self.momentum)),
+            self.batch,
+            self.epochs,
+            self.trials,
+        )
+    }
+}

@@ -1,0 +1,77 @@
+//! What became of every network, as tables.
+
+use gradtop_sdk::prelude::*;
+
+use super::plan::{Group, Labels, Pixels};
+use super::training::{Outcome, Training};
+
+#[derive(Clone)]
+struct Fit {
+    group: Group,
+    network: &'static str,
+    parameters: i64,
+    trial: usize,
+    outcome: Outcome,
+}
+
+/// The table `fits` of all networks whose group has ended, and from it `fit-samples` and `fit-corruption` for the figures.
+pub(super) fn write(ctx: &Ctx, training: &Training) -> Result<()> {
+    let mut fits = Vec::new();
+    for progress in training.groups().iter().filter(|group| group.finished) {
+        let network = &training.networks()[progress.group.network];
+        fits.extend(progress.outcomes.iter().enumerate().map(|(trial, outcome)| Fit {
+            group: progress.group.clone(),
+            network: network.name(),
+            parameters: network.parameter_count(),
+            trial,
+            outcome: *outcome,
+        }));
+    }
+    let step = training.rounds();
+    rows(ctx, "fits", step, &fits)?;
+    let natural = |fit: &&Fit| fit.group.pixels == Pixels::Natural;
+    let random = |fit: &&Fit| fit.group.labels == Labels::Fixed(1.0);
+    let by_size: Vec<Fit> = fits.iter().filter(natural).filter(random).cloned().collect();
+    rows(ctx, "fit-samples", step, &by_size)?;
+    let largest = |network: usize| {
+        let of_it = training.groups().iter().filter(|g| g.group.network == network);
+        of_it.map(|g| g.group.samples).max()
+    };
+    let whole = |fit: &&Fit| Some(fit.group.samples) == largest(fit.group.network);
+    let fixed = |fit: &&Fit| matches!(fit.group.labels, Labels::Fixed(_));
+    let by_corruption: Vec<Fit> = fits.iter().filter(natural).filter(whole).filter(fixed).cloned().collect();
+    rows(ctx, "fit-corruption", step, &by_corruption)
+}
+
+fn rows(ctx: &Ctx, table: &str, step: i64, fits: &[Fit]) -> Result<()> {
+    if fits.is_empty() {
+        return Ok(());
+    }
+    let text = |of: fn(&Fit) -> &str| fits.iter().map(of).collect::<Vec<_>>();
+    let whole = |of: fn(&Fit) -> i64| fits.iter().map(of).collect::<Vec<_>>();
+    let number = |of: fn(&Fit) -> f64| fits.iter().map(of).collect::<Vec<_>>();
+    ctx.table(
+        table,
+        step,
+        &[
+            Column::utf8("network", &text(|f| f.network)),
+            Column::i64("parameters", whole(|f| f.parameters)),
+            Column::utf8("condition", &text(|f| &f.group.name)),
+            Column::f64(
+                "corruption",
+                number(|f| match f.group.labels {
+                    Labels::Fixed(p) => p,
+                    Labels::Redrawn => 1.0,
+                }),
+            ),
+            Column::i64("samples", whole(|f| f.group.samples)),
+            Column::i64("trial", whole(|f| f.trial as i64)),
+            Column::f64("epochs_to_fit", number(|f| f.outcome.fitted.map_or(f64::NAN, |e| e as f64))),
+            Column::i64("epoch", whole(|f| f.outcome.epoch)),
+            Column::f64("train_loss", number(|f| f.outcome.train[0])).unit("nats"),
+            Column::f64("train_accuracy", number(|f| f.outcome.train[1])),
+            Column::f64("test_loss", number(|f| f.outcome.test[0])).unit("nats"),
+            Column::f64("test_accuracy", number(|f| f.outcome.test[1])),
+        ],
+    )
+}

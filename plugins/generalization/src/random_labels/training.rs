@@ -1,0 +1,441 @@
+//! Training all groups, a few at a time, epoch by epoch.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::checkpoint::{Saved, Saving};
+use gradtop_toolkit::data::Split;
+use gradtop_toolkit::rng::{Rng, Stream};
+use gradtop_toolkit::workers::side_by_side;
+use tch::Tensor;
+
+use super::inputs::Inputs;
+use super::learner::{self, Learner, Sets, Setting};
+use super::plan::{Group, Labels, Network, Pixels};
+use crate::labels::corrupted;
+
+const FILE: &str = "training.safetensors";
+
+/// Epochs up to which the test set is evaluated after each.
+const EVERY_EPOCH_UNTIL: i64 = 10;
+
+/// What [`Training::new`] needs to know.
+#[derive(Debug)]
+pub struct Setup {
+    /// Kinds of networks.
+    pub networks: Vec<Network>,
+    /// What is trained, in this order.
+    pub groups: Vec<Group>,
+    /// Images to train on: as many as the largest group needs; smaller groups take the first of them.
+    pub train: Split,
+    /// Images to test with.
+    pub test: Split,
+    /// Networks of each group.
+    pub trials: i64,
+    /// Epochs after which a group is given up.
+    pub epochs: i64,
+    /// Epochs between two evaluations on the test set, after the tenth.
+    pub eval_every: i64,
+    /// What is common to all networks.
+    pub setting: Setting,
+    /// Threads.
+    pub threads: usize,
+}
+
+/// Loss and accuracy of one network after an epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Index of its group.
+    pub group: usize,
+    /// Its trial.
+    pub trial: usize,
+    /// Epochs it has been trained for.
+    pub epoch: i64,
+    /// On the training set, by the labels it learns.
+    pub train: [f64; 2],
+    /// On the test set, by the true labels, where that was due.
+    pub test: Option<[f64; 2]>,
+}
+
+/// What became of one network: its numbers when it first had every training label right, or the latest ones.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outcome {
+    /// Epochs after which it had every training label right.
+    pub fitted: Option<i64>,
+    /// Epoch of these numbers.
+    pub epoch: i64,
+    /// Loss and accuracy on the training set.
+    pub train: [f64; 2],
+    /// Loss and accuracy on the test set, at the last evaluation not after `epoch`.
+    pub test: [f64; 2],
+    /// Epoch after which its loss was not finite: it is trained no further.
+    pub diverged: Option<i64>,
+}
+
+impl Outcome {
+    const UNKNOWN: Self =
+        Self { fitted: None, epoch: -1, train: [f64::NAN; 2], test: [f64::NAN; 2], diverged: None };
+
+    fn numbers(&self) -> [f64; 7] {
+        let number = |epoch: Option<i64>| epoch.map_or(-1.0, |epoch| epoch as f64);
+        let ([train_loss, train], [test_loss, test]) = (self.train, self.test);
+        [number(self.fitted), self.epoch as f64, train_loss, train, test_loss, test, number(self.diverged)]
+    }
+
+    fn from_numbers([fitted, epoch, train_loss, train, test_loss, test, diverged]: [f64; 7]) -> Self {
+        let epoch_of = |number: f64| (number >= 0.0).then_some(number as i64);
+        Self {
+            fitted: epoch_of(fitted),
+            epoch: epoch as i64,
+            train: [train_loss, train],
+            test: [test_loss, test],
+            diverged: epoch_of(diverged),
+        }
+    }
+
+    fn over(&self) -> bool {
+        self.fitted.is_some() || self.diverged.is_some()
+    }
+}
+
+/// A group and what became of it.
+pub struct Progress {
+    /// What it is.
+    pub group: Group,
+    /// Of each trial.
+    pub outcomes: Vec<Outcome>,
+    /// Whether its training has ended.
+    pub finished: bool,
+    /// The epoch that is evaluated next, 0 before any training.
+    next: i64,
+    /// Its networks while they are trained.
+    jobs: Vec<Job>,
+}
+
+/// One network in training.
+struct Job {
+    learner: Box<dyn Learner>,
+    truth: Vec<u8>,
+    labels: Labels,
+    trial: usize,
+    seed: u64,
+    /// The epoch whose labels it has.
+    labels_of: i64,
+}
+
+/// What a network is to do in a round.
+#[derive(Clone, Copy)]
+struct Order {
+    group: usize,
+    /// Up to which epoch.
+    epoch: i64,
+    /// Whether the test set is to be evaluated.
+    test_due: bool,
+    /// Whether it has had every training label right before.
+    fitted: bool,
+}
+
+/// All groups.
+pub struct Training {
+    networks: Vec<Network>,
+    groups: Vec<Progress>,
+    inputs: BTreeMap<Pixels, Inputs>,
+    train: Split,
+    test: Split,
+    test_labels: Tensor,
+    trials: i64,
+    epochs: i64,
+    eval_every: i64,
+    setting: Setting,
+    workers: Vec<()>,
+    threads: usize,
+    rounds: i64,
+}
+
+/// The labels of the training images in an epoch.
+pub fn labels(kind: Labels, truth: &[u8], seed: u64, trial: usize, epoch: i64) -> Vec<u8> {
+    let stream = Stream::named("random-labels/labels").member(trial as u32);
+    match kind {
+        Labels::Fixed(p) => corrupted(truth, p, Rng::new(seed, stream, 0)),
+        Labels::Redrawn => corrupted(truth, 1.0, Rng::new(seed, stream, epoch as u32)),
+    }
+}
+
+impl Job {
+    /// Trains up to `epoch` epochs and evaluates, unless `stop` says so before that is done: then nothing but the training so far
+    /// remains of it.
+    fn go(&mut self, order: Order, stop: &(dyn Fn() -> bool + Sync)) -> Result<Option<Row>> {
+        let Order { group, epoch, test_due, fitted } = order;
+        let steps = self.learner.steps_per_epoch();
+        while self.learner.step() < epoch * steps {
+            if stop() {
+                return Ok(None);
+            }
+            self.relabel(self.learner.step() / steps)?;
+            self.learner.advance()?;
+        }
+        // A network is judged by the labels of the epoch it has just learnt.
+        self.relabel((epoch - 1).max(0))?;
+        let train = self.learner.on_train()?;
+        let now_fitted = train[1] >= 1.0 && !fitted;
+        let test = if test_due || now_fitted { Some(self.learner.on_test()?) } else { None };
+        Ok(Some(Row { group, trial: self.trial, epoch, train, test }))
+    }
+
+    fn relabel(&mut self, epoch: i64) -> Result<()> {
+        if self.labels == Labels::Redrawn && self.labels_of != epoch {
+            let drawn = labels(self.labels, &self.truth, self.seed, self.trial, epoch);
+            self.learner.set_labels(&drawn)?;
+            self.labels_of = epoch;
+        }
+        Ok(())
+    }
+}
+
+impl Training {
+    /// Everything before the first epoch.
+    pub fn new(setup: Setup) -> Result<Self> {
+        let device = setup.setting.device;
+        let threads = if device == tch::Device::Cpu { setup.threads.max(1) } else { 1 };
+        let groups = setup
+            .groups
+            .into_iter()
+            .map(|group| Progress {
+                group,
+                outcomes: vec![Outcome::UNKNOWN; setup.trials as usize],
+                finished: false,
+                next: 0,
+                jobs: Vec::new(),
+            })
+            .collect();
+        Ok(Self {
+            networks: setup.networks,
+            groups,
+            inputs: BTreeMap::new(),
+            test_labels: setup.test.labels(device)?,
+            train: setup.train,
+            test: setup.test,
+            trials: setup.trials,
+            epochs: setup.epochs,
+            eval_every: setup.eval_every,
+            setting: setup.setting,
+            // A network a thread: threads within operations this small wait longer for each other than they compute.
+            workers: vec![(); threads],
+            threads: if device == tch::Device::Cpu { 1 } else { setup.threads.max(1) },
+            rounds: 0,
+        })
+    }
+
+    /// Kinds of networks.
+    pub fn networks(&self) -> &[Network] {
+        &self.networks
+    }
+
+    /// All groups in the order they are begun.
+    pub fn groups(&self) -> &[Progress] {
+        &self.groups
+    }
+
+    /// Rounds done: in each, every network in training is trained for an epoch and evaluated.
+    pub fn rounds(&self) -> i64 {
+        self.rounds
+    }
+
+    /// Whether nothing is left to train.
+    pub fn finished(&self) -> bool {
+        self.groups.iter().all(|group| group.finished)
+    }
+
+    /// Samples that would be passed if no group ended before its last epoch, and how many of them are done.
+    pub fn work(&self) -> (i64, i64) {
+        let mut done = 0;
+        let mut total = 0;
+        for progress in &self.groups {
+            let of = |epochs: i64| {
+                epochs * progress.group.samples * self.networks[progress.group.network].weight() / 1000
+            };
+            total += of(self.epochs);
+            done += of(if progress.finished { self.epochs } else { (progress.next - 1).max(0) });
+        }
+        (done, total)
+    }
+
+    /// The labels that the networks of a group in training learn now, trial by trial.
+    pub fn labels_in_use(&self, group: usize) -> Result<Vec<Vec<u8>>> {
+        self.groups[group].jobs.iter().map(|job| job.learner.labels()).collect()
+    }
+
+    /// Begins groups until two are in training: more networks than threads, so that none waits long for the others.
+    fn open(&mut self) -> Result<()> {
+        let window = 2.max(self.workers.len());
+        for index in 0..self.groups.len() {
+            let training = self.groups.iter().filter(|g| !g.jobs.is_empty() && !g.finished).count();
+            let progress = &self.groups[index];
+            if training >= window {
+                break;
+            }
+            if !progress.finished && progress.jobs.is_empty() {
+                self.groups[index].jobs = self.jobs(index)?;
+            }
+        }
+        // Inputs that no group in training or to come has a use for.
+        let needed = |pixels: Pixels| {
+            let mut open = self.groups.iter().filter(|g| !g.finished);
+            open.any(|g| g.group.pixels == pixels && (!g.jobs.is_empty() || pixels == Pixels::Natural))
+        };
+        let unneeded: Vec<Pixels> = self.inputs.keys().copied().filter(|&pixels| !needed(pixels)).collect();
+        for pixels in unneeded {
+            self.inputs.remove(&pixels);
+        }
+        Ok(())
+    }
+
+    /// The networks of a group at step 0.
+    fn jobs(&mut self, index: usize) -> Result<Vec<Job>> {
+        let Group { network, labels: kind, pixels, samples, .. } = self.groups[index].group;
+        let (seed, device) = (self.setting.seed, self.setting.device);
+        if let std::collections::btree_map::Entry::Vacant(slot) = self.inputs.entry(pixels) {
+            slot.insert(Inputs::new(pixels, &self.train, &self.test, seed, device)?);
+        }
+        let inputs = &self.inputs[&pixels];
+        let truth = self.train.label_values()[..samples as usize].to_vec();
+        (0..self.trials as usize)
+            .map(|trial| {
+                let sets = Sets {
+                    train: inputs.train.f_narrow(0, 0, samples)?,
+                    test: inputs.test.shallow_clone(),
+                    test_labels: self.test_labels.shallow_clone(),
+                };
+                let own = labels(kind, &truth, seed, trial, 0);
+                let learner = learner::new(&self.networks[network], trial as i64, self.setting, sets, &own)?;
+                Ok(Job { learner, truth: truth.clone(), labels: kind, trial, seed, labels_of: 0 })
+            })
+            .collect()
+    }
+
+    fn test_due(&self, epoch: i64) -> bool {
+        epoch <= EVERY_EPOCH_UNTIL || epoch % self.eval_every == 0 || epoch == self.epochs
+    }
+
+    /// One round. `None` if `stop` came before it was done: it goes on where it was with the next call.
+    pub fn round(&mut self, stop: &(dyn Fn() -> bool + Sync)) -> Result<Option<Vec<Row>>> {
+        self.open()?;
+        let due: Vec<bool> = self.groups.iter().map(|g| self.test_due(g.next)).collect();
+        let networks = &self.networks;
+        let mut jobs = Vec::new();
+        for (group, progress) in self.groups.iter_mut().enumerate() {
+            let cost = progress.group.samples * networks[progress.group.network].weight();
+            for job in &mut progress.jobs {
+                let outcome = &progress.outcomes[job.trial];
+                if outcome.diverged.is_none() {
+                    let fitted = outcome.fitted.is_some();
+                    let order = Order { group, epoch: progress.next, test_due: due[group], fitted };
+                    jobs.push((cost, job, order));
+                }
+            }
+        }
+        // The costliest first, so that threads end at about the same time.
+        jobs.sort_by_key(|(cost, ..)| std::cmp::Reverse(*cost));
+        let rows =
+            side_by_side(&mut self.workers, self.threads, jobs, |(), (_, job, order)| job.go(order, stop))?;
+        let Some(mut rows) = rows.into_iter().collect::<Option<Vec<Row>>>() else { return Ok(None) };
+        rows.sort_by_key(|row| (row.group, row.trial));
+        for row in &rows {
+            self.groups[row.group].outcomes[row.trial].note(row);
+        }
+        for index in 0..self.groups.len() {
+            if !self.groups[index].jobs.is_empty() && !self.groups[index].finished {
+                self.close(index);
+            }
+        }
+        self.rounds += 1;
+        Ok(Some(rows))
+    }
+
+    /// After a round of a group: it ends when every trial is over, or after its last epoch. Labels drawn anew are learnt for as
+    /// long as random ones that stay are.
+    fn close(&mut self, index: usize) {
+        let progress = &self.groups[index];
+        let own = &progress.group;
+        let random = self.groups.iter().find(|other| {
+            let other = &other.group;
+            own.labels == Labels::Redrawn
+                && other.labels == Labels::Fixed(1.0)
+                && (other.network, other.samples, other.pixels) == (own.network, own.samples, own.pixels)
+        });
+        let enough = random.is_some_and(|r| r.finished && progress.next >= r.next - 1);
+        let over = progress.outcomes.iter().all(Outcome::over) || progress.next >= self.epochs || enough;
+        let progress = &mut self.groups[index];
+        progress.next += 1;
+        if over {
+            progress.finished = true;
+            progress.jobs = Vec::new();
+        }
+    }
+
+    /// Writes everything a later [`Training::restore`] needs.
+    pub fn save(&self, dir: &Path) -> Result<()> {
+        let mut saving = Saving::default();
+        saving.integers("rounds", &[self.rounds])?;
+        for (i, progress) in self.groups.iter().enumerate() {
+            let training = !progress.jobs.is_empty();
+            let state = [progress.next, i64::from(progress.finished), i64::from(training)];
+            saving.integers(&format!("group.{i}"), &state)?;
+            let outcomes: Vec<f64> = progress.outcomes.iter().flat_map(Outcome::numbers).collect();
+            saving.numbers(&format!("group.{i}.outcomes"), &outcomes)?;
+            for job in &progress.jobs {
+                job.learner.save(&format!("group.{i}.trial.{}", job.trial), &mut saving)?;
+            }
+        }
+        Ok(saving.write(&dir.join(FILE))?)
+    }
+
+    /// Goes back to what [`Training::save`] wrote, for the same setup.
+    pub fn restore(&mut self, dir: &Path) -> Result<()> {
+        let path = dir.join(FILE);
+        let saved = Saved::read(&path)?;
+        let damaged = || Error::new(format!("checkpoint {} does not fit this run", path.display()));
+        let [rounds] = saved.integers("rounds")?[..] else { return Err(damaged()) };
+        self.rounds = rounds;
+        for i in 0..self.groups.len() {
+            let state = saved.integers(&format!("group.{i}"))?;
+            let [next, finished, training] = state[..] else { return Err(damaged()) };
+            let numbers = saved.numbers(&format!("group.{i}.outcomes"))?;
+            let (outcomes, []) = numbers.as_chunks() else { return Err(damaged()) };
+            if outcomes.len() != self.trials as usize {
+                return Err(damaged());
+            }
+            self.groups[i].outcomes = outcomes.iter().copied().map(Outcome::from_numbers).collect();
+            self.groups[i].next = next;
+            self.groups[i].finished = finished != 0;
+            if training != 0 {
+                self.groups[i].jobs = self.jobs(i)?;
+                for job in &mut self.groups[i].jobs {
+                    job.learner.restore(&format!("group.{i}.trial.{}", job.trial), &saved)?;
+                    // Within an epoch, its labels; between two, those of the last, as without the interruption.
+                    let steps = job.learner.steps_per_epoch();
+                    job.relabel((job.learner.step() + steps - 1) / steps - 1)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Outcome {
+    /// Takes in what a round found.
+    fn note(&mut self, row: &Row) {
+        if self.over() {
+            return;
+        }
+        self.epoch = row.epoch;
+        self.train = row.train;
+        self.test = row.test.unwrap_or(self.test);
+        if !row.train[0].is_finite() {
+            self.diverged = Some(row.epoch);
+        } else if row.train[1] >= 1.0 {
+            self.fitted = Some(row.epoch);
+        }
+    }
+}
