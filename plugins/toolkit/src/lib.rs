@@ -20,5 +20,6 @@ mod raw;
 pub mod rng;
 pub mod runtime;
 pub mod settings;
+pub mod sharpness;
 pub mod stats;
 pub mod workers;

@@ -9,6 +9,7 @@
 
 pub mod autograd;
 pub mod hutchinson;
+pub mod jacobian;
 pub mod lanczos;
 pub mod network;
 mod second_order;

@@ -50,6 +50,11 @@ impl Samples {
     pub fn count(&self) -> i64 {
         self.x.size()[1]
     }
+
+    /// `length` of them from `start` on; their memory is shared.
+    pub fn narrow(&self, start: i64, length: i64) -> Result<Self, TchError> {
+        Ok(Self { x: self.x.f_narrow(1, start, length)?, y: self.y.f_narrow(1, start, length)? })
+    }
 }
 
 /// Everything a forward and a backward pass leave behind. Layers count from 0; tensors are `[runs, width, samples]`.
@@ -168,6 +173,12 @@ impl Network {
         second_order::hessian_vector(self, &pass, samples, vector)
     }
 
+    /// The networks at these parameters, ready for several products of their Hessians: each then costs a third less than
+    /// [`Network::hessian_vector`].
+    pub fn at<'a>(&'a self, parameters: &Tensor, samples: &'a Samples) -> Result<At<'a>, TchError> {
+        Ok(At { network: self, samples, pass: self.pass(parameters, samples)? })
+    }
+
     /// The layers' weights of each run, as views: `[runs, out, in + 1]`.
     pub(super) fn weights(&self, parameters: &Tensor) -> Result<Vec<Tensor>, TchError> {
         let count = self.parameter_count();
@@ -185,7 +196,8 @@ impl Network {
             .collect()
     }
 
-    fn forward(
+    /// Weights, the input of each layer with its row of ones, and the outputs.
+    pub(super) fn forward(
         &self,
         parameters: &Tensor,
         samples: &Samples,
@@ -232,7 +244,7 @@ impl Network {
     }
 
     /// φ' from the activations.
-    fn slope(&self, active: &Tensor) -> Result<Tensor, TchError> {
+    pub(super) fn slope(&self, active: &Tensor) -> Result<Tensor, TchError> {
         match self.activation {
             Activation::Tanh => active.f_square()?.f_neg()?.f_add_scalar_(1.0),
             Activation::Relu => active.f_gt(0.0)?.f_to_kind(active.kind()),
@@ -314,6 +326,20 @@ impl Network {
                 weighted.f_sub(&chance.f_mul(&total)?)?.f_div_scalar_(samples.count() as f64)
             }
         }
+    }
+}
+
+/// Networks at their parameters. See [`Network::at`].
+pub struct At<'a> {
+    network: &'a Network,
+    samples: &'a Samples,
+    pass: Pass,
+}
+
+impl At<'_> {
+    /// The product of each run's Hessian with its own vector: `[runs, parameters]`.
+    pub fn hessian_vector(&self, vector: &Tensor) -> Result<Tensor, TchError> {
+        second_order::hessian_vector(self.network, &self.pass, self.samples, vector)
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod batch;
 mod evaluation;
+mod line;
 mod passes;
 mod samples;
 mod shuffle;
@@ -17,6 +18,7 @@ use tch::{Device, Kind, TchError, Tensor};
 
 pub use batch::{Batch, with_ones};
 pub use evaluation::{Evaluation, Evaluator};
+pub use line::along;
 pub use passes::Workspace;
 pub use samples::Samples;
 pub use shuffle::Shuffle;

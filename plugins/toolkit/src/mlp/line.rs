@@ -1,0 +1,143 @@
+//! Networks on the straight lines between trained ones.
+
+use tch::{Kind, TchError, Tensor};
+
+use super::{Activation, Evaluation, Loss, Mlp, Samples, numbers};
+
+/// Samples whose first layer is computed at once.
+const CHUNK: i64 = 512;
+/// Numbers in the activations of one layer, at most: they stay in a cache.
+const LIMIT: i64 = 1 << 19;
+
+/// Loss and accuracy of (1 − α) A + α B on a whole set, for each of `pairs` (indices A and B into `networks`,
+/// `[networks, parameters]`, each laid out as [`Mlp::trial_parameters`]) and each of `alphas`: an evaluation a pair, with an
+/// entry for each α. `mlp` says the networks' shape, activation and loss.
+///
+/// All α are evaluated as one ensemble. What a first layer makes of an input before the activation is linear in its weights, so
+/// it is computed once a network instead of once an α; every other layer's weights are mixed. At α = 0 and 1 nothing is mixed: the
+/// numbers are the ends' own.
+///
+/// # Errors
+/// Parameters that do not fit the shape, a pair that names no network, and libtorch's.
+pub fn along(
+    mlp: &Mlp,
+    networks: &Tensor,
+    pairs: &[(usize, usize)],
+    alphas: &[f64],
+    samples: &Samples,
+) -> Result<Vec<Evaluation>, TchError> {
+    let count = networks.size()[0];
+    if networks.dim() != 2 || networks.size()[1] != mlp.parameter_count() || alphas.is_empty() {
+        return Err(TchError::Shape(format!(
+            "networks are {:?}, they must be [networks, {}], with at least one place on the line",
+            networks.size(),
+            mlp.parameter_count()
+        )));
+    }
+    if let Some(pair) = pairs.iter().find(|pair| pair.0.max(pair.1) as i64 >= count) {
+        return Err(TchError::Shape(format!("the pair {pair:?} is not among {count} networks")));
+    }
+    let layers = layers(mlp, networks)?;
+    let alpha = Tensor::f_from_slice(alphas)?
+        .f_to_kind(networks.kind())?
+        .f_to_device(networks.device())?
+        .f_view([-1, 1, 1])?;
+    let mut lines =
+        pairs.iter().map(|pair| Line::new(mlp, &layers, *pair, &alpha)).collect::<Result<Vec<_>, _>>()?;
+    let widest = mlp.widths()[1..].iter().max().copied().unwrap_or(1);
+    let part = (LIMIT / (alphas.len() as i64 * widest)).clamp(16, CHUNK);
+    for start in (0..samples.count()).step_by(CHUNK as usize) {
+        let length = CHUNK.min(samples.count() - start);
+        let batch = samples.chunk(start, length)?;
+        let labels = samples.labels().map(|labels| labels.f_narrow(0, start, length)).transpose()?;
+        let first = layers[0].f_view([-1, layers[0].size()[2]])?.f_mm(&batch.x)?;
+        let first = first.f_view([count, mlp.widths()[1], length])?;
+        for from in (0..length).step_by(part as usize) {
+            let length = part.min(length - from);
+            let first = first.f_narrow(2, from, length)?;
+            let y = batch.y.f_narrow(1, from, length)?;
+            let labels = labels.as_ref().map(|labels| labels.f_narrow(0, from, length)).transpose()?;
+            for line in &mut lines {
+                line.add(mlp, &first, &y, labels.as_ref(), &alpha)?;
+            }
+        }
+    }
+    lines.into_iter().map(|line| line.evaluation(samples)).collect()
+}
+
+/// The layers of all networks: `[networks, out, in + 1]`.
+fn layers(mlp: &Mlp, networks: &Tensor) -> Result<Vec<Tensor>, TchError> {
+    let mut start = 0;
+    mlp.widths()
+        .windows(2)
+        .map(|w| {
+            let size = w[1] * (w[0] + 1);
+            let layer = networks.f_narrow(1, start, size)?.f_contiguous()?;
+            start += size;
+            layer.f_view([-1, w[1], w[0] + 1])
+        })
+        .collect()
+}
+
+/// One pair and what has been summed of it.
+struct Line {
+    pair: (usize, usize),
+    /// Weights of the layers after the first, at every α: `[alphas, out, in + 1]`.
+    mixed: Vec<Tensor>,
+    /// `[alphas]`, double.
+    loss: Tensor,
+    correct: Tensor,
+}
+
+impl Line {
+    fn new(mlp: &Mlp, layers: &[Tensor], pair: (usize, usize), alpha: &Tensor) -> Result<Self, TchError> {
+        let mixed = layers[1..].iter().map(|layer| mix(layer, pair, alpha)).collect::<Result<_, _>>()?;
+        let zeros = || Tensor::f_zeros([alpha.size()[0]], (Kind::Double, mlp.parameters().device()));
+        Ok(Self { pair, mixed, loss: zeros()?, correct: zeros()? })
+    }
+
+    fn add(
+        &mut self,
+        mlp: &Mlp,
+        first: &Tensor,
+        y: &Tensor,
+        labels: Option<&Tensor>,
+        alpha: &Tensor,
+    ) -> Result<(), TchError> {
+        let mut output = mix(first, self.pair, alpha)?;
+        for weight in &self.mixed {
+            match mlp.activation() {
+                Activation::Tanh => output.f_tanh_().map(drop)?,
+                Activation::Relu => output.f_relu_().map(drop)?,
+            }
+            let inputs = weight.size()[2] - 1;
+            let bias = weight.f_narrow(2, inputs, 1)?;
+            output = bias.f_baddbmm(&weight.f_narrow(2, 0, inputs)?, &output, 1.0, 1.0)?;
+        }
+        let terms = match mlp.loss() {
+            Loss::MeanSquared => output.f_sub(y)?.f_square_()?.f_mul_scalar_(1.0 / y.size()[0] as f64)?,
+            Loss::CrossEntropy => output.f_log_softmax(1, None)?.f_mul_(y)?.f_neg_()?,
+        };
+        self.loss.f_add_(&terms.f_sum_dim_intlist([1_i64, 2].as_slice(), false, Kind::Double)?).map(drop)?;
+        if let Some(labels) = labels {
+            let hits = output.f_argmax(1, false)?.f_eq_tensor(labels)?;
+            let hits = hits.f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double)?;
+            self.correct.f_add_(&hits).map(drop)?;
+        }
+        Ok(())
+    }
+
+    fn evaluation(&self, samples: &Samples) -> Result<Evaluation, TchError> {
+        let mean = |sum: &Tensor| -> Result<Vec<f64>, TchError> {
+            Ok(numbers(sum)?.into_iter().map(|sum| sum / samples.count() as f64).collect())
+        };
+        let accuracy = if samples.labels().is_some() { mean(&self.correct)? } else { Vec::new() };
+        Ok(Evaluation { loss: mean(&self.loss)?, accuracy })
+    }
+}
+
+/// What lies at each α between two of `all`, `[networks, …]`: `[alphas, …]`. libtorch's `lerp` is exact at both ends.
+fn mix(all: &Tensor, pair: (usize, usize), alpha: &Tensor) -> Result<Tensor, TchError> {
+    let end = |index: usize| all.f_narrow(0, index as i64, 1);
+    end(pair.0)?.f_lerp_tensor(&end(pair.1)?, alpha)
+}
