@@ -94,6 +94,10 @@ pub mod desc_flag {
     pub const USES_DEVICE: u32 = 2;
 }
 
+/// Names that no column of a table may have, in letters of either size: every table begins with `step`, and readers of
+/// `exp=…/run=…/` folders put columns of these names in place of a file's own.
+pub const RESERVED_COLUMNS: [&str; 3] = ["step", "exp", "run"];
+
 /// Values of [`Column::kind`].
 pub mod column_type {
     /// `int64_t` each.

@@ -184,6 +184,13 @@ unsafe extern "C" fn log_table(
         let mut copied: Vec<TableColumn> = Vec::with_capacity(pointers.len());
         for (i, p) in pointers.iter().enumerate() {
             let column = copy_column(*p, i, n_rows)?;
+            if abi::RESERVED_COLUMNS.iter().any(|name| column.name.eq_ignore_ascii_case(name)) {
+                return Err(Refused::invalid(format!(
+                    "no column may be called {:?}: readers of run folders have a column of that name already; choose another, \
+                     such as \"trial\"",
+                    column.name
+                )));
+            }
             if copied.iter().any(|c| c.name == column.name) {
                 return Err(Refused::invalid(format!("column {:?} is there twice", column.name)));
             }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-/// Time over which a rate is smoothed, in seconds.
+/// Time over which a rate is smoothed at least, in seconds.
 const SMOOTHING_S: f64 = 10.0;
 
 /// A smoothed rate, in units a second.
@@ -11,9 +11,18 @@ pub(crate) struct Rate {
     last: Option<(Instant, f64)>,
     smooth: Option<f64>,
     weight_s: f64,
+    active_s: f64,
+    /// Part of all the time so far over which it is smoothed, where that is longer than [`SMOOTHING_S`].
+    memory: f64,
 }
 
 impl Rate {
+    /// A rate that remembers half of all the time so far: training alternates with evaluations, which count nothing and yet
+    /// take their time, so what is left takes as long as what was done and not as long as the last seconds say.
+    pub(crate) fn lasting() -> Self {
+        Self { memory: 0.5, ..Self::default() }
+    }
+
     /// Takes note of a count. Only a change says something about speed; a count that falls begins anew.
     pub(crate) fn note(&mut self, now: Instant, count: f64) {
         let Some((then, before)) = self.last else {
@@ -21,7 +30,7 @@ impl Rate {
             return;
         };
         if count < before {
-            *self = Self { last: Some((now, count)), ..Self::default() };
+            *self = Self { last: Some((now, count)), memory: self.memory, ..Self::default() };
             return;
         }
         let seconds = now.saturating_duration_since(then).as_secs_f64();
@@ -30,7 +39,9 @@ impl Rate {
         }
         self.last = Some((now, count));
         // The first seconds count in full; later ones fade.
-        self.weight_s = (self.weight_s + seconds).min(SMOOTHING_S.max(seconds));
+        self.active_s += seconds;
+        let span = SMOOTHING_S.max(self.memory * self.active_s).max(seconds);
+        self.weight_s = (self.weight_s + seconds).min(span);
         let part = seconds / self.weight_s;
         let rate = (count - before) / seconds;
         self.smooth = Some(self.smooth.map_or(rate, |s| s + part * (rate - s)));
@@ -43,11 +54,14 @@ impl Rate {
         }
     }
 
-    /// Units a second; `None` before the first change, and less and less while nothing changes for long.
+    /// Units a second; `None` before the first change. Silence lowers it as a count of zero would, once it is longer than three
+    /// units take.
     pub(crate) fn per_second(&self, now: Instant) -> Option<f64> {
         let (then, _) = self.last?;
         let silent = now.saturating_duration_since(then).as_secs_f64();
-        self.smooth.map(|s| if silent * s > 3.0 { s.min(3.0 / silent) } else { s })
+        self.smooth.map(|s| {
+            if silent * s > 3.0 { s.min((s * self.weight_s + 3.0) / (self.weight_s + silent)) } else { s }
+        })
     }
 }
 
@@ -80,8 +94,35 @@ mod tests {
         rate.note(start, 0.0);
         rate.note(start + Duration::from_secs(1), 10.0);
         assert_eq!(rate.per_second(start + Duration::from_secs(1)), Some(10.0));
-        assert!(rate.per_second(start + Duration::from_secs(31)).unwrap() <= 0.1);
+        let later = rate.per_second(start + Duration::from_secs(31)).unwrap();
+        assert!((later - 13.0 / 31.0).abs() < 1e-9, "{later}");
         rate.note(start + Duration::from_secs(2), 0.0);
         assert_eq!(rate.per_second(start + Duration::from_secs(2)), None);
+    }
+
+    #[test]
+    fn what_is_left_takes_as_long_as_what_was_done() {
+        // 100 steps in 4 s, then an evaluation of 12 s, over and over: 6.25 a second.
+        let start = Instant::now();
+        let (mut steps, mut work) = (Rate::default(), Rate::lasting());
+        let mut now = start;
+        let mut count = 0.0;
+        let mut seen = Vec::new();
+        for round in 0..20 {
+            for tick in 0..64 {
+                now += Duration::from_millis(250);
+                if tick < 16 {
+                    count += 6.25;
+                }
+                steps.note(now, count);
+                work.note(now, count);
+                if round >= 5 {
+                    seen.push(work.per_second(now).unwrap());
+                }
+            }
+        }
+        let (low, high) = seen.iter().fold((f64::MAX, 0.0_f64), |(low, high), r| (low.min(*r), high.max(*r)));
+        assert!(low > 6.25 / 1.5 && high < 6.25 * 1.5, "{low} to {high}");
+        assert!(steps.per_second(now).unwrap() < low);
     }
 }

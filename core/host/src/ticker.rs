@@ -61,7 +61,7 @@ impl Tickers {
             session,
             shown: first,
             steps: Rate::default(),
-            work: Rate::default(),
+            work: Rate::lasting(),
             quiet: None,
             told_io_error: false,
             system: System::new(gpu),

@@ -56,6 +56,7 @@ impl Experiment for Fault {
             "rows" => ctx.table("t", 0, &[Column::i64("a", &[1]), Column::f64("b", &[1.0, 2.0])])?,
             "bytes" => ctx.table("t", 0, &[Column::bytes("a", &[1, 2, 3], 2)])?,
             "empty" => ctx.table("t", 0, &[])?,
+            "reserved" => ctx.table("t", 0, &[Column::i64("Run", &[1])])?,
             "column" => ctx.table("t", 0, &[Column::i64("a", &[1]), Column::i64("a", &[1])])?,
             "nul" => drop(ctx.series(Series::metric("a\0b"))?),
             "trial" => drop(ctx.series(Series::metric("a").trial(-2))?),
@@ -143,6 +144,10 @@ fn wrong_calls_are_explained() {
     assert_eq!(failure(&run("bytes")), "table `t`: the bytes of column `a` are not whole rows");
     assert_eq!(failure(&run("empty")), "table `t`: it has no columns");
     assert_eq!(failure(&run("column")), "log_table: column `a` is given twice");
+    assert_eq!(
+        failure(&run("reserved")),
+        "log_table: no column may be called `Run`: readers have one of that name already"
+    );
     assert_eq!(failure(&run("nul")), "`a\\0b` contains a NUL");
     assert_eq!(failure(&run("trial")), "series of `a`: a trial is 0 or more");
     assert_eq!(failure(&run("series")), "series: a series needs a metric");

@@ -70,7 +70,7 @@ fn default_shows_the_larger_ratio_at_the_lower_loss() {
     assert!(course <= -0.7, "n+/P at the gradient norm: {course}");
     // Exact points are the mean predictor, whose loss is the variance of sinc on 64 points, or listed one by one.
     let listed = recorded.table(&format!("exact-points-{arm}"));
-    let listed = listed.first().map_or_else(Vec::new, |table| floats(table, "run"));
+    let listed = listed.first().map_or_else(Vec::new, |table| floats(table, "trial"));
     for (run, (norm, loss)) in norms.iter().zip(&losses).enumerate() {
         let known = (loss - 0.09205).abs() < 1e-4 || listed.contains(&(run as f64));
         assert!(*norm >= 1e-8 || known, "run {run}: gradient norm {norm:e}, loss {loss:e}");
@@ -118,7 +118,7 @@ fn what_a_run_records() {
         let rows: usize = classes
             .iter()
             .flat_map(|class| recorded.table(&format!("points-{arm}-{class}")))
-            .map(|table| floats(table, "run").len())
+            .map(|table| floats(table, "trial").len())
             .sum();
         assert_eq!(rows, 6);
     }

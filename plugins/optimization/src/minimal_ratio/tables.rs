@@ -51,13 +51,13 @@ pub(super) fn write(ctx: &Ctx, arm: &Analysis, step: i64) -> Result<()> {
     ctx.table(
         &name("eigenvalues"),
         step,
-        &[Column::i64("run", run), Column::i64("index", index), Column::f64("eigenvalue", value)],
+        &[Column::i64("trial", run), Column::i64("index", index), Column::f64("eigenvalue", value)],
     )?;
     let (run, index, value) = long(arm.weights.iter().map(Vec::as_slice).collect());
     ctx.table(
         &name("parameters"),
         step,
-        &[Column::i64("run", run), Column::i64("index", index), Column::f64("value", value)],
+        &[Column::i64("trial", run), Column::i64("index", index), Column::f64("value", value)],
     )
 }
 
@@ -79,7 +79,7 @@ fn points(ctx: &Ctx, name: &str, arm: &Analysis, ends: &[&End], step: i64) -> Re
         .map(|(i, half)| (format!("sampled_{half:.0e}"), number(&|end| end.sampled[i])))
         .collect();
     let mut columns = vec![
-        Column::i64("run", whole(&|end| end.run as i64)),
+        Column::i64("trial", whole(&|end| end.run as i64)),
         Column::i64("trained", whole(&|end| end.trained)).unit("steps"),
         Column::utf8("class", &class),
         Column::f64("loss", number(&|end| end.loss)).unit("MSE"),
@@ -180,7 +180,7 @@ fn sampled(ctx: &Ctx, name: &str, arm: &Analysis, step: i64) -> Result<()> {
         name,
         step,
         &[
-            Column::i64("run", run),
+            Column::i64("trial", run),
             Column::utf8("box", &half),
             Column::f64("exact", exact),
             Column::f64("sampled", share),

@@ -48,7 +48,7 @@ pub(super) fn declare(params: &OptimizationPath, training: &Training, path: &Pat
         figures
             .panel(&titles[space], &component(space, false, 0), &component(space, false, 1))
             .mark(&format!(
-                "type = \"scatter\"\ntable = \"{table}\"\nxcol = \"pc1\"\nycol = \"pc2\"\nby = [\"run\"]\njoined = true\ntextcol = \"percent\""
+                "type = \"scatter\"\ntable = \"{table}\"\nxcol = \"pc1\"\nycol = \"pc2\"\nby = [\"trial\"]\njoined = true\ntextcol = \"percent\""
             ));
     }
     figures.figure(
@@ -62,7 +62,7 @@ pub(super) fn declare(params: &OptimizationPath, training: &Training, path: &Pat
         figures
             .panel(&titles[space], &component(space, true, 0), &component(space, true, 1))
             .mark(&format!(
-                "type = \"scatter\"\ntable = \"{table}\"\nxcol = \"pc1\"\nycol = \"pc2\"\nby = [\"run\"]\njoined = true\ntextcol = \"percent\""
+                "type = \"scatter\"\ntable = \"{table}\"\nxcol = \"pc1\"\nycol = \"pc2\"\nby = [\"trial\"]\njoined = true\ntextcol = \"percent\""
             ));
     }
     figures.figure(

@@ -270,7 +270,7 @@ impl Analysis {
             table,
             step,
             &[
-                Column::i64("run", run),
+                Column::i64("trial", run),
                 Column::i64("epoch", epoch),
                 Column::f64("accuracy", accuracy),
                 Column::utf8("percent", &percent),
