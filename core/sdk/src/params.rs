@@ -30,6 +30,7 @@ use crate::{Error, ErrorKind, Result};
 /// | `choices = ["a", "b"]` | the only values of a `String` |
 /// | `unit = "s"` | unit |
 /// | `key = "name"` | name of the parameter where it is not the field's |
+/// | `flatten` | alone, on a field whose type is itself `Params`: its parameters stand here, under their own names |
 pub trait Params: Sized + 'static {
     /// First paragraph of the struct's doc comment.
     const SUMMARY: &'static str;
@@ -102,6 +103,47 @@ pub enum Value {
 }
 
 impl ParamSpec {
+    /// How many there are in several lists.
+    #[doc(hidden)]
+    pub const fn count(parts: &[&[Self]]) -> usize {
+        let (mut count, mut part) = (0, 0);
+        while part < parts.len() {
+            count += parts[part].len();
+            part += 1;
+        }
+        count
+    }
+
+    /// Several lists as one of `N`, which must be their [`ParamSpec::count`].
+    #[doc(hidden)]
+    pub const fn join<const N: usize>(parts: &[&[Self]]) -> [Self; N] {
+        let nothing = Self {
+            key: "",
+            help: "",
+            unit: None,
+            kind: ParamKind::Bool,
+            default: "",
+            choices: &[],
+            min: 0.0,
+            max: 0.0,
+            min_excluded: false,
+            max_excluded: false,
+            log: false,
+        };
+        let mut all = [nothing; N];
+        let (mut at, mut part) = (0, 0);
+        while part < parts.len() {
+            let mut i = 0;
+            while i < parts[part].len() {
+                all[at] = parts[part][i];
+                at += 1;
+                i += 1;
+            }
+            part += 1;
+        }
+        all
+    }
+
     /// Parses a value and checks its range or choice; the message names parameter, value and what is allowed.
     pub fn parse(&self, text: &str) -> Result<Value> {
         let value = match self.kind {
@@ -186,6 +228,14 @@ impl Values {
             })
             .collect::<Result<_>>()?;
         Ok(Self { specs, values })
+    }
+
+    /// The values of the parameters from `start` on, which must be these: those of a group.
+    pub fn part(&self, start: usize, specs: &'static [ParamSpec]) -> Result<Self> {
+        match self.values.get(start..start + specs.len()) {
+            Some(values) => Ok(Self { specs, values: values.to_vec() }),
+            None => Err(self.mismatch(start)),
+        }
     }
 
     /// Value of the integer parameter at `index`.

@@ -248,3 +248,62 @@ fn parameters_are_described() {
     let defaults = Walk::defaults();
     assert_eq!((defaults.size, defaults.steps, defaults.kind.as_str()), (0.5, 10, "plain"));
 }
+
+/// A group's parameters stand among the others, wherever its field is.
+#[test]
+fn groups_of_parameters_are_flat() {
+    /// What several experiments share.
+    #[derive(Params)]
+    struct Group {
+        /// Steps between two
+        #[param(default = 0, min = 0)]
+        every: i64,
+        /// How
+        #[param(default = "well", choices = ["well", "badly"])]
+        how: String,
+    }
+
+    #[derive(Params)]
+    struct Grouped {
+        #[param(default = 1.5)]
+        first: f64,
+        #[param(flatten)]
+        group: Group,
+        #[param(default = true)]
+        last: bool,
+    }
+    impl Experiment for Grouped {
+        fn info() -> Info {
+            Info::new("grouped", "Grouped", "").preset("odd", "", &[("every", "7")])
+        }
+        fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
+            ctx.info(format!("{} {} {} {}", self.first, self.group.every, self.group.how, self.last))
+        }
+    }
+
+    /// A key of its own that the group has too.
+    #[derive(Params)]
+    struct Twice {
+        #[param(flatten)]
+        group: Group,
+        #[param(default = 1)]
+        every: i64,
+    }
+    impl Experiment for Twice {
+        fn info() -> Info {
+            Info::new("twice", "Twice", "")
+        }
+        fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
+            ctx.progress(self.every, self.group.every, "never")
+        }
+    }
+    assert_eq!(Grouped::PARAMS.iter().map(|p| p.key).collect::<Vec<_>>(), ["first", "every", "how", "last"]);
+    let recorded = TestHost::new().preset("odd").run::<Grouped>(&[("how", "badly"), ("last", "false")]);
+    assert_eq!(recorded.text[0].1, "1.5 7 badly false");
+    let refused = TestHost::new().run::<Grouped>(&[("every", "-1")]).outcome;
+    let (Outcome::Refused(why) | Outcome::Failed(why)) = refused else { panic!("{refused:?}") };
+    assert!(why.contains("parameter `every` is `-1`"), "{why}");
+
+    let refused = TestHost::new().run::<Twice>(&[]).outcome;
+    assert!(matches!(refused, Outcome::Refused(why) if why.contains("parameter `every` is declared twice")));
+}

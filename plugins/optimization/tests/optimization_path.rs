@@ -89,7 +89,10 @@ fn same_seed_same_numbers() {
 
 #[test]
 fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
-    for changes in [&[][..], &[("optimizer", "sgd"), ("lr", "0.05"), ("instruments", "4")]] {
+    for changes in [
+        &[][..],
+        &[("optimizer", "sgd"), ("lr", "0.05"), ("instruments", "4"), ("instruments_curvature", "15")],
+    ] {
         let params = with(changes);
         let host = TestHost::new().seed(5);
         let whole = host.run::<OptimizationPath>(&params);
@@ -111,15 +114,19 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
 #[test]
 fn instruments_are_off_unless_asked_for_and_change_nothing() {
     let run = |changes: &[(&str, &str)]| TestHost::new().seed(3).run::<OptimizationPath>(&with(changes));
-    let (off, on) = (run(&[]), run(&[("instruments", "10")]));
+    let (off, on) = (run(&[]), run(&[("instruments", "10"), ("instruments_curvature", "20")]));
     assert!(off.values("batch/grad_norm").is_empty() && off.table("gradient-histogram").is_empty());
+    assert!(off.values("curvature/trace").is_empty());
     // Forty steps: readings of 0, 10, 20 and 30.
     for metric in ["batch/grad_norm", "batch/update_size", "batch/distance", "batch/noise_scale"] {
         assert_eq!(on.series(Series::metric(metric).split("train").trial(2)).len(), 4, "{metric}");
     }
     assert_eq!(on.table("gradient-histogram").len(), 4);
-    let rest: Vec<Point> =
-        on.metrics.iter().filter(|p| !p.series.metric.starts_with("batch/")).cloned().collect();
+    for metric in ["curvature/max_eigenvalue", "curvature/trace", "curvature/trace_error"] {
+        let values = on.series(Series::metric(metric).split("train").trial(2));
+        assert!(values.len() == 2 && values.iter().all(|v| v.is_finite()), "{metric}: {values:?}");
+    }
+    let rest: Vec<Point> = on.metrics.iter().filter(|p| !p.series.metric.contains('/')).cloned().collect();
     assert_eq!(bits(&rest), bits(&off.metrics));
 }
 

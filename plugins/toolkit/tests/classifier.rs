@@ -5,7 +5,6 @@
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::data::mnist;
 use gradtop_toolkit::ensemble::Ensemble;
-use gradtop_toolkit::instruments::Instruments;
 use gradtop_toolkit::mlp::{Activation, Batch, Evaluator, Loss, Mlp, Samples, Shuffle};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::{Rng, Stream};
@@ -459,49 +458,4 @@ fn gradient_variance_is_that_of_single_samples() {
             assert!((a - b).abs() < 1e-12 * b, "{a} against {b}");
         }
     }
-}
-
-#[test]
-fn instruments_read_without_touching_the_training() {
-    let samples = classes(70, Kind::Double);
-    let make = || ensemble(2, &samples, Rule::Adam { lr: 0.01 }, Kind::Double);
-    let (mut plain, mut read) = (make(), make());
-    assert!(Instruments::new(&read.mlp, 0).unwrap().is_none(), "off is off");
-    let mut instruments = Instruments::new(&read.mlp, 3).unwrap().unwrap();
-    let start = [0, 1].map(|trial| read.mlp.trial_parameters(trial).unwrap());
-    for step in 0..8 {
-        let before = [0, 1].map(|trial| read.mlp.trial_parameters(trial).unwrap());
-        plain.advance(&samples).unwrap();
-        assert_eq!(instruments.due(step), step % 3 == 0);
-        if !instruments.due(step) {
-            read.advance(&samples).unwrap();
-            continue;
-        }
-        let reading = instruments.advance(&mut read, &samples).unwrap();
-        assert_eq!(reading.step, step);
-        // 70 samples in batches of 16: the fifth of an epoch has 6.
-        let batch = if step % 5 == 4 { 6.0 } else { 16.0 };
-        for trial in 0..2 {
-            let now = read.mlp.trial_parameters(trial as i64).unwrap();
-            let norm = |t: Tensor| t.square().sum(Kind::Double).double_value(&[]).sqrt();
-            assert!((reading.update_size[trial] - norm(&now - &before[trial])).abs() < 1e-14);
-            assert!((reading.distance[trial] - norm(&now - &start[trial])).abs() < 1e-14);
-            let layers: f64 = reading.layers.iter().map(|layer| layer[trial].powi(2)).sum();
-            assert!((layers.sqrt() - reading.grad_norm[trial]).abs() < 1e-14);
-            let noise = reading.noise_scale[trial];
-            assert!(noise.is_nan() || noise > 0.0);
-            if noise > 0.0 {
-                // tr Σ = scale · ‖∇L‖², and ‖g‖² = ‖∇L‖² + tr Σ / B.
-                let trace = plain.gradient_variance().unwrap().0[trial];
-                let signal = reading.grad_norm[trial].powi(2) - trace / batch;
-                assert!((noise * signal - trace).abs() < 1e-9 * trace);
-            }
-        }
-        assert_eq!(reading.histogram.iter().sum::<i64>(), 2 * read.mlp.parameter_count());
-        let gradients = values(read.mlp.gradients());
-        let tiny = gradients.iter().filter(|g| g.abs() < 1e-12).count();
-        let milli = gradients.iter().filter(|g| (1e-3..1e-2).contains(&g.abs())).count();
-        assert_eq!((reading.histogram[0], reading.histogram[10]), (tiny as i64, milli as i64));
-    }
-    assert_eq!(values(plain.mlp.parameters()), values(read.mlp.parameters()));
 }

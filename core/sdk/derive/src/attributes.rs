@@ -24,9 +24,10 @@ pub(crate) struct Attributes {
     pub(crate) choices: Option<(proc_macro2::Span, Vec<LitStr>)>,
     pub(crate) unit: Option<LitStr>,
     pub(crate) key: Option<LitStr>,
+    pub(crate) flatten: Option<proc_macro2::Span>,
 }
 
-const KNOWN: &str = "default, min, max, min_excluded, max_excluded, log, choices, unit, key";
+const KNOWN: &str = "default, min, max, min_excluded, max_excluded, log, choices, unit, key, flatten";
 
 impl Attributes {
     pub(crate) fn of(field: &Field) -> Result<Self> {
@@ -35,6 +36,19 @@ impl Attributes {
             attribute.parse_nested_meta(|meta| all.read(&meta))?;
         }
         Ok(all)
+    }
+
+    /// Whether anything but `flatten` is said.
+    pub(crate) fn more_than_flatten(&self) -> bool {
+        self.default.is_some()
+            || self.min.is_some()
+            || self.max.is_some()
+            || self.min_excluded.is_some()
+            || self.max_excluded.is_some()
+            || self.log.is_some()
+            || self.choices.is_some()
+            || self.unit.is_some()
+            || self.key.is_some()
     }
 
     fn read(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
@@ -51,6 +65,7 @@ impl Attributes {
             "log" => once(&mut self.log, meta, span),
             "unit" => once(&mut self.unit, meta, meta.value()?.parse()?),
             "key" => once(&mut self.key, meta, meta.value()?.parse()?),
+            "flatten" => once(&mut self.flatten, meta, span),
             "choices" => {
                 let input = meta.value()?;
                 let content;

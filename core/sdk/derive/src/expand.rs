@@ -18,11 +18,27 @@ enum Kind {
 }
 
 /// A checked field.
-struct Param {
-    field: Ident,
-    key: String,
-    kind: Kind,
-    spec: TokenStream,
+enum Param {
+    One {
+        field: Ident,
+        key: String,
+        kind: Kind,
+        spec: TokenStream,
+    },
+    /// A struct of parameters.
+    Group {
+        field: Ident,
+        ty: Type,
+    },
+}
+
+impl Param {
+    fn key(&self) -> Option<&str> {
+        match self {
+            Self::One { key, .. } => Some(key),
+            Self::Group { .. } => None,
+        }
+    }
 }
 
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
@@ -45,11 +61,10 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let mut errors: Option<Error> = None;
     for field in fields {
         match read(field) {
-            Ok(param) if params.iter().any(|earlier| earlier.key == param.key) => {
-                collect(
-                    &mut errors,
-                    Error::new(param.field.span(), format!("key `{}` is used twice", param.key)),
-                );
+            Ok(Param::One { field, key, .. })
+                if params.iter().any(|earlier| earlier.key() == Some(key.as_str())) =>
+            {
+                collect(&mut errors, Error::new(field.span(), format!("key `{key}` is used twice")));
             }
             Ok(param) => params.push(param),
             Err(error) => collect(&mut errors, error),
@@ -61,24 +76,11 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
 
     let name = &input.ident;
     let summary = summary(&input.attrs);
-    let specs = params.iter().map(|param| &param.spec);
-    let values = params.iter().enumerate().map(|(index, param)| {
-        let field = &param.field;
-        let get = format_ident!(
-            "{}",
-            match param.kind {
-                Kind::I64 => "i64",
-                Kind::F64 => "f64",
-                Kind::Bool => "bool",
-                Kind::Str | Kind::Choice => "text",
-            }
-        );
-        quote!(#field: values.#get(#index)?)
-    });
+    let (specs, values) = written(&params);
     Ok(quote! {
         impl ::gradtop_sdk::Params for #name {
             const SUMMARY: &'static str = #summary;
-            const PARAMS: &'static [::gradtop_sdk::ParamSpec] = &[#(#specs),*];
+            const PARAMS: &'static [::gradtop_sdk::ParamSpec] = #specs;
 
             #[allow(unused_variables, reason = "a struct without parameters reads none")]
             fn from_values(values: &::gradtop_sdk::Values) -> ::gradtop_sdk::Result<Self> {
@@ -86,6 +88,43 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             }
         }
     })
+}
+
+/// The list of all specifications, and how each field is made from the values in its order.
+fn written(params: &[Param]) -> (TokenStream, Vec<TokenStream>) {
+    let (mut parts, mut values) = (Vec::new(), Vec::new());
+    let mut start = quote!(0_usize);
+    for param in params {
+        match param {
+            Param::One { field, kind, spec, .. } => {
+                let get = format_ident!(
+                    "{}",
+                    match kind {
+                        Kind::I64 => "i64",
+                        Kind::F64 => "f64",
+                        Kind::Bool => "bool",
+                        Kind::Str | Kind::Choice => "text",
+                    }
+                );
+                values.push(quote!(#field: values.#get(#start)?));
+                parts.push(quote!(&[#spec]));
+                start = quote!(#start + 1);
+            }
+            Param::Group { field, ty } => {
+                let group = quote!(<#ty as ::gradtop_sdk::Params>);
+                values.push(quote!(#field: #group::from_values(&values.part(#start, #group::PARAMS)?)?));
+                parts.push(quote!(#group::PARAMS));
+                start = quote!(#start + #group::PARAMS.len());
+            }
+        }
+    }
+    let specs = quote! {{
+        const PARTS: &[&[::gradtop_sdk::ParamSpec]] = &[#(#parts),*];
+        const ALL: [::gradtop_sdk::ParamSpec; ::gradtop_sdk::ParamSpec::count(PARTS)] =
+            ::gradtop_sdk::ParamSpec::join(PARTS);
+        &ALL
+    }};
+    (specs, values)
 }
 
 fn collect(errors: &mut Option<Error>, error: Error) {
@@ -98,13 +137,19 @@ fn collect(errors: &mut Option<Error>, error: Error) {
 fn read(field: &Field) -> Result<Param> {
     let ident = field.ident.clone().ok_or_else(|| Error::new(field.span(), "a parameter needs a name"))?;
     let attributes = Attributes::of(field)?;
+    if let Some(span) = attributes.flatten {
+        if attributes.more_than_flatten() {
+            return Err(Error::new(span, "`flatten` stands alone: the struct's own fields say the rest"));
+        }
+        return Ok(Param::Group { field: ident, ty: field.ty.clone() });
+    }
     let kind = kind(&field.ty, attributes.choices.is_some())?;
     let key = key(&ident, attributes.key.as_ref())?;
     check_keys(&attributes, kind)?;
     check_range(&attributes)?;
     let default = default(&ident, &attributes, kind)?;
     let spec = spec(field, &attributes, kind, &key, &default);
-    Ok(Param { field: ident, key, kind, spec })
+    Ok(Param::One { field: ident, key, kind, spec })
 }
 
 fn kind(ty: &Type, has_choices: bool) -> Result<Kind> {
@@ -119,7 +164,10 @@ fn kind(ty: &Type, has_choices: bool) -> Result<Kind> {
         Some("f64") => Ok(Kind::F64),
         Some("bool") => Ok(Kind::Bool),
         Some("String") => Ok(if has_choices { Kind::Choice } else { Kind::Str }),
-        _ => Err(Error::new(ty.span(), "a parameter is an i64, f64, bool or String")),
+        _ => Err(Error::new(
+            ty.span(),
+            "a parameter is an i64, f64, bool or String, or a struct of parameters with #[param(flatten)]",
+        )),
     }
 }
 

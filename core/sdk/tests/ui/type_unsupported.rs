@@ -6,6 +6,8 @@ struct Demo {
     steps: usize,
     #[param(default = 1)]
     list: Vec<i64>,
+    #[param(flatten, default = 1)]
+    group: Generic<i64>,
 }
 
 #[derive(Params)]

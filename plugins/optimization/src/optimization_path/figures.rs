@@ -1,18 +1,17 @@
 //! The figures, as TOML.
 
 use gradtop_toolkit::figures::{Figures, axis};
-use gradtop_toolkit::instruments;
 
 use super::OptimizationPath;
 use super::path::Path;
 use super::training::Training;
 use gradtop_toolkit::settings::{rule_in_words, shape};
 
-/// The run's figures. Once there are principal components, the axes say what each explains.
-pub(super) fn declare(params: &OptimizationPath, training: &Training, path: &Path, seed: u64) -> String {
+/// Networks, data and training in a sentence for captions.
+pub(super) fn settings(params: &OptimizationPath, training: &Training, seed: u64) -> String {
     let mlp = &training.ensemble.mlp;
-    let settings = format!(
-        "{} ReLU networks {} ({} parameters) on {} images of {}; {}, batch {}, {} epochs, seed {seed}",
+    format!(
+        "{} ReLU networks {} ({} parameters) on {} images of {}; {}, batch {}, {} epochs, seed {seed}.",
         params.runs,
         shape(mlp.widths()),
         mlp.parameter_count(),
@@ -21,7 +20,13 @@ pub(super) fn declare(params: &OptimizationPath, training: &Training, path: &Pat
         rule_in_words(training.rule),
         params.batch,
         params.epochs,
-    );
+    )
+}
+
+/// The run's figures. Once there are principal components, the axes say what each explains.
+pub(super) fn declare(params: &OptimizationPath, training: &Training, path: &Path, seed: u64) -> String {
+    let mlp = &training.ensemble.mlp;
+    let settings = settings(params, training, seed);
     let counts = mlp.layer_parameter_counts();
     let titles = [
         format!("Whole network, {} parameters", mlp.parameter_count()),
@@ -40,7 +45,7 @@ pub(super) fn declare(params: &OptimizationPath, training: &Training, path: &Pat
         "Weights of all runs in their common principal components",
         &format!(
             "Every {} epochs, from before the first; a line a run, each point labelled by its test accuracy in per cent. \
-             {settings}.",
+             {settings}",
             params.every
         ),
     );
@@ -55,7 +60,7 @@ pub(super) fn declare(params: &OptimizationPath, training: &Training, path: &Pat
         "single",
         "Run 0 in its own principal components",
         &format!(
-            "The same weights of one run alone, each point labelled by its test accuracy in per cent. {settings}."
+            "The same weights of one run alone, each point labelled by its test accuracy in per cent. {settings}"
         ),
     );
     for (space, table) in ["single-whole", "single-layer"].into_iter().enumerate() {
@@ -68,7 +73,7 @@ pub(super) fn declare(params: &OptimizationPath, training: &Training, path: &Pat
     figures.figure(
         "scree",
         "Variance explained by each component",
-        &format!("All runs together; shares of the whole variance of the recorded weights. {settings}."),
+        &format!("All runs together; shares of the whole variance of the recorded weights. {settings}"),
     );
     figures.panel("", &axis("component", "linear"), &axis("share of variance", "linear")).mark(
         "type = \"bar\"\ntable = \"scree\"\nxcol = \"component\"\nycol = \"explained\"\nby = [\"space\"]",
@@ -77,7 +82,7 @@ pub(super) fn declare(params: &OptimizationPath, training: &Training, path: &Pat
         "accuracy",
         "Accuracy and distance from the start",
         &format!(
-            "Over the whole sets with fixed weights; mean of the runs, band from lowest to highest. {settings}."
+            "Over the whole sets with fixed weights; mean of the runs, band from lowest to highest. {settings}"
         ),
     );
     let epoch = axis("epoch", "linear");
@@ -86,8 +91,5 @@ pub(super) fn declare(params: &OptimizationPath, training: &Training, path: &Pat
         .mark("type = \"line\"\nmetric = \"accuracy\"\nx = \"epoch\"\nby = [\"split\"]\naggregate = \"mean\"\nband = \"minmax\"")
         .panel("", &epoch, &axis("distance of the weights", "linear"))
         .mark("type = \"line\"\nmetric = \"distance\"\nx = \"epoch\"\nby = []\naggregate = \"mean\"\nband = \"minmax\"");
-    if params.instruments > 0 {
-        instruments::figures(&mut figures, &format!("{settings}."));
-    }
     figures.toml()
 }

@@ -8,7 +8,7 @@ mod path;
 mod training;
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::instruments::{self, InstrumentSeries};
+use gradtop_toolkit::instruments::{self, Instruments, Settings};
 use gradtop_toolkit::runtime;
 
 use gradtop_toolkit::settings::useful_threads;
@@ -51,9 +51,9 @@ pub struct OptimizationPath {
     /// Training images, drawn by the seed; 0: all
     #[param(default = 0, min = 0, max = 60_000)]
     pub train_samples: i64,
-    /// Steps between two readings of the training instruments (norms and noise of gradients, updates); 0: off
-    #[param(default = 0, min = 0)]
-    pub instruments: i64,
+    /// Training instruments
+    #[param(flatten)]
+    pub instruments: Settings,
 }
 
 struct AllSeries {
@@ -95,7 +95,7 @@ impl Experiment for OptimizationPath {
                 )
                 .preset("default", "The report's network, 8 runs of 30 epochs, weights every 3", &[])
                 .preset("full", "16 runs of 60 epochs", &[("runs", "16"), ("epochs", "60")]);
-        instruments::metrics().into_iter().fold(info, Info::metric)
+        instruments::describe(info)
     }
 
     fn validate(&self) -> Result<()> {
@@ -109,11 +109,10 @@ impl Experiment for OptimizationPath {
         runtime::set_threads(useful_threads(ctx.threads(), mlp.widths(), self.runs, self.batch));
         let mut path = Path::new(self, &training)?;
         let series = declare_series(ctx, self.runs)?;
-        let readings = match training.instruments {
-            Some(_) => Some(InstrumentSeries::declare(ctx, &training.ensemble.mlp)?),
-            None => None,
-        };
         ctx.declare_figures(&figures::declare(self, &training, &path, ctx.seed()))?;
+        let settings = figures::settings(self, &training, ctx.seed());
+        let mut instruments = Instruments::new(&self.instruments, ctx.seed(), &settings);
+        let probe = instruments.declare(ctx, "", &training.ensemble.mlp, &training.train)?;
         if let Some(dir) = ctx.resume_dir() {
             training::restore(dir, &mut training, &mut path)?;
             ctx.info(format!("going on from epoch {:.2}", training.ensemble.epoch()))?;
@@ -123,9 +122,7 @@ impl Experiment for OptimizationPath {
         let per_epoch = training.ensemble.steps_per_epoch();
         let total = self.epochs * per_epoch;
         while training.ensemble.step() < total {
-            if let (Some(reading), Some(series)) = (training.advance()?, &readings) {
-                series.log(ctx, reading.step as f64 / per_epoch as f64, &reading)?;
-            }
+            probe.advance(ctx, &mut training.ensemble, &training.train)?;
             let step = training.ensemble.step();
             if step % per_epoch == 0 {
                 self.evaluate(ctx, &training, &mut path, &series)?;

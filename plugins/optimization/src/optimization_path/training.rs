@@ -5,7 +5,6 @@ use std::path::Path as FilePath;
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::ensemble::Ensemble;
-use gradtop_toolkit::instruments::{Instruments, Reading};
 use gradtop_toolkit::mlp::{Activation, Evaluator, Loss, Mlp, Samples};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::Stream;
@@ -28,8 +27,7 @@ pub(super) struct Training {
     /// Name of the data for people.
     pub(super) data: &'static str,
     pub(super) samples: i64,
-    train: Samples,
-    pub(super) instruments: Option<Instruments>,
+    pub(super) train: Samples,
 }
 
 impl Training {
@@ -55,7 +53,6 @@ impl Training {
         Ok(Self {
             train_set: Evaluator::new(&ensemble.mlp, &train)?,
             test: Evaluator::new(&ensemble.mlp, &test)?,
-            instruments: Instruments::new(&ensemble.mlp, params.instruments)?,
             ensemble,
             rule,
             data,
@@ -63,25 +60,12 @@ impl Training {
             train,
         })
     }
-
-    /// One update of every run, and what the instruments read of it, if they do.
-    pub(super) fn advance(&mut self) -> Result<Option<Reading>> {
-        match &mut self.instruments {
-            Some(instruments) if instruments.due(self.ensemble.step()) => {
-                Ok(Some(instruments.advance(&mut self.ensemble, &self.train)?))
-            }
-            _ => Ok(self.ensemble.advance(&self.train).map(|()| None)?),
-        }
-    }
 }
 
 /// Writes everything that [`restore`] needs.
 pub(super) fn save(dir: &FilePath, training: &Training, path: &Path) -> Result<()> {
     let mut saving = Saving::default();
     training.ensemble.save(NAME, &mut saving)?;
-    if let Some(instruments) = &training.instruments {
-        saving.tensor("instruments.start", instruments.start())?;
-    }
     path.save(&mut saving)?;
     Ok(saving.write(&dir.join(FILE))?)
 }
@@ -90,8 +74,5 @@ pub(super) fn save(dir: &FilePath, training: &Training, path: &Path) -> Result<(
 pub(super) fn restore(dir: &FilePath, training: &mut Training, path: &mut Path) -> Result<()> {
     let saved = Saved::read(&dir.join(FILE))?;
     training.ensemble.restore(NAME, &saved)?;
-    if let Some(instruments) = &mut training.instruments {
-        instruments.restore(saved.tensor("instruments.start")?)?;
-    }
     path.restore(&saved)
 }

@@ -76,6 +76,20 @@ impl Space {
         delta.shallow_clone().f_mul_(&self.share).map(drop)
     }
 
+    /// Σ ‖gradient of all dense layers‖² over the samples of the last backward pass, each taken alone.
+    pub(super) fn squared_gradients(&self, input: &Tensor) -> Result<f64, TchError> {
+        let squares =
+            |rows: &Tensor| rows.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double);
+        let mut sum = 0.0;
+        for (i, delta) in self.deltas.iter().enumerate() {
+            let below = if i == 0 { input } else { &self.outputs[i - 1] };
+            // 1 is the bias's input.
+            let inputs = squares(below)?.f_add_scalar(1.0)?;
+            sum += squares(delta)?.f_mul(&inputs)?.f_sum(Kind::Double)?.f_double_value(&[])?;
+        }
+        Ok(sum)
+    }
+
     /// The gradients of all dense layers from [`Space::loss_gradient`], and that of the input into `input_delta`.
     pub(super) fn backward(
         &self,

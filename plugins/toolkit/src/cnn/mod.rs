@@ -10,8 +10,10 @@
 mod dense;
 mod evaluate;
 mod first;
+mod functional;
 mod passes;
 mod spec;
+mod variance;
 
 pub use evaluate::Evaluation;
 pub use passes::Workspace;
@@ -102,8 +104,13 @@ impl Cnn {
 
     /// Number of weights and biases, counted from the real tensors.
     pub fn parameter_count(&self) -> i64 {
+        self.layer_parameter_counts().iter().sum()
+    }
+
+    /// Weights and biases of each layer, first layer first.
+    pub fn layer_parameter_counts(&self) -> Vec<i64> {
         let layers = self.convs.iter().chain(&self.dense);
-        layers.map(|layer| (layer.weight.numel() + layer.bias.numel()) as i64).sum()
+        layers.map(|layer| (layer.weight.numel() + layer.bias.numel()) as i64).collect()
     }
 
     /// All parameters, flat.

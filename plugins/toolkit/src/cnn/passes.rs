@@ -8,23 +8,23 @@ use crate::data::PIXELS;
 
 /// Buffers for one number of samples, used by [`Cnn::forward`] and [`Cnn::gradient`].
 pub struct Workspace {
-    images: Tensor,
-    blocks: Vec<Block>,
+    pub(super) images: Tensor,
+    pub(super) blocks: Vec<Block>,
     first: Option<first::Space>,
     /// What the first dense layer gets, `[n, features]`, and its gradient.
-    features: Tensor,
+    pub(super) features: Tensor,
     features_delta: Tensor,
-    dense: dense::Space,
+    pub(super) dense: dense::Space,
 }
 
 /// One convolution with what follows it.
-struct Block {
+pub(super) struct Block {
     /// After pooling, bias and ReLU: `[n, channels, out, out]`, channels last.
-    active: Tensor,
+    pub(super) active: Tensor,
     /// The same memory as the next convolution's input, which libtorch differentiates by.
     leaf: Tensor,
     /// The gradient of the pooled values.
-    delta: Tensor,
+    pub(super) delta: Tensor,
     /// The pooled values with their graph, between forward and backward.
     graph: Option<Graph>,
 }

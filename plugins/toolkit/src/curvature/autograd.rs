@@ -47,6 +47,31 @@ pub fn hessian_vector(
     })
 }
 
+/// The gradient with its graph, so that many products with the same Hessian need one backward pass each.
+pub struct Products {
+    at: Tensor,
+    gradient: Tensor,
+}
+
+impl Products {
+    /// Of the Hessian of this loss at these parameters `[runs, parameters]`.
+    pub fn new(
+        loss: impl Fn(&Tensor) -> Result<Tensor, TchError>,
+        parameters: &Tensor,
+    ) -> Result<Self, TchError> {
+        tch::with_grad(|| {
+            let at = leaf(parameters)?;
+            let (_, gradient) = first(loss, &at, true)?;
+            Ok(Self { at, gradient })
+        })
+    }
+
+    /// The product of each run's Hessian with its own vector: `[runs, parameters]`.
+    pub fn with(&self, vector: &Tensor) -> Result<Tensor, TchError> {
+        tch::with_grad(|| backward(&self.gradient.f_mul(vector)?.f_sum(None::<Kind>)?, &self.at, true))
+    }
+}
+
 /// The Hessian of each run, not made symmetric: `[runs, parameters, parameters]`. As many backward passes as parameters.
 pub fn hessian(
     loss: impl Fn(&Tensor) -> Result<Tensor, TchError>,

@@ -25,6 +25,31 @@ pub fn trace(
     seed: u64,
     mut product: impl FnMut(&Tensor) -> Result<Tensor, TchError>,
 ) -> Result<Vec<Trace>, TchError> {
+    estimate(like, None, probes, seed, &mut product)
+}
+
+/// The same with less variance, of matrices of which a subspace is known: what lies within it is counted exactly, and the
+/// probes see only the rest (Meyer, Musco, Musco and Woodruff, "Hutch++", 2021). `basis` `[runs, k, n]` is orthonormal or
+/// zero, `inner` the trace of each run's matrix within it; [`super::lanczos::largest`] gives both.
+pub fn trace_beyond(
+    basis: &Tensor,
+    inner: &[f64],
+    probes: usize,
+    seed: u64,
+    mut product: impl FnMut(&Tensor) -> Result<Tensor, TchError>,
+) -> Result<Vec<Trace>, TchError> {
+    let beyond = estimate(&basis.f_select(1, 0)?, Some(basis), probes, seed, &mut product)?;
+    let whole = |(trace, inner): (Trace, &f64)| Trace { mean: trace.mean + inner, ..trace };
+    Ok(beyond.into_iter().zip(inner).map(whole).collect())
+}
+
+fn estimate(
+    like: &Tensor,
+    without: Option<&Tensor>,
+    probes: usize,
+    seed: u64,
+    product: &mut dyn FnMut(&Tensor) -> Result<Tensor, TchError>,
+) -> Result<Vec<Trace>, TchError> {
     if probes < 2 {
         return Err(TchError::Shape("a standard error needs at least two probes".to_owned()));
     }
@@ -40,6 +65,13 @@ pub fn trace(
             .f_view([1, size[1]])?
             .f_expand(&size, false)?
             .f_contiguous()?;
+        let vector = match without {
+            Some(basis) => {
+                let shares = basis.f_bmm(&vector.f_unsqueeze(2)?)?;
+                vector.f_sub(&shares.f_transpose(1, 2)?.f_bmm(basis)?.f_squeeze_dim(1)?)?
+            }
+            None => vector,
+        };
         let sums =
             product(&vector)?.f_mul(&vector)?.f_sum_dim_intlist([1_i64].as_slice(), true, Kind::Double)?;
         values.push(sums);

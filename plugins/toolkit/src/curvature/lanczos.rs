@@ -38,6 +38,19 @@ impl Extremes {
     }
 }
 
+/// The largest eigenvalue of each run's matrix, and the space it was found in.
+#[derive(Debug)]
+pub struct Largest {
+    /// The value of each run; NaN where its matrix is not finite.
+    pub values: Vec<f64>,
+    /// Some eigenvalue is no further from it than this.
+    pub bounds: Vec<f64>,
+    /// The trace of each run's matrix within the space.
+    pub inner_trace: Vec<f64>,
+    /// The spaces' orthonormal bases, `[runs, steps, n]`; zeros where a run's space was exhausted earlier.
+    pub basis: Tensor,
+}
+
 /// At most `steps` Lanczos steps on each run's symmetric matrix, given its product with one vector a run:
 /// `product([runs, n]) -> [runs, n]`. `like` has the shape, kind and device of those vectors. A run whose space is exhausted
 /// earlier stops there, and its values are then exact.
@@ -47,17 +60,86 @@ pub fn lanczos(
     seed: u64,
     mut product: impl FnMut(&Tensor) -> Result<Tensor, TchError>,
 ) -> Result<Vec<Extremes>, TchError> {
-    let (runs, n) = (like.size()[0], like.size()[1]);
-    let steps = steps.clamp(1, n as usize);
-    let epsilon = if like.kind() == Kind::Double { 1e-13 } else { 1e-6 };
-    let mut vector = start(like, seed)?;
-    let mut basis: Vec<Tensor> = Vec::with_capacity(steps);
-    let (mut alphas, mut betas) = (Vec::new(), Vec::new());
-    for _ in 0..steps {
-        basis.push(vector.shallow_clone());
-        let all = Tensor::f_stack(&basis, 1)?;
-        let image = product(&vector)?;
-        alphas.push(image.f_mul(&vector)?.f_sum_dim_intlist([1_i64].as_slice(), true, None)?);
+    let mut krylov = Krylov::new(like, seed)?;
+    for _ in 0..steps.clamp(1, krylov.n) {
+        krylov.step(&mut product)?;
+    }
+    let basis = Tensor::f_stack(&krylov.basis, 1)?;
+    krylov
+        .tridiagonals()?
+        .into_iter()
+        .enumerate()
+        .map(|(run, tridiagonal)| {
+            let (values, bounds, coordinates) = tridiagonal.decompose()?;
+            let basis = basis.f_select(0, run as i64)?.f_narrow(0, 0, values.len() as i64)?.f_contiguous()?;
+            Ok(Extremes { values, bounds, coordinates, basis })
+        })
+        .collect()
+}
+
+/// As many steps as it takes until the bound of every run's largest eigenvalue is within `tolerance` of its size, at most
+/// `limit`. Arguments as of [`lanczos`].
+pub fn largest(
+    like: &Tensor,
+    limit: usize,
+    tolerance: f64,
+    seed: u64,
+    mut product: impl FnMut(&Tensor) -> Result<Tensor, TchError>,
+) -> Result<Largest, TchError> {
+    /// Steps between two looks at the tridiagonal matrices.
+    const LOOK: usize = 4;
+    let mut krylov = Krylov::new(like, seed)?;
+    let limit = limit.clamp(1, krylov.n);
+    loop {
+        for _ in 0..LOOK.min(limit - krylov.basis.len()) {
+            krylov.step(&mut product)?;
+        }
+        let (mut values, mut bounds, mut inner_trace) = (Vec::new(), Vec::new(), Vec::new());
+        for tridiagonal in krylov.tridiagonals()? {
+            inner_trace.push(tridiagonal.diagonal.iter().sum());
+            let (value, bound) = tridiagonal.largest()?;
+            values.push(value);
+            bounds.push(bound);
+        }
+        let done = values.iter().zip(&bounds).all(|(v, b)| !v.is_finite() || *b <= tolerance * v.abs());
+        if done || krylov.basis.len() == limit {
+            return Ok(Largest { values, bounds, inner_trace, basis: Tensor::f_stack(&krylov.basis, 1)? });
+        }
+    }
+}
+
+/// The spaces of all runs, step by step.
+struct Krylov {
+    n: usize,
+    epsilon: f64,
+    /// The next basis vectors, `[runs, n]`.
+    vector: Tensor,
+    basis: Vec<Tensor>,
+    /// `[runs, 1]` each.
+    alphas: Vec<Tensor>,
+    betas: Vec<Tensor>,
+}
+
+impl Krylov {
+    fn new(like: &Tensor, seed: u64) -> Result<Self, TchError> {
+        Ok(Self {
+            n: like.size()[1] as usize,
+            epsilon: if like.kind() == Kind::Double { 1e-13 } else { 1e-6 },
+            vector: start(like, seed)?,
+            basis: Vec::new(),
+            alphas: Vec::new(),
+            betas: Vec::new(),
+        })
+    }
+
+    fn step(
+        &mut self,
+        product: &mut impl FnMut(&Tensor) -> Result<Tensor, TchError>,
+    ) -> Result<(), TchError> {
+        self.basis.push(self.vector.shallow_clone());
+        let all = Tensor::f_stack(&self.basis, 1)?;
+        let image = product(&self.vector)?;
+        self.alphas.push(image.f_mul(&self.vector)?.f_sum_dim_intlist([1_i64].as_slice(), true, None)?);
         let mut rest = image.f_unsqueeze(1)?;
         for _ in 0..2 {
             let shares = rest.f_bmm(&all.f_transpose(1, 2)?)?;
@@ -65,20 +147,29 @@ pub fn lanczos(
         }
         let rest = rest.f_squeeze_dim(1)?;
         let beta = rest.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), true, None)?.f_sqrt()?;
-        // An exhausted space goes on as zeros, which the decomposition below leaves out.
+        // An exhausted space goes on as zeros, which the decomposition leaves out.
         let size = image.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), true, None)?.f_sqrt()?;
-        let alive = beta.f_gt_tensor(&size.f_mul_scalar(epsilon)?)?;
+        let alive = beta.f_gt_tensor(&size.f_mul_scalar(self.epsilon)?)?;
         let beta = beta.f_where_self(&alive, &beta.f_zeros_like()?)?;
-        vector = rest
+        self.vector = rest
             .f_div(&beta.f_where_self(&alive, &beta.f_ones_like()?)?)?
-            .f_mul(&alive.f_to_kind(like.kind())?)?;
-        betas.push(beta);
+            .f_mul(&alive.f_to_kind(rest.kind())?)?;
+        self.betas.push(beta);
+        Ok(())
     }
-    let basis = Tensor::f_stack(&basis, 1)?;
-    let (alphas, betas) = (rows(&Tensor::f_cat(&alphas, 1)?)?, rows(&Tensor::f_cat(&betas, 1)?)?);
-    (0..runs as usize)
-        .map(|run| decompose(&alphas[run], &betas[run], &basis.f_select(0, run as i64)?))
-        .collect()
+
+    /// Each run's matrix in its space, up to where that ended.
+    fn tridiagonals(&self) -> Result<Vec<Tridiagonal>, TchError> {
+        let alphas = rows(&Tensor::f_cat(&self.alphas, 1)?)?;
+        let betas = rows(&Tensor::f_cat(&self.betas, 1)?)?;
+        let cut = |(mut diagonal, mut beside): (Vec<f64>, Vec<f64>)| {
+            let steps = beside.iter().position(|b| *b == 0.0).map_or(beside.len(), |i| i + 1);
+            diagonal.truncate(steps);
+            beside.truncate(steps);
+            Tridiagonal { diagonal, beside }
+        };
+        Ok(alphas.into_iter().zip(betas).map(cut).collect())
+    }
 }
 
 /// A random unit vector for each run.
@@ -94,25 +185,38 @@ fn start(like: &Tensor, seed: u64) -> Result<Tensor, TchError> {
     vectors.f_div(&length)?.f_to_kind(like.kind())?.f_to_device(like.device())
 }
 
-/// Eigenvalues of the tridiagonal matrix, up to where the space ended.
-fn decompose(alphas: &[f64], betas: &[f64], basis: &Tensor) -> Result<Extremes, TchError> {
-    let steps = betas.iter().position(|b| *b == 0.0).map_or(betas.len(), |i| i + 1);
-    let mut matrix = vec![0.0; steps * steps];
-    for i in 0..steps {
-        matrix[i * steps + i] = alphas[i];
-        if i + 1 < steps {
-            matrix[i * steps + i + 1] = betas[i];
-            matrix[(i + 1) * steps + i] = betas[i];
+/// A symmetric tridiagonal matrix; the last of `beside` lies outside of it and is what its bounds come from.
+struct Tridiagonal {
+    diagonal: Vec<f64>,
+    beside: Vec<f64>,
+}
+
+impl Tridiagonal {
+    /// Eigenvalues ascending, their bounds, and the eigenvectors as columns.
+    fn decompose(&self) -> Result<(Vec<f64>, Vec<f64>, Tensor), TchError> {
+        let steps = self.diagonal.len();
+        let mut matrix = vec![0.0; steps * steps];
+        for i in 0..steps {
+            matrix[i * steps + i] = self.diagonal[i];
+            if i + 1 < steps {
+                matrix[i * steps + i + 1] = self.beside[i];
+                matrix[(i + 1) * steps + i] = self.beside[i];
+            }
         }
+        let side = steps as i64;
+        let matrix = Tensor::f_from_slice(&matrix)?.f_view([side, side])?.f_to_device(Device::Cpu)?;
+        let (values, coordinates) = matrix.f_linalg_eigh("L")?;
+        let ends = rows(&coordinates.f_select(0, side - 1)?.f_view([1, side])?)?;
+        let bounds = ends[0].iter().map(|end| (end * self.beside[steps - 1]).abs()).collect();
+        Ok((rows(&values.f_view([1, side])?)?.remove(0), bounds, coordinates))
     }
-    let side = steps as i64;
-    let matrix = Tensor::f_from_slice(&matrix)?.f_view([side, side])?.f_to_device(Device::Cpu)?;
-    let (values, coordinates) = matrix.f_linalg_eigh("L")?;
-    let ends = rows(&coordinates.f_select(0, side - 1)?.f_view([1, side])?)?;
-    Ok(Extremes {
-        values: rows(&values.f_view([1, side])?)?.remove(0),
-        bounds: ends[0].iter().map(|end| (end * betas[steps - 1]).abs()).collect(),
-        coordinates,
-        basis: basis.f_narrow(0, 0, side)?.f_contiguous()?,
-    })
+
+    /// The largest eigenvalue and its bound; NaN of what is not finite.
+    fn largest(&self) -> Result<(f64, f64), TchError> {
+        if self.diagonal.iter().chain(&self.beside).any(|v| !v.is_finite()) {
+            return Ok((f64::NAN, f64::NAN));
+        }
+        let (values, bounds, _) = self.decompose()?;
+        Ok((values.last().copied().unwrap_or(f64::NAN), bounds.last().copied().unwrap_or(f64::NAN)))
+    }
 }

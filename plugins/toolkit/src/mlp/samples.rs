@@ -111,6 +111,14 @@ impl Samples {
         }
     }
 
+    /// The inputs of the samples `order` (`[n]`) as numbers: `[n, inputs]`; a copy.
+    pub fn pick(&self, order: &Tensor) -> Result<Tensor, TchError> {
+        let picked = self.inputs.f_index_select(0, order)?;
+        let out = Tensor::f_empty(picked.size().as_slice(), (self.kind, self.device()))?;
+        self.convert(&picked, &out)?;
+        Ok(out)
+    }
+
     /// An empty tensor for [`Samples::gather`].
     pub(super) fn picked(&self, samples: i64) -> Result<Tensor, TchError> {
         Tensor::f_empty([samples, self.input_width()], (self.inputs.kind(), self.device()))

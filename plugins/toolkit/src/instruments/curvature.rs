@@ -1,0 +1,49 @@
+//! Reading the curvature: largest eigenvalue and trace of the Hessian.
+
+use tch::{TchError, Tensor};
+
+use super::{Subset, Watched};
+use crate::curvature::{hutchinson, lanczos};
+
+/// Lanczos steps at most.
+const STEPS: usize = 100;
+/// The largest eigenvalue is followed until its bound is within this share of it: `PyHessian`'s and Cockpit's tolerance.
+const TOLERANCE: f64 = 1e-3;
+/// Hutchinson's random vectors; what Lanczos found is counted exactly and not left to them.
+const PROBES: usize = 8;
+
+/// The Hessian of the training loss on a fixed subset, at the parameters before the update: a value a trial.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curvature {
+    /// Largest eigenvalue. NaN where parameters are not finite.
+    pub max_eigenvalue: Vec<f64>,
+    /// Some eigenvalue is no further from it than this.
+    pub bound: Vec<f64>,
+    /// Trace: the sum of all eigenvalues, as estimated.
+    pub trace: Vec<f64>,
+    /// Standard error of the estimate.
+    pub trace_error: Vec<f64>,
+}
+
+impl Curvature {
+    pub(super) fn read(network: &impl Watched, subset: &Subset, seed: u64) -> Result<Self, TchError> {
+        let parameters = network.parameters();
+        let count: i64 = network.layer_parameter_counts().iter().sum();
+        let like = Tensor::f_zeros([network.trials(), count], (parameters.kind(), parameters.device()))?;
+        let nothing = vec![f64::NAN; network.trials() as usize];
+        let [max_eigenvalue, bound, trace, trace_error] = [(); 4].map(|()| nothing.clone());
+        let mut read = Self { max_eigenvalue, bound, trace, trace_error };
+        network.hessian(subset, &mut |hessian| {
+            let top = lanczos::largest(&like, STEPS, TOLERANCE, seed, hessian)?;
+            if top.values.iter().any(|value| value.is_finite()) {
+                let traces = hutchinson::trace_beyond(&top.basis, &top.inner_trace, PROBES, seed, hessian)?;
+                read.trace = traces.iter().map(|trace| trace.mean).collect();
+                read.trace_error = traces.iter().map(|trace| trace.standard_error).collect();
+            }
+            read.max_eigenvalue = top.values;
+            read.bound = top.bounds;
+            Ok(())
+        })?;
+        Ok(read)
+    }
+}

@@ -1,0 +1,110 @@
+//! Reading the gradient and the update.
+
+use tch::{Kind, TchError, Tensor};
+
+use super::Watched;
+use crate::curvature::spectrum;
+
+/// What a step's gradient and update looked like: a value a trial.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gradients {
+    /// Norm of the batch's gradient, before the update.
+    pub grad_norm: Vec<f64>,
+    /// The same of each layer: `[layer][trial]`.
+    pub layers: Vec<Vec<f64>>,
+    /// Length of the update.
+    pub update_size: Vec<f64>,
+    /// Distance of the parameters from their initial values, after the update.
+    pub distance: Vec<f64>,
+    /// Simple noise scale, tr Σ / ‖∇L‖² in samples (Kaplan, Amodei and others, "An empirical model of large-batch
+    /// training", 2018): about the batch from which on larger ones help little. Σ is the covariance of single samples' gradients,
+    /// and ‖∇L‖² is estimated without bias by ‖g‖² − tr Σ / B; NaN where that is not positive.
+    pub noise_scale: Vec<f64>,
+    /// How many elements of all trials' gradients have an absolute value within each decade of [`DECADES`]; the first count is of
+    /// those below, zeros included, the last of those above and of those that are no numbers.
+    pub histogram: Vec<i64>,
+}
+
+/// Powers of ten between which a histogram counts: a bar each.
+pub const DECADES: std::ops::RangeInclusive<i32> = -12..=2;
+
+/// What is known of a step before its update.
+pub(super) struct Before {
+    squares: Vec<Vec<f64>>,
+    noise_scale: Vec<f64>,
+    histogram: Vec<i64>,
+    parameters: Tensor,
+}
+
+impl Before {
+    /// `noise` is the trace of the covariance of single samples' gradients, of each trial, and the batch's size.
+    pub(super) fn read(network: &impl Watched, noise: &(Vec<f64>, i64)) -> Result<Self, TchError> {
+        let gradients = network.gradients();
+        let squares = squared_norms(network, gradients)?;
+        let (traces, batch) = noise;
+        let scale = |(square, trace): (f64, &f64)| {
+            let signal = square - trace / *batch as f64;
+            if signal > 0.0 { trace / signal } else { f64::NAN }
+        };
+        Ok(Self {
+            noise_scale: sums(&squares).into_iter().zip(traces).map(scale).collect(),
+            histogram: histogram(gradients)?,
+            parameters: copy(network.parameters())?,
+            squares,
+        })
+    }
+
+    /// The whole reading, after the update.
+    pub(super) fn after(self, network: &impl Watched, start: &Tensor) -> Result<Gradients, TchError> {
+        let length = |from: &Tensor| -> Result<Vec<f64>, TchError> {
+            Ok(roots(&sums(&squared_norms(network, &network.parameters().f_sub(from)?)?)))
+        };
+        Ok(Gradients {
+            grad_norm: roots(&sums(&self.squares)),
+            layers: self.squares.iter().map(|layer| roots(layer)).collect(),
+            update_size: length(&self.parameters)?,
+            distance: length(start)?,
+            noise_scale: self.noise_scale,
+            histogram: self.histogram,
+        })
+    }
+}
+
+/// The same numbers in memory of their own.
+pub(super) fn copy(tensor: &Tensor) -> Result<Tensor, TchError> {
+    let mut copy = tensor.f_empty_like()?;
+    copy.f_copy_(tensor)?;
+    Ok(copy)
+}
+
+/// Squared Euclidean norms of a tensor that is laid out as the parameters: `[layer][trial]`.
+fn squared_norms(network: &impl Watched, flat: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
+    let (mut start, trials) = (0, network.trials());
+    let layers = network.layer_parameter_counts().into_iter().map(|count| {
+        start += count * trials;
+        let layer = flat.f_narrow(0, start - count * trials, count * trials)?.f_view([trials, count])?;
+        let squares = layer.f_to_kind(Kind::Double)?.f_square()?;
+        squares.f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double)
+    });
+    // One transfer for all layers.
+    spectrum::rows(&Tensor::f_stack(&layers.collect::<Result<Vec<_>, TchError>>()?, 0)?)
+}
+
+fn sums(squares: &[Vec<f64>]) -> Vec<f64> {
+    let trials = squares.first().map_or(0, Vec::len);
+    (0..trials).map(|trial| squares.iter().map(|layer| layer[trial]).sum()).collect()
+}
+
+fn roots(squares: &[f64]) -> Vec<f64> {
+    squares.iter().map(|square| square.sqrt()).collect()
+}
+
+fn histogram(gradients: &Tensor) -> Result<Vec<i64>, TchError> {
+    let edges: Vec<f32> = DECADES.map(|decade| 10.0_f32.powi(decade)).collect();
+    let edges = Tensor::f_from_slice(&edges)?.f_to_device(gradients.device())?;
+    let bins = gradients.f_abs()?.f_to_kind(Kind::Float)?.f_bucketize(&edges, false, true)?;
+    let counts = bins.f_bincount(None::<&Tensor>, edges.numel() as i64 + 1)?;
+    let mut values = vec![0_i64; counts.numel()];
+    counts.f_copy_data(&mut values, counts.numel())?;
+    Ok(values)
+}

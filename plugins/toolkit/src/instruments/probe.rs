@@ -1,0 +1,307 @@
+//! Measuring one network, and logging what is read.
+
+use gradtop_sdk::prelude::*;
+use tch::{TchError, Tensor};
+
+use super::gradients::{Before, copy};
+use super::{Curvature, DECADES, Data, Gradients, Settings, Subset, Watched, figures};
+use crate::ensemble::Ensemble;
+use crate::mlp::Samples;
+use crate::optim::Optimizer;
+
+/// The instruments of a run: they hand out a [`Probe`] for each network, and draw all of them in one set of figures.
+pub struct Instruments {
+    settings: Settings,
+    seed: u64,
+    caption: String,
+    /// Names of networks, with their numbers of layers.
+    shown: Vec<(String, usize)>,
+}
+
+/// What a network is called in series and figures: its model, and the trial it is, if each has a network of its own.
+#[derive(Clone, Debug, Default)]
+pub struct Name {
+    model: String,
+    trial: i32,
+}
+
+impl Name {
+    /// A network of this name; an empty one is none.
+    pub fn of(model: &str) -> Self {
+        Self { model: model.to_owned(), trial: 0 }
+    }
+
+    /// The number of the network's only trial, or of its first.
+    #[must_use]
+    pub fn trial(self, trial: i64) -> Self {
+        Self { trial: i32::try_from(trial).unwrap_or(i32::MAX), ..self }
+    }
+}
+
+impl From<&str> for Name {
+    fn from(model: &str) -> Self {
+        Self::of(model)
+    }
+}
+
+/// Measures some steps of a network or ensemble.
+#[derive(Default)]
+pub struct Probe {
+    /// Nothing if all is off.
+    on: Option<On>,
+}
+
+/// What one step looked like.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// Updates before this one.
+    pub step: i64,
+    /// If due.
+    pub gradients: Option<Gradients>,
+    /// If due.
+    pub curvature: Option<Curvature>,
+}
+
+struct On {
+    every: i64,
+    every_curvature: i64,
+    seed: u64,
+    /// The initial parameters.
+    start: Tensor,
+    subset: Option<Subset>,
+    logging: Option<Logging>,
+}
+
+/// Where readings go.
+struct Logging {
+    model: String,
+    series: AllSeries,
+}
+
+/// A series a trial.
+struct AllSeries {
+    grad_norm: Vec<SeriesId>,
+    layers: Vec<Vec<SeriesId>>,
+    update_size: Vec<SeriesId>,
+    distance: Vec<SeriesId>,
+    noise_scale: Vec<SeriesId>,
+    max_eigenvalue: Vec<SeriesId>,
+    trace: Vec<SeriesId>,
+    trace_error: Vec<SeriesId>,
+}
+
+/// A reading between gradient and update.
+struct Pending {
+    step: i64,
+    gradients: Option<Before>,
+    curvature: Option<Curvature>,
+}
+
+impl Instruments {
+    /// The instruments of a run with these settings; `caption` ends the captions of their figures.
+    pub fn new(settings: &Settings, seed: u64, caption: &str) -> Self {
+        Self { settings: settings.clone(), seed, caption: caption.to_owned(), shown: Vec::new() }
+    }
+
+    /// Makes the series and figures of a network or ensemble known. Its parameters must be the initial ones: distances are
+    /// from them, so a checkpoint is restored only afterwards. The curvature is read on a subset of `data`.
+    pub fn declare(
+        &mut self,
+        ctx: &Ctx,
+        name: impl Into<Name>,
+        network: &impl Watched,
+        data: &impl Data,
+    ) -> Result<Probe> {
+        if !self.settings.on() {
+            return Ok(Probe::default());
+        }
+        let (Name { model, trial }, settings) = (name.into(), &self.settings);
+        let layers = network.layer_parameter_counts().len();
+        if !self.shown.iter().any(|(shown, _)| *shown == model) {
+            self.shown.push((model.clone(), layers));
+            ctx.declare_figures(&figures::declare(settings, &self.shown, &self.caption))?;
+        }
+        let mut probe = Probe::new(settings, self.seed, network, data)?;
+        if let Some(on) = &mut probe.on {
+            let trials = trial..trial + network.trials() as i32;
+            let series = AllSeries::declare(ctx, settings, &model, trials, layers)?;
+            on.logging = Some(Logging { model, series });
+        }
+        Ok(probe)
+    }
+}
+
+impl Probe {
+    /// A probe of a network at its initial parameters, whose readings [`Probe::log`] does not log: one by
+    /// [`Instruments::declare`] does.
+    pub fn new(
+        settings: &Settings,
+        seed: u64,
+        network: &impl Watched,
+        data: &impl Data,
+    ) -> Result<Self, TchError> {
+        if !settings.on() {
+            return Ok(Self::default());
+        }
+        let curved = settings.instruments_curvature > 0;
+        let subset = if curved { Some(data.subset(settings.instruments_samples, seed)?) } else { None };
+        let on = On {
+            every: settings.instruments,
+            every_curvature: settings.instruments_curvature,
+            seed,
+            start: copy(network.parameters())?,
+            subset,
+            logging: None,
+        };
+        Ok(Self { on: Some(on) })
+    }
+
+    /// Whether the next update of a network that has done so many is measured.
+    pub fn due(&self, step: i64) -> bool {
+        self.on.as_ref().is_some_and(|on| on.due(step) != (false, false))
+    }
+
+    /// One step of an ensemble as by [`Ensemble::advance`], measured and logged if due.
+    pub fn advance(&self, ctx: &Ctx, ensemble: &mut Ensemble, samples: &Samples) -> Result<()> {
+        if !self.due(ensemble.step()) {
+            return Ok(ensemble.advance(samples)?);
+        }
+        let epoch = ensemble.epoch();
+        ensemble.gradient(samples)?;
+        let pending = self.before(ensemble.step(), &ensemble.mlp, || ensemble.gradient_variance())?;
+        ensemble.update()?;
+        if let Some(reading) = self.after(pending, &ensemble.mlp)? {
+            self.log(ctx, epoch, &reading)?;
+        }
+        Ok(())
+    }
+
+    /// The update of a network whose gradient has just been computed, as by [`Optimizer::update`], measured if due. `step` is
+    /// the number of updates before; `noise` is asked, if needed, for the trace of the covariance of single samples' gradients,
+    /// a value a trial, and the samples in the batch: [`crate::cnn::Cnn::gradient_variance`] and its like.
+    pub fn update(
+        &self,
+        step: i64,
+        network: &impl Watched,
+        optimizer: &mut Optimizer,
+        noise: impl FnOnce() -> Result<(Vec<f64>, i64), TchError>,
+    ) -> Result<Option<Reading>, TchError> {
+        let pending = self.before(step, network, noise)?;
+        optimizer.update(network.parameters(), network.gradients())?;
+        self.after(pending, network)
+    }
+
+    fn before(
+        &self,
+        step: i64,
+        network: &impl Watched,
+        noise: impl FnOnce() -> Result<(Vec<f64>, i64), TchError>,
+    ) -> Result<Option<Pending>, TchError> {
+        let Some(on) = self.on.as_ref() else { return Ok(None) };
+        let (gradients, curvature) = on.due(step);
+        if !gradients && !curvature {
+            return Ok(None);
+        }
+        let curvature = match on.subset.as_ref().filter(|_| curvature) {
+            Some(subset) => Some(Curvature::read(network, subset, on.seed)?),
+            None => None,
+        };
+        let gradients = if gradients { Some(Before::read(network, &noise()?)?) } else { None };
+        Ok(Some(Pending { step, gradients, curvature }))
+    }
+
+    fn after(&self, pending: Option<Pending>, network: &impl Watched) -> Result<Option<Reading>, TchError> {
+        let (Some(on), Some(Pending { step, gradients, curvature })) = (self.on.as_ref(), pending) else {
+            return Ok(None);
+        };
+        let gradients = gradients.map(|before| before.after(network, &on.start)).transpose()?;
+        Ok(Some(Reading { step, gradients, curvature }))
+    }
+
+    /// Logs a reading, and its histogram to the table `gradient-histogram`. Needed after [`Probe::update`] only.
+    pub fn log(&self, ctx: &Ctx, epoch: f64, reading: &Reading) -> Result<()> {
+        let Some(Logging { model, series }) = self.on.as_ref().and_then(|on| on.logging.as_ref()) else {
+            return Ok(());
+        };
+        let mut points = Vec::new();
+        let mut push = |ids: &[SeriesId], values: &[f64]| {
+            points.extend(ids.iter().copied().zip(values.iter().copied()));
+        };
+        if let Some(gradients) = &reading.gradients {
+            push(&series.grad_norm, &gradients.grad_norm);
+            push(&series.update_size, &gradients.update_size);
+            push(&series.distance, &gradients.distance);
+            push(&series.noise_scale, &gradients.noise_scale);
+            for (ids, values) in series.layers.iter().zip(&gradients.layers) {
+                push(ids, values);
+            }
+        }
+        if let Some(curvature) = &reading.curvature {
+            push(&series.max_eigenvalue, &curvature.max_eigenvalue);
+            push(&series.trace, &curvature.trace);
+            push(&series.trace_error, &curvature.trace_error);
+        }
+        ctx.log_epoch(reading.step, epoch, &points)?;
+        match &reading.gradients {
+            Some(gradients) => log_histogram(ctx, reading.step, model, &gradients.histogram),
+            None => Ok(()),
+        }
+    }
+}
+
+impl On {
+    /// Whether gradients, and whether curvature.
+    fn due(&self, step: i64) -> (bool, bool) {
+        let due = |every: i64| every > 0 && step % every == 0;
+        (due(self.every), due(self.every_curvature))
+    }
+}
+
+fn log_histogram(ctx: &Ctx, step: i64, model: &str, counts: &[i64]) -> Result<()> {
+    let all = counts.iter().sum::<i64>().max(1) as f64;
+    let lower: Vec<f64> = std::iter::once(0.0).chain(DECADES.map(|d| 10.0_f64.powi(d))).collect();
+    let decades: Vec<i64> = (0..lower.len() as i64).map(|i| i64::from(*DECADES.start()) + i - 1).collect();
+    ctx.table(
+        "gradient-histogram",
+        step,
+        &[
+            Column::utf8("network", &vec![model; counts.len()]),
+            Column::f64("from", lower),
+            Column::i64("decade", decades),
+            Column::i64("elements", counts),
+            Column::f64("share", counts.iter().map(|count| *count as f64 / all).collect::<Vec<_>>()),
+        ],
+    )
+}
+
+impl AllSeries {
+    fn declare(
+        ctx: &Ctx,
+        settings: &Settings,
+        model: &str,
+        trials: std::ops::Range<i32>,
+        layers: usize,
+    ) -> Result<Self> {
+        let of = |metric: &str, split: &str, wanted: bool| -> Result<Vec<SeriesId>> {
+            let series = |trial| {
+                let series = Series::metric(metric).split(split).trial(trial);
+                ctx.series(if model.is_empty() { series } else { series.model(model) })
+            };
+            if wanted { trials.clone().map(series).collect() } else { Ok(Vec::new()) }
+        };
+        let gradient = |metric: &str| of(metric, "train", settings.instruments > 0);
+        let curvature = |metric: &str| of(metric, "train", settings.instruments_curvature > 0);
+        Ok(Self {
+            grad_norm: gradient("batch/grad_norm")?,
+            layers: (1..=layers)
+                .map(|layer| of("batch/layer_grad_norm", &format!("layer {layer}"), settings.instruments > 0))
+                .collect::<Result<_>>()?,
+            update_size: gradient("batch/update_size")?,
+            distance: gradient("batch/distance")?,
+            noise_scale: gradient("batch/noise_scale")?,
+            max_eigenvalue: curvature("curvature/max_eigenvalue")?,
+            trace: curvature("curvature/trace")?,
+            trace_error: curvature("curvature/trace_error")?,
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! The fixed part of the training data that the curvature is read on.
+
+use tch::{Kind, TchError, Tensor};
+
+use crate::data::CLASSES;
+use crate::mlp::Samples;
+use crate::rng::{Rng, Stream};
+
+/// Samples of the training set, the same at every reading and for every trial.
+#[derive(Debug)]
+pub struct Subset {
+    /// `[samples, inputs]`.
+    pub inputs: Tensor,
+    /// `[samples, outputs]`: targets, or for classes their probabilities.
+    pub targets: Tensor,
+}
+
+/// Training data that a subset can be drawn from.
+pub trait Data {
+    /// `count` samples, or all if there are no more, drawn by the seed alone.
+    fn subset(&self, count: i64, seed: u64) -> Result<Subset, TchError>;
+}
+
+/// Numbers of the chosen samples, ascending.
+fn drawn(of: i64, count: i64, seed: u64, device: tch::Device) -> Result<Tensor, TchError> {
+    let mut order = vec![0_i64; of as usize];
+    Rng::new(seed, Stream::named("instruments/subset"), 0).permute(&mut order);
+    order.truncate(count as usize);
+    order.sort_unstable();
+    Tensor::f_from_slice(&order)?.f_to_device(device)
+}
+
+impl Data for Samples {
+    fn subset(&self, count: i64, seed: u64) -> Result<Subset, TchError> {
+        let chosen = drawn(self.count(), count, seed, self.device())?;
+        let inputs = self.pick(&chosen)?;
+        Ok(Subset { inputs, targets: self.targets().f_index_select(1, &chosen)?.f_transpose(0, 1)? })
+    }
+}
+
+/// Inputs `[samples, inputs]`, and either targets `[samples, outputs]` or labels `[samples]` of one of ten classes.
+impl Data for (&Tensor, &Tensor) {
+    fn subset(&self, count: i64, seed: u64) -> Result<Subset, TchError> {
+        let (inputs, targets) = *self;
+        let chosen = drawn(inputs.size()[0], count, seed, inputs.device())?;
+        let inputs = inputs.f_index_select(0, &chosen)?;
+        let targets = targets.f_index_select(0, &chosen)?;
+        let targets = match targets.kind() {
+            Kind::Int64 => targets.f_one_hot(CLASSES)?.f_to_kind(inputs.kind())?,
+            _ => targets,
+        };
+        Ok(Subset { inputs, targets })
+    }
+}
