@@ -82,6 +82,11 @@ impl Ensemble {
         Ok((self.mlp.gradient_variance(space, self.shuffle.loaded(self.loaded))?, space.samples()))
     }
 
+    /// Changes the learning rate, see [`Optimizer::set_rate`].
+    pub fn set_rate(&mut self, rate: f64) -> Result<(), TchError> {
+        self.optimizer.set_rate(rate)
+    }
+
     /// Changes the parameters along the last gradient.
     pub fn update(&mut self) -> Result<(), TchError> {
         self.optimizer.update(self.mlp.parameters(), self.mlp.gradients())?;

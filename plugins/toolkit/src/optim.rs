@@ -106,6 +106,15 @@ impl Optimizer {
         Ok(())
     }
 
+    /// Changes the learning rate of the updates to come; what the optimizer has gathered stays. A schedule is a function of the
+    /// step, so the rate is no part of [`Optimizer::state`].
+    pub fn set_rate(&mut self, rate: f64) -> Result<(), TchError> {
+        match &mut self.rule {
+            Rule::Adam { lr } | Rule::Sgd { lr, .. } => *lr = rate,
+        }
+        self.minus_lr.f_fill_(-rate).map(drop)
+    }
+
     /// Updates done so far.
     pub fn step(&self) -> i64 {
         self.step

@@ -23,11 +23,23 @@ pub fn list(parameter: &str, text: &str) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// The numbers of a comma-separated list, which may be empty; none twice.
+pub fn numbers(parameter: &str, text: &str) -> Result<Vec<f64>> {
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let number = |word: &String| {
+        word.parse()
+            .map_err(|_| invalid(format!("parameter `{parameter}` is `{text}`: `{word}` is no number")))
+    };
+    list(parameter, text)?.iter().map(number).collect()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use super::list;
+    use super::{list, numbers};
 
     #[test]
     fn names_are_trimmed_and_none_is_missing_or_twice() {
@@ -35,6 +47,16 @@ mod tests {
         for wrong in ["", "deep,", "deep,,shallow", "deep, deep"] {
             let told = list("models", wrong).unwrap_err().to_string();
             assert!(told.contains("parameter `models`"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_numbers_may_be_empty() {
+        assert_eq!(numbers("sizes", "250, 1e3").unwrap(), [250.0, 1000.0]);
+        assert!(numbers("sizes", " ").unwrap().is_empty());
+        for wrong in ["1,x", "1,,2", "3,3"] {
+            let told = numbers("sizes", wrong).unwrap_err().to_string();
+            assert!(told.contains("parameter `sizes`"), "{told}");
         }
     }
 }

@@ -129,6 +129,81 @@ fn ensemble(trials: i64, samples: &Samples, rule: Rule, kind: Kind) -> Ensemble 
     Ensemble::new(net, optimizer, samples, 16, 5, Stream::named("batches")).unwrap()
 }
 
+/// Trials with labels of their own for shared inputs: each trains and is judged as one network with those labels would be.
+#[test]
+fn trials_may_have_labels_of_their_own() {
+    for loss in [Loss::CrossEntropy, Loss::MeanSquared] {
+        let x = draws("x", &[70, 6], Kind::Double);
+        let own = [labels(70, 3), (labels(70, 3) + 1).remainder(3)];
+        let samples = |labels: &Tensor| Samples::classes(&x, 1.0, labels, 3, Kind::Double, CPU).unwrap();
+        let both = samples(&Tensor::stack(&own, 0));
+        assert_eq!((both.count(), both.trials()), (70, Some(2)));
+        let make = |trials: i64, samples: &Samples| {
+            let net = mlp(&WIDTHS, trials, Kind::Double).with(Activation::Relu, loss);
+            let optimizer = Optimizer::new(Rule::Adam { lr: 1e-2 }, net.parameters()).unwrap();
+            Ensemble::new(net, optimizer, samples, 16, 5, Stream::named("batches")).unwrap()
+        };
+        let mut pair = make(2, &both);
+        // Each alone, in an ensemble whose other trial has the same labels.
+        let mut alone = own.each_ref().map(|labels| (make(2, &samples(labels)), samples(labels)));
+        for _ in 0..12 {
+            pair.advance(&both).unwrap();
+            for (one, samples) in &mut alone {
+                one.advance(samples).unwrap();
+            }
+        }
+        let found = Evaluator::new(&pair.mlp, &both).unwrap().evaluate(&pair.mlp).unwrap();
+        assert_eq!(found, pair.mlp.evaluate(&both).unwrap());
+        for (trial, (one, samples)) in alone.iter().enumerate() {
+            let parameters =
+                |ensemble: &Ensemble| values(&ensemble.mlp.trial_parameters(trial as i64).unwrap());
+            assert_eq!(parameters(&pair), parameters(one), "{loss:?}, trial {trial}");
+            let own = one.mlp.evaluate(samples).unwrap();
+            assert!((found.loss[trial] - own.loss[trial]).abs() < 1e-12, "{loss:?}, trial {trial}");
+            assert_eq!(found.accuracy[trial], own.accuracy[trial]);
+        }
+        let net = mlp(&WIDTHS, 3, Kind::Double);
+        let Err(refused) = Shuffle::new(&both, net.trials(), 16, 5, Stream::named("batches")) else {
+            panic!("targets of two trials were given to three")
+        };
+        assert!(refused.to_string().contains("2 trials are given to 3"), "{refused}");
+    }
+}
+
+/// A schedule changes the steps to come as an optimizer with that rate would make them, and nothing else.
+#[test]
+fn a_changed_rate_scales_the_next_update() {
+    for rule in [
+        Rule::Adam { lr: 1e-2 },
+        Rule::Sgd { lr: 1e-2, momentum: 0.9 },
+        Rule::Sgd { lr: 1e-2, momentum: 0.0 },
+    ] {
+        for fused in [false, true] {
+            let length = |halved: bool| {
+                let p = draws("p", &[40], Kind::Float);
+                let mut optimizer = Optimizer::new(rule, &p).unwrap();
+                if fused {
+                    optimizer = optimizer.fused();
+                }
+                let g = draws("g", &[40], Kind::Float);
+                optimizer.update(&p, &g).unwrap();
+                let before = p.copy();
+                if halved {
+                    optimizer.set_rate(0.5e-2).unwrap();
+                }
+                optimizer.update(&p, &g).unwrap();
+                values(&(p - before))
+            };
+            for (whole, half) in length(false).iter().zip(length(true)) {
+                assert!(
+                    (whole - 2.0 * half).abs() < 1e-6 * whole.abs().max(1e-3),
+                    "{rule:?}: {whole} {half}"
+                );
+            }
+        }
+    }
+}
+
 /// V5: trial `t` of an ensemble is the single run with the initial values and the orders of member `t`.
 #[test]
 fn an_ensemble_trains_as_its_members_would_alone() {

@@ -2,6 +2,7 @@
 //!
 //! Method, parameters and how to read the figures: docs/experiments/random-labels.md.
 
+mod conclusion;
 mod figures;
 pub mod inputs;
 pub mod learner;
@@ -151,7 +152,7 @@ impl Experiment for RandomLabels {
             }
             ctx.step_end()?;
         }
-        Ok(())
+        conclusion::write(ctx, &training, self.epochs)
     }
 }
 

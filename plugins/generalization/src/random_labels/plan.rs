@@ -3,7 +3,7 @@
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::cnn::{self, Spec};
 use gradtop_toolkit::data::{CLASSES, PIXELS};
-use gradtop_toolkit::parameters::{invalid, list};
+use gradtop_toolkit::parameters::{invalid, list, numbers};
 use gradtop_toolkit::settings::{hidden, shape};
 
 use super::RandomLabels;
@@ -71,6 +71,11 @@ impl Network {
         }
     }
 
+    /// Whether it has convolutions.
+    pub fn is_convolutional(&self) -> bool {
+        matches!(self, Self::Cnn(_))
+    }
+
     /// Its layers in the usual notation.
     pub fn shape(&self) -> String {
         match self {
@@ -87,20 +92,6 @@ impl Network {
             Self::Cnn(_) => 12 * self.parameter_count(),
         }
     }
-}
-
-/// Numbers of a comma-separated list, which may be empty; each once.
-fn numbers(parameter: &str, text: &str) -> Result<Vec<f64>> {
-    if text.trim().is_empty() {
-        return Ok(Vec::new());
-    }
-    list(parameter, text)?
-        .iter()
-        .map(|word| {
-            word.parse()
-                .map_err(|_| invalid(format!("parameter `{parameter}` is `{text}`: `{word}` is no number")))
-        })
-        .collect()
 }
 
 impl RandomLabels {

@@ -14,6 +14,15 @@ struct Fit {
     outcome: Outcome,
 }
 
+impl Fit {
+    fn corruption(&self) -> f64 {
+        match self.group.labels {
+            Labels::Fixed(p) => p,
+            Labels::Redrawn => 1.0,
+        }
+    }
+}
+
 /// The table `fits` of all networks whose group has ended, and from it `fit-samples` and `fit-corruption` for the figures.
 pub(super) fn write(ctx: &Ctx, training: &Training) -> Result<()> {
     let mut fits = Vec::new();
@@ -31,7 +40,9 @@ pub(super) fn write(ctx: &Ctx, training: &Training) -> Result<()> {
     rows(ctx, "fits", step, &fits)?;
     let natural = |fit: &&Fit| fit.group.pixels == Pixels::Natural;
     let random = |fit: &&Fit| fit.group.labels == Labels::Fixed(1.0);
-    let by_size: Vec<Fit> = fits.iter().filter(natural).filter(random).cloned().collect();
+    let mut by_size: Vec<Fit> = fits.iter().filter(natural).filter(random).cloned().collect();
+    // Lines join points in the table's order.
+    by_size.sort_by_key(|fit| fit.group.samples);
     rows(ctx, "fit-samples", step, &by_size)?;
     let largest = |network: usize| {
         let of_it = training.groups().iter().filter(|g| g.group.network == network);
@@ -57,13 +68,7 @@ fn rows(ctx: &Ctx, table: &str, step: i64, fits: &[Fit]) -> Result<()> {
             Column::utf8("network", &text(|f| f.network)),
             Column::i64("parameters", whole(|f| f.parameters)),
             Column::utf8("condition", &text(|f| &f.group.name)),
-            Column::f64(
-                "corruption",
-                number(|f| match f.group.labels {
-                    Labels::Fixed(p) => p,
-                    Labels::Redrawn => 1.0,
-                }),
-            ),
+            Column::f64("corruption", number(Fit::corruption)),
             Column::i64("samples", whole(|f| f.group.samples)),
             Column::i64("trial", whole(|f| f.trial as i64)),
             Column::f64("epochs_to_fit", number(|f| f.outcome.fitted.map_or(f64::NAN, |e| e as f64))),

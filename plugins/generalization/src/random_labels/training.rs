@@ -163,8 +163,7 @@ pub fn labels(kind: Labels, truth: &[u8], seed: u64, trial: usize, epoch: i64) -
 }
 
 impl Job {
-    /// Trains up to `epoch` epochs and evaluates, unless `stop` says so before that is done: then nothing but the training so far
-    /// remains of it.
+    /// Trains up to the epoch of the order and evaluates. `None` if `stop` came before the evaluation.
     fn go(&mut self, order: Order, stop: &(dyn Fn() -> bool + Sync)) -> Result<Option<Row>> {
         let Order { group, epoch, test_due, fitted } = order;
         let steps = self.learner.steps_per_epoch();
@@ -174,6 +173,9 @@ impl Job {
             }
             self.relabel(self.learner.step() / steps)?;
             self.learner.advance()?;
+        }
+        if stop() {
+            return Ok(None);
         }
         // A network is judged by the labels of the epoch it has just learnt.
         self.relabel((epoch - 1).max(0))?;

@@ -25,13 +25,13 @@ pub struct Evaluator {
 
 struct Chunk {
     batch: Batch,
-    /// `[samples]`.
+    /// `[samples]` or `[trials, samples]`.
     labels: Option<Tensor>,
 }
 
 impl Chunk {
     fn new(samples: &Samples, start: i64, length: i64) -> Result<Self, TchError> {
-        let labels = samples.labels().map(|labels| labels.f_narrow(0, start, length)).transpose()?;
+        let labels = samples.labels().map(|labels| labels.f_narrow(-1, start, length)).transpose()?;
         Ok(Self { batch: samples.chunk(start, length)?, labels })
     }
 }

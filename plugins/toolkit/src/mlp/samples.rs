@@ -10,9 +10,9 @@ pub struct Samples {
     /// `[samples, inputs]`: numbers of the ensemble's kind, or bytes that stand for `scale` times their value.
     inputs: Tensor,
     scale: f64,
-    /// `[outputs, samples]`.
+    /// `[outputs, samples]`, or `[trials, outputs, samples]`.
     targets: Tensor,
-    /// `[samples]`, for accuracies.
+    /// `[samples]` or `[trials, samples]`, for accuracies.
     labels: Option<Tensor>,
     kind: Kind,
 }
@@ -24,8 +24,9 @@ impl Samples {
         Self::made(inputs, 1.0, targets, None, kind, device)
     }
 
-    /// Samples with classes as targets: `labels` is `[samples]` of whole numbers in `0..classes`. Inputs of bytes stay
-    /// bytes, a quarter of the memory to gather from, and mean `scale` times their value, such as 1/255.
+    /// Samples with classes as targets: `labels` is `[samples]` of whole numbers in `0..classes`, or `[trials, samples]` where
+    /// the trials of an ensemble have labels of their own for the same inputs. Inputs of bytes stay bytes, a quarter of the
+    /// memory to gather from, and mean `scale` times their value, such as 1/255.
     pub fn classes(
         inputs: &Tensor,
         scale: f64,
@@ -35,13 +36,16 @@ impl Samples {
         device: Device,
     ) -> Result<Self, TchError> {
         let labels = labels.f_to_device(device)?.f_to_kind(Kind::Int64)?;
+        // Labels of a single trial are everybody's.
+        let labels =
+            if labels.size().len() == 2 && labels.size()[0] == 1 { labels.f_squeeze_dim(0)? } else { labels };
         let (low, high) = (labels.f_min()?.f_int64_value(&[])?, labels.f_max()?.f_int64_value(&[])?);
         if low < 0 || high >= classes {
             return Err(TchError::Shape(format!(
                 "labels go from {low} to {high}, they must lie in 0..{classes}"
             )));
         }
-        let targets = labels.f_one_hot(classes)?.f_to_kind(kind)?.f_transpose(0, 1)?.f_contiguous()?;
+        let targets = labels.f_one_hot(classes)?.f_to_kind(kind)?.f_transpose(-1, -2)?.f_contiguous()?;
         Self::made(inputs, scale, targets, Some(labels), kind, device)
     }
 
@@ -55,7 +59,7 @@ impl Samples {
     ) -> Result<Self, TchError> {
         let bytes = inputs.kind() == Kind::Uint8;
         let inputs = inputs.f_to_device(device)?.f_to_kind(if bytes { Kind::Uint8 } else { kind })?;
-        let (inputs, samples) = (inputs.f_contiguous()?, targets.size()[1]);
+        let (inputs, samples) = (inputs.f_contiguous()?, targets.size().last().copied().unwrap_or(0));
         if inputs.size().len() != 2 || inputs.size()[0] != samples || samples < 1 {
             return Err(TchError::Shape(format!(
                 "inputs are {:?} for {samples} targets; they must be [samples, inputs], at least one",
@@ -75,12 +79,32 @@ impl Samples {
         self.inputs.size()[1]
     }
 
-    /// `[outputs, samples]`.
+    /// `[outputs, samples]`, or `[trials, outputs, samples]` if trials have targets of their own.
     pub fn targets(&self) -> &Tensor {
         &self.targets
     }
 
-    /// `[samples]`, if the targets are classes.
+    /// The trials that have targets of their own, if they do.
+    pub fn trials(&self) -> Option<i64> {
+        (self.targets.size().len() == 3).then(|| self.targets.size()[0])
+    }
+
+    /// The targets of a trial, `[outputs, samples]`.
+    pub(super) fn targets_of(&self, trial: i64) -> Result<Tensor, TchError> {
+        if self.trials().is_some() {
+            self.targets.f_select(0, trial)
+        } else {
+            Ok(self.targets.shallow_clone())
+        }
+    }
+
+    /// Numbers in one target.
+    pub(super) fn target_width(&self) -> i64 {
+        let size = self.targets.size();
+        size[size.len() - 2]
+    }
+
+    /// `[samples]`, or `[trials, samples]`, if the targets are classes.
     pub fn labels(&self) -> Option<&Tensor> {
         self.labels.as_ref()
     }
@@ -129,8 +153,8 @@ impl Samples {
         Ok(Self {
             inputs: self.inputs.f_narrow(0, 0, count)?,
             scale: self.scale,
-            targets: self.targets.f_narrow(1, 0, count)?,
-            labels: self.labels.as_ref().map(|labels| labels.f_narrow(0, 0, count)).transpose()?,
+            targets: self.targets.f_narrow(-1, 0, count)?,
+            labels: self.labels.as_ref().map(|labels| labels.f_narrow(-1, 0, count)).transpose()?,
             kind: self.kind,
         })
     }
@@ -139,6 +163,6 @@ impl Samples {
     pub fn chunk(&self, start: i64, length: i64) -> Result<Batch, TchError> {
         let rows = Tensor::f_ones([length, self.input_width() + 1], (self.kind, self.device()))?;
         self.convert(&self.inputs.f_narrow(0, start, length)?, &rows.f_narrow(1, 0, self.input_width())?)?;
-        Batch::shared(&rows.f_transpose(0, 1)?, &self.targets.f_narrow(1, start, length)?)
+        Batch::shared(&rows.f_transpose(0, 1)?, &self.targets.f_narrow(-1, start, length)?)
     }
 }

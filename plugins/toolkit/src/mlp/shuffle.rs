@@ -59,8 +59,14 @@ impl Shuffle {
         if size < 1 || trials < 1 {
             return Err(TchError::Shape(format!("batches of {size} for {trials} trials are not possible")));
         }
+        if samples.trials().is_some_and(|own| own != trials) {
+            return Err(TchError::Shape(format!(
+                "samples with targets of {} trials are given to {trials}",
+                samples.trials().unwrap_or(0)
+            )));
+        }
         let options = (samples.kind(), samples.device());
-        let targets = Tensor::f_empty([trials, samples.targets().size()[0], count], options)?;
+        let targets = Tensor::f_empty([trials, samples.target_width(), count], options)?;
         let whole = Slot::new(samples, trials, size)?;
         let rest = (count % size > 0).then(|| Slot::new(samples, trials, count % size)).transpose()?;
         let batches = (0..count)
@@ -117,7 +123,7 @@ impl Shuffle {
             }
             let order = Tensor::f_from_slice(&order)?.f_to_device(samples.device())?;
             let own = self.targets.f_select(0, trial as i64)?;
-            samples.targets().f_index_select_out(&own, 1, &order).map(drop)?;
+            samples.targets_of(trial as i64)?.f_index_select_out(&own, 1, &order).map(drop)?;
         }
         self.order.f_copy_(&Tensor::f_from_slice(&all)?)
     }

@@ -1,0 +1,295 @@
+//! What the sizes show, in words computed from their numbers.
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::data::CLASSES;
+
+use super::ModelSize;
+use super::results::{Model, Part, Results, noise_in_words};
+use super::settings::full_samples;
+
+/// How much lower than a peak the values on both sides must be for it to be one.
+const PEAK: f64 = 1.1;
+
+/// The trials of one size together.
+#[derive(Clone, Debug, PartialEq)]
+struct Size {
+    width: i64,
+    parameters: i64,
+    train: [f64; 2],
+    test: [f64; 2],
+    trials: usize,
+}
+
+/// Sizes by their parameters, each the mean of its trials.
+fn sizes(models: &[Model], noise: f64) -> Vec<Size> {
+    let chosen: Vec<Model> = models.iter().filter(|m| m.noise == noise).copied().collect();
+    let mean = |same: &[Model], of: fn(&Model) -> f64| same.iter().map(of).sum::<f64>() / same.len() as f64;
+    chosen
+        .chunk_by(|a, b| a.parameters == b.parameters)
+        .map(|same| Size {
+            width: same[0].width,
+            parameters: same[0].parameters,
+            train: [mean(same, |m| m.train[0]), mean(same, |m| m.train[1])],
+            test: [mean(same, |m| m.test[0]), mean(same, |m| m.test[1])],
+            trials: same.len(),
+        })
+        .collect()
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+/// The shape of a curve: where it falls to before it rises, where it rises to, and where it ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Shape {
+    /// It never rises by a tenth above what it had fallen to.
+    Falls,
+    /// It rises to its end.
+    Rises { low: usize, high: usize },
+    /// It rises, and falls again by at least a tenth.
+    Peak { low: usize, high: usize },
+}
+
+/// The largest rise of a curve relative to the lowest value before it, and what follows.
+fn shape(values: &[f64]) -> Shape {
+    let mut best: Option<(usize, usize, f64)> = None;
+    let mut low = 0;
+    for (i, value) in values.iter().enumerate() {
+        if *value < values[low] {
+            low = i;
+        }
+        let rise = value / values[low];
+        if rise >= PEAK && best.is_none_or(|(.., most)| rise > most) {
+            best = Some((low, i, rise));
+        }
+    }
+    match best {
+        None => Shape::Falls,
+        Some((low, high, _)) => {
+            let after = values[high..].iter().copied().fold(f64::INFINITY, f64::min);
+            if values[high] >= PEAK * after { Shape::Peak { low, high } } else { Shape::Rises { low, high } }
+        }
+    }
+}
+
+/// What a curve of test errors does, in words; `name` is what is counted, such as `h`.
+fn in_words(sizes: &[Size], name: &str) -> String {
+    let errors: Vec<f64> = sizes.iter().map(|s| s.test[0]).collect();
+    let at = |i: usize| format!("{:.3} at {name} = {}", errors[i], sizes[i].width);
+    let last = errors.len() - 1;
+    match shape(&errors) {
+        Shape::Falls => {
+            format!("test error has no peak: {}, lowest {}, {}", at(0), at(lowest(&errors)), at(last))
+        }
+        Shape::Rises { low, high } => {
+            format!("test error falls to {}, then rises to {} and does not fall again", at(low), at(high))
+        }
+        Shape::Peak { low, high } => {
+            let again = high + lowest(&errors[high..]);
+            let deeper = if errors[again] < errors[low] {
+                "below the first minimum"
+            } else {
+                "not as low as the first minimum"
+            };
+            format!(
+                "test error falls to {}, rises to {} ({:.1} times as high), and falls again to {}, {deeper}",
+                at(low),
+                at(high),
+                errors[high] / errors[low],
+                at(again)
+            )
+        }
+    }
+}
+
+fn lowest(values: &[f64]) -> usize {
+    (0..values.len()).min_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0)
+}
+
+/// Part A.
+fn of_full(sizes: &[Size], samples: i64) -> Vec<String> {
+    let (Some(first), Some(last)) = (sizes.first(), sizes.last()) else { return Vec::new() };
+    let highest = |of: fn(&Size) -> f64| sizes.iter().max_by(|a, b| of(a).total_cmp(&of(b))).unwrap_or(last);
+    let best = highest(|s| s.test[1]);
+    // Between sizes, a drop within the noise of the trials is none.
+    let falls = sizes.windows(2).filter(|pair| pair[1].test[1] < pair[0].test[1] - 0.005).count();
+    let trend = match falls {
+        0 => "grows with the size or stays, at every step".to_owned(),
+        n => format!("falls by more than half a point at {n} of {} steps", sizes.len() - 1),
+    };
+    let threshold = samples * CLASSES;
+    let beyond = sizes.iter().filter(|s| s.parameters >= threshold).count();
+    let lowest_loss = sizes.iter().min_by(|a, b| a.test[0].total_cmp(&b.test[0])).unwrap_or(last);
+    let over = if last.test[0] > 1.1 * lowest_loss.test[0] {
+        format!(
+            "test loss is lowest ({:.3}) at {} parameters and {:.3} at the largest: over-fitted in loss, if not in accuracy",
+            lowest_loss.test[0], lowest_loss.parameters, last.test[0]
+        )
+    } else {
+        format!(
+            "test loss is lowest ({:.3}) at {} parameters: no over-fitting",
+            lowest_loss.test[0], lowest_loss.parameters
+        )
+    };
+    vec![
+        format!(
+            "{samples} images, {} sizes of {} to {} parameters: test accuracy {trend}, from {} to {} (highest {} at {} parameters); {over}",
+            sizes.len(),
+            first.parameters,
+            last.parameters,
+            percent(first.test[1]),
+            percent(last.test[1]),
+            percent(best.test[1]),
+            best.parameters
+        ),
+        format!(
+            "{samples} images: the gap between training and test accuracy is {:.1} points at the smallest and {:.1} at the largest; {beyond} of {} \
+             sizes have at least labels times classes ({threshold}) parameters, so the others cannot be expected to fit everything",
+            100.0 * (first.train[1] - first.test[1]),
+            100.0 * (last.train[1] - last.test[1]),
+            sizes.len()
+        ),
+    ]
+}
+
+/// Part B with one kind of labels.
+fn of_subset(sizes: &[Size], samples: i64, noise: f64) -> Vec<String> {
+    let (Some(first), Some(last)) = (sizes.first(), sizes.last()) else { return Vec::new() };
+    let fitted = sizes.iter().find(|s| s.train[1] >= 0.99);
+    let fitted = fitted.map_or("no size has 99 % of the training labels right".to_owned(), |s| {
+        format!("99 % of the training labels are right from h = {} on ({} parameters)", s.width, s.parameters)
+    });
+    vec![format!(
+        "{samples} images, {}: {}; test accuracy {} at h = {}, {} at h = {}; {fitted}",
+        noise_in_words(noise),
+        in_words(sizes, "h"),
+        percent(first.test[1]),
+        first.width,
+        percent(last.test[1]),
+        last.width
+    )]
+}
+
+/// Part C with one kind of labels.
+fn of_features(sizes: &[Size], samples: i64, noise: f64) -> Vec<String> {
+    let Some(last) = sizes.last() else { return Vec::new() };
+    let peak = sizes.iter().max_by(|a, b| a.test[0].total_cmp(&b.test[0])).unwrap_or(last);
+    let near = (peak.width - samples).abs() as f64 <= 0.05 * samples as f64;
+    let place = if near {
+        "where features and images are equally many"
+    } else {
+        "elsewhere than at as many features as images"
+    };
+    let interpolating = sizes.iter().filter(|s| s.width >= samples);
+    let worst = interpolating.map(|s| s.train[0]).fold(f64::NEG_INFINITY, f64::max);
+    let fits = if worst.is_finite() {
+        format!("; from N = {samples} on the training error is at most {worst:.1e}")
+    } else {
+        String::new()
+    };
+    vec![format!(
+        "{samples} images, {}, random features: {}; the highest test error lies at N = {}, {place}; test accuracy {} there, {} at N = {}{fits}",
+        noise_in_words(noise),
+        in_words(sizes, "N"),
+        peak.width,
+        percent(peak.test[1]),
+        percent(last.test[1]),
+        last.width
+    )]
+}
+
+/// Writes what the run found to the log and the table `conclusion`.
+pub(super) fn write(ctx: &Ctx, params: &ModelSize, results: &Results, step: i64) -> Result<()> {
+    let mut rows: Vec<(&str, String)> = Vec::new();
+    let full = full_samples(params);
+    rows.extend(of_full(&sizes(&results.of(Part::Full), 0.0), full).into_iter().map(|text| ("A", text)));
+    for noise in [0.0, params.noise] {
+        let found = sizes(&results.of(Part::Subset), noise);
+        rows.extend(of_subset(&found, params.subset_samples, noise).into_iter().map(|text| ("B", text)));
+    }
+    for noise in [0.0, params.noise] {
+        let found = sizes(&results.of(Part::Features), noise);
+        rows.extend(of_features(&found, params.feature_samples, noise).into_iter().map(|text| ("C", text)));
+    }
+    if params.trials < 3 {
+        rows.push(("all", "fewer than 3 trials: no order can be claimed".to_owned()));
+    }
+    for (part, text) in &rows {
+        ctx.info(format!("{part}: {text}."))?;
+    }
+    let (parts, texts): (Vec<&str>, Vec<&str>) =
+        rows.iter().map(|(part, text)| (*part, text.as_str())).unzip();
+    ctx.table("conclusion", step, &[Column::utf8("part", &parts), Column::utf8("statement", &texts)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(width: i64, train: f64, error: f64, accuracy: f64) -> Size {
+        Size { width, parameters: 10 * width, train: [0.0, train], test: [error, accuracy], trials: 3 }
+    }
+
+    #[test]
+    fn shapes_of_curves() {
+        assert_eq!(shape(&[5.0, 3.0, 2.0, 2.1]), Shape::Falls);
+        assert_eq!(shape(&[5.0, 2.0, 3.0, 4.0]), Shape::Rises { low: 1, high: 3 });
+        assert_eq!(shape(&[5.0, 2.0, 40.0, 4.0, 1.0]), Shape::Peak { low: 1, high: 2 });
+        assert_eq!(shape(&[1.0]), Shape::Falls);
+    }
+
+    #[test]
+    fn statements_follow_the_numbers() {
+        let hump = [
+            size(3, 0.8, 0.76, 0.7),
+            size(38, 0.95, 0.30, 0.85),
+            size(250, 1.0, 0.46, 0.84),
+            size(800, 1.0, 0.38, 0.86),
+        ];
+        let text = of_subset(&hump, 4000, 0.2).join("\n");
+        for part in [
+            "20 % noise: test error falls to 0.300 at h = 38, rises to 0.460 at h = 250 (1.5 times as high)",
+            "falls again to 0.380 at h = 800, not as low as the first minimum",
+            "right from h = 250 on (2500 parameters)",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in {text}");
+        }
+        let smooth = [size(3, 0.6, 0.68, 0.57), size(800, 0.98, 0.13, 0.96)];
+        let text = of_subset(&smooth, 4000, 0.0).join("\n");
+        assert!(text.contains("no peak") && text.contains("no size has 99 %"), "{text}");
+
+        let exact = [size(200, 0.9, 0.5, 0.77), size(1000, 1.0, 227.0, 0.15), size(5000, 1.0, 0.33, 0.88)];
+        let text = of_features(&exact, 1000, 0.0).join("\n");
+        for part in [
+            "at N = 1000, where features and images are equally many",
+            "15.0 % there, 88.0 % at N = 5000",
+            "below the first minimum",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in {text}");
+        }
+        let early = [size(200, 0.9, 5.0, 0.77), size(1000, 1.0, 2.0, 0.15)];
+        assert!(of_features(&early, 1000, 0.0)[0].contains("elsewhere than at as many"));
+    }
+
+    #[test]
+    fn many_images_are_judged_by_trend_and_gap() {
+        let grown =
+            [size(81, 0.23, 1.9, 0.23), size(6000, 0.99, 0.08, 0.975), size(93_700, 1.0, 0.081, 0.98)];
+        let text = of_full(&grown, 60_000).join("\n");
+        for part in [
+            "grows with the size or stays, at every step, from 23.0 % to 98.0 %",
+            "no over-fitting",
+            "1 of 3 sizes have at least",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in {text}");
+        }
+        let over = [size(81, 0.5, 0.5, 0.9), size(6000, 1.0, 0.9, 0.8)];
+        let text = of_full(&over, 60_000).join("\n");
+        assert!(
+            text.contains("falls by more than half a point at 1 of 1")
+                && text.contains("over-fitted in loss"),
+            "{text}"
+        );
+    }
+}

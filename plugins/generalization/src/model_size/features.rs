@@ -1,0 +1,67 @@
+//! Random `ReLU` features with the least-squares solution of minimum norm, in double precision.
+//!
+//! φ(x) = max(0, W x) with W drawn once from N(0, 1/inputs) and never trained; only the readout a (features × classes) is fitted, to
+//! labels as one-hot vectors. With fewer features than samples a solves `FᵀF a = FᵀY`; with more it is the one of the infinitely
+//! many interpolating solutions with the smallest ‖a‖, `a = Fᵀ(FFᵀ)⁻¹Y`, where gradient descent from zero would end too. Test error
+//! diverges where both numbers are equal: Belkin, Hsu, Ma and Mandal, "Reconciling modern machine-learning practice and the
+//! classical bias-variance trade-off" (PNAS 2019).
+
+use gradtop_toolkit::data::PIXELS;
+use gradtop_toolkit::rng::{Rng, Stream};
+use tch::{Kind, TchError, Tensor};
+
+/// Weights of the first `count` random features, `f64 [count, 784]`: the same whatever their number.
+pub fn weights(count: i64, seed: u64, trial: u32, device: tch::Device) -> Result<Tensor, TchError> {
+    let scale = 1.0 / (PIXELS as f64).sqrt();
+    let stream = Stream::named("model-size/features").member(trial);
+    let draws: Vec<f64> = (0..count)
+        .flat_map(|feature| {
+            let mut rng = Rng::new(seed, stream, feature as u32);
+            (0..PIXELS).map(move |_| scale * rng.normal())
+        })
+        .collect();
+    Tensor::f_from_slice(&draws)?.f_view([count, PIXELS])?.f_to_device(device)
+}
+
+/// The features of `x` (`f64 [n, 784]`): `[n, count]`.
+pub fn features(x: &Tensor, weights: &Tensor) -> Result<Tensor, TchError> {
+    x.f_matmul(&weights.f_transpose(0, 1)?)?.f_relu()
+}
+
+/// The least-squares solution of F a = Y that has the smallest norm, `[features, outputs]`, for F (`[samples, features]`) of full
+/// rank: by a QR factorisation of F, or of Fᵀ if there are more features than samples. No normal equations are formed: those
+/// would square the condition number, which near as many features as samples is what everything depends on.
+pub fn minimum_norm(f: &Tensor, y: &Tensor) -> Result<Tensor, TchError> {
+    let (samples, count) = f.size2()?;
+    if count <= samples {
+        let (q, r) = Tensor::f_linalg_qr(f, "reduced")?;
+        let projected = q.f_transpose(0, 1)?.f_matmul(y)?;
+        r.f_linalg_solve_triangular(&projected, true, true, false)
+    } else {
+        // F = RᵀQᵀ: a = Q z with Rᵀ z = Y lies in the row space of F.
+        let (q, r) = Tensor::f_linalg_qr(&f.f_transpose(0, 1)?, "reduced")?;
+        let z = r.f_transpose(0, 1)?.f_linalg_solve_triangular(y, false, true, false)?;
+        q.f_matmul(&z)
+    }
+}
+
+/// Squared error summed over the outputs, mean over the samples; and the share of samples whose largest output is that of their
+/// label. One number a group of `outputs` columns, so that several readouts are judged at once.
+pub fn errors(
+    predictions: &Tensor,
+    targets: &Tensor,
+    labels: &[Tensor],
+    outputs: i64,
+) -> Result<Vec<[f64; 2]>, TchError> {
+    let samples = predictions.size2()?.0 as f64;
+    labels
+        .iter()
+        .enumerate()
+        .map(|(group, labels)| {
+            let own = |tensor: &Tensor| tensor.f_narrow(1, group as i64 * outputs, outputs);
+            let error = own(predictions)?.f_sub(&own(targets)?)?.f_square()?.f_sum(Kind::Double)?;
+            let right = own(predictions)?.f_argmax(1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Double)?;
+            Ok([error.f_double_value(&[])? / samples, right.f_double_value(&[])? / samples])
+        })
+        .collect()
+}

@@ -1,0 +1,153 @@
+//! What was found so far, and its tables.
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::checkpoint::{Saved, Saving};
+
+/// Which part a result belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// A.
+    Full,
+    /// B.
+    Subset,
+    /// C.
+    Features,
+}
+
+/// One trained model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Model {
+    pub(super) part: Part,
+    /// Width of the (first) hidden layer, or number of features.
+    pub(super) width: i64,
+    /// Trained parameters.
+    pub(super) parameters: i64,
+    /// Share of random training labels.
+    pub(super) noise: f64,
+    pub(super) trial: i64,
+    /// Loss and accuracy on the training set, by the labels learnt.
+    pub(super) train: [f64; 2],
+    /// Loss and accuracy on the test set.
+    pub(super) test: [f64; 2],
+    /// Norm of the readout in part C, else NaN.
+    pub(super) norm: f64,
+}
+
+/// All trained models.
+#[derive(Default)]
+pub(super) struct Results {
+    models: Vec<Model>,
+}
+
+/// Numbers of a model in a checkpoint.
+const NUMBERS: usize = 10;
+
+impl Model {
+    fn numbers(&self) -> [f64; NUMBERS] {
+        let part = match self.part {
+            Part::Full => 0.0,
+            Part::Subset => 1.0,
+            Part::Features => 2.0,
+        };
+        let ([train_loss, train], [test_loss, test]) = (self.train, self.test);
+        [
+            part,
+            self.width as f64,
+            self.parameters as f64,
+            self.noise,
+            self.trial as f64,
+            train_loss,
+            train,
+            test_loss,
+            test,
+            self.norm,
+        ]
+    }
+
+    fn from_numbers(numbers: [f64; NUMBERS]) -> Self {
+        let [part, width, parameters, noise, trial, train_loss, train, test_loss, test, norm] = numbers;
+        let part = match part {
+            0.0 => Part::Full,
+            1.0 => Part::Subset,
+            _ => Part::Features,
+        };
+        Self {
+            part,
+            width: width as i64,
+            parameters: parameters as i64,
+            noise,
+            trial: trial as i64,
+            train: [train_loss, train],
+            test: [test_loss, test],
+            norm,
+        }
+    }
+}
+
+/// A share in words, as tables and legends have it.
+pub(super) fn noise_in_words(noise: f64) -> String {
+    format!("{} % noise", (1000.0 * noise).round() / 10.0)
+}
+
+impl Results {
+    pub(super) fn push(&mut self, model: Model) {
+        self.models.push(model);
+    }
+
+    /// The models of a part, by their size.
+    pub(super) fn of(&self, part: Part) -> Vec<Model> {
+        let mut models: Vec<Model> = self.models.iter().filter(|m| m.part == part).copied().collect();
+        models.sort_by(|a, b| {
+            a.noise.total_cmp(&b.noise).then(a.parameters.cmp(&b.parameters)).then(a.trial.cmp(&b.trial))
+        });
+        models
+    }
+
+    /// The tables `full`, `subset` and `features`, as far as there are rows.
+    pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<()> {
+        for (part, table, width, loss, unit) in [
+            (Part::Full, "full", "width", "loss", "nats"),
+            (Part::Subset, "subset", "width", "error", ""),
+            (Part::Features, "features", "features", "error", ""),
+        ] {
+            let models = self.of(part);
+            if models.is_empty() {
+                continue;
+            }
+            let whole = |of: fn(&Model) -> i64| models.iter().map(of).collect::<Vec<_>>();
+            let number = |of: fn(&Model) -> f64| models.iter().map(of).collect::<Vec<_>>();
+            let noise: Vec<String> = models.iter().map(|m| noise_in_words(m.noise)).collect();
+            let (train, test) = (format!("train_{loss}"), format!("test_{loss}"));
+            let mut columns = vec![
+                Column::i64(width, whole(|m| m.width)),
+                Column::i64("parameters", whole(|m| m.parameters)),
+                Column::f64("noise_share", number(|m| m.noise)),
+                Column::utf8("noise", &noise),
+                Column::i64("trial", whole(|m| m.trial)),
+                Column::f64(&train, number(|m| m.train[0])).unit(unit),
+                Column::f64("train_accuracy", number(|m| m.train[1])),
+                Column::f64(&test, number(|m| m.test[0])).unit(unit),
+                Column::f64("test_accuracy", number(|m| m.test[1])),
+            ];
+            if part == Part::Features {
+                columns.push(Column::f64("norm", number(|m| m.norm)));
+            }
+            ctx.table(table, step, &columns)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn save(&self, saving: &mut Saving) -> Result<()> {
+        let numbers: Vec<f64> = self.models.iter().flat_map(Model::numbers).collect();
+        Ok(saving.numbers("results", &numbers)?)
+    }
+
+    pub(super) fn restore(&mut self, saved: &Saved) -> Result<()> {
+        let numbers = saved.numbers("results")?;
+        let (models, []) = numbers.as_chunks() else {
+            return Err(Error::new("the checkpoint's results are not whole"));
+        };
+        self.models = models.iter().copied().map(Model::from_numbers).collect();
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! What is trained, from the parameters.
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::data::{CLASSES, PIXELS};
+use gradtop_toolkit::parameters::{invalid, numbers};
+
+use super::ModelSize;
+
+/// One thing that is trained to its end before the next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Unit {
+    /// Part A: networks 784-h-2h-10, all trials at once.
+    Full { width: i64 },
+    /// Part B: networks 784-h-10, all trials with clean and with noisy labels at once.
+    Subset { width: i64 },
+    /// Part C: one draw of features, clean and noisy labels at once.
+    Features { trial: i64, features: i64 },
+}
+
+impl Unit {
+    /// Inputs, hidden widths and outputs of the networks.
+    pub(super) fn widths(self) -> Vec<i64> {
+        match self {
+            Self::Full { width } => vec![PIXELS, width, 2 * width, CLASSES],
+            Self::Subset { width } => vec![PIXELS, width, CLASSES],
+            Self::Features { features, .. } => vec![features, CLASSES],
+        }
+    }
+
+    /// Weights and biases that are trained. Random features have weights for each class, no bias.
+    pub(super) fn parameters(self) -> i64 {
+        match self {
+            Self::Features { features, .. } => features * CLASSES,
+            _ => self.widths().windows(2).map(|w| (w[0] + 1) * w[1]).sum(),
+        }
+    }
+
+    /// Work, in thousands of multiplications, roughly; below a certain size a network costs what its inputs cost.
+    pub(super) fn cost(self, params: &ModelSize) -> i64 {
+        let parameters = self.parameters().max(20_000) / 1000;
+        match self {
+            Self::Full { .. } => 3 * parameters * full_samples(params) * params.full_epochs * params.trials,
+            Self::Subset { .. } => {
+                6 * parameters * params.subset_samples * params.subset_epochs * params.trials
+            }
+            // Twice as costly in double precision; the smaller side counts twice in the factorisation.
+            Self::Features { features, .. } => {
+                let (n, tests) = (params.feature_samples, params.feature_tests);
+                (2 * features * PIXELS * (n + tests) + 4 * features.min(n).pow(2) * features.max(n)) / 1000
+            }
+        }
+    }
+}
+
+/// Training images of part A.
+pub(super) fn full_samples(params: &ModelSize) -> i64 {
+    if params.full_samples == 0 { 60_000 } else { params.full_samples }
+}
+
+/// Everything, in the order it is done.
+pub(super) fn units(params: &ModelSize) -> Result<Vec<Unit>> {
+    let widths = |parameter: &str, text: &str| -> Result<Vec<i64>> {
+        let all = numbers(parameter, text)?;
+        if let Some(wrong) = all.iter().find(|w| w.fract() != 0.0 || !(1.0..=10_000.0).contains(*w)) {
+            return Err(invalid(format!(
+                "parameter `{parameter}` names {wrong}, must be whole numbers between 1 and 10000"
+            )));
+        }
+        Ok(all.into_iter().map(|w| w as i64).collect())
+    };
+    let mut units = Vec::new();
+    for width in widths("full_widths", &params.full_widths)? {
+        units.push(Unit::Full { width });
+    }
+    for width in widths("subset_widths", &params.subset_widths)? {
+        units.push(Unit::Subset { width });
+    }
+    let ratios = numbers("feature_ratios", &params.feature_ratios)?;
+    let counts = ratios
+        .iter()
+        .map(|ratio| {
+            let features = (ratio * params.feature_samples as f64).round();
+            if (1.0..=100_000.0).contains(&features) {
+                Ok(features as i64)
+            } else {
+                Err(invalid(format!(
+                    "parameter `feature_ratios` names {ratio}: of {} images that is {features} features, must be between 1 and 100000",
+                    params.feature_samples
+                )))
+            }
+        })
+        .collect::<Result<Vec<i64>>>()?;
+    for trial in 0..params.trials {
+        units.extend(counts.iter().map(|&features| Unit::Features { trial, features }));
+    }
+    if units.is_empty() {
+        return Err(invalid(
+            "parameters `full_widths`, `subset_widths` and `feature_ratios` are all empty: nothing is to be trained",
+        ));
+    }
+    Ok(units)
+}

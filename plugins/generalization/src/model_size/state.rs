@@ -1,0 +1,367 @@
+//! Where the run is: what is done, and the networks in training.
+
+use std::path::Path;
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::checkpoint::{Saved, Saving};
+use gradtop_toolkit::data::{self, CLASSES, Dataset, Split};
+use gradtop_toolkit::mlp::Samples;
+use gradtop_toolkit::rng::{Rng, Stream};
+use gradtop_toolkit::runtime;
+use tch::{Device, Kind, Tensor};
+
+use super::ModelSize;
+use super::features::{errors, features, minimum_norm, weights};
+use super::networks::{Networks, Scores};
+use super::results::{Model, Part, Results};
+use super::settings::{Unit, full_samples, units};
+use crate::labels::corrupted;
+
+const FILE: &str = "training.safetensors";
+/// Multiplications in a step from which on all threads are worth using; below, they wait for each other longer than they compute.
+const WORTH_THREADS: i64 = 100_000_000;
+
+/// The whole run.
+pub(super) struct State {
+    params: ModelSize,
+    seed: u64,
+    device: Device,
+    threads: usize,
+    dataset: std::sync::Arc<Dataset>,
+    units: Vec<Unit>,
+    /// The unit that is next or in training.
+    at: usize,
+    /// Updates and solutions so far.
+    step: i64,
+    pub(super) results: Results,
+    sets: Option<Sets>,
+    networks: Option<Networks>,
+    draw: Option<Draw>,
+}
+
+/// The sets of the part in training.
+struct Sets {
+    part: Part,
+    train: Samples,
+    test: Samples,
+}
+
+/// One draw of random features on both sets of part C.
+struct Draw {
+    trial: i64,
+    train: Tensor,
+    test: Tensor,
+    /// One-hot targets `[n, 20]`: as they are, then noisy; test targets twice.
+    targets: [Tensor; 2],
+    labels: [Vec<Tensor>; 2],
+}
+
+/// Labels of the training images with this noise for a trial.
+fn noisy(split: &Split, noise: f64, seed: u64, part: &str, trial: i64) -> Vec<u8> {
+    let stream = Stream::named(&format!("model-size/noise/{part}")).member(trial as u32);
+    corrupted(split.label_values(), noise, Rng::new(seed, stream, 0))
+}
+
+fn label_tensor(labels: &[u8], device: Device) -> Result<Tensor> {
+    Ok(Tensor::f_from_slice(labels)?.f_to_kind(Kind::Int64)?.f_to_device(device)?)
+}
+
+impl State {
+    pub(super) fn new(params: &ModelSize, seed: u64, device: Device, threads: usize) -> Result<Self> {
+        Ok(Self {
+            units: units(params)?,
+            dataset: data::load(&params.data)?,
+            params: params.clone(),
+            seed,
+            device,
+            threads,
+            at: 0,
+            step: 0,
+            results: Results::default(),
+            sets: None,
+            networks: None,
+            draw: None,
+        })
+    }
+
+    /// Everything, in the order it is done.
+    pub(super) fn units(&self) -> &[Unit] {
+        &self.units
+    }
+
+    /// What is next or in training.
+    pub(super) fn unit(&self) -> Option<Unit> {
+        self.units.get(self.at).copied()
+    }
+
+    /// Units done.
+    pub(super) fn done(&self) -> usize {
+        self.at
+    }
+
+    /// Updates and solutions so far.
+    pub(super) fn step(&self) -> i64 {
+        self.step
+    }
+
+    /// Cost of everything.
+    pub(super) fn total(&self) -> i64 {
+        self.units.iter().map(|unit| unit.cost(&self.params)).sum()
+    }
+
+    /// Cost of what is done.
+    pub(super) fn cost_done(&self) -> i64 {
+        let whole: i64 = self.units[..self.at].iter().map(|unit| unit.cost(&self.params)).sum();
+        let part = match (&self.networks, self.unit()) {
+            (Some(networks), Some(unit)) => {
+                let share = networks.ensemble.step() as f64 / networks.total() as f64;
+                (share * unit.cost(&self.params) as f64) as i64
+            }
+            _ => 0,
+        };
+        whole + part
+    }
+
+    /// Some updates of the networks in training, or one solution. Whether that was the end of a unit.
+    pub(super) fn advance(&mut self, ctx: &Ctx) -> Result<bool> {
+        match self.unit() {
+            None => Ok(false),
+            Some(Unit::Features { trial, features }) => self.solve(ctx, trial, features),
+            Some(unit) => self.train(ctx, unit),
+        }
+    }
+
+    fn sets(&mut self, part: Part) -> Result<()> {
+        if self.sets.as_ref().is_some_and(|sets| sets.part == part) {
+            return Ok(());
+        }
+        let (dataset, seed, device) = (&self.dataset, self.seed, self.device);
+        let samples = |split: &Split, labels: &Tensor| -> Result<Samples> {
+            let images = split.images(device)?;
+            Ok(Samples::classes(&images, 1.0 / 255.0, labels, CLASSES, Kind::Float, device)?)
+        };
+        let count = match part {
+            Part::Full => full_samples(&self.params),
+            _ => self.params.subset_samples,
+        };
+        let train = dataset.train.subset(count as usize, seed);
+        let labels = if part == Part::Full {
+            train.labels(device)?
+        } else {
+            // The trials with clean labels first.
+            let mut rows = Vec::new();
+            for noise in [0.0, self.params.noise] {
+                for trial in 0..self.params.trials {
+                    rows.push(label_tensor(&noisy(&train, noise, seed, "subset", trial), device)?);
+                }
+            }
+            Tensor::f_stack(&rows, 0)?
+        };
+        self.sets = Some(Sets {
+            part,
+            train: samples(&train, &labels)?,
+            test: samples(&dataset.test, &dataset.test.labels(device)?)?,
+        });
+        Ok(())
+    }
+
+    fn train(&mut self, ctx: &Ctx, unit: Unit) -> Result<bool> {
+        let part = if matches!(unit, Unit::Full { .. }) { Part::Full } else { Part::Subset };
+        self.open(unit, part)?;
+        let (Some(sets), Some(networks)) = (&self.sets, &mut self.networks) else {
+            return Err(Error::new("networks are trained before they are made"));
+        };
+        networks.advance(&sets.train)?;
+        self.step += 1;
+        if !networks.due() {
+            return Ok(false);
+        }
+        let scores = networks.evaluate(&sets.train, &sets.test)?;
+        let ended = networks.ended();
+        self.log(ctx, unit, part, &scores)?;
+        if ended {
+            self.keep(unit, part, &scores);
+            self.networks = None;
+            self.at += 1;
+        }
+        Ok(ended)
+    }
+
+    /// Makes the networks of a unit unless they are there.
+    fn open(&mut self, unit: Unit, part: Part) -> Result<()> {
+        self.sets(part)?;
+        let Some(sets) = &self.sets else { return Ok(()) };
+        if self.networks.is_none() {
+            let trials = self.params.trials * if part == Part::Full { 1 } else { 2 };
+            self.networks = Some(Networks::new(&self.params, unit, &sets.train, trials, self.seed)?);
+            let work = trials * self.params.batch * unit.parameters();
+            runtime::set_threads(if work < WORTH_THREADS { 1 } else { self.threads });
+        }
+        Ok(())
+    }
+
+    /// Noise and trial of a place on the run axis.
+    fn member(&self, index: usize) -> (f64, i64) {
+        let trials = self.params.trials as usize;
+        (if index < trials { 0.0 } else { self.params.noise }, (index % trials) as i64)
+    }
+
+    fn log(&self, ctx: &Ctx, unit: Unit, part: Part, scores: &Scores) -> Result<()> {
+        let (loss, name) = match unit {
+            Unit::Full { width } => ("loss", format!("many images, width {width}")),
+            Unit::Subset { width } | Unit::Features { features: width, .. } => {
+                ("squared_error", format!("few images, width {width}"))
+            }
+        };
+        let mut points = Vec::new();
+        for (split, found) in [("train", &scores.train), ("test", &scores.test)] {
+            for index in 0..found.loss.len() {
+                let (noise, trial) = self.member(index);
+                let name = if part == Part::Full {
+                    name.clone()
+                } else {
+                    format!("{name}, {}", super::results::noise_in_words(noise))
+                };
+                let series = |metric: &str| {
+                    ctx.series(Series::metric(metric).model(&name).split(split).trial(trial as i32))
+                };
+                points.push((series(loss)?, found.loss[index]));
+                points.push((series("accuracy")?, found.accuracy[index]));
+            }
+        }
+        let epoch = self.networks.as_ref().map_or(f64::NAN, |networks| networks.ensemble.epoch());
+        ctx.log_epoch(self.step, epoch, &points)
+    }
+
+    fn keep(&mut self, unit: Unit, part: Part, scores: &Scores) {
+        for index in 0..scores.train.loss.len() {
+            let (noise, trial) = self.member(index);
+            self.results.push(Model {
+                part,
+                width: unit.widths()[1],
+                parameters: unit.parameters(),
+                noise,
+                trial,
+                train: [scores.train.loss[index], scores.train.accuracy[index]],
+                test: [scores.test.loss[index], scores.test.accuracy[index]],
+                norm: f64::NAN,
+            });
+        }
+    }
+
+    /// The draw of features of this trial, for as many as any unit needs.
+    fn draw(&mut self, trial: i64) -> Result<()> {
+        if self.draw.as_ref().is_some_and(|draw| draw.trial == trial) {
+            return Ok(());
+        }
+        self.sets = None;
+        runtime::set_threads(self.threads);
+        let most = self.units.iter().filter_map(|unit| match unit {
+            Unit::Features { features, .. } => Some(*features),
+            _ => None,
+        });
+        let (seed, device) = (self.seed, self.device);
+        let weights = weights(most.max().unwrap_or(1), seed, trial as u32, device)?;
+        let train = self.dataset.train.subset(self.params.feature_samples as usize, seed);
+        let test = self.dataset.test.subset(self.params.feature_tests as usize, seed);
+        let of = |split: &Split| -> Result<Tensor> {
+            let pixels = split.images(device)?.f_to_kind(Kind::Double)?.f_mul_scalar(1.0 / 255.0)?;
+            Ok(features(&pixels, &weights)?)
+        };
+        let one_hot = |labels: &[Tensor]| -> Result<Tensor> {
+            let parts = labels
+                .iter()
+                .map(|labels| labels.f_one_hot(CLASSES)?.f_to_kind(Kind::Double))
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(Tensor::f_cat(&parts, 1)?)
+        };
+        let own = [0.0, self.params.noise]
+            .map(|noise| label_tensor(&noisy(&train, noise, seed, "features", trial), device));
+        let [clean, dirty] = own;
+        let train_labels = vec![clean?, dirty?];
+        let truth = test.labels(device)?;
+        let test_labels = vec![truth.shallow_clone(), truth];
+        self.draw = Some(Draw {
+            trial,
+            train: of(&train)?,
+            test: of(&test)?,
+            targets: [one_hot(&train_labels)?, one_hot(&test_labels)?],
+            labels: [train_labels, test_labels],
+        });
+        Ok(())
+    }
+
+    fn solve(&mut self, ctx: &Ctx, trial: i64, count: i64) -> Result<bool> {
+        self.draw(trial)?;
+        let Some(draw) = &self.draw else { return Ok(false) };
+        let train = draw.train.f_narrow(1, 0, count)?;
+        let test = draw.test.f_narrow(1, 0, count)?;
+        let a = minimum_norm(&train, &draw.targets[0])?;
+        let of = |features: &Tensor, set: usize| -> Result<Vec<[f64; 2]>> {
+            Ok(errors(&features.f_matmul(&a)?, &draw.targets[set], &draw.labels[set], CLASSES)?)
+        };
+        let (on_train, on_test) = (of(&train, 0)?, of(&test, 1)?);
+        self.step += 1;
+        let mut points = Vec::new();
+        for (index, noise) in [0.0, self.params.noise].into_iter().enumerate() {
+            let own = a.f_narrow(1, index as i64 * CLASSES, CLASSES)?;
+            let model = Model {
+                part: Part::Features,
+                width: count,
+                parameters: Unit::Features { trial, features: count }.parameters(),
+                noise,
+                trial,
+                train: on_train[index],
+                test: on_test[index],
+                norm: own.f_square()?.f_sum(Kind::Double)?.f_sqrt()?.f_double_value(&[])?,
+            };
+            let name = format!("random features, {}", super::results::noise_in_words(noise));
+            for (split, [error, accuracy]) in [("train", model.train), ("test", model.test)] {
+                let series = |metric: &str| {
+                    ctx.series(Series::metric(metric).model(&name).split(split).trial(trial as i32))
+                };
+                points.extend([(series("squared_error")?, error), (series("accuracy")?, accuracy)]);
+            }
+            self.results.push(model);
+        }
+        ctx.log(self.step, &points)?;
+        self.at += 1;
+        Ok(true)
+    }
+
+    /// Writes everything a later [`State::restore`] needs.
+    pub(super) fn save(&self, dir: &Path) -> Result<()> {
+        let mut saving = Saving::default();
+        let training = i64::from(self.networks.is_some());
+        saving.integers("state", &[self.at as i64, self.step, training])?;
+        self.results.save(&mut saving)?;
+        if let Some(networks) = &self.networks {
+            networks.save(&mut saving)?;
+        }
+        Ok(saving.write(&dir.join(FILE))?)
+    }
+
+    /// Goes back to what [`State::save`] wrote, for the same parameters.
+    pub(super) fn restore(&mut self, dir: &Path) -> Result<()> {
+        let path = dir.join(FILE);
+        let saved = Saved::read(&path)?;
+        let damaged = || Error::new(format!("checkpoint {} does not fit this run", path.display()));
+        let [at, step, training] = saved.integers("state")?[..] else { return Err(damaged()) };
+        self.at = usize::try_from(at).map_err(|_| damaged())?;
+        self.step = step;
+        self.results.restore(&saved)?;
+        if training != 0 {
+            let unit = self.unit().ok_or_else(damaged)?;
+            let part = match unit {
+                Unit::Full { .. } => Part::Full,
+                Unit::Subset { .. } => Part::Subset,
+                Unit::Features { .. } => return Err(damaged()),
+            };
+            self.open(unit, part)?;
+            if let Some(networks) = &mut self.networks {
+                networks.restore(&saved)?;
+            }
+        }
+        Ok(())
+    }
+}
