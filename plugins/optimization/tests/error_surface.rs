@@ -5,6 +5,7 @@
 use gradtop_sdk::testing::{ColumnValues, Outcome, Point, TestHost};
 use gradtop_toolkit::curvature::network::{Network, Samples};
 use gradtop_toolkit::curvature::spectrum::eigenvalues;
+use gradtop_toolkit::instruments::Settings;
 use gradtop_toolkit::mlp::{Activation, Loss};
 use gradtop_toolkit::rng::{Rng, Stream};
 use gradtop_toolkit::runtime;
@@ -57,6 +58,7 @@ fn settings() -> ErrorSurface {
         radius: 1.0,
         snapshots: 12,
         lanczos_steps: 30,
+        instruments: Settings::default(),
     }
 }
 

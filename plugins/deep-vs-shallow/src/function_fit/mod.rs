@@ -10,6 +10,7 @@ pub mod target;
 pub mod training;
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::instruments::{self, Instruments, Settings};
 use gradtop_toolkit::runtime;
 
 use conclusion::Conclusion;
@@ -66,6 +67,9 @@ pub struct FunctionFit {
     /// Points of the grid that go into a table of predictions, at most
     #[param(default = 1000, min = 2, max = 1_000_000)]
     pub table_points: i64,
+    /// Training instruments
+    #[param(flatten)]
+    pub instruments: Settings,
 }
 
 /// The series of one fit: one a trial.
@@ -76,7 +80,7 @@ struct FitSeries {
 
 impl Experiment for FunctionFit {
     fn info() -> Info {
-        Info::new("function-fit", "Function fit: deep against shallow", "")
+        let info = Info::new("function-fit", "Function fit: deep against shallow", "")
             .resumable()
             .uses_device()
             .metric(
@@ -108,7 +112,8 @@ impl Experiment for FunctionFit {
                     ("eval_every", "500"),
                     ("table_every", "25000"),
                 ],
-            )
+            );
+        instruments::describe(info)
     }
 
     fn validate(&self) -> Result<()> {
@@ -125,6 +130,9 @@ impl Experiment for FunctionFit {
         let mut training = Training::new(self.setup(ctx.seed(), device)?)?;
         ctx.declare_figures(&figures::declare(self, &training, ctx.seed()))?;
         let series = declare_series(ctx, &training)?;
+        let mut instruments =
+            Instruments::new(&self.instruments, ctx.seed(), &format!("{}.", self.in_words(ctx.seed())));
+        training.watch(ctx, &mut instruments)?;
         if let Some(dir) = ctx.resume_dir() {
             training.restore(dir)?;
             ctx.info(format!("going on from step {}", training.step()))?;
@@ -133,7 +141,9 @@ impl Experiment for FunctionFit {
             self.evaluate(ctx, &mut training, &series)?;
         }
         while training.step() < self.steps {
-            training.advance()?;
+            for (fit, reading) in training.advance()? {
+                training.fits[fit].log(ctx, &training, &reading)?;
+            }
             let step = training.step();
             if step % self.log_every == 0 {
                 self.log_batch_losses(ctx, &mut training, &series)?;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
+use gradtop_toolkit::instruments::{Instruments, Probe, Reading};
 use gradtop_toolkit::mlp::{Batch, Mlp, Workspace, with_ones};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::{Rng, Stream};
@@ -53,6 +54,7 @@ pub struct Fit {
     pub mlp: Mlp,
     /// Step from which on a trial's loss was not finite.
     pub diverged: Vec<Option<i64>>,
+    probe: Probe,
     optimizer: Optimizer,
     training: Workspace,
     chunk: Workspace,
@@ -175,6 +177,7 @@ impl Training {
                     target,
                     model: (*name).to_owned(),
                     diverged: vec![None; setup.trials as usize],
+                    probe: Probe::default(),
                     optimizer: Optimizer::new(setup.rule, mlp.parameters())?,
                     training: mlp.workspace(size as i64)?,
                     chunk: mlp.workspace(CHUNK.min(points) as i64)?,
@@ -203,19 +206,41 @@ impl Training {
         &self.setup
     }
 
-    /// One update of every fit.
-    pub fn advance(&mut self) -> Result<()> {
+    /// Puts instruments on every fit. At step 0.
+    pub fn watch(&mut self, ctx: &Ctx, instruments: &mut Instruments) -> Result<()> {
+        let column = |values: &[f64]| -> Result<Tensor> {
+            let column = Tensor::f_from_slice(values)?.f_to_kind(Kind::Float)?.f_view([-1, 1])?;
+            Ok(column.f_to_device(self.setup.device)?)
+        };
+        let x = column(&self.setup.x)?;
+        for fit in &mut self.fits {
+            let target = &self.setup.targets[fit.target];
+            let name = match self.setup.targets.len() {
+                1 => fit.model.clone(),
+                _ => format!("{} {}", target.name, fit.model),
+            };
+            fit.probe = instruments.declare(ctx, name.as_str(), &fit.mlp, &(&x, &column(&target.values)?))?;
+        }
+        Ok(())
+    }
+
+    /// One update of every fit; what instruments read of some of them, with their numbers.
+    pub fn advance(&mut self) -> Result<Vec<(usize, Reading)>> {
         let (epoch, index) =
             (self.step / self.batches.len() as i64, (self.step % self.batches.len() as i64) as usize);
         if let Some(shuffle) = &mut self.shuffle {
             shuffle.refill(epoch as u32, self.setup.seed)?;
         }
-        for fit in &mut self.fits {
-            fit.mlp.gradient(&fit.training, &self.batches[index][fit.target])?;
-            fit.optimizer.update(fit.mlp.parameters(), fit.mlp.gradients())?;
+        let mut readings = Vec::new();
+        for (i, fit) in self.fits.iter_mut().enumerate() {
+            let batch = &self.batches[index][fit.target];
+            fit.mlp.gradient(&fit.training, batch)?;
+            let (mlp, space) = (&fit.mlp, &fit.training);
+            let noise = || Ok((mlp.gradient_variance(space, batch)?, space.samples()));
+            readings.extend(fit.probe.update(self.step, mlp, &mut fit.optimizer, noise)?.map(|r| (i, r)));
         }
         self.step += 1;
-        Ok(())
+        Ok(readings)
     }
 
     /// Records which trials of a fit have just diverged, and freezes them: parameters NaN, so that nothing they come to
@@ -273,6 +298,12 @@ impl Training {
 }
 
 impl Fit {
+    /// Logs what instruments read.
+    pub fn log(&self, ctx: &Ctx, training: &Training, reading: &Reading) -> Result<()> {
+        let epoch = reading.step as f64 / training.batches.len() as f64;
+        self.probe.log(ctx, epoch, reading)
+    }
+
     /// Each trial's mean squared error on the batch of the last update, before that update.
     pub fn batch_loss(&self, training: &Training) -> Result<Vec<f64>> {
         let batch = &training.batches[(training.step - 1).max(0) as usize % training.batches.len()];

@@ -7,7 +7,8 @@ use super::findings::Findings;
 use super::tables::{confusion_of, mistakes_of};
 use super::training::{Task, Training};
 
-fn settings(params: &ImageClassification, training: &Training, seed: u64) -> String {
+/// Networks, data and training in words, for captions.
+pub(super) fn settings(params: &ImageClassification, training: &Training, seed: u64) -> String {
     let models: Vec<String> = training
         .fits()
         .iter()

@@ -10,6 +10,7 @@ mod tables;
 pub mod training;
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::instruments::{self, Instruments, Settings};
 use gradtop_toolkit::runtime;
 
 use conclusion::Conclusion;
@@ -57,6 +58,9 @@ pub struct ImageClassification {
     /// Worst mistakes shown of each network
     #[param(default = 15, min = 1, max = 64)]
     pub mistakes: i64,
+    /// Training instruments
+    #[param(flatten)]
+    pub instruments: Settings,
 }
 
 /// Steps done without looking up, at most.
@@ -71,7 +75,7 @@ struct FitSeries {
 
 impl Experiment for ImageClassification {
     fn info() -> Info {
-        Info::new("image-classification", "Image classification: depth at equal size", "")
+        let info = Info::new("image-classification", "Image classification: depth at equal size", "")
             .resumable()
             .uses_device()
             .metric(
@@ -115,7 +119,8 @@ impl Experiment for ImageClassification {
                 ("datasets", "mnist,fashion-mnist"),
                 ("epochs", "20"),
                 ("trials", "5"),
-            ])
+            ]);
+        instruments::describe(info)
     }
 
     fn validate(&self) -> Result<()> {
@@ -128,6 +133,8 @@ impl Experiment for ImageClassification {
         let total = self.epochs * training.steps_per_epoch();
         ctx.declare_figures(&figures::curves(self, &training, ctx.seed()))?;
         let series = declare_series(ctx, &training)?;
+        let settings = figures::settings(self, &training, ctx.seed());
+        training.watch(ctx, &mut Instruments::new(&self.instruments, ctx.seed(), &settings))?;
         if let Some(dir) = ctx.resume_dir() {
             training.restore(dir)?;
             ctx.info(format!("going on from step {}", training.step()))?;
@@ -146,6 +153,7 @@ impl Experiment for ImageClassification {
             }
             let steps = self.burst(step, training.steps_per_epoch());
             let losses = training.advance(steps)?;
+            training.log_readings(ctx)?;
             log_batch_losses(ctx, &mut training, &series, &losses, self.log_every)?;
             ctx.progress(training.step(), total, "training")?;
         }

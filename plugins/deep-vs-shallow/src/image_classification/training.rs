@@ -8,6 +8,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::cnn::{Cnn, Evaluation, Spec, Workspace};
 use gradtop_toolkit::data::{Dataset, Split};
+use gradtop_toolkit::instruments::{Instruments, Name, Probe, Reading};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::{Rng, Stream};
 use gradtop_toolkit::runtime;
@@ -136,6 +137,9 @@ pub struct Fit {
     evaluated: Option<i64>,
     /// What it makes of the test set, if that was evaluated at this step and in this process.
     test: Option<(i64, Evaluation)>,
+    probe: Probe,
+    /// What its instruments have read since [`Training::log_readings`].
+    readings: Vec<Reading>,
     optimizer: Optimizer,
     /// Index of its kind.
     model: usize,
@@ -177,6 +181,8 @@ impl Training {
                         latest: [f64::NAN; 4],
                         evaluated: None,
                         test: None,
+                        probe: Probe::default(),
+                        readings: Vec::new(),
                         optimizer: Optimizer::new(setup.rule, cnn.parameters())?.fused(),
                         cnn,
                         model,
@@ -233,6 +239,32 @@ impl Training {
         self.step as f64 / self.steps_per_epoch() as f64
     }
 
+    /// Puts instruments on every network. At step 0.
+    pub fn watch(&mut self, ctx: &Ctx, instruments: &mut Instruments) -> Result<()> {
+        for fit in &mut self.fits {
+            let task = &self.tasks[fit.task];
+            let model = match self.tasks.len() {
+                1 => fit.cnn.spec().name.to_owned(),
+                _ => format!("{} {}", task.name, fit.cnn.spec().name),
+            };
+            let data = (&task.tensors.train_x, &task.tensors.train_y);
+            let name = Name::of(&model).trial(fit.trial);
+            fit.probe = instruments.declare(ctx, name, &fit.cnn, &data)?;
+        }
+        Ok(())
+    }
+
+    /// Logs what instruments have read since the last call, network by network.
+    pub fn log_readings(&mut self, ctx: &Ctx) -> Result<()> {
+        let per_epoch = self.steps_per_epoch() as f64;
+        for fit in &mut self.fits {
+            for reading in fit.readings.drain(..) {
+                fit.probe.log(ctx, reading.step as f64 / per_epoch, &reading)?;
+            }
+        }
+        Ok(())
+    }
+
     /// `steps` updates of every network that has not diverged, within one epoch; one network after the other on each thread. Gives the
     /// numbers of these networks and the loss of their last batch before its update.
     pub fn advance(&mut self, steps: i64) -> Result<Vec<(usize, f64)>> {
@@ -241,7 +273,7 @@ impl Training {
         for task in &mut self.tasks {
             task.shuffle(epoch as u32, self.seed)?;
         }
-        let batch = self.batch;
+        let (batch, done) = (self.batch, self.step - first);
         let found = self.side_by_side(
             |_, fit| fit.diverged.is_none(),
             |fit, worker| {
@@ -251,7 +283,9 @@ impl Training {
                     task.train_x.f_index_select_out(space.images(), 0, &chosen).map(drop)?;
                     task.train_y.f_index_select_out(&worker.labels, 0, &chosen).map(drop)?;
                     fit.cnn.gradient(space, &worker.labels)?;
-                    fit.optimizer.update(fit.cnn.parameters(), fit.cnn.gradients())?;
+                    let noise = || fit.cnn.gradient_variance(space);
+                    let read = fit.probe.update(done + index, &fit.cnn, &mut fit.optimizer, noise)?;
+                    fit.readings.extend(read);
                 }
                 Ok(Some(fit.cnn.batch_loss(space, &worker.labels)?))
             },

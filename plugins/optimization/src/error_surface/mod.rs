@@ -12,6 +12,7 @@ mod tables;
 mod task;
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::instruments::{self, Instruments, Probe, Settings};
 use gradtop_toolkit::runtime;
 
 pub use plane::{Axes, Curvature, evaluate};
@@ -60,11 +61,14 @@ pub struct ErrorSurface {
     /// Lanczos steps for the extreme eigenvectors of networks with more than 1000 parameters
     #[param(default = 60, min = 5, max = 1000)]
     pub lanczos_steps: i64,
+    /// Training instruments
+    #[param(flatten)]
+    pub instruments: Settings,
 }
 
 impl Experiment for ErrorSurface {
     fn info() -> Info {
-        Info::new("error-surface", "Error surface", "")
+        let info = Info::new("error-surface", "Error surface", "")
             .resumable()
             .uses_device()
             .metric(
@@ -102,7 +106,8 @@ impl Experiment for ErrorSurface {
                     ("snapshots", "200"),
                     ("lanczos_steps", "120"),
                 ],
-            )
+            );
+        instruments::describe(info)
     }
 
     fn validate(&self) -> Result<()> {
@@ -122,6 +127,7 @@ impl Experiment for ErrorSurface {
             })
             .collect::<Result<_>>()?;
         ctx.declare_figures(&figures::training(&plan))?;
+        let probes = self.probes(ctx, &plan)?;
         let mut survey = if let Some(dir) = ctx.resume_dir() {
             let survey = Survey::restore(&plan, dir)?;
             ctx.info(format!("going on from step {}", survey.step()))?;
@@ -134,7 +140,7 @@ impl Experiment for ErrorSurface {
         while !survey.is_done() {
             // Small networks are slower on several threads, which wait longer than they compute.
             runtime::set_threads(if survey.is_small() { 1 } else { ctx.threads() });
-            survey.advance()?;
+            survey.advance_by(|i, task, ensemble| probes[i].advance(ctx, ensemble, task.samples()))?;
             record(ctx, &survey, &series)?;
             if survey.stage_is_done() && !survey.is_training() {
                 tables::write(ctx, &survey)?;
@@ -149,6 +155,23 @@ impl Experiment for ErrorSurface {
             ctx.step_end()?;
         }
         conclusion::write(ctx, &plan, &survey)
+    }
+}
+
+impl ErrorSurface {
+    /// The instruments of each task, whose network at its initial values is the one that will be trained.
+    fn probes(&self, ctx: &Ctx, plan: &Plan) -> Result<Vec<Probe>> {
+        let words: Vec<String> =
+            plan.tasks.iter().map(|task| format!("{}: {}.", task.name, task.words)).collect();
+        let mut instruments = Instruments::new(&self.instruments, ctx.seed(), &words.join(" "));
+        let probe = |task: &Task| {
+            if self.instruments.on() {
+                instruments.declare(ctx, task.name, &task.begin(ctx.seed())?.mlp, task.samples())
+            } else {
+                Ok(Probe::default())
+            }
+        };
+        plan.tasks.iter().map(probe).collect()
     }
 }
 

@@ -313,6 +313,14 @@ impl<'a> Survey<'a> {
 
     /// One update, or one row of a plane, or a line.
     pub fn advance(&mut self) -> Result<()> {
+        self.advance_by(|_, task, ensemble| task.advance(ensemble))
+    }
+
+    /// The same with updates as `update` does them, given the task's number, the task and its network.
+    pub fn advance_by(
+        &mut self,
+        mut update: impl FnMut(usize, &Task, &mut Ensemble) -> Result<()>,
+    ) -> Result<()> {
         if self.stage_is_done() {
             self.before += self.step;
             self.step = 0;
@@ -326,7 +334,7 @@ impl<'a> Survey<'a> {
         let task = self.task();
         let group = self.plan.grid;
         match &mut self.work {
-            Work::Train(ensemble) => task.advance(ensemble)?,
+            Work::Train(ensemble) => update(self.stages[self.stage].task, task, ensemble)?,
             Work::Line => {
                 let (start, end) = (self.path().f_select(0, 0)?, self.end()?);
                 let alpha = Tensor::f_from_slice(&self.line())?

@@ -133,6 +133,11 @@ impl Task {
         self.activation == Activation::Relu
     }
 
+    /// What it learns from.
+    pub(super) fn samples(&self) -> &mlp::Samples {
+        &self.samples
+    }
+
     /// One update.
     pub(super) fn advance(&self, ensemble: &mut Ensemble) -> Result<()> {
         Ok(ensemble.advance(&self.samples)?)

@@ -97,3 +97,9 @@ pub(super) fn declare(params: &GradientNorm, tasks: &[Task], seed: u64) -> Strin
         .mark("type = \"scatter\"\ntable = \"norms\"\nxcol = \"loss\"\nycol = \"grad_norm\"\nby = [\"task\"]");
     figures.toml()
 }
+
+/// Networks, data and training of all tasks in words, for captions.
+pub(super) fn settings_of_all(tasks: &[Task]) -> String {
+    let words: Vec<String> = tasks.iter().map(|task| format!("{}: {}", task.name, settings(task))).collect();
+    format!("{}.", words.join(". "))
+}

@@ -9,6 +9,7 @@ pub mod task;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
+use gradtop_toolkit::instruments::{self, Instruments, Probe, Settings};
 use gradtop_toolkit::runtime;
 
 use gradtop_toolkit::parameters::invalid;
@@ -54,6 +55,9 @@ pub struct GradientNorm {
     /// Momentum of sgd; adam ignores it
     #[param(default = 0.9, min = 0.0, max = 1.0, max_excluded)]
     pub momentum: f64,
+    /// Training instruments
+    #[param(flatten)]
+    pub instruments: Settings,
 }
 
 /// The series of one task: `[trial]`, and for layers `[layer][trial]`.
@@ -70,7 +74,7 @@ const FILE: &str = "training.safetensors";
 
 impl Experiment for GradientNorm {
     fn info() -> Info {
-        Info::new("gradient-norm", "Gradient norm during training", "")
+        let info = Info::new("gradient-norm", "Gradient norm during training", "")
             .resumable()
             .uses_device()
             .metric(
@@ -104,7 +108,8 @@ impl Experiment for GradientNorm {
                 "full",
                 "100,000 steps, 30 epochs, 10 trials, the full gradient over all 60,000 images",
                 &[("steps", "100000"), ("epochs", "30"), ("trials", "10"), ("norm_samples", "0"), ("every", "100")],
-            )
+            );
+        instruments::describe(info)
     }
 
     fn validate(&self) -> Result<()> {
@@ -121,6 +126,12 @@ impl Experiment for GradientNorm {
         let threads = tasks.iter().map(|task| task.useful_threads(ctx.threads())).max().unwrap_or(1);
         runtime::set_threads(threads);
         ctx.declare_figures(&figures::declare(self, &tasks, ctx.seed()))?;
+        let mut instruments =
+            Instruments::new(&self.instruments, ctx.seed(), &figures::settings_of_all(&tasks));
+        let probes = tasks
+            .iter()
+            .map(|task| instruments.declare(ctx, task.name.as_str(), &task.ensemble.mlp, &task.train))
+            .collect::<Result<Vec<Probe>>>()?;
         let series = tasks.iter().map(|task| declare_series(ctx, task)).collect::<Result<Vec<_>>>()?;
         let last = tasks.iter().map(Task::steps).max().unwrap_or(0);
         let mut step = 0;
@@ -129,16 +140,16 @@ impl Experiment for GradientNorm {
             ctx.info(format!("going on from step {step}"))?;
         }
         loop {
-            for (task, series) in tasks.iter_mut().zip(&series) {
+            for ((task, series), probe) in tasks.iter_mut().zip(&series).zip(&probes) {
                 if step < task.steps() {
                     if step % self.every == 0 {
-                        let measured = task.measure(true)?;
+                        let measured = task.measure(Some((ctx, probe)))?;
                         log(ctx, task, series, step, &measured)?;
                     } else {
-                        task.advance()?;
+                        probe.advance(ctx, &mut task.ensemble, &task.train)?;
                     }
                 } else if step == task.steps() {
-                    let measured = task.measure(false)?;
+                    let measured = task.measure(None)?;
                     log(ctx, task, series, step, &measured)?;
                 }
             }

@@ -4,6 +4,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::ensemble::Ensemble;
 use gradtop_toolkit::functions::{grid, sinc, variance};
+use gradtop_toolkit::instruments::Probe;
 use gradtop_toolkit::mlp::{Activation, Evaluator, Loss, Mlp, Samples};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::Stream;
@@ -125,14 +126,9 @@ impl Task {
         useful_threads(available, mlp.widths(), mlp.trials(), self.batch)
     }
 
-    /// One update.
-    pub(super) fn advance(&mut self) -> Result<()> {
-        Ok(self.ensemble.advance(&self.train)?)
-    }
-
-    /// Loss and gradient over all data, then, if `update`, the gradient of the next batch at the same weights, and the update
-    /// along it. Norms are taken after the backward pass and before the update; nothing is clipped.
-    pub fn measure(&mut self, update: bool) -> Result<Measured> {
+    /// Loss and gradient over all data, then, if `update` says with which instruments, the gradient of the next batch at the same
+    /// weights, and the update along it. Norms are taken after the backward pass and before the update; nothing is clipped.
+    pub fn measure(&mut self, update: Option<(&Ctx, &Probe)>) -> Result<Measured> {
         let step = self.ensemble.step();
         let evaluation = self.evaluator.gradient(&mut self.ensemble.mlp)?;
         let squares = self.ensemble.mlp.squared_gradient_norms()?;
@@ -143,14 +139,14 @@ impl Task {
             layers: squares.iter().map(|layer| layer.iter().map(|s| s.sqrt()).collect()).collect(),
             ..Measured::default()
         };
-        if update {
+        if let Some((ctx, probe)) = update {
             self.ensemble.gradient(&self.train)?;
             if self.mini_batches() {
                 measured.batch_norm = total(&self.ensemble.mlp.squared_gradient_norms()?);
             }
             let mut before = self.ensemble.mlp.parameters().f_empty_like()?;
             before.f_copy_(self.ensemble.mlp.parameters())?;
-            self.ensemble.update()?;
+            probe.follow(ctx, &mut self.ensemble)?;
             let difference = self.ensemble.mlp.parameters().f_sub(&before)?;
             measured.update = total(&self.ensemble.mlp.squared_norms(&difference)?);
         }

@@ -49,6 +49,12 @@ pub struct Settings {
     pub instruments_samples: i64,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self::defaults()
+    }
+}
+
 impl Settings {
     /// Whether anything is measured at all.
     pub fn on(&self) -> bool {

@@ -163,17 +163,19 @@ impl Probe {
 
     /// One step of an ensemble as by [`Ensemble::advance`], measured and logged if due.
     pub fn advance(&self, ctx: &Ctx, ensemble: &mut Ensemble, samples: &Samples) -> Result<()> {
-        if !self.due(ensemble.step()) {
-            return Ok(ensemble.advance(samples)?);
-        }
-        let epoch = ensemble.epoch();
         ensemble.gradient(samples)?;
+        self.follow(ctx, ensemble)
+    }
+
+    /// The same of an ensemble whose gradient has just been computed: as by [`Ensemble::update`].
+    pub fn follow(&self, ctx: &Ctx, ensemble: &mut Ensemble) -> Result<()> {
+        let epoch = ensemble.epoch();
         let pending = self.before(ensemble.step(), &ensemble.mlp, || ensemble.gradient_variance())?;
         ensemble.update()?;
-        if let Some(reading) = self.after(pending, &ensemble.mlp)? {
-            self.log(ctx, epoch, &reading)?;
+        match self.after(pending, &ensemble.mlp)? {
+            Some(reading) => self.log(ctx, epoch, &reading),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// The update of a network whose gradient has just been computed, as by [`Optimizer::update`], measured if due. `step` is
