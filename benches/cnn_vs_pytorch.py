@@ -9,29 +9,23 @@ turns, round after round, because a shared machine's speed drifts; the best roun
 clock stand the processor's seconds of the process, which others on the machine disturb less.
 """
 import argparse
-import gzip
 import json
-import os
-import pathlib
-import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-MNIST = ROOT / "datasets" / "mnist"
+from beside_pytorch import bench_program, measured, mnist_bytes, parser
+
 
 
 def pytorch(variant, batch, samples, threads):
     """One PyTorch program, timed; runs in a process of its own."""
     import time
 
-    import numpy as np
     import torch
     from torch import nn
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    pixels = np.frombuffer(gzip.open(MNIST / "train-images-idx3-ubyte.gz").read(), dtype=np.uint8, offset=16)
-    labels = np.frombuffer(gzip.open(MNIST / "train-labels-idx1-ubyte.gz").read(), dtype=np.uint8, offset=8)
+    pixels, labels = mnist_bytes("train")
     x = ((torch.tensor(pixels).float() / 255 - 0.1307) / 0.3081).view(-1, 1, 28, 28)
     y = torch.tensor(labels).long()
     net = nn.Sequential(
@@ -61,32 +55,12 @@ def pytorch(variant, batch, samples, threads):
     print(json.dumps({"samples_per_s": count / seconds, "samples_per_cpu_s": count / cpu}))
 
 
-def bench_binary():
-    """Builds the Rust side and gives the path of its program."""
-    command = ["cargo", "build", "--release", "-p", "gradtop-toolkit", "--bench", "cnn", "--message-format=json"]
-    built = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    for line in built.stdout.splitlines():
-        message = json.loads(line)
-        if message.get("target", {}).get("name") == "cnn" and message.get("executable"):
-            return message["executable"]
-    sys.exit("cargo built no program called cnn")
-
-
-def measured(command, threads):
-    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
-    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--python", default=sys.executable, help="a Python with torch 2.11.0")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--samples", type=int, default=20000)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--as-pytorch", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--samples", type=int, default=20000)
+    arguments.add_argument("--batch", type=int, default=64)
+    arguments.add_argument("--as-pytorch", help=argparse.SUPPRESS)
+    options = arguments.parse_args()
     if options.as_pytorch:
         pytorch(options.as_pytorch, options.batch, options.samples, options.threads)
         return
@@ -96,7 +70,7 @@ def main():
     programs = {
         "PyTorch, eager": [*theirs, "eager"],
         "PyTorch, channels last and fused Adam": [*theirs, "best"],
-        "gradtop": [bench_binary(), "--model", "lenet", *numbers],
+        "gradtop": [bench_program("cnn"), "--model", "lenet", *numbers],
     }
     best = {name: {"samples_per_s": 0.0, "samples_per_cpu_s": 0.0} for name in programs}
     for _ in range(options.rounds):

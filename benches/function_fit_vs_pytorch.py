@@ -11,13 +11,11 @@ steps, an evaluation at the start and at the end, the final tables.
 """
 import argparse
 import json
-import os
-import pathlib
 import statistics
-import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from beside_pytorch import bench_program, measured, parser
+
 MODELS = {
     "deep": [1, 5, 10, 10, 10, 10, 10, 5, 1],
     "middle": [1, 10, 18, 15, 4, 1],
@@ -78,40 +76,18 @@ def pytorch(model, batch, steps, threads):
     print(json.dumps({"steps_per_s": steps / seconds, "final_loss": final}))
 
 
-def bench_binary():
-    """Builds the Rust side and gives the path of its program."""
-    command = ["cargo", "build", "--release", "-p", "gradtop-deep-vs-shallow", "--bench", "function_fit"]
-    built = subprocess.run(
-        [*command, "--message-format=json"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
-    )
-    for line in built.stdout.splitlines():
-        message = json.loads(line)
-        if message.get("target", {}).get("name") == "function_fit" and message.get("executable"):
-            return message["executable"]
-    sys.exit("cargo built no program called function_fit")
-
-
-def measured(command, threads):
-    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
-    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--python", default=sys.executable, help="a Python with torch 2.11.0")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--pytorch-steps", type=int, default=2000)
-    parser.add_argument("--gradtop-steps", type=int, default=20000)
-    parser.add_argument("--as-pytorch", nargs=2, metavar=("MODEL", "BATCH"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--pytorch-steps", type=int, default=2000)
+    arguments.add_argument("--gradtop-steps", type=int, default=20000)
+    arguments.add_argument("--as-pytorch", nargs=2, metavar=("MODEL", "BATCH"), help=argparse.SUPPRESS)
+    options = arguments.parse_args()
     if options.as_pytorch:
         model, batch = options.as_pytorch
         pytorch(model, int(batch), options.pytorch_steps, options.threads)
         return
 
-    program = bench_binary()
+    program = bench_program("function_fit", "gradtop-deep-vs-shallow")
     print(f"{'network':8} {'batch':>5}  {'PyTorch/s':>9}  {'gradtop/s':>9}  {'ratio':>6}  {'lowest':>6}  wanted")
     missed = False
     for batch in WANTED:

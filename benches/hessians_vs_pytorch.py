@@ -12,13 +12,11 @@ the lowest of its rounds.
 """
 import argparse
 import json
-import os
-import pathlib
-import subprocess
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from beside_pytorch import bench_program, measured_lines, parser
+
 RUNS = 100
 NETWORKS = [([1, 4, 4, 1], 64), ([1, 10, 10, 1], 128)]
 
@@ -83,43 +81,22 @@ def pytorch(threads):
         print(json.dumps({"parameters": count, **seconds}))
 
 
-def bench_binary():
-    """Builds the Rust side and gives the path of its program."""
-    command = ["cargo", "build", "--release", "-p", "gradtop-toolkit", "--bench", "hessians"]
-    built = subprocess.run(
-        [*command, "--message-format=json"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
-    )
-    for line in built.stdout.splitlines():
-        message = json.loads(line)
-        if message.get("target", {}).get("name") == "hessians" and message.get("executable"):
-            return message["executable"]
-    sys.exit("cargo built no program called hessians")
-
-
-def measured(command, threads):
-    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
-    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    return {line["parameters"]: line for line in map(json.loads, done.stdout.splitlines())}
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--python", default=sys.executable, help="a Python with torch 2.11.0")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--as-pytorch", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--as-pytorch", action="store_true", help=argparse.SUPPRESS)
+    options = arguments.parse_args()
     if options.as_pytorch:
         pytorch(options.threads)
         return
 
-    program = bench_binary()
+    program = bench_program("hessians")
     lowest = {}
     for _ in range(options.rounds):
         theirs = [options.python, __file__, "--as-pytorch", "--threads", str(options.threads)]
         ours = [program, "--threads", str(options.threads), "--rounds", "3"]
-        for found in (measured(theirs, options.threads), measured(ours, options.threads)):
-            for parameters, line in found.items():
+        for command in (theirs, ours):
+            for line in measured_lines(command, options.threads):
+                parameters = line["parameters"]
                 for name in ("loop", "vmap", "rows", "by_hand_s", "by_rows_s"):
                     if name in line:
                         key = (parameters, name)

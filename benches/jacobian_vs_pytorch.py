@@ -10,16 +10,14 @@ programs have the same parameters, and their means must agree. They take turns, 
 speed drifts, and the lowest time of each counts.
 """
 import argparse
-import gzip
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-MNIST = ROOT / "datasets" / "mnist"
+from beside_pytorch import bench_program, measured, mnist_bytes, parser
+
 WANTED = 5.0
 
 
@@ -27,7 +25,6 @@ def pytorch(how, threads, parameters):
     """Times one way; runs in a process of its own. Writes the network's parameters where gradtop's program reads them."""
     import time
 
-    import numpy as np
     import torch
     from torch import nn
     from torch.func import functional_call, jacrev, vmap
@@ -35,8 +32,7 @@ def pytorch(how, threads, parameters):
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(784, 15), nn.ReLU(), nn.Linear(15, 30), nn.ReLU(), nn.Linear(30, 10))
-    pixels = gzip.open(MNIST / "t10k-images-idx3-ubyte.gz").read()[16:]
-    x = torch.from_numpy(np.frombuffer(pixels, np.uint8).copy()).view(-1, 784).float().div_(255)
+    x = torch.from_numpy(mnist_bytes("t10k")[0]).float().div_(255)
     layers = [torch.cat([l.weight, l.bias[:, None]], 1).detach().flatten() for l in net if isinstance(l, nn.Linear)]
     pathlib.Path(parameters).write_bytes(torch.cat(layers).numpy().astype("<f4").tobytes())
 
@@ -63,37 +59,15 @@ def pytorch(how, threads, parameters):
     print(json.dumps({f"{how}_s": lowest, "mean_norm": mean.item()}))
 
 
-def bench_binary():
-    """Builds the Rust side and gives the path of its program."""
-    command = ["cargo", "build", "--release", "-p", "gradtop-toolkit", "--bench", "jacobian"]
-    built = subprocess.run(
-        [*command, "--message-format=json"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
-    )
-    for line in built.stdout.splitlines():
-        message = json.loads(line)
-        if message.get("target", {}).get("name") == "jacobian" and message.get("executable"):
-            return message["executable"]
-    sys.exit("cargo built no program called jacobian")
-
-
-def measured(command, threads):
-    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
-    done = subprocess.run(command, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--python", default=sys.executable, help="a Python with torch 2.11.0 and numpy")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--as-pytorch", nargs=2, metavar=("HOW", "FILE"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    arguments = parser(__doc__, nargs="+", default=[1, 2])
+    arguments.add_argument("--as-pytorch", nargs=2, metavar=("HOW", "FILE"), help=argparse.SUPPRESS)
+    options = arguments.parse_args()
     if options.as_pytorch:
         pytorch(options.as_pytorch[0], options.threads[0], options.as_pytorch[1])
         return
 
-    program = bench_binary()
+    program = bench_program("jacobian")
     missed = False
     print(f"{'threads':>7}  {'vmap':>8}  {'backward':>8}  {'gradtop':>8}  {'both':>8}  {'vmap / gradtop':>14}  wanted")
     with tempfile.TemporaryDirectory() as folder:

@@ -11,15 +11,11 @@ after round, because a shared machine's speed drifts, and the best round of each
 Timed is the epoch's loop: shuffling, gathering, forward, backward, update; not reading the files.
 """
 import argparse
-import gzip
 import json
-import os
-import pathlib
-import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-MNIST = ROOT / "datasets" / "mnist"
+from beside_pytorch import bench_program, measured, mnist_bytes, parser
+
 WANTED = {"eager": 3.0, "fused": 2.0, "compiled": 2.0, "eight": 4.0}
 BATCH = 64
 
@@ -28,15 +24,12 @@ def pytorch(how, threads):
     """One timed epoch of PyTorch; runs in a process of its own."""
     import time
 
-    import numpy as np
     import torch
     from torch import nn
 
     torch.set_num_threads(threads)
-    pixels = gzip.open(MNIST / "train-images-idx3-ubyte.gz").read()[16:]
-    labels = gzip.open(MNIST / "train-labels-idx1-ubyte.gz").read()[8:]
-    x = torch.from_numpy(np.frombuffer(pixels, np.uint8).copy()).view(-1, 784).float().div_(255)
-    y = torch.from_numpy(np.frombuffer(labels, np.uint8).copy()).long()
+    pixels, labels = mnist_bytes("train")
+    x, y = torch.from_numpy(pixels).float().div_(255), torch.from_numpy(labels).long()
     loss_fn = nn.CrossEntropyLoss()
 
     def training(seed):
@@ -70,38 +63,16 @@ def pytorch(how, threads):
     print(json.dumps({"samples_per_s": runs * len(x) / seconds}))
 
 
-def bench_binary():
-    """Builds the Rust side and gives the path of its program."""
-    command = ["cargo", "build", "--release", "-p", "gradtop-toolkit", "--bench", "mnist_mlp"]
-    built = subprocess.run(
-        [*command, "--message-format=json"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
-    )
-    for line in built.stdout.splitlines():
-        message = json.loads(line)
-        if message.get("target", {}).get("name") == "mnist_mlp" and message.get("executable"):
-            return message["executable"]
-    sys.exit("cargo built no program called mnist_mlp")
-
-
-def measured(command, threads):
-    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
-    done = subprocess.run(command, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout.splitlines()[-1])["samples_per_s"]
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--python", default=sys.executable, help="a Python with torch 2.11.0 and numpy")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1])
-    parser.add_argument("--compile", action="store_true", help="also time torch.compile, which compiles for half a minute a round")
-    parser.add_argument("--as-pytorch", metavar="HOW", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    arguments = parser(__doc__, nargs="+", default=[1])
+    arguments.add_argument("--compile", action="store_true", help="also time torch.compile, which compiles for half a minute a round")
+    arguments.add_argument("--as-pytorch", metavar="HOW", help=argparse.SUPPRESS)
+    options = arguments.parse_args()
     if options.as_pytorch:
         pytorch(options.as_pytorch, options.threads[0])
         return
 
-    program = bench_binary()
+    program = bench_program("mnist_mlp")
     theirs = ["eager", "fused"] + (["compiled"] if options.compile else []) + ["eight"]
     missed = False
     print(f"{'threads':>7}  {'PyTorch':9} {'samples/s':>9}  {'gradtop':9} {'samples/s':>9}  {'ratio':>6}  wanted")
@@ -110,10 +81,10 @@ def main():
         for _ in range(options.rounds):
             for how in theirs:
                 command = [options.python, __file__, "--as-pytorch", how, "--threads", str(threads)]
-                best[how] = max(best.get(how, 0), measured(command, threads))
+                best[how] = max(best.get(how, 0), measured(command, threads)["samples_per_s"])
             for runs in (1, 8):
                 command = [program, "--runs", str(runs), "--batch", str(BATCH), "--threads", str(threads)]
-                best[runs] = max(best.get(runs, 0), measured(command, threads))
+                best[runs] = max(best.get(runs, 0), measured(command, threads)["samples_per_s"])
         for how in theirs:
             runs = 8 if how == "eight" else 1
             ratio = best[runs] / best[how]

@@ -17,14 +17,14 @@ const BESIDE_PYTORCH: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// `logging`, `monitor`, one of those beside `PyTorch` with arguments of its script, or all.
+/// `logging`, `monitor`, `instruments`, one of those beside `PyTorch` with arguments of its script, or all.
 pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     let (all, none) = (args.is_empty(), Vec::new());
     let (name, rest) = match args.split_first() {
         Some((name, rest)) => (name.as_str(), rest),
         None => ("", &none[..]),
     };
-    let mut known = vec!["logging", "monitor"];
+    let mut known = vec!["logging", "monitor", "instruments"];
     known.extend(BESIDE_PYTORCH.map(|(known, ..)| known));
     if !all && !known.contains(&name) {
         bail!("`{name}` is no benchmark; there are: {}", known.join(", "));
@@ -37,6 +37,12 @@ pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> 
     if all || name == "monitor" {
         eprintln!("== monitor: opening and drawing runs, and the whole program in a terminal");
         monitor(workspace)?;
+    }
+    if all || name == "instruments" {
+        eprintln!("== instruments: what reading gradients and curvature costs while training");
+        let mut bench = workspace.cargo();
+        bench.args(["bench", "-p", "gradtop-toolkit", "--bench", "instruments", "--"]).args(rest);
+        succeed(&mut bench)?;
     }
     for (known, script, what) in BESIDE_PYTORCH {
         if all || name == known {

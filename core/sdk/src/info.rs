@@ -142,6 +142,11 @@ impl Metric {
         Self { name: name.into(), unit: None, help: String::new(), goal: Goal::None, flags: 0 }
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Its unit.
     #[must_use]
     pub fn unit(mut self, unit: &str) -> Self {

@@ -8,7 +8,8 @@ use deep_vs_shallow::function_fit::FunctionFit;
 use deep_vs_shallow::function_fit::target::{Target, grid, mean_square};
 use deep_vs_shallow::function_fit::training::{MODELS, Setup, Training, losses};
 use gradtop_sdk::Series;
-use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Point, Recorded, TestHost};
+use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, TestHost, bits};
+use gradtop_toolkit::instruments::assert_harmless;
 use gradtop_toolkit::optim::Rule;
 
 fn setup(functions: &[&str], points: usize, trials: i64, batch: usize, rule: Rule) -> Setup {
@@ -54,10 +55,6 @@ fn failure(changes: &[(&str, &str)]) -> String {
 }
 
 /// Points with their values' bits, so that NaN equals NaN and −0 is not 0.
-fn bits(points: &[Point]) -> Vec<(i64, String, u64)> {
-    points.iter().map(|p| (p.step, format!("{:?} {:?}", p.series, p.epoch), p.value.to_bits())).collect()
-}
-
 #[test]
 fn parameter_counts_are_571_572_571() {
     let training = Training::new(setup(&["sinc"], 100, 3, 0, ADAM)).unwrap();
@@ -222,17 +219,10 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
         let whole = host.run::<FunctionFit>(&params);
         assert_eq!(whole.outcome, Outcome::Finished);
         // Step 70 lies within the eighth epoch of nine batches.
-        let first = host.clone().stop_at(70).run::<FunctionFit>(&params);
-        assert_eq!(first.outcome, Outcome::Stopped);
-        let dir = first.last_checkpoint().unwrap();
-        let second = host.resume_from(dir).run::<FunctionFit>(&params);
-        assert_eq!(second.outcome, Outcome::Finished);
-        let checkpoint = first.checkpoints.last().unwrap().step;
+        let interrupted = host.run_interrupted::<FunctionFit>(70, &params);
+        let checkpoint = interrupted.checkpoint;
         assert!((70..75).contains(&checkpoint), "stopped at {checkpoint}");
-        let mut joined: Vec<Point> = first.metrics.iter().filter(|p| p.step <= checkpoint).cloned().collect();
-        joined.extend(second.metrics.iter().cloned());
-        assert_eq!(bits(&joined), bits(&whole.metrics), "{optimizer}");
-        assert_eq!(second.tables, whole.tables[1..]);
+        interrupted.assert_equals(&whole);
     }
 }
 
@@ -286,4 +276,10 @@ fn wrong_parameters_are_refused_with_their_reason() {
     let custom = run(&[("functions", "custom"), ("expression", "x^2")]);
     assert_eq!(custom.outcome, Outcome::Finished);
     assert!(custom.figures.join("\n").contains("custom: x^2"));
+}
+
+#[test]
+fn instruments_only_read() {
+    let params = with(&[("optimizer", "sgd"), ("lr", "0.005"), ("table_every", "0")]);
+    assert_harmless::<FunctionFit>(&TestHost::new().seed(5), &params, 70);
 }

@@ -5,8 +5,9 @@
 
 use deep_vs_shallow::image_classification::ImageClassification;
 use deep_vs_shallow::image_classification::training::Training;
-use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Point, Recorded, TestHost};
+use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, TestHost, bits};
 use gradtop_sdk::{Params as _, Series};
+use gradtop_toolkit::instruments::assert_harmless;
 
 const SMALL: [(&str, &str); 9] = [
     ("models", "shallow,lenet"),
@@ -41,10 +42,6 @@ fn failure(changes: &[(&str, &str)]) -> String {
 }
 
 /// Values as bits, so that NaN equals NaN and −0 is not 0.
-fn bits(points: &[Point]) -> Vec<(i64, String, u64)> {
-    points.iter().map(|p| (p.step, format!("{:?} {:?}", p.series, p.epoch), p.value.to_bits())).collect()
-}
-
 fn whole(recorded: &Recorded, table: &str, column: &str) -> Vec<i64> {
     match recorded.table(table)[0].column(column) {
         Some(ColumnValues::I64(values)) => values.clone(),
@@ -143,17 +140,7 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
         assert_eq!(uninterrupted.outcome, Outcome::Finished);
         // Step 17 lies within the second epoch of ten batches; step 20 is evaluated.
         for at in [17, 20] {
-            let first = host.clone().stop_at(at).run::<ImageClassification>(&params);
-            assert_eq!(first.outcome, Outcome::Stopped);
-            let second = host
-                .clone()
-                .resume_from(first.last_checkpoint().unwrap())
-                .run::<ImageClassification>(&params);
-            assert_eq!(second.outcome, Outcome::Finished);
-            let mut joined: Vec<Point> = first.metrics.clone();
-            joined.extend(second.metrics.iter().cloned());
-            assert_eq!(bits(&joined), bits(&uninterrupted.metrics), "{optimizer} at {at}");
-            assert_eq!(second.tables, uninterrupted.tables[1..]);
+            host.run_interrupted::<ImageClassification>(at, &params).assert_equals(&uninterrupted);
         }
     }
 }
@@ -224,4 +211,11 @@ fn quick_learns_the_digits() {
         println!("{model}: {accuracy:.4}");
         assert!(accuracy >= 0.85, "{model}: {accuracy}");
     }
+}
+
+/// On two threads: readings come in the order of the networks whichever thread took them.
+#[test]
+fn instruments_only_read() {
+    let params = with(&[("models", "shallow,lenet"), ("epochs", "2"), ("trials", "1")]);
+    assert_harmless::<ImageClassification>(&TestHost::new().seed(5).threads(2), &params, 17);
 }

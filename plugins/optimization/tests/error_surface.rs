@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use gradtop_sdk::testing::{ColumnValues, Outcome, Point, TestHost};
+use gradtop_sdk::testing::{ColumnValues, Outcome, TestHost, bits};
 use gradtop_toolkit::curvature::network::{Network, Samples};
 use gradtop_toolkit::curvature::spectrum::eigenvalues;
 use gradtop_toolkit::instruments::Settings;
+use gradtop_toolkit::instruments::assert_harmless;
 use gradtop_toolkit::mlp::{Activation, Loss};
 use gradtop_toolkit::rng::{Rng, Stream};
 use gradtop_toolkit::runtime;
@@ -244,10 +245,6 @@ fn quick_records_every_surface() {
     assert_eq!(recorded.text.len(), 8, "a statement a surface: {:?}", recorded.text);
 }
 
-fn bits(points: &[Point]) -> Vec<(i64, String, u64)> {
-    points.iter().map(|p| (p.step, format!("{:?} {:?}", p.series, p.epoch), p.value.to_bits())).collect()
-}
-
 #[test]
 fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
     let host = TestHost::new().seed(7);
@@ -255,19 +252,7 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
     assert_eq!(whole.outcome, Outcome::Finished, "{:?}", whole.text);
     // The function's 60 updates, then 22 steps of its surfaces, during which nothing is logged and the host does not stop.
     for stop in [23, 60, 82, 86] {
-        let first = host.clone().stop_at(stop).run::<ErrorSurface>(&SMALL);
-        assert_eq!(first.outcome, Outcome::Stopped);
-        let checkpoint = first.checkpoints.last().unwrap().step;
-        let second = host.clone().resume_from(first.last_checkpoint().unwrap()).run::<ErrorSurface>(&SMALL);
-        assert_eq!(second.outcome, Outcome::Finished, "{:?}", second.text);
-        let mut joined: Vec<Point> = first.metrics.iter().filter(|p| p.step <= checkpoint).cloned().collect();
-        joined.extend(second.metrics.iter().cloned());
-        assert_eq!(bits(&joined), bits(&whole.metrics), "stopped at {stop}");
-        let tables: Vec<_> =
-            first.tables.iter().filter(|t| t.step <= checkpoint).chain(&second.tables).collect();
-        // As text, in which NaN equals NaN.
-        let same = format!("{tables:?}") == format!("{:?}", whole.tables.iter().collect::<Vec<_>>());
-        assert!(same, "stopped at {stop}: other tables");
+        host.run_interrupted::<ErrorSurface>(stop, &SMALL).assert_equals(&whole);
     }
     assert_eq!(bits(&host.run::<ErrorSurface>(&SMALL).metrics), bits(&whole.metrics), "same seed");
     assert_ne!(bits(&TestHost::new().seed(8).run::<ErrorSurface>(&SMALL).metrics), bits(&whole.metrics));
@@ -335,4 +320,9 @@ fn wrong_parameters_are_refused_with_their_reason() {
         };
         assert!(why.contains(part), "{change:?}: {why}");
     }
+}
+
+#[test]
+fn instruments_only_read() {
+    assert_harmless::<ErrorSurface>(&TestHost::new().seed(5), &SMALL, 23);
 }

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gradtop_sdk::Series;
-use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Point, Recorded, TestHost};
+use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, TestHost, bits};
+use gradtop_toolkit::instruments::assert_harmless;
 use gradtop_toolkit::mlp::{Evaluator, Mlp};
 use gradtop_toolkit::rng::Stream;
 use optimization::gradient_norm::GradientNorm;
@@ -25,10 +26,6 @@ fn with<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let changed = |key: &str| changes.iter().any(|(other, _)| *other == key);
     let kept = SMALL.into_iter().filter(|(key, _)| !changed(key));
     kept.chain(changes.iter().copied()).collect()
-}
-
-fn bits(points: &[Point]) -> Vec<(i64, String, u64)> {
-    points.iter().map(|p| (p.step, format!("{:?} {:?}", p.series, p.epoch), p.value.to_bits())).collect()
 }
 
 fn of(recorded: &Recorded, metric: &str, task: &str, trial: i32) -> Vec<f64> {
@@ -136,17 +133,7 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
     let whole = host.run::<GradientNorm>(&params);
     // mnist is at its 16 steps' end by then, sinc in the middle; a stop right on a measurement, and one between two.
     for stop in [70, 75] {
-        let first = host.clone().stop_at(stop).run::<GradientNorm>(&params);
-        assert_eq!(first.outcome, Outcome::Stopped);
-        let checkpoint = first.checkpoints.last().unwrap().step;
-        let second = host.clone().resume_from(first.last_checkpoint().unwrap()).run::<GradientNorm>(&params);
-        assert_eq!(second.outcome, Outcome::Finished, "{:?}", second.text);
-        let mut joined: Vec<Point> = first.metrics.iter().filter(|p| p.step <= checkpoint).cloned().collect();
-        joined.extend(second.metrics.iter().cloned());
-        assert_eq!(bits(&joined), bits(&whole.metrics), "stopped at {stop}");
-        // By their text: NaN stands where there was no update.
-        let same = format!("{:?}", second.tables) == format!("{:?}", whole.tables);
-        assert!(same, "other tables after a stop at {stop}");
+        host.run_interrupted::<GradientNorm>(stop, &params).assert_equals(&whole);
     }
 }
 
@@ -162,4 +149,9 @@ fn wrong_parameters_are_refused_with_their_reason() {
         let (Outcome::Failed(why) | Outcome::Refused(why)) = recorded.outcome else { panic!("{changes:?}") };
         assert!(why.contains(part), "{changes:?}: {why}");
     }
+}
+
+#[test]
+fn instruments_only_read() {
+    assert_harmless::<GradientNorm>(&TestHost::new().seed(5), &with(&[]), 70);
 }

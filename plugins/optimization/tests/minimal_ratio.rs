@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "the numbers behind the bands, for cargo test -- --nocapture")]
 
-use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Point, Recorded, Table, TestHost};
+use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, Table, TestHost, bits};
 use gradtop_toolkit::curvature::spectrum::rows;
 use optimization::minimal_ratio::{MinimalRatio, Run};
 
@@ -42,10 +42,6 @@ fn correlation(recorded: &Recorded, arm: &str, ratio: &str, tolerance: &str) -> 
     let at = (0..ratios.len())
         .find(|&i| ratios[i] == ratio && tolerances[i] == tolerance && whats[i] == "estimate");
     floats(table, "spearman")[at.unwrap()]
-}
-
-fn bits(points: &[Point]) -> Vec<(i64, String, u64)> {
-    points.iter().map(|p| (p.step, format!("{:?}", p.series), p.value.to_bits())).collect()
 }
 
 /// Band A6, and what A7 wants reported, for the preset as it ships.
@@ -191,17 +187,7 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
     let whole = host.run::<MinimalRatio>(&SMALL);
     // In the training, in each search, at the very end of a stage, and in the second network.
     for stop in [37, 100, 109, 131, 160, 215, 271, 303] {
-        let first = host.clone().stop_at(stop).run::<MinimalRatio>(&SMALL);
-        assert_eq!(first.outcome, Outcome::Stopped);
-        let checkpoint = first.checkpoints.last().unwrap().step;
-        let second = host.clone().resume_from(first.last_checkpoint().unwrap()).run::<MinimalRatio>(&SMALL);
-        assert_eq!(second.outcome, Outcome::Finished, "{:?}", second.text);
-        let mut joined: Vec<Point> = first.metrics.iter().filter(|p| p.step <= checkpoint).cloned().collect();
-        joined.extend(second.metrics.iter().cloned());
-        assert_eq!(bits(&joined), bits(&whole.metrics), "stopped at {stop}");
-        // As text, in which NaN equals NaN.
-        let same = format!("{:?}", second.tables) == format!("{:?}", whole.tables);
-        assert!(same, "stopped at {stop}: other tables");
+        host.run_interrupted::<MinimalRatio>(stop, &SMALL).assert_equals(&whole);
     }
     assert_eq!(bits(&host.run::<MinimalRatio>(&SMALL).metrics), bits(&whole.metrics), "same seed");
     let other = TestHost::new().seed(8).run::<MinimalRatio>(&SMALL);

@@ -5,6 +5,7 @@
 
 pub mod checkpoint;
 pub mod cnn;
+pub mod conclusion;
 pub mod curvature;
 pub mod data;
 pub mod ensemble;

@@ -28,6 +28,7 @@
 #![allow(unsafe_code, reason = "it takes entries through a run")]
 
 mod drive;
+mod interrupted;
 mod record;
 mod vtable;
 
@@ -40,6 +41,7 @@ use gradtop_abi as abi;
 use crate::boundary::{self, Exported, Library, Plugin};
 use crate::{Device, Experiment};
 
+pub use interrupted::{Interrupted, bits};
 pub use record::{Checkpoint, ColumnValues, Level, Outcome, Point, Progress, Recorded, SeriesKey, Table};
 
 /// A host in memory: set it up, then [`run`](Self::run) an experiment.

@@ -1,6 +1,7 @@
 //! What the final losses say, computed from them.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::{self, Spread, Statement, diverged_in_words};
 
 use super::target::variance;
 use super::training::{Training, losses};
@@ -15,78 +16,46 @@ struct Row {
     model: String,
     parameters: i64,
     /// Of the trials that did not diverge.
-    losses: Vec<f64>,
+    loss: Spread,
     diverged: usize,
     variance: f64,
-    statement: String,
 }
 
 /// The final losses of a run and what follows from them.
 #[derive(Clone, Debug)]
 pub(super) struct Conclusion {
     rows: Vec<Row>,
+    statements: Vec<Statement>,
 }
 
 impl Row {
-    fn mean(&self) -> f64 {
-        self.losses.iter().sum::<f64>() / self.losses.len() as f64
-    }
-
-    fn lowest(&self) -> f64 {
-        self.losses.iter().copied().fold(f64::NAN, f64::min)
-    }
-
-    fn highest(&self) -> f64 {
-        self.losses.iter().copied().fold(f64::NAN, f64::max)
-    }
-
-    fn overlaps(&self, other: &Self) -> bool {
-        self.lowest() <= other.highest() && other.lowest() <= self.highest()
-    }
-
     /// What can be said of this model beside the best of its function.
-    fn state(&mut self, best: Option<&Self>) {
-        let mut parts = Vec::new();
-        if self.losses.is_empty() {
-            parts.push("no loss: every trial diverged".to_owned());
-        } else {
-            let spread = if self.losses.len() > 1 {
-                format!(" ({:.2e} to {:.2e} in {} trials)", self.lowest(), self.highest(), self.losses.len())
-            } else {
-                " (1 trial)".to_owned()
-            };
-            parts.push(format!("mean loss {:.2e}{spread}", self.mean()));
-            match best {
-                Some(best) if best.model == self.model => parts.push("the lowest mean".to_owned()),
-                Some(best) if self.overlaps(best) => {
-                    parts.push(format!("not separated from {}: their trials overlap", best.model));
-                }
-                Some(best) => {
-                    let apart = if self.losses.len().min(best.losses.len()) > 1 {
-                        ", no trial overlapping"
-                    } else {
-                        ""
-                    };
-                    parts.push(format!("{:.1} times {}'s{apart}", self.mean() / best.mean(), best.model));
-                }
-                None => {}
-            }
-            let share = self.mean() / self.variance;
-            if share > 1.0 {
-                parts.push(format!(
-                    "{share:.2} times the function's variance: worse than predicting its mean"
-                ));
-            } else if share > SAID {
-                parts
-                    .push(format!("{:.0} % of the function's variance, the loss of its mean", 100.0 * share));
-            }
-            match self.diverged {
-                0 => {}
-                1 => parts.push("1 trial diverged and is left out".to_owned()),
-                n => parts.push(format!("{n} trials diverged and are left out")),
-            }
+    fn state(&self, best: Option<&Self>) -> String {
+        let loss = &self.loss;
+        if loss.count == 0 {
+            return "no loss: every trial diverged".to_owned();
         }
-        self.statement = parts.join("; ");
+        let number = |loss: f64| format!("{loss:.2e}");
+        let mut parts = vec![format!("mean loss {} {}", number(loss.mean), loss.in_words(number))];
+        match best {
+            Some(best) if best.model == self.model => parts.push("the lowest mean".to_owned()),
+            Some(best) if loss.overlaps(&best.loss) => {
+                parts.push(format!("not separated from {}: their trials overlap", best.model));
+            }
+            Some(best) => {
+                let (times, apart) = (loss.mean / best.loss.mean, loss.apart(&best.loss));
+                parts.push(format!("{times:.1} times {}'s{apart}", best.model));
+            }
+            None => {}
+        }
+        let share = loss.mean / self.variance;
+        if share > 1.0 {
+            parts.push(format!("{share:.2} times the function's variance: worse than predicting its mean"));
+        } else if share > SAID {
+            parts.push(format!("{:.0} % of the function's variance, the loss of its mean", 100.0 * share));
+        }
+        parts.extend(diverged_in_words(self.diverged));
+        parts.join("; ")
     }
 }
 
@@ -103,68 +72,42 @@ impl Conclusion {
                 model: fit.model.clone(),
                 parameters: fit.mlp.parameter_count(),
                 diverged: all.len() - finite.len(),
-                losses: finite,
+                loss: Spread::of(&finite),
                 variance: variance(&target.values),
-                statement: String::new(),
             });
         }
         Ok(Self::compare(rows))
     }
 
-    fn compare(mut rows: Vec<Row>) -> Self {
-        let before = rows.clone();
-        for row in &mut rows {
-            let best = before
+    fn compare(rows: Vec<Row>) -> Self {
+        let state = |row: &Row| {
+            let best = rows
                 .iter()
-                .filter(|other| other.function == row.function && !other.losses.is_empty())
-                .min_by(|a, b| a.mean().total_cmp(&b.mean()));
-            row.state(best);
-        }
-        Self { rows }
-    }
-
-    /// One line a function, for the log.
-    fn lines(&self) -> Vec<String> {
-        let mut lines: Vec<(String, String)> = Vec::new();
-        for row in &self.rows {
-            let text = format!("{} ({} parameters): {}", row.model, row.parameters, row.statement);
-            match lines.last_mut() {
-                Some((function, line)) if *function == row.function => {
-                    line.push_str(". ");
-                    line.push_str(&text);
-                }
-                _ => lines.push((row.function.clone(), text)),
+                .filter(|other| other.function == row.function && other.loss.count > 0)
+                .min_by(|a, b| a.loss.mean.total_cmp(&b.loss.mean));
+            Statement {
+                group: row.function.clone(),
+                model: row.model.clone(),
+                parameters: row.parameters,
+                trials: row.loss.count + row.diverged,
+                text: row.state(best),
             }
-        }
-        let few = self.rows.iter().any(|row| row.losses.len() + row.diverged < 3);
-        let caution = if few { ". Fewer than 3 trials: no order can be claimed" } else { "" };
-        lines.into_iter().map(|(function, line)| format!("{function}: {line}{caution}.")).collect()
+        };
+        Self { statements: rows.iter().map(state).collect(), rows }
     }
 
-    /// Writes the lines to the log and the rows to the table `conclusion`.
+    /// Writes a line a function to the log and the rows to the table `conclusion`.
     pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<()> {
-        for line in self.lines() {
-            ctx.info(line)?;
-        }
-        let text = |of: fn(&Row) -> &str| self.rows.iter().map(of).collect::<Vec<_>>();
         let number = |of: fn(&Row) -> f64| self.rows.iter().map(of).collect::<Vec<_>>();
-        let whole = |of: fn(&Row) -> i64| self.rows.iter().map(of).collect::<Vec<_>>();
-        ctx.table(
-            "conclusion",
-            step,
-            &[
-                Column::utf8("function", &text(|r| &r.function)),
-                Column::utf8("model", &text(|r| &r.model)),
-                Column::i64("parameters", whole(|r| r.parameters)),
-                Column::i64("trials", whole(|r| (r.losses.len() + r.diverged) as i64)),
-                Column::i64("diverged", whole(|r| r.diverged as i64)),
-                Column::f64("loss_mean", number(Row::mean)).unit("MSE"),
-                Column::f64("loss_lowest", number(Row::lowest)).unit("MSE"),
-                Column::f64("loss_highest", number(Row::highest)).unit("MSE"),
-                Column::f64("variance", number(|r| r.variance)),
-                Column::utf8("statement", &text(|r| &r.statement)),
-            ],
-        )
+        let diverged: Vec<i64> = self.rows.iter().map(|row| row.diverged as i64).collect();
+        let more = [
+            Column::i64("diverged", diverged),
+            Column::f64("loss_mean", number(|r| r.loss.mean)).unit("MSE"),
+            Column::f64("loss_lowest", number(|r| r.loss.lowest)).unit("MSE"),
+            Column::f64("loss_highest", number(|r| r.loss.highest)).unit("MSE"),
+            Column::f64("variance", number(|r| r.variance)),
+        ];
+        conclusion::write(ctx, step, "function", &self.statements, more)
     }
 }
 
@@ -177,11 +120,14 @@ mod tests {
             function: "sinc".into(),
             model: model.into(),
             parameters: 571,
-            losses: losses.to_vec(),
+            loss: Spread::of(losses),
             diverged,
             variance: 0.1,
-            statement: String::new(),
         }
+    }
+
+    fn lines(conclusion: &Conclusion) -> Vec<String> {
+        conclusion::lines(&conclusion.statements)
     }
 
     #[test]
@@ -191,21 +137,21 @@ mod tests {
             row("middle", &[1e-6, 3e-6, 2e-6], 0),
             row("shallow", &[2e-3, 2e-3, 2e-3], 0),
         ]);
-        let of = |i: usize| conclusion.rows[i].statement.as_str();
+        let of = |i: usize| conclusion.statements[i].text.as_str();
         assert!(of(0).contains("not separated from middle") && !of(0).contains("times"), "{}", of(0));
         assert!(of(1).contains("the lowest mean"), "{}", of(1));
         assert!(of(2).contains("1000.0 times middle's, no trial overlapping"), "{}", of(2));
 
         let conclusion = Conclusion::compare(vec![row("deep", &[0.09, 0.08], 1), row("shallow", &[], 3)]);
-        let lines = conclusion.lines();
-        assert_eq!(lines.len(), 1);
+        let said = lines(&conclusion);
+        assert_eq!(said.len(), 1);
         for part in ["85 % of the function's variance", "1 trial diverged", "every trial diverged"] {
-            assert!(lines[0].contains(part), "{}", lines[0]);
+            assert!(said[0].contains(part), "{}", said[0]);
         }
-        assert!(!lines[0].contains("Fewer"));
-        let single = Conclusion::compare(vec![row("deep", &[0.01], 0)]).lines();
+        assert!(!said[0].contains("Fewer"));
+        let single = lines(&Conclusion::compare(vec![row("deep", &[0.01], 0)]));
         assert!(single[0].contains("Fewer than 3 trials"), "{}", single[0]);
-        let singles = Conclusion::compare(vec![row("deep", &[0.01], 0), row("shallow", &[0.2], 0)]).lines();
+        let singles = lines(&Conclusion::compare(vec![row("deep", &[0.01], 0), row("shallow", &[0.2], 0)]));
         assert!(singles[0].contains("20.0 times deep's;"), "one trial each has no overlap: {}", singles[0]);
         assert!(singles[0].contains("2.00 times the function's variance: worse"), "{}", singles[0]);
     }

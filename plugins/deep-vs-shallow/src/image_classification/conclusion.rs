@@ -1,6 +1,7 @@
 //! What the final numbers say, computed from them.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::{self, Spread, Statement, diverged_in_words};
 
 use super::training::Training;
 
@@ -17,33 +18,17 @@ struct Row {
     /// [training loss, training accuracy, test loss, test accuracy] of each trial that did not diverge.
     trials: Vec<[f64; 4]>,
     diverged: usize,
-    statement: String,
 }
 
 /// The final numbers of a run and what follows from them.
 pub(super) struct Conclusion {
     rows: Vec<Row>,
+    statements: Vec<Statement>,
 }
 
 impl Row {
-    fn values(&self, which: usize) -> impl Iterator<Item = f64> {
-        self.trials.iter().map(move |values| values[which])
-    }
-
-    fn mean(&self, which: usize) -> f64 {
-        self.values(which).sum::<f64>() / self.trials.len() as f64
-    }
-
-    fn lowest(&self, which: usize) -> f64 {
-        self.values(which).fold(f64::NAN, f64::min)
-    }
-
-    fn highest(&self, which: usize) -> f64 {
-        self.values(which).fold(f64::NAN, f64::max)
-    }
-
-    fn overlaps(&self, other: &Self) -> bool {
-        self.lowest(3) <= other.highest(3) && other.lowest(3) <= self.highest(3)
+    fn spread(&self, which: usize) -> Spread {
+        Spread::of(&self.trials.iter().map(|values| values[which]).collect::<Vec<_>>())
     }
 
     fn as_large_as(&self, other: &Self) -> bool {
@@ -52,55 +37,37 @@ impl Row {
     }
 
     /// What can be said of this network beside the best of its size.
-    fn state(&mut self, peers: &[Self]) {
-        let mut parts = Vec::new();
+    fn state(&self, peers: &[&Self]) -> String {
         if self.trials.is_empty() {
-            parts.push("no accuracy: every trial diverged".to_owned());
-        } else {
-            let count = self.trials.len();
-            let spread = if count > 1 {
-                format!(
-                    " ({:.2} to {:.2} in {count} trials)",
-                    100.0 * self.lowest(3),
-                    100.0 * self.highest(3)
-                )
-            } else {
-                " (1 trial)".to_owned()
-            };
-            parts.push(format!("test accuracy {:.2} %{spread}", 100.0 * self.mean(3)));
-            let best = peers.iter().max_by(|a, b| a.mean(3).total_cmp(&b.mean(3)));
-            match best {
-                _ if peers.len() < 2 => {}
-                Some(best) if best.model == self.model => {
-                    parts.push(format!("the highest of the {} networks of its size", peers.len()));
-                }
-                Some(best) if self.overlaps(best) => {
-                    parts.push(format!("not separated from {}: their trials overlap", best.model));
-                }
-                Some(best) => {
-                    let apart = if count.min(best.trials.len()) > 1 { ", no trial overlapping" } else { "" };
-                    parts.push(format!(
-                        "{:.2} points below {}{apart}",
-                        100.0 * (best.mean(3) - self.mean(3)),
-                        best.model
-                    ));
-                }
-                None => {}
-            }
-            let gap = 100.0 * (self.mean(1) - self.mean(3));
-            let side = if gap < 0.0 { "below" } else { "above" };
-            parts.push(format!(
-                "training accuracy {:.2} %, {:.2} points {side} test",
-                100.0 * self.mean(1),
-                gap.abs()
-            ));
-            match self.diverged {
-                0 => {}
-                1 => parts.push("1 trial diverged and is left out".to_owned()),
-                n => parts.push(format!("{n} trials diverged and are left out")),
-            }
+            return "no accuracy: every trial diverged".to_owned();
         }
-        self.statement = parts.join("; ");
+        let (train, test) = (self.spread(1), self.spread(3));
+        let percent = |share: f64| format!("{:.2}", 100.0 * share);
+        let mut parts = vec![format!("test accuracy {} % {}", percent(test.mean), test.in_words(percent))];
+        let best = peers.iter().map(|peer| (peer, peer.spread(3)));
+        match best.max_by(|(_, a), (_, b)| a.mean.total_cmp(&b.mean)) {
+            _ if peers.len() < 2 => {}
+            Some((best, _)) if best.model == self.model => {
+                parts.push(format!("the highest of the {} networks of its size", peers.len()));
+            }
+            Some((best, its)) if test.overlaps(&its) => {
+                parts.push(format!("not separated from {}: their trials overlap", best.model));
+            }
+            Some((best, its)) => {
+                let (below, apart) = (percent(its.mean - test.mean), test.apart(&its));
+                parts.push(format!("{below} points below {}{apart}", best.model));
+            }
+            None => {}
+        }
+        let gap = train.mean - test.mean;
+        let side = if gap < 0.0 { "below" } else { "above" };
+        parts.push(format!(
+            "training accuracy {} %, {} points {side} test",
+            percent(train.mean),
+            percent(gap.abs())
+        ));
+        parts.extend(diverged_in_words(self.diverged));
+        parts.join("; ")
     }
 }
 
@@ -119,7 +86,6 @@ impl Conclusion {
                     convolutions: fit.cnn.spec().convs.len() as i64,
                     trials: Vec::new(),
                     diverged: 0,
-                    statement: String::new(),
                 });
                 rows.len() - 1
             });
@@ -131,70 +97,37 @@ impl Conclusion {
         Self::compare(rows)
     }
 
-    fn compare(mut rows: Vec<Row>) -> Self {
-        let before = rows.clone();
-        for row in &mut rows {
-            let peers: Vec<Row> = before
+    fn compare(rows: Vec<Row>) -> Self {
+        let state = |row: &Row| {
+            let peers = rows
                 .iter()
-                .filter(|other| other.task == row.task && other.as_large_as(row) && !other.trials.is_empty())
-                .cloned()
-                .collect();
-            row.state(&peers);
-        }
-        Self { rows }
-    }
-
-    /// One line a data set, for the log.
-    fn lines(&self) -> Vec<String> {
-        let mut lines: Vec<(String, String)> = Vec::new();
-        for row in &self.rows {
-            let text = format!("{} ({} parameters): {}", row.model, row.parameters, row.statement);
-            match lines.last_mut() {
-                Some((task, line)) if *task == row.task => {
-                    line.push_str(". ");
-                    line.push_str(&text);
-                }
-                _ => lines.push((row.task.clone(), text)),
+                .filter(|other| other.task == row.task && other.as_large_as(row) && !other.trials.is_empty());
+            Statement {
+                group: row.task.clone(),
+                model: row.model.clone(),
+                parameters: row.parameters,
+                trials: row.trials.len() + row.diverged,
+                text: row.state(&peers.collect::<Vec<_>>()),
             }
-        }
-        let few = self.rows.iter().any(|row| row.trials.len() + row.diverged < 3);
-        let caution = if few { ". Fewer than 3 trials: no order can be claimed" } else { "" };
-        lines.into_iter().map(|(task, line)| format!("{task}: {line}{caution}.")).collect()
+        };
+        Self { statements: rows.iter().map(state).collect(), rows }
     }
 
-    /// Writes the lines to the log and the rows to the table `conclusion`.
+    /// Writes a line a data set to the log and the rows to the table `conclusion`.
     pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<()> {
-        for line in self.lines() {
-            ctx.info(line)?;
-        }
-        let text = |of: fn(&Row) -> &str| self.rows.iter().map(of).collect::<Vec<_>>();
         let whole = |of: fn(&Row) -> i64| self.rows.iter().map(of).collect::<Vec<_>>();
-        let mean = |which: usize| self.rows.iter().map(|row| row.mean(which)).collect::<Vec<_>>();
-        ctx.table(
-            "conclusion",
-            step,
-            &[
-                Column::utf8("dataset", &text(|r| &r.task)),
-                Column::utf8("model", &text(|r| &r.model)),
-                Column::i64("convolutions", whole(|r| r.convolutions)),
-                Column::i64("parameters", whole(|r| r.parameters)),
-                Column::i64("trials", whole(|r| (r.trials.len() + r.diverged) as i64)),
-                Column::i64("diverged", whole(|r| r.diverged as i64)),
-                Column::f64("train_loss", mean(0)).unit("nats"),
-                Column::f64("train_accuracy", mean(1)),
-                Column::f64("test_loss", mean(2)).unit("nats"),
-                Column::f64("test_accuracy", mean(3)),
-                Column::f64(
-                    "test_accuracy_lowest",
-                    self.rows.iter().map(|r| r.lowest(3)).collect::<Vec<_>>(),
-                ),
-                Column::f64(
-                    "test_accuracy_highest",
-                    self.rows.iter().map(|r| r.highest(3)).collect::<Vec<_>>(),
-                ),
-                Column::utf8("statement", &text(|r| &r.statement)),
-            ],
-        )
+        let number = |of: fn(&Row) -> f64| self.rows.iter().map(of).collect::<Vec<_>>();
+        let more = [
+            Column::i64("diverged", whole(|r| r.diverged as i64)),
+            Column::i64("convolutions", whole(|r| r.convolutions)),
+            Column::f64("train_loss", number(|r| r.spread(0).mean)).unit("nats"),
+            Column::f64("train_accuracy", number(|r| r.spread(1).mean)),
+            Column::f64("test_loss", number(|r| r.spread(2).mean)).unit("nats"),
+            Column::f64("test_accuracy", number(|r| r.spread(3).mean)),
+            Column::f64("test_accuracy_lowest", number(|r| r.spread(3).lowest)),
+            Column::f64("test_accuracy_highest", number(|r| r.spread(3).highest)),
+        ];
+        conclusion::write(ctx, step, "dataset", &self.statements, more)
     }
 }
 
@@ -210,8 +143,11 @@ mod tests {
             convolutions: 1,
             trials: accuracies.iter().map(|&a| [0.01, 0.995, 0.03, a]).collect(),
             diverged,
-            statement: String::new(),
         }
+    }
+
+    fn lines(conclusion: &Conclusion) -> Vec<String> {
+        conclusion::lines(&conclusion.statements)
     }
 
     #[test]
@@ -222,7 +158,7 @@ mod tests {
             row("deep", 25_632, &[0.989, 0.990, 0.988], 0),
             row("lenet", 53_808, &[0.991, 0.992, 0.993], 0),
         ]);
-        let of = |i: usize| conclusion.rows[i].statement.as_str();
+        let of = |i: usize| conclusion.statements[i].text.as_str();
         assert!(of(0).contains("1.70 points below deep, no trial overlapping"), "{}", of(0));
         assert!(of(1).contains("not separated from deep"), "{}", of(1));
         assert!(of(2).contains("the highest of the 3 networks of its size"), "{}", of(2));
@@ -230,14 +166,14 @@ mod tests {
         assert!(of(2).contains("0.60 points above test"), "{}", of(2));
         // Twice as large: compared with nobody.
         assert!(!of(3).contains("highest") && !of(3).contains("below"), "{}", of(3));
-        assert!(!conclusion.lines()[0].contains("Fewer"));
+        assert!(!lines(&conclusion)[0].contains("Fewer"));
 
-        let few = Conclusion::compare(vec![row("deep", 100, &[0.9], 1), row("shallow", 100, &[], 2)]).lines();
+        let few = lines(&Conclusion::compare(vec![row("deep", 100, &[0.9], 1), row("shallow", 100, &[], 2)]));
         for part in ["1 trial diverged", "every trial diverged", "Fewer than 3 trials"] {
             assert!(few[0].contains(part), "{}", few[0]);
         }
         let singles =
-            Conclusion::compare(vec![row("deep", 100, &[0.9], 0), row("shallow", 100, &[0.8], 0)]).lines();
+            lines(&Conclusion::compare(vec![row("deep", 100, &[0.9], 0), row("shallow", 100, &[0.8], 0)]));
         assert!(
             singles[0].contains("10.00 points below deep;"),
             "one trial each has no overlap: {}",

@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+mod check;
 mod curvature;
 mod figures;
 mod gradients;
@@ -29,6 +30,7 @@ mod subset;
 
 use gradtop_sdk::prelude::*;
 
+pub use check::assert_harmless;
 pub use curvature::Curvature;
 pub use gradients::{DECADES, Gradients};
 pub use network::{Product, Watched};

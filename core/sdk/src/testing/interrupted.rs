@@ -1,0 +1,71 @@
+//! A run that is stopped and resumed, beside one that is not.
+
+use super::{Outcome, Point, Recorded, Table, TestHost};
+use crate::Experiment;
+
+/// A run that was stopped, and the one that went on from its last checkpoint.
+#[derive(Clone, Debug)]
+pub struct Interrupted {
+    /// Until the stop.
+    pub first: Recorded,
+    /// From the checkpoint on.
+    pub second: Recorded,
+    /// Step of the checkpoint.
+    pub checkpoint: i64,
+}
+
+impl TestHost {
+    /// Runs a resumable experiment until a point of the step `stop` or a later one is logged, and goes on from its last
+    /// checkpoint to the end.
+    ///
+    /// # Panics
+    /// If the first run does not stop, leaves no checkpoint, or the second one does not finish.
+    pub fn run_interrupted<E: Experiment>(&self, stop: i64, params: &[(&str, &str)]) -> Interrupted {
+        let first = self.clone().stop_at(stop).run::<E>(params);
+        assert_eq!(first.outcome, Outcome::Stopped, "stopped at {stop}: {:?}", first.text);
+        assert!(!first.checkpoints.is_empty(), "stopped at {stop}: no checkpoint");
+        let last = &first.checkpoints[first.checkpoints.len() - 1];
+        let second = self.clone().resume_from(&last.dir).run::<E>(params);
+        assert_eq!(second.outcome, Outcome::Finished, "stopped at {stop}: {:?}", second.text);
+        Interrupted { checkpoint: last.step, first, second }
+    }
+}
+
+impl Interrupted {
+    /// The rows of both as gradtop joins them: those of the first up to its checkpoint, then those of the second.
+    pub fn metrics(&self) -> Vec<Point> {
+        let kept = self.first.metrics.iter().filter(|point| point.step <= self.checkpoint);
+        kept.chain(&self.second.metrics).cloned().collect()
+    }
+
+    /// The tables of both, joined alike.
+    pub fn tables(&self) -> Vec<Table> {
+        let kept = self.first.tables.iter().filter(|table| table.step <= self.checkpoint);
+        kept.chain(&self.second.tables).cloned().collect()
+    }
+
+    /// Holds the two together against the run that was never interrupted: the same metrics bit for bit, and the same tables.
+    ///
+    /// # Panics
+    /// At the first difference.
+    pub fn assert_equals(&self, whole: &Recorded) {
+        let (ours, theirs) = (bits(&self.metrics()), bits(&whole.metrics));
+        for (i, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+            assert_eq!(ours, theirs, "row {i}, resumed from step {}", self.checkpoint);
+        }
+        assert_eq!(ours.len(), theirs.len(), "rows, resumed from step {}", self.checkpoint);
+        let (ours, theirs) = (self.tables(), &whole.tables);
+        for (ours, theirs) in ours.iter().zip(theirs) {
+            // As text, in which NaN equals NaN.
+            let same = format!("{ours:?}") == format!("{theirs:?}");
+            let (name, step) = (&theirs.name, theirs.step);
+            assert!(same, "table {name} of step {step}, resumed from step {}, differs", self.checkpoint);
+        }
+        assert_eq!(ours.len(), theirs.len(), "tables, resumed from step {}", self.checkpoint);
+    }
+}
+
+/// Rows as what can be compared exactly: step, series with epoch, and the bits of the value.
+pub fn bits(points: &[Point]) -> Vec<(i64, String, u64)> {
+    points.iter().map(|p| (p.step, format!("{:?} {:?}", p.series, p.epoch), p.value.to_bits())).collect()
+}
