@@ -195,10 +195,7 @@ fn a_changed_rate_scales_the_next_update() {
                 values(&(p - before))
             };
             for (whole, half) in length(false).iter().zip(length(true)) {
-                assert!(
-                    (whole - 2.0 * half).abs() < 1e-4 * whole.abs() + 3e-7,
-                    "{rule:?}: {whole} {half}"
-                );
+                assert!((whole - 2.0 * half).abs() < 1e-4 * whole.abs() + 3e-7, "{rule:?}: {whole} {half}");
             }
         }
     }

@@ -194,7 +194,9 @@ unsafe extern "C" fn log_table(
             return inner.refuse(format!("column `{column_name}` has an unknown type or wrong offsets"));
         };
         if abi::RESERVED_COLUMNS.iter().any(|name| column_name.eq_ignore_ascii_case(name)) {
-            return inner.refuse(format!("no column may be called `{column_name}`: readers have one of that name already"));
+            return inner.refuse(format!(
+                "no column may be called `{column_name}`: readers have one of that name already"
+            ));
         }
         if recorded.iter().any(|(known, ..)| *known == column_name) {
             return inner.refuse(format!("column `{column_name}` is given twice"));

@@ -11,7 +11,7 @@ use gradtop_toolkit::rng::{Rng, Stream};
 use tch::{Kind, TchError, Tensor};
 
 /// Weights of the first `count` random features, `f64 [count, 784]`: the same whatever their number.
-pub fn weights(count: i64, seed: u64, trial: u32, device: tch::Device) -> Result<Tensor, TchError> {
+pub fn weights(count: i64, seed: u64, trial: u32) -> Result<Tensor, TchError> {
     let scale = 1.0 / (PIXELS as f64).sqrt();
     let stream = Stream::named("model-size/features").member(trial);
     let draws: Vec<f64> = (0..count)
@@ -20,7 +20,7 @@ pub fn weights(count: i64, seed: u64, trial: u32, device: tch::Device) -> Result
             (0..PIXELS).map(move |_| scale * rng.normal())
         })
         .collect();
-    Tensor::f_from_slice(&draws)?.f_view([count, PIXELS])?.f_to_device(device)
+    Tensor::f_from_slice(&draws)?.f_view([count, PIXELS])
 }
 
 /// The features of `x` (`f64 [n, 784]`): `[n, count]`.
@@ -28,21 +28,14 @@ pub fn features(x: &Tensor, weights: &Tensor) -> Result<Tensor, TchError> {
     x.f_matmul(&weights.f_transpose(0, 1)?)?.f_relu()
 }
 
-/// The least-squares solution of F a = Y that has the smallest norm, `[features, outputs]`, for F (`[samples, features]`) of full
-/// rank: by a QR factorisation of F, or of Fᵀ if there are more features than samples. No normal equations are formed: those
-/// would square the condition number, which near as many features as samples is what everything depends on.
+/// The least-squares solution of F a = Y that has the smallest norm, `[features, outputs]`, for F (`[samples, features]`, on the
+/// CPU) of any rank: by a singular value decomposition of F, LAPACK's `gelsd`, which is numpy's `lstsq` too. Singular values
+/// below 2.2e-16 · max(samples, features) of the largest count as 0, as for a feature that is 0 for all samples. No normal
+/// equations are formed: those would square the condition number, which near as many features as samples decides everything.
 pub fn minimum_norm(f: &Tensor, y: &Tensor) -> Result<Tensor, TchError> {
     let (samples, count) = f.size2()?;
-    if count <= samples {
-        let (q, r) = Tensor::f_linalg_qr(f, "reduced")?;
-        let projected = q.f_transpose(0, 1)?.f_matmul(y)?;
-        r.f_linalg_solve_triangular(&projected, true, true, false)
-    } else {
-        // F = RᵀQᵀ: a = Q z with Rᵀ z = Y lies in the row space of F.
-        let (q, r) = Tensor::f_linalg_qr(&f.f_transpose(0, 1)?, "reduced")?;
-        let z = r.f_transpose(0, 1)?.f_linalg_solve_triangular(y, false, true, false)?;
-        q.f_matmul(&z)
-    }
+    let cut = f64::EPSILON * samples.max(count) as f64;
+    f.f_linalg_lstsq(y, cut, "gelsd").map(|(solution, ..)| solution)
 }
 
 /// Squared error summed over the outputs, mean over the samples; and the share of samples whose largest output is that of their

@@ -96,7 +96,7 @@ impl Experiment for ModelSize {
                     ("full_epochs", "2"),
                     ("subset_widths", "3,12,40,160"),
                     ("subset_samples", "500"),
-                    ("subset_epochs", "40"),
+                    ("subset_epochs", "150"),
                     ("feature_ratios", "0.1,0.2,0.5,0.8,0.95,1,1.05,1.2,2,5,10"),
                     ("feature_samples", "200"),
                     ("feature_tests", "1000"),

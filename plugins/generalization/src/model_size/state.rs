@@ -260,8 +260,9 @@ impl State {
             Unit::Features { features, .. } => Some(*features),
             _ => None,
         });
-        let (seed, device) = (self.seed, self.device);
-        let weights = weights(most.max().unwrap_or(1), seed, trial as u32, device)?;
+        // On the CPU whatever the device: double precision, and a decomposition that GPUs have not.
+        let (seed, device) = (self.seed, Device::Cpu);
+        let weights = weights(most.max().unwrap_or(1), seed, trial as u32)?;
         let train = self.dataset.train.subset(self.params.feature_samples as usize, seed);
         let test = self.dataset.test.subset(self.params.feature_tests as usize, seed);
         let of = |split: &Split| -> Result<Tensor> {
