@@ -307,6 +307,8 @@ fn a_run_of_another_machine_is_not_judged() {
     let elsewhere = manifest.replace(&format!("host = {host:?}"), "host = \"another-machine\"");
     assert_ne!(manifest, elsewhere, "{manifest}");
     fs::write(run.dir.manifest(), elsewhere).unwrap();
+    // Who took the lock last stands in its file, above what the manifest says.
+    fs::write(run.dir.lock(), "").unwrap();
     let before = check::files(run.dir.path());
     let list = sandbox.gradtop(&["list"]).expect_code(0);
     assert!(list.out.contains("running?") && list.out.contains("another-machine"), "{list:#?}");

@@ -14,6 +14,7 @@ mod print;
 mod runtime;
 mod scaffold;
 mod screens;
+mod study;
 mod widgets;
 
 use std::ffi::OsString;

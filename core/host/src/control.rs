@@ -160,6 +160,20 @@ pub fn recover_crashed(run: &RunDir) -> Result<bool> {
     if !seen.certain || seen.state != State::Crashed || seen.status.state == State::Crashed {
         return Ok(false);
     }
+    write_crashed(run, "both of its processes ended without a word")
+}
+
+/// The same for a run that an earlier boot of this machine left unfinished, see [`View::is_of_earlier_boot`]. For whoever was
+/// asked to go on with it: nobody else should conclude anything about a run of another boot.
+pub fn recover_after_reboot(run: &RunDir) -> Result<bool> {
+    if !view(run)?.is_of_earlier_boot() {
+        return Ok(false);
+    }
+    write_crashed(run, "the machine was restarted while it ran")
+}
+
+/// Seals what a run left and writes that it crashed; `false` if somebody else has its lock or has written its end.
+fn write_crashed(run: &RunDir, cause: &str) -> Result<bool> {
     let lock = match RunLock::acquire(run) {
         Ok(lock) => lock,
         // Somebody else does it, or has resumed it.
@@ -172,7 +186,7 @@ pub fn recover_crashed(run: &RunDir) -> Result<bool> {
     }
     recover(run, &lock)?;
     status.schema = gradtop_store::SCHEMA;
-    status.cause.get_or_insert_with(|| "both of its processes ended without a word".to_owned());
+    status.cause.get_or_insert_with(|| cause.to_owned());
     status.state = State::Crashed;
     (status.eta_s, status.steps_per_s) = (None, None);
     // When it ended nobody saw; when it last wrote is as near as can be known.

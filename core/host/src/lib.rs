@@ -41,7 +41,10 @@ mod validate;
 mod watch;
 
 pub use console::{console_span, console_tail};
-pub use control::{Withdrawn, checkpoint, kill, pause, recover_crashed, stop, unpause, wait, withdraw_stop};
+pub use control::{
+    Withdrawn, checkpoint, kill, pause, recover_after_reboot, recover_crashed, stop, unpause, wait,
+    withdraw_stop,
+};
 pub use desc::{ExperimentDesc, ParamDesc, ParamKind, PluginDesc, PresetDesc};
 pub use describe::{describe, describe_main};
 pub use device::DeviceChoice;

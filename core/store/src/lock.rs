@@ -1,15 +1,18 @@
 //! The run's lock: held by keeper and trainer for as long as they live.
 //!
 //! It is a `flock` on an open file, so children that inherit the file hold it too, and it is free the moment the last of
-//! them is gone, however they died.
+//! them is gone, however they died. The file's text says which boot of which machine took it last: a run that was resumed
+//! after a reboot lives in another boot than the one its manifest was written in.
 
 use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::error::{IoContext as _, Result, StoreError};
+use crate::manifest::{boot_id, host_name};
 use crate::run_dir::RunDir;
 
 /// Viewers probe with a shared lock, for microseconds; whoever wants the lock for good outlasts them.
@@ -33,7 +36,10 @@ impl RunLock {
         let deadline = Instant::now() + RETRY_FOR;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Self(file)),
+                Ok(()) => {
+                    sign(&file).at("write", &path)?;
+                    return Ok(Self(file));
+                }
                 Err(Errno::AGAIN | Errno::INTR) if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
@@ -52,6 +58,29 @@ impl RunLock {
     pub fn file(&self) -> &File {
         &self.0
     }
+}
+
+/// Says in the lock's file who took it.
+fn sign(file: &File) -> std::io::Result<()> {
+    let text = format!("{}\n{}\n", host_name(), boot_id());
+    let mut before = vec![0; text.len() + 1];
+    let read = file.read_at(&mut before, 0)?;
+    if before[..read] == *text.as_bytes() {
+        return Ok(());
+    }
+    // In one write, cut to length after it: who reads between the two still finds whole lines first.
+    file.write_all_at(text.as_bytes(), 0)?;
+    file.set_len(text.len() as u64)
+}
+
+/// Host and boot that took the lock last; `None` if nobody has said so, as in runs of older versions.
+pub(crate) fn last_holder(run: &RunDir) -> Option<(String, String)> {
+    let text = std::fs::read_to_string(run.lock()).ok()?;
+    let mut lines = text.split('\n');
+    let (host, boot) = (lines.next()?, lines.next()?);
+    // The second line has its end, so it is whole.
+    lines.next()?;
+    Some((host.to_owned(), boot.to_owned()))
 }
 
 /// Whether anyone holds the run's lock. Opens the file for reading only, so it works in folders of others.

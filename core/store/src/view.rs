@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 
 use crate::error::Result;
-use crate::lock::is_locked;
+use crate::lock::{is_locked, last_holder};
 use crate::manifest::{Manifest, boot_id, host_name, read_manifest};
 use crate::run_dir::RunDir;
 use crate::status::{State, Status, read_status};
@@ -42,12 +42,27 @@ pub struct View {
 impl View {
     /// Where the run lives or lived.
     pub fn life(&self) -> Life {
-        life(&self.manifest)
+        life(&self.dir, &self.manifest)
+    }
+
+    /// Whether the run was left unfinished by an earlier boot of this machine: it was last at work on a host of this name,
+    /// in another boot, and has written nothing since this one began. Its processes are gone then, unless another machine of
+    /// the same name and with the same files has it and keeps still.
+    pub fn is_of_earlier_boot(&self) -> bool {
+        let (host, boot) = last_at_work(&self.dir, &self.manifest);
+        let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let up = Duration::from_secs(u64::try_from(up.tv_sec).unwrap_or(0));
+        !self.state.is_final() && host == host_name() && boot != boot_id() && self.age_of_last_write > up
     }
 }
 
-fn life(manifest: &Manifest) -> Life {
-    if manifest.host == host_name() && manifest.boot_id == boot_id() { Life::Ours } else { Life::Elsewhere }
+/// Host and boot that ran it last.
+fn last_at_work(run: &RunDir, manifest: &Manifest) -> (String, String) {
+    last_holder(run).unwrap_or_else(|| (manifest.host.clone(), manifest.boot_id.clone()))
+}
+
+fn life(run: &RunDir, manifest: &Manifest) -> Life {
+    if last_at_work(run, manifest) == (host_name(), boot_id()) { Life::Ours } else { Life::Elsewhere }
 }
 
 /// Looks at a run. A state that is not final with a free lock is [`State::Crashed`], unless the run is of another machine
@@ -58,7 +73,7 @@ pub fn view(run: &RunDir) -> Result<View> {
     let mut state = status.state;
     let mut certain = true;
     if !state.is_final() {
-        if life(&manifest) == Life::Elsewhere {
+        if life(run, &manifest) == Life::Elsewhere {
             certain = false;
         } else if !locked(run)? {
             // It may have ended between the two looks: its last status was written before the lock fell free.

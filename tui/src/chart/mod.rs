@@ -106,7 +106,7 @@ impl Axis {
     pub(crate) fn caption(&self) -> String {
         let mut text = self.label.clone();
         if let Some(unit) =
-            self.unit.as_deref().filter(|u| !u.is_empty() && *u != self.label && !self.seconds)
+            self.unit.as_deref().filter(|u| !u.is_empty() && !says(&self.label, u) && !self.seconds)
         {
             text = if text.is_empty() { unit.to_owned() } else { format!("{text} [{unit}]") };
         }
@@ -115,6 +115,11 @@ impl Axis {
         }
         text
     }
+}
+
+/// Whether a label says the unit already, as one of its words: `cross entropy, nats`.
+fn says(label: &str, unit: &str) -> bool {
+    label == unit || label.split([' ', ',', '(', ')', '[', ']']).any(|word| word == unit)
 }
 
 /// Which vertical axis a mark belongs to.

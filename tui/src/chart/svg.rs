@@ -11,13 +11,19 @@ use super::ticks::{Powers, Tick};
 use super::{Axis, Chart, Figure, Mark, Shape};
 use crate::print::number;
 
-/// Width of a panel, with its axes.
+/// Width and height of a panel beside others, with its axes.
 const PANEL: (f64, f64) = (620.0, 400.0);
+/// The same where two must be read on a sheet of paper.
+const NARROW: (f64, f64) = (486.0, 340.0);
+/// Of the only one.
+const ALONE: (f64, f64) = (720.0, 440.0);
 const MARGIN: f64 = 20.0;
 const GAP: f64 = 24.0;
 /// Size of tick labels and legend; a character of the font is 0.602 of it wide.
 const SMALL: f64 = 11.5;
 const CHAR: f64 = 0.602;
+/// Columns a unit of width is thinned to: two, for the doubled resolution of a picture made from the drawing.
+const DENSITY: f64 = 2.0;
 
 pub(super) const INK: &str = "#1f2328";
 const SOFT: &str = "#57606a";
@@ -27,12 +33,23 @@ pub(super) const ALERT: &str = "#cf222e";
 
 /// The whole drawing.
 pub(crate) fn figure(figure: &Figure) -> String {
+    drawing(figure, Pen { density: DENSITY, ..Pen::default() }, PANEL)
+}
+
+/// The drawing as a part of a page: names inside it begin with `name`, since they are the page's; large fields are pictures,
+/// and lines are thinned to the columns of the drawing.
+pub(crate) fn embedded(figure: &Figure, name: &str) -> String {
+    let pen = Pen { name: format!("{name}-"), compact: true, density: 1.0, ..Pen::default() };
+    drawing(figure, pen, NARROW)
+}
+
+fn drawing(figure: &Figure, mut pen: Pen, several: (f64, f64)) -> String {
     let merged = figure.merged();
     let figure = merged.as_ref().unwrap_or(figure);
     let count = figure.charts.len().max(1);
     let columns = if count == 1 { 1 } else { 2 };
     let rows = count.div_ceil(columns);
-    let panel = if count == 1 { (720.0, 440.0) } else { PANEL };
+    let panel = if count == 1 { ALONE } else { several };
     let width = MARGIN * 2.0 + panel.0 * columns as f64 + GAP * (columns - 1) as f64;
     let letters = ((width - 2.0 * MARGIN) / (12.0 * CHAR)) as usize;
     let captions = figure.caption.as_deref().map(|c| wrap(&printable(c), letters)).unwrap_or_default();
@@ -40,7 +57,6 @@ pub(crate) fn figure(figure: &Figure) -> String {
     let foot = if captions.is_empty() { 0.0 } else { captions.len() as f64 * 17.0 + 12.0 };
     let height = MARGIN * 2.0 + head + panel.1 * rows as f64 + GAP * (rows - 1) as f64 + foot;
 
-    let mut pen = Pen::default();
     pen.put(&format!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" font-family="Hack, 'DejaVu Sans Mono', Menlo, Consolas, monospace">"#,
         w = n(width),
@@ -66,6 +82,12 @@ pub(crate) fn figure(figure: &Figure) -> String {
 #[derive(Default)]
 pub(super) struct Pen {
     text: String,
+    /// What names inside the drawing begin with.
+    name: String,
+    /// Whether size counts: regular fields and pictures are pixels instead of rectangles, paths have one digit.
+    pub(super) compact: bool,
+    /// Columns that a unit of width is thinned to.
+    density: f64,
 }
 
 impl Pen {
@@ -82,6 +104,11 @@ impl Pen {
             n(y),
             escape(words)
         ));
+    }
+
+    /// A path's data, points joined straight.
+    pub(super) fn path(&self, points: &[(f64, f64)]) -> String {
+        if self.compact { compact_path(points) } else { path(points) }
     }
 
     pub(super) fn line(&mut self, (x1, y1): (f64, f64), (x2, y2): (f64, f64), stroke: &str) {
@@ -102,6 +129,8 @@ pub(super) struct Plot {
     pub(super) width: f64,
     pub(super) height: f64,
     pub(super) domain: Domain,
+    /// Columns that a unit of width is thinned to.
+    pub(super) density: f64,
 }
 
 impl Plot {
@@ -117,8 +146,12 @@ impl Plot {
 fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64, f64), index: usize) {
     let mut top = y;
     if let Some(title) = chart.title.as_deref().filter(|t| !t.is_empty()) {
-        pen.text((x, top + 12.0), title, 13.5, INK, "start");
-        top += 22.0;
+        let letters = (width / (13.5 * CHAR)) as usize;
+        for line in wrap(&printable(title), letters.max(8)) {
+            pen.text((x, top + 12.0), &line, 13.5, INK, "start");
+            top += 16.0;
+        }
+        top += 6.0;
     }
     top = legend(pen, chart, x, top, width);
     let pictures = chart.marks.iter().any(|m| matches!(m.shape, Shape::Image(_)));
@@ -153,16 +186,19 @@ fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64,
         width: width - left - right,
         height: (y + height - below) - (top + 8.0),
         domain,
+        density: pen.density,
     };
     let bottom = plot.top + plot.height;
     let x_ticks = labelled(&chart.x, &plot.domain.x, most_across(&chart.x, &plot), Powers::Raised);
 
     pen.put(&format!(
-        r#"<clipPath id="p{index}"><rect x="{}" y="{}" width="{}" height="{}"/></clipPath>"#,
-        n(plot.left - 1.0),
-        n(plot.top - 1.0),
-        n(plot.width + 2.0),
-        n(plot.height + 2.0)
+        r#"<clipPath id="{}p{index}"><rect x="{}" y="{}" width="{}" height="{}"/></clipPath>"#,
+        pen.name,
+        // Markers at the edge are whole.
+        n(plot.left - 5.0),
+        n(plot.top - 5.0),
+        n(plot.width + 10.0),
+        n(plot.height + 10.0)
     ));
     for tick in &y_ticks {
         let at = plot.y(&plot.domain.y, tick.value);
@@ -176,7 +212,7 @@ fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64,
         }
         pen.text((at, bottom + 17.0), &tick.label, SMALL, SOFT, "middle");
     }
-    pen.put(&format!(r#"<g clip-path="url(#p{index})">"#));
+    pen.put(&format!(r#"<g clip-path="url(#{}p{index})">"#, pen.name));
     marks::marks(pen, chart, &plot);
     marks::words(pen, chart, &plot);
     pen.put("</g>");
@@ -250,7 +286,7 @@ fn legend(pen: &mut Pen, chart: &Chart, left: f64, top: f64, width: f64) -> f64 
 }
 
 /// A colour as SVG writes it.
-pub(super) fn hex([r, g, b]: [u8; 3]) -> String {
+pub(crate) fn hex([r, g, b]: [u8; 3]) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }
 
@@ -269,7 +305,7 @@ fn printable(text: &str) -> String {
 }
 
 /// Text safe inside an element.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in printable(text).chars() {
         match c {
@@ -283,8 +319,35 @@ pub(super) fn escape(text: &str) -> String {
     out
 }
 
-/// A path's data, points joined straight.
-pub(super) fn path(points: &[(f64, f64)]) -> String {
+/// The same in tenths, each point relative to the one before. Rounded before the differences are taken, so that no error
+/// adds up; points that fall on the one before are left out.
+fn compact_path(points: &[(f64, f64)]) -> String {
+    let tenths = |v: f64| (v * 10.0).round() as i64;
+    let digits = |v: i64| n(v as f64 / 10.0);
+    let mut d = String::with_capacity(points.len() * 7);
+    let mut last: Option<(i64, i64)> = None;
+    for (x, y) in points {
+        let at = (tenths(*x), tenths(*y));
+        match last {
+            None => d.push_str(&format!("M{} {}l", digits(at.0), digits(at.1))),
+            Some(before) if before == at => continue,
+            Some(before) => {
+                let (x, y) = (digits(at.0 - before.0), digits(at.1 - before.1));
+                let gap = if d.ends_with('l') || x.starts_with('-') { "" } else { " " };
+                let between = if y.starts_with('-') { "" } else { " " };
+                d.push_str(&format!("{gap}{x}{between}{y}"));
+            }
+        }
+        last = Some(at);
+    }
+    // One place alone still has a dot.
+    if d.ends_with('l') {
+        d.push_str("0 0");
+    }
+    d
+}
+
+fn path(points: &[(f64, f64)]) -> String {
     let mut d = String::with_capacity(points.len() * 12);
     for (i, (x, y)) in points.iter().enumerate() {
         d.push(if i == 0 { 'M' } else { 'L' });
@@ -355,6 +418,56 @@ mod tests {
                 prop_assert!((0..grid.height()).all(|y| grid.row(y).len() == 60));
             }
         }
+    }
+
+    /// The points of a compact path, as a reader adds them up.
+    fn points_of(d: &str) -> Vec<(f64, f64)> {
+        let (start, rest) = d.strip_prefix('M').unwrap().split_once('l').unwrap();
+        let numbers = |text: &str| -> Vec<f64> {
+            text.replace('-', " -").split_whitespace().map(|w| w.parse().unwrap()).collect()
+        };
+        let mut points = vec![(numbers(start)[0], numbers(start)[1])];
+        for step in numbers(rest).chunks(2) {
+            let (x, y) = *points.last().unwrap();
+            points.push((x + step[0], y + step[1]));
+        }
+        points
+    }
+
+    proptest! {
+        #[test]
+        fn a_compact_path_goes_through_the_same_points(steps in prop::collection::vec((-50f64..50.0, -50f64..50.0), 1..60)) {
+            let mut at = (400.0, 300.0);
+            let points: Vec<(f64, f64)> = steps.iter().map(|(x, y)| { at = (at.0 + x, at.1 + y); at }).collect();
+            let found = points_of(&compact_path(&points));
+            let near = |a: &(f64, f64), b: &(f64, f64)| (a.0 - b.0).abs() < 0.0501 && (a.1 - b.1).abs() < 0.0501;
+            prop_assert!(near(found.last().unwrap(), points.last().unwrap()));
+            prop_assert!(points.iter().all(|p| found.iter().any(|f| near(f, p))));
+        }
+    }
+
+    #[test]
+    fn a_compact_path_is_short() {
+        assert_eq!(compact_path(&[(1.0, 2.0), (1.04, 2.0), (2.0, 1.5), (2.5, 3.0)]), "M1 2l1-0.5 0.5 1.5");
+        assert_eq!(compact_path(&[(1.0, 2.0)]), "M1 2l0 0");
+    }
+
+    #[test]
+    fn as_a_part_of_a_page_it_has_names_of_its_own_and_fields_are_pictures() {
+        let x: Vec<f64> = (0..30).map(f64::from).collect();
+        let z: Vec<f64> = (0..900).map(f64::from).collect();
+        let field = Field { x: x.clone(), y: x, z, label: "z".into(), log: false };
+        let of = |field: Field| Figure {
+            charts: vec![Chart { marks: vec![mark("f", Shape::Heatmap(field))], ..Chart::default() }],
+            ..Figure::default()
+        };
+        let page = embedded(&of(field.clone()), "a-loss");
+        assert!(page.contains("id=\"a-loss-p0\"") && page.contains("url(#a-loss-p0)"), "{page}");
+        assert!(page.contains("data:image/png;base64,") && page.len() < 20_000, "{}", page.len());
+        resvg::usvg::roxmltree::Document::parse(&page).unwrap();
+        // Cells of different sizes are no picture.
+        let uneven = Field { x: (0..30).map(|i| f64::from(i * i)).collect(), ..field };
+        assert!(!embedded(&of(uneven), "a").contains("data:image"));
     }
 
     #[test]

@@ -6,13 +6,10 @@ use super::decimate::{Odd, thin};
 use super::domain::cell_edges;
 use super::grid::width_of;
 use super::scale::{Scale, Span};
-use super::svg::{ALERT, INK, Pen, Plot, hex, n, path};
+use super::svg::{ALERT, INK, Pen, Plot, hex, n};
 use super::text_marks::edges;
 use super::ticks::Powers;
 use super::{Chart, Field, Mark, Picture, Shape, Where};
-
-/// Columns a unit of width is thinned to: two, for the doubled resolution of a picture made from the drawing.
-const DENSITY: f64 = 2.0;
 
 /// Draws every mark: fields, then surfaces, then lines and points.
 pub(super) fn marks(pen: &mut Pen, chart: &Chart, plot: &Plot) {
@@ -85,7 +82,7 @@ fn colour(mark: &Mark) -> String {
 }
 
 fn thinned(x: &[f64], y: &[f64], span: &Span, plot: &Plot) -> super::decimate::Thinned {
-    let columns = plot.width * DENSITY;
+    let columns = plot.width * plot.density;
     let column = |v: f64| {
         let c = (plot.domain.x.unit(v) * columns).round();
         (c >= 0.0 && c <= columns.round()).then_some(c as i32)
@@ -96,7 +93,7 @@ fn thinned(x: &[f64], y: &[f64], span: &Span, plot: &Plot) -> super::decimate::T
 fn line(pen: &mut Pen, mark: &Mark, (x, y): (&[f64], &[f64]), plot: &Plot, marked: Option<f64>) {
     let span = plot.domain.vertical(mark.side);
     let thinned = thinned(x, y, span, plot);
-    let at = |column: i32, v: f64| (plot.left + f64::from(column) / DENSITY, plot.y(span, v));
+    let at = |column: i32, v: f64| (plot.left + f64::from(column) / plot.density, plot.y(span, v));
     let colour = colour(mark);
     for stretch in &thinned.stretches {
         let mut points: Vec<(f64, f64)> = Vec::with_capacity(stretch.len() * 4);
@@ -114,16 +111,16 @@ fn line(pen: &mut Pen, mark: &Mark, (x, y): (&[f64], &[f64]), plot: &Plot, marke
         }
         pen.put(&format!(
             r#"<path d="{}" fill="none" stroke="{colour}" stroke-width="1.6" stroke-linejoin="round" stroke-linecap="round"/>"#,
-            path(&points)
+            pen.path(&points)
         ));
     }
     let Some(shift) = marked else { return };
     let count = 5;
     for i in 0..count {
-        let wanted = (f64::from(i) + shift) / f64::from(count) * plot.width * DENSITY;
+        let wanted = (f64::from(i) + shift) / f64::from(count) * plot.width * plot.density;
         let away = |at: i32| (f64::from(at) - wanted).abs();
         let near = thinned.stretches.iter().flatten().min_by(|a, b| away(a.at).total_cmp(&away(b.at)));
-        if let Some(c) = near.filter(|c| away(c.at) < plot.width * DENSITY / f64::from(count)) {
+        if let Some(c) = near.filter(|c| away(c.at) < plot.width * plot.density / f64::from(count)) {
             marker(pen, mark.marker, at(c.at, c.last), 4.2, &colour);
         }
     }
@@ -199,8 +196,8 @@ fn band(pen: &mut Pen, mark: &Mark, (x, low, high): (&[f64], &[f64], &[f64]), pl
     };
     let (top, bottom): (Vec<f64>, Vec<f64>) =
         high.iter().zip(low).map(|(h, l)| (place(*h), place(*l))).unzip();
-    let columns = (plot.width * DENSITY) as usize + 1;
-    let found = edges(x, &top, &bottom, columns, |v| plot.domain.x.unit(v) * plot.width * DENSITY);
+    let columns = (plot.width * plot.density) as usize + 1;
+    let found = edges(x, &top, &bottom, columns, |v| plot.domain.x.unit(v) * plot.width * plot.density);
     let mut run: Vec<(f64, f64, f64)> = Vec::new();
     let mut flush = |run: &mut Vec<(f64, f64, f64)>| {
         if run.len() > 1 {
@@ -208,7 +205,7 @@ fn band(pen: &mut Pen, mark: &Mark, (x, low, high): (&[f64], &[f64], &[f64]), pl
             points.extend(run.iter().rev().map(|(x, _, b)| (*x, *b)));
             pen.put(&format!(
                 r#"<path d="{}Z" fill="{}" fill-opacity="0.18"/>"#,
-                path(&points),
+                pen.path(&points),
                 colour(mark)
             ));
         }
@@ -216,7 +213,7 @@ fn band(pen: &mut Pen, mark: &Mark, (x, low, high): (&[f64], &[f64], &[f64]), pl
     };
     for (i, edge) in found.into_iter().enumerate() {
         match edge {
-            Some((a, b)) => run.push((plot.left + i as f64 / DENSITY, a, b)),
+            Some((a, b)) => run.push((plot.left + i as f64 / plot.density, a, b)),
             None => flush(&mut run),
         }
     }
@@ -238,7 +235,7 @@ fn scatter(pen: &mut Pen, mark: &Mark, (x, y, joined): (&[f64], &[f64], bool), p
             if stretch.len() > 1 {
                 pen.put(&format!(
                     r#"<path d="{}" fill="none" stroke="{colour}" stroke-width="1" stroke-opacity="0.6"/>"#,
-                    path(&stretch)
+                    pen.path(&stretch)
                 ));
             }
         }
@@ -323,6 +320,9 @@ fn heatmap(pen: &mut Pen, field: &Field, plot: &Plot) {
         std::iter::once(first).chain(inner).chain([last]).collect()
     };
     let (xs, ys) = (borders(&field.x), borders(&field.y));
+    if pen.compact && picture_of(pen, field, range, (&xs, &ys), plot) {
+        return;
+    }
     // Width and height are differences of positions as they are printed: else a cell may end a hundredth before the next one
     // begins, and a pixel whose middle lies there stays white.
     let printed = |v: f64| (v * 100.0).round() / 100.0;
@@ -351,13 +351,54 @@ fn heatmap(pen: &mut Pen, field: &Field, plot: &Plot) {
     pen.put("</g>");
 }
 
+/// Embeds a field whose cells are equally large as a picture of one pixel a cell; `false` if they are not.
+fn picture_of(
+    pen: &mut Pen,
+    field: &Field,
+    range: (f64, f64),
+    (xs, ys): (&[f64], &[f64]),
+    plot: &Plot,
+) -> bool {
+    let regular = |places: &[f64]| {
+        let (Some(first), Some(last)) = (places.first(), places.last()) else { return None };
+        let step = (last - first) / (places.len().max(2) - 1) as f64;
+        let even = |(i, at): (usize, &f64)| (at - first - i as f64 * step).abs() < 0.05 * step.abs();
+        (step.is_finite() && places.iter().enumerate().all(even)).then_some((*first, *last))
+    };
+    let across: Vec<f64> = xs.iter().map(|x| plot.x(*x)).collect();
+    let up: Vec<f64> = ys.iter().map(|y| plot.y(&plot.domain.y, *y)).collect();
+    let (Some((left, right)), Some((bottom, top))) = (regular(&across), regular(&up)) else { return false };
+    let rows = field.z.chunks(field.x.len().max(1)).rev();
+    let pixels: Vec<Option<[u8; 3]>> = rows.flatten().map(|z| field.level(*z, range).map(viridis)).collect();
+    embed(pen, (field.x.len(), &pixels), (left, top), (right - left, bottom - top))
+}
+
+/// A picture of so many pixels across, stretched over a rectangle without smoothing; `false` if it cannot be made.
+fn embed(
+    pen: &mut Pen,
+    (width, pixels): (usize, &[Option<[u8; 3]>]),
+    (left, top): (f64, f64),
+    (across, down): (f64, f64),
+) -> bool {
+    let Some(png) = crate::png::of_pixels(width, pixels) else { return false };
+    pen.put(&format!(
+        r#"<image x="{}" y="{}" width="{}" height="{}" preserveAspectRatio="none" style="image-rendering:pixelated" href="data:image/png;base64,{}"/>"#,
+        n(left),
+        n(top),
+        n(across),
+        n(down),
+        crate::png::base64(&png)
+    ));
+    true
+}
+
 fn contours(pen: &mut Pen, field: &Field, plot: &Plot, over: bool) {
     let Some(range) = field.range() else { return };
     for level in contour::levels(field, 9, Powers::Raised) {
         let mut d = String::new();
         for [a, b] in contour::pieces(field, level.value) {
             let place = |(x, y): (f64, f64)| (plot.x(x), plot.y(&plot.domain.y, y));
-            d.push_str(&path(&[place(a), place(b)]));
+            d.push_str(&pen.path(&[place(a), place(b)]));
         }
         if d.is_empty() {
             continue;
@@ -410,7 +451,7 @@ pub(super) fn odd(pen: &mut Pen, chart: &Chart, plot: &Plot) {
         let (Shape::Line { x, y } | Shape::Scatter { x, y, .. }) = &mark.shape else { continue };
         let span = plot.domain.vertical(mark.side);
         for (column, odd) in thinned(x, y, span, plot).odd {
-            let x = plot.left + f64::from(column) / DENSITY;
+            let x = plot.left + f64::from(column) / plot.density;
             let d = match odd {
                 Odd::Nan => format!("M{} {}l6 6m0 -6l-6 6", n(x - 3.0), n(bottom - 3.0)),
                 Odd::Above => format!("M{} {}l3 -6l3 6", n(x - 3.0), n(bottom + 3.0)),
@@ -432,6 +473,11 @@ pub(super) fn pictures(pen: &mut Pen, chart: &Chart, (left, top): (f64, f64), (w
     pen.put(r#"<g shape-rendering="crispEdges">"#);
     for (i, picture) in all.iter().enumerate() {
         let pixel = (share / picture.width.max(1) as f64).min(height / picture.height.max(1) as f64);
+        let place = (left + i as f64 * share, top);
+        let size = (picture.width as f64 * pixel, picture.height as f64 * pixel);
+        if pen.compact && embed(pen, (picture.width, &picture.pixels), place, size) {
+            continue;
+        }
         for row in 0..picture.height {
             let pixels = &picture.pixels[row * picture.width..(row + 1) * picture.width];
             let mut column = 0;

@@ -19,6 +19,7 @@ pub(crate) mod run;
 mod run_config;
 pub(crate) mod show;
 pub(crate) mod state;
+pub(crate) mod study;
 pub(crate) mod wait;
 mod watch;
 
@@ -96,6 +97,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<i32> {
         Some(Command::Logs(args)) => logs::run(&context, &args),
         Some(Command::Plot(args)) => plot::run(&context, &args),
         Some(Command::Compare(args)) => compare::run(&context, &args),
+        Some(Command::Study(args)) => study::run(&context, &args),
         Some(Command::Pause(args)) => control::pause(&context, &args),
         Some(Command::Resume(args)) => resume::run(&context, &args),
         Some(Command::Stop(args)) => control::stop(&context, &args),

@@ -109,7 +109,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     Ok(0)
 }
 
-fn declared_figures(run: &RunDir) -> Result<Vec<Declared>> {
+/// The figures that a run has declared; none if it has declared none.
+pub(crate) fn declared_figures(run: &RunDir) -> Result<Vec<Declared>> {
     if !run.figures().is_file() {
         return Ok(Vec::new());
     }
@@ -117,7 +118,7 @@ fn declared_figures(run: &RunDir) -> Result<Vec<Declared>> {
 }
 
 /// The figures meant: declared ones by id, else metrics; all declared ones if none is named.
-fn chosen(view: &View, declared: Vec<Declared>, names: &[String]) -> Result<Vec<Declared>> {
+pub(crate) fn chosen(view: &View, declared: Vec<Declared>, names: &[String]) -> Result<Vec<Declared>> {
     let metrics = metrics(&view.dir)?;
     let info = |name: &str| view.manifest.metrics.iter().find(|m| m.name == name);
     if names.is_empty() {
@@ -156,7 +157,7 @@ fn metrics(run: &RunDir) -> Result<BTreeSet<String>> {
 }
 
 /// Says below a drawing, which leaves the folder of its run, where it comes from.
-fn sign(figure: &mut chart::Figure, view: &View) {
+pub(crate) fn sign(figure: &mut chart::Figure, view: &View) {
     let m = &view.manifest;
     let from = format!("{} {}", m.experiment.id, m.run);
     figure.caption = Some(if let Some(caption) = figure.caption.take().filter(|c| !c.is_empty()) {
@@ -196,7 +197,7 @@ fn adjust(figure: &mut Declared, args: &Args) {
 }
 
 /// Every text of the chart made safe: it comes from plugins.
-fn cleaned(mut figure: chart::Figure) -> chart::Figure {
+pub(crate) fn cleaned(mut figure: chart::Figure) -> chart::Figure {
     let safe = |text: &mut String| *text = clean(text);
     safe(&mut figure.title);
     if let Some(caption) = &mut figure.caption {

@@ -22,7 +22,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let view = context.view(&args.run)?;
+    let mut view = context.view(&args.run)?;
+    // Whoever asks to go on with a run that an earlier boot of this machine left says that no other machine has it.
+    if gradtop_host::recover_after_reboot(&view.dir)? {
+        view = super::view(&view.dir)?;
+    }
     let name = &view.manifest.run;
     match view.state {
         _ if !view.certain => {

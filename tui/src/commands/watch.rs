@@ -47,8 +47,16 @@ pub(crate) struct Caught {
 }
 
 impl Caught {
+    /// From now on; a signal that is ignored, as after `nohup`, stays so.
     pub(crate) fn new() -> Result<Self> {
-        Ok(Self { signals: Signals::new([SIGINT, SIGHUP])?, interrupts: 0, hangups: 0 })
+        let heard = [SIGINT, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
+        Ok(Self { signals: Signals::new(heard)?, interrupts: 0, hangups: 0 })
+    }
+
+    /// How many interrupts and hangups have come so far.
+    pub(crate) fn counts(&mut self) -> (usize, usize) {
+        self.look();
+        (self.interrupts, self.hangups)
     }
 
     /// Whether any has come so far.
@@ -62,6 +70,14 @@ impl Caught {
             if signal == SIGINT { self.interrupts += 1 } else { self.hangups += 1 }
         }
     }
+}
+
+/// Whether this process was started with a signal ignored.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
 }
 
 /// The first line: what was started and where.

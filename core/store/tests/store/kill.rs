@@ -159,3 +159,25 @@ fn a_run_of_another_machine_is_not_judged() {
         assert!(seen.age_of_last_write < Duration::from_mins(1));
     }
 }
+
+#[test]
+fn who_took_the_lock_last_counts_more_than_who_made_the_run() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut manifest = manifest("resumed");
+    manifest.boot_id = "an earlier boot".to_owned();
+    let run = gradtop_store::create_run(temp.path(), &manifest).unwrap();
+    write_status(&run, &Status { schema: 1, state: State::Running, ..Status::default() }).unwrap();
+    // Just written: this boot began earlier than that, so another machine of this name may have it.
+    assert!(!view(&run).unwrap().is_of_earlier_boot());
+    let long_ago = std::time::SystemTime::UNIX_EPOCH;
+    for file in [run.manifest(), run.status()] {
+        std::fs::File::options().write(true).open(file).unwrap().set_modified(long_ago).unwrap();
+    }
+    assert!(view(&run).unwrap().is_of_earlier_boot());
+    // Resumed in this boot: its lock tells the truth from now on.
+    let lock = RunLock::acquire(&run).unwrap();
+    let seen = view(&run).unwrap();
+    assert_eq!((seen.state, seen.certain, seen.is_of_earlier_boot()), (State::Running, true, false));
+    drop(lock);
+    assert_eq!(view(&run).unwrap().state, State::Crashed);
+}

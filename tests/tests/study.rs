@@ -1,0 +1,216 @@
+//! `gradtop study`: interrupted in every way it goes on, what fails is said, and the report leads to the files.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::SystemTime;
+
+use gradtop_store::State;
+use gradtop_tests::sandbox::Run;
+use gradtop_tests::{Sandbox, check, paths, until};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A plan of three runs that take some seconds each, which is time to interrupt them, and one that waits for a core.
+const SLOW: &str = "name = 'mine'\nseed = 7\n\
+    [[run]]\nexperiment = 'counter'\nkey = 'a'\nparams = { steps = 4000, rate = 1000 }\n\
+    [[run]]\nexperiment = 'counter'\nkey = 'b'\nparams = { steps = 4000, rate = 1000 }\n\
+    [[run]]\nexperiment = 'counter'\nkey = 'd'\nparams = { steps = 4000, rate = 1000 }\n\
+    [[run]]\nexperiment = 'counter'\nkey = 'c'\nparams = { steps = 500 }\n";
+
+fn plan(sandbox: &Sandbox, text: &str) -> String {
+    let path = sandbox.path().join("plan.toml");
+    fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn begin(sandbox: &Sandbox, args: &[&str]) -> Child {
+    sandbox.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Waits until a run is there and has done so many steps.
+fn at_work<'a>(sandbox: &'a Sandbox, name: &str, step: i64) -> Run<'a> {
+    until(&format!("{name} to be there"), || gradtop_store::find_run(&sandbox.runs(), name).ok());
+    let run = sandbox.find(name);
+    run.until_step(step);
+    run
+}
+
+fn rows(run: &Run<'_>) -> Vec<check::Row> {
+    let rows = check::sealed(&run.dir);
+    check::no_row_twice(&rows);
+    check::comparable(rows, &["clock"])
+}
+
+fn runs_of(sandbox: &Sandbox) -> Vec<String> {
+    gradtop_store::list_runs(&sandbox.runs()).iter().map(gradtop_store::RunDir::name).collect()
+}
+
+fn report(sandbox: &Sandbox, study: &str) -> (PathBuf, String) {
+    let folder = sandbox.runs().join("studies").join(study);
+    let html = fs::read_to_string(folder.join("report.html")).unwrap();
+    (folder, html)
+}
+
+/// As a reboot leaves a run: nobody is left to say how it ended, and this boot knows nothing of it.
+fn lost_in_a_reboot(run: &Run<'_>) {
+    assert!(run.signal_keeper(Signal::KILL) && run.signal_trainer(Signal::KILL));
+    until("the killed run to be seen as crashed", || (run.view().state == State::Crashed).then_some(()));
+    let boot = gradtop_store::boot_id();
+    for file in [run.dir.manifest(), run.dir.lock()] {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(&boot), "{}: {text}", file.display());
+        fs::write(&file, text.replace(&boot, "00000000-0000-0000-0000-000000000000")).unwrap();
+    }
+    for file in check::files(run.dir.path()) {
+        fs::File::options().write(true).open(file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    }
+    assert!(!run.view().certain);
+}
+
+/// Every link of the report leads to something that is there; those to its own headings too.
+fn links_lead_somewhere(folder: &Path, html: &str) -> usize {
+    let links: Vec<&str> = html.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    for link in links.iter().filter(|link| !link.starts_with("data:")) {
+        match link.strip_prefix('#') {
+            Some(id) => assert!(html.contains(&format!("id=\"{id}\"")), "#{id} is nowhere"),
+            None => assert!(folder.join(link).exists(), "{link} is not there"),
+        }
+    }
+    links.len()
+}
+
+#[test]
+fn a_killed_study_goes_on_where_it_was() {
+    let sandbox = Sandbox::new();
+    let plan = plan(&sandbox, SLOW);
+    let args = ["study", "--plan", &plan, "--cores", "3"];
+    let mut study = begin(&sandbox, &args);
+    let [a, b, d] = ["a", "b", "d"].map(|key| at_work(&sandbox, &format!("study-mine-{key}"), 100));
+    let said = sandbox.gradtop(&args).expect_code(1);
+    assert!(said.err.contains("is being run by another gradtop"), "{said:#?}");
+    for name in ["study-mine-a", "study-mine-d"] {
+        sandbox.gradtop(&["checkpoint", name]).expect_code(0);
+    }
+    study.kill().unwrap();
+    assert_eq!(study.wait().unwrap().signal(), Some(9));
+    lost_in_a_reboot(&a);
+    assert!(d.signal_trainer(Signal::KILL));
+    assert_eq!(
+        runs_of(&sandbox),
+        ["study-mine-a", "study-mine-b", "study-mine-d"],
+        "three cores, three runs"
+    );
+
+    let said = sandbox.gradtop(&args).expect_code(0);
+    for (verb, key) in [("resumed", "a"), ("is at work", "b"), ("started", "c"), ("resumed", "d")] {
+        assert!(said.out.contains(&format!("{verb:<13}  study-mine-{key}\n")), "{verb} {key}: {said:#?}");
+    }
+    assert_eq!(runs_of(&sandbox).len(), 4, "each run once: {:?}", runs_of(&sandbox));
+    assert!(a.events().contains("the machine was restarted"), "{}", a.events());
+    assert!(!b.events().contains("\"resumed\"") && d.events().contains("\"resumed\""));
+    sandbox.run(&["counter", "--name", "whole", "--set", "steps=4000"]).expect_code(0);
+    let whole = rows(&sandbox.find("whole"));
+    for run in [&a, &b, &d] {
+        assert_eq!(rows(run), whole, "{} ends as one that was never interrupted", run.name());
+    }
+    let (folder, html) = report(&sandbox, "mine");
+    assert!(html.contains("4 of 4 finished"));
+    assert!(links_lead_somewhere(&folder, &html) > 10);
+
+    // All is done: nothing runs again, and the report is the same.
+    let said = sandbox.gradtop(&args).expect_code(0);
+    assert!(!said.out.contains("started"), "{said:#?}");
+    assert_eq!(report(&sandbox, "mine").1, html);
+    // Another seed is another study, and so is a fresh one.
+    sandbox.gradtop(&["study", "--plan", &plan, "--seed", "8", "--only", "c"]).expect_code(0);
+    sandbox.gradtop(&["study", "--plan", &plan, "--seed", "8", "--only", "c", "--fresh"]).expect_code(0);
+    assert!(runs_of(&sandbox).iter().any(|run| run == "study-mine-3-c"), "{:?}", runs_of(&sandbox));
+}
+
+#[test]
+fn ctrl_c_stops_all_runs_with_a_checkpoint_and_the_next_study_goes_on() {
+    let sandbox = Sandbox::new();
+    let plan = plan(&sandbox, SLOW);
+    let mut study = begin(&sandbox, &["study", "--plan", &plan, "--cores", "2"]);
+    let runs = ["study-mine-a", "study-mine-b"].map(|name| at_work(&sandbox, name, 100));
+    kill_process(Pid::from_child(&study), Signal::INT).unwrap();
+    assert_eq!(study.wait().unwrap().code(), Some(3));
+    for run in &runs {
+        assert_eq!(run.view().state, State::Stopped);
+        assert!(!gradtop_store::checkpoints(&run.dir).is_empty());
+    }
+    let (_, html) = report(&sandbox, "mine");
+    assert!(html.contains("0 of 4 finished") && html.contains("State: stopped"), "{html}");
+    // On paper nothing has happened: composing runs nothing.
+    sandbox.gradtop(&["study", "--plan", &plan, "--report-only"]).expect_code(0);
+    assert_eq!(runs_of(&sandbox).len(), 2);
+    let said = sandbox.gradtop(&["study", "--plan", &plan, "--cores", "2"]).expect_code(0);
+    assert_eq!(said.out.matches("resumed  ").count(), 2, "{said:#?}");
+    assert!(report(&sandbox, "mine").1.contains("4 of 4 finished"));
+}
+
+#[test]
+fn what_fails_or_is_missing_is_said_in_its_place() {
+    let sandbox = Sandbox::new();
+    let plan = plan(
+        &sandbox,
+        "name = 'odd'\n[[run]]\nexperiment = 'fail-short'\n[[run]]\nexperiment = 'not-there'\n[[run]]\nexperiment = 'abort'\n\
+         [[run]]\nexperiment = 'counter'\nparams = { steps = 50 }\n",
+    );
+    let said = sandbox.gradtop(&["study", "--plan", &plan]).expect_code(1);
+    assert!(
+        said.err.contains("not-there is not run: no plugin offers the experiment not-there: looked in"),
+        "{said:#?}"
+    );
+    assert!(said.out.contains("1 of 4 runs have finished"), "{said:#?}");
+    let words =
+        ["failed: the data set is empty", "not started: no plugin offers", "crashed: killed by SIGABRT"];
+    for word in words {
+        assert!(report(&sandbox, "odd").1.contains(word), "{word}: {}", report(&sandbox, "odd").1);
+    }
+    sandbox.gradtop(&["study", "--plan", &plan, "--report-only"]).expect_code(0);
+    assert!(words.iter().all(|word| report(&sandbox, "odd").1.contains(word)));
+    // What failed is tried once more, what finished is not.
+    sandbox.gradtop(&["study", "--plan", &plan]).expect_code(1);
+    let runs = runs_of(&sandbox);
+    assert!(runs.iter().any(|run| run == "study-odd-fail-short-2"), "{runs:?}");
+    assert_eq!(runs.iter().filter(|run| run.starts_with("study-odd-counter")).count(), 1);
+    // A parameter that does not exist is an error of typing: nothing is begun.
+    let said = sandbox.gradtop(&["study", "--plan", &plan, "--set", "counter.stepz=1"]).expect_code(2);
+    assert!(said.err.contains("did you mean steps?"), "{said:#?}");
+    sandbox.gradtop(&["study", "--plan", &plan, "--report-only", "--seed", "9"]).expect_code(1);
+    assert!(!sandbox.runs().join("studies/odd-2").exists());
+}
+
+#[test]
+fn the_report_answers_with_the_runs_own_figures_and_numbers() {
+    let sandbox = Sandbox::with(&[paths::plugin("deep_vs_shallow")]);
+    let sets = ["steps=60", "points=200", "eval_every=10", "table_every=30"]
+        .map(|set| format!("function-fit.{set}"));
+    let mut args = vec!["study", "--preset", "quick", "--only", "function-fit", "--json"];
+    for set in &sets {
+        args.extend(["--set", set.as_str()]);
+    }
+    let said = sandbox.gradtop(&args).expect_code(0);
+    let last: serde_json::Value = serde_json::from_str(said.out.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["type"], &last["exit_code"]), (&"final".into(), &0.into()));
+    let (folder, html) = report(&sandbox, "quick");
+    assert!(links_lead_somewhere(&folder, &html) > 20);
+    assert!(html.contains("Problem 1-1") && !html.contains("Problem 3-1"), "only what was asked for");
+    assert_eq!(html.matches("<svg ").count(), 3);
+    // Each sentence that the experiment computed, as its table has it.
+    let run = sandbox.find("study-quick-function-fit");
+    let table = gradtop_store::read_table_last(&run.dir, "conclusion").unwrap();
+    let Some(gradtop_store::ColumnData::Utf8(statements)) = table.column("statement") else {
+        panic!("no statements: {table:?}")
+    };
+    assert!(!statements.is_empty() && statements.iter().all(|s| html.contains(&s.replace('"', "&quot;"))));
+    let markdown = fs::read_to_string(folder.join("report.md")).unwrap();
+    for figure in ["loss", "fit", "residuals"] {
+        let file = format!("figures/function-fit-{figure}.svg");
+        assert!(markdown.contains(&file) && folder.join(&file).is_file(), "{file}");
+    }
+}

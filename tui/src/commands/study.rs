@@ -1,0 +1,366 @@
+//! `gradtop study`: all experiments under a bound on cores, and one report.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use gradtop_host::DeviceChoice;
+use gradtop_store::{RunLock, View};
+use serde_json::{Value, json};
+
+use super::watch::{Caught, LEFT_RUNNING};
+use super::{Context, short, state};
+use crate::chart::grid::Ink;
+use crate::failure::Failure;
+use crate::print::board::Board;
+use crate::print::table::{Align, Table, Words};
+use crate::print::{self, clean, number};
+use crate::study::conduct::{self, Conductor, Happened, Score};
+use crate::study::folder::Study;
+use crate::study::plan::{Changes, Entry, PRESETS, Plan, Setting};
+use crate::study::report;
+use crate::study::standing::Standing;
+
+/// Time between two looks at the runs.
+const LOOK: Duration = Duration::from_millis(200);
+/// Time between two lines of progress where nobody sees a bar.
+const PLAIN_EVERY: Duration = Duration::from_secs(30);
+
+/// Arguments of `study`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A study that was interrupted, however that came about, goes on when the same command is given again: finished \
+                        runs are kept, interrupted ones continue from their last checkpoint, and only the rest is started. With \
+                        another preset, seed or setting it is another study.\n\
+                        Exit codes: 0 all finished, 1 one failed or could not be started, 2 usage, 3 stopped, 4 one crashed, 5 left \
+                        running."
+)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent switches of a command line")]
+pub(crate) struct Args {
+    /// quick (minutes), default, or full (hours): the preset of every experiment
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = PRESETS)]
+    preset: String,
+    /// Run the experiments that a TOML file lists, instead of those of the report
+    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
+    plan: Option<PathBuf>,
+    /// Cores to keep busy [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    cores: Option<u32>,
+    /// Only these experiments, separated by commas: a study of its own
+    #[arg(long, value_name = "EXPERIMENT", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Set a parameter of an experiment; may be given several times
+    #[arg(long = "set", value_name = "EXPERIMENT.KEY=VALUE")]
+    sets: Vec<Setting>,
+    /// Seed of every run [default: 1]
+    #[arg(long)]
+    seed: Option<u32>,
+    /// auto, cpu or cuda:N
+    #[arg(long)]
+    device: Option<DeviceChoice>,
+    /// Begin anew, beside what there is of this study
+    #[arg(long)]
+    fresh: bool,
+    /// Compose the report of what there is, and run nothing
+    #[arg(long, conflicts_with = "fresh")]
+    report_only: bool,
+    /// Show what would be run and how far it is, and run nothing
+    #[arg(long, conflicts_with_all = ["fresh", "report_only"])]
+    list: bool,
+    /// Print JSON lines: study, run, final
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    let runs = context.runs()?;
+    let changes = Changes {
+        only: args.only.clone(),
+        sets: args.sets.clone(),
+        seed: args.seed,
+        device: args.device.map(|device| device.to_string()),
+    };
+    let plan = match &args.plan {
+        Some(file) => Plan::read(file)?,
+        None => Plan::of_preset(&args.preset)
+            .ok_or_else(|| Failure::usage(format!("there is no preset {:?}", args.preset)))?,
+    };
+    let plan = plan.changed(&changes)?;
+    let (known, odd) = Study::find(&runs, &plan);
+    for why in odd {
+        print::note(&format!("warning: {}", clean(&why)));
+    }
+    if args.list {
+        return list(&plan, known.as_ref(), args.json);
+    }
+    if args.report_only {
+        let study = known.ok_or_else(|| {
+            Failure::new(format!("there is no study of this plan in {}", short(&runs)))
+                .help("without --report-only it is begun")
+        })?;
+        let refused = study.read_refused();
+        compose(&study, &refused, args.json)?;
+        return Ok(0);
+    }
+    // Before anything is started: from here on a Ctrl-C is answered.
+    let caught = Caught::new()?;
+    let found = gradtop_host::discover();
+    conduct::check(&plan, &found)?;
+    let study = match known.filter(|_| !args.fresh) {
+        Some(study) => study,
+        None => Study::create(&runs, plan)?,
+    };
+    let lock = study.lock()?;
+    let cores = args.cores.unwrap_or_else(cores);
+    let conductor = Conductor::new(&study, cores, found)?;
+    announce(&study, cores, args.json)?;
+    conducted(&study, conductor, caught, &lock, args.json)
+}
+
+/// The cores that this process may use.
+fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX))
+}
+
+fn announce(study: &Study, cores: u32, json: bool) -> Result<()> {
+    let plan = &study.plan;
+    if json {
+        return print::json(&json!({
+            "type": "study", "study": study.name(), "path": study.folder, "cores": cores, "seed": plan.seed,
+            "runs": plan.entries.iter().map(Entry::key).collect::<Vec<_>>(),
+        }));
+    }
+    let dot = if print::ascii() { ", " } else { " · " };
+    let cores = if cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
+    let facts = [format!("{} experiments", plan.entries.len()), cores, format!("seed {}", plan.seed)];
+    print::line(&format!(
+        "study {}  {}",
+        print::styled(&study.name(), Ink::Bold),
+        print::styled(&facts.join(dot), Ink::Dim)
+    ));
+    Ok(())
+}
+
+/// Runs the study to its end, or until it is left; then the report. The lock is held all the while.
+fn conducted(
+    study: &Study,
+    mut conductor: Conductor<'_>,
+    mut caught: Caught,
+    _lock: &RunLock,
+    json: bool,
+) -> Result<i32> {
+    let mut board = if json { None } else { Board::start() };
+    let mut stopping = false;
+    let mut told = Instant::now();
+    let (score, left) = loop {
+        let (score, happened) = conductor.look();
+        for thing in &happened {
+            let mut said = Ok(());
+            let mut say = || said = tell(thing, json);
+            match &board {
+                Some(board) => board.above(say),
+                None => say(),
+            }
+            said?;
+        }
+        if score.is_over() {
+            break (score, false);
+        }
+        let (interrupts, hangups) = caught.counts();
+        if hangups > 0 || interrupts > 1 {
+            break (score, true);
+        }
+        if interrupts == 1 && !stopping {
+            stopping = true;
+            let say =
+                || print::note("stopping all runs after their step; Ctrl-C again to leave without waiting");
+            board.as_ref().map_or_else(say, |board| board.above(say));
+            conductor.stop();
+        }
+        let words = words(&score);
+        if let Some(board) = &mut board {
+            board.show(&study.name(), score.share, &words, &parts(study, &score));
+        } else if !json && told.elapsed() >= PLAIN_EVERY {
+            told = Instant::now();
+            let percent = number::percent((score.share * 1e4) as u64, 10_000);
+            print::line(&format!("{} {percent}  {words}  {}", study.name(), parts(study, &score).join("; ")));
+        }
+        std::thread::sleep(LOOK);
+    };
+    if let Some(board) = board {
+        board.end();
+    }
+    study.write_refused(conductor.refused())?;
+    if left {
+        print::note(&format!("the runs of study {} go on, on their own", study.name()));
+        print::note("  the same command again takes them up; `gradtop stop RUN` ends one");
+        return Ok(LEFT_RUNNING);
+    }
+    let code = conduct::exit_code(&score.standings);
+    let written = compose(study, conductor.refused(), json)?;
+    if json {
+        print::json(&json!({"type": "final", "study": study.name(), "exit_code": code, "report": written}))?;
+        return Ok(code);
+    }
+    end(study, &score.standings, code);
+    Ok(code)
+}
+
+/// The last lines: what is missing, and how it is brought.
+fn end(study: &Study, standings: &[Standing], code: i32) {
+    let finished = standings.iter().filter(|s| matches!(s, Standing::Finished(_))).count();
+    if code == 0 {
+        print::line(&format!("study {} has finished: {finished} runs", study.name()));
+        return;
+    }
+    print::line(&format!("study {}: {finished} of {} runs have finished", study.name(), standings.len()));
+    for (entry, standing) in study.plan.entries.iter().zip(standings) {
+        let word = match standing {
+            Standing::Finished(_) => continue,
+            Standing::Open => "not started".to_owned(),
+            Standing::Unreadable(_) => "cannot be read".to_owned(),
+            Standing::Alive(view) | Standing::Ended(view) | Standing::Elsewhere(view) => state::words(view),
+        };
+        print::line(&format!("  {}  {word}", clean(entry.key())));
+    }
+    print::line(&print::styled("  the same command again goes on with the rest", Ink::Dim));
+}
+
+/// Composes the report and says where it is; gives the HTML file's path.
+fn compose(
+    study: &Study,
+    refused: &std::collections::BTreeMap<String, String>,
+    json: bool,
+) -> Result<PathBuf> {
+    let written = report::write(study, refused)?;
+    for odd in &written.odd {
+        print::note(&format!("warning: {odd}; it is missing in the report"));
+    }
+    if !json {
+        for file in [&written.html, &written.markdown] {
+            print::line(&format!("wrote {}", short(file)));
+        }
+    }
+    Ok(written.html)
+}
+
+/// `3 of 10 finished, 2m left`.
+fn words(score: &Score) -> String {
+    let finished = score.standings.iter().filter(|s| matches!(s, Standing::Finished(_))).count();
+    let left = state::plain(number::duration(score.left_s.round()));
+    format!("{finished} of {} finished, about {left} left", score.standings.len())
+}
+
+/// A line for each run that is at work.
+fn parts(study: &Study, score: &Score) -> Vec<String> {
+    let alive =
+        study.plan.entries.iter().zip(&score.standings).filter_map(|(entry, standing)| match standing {
+            Standing::Alive(view) => Some((entry.key(), view)),
+            _ => None,
+        });
+    alive
+        .map(|(key, view)| {
+            let share = state::progress(view).map(|(done, total)| number::percent(done, total));
+            let phase = view.status.phase.as_deref().filter(|p| !p.is_empty()).map(clean);
+            let eta = view.status.eta_s.map(|s| state::plain(format!("eta {}", number::duration(s))));
+            let state =
+                Some(view.state.word().to_owned()).filter(|_| view.state != gradtop_store::State::Running);
+            let rest: Vec<String> = [state, share, phase, eta].into_iter().flatten().collect();
+            format!("{} {}  {}", state::glyph(view.state), clean(key), rest.join("  "))
+        })
+        .collect()
+}
+
+/// A line for something that happened to a run.
+fn tell(thing: &Happened, json: bool) -> Result<()> {
+    let (verb, view) = match thing {
+        Happened::Started(view) => ("started", view),
+        Happened::Resumed(view) => ("resumed", view),
+        Happened::Again(view) => ("started again", view),
+        Happened::Found(view) => ("is at work", view),
+        Happened::Ended(view) => return ended(view, json),
+        Happened::Refused { key, why } => {
+            if json {
+                return print::json(&json!({"type": "run", "happened": "refused", "key": key, "why": why}));
+            }
+            print::note(&format!("error: {} is not run: {}", clean(key), clean(why)));
+            return Ok(());
+        }
+    };
+    if json {
+        return print_json(view, verb);
+    }
+    print::line(&format!("{}  {verb:<13}  {}", clock(), view.manifest.run));
+    Ok(())
+}
+
+fn ended(view: &View, json: bool) -> Result<()> {
+    if json {
+        return print_json(view, "ended");
+    }
+    let took = crate::study::standing::worked_s(&view.dir);
+    let took = took.map(|t| format!(" after {}", number::duration(t))).unwrap_or_default();
+    let cause = view.status.cause.as_deref().filter(|c| !c.is_empty());
+    let cause = cause.map(|c| format!(": {}", clean(c))).unwrap_or_default();
+    let word = format!("{:<13}", view.state.word());
+    print::line(&format!(
+        "{}  {}  {}{took}{cause}",
+        clock(),
+        print::styled(&word, state::ink(view.state)),
+        view.manifest.run
+    ));
+    Ok(())
+}
+
+fn clock() -> String {
+    state::clock(jiff::Timestamp::now())
+}
+
+fn print_json(view: &View, happened: &str) -> Result<()> {
+    let mut fields = serde_json::Map::new();
+    fields.insert("type".to_owned(), Value::from("run"));
+    fields.insert("happened".to_owned(), Value::from(happened));
+    fields.extend(state::to_json(view));
+    print::json(&fields)
+}
+
+/// What a plan would run, and how far a study of it is.
+fn list(plan: &Plan, known: Option<&Study>, json: bool) -> Result<i32> {
+    let standing = |entry: &Entry| known.map_or(Standing::Open, |study| Standing::of(study, entry));
+    if json {
+        let item = |entry: &Entry| {
+            let run = standing(entry).view().map(state::to_json);
+            json!({"key": entry.key(), "experiment": entry.experiment, "preset": entry.preset,
+                   "params": entry.sets().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+                   "threads": entry.threads, "expected_s": entry.expected_s(), "run": run})
+        };
+        return print::json(&plan.entries.iter().map(item).collect::<Vec<_>>()).map(|()| 0);
+    }
+    let mut table = Table::new(&[
+        ("experiment", Align::Left),
+        ("preset", Align::Left),
+        ("set", Align::Left),
+        ("expected", Align::Right),
+        ("state", Align::Left),
+        ("run", Align::Left),
+    ]);
+    for entry in &plan.entries {
+        let standing = standing(entry);
+        let sets: Vec<String> = entry.sets().iter().map(|(k, v)| format!("{k}={v}")).collect();
+        table.row(vec![
+            clean(entry.key()).into(),
+            entry.preset.as_deref().map(clean).unwrap_or_default().into(),
+            clean(&sets.join(" ")).into(),
+            number::duration(entry.expected_s()).into(),
+            standing
+                .view()
+                .map_or(Words::from(state::nothing()), |v| Words::new(state::words(v), state::ink(v.state))),
+            standing.view().map(|v| v.manifest.run.clone()).unwrap_or_default().into(),
+        ]);
+    }
+    table.print(0);
+    if let Some(report) = known.map(|study| study.folder.join("report.html")).filter(|r| Path::is_file(r)) {
+        print::line(&format!("report: {}", short(&report)));
+    }
+    Ok(0)
+}

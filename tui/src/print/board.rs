@@ -1,0 +1,77 @@
+//! Several lines on standard error that are kept up to date, below a bar; nothing where that is no terminal.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::terminal::{Colours, terminal};
+use crate::chart::grid::fit;
+
+/// Steps of the bar.
+const FINE: u64 = 10_000;
+
+/// The bar and the lines.
+pub(crate) struct Board {
+    all: MultiProgress,
+    bar: ProgressBar,
+    lines: Vec<ProgressBar>,
+}
+
+impl Board {
+    /// A board if standard error is a terminal.
+    pub(crate) fn start() -> Option<Self> {
+        if !std::io::stderr().is_terminal() || std::env::var_os("TERM").is_some_and(|t| t == "dumb") {
+            return None;
+        }
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(5));
+        let bar = all.add(ProgressBar::new(FINE));
+        let plain = terminal().colours == Colours::None;
+        let form = if plain { "{bar:24}" } else { "{bar:24.green/black.bright}" };
+        if let Ok(style) =
+            ProgressStyle::with_template(&format!("{{prefix}} {form} {{percent:>3}} %  {{msg}}"))
+        {
+            let chars = if terminal().glyphs.ascii() { "#>." } else { "█▉▊▋▌▍▎▏░" };
+            bar.set_style(style.progress_chars(chars));
+        }
+        bar.enable_steady_tick(Duration::from_millis(500));
+        Some(Self { all, bar, lines: Vec::new() })
+    }
+
+    /// Shows a share of the whole with words, and a line for each part.
+    pub(crate) fn show(&mut self, name: &str, share: f64, words: &str, parts: &[String]) {
+        let ascii = terminal().glyphs.ascii();
+        let width = terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(1));
+        self.bar.set_prefix(name.to_owned());
+        self.bar.set_message(words.to_owned());
+        self.bar.set_position((share.clamp(0.0, 1.0) * FINE as f64) as u64);
+        while self.lines.len() < parts.len() {
+            let line = self.all.add(ProgressBar::new_spinner());
+            if let Ok(style) = ProgressStyle::with_template("{msg}") {
+                line.set_style(style);
+            }
+            self.lines.push(line);
+        }
+        for line in self.lines.drain(parts.len()..) {
+            line.finish_and_clear();
+            self.all.remove(&line);
+        }
+        for (line, part) in self.lines.iter().zip(parts) {
+            line.set_message(fit(part, width, ascii));
+        }
+    }
+
+    /// Prints with the board out of the way.
+    pub(crate) fn above(&self, print: impl FnOnce()) {
+        self.all.suspend(print);
+    }
+
+    /// Takes the board away.
+    pub(crate) fn end(self) {
+        for line in &self.lines {
+            line.finish_and_clear();
+        }
+        self.bar.finish_and_clear();
+        self.all.clear().ok();
+    }
+}

@@ -1,0 +1,253 @@
+//! Running a study: beginning, continuing and ending its runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Discovery, Launch};
+use gradtop_store::{State, View};
+
+use super::folder::Study;
+use super::plan::{Entry, Plan};
+use super::schedule::{self, Job};
+use super::standing::{Standing, goes_on};
+use crate::failure::Failure;
+use crate::print::clean;
+
+/// What happened since the last look, for whoever watches.
+#[derive(Debug)]
+pub(crate) enum Happened {
+    /// A run was started.
+    Started(Box<View>),
+    /// A run goes on from its last checkpoint.
+    Resumed(Box<View>),
+    /// A run that could not be gone on with was started once more.
+    Again(Box<View>),
+    /// A run was at work already when the study came back to it.
+    Found(Box<View>),
+    /// A run has ended.
+    Ended(Box<View>),
+    /// There will be no run of this entry.
+    Refused {
+        /// The entry.
+        key: String,
+        /// Why.
+        why: String,
+    },
+}
+
+/// Runs a study.
+pub(crate) struct Conductor<'a> {
+    study: &'a Study,
+    cores: u32,
+    found: Discovery,
+    device: DeviceChoice,
+    /// Entries that this process has begun, or could not begin: once is enough.
+    tried: BTreeSet<String>,
+    /// Entries whose runs were at work at the last look.
+    alive: BTreeSet<String>,
+    refused: BTreeMap<String, String>,
+    stopping: bool,
+}
+
+/// All entries at a moment.
+pub(crate) struct Score {
+    /// Where each stands, in the plan's order.
+    pub(crate) standings: Vec<Standing>,
+    /// Their parts in the schedule.
+    pub(crate) jobs: Vec<Job>,
+    /// Share of all work that is done.
+    pub(crate) share: f64,
+    /// Seconds that may be left.
+    pub(crate) left_s: f64,
+}
+
+impl Score {
+    /// Whether nothing is at work and nothing will be begun.
+    pub(crate) fn is_over(&self) -> bool {
+        self.jobs.iter().all(|job| job.phase == schedule::Phase::Settled)
+    }
+}
+
+/// Checks what can be checked before anything starts: the parameters of every experiment that there is.
+pub(crate) fn check(plan: &Plan, found: &Discovery) -> Result<(), Failure> {
+    for entry in &plan.entries {
+        if let Some((_, experiment)) = found.experiment(&entry.experiment) {
+            gradtop_host::resolve_params(experiment, entry.preset.as_deref(), &entry.sets()).map_err(
+                |e| {
+                    let help = format!(
+                        "`gradtop experiments {}` lists parameters and presets",
+                        clean(&entry.experiment)
+                    );
+                    Failure::usage(e.to_string()).help(help)
+                },
+            )?;
+        }
+    }
+    Ok(())
+}
+
+impl<'a> Conductor<'a> {
+    /// Of a study that this process has the lock of.
+    pub(crate) fn new(study: &'a Study, cores: u32, found: Discovery) -> Result<Self, Failure> {
+        let device = study.plan.device.parse().map_err(|e: String| Failure::usage(e))?;
+        for run in study.plan.entries.iter().filter_map(|entry| study.attempts(entry).pop()) {
+            // One that cannot be recovered is shown as it is, and not gone on with.
+            gradtop_host::recover_after_reboot(&run).ok();
+        }
+        Ok(Self {
+            study,
+            cores: cores.max(1),
+            found,
+            device,
+            tried: BTreeSet::new(),
+            alive: BTreeSet::new(),
+            refused: BTreeMap::new(),
+            stopping: false,
+        })
+    }
+
+    /// Why entries have no run.
+    pub(crate) fn refused(&self) -> &BTreeMap<String, String> {
+        &self.refused
+    }
+
+    /// Looks at all runs, begins what there is room for, and says what happened.
+    pub(crate) fn look(&mut self) -> (Score, Vec<Happened>) {
+        let mut happened = Vec::new();
+        let mut score = self.score();
+        for (entry, standing) in self.study.plan.entries.iter().zip(&score.standings) {
+            match standing {
+                Standing::Alive(view) => {
+                    if self.alive.insert(entry.key().to_owned()) && self.tried.insert(entry.key().to_owned())
+                    {
+                        happened.push(Happened::Found(view.clone()));
+                    }
+                }
+                Standing::Ended(view) | Standing::Finished(view) => {
+                    if self.alive.remove(entry.key()) {
+                        happened.push(Happened::Ended(view.clone()));
+                    }
+                }
+                _ => {}
+            }
+        }
+        while !self.stopping
+            && let Some(i) = schedule::next(&score.jobs, self.cores)
+        {
+            let entry = &self.study.plan.entries[i];
+            self.tried.insert(entry.key().to_owned());
+            match self.begin(entry, &score.standings[i]) {
+                Ok(begun) => {
+                    self.alive.insert(entry.key().to_owned());
+                    happened.push(begun);
+                }
+                Err(why) => {
+                    self.refused.insert(entry.key().to_owned(), why.clone());
+                    happened.push(Happened::Refused { key: entry.key().to_owned(), why });
+                }
+            }
+            score = self.score();
+        }
+        (score, happened)
+    }
+
+    fn score(&self) -> Score {
+        let entries = &self.study.plan.entries;
+        let standings: Vec<Standing> = entries.iter().map(|entry| Standing::of(self.study, entry)).collect();
+        let speed = speed(entries, &standings);
+        let jobs: Vec<Job> = entries
+            .iter()
+            .zip(&standings)
+            .map(|(entry, standing)| {
+                let open = !self.stopping && !self.tried.contains(entry.key());
+                standing.job(entry, open, speed)
+            })
+            .collect();
+        let all: f64 = entries.iter().map(Entry::expected_s).sum();
+        let done: f64 = entries.iter().zip(&standings).map(|(e, s)| e.expected_s() * s.share()).sum();
+        let left_s = schedule::remaining_s(&jobs, self.cores);
+        Score { standings, jobs, share: if all > 0.0 { done / all } else { 1.0 }, left_s }
+    }
+
+    /// Continues an entry's run, or starts one. The error says why that cannot be.
+    fn begin(&self, entry: &Entry, standing: &Standing) -> Result<Happened, String> {
+        if let Standing::Ended(view) = standing
+            && goes_on(view)
+        {
+            gradtop_host::resume(&view.dir).map_err(|e| e.to_string())?;
+            let view = crate::commands::view(&view.dir).map_err(|e| format!("{e:#}"))?;
+            return Ok(Happened::Resumed(Box::new(view)));
+        }
+        let (plugin, experiment) =
+            self.found.experiment(&entry.experiment).ok_or_else(|| missing(&self.found, entry))?;
+        let params = gradtop_host::resolve_params(experiment, entry.preset.as_deref(), &entry.sets())
+            .map_err(|e| e.to_string())?;
+        let launch = Launch {
+            runs: self.study.runs.clone(),
+            plugin: plugin.path.clone(),
+            experiment: entry.experiment.clone(),
+            params,
+            preset: entry.preset.clone(),
+            name: Some(self.study.next_name(entry)),
+            seed: Some(u64::from(self.study.plan.seed)),
+            device: self.device,
+            threads: Some(entry.threads),
+            checkpoint_every: DEFAULT_CHECKPOINT_EVERY,
+        };
+        let run = gradtop_host::launch(&launch).map_err(|e| e.to_string())?;
+        let view = Box::new(crate::commands::view(&run).map_err(|e| format!("{e:#}"))?);
+        Ok(if matches!(standing, Standing::Open) { Happened::Started(view) } else { Happened::Again(view) })
+    }
+
+    /// Asks every run that is at work to stop, and begins no other.
+    pub(crate) fn stop(&mut self) {
+        self.stopping = true;
+        for entry in &self.study.plan.entries {
+            if let Standing::Alive(view) = Standing::of(self.study, entry) {
+                // One that has ended since needs no asking.
+                gradtop_host::stop(&view.dir, gradtop_host::DEFAULT_GRACE).ok();
+            }
+        }
+    }
+}
+
+/// Why an experiment that no plugin offers is not run, and what brings it.
+fn missing(found: &Discovery, entry: &Entry) -> String {
+    let places: Vec<String> =
+        gradtop_host::search_path().iter().map(|place| crate::commands::short(place)).collect();
+    let refused = if found.refused.is_empty() {
+        ""
+    } else {
+        "; some plugins there are refused, `gradtop plugin list` says why"
+    };
+    format!("no plugin offers the experiment {}: looked in {}{refused}", entry.experiment, places.join(", "))
+}
+
+/// How much longer finished runs took than was expected; 1 while none has.
+fn speed(entries: &[Entry], standings: &[Standing]) -> f64 {
+    let (mut expected, mut took) = (0.0, 0.0);
+    for (entry, standing) in entries.iter().zip(standings) {
+        if let Standing::Finished(view) = standing
+            && let Some(seconds) = super::standing::worked_s(&view.dir)
+        {
+            expected += entry.expected_s();
+            took += seconds;
+        }
+    }
+    if expected > 0.0 && took > 0.0 { (took / expected).clamp(0.05, 20.0) } else { 1.0 }
+}
+
+/// What the study as a whole came to: exit code 0 if all finished; 1 if any failed or has no run; else 4 if any crashed, 3 if
+/// any was stopped, 5 if any goes on.
+pub(crate) fn exit_code(standings: &[Standing]) -> i32 {
+    let codes: Vec<i32> = standings
+        .iter()
+        .map(|standing| match standing {
+            Standing::Finished(_) => 0,
+            Standing::Ended(view) => view.state.exit_code(),
+            Standing::Alive(_) => State::Running.exit_code(),
+            Standing::Open | Standing::Elsewhere(_) | Standing::Unreadable(_) => 1,
+        })
+        .collect();
+    [1, 4, 3, 5].into_iter().find(|code| codes.contains(code)).unwrap_or(0)
+}

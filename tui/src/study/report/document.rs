@@ -1,0 +1,137 @@
+//! A report as data: headings, sentences, figures, tables. What it looks like is the business of `html` and `markdown`.
+
+/// A piece of a sentence.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Span {
+    /// Words.
+    Text(String),
+    /// A name that is typed as it stands.
+    Code(String),
+    /// A file or folder, relative to the report.
+    File {
+        /// What is shown.
+        name: String,
+        /// Where it is.
+        path: String,
+    },
+}
+
+/// A part of the report.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Block {
+    /// A heading of level 2 to 4; those of level 2 and 3 are in the table of contents.
+    Heading {
+        /// Its level.
+        level: u8,
+        /// What links call it.
+        id: String,
+        /// Its words.
+        words: String,
+    },
+    /// Sentences.
+    Text(Vec<Span>),
+    /// Somebody else's words.
+    Quote {
+        /// Who says it.
+        who: String,
+        /// What.
+        words: String,
+    },
+    /// What a run found: sentences that its experiment computed.
+    Found {
+        /// The sentences.
+        lines: Vec<String>,
+        /// Where they are from.
+        source: Vec<Span>,
+    },
+    /// Something that is missing, or went wrong.
+    Missing(Vec<Span>),
+    /// Names and what belongs to them.
+    Facts(Vec<(String, Vec<Span>)>),
+    /// A table.
+    Table {
+        /// Names of the columns, with whether they hold numbers.
+        head: Vec<(String, bool)>,
+        /// Its rows.
+        rows: Vec<Vec<Vec<Span>>>,
+        /// Where it is from.
+        source: Vec<Span>,
+    },
+    /// A figure.
+    Figure(Box<Drawn>),
+    /// Something to be opened by whoever wants it.
+    More {
+        /// What it holds.
+        summary: String,
+        /// The parts.
+        blocks: Vec<Block>,
+    },
+}
+
+/// A figure of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Drawn {
+    /// Its file's name, without ending; also what links call it.
+    pub(crate) name: String,
+    /// Its title.
+    pub(crate) title: String,
+    /// Sentences below it.
+    pub(crate) caption: String,
+    /// For inside a page: without title and caption, names of its own, large fields as pictures.
+    pub(crate) inline: String,
+    /// For a file: with title, caption and where it comes from.
+    pub(crate) file: String,
+    /// Where its data is from.
+    pub(crate) source: Vec<Span>,
+}
+
+/// A report.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Document {
+    /// Its title.
+    pub(crate) title: String,
+    /// Sentences below it.
+    pub(crate) lead: Vec<Span>,
+    /// Everything else.
+    pub(crate) blocks: Vec<Block>,
+}
+
+impl Document {
+    /// Level, id and words of the headings that the table of contents shows.
+    pub(crate) fn contents(&self) -> Vec<(u8, &str, &str)> {
+        self.blocks
+            .iter()
+            .filter_map(|block| match block {
+                Block::Heading { level, id, words } if *level <= 3 => {
+                    Some((*level, id.as_str(), words.as_str()))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// All figures, those to be opened too.
+    pub(crate) fn figures(&self) -> Vec<&Drawn> {
+        fn within(blocks: &[Block]) -> Vec<&Drawn> {
+            blocks
+                .iter()
+                .flat_map(|block| match block {
+                    Block::Figure(drawn) => vec![drawn.as_ref()],
+                    Block::More { blocks, .. } => within(blocks),
+                    _ => Vec::new(),
+                })
+                .collect()
+        }
+        within(&self.blocks)
+    }
+}
+
+/// Words alone.
+pub(crate) fn text(words: impl Into<String>) -> Span {
+    Span::Text(words.into())
+}
+
+/// A name alone.
+pub(crate) fn code(name: impl Into<String>) -> Span {
+    Span::Code(name.into())
+}

@@ -1,0 +1,301 @@
+//! What a run can show: its settings, tables, conclusion and figures, each with where it is from.
+
+use anyhow::Result;
+use gradtop_store::figures::Figure as Declared;
+use gradtop_store::{ColumnData, StoreError, Table, View, read_table_last};
+
+use super::document::{Block, Drawn, Span, code, text};
+use crate::chart::svg;
+use crate::commands::plot;
+use crate::commands::state::param;
+use crate::figure::{Data, evaluate};
+use crate::print::{clean, number};
+use crate::study::plan::Entry;
+use crate::study::standing::worked_s;
+
+/// Rows of a table that are printed; the rest is counted.
+const ROWS: usize = 40;
+
+/// A run and what was read of it.
+pub(crate) struct Exhibit<'a> {
+    entry: &'a Entry,
+    view: &'a View,
+    /// The way from the report's folder to the run's.
+    path: String,
+    declared: Vec<Declared>,
+    data: Data,
+}
+
+impl<'a> Exhibit<'a> {
+    /// Reads what the figures need. With it, what could not be read.
+    pub(crate) fn of(entry: &'a Entry, view: &'a View) -> Result<(Self, Vec<String>)> {
+        let declared = plot::declared_figures(&view.dir)?;
+        // Without figures of its own, its metrics; it may have recorded nothing yet.
+        let declared = plot::chosen(view, declared, &[]).unwrap_or_default();
+        let started = view.status.started.unwrap_or(view.manifest.created).as_microsecond();
+        let (data, damaged) = Data::load(&view.dir, &declared, started)?;
+        let path = format!("../../exp={}/run={}", view.dir.experiment(), view.dir.name());
+        let odd = damaged.iter().map(|e| clean(&e.to_string())).collect();
+        Ok((Self { entry, view, path, declared, data }, odd))
+    }
+
+    /// The ids of all figures, in the order declared.
+    pub(crate) fn figure_ids(&self) -> impl Iterator<Item = &str> {
+        self.declared.iter().map(|figure| figure.id.as_str())
+    }
+
+    /// The run, as a link.
+    pub(crate) fn link(&self) -> Span {
+        file(&format!("exp={}/run={}", self.view.dir.experiment(), self.view.dir.name()), &self.path)
+    }
+
+    /// The run's name.
+    pub(crate) fn run(&self) -> &str {
+        &self.view.manifest.run
+    }
+
+    /// What the experiment does.
+    pub(crate) fn summary(&self) -> String {
+        self.view.manifest.experiment.summary.clone()
+    }
+
+    /// A file or folder of the run, as a link.
+    fn inside(&self, place: &str) -> Span {
+        file(place, &format!("{}/{place}", self.path))
+    }
+
+    /// What the run was started with.
+    pub(crate) fn settings(&self) -> Block {
+        let m = &self.view.manifest;
+        let commas = |words: Vec<String>| text(words.join(", "));
+        let preset = m.preset.clone().unwrap_or_else(|| "none".to_owned());
+        let mut start = vec![code(clean(&preset))];
+        let sets = self.entry.sets();
+        if !sets.is_empty() {
+            start.push(text(", with "));
+            let list: Vec<String> = sets.iter().map(|(k, v)| format!("{}={}", clean(k), clean(v))).collect();
+            start.push(code(list.join(" ")));
+        }
+        let params: Vec<String> =
+            m.params.iter().map(|(key, value)| format!("{}={}", clean(key), clean(&param(value)))).collect();
+        let mut made_with = vec![
+            format!("gradtop {}", clean(&m.versions.gradtop)),
+            format!("{} {}", clean(&m.experiment.id), clean(&m.experiment.version)),
+            format!("ABI {}", clean(&m.versions.abi)),
+        ];
+        made_with.extend(m.versions.libtorch.iter().map(|v| format!("libtorch {}", clean(v))));
+        made_with.extend(m.git_commit.iter().map(|c| format!("commit {}", short(c))));
+        made_with.push(format!("plugin {}", short(&m.plugin.sha256)));
+        let threads = if m.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", m.threads) };
+        Block::Facts(vec![
+            ("run".to_owned(), vec![self.link(), text(format!(": {}", self.how_it_ended()))]),
+            ("preset".to_owned(), start),
+            ("seed".to_owned(), vec![text(m.seed.to_string())]),
+            ("ran on".to_owned(), vec![commas(vec![clean(&m.device), threads])]),
+            ("versions".to_owned(), vec![commas(made_with)]),
+            ("parameters".to_owned(), vec![code(params.join(" "))]),
+            (
+                "recorded in".to_owned(),
+                vec![self.inside("run.toml"), text(" and, as a row of Parquet, "), self.inside("tables/run")],
+            ),
+        ])
+    }
+
+    /// `finished, 12s of work`.
+    pub(crate) fn how_it_ended(&self) -> String {
+        let worked = worked_s(&self.view.dir).map(|s| format!(", {} of work", number::duration(s)));
+        format!("{}{}", self.view.state.word(), worked.unwrap_or_default())
+    }
+
+    /// The newest rows of a table; `None` if it is not there.
+    pub(crate) fn table(&self, name: &str) -> Result<Option<Block>, StoreError> {
+        Ok(self.read(name)?.map(|table| self.block(name, &table, None)))
+    }
+
+    /// What the experiment concluded, with the numbers behind it; `None` if it has not.
+    pub(crate) fn found(&self) -> Result<Option<[Block; 2]>, StoreError> {
+        const NAME: &str = "conclusion";
+        let Some(table) = self.read(NAME)? else { return Ok(None) };
+        let Some(ColumnData::Utf8(statements)) = table.column("statement") else { return Ok(None) };
+        let lines = sentences(&table, statements);
+        let source = vec![
+            text("Computed by the experiment: column "),
+            code("statement"),
+            text(" of "),
+            self.inside("tables/conclusion"),
+            text("."),
+        ];
+        let numbers = Block::More {
+            summary: "The numbers behind it".to_owned(),
+            blocks: vec![self.block(NAME, &table, Some("statement"))],
+        };
+        Ok(Some([Block::Found { lines, source }, numbers]))
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Table>, StoreError> {
+        match read_table_last(&self.view.dir, name) {
+            Ok(table) if table.rows() > 0 => Ok(Some(table)),
+            Ok(_) | Err(StoreError::NoSuchTable { .. }) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn block(&self, name: &str, table: &Table, without: Option<&str>) -> Block {
+        let shown: Vec<_> = table
+            .columns
+            .iter()
+            .filter(|(column, _, data)| {
+                column != "step"
+                    && Some(column.as_str()) != without
+                    && !matches!(data, ColumnData::Bytes { .. })
+            })
+            .collect();
+        let head = shown
+            .iter()
+            .map(|(column, unit, data)| {
+                let unit = unit.as_deref().map(|u| format!(" [{}]", clean(u))).unwrap_or_default();
+                (format!("{}{unit}", clean(column)), !matches!(data, ColumnData::Utf8(_)))
+            })
+            .collect();
+        let rows = (0..table.rows().min(ROWS))
+            .map(|row| shown.iter().map(|(_, _, data)| vec![text(cell(data, row))]).collect())
+            .collect();
+        let mut source = vec![text("Table "), self.inside(&format!("tables/{name}"))];
+        let beyond = table.rows().saturating_sub(ROWS);
+        source.push(text(if beyond > 0 {
+            format!(", without its last {beyond} rows.")
+        } else {
+            ".".to_owned()
+        }));
+        Block::Table { head, rows, source }
+    }
+
+    /// A figure, drawn.
+    pub(crate) fn figure(&self, id: &str) -> Option<Block> {
+        let declared = self.declared.iter().find(|figure| figure.id == id)?;
+        let chart = plot::cleaned(evaluate(declared, &self.data));
+        let mut signed = chart.clone();
+        signed.title = format!("{}  {}", self.view.manifest.run, chart.title);
+        plot::sign(&mut signed, self.view);
+        let name = name(&format!("{}-{id}", self.entry.key()));
+        let mut bare = chart.clone();
+        (bare.title, bare.caption) = (String::new(), None);
+        // A title of its own is told from that of the figure only where there are several panels.
+        if let [only] = bare.charts.as_mut_slice()
+            && only.title.as_deref() == Some(chart.title.as_str())
+        {
+            only.title = None;
+        }
+        Some(Block::Figure(Box::new(Drawn {
+            inline: svg::embedded(&bare, &name),
+            file: svg::figure(&plot::cleaned(signed)),
+            source: self.source(declared),
+            title: chart.title,
+            caption: chart.caption.unwrap_or_default(),
+            name,
+        })))
+    }
+
+    /// The metrics and tables that a figure is drawn from.
+    fn source(&self, figure: &Declared) -> Vec<Span> {
+        let mut metrics: Vec<&str> = Vec::new();
+        let mut tables: Vec<&str> = Vec::new();
+        for mark in figure.panels.iter().flat_map(|panel| &panel.marks) {
+            for (list, name) in [(&mut metrics, &mark.metric), (&mut tables, &mark.table)] {
+                if let Some(name) = name.as_deref().filter(|name| !list.contains(name)) {
+                    list.push(name);
+                }
+            }
+        }
+        let mut spans = vec![text("Data: "), self.link()];
+        if !metrics.is_empty() {
+            spans.push(text(if metrics.len() == 1 { ", metric " } else { ", metrics " }));
+            for (i, metric) in metrics.iter().enumerate() {
+                spans.extend((i > 0).then(|| text(", ")));
+                spans.push(code(clean(metric)));
+            }
+            spans.extend([text(" in "), self.inside("metrics")]);
+        }
+        for table in tables {
+            spans.extend([text(", "), self.inside(&format!("tables/{}", clean(table)))]);
+        }
+        spans.push(text("."));
+        spans
+    }
+}
+
+/// The statements, each once, with what of its row's words it does not say itself before it.
+fn sentences(table: &Table, statements: &[String]) -> Vec<String> {
+    let before = table.columns.iter().take_while(|(name, _, _)| name != "statement");
+    let words: Vec<&Vec<String>> = before
+        .filter_map(|(_, _, data)| if let ColumnData::Utf8(words) = data { Some(words) } else { None })
+        .collect();
+    let mut lines: Vec<String> = Vec::new();
+    for (row, statement) in statements.iter().enumerate().filter(|(_, s)| !s.trim().is_empty()) {
+        let said = |word: &&str| !word.is_empty() && !statement.contains(*word);
+        let keys: Vec<&str> = words.iter().map(|column| column[row].as_str()).filter(said).collect();
+        let line = clean(statement.trim());
+        let line = if keys.is_empty() { line } else { format!("{}: {line}", clean(&keys.join(", "))) };
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+/// A value of a table.
+fn cell(data: &ColumnData, row: usize) -> String {
+    match data {
+        ColumnData::I64(v) => v[row].to_string(),
+        ColumnData::F64(v) => number::value(v[row]),
+        ColumnData::Utf8(v) => clean(&v[row]),
+        ColumnData::Bytes { width, .. } => format!("{width} bytes"),
+    }
+}
+
+fn file(name: &str, path: &str) -> Span {
+    Span::File { name: name.to_owned(), path: path.to_owned() }
+}
+
+fn short(hash: &str) -> String {
+    clean(&hash.chars().take(12).collect::<String>())
+}
+
+/// A name that may be part of a path and of a link.
+fn name(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect()
+}
+
+/// Whether a figure's id is meant by a pattern, whose `*` at the end stands for anything.
+pub(crate) fn meant(pattern: &str, id: &str) -> bool {
+    pattern.strip_suffix('*').map_or(pattern == id, |start| id.starts_with(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_is_told_of_whom_it_speaks() {
+        let text = |words: &[&str]| ColumnData::Utf8(words.iter().map(|w| (*w).to_owned()).collect());
+        let column = |name: &str, data| (name.to_owned(), None, data);
+        let table = Table {
+            columns: vec![
+                column("task", text(&["sinc", "sinc", "mnist", ""])),
+                column("model", text(&["deep", "flat", "deep", ""])),
+                column("loss", ColumnData::F64(vec![0.5; 4])),
+                column("statement", text(&["lowest", "flat is worse", "sinc and deep: said", " "])),
+                column("after", text(&["x"; 4])),
+            ],
+        };
+        let Some(ColumnData::Utf8(statements)) = table.column("statement") else { return };
+        let lines = sentences(&table, statements);
+        assert_eq!(lines, ["sinc, deep: lowest", "sinc: flat is worse", "mnist: sinc and deep: said"]);
+    }
+
+    #[test]
+    fn patterns_mean_ids() {
+        assert!(meant("ratio-*", "ratio-33-lm") && meant("*", "x") && meant("loss", "loss"));
+        assert!(!meant("loss", "loss-2") && !meant("ratio-*", "ration"));
+    }
+}

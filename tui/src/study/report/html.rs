@@ -1,0 +1,208 @@
+//! The report as one HTML file that needs nothing else: figures inside, light and dark, readable on paper.
+
+use super::document::{Block, Document, Span};
+use crate::chart::colour::{COLOURS, Paint};
+use crate::chart::svg::{escape, hex};
+
+const STYLE: &str = include_str!("style.css");
+
+/// The page.
+pub(crate) fn page(document: &Document) -> String {
+    let mut out = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"generator\" content=\"gradtop {}\">\n<title>{}</title>\n<style>\n{STYLE}{}</style>\n</head>\n<body>\n",
+        env!("CARGO_PKG_VERSION"),
+        escape(&document.title),
+        dark()
+    );
+    out.push_str(&format!(
+        "<header>\n<h1>{}</h1>\n<p>{}</p>\n</header>\n",
+        escape(&document.title),
+        spans(&document.lead)
+    ));
+    out.push_str("<nav aria-label=\"Contents\">\n<h2>Contents</h2>\n<ul>\n");
+    for (level, id, words) in document.contents() {
+        out.push_str(&format!(
+            "<li class=\"l{level}\"><a href=\"#{}\">{}</a></li>\n",
+            escape(id),
+            escape(words)
+        ));
+    }
+    out.push_str("</ul>\n</nav>\n<main>\n");
+    blocks(&mut out, &document.blocks);
+    out.push_str("</main>\n</body>\n</html>\n");
+    out
+}
+
+/// The figures' colours on a dark ground: the drawings carry those for white paper as attributes, which rules outweigh.
+fn dark() -> String {
+    let swap = |from: [u8; 3], to: [u8; 3]| {
+        let (from, to) = (hex(from), hex(to));
+        format!(
+            "figure svg [fill=\"{from}\"] {{ fill: {to} }}\nfigure svg [stroke=\"{from}\"] {{ stroke: {to} }}\n"
+        )
+    };
+    let series: String = (0..COLOURS as u8)
+        .map(Paint::Slot)
+        .chain([Paint::Grey])
+        .map(|paint| swap(paint.on_paper(), paint.on_screen()))
+        .collect();
+    format!("@media screen and (prefers-color-scheme: dark) {{\n{series}}}\n")
+}
+
+fn blocks(out: &mut String, blocks: &[Block]) {
+    for block in blocks {
+        one(out, block);
+        out.push('\n');
+    }
+}
+
+fn one(out: &mut String, block: &Block) {
+    match block {
+        Block::Heading { level, id, words } => {
+            out.push_str(&format!("<h{level} id=\"{}\">{}</h{level}>", escape(id), escape(words)));
+        }
+        Block::Text(words) => out.push_str(&format!("<p>{}</p>", spans(words))),
+        Block::Quote { who, words } => out.push_str(&format!(
+            "<blockquote><p><span class=\"who\">{}:</span> {}</p></blockquote>",
+            escape(who),
+            escape(words)
+        )),
+        Block::Found { lines, source } => {
+            out.push_str("<section class=\"found\"><h4>Found</h4>\n<ul>\n");
+            for line in lines {
+                out.push_str(&format!("<li>{}</li>\n", escape(line)));
+            }
+            out.push_str(&format!("</ul>\n{}</section>", source_of(source)));
+        }
+        Block::Missing(words) => {
+            out.push_str(&format!("<p class=\"missing\"><strong>Missing.</strong> {}</p>", spans(words)));
+        }
+        Block::Facts(facts) => {
+            out.push_str("<dl>\n");
+            for (name, words) in facts {
+                out.push_str(&format!("<dt>{}</dt><dd>{}</dd>\n", escape(name), spans(words)));
+            }
+            out.push_str("</dl>");
+        }
+        Block::Table { head, rows, source } => {
+            let class = |number: bool| if number { " class=\"n\"" } else { "" };
+            out.push_str("<div class=\"wide\"><table>\n<thead><tr>");
+            for (name, number) in head {
+                out.push_str(&format!("<th{}>{}</th>", class(*number), escape(name)));
+            }
+            out.push_str("</tr></thead>\n<tbody>\n");
+            for row in rows {
+                out.push_str("<tr>");
+                for (cell, (_, number)) in row.iter().zip(head) {
+                    out.push_str(&format!("<td{}>{}</td>", class(*number), spans(cell)));
+                }
+                out.push_str("</tr>\n");
+            }
+            out.push_str(&format!("</tbody></table></div>\n{}", source_of(source)));
+        }
+        Block::Figure(drawn) => out.push_str(&format!(
+            "<figure id=\"{}\">\n{}<figcaption><strong>{}.</strong> {}\n{}</figcaption>\n</figure>",
+            escape(&drawn.name),
+            drawn.inline,
+            escape(drawn.title.trim_end_matches('.')),
+            escape(&drawn.caption),
+            source_of(&drawn.source)
+        )),
+        Block::More { summary, blocks: inner } => {
+            out.push_str(&format!("<details><summary>{}</summary>\n", escape(summary)));
+            blocks(out, inner);
+            out.push_str("</details>");
+        }
+    }
+}
+
+fn source_of(source: &[Span]) -> String {
+    if source.is_empty() { String::new() } else { format!("<p class=\"source\">{}</p>\n", spans(source)) }
+}
+
+fn spans(spans: &[Span]) -> String {
+    spans
+        .iter()
+        .map(|span| match span {
+            Span::Text(words) => escape(words),
+            Span::Code(name) => format!("<code>{}</code>", escape(name)),
+            Span::File { name, path } => {
+                format!("<a href=\"{}\"><code>{}</code></a>", escape(path), escape(name))
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::super::document::{Drawn, code, text};
+    use super::*;
+
+    fn document() -> Document {
+        let drawn = Drawn {
+            name: "a-loss".into(),
+            title: "Loss".into(),
+            caption: "of <all>".into(),
+            inline: "<svg xmlns=\"http://www.w3.org/2000/svg\"></svg>\n".into(),
+            file: String::new(),
+            source: vec![text("metric "), code("loss")],
+        };
+        Document {
+            title: "A & B".into(),
+            lead: vec![text("lead")],
+            blocks: vec![
+                Block::Heading { level: 2, id: "p".into(), words: "<One>".into() },
+                Block::Quote { who: "The report".into(), words: "x < y".into() },
+                Block::Figure(Box::new(drawn)),
+                Block::Facts(vec![("seed".into(), vec![code("1")])]),
+                Block::Missing(vec![text("gone")]),
+                Block::Found { lines: vec!["fell".into()], source: Vec::new() },
+                Block::More {
+                    summary: "more".into(),
+                    blocks: vec![Block::Table {
+                        head: vec![("loss".into(), true)],
+                        rows: vec![vec![vec![text("0.5")]]],
+                        source: vec![Span::File { name: "t".into(), path: "../\"t".into() }],
+                    }],
+                },
+            ],
+        }
+    }
+
+    #[test]
+    fn the_page_is_well_formed_whatever_the_words() {
+        let page = page(&document());
+        // All elements but these are closed, so the rest must parse as XML.
+        let closed = page
+            .replace("<!DOCTYPE html>\n", "")
+            .replace("<meta charset=\"utf-8\">", "")
+            .replace("initial-scale=1\">", "initial-scale=1\"/>")
+            .replace(&format!("gradtop {}\">", env!("CARGO_PKG_VERSION")), "\"/>");
+        resvg::usvg::roxmltree::Document::parse(&closed).unwrap_or_else(|e| panic!("{e}: {closed}"));
+        assert!(page.contains("<h2 id=\"p\">&lt;One&gt;</h2>"));
+        assert!(page.contains("<a href=\"#p\">&lt;One&gt;</a>"));
+        assert!(page.contains("<strong>Loss.</strong> of &lt;all&gt;"));
+    }
+
+    #[test]
+    fn it_asks_for_nothing_from_elsewhere() {
+        let page = page(&document());
+        for word in ["http://", "https://", "src=", "@import", "url("] {
+            let asked = page.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
+            assert!(!asked.contains(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn every_colour_of_a_series_has_its_dark_twin() {
+        let style = dark();
+        for slot in 0..COLOURS as u8 {
+            let paint = Paint::Slot(slot);
+            let rule = format!("[fill=\"{}\"] {{ fill: {} }}", hex(paint.on_paper()), hex(paint.on_screen()));
+            assert!(style.contains(&rule), "{rule}");
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! The report of a study: composed of the run folders, whatever has finished.
+
+mod document;
+mod exhibit;
+mod html;
+mod markdown;
+mod questions;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use gradtop_store::State;
+
+use self::document::{Block, Document, Span, code, text};
+use self::exhibit::{Exhibit, meant};
+use self::questions::{PROBLEMS, Part, Problem};
+use super::folder::{Study, replace};
+use super::plan::Entry;
+use super::standing::{Standing, worked_s};
+use crate::commands::state;
+use crate::print::{clean, number};
+
+/// What was written.
+pub(crate) struct Written {
+    /// The HTML file.
+    pub(crate) html: PathBuf,
+    /// The Markdown file, its figures in a folder beside it.
+    pub(crate) markdown: PathBuf,
+    /// What could not be read; it is missing in the report.
+    pub(crate) odd: Vec<String>,
+}
+
+/// Composes the report of a study and writes it into its folder.
+pub(crate) fn write(study: &Study, refused: &BTreeMap<String, String>) -> Result<Written> {
+    let (document, odd) = compose(study, refused);
+    let figures = study.folder.join("figures");
+    std::fs::create_dir_all(&figures)?;
+    let drawn = document.figures();
+    for figure in &drawn {
+        replace(&figures.join(format!("{}.svg", figure.name)), figure.file.as_bytes())?;
+    }
+    // Those of an earlier report, whose runs have other figures now.
+    for file in std::fs::read_dir(&figures)?.flatten() {
+        let name = file.file_name().to_string_lossy().into_owned();
+        let stem = name.strip_suffix(".svg");
+        if stem.is_some_and(|stem| !stem.starts_with('.') && !drawn.iter().any(|f| f.name == stem)) {
+            std::fs::remove_file(file.path())?;
+        }
+    }
+    let (html, markdown) = (study.folder.join("report.html"), study.folder.join("report.md"));
+    replace(&markdown, markdown::page(&document).as_bytes())?;
+    replace(&html, html::page(&document).as_bytes())?;
+    Ok(Written { html, markdown, odd })
+}
+
+/// Everything that the report is composed of.
+struct Composer<'a> {
+    study: &'a Study,
+    refused: &'a BTreeMap<String, String>,
+    standings: &'a [Standing],
+    exhibits: BTreeMap<&'a str, Exhibit<'a>>,
+    odd: Vec<String>,
+}
+
+fn compose(study: &Study, refused: &BTreeMap<String, String>) -> (Document, Vec<String>) {
+    let standings: Vec<Standing> =
+        study.plan.entries.iter().map(|entry| Standing::of(study, entry)).collect();
+    let mut exhibits = BTreeMap::new();
+    let mut odd = Vec::new();
+    for (entry, standing) in study.plan.entries.iter().zip(&standings) {
+        match standing.view().map(|view| Exhibit::of(entry, view)) {
+            Some(Ok((exhibit, damaged))) => {
+                odd.extend(damaged);
+                exhibits.insert(entry.key(), exhibit);
+            }
+            Some(Err(e)) => odd.push(format!("{}: {}", entry.key(), clean(&format!("{e:#}")))),
+            None => {}
+        }
+    }
+    let mut composer = Composer { study, refused, standings: &standings, exhibits, odd };
+    let document = composer.document();
+    (document, composer.odd)
+}
+
+impl<'a> Composer<'a> {
+    fn document(&mut self) -> Document {
+        let plan = &self.study.plan;
+        let mut blocks = self.overview();
+        let (title, lead) = if plan.questions {
+            for problem in PROBLEMS {
+                self.problem(problem, &mut blocks);
+            }
+            (
+                "Deep learning theory by experiment",
+                "Every question of the original report, answered by the figures of runs that anybody can repeat, and by what the \
+                 experiments computed from their numbers.",
+            )
+        } else {
+            for entry in &plan.entries {
+                self.section(entry, &mut blocks);
+            }
+            ("A study by gradtop", "What each run was started with, drew and found.")
+        };
+        blocks.push(Block::Heading {
+            level: 2,
+            id: "where-it-is-from".to_owned(),
+            words: "Where the numbers are from".to_owned(),
+        });
+        blocks.push(Block::Text(vec![
+            text(
+                "Every number of this report was read from Parquet files when the report was composed. Under each figure and table \
+                 stands the run's folder with the metrics or tables it is drawn from; what was found was computed by the \
+                 experiment at its end and recorded in the run's table ",
+            ),
+            code("conclusion"),
+            text(". Any reader of Parquet opens them: "),
+            code("duckdb -c \"FROM 'runs/exp=*/run=*/tables/conclusion/*.parquet'\""),
+            text(" shows one table, "),
+            code("gradtop show RUN"),
+            text(" lists them, and "),
+            code("gradtop plot RUN"),
+            text(" draws the figures again."),
+        ]));
+        Document { title: title.to_owned(), lead: vec![text(lead)], blocks }
+    }
+
+    /// The runs of the study, how they ended and how long they took.
+    fn overview(&self) -> Vec<Block> {
+        let plan = &self.study.plan;
+        let finished = self.standings.iter().filter(|s| matches!(s, Standing::Finished(_))).count();
+        let mut facts = vec![
+            ("study".to_owned(), vec![code(self.study.name())]),
+            ("runs".to_owned(), vec![text(format!("{finished} of {} finished", plan.entries.len()))]),
+            ("seed".to_owned(), vec![text(plan.seed.to_string())]),
+            ("device".to_owned(), vec![code(clean(&plan.device))]),
+        ];
+        facts.extend(self.time().map(|words| ("time".to_owned(), vec![text(words)])));
+        let head =
+            [("experiment", false), ("preset", false), ("state", false), ("work", true), ("run", false)];
+        let rows = plan
+            .entries
+            .iter()
+            .zip(self.standings)
+            .map(|(entry, standing)| {
+                let view = standing.view();
+                let worked = view.and_then(|view| worked_s(&view.dir));
+                vec![
+                    vec![text(clean(entry.key()))],
+                    vec![text(entry.preset.as_deref().map_or_else(String::new, clean))],
+                    vec![text(self.state(entry, standing))],
+                    vec![text(worked.map(number::duration).unwrap_or_default())],
+                    self.exhibits.get(entry.key()).map(|e| vec![e.link()]).unwrap_or_default(),
+                ]
+            })
+            .collect();
+        vec![
+            Block::Heading { level: 2, id: "runs".to_owned(), words: "The study and its runs".to_owned() },
+            Block::Facts(facts),
+            Block::Table {
+                head: head.map(|(name, number)| (name.to_owned(), number)).to_vec(),
+                rows,
+                source: Vec::new(),
+            },
+        ]
+    }
+
+    /// How long it took from the first start to the last end, and what the runs add up to.
+    fn time(&self) -> Option<String> {
+        let views = || self.standings.iter().filter_map(Standing::view);
+        let start = views().map(|v| v.manifest.created).min()?;
+        let work: f64 = views().filter_map(|v| worked_s(&v.dir)).sum();
+        let work = format!("{} of work of all runs together", number::duration(work));
+        let end = views().map(|v| v.status.ended).collect::<Option<Vec<_>>>()?.into_iter().max()?;
+        let span = (end.as_microsecond() - start.as_microsecond()).max(0) as f64 / 1e6;
+        Some(format!("{} from the first start to the last end, {work}", number::duration(span)))
+    }
+
+    /// A state in words, with the cause where it did not finish.
+    fn state(&self, entry: &Entry, standing: &Standing) -> String {
+        let cause = |view: &gradtop_store::View| {
+            let cause = view.status.cause.as_deref().filter(|c| !c.is_empty());
+            cause.map(|c| format!(": {}", clean(c))).unwrap_or_default()
+        };
+        match standing {
+            Standing::Finished(_) => State::Finished.word().to_owned(),
+            Standing::Ended(view) => format!("{}{}", view.state.word(), cause(view)),
+            Standing::Alive(view) => {
+                let share = state::progress(view).map(|(done, total)| number::percent(done, total));
+                format!("{}{}", view.state.word(), share.map(|s| format!(", {s}")).unwrap_or_default())
+            }
+            Standing::Elsewhere(view) => {
+                format!("{}? on {}", view.state.word(), clean(&view.manifest.host))
+            }
+            Standing::Unreadable(why) => format!("cannot be read: {}", clean(why)),
+            Standing::Open => match self.refused.get(entry.key()) {
+                Some(why) => format!("not started: {}", clean(why)),
+                None => "not started yet".to_owned(),
+            },
+        }
+    }
+
+    /// What must be said of runs that have not finished, before anything of them is shown.
+    fn warnings(&self, key: &str) -> Option<Block> {
+        let at = self.study.plan.entries.iter().position(|entry| entry.key() == key)?;
+        let (entry, standing) = (&self.study.plan.entries[at], &self.standings[at]);
+        if matches!(standing, Standing::Finished(_)) {
+            return None;
+        }
+        let mut words =
+            vec![text("The experiment "), code(clean(key)), text(" has not come to its end. State: ")];
+        words.push(text(self.state(entry, standing)));
+        words.push(text(if standing.view().is_some() {
+            ". What is shown of it is what it recorded before that."
+        } else {
+            ". Nothing can be shown of it."
+        }));
+        Some(Block::Missing(words))
+    }
+
+    fn planned(&self, experiment: &str) -> bool {
+        self.study.plan.entries.iter().any(|entry| entry.key() == experiment)
+    }
+
+    fn problem(&mut self, problem: &Problem, blocks: &mut Vec<Block>) {
+        let planned: Vec<&str> = problem.experiments.iter().copied().filter(|id| self.planned(id)).collect();
+        if planned.is_empty() {
+            return;
+        }
+        blocks.push(Block::Heading { level: 2, id: problem.id.to_owned(), words: problem.title.to_owned() });
+        blocks.extend(planned.iter().filter_map(|id| self.warnings(id)));
+        let mut shown: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (i, question) in problem.questions.iter().enumerate() {
+            if !question.experiments().any(|id| self.planned(id)) {
+                continue;
+            }
+            let id = format!("{}-{}", problem.id, i + 1);
+            blocks.push(Block::Heading { level: 3, id, words: format!("{}. {}", i + 1, question.short) });
+            blocks.push(Block::Quote { who: "Asked".to_owned(), words: question.asked.to_owned() });
+            for part in question.answer {
+                self.part(part, &mut shown, blocks);
+            }
+        }
+        for id in planned {
+            self.further(id, shown.remove(id).unwrap_or_default(), blocks);
+        }
+    }
+
+    fn part(
+        &mut self,
+        part: &Part,
+        shown: &mut BTreeMap<&'static str, Vec<String>>,
+        blocks: &mut Vec<Block>,
+    ) {
+        match part {
+            Part::Text(words) => blocks.push(Block::Text(marked(words))),
+            Part::Report(words) => {
+                blocks.push(Block::Quote {
+                    who: "The original report answered".to_owned(),
+                    words: (*words).to_owned(),
+                });
+            }
+            Part::Settings(id) => blocks.extend(self.exhibits.get(id).map(Exhibit::settings)),
+            Part::Table(id, table) => blocks.extend(self.table(id, table)),
+            Part::Found(id) => blocks.extend(self.found(id)),
+            Part::Figures(id, patterns) => {
+                let Some(exhibit) = self.exhibits.get(id) else {
+                    if self.planned(id) {
+                        blocks.push(missing(&["No figure: there is no run of ", id, "."]));
+                    }
+                    return;
+                };
+                let seen = shown.entry(id).or_default();
+                let mut none = true;
+                // In the order of the patterns: it is the order of the argument.
+                for pattern in *patterns {
+                    for figure in exhibit.figure_ids().filter(|figure| meant(pattern, figure)) {
+                        if !seen.iter().any(|s| s == figure) {
+                            seen.push(figure.to_owned());
+                            blocks.extend(exhibit.figure(figure));
+                        }
+                        none = false;
+                    }
+                }
+                if none {
+                    blocks.push(missing(&["No figure: the run of ", id, " has not drawn it."]));
+                }
+            }
+        }
+    }
+
+    fn table(&mut self, id: &str, table: &str) -> Option<Block> {
+        match self.exhibits.get(id)?.table(table) {
+            Ok(Some(block)) => Some(block),
+            Ok(None) => Some(missing(&["The run of ", id, " has not recorded its table ", table, "."])),
+            Err(e) => {
+                self.odd.push(clean(&e.to_string()));
+                Some(missing(&["The table ", table, " of ", id, " cannot be read."]))
+            }
+        }
+    }
+
+    fn found(&mut self, id: &str) -> Vec<Block> {
+        if !self.planned(id) {
+            return Vec::new();
+        }
+        match self.exhibits.get(id).map(Exhibit::found) {
+            Some(Ok(Some(found))) => found.to_vec(),
+            Some(Ok(None)) | None => vec![missing(&["No conclusion: ", id, " has not come to one."])],
+            Some(Err(e)) => {
+                self.odd.push(clean(&e.to_string()));
+                vec![missing(&["The conclusion of ", id, " cannot be read."])]
+            }
+        }
+    }
+
+    /// Figures that no question asked for.
+    fn further(&self, id: &str, shown: Vec<String>, blocks: &mut Vec<Block>) {
+        let Some(exhibit) = self.exhibits.get(id) else { return };
+        let rest: Vec<&str> = exhibit.figure_ids().filter(|f| !shown.iter().any(|s| s == f)).collect();
+        if rest.is_empty() {
+            return;
+        }
+        let mut words = vec![exhibit.link(), text(" also has the figures ")];
+        for (i, figure) in rest.iter().enumerate() {
+            words.extend((i > 0).then(|| text(", ")));
+            words.push(code(clean(figure)));
+        }
+        words.push(text(": "));
+        words.push(code(format!("gradtop plot {} ID", exhibit.run())));
+        words.push(text(" draws them."));
+        blocks.push(Block::Text(words));
+    }
+
+    /// A run of a plan without questions.
+    fn section(&mut self, entry: &'a Entry, blocks: &mut Vec<Block>) {
+        let key = entry.key();
+        blocks.push(Block::Heading { level: 2, id: format!("run-{key}"), words: clean(key) });
+        blocks.extend(self.warnings(key));
+        let Some(exhibit) = self.exhibits.get(key) else { return };
+        blocks.push(Block::Text(vec![text(clean(&exhibit.summary()))]));
+        blocks.push(exhibit.settings());
+        let ids: Vec<String> = exhibit.figure_ids().map(str::to_owned).collect();
+        blocks.extend(ids.iter().filter_map(|id| exhibit.figure(id)));
+        if exhibit.found().is_ok_and(|found| found.is_some()) {
+            blocks.extend(self.found(key));
+        }
+    }
+}
+
+/// Words with names between backticks.
+fn marked(words: &str) -> Vec<Span> {
+    let piece = |(i, piece): (usize, &str)| if i % 2 == 1 { code(piece) } else { text(piece) };
+    words.split('`').enumerate().map(piece).collect()
+}
+
+fn missing(words: &[&str]) -> Block {
+    Block::Missing(vec![Span::Text(clean(&words.concat()))])
+}

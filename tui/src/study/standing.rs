@@ -1,0 +1,103 @@
+//! What became of each run of a study, read from the runs' own folders.
+
+use gradtop_store::{Event, RunDir, State, View, checkpoints, read_events};
+
+use super::folder::Study;
+use super::plan::Entry;
+use super::schedule::{Job, Phase};
+use crate::commands::state;
+
+/// Where an entry of the plan stands.
+#[derive(Debug, Clone)]
+pub(crate) enum Standing {
+    /// There is no run of it yet.
+    Open,
+    /// It is at work, paused or just starting.
+    Alive(Box<View>),
+    /// It stopped, failed or crashed.
+    Ended(Box<View>),
+    /// It came to its end.
+    Finished(Box<View>),
+    /// Another machine may have it: nothing is concluded, nothing done.
+    Elsewhere(Box<View>),
+    /// Its folder cannot be read.
+    Unreadable(String),
+}
+
+impl Standing {
+    /// Looks at the newest run of an entry.
+    pub(crate) fn of(study: &Study, entry: &Entry) -> Self {
+        let Some(run) = study.attempts(entry).pop() else { return Self::Open };
+        match crate::commands::view(&run) {
+            Ok(view) if view.state == State::Finished => Self::Finished(Box::new(view)),
+            Ok(view) if view.state.is_final() => Self::Ended(Box::new(view)),
+            Ok(view) if view.certain => Self::Alive(Box::new(view)),
+            Ok(view) => Self::Elsewhere(Box::new(view)),
+            Err(why) => Self::Unreadable(format!("{}: {why:#}", run.path().display())),
+        }
+    }
+
+    /// Its run, if it can be read.
+    pub(crate) fn view(&self) -> Option<&View> {
+        match self {
+            Self::Alive(view) | Self::Ended(view) | Self::Finished(view) | Self::Elsewhere(view) => {
+                Some(view)
+            }
+            Self::Open | Self::Unreadable(_) => None,
+        }
+    }
+
+    /// Share of its work that is done.
+    pub(crate) fn share(&self) -> f64 {
+        match self {
+            Self::Finished(_) => 1.0,
+            Self::Alive(view) | Self::Elsewhere(view) => share_of(view),
+            Self::Ended(view) if goes_on(view) => share_of(view),
+            _ => 0.0,
+        }
+    }
+
+    /// Its part in the schedule. `open`: this process may still begin it; `speed`: how much longer everything takes than
+    /// expected.
+    pub(crate) fn job(&self, entry: &Entry, open: bool, speed: f64) -> Job {
+        let left = entry.expected_s() * speed * (1.0 - self.share());
+        let phase = match self {
+            Self::Alive(view) => {
+                Phase::Working(view.status.eta_s.filter(|s| s.is_finite() && *s >= 0.0).unwrap_or(left))
+            }
+            Self::Open | Self::Ended(_) if open => Phase::Waiting(left),
+            _ => Phase::Settled,
+        };
+        Job { threads: entry.threads, phase }
+    }
+}
+
+fn share_of(view: &View) -> f64 {
+    state::progress(view).map_or(0.0, |(done, total)| done as f64 / total.max(1) as f64).clamp(0.0, 1.0)
+}
+
+/// Whether an ended run can continue from a checkpoint.
+pub(crate) fn goes_on(view: &View) -> bool {
+    view.manifest.experiment.resumable && view.dir.plugin().is_file() && !checkpoints(&view.dir).is_empty()
+}
+
+/// Seconds a run has worked: from each start to its end, without what lay between a stop and the next resumption. A crash may
+/// have been noticed long after it: until then counts only what the run still wrote down.
+pub(crate) fn worked_s(run: &RunDir) -> Option<f64> {
+    let events = read_events(run).ok()?;
+    let (mut sum, mut since, mut before) = (0.0, None, 0.0);
+    for line in events {
+        let now = line.time.as_microsecond() as f64 / 1e6;
+        if let Event::State { state, .. } = line.event {
+            if state == State::Starting {
+                since = Some(now);
+            } else if state.is_final()
+                && let Some(start) = since.take()
+            {
+                sum += if state == State::Crashed { before } else { now } - start;
+            }
+        }
+        before = now;
+    }
+    (sum > 0.0).then_some(sum)
+}
