@@ -329,13 +329,16 @@ fn compact_path(points: &[(f64, f64)]) -> String {
     for (x, y) in points {
         let at = (tenths(*x), tenths(*y));
         match last {
-            None => d.push_str(&format!("M{} {}l", digits(at.0), digits(at.1))),
+            None => {
+                let start = format!("M{} {}l", digits(at.0), digits(at.1));
+                d.push_str(&start);
+            }
             Some(before) if before == at => continue,
             Some(before) => {
                 let (x, y) = (digits(at.0 - before.0), digits(at.1 - before.1));
                 let gap = if d.ends_with('l') || x.starts_with('-') { "" } else { " " };
                 let between = if y.starts_with('-') { "" } else { " " };
-                d.push_str(&format!("{gap}{x}{between}{y}"));
+                d.extend([gap, x.as_str(), between, y.as_str()]);
             }
         }
         last = Some(at);

@@ -108,7 +108,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     conduct::check(&plan, &found)?;
     let study = match known.filter(|_| !args.fresh) {
         Some(study) => study,
-        None => Study::create(&runs, plan)?,
+        None => Study::create(&runs, &plan)?,
     };
     let lock = study.lock()?;
     let cores = args.cores.unwrap_or_else(cores);

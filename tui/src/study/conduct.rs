@@ -116,17 +116,14 @@ impl<'a> Conductor<'a> {
         let mut happened = Vec::new();
         let mut score = self.score();
         for (entry, standing) in self.study.plan.entries.iter().zip(&score.standings) {
+            let key = entry.key().to_owned();
             match standing {
-                Standing::Alive(view) => {
-                    if self.alive.insert(entry.key().to_owned()) && self.tried.insert(entry.key().to_owned())
-                    {
-                        happened.push(Happened::Found(view.clone()));
-                    }
+                // What this process has begun is no news.
+                Standing::Alive(view) if self.alive.insert(key.clone()) && self.tried.insert(key.clone()) => {
+                    happened.push(Happened::Found(view.clone()));
                 }
-                Standing::Ended(view) | Standing::Finished(view) => {
-                    if self.alive.remove(entry.key()) {
-                        happened.push(Happened::Ended(view.clone()));
-                    }
+                Standing::Ended(view) | Standing::Finished(view) if self.alive.remove(&key) => {
+                    happened.push(Happened::Ended(view.clone()));
                 }
                 _ => {}
             }

@@ -16,6 +16,9 @@ use crate::failure::Failure;
 /// Version of `study.toml`.
 const SCHEMA: u32 = 1;
 
+/// Runs of one entry that are looked for.
+const MAX_ATTEMPTS: u32 = 10_000;
+
 /// A study.
 #[derive(Debug, Clone)]
 pub(crate) struct Study {
@@ -50,7 +53,7 @@ impl Study {
     }
 
     /// Makes the folder of a new study. Its name is the plan's, with a number if that is taken.
-    pub(crate) fn create(runs: &Path, plan: Plan) -> Result<Self> {
+    pub(crate) fn create(runs: &Path, plan: &Plan) -> Result<Self> {
         let runs = std::path::absolute(runs)?;
         let all = runs.join("studies");
         fs::create_dir_all(&all).with_context(|| format!("cannot create {}", all.display()))?;
@@ -132,7 +135,7 @@ impl Study {
             let folder = self.runs.join(format!("exp={}", entry.experiment));
             RunDir::new(folder.join(format!("run={}", self.run_name(entry, number))))
         };
-        (1..).map(at).take_while(|run| run.manifest().is_file()).collect()
+        (1..=MAX_ATTEMPTS).map(at).take_while(|run| run.manifest().is_file()).collect()
     }
 
     /// What the next run of an entry is called.
@@ -192,13 +195,13 @@ mod tests {
     fn the_same_plan_is_the_same_study_and_another_is_not() {
         let dir = tempfile::tempdir().unwrap();
         assert!(Study::find(dir.path(), &plan()).0.is_none());
-        let made = Study::create(dir.path(), plan()).unwrap();
+        let made = Study::create(dir.path(), &plan()).unwrap();
         assert_eq!(made.name(), "mine");
         assert_eq!(Study::find(dir.path(), &plan()).0.unwrap().folder, made.folder);
         let other = Plan { seed: 2, ..plan() };
         assert!(Study::find(dir.path(), &other).0.is_none());
         // A fresh one of the same plan is found from then on.
-        let fresh = Study::create(dir.path(), plan()).unwrap();
+        let fresh = Study::create(dir.path(), &plan()).unwrap();
         assert_eq!(fresh.name(), "mine-2");
         assert_eq!(Study::find(dir.path(), &plan()).0.unwrap().folder, fresh.folder);
     }
@@ -206,7 +209,7 @@ mod tests {
     #[test]
     fn attempts_are_counted_and_names_of_others_are_not_taken() {
         let dir = tempfile::tempdir().unwrap();
-        let study = Study::create(dir.path(), plan()).unwrap();
+        let study = Study::create(dir.path(), &plan()).unwrap();
         let entry = &study.plan.entries[0];
         assert_eq!(study.next_name(entry), "study-mine-a");
         make_run(&study, 1);
@@ -214,13 +217,13 @@ mod tests {
         make_run(&study, 2);
         assert_eq!(study.attempts(entry).last().unwrap().name(), "study-mine-a-2");
         fs::remove_dir_all(&study.folder).unwrap();
-        assert_eq!(Study::create(dir.path(), plan()).unwrap().name(), "mine-2");
+        assert_eq!(Study::create(dir.path(), &plan()).unwrap().name(), "mine-2");
     }
 
     #[test]
     fn one_process_conducts_a_study_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
-        let study = Study::create(dir.path(), plan()).unwrap();
+        let study = Study::create(dir.path(), &plan()).unwrap();
         let held = study.lock().unwrap();
         assert!(study.lock().unwrap_err().to_string().contains("by another gradtop"));
         drop(held);
@@ -235,7 +238,7 @@ mod tests {
             fs::create_dir_all(&folder).unwrap();
             fs::write(folder.join("study.toml"), text).unwrap();
         }
-        let made = Study::create(dir.path(), plan()).unwrap();
+        let made = Study::create(dir.path(), &plan()).unwrap();
         let (found, odd) = Study::find(dir.path(), &plan());
         assert_eq!(found.unwrap().folder, made.folder);
         assert_eq!(odd.len(), 2);
@@ -245,7 +248,7 @@ mod tests {
     #[test]
     fn why_nothing_was_started_is_kept() {
         let dir = tempfile::tempdir().unwrap();
-        let study = Study::create(dir.path(), plan()).unwrap();
+        let study = Study::create(dir.path(), &plan()).unwrap();
         assert!(study.read_refused().is_empty());
         let why = BTreeMap::from([("a".to_owned(), "no such plugin".to_owned())]);
         study.write_refused(&why).unwrap();

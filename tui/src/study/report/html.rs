@@ -8,31 +8,36 @@ const STYLE: &str = include_str!("style.css");
 
 /// The page.
 pub(crate) fn page(document: &Document) -> String {
-    let mut out = format!(
+    let mut out = Page(format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"generator\" content=\"gradtop {}\">\n<title>{}</title>\n<style>\n{STYLE}{}</style>\n</head>\n<body>\n",
         env!("CARGO_PKG_VERSION"),
         escape(&document.title),
         dark()
-    );
-    out.push_str(&format!(
+    ));
+    out.put(&format!(
         "<header>\n<h1>{}</h1>\n<p>{}</p>\n</header>\n",
         escape(&document.title),
         spans(&document.lead)
     ));
-    out.push_str("<nav aria-label=\"Contents\">\n<h2>Contents</h2>\n<ul>\n");
+    out.put("<nav aria-label=\"Contents\">\n<h2>Contents</h2>\n<ul>\n");
     for (level, id, words) in document.contents() {
-        out.push_str(&format!(
-            "<li class=\"l{level}\"><a href=\"#{}\">{}</a></li>\n",
-            escape(id),
-            escape(words)
-        ));
+        out.put(&format!("<li class=\"l{level}\"><a href=\"#{}\">{}</a></li>\n", escape(id), escape(words)));
     }
-    out.push_str("</ul>\n</nav>\n<main>\n");
+    out.put("</ul>\n</nav>\n<main>\n");
     blocks(&mut out, &document.blocks);
-    out.push_str("</main>\n</body>\n</html>\n");
-    out
+    out.put("</main>\n</body>\n</html>\n");
+    out.0
+}
+
+/// A page being written.
+struct Page(String);
+
+impl Page {
+    fn put(&mut self, text: &str) {
+        self.0.push_str(text);
+    }
 }
 
 /// The figures' colours on a dark ground: the drawings carry those for white paper as attributes, which rules outweigh.
@@ -51,58 +56,58 @@ fn dark() -> String {
     format!("@media screen and (prefers-color-scheme: dark) {{\n{series}}}\n")
 }
 
-fn blocks(out: &mut String, blocks: &[Block]) {
+fn blocks(out: &mut Page, blocks: &[Block]) {
     for block in blocks {
         one(out, block);
-        out.push('\n');
+        out.put("\n");
     }
 }
 
-fn one(out: &mut String, block: &Block) {
+fn one(out: &mut Page, block: &Block) {
     match block {
         Block::Heading { level, id, words } => {
-            out.push_str(&format!("<h{level} id=\"{}\">{}</h{level}>", escape(id), escape(words)));
+            out.put(&format!("<h{level} id=\"{}\">{}</h{level}>", escape(id), escape(words)));
         }
-        Block::Text(words) => out.push_str(&format!("<p>{}</p>", spans(words))),
-        Block::Quote { who, words } => out.push_str(&format!(
+        Block::Text(words) => out.put(&format!("<p>{}</p>", spans(words))),
+        Block::Quote { who, words } => out.put(&format!(
             "<blockquote><p><span class=\"who\">{}:</span> {}</p></blockquote>",
             escape(who),
             escape(words)
         )),
         Block::Found { lines, source } => {
-            out.push_str("<section class=\"found\"><h4>Found</h4>\n<ul>\n");
+            out.put("<section class=\"found\"><h4>Found</h4>\n<ul>\n");
             for line in lines {
-                out.push_str(&format!("<li>{}</li>\n", escape(line)));
+                out.put(&format!("<li>{}</li>\n", escape(line)));
             }
-            out.push_str(&format!("</ul>\n{}</section>", source_of(source)));
+            out.put(&format!("</ul>\n{}</section>", source_of(source)));
         }
         Block::Missing(words) => {
-            out.push_str(&format!("<p class=\"missing\"><strong>Missing.</strong> {}</p>", spans(words)));
+            out.put(&format!("<p class=\"missing\"><strong>Missing.</strong> {}</p>", spans(words)));
         }
         Block::Facts(facts) => {
-            out.push_str("<dl>\n");
+            out.put("<dl>\n");
             for (name, words) in facts {
-                out.push_str(&format!("<dt>{}</dt><dd>{}</dd>\n", escape(name), spans(words)));
+                out.put(&format!("<dt>{}</dt><dd>{}</dd>\n", escape(name), spans(words)));
             }
-            out.push_str("</dl>");
+            out.put("</dl>");
         }
         Block::Table { head, rows, source } => {
             let class = |number: bool| if number { " class=\"n\"" } else { "" };
-            out.push_str("<div class=\"wide\"><table>\n<thead><tr>");
+            out.put("<div class=\"wide\"><table>\n<thead><tr>");
             for (name, number) in head {
-                out.push_str(&format!("<th{}>{}</th>", class(*number), escape(name)));
+                out.put(&format!("<th{}>{}</th>", class(*number), escape(name)));
             }
-            out.push_str("</tr></thead>\n<tbody>\n");
+            out.put("</tr></thead>\n<tbody>\n");
             for row in rows {
-                out.push_str("<tr>");
+                out.put("<tr>");
                 for (cell, (_, number)) in row.iter().zip(head) {
-                    out.push_str(&format!("<td{}>{}</td>", class(*number), spans(cell)));
+                    out.put(&format!("<td{}>{}</td>", class(*number), spans(cell)));
                 }
-                out.push_str("</tr>\n");
+                out.put("</tr>\n");
             }
-            out.push_str(&format!("</tbody></table></div>\n{}", source_of(source)));
+            out.put(&format!("</tbody></table></div>\n{}", source_of(source)));
         }
-        Block::Figure(drawn) => out.push_str(&format!(
+        Block::Figure(drawn) => out.put(&format!(
             "<figure id=\"{}\">\n{}<figcaption><strong>{}.</strong> {}\n{}</figcaption>\n</figure>",
             escape(&drawn.name),
             drawn.inline,
@@ -111,9 +116,9 @@ fn one(out: &mut String, block: &Block) {
             source_of(&drawn.source)
         )),
         Block::More { summary, blocks: inner } => {
-            out.push_str(&format!("<details><summary>{}</summary>\n", escape(summary)));
+            out.put(&format!("<details><summary>{}</summary>\n", escape(summary)));
             blocks(out, inner);
-            out.push_str("</details>");
+            out.put("</details>");
         }
     }
 }

@@ -5,13 +5,17 @@ use super::document::{Block, Document, Span};
 /// The text. Figures are `figures/<name>.svg`.
 pub(crate) fn page(document: &Document) -> String {
     let mut out = format!("# {}\n\n{}\n\n", escape(&document.title), spans(&document.lead));
-    for (level, id, words) in document.contents() {
-        let indent = "  ".repeat(usize::from(level.saturating_sub(2)));
-        out.push_str(&format!("{indent}- [{}](#{id})\n", escape(words)));
-    }
-    out.push('\n');
+    let entry = |(level, id, words): (u8, &str, &str)| {
+        format!("{}- [{}](#{id})", "  ".repeat(usize::from(level.saturating_sub(2))), escape(words))
+    };
+    out.push_str(&lines(document.contents().into_iter().map(entry)));
+    out.push_str("\n\n");
     blocks(&mut out, &document.blocks);
     out
+}
+
+fn lines(lines: impl Iterator<Item = String>) -> String {
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn blocks(out: &mut String, blocks: &[Block]) {
@@ -29,28 +33,25 @@ fn one(block: &Block) -> String {
         }
         Block::Text(words) => format!("{}\n", spans(words)),
         Block::Quote { who, words } => format!("> {who}: {}\n", escape(words)),
-        Block::Found { lines, source } => {
-            let list: String = lines.iter().map(|line| format!("- {}\n", escape(line))).collect();
-            format!("**Found**\n\n{list}\n<sub>{}</sub>\n", spans(source))
+        Block::Found { lines: found, source } => {
+            let list = lines(found.iter().map(|line| format!("- {}", escape(line))));
+            format!("**Found**\n\n{list}\n\n<sub>{}</sub>\n", spans(source))
         }
         Block::Missing(words) => format!("> **Missing.** {}\n", spans(words)),
         Block::Facts(facts) => {
-            let list: String =
-                facts.iter().map(|(name, words)| format!("- {}: {}\n", escape(name), spans(words))).collect();
-            list
+            lines(facts.iter().map(|(name, words)| format!("- {}: {}", escape(name), spans(words)))) + "\n"
         }
         Block::Table { head, rows, source } => {
-            let cells = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-            let mut table = cells(head.iter().map(|(name, _)| cell(&escape(name))).collect());
+            let cells = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
             let rule = |number: &bool| if *number { "---:" } else { "---" }.to_owned();
-            table.push_str(&cells(head.iter().map(|(_, number)| rule(number)).collect()));
-            for row in rows {
-                table.push_str(&cells(row.iter().map(|words| cell(&spans(words))).collect()));
+            let names = cells(head.iter().map(|(name, _)| cell(&escape(name))).collect());
+            let rule = cells(head.iter().map(|(_, number)| rule(number)).collect());
+            let rows = rows.iter().map(|row| cells(row.iter().map(|words| cell(&spans(words))).collect()));
+            let table = lines([names, rule].into_iter().chain(rows));
+            if source.is_empty() {
+                return table + "\n";
             }
-            if !source.is_empty() {
-                table.push_str(&format!("\n<sub>{}</sub>\n", spans(source)));
-            }
-            table
+            format!("{table}\n\n<sub>{}</sub>\n", spans(source))
         }
         Block::Figure(drawn) => format!(
             "![{}](figures/{}.svg)\n\n<sub>{}</sub>\n",

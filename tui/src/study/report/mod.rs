@@ -242,7 +242,7 @@ impl<'a> Composer<'a> {
             }
         }
         for id in planned {
-            self.further(id, shown.remove(id).unwrap_or_default(), blocks);
+            self.further(id, &shown.remove(id).unwrap_or_default(), blocks);
         }
     }
 
@@ -315,7 +315,7 @@ impl<'a> Composer<'a> {
     }
 
     /// Figures that no question asked for.
-    fn further(&self, id: &str, shown: Vec<String>, blocks: &mut Vec<Block>) {
+    fn further(&self, id: &str, shown: &[String], blocks: &mut Vec<Block>) {
         let Some(exhibit) = self.exhibits.get(id) else { return };
         let rest: Vec<&str> = exhibit.figure_ids().filter(|f| !shown.iter().any(|s| s == f)).collect();
         if rest.is_empty() {
