@@ -71,7 +71,7 @@ pub(super) fn surface(params: &ErrorSurface, plan: &Plan, survey: &Survey<'_>) -
             "The plane of extreme curvature",
             format!(
                 "Unit eigenvectors of the Hessian's largest and smallest eigenvalue at the final parameters ({}).",
-                if axes.eigenvalues[0].1 > 0.0 {
+                if axes.eigenvalues.iter().any(|(_, bound)| *bound > 0.0) {
                     format!("{} Lanczos steps", params.lanczos_steps)
                 } else {
                     "the whole matrix".to_owned()
