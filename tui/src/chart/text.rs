@@ -21,7 +21,7 @@ pub(crate) struct Look {
 /// The narrowest panel that two may stand side by side in.
 const NARROWEST: usize = 58;
 /// Rows of a panel below which a plot says nothing.
-const LOWEST: usize = 10;
+const LOWEST: usize = 14;
 
 /// A figure with its panels side by side where they fit, else below each other. It is `width` wide and at least about
 /// `height` high: higher if its panels need it.

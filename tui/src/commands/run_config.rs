@@ -51,8 +51,9 @@ impl RunConfig {
                 }
                 "checkpoint_every" => {
                     let seconds = value.as_float().or(value.as_integer().map(|i| i as f64));
-                    let seconds = seconds.filter(|s| s.is_finite() && *s >= 0.0);
-                    config.checkpoint_every = Some(seconds.ok_or_else(|| wrong("a number of seconds"))?);
+                    let seconds = seconds.filter(|s| (0.0..=1e9).contains(s));
+                    config.checkpoint_every =
+                        Some(seconds.ok_or_else(|| wrong("a number of seconds, 0 to 1e9"))?);
                 }
                 "params" => {
                     let params = value.as_table().ok_or_else(|| wrong("a table"))?;
@@ -131,6 +132,9 @@ mod tests {
         assert_eq!(error.to_string(), "c.toml: unknown key \"sed\"");
         assert!(parse("seed = -1").unwrap_err().to_string().contains("seed must be a whole number"));
         assert!(parse("threads = 0").is_err());
+        for seconds in ["-1", "1e300", "nan"] {
+            assert!(parse(&format!("checkpoint_every = {seconds}")).is_err(), "{seconds}");
+        }
         assert!(parse("params = 3").is_err());
         assert!(parse("[params]\nlr = [1]").unwrap_err().to_string().contains("params.lr"));
         assert!(parse("a = ").is_err());

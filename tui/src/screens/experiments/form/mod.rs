@@ -307,7 +307,8 @@ impl Form {
             let field = self.fields.iter().find(|f| f.role == *role);
             field.map(|f| f.value().trim().to_owned()).filter(|t| !t.is_empty())
         };
-        let every = text(&Role::CheckpointEvery).and_then(|t| t.parse().ok());
+        let every =
+            text(&Role::CheckpointEvery).and_then(|t| Duration::try_from_secs_f64(t.parse().ok()?).ok());
         Ok(Launch {
             runs: runs.to_owned(),
             plugin: self.plugin.clone(),
@@ -318,7 +319,7 @@ impl Form {
             seed: text(&Role::Seed).and_then(|t| t.parse().ok()),
             device: text(&Role::Device).and_then(|t| t.parse().ok()).unwrap_or(DeviceChoice::Auto),
             threads: text(&Role::Threads).and_then(|t| t.parse().ok()),
-            checkpoint_every: every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64),
+            checkpoint_every: every.unwrap_or(DEFAULT_CHECKPOINT_EVERY),
         })
     }
 }

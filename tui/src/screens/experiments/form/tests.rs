@@ -288,6 +288,17 @@ fn a_plugin_built_anew_keeps_what_was_typed() {
     assert_eq!(started(&mut form).params.len(), 5);
 }
 
+#[test]
+fn no_number_of_seconds_is_too_much_for_a_launch() {
+    for text in ["-1", "1e30", "nan"] {
+        let mut form = form();
+        typed(&mut form, "checkpoint every", text);
+        assert_eq!(form.errors(), 1, "{text}");
+        let launch = form.launch(Path::new("/runs")).unwrap();
+        assert_eq!(launch.checkpoint_every, DEFAULT_CHECKPOINT_EVERY);
+    }
+}
+
 proptest! {
     #[test]
     fn whatever_is_typed_the_form_agrees_with_the_host(keys in prop::collection::vec((0u8..14, any::<char>(), 0usize..14), 0..120)) {
