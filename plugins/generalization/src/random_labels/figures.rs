@@ -134,7 +134,7 @@ fn fits(figures: &mut Figures, params: &RandomLabels, training: &Training, seed:
         .figure("epochs-to-fit", "Epochs until every training label is fitted", &caption)
         .panel("Random labels", &axis("training images", "log"), &axis("epochs to fit", "linear"))
         .mark(&line("fit-samples", "samples", "epochs_to_fit"))
-        .panel("Partly random labels", &share, &axis("epochs to fit", "linear"))
+        .panel(&format!("Partly random labels, {} images", params.corruption_in_words(training.networks())), &share, &axis("epochs to fit", "linear"))
         .mark(&line("fit-corruption", "corruption", "epochs_to_fit"))
         .figure(
             "corruption",

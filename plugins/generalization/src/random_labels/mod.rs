@@ -45,6 +45,9 @@ pub struct RandomLabels {
     /// Further shares of random labels, comma-separated, each between 0 and 1
     #[param(default = "0.2,0.5,0.8")]
     pub corruptions: String,
+    /// Training images with partly random labels; a network that has fewer takes its own number
+    #[param(default = 1000, min = 2, max = 60_000, log)]
+    pub corruption_samples: i64,
     /// Epochs after which training ends even if some labels are not fitted
     #[param(default = 300, min = 1, max = 100_000, log)]
     pub epochs: i64,
@@ -64,7 +67,7 @@ pub struct RandomLabels {
     #[param(default = 3, min = 1, max = 100)]
     pub trials: i64,
     /// Epochs between two evaluations on the test set, after the tenth; the training set is evaluated after each
-    #[param(default = 5, min = 1, max = 10_000)]
+    #[param(default = 10, min = 1, max = 10_000)]
     pub eval_every: i64,
     /// Test images, drawn by the seed; 0: all 10,000
     #[param(default = 0, min = 0, max = 10_000)]
@@ -116,6 +119,7 @@ impl Experiment for RandomLabels {
                 &[
                     ("mlp_samples", "10000"),
                     ("cnn_samples", "5000"),
+                    ("corruption_samples", "5000"),
                     ("sizes", "250,500,1000,2000,5000"),
                     ("epochs", "600"),
                     ("trials", "5"),

@@ -54,6 +54,13 @@ pub struct Group {
     pub name: String,
 }
 
+impl Group {
+    /// Whether some labels, but not all, are random.
+    pub fn is_partly(&self) -> bool {
+        matches!(self.labels, Labels::Fixed(p) if p > 0.0 && p < 1.0)
+    }
+}
+
 impl Network {
     /// Short name.
     pub fn name(&self) -> &'static str {
@@ -165,16 +172,26 @@ impl RandomLabels {
             };
             groups.push(group(labels, pixels, whole, name));
         }
-        for p in numbers("corruptions", &self.corruptions)? {
-            if !(0.0..=1.0).contains(&p) {
-                return Err(invalid(format!(
-                    "parameter `corruptions` names {p}, a probability lies between 0 and 1"
-                )));
-            }
+        let partly = numbers("corruptions", &self.corruptions)?;
+        if let Some(p) = partly.iter().find(|p| !(0.0..=1.0).contains(*p)) {
+            return Err(invalid(format!(
+                "parameter `corruptions` names {p}, a probability lies between 0 and 1"
+            )));
+        }
+        let few = self.corruption_samples.min(whole);
+        // The ends of their curves: true and random labels of as many images.
+        let ends = [0.0, 1.0].into_iter().filter(|_| !partly.is_empty() && few < whole);
+        for p in ends.chain(partly.iter().copied()) {
             let labels = Labels::Fixed(p);
-            // 0 and 1 are the conditions `true` and `random`, if those are asked for.
-            if !groups.iter().any(|g| g.pixels == Pixels::Natural && g.labels == labels) {
-                groups.push(group(labels, Pixels::Natural, whole, format!("corrupted {p}")));
+            let there = |g: &Group| g.pixels == Pixels::Natural && g.labels == labels && g.samples == few;
+            if !groups.iter().any(there) {
+                let what = match p {
+                    0.0 => "true".to_owned(),
+                    1.0 => "random".to_owned(),
+                    p => format!("corrupted {p}"),
+                };
+                let name = if few < whole { format!("{what} {few} images") } else { what };
+                groups.push(group(labels, Pixels::Natural, few, name));
             }
         }
         for size in numbers("sizes", &self.sizes)? {
@@ -183,13 +200,13 @@ impl RandomLabels {
                     "parameter `sizes` names {size}, must be whole numbers between 2 and 60000"
                 )));
             }
-            if (size as i64) < whole {
-                groups.push(group(
-                    Labels::Fixed(1.0),
-                    Pixels::Natural,
-                    size as i64,
-                    format!("random {size} images"),
-                ));
+            let samples = size as i64;
+            let labels = Labels::Fixed(1.0);
+            let there = groups
+                .iter()
+                .any(|g| g.pixels == Pixels::Natural && g.labels == labels && g.samples == samples);
+            if samples < whole && !there {
+                groups.push(group(labels, Pixels::Natural, samples, format!("random {size} images")));
             }
         }
         Ok(groups)

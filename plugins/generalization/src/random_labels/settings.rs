@@ -7,6 +7,7 @@ use gradtop_toolkit::settings::{rule, rule_in_words};
 
 use super::RandomLabels;
 use super::learner::Setting;
+use super::plan::Network;
 use super::training::Setup;
 
 impl RandomLabels {
@@ -42,6 +43,14 @@ impl RandomLabels {
             },
             threads,
         })
+    }
+
+    /// How many images have partly random labels: one number, or one for each network.
+    pub(super) fn corruption_in_words(&self, networks: &[Network]) -> String {
+        let mut all: Vec<String> =
+            networks.iter().map(|n| self.corruption_samples.min(self.samples_of(n)).to_string()).collect();
+        all.dedup();
+        all.join(" and ")
     }
 
     /// Optimizer, batch and seed for captions.

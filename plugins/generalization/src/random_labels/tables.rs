@@ -44,13 +44,10 @@ pub(super) fn write(ctx: &Ctx, training: &Training) -> Result<()> {
     // Lines join points in the table's order.
     by_size.sort_by_key(|fit| fit.group.samples);
     rows(ctx, "fit-samples", step, &by_size)?;
-    let largest = |network: usize| {
-        let of_it = training.groups().iter().filter(|g| g.group.network == network);
-        of_it.map(|g| g.group.samples).max()
-    };
-    let whole = |fit: &&Fit| Some(fit.group.samples) == largest(fit.group.network);
+    // Of as many images as any partly random labels have.
+    let swept = |fit: &&Fit| Some(fit.group.samples) == training.swept_samples(fit.group.network);
     let fixed = |fit: &&Fit| matches!(fit.group.labels, Labels::Fixed(_));
-    let by_corruption: Vec<Fit> = fits.iter().filter(natural).filter(whole).filter(fixed).cloned().collect();
+    let by_corruption: Vec<Fit> = fits.iter().filter(natural).filter(swept).filter(fixed).cloned().collect();
     rows(ctx, "fit-corruption", step, &by_corruption)
 }
 

@@ -263,6 +263,16 @@ impl Training {
         (done, total)
     }
 
+    /// Training images of the groups of this network whose labels are partly random, if there are such.
+    pub fn swept_samples(&self, network: usize) -> Option<i64> {
+        self.groups
+            .iter()
+            .map(|g| &g.group)
+            .filter(|g| g.network == network && g.is_partly())
+            .map(|g| g.samples)
+            .next()
+    }
+
     /// The labels that the networks of a group in training learn now, trial by trial.
     pub fn labels_in_use(&self, group: usize) -> Result<Vec<Vec<u8>>> {
         self.groups[group].jobs.iter().map(|job| job.learner.labels()).collect()
