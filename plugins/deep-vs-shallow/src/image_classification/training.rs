@@ -1,8 +1,6 @@
 //! Training every network on every data set side by side.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
@@ -11,7 +9,7 @@ use gradtop_toolkit::data::{Dataset, Split};
 use gradtop_toolkit::instruments::{Instruments, Name, Probe, Reading};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::{Rng, Stream};
-use gradtop_toolkit::runtime;
+use gradtop_toolkit::workers;
 use tch::{Kind, Tensor};
 
 const FILE: &str = "training.safetensors";
@@ -318,31 +316,13 @@ impl Training {
         chosen: impl Fn(usize, &Fit) -> bool,
         work: impl Fn(&mut Fit, &mut Worker) -> Result<Option<T>> + Sync,
     ) -> Result<Vec<(usize, T)>> {
-        let queue: Vec<(usize, &mut Fit)> =
-            self.fits.iter_mut().enumerate().filter(|(i, fit)| chosen(*i, fit)).rev().collect();
-        let queue = Mutex::new(queue);
-        let results = Mutex::new(Vec::new());
-        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let labour = |worker: &mut Worker| {
-            let _no_graphs = tch::no_grad_guard();
-            runtime::set_threads(worker.threads);
-            while let Some((i, fit)) = next() {
-                let result = work(fit, worker);
-                results.lock().unwrap_or_else(PoisonError::into_inner).push((i, result));
-            }
-        };
-        match &mut self.workers[..] {
-            [alone] => labour(alone),
-            several => thread::scope(|scope| {
-                for worker in several {
-                    scope.spawn(|| labour(worker));
-                }
-            }),
-        }
-        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-        results.sort_by_key(|(i, _)| *i);
-        let whole = results.into_iter().map(|(i, result)| Ok(result?.map(|value| (i, value))));
-        whole.filter_map(Result::transpose).collect()
+        let fits: Vec<(usize, &mut Fit)> =
+            self.fits.iter_mut().enumerate().filter(|(i, fit)| chosen(*i, fit)).collect();
+        let threads = self.workers.first().map_or(1, |worker| worker.threads);
+        let found = workers::side_by_side(&mut self.workers, threads, fits, |worker, (i, fit)| {
+            Ok(work(fit, worker)?.map(|value| (i, value)))
+        })?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// What a network makes of the test set now.

@@ -46,7 +46,7 @@ pub struct RandomLabels {
     #[param(default = "0.2,0.5,0.8")]
     pub corruptions: String,
     /// Training images with partly random labels; a network that has fewer takes its own number
-    #[param(default = 1000, min = 2, max = 60_000, log)]
+    #[param(default = 500, min = 2, max = 60_000, log)]
     pub corruption_samples: i64,
     /// Epochs after which training ends even if some labels are not fitted
     #[param(default = 300, min = 1, max = 100_000, log)]
@@ -70,7 +70,7 @@ pub struct RandomLabels {
     #[param(default = 10, min = 1, max = 10_000)]
     pub eval_every: i64,
     /// Test images, drawn by the seed; 0: all 10,000
-    #[param(default = 0, min = 0, max = 10_000)]
+    #[param(default = 2000, min = 0, max = 10_000)]
     pub test_samples: i64,
 }
 
@@ -119,7 +119,8 @@ impl Experiment for RandomLabels {
                 &[
                     ("mlp_samples", "10000"),
                     ("cnn_samples", "5000"),
-                    ("corruption_samples", "5000"),
+                    ("corruption_samples", "1000"),
+                    ("test_samples", "0"),
                     ("sizes", "250,500,1000,2000,5000"),
                     ("epochs", "600"),
                     ("trials", "5"),
