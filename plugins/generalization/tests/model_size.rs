@@ -250,6 +250,27 @@ fn same_seed_same_numbers() {
     assert_eq!(curve.len(), 3);
 }
 
+/// Widths of at least 100,000 parameters are trained network by network on as many threads as there are.
+#[test]
+fn wide_networks_do_not_depend_on_the_threads() {
+    let changes = with(&[
+        ("full_widths", ""),
+        ("feature_ratios", ""),
+        ("subset_widths", "3,130"),
+        ("subset_epochs", "5"),
+        ("lr", "0.01"),
+    ]);
+    let run = |threads| TestHost::new().seed(3).threads(threads).run::<ModelSize>(&changes);
+    let (one, three) = (run(1), run(3));
+    assert_eq!(one.outcome, Outcome::Finished, "{:?}", one.text);
+    assert_eq!(bits(&one.metrics), bits(&three.metrics));
+    let table = last(&one, "subset");
+    assert_eq!(whole(table, "parameters"), [2395, 2395, 103_360, 103_360].repeat(2));
+    let errors = numbers(table, "train_error");
+    assert!((0..errors.len()).all(|i| !errors[..i].contains(&errors[i])), "{errors:?}");
+    assert!(errors[2] < errors[0] && errors[7] < errors[5], "{errors:?}");
+}
+
 #[test]
 fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
     let params = with(&[]);

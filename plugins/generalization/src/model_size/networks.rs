@@ -1,4 +1,4 @@
-//! One width of parts A and B: all its networks at once.
+//! One width of parts A and B: all its networks.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
@@ -7,36 +7,48 @@ use gradtop_toolkit::ensemble::Ensemble;
 use gradtop_toolkit::mlp::{Activation, Evaluation, Loss, Mlp, Samples};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::Stream;
-use tch::Kind;
+use gradtop_toolkit::workers::side_by_side;
+use tch::{Kind, Tensor};
 
 use super::ModelSize;
 use super::settings::Unit;
 
-const NAME: &str = "networks";
 /// Evaluations in a training, at least.
 const EVALUATIONS: i64 = 10;
+/// Updates done without looking up, at most.
+const BURST: i64 = 20;
+/// Parameters from which on each network is trained by itself, several side by side on threads. Smaller ones are trained as one
+/// ensemble, which saves operations; the weights of several large ones would only drive each other out of the cache.
+const ALONE: i64 = 100_000;
 
-/// The networks of one width in training.
+/// The networks of one width in training: one ensemble, or one of a single network for each trial.
 pub(super) struct Networks {
-    pub(super) ensemble: Ensemble,
+    parts: Vec<Part>,
     epochs: i64,
     /// The learning rate falls from this to 0 along a cosine, if it falls.
     falling: Option<f64>,
 }
 
-/// Loss (squared errors summed over outputs) and accuracy of every network on both sets.
+struct Part {
+    ensemble: Ensemble,
+    train: Samples,
+    name: String,
+}
+
+/// Loss (squared errors summed over outputs) and accuracy of every network; of the training set at the end only.
 pub(super) struct Scores {
-    pub(super) train: Evaluation,
+    pub(super) train: Option<Evaluation>,
     pub(super) test: Evaluation,
 }
 
 impl Networks {
-    /// The networks of a unit of part A or B at step 0; `trials` is the length of the run axis.
+    /// The networks of a unit of part A or B at step 0: one for each row of `labels` (`i64 [networks, samples]`), all for the same
+    /// `images` (`u8 [samples, 784]`).
     pub(super) fn new(
         params: &ModelSize,
         unit: Unit,
-        train: &Samples,
-        trials: i64,
+        images: &Tensor,
+        labels: &Tensor,
         seed: u64,
     ) -> Result<Self> {
         let (part, loss, epochs, falling) = match unit {
@@ -44,57 +56,108 @@ impl Networks {
             _ => ("subset", Loss::MeanSquared, params.subset_epochs, Some(params.lr)),
         };
         let widths = unit.widths();
-        let mut mlp = Mlp::zeros(&widths, trials, Kind::Float, train.device())?.with(Activation::Relu, loss);
-        let stream = |what: &str| Stream::named(&format!("model-size/{what}/{part}/{}", widths[1]));
-        mlp.init_uniform(seed, stream("init"))?;
-        let optimizer = Optimizer::new(Rule::Adam { lr: params.lr }, mlp.parameters())?.fused();
-        let ensemble = Ensemble::new(mlp, optimizer, train, params.batch, seed, stream("batches"))?;
-        Ok(Self { ensemble, epochs, falling })
+        let networks = labels.size()[0];
+        let size = if unit.parameters() < ALONE { networks } else { 1 };
+        let make = |first: i64| -> Result<Part> {
+            let own = labels.f_narrow(0, first, size)?;
+            let train = Samples::classes(images, 1.0 / 255.0, &own, CLASSES, Kind::Float, images.device())?;
+            let mut mlp =
+                Mlp::zeros(&widths, size, Kind::Float, train.device())?.with(Activation::Relu, loss);
+            let stream =
+                |what: &str| Stream::named(&format!("model-size/{what}/{part}/{}/{first}", widths[1]));
+            mlp.init_uniform(seed, stream("init"))?;
+            let optimizer = Optimizer::new(Rule::Adam { lr: params.lr }, mlp.parameters())?.fused();
+            let ensemble = Ensemble::new(mlp, optimizer, &train, params.batch, seed, stream("batches"))?;
+            Ok(Part { ensemble, train, name: format!("networks.{first}") })
+        };
+        let parts = (0..networks).step_by(size as usize).map(make).collect::<Result<_>>()?;
+        Ok(Self { parts, epochs, falling })
+    }
+
+    /// Updates done of each network.
+    pub(super) fn step(&self) -> i64 {
+        self.parts[0].ensemble.step()
     }
 
     /// Updates of the whole training.
     pub(super) fn total(&self) -> i64 {
-        self.epochs * self.ensemble.steps_per_epoch()
+        self.epochs * self.parts[0].ensemble.steps_per_epoch()
     }
 
-    /// One update.
-    pub(super) fn advance(&mut self, train: &Samples) -> Result<()> {
-        if let Some(lr) = self.falling {
-            let done = self.ensemble.step() as f64 / self.total() as f64;
-            self.ensemble.set_rate(0.5 * lr * (1.0 + (std::f64::consts::PI * done).cos()))?;
-        }
-        Ok(self.ensemble.advance(train)?)
+    /// Passes over the training images done.
+    pub(super) fn epoch(&self) -> f64 {
+        self.parts[0].ensemble.epoch()
+    }
+
+    /// Some updates of every network, up to the next evaluation at most. Gives their number.
+    pub(super) fn advance(&mut self, workers: &mut [()]) -> Result<i64> {
+        let (step, total, falling) = (self.step(), self.total(), self.falling);
+        let steps = self.parts[0].ensemble.steps_per_epoch();
+        let burst = BURST.min(steps - step % steps);
+        let parts: Vec<&mut Part> = self.parts.iter_mut().collect();
+        side_by_side(workers, 1, parts, |(), part| {
+            for done in step..step + burst {
+                if let Some(lr) = falling {
+                    let angle = std::f64::consts::PI * done as f64 / total as f64;
+                    part.ensemble.set_rate(0.5 * lr * (1.0 + angle.cos()))?;
+                }
+                part.ensemble.advance(&part.train)?;
+            }
+            Ok(())
+        })?;
+        Ok(burst)
     }
 
     /// Whether the networks are evaluated now: some times in a training, and at its end.
     pub(super) fn due(&self) -> bool {
-        let (step, steps) = (self.ensemble.step(), self.ensemble.steps_per_epoch());
+        let (step, steps) = (self.step(), self.parts[0].ensemble.steps_per_epoch());
         let every = (self.epochs / EVALUATIONS).max(1);
         step == self.total() || (step % steps == 0 && (step / steps) % every == 0)
     }
 
     /// Whether they are trained to the end.
     pub(super) fn ended(&self) -> bool {
-        self.ensemble.step() >= self.total()
+        self.step() >= self.total()
     }
 
-    /// Evaluates all networks on both sets.
-    pub(super) fn evaluate(&self, train: &Samples, test: &Samples) -> Result<Scores> {
-        let on = |samples: &Samples| -> Result<Evaluation> {
-            let mut found = self.ensemble.mlp.evaluate(samples)?;
-            if self.ensemble.mlp.loss() == Loss::MeanSquared {
-                found.loss.iter_mut().for_each(|loss| *loss *= CLASSES as f64);
-            }
-            Ok(found)
-        };
-        Ok(Scores { train: on(train)?, test: on(test)? })
+    /// Evaluates all networks, network by network in the results.
+    pub(super) fn evaluate(&mut self, test: &Samples, workers: &mut [()]) -> Result<Scores> {
+        let ended = self.ended();
+        // Samples may go to another thread, but not be shared by several.
+        let parts = self
+            .parts
+            .iter_mut()
+            .map(|part| Ok((part, test.first(test.count())?)))
+            .collect::<Result<Vec<_>>>()?;
+        let found = side_by_side(workers, 1, parts, |(), (part, test)| {
+            let on = |samples: &Samples| -> Result<Evaluation> {
+                let mut found = part.ensemble.mlp.evaluate(samples)?;
+                if part.ensemble.mlp.loss() == Loss::MeanSquared {
+                    found.loss.iter_mut().for_each(|loss| *loss *= CLASSES as f64);
+                }
+                Ok(found)
+            };
+            Ok((if ended { Some(on(&part.train)?) } else { None }, on(&test)?))
+        })?;
+        let (train, test): (Vec<Option<Evaluation>>, Vec<Evaluation>) = found.into_iter().unzip();
+        let train: Option<Vec<Evaluation>> = train.into_iter().collect();
+        Ok(Scores { train: train.map(joined), test: joined(test) })
     }
 
     pub(super) fn save(&self, saving: &mut Saving) -> Result<()> {
-        Ok(self.ensemble.save(NAME, saving)?)
+        self.parts.iter().try_for_each(|part| Ok(part.ensemble.save(&part.name, saving)?))
     }
 
     pub(super) fn restore(&mut self, saved: &Saved) -> Result<()> {
-        Ok(self.ensemble.restore(NAME, saved)?)
+        self.parts.iter_mut().try_for_each(|part| Ok(part.ensemble.restore(&part.name, saved)?))
     }
+}
+
+fn joined(parts: Vec<Evaluation>) -> Evaluation {
+    let mut all = Evaluation { loss: Vec::new(), accuracy: Vec::new() };
+    for part in parts {
+        all.loss.extend(part.loss);
+        all.accuracy.extend(part.accuracy);
+    }
+    all
 }

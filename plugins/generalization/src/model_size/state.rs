@@ -18,14 +18,13 @@ use super::settings::{Unit, full_samples, units};
 use crate::labels::corrupted;
 
 const FILE: &str = "training.safetensors";
-/// Multiplications in a step from which on all threads are worth using; below, they wait for each other longer than they compute.
-const WORTH_THREADS: i64 = 100_000_000;
-
 /// The whole run.
 pub(super) struct State {
     params: ModelSize,
     seed: u64,
     device: Device,
+    /// Networks trained side by side.
+    workers: Vec<()>,
     threads: usize,
     dataset: std::sync::Arc<Dataset>,
     units: Vec<Unit>,
@@ -42,7 +41,10 @@ pub(super) struct State {
 /// The sets of the part in training.
 struct Sets {
     part: Part,
-    train: Samples,
+    /// Training images, `u8 [samples, 784]`.
+    images: Tensor,
+    /// Their labels, a row for each network of a width.
+    labels: Tensor,
     test: Samples,
 }
 
@@ -74,6 +76,7 @@ impl State {
             params: params.clone(),
             seed,
             device,
+            workers: vec![(); if device == Device::Cpu { threads.max(1) } else { 1 }],
             threads,
             at: 0,
             step: 0,
@@ -114,7 +117,7 @@ impl State {
         let whole: i64 = self.units[..self.at].iter().map(|unit| unit.cost(&self.params)).sum();
         let part = match (&self.networks, self.unit()) {
             (Some(networks), Some(unit)) => {
-                let share = networks.ensemble.step() as f64 / networks.total() as f64;
+                let share = networks.step() as f64 / networks.total() as f64;
                 (share * unit.cost(&self.params) as f64) as i64
             }
             _ => 0,
@@ -136,31 +139,24 @@ impl State {
             return Ok(());
         }
         let (dataset, seed, device) = (&self.dataset, self.seed, self.device);
-        let samples = |split: &Split, labels: &Tensor| -> Result<Samples> {
-            let images = split.images(device)?;
-            Ok(Samples::classes(&images, 1.0 / 255.0, labels, CLASSES, Kind::Float, device)?)
-        };
-        let count = match part {
-            Part::Full => full_samples(&self.params),
-            _ => self.params.subset_samples,
+        let (count, kinds) = match part {
+            Part::Full => (full_samples(&self.params), vec![0.0]),
+            // The networks with clean labels first.
+            _ => (self.params.subset_samples, vec![0.0, self.params.noise]),
         };
         let train = dataset.train.subset(count as usize, seed);
-        let labels = if part == Part::Full {
-            train.labels(device)?
-        } else {
-            // The trials with clean labels first.
-            let mut rows = Vec::new();
-            for noise in [0.0, self.params.noise] {
-                for trial in 0..self.params.trials {
-                    rows.push(label_tensor(&noisy(&train, noise, seed, "subset", trial), device)?);
-                }
+        let mut rows = Vec::new();
+        for noise in kinds {
+            for trial in 0..self.params.trials {
+                rows.push(label_tensor(&noisy(&train, noise, seed, "subset", trial), device)?);
             }
-            Tensor::f_stack(&rows, 0)?
-        };
+        }
+        let test = (dataset.test.images(device)?, dataset.test.labels(device)?);
         self.sets = Some(Sets {
             part,
-            train: samples(&train, &labels)?,
-            test: samples(&dataset.test, &dataset.test.labels(device)?)?,
+            images: train.images(device)?,
+            labels: Tensor::f_stack(&rows, 0)?,
+            test: Samples::classes(&test.0, 1.0 / 255.0, &test.1, CLASSES, Kind::Float, device)?,
         });
         Ok(())
     }
@@ -171,12 +167,11 @@ impl State {
         let (Some(sets), Some(networks)) = (&self.sets, &mut self.networks) else {
             return Err(Error::new("networks are trained before they are made"));
         };
-        networks.advance(&sets.train)?;
-        self.step += 1;
+        self.step += networks.advance(&mut self.workers)?;
         if !networks.due() {
             return Ok(false);
         }
-        let scores = networks.evaluate(&sets.train, &sets.test)?;
+        let scores = networks.evaluate(&sets.test, &mut self.workers)?;
         let ended = networks.ended();
         self.log(ctx, unit, part, &scores)?;
         if ended {
@@ -192,10 +187,8 @@ impl State {
         self.sets(part)?;
         let Some(sets) = &self.sets else { return Ok(()) };
         if self.networks.is_none() {
-            let trials = self.params.trials * if part == Part::Full { 1 } else { 2 };
-            self.networks = Some(Networks::new(&self.params, unit, &sets.train, trials, self.seed)?);
-            let work = trials * self.params.batch * unit.parameters();
-            runtime::set_threads(if work < WORTH_THREADS { 1 } else { self.threads });
+            let Sets { images, labels, .. } = sets;
+            self.networks = Some(Networks::new(&self.params, unit, images, labels, self.seed)?);
         }
         Ok(())
     }
@@ -214,7 +207,8 @@ impl State {
             }
         };
         let mut points = Vec::new();
-        for (split, found) in [("train", &scores.train), ("test", &scores.test)] {
+        for (split, found) in [("train", scores.train.as_ref()), ("test", Some(&scores.test))] {
+            let Some(found) = found else { continue };
             for index in 0..found.loss.len() {
                 let (noise, trial) = self.member(index);
                 let name = if part == Part::Full {
@@ -229,12 +223,13 @@ impl State {
                 points.push((series("accuracy")?, found.accuracy[index]));
             }
         }
-        let epoch = self.networks.as_ref().map_or(f64::NAN, |networks| networks.ensemble.epoch());
+        let epoch = self.networks.as_ref().map_or(f64::NAN, |networks| networks.epoch());
         ctx.log_epoch(self.step, epoch, &points)
     }
 
     fn keep(&mut self, unit: Unit, part: Part, scores: &Scores) {
-        for index in 0..scores.train.loss.len() {
+        let Scores { train: Some(on_train), test: on_test } = scores else { return };
+        for index in 0..on_train.loss.len() {
             let (noise, trial) = self.member(index);
             self.results.push(Model {
                 part,
@@ -242,8 +237,8 @@ impl State {
                 parameters: unit.parameters(),
                 noise,
                 trial,
-                train: [scores.train.loss[index], scores.train.accuracy[index]],
-                test: [scores.test.loss[index], scores.test.accuracy[index]],
+                train: [on_train.loss[index], on_train.accuracy[index]],
+                test: [on_test.loss[index], on_test.accuracy[index]],
                 norm: f64::NAN,
             });
         }

@@ -249,16 +249,18 @@ impl Training {
         self.groups.iter().all(|group| group.finished)
     }
 
-    /// Samples that would be passed if no group ended before its last epoch, and how many of them are done.
+    /// How much is done, and of how much. Nobody knows how many epochs a group will take, so this is a guess that is right at the
+    /// beginning and at the end: half of a group's work is taken as done after as many epochs as such labels usually need.
     pub fn work(&self) -> (i64, i64) {
         let mut done = 0;
         let mut total = 0;
         for progress in &self.groups {
-            let of = |epochs: i64| {
-                epochs * progress.group.samples * self.networks[progress.group.network].weight() / 1000
-            };
-            total += of(self.epochs);
-            done += of(if progress.finished { self.epochs } else { (progress.next - 1).max(0) });
+            let group = &progress.group;
+            let usual = if group.labels == Labels::Fixed(0.0) { 20 } else { 80 };
+            let cost = group.samples * self.networks[group.network].weight() / 1000 * usual;
+            total += cost;
+            let epochs = (progress.next - 1).max(0);
+            done += if progress.finished { cost } else { cost * epochs / (epochs + usual) };
         }
         (done, total)
     }
@@ -427,7 +429,7 @@ impl Training {
                     job.learner.restore(&format!("group.{i}.trial.{}", job.trial), &saved)?;
                     // Within an epoch, its labels; between two, those of the last, as without the interruption.
                     let steps = job.learner.steps_per_epoch();
-                    job.relabel((job.learner.step() + steps - 1) / steps - 1)?;
+                    job.relabel(((job.learner.step() + steps - 1) / steps - 1).max(0))?;
                 }
             }
         }
