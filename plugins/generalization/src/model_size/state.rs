@@ -223,7 +223,7 @@ impl State {
                 points.push((series("accuracy")?, found.accuracy[index]));
             }
         }
-        let epoch = self.networks.as_ref().map_or(f64::NAN, |networks| networks.epoch());
+        let epoch = self.networks.as_ref().map_or(f64::NAN, Networks::epoch);
         ctx.log_epoch(self.step, epoch, &points)
     }
 
