@@ -1,0 +1,162 @@
+//! `interpolation`: loss and accuracy on the straight line between two trained networks.
+//!
+//! Method, parameters and how to read the figures: docs/experiments/interpolation.md.
+
+mod conclusion;
+mod figures;
+mod plan;
+mod tables;
+mod walk;
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::parameters::invalid;
+use gradtop_toolkit::runtime;
+
+pub use plan::{Kind, Plan, Role};
+pub use walk::{Line, Walk, barrier};
+
+/// Trains pairs of networks that differ in batch size or learning rate, and evaluates every network on the line between them.
+#[derive(Params, Clone, Debug)]
+pub struct Interpolation {
+    /// Images
+    #[param(default = "mnist", choices = ["mnist", "fashion-mnist"])]
+    pub dataset: String,
+    /// Images to train on; 0: all
+    #[param(default = 0, min = 0, max = 60_000)]
+    pub train_samples: i64,
+    /// Widths of the hidden layers, comma-separated; none: softmax regression
+    #[param(default = "128")]
+    pub hidden: String,
+    /// Pairs of each kind, each with initial values and batches of its own
+    #[param(default = 3, min = 1, max = 100)]
+    pub pairs: i64,
+    /// Epochs of each network
+    #[param(default = 10, min = 1, max = 10_000, log)]
+    pub epochs: i64,
+    /// Batch size of the network at 0
+    #[param(default = 64, min = 1, max = 60_000, log)]
+    pub batch: i64,
+    /// Batch size of the network at 1, where the pair differs in it
+    #[param(default = 1024, min = 1, max = 60_000, log)]
+    pub other_batch: i64,
+    /// Learning rate of Adam of the network at 0
+    #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
+    pub lr: f64,
+    /// Learning rate of the network at 1, where the pair differs in it
+    #[param(default = 1e-2, min = 0.0, min_excluded, max = 10.0, log)]
+    pub other_lr: f64,
+    /// Points of the line from -1 to 2; 3k + 1, so that both networks are among them
+    #[param(default = 61, min = 4, max = 10_000)]
+    pub points: i64,
+}
+
+/// The series of the networks trained in one stage: `[trial]`.
+struct Trained {
+    loss: [Vec<SeriesId>; 2],
+    accuracy: [Vec<SeriesId>; 2],
+}
+
+/// Splits in the order of their evaluations.
+const SPLITS: [&str; 2] = ["train", "test"];
+
+impl Experiment for Interpolation {
+    fn info() -> Info {
+        Info::new("interpolation", "Interpolation between two networks", "")
+            .resumable()
+            .uses_device()
+            .metric(Metric::new("loss").unit("nats").goal(Goal::Min).headline().guard().log().help(
+                "Cross entropy with fixed weights over the whole test set each epoch, over the whole training set at the end",
+            ))
+            .metric(
+                Metric::new("accuracy")
+                    .goal(Goal::Max)
+                    .headline()
+                    .help("Share of the same images classified rightly"),
+            )
+            .metric(Metric::new("barrier").unit("nats").goal(Goal::Min).help(
+                "How far the loss rises above the chord between two networks, once their line is evaluated; the trial is the pair",
+            ))
+            .preset(
+                "quick",
+                "One pair of each kind on 6,000 images",
+                &[("train_samples", "6000"), ("pairs", "1"), ("epochs", "8"), ("other_batch", "256"), ("points", "31")],
+            )
+            .preset("default", "Three pairs of each kind, 61 points", &[])
+            .preset(
+                "full",
+                "Ten pairs of each kind, 40 epochs, 301 points",
+                &[("pairs", "10"), ("epochs", "40"), ("points", "301")],
+            )
+    }
+
+    fn validate(&self) -> Result<()> {
+        self.widths(1)?;
+        if (self.points - 1) % 3 != 0 {
+            return Err(invalid(format!(
+                "parameter `points` is {}, it must be 3k + 1, such as 61, so that 0 and 1 are among the points",
+                self.points
+            )));
+        }
+        if self.batch == self.other_batch || self.lr == self.other_lr {
+            return Err(invalid(
+                "the networks of a pair must differ: `batch` and `other_batch`, `lr` and `other_lr` must not be equal",
+            ));
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
+        let (device, _no_graphs) = runtime::prepare(ctx);
+        let plan = self.plan(ctx.seed(), device)?;
+        ctx.declare_figures(&figures::training(&plan))?;
+        let series = plan.roles.iter().map(|role| declare(ctx, role)).collect::<Result<Vec<_>>>()?;
+        let mut walk = if let Some(dir) = ctx.resume_dir() {
+            let walk = Walk::restore(&plan, dir)?;
+            ctx.info(format!("going on from step {}", walk.step()))?;
+            walk
+        } else {
+            Walk::new(&plan)?
+        };
+        while !walk.is_done() {
+            runtime::set_threads(walk.useful_threads(ctx.threads()));
+            walk.advance()?;
+            if let Some((role, epoch, evaluations)) = walk.measured()? {
+                let mut points = Vec::new();
+                for (split, evaluation) in evaluations {
+                    let of = &series[role];
+                    points.extend(of.loss[split].iter().copied().zip(evaluation.loss));
+                    points.extend(of.accuracy[split].iter().copied().zip(evaluation.accuracy));
+                }
+                ctx.log_epoch(walk.step(), epoch, &points)?;
+            }
+            if let Some((pair, set, barriers)) = walk.barriers() {
+                for (name, barrier) in Walk::line_names().iter().zip(barriers) {
+                    let series = Series::metric("barrier").model(name).split(SPLITS[set]).trial(pair as i32);
+                    ctx.log(walk.step(), &[(ctx.series(series)?, barrier)])?;
+                }
+            }
+            if walk.step() % 50 == 0 || !walk.is_training() || walk.is_done() {
+                ctx.progress(walk.step(), plan.steps(), &walk.phase())?;
+            }
+            if ctx.should_checkpoint() {
+                ctx.checkpoint(walk.step(), |dir| walk.save(dir))?;
+            }
+            ctx.step_end()?;
+        }
+        let lines = walk.lines()?;
+        tables::write(ctx, &plan, &lines)?;
+        ctx.declare_figures(&figures::lines(&plan, &lines))?;
+        conclusion::write(ctx, &plan, &lines)
+    }
+}
+
+fn declare(ctx: &Ctx, role: &Role) -> Result<Trained> {
+    let of = |metric: &str, split: &str| -> Result<Vec<SeriesId>> {
+        let series = |trial| Series::metric(metric).model(&role.name).split(split).trial(trial as i32);
+        (0..role.trials).map(|trial| ctx.series(series(trial))).collect()
+    };
+    Ok(Trained {
+        loss: [of("loss", SPLITS[0])?, of("loss", SPLITS[1])?],
+        accuracy: [of("accuracy", SPLITS[0])?, of("accuracy", SPLITS[1])?],
+    })
+}

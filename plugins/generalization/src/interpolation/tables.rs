@@ -1,0 +1,78 @@
+//! The lines and their barriers as tables.
+
+use gradtop_sdk::prelude::*;
+
+use super::plan::{Kind, Plan};
+use super::walk::{Line, Walk};
+
+/// The table of the lines of one kind from the same or other initial values.
+pub(super) fn name(kind: Kind, same_start: bool) -> String {
+    format!("line-{}-{}", kind.name(), start(same_start))
+}
+
+/// `same` or `other`.
+pub(super) fn start(same: bool) -> &'static str {
+    if same { "same" } else { "other" }
+}
+
+/// Writes a table for each kind of line, `barriers`, and `levels`, the barriers as figures want them.
+pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<()> {
+    let step = plan.steps();
+    for kind in Kind::ALL {
+        for same in [true, false] {
+            let these: Vec<&Line> =
+                lines.iter().filter(|line| line.kind == kind && line.same_start == same).collect();
+            let rows = || these.iter().flat_map(|line| (0..plan.alphas.len()).map(move |i| (*line, i)));
+            let number =
+                |of: &dyn Fn(&Line, usize) -> f64| rows().map(|(line, i)| of(line, i)).collect::<Vec<_>>();
+            ctx.table(
+                &name(kind, same),
+                step,
+                &[
+                    Column::i64("pair", rows().map(|(line, _)| line.pair).collect::<Vec<_>>()),
+                    Column::f64("alpha", number(&|_, i| plan.alphas[i])),
+                    Column::f64("train_loss", number(&|line, i| line.sets[0].loss[i])).unit("nats"),
+                    Column::f64("test_loss", number(&|line, i| line.sets[1].loss[i])).unit("nats"),
+                    Column::f64("train_accuracy", number(&|line, i| line.sets[0].accuracy[i])),
+                    Column::f64("test_accuracy", number(&|line, i| line.sets[1].accuracy[i])),
+                ],
+            )?;
+        }
+    }
+    let number = |of: &dyn Fn(&Line) -> f64| lines.iter().map(of).collect::<Vec<_>>();
+    let text = |of: &dyn Fn(&Line) -> &'static str| lines.iter().map(of).collect::<Vec<_>>();
+    let (kinds, starts) = (text(&|line| line.kind.name()), text(&|line| start(line.same_start)));
+    ctx.table(
+        "barriers",
+        step,
+        &[
+            Column::utf8("kind", &kinds),
+            Column::utf8("start", &starts),
+            Column::i64("pair", lines.iter().map(|line| line.pair).collect::<Vec<_>>()),
+            Column::f64("train_barrier", number(&|line| line.barrier(0, &plan.alphas).0)).unit("nats"),
+            Column::f64("train_barrier_at", number(&|line| line.barrier(0, &plan.alphas).1)),
+            Column::f64("test_barrier", number(&|line| line.barrier(1, &plan.alphas).0)).unit("nats"),
+            Column::f64("test_barrier_at", number(&|line| line.barrier(1, &plan.alphas).1)),
+            Column::f64("distance", number(&|line| line.distance)),
+            Column::f64("cosine", number(&|line| line.cosine)),
+        ],
+    )?;
+    let (mut groups, mut sets, mut barriers) = (Vec::new(), Vec::new(), Vec::new());
+    for line in lines {
+        for (set, title) in ["training set", "test set"].iter().enumerate() {
+            let which = 2 * line.kind as usize + usize::from(!line.same_start);
+            groups.push(Walk::line_names()[which]);
+            sets.push(*title);
+            barriers.push(line.barrier(set, &plan.alphas).0);
+        }
+    }
+    ctx.table(
+        "levels",
+        step,
+        &[
+            Column::utf8("pair", &groups),
+            Column::utf8("set", &sets),
+            Column::f64("barrier", barriers).unit("nats"),
+        ],
+    )
+}

@@ -1,0 +1,276 @@
+//! Training role after role, then line after line.
+
+use std::path::Path;
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::checkpoint::{Saved, Saving};
+use gradtop_toolkit::ensemble::Ensemble;
+use gradtop_toolkit::mlp::{Evaluation, along};
+use gradtop_toolkit::settings::useful_threads;
+use tch::{Kind as Precision, Tensor};
+
+use super::plan::{Kind, Plan};
+
+const FILE: &str = "walk.safetensors";
+/// Lines from one network at 0: each kind, from the same and from other initial values.
+const LINES: usize = 4;
+
+/// The line between the networks of one pair.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// What they differ in.
+    pub kind: Kind,
+    /// Whether they began with the same values.
+    pub same_start: bool,
+    /// Which pair.
+    pub pair: i64,
+    /// On the training and on the test set, an entry for each place.
+    pub sets: [Evaluation; 2],
+    /// Euclidean distance of the two parameter vectors.
+    pub distance: f64,
+    /// Their cosine.
+    pub cosine: f64,
+}
+
+impl Line {
+    /// [`barrier`] on the training (0) or the test set (1).
+    pub fn barrier(&self, set: usize, alphas: &[f64]) -> (f64, f64) {
+        barrier(alphas, &self.sets[set].loss)
+    }
+}
+
+/// max over α in [0, 1] of L(α) − (1 − α) L(0) − α L(1), and the α it is at: how far the loss rises above the chord. Never below
+/// 0, which both ends have.
+pub fn barrier(alphas: &[f64], loss: &[f64]) -> (f64, f64) {
+    let at = |alpha: f64| alphas.iter().position(|a| *a == alpha).map_or(f64::NAN, |i| loss[i]);
+    let (start, end) = (at(0.0), at(1.0));
+    let between = alphas.iter().zip(loss).filter(|(alpha, _)| (0.0..=1.0).contains(*alpha));
+    let above = between.map(|(alpha, loss)| (loss - ((1.0 - alpha) * start + alpha * end), *alpha));
+    above.fold((0.0, 0.0), |most, here| if here.0 > most.0 || here.0.is_nan() { here } else { most })
+}
+
+/// A run at one step.
+pub struct Walk<'a> {
+    plan: &'a Plan,
+    /// Finished roles: `[trials, parameters]` each.
+    trained: Vec<Tensor>,
+    /// The role being trained, until all are.
+    ensemble: Option<Ensemble>,
+    /// Loss and accuracy on the lines so far, pair by pair, in it set by set, in it [`LINES`].
+    evaluated: Vec<Evaluation>,
+    step: i64,
+}
+
+impl<'a> Walk<'a> {
+    /// At step 0.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn new(plan: &'a Plan) -> Result<Self> {
+        Ok(Self { trained: Vec::new(), ensemble: Some(plan.begin(0)?), evaluated: Vec::new(), step: 0, plan })
+    }
+
+    /// Steps done.
+    pub fn step(&self) -> i64 {
+        self.step
+    }
+
+    /// Whether everything is done.
+    pub fn is_done(&self) -> bool {
+        self.step == self.plan.steps()
+    }
+
+    /// Whether networks are still being trained.
+    pub fn is_training(&self) -> bool {
+        self.ensemble.is_some()
+    }
+
+    /// What is being done, for people.
+    pub fn phase(&self) -> String {
+        match self.ensemble {
+            Some(_) => format!("training: {}", self.plan.roles[self.trained.len()].name),
+            None => "lines".to_owned(),
+        }
+    }
+
+    /// Threads worth using for the next step.
+    pub fn useful_threads(&self, available: usize) -> usize {
+        match (&self.ensemble, self.plan.roles.get(self.trained.len())) {
+            (Some(_), Some(role)) => useful_threads(available, &self.plan.widths, role.trials, role.batch),
+            _ => available,
+        }
+    }
+
+    /// One update of the networks of a role, or the lines of one pair on one set.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn advance(&mut self) -> Result<()> {
+        self.step += 1;
+        let role = self.trained.len();
+        let Some(ensemble) = &mut self.ensemble else { return self.evaluate() };
+        if ensemble.step() == self.plan.epochs * ensemble.steps_per_epoch() {
+            let role = role + 1;
+            self.trained.push(parameters(ensemble)?);
+            self.ensemble = if role < self.plan.roles.len() { Some(self.plan.begin(role)?) } else { None };
+        }
+        match &mut self.ensemble {
+            Some(ensemble) => Ok(ensemble.advance(&self.plan.sets[0])?),
+            None => self.evaluate(),
+        }
+    }
+
+    /// The networks on the lines of a pair, in the order of [`LINES`], after the one at 0: `[1 + lines, parameters]`.
+    fn networks(&self, pair: i64) -> Result<Tensor> {
+        let one = |role: usize, trial: i64| self.trained[role].f_select(0, trial);
+        let mut all = vec![one(0, pair)?];
+        for kind in Kind::ALL {
+            for same in [true, false] {
+                all.push(one(1 + kind as usize, if same { pair } else { self.plan.pairs + pair })?);
+            }
+        }
+        Ok(Tensor::f_stack(&all, 0)?)
+    }
+
+    fn evaluate(&mut self) -> Result<()> {
+        let done = self.evaluated.len() / LINES;
+        let (pair, set) = ((done / self.plan.sets.len()) as i64, done % self.plan.sets.len());
+        let networks = self.networks(pair)?;
+        let pairs: Vec<(usize, usize)> = (1..=LINES).map(|end| (0, end)).collect();
+        let shape = self.plan.networks(1)?;
+        self.evaluated.extend(along(&shape, &networks, &pairs, &self.plan.alphas, &self.plan.sets[set])?);
+        Ok(())
+    }
+
+    /// If an epoch has just ended: the role, the epoch, and evaluations by set: of the test set, after the last also of the
+    /// training set.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn measured(&self) -> Result<Option<(usize, f64, Vec<(usize, Evaluation)>)>> {
+        let Some(ensemble) = &self.ensemble else { return Ok(None) };
+        if ensemble.step() % ensemble.steps_per_epoch() != 0 {
+            return Ok(None);
+        }
+        let last = ensemble.step() == self.plan.epochs * ensemble.steps_per_epoch();
+        let sets = if last { 0..2 } else { 1..2 };
+        let evaluations = sets
+            .map(|set| Ok((set, ensemble.mlp.evaluate(&self.plan.sets[set])?)))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Some((self.trained.len(), ensemble.epoch(), evaluations)))
+    }
+
+    /// If the lines of a pair on a set have just been evaluated: the pair, the set, and the barriers in the order of
+    /// [`Walk::line_names`].
+    pub fn barriers(&self) -> Option<(i64, usize, Vec<f64>)> {
+        let before = self.evaluated.len().checked_sub(LINES)?;
+        let (sets, done) = (self.plan.sets.len(), before / LINES);
+        let new = self.evaluated[before..].iter().map(|line| barrier(&self.plan.alphas, &line.loss).0);
+        Some(((done / sets) as i64, done % sets, new.collect()))
+    }
+
+    /// What the lines from one network at 0 are called.
+    pub fn line_names() -> [&'static str; LINES] {
+        ["batch, same start", "batch, other start", "rate, same start", "rate, other start"]
+    }
+
+    /// All lines, once everything is done.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn lines(&self) -> Result<Vec<Line>> {
+        let mut lines = Vec::new();
+        for pair in 0..self.plan.pairs {
+            let networks = self.networks(pair)?.f_to_kind(Precision::Double)?;
+            let start = networks.f_select(0, 0)?;
+            let of = |set: usize, line: usize| {
+                let at = (pair as usize * self.plan.sets.len() + set) * LINES + line;
+                self.evaluated.get(at).cloned().ok_or_else(|| Error::new("the lines are not finished"))
+            };
+            let mut line = 0;
+            for kind in Kind::ALL {
+                for same_start in [true, false] {
+                    let end = networks.f_select(0, line as i64 + 1)?;
+                    let norm = |t: &Tensor| t.f_norm()?.f_double_value(&[]);
+                    let product = start.f_dot(&end)?.f_double_value(&[])?;
+                    lines.push(Line {
+                        kind,
+                        same_start,
+                        pair,
+                        sets: [of(0, line)?, of(1, line)?],
+                        distance: norm(&start.f_sub(&end)?)?,
+                        cosine: product / (norm(&start)? * norm(&end)?),
+                    });
+                    line += 1;
+                }
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Writes everything that going on needs.
+    ///
+    /// # Errors
+    /// The file's.
+    pub fn save(&self, dir: &Path) -> Result<()> {
+        let mut saving = Saving::default();
+        saving.integers("position", &[self.step, self.trained.len() as i64, self.evaluated.len() as i64])?;
+        for (role, trained) in self.trained.iter().enumerate() {
+            saving.tensor(&format!("trained-{role}"), trained)?;
+        }
+        if let Some(ensemble) = &self.ensemble {
+            ensemble.save("training", &mut saving)?;
+        }
+        for (i, evaluation) in self.evaluated.iter().enumerate() {
+            saving.numbers(&format!("loss-{i}"), &evaluation.loss)?;
+            saving.numbers(&format!("accuracy-{i}"), &evaluation.accuracy)?;
+        }
+        Ok(saving.write(&dir.join(FILE))?)
+    }
+
+    /// Goes on from what [`Walk::save`] wrote.
+    ///
+    /// # Errors
+    /// The file's, and a checkpoint of other parameters.
+    pub fn restore(plan: &'a Plan, dir: &Path) -> Result<Self> {
+        let saved = Saved::read(&dir.join(FILE))?;
+        let wrong = || Error::new(format!("the checkpoint in {} is of other parameters", dir.display()));
+        let [step, roles, evaluated] = saved.integers("position")?[..] else { return Err(wrong()) };
+        if !(0..=plan.steps()).contains(&step) || !(0..=plan.roles.len() as i64).contains(&roles) {
+            return Err(wrong());
+        }
+        let mut trained = Vec::new();
+        for (role, settings) in plan.roles.iter().enumerate().take(roles as usize) {
+            let parameters = saved.tensor(&format!("trained-{role}"))?.f_to_device(plan.device)?;
+            if parameters.size() != [settings.trials, plan.networks(1)?.parameter_count()] {
+                return Err(wrong());
+            }
+            trained.push(parameters);
+        }
+        let ensemble = if trained.len() < plan.roles.len() {
+            let mut ensemble = plan.begin(trained.len())?;
+            ensemble.restore("training", &saved)?;
+            Some(ensemble)
+        } else {
+            None
+        };
+        let evaluated = (0..evaluated)
+            .map(|i| {
+                let numbers = |what: &str| saved.numbers(&format!("{what}-{i}"));
+                let (loss, accuracy) = (numbers("loss")?, numbers("accuracy")?);
+                if loss.len() != plan.alphas.len() || accuracy.len() != loss.len() {
+                    return Err(wrong());
+                }
+                Ok(Evaluation { loss, accuracy })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { plan, trained, ensemble, evaluated, step })
+    }
+}
+
+/// All networks of an ensemble: `[trials, parameters]`.
+fn parameters(ensemble: &Ensemble) -> Result<Tensor> {
+    let trials = 0..ensemble.mlp.trials();
+    let all = trials.map(|trial| ensemble.mlp.trial_parameters(trial)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Tensor::f_stack(&all, 0)?)
+}

@@ -1,0 +1,194 @@
+//! `interpolation` against its band, against stored losses and against itself interrupted.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "the numbers behind the bands, for cargo test -- --nocapture")]
+
+use generalization::interpolation::{Interpolation, Kind, Walk};
+use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Point, Recorded, Table, TestHost};
+use gradtop_toolkit::runtime;
+use tch::Device;
+
+const SMALL: [(&str, &str); 6] = [
+    ("train_samples", "600"),
+    ("hidden", "12"),
+    ("pairs", "2"),
+    ("epochs", "2"),
+    ("other_batch", "150"),
+    ("points", "13"),
+];
+
+fn floats(table: &Table, column: &str) -> Vec<f64> {
+    match table.column(column) {
+        Some(ColumnValues::F64(values)) => values.clone(),
+        Some(ColumnValues::I64(values)) => values.iter().map(|v| *v as f64).collect(),
+        other => panic!("column {column} of {} is {other:?}", table.name),
+    }
+}
+
+fn words(table: &Table, column: &str) -> Vec<String> {
+    match table.column(column) {
+        Some(ColumnValues::Utf8(values)) => values.clone(),
+        other => panic!("column {column} of {} is {other:?}", table.name),
+    }
+}
+
+fn said(recorded: &Recorded) -> Vec<&str> {
+    recorded.text.iter().filter(|(level, _)| *level == Level::Info).map(|(_, line)| line.as_str()).collect()
+}
+
+fn bits(points: &[Point]) -> Vec<(i64, String, u64)> {
+    points.iter().map(|p| (p.step, format!("{:?}", p.series), p.value.to_bits())).collect()
+}
+
+/// Band A14 at a reduced size: the pair of batch sizes has a barrier from different initial values and none from the same.
+#[test]
+fn quick_has_a_barrier_between_different_initial_values_only() {
+    let recorded = TestHost::new().seed(0).preset("quick").run::<Interpolation>(&[]);
+    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    said(&recorded).iter().for_each(|line| println!("{line}"));
+    let table = recorded.table("barriers")[0];
+    let (kinds, starts) = (words(table, "kind"), words(table, "start"));
+    let barriers = floats(table, "train_barrier");
+    let of = |kind: &str, start: &str| {
+        let at = (0..kinds.len()).find(|&i| kinds[i] == kind && starts[i] == start).unwrap();
+        barriers[at]
+    };
+    assert!(of("batch", "other") >= 0.05, "{barriers:?}");
+    assert!(of("batch", "same") <= 0.02, "{barriers:?}");
+    assert!(of("rate", "other") > of("rate", "same"), "{barriers:?}");
+    let lines = said(&recorded);
+    assert!(lines[0].contains("no barrier to speak of") && lines[1].contains("; a barrier;"), "{lines:?}");
+}
+
+#[test]
+fn what_a_run_records() {
+    let recorded = TestHost::new().seed(5).run::<Interpolation>(&SMALL);
+    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    // Ten steps an epoch at batch 64, four at 150; a step a pair and set for the lines.
+    assert_eq!(recorded.steps_ended, 2 * (10 + 4 + 10) + 2 * 2);
+    for name in ["line-batch-same", "line-batch-other", "line-rate-same", "line-rate-other"] {
+        let table = recorded.table(name)[0];
+        assert_eq!(floats(table, "alpha").len(), 2 * 13);
+        // V8: at 0 and at 1 stand the networks themselves, whose losses training has logged.
+        let (alphas, pairs) = (floats(table, "alpha"), floats(table, "pair"));
+        for (split, column) in [("train", "train_loss"), ("test", "test_loss"), ("test", "test_accuracy")] {
+            let metric = if column.ends_with("loss") { "loss" } else { "accuracy" };
+            let values = floats(table, column);
+            for i in (0..alphas.len()).filter(|&i| alphas[i] == 0.0 || alphas[i] == 1.0) {
+                let other = alphas[i] == 1.0 && name.ends_with("other");
+                let trial = pairs[i] as i32 + if other { 2 } else { 0 };
+                let model = match (alphas[i] == 1.0, name.contains("batch")) {
+                    (false, _) => "batch 64, lr 0.001",
+                    (true, true) => "batch 150, lr 0.001",
+                    (true, false) => "batch 64, lr 0.01",
+                };
+                let stored = recorded.metrics.iter().rfind(|p| {
+                    let key = format!("{:?}", p.series);
+                    [metric, split, model].iter().all(|part| key.contains(&format!("\"{part}\"")))
+                        && key.contains(&format!("Some({trial})"))
+                });
+                let stored = stored.unwrap_or_else(|| panic!("{model} {split} {metric} {trial}")).value;
+                assert!(
+                    (values[i] - stored).abs() <= 1e-6 * stored,
+                    "{name} {column}: {} {stored}",
+                    values[i]
+                );
+            }
+        }
+    }
+    let barriers = recorded.table("barriers")[0];
+    assert!(floats(barriers, "train_barrier").iter().all(|b| *b >= 0.0));
+    let (starts, cosines) = (words(barriers, "start"), floats(barriers, "cosine"));
+    // Trainings from one start end in related places, those from two starts in unrelated ones.
+    for (start, cosine) in starts.iter().zip(&cosines) {
+        assert!(if start == "same" { *cosine > 0.4 } else { cosine.abs() < 0.2 }, "{start} {cosine}");
+    }
+    let text = recorded.figures.join("\n");
+    for part in [
+        "784-12-10 (9550 parameters)",
+        "batch 150, lr 0.001",
+        "Adam, 2 epochs; 2 pairs; seed 5",
+        "id = \"rate\"",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    recorded.figures.iter().for_each(|figure| drop(figure.parse::<toml::Table>().unwrap()));
+    assert_eq!(said(&recorded).len(), 5);
+    assert!(said(&recorded)[4].contains("Fewer than 3 pairs"));
+}
+
+/// Both networks of a pair with the same start begin equal, those of a pair with different starts do not; and the line of
+/// every pair is the one between its own networks.
+#[test]
+fn pairs_begin_where_they_say() {
+    runtime::set_threads(1);
+    let _no_graph = tch::no_grad_guard();
+    let params = Interpolation {
+        dataset: "mnist".to_owned(),
+        train_samples: 300,
+        hidden: String::new(),
+        pairs: 2,
+        epochs: 1,
+        batch: 50,
+        other_batch: 100,
+        lr: 1e-3,
+        other_lr: 1e-2,
+        points: 7,
+    };
+    let plan = params.plan(3, Device::Cpu).unwrap();
+    assert_eq!(plan.widths, [784, 10]);
+    assert_eq!(plan.alphas, [-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0]);
+    let mut walk = Walk::new(&plan).unwrap();
+    while !walk.is_done() {
+        walk.advance().unwrap();
+    }
+    let lines = walk.lines().unwrap();
+    assert_eq!(lines.len(), 8);
+    for line in &lines {
+        // Softmax regression is convex: no line rises above its chord.
+        assert!(line.barrier(0, &plan.alphas).0 < 1e-6 && line.barrier(1, &plan.alphas).0 < 1e-6, "{line:?}");
+        if line.kind == Kind::Batch && line.same_start {
+            let other = lines.iter().find(|l| l.pair == line.pair && l.kind == line.kind && !l.same_start);
+            assert!(line.distance < other.unwrap().distance, "{line:?}");
+        }
+    }
+    assert_eq!(lines[0].sets[0].loss[2], lines[1].sets[0].loss[2], "one network at 0 of all lines of a pair");
+    assert_ne!(lines[0].sets[0].loss[2], lines[4].sets[0].loss[2], "another in the other pair");
+}
+
+#[test]
+fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
+    let host = TestHost::new().seed(7);
+    let whole = host.run::<Interpolation>(&SMALL);
+    // In each training, at the very end of one, and among the lines.
+    for stop in [7, 20, 25, 40, 48, 50] {
+        let first = host.clone().stop_at(stop).run::<Interpolation>(&SMALL);
+        assert_eq!(first.outcome, Outcome::Stopped, "at {stop}");
+        let checkpoint = first.checkpoints.last().unwrap().step;
+        let second = host.clone().resume_from(first.last_checkpoint().unwrap()).run::<Interpolation>(&SMALL);
+        assert_eq!(second.outcome, Outcome::Finished, "{:?}", second.text);
+        let mut joined: Vec<Point> = first.metrics.iter().filter(|p| p.step <= checkpoint).cloned().collect();
+        joined.extend(second.metrics.iter().cloned());
+        assert_eq!(bits(&joined), bits(&whole.metrics), "stopped at {stop}");
+        assert_eq!(second.tables, whole.tables, "stopped at {stop}: other tables");
+    }
+    let other = TestHost::new().seed(8).run::<Interpolation>(&SMALL);
+    assert_ne!(bits(&other.metrics), bits(&whole.metrics), "another seed");
+}
+
+#[test]
+fn wrong_parameters_are_refused_with_their_reason() {
+    for (change, part) in [
+        (("points", "60"), "it must be 3k + 1"),
+        (("other_batch", "64"), "must differ"),
+        (("other_lr", "0.001"), "must differ"),
+        (("hidden", "12,x"), "`x` is no width"),
+    ] {
+        let recorded = TestHost::new().run::<Interpolation>(&[change]);
+        let why = match recorded.outcome {
+            Outcome::Failed(why) | Outcome::Refused(why) => why,
+            other => panic!("{change:?} ended as {other:?}"),
+        };
+        assert!(why.contains(part), "{change:?}: {why}");
+    }
+}
