@@ -4,9 +4,11 @@ pub mod interpolation;
 pub mod labels;
 pub mod model_size;
 pub mod random_labels;
+pub mod sensitivity;
 
 gradtop_sdk::export_experiments![
     interpolation::Interpolation,
     model_size::ModelSize,
-    random_labels::RandomLabels
+    random_labels::RandomLabels,
+    sensitivity::Sensitivity
 ];

@@ -18,7 +18,7 @@ pub(super) fn training(plan: &Plan) -> String {
         ),
     );
     for (metric, label, scale) in
-        [("loss", "cross entropy, nats", "log"), ("accuracy", "share classified right", "linear")]
+        [("loss", "cross entropy", "log"), ("accuracy", "share classified right", "linear")]
     {
         figures.panel("", "{ label = \"epoch\" }", &axis(label, scale));
         figures.mark(&format!(
@@ -41,7 +41,7 @@ pub(super) fn lines(plan: &Plan, lines: &[Line]) -> String {
             what,
             &format!(
                 "Loss (left) and accuracy (right) at (1 − α) A + α B over the whole sets; upright lines: the networks themselves, \
-                 A at 0 is {}, B at 1 is {}. Above: B began with A's initial values; below: with others. Mean of the pairs, band \
+                 A at 0 is {}, B at 1 is {}. First panel: B began with A's initial values; second: with others. Mean of the pairs, band \
                  from lowest to highest. {}.",
                 plan.roles[0].name,
                 plan.role_of(kind).name,
@@ -57,7 +57,7 @@ pub(super) fn lines(plan: &Plan, lines: &[Line]) -> String {
             let mean = barriers.iter().sum::<f64>() / barriers.len() as f64;
             let title =
                 format!("{} start: training barrier {mean:.3}", if same { "same" } else { "different" });
-            let axes = format!("{}\ny2 = {}", axis("cross entropy, nats", "log"), axis("accuracy", "linear"));
+            let axes = format!("{}\ny2 = {}", axis("cross entropy", "log"), axis("accuracy", "linear"));
             figures.panel(&title, &axis("α", "linear"), &axes);
             for (column, label, side) in [
                 ("train_loss", "train loss", "y"),
@@ -86,7 +86,7 @@ pub(super) fn lines(plan: &Plan, lines: &[Line]) -> String {
             plan.in_words()
         ),
     );
-    figures.panel("", "{}", &axis("barrier, nats", "linear"));
+    figures.panel("", "{}", &axis("barrier", "linear"));
     figures
         .mark("type = \"scatter\"\ntable = \"levels\"\nxcol = \"pair\"\nycol = \"barrier\"\nby = [\"set\"]");
     figures.level(0.0, "");

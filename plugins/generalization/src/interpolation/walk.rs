@@ -171,7 +171,7 @@ impl<'a> Walk<'a> {
 
     /// What the lines from one network at 0 are called.
     pub fn line_names() -> [&'static str; LINES] {
-        ["batch, same start", "batch, other start", "rate, same start", "rate, other start"]
+        ["batch, same", "batch, other", "rate, same", "rate, other"]
     }
 
     /// All lines, once everything is done.

@@ -35,6 +35,11 @@ impl Batch {
         })
     }
 
+    /// `[inputs + 1, samples]`, the last row ones, with the trials before it unless they share it.
+    pub fn inputs(&self) -> &Tensor {
+        &self.x
+    }
+
     /// Number of samples.
     pub fn samples(&self) -> i64 {
         let size = self.x.size();

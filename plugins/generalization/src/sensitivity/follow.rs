@@ -1,0 +1,195 @@
+//! One leg: networks trained at one batch size, kept at each of their moments.
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::checkpoint::{Saved, Saving};
+use gradtop_toolkit::curvature::jacobian;
+use gradtop_toolkit::curvature::spectrum::rows;
+use gradtop_toolkit::ensemble::Ensemble;
+use gradtop_toolkit::optim::{Optimizer, Rule};
+use gradtop_toolkit::rng::Stream;
+use tch::Tensor;
+
+use super::plan::{Leg, Moment, Plan};
+
+/// Factor between the steps of two looks, far from the training loss that is waited for, and near it.
+const FAR: f64 = 1.2;
+const NEAR: f64 = 1.03;
+/// From this many times the loss that is waited for on, a look is near.
+const CLOSE: f64 = 1.5;
+/// Test images of the sensitivity that is followed.
+const POINTS: i64 = 1000;
+
+/// What a look saw, a value a trial.
+pub(super) struct Look {
+    pub(super) loss: Vec<f64>,
+    pub(super) logits: Vec<f64>,
+    pub(super) probabilities: Vec<f64>,
+}
+
+/// A network at its moment.
+struct Kept {
+    moment: usize,
+    trial: i64,
+    step: i64,
+    /// `[parameters]`.
+    parameters: Tensor,
+}
+
+/// A leg at one step.
+pub(super) struct Follow<'a> {
+    plan: &'a Plan,
+    pub(super) leg: &'a Leg,
+    ensemble: Ensemble,
+    kept: Vec<Kept>,
+    next_look: i64,
+}
+
+impl<'a> Follow<'a> {
+    /// At step 0. Network t of every batch size begins with the same values.
+    pub(super) fn new(plan: &'a Plan, leg: &'a Leg) -> Result<Self> {
+        let mut mlp = plan.networks(leg.trials)?;
+        mlp.init_uniform(plan.seed, Stream::named("sensitivity/init"))?;
+        let optimizer = Optimizer::new(Rule::Adam { lr: leg.lr }, mlp.parameters())?.fused();
+        let stream = Stream::named(&format!("sensitivity/batches/{}", leg.name));
+        let ensemble = Ensemble::new(mlp, optimizer, plan.learnt(leg), leg.batch, plan.seed, stream)?;
+        Ok(Self { plan, leg, ensemble, kept: Vec::new(), next_look: 0 })
+    }
+
+    pub(super) fn step(&self) -> i64 {
+        self.ensemble.step()
+    }
+
+    pub(super) fn epoch(&self) -> f64 {
+        self.ensemble.epoch()
+    }
+
+    fn has(&self, moment: usize, trial: i64) -> bool {
+        self.kept.iter().any(|kept| kept.moment == moment && kept.trial == trial)
+    }
+
+    /// Whether every network has had all its moments, or has had its time.
+    pub(super) fn is_over(&self) -> bool {
+        let trials = self.leg.trials as usize;
+        self.kept.len() == trials * self.leg.moments.len() || self.step() >= self.plan.last_step(self.leg)
+    }
+
+    /// The share of its way that is behind it, about.
+    pub(super) fn share(&self) -> f64 {
+        let expected = expected(self.plan, self.leg) / self.leg.batch as f64;
+        if self.is_over() { 1.0 } else { (self.step() as f64 / expected).min(1.0) }
+    }
+
+    /// One update.
+    pub(super) fn advance(&mut self) -> Result<()> {
+        self.ensemble.advance(self.plan.learnt(self.leg))?;
+        Ok(())
+    }
+
+    /// Keeps networks whose moment this is; looks at loss and sensitivity if that is due.
+    pub(super) fn look(&mut self) -> Result<Option<Look>> {
+        let step = self.step();
+        let due = step >= self.next_look || step >= self.plan.last_step(self.leg);
+        let mut seen = None;
+        let mut now: Vec<(usize, i64)> = Vec::new();
+        for (i, moment) in self.leg.moments.iter().enumerate() {
+            if self.plan.step_of(self.leg, *moment) == Some(step) {
+                now.extend((0..self.leg.trials).map(|trial| (i, trial)));
+            }
+        }
+        if due {
+            let look = self.measure()?;
+            let mut near = false;
+            for (i, moment) in self.leg.moments.iter().enumerate() {
+                let Moment::Loss(target) = moment else { continue };
+                for (trial, loss) in (0..).zip(&look.loss) {
+                    if !self.has(i, trial) && *loss <= *target {
+                        now.push((i, trial));
+                    }
+                    near |= !self.has(i, trial) && *loss <= CLOSE * target;
+                }
+            }
+            let factor = if near { NEAR } else { FAR };
+            self.next_look = (step as f64 * factor).ceil() as i64 + i64::from(step == 0);
+            self.next_look = self.next_look.max(step + 1);
+            seen = Some(look);
+        }
+        for (moment, trial) in now {
+            if !self.has(moment, trial) {
+                let parameters = self.ensemble.mlp.trial_parameters(trial)?;
+                self.kept.push(Kept { moment, trial, step, parameters });
+            }
+        }
+        Ok(seen)
+    }
+
+    fn measure(&self) -> Result<Look> {
+        let samples = &self.plan.followed[usize::from(self.leg.many)];
+        let loss = self.ensemble.mlp.evaluate(samples)?.loss;
+        if self.leg.many {
+            return Ok(Look { loss, logits: Vec::new(), probabilities: Vec::new() });
+        }
+        let trials = 0..self.leg.trials;
+        let all = trials.map(|t| self.ensemble.mlp.trial_parameters(t)).collect::<Result<Vec<_>, _>>()?;
+        let tested = self.plan.tested.narrow(0, POINTS.min(self.plan.tested.count()))?;
+        let norms = jacobian::norms(&self.plan.shape, &Tensor::f_stack(&all, 0)?, &tested)?;
+        Ok(Look { loss, logits: means(&norms.logits)?, probabilities: means(&norms.probabilities)? })
+    }
+
+    /// The networks kept at a moment: trials, steps, `[networks, parameters]`; none if none came that far.
+    pub(super) fn kept(&self, moment: usize) -> Result<Option<(Vec<i64>, Vec<i64>, Tensor)>> {
+        let mut these: Vec<&Kept> = self.kept.iter().filter(|kept| kept.moment == moment).collect();
+        these.sort_by_key(|kept| kept.trial);
+        if these.is_empty() {
+            return Ok(None);
+        }
+        let parameters: Vec<&Tensor> = these.iter().map(|kept| &kept.parameters).collect();
+        let of = |what: fn(&Kept) -> i64| these.iter().map(|kept| what(kept)).collect();
+        Ok(Some((of(|kept| kept.trial), of(|kept| kept.step), Tensor::f_stack(&parameters, 0)?)))
+    }
+
+    pub(super) fn save(&self, saving: &mut Saving) -> Result<()> {
+        self.ensemble.save("follow", saving)?;
+        let positions: Vec<i64> =
+            self.kept.iter().flat_map(|kept| [kept.moment as i64, kept.trial, kept.step]).collect();
+        saving.integers("follow.kept", &positions)?;
+        saving.integers("follow.next_look", &[self.next_look])?;
+        for (i, kept) in self.kept.iter().enumerate() {
+            saving.tensor(&format!("follow.kept-{i}"), &kept.parameters)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn restore(plan: &'a Plan, leg: &'a Leg, saved: &Saved) -> Result<Self> {
+        let mut follow = Self::new(plan, leg)?;
+        follow.ensemble.restore("follow", saved)?;
+        let wrong =
+            || Error::new(format!("the checkpoint's networks of {} are of other parameters", leg.name));
+        let [next_look] = saved.integers("follow.next_look")?[..] else { return Err(wrong()) };
+        follow.next_look = next_look;
+        for (i, three) in saved.integers("follow.kept")?.chunks(3).enumerate() {
+            let [moment, trial, step] = *three else { return Err(wrong()) };
+            let parameters = saved.tensor(&format!("follow.kept-{i}"))?.f_to_device(plan.device)?;
+            if parameters.size() != [plan.shape.parameter_count()] || moment >= leg.moments.len() as i64 {
+                return Err(wrong());
+            }
+            follow.kept.push(Kept { moment: moment as usize, trial, step, parameters });
+        }
+        Ok(follow)
+    }
+}
+
+/// The mean of each row.
+pub(super) fn means(norms: &Tensor) -> Result<Vec<f64>> {
+    Ok(rows(&norms.f_mean_dim([1_i64].as_slice(), true, tch::Kind::Double)?)?.concat())
+}
+
+/// Samples that a leg will have learnt from at its end, about: how many a training loss takes grows with about the square root
+/// of the batch.
+pub(super) fn expected(plan: &Plan, leg: &Leg) -> f64 {
+    let most = (plan.last_step(leg) * leg.batch) as f64;
+    let of = |moment: &Moment| match plan.step_of(leg, *moment) {
+        Some(step) => (step * leg.batch) as f64,
+        None => (45_000.0 * (leg.batch as f64).sqrt()).min(most),
+    };
+    leg.moments.iter().map(of).fold(1.0, f64::max)
+}

@@ -1,0 +1,255 @@
+//! `sensitivity`: how far outputs move with inputs, and how sharp the minimum is, against batch size under three protocols.
+//!
+//! Method, parameters and how to read the figures: docs/experiments/sensitivity.md.
+
+mod conclusion;
+mod course;
+mod edge;
+mod figures;
+mod follow;
+mod measure;
+mod plan;
+mod tables;
+mod verdict;
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::runtime;
+
+pub use course::{Course, Seen};
+pub use edge::Edge;
+pub use measure::{Measures, Network};
+pub use plan::{Leg, Moment, Plan};
+
+/// Trains one network at many batch sizes and compares sensitivity, sharpness and loss after as many epochs, as many steps, and at the same training loss.
+#[derive(Params, Clone, Debug)]
+pub struct Sensitivity {
+    /// Images
+    #[param(default = "mnist", choices = ["mnist", "fashion-mnist"])]
+    pub dataset: String,
+    /// Images to train on; 0: all
+    #[param(default = 0, min = 0, max = 60_000)]
+    pub train_samples: i64,
+    /// Widths of the hidden layers, comma-separated
+    #[param(default = "128")]
+    pub hidden: String,
+    /// Batch sizes, comma-separated
+    #[param(default = "16,64,256,1024,4096")]
+    pub batches: String,
+    /// Further batch sizes, for as many epochs only; none: nothing
+    #[param(default = "8192,16384")]
+    pub further: String,
+    /// Networks of each batch size, with initial values and batches of their own
+    #[param(default = 3, min = 1, max = 100)]
+    pub networks: i64,
+    /// Learning rate of Adam
+    #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
+    pub lr: f64,
+    /// First protocol: epochs
+    #[param(default = 10, min = 2, max = 10_000, log)]
+    pub epochs: i64,
+    /// Fewer epochs, after which sensitivity is measured too, to see whether a peak moves
+    #[param(default = 3, min = 1, max = 10_000, log)]
+    pub early: i64,
+    /// Second protocol: steps
+    #[param(default = 1000, min = 1, max = 10_000_000, log)]
+    pub steps: i64,
+    /// Third protocol: training loss
+    #[param(default = 0.05, min = 0.0, min_excluded, max = 2.0, log)]
+    pub target: f64,
+    /// Epochs after which a network that has not come to the training loss is given up
+    #[param(default = 200, min = 1, max = 100_000, log)]
+    pub most_epochs: i64,
+    /// Training images on which the training loss is followed
+    #[param(default = 10_000, min = 10, max = 60_000, log)]
+    pub followed: i64,
+    /// Training images of the Hessians and of the sharpness
+    #[param(default = 2000, min = 10, max = 60_000, log)]
+    pub curved: i64,
+    /// Lanczos steps for the extreme eigenvalues
+    #[param(default = 25, min = 2, max = 1000)]
+    pub lanczos_steps: i64,
+    /// Probes of the trace
+    #[param(default = 10, min = 2, max = 1000)]
+    pub probes: i64,
+    /// Keskar's epsilon: half the width of the box, in units of |parameter| + 1
+    #[param(default = 1e-3, min = 0.0, min_excluded, max = 1.0, log)]
+    pub epsilon: f64,
+    /// Iterations of the ascent in the box
+    #[param(default = 20, min = 1, max = 1000)]
+    pub ascent: i64,
+    /// Images that each of the many networks learns; 0: no such networks
+    #[param(default = 2000, min = 0, max = 60_000)]
+    pub many_samples: i64,
+    /// Batch sizes of the many networks, comma-separated
+    #[param(default = "16,64,256")]
+    pub many_batches: String,
+    /// Learning rates of the many networks, comma-separated
+    #[param(default = "3e-4,1e-3,3e-3")]
+    pub many_rates: String,
+    /// Networks of each of these batch sizes and rates
+    #[param(default = 4, min = 1, max = 100)]
+    pub many_networks: i64,
+    /// Training loss at which each of the many networks stops
+    #[param(default = 0.02, min = 0.0, min_excluded, max = 2.0, log)]
+    pub many_target: f64,
+    /// Steps of full-batch gradient descent to the edge of stability; 0: none
+    #[param(default = 3000, min = 0, max = 1_000_000)]
+    pub edge_steps: i64,
+    /// Its learning rates, comma-separated
+    #[param(default = "0.05,0.1")]
+    pub edge_rates: String,
+    /// Networks of each of these rates
+    #[param(default = 1, min = 1, max = 100)]
+    pub edge_networks: i64,
+}
+
+/// The series that a batch size's networks are followed by: `[trial]`.
+struct Followed {
+    loss: Vec<SeriesId>,
+    logits: Vec<SeriesId>,
+    probabilities: Vec<SeriesId>,
+}
+
+impl Experiment for Sensitivity {
+    fn info() -> Info {
+        Info::new("sensitivity", "Sensitivity and sharpness against batch size", "")
+            .resumable()
+            .uses_device()
+            .metric(Metric::new("loss").unit("nats").goal(Goal::Min).headline().guard().log().help(
+                "Cross entropy with fixed weights on the training images that are followed; the model is the batch size",
+            ))
+            .metric(Metric::new("logit_sensitivity").help(
+                "Mean over 1,000 test images of the Frobenius norm of the logits' Jacobian by the input",
+            ))
+            .metric(
+                Metric::new("probability_sensitivity")
+                    .headline()
+                    .help("The same of the class probabilities"),
+            )
+            .metric(Metric::new("lambda_max").help(
+                "Edge of stability: largest Hessian eigenvalue of full-batch gradient descent; the model is the rate",
+            ))
+            .metric(Metric::new("edge_loss").log().help("Its loss: half the squared error, summed over outputs"))
+            .preset(
+                "quick",
+                "Three batch sizes on 4,000 images",
+                &[
+                    ("train_samples", "4000"),
+                    ("hidden", "64"),
+                    ("batches", "16,128,1024"),
+                    ("further", "4000"),
+                    ("networks", "2"),
+                    ("epochs", "6"),
+                    ("early", "2"),
+                    ("steps", "150"),
+                    ("target", "0.2"),
+                    ("followed", "2000"),
+                    ("curved", "500"),
+                    ("lanczos_steps", "15"),
+                    ("probes", "4"),
+                    ("ascent", "10"),
+                    ("many_samples", "500"),
+                    ("many_batches", "16,64"),
+                    ("many_rates", "1e-3,3e-3"),
+                    ("many_networks", "2"),
+                    ("many_target", "0.05"),
+                    ("edge_steps", "800"),
+                    ("edge_rates", "0.1"),
+                ],
+            )
+            .preset("default", "Five batch sizes and two more, 3 networks each; 36 further networks", &[])
+            .preset(
+                "full",
+                "3,000 steps, 16,384 under all protocols, 5 networks each, 120 further networks",
+                &[
+                    ("batches", "16,64,256,1024,4096,16384"),
+                    ("further", "8192,30000"),
+                    ("networks", "5"),
+                    ("steps", "3000"),
+                    ("most_epochs", "1000"),
+                    ("many_batches", "8,16,64,256"),
+                    ("many_rates", "1e-4,3e-4,1e-3,3e-3,1e-2"),
+                    ("many_networks", "6"),
+                    ("edge_networks", "3"),
+                ],
+            )
+    }
+
+    fn validate(&self) -> Result<()> {
+        self.check().map(drop)
+    }
+
+    fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
+        let (device, _no_graphs) = runtime::prepare(ctx);
+        let plan = self.plan(ctx.seed(), device)?;
+        ctx.declare_figures(&figures::progress(&plan))?;
+        let followed = plan
+            .legs
+            .iter()
+            .map(|leg| if leg.many { Ok(None) } else { declare(ctx, leg).map(Some) })
+            .collect::<Result<Vec<_>>>()?;
+        let mut course = if let Some(dir) = ctx.resume_dir() {
+            let course = Course::restore(&plan, dir)?;
+            ctx.info(format!("going on from step {}", course.step()))?;
+            course
+        } else {
+            let course = Course::new(&plan)?;
+            record(ctx, &plan, &course, &followed)?;
+            course
+        };
+        while !course.is_done() {
+            runtime::set_threads(course.useful_threads(ctx.threads()));
+            course.advance()?;
+            record(ctx, &plan, &course, &followed)?;
+            let (done, total) = course.progress();
+            ctx.progress(done, total, &course.phase())?;
+            if ctx.should_checkpoint() {
+                ctx.checkpoint(course.step(), |dir| course.save(dir))?;
+            }
+            ctx.step_end()?;
+        }
+        let (step, networks) = (course.step(), course.networks());
+        tables::write(ctx, &plan, networks, course.edge(), step)?;
+        ctx.declare_figures(&figures::results(&plan, networks, course.edge()))?;
+        conclusion::write(ctx, &plan, networks, course.edge(), step)
+    }
+}
+
+fn declare(ctx: &Ctx, leg: &Leg) -> Result<Followed> {
+    let of = |metric: &str, split: &str| -> Result<Vec<SeriesId>> {
+        let series = |trial| Series::metric(metric).model(&leg.name).split(split).trial(trial as i32);
+        (0..leg.trials).map(|trial| ctx.series(series(trial))).collect()
+    };
+    Ok(Followed {
+        loss: of("loss", "train")?,
+        logits: of("logit_sensitivity", "test")?,
+        probabilities: of("probability_sensitivity", "test")?,
+    })
+}
+
+/// Logs what the last step has seen.
+fn record(ctx: &Ctx, plan: &Plan, course: &Course<'_>, followed: &[Option<Followed>]) -> Result<()> {
+    match course.seen() {
+        Some(Seen::Leg { leg, epoch, loss, logits, probabilities }) => {
+            let Some(series) = &followed[*leg] else { return Ok(()) };
+            let pairs =
+                [(&series.loss, loss), (&series.logits, logits), (&series.probabilities, probabilities)];
+            let points: Vec<(SeriesId, f64)> = pairs
+                .iter()
+                .flat_map(|(ids, values)| ids.iter().copied().zip(values.iter().copied()))
+                .collect();
+            ctx.log_epoch(course.step(), *epoch, &points)
+        }
+        Some(Seen::Edge { lambdas, losses }) => {
+            for (i, (lambda, loss)) in lambdas.iter().zip(losses).enumerate() {
+                let (rate, trial) = plan.edge_run(i);
+                let of = |metric: &str| {
+                    ctx.series(Series::metric(metric).model(&format!("rate {rate}")).trial(trial as i32))
+                };
+                ctx.log(course.step(), &[(of("lambda_max")?, *lambda), (of("edge_loss")?, *loss)])?;
+            }
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}

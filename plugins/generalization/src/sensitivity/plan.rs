@@ -1,0 +1,319 @@
+//! Parameters checked together, and in words.
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::curvature::network;
+use gradtop_toolkit::data::{self, CLASSES, PIXELS};
+use gradtop_toolkit::mlp::{Activation, Loss, Mlp, Samples};
+use gradtop_toolkit::parameters::{invalid, list};
+use gradtop_toolkit::settings::{hidden, images, shape};
+use tch::{Device, Kind, Tensor};
+
+use super::Sensitivity;
+
+/// When a network is measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Moment {
+    /// After fewer epochs than the protocol's: sensitivity and losses only.
+    Early(i64),
+    /// After these epochs.
+    Epochs(i64),
+    /// After these steps.
+    Steps(i64),
+    /// When the training loss is no larger than this for the first time.
+    Loss(f64),
+}
+
+impl Moment {
+    /// The protocol, as tables name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Early(_) => "early",
+            Self::Epochs(_) => "epochs",
+            Self::Steps(_) => "steps",
+            Self::Loss(_) => "loss",
+        }
+    }
+
+    /// In words.
+    pub fn in_words(self) -> String {
+        match self {
+            Self::Early(n) | Self::Epochs(n) => format!("after {n} epochs"),
+            Self::Steps(n) => format!("after {n} steps"),
+            Self::Loss(loss) => format!("at a training loss of {loss}"),
+        }
+    }
+}
+
+/// Networks trained in one way, all at once, and when they are measured.
+#[derive(Clone, Debug)]
+pub struct Leg {
+    /// Its name: `B=16`, or `B=16, lr 0.001`.
+    pub name: String,
+    /// Whether it is of the many networks that learn few images, not of the batch sizes compared.
+    pub many: bool,
+    /// Samples in a step.
+    pub batch: i64,
+    /// Learning rate.
+    pub lr: f64,
+    /// Networks.
+    pub trials: i64,
+    /// When they are measured.
+    pub moments: Vec<Moment>,
+}
+
+/// Everything that is to be done.
+pub struct Plan {
+    /// Batch sizes, then the many networks.
+    pub legs: Vec<Leg>,
+    /// Training and test set.
+    pub sets: [Samples; 2],
+    /// What the many networks learn.
+    pub few: Samples,
+    /// Training images of which a leg's loss is followed: of the batch sizes, of the many networks.
+    pub(super) followed: [Samples; 2],
+    /// Training images of the Hessians, of the same two.
+    pub(super) curved: [network::Samples; 2],
+    /// The test images, at which sensitivities are measured.
+    pub(super) tested: network::Samples,
+    /// Shape, activation and loss.
+    pub shape: network::Network,
+    /// The edge's data.
+    pub(super) edge_samples: network::Samples,
+    /// The data set's name for people.
+    pub(super) title: &'static str,
+    /// What was asked for.
+    pub params: Sensitivity,
+    /// The edge's rates.
+    pub edge_rates: Vec<f64>,
+    /// Seed.
+    pub seed: u64,
+    /// Device.
+    pub device: Device,
+}
+
+/// The tanh network of the edge of stability, and its images.
+pub(super) const EDGE_WIDTHS: [i64; 4] = [PIXELS, 64, 64, CLASSES];
+pub(super) const EDGE_SAMPLES: i64 = 500;
+
+fn numbers<T: std::str::FromStr + PartialOrd>(
+    parameter: &str,
+    text: &str,
+    low: T,
+    high: T,
+) -> Result<Vec<T>> {
+    list(parameter, text)?
+        .iter()
+        .map(|word| match word.parse() {
+            Ok(number) if number > low && number <= high => Ok(number),
+            _ => Err(invalid(format!(
+                "parameter `{parameter}` is `{text}`: `{word}` is out of range or no number"
+            ))),
+        })
+        .collect()
+}
+
+fn sizes(parameter: &str, text: &str) -> Result<Vec<i64>> {
+    numbers(parameter, text, 0, 60_000)
+}
+
+impl Sensitivity {
+    /// The legs, and the edge's rates.
+    pub(super) fn check(&self) -> Result<(Vec<Leg>, Vec<f64>)> {
+        hidden(&self.hidden)?;
+        let batches = sizes("batches", &self.batches)?;
+        let further =
+            if self.further.trim().is_empty() { Vec::new() } else { sizes("further", &self.further)? };
+        if let Some(twice) = further.iter().find(|size| batches.contains(size)) {
+            return Err(invalid(format!("parameter `further` names {twice}, which `batches` has already")));
+        }
+        if self.early >= self.epochs {
+            return Err(invalid(format!(
+                "parameter `early` is {}, must be less than `epochs`, which is {}",
+                self.early, self.epochs
+            )));
+        }
+        let count = if self.train_samples == 0 { 60_000 } else { self.train_samples };
+        for (name, value) in
+            [("followed", self.followed), ("curved", self.curved), ("many_samples", self.many_samples)]
+        {
+            if value > count {
+                return Err(invalid(format!(
+                    "parameter `{name}` is {value}, there are {count} images to train on"
+                )));
+            }
+        }
+        let mut all: Vec<(i64, bool)> = batches.into_iter().map(|size| (size, true)).collect();
+        all.extend(further.into_iter().map(|size| (size, false)));
+        all.sort_unstable();
+        let mut legs: Vec<Leg> = all
+            .into_iter()
+            .map(|(batch, every)| {
+                if batch > count {
+                    return Err(invalid(format!(
+                        "a batch of {batch} is more than the {count} images to train on"
+                    )));
+                }
+                let mut moments = vec![Moment::Early(self.early), Moment::Epochs(self.epochs)];
+                if every {
+                    moments.extend([Moment::Steps(self.steps), Moment::Loss(self.target)]);
+                }
+                let (name, trials) = (format!("B={batch}"), self.networks);
+                Ok(Leg { name, many: false, batch, lr: self.lr, trials, moments })
+            })
+            .collect::<Result<_>>()?;
+        if self.many_samples > 0 {
+            for batch in sizes("many_batches", &self.many_batches)? {
+                for lr in numbers("many_rates", &self.many_rates, 0.0, 10.0)? {
+                    legs.push(Leg {
+                        name: format!("B={batch}, lr {lr}"),
+                        many: true,
+                        batch,
+                        lr,
+                        trials: self.many_networks,
+                        moments: vec![Moment::Loss(self.many_target)],
+                    });
+                }
+            }
+        }
+        Ok((legs, numbers("edge_rates", &self.edge_rates, 0.0, 10.0)?))
+    }
+
+    /// What these parameters mean.
+    ///
+    /// # Errors
+    /// Parameters that do not fit together, and data that cannot be read.
+    pub fn plan(&self, seed: u64, device: Device) -> Result<Plan> {
+        let (legs, edge_rates) = self.check()?;
+        let (train, test, title) = images(&self.dataset, self.train_samples, seed, device)?;
+        let few = train.first(if self.many_samples == 0 { 1 } else { self.many_samples })?;
+        let widths: Vec<i64> =
+            std::iter::once(PIXELS).chain(hidden(&self.hidden)?).chain([CLASSES]).collect();
+        let curved = |samples: &Samples, count: i64| -> Result<network::Samples> {
+            Ok(feature_major(&samples.first(count.min(samples.count()))?)?)
+        };
+        Ok(Plan {
+            followed: [train.first(self.followed)?, few.first(few.count())?],
+            curved: [curved(&train, self.curved)?, curved(&few, self.curved)?],
+            tested: feature_major(&test)?,
+            shape: network::Network::new(&widths, Activation::Relu, Loss::CrossEntropy)?,
+            edge_samples: edge_samples(device)?,
+            sets: [train, test],
+            few,
+            params: self.clone(),
+            legs,
+            title,
+            edge_rates,
+            seed,
+            device,
+        })
+    }
+}
+
+/// The same samples for derivatives.
+fn feature_major(samples: &Samples) -> Result<network::Samples, tch::TchError> {
+    let chunk = samples.chunk(0, samples.count())?;
+    let rows = chunk.inputs().f_narrow(0, 0, samples.input_width())?.f_transpose(0, 1)?;
+    network::Samples::new(&rows, &samples.targets().f_transpose(0, 1)?)
+}
+
+/// The first images of MNIST, standardised, and their classes as zeros and ones.
+fn edge_samples(device: Device) -> Result<network::Samples> {
+    let train = &data::mnist()?.train;
+    let first = |tensor: Tensor| tensor.f_narrow(0, 0, EDGE_SAMPLES);
+    Ok(network::Samples::classes(&first(train.features(device)?)?, &first(train.labels(device)?)?, CLASSES)?)
+}
+
+impl Plan {
+    /// What a leg learns.
+    pub fn learnt(&self, leg: &Leg) -> &Samples {
+        if leg.many { &self.few } else { &self.sets[0] }
+    }
+
+    /// Networks of the right shape, parameters zero.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn networks(&self, trials: i64) -> Result<Mlp> {
+        let mlp = Mlp::zeros(self.shape.widths(), trials, Kind::Float, self.device)?;
+        Ok(mlp.with(Activation::Relu, Loss::CrossEntropy))
+    }
+
+    /// Updates in an epoch of a leg.
+    pub fn steps_per_epoch(&self, leg: &Leg) -> i64 {
+        let (count, batch) = (self.learnt(leg).count(), leg.batch);
+        (count + batch - 1) / batch
+    }
+
+    /// The step of a moment, where that is known beforehand.
+    pub fn step_of(&self, leg: &Leg, moment: Moment) -> Option<i64> {
+        match moment {
+            Moment::Early(epochs) | Moment::Epochs(epochs) => Some(epochs * self.steps_per_epoch(leg)),
+            Moment::Steps(steps) => Some(steps),
+            Moment::Loss(_) => None,
+        }
+    }
+
+    /// The step at which a leg ends, whatever its loss.
+    pub fn last_step(&self, leg: &Leg) -> i64 {
+        let known = leg.moments.iter().filter_map(|moment| self.step_of(leg, *moment)).max().unwrap_or(0);
+        if leg.moments.iter().any(|moment| matches!(moment, Moment::Loss(_))) {
+            known.max(self.params.most_epochs * self.steps_per_epoch(leg))
+        } else {
+            known
+        }
+    }
+
+    /// Rate and number of a run of the edge.
+    pub fn edge_run(&self, run: usize) -> (f64, i64) {
+        let each = self.params.edge_networks as usize;
+        (self.edge_rates[run / each], (run % each) as i64)
+    }
+
+    /// Runs of the edge.
+    pub fn edge_runs(&self) -> i64 {
+        self.edge_rates.len() as i64 * self.params.edge_networks
+    }
+
+    /// The protocols that networks of several batch sizes were measured by, the headline first.
+    pub fn protocols(&self) -> [Moment; 3] {
+        let params = &self.params;
+        [Moment::Loss(params.target), Moment::Epochs(params.epochs), Moment::Steps(params.steps)]
+    }
+
+    /// How the networks were made, in a sentence for captions.
+    pub(super) fn in_words(&self) -> String {
+        let networks = if self.params.networks == 1 {
+            "1 network".to_owned()
+        } else {
+            format!("{} networks", self.params.networks)
+        };
+        format!(
+            "{}, {} training and {} test images, pixels / 255; ReLU network {} ({} parameters); Adam, lr {}; {networks} of each \
+             batch size; seed {}",
+            self.title,
+            self.sets[0].count(),
+            self.sets[1].count(),
+            shape(self.shape.widths()),
+            self.shape.parameter_count(),
+            self.params.lr,
+            self.seed
+        )
+    }
+
+    /// The same of the many networks.
+    pub(super) fn many_in_words(&self) -> String {
+        let params = &self.params;
+        format!(
+            "{} networks {}: batches of {}, rates of {}, {} each; Adam on {} images of {} down to a training loss of {}; seed {}",
+            self.legs.iter().filter(|leg| leg.many).map(|leg| leg.trials).sum::<i64>(),
+            shape(self.shape.widths()),
+            params.many_batches,
+            params.many_rates,
+            params.many_networks,
+            self.few.count(),
+            self.title,
+            params.many_target,
+            self.seed
+        )
+    }
+}
