@@ -51,10 +51,12 @@ impl Group<'_> {
         }
         let rise = |end: f64, beyond: f64| self.loss(0, alphas, beyond) - self.loss(0, alphas, end);
         let (before, after) = (rise(0.0, -0.5), rise(1.0, 1.5));
-        let side = if before < after { "flatter" } else { "sharper" };
+        let flatter = if before < after { 0.0 } else { 1.0 };
+        let (here, there) = (self.loss(1, alphas, flatter), self.loss(1, alphas, 1.0 - flatter));
+        let goes = if here < there { "lower" } else { "no lower" };
         parts.push(format!(
             "half a distance beyond the ends the training loss rises by {before:.3} past 0 and by {after:.3} past 1: along this \
-             line the network at 0 looks {side}"
+             line the network at {flatter} looks flatter, and its test loss is {goes}"
         ));
         parts.join("; ")
     }
@@ -190,6 +192,7 @@ mod tests {
         assert!(same.contains("training barrier 0.001") && same.contains("no barrier to speak of"), "{same}");
         assert!(other.contains("; a barrier;") && other.contains("lowest, 0.100, at α = 0.00"), "{other}");
         assert!(other.contains("rises by 0.200 past 0 and by 0.200 past 1"), "{other}");
+        assert!(other.contains("the network at 1 looks flatter, and its test loss is no lower"), "{other}");
         assert!(all.contains("the initial values decide") && !all.contains("Fewer"), "{all}");
         // The other way round.
         let (_, other, all) = of(&six(0.2), &six(0.01));

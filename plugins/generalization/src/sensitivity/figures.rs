@@ -161,7 +161,7 @@ fn generalisation(figures: &mut Figures, plan: &Plan, networks: &[Network]) {
             let test = axis("test loss", "linear");
             figures.panel(&of(&these, quantity), &axis(quantity.name(), "linear"), &test);
             figures.mark(&format!(
-                "type = \"scatter\"\ntable = \"many\"\nxcol = \"{}\"\nycol = \"test_loss\"\nby = [\"lr\"]\nlabel = \"lr\"",
+                "type = \"scatter\"\ntable = \"many\"\nxcol = \"{}\"\nycol = \"test_loss\"\nby = [\"lr\"]",
                 quantity.column()
             ));
         }

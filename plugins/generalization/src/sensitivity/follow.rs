@@ -12,10 +12,12 @@ use tch::Tensor;
 use super::plan::{Leg, Moment, Plan};
 
 /// Factor between the steps of two looks, far from the training loss that is waited for, and near it.
-const FAR: f64 = 1.2;
+const FAR: f64 = 1.3;
 const NEAR: f64 = 1.03;
 /// From this many times the loss that is waited for on, a look is near.
 const CLOSE: f64 = 1.5;
+/// The first look after the one at the beginning.
+const FIRST: i64 = 8;
 /// Test images of the sensitivity that is followed.
 const POINTS: i64 = 1000;
 
@@ -109,8 +111,7 @@ impl<'a> Follow<'a> {
                 }
             }
             let factor = if near { NEAR } else { FAR };
-            self.next_look = (step as f64 * factor).ceil() as i64 + i64::from(step == 0);
-            self.next_look = self.next_look.max(step + 1);
+            self.next_look = ((step as f64 * factor).ceil() as i64).max(step + 1).max(FIRST);
             seen = Some(look);
         }
         for (moment, trial) in now {

@@ -1,0 +1,298 @@
+//! `sensitivity` against its bands at reduced sizes, against its own parts and against itself interrupted.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "the numbers behind the bands, for cargo test -- --nocapture")]
+
+use generalization::sensitivity::{Course, Edge, Sensitivity};
+use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Point, Recorded, Table, TestHost};
+use gradtop_sdk::{Params as _, Values};
+use gradtop_toolkit::runtime;
+use tch::Device;
+
+const SMALL: [(&str, &str); 18] = [
+    ("train_samples", "600"),
+    ("hidden", "12"),
+    ("batches", "16,100"),
+    ("further", "300"),
+    ("networks", "2"),
+    ("epochs", "4"),
+    ("early", "2"),
+    ("steps", "30"),
+    ("target", "0.6"),
+    ("followed", "300"),
+    ("curved", "200"),
+    ("lanczos_steps", "8"),
+    ("probes", "3"),
+    ("ascent", "3"),
+    ("many_samples", "100"),
+    ("many_batches", "20"),
+    ("many_target", "0.5"),
+    ("edge_steps", "20"),
+];
+
+fn floats(table: &Table, column: &str) -> Vec<f64> {
+    match table.column(column) {
+        Some(ColumnValues::F64(values)) => values.clone(),
+        Some(ColumnValues::I64(values)) => values.iter().map(|v| *v as f64).collect(),
+        other => panic!("column {column} of {} is {other:?}", table.name),
+    }
+}
+
+fn words(table: &Table, column: &str) -> Vec<String> {
+    match table.column(column) {
+        Some(ColumnValues::Utf8(values)) => values.clone(),
+        other => panic!("column {column} of {} is {other:?}", table.name),
+    }
+}
+
+fn said(recorded: &Recorded) -> Vec<&str> {
+    recorded.text.iter().filter(|(level, _)| *level == Level::Info).map(|(_, line)| line.as_str()).collect()
+}
+
+fn bits(points: &[Point]) -> Vec<(i64, String, u64)> {
+    points.iter().map(|p| (p.step, format!("{:?}", p.series), p.value.to_bits())).collect()
+}
+
+/// The mean of a column by batch size, ascending.
+fn by_batch(table: &Table, column: &str) -> Vec<f64> {
+    let (batches, values) = (floats(table, "batch"), floats(table, column));
+    let mut sizes = batches.clone();
+    sizes.sort_by(f64::total_cmp);
+    sizes.dedup();
+    let mean = |size: &f64| {
+        let of: Vec<f64> = batches.iter().zip(&values).filter(|(b, _)| *b == size).map(|(_, v)| *v).collect();
+        of.iter().sum::<f64>() / of.len() as f64
+    };
+    sizes.iter().map(mean).collect()
+}
+
+fn parameters(changes: &[(&str, &str)]) -> Sensitivity {
+    Sensitivity::from_values(&Values::parse(Sensitivity::PARAMS, changes).unwrap()).unwrap()
+}
+
+/// [`SMALL`] with other values.
+fn small_but(changes: &[(&'static str, &'static str)]) -> Sensitivity {
+    let mut all = changes.to_vec();
+    all.extend(SMALL.iter().filter(|(key, _)| changes.iter().all(|(other, _)| other != key)));
+    parameters(&all)
+}
+
+/// Bands A15 and A16 at reduced sizes: after as many epochs larger batches leave networks less trained and logits less
+/// sensitive; at the same training loss probabilities are more sensitive with larger batches.
+#[test]
+fn quick_has_the_signs_of_the_bands() {
+    let recorded = TestHost::new().seed(0).preset("quick").run::<Sensitivity>(&[]);
+    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    said(&recorded).iter().for_each(|line| println!("{line}"));
+    let epochs = recorded.table("protocol-epochs")[0];
+    let logits = by_batch(epochs, "logit_sensitivity");
+    assert_eq!(logits.len(), 4);
+    assert!(logits.windows(2).all(|pair| pair[0] > pair[1]), "{logits:?}");
+    let matched = recorded.table("protocol-loss")[0];
+    let (sizes, losses) = (floats(matched, "batch"), floats(matched, "train_loss"));
+    assert_eq!(sizes.len(), 6, "{sizes:?}");
+    assert!(losses.iter().all(|loss| (loss - 0.2).abs() < 0.02), "{losses:?}");
+    let probabilities = by_batch(matched, "probability_sensitivity");
+    assert!(probabilities[2] / probabilities[0] >= 1.1, "{probabilities:?}");
+    let steps = by_batch(recorded.table("protocol-steps")[0], "train_loss");
+    assert!(steps[0] > steps[2], "{steps:?}");
+    let lines = said(&recorded);
+    assert!(lines[0].contains("sensitivity of probabilities rises with batch size"), "{}", lines[0]);
+    assert!(lines[1].contains("sensitivity of logits falls with batch size"), "{}", lines[1]);
+}
+
+/// V14 and band A17, fewer steps: full-batch gradient descent drives the largest eigenvalue to 2 / rate.
+#[test]
+fn gradient_descent_comes_to_the_edge_of_stability() {
+    runtime::set_threads(1);
+    let _no_graph = tch::no_grad_guard();
+    let plan =
+        parameters(&[("edge_rates", "0.1,0.05"), ("edge_steps", "1200")]).plan(0, Device::Cpu).unwrap();
+    let mut edge = Edge::new(&plan).unwrap();
+    while edge.step() < 1200 {
+        edge.advance().unwrap();
+    }
+    for (run, rate) in plan.edge_rates.iter().enumerate() {
+        let late: Vec<f64> = edge
+            .points()
+            .iter()
+            .filter(|point| point.step >= 1000)
+            .map(|point| point.lambdas[run] * rate / 2.0)
+            .collect();
+        println!("rate {rate}: {late:?}");
+        assert!(
+            late.len() >= 10 && late.iter().all(|share| (0.97..=1.12).contains(share)),
+            "{rate}: {late:?}"
+        );
+    }
+    let losses: Vec<f64> = edge.points().iter().map(|point| point.losses[0]).collect();
+    assert!(losses[losses.len() - 1] < 0.1 * losses[0], "{losses:?}");
+}
+
+#[test]
+fn what_a_run_records() {
+    let recorded = TestHost::new().seed(5).run::<Sensitivity>(&SMALL);
+    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    let all = recorded.table("networks")[0];
+    // Two networks: of two batch sizes at four moments, of a third at two; three rates of four networks each.
+    let (protocols, losses) = (words(all, "protocol"), floats(all, "train_loss"));
+    assert_eq!(protocols.len(), 2 * (2 * 4 + 2) + 3 * 4);
+    let (batches, steps, lambdas) = (floats(all, "batch"), floats(all, "at_step"), floats(all, "lambda_max"));
+    for i in 0..protocols.len() {
+        let per_epoch = (600.0 / batches[i]).ceil();
+        match protocols[i].as_str() {
+            "early" => assert!(steps[i] == 2.0 * per_epoch && lambdas[i].is_nan()),
+            "epochs" => assert!(steps[i] == 4.0 * per_epoch && lambdas[i] > 0.0),
+            "steps" => assert!(steps[i] == 30.0 && lambdas[i] > 0.0),
+            _ => assert!(
+                (losses[i] - if batches[i] == 20.0 { 0.5 } else { 0.6 }).abs() < 0.15,
+                "{}",
+                losses[i]
+            ),
+        }
+    }
+    for column in ["logit_sensitivity", "probability_sensitivity", "test_loss", "sharpness", "trace_error"] {
+        let values = floats(all, column);
+        let curved = !["logit_sensitivity", "probability_sensitivity", "test_loss"].contains(&column);
+        for (value, protocol) in values.iter().zip(&protocols) {
+            assert!(*value > 0.0 || (curved && protocol == "early"), "{column} {protocol} {value}");
+        }
+    }
+    // Every network is in the table of its protocol.
+    let rows: usize = ["protocol-early", "protocol-epochs", "protocol-steps", "protocol-loss", "many"]
+        .iter()
+        .map(|name| floats(recorded.table(name)[0], "batch").len())
+        .sum();
+    assert_eq!(rows, protocols.len());
+    assert_eq!(floats(recorded.table("edge")[0], "at_step").len(), 2 * 21);
+    assert_eq!(words(recorded.table("trends")[0], "protocol").len(), 4 * 8);
+    // 3 protocols, 2 peaks, the many networks, 2 rates.
+    assert_eq!(said(&recorded).len(), 8, "{:?}", said(&recorded));
+    let text = recorded.figures.join("\n");
+    for part in
+        ["784-12-10 (9550 parameters)", "id = \"edge\"", "at a training loss of 0.6", "seed 5", "2 / 0.05"]
+    {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    recorded.figures.iter().for_each(|figure| drop(figure.parse::<toml::Table>().unwrap()));
+}
+
+/// Networks that are trained and measured beside others are what they would be alone.
+#[test]
+fn networks_do_not_depend_on_their_company() {
+    runtime::set_threads(1);
+    let _no_graph = tch::no_grad_guard();
+    let whole = |networks: &'static str| {
+        let params = small_but(&[("networks", networks), ("many_samples", "0"), ("edge_steps", "0")]);
+        let plan = params.plan(3, Device::Cpu).unwrap();
+        let mut course = Course::new(&plan).unwrap();
+        while !course.is_done() {
+            course.advance().unwrap();
+        }
+        course.networks().to_vec()
+    };
+    let (two, one) = (whole("2"), whole("1"));
+    assert_eq!(two.len(), 2 * one.len());
+    for alone in one.iter().filter(|network| network.moment.name() != "early") {
+        let same = |n: &&generalization::sensitivity::Network| {
+            (n.leg, n.trial, n.moment) == (alone.leg, 0, alone.moment)
+        };
+        let beside = two.iter().find(same).unwrap();
+        assert_eq!(beside.step, alone.step);
+        for (a, b) in [
+            (beside.measures.train_loss, alone.measures.train_loss),
+            (beside.measures.logits, alone.measures.logits),
+            (beside.measures.probabilities, alone.measures.probabilities),
+            (beside.measures.lambda_max, alone.measures.lambda_max),
+            (beside.measures.trace, alone.measures.trace),
+            (beside.measures.sharpness, alone.measures.sharpness),
+        ] {
+            assert!((a - b).abs() < 1e-2 * b.abs(), "{:?}: {a} {b}", alone.moment);
+        }
+    }
+}
+
+/// Saved at any step — training, measuring, among the many networks, at the edge — a course goes on as if nothing had been.
+#[test]
+fn a_restored_course_is_the_uninterrupted_one() {
+    runtime::set_threads(1);
+    let _no_graph = tch::no_grad_guard();
+    let plan = parameters(&SMALL).plan(7, Device::Cpu).unwrap();
+    let mut course = Course::new(&plan).unwrap();
+    let folder = std::env::temp_dir().join(format!("gradtop-sensitivity-{}", std::process::id()));
+    let mut saved = Vec::new();
+    let mut phases = Vec::new();
+    while !course.is_done() {
+        course.advance().unwrap();
+        let step = course.step();
+        let phase = course.phase();
+        // Once a phase, and every 97 steps.
+        if phases.last() != Some(&phase) || step % 97 == 0 {
+            let dir = folder.join(step.to_string());
+            std::fs::create_dir_all(&dir).unwrap();
+            course.save(&dir).unwrap();
+            saved.push(dir);
+            phases.push(phase);
+        }
+    }
+    let shown = |course: &Course<'_>| {
+        format!("{} {:?} {:?}", course.step(), course.networks(), course.edge().map(Edge::points))
+    };
+    let whole = shown(&course);
+    for kind in ["B=16: training", "B=100: measuring", "B=20, lr 0.003: measuring", "edge of stability"] {
+        assert!(phases.iter().any(|phase| phase == kind), "{kind} is not among {phases:?}");
+    }
+    for dir in &saved {
+        let mut course = Course::restore(&plan, dir).unwrap();
+        while !course.is_done() {
+            course.advance().unwrap();
+        }
+        assert_eq!(shown(&course), whole, "from {}", dir.display());
+    }
+    let other = small_but(&[("hidden", "13")]).plan(7, Device::Cpu).unwrap();
+    assert!(Course::restore(&other, &saved[0]).is_err());
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
+    let host = TestHost::new().seed(7);
+    let whole = host.run::<Sensitivity>(&SMALL);
+    let last = whole.metrics.last().unwrap().step;
+    for stop in [20, 200, last - 10] {
+        let first = host.clone().stop_at(stop).run::<Sensitivity>(&SMALL);
+        assert_eq!(first.outcome, Outcome::Stopped, "at {stop}");
+        let checkpoint = first.checkpoints.last().unwrap().step;
+        let second = host.clone().resume_from(first.last_checkpoint().unwrap()).run::<Sensitivity>(&SMALL);
+        assert_eq!(second.outcome, Outcome::Finished, "{:?}", second.text);
+        let mut joined: Vec<Point> = first.metrics.iter().filter(|p| p.step <= checkpoint).cloned().collect();
+        joined.extend(second.metrics.iter().cloned());
+        assert_eq!(bits(&joined), bits(&whole.metrics), "stopped at {stop}");
+        // As text, in which NaN equals NaN.
+        let same = format!("{:?}", second.tables) == format!("{:?}", whole.tables);
+        assert!(same, "stopped at {stop}: other tables");
+    }
+    let other = TestHost::new().seed(8).run::<Sensitivity>(&SMALL);
+    assert_ne!(bits(&other.metrics), bits(&whole.metrics), "another seed");
+}
+
+#[test]
+fn wrong_parameters_are_refused_with_their_reason() {
+    for (change, part) in [
+        (("batches", "16,x"), "`x` is out of range or no number"),
+        (("batches", "16,16"), "named twice"),
+        (("further", "64"), "which `batches` has already"),
+        (("early", "10"), "must be less than `epochs`"),
+        (("train_samples", "3000"), "parameter `followed` is 10000"),
+        (("many_rates", "0"), "`0` is out of range"),
+        (("edge_rates", "fast"), "`fast` is out of range"),
+        (("hidden", "0"), "no width between"),
+    ] {
+        let recorded = TestHost::new().run::<Sensitivity>(&[change]);
+        let why = match recorded.outcome {
+            Outcome::Failed(why) | Outcome::Refused(why) => why,
+            other => panic!("{change:?} ended as {other:?}"),
+        };
+        assert!(why.contains(part), "{change:?}: {why}");
+    }
+}
