@@ -152,8 +152,9 @@ fn generalisation(figures: &mut Figures, plan: &Plan, networks: &[Network]) {
             "many",
             "Sensitivity and sharpness against test loss: many networks",
             &format!(
-                "A point a network, all at the same training loss; above each panel Spearman's coefficient with its 95 % interval \
+                "A point a network, {} that came to the same training loss; above each panel Spearman's coefficient with its 95 % interval \
                  (Bonett and Wright 2000). {}.",
+                these.len(),
                 plan.many_in_words()
             ),
         );

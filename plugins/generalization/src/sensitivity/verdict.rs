@@ -179,8 +179,9 @@ pub(super) struct Artefact {
     pub(super) earlier: Option<i64>,
     /// Where a peak is at equal training loss.
     pub(super) matched: Option<i64>,
-    /// Batch sizes compared at equal training loss.
+    /// Batch sizes compared at equal training loss, and the largest of them.
     pub(super) matched_sizes: usize,
+    pub(super) matched_up_to: i64,
 }
 
 impl Artefact {
@@ -194,6 +195,7 @@ impl Artefact {
             earlier: groups("early", quantity).top(),
             matched: matched.peak(),
             matched_sizes: matched.0.len(),
+            matched_up_to: matched.0.last().map_or(0, |group| group.0),
         }
     }
 
@@ -224,7 +226,7 @@ impl Artefact {
         } else {
             weigh(
                 self.matched.is_none(),
-                "at equal training loss there is no peak".to_owned(),
+                format!("at equal training loss there is no peak up to batch size {}", self.matched_up_to),
                 format!(
                     "at equal training loss there is a peak too, at {}",
                     self.matched.unwrap_or_default()
