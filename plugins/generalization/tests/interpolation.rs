@@ -45,7 +45,9 @@ fn bits(points: &[Point]) -> Vec<(i64, String, u64)> {
 fn quick_has_a_barrier_between_different_initial_values_only() {
     let recorded = TestHost::new().seed(0).preset("quick").run::<Interpolation>(&[]);
     assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
-    said(&recorded).iter().for_each(|line| println!("{line}"));
+    for line in said(&recorded) {
+        println!("{line}");
+    }
     let table = recorded.table("barriers")[0];
     let (kinds, starts) = (words(table, "kind"), words(table, "start"));
     let barriers = floats(table, "train_barrier");
@@ -112,7 +114,9 @@ fn what_a_run_records() {
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
-    recorded.figures.iter().for_each(|figure| drop(figure.parse::<toml::Table>().unwrap()));
+    for figure in &recorded.figures {
+        figure.parse::<toml::Table>().unwrap();
+    }
     assert_eq!(said(&recorded).len(), 5);
     assert!(said(&recorded)[4].contains("Fewer than 3 pairs"));
 }

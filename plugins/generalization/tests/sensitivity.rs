@@ -83,7 +83,9 @@ fn small_but(changes: &[(&'static str, &'static str)]) -> Sensitivity {
 fn quick_has_the_signs_of_the_bands() {
     let recorded = TestHost::new().seed(0).preset("quick").run::<Sensitivity>(&[]);
     assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
-    said(&recorded).iter().for_each(|line| println!("{line}"));
+    for line in said(&recorded) {
+        println!("{line}");
+    }
     let epochs = recorded.table("protocol-epochs")[0];
     let logits = by_batch(epochs, "logit_sensitivity");
     assert_eq!(logits.len(), 4);
@@ -174,7 +176,9 @@ fn what_a_run_records() {
     {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
-    recorded.figures.iter().for_each(|figure| drop(figure.parse::<toml::Table>().unwrap()));
+    for figure in &recorded.figures {
+        figure.parse::<toml::Table>().unwrap();
+    }
 }
 
 /// Networks that are trained and measured beside others are what they would be alone. (When their training loss is looked at

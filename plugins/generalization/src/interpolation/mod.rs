@@ -120,9 +120,9 @@ impl Experiment for Interpolation {
         while !walk.is_done() {
             runtime::set_threads(walk.useful_threads(ctx.threads()));
             walk.advance()?;
-            if let Some((role, epoch, evaluations)) = walk.measured()? {
+            if let Some((role, epoch, true)) = walk.place() {
                 let mut points = Vec::new();
-                for (split, evaluation) in evaluations {
+                for (split, evaluation) in walk.measured()? {
                     let of = &series[role];
                     points.extend(of.loss[split].iter().copied().zip(evaluation.loss));
                     points.extend(of.accuracy[split].iter().copied().zip(evaluation.accuracy));

@@ -142,22 +142,22 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// If an epoch has just ended: the role, the epoch, and evaluations by set: of the test set, after the last also of the
-    /// training set.
+    /// The role being trained, how many of its epochs are done, and whether one has just ended.
+    pub fn place(&self) -> Option<(usize, f64, bool)> {
+        let ensemble = self.ensemble.as_ref()?;
+        let ended = ensemble.step() % ensemble.steps_per_epoch() == 0;
+        Some((self.trained.len(), ensemble.epoch(), ended))
+    }
+
+    /// Evaluations of the networks being trained, by set: of the test set, after the last epoch also of the training set.
     ///
     /// # Errors
     /// libtorch's.
-    pub fn measured(&self) -> Result<Option<(usize, f64, Vec<(usize, Evaluation)>)>> {
-        let Some(ensemble) = &self.ensemble else { return Ok(None) };
-        if ensemble.step() % ensemble.steps_per_epoch() != 0 {
-            return Ok(None);
-        }
+    pub fn measured(&self) -> Result<Vec<(usize, Evaluation)>> {
+        let Some(ensemble) = &self.ensemble else { return Ok(Vec::new()) };
         let last = ensemble.step() == self.plan.epochs * ensemble.steps_per_epoch();
         let sets = if last { 0..2 } else { 1..2 };
-        let evaluations = sets
-            .map(|set| Ok((set, ensemble.mlp.evaluate(&self.plan.sets[set])?)))
-            .collect::<Result<Vec<_>>>()?;
-        Ok(Some((self.trained.len(), ensemble.epoch(), evaluations)))
+        sets.map(|set| Ok((set, ensemble.mlp.evaluate(&self.plan.sets[set])?))).collect()
     }
 
     /// If the lines of a pair on a set have just been evaluated: the pair, the set, and the barriers in the order of

@@ -153,9 +153,10 @@ impl<'a> Course<'a> {
         match &mut self.work {
             Work::Leg(follow, measured) if follow.is_over() => {
                 let (leg, moment) = (follow.leg, follow.leg.moments[*measured]);
-                if let Some((trials, steps, parameters)) = follow.kept(*measured)? {
+                let (places, parameters) = follow.kept(*measured)?;
+                if !places.is_empty() {
                     let found = measure(self.plan, leg, moment, &parameters)?;
-                    for ((trial, step), measures) in trials.into_iter().zip(steps).zip(found) {
+                    for ((trial, step), measures) in places.into_iter().zip(found) {
                         self.networks.push(Network { leg: self.leg, trial, moment, step, measures });
                     }
                 }

@@ -136,16 +136,15 @@ impl<'a> Follow<'a> {
         Ok(Look { loss, logits: means(&norms.logits)?, probabilities: means(&norms.probabilities)? })
     }
 
-    /// The networks kept at a moment: trials, steps, `[networks, parameters]`; none if none came that far.
-    pub(super) fn kept(&self, moment: usize) -> Result<Option<(Vec<i64>, Vec<i64>, Tensor)>> {
+    /// The networks kept at a moment: trial and step of each, and their parameters `[networks, parameters]`.
+    pub(super) fn kept(&self, moment: usize) -> Result<(Vec<(i64, i64)>, Tensor)> {
         let mut these: Vec<&Kept> = self.kept.iter().filter(|kept| kept.moment == moment).collect();
         these.sort_by_key(|kept| kept.trial);
-        if these.is_empty() {
-            return Ok(None);
-        }
-        let parameters: Vec<&Tensor> = these.iter().map(|kept| &kept.parameters).collect();
-        let of = |what: fn(&Kept) -> i64| these.iter().map(|kept| what(kept)).collect();
-        Ok(Some((of(|kept| kept.trial), of(|kept| kept.step), Tensor::f_stack(&parameters, 0)?)))
+        let rows: Vec<&Tensor> = these.iter().map(|kept| &kept.parameters).collect();
+        let options = (tch::Kind::Float, self.plan.device);
+        let parameters =
+            if rows.is_empty() { Tensor::f_zeros([0], options)? } else { Tensor::f_stack(&rows, 0)? };
+        Ok((these.iter().map(|kept| (kept.trial, kept.step)).collect(), parameters))
     }
 
     pub(super) fn save(&self, saving: &mut Saving) -> Result<()> {

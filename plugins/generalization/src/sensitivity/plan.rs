@@ -95,7 +95,7 @@ pub struct Plan {
 pub(super) const EDGE_WIDTHS: [i64; 4] = [PIXELS, 64, 64, CLASSES];
 pub(super) const EDGE_SAMPLES: i64 = 500;
 
-fn numbers<T: std::str::FromStr + PartialOrd>(
+fn numbers<T: std::str::FromStr + PartialOrd + Copy>(
     parameter: &str,
     text: &str,
     low: T,

@@ -267,6 +267,7 @@ mod tests {
             earlier: Some(1024),
             matched: None,
             matched_sizes: 5,
+            matched_up_to: 4096,
         };
         let (for_it, against) = shown.evidence().unwrap();
         assert_eq!((for_it.len(), against.len()), (3, 0));
