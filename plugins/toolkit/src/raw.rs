@@ -19,6 +19,11 @@ pub(crate) struct AdamStep {
     pub(crate) rate: f32,
 }
 
+/// Moments smaller than these become 0. A weight whose input is rarely lit has a first moment that shrinks by a tenth a step, and
+/// after some 800 steps is too small for a normal number; the processor then takes a hundred times as long for it. So small a
+/// moment changes no parameter: the denominator is at least ε = 1e-8 √(1 − β₂ᵗ).
+const LEAST: (f32, f32) = (1e-30, 1e-32);
+
 /// Whether [`adam`] can work on this tensor.
 pub(crate) fn is_plain(tensor: &Tensor) -> bool {
     tensor.device() == Device::Cpu && tensor.kind() == Kind::Float && tensor.is_contiguous()
@@ -51,9 +56,52 @@ pub(crate) fn adam(
     let [parameters, gradients, first, second] = [parameters, gradients, first, second]
         .map(|start| unsafe { std::slice::from_raw_parts_mut(start, length) });
     for (((p, &mut g), m), v) in parameters.iter_mut().zip(gradients).zip(first).zip(second) {
-        *m += (g - *m) * step.first;
-        *v += (g * g - *v) * step.second;
+        let (first, second) = (*m + (g - *m) * step.first, *v + (g * g - *v) * step.second);
+        *m = if first.abs() < LEAST.0 { 0.0 } else { first };
+        *v = if second < LEAST.1 { 0.0 } else { second };
         *p -= step.rate * *m / (v.sqrt() + step.epsilon);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use tch::Tensor;
+
+    use crate::optim::{Optimizer, Rule};
+
+    /// A weight whose gradient vanishes for long: its moments reach 0 without ever being too small for a normal number, and
+    /// the parameters are those of the tensor operations, which do not cut them off.
+    #[test]
+    fn moments_vanish_without_becoming_subnormal() {
+        let parameters = || Tensor::from_slice(&[0.5_f32, -0.25, 1e-3, 2.0]);
+        let (one, two) = (parameters(), parameters());
+        let mut fused = Optimizer::new(Rule::Adam { lr: 1e-3 }, &one).unwrap().fused();
+        let mut plain = Optimizer::new(Rule::Adam { lr: 1e-3 }, &two).unwrap();
+        let values = |tensor: &Tensor| {
+            let mut values = [0.0_f32; 4];
+            tensor.copy_data(&mut values, 4);
+            values
+        };
+        for step in 0..1500 {
+            // The last weight keeps a gradient; of the others one never has any.
+            let lit = if step < 3 { 1.0_f32 } else { 0.0 };
+            let gradient = Tensor::from_slice(&[lit, 1e-4 * lit, 0.0, 0.1]);
+            fused.update(&one, &gradient).unwrap();
+            plain.update(&two, &gradient).unwrap();
+            for (name, moment) in fused.state() {
+                assert!(
+                    values(moment).iter().all(|v| !v.is_subnormal()),
+                    "{name} at {step}: {:?}",
+                    values(moment)
+                );
+            }
+        }
+        assert_eq!(values(fused.state()[0].1)[..3], [0.0; 3]);
+        for (a, b) in values(&one).iter().zip(values(&two)) {
+            assert!((a - b).abs() <= 2e-6 * b.abs(), "{a} {b}");
+        }
+    }
 }
