@@ -116,7 +116,7 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<()> {
             groups.push(Group { kind, same_start, lines: of.collect() });
         }
     }
-    let statements: Vec<String> = groups
+    let mut statements: Vec<String> = groups
         .iter()
         .map(|group| {
             format!(
@@ -128,13 +128,16 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<()> {
             )
         })
         .collect();
+    statements.push(overall(&groups, &plan.alphas));
     for statement in &statements {
         ctx.info(statement)?;
     }
-    ctx.info(overall(&groups, &plan.alphas))?;
-    let number = |of: &dyn Fn(&Group<'_>) -> f64| groups.iter().map(of).collect::<Vec<_>>();
-    let kinds: Vec<&str> = groups.iter().map(|group| group.kind.name()).collect();
-    let starts: Vec<&str> = groups.iter().map(|group| start(group.same_start)).collect();
+    // The last row is of all groups together, which have no one number.
+    let number = |of: &dyn Fn(&Group<'_>) -> f64| groups.iter().map(of).chain([f64::NAN]).collect::<Vec<_>>();
+    let kinds: Vec<&str> = groups.iter().map(|group| group.kind.name()).chain(["all"]).collect();
+    let starts: Vec<&str> = groups.iter().map(|group| start(group.same_start)).chain(["all"]).collect();
+    let pairs: Vec<i64> =
+        groups.iter().map(|group| group.lines.len() as i64).chain([lines.len() as i64]).collect();
     let alphas = &plan.alphas;
     ctx.table(
         "conclusion",
@@ -142,7 +145,7 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<()> {
         &[
             Column::utf8("kind", &kinds),
             Column::utf8("start", &starts),
-            Column::i64("pairs", groups.iter().map(|group| group.lines.len() as i64).collect::<Vec<_>>()),
+            Column::i64("pairs", pairs),
             Column::f64("train_barrier", number(&|g| mean(&g.barriers(0, alphas)))).unit("nats"),
             Column::f64("test_barrier", number(&|g| mean(&g.barriers(1, alphas)))).unit("nats"),
             Column::f64("train_loss_at_0", number(&|g| g.loss(0, alphas, 0.0))).unit("nats"),
