@@ -17,7 +17,7 @@ use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean, number};
 use crate::study::conduct::{self, Conductor, Happened, Score};
 use crate::study::folder::Study;
-use crate::study::plan::{Changes, Entry, PRESETS, Plan, Setting};
+use crate::study::plan::{Changes, Entry, PRESETS, Plan, SECOND_TASK, Setting};
 use crate::study::report;
 use crate::study::standing::Standing;
 
@@ -82,7 +82,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     };
     let plan = match &args.plan {
         Some(file) => Plan::read(file)?,
-        None => Plan::of_preset(&args.preset)
+        None => Plan::of_preset(&args.preset, is_at_hand(SECOND_TASK))
             .ok_or_else(|| Failure::usage(format!("there is no preset {:?}", args.preset)))?,
     };
     let plan = plan.changed(&changes)?;
@@ -115,6 +115,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let conductor = Conductor::new(&study, cores, found)?;
     announce(&study, cores, args.json)?;
     conducted(&study, conductor, caught, &lock, args.json)
+}
+
+/// Whether all files of a data set are somewhere on this machine.
+fn is_at_hand(dataset: &str) -> bool {
+    gradtop_data::named(dataset)
+        .is_some_and(|set| set.files.iter().all(|file| gradtop_data::find(set, file).is_ok()))
 }
 
 /// The cores that this process may use.
@@ -153,6 +159,15 @@ fn conducted(
     let mut stopping = false;
     let mut told = Instant::now();
     let (score, left) = loop {
+        let (interrupts, hangups) = caught.counts();
+        // Before anything is begun: it may have come while the plugins were looked at.
+        if interrupts > 0 && !stopping {
+            stopping = true;
+            let say =
+                || print::note("stopping all runs after their step; Ctrl-C again to leave without waiting");
+            board.as_ref().map_or_else(say, |board| board.above(say));
+            conductor.stop();
+        }
         let (score, happened) = conductor.look();
         for thing in &happened {
             let mut said = Ok(());
@@ -166,16 +181,8 @@ fn conducted(
         if score.is_over() {
             break (score, false);
         }
-        let (interrupts, hangups) = caught.counts();
         if hangups > 0 || interrupts > 1 {
             break (score, true);
-        }
-        if interrupts == 1 && !stopping {
-            stopping = true;
-            let say =
-                || print::note("stopping all runs after their step; Ctrl-C again to leave without waiting");
-            board.as_ref().map_or_else(say, |board| board.above(say));
-            conductor.stop();
         }
         let words = words(&score);
         if let Some(board) = &mut board {
@@ -196,7 +203,7 @@ fn conducted(
         print::note("  the same command again takes them up; `gradtop stop RUN` ends one");
         return Ok(LEFT_RUNNING);
     }
-    let code = conduct::exit_code(&score.standings);
+    let code = conduct::exit_code(&score.standings, stopping);
     let written = compose(study, conductor.refused(), json)?;
     if json {
         print::json(&json!({"type": "final", "study": study.name(), "exit_code": code, "report": written}))?;

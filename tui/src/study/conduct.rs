@@ -234,15 +234,16 @@ fn speed(entries: &[Entry], standings: &[Standing]) -> f64 {
     if expected > 0.0 && took > 0.0 { (took / expected).clamp(0.05, 20.0) } else { 1.0 }
 }
 
-/// What the study as a whole came to: exit code 0 if all finished; 1 if any failed or has no run; else 4 if any crashed, 3 if
-/// any was stopped, 5 if any goes on.
-pub(crate) fn exit_code(standings: &[Standing]) -> i32 {
+/// What the study as a whole came to: exit code 0 if all finished; 1 if any failed or could not be started; else 4 if any
+/// crashed, 3 if any was stopped, or was not begun because the study was, 5 if any goes on.
+pub(crate) fn exit_code(standings: &[Standing], was_stopped: bool) -> i32 {
     let codes: Vec<i32> = standings
         .iter()
         .map(|standing| match standing {
             Standing::Finished(_) => 0,
             Standing::Ended(view) => view.state.exit_code(),
             Standing::Alive(_) => State::Running.exit_code(),
+            Standing::Open if was_stopped => State::Stopped.exit_code(),
             Standing::Open | Standing::Elsewhere(_) | Standing::Unreadable(_) => 1,
         })
         .collect();

@@ -42,6 +42,12 @@ const EXPERIMENTS: [Planned; 10] = [
     Planned { experiment: "sensitivity", seconds: [30.0, 400.0, 3_600.0], overrides: [&[], &[], &[]] },
 ];
 
+/// The experiment whose question asks for a second task.
+const TASKS: &str = "image-classification";
+
+/// The data set of the second task, which not every machine has.
+pub(crate) const SECOND_TASK: &str = "fashion-mnist";
+
 /// What is guessed of an experiment that is not in the list.
 const UNKNOWN_SECONDS: f64 = 60.0;
 
@@ -159,20 +165,27 @@ impl std::str::FromStr for Setting {
 }
 
 impl Plan {
-    /// All experiments of the report with one of the [`PRESETS`].
-    pub(crate) fn of_preset(preset: &str) -> Option<Self> {
+    /// All experiments of the report with one of the [`PRESETS`]. `second_task`: the data of [`SECOND_TASK`] is at hand; the
+    /// quick preset does without.
+    pub(crate) fn of_preset(preset: &str, second_task: bool) -> Option<Self> {
         let at = PRESETS.iter().position(|p| *p == preset)?;
         let entries = EXPERIMENTS
             .iter()
             .map(|planned| {
                 let text = |value: &str| toml::Value::String(value.to_owned());
                 let params = planned.overrides[at].iter().map(|(k, v)| ((*k).to_owned(), text(v)));
+                let mut params: toml::Table = params.collect();
+                if planned.experiment == TASKS {
+                    let both = second_task && preset != "quick";
+                    let data = if both { format!("mnist,{SECOND_TASK}") } else { "mnist".to_owned() };
+                    params.insert("datasets".to_owned(), text(&data));
+                }
                 Entry {
                     experiment: planned.experiment.to_owned(),
                     key: None,
                     preset: Some(preset.to_owned()),
                     threads: one_thread(),
-                    params: params.collect(),
+                    params,
                 }
             })
             .collect();
@@ -276,19 +289,30 @@ mod tests {
             "sensitivity",
         ];
         for preset in PRESETS {
-            let plan = Plan::of_preset(preset).unwrap();
+            let plan = Plan::of_preset(preset, false).unwrap();
             let planned: Vec<&str> = plan.entries.iter().map(Entry::key).collect();
             assert_eq!(planned, report);
             plan.check().unwrap();
             assert!(plan.entries.iter().all(|e| e.preset.as_deref() == Some(preset) && e.threads == 1));
             assert!(plan.entries.iter().all(|e| e.expected_s() > 0.0));
         }
-        assert_eq!(Plan::of_preset("quik"), None);
+        assert_eq!(Plan::of_preset("quik", true), None);
+    }
+
+    #[test]
+    fn the_second_task_is_taken_where_its_data_is() {
+        let datasets = |preset: &str, there: bool| {
+            let sets = Plan::of_preset(preset, there).unwrap().entries[1].sets();
+            sets.into_iter().find(|(key, _)| key == "datasets").unwrap().1
+        };
+        assert_eq!(datasets("default", true), "mnist,fashion-mnist");
+        assert_eq!(datasets("full", false), "mnist");
+        assert_eq!(datasets("quick", true), "mnist");
     }
 
     #[test]
     fn a_plan_survives_being_written_and_one_setting_makes_it_another() {
-        let plan = Plan::of_preset("quick").unwrap();
+        let plan = Plan::of_preset("quick", false).unwrap();
         let again = Plan::parse(&toml::to_string(&plan).unwrap()).unwrap();
         assert_eq!(again, plan);
         let change = |changes: Changes| plan.clone().changed(&changes).unwrap();
@@ -304,7 +328,7 @@ mod tests {
 
     #[test]
     fn what_is_typed_wrong_is_named() {
-        let plan = Plan::of_preset("quick").unwrap();
+        let plan = Plan::of_preset("quick", false).unwrap();
         let wrong = |changes: Changes| plan.clone().changed(&changes).unwrap_err().to_string();
         let only = Changes { only: vec!["sensitivty".into()], ..Changes::default() };
         assert_eq!(wrong(only), "the study has no experiment \"sensitivty\"");

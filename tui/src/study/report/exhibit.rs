@@ -113,7 +113,7 @@ impl<'a> Exhibit<'a> {
     }
 
     /// What the experiment concluded, with the numbers behind it; `None` if it has not.
-    pub(crate) fn found(&self) -> Result<Option<[Block; 2]>, StoreError> {
+    pub(crate) fn found(&self) -> Result<Option<Vec<Block>>, StoreError> {
         const NAME: &str = "conclusion";
         let Some(table) = self.read(NAME)? else { return Ok(None) };
         let Some(ColumnData::Utf8(statements)) = table.column("statement") else { return Ok(None) };
@@ -125,11 +125,17 @@ impl<'a> Exhibit<'a> {
             self.inside("tables/conclusion"),
             text("."),
         ];
-        let numbers = Block::More {
-            summary: "The numbers behind it".to_owned(),
-            blocks: vec![self.block(NAME, &table, Some("statement"))],
+        let mut found = vec![Block::Found { lines, source }];
+        let number = |(name, _, data): &(String, Option<String>, ColumnData)| {
+            name != "step" && matches!(data, ColumnData::I64(_) | ColumnData::F64(_))
         };
-        Ok(Some([Block::Found { lines, source }, numbers]))
+        if table.columns.iter().any(number) {
+            found.push(Block::More {
+                summary: "The numbers behind it".to_owned(),
+                blocks: vec![self.block(NAME, &table, Some("statement"))],
+            });
+        }
+        Ok(Some(found))
     }
 
     fn read(&self, name: &str) -> Result<Option<Table>, StoreError> {

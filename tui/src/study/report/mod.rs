@@ -305,7 +305,7 @@ impl<'a> Composer<'a> {
             return Vec::new();
         }
         match self.exhibits.get(id).map(Exhibit::found) {
-            Some(Ok(Some(found))) => found.to_vec(),
+            Some(Ok(Some(found))) => found,
             Some(Ok(None)) | None => vec![missing(&["No conclusion: ", id, " has not come to one."])],
             Some(Err(e)) => {
                 self.odd.push(clean(&e.to_string()));

@@ -113,7 +113,8 @@ pub(crate) const PROBLEMS: &[Problem] = &[
                     Text(
                         "Convolutional networks of different depth and nearly equal size, and the network of the original report, \
                          learn to tell images apart. Loss and accuracy are taken over whole sets with fixed weights, never as the \
-                         running mean of batches.",
+                         running mean of batches. Beyond the quick preset, clothes of Fashion-MNIST are the second task where that data \
+                         set is at hand; `gradtop data fetch fashion-mnist` brings it, and makes it another study.",
                     ),
                     Table("image-classification", "models"),
                     Settings("image-classification"),
@@ -387,7 +388,7 @@ mod tests {
 
     #[test]
     fn every_experiment_is_described_shown_and_concluded_from() {
-        let plan = Plan::of_preset("quick").unwrap();
+        let plan = Plan::of_preset("quick", false).unwrap();
         for entry in &plan.entries {
             let id = entry.experiment.as_str();
             let count = |of: &dyn Fn(&Part) -> bool| {
