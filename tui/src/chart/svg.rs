@@ -224,10 +224,10 @@ fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64,
         for tick in &y2_ticks {
             pen.text((edge + 7.0, plot.y(span, tick.value) + 4.0), &tick.label, SMALL, SOFT, "start");
         }
-        upright(pen, (x + width - 4.0, plot.top + plot.height / 2.0), &y2_caption);
+        upright(pen, (x + width - 4.0, &plot), &y2_caption);
     }
     marks::odd(pen, chart, &plot);
-    upright(pen, (x + 10.0, plot.top + plot.height / 2.0), &y_caption);
+    upright(pen, (x + 10.0, &plot), &y_caption);
     if !x_caption.is_empty() {
         pen.text((plot.left + plot.width / 2.0, bottom + 36.0), &x_caption, 12.0, INK, "middle");
     }
@@ -248,12 +248,15 @@ fn most_across(axis: &Axis, plot: &Plot) -> usize {
     ((plot.width / (widest as f64 * SMALL * CHAR + 10.0)) as usize).max(1)
 }
 
-fn upright(pen: &mut Pen, (x, y): (f64, f64), words: &str) {
+/// An axis' caption beside it, smaller where it would be longer than the axis.
+fn upright(pen: &mut Pen, (x, plot): (f64, &Plot), words: &str) {
     if !words.is_empty() {
+        let size = (plot.height / (width_of(words) as f64 * CHAR)).clamp(7.5, 12.0);
         pen.put(&format!(
-            r#"<text transform="translate({} {}) rotate(-90)" font-size="12" fill="{INK}" text-anchor="middle">{}</text>"#,
+            r#"<text transform="translate({} {}) rotate(-90)" font-size="{}" fill="{INK}" text-anchor="middle">{}</text>"#,
             n(x),
-            n(y),
+            n(plot.top + plot.height / 2.0),
+            n(size),
             escape(words)
         ));
     }
@@ -447,6 +450,27 @@ mod tests {
             prop_assert!(near(found.last().unwrap(), points.last().unwrap()));
             prop_assert!(points.iter().all(|p| found.iter().any(|f| near(f, p))));
         }
+    }
+
+    #[test]
+    fn long_words_stay_in_their_panel() {
+        let line = || mark("a", Shape::Line { x: vec![0.0, 1.0], y: vec![0.0, 1.0] });
+        let label = "squared error, summed over outputs and averaged over images".to_owned();
+        let chart = Chart {
+            title: Some("1>3 ".repeat(30)),
+            y: Axis { label: label.clone(), ..Axis::default() },
+            marks: vec![line()],
+            ..Chart::default()
+        };
+        let page = embedded(&Figure { charts: vec![chart.clone(), chart], ..Figure::default() }, "a");
+        let drawing = resvg::usvg::roxmltree::Document::parse(&page).unwrap();
+        for text in drawing.descendants().filter(|node| node.has_tag_name("text")) {
+            let size: f64 = text.attribute("font-size").unwrap().parse().unwrap();
+            let long = width_of(text.text().unwrap_or_default()) as f64 * size * CHAR;
+            assert!(long <= NARROW.0, "{:?}", text.text());
+        }
+        let caption = drawing.descendants().find(|node| node.text() == Some(label.as_str())).unwrap();
+        assert!(caption.attribute("font-size").unwrap().parse::<f64>().unwrap() < 12.0);
     }
 
     #[test]

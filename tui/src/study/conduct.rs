@@ -128,6 +128,21 @@ impl<'a> Conductor<'a> {
                 _ => {}
             }
         }
+        // What cannot be run is said at once, not when its turn has come.
+        for (entry, standing) in self.study.plan.entries.iter().zip(&score.standings) {
+            let needed = match standing {
+                Standing::Open => true,
+                Standing::Ended(view) => !goes_on(view),
+                _ => false,
+            };
+            let there = self.found.experiment(&entry.experiment).is_some();
+            if needed && !there && !self.stopping && self.tried.insert(entry.key().to_owned()) {
+                let why = missing(&self.found, entry);
+                self.refused.insert(entry.key().to_owned(), why.clone());
+                happened.push(Happened::Refused { key: entry.key().to_owned(), why });
+            }
+        }
+        score = self.score();
         while !self.stopping
             && let Some(i) = schedule::next(&score.jobs, self.cores)
         {

@@ -301,7 +301,14 @@ pub(crate) const PROBLEMS: &[Problem] = &[
             Question {
                 short: "Settings",
                 asked: "Describe your settings of the experiments. (e.g. which task, the 10 or more structures you choose)",
-                answer: &[Settings("model-size")],
+                answer: &[
+                    Text(
+                        "Networks of one family and of many widths are trained in the same way, on many images and on few, the latter \
+                         also with a share of random labels. Beside them stand random features whose last layer is solved for exactly: \
+                         they show what size does without any training.",
+                    ),
+                    Settings("model-size"),
+                ],
             },
             Question {
                 short: "Loss and accuracy against the number of parameters",
@@ -330,7 +337,15 @@ pub(crate) const PROBLEMS: &[Problem] = &[
             Question {
                 short: "Settings",
                 asked: "Describe the settings of the experiments (e.g. which task, what training approaches)",
-                answer: &[Settings("interpolation"), Settings("sensitivity")],
+                answer: &[
+                    Text(
+                        "For the interpolation, pairs of networks are trained with a small and a large batch, or with two learning rates, \
+                         from the same and from different initial values. For the sensitivity, one network is trained with several \
+                         batch sizes: for the same number of epochs, for the same number of steps, and until the same training loss.",
+                    ),
+                    Settings("interpolation"),
+                    Settings("sensitivity"),
+                ],
             },
             Question {
                 short: "Loss and accuracy against the interpolation ratio",
