@@ -47,9 +47,10 @@ pub(crate) struct Caught {
 }
 
 impl Caught {
-    /// From now on; a signal that is ignored, as after `nohup`, stays so.
+    /// From now on. After `nohup` hangups stay ignored; an interrupt is heard even where a shell has started the command in
+    /// the background, since whoever sends one means it.
     pub(crate) fn new() -> Result<Self> {
-        let heard = [SIGINT, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
+        let heard = std::iter::once(SIGINT).chain(Some(SIGHUP).filter(|signal| !is_ignored(*signal)));
         Ok(Self { signals: Signals::new(heard)?, interrupts: 0, hangups: 0 })
     }
 
