@@ -56,6 +56,7 @@ fn help_texts() {
         "logs",
         "plot",
         "compare",
+        "study",
         "pause",
         "resume",
         "stop",
