@@ -93,11 +93,11 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Threads worth using for the next step.
+    /// Threads worth using for the next step. Lines are many small operations, for which threads wait longer than they compute.
     pub fn useful_threads(&self, available: usize) -> usize {
         match (&self.ensemble, self.plan.roles.get(self.trained.len())) {
             (Some(_), Some(role)) => useful_threads(available, &self.plan.widths, role.trials, role.batch),
-            _ => available,
+            _ => 1,
         }
     }
 
