@@ -20,8 +20,8 @@ pub(crate) struct AdamStep {
 }
 
 /// Moments smaller than these become 0. A weight whose input is rarely lit has a first moment that shrinks by a tenth a step, and
-/// after some 800 steps is too small for a normal number; the processor then takes a hundred times as long for it. So small a
-/// moment changes no parameter: the denominator is at least ε = 1e-8 √(1 − β₂ᵗ).
+/// after some 800 steps is too small for a normal number; the processor then takes a hundred times as long for it. What is cut
+/// off is below the rounding of the update: the denominator is at least ε = 1e-8 √(1 − β₂ᵗ).
 const LEAST: (f32, f32) = (1e-30, 1e-32);
 
 /// Whether [`adam`] can work on this tensor.
