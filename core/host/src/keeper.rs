@@ -30,6 +30,12 @@ pub(crate) const DETACHED: &str = "detached\n";
 const LOOK: Duration = Duration::from_millis(100);
 /// Between SIGTERM and SIGKILL, at most.
 const LAST_CHANCE: Duration = Duration::from_secs(1);
+/// How often a thread of libgomp looks for work before it sleeps, unless the user has said something of the kind: its default, 300,000,
+/// is right only while nothing else wants the processor. Two runs of two threads beside each other on two cores take a tenth
+/// of the time with this; alone, a run is as fast as without.
+const SPINS: &str = "3000";
+/// Variables that say it.
+const SPINNING: [&str; 2] = ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"];
 
 /// `gradtop __keeper DIR [--resume CHECKPOINT]`. Standard input is the run's lock, standard output a pipe to the launcher.
 pub(crate) fn keeper_main(dir: &Path, resume: Option<&Path>) -> i32 {
@@ -157,10 +163,11 @@ impl Keeper {
         command
             .env("OMP_NUM_THREADS", &threads)
             .env("MKL_NUM_THREADS", &threads)
-            .env("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-            .stdin(Stdio::from(lock))
-            .stdout(Stdio::from(report_in))
-            .stderr(Stdio::from(console_in));
+            .env("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
+        if SPINNING.iter().all(|name| std::env::var_os(name).is_none()) {
+            command.env(SPINNING[0], SPINS);
+        }
+        command.stdin(Stdio::from(lock)).stdout(Stdio::from(report_in)).stderr(Stdio::from(console_in));
         let child = command.spawn().map_err(|e| format!("the trainer cannot be started: {e}"))?;
         // `command` goes here, and with it our copies of the trainer's ends.
         Ok((child, report, OwnedFd::from(console)))

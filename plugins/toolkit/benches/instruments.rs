@@ -1,9 +1,9 @@
 //! What the training instruments cost: a perceptron and the report's LeNet on MNIST, trained without them, with all of them off,
 //! and read at every 1, 10 and 100 steps, with and without the curvature.
 //!
-//! `instruments [--rounds 5] [--network mlp|lenet] [--samples 500]` prints a line for each way: the lowest time of a step over the
+//! `instruments [--rounds 5] [--network mlp|lenet] [--samples 250] [--off]` prints a line for each way: the lowest time of a step over the
 //! rounds, and the median over the rounds of its ratio to the time without instruments in the same round. All ways take turns,
-//! block by block, because a shared machine's speed drifts. Readings are taken but not logged: that is another thread's work.
+//! block by block, because a shared machine's speed drifts. With `--off`, only without instruments and with all of them off. Readings are taken but not logged: that is another thread's work.
 
 #![allow(clippy::print_stdout, reason = "its result is for people and scripts to read")]
 
@@ -135,8 +135,10 @@ fn measure(
     steps: i64,
     rounds: usize,
     samples: i64,
+    ways: usize,
 ) -> Result<(), Box<dyn Error>> {
-    let probes = WAYS
+    let ways = &WAYS[..ways];
+    let probes = ways
         .iter()
         .map(|(_, way)| {
             let settings = way.map(|(instruments, instruments_curvature)| Settings {
@@ -150,10 +152,12 @@ fn measure(
     for probe in &probes {
         training.step(probe.as_ref())?;
     }
-    let mut seconds = vec![Vec::new(); WAYS.len()];
-    for _ in 0..rounds {
-        for (i, ((_, way), probe)) in WAYS.iter().zip(&probes).enumerate() {
-            let steps = block(*way, steps);
+    let mut seconds = vec![Vec::new(); ways.len()];
+    for round in 0..rounds {
+        // Each round begins with another, so that none always follows the same.
+        for i in (0..ways.len()).map(|i| (i + round) % ways.len()) {
+            let (way, probe) = (ways[i].1, &probes[i]);
+            let steps = block(way, steps);
             let start = Instant::now();
             for _ in 0..steps {
                 training.step(probe.as_ref())?;
@@ -162,7 +166,7 @@ fn measure(
         }
     }
     println!("{name}, batch {BATCH}, curvature on {samples} samples {:>21} {:>8}", "ms a step", "ratio");
-    for ((way, _), own) in WAYS.iter().zip(&seconds) {
+    for ((way, _), own) in ways.iter().zip(&seconds) {
         let mut ratios: Vec<f64> = own.iter().zip(&seconds[0]).map(|(own, bare)| own / bare).collect();
         ratios.sort_by(f64::total_cmp);
         let lowest = own.iter().copied().fold(f64::INFINITY, f64::min);
@@ -179,13 +183,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     set_threads(1);
     let _no_graphs = tch::no_grad_guard();
-    let (rounds, samples) = (option("--rounds", "5").parse()?, option("--samples", "500").parse()?);
+    let (rounds, samples) = (option("--rounds", "5").parse()?, option("--samples", "250").parse()?);
     let network = option("--network", "both");
+    let ways = if arguments.iter().any(|argument| argument == "--off") { 4 } else { WAYS.len() };
     if network != "lenet" {
-        measure("perceptron 784-15-30-10", &mut perceptron()?, 2000, rounds, samples)?;
+        measure("perceptron 784-15-30-10", &mut perceptron()?, 2000, rounds, samples, ways)?;
     }
     if network != "mlp" {
-        measure("LeNet", &mut lenet()?, 100, rounds, samples)?;
+        measure("LeNet", &mut lenet()?, 100, rounds, samples, ways)?;
     }
     Ok(())
 }

@@ -177,7 +177,7 @@ fn curvature_of_an_ensemble_is_that_of_its_hessians() {
             read(&broken, &subset.inputs, &subset.targets, 30),
         );
         assert!(beside.max_eigenvalue[0].is_nan() && beside.trace[0].is_nan());
-        assert!((beside.max_eigenvalue[1] - whole.max_eigenvalue[1]).abs() < 1e-3 * whole.max_eigenvalue[1]);
+        assert!((beside.max_eigenvalue[1] - whole.max_eigenvalue[1]).abs() < 1e-2 * whole.max_eigenvalue[1]);
     }
 }
 
@@ -212,7 +212,7 @@ fn check(read: &Curvature, eigenvalues: &[Vec<f64>]) {
         let (largest, trace) = (exact[exact.len() - 1], exact.iter().sum::<f64>());
         let (found, bound) = (read.max_eigenvalue[trial], read.bound[trial]);
         assert!(
-            bound <= 1e-3 * found && (found - largest).abs() <= bound.max(1e-12),
+            bound <= 1e-2 * found && (found - largest).abs() <= bound.max(1e-12),
             "{found} for {largest}"
         );
         let (estimate, error) = (read.trace[trial], read.trace_error[trial]);

@@ -87,7 +87,7 @@ pub fn largest(
     mut product: impl FnMut(&Tensor) -> Result<Tensor, TchError>,
 ) -> Result<Largest, TchError> {
     /// Steps between two looks at the tridiagonal matrices.
-    const LOOK: usize = 4;
+    const LOOK: usize = 2;
     let mut krylov = Krylov::new(like, seed)?;
     let limit = limit.clamp(1, krylov.n);
     loop {

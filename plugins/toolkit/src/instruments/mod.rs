@@ -47,7 +47,7 @@ pub struct Settings {
     #[param(default = 0, min = 0)]
     pub instruments_curvature: i64,
     /// Training samples, drawn by the seed, that the curvature is read on
-    #[param(default = 500, min = 1, max = 60_000)]
+    #[param(default = 250, min = 1, max = 60_000)]
     pub instruments_samples: i64,
 }
 
