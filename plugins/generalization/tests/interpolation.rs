@@ -4,7 +4,8 @@
 #![allow(clippy::print_stdout, reason = "the numbers behind the bands, for cargo test -- --nocapture")]
 
 use generalization::interpolation::{Interpolation, Kind, Walk};
-use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Point, Recorded, Table, TestHost};
+use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, Table, TestHost, bits};
+use gradtop_toolkit::instruments::{Settings, assert_harmless};
 use gradtop_toolkit::runtime;
 use tch::Device;
 
@@ -34,10 +35,6 @@ fn words(table: &Table, column: &str) -> Vec<String> {
 
 fn said(recorded: &Recorded) -> Vec<&str> {
     recorded.text.iter().filter(|(level, _)| *level == Level::Info).map(|(_, line)| line.as_str()).collect()
-}
-
-fn bits(points: &[Point]) -> Vec<(i64, String, u64)> {
-    points.iter().map(|p| (p.step, format!("{:?}", p.series), p.value.to_bits())).collect()
 }
 
 /// Band A14 at a reduced size: the pair of batch sizes has a barrier from different initial values and none from the same.
@@ -138,6 +135,7 @@ fn pairs_begin_where_they_say() {
         lr: 1e-3,
         other_lr: 1e-2,
         points: 7,
+        instruments: Settings::default(),
     };
     let plan = params.plan(3, Device::Cpu).unwrap();
     assert_eq!(plan.widths, [784, 10]);
@@ -166,17 +164,7 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
     let whole = host.run::<Interpolation>(&SMALL);
     // In each training, at the very end of one, and among the lines.
     for stop in [7, 20, 25, 40, 48, 50] {
-        let first = host.clone().stop_at(stop).run::<Interpolation>(&SMALL);
-        assert_eq!(first.outcome, Outcome::Stopped, "at {stop}");
-        let checkpoint = first.checkpoints.last().unwrap().step;
-        let second = host.clone().resume_from(first.last_checkpoint().unwrap()).run::<Interpolation>(&SMALL);
-        assert_eq!(second.outcome, Outcome::Finished, "{:?}", second.text);
-        let mut joined: Vec<Point> = first.metrics.iter().filter(|p| p.step <= checkpoint).cloned().collect();
-        joined.extend(second.metrics.iter().cloned());
-        assert_eq!(bits(&joined), bits(&whole.metrics), "stopped at {stop}");
-        // As text, in which NaN equals NaN.
-        let same = format!("{:?}", second.tables) == format!("{:?}", whole.tables);
-        assert!(same, "stopped at {stop}: other tables");
+        host.run_interrupted::<Interpolation>(stop, &SMALL).assert_equals(&whole);
     }
     let other = TestHost::new().seed(8).run::<Interpolation>(&SMALL);
     assert_ne!(bits(&other.metrics), bits(&whole.metrics), "another seed");
@@ -197,4 +185,9 @@ fn wrong_parameters_are_refused_with_their_reason() {
         };
         assert!(why.contains(part), "{change:?}: {why}");
     }
+}
+
+#[test]
+fn instruments_only_read() {
+    assert_harmless::<Interpolation>(&TestHost::new().seed(5), &SMALL, 25);
 }

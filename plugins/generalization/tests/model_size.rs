@@ -5,7 +5,8 @@
 use generalization::model_size::ModelSize;
 use generalization::model_size::features::{errors, features, minimum_norm, weights};
 use gradtop_sdk::Series;
-use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Point, Recorded, Table, TestHost};
+use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, Table, TestHost, bits};
+use gradtop_toolkit::instruments::assert_harmless;
 use gradtop_toolkit::rng::{Rng, Stream};
 use tch::{Kind, Tensor};
 
@@ -46,10 +47,6 @@ fn whole<'a>(table: &'a Table, column: &str) -> &'a [i64] {
 
 fn last<'a>(recorded: &'a Recorded, name: &str) -> &'a Table {
     recorded.table(name).last().copied().unwrap()
-}
-
-fn bits(points: &[Point]) -> Vec<(i64, String, u64)> {
-    points.iter().map(|p| (p.step, format!("{:?} {:?}", p.series, p.epoch), p.value.to_bits())).collect()
 }
 
 /// Means over trials of a column, by width, of the rows with this noise.
@@ -279,18 +276,9 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
     assert_eq!(whole.outcome, Outcome::Finished, "{:?}", whole.text);
     // 6 steps an epoch, 18 for each width of part A; 24 for each of part B; then solutions: within each part.
     for stop in [6, 26, 45, 84, 87] {
-        let first = host.clone().stop_at(stop).run::<ModelSize>(&params);
-        assert_eq!(first.outcome, Outcome::Stopped, "at {stop}");
-        let checkpoint = first.checkpoints.last().unwrap().step;
-        let second = host.clone().resume_from(first.last_checkpoint().unwrap()).run::<ModelSize>(&params);
-        assert_eq!(second.outcome, Outcome::Finished, "{:?}", second.text);
-        let mut joined: Vec<Point> = first.metrics.iter().filter(|p| p.step <= checkpoint).cloned().collect();
-        joined.extend(second.metrics.iter().cloned());
-        assert_eq!(bits(&joined), bits(&whole.metrics), "at {stop}");
-        let before = whole.tables.iter().filter(|t| t.step <= checkpoint).count();
-        // As text: the norm of a network is NaN, which equals nothing.
-        assert_eq!(format!("{:?}", second.tables), format!("{:?}", &whole.tables[before..]), "at {stop}");
-        assert_eq!(second.figures.last(), whole.figures.last());
+        let interrupted = host.run_interrupted::<ModelSize>(stop, &params);
+        interrupted.assert_equals(&whole);
+        assert_eq!(interrupted.second.figures.last(), whole.figures.last());
     }
 }
 
@@ -306,4 +294,9 @@ fn wrong_parameters_are_refused_with_their_reason() {
         let (Outcome::Failed(why) | Outcome::Refused(why)) = recorded.outcome else { panic!("{changes:?}") };
         assert!(why.contains(part), "{changes:?}: {why}");
     }
+}
+
+#[test]
+fn instruments_only_read() {
+    assert_harmless::<ModelSize>(&TestHost::new().seed(5).threads(1), &with(&[]), 45);
 }

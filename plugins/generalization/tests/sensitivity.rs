@@ -4,8 +4,9 @@
 #![allow(clippy::print_stdout, reason = "the numbers behind the bands, for cargo test -- --nocapture")]
 
 use generalization::sensitivity::{Course, Edge, Sensitivity};
-use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Point, Recorded, Table, TestHost};
+use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, Table, TestHost, bits};
 use gradtop_sdk::{Params as _, Values};
+use gradtop_toolkit::instruments::assert_harmless;
 use gradtop_toolkit::runtime;
 use tch::Device;
 
@@ -47,10 +48,6 @@ fn words(table: &Table, column: &str) -> Vec<String> {
 
 fn said(recorded: &Recorded) -> Vec<&str> {
     recorded.text.iter().filter(|(level, _)| *level == Level::Info).map(|(_, line)| line.as_str()).collect()
-}
-
-fn bits(points: &[Point]) -> Vec<(i64, String, u64)> {
-    points.iter().map(|p| (p.step, format!("{:?}", p.series), p.value.to_bits())).collect()
 }
 
 /// The mean of a column by batch size, ascending.
@@ -268,17 +265,7 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
     let whole = host.run::<Sensitivity>(&SMALL);
     let last = whole.metrics.last().unwrap().step;
     for stop in [20, 200, last - 3] {
-        let first = host.clone().stop_at(stop).run::<Sensitivity>(&SMALL);
-        assert_eq!(first.outcome, Outcome::Stopped, "at {stop}");
-        let checkpoint = first.checkpoints.last().unwrap().step;
-        let second = host.clone().resume_from(first.last_checkpoint().unwrap()).run::<Sensitivity>(&SMALL);
-        assert_eq!(second.outcome, Outcome::Finished, "{:?}", second.text);
-        let mut joined: Vec<Point> = first.metrics.iter().filter(|p| p.step <= checkpoint).cloned().collect();
-        joined.extend(second.metrics.iter().cloned());
-        assert_eq!(bits(&joined), bits(&whole.metrics), "stopped at {stop}");
-        // As text, in which NaN equals NaN.
-        let same = format!("{:?}", second.tables) == format!("{:?}", whole.tables);
-        assert!(same, "stopped at {stop}: other tables");
+        host.run_interrupted::<Sensitivity>(stop, &SMALL).assert_equals(&whole);
     }
     let other = TestHost::new().seed(8).run::<Sensitivity>(&SMALL);
     assert_ne!(bits(&other.metrics), bits(&whole.metrics), "another seed");
@@ -303,4 +290,9 @@ fn wrong_parameters_are_refused_with_their_reason() {
         };
         assert!(why.contains(part), "{change:?}: {why}");
     }
+}
+
+#[test]
+fn instruments_only_read() {
+    assert_harmless::<Sensitivity>(&TestHost::new().seed(5), &SMALL, 20);
 }

@@ -297,3 +297,20 @@ fn a_subset_is_drawn_by_the_seed_and_never_too_large() {
     assert_eq!(values(&ours.inputs), values(&theirs.inputs));
     assert_eq!(values(&ours.targets), values(&theirs.targets.narrow(1, 0, 3)));
 }
+
+/// Trials with labels of their own have Hessians of their own.
+#[test]
+fn labels_of_each_trial_make_its_own_curvature() {
+    let all = Tensor::stack(&[labels(40, 3), (labels(40, 3) + 1).remainder(3)], 0);
+    let both = Samples::classes(&draws("x", &[40, 6]), 1.0, &all, 3, Kind::Double, CPU).unwrap();
+    let (mlp, _) = two(Activation::Tanh, Kind::Double);
+    let subset = both.subset(30, 5).unwrap();
+    assert_eq!(subset.targets.size(), [2, 30, 3]);
+    let together = read(&mlp, &subset.inputs, &subset.targets, 30);
+    for trial in 0..2 {
+        let alone = read(&mlp, &subset.inputs, &subset.targets.get(trial), 30);
+        let at = trial as usize;
+        let off = (together.max_eigenvalue[at] - alone.max_eigenvalue[at]).abs();
+        assert!(off < 1e-2 * alone.max_eigenvalue[at], "trial {trial}: {together:?}, alone {alone:?}");
+    }
+}

@@ -9,6 +9,7 @@ mod tables;
 mod walk;
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::instruments::{self, Instruments, Probe, Settings};
 use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::runtime;
 
@@ -48,6 +49,9 @@ pub struct Interpolation {
     /// Points of the line from -1 to 2; 3k + 1, so that both networks are among them
     #[param(default = 61, min = 4, max = 10_000)]
     pub points: i64,
+    /// Training instruments
+    #[param(flatten)]
+    pub instruments: Settings,
 }
 
 /// The series of the networks trained in one stage: `[trial]`.
@@ -61,7 +65,7 @@ const SPLITS: [&str; 2] = ["train", "test"];
 
 impl Experiment for Interpolation {
     fn info() -> Info {
-        Info::new("interpolation", "Interpolation between two networks", "")
+        let info = Info::new("interpolation", "Interpolation between two networks", "")
             .resumable()
             .uses_device()
             .metric(Metric::new("loss").unit("nats").goal(Goal::Min).headline().guard().log().help(
@@ -86,7 +90,8 @@ impl Experiment for Interpolation {
                 "full",
                 "Ten pairs of each kind, 40 epochs, 301 points",
                 &[("pairs", "10"), ("epochs", "40"), ("points", "301")],
-            )
+            );
+        instruments::describe(info)
     }
 
     fn validate(&self) -> Result<()> {
@@ -110,6 +115,7 @@ impl Experiment for Interpolation {
         let plan = self.plan(ctx.seed(), device)?;
         ctx.declare_figures(&figures::training(&plan))?;
         let series = plan.roles.iter().map(|role| declare(ctx, role)).collect::<Result<Vec<_>>>()?;
+        let probes = self.probes(ctx, &plan)?;
         let mut walk = if let Some(dir) = ctx.resume_dir() {
             let walk = Walk::restore(&plan, dir)?;
             ctx.info(format!("going on from step {}", walk.step()))?;
@@ -119,7 +125,7 @@ impl Experiment for Interpolation {
         };
         while !walk.is_done() {
             runtime::set_threads(walk.useful_threads(ctx.threads()));
-            walk.advance()?;
+            walk.advance_by(|role, ensemble| probes[role].advance(ctx, ensemble, &plan.sets[0]))?;
             if let Some((role, epoch, true)) = walk.place() {
                 let mut points = Vec::new();
                 for (split, evaluation) in walk.measured()? {
@@ -147,6 +153,22 @@ impl Experiment for Interpolation {
         tables::write(ctx, &plan, &lines)?;
         ctx.declare_figures(&figures::lines(&plan, &lines))?;
         conclusion::write(ctx, &plan, &lines)
+    }
+}
+
+impl Interpolation {
+    /// The instruments of each role, whose networks at their initial values are those that will be trained.
+    fn probes(&self, ctx: &Ctx, plan: &Plan) -> Result<Vec<Probe>> {
+        let mut instruments =
+            Instruments::new(&self.instruments, ctx.seed(), &format!("{}.", plan.in_words()));
+        let probe = |(role, settings): (usize, &Role)| {
+            if self.instruments.on() {
+                instruments.declare(ctx, settings.name.as_str(), &plan.begin(role)?.mlp, &plan.sets[0])
+            } else {
+                Ok(Probe::default())
+            }
+        };
+        plan.roles.iter().enumerate().map(probe).collect()
     }
 }
 

@@ -106,6 +106,15 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// libtorch's.
     pub fn advance(&mut self) -> Result<()> {
+        let train = &self.plan.sets[0];
+        self.advance_by(|_, ensemble| Ok(ensemble.advance(train)?))
+    }
+
+    /// The same with updates as `update` does them, given the role and its networks.
+    ///
+    /// # Errors
+    /// Those of `update`, and libtorch's.
+    pub fn advance_by(&mut self, update: impl FnOnce(usize, &mut Ensemble) -> Result<()>) -> Result<()> {
         self.step += 1;
         let role = self.trained.len();
         let Some(ensemble) = &mut self.ensemble else { return self.evaluate() };
@@ -115,7 +124,7 @@ impl<'a> Walk<'a> {
             self.ensemble = if role < self.plan.roles.len() { Some(self.plan.begin(role)?) } else { None };
         }
         match &mut self.ensemble {
-            Some(ensemble) => Ok(ensemble.advance(&self.plan.sets[0])?),
+            Some(ensemble) => update(self.trained.len(), ensemble),
             None => self.evaluate(),
         }
     }

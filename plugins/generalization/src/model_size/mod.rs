@@ -11,6 +11,7 @@ mod settings;
 mod state;
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::instruments;
 use gradtop_toolkit::runtime;
 
 use settings::Unit;
@@ -61,11 +62,14 @@ pub struct ModelSize {
     /// Parts A and B: learning rate of Adam
     #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
     pub lr: f64,
+    /// Training instruments of parts A and B
+    #[param(flatten)]
+    pub instruments: instruments::Settings,
 }
 
 impl Experiment for ModelSize {
     fn info() -> Info {
-        Info::new("model-size", "Model size: error against the number of parameters", "")
+        let info = Info::new("model-size", "Model size: error against the number of parameters", "")
             .resumable()
             .uses_device()
             .metric(
@@ -114,7 +118,8 @@ impl Experiment for ModelSize {
                     ("subset_epochs", "300"),
                     ("trials", "5"),
                 ],
-            )
+            );
+        instruments::describe(info)
     }
 
     fn validate(&self) -> Result<()> {
@@ -126,7 +131,7 @@ impl Experiment for ModelSize {
         ctx.declare_figures(&figures::declare(self, ctx.seed())?)?;
         let mut state = State::new(self, ctx.seed(), device, ctx.threads())?;
         if let Some(dir) = ctx.resume_dir() {
-            state.restore(dir)?;
+            state.restore(ctx, dir)?;
             ctx.info(format!("going on at {} of {} sizes", state.done() + 1, state.units().len()))?;
         }
         let total = state.total();

@@ -4,6 +4,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::data::CLASSES;
 use gradtop_toolkit::ensemble::Ensemble;
+use gradtop_toolkit::instruments::{Instruments, Name, Probe, Reading};
 use gradtop_toolkit::mlp::{Activation, Evaluation, Loss, Mlp, Samples};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::Stream;
@@ -33,6 +34,9 @@ struct Part {
     ensemble: Ensemble,
     train: Samples,
     name: String,
+    probe: Probe,
+    /// What its instruments have read since the last [`Networks::log_readings`].
+    readings: Vec<Reading>,
 }
 
 /// Loss (squared errors summed over outputs) and accuracy of every network; of the training set at the end only.
@@ -68,7 +72,8 @@ impl Networks {
             mlp.init_uniform(seed, stream("init"))?;
             let optimizer = Optimizer::new(Rule::Adam { lr: params.lr }, mlp.parameters())?.fused();
             let ensemble = Ensemble::new(mlp, optimizer, &train, params.batch, seed, stream("batches"))?;
-            Ok(Part { ensemble, train, name: format!("networks.{first}") })
+            let name = format!("networks.{first}");
+            Ok(Part { ensemble, train, name, probe: Probe::default(), readings: Vec::new() })
         };
         let parts = (0..networks).step_by(size as usize).map(make).collect::<Result<_>>()?;
         Ok(Self { parts, epochs, falling })
@@ -101,11 +106,39 @@ impl Networks {
                     let angle = std::f64::consts::PI * done as f64 / total as f64;
                     part.ensemble.set_rate(0.5 * lr * (1.0 + angle.cos()))?;
                 }
-                part.ensemble.advance(&part.train)?;
+                part.readings.extend(part.probe.read(&mut part.ensemble, &part.train)?);
             }
             Ok(())
         })?;
         Ok(burst)
+    }
+
+    /// Puts instruments on all networks, at step 0; `name` is the name and the trial of each.
+    pub(super) fn watch(
+        &mut self,
+        ctx: &Ctx,
+        instruments: &mut Instruments,
+        name: impl Fn(usize) -> (String, i64),
+    ) -> Result<()> {
+        let mut first = 0;
+        for part in &mut self.parts {
+            let end = first + part.ensemble.mlp.trials() as usize;
+            let names = Name::each((first..end).map(&name));
+            part.probe = instruments.declare(ctx, names, &part.ensemble.mlp, &part.train)?;
+            first = end;
+        }
+        Ok(())
+    }
+
+    /// Logs what instruments have read, network by network.
+    pub(super) fn log_readings(&mut self, ctx: &Ctx) -> Result<()> {
+        for part in &mut self.parts {
+            let steps = part.ensemble.steps_per_epoch() as f64;
+            for reading in part.readings.drain(..) {
+                part.probe.log(ctx, reading.step as f64 / steps, &reading)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether the networks are evaluated now: some times in a training, and at its end.

@@ -5,6 +5,7 @@ use std::path::Path;
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::data::{self, CLASSES, Dataset, Split};
+use gradtop_toolkit::instruments::Instruments;
 use gradtop_toolkit::mlp::Samples;
 use gradtop_toolkit::rng::{Rng, Stream};
 use gradtop_toolkit::runtime;
@@ -35,6 +36,7 @@ pub(super) struct State {
     pub(super) results: Results,
     sets: Option<Sets>,
     networks: Option<Networks>,
+    instruments: Instruments,
     draw: Option<Draw>,
 }
 
@@ -68,8 +70,24 @@ fn label_tensor(labels: &[u8], device: Device) -> Result<Tensor> {
     Ok(Tensor::f_from_slice(labels)?.f_to_kind(Kind::Int64)?.f_to_device(device)?)
 }
 
+/// Noise and trial of a place on the run axis.
+fn member(params: &ModelSize, index: usize) -> (f64, i64) {
+    let trials = params.trials as usize;
+    (if index < trials { 0.0 } else { params.noise }, (index % trials) as i64)
+}
+
+/// Name of its networks, and its trial.
+fn name(params: &ModelSize, unit: Unit, part: Part, index: usize) -> (String, i64) {
+    let ((noise, trial), width) = (member(params, index), unit.widths()[1]);
+    if part == Part::Full {
+        return (format!("many images, width {width}"), trial);
+    }
+    (format!("few images, width {width}, {}", super::results::noise_in_words(noise)), trial)
+}
+
 impl State {
     pub(super) fn new(params: &ModelSize, seed: u64, device: Device, threads: usize) -> Result<Self> {
+        let caption = format!("Adam, lr {}, batch {}, seed {seed}.", params.lr, params.batch);
         Ok(Self {
             units: units(params)?,
             dataset: data::load(&params.data)?,
@@ -83,6 +101,7 @@ impl State {
             results: Results::default(),
             sets: None,
             networks: None,
+            instruments: Instruments::new(&params.instruments, seed, &caption),
             draw: None,
         })
     }
@@ -163,11 +182,12 @@ impl State {
 
     fn train(&mut self, ctx: &Ctx, unit: Unit) -> Result<bool> {
         let part = if matches!(unit, Unit::Full { .. }) { Part::Full } else { Part::Subset };
-        self.open(unit, part)?;
+        self.open(ctx, unit, part)?;
         let (Some(sets), Some(networks)) = (&self.sets, &mut self.networks) else {
             return Err(Error::new("networks are trained before they are made"));
         };
         self.step += networks.advance(&mut self.workers)?;
+        networks.log_readings(ctx)?;
         if !networks.due() {
             return Ok(false);
         }
@@ -183,39 +203,26 @@ impl State {
     }
 
     /// Makes the networks of a unit unless they are there.
-    fn open(&mut self, unit: Unit, part: Part) -> Result<()> {
+    fn open(&mut self, ctx: &Ctx, unit: Unit, part: Part) -> Result<()> {
         self.sets(part)?;
         let Some(sets) = &self.sets else { return Ok(()) };
         if self.networks.is_none() {
             let Sets { images, labels, .. } = sets;
-            self.networks = Some(Networks::new(&self.params, unit, images, labels, self.seed)?);
+            let mut networks = Networks::new(&self.params, unit, images, labels, self.seed)?;
+            let params = &self.params;
+            networks.watch(ctx, &mut self.instruments, |index| name(params, unit, part, index))?;
+            self.networks = Some(networks);
         }
         Ok(())
     }
 
-    /// Noise and trial of a place on the run axis.
-    fn member(&self, index: usize) -> (f64, i64) {
-        let trials = self.params.trials as usize;
-        (if index < trials { 0.0 } else { self.params.noise }, (index % trials) as i64)
-    }
-
     fn log(&self, ctx: &Ctx, unit: Unit, part: Part, scores: &Scores) -> Result<()> {
-        let (loss, name) = match unit {
-            Unit::Full { width } => ("loss", format!("many images, width {width}")),
-            Unit::Subset { width } | Unit::Features { features: width, .. } => {
-                ("squared_error", format!("few images, width {width}"))
-            }
-        };
+        let loss = if part == Part::Full { "loss" } else { "squared_error" };
         let mut points = Vec::new();
         for (split, found) in [("train", scores.train.as_ref()), ("test", Some(&scores.test))] {
             let Some(found) = found else { continue };
             for index in 0..found.loss.len() {
-                let (noise, trial) = self.member(index);
-                let name = if part == Part::Full {
-                    name.clone()
-                } else {
-                    format!("{name}, {}", super::results::noise_in_words(noise))
-                };
+                let (name, trial) = name(&self.params, unit, part, index);
                 let series = |metric: &str| {
                     ctx.series(Series::metric(metric).model(&name).split(split).trial(trial as i32))
                 };
@@ -230,7 +237,7 @@ impl State {
     fn keep(&mut self, unit: Unit, part: Part, scores: &Scores) {
         let Scores { train: Some(on_train), test: on_test } = scores else { return };
         for index in 0..on_train.loss.len() {
-            let (noise, trial) = self.member(index);
+            let (noise, trial) = member(&self.params, index);
             self.results.push(Model {
                 part,
                 width: unit.widths()[1],
@@ -338,7 +345,7 @@ impl State {
     }
 
     /// Goes back to what [`State::save`] wrote, for the same parameters.
-    pub(super) fn restore(&mut self, dir: &Path) -> Result<()> {
+    pub(super) fn restore(&mut self, ctx: &Ctx, dir: &Path) -> Result<()> {
         let path = dir.join(FILE);
         let saved = Saved::read(&path)?;
         let damaged = || Error::new(format!("checkpoint {} does not fit this run", path.display()));
@@ -353,7 +360,7 @@ impl State {
                 Unit::Subset { .. } => Part::Subset,
                 Unit::Features { .. } => return Err(damaged()),
             };
-            self.open(unit, part)?;
+            self.open(ctx, unit, part)?;
             if let Some(networks) = &mut self.networks {
                 networks.restore(&saved)?;
             }

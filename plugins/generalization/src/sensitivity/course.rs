@@ -4,6 +4,8 @@ use std::path::Path;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
+use gradtop_toolkit::ensemble::Ensemble;
+use gradtop_toolkit::mlp::Samples;
 use gradtop_toolkit::settings::useful_threads;
 
 use super::edge::Edge;
@@ -137,6 +139,17 @@ impl<'a> Course<'a> {
     /// # Errors
     /// libtorch's.
     pub fn advance(&mut self) -> Result<()> {
+        self.advance_by(|_, ensemble, train| Ok(ensemble.advance(train)?))
+    }
+
+    /// The same with updates of a leg's networks as `update` does them, given the leg, its networks and what they learn.
+    ///
+    /// # Errors
+    /// Those of `update`, and libtorch's.
+    pub fn advance_by(
+        &mut self,
+        update: impl FnOnce(usize, &mut Ensemble, &Samples) -> Result<()>,
+    ) -> Result<()> {
         self.step += 1;
         self.seen = None;
         if let Work::Leg(follow, measured) = &self.work
@@ -163,7 +176,7 @@ impl<'a> Course<'a> {
                 *measured += 1;
                 return Ok(());
             }
-            Work::Leg(follow, _) => follow.advance()?,
+            Work::Leg(follow, _) => follow.advance(|ensemble, train| update(self.leg, ensemble, train))?,
             Work::Edge(edge) => edge.advance()?,
         }
         self.look()

@@ -5,6 +5,7 @@ use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::curvature::jacobian;
 use gradtop_toolkit::curvature::spectrum::rows;
 use gradtop_toolkit::ensemble::Ensemble;
+use gradtop_toolkit::mlp::Samples;
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::Stream;
 use tch::Tensor;
@@ -46,14 +47,19 @@ pub(super) struct Follow<'a> {
     next_look: i64,
 }
 
+/// The networks of a leg before their first step.
+pub(super) fn begin(plan: &Plan, leg: &Leg) -> Result<Ensemble> {
+    let mut mlp = plan.networks(leg.trials)?;
+    mlp.init_uniform(plan.seed, Stream::named("sensitivity/init"))?;
+    let optimizer = Optimizer::new(Rule::Adam { lr: leg.lr }, mlp.parameters())?.fused();
+    let stream = Stream::named(&format!("sensitivity/batches/{}", leg.name));
+    Ok(Ensemble::new(mlp, optimizer, plan.learnt(leg), leg.batch, plan.seed, stream)?)
+}
+
 impl<'a> Follow<'a> {
     /// At step 0. Network t of every batch size begins with the same values.
     pub(super) fn new(plan: &'a Plan, leg: &'a Leg) -> Result<Self> {
-        let mut mlp = plan.networks(leg.trials)?;
-        mlp.init_uniform(plan.seed, Stream::named("sensitivity/init"))?;
-        let optimizer = Optimizer::new(Rule::Adam { lr: leg.lr }, mlp.parameters())?.fused();
-        let stream = Stream::named(&format!("sensitivity/batches/{}", leg.name));
-        let ensemble = Ensemble::new(mlp, optimizer, plan.learnt(leg), leg.batch, plan.seed, stream)?;
+        let ensemble = begin(plan, leg)?;
         Ok(Self { plan, leg, ensemble, kept: Vec::new(), next_look: 0 })
     }
 
@@ -81,10 +87,12 @@ impl<'a> Follow<'a> {
         if self.is_over() { 1.0 } else { (self.step() as f64 / expected).min(1.0) }
     }
 
-    /// One update.
-    pub(super) fn advance(&mut self) -> Result<()> {
-        self.ensemble.advance(self.plan.learnt(self.leg))?;
-        Ok(())
+    /// One update, as `update` does it, given the networks and what they learn.
+    pub(super) fn advance(
+        &mut self,
+        update: impl FnOnce(&mut Ensemble, &Samples) -> Result<()>,
+    ) -> Result<()> {
+        update(&mut self.ensemble, self.plan.learnt(self.leg))
     }
 
     /// Keeps networks whose moment this is; looks at loss and sensitivity if that is due.

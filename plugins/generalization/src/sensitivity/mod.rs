@@ -13,6 +13,7 @@ mod tables;
 mod verdict;
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::instruments::{self, Instruments, Probe, Settings};
 use gradtop_toolkit::runtime;
 
 pub use course::{Course, Seen};
@@ -101,6 +102,9 @@ pub struct Sensitivity {
     /// Networks of each of these rates
     #[param(default = 1, min = 1, max = 100)]
     pub edge_networks: i64,
+    /// Training instruments, but of the descent to the edge
+    #[param(flatten)]
+    pub instruments: Settings,
 }
 
 /// The series that a batch size's networks are followed by: `[trial]`.
@@ -112,7 +116,7 @@ struct Followed {
 
 impl Experiment for Sensitivity {
     fn info() -> Info {
-        Info::new("sensitivity", "Sensitivity and sharpness against batch size", "")
+        let info = Info::new("sensitivity", "Sensitivity and sharpness against batch size", "")
             .resumable()
             .uses_device()
             .metric(Metric::new("loss").unit("nats").goal(Goal::Min).headline().guard().log().help(
@@ -172,7 +176,8 @@ impl Experiment for Sensitivity {
                     ("many_networks", "6"),
                     ("edge_networks", "3"),
                 ],
-            )
+            );
+        instruments::describe(info)
     }
 
     fn validate(&self) -> Result<()> {
@@ -188,6 +193,7 @@ impl Experiment for Sensitivity {
             .iter()
             .map(|leg| if leg.many { Ok(None) } else { declare(ctx, leg).map(Some) })
             .collect::<Result<Vec<_>>>()?;
+        let probes = self.probes(ctx, &plan)?;
         let mut course = if let Some(dir) = ctx.resume_dir() {
             let course = Course::restore(&plan, dir)?;
             ctx.info(format!("going on from step {}", course.step()))?;
@@ -199,7 +205,7 @@ impl Experiment for Sensitivity {
         };
         while !course.is_done() {
             runtime::set_threads(course.useful_threads(ctx.threads()));
-            course.advance()?;
+            course.advance_by(|leg, ensemble, train| probes[leg].advance(ctx, ensemble, train))?;
             record(ctx, &plan, &course, &followed)?;
             let (done, total) = course.progress();
             ctx.progress(done, total, &course.phase())?;
@@ -212,6 +218,22 @@ impl Experiment for Sensitivity {
         tables::write(ctx, &plan, networks, course.edge(), step)?;
         ctx.declare_figures(&figures::results(&plan, networks, course.edge()))?;
         conclusion::write(ctx, &plan, networks, course.edge(), step)
+    }
+}
+
+impl Sensitivity {
+    /// The instruments of each leg, whose networks at their initial values are those that will be trained.
+    fn probes(&self, ctx: &Ctx, plan: &Plan) -> Result<Vec<Probe>> {
+        let mut instruments =
+            Instruments::new(&self.instruments, ctx.seed(), &format!("{}.", plan.in_words()));
+        let probe = |leg: &Leg| {
+            if self.instruments.on() {
+                instruments.declare(ctx, leg.name.as_str(), &follow::begin(plan, leg)?.mlp, plan.learnt(leg))
+            } else {
+                Ok(Probe::default())
+            }
+        };
+        plan.legs.iter().map(probe).collect()
     }
 }
 

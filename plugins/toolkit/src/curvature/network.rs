@@ -15,14 +15,15 @@ use crate::mlp::{Activation, Loss};
 pub struct Samples {
     /// `[inputs + 1, samples]`, the last row ones.
     x: Tensor,
-    /// `[outputs, samples]`: targets, or for cross-entropy the probability of each class.
+    /// `[outputs, samples]` or `[runs, outputs, samples]`: targets, or for cross-entropy the probability of each class.
     y: Tensor,
 }
 
 impl Samples {
-    /// From inputs `[samples, inputs]` and targets `[samples, outputs]`.
+    /// From inputs `[samples, inputs]` and targets `[samples, outputs]`, or `[runs, samples, outputs]` where each run has its own.
     pub fn new(x: &Tensor, y: &Tensor) -> Result<Self, TchError> {
-        if x.dim() != 2 || y.dim() != 2 || x.size()[0] != y.size()[0] || x.size()[0] == 0 {
+        let targets = y.size().iter().rev().nth(1).copied().filter(|_| y.dim() <= 3);
+        if x.dim() != 2 || Some(x.size()[0]) != targets || x.size()[0] == 0 {
             return Err(TchError::Shape(format!(
                 "inputs {:?} and targets {:?} must be [samples, ...] of as many samples, at least one",
                 x.size(),
@@ -32,7 +33,7 @@ impl Samples {
         let ones = Tensor::f_ones([1, x.size()[0]], (x.kind(), x.device()))?;
         Ok(Self {
             x: Tensor::f_cat(&[x.f_transpose(0, 1)?, ones], 0)?,
-            y: y.f_to_kind(x.kind())?.f_transpose(0, 1)?.f_contiguous()?,
+            y: y.f_to_kind(x.kind())?.f_transpose(-1, -2)?.f_contiguous()?,
         })
     }
 

@@ -18,24 +18,44 @@ pub struct Instruments {
     shown: Vec<(String, usize)>,
 }
 
-/// What a network is called in series and figures: its model, and the trial it is, if each has a network of its own.
+/// What a network or ensemble is called in series and figures: its model, and the trials it stands for.
 #[derive(Clone, Debug, Default)]
 pub struct Name {
     model: String,
     trial: i32,
+    /// In the place of both: model and trial of each member.
+    members: Vec<(String, i32)>,
 }
 
 impl Name {
-    /// A network of this name; an empty one is none.
+    /// A network of this name; an empty one is none. An ensemble's trials are counted from 0.
     pub fn of(model: &str) -> Self {
-        Self { model: model.to_owned(), trial: 0 }
+        Self { model: model.to_owned(), ..Self::default() }
+    }
+
+    /// An ensemble whose members are of several models: the model and the trial of each.
+    pub fn each(members: impl IntoIterator<Item = (String, i64)>) -> Self {
+        let members = members.into_iter().map(|(model, trial)| (model, trial_number(trial)));
+        Self { members: members.collect(), ..Self::default() }
     }
 
     /// The number of the network's only trial, or of its first.
     #[must_use]
     pub fn trial(self, trial: i64) -> Self {
-        Self { trial: i32::try_from(trial).unwrap_or(i32::MAX), ..self }
+        Self { trial: trial_number(trial), ..self }
     }
+
+    fn members(self, trials: i64) -> Vec<(String, i32)> {
+        if self.members.is_empty() {
+            (self.trial..self.trial + trial_number(trials)).map(|trial| (self.model.clone(), trial)).collect()
+        } else {
+            self.members
+        }
+    }
+}
+
+fn trial_number(trial: i64) -> i32 {
+    i32::try_from(trial).unwrap_or(i32::MAX)
 }
 
 impl From<&str> for Name {
@@ -115,17 +135,27 @@ impl Instruments {
         if !self.settings.on() {
             return Ok(Probe::default());
         }
-        let (Name { model, trial }, settings) = (name.into(), &self.settings);
+        let (members, settings) = (name.into().members(network.trials()), &self.settings);
+        if members.len() as i64 != network.trials() {
+            let (names, trials) = (members.len(), network.trials());
+            return Err(Error::new(format!("{names} names for an ensemble of {trials}")));
+        }
         let layers = network.layer_parameter_counts().len();
-        if !self.shown.iter().any(|(shown, _)| *shown == model) {
-            self.shown.push((model.clone(), layers));
+        let mut models: Vec<&str> = members.iter().map(|(model, _)| model.as_str()).collect();
+        models.dedup();
+        let before = self.shown.len();
+        for model in &models {
+            if !self.shown.iter().any(|(shown, _)| shown == model) {
+                self.shown.push(((*model).to_owned(), layers));
+            }
+        }
+        if self.shown.len() > before {
             ctx.declare_figures(&figures::declare(settings, &self.shown, &self.caption))?;
         }
         let mut probe = Probe::new(settings, self.seed, network, data)?;
         if let Some(on) = &mut probe.on {
-            let trials = trial..trial + network.trials() as i32;
-            let series = AllSeries::declare(ctx, settings, &model, trials, layers)?;
-            on.logging = Some(Logging { model, series });
+            let series = AllSeries::declare(ctx, settings, &members, layers)?;
+            on.logging = Some(Logging { model: models.join(" + "), series });
         }
         Ok(probe)
     }
@@ -170,12 +200,22 @@ impl Probe {
     /// The same of an ensemble whose gradient has just been computed: as by [`Ensemble::update`].
     pub fn follow(&self, ctx: &Ctx, ensemble: &mut Ensemble) -> Result<()> {
         let epoch = ensemble.epoch();
-        let pending = self.before(ensemble.step(), &ensemble.mlp, || ensemble.gradient_variance())?;
-        ensemble.update()?;
-        match self.after(pending, &ensemble.mlp)? {
+        match self.measured(ensemble)? {
             Some(reading) => self.log(ctx, epoch, &reading),
             None => Ok(()),
         }
+    }
+
+    /// As [`Probe::advance`], but what is read is given, to be logged later: for threads, whose order is nobody's.
+    pub fn read(&self, ensemble: &mut Ensemble, samples: &Samples) -> Result<Option<Reading>, TchError> {
+        ensemble.gradient(samples)?;
+        self.measured(ensemble)
+    }
+
+    fn measured(&self, ensemble: &mut Ensemble) -> Result<Option<Reading>, TchError> {
+        let pending = self.before(ensemble.step(), &ensemble.mlp, || ensemble.gradient_variance())?;
+        ensemble.update()?;
+        self.after(pending, &ensemble.mlp)
     }
 
     /// The update of a network whose gradient has just been computed, as by [`Optimizer::update`], measured if due. `step` is
@@ -277,19 +317,13 @@ fn log_histogram(ctx: &Ctx, step: i64, model: &str, counts: &[i64]) -> Result<()
 }
 
 impl AllSeries {
-    fn declare(
-        ctx: &Ctx,
-        settings: &Settings,
-        model: &str,
-        trials: std::ops::Range<i32>,
-        layers: usize,
-    ) -> Result<Self> {
+    fn declare(ctx: &Ctx, settings: &Settings, members: &[(String, i32)], layers: usize) -> Result<Self> {
         let of = |metric: &str, split: &str, wanted: bool| -> Result<Vec<SeriesId>> {
-            let series = |trial| {
-                let series = Series::metric(metric).split(split).trial(trial);
+            let series = |(model, trial): &(String, i32)| {
+                let series = Series::metric(metric).split(split).trial(*trial);
                 ctx.series(if model.is_empty() { series } else { series.model(model) })
             };
-            if wanted { trials.clone().map(series).collect() } else { Ok(Vec::new()) }
+            if wanted { members.iter().map(series).collect() } else { Ok(Vec::new()) }
         };
         let gradient = |metric: &str| of(metric, "train", settings.instruments > 0);
         let curvature = |metric: &str| of(metric, "train", settings.instruments_curvature > 0);

@@ -11,7 +11,7 @@ use crate::rng::{Rng, Stream};
 pub struct Subset {
     /// `[samples, inputs]`.
     pub inputs: Tensor,
-    /// `[samples, outputs]`: targets, or for classes their probabilities.
+    /// `[samples, outputs]`: targets, or for classes their probabilities. `[trials, samples, outputs]` where trials have their own.
     pub targets: Tensor,
 }
 
@@ -34,17 +34,19 @@ impl Data for Samples {
     fn subset(&self, count: i64, seed: u64) -> Result<Subset, TchError> {
         let chosen = drawn(self.count(), count, seed, self.device())?;
         let inputs = self.pick(&chosen)?;
-        Ok(Subset { inputs, targets: self.targets().f_index_select(1, &chosen)?.f_transpose(0, 1)? })
+        Ok(Subset { inputs, targets: self.targets().f_index_select(-1, &chosen)?.f_transpose(-1, -2)? })
     }
 }
 
-/// Inputs `[samples, inputs]`, and either targets `[samples, outputs]` or labels `[samples]` of one of ten classes.
+/// Inputs `[samples, inputs]`, and either targets `[samples, outputs]` (or `[trials, samples, outputs]`) or labels `[samples]` of one of ten classes.
 impl Data for (&Tensor, &Tensor) {
     fn subset(&self, count: i64, seed: u64) -> Result<Subset, TchError> {
         let (inputs, targets) = *self;
         let chosen = drawn(inputs.size()[0], count, seed, inputs.device())?;
         let inputs = inputs.f_index_select(0, &chosen)?;
-        let targets = targets.f_index_select(0, &chosen)?;
+        // The samples' axis is the only one of labels, and the last but one of targets.
+        let axis = if targets.kind() == Kind::Int64 { 0 } else { -2 };
+        let targets = targets.f_index_select(axis, &chosen)?;
         let targets = match targets.kind() {
             Kind::Int64 => targets.f_one_hot(CLASSES)?.f_to_kind(inputs.kind())?,
             _ => targets,
