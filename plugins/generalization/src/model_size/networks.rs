@@ -16,8 +16,8 @@ use super::settings::Unit;
 
 /// Evaluations in a training, at least.
 const EVALUATIONS: i64 = 10;
-/// Updates done without looking up, at most.
-const BURST: i64 = 20;
+/// Updates done without looking up, at most: of one ensemble, and of networks that are trained by themselves.
+const BURST: [i64; 2] = [20, 5];
 /// Parameters from which on each network is trained by itself, several side by side on threads. Smaller ones are trained as one
 /// ensemble, which saves operations; the weights of several large ones would only drive each other out of the cache.
 const ALONE: i64 = 100_000;
@@ -98,7 +98,7 @@ impl Networks {
     pub(super) fn advance(&mut self, workers: &mut [()]) -> Result<i64> {
         let (step, total, falling) = (self.step(), self.total(), self.falling);
         let steps = self.parts[0].ensemble.steps_per_epoch();
-        let burst = BURST.min(steps - step % steps);
+        let burst = BURST[usize::from(self.parts.len() > 1)].min(steps - step % steps);
         let parts: Vec<&mut Part> = self.parts.iter_mut().collect();
         side_by_side(workers, 1, parts, |(), part| {
             for done in step..step + burst {
