@@ -1,6 +1,7 @@
 //! The monitor in a terminal of its own: what it takes until something stands on the screen, what it writes, what it uses.
 //!
-//! Started by `cargo xtask bench monitor`, which builds the program and hands over its path.
+//! Started by `cargo xtask bench monitor`, which builds the program and hands over its path, and the names of the parts to
+//! measure; all of them without one.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot be made ends")]
 #![allow(clippy::print_stdout, reason = "it prints what it measured")]
@@ -18,18 +19,32 @@ const COLUMNS: u16 = 200;
 const ROWS: u16 = 50;
 /// The least of so many starts counts.
 const ROUNDS: usize = 5;
+/// Keys pressed, and values looked for.
+const KEYS: usize = 40;
+/// What a living run makes the program write is measured for so long.
+const MINUTE: u64 = 60;
 
 fn main() {
     let program = PathBuf::from(
         std::env::var_os("GRADTOP_BENCH_PROGRAM").expect("started by `cargo xtask bench monitor`"),
     );
-    println!("in a terminal of {COLUMNS}x{ROWS}, least of {ROUNDS} (latencies: median and worst of 40)");
-    cold_start(&program);
-    for points in [1_000_000, 10_000_000] {
-        open(&program, points);
+    let parts: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let asked = |part: &str| parts.is_empty() || parts.iter().any(|p| p == part);
+    println!("in a terminal of {COLUMNS}x{ROWS}, least of {ROUNDS} (latencies: median and worst of {KEYS})");
+    if asked("start") {
+        cold_start(&program);
     }
-    living(&program);
-    flooded(&program);
+    for (part, points) in [("open-1m", 1_000_000), ("open-10m", 10_000_000)] {
+        if asked(part) {
+            open(&program, points);
+        }
+    }
+    if asked("live") {
+        living(&program);
+    }
+    if asked("keys") {
+        flooded(&program);
+    }
 }
 
 fn report(what: &str, value: &str, goal: &str) {
@@ -268,7 +283,7 @@ fn living(program: &Path) {
         t.until("twelve charts", |s| charts(s) >= 12);
         t.listen(Duration::from_secs(3));
         let before = t.ticks();
-        let bytes = t.listen(Duration::from_secs(20));
+        let bytes = t.listen(Duration::from_secs(MINUTE));
         let ticks = t.ticks() - before;
         (t, bytes, ticks)
     });
@@ -278,14 +293,14 @@ fn living(program: &Path) {
     let (mut t, bytes, ticks) = watching.join().unwrap();
     report(
         "living run, 12 charts, 85 steps/s of 20 metrics: written",
-        &format!("{:.2} KB/s", bytes as f64 / 20e3),
+        &format!("{:.2} KB/s", bytes as f64 / 1e3 / MINUTE as f64),
         "5 KB/s",
     );
-    report("living run: processor", &format!("{:.1} %", ticks as f64 / 20.0), "-");
+    report("living run: processor", &format!("{:.1} %", ticks as f64 / MINUTE as f64), "-");
     // One value at a time, from the call that logs it to the screen.
     let mut last = steps(&mut run, Instant::now() + Duration::from_millis(100));
     let mut times = Vec::new();
-    for n in 0..40 {
+    for n in 0..KEYS as u64 {
         t.listen(Duration::from_millis(230 + n * 7));
         let value = 1001.0 + n as f64;
         last += 1;
@@ -298,7 +313,7 @@ fn living(program: &Path) {
     times.sort();
     report(
         "a value from the call that logs it to the screen",
-        &format!("{} / {}", ms(times[20]), ms(times[39])),
+        &format!("{} / {}", ms(times[KEYS / 2]), ms(times[KEYS - 1])),
         "250 ms",
     );
     t.end();
@@ -331,7 +346,7 @@ fn flooded(program: &Path) {
     t.until("twelve charts", |s| charts(s) >= 12);
     t.listen(Duration::from_secs(2));
     let mut times = Vec::new();
-    for n in 0..20 {
+    for n in 0..KEYS as u64 / 2 {
         // The focus goes to the second chart, and back.
         for (keys, shown) in [("\t", "› metric-01"), ("\u{1b}[Z", "› metric-00")] {
             t.listen(Duration::from_millis(150 + n * 11));
@@ -343,7 +358,7 @@ fn flooded(program: &Path) {
     times.sort();
     report(
         "key to paint while a run logs 400,000 points/s",
-        &format!("{} / {}", ms(times[20]), ms(times[39])),
+        &format!("{} / {}", ms(times[KEYS / 2]), ms(times[KEYS - 1])),
         "50 ms",
     );
     t.end();

@@ -17,7 +17,11 @@ const BESIDE_PYTORCH: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// `logging`, `monitor`, `instruments`, one of those beside `PyTorch` with arguments of its script, or all.
+/// Parts of `monitor`, each for a minute or two: drawing, and the program in a terminal.
+const MONITOR: [&str; 6] = ["draw", "start", "open-1m", "open-10m", "live", "keys"];
+
+/// `logging`, `monitor` with some of its parts or all, `instruments`, one of those beside `PyTorch` with arguments of its
+/// script, or all.
 pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     let (all, none) = (args.is_empty(), Vec::new());
     let (name, rest) = match args.split_first() {
@@ -36,7 +40,7 @@ pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> 
     }
     if all || name == "monitor" {
         eprintln!("== monitor: opening and drawing runs, and the whole program in a terminal");
-        monitor(workspace)?;
+        monitor(workspace, rest)?;
     }
     if all || name == "instruments" {
         eprintln!("== instruments: what reading gradients and curvature costs while training");
@@ -54,13 +58,22 @@ pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> 
 }
 
 /// Once inside the program, then from outside.
-fn monitor(workspace: &Workspace) -> Result<()> {
+fn monitor(workspace: &Workspace, parts: &[String]) -> Result<()> {
+    if let Some(part) = parts.iter().find(|p| !MONITOR.contains(&p.as_str())) {
+        bail!("`{part}` is no part of the benchmark `monitor`; there are: {}", MONITOR.join(", "));
+    }
     succeed(workspace.cargo().args(["build", "--release", "--workspace", "--bin", "gradtop"]))?;
     let program = workspace.root.join("target/release/gradtop");
-    succeed(Command::new(&program).args(["doctor", "--bench-monitor"]))?;
+    if parts.is_empty() || parts.iter().any(|p| p == MONITOR[0]) {
+        succeed(Command::new(&program).args(["doctor", "--bench-monitor"]))?;
+    }
+    let outside: Vec<&String> = parts.iter().filter(|p| *p != MONITOR[0]).collect();
+    if !parts.is_empty() && outside.is_empty() {
+        return Ok(());
+    }
     let mut bench = workspace.cargo();
-    bench.args(["bench", "--workspace", "--bench", "monitor"]).env("GRADTOP_BENCH_PROGRAM", &program);
-    succeed(&mut bench)
+    bench.args(["bench", "--workspace", "--bench", "monitor", "--"]).args(outside);
+    succeed(bench.env("GRADTOP_BENCH_PROGRAM", &program))
 }
 
 /// The other side of the comparison is a whole `PyTorch`, which the set-up does not bring.

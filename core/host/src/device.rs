@@ -69,6 +69,25 @@ pub fn gpus() -> Result<Vec<Gpu>, String> {
     Ok((0..count).filter_map(gpu).collect())
 }
 
+/// How busy GPUs are, all their processes together, as NVML tells it.
+#[derive(Debug)]
+pub struct Gpus(nvml_wrapper::Nvml);
+
+impl Gpus {
+    /// Opens NVML, which may take a while; nothing where there is no NVIDIA driver.
+    #[must_use]
+    pub fn open() -> Option<Self> {
+        nvml().ok().map(Self)
+    }
+
+    /// Use of CUDA's GPU of this number over the last moment, in percent; nothing if it does not say.
+    #[must_use]
+    pub fn percent(&self, gpu: u32) -> Option<f64> {
+        let device = self.0.device_by_index(physical(gpu)?).ok()?;
+        device.utilization_rates().ok().map(|used| f64::from(used.gpu))
+    }
+}
+
 /// The driver's own library for asking about GPUs.
 pub(crate) fn nvml() -> Result<nvml_wrapper::Nvml, String> {
     // The name without a version belongs to development packages; the driver itself brings the other.

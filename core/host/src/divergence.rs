@@ -76,6 +76,12 @@ impl Divergence {
         Some(format!("{} is {value} at step {step}", describe(&watched.key)))
     }
 
+    /// Whether a guard metric of the network that a series is about is not finite now.
+    pub(crate) fn is_bad(&self, key: &SeriesKey) -> bool {
+        let same = |w: &SeriesKey| (&w.model, &w.split, w.trial) == (&key.model, &key.split, key.trial);
+        self.by_series.values().any(|w| w.bad && same(&w.key))
+    }
+
     /// Why the run has failed, if it has.
     pub(crate) fn verdict(&self) -> Option<String> {
         let mut metrics: Vec<&str> = self.units.iter().map(|u| u.metric.as_str()).collect();
@@ -129,6 +135,10 @@ mod tests {
         let told = d.note(0, 7, f64::NAN);
         assert_eq!(told.as_deref(), Some("loss (deep, train, trial 0) is NaN at step 7"));
         assert_eq!(d.note(0, 8, f64::NAN), None);
+        let accuracy =
+            |split: &str, trial| SeriesKey { metric: "accuracy".to_owned(), ..key("deep", split, trial) };
+        assert!(d.is_bad(&accuracy("train", 0)));
+        assert!(!d.is_bad(&accuracy("train", 1)) && !d.is_bad(&accuracy("test", 0)));
         // The test split of trial 0 still holds an old, finite value; the trial is lost all the same.
         assert_eq!(d.verdict(), None);
         d.note(2, 9, f64::INFINITY);

@@ -47,7 +47,7 @@ pub use control::{
 };
 pub use desc::{ExperimentDesc, ParamDesc, ParamKind, PluginDesc, PresetDesc};
 pub use describe::{describe, describe_main};
-pub use device::DeviceChoice;
+pub use device::{DeviceChoice, Gpus};
 pub use discover::{Discovery, FoundPlugin, Origin, Shadowed, discover, search_path};
 pub use error::{HostError, ParamError, Refusal, Result};
 pub use inspect::{Inspection, inspect};

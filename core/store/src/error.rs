@@ -161,6 +161,15 @@ impl<T> IoContext<T> for rustix::io::Result<T> {
     }
 }
 
+/// A message of several lines, as TOML's are (where, the line drawn, what), in one: its first and last.
+fn in_a_line(message: &str) -> String {
+    let mut lines = message.lines().map(str::trim).filter(|l| !l.is_empty());
+    match (lines.next(), lines.next_back()) {
+        (Some(first), Some(last)) => format!("{first}: {last}"),
+        _ => message.trim().to_owned(),
+    }
+}
+
 /// The same for errors of Arrow, Parquet, JSON and TOML.
 pub(crate) trait FormatContext<T> {
     fn format_at(self, what: &'static str, path: &Path) -> Result<T>;
@@ -168,6 +177,10 @@ pub(crate) trait FormatContext<T> {
 
 impl<T, E: std::fmt::Display> FormatContext<T> for std::result::Result<T, E> {
     fn format_at(self, what: &'static str, path: &Path) -> Result<T> {
-        self.map_err(|e| StoreError::Format { what, path: path.to_owned(), message: e.to_string() })
+        self.map_err(|e| StoreError::Format {
+            what,
+            path: path.to_owned(),
+            message: in_a_line(&e.to_string()),
+        })
     }
 }

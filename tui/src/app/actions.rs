@@ -72,6 +72,9 @@ impl RunAction {
             Self::Resume if state.is_final() && !resumable => {
                 is("cannot go on: its experiment is not resumable")
             }
+            Self::Resume if state.is_final() && !run.saved => {
+                is("has no checkpoint to go on from; R starts it anew")
+            }
             Self::Delete if !state.is_final() => is(&format!("is {state}: stop it first")),
             _ => None,
         }

@@ -8,6 +8,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::keys::{self, Action, AppAction, Binding, Context};
+use super::runs::RunId;
 use super::{App, Overlay, Screen, Shared};
 use crate::chart::grid::{fit, width_of};
 use crate::commands::state;
@@ -46,7 +47,7 @@ pub(crate) fn view(app: &App, frame: &mut Frame<'_>) {
             let room = usize::from(size.width).saturating_sub(2);
             Line::styled(format!(" {}", fit(&clean(&message.text), room, shared.theme.ascii())), style)
         }
-        None => footer(shared, app.context(), size.width),
+        None => footer(shared, app.context(), &app.targets(), size.width),
     };
     frame.render_widget(line, last);
 }
@@ -83,7 +84,10 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
             right.push(format!("cpu {:>4.0}%", machine.cpu_percent));
             let gib = |bytes: f64| bytes / f64::from(1u32 << 30);
             right.push(format!("mem {:>4.1}/{:.0} G", gib(machine.memory_used), gib(machine.memory_total)));
-            right.extend(machine.gpu_percent.map(|gpu| format!("gpu {gpu:>3.0}%")));
+            if !machine.gpu_percent.is_empty() {
+                let all: Vec<String> = machine.gpu_percent.iter().map(|gpu| format!("{gpu:>3.0}%")).collect();
+                right.push(format!("gpu {}", all.join(" ")));
+            }
         }
         right.push(shared.now.to_zoned(shared.zone.clone()).strftime("%H:%M:%S").to_string());
     }
@@ -107,10 +111,18 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
 }
 
 /// The keys that work now: as many as fit; help and quitting always.
-fn footer(shared: &Shared, context: Context, width: u16) -> Line<'static> {
+fn footer(shared: &Shared, context: Context, targets: &[RunId], width: u16) -> Line<'static> {
     let theme = shared.theme;
     let always = |b: &&Binding| matches!(b.action, Action::App(AppAction::Help | AppAction::Quit));
-    let hidden = |b: &&Binding| b.hint.is_empty() || (shared.read_only && b.action.changes());
+    // What can be done to none of the runs meant here is no key that works now.
+    let runs: Vec<_> = targets.iter().filter_map(|id| shared.runs.get(id)).collect();
+    let idle = |action: Action| match action {
+        Action::Runs(action) => !runs.iter().any(|run| action.refused(run).is_none()),
+        Action::App(AppAction::Experiments) => matches!(context, Context::Experiments(_)),
+        _ => false,
+    };
+    let hidden =
+        |b: &&Binding| b.hint.is_empty() || (shared.read_only && b.action.changes()) || idle(b.action);
     let all: Vec<&Binding> = keys::tables(context).into_iter().flatten().filter(|b| !hidden(b)).collect();
     let length = |b: &Binding| width_of(label(b, theme.ascii())) + width_of(b.hint) + 3;
     let mut room =
@@ -156,9 +168,9 @@ mod tests {
             cpu_percent: 187.0,
             memory_used: 2.04e9,
             memory_total: 24.0 * 1024.0 * 1024.0 * 1024.0,
-            gpu_percent: None,
+            gpu_percent: Vec::new(),
         };
-        bench.send(Msg::Machine(machine));
+        bench.send(Msg::Machine(machine.clone()));
         let first = |bench: &Bench| bench.screen().lines().next().unwrap().to_owned();
         bench.resize(120, 30);
         assert_eq!(
@@ -170,6 +182,24 @@ mod tests {
             first(&bench),
             " gradtop  runs  1 running · 1 queued · 2 finished · 1 crashed          14:32:07"
         );
+    }
+
+    #[test]
+    fn the_header_has_the_gpus_that_runs_are_on() {
+        let mut bench = Bench::of(vec![run("fit", "a", 1).at(State::Running, 10).on("cuda:1")]);
+        assert_eq!(bench.app.shared.runs.gpus(), [1]);
+        let machine =
+            Machine { cpu_percent: 9.0, memory_used: 1e9, memory_total: 8e9, gpu_percent: vec![87.0, 100.0] };
+        bench.send(Msg::Machine(machine));
+        bench.resize(120, 30);
+        assert!(
+            bench.screen().lines().next().unwrap().contains("gpu  87% 100%   14:32:07"),
+            "{}",
+            bench.screen()
+        );
+        let bench =
+            Bench::of(vec![run("fit", "b", 1).on("cuda:0"), run("fit", "c", 1).at(State::Running, 1)]);
+        assert_eq!(bench.app.shared.runs.gpus(), [0; 0], "one is over, the other is on the processor");
     }
 
     #[test]

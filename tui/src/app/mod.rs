@@ -150,7 +150,7 @@ pub(crate) struct PluginsSnapshot {
 }
 
 /// What the machine does, all its processes together.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Machine {
     /// Processor time, in percent of one core.
     pub(crate) cpu_percent: f64,
@@ -158,8 +158,8 @@ pub(crate) struct Machine {
     pub(crate) memory_used: f64,
     /// Memory there is, in bytes.
     pub(crate) memory_total: f64,
-    /// Use of the first GPU, if there is one.
-    pub(crate) gpu_percent: Option<f64>,
+    /// Use of the GPUs that runs of this machine are on, in percent, as far as it is known.
+    pub(crate) gpu_percent: Vec<f64>,
 }
 
 /// What every screen may read; only settings are theirs to change.

@@ -29,6 +29,8 @@ pub(crate) struct RunRow {
     pub(crate) id: RunId,
     /// Manifest, status and derived state.
     pub(crate) view: View,
+    /// It is over, and has a checkpoint to go on from.
+    pub(crate) saved: bool,
 }
 
 impl RunRow {
@@ -75,6 +77,13 @@ impl RunsSnapshot {
         });
         let places = rows.iter().enumerate().map(|(i, r)| (r.id.clone(), i)).collect();
         Self { folder, loaded: true, rows, unreadable, places }
+    }
+
+    /// The GPUs of this machine that runs are on now.
+    pub(crate) fn gpus(&self) -> Vec<u32> {
+        let here = self.rows.iter().filter(|r| r.live() && r.view.certain);
+        let on = here.filter_map(|r| r.view.manifest.device.strip_prefix("cuda:")?.parse().ok());
+        on.collect::<std::collections::BTreeSet<u32>>().into_iter().collect()
     }
 
     /// The run with that id.

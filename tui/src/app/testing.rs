@@ -114,6 +114,12 @@ impl Spec {
         self
     }
 
+    /// On this device.
+    pub(crate) fn on(mut self, device: &str) -> Self {
+        self.manifest.device = device.into();
+        self
+    }
+
     /// Ended with this cause.
     pub(crate) fn cause(mut self, cause: &str) -> Self {
         self.status.cause = Some(cause.into());
@@ -233,7 +239,8 @@ impl Bench {
             let mut view = gradtop_store::view(&run).expect("a whole run");
             // It depends on when the test runs.
             view.age_of_last_write = std::time::Duration::from_secs(42);
-            Arc::new(RunRow { id: RunId::new(&run), view })
+            let saved = view.state.is_final() && view.manifest.experiment.resumable;
+            Arc::new(RunRow { id: RunId::new(&run), view, saved })
         });
         let snapshot = RunsSnapshot::new(PathBuf::from("runs"), rows.collect(), Vec::new());
         self.send(Msg::Runs(Arc::new(snapshot)));

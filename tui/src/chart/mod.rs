@@ -20,6 +20,8 @@ pub(crate) mod ticks;
 use colour::Paint;
 use scale::Scale;
 
+use crate::print::number;
+
 /// Charts under one title.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Figure {
@@ -64,6 +66,14 @@ pub(crate) struct Chart {
 }
 
 impl Chart {
+    /// The vertical axis of a side; the left one where there is no other.
+    pub(crate) fn axis(&self, side: Side) -> &Axis {
+        match (side, &self.y2) {
+            (Side::Right, Some(right)) => right,
+            _ => &self.y,
+        }
+    }
+
     /// Words in the order in which they may claim their place: the last of each mark, then the ones before.
     pub(crate) fn words(&self) -> impl Iterator<Item = (&Mark, f64, f64, &str)> {
         let marks = || {
@@ -102,11 +112,23 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
+    /// Whether its values are bytes: they are then told in kB, MB, GB.
+    pub(crate) fn bytes(&self) -> bool {
+        self.unit.as_deref() == Some("B")
+    }
+
+    /// A value on it in words.
+    pub(crate) fn words(&self, v: f64) -> String {
+        if self.bytes() { number::amount(v) } else { number::value(v) }
+    }
+
     /// `loss [MSE], log`: what to print beside the axis.
     pub(crate) fn caption(&self) -> String {
         let mut text = self.label.clone();
-        if let Some(unit) =
-            self.unit.as_deref().filter(|u| !u.is_empty() && !says(&self.label, u) && !self.seconds)
+        if let Some(unit) = self
+            .unit
+            .as_deref()
+            .filter(|u| !u.is_empty() && !says(&self.label, u) && !self.seconds && !self.bytes())
         {
             text = if text.is_empty() { unit.to_owned() } else { format!("{text} [{unit}]") };
         }

@@ -9,7 +9,6 @@ use super::text_fields::field_of;
 use super::text_marks::odd_notes;
 use super::ticks::{Powers, Tick};
 use super::{Axis, Chart, Figure, Mark, Shape};
-use crate::print::number;
 
 /// Width and height of a panel beside others, with its axes.
 const PANEL: (f64, f64) = (620.0, 400.0);
@@ -272,7 +271,7 @@ fn legend(pen: &mut Pen, chart: &Chart, left: f64, top: f64, width: f64) -> f64 
     let (mut x, mut y) = (left, top + 10.0);
     for mark in entries {
         let name = mark.name.as_deref().unwrap_or_default();
-        let last = mark.last.map(number::value).unwrap_or_default();
+        let last = mark.last.map(|v| chart.axis(mark.side).words(v)).unwrap_or_default();
         let letters = width_of(name) + if last.is_empty() { 0 } else { width_of(&last) + 1 };
         let length = 30.0 + letters as f64 * SMALL * CHAR;
         if x > left && x + length > left + width {

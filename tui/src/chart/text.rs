@@ -7,7 +7,6 @@ use super::raster::Glyphs;
 use super::scale::Span;
 use super::ticks::{Powers, Tick, clock_ticks, ticks, time_ticks};
 use super::{Axis, Chart, Figure, Mark, Shape, text_fields, text_head, text_marks};
-use crate::print::number;
 
 /// What the terminal can show.
 #[derive(Clone, Copy, Debug)]
@@ -188,7 +187,7 @@ fn head(grid: &mut Grid, chart: &Chart, look: Look) -> usize {
     let width = grid.width();
     let title = fit(chart.title.as_deref().unwrap_or_default(), width, ascii);
     let entries: Vec<&Mark> = chart.marks.iter().filter(|m| m.name.is_some()).collect();
-    let length = |m: &Mark| entry_text(m).chars().count() + 2;
+    let length = |m: &Mark| entry_text(chart, m).chars().count() + 2;
     let whole: usize = entries.iter().map(|m| length(m) + 2).sum::<usize>().saturating_sub(2);
     let title_width = grid.text(0, 0, &title, Ink::Bold);
     if entries.is_empty() {
@@ -215,17 +214,18 @@ fn head(grid: &mut Grid, chart: &Chart, look: Look) -> usize {
         grid.put(x, y, glyph_of(chart, mark, look), Ink::Series(mark.paint));
         x = grid.text(x + 2, y, &fit(name, width.saturating_sub(x + 2), ascii), Ink::Text);
         if let Some(last) = mark.last {
-            x = grid.text(x, y, &format!(" {}", number::value(last)), Ink::Series(mark.paint));
+            let last = chart.axis(mark.side).words(last);
+            x = grid.text(x, y, &format!(" {last}"), Ink::Series(mark.paint));
         }
         x += 2;
     }
     y + 1
 }
 
-fn entry_text(mark: &Mark) -> String {
+fn entry_text(chart: &Chart, mark: &Mark) -> String {
     let name = mark.name.clone().unwrap_or_default();
     match mark.last {
-        Some(v) => format!("{name} {}", number::value(v)),
+        Some(v) => format!("{name} {}", chart.axis(mark.side).words(v)),
         None => name,
     }
 }
@@ -268,7 +268,14 @@ pub(super) fn labelled(axis: &Axis, span: &Span, most: usize, powers: Powers) ->
     if let Some(east) = axis.clock {
         return clock_ticks(span.low, span.high, most, east);
     }
-    if axis.seconds { time_ticks(span.low, span.high, most) } else { ticks(span, most, powers) }
+    if axis.seconds {
+        return time_ticks(span.low, span.high, most);
+    }
+    let mut ticks = ticks(span, most, powers);
+    if axis.bytes() {
+        ticks.iter_mut().for_each(Tick::of_bytes);
+    }
+    ticks
 }
 
 /// As many ticks as have room beside each other.

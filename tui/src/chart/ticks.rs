@@ -20,6 +20,18 @@ pub(crate) enum Powers {
     Raised,
 }
 
+impl Tick {
+    /// Of an axis of bytes: `580M` is `580 MB`.
+    pub(crate) fn of_bytes(&mut self) {
+        let text = std::mem::take(&mut self.label);
+        self.label = match text.char_indices().last() {
+            _ if self.value == 0.0 => text,
+            Some((at, suffix @ ('k' | 'M' | 'G' | 'T'))) => format!("{} {suffix}B", &text[..at]),
+            _ => format!("{text} B"),
+        };
+    }
+}
+
 /// At most about `most` ticks (at least two are aimed at) inside the span, ascending.
 pub(crate) fn ticks(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
     let most = most.max(2);
@@ -338,6 +350,19 @@ mod tests {
         assert_eq!(labels(Scale::Log, 0.51, 0.93, 6), "0.6 0.8");
         assert_eq!(labels(Scale::Log2, 1.0, 300.0, 10), "1 2 4 8 16 32 64 128 256");
         assert_eq!(labels(Scale::Log2, 1.0, 1e9, 6), "2^0 2^5 2^10 2^15 2^20 2^25");
+    }
+
+    #[test]
+    fn bytes_are_told_in_their_units() {
+        let text = |low: f64, high: f64| {
+            let span = Span { scale: Scale::Linear, low, high };
+            let mut all = ticks(&span, 4, Powers::Plain);
+            all.iter_mut().for_each(Tick::of_bytes);
+            all.into_iter().map(|t| t.label).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(text(0.0, 6e8), "0, 200 MB, 400 MB, 600 MB");
+        assert_eq!(text(1e9, 2.5e9), "1.0 GB, 1.5 GB, 2.0 GB, 2.5 GB");
+        assert_eq!(text(0.0, 900.0), "0, 500 B");
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let mut rows: Vec<Arc<RunRow>> = Vec::new();
     for name in &args.names {
         let run = context.find(name)?;
-        let row = RunRow { id: RunId::new(&run), view: super::view(&run)? };
+        let row = RunRow { id: RunId::new(&run), view: super::view(&run)?, saved: false };
         if rows.iter().all(|r| r.id != row.id) {
             rows.push(Arc::new(row));
         }
@@ -291,7 +291,9 @@ fn draw(subjects: &[Subject], teams: &[Team], args: &Args) -> Result<()> {
     if drawn.is_empty() {
         return Err(Failure::new("these runs have recorded nothing to draw yet").into());
     }
-    for facet in &drawn {
+    let ids: Vec<String> = drawn.iter().map(Facet::title).collect();
+    let names = plot::suffixes(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    for (facet, name) in drawn.iter().zip(&names) {
         if args.plot && !args.json {
             let size = print::terminal().size;
             let width = size.map_or(100, |(w, _)| w).max(20);
@@ -304,13 +306,7 @@ fn draw(subjects: &[Subject], teams: &[Team], args: &Args) -> Result<()> {
             // More columns than a drawing has pixels.
             let look = Look { glyphs: Glyphs::Braille, colour: true };
             let drawing = svg::figure(&figure(subjects, teams, facet, args, (1000, 100), look));
-            let id = facet.title();
-            if let Some(file) = &args.svg {
-                plot::write(&plot::numbered(file, &id, drawn.len()), drawing.as_bytes())?;
-            }
-            if let Some(file) = &args.png {
-                plot::write(&plot::numbered(file, &id, drawn.len()), &crate::png::render(&drawing)?)?;
-            }
+            plot::write_drawing(&drawing, name, args.svg.as_deref(), args.png.as_deref())?;
         }
     }
     Ok(())

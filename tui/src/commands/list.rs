@@ -144,8 +144,10 @@ fn row(view: &View, parameters: &[&str], metric: Option<&str>) -> Vec<Words> {
         Some((done, total)) => format!("{}{}", bar(done, total), number::percent(done, total)).into(),
         None => Words::new(state::nothing(), Ink::Dim),
     });
-    cells.push(s.step.map(|step| number::count(step as f64)).unwrap_or_default().into());
-    cells.push(s.steps_per_s.map(|r| state::plain(number::rate(r))).unwrap_or_default().into());
+    cells.push(state::step(s).map(|step| number::count(step as f64)).unwrap_or_default().into());
+    cells.push(
+        s.steps_per_s.filter(|_| live).map(|r| state::plain(number::rate(r))).unwrap_or_default().into(),
+    );
     cells.push(
         if live {
             s.eta_s.map(|e| state::plain(number::duration(e))).unwrap_or_default()
@@ -157,9 +159,9 @@ fn row(view: &View, parameters: &[&str], metric: Option<&str>) -> Vec<Words> {
     let headlines = state::headlines(s, &view.manifest);
     let best = headlines.first().and_then(|h| h.best().map(|(name, v)| (h.metric, name, v)));
     let (value, who) = match (best, metric) {
-        (Some((_, name, v)), Some(_)) => (number::value(v), name.unwrap_or_default().to_owned()),
+        (Some((_, name, v)), Some(_)) => (state::headline_value(v), name.unwrap_or_default().to_owned()),
         (Some((m, name, v)), None) => {
-            (format!("{} {}", clean(m), number::value(v)), name.unwrap_or_default().to_owned())
+            (format!("{} {}", clean(m), state::headline_value(v)), name.unwrap_or_default().to_owned())
         }
         (None, _) => (String::new(), String::new()),
     };

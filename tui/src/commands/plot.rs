@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// Write an SVG drawing (with several figures, FILE-ID.svg each)
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Write a PNG picture
+    /// Write a PNG picture (with several figures, FILE-ID.png each)
     #[arg(long, value_name = "FILE")]
     png: Option<PathBuf>,
     /// What runs along the x axis of metrics
@@ -86,7 +86,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         .map(|f| {
             let mut chart = evaluate(f, &data);
             // `last` does not say which run it is.
-            chart.title = format!("{}  {}", view.manifest.run, chart.title);
+            chart.title = format!("{}: {}", view.manifest.run, chart.title);
             if args.svg.is_some() || args.png.is_some() {
                 sign(&mut chart, &view);
             }
@@ -97,14 +97,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         to_terminal(&charts, args);
         return Ok(0);
     }
-    for (id, chart) in &charts {
-        let drawing = svg::figure(chart);
-        if let Some(file) = &args.svg {
-            write(&numbered(file, id, charts.len()), drawing.as_bytes())?;
-        }
-        if let Some(file) = &args.png {
-            write(&numbered(file, id, charts.len()), &crate::png::render(&drawing)?)?;
-        }
+    let ids: Vec<&str> = charts.iter().map(|(id, _)| id.as_str()).collect();
+    let names = suffixes(&ids);
+    for ((_, chart), name) in charts.iter().zip(&names) {
+        write_drawing(&svg::figure(chart), name, args.svg.as_deref(), args.png.as_deref())?;
     }
     Ok(0)
 }
@@ -252,20 +248,64 @@ fn list(view: &View, declared: &[Declared], json: bool) -> Result<()> {
     Ok(())
 }
 
-/// `loss.svg`, or with several figures `all-loss.svg`.
-pub(super) fn numbered(file: &Path, id: &str, of: usize) -> PathBuf {
-    if of == 1 {
-        return file.to_owned();
+/// What is put after the name of a file for each of several figures: `-loss`; nothing for a single one. Ids that look the same
+/// as parts of a file's name are numbered.
+pub(super) fn suffixes(ids: &[&str]) -> Vec<String> {
+    if ids.len() == 1 {
+        return vec![String::new()];
     }
-    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    let safe: String =
-        id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect();
-    let extension = file.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
-    file.with_file_name(format!("{stem}-{safe}{extension}"))
+    let mut taken = std::collections::BTreeSet::new();
+    let free = |id: &&str| {
+        let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
+        let safe: String = id.chars().map(plain).collect();
+        let numbered = (2..).map(|n| format!("-{safe}-{n}"));
+        std::iter::once(format!("-{safe}")).chain(numbered).find(|name| taken.insert(name.clone()))
+    };
+    ids.iter().map(free).map(Option::unwrap_or_default).collect()
 }
 
-pub(super) fn write(file: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a drawing to the files asked for.
+pub(super) fn write_drawing(
+    drawing: &str,
+    suffix: &str,
+    svg: Option<&Path>,
+    png: Option<&Path>,
+) -> Result<()> {
+    if let Some(file) = svg {
+        write(&suffixed(file, suffix), drawing.as_bytes())?;
+    }
+    if let Some(file) = png {
+        write(&suffixed(file, suffix), &crate::png::render(drawing)?)?;
+    }
+    Ok(())
+}
+
+fn suffixed(file: &Path, suffix: &str) -> PathBuf {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = file.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
+    file.with_file_name(format!("{stem}{suffix}{extension}"))
+}
+
+fn write(file: &Path, bytes: &[u8]) -> Result<()> {
     std::fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
     print::line(&format!("wrote {}", short(file)));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_several_figures_has_a_file_of_its_own() {
+        assert_eq!(suffixes(&["loss"]), [""]);
+        assert_eq!(suffixes(&["loss", "fit"]), ["-loss", "-fit"]);
+        assert_eq!(
+            suffixes(&["train/loss", "train loss", "größe"]),
+            ["-train-loss", "-train-loss-2", "-größe"]
+        );
+        assert_eq!(suffixed(Path::new("a/all.svg"), "-fit"), Path::new("a/all-fit.svg"));
+        assert_eq!(suffixed(Path::new("all.svg"), ""), Path::new("all.svg"));
+        assert_eq!(suffixed(Path::new("all"), "-fit"), Path::new("all-fit"));
+    }
 }

@@ -1,8 +1,11 @@
 //! `gradtop show`: everything about a run.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use gradtop_store::{
-    Goal, SeriesData, State, View, checkpoints, read_events, read_series_around_damage, table_names,
+    Goal, SeriesData, SeriesKey, State, View, checkpoints, read_events, read_series_around_damage,
+    series_keys, table_names,
 };
 use serde_json::{Value, json};
 
@@ -41,22 +44,30 @@ struct Summary {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let view = context.view(&args.run)?;
-    let summaries = summaries(&view)?;
     if args.json {
+        let (summaries, _) = summaries(&view, usize::MAX)?;
         print::json(&as_json(&view, &summaries)?)?;
     } else {
-        as_text(&view, &summaries)?;
+        let (summaries, all) = summaries(&view, SERIES)?;
+        as_text(&view, &summaries, all)?;
     }
     Ok(0)
 }
 
-fn summaries(view: &View) -> Result<Vec<Summary>> {
+/// The first `most` series, and how many there are. The rows of the others are not read.
+fn summaries(view: &View, most: usize) -> Result<(Vec<Summary>, usize)> {
     let declared = &view.manifest.metrics;
     let place = |metric: &str| declared.iter().position(|m| m.name == metric).unwrap_or(usize::MAX);
-    let (mut series, damaged): (Vec<SeriesData>, _) = read_series_around_damage(&view.dir, |_| true)?;
+    let order = |a: &SeriesKey, b: &SeriesKey| (place(&a.metric), a).cmp(&(place(&b.metric), b));
+    let mut keys: Vec<SeriesKey> = series_keys(&view.dir)?.into_iter().map(|(key, _)| key).collect();
+    keys.sort_by(order);
+    let all = keys.len();
+    let shown: BTreeSet<SeriesKey> = keys.into_iter().take(most).collect();
+    let (mut series, damaged): (Vec<SeriesData>, _) =
+        read_series_around_damage(&view.dir, |key| shown.is_empty() || shown.contains(key))?;
     super::warn_of(&damaged);
-    series.sort_by(|a, b| (place(&a.key.metric), &a.key).cmp(&(place(&b.key.metric), &b.key)));
-    Ok(series
+    series.sort_by(|a, b| order(&a.key, &b.key));
+    let summaries = series
         .into_iter()
         .filter_map(|s| {
             let (step, value) = (*s.step.last()?, *s.value.last()?);
@@ -77,7 +88,8 @@ fn summaries(view: &View) -> Result<Vec<Summary>> {
                 best,
             })
         })
-        .collect())
+        .collect();
+    Ok((summaries, all))
 }
 
 fn as_json(view: &View, summaries: &[Summary]) -> Result<Value> {
@@ -114,7 +126,7 @@ fn facts(rows: Vec<(&str, String)>) {
     table.print(2);
 }
 
-fn as_text(view: &View, summaries: &[Summary]) -> Result<()> {
+fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
     let View { manifest: m, status: s, .. } = view;
     print::line(&format!(
         "{}  {}  {}",
@@ -136,7 +148,7 @@ fn as_text(view: &View, summaries: &[Summary]) -> Result<()> {
     progress(view);
     heading("parameters");
     facts(m.params.iter().map(|(k, v)| (k.as_str(), clean(&v.to_string()))).collect());
-    metrics(summaries);
+    metrics(summaries, all);
     run_facts(view);
     let events = read_events(&view.dir)?;
     if !events.is_empty() {
@@ -172,7 +184,7 @@ fn progress(view: &View) {
     facts(vec![
         ("done", of),
         ("phase", s.phase.as_deref().filter(|_| live).map(clean).unwrap_or_default()),
-        ("step", s.step.map(|v| v.to_string()).unwrap_or_default()),
+        ("step", state::step(s).map(|v| v.to_string()).unwrap_or_default()),
         ("epoch", s.epoch.filter(|e| e.is_finite()).map(number::value).unwrap_or_default()),
         ("rate", s.steps_per_s.map(|r| state::plain(number::rate(r))).unwrap_or_default()),
         ("eta", s.eta_s.filter(|_| live).map(|e| state::plain(number::duration(e))).unwrap_or_default()),
@@ -185,7 +197,7 @@ fn progress(view: &View) {
     ]);
 }
 
-fn metrics(summaries: &[Summary]) {
+fn metrics(summaries: &[Summary], all: usize) {
     if summaries.is_empty() {
         return;
     }
@@ -199,7 +211,7 @@ fn metrics(summaries: &[Summary]) {
         ("best", Align::Point),
         ("at step", Align::Right),
     ]);
-    for s in summaries.iter().take(SERIES) {
+    for s in summaries {
         table.row(vec![
             clean(&s.metric).into(),
             s.line.as_deref().map(clean).unwrap_or_default().into(),
@@ -211,8 +223,8 @@ fn metrics(summaries: &[Summary]) {
         ]);
     }
     table.print(2);
-    if summaries.len() > SERIES {
-        let more = format!("  {} more series: show --json lists all", summaries.len() - SERIES);
+    if all > SERIES {
+        let more = format!("  {} more series: show --json lists all", all - SERIES);
         print::line(&print::styled(&more, Ink::Dim));
     }
 }

@@ -154,8 +154,8 @@ pub(crate) fn headline_text(status: &Status, manifest: &Manifest, most: usize) -
             .iter()
             .take(left)
             .map(|(name, v)| match name {
-                Some(name) => format!("{name} {}", number::value(*v)),
-                None => number::value(*v),
+                Some(name) => format!("{name} {}", headline_value(*v)),
+                None => headline_value(*v),
             })
             .collect();
         left -= values.len();
@@ -177,6 +177,27 @@ pub(crate) fn progress(view: &View) -> Option<(u64, u64)> {
         (_, 0) => None,
         _ => Some((done.min(total), total)),
     }
+}
+
+/// The step it is at. Where the units of work are steps, as far as can be seen, those done count: values are logged now and
+/// then only, and the share done shall agree with the step beside it.
+pub(crate) fn step(status: &Status) -> Option<i64> {
+    let step = status.step?;
+    if !works_by_steps(status) {
+        return Some(step);
+    }
+    Some(step.max(i64::try_from(status.done.min(status.total)).unwrap_or(step)))
+}
+
+/// Whether the units of work are steps, as far as can be seen.
+pub(crate) fn works_by_steps(status: &Status) -> bool {
+    let apart = |step: i64| status.done.abs_diff(step.unsigned_abs()).saturating_mul(20);
+    status.step.is_some_and(|step| step >= 0 && status.total > 0 && apart(step) <= status.total)
+}
+
+/// A value of a headline metric: of what has no number left, that.
+pub(crate) fn headline_value(v: f64) -> String {
+    if v.is_nan() { "diverged".to_owned() } else { number::value(v) }
 }
 
 /// Seconds the run has taken so far, or took.

@@ -228,7 +228,7 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
     let s = &view.status;
     let name = &view.manifest.run;
     let took = state::took(s).map(|t| format!(" after {}", number::duration(t))).unwrap_or_default();
-    let step = s.step.map(|n| format!(", step {}", number::count(n as f64))).unwrap_or_default();
+    let step = state::step(s).map(|n| format!(", step {}", number::count(n as f64))).unwrap_or_default();
     let cause =
         s.cause.as_deref().filter(|c| !c.is_empty()).map(|c| format!(": {}", clean(c))).unwrap_or_default();
     let words = print::styled(&state::words(view), state::ink(view.state));
@@ -238,7 +238,11 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
             .values
             .iter()
             .map(|(line, v)| {
-                format!("{}{}", line.as_ref().map(|l| format!("{l} ")).unwrap_or_default(), number::value(*v))
+                format!(
+                    "{}{}",
+                    line.as_ref().map(|l| format!("{l} ")).unwrap_or_default(),
+                    state::headline_value(*v)
+                )
             })
             .collect();
         let metric = clean(headline.metric);
@@ -307,7 +311,7 @@ fn show_event(line: &[u8], json: bool, progress: Option<&Progress>) {
 fn numbers(view: &View) -> Vec<String> {
     let s = &view.status;
     let mut parts = Vec::new();
-    if let Some(step) = s.step {
+    if let Some(step) = state::step(s) {
         parts.push(format!("step {}", number::count(step as f64)));
     }
     if let Some(rate) = s.steps_per_s.filter(|r| *r > 0.0) {

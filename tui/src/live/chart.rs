@@ -13,6 +13,7 @@ use crate::chart::scale::{Scale, Span};
 use crate::chart::text::{self, Area, Look};
 use crate::chart::{Axis, Chart, Mark, Shape, Side, Where};
 use crate::figure::{self, name_of, wanted};
+use crate::print::number;
 
 /// A run in a chart.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +63,19 @@ pub(crate) struct ChartView {
     pub(crate) east: i32,
 }
 
+/// What a line has at the cursor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct AtCursor {
+    /// What is drawn there: the moving average where the line is smoothed.
+    pub(crate) shown: f64,
+    /// The mean of the values themselves.
+    pub(crate) raw: f64,
+    /// The lowest of what is averaged there.
+    pub(crate) low: f64,
+    /// The highest.
+    pub(crate) high: f64,
+}
+
 /// A line of a chart, as a legend tells it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LineInfo {
@@ -73,12 +87,21 @@ pub(crate) struct LineInfo {
     pub(crate) marker: u8,
     /// Its latest value.
     pub(crate) last: Option<f64>,
-    /// What it has at the cursor: value, and the range of what is averaged there.
-    pub(crate) at_cursor: Option<(f64, f64, f64)>,
+    /// What it has at the cursor.
+    pub(crate) at_cursor: Option<AtCursor>,
     /// Whether it is hidden.
     pub(crate) hidden: bool,
     /// Values that are not finite.
     pub(crate) odd: u64,
+    /// Its values are bytes.
+    pub(crate) bytes: bool,
+}
+
+impl LineInfo {
+    /// A value of it in words.
+    pub(crate) fn words(&self, v: f64) -> String {
+        if self.bytes { number::amount(v) } else { number::value(v) }
+    }
 }
 
 /// A chart for some cells, and what is needed to act on it.
@@ -143,8 +166,11 @@ pub(crate) fn build(
     let x_kind = panel.marks.iter().find(|m| live(m)).map(|m| view.x.unwrap_or_else(|| declared_x(m)));
     let mut chart = rest(sources, &panel, &live);
     // Room for the mark of the focus.
-    chart.title = Some(format!("  {}", title(sources, subject, &panel)));
+    chart.title = Some(format!("  {}", title(sources, subject, &panel, look.glyphs.ascii())));
     chart.terse = true;
+    if let Subject::Metric(name) = subject {
+        chart.y.unit = chart.y.unit.or_else(|| unit_of(sources, name));
+    }
     let reading = sources.iter().any(|s| s.data.progress.reading);
     let Some(kind) = x_kind else {
         // Of a table: where its numbers have a place on the axis that is asked for.
@@ -186,20 +212,31 @@ fn panel_of(sources: &[Source<'_>], subject: Subject<'_>) -> Panel {
     }
 }
 
-fn title(sources: &[Source<'_>], subject: Subject<'_>, panel: &Panel) -> String {
+/// What separates a figure's title from a panel's.
+pub(crate) const PART: [&str; 2] = [" · ", " - "];
+
+fn title(sources: &[Source<'_>], subject: Subject<'_>, panel: &Panel, ascii: bool) -> String {
     let title = match subject {
-        Subject::Panel(figure, _) if figure.panels.len() > 1 => match &panel.title {
-            Some(own) => own.clone(),
-            None => figure.title.clone(),
-        },
-        Subject::Panel(figure, _) => figure.title.clone(),
+        Subject::Panel(figure, _) => {
+            let own = panel.title.as_deref().filter(|t| !t.is_empty()).or(panel.y.label.as_deref());
+            // Panels of one figure are told apart by their own titles, those of several by the figures'.
+            match own.filter(|own| figure.panels.len() > 1 && !own.is_empty() && *own != figure.title) {
+                Some(own) => format!("{}{}{own}", figure.title, PART[usize::from(ascii)]),
+                None => figure.title.clone(),
+            }
+        }
         Subject::Metric(name) => {
-            let unit =
-                sources.iter().find_map(|s| s.data.of_metric(name).find_map(|s| s.unit().map(str::to_owned)));
-            unit.filter(|u| !u.is_empty()).map_or_else(|| name.to_owned(), |unit| format!("{name} [{unit}]"))
+            // Bytes are told as kB, MB and GB, beside each number.
+            let unit = unit_of(sources, name).filter(|u| !u.is_empty() && u != "B");
+            unit.map_or_else(|| name.to_owned(), |unit| format!("{name} [{unit}]"))
         }
     };
     gradtop_host::text::clean(&title)
+}
+
+/// The unit of a metric's values.
+fn unit_of(sources: &[Source<'_>], metric: &str) -> Option<String> {
+    sources.iter().find_map(|s| s.data.of_metric(metric).find_map(|s| s.unit().map(str::to_owned)))
 }
 
 fn declared_x(mark: &Declared) -> XKind {
@@ -470,9 +507,9 @@ fn draw(
     for line in lines {
         let (paint, marker) = looks.get(&line.key).copied().unwrap_or((Paint::Grey, 0));
         let paint = line.colour.unwrap_or(paint);
-        let at_cursor = view.cursor.and_then(|x| lines::at(line, kind, x, half));
+        let at_cursor = view.cursor.and_then(|x| lines::at(line, kind, x, half, view.smoothing > 0.0));
         let latest = lines::last(line, view.smoothing > 0.0);
-        let last = if view.cursor.is_some() { at_cursor.map(|(v, _, _)| v) } else { latest };
+        let last = if view.cursor.is_some() { at_cursor.map(|c| c.shown) } else { latest };
         infos.push(LineInfo {
             name: line.name.clone(),
             paint,
@@ -481,6 +518,7 @@ fn draw(
             at_cursor,
             hidden: line.hidden,
             odd: line.members.iter().map(|m| m.series.odd_count()).sum(),
+            bytes: chart.axis(line.side).bytes(),
         });
         let Some(plot) = plot.filter(|_| !line.hidden) else { continue };
         let scale = if line.side == Side::Right {

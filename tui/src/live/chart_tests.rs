@@ -7,7 +7,7 @@ use std::sync::Arc;
 use gradtop_store::SeriesKey;
 use insta::assert_snapshot;
 
-use super::chart::{ChartView, Source, Subject, build, y_range};
+use super::chart::{AtCursor, ChartView, Source, Subject, build, y_range};
 use super::pyramid::Sample;
 use super::testing::{of_samples, run, series};
 use super::{RunData, XKind};
@@ -122,10 +122,19 @@ fn the_cursor_gives_every_line_its_value() {
         build(&[Source { data: &data, label: None }], Subject::Metric("loss"), &view, (100, 24), look);
     let values: Vec<_> = data.series.iter().map(|s| s.at(XKind::Step, 20.0, 0.1).unwrap().value).collect();
     for (line, pair) in built.lines.iter().zip(values.chunks(2)) {
-        let (value, low, high) = line.at_cursor.unwrap();
+        let AtCursor { shown: value, low, high, .. } = line.at_cursor.unwrap();
         assert!((value - f64::midpoint(pair[0], pair[1])).abs() < 1e-12);
         assert!(low <= value && value <= high);
     }
+    // Smoothed: what is drawn, and the values themselves.
+    let smooth = run(vec![series(key("deep", Some(0)), curve(1.0, 60), 0.9)]);
+    let view = ChartView { smoothing: 0.9, ..view };
+    let shown =
+        build(&[Source { data: &smooth, label: None }], Subject::Metric("loss"), &view, (100, 24), look);
+    let at = shown.lines[0].at_cursor.unwrap();
+    assert_eq!(at.raw, smooth.series[0].at(XKind::Step, 20.0, 0.1).unwrap().value);
+    assert_eq!(Some(at.shown), smooth.series[0].smooth_at(XKind::Step, 20.0, 0.1));
+    assert!((at.raw - at.shown).abs() > 0.01, "{at:?}");
     let plot = built.plot.unwrap();
     let x = plot.moved(20.0, 1);
     assert!((plot.moved(x, -1) - 20.0).abs() < (plot.x.high - plot.x.low) / plot.dots as f64);

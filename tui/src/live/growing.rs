@@ -21,7 +21,7 @@ impl Smooth {
     }
 
     fn push(&mut self, s: Sample) {
-        let value = self.ema.push(s.value);
+        let value = self.ema.push(s.step, s.value);
         self.pyramid.push(Sample { value, ..s });
     }
 }
@@ -165,7 +165,7 @@ impl Growing {
         let levels = self.raw.levels();
         for b in levels.buckets() {
             // Exact where a bucket is one sample.
-            let value = smooth.ema.push_many(b.mean(), u64::from(b.finite));
+            let value = smooth.ema.push_many(b.step, b.mean(), u64::from(b.finite));
             let (first, last) = if b.finite > 0 { (value, value) } else { (f64::NAN, f64::NAN) };
             let positive = if value > 0.0 { first } else { f64::NAN };
             let sum = if b.finite > 0 { value * f64::from(b.finite) } else { 0.0 };
@@ -224,11 +224,13 @@ impl Growing {
             let levels = whole.pyramid.levels();
             let mut n = 0;
             let mut mean = f64::NAN;
-            for b in levels.buckets().take_while(|b| b.step.1 < steps.0) {
+            let mut seen = (steps.0, steps.0);
+            for b in levels.buckets().take_while(|b| b.step.1 < steps.0).filter(|b| b.finite > 0) {
+                seen = (if n == 0 { b.step.0 } else { seen.0 }, b.step.1);
                 n += u64::from(b.finite);
-                mean = if b.finite > 0 { b.last } else { mean };
+                mean = b.last;
             }
-            let ema = Ema::resumed(whole.weight, n, mean);
+            let ema = Ema::resumed(whole.weight, n, mean, seen);
             Smooth { weight: whole.weight, ema, pyramid: Pyramid::new(self.cap) }
         });
         self.zooms.push(Zoom { pass, steps, raw: Pyramid::new(self.cap), smooth, complete: false });

@@ -2,9 +2,10 @@
 
 use gradtop_store::figures::Aggregate;
 
-use super::chart::{Line, Plot};
+use super::chart::{AtCursor, Line, Plot};
 use super::columns::{Columns, Ruler, Stretch};
 use super::pyramid::flag;
+use super::series::Reading;
 use super::{RunData, SeriesSnapshot, XKind};
 use crate::chart::scale::{Scale, Span};
 use crate::chart::{Shape, Side};
@@ -144,15 +145,23 @@ fn average(values: &mut Vec<f64>, aggregate: Aggregate) -> Option<f64> {
     })
 }
 
-/// Value and range of a line at an x.
-pub(super) fn at(line: &Line<'_>, kind: XKind, x: f64, half: f64) -> Option<(f64, f64, f64)> {
-    let found: Vec<_> =
-        line.members.iter().filter_map(|m| m.series.at(kind, m.own(x), (half * m.shift.1).abs())).collect();
-    let mut values: Vec<f64> = found.iter().map(|r| r.value).collect();
-    let value = average(&mut values, line.aggregate)?;
-    let low = found.iter().map(|r| r.min).fold(f64::NAN, f64::min);
-    let high = found.iter().map(|r| r.max).fold(f64::NAN, f64::max);
-    Some((value, low, high))
+/// What a line has at an x; `smooth`: it is drawn smoothed.
+pub(super) fn at(line: &Line<'_>, kind: XKind, x: f64, half: f64, smooth: bool) -> Option<AtCursor> {
+    let place = |m: &Member<'_>| (m.own(x), (half * m.shift.1).abs());
+    let found: Vec<(&Member<'_>, Reading)> =
+        line.members.iter().filter_map(|m| Some((m, m.series.at(kind, place(m).0, place(m).1)?))).collect();
+    let mut values: Vec<f64> = found.iter().map(|(_, r)| r.value).collect();
+    let raw = average(&mut values, line.aggregate)?;
+    let low = found.iter().map(|(_, r)| r.min).fold(f64::NAN, f64::min);
+    let high = found.iter().map(|(_, r)| r.max).fold(f64::NAN, f64::max);
+    let mut smoothed: Vec<f64> = if smooth {
+        let of = |(m, _): &(&Member<'_>, Reading)| m.series.smooth_at(kind, place(m).0, place(m).1);
+        found.iter().filter_map(of).collect()
+    } else {
+        Vec::new()
+    };
+    let shown = average(&mut smoothed, line.aggregate).filter(|_| raw.is_finite()).unwrap_or(raw);
+    Some(AtCursor { shown, raw, low, high })
 }
 
 /// What is drawn of a line.

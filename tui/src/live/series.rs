@@ -178,7 +178,17 @@ impl SeriesSnapshot {
 
     /// What lies at `x`: the samples of `x ± half`, else the last sample before.
     pub(crate) fn at(&self, x: XKind, at: f64, half: f64) -> Option<Reading> {
-        let levels = self.levels(x, (at - half, at + half));
+        self.reading(self.levels(x, (at - half, at + half)), x, at, half)
+    }
+
+    /// The smoothed value there, where smoothing is on.
+    pub(crate) fn smooth_at(&self, x: XKind, at: f64, half: f64) -> Option<f64> {
+        let (_, whole) = self.smooth.as_ref()?;
+        let detail = self.detail(x, (at - half, at + half)).and_then(|d| d.smooth.as_ref());
+        self.reading(detail.unwrap_or(whole), x, at, half).map(|r| r.value).filter(|v| v.is_finite())
+    }
+
+    fn reading(&self, levels: &Levels, x: XKind, at: f64, half: f64) -> Option<Reading> {
         let mut found: Option<(f64, Bucket)> = None;
         let mut before: Option<(f64, Bucket)> = None;
         let started = self.started_us;

@@ -33,7 +33,7 @@ pub(crate) fn of_samples(
     let (mut raw, mut smooth, mut ema) = (Pyramid::new(8192), Pyramid::new(8192), Ema::new(weight));
     for s in samples {
         raw.push(s);
-        smooth.push(Sample { value: ema.push(s.value), ..s });
+        smooth.push(Sample { value: ema.push(s.step, s.value), ..s });
     }
     Arc::new(SeriesSnapshot {
         key: Arc::new(key),

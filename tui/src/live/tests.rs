@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gradtop_store::synthetic::{self, LiveRun, metric};
-use gradtop_store::{RunDir, read_series};
+use gradtop_store::{Recorder, RecorderOptions, RunDir, RunLock, read_series};
 
 use super::engine::Runs;
 use super::{RunData, SeriesFilter, WatchRequest, Window, XKind};
@@ -93,7 +93,7 @@ fn smoothing_is_of_all_rows_however_it_came_about() {
     let run = finished(dir.path(), 600_000);
     let [rows] = read_series(&run, |k| k.metric == metric(0)).unwrap().try_into().unwrap();
     let mut ema = super::smooth::Ema::new(0.99);
-    let expected = rows.value.iter().map(|v| ema.push(*v)).last().unwrap();
+    let expected = rows.step.iter().zip(&rows.value).map(|(s, v)| ema.push(*s, *v)).last().unwrap();
     let mut runs = Runs::new();
     let asked = WatchRequest { smoothing: 0.99, ..request(&run, false, &[0]) };
     runs.watch(vec![asked.clone()], Instant::now());
@@ -143,6 +143,78 @@ fn a_living_run_is_followed_and_parked_metrics_come_back_whole() {
     runs.watch(vec![request(&run, false, &[0, 1])], Instant::now());
     let data = until(&mut runs, &run, |d| !d.alive && whole(d));
     assert_eq!(data.series.iter().map(|s| s.count()).collect::<Vec<_>>(), [401, 400]);
+}
+
+#[test]
+fn a_close_look_at_the_end_goes_on_with_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut live = LiveRun::start(dir.path(), "live", 100_000).unwrap();
+    let run = live.dir().clone();
+    (0..40_000).for_each(|step| live.step(step));
+    let mut runs = Runs::new();
+    let window = Window { metric: None, x: XKind::Step, range: (39_950.0, 40_100.0) };
+    let asked = WatchRequest { windows: vec![window], smoothing: 0.9, ..request(&run, true, &[0]) };
+    runs.watch(vec![asked], Instant::now());
+    let exact = |d: &RunData, step: f64| {
+        d.series.first().and_then(|s| s.at(XKind::Step, step, 0.4)).is_some_and(|r| r.n == 1 && r.x == step)
+    };
+    until(&mut runs, &run, |d| whole(d) && exact(d, 39_990.0));
+    // What comes now lies at the end of the window: it is exact too, raw and smoothed.
+    (40_000..40_050).for_each(|step| live.step(step));
+    let data = until(&mut runs, &run, |d| exact(d, 40_049.0));
+    let series = &data.series[0];
+    assert!(series.at(XKind::Step, 20_000.0, 0.4).unwrap().n > 1, "elsewhere it is thinned");
+    let [rows] = read_series(&run, |k| k.metric == metric(0)).unwrap().try_into().unwrap();
+    let mut ema = super::smooth::Ema::new(0.9);
+    let smooth: Vec<f64> = rows.step.iter().zip(&rows.value).map(|(s, v)| ema.push(*s, *v)).collect();
+    for step in 39_960..40_050usize {
+        let at = |smoothed: bool| match smoothed {
+            true => series.smooth_at(XKind::Step, step as f64, 0.4).unwrap(),
+            false => series.at(XKind::Step, step as f64, 0.4).unwrap().value,
+        };
+        assert_eq!(at(false), rows.value[step]);
+        assert!((at(true) - smooth[step]).abs() < 1e-6, "{step}: {} {}", at(true), smooth[step]);
+    }
+    live.finish().unwrap();
+}
+
+#[test]
+fn a_resume_takes_back_what_came_after_its_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = LiveRun::start(dir.path(), "resumed", 1000).unwrap();
+    let run = made.dir().clone();
+    drop(made);
+    let lock = RunLock::acquire(&run).unwrap();
+    let key = gradtop_store::SeriesKey::metric("loss");
+    let log = |recorder: &Recorder, steps: std::ops::Range<i64>, value: f64| {
+        let number = recorder.series(&key, None).unwrap();
+        steps.for_each(|step| recorder.log(step, None, [(number, value)]));
+    };
+    let recorder = Recorder::open(&run, RecorderOptions::default()).unwrap();
+    log(&recorder, 0..51, 1.0);
+    recorder.checkpoint(50, None, |_| Ok::<(), String>(())).unwrap();
+    log(&recorder, 51..100, 2.0);
+    let mut runs = Runs::new();
+    let asked = WatchRequest { series: SeriesFilter::All, ..WatchRequest::of(RunId::new(&run), true) };
+    runs.watch(vec![asked], Instant::now());
+    let of = |d: &RunData| d.of_metric("loss").next().map(|s| (s.count(), s.last().unwrap().value));
+    until(&mut runs, &run, |d| of(d) == Some((100, 2.0)));
+    // It dies, and goes on from its checkpoint: the later rows are no part of it any more.
+    recorder.finish().unwrap();
+    drop(recorder);
+    let from = gradtop_store::prepare_resume(&run, &lock, None).unwrap();
+    assert_eq!(from.step, 50);
+    let checkpoint = "checkpoints/step-50".to_owned();
+    gradtop_store::append_event(&run, &gradtop_store::Event::Resumed { step: 50, checkpoint }).unwrap();
+    let recorder = Recorder::open(&run, RecorderOptions::default()).unwrap();
+    log(&recorder, 51..70, 3.0);
+    let data = until(&mut runs, &run, |d| of(d) == Some((70, 3.0)) && !d.resumes.is_empty());
+    let series = data.of_metric("loss").next().unwrap();
+    assert_eq!(series.max(), Some(3.0), "nothing of the other history is left");
+    assert_eq!(series.extent(XKind::Step), Some((0.0, 69.0)));
+    assert_eq!(data.resumes.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [50]);
+    recorder.finish().unwrap();
+    drop(lock);
 }
 
 #[test]

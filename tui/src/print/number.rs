@@ -140,6 +140,38 @@ pub(crate) fn bytes(n: u64) -> String {
     format!("{n} B")
 }
 
+/// An amount of memory: `17 B`, `577.8 MB`, `1.234 GB`, four digits at most.
+pub(crate) fn amount(bytes: f64) -> String {
+    amount_of(bytes, 3)
+}
+
+/// The same in eight columns.
+pub(crate) fn steady_amount(bytes: f64) -> String {
+    format!("{:>8}", amount_of(bytes, 3))
+}
+
+/// The same with three digits, in seven.
+pub(crate) fn brief_amount(bytes: f64) -> String {
+    format!("{:>7}", amount_of(bytes, 2))
+}
+
+fn amount_of(bytes: f64, digits: i32) -> String {
+    if !bytes.is_finite() {
+        return value(bytes);
+    }
+    let size = bytes.abs();
+    for (unit, word) in [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")] {
+        // With the next rounding step up taken into account.
+        if size >= unit * 0.9995 {
+            let scaled = bytes / unit;
+            let whole = scaled.abs().max(1.0).log10().floor() as i32;
+            let after = usize::try_from(digits - whole).unwrap_or(0);
+            return format!("{scaled:.after$} {word}");
+        }
+    }
+    format!("{bytes:.0} B")
+}
+
 /// `76 %`; 100 only when all is done.
 pub(crate) fn percent(done: u64, total: u64) -> String {
     if total == 0 {
@@ -245,6 +277,17 @@ mod tests {
         assert_eq!(age(100.0), "1m");
         assert_eq!(bytes(2_000_000), "1.9 MiB");
         assert_eq!(bytes(17), "17 B");
+        let amounts = [
+            (0.0, "0 B"),
+            (17.0, "17 B"),
+            (577.8e6, "577.8 MB"),
+            (1.2345e9, "1.234 GB"),
+            (999.9e6, "1.000 GB"),
+        ];
+        for (v, text) in amounts {
+            assert_eq!(amount(v), text, "{v}");
+        }
+        assert_eq!((steady_amount(2e6).as_str(), brief_amount(2e6).as_str()), ("2.000 MB", "2.00 MB"));
         assert_eq!(percent(199, 200), "99 %");
         assert_eq!(percent(200, 200), "100 %");
         assert_eq!(percent(0, 0), "–");

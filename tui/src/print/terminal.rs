@@ -69,6 +69,9 @@ pub(crate) fn ascii() -> bool {
     terminal().glyphs.ascii()
 }
 
+/// Terminals that promise no more than 16 colours; those with more say `-256color`, or have names of their own.
+const PLAIN: [&str; 8] = ["linux", "ansi", "xterm", "screen", "rxvt", "cygwin", "putty", "konsole"];
+
 fn colours(tty: bool, variable: &impl Fn(&str) -> String) -> Colours {
     let term = variable("TERM");
     if !tty || !variable("NO_COLOR").is_empty() || term == "dumb" {
@@ -77,7 +80,7 @@ fn colours(tty: bool, variable: &impl Fn(&str) -> String) -> Colours {
     let truth = variable("COLORTERM");
     if truth == "truecolor" || truth == "24bit" || term.contains("direct") {
         Colours::True
-    } else if matches!(term.as_str(), "linux" | "vt220" | "vt340" | "ansi" | "xterm-16color") {
+    } else if PLAIN.contains(&term.as_str()) || term.ends_with("-16color") || term.starts_with("vt") {
         Colours::Sixteen
     } else {
         Colours::Indexed
@@ -141,7 +144,16 @@ mod tests {
         );
         assert_eq!(colours(true, &variables(&[("TERM", "xterm-256color")])), Colours::Indexed);
         assert_eq!(colours(true, &variables(&[("TERM", "dumb")])), Colours::None);
-        assert_eq!(colours(true, &variables(&[("TERM", "linux")])), Colours::Sixteen);
+        for plain in ["linux", "xterm", "screen", "vt220", "rxvt-16color"] {
+            assert_eq!(colours(true, &variables(&[("TERM", plain)])), Colours::Sixteen, "{plain}");
+        }
+        for rich in ["screen-256color", "tmux-256color", "xterm-kitty", "alacritty", "foot", ""] {
+            assert_eq!(colours(true, &variables(&[("TERM", rich)])), Colours::Indexed, "{rich}");
+        }
+        assert_eq!(
+            colours(true, &variables(&[("TERM", "xterm"), ("COLORTERM", "truecolor")])),
+            Colours::True
+        );
     }
 
     #[test]

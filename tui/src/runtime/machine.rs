@@ -1,5 +1,7 @@
-//! What the machine does: processors and memory, as the system counts them.
+//! What the machine does: processors, memory and GPUs, as the system and NVML count them.
 
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::app::Machine;
@@ -8,22 +10,72 @@ use crate::app::Machine;
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     last: Option<(Instant, f64)>,
+    gpus: Option<Gpus>,
 }
 
 impl Meter {
-    /// Since the last look; nothing at the first one, and where the system has no `/proc`.
-    pub(super) fn look(&mut self) -> Option<Machine> {
+    /// Since the last look, with the GPUs of these numbers; nothing at the first one, and where the system has no `/proc`.
+    pub(super) fn look(&mut self, gpus: Vec<u32>) -> Option<Machine> {
         let stat = std::fs::read_to_string("/proc/stat").ok()?;
         let memory = std::fs::read_to_string("/proc/meminfo").ok()?;
         let busy = busy_ticks(&stat)?;
         let (now, before) = (Instant::now(), self.last);
         self.last = Some((now, busy));
+        let gpu_percent = self.gpus(gpus);
         let (then, busy_then) = before?;
         let seconds = now.duration_since(then).as_secs_f64();
         // A hundred ticks a second, on every Linux there is: USER_HZ is part of its interface.
         let cpu_percent = ((busy - busy_then) / seconds).max(0.0);
         let (memory_used, memory_total) = memory_bytes(&memory)?;
-        (seconds > 0.1).then_some(Machine { cpu_percent, memory_used, memory_total, gpu_percent: None })
+        (seconds > 0.1).then_some(Machine { cpu_percent, memory_used, memory_total, gpu_percent })
+    }
+
+    /// What was last measured of these GPUs. NVML is opened with the first run on one, and where there is none, never.
+    fn gpus(&mut self, wanted: Vec<u32>) -> Vec<f64> {
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        let gpus = self.gpus.get_or_insert_with(|| {
+            Gpus::start(|| {
+                let nvml = gradtop_host::Gpus::open()?;
+                Some(move |gpu| nvml.percent(gpu))
+            })
+        });
+        gpus.look(wanted)
+    }
+}
+
+/// Asks for GPUs on a thread of its own: opening NVML takes a while.
+#[derive(Debug)]
+struct Gpus {
+    wanted: Sender<Vec<u32>>,
+    measured: Arc<Mutex<Vec<f64>>>,
+}
+
+impl Gpus {
+    /// `open` gives a way to measure one, or nothing.
+    fn start<R: Fn(u32) -> Option<f64>>(open: impl FnOnce() -> Option<R> + Send + 'static) -> Self {
+        let (wanted, asked) = channel::<Vec<u32>>();
+        let measured: Arc<Mutex<Vec<f64>>> = Arc::default();
+        let answer = Arc::clone(&measured);
+        let serve = move || {
+            let Some(measure) = open() else { return };
+            while let Ok(gpus) = asked.recv() {
+                // Only the newest question counts.
+                let gpus = asked.try_iter().last().unwrap_or(gpus);
+                let found = gpus.into_iter().filter_map(&measure).collect();
+                *answer.lock().unwrap_or_else(PoisonError::into_inner) = found;
+            }
+        };
+        // Without the thread nothing is measured, and nothing is shown.
+        drop(std::thread::Builder::new().name("gpus".to_owned()).spawn(serve));
+        Self { wanted, measured }
+    }
+
+    /// The latest answer; asks for the next.
+    fn look(&self, gpus: Vec<u32>) -> Vec<f64> {
+        self.wanted.send(gpus).ok();
+        self.measured.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -53,7 +105,29 @@ fn memory_bytes(meminfo: &str) -> Option<(f64, f64)> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn gpus_are_measured_in_the_background() {
+        let look = |gpus: &Gpus, wanted: &[u32]| {
+            let end = Instant::now() + Duration::from_secs(10);
+            loop {
+                let found = gpus.look(wanted.to_vec());
+                if !found.is_empty() || Instant::now() > end {
+                    return found;
+                }
+                std::thread::yield_now();
+            }
+        };
+        let gpus = Gpus::start(|| Some(|gpu| (gpu < 2).then_some(f64::from(gpu) + 40.0)));
+        assert_eq!(look(&gpus, &[0, 1, 7]), [40.0, 41.0]);
+        // Without a driver: nothing, for ever.
+        let none = Gpus::start(|| None::<fn(u32) -> Option<f64>>);
+        assert_eq!(none.look(vec![0]), [0.0; 0]);
+        assert_eq!(Meter::default().gpus(Vec::new()), [0.0; 0]);
+    }
 
     #[test]
     fn the_system_is_read_right() {

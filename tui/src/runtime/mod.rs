@@ -178,7 +178,7 @@ impl Monitor {
             let mut batch: Vec<Event> = first.into_iter().chain(self.events.try_iter()).collect();
             if Instant::now() >= self.tick {
                 batch.push(Msg::Tick(Timestamp::now()).into());
-                batch.extend(self.machine.look().map(|m| Msg::Machine(m).into()));
+                batch.extend(self.machine.look(app.shared.runs.gpus()).map(|m| Msg::Machine(m).into()));
                 self.tick = Instant::now() + app.next_tick();
             }
             batch.sort_by_key(|event| !event.urgent());

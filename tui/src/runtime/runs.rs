@@ -166,7 +166,9 @@ impl Folder {
             }
             view.age_of_last_write = age;
         }
-        Ok(Known { stamp: now, row: Arc::new(RunRow { id: id.clone(), view }) })
+        let ended_early = view.state.is_final() && view.state != State::Finished;
+        let saved = ended_early && !gradtop_store::checkpoints(run).is_empty();
+        Ok(Known { stamp: now, row: Arc::new(RunRow { id: id.clone(), view, saved }) })
     }
 
     /// Tells the system to tell; what it refuses is seen by looking.

@@ -9,6 +9,7 @@ mod golden;
 mod history;
 mod journal;
 mod kill;
+mod outline;
 mod recording;
 mod tables;
 mod tailing;

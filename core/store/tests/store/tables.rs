@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use gradtop_store::{
     ColumnData, Recorder, RecorderOptions, RunDir, SeriesKey, State, Status, StoreError, TableColumn,
-    read_table, read_table_rows, table_names, view, write_run_table, write_status,
+    read_table, read_table_last, read_table_rows, table_names, view, write_run_table, write_status,
 };
 
 use crate::common::{new_run, series, small};
@@ -65,6 +65,43 @@ fn tables_come_back_as_they_were() {
     assert!(x.iter().skip(1).step_by(2).all(|v| v.is_nan()) && x[78] == 39.0);
     let parts = std::fs::read_dir(run.tables().join("predictions")).unwrap().count();
     assert_eq!(parts, 1, "not merged");
+}
+
+#[test]
+fn the_last_step_of_a_table_is_read_alone() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = RunDir::new(temp.path());
+    assert!(matches!(read_table_last(&run, "points"), Err(StoreError::NoSuchTable { .. })));
+    let recorder = Recorder::open(&run, small()).unwrap();
+    let mut parts = 0;
+    for step in 0..30 {
+        // A step may be logged in several calls, and in several parts.
+        for half in 0..2i64 {
+            recorder.log_table("points", step, vec![column("half", ColumnData::I64(vec![half; 3]))]).unwrap();
+        }
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let mut last = read_table_last(&run, "points");
+        while step % 10 == 9 && last.as_ref().map_or(0, gradtop_store::Table::rows) < 6 {
+            assert!(Instant::now() < deadline, "step {step} was not written: {last:?}");
+            std::thread::sleep(Duration::from_millis(5));
+            last = read_table_last(&run, "points");
+        }
+        if step % 10 == 9 {
+            let last = last.unwrap();
+            assert_eq!(last.column("step"), Some(&ColumnData::I64(vec![step; 6])));
+            assert_eq!(
+                last.column("half"),
+                Some(&ColumnData::I64(vec![0, 0, 0, 1, 1, 1])),
+                "in the order logged"
+            );
+            parts = parts.max(std::fs::read_dir(run.tables().join("points")).unwrap().count());
+        }
+    }
+    assert!(parts > 1, "one part shows nothing");
+    recorder.finish().unwrap();
+    let last = read_table_last(&run, "points").unwrap();
+    assert_eq!(last.column("step"), Some(&ColumnData::I64(vec![29; 6])), "merged, too");
+    assert_eq!(read_table(&run, "points").unwrap().rows(), 180);
 }
 
 #[test]

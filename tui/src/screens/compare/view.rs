@@ -259,7 +259,7 @@ impl Compare {
     fn at_cursor(&self, shared: &Shared, charts: bool) -> Option<Vec<Option<f64>>> {
         self.cursor.filter(|_| charts && visible(shared, self).contains(&self.chart))?;
         let built = self.cache.built(self.chart as u64)?;
-        let of = |name: &str| built.lines.iter().find(|l| l.name == name)?.at_cursor.map(|(v, _, _)| v);
+        let of = |name: &str| built.lines.iter().find(|l| l.name == name)?.at_cursor.map(|c| c.shown);
         Some(self.made.teams.iter().map(|t| of(&t.name)).collect())
     }
 }

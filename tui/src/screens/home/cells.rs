@@ -31,7 +31,7 @@ pub(super) fn param(row: &RunRow, name: &str) -> String {
 
 /// Steps done.
 pub(super) fn step(row: &RunRow) -> String {
-    row.view.status.step.map(|s| number::count(s as f64)).unwrap_or_default()
+    state::step(&row.view.status).map(|s| number::count(s as f64)).unwrap_or_default()
 }
 
 /// The epoch: one digit after the point, so that it keeps its width.
@@ -80,13 +80,16 @@ pub(super) fn metric(row: &RunRow, common: Option<&str>) -> (String, String) {
     };
     let who = who.unwrap_or_default().to_owned();
     match common {
-        Some(_) => (number::value(value), who),
-        None => (number::value(value), clean(headline.metric)),
+        Some(_) => (state::headline_value(value), who),
+        None => (state::headline_value(value), clean(headline.metric)),
     }
 }
 
 /// Numbers with their points one below the other: `whole` columns before the point.
 pub(super) fn pointed(value: &str, whole: usize) -> String {
+    if !value.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+        return value.to_owned();
+    }
     let point = value.find(['.', 'e']).unwrap_or(value.len());
     format!("{}{value}", " ".repeat(whole.saturating_sub(point)))
 }
@@ -102,7 +105,7 @@ pub(super) fn note(row: &RunRow) -> Option<String> {
             number::age(view.age_of_last_write.as_secs_f64())
         )),
         State::Failed | State::Crashed => {
-            let again = if view.manifest.experiment.resumable { "; r resumes" } else { "" };
+            let again = if row.saved { "; r resumes" } else { "" };
             Some(format!("{}{again}", if cause.is_empty() { "no cause known" } else { &cause }))
         }
         _ => None,

@@ -8,6 +8,8 @@ use crate::chart::grid::width_of;
 
 /// Parameters shown at most.
 pub(super) const PARAMS: usize = 3;
+/// Columns that are this hard to dispense with stay as long as others can be made narrower.
+const DEAR: usize = 4;
 /// Columns between two columns.
 const GAP: usize = 2;
 
@@ -37,11 +39,11 @@ impl What {
         match self {
             Self::State | Self::Name | Self::Percent => 0,
             Self::Metric => 1,
-            Self::Step => 2,
-            Self::Eta => 3,
-            Self::Param(0) => 4,
-            Self::Rate => 5,
-            Self::Bar => 6,
+            Self::Bar => 2,
+            Self::Step => 3,
+            Self::Eta => 4,
+            Self::Param(0) => 5,
+            Self::Rate => 6,
             Self::Spark => 7,
             Self::Age => 8,
             Self::Epoch => 9,
@@ -49,6 +51,16 @@ impl What {
             Self::Who => 11,
             Self::Device => 12,
             Self::Param(_) => 13,
+        }
+    }
+
+    /// Columns it can do with.
+    fn least(self) -> usize {
+        match self {
+            Self::Name => 12,
+            Self::Bar => 5,
+            Self::Metric => 11,
+            _ => usize::MAX,
         }
     }
 
@@ -100,6 +112,16 @@ pub(super) struct Column {
 #[derive(Debug)]
 pub(super) struct Columns(pub(super) Vec<Column>);
 
+/// Makes columns narrower: bars first, names last.
+fn shrink(columns: &mut [(What, usize)], mut missing: usize) {
+    for wanted in [What::Bar, What::Metric, What::Name] {
+        for (what, width) in columns.iter_mut().filter(|(what, _)| *what == wanted) {
+            let share = width.saturating_sub(what.least()).min(missing);
+            (*width, missing) = (*width - share, missing - share);
+        }
+    }
+}
+
 impl Columns {
     /// For a list of that width.
     pub(super) fn new(home: &Home, shared: &Shared, width: u16) -> Self {
@@ -130,7 +152,12 @@ impl Columns {
         );
         columns.extend([(What::Bar, 10), (What::Percent, 5), (What::Step, 7)]);
         columns.extend(epochs.then_some((What::Epoch, 7)));
-        columns.extend([(What::Rate, 9), (What::Eta, 6), (What::Metric, 11)]);
+        // What only running runs have takes no room without them.
+        if all().any(|r| r.live()) {
+            columns.extend([(What::Rate, 9), (What::Eta, 6)]);
+        }
+        let metric = widest(11, 18, &mut groups.iter().map(|g| format!("    {}", What::Metric.title(g))));
+        columns.push((What::Metric, metric));
         columns.extend((who > 0).then_some((What::Who, who)));
         columns.extend([(What::Spark, 12), (What::Age, 5), (What::Device, 6)]);
         let room = usize::from(width).saturating_sub(usize::from(cells::MARKS) + 1);
@@ -139,10 +166,16 @@ impl Columns {
             if used <= room {
                 break;
             }
+            // Before what matters most goes, some become narrower.
+            let missing = used - room;
+            let give: usize = columns.iter().map(|(what, w)| w.saturating_sub(what.least())).sum();
             let worst = (0..columns.len()).max_by_key(|i| columns[*i].0.dispensable());
             match worst.filter(|i| columns[*i].0.dispensable() > 0) {
-                Some(i) => drop(columns.remove(i)),
-                None => break,
+                Some(i) if give < missing || columns[i].0.dispensable() > DEAR => drop(columns.remove(i)),
+                _ => {
+                    shrink(&mut columns, missing);
+                    break;
+                }
             }
         }
         // What is left over makes the trend longer.

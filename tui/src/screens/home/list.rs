@@ -1,6 +1,7 @@
 //! The lines of the list: groups, in them the runs that the filter takes, sorted.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -10,6 +11,10 @@ use super::filter::Filter;
 use crate::app::Shared;
 use crate::app::runs::{RunId, RunRow};
 use crate::commands::state;
+use crate::print::clean;
+
+/// Folders that cannot be read and are named.
+const UNREADABLE: usize = 3;
 
 /// How the runs of a group are sorted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +46,8 @@ pub(crate) enum Spot {
 pub(crate) enum Line {
     /// Between two groups.
     Blank,
+    /// About what is no run that can be shown.
+    Note(String),
     /// An experiment.
     Group {
         /// Its number in [`List::groups`].
@@ -87,8 +94,8 @@ pub(crate) struct List {
 }
 
 impl List {
-    /// From what there is.
-    pub(crate) fn new(shared: &Shared, filter: &Filter) -> Self {
+    /// From what there is; of experiments in `folded` only the line of their own.
+    pub(crate) fn new(shared: &Shared, filter: &Filter, folded: &BTreeSet<String>) -> Self {
         let settings = &shared.settings.home;
         let mut groups: Vec<Group> = Vec::new();
         let mut members: Vec<Vec<&Arc<RunRow>>> = Vec::new();
@@ -122,12 +129,17 @@ impl List {
             if i > 0 {
                 lines.push(Line::Blank);
             }
-            let folded = settings.folded.contains(&group.experiment);
+            let folded = folded.contains(&group.experiment);
             lines.push(Line::Group { group: i, folded });
             if !folded {
                 lines.push(Line::Titles { group: i });
                 lines.extend(group.rows.iter().map(|row| Line::Run { group: i, row: Arc::clone(row) }));
             }
+        }
+        if !lines.is_empty() {
+            let notes = unreadable(shared);
+            lines.extend((!notes.is_empty()).then_some(Line::Blank));
+            lines.extend(notes.into_iter().map(Line::Note));
         }
         Self { groups, lines }
     }
@@ -137,7 +149,7 @@ impl List {
         match self.lines.get(line)? {
             Line::Group { group, .. } => Some(Spot::Group(self.groups[*group].experiment.clone())),
             Line::Run { row, .. } => Some(Spot::Run(row.id.clone())),
-            Line::Blank | Line::Titles { .. } => None,
+            Line::Blank | Line::Note(_) | Line::Titles { .. } => None,
         }
     }
 
@@ -178,9 +190,25 @@ impl List {
             Line::Group { group, .. } | Line::Titles { group } | Line::Run { group, .. } => {
                 self.groups.get(*group)
             }
-            Line::Blank => None,
+            Line::Blank | Line::Note(_) => None,
         }
     }
+}
+
+/// What is said of folders that look like runs and cannot be read: the first few, with the reasons.
+pub(super) fn unreadable(shared: &Shared) -> Vec<String> {
+    let all = &shared.runs.unreadable;
+    let say = |(path, why): &(std::path::PathBuf, String)| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // The path is in the reason too.
+        let why = why.replace(&*format!("{}/", path.display()), "");
+        clean(&format!("{} cannot be read: {why}", name.trim_start_matches("run=")))
+    };
+    let mut lines: Vec<String> = all.iter().take(UNREADABLE).map(say).collect();
+    if all.len() > UNREADABLE {
+        lines.push(format!("and {} more that cannot be read: gradtop list", all.len() - UNREADABLE));
+    }
+    lines
 }
 
 /// Sorts by a column; runs without a value come last whichever way. What is equal keeps its order, newest first.
@@ -237,7 +265,7 @@ fn key(row: &RunRow, by: &str, now: Timestamp) -> Key {
         "state" => Key::Number(state::rank(row.view.state) as f64),
         "name" => Key::Text(row.name().to_owned()),
         "progress" => large(state::progress(&row.view).map(|(done, all)| done as f64 / all as f64)),
-        "step" => large(status.step.map(|s| s as f64)),
+        "step" => large(state::step(status).map(|s| s as f64)),
         "epoch" => large(status.epoch),
         "rate" => large(status.steps_per_s),
         "eta" => small(status.eta_s.filter(|_| row.live())),

@@ -134,6 +134,8 @@ pub(crate) struct Home {
     top: usize,
     selected: BTreeSet<RunId>,
     filter: (String, Filter),
+    /// Experiments folded while there is a filter.
+    folded_found: BTreeSet<String>,
     /// Fields the filter names that no run has.
     unknown: Vec<String>,
     typing: Option<Typing>,
@@ -151,6 +153,7 @@ impl Default for Home {
             top: 0,
             selected: BTreeSet::new(),
             filter: (String::new(), Filter::All(Vec::new())),
+            folded_found: BTreeSet::new(),
             unknown: Vec::new(),
             typing: None,
             expected: None,
@@ -188,7 +191,7 @@ impl Home {
         match self.list.lines.get(self.line)? {
             Line::Run { row, .. } => Some(row),
             Line::Group { group, .. } => self.list.groups.get(*group)?.rows.first(),
-            Line::Blank | Line::Titles { .. } => None,
+            Line::Blank | Line::Note(_) | Line::Titles { .. } => None,
         }
     }
 
@@ -314,13 +317,13 @@ impl Home {
 
     /// Runs, live data, the size or the second have changed.
     pub(crate) fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
-        self.list = List::new(shared, &self.filter.1);
+        self.relist(shared);
         self.unknown = self.filter.1.unknown(&shared.runs.rows);
         self.selected.retain(|id| shared.runs.get(id).is_some());
         if let Some(row) = self.expected.as_ref().and_then(|id| shared.runs.get(id)) {
-            let id = row.id.clone();
-            if shared.settings.home.folded.remove(row.experiment()) {
-                self.list = List::new(shared, &self.filter.1);
+            let (id, experiment) = (row.id.clone(), row.experiment().to_owned());
+            if self.folds(shared).remove(&experiment) {
+                self.relist(shared);
             }
             self.expected = None;
             self.spot = Some(Spot::Run(id));
@@ -334,6 +337,21 @@ impl Home {
         self.go(line.unwrap_or(0));
         self.reveal(usize::from(self.areas(shared).list.height));
         Vec::new()
+    }
+
+    fn relist(&mut self, shared: &mut Shared) {
+        let folded = self.folds(shared).clone();
+        self.list = List::new(shared, &self.filter.1, &folded);
+    }
+
+    /// Experiments whose runs are not shown. A filter shows what it finds wherever it is: under it other ones are folded.
+    fn folds<'a>(&'a mut self, shared: &'a mut Shared) -> &'a mut BTreeSet<String> {
+        if self.filter.0.is_empty() {
+            self.folded_found.clear();
+            &mut shared.settings.home.folded
+        } else {
+            &mut self.folded_found
+        }
     }
 
     /// The series it needs now.
@@ -365,7 +383,8 @@ impl Home {
         match &self.spot {
             Some(Spot::Run(id)) => vec![Effect::Open(Open::Run(id.clone()))],
             Some(Spot::Group(experiment)) => {
-                let (group, folded) = (experiment.clone(), shared.settings.home.folded.contains(experiment));
+                let group = experiment.clone();
+                let folded = self.folds(shared).contains(&group);
                 self.fold(shared, group, !folded);
                 Vec::new()
             }
@@ -376,9 +395,9 @@ impl Home {
     fn fold(&mut self, shared: &mut Shared, group: String, fold: bool) {
         if fold {
             self.spot = Some(Spot::Group(group.clone()));
-            shared.settings.home.folded.insert(group);
+            self.folds(shared).insert(group);
         } else {
-            shared.settings.home.folded.remove(&group);
+            self.folds(shared).remove(&group);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::app::runs::RunRow;
 use crate::chart::grid::{fit, width_of, wrap};
 use crate::commands::state;
 use crate::live::chart::{ChartView, Source, Subject};
-use crate::live::{SeriesFilter, WatchRequest};
+use crate::live::{RunData, SeriesFilter, WatchRequest};
 use crate::print::{clean, number};
 use crate::widgets::{ChartCell, Sparkline};
 
@@ -43,7 +43,11 @@ impl Home {
             match (first, headline(run)) {
                 (Some(figure), _) => request.figures.extend([figure.id.clone()]),
                 (None, Some(metric)) => request.series = SeriesFilter::Metrics([metric.to_owned()].into()),
-                (None, None) => {}
+                // Nothing is declared: the first that was logged.
+                (None, None) => {
+                    let metric = shared.live.run(&run.id).and_then(|data| first_metric(data));
+                    request.series = SeriesFilter::Metrics(metric.map(str::to_owned).into_iter().collect());
+                }
             }
             wanted.push(request);
         }
@@ -110,7 +114,8 @@ impl Home {
     fn view_chart(&self, shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) {
         let data = shared.live.run(&run.id);
         let first = data.and_then(|d| d.figures.first());
-        let subject = match (first, headline(run)) {
+        let logged = || data.and_then(|d| first_metric(d));
+        let subject = match (first, headline(run).or_else(logged)) {
             (Some(figure), _) => Subject::Panel(figure, 0),
             (None, Some(metric)) => Subject::Metric(metric),
             (None, None) => {
@@ -144,6 +149,12 @@ impl Home {
 /// The metric of a run's trend.
 fn headline(run: &RunRow) -> Option<&str> {
     state::headlines(&run.view.status, &run.view.manifest).first().map(|h| h.metric)
+}
+
+/// The metric that a run logged first, of its own.
+fn first_metric(data: &RunData) -> Option<&str> {
+    let own = |m: &&str| !m.starts_with("system/");
+    data.metric_names().into_iter().find(own)
 }
 
 /// Names and values, one below the other, as many as fit.
@@ -208,8 +219,8 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
     add("device", vec![clean(&manifest.device), threads, format!("seed {}", manifest.seed)]);
     for headline in state::headlines(status, manifest).iter().take(3) {
         let words = headline.values.iter().map(|(who, v)| match who {
-            Some(who) => format!("{who} {}", number::value(*v)),
-            None => number::value(*v),
+            Some(who) => format!("{who} {}", state::headline_value(*v)),
+            None => state::headline_value(*v),
         });
         add(&clean(headline.metric), words.collect());
     }

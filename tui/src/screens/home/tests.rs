@@ -151,6 +151,83 @@ fn only_what_is_shown_is_acted_on() {
 }
 
 #[test]
+fn a_filter_shows_what_it_finds_in_folded_groups() {
+    let mut bench = full();
+    bench.keys("left");
+    assert!(!bench.screen().contains("fit-quick"));
+    bench.keys("/");
+    bench.type_text("quick");
+    bench.keys("enter");
+    assert!(bench.screen().contains("fit-quick"), "{}", bench.screen());
+    // It can be folded all the same; without the filter everything is as it was.
+    bench.keys("home left");
+    assert!(!bench.screen().contains("fit-quick"), "{}", bench.screen());
+    bench.keys("enter");
+    assert!(bench.screen().contains("fit-quick"));
+    bench.keys("esc");
+    assert!(!bench.screen().contains("fit-quick") && bench.screen().contains("rl-mlp"), "{}", bench.screen());
+}
+
+#[test]
+fn folders_that_cannot_be_read_are_named() {
+    let mut bench = full();
+    let mut snapshot = (*bench.app.shared.runs).clone();
+    let path = std::path::PathBuf::from("runs/exp=fit/run=torn");
+    snapshot.unreadable = vec![(path, "cannot understand runs/exp=fit/run=torn/run.toml: no".to_owned())];
+    bench.send(crate::app::Msg::Runs(snapshot.into()));
+    bench.resize(120, 60);
+    assert!(
+        bench.screen().contains("   torn cannot be read: cannot understand run.toml: no"),
+        "{}",
+        bench.screen()
+    );
+    bench.keys("end");
+    assert!(bench.app.targets().len() == 1, "the cursor is on a run");
+    // Also where there is nothing else.
+    let mut empty = Bench::new();
+    let mut alone = crate::app::runs::RunsSnapshot::new("runs".into(), Vec::new(), Vec::new());
+    alone.unreadable = bench.app.shared.runs.unreadable.clone();
+    empty.send(crate::app::Msg::Runs(alone.into()));
+    assert!(empty.screen().contains("torn cannot be read"), "{}", empty.screen());
+}
+
+#[test]
+fn columns_give_way_in_their_order() {
+    let mut bench = Bench::of(vec![
+        run("fit", "a-name-of-nineteen-x", 1).at(State::Running, 5_000).losses(),
+        run("fit", "b", 2).losses(),
+    ]);
+    bench.resize(80, 24);
+    let screen = bench.screen();
+    for word in ["progress", "step", "loss", "25 %", "a-name-of-nineteen-x"] {
+        assert!(screen.contains(word), "{word} at 80 columns: {screen}");
+    }
+    // Nothing runs: no room for rates.
+    let bench = Bench::of(vec![run("fit", "b", 2).losses()]);
+    let titles = bench.screen().lines().nth(2).unwrap_or_default().to_owned();
+    assert!(titles.contains("progress") && !titles.contains("rate") && !titles.contains("eta"), "{titles}");
+}
+
+#[test]
+fn the_footer_names_what_can_be_done() {
+    let mut bench = full();
+    bench.resize(200, 50);
+    let last = |bench: &Bench| bench.screen().lines().last().unwrap_or_default().to_owned();
+    let first = last(&bench);
+    assert!(first.contains("p pause") && first.contains("S stop") && !first.contains("r resume"), "{first}");
+    bench.keys("down");
+    let second = last(&bench);
+    assert!(
+        !second.contains("p pause") && !second.contains("S stop") && !second.contains("r resume"),
+        "{second}"
+    );
+    bench.keys("down");
+    assert!(last(&bench).contains("r resume"), "{}", last(&bench));
+    bench.keys("x");
+    assert!(!last(&bench).contains("x experiments"), "{}", last(&bench));
+}
+
+#[test]
 fn groups_fold() {
     let mut bench = full();
     bench.keys("left");

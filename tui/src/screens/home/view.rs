@@ -40,6 +40,15 @@ impl Home {
             let row = Rect { y, height: 1, ..areas.list };
             match line {
                 Line::Blank => {}
+                Line::Note(text) => {
+                    let room = usize::from(row.width).saturating_sub(5);
+                    buffer.set_string(
+                        row.x + 3,
+                        y,
+                        fit(text, room, shared.theme.ascii()),
+                        shared.theme.alert(),
+                    );
+                }
                 Line::Group { group, folded } => self.view_group(shared, buffer, row, *group, *folded),
                 Line::Titles { group } => {
                     view_titles(shared, buffer, row, &columns, &self.list.groups[*group]);
@@ -219,6 +228,11 @@ impl Home {
             } else {
                 lines.push(("n  starts one here".to_owned(), theme.text()));
                 lines.push(("or in a shell:  gradtop run EXPERIMENT --detach".to_owned(), theme.dim()));
+            }
+            let unreadable = super::list::unreadable(shared);
+            if !unreadable.is_empty() {
+                lines.push((String::new(), theme.text()));
+                lines.extend(unreadable.into_iter().map(|line| (line, theme.alert())));
             }
         }
         let width = usize::from(area.width.saturating_sub(4));

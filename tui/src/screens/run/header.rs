@@ -9,7 +9,9 @@ use super::align::pad_left;
 use super::settings::Look;
 use super::words::{glyph, signs, state_style};
 use crate::app::Shared;
+use crate::app::runs::RunRow;
 use crate::chart::grid::{fit, width_of, wrap};
+use crate::commands::state;
 use crate::live::XKind;
 use crate::print::{clean, number};
 
@@ -85,11 +87,9 @@ fn progress(shared: &Shared, view: &View) -> Vec<Item> {
         let done = if view.state == State::Finished { s.total } else { s.done.min(s.total) };
         item(9, "", number::percent(done, s.total), 5);
     }
-    if let Some(step) = s.step {
+    if let Some(step) = state::step(s) {
         let step = number::count(step as f64);
-        // The units of work are the steps, as far as can be seen: the two are counted a moment apart.
-        let apart = s.done.abs_diff(s.step.unwrap_or_default().unsigned_abs());
-        if s.total > 0 && s.step >= Some(0) && apart.saturating_mul(20) <= s.total {
+        if state::works_by_steps(s) {
             let total = number::count(s.total as f64);
             item(8, "step", format!("{} / {total}", pad_left(&step, width_of(&total).max(6))), 0);
         } else {
@@ -175,8 +175,9 @@ pub(crate) fn second(
 }
 
 /// Why a run ended badly, and what to do about it; nothing if it did not. At most `most` lines.
-pub(crate) fn banner(shared: &Shared, view: &View, width: usize, most: usize) -> Vec<Line<'static>> {
+pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -> Vec<Line<'static>> {
     let theme = shared.theme;
+    let (view, saved) = (&row.view, row.saved);
     let mut out = Vec::new();
     let room = width.saturating_sub(4).max(10);
     if !view.certain {
@@ -201,7 +202,7 @@ pub(crate) fn banner(shared: &Shared, view: &View, width: usize, most: usize) ->
         }
         out.extend(lines.into_iter().map(|l| Line::styled(format!(" {l}"), theme.alert())));
         out.push(Line::styled(
-            format!(" {}", fit(&advice(shared, view), room + 2, theme.ascii())),
+            format!(" {}", fit(&advice(shared, view, saved), room + 2, theme.ascii())),
             theme.dim(),
         ));
     } else if view.state == State::Stopped
@@ -213,13 +214,13 @@ pub(crate) fn banner(shared: &Shared, view: &View, width: usize, most: usize) ->
 }
 
 /// What can be done about a run that ended badly.
-pub(crate) fn advice(shared: &Shared, view: &View) -> String {
+pub(crate) fn advice(shared: &Shared, view: &View, saved: bool) -> String {
     let look = "2 shows its log";
     if shared.read_only {
         return look.to_owned();
     }
-    if view.manifest.experiment.resumable {
-        format!("r goes on from its last checkpoint (if any), R starts anew, {look}")
+    if view.manifest.experiment.resumable && saved {
+        format!("r goes on from its last checkpoint, R starts anew, {look}")
     } else {
         format!("R starts anew, {look}")
     }

@@ -297,6 +297,11 @@ impl Log {
         Line::styled(super::words::signs(shared, &format!(" {}", parts.join(" · "))), theme.dim())
     }
 
+    /// Its length in bytes, as last seen.
+    pub(crate) fn total(&self) -> u64 {
+        self.window.total()
+    }
+
     /// Whether it was read and is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.window.loaded() && self.window.total() == 0

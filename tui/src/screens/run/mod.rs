@@ -25,7 +25,7 @@ use ratatui::layout::Rect;
 
 use crate::app::keys::{Binding, Context};
 use crate::app::runs::{RunId, RunRow};
-use crate::app::{Effect, Shared};
+use crate::app::{Effect, Message, Shared};
 use crate::live::{RunData, WatchRequest};
 use charts::Charts;
 use events::Events;
@@ -223,6 +223,10 @@ pub(crate) struct RunScreen {
     error: Option<(Pane, String)>,
     /// What is being read.
     reading: Option<What>,
+    /// Waiting for the console to grow; meanwhile other things may be read.
+    waiting: bool,
+    /// Its length when that was last heard of.
+    heard: Option<u64>,
     /// When the panes were last brought up to date, and what of the run was known then.
     looked: (Timestamp, u64),
 }
@@ -243,6 +247,8 @@ impl RunScreen {
             tables: Tables::default(),
             error: None,
             reading: None,
+            waiting: false,
+            heard: None,
             looked: (Timestamp::UNIX_EPOCH, 0),
         };
         screen.look_around(shared);
@@ -307,9 +313,19 @@ impl RunScreen {
         if self.reading.as_ref() == Some(&pane.what) {
             self.reading = None;
         }
+        if let What::More(_) = pane.what {
+            self.waiting = false;
+            match pane.content {
+                Ok(Content::Length(now)) => self.heard = Some(now),
+                Ok(_) => {}
+                Err(error) => self.error = Some((Pane::Log, error)),
+            }
+            let grown = self.heard.is_some_and(|now| now != self.log.total());
+            return if self.pane == Pane::Log { self.ask(shared, grown) } else { Vec::new() };
+        }
         let size = self.size(shared);
         let of = match pane.what {
-            What::Console(_) | What::Find(_) => Pane::Log,
+            What::Console(_) | What::Find(_) | What::More(_) => Pane::Log,
             What::Events => Pane::Events,
             What::Table(_) => Pane::Tables,
         };
@@ -352,9 +368,19 @@ impl RunScreen {
             }
             Pane::Charts | Pane::Params | Pane::System => None,
         };
-        let Some(what) = what else { return Vec::new() };
-        self.reading = Some(what.clone());
+        let Some(what) = what.or_else(|| self.wait(shared)) else { return Vec::new() };
+        match what {
+            What::More(_) => self.waiting = true,
+            _ => self.reading = Some(what.clone()),
+        }
         vec![Effect::Pane(PaneRequest { run: self.id.clone(), what })]
+    }
+
+    /// What of a living run's console is waited for, once all there is has been read.
+    fn wait(&self, shared: &Shared) -> Option<What> {
+        let follows = self.pane == Pane::Log && self.log.loaded() && self.error.is_none();
+        (follows && !self.waiting && self.live(shared))
+            .then(|| What::More(self.heard.unwrap_or(self.log.total())))
     }
 
     /// A key of the table was pressed.
@@ -377,8 +403,16 @@ impl RunScreen {
                 if let (Some(data), Some(charts)) = (data, self.charts_mut()) {
                     charts.update(shared_ref, &data, &mut look, area, action);
                 }
+                let narrow = action == Action::Legend && look.legend && area.width < charts::LEGEND_FROM;
                 let experiment = self.experiment().to_owned();
                 shared.settings.run.keep(&experiment, look);
+                if narrow {
+                    let text = format!(
+                        "the list of series needs {} columns; s lists them over the charts",
+                        charts::LEGEND_FROM
+                    );
+                    return vec![Effect::Say(Message::news(text))];
+                }
             }
             Pane::Log => self.update_log(action, (width, height)),
             Pane::Events | Pane::Params => {

@@ -1,6 +1,7 @@
 //! What the panes of a run show besides series: read on a worker thread, away from the screen.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use gradtop_store::{EventLine, Table};
 
@@ -9,6 +10,9 @@ use crate::app::runs::RunId;
 
 /// Events kept of a run, the newest.
 const EVENTS: usize = 5_000;
+/// How long a console is waited for, and how often it is looked at meanwhile.
+const PATIENCE: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(40);
 /// Pieces of a log that one search looks through before it answers.
 const PIECES: usize = 64;
 
@@ -26,6 +30,8 @@ pub(crate) struct PaneRequest {
 pub(crate) enum What {
     /// A piece of its console.
     Console(Wanted),
+    /// Whether its console is longer than this: answered as soon as it is, at the latest after [`PATIENCE`].
+    More(u64),
     /// Where its console says something.
     Find(Search),
     /// Its events.
@@ -72,6 +78,8 @@ pub(crate) struct PaneSnapshot {
 pub(crate) enum Content {
     /// A piece of the console.
     Console(Chunk),
+    /// How long the console is now.
+    Length(u64),
     /// Where the search has come to.
     Found(Hit),
     /// Its last events, oldest first, and how many there were before them.
@@ -116,6 +124,7 @@ pub(crate) fn read(request: &PaneRequest) -> PaneSnapshot {
     };
     let content = match &request.what {
         What::Console(wanted) => piece(*wanted).map(Content::Console),
+        What::More(than) => more(&run, *than).map(Content::Length),
         What::Find(search) => find(search, piece).map(Content::Found),
         What::Events => gradtop_store::read_events(&run).map_err(|e| e.to_string()).map(|mut events| {
             let before = events.len().saturating_sub(EVENTS);
@@ -125,6 +134,19 @@ pub(crate) fn read(request: &PaneRequest) -> PaneSnapshot {
         What::Table(page) => table(&run, page).map_err(|e| e.to_string()).map(Content::Table),
     };
     PaneSnapshot { run: request.run.clone(), content, what: request.what.clone() }
+}
+
+/// Waits for the console to be of another length.
+fn more(run: &gradtop_store::RunDir, than: u64) -> Result<u64, String> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let (_, _, total) = gradtop_host::console_span(run, |total| (total, 0))
+            .map_err(|e| format!("the console cannot be read: {e}"))?;
+        if total != than || Instant::now() >= end {
+            return Ok(total);
+        }
+        std::thread::sleep(LOOK);
+    }
 }
 
 /// Looks through a bounded part of the log.
@@ -190,6 +212,22 @@ mod tests {
         assert_eq!(seek("step 77:", 0, false), Hit::At(at));
         assert_eq!(seek("step 77:", at + 1, false), Hit::Nowhere);
         assert_eq!(seek("gone", log.len() as u64, true), Hit::Nowhere);
+    }
+
+    #[test]
+    fn a_console_that_grows_is_told_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = RunDir::new(dir.path());
+        std::fs::write(run.console(), "one\n").unwrap();
+        assert!(matches!(ask(&run, What::More(0)), Ok(Content::Length(4))));
+        let (asked, start) = (run.clone(), Instant::now());
+        let waiting = std::thread::spawn(move || ask(&asked, What::More(4)));
+        let mut file = std::fs::OpenOptions::new().append(true).open(run.console()).unwrap();
+        std::io::Write::write_all(&mut file, b"two\n").unwrap();
+        assert!(matches!(waiting.join().unwrap(), Ok(Content::Length(5..=8))));
+        assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+        assert!(matches!(ask(&run, What::More(8)), Ok(Content::Length(8))), "in the end it answers");
+        assert!(start.elapsed() >= PATIENCE);
     }
 
     #[test]

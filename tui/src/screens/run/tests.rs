@@ -20,12 +20,14 @@ use crate::print::Colours;
 struct Stage {
     bench: Bench,
     live: Runs,
+    /// The console that is waited for.
+    waits: Option<pane::PaneRequest>,
 }
 
 impl Stage {
     /// On the screen of the first of these runs.
     fn on(bench: Bench, specs: &[Spec]) -> Self {
-        let mut stage = Self { bench, live: Runs::new() };
+        let mut stage = Self { bench, live: Runs::new(), waits: None };
         let dirs: Vec<RunDir> = specs.iter().map(|s| stage.bench.make(s)).collect();
         stage.bench.read();
         stage.open(&dirs[0].name());
@@ -60,6 +62,10 @@ impl Stage {
                         self.live.watch(requests, Instant::now());
                         asked = true;
                     }
+                    // That waits for what a test does next.
+                    Effect::Pane(request) if matches!(request.what, pane::What::More(_)) => {
+                        self.waits = Some(request);
+                    }
                     Effect::Pane(request) => {
                         self.bench.send(Msg::Pane(pane::read(&request)));
                         asked = true;
@@ -90,6 +96,39 @@ impl Stage {
         self.bench.send(Msg::Mouse(MouseEvent { kind, column, row, modifiers }));
         self.settle();
     }
+}
+
+#[test]
+fn a_living_log_is_followed_as_it_grows() {
+    let mut stage = Stage::new(run("fit", "a", 1).at(State::Running, 100));
+    let console = stage.bench.id("a").dir().console();
+    std::fs::write(&console, "one\n").unwrap();
+    stage.keys("2");
+    assert!(stage.screen().contains(" one"), "{}", stage.screen());
+    for (line, text) in [("two", "one\ntwo\n"), ("three", "one\ntwo\nthree\n")] {
+        let waits = stage.waits.take().expect("what comes next is waited for");
+        std::fs::write(&console, text).unwrap();
+        stage.bench.send(Msg::Pane(pane::read(&waits)));
+        stage.settle();
+        assert!(stage.screen().contains(&format!(" {line}")), "{}", stage.screen());
+    }
+    // Elsewhere nothing is waited for any more.
+    let waits = stage.waits.take().expect("as before");
+    stage.keys("3");
+    stage.bench.send(Msg::Pane(pane::read(&waits)));
+    stage.settle();
+    assert_eq!(stage.waits, None);
+}
+
+#[test]
+fn a_list_of_series_that_has_no_room_says_so() {
+    let mut stage = Stage::new(run("fit", "a", 1).losses());
+    stage.bench.resize(80, 24);
+    stage.keys("i");
+    assert!(stage.screen().contains("needs 100 columns"), "{}", stage.screen());
+    stage.bench.resize(120, 30);
+    stage.keys("i i");
+    assert!(stage.screen().contains("latest"), "{}", stage.screen());
 }
 
 const FIGURES: &str = r#"

@@ -82,7 +82,7 @@ impl RunScreen {
             return lines.into_iter().map(|l| Line::styled(format!(" {l}"), shared.theme.alert())).collect();
         }
         let most = (usize::from(shared.area.height) / 6).max(2);
-        let mut lines = header::banner(shared, &row.view, width, most);
+        let mut lines = header::banner(shared, row, width, most);
         if let Some(error) = self.data.as_ref().and_then(|d| d.error.as_deref()) {
             let text =
                 format!("{} some of its data cannot be read: {}", shared.theme.glyph('▲', '!'), clean(error));

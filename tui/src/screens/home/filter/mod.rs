@@ -217,7 +217,7 @@ fn numbers(run: &RunRow, field: &str, now: Timestamp) -> Vec<f64> {
         });
     }
     match field {
-        "step" => one(status.step.map(|v| v as f64)),
+        "step" => one(state::step(status).map(|v| v as f64)),
         "epoch" => one(status.epoch),
         "progress" => one(state::progress(&run.view).map(|(done, all)| 100.0 * done as f64 / all as f64)),
         "rate" => one(status.steps_per_s),

@@ -12,13 +12,15 @@ use super::{Charts, window};
 use crate::app::Shared;
 use crate::chart::grid::{fit, width_of};
 use crate::chart::scale::{Scale, Span as Range};
-use crate::live::chart::{Built, ChartView, LineInfo, Source, build, y_range};
+use crate::live::chart::{AtCursor, Built, ChartView, LineInfo, Source, build, y_range};
 use crate::live::{RunData, XKind};
 use crate::print::number;
 use crate::widgets::ChartCell;
 
 /// Columns of the list of series beside a large chart.
 const LEGEND: u16 = 40;
+/// Columns of a terminal from which there is room for it.
+pub(crate) const LEGEND_FROM: u16 = 100;
 
 /// A chart in its cell, with which value is where.
 #[derive(Debug)]
@@ -157,7 +159,7 @@ impl Charts {
 
     /// Where the charts are drawn: beside the list of series, if there is one.
     pub(super) fn room(&self, look: &Look, area: Rect) -> Rect {
-        if self.expanded && look.legend && area.width >= 100 {
+        if self.expanded && look.legend && area.width >= LEGEND_FROM {
             Rect { width: area.width - LEGEND - 2, ..area }
         } else {
             area
@@ -196,12 +198,19 @@ impl Charts {
         let focused = self.cache.built(self.focus as u64).filter(|_| !self.items.is_empty());
         let lines = focused.as_ref().map_or(&[][..], |b| &b.lines);
         let line = Rect { y: area.bottom().saturating_sub(1), height: 1.min(area.height), ..area };
-        frame.render_widget(self.status(shared, data, look, area, lines), line);
+        // A chart of a table has nothing at the cursor: then the first that has.
+        let read = |b: &Built| b.lines.iter().any(|l| l.at_cursor.is_some());
+        let other = cells.iter().filter_map(|(i, _)| self.cache.built(*i as u64)).find(|b| read(b));
+        let told = match (&focused, &other) {
+            (Some(own), Some(other)) if !read(own) => &other.lines,
+            _ => lines,
+        };
+        frame.render_widget(self.status(shared, data, look, area, told), line);
         if self.room(look, area) != area {
             legend(
                 shared,
                 lines,
-                self.cursor.is_some(),
+                (self.cursor.is_some(), look.smoothing > 0.0),
                 frame,
                 Rect { x: area.right() - LEGEND, width: LEGEND, ..area },
             );
@@ -266,10 +275,14 @@ impl Charts {
             let mut spans = vec![Span::styled(place.clone(), theme.accent())];
             let mut used = width_of(&place);
             for line in lines.iter().filter(|l| !l.hidden) {
-                let Some((value, low, high)) = line.at_cursor else { continue };
+                let Some(at) = line.at_cursor else { continue };
                 let name = format!("   {} ", line.name);
-                let band = if low < high { range(shared, low, high) } else { String::new() };
-                let value = signs(shared, &format!("{}{band}", number::value(value)));
+                let raw = match look.smoothing > 0.0 && at.raw.is_finite() {
+                    true => format!(" raw {}", line.words(at.raw)),
+                    false => String::new(),
+                };
+                let band = if at.low < at.high { range(shared, line, at) } else { String::new() };
+                let value = signs(shared, &format!("{}{raw}{band}", line.words(at.shown)));
                 let wide = width_of(&name) + width_of(&value);
                 if used + wide + 2 > width {
                     spans.push(Span::styled(signs(shared, " …"), theme.dim()));
@@ -312,7 +325,7 @@ fn measured(data: &RunData) -> Vec<String> {
             let name = format!("{SYSTEM}{metric}");
             let last = data.of_metric(&name).find_map(|s| s.last())?.value;
             Some(if metric.ends_with("memory") {
-                format!("{words} {}", number::bytes(last.max(0.0) as u64))
+                format!("{words} {}", number::amount(last.max(0.0)))
             } else {
                 format!("{words} {last:.0} %")
             })
@@ -321,8 +334,8 @@ fn measured(data: &RunData) -> Vec<String> {
 }
 
 /// The lowest and highest of what is averaged at the cursor.
-fn range(shared: &Shared, low: f64, high: f64) -> String {
-    format!(" [{} {} {}]", number::value(low), shared.theme.glyph("…", ".."), number::value(high))
+fn range(shared: &Shared, line: &LineInfo, at: AtCursor) -> String {
+    format!(" [{} {} {}]", line.words(at.low), shared.theme.glyph("…", ".."), line.words(at.high))
 }
 
 /// A value of x in words.
@@ -339,7 +352,13 @@ fn place(shared: &Shared, kind: XKind, x: f64) -> String {
 }
 
 /// The series of a large chart: the latest value of each, or what it has at the cursor.
-fn legend(shared: &Shared, lines: &[LineInfo], cursor: bool, frame: &mut Frame<'_>, area: Rect) {
+fn legend(
+    shared: &Shared,
+    lines: &[LineInfo],
+    (cursor, smooth): (bool, bool),
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
     let theme = shared.theme;
     let width = usize::from(area.width);
     let head = if cursor { "at cursor" } else { "latest" };
@@ -352,9 +371,10 @@ fn legend(shared: &Shared, lines: &[LineInfo], cursor: bool, frame: &mut Frame<'
         let glyph = crate::chart::colour::marker(line.marker, theme.ascii());
         let style = if line.hidden { theme.dim() } else { theme.paint(line.paint) };
         let name = super::super::align::pad(&fit(&line.name, name_width, theme.ascii()), name_width);
-        let value = if cursor { line.at_cursor.map(|(v, _, _)| v) } else { line.last };
+        let value = if cursor { line.at_cursor.map(|c| c.shown) } else { line.last };
         let text = match value {
             _ if line.hidden => "hidden".to_owned(),
+            Some(v) if line.bytes => number::amount(v),
             Some(v) => number::steady(v),
             None => theme.glyph("–", "-").to_owned(),
         };
@@ -363,9 +383,12 @@ fn legend(shared: &Shared, lines: &[LineInfo], cursor: bool, frame: &mut Frame<'
             Span::styled(name, if line.hidden { theme.dim() } else { theme.text() }),
             Span::styled(format!(" {text:>11}"), style),
         ]));
-        if let Some((_, low, high)) = line.at_cursor.filter(|(_, low, high)| cursor && low < high) {
-            let text = range(shared, low, high);
-            rows.push(Line::styled(format!("{text:>width$}"), theme.dim()));
+        if let Some(at) = line.at_cursor.filter(|_| cursor && !line.hidden) {
+            let raw = if smooth { format!("raw {}", line.words(at.raw)) } else { String::new() };
+            let band = if at.low < at.high { range(shared, line, at) } else { String::new() };
+            if !(raw.is_empty() && band.is_empty()) {
+                rows.push(Line::styled(format!("{:>width$}", format!("{raw}{band}")), theme.dim()));
+            }
         }
     }
     for (row, y) in rows.into_iter().zip(area.y..area.bottom().saturating_sub(1)) {

@@ -17,6 +17,7 @@ use super::settings::Look;
 use crate::app::Shared;
 use crate::live::{RunData, SeriesFilter, WatchRequest, Window, XKind};
 use crate::widgets::ChartCache;
+pub(crate) use draw::LEGEND_FROM;
 use draw::Plot;
 use items::{Item, Source, items};
 use layout::Layout;

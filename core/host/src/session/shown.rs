@@ -1,0 +1,78 @@
+//! What a run shows of itself: what its status is made of.
+
+use std::sync::atomic::Ordering;
+
+use gradtop_store::{SeriesKey, State};
+use jiff::Timestamp;
+
+use super::{Session, bit, lock};
+
+impl Session {
+    pub(crate) fn started(&self) -> Option<Timestamp> {
+        self.started.get().copied()
+    }
+
+    pub(crate) fn failure(&self) -> Option<String> {
+        lock(&self.failure).clone()
+    }
+
+    /// Whether somebody, not the host itself, asked for a stop.
+    pub(crate) fn stop_was_asked(&self) -> bool {
+        self.is_stopping() && self.failure().is_none()
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.bits.load(Ordering::Acquire) & bit::STOP != 0
+    }
+
+    pub(crate) fn is_saving(&self) -> bool {
+        self.in_checkpoint.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn state(&self) -> State {
+        if self.is_stopping() {
+            State::Stopping
+        } else if self.is_waiting() {
+            State::Paused
+        } else if self.started().is_some() {
+            // Until its end is written: what comes after training is no start.
+            State::Running
+        } else {
+            State::Starting
+        }
+    }
+
+    pub(crate) fn step(&self) -> Option<i64> {
+        Some(self.step.load(Ordering::Relaxed)).filter(|s| *s != i64::MIN)
+    }
+
+    pub(crate) fn epoch(&self) -> Option<f64> {
+        Some(f64::from_bits(self.epoch.load(Ordering::Relaxed))).filter(|e| !e.is_nan())
+    }
+
+    pub(crate) fn done_of(&self) -> (u64, u64) {
+        (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn phase(&self) -> Option<String> {
+        Some(lock(&self.phase).clone()).filter(|p| !p.is_empty())
+    }
+
+    pub(crate) fn headline(&self) -> Vec<gradtop_store::HeadlineValue> {
+        let series = lock(&self.headline).clone();
+        series
+            .into_iter()
+            .filter_map(|(number, key)| {
+                let (_, value) = self.recorder.latest(number)?;
+                // What a network had before it diverged is not what it has.
+                let value = if lock(&self.divergence).is_bad(&key) { f64::NAN } else { value };
+                let SeriesKey { metric, model, split, trial } = key;
+                Some(gradtop_store::HeadlineValue { metric, model, split, trial, value })
+            })
+            .collect()
+    }
+}
