@@ -35,7 +35,7 @@ Usage: cargo xtask COMMAND
   test [FILTER...]   set up if needed, build, then format, lints, tests, docs and licences;
                      with FILTER only the tests whose name contains one of them
   bench [NAME]       print the benchmarks, or only `logging`, `monitor` [draw start open-1m open-10m live keys],
-                     or `training` or `mnist-mlp` [ARGS of its script]
+                     or `instruments`, `training` or `mnist-mlp` [ARGS of its script]
   svg                draw a terminal (`tmux capture-pane -e -p` on stdin) as an SVG picture
   help               this text
 ";

@@ -227,7 +227,8 @@ impl Bench {
         }
         recorder.finish().expect("sealed");
         write_status(&run, &spec.status).expect("a status");
-        if spec.locked {
+        // One of another machine is locked there.
+        if spec.locked && spec.manifest.host == gradtop_store::host_name() {
             self.locks.push(lock);
         }
         run

@@ -10,6 +10,8 @@ use super::pyramid::Bucket;
 use super::{LiveSnapshot, WatchRequest};
 use crate::app::runs::RunId;
 
+/// How much the reading thread holds back.
+const NICE: i32 = 5;
 /// A run that nobody watches any more is forgotten after so long.
 const GRACE: Duration = Duration::from_secs(5);
 /// Living runs are looked at so often.
@@ -35,7 +37,12 @@ impl Engine {
         let (requests, asked) = channel();
         let thread = std::thread::Builder::new().name("live".to_owned());
         // Without the thread nothing is ever read, and the screens say so: there is no data yet.
-        drop(thread.spawn(move || serve(&asked, send)));
+        drop(thread.spawn(move || {
+            // Who draws and answers keys goes first where processors are short. On Linux this is of the thread alone; where it
+            // cannot be had, all are equal.
+            rustix::process::setpriority_process(None, NICE).ok();
+            serve(&asked, send);
+        }));
         Self { requests }
     }
 

@@ -167,13 +167,11 @@ fn a_close_look_at_the_end_goes_on_with_the_run() {
     let [rows] = read_series(&run, |k| k.metric == metric(0)).unwrap().try_into().unwrap();
     let mut ema = super::smooth::Ema::new(0.9);
     let smooth: Vec<f64> = rows.step.iter().zip(&rows.value).map(|(s, v)| ema.push(*s, *v)).collect();
-    for step in 39_960..40_050usize {
-        let at = |smoothed: bool| match smoothed {
-            true => series.smooth_at(XKind::Step, step as f64, 0.4).unwrap(),
-            false => series.at(XKind::Step, step as f64, 0.4).unwrap().value,
-        };
-        assert_eq!(at(false), rows.value[step]);
-        assert!((at(true) - smooth[step]).abs() < 1e-6, "{step}: {} {}", at(true), smooth[step]);
+    for (step, expected) in smooth.into_iter().enumerate().skip(39_960) {
+        let at = step as f64;
+        assert_eq!(series.at(XKind::Step, at, 0.4).unwrap().value, rows.value[step]);
+        let mean = series.smooth_at(XKind::Step, at, 0.4).unwrap();
+        assert!((mean - expected).abs() < 1e-6, "{step}: {mean} {expected}");
     }
     live.finish().unwrap();
 }
@@ -227,6 +225,26 @@ fn series_become_known_although_nobody_reads_any() {
     until(&mut runs, &run, |d| d.alive);
     live.step(0);
     until(&mut runs, &run, |d| d.keys.len() == 20);
+}
+
+/// The niceness of the threads of this process with that name.
+#[cfg(target_os = "linux")]
+fn niceness(name: &str) -> Vec<i64> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
+    let named = stats.filter(|stat| stat.contains(&format!("({name})")));
+    named.filter_map(|stat| stat.rsplit_once(')')?.1.split_whitespace().nth(16)?.parse().ok()).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn reading_gives_way_to_drawing() {
+    let _engine = super::Engine::start(|_| true);
+    let end = Instant::now() + Duration::from_secs(10);
+    while !niceness("live").iter().any(|nice| *nice >= 5) {
+        assert!(Instant::now() < end, "{:?}", niceness("live"));
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]

@@ -268,6 +268,9 @@ fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Colum
         }
         let style = if sorted { theme.accent() } else { theme.dim() };
         let text = match column.what {
+            // It has the room of the share done beside it.
+            What::Bar => fit(&title, column.width + 7, theme.ascii()),
+            What::Percent => continue,
             What::Metric => cells::cell(&format!("    {title}"), column.width, false, theme.ascii()),
             what => cells::cell(&title, column.width, what.right(), theme.ascii()),
         };

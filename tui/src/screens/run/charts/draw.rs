@@ -277,10 +277,8 @@ impl Charts {
             for line in lines.iter().filter(|l| !l.hidden) {
                 let Some(at) = line.at_cursor else { continue };
                 let name = format!("   {} ", line.name);
-                let raw = match look.smoothing > 0.0 && at.raw.is_finite() {
-                    true => format!(" raw {}", line.words(at.raw)),
-                    false => String::new(),
-                };
+                let both = look.smoothing > 0.0 && at.raw.is_finite();
+                let raw = if both { format!(" raw {}", line.words(at.raw)) } else { String::new() };
                 let band = if at.low < at.high { range(shared, line, at) } else { String::new() };
                 let value = signs(shared, &format!("{}{raw}{band}", line.words(at.shown)));
                 let wide = width_of(&name) + width_of(&value);
