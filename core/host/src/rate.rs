@@ -73,6 +73,17 @@ mod tests {
     use std::time::Duration;
 
     #[test]
+    fn what_was_done_before_is_no_speed() {
+        let start = Instant::now();
+        let mut rate = Rate::lasting();
+        for second in 0..5u32 {
+            rate.note(start + Duration::from_secs(second.into()), 10_000.0 + 100.0 * f64::from(second));
+        }
+        let now = rate.per_second(start + Duration::from_secs(4)).unwrap();
+        assert!((now - 100.0).abs() < 1e-6, "{now}");
+    }
+
+    #[test]
     fn a_steady_count_has_its_rate_at_any_pace() {
         for pace in [0.01, 0.25, 7.0] {
             let start = Instant::now();

@@ -255,7 +255,10 @@ impl Display {
             if let Some(step) = step {
                 self.steps.note(now, step as f64);
             }
-            self.work.note(now, done as f64);
+            // Before the plugin has said how far it is, nothing is known: what a run that goes on has done before is no speed.
+            if total > 0 {
+                self.work.note(now, done as f64);
+            }
             if let Some(step) = step.filter(|_| session.running.load(Ordering::Acquire)) {
                 self.system.tick(&session.recorder, step);
             }
