@@ -227,8 +227,10 @@ impl Bench {
         }
         recorder.finish().expect("sealed");
         write_status(&run, &spec.status).expect("a status");
-        // One of another machine is locked there.
-        if spec.locked && spec.manifest.host == gradtop_store::host_name() {
+        // Whoever holds it says so in it; of a run of another machine that is the other.
+        let holder = format!("{}\n{}\n", spec.manifest.host, spec.manifest.boot_id);
+        std::fs::write(run.lock(), holder).expect("a lock that can be written");
+        if spec.locked {
             self.locks.push(lock);
         }
         run
