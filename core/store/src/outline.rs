@@ -18,7 +18,7 @@ pub struct PageSummary {
     pub step: (i64, i64),
     /// Smallest and largest time, microseconds since 1970, UTC.
     pub time_us: (i64, i64),
-    /// Smallest and largest epoch, where epochs were given.
+    /// Bounds of the epochs, where epochs were given: they may be those of neighbouring rows too.
     pub epoch: Option<(f64, f64)>,
     /// Smallest and largest value that is a number.
     pub value: (f64, f64),

@@ -7,7 +7,7 @@ use gradtop_store::{SeriesKey, outline, read_series, synthetic};
 #[test]
 fn an_outline_is_what_the_rows_are() {
     let temp = tempfile::tempdir().unwrap();
-    let run = synthetic::finished(temp.path(), "done", 400_000).unwrap();
+    let run = synthetic::finished(temp.path(), "done", 2_000_000).unwrap();
     let wanted = |key: &SeriesKey| key.metric == synthetic::metric(2) || key.metric == synthetic::metric(11);
     let rows: BTreeMap<SeriesKey, _> =
         read_series(&run, wanted).unwrap().into_iter().map(|s| (s.key.clone(), s)).collect();
@@ -17,8 +17,8 @@ fn an_outline_is_what_the_rows_are() {
         let own = &rows[&o.key];
         assert!(o.pages.len() > 1, "one page shows nothing");
         assert_eq!(o.rows, o.pages.iter().map(|p| p.rows).sum::<u64>());
-        // Rows of pages shared with another series are in none: at most a page at either end.
-        assert!(o.rows as usize <= own.step.len() && o.rows as usize * 10 > own.step.len() * 8, "{}", o.rows);
+        // Rows of pages shared with another series are in none: at most a page at either end of each part.
+        assert!(o.rows as usize <= own.step.len() && o.rows as usize * 4 > own.step.len(), "{}", o.rows);
         for page in &o.pages {
             let inside: Vec<usize> =
                 (0..own.step.len()).filter(|i| (page.step.0..=page.step.1).contains(&own.step[*i])).collect();
@@ -30,7 +30,8 @@ fn an_outline_is_what_the_rows_are() {
             assert_eq!((Some(page.time_us.0), Some(page.time_us.1)), (times().min(), times().max()));
             let epochs = || inside.iter().map(|i| own.epoch[*i]);
             let (low, high) = page.epoch.unwrap();
-            assert_eq!((Some(low), Some(high)), (epochs().reduce(f64::min), epochs().reduce(f64::max)));
+            // Pages of epochs begin at other rows than pages of values, so these are bounds.
+            assert!(epochs().all(|e| (low..=high).contains(&e)), "{low} to {high}");
         }
     }
     assert_eq!(outline(&run, |_| false).unwrap(), []);
