@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use deep_vs_shallow::function_fit::FunctionFit;
-use deep_vs_shallow::function_fit::target::{Target, grid, mean_square};
+use deep_vs_shallow::function_fit::target::{Target, grid, mean_square, variance};
 use deep_vs_shallow::function_fit::training::{MODELS, Setup, Training, losses};
 use gradtop_sdk::Series;
 use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, TestHost, bits};
@@ -62,19 +62,24 @@ fn parameter_counts_are_571_572_571() {
     assert_eq!(counts, [571, 572, 571]);
 }
 
+/// V13: all parameters zero predict zero; with the mean as the last bias the loss is the variance.
 #[test]
-fn a_network_of_zeros_has_the_mean_square_as_loss() {
+fn constant_networks_have_the_mean_square_and_the_variance_as_loss() {
     // 1,234 points: two whole chunks and a shorter one.
     let mut training = Training::new(setup(&["sinc", "sign", "sine"], 1234, 2, 0, ADAM)).unwrap();
     for i in 0..training.fits.len() {
+        let truth = training.setup().targets[training.fits[i].target].values.clone();
+        let mlp = &mut training.fits[i].mlp;
         for trial in 0..2 {
-            training.fits[i].mlp.fill_trial(trial, 0.0).unwrap();
+            mlp.fill_trial(trial, 0.0).unwrap();
         }
-        let fit = &training.fits[i];
-        let truth = &training.setup().targets[fit.target].values;
-        for loss in losses(&fit.predict(&training).unwrap(), truth) {
-            assert!((loss - mean_square(truth)).abs() < 1e-14);
-        }
+        let (last, inputs) = (mlp.widths().len() - 2, mlp.widths()[mlp.widths().len() - 2]);
+        let mut bias = vec![0.0; inputs as usize + 1];
+        bias[inputs as usize] = truth.iter().sum::<f64>() / truth.len() as f64;
+        mlp.set_layer(1, last, &bias).unwrap();
+        let found = losses(&training.fits[i].predict(&training).unwrap(), &truth);
+        assert!((found[0] - mean_square(&truth)).abs() < 1e-14);
+        assert!((found[1] - variance(&truth)).abs() < 1e-13, "{} {}", found[1], variance(&truth));
     }
 }
 

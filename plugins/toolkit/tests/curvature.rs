@@ -198,6 +198,29 @@ fn lanczos_finds_both_ends_of_the_spectrum() {
     }
 }
 
+/// V3: the plain power iteration comes to the eigenvalue that Lanczos calls the largest.
+#[test]
+fn the_power_iteration_comes_to_the_largest_eigenvalue() {
+    let case = case(&[3, 6, 4], Activation::Relu, Loss::CrossEntropy, 3, 40);
+    let product = |v: &Tensor| case.network.hessian_vector(&case.parameters, &case.samples, v);
+    let found = lanczos::lanczos(&case.parameters, 52, 1, product).unwrap();
+    let mut vector = random(&case.parameters.size(), "start");
+    let mut largest = Vec::new();
+    for _ in 0..1500 {
+        let image = product(&vector).unwrap();
+        let length = image.norm_scalaropt_dim(2.0, [1_i64].as_slice(), true);
+        largest = rows(&(&vector * &image).sum_dim_intlist([1_i64].as_slice(), true, None::<Kind>))
+            .unwrap()
+            .concat();
+        vector = image / length;
+    }
+    for (space, largest) in found.iter().zip(largest) {
+        let (lowest, highest) = (space.values[0], space.values[space.values.len() - 1]);
+        assert!(highest > -lowest, "the largest is the dominant one: {lowest} to {highest}");
+        assert!((highest - largest).abs() < 1e-10 * highest, "{highest} by Lanczos, {largest} by powers");
+    }
+}
+
 /// Spaces end where the vector's share of the eigenspaces is used up, in each run for itself.
 #[test]
 fn lanczos_stops_where_its_space_is_exhausted() {

@@ -112,6 +112,40 @@ fn norms_are_autograds() {
     }
 }
 
+/// V7: norms that `tests/fixtures/jacobian.py` took of `torch.autograd.functional.jacobian` in Python.
+#[test]
+fn norms_are_pytorchs() {
+    let mut lines = include_str!("fixtures/jacobian.txt").lines();
+    let mut networks = 0;
+    while let Some(head) = lines.next() {
+        let words: Vec<&str> = head.split(' ').collect();
+        let activation = if words[1] == "relu" { Activation::Relu } else { Activation::Tanh };
+        let widths: Vec<i64> = words[2..].iter().map(|word| word.parse().unwrap()).collect();
+        let mut numbers = |name: &str, columns: i64| {
+            let line = lines.next().and_then(|line| line.strip_prefix(name)).unwrap();
+            let all: Vec<f64> = line.split_whitespace().map(|word| word.parse().unwrap()).collect();
+            Tensor::from_slice(&all).view([-1, columns])
+        };
+        let network = Network::new(&widths, activation, Loss::CrossEntropy).unwrap();
+        let parameters = numbers("parameters", network.parameter_count());
+        let x = numbers("x", widths[0]);
+        let labels = Tensor::zeros([8], (Kind::Int64, x.device()));
+        let samples = Samples::classes(&x, &labels, widths[widths.len() - 1]).unwrap();
+        let (logits, probabilities) = (numbers("logits", 8), numbers("probabilities", 8));
+        for kind in [Kind::Double, Kind::Float] {
+            let tolerance = if kind == Kind::Double { 1e-13 } else { 1e-5 };
+            let found = norms(&network, &parameters.to_kind(kind), &samples.to_kind(kind).unwrap()).unwrap();
+            assert!(apart(&found.logits.to_kind(Kind::Double), &logits) < tolerance, "{head} {kind:?}");
+            assert!(
+                apart(&found.probabilities.to_kind(Kind::Double), &probabilities) < tolerance,
+                "{head} {kind:?}"
+            );
+        }
+        networks += 1;
+    }
+    assert_eq!(networks, 2);
+}
+
 /// V7: J = W₂ diag(1[h > 0]) W₁ of one hidden layer.
 #[test]
 fn norms_are_the_closed_form_of_one_hidden_layer() {

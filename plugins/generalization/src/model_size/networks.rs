@@ -89,6 +89,11 @@ impl Networks {
         self.epochs * self.parts[0].ensemble.steps_per_epoch()
     }
 
+    /// Weights and biases of one network, counted from the real tensors.
+    pub(super) fn parameters(&self) -> i64 {
+        self.parts[0].ensemble.mlp.parameter_count()
+    }
+
     /// Passes over the training images done.
     pub(super) fn epoch(&self) -> f64 {
         self.parts[0].ensemble.epoch()

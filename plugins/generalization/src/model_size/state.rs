@@ -192,10 +192,10 @@ impl State {
             return Ok(false);
         }
         let scores = networks.evaluate(&sets.test, &mut self.workers)?;
-        let ended = networks.ended();
+        let (ended, parameters) = (networks.ended(), networks.parameters());
         self.log(ctx, unit, part, &scores)?;
         if ended {
-            self.keep(unit, part, &scores);
+            self.keep(unit, part, parameters, &scores);
             self.networks = None;
             self.at += 1;
         }
@@ -234,14 +234,14 @@ impl State {
         ctx.log_epoch(self.step, epoch, &points)
     }
 
-    fn keep(&mut self, unit: Unit, part: Part, scores: &Scores) {
+    fn keep(&mut self, unit: Unit, part: Part, parameters: i64, scores: &Scores) {
         let Scores { train: Some(on_train), test: on_test } = scores else { return };
         for index in 0..on_train.loss.len() {
             let (noise, trial) = member(&self.params, index);
             self.results.push(Model {
                 part,
                 width: unit.widths()[1],
-                parameters: unit.parameters(),
+                parameters,
                 noise,
                 trial,
                 train: [on_train.loss[index], on_train.accuracy[index]],
@@ -311,7 +311,7 @@ impl State {
             let model = Model {
                 part: Part::Features,
                 width: count,
-                parameters: Unit::Features { trial, features: count }.parameters(),
+                parameters: own.numel() as i64,
                 noise,
                 trial,
                 train: on_train[index],
