@@ -225,7 +225,7 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
         assert_eq!(whole.outcome, Outcome::Finished);
         // Step 70 lies within the eighth epoch of nine batches.
         let interrupted = host.run_interrupted::<FunctionFit>(70, &params);
-        let checkpoint = interrupted.checkpoint;
+        let checkpoint = interrupted.checkpoint.step;
         assert!((70..75).contains(&checkpoint), "stopped at {checkpoint}");
         interrupted.assert_equals(&whole);
     }

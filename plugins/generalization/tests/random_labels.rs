@@ -9,6 +9,7 @@ use generalization::random_labels::training::{Training, labels};
 use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, Table, TestHost, bits};
 use gradtop_sdk::{Params as _, Series};
 use gradtop_toolkit::data::mnist;
+use gradtop_toolkit::instruments::assert_harmless;
 use tch::{Device, Kind, Tensor};
 
 /// Small networks on few images.
@@ -328,6 +329,36 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
             assert_eq!(interrupted.second.figures.last(), whole.figures.last());
         }
     }
+}
+
+/// Groups begin and end in different rounds, and the control's labels change: none of it moves a reading.
+#[test]
+fn instruments_change_nothing_and_survive_an_interruption() {
+    let host = TestHost::new().seed(5).threads(2);
+    let params = with(&[("conditions", "true,random,redrawn"), ("corruptions", "0.5"), ("trials", "1")]);
+    for stop in [2, 6] {
+        assert_harmless::<RandomLabels>(&host, &params, stop);
+    }
+}
+
+/// Every condition is read, no sweep is; and of the control, the curvature of the labels it has, not of its first ones.
+#[test]
+fn instruments_read_the_conditions_alone() {
+    let changes = [("conditions", "random,redrawn"), ("corruptions", "0.5"), ("networks", "mlp")];
+    let read = [("instruments", "1"), ("instruments_curvature", "4"), ("instruments_samples", "60")];
+    let recorded = run(4, &[&changes[..], &read].concat());
+    let of = |model: &str, metric: &str| {
+        recorded.series(Series::metric(metric).model(model).split("train").trial(1))
+    };
+    let epochs = |model: &str| curve(&recorded, model, "loss", "train").len() - 1;
+    for model in ["mlp random", "mlp redrawn"] {
+        assert_eq!(of(model, "batch/grad_norm").len(), 4 * epochs(model), "60 images are 4 batches of 16");
+    }
+    assert!(of("mlp corrupted 0.5", "batch/grad_norm").is_empty());
+    // Two networks that only differ in what the later labels are: equal curvature before the first update, no longer after it.
+    let (fixed, redrawn) = (of("mlp random", "curvature/trace"), of("mlp redrawn", "curvature/trace"));
+    assert_eq!(fixed.len(), 4);
+    assert!(fixed[0] == redrawn[0] && fixed[1] != redrawn[1], "{fixed:?} {redrawn:?}");
 }
 
 /// A stop within a round leaves every network where it is, and the round goes on from there.

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "the numbers behind the bands, for cargo test -- --nocapture")]
 
+use gradtop_sdk::Series;
 use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, Table, TestHost, bits};
 use gradtop_toolkit::curvature::spectrum::rows;
+use gradtop_toolkit::instruments::{Settings, assert_harmless};
 use optimization::minimal_ratio::{MinimalRatio, Run};
 
 const SMALL: [(&str, &str); 9] = [
@@ -178,6 +180,36 @@ fn parameters() -> MinimalRatio {
         tolerance: 1e-6,
         samples: 0,
         log_every: 10,
+        instruments: Settings::default(),
+    }
+}
+
+#[test]
+fn instruments_change_nothing_and_survive_an_interruption() {
+    // In a training, in a search, and in the second network.
+    for stop in [37, 109, 271] {
+        assert_harmless::<MinimalRatio>(&TestHost::new().seed(7), &SMALL, stop);
+    }
+}
+
+/// A run that has stopped is updated with the others, but nothing of that is a reading.
+#[test]
+fn instruments_read_a_run_until_it_stops() {
+    let params = MinimalRatio { runs: 8, train_steps: 60, ..parameters() };
+    let stops = params.plan(3, tch::Device::Cpu).unwrap().stops();
+    assert!(stops[4..].iter().any(|stop| *stop < 60), "{stops:?}");
+    let of_run =
+        [("networks", "3@16"), ("runs", "8"), ("train_steps", "60"), ("lm_steps", "1"), ("samples", "0")];
+    let recorded =
+        TestHost::new().seed(3).run::<MinimalRatio>(&[&of_run[..], &[("instruments", "1")]].concat());
+    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    for (run, stop) in stops.iter().enumerate() {
+        let series = Series::metric("batch/update_size").model("1-3-1").split("train").trial(run as i32);
+        assert_eq!(recorded.series(series).len() as i64, *stop, "run {run}");
+    }
+    for (step, table) in recorded.table("gradient-histogram").into_iter().enumerate() {
+        let trained = stops.iter().filter(|stop| **stop > step as i64).count();
+        assert_eq!(floats(table, "elements").iter().sum::<f64>(), 10.0 * trained as f64, "step {step}");
     }
 }
 

@@ -101,9 +101,9 @@ fn readings_are_what_they_are_called() {
         assert!(close(&reading.layers[1], &norms(gradients.narrow(1, 35, 24))));
         for (trial, trace) in traces.iter().enumerate() {
             let noise = reading.noise_scale[trial];
-            let signal = reading.grad_norm[trial].powi(2) - trace / 16.0;
+            let signal = reading.grad_norm[trial].powi(2) - trace * (1.0 / 16.0 - 1.0 / 70.0);
             assert_eq!(noise.is_nan(), signal <= 0.0);
-            // tr Σ = scale · ‖∇L‖², and ‖g‖² = ‖∇L‖² + tr Σ / B.
+            // tr Σ = scale · ‖∇L‖², and on average ‖g‖² = ‖∇L‖² + tr Σ (1 / B − 1 / N).
             assert!(noise.is_nan() || (noise * signal - trace).abs() < 1e-9 * trace);
         }
         let elements = values(&gradients);
@@ -112,6 +112,33 @@ fn readings_are_what_they_are_called() {
         let milli = elements.iter().filter(|g| (1e-3..1e-2).contains(&g.abs())).count();
         assert_eq!((reading.histogram[0], reading.histogram[10]), (tiny as i64, milli as i64));
     }
+}
+
+/// What the noise scale takes the squared gradient to be, averaged over all batches of 3 of 6 samples, is that of all 6.
+#[test]
+fn the_signal_beneath_the_noise_is_unbiased() {
+    let (x, y) = (draws("x", &[6, 6]), labels(6, 3));
+    let (mut mlp, _) = two(Activation::Tanh, Kind::Double);
+    let mut squares = |chosen: &[i64]| -> (f64, f64) {
+        let chosen = Tensor::from_slice(chosen);
+        let (x, y) = (x.index_select(0, &chosen), y.index_select(0, &chosen));
+        let count = x.size()[0];
+        let batch = Samples::classes(&x, 1.0, &y, 3, Kind::Double, CPU).unwrap().chunk(0, count).unwrap();
+        let space = mlp.workspace(count).unwrap();
+        mlp.gradient(&space, &batch).unwrap();
+        let rows = mlp.rows(mlp.gradients()).unwrap();
+        let square = values(&rows.square().sum_dim_intlist([1_i64].as_slice(), false, None))[0];
+        (square, mlp.gradient_variance(&space, &batch).unwrap()[0])
+    };
+    let (whole, _) = squares(&[0, 1, 2, 3, 4, 5]);
+    let mut signals = Vec::new();
+    for (a, b, c) in (0..6).flat_map(|a| (0..a).flat_map(move |b| (0..b).map(move |c| (a, b, c)))) {
+        let (square, trace) = squares(&[a, b, c]);
+        signals.push(square - trace * (1.0 / 3.0 - 1.0 / 6.0));
+    }
+    assert_eq!(signals.len(), 20);
+    let mean = signals.iter().sum::<f64>() / 20.0;
+    assert!((mean / whole - 1.0).abs() < 1e-12, "{mean} {whole}");
 }
 
 /// Training of an ensemble and of a network of convolutions, each step read, in single precision.

@@ -390,6 +390,17 @@ mod tests {
         prop::collection::vec(value, 0..40)
     }
 
+    #[test]
+    fn points_without_a_place_are_told_mark_by_mark_or_of_many_at_once() {
+        let notes = |marks: usize| {
+            let line = |_| mark("one", Shape::Line { x: vec![0.0, 1.0], y: vec![f64::NAN, 1.0] });
+            let chart = Chart { marks: (0..marks).map(line).collect(), ..Chart::default() };
+            odd_notes(&chart, &Domain::of(&chart))
+        };
+        assert_eq!(notes(2), ["one  × not a number: 1 of 2 points"; 2]);
+        assert_eq!(notes(4), ["4 series  × not a number: 4 of 8 points"]);
+    }
+
     proptest! {
         /// Whatever the data and the words, the drawing is XML without a coordinate that is no number, and text is cells.
         #[test]

@@ -162,33 +162,60 @@ fn odd_glyph(odd: Odd, ascii: bool) -> char {
     }
 }
 
-/// A sentence for each mark with points that have no place: what is marked on the axis, and how often.
-pub(super) fn odd_notes(chart: &Chart, domain: &Domain) -> Vec<String> {
-    let mut notes = Vec::new();
-    for mark in &chart.marks {
-        let (Shape::Line { y, .. } | Shape::Scatter { y, .. }) = &mark.shape else { continue };
-        let span = domain.vertical(mark.side);
-        let mut counts: BTreeMap<Odd, usize> = BTreeMap::new();
-        for odd in y.iter().filter_map(|v| oddness(span, *v)) {
-            *counts.entry(odd).or_default() += 1;
+/// Marks with a note of their own about points without a place; of more, one note tells all.
+const OWN_NOTES: usize = 3;
+
+/// How many points of how many have no place on the axis, and why.
+#[derive(Default)]
+struct Placeless {
+    counts: BTreeMap<Odd, usize>,
+    of: usize,
+}
+
+impl Placeless {
+    fn add(&mut self, other: &Self) {
+        for (odd, n) in &other.counts {
+            *self.counts.entry(*odd).or_default() += n;
         }
-        if counts.is_empty() {
-            continue;
-        }
-        let words = counts.iter().map(|(odd, n)| {
+        self.of += other.of;
+    }
+
+    fn in_words(&self) -> String {
+        let words = self.counts.iter().map(|(odd, n)| {
             let what = match odd {
                 Odd::Nan => "× not a number",
                 Odd::Above => "↑ +∞",
                 Odd::Below => "↓ -∞",
                 Odd::NotPositive => "↓ ≤ 0 on a log axis",
             };
-            format!("{what}: {n} of {} points", y.len())
+            format!("{what}: {n} of {} points", self.of)
         });
-        let words: Vec<String> = words.collect();
-        let name = mark.name.as_deref().map(|n| format!("{n}  ")).unwrap_or_default();
-        notes.push(format!("{name}{}", words.join(", ")));
+        words.collect::<Vec<_>>().join(", ")
     }
-    notes
+}
+
+/// Sentences on points that have no place: what is marked on the axis, and how often, mark by mark or of many at once.
+pub(super) fn odd_notes(chart: &Chart, domain: &Domain) -> Vec<String> {
+    let mut found = Vec::new();
+    for mark in &chart.marks {
+        let (Shape::Line { y, .. } | Shape::Scatter { y, .. }) = &mark.shape else { continue };
+        let span = domain.vertical(mark.side);
+        let mut placeless = Placeless { of: y.len(), ..Placeless::default() };
+        for odd in y.iter().filter_map(|v| oddness(span, *v)) {
+            *placeless.counts.entry(odd).or_default() += 1;
+        }
+        if !placeless.counts.is_empty() {
+            found.push((mark.name.as_deref().map(|n| format!("{n}  ")).unwrap_or_default(), placeless));
+        }
+    }
+    if found.len() > OWN_NOTES {
+        let mut all = Placeless::default();
+        for (_, placeless) in &found {
+            all.add(placeless);
+        }
+        return vec![format!("{} series  {}", found.len(), all.in_words())];
+    }
+    found.iter().map(|(name, placeless)| format!("{name}{}", placeless.in_words())).collect()
 }
 
 fn line(raster: &mut Raster, thinned: &Thinned, ruler: &Ruler<'_>, pen: Pen) {

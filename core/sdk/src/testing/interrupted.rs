@@ -1,6 +1,6 @@
 //! A run that is stopped and resumed, beside one that is not.
 
-use super::{Outcome, Point, Recorded, Table, TestHost};
+use super::{Checkpoint, Outcome, Point, Recorded, Table, TestHost};
 use crate::Experiment;
 
 /// A run that was stopped, and the one that went on from its last checkpoint.
@@ -10,8 +10,8 @@ pub struct Interrupted {
     pub first: Recorded,
     /// From the checkpoint on.
     pub second: Recorded,
-    /// Step of the checkpoint.
-    pub checkpoint: i64,
+    /// The checkpoint.
+    pub checkpoint: Checkpoint,
 }
 
 impl TestHost {
@@ -23,25 +23,25 @@ impl TestHost {
     pub fn run_interrupted<E: Experiment>(&self, stop: i64, params: &[(&str, &str)]) -> Interrupted {
         let first = self.clone().stop_at(stop).run::<E>(params);
         assert_eq!(first.outcome, Outcome::Stopped, "stopped at {stop}: {:?}", first.text);
-        assert!(!first.checkpoints.is_empty(), "stopped at {stop}: no checkpoint");
-        let last = &first.checkpoints[first.checkpoints.len() - 1];
-        let second = self.clone().resume_from(&last.dir).run::<E>(params);
+        let checkpoint = first.checkpoints.last().cloned();
+        let Some(checkpoint) = checkpoint else { panic!("stopped at {stop}: no checkpoint") };
+        let second = self.clone().resume_from(&checkpoint.dir).run::<E>(params);
         assert_eq!(second.outcome, Outcome::Finished, "stopped at {stop}: {:?}", second.text);
-        Interrupted { checkpoint: last.step, first, second }
+        Interrupted { first, second, checkpoint }
     }
 }
 
 impl Interrupted {
-    /// The rows of both as gradtop joins them: those of the first up to its checkpoint, then those of the second.
+    /// The rows of both as gradtop joins them: those that the first logged before its checkpoint, then those of the second.
     pub fn metrics(&self) -> Vec<Point> {
-        let kept = self.first.metrics.iter().filter(|point| point.step <= self.checkpoint);
-        kept.chain(&self.second.metrics).cloned().collect()
+        let kept = &self.first.metrics[..self.checkpoint.metrics];
+        kept.iter().chain(&self.second.metrics).cloned().collect()
     }
 
     /// The tables of both, joined alike.
     pub fn tables(&self) -> Vec<Table> {
-        let kept = self.first.tables.iter().filter(|table| table.step <= self.checkpoint);
-        kept.chain(&self.second.tables).cloned().collect()
+        let kept = &self.first.tables[..self.checkpoint.tables];
+        kept.iter().chain(&self.second.tables).cloned().collect()
     }
 
     /// Holds the two together against the run that was never interrupted: the same metrics bit for bit, and the same tables.
@@ -49,19 +49,20 @@ impl Interrupted {
     /// # Panics
     /// At the first difference.
     pub fn assert_equals(&self, whole: &Recorded) {
+        let checkpoint = self.checkpoint.step;
         let (ours, theirs) = (bits(&self.metrics()), bits(&whole.metrics));
         for (i, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
-            assert_eq!(ours, theirs, "row {i}, resumed from step {}", self.checkpoint);
+            assert_eq!(ours, theirs, "row {i}, resumed from step {checkpoint}");
         }
-        assert_eq!(ours.len(), theirs.len(), "rows, resumed from step {}", self.checkpoint);
+        assert_eq!(ours.len(), theirs.len(), "rows, resumed from step {checkpoint}");
         let (ours, theirs) = (self.tables(), &whole.tables);
         for (ours, theirs) in ours.iter().zip(theirs) {
             // As text, in which NaN equals NaN.
             let same = format!("{ours:?}") == format!("{theirs:?}");
             let (name, step) = (&theirs.name, theirs.step);
-            assert!(same, "table {name} of step {step}, resumed from step {}, differs", self.checkpoint);
+            assert!(same, "table {name} of step {step}, resumed from step {checkpoint}, differs");
         }
-        assert_eq!(ours.len(), theirs.len(), "tables, resumed from step {}", self.checkpoint);
+        assert_eq!(ours.len(), theirs.len(), "tables, resumed from step {checkpoint}");
     }
 }
 

@@ -106,6 +106,10 @@ pub struct Progress {
 pub struct Checkpoint {
     /// Step.
     pub step: i64,
+    /// Values that had been logged: a run that goes on from here keeps as many of [`Recorded::metrics`].
+    pub metrics: usize,
+    /// Tables that had been logged, alike.
+    pub tables: usize,
     /// Its folder, which lives as long as the [`Recorded`] and its clones.
     pub dir: PathBuf,
 }

@@ -322,7 +322,8 @@ unsafe extern "C" fn checkpoint(
     let reached = inner.last_step.unwrap_or(step);
     if status == abi::OK {
         inner.checkpoints_due.retain(|due| *due > reached);
-        inner.recorded.checkpoints.push(Checkpoint { step, dir: path });
+        let (metrics, tables) = (inner.recorded.metrics.len(), inner.recorded.tables.len());
+        inner.recorded.checkpoints.push(Checkpoint { step, metrics, tables, dir: path });
         return abi::OK;
     }
     drop(inner);

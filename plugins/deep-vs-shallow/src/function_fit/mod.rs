@@ -141,9 +141,8 @@ impl Experiment for FunctionFit {
             self.evaluate(ctx, &mut training, &series)?;
         }
         while training.step() < self.steps {
-            for (fit, reading) in training.advance()? {
-                training.fits[fit].log(ctx, &training, &reading)?;
-            }
+            training.advance()?;
+            training.log_readings(ctx)?;
             let step = training.step();
             if step % self.log_every == 0 {
                 self.log_batch_losses(ctx, &mut training, &series)?;

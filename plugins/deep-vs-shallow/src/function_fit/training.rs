@@ -4,7 +4,7 @@ use std::path::Path;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
-use gradtop_toolkit::instruments::{Instruments, Probe, Reading};
+use gradtop_toolkit::instruments::{Instruments, Probe};
 use gradtop_toolkit::mlp::{Batch, Mlp, Workspace, with_ones};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::{Rng, Stream};
@@ -224,23 +224,29 @@ impl Training {
         Ok(())
     }
 
-    /// One update of every fit; what instruments read of some of them, with their numbers.
-    pub fn advance(&mut self) -> Result<Vec<(usize, Reading)>> {
+    /// One update of every fit.
+    pub fn advance(&mut self) -> Result<()> {
         let (epoch, index) =
             (self.step / self.batches.len() as i64, (self.step % self.batches.len() as i64) as usize);
         if let Some(shuffle) = &mut self.shuffle {
             shuffle.refill(epoch as u32, self.setup.seed)?;
         }
-        let mut readings = Vec::new();
-        for (i, fit) in self.fits.iter_mut().enumerate() {
+        for fit in &mut self.fits {
             let batch = &self.batches[index][fit.target];
             fit.mlp.gradient(&fit.training, batch)?;
             let (mlp, space) = (&fit.mlp, &fit.training);
             let noise = || Ok((mlp.gradient_variance(space, batch)?, space.samples()));
-            readings.extend(fit.probe.update(self.step, mlp, &mut fit.optimizer, noise)?.map(|r| (i, r)));
+            let reading = fit.probe.update(self.step, mlp, &mut fit.optimizer, noise)?;
+            fit.probe.keep(reading);
         }
         self.step += 1;
-        Ok(readings)
+        Ok(())
+    }
+
+    /// Logs what instruments have read since the last call, fit by fit.
+    pub fn log_readings(&mut self, ctx: &Ctx) -> Result<()> {
+        let steps = self.batches.len() as i64;
+        self.fits.iter_mut().try_for_each(|fit| fit.probe.log_kept(ctx, steps))
     }
 
     /// Records which trials of a fit have just diverged, and freezes them: parameters NaN, so that nothing they come to
@@ -298,12 +304,6 @@ impl Training {
 }
 
 impl Fit {
-    /// Logs what instruments read.
-    pub fn log(&self, ctx: &Ctx, training: &Training, reading: &Reading) -> Result<()> {
-        let epoch = reading.step as f64 / training.batches.len() as f64;
-        self.probe.log(ctx, epoch, reading)
-    }
-
     /// Each trial's mean squared error on the batch of the last update, before that update.
     pub fn batch_loss(&self, training: &Training) -> Result<Vec<f64>> {
         let batch = &training.batches[(training.step - 1).max(0) as usize % training.batches.len()];

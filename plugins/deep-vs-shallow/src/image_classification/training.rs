@@ -6,7 +6,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::cnn::{Cnn, Evaluation, Spec, Workspace};
 use gradtop_toolkit::data::{Dataset, Split};
-use gradtop_toolkit::instruments::{Instruments, Name, Probe, Reading};
+use gradtop_toolkit::instruments::{Instruments, Name, Probe};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::{Rng, Stream};
 use gradtop_toolkit::workers;
@@ -136,8 +136,6 @@ pub struct Fit {
     /// What it makes of the test set, if that was evaluated at this step and in this process.
     test: Option<(i64, Evaluation)>,
     probe: Probe,
-    /// What its instruments have read since [`Training::log_readings`].
-    readings: Vec<Reading>,
     optimizer: Optimizer,
     /// Index of its kind.
     model: usize,
@@ -180,7 +178,6 @@ impl Training {
                         evaluated: None,
                         test: None,
                         probe: Probe::default(),
-                        readings: Vec::new(),
                         optimizer: Optimizer::new(setup.rule, cnn.parameters())?.fused(),
                         cnn,
                         model,
@@ -254,13 +251,8 @@ impl Training {
 
     /// Logs what instruments have read since the last call, network by network.
     pub fn log_readings(&mut self, ctx: &Ctx) -> Result<()> {
-        let per_epoch = self.steps_per_epoch() as f64;
-        for fit in &mut self.fits {
-            for reading in fit.readings.drain(..) {
-                fit.probe.log(ctx, reading.step as f64 / per_epoch, &reading)?;
-            }
-        }
-        Ok(())
+        let steps = self.steps_per_epoch();
+        self.fits.iter_mut().try_for_each(|fit| fit.probe.log_kept(ctx, steps))
     }
 
     /// `steps` updates of every network that has not diverged, within one epoch; one network after the other on each thread. Gives the
@@ -282,8 +274,8 @@ impl Training {
                     task.train_y.f_index_select_out(&worker.labels, 0, &chosen).map(drop)?;
                     fit.cnn.gradient(space, &worker.labels)?;
                     let noise = || fit.cnn.gradient_variance(space);
-                    let read = fit.probe.update(done + index, &fit.cnn, &mut fit.optimizer, noise)?;
-                    fit.readings.extend(read);
+                    let reading = fit.probe.update(done + index, &fit.cnn, &mut fit.optimizer, noise)?;
+                    fit.probe.keep(reading);
                 }
                 Ok(Some(fit.cnn.batch_loss(space, &worker.labels)?))
             },

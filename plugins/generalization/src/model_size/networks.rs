@@ -4,7 +4,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::data::CLASSES;
 use gradtop_toolkit::ensemble::Ensemble;
-use gradtop_toolkit::instruments::{Instruments, Name, Probe, Reading};
+use gradtop_toolkit::instruments::{Instruments, Name, Probe};
 use gradtop_toolkit::mlp::{Activation, Evaluation, Loss, Mlp, Samples};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::Stream;
@@ -35,8 +35,6 @@ struct Part {
     train: Samples,
     name: String,
     probe: Probe,
-    /// What its instruments have read since the last [`Networks::log_readings`].
-    readings: Vec<Reading>,
 }
 
 /// Loss (squared errors summed over outputs) and accuracy of every network; of the training set at the end only.
@@ -73,7 +71,7 @@ impl Networks {
             let optimizer = Optimizer::new(Rule::Adam { lr: params.lr }, mlp.parameters())?.fused();
             let ensemble = Ensemble::new(mlp, optimizer, &train, params.batch, seed, stream("batches"))?;
             let name = format!("networks.{first}");
-            Ok(Part { ensemble, train, name, probe: Probe::default(), readings: Vec::new() })
+            Ok(Part { ensemble, train, name, probe: Probe::default() })
         };
         let parts = (0..networks).step_by(size as usize).map(make).collect::<Result<_>>()?;
         Ok(Self { parts, epochs, falling })
@@ -111,7 +109,8 @@ impl Networks {
                     let angle = std::f64::consts::PI * done as f64 / total as f64;
                     part.ensemble.set_rate(0.5 * lr * (1.0 + angle.cos()))?;
                 }
-                part.readings.extend(part.probe.read(&mut part.ensemble, &part.train)?);
+                let reading = part.probe.read(&mut part.ensemble, &part.train)?;
+                part.probe.keep(reading);
             }
             Ok(())
         })?;
@@ -137,13 +136,7 @@ impl Networks {
 
     /// Logs what instruments have read, network by network.
     pub(super) fn log_readings(&mut self, ctx: &Ctx) -> Result<()> {
-        for part in &mut self.parts {
-            let steps = part.ensemble.steps_per_epoch() as f64;
-            for reading in part.readings.drain(..) {
-                part.probe.log(ctx, reading.step as f64 / steps, &reading)?;
-            }
-        }
-        Ok(())
+        self.parts.iter_mut().try_for_each(|part| part.probe.log_kept(ctx, part.ensemble.steps_per_epoch()))
     }
 
     /// Whether the networks are evaluated now: some times in a training, and at its end.

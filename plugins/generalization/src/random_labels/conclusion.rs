@@ -226,7 +226,14 @@ mod tests {
     }
 
     fn found(labels: Labels, samples: i64, outcomes: Vec<Outcome>) -> Found {
-        let group = Group { network: 0, labels, pixels: Pixels::Natural, samples, name: String::new() };
+        let group = Group {
+            network: 0,
+            labels,
+            pixels: Pixels::Natural,
+            samples,
+            has_curves: false,
+            name: String::new(),
+        };
         Found { group, outcomes }
     }
 

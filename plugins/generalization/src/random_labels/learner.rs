@@ -5,6 +5,7 @@ use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::cnn::{Cnn, Spec, Workspace};
 use gradtop_toolkit::data::CLASSES;
 use gradtop_toolkit::ensemble::Ensemble;
+use gradtop_toolkit::instruments::{Instruments, Name, Probe};
 use gradtop_toolkit::mlp::{Activation, Loss, Mlp, Samples};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::{Rng, Stream};
@@ -48,6 +49,12 @@ pub trait Learner: Send {
     fn labels(&self) -> Result<Vec<u8>>;
     /// One update.
     fn advance(&mut self) -> Result<()>;
+    /// A probe of it; before its first update.
+    fn watch(&self, ctx: &Ctx, instruments: &mut Instruments, name: Name) -> Result<Probe>;
+    /// Leaves the updates to a probe: that of a network with the same initial values.
+    fn attach(&mut self, probe: Probe);
+    /// Logs what the probe has read since the last call.
+    fn log_readings(&mut self, ctx: &Ctx) -> Result<()>;
     /// Mean cross entropy and accuracy on the whole training set, by its present labels.
     fn on_train(&mut self) -> Result<[f64; 2]>;
     /// The same on the test set, by its true labels.
@@ -93,6 +100,7 @@ struct Perceptron {
     inputs: Tensor,
     train: Samples,
     test: Samples,
+    probe: Probe,
 }
 
 fn samples(inputs: &Tensor, labels: &Tensor) -> Result<Samples> {
@@ -115,7 +123,7 @@ impl Perceptron {
         let train = samples(&sets.train, &label_tensor(labels, setting.device)?)?;
         let ensemble = Ensemble::new(mlp, optimizer, &train, setting.batch, setting.seed, batches)?;
         let test = samples(&sets.test, &sets.test_labels)?;
-        Ok(Self { ensemble, inputs: sets.train, train, test })
+        Ok(Self { ensemble, inputs: sets.train, train, test, probe: Probe::default() })
     }
 
     fn on(&self, samples: &Samples) -> Result<[f64; 2]> {
@@ -135,7 +143,7 @@ impl Learner for Perceptron {
 
     fn set_labels(&mut self, labels: &[u8]) -> Result<()> {
         self.train = samples(&self.inputs, &label_tensor(labels, self.inputs.device())?)?;
-        Ok(())
+        Ok(self.probe.learns(&self.train)?)
     }
 
     fn labels(&self) -> Result<Vec<u8>> {
@@ -144,7 +152,21 @@ impl Learner for Perceptron {
     }
 
     fn advance(&mut self) -> Result<()> {
-        Ok(self.ensemble.advance(&self.train)?)
+        let reading = self.probe.read(&mut self.ensemble, &self.train)?;
+        self.probe.keep(reading);
+        Ok(())
+    }
+
+    fn watch(&self, ctx: &Ctx, instruments: &mut Instruments, name: Name) -> Result<Probe> {
+        instruments.declare(ctx, name, &self.ensemble.mlp, &self.train)
+    }
+
+    fn attach(&mut self, probe: Probe) {
+        self.probe = probe;
+    }
+
+    fn log_readings(&mut self, ctx: &Ctx) -> Result<()> {
+        self.probe.log_kept(ctx, self.steps_per_epoch())
     }
 
     fn on_train(&mut self) -> Result<[f64; 2]> {
@@ -172,6 +194,7 @@ struct Convolutional {
     rest: Option<Workspace>,
     sets: Sets,
     labels: Tensor,
+    probe: Probe,
     order: Tensor,
     /// The epoch of the order.
     epoch: Option<i64>,
@@ -199,6 +222,7 @@ impl Convolutional {
             whole: cnn.workspace(batch)?,
             rest: (count % batch > 0).then(|| cnn.workspace(count % batch)).transpose()?,
             labels: label_tensor(labels, setting.device)?,
+            probe: Probe::default(),
             order: Tensor::f_zeros([count], (Kind::Int64, setting.device))?,
             epoch: None,
             step: 0,
@@ -222,7 +246,7 @@ impl Learner for Convolutional {
 
     fn set_labels(&mut self, labels: &[u8]) -> Result<()> {
         self.labels = label_tensor(labels, self.labels.device())?;
-        Ok(())
+        Ok(self.probe.learns(&(&self.sets.train, &self.labels))?)
     }
 
     fn labels(&self) -> Result<Vec<u8>> {
@@ -244,9 +268,23 @@ impl Learner for Convolutional {
         let chosen = self.order.f_narrow(0, start, length)?;
         self.sets.train.f_index_select_out(space.images(), 0, &chosen).map(drop)?;
         self.cnn.gradient(space, &self.labels.f_index_select(0, &chosen)?)?;
-        self.optimizer.update(self.cnn.parameters(), self.cnn.gradients())?;
+        let noise = || self.cnn.gradient_variance(space);
+        let reading = self.probe.update(self.step, &self.cnn, &mut self.optimizer, noise)?;
+        self.probe.keep(reading);
         self.step += 1;
         Ok(())
+    }
+
+    fn watch(&self, ctx: &Ctx, instruments: &mut Instruments, name: Name) -> Result<Probe> {
+        instruments.declare(ctx, name, &self.cnn, &(&self.sets.train, &self.labels))
+    }
+
+    fn attach(&mut self, probe: Probe) {
+        self.probe = probe;
+    }
+
+    fn log_readings(&mut self, ctx: &Ctx) -> Result<()> {
+        self.probe.log_kept(ctx, self.steps_per_epoch())
     }
 
     fn on_train(&mut self) -> Result<[f64; 2]> {

@@ -12,6 +12,7 @@ mod tables;
 pub mod training;
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::instruments::{self, Instruments, Settings};
 use gradtop_toolkit::runtime;
 
 use training::{Row, Training};
@@ -72,6 +73,9 @@ pub struct RandomLabels {
     /// Test images, drawn by the seed; 0: all 10,000
     #[param(default = 2000, min = 0, max = 10_000)]
     pub test_samples: i64,
+    /// Training instruments, of the networks under each condition
+    #[param(flatten)]
+    pub instruments: Settings,
 }
 
 /// Loss and accuracy on the training set, then on the test set.
@@ -79,7 +83,7 @@ type RowSeries = [SeriesId; 4];
 
 impl Experiment for RandomLabels {
     fn info() -> Info {
-        Info::new("random-labels", "Random labels: what networks can memorise", "")
+        let info = Info::new("random-labels", "Random labels: what networks can memorise", "")
             .resumable()
             .uses_device()
             .metric(
@@ -125,7 +129,8 @@ impl Experiment for RandomLabels {
                     ("epochs", "600"),
                     ("trials", "5"),
                 ],
-            )
+            );
+        instruments::describe(info)
     }
 
     fn validate(&self) -> Result<()> {
@@ -137,6 +142,8 @@ impl Experiment for RandomLabels {
         let mut training = Training::new(self.setup(ctx.seed(), device, ctx.threads())?)?;
         ctx.declare_figures(&figures::declare(self, &training, ctx.seed()))?;
         let series = declare_series(ctx, &training, self.trials)?;
+        let caption = format!("{}.", self.in_words(ctx.seed()));
+        training.watch(ctx, &mut Instruments::new(&self.instruments, ctx.seed(), &caption))?;
         if let Some(dir) = ctx.resume_dir() {
             training.restore(dir)?;
             ctx.info(format!("going on after round {}", training.rounds()))?;
@@ -144,7 +151,9 @@ impl Experiment for RandomLabels {
         while !training.finished() {
             let before = training.groups().iter().filter(|group| group.finished).count();
             // A round that a stop cuts short is saved as far as it came.
-            if let Some(rows) = training.round(&|| ctx.should_stop())? {
+            let rows = training.round(&|| ctx.should_stop())?;
+            training.log_readings(ctx)?;
+            if let Some(rows) = rows {
                 log(ctx, &training, &series, &rows)?;
                 if training.groups().iter().filter(|group| group.finished).count() > before {
                     tables::write(ctx, &training)?;

@@ -50,6 +50,8 @@ pub struct Group {
     pub pixels: Pixels,
     /// Training images.
     pub samples: i64,
+    /// Whether it is one of `conditions`, which have curves, and not of a sweep, which is after its epochs alone.
+    pub has_curves: bool,
     /// Name of its series, such as `mlp random`.
     pub name: String,
 }
@@ -152,6 +154,7 @@ impl RandomLabels {
             labels,
             pixels,
             samples,
+            has_curves: false,
             name: format!("{} {name}", network.name()),
         };
         let mut groups = Vec::new();
@@ -170,7 +173,7 @@ impl RandomLabels {
                     )));
                 }
             };
-            groups.push(group(labels, pixels, whole, name));
+            groups.push(Group { has_curves: true, ..group(labels, pixels, whole, name) });
         }
         let partly = numbers("corruptions", &self.corruptions)?;
         if let Some(p) = partly.iter().find(|p| !(0.0..=1.0).contains(*p)) {

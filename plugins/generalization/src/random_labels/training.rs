@@ -6,6 +6,7 @@ use std::path::Path;
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::data::Split;
+use gradtop_toolkit::instruments::{Instruments, Name, Probe};
 use gradtop_toolkit::rng::{Rng, Stream};
 use gradtop_toolkit::workers::side_by_side;
 use tch::Tensor;
@@ -111,6 +112,8 @@ pub struct Progress {
     next: i64,
     /// Its networks while they are trained.
     jobs: Vec<Job>,
+    /// Of each of its networks to come, if it is watched.
+    probes: Vec<Probe>,
 }
 
 /// One network in training.
@@ -209,6 +212,7 @@ impl Training {
                 finished: false,
                 next: 0,
                 jobs: Vec::new(),
+                probes: Vec::new(),
             })
             .collect();
         Ok(Self {
@@ -227,6 +231,29 @@ impl Training {
             threads: if device == tch::Device::Cpu { 1 } else { setup.threads.max(1) },
             rounds: 0,
         })
+    }
+
+    /// Puts instruments on the networks of all groups with curves. Before the first round.
+    pub fn watch(&mut self, ctx: &Ctx, instruments: &mut Instruments) -> Result<()> {
+        for index in 0..self.groups.len() {
+            if !instruments.on() || !self.groups[index].group.has_curves {
+                continue;
+            }
+            let jobs = self.jobs(index)?;
+            let progress = &mut self.groups[index];
+            let probe = |job: &Job| {
+                let name = Name::of(&progress.group.name).trial(job.trial as i64);
+                job.learner.watch(ctx, instruments, name)
+            };
+            progress.probes = jobs.iter().map(probe).collect::<Result<_>>()?;
+        }
+        Ok(())
+    }
+
+    /// Logs what instruments have read since the last call, network by network.
+    pub fn log_readings(&mut self, ctx: &Ctx) -> Result<()> {
+        let mut jobs = self.groups.iter_mut().flat_map(|progress| &mut progress.jobs);
+        jobs.try_for_each(|job| job.learner.log_readings(ctx))
     }
 
     /// Kinds of networks.
@@ -282,6 +309,8 @@ impl Training {
 
     /// Begins groups until two are in training: more networks than threads, so that none waits long for the others.
     fn open(&mut self) -> Result<()> {
+        // Only now: what their instruments read in the last round has been logged since.
+        self.groups.iter_mut().filter(|g| g.finished).for_each(|g| g.jobs = Vec::new());
         let window = 2.max(self.workers.len());
         for index in 0..self.groups.len() {
             let training = self.groups.iter().filter(|g| !g.jobs.is_empty() && !g.finished).count();
@@ -314,6 +343,7 @@ impl Training {
         }
         let inputs = &self.inputs[&pixels];
         let truth = self.train.label_values()[..samples as usize].to_vec();
+        let mut probes = std::mem::take(&mut self.groups[index].probes).into_iter();
         (0..self.trials as usize)
             .map(|trial| {
                 let sets = Sets {
@@ -322,7 +352,9 @@ impl Training {
                     test_labels: self.test_labels.shallow_clone(),
                 };
                 let own = labels(kind, &truth, seed, trial, 0);
-                let learner = learner::new(&self.networks[network], trial as i64, self.setting, sets, &own)?;
+                let mut learner =
+                    learner::new(&self.networks[network], trial as i64, self.setting, sets, &own)?;
+                learner.attach(probes.next().unwrap_or_default());
                 Ok(Job { learner, truth: truth.clone(), labels: kind, trial, seed, labels_of: 0 })
             })
             .collect()
@@ -382,10 +414,7 @@ impl Training {
         let over = progress.outcomes.iter().all(Outcome::over) || progress.next >= self.epochs || enough;
         let progress = &mut self.groups[index];
         progress.next += 1;
-        if over {
-            progress.finished = true;
-            progress.jobs = Vec::new();
-        }
+        progress.finished = over;
     }
 
     /// Writes everything a later [`Training::restore`] needs.
@@ -393,12 +422,13 @@ impl Training {
         let mut saving = Saving::default();
         saving.integers("rounds", &[self.rounds])?;
         for (i, progress) in self.groups.iter().enumerate() {
-            let training = !progress.jobs.is_empty();
+            let jobs = if progress.finished { &[][..] } else { &progress.jobs };
+            let training = !jobs.is_empty();
             let state = [progress.next, i64::from(progress.finished), i64::from(training)];
             saving.integers(&format!("group.{i}"), &state)?;
             let outcomes: Vec<f64> = progress.outcomes.iter().flat_map(Outcome::numbers).collect();
             saving.numbers(&format!("group.{i}.outcomes"), &outcomes)?;
-            for job in &progress.jobs {
+            for job in jobs {
                 job.learner.save(&format!("group.{i}.trial.{}", job.trial), &mut saving)?;
             }
         }

@@ -10,6 +10,7 @@ mod settings;
 mod tables;
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::instruments::{self, Instruments, Settings};
 use gradtop_toolkit::runtime;
 
 use analysis::Analysis;
@@ -54,6 +55,9 @@ pub struct MinimalRatio {
     /// Steps between two values of loss and gradient norm
     #[param(default = 250, min = 1)]
     pub log_every: i64,
+    /// Training instruments, of Adam on the loss
+    #[param(flatten)]
+    pub instruments: Settings,
 }
 
 /// Iterations of Levenberg-Marquardt between two values: it has far fewer than Adam.
@@ -67,7 +71,7 @@ struct StageSeries {
 
 impl Experiment for MinimalRatio {
     fn info() -> Info {
-        Info::new("minimal-ratio", "Minimal ratio against loss", "")
+        let info = Info::new("minimal-ratio", "Minimal ratio against loss", "")
             .resumable()
             .uses_device()
             .metric(Metric::new("loss").unit("MSE").goal(Goal::Min).headline().guard().log().help(
@@ -88,7 +92,8 @@ impl Experiment for MinimalRatio {
                 "full",
                 "33 and 141 parameters, and the course's switch of the objective beside Levenberg-Marquardt",
                 &[("networks", "4-4@64,10-10@128"), ("finders", "lm,switch")],
-            )
+            );
+        instruments::describe(info)
     }
 
     fn validate(&self) -> Result<()> {
@@ -110,8 +115,11 @@ impl Experiment for MinimalRatio {
             self.record(ctx, &run, &series)?;
             run
         };
+        let caption = format!("{}.", self.in_words(&plan));
+        run.watch(ctx, &mut Instruments::new(&self.instruments, ctx.seed(), &caption))?;
         while !run.is_done() {
             run.advance()?;
+            run.log_readings(ctx)?;
             self.record(ctx, &run, &series)?;
             if run.step() % 20 == 0 || run.is_done() {
                 ctx.progress(run.step(), plan.steps(), &run.phase())?;

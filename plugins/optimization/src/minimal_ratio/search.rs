@@ -6,6 +6,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::curvature::network::{Network, Samples};
 use gradtop_toolkit::curvature::spectrum::rows;
+use gradtop_toolkit::instruments::{Instruments, Probe};
 use gradtop_toolkit::levenberg_marquardt::{Problem, Search};
 use gradtop_toolkit::mlp::{Batch, Mlp, Workspace};
 use gradtop_toolkit::optim::{Optimizer, Rule};
@@ -225,6 +226,8 @@ pub struct Run<'a> {
     starts: Vec<Tensor>,
     /// Where each search ended.
     ends: Vec<Tensor>,
+    /// Of each network's training, if it is watched.
+    probes: Vec<Probe>,
 }
 
 impl<'a> Run<'a> {
@@ -238,8 +241,32 @@ impl<'a> Run<'a> {
             work: Work::Train(Box::new(Training::new(plan, 0)?)),
             starts: vec![blank(plan, 0)?],
             ends: Vec::new(),
+            probes: Vec::new(),
             plan,
         })
+    }
+
+    /// Puts instruments on the training of every network; the searches that follow have none.
+    pub fn watch(&mut self, ctx: &Ctx, instruments: &mut Instruments) -> Result<()> {
+        if !instruments.on() {
+            return Ok(());
+        }
+        for (index, net) in self.plan.networks.iter().enumerate() {
+            let training = Training::new(self.plan, index)?;
+            let column = |values: &[f64]| -> Result<Tensor> {
+                Ok(self.here(&Tensor::f_from_slice(values)?.f_view([-1, 1])?)?)
+            };
+            let data = (&column(&net.x)?, &column(&net.y)?);
+            let probe = instruments.declare(ctx, net.name.as_str(), &training.mlp, &data)?;
+            self.probes.push(probe.until(&training.stops));
+        }
+        Ok(())
+    }
+
+    /// Logs what instruments have read since the last call.
+    pub fn log_readings(&mut self, ctx: &Ctx) -> Result<()> {
+        // A step goes over all points.
+        self.probes.iter_mut().try_for_each(|probe| probe.log_kept(ctx, 1))
     }
 
     /// Steps done in all stages.
@@ -283,11 +310,11 @@ impl<'a> Run<'a> {
         if self.step == self.stages[self.stage].steps {
             self.next_stage()?;
         }
-        let net = self.net();
+        let (net, stage) = (self.net(), self.stages[self.stage]);
         self.step += 1;
         match &mut self.work {
             Work::Train(training) => {
-                training.advance()?;
+                training.advance(self.step - 1, self.probes.get_mut(stage.network))?;
                 let start = self.starts.last().ok_or_else(|| Error::new("training has nowhere to end"))?;
                 training.keep(self.step, start)?;
             }
@@ -298,7 +325,7 @@ impl<'a> Run<'a> {
                 optimizer.update(parameters, &uphill)?;
             }
         }
-        if self.step == self.stages[self.stage].steps && self.stages[self.stage].kind != StageKind::Train {
+        if self.step == stage.steps && stage.kind != StageKind::Train {
             self.ends.push(copy(&self.parameters()?)?);
         }
         Ok(())
@@ -486,9 +513,18 @@ impl Training {
         })
     }
 
-    fn advance(&mut self) -> Result<()> {
+    /// The update after so many.
+    fn advance(&mut self, step: i64, probe: Option<&mut Probe>) -> Result<()> {
         self.mlp.gradient(&self.space, &self.batch)?;
-        self.optimizer.update(self.mlp.parameters(), self.mlp.gradients())?;
+        let (mlp, space, batch) = (&self.mlp, &self.space, &self.batch);
+        match probe {
+            None => self.optimizer.update(mlp.parameters(), mlp.gradients())?,
+            Some(probe) => {
+                let noise = || Ok((mlp.gradient_variance(space, batch)?, space.samples()));
+                let reading = probe.update(step, mlp, &mut self.optimizer, noise)?;
+                probe.keep(reading);
+            }
+        }
         Ok(())
     }
 

@@ -66,7 +66,7 @@ pub(super) fn declare(settings: &Settings, shown: &[(String, usize)], caption: &
             "Sizes of the elements of the gradient",
             &format!(
                 "Elements by the decade of their absolute value at the last measured step, all trials together; the leftmost bar \
-                 counts what is smaller, zeros included. {caption}"
+                 counts what is smaller, zeros included. Networks whose training ended at an earlier step are in the table. {caption}"
             ),
         )
         .panel("", &axis("power of ten", "linear"), &axis("share of elements", "linear"))

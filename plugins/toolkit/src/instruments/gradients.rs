@@ -18,7 +18,8 @@ pub struct Gradients {
     pub distance: Vec<f64>,
     /// Simple noise scale, tr Σ / ‖∇L‖² in samples (Kaplan, Amodei and others, "An empirical model of large-batch
     /// training", 2018): about the batch from which on larger ones help little. Σ is the covariance of single samples' gradients,
-    /// and ‖∇L‖² is estimated without bias by ‖g‖² − tr Σ / B; NaN where that is not positive.
+    /// and ‖∇L‖² is estimated without bias by ‖g‖² − tr Σ (1 / B − 1 / N), for batches of B drawn without replacement from N
+    /// samples; NaN where that is not positive.
     pub noise_scale: Vec<f64>,
     /// How many elements of all trials' gradients have an absolute value within each decade of [`DECADES`]; the first count is of
     /// those below, zeros included, the last of those above and of those that are no numbers.
@@ -37,18 +38,30 @@ pub(super) struct Before {
 }
 
 impl Before {
-    /// `noise` is the trace of the covariance of single samples' gradients, of each trial, and the batch's size.
-    pub(super) fn read(network: &impl Watched, noise: &(Vec<f64>, i64)) -> Result<Self, TchError> {
+    /// `noise` is the trace of the covariance of single samples' gradients, of each trial, and the batch's size, of `all` samples.
+    /// The histogram counts the given trials, or all.
+    pub(super) fn read(
+        network: &impl Watched,
+        noise: &(Vec<f64>, i64),
+        all: i64,
+        trials: Option<&[i64]>,
+    ) -> Result<Self, TchError> {
         let gradients = network.gradients();
         let squares = squared_norms(network, gradients)?;
         let (traces, batch) = noise;
         let scale = |(square, trace): (f64, &f64)| {
-            let signal = square - trace / *batch as f64;
+            let signal = square - trace * (1.0 / *batch as f64 - 1.0 / all as f64);
             if signal > 0.0 { trace / signal } else { f64::NAN }
         };
         Ok(Self {
             noise_scale: sums(&squares).into_iter().zip(traces).map(scale).collect(),
-            histogram: histogram(gradients)?,
+            histogram: match trials {
+                None => histogram(gradients)?,
+                Some(trials) => {
+                    let trials = Tensor::f_from_slice(trials)?.f_to_device(gradients.device())?;
+                    histogram(&network.rows(gradients)?.f_index_select(0, &trials)?.f_flatten(0, -1)?)?
+                }
+            },
             parameters: copy(network.parameters())?,
             squares,
         })

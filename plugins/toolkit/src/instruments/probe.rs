@@ -69,6 +69,8 @@ impl From<&str> for Name {
 pub struct Probe {
     /// Nothing if all is off.
     on: Option<On>,
+    /// Read, and not logged yet.
+    kept: Vec<Reading>,
 }
 
 /// What one step looked like.
@@ -88,7 +90,12 @@ struct On {
     seed: u64,
     /// The initial parameters.
     start: Tensor,
+    /// Samples of the training set, and of the subset of it.
+    all: i64,
+    samples: i64,
     subset: Option<Subset>,
+    /// For how many steps each trial is trained, if not all for as many.
+    ends: Option<Vec<i64>>,
     logging: Option<Logging>,
 }
 
@@ -121,6 +128,11 @@ impl Instruments {
     /// The instruments of a run with these settings; `caption` ends the captions of their figures.
     pub fn new(settings: &Settings, seed: u64, caption: &str) -> Self {
         Self { settings: settings.clone(), seed, caption: caption.to_owned(), shown: Vec::new() }
+    }
+
+    /// Whether anything is measured at all.
+    pub fn on(&self) -> bool {
+        self.settings.on()
     }
 
     /// Makes the series and figures of a network or ensemble known. Its parameters must be the initial ones: distances are
@@ -173,17 +185,39 @@ impl Probe {
         if !settings.on() {
             return Ok(Self::default());
         }
+        let samples = settings.instruments_samples;
         let curved = settings.instruments_curvature > 0;
-        let subset = if curved { Some(data.subset(settings.instruments_samples, seed)?) } else { None };
+        let subset = if curved { Some(data.subset(samples, seed)?) } else { None };
         let on = On {
             every: settings.instruments,
             every_curvature: settings.instruments_curvature,
             seed,
             start: copy(network.parameters())?,
+            all: data.count(),
+            samples,
             subset,
+            ends: None,
             logging: None,
         };
-        Ok(Self { on: Some(on) })
+        Ok(Self { on: Some(on), kept: Vec::new() })
+    }
+
+    /// The same where each trial of an ensemble is trained for a number of steps of its own: what becomes of it afterwards is
+    /// neither logged nor counted.
+    #[must_use]
+    pub fn until(mut self, ends: &[i64]) -> Self {
+        if let Some(on) = &mut self.on {
+            on.ends = Some(ends.to_vec());
+        }
+        self
+    }
+
+    /// From here on the training data are these, as many as before: the curvature is read on the same of them.
+    pub fn learns(&mut self, data: &impl Data) -> Result<(), TchError> {
+        if let Some(On { subset: Some(subset), samples, seed, .. }) = &mut self.on {
+            *subset = data.subset(*samples, *seed)?;
+        }
+        Ok(())
     }
 
     /// Whether the next update of a network that has done so many is measured.
@@ -206,7 +240,7 @@ impl Probe {
         }
     }
 
-    /// As [`Probe::advance`], but what is read is given, to be logged later: for threads, whose order is nobody's.
+    /// As [`Probe::advance`], but what is read is given, to be kept and logged later: for threads, whose order is nobody's.
     pub fn read(&self, ensemble: &mut Ensemble, samples: &Samples) -> Result<Option<Reading>, TchError> {
         ensemble.gradient(samples)?;
         self.measured(ensemble)
@@ -248,7 +282,11 @@ impl Probe {
             Some(subset) => Some(Curvature::read(network, subset, on.seed)?),
             None => None,
         };
-        let gradients = if gradients { Some(Before::read(network, &noise()?)?) } else { None };
+        let gradients = if gradients {
+            Some(Before::read(network, &noise()?, on.all, on.trained(step).as_deref())?)
+        } else {
+            None
+        };
         Ok(Some(Pending { step, gradients, curvature }))
     }
 
@@ -260,14 +298,26 @@ impl Probe {
         Ok(Some(Reading { step, gradients, curvature }))
     }
 
+    /// Keeps a reading for [`Probe::log_kept`].
+    pub fn keep(&mut self, reading: Option<Reading>) {
+        self.kept.extend(reading);
+    }
+
+    /// Logs what has been kept, in its order, and forgets it.
+    pub fn log_kept(&mut self, ctx: &Ctx, steps_per_epoch: i64) -> Result<()> {
+        for reading in std::mem::take(&mut self.kept) {
+            self.log(ctx, reading.step as f64 / steps_per_epoch as f64, &reading)?;
+        }
+        Ok(())
+    }
+
     /// Logs a reading, and its histogram to the table `gradient-histogram`. Needed after [`Probe::update`] only.
     pub fn log(&self, ctx: &Ctx, epoch: f64, reading: &Reading) -> Result<()> {
-        let Some(Logging { model, series }) = self.on.as_ref().and_then(|on| on.logging.as_ref()) else {
-            return Ok(());
-        };
+        let Some(on @ On { logging: Some(Logging { model, series }), .. }) = &self.on else { return Ok(()) };
         let mut points = Vec::new();
         let mut push = |ids: &[SeriesId], values: &[f64]| {
-            points.extend(ids.iter().copied().zip(values.iter().copied()));
+            let all = ids.iter().copied().zip(values.iter().copied()).enumerate();
+            points.extend(all.filter(|(trial, _)| on.trains(*trial, reading.step)).map(|(_, point)| point));
         };
         if let Some(gradients) = &reading.gradients {
             push(&series.grad_norm, &gradients.grad_norm);
@@ -296,6 +346,18 @@ impl On {
     fn due(&self, step: i64) -> (bool, bool) {
         let due = |every: i64| every > 0 && step % every == 0;
         (due(self.every), due(self.every_curvature))
+    }
+
+    /// Whether a trial does the update after so many.
+    fn trains(&self, trial: usize, step: i64) -> bool {
+        self.ends.as_ref().is_none_or(|ends| step < ends[trial])
+    }
+
+    /// The trials that do, unless all of them do.
+    fn trained(&self, step: i64) -> Option<Vec<i64>> {
+        let trials = self.ends.as_ref()?.len();
+        let trained: Vec<i64> = (0..trials).filter(|&i| self.trains(i, step)).map(|i| i as i64).collect();
+        (trained.len() < trials).then_some(trained)
     }
 }
 

@@ -17,6 +17,9 @@ pub struct Subset {
 
 /// Training data that a subset can be drawn from.
 pub trait Data {
+    /// Samples in it.
+    fn count(&self) -> i64;
+
     /// `count` samples, or all if there are no more, drawn by the seed alone.
     fn subset(&self, count: i64, seed: u64) -> Result<Subset, TchError>;
 }
@@ -31,6 +34,10 @@ fn drawn(of: i64, count: i64, seed: u64, device: tch::Device) -> Result<Tensor, 
 }
 
 impl Data for Samples {
+    fn count(&self) -> i64 {
+        Samples::count(self)
+    }
+
     fn subset(&self, count: i64, seed: u64) -> Result<Subset, TchError> {
         let chosen = drawn(self.count(), count, seed, self.device())?;
         let inputs = self.pick(&chosen)?;
@@ -40,6 +47,10 @@ impl Data for Samples {
 
 /// Inputs `[samples, inputs]`, and either targets `[samples, outputs]` (or `[trials, samples, outputs]`) or labels `[samples]` of one of ten classes.
 impl Data for (&Tensor, &Tensor) {
+    fn count(&self) -> i64 {
+        self.0.size()[0]
+    }
+
     fn subset(&self, count: i64, seed: u64) -> Result<Subset, TchError> {
         let (inputs, targets) = *self;
         let chosen = drawn(inputs.size()[0], count, seed, inputs.device())?;
