@@ -33,9 +33,14 @@ def bench_program(name, package="gradtop-toolkit"):
 
 
 def measured_lines(command, threads):
-    """Runs a program; gives what each line of its output says in JSON."""
+    """Runs a program; gives what each line of its output says in JSON. One that fails ends the comparison."""
     environment = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
-    done = subprocess.run(command, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    try:
+        done = subprocess.run(command, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    except FileNotFoundError:
+        sys.exit(f"there is no program {command[0]}")
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"{command[0]} ended with {error.returncode}; what it said stands above")
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 

@@ -8,8 +8,12 @@ use crate::workspace::{Workspace, succeed};
 use crate::{setup, toolchain};
 
 /// Names, scripts that run beside `PyTorch`, and what they measure.
-const BESIDE_PYTORCH: [(&str, &str, &str); 2] = [
+const BESIDE_PYTORCH: [(&str, &str, &str); 6] = [
     ("training", "benches/function_fit_vs_pytorch.py", "steps a second of function-fit"),
+    ("cnn", "benches/cnn_vs_pytorch.py", "samples a second of the report's LeNet on MNIST"),
+    ("hessians", "benches/hessians_vs_pytorch.py", "exact Hessians of 100 small networks"),
+    ("jacobian", "benches/jacobian_vs_pytorch.py", "norms of input-output Jacobians at 10,000 images"),
+    ("random-labels", "benches/random_labels_vs_pytorch.py", "samples a second on random labels"),
     (
         "mnist-mlp",
         "benches/mnist_mlp_vs_pytorch.py",
