@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use gradtop_sdk::testing::{Outcome, TestHost};
+use gradtop_sdk::testing::TestHost;
 
 fn guide() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/plugin-guide.md");
@@ -97,8 +97,7 @@ fn the_rust_experiment_is_this_one() {
     let own = include_str!("guide.rs").split_once("mod descent {").unwrap().1;
     assert!(normal(own).starts_with(&normal(code)), "the guide and this test differ");
 
-    let whole = TestHost::new().seed(1).run::<descent::Descent>(&[("steps", "50")]);
-    assert_eq!(whole.outcome, Outcome::Finished);
+    let whole = TestHost::new().seed(1).run::<descent::Descent>(&[("steps", "50")]).expect_finished();
     assert!(whole.values("loss")[49] < 0.01);
 }
 

@@ -191,6 +191,45 @@ fn tables_arrive_as_they_are() {
 }
 
 #[test]
+fn recordings_are_asked_by_tests() {
+    use gradtop_sdk::testing::with;
+
+    let recorded = TestHost::new().run::<Walk>(&[("kind", "tables")]).expect_finished();
+    let table = recorded.last_table("mixed");
+    assert_eq!(table.i64s("i"), [1, 2, 3]);
+    assert_eq!(table.f64s("i"), [1.0, 2.0, 3.0]);
+    assert_eq!(table.strings("name"), ["a", "", "ünï"]);
+    let told = |ask: &dyn Fn()| -> String {
+        *std::panic::catch_unwind(std::panic::AssertUnwindSafe(ask))
+            .unwrap_err()
+            .downcast::<String>()
+            .unwrap()
+    };
+    assert!(
+        told(&|| drop(table.f64s("name"))).starts_with("column name of table mixed holds no numbers: Utf8")
+    );
+    assert!(
+        told(&|| assert!(table.i64s("none").is_empty()))
+            .starts_with("table mixed of step 10 has no column none, but [\"i\",")
+    );
+    assert_eq!(
+        told(&|| assert!(recorded.last_table("walk").columns.is_empty())),
+        "there is no table walk, but [\"mixed\"]"
+    );
+    assert!(told(&|| drop(recorded.clone().expect_failure())).starts_with("the run ended as Finished"));
+    let base = [("kind", "chatty"), ("steps", "3"), ("size", "1")];
+    assert_eq!(
+        with(&base, &[("size", "0.5"), ("remark", "x")]),
+        [("kind", "chatty"), ("steps", "3"), ("size", "0.5"), ("remark", "x")]
+    );
+    assert_eq!(TestHost::new().run::<Walk>(&with(&base, &[("remark", "x")])).infos(), ["x"]);
+    let refused = TestHost::new().run::<Walk>(&with(&base, &[("steps", "0")]));
+    assert!(told(&|| drop(refused.clone().expect_finished())).contains("parameter `steps`"));
+    let why = refused.expect_failure();
+    assert!(why.contains("parameter `steps`"), "{why}");
+}
+
+#[test]
 fn text_and_figures() {
     let recorded = TestHost::new().run::<Walk>(&[("kind", "chatty"), ("remark", "hello\nthere")]);
     let expected = [(Level::Error, "error"), (Level::Warning, "warning 1"), (Level::Info, "hello\nthere")];

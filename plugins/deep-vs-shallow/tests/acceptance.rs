@@ -11,13 +11,12 @@ use std::time::Instant;
 
 use deep_vs_shallow::function_fit::FunctionFit;
 use gradtop_sdk::Series;
-use gradtop_sdk::testing::{Outcome, TestHost};
+use gradtop_sdk::testing::TestHost;
 
 #[test]
 fn default_reproduces_the_gap_between_shallow_and_deeper_networks() {
     let start = Instant::now();
-    let recorded = TestHost::new().seed(0).preset("default").run::<FunctionFit>(&[]);
-    assert_eq!(recorded.outcome, Outcome::Finished);
+    let recorded = TestHost::new().seed(0).preset("default").run::<FunctionFit>(&[]).expect_finished();
     println!("{:.1} s", start.elapsed().as_secs_f64());
     recorded.text.iter().for_each(|(_, line)| println!("{line}"));
     // Lowest, middle and highest of the three trials.

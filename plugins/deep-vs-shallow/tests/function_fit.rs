@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
-
 use deep_vs_shallow::function_fit::FunctionFit;
 use deep_vs_shallow::function_fit::target::{Target, grid, mean_square, variance};
 use deep_vs_shallow::function_fit::training::{MODELS, Setup, Training, losses};
 use gradtop_sdk::Series;
-use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, TestHost, bits};
+use gradtop_sdk::testing::{Level, Recorded, TestHost, bits, with};
 use gradtop_toolkit::instruments::assert_harmless;
 use gradtop_toolkit::optim::Rule;
 
@@ -37,21 +35,8 @@ const SMALL: [(&str, &str); 7] = [
     ("table_every", "50"),
 ];
 
-fn with<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    let mut all: BTreeMap<&str, &str> = SMALL.into_iter().collect();
-    all.extend(changes.iter().copied());
-    all.into_iter().collect()
-}
-
 fn run(changes: &[(&str, &str)]) -> Recorded {
-    TestHost::new().seed(5).run::<FunctionFit>(&with(changes))
-}
-
-fn failure(changes: &[(&str, &str)]) -> String {
-    match run(changes).outcome {
-        Outcome::Failed(why) | Outcome::Refused(why) => why,
-        other => panic!("{changes:?} ended as {other:?}"),
-    }
+    TestHost::new().seed(5).run::<FunctionFit>(&with(&SMALL, changes))
 }
 
 /// Points with their values' bits, so that NaN equals NaN and −0 is not 0.
@@ -143,8 +128,7 @@ fn fifty_steps_equal_pytorch() {
 
 #[test]
 fn what_a_run_records() {
-    let recorded = run(&[]);
-    assert_eq!(recorded.outcome, Outcome::Finished);
+    let recorded = run(&[]).expect_finished();
     let loss = |model, function, trial| {
         recorded.series(Series::metric("loss").model(model).split(function).trial(trial))
     };
@@ -167,19 +151,12 @@ fn what_a_run_records() {
         ("conclusion", 120),
     ];
     assert_eq!(tables, expected);
-    assert_eq!(
-        recorded.table("models")[0].column("parameters"),
-        Some(&ColumnValues::I64(vec![571, 572, 571]))
-    );
+    assert_eq!(recorded.last_table("models").i64s("parameters"), [571, 572, 571]);
 
     // The table's residuals give the logged loss again: it holds the whole grid here.
-    let last = recorded.table("predictions-sign")[2].clone();
-    let Some(ColumnValues::F64(residual)) = last.column("residual") else { panic!("no residuals") };
-    let (Some(ColumnValues::Utf8(model)), Some(ColumnValues::I64(trial))) =
-        (last.column("model"), last.column("trial"))
-    else {
-        panic!("no models or trials")
-    };
+    let last = recorded.last_table("predictions-sign");
+    let residual = last.f64s("residual");
+    let (model, trial) = (last.strings("model"), last.i64s("trial"));
     assert_eq!(residual.len(), 600 * 3 * 2);
     let of: Vec<f64> = (0..residual.len())
         .filter(|&i| model[i] == "shallow" && trial[i] == 1)
@@ -202,14 +179,14 @@ fn what_a_run_records() {
     {
         assert!(figures.contains(part), "{part} is not in\n{figures}");
     }
-    let told: Vec<&String> = recorded.text.iter().filter(|t| t.0 == Level::Info).map(|t| &t.1).collect();
+    let told = recorded.infos();
     assert_eq!(told.len(), 2);
     assert!(told[0].starts_with("sinc: deep (571 parameters): mean loss"), "{}", told[0]);
 }
 
 #[test]
 fn same_seed_same_numbers() {
-    let again = || TestHost::new().seed(9).run::<FunctionFit>(&with(&[]));
+    let again = || TestHost::new().seed(9).run::<FunctionFit>(&SMALL);
     let (a, b) = (again(), again());
     assert_eq!(bits(&a.metrics), bits(&b.metrics));
     assert_eq!(a.tables, b.tables);
@@ -219,10 +196,9 @@ fn same_seed_same_numbers() {
 #[test]
 fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
     for optimizer in ["adam", "sgd"] {
-        let params = with(&[("optimizer", optimizer), ("lr", "0.005"), ("table_every", "0")]);
+        let params = with(&SMALL, &[("optimizer", optimizer), ("lr", "0.005"), ("table_every", "0")]);
         let host = TestHost::new().seed(5);
-        let whole = host.run::<FunctionFit>(&params);
-        assert_eq!(whole.outcome, Outcome::Finished);
+        let whole = host.run::<FunctionFit>(&params).expect_finished();
         // Step 70 lies within the eighth epoch of nine batches.
         let interrupted = host.run_interrupted::<FunctionFit>(70, &params);
         let checkpoint = interrupted.checkpoint.step;
@@ -236,8 +212,7 @@ fn a_diverged_trial_is_frozen_and_the_others_go_on() {
     // The wide layer's curvature is the largest: at this rate only the shallow network diverges.
     let changes =
         [("functions", "sinc"), ("optimizer", "sgd"), ("lr", "0.05"), ("batch", "0"), ("steps", "400")];
-    let recorded = run(&changes);
-    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    let recorded = run(&changes).expect_finished();
     let warnings: Vec<&String> =
         recorded.text.iter().filter(|t| t.0 == Level::Warning).map(|t| &t.1).collect();
     assert_eq!(warnings.len(), 2, "{warnings:?}");
@@ -252,12 +227,10 @@ fn a_diverged_trial_is_frozen_and_the_others_go_on() {
         );
         assert!(of("deep").iter().chain(&of("middle")).all(|v| v.is_finite()));
     }
-    let Some(ColumnValues::I64(diverged)) = recorded.table("conclusion")[0].column("diverged") else {
-        panic!("no column")
-    };
+    let diverged = recorded.table("conclusion")[0].i64s("diverged");
     assert_eq!(diverged[..], [0, 0, 2]);
 
-    let why = failure(&[&changes[..], &[("models", "shallow")]].concat());
+    let why = run(&[&changes[..], &[("models", "shallow")]].concat()).expect_failure();
     assert!(why.contains("every trial of every model has diverged"), "{why}");
 }
 
@@ -275,16 +248,15 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (vec![("functions", "custom"), ("expression", "sin(x * ")], "at character 9"),
         (vec![("functions", "custom"), ("expression", "ln(x - 0.5)")], "must be finite"),
     ] {
-        let why = failure(&changes);
+        let why = run(&changes).expect_failure();
         assert!(why.contains(part), "{changes:?}: {why}");
     }
-    let custom = run(&[("functions", "custom"), ("expression", "x^2")]);
-    assert_eq!(custom.outcome, Outcome::Finished);
+    let custom = run(&[("functions", "custom"), ("expression", "x^2")]).expect_finished();
     assert!(custom.figures.join("\n").contains("custom: x^2"));
 }
 
 #[test]
 fn instruments_only_read() {
-    let params = with(&[("optimizer", "sgd"), ("lr", "0.005"), ("table_every", "0")]);
+    let params = with(&SMALL, &[("optimizer", "sgd"), ("lr", "0.005"), ("table_every", "0")]);
     assert_harmless::<FunctionFit>(&TestHost::new().seed(5), &params, 70);
 }

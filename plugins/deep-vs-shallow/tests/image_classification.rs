@@ -5,7 +5,7 @@
 
 use deep_vs_shallow::image_classification::ImageClassification;
 use deep_vs_shallow::image_classification::training::Training;
-use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, TestHost, bits};
+use gradtop_sdk::testing::{ColumnValues, Recorded, TestHost, bits, with};
 use gradtop_sdk::{Params as _, Series};
 use gradtop_toolkit::instruments::assert_harmless;
 
@@ -21,38 +21,13 @@ const SMALL: [(&str, &str); 9] = [
     ("mistakes", "5"),
 ];
 
-fn with<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    let mut all: Vec<(&str, &str)> = SMALL.to_vec();
-    for change in changes {
-        all.retain(|(key, _)| *key != change.0);
-        all.push(*change);
-    }
-    all
-}
-
 fn run(changes: &[(&str, &str)]) -> Recorded {
-    TestHost::new().seed(5).run::<ImageClassification>(&with(changes))
-}
-
-fn failure(changes: &[(&str, &str)]) -> String {
-    match run(changes).outcome {
-        Outcome::Failed(why) => why,
-        other => panic!("{changes:?} ended as {other:?}"),
-    }
-}
-
-/// Values as bits, so that NaN equals NaN and −0 is not 0.
-fn whole(recorded: &Recorded, table: &str, column: &str) -> Vec<i64> {
-    match recorded.table(table)[0].column(column) {
-        Some(ColumnValues::I64(values)) => values.clone(),
-        other => panic!("{table}.{column} is {other:?}"),
-    }
+    TestHost::new().seed(5).run::<ImageClassification>(&with(&SMALL, changes))
 }
 
 #[test]
 fn what_a_run_records() {
-    let recorded = run(&[]);
-    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    let recorded = run(&[]).expect_finished();
     let of = |metric, split, trial| {
         recorded.series(Series::metric(metric).model("lenet").split(split).trial(trial))
     };
@@ -68,23 +43,20 @@ fn what_a_run_records() {
     // Every fourth step, and every tenth as it ends an epoch: 4, 8, 10, 12, 16, 20, 24, 28, 30; and step 0.
     assert_eq!(recorded.steps_ended, 10);
 
-    assert_eq!(whole(&recorded, "models", "parameters"), [25_828, 53_808]);
+    assert_eq!(recorded.last_table("models").i64s("parameters"), [25_828, 53_808]);
     // The confusion matrix and the logged accuracy come to the same.
-    let counts = whole(&recorded, "confusion-mnist-lenet", "count");
+    let counts = recorded.last_table("confusion-mnist-lenet").i64s("count");
     assert_eq!(counts.iter().sum::<i64>(), 2 * 200);
     let diagonal: i64 = (0..10).map(|i| counts[11 * i]).sum();
     let right: f64 = (0..2).map(|trial| of("accuracy", "mnist-test", trial)[2] * 200.0).sum();
     assert!((diagonal as f64 - right).abs() < 1e-9);
 
-    let table = recorded.table("mistakes-mnist-shallow")[0].clone();
-    let Some(ColumnValues::F64(losses)) = table.column("loss") else { panic!("no losses") };
+    let table = recorded.last_table("mistakes-mnist-shallow");
+    let losses = table.f64s("loss");
     assert_eq!(losses.len(), 5);
     assert!(losses.windows(2).all(|pair| pair[0] >= pair[1]) && losses[4] > 2_f64.ln());
-    let (truth, prediction) = (
-        whole(&recorded, "mistakes-mnist-shallow", "truth"),
-        whole(&recorded, "mistakes-mnist-shallow", "prediction"),
-    );
-    assert!(truth.iter().zip(&prediction).all(|(t, p)| t != p));
+    let (truth, prediction) = (table.i64s("truth"), table.i64s("prediction"));
+    assert!(truth.iter().zip(prediction).all(|(t, p)| t != p));
     let Some(ColumnValues::Bytes(images)) = table.column("image") else { panic!("no images") };
     assert_eq!(images.iter().map(Vec::len).collect::<Vec<_>>(), [784; 5]);
 
@@ -102,7 +74,7 @@ fn what_a_run_records() {
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
-    let told: Vec<&String> = recorded.text.iter().filter(|t| t.0 == Level::Info).map(|t| &t.1).collect();
+    let told = recorded.infos();
     assert!(
         told.len() == 1 && told[0].starts_with("MNIST: shallow (25828 parameters): test accuracy"),
         "{told:?}"
@@ -112,9 +84,13 @@ fn what_a_run_records() {
 
 #[test]
 fn same_seed_same_numbers() {
-    let again = || TestHost::new().seed(9).run::<ImageClassification>(&with(&[("epochs", "1")]));
+    let again = || {
+        TestHost::new()
+            .seed(9)
+            .run::<ImageClassification>(&with(&SMALL, &[("epochs", "1")]))
+            .expect_finished()
+    };
     let (a, b) = (again(), again());
-    assert_eq!(a.outcome, Outcome::Finished);
     assert_eq!(bits(&a.metrics), bits(&b.metrics));
     assert_eq!(a.tables, b.tables);
     assert_ne!(bits(&run(&[("epochs", "1")]).metrics), bits(&a.metrics));
@@ -134,10 +110,9 @@ fn trials_and_models_do_not_touch_each_other() {
 #[test]
 fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
     for optimizer in ["adam", "sgd"] {
-        let params = with(&[("optimizer", optimizer), ("lr", "0.003"), ("models", "deep,lenet")]);
+        let params = with(&SMALL, &[("optimizer", optimizer), ("lr", "0.003"), ("models", "deep,lenet")]);
         let host = TestHost::new().seed(5);
-        let uninterrupted = host.run::<ImageClassification>(&params);
-        assert_eq!(uninterrupted.outcome, Outcome::Finished);
+        let uninterrupted = host.run::<ImageClassification>(&params).expect_finished();
         // Step 17 lies within the second epoch of ten batches; step 20 is evaluated.
         for at in [17, 20] {
             host.run_interrupted::<ImageClassification>(at, &params).assert_equals(&uninterrupted);
@@ -179,10 +154,13 @@ fn a_diverged_network_is_frozen_and_the_others_go_on() {
 #[test]
 fn networks_side_by_side_compute_the_same() {
     let of = |threads| {
-        TestHost::new().seed(5).threads(threads).run::<ImageClassification>(&with(&[("epochs", "1")]))
+        TestHost::new()
+            .seed(5)
+            .threads(threads)
+            .run::<ImageClassification>(&with(&SMALL, &[("epochs", "1")]))
+            .expect_finished()
     };
     let (one, two) = (of(1), of(2));
-    assert_eq!(one.outcome, Outcome::Finished);
     assert_eq!(bits(&one.metrics), bits(&two.metrics));
     assert_eq!(one.tables, two.tables);
 }
@@ -195,15 +173,14 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (vec![("models", "wide")], "names `wide`, must be a list of shallow, middle, deep, lenet"),
         (vec![("batch", "321")], "at most the number of training images, which is 320"),
     ] {
-        let why = failure(&changes);
+        let why = run(&changes).expect_failure();
         assert!(why.contains(part), "{changes:?}: {why}");
     }
 }
 
 #[test]
 fn quick_learns_the_digits() {
-    let recorded = TestHost::new().seed(0).preset("quick").run::<ImageClassification>(&[]);
-    assert_eq!(recorded.outcome, Outcome::Finished);
+    let recorded = TestHost::new().seed(0).preset("quick").run::<ImageClassification>(&[]).expect_finished();
     recorded.text.iter().for_each(|(_, line)| println!("{line}"));
     for model in ["shallow", "middle", "deep", "lenet"] {
         let series = Series::metric("accuracy").model(model).split("mnist-test").trial(0);
@@ -216,6 +193,6 @@ fn quick_learns_the_digits() {
 /// On two threads: readings come in the order of the networks whichever thread took them.
 #[test]
 fn instruments_only_read() {
-    let params = with(&[("models", "shallow,lenet"), ("epochs", "2"), ("trials", "1")]);
+    let params = with(&SMALL, &[("models", "shallow,lenet"), ("epochs", "2"), ("trials", "1")]);
     assert_harmless::<ImageClassification>(&TestHost::new().seed(5).threads(2), &params, 17);
 }

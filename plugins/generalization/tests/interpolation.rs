@@ -4,7 +4,7 @@
 #![allow(clippy::print_stdout, reason = "the numbers behind the bands, for cargo test -- --nocapture")]
 
 use generalization::interpolation::{Interpolation, Kind, Walk};
-use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, Table, TestHost, bits};
+use gradtop_sdk::testing::{TestHost, bits};
 use gradtop_toolkit::instruments::{Settings, assert_harmless};
 use gradtop_toolkit::runtime;
 use tch::Device;
@@ -18,36 +18,16 @@ const SMALL: [(&str, &str); 6] = [
     ("points", "13"),
 ];
 
-fn floats(table: &Table, column: &str) -> Vec<f64> {
-    match table.column(column) {
-        Some(ColumnValues::F64(values)) => values.clone(),
-        Some(ColumnValues::I64(values)) => values.iter().map(|v| *v as f64).collect(),
-        other => panic!("column {column} of {} is {other:?}", table.name),
-    }
-}
-
-fn words(table: &Table, column: &str) -> Vec<String> {
-    match table.column(column) {
-        Some(ColumnValues::Utf8(values)) => values.clone(),
-        other => panic!("column {column} of {} is {other:?}", table.name),
-    }
-}
-
-fn said(recorded: &Recorded) -> Vec<&str> {
-    recorded.text.iter().filter(|(level, _)| *level == Level::Info).map(|(_, line)| line.as_str()).collect()
-}
-
 /// Band A14 at a reduced size: the pair of batch sizes has a barrier from different initial values and none from the same.
 #[test]
 fn quick_has_a_barrier_between_different_initial_values_only() {
-    let recorded = TestHost::new().seed(0).preset("quick").run::<Interpolation>(&[]);
-    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
-    for line in said(&recorded) {
+    let recorded = TestHost::new().seed(0).preset("quick").run::<Interpolation>(&[]).expect_finished();
+    for line in recorded.infos() {
         println!("{line}");
     }
     let table = recorded.table("barriers")[0];
-    let (kinds, starts) = (words(table, "kind"), words(table, "start"));
-    let barriers = floats(table, "train_barrier");
+    let (kinds, starts) = (table.strings("kind"), table.strings("start"));
+    let barriers = table.f64s("train_barrier");
     let of = |kind: &str, start: &str| {
         let at = (0..kinds.len()).find(|&i| kinds[i] == kind && starts[i] == start).unwrap();
         barriers[at]
@@ -55,24 +35,23 @@ fn quick_has_a_barrier_between_different_initial_values_only() {
     assert!(of("batch", "other") >= 0.05, "{barriers:?}");
     assert!(of("batch", "same") <= 0.02, "{barriers:?}");
     assert!(of("rate", "other") > of("rate", "same"), "{barriers:?}");
-    let lines = said(&recorded);
+    let lines = recorded.infos();
     assert!(lines[0].contains("no barrier to speak of") && lines[1].contains("; a barrier;"), "{lines:?}");
 }
 
 #[test]
 fn what_a_run_records() {
-    let recorded = TestHost::new().seed(5).run::<Interpolation>(&SMALL);
-    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    let recorded = TestHost::new().seed(5).run::<Interpolation>(&SMALL).expect_finished();
     // Ten steps an epoch at batch 64, four at 150; a step a pair and set for the lines.
     assert_eq!(recorded.steps_ended, 2 * (10 + 4 + 10) + 2 * 2);
     for name in ["line-batch-same", "line-batch-other", "line-rate-same", "line-rate-other"] {
         let table = recorded.table(name)[0];
-        assert_eq!(floats(table, "alpha").len(), 2 * 13);
+        assert_eq!(table.f64s("alpha").len(), 2 * 13);
         // V8: at 0 and at 1 stand the networks themselves, whose losses training has logged.
-        let (alphas, pairs) = (floats(table, "alpha"), floats(table, "pair"));
+        let (alphas, pairs) = (table.f64s("alpha"), table.f64s("pair"));
         for (split, column) in [("train", "train_loss"), ("test", "test_loss"), ("test", "test_accuracy")] {
             let metric = if column.ends_with("loss") { "loss" } else { "accuracy" };
-            let values = floats(table, column);
+            let values = table.f64s(column);
             for i in (0..alphas.len()).filter(|&i| alphas[i] == 0.0 || alphas[i] == 1.0) {
                 let other = alphas[i] == 1.0 && name.ends_with("other");
                 let trial = pairs[i] as i32 + if other { 2 } else { 0 };
@@ -96,8 +75,8 @@ fn what_a_run_records() {
         }
     }
     let barriers = recorded.table("barriers")[0];
-    assert!(floats(barriers, "train_barrier").iter().all(|b| *b >= 0.0));
-    let (starts, cosines) = (words(barriers, "start"), floats(barriers, "cosine"));
+    assert!(barriers.f64s("train_barrier").iter().all(|b| *b >= 0.0));
+    let (starts, cosines) = (barriers.strings("start"), barriers.f64s("cosine"));
     // Trainings from one start end in related places, those from two starts in unrelated ones.
     for (start, cosine) in starts.iter().zip(&cosines) {
         assert!(if start == "same" { *cosine > 0.4 } else { cosine.abs() < 0.2 }, "{start} {cosine}");
@@ -114,8 +93,8 @@ fn what_a_run_records() {
     for figure in &recorded.figures {
         figure.parse::<toml::Table>().unwrap();
     }
-    assert_eq!(said(&recorded).len(), 5);
-    assert!(said(&recorded)[4].contains("Fewer than 3 pairs"));
+    assert_eq!(recorded.infos().len(), 5);
+    assert!(recorded.infos()[4].contains("Fewer than 3 pairs"));
 }
 
 /// Both networks of a pair with the same start begin equal, those of a pair with different starts do not; and the line of
@@ -178,11 +157,7 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (("other_lr", "0.001"), "must differ"),
         (("hidden", "12,x"), "`x` is no width"),
     ] {
-        let recorded = TestHost::new().run::<Interpolation>(&[change]);
-        let why = match recorded.outcome {
-            Outcome::Failed(why) | Outcome::Refused(why) => why,
-            other => panic!("{change:?} ended as {other:?}"),
-        };
+        let why = TestHost::new().run::<Interpolation>(&[change]).expect_failure();
         assert!(why.contains(part), "{change:?}: {why}");
     }
 }

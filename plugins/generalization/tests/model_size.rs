@@ -5,7 +5,7 @@
 use generalization::model_size::ModelSize;
 use generalization::model_size::features::{errors, features, minimum_norm, weights};
 use gradtop_sdk::Series;
-use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, Table, TestHost, bits};
+use gradtop_sdk::testing::{Table, TestHost, bits, with};
 use gradtop_toolkit::instruments::assert_harmless;
 use gradtop_toolkit::rng::{Rng, Stream};
 use tch::{Kind, Tensor};
@@ -25,34 +25,9 @@ const SMALL: [(&str, &str); 12] = [
     ("noise", "0.3"),
 ];
 
-fn with<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    let changed = |key: &str| changes.iter().any(|(other, _)| *other == key);
-    let kept = SMALL.into_iter().filter(|(key, _)| !changed(key));
-    kept.chain(changes.iter().copied()).collect()
-}
-
-fn numbers<'a>(table: &'a Table, column: &str) -> &'a [f64] {
-    match table.column(column) {
-        Some(ColumnValues::F64(values)) => values,
-        other => panic!("{column} is {other:?}"),
-    }
-}
-
-fn whole<'a>(table: &'a Table, column: &str) -> &'a [i64] {
-    match table.column(column) {
-        Some(ColumnValues::I64(values)) => values,
-        other => panic!("{column} is {other:?}"),
-    }
-}
-
-fn last<'a>(recorded: &'a Recorded, name: &str) -> &'a Table {
-    recorded.table(name).last().copied().unwrap()
-}
-
 /// Means over trials of a column, by width, of the rows with this noise.
 fn by_width(table: &Table, width: &str, column: &str, noise: f64) -> Vec<(i64, f64)> {
-    let (widths, shares, values) =
-        (whole(table, width), numbers(table, "noise_share"), numbers(table, column));
+    let (widths, shares, values) = (table.i64s(width), table.f64s("noise_share"), table.f64s(column));
     let mut found: Vec<(i64, Vec<f64>)> = Vec::new();
     for i in (0..widths.len()).filter(|&i| shares[i] == noise) {
         match found.iter_mut().find(|(w, _)| *w == widths[i]) {
@@ -65,18 +40,17 @@ fn by_width(table: &Table, width: &str, column: &str, noise: f64) -> Vec<(i64, f
 
 #[test]
 fn quick_learns_counts_and_shows_the_peak() {
-    let recorded = TestHost::new().seed(1).preset("quick").run::<ModelSize>(&[]);
-    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    let recorded = TestHost::new().seed(1).preset("quick").run::<ModelSize>(&[]).expect_finished();
     // A: 784-h-2h-10, counted from the real tensors, against the formula; wider is better.
-    let full = last(&recorded, "full");
-    for (h, p) in whole(full, "width").iter().zip(whole(full, "parameters")) {
+    let full = recorded.last_table("full");
+    for (h, p) in full.i64s("width").iter().zip(full.i64s("parameters")) {
         assert_eq!(*p, 785 * h + (h + 1) * 2 * h + (2 * h + 1) * 10);
     }
     let accuracy = by_width(full, "width", "test_accuracy", 0.0);
     assert!(accuracy[0].1 < 0.5 && accuracy.last().unwrap().1 > 0.8, "{accuracy:?}");
     // B: 784-h-10 is 795 h + 10; label noise costs test error at every width that can fit it.
-    let subset = last(&recorded, "subset");
-    for (h, p) in whole(subset, "width").iter().zip(whole(subset, "parameters")) {
+    let subset = recorded.last_table("subset");
+    for (h, p) in subset.i64s("width").iter().zip(subset.i64s("parameters")) {
         assert_eq!(*p, 795 * h + 10);
     }
     let (clean, noisy) =
@@ -84,7 +58,7 @@ fn quick_learns_counts_and_shows_the_peak() {
     assert!(clean.last().unwrap().1 < 0.5 * clean[0].1, "{clean:?}");
     assert!(noisy.last().unwrap().1 > 1.2 * clean.last().unwrap().1, "{clean:?} {noisy:?}");
     // C, n = 200: the bands of the full size.
-    let exact = last(&recorded, "features");
+    let exact = recorded.last_table("features");
     let n = 200;
     for noise in [0.0, 0.2] {
         let errors = by_width(exact, "features", "test_error", noise);
@@ -103,7 +77,7 @@ fn quick_learns_counts_and_shows_the_peak() {
             assert!(count < n || accuracy == 1.0, "{count} features: {accuracy}");
         }
     }
-    let told: Vec<&String> = recorded.text.iter().filter(|t| t.0 == Level::Info).map(|t| &t.1).collect();
+    let told = recorded.infos();
     let exact = told.iter().find(|line| line.starts_with("C: 200 images, 0 % noise")).unwrap();
     assert!(exact.contains("highest test error lies at N = 200, where features and images"), "{exact}");
     let figures = recorded.figures.last().unwrap();
@@ -210,24 +184,23 @@ fn errors_are_sums_over_outputs_of_each_readout() {
 
 #[test]
 fn noise_is_in_the_training_labels_alone() {
-    let recorded =
-        TestHost::new().seed(2).run::<ModelSize>(&with(&[("full_widths", ""), ("subset_widths", "")]));
-    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    let only_features = with(&SMALL, &[("full_widths", ""), ("subset_widths", "")]);
+    let recorded = TestHost::new().seed(2).run::<ModelSize>(&only_features).expect_finished();
     assert!(recorded.table("full").is_empty() && recorded.table("subset").is_empty());
-    let table = last(&recorded, "features");
+    let table = recorded.last_table("features");
     // 2 trials of 3 sizes with 2 kinds of labels; with twice as many features as images every label is fitted, true or not, even
     // if some features are 0 for all of so few images.
-    assert_eq!(whole(table, "features"), [20, 20, 40, 40, 80, 80].repeat(2));
+    assert_eq!(table.i64s("features"), [20, 20, 40, 40, 80, 80].repeat(2));
     for i in 0..12 {
-        let fitted = numbers(table, "train_accuracy")[i] == 1.0;
-        assert!(fitted || whole(table, "features")[i] < 80);
+        let fitted = table.f64s("train_accuracy")[i] == 1.0;
+        assert!(fitted || table.i64s("features")[i] < 80);
     }
     let (clean, noisy) = (
         by_width(table, "features", "test_accuracy", 0.0),
         by_width(table, "features", "test_accuracy", 0.3),
     );
     assert!(clean[2].1 > noisy[2].1, "{clean:?} {noisy:?}");
-    let trials = |column| (numbers(table, column)[10], numbers(table, column)[11]);
+    let trials = |column| (table.f64s(column)[10], table.f64s(column)[11]);
     let (a, b) = trials("test_error");
     assert!(a != b, "trials have draws of their own");
 
@@ -235,24 +208,21 @@ fn noise_is_in_the_training_labels_alone() {
     // 0.49 of 0.64. If the test labels were random too, less than half of it would be.
     let few =
         [("feature_samples", "400"), ("feature_ratios", "0.1"), ("feature_tests", "1000"), ("noise", "0.5")];
-    let recorded = TestHost::new()
-        .seed(2)
-        .run::<ModelSize>(&with(&[&few[..], &[("full_widths", ""), ("subset_widths", "")]].concat()));
-    let table = last(&recorded, "features");
+    let recorded = TestHost::new().seed(2).run::<ModelSize>(&with(&only_features, &few)).expect_finished();
+    let table = recorded.last_table("features");
     let [clean, noisy] = [0.0, 0.5].map(|noise| by_width(table, "features", "test_accuracy", noise)[0].1);
     assert!(noisy > 0.62 * clean && noisy < 0.92 * clean, "{clean} {noisy}");
 }
 
 #[test]
 fn same_seed_same_numbers() {
-    let run = |seed| TestHost::new().seed(seed).threads(1).run::<ModelSize>(&with(&[]));
+    let run = |seed| TestHost::new().seed(seed).threads(1).run::<ModelSize>(&SMALL).expect_finished();
     let (a, b, c) = (run(3), run(3), run(4));
-    assert_eq!(a.outcome, Outcome::Finished, "{:?}", a.text);
     assert_eq!(bits(&a.metrics), bits(&b.metrics));
     assert_eq!(format!("{:?}", a.tables), format!("{:?}", b.tables));
     assert_ne!(bits(&a.metrics), bits(&c.metrics));
     // Networks of part B begin alike only by chance: no two trials, clean or noisy, are the same.
-    let errors = numbers(last(&a, "subset"), "test_error");
+    let errors = a.last_table("subset").f64s("test_error");
     assert!((0..errors.len()).all(|i| !errors[..i].contains(&errors[i])), "{errors:?}");
     let curve = a.series(Series::metric("accuracy").model("many images, width 6").split("test").trial(1));
     assert_eq!(curve.len(), 3);
@@ -261,33 +231,33 @@ fn same_seed_same_numbers() {
 /// Widths of at least 100,000 parameters are trained network by network on as many threads as there are.
 #[test]
 fn wide_networks_do_not_depend_on_the_threads() {
-    let changes = with(&[
-        ("full_widths", ""),
-        ("feature_ratios", ""),
-        ("subset_widths", "3,130"),
-        ("subset_epochs", "5"),
-        ("lr", "0.01"),
-    ]);
-    let run = |threads| TestHost::new().seed(3).threads(threads).run::<ModelSize>(&changes);
+    let changes = with(
+        &SMALL,
+        &[
+            ("full_widths", ""),
+            ("feature_ratios", ""),
+            ("subset_widths", "3,130"),
+            ("subset_epochs", "5"),
+            ("lr", "0.01"),
+        ],
+    );
+    let run = |threads| TestHost::new().seed(3).threads(threads).run::<ModelSize>(&changes).expect_finished();
     let (one, three) = (run(1), run(3));
-    assert_eq!(one.outcome, Outcome::Finished, "{:?}", one.text);
     assert_eq!(bits(&one.metrics), bits(&three.metrics));
-    let table = last(&one, "subset");
-    assert_eq!(whole(table, "parameters"), [2395, 2395, 103_360, 103_360].repeat(2));
-    let errors = numbers(table, "train_error");
+    let table = one.last_table("subset");
+    assert_eq!(table.i64s("parameters"), [2395, 2395, 103_360, 103_360].repeat(2));
+    let errors = table.f64s("train_error");
     assert!((0..errors.len()).all(|i| !errors[..i].contains(&errors[i])), "{errors:?}");
     assert!(errors[2] < errors[0] && errors[7] < errors[5], "{errors:?}");
 }
 
 #[test]
 fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
-    let params = with(&[]);
     let host = TestHost::new().seed(5).threads(1);
-    let whole = host.run::<ModelSize>(&params);
-    assert_eq!(whole.outcome, Outcome::Finished, "{:?}", whole.text);
+    let whole = host.run::<ModelSize>(&SMALL).expect_finished();
     // 6 steps an epoch, 18 for each width of part A; 24 for each of part B; then solutions: within each part.
     for stop in [6, 26, 45, 84, 87] {
-        let interrupted = host.run_interrupted::<ModelSize>(stop, &params);
+        let interrupted = host.run_interrupted::<ModelSize>(stop, &SMALL);
         interrupted.assert_equals(&whole);
         assert_eq!(interrupted.second.figures.last(), whole.figures.last());
     }
@@ -301,13 +271,12 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (vec![("feature_ratios", "0.001")], "of 40 images that is 0 features"),
         (vec![("full_widths", ""), ("subset_widths", ""), ("feature_ratios", "")], "are all empty"),
     ] {
-        let recorded = TestHost::new().run::<ModelSize>(&with(&changes));
-        let (Outcome::Failed(why) | Outcome::Refused(why)) = recorded.outcome else { panic!("{changes:?}") };
+        let why = TestHost::new().run::<ModelSize>(&with(&SMALL, &changes)).expect_failure();
         assert!(why.contains(part), "{changes:?}: {why}");
     }
 }
 
 #[test]
 fn instruments_only_read() {
-    assert_harmless::<ModelSize>(&TestHost::new().seed(5).threads(1), &with(&[]), 45);
+    assert_harmless::<ModelSize>(&TestHost::new().seed(5).threads(1), &SMALL, 45);
 }

@@ -6,7 +6,7 @@ use generalization::random_labels::RandomLabels;
 use generalization::random_labels::inputs::Inputs;
 use generalization::random_labels::plan::{Labels, Pixels};
 use generalization::random_labels::training::{Training, labels};
-use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, Table, TestHost, bits};
+use gradtop_sdk::testing::{Level, Recorded, TestHost, bits, with};
 use gradtop_sdk::{Params as _, Series};
 use gradtop_toolkit::data::mnist;
 use gradtop_toolkit::instruments::assert_harmless;
@@ -28,30 +28,8 @@ const SMALL: [(&str, &str); 12] = [
     ("lr", "0.003"),
 ];
 
-fn with<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    let changed = |key: &str| changes.iter().any(|(other, _)| *other == key);
-    let kept = SMALL.into_iter().filter(|(key, _)| !changed(key));
-    kept.chain(changes.iter().copied()).collect()
-}
-
 fn run(seed: u64, changes: &[(&str, &str)]) -> Recorded {
-    let recorded = TestHost::new().seed(seed).run::<RandomLabels>(&with(changes));
-    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
-    recorded
-}
-
-fn numbers<'a>(table: &'a Table, column: &str) -> &'a [f64] {
-    match table.column(column) {
-        Some(ColumnValues::F64(values)) => values,
-        other => panic!("{column} is {other:?}"),
-    }
-}
-
-fn words<'a>(table: &'a Table, column: &str) -> &'a [String] {
-    match table.column(column) {
-        Some(ColumnValues::Utf8(values)) => values,
-        other => panic!("{column} is {other:?}"),
-    }
+    TestHost::new().seed(seed).run::<RandomLabels>(&with(&SMALL, changes)).expect_finished()
 }
 
 fn curve(recorded: &Recorded, model: &str, metric: &str, split: &str) -> Vec<f64> {
@@ -96,12 +74,12 @@ fn a_perceptron_fits_random_labels_and_generalises_from_none() {
         truth.len() < train.len() && curve(&recorded, "mlp true", "accuracy", "test").last().unwrap() > &0.8
     );
 
-    let fits = *recorded.table("fits").last().unwrap();
-    let random = words(fits, "condition").iter().position(|name| name == "mlp random").unwrap();
-    assert_eq!(numbers(fits, "epochs_to_fit")[random], (train.len() - 1) as f64);
-    assert_eq!(numbers(fits, "train_accuracy")[random], 1.0);
-    assert!(numbers(fits, "test_loss")[random] > 2.0 * 10_f64.ln());
-    let told: Vec<&String> = recorded.text.iter().filter(|t| t.0 == Level::Info).map(|t| &t.1).collect();
+    let fits = recorded.last_table("fits");
+    let random = fits.strings("condition").iter().position(|name| name == "mlp random").unwrap();
+    assert_eq!(fits.f64s("epochs_to_fit")[random], (train.len() - 1) as f64);
+    assert_eq!(fits.f64s("train_accuracy")[random], 1.0);
+    assert!(fits.f64s("test_loss")[random] > 2.0 * 10_f64.ln());
+    let told = recorded.infos();
     let expected = format!("500 random labels: fitted by 1 trial after {} epochs", train.len() - 1);
     assert!(told.iter().any(|line| line.contains(&expected)), "{expected:?} is not in {told:?}");
     let caption = recorded.figures.last().unwrap();
@@ -127,18 +105,18 @@ fn the_reports_network_fits_random_labels() {
     let recorded = run(1, &changes);
     let train = curve(&recorded, "lenet random", "accuracy", "train");
     assert_eq!(train.last(), Some(&1.0), "after {} epochs", train.len());
-    let conclusion = *recorded.table("conclusion").last().unwrap();
-    let answer = words(conclusion, "statement").last().unwrap();
+    let conclusion = recorded.last_table("conclusion");
+    let answer = conclusion.strings("statement").last().unwrap();
     assert!(answer.contains("is refuted: 100 random labels were fitted by 1 trial"), "{answer}");
 
     // The same network, given too little time, refutes nothing.
     let short: Vec<(&str, &str)> =
         changes.iter().map(|&(key, value)| if key == "epochs" { (key, "3") } else { (key, value) }).collect();
     let recorded = run(1, &short);
-    let conclusion = *recorded.table("conclusion").last().unwrap();
-    let answer = words(conclusion, "statement").last().unwrap();
+    let conclusion = recorded.last_table("conclusion");
+    let answer = conclusion.strings("statement").last().unwrap();
     assert!(answer.contains("is not refuted by this run"), "{answer}");
-    assert!(numbers(recorded.table("fits").last().unwrap(), "epochs_to_fit")[0].is_nan());
+    assert!(recorded.last_table("fits").f64s("epochs_to_fit")[0].is_nan());
 }
 
 /// The negative control: as many epochs as suffice for labels that stay (see above) teach nothing about labels that do not.
@@ -293,10 +271,11 @@ fn images_lose_their_meaning_as_asked() {
 
 #[test]
 fn same_seed_same_numbers_on_any_number_of_threads() {
-    let changes = with(&[("conditions", "true,random,redrawn"), ("sizes", "20")]);
-    let run = |seed, threads| TestHost::new().seed(seed).threads(threads).run::<RandomLabels>(&changes);
+    let changes = with(&SMALL, &[("conditions", "true,random,redrawn"), ("sizes", "20")]);
+    let run = |seed, threads| {
+        TestHost::new().seed(seed).threads(threads).run::<RandomLabels>(&changes).expect_finished()
+    };
     let (a, b, c) = (run(3, 1), run(3, 2), run(4, 1));
-    assert_eq!(a.outcome, Outcome::Finished, "{:?}", a.text);
     // Which groups are in training together depends on the threads; what becomes of each does not.
     let by_series = |recorded: &Recorded| {
         let mut rows: Vec<(String, u64)> = recorded
@@ -318,10 +297,9 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
         &[][..],
         &[("optimizer", "sgd"), ("lr", "0.05"), ("conditions", "redrawn,gaussian"), ("corruptions", "0.5")],
     ] {
-        let params = with(changes);
+        let params = with(&SMALL, changes);
         let host = TestHost::new().seed(5);
-        let whole = host.run::<RandomLabels>(&params);
-        assert_eq!(whole.outcome, Outcome::Finished, "{:?}", whole.text);
+        let whole = host.run::<RandomLabels>(&params).expect_finished();
         // While the first groups are in training, and when some have ended.
         for stop in [3, 8] {
             let interrupted = host.run_interrupted::<RandomLabels>(stop, &params);
@@ -335,7 +313,8 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
 #[test]
 fn instruments_change_nothing_and_survive_an_interruption() {
     let host = TestHost::new().seed(5).threads(2);
-    let params = with(&[("conditions", "true,random,redrawn"), ("corruptions", "0.5"), ("trials", "1")]);
+    let params =
+        with(&SMALL, &[("conditions", "true,random,redrawn"), ("corruptions", "0.5"), ("trials", "1")]);
     for stop in [2, 6] {
         assert_harmless::<RandomLabels>(&host, &params, stop);
     }
@@ -418,8 +397,7 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (vec![("sizes", "many")], "`many` is no number"),
         (vec![("hidden", "0")], "`0` is no width"),
     ] {
-        let recorded = TestHost::new().run::<RandomLabels>(&with(&changes));
-        let (Outcome::Failed(why) | Outcome::Refused(why)) = recorded.outcome else { panic!("{changes:?}") };
+        let why = TestHost::new().run::<RandomLabels>(&with(&SMALL, &changes)).expect_failure();
         assert!(why.contains(part), "{changes:?}: {why}");
     }
 }

@@ -4,7 +4,7 @@
 #![allow(clippy::print_stdout, reason = "the numbers behind the bands, for cargo test -- --nocapture")]
 
 use generalization::sensitivity::{Course, Edge, Sensitivity};
-use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, Table, TestHost, bits};
+use gradtop_sdk::testing::{Table, TestHost, bits, with};
 use gradtop_sdk::{Params as _, Values};
 use gradtop_toolkit::instruments::assert_harmless;
 use gradtop_toolkit::runtime;
@@ -31,28 +31,9 @@ const SMALL: [(&str, &str); 18] = [
     ("edge_steps", "5"),
 ];
 
-fn floats(table: &Table, column: &str) -> Vec<f64> {
-    match table.column(column) {
-        Some(ColumnValues::F64(values)) => values.clone(),
-        Some(ColumnValues::I64(values)) => values.iter().map(|v| *v as f64).collect(),
-        other => panic!("column {column} of {} is {other:?}", table.name),
-    }
-}
-
-fn words(table: &Table, column: &str) -> Vec<String> {
-    match table.column(column) {
-        Some(ColumnValues::Utf8(values)) => values.clone(),
-        other => panic!("column {column} of {} is {other:?}", table.name),
-    }
-}
-
-fn said(recorded: &Recorded) -> Vec<&str> {
-    recorded.text.iter().filter(|(level, _)| *level == Level::Info).map(|(_, line)| line.as_str()).collect()
-}
-
 /// The mean of a column by batch size, ascending.
 fn by_batch(table: &Table, column: &str) -> Vec<f64> {
-    let (batches, values) = (floats(table, "batch"), floats(table, column));
+    let (batches, values) = (table.f64s("batch"), table.f64s(column));
     let mut sizes = batches.clone();
     sizes.sort_by(f64::total_cmp);
     sizes.dedup();
@@ -68,19 +49,16 @@ fn parameters(changes: &[(&str, &str)]) -> Sensitivity {
 }
 
 /// [`SMALL`] with other values.
-fn small_but(changes: &[(&'static str, &'static str)]) -> Sensitivity {
-    let mut all = changes.to_vec();
-    all.extend(SMALL.iter().filter(|(key, _)| changes.iter().all(|(other, _)| other != key)));
-    parameters(&all)
+fn small_but(changes: &[(&str, &str)]) -> Sensitivity {
+    parameters(&with(&SMALL, changes))
 }
 
 /// Bands A15 and A16 at reduced sizes: after as many epochs larger batches leave networks less trained and logits less
 /// sensitive; at the same training loss probabilities are more sensitive with larger batches.
 #[test]
 fn quick_has_the_signs_of_the_bands() {
-    let recorded = TestHost::new().seed(0).preset("quick").run::<Sensitivity>(&[]);
-    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
-    for line in said(&recorded) {
+    let recorded = TestHost::new().seed(0).preset("quick").run::<Sensitivity>(&[]).expect_finished();
+    for line in recorded.infos() {
         println!("{line}");
     }
     let epochs = recorded.table("protocol-epochs")[0];
@@ -88,14 +66,14 @@ fn quick_has_the_signs_of_the_bands() {
     assert_eq!(logits.len(), 4);
     assert!(logits.windows(2).all(|pair| pair[0] > pair[1]), "{logits:?}");
     let matched = recorded.table("protocol-loss")[0];
-    let (sizes, losses) = (floats(matched, "batch"), floats(matched, "train_loss"));
+    let (sizes, losses) = (matched.f64s("batch"), matched.f64s("train_loss"));
     assert_eq!(sizes.len(), 6, "{sizes:?}");
     assert!(losses.iter().all(|loss| (loss - 0.2).abs() < 0.02), "{losses:?}");
     let probabilities = by_batch(matched, "probability_sensitivity");
     assert!(probabilities[2] / probabilities[0] >= 1.1, "{probabilities:?}");
     let steps = by_batch(recorded.table("protocol-steps")[0], "train_loss");
     assert!(steps[0] > steps[2], "{steps:?}");
-    let lines = said(&recorded);
+    let lines = recorded.infos();
     assert!(lines[0].contains("sensitivity of probabilities rises with batch size"), "{}", lines[0]);
     assert!(lines[1].contains("sensitivity of logits falls with batch size"), "{}", lines[1]);
 }
@@ -130,13 +108,12 @@ fn gradient_descent_comes_to_the_edge_of_stability() {
 
 #[test]
 fn what_a_run_records() {
-    let recorded = TestHost::new().seed(5).run::<Sensitivity>(&SMALL);
-    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    let recorded = TestHost::new().seed(5).run::<Sensitivity>(&SMALL).expect_finished();
     let all = recorded.table("networks")[0];
     // Two networks: of two batch sizes at four moments, of a third at two; three rates of four networks each.
-    let (protocols, losses) = (words(all, "protocol"), floats(all, "train_loss"));
+    let (protocols, losses) = (all.strings("protocol"), all.f64s("train_loss"));
     assert_eq!(protocols.len(), 2 * (2 * 4 + 2) + 3 * 4);
-    let (batches, steps, lambdas) = (floats(all, "batch"), floats(all, "at_step"), floats(all, "lambda_max"));
+    let (batches, steps, lambdas) = (all.f64s("batch"), all.f64s("at_step"), all.f64s("lambda_max"));
     for i in 0..protocols.len() {
         let per_epoch = (600.0 / batches[i]).ceil();
         match protocols[i].as_str() {
@@ -151,22 +128,22 @@ fn what_a_run_records() {
         }
     }
     for column in ["logit_sensitivity", "probability_sensitivity", "test_loss", "sharpness", "trace_error"] {
-        let values = floats(all, column);
+        let values = all.f64s(column);
         let curved = !["logit_sensitivity", "probability_sensitivity", "test_loss"].contains(&column);
-        for (value, protocol) in values.iter().zip(&protocols) {
+        for (value, protocol) in values.iter().zip(protocols) {
             assert!(*value > 0.0 || (curved && protocol == "early"), "{column} {protocol} {value}");
         }
     }
     // Every network is in the table of its protocol.
     let rows: usize = ["protocol-early", "protocol-epochs", "protocol-steps", "protocol-loss", "many"]
         .iter()
-        .map(|name| floats(recorded.table(name)[0], "batch").len())
+        .map(|name| recorded.table(name)[0].f64s("batch").len())
         .sum();
     assert_eq!(rows, protocols.len());
-    assert_eq!(floats(recorded.table("edge")[0], "at_step").len(), 2 * 6);
-    assert_eq!(words(recorded.table("trends")[0], "protocol").len(), 4 * 8);
+    assert_eq!(recorded.table("edge")[0].f64s("at_step").len(), 2 * 6);
+    assert_eq!(recorded.table("trends")[0].strings("protocol").len(), 4 * 8);
     // 3 protocols, 2 peaks, the many networks, 2 rates.
-    assert_eq!(said(&recorded).len(), 8, "{:?}", said(&recorded));
+    assert_eq!(recorded.infos().len(), 8, "{:?}", recorded.infos());
     let text = recorded.figures.join("\n");
     for part in
         ["784-12-10 (9550 parameters)", "id = \"edge\"", "at a training loss of 0.6", "seed 5", "2 / 0.05"]
@@ -283,11 +260,7 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (("edge_rates", "fast"), "`fast` is out of range"),
         (("hidden", "0"), "no width between"),
     ] {
-        let recorded = TestHost::new().run::<Sensitivity>(&[change]);
-        let why = match recorded.outcome {
-            Outcome::Failed(why) | Outcome::Refused(why) => why,
-            other => panic!("{change:?} ended as {other:?}"),
-        };
+        let why = TestHost::new().run::<Sensitivity>(&[change]).expect_failure();
         assert!(why.contains(part), "{change:?}: {why}");
     }
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use gradtop_sdk::testing::{ColumnValues, Outcome, TestHost, bits};
+use gradtop_sdk::testing::{TestHost, bits};
 use gradtop_toolkit::curvature::network::{Network, Samples};
 use gradtop_toolkit::curvature::spectrum::eigenvalues;
 use gradtop_toolkit::instruments::Settings;
@@ -216,17 +216,17 @@ fn the_order_of_the_samples_does_not_matter() {
 
 #[test]
 fn quick_records_every_surface() {
-    let recorded = TestHost::new().seed(0).threads(2).preset("quick").run::<ErrorSurface>(&[]);
-    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    let recorded =
+        TestHost::new().seed(0).threads(2).preset("quick").run::<ErrorSurface>(&[]).expect_finished();
     for task in ["function", "mnist"] {
         for kind in ["random", "path", "eigen"] {
             let table = recorded.table(&format!("{kind}-{task}"))[0];
-            let Some(ColumnValues::F64(losses)) = table.column("loss") else { panic!("no losses") };
+            let losses = table.f64s("loss");
             assert_eq!(losses.len(), 15 * 15);
             assert!(losses.iter().all(|v| v.is_finite() && *v > 0.0));
         }
         let line = recorded.table(&format!("line-{task}"))[0];
-        let Some(ColumnValues::F64(losses)) = line.column("loss") else { panic!("no losses") };
+        let losses = line.f64s("loss");
         assert_eq!(losses.len(), if task == "mnist" { 82 } else { 41 });
         // α = 0 and α = 1: training has lowered the loss.
         assert!(losses[30] < 0.5 * losses[10], "{} {}", losses[10], losses[30]);
@@ -248,8 +248,7 @@ fn quick_records_every_surface() {
 #[test]
 fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
     let host = TestHost::new().seed(7);
-    let whole = host.run::<ErrorSurface>(&SMALL);
-    assert_eq!(whole.outcome, Outcome::Finished, "{:?}", whole.text);
+    let whole = host.run::<ErrorSurface>(&SMALL).expect_finished();
     // The function's 60 updates, then 22 steps of its surfaces, during which nothing is logged and the host does not stop.
     for stop in [23, 60, 82, 86] {
         host.run_interrupted::<ErrorSurface>(stop, &SMALL).assert_equals(&whole);
@@ -313,11 +312,7 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (("tasks", "mnist,mnist"), "named twice"),
         (("mnist_images", "100"), "must be at most `mnist_images`"),
     ] {
-        let recorded = TestHost::new().run::<ErrorSurface>(&[change]);
-        let why = match recorded.outcome {
-            Outcome::Failed(why) | Outcome::Refused(why) => why,
-            other => panic!("{change:?} ended as {other:?}"),
-        };
+        let why = TestHost::new().run::<ErrorSurface>(&[change]).expect_failure();
         assert!(why.contains(part), "{change:?}: {why}");
     }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gradtop_sdk::Series;
-use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, TestHost, bits};
+use gradtop_sdk::testing::{Recorded, TestHost, bits, with};
 use gradtop_toolkit::instruments::assert_harmless;
 use gradtop_toolkit::mlp::{Evaluator, Mlp};
 use gradtop_toolkit::rng::Stream;
@@ -21,12 +21,6 @@ const SMALL: [(&str, &str); 8] = [
     ("train_samples", "500"),
     ("norm_samples", "300"),
 ];
-
-fn with<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    let changed = |key: &str| changes.iter().any(|(other, _)| *other == key);
-    let kept = SMALL.into_iter().filter(|(key, _)| !changed(key));
-    kept.chain(changes.iter().copied()).collect()
-}
 
 fn of(recorded: &Recorded, metric: &str, task: &str, trial: i32) -> Vec<f64> {
     recorded.series(Series::metric(metric).split(task).trial(trial))
@@ -57,8 +51,7 @@ fn the_norm_is_the_directional_derivative() {
 
 #[test]
 fn quick_learns_and_measures_every_norm() {
-    let recorded = TestHost::new().seed(1).preset("quick").run::<GradientNorm>(&[]);
-    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    let recorded = TestHost::new().seed(1).preset("quick").run::<GradientNorm>(&[]).expect_finished();
     for (task, layers, count) in [("sinc-full", 8, 76), ("sinc-batch", 8, 76), ("mnist", 3, 5)] {
         for trial in 0..3 {
             let (loss, norm) = (of(&recorded, "loss", task, trial), of(&recorded, "grad_norm", task, trial));
@@ -88,11 +81,9 @@ fn quick_learns_and_measures_every_norm() {
     let accuracy = of(&recorded, "accuracy", "mnist", 0);
     assert!(accuracy[0] < 0.3 && accuracy[4] > 0.6, "{accuracy:?}");
 
-    let Some(ColumnValues::Utf8(tasks)) = recorded.table("norms")[0].column("task") else {
-        panic!("no tasks")
-    };
+    let tasks = recorded.table("norms")[0].strings("task");
     assert_eq!(tasks.len(), 3 * (76 + 76 + 5));
-    let told: Vec<&String> = recorded.text.iter().filter(|t| t.0 == Level::Info).map(|t| &t.1).collect();
+    let told = recorded.infos();
     assert_eq!(told.len(), 3);
     assert!(told[2].starts_with("mnist: the loss went from 2.3"), "{}", told[2]);
     for part in
@@ -106,7 +97,8 @@ fn quick_learns_and_measures_every_norm() {
 /// A trial's numbers do not hang on how many stand beside it.
 #[test]
 fn a_trial_of_an_ensemble_is_the_single_run() {
-    let run = |trials: &str| TestHost::new().seed(2).run::<GradientNorm>(&with(&[("trials", trials)]));
+    let run =
+        |trials: &str| TestHost::new().seed(2).run::<GradientNorm>(&with(&SMALL, &[("trials", trials)]));
     let (three, one) = (run("3"), run("1"));
     for task in ["sinc-full", "sinc-batch", "mnist"] {
         for metric in ["loss", "grad_norm", "update_size"] {
@@ -119,21 +111,19 @@ fn a_trial_of_an_ensemble_is_the_single_run() {
 
 #[test]
 fn same_seed_same_numbers() {
-    let run = |seed| TestHost::new().seed(seed).run::<GradientNorm>(&with(&[]));
+    let run = |seed| TestHost::new().seed(seed).run::<GradientNorm>(&SMALL).expect_finished();
     let (a, b, c) = (run(3), run(3), run(4));
-    assert_eq!(a.outcome, Outcome::Finished, "{:?}", a.text);
     assert_eq!(bits(&a.metrics), bits(&b.metrics));
     assert_ne!(bits(&a.metrics), bits(&c.metrics));
 }
 
 #[test]
 fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
-    let params = with(&[]);
     let host = TestHost::new().seed(5);
-    let whole = host.run::<GradientNorm>(&params);
+    let whole = host.run::<GradientNorm>(&SMALL);
     // mnist is at its 16 steps' end by then, sinc in the middle; a stop right on a measurement, and one between two.
     for stop in [70, 75] {
-        host.run_interrupted::<GradientNorm>(stop, &params).assert_equals(&whole);
+        host.run_interrupted::<GradientNorm>(stop, &SMALL).assert_equals(&whole);
     }
 }
 
@@ -145,13 +135,12 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (vec![("batch", "301"), ("tasks", "sinc-batch")], "must be at most `points`, which is 300"),
         (vec![("norm_samples", "501")], "there are 500 images to learn"),
     ] {
-        let recorded = TestHost::new().run::<GradientNorm>(&with(&changes));
-        let (Outcome::Failed(why) | Outcome::Refused(why)) = recorded.outcome else { panic!("{changes:?}") };
+        let why = TestHost::new().run::<GradientNorm>(&with(&SMALL, &changes)).expect_failure();
         assert!(why.contains(part), "{changes:?}: {why}");
     }
 }
 
 #[test]
 fn instruments_only_read() {
-    assert_harmless::<GradientNorm>(&TestHost::new().seed(5), &with(&[]), 70);
+    assert_harmless::<GradientNorm>(&TestHost::new().seed(5), &SMALL, 70);
 }

@@ -4,7 +4,7 @@
 #![allow(clippy::print_stdout, reason = "the numbers behind the bands, for cargo test -- --nocapture")]
 
 use gradtop_sdk::Series;
-use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, Table, TestHost, bits};
+use gradtop_sdk::testing::{Recorded, TestHost, bits, with};
 use gradtop_toolkit::curvature::spectrum::rows;
 use gradtop_toolkit::instruments::{Settings, assert_harmless};
 use optimization::minimal_ratio::{MinimalRatio, Run};
@@ -21,42 +21,26 @@ const SMALL: [(&str, &str); 9] = [
     ("lr", "0.02"),
 ];
 
-fn floats(table: &Table, column: &str) -> Vec<f64> {
-    match table.column(column) {
-        Some(ColumnValues::F64(values)) => values.clone(),
-        Some(ColumnValues::I64(values)) => values.iter().map(|v| *v as f64).collect(),
-        other => panic!("column {column} of {} is {other:?}", table.name),
-    }
-}
-
-fn words(table: &Table, column: &str) -> Vec<String> {
-    match table.column(column) {
-        Some(ColumnValues::Utf8(values)) => values.clone(),
-        other => panic!("column {column} of {} is {other:?}", table.name),
-    }
-}
-
 /// Spearman's coefficient that the run computed.
 fn correlation(recorded: &Recorded, arm: &str, ratio: &str, tolerance: &str) -> f64 {
     let table = recorded.table(&format!("correlations-{arm}"))[0];
     let (ratios, tolerances, whats) =
-        (words(table, "ratio"), words(table, "tolerance"), words(table, "what"));
+        (table.strings("ratio"), table.strings("tolerance"), table.strings("what"));
     let at = (0..ratios.len())
         .find(|&i| ratios[i] == ratio && tolerances[i] == tolerance && whats[i] == "estimate");
-    floats(table, "spearman")[at.unwrap()]
+    table.f64s("spearman")[at.unwrap()]
 }
 
 /// Band A6, and what A7 wants reported, for the preset as it ships.
 #[test]
 fn default_shows_the_larger_ratio_at_the_lower_loss() {
     let start = std::time::Instant::now();
-    let recorded = TestHost::new().seed(0).preset("default").run::<MinimalRatio>(&[]);
-    assert_eq!(recorded.outcome, Outcome::Finished);
+    let recorded = TestHost::new().seed(0).preset("default").run::<MinimalRatio>(&[]).expect_finished();
     println!("{:.1} s", start.elapsed().as_secs_f64());
     recorded.text.iter().for_each(|(_, line)| println!("{line}"));
     let arm = "1-4-4-1-lm";
     let points = recorded.table(&format!("points-{arm}"))[0];
-    let (norms, losses) = (floats(points, "grad_norm"), floats(points, "loss"));
+    let (norms, losses) = (points.f64s("grad_norm"), points.f64s("loss"));
     assert_eq!(norms.len(), 100);
     let critical = norms.iter().filter(|n| **n < 1e-3).count();
     assert!(critical >= 85, "{critical} runs are critical");
@@ -68,12 +52,12 @@ fn default_shows_the_larger_ratio_at_the_lower_loss() {
     assert!(course <= -0.7, "n+/P at the gradient norm: {course}");
     // Exact points are the mean predictor, whose loss is the variance of sinc on 64 points, or listed one by one.
     let listed = recorded.table(&format!("exact-points-{arm}"));
-    let listed = listed.first().map_or_else(Vec::new, |table| floats(table, "trial"));
+    let listed = listed.first().map_or_else(Vec::new, |table| table.f64s("trial"));
     for (run, (norm, loss)) in norms.iter().zip(&losses).enumerate() {
         let known = (loss - 0.09205).abs() < 1e-4 || listed.contains(&(run as f64));
         assert!(*norm >= 1e-8 || known, "run {run}: gradient norm {norm:e}, loss {loss:e}");
     }
-    let said = words(recorded.table("conclusion")[0], "statement").remove(0);
+    let said = &recorded.last_table("conclusion").strings("statement")[0];
     assert!(said.contains(&format!("{critical} of 100 runs end")), "{said}");
     assert!(said.contains("the lower the loss, the larger the ratio"), "{said}");
     assert!(said.contains("Without any tolerance the share of positive eigenvalues lies in"), "{said}");
@@ -81,21 +65,19 @@ fn default_shows_the_larger_ratio_at_the_lower_loss() {
 
 #[test]
 fn quick_shows_it_too() {
-    let recorded = TestHost::new().seed(0).preset("quick").run::<MinimalRatio>(&[]);
-    assert_eq!(recorded.outcome, Outcome::Finished);
+    let recorded = TestHost::new().seed(0).preset("quick").run::<MinimalRatio>(&[]).expect_finished();
     let signed = correlation(&recorded, "1-4-4-1-lm", "n+/(n+ + n-)", "1e-6");
     assert!(signed <= -0.5, "{signed}");
 }
 
 #[test]
 fn what_a_run_records() {
-    let recorded = TestHost::new().seed(5).run::<MinimalRatio>(&SMALL);
-    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    let recorded = TestHost::new().seed(5).run::<MinimalRatio>(&SMALL).expect_finished();
     assert_eq!(recorded.steps_ended, 2 * (100 + 20 + 40));
     let arms = ["1-3-1-lm", "1-3-1-switch", "1-3-2-1-lm", "1-3-2-1-switch"];
     for (arm, count) in arms.iter().zip([10.0, 10.0, 17.0, 17.0]) {
         let points = recorded.table(&format!("points-{arm}"))[0];
-        let of = |column: &str| floats(points, column);
+        let of = |column: &str| points.f64s(column);
         let (positive, zero, negative) = (of("n_positive"), of("n_zero"), of("n_negative"));
         for run in 0..6 {
             assert_eq!(positive[run] + zero[run] + negative[run], count);
@@ -106,7 +88,7 @@ fn what_a_run_records() {
             assert!((0.0..=1.0).contains(&of("sampled_1e-4")[run]));
         }
         // The spectrum's sum is the trace, its ends are λmin and λmax.
-        let eigenvalues = floats(recorded.table(&format!("eigenvalues-{arm}"))[0], "eigenvalue");
+        let eigenvalues = recorded.table(&format!("eigenvalues-{arm}"))[0].f64s("eigenvalue");
         for (run, values) in eigenvalues.chunks(count as usize).enumerate() {
             assert!((values.iter().sum::<f64>() - of("trace")[run]).abs() < 1e-12);
             assert_eq!((values[0], values[values.len() - 1]), (of("lambda_min")[run], of("lambda_max")[run]));
@@ -116,13 +98,13 @@ fn what_a_run_records() {
         let rows: usize = classes
             .iter()
             .flat_map(|class| recorded.table(&format!("points-{arm}-{class}")))
-            .map(|table| floats(table, "trial").len())
+            .map(|table| table.f64s("trial").len())
             .sum();
         assert_eq!(rows, 6);
     }
     // The searches of a network start from the same points, where the second half of the runs stopped early.
-    let trained = floats(recorded.table("points-1-3-1-lm")[0], "trained");
-    assert_eq!(trained, floats(recorded.table("points-1-3-1-switch")[0], "trained"));
+    let trained = recorded.table("points-1-3-1-lm")[0].f64s("trained");
+    assert_eq!(trained, recorded.table("points-1-3-1-switch")[0].f64s("trained"));
     assert_eq!(trained[..3], [100.0; 3]);
     assert!(trained[3..].iter().all(|stop| (1.0..=100.0).contains(stop)));
 
@@ -139,8 +121,7 @@ fn what_a_run_records() {
     for part in ["1-3-2-1 (17 parameters, 20 points)", "lr 0.02, 100 steps", "seed 5"] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
-    let told = recorded.text.iter().filter(|t| t.0 == Level::Info).count();
-    assert_eq!(told, 4, "a statement an arm");
+    assert_eq!(recorded.infos().len(), 4, "a statement an arm");
 }
 
 #[test]
@@ -200,16 +181,17 @@ fn instruments_read_a_run_until_it_stops() {
     assert!(stops[4..].iter().any(|stop| *stop < 60), "{stops:?}");
     let of_run =
         [("networks", "3@16"), ("runs", "8"), ("train_steps", "60"), ("lm_steps", "1"), ("samples", "0")];
-    let recorded =
-        TestHost::new().seed(3).run::<MinimalRatio>(&[&of_run[..], &[("instruments", "1")]].concat());
-    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    let recorded = TestHost::new()
+        .seed(3)
+        .run::<MinimalRatio>(&with(&of_run, &[("instruments", "1")]))
+        .expect_finished();
     for (run, stop) in stops.iter().enumerate() {
         let series = Series::metric("batch/update_size").model("1-3-1").split("train").trial(run as i32);
         assert_eq!(recorded.series(series).len() as i64, *stop, "run {run}");
     }
     for (step, table) in recorded.table("gradient-histogram").into_iter().enumerate() {
         let trained = stops.iter().filter(|stop| **stop > step as i64).count();
-        assert_eq!(floats(table, "elements").iter().sum::<f64>(), 10.0 * trained as f64, "step {step}");
+        assert_eq!(table.f64s("elements").iter().sum::<f64>(), 10.0 * trained as f64, "step {step}");
     }
 }
 
@@ -237,11 +219,7 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (("networks", "4@8,4@8"), "named twice"),
         (("finders", "newton"), "must be a list of lm, switch"),
     ] {
-        let recorded = TestHost::new().run::<MinimalRatio>(&[change]);
-        let why = match recorded.outcome {
-            Outcome::Failed(why) | Outcome::Refused(why) => why,
-            other => panic!("{change:?} ended as {other:?}"),
-        };
+        let why = TestHost::new().run::<MinimalRatio>(&[change]).expect_failure();
         assert!(why.contains(part), "{change:?}: {why}");
     }
 }

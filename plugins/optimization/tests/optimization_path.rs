@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gradtop_sdk::Series;
-use gradtop_sdk::testing::{ColumnValues, Level, Outcome, Recorded, Table, TestHost, bits};
+use gradtop_sdk::testing::{TestHost, bits, with};
 use gradtop_toolkit::instruments::assert_harmless;
 use optimization::optimization_path::OptimizationPath;
 
@@ -16,27 +16,9 @@ const SMALL: [(&str, &str); 6] = [
     ("hidden", "6"),
 ];
 
-fn with<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    let changed = |key: &str| changes.iter().any(|(other, _)| *other == key);
-    let kept = SMALL.into_iter().filter(|(key, _)| !changed(key));
-    kept.chain(changes.iter().copied()).collect()
-}
-
-fn numbers<'a>(table: &'a Table, column: &str) -> &'a [f64] {
-    match table.column(column) {
-        Some(ColumnValues::F64(values)) => values,
-        other => panic!("{column} is {other:?}"),
-    }
-}
-
-fn last_tables<'a>(recorded: &'a Recorded, name: &str) -> &'a Table {
-    recorded.table(name).last().copied().unwrap()
-}
-
 #[test]
 fn quick_learns_and_shows_what_its_components_explain() {
-    let recorded = TestHost::new().seed(1).preset("quick").run::<OptimizationPath>(&[]);
-    assert_eq!(recorded.outcome, Outcome::Finished, "{:?}", recorded.text);
+    let recorded = TestHost::new().seed(1).preset("quick").run::<OptimizationPath>(&[]).expect_finished();
     for run in 0..8 {
         let accuracy = recorded.series(Series::metric("accuracy").split("test").trial(run));
         assert_eq!(accuracy.len(), 4);
@@ -45,19 +27,19 @@ fn quick_learns_and_shows_what_its_components_explain() {
         assert!(distance[0] == 0.0 && distance[1] > 0.0 && distance[3] > distance[1], "{distance:?}");
     }
     // Eight runs, epochs 0 to 3, in the common components; one run in its own.
-    let whole = last_tables(&recorded, "path-whole");
-    assert_eq!(numbers(whole, "pc1").len(), 32);
-    assert_eq!(numbers(last_tables(&recorded, "single-layer"), "pc1").len(), 4);
+    let whole = recorded.last_table("path-whole");
+    assert_eq!(whole.f64s("pc1").len(), 32);
+    assert_eq!(recorded.last_table("single-layer").f64s("pc1").len(), 4);
     // Centred and uncorrelated, with the variance that the scree figure tells.
-    let (pc1, pc2) = (numbers(whole, "pc1"), numbers(whole, "pc2"));
+    let (pc1, pc2) = (whole.f64s("pc1"), whole.f64s("pc2"));
     let scale: f64 = pc1.iter().map(|v| v * v).sum();
     assert!(pc1.iter().sum::<f64>().abs() < 1e-6 * scale);
-    assert!(pc1.iter().zip(pc2).map(|(a, b)| a * b).sum::<f64>().abs() < 1e-6 * scale);
-    let explained = numbers(last_tables(&recorded, "scree"), "explained");
+    assert!(pc1.iter().zip(&pc2).map(|(a, b)| a * b).sum::<f64>().abs() < 1e-6 * scale);
+    let explained = recorded.last_table("scree").f64s("explained");
     let ratio = pc2.iter().map(|v| v * v).sum::<f64>() / scale;
     assert!((ratio - explained[1] / explained[0]).abs() < 1e-6);
-    let conclusion = last_tables(&recorded, "conclusion");
-    assert!((numbers(conclusion, "explained_2")[0] - explained[0] - explained[1]).abs() < 1e-12);
+    let conclusion = recorded.last_table("conclusion");
+    assert!((conclusion.f64s("explained_2")[0] - explained[0] - explained[1]).abs() < 1e-12);
     // The axes of the last figures say the same.
     let figures = recorded.figures.last().unwrap();
     let label = format!("PC1 ({:.0} %)", 100.0 * explained[0]);
@@ -69,16 +51,15 @@ fn quick_learns_and_shows_what_its_components_explain() {
     ] {
         assert!(figures.contains(part), "{part} is not in {figures}");
     }
-    let told: Vec<&String> = recorded.text.iter().filter(|t| t.0 == Level::Info).map(|t| &t.1).collect();
+    let told = recorded.infos();
     assert_eq!(told.len(), 3);
     assert!(told[0].starts_with("whole network: two components explain"), "{}", told[0]);
 }
 
 #[test]
 fn same_seed_same_numbers() {
-    let run = |seed| TestHost::new().seed(seed).run::<OptimizationPath>(&with(&[]));
+    let run = |seed| TestHost::new().seed(seed).run::<OptimizationPath>(&SMALL).expect_finished();
     let (a, b, c) = (run(3), run(3), run(4));
-    assert_eq!(a.outcome, Outcome::Finished, "{:?}", a.text);
     assert_eq!(bits(&a.metrics), bits(&b.metrics));
     assert_eq!(a.tables, b.tables);
     assert_ne!(bits(&a.metrics), bits(&c.metrics));
@@ -90,7 +71,7 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
         &[][..],
         &[("optimizer", "sgd"), ("lr", "0.05"), ("instruments", "4"), ("instruments_curvature", "15")],
     ] {
-        let params = with(changes);
+        let params = with(&SMALL, changes);
         let host = TestHost::new().seed(5);
         let whole = host.run::<OptimizationPath>(&params);
         // Step 25 lies within the third of four epochs of ten batches.
@@ -102,7 +83,7 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
 
 #[test]
 fn instruments_only_read() {
-    assert_harmless::<OptimizationPath>(&TestHost::new().seed(3), &with(&[]), 25);
+    assert_harmless::<OptimizationPath>(&TestHost::new().seed(3), &SMALL, 25);
 }
 
 #[test]
@@ -112,8 +93,7 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (vec![("layer", "3")], "parameter `layer` is 3, the network has 2 layers"),
         (vec![("train_samples", "60001")], "60000"),
     ] {
-        let recorded = TestHost::new().run::<OptimizationPath>(&with(&changes));
-        let (Outcome::Failed(why) | Outcome::Refused(why)) = recorded.outcome else { panic!("{changes:?}") };
+        let why = TestHost::new().run::<OptimizationPath>(&with(&SMALL, &changes)).expect_failure();
         assert!(why.contains(part), "{changes:?}: {why}");
     }
 }
@@ -121,7 +101,7 @@ fn wrong_parameters_are_refused_with_their_reason() {
 #[test]
 fn a_diverged_run_ends_it_with_the_reason() {
     let changes = [("optimizer", "sgd"), ("lr", "10"), ("hidden", "80,80,80,80,80,80")];
-    let recorded = TestHost::new().run::<OptimizationPath>(&with(&changes));
-    let Outcome::Failed(why) = recorded.outcome else { panic!("{:?}", recorded.outcome) };
+    let recorded = TestHost::new().run::<OptimizationPath>(&with(&SMALL, &changes));
+    let why = recorded.expect_failure();
     assert!(why.contains("has diverged by epoch") && why.contains("smaller lr"), "{why}");
 }

@@ -28,6 +28,7 @@ pub(super) const SOURCES: &[(&str, &str)] = embed![
     "sdk/src/params.rs",
     "sdk/src/table.rs",
     "sdk/src/testing/drive.rs",
+    "sdk/src/testing/expect.rs",
     "sdk/src/testing/interrupted.rs",
     "sdk/src/testing/mod.rs",
     "sdk/src/testing/record.rs",

@@ -28,6 +28,7 @@
 #![allow(unsafe_code, reason = "it takes entries through a run")]
 
 mod drive;
+mod expect;
 mod interrupted;
 mod record;
 mod vtable;
@@ -41,6 +42,7 @@ use gradtop_abi as abi;
 use crate::boundary::{self, Exported, Library, Plugin};
 use crate::{Device, Experiment};
 
+pub use expect::with;
 pub use interrupted::{Interrupted, bits};
 pub use record::{Checkpoint, ColumnValues, Level, Outcome, Point, Progress, Recorded, SeriesKey, Table};
 

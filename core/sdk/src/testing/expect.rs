@@ -1,0 +1,110 @@
+//! What tests ask of a recording. Whoever gets no answer panics with what there is instead, at the line that asked.
+
+use super::{ColumnValues, Level, Outcome, Recorded, Table};
+
+impl Table {
+    #[track_caller]
+    fn expect_column(&self, name: &str) -> &ColumnValues {
+        // A panic within a closure would not be of the line that asked.
+        let Some(values) = self.column(name) else {
+            let names: Vec<&str> = self.columns.iter().map(|(name, ..)| name.as_str()).collect();
+            panic!("table {} of step {} has no column {name}, but {names:?}", self.name, self.step)
+        };
+        values
+    }
+
+    #[track_caller]
+    fn wrong(&self, column: &str, wanted: &str, values: &ColumnValues) -> ! {
+        panic!("column {column} of table {} holds no {wanted}: {values:?}", self.name)
+    }
+
+    /// Numbers of a column, of whole ones too.
+    ///
+    /// # Panics
+    /// If there is no such column, or it holds something else.
+    #[track_caller]
+    pub fn f64s(&self, column: &str) -> Vec<f64> {
+        match self.expect_column(column) {
+            ColumnValues::F64(values) => values.clone(),
+            ColumnValues::I64(values) => values.iter().map(|value| *value as f64).collect(),
+            other => self.wrong(column, "numbers", other),
+        }
+    }
+
+    /// Whole numbers of a column.
+    ///
+    /// # Panics
+    /// If there is no such column, or it holds something else.
+    #[track_caller]
+    pub fn i64s(&self, column: &str) -> &[i64] {
+        match self.expect_column(column) {
+            ColumnValues::I64(values) => values,
+            other => self.wrong(column, "whole numbers", other),
+        }
+    }
+
+    /// Texts of a column.
+    ///
+    /// # Panics
+    /// If there is no such column, or it holds something else.
+    #[track_caller]
+    pub fn strings(&self, column: &str) -> &[String] {
+        match self.expect_column(column) {
+            ColumnValues::Utf8(values) => values,
+            other => self.wrong(column, "text", other),
+        }
+    }
+}
+
+impl Recorded {
+    /// The recording, of a run that finished.
+    ///
+    /// # Panics
+    /// If it ended otherwise.
+    #[must_use]
+    #[track_caller]
+    pub fn expect_finished(self) -> Self {
+        assert_eq!(self.outcome, Outcome::Finished, "the run told {:?}", self.text);
+        self
+    }
+
+    /// Why the run failed, or was refused.
+    ///
+    /// # Panics
+    /// If it ended otherwise.
+    #[must_use]
+    #[track_caller]
+    pub fn expect_failure(self) -> String {
+        match self.outcome {
+            Outcome::Failed(why) | Outcome::Refused(why) => why,
+            other => panic!("the run ended as {other:?}, it told {:?}", self.text),
+        }
+    }
+
+    /// What was logged to a table last.
+    ///
+    /// # Panics
+    /// If nothing was.
+    #[track_caller]
+    pub fn last_table(&self, name: &str) -> &Table {
+        let Some(table) = self.tables.iter().rfind(|table| table.name == name) else {
+            let names: Vec<&str> = self.tables.iter().map(|table| table.name.as_str()).collect();
+            panic!("there is no table {name}, but {names:?}")
+        };
+        table
+    }
+
+    /// What users were told, in order: lines of the level [`Level::Info`].
+    pub fn infos(&self) -> Vec<&str> {
+        let infos = self.text.iter().filter(|(level, _)| *level == Level::Info);
+        infos.map(|(_, line)| line.as_str()).collect()
+    }
+}
+
+/// Parameters with some changed or added, for a test that departs from what its file has in common:
+/// `host.run::<Mine>(&with(&SMALL, &[("steps", "5")]))`.
+pub fn with<'a>(params: &[(&'a str, &'a str)], changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let changed = |key: &str| changes.iter().any(|(other, _)| *other == key);
+    let kept = params.iter().filter(|(key, _)| !changed(key));
+    kept.chain(changes).copied().collect()
+}
