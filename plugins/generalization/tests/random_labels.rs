@@ -59,9 +59,10 @@ fn a_perceptron_fits_random_labels_and_generalises_from_none() {
     );
     let (train_loss, test_loss) =
         (curve(&recorded, "mlp random", "loss", "train"), curve(&recorded, "mlp random", "loss", "test"));
-    // Untrained: chance, and ln 10 within a twentieth.
+    // Untrained: a tenth, within three standard deviations whatever it predicts, and ln 10 within a twentieth.
+    let sigma = (0.09_f64 / 500.0).sqrt();
     assert!(
-        train[0] < 0.2 && (train_loss[0] / 10_f64.ln() - 1.0).abs() < 0.05,
+        (train[0] - 0.1).abs() < 3.0 * sigma && (train_loss[0] / 10_f64.ln() - 1.0).abs() < 0.05,
         "{} {}",
         train[0],
         train_loss[0]
