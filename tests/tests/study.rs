@@ -9,6 +9,7 @@ use std::process::{Child, Stdio};
 use std::time::SystemTime;
 
 use gradtop_store::State;
+use gradtop_tests::pty::Terminal;
 use gradtop_tests::sandbox::Run;
 use gradtop_tests::{Sandbox, check, paths, until};
 use rustix::process::{Pid, Signal, kill_process};
@@ -153,6 +154,35 @@ fn ctrl_c_stops_all_runs_with_a_checkpoint_and_the_next_study_goes_on() {
 }
 
 #[test]
+fn a_bar_that_stood_when_ctrl_c_was_echoed_is_taken_away() {
+    let sandbox = Sandbox::new();
+    let plan = plan(&sandbox, SLOW);
+    let mut terminal = Terminal::start(&sandbox, &["study", "--plan", &plan, "--cores", "2"]);
+    until("both lines below the bar", || {
+        let screen = terminal.screen();
+        ["● a", "● b", "finished, about"].iter().all(|word| screen.contains(word)).then_some(())
+    });
+    terminal.press(b"\x03");
+    assert_eq!(terminal.exit_code(), 3, "{}", terminal.screen());
+    let screen = terminal.screen();
+    assert!(screen.contains("stopping all runs") && screen.contains("0 of 4 runs"), "{screen}");
+    assert!(!screen.contains("about") && !screen.contains("● a") && !screen.contains('░'), "{screen}");
+}
+
+#[test]
+fn what_only_the_experiment_can_refuse_is_refused_before_anything_is_begun() {
+    let sandbox = Sandbox::with(&[paths::plugin("deep_vs_shallow")]);
+    for more in [&["--list"][..], &[]] {
+        let mut args = vec!["study", "--preset", "quick", "--only", "function-fit"];
+        args.extend(["--set", "function-fit.models=deep,deep"]);
+        args.extend(more);
+        let said = sandbox.gradtop(&args).expect_code(2);
+        assert!(said.err.contains("function-fit: ") && said.err.contains("named twice"), "{said:#?}");
+        assert!(!sandbox.runs().join("studies").exists() && runs_of(&sandbox).is_empty());
+    }
+}
+
+#[test]
 fn what_fails_or_is_missing_is_said_in_its_place() {
     let sandbox = Sandbox::new();
     let plan = plan(
@@ -180,6 +210,11 @@ fn what_fails_or_is_missing_is_said_in_its_place() {
     // A parameter that does not exist is an error of typing: nothing is begun.
     let said = sandbox.gradtop(&["study", "--plan", &plan, "--set", "counter.stepz=1"]).expect_code(2);
     assert!(said.err.contains("did you mean steps?"), "{said:#?}");
+    sandbox.gradtop(&["study", "--plan", &plan, "--set", "counter.stepz=1", "--list"]).expect_code(2);
+    let said = sandbox
+        .gradtop(&["study", "--plan", &plan, "--only", "counter", "--set", "abort.steps=1", "--list"])
+        .expect_code(2);
+    assert!(said.err.contains("--only leaves out abort"), "{said:#?}");
     sandbox.gradtop(&["study", "--plan", &plan, "--report-only", "--seed", "9"]).expect_code(1);
     assert!(!sandbox.runs().join("studies/odd-2").exists());
 }

@@ -14,8 +14,9 @@ fn a_terminal_gets_progress_with_loss_rate_and_eta() {
     let mut terminal = Terminal::start(&sandbox, &LONG);
     until("progress", || {
         let screen = terminal.screen();
-        let line = screen.lines().find(|l| l.contains("counting"))?;
-        ["loss", "/s", "eta"].iter().all(|w| line.contains(w)).then_some(())
+        let mut lines = screen.lines().skip_while(|line| !line.contains("counting"));
+        let (bar, below) = (lines.next()?, lines.next()?);
+        (bar.contains("/s") && bar.contains("eta") && below.contains("loss")).then_some(())
     });
     // A long line would be wrapped and smear itself over the screen.
     let bars = terminal.screen().lines().filter(|l| l.contains("counting")).count();
@@ -26,7 +27,8 @@ fn a_terminal_gets_progress_with_loss_rate_and_eta() {
     let screen = terminal.screen();
     assert!(screen.contains("stopping after this step"), "{screen}");
     assert!(screen.contains("stopped") && screen.contains("gradtop resume a"), "{screen}");
-    // The cursor is there again, and no bar is left behind.
+    // The cursor is there again, and no bar is left behind: the terminal echoed ^C while one stood.
+    assert!(!screen.contains('█') && !screen.contains('░') && !screen.contains("eta"), "{screen}");
     assert!(!terminal.written().ends_with("\x1b[?25l"), "{screen}");
     let run = sandbox.find("a");
     assert_eq!(run.view().state, State::Stopped);

@@ -75,10 +75,7 @@ pub fn launch(launch: &Launch) -> Result<RunDir> {
         None
     };
     let (device, reason) = device::resolve(launch.device, experiment.uses_device, lib.as_deref())?;
-    // Defaults and presets are the author's own; asking about them too would make every start slower.
-    if !is_declared(experiment, &launch.params)
-        && let Some(message) = crate::validate::refused(&plugin.file, &experiment.id, &launch.params)
-    {
+    if let Some(message) = refused(&plugin.file, experiment, &launch.params) {
         return Err(HostError::Refused { experiment: experiment.id.clone(), message });
     }
     let runs = std::path::absolute(&launch.runs).map_err(HostError::io("resolve the folder of runs"))?;
@@ -114,6 +111,19 @@ pub fn launch(launch: &Launch) -> Result<RunDir> {
 }
 
 /// Whether these are an experiment's defaults, or one of its presets.
+/// Why an experiment refuses these parameters; `None` if it does not. It is asked in a process of its own, as the start of
+/// every run asks it. Defaults and presets are the author's own; asking about them too would make every start slower.
+pub fn refused(
+    plugin: &Path,
+    experiment: &ExperimentDesc,
+    params: &[(String, ParamValue)],
+) -> Option<String> {
+    if is_declared(experiment, params) {
+        return None;
+    }
+    crate::validate::refused(plugin, &experiment.id, params)
+}
+
 fn is_declared(experiment: &ExperimentDesc, params: &[(String, ParamValue)]) -> bool {
     let presets = experiment.presets.iter().map(|p| Some(p.name.as_str()));
     std::iter::once(None)

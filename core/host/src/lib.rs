@@ -51,7 +51,7 @@ pub use device::{DeviceChoice, Gpus};
 pub use discover::{Discovery, FoundPlugin, Origin, Shadowed, discover, search_path};
 pub use error::{HostError, ParamError, Refusal, Result};
 pub use inspect::{Inspection, inspect};
-pub use launch::{Launch, default_threads, launch, resume};
+pub use launch::{Launch, default_threads, launch, refused, resume};
 pub use params::{parse_param, resolve_params};
 pub use program::{hidden_main, set_program};
 pub use watch::{PluginWatch, PluginsNow};

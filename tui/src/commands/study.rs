@@ -91,6 +91,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         print::note(&format!("warning: {}", clean(&why)));
     }
     if args.list {
+        // What could not be begun is no plan.
+        conduct::check(&plan, &gradtop_host::discover())?;
         return list(&plan, known.as_ref(), args.json);
     }
     if args.report_only {
@@ -138,7 +140,11 @@ fn announce(study: &Study, cores: u32, json: bool) -> Result<()> {
     }
     let dot = if print::ascii() { ", " } else { " · " };
     let cores = if cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
-    let facts = [format!("{} experiments", plan.entries.len()), cores, format!("seed {}", plan.seed)];
+    let experiments = match plan.entries.len() {
+        1 => "1 experiment".to_owned(),
+        n => format!("{n} experiments"),
+    };
+    let facts = [experiments, cores, format!("seed {}", plan.seed)];
     print::line(&format!(
         "study {}  {}",
         print::styled(&study.name(), Ink::Bold),
@@ -217,7 +223,8 @@ fn conducted(
 fn end(study: &Study, standings: &[Standing], code: i32) {
     let finished = standings.iter().filter(|s| matches!(s, Standing::Finished(_))).count();
     if code == 0 {
-        print::line(&format!("study {} has finished: {finished} runs", study.name()));
+        let runs = if finished == 1 { "1 run".to_owned() } else { format!("{finished} runs") };
+        print::line(&format!("study {} has finished: {runs}", study.name()));
         return;
     }
     print::line(&format!("study {}: {finished} of {} runs have finished", study.name(), standings.len()));

@@ -14,7 +14,7 @@ use super::logs::{event_json, event_words};
 use super::state;
 use crate::chart::grid::{Ink, fit, width_of};
 use crate::print::progress::{Progress, Shown};
-use crate::print::{self, clean, number};
+use crate::print::{self, below, clean, number};
 
 /// Exit code when the run goes on without us.
 pub(crate) const LEFT_RUNNING: i32 = 5;
@@ -341,7 +341,7 @@ fn shown(view: &View) -> Shown {
         numbers: numbers(view).join("  "),
         headline: {
             let text = headline(view);
-            let width = print::terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(2));
+            let width = print::terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(2 + below::ECHO));
             fit(&text, width, print::ascii())
         },
     }

@@ -3,8 +3,9 @@
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::below;
 use super::terminal::{Colours, terminal};
 use crate::chart::grid::fit;
 
@@ -24,7 +25,7 @@ impl Board {
         if !std::io::stderr().is_terminal() || std::env::var_os("TERM").is_some_and(|t| t == "dumb") {
             return None;
         }
-        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(5));
+        let all = MultiProgress::with_draw_target(below::standard_error(5));
         let bar = all.add(ProgressBar::new(FINE));
         let plain = terminal().colours == Colours::None;
         let form = if plain { "{bar:24}" } else { "{bar:24.green/black.bright}" };
@@ -41,7 +42,7 @@ impl Board {
     /// Shows a share of the whole with words, and a line for each part.
     pub(crate) fn show(&mut self, name: &str, share: f64, words: &str, parts: &[String]) {
         let ascii = terminal().glyphs.ascii();
-        let width = terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(1));
+        let width = terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(below::ECHO));
         self.bar.set_prefix(name.to_owned());
         self.bar.set_message(words.to_owned());
         self.bar.set_position((share.clamp(0.0, 1.0) * FINE as f64) as u64);

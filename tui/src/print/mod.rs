@@ -3,6 +3,7 @@
 //! A reader that goes away (`gradtop list | head -1`) is no error: what follows is dropped. Control codes are written only
 //! to a terminal, and only by this module: text from runs and plugins is escaped by [`clean`] before it comes here.
 
+pub(crate) mod below;
 pub(crate) mod board;
 pub(crate) mod number;
 pub(crate) mod progress;

@@ -3,8 +3,9 @@
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
+use super::below;
 use super::terminal::{Colours, terminal};
 
 /// What the bar shows.
@@ -34,7 +35,7 @@ impl Progress {
             return None;
         }
         let ascii = terminal().glyphs.ascii();
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+        let bar = ProgressBar::with_draw_target(None, below::standard_error(10));
         bar.enable_steady_tick(Duration::from_millis(250));
         Some(Self { bar, ascii, before: None })
     }

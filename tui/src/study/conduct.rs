@@ -68,19 +68,21 @@ impl Score {
     }
 }
 
-/// Checks what can be checked before anything starts: the parameters of every experiment that there is.
+/// Checks what can be checked before anything starts: the parameters of every experiment that there is, by their declarations
+/// and, as the start of a run does, by the experiment itself.
 pub(crate) fn check(plan: &Plan, found: &Discovery) -> Result<(), Failure> {
     for entry in &plan.entries {
-        if let Some((_, experiment)) = found.experiment(&entry.experiment) {
-            gradtop_host::resolve_params(experiment, entry.preset.as_deref(), &entry.sets()).map_err(
-                |e| {
-                    let help = format!(
-                        "`gradtop experiments {}` lists parameters and presets",
-                        clean(&entry.experiment)
-                    );
-                    Failure::usage(e.to_string()).help(help)
-                },
-            )?;
+        let Some((plugin, experiment)) = found.experiment(&entry.experiment) else { continue };
+        let wrong = |why: String| {
+            Failure::usage(format!("{}: {}", clean(entry.key()), clean(&why))).help(format!(
+                "`gradtop experiments {}` lists parameters and presets",
+                clean(&entry.experiment)
+            ))
+        };
+        let params = gradtop_host::resolve_params(experiment, entry.preset.as_deref(), &entry.sets())
+            .map_err(|e| wrong(e.to_string()))?;
+        if let Some(why) = gradtop_host::refused(&plugin.path, experiment, &params) {
+            return Err(wrong(why));
         }
     }
     Ok(())

@@ -257,9 +257,13 @@ impl Plan {
             if !keys.contains(&set.experiment) {
                 return Err(unknown(&set.experiment));
             }
-            if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key() == set.experiment) {
-                entry.params.insert(set.key.clone(), toml::Value::String(set.value.clone()));
-            }
+            let Some(entry) = self.entries.iter_mut().find(|entry| entry.key() == set.experiment) else {
+                return Err(Failure::usage(format!(
+                    "{0}.{1} is set, but --only leaves out {0}",
+                    set.experiment, set.key
+                )));
+            };
+            entry.params.insert(set.key.clone(), toml::Value::String(set.value.clone()));
         }
         self.seed = changes.seed.unwrap_or(self.seed);
         if let Some(device) = &changes.device {

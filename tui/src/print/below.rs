@@ -1,0 +1,141 @@
+//! The last lines of a terminal, which bars are drawn on.
+//!
+//! indicatif fills its last line with blanks up to the right edge. The `^C` that a terminal echoes then begins a line of its
+//! own, of which indicatif does not know: it would clear one line too few, and leave one of its own standing for good.
+//! Here the cursor stays behind the last line's words, so that the echo lands on it and is cleared with it.
+
+use std::io::{Result, Write as _};
+use std::sync::Mutex;
+
+use indicatif::{ProgressDrawTarget, TermLike};
+
+/// Columns to be left free at the end of the last line, for the echo.
+pub(crate) const ECHO: usize = 3;
+
+/// Standard error as the place of a bar, drawn at most so many times a second.
+pub(crate) fn standard_error(hz: u8) -> ProgressDrawTarget {
+    ProgressDrawTarget::term_like_with_hz(Box::new(Below::default()), hz)
+}
+
+#[derive(Debug, Default)]
+struct Below(Mutex<Lines>);
+
+/// What is to be written at the next flush. Lines come in two calls each: the words, and the blanks behind them.
+#[derive(Debug, Default)]
+struct Lines {
+    buffer: String,
+    words_written: bool,
+    /// A line is complete, and it is not known yet whether another follows.
+    complete: bool,
+}
+
+impl Lines {
+    fn put(&mut self, text: &str) {
+        if text == "\r" {
+            self.go("\r");
+        } else if std::mem::take(&mut self.words_written) {
+            self.buffer.push_str("\x1b[K");
+            self.complete = true;
+        } else {
+            if std::mem::take(&mut self.complete) {
+                self.buffer.push_str("\r\n");
+            }
+            self.buffer.push_str(text);
+            self.words_written = true;
+        }
+    }
+
+    /// Something that moves the cursor: what stood last was the last line.
+    fn go(&mut self, code: &str) {
+        self.buffer.push_str(code);
+        (self.words_written, self.complete) = (false, false);
+    }
+
+    fn by(&mut self, n: usize, letter: char) {
+        if n > 0 {
+            self.go(&format!("\x1b[{n}{letter}"));
+        }
+    }
+}
+
+impl Below {
+    fn with(&self, change: impl FnOnce(&mut Lines)) {
+        if let Ok(mut lines) = self.0.lock() {
+            change(&mut lines);
+        }
+    }
+}
+
+impl TermLike for Below {
+    fn width(&self) -> u16 {
+        rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| size.ws_col.max(1))
+    }
+
+    fn height(&self) -> u16 {
+        rustix::termios::tcgetwinsize(std::io::stderr()).map_or(24, |size| size.ws_row.max(1))
+    }
+
+    fn move_cursor_up(&self, n: usize) -> Result<()> {
+        self.with(|lines| lines.by(n, 'A'));
+        Ok(())
+    }
+
+    fn move_cursor_down(&self, n: usize) -> Result<()> {
+        self.with(|lines| lines.by(n, 'B'));
+        Ok(())
+    }
+
+    fn move_cursor_right(&self, n: usize) -> Result<()> {
+        self.with(|lines| lines.by(n, 'C'));
+        Ok(())
+    }
+
+    fn move_cursor_left(&self, n: usize) -> Result<()> {
+        self.with(|lines| lines.by(n, 'D'));
+        Ok(())
+    }
+
+    fn write_line(&self, text: &str) -> Result<()> {
+        self.with(|lines| lines.go(&format!("{text}\x1b[K\r\n")));
+        Ok(())
+    }
+
+    fn write_str(&self, text: &str) -> Result<()> {
+        self.with(|lines| lines.put(text));
+        Ok(())
+    }
+
+    fn clear_line(&self) -> Result<()> {
+        self.with(|lines| lines.go("\r\x1b[2K"));
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<()> {
+        let text = self.0.lock().map(|mut lines| std::mem::take(&mut lines.buffer)).unwrap_or_default();
+        let mut out = std::io::stderr().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cursor_stays_behind_the_last_words() {
+        let mut lines = Lines::default();
+        for call in ["first", "   ", "", "        ", "last", "    "] {
+            lines.put(call);
+        }
+        assert_eq!(lines.buffer, "first\x1b[K\r\n\x1b[K\r\nlast\x1b[K");
+        // Drawn once more: from the first line on, whatever was echoed behind the last one.
+        lines.buffer.clear();
+        lines.by(2, 'A');
+        lines.by(0, 'B');
+        for call in ["\r", "again", "   "] {
+            lines.put(call);
+        }
+        assert_eq!(lines.buffer, "\x1b[2A\ragain\x1b[K");
+    }
+}
