@@ -1,8 +1,9 @@
-//! An SVG drawing as a PNG picture, with the one font that is built in: no font of the system is needed.
+//! An SVG drawing as a PNG picture, with the fonts that are built in: none of the system is needed.
 
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use png::{BitDepth, ColorType, Compression, Encoder, Filter};
 use resvg::tiny_skia::{IntSize, Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
 
@@ -14,6 +15,8 @@ pub(crate) fn render(svg: &str) -> Result<Vec<u8>> {
     let mut options = Options::default();
     let fonts = Arc::make_mut(&mut options.fontdb);
     fonts.load_font_data(epaint_default_fonts::HACK_REGULAR.to_vec());
+    // For what the first has no glyph of, such as the ₂ of log₂.
+    fonts.load_font_data(epaint_default_fonts::UBUNTU_LIGHT.to_vec());
     fonts.set_monospace_family("Hack");
     let tree = Tree::from_str(svg, &options).context("the drawing is not well-formed")?;
     let size = tree.size();
@@ -21,7 +24,52 @@ pub(crate) fn render(svg: &str) -> Result<Vec<u8>> {
     let mut pixels =
         Pixmap::new(width, height).with_context(|| format!("no picture of {width} by {height} pixels"))?;
     resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut pixels.as_mut());
-    pixels.encode_png().context("the picture cannot be encoded")
+    encoded(&pixels).context("the picture cannot be encoded")
+}
+
+/// The file's bytes. Figures are flat colours with the soft edges of letters and lines, of which PNG's filters make noise: the
+/// rows are taken as they are, and as numbers of a palette where that holds all colours. Of surfaces, which are gradients,
+/// filters make less; so the smaller is taken.
+fn encoded(pixels: &Pixmap) -> Result<Vec<u8>> {
+    let colours: Vec<[u8; 3]> = pixels.pixels().iter().map(|p| [p.red(), p.green(), p.blue()]).collect();
+    // What is seen through would need another channel; figures have paper.
+    if pixels.pixels().iter().any(|p| p.alpha() != 255) {
+        return Ok(pixels.encode_png()?);
+    }
+    let size = (pixels.width(), pixels.height());
+    let mut palette: Vec<[u8; 3]> = colours.clone();
+    palette.sort_unstable();
+    palette.dedup();
+    if palette.len() <= 256 {
+        let numbers: Vec<u8> =
+            colours.iter().map(|c| palette.binary_search(c).map_or(0, |i| i as u8)).collect();
+        return written(size, &numbers, Some(palette.concat()), Filter::NoFilter);
+    }
+    let bytes = colours.concat();
+    let plain = written(size, &bytes, None, Filter::NoFilter)?;
+    let filtered = written(size, &bytes, None, Filter::Adaptive)?;
+    Ok(if filtered.len() < plain.len() { filtered } else { plain })
+}
+
+fn written(
+    (width, height): (u32, u32),
+    bytes: &[u8],
+    palette: Option<Vec<u8>>,
+    filter: Filter,
+) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut encoder = Encoder::new(&mut out, width, height);
+    encoder.set_depth(BitDepth::Eight);
+    encoder.set_color(if palette.is_some() { ColorType::Indexed } else { ColorType::Rgb });
+    if let Some(palette) = palette {
+        encoder.set_palette(palette);
+    }
+    encoder.set_compression(Compression::High);
+    encoder.set_filter(filter);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(bytes)?;
+    writer.finish()?;
+    Ok(out)
 }
 
 /// Colours, row by row from the top, as the bytes of a PNG file; `None` is transparent. Nothing if they fill no rectangle.
@@ -62,6 +110,45 @@ mod tests {
             assert_eq!(of(text), coded);
         }
         assert_eq!(base64(&[255, 254, 253]), "//79");
+    }
+
+    #[test]
+    fn a_picture_is_the_same_however_it_is_packed() {
+        // Few colours, many, and a slope of them.
+        let flat = |x: u32, y: u32| [(x / 16 * 40) as u8, (y / 16 * 40) as u8, 7];
+        let noisy = |x: u32, y: u32| [(x * 7 % 256) as u8, (y * 13 % 256) as u8, (x * y % 256) as u8];
+        let slope = |x: u32, y: u32| [(x * 2) as u8, (y * 2) as u8, (x + y) as u8];
+        let kinds: [&dyn Fn(u32, u32) -> [u8; 3]; 3] = [&flat, &noisy, &slope];
+        let mut sizes = Vec::new();
+        for colour in kinds {
+            let bytes: Vec<u8> = (0..96 * 96)
+                .flat_map(|i| {
+                    let [r, g, b] = colour(i % 96, i / 96);
+                    [r, g, b, 255]
+                })
+                .collect();
+            let pixels = Pixmap::from_vec(bytes, IntSize::from_wh(96, 96).unwrap()).unwrap();
+            let png = encoded(&pixels).unwrap();
+            assert_eq!(Pixmap::decode_png(&png).unwrap().data(), pixels.data());
+            assert!(png.len() <= pixels.encode_png().unwrap().len());
+            sizes.push(png.len());
+        }
+        assert!(sizes[0] * 4 < sizes[1], "{sizes:?}");
+    }
+
+    #[test]
+    fn letters_that_one_font_lacks_are_drawn_with_another() {
+        let picture = |letter: char| {
+            render(&format!(
+                "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"20\" height=\"20\" font-family=\"monospace\">\
+                 <rect width=\"20\" height=\"20\" fill=\"#ffffff\"/><text x=\"4\" y=\"15\">{letter}</text></svg>"
+            ))
+            .unwrap()
+        };
+        // Private, in no font: the box that stands for what is missing.
+        assert_ne!(picture('₂'), picture('\u{f8ff}'));
+        assert_ne!(picture('₂'), picture(' '));
+        assert_ne!(picture('₂'), picture('₁'));
     }
 
     #[test]
