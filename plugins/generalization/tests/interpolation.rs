@@ -154,6 +154,7 @@ fn wrong_parameters_are_refused_with_their_reason() {
     for (change, part) in [
         (("points", "60"), "it must be 3k + 1"),
         (("other_batch", "64"), "must differ"),
+        (("train_samples", "600"), "`other_batch` is 1024, there are 600 images to train on"),
         (("other_lr", "0.001"), "must differ"),
         (("hidden", "12,x"), "`x` is no width"),
     ] {

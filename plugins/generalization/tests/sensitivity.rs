@@ -251,13 +251,16 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
 #[test]
 fn wrong_parameters_are_refused_with_their_reason() {
     for (change, part) in [
-        (("batches", "16,x"), "`x` is out of range or no number"),
+        (("batches", "16,x"), "`x` is no number"),
         (("batches", "16,16"), "named twice"),
         (("further", "64"), "which `batches` has already"),
         (("early", "10"), "must be less than `epochs`"),
         (("train_samples", "3000"), "parameter `followed` is 10000"),
-        (("many_rates", "0"), "`0` is out of range"),
-        (("edge_rates", "fast"), "`fast` is out of range"),
+        (("batches", "16,016"), "named twice"),
+        (("many_batches", "2001"), "more than the `many_samples`"),
+        (("many_rates", "0"), "names 0, must be rates above 0"),
+        (("many_rates", "1e-3,0.001"), "named twice"),
+        (("edge_rates", "fast"), "`fast` is no number"),
         (("hidden", "0"), "no width between"),
     ] {
         let why = TestHost::new().run::<Sensitivity>(&[change]).expect_failure();

@@ -28,11 +28,18 @@ pub fn numbers(parameter: &str, text: &str) -> Result<Vec<f64>> {
     if text.trim().is_empty() {
         return Ok(Vec::new());
     }
-    let number = |word: &String| {
-        word.parse()
-            .map_err(|_| invalid(format!("parameter `{parameter}` is `{text}`: `{word}` is no number")))
-    };
-    list(parameter, text)?.iter().map(number).collect()
+    let mut all: Vec<f64> = Vec::new();
+    for word in list(parameter, text)? {
+        let number: f64 = word
+            .parse()
+            .map_err(|_| invalid(format!("parameter `{parameter}` is `{text}`: `{word}` is no number")))?;
+        // However it is written: `0.5` and `0.50`.
+        if all.contains(&number) {
+            return Err(invalid(format!("parameter `{parameter}` is `{text}`: {number} is named twice")));
+        }
+        all.push(number);
+    }
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -54,7 +61,7 @@ mod tests {
     fn a_list_of_numbers_may_be_empty() {
         assert_eq!(numbers("sizes", "250, 1e3").unwrap(), [250.0, 1000.0]);
         assert!(numbers("sizes", " ").unwrap().is_empty());
-        for wrong in ["1,x", "1,,2", "3,3"] {
+        for wrong in ["1,x", "1,,2", "3,3", "0.5,0.50", "1e3,1000"] {
             let told = numbers("sizes", wrong).unwrap_err().to_string();
             assert!(told.contains("parameter `sizes`"), "{told}");
         }

@@ -45,20 +45,29 @@ pub fn pearson(x: &[f64], y: &[f64]) -> f64 {
 /// Spearman's rank correlation (Pearson's of the ranks, ties sharing their mean rank) with its 95 % interval.
 ///
 /// The interval is Fisher's z with the standard error √((1 + ρ²/2)/(n − 3)) of Bonett and Wright, "Sample size requirements
-/// for estimating Pearson, Kendall and Spearman correlations", Psychometrika 65 (2000). Pairs with a number that is not
-/// finite are left out. All is NaN for fewer than 4 pairs or a constant side.
+/// for estimating Pearson, Kendall and Spearman correlations", Psychometrika 65 (2000). A perfect order has an infinite z, and
+/// would be certain however few the pairs: its interval reaches as far as that of the order next to it, with two neighbours
+/// exchanged. Pairs with a number that is not finite are left out. All is NaN for fewer than 4 pairs or a constant side.
 pub fn spearman(x: &[f64], y: &[f64]) -> Estimate {
     let (x, y): (Vec<f64>, Vec<f64>) =
         x.iter().zip(y).filter(|(a, b)| a.is_finite() && b.is_finite()).unzip();
     let pairs = x.len();
     let value = if pairs < 4 { f64::NAN } else { pearson(&ranks(&x), &ranks(&y)) };
-    // A perfect correlation has an infinite z; the interval is then that one value.
-    if value.abs() == 1.0 || value.is_nan() {
+    if value.is_nan() {
         return Estimate { value, low: value, high: value, pairs };
     }
-    let half = 1.959_963_984_540_054 * ((1.0 + value * value / 2.0) / (pairs as f64 - 3.0)).sqrt();
-    let z = value.atanh();
-    Estimate { value, low: (z - half).tanh(), high: (z + half).tanh(), pairs }
+    let n = pairs as f64;
+    let next = 1.0 - 12.0 / (n * (n * n - 1.0));
+    // Up to rounding.
+    let perfect = value.abs() > 1.0 - 1e-9;
+    let used = if perfect { next.copysign(value) } else { value };
+    let half = 1.959_963_984_540_054 * ((1.0 + used * used / 2.0) / (n - 3.0)).sqrt();
+    let (low, high) = ((used.atanh() - half).tanh(), (used.atanh() + half).tanh());
+    match perfect {
+        true if value > 0.0 => Estimate { value: 1.0, low, high: 1.0, pairs },
+        true => Estimate { value: -1.0, low: -1.0, high, pairs },
+        false => Estimate { value, low, high, pairs },
+    }
 }
 
 /// The arithmetic mean; NaN of nothing.
@@ -101,6 +110,15 @@ mod tests {
         assert!((estimate.high - 0.722_661_079_975_206).abs() < 1e-12, "{estimate:?}");
         let falling: Vec<f64> = x.iter().map(|v| (-v).exp()).collect();
         assert_eq!(spearman(&x, &falling).value, -1.0);
+        // A perfect order of four or five is none that is certain; of six it is.
+        for (n, sure) in [(4_u8, false), (5, false), (6, true), (12, true)] {
+            let rising: Vec<f64> = (0..n).map(f64::from).collect();
+            let up = spearman(&rising, &rising);
+            assert_eq!((up.value, up.high, up.low > 0.0), (1.0, 1.0, sure), "{up:?}");
+            let down = spearman(&rising, &rising.iter().map(|v| -v).collect::<Vec<_>>());
+            assert_eq!((down.value, down.low), (-1.0, -1.0));
+            assert!((down.high + up.low).abs() < 1e-12, "{down:?} {up:?}");
+        }
         let odd = spearman(&[1.0, f64::NAN, 2.0, 3.0, 4.0, 5.0], &[1.0, 9.0, 2.0, 3.0, f64::INFINITY, 4.0]);
         assert_eq!((odd.value, odd.pairs), (1.0, 4));
         assert!(spearman(&[1.0; 9], &[2.0; 9]).value.is_nan());

@@ -49,16 +49,36 @@ impl Group<'_> {
                 self.loss(1, alphas, 1.0)
             ));
         }
-        let rise = |end: f64, beyond: f64| self.loss(0, alphas, beyond) - self.loss(0, alphas, end);
-        let (before, after) = (rise(0.0, -0.5), rise(1.0, 1.5));
-        let flatter = if before < after { 0.0 } else { 1.0 };
-        let (here, there) = (self.loss(1, alphas, flatter), self.loss(1, alphas, 1.0 - flatter));
-        let goes = if here < there { "lower" } else { "no lower" };
-        parts.push(format!(
-            "half a distance beyond the ends the training loss rises by {before:.3} past 0 and by {after:.3} past 1: along this \
-             line the network at {flatter} looks flatter, and its test loss is {goes}"
-        ));
+        parts.push(self.beyond(alphas));
         parts.join("; ")
+    }
+
+    /// How the line goes on beyond its ends, and which end looks flatter along it. A loss that falls beyond an end says that
+    /// the line passes no minimum there, so that nothing is said of how flat one is.
+    fn beyond(&self, alphas: &[f64]) -> String {
+        let change = |end: f64, beyond: f64| self.loss(0, alphas, beyond) - self.loss(0, alphas, end);
+        let (before, after) = (change(0.0, -0.5), change(1.0, 1.5));
+        let way = |change: f64| if change < 0.0 { "falls" } else { "rises" };
+        let seen = format!(
+            "half a distance beyond the ends the training loss {} by {:.3} past 0 and {} by {:.3} past 1",
+            way(before),
+            before.abs(),
+            way(after),
+            after.abs()
+        );
+        let verdict = if !(before.is_finite() && after.is_finite()) {
+            "it is not finite everywhere there".to_owned()
+        } else if before < 0.0 || after < 0.0 {
+            "the line passes no minimum where it falls, so neither end can be called the flatter".to_owned()
+        } else if (before - after).abs() < NONE {
+            "along this line neither end looks flatter".to_owned()
+        } else {
+            let flatter = if before < after { 0.0 } else { 1.0 };
+            let (here, there) = (self.loss(1, alphas, flatter), self.loss(1, alphas, 1.0 - flatter));
+            let goes = if here < there { "lower" } else { "no lower" };
+            format!("along this line the network at {flatter} looks flatter, and its test loss is {goes}")
+        };
+        format!("{seen}: {verdict}")
     }
 }
 
@@ -95,16 +115,25 @@ fn overall(groups: &[Group<'_>], alphas: &[f64]) -> String {
     let (same, other) = (all(true), all(false));
     let highest = same.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let lowest = other.iter().copied().fold(f64::INFINITY, f64::min);
-    let decides = if lowest > highest && verdict(&other) == "a barrier" {
+    let apart = lowest > highest;
+    // Of one or two pairs a kind, what was seen is said, and nothing concluded.
+    if same.len() < 6 {
+        let seen = if apart {
+            "from different initial values the barriers are higher than from the same"
+        } else {
+            "the barriers from the same and from different initial values overlap"
+        };
+        return format!("Overall: {seen}. Fewer than 3 pairs of a kind: no order can be claimed.");
+    }
+    let decides = if apart && verdict(&other) == "a barrier" {
         "every pair from different initial values has a higher barrier than any pair from the same: the initial values decide the \
          picture, and a line says nothing about batch sizes or rates unless they are given"
-    } else if lowest > highest {
+    } else if apart {
         "pairs from different initial values have higher barriers than pairs from the same, but small ones"
     } else {
         "the barriers of pairs from the same and from different initial values overlap: here the initial values do not decide"
     };
-    let few = if same.len() < 6 { ". Fewer than 3 pairs of a kind: no order can be claimed" } else { "" };
-    format!("Overall: {decides}{few}.")
+    format!("Overall: {decides}.")
 }
 
 /// Writes a paragraph a kind of line to the log, and the numbers to the table `conclusion`.
@@ -120,10 +149,14 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<()> {
         .iter()
         .map(|group| {
             format!(
-                "{} against {}, {} initial values: {}.",
+                "Two {}, {} against {}, {} initial values: {}.",
+                match group.kind {
+                    Kind::Batch => "batch sizes",
+                    Kind::Rate => "learning rates",
+                },
                 plan.roles[0].name,
                 plan.role_of(group.kind).name,
-                if group.same_start { "the same" } else { "different" },
+                if group.same_start { "the same" } else { "other" },
                 group.statement(&plan.alphas)
             )
         })
@@ -194,8 +227,8 @@ mod tests {
         let (same, other, all) = of(&six(0.001), &six(0.2));
         assert!(same.contains("training barrier 0.001") && same.contains("no barrier to speak of"), "{same}");
         assert!(other.contains("; a barrier;") && other.contains("lowest, 0.100, at α = 0.00"), "{other}");
-        assert!(other.contains("rises by 0.200 past 0 and by 0.200 past 1"), "{other}");
-        assert!(other.contains("the network at 1 looks flatter, and its test loss is no lower"), "{other}");
+        assert!(other.contains("rises by 0.200 past 0 and rises by 0.200 past 1"), "{other}");
+        assert!(other.contains("neither end looks flatter"), "{other}");
         assert!(all.contains("the initial values decide") && !all.contains("Fewer"), "{all}");
         // The other way round.
         let (_, other, all) = of(&six(0.2), &six(0.01));
@@ -203,9 +236,31 @@ mod tests {
         assert!(all.contains("do not decide"), "{all}");
         let (same, _, all) = of(&[0.01, 0.03], &[0.035, 0.04]);
         assert!(
-            same.contains("neither clearly") && all.contains("but small ones") && all.contains("Fewer"),
+            same.contains("neither clearly") && all.contains("are higher than from the same. Fewer"),
             "{same} {all}"
         );
+        let (.., all) = of(&six(0.01), &six(0.04));
+        assert!(all.contains("but small ones"), "{all}");
+        let beyond = |losses: [f64; 7]| {
+            let set = Evaluation { loss: losses.to_vec(), accuracy: vec![0.9; 7] };
+            let line = Line {
+                kind: Kind::Rate,
+                same_start: true,
+                pair: 0,
+                sets: [set.clone(), set],
+                distance: 1.0,
+                cosine: 0.0,
+            };
+            Group { kind: Kind::Rate, same_start: true, lines: vec![&line] }.beyond(&ALPHAS)
+        };
+        let text = beyond([9.0, 7.0, 0.1, 0.2, 0.3, 0.5, 4.0]);
+        assert!(text.contains("the network at 1 looks flatter, and its test loss is no lower"), "{text}");
+        let text = beyond([9.0, 0.05, 0.1, 0.2, 0.3, 0.5, 4.0]);
+        assert!(
+            text.contains("falls by 0.050 past 0 and rises by 0.200 past 1: the line passes no"),
+            "{text}"
+        );
+        assert!(beyond([9.0, f64::NAN, 0.1, 0.2, 0.3, 0.5, 4.0]).contains("not finite"));
         let (same, ..) = of(&[f64::NAN], &[0.2]);
         assert!(same.contains("not finite on the way"), "{same}");
     }

@@ -59,15 +59,16 @@ pub(super) fn lines(plan: &Plan, lines: &[Line]) -> String {
                 format!("{} start: training barrier {mean:.3}", if same { "same" } else { "different" });
             let axes = format!("{}\ny2 = {}", axis("cross entropy", "log"), axis("accuracy", "linear"));
             figures.panel(&title, &axis("α", "linear"), &axes);
-            for (column, label, side) in [
-                ("train_loss", "train loss", "y"),
-                ("test_loss", "test loss", "y"),
-                ("train_accuracy", "train accuracy", "y2"),
-                ("test_accuracy", "test accuracy", "y2"),
+            // Four lines that cross each other: of the palette, the four hues furthest apart.
+            for (column, label, side, colour) in [
+                ("train_loss", "train loss", "y", "blue"),
+                ("test_loss", "test loss", "y", "vermillion"),
+                ("train_accuracy", "train accuracy", "y2", "green"),
+                ("test_accuracy", "test accuracy", "y2", "purple"),
             ] {
                 figures.mark(&format!(
                     "type = \"line\"\ntable = {}\nxcol = \"alpha\"\nycol = \"{column}\"\naggregate = \"mean\"\nband = \"minmax\"\n\
-                     label = \"{label}\"\naxis = \"{side}\"",
+                     label = \"{label}\"\naxis = \"{side}\"\ncolor = \"{colour}\"",
                     quoted(&name(kind, same))
                 ));
             }

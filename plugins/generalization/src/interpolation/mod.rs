@@ -107,6 +107,14 @@ impl Experiment for Interpolation {
                 "the networks of a pair must differ: `batch` and `other_batch`, `lr` and `other_lr` must not be equal",
             ));
         }
+        let count = if self.train_samples == 0 { 60_000 } else { self.train_samples };
+        for (name, size) in [("batch", self.batch), ("other_batch", self.other_batch)] {
+            if size > count {
+                return Err(invalid(format!(
+                    "parameter `{name}` is {size}, there are {count} images to train on"
+                )));
+            }
+        }
         Ok(())
     }
 

@@ -78,9 +78,15 @@ fn in_words(sizes: &[Size], name: &str) -> String {
     let errors: Vec<f64> = sizes.iter().map(|s| s.test[0]).collect();
     let at = |i: usize| format!("{:.3} at {name} = {}", errors[i], sizes[i].width);
     let last = errors.len() - 1;
+    if last == 0 {
+        return format!("test error {}, of one size alone", at(0));
+    }
     match shape(&errors) {
         Shape::Falls => {
             format!("test error has no peak: {}, lowest {}, {}", at(0), at(lowest(&errors)), at(last))
+        }
+        Shape::Rises { low: 0, high } => {
+            format!("test error rises from {} to {} and does not fall again", at(0), at(high))
         }
         Shape::Rises { low, high } => {
             format!("test error falls to {}, then rises to {} and does not fall again", at(low), at(high))
@@ -92,8 +98,9 @@ fn in_words(sizes: &[Size], name: &str) -> String {
             } else {
                 "not as low as the first minimum"
             };
+            let begins = if low == 0 { "begins at" } else { "falls to" };
             format!(
-                "test error falls to {}, rises to {} ({:.1} times as high), and falls again to {}, {deeper}",
+                "test error {begins} {}, rises to {} ({:.1} times as high), and falls again to {}, {deeper}",
                 at(low),
                 at(high),
                 errors[high] / errors[low],
@@ -112,6 +119,15 @@ fn of_full(sizes: &[Size], samples: i64) -> Vec<String> {
     let (Some(first), Some(last)) = (sizes.first(), sizes.last()) else { return Vec::new() };
     let highest = |of: fn(&Size) -> f64| sizes.iter().max_by(|a, b| of(a).total_cmp(&of(b))).unwrap_or(last);
     let best = highest(|s| s.test[1]);
+    if sizes.len() == 1 {
+        return vec![format!(
+            "{samples} images, one size of {} parameters: test accuracy {}, test loss {:.3}; training accuracy {}",
+            last.parameters,
+            percent(last.test[1]),
+            last.test[0],
+            percent(last.train[1])
+        )];
+    }
     // Between sizes, a drop within the noise of the trials is none.
     let falls = sizes.windows(2).filter(|pair| pair[1].test[1] < pair[0].test[1] - 0.005).count();
     let trend = match falls {
@@ -120,6 +136,8 @@ fn of_full(sizes: &[Size], samples: i64) -> Vec<String> {
     };
     let threshold = samples * CLASSES;
     let beyond = sizes.iter().filter(|s| s.parameters >= threshold).count();
+    let others =
+        if beyond < sizes.len() { ", so the others cannot be expected to fit everything" } else { "" };
     let lowest_loss = sizes.iter().min_by(|a, b| a.test[0].total_cmp(&b.test[0])).unwrap_or(last);
     let over = if last.test[0] > 1.1 * lowest_loss.test[0] {
         format!(
@@ -145,7 +163,7 @@ fn of_full(sizes: &[Size], samples: i64) -> Vec<String> {
         ),
         format!(
             "{samples} images: the gap between training and test accuracy is {:.1} points at the smallest and {:.1} at the largest; {beyond} of {} \
-             sizes have at least labels times classes ({threshold}) parameters, so the others cannot be expected to fit everything",
+             sizes have at least labels times classes ({threshold}) parameters{others}",
             100.0 * (first.train[1] - first.test[1]),
             100.0 * (last.train[1] - last.test[1]),
             sizes.len()
@@ -156,8 +174,9 @@ fn of_full(sizes: &[Size], samples: i64) -> Vec<String> {
 /// Part B with one kind of labels.
 fn of_subset(sizes: &[Size], samples: i64, noise: f64) -> Vec<String> {
     let (Some(first), Some(last)) = (sizes.first(), sizes.last()) else { return Vec::new() };
-    let fitted = sizes.iter().find(|s| s.train[1] >= 0.99);
-    let fitted = fitted.map_or("no size has 99 % of the training labels right".to_owned(), |s| {
+    // From a size on: all larger ones too.
+    let short = sizes.iter().rposition(|s| s.train[1] < 0.99).map_or(0, |i| i + 1);
+    let fitted = sizes.get(short).map_or("no size has 99 % of the training labels right".to_owned(), |s| {
         format!("99 % of the training labels are right from h = {} on ({} parameters)", s.width, s.parameters)
     });
     vec![format!(
@@ -188,6 +207,14 @@ fn of_features(sizes: &[Size], samples: i64, noise: f64) -> Vec<String> {
     } else {
         String::new()
     };
+    if sizes.len() == 1 {
+        return vec![format!(
+            "{samples} images, {}, random features: {}; test accuracy {}{fits}",
+            noise_in_words(noise),
+            in_words(sizes, "N"),
+            percent(last.test[1])
+        )];
+    }
     vec![format!(
         "{samples} images, {}, random features: {}; the highest test error lies at N = {}, {place}; test accuracy {} there, {} at N = {}{fits}",
         noise_in_words(noise),
@@ -259,6 +286,15 @@ mod tests {
         let text = of_subset(&smooth, 4000, 0.0).join("\n");
         assert!(text.contains("no peak") && text.contains("no size has 99 %"), "{text}");
 
+        let rising = [size(3, 0.995, 0.3, 0.7), size(38, 0.9, 0.4, 0.6), size(250, 1.0, 0.5, 0.5)];
+        let text = of_subset(&rising, 4000, 0.0).join("\n");
+        assert!(text.contains("rises from 0.300 at h = 3 to 0.500 at h = 250 and does not"), "{text}");
+        assert!(text.contains("right from h = 250 on"), "{text}");
+        for text in [of_subset(&rising[..1], 4000, 0.0), of_features(&rising[..1], 4000, 0.0)] {
+            assert!(text[0].contains("0.300 at") && text[0].contains("of one size alone"), "{text:?}");
+            assert!(!text[0].contains("peak") && !text[0].contains("highest"), "{text:?}");
+        }
+
         let exact = [size(200, 0.9, 0.5, 0.77), size(1000, 1.0, 227.0, 0.15), size(5000, 1.0, 0.33, 0.88)];
         let text = of_features(&exact, 1000, 0.0).join("\n");
         for part in [
@@ -284,6 +320,8 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part:?} is not in {text}");
         }
+        let one = of_full(&grown[..1], 60_000).join("\n");
+        assert!(one.contains("one size of 810 parameters") && !one.contains("over-fit"), "{one}");
         let over = [size(81, 0.5, 0.5, 0.9), size(6000, 1.0, 0.9, 0.8)];
         let text = of_full(&over, 60_000).join("\n");
         assert!(

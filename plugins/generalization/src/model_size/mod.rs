@@ -137,7 +137,9 @@ impl Experiment for ModelSize {
         let total = state.total();
         while let Some(unit) = state.unit() {
             let ended = state.advance(ctx)?;
-            ctx.progress(state.cost_done(), total, &in_words(unit))?;
+            // In thousandths: multiplications would be taken for steps while there are few of both.
+            let share = state.cost_done() as f64 / total.max(1) as f64;
+            ctx.progress((share * 1000.0).round() as i64, 1000, &in_words(unit))?;
             if ended {
                 state.results.write(ctx, state.step())?;
             }

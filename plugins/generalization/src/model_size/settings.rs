@@ -90,6 +90,14 @@ pub(super) fn units(params: &ModelSize) -> Result<Vec<Unit>> {
             }
         })
         .collect::<Result<Vec<i64>>>()?;
+    for (i, features) in counts.iter().enumerate() {
+        if counts[..i].contains(features) {
+            return Err(invalid(format!(
+                "parameter `feature_ratios`: {} is {features} features of {} images, as another ratio is",
+                ratios[i], params.feature_samples
+            )));
+        }
+    }
     for trial in 0..params.trials {
         units.extend(counts.iter().map(|&features| Unit::Features { trial, features }));
     }

@@ -145,7 +145,11 @@ impl Subject {
             (false, true) => "takes longer from end to end, though not at every step",
             (false, false) => "does not take longer",
         };
-        Some(format!("To fit {what} {verdict}: {from:.0} epochs on average at {first}, {to:.0} at {last}"))
+        let few = self.groups.iter().any(|g| which(g) && g.outcomes.len() < 3);
+        let caution = if few { ". Fewer than 3 trials: no order can be claimed" } else { "" };
+        Some(format!(
+            "To fit {what} {verdict}: {from:.0} epochs on average at {first}, {to:.0} at {last}{caution}"
+        ))
     }
 
     /// The report's claim that a convolutional network cannot fit random labels.
@@ -248,6 +252,11 @@ mod tests {
             let outcomes = epochs.map(|e| outcome(Some(e), 1.0, [9.2, 0.1]));
             found(Labels::Fixed(1.0), samples, outcomes.to_vec())
         };
+        let thrice = |samples, epoch| {
+            found(Labels::Fixed(1.0), samples, vec![outcome(Some(epoch), 1.0, [9.2, 0.1]); 3])
+        };
+        let text = lenet(vec![thrice(1000, 140), thrice(250, 62)]);
+        assert!(text.contains("takes longer") && !text.contains("no order"), "{text}");
         let text = lenet(vec![
             found(Labels::Fixed(0.0), 1000, vec![outcome(Some(20), 1.0, [0.2, 0.95])]),
             random(1000, [144, 136]),
@@ -259,7 +268,7 @@ mod tests {
             "1000 random labels: fitted by all 2 trials after 136 to 144 epochs; test accuracy 10.0 %",
             "7.0 times the epochs of true labels",
             "drawn anew in each epoch: not learnt, training accuracy 12.0 % after 300 epochs",
-            "To fit more images with random labels takes longer at every step: 62 epochs on average at 250, 140 at 1000",
+            "takes longer at every step: 62 epochs on average at 250, 140 at 1000. Fewer than 3 trials: no order can be claimed",
             "is refuted: 1000 random labels were fitted by all 2 trials",
             "4.0 times ln 10",
             "0.06 bit a parameter to store; those of all 60,000 images would take 3.70",

@@ -176,9 +176,10 @@ impl RandomLabels {
             groups.push(Group { has_curves: true, ..group(labels, pixels, whole, name) });
         }
         let partly = numbers("corruptions", &self.corruptions)?;
-        if let Some(p) = partly.iter().find(|p| !(0.0..=1.0).contains(*p)) {
+        // Below a millionth no label of the largest set is likely to be replaced.
+        if let Some(p) = partly.iter().find(|p| !(**p == 0.0 || (1e-6..=1.0).contains(*p))) {
             return Err(invalid(format!(
-                "parameter `corruptions` names {p}, a probability lies between 0 and 1"
+                "parameter `corruptions` names {p:e}, must be probabilities: 0, or between 1e-6 and 1"
             )));
         }
         let few = self.corruption_samples.min(whole);

@@ -47,7 +47,9 @@ pub(super) fn write(ctx: &Ctx, training: &Training) -> Result<()> {
     // Of as many images as any partly random labels have.
     let swept = |fit: &&Fit| Some(fit.group.samples) == training.swept_samples(fit.group.network);
     let fixed = |fit: &&Fit| matches!(fit.group.labels, Labels::Fixed(_));
-    let by_corruption: Vec<Fit> = fits.iter().filter(natural).filter(swept).filter(fixed).cloned().collect();
+    let mut by_corruption: Vec<Fit> =
+        fits.iter().filter(natural).filter(swept).filter(fixed).cloned().collect();
+    by_corruption.sort_by(|a, b| a.corruption().total_cmp(&b.corruption()));
     rows(ctx, "fit-corruption", step, &by_corruption)
 }
 

@@ -11,6 +11,9 @@ use super::verdict::{Artefact, Groups, Order, Quantity, by_protocol, many, with_
 /// Steps after which the edge should be reached, as a share of all.
 const SETTLED: f64 = 1.0 / 3.0;
 
+/// Networks that a rank correlation needs.
+const FEWEST: usize = 4;
+
 /// Writes a paragraph a protocol and one each on peaks, on generalisation and on the edge to the log and the table `conclusion`.
 pub(super) fn write(
     ctx: &Ctx,
@@ -58,17 +61,22 @@ fn protocol(plan: &Plan, moment: Moment, networks: &[&Network]) -> String {
     if losses.0.len() < 2 {
         return format!("Measured {title}: only the batch size {} came that far.", first.0);
     }
+    let few = networks.len() < FEWEST;
     let parts: Vec<String> = Quantity::ALL
         .into_iter()
-        .map(|quantity| trend(quantity, &Groups::of(plan, networks, quantity)))
+        .map(|quantity| {
+            let groups = Groups::of(plan, networks, quantity);
+            if few { from_to(quantity, &groups) } else { trend(quantity, &groups) }
+        })
         .collect();
+    let caution = if few { " Fewer than 4 networks: no order can be claimed." } else { "" };
     let wanted: i64 =
         plan.legs.iter().filter(|leg| leg.moments.contains(&moment)).map(|leg| leg.trials).sum();
     let missing = wanted - networks.len() as i64;
     let missing =
         if missing > 0 { format!(" {missing} networks did not come that far.") } else { String::new() };
     format!(
-        "Measured {title} ({} networks, batch sizes {} to {}): {}.{missing}",
+        "Measured {title} ({} networks, batch sizes {} to {}): {}.{caution}{missing}",
         networks.len(),
         first.0,
         last.0,
@@ -76,9 +84,21 @@ fn protocol(plan: &Plan, moment: Moment, networks: &[&Network]) -> String {
     )
 }
 
+/// `test loss 0.301 to 0.306`.
+fn from_to(quantity: Quantity, groups: &Groups) -> String {
+    let (start, end) = groups.ends().unwrap_or((f64::NAN, f64::NAN));
+    format!("{} {} to {}", quantity.name(), short(start), short(end))
+}
+
 fn trend(quantity: Quantity, groups: &Groups) -> String {
     let estimate = groups.trend();
     let (start, end) = groups.ends().unwrap_or((f64::NAN, f64::NAN));
+    if estimate.value.is_nan() {
+        return format!(
+            "{}: an order cannot be told, too few values are finite or all are equal",
+            from_to(quantity, groups)
+        );
+    }
     let verb = match Order::of(estimate) {
         Order::Rises => "rises with batch size",
         Order::Falls => "falls with batch size",
@@ -98,6 +118,14 @@ fn coefficient(estimate: Estimate) -> String {
 /// Whether a peak under as many epochs is one of training progress.
 fn artefact(plan: &Plan, quantity: Quantity, found: &Artefact) -> String {
     let epochs = plan.params.epochs;
+    let sizes = plan.legs.iter().filter(|leg| !leg.many).count();
+    if sizes < 3 {
+        return format!(
+            "Of {sizes} batch size{}, no peak of the {} can be told.",
+            if sizes == 1 { "" } else { "s" },
+            quantity.name()
+        );
+    }
     let (Some(peak), Some((for_it, against))) = (found.peak, found.evidence()) else {
         return format!("After {epochs} epochs the {} has no peak between the batch sizes.", quantity.name());
     };
@@ -117,10 +145,21 @@ fn artefact(plan: &Plan, quantity: Quantity, found: &Artefact) -> String {
 
 fn generalisation(plan: &Plan, networks: &[&Network]) -> String {
     let wanted: i64 = plan.legs.iter().filter(|leg| leg.many).map(|leg| leg.trials).sum();
+    if networks.len() < FEWEST {
+        return format!(
+            "{} of {wanted} networks that learnt {} images came to a training loss of {}: too few to tell what goes with the test loss.",
+            networks.len(),
+            plan.few.count(),
+            plan.params.many_target
+        );
+    }
     let parts: Vec<String> = Quantity::PREDICTORS
         .into_iter()
         .map(|quantity| {
             let estimate = with_test_loss(networks, quantity);
+            if estimate.value.is_nan() {
+                return format!("{} is the same in all, or not finite", quantity.name());
+            }
             let verb = match Order::of(estimate) {
                 Order::Rises => "is higher where the test loss is higher",
                 Order::Falls => "is lower where the test loss is higher",
@@ -199,5 +238,10 @@ mod tests {
                 .contains("falls with batch size (60.0 to 20.0")
         );
         assert!(trend(Quantity::Trace, &groups([0.1, 0.3, 0.1])).contains("no order"));
+        let equal = Groups(vec![(16, vec![0.5; 2]), (64, vec![0.5; 2])]);
+        let diverged = groups([f64::NAN; 3]);
+        for text in [trend(Quantity::Trace, &equal), trend(Quantity::Trace, &diverged)] {
+            assert!(text.contains("cannot be told") && !text.contains("Spearman"), "{text}");
+        }
     }
 }

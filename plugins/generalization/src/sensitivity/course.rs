@@ -9,7 +9,7 @@ use gradtop_toolkit::mlp::Samples;
 use gradtop_toolkit::settings::useful_threads;
 
 use super::edge::Edge;
-use super::follow::{Follow, expected};
+use super::follow::{EDGE_STEP, Follow, measuring_cost, training_cost};
 use super::measure::{Measures, NUMBERS, Network, measure};
 use super::plan::Plan;
 
@@ -111,17 +111,24 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Samples learnt from, of those expected: a leg that ends earlier or later than expected moves on at its end.
+    /// Work done, in thousandths of that expected, which is counted in samples learnt from: a leg that ends earlier or later than expected moves on at its end.
     pub fn progress(&self) -> (i64, i64) {
         let plan = self.plan;
-        let of = |leg: usize| expected(plan, &plan.legs[leg]) * plan.legs[leg].trials as f64;
-        let edge = (plan.params.edge_steps * plan.edge_runs() * 500) as f64;
-        let mut done: f64 = (0..self.leg.min(plan.legs.len())).map(of).sum();
+        let learning = |leg: usize| training_cost(plan, &plan.legs[leg]);
+        let measuring = |leg: usize| measuring_cost(plan, &plan.legs[leg]);
+        let edge = (plan.params.edge_steps * plan.edge_runs()) as f64 * EDGE_STEP;
+        let begun = self.leg.min(plan.legs.len());
+        let mut done: f64 = (0..begun).map(|leg| learning(leg) + measuring(leg)).sum();
         done += match &self.work {
-            Work::Leg(follow, _) => of(self.leg) * follow.share(),
+            Work::Leg(follow, measured) => {
+                let share = *measured as f64 / follow.leg.moments.len().max(1) as f64;
+                learning(self.leg) * follow.share() + measuring(self.leg) * share
+            }
             Work::Edge(now) => edge * now.step() as f64 / plan.params.edge_steps.max(1) as f64,
         };
-        (done as i64, ((0..plan.legs.len()).map(of).sum::<f64>() + edge) as i64)
+        let all = (0..plan.legs.len()).map(|leg| learning(leg) + measuring(leg)).sum::<f64>() + edge;
+        // Not the samples themselves, which would be taken for steps while there are few of both.
+        ((done / all * 1000.0).round() as i64, 1000)
     }
 
     /// Threads worth using for the next step.

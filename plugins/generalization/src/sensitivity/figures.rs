@@ -143,6 +143,9 @@ fn peak(figures: &mut Figures, plan: &Plan, networks: &[Network]) {
 fn generalisation(figures: &mut Figures, plan: &Plan, networks: &[Network]) {
     let of = |these: &[&Network], quantity| {
         let estimate = with_test_loss(these, quantity);
+        if estimate.value.is_nan() {
+            return "too few for a correlation".to_owned();
+        }
         format!("Spearman {:.2} ({:.2} to {:.2})", estimate.value, estimate.low, estimate.high)
     };
     let shown = [Quantity::Logits, Quantity::Probabilities, Quantity::LambdaMax, Quantity::Sharpness];

@@ -191,9 +191,29 @@ pub(super) fn means(norms: &Tensor) -> Result<Vec<f64>> {
     Ok(rows(&norms.f_mean_dim([1_i64].as_slice(), true, tch::Kind::Double)?)?.concat())
 }
 
+/// What a step of gradient descent to the edge costs a run, its share of looks at the eigenvalue included, in samples.
+pub(super) const EDGE_STEP: f64 = 1600.0;
+/// What a step costs whatever its batch, in samples.
+const STEP: f64 = 200.0;
+
+/// What a leg's training costs, in samples learnt from, about.
+pub(super) fn training_cost(plan: &Plan, leg: &Leg) -> f64 {
+    let samples = expected(plan, leg);
+    samples * leg.trials as f64 + samples / leg.batch as f64 * STEP
+}
+
+/// What measuring a leg's networks at all moments costs, in the same: mostly products with the Hessian and steps of ascent.
+pub(super) fn measuring_cost(plan: &Plan, leg: &Leg) -> f64 {
+    let params = &plan.params;
+    let passes = (params.lanczos_steps + params.probes + params.ascent) as f64;
+    let whole = leg.moments.iter().filter(|moment| !matches!(moment, Moment::Early(_))).count() as f64;
+    let sensitivities = 10_000.0 * leg.moments.len() as f64;
+    leg.trials as f64 * (2.0 * whole * params.curved as f64 * passes + sensitivities)
+}
+
 /// Samples that a leg will have learnt from at its end, about: how many a training loss takes grows with about the square root
 /// of the batch.
-pub(super) fn expected(plan: &Plan, leg: &Leg) -> f64 {
+fn expected(plan: &Plan, leg: &Leg) -> f64 {
     let most = (plan.last_step(leg) * leg.batch) as f64;
     let of = |moment: &Moment| match plan.step_of(leg, *moment) {
         Some(step) => (step * leg.batch) as f64,

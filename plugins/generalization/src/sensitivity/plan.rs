@@ -4,7 +4,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::curvature::network;
 use gradtop_toolkit::data::{self, CLASSES, PIXELS};
 use gradtop_toolkit::mlp::{Activation, Loss, Mlp, Samples};
-use gradtop_toolkit::parameters::{invalid, list};
+use gradtop_toolkit::parameters::{invalid, list, numbers};
 use gradtop_toolkit::settings::{hidden, images, shape};
 use tch::{Device, Kind, Tensor};
 
@@ -38,7 +38,9 @@ impl Moment {
     pub fn in_words(self) -> String {
         match self {
             Self::Early(n) | Self::Epochs(n) => format!("after {n} epochs"),
+            Self::Steps(1) => "after 1 step".to_owned(),
             Self::Steps(n) => format!("after {n} steps"),
+            Self::Loss(loss) if loss < 1e-3 => format!("at a training loss of {loss:e}"),
             Self::Loss(loss) => format!("at a training loss of {loss}"),
         }
     }
@@ -95,25 +97,28 @@ pub struct Plan {
 pub(super) const EDGE_WIDTHS: [i64; 4] = [PIXELS, 64, 64, CLASSES];
 pub(super) const EDGE_SAMPLES: i64 = 500;
 
-fn numbers<T: std::str::FromStr + PartialOrd + Copy>(
-    parameter: &str,
-    text: &str,
-    low: T,
-    high: T,
-) -> Result<Vec<T>> {
-    list(parameter, text)?
-        .iter()
-        .map(|word| match word.parse() {
-            Ok(number) if number > low && number <= high => Ok(number),
-            _ => Err(invalid(format!(
-                "parameter `{parameter}` is `{text}`: `{word}` is out of range or no number"
-            ))),
-        })
-        .collect()
+/// Rates, comma-separated, at least one, none twice.
+fn rates(parameter: &str, text: &str) -> Result<Vec<f64>> {
+    list(parameter, text)?;
+    let all = numbers(parameter, text)?;
+    match all.iter().find(|rate| !(**rate > 0.0 && **rate <= 10.0)) {
+        Some(rate) => {
+            Err(invalid(format!("parameter `{parameter}` names {rate}, must be rates above 0 and up to 10")))
+        }
+        None => Ok(all),
+    }
 }
 
+/// Batch sizes, comma-separated, at least one, none twice.
 fn sizes(parameter: &str, text: &str) -> Result<Vec<i64>> {
-    numbers(parameter, text, 0, 60_000)
+    list(parameter, text)?;
+    let all = numbers(parameter, text)?;
+    match all.iter().find(|size| size.fract() != 0.0 || !(1.0..=60_000.0).contains(*size)) {
+        Some(size) => Err(invalid(format!(
+            "parameter `{parameter}` names {size}, must be whole numbers between 1 and 60000"
+        ))),
+        None => Ok(all.into_iter().map(|size| size as i64).collect()),
+    }
 }
 
 impl Sensitivity {
@@ -163,7 +168,13 @@ impl Sensitivity {
             .collect::<Result<_>>()?;
         if self.many_samples > 0 {
             for batch in sizes("many_batches", &self.many_batches)? {
-                for lr in numbers("many_rates", &self.many_rates, 0.0, 10.0)? {
+                if batch > self.many_samples {
+                    return Err(invalid(format!(
+                        "parameter `many_batches` names {batch}, more than the `many_samples`, which are {}",
+                        self.many_samples
+                    )));
+                }
+                for lr in rates("many_rates", &self.many_rates)? {
                     legs.push(Leg {
                         name: format!("B={batch}, lr {lr}"),
                         many: true,
@@ -175,7 +186,7 @@ impl Sensitivity {
                 }
             }
         }
-        Ok((legs, numbers("edge_rates", &self.edge_rates, 0.0, 10.0)?))
+        Ok((legs, rates("edge_rates", &self.edge_rates)?))
     }
 
     /// What these parameters mean.
