@@ -394,6 +394,7 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (vec![("networks", "mlp,vgg")], "`vgg`, must be a list of mlp, shallow"),
         (vec![("conditions", "true,false")], "`false`, must be a list of true, random"),
         (vec![("corruptions", "0.5,1.2")], "1.2, a probability lies between 0 and 1"),
+        (vec![("corruptions", "1e-300")], "1e-300, must be 0 or at least 1e-12"),
         (vec![("sizes", "10.5")], "10.5, must be whole numbers"),
         (vec![("sizes", "many")], "`many` is no number"),
         (vec![("hidden", "0")], "`0` is no width"),

@@ -176,11 +176,14 @@ impl RandomLabels {
             groups.push(Group { has_curves: true, ..group(labels, pixels, whole, name) });
         }
         let partly = numbers("corruptions", &self.corruptions)?;
-        // Below a millionth no label of the largest set is likely to be replaced.
-        if let Some(p) = partly.iter().find(|p| !(**p == 0.0 || (1e-6..=1.0).contains(*p))) {
+        if let Some(p) = partly.iter().find(|p| !(0.0..=1.0).contains(*p)) {
             return Err(invalid(format!(
-                "parameter `corruptions` names {p:e}, must be probabilities: 0, or between 1e-6 and 1"
+                "parameter `corruptions` names {p}, a probability lies between 0 and 1"
             )));
+        }
+        // Written out in the names of series, which are of bounded length.
+        if let Some(p) = partly.iter().find(|p| **p > 0.0 && **p < 1e-12) {
+            return Err(invalid(format!("parameter `corruptions` names {p:e}, must be 0 or at least 1e-12")));
         }
         let few = self.corruption_samples.min(whole);
         // The ends of their curves: true and random labels of as many images.
