@@ -9,6 +9,7 @@ mod download;
 mod failure;
 mod figure;
 mod live;
+mod natural;
 mod png;
 mod print;
 mod runtime;

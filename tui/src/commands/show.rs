@@ -13,6 +13,7 @@ use super::logs::event_text;
 use super::{Context, rm, short, state};
 use crate::chart::grid::Ink;
 use crate::figure::name_of;
+use crate::natural;
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean, number};
 
@@ -58,7 +59,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 fn summaries(view: &View, most: usize) -> Result<(Vec<Summary>, usize)> {
     let declared = &view.manifest.metrics;
     let place = |metric: &str| declared.iter().position(|m| m.name == metric).unwrap_or(usize::MAX);
-    let order = |a: &SeriesKey, b: &SeriesKey| (place(&a.metric), a).cmp(&(place(&b.metric), b));
+    let order = |a: &SeriesKey, b: &SeriesKey| {
+        place(&a.metric).cmp(&place(&b.metric)).then_with(|| natural::series(a, b))
+    };
     let mut keys: Vec<SeriesKey> = series_keys(&view.dir)?.into_iter().map(|(key, _)| key).collect();
     keys.sort_by(order);
     let all = keys.len();

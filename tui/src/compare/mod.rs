@@ -7,6 +7,7 @@ pub(crate) mod sheet;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::chart::colour::{Paint, assign};
 use crate::commands::state;
 use crate::figure::name_of;
 use crate::live::{RunData, XKind};
+use crate::natural;
 
 /// A run that is compared.
 #[derive(Clone, Debug)]
@@ -111,6 +113,13 @@ impl Facet {
         Self { metric: key.metric.clone(), model: key.model.clone(), split: key.split.clone() }
     }
 
+    /// As people list them.
+    fn order(&self, other: &Self) -> Ordering {
+        natural::order(&self.metric, &other.metric)
+            .then_with(|| natural::maybe(self.model.as_deref(), other.model.as_deref()))
+            .then_with(|| natural::maybe(self.split.as_deref(), other.split.as_deref()))
+    }
+
     /// Whether a series belongs to it.
     pub(crate) fn takes(&self, key: &SeriesKey) -> bool {
         self.metric == key.metric && self.model == key.model && self.split == key.split
@@ -154,7 +163,7 @@ pub(crate) fn facets(subjects: &[Subject]) -> Vec<Facet> {
         });
         (f.metric.starts_with("system/"), declared.unwrap_or((true, usize::MAX)))
     };
-    all.sort_by(|a, b| (place(a), a).cmp(&(place(b), b)));
+    all.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.order(b)));
     all
 }
 
@@ -258,7 +267,7 @@ pub(crate) fn teams(subjects: &[Subject], by: &GroupBy) -> Vec<Team> {
         };
         teams.sort_by(|a, b| match (number(a), number(b)) {
             (Some(x), Some(y)) => x.total_cmp(&y),
-            (x, y) => y.is_some().cmp(&x.is_some()).then_with(|| a.name.cmp(&b.name)),
+            (x, y) => y.is_some().cmp(&x.is_some()).then_with(|| natural::order(&a.name, &b.name)),
         });
     }
     give_looks(subjects, by, &mut teams);

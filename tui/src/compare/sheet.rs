@@ -182,7 +182,7 @@ impl Sheet {
                 let (a, b) = (text(a), text(b));
                 let by_value = match (a.parse::<f64>(), b.parse::<f64>()) {
                     (Ok(x), Ok(y)) => x.total_cmp(&y),
-                    _ => a.cmp(&b),
+                    _ => crate::natural::order(&a, &b),
                 };
                 turned(by_value, reverse)
             }),

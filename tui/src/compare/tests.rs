@@ -70,6 +70,18 @@ fn runs_of_several_experiments_share_only_what_both_have() {
 }
 
 #[test]
+fn charts_are_in_the_order_of_the_numbers_in_their_names() {
+    let points = [(0, 1.0), (10, 0.5)];
+    let mut spec = run("fit", "a", 1);
+    for model in ["h=128", "h=12", "h=1"] {
+        spec = spec.series("loss", Some(model), &points);
+    }
+    let (_bench, all) = subjects(vec![spec], &["a"]);
+    let titles: Vec<String> = facets(&all).iter().map(Facet::title).collect();
+    assert_eq!(titles, ["loss h=1", "loss h=12", "loss h=128"]);
+}
+
+#[test]
 fn groups_hold_the_runs_of_one_value_in_the_order_of_the_values() {
     let specs = vec![
         seed(lr(run("fit", "a", 1), 0.1), 1),

@@ -6,6 +6,7 @@ use gradtop_store::figures::{Aggregate, Mark, MarkX};
 use gradtop_store::{SeriesData, SeriesKey};
 
 use super::Data;
+use crate::natural;
 
 /// A line's worth of data: values at ascending x, with their range where several series were averaged.
 #[derive(Debug, Default, PartialEq)]
@@ -46,6 +47,10 @@ pub(super) fn groups<'a>(mark: &Mark, data: &'a Data) -> Vec<Group<'a>> {
         );
         groups.entry(key).or_default().push(series);
     }
+    let mut groups: Vec<(Key<'_>, Vec<&SeriesData>)> = groups.into_iter().collect();
+    groups.sort_by(|(a, _), (b, _)| {
+        natural::maybe(a.0, b.0).then_with(|| natural::maybe(a.1, b.1)).then_with(|| a.2.cmp(&b.2))
+    });
     groups
         .into_iter()
         .map(|((model, split, trial), members)| Group { name: name_of(model, split, trial), members })

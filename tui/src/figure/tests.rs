@@ -89,6 +89,14 @@ fn a_diverged_trial_is_said_and_the_line_is_of_the_others() {
 }
 
 #[test]
+fn lines_are_in_the_order_of_the_numbers_in_their_names() {
+    let of = |model| series("loss", model, -1, &[1.0]);
+    let data = data(vec![of("B=1024"), of("B=16"), of("B=128")]);
+    let chart = chart("[[panel.mark]]\ntype = 'line'\nmetric = 'loss'", &data);
+    assert_eq!(names_of(&chart), ["B=16", "B=128", "B=1024"]);
+}
+
+#[test]
 fn by_trial_draws_each_and_filters_choose() {
     let data = data(vec![
         series("loss", "a", 0, &[1.0]),

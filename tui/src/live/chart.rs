@@ -13,6 +13,7 @@ use crate::chart::scale::{Scale, Span};
 use crate::chart::text::{self, Area, Look};
 use crate::chart::{Axis, Chart, Mark, Shape, Side, Where};
 use crate::figure::{self, name_of, wanted};
+use crate::natural;
 use crate::print::number;
 
 /// A run in a chart.
@@ -345,6 +346,10 @@ fn lines_of<'a>(
             }
         }
         let alone = groups.len() == 1;
+        let mut groups: Vec<_> = groups.into_iter().collect();
+        groups.sort_by(|(a, _), (b, _)| {
+            natural::maybe(a.0, b.0).then_with(|| natural::maybe(a.1.as_deref(), b.1.as_deref()))
+        });
         let metric = mark.metric.as_deref().unwrap_or_default();
         let own_label = mark.label.clone().or_else(|| (metrics.len() > 1).then(|| metric.to_owned()));
         for ((label, own), members) in groups {

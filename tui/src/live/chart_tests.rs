@@ -53,6 +53,17 @@ fn means_and_bands_of_models() {
 }
 
 #[test]
+fn lines_are_in_the_order_of_the_numbers_in_their_names() {
+    let of = |model| series(key(model, None), curve(1.0, 9), 0.0);
+    let data = run(["B=1024", "B=16", "B=128"].map(of).into());
+    let look = Look { glyphs: Glyphs::Braille, colour: true };
+    let sources = [Source { data: &data, label: None }];
+    let built = build(&sources, Subject::Metric("loss"), &ChartView::default(), (60, 14), look);
+    let names: Vec<&str> = built.lines.iter().map(|l| l.name.as_str()).collect();
+    assert_eq!(names, ["B=16", "B=128", "B=1024"]);
+}
+
+#[test]
 fn smoothing_stands_before_the_raw_values() {
     let noisy = (0..600).map(|i| 1.0 + (f64::from(i) * 2.399).sin() + f64::from(i) / 300.0);
     let data = run(vec![series(SeriesKey::metric("loss"), noisy, 0.95)]);

@@ -9,6 +9,7 @@ use gradtop_store::{RunDir, SeriesKey, StoreError, Tailer, outline};
 use super::about::About;
 use super::growing::{self, Growing};
 use super::{Progress, RunData, SeriesFilter, SeriesSnapshot, WatchRequest, Window};
+use crate::natural;
 
 /// Series that nobody looks at any more are kept so long.
 const GRACE: Duration = Duration::from_secs(5);
@@ -451,7 +452,7 @@ impl Feed {
             .map(|s| s.snapshot(started, generation))
             .filter(|s| s.count() > 0)
             .collect();
-        series.sort_by(|a, b| a.key().cmp(b.key()));
+        series.sort_by(|a, b| natural::series(a.key(), b.key()));
         self.published = Arc::new(RunData {
             generation,
             keys: Arc::clone(&self.about.keys),

@@ -235,7 +235,7 @@ impl Key {
     fn order(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
-            (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (Self::Text(a), Self::Text(b)) => crate::natural::order(a, b),
             (Self::Number(_), Self::Text(_)) | (Self::Text(_) | Self::Number(_), Self::None) => {
                 Ordering::Less
             }

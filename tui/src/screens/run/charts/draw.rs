@@ -14,6 +14,7 @@ use crate::chart::grid::{fit, width_of};
 use crate::chart::scale::{Scale, Span as Range};
 use crate::live::chart::{AtCursor, Built, ChartView, LineInfo, Source, build, y_range};
 use crate::live::{RunData, XKind};
+use crate::natural;
 use crate::print::number;
 use crate::widgets::ChartCell;
 
@@ -230,7 +231,9 @@ impl Charts {
         }
         // What is hidden and on no chart of this page can still be shown again.
         names.extend(look.hidden.iter().cloned());
-        names.into_iter().collect()
+        let mut names: Vec<String> = names.into_iter().collect();
+        names.sort_by(|a, b| natural::order(a, b));
+        names
     }
 
     /// Gives charts of one unit and scale one range of y, unless they are zoomed.
