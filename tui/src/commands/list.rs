@@ -131,7 +131,6 @@ fn group_table(views: &[&View], parameters: &[&str]) -> Table {
 
 fn row(view: &View, parameters: &[&str], metric: Option<&str>) -> Vec<Words> {
     let s = &view.status;
-    let live = !view.state.is_final();
     let mut cells = vec![
         Words::new(state::words(view), state::ink(view.state)),
         Words::new(clean(&view.manifest.run), Ink::Bold),
@@ -145,17 +144,8 @@ fn row(view: &View, parameters: &[&str], metric: Option<&str>) -> Vec<Words> {
         None => Words::new(state::nothing(), Ink::Dim),
     });
     cells.push(state::step(s).map(|step| number::count(step as f64)).unwrap_or_default().into());
-    cells.push(
-        s.steps_per_s.filter(|_| live).map(|r| state::plain(number::rate(r))).unwrap_or_default().into(),
-    );
-    cells.push(
-        if live {
-            s.eta_s.map(|e| state::plain(number::duration(e))).unwrap_or_default()
-        } else {
-            String::new()
-        }
-        .into(),
-    );
+    cells.push(state::rate(view).map(|r| state::plain(number::rate(r))).unwrap_or_default().into());
+    cells.push(state::eta(view).map(|e| state::plain(number::duration(e))).unwrap_or_default().into());
     let headlines = state::headlines(s, &view.manifest);
     let best = headlines.first().and_then(|h| h.best().map(|(name, v)| (h.metric, name, v)));
     let (value, who) = match (best, metric) {

@@ -188,9 +188,9 @@ fn progress(view: &View) {
         ("done", of),
         ("phase", s.phase.as_deref().filter(|_| live).map(clean).unwrap_or_default()),
         ("step", state::step(s).map(|v| v.to_string()).unwrap_or_default()),
-        ("epoch", s.epoch.filter(|e| e.is_finite()).map(number::value).unwrap_or_default()),
-        ("rate", s.steps_per_s.map(|r| state::plain(number::rate(r))).unwrap_or_default()),
-        ("eta", s.eta_s.filter(|_| live).map(|e| state::plain(number::duration(e))).unwrap_or_default()),
+        ("epoch", state::epoch(view).map(number::value).unwrap_or_default()),
+        ("rate", state::rate(view).map(|r| state::plain(number::rate(r))).unwrap_or_default()),
+        ("eta", state::eta(view).map(|e| state::plain(number::duration(e))).unwrap_or_default()),
         ("started", moment(s.started)),
         ("ended", moment(s.ended)),
         (

@@ -189,10 +189,41 @@ pub(crate) fn step(status: &Status) -> Option<i64> {
     Some(step.max(i64::try_from(status.done.min(status.total)).unwrap_or(step)))
 }
 
-/// Whether the units of work are steps, as far as can be seen.
+/// Whether the units of work are steps, as far as can be seen: as many of the one as of the other, but for those since a
+/// value was logged last. At the beginning, when there are few of both, anything would look like that: so never more than
+/// twice as many either.
 pub(crate) fn works_by_steps(status: &Status) -> bool {
-    let apart = |step: i64| status.done.abs_diff(step.unsigned_abs()).saturating_mul(20);
-    status.step.is_some_and(|step| step >= 0 && status.total > 0 && apart(step) <= status.total)
+    let agree = |step: u64| {
+        let (less, more) = (step.min(status.done), step.max(status.done));
+        status.total > 0
+            && less > 0
+            && more <= less.saturating_mul(2)
+            && (more - less).saturating_mul(20) <= status.total
+    };
+    status.step.and_then(|step| u64::try_from(step).ok()).is_some_and(agree)
+}
+
+/// The epoch it is in. Of a run that has ended only where its work is counted in steps or epochs, so that it is the run's:
+/// one that trains a network after the other ends with the epochs of the last, which say nothing about the run.
+pub(crate) fn epoch(view: &View) -> Option<f64> {
+    let s = &view.status;
+    let whole = |epoch: f64| works_by_steps(s) || (s.done as f64 - epoch).abs() <= 1.0 || s.total == 0;
+    s.epoch.filter(|e| e.is_finite() && (!view.state.is_final() || whole(*e)))
+}
+
+/// Whether it makes steps now.
+fn moves(state: State) -> bool {
+    matches!(state, State::Running | State::Stopping)
+}
+
+/// Steps a second, of what makes steps: what a paused run did before it was paused is no speed.
+pub(crate) fn rate(view: &View) -> Option<f64> {
+    view.status.steps_per_s.filter(|rate| *rate > 0.0 && moves(view.state))
+}
+
+/// Seconds to the end, of what makes steps.
+pub(crate) fn eta(view: &View) -> Option<f64> {
+    view.status.eta_s.filter(|_| moves(view.state))
 }
 
 /// A value of a headline metric: of what has no number left, that.
@@ -295,4 +326,44 @@ pub(crate) fn common_metric<'a>(views: &[&'a View]) -> Option<&'a str> {
     let mut first = views.iter().filter_map(|v| headlines(&v.status, &v.manifest).first().map(|h| h.metric));
     let metric = first.next()?;
     first.all(|m| m == metric).then_some(metric)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_of_work_are_steps_only_where_the_numbers_say_so() {
+        let by_steps = |step: i64, done, total| {
+            works_by_steps(&Status { step: Some(step), done, total, ..Status::default() })
+        };
+        assert!(by_steps(15_000, 15_200, 20_000), "values are logged now and then only");
+        assert!(by_steps(20_000, 20_000, 20_000));
+        assert!(!by_steps(3, 0, 100), "three steps of the first of a hundred networks");
+        assert!(!by_steps(3, 1, 100));
+        assert!(!by_steps(1, 100, 1_000_000), "a hundred samples in one step");
+        assert!(!by_steps(651, 300, 1_000));
+        assert!(!by_steps(5, 5, 0) && !by_steps(-5, 5, 100));
+        assert!(!works_by_steps(&Status { done: 5, total: 10, ..Status::default() }));
+    }
+
+    #[test]
+    fn the_epoch_of_the_last_of_many_networks_is_not_that_of_the_run() {
+        let of = |state: State, step, (done, total), epoch| {
+            let mut bench = crate::app::testing::Bench::new();
+            let spec = crate::app::testing::run("labels", "a", 1).at(state, step).with(|_, s| {
+                (s.done, s.total, s.epoch) = (done, total, Some(epoch));
+            });
+            bench.make(&spec);
+            bench.read();
+            let id = bench.id("a");
+            super::epoch(&bench.app.shared.runs.get(&id).expect("it was made").view)
+        };
+        let many = (1_369_270_020, 1_369_270_020);
+        assert_eq!(of(State::Running, 651, many, 55.0), Some(55.0), "of the network it is training");
+        assert_eq!(of(State::Finished, 651, many, 55.0), None);
+        assert_eq!(of(State::Finished, 20_000, (20_000, 20_000), 256.4), Some(256.4));
+        assert_eq!(of(State::Finished, 20_000, (30, 30), 30.0), Some(30.0), "it works by epochs");
+        assert_eq!(of(State::Finished, 20_000, (0, 0), 30.0), Some(30.0), "it has not said by what");
+    }
 }

@@ -314,10 +314,10 @@ fn numbers(view: &View) -> Vec<String> {
     if let Some(step) = state::step(s) {
         parts.push(format!("step {}", number::count(step as f64)));
     }
-    if let Some(rate) = s.steps_per_s.filter(|r| *r > 0.0) {
+    if let Some(rate) = state::rate(view) {
         parts.push(number::rate(rate));
     }
-    if let Some(eta) = s.eta_s {
+    if let Some(eta) = state::eta(view) {
         parts.push(state::plain(format!("eta {}", number::duration(eta))));
     }
     parts

@@ -36,30 +36,19 @@ pub(super) fn step(row: &RunRow) -> String {
 
 /// The epoch: one digit after the point, so that it keeps its width.
 pub(super) fn epoch(row: &RunRow) -> String {
-    row.view
-        .status
-        .epoch
+    state::epoch(&row.view)
         .map(|e| if e < 9_999.95 { format!("{e:.1}") } else { number::count(e) })
         .unwrap_or_default()
 }
 
-/// Whether it makes steps now.
-fn moves(row: &RunRow) -> bool {
-    matches!(row.view.state, State::Running | State::Stopping)
-}
-
 /// Steps a second, of what runs.
 pub(super) fn rate(row: &RunRow) -> String {
-    match row.view.status.steps_per_s {
-        Some(rate) if rate > 0.0 && moves(row) => number::rate(rate),
-        _ => String::new(),
-    }
+    state::rate(&row.view).map(number::rate).unwrap_or_default()
 }
 
 /// Time to the end, of what runs.
 pub(super) fn eta(row: &RunRow) -> String {
-    let eta = row.view.status.eta_s.filter(|_| moves(row));
-    eta.map(number::duration).unwrap_or_default()
+    state::eta(&row.view).map(number::duration).unwrap_or_default()
 }
 
 /// Time since it was asked for.

@@ -5,6 +5,7 @@ use super::cells;
 use super::list::Group;
 use crate::app::Shared;
 use crate::chart::grid::width_of;
+use crate::commands::state;
 
 /// Parameters shown at most.
 pub(super) const PARAMS: usize = 3;
@@ -144,7 +145,7 @@ impl Columns {
                 columns.push((What::Param(i), wide));
             }
         }
-        let epochs = all().any(|r| r.view.status.epoch.is_some());
+        let epochs = all().any(|r| state::epoch(&r.view).is_some());
         let who = widest(
             0,
             9,

@@ -266,9 +266,9 @@ fn key(row: &RunRow, by: &str, now: Timestamp) -> Key {
         "name" => Key::Text(row.name().to_owned()),
         "progress" => large(state::progress(&row.view).map(|(done, all)| done as f64 / all as f64)),
         "step" => large(state::step(status).map(|s| s as f64)),
-        "epoch" => large(status.epoch),
-        "rate" => large(status.steps_per_s),
-        "eta" => small(status.eta_s.filter(|_| row.live())),
+        "epoch" => large(state::epoch(&row.view)),
+        "rate" => large(state::rate(&row.view)),
+        "eta" => small(state::eta(&row.view)),
         "metric" => {
             let headlines = state::headlines(status, manifest);
             let Some(first) = headlines.first() else { return Key::None };

@@ -96,14 +96,14 @@ fn progress(shared: &Shared, view: &View) -> Vec<Item> {
             item(8, "step", step, 6);
         }
     }
-    if let Some(epoch) = s.epoch.filter(|e| e.is_finite()) {
+    if let Some(epoch) = state::epoch(view) {
         let text = if epoch >= 100.0 { format!("{epoch:.0}") } else { format!("{epoch:.1}") };
         item(3, "epoch", text, 4);
     }
-    if let Some(rate) = s.steps_per_s.filter(|_| live) {
+    if let Some(rate) = state::rate(view) {
         item(5, "", number::rate(rate), 8);
     }
-    if let Some(eta) = s.eta_s.filter(|_| live && view.state != State::Paused) {
+    if let Some(eta) = state::eta(view) {
         item(7, "eta", number::duration(eta), 6);
     }
     let end = s.ended.unwrap_or(shared.now);

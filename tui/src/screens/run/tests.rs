@@ -202,6 +202,14 @@ fn a_running_run_says_how_far_it_is() {
 }
 
 #[test]
+fn a_paused_run_has_no_rate_and_no_time_left() {
+    let at = |state| Stage::new(rich().at(state, 15_200)).screen().lines().nth(1).unwrap().to_owned();
+    let (running, paused) = (at(State::Running), at(State::Paused));
+    assert!(running.contains("/s") && running.contains("eta"), "{running}");
+    assert!(paused.contains("76 %") && !paused.contains("/s") && !paused.contains("eta"), "{paused}");
+}
+
+#[test]
 fn one_chart_on_the_whole_screen_has_a_list_of_its_series() {
     let mut stage = Stage::new(rich());
     stage.keys("enter end left left left");

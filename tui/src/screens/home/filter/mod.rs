@@ -218,10 +218,10 @@ fn numbers(run: &RunRow, field: &str, now: Timestamp) -> Vec<f64> {
     }
     match field {
         "step" => one(state::step(status).map(|v| v as f64)),
-        "epoch" => one(status.epoch),
+        "epoch" => one(state::epoch(&run.view)),
         "progress" => one(state::progress(&run.view).map(|(done, all)| 100.0 * done as f64 / all as f64)),
-        "rate" => one(status.steps_per_s),
-        "eta" => one(status.eta_s.filter(|_| run.live())),
+        "rate" => one(state::rate(&run.view)),
+        "eta" => one(state::eta(&run.view)),
         "age" => one(Some(seconds(manifest.created, now))),
         "took" => one(status.started.map(|start| seconds(start, status.ended.unwrap_or(now)))),
         "seed" => one(Some(manifest.seed as f64)),
