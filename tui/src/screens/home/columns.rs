@@ -11,6 +11,8 @@ use crate::commands::state;
 pub(super) const PARAMS: usize = 3;
 /// Columns that are this hard to dispense with stay as long as others can be made narrower.
 const DEAR: usize = 4;
+/// Columns of a name at most, as long as other columns want room.
+const NAME: usize = 28;
 /// Columns between two columns.
 const GAP: usize = 2;
 
@@ -133,7 +135,7 @@ impl Columns {
         let all = || groups.iter().flat_map(|g| &g.rows);
         let mut columns = vec![
             (What::State, widest(10, 12, &mut all().map(|r| cells::state(&r.view, shared.theme)))),
-            (What::Name, widest(8, 28, &mut all().map(|r| crate::print::clean(r.name())))),
+            (What::Name, widest(8, NAME, &mut all().map(|r| crate::print::clean(r.name())))),
         ];
         for i in 0..PARAMS {
             let mut texts =
@@ -179,10 +181,17 @@ impl Columns {
                 }
             }
         }
-        // What is left over makes the trend longer.
+        // What is left over shows longer names whole, and makes the trend longer.
         let used: usize = columns.iter().map(|(_, w)| w + GAP).sum::<usize>().saturating_sub(GAP);
-        if let Some((_, spark)) = columns.iter_mut().find(|(what, _)| *what == What::Spark) {
-            *spark += room.saturating_sub(used).min(24);
+        let mut spare = room.saturating_sub(used);
+        let whole = widest(NAME, usize::MAX, &mut all().map(|r| crate::print::clean(r.name())));
+        for (what, width) in &mut columns {
+            let more = match what {
+                What::Name if *width == NAME => spare.min(whole - NAME),
+                What::Spark => spare.min(24),
+                _ => 0,
+            };
+            (*width, spare) = (*width + more, spare - more);
         }
         let mut left = usize::from(cells::MARKS);
         let placed = columns.into_iter().map(|(what, width)| {

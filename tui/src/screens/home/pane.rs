@@ -161,7 +161,9 @@ fn first_metric(data: &RunData) -> Option<&str> {
 fn view_details(shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) {
     let theme = shared.theme;
     let details = details(shared, run);
-    let width = details.iter().map(|(name, _)| width_of(name)).max().unwrap_or(0);
+    // The name of a metric may be long; what it says matters more.
+    let most = usize::from(area.width / 3).max(10);
+    let width = details.iter().map(|(name, _)| width_of(name)).max().unwrap_or(0).min(most);
     let room = usize::from(area.width).saturating_sub(width + 2);
     let mut y = area.y;
     for (name, items) in details {
@@ -170,7 +172,7 @@ fn view_details(shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) 
                 return;
             }
             if i == 0 {
-                buffer.set_stringn(area.x, y, &name, usize::from(area.width), theme.dim());
+                buffer.set_string(area.x, y, fit(&name, width, theme.ascii()), theme.dim());
             }
             let line = fit(&line, room, theme.ascii());
             buffer.set_string(area.x + width as u16 + 2, y, line, theme.text());

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use gradtop_store::{ParamValue, State};
+use gradtop_store::{HeadlineValue, MetricInfo, ParamValue, State};
 
 use crate::app::Effect;
 use crate::app::actions::RunAction;
@@ -48,6 +48,60 @@ fn the_list_at_every_size() {
         bench.resize(width, height);
         insta::assert_snapshot!(format!("list_{width}x{height}"), bench.screen());
     }
+}
+
+#[test]
+fn a_long_name_is_whole_where_there_is_room() {
+    let name = "study-default-optimization-path-2";
+    let mut bench = Bench::of(vec![run("optimization-path", name, 3).losses()]);
+    bench.resize(200, 50);
+    let line =
+        |bench: &Bench| bench.screen().lines().find(|l| l.contains("study-default")).unwrap().to_owned();
+    assert!(line(&bench).contains(name), "{}", line(&bench));
+    bench.resize(80, 24);
+    assert!(!line(&bench).contains(name) && line(&bench).contains("100 %"), "{}", line(&bench));
+}
+
+#[test]
+fn a_long_name_of_a_metric_leaves_room_for_what_it_says() {
+    let metric = "sensitivity_of_probabilities";
+    let spec = run("sensitivity", "sens", 3).losses().with(|m, s| {
+        m.metrics.push(MetricInfo { name: metric.into(), headline: true, ..MetricInfo::default() });
+        s.headline.push(HeadlineValue {
+            metric: metric.into(),
+            model: None,
+            split: None,
+            trial: None,
+            value: 0.4321,
+        });
+    });
+    let mut bench = Bench::of(vec![spec]);
+    bench.resize(120, 40);
+    let screen = bench.screen();
+    for said in ["sensitivity_", "…  0.4321", "2 threads", "seed 7"] {
+        assert!(screen.contains(said), "{said}: {screen}");
+    }
+    bench.resize(80, 24);
+    assert!(bench.screen().contains("2 threads"), "{}", bench.screen());
+}
+
+#[test]
+fn runs_are_sorted_by_the_numbers_in_their_names() {
+    let names = ["rl-10", "rl-9", "rl-100"];
+    let mut bench = Bench::of(names.iter().map(|n| run("random-labels", n, 1)).collect());
+    bench.resize(120, 40);
+    let order = |bench: &Bench| -> Vec<String> {
+        let screen = bench.screen();
+        let rows = screen.lines().filter(|l| l.contains("finished") && l.contains("rl-"));
+        rows.filter_map(|l| l.split_whitespace().find(|w| w.starts_with("rl-")).map(str::to_owned)).collect()
+    };
+    for _ in 0..20 {
+        if order(&bench) == ["rl-9", "rl-10", "rl-100"] {
+            return;
+        }
+        bench.keys("s");
+    }
+    panic!("never by name: {:?}", order(&bench));
 }
 
 #[test]

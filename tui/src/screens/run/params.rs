@@ -114,40 +114,59 @@ fn table(shared: &Shared, rows: &[Row<'_>], width: usize) -> Vec<Line<'static>> 
     let numbers = column(rows.iter().map(number).collect(), Align::Point, VALUE);
     let either =
         rows.iter().zip(numbers).map(|(r, n)| if number(r).is_empty() { r.value.clone() } else { n });
-    let values = column(either.collect(), Align::Left, VALUE);
+    let cell = |text: &String| broken(text, VALUE);
+    let values: Vec<Vec<String>> = either.map(|text| cell(&text)).collect();
     let units = column(of(|d| d.unit.as_deref().map(clean).unwrap_or_default()), Align::Left, 10);
+    let units: Vec<Vec<String>> = units.into_iter().map(|unit| vec![unit]).collect();
     let defaults =
         rows.iter().map(|r| if r.changed { format!("default {}", default(r)) } else { String::new() });
-    let defaults = column(defaults.collect(), Align::Left, VALUE);
+    let defaults: Vec<Vec<String>> = defaults.map(|text| cell(&text)).collect();
     let sign = theme.glyph('●', '*');
-    let used = |cells: &[String]| cells.first().map_or(0, |c| width_of(c));
-    let gap = |cells: &[String]| if used(cells) > 0 { used(cells) + 2 } else { 0 };
-    let left = 3 + gap(&keys) + gap(&values) + gap(&units) + gap(&defaults);
+    let wide = |cells: &[Vec<String>]| cells.iter().flatten().map(|c| width_of(c)).max().unwrap_or(0);
+    let gap = |wide: usize| if wide > 0 { wide + 2 } else { 0 };
+    let key = gap(keys.first().map_or(0, |k| width_of(k)));
+    let columns = [&values, &units, &defaults].map(|cells| (cells, gap(wide(cells))));
+    let left = 3 + key + columns.iter().map(|(_, wide)| wide).sum::<usize>();
     let beside = width.saturating_sub(left + 1) >= NARROWEST;
     let mut out = Vec::new();
     for (i, row) in rows.iter().enumerate() {
         let style = if row.changed { theme.bold() } else { theme.text() };
-        let mut spans = vec![
-            Span::styled(format!(" {} ", if row.changed { sign } else { ' ' }), theme.accent()),
-            Span::styled(format!("{}  ", keys[i]), style),
-            Span::styled(format!("{}  ", values[i]), style),
-        ];
-        for (cells, style) in [(&units, theme.dim()), (&defaults, theme.dim())] {
-            if used(cells) > 0 {
-                spans.push(Span::styled(format!("{}  ", cells[i]), style));
+        let text = row.desc.map(|d| help(shared, d)).unwrap_or_default();
+        let room = if beside { width - left - 1 } else { width.saturating_sub(6).max(10) };
+        let parts = wrap(&text, room);
+        let beside_it = if beside { parts.len() } else { 0 };
+        let height = columns.iter().map(|(cells, _)| cells[i].len()).max().unwrap_or(1).max(beside_it).max(1);
+        for at in 0..height {
+            let mark = if row.changed && at == 0 { sign } else { ' ' };
+            let name = if at == 0 { keys[i].as_str() } else { "" };
+            let mut spans =
+                vec![Span::styled(format!(" {mark} "), theme.accent()), Span::styled(pad(name, key), style)];
+            for ((cells, wide), style) in columns.iter().zip([style, theme.dim(), theme.dim()]) {
+                let part = cells[i].get(at).map_or("", String::as_str);
+                spans.push(Span::styled(pad(part, *wide), style));
             }
+            if let Some(part) = parts.get(at).filter(|_| beside) {
+                spans.push(Span::styled(part.clone(), theme.dim()));
+            }
+            out.push(Line::from(spans));
         }
-        let help = row.desc.map(|d| help(shared, d)).unwrap_or_default();
-        let (indent, room) =
-            if beside { (left, width - left - 1) } else { (5, width.saturating_sub(6).max(10)) };
-        let mut parts = wrap(&help, room).into_iter();
-        if beside && let Some(first) = parts.next() {
-            spans.push(Span::styled(first, theme.dim()));
-        }
-        out.push(Line::from(spans));
-        out.extend(parts.map(|p| Line::styled(format!("{}{p}", " ".repeat(indent)), theme.dim())));
+        out.extend(parts.iter().skip(beside_it).map(|p| Line::styled(format!("     {p}"), theme.dim())));
     }
     out
+}
+
+/// A value in lines of at most `width` columns, broken after commas and blanks where there are any.
+fn broken(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for piece in text.split_inclusive([',', ' ']) {
+        for piece in chopped(piece, width) {
+            match lines.last_mut() {
+                Some(line) if width_of(line) + width_of(&piece) <= width => line.push_str(&piece),
+                _ => lines.push(piece),
+            }
+        }
+    }
+    lines
 }
 
 fn default(row: &Row<'_>) -> String {
@@ -219,18 +238,16 @@ fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
 
 /// Wrapped at blanks, and words that are too long anywhere.
 fn pieces(text: &str, width: usize) -> Vec<String> {
-    let lines = wrap(text, width);
-    lines
-        .into_iter()
-        .flat_map(|line| {
-            let chars: Vec<char> = line.chars().collect();
-            if width_of(&line) <= width {
-                vec![line]
-            } else {
-                chars.chunks(width / 2).map(|c| c.iter().collect()).collect()
-            }
-        })
-        .collect()
+    wrap(text, width).iter().flat_map(|line| chopped(line, width)).collect()
+}
+
+/// In pieces that fit, wherever that breaks it.
+fn chopped(text: &str, width: usize) -> Vec<String> {
+    if width_of(text) <= width {
+        return vec![text.to_owned()];
+    }
+    let chars: Vec<char> = text.chars().collect();
+    chars.chunks(width / 2).map(|c| c.iter().collect()).collect()
 }
 
 #[cfg(test)]
@@ -245,6 +262,18 @@ mod tests {
         assert!(same(&ParamValue::Text("sin(x)".to_owned()), "sin(x)"));
         assert!(!same(&ParamValue::Float(0.01), "1e-3"));
         assert!(!same(&ParamValue::Text("1".to_owned()), "1.0"));
+    }
+
+    #[test]
+    fn a_long_value_is_broken_and_nothing_of_it_is_lost() {
+        let list = "3,6,12,18,25,38,50,63,100,160,250,800";
+        let lines = broken(list, 12);
+        assert_eq!(lines, ["3,6,12,18,", "25,38,50,63,", "100,160,250,", "800"]);
+        assert_eq!(broken("", 12), [""]);
+        let word = "x".repeat(30);
+        let lines = broken(&word, 12);
+        assert_eq!(lines.concat(), word);
+        assert!(lines.iter().all(|l| width_of(l) <= 12), "{lines:?}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::app::Shared;
 use crate::chart::grid::{fit, width_of};
 use crate::print::{clean, number};
 
-/// Columns of a cell at most.
+/// Columns of a cell at most, but for those of the last column, which may take what is left.
 const CELL: usize = 40;
 /// Lines above the rows: names of the tables, a blank one, headings, units.
 const HEAD: usize = 4;
@@ -132,7 +132,9 @@ impl Tables {
             let head = clean(name);
             let unit = unit.as_deref().map(clean).unwrap_or_default();
             let least = width_of(&head).max(width_of(&unit)).min(CELL);
-            let cells = align(&cells, how, CELL, theme.ascii());
+            let last = i + 1 == table.columns.len();
+            let most = if last { width.saturating_sub(left).max(CELL) } else { CELL };
+            let cells = align(&cells, how, most, theme.ascii());
             let wide = cells.first().map_or(0, |c| width_of(c)).max(least);
             if left + wide > width && i > 0 {
                 more = true;
@@ -257,6 +259,27 @@ mod tests {
         assert_eq!(tables.wants(25).unwrap().table, "b");
         tables.turn(1);
         assert_eq!(tables.name, "a");
+    }
+
+    #[test]
+    fn words_in_the_last_column_take_the_room_there_is() {
+        let sentence = "test error falls to 0.303 at h = 25, rises to 0.447, and falls again".to_owned();
+        let words = |text: &str| ColumnData::Utf8(vec![text.to_owned()]);
+        let mut rows = page(0, 1, 1);
+        rows.table.columns.push(("part".to_owned(), None, words(&"p".repeat(50))));
+        rows.table.columns.push(("statement".to_owned(), None, words(&sentence)));
+        let mut tables = Tables::default();
+        tables.take(rows);
+        let bench = crate::app::testing::Bench::new();
+        let shown = |tables: &Tables, width| {
+            let lines = tables.lines(&bench.app.shared, width, 20);
+            lines.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        };
+        assert!(shown(&tables, 200).contains(&sentence), "{}", shown(&tables, 200));
+        assert!(!shown(&tables, 200).contains(&"p".repeat(41)), "other columns keep to theirs");
+        assert!(!shown(&tables, 100).contains(&sentence));
+        tables.sideways(1);
+        assert!(shown(&tables, 100).contains(&sentence), "alone it has the room");
     }
 
     #[test]
