@@ -177,6 +177,21 @@ fn another_thread_may_not_save_but_may_log() {
 }
 
 #[test]
+fn overviews_get_the_best_of_more_networks_than_they_show() {
+    let (_dir, s) = session(true);
+    for width in 0..100_u32 {
+        let key = SeriesKey { model: Some(format!("width {width}")), ..SeriesKey::metric("loss") };
+        let series = s.intern(&key).unwrap();
+        let value = 1.0 / f64::from(width + 1);
+        s.log(i64::from(width), f64::NAN, &[Point { series, reserved: 0, value }]).unwrap();
+    }
+    let shown = s.headline();
+    assert_eq!(shown.len(), 24);
+    assert_eq!(shown.iter().map(|h| h.value).reduce(f64::min), Some(0.01));
+    s.recorder.finish().unwrap();
+}
+
+#[test]
 fn a_wrong_point_refuses_the_whole_call() {
     let (_dir, s) = session(true);
     let series = s.intern(&SeriesKey::metric("loss")).unwrap();

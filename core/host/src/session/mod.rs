@@ -1,6 +1,7 @@
 //! A run as its trainer sees it: what the host functions act on, shared with the threads that watch over it.
 
 mod gate;
+mod headline;
 mod shown;
 
 use std::collections::HashMap;
@@ -54,8 +55,9 @@ pub(crate) type Call<T = ()> = Result<T, Refused>;
 const LOG_EVENTS: u32 = 2_000;
 /// How many diverged series are told one by one.
 const DIVERGED_EVENTS: u32 = 200;
-/// How many headline values `status.json` holds.
+/// How many headline values `status.json` holds, and of how many it takes the best.
 const HEADLINES: usize = 24;
+const HEADLINES_SEEN: usize = 1_000;
 
 /// See the module.
 pub(crate) struct Session {
@@ -165,7 +167,7 @@ impl Session {
         let before = flags.fetch_or(set, Ordering::Release);
         if before & flag::KNOWN == 0 && info.is_some_and(|m| m.headline) {
             let mut headline = lock(&self.headline);
-            if headline.len() < HEADLINES {
+            if headline.len() < HEADLINES_SEEN {
                 headline.push((number, key.clone()));
             }
         }

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use gradtop_store::{SeriesKey, State};
+use gradtop_store::{Goal, SeriesKey, State};
 use jiff::Timestamp;
 
-use super::{Session, bit, lock};
+use super::{HEADLINES, Session, bit, headline, lock};
 
 impl Session {
     pub(crate) fn started(&self) -> Option<Timestamp> {
@@ -64,7 +64,7 @@ impl Session {
 
     pub(crate) fn headline(&self) -> Vec<gradtop_store::HeadlineValue> {
         let series = lock(&self.headline).clone();
-        series
+        let values = series
             .into_iter()
             .filter_map(|(number, key)| {
                 let (_, value) = self.recorder.latest(number)?;
@@ -73,6 +73,7 @@ impl Session {
                 let SeriesKey { metric, model, split, trial } = key;
                 Some(gradtop_store::HeadlineValue { metric, model, split, trial, value })
             })
-            .collect()
+            .collect();
+        headline::best(values, |m| self.metrics.get(m).map_or(Goal::None, |m| m.goal), HEADLINES)
     }
 }

@@ -1,0 +1,134 @@
+//! Which headline values a status holds, of runs that train more networks than an overview can show.
+
+use std::collections::HashMap;
+
+use gradtop_store::{Goal, HeadlineValue};
+
+/// The trials of one line, as places among the values.
+struct Group {
+    members: Vec<usize>,
+    mean: f64,
+}
+
+/// At most `most` of the values, in their order: whole groups of trials, the best of each metric in turn. An overview shows
+/// the best value there is; it can only be the best of those that it is given.
+pub(super) fn best(
+    values: Vec<HeadlineValue>,
+    goal: impl Fn(&str) -> Goal,
+    most: usize,
+) -> Vec<HeadlineValue> {
+    if values.len() <= most {
+        return values;
+    }
+    let mut metrics: Vec<(&str, Vec<Group>)> = Vec::new();
+    for group in groups(&values) {
+        let name = values[group.members[0]].metric.as_str();
+        match metrics.iter_mut().find(|(metric, _)| *metric == name) {
+            Some((_, own)) => own.push(group),
+            None => metrics.push((name, vec![group])),
+        }
+    }
+    let ordered = |(name, mut own): (&str, Vec<Group>)| {
+        // What has no number left comes last, whatever the goal.
+        let last = |a: &Group, b: &Group| a.mean.is_nan().cmp(&b.mean.is_nan());
+        match goal(name) {
+            Goal::Min => own.sort_by(|a, b| last(a, b).then(a.mean.total_cmp(&b.mean))),
+            Goal::Max => own.sort_by(|a, b| last(a, b).then(b.mean.total_cmp(&a.mean))),
+            Goal::None => {}
+        }
+        own.into_iter()
+    };
+    let mut metrics: Vec<_> = metrics.into_iter().map(ordered).collect();
+    let mut kept = vec![false; values.len()];
+    let mut left = most;
+    loop {
+        let before = left;
+        for ordered in &mut metrics {
+            // Part of a group would have another mean: one that does not fit is left out, but for the first.
+            let Some(group) = ordered.find(|g| g.members.len() <= left || left == most) else { continue };
+            for at in group.members.into_iter().take(left) {
+                kept[at] = true;
+                left -= 1;
+            }
+        }
+        if left == before {
+            break;
+        }
+    }
+    values.into_iter().zip(kept).filter_map(|(value, kept)| kept.then_some(value)).collect()
+}
+
+fn groups(values: &[HeadlineValue]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut places = HashMap::new();
+    for (at, v) in values.iter().enumerate() {
+        let place = *places.entry((&v.metric, &v.model, &v.split)).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push(Group { members: Vec::new(), mean: f64::NAN });
+        }
+        groups[place].members.push(at);
+    }
+    for group in &mut groups {
+        let finite: Vec<f64> =
+            group.members.iter().map(|at| values[*at].value).filter(|v| v.is_finite()).collect();
+        if !finite.is_empty() {
+            group.mean = finite.iter().sum::<f64>() / finite.len() as f64;
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(metric: &str, model: &str, trial: i32, value: f64) -> HeadlineValue {
+        HeadlineValue {
+            metric: metric.to_owned(),
+            model: Some(model.to_owned()),
+            split: None,
+            trial: Some(trial),
+            value,
+        }
+    }
+
+    fn told(values: &[HeadlineValue]) -> Vec<String> {
+        let name = |v: &HeadlineValue| v.model.clone().unwrap_or_default();
+        values.iter().map(|v| format!("{} {} {}", v.metric, name(v), v.value)).collect()
+    }
+
+    fn goal(metric: &str) -> Goal {
+        match metric {
+            "loss" => Goal::Min,
+            "accuracy" => Goal::Max,
+            _ => Goal::None,
+        }
+    }
+
+    #[test]
+    fn of_too_many_the_best_are_kept_in_their_order_and_whole() {
+        let accuracy = |width: i32| {
+            (0..2).map(move |trial| {
+                value("accuracy", &format!("w{width}"), trial, f64::from(width * 10 + trial))
+            })
+        };
+        let all: Vec<HeadlineValue> = (1..=4).flat_map(accuracy).collect();
+        assert_eq!(best(all.clone(), goal, 8), all);
+        let kept = ["accuracy w3 30", "accuracy w3 31", "accuracy w4 40", "accuracy w4 41"];
+        assert_eq!(told(&best(all.clone(), goal, 5)), kept, "no part of a group");
+        assert_eq!(told(&best(all, goal, 1)), ["accuracy w4 40"]);
+    }
+
+    #[test]
+    fn each_metric_has_its_turn_and_what_diverged_comes_last() {
+        let all = vec![
+            value("loss", "a", 0, f64::NAN),
+            value("loss", "b", 0, 3.0),
+            value("loss", "c", 0, 1.0),
+            value("speed", "a", 0, 7.0),
+            value("speed", "b", 0, 9.0),
+        ];
+        assert_eq!(told(&best(all.clone(), goal, 2)), ["loss c 1", "speed a 7"]);
+        assert_eq!(told(&best(all, goal, 4)), ["loss b 3", "loss c 1", "speed a 7", "speed b 9"]);
+    }
+}
