@@ -142,6 +142,23 @@ pub(crate) fn fit(text: &str, width: usize, ascii: bool) -> String {
     out
 }
 
+/// The text cut to at most `width` columns in its middle: where several begin alike, their ends tell them apart.
+pub(crate) fn fit_ends(text: &str, width: usize, ascii: bool) -> String {
+    if width_of(text) <= width {
+        return text.to_owned();
+    }
+    let behind = width.saturating_sub(1) / 2;
+    let mut from = text.len();
+    for (at, _) in text.char_indices().rev() {
+        if width_of(&text[at..]) > behind {
+            break;
+        }
+        from = at;
+    }
+    let end = &text[from..];
+    fit(text, width - width_of(end), ascii) + end
+}
+
 /// Breaks text into lines of at most `width` columns, at blanks where there are any.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
@@ -160,4 +177,19 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
         lines.push(line);
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_at_its_end_or_in_its_middle() {
+        let text = "loss batch 64, lr 0.001 · test";
+        assert_eq!(fit(text, 16, false), "loss batch 64, …");
+        assert_eq!(fit_ends(text, 16, false), "loss bat… · test");
+        assert_eq!(fit_ends(text, 30, false), text);
+        assert_eq!(fit_ends("長長長長", 5, true), "長~長");
+        assert_eq!((fit_ends("abc", 1, true).as_str(), fit_ends("abc", 0, true).as_str()), ("~", ""));
+    }
 }

@@ -7,13 +7,16 @@ use super::Compare;
 use crate::app::Shared;
 use crate::app::theme::Theme;
 use crate::chart::colour::marker;
-use crate::chart::grid::{fit, width_of};
+use crate::chart::grid::{fit, fit_ends, width_of};
 use crate::compare::sheet::{Row, Sort};
 use crate::print::{clean, number};
 use crate::screens::pen::Pen;
 
 /// Rows above the first run.
 pub(super) const HEADING: u16 = 2;
+
+/// Columns for whose sake a metric's columns are made wider, so that its name can be read.
+const TITLE: usize = 34;
 
 /// A column as it is drawn.
 struct Column {
@@ -66,6 +69,14 @@ fn columns(screen: &Compare, at_cursor: Option<&[Option<f64>]>, theme: Theme) ->
         let facet = made.facets.get(screen.chart).map(|f| clean(&f.title())).unwrap_or_default();
         let cells = rows.iter().map(|r| text(values.get(r.team).copied().flatten())).collect();
         out.insert(0, Column::new(facet, "at cursor".to_owned(), cells, Vec::new(), true));
+    }
+    for own in out.chunk_by_mut(|a, b| a.group == b.group) {
+        let used: usize = own.iter().map(|c| c.width + 2).sum::<usize>() - 2;
+        let missing = width_of(&own[0].group).min(TITLE).saturating_sub(used);
+        let count = own.len();
+        for (i, column) in own.iter_mut().enumerate() {
+            column.width += (missing + i) / count;
+        }
     }
     out
 }
@@ -202,7 +213,7 @@ fn head(
             width += columns[at].width + 2;
             at += 1;
         }
-        pen.left(&fit(group, width.saturating_sub(2), theme.ascii()), width, theme.bold());
+        pen.left(&fit_ends(group, width.saturating_sub(2), theme.ascii()), width, theme.bold());
     }
     if shown.end < columns.len() {
         pen.put(theme.glyph("›", ">"), theme.dim());

@@ -100,6 +100,24 @@ fn groups_expanded_and_the_table_alone() {
 }
 
 #[test]
+fn metrics_that_begin_alike_can_be_told_apart() {
+    let models = ["batch 64, lr 0.001", "batch 64, lr 0.01", "batch 64, lr 0.01, started at another place"];
+    let many = |name, minutes, seed| {
+        let with = |s: Spec, m: &&str| s.series("loss", Some(*m), &[(0, 1.0), (1, 0.5)]);
+        models.iter().fold(run("fit", name, minutes), with).with(|m, _| m.seed = seed)
+    };
+    let mut bench = Bench::of(vec![many("a", 1, 1), many("b", 2, 2)]);
+    bench.resize(200, 50);
+    let (bench, _runs) = open(bench, &["a", "b"]);
+    let screen = bench.screen();
+    let lines: Vec<&str> = screen.lines().collect();
+    let titles = lines[lines.iter().position(|l| l.contains("last") && l.contains("best")).unwrap() - 1];
+    for title in ["loss batch 64, lr 0.001  ", "loss batch 64, lr 0.01  ", "another place"] {
+        assert!(titles.contains(title), "{title}: {screen}");
+    }
+}
+
+#[test]
 fn in_ascii_without_colour() {
     let mut plain = Bench::with(Glyphs::Ascii, Colours::None, false);
     for spec in five() {
