@@ -6,12 +6,12 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use gradtop_store::State;
 use gradtop_tests::pty::Terminal;
 use gradtop_tests::sandbox::Run;
-use gradtop_tests::{Sandbox, check, paths, until};
+use gradtop_tests::{Sandbox, check, paths, until, until_within};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A plan of three runs that take some seconds each, which is time to interrupt them, and one that waits for a core.
@@ -247,4 +247,23 @@ fn the_report_answers_with_the_runs_own_figures_and_numbers() {
         let file = format!("figures/function-fit-{figure}.svg");
         assert!(markdown.contains(&file) && folder.join(&file).is_file(), "{file}");
     }
+}
+
+#[test]
+fn the_quick_study_answers_every_question_of_the_report() {
+    let plugins = ["deep_vs_shallow", "optimization", "generalization"].map(paths::plugin);
+    let sandbox = Sandbox::with(&plugins);
+    let mut study = begin(&sandbox, &["study", "--preset", "quick"]);
+    let ended = until_within(Duration::from_mins(5), "the study to end", || study.try_wait().unwrap());
+    assert!(ended.success(), "{ended}");
+    let (folder, html) = report(&sandbox, "quick");
+    assert!(html.contains("10 of 10 finished"));
+    for problem in ["1-1", "1-2", "2-1", "2-2", "3-1", "3-2", "3-3"] {
+        assert!(html.contains(&format!("Problem {problem}:")), "{problem}");
+    }
+    // A figure, a conclusion or a table that is named but not there would be said to be missing.
+    assert!(!html.contains("class=\"missing\""));
+    assert_eq!(html.matches("class=\"found\"").count(), 10, "a conclusion of each experiment");
+    assert!(links_lead_somewhere(&folder, &html) > 200);
+    assert!(!html.contains("NaN"));
 }

@@ -46,6 +46,23 @@ impl Spread {
     }
 }
 
+/// A number with this many significant digits as people write it: `2.30`, `0.135`, and `1.12e-5` only where plain decimals are
+/// hard to read.
+pub fn significant(value: f64, digits: usize) -> String {
+    let fraction = digits.max(1) - 1;
+    let text = format!("{value:.fraction$e}");
+    let exponent = text.split_once('e').and_then(|(_, exponent)| exponent.parse::<i32>().ok());
+    match exponent {
+        // The exponent is of the rounded number: 9.9996 is 10.00.
+        Some(exponent @ -3..=4) => {
+            let decimals = usize::try_from(fraction as i32 - exponent).unwrap_or(0);
+            format!("{value:.decimals$}")
+        }
+        Some(_) => text,
+        None => value.to_string(),
+    }
+}
+
 /// That trials diverged, if any did.
 pub fn diverged_in_words(count: usize) -> Option<String> {
     match count {
@@ -124,6 +141,21 @@ mod tests {
         assert_eq!(of(&[1.0, 3.0]).in_words(|v| format!("{v:.1}")), "(1.0 to 3.0 in 2 trials)");
         assert!(of(&[]).mean.is_nan() && !of(&[]).overlaps(&of(&[1.0])));
         assert_eq!(diverged_in_words(0), None);
+    }
+
+    #[test]
+    fn numbers_are_written_as_people_write_them() {
+        let written =
+            [(2.302, 3), (0.13479, 3), (0.00112, 3), (9.9996, 4), (18.687, 5), (-0.26472, 5), (0.0, 3)];
+        assert_eq!(
+            written.map(|(value, digits)| significant(value, digits)),
+            ["2.30", "0.135", "0.00112", "10.00", "18.687", "-0.26472", "0.00"]
+        );
+        let odd = [1.12e-5, -4.5024e-6, 123_456.0, 99_999.0, f64::NAN, f64::INFINITY];
+        assert_eq!(
+            odd.map(|value| significant(value, 3)),
+            ["1.12e-5", "-4.50e-6", "1.23e5", "1.00e5", "NaN", "inf"]
+        );
     }
 
     #[test]

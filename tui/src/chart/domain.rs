@@ -32,7 +32,9 @@ impl Domain {
 
     /// Ranges that hold every drawable value of the chart.
     pub(crate) fn of(chart: &Chart) -> Self {
-        let loose = chart.marks.iter().any(|m| matches!(m.shape, Shape::Scatter { .. } | Shape::Bars { .. }));
+        let has = |of: fn(&Shape) -> bool| chart.marks.iter().any(|m| of(&m.shape));
+        let points = has(|shape| matches!(shape, Shape::Scatter { .. }));
+        let loose = points || has(|shape| matches!(shape, Shape::Bars { .. }));
         let loose = if loose { 0.03 } else { 0.0 };
         let fixed =
             |axis: &Axis, free: Span| match axis.range.map(|(low, high)| (low.min(high), low.max(high))) {
@@ -41,8 +43,13 @@ impl Domain {
                 }
                 _ => free,
             };
-        let x =
-            span(chart.x.scale, chart.marks.iter().filter_map(|m| extent_x(&m.shape, chart.x.scale)), loose);
+        let x = if points && !chart.x.categories.is_empty() {
+            // Points of a category stand in the middle of its place, not on the chart's edge.
+            Span { scale: Scale::Linear, low: -0.5, high: chart.x.categories.len() as f64 - 0.5 }
+        } else {
+            let extents = chart.marks.iter().filter_map(|m| extent_x(&m.shape, chart.x.scale));
+            span(chart.x.scale, extents, loose)
+        };
         let vertical = |scale: Scale, side: Side| {
             let marks = chart.marks.iter().filter(|m| chart.y2.is_none() || m.side == side);
             let tight = chart.marks.iter().any(|m| matches!(m.shape, Shape::Heatmap(_) | Shape::Image(_)));

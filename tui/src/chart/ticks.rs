@@ -305,7 +305,9 @@ fn symlog(span: &Span, threshold: f64, most: usize, powers: Powers) -> Vec<Tick>
     let decades = (last - first + 1).max(1) as usize;
     let sides = if span.low < 0.0 && span.high > 0.0 { 2 } else { 1 };
     let every = (decades * sides).div_ceil(most.saturating_sub(1).max(1)).max(1);
-    let exponents: Vec<i32> = (first..=last).rev().step_by(every).collect();
+    // The threshold stands closer to zero than powers stand to each other: where not all of them have room, it has none.
+    let lowest = if every > 1 && last > first { first + 1 } else { first };
+    let exponents: Vec<i32> = (lowest..=last).rev().step_by(every).collect();
     let plain = exponents.iter().all(|e| (-2..=3).contains(e));
     let mut ticks: Vec<Tick> = exponents
         .iter()
@@ -368,6 +370,7 @@ mod tests {
     #[test]
     fn symlog_ticks_are_symmetric() {
         assert_eq!(labels(Scale::Symlog { threshold: 0.1 }, -20.0, 20.0, 7), "-10 -1 -0.1 0 0.1 1 10");
+        assert_eq!(labels(Scale::Symlog { threshold: 1e-6 }, -0.02, 1.0, 7), "-1e-3 0 1e-3 1e0");
     }
 
     #[test]

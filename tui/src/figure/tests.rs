@@ -180,6 +180,15 @@ fn bars_of_words_stand_side_by_side() {
 }
 
 #[test]
+fn points_of_words_stand_within_the_chart() {
+    let data =
+        with_table(vec![("kind", text(&["cat", "dog", "owl"])), ("n", ColumnData::F64(vec![1.0, 2.0, 3.0]))]);
+    let chart = chart("[[panel.mark]]\ntype = 'scatter'\ntable = 't'\nxcol = 'kind'\nycol = 'n'", &data);
+    let span = crate::chart::domain::Domain::of(&chart).x;
+    assert_eq!((span.low, span.high), (-0.5, 2.5), "half a place beside the first and the last");
+}
+
+#[test]
 fn a_histogram_counts_every_finite_value() {
     let values: Vec<f64> = (0..100).map(f64::from).chain([f64::NAN]).collect();
     let data = with_table(vec![("v", ColumnData::F64(values))]);

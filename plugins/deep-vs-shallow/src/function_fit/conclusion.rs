@@ -1,7 +1,7 @@
 //! What the final losses say, computed from them.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Spread, Statement, diverged_in_words};
+use gradtop_toolkit::conclusion::{self, Spread, Statement, diverged_in_words, significant};
 
 use super::target::variance;
 use super::training::{Training, losses};
@@ -35,7 +35,7 @@ impl Row {
         if loss.count == 0 {
             return "no loss: every trial diverged".to_owned();
         }
-        let number = |loss: f64| format!("{loss:.2e}");
+        let number = |loss: f64| significant(loss, 3);
         let mut parts = vec![format!("mean loss {} {}", number(loss.mean), loss.in_words(number))];
         match best {
             Some(best) if best.model == self.model => parts.push("the lowest mean".to_owned()),
@@ -139,7 +139,12 @@ mod tests {
         ]);
         let of = |i: usize| conclusion.statements[i].text.as_str();
         assert!(of(0).contains("not separated from middle") && !of(0).contains("times"), "{}", of(0));
-        assert!(of(1).contains("the lowest mean"), "{}", of(1));
+        assert!(
+            of(1).contains("mean loss 2.00e-6 (1.00e-6 to 3.00e-6 in 3 trials); the lowest mean"),
+            "{}",
+            of(1)
+        );
+        assert!(of(2).contains("mean loss 0.00200 "), "{}", of(2));
         assert!(of(2).contains("1000.0 times middle's, no trial overlapping"), "{}", of(2));
 
         let conclusion = Conclusion::compare(vec![row("deep", &[0.09, 0.08], 1), row("shallow", &[], 3)]);

@@ -87,9 +87,14 @@ pub(super) fn lines(plan: &Plan, lines: &[Line]) -> String {
             plan.in_words()
         ),
     );
-    figures.panel("", "{}", &axis("barrier", "linear"));
-    figures
-        .mark("type = \"scatter\"\ntable = \"levels\"\nxcol = \"pair\"\nycol = \"barrier\"\nby = [\"set\"]");
-    figures.level(0.0, "");
+    for (title, column, colour) in
+        [("training set", "train_barrier", "blue"), ("test set", "test_barrier", "vermillion")]
+    {
+        figures.panel(title, "{ label = \"initial values\" }", &axis("barrier", "linear"));
+        figures.mark(&format!(
+            "type = \"scatter\"\ntable = \"barriers\"\nxcol = \"line\"\nycol = \"{column}\"\nlabel = \"a pair\"\ncolor = \"{colour}\""
+        ));
+        figures.level(0.0, "");
+    }
     figures.toml()
 }

@@ -3,7 +3,7 @@
 use gradtop_sdk::prelude::*;
 
 use super::plan::{Kind, Plan};
-use super::walk::{Line, Walk};
+use super::walk::Line;
 
 /// The table of the lines of one kind from the same or other initial values.
 pub(super) fn name(kind: Kind, same_start: bool) -> String {
@@ -15,7 +15,7 @@ pub(super) fn start(same: bool) -> &'static str {
     if same { "same" } else { "other" }
 }
 
-/// Writes a table for each kind of line, `barriers`, and `levels`, the barriers as figures want them.
+/// Writes a table for each kind of line, and `barriers`.
 pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<()> {
     let step = plan.steps();
     for kind in Kind::ALL {
@@ -42,10 +42,13 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<()> {
     let number = |of: &dyn Fn(&Line) -> f64| lines.iter().map(of).collect::<Vec<_>>();
     let text = |of: &dyn Fn(&Line) -> &'static str| lines.iter().map(of).collect::<Vec<_>>();
     let (kinds, starts) = (text(&|line| line.kind.name()), text(&|line| start(line.same_start)));
+    let names: Vec<String> =
+        kinds.iter().zip(&starts).map(|(kind, start)| format!("{kind}, {start}")).collect();
     ctx.table(
         "barriers",
         step,
         &[
+            Column::utf8("line", &names),
             Column::utf8("kind", &kinds),
             Column::utf8("start", &starts),
             Column::i64("pair", lines.iter().map(|line| line.pair).collect::<Vec<_>>()),
@@ -55,24 +58,6 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<()> {
             Column::f64("test_barrier_at", number(&|line| line.barrier(1, &plan.alphas).1)),
             Column::f64("distance", number(&|line| line.distance)),
             Column::f64("cosine", number(&|line| line.cosine)),
-        ],
-    )?;
-    let (mut groups, mut sets, mut barriers) = (Vec::new(), Vec::new(), Vec::new());
-    for line in lines {
-        for (set, title) in ["training set", "test set"].iter().enumerate() {
-            let which = 2 * line.kind as usize + usize::from(!line.same_start);
-            groups.push(Walk::line_names()[which]);
-            sets.push(*title);
-            barriers.push(line.barrier(set, &plan.alphas).0);
-        }
-    }
-    ctx.table(
-        "levels",
-        step,
-        &[
-            Column::utf8("pair", &groups),
-            Column::utf8("set", &sets),
-            Column::f64("barrier", barriers).unit("nats"),
         ],
     )
 }

@@ -1,6 +1,7 @@
 //! What the sizes show, in words computed from their numbers.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::significant;
 use gradtop_toolkit::data::CLASSES;
 
 use super::ModelSize;
@@ -76,15 +77,16 @@ fn shape(values: &[f64]) -> Shape {
 /// What a curve of test errors does, in words; `name` is what is counted, such as `h`.
 fn in_words(sizes: &[Size], name: &str) -> String {
     let errors: Vec<f64> = sizes.iter().map(|s| s.test[0]).collect();
-    let at = |i: usize| format!("{:.3} at {name} = {}", errors[i], sizes[i].width);
+    let at = |i: usize| format!("{} at {name} = {}", significant(errors[i], 3), sizes[i].width);
     let last = errors.len() - 1;
     if last == 0 {
         return format!("test error {}, of one size alone", at(0));
     }
     match shape(&errors) {
-        Shape::Falls => {
-            format!("test error has no peak: {}, lowest {}, {}", at(0), at(lowest(&errors)), at(last))
-        }
+        Shape::Falls => match lowest(&errors) {
+            best if best == last => format!("test error has no peak: {}, lowest {}", at(0), at(last)),
+            best => format!("test error has no peak: {}, lowest {}, {}", at(0), at(best), at(last)),
+        },
         Shape::Rises { low: 0, high } => {
             format!("test error rises from {} to {} and does not fall again", at(0), at(high))
         }
@@ -100,10 +102,10 @@ fn in_words(sizes: &[Size], name: &str) -> String {
             };
             let begins = if low == 0 { "begins at" } else { "falls to" };
             format!(
-                "test error {begins} {}, rises to {} ({:.1} times as high), and falls again to {}, {deeper}",
+                "test error {begins} {}, rises to {} ({} times as high), and falls again to {}, {deeper}",
                 at(low),
                 at(high),
-                errors[high] / errors[low],
+                significant(errors[high] / errors[low], 2),
                 at(again)
             )
         }
@@ -146,8 +148,8 @@ fn of_full(sizes: &[Size], samples: i64) -> Vec<String> {
         )
     } else {
         format!(
-            "test loss is lowest ({:.3}) at {} parameters: no over-fitting",
-            lowest_loss.test[0], lowest_loss.parameters
+            "test loss is lowest ({:.3}) at {} parameters and {:.3} at the largest: no over-fitting by size",
+            lowest_loss.test[0], lowest_loss.parameters, last.test[0]
         )
     };
     vec![
@@ -163,10 +165,11 @@ fn of_full(sizes: &[Size], samples: i64) -> Vec<String> {
         ),
         format!(
             "{samples} images: the gap between training and test accuracy is {:.1} points at the smallest and {:.1} at the largest; {beyond} of {} \
-             sizes have at least labels times classes ({threshold}) parameters{others}",
+             sizes {} at least labels times classes ({threshold}) parameters{others}",
             100.0 * (first.train[1] - first.test[1]),
             100.0 * (last.train[1] - last.test[1]),
-            sizes.len()
+            sizes.len(),
+            if beyond == 1 { "has" } else { "have" }
         ),
     ]
 }
@@ -203,7 +206,7 @@ fn of_features(sizes: &[Size], samples: i64, noise: f64) -> Vec<String> {
     let interpolating = sizes.iter().filter(|s| s.width >= samples);
     let worst = interpolating.map(|s| s.train[0]).fold(f64::NEG_INFINITY, f64::max);
     let fits = if worst.is_finite() {
-        format!("; from N = {samples} on the training error is at most {worst:.1e}")
+        format!("; from N = {samples} on the training error is at most {}", significant(worst, 2))
     } else {
         String::new()
     };
@@ -284,7 +287,11 @@ mod tests {
         }
         let smooth = [size(3, 0.6, 0.68, 0.57), size(800, 0.98, 0.13, 0.96)];
         let text = of_subset(&smooth, 4000, 0.0).join("\n");
-        assert!(text.contains("no peak") && text.contains("no size has 99 %"), "{text}");
+        assert!(
+            text.contains("no peak: 0.680 at h = 3, lowest 0.130 at h = 800;")
+                && text.contains("no size has 99 %"),
+            "{text}"
+        );
 
         let rising = [size(3, 0.995, 0.3, 0.7), size(38, 0.9, 0.4, 0.6), size(250, 1.0, 0.5, 0.5)];
         let text = of_subset(&rising, 4000, 0.0).join("\n");
@@ -315,8 +322,8 @@ mod tests {
         let text = of_full(&grown, 60_000).join("\n");
         for part in [
             "grows with the size or stays, at every step, from 23.0 % to 98.0 %",
-            "no over-fitting",
-            "1 of 3 sizes have at least",
+            "lowest (0.080) at 60000 parameters and 0.081 at the largest: no over-fitting by size",
+            "1 of 3 sizes has at least",
         ] {
             assert!(text.contains(part), "{part:?} is not in {text}");
         }

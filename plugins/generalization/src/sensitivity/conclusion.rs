@@ -1,6 +1,7 @@
 //! What the networks say, computed from them.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::significant;
 use gradtop_toolkit::stats::Estimate;
 
 use super::edge::Edge;
@@ -202,7 +203,8 @@ fn at_the_edge(rate: f64, points: &[(i64, f64, f64)]) -> String {
     let (.., loss) = points[points.len() - 1];
     format!(
         "Gradient descent at rate {rate}: from step {begin} on the largest eigenvalue is {low:.3} to {high:.3} of 2 / rate = \
-         {limit}: {verdict}; the loss ends at {loss:.2e}."
+         {limit}: {verdict}; the loss ends at {}.",
+        significant(loss, 3)
     )
 }
 
@@ -216,7 +218,9 @@ mod tests {
             vec![(0, 5.0, 0.5), (1000, 20.0 * late, 0.1), (2000, 20.2, 0.05), (3000, 20.4, 0.01)]
         };
         let text = at_the_edge(0.1, &points(1.0));
-        for part in ["from step 1000 on", "1.000 to 1.020 of 2 / rate = 20", "sits at the edge", "1.00e-2"] {
+        for part in
+            ["from step 1000 on", "1.000 to 1.020 of 2 / rate = 20", "sits at the edge", "ends at 0.0100."]
+        {
             assert!(text.contains(part), "{text}");
         }
         assert!(at_the_edge(0.1, &points(0.5)).contains("does not stay"));

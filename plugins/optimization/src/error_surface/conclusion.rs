@@ -1,6 +1,7 @@
 //! What the surfaces say, computed from them.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::significant;
 
 use super::survey::{Found, Plan, StageKind, Survey};
 
@@ -35,6 +36,7 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, survey: &Survey<'_>) -> Result<()> {
 /// One surface in a sentence.
 fn said(kind: StageKind, found: &Found, rectified: bool) -> String {
     let [first, second] = found.curvature;
+    let loss = |value: f64| significant(value, 4);
     let kinks = if rectified {
         ", which see the kinks of the rectified units that the Hessian leaves out"
     } else {
@@ -48,43 +50,47 @@ fn said(kind: StageKind, found: &Found, rectified: bool) -> String {
             } else {
                 let pairs = if found.rises == 1.0 { "pair" } else { "pairs" };
                 format!(
-                    "rises between {} {pairs} of neighbouring points, to at most {:.3e}",
-                    found.rises, found.highest_between
+                    "rises between {} {pairs} of neighbouring points, to at most {}",
+                    found.rises,
+                    loss(found.highest_between)
                 )
             };
             format!(
-                "from the initial parameters (loss {:.3e}) straight to the final ones ({:.3e}) the loss {course}; the lowest of \
-                 the whole line, {:.3e}, is at α = {:.2}",
-                found.start, found.centre, found.lowest, found.lowest_at[0]
+                "from the initial parameters (loss {}) straight to the final ones ({}) the loss {course}; the lowest of \
+                 the whole line, {}, is at α = {:.2}",
+                loss(found.start),
+                loss(found.centre),
+                loss(found.lowest),
+                found.lowest_at[0]
             )
         }
         StageKind::Random => format!(
-            "over the random plane the loss goes from {:.3e} to {:.3e}; {}; the curvature along the two directions is {:.2e} and \
-             {:.2e} per squared length (by second differences {:.2e} and {:.2e}{kinks})",
-            found.lowest,
-            found.highest,
+            "over the random plane the loss goes from {} to {}; {}; the curvature along the two directions is {} and \
+             {} per squared length (by second differences {} and {}{kinks})",
+            loss(found.lowest),
+            loss(found.highest),
             lower(found),
-            first.product,
-            second.product,
-            first.difference,
-            second.difference
+            significant(first.product, 3),
+            significant(second.product, 3),
+            significant(first.difference, 3),
+            significant(second.difference, 3)
         ),
         StageKind::Path => format!(
-            "two principal components hold {:.1} % and {:.1} % of the path's variance; over their plane the loss goes from {:.3e} \
-             to {:.3e}; {}",
+            "two principal components hold {:.1} % and {:.1} % of the path's variance; over their plane the loss goes from {} \
+             to {}; {}",
             100.0 * found.explained[0],
             100.0 * found.explained[1],
-            found.lowest,
-            found.highest,
+            loss(found.lowest),
+            loss(found.highest),
             lower(found)
         ),
         StageKind::Eigen => {
             let [(most, most_bound), (least, least_bound)] = found.eigenvalues;
-            let bound = |b: f64| if b > 0.0 { format!(" ± {b:.0e}") } else { String::new() };
+            let bound = |b: f64| if b > 0.0 { format!(" ± {}", significant(b, 1)) } else { String::new() };
             let kind = if least < -least_bound {
                 format!(
-                    "so the network ended at no minimum: {:.1e} of the largest curvature points down",
-                    -least / most
+                    "so the network ended at no minimum: {} of the largest curvature points down",
+                    significant(-least / most, 2)
                 )
             } else if least > least_bound {
                 "so all curvature points up here".to_owned()
@@ -92,12 +98,14 @@ fn said(kind: StageKind, found: &Found, rectified: bool) -> String {
                 "which cannot be told from zero".to_owned()
             };
             format!(
-                "the Hessian's largest eigenvalue is {most:.4e}{}, its smallest {least:.4e}{}, {kind}; by second differences of \
-                 the loss{kinks}, the curvatures are {:.4e} and {:.4e}",
+                "the Hessian's largest eigenvalue is {}{}, its smallest {}{}, {kind}; by second differences of \
+                 the loss{kinks}, the curvatures are {} and {}",
+                significant(most, 5),
                 bound(most_bound),
+                significant(least, 5),
                 bound(least_bound),
-                first.difference,
-                second.difference
+                significant(first.difference, 5),
+                significant(second.difference, 5)
             )
         }
     }
@@ -107,11 +115,13 @@ fn said(kind: StageKind, found: &Found, rectified: bool) -> String {
 fn lower(found: &Found) -> String {
     if found.lowest < found.centre {
         format!(
-            "the lowest point, at ({:.3}, {:.3}), lies below the network itself ({:.3e})",
-            found.lowest_at[0], found.lowest_at[1], found.centre
+            "the lowest point, at ({:.3}, {:.3}), lies below the network itself ({})",
+            found.lowest_at[0],
+            found.lowest_at[1],
+            significant(found.centre, 4)
         )
     } else {
-        format!("no point lies below the network itself ({:.3e})", found.centre)
+        format!("no point lies below the network itself ({})", significant(found.centre, 4))
     }
 }
 
@@ -131,6 +141,8 @@ mod tests {
         };
         assert!(said(StageKind::Line, &line(0.0), false).contains("falls from point to point all the way"));
         assert!(said(StageKind::Line, &line(2.0), false).contains("rises between 2 pairs"));
+        let text = said(StageKind::Line, &line(0.0), false);
+        assert!(text.contains("(loss 0.2000) straight to the final ones (0.1000)"), "{text}");
         let eigen = |least, bound| Found { eigenvalues: [(10.0, 0.0), (least, bound)], ..Found::default() };
         assert!(said(StageKind::Eigen, &eigen(-0.1, 1e-3), false).contains("no minimum"));
         assert!(said(StageKind::Eigen, &eigen(-1e-4, 1e-3), false).contains("cannot be told from zero"));

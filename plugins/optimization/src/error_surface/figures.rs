@@ -1,5 +1,6 @@
 //! The figures, as TOML.
 
+use gradtop_toolkit::conclusion::significant;
 use gradtop_toolkit::figures::{Figures, axis, quoted};
 
 use super::ErrorSurface;
@@ -77,8 +78,8 @@ pub(super) fn surface(params: &ErrorSurface, plan: &Plan, survey: &Survey<'_>) -
                     "the whole matrix".to_owned()
                 }
             ),
-            format!("largest, λ = {:.3e}", axes.eigenvalues[0].0),
-            format!("smallest, λ = {:.3e}", axes.eigenvalues[1].0),
+            format!("largest, λ = {}", significant(axes.eigenvalues[0].0, 4)),
+            format!("smallest, λ = {}", significant(axes.eigenvalues[1].0, 4)),
         ),
         _ => (
             "A random plane",

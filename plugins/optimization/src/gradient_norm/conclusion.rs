@@ -1,14 +1,18 @@
 //! What the norms say, computed from them.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::{diverged_in_words, significant};
 
 use super::history::{History, Point};
 use super::task::Task;
 
-/// What one task showed. Everything is of the median trial by last loss, unless it says otherwise.
+/// What one task showed, of the median trial by last loss.
 #[derive(Clone, Debug)]
 struct Finding {
     task: String,
+    /// Which trial that is, and of how many that did not diverge.
+    trial: usize,
+    trials: usize,
     first: Point,
     last: Point,
     /// Where the norm was largest.
@@ -37,10 +41,11 @@ impl Finding {
     /// None if every trial diverged, or nothing was measured.
     fn of(task: &str, history: &History) -> Option<Self> {
         let finite = |p: &Point| p.loss.is_finite() && p.norm.is_finite();
-        let mut whole: Vec<&Vec<Point>> =
-            history.trials.iter().filter(|points| !points.is_empty() && points.iter().all(finite)).collect();
-        whole.sort_by(|a, b| a[a.len() - 1].loss.total_cmp(&b[b.len() - 1].loss));
-        let points = whole.get(whole.len() / 2)?;
+        let trials = history.trials.iter().enumerate();
+        let mut whole: Vec<(usize, &Vec<Point>)> =
+            trials.filter(|(_, points)| !points.is_empty() && points.iter().all(finite)).collect();
+        whole.sort_by(|(_, a), (_, b)| a[a.len() - 1].loss.total_cmp(&b[b.len() - 1].loss));
+        let (trial, points) = *whole.get(whole.len() / 2)?;
         let (first, last) = (points[0], points[points.len() - 1]);
         let by_norm = |a: &&Point, b: &&Point| a.norm.total_cmp(&b.norm);
         let tenth = points.iter().rev().find(|p| p.step * 10 <= last.step * 9).unwrap_or(&first);
@@ -48,6 +53,8 @@ impl Finding {
         let updates: Vec<f64> = points.iter().map(|p| p.update).filter(|u| u.is_finite()).collect();
         Some(Self {
             task: task.to_owned(),
+            trial,
+            trials: whole.len(),
             first,
             last,
             peak: **points.iter().max_by(by_norm).as_ref()?,
@@ -64,20 +71,30 @@ impl Finding {
 
     fn statement(&self) -> String {
         let Self { first, last, peak, lowest, .. } = self;
+        let number = |value: f64| significant(value, 3);
+        let of = match self.trials {
+            1 => String::new(),
+            n => format!("in trial {}, the middle one of {n} by its last loss, ", self.trial),
+        };
         let mut parts = vec![format!(
-            "the loss went from {:.2e} to {:.2e}, the norm of the gradient from {:.2e} to {:.2e}",
-            first.loss, last.loss, first.norm, last.norm
+            "{of}the loss went from {} to {}, the norm of the gradient from {} to {}",
+            number(first.loss),
+            number(last.loss),
+            number(first.norm),
+            number(last.norm)
         )];
         if peak.norm > 1.1 * first.norm && peak.loss < first.loss {
             parts.push(format!(
-                "the norm rose to {:.2e} (step {}) while the loss had fallen to {:.2e}",
-                peak.norm, peak.step, peak.loss
+                "the norm rose to {} (step {}) while the loss had fallen to {}",
+                number(peak.norm),
+                peak.step,
+                number(peak.loss)
             ));
         }
         if lowest.loss > 2.0 * last.loss {
             parts.push(format!(
-                "its smallest value, {:.2e}, came at step {} with {:.1} times the last loss: a small norm was no minimum",
-                lowest.norm,
+                "its smallest value, {}, came at step {} with {:.1} times the last loss: a small norm was no minimum",
+                number(lowest.norm),
                 lowest.step,
                 lowest.loss / last.loss
             ));
@@ -106,11 +123,7 @@ impl Finding {
                 last.norm / first.norm
             ));
         }
-        match self.diverged {
-            0 => {}
-            1 => parts.push("1 trial diverged and is left out".to_owned()),
-            n => parts.push(format!("{n} trials diverged and are left out")),
-        }
+        parts.extend(diverged_in_words(self.diverged));
         format!("{}: {}.", self.task, parts.join("; "))
     }
 }
@@ -135,6 +148,7 @@ pub(super) fn write(ctx: &Ctx, tasks: &[Task], step: i64) -> Result<()> {
         step,
         &[
             Column::utf8("task", &names),
+            Column::i64("trial", findings.iter().map(|f| f.trial as i64).collect::<Vec<_>>()),
             Column::f64("loss_first", number(|f| f.first.loss)),
             Column::f64("loss_last", number(|f| f.last.loss)),
             Column::f64("grad_norm_first", number(|f| f.first.norm)),
@@ -198,9 +212,9 @@ mod tests {
         let history = History { trials: vec![plateau, broken] };
         let text = Finding::of("sinc-batch", &history).unwrap().statement();
         for part in [
-            "sinc-batch: the loss went from 1.00e-1 to 1.00e-3",
-            "rose to 5.00e-1 (step 20)",
-            "its smallest value, 1.00e-3, came at step 10 with 90.0 times the last loss",
+            "sinc-batch: the loss went from 0.100 to 0.00100",
+            "rose to 0.500 (step 20)",
+            "its smallest value, 0.00100, came at step 10 with 90.0 times the last loss",
             "1 of 5 measurements",
             "still fell by 50 %",
             "3.0 times that of all data",
@@ -209,6 +223,16 @@ mod tests {
         ] {
             assert!(text.contains(part), "`{part}` is not in: {text}");
         }
+        // Of several trials, the middle one by its last loss speaks, and says so.
+        let end = |last: f64| vec![point(0, 1.0, 0.5, 1.0), point(100, last, 0.01, f64::NAN)];
+        let history = History { trials: vec![end(0.3), end(0.1), end(0.2)] };
+        let text = Finding::of("mnist", &history).unwrap().statement();
+        assert!(
+            text.starts_with(
+                "mnist: in trial 2, the middle one of 3 by its last loss, the loss went from 1.00 to 0.200,"
+            ),
+            "{text}"
+        );
         // A run that ends where nothing moves any more is not accused.
         let calm = vec![point(0, 1.0, 0.5, 1.0), point(90, 0.2, 0.01, 0.1), point(100, 0.2, 0.01, f64::NAN)];
         let text = Finding::of("mnist", &History { trials: vec![calm] }).unwrap().statement();

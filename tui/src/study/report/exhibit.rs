@@ -14,7 +14,7 @@ use crate::study::plan::Entry;
 use crate::study::standing::worked_s;
 
 /// Rows of a table that are printed; the rest is counted.
-const ROWS: usize = 40;
+const ROWS: usize = 120;
 
 /// A run and what was read of it.
 pub(crate) struct Exhibit<'a> {
@@ -126,10 +126,7 @@ impl<'a> Exhibit<'a> {
             text("."),
         ];
         let mut found = vec![Block::Found { lines, source }];
-        let number = |(name, _, data): &(String, Option<String>, ColumnData)| {
-            name != "step" && matches!(data, ColumnData::I64(_) | ColumnData::F64(_))
-        };
-        if table.columns.iter().any(number) {
+        if table.columns.iter().any(|(_, _, data)| matches!(data, ColumnData::F64(_))) {
             found.push(Block::More {
                 summary: "The numbers behind it".to_owned(),
                 blocks: vec![self.block(NAME, &table, Some("statement"))],
@@ -253,6 +250,8 @@ fn sentences(table: &Table, statements: &[String]) -> Vec<String> {
 fn cell(data: &ColumnData, row: usize) -> String {
     match data {
         ColumnData::I64(v) => v[row].to_string(),
+        // What there is no number of.
+        ColumnData::F64(v) if v[row].is_nan() => "–".to_owned(),
         ColumnData::F64(v) => number::value(v[row]),
         ColumnData::Utf8(v) => clean(&v[row]),
         ColumnData::Bytes { width, .. } => format!("{width} bytes"),

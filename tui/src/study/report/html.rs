@@ -108,10 +108,11 @@ fn one(out: &mut Page, block: &Block) {
             out.put(&format!("</tbody></table></div>\n{}", source_of(source)));
         }
         Block::Figure(drawn) => out.put(&format!(
-            "<figure id=\"{}\">\n{}<figcaption><strong>{}.</strong> {}\n{}</figcaption>\n</figure>",
+            "<figure id=\"{}\">\n{}<figcaption><strong>{}{}</strong> {}\n{}</figcaption>\n</figure>",
             escape(&drawn.name),
             drawn.inline,
-            escape(drawn.title.trim_end_matches('.')),
+            escape(&drawn.title),
+            if drawn.title.ends_with(['.', '?', '!']) { "" } else { "." },
             escape(&drawn.caption),
             source_of(&drawn.source)
         )),
@@ -190,6 +191,18 @@ mod tests {
         assert!(page.contains("<h2 id=\"p\">&lt;One&gt;</h2>"));
         assert!(page.contains("<a href=\"#p\">&lt;One&gt;</a>"));
         assert!(page.contains("<strong>Loss.</strong> of &lt;all&gt;"));
+    }
+
+    #[test]
+    fn a_title_that_asks_gets_no_full_stop() {
+        let asking = |title: &str| {
+            let mut document = document();
+            let Block::Figure(drawn) = &mut document.blocks[2] else { panic!("no figure") };
+            drawn.title = title.into();
+            page(&document)
+        };
+        assert!(asking("Why?").contains("<strong>Why?</strong>"));
+        assert!(asking("So.").contains("<strong>So.</strong>"));
     }
 
     #[test]

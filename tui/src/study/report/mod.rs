@@ -263,6 +263,12 @@ impl<'a> Composer<'a> {
             Part::Settings(id) => blocks.extend(self.exhibits.get(id).map(Exhibit::settings)),
             Part::Table(id, table) => blocks.extend(self.table(id, table)),
             Part::Found(id) => blocks.extend(self.found(id)),
+            Part::Numbers(id, tables) => {
+                let tables: Vec<Block> = tables.iter().filter_map(|table| self.table(id, table)).collect();
+                if !tables.is_empty() {
+                    blocks.push(Block::More { summary: "All numbers".to_owned(), blocks: tables });
+                }
+            }
             Part::Figures(id, patterns) => {
                 let Some(exhibit) = self.exhibits.get(id) else {
                     if self.planned(id) {

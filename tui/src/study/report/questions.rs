@@ -38,6 +38,8 @@ pub(crate) enum Part {
     Figures(&'static str, &'static [&'static str]),
     /// What the experiment concluded from its numbers.
     Found(&'static str),
+    /// Tables that hold the numbers of what was found, folded away.
+    Numbers(&'static str, &'static [&'static str]),
 }
 
 impl Part {
@@ -45,7 +47,7 @@ impl Part {
     fn experiment(&self) -> Option<&'static str> {
         match self {
             Text(_) | Report(_) => None,
-            Settings(id) | Table(id, _) | Figures(id, _) | Found(id) => Some(id),
+            Settings(id) | Table(id, _) | Figures(id, _) | Found(id) | Numbers(id, _) => Some(id),
         }
     }
 }
@@ -57,7 +59,7 @@ impl Question {
     }
 }
 
-use Part::{Figures, Found, Report, Settings, Table, Text};
+use Part::{Figures, Found, Numbers, Report, Settings, Table, Text};
 
 /// All problems.
 pub(crate) const PROBLEMS: &[Problem] = &[
@@ -289,6 +291,7 @@ pub(crate) const PROBLEMS: &[Problem] = &[
                          could carry over.",
                     ),
                     Found("random-labels"),
+                    Numbers("random-labels", &["fits"]),
                 ],
             },
         ],
@@ -325,6 +328,7 @@ pub(crate) const PROBLEMS: &[Problem] = &[
                          trained, this trend will be more obvious.",
                     ),
                     Found("model-size"),
+                    Numbers("model-size", &["full", "subset", "features"]),
                 ],
             },
         ],
@@ -358,6 +362,7 @@ pub(crate) const PROBLEMS: &[Problem] = &[
                     ),
                     Figures("interpolation", &["*"]),
                     Found("interpolation"),
+                    Numbers("interpolation", &["barriers"]),
                 ],
             },
             Question {
@@ -374,6 +379,7 @@ pub(crate) const PROBLEMS: &[Problem] = &[
                         "The sensitivity peaks at batch size around 4500, which means there is a best choice for the training batch size.",
                     ),
                     Found("sensitivity"),
+                    Numbers("sensitivity", &["trends", "generalisation", "networks", "edge"]),
                 ],
             },
         ],
