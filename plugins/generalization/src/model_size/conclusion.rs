@@ -146,6 +146,8 @@ fn of_full(sizes: &[Size], samples: i64) -> Vec<String> {
             "test loss is lowest ({:.3}) at {} parameters and {:.3} at the largest: over-fitted in loss, if not in accuracy",
             lowest_loss.test[0], lowest_loss.parameters, last.test[0]
         )
+    } else if lowest_loss == last {
+        format!("test loss is lowest ({:.3}) at the largest: no over-fitting by size", last.test[0])
     } else {
         format!(
             "test loss is lowest ({:.3}) at {} parameters and {:.3} at the largest: no over-fitting by size",
@@ -327,6 +329,10 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part:?} is not in {text}");
         }
+        assert!(
+            of_full(&grown[..2], 60_000)[0]
+                .ends_with("lowest (0.080) at the largest: no over-fitting by size")
+        );
         let one = of_full(&grown[..1], 60_000).join("\n");
         assert!(one.contains("one size of 810 parameters") && !one.contains("over-fit"), "{one}");
         let over = [size(81, 0.5, 0.5, 0.9), size(6000, 1.0, 0.9, 0.8)];

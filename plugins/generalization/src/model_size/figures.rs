@@ -19,7 +19,7 @@ fn both(figures: &mut Figures, table: &str, value: &str, by: &str) {
 
 /// The run's figures.
 pub(super) fn declare(params: &ModelSize, seed: u64) -> Result<String> {
-    let title = data::load(&params.data)?.title;
+    let title = data::load(&params.dataset)?.title;
     let units = units(params)?;
     let has = |which: fn(&Unit) -> bool| units.iter().any(which);
     let trials = format!("mean of {} trials, band from lowest to highest; seed {seed}", params.trials);

@@ -22,7 +22,7 @@ use state::State;
 pub struct ModelSize {
     /// Images
     #[param(default = "mnist", choices = ["mnist", "fashion-mnist"])]
-    pub data: String,
+    pub dataset: String,
     /// Part A: widths h of the networks 784-h-2h-10 on many images, comma-separated; empty: without this part
     #[param(default = "1,2,3,5,8,12,20,32,64,128,256,512")]
     pub full_widths: String,

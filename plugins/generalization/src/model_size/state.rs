@@ -90,7 +90,7 @@ impl State {
         let caption = format!("Adam, lr {}, batch {}, seed {seed}.", params.lr, params.batch);
         Ok(Self {
             units: units(params)?,
-            dataset: data::load(&params.data)?,
+            dataset: data::load(&params.dataset)?,
             params: params.clone(),
             seed,
             device,

@@ -23,7 +23,7 @@ use training::{Row, Training};
 pub struct RandomLabels {
     /// Images
     #[param(default = "mnist", choices = ["mnist", "fashion-mnist"])]
-    pub data: String,
+    pub dataset: String,
     /// Networks, comma-separated: mlp (a ReLU perceptron), lenet (the report's, 53,808 parameters), shallow, middle, deep
     #[param(default = "mlp,lenet")]
     pub networks: String,

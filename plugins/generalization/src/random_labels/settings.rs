@@ -18,7 +18,7 @@ impl RandomLabels {
     pub fn setup(&self, seed: u64, device: tch::Device, threads: usize) -> Result<Setup> {
         let networks = self.kinds()?;
         let groups = self.plan(&networks)?;
-        let dataset = data::load(&self.data)?;
+        let dataset = data::load(&self.dataset)?;
         let samples = groups.iter().map(|group| group.samples).max().unwrap_or(0) as usize;
         if samples > dataset.train.len() {
             return Err(invalid(format!("{} has {} training images", dataset.title, dataset.train.len())));
@@ -55,7 +55,7 @@ impl RandomLabels {
 
     /// Optimizer, batch and seed for captions.
     pub(super) fn in_words(&self, seed: u64) -> String {
-        let title = data::load(&self.data).map_or("", |dataset| dataset.title);
+        let title = data::load(&self.dataset).map_or("", |dataset| dataset.title);
         let test = if self.test_samples == 0 { 10_000 } else { self.test_samples };
         format!(
             "{title}, tested with {test} images; {}, batch {}, at most {} epochs; seed {seed}, trials: {}",

@@ -20,7 +20,7 @@ use training::Training;
 pub struct OptimizationPath {
     /// Images to learn
     #[param(default = "mnist", choices = ["mnist", "fashion-mnist"])]
-    pub data: String,
+    pub dataset: String,
     /// Widths of the hidden layers, comma-separated
     #[param(default = "15,30")]
     pub hidden: String,

@@ -32,7 +32,7 @@ pub(super) struct Training {
 
 impl Training {
     pub(super) fn new(params: &OptimizationPath, seed: u64, device: tch::Device) -> Result<Self> {
-        let (train, test, data) = images(&params.data, params.train_samples, seed, device)?;
+        let (train, test, data) = images(&params.dataset, params.train_samples, seed, device)?;
         let mut widths = hidden(&params.hidden)?;
         widths.insert(0, train.input_width());
         widths.push(gradtop_toolkit::data::CLASSES);
