@@ -90,7 +90,7 @@ pub(super) fn lines(plan: &Plan, lines: &[Line]) -> String {
     for (title, column, colour) in
         [("training set", "train_barrier", "blue"), ("test set", "test_barrier", "vermillion")]
     {
-        figures.panel(title, "{ label = \"initial values\" }", &axis("barrier", "linear"));
+        figures.panel(title, "{ label = \"what differs, initial values\" }", &axis("barrier", "linear"));
         figures.mark(&format!(
             "type = \"scatter\"\ntable = \"barriers\"\nxcol = \"line\"\nycol = \"{column}\"\nlabel = \"a pair\"\ncolor = \"{colour}\""
         ));
