@@ -225,8 +225,11 @@ fn log(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
         .filter(inside)
         .collect();
     if values.len() >= 2 {
+        // As a linear axis writes them, rather than 50000 beside 1e5.
+        let counted = values[0] >= 1.0 && values.last().is_some_and(|v| (1e4..1e15).contains(v));
+        let label = |value| if counted { thousands(value) } else { number(value) };
         let mut ticks: Vec<Tick> =
-            values.into_iter().map(|value| Tick { value, label: number(value) }).collect();
+            values.into_iter().map(|value| Tick { value, label: label(value) }).collect();
         if ticks.len() > most + 1 {
             ticks.retain(|t| (t.value.log10() - t.value.log10().round()).abs() < 1e-9);
         }
@@ -264,6 +267,14 @@ fn number(v: f64) -> String {
     } else {
         format!("{v:e}")
     }
+}
+
+/// A round number of at least one: `500`, `20k`, `1M`.
+fn thousands(v: f64) -> String {
+    let unit = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")]
+        .into_iter()
+        .find(|(size, _)| v >= size * (1.0 - 1e-9));
+    unit.map_or_else(|| number(v), |(size, suffix)| format!("{}{suffix}", number((v / size).round())))
 }
 
 /// An exponent in raised digits.
@@ -350,6 +361,8 @@ mod tests {
         assert_eq!(labels(Scale::Log, 1e-6, 1.0, 4), "1e-6 1e-4 1e-2 1e0");
         assert_eq!(labels(Scale::Log, 0.012, 0.8, 6), "0.02 0.05 0.1 0.2 0.5");
         assert_eq!(labels(Scale::Log, 0.51, 0.93, 6), "0.6 0.8");
+        assert_eq!(labels(Scale::Log, 400.0, 2.1e5, 12), "500 1k 2k 5k 10k 20k 50k 100k 200k");
+        assert_eq!(labels(Scale::Log, 8.0, 6000.0, 12), "10 20 50 100 200 500 1000 2000 5000");
         assert_eq!(labels(Scale::Log2, 1.0, 300.0, 10), "1 2 4 8 16 32 64 128 256");
         assert_eq!(labels(Scale::Log2, 1.0, 1e9, 6), "2^0 2^5 2^10 2^15 2^20 2^25");
     }
