@@ -152,7 +152,10 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
 #[test]
 fn wrong_parameters_are_refused_with_their_reason() {
     for (change, part) in [
-        (("points", "60"), "it must be 3k + 1"),
+        (("points", "60"), "it must be 6k + 1"),
+        // 0 and 1 are among ten points, -0.5 and 1.5 are not.
+        (("points", "10"), "it must be 6k + 1"),
+        (("points", "4"), "must be at least 7"),
         (("other_batch", "64"), "must differ"),
         (("train_samples", "600"), "`other_batch` is 1024, there are 600 images to train on"),
         (("other_lr", "0.001"), "must differ"),

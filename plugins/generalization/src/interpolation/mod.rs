@@ -46,8 +46,8 @@ pub struct Interpolation {
     /// Learning rate of the network at 1, where the pair differs in it
     #[param(default = 1e-2, min = 0.0, min_excluded, max = 10.0, log)]
     pub other_lr: f64,
-    /// Points of the line from -1 to 2; 3k + 1, so that both networks are among them
-    #[param(default = 61, min = 4, max = 10_000)]
+    /// Points of the line from -1 to 2; 6k + 1, so that both networks and the places halfway are among them
+    #[param(default = 61, min = 7, max = 10_000)]
     pub points: i64,
     /// Training instruments
     #[param(flatten)]
@@ -96,9 +96,9 @@ impl Experiment for Interpolation {
 
     fn validate(&self) -> Result<()> {
         self.widths(1)?;
-        if (self.points - 1) % 3 != 0 {
+        if (self.points - 1) % 6 != 0 {
             return Err(invalid(format!(
-                "parameter `points` is {}, it must be 3k + 1, such as 61, so that 0 and 1 are among the points",
+                "parameter `points` is {}, it must be 6k + 1, such as 61: the conclusion reads the line at -0.5, 0, 1 and 1.5",
                 self.points
             )));
         }
