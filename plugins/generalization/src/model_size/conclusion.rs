@@ -184,14 +184,16 @@ fn of_subset(sizes: &[Size], samples: i64, noise: f64) -> Vec<String> {
     let fitted = sizes.get(short).map_or("no size has 99 % of the training labels right".to_owned(), |s| {
         format!("99 % of the training labels are right from h = {} on ({} parameters)", s.width, s.parameters)
     });
+    let accuracy = if sizes.len() == 1 {
+        percent(last.test[1])
+    } else {
+        let at = |size: &Size| format!("{} at h = {}", percent(size.test[1]), size.width);
+        format!("{}, {}", at(first), at(last))
+    };
     vec![format!(
-        "{samples} images, {}: {}; test accuracy {} at h = {}, {} at h = {}; {fitted}",
+        "{samples} images, {}: {}; test accuracy {accuracy}; {fitted}",
         noise_in_words(noise),
-        in_words(sizes, "h"),
-        percent(first.test[1]),
-        first.width,
-        percent(last.test[1]),
-        last.width
+        in_words(sizes, "h")
     )]
 }
 
@@ -302,6 +304,10 @@ mod tests {
         for text in [of_subset(&rising[..1], 4000, 0.0), of_features(&rising[..1], 4000, 0.0)] {
             assert!(text[0].contains("0.300 at") && text[0].contains("of one size alone"), "{text:?}");
             assert!(!text[0].contains("peak") && !text[0].contains("highest"), "{text:?}");
+            assert!(
+                text[0].contains("; test accuracy 70.0 %;") || text[0].ends_with("; test accuracy 70.0 %"),
+                "{text:?}"
+            );
         }
 
         let exact = [size(200, 0.9, 0.5, 0.77), size(1000, 1.0, 227.0, 0.15), size(5000, 1.0, 0.33, 0.88)];
