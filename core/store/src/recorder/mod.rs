@@ -19,6 +19,7 @@ use jiff::Timestamp;
 
 use crate::checkpoint::{Record, begin, commit};
 use crate::error::{IoContext as _, Result, StoreError};
+use crate::merge::{Metrics, PartKind as _};
 use crate::part::{list_parts, list_segments, names};
 use crate::recover::whole_series;
 use crate::run_dir::RunDir;
@@ -59,7 +60,7 @@ impl Default for RecorderOptions {
 /// What a [`Recorder`] has done.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RecorderStats {
-    /// Points logged.
+    /// Points of the run: those sealed before this recorder was opened, and those logged with it.
     pub rows: u64,
     /// How long the training thread has waited for the disk.
     pub wait: Duration,
@@ -84,6 +85,8 @@ struct Shared {
     run: RunDir,
     options: RecorderOptions,
     hot: Mutex<Hot>,
+    /// Points that were sealed before.
+    sealed: u64,
     /// Wakes the writer.
     work: Condvar,
     /// Wakes a training thread that waits for the disk.
@@ -156,6 +159,7 @@ impl Recorder {
         let shared = Arc::new(Shared {
             run: run.clone(),
             hot: Mutex::new(Hot::new(series.table.len())),
+            sealed: sealed_rows(run)?,
             work: Condvar::new(),
             room: Condvar::new(),
             series: Mutex::new(series.table),
@@ -249,7 +253,12 @@ impl Recorder {
         let age = oldest.map_or(0, |t| shared.clock.now().saturating_sub(t));
         let errors = lock(&shared.errors);
         let io_error = errors.writer.as_ref().or(errors.sealer.as_ref()).or(errors.tables.as_ref()).cloned();
-        RecorderStats { rows, wait, lag: Duration::from_micros(u64::try_from(age).unwrap_or(0)), io_error }
+        RecorderStats {
+            rows: shared.sealed + rows,
+            wait,
+            lag: Duration::from_micros(u64::try_from(age).unwrap_or(0)),
+            io_error,
+        }
     }
 
     /// The last point of a series: step and value.
@@ -323,6 +332,12 @@ fn wait_for_room<'a>(shared: &'a Shared, mut hot: MutexGuard<'a, Hot>) -> MutexG
     }
     hot.wait += start.elapsed();
     hot
+}
+
+/// Rows of all parts. One that cannot be read counts none: it is reported by whoever reads it.
+fn sealed_rows(run: &RunDir) -> Result<u64> {
+    let rows = list_parts(&run.metrics())?.into_iter().filter_map(|part| Metrics.rows(&part).ok());
+    Ok(rows.sum())
 }
 
 /// The highest segment number ever used, those set aside included, and the time of the last row.

@@ -10,6 +10,23 @@ use gradtop_store::{
 use crate::common::{parts, series, small};
 
 #[test]
+fn rows_are_those_of_the_whole_run() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = RunDir::new(temp.path());
+    for life in 0..3 {
+        let recorder = Recorder::open(&run, small()).unwrap();
+        assert_eq!(recorder.stats().rows, life * 20);
+        let loss = series(&recorder, "loss");
+        for step in 0..20 {
+            recorder.log(step, None, [(loss, 0.5)]);
+        }
+        assert_eq!(recorder.stats().rows, life * 20 + 20);
+        recorder.finish().unwrap();
+    }
+    assert_eq!(read_series(&run, |_| true).unwrap()[0].step.len(), 60);
+}
+
+#[test]
 fn rows_come_back_as_they_were() {
     let temp = tempfile::tempdir().unwrap();
     let run = RunDir::new(temp.path());
