@@ -42,6 +42,15 @@ impl std::fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// What is wrong with a TOML text, in one line: the excerpt that the library draws below its message takes four.
+pub(crate) fn toml_error(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().lines().collect::<Vec<_>>().join(", ");
+    match error.span().and_then(|span| text.get(..span.start)) {
+        Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
+        None => message,
+    }
+}
+
 /// Prints an error, with what to do about it where that is known; gives the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> i32 {
     let (help, code) = explain(error);

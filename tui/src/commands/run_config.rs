@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::failure::{Failure, suggest};
+use crate::failure::{Failure, suggest, toml_error};
 
 const KEYS: [&str; 8] =
     ["experiment", "preset", "seed", "device", "threads", "name", "checkpoint_every", "params"];
@@ -33,8 +33,7 @@ impl RunConfig {
 
     fn parse(text: &str, path: &Path) -> Result<Self> {
         let bad = |message: String| Failure::usage(format!("{}: {message}", path.display()));
-        let table: toml::Table =
-            text.parse().map_err(|e: toml::de::Error| bad(e.to_string().trim_end().to_owned()))?;
+        let table: toml::Table = text.parse().map_err(|e| bad(toml_error(text, &e)))?;
         let mut config = Self::default();
         for (key, value) in &table {
             let wrong = |wanted: &str| bad(format!("{key} must be {wanted}, it is {value}"));
@@ -137,7 +136,8 @@ mod tests {
         }
         assert!(parse("params = 3").is_err());
         assert!(parse("[params]\nlr = [1]").unwrap_err().to_string().contains("params.lr"));
-        assert!(parse("a = ").is_err());
+        let error = parse("seed = 7\na = ").unwrap_err().to_string();
+        assert!(error.starts_with("c.toml: line 2: ") && error.lines().count() == 1, "{error}");
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use gradtop_host::DeviceChoice;
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{Failure, suggest};
+use crate::failure::{Failure, suggest, toml_error};
 
 /// The presets a study can have; the experiments have presets of the same names.
 pub(crate) const PRESETS: [&str; 3] = ["quick", "default", "full"];
@@ -207,7 +208,7 @@ impl Plan {
 
     /// A plan from TOML text.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let plan: Self = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
+        let plan: Self = toml::from_str(text).map_err(|e| toml_error(text, &e))?;
         plan.check()?;
         Ok(plan)
     }
@@ -217,6 +218,7 @@ impl Plan {
             gradtop_store::validate_name(name).map_err(|e| format!("{what} {name:?}: {e}"))
         };
         name("name", &self.name)?;
+        self.device.parse::<DeviceChoice>()?;
         if self.entries.is_empty() {
             return Err("there is no [[run]] in it".to_owned());
         }
@@ -360,9 +362,11 @@ mod tests {
             ("name = 'm'\n[[run]]\nexperiment = 'a'\nparams = { n = [1] }", "n must be a number"),
             ("name = 'm'\n[[run]]\nexperiment = 'a'\npresett = 'x'", "presett"),
             ("name = 'm'\n[[run]]\nexperiment = 'a'\nthreads = 0", "threads"),
+            ("name = 'm'\ndevice = 'gpu'\n[[run]]\nexperiment = 'a'", "\"gpu\" is no device"),
+            ("name = 'm'\nseed = -1\n[[run]]\nexperiment = 'a'", "line 2: invalid value: integer `-1`"),
         ] {
             let error = Plan::parse(wrong).unwrap_err();
-            assert!(error.contains(why), "{wrong}: {error}");
+            assert!(error.contains(why) && error.lines().count() == 1, "{wrong}: {error}");
         }
     }
 }
