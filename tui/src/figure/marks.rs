@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gradtop_store::figures::{Aggregate, Mark, MarkAxis, MarkKind, MarkX};
 use gradtop_store::{ColumnData, Table};
 
-use super::series::{self, Horizontal};
+use super::series::{self, Curve, Horizontal};
 use super::tables::{self, Positions};
 use super::{Data, Evaluated, Hints, Piece};
 use crate::chart::colour::Paint;
@@ -93,6 +93,7 @@ fn of_metric(mark: &Mark, metric: &str, data: &Data, several_metrics: bool) -> R
         }
         curves.push((name, key, curve));
     }
+    out.notes.extend(partial(&curves));
     match mark.kind {
         MarkKind::Bar => {
             let (names, curves): (Vec<_>, Vec<_>) =
@@ -134,6 +135,20 @@ fn of_metric(mark: &Mark, metric: &str, data: &Data, several_metrics: bool) -> R
         }
     }
     Ok(out)
+}
+
+/// Of lines that are in places the average of some of their trials, in one sentence for all of them.
+fn partial(curves: &[(String, String, Curve)]) -> Option<String> {
+    let found: Vec<_> = curves.iter().filter(|(.., curve)| curve.partial > 0).collect();
+    let (places, of) = found.iter().fold((0, 0), |(p, n), (.., c)| (p + c.partial, n + c.x.len()));
+    let who = match &found[..] {
+        [] => return None,
+        [(name, ..)] => name.clone(),
+        several => format!("{} lines", several.len()),
+    };
+    Some(format!(
+        "{who}: at {places} of {of} points some trials are not finite, and the line is of the others there"
+    ))
 }
 
 fn of_table(mark: &Mark, table: &Table) -> Result<Evaluated, String> {

@@ -1,6 +1,6 @@
 //! Lines and bands from metrics: which series make a line, and what is averaged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gradtop_store::figures::{Aggregate, Mark, MarkX};
 use gradtop_store::{SeriesData, SeriesKey};
@@ -15,6 +15,8 @@ pub(super) struct Curve {
     pub(super) y: Vec<f64>,
     pub(super) low: Vec<f64>,
     pub(super) high: Vec<f64>,
+    /// Places where a member that goes on is not finite, so that the value is of the others.
+    pub(super) partial: usize,
 }
 
 /// The series that make one line.
@@ -127,10 +129,22 @@ pub(super) fn curve(
             add(x, &mut values);
         }
     }
-    let broken: Vec<i64> = members
-        .iter()
-        .filter_map(|s| s.value.iter().position(|v| !v.is_finite()).map(|i| s.step[i]))
-        .collect();
+    // A trial has stopped being finite where none of its values is from the first on that is not. One that came back lacks
+    // some values, and its last may be one of them.
+    let finite = |s: &SeriesData| {
+        let stop = s.value.iter().rposition(|v| v.is_finite()).map_or(0, |i| i + 1);
+        if s.value[..stop].iter().all(|v| v.is_finite()) { stop } else { s.value.len() }
+    };
+    let mut odd = BTreeSet::new();
+    for s in members {
+        odd.extend((0..finite(s)).filter(|i| !s.value[*i].is_finite()).map(|i| s.step[i]));
+    }
+    let told = |s: &&SeriesData, i: usize| s.value[i].is_finite() && odd.contains(&s.step[i]);
+    if !odd.is_empty() {
+        let seen = members.iter().flat_map(|s| (0..s.step.len()).filter(|i| told(s, *i)).map(|i| s.step[i]));
+        curve.partial = seen.collect::<BTreeSet<i64>>().len();
+    }
+    let broken: Vec<i64> = members.iter().filter_map(|s| s.step.get(finite(s)).copied()).collect();
     let note = broken.iter().min().filter(|_| broken.len() < members.len()).map(|step| {
         let are = if broken.len() == 1 { "is" } else { "are" };
         format!(

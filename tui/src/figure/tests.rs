@@ -89,6 +89,21 @@ fn a_diverged_trial_is_said_and_the_line_is_of_the_others() {
 }
 
 #[test]
+fn a_trial_without_a_value_at_some_steps_has_not_diverged() {
+    let nan = f64::NAN;
+    let trial = |model, trial, values: &[f64]| series("noise", model, trial, values);
+    let mut all = vec![trial("a", 0, &[4.0, nan, 6.0, nan, nan]), trial("a", 1, &[2.0, 3.0, 4.0, nan, 5.0])];
+    let text = "[[panel.mark]]\ntype = 'line'\nmetric = 'noise'";
+    let notes = |all: &[SeriesData]| chart(text, &data(all.to_vec())).notes;
+    // Where no trial has a value there is none to average.
+    let why = "some trials are not finite, and the line is of the others there";
+    assert_eq!(notes(&all), [format!("a: at 2 of 5 points {why}")]);
+    // Every trial lacks some.
+    all.extend([trial("b", 0, &[nan, 1.0, 2.0, 3.0]), trial("b", 1, &[4.0, nan, 2.0, 3.0])]);
+    assert_eq!(notes(&all), [format!("2 lines: at 4 of 9 points {why}")]);
+}
+
+#[test]
 fn lines_are_in_the_order_of_the_numbers_in_their_names() {
     let of = |model| series("loss", model, -1, &[1.0]);
     let data = data(vec![of("B=1024"), of("B=16"), of("B=128")]);
