@@ -202,8 +202,12 @@ fn what_fails_or_is_missing_is_said_in_its_place() {
     }
     sandbox.gradtop(&["study", "--plan", &plan, "--report-only"]).expect_code(0);
     assert!(words.iter().all(|word| report(&sandbox, "odd").1.contains(word)));
-    // What failed is tried once more, what finished is not.
-    sandbox.gradtop(&["study", "--plan", &plan]).expect_code(1);
+    // What failed is tried once more, what finished is not. A report that cannot be written hides nothing of that.
+    let html = sandbox.runs().join("studies/odd/report.html");
+    fs::remove_file(&html).unwrap();
+    fs::create_dir(&html).unwrap();
+    let said = sandbox.gradtop(&["study", "--plan", &plan]).expect_code(1);
+    assert!(said.out.contains("1 of 4 runs have finished") && said.err.contains("cannot write"), "{said:#?}");
     let runs = runs_of(&sandbox);
     assert!(runs.iter().any(|run| run == "study-odd-fail-short-2"), "{runs:?}");
     assert_eq!(runs.iter().filter(|run| run.starts_with("study-odd-counter")).count(), 1);
@@ -211,12 +215,23 @@ fn what_fails_or_is_missing_is_said_in_its_place() {
     let said = sandbox.gradtop(&["study", "--plan", &plan, "--set", "counter.stepz=1"]).expect_code(2);
     assert!(said.err.contains("did you mean steps?"), "{said:#?}");
     sandbox.gradtop(&["study", "--plan", &plan, "--set", "counter.stepz=1", "--list"]).expect_code(2);
+    let said = sandbox.gradtop(&["study", "--plan", &plan, "--list"]).expect_code(0);
+    assert!(said.err.contains("not-there will not be run: no plugin offers"), "{said:#?}");
     let said = sandbox
         .gradtop(&["study", "--plan", &plan, "--only", "counter", "--set", "abort.steps=1", "--list"])
         .expect_code(2);
     assert!(said.err.contains("--only leaves out abort"), "{said:#?}");
     sandbox.gradtop(&["study", "--plan", &plan, "--report-only", "--seed", "9"]).expect_code(1);
     assert!(!sandbox.runs().join("studies/odd-2").exists());
+}
+
+#[test]
+fn a_run_that_no_question_asks_for_has_its_section() {
+    let sandbox = Sandbox::new();
+    let text = "name = 'own'\nquestions = true\n[[run]]\nexperiment = 'counter'\nparams = { steps = 50 }\n";
+    sandbox.gradtop(&["study", "--plan", &plan(&sandbox, text)]).expect_code(0);
+    let (_, html) = report(&sandbox, "own");
+    assert!(html.contains("id=\"run-counter\"") && !html.contains("id=\"problem-"), "{html}");
 }
 
 #[test]

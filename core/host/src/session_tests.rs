@@ -173,7 +173,7 @@ fn another_thread_may_not_save_but_may_log() {
         });
     });
     assert_eq!((s.step(), s.epoch()), (Some(1), Some(0.5)));
-    assert_eq!(s.headline()[0].value, 2.0);
+    assert_eq!(s.headline().0[0].value, 2.0);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn overviews_get_the_best_of_more_networks_than_they_show() {
         let value = 1.0 / f64::from(width + 1);
         s.log(i64::from(width), f64::NAN, &[Point { series, reserved: 0, value }]).unwrap();
     }
-    let shown = s.headline();
+    let (shown, _) = s.headline();
     assert_eq!(shown.len(), 24);
     assert_eq!(shown.iter().map(|h| h.value).reduce(f64::min), Some(0.01));
     s.recorder.finish().unwrap();

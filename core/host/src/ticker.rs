@@ -266,6 +266,7 @@ impl Display {
         let left = total.saturating_sub(done);
         let eta_s = self.work.per_second(now).filter(|r| total > 0 && *r > 0.0).map(|r| left as f64 / r);
         let orphaned = session.orphaned.load(Ordering::Acquire);
+        let (headline, headline_is_part) = session.headline();
         let next = Status {
             state: session.state(),
             // Nobody is left to write the end, so this is what whoever recovers the run will find.
@@ -280,7 +281,8 @@ impl Display {
             started: self.shown.started.or_else(|| session.started()),
             rows: stats.rows,
             log_wait_ms: stats.wait.as_secs_f64() * 1e3,
-            headline: session.headline(),
+            headline,
+            headline_is_part,
             ..self.shown.clone()
         };
         if !same(&next, &self.shown) {

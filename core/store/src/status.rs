@@ -133,6 +133,9 @@ pub struct Status {
     /// Last values of the metrics that overviews show.
     #[serde(default)]
     pub headline: Vec<HeadlineValue>,
+    /// Whether those are the best of more.
+    #[serde(default)]
+    pub headline_is_part: bool,
 }
 
 /// The last value of a series that overviews show.

@@ -147,6 +147,7 @@ pub(crate) fn headline_text(status: &Status, manifest: &Manifest, most: usize) -
     let mut parts = Vec::new();
     for headline in headlines(status, manifest) {
         if left == 0 {
+            parts.push(if crate::print::ascii() { "..." } else { "…" }.to_owned());
             break;
         }
         let values: Vec<String> = headline
@@ -265,6 +266,8 @@ pub(crate) fn to_json(view: &View) -> Map<String, Value> {
         .iter()
         .map(|h| json!({"metric": h.metric, "model": h.model, "split": h.split, "trial": h.trial, "value": float(h.value)}))
         .collect();
+    // Of a run that has ended they are the numbers of nobody, or of somebody else.
+    let alive = |pid: Option<u32>| pid.filter(|_| !view.state.is_final());
     let fields = json!({
         "run": m.run,
         "experiment": m.experiment.id,
@@ -287,10 +290,11 @@ pub(crate) fn to_json(view: &View) -> Map<String, Value> {
         "preset": m.preset,
         "params": params,
         "headline": headline,
+        "headline_is_part": s.headline_is_part,
         "rows": s.rows,
         "log_wait_ms": s.log_wait_ms,
-        "trainer_pid": s.trainer_pid,
-        "keeper_pid": s.keeper_pid,
+        "trainer_pid": alive(s.trainer_pid),
+        "keeper_pid": alive(s.keeper_pid),
         "path": view.dir.path(),
     });
     match fields {

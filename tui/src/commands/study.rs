@@ -92,7 +92,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     }
     if args.list {
         // What could not be begun is no plan.
-        conduct::check(&plan, &gradtop_host::discover())?;
+        let found = gradtop_host::discover();
+        conduct::check(&plan, &found)?;
+        for (key, why) in conduct::unknown(&plan, &found) {
+            print::note(&format!("warning: {} will not be run: {}", clean(key), clean(&why)));
+        }
         return list(&plan, known.as_ref(), args.json);
     }
     if args.report_only {
@@ -203,20 +207,24 @@ fn conducted(
     if let Some(board) = board {
         board.end();
     }
-    study.write_refused(conductor.refused())?;
+    if let Err(e) = study.write_refused(conductor.refused()) {
+        // What became of the runs is still to be told.
+        print::note(&format!("warning: {e:#}; a report composed later will not say what was not started"));
+    }
     if left {
         print::note(&format!("the runs of study {} go on, on their own", study.name()));
         print::note("  the same command again takes them up; `gradtop stop RUN` ends one");
         return Ok(LEFT_RUNNING);
     }
     let code = conduct::exit_code(&score.standings, stopping);
-    let written = compose(study, conductor.refused(), json)?;
+    let written = compose(study, conductor.refused(), json);
     if json {
-        print::json(&json!({"type": "final", "study": study.name(), "exit_code": code, "report": written}))?;
-        return Ok(code);
+        let report = written.as_ref().ok();
+        print::json(&json!({"type": "final", "study": study.name(), "exit_code": code, "report": report}))?;
+    } else {
+        end(study, &score.standings, code);
     }
-    end(study, &score.standings, code);
-    Ok(code)
+    written.map(|_| code)
 }
 
 /// The last lines: what is missing, and how it is brought.

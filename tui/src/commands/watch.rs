@@ -253,6 +253,9 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
             print::line(&format!("  {lead}  {line}"));
         }
     }
+    if s.headline_is_part {
+        print::line(&print::styled("  these are the best of each; the log has all", Ink::Dim));
+    }
     let resumable = view.manifest.experiment.resumable && !gradtop_store::checkpoints(&view.dir).is_empty();
     let hint = match view.state {
         State::Finished => format!("gradtop plot {name}"),

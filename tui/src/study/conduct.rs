@@ -74,7 +74,10 @@ pub(crate) fn check(plan: &Plan, found: &Discovery) -> Result<(), Failure> {
     for entry in &plan.entries {
         let Some((plugin, experiment)) = found.experiment(&entry.experiment) else { continue };
         let wrong = |why: String| {
-            Failure::usage(format!("{}: {}", clean(entry.key()), clean(&why))).help(format!(
+            // Some reasons begin with the experiment.
+            let said = entry.key() == entry.experiment && why.starts_with(entry.key());
+            let who = if said { String::new() } else { format!("{}: ", clean(entry.key())) };
+            Failure::usage(format!("{who}{}", clean(&why))).help(format!(
                 "`gradtop experiments {}` lists parameters and presets",
                 clean(&entry.experiment)
             ))
@@ -223,6 +226,12 @@ impl<'a> Conductor<'a> {
             }
         }
     }
+}
+
+/// What no plugin offers, and why it is not run.
+pub(crate) fn unknown<'a>(plan: &'a Plan, found: &Discovery) -> Vec<(&'a str, String)> {
+    let entries = plan.entries.iter().filter(|entry| found.experiment(&entry.experiment).is_none());
+    entries.map(|entry| (entry.key(), missing(found, entry))).collect()
 }
 
 /// Why an experiment that no plugin offers is not run, and what brings it.

@@ -64,7 +64,7 @@ pub(crate) struct Plan {
     /// `auto`, `cpu` or `cuda:N`.
     #[serde(default = "any_device")]
     pub(crate) device: String,
-    /// Whether the report goes through the questions of the original one; a plan from a file has none.
+    /// Whether the report goes through the questions of the original one; a plan from a file need not.
     #[serde(default)]
     pub(crate) questions: bool,
     /// What is run.

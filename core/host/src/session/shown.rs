@@ -62,9 +62,10 @@ impl Session {
         Some(lock(&self.phase).clone()).filter(|p| !p.is_empty())
     }
 
-    pub(crate) fn headline(&self) -> Vec<gradtop_store::HeadlineValue> {
+    /// The values that overviews show, and whether there are more.
+    pub(crate) fn headline(&self) -> (Vec<gradtop_store::HeadlineValue>, bool) {
         let series = lock(&self.headline).clone();
-        let values = series
+        let values: Vec<_> = series
             .into_iter()
             .filter_map(|(number, key)| {
                 let (_, value) = self.recorder.latest(number)?;
@@ -74,6 +75,9 @@ impl Session {
                 Some(gradtop_store::HeadlineValue { metric, model, split, trial, value })
             })
             .collect();
-        headline::best(values, |m| self.metrics.get(m).map_or(Goal::None, |m| m.goal), HEADLINES)
+        let all = values.len();
+        let shown = headline::best(values, |m| self.metrics.get(m).map_or(Goal::None, |m| m.goal), HEADLINES);
+        let is_part = shown.len() < all;
+        (shown, is_part)
     }
 }

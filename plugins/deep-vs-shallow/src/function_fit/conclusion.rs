@@ -44,7 +44,7 @@ impl Row {
             }
             Some(best) => {
                 let (times, apart) = (loss.mean / best.loss.mean, loss.apart(&best.loss));
-                parts.push(format!("{times:.1} times {}'s{apart}", best.model));
+                parts.push(format!("{} times {}'s{apart}", significant(times, 3), best.model));
             }
             None => {}
         }
@@ -145,7 +145,7 @@ mod tests {
             of(1)
         );
         assert!(of(2).contains("mean loss 0.00200 "), "{}", of(2));
-        assert!(of(2).contains("1000.0 times middle's, no trial overlapping"), "{}", of(2));
+        assert!(of(2).contains("1000 times middle's, no trial overlapping"), "{}", of(2));
 
         let conclusion = Conclusion::compare(vec![row("deep", &[0.09, 0.08], 1), row("shallow", &[], 3)]);
         let said = lines(&conclusion);

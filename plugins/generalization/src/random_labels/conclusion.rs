@@ -1,6 +1,7 @@
 //! What became of the networks, in words computed from their numbers.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::significant;
 
 use super::plan::{Group, Labels, Pixels};
 use super::training::{Outcome, Training};
@@ -14,6 +15,9 @@ fn not_learnt(samples: i64) -> f64 {
     let deviation = (CHANCE * (1.0 - CHANCE) / samples as f64).sqrt();
     (2.0 * CHANCE).max(CHANCE + 3.0 * deviation)
 }
+
+/// The report's network.
+const REPORTED: &str = "lenet";
 
 /// Images with random labels that must be fitted to say something on whether a network can: a few always are.
 const TELLING: i64 = 100;
@@ -35,10 +39,20 @@ struct Found {
 }
 
 /// Lowest and highest of some numbers, written once if equal.
-fn range(values: impl Iterator<Item = f64>, decimals: usize) -> String {
+fn range(values: impl Iterator<Item = f64>, number: impl Fn(f64) -> String) -> String {
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
-    let (low, high) = (format!("{low:.decimals$}"), format!("{high:.decimals$}"));
+    let (low, high) = (number(low), number(high));
     if low == high { low } else { format!("{low} to {high}") }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1}", 100.0 * share)
+}
+
+/// `1 epoch`, `136 to 144 epochs`.
+fn epochs(values: impl Iterator<Item = f64>) -> String {
+    let words = range(values, |epoch| format!("{epoch:.0}"));
+    if words == "1" { "1 epoch".to_owned() } else { format!("{words} epochs") }
 }
 
 impl Found {
@@ -58,8 +72,10 @@ impl Found {
         let best = self.outcomes.iter().map(|o| o.train[1]).fold(0.0, f64::max);
         let also = if diverged > 0 { format!(" ({diverged} diverged)") } else { String::new() };
         if fitted == 0 {
+            let by = if all == 1 { "the 1 trial".to_owned() } else { format!("any of {all} trials") };
+            let within = epochs(std::iter::once(limit as f64));
             return format!(
-                "not fitted by any of {all} trials within {limit} epochs, the highest training accuracy is {:.2} %{also}",
+                "not fitted by {by} within {within}, the highest training accuracy is {:.2} %{also}",
                 100.0 * best
             );
         }
@@ -68,13 +84,14 @@ impl Found {
             (k, n) if k == n => format!("all {n} trials"),
             (k, n) => format!("{k} of {n} trials"),
         };
-        format!("fitted by {of} after {} epochs{also}", range(self.fitted(), 0))
+        format!("fitted by {of} after {}{also}", epochs(self.fitted()))
     }
 
     fn test(&self) -> String {
-        let accuracies = self.outcomes.iter().map(|o| 100.0 * o.test[1]);
-        let losses = || self.outcomes.iter().map(|o| o.test[0]);
-        format!("test accuracy {} %, test loss {} nats", range(accuracies, 1), range(losses(), 2))
+        let accuracies = self.outcomes.iter().map(|o| o.test[1]);
+        let losses = self.outcomes.iter().map(|o| o.test[0]);
+        let nats = |loss: f64| if loss < 1e5 { format!("{loss:.2}") } else { significant(loss, 3) };
+        format!("test accuracy {} %, test loss {} nats", range(accuracies, percent), range(losses, nats))
     }
 
     fn plain(&self, labels: Labels) -> bool {
@@ -113,12 +130,12 @@ impl Subject {
             (Labels::Redrawn, _) => {
                 let accuracies = || found.outcomes.iter().map(|o| o.train[1]);
                 let highest = accuracies().fold(0.0, f64::max);
-                let epochs = found.outcomes.iter().map(|o| o.epoch as f64);
+                let trained = found.outcomes.iter().map(|o| o.epoch as f64);
                 let verdict = if highest < not_learnt(samples) { "not learnt" } else { "partly learnt" };
                 return format!(
-                    "Control, {samples} labels drawn anew in each epoch: {verdict}, training accuracy {} % after {} epochs",
-                    range(accuracies().map(|a| 100.0 * a), 1),
-                    range(epochs, 0)
+                    "Control, {samples} labels drawn anew in each epoch: {verdict}, training accuracy {} % after {}",
+                    range(accuracies(), percent),
+                    epochs(trained)
                 );
             }
             (_, Pixels::Shuffled) => "true labels of images shuffled alike".to_owned(),
@@ -168,6 +185,7 @@ impl Subject {
         let fitted = random.filter(|g| g.fitted().count() > 0).max_by_key(|g| g.group.samples);
         let bits = |samples: f64| samples * 10_f64.log2();
         let capacity = |samples: i64| bits(samples as f64) / self.parameters as f64;
+        let whose = if self.name == REPORTED { "its" } else { "a" };
         Some(match (fitted, self.largest(Labels::Fixed(1.0))) {
             (Some(found), _) => {
                 let samples = found.group.samples;
@@ -182,7 +200,7 @@ impl Subject {
                     "The test loss did not rise above ln 10 here".to_owned()
                 };
                 format!(
-                    "The report's claim that its CNN cannot fit random labels is refuted: {samples} random labels were {}. {rise}. They take \
+                    "The report's claim that {whose} CNN cannot fit random labels is refuted: {samples} random labels were {}. {rise}. They take \
                      {:.2} bit a parameter to store; those of all 60,000 images would take {:.2}",
                     found.who(self.epochs),
                     capacity(samples),
@@ -190,7 +208,7 @@ impl Subject {
                 )
             }
             (None, Some(found)) => format!(
-                "The report's claim that its CNN cannot fit random labels is not refuted by this run: {} random labels were {}. They would \
+                "The report's claim that {whose} CNN cannot fit random labels is not refuted by this run: {} random labels were {}. They would \
                  take {:.2} bit a parameter to store",
                 found.group.samples,
                 found.who(self.epochs),
@@ -294,9 +312,9 @@ mod tests {
             found(Labels::Redrawn, 5000, vec![outcome(None, 0.4, [2.3, 0.1])]),
         ]);
         for part in [
-            "not fitted by any of 1 trials within 300 epochs, the highest training accuracy is 99.84 %",
+            "not fitted by the 1 trial within 300 epochs, the highest training accuracy is 99.84 %",
             "partly learnt, training accuracy 40.0 %",
-            "is not refuted by this run: 5000 random labels were not fitted",
+            "claim that its CNN cannot fit random labels is not refuted by this run: 5000 random labels were not fitted",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
         }

@@ -91,6 +91,10 @@ impl<'a> Composer<'a> {
             for problem in PROBLEMS {
                 self.problem(problem, &mut blocks);
             }
+            let asked = |key: &str| PROBLEMS.iter().any(|problem| problem.experiments.contains(&key));
+            for entry in plan.entries.iter().filter(|entry| !asked(entry.key())) {
+                self.section(entry, &mut blocks);
+            }
             (
                 "Deep learning theory by experiment",
                 "Every question of the original report, answered by the figures of runs that anybody can repeat, and by what the \
@@ -338,7 +342,7 @@ impl<'a> Composer<'a> {
         blocks.push(Block::Text(words));
     }
 
-    /// A run of a plan without questions.
+    /// A run that no question asks for.
     fn section(&mut self, entry: &'a Entry, blocks: &mut Vec<Block>) {
         let key = entry.key();
         blocks.push(Block::Heading { level: 2, id: format!("run-{key}"), words: clean(key) });
