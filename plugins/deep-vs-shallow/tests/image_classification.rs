@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "the numbers behind the bands, for cargo test -- --nocapture")]
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use deep_vs_shallow::image_classification::ImageClassification;
 use deep_vs_shallow::image_classification::training::Training;
 use gradtop_sdk::testing::{ColumnValues, Recorded, TestHost, bits, with};
@@ -144,10 +146,18 @@ fn a_diverged_network_is_frozen_and_the_others_go_on() {
     assert!(losses.len() == 1 && losses[0].0 == 1 && losses[0].1 < before);
     assert_eq!((training.fits()[0].diverged, training.fits()[1].diverged), (Some(2), None));
     // A stop leaves what is to be evaluated; the diverged one is not.
-    assert_eq!(training.evaluate(&|| true).unwrap(), []);
-    let seen = training.evaluate(&|| false).unwrap();
+    let told = AtomicI64::new(training.seen());
+    let tell = |images| {
+        told.fetch_add(images, Ordering::Relaxed);
+        Ok(())
+    };
+    let all = training.images(|_| true);
+    assert_eq!(training.evaluate(&|| true, &tell).unwrap(), []);
+    assert_eq!((told.load(Ordering::Relaxed), training.seen()), (all / 2, all / 2));
+    let seen = training.evaluate(&|| false, &tell).unwrap();
+    assert_eq!((told.load(Ordering::Relaxed), training.seen()), (all, all));
     assert!(seen.len() == 1 && seen[0].0 == 1 && seen[0].1.iter().all(|v| v.is_finite()));
-    assert_eq!(training.evaluate(&|| false).unwrap(), []);
+    assert_eq!(training.evaluate(&|| false, &tell).unwrap(), []);
 }
 
 /// On two threads each network computes what it computes on one.

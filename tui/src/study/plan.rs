@@ -14,8 +14,8 @@ pub(crate) const PRESETS: [&str; 3] = ["quick", "default", "full"];
 /// An experiment as every study plans it.
 struct Planned {
     experiment: &'static str,
-    /// Seconds that each preset takes on one core: what is longest is begun first, and remaining times are guessed with
-    /// them. A wrong number costs a little time, never a result.
+    /// Seconds that each preset takes on one core, `quick` and `default` as measured: what is longest is begun first, and remaining
+    /// times are guessed with them. A wrong number costs a little time, never a result.
     seconds: [f64; 3],
     /// What differs from the preset of the same name, for each preset.
     overrides: [&'static [(&'static str, &'static str)]; 3],
@@ -25,22 +25,22 @@ struct Planned {
 const EXPERIMENTS: [Planned; 10] = [
     Planned {
         experiment: "function-fit",
-        seconds: [3.0, 20.0, 900.0],
+        seconds: [2.0, 12.0, 900.0],
         overrides: [&[("functions", "sinc,sign")], &[], &[]],
     },
     Planned {
         experiment: "image-classification",
-        seconds: [15.0, 400.0, 14_400.0],
+        seconds: [7.0, 700.0, 14_400.0],
         overrides: [&[], &[], &[]],
     },
-    Planned { experiment: "optimization-path", seconds: [5.0, 60.0, 240.0], overrides: [&[], &[], &[]] },
-    Planned { experiment: "gradient-norm", seconds: [5.0, 90.0, 1_800.0], overrides: [&[], &[], &[]] },
-    Planned { experiment: "minimal-ratio", seconds: [3.0, 10.0, 900.0], overrides: [&[], &[], &[]] },
-    Planned { experiment: "error-surface", seconds: [5.0, 70.0, 900.0], overrides: [&[], &[], &[]] },
-    Planned { experiment: "random-labels", seconds: [30.0, 600.0, 7_200.0], overrides: [&[], &[], &[]] },
-    Planned { experiment: "model-size", seconds: [30.0, 600.0, 7_200.0], overrides: [&[], &[], &[]] },
-    Planned { experiment: "interpolation", seconds: [15.0, 120.0, 1_800.0], overrides: [&[], &[], &[]] },
-    Planned { experiment: "sensitivity", seconds: [30.0, 400.0, 3_600.0], overrides: [&[], &[], &[]] },
+    Planned { experiment: "optimization-path", seconds: [1.0, 22.0, 240.0], overrides: [&[], &[], &[]] },
+    Planned { experiment: "gradient-norm", seconds: [1.0, 17.0, 1_800.0], overrides: [&[], &[], &[]] },
+    Planned { experiment: "minimal-ratio", seconds: [0.5, 8.0, 900.0], overrides: [&[], &[], &[]] },
+    Planned { experiment: "error-surface", seconds: [1.0, 22.0, 900.0], overrides: [&[], &[], &[]] },
+    Planned { experiment: "random-labels", seconds: [10.0, 400.0, 7_200.0], overrides: [&[], &[], &[]] },
+    Planned { experiment: "model-size", seconds: [5.0, 320.0, 7_200.0], overrides: [&[], &[], &[]] },
+    Planned { experiment: "interpolation", seconds: [3.0, 56.0, 1_800.0], overrides: [&[], &[], &[]] },
+    Planned { experiment: "sensitivity", seconds: [10.0, 220.0, 3_600.0], overrides: [&[], &[], &[]] },
 ];
 
 /// The experiment whose question asks for a second task.

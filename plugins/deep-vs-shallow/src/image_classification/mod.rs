@@ -9,6 +9,8 @@ mod settings;
 mod tables;
 pub mod training;
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Settings};
 use gradtop_toolkit::runtime;
@@ -73,6 +75,43 @@ struct FitSeries {
     batch_loss: SeriesId,
 }
 
+/// How much there is to do, in passes of an image through a network: forward is one, and a training step makes three, forward,
+/// and backward to the inputs and to the weights of each layer.
+struct Work {
+    /// Passes of a step of all networks.
+    step: i64,
+    /// Passes of an evaluation of all networks.
+    evaluation: i64,
+    /// Steps between two evaluations.
+    every: i64,
+    /// Steps in all.
+    steps: i64,
+}
+
+impl Work {
+    fn of(params: &ImageClassification, training: &Training) -> Self {
+        Self {
+            step: 3 * params.batch * training.fits().len() as i64,
+            evaluation: training.images(|_| true),
+            every: params.eval_every * training.steps_per_epoch(),
+            steps: params.epochs * training.steps_per_epoch(),
+        }
+    }
+
+    fn is_evaluated(&self, step: i64) -> bool {
+        step == self.steps || step % self.every == 0
+    }
+
+    /// What is done when a step is reached, before an evaluation there.
+    fn before(&self, step: i64) -> i64 {
+        step * self.step + (step + self.every - 1) / self.every * self.evaluation
+    }
+
+    fn total(&self) -> i64 {
+        self.before(self.steps) + self.evaluation
+    }
+}
+
 impl Experiment for ImageClassification {
     fn info() -> Info {
         let info = Info::new("image-classification", "Image classification: depth at equal size", "")
@@ -131,6 +170,7 @@ impl Experiment for ImageClassification {
         let (device, _no_graphs) = runtime::prepare(ctx);
         let mut training = Training::new(self.setup(ctx.seed(), device, ctx.threads())?)?;
         let total = self.epochs * training.steps_per_epoch();
+        let work = Work::of(self, &training);
         ctx.declare_figures(&figures::curves(self, &training, ctx.seed()))?;
         let series = declare_series(ctx, &training)?;
         let settings = figures::settings(self, &training, ctx.seed());
@@ -143,7 +183,7 @@ impl Experiment for ImageClassification {
         }
         loop {
             let step = training.step();
-            self.evaluate(ctx, &mut training, &series, total)?;
+            self.evaluate(ctx, &mut training, &series, &work)?;
             if ctx.should_checkpoint() {
                 ctx.checkpoint(step, |dir| training.save(dir))?;
             }
@@ -155,7 +195,7 @@ impl Experiment for ImageClassification {
             let losses = training.advance(steps)?;
             training.log_readings(ctx)?;
             log_batch_losses(ctx, &mut training, &series, &losses, self.log_every)?;
-            ctx.progress(training.step(), total, "training")?;
+            ctx.progress(work.before(training.step()), work.total(), "training")?;
         }
         let findings = findings::of(&mut training, self.mistakes as usize)?;
         tables::findings(ctx, &training, &findings)?;
@@ -173,14 +213,23 @@ impl ImageClassification {
 
     /// Evaluates what is due and not yet evaluated at this step. If a stop comes meanwhile, the networks already done are logged, and the
     /// others follow when the run is resumed.
-    fn evaluate(&self, ctx: &Ctx, training: &mut Training, series: &[FitSeries], total: i64) -> Result<()> {
+    fn evaluate(&self, ctx: &Ctx, training: &mut Training, series: &[FitSeries], work: &Work) -> Result<()> {
         let step = training.step();
-        if step != total && step % (self.eval_every * training.steps_per_epoch()) != 0 {
+        if !work.is_evaluated(step) {
             return Ok(());
         }
-        ctx.progress(step, total, "evaluating")?;
+        let seen = AtomicI64::new(training.seen());
+        let tell = || {
+            let done = work.before(step) + seen.load(Ordering::Relaxed);
+            ctx.progress(done, work.total(), "evaluating")
+        };
+        tell()?;
         let epoch = training.epoch();
-        for (i, values) in training.evaluate(&|| ctx.should_stop())? {
+        let found = training.evaluate(&|| ctx.should_stop(), &|images| {
+            seen.fetch_add(images, Ordering::Relaxed);
+            tell()
+        })?;
+        for (i, values) in found {
             // The training set tells whether a network diverged, the test set could be spared by chance.
             if !values[0].is_finite() {
                 diverge(ctx, training, i, values[0])?;
@@ -258,4 +307,19 @@ fn declare_series(ctx: &Ctx, training: &Training) -> Result<Vec<FitSeries>> {
         })
     };
     training.fits().iter().map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Work;
+
+    #[test]
+    fn work_has_every_step_and_every_evaluation_once() {
+        // Evaluated at 0, 4, 8 and at the end.
+        let work = Work { step: 10, evaluation: 100, every: 4, steps: 10 };
+        assert_eq!((0..=10).filter(|step| work.is_evaluated(*step)).collect::<Vec<_>>(), [0, 4, 8, 10]);
+        let done: Vec<i64> = [0, 1, 4, 5, 8, 9, 10].map(|step| work.before(step)).to_vec();
+        assert_eq!(done, [0, 110, 140, 250, 280, 390, 400]);
+        assert_eq!(work.total(), 500);
+    }
 }

@@ -284,21 +284,40 @@ impl Training {
         Ok(found)
     }
 
+    /// Images that evaluations of these networks take.
+    pub fn images(&self, which: impl Fn(&Fit) -> bool) -> i64 {
+        let of = |fit: &Fit| self.tasks[fit.task].train.len() + self.tasks[fit.task].test.len();
+        self.fits.iter().filter(|fit| which(fit)).map(|fit| of(fit) as i64).sum()
+    }
+
+    /// Images that need no evaluation at this step any more.
+    pub fn seen(&self) -> i64 {
+        self.images(|fit| !fit.is_due(self.step))
+    }
+
     /// Evaluates every network that has not been at this step on the whole training and test sets, unless it has diverged. Gives
-    /// their numbers and [training loss, training accuracy, test loss, test accuracy]; not those that `stop` came before.
-    pub fn evaluate(&mut self, stop: &(dyn Fn() -> bool + Sync)) -> Result<Vec<(usize, [f64; 4])>> {
+    /// their numbers and [training loss, training accuracy, test loss, test accuracy]; not those that `stop` came before. Tells `seen`
+    /// the images of each network that is done.
+    pub fn evaluate(
+        &mut self,
+        stop: &(dyn Fn() -> bool + Sync),
+        seen: &(dyn Fn(i64) -> Result<()> + Sync),
+    ) -> Result<Vec<(usize, [f64; 4])>> {
         let step = self.step;
-        let due = move |_: usize, fit: &Fit| fit.evaluated != Some(step) && fit.diverged.is_none();
-        self.side_by_side(due, |fit, worker| {
-            let (task, space) = (&worker.tasks[fit.task], &mut worker.spaces[fit.model]);
-            let mut part = |x: &Tensor, y: &Tensor| fit.cnn.evaluate_unless(space, x, y, &mut || stop());
-            let Some(train) = part(&task.train_x, &task.train_y)? else { return Ok(None) };
-            let Some(test) = part(&task.test_x, &task.test_y)? else { return Ok(None) };
-            fit.latest = [train.loss, train.accuracy, test.loss, test.accuracy];
-            fit.evaluated = Some(step);
-            fit.test = Some((step, test));
-            Ok(Some(fit.latest))
-        })
+        self.side_by_side(
+            |_, fit| fit.is_due(step),
+            |fit, worker| {
+                let (task, space) = (&worker.tasks[fit.task], &mut worker.spaces[fit.model]);
+                let mut part = |x: &Tensor, y: &Tensor| fit.cnn.evaluate_unless(space, x, y, &mut || stop());
+                let Some(train) = part(&task.train_x, &task.train_y)? else { return Ok(None) };
+                let Some(test) = part(&task.test_x, &task.test_y)? else { return Ok(None) };
+                fit.latest = [train.loss, train.accuracy, test.loss, test.accuracy];
+                fit.evaluated = Some(step);
+                fit.test = Some((step, test));
+                seen(task.train_y.size()[0] + task.test_y.size()[0])?;
+                Ok(Some(fit.latest))
+            },
+        )
     }
 
     /// Does something with each chosen network on as many threads as there are workers. What a network computes does not depend
@@ -380,5 +399,10 @@ impl Fit {
     /// Name of its kind of network.
     pub fn name(&self) -> &'static str {
         self.cnn.spec().name
+    }
+
+    /// Whether it is to be evaluated at this step.
+    fn is_due(&self, step: i64) -> bool {
+        self.evaluated != Some(step) && self.diverged.is_none()
     }
 }
