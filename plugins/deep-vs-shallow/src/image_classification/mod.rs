@@ -183,7 +183,7 @@ impl Experiment for ImageClassification {
         }
         loop {
             let step = training.step();
-            self.evaluate(ctx, &mut training, &series, &work)?;
+            evaluate(ctx, &mut training, &series, &work)?;
             if ctx.should_checkpoint() {
                 ctx.checkpoint(step, |dir| training.save(dir))?;
             }
@@ -210,37 +210,37 @@ impl ImageClassification {
         let until = |every: i64| every - step % every;
         BURST.min(until(self.log_every)).min(until(epoch))
     }
+}
 
-    /// Evaluates what is due and not yet evaluated at this step. If a stop comes meanwhile, the networks already done are logged, and the
-    /// others follow when the run is resumed.
-    fn evaluate(&self, ctx: &Ctx, training: &mut Training, series: &[FitSeries], work: &Work) -> Result<()> {
-        let step = training.step();
-        if !work.is_evaluated(step) {
-            return Ok(());
-        }
-        let seen = AtomicI64::new(training.seen());
-        let tell = || {
-            let done = work.before(step) + seen.load(Ordering::Relaxed);
-            ctx.progress(done, work.total(), "evaluating")
-        };
-        tell()?;
-        let epoch = training.epoch();
-        let found = training.evaluate(&|| ctx.should_stop(), &|images| {
-            seen.fetch_add(images, Ordering::Relaxed);
-            tell()
-        })?;
-        for (i, values) in found {
-            // The training set tells whether a network diverged, the test set could be spared by chance.
-            if !values[0].is_finite() {
-                diverge(ctx, training, i, values[0])?;
-            }
-            let [train_loss, train, test_loss, test] = values;
-            let values = [train_loss, train, 1.0 - train, test_loss, test, 1.0 - test];
-            let points: Vec<(SeriesId, f64)> = series[i].whole.into_iter().zip(values).collect();
-            ctx.log_epoch(step, epoch, &points)?;
-        }
-        fail_if_all_diverged(training)
+/// Evaluates what is due and not yet evaluated at this step. If a stop comes meanwhile, the networks already done are logged, and the
+/// others follow when the run is resumed.
+fn evaluate(ctx: &Ctx, training: &mut Training, series: &[FitSeries], work: &Work) -> Result<()> {
+    let step = training.step();
+    if !work.is_evaluated(step) {
+        return Ok(());
     }
+    let seen = AtomicI64::new(training.seen());
+    let tell = || {
+        let done = work.before(step) + seen.load(Ordering::Relaxed);
+        ctx.progress(done, work.total(), "evaluating")
+    };
+    tell()?;
+    let epoch = training.epoch();
+    let found = training.evaluate(&|| ctx.should_stop(), &|images| {
+        seen.fetch_add(images, Ordering::Relaxed);
+        tell()
+    })?;
+    for (i, values) in found {
+        // The training set tells whether a network diverged, the test set could be spared by chance.
+        if !values[0].is_finite() {
+            diverge(ctx, training, i, values[0])?;
+        }
+        let [train_loss, train, test_loss, test] = values;
+        let values = [train_loss, train, 1.0 - train, test_loss, test, 1.0 - test];
+        let points: Vec<(SeriesId, f64)> = series[i].whole.into_iter().zip(values).collect();
+        ctx.log_epoch(step, epoch, &points)?;
+    }
+    fail_if_all_diverged(training)
 }
 
 /// Logs the batch losses if they are due, and freezes networks whose loss is not finite.
