@@ -183,10 +183,8 @@ fn said(output: &str) -> String {
 #[non_exhaustive]
 pub enum ParamError {
     /// No such parameter.
-    #[error("{experiment} has no parameter {key:?}{}", near_or_all(near, all))]
+    #[error("there is no parameter {key:?}{}", near_or_all(near, all))]
     Unknown {
-        /// The experiment's id.
-        experiment: String,
         /// The key given.
         key: String,
         /// Keys that come near.
@@ -195,10 +193,8 @@ pub enum ParamError {
         all: Vec<String>,
     },
     /// No such preset.
-    #[error("{experiment} has no preset {name:?}{}", near_or_all(near, all))]
+    #[error("there is no preset {name:?}{}", near_or_all(near, all))]
     UnknownPreset {
-        /// The experiment's id.
-        experiment: String,
         /// The name given.
         name: String,
         /// Names that come near.

@@ -21,7 +21,6 @@ pub fn resolve_params(
             None => {
                 let all: Vec<String> = experiment.presets.iter().map(|p| p.name.clone()).collect();
                 return Err(ParamError::UnknownPreset {
-                    experiment: experiment.id.clone(),
                     name: name.to_owned(),
                     near: nearest(all.iter().map(String::as_str), name),
                     all,
@@ -45,7 +44,6 @@ fn apply<'a>(
         let Some(at) = experiment.params.iter().position(|p| p.key == *key) else {
             let all: Vec<String> = experiment.params.iter().map(|p| p.key.clone()).collect();
             return Err(ParamError::Unknown {
-                experiment: experiment.id.clone(),
                 key: key.clone(),
                 near: nearest(all.iter().map(String::as_str), key),
                 all,
@@ -268,7 +266,7 @@ mod tests {
     fn near_misses_are_suggested() {
         assert_eq!(
             set("stesp", "1").unwrap_err().to_string(),
-            "demo has no parameter \"stesp\"; did you mean steps?"
+            "there is no parameter \"stesp\"; did you mean steps?"
         );
         assert_eq!(
             set("function", "sinus").unwrap_err().to_string(),
@@ -276,7 +274,7 @@ mod tests {
         );
         assert_eq!(
             resolve_params(&experiment(), Some("full"), &[]).unwrap_err().to_string(),
-            "demo has no preset \"full\"; it has: quick"
+            "there is no preset \"full\"; it has: quick"
         );
     }
 

@@ -172,7 +172,11 @@ fn another_thread_may_not_save_but_may_log() {
             s.log(1, 0.5, &[Point { series, reserved: 0, value: 2.0 }]).unwrap();
         });
     });
-    assert_eq!((s.step(), s.epoch()), (Some(1), Some(0.5)));
+    assert_eq!((s.step(), s.epoch(), s.epochs_restart()), (Some(1), Some(0.5), false));
+    s.log(2, 0.5, &[]).unwrap();
+    assert!(!s.epochs_restart());
+    s.log(3, 0.25, &[]).unwrap();
+    assert!(s.epochs_restart(), "another network has begun");
     assert_eq!(s.headline().0[0].value, 2.0);
 }
 
@@ -185,7 +189,8 @@ fn overviews_get_the_best_of_more_networks_than_they_show() {
         let value = 1.0 / f64::from(width + 1);
         s.log(i64::from(width), f64::NAN, &[Point { series, reserved: 0, value }]).unwrap();
     }
-    let (shown, _) = s.headline();
+    let (shown, is_part) = s.headline();
+    assert!(is_part);
     assert_eq!(shown.len(), 24);
     assert_eq!(shown.iter().map(|h| h.value).reduce(f64::min), Some(0.01));
     s.recorder.finish().unwrap();

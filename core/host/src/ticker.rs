@@ -273,6 +273,7 @@ impl Display {
             cause: orphaned.then(|| "its keeper was killed, and it stopped for that".to_owned()),
             step: step.or(self.shown.step),
             epoch: session.epoch().or(self.shown.epoch),
+            epochs_restart: self.shown.epochs_restart || session.epochs_restart(),
             phase: session.phase(),
             done,
             total,
@@ -321,6 +322,7 @@ fn same(a: &Status, b: &Status) -> bool {
         && headline
         && a.state == b.state
         && a.epoch == b.epoch
+        && a.epochs_restart == b.epochs_restart
         && a.phase == b.phase
         && a.total == b.total
         && a.started == b.started

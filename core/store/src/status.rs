@@ -88,6 +88,9 @@ pub struct Status {
     /// The epoch, fractions included.
     #[serde(default)]
     pub epoch: Option<f64>,
+    /// Whether epochs have begun anew: of networks trained one after the other, `epoch` is that of the latest.
+    #[serde(default)]
+    pub epochs_restart: bool,
     /// What it is doing, in a word or two.
     #[serde(default)]
     pub phase: Option<String>,

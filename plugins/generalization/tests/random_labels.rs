@@ -203,6 +203,25 @@ fn labels_stay_the_same_while_networks_learn() {
 
 /// With a share so small that no label is replaced, the curve is that of true labels, bit for bit.
 #[test]
+fn figures_are_of_what_is_trained() {
+    for (conditions, corruptions, drawn) in [
+        ("true,random", "", vec!["fit-samples"]),
+        ("true", "0.5", vec!["fit-corruption"]),
+        ("random", "0.5", vec!["fit-corruption", "fit-samples"]),
+        ("redrawn,gaussian", "", vec![]),
+    ] {
+        let changes = [("networks", "mlp"), ("conditions", conditions), ("corruptions", corruptions)];
+        let recorded = run(1, &with(&changes, &[("trials", "1")]));
+        let figures = recorded.figures.last().unwrap();
+        let named =
+            ["fit-corruption", "fit-samples"].map(|t| (t, figures.contains(&format!("table = \"{t}\""))));
+        let named: Vec<&str> = named.iter().filter(|(_, named)| *named).map(|(t, _)| *t).collect();
+        assert_eq!(named, drawn, "{conditions} {corruptions}");
+        assert!(named.iter().all(|table| !recorded.table(table).is_empty()), "{conditions} {corruptions}");
+    }
+}
+
+#[test]
 fn corruption_0_is_the_true_labels() {
     let truth = run(3, &[("conditions", "true")]);
     let corrupted = run(3, &[("conditions", "random"), ("corruptions", "1e-9")]);

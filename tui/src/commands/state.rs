@@ -204,12 +204,11 @@ pub(crate) fn works_by_steps(status: &Status) -> bool {
     status.step.and_then(|step| u64::try_from(step).ok()).is_some_and(agree)
 }
 
-/// The epoch it is in. Of a run that has ended only where its work is counted in steps or epochs, so that it is the run's:
-/// one that trains a network after the other ends with the epochs of the last, which say nothing about the run.
+/// The epoch it is in. Of a run that has ended only where it is the run's: one that trains a network after the other ends
+/// with the epochs of the last, which say nothing about the run.
 pub(crate) fn epoch(view: &View) -> Option<f64> {
     let s = &view.status;
-    let whole = |epoch: f64| works_by_steps(s) || (s.done as f64 - epoch).abs() <= 1.0 || s.total == 0;
-    s.epoch.filter(|e| e.is_finite() && (!view.state.is_final() || whole(*e)))
+    s.epoch.filter(|e| e.is_finite() && !(view.state.is_final() && s.epochs_restart))
 }
 
 /// Whether it makes steps now.
@@ -353,21 +352,18 @@ mod tests {
 
     #[test]
     fn the_epoch_of_the_last_of_many_networks_is_not_that_of_the_run() {
-        let of = |state: State, step, (done, total), epoch| {
+        let of = |state: State, epochs_restart| {
             let mut bench = crate::app::testing::Bench::new();
-            let spec = crate::app::testing::run("labels", "a", 1).at(state, step).with(|_, s| {
-                (s.done, s.total, s.epoch) = (done, total, Some(epoch));
+            let spec = crate::app::testing::run("labels", "a", 1).at(state, 651).with(|_, s| {
+                (s.epoch, s.epochs_restart) = (Some(55.0), epochs_restart);
             });
             bench.make(&spec);
             bench.read();
             let id = bench.id("a");
             super::epoch(&bench.app.shared.runs.get(&id).expect("it was made").view)
         };
-        let many = (1_369_270_020, 1_369_270_020);
-        assert_eq!(of(State::Running, 651, many, 55.0), Some(55.0), "of the network it is training");
-        assert_eq!(of(State::Finished, 651, many, 55.0), None);
-        assert_eq!(of(State::Finished, 20_000, (20_000, 20_000), 256.4), Some(256.4));
-        assert_eq!(of(State::Finished, 20_000, (30, 30), 30.0), Some(30.0), "it works by epochs");
-        assert_eq!(of(State::Finished, 20_000, (0, 0), 30.0), Some(30.0), "it has not said by what");
+        assert_eq!(of(State::Running, true), Some(55.0), "of the network it is training");
+        assert_eq!(of(State::Finished, true), None);
+        assert_eq!(of(State::Finished, false), Some(55.0));
     }
 }

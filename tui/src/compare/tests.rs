@@ -10,7 +10,8 @@ use crate::app::testing::{Bench, Spec, run};
 use crate::chart::raster::Glyphs;
 use crate::chart::text::Look;
 use crate::chart::{Chart, Shape};
-use crate::live::chart::{Built, Subject as Shown, build};
+use crate::live::built::Built;
+use crate::live::chart::{Subject as Shown, build};
 use crate::live::engine::Runs;
 use crate::live::{SeriesFilter, WatchRequest};
 

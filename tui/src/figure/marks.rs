@@ -23,7 +23,7 @@ pub(super) fn evaluate(mark: &Mark, data: &Data, several_metrics: bool) -> Evalu
             Some(Ok(table)) if table.rows() == 0 => Err(format!("table {name:?} holds no rows yet")),
             Some(Ok(table)) => of_table(mark, table).map_err(|e| format!("table {name:?}: {e}")),
             Some(Err(e)) => Err(e.clone()),
-            None => Err(format!("table {name:?} was not read")),
+            None => Err(format!("table {name:?} is not written yet")),
         },
         (_, None, None) => Err("a mark names neither metric nor table".to_owned()),
     };

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use gradtop_store::SeriesKey;
 use insta::assert_snapshot;
 
-use super::chart::{AtCursor, ChartView, Source, Subject, build, y_range};
+use super::built::AtCursor;
+use super::chart::{ChartView, Source, Subject, build, y_range};
 use super::pyramid::Sample;
 use super::testing::{of_samples, run, series};
 use super::{RunData, XKind};

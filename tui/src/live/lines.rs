@@ -2,7 +2,8 @@
 
 use gradtop_store::figures::Aggregate;
 
-use super::chart::{AtCursor, Line, Plot};
+use super::built::{AtCursor, Plot};
+use super::chart::Line;
 use super::columns::{Columns, Ruler, Stretch};
 use super::pyramid::flag;
 use super::series::Reading;

@@ -1,9 +1,10 @@
 //! What the monitor knows of runs while they go on, and after: series as pyramids of bounded size, read in the background.
 //!
 //! [`engine`] reads and hands out a [`LiveSnapshot`] whenever something changed; screens say by [`WatchRequest`]s what they
-//! show. [`chart`] makes charts of snapshots. Reading apart ([`feed`], [`engine`]), everything here is pure.
+//! show. [`chart`] makes charts of snapshots, [`built`]. Reading apart ([`feed`], [`engine`]), everything here is pure.
 
 mod about;
+pub(crate) mod built;
 pub(crate) mod chart;
 #[cfg(test)]
 mod chart_tests;

@@ -74,10 +74,7 @@ pub(crate) fn check(plan: &Plan, found: &Discovery) -> Result<(), Failure> {
     for entry in &plan.entries {
         let Some((plugin, experiment)) = found.experiment(&entry.experiment) else { continue };
         let wrong = |why: String| {
-            // Some reasons begin with the experiment.
-            let said = entry.key() == entry.experiment && why.starts_with(entry.key());
-            let who = if said { String::new() } else { format!("{}: ", clean(entry.key())) };
-            Failure::usage(format!("{who}{}", clean(&why))).help(format!(
+            Failure::usage(format!("{}: {}", clean(entry.key()), clean(&why))).help(format!(
                 "`gradtop experiments {}` lists parameters and presets",
                 clean(&entry.experiment)
             ))

@@ -14,7 +14,8 @@ use super::cells;
 use crate::app::theme::Theme;
 use crate::chart::grid::Grid;
 use crate::chart::text;
-use crate::live::chart::{Built, ChartView, Plot, Source, Subject, build};
+use crate::live::built::{Built, Plot};
+use crate::live::chart::{ChartView, Source, Subject, build};
 
 /// Charts as they were last drawn, by a number that the screen gives each.
 #[derive(Clone, Debug, Default)]

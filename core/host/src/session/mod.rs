@@ -80,6 +80,8 @@ pub(crate) struct Session {
     step: AtomicI64,
     /// Bits of the epoch, NaN for none.
     epoch: AtomicU64,
+    /// An epoch was below the one before it.
+    epochs_restart: AtomicBool,
     done: AtomicU64,
     total: AtomicU64,
     phase: Mutex<String>,
@@ -121,6 +123,7 @@ impl Session {
             figures: Mutex::default(),
             step: AtomicI64::new(i64::MIN),
             epoch: AtomicU64::new(f64::NAN.to_bits()),
+            epochs_restart: AtomicBool::new(false),
             done: AtomicU64::new(0),
             total: AtomicU64::new(0),
             phase: Mutex::default(),
@@ -191,6 +194,9 @@ impl Session {
         );
         self.step.store(step, Ordering::Relaxed);
         if epoch.is_finite() {
+            if epoch < f64::from_bits(self.epoch.load(Ordering::Relaxed)) {
+                self.epochs_restart.store(true, Ordering::Relaxed);
+            }
             self.epoch.store(epoch.to_bits(), Ordering::Relaxed);
         }
         if turned {

@@ -54,6 +54,11 @@ impl Session {
         Some(f64::from_bits(self.epoch.load(Ordering::Relaxed))).filter(|e| !e.is_nan())
     }
 
+    /// Whether an epoch was below the one before it.
+    pub(crate) fn epochs_restart(&self) -> bool {
+        self.epochs_restart.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn done_of(&self) -> (u64, u64) {
         (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
     }

@@ -130,21 +130,31 @@ fn fits(figures: &mut Figures, params: &RandomLabels, training: &Training, seed:
         )
     };
     let share = axis("share of random labels", "linear");
-    figures
-        .figure("epochs-to-fit", "Epochs until every training label is fitted", &caption)
-        .panel("Random labels", &axis("training images", "log"), &axis("epochs to fit", "linear"))
-        .mark(&line("fit-samples", "samples", "epochs_to_fit"))
-        .panel(&format!("Partly random labels, {} images", params.corruption_in_words(training.networks())), &share, &axis("epochs to fit", "linear"))
-        .mark(&line("fit-corruption", "corruption", "epochs_to_fit"))
-        .figure(
-            "corruption",
-            "The test set when every training label is fitted",
-            &format!("Where a label was not fitted, at the last epoch. Mean of the trials, band from lowest to highest. {all}."),
-        )
-        .panel("Accuracy", &share, &axis("test accuracy", "linear"))
-        .mark(&line("fit-corruption", "corruption", "test_accuracy"))
-        .level(0.1, "10 %: chance")
-        .panel("Loss", &share, &axis("test cross entropy", "log"))
-        .mark(&line("fit-corruption", "corruption", "test_loss"))
-        .level(10_f64.ln(), "ln 10: knows nothing");
+    let random = training.groups().iter().any(|g| g.group.is_random());
+    let partly = training.groups().iter().any(|g| g.group.is_partly());
+    if random || partly {
+        figures.figure("epochs-to-fit", "Epochs until every training label is fitted", &caption);
+    }
+    if random {
+        figures
+            .panel("Random labels", &axis("training images", "log"), &axis("epochs to fit", "linear"))
+            .mark(&line("fit-samples", "samples", "epochs_to_fit"));
+    }
+    if partly {
+        let images = params.corruption_in_words(training.networks());
+        figures
+            .panel(&format!("Partly random labels, {images} images"), &share, &axis("epochs to fit", "linear"))
+            .mark(&line("fit-corruption", "corruption", "epochs_to_fit"))
+            .figure(
+                "corruption",
+                "The test set when every training label is fitted",
+                &format!("Where a label was not fitted, at the last epoch. Mean of the trials, band from lowest to highest. {all}."),
+            )
+            .panel("Accuracy", &share, &axis("test accuracy", "linear"))
+            .mark(&line("fit-corruption", "corruption", "test_accuracy"))
+            .level(0.1, "10 %: chance")
+            .panel("Loss", &share, &axis("test cross entropy", "log"))
+            .mark(&line("fit-corruption", "corruption", "test_loss"))
+            .level(10_f64.ln(), "ln 10: knows nothing");
+    }
 }

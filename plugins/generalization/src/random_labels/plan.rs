@@ -57,6 +57,11 @@ pub struct Group {
 }
 
 impl Group {
+    /// Whether all labels of natural images are random, and stay.
+    pub fn is_random(&self) -> bool {
+        self.pixels == Pixels::Natural && self.labels == Labels::Fixed(1.0)
+    }
+
     /// Whether some labels, but not all, are random.
     pub fn is_partly(&self) -> bool {
         matches!(self.labels, Labels::Fixed(p) if p > 0.0 && p < 1.0)

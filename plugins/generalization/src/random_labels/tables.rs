@@ -39,8 +39,7 @@ pub(super) fn write(ctx: &Ctx, training: &Training) -> Result<()> {
     let step = training.rounds();
     rows(ctx, "fits", step, &fits)?;
     let natural = |fit: &&Fit| fit.group.pixels == Pixels::Natural;
-    let random = |fit: &&Fit| fit.group.labels == Labels::Fixed(1.0);
-    let mut by_size: Vec<Fit> = fits.iter().filter(natural).filter(random).cloned().collect();
+    let mut by_size: Vec<Fit> = fits.iter().filter(|fit| fit.group.is_random()).cloned().collect();
     // Lines join points in the table's order.
     by_size.sort_by_key(|fit| fit.group.samples);
     rows(ctx, "fit-samples", step, &by_size)?;

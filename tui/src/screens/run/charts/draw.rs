@@ -12,7 +12,8 @@ use super::{Charts, window};
 use crate::app::Shared;
 use crate::chart::grid::{fit, width_of};
 use crate::chart::scale::{Scale, Span as Range};
-use crate::live::chart::{AtCursor, Built, ChartView, LineInfo, Source, build, y_range};
+use crate::live::built::{AtCursor, Built, LineInfo};
+use crate::live::chart::{ChartView, Source, build, y_range};
 use crate::live::{RunData, XKind};
 use crate::natural;
 use crate::print::number;
@@ -34,7 +35,7 @@ pub(crate) struct Plot {
 }
 
 impl Plot {
-    fn area(&self) -> Option<crate::live::chart::Plot> {
+    fn area(&self) -> Option<crate::live::built::Plot> {
         self.built.plot
     }
 
