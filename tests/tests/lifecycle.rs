@@ -265,10 +265,12 @@ fn damaged_files_take_nothing_else_with_them() {
         assert!(json["cause"].as_str().unwrap().contains("status.json"), "{json}");
         sandbox.gradtop(&["wait", "a"]).expect_code(0);
     }
-    // A manifest that says nothing: it can still be deleted, by its whole name.
+    // A manifest that says nothing: it can still be deleted, by its whole name and with an option of its own.
     std::fs::write(run.manifest(), "run = ").unwrap();
     sandbox.gradtop(&["show", "a"]).expect_code(1);
-    sandbox.gradtop(&["rm", "--yes", "a"]).expect_code(0);
+    let refused = sandbox.gradtop(&["rm", "--yes", "a"]).expect_code(1);
+    assert!(refused.err.contains("run.toml") && refused.err.contains("--force"), "{refused:#?}");
+    sandbox.gradtop(&["rm", "--yes", "--force", "a"]).expect_code(0);
     assert!(!run.path().exists());
 }
 

@@ -290,6 +290,55 @@ fn only_the_runtime_takes_over_the_terminal() {
     nowhere(others, &words, "raw mode or the alternate screen");
 }
 
+/// Below a run's folder, `core/store/src/inside.rs` alone opens, makes, moves and removes: it follows no link and waits for
+/// nothing. In the store that holds for every file; elsewhere for what names a place in a run.
+#[test]
+fn files_of_a_run_are_opened_in_one_place() {
+    let calls = words([
+        ("fs::re", "ad"),
+        ("fs::wr", "ite"),
+        ("fs::co", "py"),
+        ("fs::ren", "ame("),
+        ("fs::remove", "_"),
+        ("fs::create", "_dir"),
+        ("fs::meta", "data"),
+        ("fs::hard", "_link"),
+        ("File::op", "en"),
+        ("File::cre", "ate"),
+        ("Open", "Options"),
+        (".is_", "file()"),
+        (".is_", "dir()"),
+        (".exi", "sts()"),
+    ]);
+    let places =
+        ["manifest", "status", "lock", "control", "events", "series", "journal", "metrics", "tables"]
+            .into_iter()
+            .chain(["figures", "checkpoints", "console", "superseded"])
+            .map(|place| format!(".{place}()"));
+    let places: Vec<String> = places.collect();
+    // Which folders are runs; a run made for measuring; the tests'.
+    let free = ["inside.rs", "run_dir.rs", "bench.rs", "synthetic.rs", "crash_tests.rs"];
+    let tests = ["tests.rs", "testing.rs"];
+    let ours = rust_sources().filter_map(|(path, text)| {
+        let name = Path::new(&path).file_name()?.to_str()?;
+        let store = path.starts_with("core/store/src/");
+        let viewer = path.starts_with("core/host/src/") || path.starts_with("tui/src/");
+        if !(store || viewer) || tests.iter().any(|t| name.ends_with(t)) || store && free.contains(&name) {
+            return None;
+        }
+        let shipped = text.split("#[cfg(test)]\nmod tests {").next()?;
+        // What the system tells is no run's.
+        let line = |line: &&str| {
+            !line.contains("\"/proc")
+                && !line.contains("\"/etc")
+                && (store || places.iter().any(|p| line.contains(p)))
+        };
+        let lines: Vec<&str> = shipped.lines().map(|l| if line(&l) { l } else { "" }).collect();
+        Some((path.clone(), lines.join("\n")))
+    });
+    nowhere(ours, &calls, "core/store/src/inside.rs opens what lies in a run");
+}
+
 /// What an ELF file exports, and the libraries it needs.
 fn elf_of(file: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
     let data = fs::read(file).unwrap();

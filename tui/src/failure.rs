@@ -83,6 +83,9 @@ fn explain(error: &anyhow::Error) -> (Option<String>, i32) {
         (_, Some(HostError::Device { .. })) => {
             (Some("`gradtop doctor` shows what was found; `--device cpu` always works".into()), ERROR)
         }
+        (_, Some(HostError::StillRunning { run, .. })) => {
+            (Some(format!("stop it first: gradtop stop {run}")), ERROR)
+        }
         (_, Some(HostError::NotRunning { .. })) => {
             (Some("`gradtop resume RUN` continues an ended run from its last checkpoint".into()), ERROR)
         }

@@ -4,7 +4,7 @@
 //! `console-tail.old.log` and a new one begins: so the last 32 MiB are always somewhere. At the end, `console.log` is the
 //! first 32 MiB, a line that says how much is missing, and the last 32 MiB.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use gradtop_store::RunDir;
+use gradtop_store::{RunDir, inside};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Bytes kept of the beginning, and of the end.
@@ -32,9 +32,9 @@ fn console_tail_of(files: &Files, bytes: usize) -> io::Result<Vec<u8>> {
         if want == 0 {
             break;
         }
-        let mut part = match read_last(path, want as u64) {
+        let mut part = match inside::read_end(&files.run, path, want as u64) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-            part => part?,
+            part => part?.0,
         };
         part.extend_from_slice(&out);
         out = part;
@@ -50,7 +50,7 @@ pub fn console_span(run: &RunDir, span: impl FnOnce(u64) -> (u64, usize)) -> io:
     let mut parts = Vec::new();
     let mut total = 0;
     for path in [&files.head, &files.old, &files.tail] {
-        match File::open(path) {
+        match inside::open(run, path) {
             Ok(file) => {
                 let len = file.metadata()?.len();
                 parts.push((file, total, len));
@@ -73,17 +73,9 @@ pub fn console_span(run: &RunDir, span: impl FnOnce(u64) -> (u64, usize)) -> io:
     Ok((from, out, total))
 }
 
-fn read_last(path: &Path, bytes: u64) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let from = file.metadata()?.len().saturating_sub(bytes);
-    file.seek(SeekFrom::Start(from))?;
-    let mut out = Vec::new();
-    file.take(bytes).read_to_end(&mut out)?;
-    Ok(out)
-}
-
 /// The three files, and how much each may hold.
 struct Files {
+    run: RunDir,
     head: PathBuf,
     tail: PathBuf,
     old: PathBuf,
@@ -94,6 +86,7 @@ impl Files {
     fn of(run: &RunDir, keep: u64) -> Self {
         let in_run = |name| run.path().join(name);
         Self {
+            run: run.clone(),
             head: run.console(),
             tail: in_run("console-tail.log"),
             old: in_run("console-tail.old.log"),
@@ -116,7 +109,7 @@ impl Console {
     fn open(files: Files) -> io::Result<Self> {
         // A keeper that was killed may have left its tail.
         join(&files, None)?;
-        let head = OpenOptions::new().append(true).create(true).open(&files.head)?;
+        let head = inside::append(&files.run, &files.head)?;
         let head_len = head.metadata()?.len();
         Ok(Self { files, head, head_len, tail: None, past_head: 0 })
     }
@@ -132,10 +125,11 @@ impl Console {
         self.past_head += rest.len() as u64;
         if self.tail.as_ref().is_some_and(|(_, len)| *len >= self.files.keep) {
             self.tail = None;
-            fs::rename(&self.files.tail, &self.files.old)?;
+            inside::rename(&self.files.run, &self.files.tail, &self.files.old)?;
         }
         if self.tail.is_none() {
-            self.tail = Some((File::create(&self.files.tail)?, 0));
+            inside::remove_file(&self.files.run, &self.files.tail)?;
+            self.tail = Some((inside::create_new(&self.files.run, &self.files.tail)?, 0));
         }
         if let Some((file, len)) = &mut self.tail {
             file.write_all(rest)?;
@@ -152,8 +146,8 @@ impl Console {
 /// Makes one file of all, if there is a tail: the first part of the head, a line that says what is missing, and the last of
 /// what follows. `past_head` counts what went to the tail files, if that is known.
 fn join(files: &Files, past_head: Option<u64>) -> io::Result<()> {
-    let length = |path: &Path| match fs::metadata(path) {
-        Ok(meta) => Ok(meta.len()),
+    let length = |path: &Path| match inside::entry(&files.run, path) {
+        Ok(entry) => Ok(entry.len),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(0),
         Err(e) => Err(e),
     };
@@ -167,7 +161,7 @@ fn join(files: &Files, past_head: Option<u64>) -> io::Result<()> {
         [(&files.head, head.saturating_sub(files.keep)), (&files.old, old), (&files.tail, tail)]
     {
         if len > 0 {
-            last.extend_from_slice(&read_last(path, len.min(files.keep))?);
+            last.extend_from_slice(&inside::read_end(&files.run, path, len.min(files.keep))?.0);
             let over = last.len().saturating_sub(keep);
             last.drain(..over);
         }
@@ -176,7 +170,7 @@ fn join(files: &Files, past_head: Option<u64>) -> io::Result<()> {
         Some(past) => format!("{} bytes", head.saturating_sub(files.keep) + past - last.len() as u64),
         None => "some bytes".to_owned(),
     };
-    let mut joined = OpenOptions::new().append(true).create(true).open(&files.head)?;
+    let mut joined = inside::append(&files.run, &files.head)?;
     joined.set_len(head.min(files.keep))?;
     writeln!(
         joined,
@@ -185,10 +179,7 @@ fn join(files: &Files, past_head: Option<u64>) -> io::Result<()> {
     )?;
     joined.write_all(&last)?;
     for path in [&files.old, &files.tail] {
-        match fs::remove_file(path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-            _ => {}
-        }
+        inside::remove_file(&files.run, path)?;
     }
     Ok(())
 }
@@ -266,6 +257,8 @@ fn pump(files: Files, pipe: OwnedFd, ended: &AtomicBool) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::fs;
 
     use super::*;
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, Request, RunDir, RunLock, State, Status, View, append_event, is_locked, read_status, recover,
-    request, view, write_status,
+    Event, Request, RunDir, RunLock, State, Status, View, append_event, inside, is_locked, read_status,
+    recover, request, view, write_status,
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
@@ -154,10 +154,12 @@ pub fn wait(run: &RunDir) -> Result<State> {
 }
 
 /// Makes whole what a run left whose processes both died: seals its log and writes that it crashed. `false` if there was
-/// nothing to do: it ended in order, is running, or may be running elsewhere.
+/// nothing to do: it ended in order, is running, or may be running elsewhere; or it is not this user's to change, see
+/// [`inside::is_own`]: looking at a run of somebody else changes nothing.
 pub fn recover_crashed(run: &RunDir) -> Result<bool> {
     let seen = view(run)?;
-    if !seen.certain || seen.state != State::Crashed || seen.status.state == State::Crashed {
+    let crashed = seen.certain && seen.state == State::Crashed && seen.status.state != State::Crashed;
+    if !crashed || !inside::is_own(run) {
         return Ok(false);
     }
     write_crashed(run, "both of its processes ended without a word")
@@ -207,7 +209,7 @@ pub(crate) fn asked_to_stop(run: &RunDir) -> Option<Duration> {
         #[serde(default)]
         grace_s: Option<f64>,
     }
-    let bytes = std::fs::read(run.control().join("stop")).ok()?;
+    let bytes = inside::read(run, &run.control().join("stop"), inside::NOTE_LIMIT).ok()?;
     let StopFile { grace_s } = serde_json::from_slice(&bytes).unwrap_or_default();
     let grace = grace_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
     Some(grace.unwrap_or(DEFAULT_GRACE))

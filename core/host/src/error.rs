@@ -330,6 +330,22 @@ pub enum HostError {
         /// Its state.
         state: gradtop_store::State,
     },
+    /// Asked to delete a run that is at work.
+    #[error("{run} is {state}: nothing was deleted")]
+    StillRunning {
+        /// The run's name.
+        run: String,
+        /// Its state.
+        state: gradtop_store::State,
+    },
+    /// Asked to delete what is not a run, or not only one.
+    #[error("{} was not deleted: {why}", path.display())]
+    NotDeleted {
+        /// The folder.
+        path: PathBuf,
+        /// Why, and what to do.
+        why: String,
+    },
     /// The run is of another machine or boot.
     #[error("the run {run} belongs to {host}: ask there")]
     Elsewhere {

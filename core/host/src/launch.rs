@@ -286,7 +286,7 @@ pub fn resume(run: &RunDir) -> Result<()> {
     if gradtop_store::checkpoints(run).is_empty() {
         return refuse("it has no checkpoint yet; start a new run with the same seed");
     }
-    if !run.plugin().is_file() {
+    if !gradtop_store::inside::is_file(run, &run.plugin()) {
         return refuse("its copy of the plugin (plugin.so) is gone; start a new run");
     }
     // An interrupt now would leave rows set aside and nobody to go on.

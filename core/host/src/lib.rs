@@ -9,6 +9,7 @@
 mod cause;
 mod console;
 mod control;
+mod delete;
 mod desc;
 mod describe;
 pub mod device;
@@ -45,6 +46,7 @@ pub use control::{
     Withdrawn, checkpoint, kill, pause, recover_after_reboot, recover_crashed, stop, unpause, wait,
     withdraw_stop,
 };
+pub use delete::{delete, may_delete};
 pub use desc::{ExperimentDesc, ParamDesc, ParamKind, PluginDesc, PresetDesc};
 pub use describe::{describe, describe_main};
 pub use device::{DeviceChoice, Gpus};

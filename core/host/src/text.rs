@@ -20,10 +20,21 @@ pub fn clean_bytes(bytes: &[u8], limit: usize) -> String {
     out
 }
 
-/// Whether a character may change how a terminal shows what follows.
+/// Whether a character may change how a terminal shows what follows: controls (C0, DEL, C1), marks of direction, and what is
+/// not seen at all. The joiners (ZWJ, ZWNJ) are letters of some scripts and parts of some signs, and do no harm.
 pub fn is_harmful(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(
+            c,
+            '\u{61c}'
+                | '\u{200b}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+        )
 }
 
 #[cfg(test)]
@@ -35,6 +46,9 @@ mod tests {
         assert_eq!(clean("loss α ≤ 1"), "loss α ≤ 1");
         assert_eq!(clean("\x1b[31mred\x07\r\n"), "\\u{1b}[31mred\\u{7}\\r\\n");
         assert_eq!(clean("\u{9b}2J\u{202e}x"), "\\u{9b}2J\\u{202e}x");
+        for kept in ["می\u{200c}خواهم", "👩\u{200d}🔬", "क्\u{200d}ष"] {
+            assert_eq!(clean(kept), kept);
+        }
     }
 
     #[test]

@@ -58,10 +58,9 @@ impl std::fmt::Display for LoggingReport {
 /// curves of f32 precision, as losses are.
 pub fn logging(dir: &Path) -> Result<LoggingReport> {
     let run = RunDir::new(dir.join(format!("{}bench-{}", fsutil::TMP, std::process::id())));
-    fsutil::remove_dir(run.path())?;
     std::fs::create_dir_all(run.path()).at("create", run.path())?;
     let report = measure(&run);
-    let removed = fsutil::remove_dir(run.path());
+    let removed = std::fs::remove_dir_all(run.path()).at("remove", run.path());
     report.and_then(|report| removed.map(|()| report))
 }
 
@@ -87,8 +86,8 @@ fn measure(run: &RunDir) -> Result<LoggingReport> {
     let total = start.elapsed();
     calls.sort_unstable();
     let mut bytes = 0;
-    for part in list_parts(&run.metrics())? {
-        bytes += std::fs::metadata(&part.path).at("read", &part.path)?.len();
+    for part in list_parts(run, &run.metrics())? {
+        bytes += crate::inside::entry(run, &part.path).at("read", &part.path)?.len;
     }
     Ok(LoggingReport {
         points,

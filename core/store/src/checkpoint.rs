@@ -1,7 +1,6 @@
 //! Checkpoints, and going on from one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -9,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
 use crate::fsutil::{self, TMP};
+use crate::inside;
 use crate::lock::RunLock;
 use crate::part::{list_parts, names};
 use crate::recover::recover;
@@ -48,60 +48,63 @@ pub(crate) struct Record {
 /// A fresh folder to save a checkpoint into.
 pub(crate) fn begin(run: &RunDir, step: i64) -> Result<PathBuf> {
     let path = run.checkpoints().join(format!("{TMP}step-{step}"));
-    fsutil::remove_dir(&path)?;
-    fs::create_dir_all(&path).at("create", &path)?;
+    inside::remove_dir(run, &path).at("remove", &path)?;
+    inside::create_dir_all(run, &path).at("create", &path)?;
     Ok(path)
 }
 
 /// Gives a saved checkpoint its record and its name, and removes older ones than the newest two.
 pub(crate) fn commit(run: &RunDir, tmp: &Path, record: &Record) -> Result<PathBuf> {
     let text = toml::to_string(record).format_at("encode", tmp)?;
-    sync_files(tmp)?;
-    fsutil::replace(&tmp.join(RECORD), text.as_bytes(), true)?;
+    sync_files(run, tmp)?;
+    let record_path = tmp.join(RECORD);
+    inside::replace(run, &record_path, text.as_bytes(), true).at("write", &record_path)?;
     let dir = run.checkpoints();
     let path = dir.join(format!("step-{}", record.step));
-    if path.exists() {
+    let remove = |path: &Path| inside::remove_dir(run, path).at("remove", path);
+    let rename = |from: &Path, to: &Path| inside::rename(run, from, to).at("rename", from);
+    if inside::exists(run, &path) {
         // Saved again at the same step, as after a resume: the old one goes only once the new one has its name.
-        if fsutil::exchange(tmp, &path)? {
-            fsutil::remove_dir(tmp)?;
+        if inside::exchange(run, tmp, &path).at("exchange", &path)? {
+            remove(tmp)?;
         } else {
             let old = dir.join(format!("{TMP}old-{}", record.step));
-            fs::rename(&path, &old).at("move", &path)?;
-            fs::rename(tmp, &path).at("rename", tmp)?;
-            fsutil::remove_dir(&old)?;
+            rename(&path, &old)?;
+            rename(tmp, &path)?;
+            remove(&old)?;
         }
     } else {
-        fs::rename(tmp, &path).at("rename", tmp)?;
+        rename(tmp, &path)?;
     }
-    fsutil::sync_dir(&dir)?;
+    inside::sync_dir(run, &dir).at("sync", &dir)?;
     let kept = list(run);
     for (old, _) in &kept[..kept.len().saturating_sub(KEEP)] {
-        fsutil::remove_dir(&old.dir)?;
+        remove(&old.dir)?;
     }
     Ok(path)
 }
 
-fn sync_files(dir: &Path) -> Result<()> {
-    for name in names(dir)? {
+fn sync_files(run: &RunDir, dir: &Path) -> Result<()> {
+    for name in names(run, dir)? {
         let path = dir.join(name);
-        if path.is_dir() {
-            sync_files(&path)?;
+        if inside::is_dir(run, &path) {
+            sync_files(run, &path)?;
         } else {
-            fs::File::open(&path).and_then(|f| f.sync_all()).at("sync", &path)?;
+            inside::open(run, &path).and_then(|f| f.sync_all()).at("sync", &path)?;
         }
     }
-    fsutil::sync_dir(dir)
+    inside::sync_dir(run, dir).at("sync", dir)
 }
 
 /// Checkpoints with their records, in the order saved.
 fn list(run: &RunDir) -> Vec<(Checkpoint, Record)> {
-    let mut found: Vec<_> = names(&run.checkpoints())
+    let mut found: Vec<_> = names(run, &run.checkpoints())
         .unwrap_or_default()
         .into_iter()
         .filter(|n| n.starts_with("step-"))
         .filter_map(|n| {
             let dir = run.checkpoints().join(n);
-            let record = read_record(&dir).ok()?;
+            let record = read_record(run, &dir).ok()?;
             Some((Checkpoint { step: record.step, epoch: record.epoch, dir }, record))
         })
         .collect();
@@ -109,9 +112,9 @@ fn list(run: &RunDir) -> Vec<(Checkpoint, Record)> {
     found
 }
 
-fn read_record(dir: &Path) -> Result<Record> {
+fn read_record(run: &RunDir, dir: &Path) -> Result<Record> {
     let path = dir.join(RECORD);
-    let text = fs::read_to_string(&path).at("read", &path)?;
+    let text = inside::read_text(run, &path, inside::TEXT_LIMIT).at("read", &path)?;
     let record: Record = toml::from_str(&text).format_at("understand", &path)?;
     crate::manifest::check_schema(record.schema, &path)?;
     Ok(record)
@@ -146,7 +149,7 @@ pub fn prepare_resume(run: &RunDir, lock: &RunLock, checkpoint: Option<&Path>) -
     };
     recover(run, lock)?;
     let mut aside = Aside { run, dir: None };
-    for part in list_parts(&run.metrics())? {
+    for part in list_parts(run, &run.metrics())? {
         if part.last > record.segment {
             if part.first <= record.segment {
                 let message = format!(
@@ -159,9 +162,9 @@ pub fn prepare_resume(run: &RunDir, lock: &RunLock, checkpoint: Option<&Path>) -
             aside.take(&part.path)?;
         }
     }
-    for table in names(&run.tables())? {
+    for table in names(run, &run.tables())? {
         let last = record.tables.get(&table).copied().unwrap_or(0);
-        for part in list_parts(&run.tables().join(&table))? {
+        for part in list_parts(run, &run.tables().join(&table))? {
             if part.first > last {
                 aside.take(&part.path)?;
             }
@@ -171,8 +174,8 @@ pub fn prepare_resume(run: &RunDir, lock: &RunLock, checkpoint: Option<&Path>) -
         aside.take(&later.dir)?;
     }
     for dir in [run.metrics(), run.checkpoints()] {
-        if dir.exists() {
-            fsutil::sync_dir(&dir)?;
+        if inside::exists(run, &dir) {
+            inside::sync_dir(run, &dir).at("sync", &dir)?;
         }
     }
     Ok(chosen)
@@ -192,14 +195,14 @@ impl Aside<'_> {
         } else {
             let time = Timestamp::now().strftime("%Y-%m-%dT%H-%M-%S%.3fZ").to_string();
             let dir = self.run.superseded().join(time);
-            fs::create_dir_all(&dir).at("create", &dir)?;
+            inside::create_dir_all(self.run, &dir).at("create", &dir)?;
             self.dir.insert(dir).clone()
         };
         let to = dir.join(path.strip_prefix(self.run.path()).unwrap_or(path));
         let parent = to.parent().unwrap_or(&dir);
-        fs::create_dir_all(parent).at("create", parent)?;
-        fs::rename(path, &to).at("move", path)?;
+        inside::create_dir_all(self.run, parent).at("create", parent)?;
+        inside::rename(self.run, path, &to).at("move", path)?;
         fsutil::stage("resume: moved");
-        fsutil::sync_dir(parent)
+        inside::sync_dir(self.run, parent).at("sync", parent)
     }
 }

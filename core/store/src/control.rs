@@ -1,11 +1,9 @@
 //! `control/`: what others ask of a run. Each request is a file, created whole.
 
-use std::fs;
-
 use serde::{Deserialize, Serialize};
 
 use crate::error::{FormatContext as _, IoContext as _, Result};
-use crate::fsutil;
+use crate::inside;
 use crate::run_dir::RunDir;
 
 /// Something asked of a run.
@@ -36,7 +34,7 @@ const ONCE: [(&str, Request); 3] =
 /// Asks something of a run. A later `Pause` takes back a `Resume` not yet read, and the other way round.
 pub fn request(run: &RunDir, request: Request) -> Result<()> {
     let dir = run.control();
-    fs::create_dir_all(&dir).at("create", &dir)?;
+    inside::create_dir_all(run, &dir).at("create", &dir)?;
     let (name, bytes) = match request {
         Request::Stop { grace_s } => {
             let text = serde_json::to_vec(&StopFile { grace_s }).format_at("encode", &dir)?;
@@ -47,19 +45,19 @@ pub fn request(run: &RunDir, request: Request) -> Result<()> {
         Request::Checkpoint => ("checkpoint", Vec::new()),
     };
     match request {
-        Request::Pause => fsutil::remove_file(&dir.join("resume"))?,
-        Request::Resume => fsutil::remove_file(&dir.join("pause"))?,
+        Request::Pause => drop(remove(run, "resume")?),
+        Request::Resume => drop(remove(run, "pause")?),
         _ => {}
     }
-    fsutil::replace(&dir.join(name), &bytes, false)
+    let path = dir.join(name);
+    inside::replace(run, &path, &bytes, false).at("write", &path)
 }
 
 /// Reads what is asked. `Pause`, `Resume` and `Checkpoint` are removed and so answered once; `Stop` is read each time.
 pub fn take_requests(run: &RunDir) -> Result<Vec<Request>> {
-    let dir = run.control();
     let mut out = Vec::new();
-    let stop = dir.join("stop");
-    match fs::read(&stop) {
+    let stop = run.control().join("stop");
+    match inside::read(run, &stop, inside::NOTE_LIMIT) {
         // Whatever the file holds, it asks for a stop: `touch control/stop` works too.
         Ok(bytes) => {
             let StopFile { grace_s } = serde_json::from_slice(&bytes).unwrap_or_default();
@@ -69,11 +67,8 @@ pub fn take_requests(run: &RunDir) -> Result<Vec<Request>> {
         Err(e) => return Err(e).at("read", &stop),
     }
     for (name, request) in ONCE {
-        let path = dir.join(name);
-        match fs::remove_file(&path) {
-            Ok(()) => out.push(request),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(e).at("remove", &path),
+        if remove(run, name)? {
+            out.push(request);
         }
     }
     Ok(out)
@@ -85,18 +80,19 @@ pub const WITHDRAWN: &str = "withdraw the stop";
 /// Takes back [`Request::Stop`], whoever asked for it: as with `Pause` and `Resume`, the last word counts. A trainer that
 /// has already told its plugin asks for it again. `false`: there was none.
 pub fn withdraw_stop(run: &RunDir) -> Result<bool> {
-    let path = run.control().join("stop");
-    match fs::remove_file(&path) {
-        Ok(()) => Ok(true),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(e) => Err(e).at("remove", &path),
-    }
+    remove(run, "stop")
 }
 
 /// Removes every request, `Stop` too: for a run about to start or to be resumed.
 pub fn clear_control(run: &RunDir) -> Result<()> {
     for name in ["stop", "pause", "resume", "checkpoint"] {
-        fsutil::remove_file(&run.control().join(name))?;
+        remove(run, name)?;
     }
     Ok(())
+}
+
+/// Removes a request. `false`: there was none.
+fn remove(run: &RunDir, name: &str) -> Result<bool> {
+    let path = run.control().join(name);
+    inside::remove_file(run, &path).at("remove", &path)
 }

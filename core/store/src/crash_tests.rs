@@ -30,6 +30,13 @@ fn contents(run: &RunDir) -> Contents {
     series.into_iter().map(|s| (s.key.metric, s.step.into_iter().zip(s.value).collect())).collect()
 }
 
+/// The folder of a run that holds nothing yet.
+fn empty(temp: &tempfile::TempDir) -> RunDir {
+    let run = RunDir::new(temp.path().join("exp=e/run=r"));
+    fs::create_dir_all(run.path()).unwrap();
+    run
+}
+
 /// What the documented glob sees.
 fn glob(run: &RunDir) -> Contents {
     let mut table = KeyTable::default();
@@ -119,7 +126,7 @@ fn check_copies(copies: &[(&'static str, RunDir)], expected: &Contents, always_v
 
 /// A run whose rows are all in the journal, in one segment.
 fn journaled(temp: &TempDir, rows: i64) -> RunDir {
-    let run = RunDir::new(temp.path().join("exp=e/run=r"));
+    let run = empty(temp);
     let recorder = Recorder::open(&run, RecorderOptions::default()).unwrap();
     let (a, b) = two(&recorder);
     for step in 0..rows {
@@ -136,7 +143,7 @@ fn two(recorder: &Recorder) -> (u32, u32) {
 
 /// A run of `parts` sealed parts.
 fn parted(temp: &TempDir, parts: u32) -> RunDir {
-    let run = RunDir::new(temp.path().join("exp=e/run=r"));
+    let run = empty(temp);
     fs::create_dir_all(run.journal()).unwrap();
     let mut table = KeyTable::default();
     table.intern(&SeriesKey::metric("a"), None);
@@ -179,7 +186,7 @@ fn killed_while_merging() {
     });
     assert!(copies.iter().any(|(s, _)| *s == "merge: exchanged"));
     let names: Vec<_> =
-        crate::part::list_parts(&run.metrics()).unwrap().iter().map(|p| (p.first, p.last)).collect();
+        crate::part::list_parts(&run, &run.metrics()).unwrap().iter().map(|p| (p.first, p.last)).collect();
     assert_eq!(names, [(1, 3), (4, 7)], "a merge crossed a checkpoint");
     check_copies(&copies, &expected, true);
 }
@@ -217,7 +224,7 @@ fn untouched_parts_are_linked_not_copied() {
 #[test]
 fn killed_while_a_table_is_written_and_merged() {
     let temp = tempfile::tempdir().unwrap();
-    let run = RunDir::new(temp.path().join("exp=e/run=r"));
+    let run = empty(&temp);
     fs::create_dir_all(run.journal()).unwrap();
     let dir = run.tables().join("points");
     let batch = |step: i64| {
@@ -232,8 +239,8 @@ fn killed_while_a_table_is_written_and_merged() {
         ColumnData::I64(v) => v.clone(),
         other => panic!("{other:?}"),
     };
-    write_part(&dir, 1, &[batch(1)]).unwrap();
-    for (stage, copied) in at_each_stage(&temp, &run, || write_part(&dir, 2, &[batch(2)]).unwrap()) {
+    write_part(&run, &dir, 1, &[batch(1)]).unwrap();
+    for (stage, copied) in at_each_stage(&temp, &run, || write_part(&run, &dir, 2, &[batch(2)]).unwrap()) {
         let seen = steps(&copied);
         assert!(seen == [1, 1] || seen == [1, 1, 2, 2], "{stage}: {seen:?}");
     }
@@ -251,7 +258,7 @@ fn killed_while_a_table_is_written_and_merged() {
 #[test]
 fn killed_while_resuming() {
     let temp = tempfile::tempdir().unwrap();
-    let run = RunDir::new(temp.path().join("exp=e/run=r"));
+    let run = empty(&temp);
     let recorder = Recorder::open(&run, RecorderOptions::default()).unwrap();
     let (a, b) = two(&recorder);
     let table = |step: i64| {

@@ -1,12 +1,12 @@
 //! `events.jsonl`: what happened to a run, one JSON object a line, only ever appended to.
 
-use std::fs::OpenOptions;
 use std::io::Write as _;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::inside;
 use crate::run_dir::RunDir;
 use crate::status::State;
 
@@ -93,6 +93,8 @@ struct Line<'a> {
     event: &'a Event,
 }
 
+/// The most bytes of events that are read.
+const LIMIT: u64 = 32 << 20;
 /// Start of every line.
 const START: &[u8] = b"{\"schema\":";
 
@@ -102,20 +104,24 @@ pub fn append_event(run: &RunDir, event: &Event) -> Result<()> {
     let line = Line { schema: crate::SCHEMA, time: Timestamp::now(), event };
     let mut text = serde_json::to_vec(&line).format_at("encode", &path)?;
     text.push(b'\n');
-    let mut file = OpenOptions::new().append(true).create(true).open(&path).at("open", &path)?;
+    let mut file = inside::append(run, &path).at("open", &path)?;
     file.write_all(&text).at("append to", &path)
 }
 
-/// All events so far, in the order written. A line without its end is one still being written, and left out.
+/// All events so far, in the order written; of a file longer than 32 MiB the last ones, after a warning that says so.
+/// A line without its end is one still being written, and left out.
 pub fn read_events(run: &RunDir) -> Result<Vec<EventLine>> {
     let path = run.events();
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
+    let (bytes, before) = match inside::read_end(run, &path, LIMIT) {
+        Ok(end) => end,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(e).at("read", &path),
     };
+    // Cut somewhere in a line, most likely: that one goes too.
+    let start =
+        if before == 0 { 0 } else { bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |n| n + 1) };
     let mut out = Vec::new();
-    for (n, line) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
+    for (n, line) in bytes[start..].split_inclusive(|b| *b == b'\n').enumerate() {
         let Some(line) = line.strip_suffix(b"\n") else { break };
         match serde_json::from_slice::<EventLine>(line) {
             Ok(event) => out.push(event),
@@ -133,6 +139,12 @@ pub fn read_events(run: &RunDir) -> Result<Vec<EventLine>> {
                 _ => {}
             },
         }
+    }
+    if before > 0 {
+        let time = out.first().map_or_else(Timestamp::now, |e: &EventLine| e.time);
+        let gone = (before + start as u64) >> 20;
+        let message = format!("events.jsonl is too long: its first {gone} MiB are left out");
+        out.insert(0, EventLine { time, event: Event::Warning { message } });
     }
     Ok(out)
 }

@@ -296,7 +296,7 @@ pub fn declare(run: &RunDir, text: &str) -> Result<Vec<Figure>> {
     merge(&mut file, new);
     let path = run.figures();
     let text = toml::to_string(&file).format_at("encode", &path)?;
-    crate::fsutil::replace(&path, text.as_bytes(), false)?;
+    crate::inside::replace(run, &path, text.as_bytes(), false).at("write", &path)?;
     Ok(file.figures)
 }
 
@@ -318,7 +318,7 @@ pub fn read(run: &RunDir) -> Result<Vec<Figure>> {
 
 fn read_file(run: &RunDir) -> Result<FigureFile> {
     let path = run.figures();
-    let text = match std::fs::read_to_string(&path) {
+    let text = match crate::inside::read_text(run, &path, crate::inside::TEXT_LIMIT) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(FigureFile::default()),
         Err(e) => return Err(e).at("read", &path),

@@ -1,11 +1,7 @@
-//! Files that appear whole or not at all.
+//! Temporary names, and the points that crash tests stop at.
 
-use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use crate::error::{IoContext as _, Result};
 
 /// Start of every temporary name; recovery removes what begins so.
 pub(crate) const TMP: &str = ".tmp-";
@@ -16,61 +12,6 @@ pub(crate) fn tmp_beside(path: &Path) -> PathBuf {
     let n = NEXT.fetch_add(1, Ordering::Relaxed);
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     path.with_file_name(format!("{TMP}{}-{n}-{name}.new", std::process::id()))
-}
-
-/// Writes `bytes` to `path` by way of a temporary file and a rename.
-/// With `durable`, file and folder are on the disk when this returns.
-pub(crate) fn replace(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
-    let tmp = tmp_beside(path);
-    let written = (|| {
-        let mut file = File::create_new(&tmp).at("create", &tmp)?;
-        file.write_all(bytes).at("write", &tmp)?;
-        if durable {
-            file.sync_all().at("sync", &tmp)?;
-        }
-        fs::rename(&tmp, path).at("replace", path)
-    })();
-    if written.is_err() {
-        fs::remove_file(&tmp).ok();
-        return written;
-    }
-    if durable { sync_dir(path.parent().unwrap_or(Path::new("."))) } else { Ok(()) }
-}
-
-/// Puts a folder's entries on the disk.
-pub(crate) fn sync_dir(dir: &Path) -> Result<()> {
-    File::open(dir).and_then(|d| d.sync_all()).at("sync", dir)
-}
-
-/// Removes a file; no error if it is already gone.
-pub(crate) fn remove_file(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        r => r.at("remove", path),
-    }
-}
-
-/// Removes a folder and everything in it; no error if it is already gone.
-pub(crate) fn remove_dir(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        r => r.at("remove", path),
-    }
-}
-
-/// Exchanges two folders in one step. `false`: this file system cannot.
-pub(crate) fn exchange(a: &Path, b: &Path) -> Result<bool> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    use rustix::io::Errno;
-    #[cfg(test)]
-    if hook::no_exchange() {
-        return Ok(false);
-    }
-    match renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE) {
-        Ok(()) => Ok(true),
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
-        Err(e) => Err(e).at("exchange", a),
-    }
 }
 
 /// A point a crash test can stop at: the test's hook sees the folder as a kill here would leave it.
@@ -97,7 +38,7 @@ pub(crate) mod hook {
         NO_EXCHANGE.set(yes);
     }
 
-    pub(super) fn no_exchange() -> bool {
+    pub(crate) fn no_exchange() -> bool {
         NO_EXCHANGE.get()
     }
 

@@ -4,7 +4,7 @@
 //! Between two batches the time grows, so that a reader that knows the time of its last row knows which rows are new.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,9 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::inside;
 use crate::rows::Rows;
+use crate::run_dir::RunDir;
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     let fields = vec![
@@ -49,8 +51,8 @@ pub(crate) struct JournalWriter {
 }
 
 impl JournalWriter {
-    pub(crate) fn create(path: PathBuf) -> Result<Self> {
-        let file = OpenOptions::new().write(true).create_new(true).open(&path).at("create", &path)?;
+    pub(crate) fn create(run: &RunDir, path: PathBuf) -> Result<Self> {
+        let file = inside::create_new(run, &path).at("create", &path)?;
         let stream = StreamWriter::try_new(Vec::new(), &SCHEMA).format_at("encode", &path)?;
         Ok(Self { path, file, stream, written: 0 })
     }
@@ -105,8 +107,8 @@ impl JournalWriter {
 }
 
 /// Puts a segment on the disk; no error if it was sealed meanwhile.
-pub(crate) fn sync(path: &Path) -> Result<()> {
-    match File::open(path) {
+pub(crate) fn sync(run: &RunDir, path: &Path) -> Result<()> {
+    match inside::open(run, path) {
         Ok(file) => file.sync_all().at("sync", path),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(e).at("open", path),
@@ -128,8 +130,8 @@ pub(crate) struct JournalReader {
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
 impl JournalReader {
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).at("open", path)?;
+    pub(crate) fn open(run: &RunDir, path: &Path) -> Result<Self> {
+        let file = inside::open(run, path).at("open", path)?;
         Ok(Self { path: path.to_owned(), file, decoder: StreamDecoder::new(), offset: 0, ended: false })
     }
 

@@ -4,7 +4,7 @@
 //! them is gone, however they died. The file's text says which boot of which machine took it last: a run that was resumed
 //! after a reboot lives in another boot than the one its manifest was written in.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::error::{IoContext as _, Result, StoreError};
+use crate::inside;
 use crate::manifest::{boot_id, host_name};
 use crate::run_dir::RunDir;
 
@@ -26,13 +27,7 @@ impl RunLock {
     /// Takes the lock, retrying for a second; [`StoreError::Locked`] if another process keeps it.
     pub fn acquire(run: &RunDir) -> Result<Self> {
         let path = run.lock();
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .at("open", &path)?;
+        let file = inside::edit(run, &path).at("open", &path)?;
         let deadline = Instant::now() + RETRY_FOR;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -75,7 +70,7 @@ fn sign(file: &File) -> std::io::Result<()> {
 
 /// Host and boot that took the lock last; `None` if nobody has said so, as in runs of older versions.
 pub(crate) fn last_holder(run: &RunDir) -> Option<(String, String)> {
-    let text = std::fs::read_to_string(run.lock()).ok()?;
+    let text = inside::read_text(run, &run.lock(), inside::NOTE_LIMIT).ok()?;
     let mut lines = text.split('\n');
     let (host, boot) = (lines.next()?, lines.next()?);
     // The second line has its end, so it is whole.
@@ -86,7 +81,7 @@ pub(crate) fn last_holder(run: &RunDir) -> Option<(String, String)> {
 /// Whether anyone holds the run's lock. Opens the file for reading only, so it works in folders of others.
 pub fn is_locked(run: &RunDir) -> Result<bool> {
     let path = run.lock();
-    let file = match File::open(&path) {
+    let file = match inside::open(run, &path) {
         Ok(file) => file,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(false),
         Err(e) => return Err(e).at("open", &path),

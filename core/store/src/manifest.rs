@@ -171,7 +171,7 @@ struct Schema {
 /// Reads a run's manifest.
 pub fn read_manifest(run: &RunDir) -> Result<Manifest> {
     let path = run.manifest();
-    let text = std::fs::read_to_string(&path).at("read", &path)?;
+    let text = crate::inside::read_text(run, &path, crate::inside::TEXT_LIMIT).at("read", &path)?;
     // The schema first: a newer file may lack what this version requires.
     let Schema { schema } = toml::from_str(&text).format_at("understand", &path)?;
     check_schema(schema, &path)?;

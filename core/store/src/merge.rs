@@ -6,7 +6,6 @@
 //! and the file gets its name. Recovery obeys the list.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{FormatContext as _, IoContext as _, Result};
 use crate::fsutil::{self, TMP, stage};
+use crate::inside;
 use crate::part::{Part, list_parts, part_name};
 use crate::run_dir::RunDir;
 
@@ -53,9 +53,9 @@ struct List {
 /// What merging needs to know of a kind of part.
 pub(crate) trait PartKind {
     /// Rows of a part.
-    fn rows(&self, part: &Part) -> Result<u64>;
+    fn rows(&self, run: &RunDir, part: &Part) -> Result<u64>;
     /// Writes the rows of `parts` to one new file at `out`, and puts it on the disk.
-    fn merge(&self, parts: &[Part], out: &Path) -> Result<()>;
+    fn merge(&self, run: &RunDir, parts: &[Part], out: &Path) -> Result<()>;
 }
 
 /// Merges the parts in `dir` if the policy says so. No merged part spans a boundary: a segment after which a kept checkpoint
@@ -67,47 +67,48 @@ pub(crate) fn merge(
     boundaries: &BTreeSet<u32>,
     policy: &Policy,
 ) -> Result<usize> {
-    let parts = list_parts(dir)?;
+    let parts = list_parts(run, dir)?;
     if parts.len() < policy.parts.max(2) && !policy.last {
         return Ok(0);
     }
-    let groups = plan(&parts, kind, boundaries, policy)?;
+    let groups = plan(run, &parts, kind, boundaries, policy)?;
     let merged: usize = groups.iter().map(ExactSizeIterator::len).sum();
     if merged < policy.parts && !policy.last || groups.is_empty() {
         return Ok(0);
     }
     let staging =
         run.path().join(format!("{TMP}merge-{}", dir.file_name().unwrap_or_default().to_string_lossy()));
-    fsutil::remove_dir(&staging)?;
-    fs::create_dir(&staging).at("create", &staging)?;
+    inside::remove_dir(run, &staging).at("remove", &staging)?;
+    inside::create_dir_all(run, &staging).at("create", &staging)?;
     let result = (|| {
         let mut done = Vec::new();
         for group in &groups {
             let parts = &parts[group.clone()];
             let name = part_name(parts[0].first, parts[parts.len() - 1].last);
             let out = staging.join(&name);
-            kind.merge(parts, &out)?;
+            kind.merge(run, parts, &out)?;
             stage("merge: written");
             done.push((name, out, parts));
         }
-        if exchange(dir, &staging, &parts, &groups)? {
+        if exchange(run, dir, &staging, &parts, &groups)? {
             return Ok(merged - groups.len());
         }
         if !policy.last {
             return Ok(0);
         }
         for (name, out, parts) in done {
-            replace_by_list(dir, &name, &out, parts)?;
+            replace_by_list(run, dir, &name, &out, parts)?;
         }
         Ok(merged - groups.len())
     })();
-    let cleared = fsutil::remove_dir(&staging);
+    let cleared = inside::remove_dir(run, &staging).at("remove", &staging);
     stage("merge: cleared");
-    result.and_then(|n| cleared.map(|()| n))
+    result.and_then(|n| cleared.map(|_| n))
 }
 
 /// Which runs of neighbours become one part each.
 fn plan(
+    run: &RunDir,
     parts: &[Part],
     kind: &dyn PartKind,
     boundaries: &BTreeSet<u32>,
@@ -116,8 +117,8 @@ fn plan(
     let mut groups: Vec<Range<usize>> = Vec::new();
     let (mut rows, mut bytes) = (0, 0);
     for (i, part) in parts.iter().enumerate() {
-        let n = kind.rows(part)?;
-        let b = fs::metadata(&part.path).at("read", &part.path)?.len();
+        let n = kind.rows(run, part)?;
+        let b = inside::entry(run, &part.path).at("read", &part.path)?.len;
         // A part this large gains nothing from being written again.
         let large = n >= policy.rows / 2 || b >= policy.bytes / 2;
         let joins = !large
@@ -141,29 +142,36 @@ fn plan(
 }
 
 /// Completes the staged folder with links to all other files and exchanges it with `dir`. `false`: not possible here.
-fn exchange(dir: &Path, staging: &Path, parts: &[Part], groups: &[Range<usize>]) -> Result<bool> {
+fn exchange(
+    run: &RunDir,
+    dir: &Path,
+    staging: &Path,
+    parts: &[Part],
+    groups: &[Range<usize>],
+) -> Result<bool> {
     let merged: BTreeSet<&Path> =
         groups.iter().flat_map(|g| &parts[g.clone()]).map(|p| p.path.as_path()).collect();
     for part in parts.iter().filter(|p| !merged.contains(p.path.as_path())) {
         let link = staging.join(part.path.file_name().unwrap_or_default());
-        if fs::hard_link(&part.path, &link).is_err() {
+        if inside::hard_link(run, &part.path, &link).is_err() {
             return Ok(false);
         }
     }
-    fsutil::sync_dir(staging)?;
+    inside::sync_dir(run, staging).at("sync", staging)?;
     stage("merge: staged");
-    if !fsutil::exchange(staging, dir)? {
+    if !inside::exchange(run, staging, dir).at("exchange", dir)? {
         return Ok(false);
     }
     stage("merge: exchanged");
-    fsutil::sync_dir(dir.parent().unwrap_or(dir))?;
+    let above = dir.parent().unwrap_or(dir);
+    inside::sync_dir(run, above).at("sync", above)?;
     Ok(true)
 }
 
 /// Puts one merged file in the place of the parts it covers, by way of the list.
-fn replace_by_list(dir: &Path, name: &str, out: &Path, parts: &[Part]) -> Result<()> {
+fn replace_by_list(run: &RunDir, dir: &Path, name: &str, out: &Path, parts: &[Part]) -> Result<()> {
     let tmp = fsutil::tmp_beside(&dir.join(name));
-    fs::rename(out, &tmp).at("move", out)?;
+    inside::rename(run, out, &tmp).at("move", out)?;
     let file_name = |p: &Path| p.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let list = List {
         schema: crate::SCHEMA,
@@ -173,22 +181,22 @@ fn replace_by_list(dir: &Path, name: &str, out: &Path, parts: &[Part]) -> Result
     };
     let path = dir.join(LIST);
     let text = serde_json::to_vec_pretty(&list).format_at("encode", &path)?;
-    fsutil::sync_dir(dir)?;
+    inside::sync_dir(run, dir).at("sync", dir)?;
     stage("merge: before the list");
-    fsutil::replace(&path, &text, true)?;
+    inside::replace(run, &path, &text, true).at("write", &path)?;
     stage("merge: listed");
-    obey_list(dir)
+    obey_list(run, dir)
 }
 
 /// Whether parts of `dir` are being replaced by way of a list just now, so that some rows are out of sight.
-pub(crate) fn list_pending(dir: &Path) -> bool {
-    dir.join(LIST).exists()
+pub(crate) fn list_pending(run: &RunDir, dir: &Path) -> bool {
+    inside::exists(run, &dir.join(LIST))
 }
 
 /// Finishes what a list began. Nothing to do without one.
-pub(crate) fn obey_list(dir: &Path) -> Result<()> {
+pub(crate) fn obey_list(run: &RunDir, dir: &Path) -> Result<()> {
     let path = dir.join(LIST);
-    let text = match fs::read(&path) {
+    let text = match inside::read(run, &path, inside::TEXT_LIMIT) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(e).at("read", &path),
@@ -196,52 +204,49 @@ pub(crate) fn obey_list(dir: &Path) -> Result<()> {
     let list: List = serde_json::from_slice(&text).format_at("understand", &path)?;
     crate::manifest::check_schema(list.schema, &path)?;
     let (merged, name) = (dir.join(&list.merged), dir.join(&list.name));
-    if merged.exists() {
+    let remove = |path: &Path| inside::remove_file(run, path).at("remove", path);
+    if inside::exists(run, &merged) {
         for part in list.covers.iter().filter(|c| **c != list.name) {
-            fsutil::remove_file(&dir.join(part))?;
+            remove(&dir.join(part))?;
             stage("merge: one removed");
         }
-        fs::rename(&merged, &name).at("rename", &merged)?;
+        inside::rename(run, &merged, &name).at("rename", &merged)?;
         stage("merge: renamed");
-        fsutil::sync_dir(dir)?;
+        inside::sync_dir(run, dir).at("sync", dir)?;
     }
-    fsutil::remove_file(&path)
+    remove(&path).map(drop)
 }
 
 /// Metrics parts.
 pub(crate) struct Metrics;
 
 impl PartKind for Metrics {
-    fn rows(&self, part: &Part) -> Result<u64> {
-        let file = File::open(&part.path).at("open", &part.path)?;
+    fn rows(&self, run: &RunDir, part: &Part) -> Result<u64> {
+        let file = inside::open(run, &part.path).at("open", &part.path)?;
         crate::metrics::part_rows(&file, &part.path)
     }
 
-    fn merge(&self, parts: &[Part], out: &Path) -> Result<()> {
+    fn merge(&self, run: &RunDir, parts: &[Part], out: &Path) -> Result<()> {
         let mut table = crate::series::KeyTable::default();
         let mut rows = crate::rows::Rows::default();
         for part in parts {
-            let file = File::open(&part.path).at("open", &part.path)?;
+            let file = inside::open(run, &part.path).at("open", &part.path)?;
             let mut reader = crate::metrics::PartReader::new(&file, &part.path)?;
             while let Some(batch) = reader.next(&mut table)? {
                 rows.append(&batch);
             }
         }
         let rows = crate::seal::sort(&rows, &table);
-        crate::metrics::write_part(out, rows, &table)
+        crate::metrics::write_part(run, out, rows, &table)
     }
 }
 
 /// Removes what unfinished work left in a folder: names that begin with `.tmp-`. Returns how many.
-pub(crate) fn remove_tmp(dir: &Path) -> Result<u64> {
+pub(crate) fn remove_tmp(run: &RunDir, dir: &Path) -> Result<u64> {
     let mut removed = 0;
-    for name in crate::part::names(dir)?.iter().filter(|n| n.starts_with(TMP)) {
+    for name in crate::part::names(run, dir)?.iter().filter(|n| n.starts_with(TMP)) {
         let path: PathBuf = dir.join(name);
-        if path.is_dir() {
-            fsutil::remove_dir(&path)?;
-        } else {
-            fsutil::remove_file(&path)?;
-        }
+        inside::remove_dir(run, &path).at("remove", &path)?;
         removed += 1;
     }
     Ok(removed)

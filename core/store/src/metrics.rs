@@ -27,9 +27,11 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::schema::types::ColumnPath;
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::inside;
 use crate::pages::pages;
 use crate::parallel::each;
 use crate::rows::{Rows, SHARED};
+use crate::run_dir::RunDir;
 use crate::series::{KeyTable, SeriesKey};
 
 /// Rows of a row group at most.
@@ -86,9 +88,9 @@ fn metric_properties() -> WriterProperties {
 }
 
 /// Writes rows, sorted by series, to a new file and puts it on the disk. `table` names the series.
-pub(crate) fn write_part(path: &Path, rows: Rows, table: &KeyTable) -> Result<()> {
+pub(crate) fn write_part(run: &RunDir, path: &Path, rows: Rows, table: &KeyTable) -> Result<()> {
     let batch = to_batch(rows, table).format_at("encode", path)?;
-    let file = File::create(path).at("create", path)?;
+    let file = inside::create_new(run, path).at("create", path)?;
     let writer =
         ArrowWriter::try_new(file, SCHEMA.clone(), Some(metric_properties())).format_at("write", path)?;
     let (mut writer, factory) = writer.into_serialized_writer().format_at("write", path)?;
@@ -473,9 +475,9 @@ impl<'a> KeyColumns<'a> {
 }
 
 /// The time of a part's last row, from its footer.
-pub(crate) fn last_time(path: &Path) -> Result<i64> {
+pub(crate) fn last_time(run: &RunDir, path: &Path) -> Result<i64> {
     use parquet::file::statistics::Statistics;
-    let file = File::open(path).at("open", path)?;
+    let file = inside::open(run, path).at("open", path)?;
     let builder = builder(&file, path, PageIndexPolicy::Skip)?;
     let times = builder.metadata().row_groups().iter().flat_map(|group| {
         group.columns().iter().filter(|c| c.column_path().string() == "time").filter_map(|c| {

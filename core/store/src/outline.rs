@@ -1,9 +1,9 @@
 //! The outline of a run's series, from the statistics of its Parquet pages: no row is read.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 
 use crate::error::{IoContext as _, Result};
+use crate::inside;
 use crate::pages::pages;
 use crate::part::list_parts;
 use crate::run_dir::RunDir;
@@ -38,8 +38,8 @@ pub struct Outline {
 /// The outlines of the series that `filter` takes, by key. Rows that are not sealed yet are left out.
 pub fn outline(run: &RunDir, filter: impl Fn(&SeriesKey) -> bool) -> Result<Vec<Outline>> {
     let mut found: BTreeMap<SeriesKey, Outline> = BTreeMap::new();
-    for part in list_parts(&run.metrics())? {
-        let file = match File::open(&part.path) {
+    for part in list_parts(run, &run.metrics())? {
+        let file = match inside::open(run, &part.path) {
             // Merged since; the rows will be read anyway.
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
             r => r.at("open", &part.path)?,

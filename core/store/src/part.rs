@@ -1,9 +1,10 @@
 //! Names of parts and journal segments. The numbers in a name are the segments it covers.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{IoContext as _, Result};
+use crate::inside;
+use crate::run_dir::RunDir;
 
 /// A sealed part of a metrics or table folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +42,8 @@ fn parse_segment(name: &str) -> Option<u32> {
 }
 
 /// The parts in a folder, in order. One that a wider one covers is left out. A folder that is not there has none.
-pub(crate) fn list_parts(dir: &Path) -> Result<Vec<Part>> {
-    let mut parts: Vec<Part> = names(dir)?
+pub(crate) fn list_parts(run: &RunDir, dir: &Path) -> Result<Vec<Part>> {
+    let mut parts: Vec<Part> = names(run, dir)?
         .into_iter()
         .filter_map(|n| parse_part(&n).map(|(first, last)| Part { first, last, path: dir.join(n) }))
         .collect();
@@ -59,23 +60,15 @@ pub(crate) fn list_parts(dir: &Path) -> Result<Vec<Part>> {
 }
 
 /// The journal segments in a folder, in order.
-pub(crate) fn list_segments(dir: &Path) -> Result<Vec<(u32, PathBuf)>> {
+pub(crate) fn list_segments(run: &RunDir, dir: &Path) -> Result<Vec<(u32, PathBuf)>> {
     let mut segments: Vec<_> =
-        names(dir)?.into_iter().filter_map(|n| Some((parse_segment(&n)?, dir.join(n)))).collect();
+        names(run, dir)?.into_iter().filter_map(|n| Some((parse_segment(&n)?, dir.join(n)))).collect();
     segments.sort();
     Ok(segments)
 }
 
 /// Names in a folder; none if it is not there.
-pub(crate) fn names(dir: &Path) -> Result<Vec<String>> {
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(e).at("list", dir),
-    };
-    let mut out = Vec::new();
-    for entry in entries {
-        out.push(entry.at("list", dir)?.file_name().to_string_lossy().into_owned());
-    }
-    Ok(out)
+pub(crate) fn names(run: &RunDir, dir: &Path) -> Result<Vec<String>> {
+    let names = inside::names(run, dir).at("list", dir)?;
+    Ok(names.into_iter().map(|n| n.to_string_lossy().into_owned()).collect())
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{IoContext as _, Result, StoreError};
+use crate::inside;
 use crate::journal::JournalReader;
 use crate::merge::list_pending;
 use crate::metrics::PartReader;
@@ -60,17 +61,17 @@ impl Snapshot {
 
     /// `None`: parts are being replaced by way of a list.
     fn try_open(run: &RunDir) -> Result<Option<Self>> {
-        let segments = list_segments(&run.journal())?;
+        let segments = list_segments(run, &run.journal())?;
         let mut journal = Vec::with_capacity(segments.len());
         for (number, path) in segments {
-            journal.push((number, JournalReader::open(&path)?));
+            journal.push((number, JournalReader::open(run, &path)?));
         }
-        let listed = list_parts(&run.metrics())?;
+        let listed = list_parts(run, &run.metrics())?;
         let mut parts = Vec::with_capacity(listed.len());
         for part in &listed {
-            parts.push((part.path.clone(), File::open(&part.path).at("open", &part.path)?));
+            parts.push((part.path.clone(), inside::open(run, &part.path).at("open", &part.path)?));
         }
-        if list_pending(&run.metrics()) || list_parts(&run.metrics())? != listed {
+        if list_pending(run, &run.metrics()) || list_parts(run, &run.metrics())? != listed {
             return Ok(None);
         }
         journal.retain(|(n, _)| !listed.iter().any(|p| p.first <= *n && *n <= p.last));
@@ -112,7 +113,7 @@ impl Snapshot {
 /// Read after the snapshot is opened: a line is written before the first row that uses it.
 pub(crate) fn table(run: &RunDir) -> Result<KeyTable> {
     let mut file = SeriesFile::default();
-    file.update(&run.series())?;
+    file.update(run)?;
     Ok(file.table)
 }
 

@@ -1,10 +1,10 @@
 //! Making a run folder whole after its processes died.
 
-use std::fs::{self, OpenOptions};
+use std::path::Path;
 
 use crate::checkpoint::{boundaries, table_boundaries};
 use crate::error::{IoContext as _, Result};
-use crate::fsutil;
+use crate::inside;
 use crate::lock::RunLock;
 use crate::merge::{Metrics, Policy, merge, obey_list, remove_tmp};
 use crate::part::{list_parts, list_segments, names};
@@ -29,22 +29,22 @@ pub struct Recovery {
 /// merges. Does nothing on a whole folder, and may itself be killed at any point and run again.
 pub fn recover(run: &RunDir, _lock: &RunLock) -> Result<Recovery> {
     let mut done = Recovery::default();
-    let tables: Vec<_> = names(&run.tables())?.into_iter().filter(|n| !n.starts_with('.')).collect();
-    obey_list(&run.metrics())?;
+    let tables: Vec<_> = names(run, &run.tables())?.into_iter().filter(|n| !n.starts_with('.')).collect();
+    obey_list(run, &run.metrics())?;
     for table in &tables {
-        obey_list(&run.tables().join(table))?;
+        obey_list(run, &run.tables().join(table))?;
     }
     let mut folders = vec![run.path().to_owned(), run.metrics(), run.checkpoints(), run.tables()];
     folders.extend(tables.iter().map(|t| run.tables().join(t)));
     for dir in folders {
-        done.files_removed += remove_tmp(&dir)?;
+        done.files_removed += remove_tmp(run, &dir)?;
     }
     let series = whole_series(run)?;
     done.torn_bytes += whole_events(run)?;
-    let parts = list_parts(&run.metrics())?;
-    for (segment, path) in list_segments(&run.journal())? {
+    let parts = list_parts(run, &run.metrics())?;
+    for (segment, path) in list_segments(run, &run.journal())? {
         if parts.iter().any(|p| p.first <= segment && segment <= p.last) {
-            fsutil::remove_file(&path)?;
+            inside::remove_file(run, &path).at("remove", &path)?;
             continue;
         }
         let (rows, torn) = seal_from_journal(run, segment, &path, &series.table)?;
@@ -70,33 +70,32 @@ fn merge_all(run: &RunDir, tables: &[String]) -> Result<()> {
 pub(crate) fn whole_series(run: &RunDir) -> Result<SeriesFile> {
     let path = run.series();
     let mut series = SeriesFile::default();
-    series.update(&path)?;
-    cut(&path, series.offset)?;
+    series.update(run)?;
+    cut(run, &path, series.offset)?;
     Ok(series)
 }
 
 /// Cuts a torn last line off `events.jsonl`. Returns the bytes cut.
 fn whole_events(run: &RunDir) -> Result<u64> {
     let path = run.events();
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
+    let (bytes, before) = match inside::read_end(run, &path, inside::TEXT_LIMIT) {
+        Ok(end) => end,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(0),
         Err(e) => return Err(e).at("read", &path),
     };
-    let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |p| p + 1);
-    cut(&path, end as u64)?;
-    Ok((bytes.len() - end) as u64)
+    let whole = match bytes.iter().rposition(|b| *b == b'\n') {
+        Some(last) => last + 1,
+        // No line is that long: it is none of ours, and stays.
+        None if before > 0 => return Ok(0),
+        None => 0,
+    };
+    cut(run, &path, before + whole as u64)?;
+    Ok((bytes.len() - whole) as u64)
 }
 
-fn cut(path: &std::path::Path, len: u64) -> Result<()> {
-    match OpenOptions::new().write(true).open(path) {
-        Ok(file) => {
-            if file.metadata().at("read", path)?.len() > len {
-                file.set_len(len).at("cut", path)?;
-            }
-            Ok(())
-        }
+fn cut(run: &RunDir, path: &Path, len: u64) -> Result<()> {
+    match inside::cut(run, path, len) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(e).at("open", path),
+        done => done.at("cut", path),
     }
 }

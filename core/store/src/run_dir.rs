@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
-use crate::fsutil;
+use crate::inside;
 use crate::manifest::{Manifest, read_manifest};
 
 /// The longest name of a run.
@@ -193,7 +193,7 @@ pub fn create_run(runs: &Path, manifest: &Manifest) -> Result<RunDir> {
         fs::create_dir(&dir).at("create", &dir)?;
     }
     let text = toml::to_string(manifest).format_at("encode", &run.manifest())?;
-    fsutil::replace(&run.manifest(), text.as_bytes(), true)?;
+    inside::replace(&run, &run.manifest(), text.as_bytes(), true).at("write", &run.manifest())?;
     Ok(run)
 }
 
@@ -218,7 +218,7 @@ pub fn list_runs_checked(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)
 fn scan(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
     let mut bad = Vec::new();
     let mut found = folders(runs, &mut bad);
-    found.retain(|run| run.manifest().is_file());
+    found.retain(|run| inside::exists(run, &run.manifest()));
     found.sort();
     (found, bad)
 }
@@ -268,7 +268,7 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
             return Ok(found.clone());
         }
         let path = RunDir::new(name);
-        if path.manifest().is_file() {
+        if inside::exists(&path, &path.manifest()) {
             return Ok(path);
         }
         return Err(near(nearest(&all, run)));
@@ -291,6 +291,12 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
             candidates: many.iter().map(|r| format!("{}/{}", r.experiment(), r.name())).collect(),
         }),
     }
+}
+
+/// The folder of a run by its whole name, or by its path, with a manifest or without: for who deletes it.
+pub fn find_folder(runs: &Path, name: &str) -> Option<RunDir> {
+    let path = std::path::absolute(name).ok()?;
+    folders(runs, &mut Vec::new()).into_iter().find(|run| run.name() == name || run.path() == path)
 }
 
 /// Up to three names at most two edits, or a third of the name, away.

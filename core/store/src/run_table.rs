@@ -1,7 +1,6 @@
 //! `tables/run/`: one row that says what the run was and how it ended, for SQL.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::sync::Arc;
 
 use arrow_array::{
@@ -13,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::error::{FormatContext as _, IoContext as _, Result};
 use crate::fsutil;
+use crate::inside;
 use crate::manifest::{Goal, ParamValue};
 use crate::part::{list_parts, part_name};
 use crate::read::{Snapshot, table};
@@ -35,7 +35,7 @@ struct Summary {
 /// `last.<metric>` and, if it has a goal, `best.<metric>`, over all models, splits and trials.
 pub fn write_run_table(run: &RunDir, view: &View) -> Result<()> {
     let dir = run.tables().join(RUN_TABLE);
-    fs::create_dir_all(&dir).at("create", &dir)?;
+    inside::create_dir_all(run, &dir).at("create", &dir)?;
     let path = dir.join(part_name(1, 1));
     let mut row = Row::default();
     describe(&mut row, view);
@@ -59,12 +59,12 @@ pub fn write_run_table(run: &RunDir, view: &View) -> Result<()> {
     let schema = Arc::new(Schema::new(row.fields));
     let batch = RecordBatch::try_new(schema, row.values).format_at("encode", &path)?;
     let tmp = fsutil::tmp_beside(&path);
-    write_file(&tmp, &[batch])?;
-    fs::rename(&tmp, &path).at("rename", &tmp)?;
-    for other in list_parts(&dir)?.iter().filter(|p| p.path != path) {
-        fsutil::remove_file(&other.path)?;
+    write_file(run, &tmp, &[batch])?;
+    inside::rename(run, &tmp, &path).at("rename", &tmp)?;
+    for other in list_parts(run, &dir)?.iter().filter(|p| p.path != path) {
+        inside::remove_file(run, &other.path).at("remove", &other.path)?;
     }
-    fsutil::sync_dir(&dir)
+    inside::sync_dir(run, &dir).at("sync", &dir)
 }
 
 /// The columns of the one row. A name that came before is not taken again.

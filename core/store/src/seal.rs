@@ -1,10 +1,10 @@
 //! Sealing: a journal segment becomes a Parquet part of the same number.
 
-use std::fs;
 use std::path::Path;
 
 use crate::error::{IoContext as _, Result};
 use crate::fsutil::{self, stage};
+use crate::inside;
 use crate::journal::JournalReader;
 use crate::metrics::write_part;
 use crate::part::{part_name, segment_name};
@@ -16,22 +16,23 @@ use crate::series::KeyTable;
 /// in both with the same number, where the part wins.
 pub(crate) fn seal(run: &RunDir, segment: u32, rows: &Rows, table: &KeyTable) -> Result<()> {
     let dir = run.metrics();
-    fs::create_dir_all(&dir).at("create", &dir)?;
+    inside::create_dir_all(run, &dir).at("create", &dir)?;
     if !rows.is_empty() {
         let path = dir.join(part_name(segment, segment));
         let tmp = fsutil::tmp_beside(&path);
         stage("seal: begin");
-        let written = write_part(&tmp, sort(rows, table), table);
+        let written = write_part(run, &tmp, sort(rows, table), table);
         stage("seal: written");
-        let renamed = written.and_then(|()| fs::rename(&tmp, &path).at("rename", &tmp));
+        let renamed = written.and_then(|()| inside::rename(run, &tmp, &path).at("rename", &tmp));
         if renamed.is_err() {
-            fs::remove_file(&tmp).ok();
+            inside::remove_file(run, &tmp).ok();
             return renamed;
         }
         stage("seal: renamed");
-        fsutil::sync_dir(&dir)?;
+        inside::sync_dir(run, &dir).at("sync", &dir)?;
     }
-    fsutil::remove_file(&run.journal().join(segment_name(segment)))?;
+    let journal = run.journal().join(segment_name(segment));
+    inside::remove_file(run, &journal).at("remove", &journal)?;
     stage("seal: journal removed");
     Ok(())
 }
@@ -51,7 +52,7 @@ pub(crate) fn seal_from_journal(
     path: &Path,
     table: &KeyTable,
 ) -> Result<(u64, u64)> {
-    let mut reader = JournalReader::open(path)?;
+    let mut reader = JournalReader::open(run, path)?;
     let mut rows = Rows::default();
     while let Some(batch) = reader.next()? {
         rows.append(&batch);

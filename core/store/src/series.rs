@@ -1,13 +1,14 @@
 //! What a series is, and `series.jsonl`, which gives each a number.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::inside;
+use crate::run_dir::RunDir;
 
 /// What tells one series of a run from another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -98,6 +99,9 @@ impl KeyTable {
     }
 }
 
+/// Bytes read at a time; no line is that long.
+const CHUNK: usize = 1 << 20;
+
 /// Reads `series.jsonl` and follows it as it grows.
 #[derive(Debug, Default)]
 pub(crate) struct SeriesFile {
@@ -109,25 +113,36 @@ pub(crate) struct SeriesFile {
 
 impl SeriesFile {
     /// Reads the lines added since; a line without its end is not yet one.
-    pub(crate) fn update(&mut self, path: &Path) -> Result<()> {
-        let file = match File::open(path) {
+    pub(crate) fn update(&mut self, run: &RunDir) -> Result<()> {
+        let path = &run.series();
+        let file = match inside::open(run, path) {
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(e) => return Err(e).at("open", path),
         };
-        let len = file.metadata().at("read", path)?.len();
-        if len <= self.offset {
-            return Ok(());
+        let damaged = |message| StoreError::Damaged { path: path.to_owned(), message };
+        let mut bytes = vec![0; CHUNK];
+        loop {
+            let read = file.read_at(&mut bytes, self.offset).at("read", path)?;
+            let Some(last) = bytes[..read].iter().rposition(|b| *b == b'\n') else {
+                return if read < CHUNK { Ok(()) } else { Err(damaged("a line without an end".to_owned())) };
+            };
+            self.add(run, &bytes[..=last])?;
         }
-        let mut bytes = vec![0; (len - self.offset) as usize];
-        file.read_exact_at(&mut bytes, self.offset).at("read", path)?;
-        for line in bytes.split_inclusive(|b| *b == b'\n') {
-            let Some(text) = line.strip_suffix(b"\n") else { break };
-            let damaged = |message| StoreError::Damaged { path: path.to_owned(), message };
-            let parsed: Line = serde_json::from_slice(text).map_err(|e| damaged(e.to_string()))?;
+    }
+
+    /// Takes over whole lines.
+    fn add(&mut self, run: &RunDir, lines: &[u8]) -> Result<()> {
+        let path = &run.series();
+        let damaged = |message| StoreError::Damaged { path: path.to_owned(), message };
+        for line in lines.split_inclusive(|b| *b == b'\n') {
+            let parsed: Line = serde_json::from_slice(line).map_err(|e| damaged(e.to_string()))?;
             crate::manifest::check_schema(parsed.schema, path)?;
             if parsed.series as usize != self.table.len() {
                 return Err(damaged(format!("series {} where {} was due", parsed.series, self.table.len())));
+            }
+            if self.table.len() >= crate::MAX_SERIES {
+                return Err(damaged(format!("more than {} series", crate::MAX_SERIES)));
             }
             if self.table.intern(&parsed.key, parsed.unit.as_deref()) != parsed.series {
                 return Err(damaged(format!("series {} has a number already", parsed.series)));

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{FormatContext as _, IoContext as _, Result};
-use crate::fsutil;
+use crate::inside;
 use crate::run_dir::RunDir;
 use crate::serde_float;
 
@@ -166,13 +166,13 @@ pub fn write_status(run: &RunDir, status: &Status) -> Result<()> {
     let mut text = serde_json::to_vec_pretty(status).format_at("encode", &path)?;
     text.push(b'\n');
     // An end is worth waiting for the disk.
-    fsutil::replace(&path, &text, status.state.is_final())
+    inside::replace(run, &path, &text, status.state.is_final()).at("write", &path)
 }
 
 /// Reads the run's status as it was last written.
 pub fn read_status(run: &RunDir) -> Result<Status> {
     let path = run.status();
-    let text = std::fs::read(&path).at("read", &path)?;
+    let text = inside::read(run, &path, inside::TEXT_LIMIT).at("read", &path)?;
     let status: Status = serde_json::from_slice(&text).format_at("understand", &path)?;
     crate::manifest::check_schema(status.schema, &path)?;
     Ok(status)

@@ -1,7 +1,7 @@
 //! Tables: what is no time series.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,6 +21,7 @@ use parquet::schema::types::ColumnPath;
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
 use crate::fsutil::{self, stage};
+use crate::inside;
 use crate::merge::{PartKind, list_pending};
 use crate::part::{Part, list_parts, names, part_name};
 use crate::run_dir::RunDir;
@@ -158,9 +159,9 @@ pub(crate) fn check_same(name: &str, old: &Schema, new: &Schema) -> Result<()> {
 }
 
 /// The schema of what a table holds, from its first part.
-pub(crate) fn existing_schema(dir: &Path) -> Result<Option<SchemaRef>> {
-    let Some(part) = list_parts(dir)?.into_iter().next() else { return Ok(None) };
-    Ok(Some(open_part(&part.path)?.schema().clone()))
+pub(crate) fn existing_schema(run: &RunDir, name: &str) -> Result<Option<SchemaRef>> {
+    let Some(part) = list_parts(run, &run.tables().join(name))?.into_iter().next() else { return Ok(None) };
+    Ok(Some(open_part(run, &part.path)?.schema().clone()))
 }
 
 /// Rows as handed over, in Arrow's form.
@@ -206,9 +207,9 @@ fn table_properties(schema: &Schema) -> WriterProperties {
 }
 
 /// Writes batches of one schema to a new file and puts it on the disk.
-pub(crate) fn write_file(path: &Path, batches: &[RecordBatch]) -> Result<()> {
+pub(crate) fn write_file(run: &RunDir, path: &Path, batches: &[RecordBatch]) -> Result<()> {
     let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
-    let file = File::create(path).at("create", path)?;
+    let file = inside::create_new(run, path).at("create", path)?;
     let properties = table_properties(&schema);
     let mut writer = ArrowWriter::try_new(file, schema, Some(properties)).format_at("write", path)?;
     for batch in batches {
@@ -219,33 +220,33 @@ pub(crate) fn write_file(path: &Path, batches: &[RecordBatch]) -> Result<()> {
 }
 
 /// Writes a part of a table under its name, whole.
-pub(crate) fn write_part(dir: &Path, number: u32, batches: &[RecordBatch]) -> Result<()> {
-    fs::create_dir_all(dir).at("create", dir)?;
+pub(crate) fn write_part(run: &RunDir, dir: &Path, number: u32, batches: &[RecordBatch]) -> Result<()> {
+    inside::create_dir_all(run, dir).at("create", dir)?;
     let path = dir.join(part_name(number, number));
     let tmp = fsutil::tmp_beside(&path);
-    let written = write_file(&tmp, batches);
+    let written = write_file(run, &tmp, batches);
     stage("table: written");
-    let renamed = written.and_then(|()| fs::rename(&tmp, &path).at("rename", &tmp));
+    let renamed = written.and_then(|()| inside::rename(run, &tmp, &path).at("rename", &tmp));
     if renamed.is_err() {
-        fs::remove_file(&tmp).ok();
+        inside::remove_file(run, &tmp).ok();
         return renamed;
     }
     stage("table: renamed");
-    fsutil::sync_dir(dir)
+    inside::sync_dir(run, dir).at("sync", dir)
 }
 
 /// Table parts, for merging.
 pub(crate) struct TableParts;
 
 impl PartKind for TableParts {
-    fn rows(&self, part: &Part) -> Result<u64> {
-        Ok(open_part(&part.path)?.metadata().file_metadata().num_rows() as u64)
+    fn rows(&self, run: &RunDir, part: &Part) -> Result<u64> {
+        Ok(open_part(run, &part.path)?.metadata().file_metadata().num_rows() as u64)
     }
 
-    fn merge(&self, parts: &[Part], out: &Path) -> Result<()> {
+    fn merge(&self, run: &RunDir, parts: &[Part], out: &Path) -> Result<()> {
         let mut batches: Vec<RecordBatch> = Vec::new();
         for part in parts {
-            for batch in open_part(&part.path)?.build().format_at("read", &part.path)? {
+            for batch in open_part(run, &part.path)?.build().format_at("read", &part.path)? {
                 let batch = batch.format_at("read", &part.path)?;
                 // Units may differ between parts: those of the first stand.
                 let schema = batches.first().map_or_else(|| batch.schema(), RecordBatch::schema);
@@ -253,12 +254,12 @@ impl PartKind for TableParts {
                 batches.push(RecordBatch::try_new(schema, columns).format_at("merge", &part.path)?);
             }
         }
-        write_file(out, &batches)
+        write_file(run, out, &batches)
     }
 }
 
-fn open_part(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    let file = File::open(path).at("open", path)?;
+fn open_part(run: &RunDir, path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    let file = inside::open(run, path).at("open", path)?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).format_at("read", path)?;
     let found = builder
         .metadata()
@@ -317,12 +318,12 @@ fn open_parts(run: &RunDir, name: &str) -> Result<Opened> {
     let dir = run.tables().join(name);
     // A merge may replace the parts between listing and opening them.
     for _ in 0..200 {
-        let listed = list_parts(&dir)?;
+        let listed = list_parts(run, &dir)?;
         let opened: Result<Vec<_>> =
-            listed.iter().map(|p| Ok((p.path.clone(), open_part(&p.path)?))).collect();
+            listed.iter().map(|p| Ok((p.path.clone(), open_part(run, &p.path)?))).collect();
         match opened {
             Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => continue,
-            Ok(_) if list_pending(&dir) || list_parts(&dir)? != listed => {}
+            Ok(_) if list_pending(run, &dir) || list_parts(run, &dir)? != listed => {}
             opened => return opened,
         }
         std::thread::sleep(std::time::Duration::from_millis(5));
@@ -430,10 +431,10 @@ fn append(table: &mut Table, batch: &RecordBatch, path: &Path) -> Result<()> {
 /// The run's tables by name.
 pub fn table_names(run: &RunDir) -> Vec<String> {
     let dir = run.tables();
-    let mut tables: Vec<_> = names(&dir)
+    let mut tables: Vec<_> = names(run, &dir)
         .unwrap_or_default()
         .into_iter()
-        .filter(|n| !n.starts_with('.') && list_parts(&dir.join(n)).is_ok_and(|p| !p.is_empty()))
+        .filter(|n| !n.starts_with('.') && list_parts(run, &dir.join(n)).is_ok_and(|p| !p.is_empty()))
         .collect();
     tables.sort();
     tables

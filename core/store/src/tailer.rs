@@ -3,10 +3,10 @@
 //! What has been read is one number: the time of the last row. Times grow from batch to batch and from segment to segment,
 //! so the rows of any part that are later than it are exactly those not given yet, however it was sealed and merged since.
 
-use std::fs::File;
 use std::time::{Duration, Instant};
 
 use crate::error::{IoContext as _, Result, StoreError};
+use crate::inside;
 use crate::journal::JournalReader;
 use crate::merge::list_pending;
 use crate::metrics::PartReader;
@@ -237,7 +237,7 @@ impl Tailer {
 
     /// A resume sets rows aside: begin anew.
     fn notice_resume(&mut self) -> Result<()> {
-        let count = names(&self.run.superseded())?.len();
+        let count = names(&self.run, &self.run.superseded())?.len();
         let before = self.superseded.replace(count);
         if before.is_some_and(|b| b != count) {
             self.restarts += 1;
@@ -277,7 +277,7 @@ impl Tailer {
                     match reader.next()? {
                         Some(rows) => {
                             // A series' line is written before its first row.
-                            self.series.update(&self.run.series())?;
+                            self.series.update(&self.run)?;
                             let any = self.take(rows);
                             // In a journal, what has been read has been read in the order of time.
                             self.given = self.seen;
@@ -343,12 +343,12 @@ impl Tailer {
 
     /// Whether a segment's rows are in a part now, or a later segment has begun without this one's end.
     fn replaced(&self, number: u32) -> Result<bool> {
-        Ok(list_parts(&self.run.metrics())?.iter().any(|p| p.first <= number && number <= p.last))
+        Ok(list_parts(&self.run, &self.run.metrics())?.iter().any(|p| p.first <= number && number <= p.last))
     }
 
     /// Opens what holds the oldest rows not given yet.
     fn next_source(&mut self) -> Result<Option<Source>> {
-        self.series.update(&self.run.series())?;
+        self.series.update(&self.run)?;
         for _ in 0..100 {
             match self.try_next_source() {
                 // Sealed or merged between listing and opening.
@@ -362,9 +362,9 @@ impl Tailer {
 
     fn try_next_source(&self) -> Result<Option<Source>> {
         // Journals first: one that is sealed before the parts are listed is then found as a part.
-        let journals = list_segments(&self.run.journal())?;
-        let parts = list_parts(&self.run.metrics())?;
-        if list_pending(&self.run.metrics()) {
+        let journals = list_segments(&self.run, &self.run.journal())?;
+        let parts = list_parts(&self.run, &self.run.metrics())?;
+        if list_pending(&self.run, &self.run.metrics()) {
             return Ok(None);
         }
         let part = parts.iter().find(|p| p.last > self.done);
@@ -373,14 +373,16 @@ impl Tailer {
             .find(|(n, _)| *n > self.done && !parts.iter().any(|p| p.first <= *n && *n <= p.last));
         match (part, journal) {
             (Some(part), journal) if journal.is_none_or(|(n, _)| part.first < *n) => {
-                let file = File::open(&part.path).at("open", &part.path)?;
+                let file = inside::open(&self.run, &part.path).at("open", &part.path)?;
                 let reader = match &self.filter {
                     None => Some(PartReader::new(&file, &part.path)?),
                     Some(filter) => PartReader::filtered(&file, &part.path, filter, self.steps)?,
                 };
                 Ok(Some(Source::Part(reader, part.last)))
             }
-            (_, Some((number, path))) => Ok(Some(Source::Journal(JournalReader::open(path)?, *number))),
+            (_, Some((number, path))) => {
+                Ok(Some(Source::Journal(JournalReader::open(&self.run, path)?, *number)))
+            }
             _ => Ok(None),
         }
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 
 use crate::error::Result;
+use crate::inside;
 use crate::lock::{is_locked, last_holder};
 use crate::manifest::{Manifest, boot_id, host_name, read_manifest};
 use crate::run_dir::RunDir;
@@ -140,10 +141,11 @@ fn locked(run: &RunDir) -> Result<bool> {
 fn last_write(run: &RunDir) -> Option<SystemTime> {
     let mut newest = None;
     let files = [run.manifest(), run.status(), run.events(), run.series()];
-    let journal = std::fs::read_dir(run.journal()).into_iter().flatten().filter_map(|e| Some(e.ok()?.path()));
-    for path in files.into_iter().chain(journal) {
-        if let Ok(time) = std::fs::metadata(path).and_then(|m| m.modified()) {
-            newest = newest.max(Some(time));
+    let journal = run.journal();
+    let segments = inside::names(run, &journal).unwrap_or_default().into_iter().map(|n| journal.join(n));
+    for path in files.into_iter().chain(segments) {
+        if let Ok(entry) = inside::entry(run, &path) {
+            newest = newest.max(Some(entry.modified));
         }
     }
     newest

@@ -1,8 +1,9 @@
 //! Reading the lines that are added to a file.
 
-use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
+
+use gradtop_store::{RunDir, inside};
 
 /// Bytes read at a time, so that endless output cannot fill memory.
 const CHUNK: u64 = 1 << 20;
@@ -11,6 +12,7 @@ const LONGEST: usize = 1 << 16;
 
 /// A place in a file that grows.
 pub(crate) struct Follower {
+    run: RunDir,
     path: PathBuf,
     offset: u64,
     partial: Vec<u8>,
@@ -18,19 +20,19 @@ pub(crate) struct Follower {
 
 impl Follower {
     /// From the file's beginning; the file need not exist yet.
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, offset: 0, partial: Vec::new() }
+    pub(crate) fn new(run: &RunDir, path: PathBuf) -> Self {
+        Self { run: run.clone(), path, offset: 0, partial: Vec::new() }
     }
 
     /// From the file's present end on.
-    pub(crate) fn from_end(path: PathBuf) -> Self {
-        let offset = std::fs::metadata(&path).map_or(0, |m| m.len());
-        Self { offset, ..Self::new(path) }
+    pub(crate) fn from_end(run: &RunDir, path: PathBuf) -> Self {
+        let offset = inside::entry(run, &path).map_or(0, |e| e.len);
+        Self { offset, ..Self::new(run, path) }
     }
 
     /// The next whole lines, without their ends; none if nothing was added. Call again until there are none.
     pub(crate) fn lines(&mut self) -> std::io::Result<Vec<Vec<u8>>> {
-        let mut file = match File::open(&self.path) {
+        let mut file = match inside::open(&self.run, &self.path) {
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(e) => return Err(e),
@@ -64,14 +66,16 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
+    use std::fs::File;
     use std::io::Write as _;
+
+    use super::*;
 
     #[test]
     fn lines_come_whole_and_once() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        let mut follower = Follower::new(path.clone());
+        let mut follower = Follower::new(&RunDir::new(dir.path()), path.clone());
         assert!(follower.lines().unwrap().is_empty());
         let mut file = File::create(&path).unwrap();
         file.write_all(b"one\ntw").unwrap();

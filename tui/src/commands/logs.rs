@@ -38,15 +38,15 @@ pub(crate) struct Args {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let run = context.find(&args.run)?;
-    let mut events = (!args.console).then(|| Follower::new(run.events()));
-    let mut console = (!args.events).then(|| Follower::new(run.console()));
+    let mut events = (!args.console).then(|| Follower::new(&run, run.events()));
+    let mut console = (!args.events).then(|| Follower::new(&run, run.console()));
     print_new(events.as_mut(), args, event)?;
     print_new(console.as_mut(), args, written)?;
     if args.follow {
         follow(&run, args, events.as_mut(), console.as_mut())?;
     }
     if let Some(rest) = console.as_mut().and_then(Follower::rest) {
-        print_line(&rest, args, written);
+        written(&rest, args.json)?;
     }
     Ok(0)
 }
@@ -70,8 +70,8 @@ fn follow(
     }
 }
 
-/// How a line of the file is shown: as text, or as JSON.
-type Show = fn(&[u8], bool) -> Option<String>;
+/// Prints a line of the file: as text, or as JSON.
+type Show = fn(&[u8], bool) -> Result<()>;
 
 fn print_new(follower: Option<&mut Follower>, args: &Args, show: Show) -> Result<()> {
     let Some(follower) = follower else { return Ok(()) };
@@ -83,7 +83,7 @@ fn print_new(follower: Option<&mut Follower>, args: &Args, show: Show) -> Result
         }
         for line in lines {
             match args.lines {
-                None => print_line(&line, args, show),
+                None => show(&line, args.json)?,
                 Some(most) => {
                     kept.push_back(line);
                     if kept.len() > most {
@@ -94,33 +94,29 @@ fn print_new(follower: Option<&mut Follower>, args: &Args, show: Show) -> Result
         }
     }
     for line in &kept {
-        print_line(line, args, show);
+        show(line, args.json)?;
     }
     Ok(())
 }
 
-fn print_line(line: &[u8], args: &Args, show: Show) {
-    if let Some(text) = show(line, args.json) {
-        print::line(&text);
-    }
-}
-
-#[allow(clippy::unnecessary_wraps, reason = "it is a `Show`, as `event` is")]
-fn written(line: &[u8], json: bool) -> Option<String> {
+fn written(line: &[u8], json: bool) -> Result<()> {
     let text = String::from_utf8_lossy(line);
     if json {
-        return Some(json!({"type": "console", "line": text}).to_string());
+        return print::json(&json!({"type": "console", "line": text}));
     }
     // Tabs stay: they align columns and do no harm.
-    Some(text.trim_end_matches('\r').split('\t').map(clean).collect::<Vec<_>>().join("\t"))
+    print::line(&text.trim_end_matches('\r').split('\t').map(clean).collect::<Vec<_>>().join("\t"));
+    Ok(())
 }
 
-fn event(line: &[u8], json: bool) -> Option<String> {
+fn event(line: &[u8], json: bool) -> Result<()> {
     if json {
-        return event_json(line).map(|v| v.to_string());
+        return event_json(line).map_or(Ok(()), |value| print::json(&value));
     }
-    let event: EventLine = serde_json::from_slice(line).ok()?;
-    Some(event_text(&event))
+    if let Ok(event) = serde_json::from_slice::<EventLine>(line) {
+        print::line(&event_text(&event));
+    }
+    Ok(())
 }
 
 /// An event's line as it stands in the file, with `type`.

@@ -107,9 +107,6 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 
 /// The figures that a run has declared; none if it has declared none.
 pub(crate) fn declared_figures(run: &RunDir) -> Result<Vec<Declared>> {
-    if !run.figures().is_file() {
-        return Ok(Vec::new());
-    }
     Ok(gradtop_store::figures::read(run)?)
 }
 

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
-use gradtop_store::{RunDir, RunLock, View};
+use anyhow::Result;
+use gradtop_store::RunDir;
 
-use super::{Context, short};
+use super::Context;
 use crate::failure::Failure;
 use crate::print::{self, clean, number};
 
@@ -18,18 +18,18 @@ pub(crate) struct Args {
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
+    /// Also delete a run whose run.toml cannot be read, one with files of others in its folder, and one that may be running
+    /// on another machine
+    #[arg(long)]
+    force: bool,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    let folder = context.runs()?;
     let mut runs: Vec<RunDir> = Vec::new();
     for name in &args.names {
-        let dir = context.find(name)?;
-        let view: Option<View> = match super::view(&dir) {
-            Ok(view) => Some(view),
-            // Nothing is known of it but that nobody runs it; it can still go.
-            Err(_) if !gradtop_store::is_locked(&dir)? => None,
-            Err(e) => return Err(e),
-        };
+        // One without a manifest is no run to any other command.
+        let dir = context.find(name).or_else(|e| gradtop_store::find_folder(&folder, name).ok_or(e))?;
         let run = &dir.name();
         // The beginning of a name is a help in looking, and a trap in deleting.
         if !(name == run || name.trim_end_matches('/').rsplit(['/', '=']).next() == Some(run)) {
@@ -37,15 +37,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
                 .help(format!("deleting needs the whole name: gradtop rm {run}"))
                 .into());
         }
-        if let Some(view) = view.filter(|v| !v.state.is_final()) {
-            let what = if view.certain { "is" } else { "may be" };
-            return Err(Failure::new(format!(
-                "{} {what} {}: nothing was deleted",
-                view.manifest.run, view.state
-            ))
-            .help(format!("stop it first: gradtop stop {}", view.manifest.run))
-            .into());
-        }
+        // One whose processes died is made whole first, as by any look at it.
+        drop(super::view(&dir));
+        gradtop_host::may_delete(&folder, &dir, args.force)?;
         if !runs.contains(&dir) {
             runs.push(dir);
         }
@@ -60,25 +54,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
     }
     for run in runs {
-        delete(&run)?;
+        gradtop_host::delete(&folder, &run, args.force)?;
         print::line(&format!("deleted {}", clean(&run.name())));
     }
     Ok(0)
-}
-
-/// Moves the folder out of sight in one step, then deletes it: whoever looks meanwhile sees the whole run or none.
-pub(crate) fn delete(run: &RunDir) -> Result<()> {
-    let path = run.path();
-    // Held while the folder goes, so that nobody resumes it meanwhile.
-    let lock = RunLock::acquire(run)?;
-    let parent = path.parent().unwrap_or(path);
-    let away = parent.join(format!(".deleted-{}-{}", run.name(), std::process::id()));
-    std::fs::rename(path, &away).with_context(|| format!("cannot delete {}", short(path)))?;
-    drop(lock);
-    std::fs::remove_dir_all(&away).with_context(|| format!("cannot delete all of {}", short(&away)))?;
-    // The experiment's folder goes with its last run; anything else in it keeps it.
-    drop(std::fs::remove_dir(parent));
-    Ok(())
 }
 
 /// Bytes of all files in a folder.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use gradtop_store::figures::{self, Figure, Steps};
 use gradtop_store::{
-    Event, MetricInfo, RunDir, SeriesKey, State, StoreError, Table, read_events, read_manifest, read_status,
-    read_table, read_table_last,
+    Event, MetricInfo, RunDir, SeriesKey, State, StoreError, Table, inside, read_events, read_manifest,
+    read_status, read_table, read_table_last,
 };
 
 use super::WatchRequest;
@@ -19,9 +19,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(400);
 /// What tells one version of a file or folder from another.
 type Version = Option<(u64, SystemTime)>;
 
-fn version(path: &Path) -> Version {
-    let meta = std::fs::metadata(path).ok()?;
-    Some((meta.len(), meta.modified().ok()?))
+fn version(run: &RunDir, path: &Path) -> Version {
+    let entry = inside::entry(run, path).ok()?;
+    Some((entry.len, entry.modified))
 }
 
 /// A table with its version, and what of it was read.
@@ -66,18 +66,18 @@ impl About {
             changed = true;
         }
         // Known by name although nobody reads them: what is there may be asked for.
-        let series = version(&run.series());
+        let series = version(run, &run.series());
         if series != self.series {
             self.series = series;
             changed |= self.set_keys(&gradtop_store::series_keys(run)?);
         }
-        let figure_file = version(&run.figures());
+        let figure_file = version(run, &run.figures());
         if figure_file != self.figure_file {
             self.figure_file = figure_file;
             self.figures = Arc::new(figures::read(run)?);
             changed = true;
         }
-        let events = version(&run.events());
+        let events = version(run, &run.events());
         if events != self.events {
             self.events = events;
             self.read_events(run)?;
@@ -142,7 +142,7 @@ impl About {
         let mut changed = false;
         self.tables.retain(|name, _| wanted.contains_key(name));
         for (name, steps) in wanted {
-            let now = version(&run.tables().join(&name)).map(|v| (v, steps));
+            let now = version(run, &run.tables().join(&name)).map(|v| (v, steps));
             if now.is_none() || self.tables.get(&name).is_some_and(|(held, _)| *held == now) {
                 continue;
             }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::below;
 use super::terminal::{Colours, terminal};
+use super::{below, guarded};
 use crate::chart::grid::fit;
 
 /// Steps of the bar.
@@ -43,8 +43,8 @@ impl Board {
     pub(crate) fn show(&mut self, name: &str, share: f64, words: &str, parts: &[String]) {
         let ascii = terminal().glyphs.ascii();
         let width = terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(below::ECHO));
-        self.bar.set_prefix(name.to_owned());
-        self.bar.set_message(words.to_owned());
+        self.bar.set_prefix(guarded(name, false).into_owned());
+        self.bar.set_message(guarded(words, false).into_owned());
         self.bar.set_position((share.clamp(0.0, 1.0) * FINE as f64) as u64);
         while self.lines.len() < parts.len() {
             let line = self.all.add(ProgressBar::new_spinner());
@@ -58,7 +58,7 @@ impl Board {
             self.all.remove(&line);
         }
         for (line, part) in self.lines.iter().zip(parts) {
-            line.set_message(fit(part, width, ascii));
+            line.set_message(fit(&guarded(part, false), width, ascii));
         }
     }
 

@@ -1,7 +1,8 @@
 //! The only place that writes to standard output and standard error.
 //!
 //! A reader that goes away (`gradtop list | head -1`) is no error: what follows is dropped. Control codes are written only
-//! to a terminal, and only by this module: text from runs and plugins is escaped by [`clean`] before it comes here.
+//! to a terminal, and only by this module: whatever else could command one is escaped here on its way out, though text from
+//! runs and plugins should have passed [`clean`] where it is laid out.
 
 pub(crate) mod below;
 pub(crate) mod board;
@@ -10,12 +11,14 @@ pub(crate) mod progress;
 pub(crate) mod table;
 pub(crate) mod terminal;
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::chart::grid::{Cell, Grid, Ink};
 pub(crate) use gradtop_host::text::clean;
+use gradtop_host::text::is_harmful;
 pub(crate) use terminal::{Colours, ascii, look, terminal};
 
 static STDOUT_GONE: AtomicBool = AtomicBool::new(false);
@@ -23,7 +26,37 @@ static LOST: AtomicBool = AtomicBool::new(false);
 
 /// Writes to standard output.
 pub(crate) fn out(text: &str) {
-    if ascii() { write(&plain(text)) } else { write(text) }
+    let text = guarded(text, terminal().colours != Colours::None);
+    if ascii() { write(&plain(&text)) } else { write(&text) }
+}
+
+/// Text as it may go to a terminal: what could command it is escaped, but for line ends, tabs and, with `colours`, codes
+/// of colour.
+fn guarded(text: &str, colours: bool) -> Cow<'_, str> {
+    let fine = |c: char| matches!(c, '\n' | '\t') || !is_harmful(c);
+    if text.chars().all(fine) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let code = if colours { colour_code(rest) } else { 0 };
+        let (taken, left) = rest.split_at(code.max(c.len_utf8()));
+        if code > 0 || fine(c) {
+            out.push_str(taken);
+        } else {
+            out.extend(c.escape_default());
+        }
+        rest = left;
+    }
+    Cow::Owned(out)
+}
+
+/// Bytes of the code of colour that a text begins with, as [`styled`] writes it.
+fn colour_code(text: &str) -> usize {
+    let Some(codes) = text.strip_prefix("\x1b[") else { return 0 };
+    let n = codes.bytes().take_while(|b| b.is_ascii_digit() || *b == b';').count();
+    if codes.as_bytes().get(n) == Some(&b'm') { n + 3 } else { 0 }
 }
 
 fn write(text: &str) {
@@ -78,8 +111,27 @@ pub(crate) fn line(text: &str) {
 
 /// Writes a value as one line of JSON to standard output.
 pub(crate) fn json<T: serde::Serialize>(value: &T) -> anyhow::Result<()> {
-    write(&format!("{}\n", serde_json::to_string(value)?));
+    write(&format!("{}\n", json_text(&serde_json::to_string(value)?)));
     Ok(())
+}
+
+/// JSON with what could command a terminal escaped as JSON does it; such characters stand in strings only.
+fn json_text(json: &str) -> Cow<'_, str> {
+    if !json.contains(is_harmful) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_harmful(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a string does not fail.
+                write!(out, "\\u{unit:04x}").ok();
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// Nobody reads standard output any more.
@@ -90,7 +142,7 @@ pub(crate) fn stdout_gone() -> bool {
 /// Writes a line to standard error; an error there has nowhere to be told.
 pub(crate) fn note(text: &str) {
     let mut stderr = std::io::stderr().lock();
-    let written = stderr.write_all(format!("{text}\n").as_bytes());
+    let written = stderr.write_all(format!("{}\n", guarded(text, false)).as_bytes());
     drop(written);
 }
 
@@ -109,7 +161,10 @@ pub(crate) fn ask(question: &str) -> Option<bool> {
         return None;
     }
     let mut stderr = std::io::stderr().lock();
-    stderr.write_all(format!("{question} [y/N] ").as_bytes()).and_then(|()| stderr.flush()).ok()?;
+    stderr
+        .write_all(format!("{} [y/N] ", guarded(question, false)).as_bytes())
+        .and_then(|()| stderr.flush())
+        .ok()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).ok()?;
     Some(matches!(answer.trim(), "y" | "Y" | "yes"))
@@ -209,6 +264,29 @@ pub(crate) fn indexed(c: [u8; 3]) -> u8 {
 mod tests {
     use super::*;
     use crate::chart::colour::Paint;
+
+    #[test]
+    fn nothing_but_colours_commands_a_terminal() {
+        let styled = "\x1b[38;5;245mloss\x1b[0m\tα\n";
+        assert_eq!(guarded(styled, true), styled);
+        assert_eq!(guarded("\x1b[1mx\x1b[0m", false), "\\u{1b}[1mx\\u{1b}[0m");
+        for (text, shown) in [
+            ("\x1b]52;c;eA==\x07", "\\u{1b}]52;c;eA==\\u{7}"),
+            ("\x1b[2J\x1b[?1049h", "\\u{1b}[2J\\u{1b}[?1049h"),
+            ("\x1b[1;\x1b[m", "\\u{1b}[1;\x1b[m"),
+            ("\u{9b}2J\u{202e}\r", "\\u{9b}2J\\u{202e}\\r"),
+        ] {
+            assert_eq!(guarded(text, true), shown);
+        }
+    }
+
+    #[test]
+    fn json_escapes_in_its_own_way() {
+        let value = serde_json::json!({"a\u{9b}": "\u{1b}\u{7f}\u{202e}é\u{2066}"});
+        let text = json_text(&value.to_string()).into_owned();
+        assert_eq!(text, r#"{"a\u009b":"\u001b\u007f\u202eé\u2066"}"#);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap_or_default(), value);
+    }
 
     #[test]
     fn colours_come_down_to_256() {

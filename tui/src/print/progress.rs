@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use super::below;
 use super::terminal::{Colours, terminal};
+use super::{below, guarded};
 
 /// What the bar shows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,7 +54,7 @@ impl Progress {
         // Both lines always: a bar that changes its height makes the screen jump.
         let template = format!("{first}\n{{headline}}");
         if let Ok(style) = ProgressStyle::with_template(&template) {
-            let headline = format!("  {}", shown.headline);
+            let headline = format!("  {}", guarded(&shown.headline, false));
             let style =
                 style.with_key("headline", move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
                     // Writing to a string does not fail.
@@ -71,8 +71,8 @@ impl Progress {
             self.bar.set_length(total);
             self.bar.set_position(done);
         }
-        self.bar.set_prefix(shown.phase.clone());
-        self.bar.set_message(shown.numbers.clone());
+        self.bar.set_prefix(guarded(&shown.phase, false).into_owned());
+        self.bar.set_message(guarded(&shown.numbers, false).into_owned());
         self.before = Some(shown);
     }
 

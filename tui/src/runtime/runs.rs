@@ -1,13 +1,12 @@
 //! Reads the folder of runs when something in it changes, and slowly all the time for file systems that do not tell.
 
 use std::collections::{HashMap, HashSet};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use gradtop_store::{RunDir, State};
+use gradtop_store::{RunDir, State, inside};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use crate::app::Msg;
@@ -71,7 +70,7 @@ pub(super) fn look(folder: &Path) -> RunsSnapshot {
 }
 
 /// When a file was last replaced.
-type Stamp = (i64, i64, u64, u64);
+type Stamp = (SystemTime, u64, u64);
 
 struct Known {
     stamp: Option<Stamp>,
@@ -189,6 +188,6 @@ impl Folder {
 }
 
 fn stamp(run: &RunDir) -> Option<Stamp> {
-    let meta = std::fs::metadata(run.status()).ok()?;
-    Some((meta.mtime(), meta.mtime_nsec(), meta.ino(), meta.len()))
+    let entry = inside::entry(run, &run.status()).ok()?;
+    Some((entry.modified, entry.inode, entry.len))
 }

@@ -138,7 +138,10 @@ fn act(action: RunAction, ids: &[RunId]) -> ActionResult {
             RunAction::Stop => gradtop_host::stop(&run, gradtop_host::DEFAULT_GRACE).map_err(Into::into),
             RunAction::Kill => gradtop_host::kill(&run).map_err(Into::into),
             RunAction::Resume => resume(&run),
-            RunAction::Delete => crate::commands::rm::delete(&run),
+            RunAction::Delete => {
+                let runs = run.path().ancestors().nth(2).unwrap_or(run.path());
+                gradtop_host::delete(runs, &run, false).map_err(Into::into)
+            }
         };
         if let Err(e) = done {
             failures.push(format!("{}: {e:#}", run.name()));

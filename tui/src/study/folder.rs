@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use gradtop_store::{RunDir, RunLock, StoreError};
+use gradtop_store::{RunDir, RunLock, StoreError, inside};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -135,7 +135,7 @@ impl Study {
             let folder = self.runs.join(format!("exp={}", entry.experiment));
             RunDir::new(folder.join(format!("run={}", self.run_name(entry, number))))
         };
-        (1..=MAX_ATTEMPTS).map(at).take_while(|run| run.manifest().is_file()).collect()
+        (1..=MAX_ATTEMPTS).map(at).take_while(|run| inside::exists(run, &run.manifest())).collect()
     }
 
     /// What the next run of an entry is called.

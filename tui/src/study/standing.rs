@@ -1,6 +1,6 @@
 //! What became of each run of a study, read from the runs' own folders.
 
-use gradtop_store::{Event, RunDir, State, View, checkpoints, read_events};
+use gradtop_store::{Event, RunDir, State, View, checkpoints, inside, read_events};
 
 use super::folder::Study;
 use super::plan::Entry;
@@ -78,7 +78,9 @@ fn share_of(view: &View) -> f64 {
 
 /// Whether an ended run can continue from a checkpoint.
 pub(crate) fn goes_on(view: &View) -> bool {
-    view.manifest.experiment.resumable && view.dir.plugin().is_file() && !checkpoints(&view.dir).is_empty()
+    view.manifest.experiment.resumable
+        && inside::is_file(&view.dir, &view.dir.plugin())
+        && !checkpoints(&view.dir).is_empty()
 }
 
 /// Seconds a run has worked: from each start to its end, without what lay between a stop and the next resumption. A crash may

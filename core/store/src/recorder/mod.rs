@@ -19,6 +19,7 @@ use jiff::Timestamp;
 
 use crate::checkpoint::{Record, begin, commit};
 use crate::error::{IoContext as _, Result, StoreError};
+use crate::inside;
 use crate::merge::{Metrics, PartKind as _};
 use crate::part::{list_parts, list_segments, names};
 use crate::recover::whole_series;
@@ -152,7 +153,7 @@ impl Recorder {
     /// Opens a run's log for writing; the caller holds the run's lock. Goes on after what the folder holds.
     pub fn open(run: &RunDir, options: RecorderOptions) -> Result<Self> {
         for dir in [run.journal(), run.metrics(), run.tables(), run.checkpoints()] {
-            std::fs::create_dir_all(&dir).at("create", &dir)?;
+            inside::create_dir_all(run, &dir).at("create", &dir)?;
         }
         let series = whole_series(run)?;
         let (segment, last_time) = last_segment(run)?;
@@ -225,7 +226,7 @@ impl Recorder {
         let run = &self.0.shared.run;
         let tmp = begin(run, step)?;
         if let Err(message) = save(&tmp) {
-            crate::fsutil::remove_dir(&tmp)?;
+            inside::remove_dir(run, &tmp).at("remove", &tmp)?;
             return Err(StoreError::Save { step, message });
         }
         let tables = self.0.tables.sync()?;
@@ -336,7 +337,7 @@ fn wait_for_room<'a>(shared: &'a Shared, mut hot: MutexGuard<'a, Hot>) -> MutexG
 
 /// Rows of all parts. One that cannot be read counts none: it is reported by whoever reads it.
 fn sealed_rows(run: &RunDir) -> Result<u64> {
-    let rows = list_parts(&run.metrics())?.into_iter().filter_map(|part| Metrics.rows(&part).ok());
+    let rows = list_parts(run, &run.metrics())?.into_iter().filter_map(|part| Metrics.rows(run, &part).ok());
     Ok(rows.sum())
 }
 
@@ -344,14 +345,15 @@ fn sealed_rows(run: &RunDir) -> Result<u64> {
 fn last_segment(run: &RunDir) -> Result<(u32, i64)> {
     let (mut segment, mut time) = (0, i64::MIN);
     let mut folders = vec![run.metrics()];
-    folders.extend(names(&run.superseded())?.into_iter().map(|n| run.superseded().join(n).join("metrics")));
+    folders
+        .extend(names(run, &run.superseded())?.into_iter().map(|n| run.superseded().join(n).join("metrics")));
     for dir in folders {
-        if let Some(part) = list_parts(&dir)?.last() {
+        if let Some(part) = list_parts(run, &dir)?.last() {
             segment = segment.max(part.last);
-            time = time.max(crate::metrics::last_time(&part.path)?);
+            time = time.max(crate::metrics::last_time(run, &part.path)?);
         }
     }
-    for (number, _) in list_segments(&run.journal())? {
+    for (number, _) in list_segments(run, &run.journal())? {
         segment = segment.max(number);
     }
     Ok((segment, time))

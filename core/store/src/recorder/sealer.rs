@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::checkpoint::boundaries;
 use crate::error::{IoContext as _, Result, StoreError};
+use crate::inside;
 use crate::merge::{Metrics, Policy, merge};
 use crate::part::{list_parts, segment_name};
 use crate::rows::Rows;
@@ -112,12 +113,14 @@ fn seal_all(shared: &Shared, segments: &mut Vec<Segment>) -> Result<()> {
         let path = shared.run.journal().join(segment_name(segment.number));
         let sealed = match &segment.rows {
             Some(rows) => seal(&shared.run, segment.number, rows, &table),
-            None if path.exists() => seal_from_journal(&shared.run, segment.number, &path, &table).map(drop),
+            None if inside::exists(&shared.run, &path) => {
+                seal_from_journal(&shared.run, segment.number, &path, &table).map(drop)
+            }
             None => Ok(()),
         };
         if let Err(e) = sealed {
             let Segment { number, rows, journaled } = segment;
-            let rows = rows.filter(|_| !journaled || !path.exists());
+            let rows = rows.filter(|_| !journaled || !inside::exists(&shared.run, &path));
             segments.push(Segment { number, rows, journaled });
             result = Err(e);
         }
@@ -138,7 +141,7 @@ fn names(shared: &Shared) -> KeyTable {
 fn merge_parts(shared: &Shared, last: bool) -> Result<()> {
     let run = &shared.run;
     let least = if last { 2 } else { shared.options.merge_parts };
-    if list_parts(&run.metrics())?.len() < least {
+    if list_parts(run, &run.metrics())?.len() < least {
         return Ok(());
     }
     // Pending first: a checkpoint is in both for a moment, never in neither.

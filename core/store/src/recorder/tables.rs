@@ -63,7 +63,7 @@ impl Tables {
         }
         let old = match state.schemas.get(name) {
             Some(old) => Some(old.clone()),
-            None => existing_schema(&self.shared.run.tables().join(name))?,
+            None => existing_schema(&self.shared.run, name)?,
         };
         if let Some(old) = &old {
             check_same(name, old, &schema)?;
@@ -154,10 +154,11 @@ fn last_parts(shared: &Shared) -> Result<BTreeMap<String, u32>> {
     let mut last = BTreeMap::new();
     let run = &shared.run;
     let mut folders = vec![run.tables()];
-    folders.extend(names(&run.superseded())?.into_iter().map(|n| run.superseded().join(n).join("tables")));
+    folders
+        .extend(names(run, &run.superseded())?.into_iter().map(|n| run.superseded().join(n).join("tables")));
     for folder in folders {
-        for table in names(&folder)? {
-            if let Some(part) = list_parts(&folder.join(&table))?.last() {
+        for table in names(run, &folder)? {
+            if let Some(part) = list_parts(run, &folder.join(&table))?.last() {
                 let number = last.entry(table).or_insert(0);
                 *number = part.last.max(*number);
             }
@@ -224,7 +225,7 @@ impl Worker {
         while let Some(entry) = self.held.first_entry() {
             let dir = run.tables().join(entry.key());
             let number = self.last.get(entry.key()).copied().unwrap_or(0) + 1;
-            write_part(&dir, number, entry.get())?;
+            write_part(run, &dir, number, entry.get())?;
             let (table, batches) = entry.remove_entry();
             let bytes: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
             let mut waiting = lock(&self.waiting.bytes);
@@ -232,7 +233,7 @@ impl Worker {
             drop(waiting);
             self.waiting.room.notify_all();
             self.last.insert(table.clone(), number);
-            if !last && list_parts(&dir)?.len() >= self.shared.options.merge_parts {
+            if !last && list_parts(run, &dir)?.len() >= self.shared.options.merge_parts {
                 let policy = Policy::new(self.shared.options.merge_parts, false);
                 merge(run, &dir, &TableParts, &borders(&table), &policy)?;
             }

@@ -1,6 +1,6 @@
 //! The writer thread: from memory to the journal.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::error::{IoContext as _, Result};
-use crate::fsutil;
+use crate::inside;
 use crate::journal::{self, BATCH_ROWS, JournalWriter};
 use crate::part::{list_segments, segment_name};
 use crate::rows::Rows;
@@ -78,7 +78,7 @@ impl Writer {
     pub(super) fn start(shared: &Arc<Shared>, segment: u32, series_len: u64) -> Result<JoinHandle<()>> {
         let sealer = Sealer::start(Arc::clone(shared))?;
         // Segments a crash left, if nobody recovered the run: later ones are not to hide them.
-        for (left, _) in list_segments(&shared.run.journal())? {
+        for (left, _) in list_segments(&shared.run, &shared.run.journal())? {
             sealer.seal(Segment { number: left, rows: None, journaled: true });
         }
         let now = Instant::now();
@@ -222,7 +222,7 @@ impl Writer {
     fn flush(&mut self) -> Result<()> {
         self.write_series()?;
         if self.journal.is_none() {
-            self.journal = Some(JournalWriter::create(self.journal_path())?);
+            self.journal = Some(JournalWriter::create(&self.shared.run, self.journal_path())?);
         }
         let Some(journal) = &mut self.journal else { return Ok(()) };
         if self.encoded < self.rows.len() {
@@ -256,8 +256,7 @@ impl Writer {
             return Ok(());
         }
         if self.series_file.is_none() {
-            let file =
-                OpenOptions::new().write(true).create(true).truncate(false).open(&path).at("open", &path)?;
+            let file = inside::edit(&self.shared.run, &path).at("open", &path)?;
             self.series_file = Some(file);
         }
         if let Some(file) = &self.series_file {
@@ -286,7 +285,7 @@ impl Writer {
     fn cut(&mut self) -> Result<()> {
         if let Some(journal) = &mut self.journal {
             journal.end()?;
-            self.unsealed.retain(|p| p.exists());
+            self.unsealed.retain(|p| inside::exists(&self.shared.run, p));
             self.unsealed.push(journal.path().to_owned());
         }
         if !self.rows.is_empty() {
@@ -307,11 +306,12 @@ impl Writer {
         let last = self.segment - u32::from(self.rows.is_empty());
         lock(&self.shared.pending).segment = Some(last);
         self.cut()?;
+        let run = &self.shared.run;
         for path in &self.unsealed {
-            journal::sync(path)?;
+            journal::sync(run, path)?;
         }
-        journal::sync(&self.shared.run.series())?;
-        fsutil::sync_dir(&self.shared.run.journal())?;
+        journal::sync(run, &run.series())?;
+        inside::sync_dir(run, &run.journal()).at("sync", &run.journal())?;
         Ok(self.segment - 1)
     }
 
@@ -348,7 +348,8 @@ impl Writer {
         hot.taken_oldest = None;
         drop(hot);
         // One that was begun or written to after its rows were sealed.
-        fsutil::remove_file(&self.journal_path())?;
+        let journal = self.journal_path();
+        inside::remove_file(&self.shared.run, &journal).at("remove", &journal)?;
         series
     }
 
@@ -361,7 +362,7 @@ impl Writer {
             let path = self.journal_path();
             let journal = match &mut self.journal {
                 Some(journal) => journal,
-                none => none.insert(JournalWriter::create(path)?),
+                none => none.insert(JournalWriter::create(&self.shared.run, path)?),
             };
             let some = self.encoded..rows.len().min(self.encoded + BATCH_ROWS);
             self.encoded = some.end;

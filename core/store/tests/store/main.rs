@@ -9,6 +9,7 @@ mod golden;
 mod history;
 mod journal;
 mod kill;
+mod odd;
 mod outline;
 mod recording;
 mod tables;

@@ -1,0 +1,105 @@
+//! Deleting a run, and only a run.
+
+use std::path::{Path, PathBuf};
+
+use gradtop_store::{RunDir, RunLock, View, inside, is_locked, read_manifest, view};
+
+use crate::error::{HostError, Result};
+
+/// What a run's folder holds; anything else in it is somebody's.
+const OURS: [&str; 16] = [
+    "run.toml",
+    "plugin.so",
+    "status.json",
+    "lock",
+    "control",
+    "events.jsonl",
+    "series.jsonl",
+    "journal",
+    "metrics",
+    "tables",
+    "figures.toml",
+    "checkpoints",
+    "console.log",
+    "console-tail.log",
+    "console-tail.old.log",
+    "superseded",
+];
+
+/// Whether a run may be deleted; if not, an error that says why, and what would have to be so. `runs` is the folder of all
+/// runs. With `force`, these may go too: one whose manifest cannot be read, one with files of others in it,
+/// and one that may be running on another machine.
+pub fn may_delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
+    let refuse = |why: String| Err(HostError::NotDeleted { path: run.path().to_owned(), why });
+    let real = std::fs::canonicalize(run.path()).map_err(HostError::io("find the run's folder"))?;
+    if std::fs::symlink_metadata(run.path()).is_ok_and(|m| m.is_symlink()) {
+        return refuse(format!("it is a link to {}", real.display()));
+    }
+    let named = |path: Option<&Path>, prefix: &str| {
+        path.and_then(Path::file_name).is_some_and(|name| name.to_string_lossy().starts_with(prefix))
+    };
+    if !(named(Some(&real), "run=") && named(real.parent(), "exp=")) {
+        return refuse("the folder of a run is called exp=<experiment>/run=<name>".to_owned());
+    }
+    if let Err(e) = read_manifest(run) {
+        let runs = std::fs::canonicalize(runs).map_err(HostError::io("find the folder of runs"))?;
+        if real.parent().and_then(Path::parent) != Some(&runs) {
+            return refuse(format!("it is outside of {}, and {e}", runs.display()));
+        }
+        if !force {
+            return refuse(format!("{e}; `gradtop rm --force` deletes it all the same"));
+        }
+    }
+    let foreign = foreign(run)?;
+    if !foreign.is_empty() && !force {
+        let more = if foreign.len() > 3 { format!(" and {} more", foreign.len() - 3) } else { String::new() };
+        let names: Vec<_> = foreign.iter().take(3).map(|name| name.display().to_string()).collect();
+        let names = names.join(", ");
+        return refuse(format!("{names}{more} in it is not a run's; `gradtop rm --force` deletes that too"));
+    }
+    match view(run) {
+        Ok(View { certain: true, state, .. }) if !state.is_final() => {
+            Err(HostError::StillRunning { run: run.name(), state })
+        }
+        Ok(View { certain: false, manifest, state, .. }) if !state.is_final() && !force => {
+            Err(HostError::Elsewhere { run: run.name(), host: manifest.host })
+        }
+        Ok(_) => Ok(()),
+        // Nothing more is known of it than that nobody runs it.
+        Err(_) if !(lockable(run) && is_locked(run)?) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Whether the run's lock is a file, or could be: what has anything else in its place is held by nobody.
+fn lockable(run: &RunDir) -> bool {
+    !inside::exists(run, &run.lock()) || inside::is_file(run, &run.lock())
+}
+
+/// What lies in a run's folder and is not a run's.
+fn foreign(run: &RunDir) -> Result<Vec<PathBuf>> {
+    let names = inside::names(run, run.path()).map_err(HostError::io("list the run's folder"))?;
+    let ours = |name: &str| OURS.contains(&name) || name.starts_with(".tmp-");
+    let mut foreign: Vec<PathBuf> =
+        names.into_iter().filter(|n| !n.to_str().is_some_and(ours)).map(PathBuf::from).collect();
+    foreign.sort();
+    Ok(foreign)
+}
+
+/// Deletes a run that may be deleted, see [`may_delete`]. Its folder is moved out of sight in one step, then emptied: whoever
+/// looks meanwhile sees the whole run or none. No link in it is followed.
+pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
+    may_delete(runs, run, force)?;
+    let path = run.path();
+    // Held while the folder goes, so that nobody resumes it meanwhile.
+    let lock = lockable(run).then(|| RunLock::acquire(run)).transpose()?;
+    let experiment = RunDir::new(path.parent().unwrap_or(path));
+    let away = experiment.path().join(format!(".deleted-{}-{}", run.name(), std::process::id()));
+    let failed = |what| HostError::io(format!("{what} {}", path.display()));
+    inside::rename(&experiment, path, &away).map_err(failed("delete"))?;
+    drop(lock);
+    inside::remove_dir(&experiment, &away).map_err(failed("delete all of"))?;
+    // The experiment's folder goes with its last run; anything else in it keeps it.
+    drop(std::fs::remove_dir(experiment.path()));
+    Ok(())
+}
