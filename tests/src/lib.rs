@@ -5,6 +5,7 @@
 
 pub mod build;
 pub mod check;
+pub mod fuzz;
 pub mod paths;
 pub mod pty;
 pub mod sandbox;

@@ -15,6 +15,7 @@ mod link;
 mod readers;
 mod run;
 mod setup;
+mod soak;
 mod svg;
 mod test;
 mod toolchain;
@@ -36,6 +37,7 @@ Usage: cargo xtask COMMAND
                      with FILTER only the tests whose name contains one of them
   bench [NAME]       print the benchmarks, or only `logging`, `monitor` [draw start open-1m open-10m live keys],
                      or `instruments`, `training` or `mnist-mlp` [ARGS of its script]
+  soak [NAME ARGS]   what takes too long for every test: list them, or run one
   svg                draw a terminal (`tmux capture-pane -e -p` on stdin) as an SVG picture
   help               this text
 ";
@@ -75,6 +77,7 @@ fn dispatch(mut args: Vec<String>) -> Result<ExitCode> {
         }
         "test" => test::test(&workspace, &args),
         "bench" => bench::bench(&workspace, &args),
+        "soak" => soak::soak(&workspace, &args),
         "svg" => {
             print!("{}", svg::from_stdin()?);
             Ok(ExitCode::SUCCESS)

@@ -53,8 +53,8 @@ pub use read::{SeriesData, read_series, read_series_around_damage, series_keys};
 pub use recorder::{Recorder, RecorderOptions, RecorderStats};
 pub use recover::{Recovery, recover};
 pub use run_dir::{
-    RunDir, create_run, find_folder, find_run, list_runs, list_runs_checked, new_run_name, runs_dir,
-    validate_name,
+    RunDir, create_run, create_shared, find_folder, find_run, list_runs, list_runs_checked, new_run_name,
+    runs_dir, validate_name,
 };
 pub use run_table::write_run_table;
 pub use series::SeriesKey;

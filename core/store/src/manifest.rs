@@ -168,14 +168,17 @@ struct Schema {
     schema: u32,
 }
 
-/// Reads a run's manifest.
+/// Reads a run's manifest. Its `run` is the folder's name, whatever the file says: a folder that was copied or renamed is
+/// known by its new name everywhere.
 pub fn read_manifest(run: &RunDir) -> Result<Manifest> {
     let path = run.manifest();
     let text = crate::inside::read_text(run, &path, crate::inside::TEXT_LIMIT).at("read", &path)?;
     // The schema first: a newer file may lack what this version requires.
     let Schema { schema } = toml::from_str(&text).format_at("understand", &path)?;
     check_schema(schema, &path)?;
-    toml::from_str(&text).format_at("understand", &path)
+    let mut manifest: Manifest = toml::from_str(&text).format_at("understand", &path)?;
+    manifest.run = run.name();
+    Ok(manifest)
 }
 
 /// An error if `found` is newer than this crate.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
@@ -180,7 +181,8 @@ pub fn create_run(runs: &Path, manifest: &Manifest) -> Result<RunDir> {
         return Err(StoreError::BadName { name: id.clone(), why: "an experiment's id is part of a path" });
     }
     let exp = runs.join(format!("exp={id}"));
-    fs::create_dir_all(&exp).at("create", &exp)?;
+    fs::create_dir_all(runs).at("create", runs)?;
+    create_shared(runs, &exp)?;
     let path = exp.join(format!("run={}", manifest.run));
     match fs::create_dir(&path) {
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
@@ -195,6 +197,23 @@ pub fn create_run(runs: &Path, manifest: &Manifest) -> Result<RunDir> {
     let text = toml::to_string(manifest).format_at("encode", &run.manifest())?;
     inside::replace(&run, &run.manifest(), text.as_bytes(), true).at("write", &run.manifest())?;
     Ok(run)
+}
+
+/// Makes a folder in the folder of runs, if it is not there. Where others may write to the folder of runs, they may write to
+/// the new one too: it gets the same group and the same mode.
+pub fn create_shared(runs: &Path, dir: &Path) -> Result<()> {
+    match fs::create_dir(dir) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+        made => made.at("create", dir)?,
+    }
+    let above = fs::metadata(runs).at("look at", runs)?;
+    if above.mode() & 0o022 != 0 {
+        // Only a member of the group may; the mode is worth setting all the same.
+        chown(dir, None, Some(above.gid())).ok();
+        let mode = fs::Permissions::from_mode(above.mode() & 0o7777);
+        fs::set_permissions(dir, mode).at("share", dir)?;
+    }
+    Ok(())
 }
 
 /// The runs in a folder, by experiment and name. Folders without a manifest are left out.

@@ -1,14 +1,21 @@
 //! Reading the lines that are added to a file.
 
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use gradtop_store::{RunDir, inside};
+
+use super::short;
 
 /// Bytes read at a time, so that endless output cannot fill memory.
 const CHUNK: u64 = 1 << 20;
 /// A line longer than this is handed out in pieces.
 const LONGEST: usize = 1 << 16;
+
+/// No file of ours is longer; of one that is, only so many last bytes are read.
+const LONG: u64 = 80 << 20;
+const END: u64 = 8 << 20;
 
 /// A place in a file that grows.
 pub(crate) struct Follower {
@@ -19,19 +26,31 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    /// From the file's beginning; the file need not exist yet.
+    /// From the file's beginning, or from near its end if it is far too long; the file need not exist yet.
     pub(crate) fn new(run: &RunDir, path: PathBuf) -> Self {
-        Self { run: run.clone(), path, offset: 0, partial: Vec::new() }
+        let offset = match length(run, &path) {
+            len if len > LONG => len - END,
+            _ => 0,
+        };
+        Self { run: run.clone(), path, offset, partial: Vec::new() }
     }
 
     /// From the file's present end on.
     pub(crate) fn from_end(run: &RunDir, path: PathBuf) -> Self {
-        let offset = inside::entry(run, &path).map_or(0, |e| e.len);
-        Self { offset, ..Self::new(run, path) }
+        Self { run: run.clone(), offset: length(run, &path), path, partial: Vec::new() }
+    }
+
+    /// Bytes before what has been read, at the beginning those left out.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// The next whole lines, without their ends; none if nothing was added. Call again until there are none.
-    pub(crate) fn lines(&mut self) -> std::io::Result<Vec<Vec<u8>>> {
+    pub(crate) fn lines(&mut self) -> anyhow::Result<Vec<Vec<u8>>> {
+        self.read().with_context(|| format!("cannot read {}", short(&self.path)))
+    }
+
+    fn read(&mut self) -> std::io::Result<Vec<Vec<u8>>> {
         let mut file = match inside::open(&self.run, &self.path) {
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -61,6 +80,10 @@ impl Follower {
     pub(crate) fn rest(&mut self) -> Option<Vec<u8>> {
         (!self.partial.is_empty()).then(|| std::mem::take(&mut self.partial))
     }
+}
+
+fn length(run: &RunDir, path: &Path) -> u64 {
+    inside::entry(run, path).map_or(0, |e| e.len)
 }
 
 #[cfg(test)]

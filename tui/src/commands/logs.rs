@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::follow::Follower;
 use super::{Context, state};
 use crate::chart::grid::Ink;
-use crate::print::{self, clean};
+use crate::print::{self, clean, number};
 
 /// Arguments of `logs`.
 #[derive(Debug, clap::Args)]
@@ -40,6 +40,14 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let run = context.find(&args.run)?;
     let mut events = (!args.console).then(|| Follower::new(&run, run.events()));
     let mut console = (!args.events).then(|| Follower::new(&run, run.console()));
+    for (follower, name) in [(&events, "events.jsonl"), (&console, "console.log")] {
+        if let Some(out) = follower.as_ref().map(Follower::offset).filter(|n| *n > 0) {
+            print::note(&format!(
+                "warning: {name} is too long: its first {} are left out",
+                number::bytes(out)
+            ));
+        }
+    }
     print_new(events.as_mut(), args, event)?;
     print_new(console.as_mut(), args, written)?;
     if args.follow {

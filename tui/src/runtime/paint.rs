@@ -1,7 +1,10 @@
 //! From cells to bytes for the terminal, as few as possible.
 
+use std::borrow::Cow;
 use std::io;
 use std::io::Write as _;
+
+use gradtop_host::text::is_harmful;
 
 use ratatui::backend::{Backend, ClearType, WindowSize};
 use ratatui::buffer::{Buffer, Cell};
@@ -51,6 +54,15 @@ const MODIFIERS: [(Modifier, &str); 5] = [
     (Modifier::REVERSED, "7"),
 ];
 
+/// What stands in a cell, without anything that commands the terminal: text is escaped where it is laid out.
+fn harmless(symbol: &str) -> Cow<'_, str> {
+    if !symbol.contains(is_harmful) {
+        return Cow::Borrowed(symbol);
+    }
+    let kept: String = symbol.chars().filter(|c| !is_harmful(*c)).collect();
+    Cow::Owned(if kept.is_empty() { "?".to_owned() } else { kept })
+}
+
 impl Painter {
     /// The frame's bytes.
     pub(super) fn take(&mut self) -> Vec<u8> {
@@ -73,7 +85,7 @@ impl Painter {
             while x < end {
                 let cell = &buffer[(x, y)];
                 painter.look(Look::of(cell));
-                painter.put(cell.symbol());
+                painter.put(&harmless(cell.symbol()));
                 x += (width_of(cell.symbol()) as u16).max(1);
             }
             painter.look(Look::default());
@@ -93,7 +105,7 @@ impl Painter {
             let symbol = cell.symbol();
             self.go(*x, *y);
             self.look(self.style.enough_for(cell));
-            self.put(symbol);
+            self.put(&harmless(symbol));
             // Terminals differ in where the cursor is after the last column and after odd characters.
             self.cursor = (symbol.is_ascii() || width_of(symbol) == 1).then_some((x + 1, *y));
         }
@@ -250,6 +262,37 @@ mod tests {
     use ratatui::style::Style;
 
     use super::*;
+
+    #[test]
+    fn no_cell_commands_the_terminal() {
+        let symbols = [
+            "\u{1b}]52;c;eA==\u{7}",
+            "\u{9b}2J",
+            "\u{202e}",
+            "a\u{2066}",
+            "\r",
+            "\u{85}",
+            "é",
+            "👩\u{200d}🔬",
+        ];
+        let mut buffer = Buffer::empty(Rect { x: 0, y: 0, width: symbols.len() as u16 * 2, height: 1 });
+        for (x, symbol) in (0..).step_by(2).zip(symbols) {
+            buffer[(x, 0)].set_symbol(symbol);
+        }
+        let mut painter = Painter::default();
+        let cells: Vec<_> = (0..buffer.area.width).map(|x| (x, 0, &buffer[(x, 0)])).collect();
+        painter.cells(&cells);
+        for text in [String::from_utf8(painter.take()).unwrap(), Painter::lines(&buffer)] {
+            // What is left of escapes is the painter's own: places and colours.
+            let own = |rest: &str| {
+                let end = rest.find(|c: char| c.is_ascii_alphabetic());
+                rest.starts_with('[') && end.is_some_and(|n| matches!(rest.as_bytes()[n], b'H' | b'C' | b'm'))
+            };
+            assert!(text.split('\u{1b}').skip(1).all(own), "{text:?}");
+            assert!(!text.contains(|c| is_harmful(c) && !matches!(c, '\u{1b}' | '\n')), "{text:?}");
+            assert!(text.contains("👩\u{200d}🔬"), "{text:?}");
+        }
+    }
 
     const SIZE: Rect = Rect { x: 0, y: 0, width: 20, height: 6 };
 

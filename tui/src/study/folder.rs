@@ -56,7 +56,8 @@ impl Study {
     pub(crate) fn create(runs: &Path, plan: &Plan) -> Result<Self> {
         let runs = std::path::absolute(runs)?;
         let all = runs.join("studies");
-        fs::create_dir_all(&all).with_context(|| format!("cannot create {}", all.display()))?;
+        fs::create_dir_all(&runs).with_context(|| format!("cannot create {}", runs.display()))?;
+        gradtop_store::create_shared(&runs, &all)?;
         for number in 1u32.. {
             let name = if number == 1 { plan.name.clone() } else { format!("{}-{number}", plan.name) };
             let study = Self {
