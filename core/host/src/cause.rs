@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use gradtop_store::State;
+use gradtop_store::{Ending, State};
 
 use crate::report::{Heard, Outcome, Phase};
 
@@ -26,18 +26,9 @@ impl Death<'_> {
     /// The run's final state and its cause.
     pub(crate) fn judge(&self) -> (State, Option<String>) {
         if let Some((outcome, message)) = &self.heard.end {
-            return match outcome {
-                Outcome::Finished => (State::Finished, None),
-                Outcome::Stopped => (State::Stopped, Some(self.stop.unwrap_or("asked to stop").to_owned())),
-                Outcome::Failed => {
-                    let message = message.clone().unwrap_or_else(|| "no reason was given".to_owned());
-                    // An allocation that fails in an orderly way is still what it is.
-                    if is_allocation_failure(&message) && !message.contains("out of memory") {
-                        return (State::Failed, Some(format!("out of memory: {message}")));
-                    }
-                    (State::Failed, Some(message))
-                }
-            };
+            let Ending { state, cause } =
+                ending(outcome, message.clone(), self.stop.unwrap_or("asked to stop"));
+            return (state, cause);
         }
         if let Some(after) = self.killed_after {
             let during = self.heard.phase.during();
@@ -86,6 +77,24 @@ impl Death<'_> {
     fn last_words(&self) -> Option<String> {
         last_words(self.console)
     }
+}
+
+/// The end that a trainer reports; `stop` says who asked for one.
+pub(crate) fn ending(outcome: &Outcome, message: Option<String>, stop: &str) -> Ending {
+    let (state, cause) = match (outcome, message) {
+        (Outcome::Finished, _) => (State::Finished, None),
+        (Outcome::Stopped, None) => (State::Stopped, Some(stop.to_owned())),
+        (Outcome::Stopped, Some(message)) => (State::Stopped, Some(format!("{stop}; {message}"))),
+        (Outcome::Failed, None) => (State::Failed, Some("no reason was given".to_owned())),
+        // An allocation that fails in an orderly way is still what it is.
+        (Outcome::Failed, Some(message))
+            if is_allocation_failure(&message) && !message.contains("out of memory") =>
+        {
+            (State::Failed, Some(format!("out of memory: {message}")))
+        }
+        (Outcome::Failed, message) => (State::Failed, message),
+    };
+    Ending { state, cause: cause.map(|cause| crate::text::clean(&cause)) }
 }
 
 /// The line of a process's output that says most about its death by a signal: what others print before they abort.

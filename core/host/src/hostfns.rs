@@ -325,10 +325,7 @@ unsafe extern "C" fn checkpoint(
         session.checkpoint(step, |folder| {
             let dir = c_string(folder.as_os_str().as_bytes());
             // SAFETY: the plugin's own function with its own argument, on [main]; no lock of the session is held.
-            match unsafe { save(user, dir.as_ptr()) } {
-                abi::OK => Ok(()),
-                status => Err(format!("save returned {status}")),
-            }
+            unsafe { save(user, dir.as_ptr()) }
         })?;
         Ok(abi::OK)
     })

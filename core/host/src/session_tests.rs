@@ -59,7 +59,7 @@ fn session(resumable: bool) -> (tempfile::TempDir, Session) {
 }
 
 fn save(session: &Session, step: i64) {
-    session.checkpoint(step, |dir| std::fs::write(dir.join("x"), "x").map_err(|e| e.to_string())).unwrap();
+    session.checkpoint(step, |dir| std::fs::write(dir.join("x"), "x").map_or(abi::IO, |()| abi::OK)).unwrap();
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn who_does_not_save_is_stopped_all_the_same() {
     s.ask_to_stop();
     assert!(!s.should_checkpoint());
     assert_eq!(s.step_end(), Ok(true));
-    assert_eq!(s.checkpoint(0, |_| Ok(())).unwrap_err().status, abi::UNSUPPORTED);
+    assert_eq!(s.checkpoint(0, |_| abi::OK).unwrap_err().status, abi::UNSUPPORTED);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_failed_save_is_no_checkpoint_and_ends_nothing() {
     let (_dir, s) = session(true);
     s.ask_for_checkpoint();
     assert!(s.should_checkpoint());
-    let refused = s.checkpoint(3, |_| Err("the disk is full".to_owned())).unwrap_err();
+    let refused = s.checkpoint(3, |_| abi::FAILED).unwrap_err();
     assert_eq!(refused.status, abi::IO);
     assert!(refused.why.contains("the disk is full"));
     assert!(!s.should_checkpoint());
@@ -156,8 +156,8 @@ fn a_failed_save_is_no_checkpoint_and_ends_nothing() {
     assert!(gradtop_store::checkpoints(&s.run).is_empty());
     // One inside the other.
     s.checkpoint(4, |_| {
-        assert_eq!(s.checkpoint(5, |_| Ok(())).unwrap_err().status, abi::INVALID);
-        Ok(())
+        assert_eq!(s.checkpoint(5, |_| abi::OK).unwrap_err().status, abi::INVALID);
+        abi::OK
     })
     .unwrap();
 }
@@ -168,7 +168,7 @@ fn another_thread_may_not_save_but_may_log() {
     let series = s.intern(&SeriesKey::metric("loss")).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            assert_eq!(s.checkpoint(0, |_| Ok(())).unwrap_err().status, abi::INVALID);
+            assert_eq!(s.checkpoint(0, |_| abi::OK).unwrap_err().status, abi::INVALID);
             s.log(1, 0.5, &[Point { series, reserved: 0, value: 2.0 }]).unwrap();
         });
     });

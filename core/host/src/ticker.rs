@@ -7,10 +7,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, Request, State, Status, WITHDRAWN, append_event, request, take_requests, write_status,
+    Event, Request, State, Status, Trouble, WITHDRAWN, Waiting, keep_reserve, request, take_requests,
+    write_status,
 };
 use jiff::Timestamp;
 
+use crate::cause::seconds;
 use crate::rate::Rate;
 use crate::session::{Session, bit};
 use crate::system::System;
@@ -21,6 +23,8 @@ const LISTEN: Duration = Duration::from_millis(100);
 const SHOW: Duration = Duration::from_millis(250);
 /// How long a trainer without a keeper may take to stop.
 const ORPHAN_GRACE: Duration = Duration::from_secs(10);
+/// How often a disk that takes nothing is told; one that is full now and then would fill the events.
+const TROUBLES_TOLD: u32 = 100;
 
 /// Ends the threads when dropped.
 pub(crate) struct Tickers {
@@ -47,6 +51,7 @@ impl Tickers {
     ) -> std::io::Result<Self> {
         // At once: it says which process trains, even if that hangs from its first moment.
         write_status(&session.run, &first).ok();
+        keep_reserve(&session.run);
         let end = Arc::new((Mutex::new(false), Condvar::new()));
         let mut listener = Listener {
             session,
@@ -56,6 +61,7 @@ impl Tickers {
             orphaned: None,
             last_checkpoint: (0, Instant::now()),
             asked: Asked::No,
+            patience: None,
         };
         let mut display = Display {
             session,
@@ -63,7 +69,9 @@ impl Tickers {
             steps: Rate::default(),
             work: Rate::lasting(),
             quiet: None,
-            told_io_error: false,
+            unwritten: false,
+            trouble: None,
+            troubles: 0,
             system: System::new(gpu),
         };
         let (a, b) = (end.clone(), end.clone());
@@ -103,6 +111,8 @@ struct Listener {
     /// How many checkpoints there were, and when the last was saved.
     last_checkpoint: (u32, Instant),
     asked: Asked,
+    /// Until when a run that was asked to stop waits for a disk that does not take its rows.
+    patience: Option<Instant>,
 }
 
 /// Whether a stop was asked for.
@@ -122,9 +132,10 @@ impl Listener {
             let event = Event::Signal { name: "SIGTERM".to_owned(), process: "trainer".to_owned() };
             self.session.event(&event);
             self.asked = Asked::Firmly;
-            if !self.stop() {
+            if !self.stop(crate::DEFAULT_GRACE) {
                 // Asked a second time: no more patience.
                 self.session.hurry();
+                self.patience = Some(Instant::now());
             }
         }
         // A folder that cannot be read now is read again in 100 ms.
@@ -136,7 +147,16 @@ impl Listener {
                 self.answer(request);
             }
         }
+        self.mind_the_disk();
         self.mind_the_clock();
+    }
+
+    /// A run that was asked to stop waits for the disk half as long as it may take, so that it can still say what is lost.
+    fn mind_the_disk(&self) {
+        let over = self.patience.is_some_and(|until| Instant::now() >= until);
+        if over && self.session.recorder.stats().trouble.is_some() {
+            self.session.recorder.give_up();
+        }
     }
 
     fn answer(&mut self, request: Request) {
@@ -151,7 +171,8 @@ impl Listener {
         match request {
             Request::Stop { grace_s } => {
                 self.asked = Asked::ByFile(grace_s);
-                self.stop();
+                let grace = grace_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
+                self.stop(grace.unwrap_or(crate::DEFAULT_GRACE));
             }
             Request::Pause => self.session.set_paused(true),
             Request::Resume => self.session.set_paused(false),
@@ -164,9 +185,11 @@ impl Listener {
     }
 
     /// `true` if this is the first time.
-    fn stop(&mut self) -> bool {
+    fn stop(&mut self, grace: Duration) -> bool {
         let first = self.session.ask_to_stop();
         if first {
+            self.session.recorder.hurry(true);
+            self.patience = Instant::now().checked_add(grace / 2);
             self.session.event(&Event::State { state: State::Stopping, cause: None });
         }
         first
@@ -177,6 +200,8 @@ impl Listener {
         let Asked::ByFile(grace_s) = self.asked else { return };
         if self.session.withdraw_stop() {
             self.asked = Asked::No;
+            self.patience = None;
+            self.session.recorder.hurry(false);
             self.session.event(&Event::Request { what: WITHDRAWN.to_owned() });
             self.session.event(&Event::State { state: self.session.state(), cause: None });
             return;
@@ -198,11 +223,11 @@ impl Listener {
                 self.session.event(&Event::Warning { message });
                 self.session.orphaned.store(true, Ordering::Release);
                 self.asked = Asked::Firmly;
-                self.stop();
+                self.stop(ORPHAN_GRACE);
             }
             Some(since) if since.elapsed() > ORPHAN_GRACE => {
                 let message = "did not stop within 10 s without its keeper: ended".to_owned();
-                append_event(&self.session.run, &Event::Warning { message }).ok();
+                self.session.event(&Event::Warning { message });
                 crate::trainer::leave_now(1);
             }
             Some(_) => {}
@@ -230,7 +255,11 @@ struct Display {
     work: Rate,
     /// The divergence seen at the last tick, to judge it only once it rests.
     quiet: Option<u64>,
-    told_io_error: bool,
+    /// The last status could not be written.
+    unwritten: bool,
+    /// What the disk has not taken for a while, as last told; how often it was.
+    trouble: Option<Trouble>,
+    troubles: u32,
     system: System,
 }
 
@@ -238,11 +267,12 @@ impl Display {
     fn tick(&mut self) {
         let session = self.session;
         let stats = session.recorder.stats();
-        if let Some(error) = stats.io_error.filter(|_| !self.told_io_error) {
-            // Training on would be for nothing: no further number is kept.
-            self.told_io_error = true;
-            session.fail(format!("the log can no longer be written: {error}"));
-        }
+        let waiting = stats.trouble.as_ref().map(|t| Waiting {
+            cause: t.cause.clone(),
+            rows: stats.behind,
+            since: t.since,
+        });
+        self.mind_the_disk(stats.trouble);
         self.judge_at_rest();
 
         let now = Instant::now();
@@ -284,13 +314,43 @@ impl Display {
             log_wait_ms: stats.wait.as_secs_f64() * 1e3,
             headline,
             headline_is_part,
+            waiting,
+            outcome: session.outcome(),
             ..self.shown.clone()
         };
-        if !same(&next, &self.shown) {
+        if self.unwritten || !same(&next, &self.shown) {
             let next = Status { updated: Timestamp::now(), ..next };
-            // A status that could not be written is tried again at the next change; the log has its own alarm.
-            write_status(&session.run, &next).ok();
+            self.unwritten = write_status(&session.run, &next).is_err();
             self.shown = next;
+        }
+    }
+
+    /// Tells of a disk that takes nothing, and fails the run once that will not pass: training on would be for nothing.
+    fn mind_the_disk(&mut self, trouble: Option<Trouble>) {
+        let session = self.session;
+        session.flush_events();
+        match (&trouble, &self.trouble) {
+            (Some(new), old) if new.hopeless && !old.as_ref().is_some_and(|old| old.hopeless) => {
+                session.fail(format!("the log can no longer be written: {}", new.error));
+                session.recorder.give_up();
+            }
+            (Some(new), None) => {
+                self.troubles += 1;
+                self.tell(format!("{}: what is logged waits in memory", new.cause));
+            }
+            (None, Some(old)) => {
+                let lasted = Timestamp::now().duration_since(old.since).as_secs_f64().max(0.0);
+                self.tell(format!("the disk takes what is logged again, after {}", seconds(Duration::from_secs_f64(lasted))));
+                keep_reserve(&session.run);
+            }
+            _ => {}
+        }
+        self.trouble = trouble;
+    }
+
+    fn tell(&self, message: String) {
+        if self.troubles <= TROUBLES_TOLD {
+            self.session.event(&Event::Warning { message });
         }
     }
 
@@ -328,4 +388,6 @@ fn same(a: &Status, b: &Status) -> bool {
         && a.started == b.started
         && a.rows == b.rows
         && a.log_wait_ms == b.log_wait_ms
+        && a.waiting == b.waiting
+        && a.outcome == b.outcome
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use gradtop_abi::{self as abi, Kv};
 use gradtop_store::{
-    Manifest, Recorder, RecorderOptions, RunDir, RunLock, State, Status, read_manifest, read_status,
+    Manifest, Recorder, RecorderOptions, RunDir, RunLock, State, Status, StoreError, read_manifest, read_status,
 };
 
 use crate::hostfns;
@@ -155,14 +155,26 @@ fn train(run: &RunDir, resume: Option<&Path>, reporter: &mut Reporter) -> End {
     let end = run_plugin(session, &manifest, resume, reporter);
     reporter.phase(Phase::Finishing);
     session.running.store(false, Ordering::Release);
-    let finished = session.recorder.finish();
+    let end = with_log(session, end, session.recorder.finish());
+    // A trainer that stopped because its keeper is gone has no end of its own: it was cut short.
+    let cut_short = session.orphaned.load(Ordering::Acquire) && end.0 == Outcome::Stopped;
+    if !cut_short {
+        session.end(crate::cause::ending(&end.0, end.1.clone(), "asked to stop"));
+    }
     tickers.stop();
+    end
+}
+
+/// Training's end, given how the log's end went.
+fn with_log(session: &Session, end: End, finished: Result<(), StoreError>) -> End {
     match (end, finished) {
-        ((Outcome::Failed, why), Err(e)) => {
-            failed(format!("{}; and the log could not be finished: {e}", why.unwrap_or_default()))
+        (end, Ok(())) => end,
+        ((Outcome::Failed, why), Err(e)) => failed(format!("{}; {e}", why.unwrap_or_default())),
+        // Waited for no longer because somebody asked for the end.
+        (_, Err(e @ StoreError::Lost { .. })) if session.stop_was_asked() => {
+            (Outcome::Stopped, Some(e.to_string()))
         }
         (_, Err(e)) => failed(format!("the log could not be finished: {e}")),
-        (end, Ok(())) => end,
     }
 }
 

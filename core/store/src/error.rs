@@ -1,5 +1,6 @@
 //! The one error type of this crate.
 
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -132,6 +133,16 @@ pub enum StoreError {
         /// The first error.
         message: String,
     },
+    /// Rows that the disk did not take before the run ended.
+    #[error("{} lost: {why}", counted(*rows, *table_rows))]
+    Lost {
+        /// Rows of metrics.
+        rows: u64,
+        /// Rows of tables.
+        table_rows: u64,
+        /// Why the disk did not take them.
+        why: String,
+    },
     /// No folder for runs could be determined.
     #[error("no folder for runs: give --runs DIR or set GRADTOP_RUNS")]
     NoRunsDir,
@@ -139,6 +150,15 @@ pub enum StoreError {
 
 fn near_names(near: &[String]) -> String {
     if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
+}
+
+fn counted(rows: u64, table_rows: u64) -> String {
+    let some = |n: u64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    match (rows, table_rows) {
+        (rows, 0) => some(rows, "row"),
+        (0, rows) => some(rows, "table row"),
+        (rows, more) => format!("{} and {}", some(rows, "row"), some(more, "table row")),
+    }
 }
 
 /// A result of this crate.
@@ -175,12 +195,28 @@ pub(crate) trait FormatContext<T> {
     fn format_at(self, what: &'static str, path: &Path) -> Result<T>;
 }
 
-impl<T, E: std::fmt::Display> FormatContext<T> for std::result::Result<T, E> {
+impl<T, E: Error + 'static> FormatContext<T> for std::result::Result<T, E> {
     fn format_at(self, what: &'static str, path: &Path) -> Result<T> {
-        self.map_err(|e| StoreError::Format {
-            what,
-            path: path.to_owned(),
-            message: in_a_line(&e.to_string()),
+        self.map_err(|e| match system_code(&e) {
+            // A library wraps what the system answered: it is an error of the disk all the same.
+            Some(code) => StoreError::Io {
+                what,
+                path: path.to_owned(),
+                source: io::Error::from_raw_os_error(code),
+            },
+            None => StoreError::Format { what, path: path.to_owned(), message: in_a_line(&e.to_string()) },
         })
     }
+}
+
+/// The system's own error among an error and its sources.
+fn system_code(error: &(dyn Error + 'static)) -> Option<i32> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(code) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            return Some(code);
+        }
+        next = error.source();
+    }
+    None
 }

@@ -1,6 +1,7 @@
 //! `events.jsonl`: what happened to a run, one JSON object a line, only ever appended to.
 
 use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -100,12 +101,57 @@ const START: &[u8] = b"{\"schema\":";
 
 /// Appends an event with one write, so that lines of several processes never mix.
 pub fn append_event(run: &RunDir, event: &Event) -> Result<()> {
-    let path = run.events();
+    append(run, &encode(run, event)?)
+}
+
+fn encode(run: &RunDir, event: &Event) -> Result<Vec<u8>> {
     let line = Line { schema: crate::SCHEMA, time: Timestamp::now(), event };
-    let mut text = serde_json::to_vec(&line).format_at("encode", &path)?;
+    let mut text = serde_json::to_vec(&line).format_at("encode", &run.events())?;
     text.push(b'\n');
+    Ok(text)
+}
+
+fn append(run: &RunDir, text: &[u8]) -> Result<()> {
+    let path = run.events();
     let mut file = inside::append(run, &path).at("open", &path)?;
-    file.write_all(&text).at("append to", &path)
+    let before = file.metadata().at("read", &path)?.len();
+    let written = file.write_all(text).at("append to", &path);
+    if written.is_err() {
+        // What fitted is no line: on a full disk nobody else has appended one meanwhile.
+        file.set_len(before).ok();
+    }
+    written
+}
+
+/// The events of one process, in their order. Those that the disk does not take wait, each with its own time.
+#[derive(Debug)]
+pub struct EventLog {
+    run: RunDir,
+    waiting: Mutex<Vec<u8>>,
+}
+
+impl EventLog {
+    /// For a run of this process.
+    pub fn new(run: &RunDir) -> Self {
+        Self { run: run.clone(), waiting: Mutex::default() }
+    }
+
+    /// Appends an event after all those that wait. If that fails, it waits too.
+    pub fn append(&self, event: &Event) -> Result<()> {
+        let line = encode(&self.run, event)?;
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).extend(line);
+        self.flush()
+    }
+
+    /// Writes what waits.
+    pub fn flush(&self) -> Result<()> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if !waiting.is_empty() {
+            append(&self.run, &waiting)?;
+            waiting.clear();
+        }
+        Ok(())
+    }
 }
 
 /// All events so far, in the order written; of a file longer than 32 MiB the last ones, after a warning that says so.

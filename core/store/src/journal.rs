@@ -101,8 +101,13 @@ impl JournalWriter {
 
     /// Marks the end of the segment; nothing may be appended any more.
     pub(crate) fn end(&mut self) -> Result<()> {
-        self.stream.finish().format_at("encode", &self.path)?;
-        self.flush()
+        self.flush()?;
+        // Not by the stream, which could not be asked again.
+        if let Err(e) = self.file.write_all_at(&END, self.written) {
+            self.file.set_len(self.written).ok();
+            return Err(e).at("write", &self.path);
+        }
+        Ok(())
     }
 }
 
@@ -126,8 +131,9 @@ pub(crate) struct JournalReader {
     ended: bool,
 }
 
-/// Start of every message of an Arrow IPC stream.
+/// Start of every message of an Arrow IPC stream, and its end marker.
 const CONTINUATION: [u8; 4] = [0xff; 4];
+const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 
 impl JournalReader {
     pub(crate) fn open(run: &RunDir, path: &Path) -> Result<Self> {

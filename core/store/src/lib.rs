@@ -24,9 +24,11 @@ mod outline;
 mod pages;
 mod parallel;
 mod part;
+mod patience;
 mod read;
 mod recorder;
 mod recover;
+mod reserve;
 mod rows;
 mod run_dir;
 mod run_table;
@@ -42,7 +44,7 @@ mod view;
 pub use checkpoint::{Checkpoint, checkpoints, prepare_resume};
 pub use control::{Request, WITHDRAWN, clear_control, request, take_requests, withdraw_stop};
 pub use error::{Result, StoreError};
-pub use events::{Event, EventLine, append_event, read_events};
+pub use events::{Event, EventLine, EventLog, append_event, read_events};
 pub use lock::{RunLock, is_locked};
 pub use manifest::{
     ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Versions, boot_id, host_name,
@@ -50,15 +52,16 @@ pub use manifest::{
 };
 pub use outline::{Outline, PageSummary, outline};
 pub use read::{SeriesData, read_series, read_series_around_damage, series_keys};
-pub use recorder::{Recorder, RecorderOptions, RecorderStats};
+pub use recorder::{Recorder, RecorderOptions, RecorderStats, Trouble};
 pub use recover::{Recovery, recover};
+pub use reserve::{give_up_reserve, keep_reserve};
 pub use run_dir::{
     RunDir, create_run, create_shared, find_folder, find_run, list_runs, list_runs_checked, new_run_name,
     runs_dir, validate_name,
 };
 pub use run_table::write_run_table;
 pub use series::SeriesKey;
-pub use status::{HeadlineValue, State, Status, read_status, write_status};
+pub use status::{Ending, HeadlineValue, State, Status, Waiting, read_status, write_status};
 pub use table::{ColumnData, Table, TableColumn, read_table, read_table_last, read_table_rows, table_names};
 pub use tailer::{Row, Slice, Tailer};
 pub use view::{Life, View, view};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{FormatContext as _, IoContext as _, Result};
 use crate::inside;
+use crate::reserve;
 use crate::run_dir::RunDir;
 use crate::serde_float;
 
@@ -139,6 +140,33 @@ pub struct Status {
     /// Whether those are the best of more.
     #[serde(default)]
     pub headline_is_part: bool,
+    /// Why rows wait in memory, if the disk does not take them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+    /// How training ended, if it has, as the trainer wrote before it left: what the run is if nobody is left to say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Ending>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    /// A final state.
+    pub state: State,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+/// What waits for the disk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// What is wrong with the disk, in a few words.
+    pub cause: String,
+    /// Rows that are in memory only.
+    pub rows: u64,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// The last value of a series that overviews show.
@@ -160,13 +188,19 @@ pub struct HeadlineValue {
     pub value: f64,
 }
 
-/// Replaces the run's status. A reader sees the old one or the new one, never a part.
+/// Replaces the run's status. A reader sees the old one or the new one, never a part. Where there is no room for another
+/// file, it takes the place of the reserve.
 pub fn write_status(run: &RunDir, status: &Status) -> Result<()> {
     let path = run.status();
     let mut text = serde_json::to_vec_pretty(status).format_at("encode", &path)?;
     text.push(b'\n');
     // An end is worth waiting for the disk.
-    inside::replace(run, &path, &text, status.state.is_final()).at("write", &path)
+    match inside::replace(run, &path, &text, status.state.is_final() || status.outcome.is_some())
+        .at("write", &path)
+    {
+        Err(e) if e.patience().is_some() => reserve::replace_status(run, status).map_err(|_| e),
+        r => r,
+    }
 }
 
 /// Reads the run's status as it was last written.

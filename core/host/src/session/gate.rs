@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gradtop_abi as abi;
-use gradtop_store::Event;
+use gradtop_store::{Event, StoreError};
 
 use super::{Call, Refused, Session, lock};
 
@@ -102,11 +102,11 @@ impl Session {
         self.event(&Event::Unpaused);
     }
 
-    /// Has `save` write a checkpoint.
+    /// Has `save` write a checkpoint. One that the disk does not take is a warning, and no checkpoint.
     pub(crate) fn checkpoint(
         &self,
         step: i64,
-        save: impl FnOnce(&std::path::Path) -> Result<(), String>,
+        save: impl FnOnce(&std::path::Path) -> abi::Status,
     ) -> Call {
         self.check_main("checkpoint")?;
         if !self.resumable {
@@ -117,7 +117,14 @@ impl Session {
             return Err(Refused::invalid("checkpoint was called while it saves one"));
         }
         let epoch = Some(f64::from_bits(self.epoch.load(Ordering::Relaxed))).filter(|e| !e.is_nan());
-        let saved = self.recorder.checkpoint(step, epoch, save);
+        let mut disk_failed = false;
+        let saved = self.recorder.checkpoint(step, epoch, |dir| match save(dir) {
+            abi::OK => Ok(()),
+            status => {
+                disk_failed = status == abi::IO;
+                Err(format!("save returned {status}"))
+            }
+        });
         self.in_checkpoint.store(false, Ordering::Release);
         // Asked for and answered, well or badly: a plugin whose saving fails is asked again when the next is due.
         let for_a_stop = |b| if saved.is_ok() && b & bit::STOP != 0 { bit::SAVED } else { 0 };
@@ -127,6 +134,12 @@ impl Session {
             Ok(path) => {
                 let path = path.strip_prefix(self.run.path()).unwrap_or(&path).display().to_string();
                 self.event(&Event::Checkpoint { step, path });
+                Ok(())
+            }
+            // What the disk does not take now is tried again when the next checkpoint is due.
+            Err(e) if e.patience().is_some() || matches!(e, StoreError::Save { .. }) && disk_failed => {
+                let message = format!("no checkpoint of step {step}, the next is tried when it is due: {e}");
+                self.event(&Event::Warning { message: crate::text::clean(&message) });
                 Ok(())
             }
             Err(e) => {

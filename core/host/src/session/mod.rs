@@ -11,7 +11,7 @@ use std::thread::ThreadId;
 
 use gradtop_abi as abi;
 use gradtop_store::{
-    Event, MAX_SERIES, Manifest, MetricInfo, Recorder, RunDir, SeriesKey, State, StoreError, append_event,
+    Ending, Event, EventLog, MAX_SERIES, Manifest, MetricInfo, Recorder, RunDir, SeriesKey, State, StoreError,
 };
 use jiff::Timestamp;
 
@@ -63,6 +63,7 @@ const HEADLINES_SEEN: usize = 1_000;
 pub(crate) struct Session {
     pub(crate) run: RunDir,
     pub(crate) recorder: Recorder,
+    events: EventLog,
     pub(crate) resumable: bool,
     metrics: HashMap<String, MetricInfo>,
     main: ThreadId,
@@ -88,6 +89,8 @@ pub(crate) struct Session {
     log_events: AtomicU32,
     too_many_series: AtomicBool,
     failure: Mutex<Option<String>>,
+    /// How training ended, once it has.
+    outcome: OnceLock<Ending>,
     in_checkpoint: AtomicBool,
     /// Counts checkpoints saved, for the clock that says when the next is due.
     pub(crate) checkpoints: AtomicU32,
@@ -107,6 +110,7 @@ impl Session {
     /// A session of the calling thread, which is the one that may call functions tagged \[main\].
     pub(crate) fn new(run: RunDir, manifest: &Manifest, recorder: Recorder) -> Self {
         Self {
+            events: EventLog::new(&run),
             run,
             recorder,
             resumable: manifest.experiment.resumable,
@@ -130,6 +134,7 @@ impl Session {
             log_events: AtomicU32::new(0),
             too_many_series: AtomicBool::new(false),
             failure: Mutex::default(),
+            outcome: OnceLock::new(),
             in_checkpoint: AtomicBool::new(false),
             checkpoints: AtomicU32::new(0),
             orphaned: AtomicBool::new(false),
@@ -139,8 +144,13 @@ impl Session {
     }
 
     pub(crate) fn event(&self, event: &Event) {
-        // A full disk must not end training by way of a notice; the log itself says so when it cannot be written.
-        append_event(&self.run, event).ok();
+        // What the disk does not take now is written later; the log itself says so when it cannot be.
+        self.events.append(event).ok();
+    }
+
+    /// Writes the events that wait for the disk.
+    pub(crate) fn flush_events(&self) {
+        self.events.flush().ok();
     }
 
     // ---- what the plugin asks for ----

@@ -16,6 +16,16 @@ impl Session {
         lock(&self.failure).clone()
     }
 
+    /// How training ended, once it has.
+    pub(crate) fn outcome(&self) -> Option<gradtop_store::Ending> {
+        self.outcome.get().cloned()
+    }
+
+    /// Training has ended so, and all that can be written is.
+    pub(crate) fn end(&self, ending: gradtop_store::Ending) {
+        self.outcome.set(ending).ok();
+    }
+
     /// Whether somebody, not the host itself, asked for a stop.
     pub(crate) fn stop_was_asked(&self) -> bool {
         self.is_stopping() && self.failure().is_none()

@@ -87,6 +87,8 @@ pub(super) struct Hot {
     pub(super) wait: Duration,
     /// The writer sleeps until it is woken.
     pub(super) asleep: bool,
+    /// Logging waits for the disk no longer, however much is in memory.
+    pub(super) hurried: bool,
     /// No more points are taken.
     pub(super) closed: bool,
     /// There is no writer any more.
@@ -106,6 +108,7 @@ impl Hot {
             taken_oldest: None,
             wait: Duration::ZERO,
             asleep: false,
+            hurried: false,
             closed: false,
             ended: false,
         }
@@ -170,6 +173,11 @@ impl Hot {
     fn rotate(&mut self) {
         let empty = self.free.pop().unwrap_or_else(Chunk::touched);
         self.full.push_back(std::mem::replace(&mut self.current, empty));
+    }
+
+    /// Points that are in memory only.
+    pub(super) fn behind(&self) -> u64 {
+        self.logged - self.recorded
     }
 
     /// Points not yet taken by the writer.

@@ -6,6 +6,7 @@
 mod hot;
 mod sealer;
 mod tables;
+mod trouble;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,8 @@ use crate::table::TableColumn;
 
 use hot::{Command, Hot};
 use tables::Tables;
+pub use trouble::Trouble;
+use trouble::{Troubles, Who};
 use writer::Writer;
 
 /// How a [`Recorder`] works; the defaults are what runs use.
@@ -44,6 +47,8 @@ pub struct RecorderOptions {
     pub merge_parts: usize,
     /// Rows in memory beyond which logging waits for the disk.
     pub max_behind: usize,
+    /// How long errors of the disk are borne that have a limit, see [`StoreError::patience`].
+    pub patience: Duration,
 }
 
 impl Default for RecorderOptions {
@@ -54,6 +59,7 @@ impl Default for RecorderOptions {
             seal_age: (Duration::from_secs(2), Duration::from_mins(1)),
             merge_parts: 32,
             max_behind: 4_000_000,
+            patience: crate::patience::LIMITED,
         }
     }
 }
@@ -67,8 +73,10 @@ pub struct RecorderStats {
     pub wait: Duration,
     /// Age of the oldest point that is not yet in the journal.
     pub lag: Duration,
-    /// The last error of the background threads, while it lasts. They keep what they could not write and try again.
-    pub io_error: Option<String>,
+    /// Points that are in memory only.
+    pub behind: u64,
+    /// The error of the background threads, while it lasts. They keep what they could not write and try again.
+    pub trouble: Option<Trouble>,
 }
 
 /// Records a run's points, tables and checkpoints. Clones share one recorder.
@@ -93,7 +101,7 @@ struct Shared {
     /// Wakes a training thread that waits for the disk.
     room: Condvar,
     series: Mutex<KeyTable>,
-    errors: Mutex<Errors>,
+    troubles: Troubles,
     /// Where the checkpoint being saved will stand.
     pending: Mutex<Pending>,
     clock: Clock,
@@ -104,14 +112,6 @@ struct Shared {
 struct Pending {
     segment: Option<u32>,
     tables: BTreeMap<String, u32>,
-}
-
-/// The current error of each background thread.
-#[derive(Default)]
-struct Errors {
-    writer: Option<String>,
-    sealer: Option<String>,
-    tables: Option<String>,
 }
 
 impl Shared {
@@ -164,7 +164,7 @@ impl Recorder {
             work: Condvar::new(),
             room: Condvar::new(),
             series: Mutex::new(series.table),
-            errors: Mutex::default(),
+            troubles: Troubles::new(options.patience),
             pending: Mutex::default(),
             clock: Clock::after(last_time),
             options,
@@ -196,7 +196,7 @@ impl Recorder {
         let shared = &*self.0.shared;
         let time = shared.clock.now();
         let mut hot = shared.hot();
-        if hot.logged - hot.recorded > shared.options.max_behind as u64 {
+        if hot.behind() > shared.options.max_behind as u64 {
             hot = wait_for_room(shared, hot);
         }
         if hot.closed {
@@ -225,10 +225,20 @@ impl Recorder {
     ) -> Result<PathBuf> {
         let run = &self.0.shared.run;
         let tmp = begin(run, step)?;
-        if let Err(message) = save(&tmp) {
-            inside::remove_dir(run, &tmp).at("remove", &tmp)?;
-            return Err(StoreError::Save { step, message });
+        let saved = match save(&tmp) {
+            Ok(()) => self.keep(&tmp, step, epoch),
+            // The saver cannot say so, but if the disk takes nothing, that is why.
+            Err(message) => probe(run, &tmp).and(Err(StoreError::Save { step, message })),
+        };
+        if saved.is_err() {
+            // What is half saved takes room that the rows may need.
+            inside::remove_dir(run, &tmp).ok();
         }
+        saved
+    }
+
+    /// Makes everything logged so far durable, and gives a saved checkpoint its name.
+    fn keep(&self, tmp: &Path, step: i64, epoch: Option<f64>) -> Result<PathBuf> {
         let tables = self.0.tables.sync()?;
         let segment = self.ask(Command::Cut)??;
         let record = Record {
@@ -239,26 +249,37 @@ impl Recorder {
             segment,
             tables,
         };
-        let path = commit(run, &tmp, &record)?;
+        let path = commit(&self.0.shared.run, tmp, &record)?;
         *lock(&self.0.shared.pending) = Pending::default();
         Ok(path)
+    }
+
+    /// Lets logging go on beyond [`RecorderOptions::max_behind`], or no longer: for a run that is to end its step.
+    pub fn hurry(&self, yes: bool) {
+        self.0.shared.hot().hurried = yes;
+        self.0.shared.room.notify_all();
+    }
+
+    /// Waits for the disk no longer: what fails from now on has failed for good.
+    pub fn give_up(&self) {
+        self.0.shared.troubles.give_up();
+        self.hurry(true);
     }
 
     /// Counters.
     pub fn stats(&self) -> RecorderStats {
         let shared = &*self.0.shared;
-        let (rows, wait, oldest) = {
+        let (rows, behind, wait, oldest) = {
             let hot = shared.hot();
-            (hot.logged, hot.wait, hot.taken_oldest.or(hot.waiting_oldest()))
+            (hot.logged, hot.behind(), hot.wait, hot.taken_oldest.or(hot.waiting_oldest()))
         };
         let age = oldest.map_or(0, |t| shared.clock.now().saturating_sub(t));
-        let errors = lock(&shared.errors);
-        let io_error = errors.writer.as_ref().or(errors.sealer.as_ref()).or(errors.tables.as_ref()).cloned();
         RecorderStats {
             rows: shared.sealed + rows,
             wait,
             lag: Duration::from_micros(u64::try_from(age).unwrap_or(0)),
-            io_error,
+            behind,
+            trouble: shared.troubles.worst(),
         }
     }
 
@@ -267,19 +288,27 @@ impl Recorder {
         self.0.shared.hot().latest(series)
     }
 
-    /// Writes everything to sealed Parquet, merges, and ends the background threads. Later points are left out. If this
-    /// fails, what could not be sealed is still in the journal, for [`crate::recover()`].
+    /// Writes everything to sealed Parquet, merges, and ends the background threads. Later points are left out. Waits for a
+    /// disk that does not take them, as while training, until [`Self::give_up`]. [`StoreError::Lost`] says which rows are
+    /// lost; what is in the journal and could not be sealed is left to [`crate::recover()`].
     pub fn finish(&self) -> Result<()> {
         self.0.shared.hot().closed = true;
         self.0.shared.room.notify_all();
-        let tables = self.0.tables.finish();
-        let result = match self.ask(Command::Finish) {
+        self.0.tables.close();
+        let rows = match self.ask(Command::Finish) {
             // Finished before.
             Err(StoreError::Writer { .. }) => Ok(()),
             r => r.and_then(|r| r),
         };
+        let tables = self.0.tables.finish();
         self.0.join();
-        result.and(tables)
+        match (rows, tables) {
+            (Err(StoreError::Lost { rows, why, .. }), Err(StoreError::Lost { table_rows, .. })) => {
+                Err(StoreError::Lost { rows, table_rows, why })
+            }
+            (Ok(()) | Err(StoreError::Lost { .. }), Err(e)) if !matches!(e, StoreError::Lost { .. }) => Err(e),
+            (rows, tables) => rows.and(tables),
+        }
     }
 
     /// Sends a command and waits for its answer.
@@ -312,6 +341,7 @@ impl Drop for Inner {
     /// A recorder dropped without `finish` leaves its last rows in the journal, as a kill would, but all of them. Nobody is
     /// left to hear of errors.
     fn drop(&mut self) {
+        self.shared.troubles.give_up();
         self.tables.finish().ok();
         self.shared.hot().commands.push_back(Command::Close);
         self.shared.work.notify_one();
@@ -323,7 +353,7 @@ impl Drop for Inner {
 #[cold]
 fn wait_for_room<'a>(shared: &'a Shared, mut hot: MutexGuard<'a, Hot>) -> MutexGuard<'a, Hot> {
     let start = Instant::now();
-    while hot.logged - hot.recorded > shared.options.max_behind as u64 && !hot.closed {
+    while hot.behind() > shared.options.max_behind as u64 && !hot.closed && !hot.hurried {
         shared.work.notify_one();
         hot = shared
             .room
@@ -333,6 +363,12 @@ fn wait_for_room<'a>(shared: &'a Shared, mut hot: MutexGuard<'a, Hot>) -> MutexG
     }
     hot.wait += start.elapsed();
     hot
+}
+
+/// Whether the disk takes something in this folder.
+fn probe(run: &RunDir, dir: &Path) -> Result<()> {
+    let path = dir.join(".probe");
+    inside::replace(run, &path, &[1; 64 << 10], false).at("save to", &path)
 }
 
 /// Rows of all parts. One that cannot be read counts none: it is reported by whoever reads it.

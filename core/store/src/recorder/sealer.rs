@@ -17,7 +17,7 @@ use crate::rows::Rows;
 use crate::seal::{seal, seal_from_journal};
 use crate::series::KeyTable;
 
-use super::{Shared, lock};
+use super::{Shared, Who, lock};
 
 /// Segments in memory at most; further ones are read back from their journals.
 const IN_MEMORY: usize = 3;
@@ -96,13 +96,18 @@ fn run(
     let mut failed: Vec<Segment> = Vec::new();
     while let Ok(segment) = jobs.recv() {
         failed.push(segment);
-        let result = seal_all(shared, &mut failed).and_then(|()| merge_parts(shared, false));
-        lock(&shared.errors).sealer = result.err().map(|e| e.to_string());
+        let sealed = seal_all(shared, &mut failed);
+        shared.troubles.note(Who::Sealer, &sealed);
+        if sealed.is_ok() {
+            // Parts that cannot be merged are whole as they are; recovery merges them another time.
+            merge_parts(shared, false).ok();
+        }
         queued.fetch_sub(1, Ordering::Relaxed);
     }
-    seal_all(shared, &mut failed)?;
+    shared.troubles.persist(Who::Sealer, || seal_all(shared, &mut failed))?;
     drop(sealing);
-    merge_parts(shared, true)
+    merge_parts(shared, true).ok();
+    Ok(())
 }
 
 /// Seals the segments given, and keeps those that could not be. Their rows stay in memory only if the journal lacks some.

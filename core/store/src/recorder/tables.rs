@@ -15,7 +15,7 @@ use crate::merge::{Policy, merge};
 use crate::part::{list_parts, names};
 use crate::table::{TableColumn, TableParts, check, check_same, existing_schema, to_batch, write_part};
 
-use super::{Shared, lock};
+use super::{Shared, Who, lock};
 
 /// Bytes waiting to be written beyond which `log_table` waits.
 const MAX_WAITING: usize = 64 << 20;
@@ -39,7 +39,7 @@ pub(super) struct Tables {
 struct State {
     schemas: HashMap<String, SchemaRef>,
     jobs: Option<Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Result<()>>>,
     finished: bool,
 }
 
@@ -63,7 +63,10 @@ impl Tables {
         }
         let old = match state.schemas.get(name) {
             Some(old) => Some(old.clone()),
-            None => existing_schema(&self.shared.run, name)?,
+            None => {
+                let run = &self.shared.run;
+                self.shared.troubles.persist(Who::Tables, || existing_schema(run, name))?
+            }
         };
         if let Some(old) = &old {
             check_same(name, old, &schema)?;
@@ -91,21 +94,18 @@ impl Tables {
         answered.recv().map_err(|_| ended())?
     }
 
-    /// Writes everything, merges, and ends the thread.
-    pub(super) fn finish(&self) -> Result<()> {
+    /// Takes no more rows; the thread writes what it has, merges, and ends.
+    pub(super) fn close(&self) {
         let mut state = lock(&self.state);
         state.finished = true;
-        if state.thread.is_none() {
-            return Ok(());
-        }
         state.jobs = None;
-        match state.thread.take().map(JoinHandle::join) {
-            Some(Err(_)) => Err(ended()),
-            _ => lock(&self.shared.errors)
-                .tables
-                .clone()
-                .map_or(Ok(()), |message| Err(StoreError::Writer { message })),
-        }
+    }
+
+    /// Waits for the thread's end.
+    pub(super) fn finish(&self) -> Result<()> {
+        self.close();
+        let thread = lock(&self.state).thread.take();
+        thread.map(JoinHandle::join).unwrap_or(Ok(Ok(()))).unwrap_or_else(|_| Err(ended()))
     }
 
     fn start(&self, state: &mut State) -> Result<()> {
@@ -136,8 +136,9 @@ impl Tables {
         let mut waiting = lock(&self.waiting.bytes);
         if *waiting > MAX_WAITING {
             let start = std::time::Instant::now();
-            while *waiting > MAX_WAITING {
-                waiting = self.waiting.room.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            while *waiting > MAX_WAITING && !self.shared.hot().hurried {
+                let waited = self.waiting.room.wait_timeout(waiting, Duration::from_millis(100));
+                waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
             self.shared.hot().wait += start.elapsed();
         }
@@ -176,7 +177,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, jobs: &Receiver<Job>) {
+    fn run(mut self, jobs: &Receiver<Job>) -> Result<()> {
         loop {
             let job = if self.held.is_empty() {
                 jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
@@ -188,44 +189,59 @@ impl Worker {
                     self.held.entry(name).or_default().push(batch);
                     let held: usize = self.held.values().map(Vec::len).sum();
                     if held >= 64 {
-                        self.note(false);
+                        self.try_to_write();
                     }
                 }
                 Ok(Job::Sync(answer)) => {
-                    let result = self.write(false).map(|()| self.last.clone());
+                    let result = self.write().map(|()| self.last.clone());
+                    self.shared.troubles.note(Who::Tables, &result);
                     if let Ok(last) = &result {
                         lock(&self.shared.pending).tables.clone_from(last);
                     }
                     answer.send(result).ok();
                 }
-                Err(RecvTimeoutError::Timeout) => self.note(false),
-                Err(RecvTimeoutError::Disconnected) => return self.note(true),
+                Err(RecvTimeoutError::Timeout) => self.try_to_write(),
+                Err(RecvTimeoutError::Disconnected) => return self.finish(),
             }
         }
     }
 
-    fn note(&mut self, last: bool) {
-        let result = self.write(last);
-        if result.is_err() && !last {
-            // The disk may be full: the rows are kept, and the next call comes later.
-            std::thread::sleep(Duration::from_millis(500));
+    fn try_to_write(&mut self) {
+        let result = self.write();
+        self.shared.troubles.note(Who::Tables, &result);
+        if result.is_err() {
+            // The rows are kept, and the next call comes later.
+            self.shared.troubles.pause();
         }
-        lock(&self.shared.errors).tables = result.err().map(|e| e.to_string());
+    }
+
+    fn finish(mut self) -> Result<()> {
+        let shared = Arc::clone(&self.shared);
+        if let Err(e) = shared.troubles.persist(Who::Tables, || self.write()) {
+            let table_rows = self.held.values().flatten().map(|b| b.num_rows() as u64).sum();
+            return Err(StoreError::Lost { rows: 0, table_rows, why: e.in_words() });
+        }
+        for table in self.last.keys() {
+            self.merge(table, &Policy::new(2, true));
+        }
+        Ok(())
+    }
+
+    /// Parts that cannot be merged are whole as they are.
+    fn merge(&self, table: &str, policy: &Policy) {
+        let run = &self.shared.run;
+        let mut borders: BTreeSet<u32> =
+            lock(&self.shared.pending).tables.get(table).copied().into_iter().collect();
+        borders.extend(table_boundaries(run, table));
+        merge(run, &run.tables().join(table), &TableParts, &borders, policy).ok();
     }
 
     /// Writes what is held, one part a table, and merges.
-    fn write(&mut self, last: bool) -> Result<()> {
-        let run = &self.shared.run;
-        let borders = |table: &str| {
-            let mut borders: BTreeSet<u32> =
-                lock(&self.shared.pending).tables.get(table).copied().into_iter().collect();
-            borders.extend(table_boundaries(run, table));
-            borders
-        };
+    fn write(&mut self) -> Result<()> {
         while let Some(entry) = self.held.first_entry() {
-            let dir = run.tables().join(entry.key());
+            let dir = self.shared.run.tables().join(entry.key());
             let number = self.last.get(entry.key()).copied().unwrap_or(0) + 1;
-            write_part(run, &dir, number, entry.get())?;
+            write_part(&self.shared.run, &dir, number, entry.get())?;
             let (table, batches) = entry.remove_entry();
             let bytes: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
             let mut waiting = lock(&self.waiting.bytes);
@@ -233,15 +249,9 @@ impl Worker {
             drop(waiting);
             self.waiting.room.notify_all();
             self.last.insert(table.clone(), number);
-            if !last && list_parts(run, &dir)?.len() >= self.shared.options.merge_parts {
-                let policy = Policy::new(self.shared.options.merge_parts, false);
-                merge(run, &dir, &TableParts, &borders(&table), &policy)?;
-            }
-        }
-        if last {
-            for table in self.last.keys() {
-                let policy = Policy::new(2, true);
-                merge(run, &run.tables().join(table), &TableParts, &borders(table), &policy)?;
+            let most = self.shared.options.merge_parts;
+            if list_parts(&self.shared.run, &dir)?.len() >= most {
+                self.merge(&table, &Policy::new(most, false));
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::error::{IoContext as _, Result};
+use crate::error::{IoContext as _, Result, StoreError};
 use crate::inside;
 use crate::journal::{self, BATCH_ROWS, JournalWriter};
 use crate::part::{list_segments, segment_name};
@@ -16,7 +16,8 @@ use crate::series::encode_line;
 
 use super::hot::{Chunk, Command};
 use super::sealer::{Sealer, Segment};
-use super::{Shared, lock};
+use super::trouble::RETRY;
+use super::{Shared, Who, lock};
 
 /// Rows that are written without waiting for their time.
 const FLUSH_ROWS: usize = 1_024;
@@ -26,8 +27,6 @@ const TICK: Duration = Duration::from_millis(20);
 const IDLE: Duration = Duration::from_secs(2);
 /// At the end, rows may be this much older than else before they are written: sealing them is as good.
 const SEAL_FIRST: Duration = Duration::from_millis(50);
-/// Wait after a failed write.
-const RETRY: Duration = Duration::from_millis(500);
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
@@ -62,7 +61,7 @@ struct Ended(Arc<Shared>);
 impl Drop for Ended {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            lock(&self.0.errors).writer = Some("the thread that writes the log panicked".to_owned());
+            self.0.troubles.died(Who::Writer, "the thread that writes the log panicked");
         }
         let mut hot = self.0.hot();
         hot.closed = true;
@@ -131,9 +130,7 @@ impl Writer {
                 match command {
                     Command::Cut(answer) => {
                         let cut = self.durable_cut();
-                        if cut.is_ok() {
-                            lock(&self.shared.errors).writer = None;
-                        }
+                        self.shared.troubles.note(Who::Writer, &cut);
                         // The asker waits; if it is gone, nobody needs the answer.
                         answer.send(cut).ok();
                     }
@@ -215,7 +212,7 @@ impl Writer {
     fn note(&mut self, step: fn(&mut Self) -> Result<()>) {
         let result = step(self);
         self.retry_at = result.is_err().then(|| Instant::now() + RETRY);
-        lock(&self.shared.errors).writer = result.err().map(|e| e.to_string());
+        self.shared.troubles.note(Who::Writer, &result);
     }
 
     /// Brings all rows to the journal.
@@ -233,11 +230,7 @@ impl Writer {
         journal.flush()?;
         let new = self.rows.len() - self.written;
         self.written = self.rows.len();
-        let mut hot = self.shared.hot();
-        hot.recorded += new as u64;
-        hot.taken_oldest = None;
-        drop(hot);
-        self.shared.room.notify_all();
+        self.recorded(new as u64);
         Ok(())
     }
 
@@ -322,7 +315,7 @@ impl Writer {
     /// Seals everything. What is not in the journal yet is sealed from memory alone, if that is done in time; else it is
     /// journaled meanwhile. Should the journal fail, sealing may still succeed: Parquet is a tenth of its size.
     fn finish(&mut self) -> Result<()> {
-        let series = self.write_series();
+        self.write_series().ok();
         let rows = Arc::new(std::mem::take(&mut self.rows));
         let unwritten = rows.time.get(self.written).copied();
         if !rows.is_empty() {
@@ -341,20 +334,37 @@ impl Writer {
         }
         if let Err(e) = self.sealer.finish() {
             self.journal_rest(&rows, false).ok();
-            return Err(e);
+            let rows = (rows.len() - self.written) as u64;
+            return match e.patience() {
+                _ if rows > 0 => Err(StoreError::Lost { rows, table_rows: 0, why: e.in_words() }),
+                // All in the journal, from where recovery seals them once there is room.
+                Some(_) if self.shared.troubles.given_up() => Ok(()),
+                _ => Err(e),
+            };
         }
+        let new = self.shared.hot().behind();
+        self.recorded(new);
+        let shared = Arc::clone(&self.shared);
+        shared.troubles.persist(Who::Writer, || {
+            self.write_series()?;
+            // One that was begun or written to after its rows were sealed.
+            let journal = self.journal_path();
+            inside::remove_file(&self.shared.run, &journal).at("remove", &journal).map(drop)
+        })
+    }
+
+    /// Notes that `new` more points are safe.
+    fn recorded(&self, new: u64) {
         let mut hot = self.shared.hot();
-        hot.recorded = hot.logged;
+        hot.recorded += new;
         hot.taken_oldest = None;
         drop(hot);
-        // One that was begun or written to after its rows were sealed.
-        let journal = self.journal_path();
-        inside::remove_file(&self.shared.run, &journal).at("remove", &journal)?;
-        series
+        self.shared.room.notify_all();
     }
 
     /// Brings the rest of the last segment to the journal; if `unless_sealed`, only for as long as it is not sealed.
     fn journal_rest(&mut self, rows: &Rows, unless_sealed: bool) -> Result<()> {
+        self.write_series()?;
         while self.written < rows.len() {
             if unless_sealed && self.sealer.has_sealed(Duration::ZERO) {
                 return Ok(());
@@ -368,6 +378,7 @@ impl Writer {
             self.encoded = some.end;
             journal.append(rows, some)?;
             journal.flush()?;
+            self.recorded((self.encoded - self.written) as u64);
             self.written = self.encoded;
         }
         self.journal.as_mut().map_or(Ok(()), JournalWriter::end)

@@ -5,6 +5,7 @@
 mod common;
 mod figures;
 mod folder;
+mod full;
 mod golden;
 mod history;
 mod journal;

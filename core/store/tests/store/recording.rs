@@ -111,31 +111,6 @@ fn logging_waits_for_the_disk_and_says_so() {
 }
 
 #[test]
-fn a_disk_that_fails_is_reported_and_tried_again() {
-    let temp = tempfile::tempdir().unwrap();
-    let run = RunDir::new(temp.path());
-    let recorder = Recorder::open(&run, RecorderOptions::default()).unwrap();
-    let a = series(&recorder, "a");
-    std::fs::remove_dir(run.journal()).unwrap();
-    std::fs::write(run.journal(), "in the way").unwrap();
-    recorder.log(1, None, [(a, 1.0)]);
-    let wait_until = |what: &str, done: &dyn Fn() -> bool| {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while !done() {
-            assert!(Instant::now() < deadline, "{what}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    };
-    wait_until("the error was not reported", &|| recorder.stats().io_error.is_some());
-    assert!(recorder.stats().lag > Duration::ZERO);
-    std::fs::remove_file(run.journal()).unwrap();
-    std::fs::create_dir(run.journal()).unwrap();
-    wait_until("the write was not tried again", &|| recorder.stats().io_error.is_none());
-    assert_eq!(read_series(&run, |_| true).unwrap()[0].value, [1.0]);
-    recorder.finish().unwrap();
-}
-
-#[test]
 fn many_points_in_one_call_and_many_threads() {
     let temp = tempfile::tempdir().unwrap();
     let run = RunDir::new(temp.path());
