@@ -198,6 +198,7 @@ fn write_crashed(run: &RunDir, cause: &str) -> Result<bool> {
     gradtop_store::write_run_table(run, &last)?;
     append_event(run, &Event::State { state: State::Crashed, cause: status.cause.clone() })?;
     write_status(run, &status)?;
+    gradtop_store::give_up_reserve(run);
     drop(lock);
     Ok(true)
 }

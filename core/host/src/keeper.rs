@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, Manifest, Request, RunDir, RunLock, State, Status, View, append_event, read_manifest, read_status,
-    recover, request, write_status,
+    Event, EventLog, Manifest, Request, RunDir, RunLock, State, Status, View, give_up_reserve, read_manifest,
+    read_status, recover, request, write_status,
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
@@ -35,14 +35,28 @@ const LAST_CHANCE: Duration = Duration::from_secs(1);
 /// of the time with this; alone, a run is as fast as without.
 const SPINS: &str = "3000";
 /// Variables that say it.
+/// Why a run ends whose folder is not where it was.
+pub(crate) const FOLDER_GONE: &str = "its folder was moved or deleted";
+/// Time between two tries to write the end.
+const AGAIN: Duration = Duration::from_millis(500);
 const SPINNING: [&str; 2] = ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"];
 
 /// `gradtop __keeper DIR [--resume CHECKPOINT]`. Standard input is the run's lock, standard output a pipe to the launcher.
 pub(crate) fn keeper_main(dir: &Path, resume: Option<&Path>) -> i32 {
     close_inherited();
     let Ok(files) = detach() else { return 1 };
-    let run = RunDir::new(dir);
-    let mut keeper = Keeper { run, lock: files.0, launcher: Some(files.1) };
+    signals::ignore(libc::SIGXFSZ);
+    let (lock, mut launcher) = files;
+    let run = match RunDir::new(dir).hold() {
+        Ok(run) => run,
+        Err(e) => {
+            writeln!(launcher, "{e}").ok();
+            return 1;
+        }
+    };
+    let events = EventLog::new(&run);
+    let terminated = Arc::default();
+    let mut keeper = Keeper { run, lock, launcher: Some(launcher), events, terminated };
     match keeper.keep(resume) {
         Ok(()) => 0,
         Err(why) => {
@@ -79,6 +93,9 @@ struct Keeper {
     lock: RunLock,
     /// Until it has been told.
     launcher: Option<File>,
+    events: EventLog,
+    /// A SIGTERM has come.
+    terminated: Arc<AtomicBool>,
 }
 
 /// What the keeper has done about a stop.
@@ -86,6 +103,8 @@ struct Keeper {
 struct Stopping {
     /// When a stop was first seen, and who asked.
     since: Option<(Instant, &'static str)>,
+    /// The time of a stop that no file could pass on.
+    by_signal: Option<Duration>,
     /// When SIGTERM was sent, and how long the stop had been allowed to take.
     terminated: Option<(Instant, Duration)>,
     killed_after: Option<Duration>,
@@ -94,8 +113,7 @@ struct Stopping {
 impl Keeper {
     /// From the first status to the last. An error is why nothing was started.
     fn keep(&mut self, resume: Option<&Path>) -> Result<(), String> {
-        let terminated = Arc::new(AtomicBool::new(false));
-        signal_hook::flag::register(signal_hook::consts::SIGTERM, terminated.clone())
+        signal_hook::flag::register(signal_hook::consts::SIGTERM, self.terminated.clone())
             .map_err(|e| format!("SIGTERM cannot be handled: {e}"))?;
         let manifest = read_manifest(&self.run).map_err(|e| e.to_string())?;
         let pid = std::process::id();
@@ -120,7 +138,7 @@ impl Keeper {
 
         let mut stopping = Stopping::default();
         while !process.wait(LOOK) {
-            self.mind_stop(&mut stopping, &terminated, &process);
+            self.mind_stop(&mut stopping, &process);
         }
         let ended = child.wait().map_err(|e| format!("the trainer's end cannot be read: {e}"))?;
         let console = pump.finish();
@@ -174,21 +192,26 @@ impl Keeper {
     }
 
     /// Sees to it that a stop is obeyed, by force in the end.
-    fn mind_stop(&self, stopping: &mut Stopping, terminated: &AtomicBool, process: &Process) {
-        if terminated.swap(false, Ordering::AcqRel) {
+    fn mind_stop(&self, stopping: &mut Stopping, process: &Process) {
+        if self.terminated.swap(false, Ordering::AcqRel) {
             self.event(&Event::Signal { name: "SIGTERM".to_owned(), process: "keeper".to_owned() });
             stopping.since.get_or_insert((Instant::now(), "SIGTERM"));
-            if let Err(e) = request(&self.run, Request::Stop { grace_s: None }) {
-                self.event(&Event::Warning { message: format!("the stop cannot be passed on: {e}") });
+            if request(&self.run, Request::Stop { grace_s: None }).is_err() {
+                // A disk that takes no file: the trainer understands the signal too.
+                stopping.by_signal = Some(crate::DEFAULT_GRACE);
+                process.signal(Signal::TERM).ok();
             }
         }
         // Taken back before it came to force: then its time begins anew with the next.
-        let passed_on = stopping.terminated.map(|(_, grace)| grace);
-        let Some(grace) = control::asked_to_stop(&self.run).or(passed_on) else {
+        let passed_on = stopping.terminated.map(|(_, grace)| grace).or(stopping.by_signal);
+        let asked = control::asked_to_stop(&self.run).or(passed_on).map(|grace| (grace, "asked to stop"));
+        // The trainer ends by itself when it sees this.
+        let gone = (!self.run.is_in_place()).then_some((crate::DEFAULT_GRACE, FOLDER_GONE));
+        let Some((grace, who)) = asked.or(gone) else {
             stopping.since = None;
             return;
         };
-        let (since, _) = *stopping.since.get_or_insert((Instant::now(), "asked to stop"));
+        let (since, _) = *stopping.since.get_or_insert((Instant::now(), who));
         let waited = since.elapsed();
         match stopping.terminated {
             None if waited >= grace && !grace.is_zero() => {
@@ -228,6 +251,7 @@ impl Keeper {
         status.schema = gradtop_store::SCHEMA;
         status.state = state;
         status.cause.clone_from(&cause);
+        (status.waiting, status.outcome) = (None, None);
         // Of the last moments only, so no longer worth knowing.
         (status.eta_s, status.steps_per_s) = (None, None);
         status.updated = Timestamp::now();
@@ -241,14 +265,29 @@ impl Keeper {
             self.event(&Event::Warning { message: format!("the table of runs could not be written: {e}") });
         }
         self.event(&Event::State { state, cause });
-        if let Err(e) = write_status(&self.run, &status) {
-            self.event(&Event::Warning { message: format!("the last status could not be written: {e}") });
+        self.write_last(&status);
+        give_up_reserve(&self.run);
+        self.events.flush().ok();
+    }
+
+    /// Writes the last status, waiting for a disk that does not take it, unless it is told to end.
+    fn write_last(&self, status: &Status) {
+        let start = Instant::now();
+        self.terminated.store(false, Ordering::Release);
+        while let Err(e) = write_status(&self.run, status) {
+            let over = e.patience().is_none_or(|patience| start.elapsed() >= patience);
+            if over || self.terminated.load(Ordering::Acquire) {
+                self.event(&Event::Warning { message: format!("the last status could not be written: {e}") });
+                return;
+            }
+            self.events.flush().ok();
+            std::thread::sleep(AGAIN);
         }
     }
 
     fn event(&self, event: &Event) {
-        // There is nobody to tell if even this fails.
-        append_event(&self.run, event).ok();
+        // What the disk does not take is written later; there is nobody to tell if it never is.
+        self.events.append(event).ok();
     }
 
     /// Tells the launcher, once; it may be gone.

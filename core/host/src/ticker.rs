@@ -147,8 +147,16 @@ impl Listener {
                 self.answer(request);
             }
         }
+        self.mind_the_folder();
         self.mind_the_disk();
         self.mind_the_clock();
+    }
+
+    /// A run whose folder was moved or deleted ends: what it writes would be looked for in vain.
+    fn mind_the_folder(&mut self) {
+        if !self.session.run.is_in_place() && self.session.failure().is_none() {
+            self.session.fail(crate::keeper::FOLDER_GONE.to_owned());
+        }
     }
 
     /// A run that was asked to stop waits for the disk half as long as it may take, so that it can still say what is lost.
@@ -340,7 +348,10 @@ impl Display {
             }
             (None, Some(old)) => {
                 let lasted = Timestamp::now().duration_since(old.since).as_secs_f64().max(0.0);
-                self.tell(format!("the disk takes what is logged again, after {}", seconds(Duration::from_secs_f64(lasted))));
+                self.tell(format!(
+                    "the disk takes what is logged again, after {}",
+                    seconds(Duration::from_secs_f64(lasted))
+                ));
                 keep_reserve(&session.run);
             }
             _ => {}

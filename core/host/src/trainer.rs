@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use gradtop_abi::{self as abi, Kv};
 use gradtop_store::{
-    Manifest, Recorder, RecorderOptions, RunDir, RunLock, State, Status, StoreError, read_manifest, read_status,
+    Manifest, Recorder, RecorderOptions, RunDir, RunLock, State, Status, StoreError, read_manifest,
+    read_status,
 };
 
 use crate::hostfns;
@@ -33,7 +34,17 @@ fn failed(why: impl Into<String>) -> End {
 /// [`crate::report`], standard error the console. Does not return: it leaves by [`leave`].
 pub(crate) fn trainer_main(dir: &Path, resume: Option<&Path>) -> i32 {
     let Ok((lock, pipe)) = take_over_stdio() else { return 1 };
-    let work = Work { run: RunDir::new(dir), resume: resume.map(Path::to_owned), reporter: Reporter(pipe) };
+    crate::signals::ignore(libc::SIGXFSZ);
+    let mut reporter = Reporter(pipe);
+    let run = match RunDir::new(dir).hold() {
+        Ok(run) => run,
+        Err(e) => {
+            let (outcome, message) = failed(e.to_string());
+            reporter.send(&Report::End { outcome, message });
+            return 1;
+        }
+    };
+    let work = Work { run, resume: resume.map(Path::to_owned), reporter };
     let started = on_bare_thread(Box::new(work));
     // Held to the very end: it is what says that this process lives.
     let _lock = lock;

@@ -199,11 +199,9 @@ impl<T, E: Error + 'static> FormatContext<T> for std::result::Result<T, E> {
     fn format_at(self, what: &'static str, path: &Path) -> Result<T> {
         self.map_err(|e| match system_code(&e) {
             // A library wraps what the system answered: it is an error of the disk all the same.
-            Some(code) => StoreError::Io {
-                what,
-                path: path.to_owned(),
-                source: io::Error::from_raw_os_error(code),
-            },
+            Some(code) => {
+                StoreError::Io { what, path: path.to_owned(), source: io::Error::from_raw_os_error(code) }
+            }
             None => StoreError::Format { what, path: path.to_owned(), message: in_a_line(&e.to_string()) },
         })
     }

@@ -305,7 +305,10 @@ fn parent<'a>(run: &RunDir, path: &'a Path) -> io::Result<(OwnedFd, &'a Path)> {
 }
 
 fn open_root(run: &RunDir) -> io::Result<OwnedFd> {
-    Ok(openat(CWD, run.path(), FOLDER, Mode::empty())?)
+    Ok(match run.held() {
+        Some(folder) => folder.try_clone()?,
+        None => openat(CWD, run.path(), FOLDER, Mode::empty())?,
+    })
 }
 
 /// The path as seen from the run's folder: names only.

@@ -14,6 +14,7 @@ mod error;
 mod events;
 pub mod figures;
 mod fsutil;
+mod held;
 pub mod inside;
 mod journal;
 mod lock;

@@ -92,7 +92,7 @@ pub(crate) fn write_part(run: &RunDir, path: &Path, rows: Rows, table: &KeyTable
     let batch = to_batch(rows, table).format_at("encode", path)?;
     let file = inside::create_new(run, path).at("create", path)?;
     let writer =
-        ArrowWriter::try_new(file, SCHEMA.clone(), Some(metric_properties())).format_at("write", path)?;
+        ArrowWriter::try_new(&file, SCHEMA.clone(), Some(metric_properties())).format_at("write", path)?;
     let (mut writer, factory) = writer.into_serialized_writer().format_at("write", path)?;
     for (number, start) in (0..batch.num_rows()).step_by(GROUP_ROWS).enumerate() {
         let group = batch.slice(start, GROUP_ROWS.min(batch.num_rows() - start));
@@ -104,7 +104,8 @@ pub(crate) fn write_part(run: &RunDir, path: &Path, rows: Rows, table: &KeyTable
         }
         out.close().format_at("write", path)?;
     }
-    let file = writer.into_inner().format_at("write", path)?;
+    // Not `into_inner`, which makes text of an error of the disk.
+    writer.finish().format_at("write", path)?;
     file.sync_all().at("sync", path)
 }
 

@@ -2,24 +2,39 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::held::Held;
 use crate::inside;
 use crate::manifest::{Manifest, read_manifest};
 
 /// The longest name of a run.
 const MAX_NAME: usize = 100;
 
-/// A run's folder, `<runs>/exp=<experiment>/run=<name>`. Holds paths only; nothing is opened.
+/// A run's folder, `<runs>/exp=<experiment>/run=<name>`. Holds paths only; nothing is opened, unless it is [held](Self::hold).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RunDir(PathBuf);
+pub struct RunDir(PathBuf, Held);
 
 impl RunDir {
     /// The run kept in `path`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self(path.into())
+        Self(path.into(), Held::default())
+    }
+    /// The same run, its folder kept open: what is written goes into that folder, wherever it is moved, never into another
+    /// one that takes its name.
+    pub fn hold(self) -> Result<Self> {
+        let held = Held::open(&self.0).at("open", &self.0)?;
+        Ok(Self(self.0, held))
+    }
+    /// Whether a folder that is held still lies at its path. `true` where that cannot be told.
+    pub fn is_in_place(&self) -> bool {
+        self.1.is_at(&self.0)
+    }
+    pub(crate) fn held(&self) -> Option<&OwnedFd> {
+        self.1.folder()
     }
     /// The folder itself.
     pub fn path(&self) -> &Path {

@@ -211,11 +211,12 @@ pub(crate) fn write_file(run: &RunDir, path: &Path, batches: &[RecordBatch]) -> 
     let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
     let file = inside::create_new(run, path).at("create", path)?;
     let properties = table_properties(&schema);
-    let mut writer = ArrowWriter::try_new(file, schema, Some(properties)).format_at("write", path)?;
+    let mut writer = ArrowWriter::try_new(&file, schema, Some(properties)).format_at("write", path)?;
     for batch in batches {
         writer.write(batch).format_at("write", path)?;
     }
-    let file = writer.into_inner().format_at("write", path)?;
+    // Not `into_inner`, which makes text of an error of the disk.
+    writer.finish().format_at("write", path)?;
     file.sync_all().at("sync", path)
 }
 

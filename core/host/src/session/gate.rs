@@ -103,11 +103,7 @@ impl Session {
     }
 
     /// Has `save` write a checkpoint. One that the disk does not take is a warning, and no checkpoint.
-    pub(crate) fn checkpoint(
-        &self,
-        step: i64,
-        save: impl FnOnce(&std::path::Path) -> abi::Status,
-    ) -> Call {
+    pub(crate) fn checkpoint(&self, step: i64, save: impl FnOnce(&std::path::Path) -> abi::Status) -> Call {
         self.check_main("checkpoint")?;
         if !self.resumable {
             let why = "the experiment is not declared resumable, so it has no checkpoints";

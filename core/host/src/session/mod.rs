@@ -280,8 +280,7 @@ impl Session {
 
     pub(crate) fn declare_figures(&self, toml: &str) -> Call {
         let _one_at_a_time = lock(&self.figures);
-        gradtop_store::figures::declare(&self.run, toml)?;
-        Ok(())
+        Ok(self.recorder.declare_figures(toml)?)
     }
 
     /// A line for the console, and for the events unless it is for authors only.

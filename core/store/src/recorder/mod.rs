@@ -215,6 +215,12 @@ impl Recorder {
         self.0.tables.append(name, step, columns)
     }
 
+    /// Adds figures to those declared, see [`crate::figures::declare`]. Waits for a disk that does not take them.
+    pub fn declare_figures(&self, toml: &str) -> Result<()> {
+        let shared = &self.0.shared;
+        shared.troubles.persist(Who::Caller, || crate::figures::declare(&shared.run, toml)).map(drop)
+    }
+
     /// Saves a checkpoint: `save` fills a fresh folder, then everything logged so far is made durable and the checkpoint
     /// gets its name, `checkpoints/step-<n>`. The newest two are kept.
     pub fn checkpoint(
@@ -306,7 +312,9 @@ impl Recorder {
             (Err(StoreError::Lost { rows, why, .. }), Err(StoreError::Lost { table_rows, .. })) => {
                 Err(StoreError::Lost { rows, table_rows, why })
             }
-            (Ok(()) | Err(StoreError::Lost { .. }), Err(e)) if !matches!(e, StoreError::Lost { .. }) => Err(e),
+            (Ok(()) | Err(StoreError::Lost { .. }), Err(e)) if !matches!(e, StoreError::Lost { .. }) => {
+                Err(e)
+            }
             (rows, tables) => rows.and(tables),
         }
     }

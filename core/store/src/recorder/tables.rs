@@ -65,7 +65,7 @@ impl Tables {
             Some(old) => Some(old.clone()),
             None => {
                 let run = &self.shared.run;
-                self.shared.troubles.persist(Who::Tables, || existing_schema(run, name))?
+                self.shared.troubles.persist(Who::Caller, || existing_schema(run, name))?
             }
         };
         if let Some(old) = &old {

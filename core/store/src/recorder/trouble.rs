@@ -26,12 +26,13 @@ pub struct Trouble {
     pub hopeless: bool,
 }
 
-/// A background thread.
+/// A background thread, or the caller's own.
 #[derive(Clone, Copy)]
 pub(super) enum Who {
     Writer,
     Sealer,
     Tables,
+    Caller,
 }
 
 struct Lasting {
@@ -41,9 +42,9 @@ struct Lasting {
     since: (Instant, Timestamp),
 }
 
-/// The current error of each background thread, and whether any is still waited for.
+/// The current error of each, and whether any is still waited for.
 pub(super) struct Troubles {
-    lasting: Mutex<[Option<Lasting>; 3]>,
+    lasting: Mutex<[Option<Lasting>; 4]>,
     given_up: Mutex<bool>,
     gave_up: Condvar,
     /// How long errors are borne that have a limit.
@@ -100,7 +101,9 @@ impl Troubles {
     /// Waits before the next try, unless nothing is waited for any more.
     pub(super) fn pause(&self) {
         let given_up = lock(&self.given_up);
-        drop(self.gave_up.wait_timeout_while(given_up, RETRY, |g| !*g).unwrap_or_else(PoisonError::into_inner));
+        drop(
+            self.gave_up.wait_timeout_while(given_up, RETRY, |g| !*g).unwrap_or_else(PoisonError::into_inner),
+        );
     }
 
     pub(super) fn give_up(&self) {

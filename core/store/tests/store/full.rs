@@ -37,7 +37,8 @@ struct Disk {
 impl Disk {
     fn fill(&self) {
         let fill = |block: usize| {
-            let mut file = std::fs::File::options().append(true).create(true).open(self.runs.join("fill")).unwrap();
+            let mut file =
+                std::fs::File::options().append(true).create(true).open(self.runs.join("fill")).unwrap();
             while std::io::Write::write_all(&mut file, &vec![1; block]).is_ok() {}
         };
         fill(64 << 10);
@@ -85,12 +86,15 @@ fn rows_wait_for_room_and_none_is_lost() {
     assert!((1..=4000).contains(&stats.behind), "{}", stats.behind);
     assert!(stats.lag > Duration::ZERO);
     // A checkpoint does not fit, is an error that passes, and leaves nothing.
-    let failed = recorder.checkpoint(1, None, |dir| std::fs::write(dir.join("x"), "x").map_err(|e| e.to_string()));
+    let failed =
+        recorder.checkpoint(1, None, |dir| std::fs::write(dir.join("x"), "x").map_err(|e| e.to_string()));
     assert_eq!(failed.unwrap_err().patience(), Some(Duration::MAX));
     assert!(checkpoints(&run).is_empty() && std::fs::read_dir(run.checkpoints()).unwrap().next().is_none());
     disk.make_room();
     until("the rows are written", || recorder.stats().behind == 0 && recorder.stats().trouble.is_none());
-    recorder.checkpoint(2, None, |dir| std::fs::write(dir.join("x"), "x").map_err(|e| e.to_string())).unwrap();
+    recorder
+        .checkpoint(2, None, |dir| std::fs::write(dir.join("x"), "x").map_err(|e| e.to_string()))
+        .unwrap();
     recorder.finish().unwrap();
     assert_eq!(steps(&run), (0..5000).collect::<Vec<_>>());
 }
@@ -128,7 +132,9 @@ fn an_end_that_waits_no_longer_says_what_is_lost() {
     let column = TableColumn { name: "x".to_owned(), unit: None, data: ColumnData::I64(vec![1, 2]) };
     recorder.log_table("t", 0, vec![column]).unwrap();
     recorder.give_up();
-    let Err(StoreError::Lost { rows, table_rows, why }) = recorder.finish() else { panic!("nothing is lost") };
+    let Err(StoreError::Lost { rows, table_rows, why }) = recorder.finish() else {
+        panic!("nothing is lost")
+    };
     assert_eq!((table_rows, why.as_str()), (2, "the disk is full"));
     disk.make_room();
     let lock = gradtop_store::RunLock::acquire(&run).unwrap();
@@ -217,8 +223,10 @@ fn a_status_has_room_on_a_full_disk() {
     gradtop_store::give_up_reserve(&run);
     // What the reserve took is free for the last event.
     EventLog::new(&run).append(&Event::Paused).unwrap();
-    let names: Vec<String> =
-        std::fs::read_dir(run.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let names: Vec<String> = std::fs::read_dir(run.path())
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
     assert!(!names.iter().any(|n| n.starts_with('.')), "{names:?}");
     assert!(std::fs::metadata(run.status()).unwrap().len() < 4096);
     assert!(!is_locked(&run).unwrap());
