@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, Request, RunDir, RunLock, State, Status, View, append_event, inside, is_locked, read_status,
-    recover, request, view, write_status,
+    Ending, Event, Request, RunDir, RunLock, State, Status, View, append_event, inside, is_locked,
+    read_status, recorded_end, recover, request, view, write_status,
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
@@ -14,10 +14,26 @@ use crate::DEFAULT_GRACE;
 use crate::error::{HostError, Result};
 use crate::process::Process;
 
-/// Asks a run to stop: it ends its step, saves a checkpoint if it can, and is killed after `grace`.
-pub fn stop(run: &RunDir, grace: Duration) -> Result<()> {
+/// Asks a run to stop: it ends its step, saves a checkpoint if it can, and is killed after `grace`. Where the disk takes no
+/// file that says so, its keeper is asked by signal, and `grace` is [`DEFAULT_GRACE`]; then the answer is why.
+pub fn stop(run: &RunDir, grace: Duration) -> Result<Option<String>> {
     running(run)?;
-    Ok(request(run, Request::Stop { grace_s: Some(grace.as_secs_f64()) })?)
+    let Err(e) = request(run, Request::Stop { grace_s: Some(grace.as_secs_f64()) }) else { return Ok(None) };
+    if e.patience().is_some() && signal_keeper(run, libc::SIGTERM) {
+        Ok(Some(e.in_words()))
+    } else {
+        Err(e.into())
+    }
+}
+
+/// Sends a signal to a run's keeper, if it is one that acts on it. `false`: it is not sent.
+fn signal_keeper(run: &RunDir, signal: libc::c_int) -> bool {
+    let Ok(Status { keeper_pid: Some(pid), keeper_start: Some(start), .. }) = read_status(run) else {
+        return false;
+    };
+    let process = Process::open(pid, start).filter(|_| crate::process::catches(pid, signal));
+    let (Some(process), Some(signal)) = (process, Signal::from_named_raw(signal)) else { return false };
+    process.signal(signal).is_ok()
 }
 
 /// What came of taking a stop back.
@@ -72,8 +88,10 @@ fn is_answered(run: &RunDir) -> Result<bool> {
 /// Ends a run at once, without a checkpoint. Returns when it has ended.
 pub fn kill(run: &RunDir) -> Result<()> {
     let seen = running(run)?;
-    append_event(run, &Event::Request { what: "kill".to_owned() })?;
-    request(run, Request::Stop { grace_s: Some(0.0) })?;
+    append_event(run, &Event::Request { what: "kill".to_owned() }).ok();
+    if request(run, Request::Stop { grace_s: Some(0.0) }).is_err() {
+        signal_keeper(run, crate::keeper::KILL_SIGNAL);
+    }
     // The keeper does it, and writes it down. One that does not (it may be stopped itself) is not waited for long.
     let deadline = Instant::now() + Duration::from_secs(3);
     while Instant::now() < deadline {
@@ -158,7 +176,7 @@ pub fn wait(run: &RunDir) -> Result<State> {
 /// [`inside::is_own`]: looking at a run of somebody else changes nothing.
 pub fn recover_crashed(run: &RunDir) -> Result<bool> {
     let seen = view(run)?;
-    let crashed = seen.certain && seen.state == State::Crashed && seen.status.state != State::Crashed;
+    let crashed = seen.certain && seen.state.is_final() && !seen.status.state.is_final();
     if !crashed || !inside::is_own(run) {
         return Ok(false);
     }
@@ -187,16 +205,17 @@ fn write_crashed(run: &RunDir, cause: &str) -> Result<bool> {
         return Ok(false);
     }
     recover(run, &lock)?;
-    status.schema = gradtop_store::SCHEMA;
-    status.cause.get_or_insert_with(|| cause.to_owned());
-    status.state = State::Crashed;
-    (status.eta_s, status.steps_per_s) = (None, None);
+    let told = recorded_end(run, &status);
     // When it ended nobody saw; when it last wrote is as near as can be known.
-    status.ended = Some(status.updated);
+    let unseen = status.cause.take().unwrap_or_else(|| cause.to_owned());
+    let (end, time) = told.unwrap_or((Ending { state: State::Crashed, cause: Some(unseen) }, status.updated));
+    status.schema = gradtop_store::SCHEMA;
+    (status.state, status.cause, status.ended) = (end.state, end.cause, Some(time));
+    (status.eta_s, status.steps_per_s, status.waiting, status.outcome) = (None, None, None, None);
     status.updated = Timestamp::now();
     let last = View { status: status.clone(), ..view(run)? };
     gradtop_store::write_run_table(run, &last)?;
-    append_event(run, &Event::State { state: State::Crashed, cause: status.cause.clone() })?;
+    append_event(run, &Event::State { state: status.state, cause: status.cause.clone() })?;
     write_status(run, &status)?;
     gradtop_store::give_up_reserve(run);
     drop(lock);

@@ -225,7 +225,7 @@ pub(crate) fn run_child(mut command: Command, limit: Duration) -> std::io::Resul
 /// Reads a pipe to its end on a thread of its own, keeping the last `limit` bytes.
 fn collect(mut pipe: impl Read + Send + 'static, limit: usize) -> mpsc::Receiver<Vec<u8>> {
     let (send, receive) = mpsc::channel();
-    std::thread::spawn(move || {
+    let read = move || {
         let mut kept = Vec::new();
         let mut buffer = vec![0; 64 << 10];
         loop {
@@ -244,7 +244,9 @@ fn collect(mut pipe: impl Read + Send + 'static, limit: usize) -> mpsc::Receiver
         let cut = kept.len().saturating_sub(limit);
         kept.drain(..cut);
         send.send(kept).ok();
-    });
+    };
+    // Where no thread can be started, nothing is heard.
+    std::thread::Builder::new().name("answer".to_owned()).spawn(read).ok();
     receive
 }
 

@@ -139,8 +139,14 @@ fn discover_in(folders: &[(PathBuf, Origin)]) -> Discovery {
     let mut found = Discovery::default();
     for some in files.chunks(4) {
         let described = std::thread::scope(|scope| {
-            let threads: Vec<_> = some.iter().map(|(path, _)| scope.spawn(|| settled(path))).collect();
-            threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+            let begin = |path| std::thread::Builder::new().spawn_scoped(scope, move || settled(path));
+            let threads: Vec<_> = some.iter().map(|(path, _)| begin(path)).collect();
+            // Where no thread can be started, one after the other.
+            let ends = threads.into_iter().zip(some).map(|(thread, (path, _))| match thread {
+                Ok(thread) => thread.join(),
+                Err(_) => Ok(settled(path)),
+            });
+            ends.collect::<Vec<_>>()
         });
         for ((path, origin), result) in some.iter().zip(described) {
             let result = result.unwrap_or_else(|_| {

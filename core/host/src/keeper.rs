@@ -18,6 +18,7 @@ use gradtop_store::{
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
+use signal_hook::consts::SIGTERM;
 
 use crate::cause::{Death, OomCount, seconds};
 use crate::console::Pump;
@@ -35,6 +36,8 @@ const LAST_CHANCE: Duration = Duration::from_secs(1);
 /// of the time with this; alone, a run is as fast as without.
 const SPINS: &str = "3000";
 /// Variables that say it.
+/// What asks a keeper to kill its trainer at once, where no file can.
+pub(crate) const KILL_SIGNAL: libc::c_int = libc::SIGUSR1;
 /// Why a run ends whose folder is not where it was.
 pub(crate) const FOLDER_GONE: &str = "its folder was moved or deleted";
 /// Time between two tries to write the end.
@@ -108,13 +111,18 @@ struct Stopping {
     /// When SIGTERM was sent, and how long the stop had been allowed to take.
     terminated: Option<(Instant, Duration)>,
     killed_after: Option<Duration>,
+    /// [`KILL_SIGNAL`] has come.
+    at_once: Arc<AtomicBool>,
 }
 
 impl Keeper {
     /// From the first status to the last. An error is why nothing was started.
     fn keep(&mut self, resume: Option<&Path>) -> Result<(), String> {
-        signal_hook::flag::register(signal_hook::consts::SIGTERM, self.terminated.clone())
-            .map_err(|e| format!("SIGTERM cannot be handled: {e}"))?;
+        let mut stopping = Stopping::default();
+        for (signal, flag) in [(SIGTERM, &self.terminated), (KILL_SIGNAL, &stopping.at_once)] {
+            signal_hook::flag::register(signal, flag.clone())
+                .map_err(|e| format!("{} cannot be handled: {e}", signals::name(signal)))?;
+        }
         let manifest = read_manifest(&self.run).map_err(|e| e.to_string())?;
         let pid = std::process::id();
         let status = Status {
@@ -130,13 +138,20 @@ impl Keeper {
 
         let memory = OomCount::now();
         let (mut child, report, console) = self.spawn_trainer(&manifest, resume)?;
-        let process = Process::child(&child).map_err(|e| format!("the trainer cannot be watched: {e}"))?;
-        let pump = Pump::start(&self.run, console).map_err(|e| format!("no thread can be started: {e}"))?;
+        let watched = Process::child(&child)
+            .map_err(|e| format!("the trainer cannot be watched: {e}"))
+            .and_then(|process| {
+                let pump = Pump::start(&self.run, console);
+                Ok((process, pump.map_err(|e| format!("no thread can be started: {e}"))?))
+            });
+        let (process, pump) = watched.inspect_err(|_| {
+            child.kill().ok();
+            child.wait().ok();
+        })?;
         self.tell(DETACHED);
         // A folder or disk the run was started from need not stay for its sake; the trainer keeps its own.
         std::env::set_current_dir("/").ok();
 
-        let mut stopping = Stopping::default();
         while !process.wait(LOOK) {
             self.mind_stop(&mut stopping, &process);
         }
@@ -204,7 +219,11 @@ impl Keeper {
         }
         // Taken back before it came to force: then its time begins anew with the next.
         let passed_on = stopping.terminated.map(|(_, grace)| grace).or(stopping.by_signal);
-        let asked = control::asked_to_stop(&self.run).or(passed_on).map(|grace| (grace, "asked to stop"));
+        let at_once = stopping.at_once.load(Ordering::Acquire).then_some(Duration::ZERO);
+        let asked = at_once
+            .or_else(|| control::asked_to_stop(&self.run))
+            .or(passed_on)
+            .map(|grace| (grace, "asked to stop"));
         // The trainer ends by itself when it sees this.
         let gone = (!self.run.is_in_place()).then_some((crate::DEFAULT_GRACE, FOLDER_GONE));
         let Some((grace, who)) = asked.or(gone) else {
@@ -251,7 +270,8 @@ impl Keeper {
         status.schema = gradtop_store::SCHEMA;
         status.state = state;
         status.cause.clone_from(&cause);
-        (status.waiting, status.outcome) = (None, None);
+        let waited = status.waiting.take().is_some();
+        status.outcome = None;
         // Of the last moments only, so no longer worth knowing.
         (status.eta_s, status.steps_per_s) = (None, None);
         status.updated = Timestamp::now();
@@ -265,6 +285,10 @@ impl Keeper {
             self.event(&Event::Warning { message: format!("the table of runs could not be written: {e}") });
         }
         self.event(&Event::State { state, cause });
+        // Before the status, after which whoever waits for the end may end this process: as the first in a container does.
+        if !waited {
+            give_up_reserve(&self.run);
+        }
         self.write_last(&status);
         give_up_reserve(&self.run);
         self.events.flush().ok();

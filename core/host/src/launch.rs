@@ -227,10 +227,8 @@ fn start_keeper(run: &RunDir, lock: &RunLock, resume: Option<&Path>) -> Result<(
     let said = child.stdout.take().map(|pipe| read_line(&mut File::from(std::os::fd::OwnedFd::from(pipe))));
     if said.as_deref() == Some(keeper::DETACHED) {
         // Whoever started it waits for it in the end, or it stays a zombie for as long as a monitor runs.
-        std::thread::Builder::new()
-            .name("reap".to_owned())
-            .spawn(move || child.wait())
-            .map_err(|e| e.to_string())?;
+        // Where no thread can be started, it stays one.
+        std::thread::Builder::new().name("reap".to_owned()).spawn(move || child.wait()).ok();
         return Ok(());
     }
     // It said why, or nothing: then it hangs or is dead.

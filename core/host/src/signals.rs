@@ -48,7 +48,7 @@ pub(crate) fn ignore(signal: c_int) {
     unsafe { libc::signal(signal, libc::SIG_IGN) };
 }
 
-/// Blocks SIGINT and SIGHUP on this thread until dropped; one that came meanwhile then arrives.
+/// Blocks SIGINT, SIGHUP and SIGTERM on this thread until dropped; one that came meanwhile then arrives.
 pub(crate) struct Blocked(libc::sigset_t);
 
 impl Blocked {
@@ -57,10 +57,10 @@ impl Blocked {
         let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
         // SAFETY: a set of our own.
         unsafe { libc::sigemptyset(&raw mut set) };
-        // SAFETY: as above, and a signal that exists.
-        unsafe { libc::sigaddset(&raw mut set, libc::SIGINT) };
-        // SAFETY: as above.
-        unsafe { libc::sigaddset(&raw mut set, libc::SIGHUP) };
+        for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGTERM] {
+            // SAFETY: as above, and a signal that exists.
+            unsafe { libc::sigaddset(&raw mut set, signal) };
+        }
         let mut old = set;
         // SAFETY: both sets are our own.
         unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, &raw mut old) };

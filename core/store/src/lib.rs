@@ -10,6 +10,7 @@ mod checkpoint;
 mod control;
 #[cfg(test)]
 mod crash_tests;
+mod ending;
 mod error;
 mod events;
 pub mod figures;
@@ -44,6 +45,7 @@ mod view;
 
 pub use checkpoint::{Checkpoint, checkpoints, prepare_resume};
 pub use control::{Request, WITHDRAWN, clear_control, request, take_requests, withdraw_stop};
+pub use ending::recorded_end;
 pub use error::{Result, StoreError};
 pub use events::{Event, EventLine, EventLog, append_event, read_events};
 pub use lock::{RunLock, is_locked};

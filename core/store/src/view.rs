@@ -4,13 +4,16 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
+use crate::ending::recorded_end;
 use crate::error::Result;
 use crate::inside;
 use crate::lock::{is_locked, last_holder};
 use crate::manifest::{Manifest, boot_id, host_name, read_manifest};
 use crate::run_dir::RunDir;
-use crate::status::{State, Status, read_status};
+use crate::status::{State, Status, Waiting, read_status};
 
+/// Seconds after which a status says nothing of the present.
+const SILENT_S: i64 = 3;
 /// Seconds a new run may take to its first status.
 const BIRTH_S: i64 = 15;
 
@@ -86,9 +89,18 @@ pub fn view(run: &RunDir) -> Result<View> {
                     State::Queued
                 }
                 state if state.is_final() => state,
-                _ => State::Crashed,
+                _ => match recorded_end(run, &status) {
+                    Some((end, time)) => {
+                        (status.cause, status.ended) = (end.cause, Some(time));
+                        end.state
+                    }
+                    None => State::Crashed,
+                },
             };
         }
+    }
+    if certain && !state.is_final() {
+        status.waiting = status.waiting.take().or_else(|| waits_unsaid(run, &status));
     }
     let age_of_last_write = last_write(run).and_then(|t| t.elapsed().ok()).unwrap_or_default();
     Ok(View { dir: run.clone(), manifest, status, state, certain, age_of_last_write })
@@ -127,6 +139,20 @@ fn from_events(run: &RunDir, why: &crate::StoreError) -> Status {
     let note = format!("from events.jsonl: {why}");
     status.cause = Some(cause.map_or_else(|| note.clone(), |cause| format!("{cause} ({note})")));
     status
+}
+
+/// What can be seen from outside of a disk on which not even the status can be written.
+fn waits_unsaid(run: &RunDir, status: &Status) -> Option<Waiting> {
+    let silent = Timestamp::now().duration_since(status.updated).as_secs() >= SILENT_S;
+    let disk = rustix::fs::statvfs(run.path()).ok().filter(|_| silent)?;
+    let cause = if disk.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {
+        "the disk is read-only"
+    } else if disk.f_bavail == 0 {
+        "the disk is full"
+    } else {
+        return None;
+    };
+    Some(Waiting { cause: cause.to_owned(), rows: 0, since: status.updated })
 }
 
 /// A lock that looks free is looked at twice: between creating a run and locking it lie some microseconds.

@@ -132,8 +132,12 @@ pub(crate) fn stop(context: &Context, args: &Stop) -> Result<i32> {
     let grace = args.grace.map_or(gradtop_host::DEFAULT_GRACE, Duration::from_secs_f64);
     if args.kill {
         gradtop_host::kill(&view.dir)?;
-    } else {
-        gradtop_host::stop(&view.dir, grace)?;
+    } else if let Some(why) = gradtop_host::stop(&view.dir, grace)? {
+        let after = number::duration(gradtop_host::DEFAULT_GRACE.as_secs_f64());
+        print::note(&format!(
+            "{why}, so {name} was asked to stop by a signal, which cannot carry --grace: it may take {after}"
+        ));
+        print::note(&format!("  gradtop stop --kill {name}  ends it at once, without a file"));
     }
     if args.no_wait {
         if args.json {

@@ -171,7 +171,10 @@ fn row(view: &View, parameters: &[&str], metric: Option<&str>) -> Vec<Words> {
             ),
             Ink::Dim,
         ),
-        _ => Words::new(if view.state == State::Stopped { cause } else { String::new() }, Ink::Dim),
+        _ => match state::waiting(view) {
+            Some(waiting) => Words::new(waiting, Ink::Alert),
+            None => Words::new(if view.state == State::Stopped { cause } else { String::new() }, Ink::Dim),
+        },
     });
     cells
 }

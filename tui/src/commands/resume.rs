@@ -22,6 +22,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    // As in `run`: a Ctrl-C or SIGTERM from here on is answered.
+    let mut caught = Caught::new()?;
     let mut view = context.view(&args.run)?;
     // Whoever asks to go on with a run that an earlier boot of this machine left says that no other machine has it.
     if gradtop_host::recover_after_reboot(&view.dir)? {
@@ -56,8 +58,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
         _ => {}
     }
-    // As in `run`: a Ctrl-C from here on is answered.
-    let mut caught = Caught::new()?;
+    if caught.any() {
+        return Err(Failure::new("interrupted before the run was resumed".to_owned()).into());
+    }
     gradtop_host::resume(&view.dir)?;
     let detach = args.detach && !caught.any();
     let view = super::view(&view.dir)?;

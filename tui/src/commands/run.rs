@@ -61,6 +61,8 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
 }
 
 pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
+    // Before anything else: from here on a Ctrl-C or SIGTERM is answered, never lost and never the silent end of the command.
+    let mut caught = Caught::new()?;
     let config = args.config.as_deref().map(RunConfig::read).transpose()?.unwrap_or_default();
     let id = args.experiment.or(config.experiment).ok_or_else(|| {
         Failure::usage("no experiment is named")
@@ -92,8 +94,9 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         threads: args.threads.or(config.threads),
         checkpoint_every: every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64),
     };
-    // Before anything is started: from here on a Ctrl-C is answered, never the silent end of the command.
-    let mut caught = Caught::new()?;
+    if caught.any() {
+        return Err(interrupted());
+    }
     let run = match gradtop_host::launch(&launch) {
         Ok(run) => run,
         Err(_) if caught.any() => return Err(interrupted()),
@@ -114,7 +117,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     watch::watch(&run, Watch { json: args.json, ours: true }, caught)
 }
 
-/// The error for a Ctrl-C before there was a run.
+/// The error for a Ctrl-C or SIGTERM before there was a run.
 fn interrupted() -> anyhow::Error {
     Failure::new("interrupted before the run was started; nothing is left of it".to_owned()).into()
 }

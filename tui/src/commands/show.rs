@@ -141,6 +141,9 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
         let bad = matches!(view.state, State::Failed | State::Crashed);
         print::line(&print::styled(&format!("  {}", clean(cause)), if bad { Ink::Alert } else { Ink::Dim }));
     }
+    if let Some(waiting) = state::waiting(view) {
+        print::line(&print::styled(&format!("  {waiting}"), Ink::Alert));
+    }
     if !view.certain {
         let age = number::duration(view.age_of_last_write.as_secs_f64());
         print::line(&format!(

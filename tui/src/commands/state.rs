@@ -64,6 +64,17 @@ pub(crate) fn words(view: &View) -> String {
     format!("{} {}{}", glyph(view.state), view.state.word(), if view.certain { "" } else { "?" })
 }
 
+/// Why a run waits for its disk, and how much does: `the disk is full, 1,234 rows wait`.
+pub(crate) fn waiting(view: &View) -> Option<String> {
+    let waiting = view.status.waiting.as_ref().filter(|_| !view.state.is_final())?;
+    let cause = clean(&waiting.cause);
+    Some(match waiting.rows {
+        0 => cause,
+        1 => format!("{cause}, 1 row waits"),
+        rows => format!("{cause}, {} rows wait", number::count(rows as f64)),
+    })
+}
+
 /// `–`, or `-` where only ASCII may be printed.
 pub(crate) fn nothing() -> &'static str {
     if ascii() { "-" } else { "–" }
@@ -292,6 +303,9 @@ pub(crate) fn to_json(view: &View) -> Map<String, Value> {
         "headline_is_part": s.headline_is_part,
         "rows": s.rows,
         "log_wait_ms": s.log_wait_ms,
+        "waiting": s.waiting.as_ref().filter(|_| !view.state.is_final()).map(|w| {
+            json!({"cause": w.cause, "rows": w.rows, "since": w.since.to_string()})
+        }),
         "trainer_pid": alive(s.trainer_pid),
         "keeper_pid": alive(s.keeper_pid),
         "path": view.dir.path(),

@@ -108,7 +108,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         compose(&study, &refused, args.json)?;
         return Ok(0);
     }
-    // Before anything is started: from here on a Ctrl-C is answered.
+    // Before anything is started: from here on a Ctrl-C or SIGTERM is answered.
     let caught = Caught::new()?;
     let found = gradtop_host::discover();
     conduct::check(&plan, &found)?;
@@ -169,12 +169,17 @@ fn conducted(
     let mut stopping = false;
     let mut told = Instant::now();
     let (score, left) = loop {
-        let (interrupts, hangups) = caught.counts();
+        let counts = caught.counts();
         // Before anything is begun: it may have come while the plugins were looked at.
-        if interrupts > 0 && !stopping {
+        if counts.stop() && !stopping {
             stopping = true;
-            let say =
-                || print::note("stopping all runs after their step; Ctrl-C again to leave without waiting");
+            let say = || {
+                print::note(if counts.terminations > 0 {
+                    "asked to terminate: stopping all runs after their step"
+                } else {
+                    "stopping all runs after their step; Ctrl-C again to leave without waiting"
+                });
+            };
             board.as_ref().map_or_else(say, |board| board.above(say));
             conductor.stop();
         }
@@ -191,7 +196,7 @@ fn conducted(
         if score.is_over() {
             break (score, false);
         }
-        if hangups > 0 || interrupts > 1 {
+        if counts.hangups > 0 || counts.interrupts > 1 {
             break (score, true);
         }
         let words = words(&score);

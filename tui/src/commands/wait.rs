@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::Context;
-use super::watch::{self, LEFT_RUNNING};
+use super::watch::{self, Caught, LEFT_RUNNING};
 use crate::failure::Failure;
 use crate::print;
 
@@ -24,6 +24,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    let mut caught = Caught::new()?;
     let run = context.find(&args.run)?;
     let deadline = args.timeout.map(|t| Instant::now() + Duration::from_secs_f64(t));
     loop {
@@ -39,7 +40,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             ))
             .into());
         }
-        if deadline.is_some_and(|d| Instant::now() >= d) {
+        if deadline.is_some_and(|d| Instant::now() >= d) || caught.any() {
             print::note(&format!("{} is still {}", view.manifest.run, view.state));
             return Ok(LEFT_RUNNING);
         }

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use gradtop_host::Withdrawn;
+use gradtop_host::{HostError, Withdrawn};
 use gradtop_store::{Event, EventLine, RunDir, State, View};
 use serde_json::Value;
-use signal_hook::consts::{SIGHUP, SIGINT};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::follow::Follower;
@@ -42,34 +42,50 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Signals that came, counted. Made before a run is, so that none ends the command in silence.
 pub(crate) struct Caught {
     signals: Signals,
-    interrupts: usize,
-    hangups: usize,
+    counts: Counts,
+}
+
+/// How many of each came.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub(crate) interrupts: usize,
+    pub(crate) hangups: usize,
+    /// Of `docker stop`, `systemctl stop`, `timeout` and the like. However many come, they ask for a stop once, and nothing
+    /// takes it back.
+    pub(crate) terminations: usize,
+}
+
+impl Counts {
+    /// Whether a stop is asked for.
+    pub(crate) fn stop(self) -> bool {
+        self.interrupts + self.terminations > 0
+    }
 }
 
 impl Caught {
     /// From now on. After `nohup` hangups stay ignored; an interrupt is heard even where a shell has started the command in
     /// the background, since whoever sends one means it.
     pub(crate) fn new() -> Result<Self> {
-        let heard = std::iter::once(SIGINT).chain(Some(SIGHUP).filter(|signal| !is_ignored(*signal)));
-        Ok(Self { signals: Signals::new(heard)?, interrupts: 0, hangups: 0 })
+        let heard = [SIGINT, SIGTERM].into_iter().chain(Some(SIGHUP).filter(|signal| !is_ignored(*signal)));
+        Ok(Self { signals: Signals::new(heard)?, counts: Counts::default() })
     }
 
-    /// How many interrupts and hangups have come so far.
-    pub(crate) fn counts(&mut self) -> (usize, usize) {
-        self.look();
-        (self.interrupts, self.hangups)
+    /// What has come so far.
+    pub(crate) fn counts(&mut self) -> Counts {
+        for signal in self.signals.pending() {
+            *match signal {
+                SIGINT => &mut self.counts.interrupts,
+                SIGTERM => &mut self.counts.terminations,
+                _ => &mut self.counts.hangups,
+            } += 1;
+        }
+        self.counts
     }
 
     /// Whether any has come so far.
     pub(crate) fn any(&mut self) -> bool {
-        self.look();
-        self.interrupts + self.hangups > 0
-    }
-
-    fn look(&mut self) {
-        for signal in self.signals.pending() {
-            if signal == SIGINT { self.interrupts += 1 } else { self.hangups += 1 }
-        }
+        let counts = self.counts();
+        counts.stop() || counts.hangups > 0
     }
 }
 
@@ -127,20 +143,29 @@ pub(crate) fn watch(run: &RunDir, how: Watch, mut caught: Caught) -> Result<i32>
         if view.state.is_final() {
             break Ok(Left::Ended(view));
         }
-        caught.look();
-        if caught.hangups > 0 {
+        let counts = caught.counts();
+        if counts.hangups > 0 || counts.stop() && !how.ours {
             break Ok(Left::Alone(view));
         }
-        if caught.interrupts > usize::from(how.ours) {
+        if counts.interrupts > 1 {
             // One alone may both ask and leave: two that came between two looks.
-            break if asked_to_stop { take_back(run) } else { Ok(Left::Alone(view)) };
+            let taken_back = asked_to_stop && counts.terminations == 0;
+            break if taken_back { take_back(run) } else { Ok(Left::Alone(view)) };
         }
-        if caught.interrupts == 1 && !asked_to_stop {
+        if counts.stop() && !asked_to_stop {
             asked_to_stop = true;
-            if let Err(e) = gradtop_host::stop(run, gradtop_host::DEFAULT_GRACE) {
-                break Err(e.into());
+            match gradtop_host::stop(run, gradtop_host::DEFAULT_GRACE) {
+                // It has ended since it was looked at.
+                Ok(_) | Err(HostError::NotRunning { .. }) => {}
+                Err(e) => break Err(e.into()),
             }
-            let say = || print::note("stopping after this step; Ctrl-C again to let it go on without you");
+            let say = || {
+                print::note(if counts.terminations > 0 {
+                    "asked to terminate: stopping after this step"
+                } else {
+                    "stopping after this step; Ctrl-C again to let it go on without you"
+                });
+            };
             progress.as_ref().map_or_else(say, |p| p.above(say));
         }
         let status = status_line(&view);
@@ -331,6 +356,9 @@ fn headline(view: &View) -> String {
 }
 
 fn phase(view: &View) -> String {
+    if let Some(waiting) = state::waiting(view) {
+        return waiting;
+    }
     match (view.state, view.status.phase.as_deref()) {
         (State::Running, Some(phase)) if !phase.is_empty() => clean(phase),
         (state, _) => state.word().to_owned(),

@@ -1,7 +1,6 @@
 //! Several lines on standard error that are kept up to date, below a bar; nothing where that is no terminal.
 
 use std::io::IsTerminal as _;
-use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -35,7 +34,6 @@ impl Board {
             let chars = if terminal().glyphs.ascii() { "#>." } else { "█▉▊▋▌▍▎▏░" };
             bar.set_style(style.progress_chars(chars));
         }
-        bar.enable_steady_tick(Duration::from_millis(500));
         Some(Self { all, bar, lines: Vec::new() })
     }
 

@@ -1,7 +1,7 @@
 //! A progress bar on standard error, which is a terminal; nothing anywhere else.
 
 use std::io::IsTerminal as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
@@ -22,10 +22,14 @@ pub(crate) struct Shown {
 }
 
 /// The bar.
+/// How often the spinner turns.
+const TICK: Duration = Duration::from_millis(250);
+
 pub(crate) struct Progress {
     bar: ProgressBar,
     ascii: bool,
     before: Option<Shown>,
+    ticked: Instant,
 }
 
 impl Progress {
@@ -36,12 +40,16 @@ impl Progress {
         }
         let ascii = terminal().glyphs.ascii();
         let bar = ProgressBar::with_draw_target(None, below::standard_error(10));
-        bar.enable_steady_tick(Duration::from_millis(250));
-        Some(Self { bar, ascii, before: None })
+        Some(Self { bar, ascii, before: None, ticked: Instant::now() })
     }
 
     /// Shows how far the run is.
     pub(crate) fn show(&mut self, shown: Shown) {
+        // Here rather than on a thread of the bar's own, which panics where no thread can be started.
+        if self.ticked.elapsed() >= TICK {
+            self.ticked = Instant::now();
+            self.bar.tick();
+        }
         if self.before.as_ref() == Some(&shown) {
             return;
         }

@@ -20,7 +20,7 @@ pub(super) struct Workers {
     engine: Engine,
     runs: runs::Reader,
     plugins: Option<PluginWatch>,
-    settings: Option<(Sender<Settings>, JoinHandle<()>)>,
+    settings: Option<(Sender<Settings>, Option<JoinHandle<()>>)>,
 }
 
 impl Workers {
@@ -114,7 +114,7 @@ impl Workers {
                     }
                 }
             };
-            (to, std::thread::spawn(keep))
+            (to, std::thread::Builder::new().name("settings".to_owned()).spawn(keep).ok())
         });
         drop(to.send(new));
     }
@@ -123,7 +123,7 @@ impl Workers {
     pub(super) fn end(self) {
         if let Some((to, thread)) = self.settings {
             drop(to);
-            drop(thread.join());
+            drop(thread.map(std::thread::JoinHandle::join));
         }
     }
 }
@@ -135,7 +135,9 @@ fn act(action: RunAction, ids: &[RunId]) -> ActionResult {
         let done = match action {
             RunAction::Pause => gradtop_host::pause(&run).map_err(anyhow::Error::from),
             RunAction::Checkpoint => gradtop_host::checkpoint(&run).map_err(Into::into),
-            RunAction::Stop => gradtop_host::stop(&run, gradtop_host::DEFAULT_GRACE).map_err(Into::into),
+            RunAction::Stop => {
+                gradtop_host::stop(&run, gradtop_host::DEFAULT_GRACE).map(drop).map_err(Into::into)
+            }
             RunAction::Kill => gradtop_host::kill(&run).map_err(Into::into),
             RunAction::Resume => resume(&run),
             RunAction::Delete => {

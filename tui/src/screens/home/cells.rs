@@ -97,7 +97,7 @@ pub(super) fn note(row: &RunRow) -> Option<String> {
             let again = if row.saved { "; r resumes" } else { "" };
             Some(format!("{}{again}", if cause.is_empty() { "no cause known" } else { &cause }))
         }
-        _ => None,
+        _ => state::waiting(view),
     }
 }
 

@@ -188,6 +188,9 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
         );
         out.extend(wrap(&text, room).into_iter().map(|l| Line::styled(format!(" {l}"), theme.wait())));
     }
+    if let Some(waiting) = state::waiting(view) {
+        out.push(Line::styled(format!(" {}", fit(&waiting, room, theme.ascii())), theme.wait()));
+    }
     if matches!(view.state, State::Failed | State::Crashed) {
         let cause = view.status.cause.as_deref().filter(|c| !c.is_empty());
         let cause = cause.map_or_else(|| "the cause is not known".to_owned(), clean);
