@@ -7,6 +7,7 @@ mod fixture;
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -19,7 +20,7 @@ use gradtop_store::{
 const EVIL: [&str; 18] = [
     "\u{1b}]52;c;ZXZpbA==\u{7}",
     "\u{1b}[2J",
-    "\u{1b}[?1049h",
+    "\u{1b}[?47h",
     "\u{1b}P1$r\u{1b}\\",
     "\u{1b}[31m",
     "\u{9b}31m",
@@ -178,7 +179,6 @@ fn gradtop(runs: &Path, args: &[&str]) -> (String, Option<i32>) {
 #[test]
 fn no_command_lets_text_from_outside_command_a_terminal() {
     let seed = RandomState::new().hash_one(std::process::id());
-    println!("seed {seed}");
     let temp = tempfile::tempdir().unwrap();
     let runs = temp.path();
     let texts = &mut Texts(seed);
@@ -194,6 +194,10 @@ fn no_command_lets_text_from_outside_command_a_terminal() {
     std::fs::create_dir_all(named.parent().unwrap()).unwrap();
     let from = hostile(runs, "named", State::Finished, texts);
     std::fs::rename(from.path(), &named).unwrap();
+    // Not even text.
+    let odd = std::ffi::OsStr::from_bytes(b"run=odd\xff\x9b31m");
+    let from = hostile(runs, "odd", State::Finished, texts);
+    std::fs::rename(from.path(), from.path().with_file_name(odd)).unwrap();
     let named = named.to_str().unwrap();
     let runs_named: Vec<&str> = ["finished", "failed", "crashed", "elsewhere", "live", "m", "s", "f", "k"]
         .into_iter()

@@ -7,7 +7,7 @@ use gradtop_store::{RunDir, RunLock, View, inside, is_locked, read_manifest, vie
 use crate::error::{HostError, Result};
 
 /// What a run's folder holds; anything else in it is somebody's.
-const OURS: [&str; 16] = [
+const OURS: [&str; 17] = [
     "run.toml",
     "plugin.so",
     "status.json",
@@ -24,6 +24,7 @@ const OURS: [&str; 16] = [
     "console-tail.log",
     "console-tail.old.log",
     "superseded",
+    ".reserve",
 ];
 
 /// Whether a run may be deleted; if not, an error that says why, and what would have to be so. `runs` is the folder of all

@@ -178,7 +178,7 @@ fn heading(text: &str) {
 fn describe(plugin: &FoundPlugin, e: &ExperimentDesc) -> Value {
     let mut value = serde_json::to_value(e).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
-        fields.insert("plugin".to_owned(), json!(plugin.path));
+        fields.insert("plugin".to_owned(), json!(plugin.path.to_string_lossy()));
     }
     value
 }

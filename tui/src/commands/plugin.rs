@@ -181,8 +181,10 @@ fn install(file: &Path) -> Result<i32> {
 fn check(file: &Path, json: bool) -> Result<i32> {
     if json {
         let (value, code) = match gradtop_host::describe(file) {
-            Ok(desc) => (json!({"file": file, "ok": true, "plugin": desc}), 0),
-            Err(refusal) => (json!({"file": file, "ok": false, "reason": refusal.to_string()}), 1),
+            Ok(desc) => (json!({"file": file.to_string_lossy(), "ok": true, "plugin": desc}), 0),
+            Err(refusal) => {
+                (json!({"file": file.to_string_lossy(), "ok": false, "reason": refusal.to_string()}), 1)
+            }
         };
         print::json(&value)?;
         return Ok(code);
@@ -209,22 +211,22 @@ fn list(json: bool) -> Result<i32> {
             .iter()
             .map(|p| {
                 let ids: Vec<&str> = p.desc.experiments.iter().map(|e| e.id.as_str()).collect();
-                json!({"path": p.path, "origin": p.origin.word(), "experiments": ids, "abi": [p.desc.abi.0, p.desc.abi.1],
+                json!({"path": p.path.to_string_lossy(), "origin": p.origin.word(), "experiments": ids, "abi": [p.desc.abi.0, p.desc.abi.1],
                        "built_with": p.desc.built_with, "needs_libtorch": p.desc.needs_libtorch})
             })
             .collect();
         let refused: Vec<Value> = found
             .refused
             .iter()
-            .map(|(path, why)| json!({"path": path, "reason": why.to_string()}))
+            .map(|(path, why)| json!({"path": path.to_string_lossy(), "reason": why.to_string()}))
             .collect();
         let shadowed: Vec<Value> = found
             .shadowed
             .iter()
-            .map(|s| json!({"experiment": s.experiment, "path": s.path, "by": s.by}))
+            .map(|s| json!({"experiment": s.experiment, "path": s.path.to_string_lossy(), "by": s.by.to_string_lossy()}))
             .collect();
         print::json(
-            &json!({"plugins": plugins, "refused": refused, "shadowed": shadowed, "search_path": gradtop_host::search_path()}),
+            &json!({"plugins": plugins, "refused": refused, "shadowed": shadowed, "search_path": gradtop_host::search_path().iter().map(|p| p.to_string_lossy()).collect::<Vec<_>>()}),
         )?;
         return Ok(0);
     }

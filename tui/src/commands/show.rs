@@ -106,7 +106,7 @@ fn as_json(view: &View, summaries: &[Summary]) -> Result<Value> {
         .collect();
     let saved: Vec<Value> = checkpoints(&view.dir)
         .iter()
-        .map(|c| json!({"step": c.step, "epoch": c.epoch, "path": c.dir}))
+        .map(|c| json!({"step": c.step, "epoch": c.epoch, "path": c.dir.to_string_lossy()}))
         .collect();
     fields.insert("metrics".into(), Value::Array(metrics));
     fields.insert("checkpoints".into(), Value::Array(saved));

@@ -308,7 +308,7 @@ pub(crate) fn to_json(view: &View) -> Map<String, Value> {
         }),
         "trainer_pid": alive(s.trainer_pid),
         "keeper_pid": alive(s.keeper_pid),
-        "path": view.dir.path(),
+        "path": view.dir.path().to_string_lossy(),
     });
     match fields {
         Value::Object(map) => map,

@@ -138,7 +138,7 @@ fn announce(study: &Study, cores: u32, json: bool) -> Result<()> {
     let plan = &study.plan;
     if json {
         return print::json(&json!({
-            "type": "study", "study": study.name(), "path": study.folder, "cores": cores, "seed": plan.seed,
+            "type": "study", "study": study.name(), "path": study.folder.to_string_lossy(), "cores": cores, "seed": plan.seed,
             "runs": plan.entries.iter().map(Entry::key).collect::<Vec<_>>(),
         }));
     }

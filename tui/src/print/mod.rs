@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(guarded("\x1b[1mx\x1b[0m", false), "\\u{1b}[1mx\\u{1b}[0m");
         for (text, shown) in [
             ("\x1b]52;c;eA==\x07", "\\u{1b}]52;c;eA==\\u{7}"),
-            ("\x1b[2J\x1b[?1049h", "\\u{1b}[2J\\u{1b}[?1049h"),
+            ("\x1b[2J\x1b[?47h", "\\u{1b}[2J\\u{1b}[?47h"),
             ("\x1b[1;\x1b[m", "\\u{1b}[1;\x1b[m"),
             ("\u{9b}2J\u{202e}\r", "\\u{9b}2J\\u{202e}\\r"),
         ] {

@@ -107,7 +107,9 @@ impl Study {
     }
 
     fn read(runs: &Path, folder: &Path) -> Result<Self> {
-        let text = fs::read_to_string(folder.join("study.toml")).context("study.toml cannot be read")?;
+        // Whoever writes to the folder of runs may have made it.
+        let text = inside::read_text(&RunDir::new(folder), &folder.join("study.toml"), inside::TEXT_LIMIT)
+            .context("study.toml cannot be read")?;
         // The schema first: a newer file may lack what this version requires.
         let Schema { schema } = toml::from_str(&text).context("study.toml is damaged")?;
         if schema > SCHEMA {

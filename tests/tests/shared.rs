@@ -1,0 +1,74 @@
+//! Several users of one folder of runs. Only root can be several users; anybody else has nothing to test here.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::process::{Command, Stdio};
+
+use gradtop_store::State;
+use gradtop_tests::sandbox::ended;
+use gradtop_tests::{Said, Sandbox, check, until};
+use rustix::process::Signal;
+
+/// What a user says and gets.
+fn asks(sandbox: &Sandbox, user: u32, args: &[&str]) -> Said {
+    let home = sandbox.path().join(format!("home-{user}"));
+    if !home.exists() {
+        fs::create_dir(&home).unwrap();
+        chown(&home, Some(user), Some(user)).unwrap();
+    }
+    let id = user.to_string();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", &id, "--regid", &id, "--clear-groups"]).arg(sandbox.program()).args(args);
+    command.envs(sandbox.env().iter().map(|(k, v)| (k, v))).current_dir(&home).stdin(Stdio::null());
+    for variable in ["HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
+        command.env(variable, &home);
+    }
+    ended(command, args)
+}
+
+#[test]
+fn two_users_run_one_experiment_in_one_folder_and_leave_each_others_runs_alone() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    fs::set_permissions(sandbox.path(), Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(sandbox.runs(), Permissions::from_mode(0o1777)).unwrap();
+    let (first, second) = (12345, 12346);
+    let run = ["--seed", "7", "--threads", "1"];
+    for (user, name) in [(first, "a"), (second, "b")] {
+        asks(&sandbox, user, &[&["run", "short", "--name", name][..], &run].concat()).expect_code(0);
+    }
+    assert_eq!(gradtop_store::list_runs(&sandbox.runs()).len(), 2);
+
+    // One that crashed is made whole by its own user only.
+    let long =
+        ["run", "counter", "--set", "steps=1000000", "--set", "rate=500", "--detach", "--name", "dead"];
+    asks(&sandbox, first, &[&long[..], &run].concat()).expect_code(0);
+    let dead = sandbox.find("dead");
+    dead.until_step(5);
+    dead.signal_keeper(Signal::KILL);
+    dead.signal_trainer(Signal::KILL);
+    until("its lock to be free", || (dead.view().state == State::Crashed).then_some(()));
+    let before: Vec<_> =
+        check::files(dead.dir.path()).into_iter().map(|f| (fs::read(&f).unwrap(), f)).collect();
+    for args in [&["list"][..], &["show", "dead"], &["plot", "dead"], &["logs", "dead"], &["--once"]] {
+        let said = asks(&sandbox, second, args).expect_code(0);
+        sandbox.gradtop(args).expect_code(0);
+        assert!(args[0] != "list" || said.out.contains("crashed"), "{said:#?}");
+    }
+    let after: Vec<_> =
+        check::files(dead.dir.path()).into_iter().map(|f| (fs::read(&f).unwrap(), f)).collect();
+    assert!(before == after, "somebody else's look changed the run");
+    asks(&sandbox, first, &["list"]).expect_code(0);
+    assert_eq!(dead.status().state, State::Crashed);
+
+    // Nobody deletes what is another's.
+    asks(&sandbox, second, &["rm", "--yes", "a"]).expect_code(1);
+    assert!(sandbox.find("a").dir.path().is_dir());
+    asks(&sandbox, first, &["rm", "--yes", "a", "dead"]).expect_code(0);
+    asks(&sandbox, second, &["rm", "--yes", "b"]).expect_code(0);
+    assert!(gradtop_store::list_runs(&sandbox.runs()).is_empty());
+}
