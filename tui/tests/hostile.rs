@@ -8,7 +8,7 @@ mod fixture;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use gradtop_store::{
@@ -111,7 +111,7 @@ fn hostile(runs: &Path, name: &str, state: State, texts: &mut Texts) -> RunDir {
     recorder.log_table("points", 20, columns).unwrap();
     recorder.checkpoint(10, None, |_| Ok(())).unwrap();
     recorder.finish().unwrap();
-    let quoted = |text: &str| serde_json::to_string(text).unwrap().replace("\u{7f}", "\\u007f");
+    let quoted = |text: &str| serde_json::to_string(text).unwrap().replace('\u{7f}', "\\u007f");
     let [title, caption, panel, axis, mark] = texts.texts();
     let figures = format!(
         "[[figure]]\nid = \"f\"\ntitle = {}\ncaption = {}\n[[figure.panel]]\ntitle = {}\nx = {{ label = {} }}\n\
@@ -157,12 +157,11 @@ fn hostile(runs: &Path, name: &str, state: State, texts: &mut Texts) -> RunDir {
 
 /// Files that cannot be understood, whose errors show what they hold.
 fn broken(runs: &Path, texts: &mut Texts) {
-    let files: [(&str, fn(&RunDir) -> PathBuf); 4] =
-        [("m", RunDir::manifest), ("s", RunDir::status), ("f", RunDir::figures), ("k", RunDir::series)];
+    let files = [("m", "run.toml"), ("s", "status.json"), ("f", "figures.toml"), ("k", "series.jsonl")];
     for (name, file) in files {
         let run = hostile(runs, name, State::Finished, texts);
         let text = format!("schema = 1\n{} = [\n{}", texts.text(), texts.text());
-        std::fs::write(file(&run), text).unwrap();
+        std::fs::write(run.path().join(file), text).unwrap();
     }
 }
 
