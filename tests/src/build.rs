@@ -10,6 +10,12 @@ pub fn fixture(source: &str, folder: &Path) -> PathBuf {
     compile(&paths::checkout().join("tests/fixtures").join(source), folder)
 }
 
+/// As [`fixture`], of a source on `gradtop.hpp`: C++17, with more warnings.
+pub fn on_the_header(source: &str, folder: &Path) -> PathBuf {
+    let source = paths::checkout().join("tests/fixtures").join(source);
+    compile_as(&source, folder, "c++", &["-std=c++17", "-Wshadow", "-Wconversion"])
+}
+
 /// As [`fixture`], of a source given as text.
 pub fn text(name: &str, code: &str, folder: &Path) -> PathBuf {
     let source = folder.join(name);
@@ -20,12 +26,16 @@ pub fn text(name: &str, code: &str, folder: &Path) -> PathBuf {
 }
 
 fn compile(source: &Path, folder: &Path) -> PathBuf {
-    let library = folder.join(format!("lib{}.so", source.file_stem().unwrap().to_str().unwrap()));
     let cpp = source.extension().is_some_and(|e| e == "cpp");
     let (compiler, standard) = if cpp { ("c++", "-std=c++11") } else { ("cc", "-std=c99") };
+    compile_as(source, folder, compiler, &[standard])
+}
+
+fn compile_as(source: &Path, folder: &Path, compiler: &str, flags: &[&str]) -> PathBuf {
+    let library = folder.join(format!("lib{}.so", source.file_stem().unwrap().to_str().unwrap()));
     let done = Command::new(compiler)
+        .args(flags)
         .args([
-            standard,
             "-O1",
             "-Wall",
             "-Wextra",
@@ -46,4 +56,11 @@ fn compile(source: &Path, folder: &Path) -> PathBuf {
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{compiler} refuses {}:\n{said}", source.display());
     library
+}
+
+/// The symbols that a library exports, as `nm` lists them.
+pub fn exports(library: &Path) -> Vec<String> {
+    let done = Command::new("nm").args(["-D", "--defined-only"]).arg(library).output().unwrap();
+    let text = String::from_utf8(done.stdout).unwrap();
+    text.lines().filter_map(|line| line.split_whitespace().last().map(str::to_owned)).collect()
 }

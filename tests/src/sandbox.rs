@@ -187,7 +187,12 @@ impl Drop for Sandbox {
 }
 
 /// Runs a command to its end, and kills it after a minute.
-pub fn ended(mut command: Command, what: &[&str]) -> Said {
+pub fn ended(command: Command, what: &[&str]) -> Said {
+    ended_within(Duration::from_mins(1), command, what)
+}
+
+/// As [`ended`], with another limit.
+pub fn ended_within(limit: Duration, mut command: Command, what: &[&str]) -> Said {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (out, err) = (reader(child.stdout.take().unwrap()), reader(child.stderr.take().unwrap()));
     let start = Instant::now();
@@ -195,7 +200,7 @@ pub fn ended(mut command: Command, what: &[&str]) -> Said {
         if let Some(status) = child.try_wait().unwrap() {
             break Some(status.code().unwrap_or(-1));
         }
-        if start.elapsed() > Duration::from_mins(1) {
+        if start.elapsed() > limit {
             child.kill().unwrap();
             break None;
         }
@@ -204,7 +209,7 @@ pub fn ended(mut command: Command, what: &[&str]) -> Said {
     let text =
         |bytes: Vec<u8>| String::from_utf8(bytes).unwrap_or_else(|e| panic!("{what:?} wrote no UTF-8: {e}"));
     let (out, err) = (text(out.join().unwrap()), text(err.join().unwrap()));
-    let Some(code) = code else { panic!("{what:?} did not end within a minute; it wrote {out}{err}") };
+    let Some(code) = code else { panic!("{what:?} did not end within {limit:?}; it wrote {out}{err}") };
     Said { code, out, err }
 }
 

@@ -121,7 +121,7 @@ fn dependencies_point_one_way() {
         ("gradtop-tests", &["gradtop-abi", "gradtop-store"]),
         ("xtask", &[]),
     ]);
-    let plugin = ["gradtop-data", "gradtop-sdk", "gradtop-sdk-build", "gradtop-toolkit"];
+    let plugin = ["gradtop-data", "gradtop-sdk", "gradtop-sdk-build", "gradtop-toolkit", "gradtop-torch"];
     let members = members();
     let ours: BTreeSet<String> = members.iter().map(|member| member.name.clone()).collect();
     for member in &members {
@@ -236,7 +236,7 @@ fn no_file_names_a_machine_or_a_registry() {
 
 #[test]
 fn unsafe_code_stays_at_the_boundary() {
-    let free = ["core/abi/", "core/sdk/", "core/host/", "tests/", "plugins/toolkit/src/raw.rs"];
+    let free = ["core/abi/", "core/sdk/", "core/host/", "tests/", "plugins/torch/src/raw.rs"];
     let others = rust_sources().filter(|(path, _)| !free.iter().any(|free| path.starts_with(free)));
     nowhere(others, &words([("allow(unsafe", "_code"), ("expect(unsafe", "_code")]), "unsafe code elsewhere");
 }
@@ -385,6 +385,113 @@ fn the_program_needs_only_the_c_library() {
     let (_, needed) = elf_of(paths::gradtop());
     let expected = ["libc.so.6", "libm.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2"].map(str::to_owned);
     assert_eq!(needed, BTreeSet::from(expected));
+}
+
+/// The highest version of glibc's symbols that the program asks for. README promises it to whoever copies the program to another
+/// machine; it depends on the machine that builds, so README names that.
+#[test]
+fn a_program_built_on_debian_12_needs_the_glibc_that_the_readme_names() {
+    let readme = read(&paths::checkout().join("README.md"));
+    let promised = readme.split("built on Debian 12 runs with glibc ").nth(1).unwrap();
+    let promised = promised.split(' ').next().unwrap();
+    let data = fs::read(paths::gradtop()).unwrap();
+    let parsed = ElfFile64::<LittleEndian>::parse(&*data).unwrap();
+    let sections = parsed.elf_section_table();
+    let (mut libraries, strings) = sections.gnu_verneed(LittleEndian, &*data).unwrap().unwrap();
+    let strings = sections.strings(LittleEndian, &*data, strings).unwrap();
+    let mut minors = Vec::new();
+    while let Some((_, mut versions)) = libraries.next().unwrap() {
+        while let Some(version) = versions.next().unwrap() {
+            let name = String::from_utf8_lossy(version.name(LittleEndian, strings).unwrap()).into_owned();
+            // GLIBC_2.3.4 counts as 2.3.
+            let minor = name.strip_prefix("GLIBC_2.").and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
+            minors.extend(minor);
+        }
+    }
+    let highest = format!("2.{}", minors.into_iter().max().unwrap());
+    let here = std::process::Command::new("getconf").arg("GNU_LIBC_VERSION").output().unwrap();
+    if String::from_utf8_lossy(&here.stdout).trim() == "glibc 2.36" {
+        assert_eq!(highest, promised, "README.md names the glibc that the program needs");
+    }
+}
+
+/// Whether these licences fulfil an SPDX expression, with `/` in the place of `OR` as old crates write it.
+fn fulfilled(expression: &str, allowed: &BTreeSet<&str>) -> bool {
+    /// Terms joined by `OR` or, if `all`, by `AND`, which binds closer.
+    fn joined<'a>(tokens: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>, allowed: &BTreeSet<&str>, all: bool) -> bool {
+        let word = if all { "AND" } else { "OR" };
+        let mut result = all;
+        loop {
+            let term = if !all {
+                joined(tokens, allowed, true)
+            } else if tokens.next_if_eq(&"(").is_some() {
+                let inner = joined(tokens, allowed, false);
+                assert_eq!(tokens.next(), Some(")"));
+                inner
+            } else {
+                let licence = tokens.next().expect("a licence");
+                // An exception permits more, never less.
+                if tokens.next_if_eq(&"WITH").is_some() {
+                    tokens.next();
+                }
+                allowed.contains(licence)
+            };
+            result = if all { result && term } else { result || term };
+            if tokens.next_if_eq(&word).is_none() {
+                return result;
+            }
+        }
+    }
+    let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
+    let mut tokens = spaced.split_whitespace().peekable();
+    let result = joined(&mut tokens, allowed, false);
+    assert_eq!(tokens.next(), None, "not understood: {expression}");
+    result
+}
+
+/// What cargo-deny checks where it is installed, of the same list: the licences of all that is built.
+#[test]
+fn every_dependency_has_an_allowed_licence() {
+    let allow: BTreeSet<&str> = BTreeSet::from(["MIT", "Apache-2.0", "ISC"]);
+    for (expression, expected) in [
+        ("MIT", true),
+        ("GPL-3.0", false),
+        ("GPL-3.0 OR MIT", true),
+        ("MIT AND GPL-3.0", false),
+        ("MIT/GPL-3.0", true),
+        ("(MIT OR GPL-3.0) AND ISC", true),
+        ("GPL-3.0 AND MIT OR Apache-2.0 WITH LLVM-exception", true),
+    ] {
+        assert_eq!(fulfilled(expression, &allow), expected, "{expression}");
+    }
+
+    let deny: toml::Table = read(&paths::checkout().join("deny.toml")).parse().unwrap();
+    let allowed: BTreeSet<&str> =
+        deny["licenses"]["allow"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let target = deny["graph"]["targets"][0].as_str().unwrap();
+    let metadata = std::process::Command::new(cargo)
+        .args(["metadata", "--format-version", "1", "--offline", "--locked", "--filter-platform", target])
+        .current_dir(paths::checkout())
+        .output()
+        .unwrap();
+    assert!(metadata.status.success(), "{}", String::from_utf8_lossy(&metadata.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let nodes = metadata["resolve"]["nodes"].as_array().unwrap();
+    let built: BTreeSet<&str> = nodes.iter().map(|node| node["id"].as_str().unwrap()).collect();
+    let mut seen = String::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        if built.contains(package["id"].as_str().unwrap()) {
+            let name = package["name"].as_str().unwrap();
+            let licence = package["license"].as_str().unwrap_or_else(|| panic!("{name} states no licence"));
+            assert!(fulfilled(licence, &allowed), "{name} is under {licence}, which deny.toml does not allow");
+            seen.push_str(licence);
+        }
+    }
+    assert!(built.len() > 100, "only {} packages", built.len());
+    for licence in allowed {
+        assert!(seen.contains(licence), "deny.toml allows {licence}, which nothing is under");
+    }
 }
 
 /// Of the list of invariants: each names a test, as `file` or `file::function`, and it is there.

@@ -1,6 +1,7 @@
 //! The binary `gradtop`: every command, and (as its own child) keeper, trainer and describing process.
 
 mod app;
+mod builder;
 mod chart;
 mod cli;
 mod commands;

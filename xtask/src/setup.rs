@@ -146,7 +146,7 @@ fn put_in_place(workspace: &Workspace, cache: &Path, chosen: &Libtorch) -> Resul
 fn forget_builds(workspace: &Workspace, before: Option<&Libtorch>, chosen: &Libtorch) -> Result<()> {
     let links_cuda = |found: &Libtorch| found.folder.join("lib/libtorch_cuda.so").exists();
     let mut packages = workspace.plugin_packages()?;
-    packages.push("gradtop-toolkit".to_owned());
+    packages.extend(["gradtop-toolkit", "gradtop-torch"].map(str::to_owned));
     if before.map(links_cuda) != Some(links_cuda(chosen)) {
         packages.push("torch-sys".to_owned());
     }

@@ -51,6 +51,7 @@ impl Answer {
             Self::Refused(
                 Refusal::MissingLibraries { .. }
                 | Refusal::MissingLibtorch { .. }
+                | Refusal::NewerSystem { .. }
                 | Refusal::Open { .. }
                 | Refusal::Internal { .. },
             ) => Some(PASSING),

@@ -61,6 +61,16 @@ pub enum Refusal {
         /// Where they were looked for.
         looked: Vec<PathBuf>,
     },
+    /// It was built on a newer system than this one.
+    #[error("is built for a newer system: it needs {version} of {library}{}; build it on this machine", have(here))]
+    NewerSystem {
+        /// The library that is too old here.
+        library: String,
+        /// The version of its symbols that is wanted.
+        version: String,
+        /// What is here, where that is known.
+        here: Option<String>,
+    },
     /// libtorch is not there.
     #[error(
         "needs libtorch, and {library} was not found; looked in {}. Run `cargo xtask setup`, or set GRADTOP_LIBTORCH to the folder that holds it",
@@ -151,12 +161,17 @@ impl Refusal {
             Self::Unreadable { .. }
                 | Self::MissingLibraries { .. }
                 | Self::MissingLibtorch { .. }
+                | Self::NewerSystem { .. }
                 | Self::Open { .. }
                 | Self::Internal { .. }
                 | Self::TimeOut { .. }
                 | Self::Died { .. }
         )
     }
+}
+
+fn have(here: &Option<String>) -> String {
+    here.as_ref().map(|here| format!(", here is {here}")).unwrap_or_default()
 }
 
 fn newer_or_older(found: u32) -> &'static str {

@@ -55,7 +55,7 @@ pub use error::{HostError, ParamError, Refusal, Result};
 pub use inspect::{Inspection, inspect};
 pub use launch::{Launch, default_threads, launch, refused, resume};
 pub use params::{parse_param, resolve_params};
-pub use program::{hidden_main, set_program};
+pub use program::{cache_dir, data_dir, hidden_main, set_program};
 pub use watch::{PluginWatch, PluginsNow};
 
 /// How long a run that is asked to stop may take to end its step and save a checkpoint.

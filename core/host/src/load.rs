@@ -188,8 +188,11 @@ fn keep(library: Library) {
     let _handle: *mut c_void = library.into_raw();
 }
 
-/// Turns the loader's text into the libraries that are missing, if that is what it says.
+/// Turns the loader's text into the libraries that are missing or too old, if that is what it says.
 fn missing(message: String, inspection: &Inspection) -> Refusal {
+    if let Some(newer) = newer_system(&message) {
+        return newer;
+    }
     let Some((name, _)) = message.split_once(": cannot open shared object file: No such file") else {
         return Refusal::Open { message };
     };
@@ -207,6 +210,21 @@ fn missing(message: String, inspection: &Inspection) -> Refusal {
     }
     looked.push(PathBuf::from("the system's folders"));
     Refusal::MissingLibraries { missing, looked }
+}
+
+/// Of "/lib/libc.so.6: version `GLIBC_2.99' not found (required by x.so)".
+fn newer_system(message: &str) -> Option<Refusal> {
+    let (library, rest) = message.split_once(": version `")?;
+    let (version, _) = rest.split_once("' not found")?;
+    let library = Path::new(library).file_name()?.to_string_lossy().into_owned();
+    let here = version.starts_with("GLIBC_").then(|| {
+        // SAFETY: returns a constant string.
+        let version = unsafe { libc::gnu_get_libc_version() };
+        // SAFETY: as above.
+        let version = unsafe { CStr::from_ptr(version) };
+        format!("glibc {}", version.to_string_lossy())
+    });
+    Some(Refusal::NewerSystem { library, version: version.to_owned(), here })
 }
 
 /// Whether the loader finds a library by its name alone.

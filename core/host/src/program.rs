@@ -51,12 +51,12 @@ pub(crate) fn command() -> Command {
 }
 
 /// `$XDG_CACHE_HOME/gradtop`, else `~/.cache/gradtop`.
-pub(crate) fn cache_dir() -> Option<PathBuf> {
+pub fn cache_dir() -> Option<PathBuf> {
     user_dir("XDG_CACHE_HOME", ".cache")
 }
 
 /// `$XDG_DATA_HOME/gradtop`, else `~/.local/share/gradtop`.
-pub(crate) fn data_dir() -> Option<PathBuf> {
+pub fn data_dir() -> Option<PathBuf> {
     user_dir("XDG_DATA_HOME", ".local/share")
 }
 

@@ -20,26 +20,18 @@ fn block<'a>(guide: &'a str, after: &str, language: &str) -> &'a str {
 }
 
 /// Compiles without a warning and exports one symbol.
-#[test]
-fn the_c_plugin_compiles() {
-    let scratch = Scratch::new();
-    let source = scratch.0.join("descent.c");
-    let library = scratch.0.join("libdescent_c.so");
-    fs::write(&source, block(&guide(), "<!-- c-example -->", "c")).unwrap();
-    let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("../abi/include");
-    let output = Command::new("cc")
-        .args([
-            "-std=c11",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-O2",
-            "-fPIC",
-            "-shared",
-            "-fvisibility=hidden",
-            "-I",
-        ])
-        .arg(include)
+fn compiles(example: &str, compiler: &str, flags: &[&str]) {
+    let scratch = Scratch::new(example);
+    let source = scratch.0.join(format!("descent.{example}"));
+    let library = scratch.0.join("libdescent.so");
+    fs::write(&source, block(&guide(), &format!("<!-- {example}-example -->"), example)).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let exports = root.join("tui/src/scaffold/template/cpp/exports.map");
+    let output = Command::new(compiler)
+        .args(flags)
+        .args(["-Wall", "-Wextra", "-Werror", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-I"])
+        .arg(root.join("core/abi/include"))
+        .arg(format!("-Wl,--version-script={}", exports.display()))
         .arg("-o")
         .args([&library, &source])
         .arg("-lm")
@@ -50,6 +42,16 @@ fn the_c_plugin_compiles() {
     let symbols = String::from_utf8(symbols.stdout).unwrap();
     let names: Vec<&str> = symbols.lines().filter_map(|line| line.split(' ').nth(2)).collect();
     assert_eq!(names, ["gradtop_entry_v1"]);
+}
+
+#[test]
+fn the_c_plugin_compiles() {
+    compiles("c", "cc", &["-std=c11"]);
+}
+
+#[test]
+fn the_cpp_plugin_compiles() {
+    compiles("cpp", "c++", &["-std=c++17", "-pedantic"]);
 }
 
 mod descent {
@@ -104,8 +106,8 @@ fn the_rust_experiment_is_this_one() {
 struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> Self {
-        let dir = std::env::temp_dir().join(format!("gradtop-guide-{}", std::process::id()));
+    fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("gradtop-guide-{}-{name}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         Self(dir)
     }

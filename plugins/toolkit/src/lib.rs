@@ -14,13 +14,13 @@ pub mod functions;
 pub mod instruments;
 pub mod levenberg_marquardt;
 pub mod mlp;
-pub mod optim;
 pub mod parameters;
 pub mod pca;
-mod raw;
 pub mod rng;
 pub mod runtime;
 pub mod settings;
 pub mod sharpness;
 pub mod stats;
 pub mod workers;
+
+pub use gradtop_torch::optim;

@@ -20,6 +20,7 @@ pub fn rule_in_words(rule: Rule) -> String {
     match rule {
         Rule::Adam { lr } => format!("Adam, lr {lr}"),
         Rule::Sgd { lr, momentum } if momentum > 0.0 => format!("SGD, lr {lr}, momentum {momentum}"),
+        Rule::AdamW { lr, weight_decay } => format!("AdamW, lr {lr}, weight decay {weight_decay}"),
         Rule::Sgd { lr, .. } => format!("SGD, lr {lr}"),
     }
 }

@@ -1,11 +1,9 @@
 //! `gradtop plugin`: create, build, install, check and list plugins.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command as Process, Stdio};
 
 use anyhow::{Context as _, Result};
-use gradtop_host::{PluginDesc, libtorch};
+use gradtop_host::PluginDesc;
 use serde_json::{Value, json};
 
 use super::short;
@@ -13,16 +11,20 @@ use crate::chart::grid::Ink;
 use crate::failure::Failure;
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
+use crate::scaffold::Kind;
 
 /// What to do with plugins.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Create a plugin's crate, ready to build
+    /// Create a plugin's project, ready to build
     New {
         /// Its folder, whose last part is its name
         #[arg(value_name = "NAME")]
         path: PathBuf,
-        /// With libtorch, through tch
+        /// In C++17, with CMake (default: in Rust)
+        #[arg(long)]
+        cpp: bool,
+        /// With libtorch
         #[arg(long)]
         torch: bool,
     },
@@ -55,7 +57,7 @@ pub(crate) enum Command {
 
 pub(crate) fn run(command: &Command) -> Result<i32> {
     match command {
-        Command::New { path, torch } => new(path, *torch),
+        Command::New { path, cpp, torch } => new(path, Kind { cpp: *cpp, torch: *torch }),
         Command::Build { dir } => build(dir),
         Command::Install { file } => install(file),
         Command::Check { file, json } => check(file, *json),
@@ -63,8 +65,17 @@ pub(crate) fn run(command: &Command) -> Result<i32> {
     }
 }
 
-fn new(path: &Path, torch: bool) -> Result<i32> {
-    let dir = crate::scaffold::create(path, torch)?;
+fn new(path: &Path, kind: Kind) -> Result<i32> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if let Some((plugin, _)) = gradtop_host::discover().experiment(name) {
+        return Err(Failure::usage(format!(
+            "there is already an experiment `{name}`, in {}",
+            short(&plugin.path)
+        ))
+        .help("choose another name: of two experiments with one name only the first is used")
+        .into());
+    }
+    let dir = crate::scaffold::create(path, kind)?;
     print::line(&format!("created {}", short(&dir)));
     let dir = short(&dir);
     print::line(&print::styled("  next:", Ink::Dim));
@@ -73,67 +84,11 @@ fn new(path: &Path, torch: bool) -> Result<i32> {
     Ok(0)
 }
 
-/// Where plugins are built: one folder for all, so that the second one finds its dependencies built.
-fn target_dir() -> Result<PathBuf> {
-    let from = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
-    let cache = from("XDG_CACHE_HOME").or_else(|| from("HOME").map(|h| h.join(".cache")));
-    Ok(cache.context("no cache folder: set XDG_CACHE_HOME or HOME")?.join("gradtop/plugin-target"))
-}
-
 fn build(dir: &Path) -> Result<i32> {
-    let manifest = dir.join("Cargo.toml");
-    if !manifest.is_file() {
-        return Err(Failure::usage(format!("{} holds no Cargo.toml", dir.display()))
-            .help("give the plugin's folder; `gradtop plugin new NAME` makes one")
-            .into());
-    }
-    let target = target_dir()?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut process = Process::new(cargo);
-    process.args(["build", "--release", "--message-format=json-render-diagnostics"]);
-    process.current_dir(dir).env("CARGO_TARGET_DIR", &target).stdin(Stdio::null()).stdout(Stdio::piped());
-    match libtorch::find(None) {
-        // The folder of the libraries lies in the one that LIBTORCH means.
-        Ok(lib) => {
-            process.env("LIBTORCH", lib.parent().unwrap_or(&lib));
-        }
-        Err(_) if std::env::var_os("LIBTORCH").is_some() => {}
-        Err(_) => {
-            process.env_remove("LIBTORCH");
-        }
-    }
-    let output = process.spawn().context("cannot start cargo: is Rust installed?")?.wait_with_output()?;
-    if !output.status.success() {
-        return Err(Failure::new(format!("{} did not build", short(dir)))
-            .help("cargo's messages are above")
-            .into());
-    }
-    let libraries = libraries(&String::from_utf8_lossy(&output.stdout), &manifest);
-    if libraries.is_empty() {
-        return Err(Failure::new(format!("{} builds no shared library", short(dir)))
-            .help("its Cargo.toml needs  [lib] crate-type = [\"cdylib\"]")
-            .into());
-    }
-    for library in libraries {
+    for library in crate::builder::build(dir)? {
         print::line(&library.display().to_string());
     }
     Ok(0)
-}
-
-/// The shared libraries of the package itself in cargo's messages, not those of its dependencies.
-fn libraries(messages: &str, manifest: &Path) -> Vec<PathBuf> {
-    let own = manifest.canonicalize().unwrap_or_else(|_| manifest.to_owned());
-    let mut found = Vec::new();
-    for line in messages.lines() {
-        let Ok(message) = serde_json::from_str::<Value>(line) else { continue };
-        let cdylib = message["target"]["kind"].as_array().is_some_and(|k| k.iter().any(|k| k == "cdylib"));
-        let ours = message["manifest_path"].as_str().is_some_and(|p| Path::new(p) == own);
-        if message["reason"] == "compiler-artifact" && cdylib && ours {
-            let files = message["filenames"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            found.extend(files.map(PathBuf::from).filter(|f| f.extension().is_some_and(|e| e == "so")));
-        }
-    }
-    found
 }
 
 fn describe(file: &Path) -> Result<PluginDesc> {
@@ -145,13 +100,40 @@ fn describe(file: &Path) -> Result<PluginDesc> {
 }
 
 fn install(file: &Path) -> Result<i32> {
+    if file.is_dir() {
+        return Err(Failure::usage(format!("{} is a folder; a plugin is a library (.so)", short(file)))
+            .help(format!("`gradtop plugin install $(gradtop plugin build {})`", short(file)))
+            .into());
+    }
     let desc = describe(file)?;
-    let from = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
-    let data = from("XDG_DATA_HOME").or_else(|| from("HOME").map(|h| h.join(".local/share")));
-    let dir = data.context("no data folder: set XDG_DATA_HOME or HOME")?.join("gradtop/plugins");
+    if file.extension().is_none_or(|e| e != "so") {
+        return Err(Failure::usage(format!("{} is a plugin, but gradtop looks only for names that end in .so", short(file)))
+            .help("rename it")
+            .into());
+    }
+    let dir = gradtop_host::data_dir().context("no data folder: set XDG_DATA_HOME or HOME")?.join("plugins");
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    let name = file.file_name().with_context(|| format!("{} is no file", file.display()))?;
+    let name = file.file_name().with_context(|| format!("{} is not a file", file.display()))?;
     let to = dir.join(name);
+    let ids: Vec<String> = desc.experiments.iter().map(|e| clean(&e.id)).collect();
+    let done = if to.exists() {
+        let bytes = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+        if bytes(&to)? == bytes(file)? {
+            print::line(&format!("{} is already installed, with {}", to.display(), ids.join(", ")));
+            return Ok(0);
+        }
+        if let Ok(old) = gradtop_host::describe(&to)
+            && !old.experiments.iter().any(|e| desc.experiment(&e.id).is_some())
+        {
+            let old: Vec<String> = old.experiments.iter().map(|e| clean(&e.id)).collect();
+            return Err(Failure::new(format!("{} is installed already, another plugin with {}", to.display(), old.join(", ")))
+                .help(format!("rename {}, or remove the other one first", short(file)))
+                .into());
+        }
+        "replaced"
+    } else {
+        "installed"
+    };
     // Copied beside and renamed: a process that has the old file mapped keeps it.
     let beside = dir.join(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
     let copied = std::fs::copy(file, &beside)
@@ -165,8 +147,7 @@ fn install(file: &Path) -> Result<i32> {
             to.display()
         )));
     }
-    let ids: Vec<String> = desc.experiments.iter().map(|e| clean(&e.id)).collect();
-    print::line(&format!("installed {} with {}", to.display(), ids.join(", ")));
+    print::line(&format!("{done} {} with {}", to.display(), ids.join(", ")));
     let found = gradtop_host::discover();
     for s in found.shadowed.iter().filter(|s| s.path == to) {
         print::note(&format!(
@@ -262,21 +243,4 @@ fn list(json: bool) -> Result<i32> {
         }
     }
     Ok(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_packages_own_library_is_taken() {
-        let messages = concat!(
-            r#"{"reason":"compiler-artifact","manifest_path":"/x/dep/Cargo.toml","target":{"kind":["cdylib"]},"filenames":["/t/libdep.so"]}"#,
-            "\n",
-            r#"{"reason":"compiler-artifact","manifest_path":"/x/mine/Cargo.toml","target":{"kind":["cdylib","rlib"]},"filenames":["/t/libmine.rlib","/t/libmine.so"]}"#,
-            "\nnot json\n",
-            r#"{"reason":"build-finished","success":true}"#,
-        );
-        assert_eq!(libraries(messages, Path::new("/x/mine/Cargo.toml")), [PathBuf::from("/t/libmine.so")]);
-    }
 }

@@ -146,6 +146,11 @@ pub(crate) fn note(text: &str) {
     drop(written);
 }
 
+/// Where a program that we start writes what is no result of ours.
+pub(crate) fn stderr() -> std::process::Stdio {
+    std::io::stderr().into()
+}
+
 /// Reports an error as `error: …`, and what to do about it as `help: …`.
 pub(crate) fn error(message: &str, help: Option<&str>) {
     note(&format!("error: {message}"));

@@ -1,15 +1,21 @@
-//! The SDK as part of this program.
+//! What plugins build on, as part of this program.
 
-/// Paths under `core/` and texts. A test compares the list with the files that are there.
+/// Paths in `vendor/gradtop/`, which are those under a folder of this checkout, and texts. A test compares the list with the
+/// files that are there.
 macro_rules! embed {
-    ($($path:literal),+ $(,)?) => {
-        &[$(($path, include_str!(concat!("../../../core/", $path)))),+]
+    ($folder:literal: $($path:literal),+ ; $($manifest:literal = $from:literal),+ $(,)?) => {
+        &[
+            $(($manifest, include_str!(concat!("template/vendor/", $from)))),+ ,
+            $(($path, include_str!(concat!("../../../", $folder, "/", $path)))),+
+        ]
     };
 }
 
-/// Sources, as they are in this checkout.
-pub(super) const SOURCES: &[(&str, &str)] = embed![
+/// The SDK: sources as they are in this checkout, and manifests that inherit nothing from a workspace.
+pub(super) const SDK: &[(&str, &str)] = embed![
+    "core":
     "abi/include/gradtop.h",
+    "abi/include/gradtop.hpp",
     "abi/src/lib.rs",
     "sdk/build/src/lib.rs",
     "sdk/derive/src/attributes.rs",
@@ -32,13 +38,19 @@ pub(super) const SOURCES: &[(&str, &str)] = embed![
     "sdk/src/testing/interrupted.rs",
     "sdk/src/testing/mod.rs",
     "sdk/src/testing/record.rs",
-    "sdk/src/testing/vtable.rs",
+    "sdk/src/testing/vtable.rs";
+    "abi/Cargo.toml" = "abi.toml",
+    "sdk/Cargo.toml" = "sdk.toml",
+    "sdk/build/Cargo.toml" = "build.toml",
+    "sdk/derive/Cargo.toml" = "derive.toml",
 ];
 
-/// Manifests that inherit nothing from a workspace.
-pub(super) const MANIFESTS: &[(&str, &str)] = &[
-    ("abi/Cargo.toml", include_str!("template/vendor/abi.toml")),
-    ("sdk/Cargo.toml", include_str!("template/vendor/sdk.toml")),
-    ("sdk/build/Cargo.toml", include_str!("template/vendor/build.toml")),
-    ("sdk/derive/Cargo.toml", include_str!("template/vendor/derive.toml")),
+/// What plugins on libtorch have besides.
+pub(super) const TORCH: &[(&str, &str)] = embed![
+    "plugins":
+    "torch/src/lib.rs",
+    "torch/src/optim.rs",
+    "torch/src/raw.rs",
+    "torch/src/var_optimizer.rs";
+    "torch/Cargo.toml" = "torch.toml",
 ];

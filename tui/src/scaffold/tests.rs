@@ -6,41 +6,55 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
-fn core() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../core")
+fn checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Files under a folder, as paths within `core/`.
-fn walk(dir: &Path, found: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(dir).unwrap() {
+/// Files under a folder, as paths within `root`.
+fn walk(root: &Path, dir: &str, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(root.join(dir)).unwrap() {
         let path = entry.unwrap().path();
+        let within = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
         if path.is_dir() {
-            walk(&path, found);
+            walk(root, &within, found);
         } else {
-            found.insert(path.strip_prefix(core()).unwrap().to_str().unwrap().to_owned());
+            found.insert(within);
         }
     }
 }
 
 #[test]
-fn every_source_of_the_sdk_is_embedded() {
-    let mut on_disk = BTreeSet::new();
-    for dir in ["abi/src", "abi/include", "sdk/src", "sdk/derive/src", "sdk/build/src"] {
-        walk(&core().join(dir), &mut on_disk);
+fn every_source_is_embedded() {
+    let core = ["abi/src", "abi/include", "sdk/src", "sdk/derive/src", "sdk/build/src"];
+    for (embedded, root, dirs) in
+        [(sources::SDK, "core", &core[..]), (sources::TORCH, "plugins", &["torch/src"])]
+    {
+        let mut on_disk = BTreeSet::new();
+        for dir in dirs {
+            walk(&checkout().join(root), dir, &mut on_disk);
+        }
+        let embedded: BTreeSet<String> = embedded
+            .iter()
+            .map(|(path, _)| (*path).to_owned())
+            .filter(|path| !path.ends_with("Cargo.toml"))
+            .collect();
+        assert_eq!(embedded, on_disk);
     }
-    let embedded: BTreeSet<String> = sources::SOURCES.iter().map(|(path, _)| (*path).to_owned()).collect();
-    assert_eq!(embedded, on_disk);
 }
 
 /// The manifests say what the checkout's own say, without inheriting it.
 #[test]
 fn manifests_agree_with_the_workspace() {
     let read = |path: &Path| toml::from_str::<toml::Table>(&fs::read_to_string(path).unwrap()).unwrap();
-    let workspace = read(&core().join("../Cargo.toml"));
+    let workspace = read(&checkout().join("Cargo.toml"));
     let workspace = workspace["workspace"].as_table().unwrap();
-    for (path, text) in sources::MANIFESTS.iter().filter(|(path, _)| path.ends_with("Cargo.toml")) {
+    let manifests = |list: &'static [(&str, &str)], root: &'static str| {
+        list.iter()
+            .filter(|(path, _)| path.ends_with("Cargo.toml"))
+            .map(move |(path, text)| (*path, *text, read(&checkout().join(root).join(path))))
+    };
+    for (path, text, own) in manifests(sources::SDK, "core").chain(manifests(sources::TORCH, "plugins")) {
         let vendored: toml::Table = toml::from_str(text).unwrap();
-        let own = read(&core().join(path));
         assert_eq!(vendored["package"]["name"], own["package"]["name"]);
         assert_eq!(vendored["package"]["description"], own["package"]["description"]);
         for key in ["version", "edition", "rust-version", "license"] {
@@ -56,14 +70,15 @@ fn manifests_agree_with_the_workspace() {
         }
         assert!(!text.contains("workspace"), "{path}");
     }
-    assert_eq!(format!("tch = {}\n", workspace["dependencies"]["tch"]), TCH);
+    let tch = format!("tch = {}\n", workspace["dependencies"]["tch"]);
+    assert!(rust::TORCH.dependencies.ends_with(&tch), "{tch}");
 }
 
 /// The lock files name versions that this checkout builds and tests with.
 #[test]
 fn lock_files_agree_with_the_workspace() {
-    let ours = fs::read_to_string(core().join("../Cargo.lock")).unwrap();
-    for lock in [PLAIN.lock, TORCH.lock] {
+    let ours = fs::read_to_string(checkout().join("Cargo.lock")).unwrap();
+    for lock in [rust::PLAIN.lock, rust::TORCH.lock] {
         for package in lock.split("\n[[package]]\n").skip(1) {
             let mut lines = package.lines();
             let head = format!("{}\n{}\n", lines.next().unwrap(), lines.next().unwrap());
@@ -75,7 +90,7 @@ fn lock_files_agree_with_the_workspace() {
 #[test]
 fn a_lock_file_is_sorted_for_any_name() {
     for name in ["aaa", "my-experiment", "zzz"] {
-        for lock in [PLAIN.lock, TORCH.lock] {
+        for lock in [rust::PLAIN.lock, rust::TORCH.lock] {
             let renamed = lock::rename(lock, name).unwrap();
             let names: Vec<&str> = renamed.lines().filter_map(|line| line.strip_prefix("name = ")).collect();
             assert!(names.is_sorted() && names.contains(&format!("\"{name}\"").as_str()), "{names:?}");
@@ -83,61 +98,63 @@ fn a_lock_file_is_sorted_for_any_name() {
             assert_eq!(renamed.lines().count(), lock.lines().count());
         }
     }
-    assert_eq!(lock::rename(PLAIN.lock, lock::PLACEHOLDER).unwrap(), PLAIN.lock);
+    assert_eq!(lock::rename(rust::PLAIN.lock, lock::PLACEHOLDER).unwrap(), rust::PLAIN.lock);
 }
+
+const RUST: Kind = Kind { cpp: false, torch: false };
+const CPP: Kind = Kind { cpp: true, torch: false };
 
 #[test]
 fn names() {
     for good in ["a", "demo", "my-experiment-2"] {
-        validate_name(good).unwrap();
+        validate_name(good, RUST).unwrap();
+        validate_name(good, CPP).unwrap();
     }
     let long = "a".repeat(41);
-    for bad in [
-        "",
-        "Demo",
-        "2nd",
-        "a_b",
-        "a--b",
-        "a-",
-        "-a",
-        "ä",
-        "fn",
-        "test",
-        "syn",
-        "tch",
-        "gradtop-sdk",
-        "../x",
-        &long,
-    ] {
-        assert!(validate_name(bad).is_err(), "{bad} was accepted");
+    for bad in ["", "Demo", "2nd", "a_b", "a--b", "a-", "-a", "ä", "..", &long] {
+        for kind in [RUST, CPP] {
+            assert!(validate_name(bad, kind).is_err(), "{bad} was accepted");
+        }
     }
+    for bad in ["fn", "test", "syn", "tch", "gradtop-sdk", "gradtop-torch"] {
+        assert!(validate_name(bad, RUST).is_err(), "{bad} was accepted");
+        validate_name(bad, CPP).unwrap();
+    }
+    let said = |name, kind| validate_name(name, kind).unwrap_err().to_string();
+    assert_eq!(said("2nd", RUST), "`2nd` cannot name a plugin");
+    assert_eq!(said("Line_Fit", CPP), "`Line_Fit` cannot name a plugin; `line-fit` could");
+    assert_eq!(said("fn", RUST), "`fn` cannot name a plugin in Rust: Rust uses that word itself");
+    assert_eq!(
+        said("syn", RUST),
+        "`syn` cannot name a plugin in Rust: one of its dependencies has that name"
+    );
 }
 
 #[test]
-fn a_crate_is_written_once_and_whole() {
+fn a_project_is_written_once_and_whole() {
     let dir = tempfile::tempdir().unwrap();
-    for (name, torch) in [("plain-one", false), ("torch-one", true)] {
-        let made = create(&dir.path().join("deep/er").join(name), torch).unwrap();
-        for file in [
-            "Cargo.toml",
-            "Cargo.lock",
-            "build.rs",
-            "README.md",
-            ".gitignore",
-            "src/lib.rs",
-            "src/figures.toml",
-        ] {
+    for (cpp, torch) in [(false, false), (false, true), (true, false), (true, true)] {
+        let kind = Kind { cpp, torch };
+        let name = format!("one-{cpp}-{torch}");
+        let made = create(&dir.path().join("deep/er").join(&name), kind).unwrap();
+        let own: &[&str] = if cpp {
+            &["CMakeLists.txt", "src/plugin.cpp", "vendor/gradtop/gradtop.hpp", "vendor/gradtop/gradtop.h"]
+        } else {
+            &["Cargo.toml", "Cargo.lock", "build.rs", "src/lib.rs", "src/figures.toml"]
+        };
+        for file in own.iter().chain(&["README.md", ".gitignore"]) {
             let text = fs::read_to_string(made.join(file)).unwrap();
-            let unfilled =
-                ["{name}", "{id}", "{lib}", "{tch}", "{torch"].iter().find(|key| text.contains(**key));
-            assert_eq!(unfilled, None, "{file}");
+            let keys = ["{name}", "{id}", "{lib}", "{dependencies}", "{torch", "{libtorch}", "{figures}"];
+            assert_eq!(keys.iter().find(|key| text.contains(**key)), None, "{file}");
         }
-        let manifest: toml::Table =
-            toml::from_str(&fs::read_to_string(made.join("Cargo.toml")).unwrap()).unwrap();
-        assert_eq!(manifest["package"]["name"].as_str(), Some(name));
-        assert_eq!(manifest["dependencies"].get("tch").is_some(), torch);
-        assert_eq!(manifest["workspace"].as_table().map(toml::Table::len), Some(0));
-        let again = create(&dir.path().join("deep/er").join(name), torch).unwrap_err();
-        assert!(again.to_string().contains("exists already"), "{again}");
+        if !cpp {
+            let manifest: toml::Table =
+                toml::from_str(&fs::read_to_string(made.join("Cargo.toml")).unwrap()).unwrap();
+            assert_eq!(manifest["package"]["name"].as_str(), Some(name.as_str()));
+            assert_eq!(manifest["dependencies"].get("tch").is_some(), torch);
+            assert_eq!(manifest["workspace"].as_table().map(toml::Table::len), Some(0));
+        }
+        let again = create(&dir.path().join("deep/er").join(&name), kind).unwrap_err();
+        assert!(again.to_string().ends_with(&format!("{name} already exists")), "{again}");
     }
 }

@@ -1,4 +1,4 @@
-//! Optimizers over one flat parameter tensor, whose whole state is theirs to save.
+//! Optimizers over one parameter tensor, whose whole state is theirs to save.
 
 use tch::{TchError, Tensor};
 
@@ -12,6 +12,14 @@ pub enum Rule {
         /// Learning rate, above 0.
         lr: f64,
     },
+    /// Adam with decoupled weight decay (Loshchilov and Hutter 2019), as torch defines it: p ← p − lr·λ·p before each of Adam's
+    /// updates.
+    AdamW {
+        /// Learning rate, above 0.
+        lr: f64,
+        /// λ, 0 or more; torch's default is 0.01.
+        weight_decay: f64,
+    },
     /// Stochastic gradient descent with heavy-ball momentum as torch defines it: u ← μu + g, p ← p − lr·u.
     Sgd {
         /// Learning rate, above 0.
@@ -21,11 +29,23 @@ pub enum Rule {
     },
 }
 
+impl Rule {
+    fn rate(self) -> f64 {
+        match self {
+            Self::Adam { lr } | Self::AdamW { lr, .. } | Self::Sgd { lr, .. } => lr,
+        }
+    }
+
+    fn is_adam(self) -> bool {
+        matches!(self, Self::Adam { .. } | Self::AdamW { .. })
+    }
+}
+
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
-/// An optimizer of one flat parameter tensor.
+/// An optimizer of one parameter tensor, of any shape.
 pub struct Optimizer {
     rule: Rule,
     /// Updates done.
@@ -44,11 +64,8 @@ pub struct Optimizer {
 impl Optimizer {
     /// An optimizer at step 0 for parameters of this shape.
     pub fn new(rule: Rule, parameters: &Tensor) -> Result<Self, TchError> {
-        let lr = match rule {
-            Rule::Adam { lr } | Rule::Sgd { lr, .. } => lr,
-        };
         let options = (parameters.kind(), parameters.device());
-        let adam = matches!(rule, Rule::Adam { .. });
+        let adam = rule.is_adam();
         let empty = || Tensor::f_zeros([0], options);
         Ok(Self {
             rule,
@@ -57,7 +74,7 @@ impl Optimizer {
             first: parameters.f_zeros_like()?,
             second: if adam { parameters.f_zeros_like()? } else { empty()? },
             scratch: if adam { parameters.f_zeros_like()? } else { empty()? },
-            minus_lr: Tensor::f_full([], -lr, options)?,
+            minus_lr: Tensor::f_full([], -rule.rate(), options)?,
         })
     }
 
@@ -74,8 +91,11 @@ impl Optimizer {
         let mut parameters = parameters.shallow_clone();
         let power = self.step.min(i64::from(i32::MAX)) as i32;
         let (correction1, correction2) = (1.0 - BETA1.powi(power), (1.0 - BETA2.powi(power)).sqrt());
+        if let Rule::AdamW { lr, weight_decay } = self.rule {
+            parameters.f_mul_scalar_(1.0 - lr * weight_decay).map(drop)?;
+        }
         match self.rule {
-            Rule::Adam { lr } if self.fused => {
+            Rule::Adam { lr } | Rule::AdamW { lr, .. } if self.fused => {
                 let step = raw::AdamStep {
                     first: (1.0 - BETA1) as f32,
                     second: (1.0 - BETA2) as f32,
@@ -84,7 +104,7 @@ impl Optimizer {
                 };
                 raw::adam(&mut parameters, gradients, &mut self.first, &mut self.second, step)?;
             }
-            Rule::Adam { lr } => {
+            Rule::Adam { lr } | Rule::AdamW { lr, .. } => {
                 self.first.f_lerp_(gradients, 1.0 - BETA1).map(drop)?;
                 gradients.f_square_out(&self.scratch).map(drop)?;
                 self.second.f_lerp_(&self.scratch, 1.0 - BETA2).map(drop)?;
@@ -110,7 +130,7 @@ impl Optimizer {
     /// step, so the rate is no part of [`Optimizer::state`].
     pub fn set_rate(&mut self, rate: f64) -> Result<(), TchError> {
         match &mut self.rule {
-            Rule::Adam { lr } | Rule::Sgd { lr, .. } => *lr = rate,
+            Rule::Adam { lr } | Rule::AdamW { lr, .. } | Rule::Sgd { lr, .. } => *lr = rate,
         }
         self.minus_lr.f_fill_(-rate).map(drop)
     }

@@ -1,0 +1,5 @@
+//! Its own tests find libtorch by run path.
+
+fn main() {
+    gradtop_sdk_build::libtorch();
+}

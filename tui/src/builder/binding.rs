@@ -1,0 +1,219 @@
+//! The C++ half of `torch-sys`, compiled once a machine.
+//!
+//! It is one enormous generated file of thin wrappers: minutes of processor, for something that depends on nothing but its own
+//! version, libtorch and the compiler. cargo would compile it for each target folder, toolchain and profile anew. It can be told
+//! instead what a build script would print (its "build script overrides"), and then does not run it: so the library is kept in
+//! the cache, taken from where it was built first, be that a plugin's build or that of the checkout which this program is of.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result};
+use gradtop_host::libtorch;
+
+use super::cargo::parsed;
+use crate::print;
+
+/// What the library is called.
+const LIBRARY: &str = "libtch.a";
+/// What the build script printed, beside it.
+const PRINTED: &str = "output";
+/// What it was built with, beside it.
+const BUILT_WITH: &str = "built-with";
+/// The first line of a configuration that is ours to replace.
+const OURS: &str = "# Written by `gradtop plugin build` for this machine: do not commit it.";
+
+/// The compiled binding that a plugin needs, which may be there or not.
+pub(super) struct Binding {
+    /// Its place in the cache.
+    place: PathBuf,
+    /// What tells it from others.
+    built_with: String,
+    /// The folder of libtorch's libraries.
+    libtorch: PathBuf,
+}
+
+impl Binding {
+    /// The one for the plugin of this folder. None if it does not use `torch-sys`, or in a way that is not the usual one.
+    pub(super) fn of(folder: &Path, cache: &Path) -> Option<Self> {
+        let manifest: toml::Table = std::fs::read_to_string(folder.join("Cargo.toml")).ok()?.parse().ok()?;
+        let features = |name: &str| manifest.get("dependencies")?.get(name)?.get("features");
+        if ["tch", "torch-sys"].into_iter().any(|name| features(name).is_some()) {
+            return None;
+        }
+        let version = locked(&std::fs::read_to_string(folder.join("Cargo.lock")).ok()?)?;
+        let libtorch = libtorch::find(None).ok()?;
+        let compiler = Command::new(std::env::var_os("CXX").unwrap_or_else(|| "c++".into()))
+            .arg("--version")
+            .stdin(Stdio::null())
+            .output()
+            .ok()?;
+        let compiler = String::from_utf8_lossy(&compiler.stdout).lines().next()?.to_owned();
+        let of = libtorch::version(&libtorch)?;
+        let built_with = format!("{}\n{compiler}\n", libtorch.display());
+        Some(Self { place: cache.join(format!("torch-sys-{version}-libtorch-{of}")), built_with, libtorch })
+    }
+
+    /// Says what the build is going to take.
+    pub(super) fn announce(&self) {
+        if !self.is_there() {
+            print::note(
+                "compiling the binding to libtorch, once for all plugins: about 3 minutes of processor",
+            );
+        }
+    }
+
+    fn is_there(&self) -> bool {
+        if std::fs::read_to_string(self.place.join(BUILT_WITH)).is_ok_and(|text| text == self.built_with) {
+            return true;
+        }
+        let program = std::env::current_exe().ok();
+        let beside = program.as_deref().and_then(Path::parent).map(|folder| folder.join("build"));
+        beside.and_then(|build| self.built_in(&build)).is_some_and(|out| self.take(&out).is_ok())
+    }
+
+    /// The newest one in cargo's folder `build` of a target folder, if it is of this libtorch.
+    fn built_in(&self, build: &Path) -> Option<PathBuf> {
+        let scripts = std::fs::read_dir(build).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+        let built = scripts.filter_map(|script| {
+            let name = script.file_name()?.to_str()?.starts_with("torch-sys-");
+            let printed = std::fs::read_to_string(script.join(PRINTED)).ok().filter(|_| name)?;
+            let folder = values(&printed, "rustc-link-search").next()?.strip_prefix("native=")?.to_owned();
+            let ours = Path::new(&folder).canonicalize().ok()? == self.libtorch;
+            let age = std::fs::metadata(script.join("out").join(LIBRARY)).ok()?.modified().ok()?;
+            ours.then_some((age, script.join("out")))
+        });
+        Some(built.max()?.1)
+    }
+
+    /// Copies the library and what its build script printed into the cache. `out` is the script's output folder.
+    fn take(&self, out: &Path) -> Result<()> {
+        let beside = self.place.with_extension(format!("{}.tmp", std::process::id()));
+        let copied = || -> std::io::Result<()> {
+            std::fs::create_dir_all(&beside)?;
+            std::fs::copy(out.join(LIBRARY), beside.join(LIBRARY))?;
+            std::fs::copy(out.with_file_name(PRINTED), beside.join(PRINTED))?;
+            std::fs::write(beside.join(BUILT_WITH), &self.built_with)?;
+            std::fs::remove_dir_all(&self.place).or_else(|e| match e.kind() {
+                std::io::ErrorKind::NotFound => Ok(()),
+                _ => Err(e),
+            })?;
+            std::fs::rename(&beside, &self.place)
+        };
+        let copied = copied();
+        if copied.is_err() {
+            std::fs::remove_dir_all(&beside).ok();
+        }
+        copied.with_context(|| format!("cannot write {}", self.place.display()))
+    }
+
+    /// Keeps the one that cargo has just built, by its messages.
+    pub(super) fn keep(&self, messages: &str) {
+        let built = parsed(messages, "build-script-executed").find_map(|message| {
+            let ours = message["package_id"].as_str()?.contains("torch-sys");
+            ours.then(|| message["out_dir"].as_str().map(PathBuf::from)).flatten()
+        });
+        if let Some(out) = built.filter(|out| out.join(LIBRARY).is_file() && !self.is_there())
+            && let Err(e) = self.take(&out)
+        {
+            print::note(&format!("the next build compiles the binding to libtorch again: {e:#}"));
+        }
+    }
+
+    /// Tells cargo to take the library instead of building one, if it is there: by a file in the project, so that a plain
+    /// `cargo test` does the same, unless the author has one of his own.
+    pub(super) fn configure(&self, cargo: &mut Command, folder: &Path) -> Result<()> {
+        let file = folder.join(".cargo/config.toml");
+        let foreign = std::fs::read_to_string(&file).is_ok_and(|text| !text.starts_with(OURS));
+        let file = if foreign { self.place.join("config.toml") } else { file };
+        if !self.is_there() {
+            // One of ours names a library that is gone.
+            return match std::fs::remove_file(&file) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    Err(e).with_context(|| format!("cannot remove {}", file.display()))
+                }
+                _ => Ok(()),
+            };
+        }
+        let text = self.configuration()?;
+        if std::fs::read_to_string(&file).ok().as_ref() != Some(&text) {
+            let parent = file.parent().unwrap_or(folder);
+            std::fs::create_dir_all(parent)
+                .and_then(|()| std::fs::write(&file, text))
+                .with_context(|| format!("cannot write {}", file.display()))?;
+        }
+        if foreign {
+            cargo.arg("--config").arg(file);
+        }
+        Ok(())
+    }
+
+    fn configuration(&self) -> Result<String> {
+        let printed = self.place.join(PRINTED);
+        let printed = std::fs::read_to_string(&printed)
+            .with_context(|| format!("cannot read {}", printed.display()))?;
+        let quoted = |text: &str| toml::Value::from(text).to_string();
+        let mut libraries: Vec<String> = Vec::new();
+        for library in values(&printed, "rustc-link-lib").map(quoted) {
+            if !libraries.contains(&library) {
+                libraries.push(library);
+            }
+        }
+        let (lib, place) = (self.libtorch.display(), self.place.display());
+        Ok(format!(
+            "{OURS}\n[env]\nLIBTORCH = {}\n\n[target.{}-unknown-linux-gnu.tch]\nrustc-link-lib = [{}]\n\
+             rustc-link-search = [{}, {}]\nlibtorch_lib = {}\n",
+            quoted(&self.libtorch.parent().unwrap_or(&self.libtorch).display().to_string()),
+            std::env::consts::ARCH,
+            libraries.join(", "),
+            quoted(&format!("native={lib}")),
+            quoted(&format!("native={place}")),
+            quoted(&lib.to_string()),
+        ))
+    }
+}
+
+/// The version of `torch-sys` in a lock file, if it is one.
+fn locked(lock: &str) -> Option<String> {
+    let lock: toml::Table = lock.parse().ok()?;
+    let mut versions = lock
+        .get("package")?
+        .as_array()?
+        .iter()
+        .filter(|p| p.get("name").and_then(toml::Value::as_str) == Some("torch-sys"));
+    let version = versions.next()?.get("version")?.as_str()?.to_owned();
+    versions.next().is_none().then_some(version)
+}
+
+/// What a build script told cargo under this key.
+fn values<'a>(printed: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> + 'a {
+    printed.lines().filter_map(move |line| {
+        let line = line.strip_prefix("cargo:")?;
+        line.trim_start_matches(':').strip_prefix(key)?.strip_prefix('=')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_the_locked_one() {
+        let lock = |versions: &[&str]| {
+            versions
+                .iter()
+                .map(|v| format!("[[package]]\nname = \"torch-sys\"\nversion = \"{v}\"\n"))
+                .collect::<String>()
+        };
+        assert_eq!(locked(&lock(&["0.24.0"])).as_deref(), Some("0.24.0"));
+        assert_eq!(locked(&lock(&[])), None);
+        assert_eq!(locked(&lock(&["0.23.0", "0.24.0"])), None);
+    }
+
+    #[test]
+    fn what_a_build_script_printed_is_read_in_both_spellings() {
+        let printed = "CXX = None\ncargo:rustc-link-lib=static=tch\ncargo::rustc-link-lib=c10\ncargo:rustc-link-search=native=/x\n";
+        assert_eq!(values(printed, "rustc-link-lib").collect::<Vec<_>>(), ["static=tch", "c10"]);
+        assert_eq!(values(printed, "rustc-link-search").collect::<Vec<_>>(), ["native=/x"]);
+    }
+}

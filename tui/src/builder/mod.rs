@@ -1,0 +1,123 @@
+//! `gradtop plugin build`: builds a plugin's project with the tool that it is made for, cargo or `CMake`.
+
+mod binding;
+mod cargo;
+mod cmake;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+use anyhow::{Context as _, Result};
+use gradtop_host::libtorch;
+
+use crate::failure::Failure;
+
+/// Builds the plugin of this folder. Gives its libraries, with absolute paths.
+///
+/// # Errors
+/// There is no plugin, a tool is missing, or the build failed; the tool has then said why on standard error.
+pub(crate) fn build(dir: &Path) -> Result<Vec<PathBuf>> {
+    let folder =
+        dir.canonicalize().ok().filter(|d| d.is_dir()).ok_or_else(|| {
+            Failure::usage(format!("{} is not a folder", dir.display())).help(GIVE_A_FOLDER)
+        })?;
+    let (libraries, recipe) = if folder.join("Cargo.toml").is_file() {
+        (cargo::build(&folder)?, "its Cargo.toml needs  [lib] crate-type = [\"cdylib\"]")
+    } else if folder.join("CMakeLists.txt").is_file() {
+        (
+            cmake::build(&folder)?,
+            "its CMakeLists.txt needs an add_library(… MODULE …) that exports gradtop_entry_v1",
+        )
+    } else {
+        return Err(Failure::usage(format!(
+            "{} has neither a Cargo.toml nor a CMakeLists.txt",
+            dir.display()
+        ))
+        .help(GIVE_A_FOLDER)
+        .into());
+    };
+    if libraries.is_empty() {
+        return Err(Failure::new(format!("{} builds no plugin", folder.display())).help(recipe).into());
+    }
+    Ok(libraries)
+}
+
+const GIVE_A_FOLDER: &str = "give the plugin's folder; `gradtop plugin new NAME` creates one";
+
+/// A program that a build needs, and how it is installed.
+struct Tool {
+    /// As a person calls it.
+    name: &'static str,
+    /// Any of these programs.
+    programs: &'static [&'static str],
+    /// Names another program.
+    variable: &'static str,
+    install: &'static str,
+}
+
+const C: Tool = Tool {
+    name: "C compiler, with which Rust links,",
+    programs: &["cc"],
+    variable: "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER",
+    install: "`sudo apt install gcc`, or `sudo dnf install gcc`",
+};
+const CPP: Tool = Tool {
+    name: "C++ compiler",
+    programs: &["c++", "g++", "clang++"],
+    variable: "CXX",
+    install: "`sudo apt install g++`, or `sudo dnf install gcc-c++`",
+};
+const MAKE: Tool = Tool {
+    name: "make",
+    programs: &["make", "ninja"],
+    variable: "CMAKE_GENERATOR",
+    install: "`sudo apt install make`, or `sudo dnf install make`",
+};
+
+impl Tool {
+    fn is_missing(&self) -> bool {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let found =
+            |program: &&str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+        std::env::var_os(self.variable).is_none() && !self.programs.iter().any(|program| found(&program))
+    }
+}
+
+/// Runs a tool to its end.
+fn run(mut command: Command, install: &str) -> Result<(ExitStatus, Vec<u8>)> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let child = command.spawn().map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => {
+            anyhow::Error::new(Failure::new(format!("{program} is not installed")).help(install))
+        }
+        _ => anyhow::Error::new(e).context(format!("cannot start {program}")),
+    })?;
+    let output = child.wait_with_output().with_context(|| format!("cannot wait for {program}"))?;
+    Ok((output.status, output.stdout))
+}
+
+/// Why a build failed: one of the tools that it needs is missing, or what the compiler said.
+fn failed(folder: &Path, tools: &[&Tool]) -> anyhow::Error {
+    let folder = folder.display();
+    match tools.iter().find(|tool| tool.is_missing()) {
+        Some(tool) => Failure::new(format!("{folder} did not build: no {} was found", tool.name))
+            .help(format!("install one: {}", tool.install)),
+        None => Failure::new(format!("{folder} did not build")).help("the compiler's messages are above"),
+    }
+    .into()
+}
+
+/// Names the libtorch of gradtop to a build.
+fn with_libtorch(command: &mut Command) {
+    match libtorch::find(None) {
+        // The folder of the libraries lies in the one that LIBTORCH means.
+        Ok(lib) => {
+            command.env("LIBTORCH", lib.parent().unwrap_or(&lib));
+        }
+        Err(_) if std::env::var_os("LIBTORCH").is_some() => {}
+        // Set by a checkout's configuration of cargo, to a place that may not be there.
+        Err(_) => {
+            command.env_remove("LIBTORCH");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! A new plugin in Rust: a crate with the SDK's sources, manifests that need no workspace around them, and a lock file of the
+//! versions that are tested here.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::{File, Kind, lock, sources};
+use crate::failure::Failure;
+
+const MANIFEST: &str = include_str!("template/Cargo.toml.in");
+const README: &str = include_str!("template/README.md.in");
+const GITIGNORE: &str = include_str!("template/gitignore");
+/// New code is formatted as the SDK's.
+const RUSTFMT: &str = include_str!("../../../rustfmt.toml");
+
+/// What differs between a plain plugin and one on libtorch.
+pub(super) struct Flavour {
+    pub(super) dependencies: &'static str,
+    build: &'static str,
+    experiment: &'static str,
+    pub(super) lock: &'static str,
+    readme_how: &'static str,
+    readme_note: &'static str,
+}
+
+pub(super) const PLAIN: Flavour = Flavour {
+    dependencies: "",
+    build: include_str!("template/build_plain.rs.in"),
+    experiment: include_str!("template/lib_plain.rs.in"),
+    lock: include_str!("template/plain.lock"),
+    readme_how: "",
+    readme_note: "",
+};
+
+pub(super) const TORCH: Flavour = Flavour {
+    // tch's version must be the one that fits the libtorch of this checkout.
+    dependencies: "gradtop-torch = { path = \"vendor/gradtop/torch\" }\ntch = \"=0.24.0\"\n",
+    build: include_str!("template/build_torch.rs.in"),
+    experiment: include_str!("template/lib_torch.rs.in"),
+    lock: include_str!("template/torch.lock"),
+    readme_how: ", with LIBTORCH set to the libtorch that gradtop uses",
+    readme_note: "With plain cargo, set `LIBTORCH` to a libtorch 2.11.0 first: a folder whose `lib/` holds `libtorch_cpu.so`,\n\
+                  as an unpacked libtorch or the `torch` folder of PyTorch 2.11.0.\n\n",
+};
+
+/// Every file of a new crate.
+pub(super) fn files(name: &str, kind: Kind) -> Result<Vec<File>> {
+    let flavour = if kind.torch { &TORCH } else { &PLAIN };
+    let fill = |template: &str| {
+        template
+            .replace("{name}", name)
+            .replace("{id}", name)
+            .replace("{lib}", &super::library(name))
+            .replace("{dependencies}\n", flavour.dependencies)
+            .replace("{torch_how}", flavour.readme_how)
+            .replace("{torch_note}", flavour.readme_note)
+    };
+    let mut files = vec![
+        ("Cargo.toml".into(), fill(MANIFEST)),
+        ("Cargo.lock".into(), lock::rename(flavour.lock, name)?),
+        ("build.rs".into(), flavour.build.into()),
+        ("README.md".into(), fill(README)),
+        (".gitignore".into(), GITIGNORE.into()),
+        ("rustfmt.toml".into(), RUSTFMT.into()),
+        ("src/lib.rs".into(), fill(flavour.experiment)),
+        ("src/figures.toml".into(), kind.figures().into()),
+    ];
+    let torch = if kind.torch { sources::TORCH } else { &[] };
+    for (path, text) in sources::SDK.iter().chain(torch) {
+        files.push((Path::new("vendor/gradtop").join(path), (*text).into()));
+    }
+    Ok(files)
+}
+
+/// Whether a crate can have this name.
+pub(super) fn validate_name(name: &str) -> Result<()> {
+    let why = if KEYWORDS.contains(&name) {
+        "Rust uses that word itself"
+    } else if [PLAIN.lock, TORCH.lock].iter().any(|lock| lock::contains(lock, name)) {
+        "one of its dependencies has that name"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(format!("`{name}` cannot name a plugin in Rust: {why}"))
+        .help("choose another name")
+        .into())
+}
+
+/// Words that cannot be a crate's name: keywords, crates of the compiler, folders of cargo.
+const KEYWORDS: [&str; 58] = [
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "build",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "deps",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "examples",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "incremental",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "test",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "where",
+    "while",
+];
