@@ -235,3 +235,192 @@ fn each_exception_ends_the_run_with_its_own_words() {
     expect("checkpoint", "nothing to save");
     expect("long", "λ λ λ");
 }
+
+/// The error and its help, of a command that must fail with this exit code.
+fn refused(said: &Said, code: i32) -> (String, String) {
+    assert_eq!(said.code, code, "{said:#?}");
+    let line = |start: &str| {
+        let found = said.err.lines().find_map(|line| line.strip_prefix(start));
+        found.unwrap_or_else(|| panic!("no `{start}`: {said:#?}")).to_owned()
+    };
+    (line("error: "), line("help: "))
+}
+
+#[test]
+fn a_new_plugin_needs_a_name_of_its_own() {
+    let sandbox = header();
+    let new = |args: &[&str]| refused(&sandbox.gradtop(&[&["plugin", "new"], args].concat()), 2);
+    let (error, help) = new(&["My_Net"]);
+    assert_eq!(error, "`My_Net` cannot name a plugin; `my-net` could");
+    assert!(help.starts_with("use lower-case letters, digits and single dashes"), "{help}");
+    assert_eq!(new(&["match"]).0, "`match` cannot name a plugin in Rust: Rust uses that word itself");
+    let (error, _) = new(&["everything", "--cpp"]);
+    assert_eq!(error, "there is already an experiment `everything`, in plugins/libheader.so");
+    fs::write(sandbox.path().join("notes"), "mine").unwrap();
+    assert_eq!(new(&["notes"]).0, "notes already exists");
+    assert_eq!(fs::read_to_string(sandbox.path().join("notes")).unwrap(), "mine");
+    sandbox.gradtop(&["plugin", "new", "match", "--cpp"]).expect_code(0);
+}
+
+#[test]
+fn a_build_names_the_tool_that_is_missing() {
+    let sandbox = workshop();
+    let own = |name: &str| sandbox.path().join(name);
+    sandbox.gradtop(&["plugin", "new", "in-cpp", "--cpp"]).expect_code(0);
+    sandbox.gradtop(&["plugin", "new", "in-rust"]).expect_code(0);
+    let cache = own("cache");
+    let build = |folder: &str, tools: &[(&str, &Path)]| {
+        let bin = tempfile::tempdir_in(sandbox.path()).unwrap();
+        for (name, path) in tools {
+            symlink(path, bin.path().join(name)).unwrap();
+        }
+        let mut command = sandbox.command(&["plugin", "build", folder]);
+        command.env("PATH", bin.path()).env_remove("CARGO").env_remove("CXX").env("XDG_CACHE_HOME", &cache);
+        ended_within(Duration::from_mins(5), command, &["plugin", "build", folder])
+    };
+    let which = |name: &str| {
+        let found = std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|f| f.join(name)).find(|f| f.is_file());
+        found.unwrap_or_else(|| panic!("{name} is not installed: apt install {name}"))
+    };
+    let (error, help) = refused(&build("in-cpp", &[]), 1);
+    assert_eq!(error, "cmake is not installed");
+    assert!(help.contains("apt install cmake g++"), "{help}");
+    let (error, _) = refused(&build("in-rust", &[]), 1);
+    assert_eq!(error, "cargo is not installed");
+
+    let (cmake, make) = (which("cmake"), which("make"));
+    let (error, help) = refused(&build("in-cpp", &[("cmake", &cmake), ("make", &make)]), 1);
+    assert_eq!(error, format!("{} did not build: no C++ compiler was found", own("in-cpp").display()));
+    assert!(help.contains("apt install g++"), "{help}");
+    let (cargo, rustc) = (which("cargo"), which("rustc"));
+    let said = build("in-rust", &[("cargo", &cargo), ("rustc", &rustc)]);
+    let (error, help) = refused(&said, 1);
+    assert_eq!(
+        error,
+        format!("{} did not build: no C compiler, with which Rust links, was found", own("in-rust").display())
+    );
+    assert!(help.contains("apt install gcc") && said.err.contains("cc"), "{said:#?}");
+}
+
+#[test]
+fn a_build_that_fails_shows_the_compilers_words() {
+    let sandbox = workshop();
+    let own = |name: &str| sandbox.path().join(name);
+    let fails = |folder: &str, code| refused(&slowly(&sandbox, &["plugin", "build", folder]), code);
+    assert_eq!(fails("nowhere", 2).0, "nowhere is not a folder");
+    fs::create_dir(own("empty")).unwrap();
+    assert_eq!(fails("empty", 2).0, "empty has neither a Cargo.toml nor a CMakeLists.txt");
+
+    sandbox.gradtop(&["plugin", "new", "in-cpp", "--cpp"]).expect_code(0);
+    let source = own("in-cpp/src/plugin.cpp");
+    let whole = fs::read_to_string(&source).unwrap();
+    fs::write(&source, whole.replace("GRADTOP_EXPORT(Fit);", "GRADTOP_EXPORT(Fitt);")).unwrap();
+    let said = slowly(&sandbox, &["plugin", "build", "in-cpp"]);
+    assert_eq!(refused(&said, 1).0, format!("{} did not build", own("in-cpp").display()));
+    assert!(said.err.contains("plugin.cpp") && said.err.contains("Fitt"), "{said:#?}");
+    assert_eq!(said.out, "");
+    fs::write(&source, whole.replace("GRADTOP_EXPORT(Fit);", "")).unwrap();
+    let (error, help) = fails("in-cpp", 1);
+    assert_eq!(error, format!("{} builds no plugin", own("in-cpp").display()));
+    assert!(help.contains("gradtop_entry_v1"), "{help}");
+
+    fs::create_dir_all(own("in-rust/src")).unwrap();
+    let manifest = "[package]\nname = \"in-rust\"\nedition = \"2024\"\n[lib]\ncrate-type = [\"KIND\"]\n[workspace]\n";
+    fs::write(own("in-rust/Cargo.toml"), manifest.replace("KIND", "cdylib")).unwrap();
+    fs::write(own("in-rust/src/lib.rs"), "compile_error!(\"as it was told to\");\n").unwrap();
+    let said = slowly(&sandbox, &["plugin", "build", "in-rust"]);
+    assert_eq!(refused(&said, 1).0, format!("{} did not build", own("in-rust").display()));
+    assert!(said.err.contains("as it was told to") && said.err.contains("lib.rs"), "{said:#?}");
+    fs::write(own("in-rust/Cargo.toml"), manifest.replace("KIND", "rlib")).unwrap();
+    fs::write(own("in-rust/src/lib.rs"), "").unwrap();
+    assert!(fails("in-rust", 1).1.contains("crate-type = [\"cdylib\"]"));
+}
+
+#[test]
+fn a_build_says_which_other_one_it_waits_for() {
+    let sandbox = workshop();
+    let target = sandbox.path().join("cache/gradtop/plugin-target");
+    fs::create_dir_all(target.join("release")).unwrap();
+    fs::create_dir_all(sandbox.path().join("mine/src")).unwrap();
+    fs::write(
+        sandbox.path().join("mine/Cargo.toml"),
+        "[package]\nname = \"mine\"\nedition = \"2024\"\n[lib]\ncrate-type = [\"cdylib\"]\n[workspace]\n",
+    )
+    .unwrap();
+    fs::write(sandbox.path().join("mine/src/lib.rs"), "").unwrap();
+    // Another plugin's turn, then somebody who uses cargo itself.
+    for (lock, text, of) in [("gradtop-build.lock", "/plugins/theirs", ", of /plugins/theirs"), ("release/.cargo-lock", "", "")] {
+        fs::write(target.join(lock), text).unwrap();
+        let held = fs::File::open(target.join(lock)).unwrap();
+        held.lock().unwrap();
+        let errors = sandbox.path().join("errors");
+        let mut child = sandbox
+            .command(&["plugin", "build", "mine"])
+            .env("XDG_CACHE_HOME", sandbox.path().join("cache"))
+            .stderr(fs::File::create(&errors).unwrap())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let wanted = format!("waiting for another build in {}{of}\n", target.display());
+        gradtop_tests::until(&wanted, || fs::read_to_string(&errors).unwrap().contains(&wanted).then_some(()));
+        assert!(child.try_wait().unwrap().is_none(), "it waits");
+        drop(held);
+        assert!(child.wait().unwrap().success(), "{}", fs::read_to_string(&errors).unwrap());
+    }
+}
+
+#[test]
+fn installing_says_what_was_there_and_what_is_no_plugin() {
+    let sandbox = header();
+    let path = |name: &str| sandbox.path().join(name);
+    fs::rename(path("plugins/libheader.so"), path("libheader.so")).unwrap();
+    let install = |name: &str| sandbox.gradtop(&["plugin", "install", name]);
+    let installed = path("data/gradtop/plugins/libheader.so");
+    assert_eq!(install("libheader.so").expect_code(0).out, format!("installed {} with everything, fails\n", installed.display()));
+    assert_eq!(
+        install("libheader.so").expect_code(0).out,
+        format!("{} is already installed, with everything, fails\n", installed.display())
+    );
+    let whole = fs::read(path("libheader.so")).unwrap();
+    fs::write(path("libheader.so"), [&whole[..], b"more"].concat()).unwrap();
+    assert_eq!(install("libheader.so").expect_code(0).out, format!("replaced {} with everything, fails\n", installed.display()));
+    assert_eq!(fs::read(&installed).unwrap(), fs::read(path("libheader.so")).unwrap());
+
+    // Another plugin under the name of the first.
+    build::fixture("line.c", sandbox.path());
+    fs::create_dir(path("other")).unwrap();
+    fs::rename(path("libline.so"), path("other/libheader.so")).unwrap();
+    let (error, help) = refused(&install("other/libheader.so"), 1);
+    assert_eq!(error, format!("{} is installed already, another plugin with everything, fails", installed.display()));
+    assert!(help.starts_with("rename other/libheader.so"), "{help}");
+
+    let refusal = |name: &str, bytes: &[u8]| {
+        fs::write(path(name), bytes).unwrap();
+        install(name).expect_code(1).err
+    };
+    assert_eq!(refusal("notes.so", b"text"), "error: notes.so is not an ELF file: a plugin is a shared library (cdylib)\n");
+    let mut arm = whole.clone();
+    arm[18] = 183;
+    assert_eq!(
+        refusal("arm.so", &arm),
+        "error: arm.so is built for aarch64 (64-bit, little-endian), this gradtop for x86-64: build it on this machine\n"
+    );
+    let mut newer = whole.clone();
+    for i in 0..newer.len() - 11 {
+        if &newer[i..i + 11] == b"GLIBC_2.2.5" {
+            newer[i..i + 11].copy_from_slice(b"GLIBC_9.9.9");
+        }
+    }
+    let said = refusal("newer.so", &newer);
+    assert!(said.starts_with("error: newer.so is built for a newer system: it needs GLIBC_9.9.9 of libc.so.6, here is glibc 2."), "{said}");
+    assert!(said.ends_with("; build it on this machine\n"), "{said}");
+
+    fs::write(path("plugin.bin"), &whole).unwrap();
+    let (error, _) = refused(&install("plugin.bin"), 2);
+    assert_eq!(error, "plugin.bin is a plugin, but gradtop looks only for names that end in .so");
+    let (error, help) = refused(&install("other"), 2);
+    assert_eq!(error, "other is a folder; a plugin is a library (.so)");
+    assert_eq!(help, "`gradtop plugin install $(gradtop plugin build other)`");
+    assert!(install("nowhere.so").expect_code(1).err.starts_with("error: nowhere.so cannot be read: No such file"));
+    assert_eq!(check::files(&path("data/gradtop/plugins")), [installed]);
+}

@@ -160,8 +160,9 @@ impl Binding {
             }
         }
         let (lib, place) = (self.libtorch.display(), self.place.display());
+        // As a table, `relative` included: so it can be merged with the one of our own checkout, if the plugin is in it.
         Ok(format!(
-            "{OURS}\n[env]\nLIBTORCH = {}\n\n[target.{}-unknown-linux-gnu.tch]\nrustc-link-lib = [{}]\n\
+            "{OURS}\n[env]\nLIBTORCH = {{ value = {}, relative = false }}\n\n[target.{}-unknown-linux-gnu.tch]\nrustc-link-lib = [{}]\n\
              rustc-link-search = [{}, {}]\nlibtorch_lib = {}\n",
             quoted(&self.libtorch.parent().unwrap_or(&self.libtorch).display().to_string()),
             std::env::consts::ARCH,
