@@ -15,6 +15,7 @@ use crate::merge::{Metrics, Policy, merge};
 use crate::metrics::PartReader;
 use crate::part::segment_name;
 use crate::rows::Rows;
+use crate::sealed::Sealed;
 use crate::series::KeyTable;
 use crate::table::{TableParts, check, to_batch, write_part};
 use crate::{
@@ -48,7 +49,7 @@ fn glob(run: &RunDir) -> Contents {
         .collect();
     paths.sort();
     for path in paths {
-        let mut reader = PartReader::new(&fs::File::open(&path).unwrap(), &path).unwrap();
+        let mut reader = PartReader::new(&Sealed::open(run, &path).unwrap()).unwrap();
         while let Some(rows) = reader.next(&mut table).unwrap() {
             for i in 0..rows.len() {
                 let metric = table.key(rows.series[i]).unwrap().metric.clone();

@@ -148,6 +148,29 @@ pub enum StoreError {
     NoRunsDir,
 }
 
+impl StoreError {
+    /// Whether a file holds something else than was written, so that what else there is can still be shown.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Format { .. })
+    }
+
+    /// The file that is damaged.
+    pub(crate) fn damaged_file(&self) -> Option<&Path> {
+        match self {
+            Self::Damaged { path, .. } | Self::Format { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with a damaged file, without its name.
+    pub(crate) fn what(&self) -> String {
+        match self {
+            Self::Damaged { message, .. } | Self::Format { message, .. } => message.clone(),
+            other => other.to_string(),
+        }
+    }
+}
+
 fn near_names(near: &[String]) -> String {
     if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
 }

@@ -6,10 +6,13 @@
 //! and how files are named is written in `docs/log-format.md`.
 
 pub mod bench;
+mod check;
 mod checkpoint;
 mod control;
 #[cfg(test)]
 mod crash_tests;
+mod damage;
+mod decode;
 mod ending;
 mod error;
 mod events;
@@ -35,16 +38,23 @@ mod rows;
 mod run_dir;
 mod run_table;
 mod seal;
+mod sealed;
 mod serde_float;
 mod series;
 mod status;
+mod sum;
+mod summary;
 pub mod synthetic;
 mod table;
 mod tailer;
+mod thrift;
 mod view;
 
+pub use check::{Checked, Content, check};
 pub use checkpoint::{Checkpoint, checkpoints, prepare_resume};
 pub use control::{Request, WITHDRAWN, clear_control, request, take_requests, withdraw_stop};
+pub use damage::{Damage, known_damage};
+pub use decode::decoding;
 pub use ending::recorded_end;
 pub use error::{Result, StoreError};
 pub use events::{Event, EventLine, EventLog, append_event, read_events};
@@ -65,6 +75,7 @@ pub use run_dir::{
 pub use run_table::write_run_table;
 pub use series::SeriesKey;
 pub use status::{Ending, HeadlineValue, State, Status, Waiting, read_status, write_status};
+pub use summary::{Point, SeriesSummary, summarize};
 pub use table::{ColumnData, Table, TableColumn, read_table, read_table_last, read_table_rows, table_names};
 pub use tailer::{Row, Slice, Tailer};
 pub use view::{Life, View, view};

@@ -11,11 +11,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::damage::tell;
 use crate::error::{FormatContext as _, IoContext as _, Result};
 use crate::fsutil::{self, TMP, stage};
 use crate::inside;
 use crate::part::{Part, list_parts, part_name};
 use crate::run_dir::RunDir;
+use crate::sealed::Sealed;
 
 /// When and how far to merge.
 #[derive(Debug, Clone)]
@@ -52,15 +54,37 @@ struct List {
 
 /// What merging needs to know of a kind of part.
 pub(crate) trait PartKind {
-    /// Rows of a part.
-    fn rows(&self, run: &RunDir, part: &Part) -> Result<u64>;
     /// Writes the rows of `parts` to one new file at `out`, and puts it on the disk.
-    fn merge(&self, run: &RunDir, parts: &[Part], out: &Path) -> Result<()>;
+    fn merge(&self, run: &RunDir, parts: &[&Sealed], out: &Path) -> Result<()>;
 }
 
 /// Merges the parts in `dir` if the policy says so. No merged part spans a boundary: a segment after which a kept checkpoint
-/// stands. Returns how many parts there were less than before.
+/// stands. A damaged part stays as it is, and is told of. Returns how many parts there were less than before.
 pub(crate) fn merge(
+    run: &RunDir,
+    dir: &Path,
+    kind: &dyn PartKind,
+    boundaries: &BTreeSet<u32>,
+    policy: &Policy,
+) -> Result<usize> {
+    let mut damaged: BTreeSet<PathBuf> = BTreeSet::new();
+    loop {
+        let merged = merge_all_but(&damaged, run, dir, kind, boundaries, policy);
+        match &merged {
+            Err(e) if e.is_damage() => match e.damaged_file() {
+                // Found while it was read.
+                Some(path) if path.parent() == Some(dir) && damaged.insert(path.to_owned()) => {
+                    tell(run, path, None, e)?;
+                }
+                _ => return merged,
+            },
+            _ => return merged,
+        }
+    }
+}
+
+fn merge_all_but(
+    damaged: &BTreeSet<PathBuf>,
     run: &RunDir,
     dir: &Path,
     kind: &dyn PartKind,
@@ -71,8 +95,8 @@ pub(crate) fn merge(
     if parts.len() < policy.parts.max(2) && !policy.last {
         return Ok(0);
     }
-    let groups = plan(run, &parts, kind, boundaries, policy)?;
-    let merged: usize = groups.iter().map(ExactSizeIterator::len).sum();
+    let groups = plan(run, &parts, damaged, boundaries, policy)?;
+    let merged: usize = groups.iter().map(|g| g.parts.len()).sum();
     if merged < policy.parts && !policy.last || groups.is_empty() {
         return Ok(0);
     }
@@ -83,12 +107,12 @@ pub(crate) fn merge(
     let result = (|| {
         let mut done = Vec::new();
         for group in &groups {
-            let parts = &parts[group.clone()];
-            let name = part_name(parts[0].first, parts[parts.len() - 1].last);
+            let covered = &parts[group.parts.clone()];
+            let name = part_name(covered[0].first, covered[covered.len() - 1].last);
             let out = staging.join(&name);
-            kind.merge(run, parts, &out)?;
+            kind.merge(run, &group.opened.iter().collect::<Vec<_>>(), &out)?;
             stage("merge: written");
-            done.push((name, out, parts));
+            done.push((name, out, covered));
         }
         if exchange(run, dir, &staging, &parts, &groups)? {
             return Ok(merged - groups.len());
@@ -106,38 +130,47 @@ pub(crate) fn merge(
     result.and_then(|n| cleared.map(|_| n))
 }
 
+/// Neighbouring parts that become one.
+struct Group {
+    parts: Range<usize>,
+    opened: Vec<Sealed>,
+    rows: u64,
+    bytes: u64,
+}
+
 /// Which runs of neighbours become one part each.
 fn plan(
     run: &RunDir,
     parts: &[Part],
-    kind: &dyn PartKind,
+    damaged: &BTreeSet<PathBuf>,
     boundaries: &BTreeSet<u32>,
     policy: &Policy,
-) -> Result<Vec<Range<usize>>> {
-    let mut groups: Vec<Range<usize>> = Vec::new();
-    let (mut rows, mut bytes) = (0, 0);
-    for (i, part) in parts.iter().enumerate() {
-        let n = kind.rows(run, part)?;
-        let b = inside::entry(run, &part.path).at("read", &part.path)?.len;
+) -> Result<Vec<Group>> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (i, part) in parts.iter().enumerate().filter(|(_, part)| !damaged.contains(&part.path)) {
+        let opened = Sealed::open(run, &part.path)?;
+        let (rows, bytes) = (opened.rows() as u64, opened.len());
         // A part this large gains nothing from being written again.
-        let large = n >= policy.rows / 2 || b >= policy.bytes / 2;
-        let joins = !large
-            && rows + n <= policy.rows
-            && bytes + b <= policy.bytes
-            && groups.last().is_some_and(|g| g.end == i)
-            && boundaries.range(parts[i.saturating_sub(1)].last..part.first).next().is_none();
-        if joins {
-            if let Some(group) = groups.last_mut() {
-                group.end = i + 1;
+        if rows >= policy.rows / 2 || bytes >= policy.bytes / 2 {
+            continue;
+        }
+        let joined = groups.last_mut().filter(|group| {
+            group.rows + rows <= policy.rows
+                && group.bytes + bytes <= policy.bytes
+                && group.parts.end == i
+                && boundaries.range(parts[i.saturating_sub(1)].last..part.first).next().is_none()
+        });
+        match joined {
+            Some(group) => {
+                group.parts.end = i + 1;
+                group.opened.push(opened);
+                group.rows += rows;
+                group.bytes += bytes;
             }
-            rows += n;
-            bytes += b;
-        } else if !large {
-            groups.push(i..i + 1);
-            (rows, bytes) = (n, b);
+            None => groups.push(Group { parts: i..i + 1, opened: vec![opened], rows, bytes }),
         }
     }
-    groups.retain(|g| g.len() > 1);
+    groups.retain(|g| g.parts.len() > 1);
     Ok(groups)
 }
 
@@ -147,10 +180,10 @@ fn exchange(
     dir: &Path,
     staging: &Path,
     parts: &[Part],
-    groups: &[Range<usize>],
+    groups: &[Group],
 ) -> Result<bool> {
     let merged: BTreeSet<&Path> =
-        groups.iter().flat_map(|g| &parts[g.clone()]).map(|p| p.path.as_path()).collect();
+        groups.iter().flat_map(|g| &parts[g.parts.clone()]).map(|p| p.path.as_path()).collect();
     for part in parts.iter().filter(|p| !merged.contains(p.path.as_path())) {
         let link = staging.join(part.path.file_name().unwrap_or_default());
         if inside::hard_link(run, &part.path, &link).is_err() {
@@ -221,17 +254,11 @@ pub(crate) fn obey_list(run: &RunDir, dir: &Path) -> Result<()> {
 pub(crate) struct Metrics;
 
 impl PartKind for Metrics {
-    fn rows(&self, run: &RunDir, part: &Part) -> Result<u64> {
-        let file = inside::open(run, &part.path).at("open", &part.path)?;
-        crate::metrics::part_rows(&file, &part.path)
-    }
-
-    fn merge(&self, run: &RunDir, parts: &[Part], out: &Path) -> Result<()> {
+    fn merge(&self, run: &RunDir, parts: &[&Sealed], out: &Path) -> Result<()> {
         let mut table = crate::series::KeyTable::default();
         let mut rows = crate::rows::Rows::default();
         for part in parts {
-            let file = inside::open(run, &part.path).at("open", &part.path)?;
-            let mut reader = crate::metrics::PartReader::new(&file, &part.path)?;
+            let mut reader = crate::metrics::PartReader::new(part)?;
             while let Some(batch) = reader.next(&mut table)? {
                 rows.append(&batch);
             }

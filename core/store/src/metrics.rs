@@ -1,7 +1,6 @@
 //! Sealed metrics: Parquet files that any tool reads.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
@@ -13,25 +12,23 @@ use arrow_array::{
     StringArray, TimestampMicrosecondArray,
 };
 use arrow_buffer::{BooleanBufferBuilder, NullBuffer};
-use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
-};
+use parquet::arrow::arrow_reader::RowSelection;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{KeyValue, PageIndexPolicy};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
-use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
-use crate::inside;
+use crate::error::{FormatContext as _, Result, StoreError};
 use crate::pages::pages;
 use crate::parallel::each;
 use crate::rows::{Rows, SHARED};
 use crate::run_dir::RunDir;
+use crate::sealed::{self, Batches, Sealed};
 use crate::series::{KeyTable, SeriesKey};
 
 /// Rows of a row group at most.
@@ -90,23 +87,20 @@ fn metric_properties() -> WriterProperties {
 /// Writes rows, sorted by series, to a new file and puts it on the disk. `table` names the series.
 pub(crate) fn write_part(run: &RunDir, path: &Path, rows: Rows, table: &KeyTable) -> Result<()> {
     let batch = to_batch(rows, table).format_at("encode", path)?;
-    let file = inside::create_new(run, path).at("create", path)?;
-    let writer =
-        ArrowWriter::try_new(&file, SCHEMA.clone(), Some(metric_properties())).format_at("write", path)?;
-    let (mut writer, factory) = writer.into_serialized_writer().format_at("write", path)?;
+    let writer = ArrowWriter::try_new(Vec::new(), SCHEMA.clone(), Some(metric_properties()))
+        .format_at("encode", path)?;
+    let (mut writer, factory) = writer.into_serialized_writer().format_at("encode", path)?;
     for (number, start) in (0..batch.num_rows()).step_by(GROUP_ROWS).enumerate() {
         let group = batch.slice(start, GROUP_ROWS.min(batch.num_rows() - start));
-        let columns = factory.create_column_writers(number).format_at("write", path)?;
+        let columns = factory.create_column_writers(number).format_at("encode", path)?;
         let chunks = encode(&group, columns).format_at("encode", path)?;
-        let mut out = writer.next_row_group().format_at("write", path)?;
+        let mut out = writer.next_row_group().format_at("encode", path)?;
         for chunk in chunks {
-            chunk.append_to_row_group(&mut out).format_at("write", path)?;
+            chunk.append_to_row_group(&mut out).format_at("encode", path)?;
         }
-        out.close().format_at("write", path)?;
+        out.close().format_at("encode", path)?;
     }
-    // Not `into_inner`, which makes text of an error of the disk.
-    writer.finish().format_at("write", path)?;
-    file.sync_all().at("sync", path)
+    sealed::write(run, path, writer)
 }
 
 /// Encodes the columns of a row group, on two threads if there is much to do.
@@ -165,23 +159,20 @@ impl RunColumn {
     }
 }
 
-fn to_batch(rows: Rows, table: &KeyTable) -> Result<RecordBatch, arrow_schema::ArrowError> {
+fn to_batch(rows: Rows, table: &KeyTable) -> Result<RecordBatch, ArrowError> {
     let n = rows.len();
-    let unknown: Vec<SeriesKey> = unknown_keys(&rows, table);
     let (mut metrics, mut models, mut splits) = (Strings::default(), Strings::default(), Strings::default());
     let (mut metric, mut model, mut split, mut trial) =
         (RunColumn::new(n), RunColumn::new(n), RunColumn::new(n), RunColumn::new(n));
     for run in rows.series.chunk_by(|a, b| a == b) {
-        let key = match table.key(run[0]) {
-            Some(key) => key,
-            None => &unknown[run[0] as usize - table.len()],
-        };
+        let missing = || ArrowError::InvalidArgumentError(format!("series {} has no name", run[0]));
+        let key = table.key(run[0]).ok_or_else(missing)?;
         metric.push(Some(metrics.index(&key.metric)), run.len());
         model.push(key.model.as_deref().map(|s| models.index(s)), run.len());
         split.push(key.split.as_deref().map(|s| splits.index(s)), run.len());
         trial.push(key.trial, run.len());
     }
-    let strings = |keys: RunColumn, values: Strings<'_>| -> Result<ArrayRef, arrow_schema::ArrowError> {
+    let strings = |keys: RunColumn, values: Strings<'_>| -> Result<ArrayRef, ArrowError> {
         Ok(Arc::new(DictionaryArray::try_new(keys.finish(), Arc::new(StringArray::from(values.values)))?))
     };
     let epoch = if rows.epoch.iter().all(|e| e.is_nan()) {
@@ -207,20 +198,16 @@ fn to_batch(rows: Rows, table: &KeyTable) -> Result<RecordBatch, arrow_schema::A
     )
 }
 
-/// Names for series whose line a power cut took: rows are kept even then.
-fn unknown_keys(rows: &Rows, table: &KeyTable) -> Vec<SeriesKey> {
-    let end = rows.series.iter().max().map_or(0, |m| *m as usize + 1);
-    (table.len()..end).map(|n| SeriesKey::metric(format!("unknown/{n}"))).collect()
-}
-
-/// Reads one part, a batch at a time.
+/// Reads one part, a batch at a time, the rows of each series in the order logged.
 ///
 /// The columns that say whose a row is are not decoded where the page index tells: they took most of the time.
 pub(crate) struct PartReader {
     path: PathBuf,
-    batches: ParquetRecordBatchReader,
+    batches: Batches,
     /// Whose the rows to come are: so many of each.
     owners: VecDeque<(usize, SeriesKey)>,
+    /// Its rows may be in the order of their steps, as older versions sealed them.
+    by_step: bool,
 }
 
 /// Neighbouring rows of one series.
@@ -234,65 +221,54 @@ impl std::fmt::Debug for PartReader {
 
 type RowKey = (Option<i32>, Option<i32>, Option<i32>, Option<i32>);
 
-pub(crate) fn builder(
-    file: &File,
-    path: &Path,
-    index: PageIndexPolicy,
-) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    let file = file.try_clone().at("open", path)?;
-    let options = ArrowReaderOptions::new().with_page_index_policy(index);
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).format_at("read", path)?;
-    let metadata = builder.metadata().file_metadata();
-    let found = metadata
-        .key_value_metadata()
-        .and_then(|kv| kv.iter().find(|kv| kv.key == "gradtop.schema")?.value.as_ref()?.parse().ok())
-        .unwrap_or(0);
-    crate::manifest::check_schema(found, path)?;
-    Ok(builder)
-}
-
-/// How many rows a part has, from its footer.
-pub(crate) fn part_rows(file: &File, path: &Path) -> Result<u64> {
-    Ok(builder(file, path, PageIndexPolicy::Skip)?.metadata().file_metadata().num_rows() as u64)
-}
-
 impl PartReader {
-    pub(crate) fn new(file: &File, path: &Path) -> Result<Self> {
-        let total = part_rows(file, path)? as usize;
-        Self::of(file, path, owned(file, path, &|_| true, None, total)?, total)
+    pub(crate) fn new(part: &Sealed) -> Result<Self> {
+        Self::of(part, owned(part, &|_| true, None)?)
     }
 
     /// Reads only the series that `filter` takes, and of these at least the rows of `steps`; pages without any are skipped.
     /// `None`: there are none.
     pub(crate) fn filtered(
-        file: &File,
-        path: &Path,
+        part: &Sealed,
         filter: &dyn Fn(&SeriesKey) -> bool,
         steps: Option<(i64, i64)>,
     ) -> Result<Option<Self>> {
-        let total = part_rows(file, path)? as usize;
-        let owned = owned(file, path, filter, steps, total)?;
-        if owned.is_empty() { Ok(None) } else { Self::of(file, path, owned, total).map(Some) }
+        let owned = owned(part, filter, steps)?;
+        if owned.is_empty() { Ok(None) } else { Self::of(part, owned).map(Some) }
     }
 
-    fn of(file: &File, path: &Path, owned: Vec<Owned>, total: usize) -> Result<Self> {
-        let rows = builder(file, path, PageIndexPolicy::Optional)?.with_batch_size(READ_ROWS);
-        let mask = ProjectionMask::columns(rows.parquet_schema(), ["step", "epoch", "time", "value"]);
-        let mut rows = rows.with_projection(mask);
+    /// Reads some rows, of which it is known whose they are.
+    pub(crate) fn of(part: &Sealed, owned: Vec<(Range<usize>, SeriesKey)>) -> Result<Self> {
+        let total = part.rows();
         let ranges = joined(owned.iter().map(|(r, _)| r.clone()));
-        if ranges.iter().map(ExactSizeIterator::len).sum::<usize>() < total {
-            rows = rows.with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), total));
-        }
-        let batches = rows.build().format_at("read", path)?;
+        let batches = part.read(|rows| {
+            let mask = ProjectionMask::columns(rows.parquet_schema(), ["step", "epoch", "time", "value"]);
+            let rows = rows.with_batch_size(READ_ROWS).with_projection(mask);
+            if ranges.iter().map(ExactSizeIterator::len).sum::<usize>() < total {
+                rows.with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), total))
+            } else {
+                rows
+            }
+        })?;
         let owners = owned.into_iter().map(|(rows, key)| (rows.len(), key)).collect();
-        Ok(Self { path: path.to_owned(), batches, owners })
+        Ok(Self { path: part.path().to_owned(), batches, owners, by_step: !part.signed() })
     }
 
     /// The next rows, their series numbered by `table`.
     pub(crate) fn next(&mut self, table: &mut KeyTable) -> Result<Option<Rows>> {
+        if !std::mem::take(&mut self.by_step) {
+            return self.next_batch(table);
+        }
+        let mut all = Rows::default();
+        while let Some(rows) = self.next_batch(table)? {
+            all.append(&rows);
+        }
+        Ok((!all.is_empty()).then(|| in_order_logged(all)))
+    }
+
+    fn next_batch(&mut self, table: &mut KeyTable) -> Result<Option<Rows>> {
         let Some(batch) = self.batches.next() else { return Ok(None) };
-        let batch = batch.format_at("read", &self.path)?;
+        let batch = batch?;
         let mut series = Vec::with_capacity(batch.num_rows());
         while series.len() < batch.num_rows() {
             let (left, key) = self.owners.front_mut().ok_or_else(|| not_metrics(&self.path))?;
@@ -320,17 +296,30 @@ impl PartReader {
     }
 }
 
+/// Rows of each series as they were logged. Time never goes back, and rows of one time keep their order.
+fn in_order_logged(rows: Rows) -> Rows {
+    let of_series = rows.series.chunk_by(|a, b| a == b);
+    let starts = of_series.clone().scan(0, |end, same| Some(std::mem::replace(end, *end + same.len())));
+    let ranges = starts.zip(of_series).map(|(start, same)| start..start + same.len());
+    if ranges.clone().all(|range| rows.time[range].is_sorted()) {
+        return rows;
+    }
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    for range in ranges {
+        order[range].sort_by_key(|i| rows.time[*i]);
+    }
+    rows.picked(order.into_iter())
+}
+
 /// The rows of the series that `filter` takes, in order, and whose they are; those of other steps only where they share a page.
-fn owned(
-    file: &File,
-    path: &Path,
+pub(crate) fn owned(
+    part: &Sealed,
     filter: &dyn Fn(&SeriesKey) -> bool,
     steps: Option<(i64, i64)>,
-    total: usize,
-) -> Result<Vec<Owned>> {
+) -> Result<Vec<(Range<usize>, SeriesKey)>> {
     let (mut owned, mut open): (Vec<Owned>, Vec<Range<usize>>) = (Vec::new(), Vec::new());
-    match pages(file, path)? {
-        None => open.push(0..total),
+    match pages(part) {
+        None => open.push(0..part.rows()),
         Some(pages) => {
             for page in pages {
                 if steps.is_some_and(|(first, last)| page.step.1 < first || page.step.0 > last) {
@@ -345,7 +334,7 @@ fn owned(
         }
     }
     if !open.is_empty() {
-        owned.extend(by_key(file, path, filter, &joined(open.into_iter()), total)?);
+        owned.extend(by_key(part, filter, joined(open.into_iter()))?);
         owned.sort_by_key(|(r, _)| r.start);
     }
     Ok(owned)
@@ -365,24 +354,20 @@ fn joined(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
 
 /// The rows of the series that `filter` takes, among those of some ranges: their keys are read.
 fn by_key(
-    file: &File,
-    path: &Path,
+    part: &Sealed,
     filter: &dyn Fn(&SeriesKey) -> bool,
-    among: &[Range<usize>],
-    total: usize,
+    among: Vec<Range<usize>>,
 ) -> Result<Vec<Owned>> {
-    let keys = builder(file, path, PageIndexPolicy::Optional)?;
-    let mask = ProjectionMask::columns(keys.parquet_schema(), ["metric", "model", "split", "trial"]);
-    let keys = keys
-        .with_projection(mask)
-        .with_batch_size(READ_ROWS)
-        .with_row_selection(RowSelection::from_consecutive_ranges(among.iter().cloned(), total))
-        .build()
-        .format_at("read", path)?;
-    let mut numbers = among.iter().cloned().flatten();
+    let path = part.path();
+    let mut numbers = among.clone().into_iter().flatten();
+    let keys = part.read(|keys| {
+        let mask = ProjectionMask::columns(keys.parquet_schema(), ["metric", "model", "split", "trial"]);
+        let some = RowSelection::from_consecutive_ranges(among.into_iter(), part.rows());
+        keys.with_projection(mask).with_batch_size(READ_ROWS).with_row_selection(some)
+    })?;
     let mut found: Vec<Owned> = Vec::new();
     for batch in keys {
-        let batch = batch.format_at("read", path)?;
+        let batch = batch?;
         let columns = KeyColumns::new(&batch).ok_or_else(|| not_metrics(path))?;
         // Dictionary keys mean something only within their batch.
         let mut last: Option<(RowKey, bool)> = None;
@@ -476,11 +461,9 @@ impl<'a> KeyColumns<'a> {
 }
 
 /// The time of a part's last row, from its footer.
-pub(crate) fn last_time(run: &RunDir, path: &Path) -> Result<i64> {
+pub(crate) fn last_time(part: &Sealed) -> i64 {
     use parquet::file::statistics::Statistics;
-    let file = inside::open(run, path).at("open", path)?;
-    let builder = builder(&file, path, PageIndexPolicy::Skip)?;
-    let times = builder.metadata().row_groups().iter().flat_map(|group| {
+    let times = part.metadata().row_groups().iter().flat_map(|group| {
         group.columns().iter().filter(|c| c.column_path().string() == "time").filter_map(|c| {
             match c.statistics() {
                 Some(Statistics::Int64(s)) => s.max_opt().copied(),
@@ -488,5 +471,5 @@ pub(crate) fn last_time(run: &RunDir, path: &Path) -> Result<i64> {
             }
         })
     });
-    Ok(times.max().unwrap_or(i64::MIN))
+    times.max().unwrap_or(i64::MIN)
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::{IoContext as _, Result};
-use crate::inside;
+use crate::error::{Result, StoreError};
 use crate::pages::pages;
 use crate::part::list_parts;
 use crate::run_dir::RunDir;
+use crate::sealed::Sealed;
 use crate::series::SeriesKey;
 
 /// What is known of neighbouring rows of one series without reading them.
@@ -31,7 +31,7 @@ pub struct Outline {
     pub key: SeriesKey,
     /// Rows of the pages.
     pub rows: u64,
-    /// Its pages, in the order of the parts. Rows of pages that several series share, and rows of the journal, are in none.
+    /// Its pages, in the order logged. Rows of pages that several series share, and rows of the journal, are in none.
     pub pages: Vec<PageSummary>,
 }
 
@@ -39,12 +39,14 @@ pub struct Outline {
 pub fn outline(run: &RunDir, filter: impl Fn(&SeriesKey) -> bool) -> Result<Vec<Outline>> {
     let mut found: BTreeMap<SeriesKey, Outline> = BTreeMap::new();
     for part in list_parts(run, &run.metrics())? {
-        let file = match inside::open(run, &part.path) {
+        let part = match Sealed::open(run, &part.path) {
             // Merged since; the rows will be read anyway.
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-            r => r.at("open", &part.path)?,
+            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => continue,
+            // Whoever reads the rows is told.
+            Err(e) if e.is_damage() => continue,
+            part => part?,
         };
-        for page in pages(&file, &part.path)?.unwrap_or_default() {
+        for page in pages(&part).unwrap_or_default() {
             let Some(key) = page.key.filter(|k| filter(k)) else { continue };
             let page = PageSummary {
                 rows: page.rows.len() as u64,
@@ -62,5 +64,10 @@ pub fn outline(run: &RunDir, filter: impl Fn(&SeriesKey) -> bool) -> Result<Vec<
             outline.pages.push(page);
         }
     }
-    Ok(found.into_values().collect())
+    let mut outlines: Vec<Outline> = found.into_values().collect();
+    for outline in &mut outlines {
+        // In a part of an older version they are in the order of their steps.
+        outline.pages.sort_by_key(|page| page.time_us);
+    }
+    Ok(outlines)
 }

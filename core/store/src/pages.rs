@@ -1,15 +1,11 @@
 //! What the page index of a part tells: which series and which values lie in which rows, without reading any.
 
-use std::fs::File;
 use std::ops::Range;
-use std::path::Path;
 
 use parquet::file::metadata::page_index::RowGroupPageIndex;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
-use crate::error::Result;
-use crate::metrics::builder;
+use crate::sealed::Sealed;
 use crate::series::SeriesKey;
 
 /// Neighbouring rows of a part.
@@ -29,13 +25,9 @@ pub(crate) struct Page {
     pub(crate) value: (f64, f64),
 }
 
-/// The pages of a part, in order; `None` if it has no page index.
-pub(crate) fn pages(file: &File, path: &Path) -> Result<Option<Vec<Page>>> {
-    let built = builder(file, path, PageIndexPolicy::Optional)?;
-    Ok(of_part(built.metadata()))
-}
-
-fn of_part(metadata: &ParquetMetaData) -> Option<Vec<Page>> {
+/// The pages of a part, in order; `None` if it has no page index that can be used.
+pub(crate) fn pages(part: &Sealed) -> Option<Vec<Page>> {
+    let metadata = part.metadata();
     let schema = metadata.file_metadata().schema_descr();
     let place = |name: &str| (0..schema.num_columns()).find(|i| schema.column(*i).path().string() == name);
     let columns = Columns {
@@ -149,8 +141,13 @@ struct Indexed<'a> {
 
 impl<'a> Indexed<'a> {
     fn new(index: &'a RowGroupPageIndex, place: usize, rows: usize) -> Option<Self> {
-        let starts = index.page_locations(place)?.iter().map(|l| l.first_row_index as usize).collect();
-        Some(Self { index: index.column_index(place)?, starts, rows })
+        let starts: Vec<usize> =
+            index.page_locations(place)?.iter().map(|l| l.first_row_index as usize).collect();
+        let index = index.column_index(place)?;
+        let in_order = starts.first() == Some(&0)
+            && starts.is_sorted_by(|a, b| a < b)
+            && starts.last().is_some_and(|last| *last < rows);
+        (in_order && index.num_pages() as usize == starts.len()).then_some(Self { index, starts, rows })
     }
 
     /// The rows of a page, within the row group.

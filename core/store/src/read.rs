@@ -1,7 +1,7 @@
 //! Reading a run's series: sealed parts and journal together, each row once.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{IoContext as _, Result, StoreError};
@@ -12,9 +12,10 @@ use crate::metrics::PartReader;
 use crate::part::{list_parts, list_segments};
 use crate::rows::Rows;
 use crate::run_dir::RunDir;
+use crate::sealed::Sealed;
 use crate::series::{KeyTable, SeriesFile, SeriesKey};
 
-/// All rows of one series, by step, then in the order logged.
+/// All rows of one series, in the order logged. Steps may repeat or go back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeriesData {
     /// Which series.
@@ -33,8 +34,14 @@ pub struct SeriesData {
 
 /// Everything that holds rows at one moment, opened: what happens to the names afterwards does not matter.
 pub(crate) struct Snapshot {
-    parts: Vec<(PathBuf, File)>,
-    journal: Vec<JournalReader>,
+    /// Parts and journals by the first segment they hold.
+    pub(crate) sources: Vec<(u32, Source)>,
+}
+
+/// What holds rows.
+pub(crate) enum Source {
+    Part(PathBuf, File),
+    Journal(JournalReader),
 }
 
 /// How often a folder may change while it is being opened.
@@ -61,60 +68,83 @@ impl Snapshot {
 
     /// `None`: parts are being replaced by way of a list.
     fn try_open(run: &RunDir) -> Result<Option<Self>> {
-        let segments = list_segments(run, &run.journal())?;
-        let mut journal = Vec::with_capacity(segments.len());
-        for (number, path) in segments {
-            journal.push((number, JournalReader::open(run, &path)?));
+        let mut journals = Vec::new();
+        for (number, _) in list_segments(run, &run.journal())? {
+            journals.push((number, JournalReader::open(run, number)?));
         }
         let listed = list_parts(run, &run.metrics())?;
-        let mut parts = Vec::with_capacity(listed.len());
+        let mut sources = Vec::with_capacity(listed.len());
         for part in &listed {
-            parts.push((part.path.clone(), inside::open(run, &part.path).at("open", &part.path)?));
+            let file = inside::open(run, &part.path).at("open", &part.path)?;
+            sources.push((part.first, Source::Part(part.path.clone(), file)));
         }
         if list_pending(run, &run.metrics()) || list_parts(run, &run.metrics())? != listed {
             return Ok(None);
         }
-        journal.retain(|(n, _)| !listed.iter().any(|p| p.first <= *n && *n <= p.last));
-        Ok(Some(Self { parts, journal: journal.into_iter().map(|(_, j)| j).collect() }))
+        journals.retain(|(n, _)| !listed.iter().any(|p| p.first <= *n && *n <= p.last));
+        sources.extend(journals.into_iter().map(|(n, journal)| (n, Source::Journal(journal))));
+        sources.sort_by_key(|(first, _)| *first);
+        Ok(Some(Self { sources }))
     }
 
-    /// Gives every batch of rows to `sink`, in the order of segments, the series numbered by `table`.
+    /// Gives every batch of rows to `sink`, in the order of segments, the series numbered by the table. `damaged` says what to do
+    /// about a file of which the rest cannot be read.
+    ///
+    /// `series` is read after the snapshot is opened: a line is written before the first row that uses it.
     pub(crate) fn scan(
         self,
-        table: &mut KeyTable,
+        series: &mut SeriesFile,
         filter: &dyn Fn(&SeriesKey) -> bool,
         mut sink: impl FnMut(&Rows, &KeyTable),
         mut damaged: impl FnMut(StoreError) -> Result<()>,
     ) -> Result<()> {
-        for (path, file) in &self.parts {
-            let mut read = || {
-                let Some(mut reader) = PartReader::filtered(file, path, filter, None)? else { return Ok(()) };
-                while let Some(rows) = reader.next(table)? {
-                    sink(&rows, table);
-                }
-                Ok(())
+        for (_, source) in self.sources {
+            let read = match source {
+                Source::Part(path, file) => scan_part(&path, file, &mut series.table, filter, &mut sink),
+                Source::Journal(reader) => scan_journal(reader, series, &mut sink),
             };
-            match read() {
-                Err(e @ (StoreError::Format { .. } | StoreError::Damaged { .. })) => damaged(e)?,
+            match read {
+                Err(e) if e.is_damage() => damaged(e)?,
                 other => other?,
-            }
-        }
-        for mut reader in self.journal {
-            while let Some(rows) = reader.next()? {
-                sink(&rows, table);
             }
         }
         Ok(())
     }
 }
 
-/// The table of a run's series, journal numbers included.
-///
-/// Read after the snapshot is opened: a line is written before the first row that uses it.
-pub(crate) fn table(run: &RunDir) -> Result<KeyTable> {
+fn scan_part(
+    path: &Path,
+    file: File,
+    table: &mut KeyTable,
+    filter: &dyn Fn(&SeriesKey) -> bool,
+    sink: &mut impl FnMut(&Rows, &KeyTable),
+) -> Result<()> {
+    let part = Sealed::of(file, path)?;
+    let Some(mut reader) = PartReader::filtered(&part, filter, None)? else { return Ok(()) };
+    while let Some(rows) = reader.next(table)? {
+        sink(&rows, table);
+    }
+    Ok(())
+}
+
+/// Gives the rows of a journal, as far as it is whole.
+pub(crate) fn scan_journal(
+    mut reader: JournalReader,
+    series: &SeriesFile,
+    sink: &mut impl FnMut(&Rows, &KeyTable),
+) -> Result<()> {
+    while let Some(mut rows) = reader.next(|| Ok(series.len()))? {
+        series.renumber(&mut rows);
+        sink(&rows, &series.table);
+    }
+    Ok(())
+}
+
+/// The run's series, as far as their file is whole.
+pub(crate) fn series_file(run: &RunDir) -> Result<SeriesFile> {
     let mut file = SeriesFile::default();
     file.update(run)?;
-    Ok(file.table)
+    Ok(file)
 }
 
 /// Reads the series that `filter` takes, in the order of their keys. Safe while the run goes on.
@@ -122,7 +152,7 @@ pub fn read_series(run: &RunDir, filter: impl Fn(&SeriesKey) -> bool) -> Result<
     read(run, filter, Err)
 }
 
-/// As [`read_series`], but goes on where a Parquet file is damaged: what could be read, and what is wrong with the rest.
+/// As [`read_series`], but goes on where a file is damaged: what could be read, and what is wrong with the rest.
 pub fn read_series_around_damage(
     run: &RunDir,
     filter: impl Fn(&SeriesKey) -> bool,
@@ -138,14 +168,17 @@ pub fn read_series_around_damage(
 fn read(
     run: &RunDir,
     filter: impl Fn(&SeriesKey) -> bool,
-    damaged: impl FnMut(StoreError) -> Result<()>,
+    mut damaged: impl FnMut(StoreError) -> Result<()>,
 ) -> Result<Vec<SeriesData>> {
     let snapshot = Snapshot::open(run)?;
-    let mut table = table(run)?;
+    let mut file = series_file(run)?;
+    if let Some(damage) = file.damage(run) {
+        damaged(damage)?;
+    }
     let mut found: Vec<Option<SeriesData>> = Vec::new();
     let mut wanted: Vec<Option<bool>> = Vec::new();
     snapshot.scan(
-        &mut table,
+        &mut file,
         &filter,
         |rows, table| {
             let mut start = 0;
@@ -157,16 +190,13 @@ fn read(
                     wanted.resize(n + 1, None);
                     found.resize(n + 1, None);
                 }
-                // A journal row whose line a power cut took has no key and is named as sealing names it.
-                let key = || {
-                    table.key(run[0]).cloned().unwrap_or_else(|| SeriesKey::metric(format!("unknown/{n}")))
-                };
-                if !*wanted[n].get_or_insert_with(|| filter(&key())) {
+                let Some((key, unit)) = table.all().get(n) else { continue };
+                if !*wanted[n].get_or_insert_with(|| filter(key)) {
                     continue;
                 }
                 let data = found[n].get_or_insert_with(|| SeriesData {
-                    key: key(),
-                    unit: table.all().get(n).and_then(|(_, u)| u.clone()),
+                    key: key.clone(),
+                    unit: unit.clone(),
                     step: Vec::new(),
                     epoch: Vec::new(),
                     time_us: Vec::new(),
@@ -182,26 +212,10 @@ fn read(
     )?;
     let mut series: Vec<SeriesData> = found.into_iter().flatten().collect();
     series.sort_by(|a, b| a.key.cmp(&b.key));
-    for data in &mut series {
-        sort_by_step(data);
-    }
     Ok(series)
-}
-
-fn sort_by_step(data: &mut SeriesData) {
-    if data.step.is_sorted() {
-        return;
-    }
-    let mut order: Vec<usize> = (0..data.step.len()).collect();
-    order.sort_by_key(|&i| data.step[i]);
-    let pick = |column: &[f64]| order.iter().map(|&i| column[i]).collect();
-    data.epoch = pick(&data.epoch);
-    data.value = pick(&data.value);
-    data.time_us = order.iter().map(|&i| data.time_us[i]).collect();
-    data.step = order.iter().map(|&i| data.step[i]).collect();
 }
 
 /// The run's series with their units, in the order first used.
 pub fn series_keys(run: &RunDir) -> Result<Vec<(SeriesKey, Option<String>)>> {
-    Ok(table(run)?.all().to_vec())
+    Ok(series_file(run)?.table.all().to_vec())
 }

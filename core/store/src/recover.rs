@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use crate::checkpoint::{boundaries, table_boundaries};
+use crate::damage::tell;
 use crate::error::{IoContext as _, Result};
 use crate::inside;
 use crate::lock::RunLock;
 use crate::merge::{Metrics, Policy, merge, obey_list, remove_tmp};
 use crate::part::{list_parts, list_segments, names};
 use crate::run_dir::RunDir;
-use crate::seal::seal_from_journal;
+use crate::sealed::Sealed;
+use crate::seal::{remove_sealed, seal_from_journal};
 use crate::series::SeriesFile;
 use crate::table::TableParts;
 
@@ -23,6 +25,8 @@ pub struct Recovery {
     pub torn_bytes: u64,
     /// Unfinished files and folders removed.
     pub files_removed: u64,
+    /// Journals that hold something else than was written: what was whole is in Parquet, and they are in `damaged/`.
+    pub damaged_files: u64,
 }
 
 /// Turns what a dead run left into whole Parquet parts: seals its journal, drops a torn tail, removes temporary files, and
@@ -39,20 +43,40 @@ pub fn recover(run: &RunDir, _lock: &RunLock) -> Result<Recovery> {
     for dir in folders {
         done.files_removed += remove_tmp(run, &dir)?;
     }
-    let series = whole_series(run)?;
+    let mut series = SeriesFile::default();
+    series.update(run)?;
+    match series.damage(run) {
+        Some(damage) => tell(run, &run.series(), None, &damage)?,
+        None => cut(run, &run.series(), series.offset)?,
+    }
     done.torn_bytes += whole_events(run)?;
     let parts = list_parts(run, &run.metrics())?;
-    for (segment, path) in list_segments(run, &run.journal())? {
+    for (segment, _) in list_segments(run, &run.journal())? {
         if parts.iter().any(|p| p.first <= segment && segment <= p.last) {
-            inside::remove_file(run, &path).at("remove", &path)?;
+            remove_sealed(run, segment, &series.table)?;
             continue;
         }
-        let (rows, torn) = seal_from_journal(run, segment, &path, &series.table)?;
-        done.rows_recovered += rows;
-        done.torn_bytes += torn;
+        let sealed = seal_from_journal(run, segment, &series.table)?;
+        done.rows_recovered += sealed.rows;
+        done.torn_bytes += sealed.torn_bytes;
+        done.damaged_files += u64::from(sealed.damaged);
     }
+    verify_all(run, &tables)?;
     merge_all(run, &tables)?;
     Ok(done)
+}
+
+/// Tells of every part that holds something else than was written. They stay where they are.
+fn verify_all(run: &RunDir, tables: &[String]) -> Result<()> {
+    for dir in tables.iter().map(|t| run.tables().join(t)).chain([run.metrics()]) {
+        for part in list_parts(run, &dir)? {
+            match Sealed::open(run, &part.path).and_then(|part| part.verify()) {
+                Err(e) if e.is_damage() => tell(run, &part.path, None, &e)?,
+                verified => verified?,
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The last merge of metrics and tables.
@@ -66,12 +90,15 @@ fn merge_all(run: &RunDir, tables: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Reads `series.jsonl` and cuts off a torn last line, so that the next one can be appended.
+/// Reads `series.jsonl` and cuts off a torn last line, so that the next one can be appended. An error if it is damaged: numbers
+/// could be given twice.
 pub(crate) fn whole_series(run: &RunDir) -> Result<SeriesFile> {
-    let path = run.series();
     let mut series = SeriesFile::default();
     series.update(run)?;
-    cut(run, &path, series.offset)?;
+    if let Some(damage) = series.damage(run) {
+        return Err(damage);
+    }
+    cut(run, &run.series(), series.offset)?;
     Ok(series)
 }
 

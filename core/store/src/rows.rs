@@ -1,7 +1,5 @@
 //! Points as columns in memory.
 
-use std::ops::Range;
-
 use crate::parallel::each;
 
 /// Rows from which on a second thread is worth its start.
@@ -36,8 +34,31 @@ impl Rows {
         self.value.extend_from_slice(&other.value);
     }
 
-    /// The rows sorted by the rank of their series, then by step; equal ones keep their order. `ranks[series]` is a
-    /// permutation of the series' numbers.
+    /// Keeps the first rows only.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.series.truncate(len);
+        self.step.truncate(len);
+        self.epoch.truncate(len);
+        self.time.truncate(len);
+        self.value.truncate(len);
+    }
+
+    /// Those of some rows, in their order.
+    pub(crate) fn picked(&self, rows: impl Iterator<Item = usize> + Clone) -> Self {
+        fn pick<T: Copy>(column: &[T], rows: impl Iterator<Item = usize>) -> Vec<T> {
+            rows.map(|i| column[i]).collect()
+        }
+        Self {
+            series: pick(&self.series, rows.clone()),
+            step: pick(&self.step, rows.clone()),
+            epoch: pick(&self.epoch, rows.clone()),
+            time: pick(&self.time, rows.clone()),
+            value: pick(&self.value, rows),
+        }
+    }
+
+    /// The rows sorted by the rank of their series; those of one series keep their order. `ranks[series]` is a permutation of
+    /// the series' numbers.
     pub(crate) fn sorted(&self, ranks: &[u32]) -> Self {
         let mut next = vec![0usize; ranks.len() + 1];
         for &s in &self.series {
@@ -67,24 +88,7 @@ impl Rows {
             let rank = *rank as usize;
             series[bounds[rank]..bounds[rank + 1]].fill(number as u32);
         }
-        let mut out = Self { series, step, epoch, time, value };
-        for w in bounds.windows(2) {
-            out.sort_by_step(w[0]..w[1]);
-        }
-        out
-    }
-
-    /// Sorts the rows of one series by step. They nearly always are.
-    fn sort_by_step(&mut self, range: Range<usize>) {
-        if self.step[range.clone()].is_sorted() {
-            return;
-        }
-        let mut order: Vec<usize> = range.clone().collect();
-        order.sort_by_key(|&i| self.step[i]);
-        gather(&mut self.step, &range, &order);
-        gather(&mut self.epoch, &range, &order);
-        gather(&mut self.time, &range, &order);
-        gather(&mut self.value, &range, &order);
+        Self { series, step, epoch, time, value }
     }
 }
 
@@ -99,9 +103,4 @@ fn scatter<T: Copy + Default>(from: &[T], places: &[u32]) -> Vec<T> {
         to[p as usize] = *v;
     }
     to
-}
-
-fn gather<T: Copy>(column: &mut [T], range: &Range<usize>, order: &[usize]) {
-    let sorted: Vec<T> = order.iter().map(|&i| column[i]).collect();
-    column[range.clone()].copy_from_slice(&sorted);
 }

@@ -92,6 +92,14 @@ impl RunDir {
     pub fn console(&self) -> PathBuf {
         self.0.join("console.log")
     }
+    /// `damage.jsonl`
+    pub fn damage(&self) -> PathBuf {
+        self.0.join("damage.jsonl")
+    }
+    /// `damaged/`: files set aside because they hold something else than was written.
+    pub fn damaged(&self) -> PathBuf {
+        self.0.join("damaged")
+    }
     /// `superseded/`
     pub fn superseded(&self) -> PathBuf {
         self.0.join("superseded")

@@ -15,7 +15,7 @@ use crate::fsutil;
 use crate::inside;
 use crate::manifest::{Goal, ParamValue};
 use crate::part::{list_parts, part_name};
-use crate::read::{Snapshot, table};
+use crate::read::{Snapshot, series_file};
 use crate::rows::Rows;
 use crate::run_dir::RunDir;
 use crate::series::{KeyTable, SeriesKey};
@@ -124,7 +124,7 @@ fn summaries(run: &RunDir, view: &View) -> Result<BTreeMap<String, Summary>> {
         view.manifest.metrics.iter().map(|m| (m.name.as_str(), m.goal)).collect();
     let mut found: BTreeMap<String, Summary> = BTreeMap::new();
     let snapshot = Snapshot::open(run)?;
-    let mut table = table(run)?;
+    let mut series = series_file(run)?;
     let sink = |rows: &Rows, table: &KeyTable| {
         let mut start = 0;
         for chunk in rows.series.chunk_by(|a, b| a == b) {
@@ -153,6 +153,6 @@ fn summaries(run: &RunDir, view: &View) -> Result<BTreeMap<String, Summary>> {
     };
     // What is damaged is missing here, too, rather than all of it.
     let wanted = |key: &SeriesKey| goals.contains_key(key.metric.as_str());
-    snapshot.scan(&mut table, &wanted, sink, |_| Ok(()))?;
+    snapshot.scan(&mut series, &wanted, sink, |_| Ok(()))?;
     Ok(found)
 }

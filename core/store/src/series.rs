@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
 use crate::inside;
+use crate::rows::Rows;
 use crate::run_dir::RunDir;
+use crate::sum;
 
 /// What tells one series of a run from another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,6 +50,7 @@ struct Line {
 pub(crate) fn encode_line(series: u32, key: &SeriesKey, unit: Option<&str>, path: &Path) -> Result<Vec<u8>> {
     let line = Line { schema: crate::SCHEMA, series, key: key.clone(), unit: unit.map(str::to_owned) };
     let mut text = serde_json::to_vec(&line).format_at("encode", path)?;
+    sum::sign(&mut text);
     text.push(b'\n');
     Ok(text)
 }
@@ -105,50 +108,104 @@ const CHUNK: usize = 1 << 20;
 /// Reads `series.jsonl` and follows it as it grows.
 #[derive(Debug, Default)]
 pub(crate) struct SeriesFile {
-    /// Series by their number in the file.
+    /// The series of the file, and such as were found elsewhere.
     pub(crate) table: KeyTable,
+    /// The number in the table of each of the file's series.
+    lines: Vec<u32>,
+    /// Lines without a checksum.
+    unsigned: usize,
+    /// Some of these numbers are others than those of the file.
+    moved: bool,
     /// End of the last whole line.
     pub(crate) offset: u64,
+    /// What is wrong with the line there: it and those that follow are not believed.
+    wrong: Option<String>,
 }
 
 impl SeriesFile {
+    /// How many series have a line.
+    pub(crate) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether every line has its checksum.
+    pub(crate) fn signed(&self) -> bool {
+        self.unsigned == 0
+    }
+
+    /// What is wrong with the file, if something is: only the lines before that count.
+    pub(crate) fn damage(&self, run: &RunDir) -> Option<StoreError> {
+        self.wrong.clone().map(|message| StoreError::Damaged { path: run.series(), message })
+    }
+
+    /// Turns the file's numbers, as a journal has them, into the table's. All rows are of series that have a line.
+    pub(crate) fn renumber(&self, rows: &mut Rows) {
+        // They differ only where a sealed part has a series whose line is gone.
+        if self.moved {
+            for series in &mut rows.series {
+                *series = self.lines[*series as usize];
+            }
+        }
+    }
+
     /// Reads the lines added since; a line without its end is not yet one.
     pub(crate) fn update(&mut self, run: &RunDir) -> Result<()> {
+        if self.wrong.is_some() {
+            return Ok(());
+        }
         let path = &run.series();
         let file = match inside::open(run, path) {
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(e) => return Err(e).at("open", path),
         };
-        let damaged = |message| StoreError::Damaged { path: path.to_owned(), message };
         let mut bytes = vec![0; CHUNK];
-        loop {
+        while self.wrong.is_none() {
             let read = file.read_at(&mut bytes, self.offset).at("read", path)?;
             let Some(last) = bytes[..read].iter().rposition(|b| *b == b'\n') else {
-                return if read < CHUNK { Ok(()) } else { Err(damaged("a line without an end".to_owned())) };
+                self.wrong = (read == CHUNK).then(|| "a line without an end".to_owned());
+                return Ok(());
             };
-            self.add(run, &bytes[..=last])?;
+            for line in bytes[..=last].split_inclusive(|b| *b == b'\n') {
+                match self.add(line, path) {
+                    Ok(()) => self.offset += line.len() as u64,
+                    Err(StoreError::Damaged { message, .. }) => {
+                        self.wrong = Some(format!("line {}: {message}", self.len() + 1));
+                        break;
+                    }
+                    Err(e) => return Err(e),
+                }
+            }
         }
+        Ok(())
     }
 
-    /// Takes over whole lines.
-    fn add(&mut self, run: &RunDir, lines: &[u8]) -> Result<()> {
-        let path = &run.series();
-        let damaged = |message| StoreError::Damaged { path: path.to_owned(), message };
-        for line in lines.split_inclusive(|b| *b == b'\n') {
-            let parsed: Line = serde_json::from_slice(line).map_err(|e| damaged(e.to_string()))?;
-            crate::manifest::check_schema(parsed.schema, path)?;
-            if parsed.series as usize != self.table.len() {
-                return Err(damaged(format!("series {} where {} was due", parsed.series, self.table.len())));
-            }
-            if self.table.len() >= crate::MAX_SERIES {
-                return Err(damaged(format!("more than {} series", crate::MAX_SERIES)));
-            }
-            if self.table.intern(&parsed.key, parsed.unit.as_deref()) != parsed.series {
-                return Err(damaged(format!("series {} has a number already", parsed.series)));
-            }
-            self.offset += line.len() as u64;
+    fn add(&mut self, line: &[u8], path: &Path) -> Result<()> {
+        let damaged = |message| Err(StoreError::Damaged { path: path.to_owned(), message });
+        let text = line.trim_ascii_end();
+        let signed = sum::holds(text);
+        if signed == Some(false) {
+            return damaged("its checksum does not match".to_owned());
         }
+        let parsed: Line = match serde_json::from_slice(text) {
+            Ok(parsed) => parsed,
+            Err(e) => return damaged(e.to_string()),
+        };
+        crate::manifest::check_schema(parsed.schema, path)?;
+        if parsed.series as usize != self.len() {
+            return damaged(format!("series {} where {} was due", parsed.series, self.len()));
+        }
+        if self.len() >= crate::MAX_SERIES {
+            return damaged(format!("more than {} series", crate::MAX_SERIES));
+        }
+        let old = self.table.number(&parsed.key);
+        if old.is_some_and(|old| self.lines.contains(&old)) {
+            return damaged(format!("series {} has a number already", parsed.series));
+        }
+        let number = self.table.intern(&parsed.key, parsed.unit.as_deref());
+        self.unsigned += usize::from(signed.is_none());
+        self.moved |= number != parsed.series;
+        self.lines.push(number);
         Ok(())
     }
 }

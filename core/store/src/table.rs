@@ -1,7 +1,6 @@
 //! Tables: what is no time series.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,19 +11,17 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Encoding;
-use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::properties::WriterProperties;
-use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnPath;
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
 use crate::fsutil::{self, stage};
 use crate::inside;
 use crate::merge::{PartKind, list_pending};
-use crate::part::{Part, list_parts, names, part_name};
+use crate::part::{list_parts, names, part_name};
 use crate::run_dir::RunDir;
+use crate::sealed::{self, Sealed};
 
 /// A column handed to [`crate::Recorder::log_table`].
 #[derive(Debug, Clone, PartialEq)]
@@ -158,10 +155,15 @@ pub(crate) fn check_same(name: &str, old: &Schema, new: &Schema) -> Result<()> {
     Err(StoreError::BadTable { table: name.to_owned(), message })
 }
 
-/// The schema of what a table holds, from its first part.
+/// The schema of what a table holds, from the first part that can be read.
 pub(crate) fn existing_schema(run: &RunDir, name: &str) -> Result<Option<SchemaRef>> {
-    let Some(part) = list_parts(run, &run.tables().join(name))?.into_iter().next() else { return Ok(None) };
-    Ok(Some(open_part(run, &part.path)?.schema().clone()))
+    for part in list_parts(run, &run.tables().join(name))? {
+        match Sealed::open(run, &part.path) {
+            Err(e) if e.is_damage() => {}
+            part => return Ok(Some(part?.schema().clone())),
+        }
+    }
+    Ok(None)
 }
 
 /// Rows as handed over, in Arrow's form.
@@ -209,15 +211,13 @@ fn table_properties(schema: &Schema) -> WriterProperties {
 /// Writes batches of one schema to a new file and puts it on the disk.
 pub(crate) fn write_file(run: &RunDir, path: &Path, batches: &[RecordBatch]) -> Result<()> {
     let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
-    let file = inside::create_new(run, path).at("create", path)?;
     let properties = table_properties(&schema);
-    let mut writer = ArrowWriter::try_new(&file, schema, Some(properties)).format_at("write", path)?;
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).format_at("encode", path)?;
     for batch in batches {
-        writer.write(batch).format_at("write", path)?;
+        writer.write(batch).format_at("encode", path)?;
     }
-    // Not `into_inner`, which makes text of an error of the disk.
-    writer.finish().format_at("write", path)?;
-    file.sync_all().at("sync", path)
+    let (writer, _) = writer.into_serialized_writer().format_at("encode", path)?;
+    sealed::write(run, path, writer)
 }
 
 /// Writes a part of a table under its name, whole.
@@ -240,44 +240,27 @@ pub(crate) fn write_part(run: &RunDir, dir: &Path, number: u32, batches: &[Recor
 pub(crate) struct TableParts;
 
 impl PartKind for TableParts {
-    fn rows(&self, run: &RunDir, part: &Part) -> Result<u64> {
-        Ok(open_part(run, &part.path)?.metadata().file_metadata().num_rows() as u64)
-    }
-
-    fn merge(&self, run: &RunDir, parts: &[Part], out: &Path) -> Result<()> {
+    fn merge(&self, run: &RunDir, parts: &[&Sealed], out: &Path) -> Result<()> {
         let mut batches: Vec<RecordBatch> = Vec::new();
         for part in parts {
-            for batch in open_part(run, &part.path)?.build().format_at("read", &part.path)? {
-                let batch = batch.format_at("read", &part.path)?;
+            for batch in part.read(|all| all)? {
+                let batch = batch?;
                 // Units may differ between parts: those of the first stand.
                 let schema = batches.first().map_or_else(|| batch.schema(), RecordBatch::schema);
                 let columns = batch.columns().to_vec();
-                batches.push(RecordBatch::try_new(schema, columns).format_at("merge", &part.path)?);
+                batches.push(RecordBatch::try_new(schema, columns).format_at("merge", part.path())?);
             }
         }
         write_file(run, out, &batches)
     }
 }
 
-fn open_part(run: &RunDir, path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    let file = inside::open(run, path).at("open", path)?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).format_at("read", path)?;
-    let found = builder
-        .metadata()
-        .file_metadata()
-        .key_value_metadata()
-        .and_then(|kv| kv.iter().find(|kv| kv.key == "gradtop.schema")?.value.as_ref()?.parse().ok())
-        .unwrap_or(0);
-    crate::manifest::check_schema(found, path)?;
-    Ok(builder)
-}
-
 /// Reads a table, all steps, in the order logged.
 pub fn read_table(run: &RunDir, name: &str) -> Result<Table> {
     let mut table = Table::default();
-    for (path, part) in open_parts(run, name)? {
-        for batch in part.build().format_at("read", &path)? {
-            append(&mut table, &batch.format_at("read", &path)?, &path)?;
+    for part in open_parts(run, name)? {
+        for batch in part.read(|all| all)? {
+            append(&mut table, &batch?, part.path())?;
         }
     }
     Ok(table)
@@ -287,8 +270,8 @@ pub fn read_table(run: &RunDir, name: &str) -> Result<Table> {
 /// none: the columns then are empty.
 pub fn read_table_rows(run: &RunDir, name: &str, from: usize, count: usize) -> Result<(Table, usize)> {
     let (mut table, mut before) = (Table::default(), 0);
-    for (path, part) in open_parts(run, name)? {
-        let rows = part.metadata().file_metadata().num_rows().max(0) as usize;
+    for part in open_parts(run, name)? {
+        let rows = part.rows();
         let skip = from.saturating_sub(before).min(rows);
         let take = from.saturating_add(count).saturating_sub(before).min(rows) - skip;
         before += rows;
@@ -296,22 +279,46 @@ pub fn read_table_rows(run: &RunDir, name: &str, from: usize, count: usize) -> R
         if take == 0 && !table.columns.is_empty() {
             continue;
         }
-        let schema = part.schema().clone();
-        append(&mut table, &RecordBatch::new_empty(schema), &path)?;
-        for batch in part.with_offset(skip).with_limit(take).build().format_at("read", &path)? {
-            append(&mut table, &batch.format_at("read", &path)?, &path)?;
+        append(&mut table, &RecordBatch::new_empty(part.schema().clone()), part.path())?;
+        for batch in part.read(|all| all.with_offset(skip).with_limit(take))? {
+            append(&mut table, &batch?, part.path())?;
         }
     }
     Ok((table, before))
 }
 
-/// Reads the rows of a table's last step, in the order logged; row groups without any are not read.
+/// Reads the rows logged last, as far as they are of one step; row groups before them are not read.
 pub fn read_table_last(run: &RunDir, name: &str) -> Result<Table> {
-    rows_of_last(open_parts(run, name)?)
+    let parts = open_parts(run, name)?;
+    // From the last row backwards, up to one of another step.
+    let mut last: Option<i64> = None;
+    let mut found: Vec<(&Path, RecordBatch)> = Vec::new();
+    let groups = parts.iter().flat_map(|part| (0..part.metadata().num_row_groups()).map(move |g| (part, g)));
+    'rows: for (part, group) in groups.rev() {
+        let batches = part.read(|all| all.with_row_groups(vec![group]))?.collect::<Result<Vec<_>>>()?;
+        for batch in batches.into_iter().rev() {
+            let steps = batch.column_by_name(STEP).and_then(|c| c.as_primitive_opt::<Int64Type>());
+            let Some(steps) = steps else {
+                found.push((part.path(), batch));
+                continue;
+            };
+            let last = *last.get_or_insert_with(|| steps.values().last().copied().unwrap_or_default());
+            let start = steps.values().iter().rposition(|step| *step != last).map_or(0, |at| at + 1);
+            found.push((part.path(), batch.slice(start, batch.num_rows() - start)));
+            if start > 0 {
+                break 'rows;
+            }
+        }
+    }
+    let mut table = Table::default();
+    for (path, batch) in found.into_iter().rev() {
+        append(&mut table, &batch, path)?;
+    }
+    Ok(table)
 }
 
 /// The parts of a table, open.
-fn open_parts(run: &RunDir, name: &str) -> Result<Opened> {
+fn open_parts(run: &RunDir, name: &str) -> Result<Vec<Sealed>> {
     let tables = table_names(run);
     if !tables.iter().any(|t| t == name) {
         return Err(StoreError::NoSuchTable { run: run.name(), table: name.to_owned(), tables });
@@ -320,8 +327,7 @@ fn open_parts(run: &RunDir, name: &str) -> Result<Opened> {
     // A merge may replace the parts between listing and opening them.
     for _ in 0..200 {
         let listed = list_parts(run, &dir)?;
-        let opened: Result<Vec<_>> =
-            listed.iter().map(|p| Ok((p.path.clone(), open_part(run, &p.path)?))).collect();
+        let opened: Result<Vec<_>> = listed.iter().map(|p| Sealed::open(run, &p.path)).collect();
         match opened {
             Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => continue,
             Ok(_) if list_pending(run, &dir) || list_parts(run, &dir)? != listed => {}
@@ -330,43 +336,6 @@ fn open_parts(run: &RunDir, name: &str) -> Result<Opened> {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     Err(StoreError::Damaged { path: dir, message: "a merge was not finished: recover the run".into() })
-}
-
-/// Opened parts and where they lie.
-type Opened = Vec<(std::path::PathBuf, ParquetRecordBatchReaderBuilder<File>)>;
-
-fn rows_of_last(parts: Opened) -> Result<Table> {
-    let last_of = |group: &RowGroupMetaData| match group.columns().first()?.statistics()? {
-        Statistics::Int64(s) => s.max_opt().copied(),
-        _ => None,
-    };
-    let groups = |part: &ParquetRecordBatchReaderBuilder<File>| part.metadata().row_groups().to_vec();
-    let last = parts.iter().flat_map(|(_, part)| groups(part)).filter_map(|g| last_of(&g)).max();
-    let mut table = Table::default();
-    for (path, part) in parts {
-        let all = groups(&part);
-        let wanted: Vec<usize> =
-            (0..all.len()).filter(|i| last_of(&all[*i]).is_none_or(|l| Some(l) == last)).collect();
-        if wanted.is_empty() {
-            continue;
-        }
-        for batch in part.with_row_groups(wanted).build().format_at("read", &path)? {
-            let batch = batch.format_at("read", &path)?;
-            let Some(steps) = batch.column_by_name(STEP).and_then(|c| c.as_primitive_opt::<Int64Type>())
-            else {
-                append(&mut table, &batch, &path)?;
-                continue;
-            };
-            let mut start = 0;
-            for same in steps.values().chunk_by(|a, b| a == b) {
-                if Some(same[0]) == last {
-                    append(&mut table, &batch.slice(start, same.len()), &path)?;
-                }
-                start += same.len();
-            }
-        }
-    }
-    Ok(table)
 }
 
 fn append(table: &mut Table, batch: &RecordBatch, path: &Path) -> Result<()> {
@@ -401,8 +370,11 @@ fn append(table: &mut Table, batch: &RecordBatch, path: &Path) -> Result<()> {
                     v.extend(array.iter().map(|x| x.unwrap_or(f64::NAN)));
                 }
             }
-            ColumnData::Bytes { data, .. } => {
+            ColumnData::Bytes { width, data } => {
                 let array = array.as_fixed_size_binary_opt().ok_or_else(other)?;
+                if array.value_length() as usize != *width {
+                    return Err(other());
+                }
                 for i in 0..array.len() {
                     data.extend_from_slice(array.value(i));
                 }

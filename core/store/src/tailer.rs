@@ -5,14 +5,14 @@
 
 use std::time::{Duration, Instant};
 
-use crate::error::{IoContext as _, Result, StoreError};
-use crate::inside;
+use crate::error::{Result, StoreError};
 use crate::journal::JournalReader;
 use crate::merge::list_pending;
 use crate::metrics::PartReader;
 use crate::part::{list_parts, list_segments, names};
 use crate::rows::Rows;
 use crate::run_dir::RunDir;
+use crate::sealed::Sealed;
 use crate::series::{KeyTable, SeriesFile, SeriesKey};
 
 /// A point, as followed.
@@ -54,7 +54,8 @@ type Filter = Box<dyn Fn(&SeriesKey) -> bool + Send>;
 
 /// Follows a run's rows: first those there are, then each new one, once, across sealing and merging.
 ///
-/// Rows of one series come in the order logged, except that those of one sealed part come by step.
+/// Rows of one series come in the order logged. Of a file that is damaged, the rows before the damage come; see
+/// [`Self::damage`].
 pub struct Tailer {
     run: RunDir,
     series: SeriesFile,
@@ -76,6 +77,8 @@ pub struct Tailer {
     at_end: bool,
     superseded: Option<usize>,
     restarts: u64,
+    /// What is wrong with files that could not be read whole.
+    damage: Vec<StoreError>,
 }
 
 #[derive(Debug)]
@@ -110,6 +113,7 @@ impl Tailer {
             at_end: false,
             superseded: None,
             restarts: 0,
+            damage: Vec::new(),
         }
     }
 
@@ -151,13 +155,11 @@ impl Tailer {
             for run in batch.series[from..].chunk_by(|a, b| a == b) {
                 let rows = start..start + run.len();
                 start = rows.end;
-                let known = table.all().get(run[0] as usize);
-                let unknown = known.is_none().then(|| unknown(run[0]));
-                let Some(key) = known.map(|(k, _)| k).or(unknown.as_ref()) else { continue };
+                let Some((key, unit)) = table.all().get(run[0] as usize) else { continue };
                 sink(Slice {
                     series: run[0],
                     key,
-                    unit: known.and_then(|(_, u)| u.as_deref()),
+                    unit: unit.as_deref(),
                     step: &batch.step[rows.clone()],
                     epoch: &batch.epoch[rows.clone()],
                     time_us: &batch.time[rows.clone()],
@@ -218,6 +220,11 @@ impl Tailer {
         self.wanted.clear();
     }
 
+    /// What is wrong with files of which some rows could not be read.
+    pub fn damage(&self) -> &[StoreError] {
+        &self.damage
+    }
+
     /// Whether the last poll came to the end of what is there.
     pub fn at_end(&self) -> bool {
         self.at_end
@@ -245,6 +252,7 @@ impl Tailer {
             self.source = None;
             self.batch = Rows::default();
             self.taken = 0;
+            self.damage.clear();
         }
         Ok(())
     }
@@ -260,24 +268,30 @@ impl Tailer {
                 Some(Source::Part(reader, last)) => {
                     let last = *last;
                     let rows = match reader {
-                        Some(reader) => reader.next(&mut self.series.table)?,
-                        None => None,
+                        Some(reader) => reader.next(&mut self.series.table),
+                        None => Ok(None),
                     };
                     match rows {
-                        Some(rows) => {
+                        Ok(Some(rows)) => {
                             if self.take(rows) {
                                 return Ok(true);
                             }
                         }
-                        None => self.finish(last),
+                        Ok(None) => self.finish(last),
+                        Err(e) if e.is_damage() => {
+                            self.note(e);
+                            self.finish(last);
+                        }
+                        Err(e) => return Err(e),
                     }
                 }
                 Some(Source::Journal(reader, number)) => {
                     let number = *number;
-                    match reader.next()? {
-                        Some(rows) => {
-                            // A series' line is written before its first row.
-                            self.series.update(&self.run)?;
+                    // A series' line is written before its first row.
+                    let known = || self.series.update(&self.run).map(|()| self.series.len());
+                    match reader.next(known) {
+                        Ok(Some(mut rows)) => {
+                            self.series.renumber(&mut rows);
                             let any = self.take(rows);
                             // In a journal, what has been read has been read in the order of time.
                             self.given = self.seen;
@@ -285,14 +299,26 @@ impl Tailer {
                                 return Ok(true);
                             }
                         }
-                        None if reader.ended() => self.finish(number),
-                        None => {
+                        Ok(None) if reader.ended() => self.finish(number),
+                        Ok(None) => {
                             if !self.replaced(number)? {
                                 return Ok(false);
                             }
                             // It may have grown between the last read and now; then its part has the rest too.
                             self.source = None;
                         }
+                        Err(e) if e.is_damage() => {
+                            self.note(e);
+                            // While the run lives, its part will have what its journal has lost.
+                            if self.replaced(number)? {
+                                self.source = None;
+                            } else if self.later_than(number)? {
+                                self.finish(number);
+                            } else {
+                                return Ok(false);
+                            }
+                        }
+                        Err(e) => return Err(e),
                     }
                 }
             }
@@ -310,11 +336,8 @@ impl Tailer {
         let given = self.given;
         self.seen = rows.time.iter().copied().fold(self.seen, i64::max);
         if let Some(filter) = &self.filter {
-            let known = self.series.table.all();
-            let most = rows.series.iter().max().map_or(0, |m| *m as usize + 1);
-            for n in self.wanted.len()..most {
-                self.wanted.push(known.get(n).map_or_else(|| filter(&unknown(n as u32)), |(k, _)| filter(k)));
-            }
+            let new = self.series.table.all().iter().skip(self.wanted.len());
+            self.wanted.extend(new.map(|(key, _)| filter(key)));
         }
         let wanted = &self.wanted;
         let all = self.filter.is_none();
@@ -330,18 +353,25 @@ impl Tailer {
             self.batch = rows;
             return count > 0;
         }
-        self.batch = Rows::default();
-        for i in (0..rows.len()).filter(|i| new(*i)) {
-            self.batch.series.push(rows.series[i]);
-            self.batch.step.push(rows.step[i]);
-            self.batch.epoch.push(rows.epoch[i]);
-            self.batch.time.push(rows.time[i]);
-            self.batch.value.push(rows.value[i]);
-        }
+        self.batch = rows.picked((0..rows.len()).filter(|i| new(*i)));
         count > 0
     }
 
-    /// Whether a segment's rows are in a part now, or a later segment has begun without this one's end.
+    /// Remembers that a file is damaged.
+    fn note(&mut self, damage: StoreError) {
+        if !self.damage.iter().any(|d| d.to_string() == damage.to_string()) {
+            self.damage.push(damage);
+        }
+    }
+
+    /// Whether there are rows of a later segment.
+    fn later_than(&self, number: u32) -> Result<bool> {
+        let journals = list_segments(&self.run, &self.run.journal())?;
+        let parts = list_parts(&self.run, &self.run.metrics())?;
+        Ok(journals.iter().any(|(n, _)| *n > number) || parts.iter().any(|p| p.first > number))
+    }
+
+    /// Whether a segment's rows are in a part now.
     fn replaced(&self, number: u32) -> Result<bool> {
         Ok(list_parts(&self.run, &self.run.metrics())?.iter().any(|p| p.first <= number && number <= p.last))
     }
@@ -349,6 +379,9 @@ impl Tailer {
     /// Opens what holds the oldest rows not given yet.
     fn next_source(&mut self) -> Result<Option<Source>> {
         self.series.update(&self.run)?;
+        if let Some(damage) = self.series.damage(&self.run) {
+            self.note(damage);
+        }
         for _ in 0..100 {
             match self.try_next_source() {
                 // Sealed or merged between listing and opening.
@@ -360,7 +393,7 @@ impl Tailer {
         Ok(None)
     }
 
-    fn try_next_source(&self) -> Result<Option<Source>> {
+    fn try_next_source(&mut self) -> Result<Option<Source>> {
         // Journals first: one that is sealed before the parts are listed is then found as a part.
         let journals = list_segments(&self.run, &self.run.journal())?;
         let parts = list_parts(&self.run, &self.run.metrics())?;
@@ -373,22 +406,23 @@ impl Tailer {
             .find(|(n, _)| *n > self.done && !parts.iter().any(|p| p.first <= *n && *n <= p.last));
         match (part, journal) {
             (Some(part), journal) if journal.is_none_or(|(n, _)| part.first < *n) => {
-                let file = inside::open(&self.run, &part.path).at("open", &part.path)?;
-                let reader = match &self.filter {
-                    None => Some(PartReader::new(&file, &part.path)?),
-                    Some(filter) => PartReader::filtered(&file, &part.path, filter, self.steps)?,
+                let reader = Sealed::open(&self.run, &part.path).and_then(|sealed| match &self.filter {
+                    None => PartReader::new(&sealed).map(Some),
+                    Some(filter) => PartReader::filtered(&sealed, filter, self.steps),
+                });
+                let reader = match reader {
+                    Err(e) if e.is_damage() => {
+                        self.note(e);
+                        None
+                    }
+                    reader => reader?,
                 };
                 Ok(Some(Source::Part(reader, part.last)))
             }
-            (_, Some((number, path))) => {
-                Ok(Some(Source::Journal(JournalReader::open(&self.run, path)?, *number)))
+            (_, Some((number, _))) => {
+                Ok(Some(Source::Journal(JournalReader::open(&self.run, *number)?, *number)))
             }
             _ => Ok(None),
         }
     }
-}
-
-/// A journal row whose line a power cut took is named as sealing names it.
-fn unknown(number: u32) -> SeriesKey {
-    SeriesKey::metric(format!("unknown/{number}"))
 }

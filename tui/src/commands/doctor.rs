@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use gradtop_host::{device, libtorch};
+use gradtop_store::{Checked, Content};
 use serde_json::json;
 
 use super::{Context, bench_monitor, short};
@@ -17,6 +18,9 @@ const LITTLE_SPACE: u64 = 1 << 30;
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Check the files of these runs against their checksums instead
+    #[arg(value_name = "RUN")]
+    runs: Vec<String>,
     /// Measure how fast this machine logs: 1,000,000 points
     #[arg(long)]
     bench_logging: bool,
@@ -58,6 +62,9 @@ impl Finding {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    if !args.runs.is_empty() {
+        return check_runs(context, &args.runs, args.json);
+    }
     if args.bench_logging {
         return bench(context, args.json);
     }
@@ -93,6 +100,34 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     Ok(i32::from(bad))
 }
 
+/// Says of each file of some runs whether it holds what was written.
+fn check_runs(context: &Context, names: &[String], json: bool) -> Result<i32> {
+    let (mut all, mut bad) = (Vec::new(), false);
+    for name in names {
+        let run = context.find(name)?;
+        for Checked { file, content } in gradtop_store::check(&run)? {
+            let file = file.display().to_string();
+            let (word, grade, why) = match content {
+                Content::Whole => ("whole", Grade::Good, None),
+                Content::Unsigned => ("no checksum", Grade::Note, None),
+                Content::Damaged(why) => ("damaged", Grade::Bad, Some(why)),
+            };
+            bad |= grade == Grade::Bad;
+            if json {
+                all.push(json!({"run": run.name(), "file": file, "content": word, "message": why}));
+            } else {
+                let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+                let name = if names.len() > 1 { format!("{}/", run.name()) } else { String::new() };
+                show(&Finding::new(word, grade, format!("{name}{file}{why}")));
+            }
+        }
+    }
+    if json {
+        print::json(&all)?;
+    }
+    Ok(i32::from(bad))
+}
+
 fn show(f: &Finding) {
     let (fine, plain, ink) = match f.grade {
         Grade::Good => ('✓', '+', Ink::Text),
@@ -100,9 +135,9 @@ fn show(f: &Finding) {
         Grade::Bad => ('✗', 'x', Ink::Alert),
     };
     let glyph = if print::ascii() { plain } else { fine };
-    print::line(&format!("{} {:<9} {}", print::styled(&glyph.to_string(), ink), f.topic, clean(&f.text)));
+    print::line(&format!("{} {:<11} {}", print::styled(&glyph.to_string(), ink), f.topic, clean(&f.text)));
     if let Some(help) = &f.help {
-        print::line(&print::styled(&format!("            {}", clean(help)), Ink::Dim));
+        print::line(&print::styled(&format!("              {}", clean(help)), Ink::Dim));
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use gradtop_store::{RunDir, State, View};
+use gradtop_store::{RunDir, State, View, known_damage};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -47,17 +47,31 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         b.manifest.created.cmp(&a.manifest.created).then_with(|| a.manifest.run.cmp(&b.manifest.run))
     });
     if args.json {
-        let all: Vec<Value> = views.iter().map(|v| Value::Object(state::to_json(v))).collect();
+        let all: Vec<Value> = views.iter().map(as_json).collect();
         print::json(&all)?;
     } else if views.is_empty() && unreadable.is_empty() {
         empty(&runs, args.experiment.as_deref());
     } else {
         table(&views, &runs);
     }
+    for view in &views {
+        let damaged = known_damage(&view.dir).unwrap_or_default().len();
+        if damaged > 0 && !args.json {
+            let name = clean(&view.manifest.run);
+            let files = if damaged == 1 { "1 damaged file" } else { &format!("{damaged} damaged files") };
+            print::note(&format!("warning: {name} has {files}: gradtop show {name}"));
+        }
+    }
     for (path, error) in &unreadable {
         print::note(&format!("warning: {} cannot be read: {}", short(path), clean(error)));
     }
     Ok(0)
+}
+
+fn as_json(view: &View) -> Value {
+    let mut fields = state::to_json(view);
+    fields.insert("damaged_files".into(), known_damage(&view.dir).unwrap_or_default().len().into());
+    Value::Object(fields)
 }
 
 fn empty(runs: &std::path::Path, experiment: Option<&str>) {

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use gradtop_store::{
-    Goal, SeriesData, SeriesKey, State, View, checkpoints, read_events, read_series_around_damage,
-    series_keys, table_names,
+    Goal, SeriesKey, State, View, checkpoints, known_damage, read_events, series_keys, summarize, table_names,
 };
 use serde_json::{Value, json};
 
@@ -38,7 +37,7 @@ struct Summary {
     metric: String,
     line: Option<String>,
     unit: Option<String>,
-    points: usize,
+    points: u64,
     last: (i64, f64),
     best: Option<(i64, f64)>,
 }
@@ -66,30 +65,22 @@ fn summaries(view: &View, most: usize) -> Result<(Vec<Summary>, usize)> {
     keys.sort_by(order);
     let all = keys.len();
     let shown: BTreeSet<SeriesKey> = keys.into_iter().take(most).collect();
-    let (mut series, damaged): (Vec<SeriesData>, _) =
-        read_series_around_damage(&view.dir, |key| shown.is_empty() || shown.contains(key))?;
+    let goal = |key: &SeriesKey| {
+        declared.iter().find(|m| m.name == key.metric).map_or(Goal::None, |m| m.goal)
+    };
+    let (mut series, damaged) =
+        summarize(&view.dir, |key| shown.is_empty() || shown.contains(key), goal)?;
     super::warn_of(&damaged);
     series.sort_by(|a, b| order(&a.key, &b.key));
     let summaries = series
         .into_iter()
-        .filter_map(|s| {
-            let (step, value) = (*s.step.last()?, *s.value.last()?);
-            let goal = declared.iter().find(|m| m.name == s.key.metric).map_or(Goal::None, |m| m.goal);
-            let finite = s.step.iter().copied().zip(s.value.iter().copied()).filter(|(_, v)| v.is_finite());
-            let best = match goal {
-                Goal::Min => finite.min_by(|a, b| a.1.total_cmp(&b.1)),
-                Goal::Max => finite.max_by(|a, b| a.1.total_cmp(&b.1)),
-                Goal::None => None,
-            };
-            let line = name_of(s.key.model.as_deref(), s.key.split.as_deref(), s.key.trial);
-            Some(Summary {
-                metric: s.key.metric,
-                line,
-                unit: s.unit,
-                points: s.value.len(),
-                last: (step, value),
-                best,
-            })
+        .map(|s| Summary {
+            line: name_of(s.key.model.as_deref(), s.key.split.as_deref(), s.key.trial),
+            metric: s.key.metric,
+            unit: s.unit,
+            points: s.rows,
+            last: (s.last.step, s.last.value),
+            best: s.best.map(|best| (best.step, best.value)),
         })
         .collect();
     Ok((summaries, all))
@@ -111,6 +102,7 @@ fn as_json(view: &View, summaries: &[Summary]) -> Result<Value> {
     fields.insert("metrics".into(), Value::Array(metrics));
     fields.insert("checkpoints".into(), Value::Array(saved));
     fields.insert("tables".into(), json!(table_names(&view.dir)));
+    fields.insert("damage".into(), serde_json::to_value(known_damage(&view.dir)?)?);
     fields.insert("events".into(), serde_json::to_value(read_events(&view.dir)?)?);
     fields.insert("manifest".into(), serde_json::to_value(&view.manifest)?);
     Ok(Value::Object(fields))
@@ -156,6 +148,7 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
     facts(m.params.iter().map(|(k, v)| (k.as_str(), clean(&v.to_string()))).collect());
     metrics(summaries, all);
     run_facts(view);
+    damage(view)?;
     let events = read_events(&view.dir)?;
     if !events.is_empty() {
         heading("events");
@@ -266,6 +259,21 @@ fn run_facts(view: &View) {
             if s.log_wait_ms >= 1.0 { number::duration(s.log_wait_ms / 1e3) } else { String::new() },
         ),
     ]);
+}
+
+/// Files that were found damaged.
+fn damage(view: &View) -> Result<()> {
+    let damage = known_damage(&view.dir)?;
+    if damage.is_empty() {
+        return Ok(());
+    }
+    heading("damaged files");
+    for found in damage {
+        let kept = found.kept.map(|kept| format!("; kept as {}", kept.display())).unwrap_or_default();
+        let text = format!("{}: {}{kept}", found.file.display(), found.message);
+        print::line(&format!("  {}", print::styled(&clean(&text), Ink::Alert)));
+    }
+    Ok(())
 }
 
 fn files(view: &View) {

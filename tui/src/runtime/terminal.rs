@@ -99,7 +99,9 @@ fn catch_panics(tx: Sender<Event>) {
     let drawing = std::thread::current().id();
     let tx = Mutex::new(tx);
     std::panic::set_hook(Box::new(move |info| {
-        if !TAKEN.load(Ordering::SeqCst) {
+        if gradtop_store::decoding() {
+            // It is caught, and becomes an error that names the file.
+        } else if !TAKEN.load(Ordering::SeqCst) {
             before(info);
         } else if std::thread::current().id() == drawing {
             restore();

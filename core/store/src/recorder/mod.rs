@@ -21,10 +21,10 @@ use jiff::Timestamp;
 use crate::checkpoint::{Record, begin, commit};
 use crate::error::{IoContext as _, Result, StoreError};
 use crate::inside;
-use crate::merge::{Metrics, PartKind as _};
 use crate::part::{list_parts, list_segments, names};
 use crate::recover::whole_series;
 use crate::run_dir::RunDir;
+use crate::sealed::Sealed;
 use crate::series::{KeyTable, SeriesKey};
 use crate::table::TableColumn;
 
@@ -381,8 +381,8 @@ fn probe(run: &RunDir, dir: &Path) -> Result<()> {
 
 /// Rows of all parts. One that cannot be read counts none: it is reported by whoever reads it.
 fn sealed_rows(run: &RunDir) -> Result<u64> {
-    let rows = list_parts(run, &run.metrics())?.into_iter().filter_map(|part| Metrics.rows(run, &part).ok());
-    Ok(rows.sum())
+    let parts = list_parts(run, &run.metrics())?;
+    Ok(parts.iter().filter_map(|part| Some(Sealed::open(run, &part.path).ok()?.rows() as u64)).sum())
 }
 
 /// The highest segment number ever used, those set aside included, and the time of the last row.
@@ -392,10 +392,11 @@ fn last_segment(run: &RunDir) -> Result<(u32, i64)> {
     folders
         .extend(names(run, &run.superseded())?.into_iter().map(|n| run.superseded().join(n).join("metrics")));
     for dir in folders {
-        if let Some(part) = list_parts(run, &dir)?.last() {
-            segment = segment.max(part.last);
-            time = time.max(crate::metrics::last_time(run, &part.path)?);
-        }
+        let parts = list_parts(run, &dir)?;
+        segment = segment.max(parts.last().map_or(0, |part| part.last));
+        // One that is damaged is passed over: the clock has gone on since.
+        let last = parts.iter().rev().find_map(|part| Sealed::open(run, &part.path).ok());
+        time = time.max(last.map_or(i64::MIN, |part| crate::metrics::last_time(&part)));
     }
     for (number, _) in list_segments(run, &run.journal())? {
         segment = segment.max(number);

@@ -119,7 +119,7 @@ fn seal_all(shared: &Shared, segments: &mut Vec<Segment>) -> Result<()> {
         let sealed = match &segment.rows {
             Some(rows) => seal(&shared.run, segment.number, rows, &table),
             None if inside::exists(&shared.run, &path) => {
-                seal_from_journal(&shared.run, segment.number, &path, &table).map(drop)
+                seal_from_journal(&shared.run, segment.number, &table).map(drop)
             }
             None => Ok(()),
         };

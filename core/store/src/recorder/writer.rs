@@ -219,11 +219,11 @@ impl Writer {
     fn flush(&mut self) -> Result<()> {
         self.write_series()?;
         if self.journal.is_none() {
-            self.journal = Some(JournalWriter::create(&self.shared.run, self.journal_path())?);
+            self.journal = Some(JournalWriter::create(&self.shared.run, self.segment)?);
         }
         let Some(journal) = &mut self.journal else { return Ok(()) };
         if self.encoded < self.rows.len() {
-            journal.append(&self.rows, self.encoded..self.rows.len())?;
+            journal.append(&self.rows, self.encoded..self.rows.len());
             self.encoded = self.rows.len();
             self.last_time = self.rows.time.last().copied().unwrap_or(self.last_time);
         }
@@ -369,14 +369,13 @@ impl Writer {
             if unless_sealed && self.sealer.has_sealed(Duration::ZERO) {
                 return Ok(());
             }
-            let path = self.journal_path();
             let journal = match &mut self.journal {
                 Some(journal) => journal,
-                none => none.insert(JournalWriter::create(&self.shared.run, path)?),
+                none => none.insert(JournalWriter::create(&self.shared.run, self.segment)?),
             };
             let some = self.encoded..rows.len().min(self.encoded + BATCH_ROWS);
             self.encoded = some.end;
-            journal.append(rows, some)?;
+            journal.append(rows, some);
             journal.flush()?;
             self.recorded((self.encoded - self.written) as u64);
             self.written = self.encoded;

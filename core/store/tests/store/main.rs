@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "modules of one test binary")]
 
 mod common;
+mod damage;
 mod figures;
 mod folder;
 mod full;
