@@ -67,7 +67,7 @@ pub(crate) enum Command {
     Plugin(commands::plugin::Command),
     /// List, fetch and check data sets
     Data(commands::data::Args),
-    /// Check this machine: libtorch, GPUs, terminal, plugins, disk, what ends runs at logout; or the files of runs
+    /// Check this machine, from libtorch to what ends runs at logout, or the files of runs
     Doctor(commands::doctor::Args),
     /// Print a completion script for a shell
     Completions(commands::completions::Args),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Ending, Event, Request, RunDir, RunLock, State, Status, View, append_event, inside, is_locked,
+    Ending, Event, Request, RunDir, RunLock, State, Status, View, append_event, has_journal, inside, is_locked,
     read_status, recorded_end, recover, request, view, write_status,
 };
 use jiff::Timestamp;
@@ -171,16 +171,34 @@ pub fn wait(run: &RunDir) -> Result<State> {
     }
 }
 
-/// Makes whole what a run left whose processes both died: seals its log and writes that it crashed. `false` if there was
-/// nothing to do: it ended in order, is running, or may be running elsewhere; or it is not this user's to change, see
-/// [`inside::is_own`]: looking at a run of somebody else changes nothing.
+/// Makes whole what a run left whose processes are gone: seals its log, and writes that it crashed if they died without a
+/// word. `false` if there was nothing to do, it is running, or may be running elsewhere; or it is not this user's to change,
+/// see [`inside::is_own`]: looking at a run of somebody else changes nothing.
 pub fn recover_crashed(run: &RunDir) -> Result<bool> {
     let seen = view(run)?;
-    let crashed = seen.certain && seen.state.is_final() && !seen.status.state.is_final();
-    if !crashed || !inside::is_own(run) {
+    if !seen.certain || !seen.state.is_final() || !inside::is_own(run) {
         return Ok(false);
     }
-    write_crashed(run, "both of its processes ended without a word")
+    if !seen.status.state.is_final() {
+        return write_crashed(run, "both of its processes ended without a word");
+    }
+    seal_rest(run)
+}
+
+/// Seals what a run could not before it ended, as with a full disk. Its end stays as it is written.
+fn seal_rest(run: &RunDir) -> Result<bool> {
+    if !has_journal(run) {
+        return Ok(false);
+    }
+    let lock = match RunLock::acquire(run) {
+        Ok(lock) => lock,
+        Err(gradtop_store::StoreError::Locked { .. }) => return Ok(false),
+        Err(e) => return Err(e.into()),
+    };
+    recover(run, &lock)?;
+    gradtop_store::write_run_table(run, &view(run)?)?;
+    drop(lock);
+    Ok(true)
 }
 
 /// The same for a run that an earlier boot of this machine left unfinished, see [`View::is_of_earlier_boot`]. For whoever was

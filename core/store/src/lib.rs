@@ -78,7 +78,7 @@ pub use status::{Ending, HeadlineValue, State, Status, Waiting, read_status, wri
 pub use summary::{Point, SeriesSummary, summarize};
 pub use table::{ColumnData, Table, TableColumn, read_table, read_table_last, read_table_rows, table_names};
 pub use tailer::{Row, Slice, Tailer};
-pub use view::{Life, View, view};
+pub use view::{Life, View, has_journal, view};
 
 /// The version of the run folder's files written by this crate.
 pub const SCHEMA: u32 = 1;

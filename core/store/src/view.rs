@@ -49,6 +49,11 @@ impl View {
         life(&self.dir, &self.manifest)
     }
 
+    /// Whether its processes are gone and left something undone: an end that is not written, or rows that are not sealed.
+    pub fn is_unattended(&self) -> bool {
+        self.certain && self.state.is_final() && (!self.status.state.is_final() || has_journal(&self.dir))
+    }
+
     /// Whether the run was left unfinished by an earlier boot of this machine: it was last at work on a host of this name,
     /// in another boot, and has written nothing since this one began. Its processes are gone then, unless another machine of
     /// the same name and with the same files has it and keeps still.
@@ -58,6 +63,11 @@ impl View {
         let up = Duration::from_secs(u64::try_from(up.tv_sec).unwrap_or(0));
         !self.state.is_final() && host == host_name() && boot != boot_id() && self.age_of_last_write > up
     }
+}
+
+/// Whether some rows of a run are not sealed.
+pub fn has_journal(run: &RunDir) -> bool {
+    crate::part::list_segments(run, &run.journal()).is_ok_and(|segments| !segments.is_empty())
 }
 
 /// Host and boot that ran it last.

@@ -26,7 +26,7 @@ mod watch;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use gradtop_store::{RunDir, State, View};
+use gradtop_store::{RunDir, View};
 
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
@@ -53,11 +53,10 @@ impl Context {
     }
 }
 
-/// Looks at a run. One whose processes died without a word is made whole first: its log sealed, its end written.
+/// Looks at a run. What its processes left undone is done first: its log sealed, its end written.
 pub(crate) fn view(run: &RunDir) -> Result<View> {
     let view = gradtop_store::view(run)?;
-    let unattended = view.state == State::Crashed && !view.status.state.is_final();
-    if unattended && gradtop_host::recover_crashed(run).unwrap_or(false) {
+    if view.is_unattended() && gradtop_host::recover_crashed(run).unwrap_or(false) {
         return Ok(gradtop_store::view(run)?);
     }
     Ok(view)

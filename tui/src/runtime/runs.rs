@@ -178,11 +178,11 @@ impl Folder {
         }
     }
 
-    /// Makes whole what died without a word; true if there was something.
+    /// Does what dead processes left undone; true if there was something.
     fn recover(&self) -> bool {
         self.known
             .values()
-            .filter(|k| k.row.view.state == State::Crashed && !k.row.view.status.state.is_final())
+            .filter(|k| k.row.view.is_unattended())
             .any(|k| gradtop_host::recover_crashed(&k.row.view.dir).unwrap_or(false))
     }
 }

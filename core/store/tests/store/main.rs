@@ -12,6 +12,7 @@ mod history;
 mod journal;
 mod kill;
 mod odd;
+mod order;
 mod outline;
 mod recording;
 mod tables;
