@@ -20,7 +20,7 @@ const LITTLE_SPACE: u64 = 1 << 30;
 pub(crate) struct Args {
     /// Check the files of these runs against their checksums instead
     #[arg(value_name = "RUN")]
-    runs: Vec<String>,
+    checked: Vec<String>,
     /// Measure how fast this machine logs: 1,000,000 points
     #[arg(long)]
     bench_logging: bool,
@@ -62,8 +62,8 @@ impl Finding {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    if !args.runs.is_empty() {
-        return check_runs(context, &args.runs, args.json);
+    if !args.checked.is_empty() {
+        return check_runs(context, &args.checked, args.json);
     }
     if args.bench_logging {
         return bench(context, args.json);

@@ -439,6 +439,11 @@ impl Feed {
         self.changed
     }
 
+    /// A file of which some rows could not be read.
+    fn damage(&self) -> Option<String> {
+        self.passes.iter().find_map(|p| p.tailer.damage().first()).map(ToString::to_string)
+    }
+
     /// Everything known, as of now.
     pub(super) fn data(&mut self) -> Arc<RunData> {
         if !std::mem::take(&mut self.changed) {
@@ -466,7 +471,7 @@ impl Feed {
             resumes: Arc::clone(&self.about.resumes),
             alive: self.request.alive,
             progress: Progress { rows: self.rows, reading: self.passes.iter().any(|p| !p.complete) },
-            error: self.error.clone(),
+            error: self.error.clone().or_else(|| self.damage()),
         });
         Arc::clone(&self.published)
     }
