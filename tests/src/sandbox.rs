@@ -146,6 +146,11 @@ impl Sandbox {
         Run { sandbox: self, dir: gradtop_store::find_run(&self.runs(), name).unwrap() }
     }
 
+    /// Whether nothing of it runs any more.
+    pub fn is_quiet(&self) -> bool {
+        self.processes().is_empty()
+    }
+
     /// Ends every process that names this folder in its command line: what runs here, and nothing else.
     fn end_all(&self) {
         for pid in self.processes() {

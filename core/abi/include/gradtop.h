@@ -84,7 +84,8 @@ typedef struct gradtop_host { uint32_t size, abi_minor; void *ctx;
   gradtop_status (*step_end)(void *ctx);          /* [main] between steps: blocks while paused, STOPPED when a stop is asked */
   int32_t (*should_checkpoint)(void *ctx);                                                                        /* [any] asked for, or due */
   gradtop_status (*checkpoint)(void *ctx, int64_t step,
-      gradtop_status (*save)(void *user, const char *dir), void *user); /* [main] dir: fresh, empty; save may log, may not call checkpoint */
+      gradtop_status (*save)(void *user, const char *dir), void *user); /* [main] dir: fresh, empty; save may log, may not call checkpoint;
+         OK also where the disk takes none (it is full, or save returned IO): a warning, and due again with the next */
   uint64_t (*last_error)(void *ctx, char *out, uint64_t cap);            /* [any] why this thread's last call was refused */
   const void *(*extension)(void *ctx, const char *id);
 } gradtop_host;

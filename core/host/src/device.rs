@@ -49,8 +49,10 @@ impl std::fmt::Display for DeviceChoice {
 /// A GPU as the driver names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gpu {
-    /// Its number.
+    /// Its number, in the order of the bus.
     pub index: u32,
+    /// What it is called everywhere and always, `GPU-…`.
+    pub uuid: String,
     /// Its name.
     pub name: String,
     /// Bytes of memory.
@@ -64,7 +66,8 @@ pub fn gpus() -> Result<Vec<Gpu>, String> {
     let gpu = |index| {
         let device = nvml.device_by_index(index).ok()?;
         let name = device.name().map_or_else(|_| "GPU".to_owned(), |n| crate::text::clean(&n));
-        Some(Gpu { index, name, memory: device.memory_info().map_or(0, |m| m.total) })
+        let uuid = device.uuid().unwrap_or_default();
+        Some(Gpu { index, uuid, name, memory: device.memory_info().map_or(0, |m| m.total) })
     };
     Ok((0..count).filter_map(gpu).collect())
 }
@@ -80,10 +83,10 @@ impl Gpus {
         nvml().ok().map(Self)
     }
 
-    /// Use of CUDA's GPU of this number over the last moment, in percent; nothing if it does not say.
+    /// Use of the GPU of this UUID over the last moment, in percent; nothing if it does not say, as parts of one (MIG) do not.
     #[must_use]
-    pub fn percent(&self, gpu: u32) -> Option<f64> {
-        let device = self.0.device_by_index(physical(gpu)?).ok()?;
+    pub fn percent(&self, uuid: &str) -> Option<f64> {
+        let device = self.0.device_by_uuid(uuid).ok()?;
         device.utilization_rates().ok().map(|used| f64::from(used.gpu))
     }
 }
@@ -100,16 +103,36 @@ pub(crate) fn nvml() -> Result<nvml_wrapper::Nvml, String> {
     })
 }
 
-/// The number that NVML knows CUDA's GPU `n` by, as far as `CUDA_VISIBLE_DEVICES` says it in numbers.
-pub(crate) fn physical(n: u32) -> Option<u32> {
-    physical_of(n, std::env::var("CUDA_VISIBLE_DEVICES").ok().as_deref())
+/// The UUID of this process's `cuda:<n>`: a number means another GPU in another process, which may see others.
+pub(crate) fn uuid(n: u32) -> Option<String> {
+    let set = |name: &str| std::env::var(name).ok();
+    uuid_of(n, set("CUDA_VISIBLE_DEVICES").as_deref(), set(ORDER).as_deref(), &gpus().ok()?)
 }
 
-fn physical_of(n: u32, visible: Option<&str>) -> Option<u32> {
-    match visible {
-        None => Some(n),
-        Some(list) => list.split(',').nth(n as usize)?.trim().parse().ok(),
-    }
+/// The variable that says how CUDA numbers GPUs.
+pub(crate) const ORDER: &str = "CUDA_DEVICE_ORDER";
+/// As NVML and nvidia-smi number them.
+pub(crate) const BUS_ORDER: &str = "PCI_BUS_ID";
+
+/// The same, from `CUDA_VISIBLE_DEVICES`, `CUDA_DEVICE_ORDER` and the GPUs in the order of the bus. `None`: not known.
+fn uuid_of(n: u32, visible: Option<&str>, order: Option<&str>, gpus: &[Gpu]) -> Option<String> {
+    // In any other order CUDA puts what it takes for the fastest first.
+    let is_known = gpus.len() == 1 || order == Some(BUS_ORDER);
+    let numbered = |n: u32| gpus.iter().find(|g| g.index == n && is_known).map(|g| g.uuid.clone());
+    let Some(visible) = visible else { return numbered(n) };
+    let named = |entry: &str| {
+        if entry.starts_with("MIG-") {
+            return Some(entry.to_owned());
+        }
+        if !entry.starts_with("GPU-") {
+            return numbered(entry.parse().ok()?);
+        }
+        // A beginning is enough if no other GPU has it.
+        let mut like = gpus.iter().filter(|g| g.uuid.starts_with(entry));
+        like.next().filter(|_| like.next().is_none()).map(|g| g.uuid.clone())
+    };
+    // CUDA takes the entries up to the first that names no GPU.
+    visible.split(',').map_while(|entry| named(entry.trim())).nth(n as usize).filter(|uuid| !uuid.is_empty())
 }
 
 /// A run's device, `-1` for the CPU or the number of a GPU, and why if gradtop chose it.
@@ -132,7 +155,7 @@ pub(crate) fn resolve(
             match libtorch.map_or(Ok(gpus.len() as u32), probe) {
                 Ok(0) => cpu("CUDA sees no GPU"),
                 Ok(_) => {
-                    let first = physical(0).and_then(|n| gpus.iter().find(|g| g.index == n));
+                    let first = uuid(0).and_then(|uuid| gpus.iter().find(|g| g.uuid == uuid));
                     Ok((0, Some(first.map_or_else(|| "a GPU".to_owned(), |g| g.name.clone()))))
                 }
                 Err(why) => cpu(&why),
@@ -220,12 +243,25 @@ mod tests {
     }
 
     #[test]
-    fn visible_gpus_are_counted_as_cuda_does() {
-        assert_eq!(physical_of(1, None), Some(1));
-        assert_eq!(physical_of(0, Some("3, 1")), Some(3));
-        assert_eq!(physical_of(1, Some("3, 1")), Some(1));
-        assert_eq!(physical_of(2, Some("3,1")), None);
-        assert_eq!(physical_of(0, Some("GPU-8932f937")), None);
+    fn a_gpu_is_known_by_its_uuid_whatever_a_process_sees() {
+        let gpu = |index, uuid: &str| Gpu { index, uuid: uuid.to_owned(), name: String::new(), memory: 0 };
+        let gpus = [gpu(0, "GPU-aa11"), gpu(1, "GPU-ab22"), gpu(2, "GPU-cc33"), gpu(3, "GPU-dd44")];
+        let of = |n, visible, order| uuid_of(n, visible, order, &gpus);
+        let bus = Some(BUS_ORDER);
+        let is = |uuid: &str| Some(uuid.to_owned());
+        assert_eq!(of(1, None, bus), is("GPU-ab22"));
+        assert_eq!(of(0, Some("3, 1"), bus), is("GPU-dd44"));
+        assert_eq!(of(1, Some("3, 1"), bus), is("GPU-ab22"));
+        assert_eq!(of(2, Some("3,1"), bus), None);
+        assert_eq!(of(0, Some("GPU-cc33"), None), is("GPU-cc33"));
+        assert_eq!(of(1, Some("GPU-c,GPU-dd44"), None), is("GPU-dd44"));
+        assert_eq!(of(0, Some("GPU-a"), None), None, "two begin so");
+        assert_eq!(of(1, Some("GPU-zz,GPU-dd44"), None), None, "CUDA sees none after one that is not there");
+        assert_eq!(of(0, Some("MIG-7c1a"), None), is("MIG-7c1a"));
+        assert_eq!(of(0, Some(""), bus), None);
+        assert_eq!(of(0, Some("-1"), bus), None);
+        assert_eq!(of(0, None, None), None, "the fastest first, whichever that is");
+        assert_eq!(uuid_of(0, None, None, &gpus[..1]), is("GPU-aa11"));
     }
 
     #[test]

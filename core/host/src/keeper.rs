@@ -23,7 +23,7 @@ use signal_hook::consts::SIGTERM;
 use crate::cause::{Death, OomCount, seconds};
 use crate::console::Pump;
 use crate::process::{Process, start_time};
-use crate::{control, program, report, signals};
+use crate::{control, device, program, report, signals};
 
 /// What the keeper says to the launcher once the run is on its own.
 pub(crate) const DETACHED: &str = "detached\n";
@@ -49,6 +49,7 @@ pub(crate) fn keeper_main(dir: &Path, resume: Option<&Path>) -> i32 {
     close_inherited();
     let Ok(files) = detach() else { return 1 };
     signals::ignore(libc::SIGXFSZ);
+    signals::unblock();
     let (lock, mut launcher) = files;
     let run = match RunDir::new(dir).hold() {
         Ok(run) => run,
@@ -197,6 +198,10 @@ impl Keeper {
             .env("OMP_NUM_THREADS", &threads)
             .env("MKL_NUM_THREADS", &threads)
             .env("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
+        if std::env::var_os(device::ORDER).is_none() {
+            // So that a number means the same GPU to CUDA, to NVML and to a person.
+            command.env(device::ORDER, device::BUS_ORDER);
+        }
         if SPINNING.iter().all(|name| std::env::var_os(name).is_none()) {
             command.env(SPINNING[0], SPINS);
         }
@@ -353,6 +358,7 @@ pub(crate) fn command(run: &RunDir, lock: File, resume: Option<&Path>) -> std::p
         command.pre_exec(|| {
             signals::ignore(libc::SIGHUP);
             signals::ignore(libc::SIGINT);
+            signals::unblock();
             rustix::process::setsid()?;
             Ok(())
         })

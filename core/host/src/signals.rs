@@ -48,6 +48,16 @@ pub(crate) fn ignore(signal: c_int) {
     unsafe { libc::signal(signal, libc::SIG_IGN) };
 }
 
+/// Blocks no signal from now on: the mask goes over to programs that a process starts. Safe between fork and exec.
+pub(crate) fn unblock() {
+    // SAFETY: all zeros is a valid set; it is emptied by the book next.
+    let mut none: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: a set of our own.
+    unsafe { libc::sigemptyset(&raw mut none) };
+    // SAFETY: as above.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
+}
+
 /// Blocks SIGINT, SIGHUP and SIGTERM on this thread until dropped; one that came meanwhile then arrives.
 pub(crate) struct Blocked(libc::sigset_t);
 

@@ -10,14 +10,14 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Measures this process: `system/cpu` in percent of one core, `system/memory` in bytes, and on a GPU `system/gpu` in
 /// percent and `system/gpu_memory` in bytes, both of the whole device.
 pub(crate) struct System {
-    gpu: Option<u32>,
+    gpu: Option<String>,
     nvml: Option<nvml_wrapper::Nvml>,
     last: Option<(Instant, f64)>,
 }
 
 impl System {
-    /// `gpu` is the number of the run's GPU, if it uses one.
-    pub(crate) fn new(gpu: Option<u32>) -> Self {
+    /// `gpu` is the UUID of the run's GPU, if it uses one.
+    pub(crate) fn new(gpu: Option<String>) -> Self {
         Self { gpu, nvml: None, last: None }
     }
 
@@ -39,7 +39,8 @@ impl System {
         self.last = Some((now, cpu));
         let mut values = vec![("cpu", "%", 100.0 * (cpu - cpu_before) / elapsed.as_secs_f64())];
         values.extend(memory().map(|bytes| ("memory", "B", bytes)));
-        let device = self.nvml.as_ref().zip(self.gpu).and_then(|(n, gpu)| n.device_by_index(gpu).ok());
+        let device =
+            self.nvml.as_ref().zip(self.gpu.as_deref()).and_then(|(n, gpu)| n.device_by_uuid(gpu).ok());
         if let Some(device) = device {
             values.extend(device.utilization_rates().ok().map(|u| ("gpu", "%", f64::from(u.gpu))));
             values.extend(device.memory_info().ok().map(|m| ("gpu_memory", "B", m.used as f64)));

@@ -47,7 +47,6 @@ impl Tickers {
         checkpoint_every: Duration,
         terminated: Arc<AtomicBool>,
         keeper: Option<rustix::process::Pid>,
-        gpu: Option<u32>,
     ) -> std::io::Result<Self> {
         // At once: it says which process trains, even if that hangs from its first moment.
         write_status(&session.run, &first).ok();
@@ -65,6 +64,7 @@ impl Tickers {
         };
         let mut display = Display {
             session,
+            system: System::new(first.gpu.clone()),
             shown: first,
             steps: Rate::default(),
             work: Rate::lasting(),
@@ -72,7 +72,6 @@ impl Tickers {
             unwritten: false,
             trouble: None,
             troubles: 0,
-            system: System::new(gpu),
         };
         let (a, b) = (end.clone(), end.clone());
         let listen = std::thread::Builder::new().name("listen".to_owned()).spawn(move || {
@@ -342,7 +341,7 @@ impl Display {
                 session.fail(format!("the log can no longer be written: {}", new.error));
                 session.recorder.give_up();
             }
-            (Some(new), None) => {
+            (Some(new), old) if old.as_ref().is_none_or(|old| old.cause != new.cause) => {
                 self.troubles += 1;
                 self.tell(format!("{}: what is logged waits in memory", new.cause));
             }

@@ -153,12 +153,12 @@ fn train(run: &RunDir, resume: Option<&Path>, reporter: &mut Reporter) -> End {
         state: State::Starting,
         trainer_pid: Some(pid),
         trainer_start: crate::process::start_time(pid),
+        gpu: manifest.device.strip_prefix("cuda:").and_then(|n| crate::device::uuid(n.parse().ok()?)),
         ..read_status(run).unwrap_or_default()
     };
     let every = Duration::from_secs(manifest.checkpoint_every_s);
-    let gpu = manifest.device.strip_prefix("cuda:").and_then(|n| crate::device::physical(n.parse().ok()?));
     // Before anything of the plugin runs: a plugin that hangs as it is opened can be asked to stop, too.
-    let tickers = match Tickers::start(session, first, every, terminated, keeper, gpu) {
+    let tickers = match Tickers::start(session, first, every, terminated, keeper) {
         Ok(tickers) => tickers,
         Err(e) => return failed(format!("no thread can be started: {e}")),
     };

@@ -215,8 +215,11 @@ impl Ctx {
     /// Writes a checkpoint: `save` gets a fresh, empty folder and puts everything there that
     /// [`resume_dir`](Self::resume_dir) must give back. If it fails, the folder is discarded.
     ///
+    /// A disk that takes no checkpoint (it is full, or `save` fails with a [`std::io::Error`]) is no error: the host warns,
+    /// keeps nothing, and has the next one due as usual.
+    ///
     /// # Errors
-    /// That of `save`, or of the host.
+    /// Any other of `save`, or of the host.
     pub fn checkpoint(&self, step: i64, save: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         self.on_main("checkpoint")?;
         if self.saving.swap(true, Ordering::Relaxed) {

@@ -140,6 +140,9 @@ pub struct Status {
     /// Whether those are the best of more.
     #[serde(default)]
     pub headline_is_part: bool,
+    /// The UUID of the GPU that it is on, of a part of one (MIG) perhaps: its number means another one elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<String>,
     /// Why rows wait in memory, if the disk does not take them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,

@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn the_header_has_the_gpus_that_runs_are_on() {
         let mut bench = Bench::of(vec![run("fit", "a", 1).at(State::Running, 10).on("cuda:1")]);
-        assert_eq!(bench.app.shared.runs.gpus(), [1]);
+        assert_eq!(bench.app.shared.runs.gpus(), ["GPU-of-cuda:1"]);
         let machine =
             Machine { cpu_percent: 9.0, memory_used: 1e9, memory_total: 8e9, gpu_percent: vec![87.0, 100.0] };
         bench.send(Msg::Machine(machine));
@@ -199,7 +199,7 @@ mod tests {
         );
         let bench =
             Bench::of(vec![run("fit", "b", 1).on("cuda:0"), run("fit", "c", 1).at(State::Running, 1)]);
-        assert_eq!(bench.app.shared.runs.gpus(), [0; 0], "one is over, the other is on the processor");
+        assert_eq!(bench.app.shared.runs.gpus(), [""; 0], "one is over, the other is on the processor");
     }
 
     #[test]

@@ -79,11 +79,11 @@ impl RunsSnapshot {
         Self { folder, loaded: true, rows, unreadable, places }
     }
 
-    /// The GPUs of this machine that runs are on now.
-    pub(crate) fn gpus(&self) -> Vec<u32> {
+    /// The GPUs of this machine that runs are on now, by UUID.
+    pub(crate) fn gpus(&self) -> Vec<String> {
         let here = self.rows.iter().filter(|r| r.live() && r.view.certain);
-        let on = here.filter_map(|r| r.view.manifest.device.strip_prefix("cuda:")?.parse().ok());
-        on.collect::<std::collections::BTreeSet<u32>>().into_iter().collect()
+        let on = here.filter_map(|r| r.view.status.gpu.clone());
+        on.collect::<std::collections::BTreeSet<String>>().into_iter().collect()
     }
 
     /// The run with that id.

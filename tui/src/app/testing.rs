@@ -117,6 +117,7 @@ impl Spec {
     /// On this device.
     pub(crate) fn on(mut self, device: &str) -> Self {
         self.manifest.device = device.into();
+        self.status.gpu = device.starts_with("cuda").then(|| format!("GPU-of-{device}"));
         self
     }
 

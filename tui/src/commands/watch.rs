@@ -13,6 +13,7 @@ use super::follow::Follower;
 use super::logs::{event_json, event_words};
 use super::state;
 use crate::chart::grid::{Ink, fit, width_of};
+use crate::failure::Failure;
 use crate::print::progress::{Progress, Shown};
 use crate::print::{self, below, clean, number};
 
@@ -127,6 +128,10 @@ pub(crate) fn watch(run: &RunDir, how: Watch, mut caught: Caught) -> Result<i32>
     let result = loop {
         let view = match super::view(run) {
             Ok(view) => view,
+            Err(_) if !run.path().exists() => {
+                let gone = format!("the folder of {} was moved or deleted, which ends the run", run.name());
+                break Err(Failure::new(gone).help("if it was moved, its rows and its end are there").into());
+            }
             Err(e) => break Err(e),
         };
         let mut lines = Vec::new();

@@ -14,8 +14,8 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// Since the last look, with the GPUs of these numbers; nothing at the first one, and where the system has no `/proc`.
-    pub(super) fn look(&mut self, gpus: Vec<u32>) -> Option<Machine> {
+    /// Since the last look, with the GPUs of these UUIDs; nothing at the first one, and where the system has no `/proc`.
+    pub(super) fn look(&mut self, gpus: Vec<String>) -> Option<Machine> {
         let stat = std::fs::read_to_string("/proc/stat").ok()?;
         let memory = std::fs::read_to_string("/proc/meminfo").ok()?;
         let busy = busy_ticks(&stat)?;
@@ -31,14 +31,14 @@ impl Meter {
     }
 
     /// What was last measured of these GPUs. NVML is opened with the first run on one, and where there is none, never.
-    fn gpus(&mut self, wanted: Vec<u32>) -> Vec<f64> {
+    fn gpus(&mut self, wanted: Vec<String>) -> Vec<f64> {
         if wanted.is_empty() {
             return Vec::new();
         }
         let gpus = self.gpus.get_or_insert_with(|| {
             Gpus::start(|| {
                 let nvml = gradtop_host::Gpus::open()?;
-                Some(move |gpu| nvml.percent(gpu))
+                Some(move |gpu: &str| nvml.percent(gpu))
             })
         });
         gpus.look(wanted)
@@ -48,14 +48,14 @@ impl Meter {
 /// Asks for GPUs on a thread of its own: opening NVML takes a while.
 #[derive(Debug)]
 struct Gpus {
-    wanted: Sender<Vec<u32>>,
+    wanted: Sender<Vec<String>>,
     measured: Arc<Mutex<Vec<f64>>>,
 }
 
 impl Gpus {
     /// `open` gives a way to measure one, or nothing.
-    fn start<R: Fn(u32) -> Option<f64>>(open: impl FnOnce() -> Option<R> + Send + 'static) -> Self {
-        let (wanted, asked) = channel::<Vec<u32>>();
+    fn start<R: Fn(&str) -> Option<f64>>(open: impl FnOnce() -> Option<R> + Send + 'static) -> Self {
+        let (wanted, asked) = channel::<Vec<String>>();
         let measured: Arc<Mutex<Vec<f64>>> = Arc::default();
         let answer = Arc::clone(&measured);
         let serve = move || {
@@ -63,7 +63,7 @@ impl Gpus {
             while let Ok(gpus) = asked.recv() {
                 // Only the newest question counts.
                 let gpus = asked.try_iter().last().unwrap_or(gpus);
-                let found = gpus.into_iter().filter_map(&measure).collect();
+                let found = gpus.iter().filter_map(|gpu| measure(gpu)).collect();
                 *answer.lock().unwrap_or_else(PoisonError::into_inner) = found;
             }
         };
@@ -73,7 +73,7 @@ impl Gpus {
     }
 
     /// The latest answer; asks for the next.
-    fn look(&self, gpus: Vec<u32>) -> Vec<f64> {
+    fn look(&self, gpus: Vec<String>) -> Vec<f64> {
         self.wanted.send(gpus).ok();
         self.measured.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -111,21 +111,21 @@ mod tests {
 
     #[test]
     fn gpus_are_measured_in_the_background() {
-        let look = |gpus: &Gpus, wanted: &[u32]| {
+        let look = |gpus: &Gpus, wanted: &[&str]| {
             let end = Instant::now() + Duration::from_secs(10);
             loop {
-                let found = gpus.look(wanted.to_vec());
+                let found = gpus.look(wanted.iter().map(|gpu| (*gpu).to_owned()).collect());
                 if !found.is_empty() || Instant::now() > end {
                     return found;
                 }
                 std::thread::yield_now();
             }
         };
-        let gpus = Gpus::start(|| Some(|gpu| (gpu < 2).then_some(f64::from(gpu) + 40.0)));
-        assert_eq!(look(&gpus, &[0, 1, 7]), [40.0, 41.0]);
+        let gpus = Gpus::start(|| Some(|gpu: &str| (gpu != "GPU-7").then_some(40.0)));
+        assert_eq!(look(&gpus, &["GPU-0", "GPU-1", "GPU-7"]), [40.0, 40.0]);
         // Without a driver: nothing, for ever.
-        let none = Gpus::start(|| None::<fn(u32) -> Option<f64>>);
-        assert_eq!(none.look(vec![0]), [0.0; 0]);
+        let none = Gpus::start(|| None::<fn(&str) -> Option<f64>>);
+        assert_eq!(none.look(vec!["GPU-0".to_owned()]), [0.0; 0]);
         assert_eq!(Meter::default().gpus(Vec::new()), [0.0; 0]);
     }
 

@@ -189,10 +189,9 @@ impl Host {
         match saving.result {
             // The panic goes on through the training loop, as if there were no host between.
             Some(Err(payload)) => panic::resume_unwind(payload),
+            // The host has warned of a disk that takes nothing, and asks again when the next is due.
+            _ if status == abi::OK => Ok(()),
             Some(Ok(Err(error))) => Err(error),
-            None if status == abi::OK => {
-                Err(Error::of_kind(ErrorKind::Failed, "checkpoint: the host kept nothing"))
-            }
             _ => self.check(status, "checkpoint"),
         }
     }
@@ -258,6 +257,7 @@ unsafe extern "C" fn trampoline<F: FnOnce(&Path) -> Result<()>>(
     match result {
         Ok(Ok(())) => abi::OK,
         Ok(Err(error)) if error.is_stop() => abi::STOPPED,
+        Ok(Err(error)) if error.kind() == ErrorKind::Io => abi::IO,
         Ok(Err(_)) => abi::FAILED,
         Err(_) => abi::PANIC,
     }

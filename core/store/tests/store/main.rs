@@ -4,6 +4,7 @@
 
 mod common;
 mod damage;
+mod ends;
 mod figures;
 mod folder;
 mod full;

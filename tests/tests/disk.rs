@@ -1,0 +1,276 @@
+//! Disks that fill up, fail, and come back, under live runs; folders that are moved or deleted; what is lost, counted against
+//! a file that the plugin maps, outside of the runs folder.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+
+use gradtop_store::{RunDir, State};
+use gradtop_tests::sandbox::Run;
+use gradtop_tests::{Sandbox, check, paths, until};
+
+/// Something mounted over a folder that only this thread and what it starts can see.
+struct Mounted {
+    path: PathBuf,
+    /// The process that serves it, if one does, and the file that says which error it answers with.
+    server: Option<(Child, PathBuf)>,
+}
+
+impl Mounted {
+    /// A disk of this many kilobytes; nothing, said loudly, where nobody may mount.
+    fn small(path: &Path, kilobytes: u32) -> Option<Self> {
+        let size = format!("size={kilobytes}k");
+        let mounted = alone() && run("mount", &["-t", "tmpfs", "-o", &size, "tmpfs", path.to_str().unwrap()]);
+        if !mounted {
+            untested("a disk of a limited size");
+        }
+        mounted.then(|| Self { path: path.to_owned(), server: None })
+    }
+
+    /// A disk that fails when it is told to.
+    fn faulty(path: &Path, beside: &Path) -> Option<Self> {
+        let program = beside.join("faulty_fs");
+        let source = paths::checkout().join("tests/fixtures/faulty_fs.c");
+        let flags = Command::new("pkg-config").args(["--cflags", "--libs", "fuse3"]).output();
+        let flags = flags.map(|o| String::from_utf8(o.stdout).unwrap()).unwrap_or_default();
+        let mut args = vec!["-O1", source.to_str().unwrap(), "-o", program.to_str().unwrap()];
+        args.extend(flags.split_whitespace());
+        if flags.trim().is_empty() || !run("cc", &args) || !alone() {
+            untested("a disk that fails (libfuse 3)");
+            return None;
+        }
+        let (backing, fault) = (beside.join("backing"), beside.join("fault"));
+        fs::create_dir(&backing).unwrap();
+        fs::write(&fault, "").unwrap();
+        let server = Command::new(&program).args([&backing, &fault, path]).arg("-f").spawn().unwrap();
+        let mounted = Self { path: path.to_owned(), server: Some((server, fault)) };
+        until("the disk", || {
+            let mounts = fs::read_to_string("/proc/thread-self/mounts").unwrap();
+            mounts.lines().any(|l| l.split(' ').nth(1) == path.to_str() && l.contains("fuse")).then_some(())
+        });
+        Some(mounted)
+    }
+
+    /// From now on whatever would change something fails so; 0: no longer.
+    fn fail(&self, errno: i32) {
+        let fault = &self.server.as_ref().unwrap().1;
+        // Never half a number.
+        let text = if errno == 0 { String::new() } else { errno.to_string() };
+        let file = fs::File::options().write(true).open(fault).unwrap();
+        if text.is_empty() { file.set_len(0).unwrap() } else { (&file).write_all(text.as_bytes()).unwrap() }
+    }
+
+    fn fill(&self) {
+        for block in [64 << 10, 512] {
+            let file = fs::File::options().append(true).create(true).open(self.path.join("fill")).unwrap();
+            while (&file).write_all(&vec![1; block]).is_ok() {}
+        }
+    }
+
+    fn make_room(&self) {
+        fs::remove_file(self.path.join("fill")).unwrap();
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        run("umount", &["-l", self.path.to_str().unwrap()]);
+        if let Some((server, _)) = &mut self.server {
+            server.kill().ok();
+            server.wait().ok();
+        }
+    }
+}
+
+/// Gives this thread mounts of its own.
+fn alone() -> bool {
+    #[expect(deprecated, reason = "unsafe only where descriptors are unshared, which is not done here")]
+    let alone = rustix::thread::unshare(rustix::thread::UnshareFlags::NEWNS);
+    alone.is_ok() && run("mount", &["--make-rprivate", "/"])
+}
+
+fn run(program: &str, args: &[&str]) -> bool {
+    Command::new(program).args(args).status().is_ok_and(|status| status.success())
+}
+
+fn untested(what: &str) {
+    eprintln!("NOT TESTED: {what} cannot be mounted here (it needs root)");
+}
+
+/// A run of `counter` whose steps are counted in a file of their own.
+struct Counted<'a> {
+    run: Run<'a>,
+    counter: PathBuf,
+}
+
+impl<'a> Counted<'a> {
+    fn start(sandbox: &'a Sandbox, name: &str, steps: usize, rate: u32) -> Self {
+        let counter = sandbox.path().join(format!("{name}.count"));
+        let sets = [format!("steps={steps}"), format!("rate={rate}"), format!("file={}", counter.display())];
+        let run = sandbox.start(
+            &["counter", "--set", &sets[0], "--set", &sets[1], "--set", &sets[2], "--set", "burst=20"],
+            name,
+        );
+        Self { run, counter }
+    }
+
+    /// Steps that the plugin has logged.
+    fn logged(&self) -> usize {
+        let times = fs::read(&self.counter).unwrap_or_default();
+        times.chunks_exact(8).filter(|time| time.iter().any(|b| *b != 0)).count()
+    }
+
+    fn until_logged(&self, steps: usize) {
+        until(&format!("{steps} steps"), || (self.logged() >= steps).then_some(()));
+    }
+
+    /// Every step that was logged is in sealed Parquet, once.
+    fn all_is_kept(&self) {
+        let rows = check::sealed(&self.run.dir);
+        check::no_row_twice(&rows);
+        assert_eq!(rows.iter().filter(|r| r.series.0 == "loss").count(), self.logged());
+        assert_eq!(rows.iter().filter(|r| r.series.0 == "noise").count(), self.logged());
+        let left = check::files(self.run.dir.path());
+        assert!(!left.iter().any(|p| p.file_name().is_some_and(|n| n == ".reserve")), "{left:?}");
+    }
+
+    fn has_waited(&self) {
+        let events = self.run.events();
+        assert!(events.contains("waits in memory") && events.contains("again, after"), "{events}");
+    }
+}
+
+fn until_told(sandbox: &Sandbox, what: &str) -> String {
+    until(&format!("list to tell {what}"), || {
+        let said = sandbox.gradtop(&["list"]);
+        said.out.contains(what).then_some(said.out)
+    })
+}
+
+#[test]
+fn a_full_disk_is_waited_for_and_no_row_is_lost() {
+    let sandbox = Sandbox::new();
+    let Some(disk) = Mounted::small(&sandbox.runs(), 24 << 10) else { return };
+    let counted = Counted::start(&sandbox, "full", 40_000, 5_000);
+    counted.until_logged(5_000);
+    disk.fill();
+    let said = until_told(&sandbox, "the disk is full");
+    assert!(said.contains("rows wait"), "{said}");
+    let said = sandbox.gradtop(&["show", "full", "--json"]).expect_code(0).json();
+    assert_eq!(said["waiting"]["cause"], "the disk is full");
+    let before = counted.logged();
+    counted.until_logged(before + 5_000);
+    disk.make_room();
+    assert_eq!(counted.run.wait().expect_code(0).code, 0);
+    assert_eq!(counted.logged(), 40_000);
+    counted.all_is_kept();
+    counted.has_waited();
+}
+
+#[test]
+fn a_run_whose_training_is_complete_waits_until_its_rows_are_kept() {
+    let sandbox = Sandbox::new();
+    let Some(disk) = Mounted::small(&sandbox.runs(), 24 << 10) else { return };
+    let counted = Counted::start(&sandbox, "over", 10_000, 5_000);
+    counted.until_logged(2_000);
+    disk.fill();
+    counted.until_logged(10_000);
+    until_told(&sandbox, "rows wait");
+    assert!(!counted.run.view().state.is_final());
+    disk.make_room();
+    counted.run.until_state(State::Finished);
+    counted.all_is_kept();
+}
+
+#[test]
+fn on_a_full_disk_stop_and_kill_need_no_room() {
+    let sandbox = Sandbox::new();
+    let Some(disk) = Mounted::small(&sandbox.runs(), 24 << 10) else { return };
+    let counted = Counted::start(&sandbox, "stopped", 1_000_000, 2_000);
+    let paused = Counted::start(&sandbox, "paused", 1_000_000, 2_000);
+    counted.until_logged(1_000);
+    paused.until_logged(1_000);
+    sandbox.gradtop(&["pause", "paused"]).expect_code(0);
+    paused.run.until_state(State::Paused);
+    disk.fill();
+    until_told(&sandbox, "rows wait");
+    sandbox.gradtop(&["stop", "--kill", "paused"]).expect_code(0);
+    assert_eq!(paused.run.view().state, State::Stopped);
+    // Its end has given its reserve back.
+    disk.fill();
+    let said = sandbox.gradtop(&["stop", "stopped"]).expect_code(0);
+    let view = counted.run.view();
+    assert_eq!(view.state, State::Stopped, "{said:#?}");
+    // Exactly as many as were handed over and are not there.
+    let cause = view.status.cause.unwrap();
+    let lost: usize = cause.split(' ').find_map(|word| word.parse().ok()).unwrap();
+    assert!(cause.contains("lost: the disk is full"), "{cause}");
+    disk.make_room();
+    let kept: usize = gradtop_store::read_series(&counted.run.dir, |_| true)
+        .unwrap()
+        .iter()
+        .filter(|s| !s.key.metric.starts_with("system/"))
+        .map(|s| s.step.len())
+        .sum();
+    let logged = 3 * counted.logged();
+    // The machine's own metrics may be among the lost.
+    assert!((logged..logged + 50).contains(&(kept + lost)), "{logged} logged, {kept} kept, {lost} lost");
+}
+
+#[test]
+fn errors_of_a_disk_are_waited_for() {
+    let sandbox = Sandbox::new();
+    let Some(disk) = Mounted::faulty(&sandbox.runs(), sandbox.path()) else { return };
+    let faults = [
+        (libc::EIO, "input/output errors"),
+        (libc::EDQUOT, "quota"),
+        (libc::EROFS, "read-only"),
+        (libc::ENOSPC, "full"),
+    ];
+    let mut expected = 2_000;
+    let counted = Counted::start(&sandbox, "faulty", 30_000, 2_000);
+    counted.until_logged(expected);
+    for (errno, words) in faults {
+        disk.fail(errno);
+        expected += 2_500;
+        counted.until_logged(expected);
+        disk.fail(0);
+        until(words, || counted.run.events().contains(words).then_some(()));
+    }
+    // Over the end too.
+    disk.fail(libc::EIO);
+    counted.until_logged(30_000);
+    disk.fail(0);
+    counted.run.until_state(State::Finished);
+    counted.all_is_kept();
+    counted.has_waited();
+}
+
+#[test]
+fn a_run_whose_folder_is_moved_or_deleted_ends_and_leaves_nothing_at_its_place() {
+    let sandbox = Sandbox::new();
+    for (name, moved) in [("moved", true), ("deleted", false)] {
+        let counted = Counted::start(&sandbox, name, 1_000_000, 2_000);
+        counted.until_logged(1_000);
+        let (old, new) = (counted.run.dir.path().to_owned(), sandbox.path().join("elsewhere"));
+        if moved {
+            fs::rename(&old, &new).unwrap();
+        } else {
+            // What is written meanwhile may come in between.
+            until("the folder to be deleted", || fs::remove_dir_all(&old).is_ok().then_some(()));
+        }
+        until("both processes to end", || sandbox.is_quiet().then_some(()));
+        assert!(!old.exists(), "something was written at the old place");
+        if moved {
+            let view = gradtop_store::view(&RunDir::new(&new)).unwrap();
+            assert_eq!(view.state, State::Failed);
+            assert_eq!(view.status.cause.as_deref(), Some("its folder was moved or deleted"));
+            let rows = check::sealed(&RunDir::new(&new));
+            assert_eq!(rows.iter().filter(|r| r.series.0 == "loss").count(), counted.logged());
+        }
+        sandbox.run(&["short", "--name", name]).expect_code(0);
+    }
+}
