@@ -184,6 +184,26 @@ fn a_killed_trainer_is_a_crash_and_its_run_goes_on_from_the_checkpoint() {
 }
 
 #[test]
+fn rows_that_an_ended_run_left_in_its_journal_are_sealed() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut live = gradtop_store::synthetic::LiveRun::start(temp.path(), "left", 100).unwrap();
+    (0..100).for_each(|step| live.step(step));
+    let run = live.dir().clone();
+    drop(live);
+    let ended = read_status(&run).unwrap();
+    for state in [State::Failed, State::Stopped, State::Finished] {
+        let cause = Some("the disk was full".to_owned());
+        gradtop_store::write_status(&run, &Status { state, cause: cause.clone(), ..ended.clone() }).unwrap();
+        assert_eq!(gradtop_store::has_journal(&run), state == State::Failed);
+        assert_eq!(host::recover_crashed(&run).unwrap(), state == State::Failed, "{state:?}");
+        let seen = view(&run).unwrap();
+        assert_eq!((seen.state, seen.status.cause), (state, cause), "its end stays as it is");
+        assert!(read_series(&run, |_| true).unwrap().iter().all(|s| s.step.len() == 100));
+        assert!(run.metrics().join("part-00001.parquet").exists());
+    }
+}
+
+#[test]
 fn a_trainer_without_its_keeper_saves_and_ends() {
     let place = Place::new();
     let run = place.start("plain", &["steps=2000", "sleep_ms=10"]);

@@ -115,7 +115,8 @@ impl Ctx {
         self.host.series(&series).map(SeriesId)
     }
 
-    /// Logs one value for each of several series at a step. NaN and infinity are values.
+    /// Logs one value for each of several series at a step. NaN and infinity are values. Steps may repeat and go back: every
+    /// row is kept, in the order logged.
     pub fn log(&self, step: i64, points: &[(SeriesId, f64)]) -> Result<()> {
         self.log_epoch(step, f64::NAN, points)
     }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::error::{FormatContext as _, IoContext as _, Result};
 use crate::inside;
 use crate::run_dir::RunDir;
 use crate::status::State;
@@ -180,7 +180,9 @@ pub fn read_events(run: &RunDir) -> Result<Vec<EventLine>> {
                     }
                 }
                 _ if serde_json::from_slice::<serde_json::Value>(line).is_ok() => {
-                    return Err(StoreError::Damaged { path, message: format!("line {}: {e}", n + 1) });
+                    let time = out.last().map_or(Timestamp::UNIX_EPOCH, |e: &EventLine| e.time);
+                    let message = format!("line {} of events.jsonl makes no sense: {e}", n + 1);
+                    out.push(EventLine { time, event: Event::Warning { message } });
                 }
                 _ => {}
             },
