@@ -35,16 +35,7 @@ fn compile_as(source: &Path, folder: &Path, compiler: &str, flags: &[&str]) -> P
     let library = folder.join(format!("lib{}.so", source.file_stem().unwrap().to_str().unwrap()));
     let done = Command::new(compiler)
         .args(flags)
-        .args([
-            "-O1",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-pedantic",
-            "-shared",
-            "-fPIC",
-            "-fvisibility=hidden",
-        ])
+        .args(["-O1", "-Wall", "-Wextra", "-Werror", "-pedantic", "-shared", "-fPIC", "-fvisibility=hidden"])
         .arg("-I")
         .arg(paths::checkout().join("core/abi/include"))
         .arg(source)

@@ -15,7 +15,8 @@ use gradtop_tests::{Said, Sandbox, build, check, paths};
 /// that only the first one compiles tch.
 fn workshop() -> Sandbox {
     let home = std::env::var("HOME").unwrap();
-    let or_home = |name: &str, folder: &str| std::env::var(name).unwrap_or_else(|_| format!("{home}/{folder}"));
+    let or_home =
+        |name: &str, folder: &str| std::env::var(name).unwrap_or_else(|_| format!("{home}/{folder}"));
     let sandbox = Sandbox::with(&[])
         .and_env("CARGO_HOME", &or_home("CARGO_HOME", ".cargo"))
         .and_env("RUSTUP_HOME", &or_home("RUSTUP_HOME", ".rustup"))
@@ -108,7 +109,10 @@ fn cpp_builds_trains_stops_and_resumes() {
     resumes_exactly(&sandbox, "cpp-line", "fit", 100_000);
     // CMake alone finds all it needs too.
     let other = sandbox.path().join("elsewhere");
-    for args in [vec!["-S", folder.to_str().unwrap(), "-B", other.to_str().unwrap()], vec!["--build", other.to_str().unwrap()]] {
+    for args in [
+        vec!["-S", folder.to_str().unwrap(), "-B", other.to_str().unwrap()],
+        vec!["--build", other.to_str().unwrap()],
+    ] {
         let done = std::process::Command::new("cmake").args(args).output().expect("cmake: apt install cmake");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
@@ -166,10 +170,17 @@ fn the_header_describes_what_its_author_declared() {
     let sandbox = header();
     let all = sandbox.gradtop(&["experiments", "everything", "--json"]).expect_code(0).json();
     let text = all.to_string();
-    for word in ["[1, 8]", "(0, 1)", "0.5", "\"sinc\"", "\"a b\"", "nats", "Uses the whole header.", "\"quick\""] {
-        assert!(text.contains(word) || text.contains(&word.replace('"', "\\\"")), "{word} is missing in {all:#}");
+    for word in
+        ["[1, 8]", "(0, 1)", "0.5", "\"sinc\"", "\"a b\"", "nats", "Uses the whole header.", "\"quick\""]
+    {
+        assert!(
+            text.contains(word) || text.contains(&word.replace('"', "\\\"")),
+            "{word} is missing in {all:#}"
+        );
     }
-    for (set, why) in [("width=9", "width"), ("rate=1", "rate"), ("shape=cube", "shape"), ("noisy=perhaps", "noisy")] {
+    for (set, why) in
+        [("width=9", "width"), ("rate=1", "rate"), ("shape=cube", "shape"), ("noisy=perhaps", "noisy")]
+    {
         let said = sandbox.run(&["everything", "--set", set]).expect_code(2);
         assert!(said.err.contains(why), "{said:#?}");
     }
@@ -279,7 +290,9 @@ fn a_build_names_the_tool_that_is_missing() {
         ended_within(Duration::from_mins(5), command, &["plugin", "build", folder])
     };
     let which = |name: &str| {
-        let found = std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|f| f.join(name)).find(|f| f.is_file());
+        let found = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+            .map(|f| f.join(name))
+            .find(|f| f.is_file());
         found.unwrap_or_else(|| panic!("{name} is not installed: apt install {name}"))
     };
     let (error, help) = refused(&build("in-cpp", &[]), 1);
@@ -297,7 +310,10 @@ fn a_build_names_the_tool_that_is_missing() {
     let (error, help) = refused(&said, 1);
     assert_eq!(
         error,
-        format!("{} did not build: no C compiler, with which Rust links, was found", own("in-rust").display())
+        format!(
+            "{} did not build: no C compiler, with which Rust links, was found",
+            own("in-rust").display()
+        )
     );
     assert!(help.contains("apt install gcc") && said.err.contains("cc"), "{said:#?}");
 }
@@ -325,7 +341,8 @@ fn a_build_that_fails_shows_the_compilers_words() {
     assert!(help.contains("gradtop_entry_v1"), "{help}");
 
     fs::create_dir_all(own("in-rust/src")).unwrap();
-    let manifest = "[package]\nname = \"in-rust\"\nedition = \"2024\"\n[lib]\ncrate-type = [\"KIND\"]\n[workspace]\n";
+    let manifest =
+        "[package]\nname = \"in-rust\"\nedition = \"2024\"\n[lib]\ncrate-type = [\"KIND\"]\n[workspace]\n";
     fs::write(own("in-rust/Cargo.toml"), manifest.replace("KIND", "cdylib")).unwrap();
     fs::write(own("in-rust/src/lib.rs"), "compile_error!(\"as it was told to\");\n").unwrap();
     let said = slowly(&sandbox, &["plugin", "build", "in-rust"]);
@@ -349,7 +366,9 @@ fn a_build_says_which_other_one_it_waits_for() {
     .unwrap();
     fs::write(sandbox.path().join("mine/src/lib.rs"), "").unwrap();
     // Another plugin's turn, then somebody who uses cargo itself.
-    for (lock, text, of) in [("gradtop-build.lock", "/plugins/theirs", ", of /plugins/theirs"), ("release/.cargo-lock", "", "")] {
+    for (lock, text, of) in
+        [("gradtop-build.lock", "/plugins/theirs", ", of /plugins/theirs"), ("release/.cargo-lock", "", "")]
+    {
         fs::write(target.join(lock), text).unwrap();
         let held = fs::File::open(target.join(lock)).unwrap();
         held.lock().unwrap();
@@ -362,7 +381,9 @@ fn a_build_says_which_other_one_it_waits_for() {
             .spawn()
             .unwrap();
         let wanted = format!("waiting for another build in {}{of}\n", target.display());
-        gradtop_tests::until(&wanted, || fs::read_to_string(&errors).unwrap().contains(&wanted).then_some(()));
+        gradtop_tests::until(&wanted, || {
+            fs::read_to_string(&errors).unwrap().contains(&wanted).then_some(())
+        });
         assert!(child.try_wait().unwrap().is_none(), "it waits");
         drop(held);
         assert!(child.wait().unwrap().success(), "{}", fs::read_to_string(&errors).unwrap());
@@ -376,14 +397,20 @@ fn installing_says_what_was_there_and_what_is_no_plugin() {
     fs::rename(path("plugins/libheader.so"), path("libheader.so")).unwrap();
     let install = |name: &str| sandbox.gradtop(&["plugin", "install", name]);
     let installed = path("data/gradtop/plugins/libheader.so");
-    assert_eq!(install("libheader.so").expect_code(0).out, format!("installed {} with everything, fails\n", installed.display()));
+    assert_eq!(
+        install("libheader.so").expect_code(0).out,
+        format!("installed {} with everything, fails\n", installed.display())
+    );
     assert_eq!(
         install("libheader.so").expect_code(0).out,
         format!("{} is already installed, with everything, fails\n", installed.display())
     );
     let whole = fs::read(path("libheader.so")).unwrap();
     fs::write(path("libheader.so"), [&whole[..], b"more"].concat()).unwrap();
-    assert_eq!(install("libheader.so").expect_code(0).out, format!("replaced {} with everything, fails\n", installed.display()));
+    assert_eq!(
+        install("libheader.so").expect_code(0).out,
+        format!("replaced {} with everything, fails\n", installed.display())
+    );
     assert_eq!(fs::read(&installed).unwrap(), fs::read(path("libheader.so")).unwrap());
 
     // Another plugin under the name of the first.
@@ -391,14 +418,20 @@ fn installing_says_what_was_there_and_what_is_no_plugin() {
     fs::create_dir(path("other")).unwrap();
     fs::rename(path("libline.so"), path("other/libheader.so")).unwrap();
     let (error, help) = refused(&install("other/libheader.so"), 1);
-    assert_eq!(error, format!("{} is installed already, another plugin with everything, fails", installed.display()));
+    assert_eq!(
+        error,
+        format!("{} is installed already, another plugin with everything, fails", installed.display())
+    );
     assert!(help.starts_with("rename other/libheader.so"), "{help}");
 
     let refusal = |name: &str, bytes: &[u8]| {
         fs::write(path(name), bytes).unwrap();
         install(name).expect_code(1).err
     };
-    assert_eq!(refusal("notes.so", b"text"), "error: notes.so is not an ELF file: a plugin is a shared library (cdylib)\n");
+    assert_eq!(
+        refusal("notes.so", b"text"),
+        "error: notes.so is not an ELF file: a plugin is a shared library (cdylib)\n"
+    );
     let mut arm = whole.clone();
     arm[18] = 183;
     assert_eq!(
@@ -412,7 +445,12 @@ fn installing_says_what_was_there_and_what_is_no_plugin() {
         }
     }
     let said = refusal("newer.so", &newer);
-    assert!(said.starts_with("error: newer.so is built for a newer system: it needs GLIBC_9.9.9 of libc.so.6, here is glibc 2."), "{said}");
+    assert!(
+        said.starts_with(
+            "error: newer.so is built for a newer system: it needs GLIBC_9.9.9 of libc.so.6, here is glibc 2."
+        ),
+        "{said}"
+    );
     assert!(said.ends_with("; build it on this machine\n"), "{said}");
 
     fs::write(path("plugin.bin"), &whole).unwrap();
@@ -421,6 +459,11 @@ fn installing_says_what_was_there_and_what_is_no_plugin() {
     let (error, help) = refused(&install("other"), 2);
     assert_eq!(error, "other is a folder; a plugin is a library (.so)");
     assert_eq!(help, "`gradtop plugin install $(gradtop plugin build other)`");
-    assert!(install("nowhere.so").expect_code(1).err.starts_with("error: nowhere.so cannot be read: No such file"));
+    assert!(
+        install("nowhere.so")
+            .expect_code(1)
+            .err
+            .starts_with("error: nowhere.so cannot be read: No such file")
+    );
     assert_eq!(check::files(&path("data/gradtop/plugins")), [installed]);
 }

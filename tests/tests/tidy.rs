@@ -404,7 +404,8 @@ fn a_program_built_on_debian_12_needs_the_glibc_that_the_readme_names() {
         while let Some(version) = versions.next().unwrap() {
             let name = String::from_utf8_lossy(version.name(LittleEndian, strings).unwrap()).into_owned();
             // GLIBC_2.3.4 counts as 2.3.
-            let minor = name.strip_prefix("GLIBC_2.").and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
+            let minor =
+                name.strip_prefix("GLIBC_2.").and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
             minors.extend(minor);
         }
     }
@@ -418,7 +419,11 @@ fn a_program_built_on_debian_12_needs_the_glibc_that_the_readme_names() {
 /// Whether these licences fulfil an SPDX expression, with `/` in the place of `OR` as old crates write it.
 fn fulfilled(expression: &str, allowed: &BTreeSet<&str>) -> bool {
     /// Terms joined by `OR` or, if `all`, by `AND`, which binds closer.
-    fn joined<'a>(tokens: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>, allowed: &BTreeSet<&str>, all: bool) -> bool {
+    fn joined<'a>(
+        tokens: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>,
+        allowed: &BTreeSet<&str>,
+        all: bool,
+    ) -> bool {
         let word = if all { "AND" } else { "OR" };
         let mut result = all;
         loop {
@@ -484,7 +489,10 @@ fn every_dependency_has_an_allowed_licence() {
         if built.contains(package["id"].as_str().unwrap()) {
             let name = package["name"].as_str().unwrap();
             let licence = package["license"].as_str().unwrap_or_else(|| panic!("{name} states no licence"));
-            assert!(fulfilled(licence, &allowed), "{name} is under {licence}, which deny.toml does not allow");
+            assert!(
+                fulfilled(licence, &allowed),
+                "{name} is under {licence}, which deny.toml does not allow"
+            );
             seen.push_str(licence);
         }
     }

@@ -1,6 +1,6 @@
 //! Errors of the program: what went wrong and where, what to do about it, and the exit code.
 
-use gradtop_host::HostError;
+use gradtop_host::{HostError, Why};
 use gradtop_store::StoreError;
 
 /// Exit code of an error.
@@ -83,11 +83,8 @@ fn explain(error: &anyhow::Error) -> (Option<String>, i32) {
         (_, Some(HostError::Device { .. })) => {
             (Some("`gradtop doctor` shows what was found; `--device cpu` always works".into()), ERROR)
         }
-        (_, Some(HostError::StillRunning { run, .. })) => {
-            (Some(format!("stop it first: gradtop stop {run}")), ERROR)
-        }
-        (_, Some(HostError::NotRunning { .. })) => {
-            (Some("`gradtop resume RUN` continues an ended run from its last checkpoint".into()), ERROR)
+        (_, Some(HostError::NotAllowed { run, why: Why::Going(_), .. })) => {
+            (Some(format!("gradtop stop {run}")), ERROR)
         }
         _ => (None, ERROR),
     }

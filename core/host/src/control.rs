@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Ending, Event, Request, RunDir, RunLock, State, Status, View, append_event, has_journal, inside, is_locked,
+    Ending, Event, Life, Request, RunDir, RunLock, State, Status, View, append_event, has_journal, inside,
     read_status, recorded_end, recover, request, view, write_status,
 };
 use jiff::Timestamp;
@@ -11,15 +11,16 @@ use rustix::process::Signal;
 use serde::Deserialize;
 
 use crate::DEFAULT_GRACE;
+use crate::allowed::{Action, check};
 use crate::error::{HostError, Result};
 use crate::process::Process;
 
 /// Asks a run to stop: it ends its step, saves a checkpoint if it can, and is killed after `grace`. Where the disk takes no
 /// file that says so, its keeper is asked by signal, and `grace` is [`DEFAULT_GRACE`]; then the answer is why.
 pub fn stop(run: &RunDir, grace: Duration) -> Result<Option<String>> {
-    running(run)?;
+    let seen = ready(run, Action::Stop)?;
     let Err(e) = request(run, Request::Stop { grace_s: Some(grace.as_secs_f64()) }) else { return Ok(None) };
-    if e.patience().is_some() && signal_keeper(run, libc::SIGTERM) {
+    if e.patience().is_some() && signal_keeper(&seen, libc::SIGTERM) {
         Ok(Some(e.in_words()))
     } else {
         Err(e.into())
@@ -27,10 +28,9 @@ pub fn stop(run: &RunDir, grace: Duration) -> Result<Option<String>> {
 }
 
 /// Sends a signal to a run's keeper, if it is one that acts on it. `false`: it is not sent.
-fn signal_keeper(run: &RunDir, signal: libc::c_int) -> bool {
-    let Ok(Status { keeper_pid: Some(pid), keeper_start: Some(start), .. }) = read_status(run) else {
-        return false;
-    };
+fn signal_keeper(seen: &View, signal: libc::c_int) -> bool {
+    let Life::Alive { within_reach: true, .. } = seen.life else { return false };
+    let Status { keeper_pid: Some(pid), keeper_start: Some(start), .. } = seen.status else { return false };
     let process = Process::open(pid, start).filter(|_| crate::process::catches(pid, signal));
     let (Some(process), Some(signal)) = (process, Signal::from_named_raw(signal)) else { return false };
     process.signal(signal).is_ok()
@@ -87,76 +87,74 @@ fn is_answered(run: &RunDir) -> Result<bool> {
 
 /// Ends a run at once, without a checkpoint. Returns when it has ended.
 pub fn kill(run: &RunDir) -> Result<()> {
-    let seen = running(run)?;
+    let seen = ready(run, Action::Kill)?;
     append_event(run, &Event::Request { what: "kill".to_owned() }).ok();
     if request(run, Request::Stop { grace_s: Some(0.0) }).is_err() {
-        signal_keeper(run, crate::keeper::KILL_SIGNAL);
+        signal_keeper(&seen, crate::keeper::KILL_SIGNAL);
     }
     // The keeper does it, and writes it down. One that does not (it may be stopped itself) is not waited for long.
-    let deadline = Instant::now() + Duration::from_secs(3);
-    while Instant::now() < deadline {
-        if !is_locked(run)? {
-            return Ok(());
+    let ends_within = |time: Duration| -> Result<bool> {
+        let deadline = Instant::now() + time;
+        while matches!(view(run)?.life, Life::Alive { .. }) {
+            if Instant::now() > deadline {
+                return Ok(false);
+            }
+            std::thread::sleep(Duration::from_millis(20));
         }
-        std::thread::sleep(Duration::from_millis(20));
+        Ok(true)
+    };
+    if ends_within(Duration::from_secs(3))? {
+        return Ok(());
     }
-    let Status { trainer_pid, trainer_start, keeper_pid, keeper_start, .. } = read_status(run)?;
+    let failed = |why: String| HostError::io(format!("kill {}", run.name()))(std::io::Error::other(why));
+    let View { life, status, host, .. } = view(run)?;
+    if !matches!(life, Life::Alive { within_reach: true, .. }) {
+        // Its process ids may be those of others here.
+        let why =
+            format!("its processes are in another container, or on another machine ({host}): kill it there");
+        return Err(failed(why));
+    }
+    let Status { trainer_pid, trainer_start, keeper_pid, keeper_start, .. } = status;
     for (pid, start, patience) in [(trainer_pid, trainer_start, 3), (keeper_pid, keeper_start, 1)] {
+        // The lock says that the run lives, the start time that this is its process.
         let Some(process) = pid.zip(start).and_then(|(pid, start)| Process::open(pid, start)) else {
             continue;
         };
-        // The lock says that the run lives, the start time that this is its process.
-        if !is_locked(run)? {
+        if ends_within(Duration::ZERO)? {
             return Ok(());
         }
         process.signal(Signal::KILL).map_err(HostError::io("kill the run"))?;
         process.wait(Duration::from_secs(patience));
     }
-    let deadline = Instant::now() + Duration::from_secs(3);
-    while is_locked(run)? {
-        if Instant::now() > deadline {
-            let why = "its lock is still held".to_owned();
-            return Err(HostError::Io {
-                what: format!("kill {}", seen.dir.name()),
-                source: std::io::Error::other(why),
-            });
-        }
-        std::thread::sleep(Duration::from_millis(20));
+    if ends_within(Duration::from_secs(3))? {
+        Ok(())
+    } else {
+        Err(failed("its lock is still held".to_owned()))
     }
-    Ok(())
 }
 
 /// Asks a run to wait after its step.
 pub fn pause(run: &RunDir) -> Result<()> {
-    running(run)?;
+    ready(run, Action::Pause)?;
     Ok(request(run, Request::Pause)?)
 }
 
 /// Asks a paused run to go on.
 pub fn unpause(run: &RunDir) -> Result<()> {
-    running(run)?;
+    ready(run, Action::Resume)?;
     Ok(request(run, Request::Resume)?)
 }
 
 /// Asks a run to save a checkpoint.
 pub fn checkpoint(run: &RunDir) -> Result<()> {
-    let seen = running(run)?;
-    if !seen.manifest.experiment.resumable {
-        let why = "its experiment writes no checkpoints".to_owned();
-        return Err(HostError::NotResumable { run: run.name(), why });
-    }
+    ready(run, Action::Checkpoint)?;
     Ok(request(run, Request::Checkpoint)?)
 }
 
-/// A run that is running here, or an error that says what it is instead.
-fn running(run: &RunDir) -> Result<View> {
+/// A run that this may be asked of.
+fn ready(run: &RunDir, action: Action) -> Result<View> {
     let seen = view(run)?;
-    if !seen.certain {
-        return Err(HostError::Elsewhere { run: run.name(), host: seen.manifest.host });
-    }
-    if seen.state.is_final() {
-        return Err(HostError::NotRunning { run: run.name(), state: seen.state });
-    }
+    check(&seen, action)?;
     Ok(seen)
 }
 
@@ -176,11 +174,16 @@ pub fn wait(run: &RunDir) -> Result<State> {
 /// see [`inside::is_own`]: looking at a run of somebody else changes nothing.
 pub fn recover_crashed(run: &RunDir) -> Result<bool> {
     let seen = view(run)?;
-    if !seen.certain || !seen.state.is_final() || !inside::is_own(run) {
+    // What it left behind may hold its lock: then it cannot be mended, and is not waited for.
+    let held = seen.life == (Life::Gone { held: true });
+    if held || !seen.certain || !seen.state.is_final() || !inside::is_own(run) {
         return Ok(false);
     }
     if !seen.status.state.is_final() {
-        return write_crashed(run, "both of its processes ended without a word");
+        let started = seen.status.keeper_pid.is_some();
+        let cause =
+            if started { "both of its processes ended without a word" } else { "its start was cut short" };
+        return write_crashed(run, cause);
     }
     seal_rest(run)
 }
@@ -210,6 +213,16 @@ pub fn recover_after_reboot(run: &RunDir) -> Result<bool> {
     write_crashed(run, "the machine was restarted while it ran")
 }
 
+/// Writes that a run crashed which may be at work where this machine cannot see it, because a person says that it is gone.
+/// `false`: it was not of that kind.
+pub fn give_up(run: &RunDir) -> Result<bool> {
+    let seen = view(run)?;
+    if seen.life != Life::Unknown {
+        return Ok(false);
+    }
+    write_crashed(run, &format!("given up: nothing was heard of it from {}", seen.host))
+}
+
 /// Seals what a run left and writes that it crashed; `false` if somebody else has its lock or has written its end.
 fn write_crashed(run: &RunDir, cause: &str) -> Result<bool> {
     let lock = match RunLock::acquire(run) {
@@ -228,7 +241,8 @@ fn write_crashed(run: &RunDir, cause: &str) -> Result<bool> {
     let unseen = status.cause.take().unwrap_or_else(|| cause.to_owned());
     let (end, time) = told.unwrap_or((Ending { state: State::Crashed, cause: Some(unseen) }, status.updated));
     status.schema = gradtop_store::SCHEMA;
-    (status.state, status.cause, status.ended) = (end.state, end.cause, Some(time));
+    // The clock may have been set back since it began.
+    (status.state, status.cause, status.ended) = (end.state, end.cause, status.started.max(Some(time)));
     (status.eta_s, status.steps_per_s, status.waiting, status.outcome) = (None, None, None, None);
     status.updated = Timestamp::now();
     let last = View { status: status.clone(), ..view(run)? };

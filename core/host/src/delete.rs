@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use gradtop_store::{RunDir, RunLock, View, inside, is_locked, read_manifest, view};
+use gradtop_store::{Life, RunDir, RunLock, StoreError, inside, is_locked, read_manifest, view};
 
+use crate::allowed::{Action, Why, check};
 use crate::error::{HostError, Result};
 
 /// What a run's folder holds; anything else in it is somebody's.
@@ -59,13 +60,10 @@ pub fn may_delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
         return refuse(format!("{names}{more} in it is not a run's; `gradtop rm --force` deletes that too"));
     }
     match view(run) {
-        Ok(View { certain: true, state, .. }) if !state.is_final() => {
-            Err(HostError::StillRunning { run: run.name(), state })
-        }
-        Ok(View { certain: false, manifest, state, .. }) if !state.is_final() && !force => {
-            Err(HostError::Elsewhere { run: run.name(), host: manifest.host })
-        }
-        Ok(_) => Ok(()),
+        Ok(seen) => match check(&seen, Action::Delete) {
+            Err(HostError::NotAllowed { why: Why::Elsewhere { .. }, .. }) if force => Ok(()),
+            checked => checked,
+        },
         // Nothing more is known of it than that nobody runs it.
         Err(_) if !(lockable(run) && is_locked(run)?) => Ok(()),
         Err(e) => Err(e.into()),
@@ -93,7 +91,11 @@ pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     may_delete(runs, run, force)?;
     let path = run.path();
     // Held while the folder goes, so that nobody resumes it meanwhile.
-    let lock = lockable(run).then(|| RunLock::acquire(run)).transpose()?;
+    let lock = match lockable(run).then(|| RunLock::acquire(run)).transpose() {
+        // What it left behind holds it, so nobody else can either.
+        Err(StoreError::Locked { .. }) if view(run)?.life == (Life::Gone { held: true }) => None,
+        lock => lock?,
+    };
     let experiment = RunDir::new(path.parent().unwrap_or(path));
     let away = experiment.path().join(format!(".deleted-{}-{}", run.name(), std::process::id()));
     let failed = |what| HostError::io(format!("{what} {}", path.display()));

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use gradtop_store::StoreError;
+
+use crate::allowed::{Action, Why};
 use serde::{Deserialize, Serialize};
 
 /// A result of this crate.
@@ -62,7 +64,10 @@ pub enum Refusal {
         looked: Vec<PathBuf>,
     },
     /// It was built on a newer system than this one.
-    #[error("is built for a newer system: it needs {version} of {library}{}; build it on this machine", have(here))]
+    #[error(
+        "is built for a newer system: it needs {version} of {library}{}; build it on this machine",
+        have(here)
+    )]
     NewerSystem {
         /// The library that is too old here.
         library: String,
@@ -337,21 +342,15 @@ pub enum HostError {
         /// Why, and what to do instead.
         why: String,
     },
-    /// Asked of a run that is not running.
-    #[error("the run {run} is not running: it is {state}")]
-    NotRunning {
+    /// It may not be done to this run.
+    #[error("{run} {why}")]
+    NotAllowed {
         /// The run's name.
         run: String,
-        /// Its state.
-        state: gradtop_store::State,
-    },
-    /// Asked to delete a run that is at work.
-    #[error("{run} is {state}: nothing was deleted")]
-    StillRunning {
-        /// The run's name.
-        run: String,
-        /// Its state.
-        state: gradtop_store::State,
+        /// What was asked.
+        action: Action,
+        /// Why not.
+        why: Why,
     },
     /// Asked to delete what is not a run, or not only one.
     #[error("{} was not deleted: {why}", path.display())]
@@ -360,14 +359,6 @@ pub enum HostError {
         path: PathBuf,
         /// Why, and what to do.
         why: String,
-    },
-    /// The run is of another machine or boot.
-    #[error("the run {run} belongs to {host}: ask there")]
-    Elsewhere {
-        /// The run's name.
-        run: String,
-        /// The machine.
-        host: String,
     },
 }
 

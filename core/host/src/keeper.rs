@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, EventLog, Manifest, Request, RunDir, RunLock, State, Status, View, give_up_reserve, read_manifest,
-    read_status, recover, request, write_status,
+    Event, EventLog, Life, Manifest, Request, RunDir, RunLock, State, Status, View, give_up_reserve,
+    process_start, read_manifest, read_status, recover, request, write_status,
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
@@ -22,7 +22,7 @@ use signal_hook::consts::SIGTERM;
 
 use crate::cause::{Death, OomCount, seconds};
 use crate::console::Pump;
-use crate::process::{Process, start_time};
+use crate::process::Process;
 use crate::{control, device, program, report, signals};
 
 /// What the keeper says to the launcher once the run is on its own.
@@ -131,7 +131,7 @@ impl Keeper {
             state: State::Starting,
             updated: Timestamp::now(),
             keeper_pid: Some(pid),
-            keeper_start: start_time(pid),
+            keeper_start: process_start(pid),
             ..read_status(&self.run).unwrap_or_default()
         };
         write_status(&self.run, &status).map_err(|e| e.to_string())?;
@@ -280,10 +280,11 @@ impl Keeper {
         // Of the last moments only, so no longer worth knowing.
         (status.eta_s, status.steps_per_s) = (None, None);
         status.updated = Timestamp::now();
-        status.ended = Some(status.updated);
+        // The clock may have been set back since.
+        status.ended = status.started.max(Some(status.updated));
         // The table before the status: whoever sees a final state finds everything in its place.
         let written = gradtop_store::view(&self.run).and_then(|seen| {
-            let last = View { status: status.clone(), state, certain: true, ..seen };
+            let last = View { status: status.clone(), state, life: Life::Ended, certain: true, ..seen };
             gradtop_store::write_run_table(&self.run, &last)
         });
         if let Err(e) = written {

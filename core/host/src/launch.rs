@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gradtop_store::{
-    Event, ExperimentInfo, Manifest, ParamValue, PluginInfo, RunDir, RunLock, State, Status, StoreError,
-    Versions, append_event, clear_control, create_run, new_run_name, prepare_resume, read_status, recover,
-    view, write_status,
+    Birth, Event, ExperimentInfo, Manifest, ParamValue, PluginInfo, RunDir, RunLock, State, Status, Versions,
+    append_event, clear_control, prepare_resume, read_status, recover, view, write_status,
 };
 use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::allowed::{Action, Why, check};
 use crate::desc::{ExperimentDesc, PluginDesc};
 use crate::device::{self, DeviceChoice};
 use crate::error::{HostError, Refusal, Result};
@@ -83,29 +83,24 @@ pub fn launch(launch: &Launch) -> Result<RunDir> {
 
     // From the moment there is a folder: an interrupt now would leave one that nobody runs.
     let _blocked = Blocked::interrupts();
-    let (run, lock) = create(&runs, manifest, launch.name.is_none())?;
-    let prepared = (|| {
-        std::fs::copy(&plugin.file, run.plugin()).map_err(HostError::io("copy the plugin"))?;
-        if describe::identity(&plugin.file).ok() != Some(before) {
-            let why = "it is being written: try again".to_owned();
-            return Err(refuse(Refusal::Unreadable { why }));
-        }
-        if let Some(figures) = &experiment.figures {
-            gradtop_store::figures::declare(&run, figures)?;
-        }
-        let status = Status {
-            schema: gradtop_store::SCHEMA,
-            state: State::Queued,
-            updated: Timestamp::now(),
-            ..Status::default()
-        };
-        Ok(write_status(&run, &status)?)
-    })();
-    if let Err(e) = prepared {
-        // Nothing has run: nobody misses the folder, and the name is free again.
-        std::fs::remove_dir_all(run.path()).ok();
-        return Err(e);
+    let birth = Birth::begin(&runs, manifest, launch.name.is_none())?;
+    let run = birth.run();
+    std::fs::copy(&plugin.file, run.plugin()).map_err(HostError::io("copy the plugin"))?;
+    if describe::identity(&plugin.file).ok() != Some(before) {
+        let why = "it is being written: try again".to_owned();
+        return Err(refuse(Refusal::Unreadable { why }));
     }
+    if let Some(figures) = &experiment.figures {
+        gradtop_store::figures::declare(run, figures)?;
+    }
+    let status = Status {
+        schema: gradtop_store::SCHEMA,
+        state: State::Queued,
+        updated: Timestamp::now(),
+        ..Status::default()
+    };
+    write_status(run, &status)?;
+    let (run, lock) = birth.finish()?;
     start(&run, &lock, None)?;
     Ok(run)
 }
@@ -182,24 +177,6 @@ fn draw_seed() -> u64 {
     std::hash::RandomState::new().build_hasher().finish() >> 32
 }
 
-/// Makes the folder and takes its lock, trying further names if others start runs at the same time.
-fn create(runs: &Path, mut manifest: Manifest, find_name: bool) -> Result<(RunDir, RunLock)> {
-    let mut tries = 0;
-    loop {
-        if find_name {
-            manifest.run = new_run_name(runs, &manifest.experiment.id);
-        }
-        match create_run(runs, &manifest) {
-            Ok(run) => {
-                let lock = RunLock::acquire(&run)?;
-                return Ok((run, lock));
-            }
-            Err(StoreError::RunExists { .. }) if find_name && tries < 100 => tries += 1,
-            Err(e) => return Err(e.into()),
-        }
-    }
-}
-
 /// Starts the keeper and waits until it says that the run is on its own. The caller has blocked interrupts.
 fn start(run: &RunDir, lock: &RunLock, resume: Option<&Path>) -> Result<()> {
     let Err(why) = start_keeper(run, lock, resume) else { return Ok(()) };
@@ -270,16 +247,13 @@ pub fn resume(run: &RunDir) -> Result<()> {
     let run = &RunDir::new(path);
     let refuse = |why: &str| Err(HostError::NotResumable { run: run.name(), why: why.to_owned() });
     let seen = view(run)?;
-    if !seen.certain {
-        return Err(HostError::Elsewhere { run: run.name(), host: seen.manifest.host });
-    }
-    match seen.state {
-        State::Stopped | State::Failed | State::Crashed => {}
-        State::Finished => return refuse("it has come to its end; start a new run"),
-        state => return refuse(&format!("it is {state}; stop it first")),
-    }
-    if !seen.manifest.experiment.resumable {
-        return refuse("its experiment writes no checkpoints; start a new run with the same seed");
+    check(&seen, Action::Resume)?;
+    if !seen.state.is_final() {
+        return Err(HostError::NotAllowed {
+            run: run.name(),
+            action: Action::Resume,
+            why: Why::Going(seen.state),
+        });
     }
     if gradtop_store::checkpoints(run).is_empty() {
         return refuse("it has no checkpoint yet; start a new run with the same seed");
@@ -305,6 +279,7 @@ pub fn resume(run: &RunDir) -> Result<()> {
         epoch: checkpoint.epoch,
         updated: Timestamp::now(),
         started: now.started,
+        elapsed_s: now.took(now.updated),
         ..Status::default()
     };
     write_status(run, &status)?;

@@ -6,6 +6,7 @@
 //!
 //! A program that uses this crate calls [`hidden_main`] first thing in its `main`, so that it can be run as any of them.
 
+mod allowed;
 mod cause;
 mod console;
 mod control;
@@ -41,9 +42,10 @@ mod trainer;
 mod validate;
 mod watch;
 
+pub use allowed::{Action, Why, allowed};
 pub use console::{console_span, console_tail};
 pub use control::{
-    Withdrawn, checkpoint, kill, pause, recover_after_reboot, recover_crashed, stop, unpause, wait,
+    Withdrawn, checkpoint, give_up, kill, pause, recover_after_reboot, recover_crashed, stop, unpause, wait,
     withdraw_stop,
 };
 pub use delete::{delete, may_delete};

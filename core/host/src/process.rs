@@ -2,15 +2,8 @@
 
 use std::os::fd::OwnedFd;
 
+use gradtop_store::process_start;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-
-/// Field `starttime` of `/proc/<pid>/stat`: with the id, it names a process for as long as the machine is up.
-pub(crate) fn start_time(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in brackets, which may hold anything.
-    let after_name = stat.rsplit_once(')')?.1;
-    after_name.split_whitespace().nth(19)?.parse().ok()
-}
 
 /// Whether a process has a handler for a signal: one of an older version may not, and would die of it.
 pub(crate) fn catches(pid: u32, signal: i32) -> bool {
@@ -28,7 +21,7 @@ impl Process {
     pub(crate) fn open(pid: u32, start: u64) -> Option<Self> {
         let fd = pidfd_open(Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty()).ok()?;
         // Looked at after it was opened: from here on the descriptor cannot come to mean another.
-        (start_time(pid) == Some(start)).then_some(Self(fd))
+        (process_start(pid) == Some(start)).then_some(Self(fd))
     }
 
     /// A child of this process that has not been waited for.
@@ -61,10 +54,9 @@ mod tests {
     #[test]
     fn only_the_process_meant_is_opened() {
         let me = std::process::id();
-        let start = start_time(me).unwrap();
+        let start = process_start(me).unwrap();
         assert!(Process::open(me, start).is_some());
         assert!(Process::open(me, start + 1).is_none());
-        assert_eq!(start_time(u32::MAX), None);
     }
 
     #[test]

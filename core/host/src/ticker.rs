@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, Request, State, Status, Trouble, WITHDRAWN, Waiting, keep_reserve, request, take_requests,
-    write_status,
+    Event, HEARTBEAT, Request, State, Status, Trouble, WITHDRAWN, Waiting, keep_reserve, request,
+    take_requests, write_status,
 };
 use jiff::Timestamp;
 
@@ -65,6 +65,9 @@ impl Tickers {
         let mut display = Display {
             session,
             system: System::new(first.gpu.clone()),
+            before_s: first.elapsed_s.unwrap_or(0.0),
+            began: None,
+            written: Instant::now(),
             shown: first,
             steps: Rate::default(),
             work: Rate::lasting(),
@@ -82,7 +85,7 @@ impl Tickers {
         let show = std::thread::Builder::new().name("status".to_owned()).spawn(move || {
             loop {
                 let ended = pause(&b, SHOW);
-                display.tick();
+                display.tick(ended);
                 if ended {
                     return;
                 }
@@ -257,6 +260,11 @@ impl Listener {
 
 struct Display {
     session: &'static Session,
+    /// How long trainers before this one were at work, in seconds.
+    before_s: f64,
+    /// When this one began to train.
+    began: Option<Instant>,
+    written: Instant,
     shown: Status,
     steps: Rate,
     work: Rate,
@@ -271,7 +279,8 @@ struct Display {
 }
 
 impl Display {
-    fn tick(&mut self) {
+    /// `last`: nothing will follow.
+    fn tick(&mut self, last: bool) {
         let session = self.session;
         let stats = session.recorder.stats();
         let waiting = stats.trouble.as_ref().map(|t| Waiting {
@@ -302,6 +311,12 @@ impl Display {
         }
         let left = total.saturating_sub(done);
         let eta_s = self.work.per_second(now).filter(|r| total > 0 && *r > 0.0).map(|r| left as f64 / r);
+        if let Some(started) = session.started().filter(|_| self.began.is_none()) {
+            // It was up to a tick ago.
+            let ago = Timestamp::now().duration_since(started).unsigned_abs().min(SHOW);
+            self.began = Some(now.checked_sub(ago).unwrap_or(now));
+        }
+        let elapsed = self.began.map_or(0.0, |began| (now - began).as_secs_f64());
         let orphaned = session.orphaned.load(Ordering::Acquire);
         let (headline, headline_is_part) = session.headline();
         let next = Status {
@@ -317,6 +332,7 @@ impl Display {
             eta_s,
             steps_per_s: self.steps.per_second(now),
             started: self.shown.started.or_else(|| session.started()),
+            elapsed_s: Some(self.before_s + elapsed),
             rows: stats.rows,
             log_wait_ms: stats.wait.as_secs_f64() * 1e3,
             headline,
@@ -325,7 +341,10 @@ impl Display {
             outcome: session.outcome(),
             ..self.shown.clone()
         };
-        if self.unwritten || !same(&next, &self.shown) {
+        // Beside what changes, it says that somebody is there. Who waits has nothing to say.
+        let beat = !session.is_waiting() && now - self.written >= HEARTBEAT;
+        if self.unwritten || beat || last || !same(&next, &self.shown) {
+            self.written = now;
             let next = Status { updated: Timestamp::now(), ..next };
             self.unwritten = write_status(&session.run, &next).is_err();
             self.shown = next;

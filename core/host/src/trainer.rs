@@ -4,17 +4,18 @@
 
 use std::ffi::{CString, c_void};
 use std::fs::File;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use gradtop_abi::{self as abi, Kv};
 use gradtop_store::{
-    Manifest, Recorder, RecorderOptions, RunDir, RunLock, State, Status, StoreError, read_manifest,
-    read_status,
+    Manifest, Recorder, RecorderOptions, RunDir, RunLock, State, Status, StoreError, process_start,
+    read_manifest, read_status,
 };
 
 use crate::hostfns;
@@ -114,7 +115,25 @@ fn take_over_stdio() -> std::io::Result<(RunLock, File)> {
     let pipe = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
+    keep_from_children(&lock);
     Ok((RunLock::from_file(File::from(lock)), File::from(pipe)))
+}
+
+/// The descriptor of the lock.
+static LOCK: AtomicI32 = AtomicI32::new(-1);
+
+/// Sees to it that processes the plugin forks do not hold the run's lock: one that outlives the run would make it look alive.
+fn keep_from_children(lock: &OwnedFd) {
+    LOCK.store(lock.as_raw_fd(), Ordering::Release);
+    // SAFETY: registers a function of this program, which is never unloaded. Where there is no memory for it, a look at the
+    // process ids still tells.
+    unsafe { libc::pthread_atfork(None, None, Some(close_lock)) };
+}
+
+/// Runs in a child just forked, where only what is safe in a signal handler may be called.
+extern "C" fn close_lock() {
+    // SAFETY: the child's own descriptor, which nothing in it uses; only one thread is left there.
+    unsafe { libc::close(LOCK.swap(-1, Ordering::AcqRel)) };
 }
 
 /// Ends the process this instant, whatever its other threads hold.
@@ -152,7 +171,7 @@ fn train(run: &RunDir, resume: Option<&Path>, reporter: &mut Reporter) -> End {
     let first = Status {
         state: State::Starting,
         trainer_pid: Some(pid),
-        trainer_start: crate::process::start_time(pid),
+        trainer_start: process_start(pid),
         gpu: manifest.device.strip_prefix("cuda:").and_then(|n| crate::device::uuid(n.parse().ok()?)),
         ..read_status(run).unwrap_or_default()
     };

@@ -279,11 +279,11 @@ fn resuming_says_why_it_cannot() {
     let place = Place::new();
     let refused = |run: &RunDir| host::resume(run).unwrap_err().to_string();
     let (_, _, finished) = place.end_of("plain", &[]);
-    assert!(refused(&finished).contains("it has come to its end"));
+    assert!(refused(&finished).contains("has finished"));
     let (_, _, failed) = place.end_of("plain", &["mode=fail"]);
     assert!(refused(&failed).contains("no checkpoint yet"));
     let (_, _, bare) = place.end_of("bare", &["mode=fail"]);
-    assert!(refused(&bare).contains("writes no checkpoints"));
+    assert!(refused(&bare).contains("is not resumable"));
     let running = place.start("plain", &["steps=10000", "sleep_ms=10"]);
     assert!(refused(&running).contains("stop it first"));
     host::kill(&running).unwrap();

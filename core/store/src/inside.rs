@@ -112,6 +112,23 @@ pub fn rename(run: &RunDir, from: &Path, to: &Path) -> io::Result<()> {
     Ok(renameat(from_dir, from, to_dir, to)?)
 }
 
+/// Gives a folder another name in the same run; an error of kind `AlreadyExists` if that is taken.
+pub fn rename_new(run: &RunDir, from: &Path, to: &Path) -> io::Result<()> {
+    let ((from_dir, from), (to_dir, to)) = (parent(run, from)?, parent(run, to)?);
+    match renameat_with(&from_dir, from, &to_dir, to, RenameFlags::NOREPLACE) {
+        // A file system that cannot: an empty folder takes the name, and is then replaced in one step.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            mkdirat(&to_dir, to, DIR_MODE)?;
+            let renamed = renameat(&from_dir, from, &to_dir, to);
+            if renamed.is_err() {
+                unlinkat(&to_dir, to, AtFlags::REMOVEDIR).ok();
+            }
+            Ok(renamed?)
+        }
+        renamed => Ok(renamed?),
+    }
+}
+
 /// Exchanges two folders in one step. `false`: this file system cannot.
 pub fn exchange(run: &RunDir, a: &Path, b: &Path) -> io::Result<bool> {
     #[cfg(test)]

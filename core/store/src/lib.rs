@@ -6,6 +6,7 @@
 //! and how files are named is written in `docs/log-format.md`.
 
 pub mod bench;
+mod birth;
 mod check;
 mod checkpoint;
 mod control;
@@ -22,6 +23,7 @@ mod held;
 pub mod inside;
 mod journal;
 mod lock;
+mod machine;
 mod manifest;
 mod merge;
 mod metrics;
@@ -50,6 +52,7 @@ mod tailer;
 mod thrift;
 mod view;
 
+pub use birth::{Birth, create_run};
 pub use check::{Checked, Content, check};
 pub use checkpoint::{Checkpoint, checkpoints, prepare_resume};
 pub use control::{Request, WITHDRAWN, clear_control, request, take_requests, withdraw_stop};
@@ -59,9 +62,9 @@ pub use ending::recorded_end;
 pub use error::{Result, StoreError};
 pub use events::{Event, EventLine, EventLog, append_event, read_events};
 pub use lock::{RunLock, is_locked};
+pub use machine::{boot_id, host_name, process_start};
 pub use manifest::{
-    ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Versions, boot_id, host_name,
-    read_manifest,
+    ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Versions, read_manifest,
 };
 pub use outline::{Outline, PageSummary, outline};
 pub use read::{SeriesData, read_series, read_series_around_damage, series_keys};
@@ -69,8 +72,8 @@ pub use recorder::{Recorder, RecorderOptions, RecorderStats, Trouble};
 pub use recover::{Recovery, recover};
 pub use reserve::{give_up_reserve, keep_reserve};
 pub use run_dir::{
-    RunDir, create_run, create_shared, find_folder, find_run, list_runs, list_runs_checked, new_run_name,
-    runs_dir, validate_name,
+    RunDir, create_shared, find_folder, find_run, list_experiments, list_runs, list_runs_checked,
+    new_run_name, runs_dir, validate_name,
 };
 pub use run_table::write_run_table;
 pub use series::SeriesKey;
@@ -78,7 +81,7 @@ pub use status::{Ending, HeadlineValue, State, Status, Waiting, read_status, wri
 pub use summary::{Point, SeriesSummary, summarize};
 pub use table::{ColumnData, Table, TableColumn, read_table, read_table_last, read_table_rows, table_names};
 pub use tailer::{Row, Slice, Tailer};
-pub use view::{Life, View, has_journal, view};
+pub use view::{HEARTBEAT, Life, View, has_journal, view};
 
 /// The version of the run folder's files written by this crate.
 pub const SCHEMA: u32 = 1;

@@ -1,22 +1,26 @@
 //! The run's lock: held by keeper and trainer for as long as they live.
 //!
-//! It is a `flock` on an open file, so children that inherit the file hold it too, and it is free the moment the last of
-//! them is gone, however they died. The file's text says which boot of which machine took it last: a run that was resumed
-//! after a reboot lives in another boot than the one its manifest was written in.
+//! It is a write lock of an open file description (`F_OFD_SETLK`), so children that inherit the file hold it too, and it is
+//! free the moment the last of them is gone, however they died. Only who may write to the file can hold it, and looking takes
+//! nothing. A `flock` is held beside it for versions that know no other, and stands for it where a file system has no such
+//! locks. The file's text says who took it last and how: a run that was resumed lives where it was resumed.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt as _;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::error::{IoContext as _, Result, StoreError};
 use crate::inside;
-use crate::manifest::{boot_id, host_name};
+use crate::machine::Place;
 use crate::run_dir::RunDir;
 
-/// Viewers probe with a shared lock, for microseconds; whoever wants the lock for good outlasts them.
+/// How long to wait for who is about to leave: a keeper that has written the end, a viewer of an older version.
 const RETRY_FOR: Duration = Duration::from_secs(1);
 
 /// The right to write to a run's folder.
@@ -26,22 +30,29 @@ pub struct RunLock(File);
 impl RunLock {
     /// Takes the lock, retrying for a second; [`StoreError::Locked`] if another process keeps it.
     pub fn acquire(run: &RunDir) -> Result<Self> {
+        Self::acquire_within(run, RETRY_FOR)
+    }
+
+    /// Takes the lock if that takes no longer than `patience`.
+    pub(crate) fn acquire_within(run: &RunDir, patience: Duration) -> Result<Self> {
         let path = run.lock();
         let file = inside::edit(run, &path).at("open", &path)?;
-        let deadline = Instant::now() + RETRY_FOR;
-        loop {
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {
-                    sign(&file).at("write", &path)?;
-                    return Ok(Self(file));
-                }
-                Err(Errno::AGAIN | Errno::INTR) if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-                Err(Errno::AGAIN | Errno::INTR) => return Err(StoreError::Locked { path }),
-                Err(e) => return Err(e).at("lock", &path),
+        let deadline = Instant::now() + patience;
+        let locked = || StoreError::Locked { path: path.clone() };
+        let ofd = match insist(deadline, || take_ofd(&file)).at("lock", &path)? {
+            Some(supported) => supported,
+            None => return Err(locked()),
+        };
+        if insist(deadline, || take_flock(&file)).at("lock", &path)?.is_none() {
+            // Beside a lock that needs the right to write, it may be anybody's who can read the file: then it says nothing.
+            // An older version's holder has said that it took no other.
+            let older = last_holder(run).is_none_or(|holder| !holder.ofd);
+            if !ofd || older {
+                return Err(locked());
             }
         }
+        sign(&file, ofd).at("write", &path)?;
+        Ok(Self(file))
     }
 
     /// A lock inherited as an open file.
@@ -53,11 +64,74 @@ impl RunLock {
     pub fn file(&self) -> &File {
         &self.0
     }
+
+    /// Whether the file still has a name, so that others see the lock.
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.metadata().is_ok_and(|m| m.nlink() > 0)
+    }
+}
+
+/// Tries until it is taken, or `None` at the deadline.
+fn insist<T>(
+    deadline: Instant,
+    mut take: impl FnMut() -> std::io::Result<Option<T>>,
+) -> std::io::Result<Option<T>> {
+    loop {
+        if let Some(taken) = take()? {
+            return Ok(Some(taken));
+        }
+        if Instant::now() >= deadline {
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// `Some(true)`: taken; `Some(false)`: this file system has no such locks; `None`: another has it.
+fn take_ofd(file: &File) -> std::io::Result<Option<bool>> {
+    match fcntl(file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
+        Ok(_) => Ok(Some(true)),
+        Err(nix::Error::EAGAIN | nix::Error::EACCES | nix::Error::EINTR) => Ok(None),
+        Err(e) if has_none(e) => Ok(Some(false)),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn take_flock(file: &File) -> std::io::Result<Option<()>> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(())),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Whether another open file holds the lock; `None`: this file system has no such locks. To ask as a reader needs no right
+/// to write, and readers' own locks are no answer.
+fn is_ofd_locked(file: impl AsFd) -> std::io::Result<Option<bool>> {
+    let mut lock = whole_file(libc::F_RDLCK);
+    match fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)) {
+        Ok(_) => Ok(Some(i32::from(lock.l_type) != libc::F_UNLCK)),
+        Err(e) if has_none(e) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn has_none(e: nix::Error) -> bool {
+    matches!(e, nix::Error::EINVAL | nix::Error::ENOSYS | nix::Error::EOPNOTSUPP | nix::Error::ENOLCK)
+}
+
+fn whole_file(kind: i32) -> libc::flock {
+    libc::flock { l_type: kind as i16, l_whence: libc::SEEK_SET as i16, l_start: 0, l_len: 0, l_pid: 0 }
 }
 
 /// Says in the lock's file who took it.
-fn sign(file: &File) -> std::io::Result<()> {
-    let text = format!("{}\n{}\n", host_name(), boot_id());
+fn sign(file: &File, ofd: bool) -> std::io::Result<()> {
+    let Place { host, boot, machine, pids } = Place::here();
+    let mut text = format!("{host}\n{}\n", boot.unwrap_or_default());
+    let notes = [("machine", machine), ("pids", pids), ("lock", ofd.then(|| "ofd".to_owned()))];
+    for (key, value) in notes {
+        text.extend(value.map(|value| format!("{key}={value}\n")));
+    }
     let mut before = vec![0; text.len() + 1];
     let read = file.read_at(&mut before, 0)?;
     if before[..read] == *text.as_bytes() {
@@ -68,14 +142,37 @@ fn sign(file: &File) -> std::io::Result<()> {
     file.set_len(text.len() as u64)
 }
 
-/// Host and boot that took the lock last; `None` if nobody has said so, as in runs of older versions.
-pub(crate) fn last_holder(run: &RunDir) -> Option<(String, String)> {
+/// Who took a lock last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) place: Place,
+    /// It holds a lock of its open file description; if not, only a `flock`.
+    pub(crate) ofd: bool,
+}
+
+/// Who took the lock last; `None` if nobody has said so, as in runs of older versions.
+pub(crate) fn last_holder(run: &RunDir) -> Option<Holder> {
     let text = inside::read_text(run, &run.lock(), inside::NOTE_LIMIT).ok()?;
-    let mut lines = text.split('\n');
+    // What follows the last end of a line is not whole.
+    let mut lines = text[..text.rfind('\n')?].split('\n');
     let (host, boot) = (lines.next()?, lines.next()?);
-    // The second line has its end, so it is whole.
-    lines.next()?;
-    Some((host.to_owned(), boot.to_owned()))
+    let mut holder = Holder {
+        place: Place {
+            host: host.to_owned(),
+            boot: Some(boot.to_owned()).filter(|id| !id.is_empty()),
+            ..Place::default()
+        },
+        ofd: false,
+    };
+    for line in lines {
+        match line.split_once('=') {
+            Some(("machine", id)) => holder.place.machine = Some(id.to_owned()),
+            Some(("pids", id)) => holder.place.pids = Some(id.to_owned()),
+            Some(("lock", kind)) => holder.ofd = kind == "ofd",
+            _ => {}
+        }
+    }
+    Some(holder)
 }
 
 /// Whether anyone holds the run's lock. Opens the file for reading only, so it works in folders of others.
@@ -86,6 +183,11 @@ pub fn is_locked(run: &RunDir) -> Result<bool> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(false),
         Err(e) => return Err(e).at("open", &path),
     };
+    if last_holder(run).is_some_and(|holder| holder.ofd)
+        && let Some(locked) = is_ofd_locked(&file).at("probe", &path)?
+    {
+        return Ok(locked);
+    }
     loop {
         match flock(&file, FlockOperation::NonBlockingLockShared) {
             // Closing the file gives the probe's lock back.
@@ -95,4 +197,28 @@ pub fn is_locked(run: &RunDir) -> Result<bool> {
             Err(e) => return Err(e).at("probe", &path),
         }
     }
+}
+
+/// The processes that have the run's lock open for writing, as `4242 (sleep)`, as far as this user may see them.
+pub(crate) fn holders(run: &RunDir) -> Vec<String> {
+    let Ok(lock) = inside::open(run, &run.lock()).and_then(|file| file.metadata()) else { return Vec::new() };
+    let numbers = |dir: &str| -> Vec<String> {
+        let entries = std::fs::read_dir(dir).into_iter().flatten().filter_map(std::result::Result::ok);
+        let names = entries.filter_map(|e| e.file_name().into_string().ok());
+        names.filter(|name| name.bytes().all(|b| b.is_ascii_digit())).collect()
+    };
+    let holds = |pid: &String| {
+        numbers(&format!("/proc/{pid}/fd")).iter().any(|fd| {
+            // The link is followed to the very file, whatever it is called in that process's view.
+            std::fs::metadata(format!("/proc/{pid}/fd/{fd}"))
+                .is_ok_and(|m| (m.dev(), m.ino()) == (lock.dev(), lock.ino()))
+                && std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}"))
+                    .is_ok_and(|info| info.lines().any(|l| l.starts_with("lock:") && l.contains("WRITE")))
+        })
+    };
+    let named = |pid: String| {
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        format!("{pid} ({})", name.trim_end())
+    };
+    numbers("/proc").into_iter().filter(holds).map(named).collect()
 }

@@ -189,18 +189,6 @@ pub(crate) fn check_schema(found: u32, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// This machine's name, as runs record it.
-pub fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-/// An id of this boot of the machine; empty where the system has none.
-pub fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map(|s| s.trim().to_owned())
-        .unwrap_or_default()
-}
-
 /// TOML's integers are signed: a seed beyond them is written as text.
 mod big_u64 {
     use serde::{Deserialize, Deserializer, Serializer};

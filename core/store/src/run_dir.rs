@@ -6,10 +6,10 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
-use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::error::{IoContext as _, Result, StoreError};
 use crate::held::Held;
 use crate::inside;
-use crate::manifest::{Manifest, read_manifest};
+use crate::manifest::read_manifest;
 
 /// The longest name of a run.
 const MAX_NAME: usize = 100;
@@ -187,39 +187,13 @@ pub fn new_run_name(runs: &Path, experiment: &str) -> String {
     if !base.starts_with(|c: char| c.is_ascii_alphabetic()) {
         base.insert_str(0, "run-");
     }
-    // A folder without a manifest takes its name all the same: it may be a run that is being made this moment.
+    // A folder without a manifest takes its name all the same.
     let used = folders(runs, &mut Vec::new())
         .iter()
         .filter_map(|r| r.name().strip_prefix(&base)?.strip_prefix('-')?.parse::<u64>().ok())
         .max()
         .unwrap_or(0);
     format!("{base}-{}", used.saturating_add(1))
-}
-
-/// Makes the folder of a new run and writes its manifest. The caller takes the lock before it writes the first status.
-pub fn create_run(runs: &Path, manifest: &Manifest) -> Result<RunDir> {
-    validate_name(&manifest.run)?;
-    let id = &manifest.experiment.id;
-    if id.is_empty() || id.contains(['/', '\0']) || id.starts_with('.') {
-        return Err(StoreError::BadName { name: id.clone(), why: "an experiment's id is part of a path" });
-    }
-    let exp = runs.join(format!("exp={id}"));
-    fs::create_dir_all(runs).at("create", runs)?;
-    create_shared(runs, &exp)?;
-    let path = exp.join(format!("run={}", manifest.run));
-    match fs::create_dir(&path) {
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-            return Err(StoreError::RunExists { path });
-        }
-        r => r.at("create", &path)?,
-    }
-    let run = RunDir::new(path);
-    for dir in [run.control(), run.journal(), run.metrics(), run.tables(), run.checkpoints()] {
-        fs::create_dir(&dir).at("create", &dir)?;
-    }
-    let text = toml::to_string(manifest).format_at("encode", &run.manifest())?;
-    inside::replace(&run, &run.manifest(), text.as_bytes(), true).at("write", &run.manifest())?;
-    Ok(run)
 }
 
 /// Makes a folder in the folder of runs, if it is not there. Where others may write to the folder of runs, they may write to
@@ -263,6 +237,11 @@ fn scan(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
     found.retain(|run| inside::exists(run, &run.manifest()));
     found.sort();
     (found, bad)
+}
+
+/// The folders of experiments in a folder of runs.
+pub fn list_experiments(runs: &Path) -> Vec<PathBuf> {
+    subfolders(runs, "exp=", &mut Vec::new())
 }
 
 /// All folders that bear a run's name, with a manifest or not.

@@ -102,7 +102,7 @@ fn describe(row: &mut Row, view: &View) {
     row.time("created", Some(m.created));
     row.time("started", s.started);
     row.time("ended", s.ended);
-    let duration = s.started.zip(s.ended).map(|(a, b)| a.duration_until(b).as_secs_f64());
+    let duration = s.ended.and_then(|ended| s.took(ended));
     row.push("duration_s", Float64Array::from(vec![duration]));
     row.push("seed", UInt64Array::from(vec![m.seed]));
     row.text("device", Some(&m.device));

@@ -116,7 +116,11 @@ pub struct Status {
     /// When it ended.
     #[serde(default)]
     pub ended: Option<Timestamp>,
-    /// Process id of the trainer; for display and for a pidfd, never to judge life by.
+    /// Seconds that its trainers have been at work up to `updated`, pauses included and the time between an end and a resume
+    /// not; by a clock that nobody sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elapsed_s: Option<f64>,
+    /// Process id of the trainer, in the namespace that the lock's text names.
     #[serde(default)]
     pub trainer_pid: Option<u32>,
     /// Field `starttime` of the trainer's `/proc/<pid>/stat`.
@@ -170,6 +174,20 @@ pub struct Waiting {
     pub rows: u64,
     /// Since when.
     pub since: Timestamp,
+}
+
+impl Status {
+    /// Seconds that the run has taken up to `now`, or took; `None` if it has not begun to train.
+    pub fn took(&self, now: Timestamp) -> Option<f64> {
+        let since = |then: Timestamp| ((now.as_microsecond() - then.as_microsecond()) as f64 / 1e6).max(0.0);
+        match (self.elapsed_s, self.ended) {
+            (Some(elapsed), Some(_)) => Some(elapsed),
+            (Some(elapsed), None) => Some(elapsed + since(self.updated)),
+            // As older versions wrote it.
+            (None, Some(ended)) => Some((ended.duration_since(self.started?).as_secs_f64()).max(0.0)),
+            (None, None) => Some(since(self.started?)),
+        }
+    }
 }
 
 /// The last value of a series that overviews show.

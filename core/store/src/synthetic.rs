@@ -4,10 +4,12 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::birth::Birth;
 use crate::error::Result;
-use crate::manifest::{ExperimentInfo, Goal, Manifest, MetricInfo, PluginInfo, Versions, boot_id, host_name};
+use crate::machine::{boot_id, host_name};
+use crate::manifest::{ExperimentInfo, Goal, Manifest, MetricInfo, PluginInfo, Versions};
 use crate::recorder::{Recorder, RecorderOptions};
-use crate::run_dir::{RunDir, create_run};
+use crate::run_dir::RunDir;
 use crate::series::SeriesKey;
 use crate::status::{State, Status, write_status};
 use crate::{RunLock, SCHEMA, view, write_run_table};
@@ -29,8 +31,7 @@ pub struct LiveRun {
 impl LiveRun {
     /// A new run of an experiment `synthetic` that is running, with `total` steps to go.
     pub fn start(runs: &Path, name: &str, total: u64) -> Result<Self> {
-        let run = create_run(runs, &manifest(name))?;
-        let lock = RunLock::acquire(&run)?;
+        let (run, lock) = Birth::begin(runs, manifest(name), false)?.finish()?;
         let recorder = Recorder::open(&run, RecorderOptions::default())?;
         let mut series = Vec::new();
         for n in 0..METRICS {

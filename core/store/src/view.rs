@@ -7,23 +7,36 @@ use jiff::Timestamp;
 use crate::ending::recorded_end;
 use crate::error::Result;
 use crate::inside;
-use crate::lock::{is_locked, last_holder};
-use crate::manifest::{Manifest, boot_id, host_name, read_manifest};
+use crate::lock::{Holder, holders, is_locked, last_holder};
+use crate::machine::{Fate, Place, fate};
+use crate::manifest::{Manifest, read_manifest};
 use crate::run_dir::RunDir;
 use crate::status::{State, Status, Waiting, read_status};
 
-/// Seconds after which a status says nothing of the present.
-const SILENT_S: i64 = 3;
-/// Seconds a new run may take to its first status.
-const BIRTH_S: i64 = 15;
+/// A run that should move and has written nothing for so long gives no sign. It writes its status every [`HEARTBEAT`].
+const SILENT: Duration = Duration::from_secs(10);
+/// How often a run that is not paused writes its status, changed or not.
+pub const HEARTBEAT: Duration = Duration::from_secs(3);
 
-/// Whether a run belongs to this boot of this machine.
+/// What is known of a run's processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
-    /// It was started here, since the machine came up: its lock tells the truth.
-    Ours,
-    /// Another machine, or an earlier boot: its lock says nothing for sure.
-    Elsewhere,
+    /// The run has ended, and said so.
+    Ended,
+    /// They hold its lock.
+    Alive {
+        /// Its process ids are of this process's namespace, so that signals reach them.
+        within_reach: bool,
+        /// The trainer is suspended by a signal.
+        suspended: bool,
+    },
+    /// They are gone.
+    Gone {
+        /// Something they left behind holds the lock still.
+        held: bool,
+    },
+    /// It was last at work on another machine, or nobody knows where.
+    Unknown,
 }
 
 /// A run as seen from outside.
@@ -37,16 +50,24 @@ pub struct View {
     pub status: Status,
     /// Its state, derived from status and lock.
     pub state: State,
+    /// What is known of its processes.
+    pub life: Life,
     /// False if the state is only what was last written: show `running?` with the age.
     pub certain: bool,
+    /// The name of the machine that it was last at work on.
+    pub host: String,
     /// Time since the run last wrote anything.
     pub age_of_last_write: Duration,
 }
 
 impl View {
-    /// Where the run lives or lived.
-    pub fn life(&self) -> Life {
-        life(&self.dir, &self.manifest)
+    /// How long a run that should move has given no sign of life; `None` if it moves, need not move, waits for its disk, or is
+    /// not known to live.
+    pub fn silent_for(&self) -> Option<Duration> {
+        let Life::Alive { suspended, .. } = self.life else { return None };
+        let moves = matches!(self.state, State::Starting | State::Running | State::Stopping);
+        let silent = moves && self.status.waiting.is_none() && self.age_of_last_write >= SILENT;
+        (silent || moves && suspended).then_some(self.age_of_last_write)
     }
 
     /// Whether its processes are gone and left something undone: an end that is not written, or rows that are not sealed.
@@ -54,14 +75,20 @@ impl View {
         self.certain && self.state.is_final() && (!self.status.state.is_final() || has_journal(&self.dir))
     }
 
-    /// Whether the run was left unfinished by an earlier boot of this machine: it was last at work on a host of this name,
-    /// in another boot, and has written nothing since this one began. Its processes are gone then, unless another machine of
-    /// the same name and with the same files has it and keeps still.
+    /// Whether its trainer is suspended by a signal.
+    pub fn is_suspended(&self) -> bool {
+        matches!(self.life, Life::Alive { suspended: true, .. })
+    }
+
+    /// Whether the run was left unfinished by an earlier boot of this machine, of which only the name was recorded: it was
+    /// last at work on a host of this name, in another boot, and has written nothing since this one began. Its processes are
+    /// gone then, unless another machine of the same name and with the same files has it and keeps still.
     pub fn is_of_earlier_boot(&self) -> bool {
-        let (host, boot) = last_at_work(&self.dir, &self.manifest);
+        let (then, here) = (last_at_work(&self.dir, &self.manifest).place, Place::here());
         let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         let up = Duration::from_secs(u64::try_from(up.tv_sec).unwrap_or(0));
-        !self.state.is_final() && host == host_name() && boot != boot_id() && self.age_of_last_write > up
+        let unrecorded = then.machine.is_none() && then.boot.is_some();
+        self.life == Life::Unknown && unrecorded && then.host == here.host && self.age_of_last_write > up
     }
 }
 
@@ -70,53 +97,76 @@ pub fn has_journal(run: &RunDir) -> bool {
     crate::part::list_segments(run, &run.journal()).is_ok_and(|segments| !segments.is_empty())
 }
 
-/// Host and boot that ran it last.
-fn last_at_work(run: &RunDir, manifest: &Manifest) -> (String, String) {
-    last_holder(run).unwrap_or_else(|| (manifest.host.clone(), manifest.boot_id.clone()))
+/// Who had it last. Versions that did not sign the lock wrote where it was started.
+fn last_at_work(run: &RunDir, manifest: &Manifest) -> Holder {
+    last_holder(run).unwrap_or_else(|| Holder {
+        place: Place {
+            host: manifest.host.clone(),
+            boot: Some(manifest.boot_id.clone()).filter(|id| !id.is_empty()),
+            ..Place::default()
+        },
+        ofd: false,
+    })
 }
 
-fn life(run: &RunDir, manifest: &Manifest) -> Life {
-    if last_at_work(run, manifest) == (host_name(), boot_id()) { Life::Ours } else { Life::Elsewhere }
+/// What is known of the processes of a run that has not written its end.
+fn life(run: &RunDir, then: &Place, status: &Status) -> Result<Life> {
+    let here = Place::here();
+    if !then.same_boot(&here) {
+        // Only a lock that somebody holds after all says that the machine's id is not its own.
+        let gone = then.same_machine(&here) && then.boot.is_some() && !is_locked(run)?;
+        return Ok(if gone { Life::Gone { held: false } } else { Life::Unknown });
+    }
+    if !is_locked(run)? {
+        return Ok(Life::Gone { held: false });
+    }
+    let within_reach = then.same_pids(&here);
+    let processes = || {
+        let trainer = fate(status.trainer_pid?, status.trainer_start?);
+        Some((fate(status.keeper_pid?, status.keeper_start?), trainer))
+    };
+    let (keeper, trainer) = within_reach.then(processes).flatten().unwrap_or((Fate::There, Fate::There));
+    if (keeper, trainer) == (Fate::Gone, Fate::Gone) {
+        // The lock may have fallen free with the last of them.
+        return Ok(Life::Gone { held: is_locked(run)? });
+    }
+    Ok(Life::Alive { within_reach, suspended: trainer == Fate::Suspended })
 }
 
-/// Looks at a run. A state that is not final with a free lock is [`State::Crashed`], unless the run is of another machine
-/// or boot: then its state is as written and not certain. A run without any status is queued for its first 15 seconds.
+/// Looks at a run. One that has not written its end and whose processes are gone is [`State::Crashed`]; where nobody can say
+/// whether they are, its state is as written and not certain.
 pub fn view(run: &RunDir) -> Result<View> {
     let manifest = read_manifest(run)?;
     let mut status = read_or_queued(run)?;
+    let place = last_at_work(run, &manifest).place;
+    let mut life = if status.state.is_final() { Life::Ended } else { life(run, &place, &status)? };
     let mut state = status.state;
-    let mut certain = true;
-    if !state.is_final() {
-        if life(run, &manifest) == Life::Elsewhere {
-            certain = false;
-        } else if !locked(run)? {
-            // It may have ended between the two looks: its last status was written before the lock fell free.
-            status = read_or_queued(run)?;
-            let born = Timestamp::now().duration_since(manifest.created).as_secs();
-            state = match status.state {
-                // Its folder is there before it is locked, and its plugin is being copied perhaps.
-                State::Queued if status.updated == Timestamp::UNIX_EPOCH && (0..BIRTH_S).contains(&born) => {
-                    State::Queued
-                }
-                state if state.is_final() => state,
-                _ => match recorded_end(run, &status) {
-                    Some((end, time)) => {
-                        (status.cause, status.ended) = (end.cause, Some(time));
-                        end.state
-                    }
-                    None => State::Crashed,
-                },
+    if let Life::Gone { held } = life {
+        // It may have ended between the two looks: its last status was written before the lock fell free.
+        status = read_or_queued(run)?;
+        state = State::Crashed;
+        if status.state.is_final() {
+            (life, state) = (Life::Ended, status.state);
+        } else if let Some((end, time)) = recorded_end(run, &status) {
+            (status.cause, status.ended, state) = (end.cause, Some(time), end.state);
+        } else if held {
+            let who = match holders(run) {
+                who if who.is_empty() => "another user's process".to_owned(),
+                who => format!("process {}", who.join(", ")),
             };
+            status.cause =
+                Some(format!("both of its processes are gone; {who} that they left behind holds its lock"));
         }
     }
-    if certain && !state.is_final() {
+    if matches!(life, Life::Alive { .. }) {
         status.waiting = status.waiting.take().or_else(|| waits_unsaid(run, &status));
     }
     let age_of_last_write = last_write(run).and_then(|t| t.elapsed().ok()).unwrap_or_default();
-    Ok(View { dir: run.clone(), manifest, status, state, certain, age_of_last_write })
+    let certain = life != Life::Unknown;
+    Ok(View { dir: run.clone(), manifest, status, state, life, certain, host: place.host, age_of_last_write })
 }
 
-/// A run is born locked; until its first status it is queued.
+/// A run without a status is queued.
 fn read_or_queued(run: &RunDir) -> Result<Status> {
     match read_status(run) {
         Err(crate::StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
@@ -153,7 +203,7 @@ fn from_events(run: &RunDir, why: &crate::StoreError) -> Status {
 
 /// What can be seen from outside of a disk on which not even the status can be written.
 fn waits_unsaid(run: &RunDir, status: &Status) -> Option<Waiting> {
-    let silent = Timestamp::now().duration_since(status.updated).as_secs() >= SILENT_S;
+    let silent = Timestamp::now().duration_since(status.updated).as_secs_f64() > HEARTBEAT.as_secs_f64();
     let disk = rustix::fs::statvfs(run.path()).ok().filter(|_| silent)?;
     let cause = if disk.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {
         "the disk is read-only"
@@ -163,15 +213,6 @@ fn waits_unsaid(run: &RunDir, status: &Status) -> Option<Waiting> {
         return None;
     };
     Some(Waiting { cause: cause.to_owned(), rows: 0, since: status.updated })
-}
-
-/// A lock that looks free is looked at twice: between creating a run and locking it lie some microseconds.
-fn locked(run: &RunDir) -> Result<bool> {
-    if is_locked(run)? {
-        return Ok(true);
-    }
-    std::thread::sleep(Duration::from_millis(2));
-    is_locked(run)
 }
 
 fn last_write(run: &RunDir) -> Option<SystemTime> {

@@ -140,6 +140,21 @@ pub(crate) fn orphan(job: &Job) -> Result {
     Ok(abi::OK)
 }
 
+/// A child that is forked and does not become another program, as a loader of data does; then hangs.
+pub(crate) fn forks(job: &Job) -> Result {
+    log_some(job);
+    // SAFETY: the child makes one system call after the other.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        loop {
+            // SAFETY: waits for a signal.
+            unsafe { libc::pause() };
+        }
+    }
+    job.host.info(&format!("child {child}"));
+    hang(job)
+}
+
 /// A thread of its own goes on logging while and after the run ends.
 pub(crate) fn late_thread(job: &Job) -> Result {
     log_some(job);

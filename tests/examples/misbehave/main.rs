@@ -103,6 +103,7 @@ static EXPERIMENTS: &[Experiment] = &[
     in_run(c"flood", deaths::flood),
     in_run(c"flood-forever", deaths::flood_forever),
     in_run(c"orphan", deaths::orphan),
+    in_run(c"forks", deaths::forks),
     in_run(c"late-thread", deaths::late_thread),
     // What it returns.
     in_run(c"stopped-unasked", |_| Ok(abi::STOPPED)),

@@ -1,5 +1,6 @@
 //! What can be done to runs, on which of them it makes sense, and what to ask first.
 
+use gradtop_host::Action;
 use gradtop_store::State;
 
 use super::runs::{RunId, RunRow};
@@ -47,6 +48,18 @@ impl RunAction {
         }
     }
 
+    /// What the host knows it as.
+    fn asked(self) -> Action {
+        match self {
+            Self::Pause => Action::Pause,
+            Self::Resume => Action::Resume,
+            Self::Checkpoint => Action::Checkpoint,
+            Self::Stop => Action::Stop,
+            Self::Kill => Action::Kill,
+            Self::Delete => Action::Delete,
+        }
+    }
+
     /// Whether it is asked about first.
     pub(crate) fn asks(self) -> bool {
         matches!(self, Self::Stop | Self::Kill | Self::Delete)
@@ -56,26 +69,14 @@ impl RunAction {
     pub(crate) fn refused(self, run: &RunRow) -> Option<String> {
         let state = run.view.state;
         let is = |word: &str| Some(format!("{} {word}", run.name()));
-        if !run.view.certain {
-            return is(&format!("belongs to {}, which this machine cannot reach", run.view.manifest.host));
+        if let Err(why) = gradtop_host::allowed(&run.view, self.asked()) {
+            return is(&why.to_string());
         }
-        let resumable = run.view.manifest.experiment.resumable;
         match self {
-            Self::Pause if state == State::Paused => is("is paused already"),
-            Self::Pause | Self::Checkpoint | Self::Stop | Self::Kill if state.is_final() => {
-                is(&format!("is not running: it is {state}"))
-            }
-            Self::Checkpoint if !resumable => is("cannot save checkpoints: its experiment is not resumable"),
             Self::Stop if state == State::Stopping => is("is stopping already"),
-            Self::Resume if state == State::Finished => is("has finished: there is nothing left to do"),
-            Self::Resume if state != State::Paused && !state.is_final() => is(&format!("is {state}")),
-            Self::Resume if state.is_final() && !resumable => {
-                is("cannot go on: its experiment is not resumable")
-            }
             Self::Resume if state.is_final() && !run.saved => {
                 is("has no checkpoint to go on from; R starts it anew")
             }
-            Self::Delete if !state.is_final() => is(&format!("is {state}: stop it first")),
             _ => None,
         }
     }

@@ -25,6 +25,7 @@ use ratatui::layout::Rect;
 pub(crate) use frame::view;
 
 use crate::live::{LiveSnapshot, WatchRequest};
+use crate::print::number;
 use crate::screens::compare::Compare;
 use crate::screens::confirm::{self, Confirm};
 use crate::screens::experiments::Experiments;
@@ -35,7 +36,7 @@ use crate::screens::run::pane::{PaneRequest, PaneSnapshot};
 use crate::screens::toosmall;
 use actions::{ActionResult, RunAction};
 use keys::{Action, AppAction, Context};
-use runs::{RunId, RunsSnapshot};
+use runs::{RunId, RunRow, RunsSnapshot};
 use settings::Settings;
 use theme::{Caps, Theme};
 
@@ -285,10 +286,16 @@ impl App {
         effects
     }
 
-    /// How long until the time itself changes what is shown: each second while something runs, else each minute.
+    /// How long until the time itself changes what is shown: each second while something runs, else when the next run grows
+    /// older by what its age is shown in.
     pub(crate) fn next_tick(&self) -> Duration {
-        let live = self.shared.runs.rows.iter().any(|r| r.live());
-        Duration::from_secs(if live { 1 } else { 60 })
+        let rows = &self.shared.runs.rows;
+        if rows.iter().any(|r| r.live()) {
+            return Duration::from_secs(1);
+        }
+        let age = |row: &RunRow| self.shared.now.duration_since(row.view.manifest.created).as_secs_f64();
+        let soonest = rows.iter().map(|row| number::age_lasts(age(row))).min();
+        soonest.unwrap_or(Duration::MAX).clamp(Duration::from_millis(100), Duration::from_mins(1))
     }
 
     fn watches(&self) -> Vec<WatchRequest> {

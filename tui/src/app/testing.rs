@@ -33,7 +33,8 @@ pub(crate) fn now() -> Timestamp {
 
 /// A run to be made.
 pub(crate) struct Spec {
-    manifest: Manifest,
+    /// What it is started with.
+    pub(crate) manifest: Manifest,
     status: Status,
     series: BTreeMap<SeriesKey, Vec<(i64, f64)>>,
     figures: Option<&'static str>,
@@ -242,7 +243,7 @@ impl Bench {
         let rows = gradtop_store::list_runs(self.folder.path()).into_iter().map(|run| {
             let mut view = gradtop_store::view(&run).expect("a whole run");
             // It depends on when the test runs.
-            view.age_of_last_write = std::time::Duration::from_secs(42);
+            view.age_of_last_write = std::time::Duration::from_secs(if view.certain { 0 } else { 42 });
             let saved = view.state.is_final() && view.manifest.experiment.resumable;
             Arc::new(RunRow { id: RunId::new(&run), view, saved })
         });

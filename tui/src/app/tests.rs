@@ -158,3 +158,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_idle_clock_ticks_when_a_shown_age_changes() {
+    let next = |seconds: i64, state: State| {
+        let created = |m: &mut gradtop_store::Manifest| m.created = super::testing::now() - jiff::SignedDuration::from_secs(seconds);
+        let spec = run("x", "a", 0).at(state, 5).with(|m, _| created(m));
+        Bench::of(vec![spec]).app.next_tick().as_secs_f64()
+    };
+    assert_eq!(next(7, State::Finished), 1.0);
+    assert_eq!(next(61, State::Finished), 59.0);
+    assert_eq!(next(3 * 3600, State::Finished), 60.0, "no later, whatever is shown");
+    assert_eq!(next(3 * 3600, State::Running), 1.0, "clock and machine are shown");
+    assert_eq!(Bench::new().app.next_tick().as_secs_f64(), 60.0);
+}

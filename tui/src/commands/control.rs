@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use gradtop_store::{State, View, checkpoints};
+use gradtop_store::{Life, Request, State, View, checkpoints};
 use serde_json::json;
 
 use super::{Context, state};
@@ -12,6 +12,9 @@ use crate::print::{self, number};
 
 /// Time a step may take before `pause` and `checkpoint` stop waiting for the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Time that a run on another machine has to read that it is to be killed, and to end.
+const FAR: Duration = Duration::from_secs(5);
 
 /// Arguments of `pause`.
 #[derive(Debug, clap::Args)]
@@ -38,28 +41,16 @@ pub(crate) struct Stop {
     /// Kill it at once, without a checkpoint
     #[arg(long, conflicts_with = "grace")]
     kill: bool,
+    /// Also a run that was last at work on a machine that cannot be seen from here: ask it all the same; with --kill, if it
+    /// does not answer, take it for crashed
+    #[arg(long)]
+    force: bool,
     /// Ask, but do not wait for its end
     #[arg(long, conflicts_with = "kill")]
     no_wait: bool,
     /// Print the run as JSON
     #[arg(long)]
     json: bool,
-}
-
-fn live(view: &View) -> Result<()> {
-    let name = &view.manifest.run;
-    if view.state.is_final() {
-        return Err(Failure::new(format!("{name} is not running: it is {}", view.state)).into());
-    }
-    if !view.certain {
-        return Err(Failure::new(format!(
-            "{name} belongs to {}, which this machine cannot reach",
-            view.manifest.host
-        ))
-        .help("ask there")
-        .into());
-    }
-    Ok(())
 }
 
 /// Looks at the run until something is so, or patience ends.
@@ -79,7 +70,6 @@ fn until(view: &View, patience: Duration, mut so: impl FnMut(&View) -> bool) -> 
 
 pub(crate) fn pause(context: &Context, args: &Pause) -> Result<i32> {
     let view = context.view(&args.run)?;
-    live(&view)?;
     let name = &view.manifest.run;
     gradtop_host::pause(&view.dir)?;
     let (now, _) = until(&view, PATIENCE, |v| v.state == State::Paused || v.state.is_final())?;
@@ -100,15 +90,7 @@ pub(crate) fn pause(context: &Context, args: &Pause) -> Result<i32> {
 
 pub(crate) fn checkpoint(context: &Context, args: &Checkpoint) -> Result<i32> {
     let view = context.view(&args.run)?;
-    live(&view)?;
     let name = &view.manifest.run;
-    if !view.manifest.experiment.resumable {
-        return Err(Failure::new(format!(
-            "{name} cannot save checkpoints: {} is not resumable",
-            view.manifest.experiment.id
-        ))
-        .into());
-    }
     let newest = || checkpoints(&view.dir).into_iter().map(|c| c.step).max();
     let before = newest();
     gradtop_host::checkpoint(&view.dir)?;
@@ -127,10 +109,14 @@ pub(crate) fn checkpoint(context: &Context, args: &Checkpoint) -> Result<i32> {
 
 pub(crate) fn stop(context: &Context, args: &Stop) -> Result<i32> {
     let view = context.view(&args.run)?;
-    live(&view)?;
     let name = &view.manifest.run;
     let grace = args.grace.map_or(gradtop_host::DEFAULT_GRACE, Duration::from_secs_f64);
-    if args.kill {
+    let far = args.force && view.life == Life::Unknown;
+    if far {
+        // Where it is at work still, if it is, it reads this.
+        let grace = if args.kill { Duration::ZERO } else { grace };
+        gradtop_store::request(&view.dir, Request::Stop { grace_s: Some(grace.as_secs_f64()) })?;
+    } else if args.kill {
         gradtop_host::kill(&view.dir)?;
     } else if let Some(why) = gradtop_host::stop(&view.dir, grace)? {
         let after = number::duration(gradtop_host::DEFAULT_GRACE.as_secs_f64());
@@ -149,7 +135,12 @@ pub(crate) fn stop(context: &Context, args: &Stop) -> Result<i32> {
     }
     // After the grace the keeper kills, seals the log and writes the end: that takes a moment more.
     let patience = if args.kill { Duration::ZERO } else { grace } + Duration::from_secs(30);
-    let (now, ended) = until(&view, patience, |v| v.state.is_final())?;
+    let patience = if far && args.kill { FAR } else { patience };
+    let (mut now, mut ended) = until(&view, patience, |v| v.state.is_final())?;
+    if !ended && far && args.kill {
+        gradtop_host::give_up(&view.dir)?;
+        (now, ended) = until(&view, Duration::ZERO, |v| v.state.is_final())?;
+    }
     if !ended {
         return Err(Failure::new(format!("{name} has not ended yet: it is {}", now.state))
             .help(format!("`gradtop stop --kill {name}` ends it at once"))

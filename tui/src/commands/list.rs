@@ -175,12 +175,13 @@ fn row(view: &View, parameters: &[&str], metric: Option<&str>) -> Vec<Words> {
     cells.push(Words::new(number::age(age), Ink::Dim));
     let ended_badly = matches!(view.state, State::Failed | State::Crashed);
     let cause = s.cause.as_deref().map(clean).unwrap_or_default();
-    cells.push(match (ended_badly, view.certain) {
-        (true, _) => Words::new(cause, Ink::Alert),
-        (_, false) => Words::new(
+    cells.push(match (ended_badly, view.certain, state::silence(view)) {
+        (true, ..) => Words::new(cause, Ink::Alert),
+        (_, _, Some(silence)) => Words::new(silence, Ink::Alert),
+        (_, false, _) => Words::new(
             format!(
                 "on {}, last write {} ago",
-                clean(&view.manifest.host),
+                clean(&view.host),
                 number::age(view.age_of_last_write.as_secs_f64())
             ),
             Ink::Dim,

@@ -107,9 +107,12 @@ fn install(file: &Path) -> Result<i32> {
     }
     let desc = describe(file)?;
     if file.extension().is_none_or(|e| e != "so") {
-        return Err(Failure::usage(format!("{} is a plugin, but gradtop looks only for names that end in .so", short(file)))
-            .help("rename it")
-            .into());
+        return Err(Failure::usage(format!(
+            "{} is a plugin, but gradtop looks only for names that end in .so",
+            short(file)
+        ))
+        .help("rename it")
+        .into());
     }
     let dir = gradtop_host::data_dir().context("no data folder: set XDG_DATA_HOME or HOME")?.join("plugins");
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
@@ -117,7 +120,8 @@ fn install(file: &Path) -> Result<i32> {
     let to = dir.join(name);
     let ids: Vec<String> = desc.experiments.iter().map(|e| clean(&e.id)).collect();
     let done = if to.exists() {
-        let bytes = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+        let bytes =
+            |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
         if bytes(&to)? == bytes(file)? {
             print::line(&format!("{} is already installed, with {}", to.display(), ids.join(", ")));
             return Ok(0);
@@ -126,9 +130,13 @@ fn install(file: &Path) -> Result<i32> {
             && !old.experiments.iter().any(|e| desc.experiment(&e.id).is_some())
         {
             let old: Vec<String> = old.experiments.iter().map(|e| clean(&e.id)).collect();
-            return Err(Failure::new(format!("{} is installed already, another plugin with {}", to.display(), old.join(", ")))
-                .help(format!("rename {}, or remove the other one first", short(file)))
-                .into());
+            return Err(Failure::new(format!(
+                "{} is installed already, another plugin with {}",
+                to.display(),
+                old.join(", ")
+            ))
+            .help(format!("rename {}, or remove the other one first", short(file)))
+            .into());
         }
         "replaced"
     } else {

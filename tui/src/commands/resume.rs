@@ -13,6 +13,9 @@ use crate::print;
 pub(crate) struct Args {
     /// The run
     run: String,
+    /// Also a run that was last at work on a machine that cannot be seen from here: it is taken for crashed
+    #[arg(long)]
+    force: bool,
     /// Return as soon as the run is on its own
     #[arg(short, long)]
     detach: bool,
@@ -26,37 +29,18 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let mut caught = Caught::new()?;
     let mut view = context.view(&args.run)?;
     // Whoever asks to go on with a run that an earlier boot of this machine left says that no other machine has it.
-    if gradtop_host::recover_after_reboot(&view.dir)? {
+    if gradtop_host::recover_after_reboot(&view.dir)? || args.force && gradtop_host::give_up(&view.dir)? {
         view = super::view(&view.dir)?;
     }
     let name = &view.manifest.run;
-    match view.state {
-        _ if !view.certain => {
-            let host = &view.manifest.host;
-            return Err(Failure::new(format!("{name} belongs to {host}, which this machine cannot reach"))
-                .help("ask there")
-                .into());
+    if view.state == State::Paused && view.certain {
+        gradtop_host::unpause(&view.dir)?;
+        if args.json {
+            print::json(&serde_json::json!({"run": name, "asked": "unpause"}))?;
+        } else {
+            print::line(&format!("{name} goes on"));
         }
-        State::Paused => {
-            gradtop_host::unpause(&view.dir)?;
-            if args.json {
-                print::json(&serde_json::json!({"run": name, "asked": "unpause"}))?;
-            } else {
-                print::line(&format!("{name} goes on"));
-            }
-            return Ok(0);
-        }
-        State::Finished => {
-            return Err(Failure::new(format!("{name} has finished: there is nothing left to do")).into());
-        }
-        state if !state.is_final() => {
-            return Err(Failure::new(format!("{name} is {state}"))
-                .help(format!(
-                    "`gradtop wait {name}` waits for its end, `gradtop logs -f {name}` shows what it does"
-                ))
-                .into());
-        }
-        _ => {}
+        return Ok(0);
     }
     if caught.any() {
         return Err(Failure::new("interrupted before the run was resumed".to_owned()).into());

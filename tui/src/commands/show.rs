@@ -140,8 +140,11 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
         let age = number::duration(view.age_of_last_write.as_secs_f64());
         print::line(&format!(
             "  on {}, whose processes cannot be seen from here; last write {age} ago",
-            clean(&m.host)
+            clean(&view.host)
         ));
+    }
+    if let Some(silence) = state::silence(view) {
+        print::line(&print::styled(&format!("  {silence}"), Ink::Alert));
     }
     progress(view);
     heading("parameters");
@@ -191,7 +194,10 @@ fn progress(view: &View) {
         ("ended", moment(s.ended)),
         (
             "took",
-            state::took(s).filter(|_| !live || s.started.is_some()).map(number::duration).unwrap_or_default(),
+            state::took(view, jiff::Timestamp::now())
+                .filter(|_| !live || s.started.is_some())
+                .map(number::duration)
+                .unwrap_or_default(),
         ),
     ]);
 }

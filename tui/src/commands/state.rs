@@ -222,19 +222,19 @@ pub(crate) fn epoch(view: &View) -> Option<f64> {
     s.epoch.filter(|e| e.is_finite() && !(view.state.is_final() && s.epochs_restart))
 }
 
-/// Whether it makes steps now.
-fn moves(state: State) -> bool {
-    matches!(state, State::Running | State::Stopping)
+/// Whether it makes steps now, as far as it is heard of.
+fn moves(view: &View) -> bool {
+    matches!(view.state, State::Running | State::Stopping) && view.silent_for().is_none()
 }
 
 /// Steps a second, of what makes steps: what a paused run did before it was paused is no speed.
 pub(crate) fn rate(view: &View) -> Option<f64> {
-    view.status.steps_per_s.filter(|rate| *rate > 0.0 && moves(view.state))
+    view.status.steps_per_s.filter(|rate| *rate > 0.0 && moves(view))
 }
 
 /// Seconds to the end, of what makes steps.
 pub(crate) fn eta(view: &View) -> Option<f64> {
-    view.status.eta_s.filter(|_| moves(view.state))
+    view.status.eta_s.filter(|_| moves(view))
 }
 
 /// A value of a headline metric: of what has no number left, that.
@@ -243,14 +243,17 @@ pub(crate) fn headline_value(v: f64) -> String {
 }
 
 /// Seconds the run has taken so far, or took.
-pub(crate) fn took(status: &Status) -> Option<f64> {
-    took_at(status, Timestamp::now())
+pub(crate) fn took(view: &View, now: Timestamp) -> Option<f64> {
+    // Of one that has died and whose end nobody has written, no more than it said.
+    let now = if view.state.is_final() { view.status.updated } else { now };
+    view.status.took(now)
 }
 
-/// The same, as of `now`.
-pub(crate) fn took_at(status: &Status, now: Timestamp) -> Option<f64> {
-    let end = status.ended.unwrap_or(now);
-    status.started.map(|start| (end.as_microsecond() - start.as_microsecond()).max(0) as f64 / 1e6)
+/// `no sign for 35 s`, of a run that should move and gives none; with the reason, if it is known.
+pub(crate) fn silence(view: &View) -> Option<String> {
+    let quiet = view.silent_for()?;
+    let why = if view.is_suspended() { ": its trainer is suspended (SIGSTOP)" } else { "" };
+    Some(format!("no sign for {}{why}", number::duration(quiet.as_secs() as f64)))
 }
 
 /// A moment in local time: the time of day for today, else with the date.
@@ -289,8 +292,13 @@ pub(crate) fn to_json(view: &View) -> Map<String, Value> {
         "phase": s.phase,
         "done": s.done,
         "total": s.total,
-        "eta_s": s.eta_s,
-        "steps_per_s": s.steps_per_s,
+        "eta_s": eta(view),
+        "steps_per_s": rate(view),
+        "age_s": view.age_of_last_write.as_secs_f64(),
+        "silent_s": view.silent_for().map(|t| t.as_secs_f64()),
+        "suspended": view.is_suspended(),
+        "host": view.host,
+        "elapsed_s": took(view, Timestamp::now()),
         "created": m.created.to_string(),
         "started": s.started.map(|t| t.to_string()),
         "ended": s.ended.map(|t| t.to_string()),

@@ -289,7 +289,7 @@ fn parts(study: &Study, score: &Score) -> Vec<String> {
         .map(|(key, view)| {
             let share = state::progress(view).map(|(done, total)| number::percent(done, total));
             let phase = view.status.phase.as_deref().filter(|p| !p.is_empty()).map(clean);
-            let eta = view.status.eta_s.map(|s| state::plain(format!("eta {}", number::duration(s))));
+            let eta = state::eta(view).map(|s| state::plain(format!("eta {}", number::duration(s))));
             let state =
                 Some(view.state.word().to_owned()).filter(|_| view.state != gradtop_store::State::Running);
             let rest: Vec<String> = [state, share, phase, eta].into_iter().flatten().collect();

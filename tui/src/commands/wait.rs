@@ -36,7 +36,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         if !view.certain {
             return Err(Failure::new(format!(
                 "{} belongs to {}: this machine cannot tell when it ends",
-                view.manifest.run, view.manifest.host
+                view.manifest.run, view.host
             ))
             .into());
         }

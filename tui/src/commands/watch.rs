@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use gradtop_host::{HostError, Withdrawn};
+use gradtop_host::{HostError, Why, Withdrawn};
 use gradtop_store::{Event, EventLine, RunDir, State, View};
 use serde_json::Value;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -161,7 +161,7 @@ pub(crate) fn watch(run: &RunDir, how: Watch, mut caught: Caught) -> Result<i32>
             asked_to_stop = true;
             match gradtop_host::stop(run, gradtop_host::DEFAULT_GRACE) {
                 // It has ended since it was looked at.
-                Ok(_) | Err(HostError::NotRunning { .. }) => {}
+                Ok(_) | Err(HostError::NotAllowed { why: Why::Ended(_), .. }) => {}
                 Err(e) => break Err(e.into()),
             }
             let say = || {
@@ -257,7 +257,9 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
     }
     let s = &view.status;
     let name = &view.manifest.run;
-    let took = state::took(s).map(|t| format!(" after {}", number::duration(t))).unwrap_or_default();
+    let took = state::took(view, jiff::Timestamp::now())
+        .map(|t| format!(" after {}", number::duration(t)))
+        .unwrap_or_default();
     let step = state::step(s).map(|n| format!(", step {}", number::count(n as f64))).unwrap_or_default();
     let cause =
         s.cause.as_deref().filter(|c| !c.is_empty()).map(|c| format!(": {}", clean(c))).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! Numbers, times and sizes as people read them.
 
+use std::time::Duration;
+
 /// At most four significant digits, `1.2e-5` rather than `0.000012`, and no trailing zeros.
 pub(crate) fn value(v: f64) -> String {
     if v.is_nan() {
@@ -126,6 +128,18 @@ pub(crate) fn age(seconds: f64) -> String {
         3600..86_400 => format!("{}h", s / 3600),
         _ => format!("{}d", s / 86_400),
     }
+}
+
+/// How long an age is shown as it is.
+pub(crate) fn age_lasts(seconds: f64) -> Duration {
+    let s = seconds.max(0.0);
+    let unit = match s as u64 {
+        0..60 => 1.0,
+        60..3600 => 60.0,
+        3600..86_400 => 3600.0,
+        _ => 86_400.0,
+    };
+    Duration::from_secs_f64(unit - s % unit)
 }
 
 /// `512 B`, `1.9 MiB`.

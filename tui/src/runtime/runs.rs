@@ -1,12 +1,13 @@
 //! Reads the folder of runs when something in it changes, and slowly all the time for file systems that do not tell.
 
 use std::collections::{HashMap, HashSet};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use gradtop_store::{RunDir, State, inside};
+use gradtop_store::{RunDir, State, View, inside};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use crate::app::Msg;
@@ -18,6 +19,8 @@ const BUSY: Duration = Duration::from_millis(200);
 const LIVE: Duration = Duration::from_secs(2);
 /// Time between two looks otherwise.
 const QUIET: Duration = Duration::from_secs(10);
+/// How often the folders that new runs appear in are asked whether they have changed, should nobody tell.
+const GLANCE: Duration = Duration::from_millis(500);
 
 /// The thread that reads.
 pub(super) struct Reader {
@@ -94,6 +97,7 @@ impl Folder {
         let mut before: Option<RunsSnapshot> = None;
         loop {
             let start = Instant::now();
+            let places = self.places();
             let snapshot = self.look();
             let live = snapshot.rows.iter().any(|r| r.live());
             let same = before.as_ref().is_some_and(|b| {
@@ -110,27 +114,34 @@ impl Folder {
             if !self.read_only && self.recover() {
                 continue;
             }
-            match woken.recv_timeout(if live { LIVE } else { QUIET }) {
-                Ok(()) => {
-                    // Changes come in bursts.
-                    std::thread::sleep(BUSY.saturating_sub(start.elapsed()));
-                    while woken.try_recv().is_ok() {}
+            let next = start + if live { LIVE } else { QUIET };
+            while Instant::now() < next {
+                match woken.recv_timeout(GLANCE) {
+                    Ok(()) => {
+                        // Changes come in bursts.
+                        std::thread::sleep(BUSY.saturating_sub(start.elapsed()));
+                        while woken.try_recv().is_ok() {}
+                        break;
+                    }
+                    Err(RecvTimeoutError::Timeout) if self.places() == places => {}
+                    Err(RecvTimeoutError::Timeout) => break,
+                    Err(RecvTimeoutError::Disconnected) => return,
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
     fn look(&mut self) -> RunsSnapshot {
-        self.watch(self.path.clone());
+        // Before anything is listed: what comes after the list is told of.
+        let places = self.watch_places();
         let mut rows = Vec::new();
         let mut unreadable = Vec::new();
         let mut known = HashMap::new();
-        for run in gradtop_store::list_runs(&self.path) {
-            if let Some(parent) = run.path().parent() {
-                self.watch(parent.to_owned());
-            }
+        let runs = gradtop_store::list_runs(&self.path);
+        self.unwatch_all_but(
+            places.iter().map(PathBuf::as_path).chain(runs.iter().map(RunDir::path)).collect(),
+        );
+        for run in runs {
             self.watch(run.path().to_owned());
             let id = RunId::new(&run);
             match self.row(&run, &id) {
@@ -155,9 +166,10 @@ impl Folder {
         }
         let mut view = gradtop_store::view(run)?;
         if let Some(known) = before {
-            // The age grows by itself; it is told where it is of interest, of runs elsewhere.
+            // The age grows by itself; it is told where it is of interest: of runs elsewhere, and of silent ones.
             let age = view.age_of_last_write;
-            if view.certain {
+            let tells = |v: &View| !v.certain || v.silent_for().is_some();
+            if !tells(&view) && !tells(&known.row.view) {
                 view.age_of_last_write = known.row.view.age_of_last_write;
             }
             if view == known.row.view {
@@ -168,6 +180,47 @@ impl Folder {
         let ended_early = view.state.is_final() && view.state != State::Finished;
         let saved = ended_early && !gradtop_store::checkpoints(run).is_empty();
         Ok(Known { stamp: now, row: Arc::new(RunRow { id: id.clone(), view, saved }) })
+    }
+
+    /// The folder of runs and those of experiments, which are where runs appear; of a folder of runs that is not there yet, the
+    /// folder that is and that it will appear below.
+    fn places(&self) -> Vec<(PathBuf, Option<(u64, u64, SystemTime)>)> {
+        let there = self.path.ancestors().find(|dir| dir.is_dir()).unwrap_or(&self.path);
+        let mut places = vec![there.to_owned()];
+        if there == self.path {
+            places.extend(gradtop_store::list_experiments(&self.path));
+        }
+        let look = |path: PathBuf| {
+            let meta = std::fs::metadata(&path).ok();
+            let stamp = meta.and_then(|m| Some((m.dev(), m.ino(), m.modified().ok()?)));
+            (path, stamp)
+        };
+        places.into_iter().map(look).collect()
+    }
+
+    /// Has those told of. One may have been removed and made anew since it was watched, so all are watched again.
+    fn watch_places(&mut self) -> HashSet<PathBuf> {
+        let mut watched = HashSet::new();
+        loop {
+            let new: Vec<PathBuf> = self.places().into_iter().map(|(path, _)| path).collect();
+            let new: Vec<PathBuf> = new.into_iter().filter(|path| !watched.contains(path)).collect();
+            if new.is_empty() {
+                return watched;
+            }
+            for path in new {
+                self.watched.remove(&path);
+                self.watch(path.clone());
+                watched.insert(path);
+            }
+        }
+    }
+
+    fn unwatch_all_but(&mut self, wanted: HashSet<&Path>) {
+        for path in self.watched.extract_if(|path| !wanted.contains(path.as_path())) {
+            if let Some(watcher) = &mut self.watcher {
+                watcher.unwatch(&path).ok();
+            }
+        }
     }
 
     /// Tells the system to tell; what it refuses is seen by looking.
@@ -190,4 +243,63 @@ impl Folder {
 fn stamp(run: &RunDir) -> Option<Stamp> {
     let entry = inside::entry(run, &run.status()).ok()?;
     Some((entry.modified, entry.inode, entry.len))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, channel};
+
+    use gradtop_store::{Birth, RunLock, Status, write_status};
+
+    use super::*;
+    use crate::app::testing;
+
+    /// Long, but far shorter than [`QUIET`]: what comes sooner was told, or seen at a glance.
+    const SOON: Duration = Duration::from_secs(5);
+
+    fn born(runs: &Path, experiment: &str, name: &str) -> (RunDir, RunLock) {
+        let spec = testing::run(experiment, name, 1);
+        let birth = Birth::begin(runs, spec.manifest.clone(), false).expect("a folder");
+        write_status(birth.run(), &Status { schema: gradtop_store::SCHEMA, ..Status::default() }).expect("written");
+        birth.finish().expect("a free name")
+    }
+
+    /// Waits until these are the runs, and says what the last snapshot is.
+    fn until_names(snapshots: &Receiver<Msg>, wanted: &[&str]) -> Arc<RunsSnapshot> {
+        loop {
+            let Msg::Runs(runs) = snapshots.recv_timeout(SOON).expect("a look soon") else { continue };
+            let mut names: Vec<&str> = runs.rows.iter().map(|row| row.name()).collect();
+            names.sort_unstable();
+            if names == wanted {
+                return runs;
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_run_is_seen_at_once_wherever_it_appears() {
+        let temp = tempfile::tempdir().expect("a folder");
+        let folder = temp.path().join("not/there/yet");
+        let (send, snapshots) = channel();
+        let _reader = Reader::start(folder.clone(), true, move |msg| send.send(msg).is_ok());
+        until_names(&snapshots, &[]);
+        // The first in a folder that was not there, the next in one that is, the first of another experiment.
+        let (a, a_lock) = born(&folder, "x", "a");
+        let seen = until_names(&snapshots, &["a"]);
+        assert_eq!(seen.rows[0].view.state, State::Queued, "complete when it is first seen");
+        let (_b, _b_lock) = born(&folder, "x", "b");
+        until_names(&snapshots, &["a", "b"]);
+        let (c, c_lock) = born(&folder, "y", "c");
+        until_names(&snapshots, &["a", "b", "c"]);
+        // The folder of an experiment that went with its last run and comes again; so does the folder of all.
+        drop((a_lock, c_lock));
+        std::fs::remove_dir_all(c.path().parent().expect("below exp=y")).expect("removed");
+        until_names(&snapshots, &["a", "b"]);
+        let _d = born(&folder, "y", "d");
+        until_names(&snapshots, &["a", "b", "d"]);
+        std::fs::remove_dir_all(a.path().ancestors().nth(3).expect("not/there")).expect("removed");
+        until_names(&snapshots, &[]);
+        let _e = born(&folder, "x", "e");
+        until_names(&snapshots, &["e"]);
+    }
 }

@@ -144,7 +144,16 @@ fn a_project_is_written_once_and_whole() {
         };
         for file in own.iter().chain(&["README.md", ".gitignore"]) {
             let text = fs::read_to_string(made.join(file)).unwrap();
-            let keys = ["{name}", "{id}", "{lib}", "{dependencies}", "{profile}", "{torch", "{libtorch}", "{figures}"];
+            let keys = [
+                "{name}",
+                "{id}",
+                "{lib}",
+                "{dependencies}",
+                "{profile}",
+                "{torch",
+                "{libtorch}",
+                "{figures}",
+            ];
             assert_eq!(keys.iter().find(|key| text.contains(**key)), None, "{file}");
         }
         if !cpp {

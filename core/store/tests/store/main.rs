@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unreachable_pub, reason = "modules of one test binary")]
 
+mod birth;
 mod common;
 mod damage;
 mod ends;
@@ -12,6 +13,7 @@ mod golden;
 mod history;
 mod journal;
 mod kill;
+mod life;
 mod odd;
 mod order;
 mod outline;

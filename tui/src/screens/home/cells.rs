@@ -88,9 +88,10 @@ pub(super) fn note(row: &RunRow) -> Option<String> {
     let view = &row.view;
     let cause = view.status.cause.as_deref().map(clean).unwrap_or_default();
     match view.state {
+        _ if view.silent_for().is_some() => state::silence(view),
         _ if !view.certain => Some(format!(
             "on {}, last write {} ago",
-            clean(&view.manifest.host),
+            clean(&view.host),
             number::age(view.age_of_last_write.as_secs_f64())
         )),
         State::Failed | State::Crashed => {

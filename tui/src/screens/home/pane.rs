@@ -210,7 +210,7 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
     add("cause", text(status.cause.as_deref()));
     add("phase", text(status.phase.as_deref().filter(|_| run.live())));
     let started = status.started.map(|t| state::clock_at(t, shared.now, &shared.zone));
-    let took = state::took_at(status, shared.now).map(number::duration);
+    let took = state::took(&run.view, shared.now).map(number::duration);
     let verb = if run.live() { "for" } else { "took" };
     add(
         "started",

@@ -28,7 +28,7 @@ fn fill(mut bench: Bench) -> Bench {
             .param("model", text("mlp")),
         run("random-labels", "rl-elsewhere", 6000)
             .at(State::Running, 100)
-            .with(|m, _| m.host = "cluster-7".into()),
+            .with(|m, _| (m.host, m.boot_id) = ("cluster-7".into(), "another".into())),
     ];
     for spec in &specs {
         bench.make(spec);

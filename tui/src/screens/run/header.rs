@@ -106,9 +106,7 @@ fn progress(shared: &Shared, view: &View) -> Vec<Item> {
     if let Some(eta) = state::eta(view) {
         item(7, "eta", number::duration(eta), 6);
     }
-    let end = s.ended.unwrap_or(shared.now);
-    if let Some(started) = s.started.filter(|_| !live) {
-        let took = (end.as_microsecond() - started.as_microsecond()).max(0) as f64 / 1e6;
+    if let Some(took) = state::took(view, shared.now).filter(|_| !live) {
         item(6, "took", number::duration(took), 0);
     }
     items
@@ -184,12 +182,16 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
         let age = number::duration(view.age_of_last_write.as_secs_f64());
         let text = format!(
             "On {}, whose processes cannot be seen from here; last write {age} ago.",
-            clean(&view.manifest.host)
+            clean(&view.host)
         );
         out.extend(wrap(&text, room).into_iter().map(|l| Line::styled(format!(" {l}"), theme.wait())));
     }
     if let Some(waiting) = state::waiting(view) {
         out.push(Line::styled(format!(" {}", fit(&waiting, room, theme.ascii())), theme.wait()));
+    }
+    if let Some(silence) = state::silence(view) {
+        let text = format!("{}{}.", silence[..1].to_uppercase(), &silence[1..]);
+        out.extend(wrap(&text, room).into_iter().map(|l| Line::styled(format!(" {l}"), theme.alert())));
     }
     if matches!(view.state, State::Failed | State::Crashed) {
         let cause = view.status.cause.as_deref().filter(|c| !c.is_empty());

@@ -194,7 +194,7 @@ impl<'a> Composer<'a> {
                 format!("{}{}", view.state.word(), share.map(|s| format!(", {s}")).unwrap_or_default())
             }
             Standing::Elsewhere(view) => {
-                format!("{}? on {}", view.state.word(), clean(&view.manifest.host))
+                format!("{}? on {}", view.state.word(), clean(&view.host))
             }
             Standing::Unreadable(why) => format!("cannot be read: {}", clean(why)),
             Standing::Open => match self.refused.get(entry.key()) {

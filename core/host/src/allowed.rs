@@ -1,0 +1,121 @@
+//! Whether something may be done to a run: one answer for commands and monitor.
+
+use std::time::Duration;
+
+use gradtop_store::{Life, State, View};
+
+use crate::error::{HostError, Result};
+
+/// Something that can be done to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Wait after the current step.
+    Pause,
+    /// Let a paused run continue, or continue an ended one from its newest checkpoint.
+    Resume,
+    /// Save a checkpoint.
+    Checkpoint,
+    /// End the step, save a checkpoint, end.
+    Stop,
+    /// End at once.
+    Kill,
+    /// Delete the folder.
+    Delete,
+}
+
+/// Why something may not be done to a run; as a sentence, it follows the run's name.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Why {
+    /// It needs a run that goes on.
+    #[error("is not running: it is {0}")]
+    Ended(State),
+    /// It needs one that has ended.
+    #[error("is {0}: stop it first")]
+    Going(State),
+    /// There is nothing left to do.
+    #[error("has finished: there is nothing left to do")]
+    Finished,
+    /// It is paused already.
+    #[error("is already paused")]
+    Paused,
+    /// Its experiment writes no checkpoints.
+    #[error("has no checkpoints: {experiment} is not resumable")]
+    NotResumable {
+        /// The experiment's id.
+        experiment: String,
+    },
+    /// A process that it left behind holds its lock.
+    #[error("cannot be resumed: {cause}; end that process first")]
+    Held {
+        /// Who holds it.
+        cause: String,
+    },
+    /// It may be at work where this machine cannot see it.
+    #[error(
+        "was last at work on {host}, {} ago, and this machine cannot tell whether it still is{}",
+        ago(*age), forced(command)
+    )]
+    Elsewhere {
+        /// The machine's name.
+        host: String,
+        /// Since it last wrote anything.
+        age: Duration,
+        /// The command that does it all the same.
+        command: Option<String>,
+    },
+}
+
+/// A time that is read by people: `35 s`, `12 min`, `3 h`, `5 days`.
+fn ago(time: Duration) -> String {
+    match time.as_secs() {
+        s @ ..120 => format!("{s} s"),
+        s @ ..7_200 => format!("{} min", s / 60),
+        s @ ..172_800 => format!("{} h", s / 3_600),
+        s => format!("{} days", s / 86_400),
+    }
+}
+
+fn forced(command: &Option<String>) -> String {
+    command.as_ref().map(|c| format!("; if it is gone: {c}")).unwrap_or_default()
+}
+
+/// Whether something may be done to a run; if not, why.
+pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
+    let (state, run) = (view.state, &view.manifest.run);
+    let resumable = view.manifest.experiment.resumable;
+    let not_resumable = || Why::NotResumable { experiment: view.manifest.experiment.id.clone() };
+    if !state.is_final() && view.life == Life::Unknown {
+        let command = match action {
+            Action::Resume => Some(format!("gradtop resume --force {run}")),
+            Action::Stop | Action::Kill => Some(format!("gradtop stop --kill --force {run}")),
+            Action::Delete => Some(format!("gradtop rm --force {run}")),
+            Action::Pause | Action::Checkpoint => None,
+        };
+        return Err(Why::Elsewhere { host: view.host.clone(), age: view.age_of_last_write, command });
+    }
+    match action {
+        Action::Pause | Action::Checkpoint | Action::Stop | Action::Kill if state.is_final() => {
+            Err(Why::Ended(state))
+        }
+        Action::Pause if state == State::Paused => Err(Why::Paused),
+        Action::Checkpoint if !resumable => Err(not_resumable()),
+        Action::Resume => match (state, view.life) {
+            (State::Paused, _) => Ok(()),
+            (State::Finished, _) => Err(Why::Finished),
+            (_, Life::Gone { held: true }) => {
+                Err(Why::Held { cause: view.status.cause.clone().unwrap_or_default() })
+            }
+            _ if !state.is_final() => Err(Why::Going(state)),
+            _ if !resumable => Err(not_resumable()),
+            _ => Ok(()),
+        },
+        Action::Delete if !state.is_final() => Err(Why::Going(state)),
+        _ => Ok(()),
+    }
+}
+
+/// The same, as an error that names the run.
+pub(crate) fn check(view: &View, action: Action) -> Result<()> {
+    allowed(view, action).map_err(|why| HostError::NotAllowed { run: view.manifest.run.clone(), action, why })
+}

@@ -1,0 +1,189 @@
+//! Whether a run lives: its lock, its processes, and where they are or were.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use gradtop_store::{
+    Life, RunDir, RunLock, State, Status, boot_id, host_name, is_locked, process_start, view, write_status,
+};
+use rustix::fs::{FlockOperation, flock};
+
+use crate::common::new_run;
+
+/// A run that says it is running, and whose lock is free.
+fn running(runs: &Path) -> RunDir {
+    let run = new_run(runs, "a");
+    write_status(&run, &Status { schema: 1, state: State::Running, ..Status::default() }).unwrap();
+    run
+}
+
+/// As if a process of another place had signed the lock last; `notes` are the lines below host and boot.
+fn sign(run: &RunDir, host: &str, boot: &str, notes: &str) {
+    fs::write(run.lock(), format!("{host}\n{boot}\n{notes}")).unwrap();
+}
+
+/// The notes that this process signs with.
+fn own_notes(run: &RunDir) -> Vec<String> {
+    drop(RunLock::acquire(run).unwrap());
+    fs::read_to_string(run.lock()).unwrap().lines().skip(2).map(str::to_owned).collect()
+}
+
+fn state_and_life(run: &RunDir) -> (State, Life) {
+    let seen = view(run).unwrap();
+    assert_eq!(seen.certain, seen.life != Life::Unknown);
+    (seen.state, seen.life)
+}
+
+const GONE: (State, Life) = (State::Crashed, Life::Gone { held: false });
+const UNKNOWN: (State, Life) = (State::Running, Life::Unknown);
+
+#[test]
+fn the_boot_decides_and_the_name_of_the_machine_does_not() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = running(temp.path());
+    let notes = own_notes(&run);
+    let machine = notes.iter().find(|line| line.starts_with("machine="));
+    assert!(notes.contains(&"lock=ofd".to_owned()), "{notes:?}");
+    let (boot, all) = (boot_id(), notes.join("\n") + "\n");
+    // In this boot the lock is the truth, whatever the machine was called, in whatever container, by whatever version.
+    for (host, notes) in
+        [("gone", &*all), ("gone", "pids=pid:[1]\nlock=ofd\n"), ("gone", ""), (&host_name(), "")]
+    {
+        sign(&run, host, &boot, notes);
+        assert_eq!(state_and_life(&run), GONE, "{host} {notes:?}");
+    }
+    // In another boot it says nothing: dead if it was this machine's, by its id; else nobody can tell.
+    sign(&run, &host_name(), "an earlier boot", "lock=ofd\n");
+    assert_eq!(state_and_life(&run), UNKNOWN);
+    assert!(view(&run).unwrap().age_of_last_write < Duration::from_mins(1));
+    sign(&run, "elsewhere", "another boot", "machine=0123\nlock=ofd\n");
+    assert_eq!(state_and_life(&run), UNKNOWN);
+    assert_eq!(view(&run).unwrap().host, "elsewhere");
+    if let Some(machine) = machine {
+        sign(&run, "renamed", "an earlier boot", &format!("{machine}\nlock=ofd\n"));
+        assert_eq!(state_and_life(&run), GONE);
+        let secret = fs::read_to_string("/etc/machine-id").unwrap();
+        assert!(!machine.contains(secret.trim()), "the machine's id is nobody else's to know");
+    }
+    // A boot that is not known is equal to none.
+    sign(&run, &host_name(), "", "");
+    assert_eq!(state_and_life(&run), UNKNOWN);
+}
+
+#[test]
+fn of_an_earlier_boot_of_a_machine_known_by_name_only_whoever_is_asked_to_go_on_may_conclude() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = running(temp.path());
+    sign(&run, &host_name(), "an earlier boot", "");
+    // Just written: this boot began earlier than that, so another machine of this name may have it.
+    assert!(!view(&run).unwrap().is_of_earlier_boot());
+    for file in [run.manifest(), run.status()] {
+        let file = File::options().write(true).open(file).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    }
+    assert!(view(&run).unwrap().is_of_earlier_boot());
+    // Taken up in this boot: its lock tells the truth from now on.
+    let lock = RunLock::acquire(&run).unwrap();
+    let seen = view(&run).unwrap();
+    assert_eq!((seen.state, seen.certain, seen.is_of_earlier_boot()), (State::Running, true, false));
+    drop(lock);
+    assert_eq!(view(&run).unwrap().state, State::Crashed);
+}
+
+#[test]
+fn who_may_only_read_a_run_cannot_make_it_look_alive() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = running(temp.path());
+    let stranger = File::open(run.lock()).unwrap();
+    flock(&stranger, FlockOperation::NonBlockingLockExclusive).unwrap();
+    assert!(!is_locked(&run).unwrap());
+    assert_eq!(state_and_life(&run), GONE);
+    // Nor keep its owner from it.
+    let lock = RunLock::acquire(&run).unwrap();
+    assert!(is_locked(&run).unwrap());
+    drop(lock);
+    // A holder of an older version has no other lock than that.
+    sign(&run, &host_name(), &boot_id(), "");
+    assert!(is_locked(&run).unwrap());
+    assert!(matches!(RunLock::acquire(&run), Err(gradtop_store::StoreError::Locked { .. })));
+}
+
+#[test]
+fn an_older_version_sees_who_holds_the_lock() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = running(temp.path());
+    let lock = RunLock::acquire(&run).unwrap();
+    // As it looks.
+    let older = File::open(run.lock()).unwrap();
+    assert!(flock(&older, FlockOperation::NonBlockingLockShared).is_err());
+    let text = fs::read_to_string(run.lock()).unwrap();
+    assert!(text.starts_with(&format!("{}\n{}\n", host_name(), boot_id())), "{text}");
+    drop(lock);
+    flock(&older, FlockOperation::NonBlockingLockShared).unwrap();
+}
+
+#[test]
+fn a_lock_that_is_held_after_both_processes_are_gone_is_somebody_elses() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = running(temp.path());
+    let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+    let (pid, start) = (Some(child.id()), process_start(child.id()));
+    let both = Status {
+        schema: 1,
+        state: State::Running,
+        trainer_pid: pid,
+        trainer_start: start,
+        keeper_pid: pid,
+        keeper_start: start,
+        ..Status::default()
+    };
+    write_status(&run, &both).unwrap();
+    let lock = RunLock::acquire(&run).unwrap();
+    assert!(matches!(view(&run).unwrap().life, Life::Alive { within_reach: true, suspended: false }));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let seen = view(&run).unwrap();
+    assert_eq!((seen.state, seen.life), (State::Crashed, Life::Gone { held: true }));
+    let holder = format!("process {} (", std::process::id());
+    assert!(seen.status.cause.unwrap().contains(&holder), "{holder}");
+    // Process ids of another namespace are nobody's here.
+    sign(&run, &host_name(), &boot_id(), "pids=pid:[1]\nlock=ofd\n");
+    assert_eq!(state_and_life(&run), (State::Running, Life::Alive { within_reach: false, suspended: false }));
+    drop(lock);
+    assert_eq!(state_and_life(&run), GONE);
+}
+
+#[test]
+fn a_run_that_should_move_and_does_not_gives_no_sign() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = running(temp.path());
+    let lock = RunLock::acquire(&run).unwrap();
+    assert_eq!(view(&run).unwrap().silent_for(), None);
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(35);
+    let age = |path| File::options().write(true).open(path).unwrap().set_modified(long_ago).unwrap();
+    age(run.manifest());
+    age(run.status());
+    assert_eq!(view(&run).unwrap().silent_for().map(|t| t.as_secs()), Some(35));
+    // A paused one need not move, a dead one cannot.
+    write_status(&run, &Status { schema: 1, state: State::Paused, ..Status::default() }).unwrap();
+    age(run.status());
+    assert_eq!(view(&run).unwrap().silent_for(), None);
+    drop(lock);
+    assert_eq!(view(&run).unwrap().silent_for(), None);
+}
+
+#[test]
+fn the_time_taken_is_that_of_the_processes() {
+    let at = |s: i64| jiff::Timestamp::from_second(s).unwrap();
+    let old = Status { started: Some(at(100)), ended: Some(at(160)), ..Status::default() };
+    assert_eq!(old.took(at(500)), Some(60.0));
+    let back = Status { ended: Some(at(90)), ..old.clone() };
+    assert_eq!(back.took(at(500)), Some(0.0), "the clock was set back, and nothing else is known");
+    let known = Status { elapsed_s: Some(42.5), ..back };
+    assert_eq!(known.took(at(500)), Some(42.5));
+    let going = Status { elapsed_s: Some(42.5), updated: at(300), ended: None, ..old };
+    assert_eq!(going.took(at(303)), Some(45.5));
+    assert_eq!(Status::default().took(at(1)), None);
+}

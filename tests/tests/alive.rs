@@ -1,0 +1,242 @@
+//! Whether a run lives, as real processes show it: containers, forked children, suspended trainers, other machines, and
+//! launches that are killed.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use gradtop_store::{Life, State, list_runs, view};
+use gradtop_tests::sandbox::{Run, ended};
+use gradtop_tests::{Sandbox, until};
+use rustix::process::{Pid, Signal, kill_process};
+
+const ENDLESS: [&str; 3] = ["counter", "--set", "steps=1000000"];
+const PACE: [&str; 2] = ["--set", "rate=500"];
+
+fn endless<'a>(sandbox: &'a Sandbox, name: &str) -> Run<'a> {
+    let run = sandbox.start(&[&ENDLESS[..], &PACE].concat(), name);
+    run.until_step(20);
+    run
+}
+
+/// The one word of a run's state in `list`, and the whole line.
+fn listed(sandbox: &Sandbox, name: &str) -> (String, String) {
+    let list = sandbox.gradtop(&["list"]).expect_code(0);
+    let line = list.out.lines().find(|line| line.contains(name)).unwrap().to_owned();
+    (line.split_whitespace().nth(1).unwrap().to_owned(), line)
+}
+
+/// A command in a machine of its own, as far as names and process ids go: what a container is.
+fn contained(sandbox: &Sandbox, host: &str, script: &str) -> Command {
+    let mut command = sandbox.command(&[]);
+    let env: Vec<_> = command.get_envs().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned()))).collect();
+    command = Command::new("unshare");
+    command.args(["--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-ec"]);
+    command.arg(format!("hostname {host}; {script}")).arg(sandbox.program());
+    command.current_dir(sandbox.path()).envs(env).stdin(Stdio::piped());
+    command
+}
+
+fn can_contain(sandbox: &Sandbox) -> bool {
+    let mut tried = contained(sandbox, "a", "true");
+    let can = tried.stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    if !can {
+        eprintln!("SKIPPED: this system lets nobody here make namespaces of names and process ids (unshare --uts --pid)");
+    }
+    can
+}
+
+#[test]
+fn a_run_of_a_container_that_is_gone_is_judged_resumed_and_deleted_by_the_next() {
+    let sandbox = Sandbox::new();
+    if !can_contain(&sandbox) {
+        return;
+    }
+    let script = "$0 run counter --detach --name far --set steps=2000 --set rate=500 --threads 1; exec cat";
+    let mut first: Child = contained(&sandbox, "first", script).stdout(Stdio::null()).spawn().unwrap();
+    until("the run in the first container", || list_runs(&sandbox.runs()).pop());
+    let far = sandbox.find("far");
+    far.until_step(20);
+    // From here, another namespace of the same boot: the lock tells, the process ids are others'.
+    let seen = far.view();
+    assert_eq!((seen.state, seen.life), (State::Running, Life::Alive { within_reach: false, suspended: false }));
+    sandbox.gradtop(&["checkpoint", "far"]).expect_code(0);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    until("all of the container to be gone", || matches!(view(&far.dir).unwrap().life, Life::Gone { .. }).then_some(()));
+    let script = "$0 list; $0 resume far; $0 rm --yes far";
+    let said = ended(contained(&sandbox, "second", script), &["second"]).expect_code(0);
+    assert!(said.out.contains("crashed") && said.out.contains("finished"), "{said:#?}");
+    assert!(list_runs(&sandbox.runs()).is_empty());
+}
+
+#[test]
+fn a_run_in_another_container_is_stopped_by_file_and_never_by_signal() {
+    let sandbox = Sandbox::new();
+    if !can_contain(&sandbox) {
+        return;
+    }
+    for (name, how) in [("asked", &["stop", "asked"][..]), ("killed", &["stop", "--kill", "killed"])] {
+        let script = format!("$0 run counter --detach --name {name} --set steps=1000000 --set rate=500; exec cat");
+        let mut container = contained(&sandbox, "a", &script).stdout(Stdio::null()).spawn().unwrap();
+        until("the run", || list_runs(&sandbox.runs()).into_iter().find(|run| run.name() == name));
+        let run = sandbox.find(name);
+        run.until_step(20);
+        let said = sandbox.gradtop(how);
+        assert!(run.view().state.is_final(), "{said:#?}");
+        // Its end closes the container.
+        drop(container.stdin.take());
+        container.wait().unwrap();
+    }
+}
+
+#[test]
+fn a_forked_child_that_outlives_its_run_does_not_make_it_look_alive() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.start(&["forks"], "loader");
+    let child = until("the child", || run.logged().iter().find_map(|line| line.strip_prefix("child ")?.parse().ok()));
+    let child = Pid::from_raw(child).unwrap();
+    run.signal_keeper(Signal::KILL);
+    run.signal_trainer(Signal::KILL);
+    until("the run to be dead", || (run.view().state == State::Crashed).then_some(()));
+    assert_eq!(run.view().life, Life::Gone { held: false }, "{:?}", run.view().status.cause);
+    assert_eq!(run.wait().code, 4);
+    sandbox.gradtop(&["rm", "--yes", "loader"]).expect_code(0);
+    kill_process(child, Signal::KILL).unwrap();
+}
+
+#[test]
+fn a_suspended_trainer_is_named_and_has_no_rate_and_no_time_left() {
+    let sandbox = Sandbox::new();
+    let run = endless(&sandbox, "still");
+    until("a rate", || run.view().status.steps_per_s);
+    assert!(run.signal_trainer(Signal::STOP));
+    until("it to be suspended", || run.view().is_suspended().then_some(()));
+    let (state, line) = listed(&sandbox, "still");
+    assert_eq!(state, "running", "{line}");
+    assert!(line.contains("no sign for") && line.contains("suspended (SIGSTOP)") && !line.contains("/s"), "{line}");
+    let shown = sandbox.gradtop(&["show", "still"]).expect_code(0);
+    assert!(shown.out.contains("no sign for") && !shown.out.contains("eta"), "{shown:#?}");
+    let json = sandbox.gradtop(&["show", "still", "--json"]).expect_code(0).json();
+    assert_eq!((&json["suspended"], &json["eta_s"], &json["steps_per_s"]), (&true.into(), &().into(), &().into()));
+    assert!(json["age_s"].is_number() && json["silent_s"].is_number(), "{json:#}");
+    assert!(run.signal_trainer(Signal::CONT));
+    until("it to move", || run.view().silent_for().is_none().then_some(()));
+    assert!(!listed(&sandbox, "still").1.contains("no sign"));
+}
+
+#[test]
+fn a_paused_run_is_not_silent_and_one_that_takes_long_steps_is_heard_of() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.start(&["hang"], "hangs");
+    run.until_state(State::Running);
+    let written = || fs::metadata(run.dir.status()).unwrap().modified().unwrap();
+    let before = written();
+    until("the next status of a run that says nothing", || (written() > before).then_some(()));
+    let paused = endless(&sandbox, "paused");
+    sandbox.gradtop(&["pause", "paused"]).expect_code(0);
+    paused.until_state(State::Paused);
+    assert_eq!(paused.view().silent_for(), None);
+}
+
+/// Writes that the run was last at work on a machine that is not this one.
+fn take_away(run: &Run<'_>) {
+    run.signal_keeper(Signal::KILL);
+    run.signal_trainer(Signal::KILL);
+    until("it to be dead", || (run.view().state == State::Crashed).then_some(()));
+    let lock = "far-away\n00000000-0000-0000-0000-000000000000\nmachine=0\nlock=ofd\n";
+    fs::write(run.dir.lock(), lock).unwrap();
+    assert!(!run.view().certain);
+}
+
+#[test]
+fn a_run_of_a_machine_that_is_gone_is_out_of_reach_only_until_it_is_forced() {
+    let sandbox = Sandbox::new();
+    for command in ["resume", "stop", "rm"] {
+        let help = sandbox.gradtop(&[command, "--help"]).expect_code(0);
+        assert!(help.out.contains("--force"), "{help:#?}");
+    }
+    let [a, b, c] = ["one", "two", "three"].map(|name| {
+        let run = sandbox.start(&["counter", "--set", "steps=3000", "--set", "rate=1000"], name);
+        run.until_step(20);
+        sandbox.gradtop(&["checkpoint", name]).expect_code(0);
+        run
+    });
+    for run in [&a, &b, &c] {
+        take_away(run);
+    }
+    sandbox.gradtop(&["resume", "one"]).expect_code(1);
+    sandbox.gradtop(&["resume", "--force", "one"]).expect_code(0);
+    assert_eq!(a.view().state, State::Finished);
+    let said = sandbox.gradtop(&["stop", "--kill", "--force", "two"]).expect_code(0);
+    assert!(said.out.contains("given up") && said.out.contains("far-away"), "{said:#?}");
+    assert_eq!(b.view().state, State::Crashed);
+    sandbox.gradtop(&["rm", "--yes", "three"]).expect_code(1);
+    sandbox.gradtop(&["rm", "--yes", "--force", "three"]).expect_code(0);
+    assert!(!c.dir.path().exists());
+}
+
+fn unfinished(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).into_iter().flatten().map(|e| e.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with('.')).collect()
+}
+
+#[test]
+fn a_launch_killed_at_any_moment_leaves_whole_runs_and_nothing_that_the_next_does_not_clear() {
+    let sandbox = Sandbox::new();
+    for wait in (0..60).step_by(4) {
+        let args = ["run", "counter", "--detach", "--set", "steps=5", "--threads", "1"];
+        let mut launch = sandbox.command(&args).stdout(Stdio::null()).process_group(0).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(wait));
+        launch.kill().unwrap();
+        launch.wait().unwrap();
+        for run in list_runs(&sandbox.runs()) {
+            view(&run).unwrap();
+            gradtop_store::read_status(&run).unwrap();
+        }
+    }
+    sandbox.run(&["counter", "--name", "last", "--set", "steps=5"]).expect_code(0);
+    assert_eq!(unfinished(&sandbox.runs().join("exp=counter")), [""; 0]);
+    for run in list_runs(&sandbox.runs()) {
+        let state = gradtop_tests::until_within(Duration::from_mins(1), "an end", || {
+            let state = view(&run).unwrap().state;
+            state.is_final().then_some(state)
+        });
+        assert!(matches!(state, State::Finished | State::Crashed), "{}: {state}", run.name());
+    }
+}
+
+#[test]
+fn a_resumed_run_took_the_time_of_its_processes_and_ends_after_it_began() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.start(&["counter", "--set", "steps=3000", "--set", "rate=1000"], "slept");
+    run.until_step(100);
+    sandbox.gradtop(&["stop", "slept"]).expect_code(0);
+    // It lay there for an hour.
+    let mut status = run.status();
+    let first = status.elapsed_s.unwrap();
+    let hour = Duration::from_hours(1);
+    status.started = status.started.map(|t| t - hour);
+    status.ended = status.ended.map(|t| t - hour);
+    gradtop_store::write_status(&run.dir, &status).unwrap();
+    sandbox.gradtop(&["resume", "slept"]).expect_code(0);
+    let took = run.status().elapsed_s.unwrap();
+    assert!(took > first && took < 600.0, "{first} s, then {took} s");
+    let json = sandbox.gradtop(&["show", "slept", "--json"]).expect_code(0).json();
+    assert_eq!(json["elapsed_s"].as_f64(), Some(took));
+    // The clock was set back while it ran: nothing ends before it begins.
+    let run = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=500"], "back");
+    run.until_step(20);
+    assert!(run.signal_trainer(Signal::STOP));
+    until("it to be suspended", || run.view().is_suspended().then_some(()));
+    let mut status = run.status();
+    status.started = status.started.map(|t| t + hour);
+    gradtop_store::write_status(&run.dir, &status).unwrap();
+    assert!(run.signal_trainer(Signal::KILL));
+    let status = run.until_state(State::Crashed).status;
+    assert!(status.ended >= status.started, "{status:?}");
+}
