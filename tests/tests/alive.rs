@@ -45,7 +45,9 @@ fn can_contain(sandbox: &Sandbox) -> bool {
     let mut tried = contained(sandbox, "a", "true");
     let can = tried.stderr(Stdio::null()).status().is_ok_and(|status| status.success());
     if !can {
-        eprintln!("SKIPPED: this system lets nobody here make namespaces of names and process ids (unshare --uts --pid)");
+        eprintln!(
+            "SKIPPED: this system lets nobody here make namespaces of names and process ids (unshare --uts --pid)"
+        );
     }
     can
 }
@@ -63,11 +65,16 @@ fn a_run_of_a_container_that_is_gone_is_judged_resumed_and_deleted_by_the_next()
     far.until_step(20);
     // From here, another namespace of the same boot: the lock tells, the process ids are others'.
     let seen = far.view();
-    assert_eq!((seen.state, seen.life), (State::Running, Life::Alive { within_reach: false, suspended: false }));
+    assert_eq!(
+        (seen.state, seen.life),
+        (State::Running, Life::Alive { within_reach: false, suspended: false })
+    );
     sandbox.gradtop(&["checkpoint", "far"]).expect_code(0);
     first.kill().unwrap();
     first.wait().unwrap();
-    until("all of the container to be gone", || matches!(view(&far.dir).unwrap().life, Life::Gone { .. }).then_some(()));
+    until("all of the container to be gone", || {
+        matches!(view(&far.dir).unwrap().life, Life::Gone { .. }).then_some(())
+    });
     let script = "$0 list; $0 resume far; $0 rm --yes far";
     let said = ended(contained(&sandbox, "second", script), &["second"]).expect_code(0);
     assert!(said.out.contains("crashed") && said.out.contains("finished"), "{said:#?}");
@@ -81,7 +88,8 @@ fn a_run_in_another_container_is_stopped_by_file_and_never_by_signal() {
         return;
     }
     for (name, how) in [("asked", &["stop", "asked"][..]), ("killed", &["stop", "--kill", "killed"])] {
-        let script = format!("$0 run counter --detach --name {name} --set steps=1000000 --set rate=500; exec cat");
+        let script =
+            format!("$0 run counter --detach --name {name} --set steps=1000000 --set rate=500; exec cat");
         let mut container = contained(&sandbox, "a", &script).stdout(Stdio::null()).spawn().unwrap();
         until("the run", || list_runs(&sandbox.runs()).into_iter().find(|run| run.name() == name));
         let run = sandbox.find(name);
@@ -98,7 +106,8 @@ fn a_run_in_another_container_is_stopped_by_file_and_never_by_signal() {
 fn a_forked_child_that_outlives_its_run_does_not_make_it_look_alive() {
     let sandbox = Sandbox::new();
     let run = sandbox.start(&["forks"], "loader");
-    let child = until("the child", || run.logged().iter().find_map(|line| line.strip_prefix("child ")?.parse().ok()));
+    let child =
+        until("the child", || run.logged().iter().find_map(|line| line.strip_prefix("child ")?.parse().ok()));
     let child = Pid::from_raw(child).unwrap();
     run.signal_keeper(Signal::KILL);
     run.signal_trainer(Signal::KILL);
@@ -118,11 +127,17 @@ fn a_suspended_trainer_is_named_and_has_no_rate_and_no_time_left() {
     until("it to be suspended", || run.view().is_suspended().then_some(()));
     let (state, line) = listed(&sandbox, "still");
     assert_eq!(state, "running", "{line}");
-    assert!(line.contains("no sign for") && line.contains("suspended (SIGSTOP)") && !line.contains("/s"), "{line}");
+    assert!(
+        line.contains("no sign for") && line.contains("suspended (SIGSTOP)") && !line.contains("/s"),
+        "{line}"
+    );
     let shown = sandbox.gradtop(&["show", "still"]).expect_code(0);
     assert!(shown.out.contains("no sign for") && !shown.out.contains("eta"), "{shown:#?}");
     let json = sandbox.gradtop(&["show", "still", "--json"]).expect_code(0).json();
-    assert_eq!((&json["suspended"], &json["eta_s"], &json["steps_per_s"]), (&true.into(), &().into(), &().into()));
+    assert_eq!(
+        (&json["suspended"], &json["eta_s"], &json["steps_per_s"]),
+        (&true.into(), &().into(), &().into())
+    );
     assert!(json["age_s"].is_number() && json["silent_s"].is_number(), "{json:#}");
     assert!(run.signal_trainer(Signal::CONT));
     until("it to move", || run.view().silent_for().is_none().then_some(()));
@@ -181,7 +196,8 @@ fn a_run_of_a_machine_that_is_gone_is_out_of_reach_only_until_it_is_forced() {
 }
 
 fn unfinished(folder: &Path) -> Vec<String> {
-    let names = fs::read_dir(folder).into_iter().flatten().map(|e| e.unwrap().file_name().into_string().unwrap());
+    let names =
+        fs::read_dir(folder).into_iter().flatten().map(|e| e.unwrap().file_name().into_string().unwrap());
     names.filter(|name| name.starts_with('.')).collect()
 }
 

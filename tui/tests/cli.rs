@@ -312,10 +312,7 @@ fn a_live_run_is_asked_and_never_deleted() {
     let lock = RunLock::acquire(&run).unwrap();
     let refused = gradtop(dir.path(), &["rm", "live", "--yes"]);
     assert_eq!(refused.code, 1);
-    assert_eq!(
-        refused.err,
-        "error: live is running: stop it first\nhelp: gradtop stop live\n"
-    );
+    assert_eq!(refused.err, "error: live is running: stop it first\nhelp: gradtop stop live\n");
     assert_eq!(gradtop(dir.path(), &["stop", "live", "--no-wait", "--grace", "3"]).code, 0);
     assert_eq!(take_requests(&run).unwrap(), [gradtop_store::Request::Stop { grace_s: Some(3.0) }]);
     // Somebody answers the pause.

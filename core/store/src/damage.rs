@@ -63,12 +63,8 @@ pub(crate) fn set_aside(run: &RunDir, path: &Path, error: &StoreError) -> Result
 /// Notes that a file is damaged, and tells it as a warning, unless that has been done.
 pub(crate) fn tell(run: &RunDir, path: &Path, kept: Option<&Path>, error: &StoreError) -> Result<()> {
     let below = |path: &Path| path.strip_prefix(run.path()).unwrap_or(path).to_owned();
-    let damage = Damage {
-        time: Timestamp::now(),
-        file: below(path),
-        kept: kept.map(below),
-        message: error.what(),
-    };
+    let damage =
+        Damage { time: Timestamp::now(), file: below(path), kept: kept.map(below), message: error.what() };
     let same = |d: &Damage| (&d.file, &d.kept, &d.message) == (&damage.file, &damage.kept, &damage.message);
     if known_damage(run)?.iter().any(same) {
         return Ok(());
@@ -77,7 +73,9 @@ pub(crate) fn tell(run: &RunDir, path: &Path, kept: Option<&Path>, error: &Store
     let mut text =
         serde_json::to_vec(&Line { schema: crate::SCHEMA, damage: &damage }).format_at("encode", &file)?;
     text.push(b'\n');
-    inside::append(run, &file).and_then(|mut f| std::io::Write::write_all(&mut f, &text)).at("append to", &file)?;
+    inside::append(run, &file)
+        .and_then(|mut f| std::io::Write::write_all(&mut f, &text))
+        .at("append to", &file)?;
     let kept = damage.kept.map(|kept| format!("; kept as {}", kept.display())).unwrap_or_default();
     let message = format!("{} is damaged: {}{kept}", damage.file.display(), damage.message);
     append_event(run, &Event::Warning { message })

@@ -175,13 +175,7 @@ fn plan(
 }
 
 /// Completes the staged folder with links to all other files and exchanges it with `dir`. `false`: not possible here.
-fn exchange(
-    run: &RunDir,
-    dir: &Path,
-    staging: &Path,
-    parts: &[Part],
-    groups: &[Group],
-) -> Result<bool> {
+fn exchange(run: &RunDir, dir: &Path, staging: &Path, parts: &[Part], groups: &[Group]) -> Result<bool> {
     let merged: BTreeSet<&Path> =
         groups.iter().flat_map(|g| &parts[g.parts.clone()]).map(|p| p.path.as_path()).collect();
     for part in parts.iter().filter(|p| !merged.contains(p.path.as_path())) {

@@ -10,8 +10,8 @@ use crate::lock::RunLock;
 use crate::merge::{Metrics, Policy, merge, obey_list, remove_tmp};
 use crate::part::{list_parts, list_segments, names};
 use crate::run_dir::RunDir;
-use crate::sealed::Sealed;
 use crate::seal::{remove_sealed, seal_from_journal};
+use crate::sealed::Sealed;
 use crate::series::SeriesFile;
 use crate::table::TableParts;
 

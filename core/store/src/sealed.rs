@@ -113,7 +113,8 @@ impl Sealed {
 
     /// Of a file already open.
     pub(crate) fn of(file: File, path: &Path) -> Result<Self> {
-        let damaged = |message: &str| StoreError::Damaged { path: path.to_owned(), message: message.to_owned() };
+        let damaged =
+            |message: &str| StoreError::Damaged { path: path.to_owned(), message: message.to_owned() };
         let len = file.metadata().at("read", path)?.len();
         let read = |range: Range<u64>| read_range(&file, range).at("read", path);
         if len < 12 {
@@ -140,7 +141,8 @@ impl Sealed {
         let footer = &footer[..footer_len as usize];
         struct_len(footer).ok_or_else(|| damaged("its footer makes no sense"))?;
         let metadata = decode(path, || ParquetMetaDataReader::decode_metadata(footer))?;
-        let indexed = fits(&metadata, &file, len).ok_or_else(|| damaged("its footer does not fit the file"))?;
+        let indexed =
+            fits(&metadata, &file, len).ok_or_else(|| damaged("its footer does not fit the file"))?;
         let groups = match tail_sum {
             Some(_) => groups(&metadata).ok_or_else(|| damaged("a row group has no checksum"))?,
             None => Vec::new(),

@@ -78,7 +78,10 @@ mod tests {
             flipped[bit / 8] ^= 1 << (bit % 8);
             let seen: Option<serde_json::Value> = serde_json::from_slice(&flipped).ok();
             // What is flipped in the sum's own key makes it an object without one, and changes nothing.
-            assert!(holds(&flipped) == Some(false) || seen.is_none_or(|v| v["value"] == 0.25 && v["schema"] == 1), "bit {bit}");
+            assert!(
+                holds(&flipped) == Some(false) || seen.is_none_or(|v| v["value"] == 0.25 && v["schema"] == 1),
+                "bit {bit}"
+            );
         }
     }
 }

@@ -214,7 +214,9 @@ impl Series {
         let mut pieces: Vec<&Piece> = self.pieces.iter().filter(|p| !bound(p).is_nan()).collect();
         pieces.sort_by(|a, b| bound(a).total_cmp(&bound(b)).then(a.time.0.cmp(&b.time.0)));
         let mut best: Option<Point> = None;
-        let better = |new: (f64, i64), old: Point| new.0 < sign * old.value || new.0 == sign * old.value && new.1 < old.time_us;
+        let better = |new: (f64, i64), old: Point| {
+            new.0 < sign * old.value || new.0 == sign * old.value && new.1 < old.time_us
+        };
         for piece in pieces {
             if best.is_some_and(|old| !better((bound(piece), piece.time.0), old)) {
                 continue;

@@ -65,11 +65,9 @@ fn summaries(view: &View, most: usize) -> Result<(Vec<Summary>, usize)> {
     keys.sort_by(order);
     let all = keys.len();
     let shown: BTreeSet<SeriesKey> = keys.into_iter().take(most).collect();
-    let goal = |key: &SeriesKey| {
-        declared.iter().find(|m| m.name == key.metric).map_or(Goal::None, |m| m.goal)
-    };
-    let (mut series, damaged) =
-        summarize(&view.dir, |key| shown.is_empty() || shown.contains(key), goal)?;
+    let goal =
+        |key: &SeriesKey| declared.iter().find(|m| m.name == key.metric).map_or(Goal::None, |m| m.goal);
+    let (mut series, damaged) = summarize(&view.dir, |key| shown.is_empty() || shown.contains(key), goal)?;
     super::warn_of(&damaged);
     series.sort_by(|a, b| order(&a.key, &b.key));
     let summaries = series

@@ -260,7 +260,8 @@ mod tests {
     fn born(runs: &Path, experiment: &str, name: &str) -> (RunDir, RunLock) {
         let spec = testing::run(experiment, name, 1);
         let birth = Birth::begin(runs, spec.manifest.clone(), false).expect("a folder");
-        write_status(birth.run(), &Status { schema: gradtop_store::SCHEMA, ..Status::default() }).expect("written");
+        write_status(birth.run(), &Status { schema: gradtop_store::SCHEMA, ..Status::default() })
+            .expect("written");
         birth.finish().expect("a free name")
     }
 

@@ -11,9 +11,9 @@ use arrow_ipc::reader::StreamDecoder;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use gradtop_store::{
-    ColumnData, Content, Event, Recorder, RecorderOptions, RunDir, RunLock, SeriesData, SeriesKey, StoreError,
-    TableColumn, Tailer, known_damage, outline, read_events, read_series, read_series_around_damage,
-    read_table, recover,
+    ColumnData, Content, Event, Recorder, RecorderOptions, RunDir, RunLock, SeriesData, SeriesKey,
+    StoreError, TableColumn, Tailer, known_damage, outline, read_events, read_series,
+    read_series_around_damage, read_table, recover,
 };
 
 use crate::common::{parts, series};
@@ -98,7 +98,8 @@ fn all(files: &Files) -> Vec<SeriesData> {
 /// Whether what is read is what was written, from the first row to some row.
 fn assert_true(read: &[SeriesData], written: &[SeriesData], what: &str) -> bool {
     for s in read {
-        let whole = written.iter().find(|w| w.key == s.key).unwrap_or_else(|| panic!("{what}: {}", s.key.metric));
+        let whole =
+            written.iter().find(|w| w.key == s.key).unwrap_or_else(|| panic!("{what}: {}", s.key.metric));
         let n = s.step.len();
         let bits = |v: &[f64]| v.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         assert_eq!(s.step[..], whole.step[..n], "{what}: steps");
@@ -137,7 +138,8 @@ fn check(files: &Files, written: &[SeriesData], what: &str) {
     assert_eq!(rows, read.iter().map(|s| s.step.len()).sum::<usize>(), "{what}: followed");
     assert_eq!(tailer.damage().is_empty(), damaged.is_empty(), "{what}: {:?}", tailer.damage());
     outline(&run, |_| true).unwrap();
-    let names = gradtop_store::check(&run).unwrap().into_iter().filter(|c| matches!(c.content, Content::Damaged(_)));
+    let names =
+        gradtop_store::check(&run).unwrap().into_iter().filter(|c| matches!(c.content, Content::Damaged(_)));
     assert_eq!(names.count() > 0, !damaged.is_empty(), "{what}: checked");
     recover(&run, &RunLock::acquire(&run).unwrap()).unwrap();
     let (again, _) = read_series_around_damage(&run, |_| true).unwrap();

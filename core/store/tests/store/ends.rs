@@ -18,7 +18,8 @@ fn an_end_that_the_events_know_wins_over_an_older_status() {
     assert_eq!(view(&run).unwrap().state, State::Crashed);
     let cause = Some("No space left".to_owned());
     append_event(&run, &Event::State { state: State::Failed, cause: cause.clone() }).unwrap();
-    append_event(&run, &Event::Warning { message: "the last status could not be written".to_owned() }).unwrap();
+    append_event(&run, &Event::Warning { message: "the last status could not be written".to_owned() })
+        .unwrap();
     let seen = view(&run).unwrap();
     assert_eq!((seen.state, seen.status.cause), (State::Failed, cause));
     // Not that of a life before.

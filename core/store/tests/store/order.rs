@@ -153,7 +153,10 @@ fn a_series_in_numbers_is_what_its_rows_are() {
             let own = &rows[&s.key];
             let name = &s.key.metric;
             assert_eq!(s.rows as usize, own.step.len(), "{name}");
-            assert_eq!((s.last.step, s.last.time_us), (*own.step.last().unwrap(), *own.time_us.last().unwrap()));
+            assert_eq!(
+                (s.last.step, s.last.time_us),
+                (*own.step.last().unwrap(), *own.time_us.last().unwrap())
+            );
             assert_eq!(s.last.value.to_bits(), own.value.last().unwrap().to_bits(), "{name}");
             let finite = || (0..own.step.len()).filter(|i| own.value[*i].is_finite());
             let best = match goal {
@@ -162,7 +165,11 @@ fn a_series_in_numbers_is_what_its_rows_are() {
                 // Of equal ones the first.
                 Goal::Max => finite().rev().max_by(|a, b| own.value[*a].total_cmp(&own.value[*b])),
             };
-            assert_eq!(s.best.map(|b| (b.step, b.value)), best.map(|i| (own.step[i], own.value[i])), "{name}");
+            assert_eq!(
+                s.best.map(|b| (b.step, b.value)),
+                best.map(|i| (own.step[i], own.value[i])),
+                "{name}"
+            );
         }
     }
 }
