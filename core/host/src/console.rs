@@ -17,6 +17,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Bytes kept of the beginning, and of the end.
 const KEEP: u64 = 32 << 20;
+/// Bytes that wait for a disk that takes nothing, at most.
+const WAITING: usize = 1 << 20;
 /// Bytes kept in memory to look for a cause in.
 const RECENT: usize = 64 << 10;
 
@@ -103,6 +105,9 @@ struct Console {
     tail: Option<(File, u64)>,
     /// Bytes that went past the head.
     past_head: u64,
+    /// What the disk has not taken yet, and how many bytes of it were too many to keep.
+    waiting: Vec<u8>,
+    missing: usize,
 }
 
 impl Console {
@@ -111,34 +116,66 @@ impl Console {
         join(&files, None)?;
         let head = inside::append(&files.run, &files.head)?;
         let head_len = head.metadata()?.len();
-        Ok(Self { files, head, head_len, tail: None, past_head: 0 })
+        Ok(Self { files, head, head_len, tail: None, past_head: 0, waiting: Vec::new(), missing: 0 })
     }
 
+    /// Writes all that waits and this. What the disk does not take waits, the newest of it.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let room = (2 * self.files.keep).saturating_sub(self.head_len);
-        let (first, rest) = bytes.split_at(bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
-        self.head.write_all(first)?;
-        self.head_len += first.len() as u64;
-        if rest.is_empty() {
-            return Ok(());
+        self.waiting.extend_from_slice(bytes);
+        let written = self.flush();
+        let over = self.waiting.len().saturating_sub(WAITING);
+        self.waiting.drain(..over);
+        self.missing += over;
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.missing > 0 {
+            let gap = format!(
+                "\n[gradtop: {} bytes are missing here, which the disk did not take]\n",
+                self.missing
+            );
+            self.waiting.splice(..0, gap.into_bytes());
+            self.missing = 0;
         }
-        self.past_head += rest.len() as u64;
-        if self.tail.as_ref().is_some_and(|(_, len)| *len >= self.files.keep) {
-            self.tail = None;
-            inside::rename(&self.files.run, &self.files.tail, &self.files.old)?;
-        }
-        if self.tail.is_none() {
-            inside::remove_file(&self.files.run, &self.files.tail)?;
-            self.tail = Some((inside::create_new(&self.files.run, &self.files.tail)?, 0));
-        }
-        if let Some((file, len)) = &mut self.tail {
-            file.write_all(rest)?;
-            *len += rest.len() as u64;
+        while !self.waiting.is_empty() {
+            let waiting = std::mem::take(&mut self.waiting);
+            let taken = self.head_or_tail_takes(&waiting);
+            self.waiting = waiting;
+            self.waiting.drain(..*taken.as_ref().unwrap_or(&0));
+            taken?;
         }
         Ok(())
     }
 
-    fn finish(self) -> io::Result<()> {
+    /// Writes some of the bytes; how many.
+    fn head_or_tail_takes(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = (2 * self.files.keep).saturating_sub(self.head_len);
+        if room > 0 {
+            let n =
+                self.head.write(&bytes[..bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX))])?;
+            self.head_len += n as u64;
+            return Ok(n);
+        }
+        if self.tail.as_ref().is_some_and(|(_, len)| *len >= self.files.keep) {
+            self.tail = None;
+            inside::rename(&self.files.run, &self.files.tail, &self.files.old)?;
+        }
+        let (file, len) = match &mut self.tail {
+            Some(tail) => tail,
+            none => {
+                inside::remove_file(&self.files.run, &self.files.tail)?;
+                none.insert((inside::create_new(&self.files.run, &self.files.tail)?, 0))
+            }
+        };
+        let n = file.write(bytes)?;
+        *len += n as u64;
+        self.past_head += n as u64;
+        Ok(n)
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        self.flush()?;
         join(&self.files, Some(self.past_head))
     }
 }
@@ -213,7 +250,7 @@ impl Pump {
 
 fn pump(files: Files, pipe: OwnedFd, ended: &AtomicBool) -> Vec<u8> {
     let mut recent = Vec::new();
-    // Output that cannot be kept (a full disk) is still read: the trainer must never wait for it.
+    // Output that cannot be kept is still read: the trainer must never wait for it.
     let mut console = Console::open(files).ok();
     let mut pipe = File::from(pipe);
     let mut buffer = vec![0; 64 << 10];
@@ -224,7 +261,13 @@ fn pump(files: Files, pipe: OwnedFd, ended: &AtomicBool) -> Vec<u8> {
         let patience = Timespec { tv_sec: 0, tv_nsec: if over { 0 } else { 50_000_000 } };
         match poll(&mut [PollFd::new(&pipe, PollFlags::IN)], Some(&patience)) {
             Ok(0) if over => break,
-            Ok(0) | Err(rustix::io::Errno::INTR) => continue,
+            Ok(0) => {
+                if let Some(console) = &mut console {
+                    console.flush().ok();
+                }
+                continue;
+            }
+            Err(rustix::io::Errno::INTR) => continue,
             Ok(_) => {}
             Err(_) => break,
         }
@@ -234,8 +277,9 @@ fn pump(files: Files, pipe: OwnedFd, ended: &AtomicBool) -> Vec<u8> {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => break,
         };
-        if console.as_mut().is_some_and(|c| c.write(&buffer[..n]).is_err()) {
-            console = None;
+        if let Some(console) = &mut console {
+            // What the disk does not take now waits for the next time.
+            console.write(&buffer[..n]).ok();
         }
         recent.extend_from_slice(&buffer[..n]);
         let cut = recent.len().saturating_sub(RECENT);

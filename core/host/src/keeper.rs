@@ -166,7 +166,7 @@ impl Keeper {
             stop: stopping
                 .since
                 .map(|(_, who)| who)
-                .or_else(|| control::asked_to_stop(&self.run).map(|_| "asked to stop")),
+                .or_else(|| control::asked_to_stop(&self.run).map(who_asked)),
             killed_after: stopping.killed_after,
             out_of_memory: OomCount::now().grew_since(memory),
             console: &console,
@@ -228,7 +228,7 @@ impl Keeper {
         let asked = at_once
             .or_else(|| control::asked_to_stop(&self.run))
             .or(passed_on)
-            .map(|grace| (grace, "asked to stop"));
+            .map(|grace| (grace, who_asked(grace)));
         // The trainer ends by itself when it sees this.
         let gone = (!self.run.is_in_place()).then_some((crate::DEFAULT_GRACE, FOLDER_GONE));
         let Some((grace, who)) = asked.or(gone) else {
@@ -326,6 +326,11 @@ impl Keeper {
             launcher.write_all(text.as_bytes()).ok();
         }
     }
+}
+
+/// A stop without any time is a kill, even if the trainer was the quicker.
+fn who_asked(grace: Duration) -> &'static str {
+    if grace.is_zero() { "killed on request" } else { "asked to stop" }
 }
 
 /// What is in the pipe now. A process that the plugin left behind may hold the other end, so the end is not waited for.

@@ -22,7 +22,12 @@ fn main() {
         let start = Instant::now();
         let (series, damaged) = summarize(&run, |_| true, |_| Goal::Min).expect("the run can be read");
         let rows: u64 = series.iter().map(|s| s.rows).sum();
-        println!("{rows} rows of {} series in {:.3} s, {} damaged", series.len(), start.elapsed().as_secs_f64(), damaged.len());
+        println!(
+            "{rows} rows of {} series in {:.3} s, {} damaged",
+            series.len(),
+            start.elapsed().as_secs_f64(),
+            damaged.len()
+        );
     }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     println!("{}", status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or_default());
