@@ -19,8 +19,9 @@ use parquet::arrow::arrow_reader::RowSelection;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{ColumnChunkMetaData, KeyValue};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnPath;
 
 use crate::error::{FormatContext as _, Result, StoreError};
@@ -334,7 +335,7 @@ pub(crate) fn owned(
         }
     }
     if !open.is_empty() {
-        owned.extend(by_key(part, filter, joined(open.into_iter()))?);
+        owned.extend(by_key(part, filter, &joined(open.into_iter()))?);
         owned.sort_by_key(|(r, _)| r.start);
     }
     Ok(owned)
@@ -356,44 +357,77 @@ fn joined(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
 fn by_key(
     part: &Sealed,
     filter: &dyn Fn(&SeriesKey) -> bool,
-    among: Vec<Range<usize>>,
+    among: &[Range<usize>],
 ) -> Result<Vec<Owned>> {
-    let path = part.path();
-    let mut numbers = among.clone().into_iter().flatten();
-    let keys = part.read(|keys| {
-        let mask = ProjectionMask::columns(keys.parquet_schema(), ["metric", "model", "split", "trial"]);
-        let some = RowSelection::from_consecutive_ranges(among.into_iter(), part.rows());
-        keys.with_projection(mask).with_batch_size(READ_ROWS).with_row_selection(some)
-    })?;
     let mut found: Vec<Owned> = Vec::new();
-    for batch in keys {
-        let batch = batch?;
-        let columns = KeyColumns::new(&batch).ok_or_else(|| not_metrics(path))?;
-        // Dictionary keys mean something only within their batch.
-        let mut last: Option<(RowKey, bool)> = None;
-        for (i, row) in (0..batch.num_rows()).zip(&mut numbers) {
-            let key = columns.row(i);
-            if let Some((same, wanted)) = last
-                && same == key
-            {
-                match found.last_mut() {
-                    Some((rows, _)) if wanted && rows.end == row => {
-                        rows.end += 1;
-                        continue;
-                    }
-                    _ if !wanted => continue,
-                    _ => {}
-                }
-            }
-            let series = columns.series(i);
-            let wanted = filter(&series);
-            if wanted {
-                found.push((row..row + 1, series));
-            }
-            last = Some((key, wanted));
+    let mut start = 0;
+    // A row group by itself: batches across two, whose dictionaries differ, are made by comparing each row's text.
+    for (number, group) in part.metadata().row_groups().iter().enumerate() {
+        let rows = start..start + group.num_rows() as usize;
+        let inside = |r: &Range<usize>| r.start.max(rows.start)..r.end.min(rows.end);
+        let ranges: Vec<_> = among.iter().map(inside).filter(|r| !r.is_empty()).collect();
+        start = rows.end;
+        if ranges.is_empty() {
+            continue;
+        }
+        let mut numbers = ranges.clone().into_iter().flatten();
+        // A column of nulls alone takes the reader longer than any other.
+        let some_value = |name: &&str| !group.columns().iter().any(|c| c.column_path().string() == *name && is_null(c));
+        let columns: Vec<&str> = ["metric", "model", "split", "trial"].into_iter().filter(some_value).collect();
+        let batches = part.read(|keys| {
+            let mask = ProjectionMask::columns(keys.parquet_schema(), columns.iter().copied());
+            let local = ranges.iter().map(|r| r.start - rows.start..r.end - rows.start);
+            let some = RowSelection::from_consecutive_ranges(local, rows.len());
+            let keys = keys.with_row_groups(vec![number]).with_row_selection(some);
+            keys.with_projection(mask).with_batch_size(READ_ROWS)
+        })?;
+        for batch in batches {
+            let batch = batch?;
+            let added = KeyColumns::new(&batch, &columns).map(|keys| {
+                add_owners(&keys, numbers.by_ref().take(batch.num_rows()), filter, &mut found);
+            });
+            added.ok_or_else(|| not_metrics(part.path()))?;
         }
     }
     Ok(found)
+}
+
+/// Whether a column chunk holds nothing but nulls.
+fn is_null(column: &ColumnChunkMetaData) -> bool {
+    let nulls = column.statistics().and_then(Statistics::null_count_opt);
+    nulls.is_some_and(|nulls| i64::try_from(nulls) == Ok(column.num_values()))
+}
+
+/// Adds the rows of a batch that are wanted; `numbers` tells which rows of the part they are.
+fn add_owners(
+    columns: &KeyColumns<'_>,
+    numbers: impl Iterator<Item = usize>,
+    filter: &dyn Fn(&SeriesKey) -> bool,
+    found: &mut Vec<Owned>,
+) {
+    // Dictionary keys mean something only within their batch.
+    let mut last: Option<(RowKey, bool)> = None;
+    for (i, row) in numbers.enumerate() {
+        let key = columns.row(i);
+        if let Some((same, wanted)) = last
+            && same == key
+        {
+            match found.last_mut() {
+                Some((rows, _)) if wanted && rows.end == row => {
+                    rows.end += 1;
+                    continue;
+                }
+                _ if !wanted => continue,
+                _ => {}
+            }
+        }
+        let series = columns.series(i);
+        let wanted = filter(&series);
+        if wanted {
+            found.push((row..row + 1, series));
+        }
+        last = Some((key, wanted));
+    }
 }
 
 fn not_metrics(path: &Path) -> StoreError {
@@ -404,12 +438,12 @@ fn column<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> Opti
     batch.column_by_name(name)?.as_primitive_opt::<T>()
 }
 
-/// The columns that say which series a row belongs to.
+/// The columns that say which series a row belongs to. One that is not there is null.
 struct KeyColumns<'a> {
-    metric: StringColumn<'a>,
-    model: StringColumn<'a>,
-    split: StringColumn<'a>,
-    trial: &'a Int32Array,
+    metric: Option<StringColumn<'a>>,
+    model: Option<StringColumn<'a>>,
+    split: Option<StringColumn<'a>>,
+    trial: Option<&'a Int32Array>,
 }
 
 struct StringColumn<'a> {
@@ -418,8 +452,8 @@ struct StringColumn<'a> {
 }
 
 impl<'a> StringColumn<'a> {
-    fn new(batch: &'a RecordBatch, name: &str) -> Option<Self> {
-        let array = batch.column_by_name(name)?.as_dictionary_opt::<Int32Type>()?;
+    fn new(array: &'a ArrayRef) -> Option<Self> {
+        let array = array.as_dictionary_opt::<Int32Type>()?;
         Some(Self { keys: array.keys(), values: array.values().as_string_opt::<i32>()? })
     }
 
@@ -433,28 +467,35 @@ impl<'a> StringColumn<'a> {
 }
 
 impl<'a> KeyColumns<'a> {
-    fn new(batch: &'a RecordBatch) -> Option<Self> {
-        Some(Self {
-            metric: StringColumn::new(batch, "metric")?,
-            model: StringColumn::new(batch, "model")?,
-            split: StringColumn::new(batch, "split")?,
-            trial: column::<Int32Type>(batch, "trial")?,
-        })
+    /// `None`: one of the columns that were read is of another type.
+    fn new(batch: &'a RecordBatch, read: &[&str]) -> Option<Self> {
+        let text = |name: &str| match batch.column_by_name(name) {
+            Some(array) => StringColumn::new(array).map(Some),
+            None => (!read.contains(&name)).then_some(None),
+        };
+        let trial = match batch.column_by_name("trial") {
+            Some(array) => Some(array.as_primitive_opt::<Int32Type>()?),
+            None if read.contains(&"trial") => return None,
+            None => None,
+        };
+        Some(Self { metric: text("metric")?, model: text("model")?, split: text("split")?, trial })
     }
 
     fn trial(&self, i: usize) -> Option<i32> {
-        self.trial.is_valid(i).then(|| self.trial.value(i))
+        self.trial.filter(|trial| trial.is_valid(i)).map(|trial| trial.value(i))
     }
 
     fn row(&self, i: usize) -> RowKey {
-        (self.metric.key(i), self.model.key(i), self.split.key(i), self.trial(i))
+        let key = |column: &Option<StringColumn<'_>>| column.as_ref()?.key(i);
+        (key(&self.metric), key(&self.model), key(&self.split), self.trial(i))
     }
 
     fn series(&self, i: usize) -> SeriesKey {
+        let value = |column: &Option<StringColumn<'_>>| column.as_ref()?.value(i);
         SeriesKey {
-            metric: self.metric.value(i).unwrap_or_default(),
-            model: self.model.value(i),
-            split: self.split.value(i),
+            metric: value(&self.metric).unwrap_or_default(),
+            model: value(&self.model),
+            split: value(&self.split),
             trial: self.trial(i),
         }
     }
@@ -462,7 +503,6 @@ impl<'a> KeyColumns<'a> {
 
 /// The time of a part's last row, from its footer.
 pub(crate) fn last_time(part: &Sealed) -> i64 {
-    use parquet::file::statistics::Statistics;
     let times = part.metadata().row_groups().iter().flat_map(|group| {
         group.columns().iter().filter(|c| c.column_path().string() == "time").filter_map(|c| {
             match c.statistics() {
