@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use gradtop_store::{
     Ending, Event, Life, Request, RunDir, RunLock, State, Status, View, append_event, has_journal, inside,
-    read_status, recorded_end, recover, request, view, write_status,
+    read_manifest, read_status, recorded_end, recover, request, view, write_status,
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
@@ -199,7 +199,7 @@ fn seal_rest(run: &RunDir) -> Result<bool> {
         Err(e) => return Err(e.into()),
     };
     recover(run, &lock)?;
-    gradtop_store::write_run_table(run, &view(run)?)?;
+    gradtop_store::write_run_table(run, &read_manifest(run)?, &read_status(run)?)?;
     drop(lock);
     Ok(true)
 }
@@ -245,8 +245,7 @@ fn write_crashed(run: &RunDir, cause: &str) -> Result<bool> {
     (status.state, status.cause, status.ended) = (end.state, end.cause, status.started.max(Some(time)));
     (status.eta_s, status.steps_per_s, status.waiting, status.outcome) = (None, None, None, None);
     status.updated = Timestamp::now();
-    let last = View { status: status.clone(), ..view(run)? };
-    gradtop_store::write_run_table(run, &last)?;
+    gradtop_store::write_run_table(run, &read_manifest(run)?, &status)?;
     append_event(run, &Event::State { state: status.state, cause: status.cause.clone() })?;
     write_status(run, &status)?;
     gradtop_store::give_up_reserve(run);

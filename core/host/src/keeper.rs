@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, EventLog, Life, Manifest, Request, RunDir, RunLock, State, Status, View, give_up_reserve,
+    Event, EventLog, Manifest, Request, RunDir, RunLock, State, Status, give_up_reserve,
     process_start, read_manifest, read_status, recover, request, write_status,
 };
 use jiff::Timestamp;
@@ -283,10 +283,8 @@ impl Keeper {
         // The clock may have been set back since.
         status.ended = status.started.max(Some(status.updated));
         // The table before the status: whoever sees a final state finds everything in its place.
-        let written = gradtop_store::view(&self.run).and_then(|seen| {
-            let last = View { status: status.clone(), state, life: Life::Ended, certain: true, ..seen };
-            gradtop_store::write_run_table(&self.run, &last)
-        });
+        let written = read_manifest(&self.run)
+            .and_then(|manifest| gradtop_store::write_run_table(&self.run, &manifest, &status));
         if let Err(e) = written {
             self.event(&Event::Warning { message: format!("the table of runs could not be written: {e}") });
         }

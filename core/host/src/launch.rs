@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use gradtop_store::{
     Birth, Event, ExperimentInfo, Manifest, ParamValue, PluginInfo, RunDir, RunLock, State, Status, Versions,
-    append_event, clear_control, prepare_resume, read_status, recover, view, write_status,
+    append_event, clear_control, prepare_resume, read_manifest, read_status, recover, view, write_status,
 };
 use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -97,6 +97,7 @@ pub fn launch(launch: &Launch) -> Result<RunDir> {
         schema: gradtop_store::SCHEMA,
         state: State::Queued,
         updated: Timestamp::now(),
+        trained_s: Some(0.0),
         ..Status::default()
     };
     write_status(run, &status)?;
@@ -105,7 +106,6 @@ pub fn launch(launch: &Launch) -> Result<RunDir> {
     Ok(run)
 }
 
-/// Whether these are an experiment's defaults, or one of its presets.
 /// Why an experiment refuses these parameters; `None` if it does not. It is asked in a process of its own, as the start of
 /// every run asks it. Defaults and presets are the author's own; asking about them too would make every start slower.
 pub fn refused(
@@ -119,6 +119,7 @@ pub fn refused(
     crate::validate::refused(plugin, &experiment.id, params)
 }
 
+/// Whether these are an experiment's defaults, or one of its presets.
 fn is_declared(experiment: &ExperimentDesc, params: &[(String, ParamValue)]) -> bool {
     let presets = experiment.presets.iter().map(|p| Some(p.name.as_str()));
     std::iter::once(None)
@@ -190,6 +191,7 @@ fn start(run: &RunDir, lock: &RunLock, resume: Option<&Path>) -> Result<()> {
             ended: Some(Timestamp::now()),
             ..read_status(run).unwrap_or_default()
         };
+        gradtop_store::write_run_table(run, &read_manifest(run)?, &status)?;
         write_status(run, &status)?;
         append_event(run, &Event::State { state: State::Failed, cause: status.cause })?;
     }
@@ -280,8 +282,12 @@ pub fn resume(run: &RunDir) -> Result<()> {
         updated: Timestamp::now(),
         started: now.started,
         elapsed_s: now.took(now.updated),
+        trained_s: checkpoint.trained_s,
         ..Status::default()
     };
+    // A run of an older version has no table of parameters yet.
+    gradtop_store::write_params_table(run, &seen.manifest)?;
+    gradtop_store::write_run_table(run, &seen.manifest, &status)?;
     write_status(run, &status)?;
     let place = checkpoint.dir.strip_prefix(run.path()).unwrap_or(&checkpoint.dir).display().to_string();
     append_event(run, &Event::Resumed { step: checkpoint.step, checkpoint: place })?;

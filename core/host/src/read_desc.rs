@@ -105,15 +105,21 @@ fn experiment(place: &str, desc: *const Desc) -> Result<ExperimentDesc, Refusal>
     let place = id.as_str();
     let params = read_params(place, &raw)?;
     let presets = read_presets(place, &raw, &params)?;
-    let metrics = read_metrics(place, &raw)?;
+    let mut metrics = read_metrics(place, &raw)?;
     let figures = if raw.figures.is_null() {
         None
     } else {
         // SAFETY: an immortal C string.
         let text = unsafe { guard::text(raw.figures, FIGURES_LIMIT) }.at(place, "figures")?;
-        gradtop_store::figures::parse(&text).map_err(|e| {
-            bad(&format!("{place}, figures"), clean(e.to_string().trim_start_matches("figures: ")))
-        })?;
+        let at = format!("{place}, figures");
+        let file = gradtop_store::figures::parse(&text)
+            .map_err(|e| bad(&at, clean(e.to_string().trim_start_matches("figures: "))))?;
+        for (metric, split) in file.headline {
+            let Some(info) = metrics.iter_mut().find(|m| m.name == metric) else {
+                return Err(bad(&at, format!("headline: there is no metric {:?}", clean(&metric))));
+            };
+            info.headline_of = Some(split);
+        }
         Some(text)
     };
     Ok(ExperimentDesc {
@@ -244,6 +250,7 @@ fn read_metrics(place: &str, desc: &Desc) -> Result<Vec<MetricInfo>, Refusal> {
             help: shown(raw.help, &at, "help")?,
             goal,
             headline: raw.flags & metric_flag::HEADLINE != 0,
+            headline_of: None,
             guard: raw.flags & metric_flag::GUARD != 0,
             log: raw.flags & metric_flag::LOG != 0,
             wall_clock: raw.flags & metric_flag::WALL_CLOCK != 0,

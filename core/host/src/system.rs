@@ -8,7 +8,8 @@ use gradtop_store::{Recorder, SeriesKey};
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Measures this process: `system/cpu` in percent of one core, `system/memory` in bytes, and on a GPU `system/gpu` in
-/// percent and `system/gpu_memory` in bytes, both of the whole device.
+/// percent and `system/gpu_memory` in bytes, both of the whole device. With them goes `system/trained_s`, the run's seconds
+/// of training.
 pub(crate) struct System {
     gpu: Option<String>,
     nvml: Option<nvml_wrapper::Nvml>,
@@ -22,7 +23,7 @@ impl System {
     }
 
     /// Logs at `step` if it is time to.
-    pub(crate) fn tick(&mut self, recorder: &Recorder, step: i64) {
+    pub(crate) fn tick(&mut self, recorder: &Recorder, step: i64, trained_s: Option<f64>) {
         let now = Instant::now();
         let Some((then, cpu_before)) = self.last else {
             self.last = Some((now, cpu_seconds()));
@@ -39,6 +40,7 @@ impl System {
         self.last = Some((now, cpu));
         let mut values = vec![("cpu", "%", 100.0 * (cpu - cpu_before) / elapsed.as_secs_f64())];
         values.extend(memory().map(|bytes| ("memory", "B", bytes)));
+        values.extend(trained_s.map(|seconds| ("trained_s", "s", seconds)));
         let device =
             self.nvml.as_ref().zip(self.gpu.as_deref()).and_then(|(n, gpu)| n.device_by_uuid(gpu).ok());
         if let Some(device) = device {

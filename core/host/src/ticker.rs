@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, HEARTBEAT, Request, State, Status, Trouble, WITHDRAWN, Waiting, keep_reserve, request,
+    Event, HEARTBEAT, Manifest, Request, State, Status, Trouble, WITHDRAWN, Waiting, keep_reserve, request,
     take_requests, write_status,
 };
 use jiff::Timestamp;
@@ -44,7 +44,7 @@ impl Tickers {
     pub(crate) fn start(
         session: &'static Session,
         first: Status,
-        checkpoint_every: Duration,
+        manifest: Manifest,
         terminated: Arc<AtomicBool>,
         keeper: Option<rustix::process::Pid>,
     ) -> std::io::Result<Self> {
@@ -54,7 +54,7 @@ impl Tickers {
         let end = Arc::new((Mutex::new(false), Condvar::new()));
         let mut listener = Listener {
             session,
-            checkpoint_every,
+            checkpoint_every: Duration::from_secs(manifest.checkpoint_every_s),
             terminated,
             keeper,
             orphaned: None,
@@ -75,6 +75,8 @@ impl Tickers {
             unwritten: false,
             trouble: None,
             troubles: 0,
+            manifest,
+            row_state: State::Queued,
         };
         let (a, b) = (end.clone(), end.clone());
         let listen = std::thread::Builder::new().name("listen".to_owned()).spawn(move || {
@@ -276,6 +278,9 @@ struct Display {
     trouble: Option<Trouble>,
     troubles: u32,
     system: System,
+    manifest: Manifest,
+    /// The state in the run's row.
+    row_state: State,
 }
 
 impl Display {
@@ -306,7 +311,7 @@ impl Display {
                 self.work.note(now, done as f64);
             }
             if let Some(step) = step.filter(|_| session.running.load(Ordering::Acquire)) {
-                self.system.tick(&session.recorder, step);
+                self.system.tick(&session.recorder, step, session.trained_s());
             }
         }
         let left = total.saturating_sub(done);
@@ -333,6 +338,7 @@ impl Display {
             steps_per_s: self.steps.per_second(now),
             started: self.shown.started.or_else(|| session.started()),
             elapsed_s: Some(self.before_s + elapsed),
+            trained_s: session.trained_s(),
             rows: stats.rows,
             log_wait_ms: stats.wait.as_secs_f64() * 1e3,
             headline,
@@ -348,6 +354,18 @@ impl Display {
             let next = Status { updated: Timestamp::now(), ..next };
             self.unwritten = write_status(&session.run, &next).is_err();
             self.shown = next;
+            self.write_row();
+        }
+    }
+
+    /// Keeps the state in the run's row, for SQL. Queued it was before.
+    fn write_row(&mut self) {
+        let state = self.shown.state;
+        if state != self.row_state && state != State::Starting {
+            let row = &self.shown;
+            if gradtop_store::write_run_table(&self.session.run, &self.manifest, row).is_ok() {
+                self.row_state = state;
+            }
         }
     }
 

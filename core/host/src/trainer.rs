@@ -10,7 +10,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
 
 use gradtop_abi::{self as abi, Kv};
 use gradtop_store::{
@@ -175,16 +174,16 @@ fn train(run: &RunDir, resume: Option<&Path>, reporter: &mut Reporter) -> End {
         gpu: manifest.device.strip_prefix("cuda:").and_then(|n| crate::device::uuid(n.parse().ok()?)),
         ..read_status(run).unwrap_or_default()
     };
-    let every = Duration::from_secs(manifest.checkpoint_every_s);
+    session.set_trained_before(first.trained_s);
     // Before anything of the plugin runs: a plugin that hangs as it is opened can be asked to stop, too.
-    let tickers = match Tickers::start(session, first, every, terminated, keeper) {
+    let tickers = match Tickers::start(session, first, manifest.clone(), terminated, keeper) {
         Ok(tickers) => tickers,
         Err(e) => return failed(format!("no thread can be started: {e}")),
     };
     mind_exit(reporter);
     let end = run_plugin(session, &manifest, resume, reporter);
     reporter.phase(Phase::Finishing);
-    session.running.store(false, Ordering::Release);
+    session.end_training();
     let end = with_log(session, end, session.recorder.finish());
     // A trainer that stopped because its keeper is gone has no end of its own: it was cut short.
     let cut_short = session.orphaned.load(Ordering::Acquire) && end.0 == Outcome::Stopped;

@@ -90,6 +90,20 @@ impl Info {
         self
     }
 
+    /// All that goes into the text of the figures: them, and the splits that stand for a run.
+    pub(crate) fn figures_toml(&self) -> Option<String> {
+        let split = |m: &Metric| {
+            let split = m.headline_of.as_deref()?;
+            Some(format!("headline.{} = {}\n", quoted(&m.name), quoted(split)))
+        };
+        let splits: String = self.metrics.iter().filter_map(split).collect();
+        if splits.is_empty() {
+            return self.figures.clone();
+        }
+        // Keys of the whole come before the first table.
+        Some(format!("{splits}{}", self.figures.as_deref().unwrap_or_default()))
+    }
+
     /// What is wrong with the description, if anything; `params` are the experiment's parameters.
     pub(crate) fn problem(&self, params: &[ParamSpec]) -> Option<String> {
         if !is_name(&self.id, '-') {
@@ -132,6 +146,7 @@ pub struct Metric {
     pub(crate) unit: Option<String>,
     pub(crate) help: String,
     pub(crate) goal: Goal,
+    pub(crate) headline_of: Option<String>,
     /// Bits of the ABI's `metric_flag`.
     pub(crate) flags: u32,
 }
@@ -139,7 +154,7 @@ pub struct Metric {
 impl Metric {
     /// `/` in a name separates groups.
     pub fn new(name: &str) -> Self {
-        Self { name: name.into(), unit: None, help: String::new(), goal: Goal::None, flags: 0 }
+        Self { name: name.into(), unit: None, help: String::new(), goal: Goal::None, headline_of: None, flags: 0 }
     }
 
     /// Its name.
@@ -173,6 +188,14 @@ impl Metric {
     pub fn headline(mut self) -> Self {
         self.flags |= metric_flag::HEADLINE;
         self
+    }
+
+    /// Shown in lists of runs, by its values of this split. Without it they are those of `test`, else of `val` or
+    /// `validation`, else of no split, else of the only one there is.
+    #[must_use]
+    pub fn headline_of(mut self, split: &str) -> Self {
+        self.headline_of = Some(split.into());
+        self.headline()
     }
 
     /// The run fails when this metric is not finite in every model and trial.
@@ -218,6 +241,20 @@ fn is_name(text: &str, also: char) -> bool {
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == also)
 }
 
+/// A text as a basic string of TOML.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
 fn repeated<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let mut seen = Vec::new();
     for name in names {
@@ -227,4 +264,21 @@ fn repeated<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
         seen.push(name);
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_headline_of_a_split_goes_before_the_figures() {
+        let info = || Info::new("a", "A", "").figures("[[figure]]\nid = \"f\"\n");
+        assert_eq!(info().metric(Metric::new("loss")).figures_toml(), info().figures);
+        let both = info().metric(Metric::new("val/\"loss\"").headline_of("te\\st\n"));
+        assert!(both.metrics[0].flags & metric_flag::HEADLINE != 0);
+        let text = both.figures_toml().unwrap();
+        assert_eq!(text, "headline.\"val/\\\"loss\\\"\" = \"te\\\\st\\u000a\"\n[[figure]]\nid = \"f\"\n");
+    }
 }

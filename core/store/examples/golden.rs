@@ -10,7 +10,7 @@ use std::time::Duration;
 use gradtop_store::{
     ColumnData, Event, ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder,
     RecorderOptions, SCHEMA, SeriesKey, State, Status, TableColumn, Versions, append_event, create_run,
-    figures, view, write_run_table, write_status,
+    figures, write_run_table, write_status,
 };
 
 fn main() {
@@ -81,7 +81,7 @@ fn main() {
         ..Status::default()
     };
     write_status(&run, &status).unwrap();
-    write_run_table(&run, &view(&run).unwrap()).unwrap();
+    write_run_table(&run, &manifest(), &status).unwrap();
 }
 
 fn manifest() -> Manifest {

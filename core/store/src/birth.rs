@@ -12,6 +12,8 @@ use crate::inside;
 use crate::lock::{RunLock, is_locked};
 use crate::manifest::Manifest;
 use crate::run_dir::{RunDir, create_shared, new_run_name, validate_name};
+use crate::run_table::{write_params_table, write_run_table};
+use crate::status::read_status;
 
 /// How often a name, or a folder, may be taken away by others before it is given up.
 const TRIES: u32 = 1_000;
@@ -65,7 +67,7 @@ impl Birth {
         &self.run
     }
 
-    /// Writes the manifest and gives the folder its name.
+    /// Writes the manifest, of a run that has a status its tables too, and gives the folder its name.
     pub fn finish(mut self) -> Result<(RunDir, RunLock)> {
         let mut tries = 0;
         loop {
@@ -75,6 +77,10 @@ impl Birth {
             let path = self.run.manifest();
             let text = toml::to_string(&self.manifest).format_at("encode", &path)?;
             inside::replace(&self.run, &path, text.as_bytes(), true).at("write", &path)?;
+            if let Ok(status) = read_status(&self.run) {
+                write_params_table(&self.run, &self.manifest)?;
+                write_run_table(&self.run, &self.manifest, &status)?;
+            }
             let path = self.above.path().join(format!("run={}", self.manifest.run));
             match inside::rename_new(&self.above, self.run.path(), &path) {
                 Ok(()) => {

@@ -13,6 +13,7 @@ use crate::lock::RunLock;
 use crate::part::{list_parts, names};
 use crate::recover::recover;
 use crate::run_dir::RunDir;
+use crate::table::RUN_TABLE;
 
 /// The record in a checkpoint's folder.
 const RECORD: &str = "checkpoint.toml";
@@ -26,6 +27,8 @@ pub struct Checkpoint {
     pub step: i64,
     /// The epoch there, if the experiment counts them.
     pub epoch: Option<f64>,
+    /// Seconds of training up to it; not known of those of older versions.
+    pub trained_s: Option<f64>,
     /// Its folder: what the experiment saved, and `checkpoint.toml`.
     pub dir: PathBuf,
 }
@@ -37,6 +40,8 @@ pub(crate) struct Record {
     pub(crate) step: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) epoch: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trained_s: Option<f64>,
     pub(crate) time: Timestamp,
     /// The last journal segment it includes; 0: none.
     pub(crate) segment: u32,
@@ -105,7 +110,8 @@ fn list(run: &RunDir) -> Vec<(Checkpoint, Record)> {
         .filter_map(|n| {
             let dir = run.checkpoints().join(n);
             let record = read_record(run, &dir).ok()?;
-            Some((Checkpoint { step: record.step, epoch: record.epoch, dir }, record))
+            let Record { step, epoch, trained_s, .. } = record;
+            Some((Checkpoint { step, epoch, trained_s, dir }, record))
         })
         .collect();
     found.sort_by_key(|(_, r)| (r.segment, r.time, r.step));
@@ -136,7 +142,8 @@ pub(crate) fn table_boundaries(run: &RunDir, table: &str) -> BTreeSet<u32> {
 }
 
 /// Readies a run to go on from a checkpoint, the newest one if none is given: seals what a crash left, then moves every
-/// row logged later, and every later checkpoint, to `superseded/<time>/`. The run's row in `tables/run/` goes there too.
+/// row logged later, and every later checkpoint, to `superseded/<time>/`. The run's row in `tables/run/` is kept there too; it also stays where it
+/// is, until the next takes its place.
 pub fn prepare_resume(run: &RunDir, lock: &RunLock, checkpoint: Option<&Path>) -> Result<Checkpoint> {
     let all = list(run);
     let none = |path: &Path| StoreError::NoCheckpoint { path: path.to_owned() };
@@ -162,7 +169,10 @@ pub fn prepare_resume(run: &RunDir, lock: &RunLock, checkpoint: Option<&Path>) -
             aside.take(&part.path)?;
         }
     }
-    for table in names(run, &run.tables())? {
+    for part in list_parts(run, &run.tables().join(RUN_TABLE))? {
+        aside.copy(&part.path)?;
+    }
+    for table in names(run, &run.tables())?.into_iter().filter(|t| t != RUN_TABLE) {
         let last = record.tables.get(&table).copied().unwrap_or(0);
         for part in list_parts(run, &run.tables().join(&table))? {
             if part.first > last {
@@ -190,6 +200,22 @@ struct Aside<'a> {
 impl Aside<'_> {
     /// Moves a file or folder there, to the same place relative to the run's folder.
     fn take(&mut self, path: &Path) -> Result<()> {
+        let to = self.place(path)?;
+        inside::rename(self.run, path, &to).at("move", path)?;
+        fsutil::stage("resume: moved");
+        let parent = path.parent().unwrap_or(self.run.path());
+        inside::sync_dir(self.run, parent).at("sync", parent)
+    }
+
+    /// Keeps what a file says now there, too.
+    fn copy(&mut self, path: &Path) -> Result<()> {
+        let to = self.place(path)?;
+        let bytes = inside::read(self.run, path, inside::TEXT_LIMIT).at("read", path)?;
+        inside::replace(self.run, &to, &bytes, true).at("write", &to)
+    }
+
+    /// Where a path of the run goes to; its folder is made.
+    fn place(&mut self, path: &Path) -> Result<PathBuf> {
         let dir = if let Some(dir) = &self.dir {
             dir.clone()
         } else {
@@ -201,8 +227,6 @@ impl Aside<'_> {
         let to = dir.join(path.strip_prefix(self.run.path()).unwrap_or(path));
         let parent = to.parent().unwrap_or(&dir);
         inside::create_dir_all(self.run, parent).at("create", parent)?;
-        inside::rename(self.run, path, &to).at("move", path)?;
-        fsutil::stage("resume: moved");
-        inside::sync_dir(self.run, parent).at("sync", parent)
+        Ok(to)
     }
 }

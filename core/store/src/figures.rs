@@ -2,6 +2,7 @@
 //!
 //! Keys this version does not know are kept, so that a file written by a newer gradtop survives being merged here.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ pub struct FigureFile {
     /// The figures, in the order declared.
     #[serde(default, rename = "figure")]
     pub figures: Vec<Figure>,
+    /// The split that stands for a run, by metric; see [`crate::split_rank`]. Only of a description.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headline: BTreeMap<String, String>,
     /// Keys this version does not know.
     #[serde(flatten)]
     pub extra: toml::Table,
@@ -29,7 +33,12 @@ fn schema() -> u32 {
 
 impl Default for FigureFile {
     fn default() -> Self {
-        Self { schema: schema(), figures: Vec::new(), extra: toml::Table::new() }
+        Self {
+            schema: schema(),
+            figures: Vec::new(),
+            headline: BTreeMap::new(),
+            extra: toml::Table::new(),
+        }
     }
 }
 
@@ -308,6 +317,7 @@ pub fn merge(file: &mut FigureFile, new: FigureFile) {
             None => file.figures.push(figure),
         }
     }
+    file.headline.extend(new.headline);
     file.extra.extend(new.extra);
 }
 

@@ -19,6 +19,7 @@ mod error;
 mod events;
 pub mod figures;
 mod fsutil;
+mod headline;
 mod held;
 pub mod inside;
 mod journal;
@@ -61,6 +62,7 @@ pub use decode::decoding;
 pub use ending::recorded_end;
 pub use error::{Result, StoreError};
 pub use events::{Event, EventLine, EventLog, append_event, read_events};
+pub use headline::{Headline, HeadlineLine, headlines, split_rank};
 pub use lock::{RunLock, is_locked};
 pub use machine::{boot_id, host_name, process_start};
 pub use manifest::{
@@ -75,7 +77,7 @@ pub use run_dir::{
     RunDir, create_shared, find_folder, find_run, list_experiments, list_runs, list_runs_checked,
     new_run_name, runs_dir, validate_name,
 };
-pub use run_table::write_run_table;
+pub use run_table::{write_params_table, write_run_table};
 pub use series::SeriesKey;
 pub use status::{Ending, HeadlineValue, State, Status, Waiting, read_status, write_status};
 pub use summary::{Point, SeriesSummary, summarize};

@@ -152,6 +152,9 @@ pub struct MetricInfo {
     /// Whether overviews show it.
     #[serde(default)]
     pub headline: bool,
+    /// The split whose values stand for a run, where the experiment says so; see [`crate::split_rank`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headline_of: Option<String>,
     /// Whether the run fails once it is non-finite in every model and trial.
     #[serde(default)]
     pub guard: bool,

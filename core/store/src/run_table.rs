@@ -1,4 +1,4 @@
-//! `tables/run/`: one row that says what the run was and how it ended, for SQL.
+//! For SQL: `tables/run/`, one row that says what the run was and how it ended, and `tables/params/`, what it was given.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,39 +7,45 @@ use arrow_array::{
     ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
     UInt64Array,
 };
-use arrow_schema::{Field, Schema};
+use arrow_schema::{DataType, Field, Schema};
 use jiff::Timestamp;
 
 use crate::error::{FormatContext as _, IoContext as _, Result};
-use crate::fsutil;
+use crate::headline::split_rank;
 use crate::inside;
-use crate::manifest::{Goal, ParamValue};
+use crate::manifest::{Goal, Manifest, MetricInfo, ParamValue};
 use crate::part::{list_parts, part_name};
 use crate::read::{Snapshot, series_file};
 use crate::rows::Rows;
 use crate::run_dir::RunDir;
 use crate::series::{KeyTable, SeriesKey};
-use crate::table::{RUN_TABLE, write_file};
-use crate::view::View;
+use crate::status::Status;
+use crate::table::{PARAMS_TABLE, RUN_TABLE, existing_schema, write_part};
 
-/// What a declared metric came to, over all its series.
+/// Schema metadata that tells gradtop's own table `params` from one of that name that an experiment logs.
+const OWN: (&str, &str) = ("gradtop.table", "params");
+
+/// What a declared metric came to in one split, over all models and trials.
 #[derive(Debug, Clone, Copy, Default)]
 struct Summary {
-    /// Time, step and value of the last row.
-    last: Option<(i64, i64, f64)>,
+    /// Time and value of the row logged last.
+    last: Option<(i64, f64)>,
     /// The lowest or highest finite value, as the goal asks.
     best: Option<f64>,
 }
 
-/// Writes the run's row: name, state, seed, device, times, every parameter as `param.<key>`, and of each declared metric
-/// `last.<metric>` and, if it has a goal, `best.<metric>`, over all models, splits and trials.
-pub fn write_run_table(run: &RunDir, view: &View) -> Result<()> {
+/// Summaries by metric and split.
+type Summaries = BTreeMap<String, BTreeMap<Option<String>, Summary>>;
+
+/// Writes the run's row, in the place of the one before: name, state, seed, device, times, every parameter as
+/// `param.<key>`, and once it has ended of each declared metric `last.<metric>.<split>` and, if it has a goal,
+/// `best.<metric>.<split>`, over all models and trials. `last.<metric>` and `best.<metric>` are those of the split that stands
+/// for the run, see [`split_rank`], which `split.<metric>` names.
+pub fn write_run_table(run: &RunDir, manifest: &Manifest, status: &Status) -> Result<()> {
     let dir = run.tables().join(RUN_TABLE);
-    inside::create_dir_all(run, &dir).at("create", &dir)?;
-    let path = dir.join(part_name(1, 1));
     let mut row = Row::default();
-    describe(&mut row, view);
-    for (key, value) in &view.manifest.params {
+    describe(&mut row, manifest, status);
+    for (key, value) in &manifest.params {
         let name = format!("param.{key}");
         match value {
             ParamValue::Bool(v) => row.push(&name, BooleanArray::from(vec![*v])),
@@ -48,23 +54,79 @@ pub fn write_run_table(run: &RunDir, view: &View) -> Result<()> {
             ParamValue::Text(v) => row.push(&name, StringArray::from(vec![v.as_str()])),
         }
     }
-    let metrics = summaries(run, view)?;
-    for metric in &view.manifest.metrics {
-        let found = metrics.get(metric.name.as_str()).copied().unwrap_or_default();
-        row.push(&format!("last.{}", metric.name), Float64Array::from(vec![found.last.map(|(_, _, v)| v)]));
-        if metric.goal != Goal::None {
-            row.push(&format!("best.{}", metric.name), Float64Array::from(vec![found.best]));
+    let found = if status.state.is_final() { summaries(run, manifest)? } else { Summaries::new() };
+    let splits = |metric: &MetricInfo| found.get(&metric.name).into_iter().flatten();
+    for metric in &manifest.metrics {
+        let chosen = splits(metric).min_by_key(|(split, _)| split_rank(Some(metric), split.as_deref()));
+        let summary = chosen.map(|(_, summary)| *summary).unwrap_or_default();
+        row.summary(metric, "", summary);
+        row.text(&format!("split.{}", metric.name), chosen.and_then(|(split, _)| split.as_deref()));
+    }
+    for metric in &manifest.metrics {
+        for (split, summary) in splits(metric) {
+            if let Some(split) = split {
+                row.summary(metric, &format!(".{split}"), *summary);
+            }
         }
     }
-    let schema = Arc::new(Schema::new(row.fields));
-    let batch = RecordBatch::try_new(schema, row.values).format_at("encode", &path)?;
-    let tmp = fsutil::tmp_beside(&path);
-    write_file(run, &tmp, &[batch])?;
-    inside::rename(run, &tmp, &path).at("rename", &tmp)?;
-    for other in list_parts(run, &dir)?.iter().filter(|p| p.path != path) {
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(row.fields)), row.values).format_at("encode", &dir)?;
+    write_part(run, &dir, 1, &[batch])?;
+    let only = part_name(1, 1);
+    for other in list_parts(run, &dir)?.iter().filter(|p| !p.path.ends_with(&only)) {
         inside::remove_file(run, &other.path).at("remove", &other.path)?;
     }
-    inside::sync_dir(run, &dir).at("sync", &dir)
+    Ok(())
+}
+
+/// Writes the run's parameters in long form, a row each: `key`, `value` as text, `number` (of a truth value 0 or 1) and `kind`.
+/// An experiment that logs a table of this name keeps its own.
+pub fn write_params_table(run: &RunDir, manifest: &Manifest) -> Result<()> {
+    let dir = run.tables().join(PARAMS_TABLE);
+    if existing_schema(run, PARAMS_TABLE)?.is_some_and(|schema| !is_own(&schema)) {
+        return Ok(());
+    }
+    let params = || manifest.params.iter();
+    let number = |value: &ParamValue| match value {
+        ParamValue::Bool(v) => Some(f64::from(u8::from(*v))),
+        ParamValue::Int(v) => Some(*v as f64),
+        ParamValue::Float(v) => Some(*v),
+        ParamValue::Text(_) => None,
+    };
+    let kind = |value: &ParamValue| match value {
+        ParamValue::Bool(_) => "bool",
+        ParamValue::Int(_) => "int",
+        ParamValue::Float(_) => "float",
+        ParamValue::Text(_) => "text",
+    };
+    let field = |name: &str, kind, nullable| Field::new(name, kind, nullable);
+    let schema = Schema::new(vec![
+        field("key", DataType::Utf8, false),
+        field("value", DataType::Utf8, false),
+        field("number", DataType::Float64, true),
+        field("kind", DataType::Utf8, false),
+    ])
+    .with_metadata([(OWN.0.to_owned(), OWN.1.to_owned())]);
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from_iter_values(params().map(|(key, _)| key))),
+        Arc::new(StringArray::from_iter_values(params().map(|(_, value)| value.to_string()))),
+        Arc::new(params().map(|(_, value)| number(value)).collect::<Float64Array>()),
+        Arc::new(StringArray::from_iter_values(params().map(|(_, value)| kind(value)))),
+    ];
+    let batch = RecordBatch::try_new(Arc::new(schema), columns).format_at("encode", &dir)?;
+    write_part(run, &dir, 1, &[batch])
+}
+
+/// Makes room for a table that an experiment calls `params`.
+pub(crate) fn yield_params(run: &RunDir) -> Result<()> {
+    let dir = run.tables().join(PARAMS_TABLE);
+    if existing_schema(run, PARAMS_TABLE)?.is_some_and(|schema| is_own(&schema)) {
+        inside::remove_dir(run, &dir).at("remove", &dir)?;
+    }
+    Ok(())
+}
+
+fn is_own(schema: &Schema) -> bool {
+    schema.metadata().get(OWN.0).is_some_and(|name| name == OWN.1)
 }
 
 /// The columns of the one row. A name that came before is not taken again.
@@ -90,20 +152,29 @@ impl Row {
         let array = TimestampMicrosecondArray::from(vec![time.map(Timestamp::as_microsecond)]);
         self.push(name, array.with_timezone("UTC"));
     }
+
+    /// `last.<metric><of>`, and `best.<metric><of>` of a metric that has a goal.
+    fn summary(&mut self, metric: &MetricInfo, of: &str, summary: Summary) {
+        let last = summary.last.map(|(_, value)| value);
+        self.push(&format!("last.{}{of}", metric.name), Float64Array::from(vec![last]));
+        if metric.goal != Goal::None {
+            self.push(&format!("best.{}{of}", metric.name), Float64Array::from(vec![summary.best]));
+        }
+    }
 }
 
-fn describe(row: &mut Row, view: &View) {
-    let (m, s) = (&view.manifest, &view.status);
+fn describe(row: &mut Row, m: &Manifest, s: &Status) {
     row.text("experiment", Some(&m.experiment.id));
     row.text("experiment_version", Some(&m.experiment.version));
     row.text("name", Some(&m.run));
-    row.text("state", Some(view.state.word()));
+    row.text("state", Some(s.state.word()));
     row.text("cause", s.cause.as_deref());
     row.time("created", Some(m.created));
     row.time("started", s.started);
     row.time("ended", s.ended);
     let duration = s.ended.and_then(|ended| s.took(ended));
     row.push("duration_s", Float64Array::from(vec![duration]));
+    row.push("trained_s", Float64Array::from(vec![s.trained_s]));
     row.push("seed", UInt64Array::from(vec![m.seed]));
     row.text("device", Some(&m.device));
     row.push("threads", Int64Array::from(vec![i64::from(m.threads)]));
@@ -119,10 +190,9 @@ fn describe(row: &mut Row, view: &View) {
 }
 
 /// Goes through the rows of declared metrics once, without keeping them.
-fn summaries(run: &RunDir, view: &View) -> Result<BTreeMap<String, Summary>> {
-    let goals: BTreeMap<&str, Goal> =
-        view.manifest.metrics.iter().map(|m| (m.name.as_str(), m.goal)).collect();
-    let mut found: BTreeMap<String, Summary> = BTreeMap::new();
+fn summaries(run: &RunDir, manifest: &Manifest) -> Result<Summaries> {
+    let goals: BTreeMap<&str, Goal> = manifest.metrics.iter().map(|m| (m.name.as_str(), m.goal)).collect();
+    let mut found = Summaries::new();
     let snapshot = Snapshot::open(run)?;
     let mut series = series_file(run)?;
     let sink = |rows: &Rows, table: &KeyTable| {
@@ -130,22 +200,25 @@ fn summaries(run: &RunDir, view: &View) -> Result<BTreeMap<String, Summary>> {
         for chunk in rows.series.chunk_by(|a, b| a == b) {
             let range = start..start + chunk.len();
             start = range.end;
-            let Some(metric) = table.key(chunk[0]).map(|k| k.metric.as_str()) else { continue };
-            let Some(goal) = goals.get(metric) else { continue };
-            if !found.contains_key(metric) {
-                found.insert(metric.to_owned(), Summary::default());
+            let Some(key) = table.key(chunk[0]) else { continue };
+            let Some(goal) = goals.get(key.metric.as_str()) else { continue };
+            if !found.contains_key(&key.metric) {
+                found.insert(key.metric.clone(), BTreeMap::new());
             }
-            let Some(summary) = found.get_mut(metric) else { continue };
-            for i in range {
-                let (time, step, value) = (rows.time[i], rows.step[i], rows.value[i]);
-                if summary.last.is_none_or(|(t, s, _)| (time, step) >= (t, s)) {
-                    summary.last = Some((time, step, value));
+            let Some(splits) = found.get_mut(&key.metric) else { continue };
+            if !splits.contains_key(&key.split) {
+                splits.insert(key.split.clone(), Summary::default());
+            }
+            let Some(summary) = splits.get_mut(&key.split) else { continue };
+            for (time, value) in rows.time[range.clone()].iter().zip(&rows.value[range]) {
+                if summary.last.is_none_or(|(before, _)| *time >= before) {
+                    summary.last = Some((*time, *value));
                 }
                 if value.is_finite() {
                     summary.best = Some(match (summary.best, goal) {
-                        (None, _) => value,
-                        (Some(best), Goal::Max) => best.max(value),
-                        (Some(best), _) => best.min(value),
+                        (None, _) => *value,
+                        (Some(best), Goal::Max) => best.max(*value),
+                        (Some(best), _) => best.min(*value),
                     });
                 }
             }

@@ -120,6 +120,9 @@ pub struct Status {
     /// not; by a clock that nobody sets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elapsed_s: Option<f64>,
+    /// Seconds of training of what has not been set aside, pauses left out; by the same clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trained_s: Option<f64>,
     /// Process id of the trainer, in the namespace that the lock's text names.
     #[serde(default)]
     pub trainer_pid: Option<u32>,

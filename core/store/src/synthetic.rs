@@ -12,7 +12,7 @@ use crate::recorder::{Recorder, RecorderOptions};
 use crate::run_dir::RunDir;
 use crate::series::SeriesKey;
 use crate::status::{State, Status, write_status};
-use crate::{RunLock, SCHEMA, view, write_run_table};
+use crate::{RunLock, SCHEMA, read_manifest, write_run_table};
 
 /// Metrics of a synthetic run.
 pub const METRICS: u32 = 20;
@@ -81,7 +81,7 @@ impl LiveRun {
         let now = Timestamp::now();
         (self.status.state, self.status.ended, self.status.updated) = (State::Finished, Some(now), now);
         write_status(&self.run, &self.status)?;
-        write_run_table(&self.run, &view(&self.run)?)?;
+        write_run_table(&self.run, &read_manifest(&self.run)?, &self.status)?;
         drop(self.lock);
         Ok(self.run)
     }
@@ -124,6 +124,7 @@ fn manifest(name: &str) -> Manifest {
         help: String::new(),
         goal: Goal::Min,
         headline: n == 0,
+        headline_of: None,
         guard: false,
         log: n.is_multiple_of(2),
         wall_clock: false,

@@ -90,6 +90,8 @@ impl Table {
 
 /// Name of the table of one row a run, which only [`crate::write_run_table`] writes.
 pub(crate) const RUN_TABLE: &str = "run";
+/// Name of the table of a run's parameters, which [`crate::write_params_table`] writes unless an experiment has one.
+pub(crate) const PARAMS_TABLE: &str = "params";
 /// Name of the column every table begins with.
 const STEP: &str = "step";
 
@@ -401,7 +403,7 @@ fn append(table: &mut Table, batch: &RecordBatch, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The run's tables by name.
+/// The run's tables by name, gradtop's own last.
 pub fn table_names(run: &RunDir) -> Vec<String> {
     let dir = run.tables();
     let mut tables: Vec<_> = names(run, &dir)
@@ -409,6 +411,9 @@ pub fn table_names(run: &RunDir) -> Vec<String> {
         .into_iter()
         .filter(|n| !n.starts_with('.') && list_parts(run, &dir.join(n)).is_ok_and(|p| !p.is_empty()))
         .collect();
-    tables.sort();
+    tables.sort_by(|a, b| {
+        let own = |name: &str| name == RUN_TABLE || name == PARAMS_TABLE;
+        own(a).cmp(&own(b)).then_with(|| a.cmp(b))
+    });
     tables
 }

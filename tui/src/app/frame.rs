@@ -12,7 +12,7 @@ use super::runs::RunId;
 use super::{App, Overlay, Screen, Shared};
 use crate::chart::grid::{fit, width_of};
 use crate::commands::state;
-use crate::print::clean;
+use crate::print::{clean, clock};
 use crate::screens::toosmall;
 
 /// The part of the terminal that the screen has.
@@ -89,7 +89,7 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
                 right.push(format!("gpu {}", all.join(" ")));
             }
         }
-        right.push(shared.now.to_zoned(shared.zone.clone()).strftime("%H:%M:%S").to_string());
+        right.push(clock::time_of_day(shared.now));
     }
     // The clock stays, the machine gives way, then the folder.
     let width = usize::from(width);

@@ -18,8 +18,7 @@ use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 use gradtop_host::{Discovery, Launch, Origin, PluginDesc, Refusal};
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
+use jiff::Timestamp;
 use ratatui::layout::Rect;
 
 pub(crate) use frame::view;
@@ -178,8 +177,6 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     /// The time, as of the last tick.
     pub(crate) now: Timestamp,
-    /// The time zone that moments are shown in.
-    pub(crate) zone: TimeZone,
     /// What the machine does, while something runs.
     pub(crate) machine: Option<Machine>,
     /// Nothing may be changed.
@@ -218,15 +215,14 @@ pub(crate) struct App {
 
 impl App {
     /// Before anything is known.
-    pub(crate) fn new(caps: Caps, settings: Settings, read_only: bool, now: &Zoned) -> Self {
+    pub(crate) fn new(caps: Caps, settings: Settings, read_only: bool, now: Timestamp) -> Self {
         let shared = Shared {
             runs: Arc::default(),
             plugins: Arc::default(),
             live: Arc::default(),
             theme: Theme::new(settings.theme, caps),
             settings: settings.clone(),
-            now: now.timestamp(),
-            zone: now.time_zone().clone(),
+            now,
             machine: None,
             read_only,
             area: Rect::default(),

@@ -10,7 +10,6 @@ use gradtop_store::{
     ExperimentInfo, Goal, HeadlineValue, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder,
     RecorderOptions, RunDir, RunLock, SCHEMA, SeriesKey, State, Status, Versions, create_run, write_status,
 };
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -195,7 +194,7 @@ impl Bench {
             Caps { colours, glyphs },
             Settings::default(),
             read_only,
-            &now().to_zoned(TimeZone::UTC),
+            now(),
         );
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut bench = Self { app, effects: Vec::new(), folder, locks: Vec::new(), size: (0, 0) };

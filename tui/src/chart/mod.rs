@@ -18,6 +18,7 @@ mod text_marks;
 pub(crate) mod ticks;
 
 use colour::Paint;
+use jiff::tz::TimeZone;
 use scale::Scale;
 
 use crate::print::number;
@@ -105,8 +106,8 @@ pub(crate) struct Axis {
     pub(crate) categories: Vec<String>,
     /// The values are seconds: ticks at round minutes and hours.
     pub(crate) seconds: bool,
-    /// The values are seconds since 1970: ticks are times of day, so many seconds east of Greenwich.
-    pub(crate) clock: Option<i32>,
+    /// The values are seconds since 1970: ticks are times of day in this zone.
+    pub(crate) clock: Option<TimeZone>,
     /// Its two ends; without them they are where the data ends.
     pub(crate) range: Option<(f64, f64)>,
 }

@@ -265,8 +265,8 @@ pub(super) fn labelled(axis: &Axis, span: &Span, most: usize, powers: Powers) ->
         let named = axis.categories.iter().enumerate().step_by(every);
         return named.map(|(i, name)| Tick { value: i as f64, label: name.clone() }).collect();
     }
-    if let Some(east) = axis.clock {
-        return clock_ticks(span.low, span.high, most, east);
+    if let Some(zone) = &axis.clock {
+        return clock_ticks(span.low, span.high, most, zone);
     }
     if axis.seconds {
         return time_ticks(span.low, span.high, most);

@@ -1,5 +1,8 @@
 //! Ticks at round numbers, with labels as short as they can be.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 use super::scale::{Scale, Span};
 
 /// A round value and its words.
@@ -82,41 +85,35 @@ pub(crate) fn time_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
     multiples(low, high, step).into_iter().map(|v| Tick { value: v, label: clock(v) }).collect()
 }
 
-/// Ticks for seconds since 1970 as times of day: `14:05`, with seconds or the date where they are needed.
-pub(crate) fn clock_ticks(low: f64, high: f64, most: usize, east: i32) -> Vec<Tick> {
+/// Ticks for seconds since 1970 as times of day: `14:05`, with seconds or the date where they are needed. They are round in
+/// the zone, summer time or not.
+pub(crate) fn clock_ticks(low: f64, high: f64, most: usize, zone: &TimeZone) -> Vec<Tick> {
     let rough = (high - low) / most.max(2) as f64;
     let Some(step) = STEPS.into_iter().find(|s| *s >= rough) else { return Vec::new() };
-    let east = f64::from(east);
-    let local = multiples(low + east, high + east, step);
-    let days = (high - low) > 86_400.0;
-    local
-        .into_iter()
-        .map(|v| {
-            let (day, s) = ((v / 86_400.0).floor() as i64, v.rem_euclid(86_400.0).round() as u64 % 86_400);
-            let (h, m, s) = (s / 3600, s / 60 % 60, s % 60);
-            let (month, date) = month_and_day(day);
-            let label = if step >= 86_400.0 {
-                format!("{month:02}-{date:02}")
-            } else if days {
-                format!("{month:02}-{date:02} {h:02}:{m:02}")
-            } else if step >= 60.0 {
-                format!("{h:02}:{m:02}")
-            } else {
-                format!("{h:02}:{m:02}:{s:02}")
-            };
-            Tick { value: v - east, label }
-        })
-        .collect()
-}
-
-/// Month and day of a day since 1970 (Howard Hinnant's `civil_from_days`).
-fn month_and_day(day: i64) -> (i64, i64) {
-    let z = day + 719_468;
-    let of_era = z.rem_euclid(146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    (if month < 10 { month + 3 } else { month - 9 }, of_year - (153 * month + 2) / 5 + 1)
+    let east = |at: f64| {
+        let time = Timestamp::from_second(at as i64).unwrap_or_default();
+        f64::from(zone.to_offset(time).seconds())
+    };
+    let format = if step >= 86_400.0 {
+        "%m-%d"
+    } else if high - low > 86_400.0 {
+        "%m-%d %H:%M"
+    } else if step >= 60.0 {
+        "%H:%M"
+    } else {
+        "%H:%M:%S"
+    };
+    let tick = |local: f64| {
+        let time = TimeZone::UTC.to_datetime(Timestamp::from_second(local.round() as i64).ok()?);
+        let value = zone.to_timestamp(time).ok()?.as_second() as f64;
+        let inside = value >= low - 0.5 && value <= high + 0.5;
+        inside.then(|| Tick { value, label: time.strftime(format).to_string() })
+    };
+    let (from, to) = (low + east(low), high + east(high));
+    let mut ticks: Vec<Tick> = multiples(from, to.max(from), step).into_iter().filter_map(tick).collect();
+    // A time of day that summer time leaves out stands for the next one.
+    ticks.dedup_by(|a, b| a.value <= b.value);
+    ticks
 }
 
 /// `45s`, `2m30`, `1h05`, `3d`.
@@ -398,7 +395,7 @@ mod tests {
     #[test]
     fn clock_ticks_are_times_of_day_where_the_reader_is() {
         let text = |low: f64, high: f64| {
-            let all = clock_ticks(low, high, 4, 3600);
+            let all = clock_ticks(low, high, 4, &TimeZone::fixed(jiff::tz::offset(1)));
             all.into_iter().map(|t| t.label).collect::<Vec<_>>().join(" ")
         };
         // 2026-11-23 12:58:20 UTC, an hour east of Greenwich.
@@ -406,6 +403,22 @@ mod tests {
         assert_eq!(text(at, at + 40.0), "13:58:20 13:58:30 13:58:40 13:58:50 13:59:00");
         assert_eq!(text(at, at + 3600.0), "14:00 14:15 14:30 14:45");
         assert_eq!(text(at, at + 200_000.0), "11-24 11-25");
+    }
+
+    #[test]
+    fn clock_ticks_are_round_on_both_sides_of_a_change_to_winter_time() {
+        let zone = TimeZone::get("America/St_Johns").unwrap();
+        // 2026-11-01 04:30 UTC is two o'clock in summer time, the moment that it becomes one o'clock.
+        let change = 1_793_507_400.0;
+        let ticks = clock_ticks(change - 7_200.0, change + 7_200.0, 4, &zone);
+        let told = |t: &Tick| {
+            let time = Timestamp::from_second(t.value as i64).unwrap().to_zoned(zone.clone());
+            (t.label.clone(), time.strftime("%H:%M").to_string())
+        };
+        assert!(ticks.len() >= 3, "{ticks:?}");
+        for (label, own) in ticks.iter().map(told) {
+            assert_eq!(label, own);
+        }
     }
 
     proptest! {

@@ -104,7 +104,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if !args.metric.is_empty() {
         sheet.only(&args.metric);
     }
-    let sort = sorting(&sheet, args.sort.as_deref())?;
+    let sort = sorting(&subjects, &sheet, args.sort.as_deref())?;
     let order = sheet.sorted(sort, args.reverse);
     if args.json {
         print::json(&as_json(&subjects, &teams, &sheet, &order))?;
@@ -163,14 +163,18 @@ fn grouping(subjects: &[Subject], by: Option<&str>) -> Result<GroupBy> {
     }
 }
 
-fn sorting(sheet: &Sheet, by: Option<&str>) -> Result<Sort> {
+fn sorting(subjects: &[Subject], sheet: &Sheet, by: Option<&str>) -> Result<Sort> {
     let Some(name) = by else { return Ok(Sort::Given) };
     if let Some(at) = sheet.params.iter().position(|p| p == name) {
         return Ok(Sort::Param(at));
     }
-    // By its whole title, else the first of the metric's.
+    // By its whole title, else the first of the split that stands for a run.
     let titled = sheet.columns.iter().position(|c| c.facet.title() == name);
-    let metric = || sheet.columns.iter().position(|c| c.facet.metric == name);
+    let metric = || {
+        let own = sheet.columns.iter().enumerate().filter(|(_, c)| c.facet.metric == name);
+        let info = crate::compare::info(subjects, name);
+        own.min_by_key(|(_, c)| gradtop_store::split_rank(info, c.facet.split.as_deref())).map(|(at, _)| at)
+    };
     titled.or_else(metric).map(Sort::Value).ok_or_else(|| {
         let titles: BTreeSet<String> = sheet.columns.iter().map(|c| c.facet.title()).collect();
         let known = sheet.params.iter().chain(&titles).map(String::as_str);
@@ -244,8 +248,9 @@ fn of_metric(
         print::styled(goal, Ink::Dim)
     ));
     let mut columns = vec![("", Side::Left), ("", Side::Left)];
-    for c in &sheet.columns[at.clone()] {
-        columns.extend([(c.what.word(), Side::Point), ("", Side::Left)]);
+    let words: Vec<String> = sheet.columns[at.clone()].iter().map(Column::words).collect();
+    for words in &words {
+        columns.extend([(words.as_str(), Side::Point), ("", Side::Left)]);
     }
     let mut out = Table::new(&columns);
     let star = if print::ascii() { "<" } else { "◂" };
@@ -263,7 +268,7 @@ fn of_metric(
 }
 
 fn as_json(subjects: &[Subject], teams: &[Team], sheet: &Sheet, order: &[usize]) -> Value {
-    let column = |c: &Column| json!({"metric": c.facet.metric, "model": c.facet.model, "split": c.facet.split, "value": c.what.word()});
+    let column = |c: &Column| json!({"metric": c.facet.metric, "model": c.facet.model, "split": c.facet.split, "value": c.what.word(), "statistic": c.words()});
     let row = |row: &Row| {
         let team = &teams[row.team];
         let runs: Vec<&str> = team.members.iter().map(|i| subjects[*i].row.name()).collect();

@@ -80,6 +80,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     findings.extend(of_plugins());
     findings.push(of_runs(context)?);
     findings.push(at_logout());
+    findings.push(of_time_zone());
     let bad = findings.iter().any(|f| f.grade == Grade::Bad);
     if args.json {
         let all: Vec<_> = findings
@@ -138,6 +139,19 @@ fn show(f: &Finding) {
     print::line(&format!("{} {:<11} {}", print::styled(&glyph.to_string(), ink), f.topic, clean(&f.text)));
     if let Some(help) = &f.help {
         print::line(&print::styled(&format!("              {}", clean(help)), Ink::Dim));
+    }
+}
+
+fn of_time_zone() -> Finding {
+    let zone = print::clock::zone();
+    match print::clock::missing() {
+        None => {
+            let now = jiff::Timestamp::now().to_zoned(zone.clone());
+            let name = zone.iana_name().map_or_else(String::new, |name| format!("{name}, "));
+            Finding::new("time", Grade::Good, format!("{name}now {}", now.strftime("%Y-%m-%d %H:%M %:z")))
+        }
+        Some(why) => Finding::new("time", Grade::Note, format!("times are shown in UTC: {why}"))
+            .help("set TZ to a time zone such as Europe/Berlin, or make /etc/localtime a link to one"),
     }
 }
 

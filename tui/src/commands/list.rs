@@ -121,29 +121,29 @@ fn group(views: &[&View]) {
 }
 
 fn group_table(views: &[&View], parameters: &[&str]) -> Table {
-    let metric = state::common_metric(views);
+    let common = state::common(views);
     let parameter_heads: Vec<String> = parameters.iter().map(|p| clean(p)).collect();
     let mut columns = vec![("state", Align::Left), ("name", Align::Left)];
     columns.extend(parameter_heads.iter().map(|p| (p.as_str(), Align::Left)));
-    let metric_head = metric.map(clean).unwrap_or_default();
+    let metric_head = common.as_ref().map(state::Common::title).unwrap_or_default();
     columns.extend([
         ("progress", Align::Right),
         ("step", Align::Right),
         ("rate", Align::Right),
         ("eta", Align::Right),
-        (metric_head.as_str(), if metric.is_some() { Align::Point } else { Align::Left }),
-        ("", Align::Left),
+        (metric_head.as_str(), if common.is_some() { Align::Point } else { Align::Left }),
+        (if common.is_some() { "of" } else { "" }, Align::Left),
         ("age", Align::Right),
         ("", Align::Left),
     ]);
     let mut table = Table::new(&columns);
     for view in views {
-        table.row(row(view, parameters, metric));
+        table.row(row(view, parameters, common.as_ref()));
     }
     table
 }
 
-fn row(view: &View, parameters: &[&str], metric: Option<&str>) -> Vec<Words> {
+fn row(view: &View, parameters: &[&str], common: Option<&state::Common>) -> Vec<Words> {
     let s = &view.status;
     let mut cells = vec![
         Words::new(state::words(view), state::ink(view.state)),
@@ -160,12 +160,15 @@ fn row(view: &View, parameters: &[&str], metric: Option<&str>) -> Vec<Words> {
     cells.push(state::step(s).map(|step| number::count(step as f64)).unwrap_or_default().into());
     cells.push(state::rate(view).map(|r| state::plain(number::rate(r))).unwrap_or_default().into());
     cells.push(state::eta(view).map(|e| state::plain(number::duration(e))).unwrap_or_default().into());
-    let headlines = state::headlines(s, &view.manifest);
-    let best = headlines.first().and_then(|h| h.best().map(|(name, v)| (h.metric, name, v)));
-    let (value, who) = match (best, metric) {
-        (Some((_, name, v)), Some(_)) => (state::headline_value(v), name.unwrap_or_default().to_owned()),
-        (Some((m, name, v)), None) => {
-            (format!("{} {}", clean(m), state::headline_value(v)), name.unwrap_or_default().to_owned())
+    let headlines = state::headlines(view);
+    let line = headlines.first().and_then(|h| Some((h.metric, h.line()?)));
+    let (value, who) = match (line, common) {
+        (Some((_, line)), Some(common)) => {
+            (state::headline_value(line.value), state::line_words(&line, common.split.is_none()))
+        }
+        (Some((metric, line)), None) => {
+            let title = state::headline_title(metric, None);
+            (format!("{title} {}", state::headline_value(line.value)), state::line_words(&line, true))
         }
         (None, _) => (String::new(), String::new()),
     };

@@ -137,7 +137,7 @@ pub(crate) fn event_json(line: &[u8]) -> Option<Value> {
 
 /// An event in one line, with the time of day.
 pub(crate) fn event_text(line: &EventLine) -> String {
-    format!("{}  {}", print::styled(&state::clock(line.time), Ink::Dim), event_words(&line.event))
+    format!("{}  {}", print::styled(&print::clock::moment(line.time), Ink::Dim), event_words(&line.event))
 }
 
 /// An event in words.

@@ -167,7 +167,7 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
 
 fn progress(view: &View) {
     let s = &view.status;
-    let moment = |t: Option<jiff::Timestamp>| t.map(state::clock).unwrap_or_default();
+    let moment = |t: Option<jiff::Timestamp>| t.map(print::clock::moment).unwrap_or_default();
     let of = match state::progress(view) {
         Some((done, total)) if s.total > 0 => {
             format!(
@@ -246,7 +246,7 @@ fn run_facts(view: &View) {
         ("device", device),
         ("threads", m.threads.to_string()),
         ("preset", m.preset.as_deref().map(clean).unwrap_or_default()),
-        ("created", state::clock(m.created)),
+        ("created", print::clock::moment(m.created)),
         ("host", clean(&m.host)),
         (
             "plugin",

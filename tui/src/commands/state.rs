@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use gradtop_store::{Goal, HeadlineValue, Manifest, MetricInfo, ParamValue, State, Status, View};
+use gradtop_store::{Headline, HeadlineLine, ParamValue, State, Status, View};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use crate::chart::colour::Paint;
@@ -85,6 +84,11 @@ pub(crate) fn plain(text: String) -> String {
     if ascii() && text == "–" { "-".to_owned() } else { text }
 }
 
+/// Text of ours, its dots replaced where only ASCII may be printed.
+fn plain_dots(text: &str) -> String {
+    if ascii() { text.replace(" · ", ", ") } else { text.to_owned() }
+}
+
 /// A parameter's value, short.
 pub(crate) fn param(value: &ParamValue) -> String {
     match value {
@@ -93,92 +97,58 @@ pub(crate) fn param(value: &ParamValue) -> String {
     }
 }
 
-/// A headline metric of a run, one value for each model and split: the mean over its trials.
-pub(crate) struct Headline<'a> {
-    /// The metric.
-    pub(crate) metric: &'a str,
-    /// What it is declared as.
-    pub(crate) info: Option<&'a MetricInfo>,
-    /// Name of the line and value.
-    pub(crate) values: Vec<(Option<String>, f64)>,
+/// The headline metrics of a run, in the order declared.
+pub(crate) fn headlines(view: &View) -> Vec<Headline<'_>> {
+    gradtop_store::headlines(&view.status.headline, &view.manifest.metrics)
 }
 
-impl Headline<'_> {
-    /// The best of the values by the metric's goal; without a goal the first.
-    pub(crate) fn best(&self) -> Option<(Option<&str>, f64)> {
-        let goal = self.info.map_or(Goal::None, |i| i.goal);
-        let mut finite = self.values.iter().filter(|(_, v)| v.is_finite());
-        let best = match goal {
-            Goal::Min => finite.min_by(|a, b| a.1.total_cmp(&b.1)),
-            Goal::Max => finite.max_by(|a, b| a.1.total_cmp(&b.1)),
-            Goal::None => finite.next(),
-        };
-        best.or(self.values.first()).map(|(name, v)| (name.as_deref(), *v))
-    }
+/// What a headline value is the value of: `deep · test · mean of 5`. Without `split` where a title names it.
+pub(crate) fn line_words(line: &HeadlineLine<'_>, split: bool) -> String {
+    let name = crate::figure::name_of(line.model, line.split.filter(|_| split), None).map(|n| clean(&n));
+    let trials = match (line.trials, line.finite) {
+        (1, _) => None,
+        (all, finite) if finite == all || finite == 0 => Some(format!("mean of {all}")),
+        (all, finite) => Some(format!("mean of {finite} of {all}")),
+    };
+    plain_dots(&[name, trials].into_iter().flatten().collect::<Vec<_>>().join(" · "))
 }
 
-/// The headline metrics of a status, in the order declared.
-pub(crate) fn headlines<'a>(status: &'a Status, manifest: &'a Manifest) -> Vec<Headline<'a>> {
-    let mut metrics: Vec<&str> = Vec::new();
-    for h in &status.headline {
-        if !metrics.contains(&h.metric.as_str()) {
-            metrics.push(&h.metric);
-        }
-    }
-    let info = |metric: &str| manifest.metrics.iter().position(|m| m.name == metric);
-    metrics.sort_by_key(|m| info(m).unwrap_or(usize::MAX));
-    metrics
-        .into_iter()
-        .map(|metric| {
-            let mut groups: Vec<(Option<String>, Vec<f64>)> = Vec::new();
-            for h in status.headline.iter().filter(|h| h.metric == metric) {
-                let name = line_name(h);
-                match groups.iter_mut().find(|(n, _)| *n == name) {
-                    Some((_, values)) => values.push(h.value),
-                    None => groups.push((name, vec![h.value])),
-                }
-            }
-            let mean = |values: Vec<f64>| {
-                let finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
-                if finite.is_empty() { values[0] } else { finite.iter().sum::<f64>() / finite.len() as f64 }
-            };
-            let values = groups.into_iter().map(|(name, values)| (name, mean(values))).collect();
-            Headline { metric, info: info(metric).map(|i| &manifest.metrics[i]), values }
-        })
-        .collect()
+/// `last test loss`: the statistic, the split where all have the same, and the metric.
+pub(crate) fn headline_title(metric: &str, split: Option<&str>) -> String {
+    let split = split.map(|s| format!("{} ", clean(s))).unwrap_or_default();
+    format!("last {split}{}", clean(metric))
 }
 
-fn line_name(h: &HeadlineValue) -> Option<String> {
-    crate::figure::name_of(h.model.as_deref(), h.split.as_deref(), None).map(|n| clean(&n))
-}
-
-/// `loss deep 3.1e-6  middle 1.1e-5`, at most `most` values.
-pub(crate) fn headline_text(status: &Status, manifest: &Manifest, most: usize) -> String {
+/// `last loss  deep · test 3.1e-6  middle · test 1.1e-5`, at most `most` values, those of the split that stands for the run
+/// first.
+pub(crate) fn headline_text(view: &View, most: usize) -> String {
     let mut left = most;
     let mut parts = Vec::new();
-    for headline in headlines(status, manifest) {
+    let more = || if ascii() { "..." } else { "…" };
+    for headline in headlines(view) {
         if left == 0 {
-            parts.push(if crate::print::ascii() { "..." } else { "…" }.to_owned());
+            parts.push(more().to_owned());
             break;
         }
-        let values: Vec<String> = headline
-            .values
-            .iter()
-            .take(left)
-            .map(|(name, v)| match name {
-                Some(name) => format!("{name} {}", headline_value(*v)),
-                None => headline_value(*v),
-            })
-            .collect();
-        left -= values.len();
-        let more = match (headline.values.len() > values.len(), crate::print::ascii()) {
-            (false, _) => "",
-            (true, false) => "  …",
-            (true, true) => "  ...",
-        };
-        parts.push(format!("{} {}{more}", clean(headline.metric), values.join("  ")));
+        let all = headline_values(&headline);
+        let mut shown = all[..all.len().min(left)].join("  ");
+        left -= all.len().min(left);
+        if left == 0 && all.len() > most {
+            shown = format!("{shown}  {}", more());
+        }
+        parts.push(format!("{}  {shown}", headline_title(headline.metric, None)));
     }
     parts.join("   ")
+}
+
+/// Each value of a headline metric with what it is of, those of the split that stands for the run first.
+pub(crate) fn headline_values(headline: &Headline<'_>) -> Vec<String> {
+    let first: Vec<_> = headline.of_split().collect();
+    let others = headline.lines.iter().filter(|l| first.iter().all(|f| f.split != l.split));
+    let words = |line: &HeadlineLine<'_>| {
+        format!("{} {}", line_words(line, true), headline_value(line.value)).trim_start().to_owned()
+    };
+    first.iter().copied().chain(others).map(words).collect()
 }
 
 /// Share of the work done, if the plugin says how much there is; a finished run has done all.
@@ -256,19 +226,6 @@ pub(crate) fn silence(view: &View) -> Option<String> {
     Some(format!("no sign for {}{why}", number::duration(quiet.as_secs() as f64)))
 }
 
-/// A moment in local time: the time of day for today, else with the date.
-pub(crate) fn clock(time: Timestamp) -> String {
-    clock_at(time, Timestamp::now(), &TimeZone::system())
-}
-
-/// The same, as of `now` in a time zone.
-pub(crate) fn clock_at(time: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
-    let then = time.to_zoned(zone.clone());
-    let today = now.to_zoned(zone.clone()).date();
-    let format = if then.date() == today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
-    then.strftime(format).to_string()
-}
-
 /// A run as JSON: the fields of `list --json`, `show --json`, and of `run` and `wait` with `--json`.
 pub(crate) fn to_json(view: &View) -> Map<String, Value> {
     let View { manifest: m, status: s, .. } = view;
@@ -302,12 +259,14 @@ pub(crate) fn to_json(view: &View) -> Map<String, Value> {
         "created": m.created.to_string(),
         "started": s.started.map(|t| t.to_string()),
         "ended": s.ended.map(|t| t.to_string()),
+        "trained_s": s.trained_s,
         "seed": m.seed,
         "device": m.device,
         "threads": m.threads,
         "preset": m.preset,
         "params": params,
         "headline": headline,
+        "headlines": headlines(view).iter().filter_map(headline_json).collect::<Vec<_>>(),
         "headline_is_part": s.headline_is_part,
         "rows": s.rows,
         "log_wait_ms": s.log_wait_ms,
@@ -322,6 +281,14 @@ pub(crate) fn to_json(view: &View) -> Map<String, Value> {
         Value::Object(map) => map,
         _ => Map::new(),
     }
+}
+
+/// What stands for the run: the latest values of the best line of a metric, and what they are of.
+fn headline_json(headline: &Headline<'_>) -> Option<Value> {
+    let line = headline.line()?;
+    let statistic = if line.trials == 1 { "last" } else { "mean of the trials' last" };
+    Some(json!({"metric": headline.metric, "statistic": statistic, "model": line.model, "split": line.split,
+        "trials": line.trials, "finite": line.finite, "value": float(line.value)}))
 }
 
 /// A float as JSON; `"NaN"`, `"inf"` and `"-inf"` as text, which JSON has no numbers for.
@@ -346,11 +313,31 @@ pub(crate) fn differing<'a>(views: &[&'a View]) -> Vec<&'a str> {
     order.into_iter().filter(differs).collect()
 }
 
+/// What stands for each of several runs, where it can be named once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Common {
+    /// The headline metric that all have first.
+    pub(crate) metric: String,
+    /// The split of all their values; `None`: no split, or not the same one.
+    pub(crate) split: Option<String>,
+}
+
+impl Common {
+    /// Above a column of values.
+    pub(crate) fn title(&self) -> String {
+        headline_title(&self.metric, self.split.as_deref())
+    }
+}
+
 /// The one headline metric that all runs have first; none if they differ.
-pub(crate) fn common_metric<'a>(views: &[&'a View]) -> Option<&'a str> {
-    let mut first = views.iter().filter_map(|v| headlines(&v.status, &v.manifest).first().map(|h| h.metric));
-    let metric = first.next()?;
-    first.all(|m| m == metric).then_some(metric)
+pub(crate) fn common(views: &[&View]) -> Option<Common> {
+    let found: Vec<_> = views.iter().filter_map(|v| headlines(v).into_iter().next()).collect();
+    let metric = found.first()?.metric;
+    let same = |f: &dyn Fn(&Headline<'_>) -> bool| found.iter().all(f);
+    let split = found[0].line()?.split;
+    let named = same(&|h| h.line().is_some_and(|l| l.split == split));
+    let split = split.filter(|_| named).map(str::to_owned);
+    same(&|h| h.metric == metric).then(|| Common { metric: metric.to_owned(), split })
 }
 
 #[cfg(test)]

@@ -340,7 +340,7 @@ fn ended(view: &View, json: bool) -> Result<()> {
 }
 
 fn clock() -> String {
-    state::clock(jiff::Timestamp::now())
+    print::clock::time_of_day(jiff::Timestamp::now())
 }
 
 fn print_json(view: &View, happened: &str) -> Result<()> {

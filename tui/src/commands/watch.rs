@@ -265,19 +265,9 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
         s.cause.as_deref().filter(|c| !c.is_empty()).map(|c| format!(": {}", clean(c))).unwrap_or_default();
     let words = print::styled(&state::words(view), state::ink(view.state));
     print::line(&format!("{words}  {}{took}{step}{cause}", print::styled(name, Ink::Bold)));
-    for headline in state::headlines(s, &view.manifest) {
-        let values: Vec<String> = headline
-            .values
-            .iter()
-            .map(|(line, v)| {
-                format!(
-                    "{}{}",
-                    line.as_ref().map(|l| format!("{l} ")).unwrap_or_default(),
-                    state::headline_value(*v)
-                )
-            })
-            .collect();
-        let metric = clean(headline.metric);
+    for headline in state::headlines(view) {
+        let values = state::headline_values(&headline);
+        let metric = state::headline_title(headline.metric, None);
         let room =
             print::terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(width_of(&metric) + 4));
         for (i, line) in folded(&values, room).iter().enumerate() {
@@ -339,7 +329,7 @@ fn show_event(line: &[u8], json: bool, progress: Option<&Progress>) {
         return;
     }
     let words = event_words(&event);
-    let say = || print::line(&format!("{}  {words}", print::styled(&state::clock(time), Ink::Dim)));
+    let say = || print::line(&format!("{}  {words}", print::styled(&print::clock::moment(time), Ink::Dim)));
     progress.map_or_else(say, |p| p.above(say));
 }
 
@@ -359,7 +349,7 @@ fn numbers(view: &View) -> Vec<String> {
 }
 
 fn headline(view: &View) -> String {
-    state::headline_text(&view.status, &view.manifest, VALUES)
+    state::headline_text(view, VALUES)
 }
 
 fn phase(view: &View) -> String {

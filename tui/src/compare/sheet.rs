@@ -41,6 +41,25 @@ pub(crate) struct Column {
     pub(crate) what: What,
     /// Which way is better; `None`: neither.
     pub(crate) better: Goal,
+    /// The fewest and the most series that a number of it is of: trials, times the runs of a group.
+    pub(crate) of: (usize, usize),
+}
+
+impl Column {
+    /// The heading: which number it is, and of how many series: `last, mean of 5`, `best, lowest of 5`.
+    pub(crate) fn words(&self) -> String {
+        let of = match self.of {
+            (_, 0 | 1) => return self.what.word().to_owned(),
+            (few, many) if few == many => many.to_string(),
+            (few, many) => format!("{few} to {many}"),
+        };
+        match (self.what, self.better) {
+            (What::Last, _) => format!("last, mean of {of}"),
+            (What::Best, Goal::Max) => format!("best, highest of {of}"),
+            (What::Best, _) => format!("best, lowest of {of}"),
+            (What::Min, _) => format!("min of {of}"),
+        }
+    }
 }
 
 /// A run or a group.
@@ -93,7 +112,9 @@ pub(crate) fn sheet(subjects: &[Subject], teams: &[Team]) -> Sheet {
     let mut columns = Vec::new();
     for facet in shown {
         let goal = goal(subjects, &facet.metric);
-        let mut add = |what, better| columns.push(Column { facet: facet.clone(), what, better });
+        let counts = teams.iter().map(|t| of(subjects, t, &facet).count()).filter(|n| *n > 0);
+        let of = (counts.clone().min().unwrap_or(0), counts.max().unwrap_or(0));
+        let mut add = |what, better| columns.push(Column { facet: facet.clone(), what, better, of });
         add(What::Last, goal);
         if goal != Goal::None {
             add(What::Best, goal);
@@ -109,6 +130,12 @@ pub(crate) fn sheet(subjects: &[Subject], teams: &[Team]) -> Sheet {
     sheet
 }
 
+/// The series of a team that make a column.
+fn of<'a>(subjects: &'a [Subject], team: &'a Team, facet: &'a Facet) -> impl Iterator<Item = &'a SeriesSnapshot> {
+    let members = team.members.iter().filter_map(|i| subjects.get(*i));
+    members.flat_map(|s| &s.data.series).filter(|s| facet.takes(s.key())).map(AsRef::as_ref)
+}
+
 fn row(subjects: &[Subject], team: &Team, at: usize, params: &[String], columns: &[Column]) -> Row {
     let members: Vec<&Subject> = team.members.iter().filter_map(|i| subjects.get(*i)).collect();
     let param = |key: &String| {
@@ -121,8 +148,7 @@ fn row(subjects: &[Subject], team: &Team, at: usize, params: &[String], columns:
         }
     };
     let value = |c: &Column| {
-        let series = members.iter().flat_map(|s| &s.data.series).filter(|s| c.facet.takes(s.key()));
-        let all: Vec<&SeriesSnapshot> = series.map(AsRef::as_ref).collect();
+        let all: Vec<&SeriesSnapshot> = of(subjects, team, &c.facet).collect();
         let each =
             |f: fn(&SeriesSnapshot) -> Option<f64>| all.iter().filter_map(|s| f(s)).collect::<Vec<f64>>();
         match (c.what, c.better) {

@@ -15,6 +15,7 @@ use crate::chart::text::{self, Look};
 use crate::chart::{Axis, Chart, Mark, Shape, Side, Where};
 use crate::figure::{self, name_of, wanted};
 use crate::natural;
+use crate::print::clock;
 
 /// A run in a chart.
 #[derive(Clone, Copy, Debug)]
@@ -60,8 +61,6 @@ pub(crate) struct ChartView {
     pub(crate) looks: BTreeMap<String, (Paint, u8)>,
     /// Where the cursor stands.
     pub(crate) cursor: Option<f64>,
-    /// Seconds east of Greenwich, for times of day.
-    pub(crate) east: i32,
 }
 
 /// Makes the chart for `width` × `height` cells.
@@ -311,10 +310,10 @@ fn axes(
     let alive = sources.iter().any(|s| s.data.alive);
     chart.x.label =
         if view.relative { format!("{} (relative)", kind.word()) } else { kind.word().to_owned() };
-    chart.x.unit = None;
     chart.x.categories.clear();
     chart.x.seconds = kind == XKind::Relative && !view.relative;
-    chart.x.clock = (kind == XKind::Wall && !view.relative).then_some(view.east);
+    chart.x.clock = (kind == XKind::Wall && !view.relative).then(|| clock::zone().clone());
+    chart.x.unit = chart.x.clock.as_ref().and_then(|_| clock::unit()).map(str::to_owned);
     chart.x.scale = if view.log_x { Scale::Log } else { Scale::Linear };
     let whole = lines::extent(lines, kind, view.log_x);
     chart.x.range = view.zoom_x.or_else(|| {

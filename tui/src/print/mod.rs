@@ -6,6 +6,7 @@
 
 pub(crate) mod below;
 pub(crate) mod board;
+pub(crate) mod clock;
 pub(crate) mod number;
 pub(crate) mod progress;
 pub(crate) mod table;

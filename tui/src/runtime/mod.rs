@@ -20,7 +20,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use jiff::{Timestamp, Zoned};
+use jiff::Timestamp;
 use ratatui::Terminal;
 
 use crate::app::theme::Caps;
@@ -80,7 +80,7 @@ const FIRST: Duration = Duration::from_millis(80);
 pub(crate) fn run(options: &Options) -> Result<i32> {
     let (tx, rx) = channel();
     let caps = Caps { colours: crate::print::terminal().colours, glyphs: crate::print::terminal().glyphs };
-    let mut app = App::new(caps, settings::load(), options.read_only, &Zoned::now());
+    let mut app = App::new(caps, settings::load(), options.read_only, Timestamp::now());
     let workers = Workers::start(options, &tx);
     signals::start(&tx)?;
     let screen = Screen::enter(&tx)?;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use jiff::Zoned;
+use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
@@ -23,7 +23,7 @@ pub(crate) fn once(options: &Options) -> Result<i32> {
     let caps = Caps { colours: terminal.colours, glyphs: terminal.glyphs };
     let mut settings = settings::load();
     settings.welcomed = true;
-    let mut app = App::new(caps, settings, options.read_only, &Zoned::now());
+    let mut app = App::new(caps, settings, options.read_only, Timestamp::now());
     let (width, height) = size();
     let mut wanted = app::update(&mut app, Msg::Resize(width, height));
     let snapshot = runs::look(&options.runs);

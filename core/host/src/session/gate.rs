@@ -90,6 +90,7 @@ impl Session {
             return;
         }
         self.waiting.store(true, Ordering::Release);
+        lock(&self.trained).stop();
         self.event(&Event::Paused);
         let mut gate = lock(&self.gate);
         while paused() {
@@ -98,6 +99,7 @@ impl Session {
             gate = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         drop(gate);
+        lock(&self.trained).start();
         self.waiting.store(false, Ordering::Release);
         self.event(&Event::Unpaused);
     }
@@ -114,7 +116,7 @@ impl Session {
         }
         let epoch = Some(f64::from_bits(self.epoch.load(Ordering::Relaxed))).filter(|e| !e.is_nan());
         let mut disk_failed = false;
-        let saved = self.recorder.checkpoint(step, epoch, |dir| match save(dir) {
+        let saved = self.recorder.checkpoint_after(step, epoch, self.trained_s(), |dir| match save(dir) {
             abi::OK => Ok(()),
             status => {
                 disk_failed = status == abi::IO;

@@ -1,26 +1,28 @@
 //! Which headline values a status holds, of runs that train more networks than an overview can show.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use gradtop_store::{Goal, HeadlineValue};
+use gradtop_store::{Goal, HeadlineValue, MetricInfo, split_rank};
 
 /// The trials of one line, as places among the values.
-struct Group {
+struct Group<'a> {
+    split: Option<&'a str>,
     members: Vec<usize>,
     mean: f64,
 }
 
-/// At most `most` of the values, in their order: whole groups of trials, the best of each metric in turn. An overview shows
-/// the best value there is; it can only be the best of those that it is given.
-pub(super) fn best(
+/// At most `most` of the values, in their order: whole groups of trials, the best of each metric in turn, those of the split
+/// that stands for the run first. An overview shows the best value there is; it can only be the best of those that it is given.
+pub(super) fn best<'a>(
     values: Vec<HeadlineValue>,
-    goal: impl Fn(&str) -> Goal,
+    info: impl Fn(&str) -> Option<&'a MetricInfo>,
     most: usize,
 ) -> Vec<HeadlineValue> {
     if values.len() <= most {
         return values;
     }
-    let mut metrics: Vec<(&str, Vec<Group>)> = Vec::new();
+    let mut metrics: Vec<(&str, Vec<Group<'_>>)> = Vec::new();
     for group in groups(&values) {
         let name = values[group.members[0]].metric.as_str();
         match metrics.iter_mut().find(|(metric, _)| *metric == name) {
@@ -28,17 +30,8 @@ pub(super) fn best(
             None => metrics.push((name, vec![group])),
         }
     }
-    let ordered = |(name, mut own): (&str, Vec<Group>)| {
-        // What has no number left comes last, whatever the goal.
-        let last = |a: &Group, b: &Group| a.mean.is_nan().cmp(&b.mean.is_nan());
-        match goal(name) {
-            Goal::Min => own.sort_by(|a, b| last(a, b).then(a.mean.total_cmp(&b.mean))),
-            Goal::Max => own.sort_by(|a, b| last(a, b).then(b.mean.total_cmp(&a.mean))),
-            Goal::None => {}
-        }
-        own.into_iter()
-    };
-    let mut metrics: Vec<_> = metrics.into_iter().map(ordered).collect();
+    let mut metrics: Vec<_> =
+        metrics.into_iter().map(|(name, own)| ordered(own, info(name)).into_iter()).collect();
     let mut kept = vec![false; values.len()];
     let mut left = most;
     loop {
@@ -58,13 +51,28 @@ pub(super) fn best(
     values.into_iter().zip(kept).filter_map(|(value, kept)| kept.then_some(value)).collect()
 }
 
-fn groups(values: &[HeadlineValue]) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
+/// The best first.
+fn ordered<'a>(mut own: Vec<Group<'a>>, info: Option<&MetricInfo>) -> Vec<Group<'a>> {
+    let goal = info.map_or(Goal::None, |m| m.goal);
+    own.sort_by(|a, b| {
+        // What has no number left comes last of its split, whatever the goal.
+        let before = (split_rank(info, a.split), a.mean.is_nan());
+        before.cmp(&(split_rank(info, b.split), b.mean.is_nan())).then_with(|| match goal {
+            Goal::Min => a.mean.total_cmp(&b.mean),
+            Goal::Max => b.mean.total_cmp(&a.mean),
+            Goal::None => Ordering::Equal,
+        })
+    });
+    own
+}
+
+fn groups(values: &[HeadlineValue]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
     let mut places = HashMap::new();
     for (at, v) in values.iter().enumerate() {
         let place = *places.entry((&v.metric, &v.model, &v.split)).or_insert(groups.len());
         if place == groups.len() {
-            groups.push(Group { members: Vec::new(), mean: f64::NAN });
+            groups.push(Group { split: v.split.as_deref(), members: Vec::new(), mean: f64::NAN });
         }
         groups[place].members.push(at);
     }
@@ -80,6 +88,8 @@ fn groups(values: &[HeadlineValue]) -> Vec<Group> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
     fn value(metric: &str, model: &str, trial: i32, value: f64) -> HeadlineValue {
@@ -97,12 +107,22 @@ mod tests {
         values.iter().map(|v| format!("{} {} {}", v.metric, name(v), v.value)).collect()
     }
 
-    fn goal(metric: &str) -> Goal {
-        match metric {
-            "loss" => Goal::Min,
-            "accuracy" => Goal::Max,
-            _ => Goal::None,
-        }
+    fn goal(metric: &str) -> Option<&'static MetricInfo> {
+        static DECLARED: LazyLock<[MetricInfo; 2]> = LazyLock::new(|| {
+            [("loss", Goal::Min), ("accuracy", Goal::Max)].map(|(name, goal)| MetricInfo {
+                name: name.to_owned(),
+                goal,
+                ..MetricInfo::default()
+            })
+        });
+        DECLARED.iter().find(|m| m.name == metric)
+    }
+
+    #[test]
+    fn the_split_that_stands_for_the_run_is_kept_before_better_values_of_others() {
+        let of = |split: &str, v| HeadlineValue { split: Some(split.to_owned()), ..value("loss", "a", 0, v) };
+        let kept = best(vec![of("train", 0.1), of("test", 3.0), of("val", 0.2)], goal, 1);
+        assert_eq!(kept[0].split.as_deref(), Some("test"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod gate;
 mod headline;
 mod shown;
+mod stopwatch;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 
 use crate::divergence::Divergence;
 pub(crate) use gate::bit;
+use stopwatch::Stopwatch;
 
 /// Flags of a series.
 mod flag {
@@ -99,6 +101,7 @@ pub(crate) struct Session {
     /// Whether `run` is being called.
     pub(crate) running: AtomicBool,
     started: OnceLock<Timestamp>,
+    trained: Mutex<Stopwatch>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -140,6 +143,7 @@ impl Session {
             orphaned: AtomicBool::new(false),
             running: AtomicBool::new(false),
             started: OnceLock::new(),
+            trained: Mutex::default(),
         }
     }
 
@@ -335,8 +339,20 @@ impl Session {
     /// Training begins.
     pub(crate) fn begin(&self) {
         self.started.get_or_init(Timestamp::now);
+        lock(&self.trained).start();
         self.running.store(true, Ordering::Release);
         self.event(&Event::State { state: State::Running, cause: None });
+    }
+
+    /// Training is over, well or badly.
+    pub(crate) fn end_training(&self) {
+        self.running.store(false, Ordering::Release);
+        lock(&self.trained).stop();
+    }
+
+    /// Seconds of training before this process; `None`: not known.
+    pub(crate) fn set_trained_before(&self, seconds: Option<f64>) {
+        lock(&self.trained).set_before(seconds);
     }
 }
 

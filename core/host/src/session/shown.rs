@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use gradtop_store::{Goal, SeriesKey, State};
+use gradtop_store::{SeriesKey, State};
 use jiff::Timestamp;
 
 use super::{HEADLINES, Session, bit, headline, lock};
@@ -10,6 +10,11 @@ use super::{HEADLINES, Session, bit, headline, lock};
 impl Session {
     pub(crate) fn started(&self) -> Option<Timestamp> {
         self.started.get().copied()
+    }
+
+    /// Seconds of training so far, without pauses.
+    pub(crate) fn trained_s(&self) -> Option<f64> {
+        lock(&self.trained).seconds()
     }
 
     pub(crate) fn failure(&self) -> Option<String> {
@@ -91,7 +96,7 @@ impl Session {
             })
             .collect();
         let all = values.len();
-        let shown = headline::best(values, |m| self.metrics.get(m).map_or(Goal::None, |m| m.goal), HEADLINES);
+        let shown = headline::best(values, |m| self.metrics.get(m), HEADLINES);
         let is_part = shown.len() < all;
         (shown, is_part)
     }

@@ -38,7 +38,7 @@ pub(super) fn immortal(info: &Info, params: &[ParamSpec], summary: &str, version
         n_presets,
         metrics,
         n_metrics,
-        figures: optional(info.figures.as_deref()),
+        figures: optional(info.figures_toml().as_deref()),
     }))
 }
 

@@ -229,10 +229,21 @@ impl Recorder {
         epoch: Option<f64>,
         save: impl FnOnce(&Path) -> std::result::Result<(), String>,
     ) -> Result<PathBuf> {
+        self.checkpoint_after(step, epoch, None, save)
+    }
+
+    /// The same, which notes how many seconds the run has trained.
+    pub fn checkpoint_after(
+        &self,
+        step: i64,
+        epoch: Option<f64>,
+        trained_s: Option<f64>,
+        save: impl FnOnce(&Path) -> std::result::Result<(), String>,
+    ) -> Result<PathBuf> {
         let run = &self.0.shared.run;
         let tmp = begin(run, step)?;
         let saved = match save(&tmp) {
-            Ok(()) => self.keep(&tmp, step, epoch),
+            Ok(()) => self.keep(&tmp, step, epoch, trained_s),
             // The saver cannot say so, but if the disk takes nothing, that is why.
             Err(message) => probe(run, &tmp).and(Err(StoreError::Save { step, message })),
         };
@@ -244,13 +255,14 @@ impl Recorder {
     }
 
     /// Makes everything logged so far durable, and gives a saved checkpoint its name.
-    fn keep(&self, tmp: &Path, step: i64, epoch: Option<f64>) -> Result<PathBuf> {
+    fn keep(&self, tmp: &Path, step: i64, epoch: Option<f64>, trained_s: Option<f64>) -> Result<PathBuf> {
         let tables = self.0.tables.sync()?;
         let segment = self.ask(Command::Cut)??;
         let record = Record {
             schema: crate::SCHEMA,
             step,
             epoch: epoch.filter(|e| e.is_finite()),
+            trained_s,
             time: Timestamp::now(),
             segment,
             tables,

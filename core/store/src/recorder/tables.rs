@@ -13,7 +13,8 @@ use crate::checkpoint::table_boundaries;
 use crate::error::{IoContext as _, Result, StoreError};
 use crate::merge::{Policy, merge};
 use crate::part::{list_parts, names};
-use crate::table::{TableColumn, TableParts, check, check_same, existing_schema, to_batch, write_part};
+use crate::run_table::yield_params;
+use crate::table::{PARAMS_TABLE, TableColumn, TableParts, check, check_same, existing_schema, to_batch, write_part};
 
 use super::{Shared, Who, lock};
 
@@ -60,6 +61,9 @@ impl Tables {
         let mut state = lock(&self.state);
         if state.finished {
             return Ok(());
+        }
+        if name == PARAMS_TABLE && !state.schemas.contains_key(name) {
+            yield_params(&self.shared.run)?;
         }
         let old = match state.schemas.get(name) {
             Some(old) => Some(old.clone()),

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use gradtop_store::{
     ColumnData, Recorder, RecorderOptions, RunDir, SeriesKey, State, Status, StoreError, TableColumn,
-    read_table, read_table_last, read_table_rows, table_names, view, write_run_table, write_status,
+    read_table, read_table_last, read_table_rows, table_names, write_params_table, write_run_table,
 };
 
-use crate::common::{new_run, series, small};
+use crate::common::{new_run, small};
 
 fn column(name: &str, data: ColumnData) -> TableColumn {
     TableColumn { name: name.to_owned(), unit: None, data }
@@ -110,7 +110,7 @@ fn tables_that_do_not_fit_are_refused() {
     let temp = tempfile::tempdir().unwrap();
     let run = RunDir::new(temp.path());
     let recorder = Recorder::open(&run, RecorderOptions::default()).unwrap();
-    let ints = |n: &str, v: &[i64]| column(n, ColumnData::I64(v.to_vec()));
+    let ints = column_of_ints;
     let refused = |name: &str, columns: Vec<TableColumn>, why: &str| {
         let error = recorder.log_table(name, 0, columns).unwrap_err();
         assert!(matches!(error, StoreError::BadTable { .. }));
@@ -138,26 +138,75 @@ fn tables_that_do_not_fit_are_refused() {
 fn the_run_is_a_row_of_its_own() {
     let temp = tempfile::tempdir().unwrap();
     let run = new_run(temp.path(), "row");
+    let manifest = gradtop_store::read_manifest(&run).unwrap();
+    let row = |name: &str| read_table(&run, "run").unwrap().column(name).cloned();
+    let float = |name: &str| match row(name) {
+        Some(ColumnData::F64(v)) if v.len() == 1 => v[0],
+        other => panic!("{name}: {other:?}"),
+    };
+    let text = |name: &str| match row(name) {
+        Some(ColumnData::Utf8(v)) if v.len() == 1 => v[0].clone(),
+        other => panic!("{name}: {other:?}"),
+    };
+    // From its start on, before anything is logged.
+    let status = Status { schema: 1, state: State::Running, ..Status::default() };
+    write_run_table(&run, &manifest, &status).unwrap();
+    assert_eq!((text("state").as_str(), row("param.alpha")), ("running", Some(ColumnData::I64(vec![3]))));
+    assert!(float("best.loss").is_nan() && text("split.loss").is_empty());
+
     let recorder = Recorder::open(&run, RecorderOptions::default()).unwrap();
-    let deep = SeriesKey { model: Some("deep".to_owned()), ..SeriesKey::metric("loss") };
-    let (loss, deep) = (series(&recorder, "loss"), recorder.series(&deep, None).unwrap());
-    for (step, v) in [(1, 3.0), (2, 1.0), (3, f64::NAN), (4, 2.0)] {
-        recorder.log(step, None, [(loss, v), (deep, v + 10.0)]);
+    let of = |model: &str, split: &str| {
+        let (model, split) = (Some(model.to_owned()), Some(split.to_owned()));
+        recorder.series(&SeriesKey { model, split, ..SeriesKey::metric("loss") }, None).unwrap()
+    };
+    let (train, test, wide) = (of("deep", "train"), of("deep", "test"), of("wide", "test"));
+    // The steps go back: the row logged last counts, not the one of the highest step.
+    for (step, v) in [(1, 3.0), (4, 1.0), (3, f64::NAN), (2, 2.0)] {
+        recorder.log(step, None, [(wide, v + 20.0)]);
+        recorder.log(step, None, [(test, v + 10.0)]);
+        recorder.log(step, None, [(train, v)]);
     }
     recorder.finish().unwrap();
-    write_status(&run, &Status { schema: 1, state: State::Finished, rows: 8, ..Status::default() }).unwrap();
-    let row = |name: &str| read_table(&run, "run").unwrap().column(name).cloned();
+    let status = Status { schema: 1, state: State::Finished, rows: 12, ..Status::default() };
     for _ in 0..2 {
-        write_run_table(&run, &view(&run).unwrap()).unwrap();
+        write_run_table(&run, &manifest, &status).unwrap();
         assert_eq!(read_table(&run, "run").unwrap().rows(), 1);
-        assert_eq!(row("name"), Some(ColumnData::Utf8(vec!["row".to_owned()])));
-        assert_eq!(row("state"), Some(ColumnData::Utf8(vec!["finished".to_owned()])));
-        assert_eq!(row("seed"), Some(ColumnData::Utf8(vec![u64::MAX.to_string()])));
+        assert_eq!((text("name").as_str(), text("state").as_str()), ("row", "finished"));
+        assert_eq!(text("seed"), u64::MAX.to_string());
         assert_eq!(row("param.zeta"), Some(ColumnData::F64(vec![1.0])));
-        assert_eq!(row("param.alpha"), Some(ColumnData::I64(vec![3])));
-        assert_eq!(row("best.loss"), Some(ColumnData::F64(vec![1.0])));
-        assert_eq!(row("best.speed"), None);
-        let Some(ColumnData::F64(last)) = row("last.loss") else { panic!("no last.loss") };
-        assert!(last == [2.0] || last == [12.0], "{last:?}");
+        assert_eq!((float("last.loss.train"), float("best.loss.train")), (2.0, 1.0));
+        assert_eq!((float("last.loss.test"), float("best.loss.test")), (12.0, 11.0));
+        assert_eq!((text("split.loss").as_str(), float("last.loss"), float("best.loss")), ("test", 12.0, 11.0));
+        assert_eq!(row("best.speed"), None, "it has no goal");
+        assert_eq!((row("exp"), row("run")), (None, None));
     }
+}
+
+#[test]
+fn parameters_are_a_table_of_one_schema() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = new_run(temp.path(), "params");
+    let manifest = gradtop_store::read_manifest(&run).unwrap();
+    write_params_table(&run, &manifest).unwrap();
+    let column = |name: &str| read_table(&run, "params").unwrap().column(name).cloned().unwrap();
+    let texts = |name: &str| match column(name) {
+        ColumnData::Utf8(v) => v,
+        other => panic!("{name}: {other:?}"),
+    };
+    let at = |key: &str| texts("key").iter().position(|k| k == key).unwrap();
+    let ColumnData::F64(numbers) = column("number") else { panic!() };
+    assert_eq!(texts("key").len(), manifest.params.len());
+    assert_eq!((texts("value")[at("alpha")].as_str(), numbers[at("alpha")]), ("3", 3.0));
+    assert_eq!((texts("kind")[at("zeta")].as_str(), numbers[at("zeta")]), ("float", 1.0));
+
+    // An experiment that has a table of this name keeps it, and gradtop's own does not come back.
+    let recorder = Recorder::open(&run, RecorderOptions::default()).unwrap();
+    recorder.log_table("params", 0, vec![column_of_ints("a", &[7])]).unwrap();
+    recorder.finish().unwrap();
+    write_params_table(&run, &manifest).unwrap();
+    assert_eq!(column("a"), ColumnData::I64(vec![7]));
+}
+
+fn column_of_ints(name: &str, v: &[i64]) -> TableColumn {
+    column(name, ColumnData::I64(v.to_vec()))
 }

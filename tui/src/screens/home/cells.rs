@@ -61,17 +61,17 @@ pub(super) fn percent(row: &RunRow) -> String {
     state::progress(&row.view).map(|(done, total)| number::percent(done, total)).unwrap_or_default()
 }
 
-/// The best value of the first headline metric; its metric where the group has no common one.
-pub(super) fn metric(row: &RunRow, common: Option<&str>) -> (String, String) {
-    let headlines = state::headlines(&row.view.status, &row.view.manifest);
-    let Some((headline, (who, value))) = headlines.first().and_then(|h| h.best().map(|b| (h, b))) else {
+/// What stands for the run, and what it is of, as far as the title of the column does not say it.
+pub(super) fn metric(row: &RunRow, common: Option<&state::Common>) -> (String, String) {
+    let headlines = state::headlines(&row.view);
+    let Some((headline, line)) = headlines.first().and_then(|h| Some((h, h.line()?))) else {
         return (String::new(), String::new());
     };
-    let who = who.unwrap_or_default().to_owned();
-    match common {
-        Some(_) => (state::headline_value(value), who),
-        None => (state::headline_value(value), clean(headline.metric)),
-    }
+    let who = match common {
+        Some(common) => state::line_words(&line, common.split.is_none()),
+        None => state::headline_title(headline.metric, line.split),
+    };
+    (state::headline_value(line.value), who)
 }
 
 /// Numbers with their points one below the other: `whole` columns before the point.

@@ -5,7 +5,7 @@ use super::cells;
 use super::list::Group;
 use crate::app::Shared;
 use crate::chart::grid::width_of;
-use crate::commands::state;
+use crate::commands::state::{self, Common};
 
 /// Parameters shown at most.
 pub(super) const PARAMS: usize = 3;
@@ -89,8 +89,9 @@ impl What {
     pub(super) fn title(self, group: &Group) -> String {
         match self {
             Self::Param(i) => group.params.get(i).map(|p| crate::print::clean(p)).unwrap_or_default(),
-            Self::Metric => group.metric.as_deref().map_or_else(|| "metric".to_owned(), crate::print::clean),
-            Self::Who | Self::Percent => String::new(),
+            Self::Metric => group.common.as_ref().map_or_else(|| "last value".to_owned(), Common::title),
+            Self::Who => "of".to_owned(),
+            Self::Percent => String::new(),
             Self::Bar => "progress".to_owned(),
             Self::Spark => "trend".to_owned(),
             _ => self.sorts(group).unwrap_or_default(),
@@ -150,8 +151,8 @@ impl Columns {
         let epochs = all().any(|r| state::epoch(&r.view).is_some());
         let who = widest(
             0,
-            9,
-            &mut groups.iter().flat_map(|g| g.rows.iter().map(|r| cells::metric(r, g.metric.as_deref()).1)),
+            18,
+            &mut groups.iter().flat_map(|g| g.rows.iter().map(|r| cells::metric(r, g.common.as_ref()).1)),
         );
         columns.extend([(What::Bar, 10), (What::Percent, 5), (What::Step, 7)]);
         columns.extend(epochs.then_some((What::Epoch, 7)));
@@ -159,7 +160,7 @@ impl Columns {
         if all().any(|r| r.live()) {
             columns.extend([(What::Rate, 9), (What::Eta, 6)]);
         }
-        let metric = widest(11, 18, &mut groups.iter().map(|g| format!("    {}", What::Metric.title(g))));
+        let metric = widest(11, 24, &mut groups.iter().map(|g| format!("    {}", What::Metric.title(g))));
         columns.push((What::Metric, metric));
         columns.extend((who > 0).then_some((What::Who, who)));
         columns.extend([(What::Spark, 12), (What::Age, 5), (What::Device, 6)]);

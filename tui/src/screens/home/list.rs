@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::filter::Filter;
 use crate::app::Shared;
 use crate::app::runs::{RunId, RunRow};
-use crate::commands::state;
+use crate::commands::state::{self, Common};
 use crate::print::clean;
 
 /// Folders that cannot be read and are named.
@@ -80,8 +80,8 @@ pub(crate) struct Group {
     pub(crate) all: usize,
     /// The parameters that differ between all its runs, in the order declared.
     pub(crate) params: Vec<String>,
-    /// The headline metric that all its runs have first, if they agree.
-    pub(crate) metric: Option<String>,
+    /// What stands for each of its runs, if they agree.
+    pub(crate) common: Option<Common>,
 }
 
 /// The whole list.
@@ -110,7 +110,7 @@ impl List {
                 rows: Vec::new(),
                 all: 0,
                 params: Vec::new(),
-                metric: None,
+                common: None,
             });
             members.push(vec![row]);
         }
@@ -118,7 +118,7 @@ impl List {
             let views: Vec<_> = rows.iter().map(|r| &r.view).collect();
             group.all = rows.len();
             group.params = state::differing(&views).into_iter().map(str::to_owned).collect();
-            group.metric = state::common_metric(&views).map(str::to_owned);
+            group.common = state::common(&views);
             group.rows =
                 rows.into_iter().filter(|row| filter.takes(row, shared.now)).map(Arc::clone).collect();
             sort(&mut group.rows, &settings.sort, shared.now);
@@ -227,6 +227,8 @@ fn sort(rows: &mut [Arc<RunRow>], sort: &Sort, now: Timestamp) {
 #[derive(Clone, Debug, PartialEq)]
 enum Key {
     Number(f64),
+    /// How well its split speaks for a run, and a number.
+    OfSplit(u8, f64),
     Text(String),
     None,
 }
@@ -235,14 +237,13 @@ impl Key {
     fn order(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
+            (Self::OfSplit(s, a), Self::OfSplit(t, b)) => s.cmp(t).then(a.total_cmp(b)),
             (Self::Text(a), Self::Text(b)) => crate::natural::order(a, b),
-            (Self::Number(_), Self::Text(_)) | (Self::Text(_) | Self::Number(_), Self::None) => {
-                Ordering::Less
-            }
-            (Self::Text(_), Self::Number(_)) | (Self::None, Self::Text(_) | Self::Number(_)) => {
-                Ordering::Greater
-            }
             (Self::None, Self::None) => Ordering::Equal,
+            (Self::None, _) | (Self::Text(_), Self::Number(_) | Self::OfSplit(..)) => Ordering::Greater,
+            (_, Self::None) | (_, Self::Text(_)) => Ordering::Less,
+            (Self::Number(_), Self::OfSplit(..)) => Ordering::Less,
+            (Self::OfSplit(..), Self::Number(_)) => Ordering::Greater,
         }
     }
 }
@@ -270,11 +271,16 @@ fn key(row: &RunRow, by: &str, now: Timestamp) -> Key {
         "rate" => large(state::rate(&row.view)),
         "eta" => small(state::eta(&row.view)),
         "metric" => {
-            let headlines = state::headlines(status, manifest);
-            let Some(first) = headlines.first() else { return Key::None };
-            let value = first.best().map(|(_, v)| v);
+            let headlines = state::headlines(&row.view);
+            let Some((first, line)) = headlines.first().and_then(|h| Some((h, h.line()?))) else {
+                return Key::None;
+            };
             let up = first.info.is_some_and(|i| i.goal == gradtop_store::Goal::Max);
-            if up { large(value) } else { small(value) }
+            match if up { large(Some(line.value)) } else { small(Some(line.value)) } {
+                // A training loss is not compared with a test loss.
+                Key::Number(v) => Key::OfSplit(gradtop_store::split_rank(first.info, line.split).0, v),
+                key => key,
+            }
         }
         "device" => Key::Text(manifest.device.clone()),
         _ => small(Some(now.duration_since(manifest.created).as_secs_f64())),

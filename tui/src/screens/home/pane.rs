@@ -56,14 +56,14 @@ impl Home {
 
     /// The trend of the headline metric: of its best series.
     pub(super) fn view_spark(shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) {
-        let headlines = state::headlines(&run.view.status, &run.view.manifest);
+        let headlines = state::headlines(&run.view);
         let Some(headline) = headlines.first() else { return };
         let Some(data) = shared.live.run(&run.id) else { return };
-        let best = headline.best().and_then(|(who, _)| who);
-        let name = |key: &gradtop_store::SeriesKey| {
-            crate::figure::name_of(key.model.as_deref(), key.split.as_deref(), None).map(|n| clean(&n))
+        let line = headline.line();
+        let stands = |key: &gradtop_store::SeriesKey| {
+            line.is_some_and(|l| (l.model, l.split) == (key.model.as_deref(), key.split.as_deref()))
         };
-        let series = data.of_metric(headline.metric).find(|s| name(s.key()).as_deref() == best);
+        let series = data.of_metric(headline.metric).find(|s| stands(s.key()));
         let Some(series) = series.or_else(|| data.of_metric(headline.metric).next()) else { return };
         let values = series.spark(usize::from(area.width) * 2);
         let style = if run.live() { shared.theme.text() } else { shared.theme.past() };
@@ -132,11 +132,10 @@ impl Home {
             buffer.set_stringn(area.x + 2, area.y, "reading", area.width.into(), shared.theme.dim());
             return;
         };
-        let east = shared.zone.to_offset(shared.now).seconds();
         let cell = ChartCell {
             sources: &[Source { data, label: None }],
             subject,
-            view: &ChartView { east, ..ChartView::default() },
+            view: &ChartView::default(),
             theme: shared.theme,
             focused: false,
             cache: &self.charts,
@@ -148,7 +147,7 @@ impl Home {
 
 /// The metric of a run's trend.
 fn headline(run: &RunRow) -> Option<&str> {
-    state::headlines(&run.view.status, &run.view.manifest).first().map(|h| h.metric)
+    state::headlines(&run.view).first().map(|h| h.metric)
 }
 
 /// The metric that a run logged first, of its own.
@@ -209,7 +208,7 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
     let text = |text: Option<&str>| vec![text.map(clean).unwrap_or_default()];
     add("cause", text(status.cause.as_deref()));
     add("phase", text(status.phase.as_deref().filter(|_| run.live())));
-    let started = status.started.map(|t| state::clock_at(t, shared.now, &shared.zone));
+    let started = status.started.map(|t| crate::print::clock::moment_at(t, shared.now));
     let took = state::took(&run.view, shared.now).map(number::duration);
     let verb = if run.live() { "for" } else { "took" };
     add(
@@ -219,12 +218,8 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
     let threads =
         if manifest.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", manifest.threads) };
     add("device", vec![clean(&manifest.device), threads, format!("seed {}", manifest.seed)]);
-    for headline in state::headlines(status, manifest).iter().take(3) {
-        let words = headline.values.iter().map(|(who, v)| match who {
-            Some(who) => format!("{who} {}", state::headline_value(*v)),
-            None => state::headline_value(*v),
-        });
-        add(&clean(headline.metric), words.collect());
+    for headline in state::headlines(&run.view).iter().take(3) {
+        add(&state::headline_title(headline.metric, None), state::headline_values(headline));
     }
     let params = manifest
         .params

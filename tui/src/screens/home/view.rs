@@ -196,8 +196,8 @@ impl Home {
             What::Epoch => (cells::epoch(run), usual),
             What::Rate => (cells::rate(run), usual),
             What::Eta => (cells::eta(run), usual),
-            What::Metric => (cells::pointed(&cells::metric(run, group.metric.as_deref()).0, 4), theme.text()),
-            What::Who => (cells::metric(run, group.metric.as_deref()).1, theme.dim()),
+            What::Metric => (cells::pointed(&cells::metric(run, group.common.as_ref()).0, 4), theme.text()),
+            What::Who => (cells::metric(run, group.common.as_ref()).1, theme.dim()),
             What::Age => (cells::age(run, shared.now), theme.dim()),
             What::Device => (clean(&run.view.manifest.device), theme.dim()),
         };

@@ -7,10 +7,11 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::scroll::Scroll;
-use super::words::{clock, state_style};
+use super::words::state_style;
 use crate::app::Shared;
 use crate::chart::grid::{width_of, wrap};
 use crate::print::clean;
+use crate::print::clock::moment_at;
 
 /// The events of a run.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ impl Events {
             out.push(Line::styled(text, theme.dim()));
         }
         for line in self.lines.iter() {
-            let time = clock(shared, line.time);
+            let time = moment_at(line.time, shared.now);
             let (sign, style, text) = words(shared, &line.event);
             let indent = width_of(&time) + 5;
             for (i, part) in wrap(&text, width.saturating_sub(indent + 1).max(10)).into_iter().enumerate() {

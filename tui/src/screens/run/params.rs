@@ -5,9 +5,10 @@ use gradtop_store::{Manifest, ParamValue, View};
 use ratatui::text::{Line, Span};
 
 use super::align::{Align, align, pad};
-use super::words::{clock, signs};
+use super::words::signs;
 use crate::app::Shared;
 use crate::chart::grid::{width_of, wrap};
+use crate::print::clock::moment_at;
 use crate::print::{clean, number};
 
 /// Columns below which help stands under its parameter.
@@ -209,9 +210,9 @@ fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
                 (true, s) => format!("every {}", number::duration(s as f64)),
             },
         ),
-        ("created", clock(shared, m.created)),
-        ("started", view.status.started.map(|t| clock(shared, t)).unwrap_or_default()),
-        ("ended", view.status.ended.map(|t| clock(shared, t)).unwrap_or_default()),
+        ("created", moment_at(m.created, shared.now)),
+        ("started", view.status.started.map(|t| moment_at(t, shared.now)).unwrap_or_default()),
+        ("ended", view.status.ended.map(|t| moment_at(t, shared.now)).unwrap_or_default()),
         ("host", clean(&m.host)),
         ("process", pid.map(|p| p.to_string()).unwrap_or_default()),
         ("plugin", format!("{} {}  {}", clean(&m.experiment.id), clean(&m.experiment.version), clean(hash))),

@@ -1,8 +1,6 @@
 //! A run's state and times as words and styles.
 
 use gradtop_store::State;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use ratatui::style::Style;
 
 use crate::app::Shared;
@@ -33,20 +31,6 @@ pub(crate) fn state_style(shared: &Shared, state: State) -> Style {
     }
 }
 
-/// A moment in local time: the time of day for today, else with the date.
-pub(crate) fn clock(shared: &Shared, time: Timestamp) -> String {
-    let zone = zone();
-    let then = time.to_zoned(zone.clone());
-    let format =
-        if then.date() == shared.now.to_zoned(zone).date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
-    then.strftime(format).to_string()
-}
-
-/// The viewer's time zone; in tests always the same.
-fn zone() -> TimeZone {
-    if cfg!(test) { TimeZone::UTC } else { TimeZone::system() }
-}
-
 /// Signs of our own and of formulas as far as the terminal can show them.
 pub(crate) fn signs(shared: &Shared, text: &str) -> String {
     if shared.theme.ascii() {
@@ -54,9 +38,4 @@ pub(crate) fn signs(shared: &Shared, text: &str) -> String {
     } else {
         text.to_owned()
     }
-}
-
-/// Seconds that the viewer's clock is ahead of UTC.
-pub(crate) fn east(shared: &Shared) -> i32 {
-    zone().to_offset(shared.now).seconds()
 }

@@ -233,14 +233,13 @@ fn numbers(run: &RunRow, field: &str, now: Timestamp) -> Vec<f64> {
 
 /// Of a metric with a goal the best series counts, as in the list; of one without, any.
 fn best(run: &RunRow, metric: &str) -> Vec<f64> {
-    let (manifest, status) = (&run.view.manifest, &run.view.status);
-    let headlines = state::headlines(status, manifest);
+    let headlines = state::headlines(&run.view);
     let Some(headline) = headlines.iter().find(|h| h.metric.eq_ignore_ascii_case(metric)) else {
         return Vec::new();
     };
     match headline.info.map(|i| i.goal) {
-        Some(Goal::Min | Goal::Max) => headline.best().map(|(_, v)| v).into_iter().collect(),
-        _ => headline.values.iter().map(|(_, v)| *v).collect(),
+        Some(Goal::Min | Goal::Max) => headline.line().map(|l| l.value).into_iter().collect(),
+        _ => headline.lines.iter().map(|l| l.value).collect(),
     }
 }
 

@@ -1,12 +1,13 @@
 //! Drawing of the grid and of the lines about it.
 
+use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 
 use super::super::settings::Look;
-use super::super::words::{east, signs};
+use super::super::words::signs;
 use super::items::SYSTEM;
 use super::{Charts, window};
 use crate::app::Shared;
@@ -16,7 +17,7 @@ use crate::live::built::{AtCursor, Built, LineInfo};
 use crate::live::chart::{ChartView, Source, build, y_range};
 use crate::live::{RunData, XKind};
 use crate::natural;
-use crate::print::number;
+use crate::print::{clock, number};
 use crate::widgets::ChartCell;
 
 /// Columns of the list of series beside a large chart.
@@ -110,7 +111,7 @@ impl Plot {
 
 impl Charts {
     /// How a chart is looked at.
-    fn view_of(&self, shared: &Shared, data: &RunData, look: &Look, chart: usize) -> ChartView {
+    fn view_of(&self, data: &RunData, look: &Look, chart: usize) -> ChartView {
         let item = &self.items[chart];
         let part = self.parts.get(&item.id).copied().unwrap_or_default();
         let kind = item.kind(data, look);
@@ -129,7 +130,6 @@ impl Charts {
             clip: look.clip,
             hidden: look.hidden.clone(),
             cursor: of_kind(self.cursor),
-            east: east(shared),
             ..ChartView::default()
         }
     }
@@ -147,7 +147,7 @@ impl Charts {
         let subject = item.subject(data)?;
         let sources = [Source { data, label: None }];
         let size = (usize::from(cell.width), usize::from(cell.height));
-        let view = self.view_of(shared, data, look, chart);
+        let view = self.view_of(data, look, chart);
         let free = ChartView { zoom_x: None, zoom_y: None, ..view.clone() };
         let built = build(&sources, subject, &view, size, shared.theme.look());
         let whole = if free == view {
@@ -180,7 +180,7 @@ impl Charts {
         let cells = self.cells(look, area);
         let sources = [Source { data, label: None }];
         let mut views: Vec<ChartView> =
-            cells.iter().map(|(i, _)| self.view_of(shared, data, look, *i)).collect();
+            cells.iter().map(|(i, _)| self.view_of(data, look, *i)).collect();
         if look.same_y {
             self.same_y(data, &cells, &mut views);
         }
@@ -275,7 +275,7 @@ impl Charts {
         let theme = shared.theme;
         let width = usize::from(area.width);
         if let Some((kind, x)) = self.cursor {
-            let place = format!(" {} {}", kind.word(), place(shared, kind, x));
+            let place = format!(" {} {}", kind.word(), place(kind, x));
             let mut spans = vec![Span::styled(place.clone(), theme.accent())];
             let mut used = width_of(&place);
             for line in lines.iter().filter(|l| !l.hidden) {
@@ -341,12 +341,9 @@ fn range(shared: &Shared, line: &LineInfo, at: AtCursor) -> String {
 }
 
 /// A value of x in words.
-fn place(shared: &Shared, kind: XKind, x: f64) -> String {
+fn place(kind: XKind, x: f64) -> String {
     match kind {
-        XKind::Wall => {
-            let s = (x + f64::from(east(shared))).rem_euclid(86_400.0) as u64;
-            format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
-        }
+        XKind::Wall => clock::time_of_day(Timestamp::from_second(x as i64).unwrap_or_default()),
         XKind::Relative => number::duration(x),
         XKind::Step if x.abs() >= 1000.0 && x.abs() < 1e15 => format!("{x:.0}"),
         XKind::Step | XKind::Epoch => number::value(x),

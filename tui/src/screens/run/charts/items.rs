@@ -10,6 +10,8 @@ use crate::live::{RunData, XKind};
 
 /// Metrics that gradtop itself measures.
 pub(crate) const SYSTEM: &str = "system/";
+/// The one of them that is for joins, and a straight line as a chart.
+const TRAINED: &str = "system/trained_s";
 
 /// A chart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +107,7 @@ pub(crate) fn items(data: &RunData, system: bool) -> Vec<Item> {
     let metric = |name: &str| Item { id: format!("metric:{name}"), source: Source::Metric(name.to_owned()) };
     let names = data.metric_names();
     if system {
-        return names.into_iter().filter(|n| n.starts_with(SYSTEM)).map(metric).collect();
+        return names.into_iter().filter(|n| n.starts_with(SYSTEM) && *n != TRAINED).map(metric).collect();
     }
     let mut out = Vec::new();
     let mut shown = BTreeSet::new();

@@ -1,0 +1,32 @@
+//! How long a run has trained, pauses left out.
+
+use std::time::{Duration, Instant};
+
+/// Seconds of training, over all processes of a run.
+#[derive(Default)]
+pub(crate) struct Stopwatch {
+    /// What earlier processes did of what still counts; `None`: not known.
+    before: Option<f64>,
+    own: Duration,
+    since: Option<Instant>,
+}
+
+impl Stopwatch {
+    /// What was done before this process.
+    pub(crate) fn set_before(&mut self, seconds: Option<f64>) {
+        self.before = seconds;
+    }
+
+    pub(crate) fn start(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    pub(crate) fn stop(&mut self) {
+        self.own += self.since.take().map(|since| since.elapsed()).unwrap_or_default();
+    }
+
+    pub(crate) fn seconds(&self) -> Option<f64> {
+        let running = self.since.map(|since| since.elapsed()).unwrap_or_default();
+        Some(self.before? + (self.own + running).as_secs_f64())
+    }
+}

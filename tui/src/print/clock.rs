@@ -1,0 +1,53 @@
+//! Moments as text: every time that is shown passes here.
+
+use std::sync::LazyLock;
+
+use jiff::tz::TimeZone;
+use jiff::Timestamp;
+
+/// The viewer's time zone.
+static LOCAL: LazyLock<Local> = LazyLock::new(|| match TimeZone::try_system() {
+    // In tests always the same.
+    _ if cfg!(test) => Local { zone: TimeZone::UTC, missing: None },
+    Ok(zone) => Local { zone, missing: None },
+    Err(e) => Local { zone: TimeZone::UTC, missing: Some(e.to_string()) },
+});
+
+struct Local {
+    zone: TimeZone,
+    /// Why it is not known.
+    missing: Option<String>,
+}
+
+/// The time zone that moments are shown in.
+pub(crate) fn zone() -> &'static TimeZone {
+    &LOCAL.zone
+}
+
+/// Why the viewer's time zone is not known, so that times are in UTC and say so.
+pub(crate) fn missing() -> Option<&'static str> {
+    LOCAL.missing.as_deref()
+}
+
+/// `UTC` where times have to say so.
+pub(crate) fn unit() -> Option<&'static str> {
+    missing().map(|_| "UTC")
+}
+
+/// A moment: the time of day for today, else with the date.
+pub(crate) fn moment(time: Timestamp) -> String {
+    moment_at(time, Timestamp::now())
+}
+
+/// The same, as of `now`.
+pub(crate) fn moment_at(time: Timestamp, now: Timestamp) -> String {
+    let today = now.to_zoned(zone().clone()).date();
+    let then = time.to_zoned(zone().clone());
+    let text = then.strftime(if then.date() == today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" });
+    unit().map_or_else(|| text.to_string(), |utc| format!("{text} {utc}"))
+}
+
+/// The time of day.
+pub(crate) fn time_of_day(time: Timestamp) -> String {
+    moment_at(time, time)
+}
