@@ -354,11 +354,7 @@ fn joined(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
 }
 
 /// The rows of the series that `filter` takes, among those of some ranges: their keys are read.
-fn by_key(
-    part: &Sealed,
-    filter: &dyn Fn(&SeriesKey) -> bool,
-    among: &[Range<usize>],
-) -> Result<Vec<Owned>> {
+fn by_key(part: &Sealed, filter: &dyn Fn(&SeriesKey) -> bool, among: &[Range<usize>]) -> Result<Vec<Owned>> {
     let mut found: Vec<Owned> = Vec::new();
     let mut start = 0;
     // A row group by itself: batches across two, whose dictionaries differ, are made by comparing each row's text.
@@ -372,8 +368,10 @@ fn by_key(
         }
         let mut numbers = ranges.clone().into_iter().flatten();
         // A column of nulls alone takes the reader longer than any other.
-        let some_value = |name: &&str| !group.columns().iter().any(|c| c.column_path().string() == *name && is_null(c));
-        let columns: Vec<&str> = ["metric", "model", "split", "trial"].into_iter().filter(some_value).collect();
+        let some_value =
+            |name: &&str| !group.columns().iter().any(|c| c.column_path().string() == *name && is_null(c));
+        let columns: Vec<&str> =
+            ["metric", "model", "split", "trial"].into_iter().filter(some_value).collect();
         let batches = part.read(|keys| {
             let mask = ProjectionMask::columns(keys.parquet_schema(), columns.iter().copied());
             let local = ranges.iter().map(|r| r.start - rows.start..r.end - rows.start);

@@ -6,6 +6,9 @@ use crate::error::{IoContext as _, Result};
 use crate::inside;
 use crate::run_dir::RunDir;
 
+/// The highest number of a segment: one every two seconds for sixty years.
+const MAX_SEGMENT: u32 = 1_000_000_000;
+
 /// A sealed part of a metrics or table folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
@@ -28,8 +31,13 @@ pub(crate) fn part_name(first: u32, last: u32) -> String {
 fn parse_part(name: &str) -> Option<(u32, u32)> {
     let numbers = name.strip_prefix("part-")?.strip_suffix(".parquet")?;
     let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
-    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+    let (first, last) = (number(first)?, number(last)?);
     (first <= last).then_some((first, last))
+}
+
+/// Of a segment. A name could give any: the next one must have its place.
+fn number(digits: &str) -> Option<u32> {
+    digits.parse().ok().filter(|n| *n <= MAX_SEGMENT)
 }
 
 /// `journal-00001.arrows`
@@ -38,7 +46,7 @@ pub(crate) fn segment_name(number: u32) -> String {
 }
 
 fn parse_segment(name: &str) -> Option<u32> {
-    name.strip_prefix("journal-")?.strip_suffix(".arrows")?.parse().ok()
+    name.strip_prefix("journal-")?.strip_suffix(".arrows").and_then(number)
 }
 
 /// The parts in a folder, in order. One that a wider one covers is left out. A folder that is not there has none.

@@ -255,12 +255,11 @@ struct Group {
 impl Source {
     fn verify(&self, group: usize) -> io::Result<()> {
         let Group { bytes, digits, right } = &self.0.groups[group];
-        let right = match right.get() {
-            Some(right) => *right,
-            None => {
-                let found = sum_of(&self.0.file, Sum::default(), bytes.clone())?.digits() == *digits;
-                *right.get_or_init(|| found)
-            }
+        let right = if let Some(right) = right.get() {
+            *right
+        } else {
+            let found = sum_of(&self.0.file, Sum::default(), bytes.clone())?.digits() == *digits;
+            *right.get_or_init(|| found)
         };
         if right {
             return Ok(());

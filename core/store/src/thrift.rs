@@ -45,13 +45,11 @@ impl Walk<'_> {
         let depth = depth.checked_sub(1)?;
         loop {
             let head = self.byte()?;
-            if head & 0x0f == 0 {
-                return Some(());
-            }
-            if head >> 4 == 0 {
+            if head >> 4 == 0 && head > 0 {
                 self.varint()?; // its number
             }
             match head & 0x0f {
+                0 => return Some(()),
                 1 | 2 => {} // true and false have no more
                 kind => self.value(kind, depth)?,
             }
