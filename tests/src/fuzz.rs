@@ -3,14 +3,14 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::{FileExt as _, symlink};
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use gradtop_store::State;
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use serde_json::Value;
 
 use crate::{Sandbox, in_parallel, until};
@@ -22,6 +22,8 @@ const WHOLE: usize = 5;
 /// The most memory a command may take, in MB, and the most processor time.
 const MEMORY_MB: i64 = 500;
 const CPU: Duration = Duration::from_secs(2);
+/// The most addresses it may ask for, in bytes.
+const ADDRESSES: u64 = 8 << 30;
 /// A command that takes longer hangs.
 const HANGS: Duration = Duration::from_mins(1);
 /// Failures after which it is enough.
@@ -260,6 +262,16 @@ struct Said {
 fn said(sandbox: &Sandbox, runs: &Path, args: &[&str]) -> Said {
     let mut command: Command = sandbox.command(args);
     command.env("GRADTOP_RUNS", runs).env("TZ", "UTC").env("LANG", "C.UTF-8").current_dir(runs);
+    // What asks for far too much dies of it before the machine does.
+    let least = || {
+        let limit = Rlimit { current: Some(ADDRESSES), maximum: Some(ADDRESSES) };
+        Ok(setrlimit(Resource::As, limit)?)
+    };
+    // SAFETY: one system call, which allocates nothing.
+    #[allow(unsafe_code, reason = "a limit for the child alone")]
+    unsafe {
+        command.pre_exec(least)
+    };
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let reader = |mut stream: Box<dyn Read + Send>| {
         std::thread::spawn(move || {
