@@ -1,5 +1,7 @@
 //! Reading a run's series: sealed parts and journal together, each row once.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -217,5 +219,17 @@ fn read(
 
 /// The run's series with their units, in the order first used.
 pub fn series_keys(run: &RunDir) -> Result<Vec<(SeriesKey, Option<String>)>> {
-    Ok(series_file(run)?.table.all().to_vec())
+    let mut file = series_file(run)?;
+    if file.damage(run).is_some() {
+        // Sealed rows say whose they are.
+        let found = RefCell::new(BTreeSet::new());
+        read_series_around_damage(run, |key| {
+            found.borrow_mut().insert(key.clone());
+            false
+        })?;
+        for key in found.into_inner() {
+            file.table.intern(&key, None);
+        }
+    }
+    Ok(file.table.all().to_vec())
 }

@@ -41,6 +41,8 @@ pub(super) struct About {
     series: Version,
     events: Version,
     figure_file: Version,
+    /// What is wrong with the declared figures.
+    pub(super) figures_wrong: Option<String>,
     looked: Option<Instant>,
 }
 
@@ -74,7 +76,12 @@ impl About {
         let figure_file = version(run, &run.figures());
         if figure_file != self.figure_file {
             self.figure_file = figure_file;
-            self.figures = Arc::new(figures::read(run)?);
+            // Metrics are drawn all the same.
+            let (figures, wrong) = match figures::read(run) {
+                Ok(figures) => (figures, None),
+                Err(e) => (Vec::new(), Some(e.to_string())),
+            };
+            (self.figures, self.figures_wrong) = (Arc::new(figures), wrong);
             changed = true;
         }
         let events = version(run, &run.events());

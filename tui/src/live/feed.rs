@@ -471,7 +471,7 @@ impl Feed {
             resumes: Arc::clone(&self.about.resumes),
             alive: self.request.alive,
             progress: Progress { rows: self.rows, reading: self.passes.iter().any(|p| !p.complete) },
-            error: self.error.clone().or_else(|| self.damage()),
+            error: self.error.clone().or_else(|| self.about.figures_wrong.clone()).or_else(|| self.damage()),
         });
         Arc::clone(&self.published)
     }

@@ -222,6 +222,15 @@ fn a_run_folder_itself_may_be_reached_through_a_link() {
 }
 
 #[test]
+fn series_whose_lines_are_damaged_are_named_by_their_sealed_rows() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = dead_run(temp.path());
+    fs::write(run.series(), "no line\n").unwrap();
+    let names: Vec<_> = series_keys(&run).unwrap().into_iter().map(|(key, _)| key.metric).collect();
+    assert_eq!(names, ["loss"]);
+}
+
+#[test]
 fn nothing_is_opened_outside_of_the_run() {
     let temp = tempfile::tempdir().unwrap();
     let run = dead_run(temp.path());
