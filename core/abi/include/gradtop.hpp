@@ -248,7 +248,8 @@ public:
     return id;
   }
 
-  /// Logs values at a step, and perhaps the epoch that it is in (0.5: half of the first).
+  /// Logs values at a step, and perhaps the epoch that it is in (0.5: half of the first). Steps may repeat and go back: every row
+  /// is kept, in the order logged.
   void log(std::int64_t step, std::initializer_list<Point> points, double epoch = no_epoch()) {
     log(step, points.begin(), points.size(), epoch);
   }
@@ -308,7 +309,8 @@ public:
   }
 
   /// Writes a checkpoint: `save(folder)` gets the path of a fresh, empty folder and puts there everything that resume_dir() must
-  /// give back: model, optimizer and random state. If it throws, the folder is discarded.
+  /// give back: model, optimizer and random state. If it throws, the folder is discarded. A disk that takes no checkpoint (it is
+  /// full, or save throws std::system_error) is no error: gradtop warns, keeps nothing, and has the next one due as usual.
   template <class Save> void checkpoint(std::int64_t step, Save &&save) {
     on_main("checkpoint");
     struct Saving {
@@ -323,6 +325,9 @@ public:
       } catch (const Stopped &) {
         own.thrown = std::current_exception();
         return GRADTOP_STOPPED;
+      } catch (const Error &error) {
+        own.thrown = std::current_exception();
+        return error.status();
       } catch (const std::system_error &) {
         own.thrown = std::current_exception();
         return GRADTOP_IO;

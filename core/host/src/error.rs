@@ -66,7 +66,7 @@ pub enum Refusal {
     /// It was built on a newer system than this one.
     #[error(
         "is built for a newer system: it needs {version} of {library}{}; build it on this machine",
-        have(here)
+        have(here.as_deref())
     )]
     NewerSystem {
         /// The library that is too old here.
@@ -175,8 +175,8 @@ impl Refusal {
     }
 }
 
-fn have(here: &Option<String>) -> String {
-    here.as_ref().map(|here| format!(", here is {here}")).unwrap_or_default()
+fn have(here: Option<&str>) -> String {
+    here.map(|here| format!(", here is {here}")).unwrap_or_default()
 }
 
 fn newer_or_older(found: u32) -> &'static str {

@@ -212,7 +212,7 @@ fn missing(message: String, inspection: &Inspection) -> Refusal {
     Refusal::MissingLibraries { missing, looked }
 }
 
-/// Of "/lib/libc.so.6: version `GLIBC_2.99' not found (required by x.so)".
+/// Of `/lib/libc.so.6: version "GLIBC_2.99" not found (required by x.so)`, which has single quotes, the first one a backtick.
 fn newer_system(message: &str) -> Option<Refusal> {
     let (library, rest) = message.split_once(": version `")?;
     let (version, _) = rest.split_once("' not found")?;

@@ -27,9 +27,10 @@ impl VarOptimizer {
     pub fn new(vars: &VarStore, rule: Rule) -> Result<Self, TchError> {
         let mut variables = BTreeMap::new();
         for (name, variable) in vars.variables() {
-            let optimizer = match variable.requires_grad() {
-                true => Some(tch::no_grad(|| Optimizer::new(rule, &variable))?.fused()),
-                false => None,
+            let optimizer = if variable.requires_grad() {
+                Some(tch::no_grad(|| Optimizer::new(rule, &variable))?.fused())
+            } else {
+                None
             };
             variables.insert(name, (variable, optimizer));
         }

@@ -1,4 +1,4 @@
-//! `gradtop plugin build`: builds a plugin's project with the tool that it is made for, cargo or `CMake`.
+//! `gradtop plugin build`: builds a plugin's project with the tool that it is made for, cargo or CMake.
 
 mod binding;
 mod cargo;
@@ -79,7 +79,7 @@ impl Tool {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let found =
             |program: &&str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-        std::env::var_os(self.variable).is_none() && !self.programs.iter().any(|program| found(&program))
+        std::env::var_os(self.variable).is_none() && !self.programs.iter().any(found)
     }
 }
 
