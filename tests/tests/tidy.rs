@@ -118,7 +118,7 @@ fn dependencies_point_one_way() {
         ("gradtop-sdk-derive", &[]),
         ("gradtop-host", &["gradtop-abi", "gradtop-store"]),
         ("gradtop", &["gradtop-data", "gradtop-host", "gradtop-store"]),
-        ("gradtop-tests", &["gradtop-abi", "gradtop-store"]),
+        ("gradtop-tests", &["gradtop-abi", "gradtop-sdk", "gradtop-store"]),
         ("xtask", &[]),
     ]);
     let plugin = ["gradtop-data", "gradtop-sdk", "gradtop-sdk-build", "gradtop-toolkit", "gradtop-torch"];

@@ -62,7 +62,9 @@ pub(crate) fn report(error: &anyhow::Error) -> i32 {
             message = if message.is_empty() { text } else { format!("{message}: {text}") };
         }
     }
-    crate::print::error(&crate::print::clean(&message), help.as_deref());
+    // An experiment may say in several lines why it refuses.
+    let message = gradtop_host::text::clean_lines(&message).replace('\n', "\n  ");
+    crate::print::error(&message, help.as_deref());
     code
 }
 

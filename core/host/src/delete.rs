@@ -104,5 +104,8 @@ pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     inside::remove_dir(&experiment, &away).map_err(failed("delete all of"))?;
     // The experiment's folder goes with its last run; anything else in it keeps it.
     drop(std::fs::remove_dir(experiment.path()));
+    if let Some(runs) = experiment.path().parent() {
+        crate::shared::prune(runs);
+    }
     Ok(())
 }

@@ -18,6 +18,9 @@ pub struct PluginDesc {
     pub needs_libtorch: bool,
     /// Its experiments.
     pub experiments: Vec<ExperimentDesc>,
+    /// What is odd but allowed, each in a sentence.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 impl PluginDesc {

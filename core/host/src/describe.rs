@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::desc::PluginDesc;
-use crate::error::Refusal;
-use crate::{load, program};
+use crate::error::{OWN_WORDS, Refusal};
+use crate::plugin_file::{PluginFile, hex, identity};
+use crate::{inspect, load, program};
 
 /// How long a plugin may take to describe itself.
 const TIME_OUT: Duration = Duration::from_secs(10);
@@ -64,14 +65,30 @@ impl Answer {
 /// What a plugin offers. The file is opened by a child process that has 10 s; the answer is cached by path, size and
 /// time of change, so that asking again costs a few file reads.
 pub fn describe(file: &Path) -> Result<PluginDesc, Refusal> {
-    described(file).map(|(desc, _)| desc)
+    described(&PluginFile::open(file)?).map(|(desc, _)| desc)
+}
+
+/// As [`describe`], with the SHA-256 that the file has now, in hexadecimal, even if its size and time of change are those
+/// of another.
+pub(crate) fn described_exactly(plugin: &PluginFile) -> Result<(PluginDesc, String), Refusal> {
+    let unreadable = |e: std::io::Error| Refusal::Unreadable { why: e.to_string() };
+    let sha256 = plugin.sha256().map_err(unreadable)?;
+    let cached = described(plugin)?;
+    if cached.1 == sha256 {
+        return Ok(cached);
+    }
+    if let Some(place) = cache_file(plugin.path()) {
+        std::fs::remove_file(place).ok();
+    }
+    let anew = described(plugin)?;
+    if anew.1 == sha256 { Ok(anew) } else { Err(Refusal::being_written()) }
 }
 
 /// As [`describe`], with the file's SHA-256 in hexadecimal.
-pub(crate) fn described(file: &Path) -> Result<(PluginDesc, String), Refusal> {
+fn described(plugin: &PluginFile) -> Result<(PluginDesc, String), Refusal> {
     let unreadable = |e: std::io::Error| Refusal::Unreadable { why: e.to_string() };
-    let file = file.canonicalize().map_err(unreadable)?;
-    let (size, changed) = identity(&file).map_err(unreadable)?;
+    let file = plugin.path().to_owned();
+    let (size, changed) = plugin.identity().map_err(unreadable)?;
     let program = identity(Path::new("/proc/self/exe")).unwrap_or_default();
     let place = cache_file(&file);
     if let Some(cached) = place.as_deref().and_then(read_cache)
@@ -84,19 +101,20 @@ pub(crate) fn described(file: &Path) -> Result<(PluginDesc, String), Refusal> {
         };
     }
     // What can be said without running anything is not worth a process or a cache entry.
-    match crate::inspect(&file)?.exports_entry {
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    match inspect::inspect_from(&plugin.handle(), folder)?.exports_entry {
         None => return Err(Refusal::NoEntry),
         Some(gradtop_abi::ABI_MAJOR) => {}
         Some(found) => return Err(Refusal::OtherMajor { found }),
     }
-    let answer = match ask(&file) {
+    let answer = match ask(plugin) {
         Ok(desc) => Answer::Offers(Box::new(desc)),
         Err(refusal) => Answer::Refused(refusal),
     };
-    let sha256 = sha256(&file).map_err(unreadable)?;
+    let sha256 = plugin.sha256().map_err(unreadable)?;
     let cached = Cached { file, size, changed, program, asked: SystemTime::now(), sha256, answer };
     // A file that changed meanwhile is asked again next time; a cache that cannot be written is none.
-    if identity(&cached.file).is_ok_and(|now| now == (size, changed))
+    if plugin.identity().is_ok_and(|now| now == (size, changed))
         && let Some(place) = place
     {
         write_cache(&place, &cached).ok();
@@ -105,13 +123,6 @@ pub(crate) fn described(file: &Path) -> Result<(PluginDesc, String), Refusal> {
         Answer::Offers(desc) => Ok((*desc, cached.sha256)),
         Answer::Refused(refusal) => Err(refusal),
     }
-}
-
-/// Size and time of change of a file.
-pub(crate) fn identity(file: &Path) -> std::io::Result<(u64, i128)> {
-    use std::os::unix::fs::MetadataExt as _;
-    let meta = std::fs::metadata(file)?;
-    Ok((meta.len(), i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec())))
 }
 
 fn cache_file(file: &Path) -> Option<PathBuf> {
@@ -133,37 +144,20 @@ fn write_cache(place: &Path, cached: &Cached) -> std::io::Result<()> {
     std::fs::rename(&tmp, place)
 }
 
-/// SHA-256 of a file, in hexadecimal.
-pub(crate) fn sha256(file: &Path) -> std::io::Result<String> {
-    let mut file = std::fs::File::open(file)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex(&hash.finalize())),
-            n => hash.update(&buffer[..n]),
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut out, b| {
-        write!(out, "{b:02x}").ok();
-        out
-    })
-}
-
 /// Runs the child and reads its answer.
-fn ask(file: &Path) -> Result<PluginDesc, Refusal> {
+fn ask(plugin: &PluginFile) -> Result<PluginDesc, Refusal> {
     let mut command = program::command();
-    command.arg("__describe").arg(file);
-    let child = run_child(command, TIME_OUT).map_err(|e| Refusal::Internal { why: e.to_string() })?;
+    command.arg("__describe").arg(plugin.path());
+    let child =
+        run_child(command, Some(plugin), TIME_OUT).map_err(|e| Refusal::Internal { why: e.to_string() })?;
     let Some(status) = child.status else {
         return Err(Refusal::TimeOut { seconds: TIME_OUT.as_secs() });
     };
     match serde_json::from_slice(&child.answer) {
         Ok(Answer::Offers(desc)) => Ok(*desc),
+        Ok(Answer::Refused(Refusal::NoDescriptor { index, .. })) => {
+            Err(Refusal::NoDescriptor { index, words: own_words(&child.output) })
+        }
         Ok(Answer::Refused(refusal)) => Err(refusal),
         Err(_) if !status.success() || child.answer.is_empty() => Err(Refusal::Died {
             how: crate::signals::how_it_ended(status),
@@ -172,6 +166,13 @@ fn ask(file: &Path) -> Result<PluginDesc, Refusal> {
         }),
         Err(e) => Err(Refusal::Internal { why: format!("its description could not be read: {e}") }),
     }
+}
+
+/// What a plugin wrote about itself: the SDK's line, else the last one.
+fn own_words(output: &[u8]) -> String {
+    let mut lines = output.split(|b| *b == b'\n');
+    let line = lines.rfind(|line| line.starts_with(OWN_WORDS.as_bytes())).unwrap_or(last_line(output));
+    crate::text::clean_bytes(line.trim_ascii(), 1000)
 }
 
 fn last_line(output: &[u8]) -> &[u8] {
@@ -188,12 +189,20 @@ pub(crate) struct Child {
     pub(crate) output: Vec<u8>,
 }
 
-/// Runs a child that answers on its standard output, within `limit`.
-pub(crate) fn run_child(mut command: Command, limit: Duration) -> std::io::Result<Child> {
+/// Runs a child that answers on its standard output, within `limit`. A plugin is its standard input.
+pub(crate) fn run_child(
+    mut command: Command,
+    plugin: Option<&PluginFile>,
+    limit: Duration,
+) -> std::io::Result<Child> {
     const ANSWER_LIMIT: usize = 64 << 20;
     const OUTPUT_LIMIT: usize = 64 << 10;
     // Out of the terminal's reach: a Ctrl-C meant for this program must not look like the death of a plugin.
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let stdin = match plugin {
+        Some(plugin) => plugin.file().try_clone()?.into(),
+        None => Stdio::null(),
+    };
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn()?;
     let deadline = Instant::now() + limit;
     let answer = child.stdout.take().map(|pipe| collect(pipe, ANSWER_LIMIT));
@@ -251,12 +260,24 @@ fn collect(mut pipe: impl Read + Send + 'static, limit: usize) -> mpsc::Receiver
     receive
 }
 
-/// The child: `gradtop __describe FILE`. Writes the description or the refusal as JSON to its standard output.
-pub fn describe_main(file: &Path) -> i32 {
-    answer_and_leave(|| match load::open(file, file.parent().unwrap_or(Path::new("/")), false) {
+/// The child: `gradtop __describe FILE`, with the open file as standard input. Writes the description or the refusal as JSON
+/// to its standard output.
+pub(crate) fn describe_main(file: &Path) -> i32 {
+    answer_and_leave(|| match open_stdin(file) {
         Ok(plugin) => Answer::Offers(Box::new(plugin.desc)),
         Err(refusal) => Answer::Refused(refusal),
     })
+}
+
+/// Opens the plugin that is this process's standard input, and which lay at `path`.
+pub(crate) fn open_stdin(path: &Path) -> Result<load::Plugin, Refusal> {
+    let internal = |e: std::io::Error| Refusal::Internal { why: e.to_string() };
+    // Out of the way of what a plugin may read or close.
+    let file = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).map_err(|e| internal(e.into()))?;
+    let null = std::fs::File::open("/dev/null").map_err(internal)?;
+    rustix::stdio::dup2_stdin(&null).map_err(|e| internal(e.into()))?;
+    let plugin = PluginFile::inherited(file.into(), path)?;
+    load::open(plugin, path.parent().unwrap_or(Path::new("/")), false)
 }
 
 /// Keeps standard output for the answer alone, whatever `work` opens, and leaves without running destructors of theirs.

@@ -190,7 +190,7 @@ struct Probed {
 /// is cached for this boot, this library and this choice of visible GPUs; the trainer asks again in any case.
 fn probe(lib: &Path) -> Result<u32, String> {
     let library = lib.join(crate::libtorch::CUDA);
-    let Ok((size, changed)) = crate::describe::identity(&library) else {
+    let Ok((size, changed)) = crate::plugin_file::identity(&library) else {
         return Err(format!(
             "{} has no {}: bring libtorch with CUDA by `cargo xtask setup --cuda`",
             lib.display(),
@@ -206,7 +206,8 @@ fn probe(lib: &Path) -> Result<u32, String> {
     }
     let mut command = crate::program::command();
     command.arg("__probe_cuda").arg(lib);
-    let child = crate::describe::run_child(command, Duration::from_mins(1)).map_err(|e| e.to_string())?;
+    let child =
+        crate::describe::run_child(command, None, Duration::from_mins(1)).map_err(|e| e.to_string())?;
     let status = child.status.ok_or("CUDA did not answer within 60 s")?;
     let count = serde_json::from_slice::<Result<u32, String>>(&child.answer)
         .map_err(|_| format!("looking for CUDA ended by {}", crate::signals::how_it_ended(status)))??;

@@ -85,6 +85,11 @@ pub fn search_path() -> Vec<PathBuf> {
     folders().into_iter().map(|(folder, _)| folder).collect()
 }
 
+/// Where `plugin install` puts plugins: `$XDG_DATA_HOME/gradtop/plugins`. `None` without a data folder.
+pub fn installed_plugins() -> Option<PathBuf> {
+    Some(crate::program::data_dir()?.join("plugins"))
+}
+
 pub(crate) fn folders() -> Vec<(PathBuf, Origin)> {
     let mut out: Vec<(PathBuf, Origin)> = Vec::new();
     // A relative folder would mean the current one, wherever that is.
@@ -99,8 +104,8 @@ pub(crate) fn folders() -> Vec<(PathBuf, Origin)> {
     if let Some(own) = std::env::current_exe().ok().and_then(|p| Some(p.parent()?.to_owned())) {
         add(own, Origin::Program);
     }
-    if let Some(data) = crate::program::data_dir() {
-        add(data.join("plugins"), Origin::User);
+    if let Some(installed) = installed_plugins() {
+        add(installed, Origin::User);
     }
     out
 }
@@ -182,14 +187,14 @@ fn add(found: &mut Discovery, path: &Path, origin: Origin, desc: PluginDesc) {
 fn settled(path: &Path) -> Result<PluginDesc, Refusal> {
     // Ten times at most: a file that never rests is described as it is.
     for _ in 0..10 {
-        let Ok(before) = crate::describe::identity(path) else { break };
+        let Ok(before) = crate::plugin_file::identity(path) else { break };
         let age = std::fs::metadata(path).and_then(|m| m.modified()).map(|t| t.elapsed());
         let Ok(Ok(age)) = age else { break };
         if age >= REST {
             break;
         }
         std::thread::sleep(REST.saturating_sub(age));
-        if crate::describe::identity(path).is_ok_and(|now| now == before) {
+        if crate::plugin_file::identity(path).is_ok_and(|now| now == before) {
             break;
         }
     }

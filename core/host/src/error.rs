@@ -20,6 +20,24 @@ pub enum Refusal {
         /// The system's answer.
         why: String,
     },
+    /// In a run's folder, and another user's.
+    #[error("belongs to another user (uid {owner}), and whoever runs it does what that user wants")]
+    Foreign {
+        /// That user.
+        owner: u32,
+    },
+    /// In a run's folder, and not the file the run was started with.
+    #[error(
+        "is not the file that the run was started with: its SHA-256 is {}, recorded is {}",
+        short(found),
+        short(recorded)
+    )]
+    Changed {
+        /// The hash that the file has.
+        found: String,
+        /// The hash that `run.toml` has.
+        recorded: String,
+    },
     /// Something else than an ELF file.
     #[error("is not an ELF file: a plugin is a shared library (cdylib)")]
     NotElf,
@@ -127,6 +145,14 @@ pub enum Refusal {
         /// The field.
         name: String,
     },
+    /// There is no descriptor where one should be; a plugin says why on its standard error.
+    #[error("{}", no_descriptor(*index, words))]
+    NoDescriptor {
+        /// The experiment's index.
+        index: u32,
+        /// What the plugin wrote, a line.
+        words: String,
+    },
     /// A descriptor breaks a rule.
     #[error("{place}: {problem}")]
     BadDescriptor {
@@ -158,6 +184,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The file changes while it is read.
+    pub(crate) fn being_written() -> Self {
+        Self::Unreadable { why: "it is being written: try again".to_owned() }
+    }
+
     /// Whether it may have to do with the state of the machine rather than with the file, which need not change to be
     /// taken another time.
     pub fn may_pass(&self) -> bool {
@@ -187,12 +218,31 @@ fn newer_or_older(found: u32) -> &'static str {
     }
 }
 
+/// The beginning of a hash, enough to tell two apart.
+fn short(hash: &str) -> String {
+    if hash.is_empty() {
+        "nothing".to_owned()
+    } else {
+        format!("{}…", hash.chars().take(12).collect::<String>())
+    }
+}
+
 fn looked_in(paths: &[PathBuf]) -> String {
     if paths.is_empty() {
         return "the system's folders".to_owned();
     }
     paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
 }
+
+fn no_descriptor(index: u32, words: &str) -> String {
+    match words.strip_prefix(OWN_WORDS) {
+        Some(words) => format!("does not describe itself: {words}"),
+        None => format!("gives no descriptor of experiment {index} (null){}", said(words)),
+    }
+}
+
+/// How the SDK's plugins begin a line about what is wrong with them.
+pub(crate) const OWN_WORDS: &str = "gradtop plugin: ";
 
 fn said(output: &str) -> String {
     if output.is_empty() { String::new() } else { format!("; it wrote: {output}") }
@@ -287,6 +337,16 @@ pub enum HostError {
         /// The file.
         path: PathBuf,
         /// Why it cannot be used.
+        refusal: Refusal,
+    },
+    /// A run's plugin is not what the run was started with, or not this user's.
+    #[error(
+        "{run} is not resumed: its plugin.so {refusal}. `gradtop resume {run} --trust` runs it nevertheless"
+    )]
+    Untrusted {
+        /// The run's name.
+        run: String,
+        /// Why.
         refusal: Refusal,
     },
     /// A parameter.

@@ -182,13 +182,13 @@ pub(crate) unsafe fn write<T>(p: *mut T, value: T) -> Result<(), Bad> {
     Ok(())
 }
 
-/// The message of an error that a plugin filled, made safe to show.
+/// The message of an error that a plugin filled, made safe to show; it may have several lines.
 pub(crate) fn message(error: &gradtop_abi::Error) -> String {
     let len = (error.len as usize).min(error.msg.len());
     let bytes: Vec<u8> = error.msg[..len].iter().map(|c| c.to_ne_bytes()[0]).collect();
     // A plugin in C may count the null, or forget the length altogether.
     let bytes = bytes.split(|b| *b == 0).next().unwrap_or_default();
-    crate::text::clean_bytes(bytes.trim_ascii(), bytes.len())
+    crate::text::clean_lines(&String::from_utf8_lossy(bytes.trim_ascii()))
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 
 #![allow(unsafe_code, reason = "closes inherited files")]
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{PipeReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
-use std::process::{Child, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -35,17 +36,40 @@ const LAST_CHANCE: Duration = Duration::from_secs(1);
 /// is right only while nothing else wants the processor. Two runs of two threads beside each other on two cores take a tenth
 /// of the time with this; alone, a run is as fast as without.
 const SPINS: &str = "3000";
-/// Variables that say it.
 /// What asks a keeper to kill its trainer at once, where no file can.
 pub(crate) const KILL_SIGNAL: libc::c_int = libc::SIGUSR1;
 /// Why a run ends whose folder is not where it was.
 pub(crate) const FOLDER_GONE: &str = "its folder was moved or deleted";
 /// Time between two tries to write the end.
 const AGAIN: Duration = Duration::from_millis(500);
+/// Variables that say it.
 const SPINNING: [&str; 2] = ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"];
 
-/// `gradtop __keeper DIR [--resume CHECKPOINT]`. Standard input is the run's lock, standard output a pipe to the launcher.
-pub(crate) fn keeper_main(dir: &Path, resume: Option<&Path>) -> i32 {
+/// How a run goes on; the arguments of keeper and trainer after the folder.
+pub(crate) struct GoOn {
+    /// The checkpoint's folder.
+    pub(crate) checkpoint: PathBuf,
+    /// The hash of the plugin that somebody has said to trust, where it is not the recorded one.
+    pub(crate) trusted: Option<String>,
+}
+
+impl GoOn {
+    pub(crate) fn from_args(args: &[OsString]) -> Option<Self> {
+        let after = |name: &str| args.iter().skip_while(|a| *a != name).nth(1);
+        let trusted = after("--trust").map(|hash| hash.to_string_lossy().into_owned());
+        Some(Self { checkpoint: after("--resume")?.into(), trusted })
+    }
+
+    fn add_to(&self, command: &mut Command) {
+        command.arg("--resume").arg(&self.checkpoint);
+        if let Some(hash) = &self.trusted {
+            command.arg("--trust").arg(hash);
+        }
+    }
+}
+
+/// `gradtop __keeper DIR [--resume CHECKPOINT [--trust HASH]]`. Standard input is the run's lock, standard output a pipe to the launcher.
+pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>) -> i32 {
     close_inherited();
     let Ok(files) = detach() else { return 1 };
     signals::ignore(libc::SIGXFSZ);
@@ -118,7 +142,7 @@ struct Stopping {
 
 impl Keeper {
     /// From the first status to the last. An error is why nothing was started.
-    fn keep(&mut self, resume: Option<&Path>) -> Result<(), String> {
+    fn keep(&mut self, resume: Option<&GoOn>) -> Result<(), String> {
         let mut stopping = Stopping::default();
         for (signal, flag) in [(SIGTERM, &self.terminated), (KILL_SIGNAL, &stopping.at_once)] {
             signal_hook::flag::register(signal, flag.clone())
@@ -180,7 +204,7 @@ impl Keeper {
     fn spawn_trainer(
         &self,
         manifest: &Manifest,
-        resume: Option<&Path>,
+        resume: Option<&GoOn>,
     ) -> Result<(Child, PipeReader, OwnedFd), String> {
         let pipes = || {
             let lock = self.lock.file().try_clone()?;
@@ -191,8 +215,8 @@ impl Keeper {
         let threads = manifest.threads.to_string();
         let mut command = program::command();
         command.arg("__trainer").arg(self.run.path());
-        if let Some(checkpoint) = resume {
-            command.arg("--resume").arg(checkpoint);
+        if let Some(resume) = resume {
+            resume.add_to(&mut command);
         }
         command
             .env("OMP_NUM_THREADS", &threads)
@@ -350,11 +374,11 @@ fn read_rest(mut pipe: PipeReader) -> Vec<u8> {
 }
 
 /// The command that starts a keeper, in a session of its own from before it is another program.
-pub(crate) fn command(run: &RunDir, lock: File, resume: Option<&Path>) -> std::process::Command {
+pub(crate) fn command(run: &RunDir, lock: File, resume: Option<&GoOn>) -> Command {
     let mut command = program::command();
     command.arg("__keeper").arg(run.path());
-    if let Some(checkpoint) = resume {
-        command.arg("--resume").arg(checkpoint);
+    if let Some(resume) = resume {
+        resume.add_to(&mut command);
     }
     command.stdin(Stdio::from(lock)).stdout(Stdio::piped()).stderr(Stdio::null());
     // SAFETY: between fork and exec only system calls are made, of which all are safe there.

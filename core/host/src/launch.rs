@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,9 +17,11 @@ use crate::allowed::{Action, Why, check};
 use crate::desc::{ExperimentDesc, PluginDesc};
 use crate::device::{self, DeviceChoice};
 use crate::error::{HostError, Refusal, Result};
+use crate::keeper::GoOn;
 use crate::params::resolve_params;
+use crate::plugin_file::{PluginFile, check_owner};
 use crate::signals::Blocked;
-use crate::{describe, git, keeper, libtorch};
+use crate::{describe, git, keeper, libtorch, shared};
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -59,8 +61,8 @@ pub fn default_threads() -> u32 {
 /// happens to the caller no longer matters to it.
 pub fn launch(launch: &Launch) -> Result<RunDir> {
     let refuse = |refusal| HostError::Plugin { path: launch.plugin.clone(), refusal };
-    let (plugin, sha256) = describe::described(&launch.plugin).map_err(refuse)?;
-    let before = describe::identity(&plugin.file).map_err(HostError::io("read the plugin"))?;
+    let file = PluginFile::open(&launch.plugin).map_err(refuse)?;
+    let (plugin, sha256) = describe::described_exactly(&file).map_err(refuse)?;
     let Some((_, experiment)) = plugin.experiment(&launch.experiment) else {
         return Err(HostError::NoSuchExperiment {
             path: launch.plugin.clone(),
@@ -75,7 +77,7 @@ pub fn launch(launch: &Launch) -> Result<RunDir> {
         None
     };
     let (device, reason) = device::resolve(launch.device, experiment.uses_device, lib.as_deref())?;
-    if let Some(message) = refused(&plugin.file, experiment, &launch.params) {
+    if let Some(message) = refused_by(&file, experiment, &launch.params) {
         return Err(HostError::Refused { experiment: experiment.id.clone(), message });
     }
     let runs = std::path::absolute(&launch.runs).map_err(HostError::io("resolve the folder of runs"))?;
@@ -85,11 +87,10 @@ pub fn launch(launch: &Launch) -> Result<RunDir> {
     let _blocked = Blocked::interrupts();
     let birth = Birth::begin(&runs, manifest, launch.name.is_none())?;
     let run = birth.run();
-    std::fs::copy(&plugin.file, run.plugin()).map_err(HostError::io("copy the plugin"))?;
-    if describe::identity(&plugin.file).ok() != Some(before) {
-        let why = "it is being written: try again".to_owned();
-        return Err(refuse(Refusal::Unreadable { why }));
-    }
+    shared::put(&runs, &file, &sha256, &run.plugin()).map_err(|e| match e.kind() {
+        ErrorKind::ResourceBusy => refuse(Refusal::being_written()),
+        _ => HostError::io("copy the plugin")(e),
+    })?;
     if let Some(figures) = &experiment.figures {
         gradtop_store::figures::declare(run, figures)?;
     }
@@ -110,6 +111,15 @@ pub fn launch(launch: &Launch) -> Result<RunDir> {
 /// every run asks it. Defaults and presets are the author's own; asking about them too would make every start slower.
 pub fn refused(
     plugin: &Path,
+    experiment: &ExperimentDesc,
+    params: &[(String, ParamValue)],
+) -> Option<String> {
+    // One that cannot be opened refuses nothing: the start says why.
+    refused_by(&PluginFile::open(plugin).ok()?, experiment, params)
+}
+
+fn refused_by(
+    plugin: &PluginFile,
     experiment: &ExperimentDesc,
     params: &[(String, ParamValue)],
 ) -> Option<String> {
@@ -179,7 +189,7 @@ fn draw_seed() -> u64 {
 }
 
 /// Starts the keeper and waits until it says that the run is on its own. The caller has blocked interrupts.
-fn start(run: &RunDir, lock: &RunLock, resume: Option<&Path>) -> Result<()> {
+fn start(run: &RunDir, lock: &RunLock, resume: Option<&GoOn>) -> Result<()> {
     let Err(why) = start_keeper(run, lock, resume) else { return Ok(()) };
     // The keeper may have written down why itself; if it could not, this is said here.
     if read_status(run).is_ok_and(|s| !s.state.is_final()) {
@@ -198,7 +208,7 @@ fn start(run: &RunDir, lock: &RunLock, resume: Option<&Path>) -> Result<()> {
     Err(HostError::NotStarted { run: run.name(), why })
 }
 
-fn start_keeper(run: &RunDir, lock: &RunLock, resume: Option<&Path>) -> Result<(), String> {
+fn start_keeper(run: &RunDir, lock: &RunLock, resume: Option<&GoOn>) -> Result<(), String> {
     let lock = lock.file().try_clone().map_err(|e| e.to_string())?;
     let mut command = keeper::command(run, lock, resume);
     let mut child = command.spawn().map_err(|e| format!("the keeper cannot be started: {e}"))?;
@@ -243,8 +253,18 @@ fn read_line(pipe: &mut File) -> String {
 }
 
 /// Goes on with a run that stopped, failed or crashed, from its newest checkpoint, in the same folder and with the same
-/// plugin, parameters and seed. Returns once it is on its own.
+/// plugin, parameters and seed. Returns once it is on its own. Refused if the run is another user's, or if its plugin is not
+/// the file that it was started with.
 pub fn resume(run: &RunDir) -> Result<()> {
+    go_on(run, false)
+}
+
+/// As [`resume`], whoever's the run is and whatever its plugin is by now; the run's events say so.
+pub fn resume_trusting(run: &RunDir) -> Result<()> {
+    go_on(run, true)
+}
+
+fn go_on(run: &RunDir, trust: bool) -> Result<()> {
     let path = std::path::absolute(run.path()).map_err(HostError::io("resolve the run's folder"))?;
     let run = &RunDir::new(path);
     let refuse = |why: &str| Err(HostError::NotResumable { run: run.name(), why: why.to_owned() });
@@ -263,6 +283,7 @@ pub fn resume(run: &RunDir) -> Result<()> {
     if !gradtop_store::inside::is_file(run, &run.plugin()) {
         return refuse("its copy of the plugin (plugin.so) is gone; start a new run");
     }
+    let trusted = may_run(run, &seen.manifest.plugin.sha256, trust)?;
     // An interrupt now would leave rows set aside and nobody to go on.
     let _blocked = Blocked::interrupts();
     let lock = RunLock::acquire(run)?;
@@ -291,5 +312,26 @@ pub fn resume(run: &RunDir) -> Result<()> {
     write_status(run, &status)?;
     let place = checkpoint.dir.strip_prefix(run.path()).unwrap_or(&checkpoint.dir).display().to_string();
     append_event(run, &Event::Resumed { step: checkpoint.step, checkpoint: place })?;
-    start(run, &lock, Some(&checkpoint.dir))
+    let trusted = trusted.map(|(message, hash)| {
+        append_event(run, &Event::Warning { message })?;
+        Ok::<_, StoreError>(hash)
+    });
+    start(run, &lock, Some(&GoOn { checkpoint: checkpoint.dir, trusted: trusted.transpose()? }))
+}
+
+/// Whether the plugin in a run's folder may be run. `None`: it is what it should be. Else what is trusted, in words, and the
+/// hash of what may be run instead.
+fn may_run(run: &RunDir, recorded: &str, trust: bool) -> Result<Option<(String, String)>> {
+    let refusal = match check_owner(run).and_then(|()| PluginFile::of_run(run, recorded)) {
+        Ok(_) => return Ok(None),
+        Err(refusal @ (Refusal::Foreign { .. } | Refusal::Changed { .. })) => refusal,
+        Err(refusal) => return Err(HostError::Plugin { path: run.plugin(), refusal }),
+    };
+    if !trust {
+        return Err(HostError::Untrusted { run: run.name(), refusal });
+    }
+    let unreadable = |refusal| HostError::Plugin { path: run.plugin(), refusal };
+    let file = PluginFile::of_run_as_it_is(run).map_err(unreadable)?;
+    let hash = file.sha256().map_err(HostError::io("read plugin.so"))?;
+    Ok(Some((format!("resumed with --trust, although its plugin {refusal}"), hash)))
 }

@@ -25,7 +25,9 @@ mod keeper;
 mod launch;
 pub mod libtorch;
 mod load;
+mod overflow;
 mod params;
+mod plugin_file;
 mod process;
 mod program;
 mod rate;
@@ -34,6 +36,7 @@ mod report;
 mod session;
 #[cfg(test)]
 mod session_tests;
+mod shared;
 mod signals;
 mod system;
 pub mod text;
@@ -50,14 +53,15 @@ pub use control::{
 };
 pub use delete::{delete, may_delete};
 pub use desc::{ExperimentDesc, ParamDesc, ParamKind, PluginDesc, PresetDesc};
-pub use describe::{describe, describe_main};
+pub use describe::describe;
 pub use device::{DeviceChoice, Gpus};
-pub use discover::{Discovery, FoundPlugin, Origin, Shadowed, discover, search_path};
+pub use discover::{Discovery, FoundPlugin, Origin, Shadowed, discover, installed_plugins, search_path};
 pub use error::{HostError, ParamError, Refusal, Result};
 pub use inspect::{Inspection, inspect};
-pub use launch::{Launch, default_threads, launch, refused, resume};
+pub use launch::{Launch, default_threads, launch, refused, resume, resume_trusting};
 pub use params::{parse_param, resolve_params};
 pub use program::{cache_dir, data_dir, hidden_main, set_program};
+pub use shared::{SharedPlugin, shared_plugin};
 pub use watch::{PluginWatch, PluginsNow};
 
 /// How long a run that is asked to stop may take to end its step and save a checkpoint.

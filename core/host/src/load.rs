@@ -7,12 +7,13 @@
 use std::ffi::{CStr, c_void};
 use std::path::{Path, PathBuf};
 
-use gradtop_abi::{ABI_MAJOR, ENTRY_SYMBOL, Entry, EntryFn, MAGIC};
+use gradtop_abi::{ABI_MAJOR, ENTRY_PREFIX, ENTRY_SYMBOL, Entry, EntryFn, MAGIC};
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW};
 
 use crate::desc::PluginDesc;
 use crate::error::Refusal;
 use crate::inspect::{Inspection, inspect_from};
+use crate::plugin_file::PluginFile;
 use crate::{guard, libtorch, read_desc};
 
 /// An open plugin whose entry and descriptors have been checked.
@@ -25,11 +26,11 @@ pub(crate) struct Plugin {
     pub(crate) extension: unsafe extern "C" fn(*const std::ffi::c_char) -> *const c_void,
 }
 
-/// Opens `file`, after libtorch if it needs that. `origin` is the folder the file came from, for `$ORIGIN`; with `cuda`,
+/// Opens a plugin, after libtorch if it needs that. `origin` is the folder the file came from, for `$ORIGIN`; with `cuda`,
 /// libtorch's CUDA part is opened too.
-pub(crate) fn open(file: &Path, origin: &Path, cuda: bool) -> Result<Plugin, Refusal> {
-    let inspection = inspect_from(file, origin)?;
-    let file = std::path::absolute(file).map_err(|e| Refusal::Unreadable { why: e.to_string() })?;
+pub(crate) fn open(plugin: PluginFile, origin: &Path, cuda: bool) -> Result<Plugin, Refusal> {
+    let handle = plugin.handle();
+    let inspection = inspect_from(&handle, origin)?;
     match inspection.exports_entry {
         None => return Err(Refusal::NoEntry),
         Some(ABI_MAJOR) => {}
@@ -40,8 +41,9 @@ pub(crate) fn open(file: &Path, origin: &Path, cuda: bool) -> Result<Plugin, Ref
             .map_err(|looked| Refusal::MissingLibtorch { library: libtorch::CPU.to_owned(), looked })?;
         open_libtorch(&folder, cuda)?;
     }
-    open_beside_origin(&file, origin, &inspection);
-    let library = dlopen(&file, RTLD_NOW | RTLD_LOCAL).map_err(|message| missing(message, &inspection))?;
+    open_beside_origin(origin, &inspection);
+    let file = plugin.stay_open();
+    let library = dlopen(&handle, RTLD_NOW | RTLD_LOCAL).map_err(|message| missing(message, &inspection))?;
     let symbol = symbol(&library, ENTRY_SYMBOL).ok_or(Refusal::NoEntry)?;
     // SAFETY: the symbol of this name has this type in every plugin of this major; that is what the name says.
     let entry_fn = unsafe { std::mem::transmute::<*mut c_void, EntryFn>(symbol) };
@@ -61,26 +63,24 @@ pub(crate) fn open(file: &Path, origin: &Path, cuda: bool) -> Result<Plugin, Ref
         .map(|t| crate::text::clean(&t));
     // SAFETY: it takes nothing and may be called from any thread.
     let n = unsafe { count() };
-    let experiments = read_desc::experiments(n, |index| {
-        // SAFETY: index < count.
-        unsafe { describe(index) }
-    })?;
+    // SAFETY: index < count.
+    let describe = |index| unsafe { describe(index) };
+    let mut warnings: Vec<String> = too_many_exports(&inspection.exports).into_iter().collect();
+    let experiments = read_desc::experiments(n, describe, &mut warnings)?;
     let desc = PluginDesc {
         file,
         built_with,
         abi: (entry.abi_major, entry.abi_minor),
         needs_libtorch: inspection.needs_libtorch,
         experiments,
+        warnings,
     };
     Ok(Plugin { desc, create, run, destroy, extension })
 }
 
-/// Opens the libraries that a copied plugin would look for beside itself from where it was copied: the loader takes a
-/// library of that name that is already open. One that fails is tried again, and reported, by the loader.
-fn open_beside_origin(file: &Path, origin: &Path, inspection: &Inspection) {
-    if file.parent() == Some(origin) {
-        return;
-    }
+/// Opens the libraries that a plugin would look for beside itself from where it came: it is opened by another name, and the
+/// loader takes a library that is already open. One that fails is tried again, and reported, by the loader.
+fn open_beside_origin(origin: &Path, inspection: &Inspection) {
     for folder in inspection.run_path.iter().filter(|p| p.starts_with(origin)) {
         for path in inspection.needed.iter().map(|name| folder.join(name)).filter(|p| p.is_file()) {
             if let Ok(library) = dlopen(&path, RTLD_NOW | RTLD_LOCAL) {
@@ -88,6 +88,22 @@ fn open_beside_origin(file: &Path, origin: &Path, inspection: &Inspection) {
             }
         }
     }
+}
+
+/// What to say of symbols that a plugin exports beside its entries. Those of templates and of the standard library of C++
+/// stay visible whatever the compiler is told about visibility.
+fn too_many_exports(exports: &[String]) -> Option<String> {
+    let others: Vec<&String> = exports.iter().filter(|name| !name.starts_with(ENTRY_PREFIX)).collect();
+    let first = crate::text::clean(others.first()?);
+    let count = match others.len() {
+        1 => format!("the symbol {first}"),
+        n => format!("{n} symbols, such as {first},"),
+    };
+    Some(format!(
+        "it exports {count} beside {ENTRY_SYMBOL}, which may be confused with those of other libraries. In Rust, call \
+         gradtop_sdk_build::plugin() in build.rs and build a cdylib; in C and C++, link with -Wl,--version-script=FILE, where \
+         FILE holds {{ global: {ENTRY_SYMBOL}; local: *; }};"
+    ))
 }
 
 fn null_function(name: &str) -> Refusal {

@@ -13,10 +13,11 @@ use crate::guard::{self, Bad, FIGURES_LIMIT, LIST_LIMIT, Sized32, TEXT_LIMIT};
 use crate::params;
 use crate::text::clean;
 
-/// Reads the experiments of a plugin.
+/// Reads the experiments of a plugin; what is odd but allowed is added to `warnings`.
 pub(crate) fn experiments(
     n: u32,
     describe: impl Fn(u32) -> *const Desc,
+    warnings: &mut Vec<String>,
 ) -> Result<Vec<ExperimentDesc>, Refusal> {
     if n == 0 {
         return Err(bad("count()", "it has 0 experiments, at least one is needed"));
@@ -26,7 +27,11 @@ pub(crate) fn experiments(
     }
     let mut found: Vec<ExperimentDesc> = Vec::new();
     for index in 0..n {
-        let next = experiment(&format!("experiment {index}"), describe(index))?;
+        let desc = describe(index);
+        if desc.is_null() {
+            return Err(Refusal::NoDescriptor { index, words: String::new() });
+        }
+        let next = experiment(&format!("experiment {index}"), desc, warnings)?;
         if found.iter().any(|e| e.id == next.id) {
             return Err(bad(&format!("experiment {index}"), format!("id {:?} is there twice", next.id)));
         }
@@ -95,7 +100,7 @@ fn is_id(text: &str, also: char) -> bool {
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == also)
 }
 
-fn experiment(place: &str, desc: *const Desc) -> Result<ExperimentDesc, Refusal> {
+fn experiment(place: &str, desc: *const Desc, warnings: &mut Vec<String>) -> Result<ExperimentDesc, Refusal> {
     // SAFETY: null, or an immortal struct that states its size.
     let raw = unsafe { guard::sized(desc) }.at(place, "descriptor")?;
     let id = exact(raw.id, place, "id")?;
@@ -111,12 +116,13 @@ fn experiment(place: &str, desc: *const Desc) -> Result<ExperimentDesc, Refusal>
     } else {
         // SAFETY: an immortal C string.
         let text = unsafe { guard::text(raw.figures, FIGURES_LIMIT) }.at(place, "figures")?;
-        let at = format!("{place}, figures");
-        let file = gradtop_store::figures::parse(&text)
-            .map_err(|e| bad(&at, clean(e.to_string().trim_start_matches("figures: "))))?;
+        let (file, unknown) =
+            gradtop_store::figures::parse_and_warn(&text).map_err(|e| bad(place, clean(&e.to_string())))?;
+        let undeclared = gradtop_store::figures::undeclared(&file, &metrics);
+        warnings.extend(unknown.iter().chain(&undeclared).map(|w| format!("{place}: {}", clean(w))));
         for (metric, split) in file.headline {
             let Some(info) = metrics.iter_mut().find(|m| m.name == metric) else {
-                return Err(bad(&at, format!("headline: there is no metric {:?}", clean(&metric))));
+                return Err(bad(place, format!("headline: there is no metric {:?}", clean(&metric))));
             };
             info.headline_of = Some(split);
         }
@@ -216,7 +222,7 @@ fn read_presets(place: &str, desc: &Desc, params: &[ParamDesc]) -> Result<Vec<Pr
             let key = exact(pair.key, &at, &format!("key {i}"))?;
             let value = exact(pair.value, &at, &format!("value of {key}"))?;
             let Some(param) = params.iter().find(|p| p.key == key) else {
-                return Err(bad(&at, format!("sets {key:?}, which is no parameter")));
+                return Err(bad(&at, format!("sets {key:?}, which is not a parameter")));
             };
             if values.iter().any(|(k, _)| *k == key) {
                 return Err(bad(&at, format!("sets {key} twice")));

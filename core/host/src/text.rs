@@ -10,6 +10,17 @@ pub fn clean(text: &str) -> String {
     out
 }
 
+/// As [`clean`], with line breaks kept.
+pub fn clean_lines(text: &str) -> String {
+    text.lines().map(clean).collect::<Vec<_>>().join("\n")
+}
+
+/// The first line of a text, and the others: a state's cause is one line, the rest belongs in a log.
+pub fn first_line(text: &str) -> (&str, &str) {
+    let (first, rest) = text.trim().split_once('\n').unwrap_or((text.trim(), ""));
+    (first.trim_end(), rest)
+}
+
 /// As [`clean`], of bytes that may not be UTF-8, cut after `limit` bytes.
 pub fn clean_bytes(bytes: &[u8], limit: usize) -> String {
     if bytes.len() <= limit {
@@ -49,6 +60,13 @@ mod tests {
         for kept in ["می\u{200c}خواهم", "👩\u{200d}🔬", "क्\u{200d}ष"] {
             assert_eq!(clean(kept), kept);
         }
+    }
+
+    #[test]
+    fn the_first_line_is_parted_from_the_rest() {
+        assert_eq!(first_line("\n one \r\n two\n\nthree\n"), ("one", " two\n\nthree"));
+        assert_eq!(first_line("one"), ("one", ""));
+        assert_eq!(clean_lines("a\x1b[1m\r\n\tb"), "a\\u{1b}[1m\n\\tb");
     }
 
     #[test]

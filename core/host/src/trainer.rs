@@ -7,7 +7,7 @@ use std::fs::File;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -18,7 +18,9 @@ use gradtop_store::{
 };
 
 use crate::hostfns;
+use crate::keeper::GoOn;
 use crate::load::{self, Plugin, c_string};
+use crate::plugin_file::PluginFile;
 use crate::report::{Outcome, Phase, Report, Reporter};
 use crate::session::Session;
 use crate::ticker::Tickers;
@@ -30,9 +32,9 @@ fn failed(why: impl Into<String>) -> End {
     (Outcome::Failed, Some(why.into()))
 }
 
-/// `gradtop __trainer DIR [--resume CHECKPOINT]`. Standard input is the run's lock, standard output the pipe of
+/// `gradtop __trainer DIR [--resume CHECKPOINT [--trust HASH]]`. Standard input is the run's lock, standard output the pipe of
 /// [`crate::report`], standard error the console. Does not return: it leaves by [`leave`].
-pub(crate) fn trainer_main(dir: &Path, resume: Option<&Path>) -> i32 {
+pub(crate) fn trainer_main(dir: &Path, resume: Option<GoOn>) -> i32 {
     let Ok((lock, pipe)) = take_over_stdio() else { return 1 };
     crate::signals::ignore(libc::SIGXFSZ);
     let mut reporter = Reporter(pipe);
@@ -44,7 +46,7 @@ pub(crate) fn trainer_main(dir: &Path, resume: Option<&Path>) -> i32 {
             return 1;
         }
     };
-    let work = Work { run, resume: resume.map(Path::to_owned), reporter };
+    let work = Work { run, resume, reporter };
     let started = on_bare_thread(Box::new(work));
     // Held to the very end: it is what says that this process lives.
     let _lock = lock;
@@ -66,7 +68,7 @@ pub(crate) fn trainer_main(dir: &Path, resume: Option<&Path>) -> i32 {
 /// What the training thread is given.
 struct Work {
     run: RunDir,
-    resume: Option<PathBuf>,
+    resume: Option<GoOn>,
     reporter: Reporter,
 }
 
@@ -103,7 +105,15 @@ fn on_bare_thread(work: Box<Work>) -> Result<libc::pthread_t, (Box<Work>, std::i
 extern "C-unwind" fn train_and_leave(work: *mut c_void) -> *mut c_void {
     // SAFETY: what `on_bare_thread` boxed, once.
     let mut work = unsafe { Box::from_raw(work.cast::<Work>()) };
-    let (outcome, message) = train(&work.run, work.resume.as_deref(), &mut work.reporter);
+    crate::overflow::say_on_overflow();
+    let (outcome, message) = train(&work.run, work.resume.as_ref(), &mut work.reporter);
+    let message = message.map(|text| {
+        let (first, rest) = crate::text::first_line(&text);
+        if !rest.is_empty() {
+            crate::session::write_lines("error", &text);
+        }
+        first.to_owned()
+    });
     work.reporter.send(&Report::End { outcome, message });
     leave(i32::from(outcome == Outcome::Failed))
 }
@@ -149,7 +159,7 @@ pub(crate) fn leave(code: i32) -> ! {
     leave_now(code)
 }
 
-fn train(run: &RunDir, resume: Option<&Path>, reporter: &mut Reporter) -> End {
+fn train(run: &RunDir, resume: Option<&GoOn>, reporter: &mut Reporter) -> End {
     let keeper = rustix::process::getppid();
     let terminated = Arc::new(AtomicBool::new(false));
     if let Err(e) = signal_hook::flag::register(signal_hook::consts::SIGTERM, terminated.clone()) {
@@ -236,7 +246,7 @@ extern "C" fn at_exit() {
 fn run_plugin(
     session: &'static Session,
     manifest: &Manifest,
-    resume: Option<&Path>,
+    resume: Option<&GoOn>,
     reporter: &mut Reporter,
 ) -> End {
     reporter.phase(Phase::Loading);
@@ -247,7 +257,9 @@ fn run_plugin(
     };
     // The copy in the run's folder; what it looks for beside itself lies beside the original.
     let origin = Path::new(&manifest.plugin.original_path).parent().unwrap_or(Path::new("/"));
-    let plugin = match load::open(&session.run.plugin(), origin, device >= 0) {
+    let expected = resume.and_then(|r| r.trusted.as_deref()).unwrap_or(&manifest.plugin.sha256);
+    let opened = PluginFile::of_run(&session.run, expected);
+    let plugin = match opened.and_then(|file| load::open(file, origin, device >= 0)) {
         Ok(plugin) => plugin,
         Err(refusal) => return failed(format!("the run's plugin {refusal}")),
     };
@@ -270,7 +282,7 @@ fn run_plugin(
         .map(|(key, value)| (c_string(key.as_bytes()), c_string(value.to_string().as_bytes())))
         .collect();
     let pairs: Vec<Kv> = texts.iter().map(|(k, v)| Kv { key: k.as_ptr(), value: v.as_ptr() }).collect();
-    let resume = resume.map(|dir| c_string(dir.as_os_str().as_bytes()));
+    let resume = resume.map(|r| c_string(r.checkpoint.as_os_str().as_bytes()));
     let resume_dir = resume.as_ref().map_or(std::ptr::null(), |r| r.as_ptr());
 
     reporter.phase(Phase::Creating);
@@ -320,6 +332,7 @@ fn judge(session: &Session, status: abi::Status, error: &abi::Error, place: &str
         abi::STOPPED if session.stop_was_asked() => (Outcome::Stopped, None),
         abi::STOPPED => failed(format!("{place} returned STOPPED though nobody asked it to stop")),
         abi::PANIC if message.is_empty() => failed(format!("{place} panicked")),
+        abi::PANIC if message.starts_with("panicked") => failed(message),
         abi::PANIC => failed(format!("panicked: {message}")),
         _ if !message.is_empty() => failed(message),
         abi::FAILED => failed(format!("{place} failed and gave no reason")),

@@ -10,8 +10,9 @@ use std::time::Duration;
 use gradtop_abi::{self as abi, Kv};
 use gradtop_store::ParamValue;
 
-use crate::describe::{answer_and_leave, run_child};
-use crate::load::{self, c_string};
+use crate::describe::{answer_and_leave, open_stdin, run_child};
+use crate::load::c_string;
+use crate::plugin_file::PluginFile;
 use crate::{guard, program};
 
 /// As long as describing may take.
@@ -19,23 +20,27 @@ const TIME_OUT: Duration = Duration::from_secs(10);
 
 /// Why the experiment refuses these parameters; `None`: it does not, or does not say. A child that dies or hangs refuses
 /// nothing: the run will tell, with its log.
-pub(crate) fn refused(plugin: &Path, experiment: &str, params: &[(String, ParamValue)]) -> Option<String> {
+pub(crate) fn refused(
+    plugin: &PluginFile,
+    experiment: &str,
+    params: &[(String, ParamValue)],
+) -> Option<String> {
     let mut command = program::command();
-    command.arg("__validate").arg(plugin).arg(experiment);
+    command.arg("__validate").arg(plugin.path()).arg(experiment);
     for (key, value) in params {
         command.arg(format!("{key}={value}"));
     }
-    let child = run_child(command, TIME_OUT).ok()?;
+    let child = run_child(command, Some(plugin), TIME_OUT).ok()?;
     serde_json::from_slice::<Option<String>>(&child.answer).ok()?
 }
 
-/// The child: `gradtop __validate FILE EXPERIMENT KEY=VALUE…`. Writes the refusal or null as JSON.
+/// The child: `gradtop __validate FILE EXPERIMENT KEY=VALUE…`, with the open file as standard input. Writes the refusal or null as JSON.
 pub(crate) fn validate_main(file: &Path, experiment: &str, params: &[String]) -> i32 {
     answer_and_leave(|| ask(file, experiment, params))
 }
 
 fn ask(file: &Path, experiment: &str, params: &[String]) -> Option<String> {
-    let plugin = load::open(file, file.parent().unwrap_or(Path::new("/")), false).ok()?;
+    let plugin = open_stdin(file).ok()?;
     let (index, _) = plugin.desc.experiment(experiment)?;
     // SAFETY: a constant C string.
     let found = unsafe { (plugin.extension)(abi::EXT_VALIDATE.as_ptr()) };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use crate::desc::PluginDesc;
-use crate::describe::{self, describe};
+use crate::describe::describe;
 use crate::discover::{self, Discovery, Origin, REST};
 use crate::error::Refusal;
 
@@ -178,7 +178,7 @@ impl Watching {
         self.files = discover::files(&self.folders);
         let mut known = std::mem::take(&mut self.known);
         for (path, _) in &self.files {
-            let Ok(identity) = describe::identity(path) else { continue };
+            let Ok(identity) = crate::plugin_file::identity(path) else { continue };
             let mut file = known.remove(path).unwrap_or_else(|| Known {
                 identity,
                 since: Instant::now(),

@@ -202,9 +202,13 @@ impl Ctx {
     /// Marks the end of a step: waits here while the run is paused.
     ///
     /// # Errors
-    /// [`Error::is_stop`] once a stop is asked for: pass it on with `?`, and the run ends as stopped.
+    /// [`Error::is_stop`] once a stop is asked for: pass it on with `?`, and the run ends as stopped. The panic of another
+    /// thread of the plugin, if there was one: what that thread was to do is missing.
     pub fn step_end(&self) -> Result<()> {
         self.on_main("step_end")?;
+        if let Some(panic) = crate::boundary::guard::panic_elsewhere() {
+            return Err(panic);
+        }
         self.host.step_end()
     }
 

@@ -81,6 +81,12 @@ impl Error {
         self
     }
 
+    /// Names what came before it and may be its reason.
+    pub(crate) fn after(mut self, earlier: &Self) -> Self {
+        self.0.message = format!("{}; before that, {}", self.0.message, earlier.message());
+        self
+    }
+
     /// Adds lines to the details.
     pub(crate) fn with_detail(mut self, detail: &str) -> Self {
         if !self.0.detail.is_empty() && !detail.is_empty() {

@@ -94,20 +94,33 @@ impl Info {
     pub(crate) fn figures_toml(&self) -> Option<String> {
         let split = |m: &Metric| {
             let split = m.headline_of.as_deref()?;
-            Some(format!("headline.{} = {}\n", quoted(&m.name), quoted(split)))
+            Some(format!("{} = {}\n", quoted(&m.name), quoted(split)))
         };
         let splits: String = self.metrics.iter().filter_map(split).collect();
         if splits.is_empty() {
             return self.figures.clone();
         }
-        // Keys of the whole come before the first table.
-        Some(format!("{splits}{}", self.figures.as_deref().unwrap_or_default()))
+        // After the figures, so that the lines of these stay what their author counts.
+        Some(format!("{}\n[headline]\n{splits}", self.figures.as_deref().unwrap_or_default()))
+    }
+
+    /// Every text of the description.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let own = [&self.name, &self.summary].into_iter().chain(&self.version).chain(&self.figures);
+        let metrics = self.metrics.iter().flat_map(|m| [&m.name, &m.help].into_iter().chain(&m.unit).chain(&m.headline_of));
+        let presets = self.presets.iter().flat_map(|p| {
+            [&p.name, &p.help].into_iter().chain(p.values.iter().flat_map(|(key, value)| [key, value]))
+        });
+        own.chain(metrics).chain(presets).map(String::as_str)
     }
 
     /// What is wrong with the description, if anything; `params` are the experiment's parameters.
     pub(crate) fn problem(&self, params: &[ParamSpec]) -> Option<String> {
         if !is_name(&self.id, '-') {
-            return Some(format!("experiment id `{}` must be [a-z][a-z0-9-]*", self.id));
+            return Some(format!(
+                "experiment id `{}` must be [a-z][a-z0-9-]*, at most 64 characters",
+                self.id.escape_debug()
+            ));
         }
         let within = |what: String| Some(format!("experiment `{}`: {what}", self.id));
         if self.name.is_empty() {
@@ -116,19 +129,39 @@ impl Info {
         if let Some(key) = repeated(params.iter().map(|param| param.key)) {
             return within(format!("parameter `{key}` is declared twice"));
         }
+        if let Some(text) = self.texts().find(|text| text.contains('\0')) {
+            return within(format!("the text `{}` contains a NUL", text.escape_debug()));
+        }
         if let Some(name) = repeated(self.metrics.iter().map(|metric| metric.name.as_str())) {
             return within(format!("metric `{name}` is declared twice"));
         }
         if self.metrics.iter().any(|metric| metric.name.is_empty()) {
             return within("a metric has no name".into());
         }
+        for name in self.metrics.iter().map(|metric| &metric.name) {
+            if name.trim() != name {
+                return within(format!("metric `{name}` begins or ends with a blank"));
+            }
+            if name.len() > 200 {
+                return within(format!("metric `{name}` is longer than 200 bytes"));
+            }
+        }
         if let Some(name) = repeated(self.presets.iter().map(|preset| preset.name.as_str())) {
             return within(format!("preset `{name}` is declared twice"));
         }
         for preset in &self.presets {
+            if preset.name.is_empty() || preset.name.contains(char::is_whitespace) {
+                return within(format!("preset `{}` has no name, or one with blanks", preset.name));
+            }
+            if let Some(key) = repeated(preset.values.iter().map(|(key, _)| key.as_str())) {
+                return within(format!("preset `{}` sets `{key}` twice", preset.name));
+            }
             for (key, text) in &preset.values {
                 let Some(param) = params.iter().find(|param| param.key == key) else {
-                    return within(format!("preset `{}` sets `{key}`, which is no parameter", preset.name));
+                    return within(format!(
+                        "preset `{}` sets `{key}`, which is not a parameter",
+                        preset.name
+                    ));
                 };
                 if let Err(error) = param.parse(text) {
                     return within(format!("preset `{}`: {error}", preset.name));
@@ -237,7 +270,8 @@ impl Preset {
 }
 
 fn is_name(text: &str, also: char) -> bool {
-    text.starts_with(|c: char| c.is_ascii_lowercase())
+    text.len() <= 64
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == also)
 }
 
@@ -273,12 +307,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_headline_of_a_split_goes_before_the_figures() {
+    fn a_headline_of_a_split_goes_after_the_figures() {
         let info = || Info::new("a", "A", "").figures("[[figure]]\nid = \"f\"\n");
         assert_eq!(info().metric(Metric::new("loss")).figures_toml(), info().figures);
         let both = info().metric(Metric::new("val/\"loss\"").headline_of("te\\st\n"));
         assert!(both.metrics[0].flags & metric_flag::HEADLINE != 0);
         let text = both.figures_toml().unwrap();
-        assert_eq!(text, "headline.\"val/\\\"loss\\\"\" = \"te\\\\st\\u000a\"\n[[figure]]\nid = \"f\"\n");
+        assert_eq!(
+            text,
+            "[[figure]]\nid = \"f\"\n\n[headline]\n\"val/\\\"loss\\\"\" = \"te\\\\st\\u000a\"\n"
+        );
     }
 }

@@ -39,7 +39,8 @@
 //!
 //! The crate's build script calls `gradtop_sdk_build::plugin()`, so that the library exports one symbol only.
 //! Panics are caught at the boundary and end the run as failed with their message; the plugin must therefore
-//! be built with `panic = "unwind"`, which is cargo's default.
+//! be built with `panic = "unwind"`, which is cargo's default. A panic of a thread that the experiment started fails the run
+//! at its next [`Ctx::step_end`] or at its end, also where the thread is joined: what may go wrong there returns a `Result`.
 
 #[doc(hidden)]
 pub mod boundary;

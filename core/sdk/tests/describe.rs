@@ -29,7 +29,11 @@ macro_rules! refused {
     };
 }
 
-refused!(id, Info::new("Wrong_Id", "Name", ""), "experiment id `Wrong_Id` must be [a-z][a-z0-9-]*");
+refused!(
+    id,
+    Info::new("Wrong_Id", "Name", ""),
+    "experiment id `Wrong_Id` must be [a-z][a-z0-9-]*, at most 64 characters"
+);
 refused!(name, Info::new("wrong", "", ""), "experiment `wrong`: it has no name");
 refused!(
     metric,
@@ -39,7 +43,7 @@ refused!(
 refused!(
     preset,
     Info::new("wrong", "W", "").preset("p", "", &[("stops", "1")]),
-    "preset `p` sets `stops`, which is no parameter"
+    "preset `p` sets `stops`, which is not a parameter"
 );
 refused!(
     preset_value,

@@ -2,12 +2,15 @@
 //!
 //! Keys this version does not know are kept, so that a file written by a newer gradtop survives being merged here.
 
+mod shape;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::manifest::MetricInfo;
 use crate::run_dir::RunDir;
 
 /// A whole `figures.toml`.
@@ -287,26 +290,70 @@ fn is_default<T: Default + PartialEq>(v: &T) -> bool {
     *v == T::default()
 }
 
-/// Reads and checks declared figures. Errors say which figure, panel and mark.
+/// Reads and checks declared figures. Errors say which figure, panel and mark, which key, and what it may be.
 pub fn parse(text: &str) -> Result<FigureFile> {
-    let file: FigureFile = toml::from_str(text).map_err(|e| StoreError::Figures {
-        place: "figures".to_owned(),
-        message: e.to_string().trim().to_owned(),
-    })?;
-    check(&file)?;
-    Ok(file)
+    parse_and_warn(text).map(|(file, _)| file)
 }
 
-/// Adds figures to a run's `figures.toml`; one of the same id takes the old one's place. Returns all of them.
-/// The text of figures that are not replaced is kept as it is known, unknown keys included.
-pub fn declare(run: &RunDir, text: &str) -> Result<Vec<Figure>> {
-    let new = parse(text)?;
+/// As [`parse`]; with what has no effect, in words: keys that are not known.
+pub fn parse_and_warn(text: &str) -> Result<(FigureFile, Vec<String>)> {
+    let syntax = |e: &toml::de::Error| {
+        let at = e.span().map(|span| text.get(..span.start).unwrap_or(text).matches('\n').count());
+        let message = e.message().lines().collect::<Vec<_>>().join(", ");
+        let (place, message) = match at {
+            Some(at) => {
+                let line = text.lines().nth(at).unwrap_or_default().trim();
+                let line = if line.is_empty() { String::new() } else { format!(": {line}") };
+                (format!("figures, line {}", at + 1), format!("{message}{line}"))
+            }
+            None => ("figures".to_owned(), message),
+        };
+        StoreError::Figures { place, message }
+    };
+    let table: toml::Table = text.parse().map_err(|e| syntax(&e))?;
+    let mut unknown = Vec::new();
+    shape::check(&table, &mut unknown)?;
+    let file = FigureFile::deserialize(table).map_err(|e| syntax(&e))?;
+    check(&file)?;
+    Ok((file, unknown))
+}
+
+/// The marks that draw a metric that `declared` lacks, in words. Metrics may be logged without being declared, so this is
+/// no error.
+pub fn undeclared(file: &FigureFile, declared: &[MetricInfo]) -> Vec<String> {
+    let mut out = Vec::new();
+    if declared.is_empty() {
+        return out;
+    }
+    for figure in &file.figures {
+        for (p, panel) in figure.panels.iter().enumerate() {
+            for (m, mark) in panel.marks.iter().enumerate() {
+                let Some(metric) = &mark.metric else { continue };
+                if declared.iter().all(|d| d.name != *metric) {
+                    let near = shape::nearest(declared.iter().map(|d| d.name.as_str()), metric);
+                    out.push(format!(
+                        "figure {:?}, panel {}, mark {}: the metric {metric:?} is not declared{near}",
+                        figure.id,
+                        p + 1,
+                        m + 1
+                    ));
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Adds figures to a run's `figures.toml`; one of the same id takes the old one's place. Returns what [`parse_and_warn`]
+/// warns of. The text of figures that are not replaced is kept as it is known, unknown keys included.
+pub fn declare(run: &RunDir, text: &str) -> Result<Vec<String>> {
+    let (new, unknown) = parse_and_warn(text)?;
     let mut file = read_file(run)?;
     merge(&mut file, new);
     let path = run.figures();
     let text = toml::to_string(&file).format_at("encode", &path)?;
     crate::inside::replace(run, &path, text.as_bytes(), false).at("write", &path)?;
-    Ok(file.figures)
+    Ok(unknown)
 }
 
 /// Adds `new` figures to `file`; one of the same id takes the old one's place.
@@ -344,10 +391,10 @@ fn check(file: &FigureFile) -> Result<()> {
             |message: &str| Err(StoreError::Figures { place: place.clone(), message: message.to_owned() });
         let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if figure.id.is_empty() || !figure.id.chars().all(letters) {
-            return bad("an id is made of lower-case letters, digits and '-'");
+            return bad("an id consists of lower-case letters, digits and '-'");
         }
         if file.figures[..i].iter().any(|f| f.id == figure.id) {
-            return bad("two figures have this id");
+            return bad("two figures have this id; each needs its own");
         }
         if figure.panels.is_empty() {
             return bad("it has no panel: add [[figure.panel]]");
@@ -371,37 +418,32 @@ fn check(file: &FigureFile) -> Result<()> {
 
 fn check_mark(mark: &Mark, panel: &Panel) -> std::result::Result<(), String> {
     if mark.axis == MarkAxis::Y2 && panel.y2.is_none() {
-        return Err("it is drawn on y2, but the panel has no y2 axis".to_owned());
+        return Err("it is drawn on y2, but its panel has no y2 axis: add y2 = { label = \"…\" }".to_owned());
     }
     if mark.kind == MarkKind::Rule {
         return match (&mark.x, mark.y) {
             (Some(MarkX::At(_)), None) | (None, Some(_)) => Ok(()),
-            _ => Err("a rule has either x or y, a number".to_owned()),
+            _ => Err("a rule needs either x or y, a number".to_owned()),
         };
     }
-    match &mark.x {
-        Some(MarkX::At(_)) => {
-            return Err("x is \"step\", \"epoch\" or \"time\"; only a rule stands at a number".to_owned());
-        }
-        Some(MarkX::Source(s)) if !["step", "epoch", "time"].contains(&s.as_str()) => {
-            return Err(format!("x is \"step\", \"epoch\" or \"time\", not {s:?}"));
-        }
-        _ => {}
+    if let Some(MarkX::At(at)) = &mark.x {
+        return Err(format!("x = {at}: expected step, epoch or time; only a rule has a number here"));
     }
     match (&mark.metric, &mark.table) {
-        (None, None) => return Err("it needs a metric or a table".to_owned()),
-        (Some(_), Some(_)) => return Err("it has a metric and a table: choose one".to_owned()),
+        (None, None) => return Err("it needs a metric or a table to draw".to_owned()),
+        (Some(_), Some(_)) => return Err("it has a metric and a table; choose one".to_owned()),
         (Some(_), None) => {
             if !matches!(
                 mark.kind,
                 MarkKind::Line | MarkKind::Band | MarkKind::Scatter | MarkKind::Bar | MarkKind::Histogram
             ) {
-                return Err("this type draws from a table".to_owned());
+                return Err("this type draws a table, not a metric: it needs table, and the table's columns"
+                    .to_owned());
             }
             if let Some(other) =
                 mark.by.iter().flatten().find(|b| !["model", "split", "trial"].contains(&b.as_str()))
             {
-                return Err(format!("by is of model, split and trial, not {other:?}"));
+                return Err(format!("by has {other:?}: expected model, split or trial"));
             }
             return Ok(());
         }
@@ -416,7 +458,7 @@ fn check_mark(mark: &Mark, panel: &Panel) -> std::result::Result<(), String> {
         _ => &[("xcol", &mark.xcol), ("ycol", &mark.ycol)],
     };
     match needed.iter().find(|(_, column)| column.is_none()) {
-        Some((name, _)) => Err(format!("it draws from a table and needs {name}")),
+        Some((name, _)) => Err(format!("it draws a table and needs {name}, the name of a column")),
         None => Ok(()),
     }
 }

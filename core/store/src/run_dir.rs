@@ -336,7 +336,7 @@ fn nearest(all: &[RunDir], name: &str) -> Vec<String> {
 }
 
 /// Levenshtein distance in bytes.
-fn edits(a: &str, b: &str) -> usize {
+pub(crate) fn edits(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, ca) in a.bytes().enumerate() {
         let mut diagonal = row[0];

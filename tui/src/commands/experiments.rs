@@ -67,9 +67,7 @@ fn overview(found: &Discovery) {
     } else {
         table.print_wrapped(0);
     }
-    for (path, refusal) in &found.refused {
-        print::note(&format!("warning: {} {}", short(path), clean(&refusal.to_string())));
-    }
+    warn_of_refused(found);
     for s in &found.shadowed {
         print::note(&format!(
             "warning: {} of {} is not used: {} has it too",
@@ -77,6 +75,13 @@ fn overview(found: &Discovery) {
             short(&s.path),
             short(&s.by)
         ));
+    }
+}
+
+/// Says which plugins cannot be used, and why.
+pub(crate) fn warn_of_refused(found: &Discovery) {
+    for (path, refusal) in &found.refused {
+        print::note(&format!("warning: {} {}", short(path), clean(&refusal.to_string())));
     }
 }
 

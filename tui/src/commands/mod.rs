@@ -104,7 +104,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<i32> {
         Some(Command::Wait(args)) => wait::run(&context, &args),
         Some(Command::Rm(args)) => rm::run(&context, &args),
         Some(Command::Experiments(args)) => experiments::run(&args),
-        Some(Command::Plugin(command)) => plugin::run(&command),
+        Some(Command::Plugin(command)) => plugin::run(&context, &command),
         Some(Command::Data(args)) => data::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&context, &args),
         Some(Command::Completions(args)) => Ok(completions::run(&args)),

@@ -1,4 +1,4 @@
-//! `gradtop plugin`: create, build, install, check and list plugins.
+//! `gradtop plugin`: create, build, install, check, list and remove plugins.
 
 use std::path::{Path, PathBuf};
 
@@ -6,9 +6,9 @@ use anyhow::{Context as _, Result};
 use gradtop_host::PluginDesc;
 use serde_json::{Value, json};
 
-use super::short;
+use super::{Context, short};
 use crate::chart::grid::Ink;
-use crate::failure::Failure;
+use crate::failure::{Failure, suggest};
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
 use crate::scaffold::Kind;
@@ -47,6 +47,15 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Remove an installed plugin; runs keep their own copy of it
+    Remove {
+        /// Its name as in libNAME.so, its file, or one of its experiments
+        #[arg(value_name = "NAME|FILE")]
+        name: String,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
     /// List the plugins found, refused and shadowed
     List {
         /// Print JSON
@@ -55,12 +64,13 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) fn run(command: &Command) -> Result<i32> {
+pub(crate) fn run(context: &Context, command: &Command) -> Result<i32> {
     match command {
         Command::New { path, cpp, torch } => new(path, Kind { cpp: *cpp, torch: *torch }),
         Command::Build { dir } => build(dir),
         Command::Install { file } => install(file),
         Command::Check { file, json } => check(file, *json),
+        Command::Remove { name, yes } => remove(context, name, *yes),
         Command::List { json } => list(*json),
     }
 }
@@ -114,7 +124,7 @@ fn install(file: &Path) -> Result<i32> {
         .help("rename it")
         .into());
     }
-    let dir = gradtop_host::data_dir().context("no data folder: set XDG_DATA_HOME or HOME")?.join("plugins");
+    let dir = gradtop_host::installed_plugins().context("no data folder: set XDG_DATA_HOME or HOME")?;
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let name = file.file_name().with_context(|| format!("{} is not a file", file.display()))?;
     let to = dir.join(name);
@@ -156,6 +166,7 @@ fn install(file: &Path) -> Result<i32> {
         )));
     }
     print::line(&format!("{done} {} with {}", to.display(), ids.join(", ")));
+    warn(&desc);
     let found = gradtop_host::discover();
     for s in found.shadowed.iter().filter(|s| s.path == to) {
         print::note(&format!(
@@ -165,6 +176,98 @@ fn install(file: &Path) -> Result<i32> {
         ));
     }
     Ok(0)
+}
+
+fn warn(desc: &PluginDesc) {
+    for warning in &desc.warnings {
+        print::note(&format!("warning: {}", clean(warning)));
+    }
+}
+
+/// Removes an installed plugin.
+fn remove(context: &Context, name: &str, yes: bool) -> Result<i32> {
+    let dir = gradtop_host::installed_plugins().context("no data folder: set XDG_DATA_HOME or HOME")?;
+    let file = installed(&dir, name)?;
+    let live = live_runs(context, &file);
+    if !yes {
+        let keep = match live.as_slice() {
+            [] => String::new(),
+            [one] => format!(" {one} is running and keeps its own copy."),
+            many => format!(" {} are running and keep their own copies.", many.join(", ")),
+        };
+        match print::ask(&format!("Remove {}?{keep}", short(&file))) {
+            Some(true) => {}
+            Some(false) => return Err(Failure::new("nothing was removed").into()),
+            None => return Err(Failure::usage("confirm the removal with --yes").into()),
+        }
+    }
+    std::fs::remove_file(&file).with_context(|| format!("cannot remove {}", short(&file)))?;
+    print::line(&format!("removed {}", short(&file)));
+    for run in live {
+        print::note(&format!("{run} is running and keeps its own copy"));
+    }
+    Ok(0)
+}
+
+/// The installed plugin that is meant: by its file's name, with or without `lib` and `.so`, or by an experiment of it.
+fn installed(dir: &Path, name: &str) -> Result<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|e| e == "so"))
+        .collect();
+    files.sort();
+    let bare = |path: &Path| {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        stem.strip_prefix("lib").map_or(stem.clone(), str::to_owned)
+    };
+    // Cargo makes a library's name of a package's by putting _ for -.
+    let same = |path: &&PathBuf| {
+        path.file_name().is_some_and(|n| n == name) || bare(path).replace('-', "_") == name.replace('-', "_")
+    };
+    if let Some(file) = files.iter().find(same) {
+        return Ok(file.clone());
+    }
+    let given = Path::new(name).canonicalize().ok();
+    if let Some(file) = files.iter().find(|file| given.is_some() && file.canonicalize().ok() == given) {
+        return Ok(file.clone());
+    }
+    let found = gradtop_host::discover();
+    if let Some((plugin, _)) = found.experiment(name).filter(|(plugin, _)| files.contains(&plugin.path)) {
+        return Ok(plugin.path.clone());
+    }
+    // One that is found elsewhere was not installed, and is not ours to remove.
+    let elsewhere = |plugin: &&gradtop_host::FoundPlugin| {
+        !files.contains(&plugin.path) && (same(&&plugin.path) || plugin.desc.experiment(name).is_some())
+    };
+    let given = given.filter(|path| path.extension().is_some_and(|e| e == "so"));
+    if let Some(path) = found.plugins.iter().find(elsewhere).map(|p| p.path.clone()).or(given) {
+        return Err(Failure::usage(format!(
+            "{} was not installed by `gradtop plugin install`",
+            short(&path)
+        ))
+        .help("delete the file itself if it is no longer wanted")
+        .into());
+    }
+    let names: Vec<String> = files.iter().map(|file| bare(file)).collect();
+    let help = if names.is_empty() {
+        format!("no plugin is installed in {}", short(dir))
+    } else {
+        suggest(name, names.iter().map(String::as_str), "installed plugins")
+    };
+    Err(Failure::usage(format!("no installed plugin is called {name:?}")).help(clean(&help)).into())
+}
+
+/// The names of the runs in progress that were started from this file.
+fn live_runs(context: &Context, file: &Path) -> Vec<String> {
+    let runs = context.runs().map(|runs| gradtop_store::list_runs(&runs)).unwrap_or_default();
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    runs.iter()
+        .filter_map(|run| gradtop_store::view(run).ok())
+        .filter(|view| !view.state.is_final() && Path::new(&view.manifest.plugin.original_path) == file)
+        .map(|view| clean(&view.dir.name()))
+        .collect()
 }
 
 fn check(file: &Path, json: bool) -> Result<i32> {
@@ -189,6 +292,7 @@ fn check(file: &Path, json: bool) -> Result<i32> {
         fact("experiment", format!("{}  {}", clean(&e.id), clean(&e.summary)));
     }
     table.print(2);
+    warn(&desc);
     Ok(0)
 }
 

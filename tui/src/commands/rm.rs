@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use gradtop_host::SharedPlugin;
 use gradtop_store::RunDir;
 
 use super::Context;
@@ -46,7 +47,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     }
     if !args.yes {
         let names: Vec<String> =
-            runs.iter().map(|r| format!("{} ({})", r.name(), number::bytes(size(r.path())))).collect();
+            runs.iter().map(|r| format!("{} ({})", r.name(), size_in_words(r))).collect();
         match print::ask(&format!("Delete {} for ever?", names.join(", "))) {
             Some(true) => {}
             Some(false) => return Err(Failure::new("nothing was deleted").into()),
@@ -60,8 +61,21 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     Ok(0)
 }
 
+/// What a run takes on the disk: `24 kB, and a plugin of 2.3 MB shared with 3 runs`.
+pub(crate) fn size_in_words(run: &RunDir) -> String {
+    let all = size(run.path());
+    match gradtop_host::shared_plugin(run) {
+        Some(SharedPlugin { bytes, others }) => {
+            let with = if others == 1 { "another run".to_owned() } else { format!("{others} other runs") };
+            let (own, shared) = (number::bytes(all.saturating_sub(bytes)), number::bytes(bytes));
+            format!("{own}, and a plugin of {shared} shared with {with}")
+        }
+        None => number::bytes(all),
+    }
+}
+
 /// Bytes of all files in a folder.
-pub(crate) fn size(dir: &Path) -> u64 {
+fn size(dir: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
     entries
         .filter_map(std::result::Result::ok)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Discovery, Launch};
 
+use super::experiments::warn_of_refused;
 use super::run_config::{RunConfig, assignment, merge};
 use super::watch::{self, Caught, Watch};
 use super::{Context, short};
@@ -125,14 +126,13 @@ fn interrupted() -> anyhow::Error {
 /// The error for an experiment that no plugin has.
 pub(crate) fn unknown(found: &Discovery, id: &str) -> Failure {
     let known: Vec<&str> = found.experiments().map(|(_, e)| e.id.as_str()).collect();
-    let mut help = if known.is_empty() {
+    let help = if known.is_empty() {
         let places: Vec<String> = gradtop_host::search_path().iter().map(|p| short(p)).collect();
         format!("no plugins were found in {}", places.join(", "))
     } else {
         suggest(id, known.iter().copied(), "experiments")
     };
-    if !found.refused.is_empty() {
-        help.push_str("; some plugins are refused, `gradtop plugin list` says why");
-    }
+    // It may well be one of those that cannot be used.
+    warn_of_refused(found);
     Failure::usage(format!("there is no experiment {id:?}")).help(clean(&help))
 }

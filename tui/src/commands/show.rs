@@ -288,7 +288,7 @@ fn files(view: &View) {
     let tables = table_names(dir);
     let tables: Vec<String> = tables.iter().map(|t| clean(t)).collect();
     facts(vec![
-        ("folder", format!("{path} ({})", number::bytes(rm::size(dir.path())))),
+        ("folder", format!("{path} ({})", rm::size_in_words(dir))),
         ("checkpoints", saved.join(", ")),
         ("tables", tables.join(", ")),
     ]);

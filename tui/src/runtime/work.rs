@@ -181,6 +181,10 @@ fn start(launch: &Launch) -> ActionResult {
             failed: false,
             started: Some(RunId::new(&run)),
         },
-        Err(e) => ActionResult { text: format!("not started: {e}"), failed: true, started: None },
+        Err(e) => {
+            let why = e.to_string();
+            let text = format!("not started: {}", gradtop_host::text::first_line(&why).0);
+            ActionResult { text, failed: true, started: None }
+        }
     }
 }

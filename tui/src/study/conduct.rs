@@ -82,7 +82,7 @@ pub(crate) fn check(plan: &Plan, found: &Discovery) -> Result<(), Failure> {
         let params = gradtop_host::resolve_params(experiment, entry.preset.as_deref(), &entry.sets())
             .map_err(|e| wrong(e.to_string()))?;
         if let Some(why) = gradtop_host::refused(&plugin.path, experiment, &params) {
-            return Err(wrong(why));
+            return Err(wrong(gradtop_host::text::first_line(&why).0.to_owned()));
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ mod headline;
 mod shown;
 mod stopwatch;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
@@ -79,6 +79,8 @@ pub(crate) struct Session {
     diverged_events: AtomicU32,
     headline: Mutex<Vec<(u32, SeriesKey)>>,
     figures: Mutex<()>,
+    /// What has been said of declared figures.
+    warned: Mutex<HashSet<String>>,
     /// `i64::MIN` before the first.
     step: AtomicI64,
     /// Bits of the epoch, NaN for none.
@@ -128,6 +130,7 @@ impl Session {
             diverged_events: AtomicU32::new(0),
             headline: Mutex::default(),
             figures: Mutex::default(),
+            warned: Mutex::default(),
             step: AtomicI64::new(i64::MIN),
             epoch: AtomicU64::new(f64::NAN.to_bits()),
             epochs_restart: AtomicBool::new(false),
@@ -284,7 +287,14 @@ impl Session {
 
     pub(crate) fn declare_figures(&self, toml: &str) -> Call {
         let _one_at_a_time = lock(&self.figures);
-        Ok(self.recorder.declare_figures(toml)?)
+        for message in self.recorder.declare_figures(toml)? {
+            let message = crate::text::clean(&message);
+            // Once, however often the same figures are declared.
+            if lock(&self.warned).insert(message.clone()) {
+                self.event(&Event::Warning { message });
+            }
+        }
+        Ok(())
     }
 
     /// A line for the console, and for the events unless it is for authors only.
@@ -301,14 +311,7 @@ impl Session {
         let mut lines = text.lines();
         let first = crate::text::clean_bytes(lines.next().unwrap_or_default().as_bytes(), 4 << 10);
         let more = lines.next().is_some();
-        let mut console = String::with_capacity(text.len() + 16);
-        for (i, line) in text.lines().enumerate() {
-            let lead = if i == 0 { format!("[{word}] ") } else { "    ".to_owned() };
-            console.push_str(&lead);
-            console.push_str(&crate::text::clean(line));
-            console.push('\n');
-        }
-        write_console(&console);
+        write_lines(word, text);
         if level == abi::log_level::DEBUG {
             return Ok(());
         }
@@ -356,9 +359,17 @@ impl Session {
     }
 }
 
-/// Writes to the console through standard error, which is the pipe to the keeper.
-pub(crate) fn write_console(text: &str) {
+/// Writes a text to the console: its level before the first line, the others below it. Standard error is the pipe to the
+/// keeper.
+pub(crate) fn write_lines(level: &str, text: &str) {
     use std::io::Write as _;
+    let mut console = String::with_capacity(text.len() + 16);
+    for (i, line) in text.trim().lines().enumerate() {
+        let lead = if i == 0 { format!("[{level}] ") } else { "    ".to_owned() };
+        console.push_str(&lead);
+        console.push_str(&crate::text::clean(line));
+        console.push('\n');
+    }
     // A keeper that is gone reads nothing; training goes on until it is asked to stop.
-    std::io::stderr().write_all(text.as_bytes()).ok();
+    std::io::stderr().write_all(console.as_bytes()).ok();
 }

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use gradtop_abi::{self as abi, Status};
 
 use super::descriptor::{Immortal, immortal, text};
-use super::guard::guard;
+use super::guard::{guard, panic_elsewhere};
 use super::host::Host;
 use crate::params::{ParamSpec, Values};
 use crate::{Ctx, Error, ErrorKind, Experiment, Info, Result};
@@ -213,7 +213,8 @@ unsafe extern "C" fn run(run: *mut abi::Run, err: *mut abi::Error) -> Status {
         Some(instance) if instance.ran => Err(invalid("run is called twice on one instance")),
         Some(instance) => {
             instance.ran = true;
-            guard(|| instance.experiment.train(&mut instance.ctx))
+            let trained = guard(|| instance.experiment.train(&mut instance.ctx));
+            with_panic_elsewhere(trained, panic_elsewhere())
                 .inspect_err(|error| instance.ctx.log_detail(error))
         }
     };
@@ -224,6 +225,16 @@ unsafe extern "C" fn run(run: *mut abi::Run, err: *mut abi::Error) -> Status {
             unsafe { write_error(err, &error) };
             status_of(&error)
         }
+    }
+}
+
+/// What a training came to when another thread panicked: never success, and the panic is said where it may be the reason.
+fn with_panic_elsewhere(trained: Result<()>, panic: Option<Error>) -> Result<()> {
+    match (trained, panic) {
+        (trained, None) => trained,
+        (Ok(()), Some(panic)) => Err(panic),
+        (Err(error), Some(panic)) if error.is_stop() || error.message() == panic.message() => Err(panic),
+        (Err(error), Some(panic)) => Err(error.after(&panic)),
     }
 }
 

@@ -1,13 +1,51 @@
-//! Nothing unwinds across the boundary: each callback of the host runs inside [`guard`].
+//! Nothing unwinds across the boundary: each callback of the host runs inside [`guard`]. A panic of any other thread ends
+//! that thread alone, and with it some of the work: it is kept, and fails the run at its next step or at its end.
 
 use std::any::Any;
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
 
 use crate::{Error, ErrorKind, Result};
+
+/// The first panic of a thread that no [`guard`] is on.
+static ELSEWHERE: Mutex<Option<String>> = Mutex::new(None);
+/// Whether there is one, or may be soon: all that a step asks.
+static ANY: AtomicBool = AtomicBool::new(false);
+/// In a program of tests, where threads that panic are failing tests.
+static IN_TESTS: AtomicBool = AtomicBool::new(false);
+
+/// Panics of other threads are no business of the run.
+pub(crate) fn in_tests() {
+    IN_TESTS.store(true, Ordering::Relaxed);
+}
+
+/// What a thread of the plugin panicked with, if one did.
+#[inline]
+pub(crate) fn panic_elsewhere() -> Option<Error> {
+    ANY.load(Ordering::Acquire).then(kept)
+}
+
+#[cold]
+fn kept() -> Error {
+    let text = ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner);
+    Error::new(text.as_deref().unwrap_or("a thread of the plugin panicked"))
+}
+
+fn keep(info: &PanicHookInfo<'_>) {
+    if IN_TESTS.load(Ordering::Relaxed) {
+        return;
+    }
+    let thread = std::thread::current();
+    let name =
+        thread.name().map_or_else(|| "a thread of the plugin".to_owned(), |n| format!("the thread {n:?}"));
+    let text = format!("{name} {}", describe(info).message());
+    ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
+    ANY.store(true, Ordering::Release);
+}
 
 thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
@@ -28,13 +66,14 @@ pub(super) fn guard<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// A guarded panic is recorded, not printed; all others go to the hook that was there.
+/// A guarded panic is recorded, not printed; all others are kept and go to the hook that was there, which prints them.
 fn install_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             if DEPTH.try_with(Cell::get).unwrap_or(0) == 0 {
+                keep(info);
                 before(info);
             } else {
                 let error = describe(info);

@@ -7,7 +7,7 @@
 
 mod descriptor;
 mod entry;
-mod guard;
+pub(crate) mod guard;
 pub(crate) mod host;
 
 pub use entry::{Exported, Library, Plugin, entry};

@@ -139,6 +139,7 @@ impl TestHost {
 
     /// Runs `E` with these parameters; those not named have their preset's or default values.
     pub fn run<E: Experiment>(&self, params: &[(&str, &str)]) -> Recorded {
+        boundary::guard::in_tests();
         let plugin = Single::<E>::plugin();
         if let Some(problem) = plugin.problem() {
             return Recorded::refused(problem);
@@ -155,6 +156,7 @@ impl TestHost {
         id: &str,
         params: &[(&str, &str)],
     ) -> Recorded {
+        boundary::guard::in_tests();
         // SAFETY: `export_experiments!` made the entry.
         unsafe { drive::run_by_id(self, entry(), id, params) }
     }

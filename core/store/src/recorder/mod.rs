@@ -216,9 +216,9 @@ impl Recorder {
     }
 
     /// Adds figures to those declared, see [`crate::figures::declare`]. Waits for a disk that does not take them.
-    pub fn declare_figures(&self, toml: &str) -> Result<()> {
+    pub fn declare_figures(&self, toml: &str) -> Result<Vec<String>> {
         let shared = &self.0.shared;
-        shared.troubles.persist(Who::Caller, || crate::figures::declare(&shared.run, toml)).map(drop)
+        shared.troubles.persist(Who::Caller, || crate::figures::declare(&shared.run, toml))
     }
 
     /// Saves a checkpoint: `save` fills a fresh folder, then everything logged so far is made durable and the checkpoint

@@ -24,6 +24,7 @@ fn plugin(path: &str, origin: Origin, experiments: Vec<ExperimentDesc>) -> Found
         abi: (1, 0),
         needs_libtorch: true,
         experiments,
+        warnings: Vec::new(),
     };
     FoundPlugin { path, origin, desc }
 }

@@ -1,0 +1,168 @@
+//! A plugin's file, held open: what is hashed is what is inspected, copied and loaded, whatever its name comes to mean.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsRawFd as _, IntoRawFd as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use gradtop_store::{RunDir, inside, read_manifest};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::Refusal;
+
+/// An open plugin.
+#[derive(Debug)]
+pub(crate) struct PluginFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl PluginFile {
+    /// Opens a plugin to look into it or to load it. One that lies in a run's folder must be the file that the run was
+    /// started with, and this user's.
+    pub(crate) fn open(path: &Path) -> Result<Self, Refusal> {
+        let path = std::path::absolute(path).map_err(|e| unreadable(&e))?;
+        if let Some(run) = run_of(&path) {
+            let manifest = read_manifest(&run).map_err(|e| Refusal::Unreadable { why: e.to_string() })?;
+            check_owner(&run)?;
+            return Self::of_run(&run, &manifest.plugin.sha256);
+        }
+        // A pipe would block, and a folder cannot be read.
+        let path = path.canonicalize().map_err(|e| unreadable(&e))?;
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let file = File::options().read(true).custom_flags(flags).open(&path).map_err(|e| unreadable(&e))?;
+        Self { file, path }.if_regular()
+    }
+
+    /// Opens a run's plugin, which must have this hash.
+    pub(crate) fn of_run(run: &RunDir, sha256: &str) -> Result<Self, Refusal> {
+        let opened = Self::of_run_as_it_is(run)?;
+        let found = opened.sha256().map_err(|e| unreadable(&e))?;
+        if found == sha256 {
+            Ok(opened)
+        } else {
+            Err(Refusal::Changed { found, recorded: sha256.to_owned() })
+        }
+    }
+
+    /// Opens a run's plugin, whatever it is by now.
+    pub(crate) fn of_run_as_it_is(run: &RunDir) -> Result<Self, Refusal> {
+        let path = run.plugin();
+        let file = inside::open(run, &path).map_err(|e| unreadable(&e))?;
+        Self { file, path }.if_regular()
+    }
+
+    /// Takes over a descriptor that was inherited; `path` is where the file lay.
+    pub(crate) fn inherited(file: File, path: &Path) -> Result<Self, Refusal> {
+        Self { file, path: path.to_owned() }.if_regular()
+    }
+
+    fn if_regular(self) -> Result<Self, Refusal> {
+        match self.file.metadata() {
+            Ok(meta) if meta.is_file() => Ok(self),
+            Ok(_) => Err(Refusal::Unreadable { why: "it is not a regular file".to_owned() }),
+            Err(e) => Err(unreadable(&e)),
+        }
+    }
+
+    /// Where it lay when it was opened.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// The name by which this very file is opened again, for as long as this value lives.
+    pub(crate) fn handle(&self) -> PathBuf {
+        handle(&self.file)
+    }
+
+    /// Leaves the file open for as long as the process lives, so that [`Self::handle`] stays its name: the loader knows a
+    /// library by its name, and backtraces find its symbols by it. Where it lay when it was opened.
+    pub(crate) fn stay_open(self) -> PathBuf {
+        let _descriptor: i32 = self.file.into_raw_fd();
+        self.path
+    }
+
+    /// Size and time of change.
+    pub(crate) fn identity(&self) -> std::io::Result<(u64, i128)> {
+        identity(&self.handle())
+    }
+
+    /// SHA-256 in hexadecimal.
+    pub(crate) fn sha256(&self) -> std::io::Result<String> {
+        sha256(&self.file)
+    }
+}
+
+fn unreadable(e: &std::io::Error) -> Refusal {
+    Refusal::Unreadable { why: e.to_string() }
+}
+
+/// The run whose plugin this is, by its place.
+fn run_of(plugin: &Path) -> Option<RunDir> {
+    let run = RunDir::new(plugin.parent()?);
+    (plugin == run.plugin() && inside::exists(&run, &run.manifest())).then_some(run)
+}
+
+/// Refuses to run what another user has put into a run's folder.
+pub(crate) fn check_owner(run: &RunDir) -> Result<(), Refusal> {
+    let us = rustix::process::geteuid().as_raw();
+    for path in [run.path(), &run.manifest(), &run.plugin()] {
+        let meta = std::fs::metadata(path).map_err(|e| unreadable(&e))?;
+        if meta.uid() != us {
+            return Err(Refusal::Foreign { owner: meta.uid() });
+        }
+    }
+    Ok(())
+}
+
+/// A name of an open file, for as long as it is open.
+pub(crate) fn handle(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+/// Size and time of change of a file.
+pub(crate) fn identity(file: &Path) -> std::io::Result<(u64, i128)> {
+    let meta = std::fs::metadata(file)?;
+    Ok((meta.len(), i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec())))
+}
+
+/// SHA-256 of an open file from its beginning, in hexadecimal; where it is read next is not changed.
+pub(crate) fn sha256(file: &File) -> std::io::Result<String> {
+    let mut at = At { file, offset: 0 };
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match at.read(&mut buffer)? {
+            0 => return Ok(hex(&hash.finalize())),
+            n => hash.update(&buffer[..n]),
+        }
+    }
+}
+
+/// Reads an open file from its beginning, wherever others who share it are.
+pub(crate) struct At<'a> {
+    pub(crate) file: &'a File,
+    pub(crate) offset: u64,
+}
+
+impl Read for At<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        use std::os::unix::fs::FileExt as _;
+        let n = self.file.read_at(buffer, self.offset)?;
+        self.offset += n as u64;
+        Ok(n)
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut out, b| {
+        write!(out, "{b:02x}").ok();
+        out
+    })
+}

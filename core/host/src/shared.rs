@@ -1,0 +1,173 @@
+//! One file for all runs of a plugin: `<runs>/.plugins/<sha256>.so`, hard-linked into each run's folder as `plugin.so`, so
+//! that a run costs no copy and is whole when its folder is copied elsewhere.
+//!
+//! Nothing there is believed by its name: a file is linked only if it is this user's, cannot be written, and has the hash
+//! that it is named by. Where links cannot be made, a run gets a copy.
+
+use std::fs::File;
+use std::io::{Error, ErrorKind, Result};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use gradtop_store::RunDir;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat, statat, unlinkat};
+
+use crate::plugin_file::{At, PluginFile, handle, sha256};
+
+/// The folder, in the folder of all runs.
+const FOLDER: &str = ".plugins";
+/// Start of the name of a file that is being made.
+const TMP: &str = ".tmp-";
+/// How old such a file is before nobody can be making it any more.
+const LEFT_BEHIND: Duration = Duration::from_hours(1);
+
+/// Puts a plugin whose hash is `hash` at `to`, in the folder of a run that is being made.
+///
+/// # Errors
+/// Of the kind [`ErrorKind::ResourceBusy`] if the file's content changed since it was hashed.
+pub(crate) fn put(runs: &Path, plugin: &PluginFile, hash: &str, to: &Path) -> Result<()> {
+    match link(runs, plugin, hash, to) {
+        Err(e) if e.kind() != ErrorKind::ResourceBusy => {
+            let mut copy = File::options().write(true).read(true).create_new(true).mode(0o600).open(to)?;
+            fill(&mut copy, plugin, hash)
+        }
+        done => done,
+    }
+}
+
+fn link(runs: &Path, plugin: &PluginFile, hash: &str, to: &Path) -> Result<()> {
+    let folder = open_folder(runs, true)?;
+    let name = name(&folder, hash);
+    // What is there may go, and come, at any moment: others start and delete runs.
+    for _ in 0..4 {
+        match usable(&folder, &name, hash)? {
+            Some(shared) => match linkat(CWD, handle(&shared), CWD, to, AtFlags::SYMLINK_FOLLOW) {
+                Err(rustix::io::Errno::NOENT) if to.parent().is_some_and(Path::exists) => {}
+                done => return Ok(done?),
+            },
+            None => make(&folder, plugin, hash, &name)?,
+        }
+    }
+    Err(Error::other("the shared copy of the plugin goes as soon as it is made"))
+}
+
+/// Opens the folder itself, never what a link in its place leads to.
+fn open_folder(runs: &Path, make: bool) -> Result<OwnedFd> {
+    let path = runs.join(FOLDER);
+    if make {
+        gradtop_store::create_shared(runs, &path).map_err(Error::other)?;
+    }
+    Ok(openat(CWD, &path, OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// `<hash>.so`; where another user has that, one of our own.
+fn name(folder: &OwnedFd, hash: &str) -> String {
+    let us = rustix::process::geteuid().as_raw();
+    let plain = format!("{hash}.so");
+    match statat(folder, &plain, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(meta) if meta.st_uid != us => format!("{hash}-{us}.so"),
+        _ => plain,
+    }
+}
+
+/// The shared file, if it is what its name says; one of ours that is not is removed.
+fn usable(folder: &OwnedFd, name: &str, hash: &str) -> Result<Option<File>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = match openat(folder, name, flags, Mode::empty()) {
+        Ok(opened) => Some(File::from(opened)),
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        // A link, or a file that even we may not read.
+        Err(_) => None,
+    };
+    if let Some(file) = opened {
+        let meta = file.metadata()?;
+        let ours = meta.uid() == rustix::process::geteuid().as_raw();
+        if ours && meta.is_file() && meta.mode() & 0o222 == 0 && sha256(&file)? == hash {
+            return Ok(Some(file));
+        }
+    }
+    unlinkat(folder, name, AtFlags::empty())?;
+    Ok(None)
+}
+
+/// Makes the shared file: whole, then under its name. Somebody else may have made it meanwhile.
+fn make(folder: &OwnedFd, plugin: &PluginFile, hash: &str, name: &str) -> Result<()> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let tmp = format!("{TMP}{}-{}.so", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let mut file = File::from(openat(folder, &tmp, flags, Mode::from_raw_mode(0o600))?);
+    let made = fill(&mut file, plugin, hash).and_then(|()| {
+        file.sync_data()?;
+        match linkat(folder, &tmp, folder, name, AtFlags::empty()) {
+            Err(rustix::io::Errno::EXIST) => Ok(()),
+            done => Ok(done?),
+        }
+    });
+    unlinkat(folder, &tmp, AtFlags::empty())?;
+    if made.is_ok() {
+        // A plugin was built anew: a good moment to see which of its forerunners nobody uses.
+        prune_in(folder, Some(name));
+    }
+    made
+}
+
+/// Copies the plugin into `to` and makes that read-only.
+fn fill(to: &mut File, plugin: &PluginFile, hash: &str) -> Result<()> {
+    std::io::copy(&mut At { file: plugin.file(), offset: 0 }, to)?;
+    if sha256(to)? != hash {
+        return Err(Error::new(ErrorKind::ResourceBusy, "it is being written: try again"));
+    }
+    let mode = plugin.file().metadata()?.mode() & 0o444 | 0o400;
+    to.set_permissions(PermissionsExt::from_mode(mode))
+}
+
+/// Removes the shared plugins that no run has any more. What cannot be removed stays; nothing depends on it.
+pub(crate) fn prune(runs: &Path) {
+    if let Ok(folder) = open_folder(runs, false) {
+        prune_in(&folder, None);
+        // Only an empty one goes.
+        std::fs::remove_dir(runs.join(FOLDER)).ok();
+    }
+}
+
+fn prune_in(folder: &OwnedFd, keep: Option<&str>) {
+    let us = rustix::process::geteuid().as_raw();
+    let now = jiff::Timestamp::now().as_second();
+    for entry in rustix::fs::Dir::read_from(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Ok(meta) = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+        let text = name.to_string_lossy();
+        let unused = if text.starts_with(TMP) {
+            now - meta.st_mtime > LEFT_BEHIND.as_secs().cast_signed()
+        } else {
+            text.ends_with(".so") && meta.st_nlink == 1 && keep != Some(&text)
+        };
+        if unused && meta.st_uid == us {
+            unlinkat(folder, name, AtFlags::empty()).ok();
+        }
+    }
+}
+
+/// Bytes of the plugin in a run's folder, where other runs have the same file.
+pub fn shared_plugin(run: &RunDir) -> Option<SharedPlugin> {
+    let meta = std::fs::symlink_metadata(run.plugin()).ok().filter(std::fs::Metadata::is_file)?;
+    let runs = run.path().parent()?.parent()?;
+    let same = |entry: std::fs::DirEntry| {
+        entry.metadata().is_ok_and(|m| (m.dev(), m.ino()) == (meta.dev(), meta.ino()))
+    };
+    let kept = std::fs::read_dir(runs.join(FOLDER)).into_iter().flatten().flatten().any(same);
+    let others = meta.nlink().saturating_sub(1 + u64::from(kept));
+    (others > 0).then_some(SharedPlugin { bytes: meta.len(), others })
+}
+
+/// A plugin's file that several runs have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SharedPlugin {
+    /// Its size.
+    pub bytes: u64,
+    /// How many other runs have it.
+    pub others: u64,
+}

@@ -1,0 +1,201 @@
+//! A run's own plugin: one file for all runs that have it, and never another than the one it was started with.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use gradtop_store::{State, read_manifest};
+use gradtop_tests::sandbox::Run;
+use gradtop_tests::{Sandbox, build, check, in_parallel, paths};
+
+/// The files in the folder of shared plugins.
+fn shared(sandbox: &Sandbox) -> Vec<PathBuf> {
+    let entries = fs::read_dir(sandbox.runs().join(".plugins")).into_iter().flatten();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+fn inode(path: &Path) -> u64 {
+    fs::metadata(path).unwrap().ino()
+}
+
+/// Where the plugin of a run should be shared.
+fn named_by_hash(sandbox: &Sandbox, run: &Run<'_>) -> PathBuf {
+    let sha256 = read_manifest(&run.dir).unwrap().plugin.sha256;
+    sandbox.runs().join(".plugins").join(format!("{sha256}.so"))
+}
+
+/// A run that has a checkpoint and has stopped.
+fn stopped<'a>(sandbox: &'a Sandbox, name: &str) -> Run<'a> {
+    let run = sandbox.start(&["counter", "--set", "steps=2000", "--set", "rate=500"], name);
+    run.until_step(10);
+    sandbox.gradtop(&["stop", name]).expect_code(0);
+    run.until_state(State::Stopped);
+    run
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn all_runs_of_a_plugin_have_one_file() {
+    let sandbox = Sandbox::new();
+    let names: Vec<String> = (0..8).map(|i| format!("r{i}")).collect();
+    // At once, none of them finding the file there.
+    in_parallel(8, names.clone(), |name| drop(sandbox.run(&["short", "--name", &name]).expect_code(0)));
+    let first = named_by_hash(&sandbox, &sandbox.find("r0"));
+    assert_eq!(shared(&sandbox), [first.as_path()]);
+    let meta = fs::metadata(&first).unwrap();
+    assert_eq!((meta.nlink(), meta.mode() & 0o222), (9, 0), "linked eight times, and read-only");
+    for name in &names {
+        assert_eq!(inode(&sandbox.find(name).dir.plugin()), meta.ino(), "{name}");
+    }
+    let listed = sandbox.gradtop(&["list", "--json"]).expect_code(0).json();
+    assert_eq!(listed.as_array().unwrap().len(), 8, "{listed:#}");
+    let shown = sandbox.gradtop(&["show", "r0"]).expect_code(0).out;
+    let (_, size) = shown.split_once("run=r0 (").unwrap();
+    let (own, plugin) = size.split_once(", and a plugin of ").unwrap_or_else(|| panic!("{shown}"));
+    assert!(own.ends_with(" kB") || own.ends_with(" KiB"), "{own}");
+    assert!(
+        plugin.contains(" MB shared with 7 other runs)") || plugin.contains(" MiB shared with 7 other runs)"),
+        "{plugin}"
+    );
+
+    // It goes with the last run that has it, and with it the folder.
+    sandbox.gradtop(
+        &[&["rm", "--yes"], &names[1..].iter().map(String::as_str).collect::<Vec<_>>()[..]].concat(),
+    );
+    assert_eq!(shared(&sandbox).len(), 1);
+    assert!(!sandbox.gradtop(&["show", "r0"]).expect_code(0).out.contains("shared with"));
+    sandbox.gradtop(&["rm", "--yes", "r0"]).expect_code(0);
+    assert!(!sandbox.runs().join(".plugins").exists());
+}
+
+#[test]
+fn a_run_copied_elsewhere_is_whole() {
+    let sandbox = Sandbox::new();
+    let run = stopped(&sandbox, "a");
+    let elsewhere = sandbox.path().join("elsewhere");
+    copy_folder(run.dir.path(), &elsewhere.join("exp=counter/run=a"));
+    sandbox.gradtop(&["rm", "--yes", "a"]).expect_code(0);
+    assert_eq!(shared(&sandbox), [] as [PathBuf; 0]);
+    fs::remove_dir_all(sandbox.plugins()).unwrap();
+    let elsewhere = elsewhere.to_str().unwrap();
+    sandbox.gradtop(&["--runs", elsewhere, "resume", "a"]).expect_code(0);
+    let there = gradtop_store::find_run(Path::new(elsewhere), "a").unwrap();
+    assert_eq!(gradtop_store::view(&there).unwrap().state, State::Finished);
+}
+
+#[test]
+fn a_shared_file_is_never_believed_by_its_name() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["short", "--name", "one"]).expect_code(0);
+    let file = named_by_hash(&sandbox, &sandbox.find("one"));
+    let right = fs::read(&file).unwrap();
+    // Another content, an empty file, a writable one, a link out of the folder.
+    let wrongs: [&dyn Fn(); 4] = [
+        &|| fs::write(&file, "no library").unwrap(),
+        &|| drop(fs::File::create(&file).unwrap()),
+        &|| {
+            fs::copy(sandbox.plugins().join("libmisbehave.so"), &file).unwrap();
+        },
+        &|| symlink(sandbox.plugins().join("libmisbehave.so"), &file).unwrap(),
+    ];
+    for (i, wrong) in wrongs.iter().enumerate() {
+        fs::remove_file(&file).unwrap();
+        wrong();
+        let name = format!("wrong{i}");
+        sandbox.run(&["short", "--name", &name]).expect_code(0);
+        let meta = fs::symlink_metadata(&file).unwrap();
+        assert!(meta.is_file() && meta.mode() & 0o222 == 0, "{name}");
+        assert_eq!(fs::read(&file).unwrap(), right, "{name}");
+        assert_eq!(inode(&sandbox.find(&name).dir.plugin()), meta.ino(), "{name}");
+    }
+    // A folder that is not one: nothing is written where the link leads, and the run has a copy.
+    let outside = sandbox.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::remove_dir_all(sandbox.runs().join(".plugins")).unwrap();
+    symlink(&outside, sandbox.runs().join(".plugins")).unwrap();
+    sandbox.run(&["short", "--name", "copied"]).expect_code(0);
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    assert_eq!(fs::read(sandbox.find("copied").dir.plugin()).unwrap(), right);
+    sandbox.gradtop(&["rm", "--yes", "copied"]).expect_code(0);
+}
+
+/// A plugin that tells by a file that it was opened.
+fn telltale(sandbox: &Sandbox) -> (PathBuf, PathBuf) {
+    let mark = sandbox.path().join("opened");
+    let code = format!(
+        "#include <fcntl.h>\n#include <unistd.h>\n#include \"gradtop.h\"\n\
+         __attribute__((constructor)) static void opened(void) {{ close(creat(\"{}\", 0600)); }}\n\
+         const gradtop_entry *gradtop_entry_v1(void) {{ return 0; }}\n",
+        mark.display()
+    );
+    (build::text("telltale.c", &code, sandbox.path()), mark)
+}
+
+#[test]
+fn a_plugin_that_is_not_the_recorded_one_is_not_opened() {
+    let sandbox = Sandbox::new();
+    let run = stopped(&sandbox, "a");
+    let recorded = read_manifest(&run.dir).unwrap().plugin.sha256;
+    let (other, mark) = telltale(&sandbox);
+    fs::remove_file(run.dir.plugin()).unwrap();
+    fs::copy(&other, run.dir.plugin()).unwrap();
+    let own = run.dir.plugin();
+    let own = own.to_str().unwrap();
+    let why = "is not the file that the run was started with: its SHA-256 is ";
+    let said = sandbox.gradtop(&["resume", "a"]).expect_code(1);
+    assert!(
+        said.err.contains(why) && said.err.contains(&format!("recorded is {}…", &recorded[..12])),
+        "{said:#?}"
+    );
+    assert!(said.err.contains("`gradtop resume a --trust`"), "{said:#?}");
+    // Every other way that opens a plugin.
+    for args in [&["plugin", "check", own][..], &["plugin", "install", own]] {
+        let said = sandbox.gradtop(args).expect_code(1);
+        assert!(said.err.contains(why), "{said:#?}");
+    }
+    // And the trainer itself, should the file be exchanged after a resume has looked.
+    assert!(!mark.exists(), "it was opened");
+    assert_eq!(run.view().state, State::Stopped);
+
+    // Trusted, it is run, and the run says so. This one still is what it was but for a byte.
+    fs::remove_file(run.dir.plugin()).unwrap();
+    let mut bytes = fs::read(paths::fixture("misbehave")).unwrap();
+    bytes.push(0);
+    fs::write(run.dir.plugin(), bytes).unwrap();
+    sandbox.gradtop(&["resume", "a"]).expect_code(1);
+    sandbox.gradtop(&["resume", "a", "--trust"]).expect_code(0);
+    assert_eq!(run.view().state, State::Finished);
+    assert!(
+        run.events().contains("resumed with --trust, although its plugin is not the file"),
+        "{}",
+        run.events()
+    );
+    check::sealed(&run.dir);
+}
+
+#[test]
+fn a_run_of_another_user_is_resumed_only_if_trusted() {
+    let sandbox = Sandbox::new();
+    let run = stopped(&sandbox, "a");
+    // Only root can give files away.
+    if std::os::unix::fs::chown(run.dir.manifest(), Some(65534), None).is_err() {
+        return;
+    }
+    let said = sandbox.gradtop(&["resume", "a"]).expect_code(1);
+    assert!(said.err.contains("belongs to another user (uid 65534)"), "{said:#?}");
+    sandbox.gradtop(&["resume", "a", "--trust"]).expect_code(0);
+    assert!(run.events().contains("resumed with --trust, although its plugin belongs to another user"));
+}
