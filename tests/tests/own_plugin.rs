@@ -199,3 +199,41 @@ fn a_run_of_another_user_is_resumed_only_if_trusted() {
     sandbox.gradtop(&["resume", "a", "--trust"]).expect_code(0);
     assert!(run.events().contains("resumed with --trust, although its plugin belongs to another user"));
 }
+
+#[test]
+fn an_installed_plugin_is_removed_and_its_runs_go_on() {
+    let sandbox = Sandbox::with(&[]);
+    let file = sandbox.path().join("libmisbehave.so");
+    fs::copy(paths::fixture("misbehave"), &file).unwrap();
+    let installed = sandbox.path().join("data/gradtop/plugins/libmisbehave.so");
+    let remove = |args: &[&str]| sandbox.gradtop(&[&["plugin", "remove"], args].concat());
+    let said = remove(&["misbehave", "--yes"]).expect_code(2);
+    assert!(said.err.contains("no installed plugin is called \"misbehave\""), "{said:#?}");
+    assert!(said.err.contains("no plugin is installed in "), "{said:#?}");
+
+    sandbox.gradtop(&["plugin", "install", "libmisbehave.so"]).expect_code(0);
+    let run = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=500"], "a");
+    let said = remove(&["misbehve", "--yes"]).expect_code(2);
+    assert!(said.err.contains("did you mean misbehave?"), "{said:#?}");
+    let said = remove(&["misbehave"]).expect_code(2);
+    assert!(said.err.contains("confirm the removal with --yes"), "{said:#?}");
+    let said = remove(&[file.to_str().unwrap(), "--yes"]).expect_code(2);
+    assert!(said.err.contains("libmisbehave.so was not installed by `gradtop plugin install`"), "{said:#?}");
+    assert!(installed.is_file() && file.is_file());
+    let said = remove(&["misbehave", "--yes"]).expect_code(0);
+    assert!(said.out.starts_with("removed ") && !installed.exists(), "{said:#?}");
+    assert_eq!(said.err, "a is running and keeps its own copy\n");
+    sandbox.run(&["counter"]).expect_code(2);
+
+    // By its file, and by an experiment of it.
+    for name in [installed.to_str().unwrap(), "libmisbehave.so", "counter"] {
+        sandbox.gradtop(&["plugin", "install", "libmisbehave.so"]).expect_code(0);
+        remove(&[name, "--yes"]).expect_code(0);
+        assert!(!installed.exists(), "{name}");
+    }
+    sandbox.gradtop(&["stop", "a"]).expect_code(0);
+    run.until_state(State::Stopped);
+    sandbox.gradtop(&["resume", "a", "--detach"]).expect_code(0);
+    sandbox.gradtop(&["stop", "a"]).expect_code(0);
+    run.until_state(State::Stopped);
+}
