@@ -314,7 +314,7 @@ fn go_on(run: &RunDir, trust: bool) -> Result<()> {
     append_event(run, &Event::Resumed { step: checkpoint.step, checkpoint: place })?;
     let trusted = trusted.map(|(message, hash)| {
         append_event(run, &Event::Warning { message })?;
-        Ok::<_, StoreError>(hash)
+        Ok::<_, gradtop_store::StoreError>(hash)
     });
     start(run, &lock, Some(&GoOn { checkpoint: checkpoint.dir, trusted: trusted.transpose()? }))
 }
