@@ -6,13 +6,14 @@
 pub mod build;
 pub mod check;
 pub mod fuzz;
+pub mod logged;
 pub mod paths;
 pub mod pty;
 pub mod sandbox;
 pub mod wait;
 
 pub use sandbox::{Said, Sandbox};
-pub use wait::{until, until_within};
+pub use wait::{until, until_seen};
 
 /// Runs `work` on every item, `at_once` at a time, and panics with the first panic, after all have ended.
 pub fn in_parallel<T: Send>(at_once: usize, items: Vec<T>, work: impl Fn(T) + Sync) {

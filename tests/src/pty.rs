@@ -4,7 +4,6 @@ use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
@@ -30,11 +29,11 @@ impl Terminal {
         let mut command = CommandBuilder::new(sandbox.program());
         command.args(args);
         command.cwd(sandbox.path());
+        command.env_clear();
         for (key, value) in sandbox.env() {
             command.env(key, value);
         }
         command.env("TERM", "xterm-256color");
-        command.env_remove("NO_COLOR");
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let written = Arc::new(Mutex::new(Vec::new()));
@@ -73,6 +72,15 @@ impl Terminal {
         parser.screen().contents()
     }
 
+    /// Waits until the screen shows all of these; the screen.
+    #[track_caller]
+    pub fn shows(&self, words: &[&str]) -> String {
+        crate::until_seen(&format!("{words:?} on the screen"), || {
+            let screen = self.screen();
+            if words.iter().all(|w| screen.contains(w)) { Ok(screen) } else { Err(screen) }
+        })
+    }
+
     /// Gives the terminal another size, as a window does. What was written before is seen as if it had always been so.
     pub fn resize(&mut self, lines: u16, columns: u16) {
         let (master, _) = self.master.as_ref().expect("the terminal is open");
@@ -107,7 +115,7 @@ impl Terminal {
     /// Waits for the program's end; its exit code.
     pub fn exit_code(&mut self) -> u32 {
         let child = &mut self.child;
-        let code = crate::until_within(Duration::from_mins(1), "the program in the terminal to end", || {
+        let code = crate::until("the program in the terminal to end", || {
             child.try_wait().unwrap().map(|status| status.exit_code())
         });
         // What it wrote last may still be on its way.

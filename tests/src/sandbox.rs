@@ -7,10 +7,11 @@ use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use gradtop_store::{RunDir, State, Status, View};
+use gradtop_store::{Event, EventLine, RunDir, State, Status, View};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{paths, until, until_within};
+use crate::wait::LIMIT;
+use crate::{paths, until_seen};
 
 /// What a command said and how it ended.
 #[derive(Debug)]
@@ -43,6 +44,10 @@ impl Said {
     }
 }
 
+/// What commands keep of the environment of the tests. All else is a person's taste (language, colours, time zone, size of the
+/// terminal, settings of gradtop), which must change no test.
+const KEPT: [&str; 6] = ["PATH", "TMPDIR", "LD_LIBRARY_PATH", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
+
 /// A temporary folder with all that gradtop may read or write. Ends what still runs in it when it goes.
 pub struct Sandbox {
     // Dropped last: what runs in it is ended first.
@@ -70,7 +75,10 @@ impl Sandbox {
             ("XDG_STATE_HOME", "home/state"),
             ("HOME", "home"),
         ];
-        let env = env.into_iter().map(|(k, v)| (k.to_owned(), format!("{root}/{v}"))).collect();
+        let own = env.into_iter().map(|(k, v)| (k.to_owned(), format!("{root}/{v}")));
+        let plain = [("LANG", "C.UTF-8"), ("TZ", "UTC")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let kept = KEPT.iter().filter_map(|k| Some(((*k).to_owned(), std::env::var(k).ok()?)));
+        let env = kept.chain(plain).chain(own).collect();
         let sandbox = Self { env, dir };
         // Found beside the program are plugins too, so the program has a folder of its own.
         link(paths::gradtop(), &sandbox.program());
@@ -112,7 +120,7 @@ impl Sandbox {
         self.path().join("runs")
     }
 
-    /// Environment variables of every command.
+    /// The whole environment of every command.
     pub fn env(&self) -> &[(String, String)] {
         &self.env
     }
@@ -121,11 +129,11 @@ impl Sandbox {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(self.program());
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
-        command.envs(self.env.iter().map(|(k, v)| (k, v)));
+        command.env_clear().envs(self.env.iter().map(|(k, v)| (k, v)));
         command
     }
 
-    /// Runs a command to its end. It may take a minute.
+    /// Runs a command to its end.
     pub fn gradtop(&self, args: &[&str]) -> Said {
         ended(self.command(args), args)
     }
@@ -139,6 +147,33 @@ impl Sandbox {
     pub fn start(&self, args: &[&str], name: &str) -> Run<'_> {
         self.run(&[args, &["--detach", "--name", name]].concat()).expect_code(0);
         self.find(name)
+    }
+
+    /// As [`Sandbox::start`], of an experiment with the parameters `hold` and `gate`: it waits after that step, doing as it is
+    /// asked, until [`Run::go_to`] or [`Run::go_on`]. Resumed later, it waits there again.
+    pub fn held(&self, args: &[&str], name: &str, step: i64) -> Run<'_> {
+        let sets = self.hold(name, step);
+        let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+        let run = self.start(&[args, &sets].concat(), name);
+        run.until_step(step);
+        run
+    }
+
+    /// The settings that make a run of that name wait after a step.
+    pub fn hold(&self, name: &str, step: i64) -> [String; 2] {
+        [format!("hold={step}"), format!("gate={}", self.gate(name).display())]
+    }
+
+    fn gate(&self, name: &str) -> PathBuf {
+        self.path().join(format!("gate-{name}"))
+    }
+
+    /// Lets a held run of that name go on to a step; without one, to its end. It need not be there yet.
+    pub fn let_go(&self, name: &str, step: &str) {
+        // Whole at once: it is read every few milliseconds.
+        let beside = self.path().join(format!("gate-{name}.tmp"));
+        fs::write(&beside, step).unwrap();
+        fs::rename(beside, self.gate(name)).unwrap();
     }
 
     /// The run of that name.
@@ -156,6 +191,13 @@ impl Sandbox {
         for pid in self.processes() {
             kill_process(pid, Signal::KILL).ok();
         }
+    }
+
+    /// How many plugins are being described just now.
+    pub fn describing(&self) -> usize {
+        let line = |pid: &Pid| fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+        let is = |pid: &Pid| line(pid).split(|b| *b == 0).any(|arg| arg == b"__describe");
+        self.processes().iter().filter(|pid| is(pid)).count()
     }
 
     /// The processes that were started from this folder.
@@ -191,12 +233,12 @@ impl Drop for Sandbox {
     }
 }
 
-/// Runs a command to its end, and kills it after a minute.
+/// Runs a command to its end, and kills one that has none.
 pub fn ended(command: Command, what: &[&str]) -> Said {
-    ended_within(Duration::from_mins(1), command, what)
+    ended_within(LIMIT, command, what)
 }
 
-/// As [`ended`], with another limit.
+/// As [`ended`], of one that takes long, such as a compiler.
 pub fn ended_within(limit: Duration, mut command: Command, what: &[&str]) -> Said {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (out, err) = (reader(child.stdout.take().unwrap()), reader(child.stderr.take().unwrap()));
@@ -257,20 +299,40 @@ impl Run<'_> {
     }
 
     /// Waits for a state.
+    #[track_caller]
     pub fn until_state(&self, state: State) -> View {
-        until_within(Duration::from_mins(1), &format!("{} to be {state}", self.name()), || {
+        until_seen(&format!("{} to be {state}", self.name()), || {
             let view = self.view();
             let other_end = view.state.is_final() && state != view.state;
             assert!(!other_end, "{} ended {}: {:?}", self.name(), view.state, view.status.cause);
-            (view.state == state).then_some(view)
+            if view.state == state { Ok(view) } else { Err(format!("{:?}", view.status)) }
         })
     }
 
     /// Waits until its status says that this step is done.
+    #[track_caller]
     pub fn until_step(&self, step: i64) {
-        until(&format!("{} to reach step {step}", self.name()), || {
-            (self.view().status.step.unwrap_or(-1) >= step).then_some(())
+        until_seen(&format!("{} to reach step {step}", self.name()), || {
+            let view = self.view();
+            if view.status.step.unwrap_or(-1) >= step { Ok(()) } else { Err(format!("{:?}", view.status)) }
         });
+    }
+
+    /// Lets a run that [`Sandbox::held`] holds go on to a later step, where it waits again.
+    #[track_caller]
+    pub fn go_to(&self, step: i64) {
+        self.let_to(step);
+        self.until_step(step);
+    }
+
+    /// As [`Run::go_to`], without waiting for it.
+    pub fn let_to(&self, step: i64) {
+        self.sandbox.let_go(&self.name(), &step.to_string());
+    }
+
+    /// Lets it go on to its end, from now on.
+    pub fn go_on(&self) {
+        self.sandbox.let_go(&self.name(), "");
     }
 
     /// `gradtop wait`, with its exit code.
@@ -283,16 +345,15 @@ impl Run<'_> {
         fs::read_to_string(self.dir.events()).unwrap_or_default()
     }
 
+    /// Its events of a kind.
+    pub fn logged_events(&self, is: impl Fn(&Event) -> bool) -> Vec<EventLine> {
+        gradtop_store::read_events(&self.dir).unwrap().into_iter().filter(|line| is(&line.event)).collect()
+    }
+
     /// What the experiment wrote with `log_text`.
     pub fn logged(&self) -> Vec<String> {
-        gradtop_store::read_events(&self.dir)
-            .unwrap()
-            .into_iter()
-            .filter_map(|line| match line.event {
-                gradtop_store::Event::Log { message, .. } => Some(message),
-                _ => None,
-            })
-            .collect()
+        let lines = self.logged_events(|e| matches!(e, Event::Log { .. })).into_iter();
+        lines.filter_map(|l| if let Event::Log { message, .. } = l.event { Some(message) } else { None }).collect()
     }
 
     /// Sends a signal to the trainer. False if it has ended.

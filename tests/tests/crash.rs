@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use gradtop_store::{RunDir, State};
 use gradtop_tests::sandbox::Run;
+use gradtop_tests::logged::{self, Logged};
 use gradtop_tests::{Sandbox, check, in_parallel, until};
 use rustix::process::Signal;
 
@@ -63,13 +64,6 @@ struct Kill {
     moment: Moment,
 }
 
-/// When each step was logged, in nanoseconds, as the fixture wrote it into its mapped file.
-fn logged(file: &Path) -> Vec<u64> {
-    let bytes = fs::read(file).unwrap_or_default();
-    let times = bytes.chunks_exact(8).map(|b| u64::from_ne_bytes(b.try_into().unwrap()));
-    times.take_while(|t| *t != 0).collect()
-}
-
 /// The steps that a run holds of `loss`, sealed and journal, in order.
 fn steps(run: &RunDir) -> Vec<i64> {
     let series = gradtop_store::read_series(run, |key| key.metric == "loss").unwrap();
@@ -79,13 +73,13 @@ fn steps(run: &RunDir) -> Vec<i64> {
 
 /// The rows before `n` are all there, nothing is there that was never logged, and what is missing was logged in the last
 /// 250 ms. Returns how much was lost.
-fn check_loss(kill: Kill, times: &[u64], steps: &[i64]) -> Duration {
+fn check_loss(kill: Kill, times: &[Logged], steps: &[i64]) -> Duration {
     let holds = steps.len();
     assert!(steps.iter().copied().eq(0..holds as i64), "{kill:?}: a hole within {holds} steps");
     // One row may have been logged without a word of it in the file.
     assert!(holds <= times.len() + 1, "{kill:?}: {holds} steps, of {} that were logged", times.len());
     let Some(first_lost) = times.get(holds) else { return Duration::ZERO };
-    let lost = Duration::from_nanos(times.last().unwrap() - first_lost);
+    let lost = times.last().unwrap().beats_since(first_lost);
     assert!(lost <= LOSS, "{kill:?}: {lost:?} lost, {} rows of {}", times.len() - holds, times.len());
     lost
 }
@@ -107,12 +101,13 @@ fn start<'a>(sandbox: &'a Sandbox, kill: Kill, file: &Path) -> Run<'a> {
 /// Lets the run live until the moment of its death.
 fn live(run: &Run<'_>, kill: Kill, file: &Path, random: &mut Random) {
     let nap = |seconds: f64| std::thread::sleep(Duration::from_secs_f64(seconds));
-    let going = || until("the first step", || logged_any(file).then_some(()));
+    let going = || until("the first step", || logged::any(file).then_some(()));
     match kill.moment {
         Moment::Start => nap(0.4 * random.next()),
         Moment::Age => {
             going();
-            nap(1.0 + 2.5 * random.next());
+            until("rows sealed by their age", || (!check::files(&run.dir.metrics()).is_empty()).then_some(()));
+            nap(2.5 * random.next());
         }
         Moment::Full => {
             // The next segment is begun while the full one is sealed.
@@ -124,15 +119,17 @@ fn live(run: &Run<'_>, kill: Kill, file: &Path, random: &mut Random) {
         }
         Moment::Merge => {
             going();
-            let end = std::time::Instant::now() + Duration::from_secs_f64(1.0 + 5.0 * random.next());
-            while std::time::Instant::now() < end {
+            // Up to so many segments: parts are merged at 32 of them.
+            let segments = 20 + (40.0 * random.next()) as usize;
+            until("many checkpoints", || {
                 gradtop_store::request(&run.dir, gradtop_store::Request::Checkpoint).unwrap();
-                nap(0.005);
-            }
+                (newest_segment(&run.dir) >= segments).then_some(())
+            });
         }
         Moment::Checkpoint => {
             going();
-            nap(0.5 * random.next());
+            gradtop_store::request(&run.dir, gradtop_store::Request::Checkpoint).unwrap();
+            until("a checkpoint", || gradtop_store::checkpoints(&run.dir).pop());
             gradtop_store::request(&run.dir, gradtop_store::Request::Checkpoint).unwrap();
             // Control files are read every 100 ms.
             nap(0.15 * random.next());
@@ -140,10 +137,10 @@ fn live(run: &Run<'_>, kill: Kill, file: &Path, random: &mut Random) {
     }
 }
 
-fn logged_any(file: &Path) -> bool {
-    use std::io::Read as _;
-    let mut first = [0; 8];
-    fs::File::open(file).is_ok_and(|mut f| f.read_exact(&mut first).is_ok()) && first != [0; 8]
+/// The number of the last segment in the names of its parts: `part-00001-00032.parquet` covers 32 of them.
+fn newest_segment(run: &RunDir) -> usize {
+    let last = |path: &PathBuf| path.file_stem()?.to_str()?.rsplit_once('-')?.1.parse().ok();
+    check::files(&run.metrics()).iter().filter_map(last).max().unwrap_or(0)
 }
 
 /// What a kill hit and cost.
@@ -183,7 +180,7 @@ fn kill_once(kill: Kill) -> Hit {
     // With the keeper gone, the trainer saves a checkpoint and leaves; that is not instant.
     until("the run's lock to fall free", || (!gradtop_store::is_locked(&run.dir).unwrap()).then_some(()));
     assert_eq!(run.view().state, State::Crashed, "{kill:?}: {:?}", run.status());
-    let times = logged(&file);
+    let times = logged::all(&file);
     check::no_row_twice(&check::sealed_rows(&run.dir));
     let parts = check::files(&run.dir.metrics());
     // part-00001-00032.parquet covers 32 segments, part-00033.parquet one.

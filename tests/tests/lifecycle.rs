@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::process::Stdio;
 
-use gradtop_store::State;
+use gradtop_store::{Event, State};
 use gradtop_tests::sandbox::Run;
 use gradtop_tests::{Sandbox, check, paths, until};
 use rustix::process::Signal;
@@ -26,34 +27,31 @@ fn paused_stopped_and_resumed_it_ends_with_the_same_rows() {
     let whole = rows(&sandbox.find("whole"));
     assert_eq!(whole.len(), 2 * 3000);
 
-    let run = sandbox.start(&["counter", "--set", steps, "--set", "rate=1000"], "parts");
-    run.until_step(100);
+    let run = sandbox.held(&["counter", "--set", steps], "parts", 100);
     sandbox.gradtop(&["pause", "parts"]).expect_code(0);
     run.until_state(State::Paused);
-    let held = || gradtop_store::read_series(&run.dir, |k| k.metric == "loss").unwrap()[0].step.len();
-    // It is the absence of rows that is looked for, so there is nothing to wait for but time.
-    let flushed = until("the rows logged before the pause", || {
-        let before = held();
-        std::thread::sleep(Duration::from_millis(250));
-        (held() == before).then_some(before)
-    });
-    std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(held(), flushed, "a paused run goes on");
+    // Nothing but the pause holds it while others look at it.
+    run.let_to(1000);
+    sandbox.gradtop(&["show", "parts"]).expect_code(0);
     sandbox.gradtop(&["resume", "parts"]).expect_code(0);
-    run.until_state(State::Running);
-    run.until_step(flushed as i64 + 100);
+    run.until_step(1000);
+    let when = |word| run.logged_events(|e| *e == word).first().expect("an event").time.as_microsecond();
+    let pause = when(Event::Paused)..when(Event::Unpaused);
+    let loss = || gradtop_store::read_series(&run.dir, |k| k.metric == "loss").unwrap().remove(0);
+    let times = loss().time_us;
+    assert!(times.iter().all(|t| !pause.contains(t)), "a paused run goes on: {pause:?} {times:?}");
 
     let said = sandbox.gradtop(&["checkpoint", "parts"]).expect_code(0);
     assert!(said.out.contains("saved a checkpoint"), "{said:#?}");
-    let checkpoint = gradtop_store::checkpoints(&run.dir).pop().unwrap();
-    run.until_step(checkpoint.step + 200);
+    assert_eq!(gradtop_store::checkpoints(&run.dir).pop().unwrap().step, 1000);
+    run.go_to(1200);
     sandbox.gradtop(&["stop", "parts"]).expect_code(0);
     assert_eq!(run.wait().code, 3);
     // A stop saves a checkpoint of its own, so nothing is done twice.
-    let stopped = gradtop_store::checkpoints(&run.dir).pop().unwrap();
-    assert!(stopped.step > checkpoint.step, "{stopped:?}");
-    assert_eq!(held() as i64, stopped.step + 1);
+    assert_eq!(gradtop_store::checkpoints(&run.dir).pop().unwrap().step, 1200);
+    assert_eq!(loss().step.len(), 1201);
 
+    run.go_on();
     sandbox.gradtop(&["resume", "parts"]).expect_code(0);
     assert_eq!(rows(&run), whole);
     let samples = |name: &str| gradtop_store::read_table(&sandbox.find(name).dir, "samples").unwrap();
@@ -71,17 +69,19 @@ fn killed_and_resumed_it_ends_with_the_same_rows() {
     let sandbox = Sandbox::new();
     let steps = "steps=4000";
     sandbox.run(&["counter", "--name", "whole", "--set", steps]).expect_code(0);
-    let run = sandbox.start(&["counter", "--set", steps, "--set", "rate=1500"], "parts");
-    for victim in [Run::signal_trainer, Run::signal_keeper] {
-        let before = run.view().status.step.unwrap_or(0);
-        run.until_step(before + 200);
+    let run = sandbox.held(&["counter", "--set", steps], "parts", 200);
+    for (step, trainer) in [(200, true), (1200, false)] {
+        run.go_to(step);
         sandbox.gradtop(&["checkpoint", "parts"]).expect_code(0);
-        let saved = gradtop_store::checkpoints(&run.dir).pop().unwrap().step;
-        run.until_step(saved + 300);
-        assert!(victim(&run, Signal::KILL));
+        assert_eq!(gradtop_store::checkpoints(&run.dir).pop().unwrap().step, step);
+        run.go_to(step + 300);
+        let rows = || gradtop_store::read_series(&run.dir, |k| k.metric == "loss").unwrap().remove(0).step;
+        until("rows after the checkpoint", || (rows().len() as i64 > step + 1).then_some(()));
+        assert!(if trainer { run.signal_trainer(Signal::KILL) } else { run.signal_keeper(Signal::KILL) });
         run.wait().expect_code(4);
         sandbox.gradtop(&["resume", "parts", "--detach"]).expect_code(0);
     }
+    run.go_on();
     run.wait().expect_code(0);
     assert_eq!(rows(&run), rows(&sandbox.find("whole")));
     let superseded = check::files(&run.dir.superseded());
@@ -99,7 +99,7 @@ fn equal_seeds_give_equal_rows_and_others_do_not() {
     assert_ne!(rows(&sandbox.find("a")), rows(&sandbox.find("c")));
 }
 
-/// Settings that take some seconds, so that there is time to kill it.
+/// Many steps, so that there are some to kill it at.
 const FIT: [&str; 5] = ["function-fit", "--preset", "quick", "--set", "steps=3000"];
 
 #[test]
@@ -128,11 +128,16 @@ fn a_killed_function_fit_ends_with_the_same_rows() {
     let clocked: Vec<_> =
         whole.view().manifest.metrics.iter().filter(|m| m.wall_clock).map(|m| m.name.clone()).collect();
     let clocked: Vec<_> = clocked.iter().map(String::as_str).collect();
-    let run = sandbox.start(&FIT, "parts");
-    run.until_step(200);
-    sandbox.gradtop(&["checkpoint", "parts"]).expect_code(0);
-    let saved = gradtop_store::checkpoints(&run.dir).pop().expect("a checkpoint").step;
-    until("rows after the checkpoint", || (run.view().status.step? > saved).then_some(()));
+    let run = sandbox.start(&[&FIT[..], &["--checkpoint-every", "0.1"]].concat(), "parts");
+    // It has no gate: it is let go from pause to pause until it has done some steps after a checkpoint.
+    loop {
+        sandbox.gradtop(&["pause", "parts"]).expect_code(0);
+        let step = run.until_state(State::Paused).status.step;
+        if gradtop_store::checkpoints(&run.dir).pop().is_some_and(|c| Some(c.step) < step) {
+            break;
+        }
+        sandbox.gradtop(&["resume", "parts"]).expect_code(0);
+    }
     assert!(run.signal_trainer(Signal::KILL), "it had already ended: give it more steps");
     run.wait().expect_code(4);
     sandbox.gradtop(&["resume", "parts"]).expect_code(0);
@@ -155,21 +160,18 @@ fn a_killed_function_fit_ends_with_the_same_rows() {
 #[test]
 fn sigterm_to_the_keeper_stops_in_order() {
     let sandbox = Sandbox::new();
-    let run = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=500"], "a");
-    run.until_step(50);
+    let run = sandbox.held(&["counter", "--set", "steps=1000000"], "a", 50);
     assert!(run.signal_keeper(Signal::TERM));
     run.wait().expect_code(3);
     assert!(run.status().cause.unwrap().contains("SIGTERM"));
-    let saved = gradtop_store::checkpoints(&run.dir).pop().expect("a checkpoint").step;
-    let losses = check::sealed(&run.dir).iter().filter(|r| r.series.0 == "loss").count();
-    assert_eq!(losses as i64, saved + 1);
+    assert_eq!(gradtop_store::checkpoints(&run.dir).pop().expect("a checkpoint").step, 50);
+    assert_eq!(check::sealed(&run.dir).iter().filter(|r| r.series.0 == "loss").count(), 51);
 }
 
 #[test]
 fn a_run_is_a_session_of_its_own_and_deaf_to_hangups() {
     let sandbox = Sandbox::new();
-    let run = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=500"], "a");
-    run.until_step(10);
+    let run = sandbox.held(&["counter", "--set", "steps=1000000"], "a", 10);
     let status = run.status();
     let (keeper, trainer) = (status.keeper_pid.unwrap(), status.trainer_pid.unwrap());
     let fields = |pid: u32| -> Vec<String> {
@@ -191,8 +193,7 @@ fn a_run_is_a_session_of_its_own_and_deaf_to_hangups() {
         run.signal_keeper(signal);
         run.signal_trainer(signal);
     }
-    let step = run.status().step.unwrap();
-    run.until_step(step + 200);
+    run.go_to(200);
     sandbox.gradtop(&["stop", "a", "--kill"]).expect_code(0);
     assert_eq!(run.wait().code, 3);
 }
@@ -203,12 +204,12 @@ fn a_plugin_rebuilt_or_deleted_leaves_its_runs_alone() {
     let plugin = sandbox.plugins().join("libmisbehave.so");
     // A copy, not a link: it is written over.
     fs::copy(paths::fixture("misbehave"), &plugin).unwrap();
-    let run = sandbox.start(&["counter", "--set", "steps=3000", "--set", "rate=2000"], "a");
-    run.until_step(200);
+    let run = sandbox.held(&["counter", "--set", "steps=3000"], "a", 200);
     // As a careless linker does: the same file, cut and written again.
     fs::write(&plugin, vec![0xcc; 1 << 20]).unwrap();
-    run.until_step(600);
+    run.go_to(600);
     sandbox.gradtop(&["stop", "a"]).expect_code(0);
+    run.go_on();
     fs::remove_file(&plugin).unwrap();
     // It goes on with its own copy, though there is no such experiment any more.
     sandbox.run(&["counter"]).expect_code(2);
@@ -217,8 +218,7 @@ fn a_plugin_rebuilt_or_deleted_leaves_its_runs_alone() {
     assert_eq!(rows(&run).len(), 2 * 3000);
     // And a run's own copy that was changed is not run.
     fs::copy(paths::fixture("misbehave"), &plugin).unwrap();
-    let other = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=500"], "b");
-    other.until_step(10);
+    let other = sandbox.held(&["counter", "--set", "steps=1000000"], "b", 10);
     sandbox.gradtop(&["stop", "b"]).expect_code(0);
     // Not written over: other runs have the same file.
     fs::remove_file(other.dir.plugin()).unwrap();
@@ -279,9 +279,8 @@ fn damaged_files_take_nothing_else_with_them() {
 #[test]
 fn rm_deletes_what_has_ended_and_nothing_else() {
     let sandbox = Sandbox::new();
-    let run = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=500"], "alive");
+    let run = sandbox.held(&["counter", "--set", "steps=1000000"], "alive", 5);
     sandbox.run(&["short", "--name", "dead"]).expect_code(0);
-    run.until_step(5);
     let said = sandbox.gradtop(&["rm", "--yes", "alive"]).expect_code(1);
     assert!(said.err.contains("running"), "{said:#?}");
     sandbox.gradtop(&["rm", "--yes", "dead", "alive"]).expect_code(1);
@@ -301,11 +300,11 @@ fn rm_deletes_what_has_ended_and_nothing_else() {
 #[test]
 fn a_run_of_another_machine_is_not_judged() {
     let sandbox = Sandbox::new();
-    let run = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=500"], "away");
-    run.until_step(20);
+    let run = sandbox.held(&["counter", "--set", "steps=1000000"], "away", 20);
     // Both die unseen, and the folder is one that another machine shares.
     run.signal_keeper(Signal::KILL);
     run.signal_trainer(Signal::KILL);
+    until("both to be gone", || (!gradtop_store::is_locked(&run.dir).unwrap()).then_some(()));
     let lock = fs::read_to_string(run.dir.lock()).unwrap();
     let boot = gradtop_store::boot_id();
     let other = "00000000-0000-0000-0000-000000000000";
@@ -362,12 +361,19 @@ fn commands_without_a_terminal_print_plain_lines() {
 #[test]
 fn json_is_json() {
     let sandbox = Sandbox::new();
-    let said = sandbox.run(&["counter", "--name", "a", "--set", "steps=500", "--set", "rate=400", "--json"]);
-    let lines: Vec<serde_json::Value> =
-        said.out.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e} in {l}"))).collect();
+    let [hold, gate] = sandbox.hold("a", 100);
+    let args = ["run", "counter", "--name", "a", "--seed", "7", "--json", "--set", "steps=500", "--set", &hold, "--set", &gate];
+    let mut run = sandbox.command(&args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines: Vec<serde_json::Value> = Vec::new();
+    for line in BufReader::new(run.stdout.take().unwrap()).lines().map(Result::unwrap) {
+        lines.push(serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e} in {line}")));
+        if lines.iter().any(|l| l["type"] == "status" && l["step"].is_i64()) {
+            sandbox.find("a").go_on();
+        }
+    }
+    assert!(run.wait().unwrap().success());
     let kind = |n: usize| lines[n]["type"].as_str().unwrap();
-    assert_eq!((kind(0), kind(lines.len() - 1)), ("started", "final"), "{said:#?}");
-    assert!(lines.iter().any(|l| l["type"] == "status" && l["step"].is_i64()), "{said:#?}");
+    assert_eq!((kind(0), kind(lines.len() - 1)), ("started", "final"), "{lines:#?}");
     let last = lines.last().unwrap();
     assert_eq!(
         (&last["state"], &last["exit_code"], &last["seed"]),
@@ -396,9 +402,8 @@ fn exit_codes_and_names() {
     sandbox.run(&["short", "--name", "alpha"]).expect_code(0);
     sandbox.run(&["fail-short", "--name", "beta"]).expect_code(1);
     sandbox.run(&["abort", "--name", "gamma"]).expect_code(4);
-    let run = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=200"], "delta");
+    sandbox.held(&["counter", "--set", "steps=1000000"], "delta", 2);
     sandbox.gradtop(&["wait", "delta", "--timeout", "0.2"]).expect_code(5);
-    run.until_step(2);
     sandbox.gradtop(&["stop", "delta"]).expect_code(0);
     for (name, code) in [("alpha", 0), ("alp", 0), ("beta", 1), ("gamma", 4), ("delta", 3), ("last", 3)] {
         sandbox.gradtop(&["wait", name]).expect_code(code);

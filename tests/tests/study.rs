@@ -3,23 +3,28 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use gradtop_store::State;
 use gradtop_tests::pty::Terminal;
 use gradtop_tests::sandbox::Run;
-use gradtop_tests::{Sandbox, check, paths, until, until_within};
+use gradtop_tests::{Sandbox, check, paths, until};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A plan of three runs that take some seconds each, which is time to interrupt them, and one that waits for a core.
-const SLOW: &str = "name = 'mine'\nseed = 7\n\
-    [[run]]\nexperiment = 'counter'\nkey = 'a'\nparams = { steps = 4000, rate = 1000 }\n\
-    [[run]]\nexperiment = 'counter'\nkey = 'b'\nparams = { steps = 4000, rate = 1000 }\n\
-    [[run]]\nexperiment = 'counter'\nkey = 'd'\nparams = { steps = 4000, rate = 1000 }\n\
-    [[run]]\nexperiment = 'counter'\nkey = 'c'\nparams = { steps = 500 }\n";
+/// A plan of three runs that are held at step 100, which is time to interrupt them, and one that waits for a core.
+fn three_held_and_one(sandbox: &Sandbox) -> String {
+    let held = |key| {
+        let [hold, gate] = sandbox.hold(&format!("study-mine-{key}"), 100);
+        let (hold, gate) = (hold.replace('=', " = "), gate.replace("gate=", "gate = '") + "'");
+        format!("[[run]]\nexperiment = 'counter'\nkey = '{key}'\nparams = {{ steps = 1000, {hold}, {gate} }}\n")
+    };
+    let last = "[[run]]\nexperiment = 'counter'\nkey = 'c'\nparams = { steps = 500 }\n";
+    plan(sandbox, &(["name = 'mine'\nseed = 7\n".to_owned(), held("a"), held("b"), held("d")].concat() + last))
+}
 
 fn plan(sandbox: &Sandbox, text: &str) -> String {
     let path = sandbox.path().join("plan.toml");
@@ -86,7 +91,7 @@ fn links_lead_somewhere(folder: &Path, html: &str) -> usize {
 #[test]
 fn a_killed_study_goes_on_where_it_was() {
     let sandbox = Sandbox::new();
-    let plan = plan(&sandbox, SLOW);
+    let plan = three_held_and_one(&sandbox);
     let args = ["study", "--plan", &plan, "--cores", "3"];
     let mut study = begin(&sandbox, &args);
     let [a, b, d] = ["a", "b", "d"].map(|key| at_work(&sandbox, &format!("study-mine-{key}"), 100));
@@ -105,14 +110,25 @@ fn a_killed_study_goes_on_where_it_was() {
         "three cores, three runs"
     );
 
-    let said = sandbox.gradtop(&args).expect_code(0);
+    a.go_on();
+    d.go_on();
+    let mut study = sandbox.command(&args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = Vec::new();
+    for line in BufReader::new(study.stdout.take().unwrap()).lines().map(Result::unwrap) {
+        // The one that nobody interrupted ends when it has been seen.
+        if line.starts_with("is at work") {
+            b.go_on();
+        }
+        said.push(line);
+    }
+    assert!(study.wait().unwrap().success(), "{said:#?}");
     for (verb, key) in [("resumed", "a"), ("is at work", "b"), ("started", "c"), ("resumed", "d")] {
-        assert!(said.out.contains(&format!("{verb:<13}  study-mine-{key}\n")), "{verb} {key}: {said:#?}");
+        assert!(said.contains(&format!("{verb:<13}  study-mine-{key}")), "{verb} {key}: {said:#?}");
     }
     assert_eq!(runs_of(&sandbox).len(), 4, "each run once: {:?}", runs_of(&sandbox));
     assert!(a.events().contains("the machine was restarted"), "{}", a.events());
     assert!(!b.events().contains("\"resumed\"") && d.events().contains("\"resumed\""));
-    sandbox.run(&["counter", "--name", "whole", "--set", "steps=4000"]).expect_code(0);
+    sandbox.run(&["counter", "--name", "whole", "--set", "steps=1000"]).expect_code(0);
     let whole = rows(&sandbox.find("whole"));
     for run in [&a, &b, &d] {
         assert_eq!(rows(run), whole, "{} ends as one that was never interrupted", run.name());
@@ -134,7 +150,7 @@ fn a_killed_study_goes_on_where_it_was() {
 #[test]
 fn ctrl_c_stops_all_runs_with_a_checkpoint_and_the_next_study_goes_on() {
     let sandbox = Sandbox::new();
-    let plan = plan(&sandbox, SLOW);
+    let plan = three_held_and_one(&sandbox);
     let mut study = begin(&sandbox, &["study", "--plan", &plan, "--cores", "2"]);
     let runs = ["study-mine-a", "study-mine-b"].map(|name| at_work(&sandbox, name, 100));
     kill_process(Pid::from_child(&study), Signal::INT).unwrap();
@@ -148,6 +164,8 @@ fn ctrl_c_stops_all_runs_with_a_checkpoint_and_the_next_study_goes_on() {
     // On paper nothing has happened: composing runs nothing.
     sandbox.gradtop(&["study", "--plan", &plan, "--report-only"]).expect_code(0);
     assert_eq!(runs_of(&sandbox).len(), 2);
+    runs.each_ref().map(Run::go_on);
+    sandbox.let_go("study-mine-d", "");
     let said = sandbox.gradtop(&["study", "--plan", &plan, "--cores", "2"]).expect_code(0);
     assert_eq!(said.out.matches("resumed  ").count(), 2, "{said:#?}");
     assert!(report(&sandbox, "mine").1.contains("4 of 4 finished"));
@@ -156,7 +174,11 @@ fn ctrl_c_stops_all_runs_with_a_checkpoint_and_the_next_study_goes_on() {
 #[test]
 fn a_bar_that_stood_when_ctrl_c_was_echoed_is_taken_away() {
     let sandbox = Sandbox::new();
-    let plan = plan(&sandbox, SLOW);
+    // They never end by themselves.
+    let run = |key| {
+        format!("[[run]]\nexperiment = 'counter'\nkey = '{key}'\nparams = {{ steps = 1000000, rate = 100 }}\n")
+    };
+    let plan = plan(&sandbox, &["name = 'mine'\n".to_owned(), run("a"), run("b"), run("c"), run("d")].concat());
     let mut terminal = Terminal::start(&sandbox, &["study", "--plan", &plan, "--cores", "2"]);
     until("both lines below the bar", || {
         let screen = terminal.screen();
@@ -269,7 +291,7 @@ fn the_quick_study_answers_every_question_of_the_report() {
     let plugins = ["deep_vs_shallow", "optimization", "generalization"].map(paths::plugin);
     let sandbox = Sandbox::with(&plugins);
     let mut study = begin(&sandbox, &["study", "--preset", "quick"]);
-    let ended = until_within(Duration::from_mins(5), "the study to end", || study.try_wait().unwrap());
+    let ended = study.wait().unwrap();
     assert!(ended.success(), "{ended}");
     let (folder, html) = report(&sandbox, "quick");
     assert!(html.contains("10 of 10 finished"));

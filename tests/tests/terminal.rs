@@ -116,7 +116,7 @@ fn a_stop_taken_back_is_not_enforced_either() {
     run.until_state(State::Stopping);
     assert!(gradtop_store::withdraw_stop(&run.dir).unwrap());
     run.until_state(State::Running);
-    // Its second of grace passes, and nothing comes of it.
+    // Its second of grace passes, and nothing comes of it. That takes time, more of it does no harm.
     let asked = std::time::Instant::now();
     until("the time of grace", || (asked.elapsed().as_secs_f64() > 1.5).then_some(()));
     std::fs::write(&gate, "").unwrap();

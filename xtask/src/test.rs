@@ -11,6 +11,9 @@ use anyhow::Result;
 use crate::workspace::{Workspace, cache_dir, succeed};
 use crate::{readers, setup};
 
+/// What property tests draw from.
+const SEED: &str = "PROPTEST_RNG_SEED";
+
 /// Runs all stages, or only the tests that a filter names.
 pub(crate) fn test(workspace: &Workspace, filters: &[String]) -> Result<ExitCode> {
     let mut stages = Stages::default();
@@ -43,6 +46,10 @@ pub(crate) fn test(workspace: &Workspace, filters: &[String]) -> Result<ExitCode
         cargo.env("GRADTOP_TEST_BIN", workspace.program());
         cargo.env("GRADTOP_TEST_PLUGINS", &workspace.release);
         cargo.env("GRADTOP_TEST_READERS", &readers);
+        // Drawn anew each time, and said, so that what a property test finds can be found again.
+        let seed = std::env::var(SEED).unwrap_or_else(|_| std::process::id().to_string());
+        eprintln!("property tests: {SEED}={seed}");
+        cargo.env(SEED, seed);
         if !filters.is_empty() {
             cargo.arg("--").args(filters);
         }

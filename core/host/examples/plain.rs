@@ -14,9 +14,19 @@ use gradtop_abi::{Desc, Entry, Error, Host, Kv, Metric, Param, Point, Run, Serie
 struct Plain {
     host: &'static Host,
     steps: i64,
-    sleep: Duration,
+    /// The last step done before it waits for `gate`, doing as it is asked meanwhile.
+    hold: i64,
+    /// A file: once there, it says up to which step the run may go; empty: to its end.
+    gate: String,
     mode: String,
     first: i64,
+}
+
+impl Plain {
+    fn may_begin(&self, step: i64) -> bool {
+        let told = || std::fs::read_to_string(&self.gate).map(|text| text.parse().unwrap_or(i64::MAX));
+        self.gate.is_empty() || step <= self.hold || told().is_ok_and(|last| step <= last)
+    }
 }
 
 fn param(key: &'static CStr, kind: u32, default: &'static CStr) -> *const Param {
@@ -39,7 +49,8 @@ fn param(key: &'static CStr, kind: u32, default: &'static CStr) -> *const Param 
 fn desc(id: &'static CStr, flags: u32) -> Desc {
     let params = Box::leak(Box::new([
         param(c"steps", abi::param_type::I64, c"20"),
-        param(c"sleep_ms", abi::param_type::I64, c"0"),
+        param(c"hold", abi::param_type::I64, c"0"),
+        param(c"gate", abi::param_type::STR, c""),
         param(c"mode", abi::param_type::STR, c"run"),
     ]));
     let metric: *const Metric = Box::leak(Box::new(Metric {
@@ -60,7 +71,7 @@ fn desc(id: &'static CStr, flags: u32) -> Desc {
         version: c"1.0".as_ptr(),
         summary: c"Counts steps".as_ptr(),
         params: params.as_ptr(),
-        n_params: 3,
+        n_params: 4,
         presets: null(),
         n_presets: 0,
         metrics: metrics.as_ptr(),
@@ -119,14 +130,15 @@ unsafe extern "C" fn create(
 ) -> Status {
     // SAFETY: the host table lives as long as the run.
     let host = unsafe { &*host };
-    let mut run = Plain { host, steps: 0, sleep: Duration::ZERO, mode: String::new(), first: 0 };
+    let mut run = Plain { host, steps: 0, hold: 0, gate: String::new(), mode: String::new(), first: 0 };
     // SAFETY: n pairs.
     let pairs = unsafe { std::slice::from_raw_parts(params, n as usize) };
     for pair in pairs {
         let value = text(pair.value);
         match text(pair.key) {
             "steps" => run.steps = value.parse().unwrap_or(-1),
-            "sleep_ms" => run.sleep = Duration::from_millis(value.parse().unwrap_or(0)),
+            "hold" => run.hold = value.parse().unwrap_or(0),
+            "gate" => value.clone_into(&mut run.gate),
             _ => value.clone_into(&mut run.mode),
         }
     }
@@ -160,8 +172,25 @@ unsafe extern "C" fn run(run: *mut Run, err: *mut Error) -> Status {
     train(run).unwrap_or_else(|why| fail(err, why))
 }
 
+const NONE: &str = "a host function is missing";
+
+/// Saves after a step if asked to. True: stop.
+fn between(host: &Host, step: i64) -> Result<bool, &'static str> {
+    // SAFETY: the host's own argument.
+    if unsafe { host.should_checkpoint.ok_or(NONE)?(host.ctx) } != 0 {
+        let mut step = step;
+        // SAFETY: `save` takes the step.
+        let saved =
+            unsafe { host.checkpoint.ok_or(NONE)?(host.ctx, step, Some(save), (&raw mut step).cast()) };
+        if saved != abi::OK {
+            return Err("no checkpoint");
+        }
+    }
+    // SAFETY: the host's own argument.
+    Ok(unsafe { host.step_end.ok_or(NONE)?(host.ctx) } != abi::OK)
+}
+
 fn train(run: &Plain) -> Result<Status, &'static str> {
-    const NONE: &str = "a host function is missing";
     let host = run.host;
     let mut series = [0u32; 2];
     for (trial, number) in series.iter_mut().enumerate() {
@@ -179,6 +208,12 @@ fn train(run: &Plain) -> Result<Status, &'static str> {
     }
     let [one, two] = series;
     for step in run.first..run.steps {
+        while !run.may_begin(step) {
+            if between(host, step - 1)? {
+                return Ok(abi::STOPPED);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
         let diverged = |from: i64| if step >= from { f64::NAN } else { 1.0 / (step + 1) as f64 };
         let values = match run.mode.as_str() {
             "nan-one" => [diverged(5), diverged(i64::MAX)],
@@ -199,19 +234,7 @@ fn train(run: &Plain) -> Result<Status, &'static str> {
             host.progress.ok_or(NONE)?(host.ctx, (step + 1) as u64, run.steps as u64, c"counting".as_ptr())
         };
         misbehave(&run.mode, step, host)?;
-        std::thread::sleep(run.sleep);
-        // SAFETY: the host's own argument.
-        if unsafe { host.should_checkpoint.ok_or(NONE)?(host.ctx) } != 0 {
-            let mut step = step;
-            // SAFETY: `save` takes the step.
-            let saved =
-                unsafe { host.checkpoint.ok_or(NONE)?(host.ctx, step, Some(save), (&raw mut step).cast()) };
-            if saved != abi::OK {
-                return Err("no checkpoint");
-            }
-        }
-        // SAFETY: the host's own argument.
-        if unsafe { host.step_end.ok_or(NONE)?(host.ctx) } != abi::OK {
+        if between(host, step)? {
             return Ok(abi::STOPPED);
         }
     }

@@ -61,11 +61,11 @@ mod tests {
 
     #[test]
     fn a_child_is_waited_for_and_killed() {
-        let mut child = std::process::Command::new("sleep").arg("30").spawn().unwrap();
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
         let process = Process::child(&child).unwrap();
         assert!(!process.wait(Duration::from_millis(20)));
         process.signal(Signal::KILL).unwrap();
-        assert!(process.wait(Duration::from_secs(5)));
+        assert!(process.wait(Duration::from_mins(3)));
         child.wait().unwrap();
     }
 }

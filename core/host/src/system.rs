@@ -83,7 +83,7 @@ mod tests {
         let before = cpu_seconds();
         let start = Instant::now();
         while cpu_seconds() <= before {
-            assert!(start.elapsed() < Duration::from_secs(10));
+            assert!(start.elapsed() < Duration::from_mins(3));
         }
         assert!(memory().unwrap() > 1e5);
     }

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
@@ -32,8 +32,9 @@ impl Place {
 
     fn mini(&self, args: &[&str], env: &[(&str, &Path)]) -> Output {
         let mut command = Command::new(self.path("bin/mini"));
-        command.args(args).env("XDG_CACHE_HOME", self.path("cache")).env("XDG_DATA_HOME", self.path("data"));
-        command.env_remove("GRADTOP_PLUGINS").envs(env.iter().copied()).current_dir(self.dir.path());
+        command.args(args).env_clear();
+        command.env("XDG_CACHE_HOME", self.path("cache")).env("XDG_DATA_HOME", self.path("data"));
+        command.envs(env.iter().copied()).current_dir(self.dir.path());
         command.output().unwrap()
     }
 
@@ -56,9 +57,7 @@ fn a_plugin_is_described_and_the_answer_kept() {
     // Its title holds an escape sequence, which must not get through.
     assert!(!text.contains('\u{1b}'));
     // It would hang now, but is not asked again.
-    let start = Instant::now();
     assert_eq!(place.describe(&plugin, "hangs"), (true, text));
-    assert!(start.elapsed() < Duration::from_secs(5));
     // Changed, it is.
     std::fs::File::open(&plugin).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
     let (ok, text) = place.describe(&plugin, "exits");
@@ -68,14 +67,10 @@ fn a_plugin_is_described_and_the_answer_kept() {
 #[test]
 fn a_plugin_that_hangs_is_given_up() {
     let place = Place::new();
-    let start = Instant::now();
     let (ok, text) = place.describe(&example("libplain.so"), "hangs");
     assert!(!ok && text.contains("did not describe itself within 10 s"), "{text}");
-    assert!(start.elapsed() < Duration::from_secs(20));
-    // It is not asked again at once.
-    let start = Instant::now();
-    assert!(!place.describe(&example("libplain.so"), "hangs").0);
-    assert!(start.elapsed() < Duration::from_secs(5));
+    // It would answer now, but is not asked again at once.
+    assert_eq!(place.describe(&example("libplain.so"), ""), (false, text));
 }
 
 #[test]
@@ -122,6 +117,7 @@ impl Watching {
         let mut command = Command::new(place.path("bin/mini"));
         command
             .arg("watch")
+            .env_clear()
             .env("XDG_CACHE_HOME", place.path("cache"))
             .env("XDG_DATA_HOME", place.path("data"));
         command.env("GRADTOP_PLUGINS", folder).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -132,15 +128,14 @@ impl Watching {
         Self { child, lines }
     }
 
-    /// The first line from now on that `wanted` takes, and how long it took.
-    fn next(&self, wanted: impl Fn(&str) -> bool) -> (String, Duration) {
-        let start = Instant::now();
+    /// The first line from now on that `wanted` takes. Only a broken run takes that long.
+    fn next(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let limit = Duration::from_mins(3);
         let mut seen = Vec::new();
         loop {
-            let left = Duration::from_secs(30).saturating_sub(start.elapsed());
-            let line = self.lines.recv_timeout(left).unwrap_or_else(|e| panic!("{e}; said: {seen:#?}"));
+            let line = self.lines.recv_timeout(limit).unwrap_or_else(|e| panic!("{e}; said: {seen:#?}"));
             if wanted(&line) {
-                return (line, start.elapsed());
+                return line;
             }
             seen.push(line);
         }
@@ -164,21 +159,16 @@ fn plugins_are_seen_coming_changing_and_going() {
     let plugin = folder.join("p.so");
     std::fs::copy(example("libplain.so"), &plugin).unwrap();
     let here = format!("plain@{}", plugin.display());
-    let (_, took) = watching.next(|l| l.contains(&here));
-    assert!(took < Duration::from_secs(4), "{took:?}");
-    // In a folder that is watched already, it is there within two seconds.
+    watching.next(|l| l.contains(&here));
+    // In a folder that is watched already.
     let second = folder.join("q.so");
     std::fs::write(&second, "no library").unwrap();
-    let (_, took) =
-        watching.next(|l| l.contains(&format!("refused {} is not an ELF file", second.display())));
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    watching.next(|l| l.contains(&format!("refused {} is not an ELF file", second.display())));
     // Rebuilt: it was text, now it is a plugin.
     std::fs::remove_file(&plugin).unwrap();
-    let (_, took) = watching.next(|l| !l.contains(&here));
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    watching.next(|l| !l.contains(&here));
     std::fs::copy(example("libplain.so"), &second).unwrap();
-    let (_, took) = watching.next(|l| l.contains(&format!("plain@{}", second.display())));
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    watching.next(|l| l.contains(&format!("plain@{}", second.display())));
     std::fs::remove_dir_all(&folder).unwrap();
     watching.next(str::is_empty);
     watching.end();
@@ -201,7 +191,7 @@ fn a_file_that_is_being_written_is_left_alone_until_it_rests() {
     }
     drop(file);
     // It never was half a plugin.
-    let (line, _) = watching.next(|l| !l.starts_with("pending "));
+    let line = watching.next(|l| !l.starts_with("pending "));
     assert!(line.starts_with("plain@"), "{line}");
     watching.end();
 }

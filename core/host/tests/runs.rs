@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use gradtop_host as host;
 use gradtop_store::{Event, RunDir, State, Status, checkpoints, read_events, read_series, read_status, view};
 
+/// Time to stop in that no machine needs.
+const GRACE: Duration = Duration::from_mins(3);
+
 /// A folder of runs and a cache of its own.
 struct Place {
     dir: tempfile::TempDir,
@@ -26,9 +29,10 @@ impl Place {
         Self { dir: tempfile::tempdir().unwrap() }
     }
 
+    /// In an environment of its own: a person's settings change no test.
     fn mini(&self, args: &[&str]) -> Command {
         let mut command = Command::new(example("mini"));
-        command.args(args).env("XDG_CACHE_HOME", self.dir.path().join("cache"));
+        command.args(args).env_clear().env("XDG_CACHE_HOME", self.dir.path().join("cache"));
         command
     }
 
@@ -46,6 +50,25 @@ impl Place {
         RunDir::new(String::from_utf8(output.stdout).unwrap().trim())
     }
 
+    /// A run that does as it is asked after a step, and goes on when [`Place::go_to`] says so.
+    fn held(&self, step: i64) -> RunDir {
+        let gate = format!("gate={}", self.gate().display());
+        let run = self.start("plain", &["steps=1000", &format!("hold={step}"), &gate]);
+        until_step(&run, step);
+        run
+    }
+
+    fn gate(&self) -> PathBuf {
+        self.dir.path().join("gate")
+    }
+
+    /// Lets the held run go on to a step. Whole at once: it looks every few milliseconds.
+    fn go_to(&self, step: i64) {
+        let beside = self.dir.path().join("gate.tmp");
+        std::fs::write(&beside, step.to_string()).unwrap();
+        std::fs::rename(beside, self.gate()).unwrap();
+    }
+
     /// Runs to the end: the state, the cause, and the run.
     fn end_of(&self, experiment: &str, sets: &[&str]) -> (State, String, RunDir) {
         let run = self.start(experiment, sets);
@@ -58,17 +81,29 @@ fn cause(run: &RunDir) -> String {
     read_status(run).unwrap().cause.unwrap_or_default()
 }
 
+/// Only a broken run takes this long: it ends a wait, and decides nothing.
+const LIMIT: Duration = Duration::from_mins(3);
+
 fn until(what: &str, mut ready: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let start = Instant::now();
     while !ready() {
-        assert!(Instant::now() < deadline, "not in time: {what}");
+        assert!(start.elapsed() < LIMIT, "after {LIMIT:?} still waiting for {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
 
+/// Waits for a status, which is the one given: the next may say something else.
 fn until_status(run: &RunDir, what: &str, ready: impl Fn(&Status) -> bool) -> Status {
-    until(what, || read_status(run).is_ok_and(|s| ready(&s)));
-    read_status(run).unwrap()
+    let mut seen = None;
+    until(what, || {
+        seen = read_status(run).ok().filter(|s| ready(s));
+        seen.is_some()
+    });
+    seen.unwrap()
+}
+
+fn until_step(run: &RunDir, step: i64) -> Status {
+    until_status(run, &format!("step {step}"), |s| s.step >= Some(step))
 }
 
 fn events(run: &RunDir) -> Vec<Event> {
@@ -117,47 +152,46 @@ fn a_run_goes_from_start_to_finished() {
 #[test]
 fn a_stopped_run_saves_where_it_stops_and_goes_on_from_there() {
     let place = Place::new();
-    let run = place.start("plain", &["steps=60", "sleep_ms=20"]);
-    until_status(&run, "the first steps", |s| s.step > Some(5));
-    host::stop(&run, Duration::from_secs(10)).unwrap();
+    let run = place.held(7);
+    host::stop(&run, GRACE).unwrap();
     assert_eq!(host::wait(&run).unwrap(), State::Stopped);
     assert_eq!(cause(&run), "asked to stop");
-    let saved = checkpoints(&run);
-    let stopped_at = read_status(&run).unwrap().step.unwrap();
-    assert_eq!(saved.last().map(|c| c.step), Some(stopped_at));
-    assert!(stopped_at < 59);
+    assert_eq!(checkpoints(&run).last().map(|c| c.step), Some(7));
+    assert_eq!(read_status(&run).unwrap().step, Some(7));
     until("the lock to be free", || !gradtop_store::is_locked(&run).unwrap());
+    place.go_to(1000);
     host::resume(&run).unwrap();
     assert_eq!(host::wait(&run).unwrap(), State::Finished, "{}", cause(&run));
-    assert_whole(&run, 60);
-    let resumed =
-        events(&run).into_iter().any(|e| matches!(e, Event::Resumed { step, .. } if step == stopped_at));
+    assert_whole(&run, 1000);
+    let resumed = events(&run).into_iter().any(|e| matches!(e, Event::Resumed { step, .. } if step == 7));
     assert!(resumed);
 }
 
 #[test]
 fn a_paused_run_waits() {
     let place = Place::new();
-    let run = place.start("plain", &["steps=100", "sleep_ms=10"]);
-    until_status(&run, "the first steps", |s| s.step.is_some());
+    let run = place.held(3);
     host::pause(&run).unwrap();
-    let paused = until_status(&run, "the pause", |s| s.state == State::Paused);
-    std::thread::sleep(Duration::from_millis(600));
-    assert_eq!(read_status(&run).unwrap().step, paused.step);
+    until_status(&run, "the pause", |s| s.state == State::Paused);
+    // Nothing but the pause holds it now.
+    place.go_to(1000);
     host::unpause(&run).unwrap();
     assert_eq!(host::wait(&run).unwrap(), State::Finished);
-    assert_whole(&run, 100);
-    let events = events(&run);
-    assert!(events.contains(&Event::Paused) && events.contains(&Event::Unpaused));
+    assert_whole(&run, 1000);
+    let lines = read_events(&run).unwrap();
+    let when = |event| lines.iter().find(|l| l.event == event).expect("an event").time.as_microsecond();
+    let pause = when(Event::Paused)..when(Event::Unpaused);
+    let times = read_series(&run, |key| key.metric == "loss").unwrap().remove(0).time_us;
+    assert!(times.iter().all(|t| !pause.contains(t)), "a paused run goes on: {pause:?} {times:?}");
 }
 
 #[test]
 fn a_paused_run_can_be_stopped() {
     let place = Place::new();
-    let run = place.start("plain", &["steps=1000", "sleep_ms=10"]);
+    let run = place.held(3);
     host::pause(&run).unwrap();
     until_status(&run, "the pause", |s| s.state == State::Paused);
-    host::stop(&run, Duration::from_secs(10)).unwrap();
+    host::stop(&run, GRACE).unwrap();
     assert_eq!(host::wait(&run).unwrap(), State::Stopped);
     assert_eq!(checkpoints(&run).len(), 1);
 }
@@ -165,22 +199,24 @@ fn a_paused_run_can_be_stopped() {
 #[test]
 fn a_killed_trainer_is_a_crash_and_its_run_goes_on_from_the_checkpoint() {
     let place = Place::new();
-    let run = place.start("plain", &["steps=80", "sleep_ms=20"]);
-    until_status(&run, "the first steps", |s| s.step > Some(5));
+    let run = place.held(7);
     host::checkpoint(&run).unwrap();
     until("the checkpoint", || !checkpoints(&run).is_empty());
-    let saved = checkpoints(&run)[0].step;
-    let status = until_status(&run, "some more steps", |s| s.step > Some(saved + 3));
+    assert_eq!(checkpoints(&run)[0].step, 7);
+    place.go_to(12);
+    let status = until_step(&run, 12);
+    let last = || read_series(&run, |key| key.metric == "loss").unwrap()[0].step.last().copied();
+    until("its rows", || last() == Some(12));
     kill(status.trainer_pid.unwrap());
     assert_eq!(host::wait(&run).unwrap(), State::Crashed);
     assert_eq!(cause(&run), "SIGKILL: killed from outside");
-    // What was logged until shortly before is there.
-    let last = read_series(&run, |key| key.metric == "loss").unwrap()[0].step.last().copied();
-    assert!(last > Some(saved), "{last:?} after a checkpoint at {saved}");
+    // What was written until then is there.
+    assert_eq!(last(), Some(12));
     until("the lock to be free", || !gradtop_store::is_locked(&run).unwrap());
+    place.go_to(1000);
     host::resume(&run).unwrap();
     assert_eq!(host::wait(&run).unwrap(), State::Finished, "{}", cause(&run));
-    assert_whole(&run, 80);
+    assert_whole(&run, 1000);
 }
 
 #[test]
@@ -206,17 +242,17 @@ fn rows_that_an_ended_run_left_in_its_journal_are_sealed() {
 #[test]
 fn a_trainer_without_its_keeper_saves_and_ends() {
     let place = Place::new();
-    let run = place.start("plain", &["steps=2000", "sleep_ms=10"]);
-    let status = until_status(&run, "the first steps", |s| s.step.is_some());
-    kill(status.keeper_pid.unwrap());
+    let run = place.held(5);
+    kill(read_status(&run).unwrap().keeper_pid.unwrap());
     assert_eq!(host::wait(&run).unwrap(), State::Crashed);
     assert!(!view(&run).unwrap().status.state.is_final());
     assert_eq!(checkpoints(&run).len(), 1);
     assert!(host::recover_crashed(&run).unwrap());
     assert!(!host::recover_crashed(&run).unwrap());
     assert_eq!(read_status(&run).unwrap().state, State::Crashed);
+    place.go_to(9);
     host::resume(&run).unwrap();
-    until_status(&run, "steps after the checkpoint", |s| s.step > status.step && s.state == State::Running);
+    until_status(&run, "steps after the checkpoint", |s| s.step == Some(9) && s.state == State::Running);
     host::kill(&run).unwrap();
     assert_eq!(host::wait(&run).unwrap(), State::Stopped);
     assert_eq!(cause(&run), "killed on request");
@@ -284,7 +320,7 @@ fn resuming_says_why_it_cannot() {
     assert!(refused(&failed).contains("no checkpoint yet"));
     let (_, _, bare) = place.end_of("bare", &["mode=fail"]);
     assert!(refused(&bare).contains("is not resumable"));
-    let running = place.start("plain", &["steps=10000", "sleep_ms=10"]);
+    let running = place.held(3);
     assert!(refused(&running).contains("stop it first"));
     host::kill(&running).unwrap();
     let error = host::stop(&finished, Duration::ZERO).unwrap_err().to_string();
@@ -302,8 +338,8 @@ fn parameters_are_checked_before_a_folder_is_made() {
 #[test]
 fn the_two_processes_have_a_session_of_their_own() {
     let place = Place::new();
-    let run = place.start("plain", &["steps=10000", "sleep_ms=10"]);
-    let status = until_status(&run, "the trainer", |s| s.step.is_some());
+    let run = place.held(3);
+    let status = read_status(&run).unwrap();
     let (keeper, trainer) = (status.keeper_pid.unwrap(), status.trainer_pid.unwrap());
     // Fields after the name: state, ppid, pgrp, session, tty.
     let stat = |pid: u32| -> Vec<String> {

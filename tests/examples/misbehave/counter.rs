@@ -6,16 +6,26 @@
 use std::fs::{self, OpenOptions};
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use gradtop_abi as abi;
 
 use crate::Job;
 
-/// `counter`'s file holds one of these for each step, written once the step has been logged: nanoseconds of
-/// `CLOCK_MONOTONIC`, 0 for not yet. It is mapped, so it survives the process, however that ends.
+/// `counter`'s file holds one of these for each step, written once the step has been logged. It is mapped, so it survives the
+/// process, however that ends. See `gradtop_tests::logged`.
+#[repr(C)]
+struct Logged {
+    /// Nanoseconds of `CLOCK_MONOTONIC`, 0 for not yet.
+    ns: u64,
+    beats: u64,
+}
+
+static BEATS: AtomicU64 = AtomicU64::new(0);
+
 struct TimeFile {
-    at: *mut u64,
+    at: *mut Logged,
     len: usize,
 }
 
@@ -24,13 +34,14 @@ impl TimeFile {
         if path.is_empty() {
             return None;
         }
+        let size = size_of::<Logged>() * steps;
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).unwrap();
-        file.set_len(8 * steps as u64).unwrap();
+        file.set_len(size as u64).unwrap();
         // SAFETY: a fresh shared mapping of a file that is long enough; checked below.
         let at = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
-                8 * steps,
+                size,
                 libc::PROT_READ | libc::PROT_WRITE,
                 libc::MAP_SHARED,
                 file.as_raw_fd(),
@@ -38,6 +49,12 @@ impl TimeFile {
             )
         };
         assert_ne!(at, libc::MAP_FAILED, "cannot map {path}");
+        std::thread::spawn(|| {
+            loop {
+                std::thread::sleep(Duration::from_millis(10));
+                BEATS.fetch_add(1, Ordering::Relaxed);
+            }
+        });
         Some(Self { at: at.cast(), len: steps })
     }
 
@@ -45,12 +62,38 @@ impl TimeFile {
         let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: `now` is a place for the answer.
         unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+        let ns = now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64;
         let index = step as usize;
         assert!(index < self.len);
         // SAFETY: inside the mapping, by the assertion above.
         let slot = unsafe { self.at.add(index) };
+        // SAFETY: inside the mapping.
+        let (beats, time) = unsafe { (&raw mut (*slot).beats, &raw mut (*slot).ns) };
         // SAFETY: aligned and mapped for writing.
-        unsafe { slot.write_volatile(now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64) };
+        unsafe { beats.write_volatile(BEATS.load(Ordering::Relaxed)) };
+        // What makes it count comes last: a kill may come in between.
+        // SAFETY: as above.
+        unsafe { time.write_volatile(ns) };
+    }
+}
+
+/// Holds the run at a step until a test lets it go on: see `Sandbox::held`.
+struct Gate {
+    /// The last step that may be done.
+    hold: i64,
+    /// Once there, it says up to which step the run may go; empty: to its end.
+    file: String,
+}
+
+impl Gate {
+    fn lets(&mut self, step: i64) -> bool {
+        if step > self.hold
+            && !self.file.is_empty()
+            && let Ok(text) = fs::read_to_string(&self.file)
+        {
+            self.hold = text.parse().unwrap_or(i64::MAX);
+        }
+        step <= self.hold || self.file.is_empty()
     }
 }
 
@@ -77,13 +120,14 @@ fn load(dir: &Path) -> (i64, u64, f64) {
     (step, state, f64::from_bits(words.next().unwrap().parse().unwrap()))
 }
 
-/// Logs `loss` and `noise` at every step, `rate` steps a second (0: as fast as it can) in bursts of `burst`, and a table
-/// row every 1,000 steps.
+/// Logs `loss` and `noise` at every step, at most `rate` steps a second (0: as fast as it can) in bursts of `burst`, and a
+/// table row every 1,000 steps. It waits after step `hold` for the file `gate`, and does as it is asked meanwhile.
 pub(crate) fn run(job: &Job) -> Result<abi::Status, Vec<u8>> {
     let host = job.host;
     let steps = job.int("steps");
     let rate: f64 = job.params["rate"].parse().unwrap();
     let burst = job.int("burst").max(1);
+    let mut gate = Gate { hold: job.int("hold"), file: job.params["gate"].clone() };
     let file = TimeFile::open(&job.params["file"], steps as usize);
     let (start, mut state, mut loss) = match &job.resume {
         Some(dir) => {
@@ -94,7 +138,14 @@ pub(crate) fn run(job: &Job) -> Result<abi::Status, Vec<u8>> {
     };
     let series = (host.metric(c"loss"), host.metric(c"noise"), host.metric(c"clock"));
     let epoch = Instant::now();
+    let mut due = epoch;
     for step in start..steps {
+        while !gate.lets(step) {
+            if let Some(end) = between(job, (step - 1, state, loss))? {
+                return Ok(end);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
         let noise = next(&mut state);
         loss = loss * 0.999 + noise * 1e-3;
         let clock = epoch.elapsed().as_secs_f64();
@@ -115,24 +166,26 @@ pub(crate) fn run(job: &Job) -> Result<abi::Status, Vec<u8>> {
             }
         }
         host.progress(step as u64 + 1, steps as u64, Some(c"counting"));
-        if host.should_checkpoint() {
-            let status = host.checkpoint(step, |dir| save(dir, step, state, loss));
-            if status != abi::OK {
-                return Err(format!("checkpoint: {}", host.last_error()).into_bytes());
-            }
-        }
-        match host.step_end() {
-            abi::OK => {}
-            status => return Ok(status),
+        if let Some(end) = between(job, (step, state, loss))? {
+            return Ok(end);
         }
         if rate > 0.0 && (step + 1) % burst == 0 {
-            let due = Duration::from_secs_f64((step + 1 - start) as f64 / rate);
-            if let Some(wait) = due.checked_sub(epoch.elapsed()) {
-                std::thread::sleep(wait);
-            }
+            // What it is late is not made up for.
+            due = (due + Duration::from_secs_f64(burst as f64 / rate)).max(Instant::now());
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
     }
     Ok(abi::OK)
+}
+
+/// Does as it is asked after a step; what to return, if that is to end.
+fn between(job: &Job, (step, state, loss): (i64, u64, f64)) -> Result<Option<abi::Status>, Vec<u8>> {
+    let host = job.host;
+    if host.should_checkpoint() && host.checkpoint(step, |dir| save(dir, step, state, loss)) != abi::OK {
+        return Err(format!("checkpoint: {}", host.last_error()).into_bytes());
+    }
+    let status = host.step_end();
+    Ok((status != abi::OK).then_some(status))
 }
 
 /// Eight threads log at once, each its own series, as the header allows.

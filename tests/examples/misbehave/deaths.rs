@@ -135,7 +135,7 @@ pub(crate) fn flood_forever(job: &Job) -> Result {
 pub(crate) fn orphan(job: &Job) -> Result {
     log_some(job);
     let child =
-        std::process::Command::new("sleep").arg("30").spawn().map_err(|e| e.to_string().into_bytes())?;
+        std::process::Command::new("sleep").arg("600").spawn().map_err(|e| e.to_string().into_bytes())?;
     job.host.info(&format!("child {}", child.id()));
     Ok(abi::OK)
 }

@@ -173,6 +173,8 @@ fn desc(e: &Experiment) -> abi::Desc {
         common::param(c"rate", F64, c"0"),
         common::param(c"burst", I64, c"1"),
         common::param(c"file", STR, c""),
+        common::param(c"hold", I64, c"-1"),
+        common::param(c"gate", STR, c""),
     ];
     let metrics = vec![
         common::metric(c"loss", abi::metric_flag::HEADLINE | abi::metric_flag::GUARD),

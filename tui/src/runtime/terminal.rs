@@ -174,7 +174,7 @@ mod tests {
             all.send(bytes)
         });
         let mut child = pair.slave.spawn_command(command).unwrap();
-        let end = Instant::now() + Duration::from_mins(1);
+        let end = Instant::now() + Duration::from_mins(3);
         while child.try_wait().unwrap().is_none() {
             assert!(Instant::now() < end, "it did not end");
             std::thread::sleep(Duration::from_millis(10));

@@ -1,7 +1,7 @@
 //! What several tests need.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gradtop_store::{
     ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder, RecorderOptions, RunDir,
@@ -67,6 +67,17 @@ pub fn small() -> RecorderOptions {
 
 pub fn series(recorder: &Recorder, metric: &str) -> u32 {
     recorder.series(&SeriesKey::metric(metric), None).unwrap()
+}
+
+/// Waits for what will come; only a broken run takes this long.
+#[track_caller]
+pub fn until(what: &str, mut ready: impl FnMut() -> bool) {
+    let limit = Duration::from_mins(3);
+    let start = Instant::now();
+    while !ready() {
+        assert!(start.elapsed() < limit, "after {limit:?} still waiting for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Files ending in .parquet in the folder of metrics.

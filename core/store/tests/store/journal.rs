@@ -7,7 +7,7 @@ use std::time::Duration;
 use gradtop_store::{Recorder, RecorderOptions, RunDir, RunLock, read_series_around_damage, recover};
 use proptest::prelude::*;
 
-use crate::common::series;
+use crate::common::{series, until};
 
 const ROWS: i64 = 4000;
 
@@ -23,7 +23,8 @@ fn journal() -> &'static (Vec<u8>, Vec<u8>) {
         for step in 0..ROWS {
             recorder.log(step, (step % 2 == 0).then_some(step as f64 / 10.0), [(a, value(step))]);
             if step % 500 == 0 {
-                std::thread::sleep(Duration::from_millis(60));
+                // So that there are as many batches.
+                until("a batch", || read_series(&run, |_| true).unwrap().iter().any(|s| s.step.ends_with(&[step])));
             }
         }
         drop(recorder);
@@ -64,7 +65,7 @@ fn prefix(run: &RunDir) -> i64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn any_cut_gives_a_prefix(cut in 0.0..1.0f64) {

@@ -1,13 +1,13 @@
 //! What a recorder does with what it is given.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gradtop_store::{
     MAX_SERIES, Recorder, RecorderOptions, RunDir, SeriesKey, StoreError, checkpoints, read_series,
     series_keys,
 };
 
-use crate::common::{parts, series, small};
+use crate::common::{parts, series, small, until};
 
 #[test]
 fn rows_are_those_of_the_whole_run() {
@@ -51,11 +51,7 @@ fn rows_come_back_as_they_were() {
     assert_eq!(recorder.latest(plain), Some((i64::MIN, 5.0)));
     assert_eq!(recorder.latest(99), None);
     assert_eq!(recorder.stats().rows, 11, "a number nobody gave was recorded");
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while read_series(&run, |_| true).unwrap().len() < 2 {
-        assert!(Instant::now() < deadline, "nothing was flushed without a further call");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until("rows to be flushed without a further call", || read_series(&run, |_| true).unwrap().len() == 2);
     let check = || {
         let read = read_series(&run, |_| true).unwrap();
         let (o, p) =

@@ -1,13 +1,11 @@
 //! Tables, and the row about the run.
 
-use std::time::{Duration, Instant};
-
 use gradtop_store::{
     ColumnData, Recorder, RecorderOptions, RunDir, SeriesKey, State, Status, StoreError, TableColumn,
     read_table, read_table_last, read_table_rows, table_names, write_params_table, write_run_table,
 };
 
-use crate::common::{new_run, small};
+use crate::common::{new_run, small, until};
 
 fn column(name: &str, data: ColumnData) -> TableColumn {
     TableColumn { name: name.to_owned(), unit: None, data }
@@ -32,14 +30,10 @@ fn tables_come_back_as_they_were() {
     let recorder = Recorder::open(&run, small()).unwrap();
     for step in 0..40 {
         recorder.log_table("predictions", step, mixed(step)).unwrap();
-        if step % 8 == 0 {
-            std::thread::sleep(Duration::from_millis(60));
+        if step % 8 == 7 {
+            let rows = || read_table(&run, "predictions").map_or(0, |t| t.rows());
+            until("the table to be written without being asked", || rows() as i64 == 2 * (step + 1));
         }
-    }
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while read_table(&run, "predictions").map_or(0, |t| t.rows()) < 80 {
-        assert!(Instant::now() < deadline, "the table was not written without being asked");
-        std::thread::sleep(Duration::from_millis(10));
     }
     assert!(
         std::fs::read_dir(run.tables().join("predictions")).unwrap().count() > 1,
@@ -79,17 +73,11 @@ fn the_last_step_of_a_table_is_read_alone() {
         for half in 0..2i64 {
             recorder.log_table("points", step, vec![column("half", ColumnData::I64(vec![half; 3]))]).unwrap();
         }
-        let deadline = Instant::now() + Duration::from_secs(10);
-        let mut last = read_table_last(&run, "points");
-        let whole = ColumnData::I64(vec![step; 6]);
-        while step % 10 == 9 && !last.as_ref().is_ok_and(|t| t.column("step") == Some(&whole)) {
-            assert!(Instant::now() < deadline, "step {step} was not written: {last:?}");
-            std::thread::sleep(Duration::from_millis(5));
-            last = read_table_last(&run, "points");
-        }
         if step % 10 == 9 {
-            let last = last.unwrap();
-            assert_eq!(last.column("step"), Some(&whole));
+            let whole = ColumnData::I64(vec![step; 6]);
+            let last = || read_table_last(&run, "points");
+            until("the step", || last().is_ok_and(|t| t.column("step") == Some(&whole)));
+            let last = last().unwrap();
             assert_eq!(
                 last.column("half"),
                 Some(&ColumnData::I64(vec![0, 0, 0, 1, 1, 1])),

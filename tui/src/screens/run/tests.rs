@@ -441,7 +441,7 @@ fn a_figure_declared_meanwhile_appears_and_the_focus_stays() {
         FIGURES.replace("\"loss\"\ntitle = \"Loss of both networks\"", "\"new\"\ntitle = \"A new figure\"");
     let dir = stage.bench.id("rich").dir();
     gradtop_store::figures::declare(&dir, &new).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_mins(3);
     while !stage.screen().contains("A new figure") {
         assert!(Instant::now() < deadline, "{}", stage.screen());
         stage.look();
