@@ -6,6 +6,7 @@
 pub mod build;
 pub mod check;
 pub mod fuzz;
+pub mod kills;
 pub mod logged;
 pub mod paths;
 pub mod pty;

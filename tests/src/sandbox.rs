@@ -58,6 +58,15 @@ pub struct Sandbox {
 impl Sandbox {
     /// With the plugins given by file, under their own names.
     pub fn with(plugins: &[PathBuf]) -> Self {
+        Self::of(paths::gradtop(), plugins)
+    }
+
+    /// With another program, and the plugin that misbehaves.
+    pub fn running(program: &Path) -> Self {
+        Self::of(program, &[paths::fixture("misbehave")])
+    }
+
+    fn of(program: &Path, plugins: &[PathBuf]) -> Self {
         // Where the build is, so that the program and big plugins can be linked instead of copied.
         let beside = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target/e2e");
         fs::create_dir_all(&beside).unwrap();
@@ -81,7 +90,7 @@ impl Sandbox {
         let env = kept.chain(plain).chain(own).collect();
         let sandbox = Self { env, dir };
         // Found beside the program are plugins too, so the program has a folder of its own.
-        link(paths::gradtop(), &sandbox.program());
+        link(program, &sandbox.program());
         for plugin in plugins {
             link(plugin, &sandbox.plugins().join(plugin.file_name().unwrap()));
         }
@@ -108,6 +117,14 @@ impl Sandbox {
     /// The program.
     pub fn program(&self) -> PathBuf {
         self.path().join("bin/gradtop")
+    }
+
+    /// Makes the program a file of this sandbox alone, which may be changed; its path.
+    pub fn own_program(&self) -> PathBuf {
+        let (program, copy) = (self.program(), self.path().join("bin/copy"));
+        fs::copy(&program, &copy).unwrap();
+        fs::rename(&copy, &program).unwrap();
+        program
     }
 
     /// The folder that `GRADTOP_PLUGINS` names.

@@ -228,6 +228,33 @@ fn a_plugin_rebuilt_or_deleted_leaves_its_runs_alone() {
 }
 
 #[test]
+fn a_program_replaced_or_removed_leaves_its_runs_alone() {
+    let sandbox = Sandbox::new();
+    let program = sandbox.own_program();
+    let run = sandbox.held(&["counter", "--set", "steps=1000"], "a", 10);
+    let other = sandbox.held(&["counter", "--set", "steps=1000"], "b", 10);
+    assert!(fs::write(&program, "").is_err(), "the system lets nobody write over a program that runs");
+    // As an update does: another file under its name.
+    let mut newer = fs::read(&program).unwrap();
+    newer.extend_from_slice(b"another build");
+    let beside = sandbox.path().join("bin/newer");
+    fs::write(&beside, newer).unwrap();
+    fs::set_permissions(&beside, fs::metadata(&program).unwrap().permissions()).unwrap();
+    fs::rename(&beside, &program).unwrap();
+    run.go_to(100);
+    sandbox.gradtop(&["stop", "a"]).expect_code(0);
+    assert_eq!(run.wait().code, 3);
+    run.go_on();
+    sandbox.gradtop(&["resume", "a"]).expect_code(0);
+    assert_eq!(rows(&run).len(), 2 * 1000);
+    // Gone altogether, the run ends as any other.
+    fs::remove_file(&program).unwrap();
+    other.go_on();
+    other.until_state(State::Finished);
+    assert_eq!(rows(&other), rows(&run));
+}
+
+#[test]
 fn runs_started_at_once_get_names_of_their_own() {
     let sandbox = Sandbox::new();
     let start = || sandbox.gradtop(&["run", "short", "--detach"]).expect_code(0).out.trim().to_owned();

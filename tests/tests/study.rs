@@ -164,7 +164,7 @@ fn ctrl_c_stops_all_runs_with_a_checkpoint_and_the_next_study_goes_on() {
     // On paper nothing has happened: composing runs nothing.
     sandbox.gradtop(&["study", "--plan", &plan, "--report-only"]).expect_code(0);
     assert_eq!(runs_of(&sandbox).len(), 2);
-    runs.each_ref().map(Run::go_on);
+    runs.iter().for_each(Run::go_on);
     sandbox.let_go("study-mine-d", "");
     let said = sandbox.gradtop(&["study", "--plan", &plan, "--cores", "2"]).expect_code(0);
     assert_eq!(said.out.matches("resumed  ").count(), 2, "{said:#?}");

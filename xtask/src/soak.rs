@@ -1,34 +1,105 @@
 //! `cargo xtask soak`: what takes too long for every test run, from the outside of the real program.
 
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode};
+use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::setup;
 use crate::workspace::{Workspace, succeed};
 
-/// Names, each the bench of that name in `tests/`, and what they do.
-const KNOWN: [(&str, &str); 1] =
-    [("fuzz", "damaged run folders looked at by every command: --mutations N, --seed S")];
+/// Names, the bench of `tests/` that does it, and what it does.
+const KNOWN: [(&str, &str, &str); 6] = [
+    ("kills", "soak", "SIGKILL of trainer, keeper, both at [TIMES] moments; rows lost"),
+    ("disk", "soak", "full disks and failing writes under live runs, each [TIMES]"),
+    ("clocks", "soak", "a wall clock that jumps under live runs, each [TIMES]"),
+    ("mixed", "soak", "an old version beside this one; a program replaced under its runs"),
+    ("fuzz", "fuzz", "damaged run folders looked at by every command: --mutations N"),
+    ("tests", "", "the tests that wait for other processes, [TIMES] over beside two busy loops"),
+];
+
+/// Test programs that wait for other processes, as cargo names them.
+const WAITING: [&[&str]; 12] = [
+    &["-p", "gradtop-tests", "--test", "lifecycle"],
+    &["-p", "gradtop-tests", "--test", "c_plugin"],
+    &["-p", "gradtop-tests", "--test", "study"],
+    &["-p", "gradtop-tests", "--test", "hot_plugins"],
+    &["-p", "gradtop-tests", "--test", "misbehave"],
+    &["-p", "gradtop-tests", "--test", "monitor"],
+    &["-p", "gradtop-tests", "--test", "terminal"],
+    &["-p", "gradtop-tests", "--test", "crash"],
+    &["-p", "gradtop-host", "--test", "runs"],
+    &["-p", "gradtop-host", "--test", "plugins"],
+    &["-p", "gradtop-store", "--test", "store"],
+    &["-p", "gradtop", "--test", "cli"],
+];
 
 /// Runs one of them, with the arguments that follow its name.
 pub(crate) fn soak(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
-    let Some((name, rest)) = args.split_first() else {
-        for (name, what) in KNOWN {
-            println!("cargo xtask soak {name:<8} {what}");
+    let known = args.split_first().and_then(|(name, rest)| {
+        let (_, bench, _) = KNOWN.iter().find(|(known, ..)| known == name)?;
+        Some((name, *bench, rest))
+    });
+    let Some((name, bench, rest)) = known else {
+        for (name, _, what) in KNOWN {
+            println!("cargo xtask soak {name:<6} {what}");
         }
-        return Ok(ExitCode::SUCCESS);
+        println!("\n--seed N repeats one: each prints its own.");
+        return if args.is_empty() { Ok(ExitCode::SUCCESS) } else { bail!("unknown soak `{}`", args[0]) };
     };
-    if !KNOWN.iter().any(|(known, _)| known == name) {
-        bail!("unknown soak `{name}`; there are: {}", KNOWN.map(|(known, _)| known).join(", "));
-    }
     setup::ensure(workspace)?;
     // The program and the plugins of the tests, as `cargo xtask test` builds them.
     succeed(workspace.cargo().args(["build", "--release", "--workspace", "--all-targets"]))?;
-    let mut bench = workspace.cargo();
-    bench.args(["bench", "--workspace", "--bench", name, "--"]).args(rest);
-    bench.env("GRADTOP_TEST_BIN", workspace.program());
-    bench.env("GRADTOP_TEST_PLUGINS", &workspace.release);
-    succeed(&mut bench)?;
+    let paths = [("GRADTOP_TEST_BIN", workspace.program()), ("GRADTOP_TEST_PLUGINS", workspace.release.clone())];
+    if bench.is_empty() {
+        let times = rest.first().map_or(Ok(20), |n| n.parse()).context("a number of times")?;
+        return tests(workspace, &paths, times);
+    }
+    let mut cargo = workspace.cargo();
+    cargo.args(["bench", "--workspace", "--bench", bench, "--"]);
+    // One bench does several.
+    cargo.args((name != bench).then_some(name)).args(rest).envs(paths);
+    succeed(&mut cargo)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Every program of [`WAITING`] so many times, on a machine with something else to do.
+fn tests(workspace: &Workspace, paths: &[(&str, PathBuf)], times: usize) -> Result<ExitCode> {
+    let busy: Vec<Busy> = (0..2).map(|_| Busy::start()).collect::<Result<_>>()?;
+    let mut failed = 0;
+    println!("| tests | times beside two busy loops | failed | seconds |\n|---|---|---|---|");
+    for program in WAITING {
+        let (start, mut bad) = (Instant::now(), 0);
+        for _ in 0..times {
+            let mut cargo = workspace.cargo();
+            cargo.args(["test", "--release", "--workspace", "--quiet"]).args(program);
+            cargo.envs(paths.iter().map(|(name, path)| (name, path)));
+            let done = cargo.output().context("cargo test")?;
+            if !done.status.success() {
+                bad += 1;
+                eprintln!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+            }
+        }
+        println!("| {} {} | {times} | {bad} | {} |", program[1], program[3], start.elapsed().as_secs());
+        failed += bad;
+    }
+    drop(busy);
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A loop that takes a processor for as long as this lives.
+struct Busy(Child);
+
+impl Busy {
+    fn start() -> Result<Self> {
+        let child = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().context("cannot start sh")?;
+        Ok(Self(child))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.kill().and_then(|()| self.0.wait()).ok();
+    }
 }

@@ -17,10 +17,36 @@ pub fn prepare(ctx: &Ctx) -> (Device, NoGradGuard) {
     (device, tch::no_grad_guard())
 }
 
-/// Threads within one operation; operations themselves run one after another.
+/// Threads within one operation of the calling thread; operations themselves run one after another.
+///
+/// Libtorch has a number for the process too, which each thread takes for its own at its first operation, whatever it was set
+/// to before. That is made to happen first, so that no thread changes the number of another.
 pub fn set_threads(threads: usize) {
     // Libtorch allows the second number to be set once only in a process.
     static INTEROP: Once = Once::new();
     INTEROP.call_once(|| tch::set_num_interop_threads(1));
+    tch::get_num_threads();
     tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use tch::{Kind, Tensor};
+
+    use super::set_threads;
+
+    #[test]
+    fn no_thread_changes_the_number_of_another() {
+        std::thread::spawn(|| {
+            set_threads(1);
+            std::thread::spawn(|| set_threads(3)).join().unwrap();
+            let x = Tensor::ones([300, 300], (Kind::Double, tch::Device::Cpu));
+            assert_eq!(x.matmul(&x).double_value(&[0, 0]), 300.0);
+            assert_eq!(tch::get_num_threads(), 1);
+        })
+        .join()
+        .unwrap();
+    }
 }

@@ -1,0 +1,262 @@
+//! One table of faults of the disk and of the clock, one way to put them to a run, one count of what they cost.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use gradtop_store::State;
+use gradtop_tests::sandbox::Run;
+use gradtop_tests::{Sandbox, build, check, logged, until};
+
+use crate::{Row, repeat};
+
+/// What goes wrong.
+#[derive(Clone, Copy)]
+enum Wrong {
+    /// Not a byte is left, on a file system of its own.
+    Full,
+    /// Each write and sync of the run's files ends with this.
+    Writes(i32),
+    /// The wall clock is off by so many seconds.
+    Clock(i64),
+}
+
+/// When it does.
+#[derive(Clone, Copy)]
+enum When {
+    /// While it trains.
+    Running,
+    /// From before its last steps until it has done them and waited.
+    Ending,
+    /// While it is paused; then it goes on.
+    Paused,
+    /// While it is paused, and it is ended with `stop --kill` meanwhile.
+    Killed,
+    /// Between its stop and its resume, and from then on.
+    Resumed,
+}
+
+pub(crate) struct Fault {
+    what: &'static str,
+    wrong: Wrong,
+    when: When,
+    lasts: Duration,
+}
+
+const fn fault(what: &'static str, wrong: Wrong, when: When, millis: u64) -> Fault {
+    Fault { what, wrong, when, lasts: Duration::from_millis(millis) }
+}
+
+use When::{Ending, Killed, Paused, Resumed, Running};
+
+pub(crate) const DISK: &[Fault] = &[
+    fault("disk full for 0.2 s", Wrong::Full, Running, 200),
+    fault("disk full for 1 s", Wrong::Full, Running, 1000),
+    fault("disk full for 20 s", Wrong::Full, Running, 20_000),
+    fault("disk full over the end of the run", Wrong::Full, Ending, 2000),
+    fault("disk full while it is paused", Wrong::Full, Paused, 2000),
+    fault("disk full, and a paused run is killed", Wrong::Full, Killed, 1000),
+    fault("EDQUOT for 1 s", Wrong::Writes(libc::EDQUOT), Running, 1000),
+    fault("EDQUOT over the end of the run", Wrong::Writes(libc::EDQUOT), Ending, 2000),
+    fault("EIO for 1 s", Wrong::Writes(libc::EIO), Running, 1000),
+    fault("EIO over the end of the run", Wrong::Writes(libc::EIO), Ending, 2000),
+    fault("EROFS for 1 s", Wrong::Writes(libc::EROFS), Running, 1000),
+    fault("EROFS over the end of the run", Wrong::Writes(libc::EROFS), Ending, 2000),
+];
+
+pub(crate) const CLOCKS: &[Fault] = &[
+    fault("clock an hour back", Wrong::Clock(-3600), Running, 1000),
+    fault("clock an hour ahead, then right again", Wrong::Clock(3600), Running, 1000),
+    fault("clock an hour back over the end of the run", Wrong::Clock(-3600), Ending, 500),
+    fault("clock a day back while it is paused", Wrong::Clock(-86_400), Paused, 500),
+    fault("clock an hour back between stop and resume", Wrong::Clock(-3600), Resumed, 500),
+];
+
+/// Steps of a run, and those of them that it does before the fault.
+const STEPS: i64 = 3000;
+const BEFORE: i64 = 1000;
+
+/// A sandbox whose disk and clock can go wrong.
+struct Place {
+    sandbox: Sandbox,
+    control: PathBuf,
+    /// A file system of its own for the runs.
+    small: bool,
+}
+
+impl Place {
+    fn new(small: bool) -> Self {
+        let sandbox = Sandbox::new();
+        let control = sandbox.path().join("faults");
+        fs::write(&control, [0; 16]).unwrap();
+        let library = build::fixture("faults.c", &sandbox.path().join("home"));
+        let below = sandbox.runs();
+        if small {
+            let mount = ["-t", "tmpfs", "-o", "size=64m", "tmpfs"];
+            assert!(Command::new("mount").args(mount).arg(&below).status().unwrap().success());
+        }
+        let sandbox = sandbox
+            .and_env("LD_PRELOAD", library.to_str().unwrap())
+            .and_env("FAULTS", control.to_str().unwrap())
+            .and_env("FAULTS_BELOW", below.to_str().unwrap());
+        Self { sandbox, control, small }
+    }
+
+    fn begin(&self, wrong: Wrong) {
+        match wrong {
+            Wrong::Full => {
+                let mut fill = File::create(self.sandbox.runs().join("fill")).unwrap();
+                for size in [1 << 20, 4096, 1] {
+                    while fill.write_all(&vec![0; size]).is_ok() {}
+                }
+            }
+            Wrong::Writes(errno) => self.say(0, errno.into()),
+            Wrong::Clock(seconds) => self.say(8, seconds),
+        }
+    }
+
+    fn end(&self, wrong: Wrong) {
+        match wrong {
+            Wrong::Full => fs::remove_file(self.sandbox.runs().join("fill")).unwrap(),
+            Wrong::Writes(_) => self.say(0, 0),
+            Wrong::Clock(_) => self.say(8, 0),
+        }
+    }
+
+    fn say(&self, at: u64, value: i64) {
+        let file = File::options().write(true).open(&self.control).unwrap();
+        file.write_all_at(&value.to_ne_bytes(), at).unwrap();
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.small {
+            // Lazily: what still runs there is ended by the sandbox.
+            Command::new("umount").arg("-l").arg(self.sandbox.runs()).status().ok();
+        }
+    }
+}
+
+/// Puts a fault to a run once: the rows lost, and the time in which they were logged.
+fn once(fault: &Fault, random: f64) -> (usize, Duration) {
+    let place = Place::new(matches!(fault.wrong, Wrong::Full));
+    let sandbox = &place.sandbox;
+    let file = sandbox.path().join("logged");
+    let sets = [format!("steps={STEPS}"), "rate=5000".to_owned(), format!("file={}", file.display())];
+    let mut args = vec!["counter"];
+    args.extend(sets.iter().flat_map(|set| ["--set", set]));
+    let run = sandbox.held(&args, "a", BEFORE);
+    let nap = |time: Duration| std::thread::sleep(time);
+    let done = |steps: i64| until("its steps", || (logged::all(&file).len() as i64 >= steps).then_some(()));
+    let moment = Duration::from_secs_f64(0.1 * random);
+    let mut killed = false;
+    match fault.when {
+        When::Running => {
+            run.go_to(BEFORE + 200);
+            sandbox.let_go("a", "2500");
+            nap(moment);
+            place.begin(fault.wrong);
+            nap(fault.lasts);
+            place.end(fault.wrong);
+            done(2501);
+            run.until_step(2500);
+            run.go_on();
+        }
+        When::Ending => {
+            place.begin(fault.wrong);
+            run.go_on();
+            done(STEPS);
+            nap(fault.lasts + moment);
+            place.end(fault.wrong);
+        }
+        When::Paused => {
+            paused(sandbox, &run);
+            place.begin(fault.wrong);
+            nap(fault.lasts + moment);
+            place.end(fault.wrong);
+            run.go_on();
+            sandbox.gradtop(&["resume", "a"]).expect_code(0);
+        }
+        When::Killed => {
+            paused(sandbox, &run);
+            nap(moment);
+            place.begin(fault.wrong);
+            sandbox.gradtop(&["stop", "a", "--kill"]).expect_code(0);
+            nap(fault.lasts);
+            place.end(fault.wrong);
+            killed = true;
+        }
+        When::Resumed => {
+            sandbox.gradtop(&["stop", "a"]).expect_code(0);
+            run.wait().expect_code(3);
+            nap(moment);
+            place.begin(fault.wrong);
+            run.go_on();
+            sandbox.gradtop(&["resume", "a", "--detach"]).expect_code(0);
+        }
+    }
+    let said = run.wait();
+    assert_eq!(said.code, if killed { 3 } else { 0 }, "{}: {:?}", fault.what, run.view().status.cause);
+    cost(fault, &run, &logged::all(&file))
+}
+
+fn paused(sandbox: &Sandbox, run: &Run<'_>) {
+    sandbox.gradtop(&["pause", "a"]).expect_code(0);
+    run.until_state(State::Paused);
+}
+
+/// What is not there of what was logged. Nothing may be there twice, and times never go back.
+fn cost(fault: &Fault, run: &Run<'_>, logged: &[logged::Logged]) -> (usize, Duration) {
+    let rows = check::sealed(&run.dir);
+    check::no_row_twice(&rows);
+    let loss = gradtop_store::read_series(&run.dir, |key| key.metric == "loss").unwrap().remove(0);
+    assert!(loss.time_us.is_sorted(), "{}: times go back", fault.what);
+    assert!(loss.step.iter().copied().eq(0..loss.step.len() as i64), "{}: a hole", fault.what);
+    let status = run.view().status;
+    assert!(status.started <= status.ended, "{}: it ended before it began", fault.what);
+    let lost = logged.len().saturating_sub(loss.step.len());
+    let time = logged.get(loss.step.len()).map(|first| logged[logged.len() - 1].since(first));
+    (lost, time.unwrap_or_default())
+}
+
+/// Every fault of a table so many times.
+pub(crate) fn all(faults: &[Fault], times: usize, seed: u64, print: &mut impl FnMut(Row)) {
+    if faults.iter().any(|fault| matches!(fault.wrong, Wrong::Full)) {
+        in_a_namespace();
+    }
+    for fault in faults {
+        let how = match fault.wrong {
+            Wrong::Full => "a file fills a tmpfs of 64 MB",
+            Wrong::Writes(_) => "writes and syncs fail in the C library",
+            Wrong::Clock(_) => "the C library's clock",
+        };
+        let outcome = match fault.when {
+            When::Killed => "ended by `stop --kill` meanwhile, sealed afterwards",
+            _ => "it waits, goes on and finishes",
+        };
+        // The moment is drawn; it need not be a good draw.
+        let random = |time: u64| (seed.wrapping_mul(31).wrapping_add(time * 17) % 100) as f64 / 100.0;
+        print(repeat(fault.what, how, times, outcome, |time| once(fault, random(time))));
+    }
+}
+
+/// Starts this program again where it may mount what nobody else sees, unless that was done.
+fn in_a_namespace() {
+    use std::os::unix::process::CommandExt as _;
+    if std::env::var_os("SOAK_NAMESPACE").is_some() {
+        return;
+    }
+    let user: &[&str] = if rustix::process::geteuid().is_root() { &[] } else { &["--map-root-user"] };
+    let error = Command::new("unshare")
+        .args(user)
+        .arg("--mount")
+        .arg(std::env::current_exe().unwrap())
+        .args(std::env::args().skip(1))
+        .env("SOAK_NAMESPACE", "yes")
+        .exec();
+    panic!("no namespace to mount in: {error}");
+}
