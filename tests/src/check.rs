@@ -108,10 +108,14 @@ pub fn sealed_rows(run: &RunDir) -> Vec<Row> {
     rows
 }
 
-/// Panics if a series has two rows of one step. The rows are sorted, as [`sealed_rows`] gives them.
+/// Panics if a series has two rows of one step. The rows are sorted, as [`sealed_rows`] gives them. What the machine does is
+/// looked at once a second, as often at one step as that takes.
 pub fn no_row_twice(rows: &[Row]) {
     for pair in rows.windows(2) {
         let [a, b] = pair else { continue };
+        if a.series.0.starts_with("system/") {
+            continue;
+        }
         assert!(a.step != b.step || a.series != b.series, "{:?} has step {} twice", a.series, a.step);
     }
 }

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use gradtop_store::State;
@@ -18,7 +18,7 @@ use crate::{Row, repeat};
 enum Wrong {
     /// Not a byte is left, on a file system of its own.
     Full,
-    /// Each write and sync of the run's files ends with this.
+    /// Whatever would change the file system of the runs ends with this.
     Writes(i32),
     /// The wall clock is off by so many seconds.
     Clock(i64),
@@ -79,30 +79,51 @@ pub(crate) const CLOCKS: &[Fault] = &[
 const STEPS: i64 = 3000;
 const BEFORE: i64 = 1000;
 
-/// A sandbox whose disk and clock can go wrong.
+/// A sandbox whose disk or clock can go wrong.
 struct Place {
     sandbox: Sandbox,
+    /// Says what is wrong just now: an errno in digits, or seconds as a number.
     control: PathBuf,
-    /// A file system of its own for the runs.
-    small: bool,
+    mounted: bool,
+    /// The file system that fails.
+    server: Option<Child>,
 }
 
 impl Place {
-    fn new(small: bool) -> Self {
+    fn new(wrong: Wrong) -> Self {
         let sandbox = Sandbox::new();
-        let control = sandbox.path().join("faults");
-        fs::write(&control, [0; 16]).unwrap();
-        let library = build::fixture("faults.c", &sandbox.path().join("home"));
-        let below = sandbox.runs();
-        if small {
-            let mount = ["-t", "tmpfs", "-o", "size=64m", "tmpfs"];
-            assert!(Command::new("mount").args(mount).arg(&below).status().unwrap().success());
+        let control = sandbox.path().join("wrong");
+        let (runs, home) = (sandbox.runs(), sandbox.path().join("home"));
+        fs::write(&control, if matches!(wrong, Wrong::Clock(_)) { vec![0; 8] } else { Vec::new() }).unwrap();
+        let mounted = |fs: &str| {
+            let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+            let is = |line: &str| line.contains(runs.to_str().unwrap()) && line.contains(fs);
+            mounts.lines().any(is).then_some(())
+        };
+        let mut server = None;
+        match wrong {
+            Wrong::Full => {
+                let mount = ["-t", "tmpfs", "-o", "size=64m", "tmpfs"];
+                assert!(Command::new("mount").args(mount).arg(&runs).status().unwrap().success());
+            }
+            Wrong::Writes(_) => {
+                let program = build::fuse("faulty_fs.c", &home);
+                let mut serve = Command::new(program);
+                let behind = sandbox.path().join("behind");
+                fs::create_dir(&behind).unwrap();
+                serve.args([&behind, &control, &runs]).arg("-f");
+                server = Some(serve.spawn().unwrap());
+                until("the file system", || mounted("fuse"));
+            }
+            Wrong::Clock(_) => {
+                let library = build::fixture("clock.c", &home);
+                let sandbox = sandbox
+                    .and_env("LD_PRELOAD", library.to_str().unwrap())
+                    .and_env("CLOCK_OFF", control.to_str().unwrap());
+                return Self { sandbox, control, mounted: false, server };
+            }
         }
-        let sandbox = sandbox
-            .and_env("LD_PRELOAD", library.to_str().unwrap())
-            .and_env("FAULTS", control.to_str().unwrap())
-            .and_env("FAULTS_BELOW", below.to_str().unwrap());
-        Self { sandbox, control, small }
+        Self { sandbox, control, mounted: true, server }
     }
 
     fn begin(&self, wrong: Wrong) {
@@ -113,37 +134,41 @@ impl Place {
                     while fill.write_all(&vec![0; size]).is_ok() {}
                 }
             }
-            Wrong::Writes(errno) => self.say(0, errno.into()),
-            Wrong::Clock(seconds) => self.say(8, seconds),
+            Wrong::Writes(errno) => fs::write(&self.control, errno.to_string()).unwrap(),
+            Wrong::Clock(seconds) => self.set_clock(seconds),
         }
     }
 
     fn end(&self, wrong: Wrong) {
         match wrong {
             Wrong::Full => fs::remove_file(self.sandbox.runs().join("fill")).unwrap(),
-            Wrong::Writes(_) => self.say(0, 0),
-            Wrong::Clock(_) => self.say(8, 0),
+            Wrong::Writes(_) => fs::write(&self.control, "").unwrap(),
+            Wrong::Clock(_) => self.set_clock(0),
         }
     }
 
-    fn say(&self, at: u64, value: i64) {
+    /// In place: the file is mapped.
+    fn set_clock(&self, seconds: i64) {
         let file = File::options().write(true).open(&self.control).unwrap();
-        file.write_all_at(&value.to_ne_bytes(), at).unwrap();
+        file.write_all_at(&seconds.to_ne_bytes(), 0).unwrap();
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if self.small {
+        if self.mounted {
             // Lazily: what still runs there is ended by the sandbox.
             Command::new("umount").arg("-l").arg(self.sandbox.runs()).status().ok();
+        }
+        if let Some(server) = &mut self.server {
+            server.kill().and_then(|()| server.wait()).ok();
         }
     }
 }
 
 /// Puts a fault to a run once: the rows lost, and the time in which they were logged.
 fn once(fault: &Fault, random: f64) -> (usize, Duration) {
-    let place = Place::new(matches!(fault.wrong, Wrong::Full));
+    let place = Place::new(fault.wrong);
     let sandbox = &place.sandbox;
     let file = sandbox.path().join("logged");
     let sets = [format!("steps={STEPS}"), "rate=5000".to_owned(), format!("file={}", file.display())];
@@ -225,13 +250,13 @@ fn cost(fault: &Fault, run: &Run<'_>, logged: &[logged::Logged]) -> (usize, Dura
 
 /// Every fault of a table so many times.
 pub(crate) fn all(faults: &[Fault], times: usize, seed: u64, print: &mut impl FnMut(Row)) {
-    if faults.iter().any(|fault| matches!(fault.wrong, Wrong::Full)) {
+    if faults.iter().any(|fault| !matches!(fault.wrong, Wrong::Clock(_))) {
         in_a_namespace();
     }
     for fault in faults {
         let how = match fault.wrong {
             Wrong::Full => "a file fills a tmpfs of 64 MB",
-            Wrong::Writes(_) => "writes and syncs fail in the C library",
+            Wrong::Writes(_) => "a FUSE file system whose every change fails",
             Wrong::Clock(_) => "the C library's clock",
         };
         let outcome = match fault.when {

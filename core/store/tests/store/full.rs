@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gradtop_store::{
     ColumnData, Event, EventLog, Recorder, RecorderOptions, RunDir, State, Status, StoreError, TableColumn,
     checkpoints, is_locked, read_events, read_series, read_status, read_table, recover, write_status,
 };
 
-use crate::common::{new_run, parts, series};
+use crate::common::{new_run, parts, series, until};
 
 /// A disk of this many kilobytes that only this thread and those it starts see. Says so and gives nothing where nobody may
 /// mount.
@@ -47,14 +47,6 @@ impl Disk {
 
     fn make_room(&self) {
         std::fs::remove_file(self.runs.join("fill")).unwrap();
-    }
-}
-
-fn until(what: &str, done: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < Duration::from_secs(20), "{what}");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
