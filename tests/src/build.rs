@@ -16,18 +16,6 @@ pub fn on_the_header(source: &str, folder: &Path) -> PathBuf {
     compile_as(&source, folder, "c++", &["-std=c++17", "-Wshadow", "-Wconversion"])
 }
 
-/// Compiles `tests/fixtures/<source>`, a file system in user space, into a program in `folder`. It needs libfuse 3.
-pub fn fuse(source: &str, folder: &Path) -> PathBuf {
-    let program = folder.join(source.trim_end_matches(".c"));
-    let flags = Command::new("pkg-config").args(["--cflags", "--libs", "fuse3"]).output().unwrap();
-    assert!(flags.status.success(), "install libfuse 3 (libfuse3-dev) and pkg-config");
-    let mut cc = Command::new("cc");
-    cc.arg(paths::checkout().join("tests/fixtures").join(source)).arg("-o").arg(&program);
-    cc.args(String::from_utf8_lossy(&flags.stdout).split_whitespace());
-    assert!(cc.status().unwrap().success(), "cc refuses {source}");
-    program
-}
-
 /// As [`fixture`], of a source given as text.
 pub fn text(name: &str, code: &str, folder: &Path) -> PathBuf {
     let source = folder.join(name);

@@ -110,7 +110,9 @@ fn live(run: &Run<'_>, kill: Kill, file: &Path, random: &mut Random) {
         Moment::Start => nap(0.4 * random.next()),
         Moment::Age => {
             going();
-            until("rows sealed by their age", || (!check::files(&run.dir.metrics()).is_empty()).then_some(()));
+            until("rows sealed by their age", || {
+                (!check::files(&run.dir.metrics()).is_empty()).then_some(())
+            });
             nap(2.5 * random.next());
         }
         Moment::Full => {

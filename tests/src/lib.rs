@@ -5,6 +5,7 @@
 
 pub mod build;
 pub mod check;
+pub mod disk;
 pub mod fuzz;
 pub mod kills;
 pub mod logged;

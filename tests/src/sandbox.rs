@@ -46,7 +46,8 @@ impl Said {
 
 /// What commands keep of the environment of the tests. All else is a person's taste (language, colours, time zone, size of the
 /// terminal, settings of gradtop), which must change no test.
-const KEPT: [&str; 6] = ["PATH", "TMPDIR", "LD_LIBRARY_PATH", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
+const KEPT: [&str; 6] =
+    ["PATH", "TMPDIR", "LD_LIBRARY_PATH", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
 
 /// A temporary folder with all that gradtop may read or write. Ends what still runs in it when it goes.
 pub struct Sandbox {
@@ -212,7 +213,8 @@ impl Sandbox {
 
     /// How many plugins are being described just now.
     pub fn describing(&self) -> usize {
-        let line = |pid: &Pid| fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+        let line =
+            |pid: &Pid| fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
         let is = |pid: &Pid| line(pid).split(|b| *b == 0).any(|arg| arg == b"__describe");
         self.processes().iter().filter(|pid| is(pid)).count()
     }
@@ -370,7 +372,9 @@ impl Run<'_> {
     /// What the experiment wrote with `log_text`.
     pub fn logged(&self) -> Vec<String> {
         let lines = self.logged_events(|e| matches!(e, Event::Log { .. })).into_iter();
-        lines.filter_map(|l| if let Event::Log { message, .. } = l.event { Some(message) } else { None }).collect()
+        lines
+            .filter_map(|l| if let Event::Log { message, .. } = l.event { Some(message) } else { None })
+            .collect()
     }
 
     /// Sends a signal to the trainer. False if it has ended.

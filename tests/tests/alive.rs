@@ -218,7 +218,7 @@ fn a_launch_killed_at_any_moment_leaves_whole_runs_and_nothing_that_the_next_doe
     sandbox.run(&["counter", "--name", "last", "--set", "steps=5"]).expect_code(0);
     assert_eq!(unfinished(&sandbox.runs().join("exp=counter")), [""; 0]);
     for run in list_runs(&sandbox.runs()) {
-        let state = gradtop_tests::until_within(Duration::from_mins(1), "an end", || {
+        let state = until("an end", || {
             let state = view(&run).unwrap().state;
             state.is_final().then_some(state)
         });
@@ -229,8 +229,7 @@ fn a_launch_killed_at_any_moment_leaves_whole_runs_and_nothing_that_the_next_doe
 #[test]
 fn a_resumed_run_took_the_time_of_its_processes_and_ends_after_it_began() {
     let sandbox = Sandbox::new();
-    let run = sandbox.start(&["counter", "--set", "steps=3000", "--set", "rate=1000"], "slept");
-    run.until_step(100);
+    let run = sandbox.held(&["counter", "--set", "steps=1000"], "slept", 100);
     sandbox.gradtop(&["stop", "slept"]).expect_code(0);
     // It lay there for an hour.
     let mut status = run.status();
@@ -239,6 +238,7 @@ fn a_resumed_run_took_the_time_of_its_processes_and_ends_after_it_began() {
     status.started = status.started.map(|t| t - hour);
     status.ended = status.ended.map(|t| t - hour);
     gradtop_store::write_status(&run.dir, &status).unwrap();
+    run.go_on();
     sandbox.gradtop(&["resume", "slept"]).expect_code(0);
     let took = run.status().elapsed_s.unwrap();
     assert!(took > first && took < 600.0, "{first} s, then {took} s");

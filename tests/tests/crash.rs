@@ -8,7 +8,8 @@ use gradtop_tests::kills::{Hit, Moment, kills};
 fn forty_kills_at_random_moments() {
     let hits = kills(40, 0);
     assert_eq!(hits.len(), 40);
-    let pairs: BTreeSet<_> = hits.iter().map(|h| format!("{:?} {:?}", h.kill.victim, h.kill.moment)).collect();
+    let pairs: BTreeSet<_> =
+        hits.iter().map(|h| format!("{:?} {:?}", h.kill.victim, h.kill.moment)).collect();
     assert_eq!(pairs.len(), 15, "every victim at every moment");
     // The kills hit what they were meant to; otherwise all of the above says little.
     let some = |what: &str, is: fn(&&Hit) -> bool| {

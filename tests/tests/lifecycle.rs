@@ -389,7 +389,21 @@ fn commands_without_a_terminal_print_plain_lines() {
 fn json_is_json() {
     let sandbox = Sandbox::new();
     let [hold, gate] = sandbox.hold("a", 100);
-    let args = ["run", "counter", "--name", "a", "--seed", "7", "--json", "--set", "steps=500", "--set", &hold, "--set", &gate];
+    let args = [
+        "run",
+        "counter",
+        "--name",
+        "a",
+        "--seed",
+        "7",
+        "--json",
+        "--set",
+        "steps=500",
+        "--set",
+        &hold,
+        "--set",
+        &gate,
+    ];
     let mut run = sandbox.command(&args).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines: Vec<serde_json::Value> = Vec::new();
     for line in BufReader::new(run.stdout.take().unwrap()).lines().map(Result::unwrap) {

@@ -20,10 +20,15 @@ fn three_held_and_one(sandbox: &Sandbox) -> String {
     let held = |key| {
         let [hold, gate] = sandbox.hold(&format!("study-mine-{key}"), 100);
         let (hold, gate) = (hold.replace('=', " = "), gate.replace("gate=", "gate = '") + "'");
-        format!("[[run]]\nexperiment = 'counter'\nkey = '{key}'\nparams = {{ steps = 1000, {hold}, {gate} }}\n")
+        format!(
+            "[[run]]\nexperiment = 'counter'\nkey = '{key}'\nparams = {{ steps = 1000, {hold}, {gate} }}\n"
+        )
     };
     let last = "[[run]]\nexperiment = 'counter'\nkey = 'c'\nparams = { steps = 500 }\n";
-    plan(sandbox, &(["name = 'mine'\nseed = 7\n".to_owned(), held("a"), held("b"), held("d")].concat() + last))
+    plan(
+        sandbox,
+        &(["name = 'mine'\nseed = 7\n".to_owned(), held("a"), held("b"), held("d")].concat() + last),
+    )
 }
 
 fn plan(sandbox: &Sandbox, text: &str) -> String {
@@ -177,9 +182,12 @@ fn a_bar_that_stood_when_ctrl_c_was_echoed_is_taken_away() {
     let sandbox = Sandbox::new();
     // They never end by themselves.
     let run = |key| {
-        format!("[[run]]\nexperiment = 'counter'\nkey = '{key}'\nparams = {{ steps = 1000000, rate = 100 }}\n")
+        format!(
+            "[[run]]\nexperiment = 'counter'\nkey = '{key}'\nparams = {{ steps = 1000000, rate = 100 }}\n"
+        )
     };
-    let plan = plan(&sandbox, &["name = 'mine'\n".to_owned(), run("a"), run("b"), run("c"), run("d")].concat());
+    let plan =
+        plan(&sandbox, &["name = 'mine'\n".to_owned(), run("a"), run("b"), run("c"), run("d")].concat());
     let mut terminal = Terminal::start(&sandbox, &["study", "--plan", &plan, "--cores", "2"]);
     until("both lines below the bar", || {
         let screen = terminal.screen();

@@ -51,7 +51,8 @@ pub(crate) fn soak(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     setup::ensure(workspace)?;
     // The program and the plugins of the tests, as `cargo xtask test` builds them.
     succeed(workspace.cargo().args(["build", "--release", "--workspace", "--all-targets"]))?;
-    let paths = [("GRADTOP_TEST_BIN", workspace.program()), ("GRADTOP_TEST_PLUGINS", workspace.release.clone())];
+    let paths =
+        [("GRADTOP_TEST_BIN", workspace.program()), ("GRADTOP_TEST_PLUGINS", workspace.release.clone())];
     if bench.is_empty() {
         let times = rest.first().map_or(Ok(20), |n| n.parse()).context("a number of times")?;
         return tests(workspace, &paths, times);
@@ -78,7 +79,11 @@ fn tests(workspace: &Workspace, paths: &[(&str, PathBuf)], times: usize) -> Resu
             let done = cargo.output().context("cargo test")?;
             if !done.status.success() {
                 bad += 1;
-                eprintln!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+                eprintln!(
+                    "{}{}",
+                    String::from_utf8_lossy(&done.stdout),
+                    String::from_utf8_lossy(&done.stderr)
+                );
             }
         }
         println!("| {} {} | {times} | {bad} | {} |", program[1], program[3], start.elapsed().as_secs());
@@ -93,7 +98,8 @@ struct Busy(Child);
 
 impl Busy {
     fn start() -> Result<Self> {
-        let child = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().context("cannot start sh")?;
+        let child =
+            Command::new("sh").args(["-c", "while :; do :; done"]).spawn().context("cannot start sh")?;
         Ok(Self(child))
     }
 }

@@ -1,13 +1,12 @@
 //! One table of faults of the disk and of the clock, one way to put them to a run, one count of what they cost.
 
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
-use std::process::{Child, Command};
 use std::time::Duration;
 
 use gradtop_store::State;
+use gradtop_tests::disk::Mounted;
 use gradtop_tests::sandbox::Run;
 use gradtop_tests::{Sandbox, build, check, logged, until};
 
@@ -82,87 +81,53 @@ const BEFORE: i64 = 1000;
 /// A sandbox whose disk or clock can go wrong.
 struct Place {
     sandbox: Sandbox,
-    /// Says what is wrong just now: an errno in digits, or seconds as a number.
-    control: PathBuf,
-    mounted: bool,
-    /// The file system that fails.
-    server: Option<Child>,
+    disk: Option<Mounted>,
+    /// By how many seconds the clock is off.
+    clock: PathBuf,
 }
 
 impl Place {
     fn new(wrong: Wrong) -> Self {
         let sandbox = Sandbox::new();
-        let control = sandbox.path().join("wrong");
-        let (runs, home) = (sandbox.runs(), sandbox.path().join("home"));
-        fs::write(&control, if matches!(wrong, Wrong::Clock(_)) { vec![0; 8] } else { Vec::new() }).unwrap();
-        let mounted = |fs: &str| {
-            let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-            let is = |line: &str| line.contains(runs.to_str().unwrap()) && line.contains(fs);
-            mounts.lines().any(is).then_some(())
-        };
-        let mut server = None;
-        match wrong {
-            Wrong::Full => {
-                let mount = ["-t", "tmpfs", "-o", "size=64m", "tmpfs"];
-                assert!(Command::new("mount").args(mount).arg(&runs).status().unwrap().success());
-            }
-            Wrong::Writes(_) => {
-                let program = build::fuse("faulty_fs.c", &home);
-                let mut serve = Command::new(program);
-                let behind = sandbox.path().join("behind");
-                fs::create_dir(&behind).unwrap();
-                serve.args([&behind, &control, &runs]).arg("-f");
-                server = Some(serve.spawn().unwrap());
-                until("the file system", || mounted("fuse"));
-            }
+        let clock = sandbox.path().join("clock");
+        fs::write(&clock, [0; 8]).unwrap();
+        let disk = match wrong {
+            Wrong::Full => Mounted::small(&sandbox.runs(), 24 << 10),
+            Wrong::Writes(_) => Mounted::faulty(&sandbox.runs(), sandbox.path()),
             Wrong::Clock(_) => {
-                let library = build::fixture("clock.c", &home);
+                let library = build::fixture("clock.c", &sandbox.path().join("home"));
                 let sandbox = sandbox
                     .and_env("LD_PRELOAD", library.to_str().unwrap())
-                    .and_env("CLOCK_OFF", control.to_str().unwrap());
-                return Self { sandbox, control, mounted: false, server };
+                    .and_env("CLOCK_OFF", clock.to_str().unwrap());
+                return Self { sandbox, disk: None, clock };
             }
-        }
-        Self { sandbox, control, mounted: true, server }
+        };
+        assert!(disk.is_some(), "such a disk cannot be mounted here: it needs root, and libfuse 3");
+        Self { sandbox, disk, clock }
     }
 
     fn begin(&self, wrong: Wrong) {
-        match wrong {
-            Wrong::Full => {
-                let mut fill = File::create(self.sandbox.runs().join("fill")).unwrap();
-                for size in [1 << 20, 4096, 1] {
-                    while fill.write_all(&vec![0; size]).is_ok() {}
-                }
-            }
-            Wrong::Writes(errno) => fs::write(&self.control, errno.to_string()).unwrap(),
-            Wrong::Clock(seconds) => self.set_clock(seconds),
+        match (wrong, &self.disk) {
+            (Wrong::Full, Some(disk)) => disk.fill(),
+            (Wrong::Writes(errno), Some(disk)) => disk.fail(errno),
+            (Wrong::Clock(seconds), _) => self.set_clock(seconds),
+            _ => {}
         }
     }
 
     fn end(&self, wrong: Wrong) {
-        match wrong {
-            Wrong::Full => fs::remove_file(self.sandbox.runs().join("fill")).unwrap(),
-            Wrong::Writes(_) => fs::write(&self.control, "").unwrap(),
-            Wrong::Clock(_) => self.set_clock(0),
+        match (wrong, &self.disk) {
+            (Wrong::Full, Some(disk)) => disk.make_room(),
+            (Wrong::Writes(_), Some(disk)) => disk.fail(0),
+            (Wrong::Clock(_), _) => self.set_clock(0),
+            _ => {}
         }
     }
 
     /// In place: the file is mapped.
     fn set_clock(&self, seconds: i64) {
-        let file = File::options().write(true).open(&self.control).unwrap();
+        let file = File::options().write(true).open(&self.clock).unwrap();
         file.write_all_at(&seconds.to_ne_bytes(), 0).unwrap();
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if self.mounted {
-            // Lazily: what still runs there is ended by the sandbox.
-            Command::new("umount").arg("-l").arg(self.sandbox.runs()).status().ok();
-        }
-        if let Some(server) = &mut self.server {
-            server.kill().and_then(|()| server.wait()).ok();
-        }
     }
 }
 
@@ -250,12 +215,9 @@ fn cost(fault: &Fault, run: &Run<'_>, logged: &[logged::Logged]) -> (usize, Dura
 
 /// Every fault of a table so many times.
 pub(crate) fn all(faults: &[Fault], times: usize, seed: u64, print: &mut impl FnMut(Row)) {
-    if faults.iter().any(|fault| !matches!(fault.wrong, Wrong::Clock(_))) {
-        in_a_namespace();
-    }
     for fault in faults {
         let how = match fault.wrong {
-            Wrong::Full => "a file fills a tmpfs of 64 MB",
+            Wrong::Full => "a file fills a tmpfs of 24 MB",
             Wrong::Writes(_) => "a FUSE file system whose every change fails",
             Wrong::Clock(_) => "the C library's clock",
         };
@@ -267,21 +229,4 @@ pub(crate) fn all(faults: &[Fault], times: usize, seed: u64, print: &mut impl Fn
         let random = |time: u64| (seed.wrapping_mul(31).wrapping_add(time * 17) % 100) as f64 / 100.0;
         print(repeat(fault.what, how, times, outcome, |time| once(fault, random(time))));
     }
-}
-
-/// Starts this program again where it may mount what nobody else sees, unless that was done.
-fn in_a_namespace() {
-    use std::os::unix::process::CommandExt as _;
-    if std::env::var_os("SOAK_NAMESPACE").is_some() {
-        return;
-    }
-    let user: &[&str] = if rustix::process::geteuid().is_root() { &[] } else { &["--map-root-user"] };
-    let error = Command::new("unshare")
-        .args(user)
-        .arg("--mount")
-        .arg(std::env::current_exe().unwrap())
-        .args(std::env::args().skip(1))
-        .env("SOAK_NAMESPACE", "yes")
-        .exec();
-    panic!("no namespace to mount in: {error}");
 }

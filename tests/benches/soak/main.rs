@@ -39,7 +39,13 @@ impl Row {
 }
 
 /// Does something so many times. Each gives the rows lost and their time, or panics; what a panic says is the outcome then.
-pub(crate) fn repeat(fault: &str, how: &str, times: usize, outcome: &str, once: impl Fn(u64) -> (usize, Duration)) -> Row {
+pub(crate) fn repeat(
+    fault: &str,
+    how: &str,
+    times: usize,
+    outcome: &str,
+    once: impl Fn(u64) -> (usize, Duration),
+) -> Row {
     let mut row = Row {
         fault: fault.to_owned(),
         how: how.to_owned(),

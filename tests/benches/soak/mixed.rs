@@ -23,11 +23,20 @@ fn build() -> Result<PathBuf, String> {
         done.status.success().then_some(()).ok_or_else(|| String::from_utf8_lossy(&done.stderr).into_owned())
     };
     if git(&["cat-file", "-e", &format!("{OLD}^{{commit}}")], &paths::checkout()).is_err() {
-        return Err(format!("commit {OLD} is not in this clone: fetch the whole history (git fetch --unshallow)"));
+        return Err(format!(
+            "commit {OLD} is not in this clone: fetch the whole history (git fetch --unshallow)"
+        ));
     }
     if !folder.join(".git").exists() {
         let source = paths::checkout();
-        let args = ["clone", "--quiet", "--no-checkout", "--local", source.to_str().unwrap(), folder.to_str().unwrap()];
+        let args = [
+            "clone",
+            "--quiet",
+            "--no-checkout",
+            "--local",
+            source.to_str().unwrap(),
+            folder.to_str().unwrap(),
+        ];
         git(&args, &source)?;
         git(&["checkout", "--quiet", "--detach", OLD], &folder)?;
     }
@@ -81,8 +90,19 @@ fn beside(runs: &Path, looks: &Path) {
         }
         let before = files(&run);
         let listed = look(&["list", "--json"]).expect_code(0).json();
-        assert_eq!((&listed[0]["state"], listed[0]["certain"].as_bool()), (&word.into(), Some(true)), "{listed:#}");
-        for args in [&["show", "a"][..], &["plot", "a", "loss"], &["logs", "a"], &["compare", "a"], &["--once"], &["doctor"]] {
+        assert_eq!(
+            (&listed[0]["state"], listed[0]["certain"].as_bool()),
+            (&word.into(), Some(true)),
+            "{listed:#}"
+        );
+        for args in [
+            &["show", "a"][..],
+            &["plot", "a", "loss"],
+            &["logs", "a"],
+            &["compare", "a"],
+            &["--once"],
+            &["doctor"],
+        ] {
             look(args).expect_code(0);
         }
         look(&["rm", "a", "--yes"]).expect_code(1);
@@ -138,18 +158,35 @@ pub(crate) fn mixed(old: Option<&str>, print: &mut impl FnMut(Row)) {
         work();
         (0, Duration::ZERO)
     };
-    let how = format!("a build of {OLD} beside this one: list, show, plot, logs, compare, the monitor, doctor, rm");
-    print(repeat("new program looks at old live runs", &how, 1, "judged rightly, nothing written, obeys its requests", |_| {
-        none(&|| beside(&old, &new))
-    }));
-    print(repeat("old program looks at new live runs", &how, 1, "judged rightly, nothing written, obeys its requests", |_| {
-        none(&|| beside(&new, &old))
-    }));
+    let how =
+        format!("a build of {OLD} beside this one: list, show, plot, logs, compare, the monitor, doctor, rm");
+    print(repeat(
+        "new program looks at old live runs",
+        &how,
+        1,
+        "judged rightly, nothing written, obeys its requests",
+        |_| none(&|| beside(&old, &new)),
+    ));
+    print(repeat(
+        "old program looks at new live runs",
+        &how,
+        1,
+        "judged rightly, nothing written, obeys its requests",
+        |_| none(&|| beside(&new, &old)),
+    ));
     let how = "the file is replaced by rename; writing over it is refused by the system";
-    print(repeat("program replaced by a newer one while runs live", how, 1, "they go on; stopped, resumed to the same rows", |_| {
-        none(&|| upgraded(&old, &new))
-    }));
-    print(repeat("program replaced by an older one while runs live", how, 1, "they go on; stopped, resumed to the same rows", |_| {
-        none(&|| upgraded(&new, &old))
-    }));
+    print(repeat(
+        "program replaced by a newer one while runs live",
+        how,
+        1,
+        "they go on; stopped, resumed to the same rows",
+        |_| none(&|| upgraded(&old, &new)),
+    ));
+    print(repeat(
+        "program replaced by an older one while runs live",
+        how,
+        1,
+        "they go on; stopped, resumed to the same rows",
+        |_| none(&|| upgraded(&new, &old)),
+    ));
 }
