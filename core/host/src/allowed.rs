@@ -54,7 +54,7 @@ pub enum Why {
     /// It may be at work where this machine cannot see it.
     #[error(
         "was last at work on {host}, {} ago, and this machine cannot tell whether it still is{}",
-        ago(*age), forced(command)
+        ago(*age), forced(command.as_ref())
     )]
     Elsewhere {
         /// The machine's name.
@@ -76,8 +76,8 @@ fn ago(time: Duration) -> String {
     }
 }
 
-fn forced(command: &Option<String>) -> String {
-    command.as_ref().map(|c| format!("; if it is gone: {c}")).unwrap_or_default()
+fn forced(command: Option<&String>) -> String {
+    command.map(|c| format!("; if it is gone: {c}")).unwrap_or_default()
 }
 
 /// Whether something may be done to a run; if not, why.

@@ -27,7 +27,7 @@ impl Death<'_> {
     pub(crate) fn judge(&self) -> (State, Option<String>) {
         if let Some((outcome, message)) = &self.heard.end {
             let Ending { state, cause } =
-                ending(outcome, message.clone(), self.stop.unwrap_or("asked to stop"));
+                ending(*outcome, message.clone(), self.stop.unwrap_or("asked to stop"));
             return (state, cause);
         }
         if let Some(after) = self.killed_after {
@@ -80,7 +80,7 @@ impl Death<'_> {
 }
 
 /// The end that a trainer reports; `stop` says who asked for one.
-pub(crate) fn ending(outcome: &Outcome, message: Option<String>, stop: &str) -> Ending {
+pub(crate) fn ending(outcome: Outcome, message: Option<String>, stop: &str) -> Ending {
     let (state, cause) = match (outcome, message) {
         (Outcome::Finished, _) => (State::Finished, None),
         (Outcome::Stopped, None) => (State::Stopped, Some(stop.to_owned())),

@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, EventLog, Manifest, Request, RunDir, RunLock, State, Status, give_up_reserve,
-    process_start, read_manifest, read_status, recover, request, write_status,
+    Event, EventLog, Manifest, Request, RunDir, RunLock, State, Status, give_up_reserve, process_start,
+    read_manifest, read_status, recover, request, write_status,
 };
 use jiff::Timestamp;
 use rustix::process::Signal;

@@ -198,7 +198,7 @@ fn train(run: &RunDir, resume: Option<&GoOn>, reporter: &mut Reporter) -> End {
     // A trainer that stopped because its keeper is gone has no end of its own: it was cut short.
     let cut_short = session.orphaned.load(Ordering::Acquire) && end.0 == Outcome::Stopped;
     if !cut_short {
-        session.end(crate::cause::ending(&end.0, end.1.clone(), "asked to stop"));
+        session.end(crate::cause::ending(end.0, end.1.clone(), "asked to stop"));
     }
     tickers.stop();
     end

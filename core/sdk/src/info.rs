@@ -107,7 +107,10 @@ impl Info {
     /// Every text of the description.
     fn texts(&self) -> impl Iterator<Item = &str> {
         let own = [&self.name, &self.summary].into_iter().chain(&self.version).chain(&self.figures);
-        let metrics = self.metrics.iter().flat_map(|m| [&m.name, &m.help].into_iter().chain(&m.unit).chain(&m.headline_of));
+        let metrics = self
+            .metrics
+            .iter()
+            .flat_map(|m| [&m.name, &m.help].into_iter().chain(&m.unit).chain(&m.headline_of));
         let presets = self.presets.iter().flat_map(|p| {
             [&p.name, &p.help].into_iter().chain(p.values.iter().flat_map(|(key, value)| [key, value]))
         });
@@ -187,7 +190,14 @@ pub struct Metric {
 impl Metric {
     /// `/` in a name separates groups.
     pub fn new(name: &str) -> Self {
-        Self { name: name.into(), unit: None, help: String::new(), goal: Goal::None, headline_of: None, flags: 0 }
+        Self {
+            name: name.into(),
+            unit: None,
+            help: String::new(),
+            goal: Goal::None,
+            headline_of: None,
+            flags: 0,
+        }
     }
 
     /// Its name.
@@ -281,7 +291,7 @@ fn quoted(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if c.is_control() => out.extend(format!("\\u{:04x}", u32::from(c)).chars()),
             c => out.push(c),
         }
     }

@@ -24,13 +24,11 @@ pub(crate) fn decode<T, E: std::error::Error + 'static>(
     let before = DECODING.replace(true);
     let result = catch_unwind(AssertUnwindSafe(work));
     DECODING.set(before);
-    match result {
-        Ok(result) => result.format_at("read", path),
-        Err(_) => {
-            let message = "its content makes no sense".to_owned();
-            Err(StoreError::Damaged { path: path.to_owned(), message })
-        }
-    }
+    let Ok(result) = result else {
+        let message = "its content makes no sense".to_owned();
+        return Err(StoreError::Damaged { path: path.to_owned(), message });
+    };
+    result.format_at("read", path)
 }
 
 /// Keeps the panic hook from reporting what is caught here.

@@ -36,12 +36,7 @@ fn schema() -> u32 {
 
 impl Default for FigureFile {
     fn default() -> Self {
-        Self {
-            schema: schema(),
-            figures: Vec::new(),
-            headline: BTreeMap::new(),
-            extra: toml::Table::new(),
-        }
+        Self { schema: schema(), figures: Vec::new(), headline: BTreeMap::new(), extra: toml::Table::new() }
     }
 }
 

@@ -152,7 +152,8 @@ mod tests {
         ];
         let found = headlines(&values, std::slice::from_ref(&info));
         assert_eq!(found[0].lines.len(), 3);
-        let line = HeadlineLine { model: Some("deep"), split: Some("test"), trials: 2, finite: 2, value: 2.0 };
+        let line =
+            HeadlineLine { model: Some("deep"), split: Some("test"), trials: 2, finite: 2, value: 2.0 };
         assert_eq!(found[0].line(), Some(line));
         let wide = found[0].lines[2];
         assert_eq!((wide.trials, wide.finite, wide.value.to_bits()), (2, 1, 4.0f64.to_bits()));

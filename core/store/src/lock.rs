@@ -39,9 +39,8 @@ impl RunLock {
         let file = inside::edit(run, &path).at("open", &path)?;
         let deadline = Instant::now() + patience;
         let locked = || StoreError::Locked { path: path.clone() };
-        let ofd = match insist(deadline, || take_ofd(&file)).at("lock", &path)? {
-            Some(supported) => supported,
-            None => return Err(locked()),
+        let Some(ofd) = insist(deadline, || take_ofd(&file)).at("lock", &path)? else {
+            return Err(locked());
         };
         if insist(deadline, || take_flock(&file)).at("lock", &path)?.is_none() {
             // Beside a lock that needs the right to write, it may be anybody's who can read the file: then it says nothing.

@@ -66,7 +66,8 @@ fn machine_id() -> Option<String> {
         return None;
     }
     let digest = Sha256::digest(format!("gradtop {id}"));
-    Some(digest.iter().take(16).map(|b| format!("{b:02x}")).collect())
+    let (half, _) = digest.split_first_chunk::<16>()?;
+    Some(format!("{:032x}", u128::from_be_bytes(*half)))
 }
 
 /// An id of the namespace that this process's ids are of; `None` where `/proc` is missing or another namespace's.

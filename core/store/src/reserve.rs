@@ -24,7 +24,7 @@ pub fn keep_reserve(run: &RunDir) {
         return;
     }
     // Spaces, as JSON may have after its end.
-    if inside::replace(run, &path, &[b' '; KEPT], false).is_err() {
+    if inside::replace(run, &path, &vec![b' '; KEPT], false).is_err() {
         inside::remove_file(run, &path).ok();
     }
 }

@@ -69,7 +69,8 @@ pub fn write_run_table(run: &RunDir, manifest: &Manifest, status: &Status) -> Re
             }
         }
     }
-    let batch = RecordBatch::try_new(Arc::new(Schema::new(row.fields)), row.values).format_at("encode", &dir)?;
+    let batch =
+        RecordBatch::try_new(Arc::new(Schema::new(row.fields)), row.values).format_at("encode", &dir)?;
     write_part(run, &dir, 1, &[batch])?;
     let only = part_name(1, 1);
     for other in list_parts(run, &dir)?.iter().filter(|p| !p.path.ends_with(&only)) {

@@ -190,12 +190,7 @@ impl Bench {
 
     /// Without runs.
     pub(crate) fn with(glyphs: Glyphs, colours: Colours, read_only: bool) -> Self {
-        let app = App::new(
-            Caps { colours, glyphs },
-            Settings::default(),
-            read_only,
-            now(),
-        );
+        let app = App::new(Caps { colours, glyphs }, Settings::default(), read_only, now());
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut bench = Self { app, effects: Vec::new(), folder, locks: Vec::new(), size: (0, 0) };
         bench.resize(120, 40);

@@ -131,7 +131,11 @@ pub(crate) fn sheet(subjects: &[Subject], teams: &[Team]) -> Sheet {
 }
 
 /// The series of a team that make a column.
-fn of<'a>(subjects: &'a [Subject], team: &'a Team, facet: &'a Facet) -> impl Iterator<Item = &'a SeriesSnapshot> {
+fn of<'a>(
+    subjects: &'a [Subject],
+    team: &'a Team,
+    facet: &'a Facet,
+) -> impl Iterator<Item = &'a SeriesSnapshot> {
     let members = team.members.iter().filter_map(|i| subjects.get(*i));
     members.flat_map(|s| &s.data.series).filter(|s| facet.takes(s.key())).map(AsRef::as_ref)
 }

@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use jiff::tz::TimeZone;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 /// The viewer's time zone.
 static LOCAL: LazyLock<Local> = LazyLock::new(|| match TimeZone::try_system() {

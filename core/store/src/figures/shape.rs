@@ -28,8 +28,11 @@ enum Form {
 /// A key: its name, what it holds, whether it must be there.
 type Key = (&'static str, Form, bool);
 
-const FILE: &[Key] =
-    &[("schema", Form::Whole(0, u32::MAX as i64), false), ("figure", Form::Parts(FIGURE), false), ("headline", Form::Names, false)];
+const FILE: &[Key] = &[
+    ("schema", Form::Whole(0, u32::MAX as i64), false),
+    ("figure", Form::Parts(FIGURE), false),
+    ("headline", Form::Names, false),
+];
 const FIGURE: &[Key] = &[
     ("id", Form::Text, true),
     ("title", Form::Text, true),
@@ -185,9 +188,7 @@ fn fits(form: &Form, value: &Value) -> std::result::Result<(), String> {
             let ok = whole(value) || value.as_array().is_some_and(|values| values.iter().all(whole));
             (ok, "a whole number or a list of them")
         }
-        Form::Names => {
-            (value.as_table().is_some_and(|t| t.values().all(Value::is_str)), "a table of texts")
-        }
+        Form::Names => (value.as_table().is_some_and(|t| t.values().all(Value::is_str)), "a table of texts"),
         Form::Part(_) | Form::Parts(_) => (true, ""),
     };
     if ok { Ok(()) } else { Err(expected.to_owned()) }

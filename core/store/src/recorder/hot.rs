@@ -71,6 +71,7 @@ struct Latest {
 }
 
 /// Shared between the training thread and the writer, under one lock held for moments.
+#[allow(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(super) struct Hot {
     current: Chunk,
     full: VecDeque<Chunk>,

@@ -388,7 +388,7 @@ fn wait_for_room<'a>(shared: &'a Shared, mut hot: MutexGuard<'a, Hot>) -> MutexG
 /// Whether the disk takes something in this folder.
 fn probe(run: &RunDir, dir: &Path) -> Result<()> {
     let path = dir.join(".probe");
-    inside::replace(run, &path, &[1; 64 << 10], false).at("save to", &path)
+    inside::replace(run, &path, &vec![1; 64 << 10], false).at("save to", &path)
 }
 
 /// Rows of all parts. One that cannot be read counts none: it is reported by whoever reads it.

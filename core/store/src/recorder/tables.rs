@@ -14,7 +14,9 @@ use crate::error::{IoContext as _, Result, StoreError};
 use crate::merge::{Policy, merge};
 use crate::part::{list_parts, names};
 use crate::run_table::yield_params;
-use crate::table::{PARAMS_TABLE, TableColumn, TableParts, check, check_same, existing_schema, to_batch, write_part};
+use crate::table::{
+    PARAMS_TABLE, TableColumn, TableParts, check, check_same, existing_schema, to_batch, write_part,
+};
 
 use super::{Shared, Who, lock};
 
@@ -65,12 +67,11 @@ impl Tables {
         if name == PARAMS_TABLE && !state.schemas.contains_key(name) {
             yield_params(&self.shared.run)?;
         }
-        let old = match state.schemas.get(name) {
-            Some(old) => Some(old.clone()),
-            None => {
-                let run = &self.shared.run;
-                self.shared.troubles.persist(Who::Caller, || existing_schema(run, name))?
-            }
+        let old = if let Some(old) = state.schemas.get(name) {
+            Some(old.clone())
+        } else {
+            let run = &self.shared.run;
+            self.shared.troubles.persist(Who::Caller, || existing_schema(run, name))?
         };
         if let Some(old) = &old {
             check_same(name, old, &schema)?;
@@ -109,7 +110,7 @@ impl Tables {
     pub(super) fn finish(&self) -> Result<()> {
         self.close();
         let thread = lock(&self.state).thread.take();
-        thread.map(JoinHandle::join).unwrap_or(Ok(Ok(()))).unwrap_or_else(|_| Err(ended()))
+        thread.map_or(Ok(Ok(())), JoinHandle::join).unwrap_or_else(|_| Err(ended()))
     }
 
     fn start(&self, state: &mut State) -> Result<()> {

@@ -164,7 +164,10 @@ fn the_run_is_a_row_of_its_own() {
         assert_eq!(row("param.zeta"), Some(ColumnData::F64(vec![1.0])));
         assert_eq!((float("last.loss.train"), float("best.loss.train")), (2.0, 1.0));
         assert_eq!((float("last.loss.test"), float("best.loss.test")), (12.0, 11.0));
-        assert_eq!((text("split.loss").as_str(), float("last.loss"), float("best.loss")), ("test", 12.0, 11.0));
+        assert_eq!(
+            (text("split.loss").as_str(), float("last.loss"), float("best.loss")),
+            ("test", 12.0, 11.0)
+        );
         assert_eq!(row("best.speed"), None, "it has no goal");
         assert_eq!((row("exp"), row("run")), (None, None));
     }

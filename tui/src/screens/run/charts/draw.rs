@@ -179,8 +179,7 @@ impl Charts {
     ) {
         let cells = self.cells(look, area);
         let sources = [Source { data, label: None }];
-        let mut views: Vec<ChartView> =
-            cells.iter().map(|(i, _)| self.view_of(data, look, *i)).collect();
+        let mut views: Vec<ChartView> = cells.iter().map(|(i, _)| self.view_of(data, look, *i)).collect();
         if look.same_y {
             self.same_y(data, &cells, &mut views);
         }
