@@ -2,6 +2,7 @@
 //! launches that are killed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "a test that could not be done says so")]
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;

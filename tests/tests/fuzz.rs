@@ -1,6 +1,7 @@
 //! A short run of `cargo xtask soak fuzz`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "a failure can be had again from its seed")]
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;

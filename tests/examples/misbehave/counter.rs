@@ -68,7 +68,9 @@ impl TimeFile {
         // SAFETY: inside the mapping, by the assertion above.
         let slot = unsafe { self.at.add(index) };
         // SAFETY: inside the mapping.
-        let (beats, time) = unsafe { (&raw mut (*slot).beats, &raw mut (*slot).ns) };
+        let beats = unsafe { &raw mut (*slot).beats };
+        // SAFETY: inside the mapping.
+        let time = unsafe { &raw mut (*slot).ns };
         // SAFETY: aligned and mapped for writing.
         unsafe { beats.write_volatile(BEATS.load(Ordering::Relaxed)) };
         // What makes it count comes last: a kill may come in between.

@@ -163,7 +163,7 @@ proptest! {
 fn an_idle_clock_ticks_when_a_shown_age_changes() {
     let next = |seconds: i64, state: State| {
         let created = |m: &mut gradtop_store::Manifest| {
-            m.created = super::testing::now() - jiff::SignedDuration::from_secs(seconds)
+            m.created = super::testing::now() - jiff::SignedDuration::from_secs(seconds);
         };
         let spec = run("x", "a", 0).at(state, 5).with(|m, _| created(m));
         Bench::of(vec![spec]).app.next_tick().as_secs_f64()

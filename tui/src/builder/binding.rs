@@ -200,7 +200,8 @@ mod tests {
 
     #[test]
     fn the_version_is_the_locked_one() {
-        let package = |version| format!("[[package]]\nname = \"torch-sys\"\nversion = \"{version}\"\n");
+        let package =
+            |version: &&str| format!("[[package]]\nname = \"torch-sys\"\nversion = \"{version}\"\n");
         let lock = |versions: &[&str]| versions.iter().map(package).collect::<Vec<_>>().concat();
         assert_eq!(locked(&lock(&["0.24.0"])).as_deref(), Some("0.24.0"));
         assert_eq!(locked(&lock(&[])), None);

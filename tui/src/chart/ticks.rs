@@ -407,12 +407,14 @@ mod tests {
 
     #[test]
     fn clock_ticks_are_round_on_both_sides_of_a_change_to_winter_time() {
-        let zone = TimeZone::get("America/St_Johns").unwrap();
+        let zone = TimeZone::get("America/St_Johns").expect("a zone of the time zone database");
         // 2026-11-01 04:30 UTC is two o'clock in summer time, the moment that it becomes one o'clock.
         let change = 1_793_507_400.0;
         let ticks = clock_ticks(change - 7_200.0, change + 7_200.0, 4, &zone);
         let told = |t: &Tick| {
-            let time = Timestamp::from_second(t.value as i64).unwrap().to_zoned(zone.clone());
+            let time = Timestamp::from_second(t.value as i64)
+                .expect("a time that can be shown")
+                .to_zoned(zone.clone());
             (t.label.clone(), time.strftime("%H:%M").to_string())
         };
         assert!(ticks.len() >= 3, "{ticks:?}");

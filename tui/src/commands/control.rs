@@ -32,6 +32,7 @@ pub(crate) struct Checkpoint {
 
 /// Arguments of `stop`.
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 pub(crate) struct Stop {
     /// The run
     run: String,

@@ -10,6 +10,7 @@ use crate::print;
 
 /// Arguments of `resume`.
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 pub(crate) struct Args {
     /// The run
     run: String,

@@ -75,6 +75,9 @@ pub(super) fn look(folder: &Path) -> RunsSnapshot {
 /// When a file was last replaced.
 type Stamp = (SystemTime, u64, u64);
 
+/// What tells one folder of a name from another, and when something in it came or went: device, inode, time of change.
+type Place = (u64, u64, SystemTime);
+
 struct Known {
     stamp: Option<Stamp>,
     row: Arc<RunRow>,
@@ -139,7 +142,7 @@ impl Folder {
         let mut known = HashMap::new();
         let runs = gradtop_store::list_runs(&self.path);
         self.unwatch_all_but(
-            places.iter().map(PathBuf::as_path).chain(runs.iter().map(RunDir::path)).collect(),
+            &places.iter().map(PathBuf::as_path).chain(runs.iter().map(RunDir::path)).collect(),
         );
         for run in runs {
             self.watch(run.path().to_owned());
@@ -184,7 +187,7 @@ impl Folder {
 
     /// The folder of runs and those of experiments, which are where runs appear; of a folder of runs that is not there yet, the
     /// folder that is and that it will appear below.
-    fn places(&self) -> Vec<(PathBuf, Option<(u64, u64, SystemTime)>)> {
+    fn places(&self) -> Vec<(PathBuf, Option<Place>)> {
         let there = self.path.ancestors().find(|dir| dir.is_dir()).unwrap_or(&self.path);
         let mut places = vec![there.to_owned()];
         if there == self.path {
@@ -215,7 +218,7 @@ impl Folder {
         }
     }
 
-    fn unwatch_all_but(&mut self, wanted: HashSet<&Path>) {
+    fn unwatch_all_but(&mut self, wanted: &HashSet<&Path>) {
         for path in self.watched.extract_if(|path| !wanted.contains(path.as_path())) {
             if let Some(watcher) = &mut self.watcher {
                 watcher.unwatch(&path).ok();

@@ -12,6 +12,8 @@ use gradtop_store::{
 
 use crate::common::{new_run, parts, series, until};
 
+/// What is lost is counted on a clock that stands still while the logging process gets no processor.
+static BEATS: AtomicU64 = AtomicU64::new(0);
 /// How often the clock of a child that logs goes on.
 const BEAT: Duration = Duration::from_millis(10);
 
@@ -64,8 +66,6 @@ fn child() {
             let recorder = Recorder::open(&run, options).unwrap();
             let (a, b) = (series(&recorder, "a"), series(&recorder, "b"));
             writeln!(out, "\nlogging").unwrap();
-            // What is lost is counted on a clock that stands still while this process gets no processor.
-            static BEATS: AtomicU64 = AtomicU64::new(0);
             std::thread::spawn(|| {
                 loop {
                     std::thread::sleep(BEAT);

@@ -131,9 +131,9 @@ const ODD: [Odd; 7] =
 impl Odd {
     fn put(self, path: &Path, elsewhere: &Path) {
         if path.is_dir() {
-            fs::remove_dir_all(path).unwrap()
+            fs::remove_dir_all(path).unwrap();
         } else {
-            fs::remove_file(path).unwrap()
+            fs::remove_file(path).unwrap();
         }
         match self {
             Self::Pipe => mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR).unwrap(),

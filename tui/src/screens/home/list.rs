@@ -234,16 +234,23 @@ enum Key {
 }
 
 impl Key {
+    /// The place of its kind: numbers first, what there is not last.
+    fn kind(&self) -> u8 {
+        match self {
+            Self::Number(_) => 0,
+            Self::OfSplit(..) => 1,
+            Self::Text(_) => 2,
+            Self::None => 3,
+        }
+    }
+
     fn order(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
             (Self::OfSplit(s, a), Self::OfSplit(t, b)) => s.cmp(t).then(a.total_cmp(b)),
             (Self::Text(a), Self::Text(b)) => crate::natural::order(a, b),
             (Self::None, Self::None) => Ordering::Equal,
-            (Self::None, _) | (Self::Text(_), Self::Number(_) | Self::OfSplit(..)) => Ordering::Greater,
-            (_, Self::None) | (_, Self::Text(_)) => Ordering::Less,
-            (Self::Number(_), Self::OfSplit(..)) => Ordering::Less,
-            (Self::OfSplit(..), Self::Number(_)) => Ordering::Greater,
+            _ => self.kind().cmp(&other.kind()),
         }
     }
 }
