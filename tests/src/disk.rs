@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 use crate::sandbox::Run;
-use crate::{Sandbox, check, logged, paths, until};
+use crate::{Sandbox, check, logged, paths, untested, until};
 
 /// Something mounted over a folder that only this thread and what it starts can see.
 pub struct Mounted {
@@ -21,7 +21,7 @@ impl Mounted {
         let size = format!("size={kilobytes}k");
         let mounted = alone() && run("mount", &["-t", "tmpfs", "-o", &size, "tmpfs", path.to_str().unwrap()]);
         if !mounted {
-            untested("a disk of a limited size");
+            untested("a disk of a limited size: it cannot be mounted");
         }
         mounted.then(|| Self { path: path.to_owned(), server: None })
     }
@@ -35,7 +35,7 @@ impl Mounted {
         let mut args = vec!["-O1", source.to_str().unwrap(), "-o", program.to_str().unwrap()];
         args.extend(flags.split_whitespace());
         if flags.trim().is_empty() || !run("cc", &args) || !alone() {
-            untested("a disk that fails (libfuse 3)");
+            untested("a disk that fails: libfuse 3 is missing, or it cannot be mounted");
             return None;
         }
         let (backing, fault) = (beside.join("backing"), beside.join("fault"));
@@ -92,11 +92,6 @@ fn alone() -> bool {
 
 fn run(program: &str, args: &[&str]) -> bool {
     Command::new(program).args(args).status().is_ok_and(|status| status.success())
-}
-
-#[expect(clippy::print_stderr, reason = "a test that did not test says so")]
-fn untested(what: &str) {
-    eprintln!("NOT TESTED: {what} cannot be mounted here (it needs root)");
 }
 
 /// A run of `counter` whose steps are counted in a file of their own.

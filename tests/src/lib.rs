@@ -38,3 +38,9 @@ pub fn in_parallel<T: Send>(at_once: usize, items: Vec<T>, work: impl Fn(T) + Sy
         std::panic::resume_unwind(payload);
     }
 }
+
+/// Says that this system does not let a test do its work.
+#[expect(clippy::print_stderr, reason = "a test that did not test says so")]
+pub fn untested(what: &str) {
+    eprintln!("NOT TESTED (it needs root): {what}");
+}

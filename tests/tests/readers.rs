@@ -1,5 +1,6 @@
 //! Three other programs, `duckdb`, `polars` and `pyarrow`, read `runs/*/*/metrics/*.parquet` while a run goes on, while it waits, after it has been
-//! resumed, and after its end. They count what gradtop counts and never see a row twice.
+//! resumed, and after its end. They count what gradtop counts and never see a row twice. With pandas, they answer alike what
+//! docs/analysis.md asks.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,10 +11,10 @@ use gradtop_tests::sandbox::{Run, ended};
 use gradtop_tests::{Sandbox, check, paths, until};
 use serde_json::Value;
 
-fn python(sandbox: &Sandbox, args: &[&str]) -> Command {
+fn python(sandbox: &Sandbox, script: &str, args: &[&str]) -> Command {
     let mut command = Command::new("python3");
     command
-        .arg(paths::checkout().join("tests/fixtures/readers.py"))
+        .arg(paths::checkout().join("tests/fixtures").join(script))
         .args(args)
         .current_dir(sandbox.path())
         .env("PYTHONPATH", paths::readers())
@@ -24,7 +25,7 @@ fn python(sandbox: &Sandbox, args: &[&str]) -> Command {
 
 /// What each of the three says, as `{"duckdb": {…}, …}`.
 fn read(sandbox: &Sandbox) -> Value {
-    ended(python(sandbox, &["once"]), &["readers.py", "once"]).expect_code(0).json()
+    ended(python(sandbox, "readers.py", &["once"]), &["readers.py", "once"]).expect_code(0).json()
 }
 
 /// Rows of `loss` that gradtop itself sees, journal included.
@@ -69,7 +70,11 @@ struct Watching<'a> {
 impl<'a> Watching<'a> {
     fn start(sandbox: &'a Sandbox) -> Self {
         let children = READERS.map(|reader| {
-            python(sandbox, &["watch", reader]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+            python(sandbox, "readers.py", &["watch", reader])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
         });
         Self { sandbox, children: children.into() }
     }
@@ -130,4 +135,48 @@ fn duckdb_polars_and_pyarrow_read_a_run_at_every_stage() {
     let rows = check::sealed(&run.dir);
     check::no_row_twice(&rows);
     all_agree(&sandbox, rows.iter().filter(|r| r.series.0 == "loss").count());
+}
+
+#[test]
+fn the_questions_of_analysts_have_the_same_answer_in_every_reader() {
+    let sandbox = Sandbox::new();
+    for (name, lr, code) in [("slow", "0.1", 0), ("fast", "0.5", 0), ("wild", "2", 2)] {
+        sandbox.run(&["curves", "--name", name, "--set", &format!("lr={lr}")]).expect_code(code);
+    }
+    // One that crashed and was resumed, one that crashed and was not, one that goes on.
+    let crashed = |name| {
+        let run = sandbox.held(&["counter", "--set", "steps=100"], name, 40);
+        sandbox.gradtop(&["checkpoint", name]).expect_code(0);
+        assert!(run.signal_trainer(rustix::process::Signal::KILL));
+        run.wait().expect_code(4);
+        run
+    };
+    let resumed = crashed("resumed");
+    resumed.go_on();
+    sandbox.gradtop(&["resume", "resumed"]).expect_code(0);
+    crashed("crashed");
+    let alive = sandbox.held(&["counter", "--set", "steps=100"], "alive", 10);
+    all_sealed(&alive);
+
+    let page = paths::checkout().join("docs/analysis.md");
+    let said = ended(python(&sandbox, "analysis.py", &[page.to_str().unwrap()]), &["analysis.py"]);
+    let said = said.expect_code(0).json();
+    let questions = said.as_object().unwrap();
+    assert_eq!(questions.len(), 11, "{said:#}");
+    for (question, answers) in questions {
+        let first = &answers["DuckDB"];
+        assert!(!first.as_array().unwrap().is_empty(), "{question}: nothing found: {said:#}");
+        for (reader, rows) in answers.as_object().unwrap() {
+            assert_eq!(rows, first, "{question}, {reader}");
+        }
+    }
+    let answer = |number: &str| {
+        let (_, answers) = questions.iter().find(|(q, _)| q.starts_with(&format!("{number}. "))).unwrap();
+        answers["DuckDB"].clone()
+    };
+    assert_eq!(answer("7"), serde_json::json!([["counter", "resumed", 1.0]]));
+    let causes = answer("8");
+    let of = |n: usize| (&causes[n][1], &causes[n][2]);
+    assert_eq!(of(0), (&"crashed".into(), &"crashed".into()), "{causes}");
+    assert_eq!(of(1), (&"wild".into(), &"failed".into()), "{causes}");
 }

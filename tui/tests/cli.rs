@@ -393,7 +393,7 @@ fn doctor_and_completions_answer() {
     let dir = tempdir();
     let doctor = json(&gradtop(dir.path(), &["doctor", "--json"]));
     let topics: Vec<&str> = doctor.as_array().unwrap().iter().map(|f| f["topic"].as_str().unwrap()).collect();
-    assert_eq!(topics, ["libtorch", "gpu", "terminal", "plugins", "runs", "logout"]);
+    assert_eq!(topics, ["libtorch", "gpu", "terminal", "plugins", "runs", "logout", "time"]);
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         assert!(gradtop(dir.path(), &["completions", shell]).out.contains("checkpoint-every"), "{shell}");
     }

@@ -1,4 +1,4 @@
-//! `DuckDB`, Polars and pyarrow for the tests that read logs with them, in a folder of the user's cache.
+//! `DuckDB`, pandas, Polars and pyarrow for the tests that read logs with them, in a folder of the user's cache.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::download::Download;
 use crate::toolchain;
 
-const PINNED: [&str; 3] = ["duckdb==2.0.0", "polars==2.1.0", "pyarrow==26.0.1"];
+const PINNED: [&str; 4] = ["duckdb==2.0.0", "pandas==3.1.1", "polars==2.1.0", "pyarrow==26.0.1"];
 
 /// The folder to put on PYTHONPATH.
 pub(crate) fn ensure(cache: &Path) -> Result<PathBuf> {
@@ -17,11 +17,11 @@ pub(crate) fn ensure(cache: &Path) -> Result<PathBuf> {
     let versions = PINNED.map(|pin| pin.replace("==", "-")).join("_");
     let download = Download {
         name: &format!("readers-{python}-{versions}"),
-        what: "DuckDB, Polars and pyarrow for the tests",
-        size: "about 150 MB",
+        what: "DuckDB, pandas, Polars and pyarrow for the tests",
+        size: "about 170 MB",
         pip: PINNED.map(str::to_owned).into(),
         verify: |folder| {
-            for package in ["duckdb", "polars", "pyarrow"] {
+            for package in ["duckdb", "pandas", "polars", "pyarrow"] {
                 if !folder.join(package).join("__init__.py").exists() {
                     bail!("{package} is missing");
                 }

@@ -31,7 +31,7 @@ pub fn stop(run: &RunDir, grace: Duration) -> Result<Option<String>> {
 fn signal_keeper(seen: &View, signal: libc::c_int) -> bool {
     let Life::Alive { within_reach: true, .. } = seen.life else { return false };
     let Status { keeper_pid: Some(pid), keeper_start: Some(start), .. } = seen.status else { return false };
-    let process = Process::open(pid, start).filter(|_| crate::process::catches(pid, signal));
+    let process = Process::of(&seen.dir, pid, start).filter(|_| crate::process::catches(pid, signal));
     let (Some(process), Some(signal)) = (process, Signal::from_named_raw(signal)) else { return false };
     process.signal(signal).is_ok()
 }
@@ -116,8 +116,8 @@ pub fn kill(run: &RunDir) -> Result<()> {
     }
     let Status { trainer_pid, trainer_start, keeper_pid, keeper_start, .. } = status;
     for (pid, start, patience) in [(trainer_pid, trainer_start, 3), (keeper_pid, keeper_start, 1)] {
-        // The lock says that the run lives, the start time that this is its process.
-        let Some(process) = pid.zip(start).and_then(|(pid, start)| Process::open(pid, start)) else {
+        // The lock says that the run lives, start time and command line that this is its process.
+        let Some(process) = pid.zip(start).and_then(|(pid, start)| Process::of(run, pid, start)) else {
             continue;
         };
         if ends_within(Duration::ZERO)? {

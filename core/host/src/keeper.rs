@@ -183,6 +183,7 @@ impl Keeper {
         let ended = child.wait().map_err(|e| format!("the trainer's end cannot be read: {e}"))?;
         let console = pump.finish();
         let heard = report::heard(&read_rest(report));
+        self.events.take_over(&heard.events);
         let death = Death {
             status: ended,
             heard: &heard,

@@ -1,9 +1,25 @@
 //! Other processes: whether one is who it was, and signals to it that cannot hit another.
 
+use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
-use gradtop_store::process_start;
+use gradtop_store::{RunDir, process_start};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+/// Whether a process was started as the keeper or trainer of this run, as its command line tells.
+fn is_started_for(run: &RunDir, pid: u32) -> bool {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let mut words = line.split(|b| *b == 0).skip(1);
+    if !words.next().is_some_and(|word| word == b"__keeper" || word == b"__trainer") {
+        return false;
+    }
+    let place = |path: &Path| std::fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
+    let started_for = words.next().map(|word| Path::new(OsStr::from_bytes(word)));
+    started_for.and_then(place).is_some_and(|folder| place(run.path()) == Some(folder))
+}
 
 /// Whether a process has a handler for a signal: one of an older version may not, and would die of it.
 pub(crate) fn catches(pid: u32, signal: i32) -> bool {
@@ -17,8 +33,15 @@ pub(crate) fn catches(pid: u32, signal: i32) -> bool {
 pub(crate) struct Process(OwnedFd);
 
 impl Process {
+    /// A run's keeper or trainer of that id and start time, if it still is there. What a run's folder says may be anybody's
+    /// word: a process that was not started for this folder is not one.
+    pub(crate) fn of(run: &RunDir, pid: u32, start: u64) -> Option<Self> {
+        let process = Self::open(pid, start)?;
+        is_started_for(run, pid).then_some(process)
+    }
+
     /// The process of that id and start time, if it still is there.
-    pub(crate) fn open(pid: u32, start: u64) -> Option<Self> {
+    fn open(pid: u32, start: u64) -> Option<Self> {
         let fd = pidfd_open(Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty()).ok()?;
         // Looked at after it was opened: from here on the descriptor cannot come to mean another.
         (process_start(pid) == Some(start)).then_some(Self(fd))
@@ -57,6 +80,8 @@ mod tests {
         let start = process_start(me).unwrap();
         assert!(Process::open(me, start).is_some());
         assert!(Process::open(me, start + 1).is_none());
+        let run = RunDir::new(std::env::current_dir().unwrap());
+        assert!(Process::of(&run, me, start).is_none(), "whatever a run's status says");
     }
 
     #[test]

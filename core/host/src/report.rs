@@ -55,6 +55,10 @@ pub(crate) enum Report {
     Phase {
         phase: Phase,
     },
+    /// Lines of events that the disk has not taken.
+    Events {
+        lines: String,
+    },
     /// `exit()` was called by somebody other than the trainer.
     Exit,
     End {
@@ -65,6 +69,8 @@ pub(crate) enum Report {
 
 /// The longest message sent: a pipe holds 64 KiB, and nobody reads before the end.
 const MESSAGE_LIMIT: usize = 16 << 10;
+/// The most bytes of events handed over: as JSON they may take half as much again.
+pub(crate) const EVENTS_LIMIT: usize = 16 << 10;
 
 /// The trainer's end.
 pub(crate) struct Reporter(pub(crate) File);
@@ -93,6 +99,8 @@ pub(crate) struct Heard {
     pub(crate) phase: Phase,
     pub(crate) exit: bool,
     pub(crate) end: Option<(Outcome, Option<String>)>,
+    /// Lines of events that are still to be written.
+    pub(crate) events: String,
 }
 
 /// Reads what was said; a plugin that wrote into the pipe is passed over.
@@ -101,6 +109,7 @@ pub(crate) fn heard(bytes: &[u8]) -> Heard {
     for line in bytes.split(|b| *b == b'\n') {
         match serde_json::from_slice(line) {
             Ok(Report::Phase { phase }) => heard.phase = phase,
+            Ok(Report::Events { lines }) => heard.events = lines,
             Ok(Report::Exit) => heard.exit = true,
             Ok(Report::End { outcome, message }) => heard.end = Some((outcome, message)),
             Err(_) => {}

@@ -201,6 +201,10 @@ fn train(run: &RunDir, resume: Option<&GoOn>, reporter: &mut Reporter) -> End {
         session.end(crate::cause::ending(end.0, end.1.clone(), "asked to stop"));
     }
     tickers.stop();
+    let lines = session.unwritten_events();
+    if !lines.is_empty() {
+        reporter.send(&Report::Events { lines });
+    }
     end
 }
 

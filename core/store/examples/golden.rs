@@ -1,7 +1,7 @@
-//! Writes the golden run folder of the present schema, for `tests/golden/`:
-//! `cargo run -p gradtop-store --example golden -- core/store/tests/golden`
+//! Writes a golden run folder as the present program would, for `tests/golden/`:
+//! `cargo run -p gradtop-store --example golden -- core/store/tests/golden/NAME`
 //!
-//! A folder once committed is never written again; a new schema gets a new one.
+//! A folder once committed is never written again; whatever is written in a new way gets a new one.
 #![allow(clippy::unwrap_used, reason = "a tool for developers, which may fail by panicking")]
 
 use std::path::Path;
@@ -10,13 +10,12 @@ use std::time::Duration;
 use gradtop_store::{
     ColumnData, Event, ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder,
     RecorderOptions, SCHEMA, SeriesKey, State, Status, TableColumn, Versions, append_event, create_run,
-    figures, write_run_table, write_status,
+    figures, write_params_table, write_run_table, write_status,
 };
 
 fn main() {
     let target = std::env::args_os().nth(1).expect("the folder to write to");
-    let runs = Path::new(&target).join(format!("v{SCHEMA}"));
-    let run = create_run(&runs, &manifest()).unwrap();
+    let run = create_run(Path::new(&target), &manifest()).unwrap();
     let write = |from: i64, to: i64, save: bool| {
         let options = RecorderOptions { flush_after: Duration::ZERO, ..RecorderOptions::default() };
         let recorder = Recorder::open(&run, options).unwrap();
@@ -82,6 +81,7 @@ fn main() {
     };
     write_status(&run, &status).unwrap();
     write_run_table(&run, &manifest(), &status).unwrap();
+    write_params_table(&run, &manifest()).unwrap();
 }
 
 fn manifest() -> Manifest {

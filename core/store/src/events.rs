@@ -143,6 +143,23 @@ impl EventLog {
         self.flush()
     }
 
+    /// The lines that wait, at most so many bytes of them, for another process to write.
+    pub fn hand_over(&self, most: usize) -> String {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = waiting.split_inclusive(|b| *b == b'\n');
+        let mut size = 0;
+        let fits = lines.take_while(|line| {
+            size += line.len();
+            size <= most
+        });
+        String::from_utf8_lossy(&fits.flatten().copied().collect::<Vec<u8>>()).into_owned()
+    }
+
+    /// Takes over lines that another process could not write.
+    pub fn take_over(&self, lines: &str) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(lines.as_bytes());
+    }
+
     /// Writes what waits.
     pub fn flush(&self) -> Result<()> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);

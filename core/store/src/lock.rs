@@ -202,12 +202,12 @@ pub fn is_locked(run: &RunDir) -> Result<bool> {
 pub(crate) fn holders(run: &RunDir) -> Vec<String> {
     let Ok(lock) = inside::open(run, &run.lock()).and_then(|file| file.metadata()) else { return Vec::new() };
     let numbers = |dir: &str| -> Vec<String> {
-        let entries = std::fs::read_dir(dir).into_iter().flatten().filter_map(std::result::Result::ok);
+        let entries = std::fs::read_dir(format!("/proc/{dir}")).into_iter().flatten().flatten();
         let names = entries.filter_map(|e| e.file_name().into_string().ok());
         names.filter(|name| name.bytes().all(|b| b.is_ascii_digit())).collect()
     };
     let holds = |pid: &String| {
-        numbers(&format!("/proc/{pid}/fd")).iter().any(|fd| {
+        numbers(&format!("{pid}/fd")).iter().any(|fd| {
             // The link is followed to the very file, whatever it is called in that process's view.
             std::fs::metadata(format!("/proc/{pid}/fd/{fd}"))
                 .is_ok_and(|m| (m.dev(), m.ino()) == (lock.dev(), lock.ino()))
@@ -219,5 +219,5 @@ pub(crate) fn holders(run: &RunDir) -> Vec<String> {
         let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         format!("{pid} ({})", name.trim_end())
     };
-    numbers("/proc").into_iter().filter(holds).map(named).collect()
+    numbers("").into_iter().filter(holds).map(named).collect()
 }

@@ -15,11 +15,10 @@ use crate::headline::split_rank;
 use crate::inside;
 use crate::manifest::{Goal, Manifest, MetricInfo, ParamValue};
 use crate::part::{list_parts, part_name};
-use crate::read::{Snapshot, series_file};
-use crate::rows::Rows;
 use crate::run_dir::RunDir;
-use crate::series::{KeyTable, SeriesKey};
+use crate::series::SeriesKey;
 use crate::status::Status;
+use crate::summary::{SeriesSummary, summarize};
 use crate::table::{PARAMS_TABLE, RUN_TABLE, existing_schema, write_part};
 
 /// Schema metadata that tells gradtop's own table `params` from one of that name that an experiment logs.
@@ -190,43 +189,22 @@ fn describe(row: &mut Row, m: &Manifest, s: &Status) {
     row.text("plugin_sha256", Some(&m.plugin.sha256));
 }
 
-/// Goes through the rows of declared metrics once, without keeping them.
+/// What each split of the declared metrics came to. What is damaged is missing here, too, rather than all of it.
 fn summaries(run: &RunDir, manifest: &Manifest) -> Result<Summaries> {
     let goals: BTreeMap<&str, Goal> = manifest.metrics.iter().map(|m| (m.name.as_str(), m.goal)).collect();
+    let goal = |key: &SeriesKey| goals.get(key.metric.as_str()).copied();
+    let (series, _) = summarize(run, |key| goal(key).is_some(), |key| goal(key).unwrap_or(Goal::None))?;
     let mut found = Summaries::new();
-    let snapshot = Snapshot::open(run)?;
-    let mut series = series_file(run)?;
-    let sink = |rows: &Rows, table: &KeyTable| {
-        let mut start = 0;
-        for chunk in rows.series.chunk_by(|a, b| a == b) {
-            let range = start..start + chunk.len();
-            start = range.end;
-            let Some(key) = table.key(chunk[0]) else { continue };
-            let Some(goal) = goals.get(key.metric.as_str()) else { continue };
-            if !found.contains_key(&key.metric) {
-                found.insert(key.metric.clone(), BTreeMap::new());
-            }
-            let Some(splits) = found.get_mut(&key.metric) else { continue };
-            if !splits.contains_key(&key.split) {
-                splits.insert(key.split.clone(), Summary::default());
-            }
-            let Some(summary) = splits.get_mut(&key.split) else { continue };
-            for (time, value) in rows.time[range.clone()].iter().zip(&rows.value[range]) {
-                if summary.last.is_none_or(|(before, _)| *time >= before) {
-                    summary.last = Some((*time, *value));
-                }
-                if value.is_finite() {
-                    summary.best = Some(match (summary.best, goal) {
-                        (None, _) => *value,
-                        (Some(best), Goal::Max) => best.max(*value),
-                        (Some(best), _) => best.min(*value),
-                    });
-                }
-            }
+    for SeriesSummary { key, last, best, .. } in series {
+        let max = goal(&key) == Some(Goal::Max);
+        let summary = found.entry(key.metric).or_default().entry(key.split).or_default();
+        if summary.last.is_none_or(|(before, _)| last.time_us >= before) {
+            summary.last = Some((last.time_us, last.value));
         }
-    };
-    // What is damaged is missing here, too, rather than all of it.
-    let wanted = |key: &SeriesKey| goals.contains_key(key.metric.as_str());
-    snapshot.scan(&mut series, &wanted, sink, |_| Ok(()))?;
+        if let Some(new) = best.map(|best| best.value) {
+            let better = |old: f64| if max { old.max(new) } else { old.min(new) };
+            summary.best = Some(summary.best.map_or(new, better));
+        }
+    }
     Ok(found)
 }

@@ -30,12 +30,23 @@ impl Host {
 
     /// Interns a series; the status if refused.
     pub(crate) fn series(self, metric: &CStr, model: Option<&CStr>, trial: i32) -> Result<u32, abi::Status> {
+        self.series_of(metric, model, None, trial)
+    }
+
+    /// As [`Host::series`], of a split.
+    pub(crate) fn series_of(
+        self,
+        metric: &CStr,
+        model: Option<&CStr>,
+        split: Option<&CStr>,
+        trial: i32,
+    ) -> Result<u32, abi::Status> {
         let s = abi::Series {
             size: size_of::<abi::Series>() as u32,
             trial,
             metric: metric.as_ptr(),
             model: model.map_or(std::ptr::null(), CStr::as_ptr),
-            split: std::ptr::null(),
+            split: split.map_or(std::ptr::null(), CStr::as_ptr),
         };
         let mut out = 0;
         // SAFETY: `s` and `out` live until the call returns.

@@ -115,6 +115,7 @@ static EXPERIMENTS: &[Experiment] = &[
     in_run(c"fail-lines", |_| Err(b"first line\nsecond line\n  at frame 1".to_vec())),
     in_create(c"fail-create", |_| Err(b"cannot read the data set".to_vec())),
     // Numbers.
+    in_run(c"curves", numbers::curves),
     in_run(c"nan-guard", numbers::nan_guard),
     in_run(c"nan-late", numbers::nan_late),
     in_run(c"inf-guard", numbers::inf_guard),
@@ -168,7 +169,7 @@ extern "C" fn describe(index: u32) -> *const abi::Desc {
 fn desc(e: &Experiment) -> abi::Desc {
     use abi::param_type::{F64, I64, STR};
     let flags = if e.resumable { abi::desc_flag::RESUMABLE } else { 0 };
-    let params = vec![
+    let mut params = vec![
         common::param(c"steps", I64, c"20"),
         common::param(c"rate", F64, c"0"),
         common::param(c"burst", I64, c"1"),
@@ -176,6 +177,9 @@ fn desc(e: &Experiment) -> abi::Desc {
         common::param(c"hold", I64, c"-1"),
         common::param(c"gate", STR, c""),
     ];
+    if e.id == c"curves" {
+        params.push(common::param(c"lr", F64, c"0.1"));
+    }
     let metrics = vec![
         common::metric(c"loss", abi::metric_flag::HEADLINE | abi::metric_flag::GUARD),
         common::metric(c"noise", 0),

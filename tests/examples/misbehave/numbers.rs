@@ -30,6 +30,30 @@ fn each_step(job: &Job, value: impl Fn(i64, i32) -> f64) -> Result {
     Ok(abi::OK)
 }
 
+/// Losses of two models on two splits in three trials, which fall the faster the higher `lr` is; above 1 they diverge.
+pub(crate) fn curves(job: &Job) -> Result {
+    let host = job.host;
+    let lr: f64 = job.params["lr"].parse().unwrap();
+    let of = |split| {
+        move |model| (0..3).map(move |trial| host.series_of(c"loss", Some(model), Some(split), trial))
+    };
+    let models = [c"a", c"b"];
+    let tests = models.into_iter().flat_map(of(c"test")).map(|series| (series.unwrap(), 1.0));
+    let trains = models.into_iter().flat_map(of(c"train")).map(|series| (series.unwrap(), 0.5));
+    let series: Vec<_> = tests.chain(trains).collect();
+    for step in 0..job.int("steps") {
+        let falls = |scale: f64, n: i32| scale * (-lr * step as f64).exp() * (1.0 + 0.01 * f64::from(n));
+        let value = |scale, n| if lr > 1.0 && step > 5 { f64::INFINITY } else { falls(scale, n) };
+        let points: Vec<_> = series.iter().zip(0..).map(|((s, scale), n)| (*s, value(*scale, n))).collect();
+        host.log(step, &points);
+        match host.step_end() {
+            abi::OK => {}
+            status => return Ok(status),
+        }
+    }
+    Ok(abi::OK)
+}
+
 pub(crate) fn nan_guard(job: &Job) -> Result {
     each_step(job, |_, _| f64::NAN)
 }

@@ -155,6 +155,12 @@ impl Session {
         self.events.append(event).ok();
     }
 
+    /// The events that the disk has not taken to the end, for the keeper.
+    pub(crate) fn unwritten_events(&self) -> String {
+        self.events.flush().ok();
+        self.events.hand_over(crate::report::EVENTS_LIMIT)
+    }
+
     /// Writes the events that wait for the disk.
     pub(crate) fn flush_events(&self) {
         self.events.flush().ok();

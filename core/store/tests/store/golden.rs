@@ -1,4 +1,4 @@
-//! Run folders written by each schema so far are read for ever. `examples/golden.rs` wrote them.
+//! Run folders written in each way so far are read for ever. `examples/golden.rs` wrote them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use gradtop_store::{
     prepare_resume, read_events, read_series, read_table, recover, table_names, view,
 };
 
-fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1")
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -45,8 +45,26 @@ fn check_series(series: &[SeriesData], steps: i64) {
 
 #[test]
 fn schema_1() {
+    is_whole("v1", &["points", "run"]);
+}
+
+#[test]
+fn schema_1_with_sums_and_parameters_as_a_table() {
+    is_whole("v1-sums", &["params", "points", "run"]);
+    // Nothing of it passes for what it is not.
     let temp = tempfile::tempdir().unwrap();
-    copy(&golden(), temp.path());
+    copy(&golden("v1-sums"), temp.path());
+    let run = find_run(temp.path(), "golden").unwrap();
+    let part = run.metrics().join("part-00001.parquet");
+    let mut bytes = fs::read(&part).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&part, bytes).unwrap();
+    assert_eq!(read_series(&run, |_| true).unwrap()[0].step[0], 10, "the damaged part is left out");
+}
+
+fn is_whole(name: &str, tables: &[&str]) {
+    let temp = tempfile::tempdir().unwrap();
+    copy(&golden(name), temp.path());
     let run = find_run(temp.path(), "golden").unwrap();
     let seen = view(&run).unwrap();
     assert_eq!((seen.state, seen.status.step), (State::Stopped, Some(24)));
@@ -56,7 +74,7 @@ fn schema_1() {
     assert_eq!(figures::read(&run).unwrap()[0].id, "loss");
     assert_eq!(checkpoints(&run).iter().map(|c| c.step).collect::<Vec<_>>(), [9, 19]);
     check_series(&read_series(&run, |_| true).unwrap(), 25);
-    assert_eq!(table_names(&run), ["points", "run"]);
+    assert_eq!(table_names(&run), tables);
     let points = read_table(&run, "points").unwrap();
     assert_eq!(points.column("n"), Some(&ColumnData::I64(vec![0, 0, 10, -10, 20, -20])));
     assert_eq!(points.columns[1].1.as_deref(), Some("m"));

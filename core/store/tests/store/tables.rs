@@ -148,9 +148,14 @@ fn the_run_is_a_row_of_its_own() {
         recorder.series(&SeriesKey { model, split, ..SeriesKey::metric("loss") }, None).unwrap()
     };
     let (train, test, wide) = (of("deep", "train"), of("deep", "test"), of("wide", "test"));
-    // The steps go back: the row logged last counts, not the one of the highest step.
+    // The steps go back: the row logged last counts, not the one of the highest step. A row's time has microseconds.
+    let next_microsecond = || {
+        let now = std::time::SystemTime::now();
+        while now.elapsed().is_ok_and(|passed| passed.as_micros() < 1) {}
+    };
     for (step, v) in [(1, 3.0), (4, 1.0), (3, f64::NAN), (2, 2.0)] {
         recorder.log(step, None, [(wide, v + 20.0)]);
+        next_microsecond();
         recorder.log(step, None, [(test, v + 10.0)]);
         recorder.log(step, None, [(train, v)]);
     }

@@ -63,6 +63,7 @@ impl What {
             Self::Name => 12,
             Self::Bar => 5,
             Self::Metric => 11,
+            Self::Spark => 8,
             _ => usize::MAX,
         }
     }
@@ -116,9 +117,9 @@ pub(super) struct Column {
 #[derive(Debug)]
 pub(super) struct Columns(pub(super) Vec<Column>);
 
-/// Makes columns narrower: bars first, names last.
+/// Makes columns narrower: trends first, names last.
 fn shrink(columns: &mut [(What, usize)], mut missing: usize) {
-    for wanted in [What::Bar, What::Metric, What::Name] {
+    for wanted in [What::Spark, What::Bar, What::Metric, What::Name] {
         for (what, width) in columns.iter_mut().filter(|(what, _)| *what == wanted) {
             let share = width.saturating_sub(what.least()).min(missing);
             (*width, missing) = (*width - share, missing - share);
@@ -172,10 +173,14 @@ impl Columns {
             }
             // Before what matters most goes, some become narrower.
             let missing = used - room;
-            let give: usize = columns.iter().map(|(what, w)| w.saturating_sub(what.least())).sum();
+            let gives = |(what, width): &(What, usize)| width.saturating_sub(what.least());
+            let give: usize = columns.iter().map(gives).sum();
+            let trend: usize = columns.iter().filter(|(what, _)| *what == What::Spark).map(gives).sum();
             let worst = (0..columns.len()).max_by_key(|i| columns[*i].0.dispensable());
             match worst.filter(|i| columns[*i].0.dispensable() > 0) {
-                Some(i) if give < missing || columns[i].0.dispensable() > DEAR => drop(columns.remove(i)),
+                Some(i) if give < missing || (columns[i].0.dispensable() > DEAR && trend < missing) => {
+                    columns.remove(i);
+                }
                 _ => {
                     shrink(&mut columns, missing);
                     break;
