@@ -137,6 +137,7 @@ fn a_killed_function_fit_ends_with_the_same_rows() {
             break;
         }
         sandbox.gradtop(&["resume", "parts"]).expect_code(0);
+        until("it to go on", || (run.view().state != State::Paused).then_some(()));
     }
     assert!(run.signal_trainer(Signal::KILL), "it had already ended: give it more steps");
     run.wait().expect_code(4);

@@ -108,21 +108,9 @@ fn of_store(error: &StoreError) -> (Option<String>, i32) {
     }
 }
 
-/// The texts that come near to what was typed, nearest first.
-pub(crate) fn near<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let limit = (typed.chars().count() / 3).max(2);
-    let mut scored: Vec<(usize, &str)> = known
-        .map(|k| (if k.contains(typed) && typed.len() > 2 { 1 } else { edits(typed, k) }, k))
-        .filter(|(d, _)| *d <= limit)
-        .collect();
-    scored.sort_unstable();
-    scored.dedup();
-    scored.into_iter().take(3).map(|(_, k)| k).collect()
-}
-
 /// `did you mean a or b?`, or all there is when nothing comes near.
 pub(crate) fn suggest<'a>(typed: &str, known: impl Iterator<Item = &'a str> + Clone, what: &str) -> String {
-    let near = near(typed, known.clone());
+    let near = gradtop_store::near(typed, known.clone());
     if !near.is_empty() {
         return format!("did you mean {}?", near.join(" or "));
     }
@@ -134,35 +122,12 @@ pub(crate) fn suggest<'a>(typed: &str, known: impl Iterator<Item = &'a str> + Cl
     }
 }
 
-/// Number of characters to insert, delete, replace or swap.
-fn edits(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn typing_errors_find_what_was_meant() {
-        let known = ["function-fit", "image-classification", "random-labels"];
-        assert_eq!(near("funciton-fit", known.into_iter()), ["function-fit"]);
-        assert_eq!(near("random", known.into_iter()), ["random-labels"]);
-        assert!(near("xyz", known.into_iter()).is_empty());
         assert_eq!(suggest("xyz", ["a", "b"].into_iter(), "presets"), "presets: a, b");
     }
 }

@@ -1,6 +1,6 @@
 //! From defaults, a preset and what the user sets to one value for each parameter.
 
-use gradtop_store::ParamValue;
+use gradtop_store::{ParamValue, near};
 
 use crate::desc::{ExperimentDesc, ParamDesc, ParamKind};
 use crate::error::ParamError;
@@ -22,7 +22,7 @@ pub fn resolve_params(
                 let all: Vec<String> = experiment.presets.iter().map(|p| p.name.clone()).collect();
                 return Err(ParamError::UnknownPreset {
                     name: name.to_owned(),
-                    near: nearest(all.iter().map(String::as_str), name),
+                    near: near(name, all.iter().map(String::as_str)),
                     all,
                 });
             }
@@ -45,7 +45,7 @@ fn apply<'a>(
             let all: Vec<String> = experiment.params.iter().map(|p| p.key.clone()).collect();
             return Err(ParamError::Unknown {
                 key: key.clone(),
-                near: nearest(all.iter().map(String::as_str), key),
+                near: near(key, all.iter().map(String::as_str)),
                 all,
             });
         };
@@ -97,7 +97,7 @@ pub fn parse_param(param: &ParamDesc, text: &str) -> Result<ParamValue, ParamErr
             Err(ParamError::Choice {
                 key: param.key.clone(),
                 value: text.to_owned(),
-                near: nearest(param.choices.iter().map(String::as_str), text),
+                near: near(text, param.choices.iter().map(String::as_str)),
                 choices: param.choices.clone(),
             })
         }
@@ -148,36 +148,6 @@ fn check_range(
         value: text.to_owned(),
         range: param.range().unwrap_or_default(),
     })
-}
-
-/// Up to three of `names` that come near `name`: at most two edits away (one for short names), or beginning with it.
-pub(crate) fn nearest<'a>(names: impl Iterator<Item = &'a str>, name: &str) -> Vec<String> {
-    let limit = if name.chars().count() <= 3 { 1 } else { 2.max(name.chars().count() / 4) };
-    let mut scored: Vec<(usize, &str)> = names
-        .map(|n| (if !name.is_empty() && n.starts_with(name) { 0 } else { edits(n, name) }, n))
-        .filter(|(d, _)| *d <= limit)
-        .collect();
-    scored.sort_unstable();
-    scored.into_iter().take(3).map(|(_, n)| n.to_owned()).collect()
-}
-
-/// Levenshtein distance, a swap of neighbours counting once.
-fn edits(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut before = vec![0; b.len() + 1];
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let changed = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            row[j] = changed.min(last[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(before[j - 2] + 1);
-            }
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
 }
 
 #[cfg(test)]

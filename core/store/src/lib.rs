@@ -28,6 +28,7 @@ mod machine;
 mod manifest;
 mod merge;
 mod metrics;
+mod near;
 mod outline;
 mod pages;
 mod parallel;
@@ -68,6 +69,7 @@ pub use machine::{boot_id, host_name, process_start};
 pub use manifest::{
     ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Versions, read_manifest,
 };
+pub use near::near;
 pub use outline::{Outline, PageSummary, outline};
 pub use read::{SeriesData, read_series, read_series_around_damage, series_keys};
 pub use recorder::{Recorder, RecorderOptions, RecorderStats, Trouble};

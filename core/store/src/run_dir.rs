@@ -1,6 +1,5 @@
 //! Where things lie: the runs folder, a run's folder, and the names of runs.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -10,6 +9,7 @@ use crate::error::{IoContext as _, Result, StoreError};
 use crate::held::Held;
 use crate::inside;
 use crate::manifest::read_manifest;
+use crate::near::near;
 
 /// The longest name of a run.
 const MAX_NAME: usize = 100;
@@ -271,7 +271,7 @@ fn subfolders(dir: &Path, prefix: &str, bad: &mut Vec<(PathBuf, StoreError)>) ->
 /// folder work too.
 pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
     let all = list_runs(runs);
-    let near =
+    let none =
         |near: Vec<String>| StoreError::NoSuchRun { name: name.to_owned(), runs: runs.to_owned(), near };
     if name == "last" {
         return all
@@ -279,7 +279,7 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
             .filter_map(|r| read_manifest(&r).ok().map(|m| (m.created, r)))
             .max()
             .map(|(_, r)| r)
-            .ok_or_else(|| near(Vec::new()));
+            .ok_or_else(|| none(Vec::new()));
     }
     if let Some((exp, run)) = name.trim_end_matches('/').rsplit_once('/') {
         let exp = exp.rsplit('/').next().unwrap_or(exp);
@@ -292,7 +292,7 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
         if inside::exists(&path, &path.manifest()) {
             return Ok(path);
         }
-        return Err(near(nearest(&all, run)));
+        return Err(none(nearest(&all, run)));
     }
     let exact: Vec<_> = all.iter().filter(|r| r.name() == name).collect();
     if exact.is_empty()
@@ -305,7 +305,7 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
     let begins = |r: &&RunDir| !name.is_empty() && r.name().starts_with(name);
     let matches = if exact.is_empty() { all.iter().filter(begins).collect() } else { exact };
     match matches.as_slice() {
-        [] => Err(near(nearest(&all, name))),
+        [] => Err(none(nearest(&all, name))),
         [one] => Ok((*one).clone()),
         many => Err(StoreError::Ambiguous {
             name: name.to_owned(),
@@ -320,32 +320,8 @@ pub fn find_folder(runs: &Path, name: &str) -> Option<RunDir> {
     folders(runs, &mut Vec::new()).into_iter().find(|run| run.name() == name || run.path() == path)
 }
 
-/// Up to three names at most two edits, or a third of the name, away.
+/// Names of runs that come near to this one.
 fn nearest(all: &[RunDir], name: &str) -> Vec<String> {
-    let limit = (name.len() / 3).max(2);
-    let mut scored: Vec<_> = all
-        .iter()
-        .map(RunDir::name)
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .map(|n| (edits(&n, name), n))
-        .filter(|(d, _)| *d <= limit)
-        .collect();
-    scored.sort();
-    scored.into_iter().take(3).map(|(_, n)| n).collect()
-}
-
-/// Levenshtein distance in bytes.
-pub(crate) fn edits(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.bytes().enumerate() {
-            let substituted = diagonal + usize::from(ca != cb);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
+    let names: Vec<String> = all.iter().map(RunDir::name).collect();
+    near(name, names.iter().map(String::as_str))
 }

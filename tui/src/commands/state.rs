@@ -251,7 +251,8 @@ pub(crate) fn to_json(view: &View) -> Map<String, Value> {
         "total": s.total,
         "eta_s": eta(view),
         "steps_per_s": rate(view),
-        "age_s": view.age_of_last_write.as_secs_f64(),
+        // An ended run says the same whenever it is asked.
+        "age_s": (!view.state.is_final()).then_some(view.age_of_last_write.as_secs_f64()),
         "silent_s": view.silent_for().map(|t| t.as_secs_f64()),
         "suspended": view.is_suspended(),
         "host": view.host,

@@ -217,9 +217,8 @@ fn short(value: &Value) -> String {
 
 /// `; did you mean x?`, if something comes near.
 pub(super) fn nearest<'a>(words: impl Iterator<Item = &'a str>, text: &str) -> String {
-    let near = words.map(|word| (crate::run_dir::edits(word, text), word)).min();
-    match near.filter(|(edits, _)| *edits <= if text.len() <= 3 { 1 } else { 2 }) {
-        Some((_, word)) => format!("; did you mean {word}?"),
+    match crate::near(text, words).first() {
+        Some(word) => format!("; did you mean {word}?"),
         None => String::new(),
     }
 }

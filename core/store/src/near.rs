@@ -1,0 +1,36 @@
+//! Names that come near to what somebody typed.
+
+/// Up to three of `names`, nearest first: those that begin with or contain `typed`, and those at most two edits away (one for
+/// short words, a quarter of their length for long ones). A swap of neighbours is one edit.
+pub fn near<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let limit = match typed.chars().count() {
+        0..=3 => 1,
+        n => 2.max(n / 4),
+    };
+    let mut scored: Vec<(usize, &str)> = names
+        .map(|name| match name.find(typed) {
+            Some(0) if !typed.is_empty() => (0, name),
+            Some(_) if typed.len() > 2 => (1, name),
+            _ => (strsim::osa_distance(typed, name), name),
+        })
+        .filter(|(edits, _)| *edits <= limit)
+        .collect();
+    scored.sort_unstable();
+    scored.dedup();
+    scored.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typing_errors_find_what_was_meant() {
+        let known = ["function-fit", "image-classification", "random-labels"];
+        assert_eq!(near("funciton-fit", known.into_iter()), ["function-fit"]);
+        assert_eq!(near("random", known.into_iter()), ["random-labels"]);
+        assert!(near("xyz", known.into_iter()).is_empty());
+        assert_eq!(near("lable", ["table", "label"].into_iter()), ["label", "table"]);
+        assert!(near("", ["a", "bc"].into_iter()).len() <= 1);
+    }
+}
