@@ -190,7 +190,7 @@ pub fn recover_crashed(run: &RunDir) -> Result<bool> {
 
 /// Seals what a run could not before it ended, as with a full disk. Its end stays as it is written.
 fn seal_rest(run: &RunDir) -> Result<bool> {
-    if !has_journal(run) {
+    if !has_journal(run) && !read_status(run).is_ok_and(|status| status.unsettled) {
         return Ok(false);
     }
     let lock = match RunLock::acquire(run) {
@@ -199,7 +199,11 @@ fn seal_rest(run: &RunDir) -> Result<bool> {
         Err(e) => return Err(e.into()),
     };
     recover(run, &lock)?;
-    gradtop_store::write_run_table(run, &read_manifest(run)?, &read_status(run)?)?;
+    let mut status = read_status(run)?;
+    gradtop_store::write_run_table(run, &read_manifest(run)?, &status)?;
+    if std::mem::take(&mut status.unsettled) {
+        write_status(run, &status)?;
+    }
     drop(lock);
     Ok(true)
 }
@@ -245,6 +249,7 @@ fn write_crashed(run: &RunDir, cause: &str) -> Result<bool> {
     (status.state, status.cause, status.ended) = (end.state, end.cause, status.started.max(Some(time)));
     (status.eta_s, status.steps_per_s, status.waiting, status.outcome) = (None, None, None, None);
     status.updated = Timestamp::now();
+    gradtop_store::settle(run, &mut status);
     gradtop_store::write_run_table(run, &read_manifest(run)?, &status)?;
     append_event(run, &Event::State { state: status.state, cause: status.cause.clone() })?;
     write_status(run, &status)?;

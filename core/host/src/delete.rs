@@ -1,32 +1,11 @@
 //! Deleting a run, and only a run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use gradtop_store::{Life, RunDir, RunLock, StoreError, inside, is_locked, read_manifest, view};
 
 use crate::allowed::{Action, Why, check};
 use crate::error::{HostError, Result};
-
-/// What a run's folder holds; anything else in it is somebody's.
-const OURS: [&str; 17] = [
-    "run.toml",
-    "plugin.so",
-    "status.json",
-    "lock",
-    "control",
-    "events.jsonl",
-    "series.jsonl",
-    "journal",
-    "metrics",
-    "tables",
-    "figures.toml",
-    "checkpoints",
-    "console.log",
-    "console-tail.log",
-    "console-tail.old.log",
-    "superseded",
-    ".reserve",
-];
 
 /// Whether a run may be deleted; if not, an error that says why, and what would have to be so. `runs` is the folder of all
 /// runs. With `force`, these may go too: one whose manifest cannot be read, one with files of others in it,
@@ -52,7 +31,7 @@ pub fn may_delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
             return refuse(format!("{e}; `gradtop rm --force` deletes it all the same"));
         }
     }
-    let foreign = foreign(run)?;
+    let foreign = gradtop_store::foreign(run)?;
     if !foreign.is_empty() && !force {
         let more = if foreign.len() > 3 { format!(" and {} more", foreign.len() - 3) } else { String::new() };
         let names: Vec<_> = foreign.iter().take(3).map(|name| name.display().to_string()).collect();
@@ -75,16 +54,6 @@ fn lockable(run: &RunDir) -> bool {
     !inside::exists(run, &run.lock()) || inside::is_file(run, &run.lock())
 }
 
-/// What lies in a run's folder and is not a run's.
-fn foreign(run: &RunDir) -> Result<Vec<PathBuf>> {
-    let names = inside::names(run, run.path()).map_err(HostError::io("list the run's folder"))?;
-    let ours = |name: &str| OURS.contains(&name) || name.starts_with(".tmp-");
-    let mut foreign: Vec<PathBuf> =
-        names.into_iter().filter(|n| !n.to_str().is_some_and(ours)).map(PathBuf::from).collect();
-    foreign.sort();
-    Ok(foreign)
-}
-
 /// Deletes a run that may be deleted, see [`may_delete`]. Its folder is moved out of sight in one step, then emptied: whoever
 /// looks meanwhile sees the whole run or none. No link in it is followed.
 pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
@@ -97,11 +66,16 @@ pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
         lock => lock?,
     };
     let experiment = RunDir::new(path.parent().unwrap_or(path));
-    let away = experiment.path().join(format!(".deleted-{}-{}", run.name(), std::process::id()));
+    let away = gradtop_store::tmp_beside(path);
     let failed = |what| HostError::io(format!("{what} {}", path.display()));
     inside::rename(&experiment, path, &away).map_err(failed("delete"))?;
+    if let Err(e) = inside::remove_dir(&experiment, &away) {
+        // What is left is shown, and can be deleted again.
+        inside::rename_new(&experiment, &away, path).ok();
+        return Err(failed("delete all of")(e));
+    }
     drop(lock);
-    inside::remove_dir(&experiment, &away).map_err(failed("delete all of"))?;
+    gradtop_store::remove_unfinished(&experiment);
     // The experiment's folder goes with its last run; anything else in it keeps it.
     drop(std::fs::remove_dir(experiment.path()));
     if let Some(runs) = experiment.path().parent() {

@@ -23,6 +23,8 @@ pub enum Refusal {
     /// In a run's folder, and another user's.
     #[error("belongs to another user (uid {owner}), and whoever runs it does what that user wants")]
     Foreign {
+        /// What of the run is: its folder, manifest or plugin.
+        what: String,
         /// That user.
         owner: u32,
     },
@@ -341,7 +343,8 @@ pub enum HostError {
     },
     /// A run's plugin is not what the run was started with, or not this user's.
     #[error(
-        "{run} is not resumed: its plugin.so {refusal}. `gradtop resume {run} --trust` runs it nevertheless"
+        "{run} is not resumed: its {} {refusal}. `gradtop resume {run} --trust` runs it nevertheless",
+        if let Refusal::Foreign { what, .. } = refusal { what.as_str() } else { "plugin.so" }
     )]
     Untrusted {
         /// The run's name.

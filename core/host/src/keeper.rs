@@ -300,8 +300,18 @@ impl Keeper {
         status.schema = gradtop_store::SCHEMA;
         status.state = state;
         status.cause.clone_from(&cause);
-        let waited = status.waiting.take().is_some();
+        let waiting = status.waiting.take().map(|waiting| waiting.rows);
+        let waited = waiting.is_some();
+        // A trainer that ended in order has counted them itself.
+        if let (Some(rows @ 1..), None, Some(cause)) = (waiting, &status.outcome, &mut cause) {
+            let more = format!("; {rows} rows that waited for the disk are lost");
+            cause.push_str(&more);
+            status.cause = Some(cause.clone());
+        }
         status.outcome = None;
+        if state != State::Finished || waited {
+            gradtop_store::settle(&self.run, &mut status);
+        }
         // Of the last moments only, so no longer worth knowing.
         (status.eta_s, status.steps_per_s) = (None, None);
         status.updated = Timestamp::now();
@@ -311,6 +321,7 @@ impl Keeper {
         let written = read_manifest(&self.run)
             .and_then(|manifest| gradtop_store::write_run_table(&self.run, &manifest, &status));
         if let Err(e) = written {
+            status.unsettled = true;
             self.event(&Event::Warning { message: format!("the table of runs could not be written: {e}") });
         }
         self.event(&Event::State { state, cause });

@@ -277,13 +277,7 @@ fn go_on(run: &RunDir, trust: bool) -> Result<()> {
             why: Why::Going(seen.state),
         });
     }
-    if gradtop_store::checkpoints(run).is_empty() {
-        return refuse("it has no checkpoint yet; start a new run with the same seed");
-    }
-    if !gradtop_store::inside::is_file(run, &run.plugin()) {
-        return refuse("its copy of the plugin (plugin.so) is gone; start a new run");
-    }
-    let trusted = may_run(run, &seen.manifest.plugin.sha256, trust)?;
+    let trusted = may_go_on(run, &seen.manifest, trust)?;
     // An interrupt now would leave rows set aside and nobody to go on.
     let _blocked = Blocked::interrupts();
     let lock = RunLock::acquire(run)?;
@@ -316,7 +310,41 @@ fn go_on(run: &RunDir, trust: bool) -> Result<()> {
         append_event(run, &Event::Warning { message })?;
         Ok::<_, gradtop_store::StoreError>(hash)
     });
-    start(run, &lock, Some(&GoOn { checkpoint: checkpoint.dir, trusted: trusted.transpose()? }))
+    let started =
+        start(run, &lock, Some(&GoOn { checkpoint: checkpoint.dir, trusted: trusted.transpose()? }));
+    if started.is_err() {
+        // Its end is still the one that it had.
+        let (state, cause, ended) = (now.state, now.cause, now.ended);
+        let status = Status { state, cause: cause.clone(), ended, ..read_status(run)? };
+        gradtop_store::write_run_table(run, &seen.manifest, &status)?;
+        write_status(run, &status)?;
+        append_event(run, &Event::State { state, cause })?;
+    }
+    started
+}
+
+/// Whether a run that has ended, or will have been given up, could be resumed: an error says what it lacks, before anything is
+/// written.
+pub fn may_resume(run: &RunDir, trust: bool) -> Result<()> {
+    let manifest = gradtop_store::read_manifest(run)?;
+    if !manifest.experiment.resumable {
+        let why = Why::NotResumable { experiment: manifest.experiment.id };
+        return Err(HostError::NotAllowed { run: run.name(), action: Action::Resume, why });
+    }
+    may_go_on(run, &manifest, trust).map(drop)
+}
+
+fn may_go_on(run: &RunDir, manifest: &Manifest, trust: bool) -> Result<Option<(String, String)>> {
+    let refuse = |why: &str| Err(HostError::NotResumable { run: run.name(), why: why.to_owned() });
+    if gradtop_store::checkpoints(run).is_empty() {
+        return refuse("it has no checkpoint yet; start a new run with the same seed");
+    }
+    match gradtop_store::inside::entry(run, &run.plugin()) {
+        Ok(entry) if entry.kind == gradtop_store::inside::Kind::File => {}
+        Ok(_) => return refuse("what is called plugin.so in its folder is no file; start a new run"),
+        Err(_) => return refuse("its copy of the plugin (plugin.so) is gone; start a new run"),
+    }
+    may_run(run, &manifest.plugin.sha256, trust)
 }
 
 /// Whether the plugin in a run's folder may be run. `None`: it is what it should be. Else what is trusted, in words, and the

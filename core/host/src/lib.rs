@@ -58,7 +58,7 @@ pub use device::{DeviceChoice, Gpus};
 pub use discover::{Discovery, FoundPlugin, Origin, Shadowed, discover, installed_plugins, search_path};
 pub use error::{HostError, ParamError, Refusal, Result};
 pub use inspect::{Inspection, inspect};
-pub use launch::{Launch, default_threads, launch, refused, resume, resume_trusting};
+pub use launch::{Launch, default_threads, launch, may_resume, refused, resume, resume_trusting};
 pub use params::{parse_param, resolve_params};
 pub use program::{cache_dir, data_dir, hidden_main, set_program};
 pub use shared::{SharedPlugin, shared_plugin};

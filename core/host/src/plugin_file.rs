@@ -111,10 +111,11 @@ fn run_of(plugin: &Path) -> Option<RunDir> {
 /// Refuses to run what another user has put into a run's folder.
 pub(crate) fn check_owner(run: &RunDir) -> Result<(), Refusal> {
     let us = rustix::process::geteuid().as_raw();
-    for path in [run.path(), &run.manifest(), &run.plugin()] {
+    let parts = [("folder", run.path()), ("run.toml", &run.manifest()), ("plugin.so", &run.plugin())];
+    for (what, path) in parts {
         let meta = std::fs::metadata(path).map_err(|e| unreadable(&e))?;
         if meta.uid() != us {
-            return Err(Refusal::Foreign { owner: meta.uid() });
+            return Err(Refusal::Foreign { what: what.to_owned(), owner: meta.uid() });
         }
     }
     Ok(())

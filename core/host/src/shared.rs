@@ -140,10 +140,11 @@ fn prune_in(folder: &OwnedFd, keep: Option<&str>) {
         let name = entry.file_name();
         let Ok(meta) = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
         let text = name.to_string_lossy();
-        let unused = if text.starts_with(TMP) {
-            now - meta.st_mtime > LEFT_BEHIND.as_secs().cast_signed()
-        } else {
-            text.ends_with(".so") && meta.st_nlink == 1 && keep != Some(&text)
+        let old = now - meta.st_mtime > LEFT_BEHIND.as_secs().cast_signed();
+        let unused = match kind(&text) {
+            Kind::Plugin => meta.st_nlink == 1 && keep != Some(&text),
+            Kind::Unfinished => old,
+            Kind::Foreign => false,
         };
         if unused && meta.st_uid == us {
             unlinkat(folder, name, AtFlags::empty()).ok();
@@ -151,15 +152,36 @@ fn prune_in(folder: &OwnedFd, keep: Option<&str>) {
     }
 }
 
+#[derive(Debug, PartialEq)]
+enum Kind {
+    Plugin,
+    Unfinished,
+    Foreign,
+}
+
+/// What a name in the folder says: `<hash>.so`, `<hash>-<user>.so`, `.tmp-<process>-<number>.so`, or somebody's own.
+fn kind(name: &str) -> Kind {
+    let Some(stem) = name.strip_suffix(".so") else { return Kind::Foreign };
+    let numbers = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    if let Some(rest) = stem.strip_prefix(TMP) {
+        return if numbers(rest) { Kind::Unfinished } else { Kind::Foreign };
+    }
+    match stem.split_at_checked(64) {
+        Some((hash, user)) if hash.bytes().all(|b| b.is_ascii_hexdigit()) && numbers(user) => Kind::Plugin,
+        _ => Kind::Foreign,
+    }
+}
+
 /// Bytes of the plugin in a run's folder, where other runs have the same file.
 pub fn shared_plugin(run: &RunDir) -> Option<SharedPlugin> {
     let meta = std::fs::symlink_metadata(run.plugin()).ok().filter(std::fs::Metadata::is_file)?;
     let runs = run.path().parent()?.parent()?;
-    let same = |entry: std::fs::DirEntry| {
-        entry.metadata().is_ok_and(|m| (m.dev(), m.ino()) == (meta.dev(), meta.ino()))
+    let same = |other: &RunDir| {
+        let other = std::fs::symlink_metadata(other.plugin());
+        other.is_ok_and(|m| (m.dev(), m.ino()) == (meta.dev(), meta.ino()))
     };
-    let kept = std::fs::read_dir(runs.join(FOLDER)).into_iter().flatten().flatten().any(same);
-    let others = meta.nlink().saturating_sub(1 + u64::from(kept));
+    let others =
+        gradtop_store::list_runs(runs).iter().filter(|other| *other != run && same(other)).count() as u64;
     (others > 0).then_some(SharedPlugin { bytes: meta.len(), others })
 }
 
@@ -170,4 +192,22 @@ pub struct SharedPlugin {
     pub bytes: u64,
     /// How many other runs have it.
     pub others: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_are_made_here_are_removed_here() {
+        let hash = "0123456789abcdef".repeat(4);
+        assert_eq!(kind(&format!("{hash}.so")), Kind::Plugin);
+        assert_eq!(kind(&format!("{hash}-1000.so")), Kind::Plugin);
+        assert_eq!(kind(".tmp-12-0.so"), Kind::Unfinished);
+        for name in
+            ["notes.so", ".tmp-notes", ".tmp-notes.so", "my-own-plugin.so", &hash, &format!("{hash}-a.so")]
+        {
+            assert_eq!(kind(name), Kind::Foreign, "{name}");
+        }
+    }
 }

@@ -53,7 +53,7 @@ impl Birth {
         fs::create_dir_all(runs).at("create", runs)?;
         for _ in 0..TRIES {
             create_shared(runs, above.path())?;
-            remove_stillborn(&above);
+            remove_unfinished(&above);
             if let Some((run, lock)) = conceive(&above)? {
                 return Ok(Self { runs: runs.to_owned(), manifest, find_name, above, run, lock: Some(lock) });
             }
@@ -132,8 +132,8 @@ fn conceive(above: &RunDir) -> Result<Option<(RunDir, RunLock)>> {
     }
 }
 
-/// Removes what launches of this user left that died before their runs had a name.
-fn remove_stillborn(above: &RunDir) {
+/// Removes what launches and deletions of this user left in the folder of an experiment that died before they were done.
+pub fn remove_unfinished(above: &RunDir) {
     let names = inside::names(above, above.path()).unwrap_or_default();
     for name in names.iter().filter(|name| name.to_string_lossy().starts_with(TMP)) {
         let run = RunDir::new(above.path().join(name));

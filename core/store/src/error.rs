@@ -194,7 +194,10 @@ pub(crate) trait IoContext<T> {
 
 impl<T> IoContext<T> for io::Result<T> {
     fn at(self, what: &'static str, path: &Path) -> Result<T> {
-        self.map_err(|source| StoreError::Io { what, path: path.to_owned(), source })
+        self.map_err(|source| match crate::inside::NoFile::of(&source) {
+            Some(what) => StoreError::Damaged { path: path.to_owned(), message: what.to_string() },
+            None => StoreError::Io { what, path: path.to_owned(), source },
+        })
     }
 }
 

@@ -10,7 +10,7 @@ pub(crate) const TMP: &str = ".tmp-";
 
 /// A temporary name beside `path`, unlike any other in this and other processes: of containers that share a folder, each may
 /// have a process of the same id.
-pub(crate) fn tmp_beside(path: &Path) -> PathBuf {
+pub fn tmp_beside(path: &Path) -> PathBuf {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     static SALT: LazyLock<u64> = LazyLock::new(|| RandomState::new().build_hasher().finish() >> 32);
     let n = NEXT.fetch_add(1, Ordering::Relaxed);

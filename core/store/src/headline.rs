@@ -1,7 +1,7 @@
 //! Which number of a metric stands for a run.
 //!
-//! Only values of one split are ever compared: the one declared, else `test`, else `val` or `validation`, else values without
-//! a split, else the only one there is; `train` comes last.
+//! Only values of one split are ever compared: the one declared, else a test split, else one for validation, else values without
+//! a split, else the only one there is; a training split comes last.
 
 use crate::manifest::{Goal, MetricInfo};
 use crate::status::HeadlineValue;
@@ -9,14 +9,15 @@ use crate::status::HeadlineValue;
 /// How well a split speaks for a metric: of several, the least stands for the run. Equal only for the same split.
 pub fn split_rank<'a>(info: Option<&MetricInfo>, split: Option<&'a str>) -> (u8, Option<&'a str>) {
     let declared = info.and_then(|m| m.headline_of.as_deref());
+    let lower = split.map(str::to_lowercase);
+    let begins = |words: &[&str]| lower.as_ref().is_some_and(|s| words.iter().any(|w| s.starts_with(w)));
     let rank = match split {
         Some(_) if split == declared => 0,
-        Some("test") => 1,
-        Some("val") => 2,
-        Some("validation") => 3,
-        None => 4,
-        Some(train) if train.starts_with("train") => 6,
-        Some(_) => 5,
+        _ if begins(&["test"]) => 1,
+        _ if begins(&["val", "dev", "eval", "holdout"]) => 2,
+        None => 3,
+        _ if lower.as_deref() == Some("tr") || begins(&["train", "fit", "batch", "mini"]) => 5,
+        Some(_) => 4,
     };
     (rank, split)
 }
@@ -136,6 +137,12 @@ mod tests {
         for from in 0..all.len() {
             assert_eq!(chosen(&all[from..], None).as_deref(), all[from]);
         }
+        for [better, worse] in
+            [["Test", "val"], ["eval", "Train"], ["Valid", "batch"], ["dev", "extra"], ["extra", "fit"]]
+        {
+            assert_eq!(chosen(&[Some(better), Some(worse)], None).as_deref(), Some(better));
+        }
+        assert_eq!(chosen(&[None, Some("Train")], None), None, "without a split");
         assert_eq!(chosen(&all, Some("train")).as_deref(), Some("train"), "declared");
         assert_eq!(chosen(&all[1..], Some("test")).as_deref(), Some("val"), "declared, and not logged");
     }

@@ -30,13 +30,14 @@ impl Held {
     pub(crate) fn is_at(&self, path: &Path) -> bool {
         let Some(held) = &self.0 else { return true };
         let (folder, at_first) = &**held;
+        // The kernel knows best: by way of links a path may come to lead elsewhere, and some file systems give a folder another
+        // number now and then.
+        if at_first.is_some() && place(folder) == *at_first {
+            return true;
+        }
         match (stat(path), fstat(folder)) {
             (Err(Errno::NOENT | Errno::NOTDIR), _) => false,
-            // Some file systems give a folder another number now and then: it has moved if the kernel says so too.
-            (Ok(there), Ok(held)) => {
-                (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
-                    || at_first.is_some() && place(folder) == *at_first
-            }
+            (Ok(there), Ok(held)) => (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino),
             _ => true,
         }
     }
@@ -84,7 +85,13 @@ mod tests {
         std::fs::create_dir(&old).unwrap();
         let run = RunDir::new(&old).hold().unwrap();
         assert!(run.is_in_place());
+        let link = temp.path().join("link");
+        std::os::unix::fs::symlink(&old, &link).unwrap();
+        let by_link = RunDir::new(&link).hold().unwrap();
+        std::fs::remove_file(&link).unwrap();
+        assert!(by_link.is_in_place(), "only a link to it is gone");
         std::fs::rename(&old, &new).unwrap();
+        assert!(!by_link.is_in_place());
         assert!(!run.is_in_place());
         std::fs::create_dir(&old).unwrap();
         assert!(!run.is_in_place(), "another folder of its name");

@@ -13,8 +13,8 @@ use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, fstat, linkat, mkdirat,
-    openat, openat2, renameat, renameat_with, statat, unlinkat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, fchown, fstat, linkat,
+    mkdirat, openat, openat2, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -33,6 +33,22 @@ const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEX
 /// The mode of new files and folders; the umask takes from it.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
 const DIR_MODE: Mode = Mode::from_raw_mode(0o777);
+
+/// Something else than a regular file lies where a run has one: damage, wherever it is met.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NoFile(&'static str);
+
+impl NoFile {
+    fn error(what: &'static str) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidInput, Self(what))
+    }
+
+    /// What is there, if an error says that it is no file.
+    pub(crate) fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
 
 /// Opens a file for reading.
 pub fn open(run: &RunDir, path: &Path) -> io::Result<File> {
@@ -154,11 +170,17 @@ pub fn create_dir_all(run: &RunDir, path: &Path) -> io::Result<()> {
     let mut dir = open_root(run)?;
     for name in relative(run, path)?.components() {
         let name = name.as_os_str();
-        match mkdirat(&dir, name, DIR_MODE) {
-            Ok(()) | Err(Errno::EXIST) => {}
+        let made = match mkdirat(&dir, name, DIR_MODE) {
+            Ok(()) => true,
+            Err(Errno::EXIST) => false,
             Err(e) => return Err(e.into()),
+        };
+        let flags = if made { OFlags::RDONLY | OFlags::DIRECTORY | CAREFUL } else { FOLDER };
+        let inner = open_below(&dir, Path::new(name), flags, Mode::empty())?;
+        if made {
+            give_to_owner(&dir, &inner);
         }
-        dir = open_below(&dir, Path::new(name), FOLDER, Mode::empty())?;
+        dir = inner;
     }
     Ok(())
 }
@@ -231,6 +253,8 @@ pub struct Entry {
     pub modified: SystemTime,
     /// The number of its inode.
     pub inode: u64,
+    /// How many names it has.
+    pub links: u64,
 }
 
 /// What can lie at a path.
@@ -265,14 +289,18 @@ pub fn exists(run: &RunDir, path: &Path) -> bool {
     entry(run, path).is_ok()
 }
 
-/// Whether a run may be mended by whoever merely looks at it: its folder is this user's own, and nothing but files and
-/// folders lies where gradtop writes.
+/// Whether a run may be mended by whoever merely looks at it: its folder is this user's own, nothing but files and folders
+/// lies where gradtop writes, and what it writes to in place has no second name elsewhere.
 pub fn is_own(run: &RunDir) -> bool {
     let own = |root: OwnedFd| fstat(root).is_ok_and(|s| s.st_uid == rustix::process::geteuid().as_raw());
     let below = |dir: &Path| -> Vec<PathBuf> {
         names(run, dir).unwrap_or_default().into_iter().map(|name| dir.join(name)).collect()
     };
-    let plain = |path: &PathBuf| entry(run, path).is_ok_and(|e| e.kind != Kind::Other);
+    let in_place = [run.lock(), run.events(), run.series(), run.damage()];
+    let plain = |path: &PathBuf| {
+        let alone = |e: &Entry| e.links == 1 || !(in_place.contains(path) || path.starts_with(run.journal()));
+        entry(run, path).is_ok_and(|e| e.kind == Kind::Folder || e.kind == Kind::File && alone(&e))
+    };
     let mut folders = vec![
         run.path().to_owned(),
         run.journal(),
@@ -296,16 +324,36 @@ fn entry_of(stat: &Stat) -> Entry {
         len: u64::try_from(stat.st_size).unwrap_or(0),
         modified: SystemTime::UNIX_EPOCH + since_1970,
         inode: stat.st_ino,
+        links: stat.st_nlink,
     }
 }
 
 fn open_with(run: &RunDir, path: &Path, flags: OFlags) -> io::Result<File> {
-    let mode = if flags.contains(OFlags::CREATE) { FILE_MODE } else { Mode::empty() };
-    let file = open_below(&open_root(run)?, relative(run, path)?, flags | CAREFUL, mode)?;
+    let creates = flags.contains(OFlags::CREATE);
+    let root = open_root(run)?;
+    let mode = if creates { FILE_MODE } else { Mode::empty() };
+    let file = open_below(&root, relative(run, path)?, flags | CAREFUL, mode)?;
+    if creates {
+        give_to_owner(&root, &file);
+    }
     match entry_of(&fstat(&file)?).kind {
         Kind::File => Ok(File::from(file)),
-        Kind::Folder => Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, not a file")),
-        Kind::Other => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")),
+        Kind::Folder => Err(NoFile::error("it is a folder, not a file")),
+        Kind::Other => Err(NoFile::error("it is not a regular file")),
+    }
+}
+
+/// What root makes in somebody's folder is theirs: they are to go on with it.
+fn give_to_owner(folder: &OwnedFd, new: &OwnedFd) {
+    if rustix::process::geteuid().is_root()
+        && let (Ok(folder), Ok(stat)) = (fstat(folder), fstat(new))
+        && folder.st_uid != 0
+        && stat.st_uid == 0
+        && (stat.st_nlink == 1 || entry_of(&stat).kind == Kind::Folder)
+    {
+        let (user, group) =
+            (rustix::fs::Uid::from_raw(folder.st_uid), rustix::fs::Gid::from_raw(folder.st_gid));
+        fchown(new, Some(user), Some(group)).ok();
     }
 }
 
@@ -349,10 +397,12 @@ fn open_below(dir: &OwnedFd, path: &Path, flags: OFlags, mode: Mode) -> io::Resu
         opened => opened,
     };
     opened.map_err(|e| match e {
-        Errno::LOOP => io::Error::new(
-            io::ErrorKind::InvalidInput,
+        Errno::LOOP => NoFile::error(
             "it is, or lies behind, a symbolic link, and links inside a run folder are not followed",
         ),
+        Errno::ISDIR => NoFile::error("it is a folder, not a file"),
+        // A socket, a device without a driver, a pipe that nobody reads.
+        Errno::NXIO => NoFile::error("it is not a regular file"),
         e => e.into(),
     })
 }

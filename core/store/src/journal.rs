@@ -78,10 +78,22 @@ pub(crate) struct JournalWriter {
     written: u64,
 }
 
+fn is_empty(run: &RunDir, path: &Path) -> bool {
+    inside::entry(run, path).is_ok_and(|entry| entry.kind == inside::Kind::File && entry.len == 0)
+}
+
 impl JournalWriter {
     pub(crate) fn create(run: &RunDir, segment: u32) -> Result<Self> {
         let path = run.journal().join(segment_name(segment));
-        let file = inside::create_new(run, &path).at("create", &path)?;
+        let file = match inside::create_new(run, &path) {
+            // Made by a try whose answer was lost: the lock is ours, so nobody else has it.
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && is_empty(run, &path) => {
+                inside::remove_file(run, &path).at("remove", &path)?;
+                inside::create_new(run, &path)
+            }
+            made => made,
+        };
+        let file = file.at("create", &path)?;
         let mut schema = StreamWriter::try_new(Vec::new(), &SCHEMA).format_at("encode", &path)?;
         let pending = std::mem::take(schema.get_mut());
         Ok(Self { path, segment, file, pending, batches: 0, written: 0 })

@@ -44,6 +44,17 @@ pub(crate) struct Snapshot {
 pub(crate) enum Source {
     Part(PathBuf, File),
     Journal(JournalReader),
+    /// What cannot be opened for what it is.
+    Damaged(StoreError),
+}
+
+impl Source {
+    fn or_damaged(opened: Result<Self>) -> Result<Self> {
+        match opened {
+            Err(e) if e.is_damage() => Ok(Self::Damaged(e)),
+            opened => opened,
+        }
+    }
 }
 
 /// How often a folder may change while it is being opened.
@@ -70,21 +81,36 @@ impl Snapshot {
 
     /// `None`: parts are being replaced by way of a list.
     fn try_open(run: &RunDir) -> Result<Option<Self>> {
+        let mut sources = Vec::new();
         let mut journals = Vec::new();
-        for (number, _) in list_segments(run, &run.journal())? {
-            journals.push((number, JournalReader::open(run, number)?));
+        match list_segments(run, &run.journal()) {
+            Err(e) if e.is_damage() => sources.push((0, Source::Damaged(e))),
+            segments => {
+                for (number, _) in segments? {
+                    let journal = JournalReader::open(run, number).map(Source::Journal);
+                    journals.push((number, Source::or_damaged(journal)?));
+                }
+            }
         }
-        let listed = list_parts(run, &run.metrics())?;
-        let mut sources = Vec::with_capacity(listed.len());
+        let listed = match list_parts(run, &run.metrics()) {
+            Err(e) if e.is_damage() => {
+                sources.push((0, Source::Damaged(e)));
+                Vec::new()
+            }
+            listed => listed?,
+        };
         for part in &listed {
-            let file = inside::open(run, &part.path).at("open", &part.path)?;
-            sources.push((part.first, Source::Part(part.path.clone(), file)));
+            let file = inside::open(run, &part.path).at("open", &part.path);
+            let source = Source::or_damaged(file.map(|file| Source::Part(part.path.clone(), file)))?;
+            sources.push((part.first, source));
         }
-        if list_pending(run, &run.metrics()) || list_parts(run, &run.metrics())? != listed {
+        if list_pending(run, &run.metrics())
+            || list_parts(run, &run.metrics()).is_ok_and(|parts| parts != listed)
+        {
             return Ok(None);
         }
         journals.retain(|(n, _)| !listed.iter().any(|p| p.first <= *n && *n <= p.last));
-        sources.extend(journals.into_iter().map(|(n, journal)| (n, Source::Journal(journal))));
+        sources.extend(journals);
         sources.sort_by_key(|(first, _)| *first);
         Ok(Some(Self { sources }))
     }
@@ -104,6 +130,7 @@ impl Snapshot {
             let read = match source {
                 Source::Part(path, file) => scan_part(&path, file, &mut series.table, filter, &mut sink),
                 Source::Journal(reader) => scan_journal(reader, series, &mut sink),
+                Source::Damaged(e) => Err(e),
             };
             match read {
                 Err(e) if e.is_damage() => damaged(e)?,
@@ -144,8 +171,14 @@ pub(crate) fn scan_journal(
 
 /// The run's series, as far as their file is whole.
 pub(crate) fn series_file(run: &RunDir) -> Result<SeriesFile> {
+    // Before its file: a run that goes on writes that first.
+    let parts = list_parts(run, &run.metrics()).is_ok_and(|parts| !parts.is_empty());
+    let rows = parts || list_segments(run, &run.journal()).is_ok_and(|segments| !segments.is_empty());
     let mut file = SeriesFile::default();
     file.update(run)?;
+    if rows && !inside::exists(run, &run.series()) {
+        file.is_missing();
+    }
     Ok(file)
 }
 

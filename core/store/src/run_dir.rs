@@ -281,18 +281,21 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
             .map(|(_, r)| r)
             .ok_or_else(|| none(Vec::new()));
     }
+    if name.is_empty() {
+        return Err(none(Vec::new()));
+    }
     if let Some((exp, run)) = name.trim_end_matches('/').rsplit_once('/') {
-        let exp = exp.rsplit('/').next().unwrap_or(exp);
-        let exp = exp.strip_prefix("exp=").unwrap_or(exp);
-        let run = run.strip_prefix("run=").unwrap_or(run);
-        if let Some(found) = all.iter().find(|r| r.experiment() == exp && r.name() == run) {
-            return Ok(found.clone());
-        }
+        // A run's own path is that run, wherever it lies and whatever runs here are called.
         let path = RunDir::new(name);
         if inside::exists(&path, &path.manifest()) {
-            return Ok(path);
+            let place = |dir: &RunDir| fs::canonicalize(dir.path()).ok();
+            let here = place(&path);
+            return Ok(all.into_iter().find(|run| place(run) == here).unwrap_or(path));
         }
-        return Err(none(nearest(&all, run)));
+        let exp = exp.strip_prefix("exp=").unwrap_or(exp);
+        let run = run.strip_prefix("run=").unwrap_or(run);
+        let found = all.iter().find(|r| r.experiment() == exp && r.name() == run);
+        return found.cloned().ok_or_else(|| none(nearest(&all, run)));
     }
     let exact: Vec<_> = all.iter().filter(|r| r.name() == name).collect();
     if exact.is_empty()
@@ -314,10 +317,23 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
     }
 }
 
-/// The folder of a run by its whole name, or by its path, with a manifest or without: for who deletes it.
-pub fn find_folder(runs: &Path, name: &str) -> Option<RunDir> {
-    let path = std::path::absolute(name).ok()?;
-    folders(runs, &mut Vec::new()).into_iter().find(|run| run.name() == name || run.path() == path)
+/// As [`find_run`], for who deletes it: also a folder without a manifest that can be read.
+pub fn find_folder(runs: &Path, name: &str) -> Result<RunDir> {
+    let error = match find_run(runs, name) {
+        Err(e @ (StoreError::NoSuchRun { .. } | StoreError::Damaged { .. })) => e,
+        found => return found,
+    };
+    let path = std::path::absolute(name).ok();
+    let is = |run: &RunDir| run.name() == name || Some(run.path()) == path.as_deref();
+    let mut found = folders(runs, &mut Vec::new()).into_iter().filter(|run| !name.is_empty() && is(run));
+    match (found.next(), found.next()) {
+        (Some(run), None) => Ok(run),
+        (Some(run), Some(other)) => Err(StoreError::Ambiguous {
+            name: name.to_owned(),
+            candidates: [run, other].map(|r| format!("{}/{}", r.experiment(), r.name())).into(),
+        }),
+        (None, _) => Err(error),
+    }
 }
 
 /// Names of runs that come near to this one.

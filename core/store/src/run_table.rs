@@ -11,6 +11,7 @@ use arrow_schema::{DataType, Field, Schema};
 use jiff::Timestamp;
 
 use crate::error::{FormatContext as _, IoContext as _, Result};
+use crate::events::{Event, EventLine, read_events};
 use crate::headline::split_rank;
 use crate::inside;
 use crate::manifest::{Goal, Manifest, MetricInfo, ParamValue};
@@ -44,6 +45,9 @@ pub fn write_run_table(run: &RunDir, manifest: &Manifest, status: &Status) -> Re
     let dir = run.tables().join(RUN_TABLE);
     let mut row = Row::default();
     describe(&mut row, manifest, status);
+    let is_resume = |line: &&EventLine| matches!(line.event, Event::Resumed { .. });
+    let resumes = read_events(run).unwrap_or_default().iter().filter(is_resume).count();
+    row.push("resumes", UInt64Array::from(vec![resumes as u64]));
     for (key, value) in &manifest.params {
         let name = format!("param.{key}");
         match value {
@@ -179,9 +183,11 @@ fn describe(row: &mut Row, m: &Manifest, s: &Status) {
     row.text("device", Some(&m.device));
     row.push("threads", Int64Array::from(vec![i64::from(m.threads)]));
     row.text("preset", m.preset.as_deref());
-    row.push("step", Int64Array::from(vec![s.step]));
-    row.push("epoch", Float64Array::from(vec![s.epoch]));
-    row.push("rows", UInt64Array::from(vec![s.rows]));
+    // While it goes on they would be old.
+    let ended = s.state.is_final();
+    row.push("step", Int64Array::from(vec![s.step.filter(|_| ended)]));
+    row.push("epoch", Float64Array::from(vec![s.epoch.filter(|_| ended)]));
+    row.push("rows", UInt64Array::from(vec![ended.then_some(s.rows)]));
     row.text("host", Some(&m.host));
     row.text("git_commit", m.git_commit.as_deref());
     row.text("gradtop", Some(&m.versions.gradtop));

@@ -60,11 +60,18 @@ pub(crate) fn encode_line(series: u32, key: &SeriesKey, unit: Option<&str>, path
 pub(crate) struct KeyTable {
     keys: Vec<(SeriesKey, Option<String>)>,
     numbers: HashMap<SeriesKey, u32>,
+    /// Bytes of all names.
+    bytes: usize,
 }
 
 impl KeyTable {
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
+    }
+
+    /// Whether no further series may come.
+    pub(crate) fn is_full(&self) -> bool {
+        self.len() >= crate::MAX_SERIES || self.bytes > NAMES_LIMIT
     }
 
     pub(crate) fn all(&self) -> &[(SeriesKey, Option<String>)] {
@@ -85,6 +92,8 @@ impl KeyTable {
             return n;
         }
         let n = self.keys.len() as u32;
+        let names = [Some(&key.metric), key.model.as_ref(), key.split.as_ref()];
+        self.bytes += names.into_iter().flatten().map(String::len).sum::<usize>() + unit.map_or(0, str::len);
         self.keys.push((key.clone(), unit.map(str::to_owned)));
         self.numbers.insert(key.clone(), n);
         n
@@ -104,6 +113,10 @@ impl KeyTable {
 
 /// Bytes read at a time; no line is that long.
 const CHUNK: usize = 1 << 20;
+/// The most bytes of all names of a run's series.
+const NAMES_LIMIT: usize = 32 << 20;
+/// The most bytes of the file: of the longest names, written as JSON.
+const FILE_LIMIT: u64 = 6 * NAMES_LIMIT as u64;
 
 /// Reads `series.jsonl` and follows it as it grows.
 #[derive(Debug, Default)]
@@ -133,6 +146,11 @@ impl SeriesFile {
         self.unsigned == 0
     }
 
+    /// There is no file although there are rows.
+    pub(crate) fn is_missing(&mut self) {
+        self.wrong = Some("it is missing".to_owned());
+    }
+
     /// What is wrong with the file, if something is: only the lines before that count.
     pub(crate) fn damage(&self, run: &RunDir) -> Option<StoreError> {
         self.wrong.clone().map(|message| StoreError::Damaged { path: run.series(), message })
@@ -157,10 +175,20 @@ impl SeriesFile {
         let file = match inside::open(run, path) {
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(e) => return Err(e).at("open", path),
+            Err(e) => match Err::<(), _>(e).at("open", path) {
+                Err(e) if e.is_damage() => {
+                    self.wrong = Some(e.what());
+                    return Ok(());
+                }
+                error => return error,
+            },
         };
         let mut bytes = vec![0; CHUNK];
         while self.wrong.is_none() {
+            if self.offset > FILE_LIMIT {
+                self.wrong = Some(format!("it is longer than {} MiB", FILE_LIMIT >> 20));
+                return Ok(());
+            }
             let read = file.read_at(&mut bytes, self.offset).at("read", path)?;
             let Some(last) = bytes[..read].iter().rposition(|b| *b == b'\n') else {
                 self.wrong = (read == CHUNK).then(|| "a line without an end".to_owned());
@@ -195,8 +223,8 @@ impl SeriesFile {
         if parsed.series as usize != self.len() {
             return damaged(format!("series {} where {} was due", parsed.series, self.len()));
         }
-        if self.len() >= crate::MAX_SERIES {
-            return damaged(format!("more than {} series", crate::MAX_SERIES));
+        if self.len() >= crate::MAX_SERIES || self.table.is_full() {
+            return damaged("more series than a run can have".to_owned());
         }
         let old = self.table.number(&parsed.key);
         if old.is_some_and(|old| self.lines.contains(&old)) {

@@ -153,6 +153,9 @@ pub struct Status {
     /// Why rows wait in memory, if the disk does not take them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
+    /// Whether the disk has not taken the run's row in `tables/run` yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsettled: bool,
     /// How training ended, if it has, as the trainer wrote before it left: what the run is if nobody is left to say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Ending>,

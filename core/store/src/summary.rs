@@ -59,6 +59,7 @@ pub fn summarize(
             Source::Journal(reader) => {
                 scan_journal(reader, &file, &mut |rows, table| found.add_rows(rows, table))
             }
+            Source::Damaged(e) => Err(e),
         };
         match added {
             Err(e) if e.is_damage() => damaged.push(e),

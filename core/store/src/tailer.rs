@@ -419,9 +419,13 @@ impl Tailer {
                 };
                 Ok(Some(Source::Part(reader, part.last)))
             }
-            (_, Some((number, _))) => {
-                Ok(Some(Source::Journal(JournalReader::open(&self.run, *number)?, *number)))
-            }
+            (_, Some((number, _))) => match JournalReader::open(&self.run, *number) {
+                Err(e) if e.is_damage() => {
+                    self.note(e);
+                    Ok(Some(Source::Part(None, *number)))
+                }
+                reader => Ok(Some(Source::Journal(reader?, *number))),
+            },
             _ => Ok(None),
         }
     }

@@ -72,7 +72,9 @@ impl View {
 
     /// Whether its processes are gone and left something undone: an end that is not written, or rows that are not sealed.
     pub fn is_unattended(&self) -> bool {
-        self.certain && self.state.is_final() && (!self.status.state.is_final() || has_journal(&self.dir))
+        self.certain
+            && self.state.is_final()
+            && (!self.status.state.is_final() || self.status.unsettled || has_journal(&self.dir))
     }
 
     /// Whether its trainer is suspended by a signal.
@@ -173,7 +175,7 @@ fn read_or_queued(run: &RunDir) -> Result<Status> {
             Ok(Status { schema: crate::SCHEMA, ..Status::default() })
         }
         // A power cut may leave it empty or torn: the events say how far it had come.
-        Err(e @ crate::StoreError::Format { .. }) => Ok(from_events(run, &e)),
+        Err(e) if e.is_damage() => Ok(from_events(run, &e)),
         r => r,
     }
 }

@@ -32,6 +32,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     // As in `run`: a Ctrl-C or SIGTERM from here on is answered.
     let mut caught = Caught::new()?;
     let mut view = context.view(&args.run)?;
+    // What is refused is refused before anything is written.
+    if !view.certain && (args.force || view.is_of_earlier_boot()) {
+        gradtop_host::may_resume(&view.dir, args.trust)?;
+    }
     // Whoever asks to go on with a run that an earlier boot of this machine left says that no other machine has it.
     if gradtop_host::recover_after_reboot(&view.dir)? || args.force && gradtop_host::give_up(&view.dir)? {
         view = super::view(&view.dir)?;

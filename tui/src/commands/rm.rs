@@ -30,7 +30,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let mut runs: Vec<RunDir> = Vec::new();
     for name in &args.names {
         // One without a manifest is no run to any other command.
-        let dir = context.find(name).or_else(|e| gradtop_store::find_folder(&folder, name).ok_or(e))?;
+        let dir = gradtop_store::find_folder(&folder, name)?;
         let run = &dir.name();
         // The beginning of a name is a help in looking, and a trap in deleting.
         if !(name == run || name.trim_end_matches('/').rsplit(['/', '=']).next() == Some(run)) {

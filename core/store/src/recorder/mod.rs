@@ -174,14 +174,15 @@ impl Recorder {
         Ok(Self(Arc::new(Inner { shared, tables, writer: Mutex::new(Some(writer)) })))
     }
 
-    /// The number of a series, the same for the same key. The 100,001st is [`StoreError::TooManySeries`].
+    /// The number of a series, the same for the same key. The 100,001st is [`StoreError::TooManySeries`], and so is
+    /// one beyond 32 MiB of names.
     pub fn series(&self, key: &SeriesKey, unit: Option<&str>) -> Result<u32> {
         let count = {
             let mut table = lock(&self.0.shared.series);
             if let Some(number) = table.number(key) {
                 return Ok(number);
             }
-            if table.len() >= crate::MAX_SERIES {
+            if table.is_full() {
                 return Err(StoreError::TooManySeries);
             }
             table.intern(key, unit) + 1

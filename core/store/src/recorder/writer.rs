@@ -42,6 +42,8 @@ pub(super) struct Writer {
     written: usize,
     /// Time of the last row encoded: the next batch is later.
     last_time: i64,
+    /// Time of each series' last row: no two rows of a series have one time, so the time alone tells their order.
+    last_times: Vec<i64>,
     /// When its first row came.
     since: Instant,
     started: Instant,
@@ -91,6 +93,7 @@ impl Writer {
             encoded: 0,
             written: 0,
             last_time: i64::MIN,
+            last_times: Vec::new(),
             since: now,
             started: now,
             series_file: None,
@@ -194,12 +197,21 @@ impl Writer {
             } else {
                 rows.time.last().copied().unwrap_or(i64::MIN)
             };
+            let mut points = chunk.series.iter();
             for call in &chunk.calls {
                 time = time.max(call.time);
                 let n = call.points as usize;
                 rows.step.extend(std::iter::repeat_n(call.step, n));
                 rows.epoch.extend(std::iter::repeat_n(call.epoch, n));
-                rows.time.extend(std::iter::repeat_n(time, n));
+                for series in points.by_ref().take(n) {
+                    let series = *series as usize;
+                    if series >= self.last_times.len() {
+                        self.last_times.resize(series + 1, i64::MIN);
+                    }
+                    time = time.max(self.last_times[series].saturating_add(1));
+                    self.last_times[series] = time;
+                    rows.time.push(time);
+                }
             }
             rows.series.extend_from_slice(&chunk.series);
             rows.value.extend_from_slice(&chunk.values);

@@ -71,6 +71,9 @@ fn steps_that_go_back_keep_their_place_sealed_and_merged() {
     }
     recorder.finish().unwrap();
     assert_eq!(read(&run), all, "merged");
+    // Readers that know of no order of rows have the time: no two rows of a series share one.
+    let times = read_series(&run, |k| k.metric == "a").unwrap().remove(0).time_us;
+    assert!(times.windows(2).all(|w| w[0] < w[1]), "{times:?}");
 }
 
 /// A part as versions before wrote it: no checksums, and rows of a series in the order of their steps.
