@@ -326,6 +326,65 @@ fn rm_deletes_what_has_ended_and_nothing_else() {
 }
 
 #[test]
+fn rm_means_the_one_run_that_is_named_and_nothing_of_others() {
+    let sandbox = Sandbox::new();
+    for experiment in ["counter", "short"] {
+        sandbox.run(&[experiment, "--name", "twin"]).expect_code(0);
+    }
+    let rm = |name: &str| sandbox.gradtop(&["rm", "--yes", name]);
+    for name in ["twin", ""] {
+        assert!(rm(name).code != 0);
+    }
+    assert_eq!(gradtop_store::list_runs(&sandbox.runs()).len(), 2);
+    // The path of a run is that run, also where another of its name is at hand.
+    let (original, copy) =
+        (sandbox.runs().join("exp=counter/run=twin"), sandbox.path().join("old/exp=counter/run=twin"));
+    fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    assert!(std::process::Command::new("cp").arg("-a").args([&original, &copy]).status().unwrap().success());
+    rm(copy.to_str().unwrap()).expect_code(0);
+    assert!(!copy.exists() && original.exists());
+    assert_eq!(rm("old/exp=counter/run=twin").code, 2, "it is gone, and its namesake is not meant");
+    // Files of others, however deep, and in the folder of shared plugins.
+    let notes = ["metrics/src/main.c", "tables/NOTES.md", "checkpoints/best.pt", ".tmp-work/main.c"];
+    for note in notes {
+        let path = original.join(note);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "").unwrap();
+        let said = rm("counter/twin").expect_code(1);
+        assert!(said.err.contains("is not a run's") && path.exists(), "{said:#?}");
+        if note.starts_with(".tmp") {
+            fs::remove_dir_all(path.parent().unwrap())
+        } else {
+            fs::remove_file(&path)
+        }
+        .unwrap();
+        if note.contains("src") {
+            fs::remove_dir(path.parent().unwrap()).unwrap();
+        }
+    }
+    let mine = sandbox.runs().join(".plugins/my-own-plugin.so");
+    fs::write(&mine, "").unwrap();
+    rm("counter/twin").expect_code(0);
+    assert!(mine.exists() && !original.exists());
+}
+
+#[test]
+fn a_renamed_experiment_goes_by_its_new_name_and_its_runs_go_on() {
+    let sandbox = Sandbox::new();
+    sandbox.held(&["counter", "--set", "steps=100"], "a", 20);
+    sandbox.gradtop(&["stop", "a"]).expect_code(0);
+    assert_eq!(sandbox.find("a").wait().code, 3);
+    fs::rename(sandbox.runs().join("exp=counter"), sandbox.runs().join("exp=renamed")).unwrap();
+    let list = sandbox.gradtop(&["list", "renamed"]).expect_code(0);
+    assert!(list.out.contains("renamed") && !list.out.contains("counter"), "{list:#?}");
+    let shown = sandbox.gradtop(&["show", "renamed/a", "--json"]).expect_code(0).json();
+    assert_eq!(shown["experiment"], "renamed");
+    sandbox.let_go("a", "");
+    sandbox.gradtop(&["resume", "a"]).expect_code(0);
+    assert_eq!(sandbox.find("a").status().state, State::Finished);
+}
+
+#[test]
 fn a_run_of_another_machine_is_not_judged() {
     let sandbox = Sandbox::new();
     let run = sandbox.held(&["counter", "--set", "steps=1000000"], "away", 20);

@@ -160,6 +160,7 @@ fn manifest(
         boot_id: gradtop_store::boot_id(),
         git_commit: std::env::current_dir().ok().and_then(|dir| git::commit(&dir)),
         experiment: ExperimentInfo {
+            in_plugin: None,
             id: experiment.id.clone(),
             name: experiment.name.clone(),
             version: experiment.version.clone(),

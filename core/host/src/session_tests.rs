@@ -25,6 +25,7 @@ fn manifest(resumable: bool) -> Manifest {
         boot_id: gradtop_store::boot_id(),
         git_commit: None,
         experiment: ExperimentInfo {
+            in_plugin: None,
             id: "demo".to_owned(),
             name: String::new(),
             version: String::new(),

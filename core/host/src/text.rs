@@ -37,14 +37,21 @@ pub fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
-            '\u{61c}'
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{180e}'
                 | '\u{200b}'
                 | '\u{200e}'
                 | '\u{200f}'
                 | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
                 | '\u{feff}'
+                | '\u{ffa0}'
                 | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e0fff}'
         )
 }
 
@@ -57,6 +64,7 @@ mod tests {
         assert_eq!(clean("loss α ≤ 1"), "loss α ≤ 1");
         assert_eq!(clean("\x1b[31mred\x07\r\n"), "\\u{1b}[31mred\\u{7}\\r\\n");
         assert_eq!(clean("\u{9b}2J\u{202e}x"), "\\u{9b}2J\\u{202e}x");
+        assert_eq!(clean("in\u{ad}vi\u{180e}si\u{e0041}ble"), "in\\u{ad}vi\\u{180e}si\\u{e0041}ble");
         for kept in ["می\u{200c}خواهم", "👩\u{200d}🔬", "क्\u{200d}ष"] {
             assert_eq!(clean(kept), kept);
         }

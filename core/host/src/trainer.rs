@@ -274,7 +274,7 @@ fn run_plugin(
             Err(why) => return failed(format!("{}: {why}", manifest.device)),
         }
     }
-    let Some((index, _)) = plugin.desc.experiment(&manifest.experiment.id) else {
+    let Some((index, _)) = plugin.desc.experiment(manifest.experiment.plugin_id()) else {
         return failed(format!("the run's plugin has no experiment {:?}", manifest.experiment.id));
     };
     let threads = i32::try_from(manifest.threads).unwrap_or(1);

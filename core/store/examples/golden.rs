@@ -99,6 +99,7 @@ fn manifest() -> Manifest {
         boot_id: "some-boot".into(),
         git_commit: None,
         experiment: ExperimentInfo {
+            in_plugin: None,
             id: "golden".into(),
             name: "Golden".into(),
             version: "1.0".into(),

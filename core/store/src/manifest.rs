@@ -56,8 +56,11 @@ pub struct Manifest {
 /// The experiment of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExperimentInfo {
-    /// Its id, also the folder `exp=<id>`.
+    /// Its id, also the folder `exp=<id>`: of a folder that was renamed the new name.
     pub id: String,
+    /// What its plugin calls it, if that is something else by now.
+    #[serde(skip)]
+    pub in_plugin: Option<String>,
     /// Its title.
     pub name: String,
     /// Its version.
@@ -68,6 +71,13 @@ pub struct ExperimentInfo {
     pub resumable: bool,
     /// Whether it makes use of a GPU.
     pub uses_device: bool,
+}
+
+impl ExperimentInfo {
+    /// Its id in its plugin.
+    pub fn plugin_id(&self) -> &str {
+        self.in_plugin.as_deref().unwrap_or(&self.id)
+    }
 }
 
 /// The plugin of a run.
@@ -171,8 +181,8 @@ struct Schema {
     schema: u32,
 }
 
-/// Reads a run's manifest. Its `run` is the folder's name, whatever the file says: a folder that was copied or renamed is
-/// known by its new name everywhere.
+/// Reads a run's manifest. Its `run` and its experiment's `id` are the folders' names, whatever the file says: what was copied or
+/// renamed is known by its new name everywhere.
 pub fn read_manifest(run: &RunDir) -> Result<Manifest> {
     let path = run.manifest();
     let text = crate::inside::read_text(run, &path, crate::inside::TEXT_LIMIT).at("read", &path)?;
@@ -181,6 +191,13 @@ pub fn read_manifest(run: &RunDir) -> Result<Manifest> {
     check_schema(schema, &path)?;
     let mut manifest: Manifest = toml::from_str(&text).format_at("understand", &path)?;
     manifest.run = run.name();
+    let folder = run.path().parent().and_then(Path::file_name).and_then(|name| name.to_str());
+    if let Some(id) = folder.and_then(|name| name.strip_prefix("exp="))
+        && id != manifest.experiment.id
+    {
+        let declared = std::mem::replace(&mut manifest.experiment.id, id.to_owned());
+        manifest.experiment.in_plugin = Some(declared);
+    }
     Ok(manifest)
 }
 

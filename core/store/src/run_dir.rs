@@ -218,23 +218,23 @@ pub fn list_runs(runs: &Path) -> Vec<RunDir> {
     scan(runs).0
 }
 
-/// The runs in a folder whose manifest can be read, and those whose cannot, with the reason.
+/// The same, and the folders that this user may not look into, with the reason.
 pub fn list_runs_checked(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
-    let (found, mut bad) = scan(runs);
-    let mut good = Vec::with_capacity(found.len());
-    for run in found {
-        match read_manifest(&run) {
-            Ok(_) => good.push(run),
-            Err(e) => bad.push((run.path().to_owned(), e)),
-        }
-    }
-    (good, bad)
+    scan(runs)
 }
 
 fn scan(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
     let mut bad = Vec::new();
     let mut found = folders(runs, &mut bad);
-    found.retain(|run| inside::exists(run, &run.manifest()));
+    found.retain(|run| match inside::entry(run, &run.manifest()) {
+        Ok(_) => true,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
+        Err(source) => {
+            let path = run.path().to_owned();
+            bad.push((path.clone(), StoreError::Io { what: "look into", path, source }));
+            false
+        }
+    });
     found.sort();
     (found, bad)
 }
@@ -302,6 +302,13 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
         && let Some(bare) = folders(runs, &mut Vec::new()).into_iter().find(|r| r.name() == name)
     {
         // It is what was asked for, damaged as it is; another run that begins alike is not.
+        inside::entry(&bare, &bare.manifest())
+            .map(drop)
+            .or_else(|e| match e.kind() {
+                std::io::ErrorKind::NotFound => Ok(()),
+                _ => Err(e),
+            })
+            .at("look at", &bare.manifest())?;
         let message = "the run has no manifest; its Parquet files can still be read".to_owned();
         return Err(StoreError::Damaged { path: bare.manifest(), message });
     }

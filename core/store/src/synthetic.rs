@@ -143,6 +143,7 @@ fn manifest(name: &str) -> Manifest {
         boot_id: boot_id(),
         git_commit: None,
         experiment: ExperimentInfo {
+            in_plugin: None,
             id: "synthetic".into(),
             name: "Synthetic".into(),
             version: "1.0".into(),

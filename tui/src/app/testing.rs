@@ -57,6 +57,7 @@ pub(crate) fn run(experiment: &str, name: &str, minutes: i64) -> Spec {
         boot_id: gradtop_store::boot_id(),
         git_commit: None,
         experiment: ExperimentInfo {
+            in_plugin: None,
             id: experiment.into(),
             name: experiment.into(),
             version: "1.0".into(),

@@ -33,8 +33,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         return Err(Failure::usage(format!("{} is no folder of runs", short(&runs))).into());
     }
     let mut views = Vec::new();
-    let mut unreadable: Vec<(PathBuf, String)> = Vec::new();
-    for run in gradtop_store::list_runs(&runs) {
+    let (found, hidden) = gradtop_store::list_runs_checked(&runs);
+    let mut unreadable: Vec<(PathBuf, String)> =
+        hidden.into_iter().map(|(path, e)| (path, e.to_string())).collect();
+    for run in found {
         if args.experiment.as_ref().is_some_and(|e| *e != run.experiment()) {
             continue;
         }

@@ -138,9 +138,9 @@ impl Folder {
         // Before anything is listed: what comes after the list is told of.
         let places = self.watch_places();
         let mut rows = Vec::new();
-        let mut unreadable = Vec::new();
         let mut known = HashMap::new();
-        let runs = gradtop_store::list_runs(&self.path);
+        let (runs, hidden) = gradtop_store::list_runs_checked(&self.path);
+        let mut unreadable: Vec<_> = hidden.into_iter().map(|(path, e)| (path, e.to_string())).collect();
         self.unwatch_all_but(
             &places.iter().map(PathBuf::as_path).chain(runs.iter().map(RunDir::path)).collect(),
         );

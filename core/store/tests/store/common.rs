@@ -23,6 +23,7 @@ pub fn manifest(name: &str) -> Manifest {
         boot_id: boot_id(),
         git_commit: None,
         experiment: ExperimentInfo {
+            in_plugin: None,
             id: "demo".to_owned(),
             name: "Demo".to_owned(),
             version: "1".to_owned(),

@@ -279,7 +279,7 @@ impl Experiments {
             return Vec::new();
         };
         let manifest = &run.view.manifest;
-        if let Some((plugin, e)) = shared.plugins.found.experiment(&manifest.experiment.id) {
+        if let Some((plugin, e)) = shared.plugins.found.experiment(manifest.experiment.plugin_id()) {
             self.form = Some(Form::of_run(&plugin.path, e, manifest));
             self.like = None;
         } else if shared.plugins.loaded && shared.plugins.pending.is_empty() {
@@ -296,7 +296,7 @@ impl Experiments {
         if own != path {
             return;
         }
-        let id = &manifest.experiment.id;
+        let id = manifest.experiment.plugin_id();
         match answer.as_ref().map(|desc| desc.experiment(id)) {
             Ok(Some((_, e))) => {
                 let mut form = Form::of_run(path, e, manifest);

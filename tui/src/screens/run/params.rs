@@ -32,7 +32,7 @@ pub(crate) fn lines(shared: &Shared, view: &View, width: usize) -> Vec<Line<'sta
         .plugins
         .found
         .experiments()
-        .find(|(_, e)| e.id == manifest.experiment.id)
+        .find(|(_, e)| e.id == manifest.experiment.plugin_id())
         .map(|(_, experiment)| experiment);
     let mut out = vec![heading(shared, &manifest.experiment.name)];
     for line in wrap(&clean(&manifest.experiment.summary), width.saturating_sub(2).max(10)) {
