@@ -219,7 +219,7 @@ fn copy(from: &Path, to: &Path) {
         if path.is_dir() {
             copy(&path, &to);
         } else if path.ends_with("plugin.so") {
-            fs::hard_link(path, to).unwrap();
+            fs::write(to, "a plugin").unwrap();
         } else {
             fs::copy(path, to).unwrap();
         }

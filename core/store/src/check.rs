@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::journal::JournalReader;
 use crate::part::{list_parts, list_segments, names};
 use crate::read::series_file;
@@ -46,6 +46,10 @@ pub fn check(run: &RunDir) -> Result<Vec<Checked>> {
     };
     if series.len() > 0 || series.damage(run).is_some() {
         add(&run.series(), series.damage(run).map_or(Ok(series.signed()), Err))?;
+    }
+    if series.missing {
+        let message = "it is missing: what journals hold is of nobody, sealed rows are whole".to_owned();
+        add(&run.series(), Err(StoreError::Damaged { path: run.series(), message }))?;
     }
     for (segment, path) in list_segments(run, &run.journal())? {
         let read = || {

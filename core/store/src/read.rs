@@ -176,9 +176,7 @@ pub(crate) fn series_file(run: &RunDir) -> Result<SeriesFile> {
     let rows = parts || list_segments(run, &run.journal()).is_ok_and(|segments| !segments.is_empty());
     let mut file = SeriesFile::default();
     file.update(run)?;
-    if rows && !inside::exists(run, &run.series()) {
-        file.is_missing();
-    }
+    file.missing = rows && !inside::exists(run, &run.series());
     Ok(file)
 }
 
@@ -253,7 +251,7 @@ fn read(
 /// The run's series with their units, in the order first used.
 pub fn series_keys(run: &RunDir) -> Result<Vec<(SeriesKey, Option<String>)>> {
     let mut file = series_file(run)?;
-    if file.damage(run).is_some() {
+    if file.missing || file.damage(run).is_some() {
         // Sealed rows say whose they are.
         let found = RefCell::new(BTreeSet::new());
         read_series_around_damage(run, |key| {

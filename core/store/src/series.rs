@@ -131,6 +131,8 @@ pub(crate) struct SeriesFile {
     moved: bool,
     /// End of the last whole line.
     pub(crate) offset: u64,
+    /// There is none although there are rows.
+    pub(crate) missing: bool,
     /// What is wrong with the line there: it and those that follow are not believed.
     wrong: Option<String>,
 }
@@ -144,11 +146,6 @@ impl SeriesFile {
     /// Whether every line has its checksum.
     pub(crate) fn signed(&self) -> bool {
         self.unsigned == 0
-    }
-
-    /// There is no file although there are rows.
-    pub(crate) fn is_missing(&mut self) {
-        self.wrong = Some("it is missing".to_owned());
     }
 
     /// What is wrong with the file, if something is: only the lines before that count.
