@@ -65,7 +65,7 @@ fn a_run_of_a_container_that_is_gone_is_judged_resumed_and_deleted_by_the_next()
     let seen = far.view();
     assert_eq!(
         (seen.state, seen.life),
-        (State::Running, Life::Alive { within_reach: false, suspended: false })
+        (State::Running, Life::Alive { within_reach: false, suspended: None })
     );
     sandbox.gradtop(&["checkpoint", "far"]).expect_code(0);
     first.kill().unwrap();
@@ -100,6 +100,73 @@ fn a_run_in_another_container_is_stopped_by_file_and_never_by_signal() {
     }
 }
 
+/// A command for which the machine has been up for a day longer.
+fn by_other_clocks(sandbox: &Sandbox, args: &[&str]) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--time", "--boottime", "86400", "--fork"]).arg(sandbox.program()).args(args);
+    command.current_dir(sandbox.path()).stdin(Stdio::null());
+    command.env_clear().envs(sandbox.env().iter().map(|(k, v)| (k, v)));
+    command
+}
+
+#[test]
+fn a_run_lives_whatever_the_clocks_of_who_looks() {
+    let sandbox = Sandbox::new();
+    let elsewhere = |args: &[&str]| ended(by_other_clocks(&sandbox, args), args);
+    if elsewhere(&["--version"]).code != 0 {
+        untested("namespaces of clocks: none can be made");
+        return;
+    }
+    let here = endless(&sandbox, "here");
+    elsewhere(&[&["run"], &ENDLESS[..], &PACE, &["--detach", "--name", "there"]].concat()).expect_code(0);
+    let there = sandbox.find("there");
+    there.until_step(20);
+    let alive = Life::Alive { within_reach: false, suspended: None };
+    assert_eq!((there.view().state, there.view().life), (State::Running, alive));
+    let state = elsewhere(&["show", "here", "--json"]).expect_code(0).json();
+    assert_eq!(state["state"], "running", "{state:#}");
+    elsewhere(&["rm", "--yes", "here"]).expect_code(1);
+    sandbox.gradtop(&["rm", "--yes", "there"]).expect_code(1);
+    elsewhere(&["stop", "here"]).expect_code(0);
+    sandbox.gradtop(&["stop", "--kill", "there"]).expect_code(0);
+    assert_eq!((here.view().state, there.view().state), (State::Stopped, State::Stopped));
+}
+
+#[test]
+fn processes_that_hold_the_lock_live_whatever_the_status_says_of_them() {
+    let sandbox = Sandbox::new();
+    let run = endless(&sandbox, "live");
+    assert!(run.signal_trainer(Signal::STOP));
+    until("it to be suspended", || run.view().suspended());
+    let mut status = run.status();
+    for start in [&mut status.trainer_start, &mut status.keeper_start] {
+        *start = start.map(|ticks| ticks + 1);
+    }
+    gradtop_store::write_status(&run.dir, &status).unwrap();
+    assert_eq!(run.view().life, Life::Alive { within_reach: false, suspended: None });
+    sandbox.gradtop(&["rm", "--yes", "live"]).expect_code(1);
+    assert!(run.signal_trainer(Signal::CONT));
+}
+
+#[test]
+fn a_crashed_run_whose_lock_a_reader_holds_is_mended_and_deleted() {
+    let sandbox = Sandbox::new();
+    let run = endless(&sandbox, "read");
+    run.signal_keeper(Signal::KILL);
+    run.signal_trainer(Signal::KILL);
+    until("it to be dead", || (run.view().state == State::Crashed).then_some(()));
+    let script = "import fcntl, sys; f = open(sys.argv[1]); fcntl.lockf(f, fcntl.LOCK_SH); print(1, flush=True); sys.stdin.read()";
+    let mut reader = Command::new("python3");
+    reader.args(["-c", script]).arg(run.dir.lock()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut reader = reader.spawn().unwrap();
+    std::io::Read::read_exact(reader.stdout.as_mut().unwrap(), &mut [0; 2]).unwrap();
+    assert_eq!(listed(&sandbox, "read").0, "crashed");
+    assert_eq!(run.status().state, State::Crashed, "it is written down");
+    sandbox.gradtop(&["rm", "--yes", "read"]).expect_code(0);
+    drop(reader.stdin.take());
+    assert!(reader.wait().unwrap().success());
+}
+
 #[test]
 fn a_forked_child_that_outlives_its_run_does_not_make_it_look_alive() {
     let sandbox = Sandbox::new();
@@ -122,7 +189,7 @@ fn a_suspended_trainer_is_named_and_has_no_rate_and_no_time_left() {
     let run = endless(&sandbox, "still");
     until("a rate", || run.view().status.steps_per_s);
     assert!(run.signal_trainer(Signal::STOP));
-    until("it to be suspended", || run.view().is_suspended().then_some(()));
+    until("it to be suspended", || run.view().suspended());
     let (state, line) = listed(&sandbox, "still");
     assert_eq!(state, "running", "{line}");
     assert!(
@@ -174,14 +241,18 @@ fn a_run_of_a_machine_that_is_gone_is_out_of_reach_only_until_it_is_forced() {
         assert!(help.out.contains("--force"), "{help:#?}");
     }
     let [a, b, c] = ["one", "two", "three"].map(|name| {
-        let run = sandbox.start(&["counter", "--set", "steps=3000", "--set", "rate=1000"], name);
+        let run = sandbox.start(&["counter", "--set", "steps=6000", "--set", "rate=1000"], name);
         run.until_step(20);
         sandbox.gradtop(&["checkpoint", name]).expect_code(0);
         run
     });
+    until("a rate", || a.status().steps_per_s);
     for run in [&a, &b, &c] {
         take_away(run);
     }
+    let json = sandbox.gradtop(&["show", "one", "--json"]).expect_code(0).json();
+    assert_eq!((&json["certain"], &json["steps_per_s"]), (&false.into(), &().into()), "{json:#}");
+    assert_eq!(json["eta_s"], ().into());
     sandbox.gradtop(&["resume", "one"]).expect_code(1);
     sandbox.gradtop(&["resume", "--force", "one"]).expect_code(0);
     assert_eq!(a.view().state, State::Finished);
@@ -246,7 +317,7 @@ fn a_resumed_run_took_the_time_of_its_processes_and_ends_after_it_began() {
     let run = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=500"], "back");
     run.until_step(20);
     assert!(run.signal_trainer(Signal::STOP));
-    until("it to be suspended", || run.view().is_suspended().then_some(()));
+    until("it to be suspended", || run.view().suspended());
     let mut status = run.status();
     status.started = status.started.map(|t| t + hour);
     gradtop_store::write_status(&run.dir, &status).unwrap();

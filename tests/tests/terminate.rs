@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::os::unix::fs::MetadataExt as _;
 use std::process::{Child, Command, Stdio};
 
-use gradtop_store::State;
+use gradtop_store::{State, Suspended};
+use gradtop_tests::sandbox::Run;
 use gradtop_tests::{Sandbox, untested, until};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -71,6 +73,102 @@ fn the_first_process_of_a_container_hears_a_termination() {
     assert_eq!(code(child), Some(3));
     assert_eq!(run.status().state, State::Stopped);
     assert_eq!(gradtop_store::checkpoints(&run.dir).len(), 1);
+}
+
+const ENDLESS: [&str; 5] = ["counter", "--set", "steps=1000000", "--set", "rate=1000"];
+
+/// Suspends both processes of a run.
+fn suspend(run: &Run<'_>) {
+    assert!(run.signal_keeper(Signal::STOP) && run.signal_trainer(Signal::STOP));
+    until("both to be suspended", || (run.view().suspended() == Some(Suspended::Both)).then_some(()));
+}
+
+#[test]
+fn a_run_that_is_suspended_and_killed_was_killed_on_request() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.start(&ENDLESS, "a");
+    run.until_step(100);
+    suspend(&run);
+    let said = sandbox.gradtop(&["stop", "--kill", "a"]);
+    assert!(said.all().contains("killed on request"), "{said:#?}");
+    let status = run.status();
+    assert_eq!((status.state, status.cause.as_deref()), (State::Stopped, Some("killed on request")));
+    // What was asked of an earlier life says nothing of a later one.
+    let run = sandbox.start(&ENDLESS, "b");
+    run.until_step(100);
+    sandbox.gradtop(&["checkpoint", "b"]).expect_code(0);
+    sandbox.gradtop(&["stop", "--kill", "b"]);
+    sandbox.gradtop(&["resume", "b", "--detach"]).expect_code(0);
+    run.until_state(State::Running);
+    assert!(run.signal_keeper(Signal::KILL) && run.signal_trainer(Signal::KILL));
+    until("it to be dead", || run.view().state.is_final().then_some(()));
+    assert_eq!(run.view().state, State::Crashed);
+}
+
+#[test]
+fn a_keeper_that_is_suspended_is_named() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.held(&["counter", "--set", "steps=100"], "a", 50);
+    assert!(run.signal_keeper(Signal::STOP));
+    run.go_on();
+    until("the trainer's last word", || run.status().outcome);
+    until("the keeper to be suspended", || (run.view().suspended() == Some(Suspended::Keeper)).then_some(()));
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(72);
+    let journal = std::fs::read_dir(run.dir.journal()).unwrap().map(|e| e.unwrap().path());
+    let files = [run.dir.manifest(), run.dir.status(), run.dir.events(), run.dir.series()];
+    for path in files.into_iter().chain(journal) {
+        std::fs::File::options().append(true).open(path).unwrap().set_modified(long_ago).unwrap();
+    }
+    let list = sandbox.gradtop(&["list"]).expect_code(0);
+    assert!(list.out.contains("its keeper is suspended (SIGSTOP)"), "{list:#?}");
+    let waited = sandbox.gradtop(&["wait", "--timeout", "0.5", "a"]).expect_code(5);
+    assert!(waited.err.contains("its keeper is suspended (SIGSTOP)"), "{waited:#?}");
+    sandbox.gradtop(&["stop", "--kill", "a"]);
+    assert_eq!(run.status().state, State::Finished, "all of it was done before");
+}
+
+#[test]
+fn a_stop_is_readable_by_the_run_whatever_the_umask_of_who_asks() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.start(&ENDLESS, "a");
+    run.until_step(100);
+    suspend(&run);
+    let mut command = Command::new("sh");
+    command.args(["-c", "umask 077; exec $0 stop --no-wait a"]).arg(sandbox.program());
+    command.envs(sandbox.env().iter().map(|(k, v)| (k, v))).current_dir(sandbox.path());
+    assert_eq!(code(quietly(command)), Some(0));
+    let mode = std::fs::metadata(run.dir.control().join("stop")).unwrap().mode();
+    assert_eq!(mode & 0o777, 0o644, "{mode:o}");
+    assert!(run.signal_keeper(Signal::CONT) && run.signal_trainer(Signal::CONT));
+    run.until_state(State::Stopped);
+}
+
+#[test]
+fn a_suspended_run_is_killed_through_other_mounts_than_its_own_and_a_copy_of_it_kills_nothing() {
+    let sandbox = Sandbox::new();
+    let elsewhere = sandbox.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let mut command = Command::new("unshare");
+    let script =
+        "mount --bind \"$GRADTOP_RUNS\" \"$1\"; export GRADTOP_RUNS=\"$1\"; shift; exec \"$0\" \"$@\"";
+    command.args(["--mount", "sh", "-ec", script]).arg(sandbox.program()).arg(&elsewhere);
+    command.args([&RUN[..], &["--detach", "--name", "a"]].concat());
+    command.envs(sandbox.env().iter().map(|(k, v)| (k, v))).current_dir(sandbox.path());
+    if code(quietly(command)) != Some(0) {
+        untested("other mounts: none can be made");
+        return;
+    }
+    let run = sandbox.find("a");
+    run.until_step(100);
+    suspend(&run);
+    let copy = run.dir.path().with_file_name("run=copy");
+    assert!(Command::new("cp").arg("-al").arg(run.dir.path()).arg(&copy).status().unwrap().success());
+    let said = sandbox.gradtop(&["stop", "--kill", "copy"]);
+    assert_ne!(said.code, 0, "{said:#?}");
+    assert_eq!(run.view().suspended(), Some(Suspended::Both), "the live one is not touched");
+    std::fs::remove_dir_all(copy).unwrap();
+    sandbox.gradtop(&["stop", "--kill", "a"]);
+    assert_eq!(run.status().state, State::Stopped);
 }
 
 #[test]

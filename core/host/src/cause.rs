@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use gradtop_store::{Ending, State};
+use gradtop_store::{Ending, KILLED, State};
 
 use crate::report::{Heard, Outcome, Phase};
 
@@ -33,7 +33,7 @@ impl Death<'_> {
         if let Some(after) = self.killed_after {
             let during = self.heard.phase.during();
             let cause = if after.is_zero() {
-                "killed on request".to_owned()
+                KILLED.to_owned()
             } else {
                 format!("did not stop within {} {during}: killed", seconds(after))
             };

@@ -3,12 +3,11 @@
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Ending, Event, Life, Request, RunDir, RunLock, State, Status, View, append_event, has_journal, inside,
-    read_manifest, read_status, recorded_end, recover, request, view, write_status,
+    Ending, Event, KILL, Life, Request, RunDir, RunLock, State, Status, View, append_event, has_journal,
+    inside, read_manifest, read_status, recorded_end, recover, request, stop_request, view, write_status,
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
-use serde::Deserialize;
 
 use crate::DEFAULT_GRACE;
 use crate::allowed::{Action, check};
@@ -88,7 +87,7 @@ fn is_answered(run: &RunDir) -> Result<bool> {
 /// Ends a run at once, without a checkpoint. Returns when it has ended.
 pub fn kill(run: &RunDir) -> Result<()> {
     let seen = ready(run, Action::Kill)?;
-    append_event(run, &Event::Request { what: "kill".to_owned() }).ok();
+    append_event(run, &Event::Request { what: KILL.to_owned() }).ok();
     if request(run, Request::Stop { grace_s: Some(0.0) }).is_err() {
         signal_keeper(&seen, crate::keeper::KILL_SIGNAL);
     }
@@ -193,7 +192,7 @@ fn seal_rest(run: &RunDir) -> Result<bool> {
     if !has_journal(run) && !read_status(run).is_ok_and(|status| status.unsettled) {
         return Ok(false);
     }
-    let lock = match RunLock::acquire(run) {
+    let lock = match RunLock::acquire_now(run) {
         Ok(lock) => lock,
         Err(gradtop_store::StoreError::Locked { .. }) => return Ok(false),
         Err(e) => return Err(e.into()),
@@ -229,7 +228,7 @@ pub fn give_up(run: &RunDir) -> Result<bool> {
 
 /// Seals what a run left and writes that it crashed; `false` if somebody else has its lock or has written its end.
 fn write_crashed(run: &RunDir, cause: &str) -> Result<bool> {
-    let lock = match RunLock::acquire(run) {
+    let lock = match RunLock::acquire_now(run) {
         Ok(lock) => lock,
         // Somebody else does it, or has resumed it.
         Err(gradtop_store::StoreError::Locked { .. }) => return Ok(false),
@@ -260,13 +259,7 @@ fn write_crashed(run: &RunDir, cause: &str) -> Result<bool> {
 
 /// Whether a stop is asked for, and how long it may take. Takes nothing away: the trainer answers requests.
 pub(crate) fn asked_to_stop(run: &RunDir) -> Option<Duration> {
-    #[derive(Deserialize, Default)]
-    struct StopFile {
-        #[serde(default)]
-        grace_s: Option<f64>,
-    }
-    let bytes = inside::read(run, &run.control().join("stop"), inside::NOTE_LIMIT).ok()?;
-    let StopFile { grace_s } = serde_json::from_slice(&bytes).unwrap_or_default();
+    let Request::Stop { grace_s } = stop_request(run).ok()?? else { return None };
     let grace = grace_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
     Some(grace.unwrap_or(DEFAULT_GRACE))
 }

@@ -105,34 +105,58 @@ pub(crate) fn nvml() -> Result<nvml_wrapper::Nvml, String> {
 
 /// The UUID of this process's `cuda:<n>`: a number means another GPU in another process, which may see others.
 pub(crate) fn uuid(n: u32) -> Option<String> {
-    let set = |name: &str| std::env::var(name).ok();
-    uuid_of(n, set("CUDA_VISIBLE_DEVICES").as_deref(), set(ORDER).as_deref(), &gpus().ok()?)
+    visible(&gpus().ok()?).into_iter().nth(n as usize)?
 }
+
+/// Those of the GPUs that a run started here sees as `cuda:0`, `cuda:1` and so on, by UUID; `None` for one that is not known.
+#[must_use]
+pub fn visible(gpus: &[Gpu]) -> Vec<Option<String>> {
+    // The keeper sets the order where nobody has.
+    let order = std::env::var(ORDER).unwrap_or_else(|_| BUS_ORDER.to_owned());
+    visible_of(std::env::var(VISIBLE).ok().as_deref(), &order, gpus)
+}
+
+/// The variable that says which GPUs CUDA sees.
+const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
 
 /// The variable that says how CUDA numbers GPUs.
 pub(crate) const ORDER: &str = "CUDA_DEVICE_ORDER";
 /// As NVML and nvidia-smi number them.
 pub(crate) const BUS_ORDER: &str = "PCI_BUS_ID";
 
-/// The same, from `CUDA_VISIBLE_DEVICES`, `CUDA_DEVICE_ORDER` and the GPUs in the order of the bus. `None`: not known.
-fn uuid_of(n: u32, visible: Option<&str>, order: Option<&str>, gpus: &[Gpu]) -> Option<String> {
+/// The same, from `CUDA_VISIBLE_DEVICES`, `CUDA_DEVICE_ORDER` and the GPUs in the order of the bus.
+fn visible_of(visible: Option<&str>, order: &str, gpus: &[Gpu]) -> Vec<Option<String>> {
     // In any other order CUDA puts what it takes for the fastest first.
-    let is_known = gpus.len() == 1 || order == Some(BUS_ORDER);
-    let numbered = |n: u32| gpus.iter().find(|g| g.index == n && is_known).map(|g| g.uuid.clone());
-    let Some(visible) = visible else { return numbered(n) };
+    let is_known = gpus.len() == 1 || order == BUS_ORDER;
+    let uuid = |gpu: &Gpu| Some(gpu.uuid.clone()).filter(|uuid| !uuid.is_empty());
+    let numbered = |gpu: &Gpu| uuid(gpu).filter(|_| is_known);
+    let Some(visible) = visible else { return gpus.iter().map(numbered).collect() };
     let named = |entry: &str| {
         if entry.starts_with("MIG-") {
-            return Some(entry.to_owned());
+            return Some(Some(entry.to_owned()));
         }
         if !entry.starts_with("GPU-") {
-            return numbered(entry.parse().ok()?);
+            let n: u32 = entry.parse().ok()?;
+            return gpus.iter().find(|gpu| gpu.index == n).map(numbered);
         }
         // A beginning is enough if no other GPU has it.
         let mut like = gpus.iter().filter(|g| g.uuid.starts_with(entry));
-        like.next().filter(|_| like.next().is_none()).map(|g| g.uuid.clone())
+        like.next().filter(|_| like.next().is_none()).map(uuid)
     };
     // CUDA takes the entries up to the first that names no GPU.
-    visible.split(',').map_while(|entry| named(entry.trim())).nth(n as usize).filter(|uuid| !uuid.is_empty())
+    visible.split(',').map_while(|entry| named(entry.trim())).collect()
+}
+
+/// How many GPUs a run sees, in words.
+fn how_many(count: u32) -> String {
+    match (count, std::env::var_os(VISIBLE).is_some()) {
+        (0, false) => "CUDA sees no GPU".to_owned(),
+        (0, true) => format!("{VISIBLE} hides every GPU"),
+        (1, false) => "there is one GPU, cuda:0".to_owned(),
+        (1, true) => format!("{VISIBLE} shows one GPU, cuda:0"),
+        (n, false) => format!("there are {n} GPUs, counted from 0"),
+        (n, true) => format!("{VISIBLE} shows {n} GPUs, counted from 0"),
+    }
 }
 
 /// A run's device, `-1` for the CPU or the number of a GPU, and why if gradtop chose it.
@@ -152,10 +176,12 @@ pub(crate) fn resolve(
                 Ok(gpus) => gpus,
                 Err(why) => return cpu(&why),
             };
-            match libtorch.map_or(Ok(gpus.len() as u32), probe) {
-                Ok(0) => cpu("CUDA sees no GPU"),
+            let visible = visible(&gpus);
+            match libtorch.map_or(Ok(visible.len() as u32), probe) {
+                Ok(0) => cpu(&how_many(0)),
                 Ok(_) => {
-                    let first = uuid(0).and_then(|uuid| gpus.iter().find(|g| g.uuid == uuid));
+                    let first = visible.into_iter().next().flatten();
+                    let first = first.and_then(|uuid| gpus.iter().find(|g| g.uuid == uuid));
                     Ok((0, Some(first.map_or_else(|| "a GPU".to_owned(), |g| g.name.clone()))))
                 }
                 Err(why) => cpu(&why),
@@ -168,11 +194,11 @@ pub(crate) fn resolve(
             }
             let count = match libtorch {
                 Some(lib) => probe(lib),
-                None => gpus().map(|g| g.len() as u32),
+                None => gpus().map(|gpus| visible(&gpus).len() as u32),
             };
             match count {
                 Ok(count) if n < count => Ok((i32::try_from(n).unwrap_or(i32::MAX), None)),
-                Ok(count) => refuse(format!("there are {count} GPUs, counted from 0")),
+                Ok(count) => refuse(how_many(count)),
                 Err(why) => refuse(why),
             }
         }
@@ -197,8 +223,8 @@ fn probe(lib: &Path) -> Result<u32, String> {
             crate::libtorch::CUDA
         ));
     };
-    let visible = std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default();
-    let of = format!("{} {size} {changed} {} {visible}", library.display(), gradtop_store::boot_id());
+    let visible = std::env::var(VISIBLE);
+    let of = format!("{} {size} {changed} {} {visible:?}", library.display(), gradtop_store::boot_id());
     let cache = crate::program::cache_dir().map(|d| d.join("cuda.json"));
     let cached = cache.as_ref().and_then(|c| serde_json::from_slice::<Probed>(&std::fs::read(c).ok()?).ok());
     if let Some(cached) = cached.filter(|c| c.of == of) {
@@ -247,22 +273,33 @@ mod tests {
     fn a_gpu_is_known_by_its_uuid_whatever_a_process_sees() {
         let gpu = |index, uuid: &str| Gpu { index, uuid: uuid.to_owned(), name: String::new(), memory: 0 };
         let gpus = [gpu(0, "GPU-aa11"), gpu(1, "GPU-ab22"), gpu(2, "GPU-cc33"), gpu(3, "GPU-dd44")];
-        let of = |n, visible, order| uuid_of(n, visible, order, &gpus);
-        let bus = Some(BUS_ORDER);
+        let of = |n: usize, visible, order| visible_of(visible, order, &gpus).into_iter().nth(n).flatten();
+        let count = |visible, order| visible_of(visible, order, &gpus).len();
+        let (bus, fastest) = (BUS_ORDER, "FASTEST_FIRST");
         let is = |uuid: &str| Some(uuid.to_owned());
         assert_eq!(of(1, None, bus), is("GPU-ab22"));
         assert_eq!(of(0, Some("3, 1"), bus), is("GPU-dd44"));
         assert_eq!(of(1, Some("3, 1"), bus), is("GPU-ab22"));
         assert_eq!(of(2, Some("3,1"), bus), None);
-        assert_eq!(of(0, Some("GPU-cc33"), None), is("GPU-cc33"));
-        assert_eq!(of(1, Some("GPU-c,GPU-dd44"), None), is("GPU-dd44"));
-        assert_eq!(of(0, Some("GPU-a"), None), None, "two begin so");
-        assert_eq!(of(1, Some("GPU-zz,GPU-dd44"), None), None, "CUDA sees none after one that is not there");
-        assert_eq!(of(0, Some("MIG-7c1a"), None), is("MIG-7c1a"));
+        assert_eq!(of(0, Some("GPU-cc33"), fastest), is("GPU-cc33"));
+        assert_eq!(of(1, Some("GPU-c,GPU-dd44"), fastest), is("GPU-dd44"));
+        assert_eq!(of(0, Some("GPU-a"), fastest), None, "two begin so");
+        assert_eq!(
+            of(1, Some("GPU-zz,GPU-dd44"), fastest),
+            None,
+            "CUDA sees none after one that is not there"
+        );
+        assert_eq!(of(0, Some("MIG-7c1a"), fastest), is("MIG-7c1a"));
         assert_eq!(of(0, Some(""), bus), None);
         assert_eq!(of(0, Some("-1"), bus), None);
-        assert_eq!(of(0, None, None), None, "the fastest first, whichever that is");
-        assert_eq!(uuid_of(0, None, None, &gpus[..1]), is("GPU-aa11"));
+        assert_eq!(of(0, None, fastest), None, "the fastest first, whichever that is");
+        assert_eq!(visible_of(None, fastest, &gpus[..1]), [is("GPU-aa11")]);
+        for order in [bus, fastest] {
+            assert_eq!(count(None, order), 4);
+            assert_eq!(count(Some("3,1"), order), 2);
+            assert_eq!(count(Some("1,4,0"), order), 1, "none after one that is not there");
+            assert_eq!((count(Some(""), order), count(Some("-1"), order)), (0, 0));
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, EventLog, Manifest, Request, RunDir, RunLock, State, Status, give_up_reserve, process_start,
-    read_manifest, read_status, recover, request, write_status,
+    Event, EventLog, KILLED, Manifest, Request, RunDir, RunLock, State, Status, give_up_reserve,
+    process_start, read_manifest, read_status, recover, request, write_status,
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
@@ -364,7 +364,7 @@ impl Keeper {
 
 /// A stop without any time is a kill, even if the trainer was the quicker.
 fn who_asked(grace: Duration) -> &'static str {
-    if grace.is_zero() { "killed on request" } else { "asked to stop" }
+    if grace.is_zero() { KILLED } else { "asked to stop" }
 }
 
 /// What is in the pipe now. A process that the plugin left behind may hold the other end, so the end is not waited for.

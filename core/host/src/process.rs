@@ -1,25 +1,9 @@
 //! Other processes: whether one is who it was, and signals to it that cannot hit another.
 
-use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 
-use gradtop_store::{RunDir, process_start};
+use gradtop_store::{RunDir, is_started_for, process_start};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-
-/// Whether a process was started as the keeper or trainer of this run, as its command line tells.
-fn is_started_for(run: &RunDir, pid: u32) -> bool {
-    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let mut words = line.split(|b| *b == 0).skip(1);
-    if !words.next().is_some_and(|word| word == b"__keeper" || word == b"__trainer") {
-        return false;
-    }
-    let place = |path: &Path| std::fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
-    let started_for = words.next().map(|word| Path::new(OsStr::from_bytes(word)));
-    started_for.and_then(place).is_some_and(|folder| place(run.path()) == Some(folder))
-}
 
 /// Whether a process has a handler for a signal: one of an older version may not, and would die of it.
 pub(crate) fn catches(pid: u32, signal: i32) -> bool {

@@ -4,7 +4,6 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
 use crate::fsutil::{TMP, tmp_beside};
@@ -114,7 +113,7 @@ fn conceive(above: &RunDir) -> Result<Option<(RunDir, RunLock)>> {
         }
         made => made.at("create", run.path())?,
     }
-    let made = RunLock::acquire_within(&run, Duration::ZERO).and_then(|lock| {
+    let made = RunLock::acquire_now(&run).and_then(|lock| {
         for dir in [run.control(), run.journal(), run.metrics(), run.tables(), run.checkpoints()] {
             inside::create_dir_all(&run, &dir).at("create", &dir)?;
         }
@@ -140,7 +139,7 @@ pub fn remove_unfinished(above: &RunDir) {
         let own = |m: fs::Metadata| m.is_dir() && m.uid() == rustix::process::geteuid().as_raw();
         if fs::symlink_metadata(run.path()).is_ok_and(own)
             && is_locked(&run).is_ok_and(|locked| !locked)
-            && let Ok(_lock) = RunLock::acquire_within(&run, Duration::ZERO)
+            && let Ok(_lock) = RunLock::acquire_now(&run)
         {
             inside::remove_dir(above, run.path()).ok();
         }

@@ -50,22 +50,28 @@ pub fn request(run: &RunDir, request: Request) -> Result<()> {
         _ => {}
     }
     let path = dir.join(name);
-    inside::replace(run, &path, &bytes, false).at("write", &path)
+    if inside::is_dir(run, &path) {
+        inside::remove_dir(run, &path).at("remove", &path)?;
+    }
+    inside::replace_public(run, &path, &bytes).at("write", &path)
+}
+
+/// The [`Request::Stop`] that is asked for. Whatever bears its name asks for one, even if it cannot be read:
+/// `touch control/stop` works too.
+pub fn stop_request(run: &RunDir) -> Result<Option<Request>> {
+    let stop = run.control().join("stop");
+    let StopFile { grace_s } = match inside::read(run, &stop, inside::NOTE_LIMIT) {
+        Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(_) if inside::exists(run, &stop) => StopFile::default(),
+        Err(e) => return Err(e).at("read", &stop),
+    };
+    Ok(Some(Request::Stop { grace_s: grace_s.filter(|s| s.is_finite() && *s >= 0.0) }))
 }
 
 /// Reads what is asked. `Pause`, `Resume` and `Checkpoint` are removed and so answered once; `Stop` is read each time.
 pub fn take_requests(run: &RunDir) -> Result<Vec<Request>> {
-    let mut out = Vec::new();
-    let stop = run.control().join("stop");
-    match inside::read(run, &stop, inside::NOTE_LIMIT) {
-        // Whatever the file holds, it asks for a stop: `touch control/stop` works too.
-        Ok(bytes) => {
-            let StopFile { grace_s } = serde_json::from_slice(&bytes).unwrap_or_default();
-            out.push(Request::Stop { grace_s: grace_s.filter(|s| s.is_finite() && *s >= 0.0) });
-        }
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-        Err(e) => return Err(e).at("read", &stop),
-    }
+    let mut out: Vec<Request> = stop_request(run)?.into_iter().collect();
     for (name, request) in ONCE {
         // One that cannot be removed would be answered for ever.
         if remove(run, name).unwrap_or(false) {
@@ -77,6 +83,12 @@ pub fn take_requests(run: &RunDir) -> Result<Vec<Request>> {
 
 /// What the event of a stop taken back says, see [`crate::Event::Request`].
 pub const WITHDRAWN: &str = "withdraw the stop";
+
+/// What the event says of whoever asked to end a run at once.
+pub const KILL: &str = "kill";
+
+/// Why a run has ended that was ended so.
+pub const KILLED: &str = "killed on request";
 
 /// Takes back [`Request::Stop`], whoever asked for it: as with `Pause` and `Resume`, the last word counts. A trainer that
 /// has already told its plugin asks for it again. `false`: there was none.
@@ -92,8 +104,8 @@ pub fn clear_control(run: &RunDir) -> Result<()> {
     Ok(())
 }
 
-/// Removes a request. `false`: there was none.
+/// Removes a request, whatever it is. `false`: there was none.
 fn remove(run: &RunDir, name: &str) -> Result<bool> {
     let path = run.control().join(name);
-    inside::remove_file(run, &path).at("remove", &path)
+    inside::remove_dir(run, &path).at("remove", &path)
 }

@@ -13,8 +13,8 @@ use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, fchown, fstat, linkat,
-    mkdirat, openat, openat2, renameat, renameat_with, statat, unlinkat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, fchmod, fchown, fstat,
+    linkat, mkdirat, openat, openat2, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -32,6 +32,8 @@ const CAREFUL: OFlags = OFlags::CLOEXEC.union(OFlags::NONBLOCK).union(OFlags::NO
 const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 /// The mode of new files and folders; the umask takes from it.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
+const PRIVATE_MODE: Mode = Mode::from_raw_mode(0o600);
+const PUBLIC_MODE: Mode = Mode::from_raw_mode(0o644);
 const DIR_MODE: Mode = Mode::from_raw_mode(0o777);
 
 /// Something else than a regular file lies where a run has one: damage, wherever it is met.
@@ -63,6 +65,11 @@ pub fn append(run: &RunDir, path: &Path) -> io::Result<File> {
 /// Opens a file for reading and writing, a new one if there is none.
 pub fn edit(run: &RunDir, path: &Path) -> io::Result<File> {
     open_with(run, path, OFlags::RDWR | OFlags::CREATE)
+}
+
+/// The same, a new one for this user alone.
+pub fn edit_private(run: &RunDir, path: &Path) -> io::Result<File> {
+    open_as(run, path, OFlags::RDWR | OFlags::CREATE, PRIVATE_MODE)
 }
 
 /// Makes a new file; an error if the name is taken.
@@ -106,10 +113,28 @@ pub fn read_end(run: &RunDir, path: &Path, limit: u64) -> io::Result<(Vec<u8>, u
 /// Writes `bytes` to `path` by way of a temporary file and a rename: a reader sees the old file or the new one.
 /// With `durable`, file and folder are on the disk when this returns.
 pub fn replace(run: &RunDir, path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
+    replace_with(run, path, bytes, durable, None)
+}
+
+/// The same, not durable, and readable by all, whatever the umask.
+pub fn replace_public(run: &RunDir, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_with(run, path, bytes, false, Some(PUBLIC_MODE))
+}
+
+fn replace_with(
+    run: &RunDir,
+    path: &Path,
+    bytes: &[u8],
+    durable: bool,
+    mode: Option<Mode>,
+) -> io::Result<()> {
     let tmp = tmp_beside(path);
     let written = (|| {
         let mut file = create_new(run, &tmp)?;
         file.write_all(bytes)?;
+        if let Some(mode) = mode {
+            fchmod(&file, mode)?;
+        }
         if durable {
             file.sync_all()?;
         }
@@ -329,11 +354,14 @@ fn entry_of(stat: &Stat) -> Entry {
 }
 
 fn open_with(run: &RunDir, path: &Path, flags: OFlags) -> io::Result<File> {
-    let creates = flags.contains(OFlags::CREATE);
+    let mode = if flags.contains(OFlags::CREATE) { FILE_MODE } else { Mode::empty() };
+    open_as(run, path, flags, mode)
+}
+
+fn open_as(run: &RunDir, path: &Path, flags: OFlags, mode: Mode) -> io::Result<File> {
     let root = open_root(run)?;
-    let mode = if creates { FILE_MODE } else { Mode::empty() };
     let file = open_below(&root, relative(run, path)?, flags | CAREFUL, mode)?;
-    if creates {
+    if flags.contains(OFlags::CREATE) {
         give_to_owner(&root, &file);
     }
     match entry_of(&fstat(&file)?).kind {

@@ -60,7 +60,9 @@ pub use birth::{Birth, create_run, remove_unfinished};
 pub use check::{Checked, Content, check};
 pub use checkpoint::{Checkpoint, checkpoints, prepare_resume};
 pub use contents::foreign;
-pub use control::{Request, WITHDRAWN, clear_control, request, take_requests, withdraw_stop};
+pub use control::{
+    KILL, KILLED, Request, WITHDRAWN, clear_control, request, stop_request, take_requests, withdraw_stop,
+};
 pub use damage::{Damage, known_damage};
 pub use decode::decoding;
 pub use ending::recorded_end;
@@ -69,7 +71,7 @@ pub use events::{Event, EventLine, EventLog, append_event, read_events};
 pub use fsutil::tmp_beside;
 pub use headline::{Headline, HeadlineLine, headlines, split_rank};
 pub use lock::{RunLock, is_locked};
-pub use machine::{boot_id, host_name, process_start};
+pub use machine::{boot_id, host_name, is_started_for, process_start};
 pub use manifest::{
     ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Versions, read_manifest,
 };
@@ -90,7 +92,7 @@ pub use status::{Ending, HeadlineValue, State, Status, Waiting, read_status, wri
 pub use summary::{Point, SeriesSummary, summarize};
 pub use table::{ColumnData, Table, TableColumn, read_table, read_table_last, read_table_rows, table_names};
 pub use tailer::{Row, Slice, Tailer};
-pub use view::{HEARTBEAT, Life, View, has_journal, view};
+pub use view::{HEARTBEAT, Life, Suspended, View, has_journal, view};
 
 /// The version of the run folder's files written by this crate.
 pub const SCHEMA: u32 = 1;

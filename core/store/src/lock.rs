@@ -8,6 +8,7 @@
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, fcntl};
@@ -22,6 +23,8 @@ use crate::run_dir::RunDir;
 
 /// How long to wait for who is about to leave: a keeper that has written the end, a viewer of an older version.
 const RETRY_FOR: Duration = Duration::from_secs(1);
+/// The file that is to be the lock next.
+const NEXT: &str = ".tmp-lock";
 
 /// The right to write to a run's folder.
 #[derive(Debug)]
@@ -33,20 +36,21 @@ impl RunLock {
         Self::acquire_within(run, RETRY_FOR)
     }
 
+    /// Takes the lock as it is; [`StoreError::Locked`] if another process has it at this moment.
+    pub fn acquire_now(run: &RunDir) -> Result<Self> {
+        Self::acquire_within(run, Duration::ZERO)
+    }
+
     /// Takes the lock if that takes no longer than `patience`.
-    pub(crate) fn acquire_within(run: &RunDir, patience: Duration) -> Result<Self> {
+    fn acquire_within(run: &RunDir, patience: Duration) -> Result<Self> {
         let path = run.lock();
-        let file = inside::edit(run, &path).at("open", &path)?;
         let deadline = Instant::now() + patience;
         let locked = || StoreError::Locked { path: path.clone() };
-        let Some(ofd) = insist(deadline, || take_ofd(&file)).at("lock", &path)? else {
-            return Err(locked());
-        };
+        let taken = insist(deadline, || take_file(run)).at("lock", &path)?;
+        let Taken { file, ofd } = taken.ok_or_else(locked)?;
         if insist(deadline, || take_flock(&file)).at("lock", &path)?.is_none() {
             // Beside a lock that needs the right to write, it may be anybody's who can read the file: then it says nothing.
-            // An older version's holder has said that it took no other.
-            let older = last_holder(run).is_none_or(|holder| !holder.ofd);
-            if !ofd || older {
+            if !ofd || is_of_older_version(run) {
                 return Err(locked());
             }
         }
@@ -86,9 +90,72 @@ fn insist<T>(
     }
 }
 
+/// The lock's file.
+struct Taken {
+    file: File,
+    /// With the lock of its open file description; `false`: this file system has no such locks.
+    ofd: bool,
+}
+
+/// Takes the file that is the run's lock; `None` if another has it.
+fn take_file(run: &RunDir) -> std::io::Result<Option<Taken>> {
+    let file = inside::edit(run, &run.lock())?;
+    match take_ofd(&file, libc::F_WRLCK)? {
+        // Meanwhile another may have put a new file in its place.
+        Some(ofd) if !ofd || is_at(run, &run.lock(), &file) => Ok(Some(Taken { file, ofd })),
+        Some(_) => Ok(None),
+        None => replace_read(run, &file),
+    }
+}
+
+/// Puts a new file, locked, in the place of one that only readers have locked: anybody who can read it can do that, for as long
+/// as they like. `None`: somebody who may write has it, or it is not this user's to replace.
+fn replace_read(run: &RunDir, old: &File) -> std::io::Result<Option<Taken>> {
+    let me = rustix::process::geteuid();
+    let may = me.is_root() || old.metadata()?.uid() == me.as_raw();
+    if !may || is_ofd_locked(old)? != Some(false) {
+        return Ok(None);
+    }
+    // Nobody else can open it until it is locked, and there is one at a time.
+    let path = run.path().join(NEXT);
+    let new = inside::edit_private(run, &path)?;
+    if take_ofd(&new, libc::F_WRLCK)? != Some(true) {
+        if is_ofd_locked(&new)? == Some(false) {
+            // Somebody died over it once others could read it.
+            inside::remove_file(run, &path)?;
+        }
+        return Ok(None);
+    }
+    take_flock(&new)?;
+    // A reader's lock on the old one keeps every writer from it until it has lost its name. Whoever has lost a race is one
+    // whose files are no longer those that bear the names.
+    let last = take_ofd(old, libc::F_RDLCK)? == Some(true)
+        && (take_flock(old)?.is_some() || !is_of_older_version(run))
+        && is_at(run, &run.lock(), old)
+        && is_at(run, &path, &new);
+    if !last {
+        return Ok(None);
+    }
+    new.set_permissions(old.metadata()?.permissions())?;
+    sign(&new, true)?;
+    inside::rename(run, &path, &run.lock())?;
+    Ok(is_at(run, &run.lock(), &new).then_some(Taken { file: new, ofd: true }))
+}
+
+/// Whether the file is the one of that name.
+fn is_at(run: &RunDir, path: &Path, file: &File) -> bool {
+    let inode = file.metadata().map(|m| m.ino()).ok();
+    inode.is_some() && inside::entry(run, path).map(|e| e.inode).ok() == inode
+}
+
+/// An older version's holder has said that it took no other lock than a `flock`.
+fn is_of_older_version(run: &RunDir) -> bool {
+    last_holder(run).is_none_or(|holder| !holder.ofd)
+}
+
 /// `Some(true)`: taken; `Some(false)`: this file system has no such locks; `None`: another has it.
-fn take_ofd(file: &File) -> std::io::Result<Option<bool>> {
-    match fcntl(file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
+fn take_ofd(file: &File, kind: i32) -> std::io::Result<Option<bool>> {
+    match fcntl(file, FcntlArg::F_OFD_SETLK(&whole_file(kind))) {
         Ok(_) => Ok(Some(true)),
         Err(nix::Error::EAGAIN | nix::Error::EACCES | nix::Error::EINTR) => Ok(None),
         Err(e) if has_none(e) => Ok(Some(false)),
@@ -125,9 +192,10 @@ fn whole_file(kind: i32) -> libc::flock {
 
 /// Says in the lock's file who took it.
 fn sign(file: &File, ofd: bool) -> std::io::Result<()> {
-    let Place { host, boot, machine, pids } = Place::here();
+    let Place { host, boot, machine, pids, clocks } = Place::here();
     let mut text = format!("{host}\n{}\n", boot.unwrap_or_default());
-    let notes = [("machine", machine), ("pids", pids), ("lock", ofd.then(|| "ofd".to_owned()))];
+    let lock = ofd.then(|| "ofd".to_owned());
+    let notes = [("machine", machine), ("pids", pids), ("clocks", clocks), ("lock", lock)];
     for (key, value) in notes {
         text.extend(value.map(|value| format!("{key}={value}\n")));
     }
@@ -167,6 +235,7 @@ pub(crate) fn last_holder(run: &RunDir) -> Option<Holder> {
         match line.split_once('=') {
             Some(("machine", id)) => holder.place.machine = Some(id.to_owned()),
             Some(("pids", id)) => holder.place.pids = Some(id.to_owned()),
+            Some(("clocks", id)) => holder.place.clocks = Some(id.to_owned()),
             Some(("lock", kind)) => holder.ofd = kind == "ofd",
             _ => {}
         }
@@ -198,15 +267,15 @@ pub fn is_locked(run: &RunDir) -> Result<bool> {
     }
 }
 
-/// The processes that have the run's lock open for writing, as `4242 (sleep)`, as far as this user may see them.
-pub(crate) fn holders(run: &RunDir) -> Vec<String> {
+/// The processes that hold the run's lock, as far as this user may see them.
+pub(crate) fn holders(run: &RunDir) -> Vec<u32> {
     let Ok(lock) = inside::open(run, &run.lock()).and_then(|file| file.metadata()) else { return Vec::new() };
     let numbers = |dir: &str| -> Vec<String> {
         let entries = std::fs::read_dir(format!("/proc/{dir}")).into_iter().flatten().flatten();
         let names = entries.filter_map(|e| e.file_name().into_string().ok());
         names.filter(|name| name.bytes().all(|b| b.is_ascii_digit())).collect()
     };
-    let holds = |pid: &String| {
+    let holds = |pid: &str| {
         numbers(&format!("{pid}/fd")).iter().any(|fd| {
             // The link is followed to the very file, whatever it is called in that process's view.
             std::fs::metadata(format!("/proc/{pid}/fd/{fd}"))
@@ -215,9 +284,5 @@ pub(crate) fn holders(run: &RunDir) -> Vec<String> {
                     .is_ok_and(|info| info.lines().any(|l| l.starts_with("lock:") && l.contains("WRITE")))
         })
     };
-    let named = |pid: String| {
-        let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        format!("{pid} ({})", name.trim_end())
-    };
-    numbers("").into_iter().filter(holds).map(named).collect()
+    numbers("").iter().filter(|pid| holds(pid)).filter_map(|pid| pid.parse().ok()).collect()
 }

@@ -1,11 +1,16 @@
 //! Which machine, boot and set of process ids this is, and what has become of a process.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, getpid, test_kill_process};
 use sha2::{Digest as _, Sha256};
+
+use crate::run_dir::RunDir;
 
 /// Where processes run, as far as the system says: what is not known is `None`, and equal to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,8 +21,10 @@ pub(crate) struct Place {
     pub(crate) boot: Option<String>,
     /// The installation, by [`machine_id`].
     pub(crate) machine: Option<String>,
-    /// The namespace of process ids, by [`pid_namespace`].
+    /// The namespace of process ids, by [`namespace`].
     pub(crate) pids: Option<String>,
+    /// The namespace of clocks, by [`namespace`]: what it sets off shows in the start times of processes.
+    pub(crate) clocks: Option<String>,
 }
 
 impl Place {
@@ -27,7 +34,8 @@ impl Place {
             host: host_name(),
             boot: Some(boot_id()).filter(|id| !id.is_empty()),
             machine: machine_id(),
-            pids: pid_namespace(),
+            pids: namespace("pid"),
+            clocks: namespace("time"),
         }
     }
 
@@ -41,9 +49,10 @@ impl Place {
         self.machine.is_some() && self.machine == other.machine
     }
 
-    /// Whether a process id means the same process in both.
-    pub(crate) fn same_pids(&self, other: &Self) -> bool {
-        self.same_boot(other) && self.pids.is_some() && self.pids == other.pids
+    /// Whether a process id and its start time mean the same process `here`. Older versions did not record their clocks.
+    pub(crate) fn same_pids(&self, here: &Self) -> bool {
+        let same_clocks = self.clocks.is_none() || self.clocks == here.clocks;
+        self.same_boot(here) && self.pids.is_some() && self.pids == here.pids && same_clocks
     }
 }
 
@@ -70,13 +79,14 @@ fn machine_id() -> Option<String> {
     Some(format!("{:032x}", u128::from_be_bytes(*half)))
 }
 
-/// An id of the namespace that this process's ids are of; `None` where `/proc` is missing or another namespace's.
-fn pid_namespace() -> Option<String> {
+/// An id of this process's namespace of a kind; `None` where there is no such kind, or `/proc` is missing or tells of another
+/// namespace's processes.
+fn namespace(kind: &str) -> Option<String> {
     let me = fs::read_link("/proc/self").ok()?;
     if me != Path::new(&getpid().as_raw_nonzero().to_string()) {
         return None;
     }
-    Some(fs::read_link("/proc/self/ns/pid").ok()?.to_str()?.to_owned())
+    Some(fs::read_link(format!("/proc/self/ns/{kind}")).ok()?.to_str()?.to_owned())
 }
 
 /// What has become of a process.
@@ -98,24 +108,58 @@ pub(crate) fn fate(pid: u32, start: u64) -> Fate {
         return Fate::Gone;
     }
     match stat(pid) {
-        Some((_, started)) if started != start => Fate::Gone,
-        Some(('Z' | 'X', _)) => Fate::Gone,
-        Some(('T', _)) => Fate::Suspended,
+        Some(Stat { start: other, .. }) if other != start => Fate::Gone,
+        Some(Stat { state: 'Z' | 'X', .. }) => Fate::Gone,
+        Some(Stat { state: 'T', .. }) => Fate::Suspended,
         _ => Fate::There,
     }
 }
 
 /// Field `starttime` of `/proc/<pid>/stat`: with the id, it names a process for as long as the machine is up.
 pub fn process_start(pid: u32) -> Option<u64> {
-    Some(stat(pid)?.1)
+    Some(stat(pid)?.start)
 }
 
-/// State and start time of a process.
-fn stat(pid: u32) -> Option<(char, u64)> {
+/// Whether a process was started as the keeper or trainer of this run, as its command line tells. A child that it forked has
+/// the same line, and is neither.
+pub fn is_started_for(run: &RunDir, pid: u32) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let mut words = line.split(|b| *b == 0).skip(1);
+    let is_ours = words.next().is_some_and(|word| word == b"__keeper" || word == b"__trainer");
+    let Some(folder) = words.next().filter(|_| is_ours) else { return false };
+    let place = |path: &Path| fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
+    let is_run = |path: PathBuf| place(&path).is_some_and(|folder| place(run.path()) == Some(folder));
+    // The folder may be called so in that process's mounts only.
+    let folder = Path::new(OsStr::from_bytes(folder));
+    let theirs = Path::new(&format!("/proc/{pid}/root")).join(folder.strip_prefix("/").unwrap_or(folder));
+    (is_run(folder.to_owned()) || is_run(theirs)) && stat(pid).is_some_and(|stat| !stat.is_fork())
+}
+
+/// Of `/proc/<pid>/stat`.
+struct Stat {
+    state: char,
+    flags: u64,
+    start: u64,
+}
+
+impl Stat {
+    /// Forked, and has not become another program since.
+    fn is_fork(&self) -> bool {
+        /// `PF_FORKNOEXEC` of the kernel.
+        const FORKED: u64 = 0x40;
+        self.flags & FORKED != 0
+    }
+}
+
+fn stat(pid: u32) -> Option<Stat> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the program's name in brackets, which may hold anything.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    Some((fields.next()?.chars().next()?, fields.nth(18)?.parse().ok()?))
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    Some(Stat {
+        state: fields.first()?.chars().next()?,
+        flags: fields.get(6)?.parse().ok()?,
+        start: fields.get(19)?.parse().ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -138,6 +182,10 @@ mod tests {
         );
         let renamed = Place { host: "other".to_owned(), ..here.clone() };
         assert!(here.same_boot(&renamed), "a name decides nothing");
+        let shifted = Place { clocks: Some("time:[1]".to_owned()), ..here.clone() };
+        assert!(!shifted.same_pids(&here), "start times are others there");
+        let older = Place { clocks: None, ..here.clone() };
+        assert!(older.same_pids(&here), "as an older version signs");
     }
 
     #[test]

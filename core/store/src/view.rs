@@ -8,7 +8,7 @@ use crate::ending::recorded_end;
 use crate::error::Result;
 use crate::inside;
 use crate::lock::{Holder, holders, is_locked, last_holder};
-use crate::machine::{Fate, Place, fate};
+use crate::machine::{Fate, Place, fate, is_started_for};
 use crate::manifest::{Manifest, read_manifest};
 use crate::run_dir::RunDir;
 use crate::status::{State, Status, Waiting, read_status};
@@ -27,8 +27,8 @@ pub enum Life {
     Alive {
         /// Its process ids are of this process's namespace, so that signals reach them.
         within_reach: bool,
-        /// The trainer is suspended by a signal.
-        suspended: bool,
+        /// Which of them is suspended by a signal, where that can be seen.
+        suspended: Option<Suspended>,
     },
     /// They are gone.
     Gone {
@@ -37,6 +37,17 @@ pub enum Life {
     },
     /// It was last at work on another machine, or nobody knows where.
     Unknown,
+}
+
+/// A process of a run that does nothing until it gets SIGCONT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suspended {
+    /// The trainer.
+    Trainer,
+    /// The keeper, without which a run neither ends nor is stopped by force.
+    Keeper,
+    /// Both.
+    Both,
 }
 
 /// A run as seen from outside.
@@ -66,8 +77,9 @@ impl View {
     pub fn silent_for(&self) -> Option<Duration> {
         let Life::Alive { suspended, .. } = self.life else { return None };
         let moves = matches!(self.state, State::Starting | State::Running | State::Stopping);
-        let silent = moves && self.status.waiting.is_none() && self.age_of_last_write >= SILENT;
-        (silent || moves && suspended).then_some(self.age_of_last_write)
+        let silent = self.status.waiting.is_none() && self.age_of_last_write >= SILENT;
+        let still = matches!(suspended, Some(Suspended::Trainer | Suspended::Both));
+        (moves && (silent || still)).then_some(self.age_of_last_write)
     }
 
     /// Whether its processes are gone and left something undone: an end that is not written, or rows that are not sealed.
@@ -77,9 +89,10 @@ impl View {
             && (!self.status.state.is_final() || self.status.unsettled || has_journal(&self.dir))
     }
 
-    /// Whether its trainer is suspended by a signal.
-    pub fn is_suspended(&self) -> bool {
-        matches!(self.life, Life::Alive { suspended: true, .. })
+    /// Which of its processes is suspended by a signal.
+    pub fn suspended(&self) -> Option<Suspended> {
+        let Life::Alive { suspended, .. } = self.life else { return None };
+        suspended
     }
 
     /// Whether the run was left unfinished by an earlier boot of this machine, of which only the name was recorded: it was
@@ -128,11 +141,22 @@ fn life(run: &RunDir, then: &Place, status: &Status) -> Result<Life> {
         Some((fate(status.keeper_pid?, status.keeper_start?), trainer))
     };
     let (keeper, trainer) = within_reach.then(processes).flatten().unwrap_or((Fate::There, Fate::There));
-    if (keeper, trainer) == (Fate::Gone, Fate::Gone) {
-        // The lock may have fallen free with the last of them.
-        return Ok(Life::Gone { held: is_locked(run)? });
-    }
-    Ok(Life::Alive { within_reach, suspended: trainer == Fate::Suspended })
+    let suspended = match (keeper, trainer) {
+        (Fate::Gone, Fate::Gone) => {
+            // The lock may have fallen free with the last of them.
+            let held = is_locked(run)?;
+            // Whatever the status says of them: a process of this run that holds its lock is not gone.
+            if held && holders(run).iter().any(|pid| is_started_for(run, *pid)) {
+                return Ok(Life::Alive { within_reach: false, suspended: None });
+            }
+            return Ok(Life::Gone { held });
+        }
+        (Fate::Suspended, Fate::Suspended) => Some(Suspended::Both),
+        (Fate::Suspended, _) => Some(Suspended::Keeper),
+        (_, Fate::Suspended) => Some(Suspended::Trainer),
+        _ => None,
+    };
+    Ok(Life::Alive { within_reach, suspended })
 }
 
 /// Looks at a run. One that has not written its end and whose processes are gone is [`State::Crashed`]; where nobody can say
@@ -152,7 +176,7 @@ pub fn view(run: &RunDir) -> Result<View> {
         } else if let Some((end, time)) = recorded_end(run, &status) {
             (status.cause, status.ended, state) = (end.cause, Some(time), end.state);
         } else if held {
-            let who = match holders(run) {
+            let who = match holders(run).into_iter().map(in_words).collect::<Vec<_>>() {
                 who if who.is_empty() => "another user's process".to_owned(),
                 who => format!("process {}", who.join(", ")),
             };
@@ -166,6 +190,12 @@ pub fn view(run: &RunDir) -> Result<View> {
     let age_of_last_write = last_write(run).and_then(|t| t.elapsed().ok()).unwrap_or_default();
     let certain = life != Life::Unknown;
     Ok(View { dir: run.clone(), manifest, status, state, life, certain, host: place.host, age_of_last_write })
+}
+
+/// `4242 (sleep)`.
+fn in_words(pid: u32) -> String {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    format!("{pid} ({})", name.trim_end())
 }
 
 /// A run without a status is queued.

@@ -143,9 +143,11 @@ pub(crate) fn stop(context: &Context, args: &Stop) -> Result<i32> {
         (now, ended) = until(&view, Duration::ZERO, |v| v.state.is_final())?;
     }
     if !ended {
-        return Err(Failure::new(format!("{name} has not ended yet: it is {}", now.state))
-            .help(format!("`gradtop stop --kill {name}` ends it at once"))
-            .into());
+        let help = match now.life {
+            Life::Unknown => format!("`gradtop stop --kill --force {name}` takes it for gone"),
+            _ => format!("`gradtop stop --kill {name}` ends it at once"),
+        };
+        return Err(Failure::new(format!("{name} has not ended yet: it is {}", now.state)).help(help).into());
     }
     super::watch::end(&now, args.json)?;
     Ok(0)

@@ -175,11 +175,18 @@ fn of_gpus() -> Finding {
     match device::gpus() {
         Ok(gpus) if gpus.is_empty() => Finding::new("gpu", Grade::Note, "none: runs use the CPU"),
         Ok(gpus) => {
-            let all: Vec<String> = gpus
-                .iter()
-                .map(|g| format!("cuda:{} {} {}", g.index, g.name, number::bytes(g.memory)))
-                .collect();
-            Finding::new("gpu", Grade::Good, all.join(", "))
+            let visible = device::visible(&gpus);
+            let known = |uuid: &Option<String>| gpus.iter().find(|g| Some(&g.uuid) == uuid.as_ref());
+            let named = |(n, uuid)| match known(uuid) {
+                Some(gpu) => format!("cuda:{n} {} {}", gpu.name, number::bytes(gpu.memory)),
+                None => format!("cuda:{n}"),
+            };
+            let all: Vec<String> = visible.iter().enumerate().map(named).collect();
+            if all.is_empty() {
+                Finding::new("gpu", Grade::Note, "CUDA_VISIBLE_DEVICES hides every GPU: runs use the CPU")
+            } else {
+                Finding::new("gpu", Grade::Good, all.join(", "))
+            }
         }
         Err(why) => Finding::new("gpu", Grade::Note, format!("none: runs use the CPU ({why})")),
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gradtop_store::{Headline, HeadlineLine, ParamValue, State, Status, View};
+use gradtop_store::{Headline, HeadlineLine, ParamValue, State, Status, Suspended, View};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -192,9 +192,9 @@ pub(crate) fn epoch(view: &View) -> Option<f64> {
     s.epoch.filter(|e| e.is_finite() && !(view.state.is_final() && s.epochs_restart))
 }
 
-/// Whether it makes steps now, as far as it is heard of.
+/// Whether it is known to make steps now.
 fn moves(view: &View) -> bool {
-    matches!(view.state, State::Running | State::Stopping) && view.silent_for().is_none()
+    view.certain && matches!(view.state, State::Running | State::Stopping) && view.silent_for().is_none()
 }
 
 /// Steps a second, of what makes steps: what a paused run did before it was paused is no speed.
@@ -222,7 +222,12 @@ pub(crate) fn took(view: &View, now: Timestamp) -> Option<f64> {
 /// `no sign for 35 s`, of a run that should move and gives none; with the reason, if it is known.
 pub(crate) fn silence(view: &View) -> Option<String> {
     let quiet = view.silent_for()?;
-    let why = if view.is_suspended() { ": its trainer is suspended (SIGSTOP)" } else { "" };
+    let why = match view.suspended() {
+        Some(Suspended::Trainer) => ": its trainer is suspended (SIGSTOP)",
+        Some(Suspended::Keeper) => ": its keeper is suspended (SIGSTOP)",
+        Some(Suspended::Both) => ": its trainer and its keeper are suspended (SIGSTOP)",
+        None => "",
+    };
     Some(format!("no sign for {}{why}", number::duration(quiet.as_secs() as f64)))
 }
 
@@ -254,7 +259,7 @@ pub(crate) fn to_json(view: &View) -> Map<String, Value> {
         // An ended run says the same whenever it is asked.
         "age_s": (!view.state.is_final()).then_some(view.age_of_last_write.as_secs_f64()),
         "silent_s": view.silent_for().map(|t| t.as_secs_f64()),
-        "suspended": view.is_suspended(),
+        "suspended": view.suspended().is_some(),
         "host": view.host,
         "elapsed_s": took(view, Timestamp::now()),
         "created": m.created.to_string(),

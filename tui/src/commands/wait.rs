@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::Context;
+use super::state;
 use super::watch::{self, Caught, LEFT_RUNNING};
 use crate::failure::Failure;
 use crate::print;
@@ -26,6 +27,7 @@ pub(crate) struct Args {
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let mut caught = Caught::new()?;
     let run = context.find(&args.run)?;
+    let mut told = false;
     let deadline = args.timeout.map(|t| Instant::now() + Duration::from_secs_f64(t));
     loop {
         let view = super::view(&run)?;
@@ -43,6 +45,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         if deadline.is_some_and(|d| Instant::now() >= d) || caught.any() {
             print::note(&format!("{} is still {}", view.manifest.run, view.state));
             return Ok(LEFT_RUNNING);
+        }
+        if !told && let Some(silence) = state::silence(&view).filter(|_| view.suspended().is_some()) {
+            print::note(&format!("{}: {silence}", view.manifest.run));
+            told = true;
         }
         std::thread::sleep(Duration::from_millis(100));
     }

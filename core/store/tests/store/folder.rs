@@ -111,6 +111,30 @@ fn requests_are_answered_once_but_stop_stays() {
 }
 
 #[test]
+fn whatever_is_called_stop_asks_for_one_and_hides_no_other_request() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = new_run(temp.path(), "demo");
+    let stop = run.control().join("stop");
+    let kinds: [&dyn Fn(); 4] = [
+        &|| std::os::unix::fs::symlink("nowhere", &stop).unwrap(),
+        &|| rustix::fs::mkfifoat(rustix::fs::CWD, &stop, rustix::fs::Mode::RWXU).unwrap(),
+        &|| fs::create_dir_all(stop.join("full")).unwrap(),
+        &|| fs::write(&stop, vec![b' '; 1 << 20]).unwrap(),
+    ];
+    for make in kinds {
+        make();
+        request(&run, Request::Pause).unwrap();
+        assert_eq!(take_requests(&run).unwrap(), [Request::Stop { grace_s: None }, Request::Pause]);
+        request(&run, Request::Stop { grace_s: Some(1.0) }).unwrap();
+        assert_eq!(take_requests(&run).unwrap(), [Request::Stop { grace_s: Some(1.0) }]);
+        clear_control(&run).unwrap();
+        make();
+        clear_control(&run).unwrap();
+        assert_eq!(take_requests(&run).unwrap(), []);
+    }
+}
+
+#[test]
 fn events_are_kept_and_a_torn_one_is_not_yet() {
     let temp = tempfile::tempdir().unwrap();
     let run = new_run(temp.path(), "demo");

@@ -1,6 +1,7 @@
 //! Whether a run lives: its lock, its processes, and where they are or were.
 
 use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -8,6 +9,8 @@ use std::time::Duration;
 use gradtop_store::{
     Life, RunDir, RunLock, State, Status, boot_id, host_name, is_locked, process_start, view, write_status,
 };
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::common::new_run;
@@ -110,6 +113,57 @@ fn who_may_only_read_a_run_cannot_make_it_look_alive() {
     assert!(matches!(RunLock::acquire(&run), Err(gradtop_store::StoreError::Locked { .. })));
 }
 
+/// A lock that whoever can read the file can take.
+fn read_lock(run: &RunDir) -> File {
+    let file = File::open(run.lock()).unwrap();
+    let mut lock = libc::flock { l_type: 0, l_whence: 0, l_start: 0, l_len: 0, l_pid: 0 };
+    lock.l_type = libc::F_RDLCK as i16;
+    fcntl(&file, FcntlArg::F_OFD_SETLK(&lock)).unwrap();
+    file
+}
+
+#[test]
+fn locks_of_readers_keep_nobody_from_a_run() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = running(temp.path());
+    drop(RunLock::acquire(&run).unwrap());
+    fs::set_permissions(run.lock(), fs::Permissions::from_mode(0o640)).unwrap();
+    let text = fs::read_to_string(run.lock()).unwrap();
+    let stranger = read_lock(&run);
+    flock(&stranger, FlockOperation::NonBlockingLockExclusive).unwrap();
+    assert_eq!(state_and_life(&run), GONE);
+    let lock = RunLock::acquire_now(&run).unwrap();
+    assert!(is_locked(&run).unwrap());
+    assert!(matches!(RunLock::acquire_now(&run), Err(gradtop_store::StoreError::Locked { .. })));
+    assert_eq!(fs::read_to_string(run.lock()).unwrap(), text);
+    assert_eq!(fs::metadata(run.lock()).unwrap().mode() & 0o777, 0o640);
+    drop(lock);
+    assert!(!is_locked(&run).unwrap());
+    // What a process left that died over it.
+    fs::write(run.path().join(".tmp-lock"), "").unwrap();
+    let _again = read_lock(&run);
+    drop(RunLock::acquire(&run).unwrap());
+    assert!(!run.path().join(".tmp-lock").exists());
+}
+
+#[test]
+fn of_many_who_replace_a_lock_that_readers_hold_one_has_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = running(temp.path());
+    drop(RunLock::acquire(&run).unwrap());
+    let mut taken = 0;
+    for _ in 0..100 {
+        let _stranger = read_lock(&run);
+        let all: Vec<_> = std::thread::scope(|scope| {
+            let tries: Vec<_> = (0..4).map(|_| scope.spawn(|| RunLock::acquire_now(&run).ok())).collect();
+            tries.into_iter().filter_map(|t| t.join().unwrap()).collect()
+        });
+        assert!(all.len() <= 1);
+        taken += all.len();
+    }
+    assert!(taken > 0);
+}
+
 #[test]
 fn an_older_version_sees_who_holds_the_lock() {
     let temp = tempfile::tempdir().unwrap();
@@ -141,16 +195,21 @@ fn a_lock_that_is_held_after_both_processes_are_gone_is_somebody_elses() {
     };
     write_status(&run, &both).unwrap();
     let lock = RunLock::acquire(&run).unwrap();
-    assert!(matches!(view(&run).unwrap().life, Life::Alive { within_reach: true, suspended: false }));
+    assert!(matches!(view(&run).unwrap().life, Life::Alive { within_reach: true, suspended: None }));
     child.kill().unwrap();
     child.wait().unwrap();
     let seen = view(&run).unwrap();
     assert_eq!((seen.state, seen.life), (State::Crashed, Life::Gone { held: true }));
     let holder = format!("process {} (", std::process::id());
     assert!(seen.status.cause.unwrap().contains(&holder), "{holder}");
-    // Process ids of another namespace are nobody's here.
-    sign(&run, &host_name(), &boot_id(), "pids=pid:[1]\nlock=ofd\n");
-    assert_eq!(state_and_life(&run), (State::Running, Life::Alive { within_reach: false, suspended: false }));
+    // Process ids of another namespace are nobody's here, nor are start times by other clocks.
+    let pids = fs::read_link("/proc/self/ns/pid").unwrap();
+    let others = format!("pids={}\nclocks=time:[1]\nlock=ofd\n", pids.display());
+    for notes in ["pids=pid:[1]\nlock=ofd\n", &others] {
+        sign(&run, &host_name(), &boot_id(), notes);
+        let alive = Life::Alive { within_reach: false, suspended: None };
+        assert_eq!(state_and_life(&run), (State::Running, alive), "{notes}");
+    }
     drop(lock);
     assert_eq!(state_and_life(&run), GONE);
 }
