@@ -51,6 +51,24 @@ fn can_contain(sandbox: &Sandbox) -> bool {
 }
 
 #[test]
+fn a_run_whose_lock_is_removed_or_replaced_lives_as_long_as_its_processes() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.held(&["counter", "--set", "steps=100"], "a", 20);
+    let lock = fs::read(run.dir.lock()).unwrap();
+    fs::remove_file(run.dir.lock()).unwrap();
+    for _ in 0..2 {
+        assert_eq!(listed(&sandbox, "a").0, "running");
+        for args in [&["rm", "--yes", "a"][..], &["resume", "a"]] {
+            sandbox.gradtop(args).expect_code(1);
+        }
+        fs::write(run.dir.lock(), &lock).unwrap();
+    }
+    run.go_on();
+    run.wait().expect_code(0);
+    assert_eq!(run.status().state, State::Finished);
+}
+
+#[test]
 fn a_run_of_a_container_that_is_gone_is_judged_resumed_and_deleted_by_the_next() {
     let sandbox = Sandbox::new();
     if !can_contain(&sandbox) {
@@ -252,7 +270,7 @@ fn a_run_of_a_machine_that_is_gone_is_out_of_reach_only_until_it_is_forced() {
     }
     let json = sandbox.gradtop(&["show", "one", "--json"]).expect_code(0).json();
     assert_eq!((&json["certain"], &json["steps_per_s"]), (&false.into(), &().into()), "{json:#}");
-    assert_eq!(json["eta_s"], ().into());
+    assert_eq!(json["eta_s"], serde_json::Value::Null);
     sandbox.gradtop(&["resume", "one"]).expect_code(1);
     sandbox.gradtop(&["resume", "--force", "one"]).expect_code(0);
     assert_eq!(a.view().state, State::Finished);

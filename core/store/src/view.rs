@@ -133,7 +133,18 @@ fn life(run: &RunDir, then: &Place, status: &Status) -> Result<Life> {
         return Ok(if gone { Life::Gone { held: false } } else { Life::Unknown });
     }
     if !is_locked(run)? {
-        return Ok(Life::Gone { held: false });
+        // Its file may be another one than the one they hold: removed, or put back from a copy.
+        let is_there = |pid: Option<u32>, start: Option<u64>| {
+            pid.zip(start)
+                .is_some_and(|(pid, start)| fate(pid, start) != Fate::Gone && is_started_for(run, pid))
+        };
+        let lives = is_there(status.keeper_pid, status.keeper_start)
+            || is_there(status.trainer_pid, status.trainer_start);
+        return Ok(if lives {
+            Life::Alive { within_reach: true, suspended: None }
+        } else {
+            Life::Gone { held: false }
+        });
     }
     let within_reach = then.same_pids(&here);
     let processes = || {
