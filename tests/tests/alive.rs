@@ -53,12 +53,12 @@ fn can_contain(sandbox: &Sandbox) -> bool {
 #[test]
 fn a_run_whose_lock_is_removed_or_replaced_lives_as_long_as_its_processes() {
     let sandbox = Sandbox::new();
-    let run = sandbox.held(&["counter", "--set", "steps=100"], "a", 20);
+    let run = sandbox.held(&["counter", "--set", "steps=100"], "unlocked", 20);
     let lock = fs::read(run.dir.lock()).unwrap();
     fs::remove_file(run.dir.lock()).unwrap();
     for _ in 0..2 {
-        assert_eq!(listed(&sandbox, "a").0, "running");
-        for args in [&["rm", "--yes", "a"][..], &["resume", "a"]] {
+        assert_eq!(listed(&sandbox, "unlocked").0, "running");
+        for args in [&["rm", "--yes", "unlocked"][..], &["resume", "unlocked"]] {
             sandbox.gradtop(args).expect_code(1);
         }
         fs::write(run.dir.lock(), &lock).unwrap();
