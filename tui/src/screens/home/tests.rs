@@ -278,7 +278,7 @@ fn a_value_and_what_it_is_of_are_seen_together_or_not_at_all() {
         of("a-name-of-nineteen-c", 3, "deep", 0.9),
     ]);
     for (width, height, seen) in
-        [(200, 50, true), (120, 36, true), (80, 24, true), (64, 15, true), (40, 15, false)]
+        [(200, 50, true), (120, 36, true), (80, 24, true), (72, 15, true), (40, 15, false)]
     {
         bench.resize(width, height);
         let screen = bench.screen();
