@@ -208,10 +208,10 @@ pub struct Mark {
     /// The metric drawn; then `model`, `split` and `trial` filter its series.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<String>,
-    /// Only these models.
+    /// Only these models; `""`: series without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<OneOrMany<String>>,
-    /// Only these splits.
+    /// Only these splits; `""`: series without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<OneOrMany<String>>,
     /// Only these trials.

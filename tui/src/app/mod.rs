@@ -105,8 +105,8 @@ pub(crate) enum Effect {
 pub(crate) enum Open {
     /// A run.
     Run(RunId),
-    /// Several runs.
-    Compare(Vec<RunId>),
+    /// Several runs; if they are all of an experiment, those that it will have too.
+    Compare(Vec<RunId>, Option<String>),
     /// The experiments.
     Experiments,
     /// The form for a new run like this one.
@@ -392,7 +392,9 @@ impl App {
         let shared = &self.shared;
         match open {
             Open::Run(id) => self.stack.push(Screen::Run(Box::new(RunScreen::open(shared, id)))),
-            Open::Compare(runs) => self.stack.push(Screen::Compare(Box::new(Compare::open(shared, runs)))),
+            Open::Compare(runs, of) => {
+                self.stack.push(Screen::Compare(Box::new(Compare::open(shared, runs, of))))
+            }
             Open::Experiments => self.stack.push(Screen::Experiments(Box::new(Experiments::open(shared)))),
             Open::Restart(id) => {
                 self.stack.push(Screen::Experiments(Box::new(Experiments::restart(shared, id))));

@@ -142,14 +142,19 @@ impl Spec {
     }
 
     /// With points of a metric, and its last value as headline if it is `loss`.
-    pub(crate) fn series(mut self, metric: &str, model: Option<&str>, points: &[(i64, f64)]) -> Self {
+    pub(crate) fn series(self, metric: &str, model: Option<&str>, points: &[(i64, f64)]) -> Self {
         let key = SeriesKey { model: model.map(Into::into), ..SeriesKey::metric(metric) };
-        if let (Some((_, value)), "loss") = (points.last(), metric) {
+        self.logged(key, points)
+    }
+
+    /// With points of any series; `loss` stands for the run.
+    pub(crate) fn logged(mut self, key: SeriesKey, points: &[(i64, f64)]) -> Self {
+        if let (Some((_, value)), "loss") = (points.last(), key.metric.as_str()) {
             self.status.headline.push(HeadlineValue {
-                metric: metric.into(),
-                model: model.map(Into::into),
-                split: None,
-                trial: None,
+                metric: key.metric.clone(),
+                model: key.model.clone(),
+                split: key.split.clone(),
+                trial: key.trial,
                 value: *value,
             });
         }

@@ -15,10 +15,11 @@ pub(crate) fn figure(subjects: &[Subject], facet: &Facet) -> Figure {
     figure.title = facet.title();
     figure.id.clone_from(&figure.title);
     figure.caption = None;
+    let only = |of: Option<&String>| Some(OneOrMany::One(of.cloned().unwrap_or_default()));
     for mark in figure.panels.iter_mut().flat_map(|p| &mut p.marks) {
         *mark = Mark {
-            model: facet.model.clone().map(OneOrMany::One),
-            split: facet.split.clone().map(OneOrMany::One),
+            model: only(facet.model.as_ref()),
+            split: only(facet.split.as_ref()),
             by: Some(Vec::new()),
             ..mark.clone()
         };

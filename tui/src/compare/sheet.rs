@@ -30,6 +30,23 @@ impl What {
             Self::Min => "min",
         }
     }
+
+    /// What a series gives to the number of its team.
+    fn value(self, better: Goal, series: &SeriesSnapshot) -> Option<f64> {
+        match (self, better) {
+            (Self::Last, _) => series.last().map(|l| l.value),
+            (Self::Best, Goal::Max) => series.max(),
+            (Self::Best | Self::Min, _) => series.min(),
+        }
+    }
+
+    /// How many of the series of a team its number is of; none of none.
+    fn finite<'a>(self, series: impl Iterator<Item = &'a SeriesSnapshot>) -> Option<usize> {
+        let values: Vec<Option<f64>> = series.map(|s| self.value(Goal::None, s)).collect();
+        let finite = values.iter().flatten().filter(|v| v.is_finite()).count();
+        // Where none is, the number says so of all.
+        (!values.is_empty()).then_some(if finite == 0 { values.len() } else { finite })
+    }
 }
 
 /// A column of numbers.
@@ -41,18 +58,40 @@ pub(crate) struct Column {
     pub(crate) what: What,
     /// Which way is better; `None`: neither.
     pub(crate) better: Goal,
-    /// The fewest and the most series that a number of it is of: trials, times the runs of a group.
+    /// The fewest and the most series that a number of it could be of: trials, times the runs of a group.
     pub(crate) of: (usize, usize),
+    /// The fewest and the most that it is of: those that are finite, where any is.
+    pub(crate) finite: (usize, usize),
+}
+
+/// `2`, or `2 to 5`.
+fn count((few, many): (usize, usize)) -> String {
+    if few == many { many.to_string() } else { format!("{few} to {many}") }
 }
 
 impl Column {
+    /// The heading where there is little room: which number it is.
+    pub(crate) fn short(&self) -> String {
+        match (self.what, self.of) {
+            (what, (_, 0 | 1)) => what.word().to_owned(),
+            (What::Last, _) if self.finite != self.of => format!("last ({})", self.counted()),
+            (What::Last, _) => "last (mean)".to_owned(),
+            (what, _) => format!("{} of any", what.word()),
+        }
+    }
+
+    /// `5`, or `3 of 5` where only so many are finite.
+    fn counted(&self) -> String {
+        let of = count(self.of);
+        if self.finite == self.of { of } else { format!("{} of {of}", count(self.finite)) }
+    }
+
     /// The heading: which number it is, and of how many series: `last, mean of 5`, `best, lowest of 5`.
     pub(crate) fn words(&self) -> String {
-        let of = match self.of {
-            (_, 0 | 1) => return self.what.word().to_owned(),
-            (few, many) if few == many => many.to_string(),
-            (few, many) => format!("{few} to {many}"),
-        };
+        if self.of.1 < 2 {
+            return self.what.word().to_owned();
+        }
+        let of = self.counted();
         match (self.what, self.better) {
             (What::Last, _) => format!("last, mean of {of}"),
             (What::Best, Goal::Max) => format!("best, highest of {of}"),
@@ -112,9 +151,13 @@ pub(crate) fn sheet(subjects: &[Subject], teams: &[Team]) -> Sheet {
     let mut columns = Vec::new();
     for facet in shown {
         let goal = goal(subjects, &facet.metric);
-        let counts = teams.iter().map(|t| of(subjects, t, &facet).count()).filter(|n| *n > 0);
-        let of = (counts.clone().min().unwrap_or(0), counts.max().unwrap_or(0));
-        let mut add = |what, better| columns.push(Column { facet: facet.clone(), what, better, of });
+        let counts: Vec<usize> =
+            teams.iter().map(|t| of(subjects, t, &facet).count()).filter(|n| *n > 0).collect();
+        let mut add = |what: What, better| {
+            let finite = teams.iter().filter_map(|t| what.finite(of(subjects, t, &facet))).collect();
+            let (of, finite) = (ends(counts.clone()), ends(finite));
+            columns.push(Column { facet: facet.clone(), what, better, of, finite });
+        };
         add(What::Last, goal);
         if goal != Goal::None {
             add(What::Best, goal);
@@ -128,6 +171,11 @@ pub(crate) fn sheet(subjects: &[Subject], teams: &[Team]) -> Sheet {
     let mut sheet = Sheet { params, columns, rows };
     sheet.mark_best();
     sheet
+}
+
+/// The least and the greatest.
+fn ends(counts: Vec<usize>) -> (usize, usize) {
+    (counts.iter().copied().min().unwrap_or(0), counts.into_iter().max().unwrap_or(0))
 }
 
 /// The series of a team that make a column.
@@ -152,13 +200,11 @@ fn row(subjects: &[Subject], team: &Team, at: usize, params: &[String], columns:
         }
     };
     let value = |c: &Column| {
-        let all: Vec<&SeriesSnapshot> = of(subjects, team, &c.facet).collect();
-        let each =
-            |f: fn(&SeriesSnapshot) -> Option<f64>| all.iter().filter_map(|s| f(s)).collect::<Vec<f64>>();
+        let each = of(subjects, team, &c.facet).filter_map(|s| c.what.value(c.better, s));
         match (c.what, c.better) {
-            (What::Last, _) => mean(&each(|s| s.last().map(|l| l.value))),
-            (What::Best, Goal::Max) => each(SeriesSnapshot::max).into_iter().reduce(f64::max),
-            (What::Best | What::Min, _) => each(SeriesSnapshot::min).into_iter().reduce(f64::min),
+            (What::Last, _) => mean(&each.collect::<Vec<f64>>()),
+            (What::Best, Goal::Max) => each.reduce(f64::max),
+            (What::Best | What::Min, _) => each.reduce(f64::min),
         }
     };
     let values: Vec<Option<f64>> = columns.iter().map(value).collect();

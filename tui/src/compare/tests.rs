@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gradtop_store::ParamValue;
+use gradtop_store::{ParamValue, SeriesKey};
 
 use super::sheet::{Sort, What, sheet};
 use super::*;
@@ -227,4 +227,63 @@ fn runs_of_different_length_meet_on_a_share_of_the_run() {
         let last = x.iter().copied().filter(|x| x.is_finite()).fold(0.0, f64::max);
         assert!((last - 1.0).abs() < 1e-9, "{last}");
     }
+}
+
+fn of_split(split: &str) -> SeriesKey {
+    SeriesKey { split: Some(split.into()), ..SeriesKey::metric("loss") }
+}
+
+#[test]
+fn a_chart_without_a_split_is_of_the_series_without_one() {
+    let level = |v| [(0, v), (10, v)];
+    let specs = vec![
+        run("fit", "a", 1).series("loss", None, &level(7.0)),
+        run("fit", "b", 2).logged(of_split("train"), &level(100.0)).logged(of_split("test"), &level(200.0)),
+        run("fit", "c", 3).series("loss", None, &level(3.0)).series("loss", Some("deep"), &level(50.0)),
+    ];
+    let (_bench, all) = subjects(specs, &["a", "b", "c"]);
+    assert_eq!(facets(&all)[0].title(), "loss");
+    let chart = built(&all, &GroupBy::Nothing, Align::Step).chart;
+    let last: Vec<f64> = lines(&chart).iter().map(|(_, y)| y[y.len() - 1]).collect();
+    assert_eq!(last, [7.0, 3.0], "as the table says");
+    let sheet = sheet(&all, &teams(&all, &GroupBy::Nothing));
+    assert_eq!(sheet.rows.iter().map(|r| r.values[0]).collect::<Vec<_>>(), [Some(7.0), None, Some(3.0)]);
+}
+
+#[test]
+fn a_heading_counts_what_is_averaged() {
+    let nan = f64::NAN;
+    let words = |ends: &[f64]| {
+        let name = |i: usize| format!("r{i}");
+        let spec = |(i, end): (usize, &f64)| {
+            let points = [(0, 1.0), (1, *end)];
+            seed(run("fit", &name(i), i as i64).series("loss", None, &points), i as u64)
+        };
+        let specs = ends.iter().enumerate().map(spec).collect();
+        let names: Vec<String> = (0..ends.len()).map(name).collect();
+        let (_bench, all) = subjects(specs, &names.iter().map(String::as_str).collect::<Vec<_>>());
+        let sheet = sheet(&all, &teams(&all, &GroupBy::AllButSeed));
+        let [last, best] = &sheet.columns[..] else { panic!("{:?}", sheet.columns) };
+        [last.words(), last.short(), best.words(), best.short()]
+    };
+    let best = ["best, lowest of 2", "best of any"];
+    assert_eq!(words(&[0.5, 0.25]), ["last, mean of 2", "last (mean)", best[0], best[1]]);
+    assert_eq!(words(&[0.5, nan]), ["last, mean of 1 of 2", "last (1 of 2)", best[0], best[1]]);
+    assert_eq!(words(&[nan, nan]), ["last, mean of 2", "last (mean)", best[0], best[1]]);
+}
+
+#[test]
+fn what_comes_after_the_steps_went_back_is_averaged_by_itself() {
+    let twice = |one: f64, two: f64| [(0, one), (50, one), (100, one), (50, two), (100, two), (150, two)];
+    let specs = vec![
+        seed(run("fit", "a", 1).series("loss", None, &twice(1.0, 5.0)), 1),
+        seed(run("fit", "b", 2).series("loss", None, &twice(3.0, 7.0)), 2),
+    ];
+    let (_bench, all) = subjects(specs, &["a", "b"]);
+    let chart = built(&all, &GroupBy::AllButSeed, Align::Step).chart;
+    let [(x, y)] = lines(&chart).try_into().unwrap();
+    let [first, second] = x.split(|x| x.is_nan()).collect::<Vec<_>>().try_into().unwrap();
+    let ends = |x: &[f64]| (x[0].round(), x[x.len() - 1].round());
+    assert_eq!((ends(first), ends(second)), ((0.0, 100.0), (50.0, 150.0)), "interrupted where they go back");
+    assert!(y[..first.len()].iter().all(|y| *y == 2.0) && y[first.len() + 1..].iter().all(|y| *y == 6.0));
 }

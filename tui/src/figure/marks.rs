@@ -98,7 +98,7 @@ fn of_metric(mark: &Mark, metric: &str, data: &Data, several_metrics: bool) -> R
         MarkKind::Bar => {
             let (names, curves): (Vec<_>, Vec<_>) =
                 curves.into_iter().map(|(name, _, curve)| (name, curve)).unzip();
-            let y = curves.iter().map(|c| c.y.last().copied().unwrap_or(f64::NAN)).collect();
+            let y = curves.iter().map(|c| c.last.unwrap_or(f64::NAN)).collect();
             let x = (0..names.len()).map(|i| i as f64).collect();
             let key = mark.label.clone().unwrap_or_else(|| metric.to_owned());
             out.pieces.push(piece(mark, mark.label.clone(), key, Shape::Bars { x, y, width: 0.7 }));
@@ -124,7 +124,7 @@ fn of_metric(mark: &Mark, metric: &str, data: &Data, several_metrics: bool) -> R
                     let name = (kind == MarkKind::Band).then(|| name.clone());
                     out.pieces.push(piece(mark, name, key.clone(), shape));
                 }
-                let last = curve.y.last().copied();
+                let last = curve.last;
                 let shape = match kind {
                     MarkKind::Band if banded => continue,
                     MarkKind::Scatter => Shape::Scatter { x: curve.x, y: curve.y, joined: mark.joined },
@@ -140,7 +140,7 @@ fn of_metric(mark: &Mark, metric: &str, data: &Data, several_metrics: bool) -> R
 /// Of lines that are in places the average of some of their trials, in one sentence for all of them.
 fn partial(curves: &[(String, String, Curve)]) -> Option<String> {
     let found: Vec<_> = curves.iter().filter(|(.., curve)| curve.partial > 0).collect();
-    let (places, of) = found.iter().fold((0, 0), |(p, n), (.., c)| (p + c.partial, n + c.x.len()));
+    let (places, of) = found.iter().fold((0, 0), |(p, n), (.., c)| (p + c.partial, n + c.y.len() - c.lifts));
     let who = match &found[..] {
         [] => return None,
         [(name, ..)] => name.clone(),

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gradtop_store::figures::{Aggregate, Mark, MarkX};
+use gradtop_store::figures::{Aggregate, Mark, MarkX, OneOrMany};
 use gradtop_store::{SeriesData, SeriesKey};
 
 use super::Data;
 use crate::natural;
 
-/// A line's worth of data: values at ascending x, with their range where several series were averaged.
+/// A line's worth of data in the order logged, with the range where several series were averaged. Where the steps go back the
+/// line is interrupted: there x is NaN.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Curve {
     pub(super) x: Vec<f64>,
@@ -17,6 +18,28 @@ pub(super) struct Curve {
     pub(super) high: Vec<f64>,
     /// Places where a member that goes on is not finite, so that the value is of the others.
     pub(super) partial: usize,
+    /// The row logged last; of several series the average of theirs.
+    pub(super) last: Option<f64>,
+    /// How often it is interrupted.
+    pub(super) lifts: usize,
+}
+
+impl Curve {
+    /// Nothing joins what came before to what comes after.
+    fn lift(&mut self) {
+        self.x.push(f64::NAN);
+        self.y.push(0.0);
+        self.lifts += 1;
+    }
+}
+
+/// For each row, how often the steps had gone back: values are averaged only with those of the same lap.
+fn laps(series: &SeriesData) -> impl Iterator<Item = usize> {
+    let back = series.step.windows(2).map(|w| w[1] < w[0]);
+    std::iter::once(false).chain(back).scan(0, |lap, back| {
+        *lap += usize::from(back);
+        Some(*lap)
+    })
 }
 
 /// The series that make one line.
@@ -59,9 +82,11 @@ pub(super) fn groups<'a>(mark: &Mark, data: &'a Data) -> Vec<Group<'a>> {
         .collect()
 }
 
+/// Whether a mark is of a series. `""` filters those without a model or split.
 pub(crate) fn wanted(mark: &Mark, key: &SeriesKey) -> bool {
-    let text = |filter: &Option<gradtop_store::figures::OneOrMany<String>>, value: &Option<String>| {
-        filter.as_ref().is_none_or(|f| value.as_ref().is_some_and(|v| f.contains(v)))
+    static WITHOUT: String = String::new();
+    let text = |filter: &Option<OneOrMany<String>>, value: &Option<String>| {
+        filter.as_ref().is_none_or(|f| f.contains(value.as_ref().unwrap_or(&WITHOUT)))
     };
     mark.metric.as_deref() == Some(&key.metric)
         && text(&mark.model, &key.model)
@@ -99,12 +124,28 @@ pub(super) fn curve(
         Horizontal::Time => (s.time_us[i] - started_us) as f64 / 1e6,
     };
     let [first, rest @ ..] = members else { return (Curve::default(), None) };
+    let mut lasts: Vec<f64> = members.iter().filter_map(|s| s.value.last().copied()).collect();
+    let last = (!lasts.is_empty()).then(|| summary(&mut lasts, aggregate).0);
+    let mut curve = Curve { last, ..Curve::default() };
+    // Time goes on whatever the steps do.
+    let broken = x != Horizontal::Time;
+    let mut before = 0;
     if rest.is_empty() {
-        let x = (0..first.step.len()).map(|i| place(first, i)).collect();
-        return (Curve { x, y: first.value.clone(), ..Curve::default() }, None);
+        for (i, lap) in laps(first).enumerate().take(first.step.len()) {
+            if broken && lap != std::mem::replace(&mut before, lap) {
+                curve.lift();
+            }
+            curve.x.push(place(first, i));
+            curve.y.push(first.value[i]);
+        }
+        return (curve, None);
     }
-    let mut curve = Curve::default();
-    let mut add = |x: f64, values: &mut Vec<f64>| {
+    let mut add = |lap: usize, x: f64, values: &mut Vec<f64>| {
+        if broken && lap != std::mem::replace(&mut before, lap) {
+            curve.lift();
+            curve.low.push(f64::NAN);
+            curve.high.push(f64::NAN);
+        }
         let (mean, low, high) = summary(values, aggregate);
         curve.x.push(x);
         curve.y.push(mean);
@@ -113,20 +154,21 @@ pub(super) fn curve(
     };
     let mut values = Vec::with_capacity(members.len());
     if rest.iter().all(|s| s.step == first.step) {
-        for i in 0..first.step.len() {
+        for (i, lap) in laps(first).enumerate().take(first.step.len()) {
             values.clear();
             values.extend(members.iter().map(|s| s.value[i]));
-            add(place(first, i), &mut values);
+            add(lap, place(first, i), &mut values);
         }
     } else {
-        let mut rows: BTreeMap<i64, (f64, Vec<f64>)> = BTreeMap::new();
+        let mut rows: BTreeMap<(usize, i64), (f64, Vec<f64>)> = BTreeMap::new();
         for s in members {
-            for i in 0..s.step.len() {
-                rows.entry(s.step[i]).or_insert_with(|| (place(s, i), Vec::new())).1.push(s.value[i]);
+            for (i, lap) in laps(s).enumerate().take(s.step.len()) {
+                let row = rows.entry((lap, s.step[i])).or_insert_with(|| (place(s, i), Vec::new()));
+                row.1.push(s.value[i]);
             }
         }
-        for (x, mut values) in rows.into_values() {
-            add(x, &mut values);
+        for ((lap, _), (x, mut values)) in rows {
+            add(lap, x, &mut values);
         }
     }
     // A trial has stopped being finite where none of its values is from the first on that is not. One that came back lacks

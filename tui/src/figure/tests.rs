@@ -290,3 +290,36 @@ fn a_missing_column_of_words_is_named() {
     let chart = chart(marks, &data);
     assert!(chart.notes[0].contains("no column \"percent\""), "{:?}", chart.notes);
 }
+
+#[test]
+fn where_the_steps_go_back_the_line_is_interrupted_and_the_last_row_is_the_one_logged_last() {
+    let nan = f64::NAN;
+    let back = |trial, values: &[f64], step: &[i64]| {
+        let series = series("loss", "", trial, values);
+        SeriesData { step: step.to_vec(), ..series }
+    };
+    let one = data(vec![back(-1, &[4.0, 3.0, 9.0, 1.0], &[0, 20, 10, 20])]);
+    let text = "[[panel.mark]]\ntype = 'line'\nmetric = 'loss'\nband = 'minmax'";
+    let alone = chart(text, &one);
+    let Shape::Line { x, y } = &alone.marks[0].shape else { panic!("a line") };
+    assert_eq!(format!("{x:?}"), format!("{:?}", [0.0, 20.0, nan, 10.0, 20.0]));
+    assert_eq!((y[1], y[4], alone.marks[0].last), (3.0, 1.0, Some(1.0)));
+    // The second goes back from elsewhere.
+    let two =
+        data(vec![back(0, &[4.0, 3.0, 9.0, 1.0], &[0, 20, 10, 20]), back(1, &[2.0, 1.0, 7.0], &[0, 30, 10])]);
+    let averaged = chart(text, &two);
+    let Shape::Line { x, y } = &averaged.marks[1].shape else { panic!("a line") };
+    assert_eq!(format!("{x:?}"), format!("{:?}", [0.0, 20.0, 30.0, nan, 10.0, 20.0]));
+    assert_eq!([y[0], y[1], y[2], y[4], y[5]], [3.0, 3.0, 1.0, 8.0, 1.0]);
+    assert_eq!(averaged.marks[1].last, Some(4.0), "of the rows logged last");
+}
+
+#[test]
+fn an_empty_filter_is_of_what_has_no_model_or_split() {
+    let data = data(vec![series("loss", "", -1, &[1.0]), series("loss", "deep", -1, &[2.0])]);
+    let lines = |model: &str| {
+        let chart = chart(&format!("[[panel.mark]]\ntype = 'line'\nmetric = 'loss'\nmodel = {model}"), &data);
+        chart.marks.iter().map(|m| m.last.unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!((lines("''"), lines("'deep'"), lines("['', 'deep']")), (vec![1.0], vec![2.0], vec![1.0, 2.0]));
+}

@@ -100,6 +100,8 @@ pub(crate) struct Stretch {
     pub(crate) before: Option<(f64, f64)>,
     /// Where it goes on to, right of the last column.
     pub(crate) after: Option<(f64, f64)>,
+    /// How often the steps had gone back before it.
+    pub(crate) lap: usize,
 }
 
 /// A series over the columns of an axis.
@@ -115,7 +117,7 @@ pub(crate) struct Columns {
 
 /// Thins a pyramid to the columns of a ruler.
 pub(crate) fn columns(levels: &Levels, x: XKind, started_us: i64, ruler: &Ruler) -> Columns {
-    let mut out = Builder { ruler, near: 0, stretch: Stretch::default(), out: Columns::default() };
+    let mut out = Builder { ruler, near: 0, lap: 0, stretch: Stretch::default(), out: Columns::default() };
     let rewinds_matter = matches!(x, XKind::Step | XKind::Epoch);
     for chunk in &levels.chunks {
         if out.whole(&chunk.sum, x, started_us) {
@@ -139,6 +141,7 @@ pub(crate) fn columns(levels: &Levels, x: XKind, started_us: i64, ruler: &Ruler)
 struct Builder<'a> {
     ruler: &'a Ruler,
     near: usize,
+    lap: usize,
     stretch: Stretch,
     out: Columns,
 }
@@ -169,6 +172,7 @@ impl Builder<'_> {
     fn bucket(&mut self, b: &Bucket, x: XKind, started_us: i64, rewinds_matter: bool) {
         if rewinds_matter && b.flags & flag::REWIND != 0 {
             self.interrupt();
+            self.lap += 1;
         }
         let Some((from, to)) = b.range(x, started_us) else {
             // Without a place on this axis it interrupts the line.
@@ -248,7 +252,7 @@ impl Builder<'_> {
     }
 
     fn interrupt(&mut self) {
-        let done = std::mem::take(&mut self.stretch);
+        let done = Stretch { lap: self.lap, ..std::mem::take(&mut self.stretch) };
         // A line from left to right of the window without a sample inside is drawn too.
         if !done.cells.is_empty() || (done.before.is_some() && done.after.is_some()) {
             self.out.stretches.push(done);

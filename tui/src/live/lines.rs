@@ -192,63 +192,111 @@ pub(super) fn drawn(line: &Line<'_>, kind: XKind, plot: &Plot, y: Scale, smooth:
         };
     }
     let width = plot.dots.max(2);
-    let mut means: Vec<Vec<f64>> = vec![Vec::new(); width];
-    let mut edges: Vec<(f64, f64)> = vec![(f64::NAN, f64::NAN); width];
+    let mut laps: Vec<Lap> = Vec::new();
     let mut odd = vec![0u8; width];
     for member in &line.members {
         let ruler = member.ruler(plot);
         let own = raw(member, &ruler);
-        for cell in own.stretches.iter().flat_map(|s| &s.cells) {
-            let e = &mut edges[cell.at];
-            let least = if y.takes(cell.min) { cell.min } else { cell.min_positive };
-            *e = (e.0.min(least), e.1.max(cell.max));
+        for stretch in &own.stretches {
+            let edges = &mut lap(&mut laps, stretch.lap, width).edges;
+            for cell in &stretch.cells {
+                let e = &mut edges[cell.at];
+                let least = if y.takes(cell.min) { cell.min } else { cell.min_positive };
+                *e = (e.0.min(least), e.1.max(cell.max));
+            }
         }
         own.odd.iter().for_each(|o| odd[o.at] |= o.flags);
         let smoothed = if smooth { member.series.smooth_columns(kind, &ruler) } else { None };
         for stretch in smoothed.unwrap_or(own).stretches {
+            let means = &mut lap(&mut laps, stretch.lap, width).means;
             filled(&stretch, |at, v| means[at].push(v));
         }
     }
-    let (mut x, mut v) = (Vec::new(), Vec::new());
-    let (mut bx, mut low, mut high) = (Vec::new(), Vec::new(), Vec::new());
-    let mut before = 0;
+    let mut out = Averaged::default();
     let gaps = line.members.first().map(|m| gaps(m, kind, plot)).unwrap_or_default();
-    for at in 0..width {
-        let middle = middle(plot, at);
-        if gaps.iter().any(|(from, to)| *from < middle && middle < *to) {
-            // Paused: nothing joins what was before to what is after.
-            if before > 0 {
-                x.push(f64::NAN);
-                v.push(0.0);
-                bx.push(f64::NAN);
-                low.push(f64::NAN);
-                high.push(f64::NAN);
-            }
-            before = 0;
-            continue;
-        }
-        let here = means[at].len();
-        if let Some(mean) = average(&mut means[at], line.aggregate) {
-            if here != before && before > 0 {
-                // Where one of them begins or ends, the mean jumps for no other reason.
-                x.push(f64::NAN);
-                v.push(mean);
-            }
-            before = here;
-            x.push(middle);
-            v.push(mean);
-        } else if odd[at] != 0 {
-            x.push(middle);
-            v.push(value_of(odd[at]));
-        }
-        if edges[at].0.is_finite() {
-            bx.push(middle);
-            low.push(edges[at].0);
-            high.push(edges[at].1);
-        }
+    for lap in &mut laps {
+        // A mark stands where there is nothing else.
+        lap.means.iter().zip(&mut odd).filter(|(means, _)| !means.is_empty()).for_each(|(_, odd)| *odd = 0);
+    }
+    for lap in laps {
+        out.add(lap, line.aggregate, plot, &gaps);
+    }
+    let Averaged { mut x, mut v, band: (bx, low, high) } = out;
+    for (at, odd) in odd.into_iter().enumerate().filter(|(_, odd)| *odd != 0) {
+        x.push(middle(plot, at));
+        v.push(value_of(odd));
     }
     let band = line.band.then_some(Shape::Band { x: bx, low, high });
     Drawn { line: Shape::Line { x, y: v }, behind: None, band }
+}
+
+/// Laps told apart at most; what is more is averaged with the last.
+const LAPS: usize = 64;
+
+/// What several series have in each column between two times that their steps go back.
+struct Lap {
+    means: Vec<Vec<f64>>,
+    edges: Vec<(f64, f64)>,
+}
+
+fn lap(laps: &mut Vec<Lap>, at: usize, width: usize) -> &mut Lap {
+    let at = at.min(LAPS - 1);
+    while laps.len() <= at {
+        laps.push(Lap { means: vec![Vec::new(); width], edges: vec![(f64::NAN, f64::NAN); width] });
+    }
+    &mut laps[at]
+}
+
+/// A line of averages, with its band.
+#[derive(Default)]
+struct Averaged {
+    x: Vec<f64>,
+    v: Vec<f64>,
+    band: (Vec<f64>, Vec<f64>, Vec<f64>),
+}
+
+impl Averaged {
+    /// Nothing joins what was before to what is after.
+    fn lift(&mut self) {
+        self.x.push(f64::NAN);
+        self.v.push(0.0);
+        self.edge(f64::NAN, (f64::NAN, f64::NAN));
+    }
+
+    fn edge(&mut self, x: f64, (low, high): (f64, f64)) {
+        self.band.0.push(x);
+        self.band.1.push(low);
+        self.band.2.push(high);
+    }
+
+    fn add(&mut self, lap: Lap, aggregate: Aggregate, plot: &Plot, gaps: &[(f64, f64)]) {
+        let Lap { mut means, edges } = lap;
+        if !self.x.is_empty() {
+            self.lift();
+        }
+        let (mut before, mut begun) = (0, false);
+        for at in 0..means.len() {
+            let middle = middle(plot, at);
+            let paused = gaps.iter().any(|(from, to)| *from < middle && middle < *to);
+            let here = if paused { 0 } else { means[at].len() };
+            if let Some(mean) = average(&mut means[at], aggregate).filter(|_| !paused) {
+                if before == 0 && begun {
+                    self.lift();
+                } else if here != before && begun {
+                    // Where one of them begins or ends, the mean jumps for no other reason.
+                    self.x.push(f64::NAN);
+                    self.v.push(mean);
+                }
+                begun = true;
+                self.x.push(middle);
+                self.v.push(mean);
+            }
+            before = here;
+            if edges[at].0.is_finite() && !paused {
+                self.edge(middle, edges[at]);
+            }
+        }
+    }
 }
 
 fn middle(plot: &Plot, at: usize) -> f64 {

@@ -1,6 +1,7 @@
 //! Reads the folder of runs when something in it changes, and slowly all the time for file systems that do not tell.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::DirEntry;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -89,11 +90,14 @@ struct Folder {
     watcher: Option<RecommendedWatcher>,
     watched: HashSet<PathBuf>,
     known: HashMap<RunId, Known>,
+    /// Folders that bear a run's name and cannot be read as one, as those that are being copied in, and their manifests.
+    pending: Vec<(RunDir, Option<Stamp>)>,
 }
 
 impl Folder {
     fn new(path: PathBuf, read_only: bool, watcher: Option<RecommendedWatcher>) -> Self {
-        Self { path, read_only, watcher, watched: HashSet::new(), known: HashMap::new() }
+        let (watched, known, pending) = (HashSet::new(), HashMap::new(), Vec::new());
+        Self { path, read_only, watcher, watched, known, pending }
     }
 
     fn follow(&mut self, woken: &Receiver<()>, send: &dyn Fn(Msg) -> bool) {
@@ -126,7 +130,7 @@ impl Folder {
                         while woken.try_recv().is_ok() {}
                         break;
                     }
-                    Err(RecvTimeoutError::Timeout) if self.places() == places => {}
+                    Err(RecvTimeoutError::Timeout) if self.places() == places && !self.changed() => {}
                     Err(RecvTimeoutError::Timeout) => break,
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
@@ -136,16 +140,25 @@ impl Folder {
 
     fn look(&mut self) -> RunsSnapshot {
         // Before anything is listed: what comes after the list is told of.
-        let places = self.watch_places();
+        let mut wanted = self.watch_places();
+        let named = self.named();
+        self.pending = named
+            .iter()
+            .map(|dir| RunDir::new(dir.clone()))
+            .filter(|run| !self.known.contains_key(&RunId::new(run)))
+            .map(|run| {
+                let stamp = stamp(&run, &run.manifest());
+                (run, stamp)
+            })
+            .collect();
+        named.iter().for_each(|dir| self.watch(dir.clone()));
+        wanted.extend(named);
+        self.unwatch_all_but(&wanted);
         let mut rows = Vec::new();
         let mut known = HashMap::new();
         let (runs, hidden) = gradtop_store::list_runs_checked(&self.path);
         let mut unreadable: Vec<_> = hidden.into_iter().map(|(path, e)| (path, e.to_string())).collect();
-        self.unwatch_all_but(
-            &places.iter().map(PathBuf::as_path).chain(runs.iter().map(RunDir::path)).collect(),
-        );
         for run in runs {
-            self.watch(run.path().to_owned());
             let id = RunId::new(&run);
             match self.row(&run, &id) {
                 Ok(found) => {
@@ -155,13 +168,14 @@ impl Folder {
                 Err(e) => unreadable.push((run.path().to_owned(), e.to_string())),
             }
         }
+        self.pending.retain(|(run, _)| !known.contains_key(&RunId::new(run)));
         self.known = known;
         RunsSnapshot::new(self.path.clone(), rows, unreadable)
     }
 
     /// A run that has ended and whose status is the same file is not read again.
     fn row(&mut self, run: &RunDir, id: &RunId) -> gradtop_store::Result<Known> {
-        let now = stamp(run);
+        let now = stamp(run, &run.status());
         let before = self.known.remove(id);
         if let Some(known) = before.as_ref().filter(|k| k.stamp == now && k.row.view.status.state.is_final())
         {
@@ -218,8 +232,26 @@ impl Folder {
         }
     }
 
-    fn unwatch_all_but(&mut self, wanted: &HashSet<&Path>) {
-        for path in self.watched.extract_if(|path| !wanted.contains(path.as_path())) {
+    /// All folders that bear a run's name.
+    fn named(&self) -> Vec<PathBuf> {
+        let entries =
+            gradtop_store::list_experiments(&self.path).into_iter().filter_map(|dir| dir.read_dir().ok());
+        let folder = |e: &DirEntry| {
+            e.file_name().as_encoded_bytes().starts_with(b"run=") && e.file_type().is_ok_and(|t| !t.is_file())
+        };
+        entries.flatten().filter_map(Result::ok).filter(folder).map(|e| e.path()).collect()
+    }
+
+    /// Whether something has become of a run, where nobody tells.
+    fn changed(&self) -> bool {
+        let told = |id: &RunId| self.watched.contains(id.dir().path());
+        let silent = self.known.iter().filter(|(id, _)| !told(id));
+        self.pending.iter().any(|(run, before)| stamp(run, &run.manifest()) != *before)
+            || silent.map(|(id, k)| (id.dir(), k)).any(|(run, k)| stamp(&run, &run.status()) != k.stamp)
+    }
+
+    fn unwatch_all_but(&mut self, wanted: &HashSet<PathBuf>) {
+        for path in self.watched.extract_if(|path| !wanted.contains(path)) {
             if let Some(watcher) = &mut self.watcher {
                 watcher.unwatch(&path).ok();
             }
@@ -243,8 +275,8 @@ impl Folder {
     }
 }
 
-fn stamp(run: &RunDir) -> Option<Stamp> {
-    let entry = inside::entry(run, &run.status()).ok()?;
+fn stamp(run: &RunDir, file: &Path) -> Option<Stamp> {
+    let entry = inside::entry(run, file).ok()?;
     Some((entry.modified, entry.inode, entry.len))
 }
 
@@ -278,6 +310,43 @@ mod tests {
                 return runs;
             }
         }
+    }
+
+    #[test]
+    fn a_folder_that_gets_its_manifest_last_is_waited_for() {
+        let temp = tempfile::tempdir().expect("a folder");
+        let (run, _lock) = born(temp.path(), "x", "a");
+        let manifest = std::fs::read(run.manifest()).expect("read");
+        std::fs::remove_file(run.manifest()).expect("removed");
+        for watcher in [None, notify::recommended_watcher(|_| ()).ok()] {
+            let told = watcher.is_some();
+            let mut folder = Folder::new(temp.path().to_owned(), true, watcher);
+            assert!(folder.look().rows.is_empty() && !folder.changed());
+            assert_eq!(folder.watched.contains(run.path()), told);
+            // Half of it, then all.
+            std::fs::write(run.manifest(), &manifest[..20]).expect("written");
+            assert!(folder.changed());
+            assert_eq!(folder.look().unreadable.len(), 1);
+            assert!(!folder.changed());
+            std::fs::write(run.manifest(), &manifest).expect("written");
+            assert!(folder.changed());
+            assert_eq!(folder.look().rows.len(), 1);
+            assert!(!folder.changed());
+            std::fs::remove_file(run.manifest()).expect("removed");
+        }
+    }
+
+    #[test]
+    fn where_nobody_tells_a_status_that_is_replaced_is_seen_at_a_glance() {
+        let temp = tempfile::tempdir().expect("a folder");
+        let (run, _lock) = born(temp.path(), "x", "a");
+        let ended = Status { state: State::Finished, ..Status::default() };
+        write_status(&run, &Status { schema: gradtop_store::SCHEMA, ..ended }).expect("written");
+        let mut folder = Folder::new(temp.path().to_owned(), true, None);
+        folder.look();
+        assert!(!folder.changed());
+        write_status(&run, &Status { schema: gradtop_store::SCHEMA, ..Status::default() }).expect("written");
+        assert!(folder.changed());
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod table;
 mod tests;
 mod view;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
@@ -161,6 +161,8 @@ impl Mode {
 #[derive(Debug)]
 pub(crate) struct Compare {
     runs: Vec<RunId>,
+    /// The experiment whose runs are all compared: new ones join.
+    whole: Option<String>,
     by: GroupBy,
     /// The chart under the cursor.
     chart: usize,
@@ -180,10 +182,11 @@ pub(crate) struct Compare {
 }
 
 impl Compare {
-    /// Of these runs.
-    pub(crate) fn open(shared: &Shared, runs: Vec<RunId>) -> Self {
+    /// Of these runs; of a whole experiment also of those that it will have.
+    pub(crate) fn open(shared: &Shared, runs: Vec<RunId>, whole: Option<String>) -> Self {
         let mut screen = Self {
             runs,
+            whole,
             by: GroupBy::Nothing,
             chart: 0,
             expanded: false,
@@ -447,6 +450,14 @@ impl Compare {
 
     /// Runs, plugins, live data, the size or the second have changed: keep the cursor on something that exists, ask for more.
     pub(crate) fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
+        if let Some(experiment) = &self.whole {
+            let known: HashSet<&RunId> = self.runs.iter().collect();
+            let own = shared.runs.rows.iter().filter(|r| r.experiment() == experiment);
+            // The rows are sorted newest first.
+            let new: Vec<RunId> =
+                own.rev().map(|r| &r.id).filter(|id| !known.contains(id)).cloned().collect();
+            self.runs.extend(new);
+        }
         self.make(shared);
         Vec::new()
     }

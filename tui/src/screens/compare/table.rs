@@ -62,7 +62,7 @@ fn columns(screen: &Compare, at_cursor: Option<&[Option<f64>]>, theme: Theme) ->
     for (i, column) in sheet.columns.iter().enumerate() {
         let cells = rows.iter().map(|r| text(r.values[i])).collect();
         let best = rows.iter().map(|r| r.best[i]).collect();
-        let title = column.words();
+        let title = column.short();
         out.push(Column::new(clean(&column.facet.title()), title, cells, best, true));
     }
     if let Some(values) = at_cursor {

@@ -55,7 +55,7 @@ fn five() -> Vec<Spec> {
 
 fn open(mut bench: Bench, names: &[&str]) -> (Bench, Runs) {
     let ids = names.iter().map(|n| bench.id(n)).collect();
-    bench.open(Open::Compare(ids));
+    bench.open(Open::Compare(ids, None));
     let mut runs = Runs::new();
     read(&mut bench, &mut runs);
     (bench, runs)
@@ -271,4 +271,27 @@ fn the_mouse_does_what_keys_do() {
     bench.click(100, 3);
     bench.click(90, 8);
     assert!(bench.screen().contains("at cursor"), "{}", bench.screen());
+}
+
+#[test]
+fn the_runs_that_an_experiment_gets_join_its_comparison_and_no_other() {
+    let shows = |keys: &str, filter: &str| {
+        let mut bench = Bench::of(five());
+        if !filter.is_empty() {
+            bench.keys("/");
+            bench.type_text(filter);
+            bench.keys("enter");
+        }
+        bench.keys(keys);
+        bench.make(&spec("fit-6", 0, 0.1, 6));
+        bench.make(&run("other", "another", 0));
+        bench.read();
+        let screen = bench.screen();
+        assert!(screen.contains(" runs of fit") && !screen.contains("another"), "{screen}");
+        (screen.contains("6 runs of fit"), screen.contains("fit-6"))
+    };
+    assert_eq!(shows("home c", ""), (true, true));
+    // What was chosen stays what was chosen.
+    assert_eq!(shows("home down space down space c", ""), (false, false));
+    assert_eq!(shows("home c", "lr=0.01"), (false, false));
 }

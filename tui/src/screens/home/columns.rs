@@ -37,10 +37,12 @@ pub(super) enum What {
 }
 
 impl What {
-    /// What gives way first where the terminal is narrow; 0 never does.
-    fn dispensable(self) -> usize {
+    /// What gives way first where the terminal is narrow; 0 never does. `apart`: values of one column are of different series,
+    /// which only another column tells.
+    fn dispensable(self, apart: bool) -> usize {
         match self {
             Self::State | Self::Name | Self::Percent => 0,
+            Self::Who if apart => 1,
             Self::Metric => 1,
             Self::Bar => 2,
             Self::Step => 3,
@@ -149,6 +151,11 @@ impl Columns {
                 columns.push((What::Param(i), wide));
             }
         }
+        let apart = groups.iter().any(|g| {
+            let mut values = g.rows.iter().map(|r| cells::metric(r, g.common.as_ref()));
+            let mut whos = values.by_ref().filter(|(value, _)| !value.is_empty()).map(|(_, who)| who);
+            whos.next().is_some_and(|first| whos.any(|who| who != first))
+        });
         let epochs = all().any(|r| state::epoch(&r.view).is_some());
         let who = widest(
             0,
@@ -165,6 +172,8 @@ impl Columns {
         columns.push((What::Metric, metric));
         columns.extend((who > 0).then_some((What::Who, who)));
         columns.extend([(What::Spark, 12), (What::Age, 5), (What::Device, 6)]);
+        // What a value is of is worth more than a time left, and so are names that can be told apart.
+        let dear = if apart { DEAR - 1 } else { DEAR };
         let room = usize::from(width).saturating_sub(usize::from(cells::MARKS) + 1);
         loop {
             let used: usize = columns.iter().map(|(_, w)| w + GAP).sum::<usize>().saturating_sub(GAP);
@@ -176,10 +185,13 @@ impl Columns {
             let gives = |(what, width): &(What, usize)| width.saturating_sub(what.least());
             let give: usize = columns.iter().map(gives).sum();
             let trend: usize = columns.iter().filter(|(what, _)| *what == What::Spark).map(gives).sum();
-            let worst = (0..columns.len()).max_by_key(|i| columns[*i].0.dispensable());
-            match worst.filter(|i| columns[*i].0.dispensable() > 0) {
-                Some(i) if give < missing || (columns[i].0.dispensable() > DEAR && trend < missing) => {
-                    columns.remove(i);
+            let cost = |i: usize| columns[i].0.dispensable(apart);
+            let worst = (0..columns.len()).max_by_key(|i| cost(*i)).filter(|i| cost(*i) > 0);
+            match worst {
+                Some(i) if give < missing || (cost(i) > dear && trend < missing) => {
+                    let (what, _) = columns.remove(i);
+                    // A value that does not say what it is of is none.
+                    columns.retain(|(other, _)| !(apart && what == What::Who && *other == What::Metric));
                 }
                 _ => {
                     shrink(&mut columns, missing);

@@ -432,15 +432,18 @@ impl Home {
     fn compare(&self) -> Effect {
         let mut runs: Vec<RunId> =
             self.list.rows().filter(|r| self.selected.contains(&r.id)).map(|r| r.id.clone()).collect();
+        let mut whole = None;
         if runs.is_empty()
             && let Some(group) = self.list.group_at(self.line)
         {
             runs = group.rows.iter().map(|r| r.id.clone()).collect();
+            // What a filter chose is a choice too.
+            whole = self.filter.0.is_empty().then(|| group.experiment.clone());
         }
         if runs.is_empty() {
             Effect::Say(Message::failure("there is nothing to compare yet"))
         } else {
-            Effect::Open(Open::Compare(runs))
+            Effect::Open(Open::Compare(runs, whole))
         }
     }
 

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use gradtop_store::{HeadlineValue, MetricInfo, ParamValue, State};
+use gradtop_store::{HeadlineValue, MetricInfo, ParamValue, SeriesKey, State};
 
 use crate::app::Effect;
 use crate::app::actions::RunAction;
@@ -264,6 +264,29 @@ fn columns_give_way_in_their_order() {
     let bench = Bench::of(vec![run("fit", "b", 2).losses()]);
     let titles = bench.screen().lines().nth(2).unwrap_or_default().to_owned();
     assert!(titles.contains("progress") && !titles.contains("rate") && !titles.contains("eta"), "{titles}");
+}
+
+#[test]
+fn a_value_and_what_it_is_of_are_seen_together_or_not_at_all() {
+    let of = |name, minutes, split: &str, value| {
+        let key = SeriesKey { split: Some(split.into()), ..SeriesKey::metric("loss") };
+        run("fit", name, minutes).at(State::Running, 5_000).logged(key, &[(0, 1.0), (1, value)])
+    };
+    let mut bench = Bench::of(vec![
+        of("a-name-of-nineteen-a", 1, "train", 0.005),
+        of("a-name-of-nineteen-b", 2, "test", 0.2),
+        of("a-name-of-nineteen-c", 3, "deep", 0.9),
+    ]);
+    for (width, height, seen) in
+        [(200, 50, true), (120, 36, true), (80, 24, true), (72, 15, true), (40, 15, false)]
+    {
+        bench.resize(width, height);
+        let screen = bench.screen();
+        let line = screen.lines().find(|l| l.contains("nineteen-b") && l.contains("test"));
+        let titles = screen.lines().find(|l| l.contains("name")).unwrap();
+        assert_eq!(titles.contains(" last "), seen, "{width}: {screen}");
+        assert_eq!(line.is_some_and(|l| l.contains("0.2")), seen, "{width}: {screen}");
+    }
 }
 
 #[test]
