@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use gradtop_store::State;
+use gradtop_store::{Event, State};
 use gradtop_tests::sandbox::Run;
 use gradtop_tests::{Said, Sandbox, build, check, in_parallel, paths, until};
 use rustix::process::{Pid, Signal, kill_process};
@@ -239,6 +239,20 @@ fn answers(sandbox: &Sandbox, experiment: &'static str, end: State) -> Vec<Strin
     run.logged()
 }
 
+/// As [`answers`], of an experiment that misbehaves and then goes on, for longer than the trainer takes to look at itself: each
+/// step that its status shows is one look, and nothing may have come of it.
+fn answers_of_a_run_that_goes_on(sandbox: &Sandbox, experiment: &'static str) -> Vec<String> {
+    let run = sandbox.held(&[experiment], experiment, 0);
+    run.go_to(4);
+    run.go_to(8);
+    run.go_on();
+    run.until_state(Finished);
+    check_end(sandbox, &run, Finished, &[]);
+    assert_eq!(check::sealed(&run.dir).len(), 10);
+    assert!(!run.events().contains("the log can no longer be written"), "{}", run.events());
+    run.logged()
+}
+
 fn refused(answers: &[String], what: &str) {
     let answer = answers.iter().find_map(|a| a.strip_prefix(&format!("{what} -> ")));
     let answer = answer.unwrap_or_else(|| panic!("nothing was said of {what}: {answers:#?}"));
@@ -327,7 +341,7 @@ fn wrong_calls_are_refused_with_a_reason() {
         refused(&series, what);
     }
 
-    let tables = answers(&sandbox, "bad-tables", Finished);
+    let tables = answers_of_a_run_that_goes_on(&sandbox, "bad-tables");
     for what in [
         "no columns",
         "no name",
@@ -350,11 +364,19 @@ fn wrong_calls_are_refused_with_a_reason() {
     let good = gradtop_store::read_table(&sandbox.find("bad-tables").dir, "good").unwrap();
     assert_eq!(good.column("step"), Some(&gradtop_store::ColumnData::I64(vec![0, 0, 2, 2])));
 
-    let figures = answers(&sandbox, "bad-figures", Finished);
-    for what in ["no toml", "no id", "bad mark"] {
+    let figures = answers_of_a_run_that_goes_on(&sandbox, "bad-figures");
+    let bad = figures.iter().filter(|answer| !answer.starts_with("good -> "));
+    for answer in bad.clone() {
+        let (what, status) = answer.split_once(" -> ").unwrap();
+        assert!(status.starts_with("-3: "), "{answer}");
         refused(&figures, what);
     }
+    assert_eq!(bad.count(), 13, "{figures:#?}");
     taken(&figures, "good");
+    let run = sandbox.find("bad-figures");
+    assert_eq!(gradtop_store::figures::read(&run.dir).unwrap().len(), 1);
+    let warned = run.logged_events(|e| matches!(e, Event::Warning { .. }));
+    assert_eq!(warned.len(), 13, "{warned:#?}");
 
     let long = answers(&sandbox, "long-strings", Finished);
     for what in ["metric", "table"] {

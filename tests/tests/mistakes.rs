@@ -55,6 +55,12 @@ fn every_mistake_in_a_description_has_its_sentence() {
         ),
         ("figure-type", mark(&format!("type = \"lines\": expected {types}; did you mean line?"))),
         ("figure-scale", mark("y = \"high\": expected a number")),
+        (
+            "figure-large",
+            "mistaken: figures, line 7: 99999999999999999999 is too large for a whole number; write 99999999999999999999.0: \
+             y = 99999999999999999999"
+                .to_owned(),
+        ),
         ("figure-column", mark("it draws a table and needs ycol, the name of a column")),
     ];
     in_parallel(2, cases, |(mistake, sentence)| {
@@ -111,6 +117,13 @@ fn what_has_no_effect_is_a_warning() {
     }
     let json = sandbox.gradtop(&["plugin", "check", LIBRARY, "--json"]).expect_code(0).json();
     assert_eq!(json["plugin"]["warnings"], serde_json::json!(warnings));
+    let said = self::sandbox("figure-rule").gradtop(&["plugin", "check", LIBRARY]).expect_code(0);
+    let rule = |n: u8, at: &str| {
+        format!(
+            "warning: mistaken: figure \"loss\", panel 1, mark {n}: {at} is on no axis: nothing is drawn\n"
+        )
+    };
+    assert_eq!(said.err, rule(1, "y = nan") + &rule(2, "x = -inf"));
 }
 
 #[test]
@@ -134,10 +147,85 @@ fn a_plugin_in_c_has_its_own_words_too() {
     assert_eq!(said.err, format!("error: plugins/libsilent.so {sentence}\n"));
 }
 
+/// The plugin of `line.c`, with changes.
+fn line(changes: &[(&str, &str)]) -> String {
+    let code = fs::read_to_string(paths::checkout().join("tests/fixtures/line.c")).unwrap();
+    changes.iter().fold(code, |code, (old, new)| {
+        assert!(code.contains(old), "{old}");
+        code.replace(old, new)
+    })
+}
+
+#[test]
+fn what_experiments_share_is_warned_of_once() {
+    let sandbox = Sandbox::with(&[]);
+    let code = line(&[
+        ("{ return 1; }", "{ return 2; }"),
+        (
+            "{ return index == 0 ? &description : NULL; }",
+            "{ static gradtop_desc more; more = description; more.id = \"more\"; return index == 0 ? &description : &more; }",
+        ),
+        ("metric = \\\"loss\\\"", "metric = \\\"lost\\\""),
+    ]);
+    build::text("twins.c", &code, &sandbox.plugins());
+    let said = sandbox.gradtop(&["plugin", "check", "plugins/libtwins.so"]).expect_code(0);
+    let what = "figure \"loss\", panel 1, mark 1: the metric \"lost\" is not declared; did you mean loss?";
+    assert_eq!(said.err, format!("warning: line, more: {what}\n"));
+}
+
+#[test]
+fn a_plugin_in_c_says_which_split_stands_for_a_metric() {
+    let sandbox = Sandbox::with(&[]);
+    let last = "metric = \\\"loss\\\"\\n";
+    let code = line(&[(last, &format!("{last}[headline]\\nloss = \\\"val\\\"\\n"))]);
+    build::text("split.c", &code, &sandbox.plugins());
+    let said = sandbox.gradtop(&["plugin", "check", "plugins/libsplit.so", "--json"]).expect_code(0);
+    let json = said.json();
+    let metrics = &json["plugin"]["experiments"][0]["metrics"];
+    assert_eq!(
+        (&metrics[0]["headline_of"], &metrics[1]["headline_of"]),
+        (&"val".into(), &serde_json::Value::Null)
+    );
+    assert_eq!(json["plugin"]["warnings"], serde_json::json!([]));
+}
+
+/// A failure is kept so that a list need not wait for it again; whoever names the plugin or its experiment wants it as it is
+/// now.
+#[test]
+fn a_failure_that_has_passed_is_not_believed() {
+    let sandbox = Sandbox::with(&[]);
+    let wanted = sandbox.path().join("wanted");
+    let needs = format!(
+        "#include <stdlib.h>\n#include <stdio.h>\n__attribute__((constructor)) static void begin(void) {{\n\
+         FILE *f = fopen(\"{}\", \"r\"); if (!f) {{ fputs(\"no table of devices\\n\", stderr); abort(); }} fclose(f); }}\n",
+        wanted.display()
+    );
+    build::text("needs.c", &(needs + &line(&[])), &sandbox.plugins());
+    let file = "plugins/libneeds.so";
+    let commands: [(&[&str], i32); 5] = [
+        (&["plugin", "check", file], 1),
+        (&["plugin", "check", file, "--json"], 1),
+        (&["plugin", "install", file], 1),
+        (&["experiments", "line"], 2),
+        (&["run", "line", "--set", "steps=3"], 2),
+    ];
+    for (args, code) in commands {
+        fs::remove_file(&wanted).ok();
+        let said = sandbox.gradtop(args).expect_code(code);
+        assert!(said.all().contains("no table of devices"), "{args:?}: {said:#?}");
+        fs::write(&wanted, "").unwrap();
+        let said = sandbox.gradtop(args).expect_code(0);
+        assert!(!said.all().contains("no table of devices"), "{args:?}: {said:#?}");
+        // As if it had never been described.
+        fs::remove_dir_all(sandbox.path().join("cache")).unwrap();
+        fs::remove_dir_all(sandbox.path().join("data")).unwrap();
+    }
+}
+
 #[test]
 fn symbols_that_should_not_be_exported_are_mentioned() {
     let sandbox = Sandbox::with(&[]);
-    let line = fs::read_to_string(paths::checkout().join("tests/fixtures/line.c")).unwrap();
+    let line = line(&[]);
     let more = "\nGRADTOP_EXPORT int helper(void);\nint helper(void) { return 1; }\n";
     build::text("leaky.c", &format!("{line}{more}"), &sandbox.plugins());
     let said = sandbox.gradtop(&["plugin", "check", "plugins/libleaky.so"]).expect_code(0);
@@ -179,7 +267,10 @@ fn an_error_of_several_lines_is_a_cause_and_a_log() {
     let sandbox = sandbox("");
     sandbox.run(&["mistaken", "--name", "lines", "--set", "mistake=lines"]).expect_code(1);
     let said = sandbox.run(&["mistaken", "--set", "mistake=params"]).expect_code(2);
-    assert!(said.err.starts_with("error: rate does not fit steps\n"), "{said:#?}");
+    assert!(
+        said.err.starts_with("error: rate does not fit steps\n    steps: 20\n    rate: 0.1\n"),
+        "{said:#?}"
+    );
 
     let raw = Sandbox::new();
     raw.run(&["fail-lines", "--name", "raw"]).expect_code(1);

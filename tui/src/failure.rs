@@ -44,7 +44,7 @@ impl std::error::Error for Failure {}
 
 /// What is wrong with a TOML text, in one line: the excerpt that the library draws below its message takes four.
 pub(crate) fn toml_error(text: &str, error: &toml::de::Error) -> String {
-    let message = error.message().lines().collect::<Vec<_>>().join(", ");
+    let message = gradtop_store::figures::toml_message(error);
     match error.span().and_then(|span| text.get(..span.start)) {
         Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
         None => message,

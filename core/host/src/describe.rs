@@ -17,12 +17,13 @@ use crate::error::{OWN_WORDS, Refusal};
 use crate::plugin_file::{PluginFile, hex, identity};
 use crate::{inspect, load, program};
 
-/// How long a plugin may take to describe itself.
+/// How long a plugin may take to describe itself where it need not wait for a processor, and at most.
 const TIME_OUT: Duration = Duration::from_secs(10);
-/// How long a refusal that may have to do with the machine's state is believed.
-const PASSING: Duration = Duration::from_secs(5);
-/// How long a plugin that hung or died is not asked again.
-const HARMFUL: Duration = Duration::from_mins(10);
+const LONGEST: Duration = Duration::from_mins(1);
+/// How long a refusal is believed: what was missing may be there by now.
+const REFUSED: Duration = Duration::from_secs(5);
+/// How long a plugin that was too slow is not asked again, as that takes long.
+const SLOW: Duration = Duration::from_mins(1);
 
 /// A plugin's answer, and what it was an answer of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,26 +47,27 @@ enum Answer {
     Refused(Refusal),
 }
 
-impl Answer {
-    fn good_for(&self) -> Option<Duration> {
-        match self {
-            Self::Refused(
-                Refusal::MissingLibraries { .. }
-                | Refusal::MissingLibtorch { .. }
-                | Refusal::NewerSystem { .. }
-                | Refusal::Open { .. }
-                | Refusal::Internal { .. },
-            ) => Some(PASSING),
-            Self::Refused(Refusal::TimeOut { .. } | Refusal::Died { .. }) => Some(HARMFUL),
-            _ => None,
-        }
+impl Cached {
+    /// Whether it is still believed; a refusal only if it was given after `since`.
+    fn is_good(&self, since: Option<SystemTime>) -> bool {
+        let known_for = match self.answer {
+            Answer::Offers(_) => return true,
+            Answer::Refused(Refusal::TimeOut { .. }) => SLOW,
+            Answer::Refused(_) => REFUSED,
+        };
+        self.asked.elapsed().is_ok_and(|age| age < known_for) && since.is_none_or(|since| self.asked >= since)
     }
 }
 
-/// What a plugin offers. The file is opened by a child process that has 10 s; the answer is cached by path, size and
-/// time of change, so that asking again costs a few file reads.
+/// What a plugin offers. The file is opened by a child process that has 10 s, more on a machine that is busy; what it offers is
+/// cached by path, size and time of change, so that asking again costs a few file reads. One that was refused is asked again.
 pub fn describe(file: &Path) -> Result<PluginDesc, Refusal> {
-    described(&PluginFile::open(file)?).map(|(desc, _)| desc)
+    describe_since(file, Some(SystemTime::now()))
+}
+
+/// As [`describe`], but a refusal that was given a moment ago, and after `since`, is believed.
+pub(crate) fn describe_since(file: &Path, since: Option<SystemTime>) -> Result<PluginDesc, Refusal> {
+    described(&PluginFile::open(file)?, since).map(|(desc, _)| desc)
 }
 
 /// As [`describe`], with the SHA-256 that the file has now, in hexadecimal, even if its size and time of change are those
@@ -73,19 +75,19 @@ pub fn describe(file: &Path) -> Result<PluginDesc, Refusal> {
 pub(crate) fn described_exactly(plugin: &PluginFile) -> Result<(PluginDesc, String), Refusal> {
     let unreadable = |e: std::io::Error| Refusal::Unreadable { why: e.to_string() };
     let sha256 = plugin.sha256().map_err(unreadable)?;
-    let cached = described(plugin)?;
+    let cached = described(plugin, Some(SystemTime::now()))?;
     if cached.1 == sha256 {
         return Ok(cached);
     }
     if let Some(place) = cache_file(plugin.path()) {
         std::fs::remove_file(place).ok();
     }
-    let anew = described(plugin)?;
+    let anew = described(plugin, None)?;
     if anew.1 == sha256 { Ok(anew) } else { Err(Refusal::being_written()) }
 }
 
 /// As [`describe`], with the file's SHA-256 in hexadecimal.
-fn described(plugin: &PluginFile) -> Result<(PluginDesc, String), Refusal> {
+fn described(plugin: &PluginFile, since: Option<SystemTime>) -> Result<(PluginDesc, String), Refusal> {
     let unreadable = |e: std::io::Error| Refusal::Unreadable { why: e.to_string() };
     let file = plugin.path().to_owned();
     let (size, changed) = plugin.identity().map_err(unreadable)?;
@@ -93,7 +95,7 @@ fn described(plugin: &PluginFile) -> Result<(PluginDesc, String), Refusal> {
     let place = cache_file(&file);
     if let Some(cached) = place.as_deref().and_then(read_cache)
         && (&cached.file, cached.size, cached.changed, cached.program) == (&file, size, changed, program)
-        && cached.answer.good_for().is_none_or(|d| cached.asked.elapsed().is_ok_and(|age| age < d))
+        && cached.is_good(since)
     {
         return match cached.answer {
             Answer::Offers(desc) => Ok((*desc, cached.sha256)),
@@ -144,14 +146,31 @@ fn write_cache(place: &Path, cached: &Cached) -> std::io::Result<()> {
     std::fs::rename(&tmp, place)
 }
 
+/// How long a plugin may take to answer now: on a machine that has more to do than processors, longer by as much.
+pub(crate) fn time_out() -> Duration {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    time_out_under(&load, cores)
+}
+
+/// As [`time_out`], of what `/proc/loadavg` says: the mean of a minute, and how many want a processor at this moment.
+fn time_out_under(load: &str, cores: usize) -> Duration {
+    let mut words = load.split(' ');
+    let mean = words.next().and_then(|word| word.parse().ok()).unwrap_or(0.0);
+    let now = words.nth(2).and_then(|word| word.split('/').next()?.parse().ok()).unwrap_or(0.0);
+    let share = f64::max(mean, now) / cores as f64;
+    TIME_OUT.mul_f64(share.clamp(1.0, LONGEST.as_secs_f64() / TIME_OUT.as_secs_f64()))
+}
+
 /// Runs the child and reads its answer.
 fn ask(plugin: &PluginFile) -> Result<PluginDesc, Refusal> {
     let mut command = program::command();
     command.arg("__describe").arg(plugin.path());
+    let limit = time_out();
     let child =
-        run_child(command, Some(plugin), TIME_OUT).map_err(|e| Refusal::Internal { why: e.to_string() })?;
+        run_child(command, Some(plugin), limit).map_err(|e| Refusal::Internal { why: e.to_string() })?;
     let Some(status) = child.status else {
-        return Err(Refusal::TimeOut { seconds: TIME_OUT.as_secs() });
+        return Err(Refusal::TimeOut { seconds: limit.as_secs() });
     };
     match serde_json::from_slice(&child.answer) {
         Ok(Answer::Offers(desc)) => Ok(*desc),
@@ -295,4 +314,38 @@ pub(crate) fn answer_and_leave<T: Serialize>(work: impl FnOnce() -> T) -> i32 {
     let written = serde_json::to_vec(&answer).map_err(Into::into).and_then(|json| out.write_all(&json));
     // SAFETY: ends the process; nothing of this program is left to be flushed.
     unsafe { libc::_exit(i32::from(written.is_err())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_machine_is_given_more_time() {
+        let seconds = |load, cores| time_out_under(load, cores).as_secs();
+        assert_eq!(seconds("0.50 1.00 2.00 1/300 4711\n", 2), 10);
+        assert_eq!(seconds("6.00 1.00 2.00 1/300 4711\n", 2), 30);
+        assert_eq!(seconds("0.10 0.10 0.10 8/300 4711\n", 2), 40);
+        assert_eq!(seconds("80.0 1.00 2.00 1/300 4711\n", 2), 60);
+        assert_eq!(seconds("", 2), 10);
+    }
+
+    #[test]
+    fn a_refusal_is_believed_for_a_moment_and_never_by_who_asks_for_it() {
+        let asked = |ago: u64, answer| Cached {
+            file: PathBuf::new(),
+            size: 0,
+            changed: 0,
+            program: (0, 0),
+            asked: SystemTime::now() - Duration::from_secs(ago),
+            sha256: String::new(),
+            answer: Answer::Refused(answer),
+        };
+        let slow = Refusal::TimeOut { seconds: 10 };
+        for (refusal, good, old) in [(Refusal::NullEntry, 1, 10), (slow, 30, 100)] {
+            assert!(asked(good, refusal.clone()).is_good(None));
+            assert!(!asked(old, refusal.clone()).is_good(None));
+            assert!(!asked(good, refusal).is_good(Some(SystemTime::now())));
+        }
+    }
 }

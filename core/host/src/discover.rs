@@ -1,7 +1,7 @@
 //! Finding plugins.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::desc::{ExperimentDesc, PluginDesc};
 use crate::error::Refusal;
@@ -113,7 +113,16 @@ pub(crate) fn folders() -> Vec<(PathBuf, Origin)> {
 /// Searches the path and describes what it finds; blocks while a plugin is described, and for a moment if a file is just
 /// being written.
 pub fn discover() -> Discovery {
-    discover_in(&folders())
+    discover_in(&folders(), None)
+}
+
+/// As [`discover`], for somebody who wants these experiments: if one of them is missing, the plugins that were refused a while
+/// ago are asked again.
+pub fn discover_for<'a>(wanted: impl IntoIterator<Item = &'a str>) -> Discovery {
+    let now = SystemTime::now();
+    let found = discover();
+    let all = wanted.into_iter().all(|id| found.experiment(id).is_some());
+    if all || found.refused.is_empty() { found } else { discover_in(&folders(), Some(now)) }
 }
 
 /// The files of these folders that are called libraries, in the order searched.
@@ -138,18 +147,19 @@ pub(crate) fn files(folders: &[(PathBuf, Origin)]) -> Vec<(PathBuf, Origin)> {
     files
 }
 
-fn discover_in(folders: &[(PathBuf, Origin)]) -> Discovery {
+/// Refusals from before `since` are not believed.
+fn discover_in(folders: &[(PathBuf, Origin)], since: Option<SystemTime>) -> Discovery {
     let files = files(folders);
     // A few at a time: opening libtorch is mostly waiting for the disk.
     let mut found = Discovery::default();
     for some in files.chunks(4) {
         let described = std::thread::scope(|scope| {
-            let begin = |path| std::thread::Builder::new().spawn_scoped(scope, move || settled(path));
+            let begin = |path| std::thread::Builder::new().spawn_scoped(scope, move || settled(path, since));
             let threads: Vec<_> = some.iter().map(|(path, _)| begin(path)).collect();
             // Where no thread can be started, one after the other.
             let ends = threads.into_iter().zip(some).map(|(thread, (path, _))| match thread {
                 Ok(thread) => thread.join(),
-                Err(_) => Ok(settled(path)),
+                Err(_) => Ok(settled(path, since)),
             });
             ends.collect::<Vec<_>>()
         });
@@ -184,7 +194,7 @@ fn add(found: &mut Discovery, path: &Path, origin: Origin, desc: PluginDesc) {
 }
 
 /// Describes a file once its size and time of change have rested.
-fn settled(path: &Path) -> Result<PluginDesc, Refusal> {
+fn settled(path: &Path, since: Option<SystemTime>) -> Result<PluginDesc, Refusal> {
     // Ten times at most: a file that never rests is described as it is.
     for _ in 0..10 {
         let Ok(before) = crate::plugin_file::identity(path) else { break };
@@ -198,7 +208,7 @@ fn settled(path: &Path) -> Result<PluginDesc, Refusal> {
             break;
         }
     }
-    crate::describe::describe(path)
+    crate::describe::describe_since(path, since)
 }
 
 #[cfg(test)]
@@ -218,7 +228,7 @@ mod tests {
         std::fs::write(dir.path().join("text.so"), "hello").unwrap();
         std::fs::write(dir.path().join("notes.txt"), "hello").unwrap();
         std::fs::create_dir(dir.path().join("folder.so")).unwrap();
-        let found = discover_in(&[(dir.path().to_owned(), Origin::User)]);
+        let found = discover_in(&[(dir.path().to_owned(), Origin::User)], None);
         assert_eq!(found.refused, vec![(dir.path().join("text.so"), Refusal::NotElf)]);
         assert!(found.plugins.is_empty());
     }

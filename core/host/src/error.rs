@@ -164,7 +164,7 @@ pub enum Refusal {
         problem: String,
     },
     /// It did not describe itself in time.
-    #[error("did not describe itself within {seconds} s: its entry or its static constructors hang")]
+    #[error("did not describe itself within {seconds} s: its entry or a static constructor is slow or hangs")]
     TimeOut {
         /// The limit.
         seconds: u64,
@@ -201,6 +201,7 @@ impl Refusal {
                 | Self::MissingLibtorch { .. }
                 | Self::NewerSystem { .. }
                 | Self::Open { .. }
+                | Self::NoDescriptor { .. }
                 | Self::Internal { .. }
                 | Self::TimeOut { .. }
                 | Self::Died { .. }

@@ -55,7 +55,9 @@ pub use delete::{delete, may_delete};
 pub use desc::{ExperimentDesc, ParamDesc, ParamKind, PluginDesc, PresetDesc};
 pub use describe::describe;
 pub use device::{DeviceChoice, Gpus};
-pub use discover::{Discovery, FoundPlugin, Origin, Shadowed, discover, installed_plugins, search_path};
+pub use discover::{
+    Discovery, FoundPlugin, Origin, Shadowed, discover, discover_for, installed_plugins, search_path,
+};
 pub use error::{HostError, ParamError, Refusal, Result};
 pub use inspect::{Inspection, inspect};
 pub use launch::{Launch, default_threads, launch, may_resume, refused, resume, resume_trusting};

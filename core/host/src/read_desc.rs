@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "walks descriptors of plugins through `guard`")]
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use gradtop_abi::{Desc, Kv, desc_flag, goal, metric_flag, param_flag, param_type};
 use gradtop_store::{Goal, MetricInfo};
@@ -26,19 +26,27 @@ pub(crate) fn experiments(
         return Err(bad("count()", format!("it has {n} experiments, at most {LIST_LIMIT} are allowed")));
     }
     let mut found: Vec<ExperimentDesc> = Vec::new();
+    let mut odd = Odd::default();
     for index in 0..n {
         let desc = describe(index);
         if desc.is_null() {
             return Err(Refusal::NoDescriptor { index, words: String::new() });
         }
-        let next = experiment(&format!("experiment {index}"), desc, warnings)?;
+        let next = experiment(&format!("experiment {index}"), desc, &mut odd)?;
         if found.iter().any(|e| e.id == next.id) {
             return Err(bad(&format!("experiment {index}"), format!("id {:?} is there twice", next.id)));
         }
         found.push(next);
     }
+    warnings.extend(odd.iter().map(|(what, whose)| match whose.as_slice() {
+        [first, _, _, _, ..] => format!("{first} and {} others: {what}", whose.len() - 1),
+        whose => format!("{}: {what}", whose.join(", ")),
+    }));
     Ok(found)
 }
+
+/// What is odd, and of which experiments: they often share their figures.
+type Odd = BTreeMap<String, Vec<String>>;
 
 fn bad(place: &str, problem: impl Into<String>) -> Refusal {
     Refusal::BadDescriptor { place: place.to_owned(), problem: problem.into() }
@@ -100,7 +108,7 @@ fn is_id(text: &str, also: char) -> bool {
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == also)
 }
 
-fn experiment(place: &str, desc: *const Desc, warnings: &mut Vec<String>) -> Result<ExperimentDesc, Refusal> {
+fn experiment(place: &str, desc: *const Desc, odd: &mut Odd) -> Result<ExperimentDesc, Refusal> {
     // SAFETY: null, or an immortal struct that states its size.
     let raw = unsafe { guard::sized(desc) }.at(place, "descriptor")?;
     let id = exact(raw.id, place, "id")?;
@@ -119,7 +127,9 @@ fn experiment(place: &str, desc: *const Desc, warnings: &mut Vec<String>) -> Res
         let (file, unknown) =
             gradtop_store::figures::parse_and_warn(&text).map_err(|e| bad(place, clean(&e.to_string())))?;
         let undeclared = gradtop_store::figures::undeclared(&file, &metrics);
-        warnings.extend(unknown.iter().chain(&undeclared).map(|w| format!("{place}: {}", clean(w))));
+        for what in unknown.iter().chain(&undeclared) {
+            odd.entry(clean(what)).or_default().push(place.to_owned());
+        }
         for (metric, split) in file.headline {
             let Some(info) = metrics.iter_mut().find(|m| m.name == metric) else {
                 return Err(bad(place, format!("headline: there is no metric {:?}", clean(&metric))));

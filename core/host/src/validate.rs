@@ -5,18 +5,14 @@
 
 use std::ffi::CString;
 use std::path::Path;
-use std::time::Duration;
 
 use gradtop_abi::{self as abi, Kv};
 use gradtop_store::ParamValue;
 
-use crate::describe::{answer_and_leave, open_stdin, run_child};
+use crate::describe::{answer_and_leave, open_stdin, run_child, time_out};
 use crate::load::c_string;
 use crate::plugin_file::PluginFile;
 use crate::{guard, program};
-
-/// As long as describing may take.
-const TIME_OUT: Duration = Duration::from_secs(10);
 
 /// Why the experiment refuses these parameters; `None`: it does not, or does not say. A child that dies or hangs refuses
 /// nothing: the run will tell, with its log.
@@ -30,7 +26,7 @@ pub(crate) fn refused(
     for (key, value) in params {
         command.arg(format!("{key}={value}"));
     }
-    let child = run_child(command, Some(plugin), TIME_OUT).ok()?;
+    let child = run_child(command, Some(plugin), time_out()).ok()?;
     serde_json::from_slice::<Option<String>>(&child.answer).ok()?
 }
 

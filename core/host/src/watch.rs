@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use crate::desc::PluginDesc;
-use crate::describe::describe;
+use crate::describe::describe_since;
 use crate::discover::{self, Discovery, Origin, REST};
 use crate::error::Refusal;
 
@@ -221,7 +221,7 @@ impl Watching {
             file.progress = Progress::Asked(now);
             let (send, path, identity) = (self.send.clone(), path.clone(), file.identity);
             let asked = std::thread::Builder::new().name("describe".to_owned()).spawn(move || {
-                let answer = describe(&path);
+                let answer = describe_since(&path, None);
                 send.send(News::Described(path, identity, Box::new(answer))).ok();
             });
             if asked.is_err() {

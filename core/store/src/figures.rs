@@ -290,11 +290,11 @@ pub fn parse(text: &str) -> Result<FigureFile> {
     parse_and_warn(text).map(|(file, _)| file)
 }
 
-/// As [`parse`]; with what has no effect, in words: keys that are not known.
+/// As [`parse`]; with what has no effect, in words: keys that are not known, rules that stand nowhere.
 pub fn parse_and_warn(text: &str) -> Result<(FigureFile, Vec<String>)> {
     let syntax = |e: &toml::de::Error| {
         let at = e.span().map(|span| text.get(..span.start).unwrap_or(text).matches('\n').count());
-        let message = e.message().lines().collect::<Vec<_>>().join(", ");
+        let message = toml_message(e);
         let (place, message) = match at {
             Some(at) => {
                 let line = text.lines().nth(at).unwrap_or_default().trim();
@@ -306,11 +306,42 @@ pub fn parse_and_warn(text: &str) -> Result<(FigureFile, Vec<String>)> {
         StoreError::Figures { place, message }
     };
     let table: toml::Table = text.parse().map_err(|e| syntax(&e))?;
-    let mut unknown = Vec::new();
-    shape::check(&table, &mut unknown)?;
+    let mut warnings = Vec::new();
+    shape::check(&table, &mut warnings)?;
     let file = FigureFile::deserialize(table).map_err(|e| syntax(&e))?;
     check(&file)?;
-    Ok((file, unknown))
+    for (place, mark) in marks(&file) {
+        let x = if let Some(MarkX::At(x)) = mark.x { Some(x) } else { None };
+        for (key, at) in [("x", x), ("y", mark.y)] {
+            if let Some(at) = at.filter(|at| !at.is_finite()) {
+                warnings.push(format!(
+                    "{place}: {key} = {} is on no axis: nothing is drawn",
+                    toml::Value::from(at)
+                ));
+            }
+        }
+    }
+    Ok((file, warnings))
+}
+
+/// What is wrong with a TOML text, in one line.
+pub fn toml_message(error: &toml::de::Error) -> String {
+    let message = error.message().lines().collect::<Vec<_>>().join(", ");
+    // The parser's own words for a whole number of more than 64 bits.
+    let large = message.strip_prefix("invalid type: integer `").and_then(|rest| rest.split_once("` as "));
+    match large {
+        Some((number, _)) => format!("{number} is too large for a whole number; write {number}.0"),
+        None => message,
+    }
+}
+
+/// All marks, each with its place in words.
+fn marks(file: &FigureFile) -> impl Iterator<Item = (String, &Mark)> {
+    let panels = file.figures.iter().flat_map(|f| (1..).zip(&f.panels).map(move |panel| (f, panel)));
+    panels.flat_map(|(f, (p, panel))| {
+        let place = move |m: usize| format!("figure {:?}, panel {p}, mark {m}", f.id);
+        (1..).zip(&panel.marks).map(move |(m, mark)| (place(m), mark))
+    })
 }
 
 /// The marks that draw a metric that `declared` lacks, in words. Metrics may be logged without being declared, so this is
@@ -320,20 +351,11 @@ pub fn undeclared(file: &FigureFile, declared: &[MetricInfo]) -> Vec<String> {
     if declared.is_empty() {
         return out;
     }
-    for figure in &file.figures {
-        for (p, panel) in figure.panels.iter().enumerate() {
-            for (m, mark) in panel.marks.iter().enumerate() {
-                let Some(metric) = &mark.metric else { continue };
-                if declared.iter().all(|d| d.name != *metric) {
-                    let near = shape::nearest(declared.iter().map(|d| d.name.as_str()), metric);
-                    out.push(format!(
-                        "figure {:?}, panel {}, mark {}: the metric {metric:?} is not declared{near}",
-                        figure.id,
-                        p + 1,
-                        m + 1
-                    ));
-                }
-            }
+    for (place, mark) in marks(file) {
+        let Some(metric) = &mark.metric else { continue };
+        if declared.iter().all(|d| d.name != *metric) {
+            let near = shape::nearest(declared.iter().map(|d| d.name.as_str()), metric);
+            out.push(format!("{place}: the metric {metric:?} is not declared{near}"));
         }
     }
     out
@@ -342,13 +364,18 @@ pub fn undeclared(file: &FigureFile, declared: &[MetricInfo]) -> Vec<String> {
 /// Adds figures to a run's `figures.toml`; one of the same id takes the old one's place. Returns what [`parse_and_warn`]
 /// warns of. The text of figures that are not replaced is kept as it is known, unknown keys included.
 pub fn declare(run: &RunDir, text: &str) -> Result<Vec<String>> {
-    let (new, unknown) = parse_and_warn(text)?;
+    let (new, warnings) = parse_and_warn(text)?;
+    add(run, new)?;
+    Ok(warnings)
+}
+
+/// Adds figures that have been checked to a run's.
+pub(crate) fn add(run: &RunDir, new: FigureFile) -> Result<()> {
     let mut file = read_file(run)?;
     merge(&mut file, new);
     let path = run.figures();
     let text = toml::to_string(&file).format_at("encode", &path)?;
-    crate::inside::replace(run, &path, text.as_bytes(), false).at("write", &path)?;
-    Ok(unknown)
+    crate::inside::replace(run, &path, text.as_bytes(), false).at("write", &path)
 }
 
 /// Adds `new` figures to `file`; one of the same id takes the old one's place.

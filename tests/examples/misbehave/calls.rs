@@ -8,13 +8,22 @@ use gradtop_abi as abi;
 
 use crate::Job;
 use crate::common::{Host, column, column_f64, column_i64, column_utf8};
+use crate::counter::Gate;
 
 type Result = std::result::Result<abi::Status, Vec<u8>>;
 
-/// Enough of an ordinary run for the test to see that the rest did no harm.
-fn finish(host: Host) -> Result {
+/// Enough of an ordinary run for the test to see that the rest did no harm. A test may hold it.
+fn finish(job: &Job) -> Result {
+    let host = job.host;
     let loss = host.metric(c"loss");
+    let mut gate = Gate::of(job);
     for step in 0..10 {
+        while !gate.lets(step) {
+            match host.step_end() {
+                abi::OK => std::thread::sleep(std::time::Duration::from_millis(2)),
+                status => return Ok(status),
+            }
+        }
         if host.log(step, &[(loss, 1.0)]) != abi::OK {
             return Err(format!("an ordinary point was refused: {}", host.last_error()).into_bytes());
         }
@@ -40,7 +49,7 @@ pub(crate) fn invalid_utf8(job: &Job) -> Result {
     host.report("text", host.text(abi::log_level::INFO, b"text \xff\xfe after"));
     host.report("progress", host.progress(1, 2, Some(bad)));
     host.report("figures", host.declare_figures(bad));
-    finish(host)
+    finish(job)
 }
 
 /// Colours, a cleared screen, a window title, C1 control characters, a bell, and a right-to-left override.
@@ -67,7 +76,7 @@ pub(crate) fn escapes(job: &Job) -> Result {
     // The console gets it too.
     std::io::Write::write_all(&mut std::io::stdout(), bytes).unwrap();
     std::io::Write::flush(&mut std::io::stdout()).unwrap();
-    finish(host)?;
+    finish(job)?;
     Err(bytes.to_vec())
 }
 
@@ -77,7 +86,7 @@ pub(crate) fn unknown_series(job: &Job) -> Result {
     host.report("next", host.log(0, &[(loss + 1, 1.0)]));
     host.report("huge", host.log(1, &[(u32::MAX, 1.0)]));
     host.report("mixed", host.log(2, &[(loss, 1.0), (12_345, 2.0)]));
-    finish(host)
+    finish(job)
 }
 
 pub(crate) fn null_arguments(job: &Job) -> Result {
@@ -131,7 +140,7 @@ pub(crate) fn null_arguments(job: &Job) -> Result {
     // SAFETY: the id is a string.
     let extension = unsafe { (raw.extension.unwrap())(ctx, c"no.such.extension/9".as_ptr()) };
     host.info(&format!("extension unknown: {}", extension.is_null()));
-    finish(host)
+    finish(job)
 }
 
 pub(crate) fn bad_tables(job: &Job) -> Result {
@@ -160,18 +169,35 @@ pub(crate) fn bad_tables(job: &Job) -> Result {
     let short = abi::Column { size: 8, ..column_f64(c"x", &x) };
     host.report("short struct", host.table(c"t", 0, &[short], 2));
     host.report("good again", host.table(c"good", 2, &[column_f64(c"x", &x), column_i64(c"n", &n)], 2));
-    finish(host)
+    finish(job)
 }
 
 pub(crate) fn bad_figures(job: &Job) -> Result {
     let host = job.host;
-    host.report("no toml", host.declare_figures(c"[[figure"));
-    host.report("no id", host.declare_figures(c"[[figure]]\ntitle = \"x\"\n"));
-    host.report("bad mark", host.declare_figures(
-        c"[[figure]]\nid = \"a\"\ntitle = \"x\"\n[[figure.panel]]\n[[figure.panel.mark]]\ntype = \"pie\"\n"));
-    host.report("good", host.declare_figures(
-        c"[[figure]]\nid = \"loss\"\ntitle = \"Loss\"\n[[figure.panel]]\n[[figure.panel.mark]]\ntype = \"line\"\nmetric = \"loss\"\n"));
-    finish(host)
+    let declare =
+        |what: &str, toml: &str| host.report(what, host.declare_figures(&CString::new(toml).unwrap()));
+    let figure = |more: &str| format!("[[figure]]\nid = \"loss\"\ntitle = \"Loss\"\n{more}");
+    let panel = |more: &str| figure(&format!("[[figure.panel]]\n{more}"));
+    let mark = |more: &str| panel(&format!("[[figure.panel.mark]]\n{more}\n"));
+    let good = mark("type = \"line\"\nmetric = \"loss\"");
+    declare("no toml", "[[figure");
+    declare("key twice", &figure("title = \"Loss\"\n"));
+    declare("number too large", &mark("type = \"rule\"\ny = 99999999999999999999"));
+    declare("no id", "[[figure]]\ntitle = \"x\"\n");
+    declare("id twice", &format!("{good}{good}"));
+    declare("bad id", &good.replace("\"loss\"\ntitle", "\"The loss\"\ntitle"));
+    declare("no panel", &figure(""));
+    declare("no mark", &panel(""));
+    declare(
+        "bad scale",
+        &panel("y = { scale = \"ln\" }\n[[figure.panel.mark]]\ntype = \"line\"\nmetric = \"loss\"\n"),
+    );
+    declare("bad mark", &mark("type = \"pie\""));
+    declare("no metric", &mark("type = \"line\""));
+    declare("bad type", &mark("type = \"line\"\nmetric = 3"));
+    declare("newer schema", &format!("schema = 99\n{good}"));
+    declare("good", &good);
+    finish(job)
 }
 
 /// A megabyte in each string.
@@ -183,7 +209,7 @@ pub(crate) fn long_strings(job: &Job) -> Result {
     host.report("column", host.table(c"t", 0, &[column_f64(&long, &[1.0])], 1));
     host.report("text", host.text(abi::log_level::INFO, long.as_bytes()));
     host.report("progress", host.progress(1, 2, Some(&long)));
-    finish(host)
+    finish(job)
 }
 
 fn checkpoint_when_asked(job: &Job, save: impl Fn(&std::path::Path) -> abi::Status) -> Result {

@@ -80,7 +80,7 @@ impl TimeFile {
 }
 
 /// Holds the run at a step until a test lets it go on: see `Sandbox::held`.
-struct Gate {
+pub(crate) struct Gate {
     /// The last step that may be done.
     hold: i64,
     /// Once there, it says up to which step the run may go; empty: to its end.
@@ -88,7 +88,13 @@ struct Gate {
 }
 
 impl Gate {
-    fn lets(&mut self, step: i64) -> bool {
+    /// That of the parameters `hold` and `gate`.
+    pub(crate) fn of(job: &Job) -> Self {
+        Self { hold: job.int("hold"), file: job.params["gate"].clone() }
+    }
+
+    /// Whether a step may be done.
+    pub(crate) fn lets(&mut self, step: i64) -> bool {
         if step > self.hold
             && !self.file.is_empty()
             && let Ok(text) = fs::read_to_string(&self.file)
@@ -129,7 +135,7 @@ pub(crate) fn run(job: &Job) -> Result<abi::Status, Vec<u8>> {
     let steps = job.int("steps");
     let rate: f64 = job.params["rate"].parse().unwrap();
     let burst = job.int("burst").max(1);
-    let mut gate = Gate { hold: job.int("hold"), file: job.params["gate"].clone() };
+    let mut gate = Gate::of(job);
     let file = TimeFile::open(&job.params["file"], steps as usize);
     let (start, mut state, mut loss) = match &job.resume {
         Some(dir) => {

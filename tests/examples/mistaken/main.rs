@@ -64,6 +64,10 @@ impl Experiment for Mistaken {
             "figure-scale" => figure("type = \"rule\"\ny = \"high\""),
             "figure-column" => figure("type = \"scatter\"\ntable = \"predictions\"\nxcol = \"x\""),
             "figure-key" => figure("type = \"line\"\nmetric = \"los\"\nlable = \"training\""),
+            "figure-rule" => {
+                figure("type = \"rule\"\ny = nan\n[[figure.panel.mark]]\ntype = \"rule\"\nx = -inf")
+            }
+            "figure-large" => figure("type = \"rule\"\ny = 99999999999999999999"),
             _ => right(),
         }
     }

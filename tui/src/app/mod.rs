@@ -393,7 +393,7 @@ impl App {
         match open {
             Open::Run(id) => self.stack.push(Screen::Run(Box::new(RunScreen::open(shared, id)))),
             Open::Compare(runs, of) => {
-                self.stack.push(Screen::Compare(Box::new(Compare::open(shared, runs, of))))
+                self.stack.push(Screen::Compare(Box::new(Compare::open(shared, runs, of))));
             }
             Open::Experiments => self.stack.push(Screen::Experiments(Box::new(Experiments::open(shared)))),
             Open::Restart(id) => {

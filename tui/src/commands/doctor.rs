@@ -150,8 +150,9 @@ fn of_time_zone() -> Finding {
             let name = zone.iana_name().map_or_else(String::new, |name| format!("{name}, "));
             Finding::new("time", Grade::Good, format!("{name}now {}", now.strftime("%Y-%m-%d %H:%M %:z")))
         }
-        Some(why) => Finding::new("time", Grade::Note, format!("times are shown in UTC: {why}"))
-            .help("set TZ to a time zone such as Europe/Berlin, or make /etc/localtime a link to one"),
+        Some(why) => Finding::new("time", Grade::Note, format!("times are shown in UTC: {why}")).help(
+            "set TZ to the name of a time zone, such as Europe/Berlin, or make /etc/localtime a link to one",
+        ),
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<i32> {
-    let found = gradtop_host::discover();
+    let found = gradtop_host::discover_for(args.name.as_deref());
     if let Some(name) = &args.name {
         let (plugin, experiment) = found.experiment(name).ok_or_else(|| unknown(&found, name))?;
         if args.json {

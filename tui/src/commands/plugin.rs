@@ -233,7 +233,7 @@ fn installed(dir: &Path, name: &str) -> Result<PathBuf> {
     if let Some(file) = files.iter().find(|file| given.is_some() && file.canonicalize().ok() == given) {
         return Ok(file.clone());
     }
-    let found = gradtop_host::discover();
+    let found = gradtop_host::discover_for([name]);
     if let Some((plugin, _)) = found.experiment(name).filter(|(plugin, _)| files.contains(&plugin.path)) {
         return Ok(plugin.path.clone());
     }

@@ -69,7 +69,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         Failure::usage("no experiment is named")
             .help("give one, or set experiment = \"…\" in the configuration")
     })?;
-    let found = gradtop_host::discover();
+    let found = gradtop_host::discover_for([id.as_str()]);
     let (plugin, experiment) = found.experiment(&id).ok_or_else(|| unknown(&found, &id))?;
     let device = match (args.device, config.device) {
         (Some(device), _) => device,

@@ -92,7 +92,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     }
     if args.list {
         // What could not be begun is no plan.
-        let found = gradtop_host::discover();
+        let found = gradtop_host::discover_for(plan.entries.iter().map(|entry| entry.experiment.as_str()));
         conduct::check(&plan, &found)?;
         for (key, why) in conduct::unknown(&plan, &found) {
             print::note(&format!("warning: {} will not be run: {}", clean(key), clean(&why)));
@@ -110,7 +110,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     }
     // Before anything is started: from here on a Ctrl-C or SIGTERM is answered.
     let caught = Caught::new()?;
-    let found = gradtop_host::discover();
+    let found = gradtop_host::discover_for(plan.entries.iter().map(|entry| entry.experiment.as_str()));
     conduct::check(&plan, &found)?;
     let study = match known.filter(|_| !args.fresh) {
         Some(study) => study,

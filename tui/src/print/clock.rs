@@ -10,7 +10,14 @@ static LOCAL: LazyLock<Local> = LazyLock::new(|| match TimeZone::try_system() {
     // In tests always the same.
     _ if cfg!(test) => Local { zone: TimeZone::UTC, missing: None },
     Ok(zone) => Local { zone, missing: None },
-    Err(e) => Local { zone: TimeZone::UTC, missing: Some(e.to_string()) },
+    Err(e) => {
+        let named = std::env::var_os("TZ").filter(|name| !name.is_empty());
+        let why = named.map_or_else(
+            || e.to_string(),
+            |name| format!("TZ={} names no time zone that is known here", name.display()),
+        );
+        Local { zone: TimeZone::UTC, missing: Some(why) }
+    }
 });
 
 struct Local {

@@ -151,7 +151,9 @@ impl Folder {
                 (run, stamp)
             })
             .collect();
-        named.iter().for_each(|dir| self.watch(dir.clone()));
+        for dir in &named {
+            self.watch(dir.clone());
+        }
         wanted.extend(named);
         self.unwatch_all_but(&wanted);
         let mut rows = Vec::new();

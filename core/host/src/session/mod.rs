@@ -44,7 +44,10 @@ impl Refused {
 impl From<StoreError> for Refused {
     fn from(e: StoreError) -> Self {
         let status = match e {
-            StoreError::Io { .. } | StoreError::Writer { .. } | StoreError::Format { .. } => abi::IO,
+            StoreError::Io { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Format { .. }
+            | StoreError::Writer { .. } => abi::IO,
             _ => abi::INVALID,
         };
         Self { status, why: e.to_string() }
@@ -53,6 +56,8 @@ impl From<StoreError> for Refused {
 
 pub(crate) type Call<T = ()> = Result<T, Refused>;
 
+/// How many different warnings of figures become events.
+const WARNINGS: usize = 100;
 /// How many lines of a plugin become events; the rest is only in console.log.
 const LOG_EVENTS: u32 = 2_000;
 /// How many diverged series are told one by one.
@@ -293,14 +298,24 @@ impl Session {
 
     pub(crate) fn declare_figures(&self, toml: &str) -> Call {
         let _one_at_a_time = lock(&self.figures);
-        for message in self.recorder.declare_figures(toml)? {
-            let message = crate::text::clean(&message);
-            // Once, however often the same figures are declared.
-            if lock(&self.warned).insert(message.clone()) {
-                self.event(&Event::Warning { message });
+        match self.recorder.declare_figures(toml) {
+            Ok(warnings) => warnings.iter().for_each(|message| self.warn_once(message)),
+            Err(e) => {
+                // Few plugins look at the answer.
+                self.warn_once(&format!("figures were refused: {e}"));
+                return Err(e.into());
             }
         }
         Ok(())
+    }
+
+    /// Warns once, however often the same is said.
+    fn warn_once(&self, message: &str) {
+        let message = crate::text::clean(message);
+        let mut warned = lock(&self.warned);
+        if warned.len() < WARNINGS && warned.insert(message.clone()) {
+            self.event(&Event::Warning { message });
+        }
     }
 
     /// A line for the console, and for the events unless it is for authors only.

@@ -219,7 +219,15 @@ impl Recorder {
     /// Adds figures to those declared, see [`crate::figures::declare`]. Waits for a disk that does not take them.
     pub fn declare_figures(&self, toml: &str) -> Result<Vec<String>> {
         let shared = &self.0.shared;
-        shared.troubles.persist(Who::Caller, || crate::figures::declare(&shared.run, toml))
+        let (new, mut warnings) = crate::figures::parse_and_warn(toml)?;
+        if !new.headline.is_empty() {
+            warnings.push(
+                "figures: the key \"headline\" has no effect here: it belongs to the experiment's own"
+                    .to_owned(),
+            );
+        }
+        shared.troubles.persist(Who::Caller, || crate::figures::add(&shared.run, new.clone()))?;
+        Ok(warnings)
     }
 
     /// Saves a checkpoint: `save` fills a fresh folder, then everything logged so far is made durable and the checkpoint

@@ -64,14 +64,16 @@ impl Tables {
         if state.finished {
             return Ok(());
         }
-        if name == PARAMS_TABLE && !state.schemas.contains_key(name) {
-            yield_params(&self.shared.run)?;
-        }
         let old = if let Some(old) = state.schemas.get(name) {
             Some(old.clone())
         } else {
             let run = &self.shared.run;
-            self.shared.troubles.persist(Who::Caller, || existing_schema(run, name))?
+            self.shared.troubles.persist(Who::Caller, || {
+                if name == PARAMS_TABLE {
+                    yield_params(run)?;
+                }
+                existing_schema(run, name)
+            })?
         };
         if let Some(old) = &old {
             check_same(name, old, &schema)?;

@@ -58,6 +58,12 @@ impl Troubles {
 
     /// Notes how a thread's step went. `false`: it failed, and is not to be tried again.
     pub(super) fn note<T>(&self, who: Who, result: &Result<T>) -> bool {
+        if let (Who::Caller, Err(error)) = (who, result)
+            && !matches!(error, StoreError::Io { .. })
+        {
+            // What the caller asked for is wrong, and the caller is told: the log is as well as before.
+            return false;
+        }
         let mut all = lock(&self.lasting);
         let slot = &mut all[who as usize];
         let Err(error) = result else {
@@ -134,5 +140,32 @@ impl Troubles {
 impl Lasting {
     fn is_hopeless(&self) -> bool {
         self.patience.is_none_or(|patience| self.since.0.elapsed() >= patience)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_callers_errors_only_those_of_the_disk_hold_or_end_a_run() {
+        let troubles = Troubles::new(LIMITED);
+        let wrong =
+            || StoreError::Figures { place: "figure 1".to_owned(), message: "it has no id".to_owned() };
+        let mut tries = 0;
+        let mut refuse = || {
+            tries += 1;
+            Err::<(), _>(wrong())
+        };
+        assert!(troubles.persist(Who::Caller, &mut refuse).is_err());
+        assert_eq!((tries, troubles.worst()), (1, None));
+        let full =
+            || StoreError::Io { what: "write", path: "x".into(), source: rustix::io::Errno::NOSPC.into() };
+        assert!(troubles.note(Who::Caller, &Err::<(), _>(full())));
+        // A mistake says nothing of the disk.
+        assert!(!troubles.note(Who::Caller, &Err::<(), _>(wrong())));
+        assert!(troubles.worst().is_some_and(|t| !t.hopeless && t.cause == "the disk is full"));
+        assert!(troubles.note(Who::Caller, &Ok(())));
+        assert_eq!(troubles.worst(), None);
     }
 }

@@ -289,7 +289,7 @@ fn details(theme: Theme, row: &Row<'_>, width: usize) -> Vec<Spans> {
         }
         Row::Pending(_) => {
             paragraph(&path, theme.bold(), width, &mut lines);
-            let what = "New or changed: a process of its own asks it what it offers, for 10 s at most.";
+            let what = "New or changed: a process of its own asks it what it offers, for 10 s or more on a busy machine.";
             paragraph(what, theme.dim(), width, &mut lines);
         }
     }
