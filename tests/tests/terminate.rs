@@ -79,7 +79,10 @@ const ENDLESS: [&str; 5] = ["counter", "--set", "steps=1000000", "--set", "rate=
 
 /// Suspends both processes of a run.
 fn suspend(run: &Run<'_>) {
-    assert!(run.signal_keeper(Signal::STOP) && run.signal_trainer(Signal::STOP));
+    let status = run.status();
+    for pid in [status.keeper_pid, status.trainer_pid] {
+        kill_process(Pid::from_raw(pid.unwrap() as i32).unwrap(), Signal::STOP).unwrap();
+    }
     until("both to be suspended", || (run.view().suspended() == Some(Suspended::Both)).then_some(()));
 }
 
