@@ -216,7 +216,9 @@ fn kill_once(kill: Kill) -> Hit {
     let cause = status.cause.unwrap_or_default();
     assert_eq!(status.state, State::Crashed, "{kill:?}");
     assert_eq!(steps(&run.dir), before, "{kill:?}: recovery changed what readers see");
-    check::no_row_twice(&check::sealed(&run.dir));
+    let sealed = check::sealed(&run.dir);
+    check::no_row_twice(&sealed);
+    assert_eq!(status.rows, sealed.len() as u64, "{kill:?}: the status counts what is kept");
     if kill.victim == Victim::Trainer {
         assert!(cause.contains("SIGKILL"), "{kill:?}: {cause}");
         assert!(run.events().contains("SIGKILL"), "{kill:?}: {}", run.events());

@@ -200,7 +200,7 @@ fn a_failure_that_has_passed_is_not_believed() {
          FILE *f = fopen(\"{}\", \"r\"); if (!f) {{ fputs(\"no table of devices\\n\", stderr); abort(); }} fclose(f); }}\n",
         wanted.display()
     );
-    build::text("needs.c", &(needs + &line(&[])), &sandbox.plugins());
+    build::text("needs.c", &(line(&[]) + &needs), &sandbox.plugins());
     let file = "plugins/libneeds.so";
     let commands: [(&[&str], i32); 5] = [
         (&["plugin", "check", file], 1),

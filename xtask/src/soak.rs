@@ -20,7 +20,7 @@ const KNOWN: [(&str, &str, &str); 6] = [
 ];
 
 /// Test programs that wait for other processes, as cargo names them.
-const WAITING: [&[&str]; 12] = [
+const WAITING: [&[&str]; 17] = [
     &["-p", "gradtop-tests", "--test", "lifecycle"],
     &["-p", "gradtop-tests", "--test", "c_plugin"],
     &["-p", "gradtop-tests", "--test", "study"],
@@ -29,6 +29,11 @@ const WAITING: [&[&str]; 12] = [
     &["-p", "gradtop-tests", "--test", "monitor"],
     &["-p", "gradtop-tests", "--test", "terminal"],
     &["-p", "gradtop-tests", "--test", "crash"],
+    &["-p", "gradtop-tests", "--test", "alive"],
+    &["-p", "gradtop-tests", "--test", "disk"],
+    &["-p", "gradtop-tests", "--test", "own_plugin"],
+    &["-p", "gradtop-tests", "--test", "shared"],
+    &["-p", "gradtop-tests", "--test", "terminate"],
     &["-p", "gradtop-host", "--test", "runs"],
     &["-p", "gradtop-host", "--test", "plugins"],
     &["-p", "gradtop-store", "--test", "store"],

@@ -1,21 +1,23 @@
-//! What a status says of a run that lost rows in the end.
+//! What a status says of a run that was cut short: the rows that are kept may be more than it counted, or fewer.
 
 use crate::manifest::Goal;
 use crate::run_dir::RunDir;
 use crate::status::Status;
 use crate::summary::summarize;
 
-/// Where fewer rows are kept than the status counts, makes its step, rows and headline those of the rows that are: what was only
-/// in memory is gone. A log that cannot be read changes nothing.
+/// Makes a status's rows, step and headline those of the rows that are kept. It was written a moment before the end, and what was
+/// only in memory then may be gone. A log that cannot be read changes nothing.
 pub fn settle(run: &RunDir, status: &mut Status) {
     let Ok((series, _)) = summarize(run, |_| true, |_| Goal::None) else { return };
     let rows: u64 = series.iter().map(|s| s.rows).sum();
-    if rows >= status.rows {
+    if rows == status.rows {
         return;
     }
+    let of_training = series.iter().filter(|s| !s.key.metric.starts_with("system/"));
+    let kept = of_training.max_by_key(|s| s.last.time_us).map(|s| s.last.step);
+    // A step need not log anything.
+    status.step = if rows < status.rows { kept } else { status.step.max(kept) };
     status.rows = rows;
-    let experiments = series.iter().filter(|s| !s.key.metric.starts_with("system/"));
-    status.step = experiments.max_by_key(|s| s.last.time_us).map(|s| s.last.step);
     status.headline.retain_mut(|value| {
         let kept = series.iter().find(|s| {
             let key = &s.key;

@@ -267,7 +267,7 @@ fn columns_give_way_in_their_order() {
 }
 
 #[test]
-fn a_value_and_what_it_is_of_are_seen_together_or_not_at_all() {
+fn a_value_is_seen_with_what_it_is_of() {
     let of = |name, minutes, split: &str, value| {
         let key = SeriesKey { split: Some(split.into()), ..SeriesKey::metric("loss") };
         run("fit", name, minutes).at(State::Running, 5_000).logged(key, &[(0, 1.0), (1, value)])
@@ -277,15 +277,11 @@ fn a_value_and_what_it_is_of_are_seen_together_or_not_at_all() {
         of("a-name-of-nineteen-b", 2, "test", 0.2),
         of("a-name-of-nineteen-c", 3, "deep", 0.9),
     ]);
-    for (width, height, seen) in
-        [(200, 50, true), (120, 36, true), (80, 24, true), (72, 15, true), (40, 15, false)]
-    {
+    for (width, height) in [(200, 50), (120, 36), (80, 24)] {
         bench.resize(width, height);
         let screen = bench.screen();
         let line = screen.lines().find(|l| l.contains("nineteen-b") && l.contains("test"));
-        let titles = screen.lines().find(|l| l.contains("name")).unwrap();
-        assert_eq!(titles.contains(" last "), seen, "{width}: {screen}");
-        assert_eq!(line.is_some_and(|l| l.contains("0.2")), seen, "{width}: {screen}");
+        assert!(screen.contains(" last ") && line.is_some_and(|l| l.contains("0.2")), "{width}: {screen}");
     }
 }
 
