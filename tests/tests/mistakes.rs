@@ -217,8 +217,8 @@ fn a_failure_that_has_passed_is_not_believed() {
         let said = sandbox.gradtop(args).expect_code(0);
         assert!(!said.all().contains("no table of devices"), "{args:?}: {said:#?}");
         // As if it had never been described.
-        fs::remove_dir_all(sandbox.path().join("cache")).unwrap();
-        fs::remove_dir_all(sandbox.path().join("data")).unwrap();
+        fs::remove_dir_all(sandbox.path().join("cache")).ok();
+        fs::remove_dir_all(sandbox.path().join("data")).ok();
     }
 }
 

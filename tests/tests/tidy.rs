@@ -316,8 +316,10 @@ fn files_of_a_run_are_opened_in_one_place() {
             .chain(["figures", "checkpoints", "console", "superseded"])
             .map(|place| format!(".{place}()"));
     let places: Vec<String> = places.collect();
-    // Which folders are runs, and how one comes to be; a run made for measuring; the tests'.
-    let free = ["inside.rs", "run_dir.rs", "birth.rs", "bench.rs", "synthetic.rs", "crash_tests.rs"];
+    // Which folders are runs, and how one comes to be; what the system tells of processes; a run made for
+    // measuring; the tests'.
+    let free =
+        ["inside.rs", "run_dir.rs", "birth.rs", "machine.rs", "bench.rs", "synthetic.rs", "crash_tests.rs"];
     let tests = ["tests.rs", "testing.rs"];
     let ours = rust_sources().filter_map(|(path, text)| {
         let name = Path::new(&path).file_name()?.to_str()?;

@@ -280,8 +280,10 @@ unsafe extern "C" fn validate<L: Library>(
     match judged {
         Ok(()) => abi::OK,
         Err(error) => {
+            // There is no run whose log could take what does not fit a line.
+            let whole = format!("{}\n{}", error.message(), error.detail());
             // SAFETY: null, or the host's error struct, writable during this call.
-            unsafe { write_error(err, &error) };
+            unsafe { write_text(err, whole.trim_end()) };
             status_of(&error)
         }
     }
@@ -347,9 +349,15 @@ pub(super) unsafe fn path(text: *const c_char) -> Option<PathBuf> {
 /// # Safety
 /// `err` is null or points to a writable struct.
 unsafe fn write_error(err: *mut abi::Error, error: &Error) {
+    // SAFETY: as the caller promises.
+    unsafe { write_text(err, error.message()) };
+}
+
+/// # Safety
+/// As of [`write_error`].
+unsafe fn write_text(err: *mut abi::Error, message: &str) {
     // SAFETY: null or writable by the contract.
     let Some(err) = (unsafe { err.as_mut() }) else { return };
-    let message = error.message();
     let len = message.floor_char_boundary(err.msg.len());
     for (to, byte) in err.msg.iter_mut().zip(&message.as_bytes()[..len]) {
         *to = byte.cast_signed();
