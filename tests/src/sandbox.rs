@@ -1,5 +1,6 @@
 //! A place of its own for a test: the program, plugins, runs and caches in one temporary folder.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -145,8 +146,15 @@ impl Sandbox {
 
     /// A command, not yet started; without standard input.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(self.program());
-        command.args(args).current_dir(self.path()).stdin(Stdio::null());
+        let mut command = self.around(self.program());
+        command.args(args);
+        command
+    }
+
+    /// A command of another program, such as one that starts ours in its own way, with the environment of ours.
+    pub fn around(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.path()).stdin(Stdio::null());
         command.env_clear().envs(self.env.iter().map(|(k, v)| (k, v)));
         command
     }

@@ -32,12 +32,10 @@ fn listed(sandbox: &Sandbox, name: &str) -> (String, String) {
 
 /// A command in a machine of its own, as far as names and process ids go: what a container is.
 fn contained(sandbox: &Sandbox, host: &str, script: &str) -> Command {
-    let mut command = sandbox.command(&[]);
-    let env: Vec<_> = command.get_envs().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned()))).collect();
-    command = Command::new("unshare");
+    let mut command = sandbox.around("unshare");
     command.args(["--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-ec"]);
     command.arg(format!("hostname {host}; {script}")).arg(sandbox.program());
-    command.current_dir(sandbox.path()).envs(env).stdin(Stdio::piped());
+    command.stdin(Stdio::piped());
     command
 }
 

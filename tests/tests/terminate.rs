@@ -55,9 +55,8 @@ fn a_termination_is_a_stop_that_nothing_takes_back() {
 fn the_first_process_of_a_container_hears_a_termination() {
     let sandbox = Sandbox::new();
     let inside = |args: &[&str]| {
-        let mut command = Command::new("unshare");
+        let mut command = sandbox.around("unshare");
         command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]).arg(sandbox.program()).args(args);
-        command.envs(sandbox.env().iter().map(|(k, v)| (k, v))).current_dir(sandbox.path());
         quietly(command)
     };
     if code(inside(&["--version"])) != Some(0) {
@@ -136,9 +135,8 @@ fn a_stop_is_readable_by_the_run_whatever_the_umask_of_who_asks() {
     let run = sandbox.start(&ENDLESS, "a");
     run.until_step(100);
     suspend(&run);
-    let mut command = Command::new("sh");
+    let mut command = sandbox.around("sh");
     command.args(["-c", "umask 077; exec $0 stop --no-wait a"]).arg(sandbox.program());
-    command.envs(sandbox.env().iter().map(|(k, v)| (k, v))).current_dir(sandbox.path());
     assert_eq!(code(quietly(command)), Some(0));
     let mode = std::fs::metadata(run.dir.control().join("stop")).unwrap().mode();
     assert_eq!(mode & 0o777, 0o644, "{mode:o}");
@@ -151,12 +149,11 @@ fn a_suspended_run_is_killed_through_other_mounts_than_its_own_and_a_copy_of_it_
     let sandbox = Sandbox::new();
     let elsewhere = sandbox.path().join("elsewhere");
     std::fs::create_dir(&elsewhere).unwrap();
-    let mut command = Command::new("unshare");
+    let mut command = sandbox.around("unshare");
     let script =
         "mount --bind \"$GRADTOP_RUNS\" \"$1\"; export GRADTOP_RUNS=\"$1\"; shift; exec \"$0\" \"$@\"";
     command.args(["--mount", "sh", "-ec", script]).arg(sandbox.program()).arg(&elsewhere);
     command.args([&RUN[..], &["--detach", "--name", "a"]].concat());
-    command.envs(sandbox.env().iter().map(|(k, v)| (k, v))).current_dir(sandbox.path());
     if code(quietly(command)) != Some(0) {
         untested("other mounts: none can be made");
         return;

@@ -215,15 +215,11 @@ pub fn create_shared(runs: &Path, dir: &Path) -> Result<()> {
 
 /// The runs in a folder, by experiment and name. Folders without a manifest are left out.
 pub fn list_runs(runs: &Path) -> Vec<RunDir> {
-    scan(runs).0
+    list_runs_checked(runs).0
 }
 
 /// The same, and the folders that this user may not look into, with the reason.
 pub fn list_runs_checked(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
-    scan(runs)
-}
-
-fn scan(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
     let mut bad = Vec::new();
     let mut found = folders(runs, &mut bad);
     found.retain(|run| match inside::entry(run, &run.manifest()) {
@@ -302,15 +298,14 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
         && let Some(bare) = folders(runs, &mut Vec::new()).into_iter().find(|r| r.name() == name)
     {
         // It is what was asked for, damaged as it is; another run that begins alike is not.
-        inside::entry(&bare, &bare.manifest())
-            .map(drop)
-            .or_else(|e| match e.kind() {
-                std::io::ErrorKind::NotFound => Ok(()),
-                _ => Err(e),
-            })
-            .at("look at", &bare.manifest())?;
+        let path = bare.manifest();
+        if let Err(e) = inside::entry(&bare, &path)
+            && e.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(e).at("look at", &path);
+        }
         let message = "the run has no manifest; its Parquet files can still be read".to_owned();
-        return Err(StoreError::Damaged { path: bare.manifest(), message });
+        return Err(StoreError::Damaged { path, message });
     }
     let begins = |r: &&RunDir| !name.is_empty() && r.name().starts_with(name);
     let matches = if exact.is_empty() { all.iter().filter(begins).collect() } else { exact };

@@ -134,13 +134,8 @@ fn life(run: &RunDir, then: &Place, status: &Status) -> Result<Life> {
     }
     if !is_locked(run)? {
         // Its file may be another one than the one they hold: removed, or put back from a copy.
-        let is_there = |pid: Option<u32>, start: Option<u64>| {
-            pid.zip(start)
-                .is_some_and(|(pid, start)| fate(pid, start) != Fate::Gone && is_started_for(run, pid))
-        };
-        let lives = is_there(status.keeper_pid, status.keeper_start)
-            || is_there(status.trainer_pid, status.trainer_start);
-        return Ok(if lives {
+        let mut processes = [status.keeper_pid, status.trainer_pid].into_iter().flatten();
+        return Ok(if processes.any(|pid| is_started_for(run, pid)) {
             Life::Alive { within_reach: true, suspended: None }
         } else {
             Life::Gone { held: false }

@@ -74,6 +74,9 @@ pub(super) fn metric(row: &RunRow, common: Option<&state::Common>) -> (String, S
     (state::headline_value(line.value), who)
 }
 
+/// Columns before the point of a value.
+pub(super) const BEFORE_POINT: usize = 4;
+
 /// Numbers with their points one below the other: `whole` columns before the point.
 pub(super) fn pointed(value: &str, whole: usize) -> String {
     if !value.starts_with(|c: char| c.is_ascii_digit() || c == '-') {

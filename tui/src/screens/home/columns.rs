@@ -13,6 +13,8 @@ pub(super) const PARAMS: usize = 3;
 const DEAR: usize = 4;
 /// Columns of a name at most, as long as other columns want room.
 const NAME: usize = 28;
+/// Columns of a value.
+const VALUE: usize = 11;
 /// Columns between two columns.
 const GAP: usize = 2;
 
@@ -59,12 +61,13 @@ impl What {
         }
     }
 
-    /// Columns it can do with.
-    fn least(self) -> usize {
+    /// Columns it can do with. `title`: those of the widest title above values.
+    fn least(self, title: usize) -> usize {
         match self {
             Self::Name => 12,
             Self::Bar => 5,
-            Self::Metric => 11,
+            Self::Metric => title,
+            Self::Who => 9,
             Self::Spark => 8,
             _ => usize::MAX,
         }
@@ -120,10 +123,10 @@ pub(super) struct Column {
 pub(super) struct Columns(pub(super) Vec<Column>);
 
 /// Makes columns narrower: trends first, names last.
-fn shrink(columns: &mut [(What, usize)], mut missing: usize) {
-    for wanted in [What::Spark, What::Bar, What::Metric, What::Name] {
+fn shrink(columns: &mut [(What, usize)], title: usize, mut missing: usize) {
+    for wanted in [What::Spark, What::Bar, What::Metric, What::Who, What::Name] {
         for (what, width) in columns.iter_mut().filter(|(what, _)| *what == wanted) {
-            let share = width.saturating_sub(what.least()).min(missing);
+            let share = width.saturating_sub(what.least(title)).min(missing);
             (*width, missing) = (*width - share, missing - share);
         }
     }
@@ -168,8 +171,10 @@ impl Columns {
         if all().any(|r| r.live()) {
             columns.extend([(What::Rate, 9), (What::Eta, 6)]);
         }
-        let metric = widest(11, 24, &mut groups.iter().map(|g| format!("    {}", What::Metric.title(g))));
-        columns.push((What::Metric, metric));
+        // Above the points of the values, where there is room for that.
+        let title = widest(0, 24 - cells::BEFORE_POINT, &mut groups.iter().map(|g| What::Metric.title(g)));
+        columns.push((What::Metric, VALUE.max(title + cells::BEFORE_POINT)));
+        let title = VALUE.max(title);
         columns.extend((who > 0).then_some((What::Who, who)));
         columns.extend([(What::Spark, 12), (What::Age, 5), (What::Device, 6)]);
         // What a value is of is worth more than a time left, and so are names that can be told apart.
@@ -182,7 +187,7 @@ impl Columns {
             }
             // Before what matters most goes, some become narrower.
             let missing = used - room;
-            let gives = |(what, width): &(What, usize)| width.saturating_sub(what.least());
+            let gives = |(what, width): &(What, usize)| width.saturating_sub(what.least(title));
             let give: usize = columns.iter().map(gives).sum();
             let trend: usize = columns.iter().filter(|(what, _)| *what == What::Spark).map(gives).sum();
             let cost = |i: usize| columns[i].0.dispensable(apart);
@@ -194,7 +199,7 @@ impl Columns {
                     columns.retain(|(other, _)| !(apart && what == What::Who && *other == What::Metric));
                 }
                 _ => {
-                    shrink(&mut columns, missing);
+                    shrink(&mut columns, title, missing);
                     break;
                 }
             }

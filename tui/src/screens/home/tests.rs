@@ -281,7 +281,10 @@ fn a_value_is_seen_with_what_it_is_of() {
         bench.resize(width, height);
         let screen = bench.screen();
         let line = screen.lines().find(|l| l.contains("nineteen-b") && l.contains("test"));
-        assert!(screen.contains(" last ") && line.is_some_and(|l| l.contains("0.2")), "{width}: {screen}");
+        assert!(
+            screen.contains(" last loss ") && line.is_some_and(|l| l.contains("0.2")),
+            "{width}: {screen}"
+        );
     }
 }
 

@@ -196,7 +196,10 @@ impl Home {
             What::Epoch => (cells::epoch(run), usual),
             What::Rate => (cells::rate(run), usual),
             What::Eta => (cells::eta(run), usual),
-            What::Metric => (cells::pointed(&cells::metric(run, group.common.as_ref()).0, 4), theme.text()),
+            What::Metric => (
+                cells::pointed(&cells::metric(run, group.common.as_ref()).0, cells::BEFORE_POINT),
+                theme.text(),
+            ),
             What::Who => (cells::metric(run, group.common.as_ref()).1, theme.dim()),
             What::Age => (cells::age(run, shared.now), theme.dim()),
             What::Device => (clean(&run.view.manifest.device), theme.dim()),
@@ -271,7 +274,10 @@ fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Colum
             // It has the room of the share done beside it.
             What::Bar => fit(&title, column.width + 7, theme.ascii()),
             What::Percent => continue,
-            What::Metric => cells::cell(&format!("    {title}"), column.width, false, theme.ascii()),
+            What::Metric => {
+                let before = column.width.saturating_sub(width_of(&title)).min(cells::BEFORE_POINT);
+                cells::cell(&format!("{}{title}", " ".repeat(before)), column.width, false, theme.ascii())
+            }
             what => cells::cell(&title, column.width, what.right(), theme.ascii()),
         };
         buffer.set_string(area.x + column.left as u16, area.y, text, style);
