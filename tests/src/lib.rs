@@ -9,6 +9,7 @@ pub mod disk;
 pub mod fuzz;
 pub mod kills;
 pub mod logged;
+pub mod made;
 pub mod paths;
 pub mod pty;
 pub mod sandbox;

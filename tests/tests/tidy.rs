@@ -117,7 +117,19 @@ fn dependencies_point_one_way() {
         ("gradtop-sdk-build", &[]),
         ("gradtop-sdk-derive", &[]),
         ("gradtop-host", &["gradtop-abi", "gradtop-store"]),
-        ("gradtop", &["gradtop-data", "gradtop-host", "gradtop-store"]),
+        ("gradtop-chart", &[]),
+        ("gradtop-view", &["gradtop-chart", "gradtop-host", "gradtop-store", "gradtop-tests"]),
+        (
+            "gradtop",
+            &[
+                "gradtop-chart",
+                "gradtop-data",
+                "gradtop-host",
+                "gradtop-store",
+                "gradtop-tests",
+                "gradtop-view",
+            ],
+        ),
         ("gradtop-tests", &["gradtop-abi", "gradtop-sdk", "gradtop-store"]),
         ("xtask", &[]),
     ]);
@@ -145,11 +157,12 @@ fn the_abi_depends_on_nothing() {
 #[test]
 fn each_heavy_crate_has_its_place() {
     type Home = fn(&Member) -> bool;
-    let homes: [(&str, Home); 6] = [
+    let homes: [(&str, Home); 7] = [
         ("tch", Member::is_plugin),
         ("torch-sys", Member::is_plugin),
         ("libloading", |member| member.folder == "core/host"),
         ("ratatui", |member| member.folder == "tui"),
+        ("resvg", |member| ["core/chart", "tui"].contains(&member.folder.as_str())),
         ("crossterm", |member| member.folder == "tui"),
         ("nvml-wrapper", |member| member.folder == "core/host"),
     ];
@@ -162,29 +175,17 @@ fn each_heavy_crate_has_its_place() {
     }
 }
 
-/// Also through crates of others: Cargo.lock is followed from the program.
+/// Also through crates of others, as cargo resolves what is linked into the program.
 #[test]
 fn the_program_never_links_libtorch() {
-    let lock: toml::Table = read(&paths::checkout().join("Cargo.lock")).parse().unwrap();
-    let mut edges: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for package in lock["package"].as_array().unwrap() {
-        let name = package["name"].as_str().unwrap().to_owned();
-        let dependencies =
-            package.get("dependencies").and_then(toml::Value::as_array).cloned().unwrap_or_default();
-        let names =
-            dependencies.iter().map(|text| text.as_str().unwrap().split(' ').next().unwrap().to_owned());
-        edges.entry(name).or_default().extend(names);
-    }
-    let mut seen = BTreeSet::new();
-    let mut open = vec!["gradtop".to_owned()];
-    while let Some(name) = open.pop() {
-        if seen.insert(name.clone()) {
-            open.extend(edges[&name].iter().cloned());
-        }
-    }
-    assert!(seen.contains("gradtop-store") && seen.contains("parquet"), "the lock file was not followed");
-    for name in ["tch", "torch-sys", "gradtop-sdk", "gradtop-toolkit"] {
-        assert!(!seen.contains(name), "gradtop depends on {name}");
+    let mut cargo = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["tree", "--offline", "--package", "gradtop", "--edges", "normal", "--prefix", "none"]);
+    let tree = cargo.current_dir(paths::checkout()).output().unwrap();
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    let linked: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(linked.contains("gradtop-store") && linked.contains("parquet"), "cargo tree: {linked:?}");
+    for name in ["tch", "torch-sys", "gradtop-sdk", "gradtop-toolkit", "gradtop-tests"] {
+        assert!(!linked.contains(name), "gradtop depends on {name}");
     }
 }
 

@@ -107,27 +107,3 @@ fn of_store(error: &StoreError) -> (Option<String>, i32) {
         _ => (None, ERROR),
     }
 }
-
-/// `did you mean a or b?`, or all there is when nothing comes near.
-pub(crate) fn suggest<'a>(typed: &str, known: impl Iterator<Item = &'a str> + Clone, what: &str) -> String {
-    let near = gradtop_store::near(typed, known.clone());
-    if !near.is_empty() {
-        return format!("did you mean {}?", near.join(" or "));
-    }
-    let all: Vec<&str> = known.collect();
-    match all.len() {
-        0 => format!("there are no {what}"),
-        1..=20 => format!("{what}: {}", all.join(", ")),
-        n => format!("{what}: {}, and {} more", all[..20].join(", "), n - 20),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn typing_errors_find_what_was_meant() {
-        assert_eq!(suggest("xyz", ["a", "b"].into_iter(), "presets"), "presets: a, b");
-    }
-}

@@ -2,16 +2,10 @@
 
 mod app;
 mod builder;
-mod chart;
 mod cli;
 mod commands;
-mod compare;
 mod download;
 mod failure;
-mod figure;
-mod live;
-mod natural;
-mod png;
 mod print;
 mod runtime;
 mod scaffold;

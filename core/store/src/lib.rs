@@ -75,7 +75,7 @@ pub use machine::{boot_id, host_name, is_started_for, process_start};
 pub use manifest::{
     ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Versions, read_manifest,
 };
-pub use near::near;
+pub use near::{near, suggest};
 pub use outline::{Outline, PageSummary, outline};
 pub use read::{SeriesData, read_series, read_series_around_damage, series_keys};
 pub use recorder::{Recorder, RecorderOptions, RecorderStats, Trouble};

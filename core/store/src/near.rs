@@ -20,6 +20,20 @@ pub fn near<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Vec<String
     scored.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
 }
 
+/// `did you mean a or b?`, or all there is when nothing comes near.
+pub fn suggest<'a>(typed: &str, known: impl Iterator<Item = &'a str> + Clone, what: &str) -> String {
+    let near = near(typed, known.clone());
+    if !near.is_empty() {
+        return format!("did you mean {}?", near.join(" or "));
+    }
+    let all: Vec<&str> = known.collect();
+    match all.len() {
+        0 => format!("there are no {what}"),
+        1..=20 => format!("{what}: {}", all.join(", ")),
+        n => format!("{what}: {}, and {} more", all[..20].join(", "), n - 20),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,5 +46,6 @@ mod tests {
         assert!(near("xyz", known.into_iter()).is_empty());
         assert_eq!(near("lable", ["table", "label"].into_iter()), ["label", "table"]);
         assert!(near("", ["a", "bc"].into_iter()).len() <= 1);
+        assert_eq!(suggest("xyz", ["a", "b"].into_iter(), "presets"), "presets: a, b");
     }
 }

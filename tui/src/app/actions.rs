@@ -3,7 +3,7 @@
 use gradtop_host::Action;
 use gradtop_store::State;
 
-use super::runs::{RunId, RunRow};
+use gradtop_view::runs::{RunId, RunRow};
 
 /// Something done to runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,12 +8,13 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::keys::{self, Action, AppAction, Binding, Context};
-use super::runs::RunId;
 use super::{App, Overlay, Screen, Shared};
-use crate::chart::grid::{fit, width_of};
-use crate::commands::state;
-use crate::print::{clean, clock};
+use crate::print::clean;
 use crate::screens::toosmall;
+use gradtop_chart::cells::grid::{fit, width_of};
+use gradtop_view::clock;
+use gradtop_view::runs::RunId;
+use gradtop_view::state;
 
 /// The part of the terminal that the screen has.
 pub(super) fn body(size: Rect) -> Rect {

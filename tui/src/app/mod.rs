@@ -4,7 +4,7 @@
 pub(crate) mod actions;
 mod frame;
 pub(crate) mod keys;
-pub(crate) mod runs;
+
 pub(crate) mod settings;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -23,8 +23,6 @@ use ratatui::layout::Rect;
 
 pub(crate) use frame::view;
 
-use crate::live::{LiveSnapshot, WatchRequest};
-use crate::print::number;
 use crate::screens::compare::Compare;
 use crate::screens::confirm::{self, Confirm};
 use crate::screens::experiments::Experiments;
@@ -34,8 +32,10 @@ use crate::screens::run::RunScreen;
 use crate::screens::run::pane::{PaneRequest, PaneSnapshot};
 use crate::screens::toosmall;
 use actions::{ActionResult, RunAction};
+use gradtop_chart::number;
+use gradtop_view::live::{LiveSnapshot, WatchRequest};
+use gradtop_view::runs::{RunId, RunRow, RunsSnapshot};
 use keys::{Action, AppAction, Context};
-use runs::{RunId, RunRow, RunsSnapshot};
 use settings::Settings;
 use theme::{Caps, Theme};
 

@@ -9,9 +9,9 @@ use super::actions::RunAction;
 use super::keys::{self, Context};
 use super::testing::{Bench, SIZES, key, run};
 use super::{Effect, Msg};
-use crate::chart::raster::Glyphs;
 use crate::print::Colours;
 use crate::screens::{compare, experiments, run as run_screen};
+use gradtop_chart::cells::raster::Glyphs;
 
 /// Every context there is.
 fn contexts() -> Vec<Context> {
@@ -98,7 +98,7 @@ fn two() -> Bench {
 }
 
 fn acts(bench: &mut Bench) -> Vec<(RunAction, Vec<String>)> {
-    let names = |ids: Vec<super::runs::RunId>| ids.iter().map(|id| id.dir().name()).collect();
+    let names = |ids: Vec<gradtop_view::runs::RunId>| ids.iter().map(|id| id.dir().name()).collect();
     bench
         .take()
         .into_iter()

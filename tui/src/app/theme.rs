@@ -3,11 +3,11 @@
 use ratatui::style::{Color, Modifier, Style};
 use serde::{Deserialize, Serialize};
 
-use crate::chart::colour::Paint;
-use crate::chart::grid::Ink;
-use crate::chart::raster::Glyphs;
-use crate::chart::text::Look;
 use crate::print::terminal::{Colours, sixteen};
+use gradtop_chart::cells::Look;
+use gradtop_chart::cells::grid::Ink;
+use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::colour::Paint;
 
 /// What the terminal can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

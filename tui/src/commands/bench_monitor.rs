@@ -11,15 +11,16 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget as _;
 use serde_json::json;
 
-use crate::app::runs::RunId;
 use crate::app::theme::{Caps, Theme, ThemeName};
-use crate::chart::raster::Glyphs;
-use crate::live::chart::{ChartView, Source, Subject};
-use crate::live::engine::Runs;
-use crate::live::{RunData, SeriesFilter, WatchRequest};
+use crate::print;
 use crate::print::terminal::Colours;
-use crate::print::{self, number};
 use crate::widgets::{ChartCache, ChartCell};
+use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::number;
+use gradtop_view::live::chart::{ChartView, Source, Subject};
+use gradtop_view::live::engine::Runs;
+use gradtop_view::live::{RunData, SeriesFilter, WatchRequest};
+use gradtop_view::runs::RunId;
 
 /// Charts of a frame, and its size.
 const CHARTS: u32 = 12;

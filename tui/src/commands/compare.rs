@@ -9,21 +9,24 @@ use anyhow::Result;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
-use super::{Context, plot, state};
-use crate::app::runs::{RunId, RunRow};
-use crate::chart::grid::Ink;
-use crate::chart::raster::Glyphs;
-use crate::chart::text::Look;
-use crate::chart::{self, colour, svg, text};
-use crate::compare::sheet::{Column, Row, Sheet, Sort, sheet};
-use crate::compare::{Align, Facet, GroupBy, Subject, Team, differing, facets, goal, overlay, teams};
-use crate::failure::{Failure, suggest};
-use crate::live::built::Built;
-use crate::live::chart::{Subject as Shown, build};
-use crate::live::engine::Runs;
-use crate::live::{SeriesFilter, WatchRequest};
+use super::{Context, plot};
+use crate::failure::Failure;
 use crate::print::table::{Align as Side, Table, Words};
-use crate::print::{self, clean, number};
+use crate::print::{self, clean};
+use gradtop_chart::cells::Look;
+use gradtop_chart::cells::grid::Ink;
+use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::number;
+use gradtop_chart::{cells as drawn, colour, svg};
+use gradtop_store::suggest;
+use gradtop_view::compare::sheet::{Column, Row, Sheet, Sort, sheet};
+use gradtop_view::compare::{Align, Facet, GroupBy, Subject, Team, differing, facets, goal, overlay, teams};
+use gradtop_view::live::built::Built;
+use gradtop_view::live::chart::{Subject as Shown, build};
+use gradtop_view::live::engine::Runs;
+use gradtop_view::live::{SeriesFilter, WatchRequest};
+use gradtop_view::runs::{RunId, RunRow};
+use gradtop_view::state;
 
 /// Charts drawn at most when no metric is named.
 const CHARTS: usize = 4;
@@ -172,7 +175,7 @@ fn sorting(subjects: &[Subject], sheet: &Sheet, by: Option<&str>) -> Result<Sort
     let titled = sheet.columns.iter().position(|c| c.facet.title() == name);
     let metric = || {
         let own = sheet.columns.iter().enumerate().filter(|(_, c)| c.facet.metric == name);
-        let info = crate::compare::info(subjects, name);
+        let info = gradtop_view::compare::info(subjects, name);
         own.min_by_key(|(_, c)| gradtop_store::split_rank(info, c.facet.split.as_deref())).map(|(at, _)| at)
     };
     titled.or_else(metric).map(Sort::Value).ok_or_else(|| {
@@ -257,7 +260,7 @@ fn of_metric(
     for row in rows(sheet, order) {
         let mut cells = named(&teams[row.team]);
         for i in at.clone() {
-            let text = row.values[i].map_or_else(|| state::nothing().to_owned(), number::value);
+            let text = row.values[i].map_or_else(|| state::NOTHING.to_owned(), number::value);
             let ink = if row.best[i] { Ink::Series(colour::Paint::Slot(2)) } else { Ink::Text };
             cells.push(Words::new(text, ink));
             cells.push(Words::new(if row.best[i] { star } else { "" }, ink));
@@ -306,7 +309,7 @@ fn draw(subjects: &[Subject], teams: &[Team], args: &Args) -> Result<()> {
             let height = size.map_or(24, |(_, h)| h.saturating_sub(1).min(30)).max(10);
             let chart = figure(subjects, teams, facet, args, (width, height), print::look());
             print::line("");
-            print::grid(&text::figure(&chart, width, height, print::look()));
+            print::grid(&drawn::figure(&chart, width, height, print::look()));
         }
         if args.svg.is_some() || args.png.is_some() {
             // More columns than a drawing has pixels.
@@ -325,7 +328,7 @@ fn figure(
     args: &Args,
     size: (usize, usize),
     look: Look,
-) -> chart::Figure {
+) -> gradtop_chart::Figure {
     let figure = overlay::figure(subjects, facet);
     let sources = overlay::sources(subjects, teams);
     let view = overlay::view(args.x.align(), teams, None);
@@ -334,5 +337,5 @@ fn figure(
     chart.terse = false;
     let names: Vec<&str> = subjects.iter().map(|s| s.row.name()).collect();
     let caption = (args.svg.is_some() || args.png.is_some()).then(|| clean(&names.join(", ")));
-    chart::Figure { title: String::new(), caption, charts: vec![chart] }
+    gradtop_chart::Figure { title: String::new(), caption, charts: vec![chart] }
 }

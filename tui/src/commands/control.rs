@@ -6,9 +6,11 @@ use anyhow::Result;
 use gradtop_store::{Life, Request, State, View, checkpoints};
 use serde_json::json;
 
-use super::{Context, state};
+use super::Context;
 use crate::failure::Failure;
-use crate::print::{self, number};
+use crate::print;
+use gradtop_chart::number;
+use gradtop_view::state;
 
 /// Time a step may take before `pause` and `checkpoint` stop waiting for the answer.
 const PATIENCE: Duration = Duration::from_secs(5);

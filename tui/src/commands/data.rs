@@ -7,12 +7,14 @@ use gradtop_data::{DATASETS, DataError, Dataset, Found, PartFile};
 use serde_json::json;
 
 use super::short;
-use crate::chart::grid::Ink;
 use crate::download::{self, Event};
-use crate::failure::{Failure, suggest};
+use crate::failure::Failure;
 use crate::print::progress::{Progress, Shown};
 use crate::print::table::{Align, Table, Words};
-use crate::print::{self, clean, number};
+use crate::print::{self, clean};
+use gradtop_chart::cells::grid::Ink;
+use gradtop_chart::number;
+use gradtop_store::suggest;
 
 /// Arguments of `data`.
 #[derive(Debug, clap::Args)]

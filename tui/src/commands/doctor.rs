@@ -8,9 +8,10 @@ use gradtop_store::{Checked, Content};
 use serde_json::json;
 
 use super::{Context, bench_monitor, short};
-use crate::chart::grid::Ink;
 use crate::print::terminal::Colours;
-use crate::print::{self, clean, number};
+use crate::print::{self, clean};
+use gradtop_chart::cells::grid::Ink;
+use gradtop_chart::number;
 
 /// Free space below which the disk is a finding.
 const LITTLE_SPACE: u64 = 1 << 30;
@@ -143,8 +144,8 @@ fn show(f: &Finding) {
 }
 
 fn of_time_zone() -> Finding {
-    let zone = print::clock::zone();
-    match print::clock::missing() {
+    let zone = gradtop_view::clock::zone();
+    match gradtop_view::clock::missing() {
         None => {
             let now = jiff::Timestamp::now().to_zoned(zone.clone());
             let name = zone.iana_name().map_or_else(String::new, |name| format!("{name}, "));
@@ -202,10 +203,10 @@ fn of_terminal() -> Finding {
         Colours::True => "true colour",
     };
     let glyphs = match t.glyphs {
-        crate::chart::raster::Glyphs::Braille => "Braille charts",
-        crate::chart::raster::Glyphs::HalfBlock => "block charts",
-        crate::chart::raster::Glyphs::Dot => "dotted charts",
-        crate::chart::raster::Glyphs::Ascii => "ASCII charts",
+        gradtop_chart::cells::raster::Glyphs::Braille => "Braille charts",
+        gradtop_chart::cells::raster::Glyphs::HalfBlock => "block charts",
+        gradtop_chart::cells::raster::Glyphs::Dot => "dotted charts",
+        gradtop_chart::cells::raster::Glyphs::Ascii => "ASCII charts",
     };
     let size = t.size.map_or_else(|| "not a terminal".to_owned(), |(w, h)| format!("{w}x{h}"));
     let finding = Finding::new("terminal", Grade::Good, format!("{size}, {colours}, {glyphs}"));

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::run::unknown;
 use super::short;
-use crate::chart::grid::Ink;
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
+use gradtop_chart::cells::grid::Ink;
 
 /// Arguments of `experiments`.
 #[derive(Debug, clap::Args)]
@@ -92,7 +92,6 @@ fn takes(p: &ParamDesc) -> String {
     }
     let mut text = p.kind.word().to_owned();
     if let Some(range) = p.range() {
-        let range = if print::ascii() { range.replace('≥', ">=").replace('≤', "<=") } else { range };
         text = format!("{text} {range}");
     }
     text

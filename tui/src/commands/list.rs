@@ -8,11 +8,13 @@ use gradtop_store::{RunDir, State, View, known_damage};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Context, short, state};
-use crate::chart::grid::{Ink, fit};
+use super::{Context, short};
 use crate::failure::Failure;
 use crate::print::table::{Align, Table, Words};
-use crate::print::{self, clean, number};
+use crate::print::{self, clean};
+use gradtop_chart::cells::grid::{Ink, fit};
+use gradtop_chart::number;
+use gradtop_view::state;
 
 /// Parameters shown at most.
 const PARAMETERS: usize = 3;
@@ -87,7 +89,6 @@ fn table(views: &[View], runs: &std::path::Path) {
     for view in views {
         *counts.entry(view.state.word()).or_default() += 1;
     }
-    let dot = if print::ascii() { " | " } else { " · " };
     let words: Vec<String> = state::ORDER
         .iter()
         .filter_map(|s| counts.get(s.word()).map(|n| format!("{n} {}", s.word())))
@@ -95,7 +96,7 @@ fn table(views: &[View], runs: &std::path::Path) {
     print::line(&format!(
         "{}  {}",
         print::styled(&short(runs), Ink::Bold),
-        print::styled(&words.join(dot), Ink::Dim)
+        print::styled(&words.join(" · "), Ink::Dim)
     ));
 
     let mut groups: BTreeMap<&str, Vec<&View>> = BTreeMap::new();
@@ -157,11 +158,11 @@ fn row(view: &View, parameters: &[&str], common: Option<&state::Common>) -> Vec<
     }
     cells.push(match state::progress(view) {
         Some((done, total)) => format!("{}{}", bar(done, total), number::percent(done, total)).into(),
-        None => Words::new(state::nothing(), Ink::Dim),
+        None => Words::new(state::NOTHING, Ink::Dim),
     });
     cells.push(state::step(s).map(|step| number::count(step as f64)).unwrap_or_default().into());
-    cells.push(state::rate(view).map(|r| state::plain(number::rate(r))).unwrap_or_default().into());
-    cells.push(state::eta(view).map(|e| state::plain(number::duration(e))).unwrap_or_default().into());
+    cells.push(state::rate(view).map(number::rate).unwrap_or_default().into());
+    cells.push(state::eta(view).map(number::duration).unwrap_or_default().into());
     let headlines = state::headlines(view);
     let line = headlines.first().and_then(|h| Some((h.metric, h.line()?)));
     let (value, who) = match (line, common) {

@@ -7,10 +7,12 @@ use anyhow::Result;
 use gradtop_store::{Event, EventLine, RunDir};
 use serde_json::{Value, json};
 
+use super::Context;
 use super::follow::Follower;
-use super::{Context, state};
-use crate::chart::grid::Ink;
-use crate::print::{self, clean, number};
+use crate::print::{self, clean};
+use gradtop_chart::cells::grid::Ink;
+use gradtop_chart::number;
+use gradtop_view::state;
 
 /// Arguments of `logs`.
 #[derive(Debug, clap::Args)]
@@ -137,7 +139,11 @@ pub(crate) fn event_json(line: &[u8]) -> Option<Value> {
 
 /// An event in one line, with the time of day.
 pub(crate) fn event_text(line: &EventLine) -> String {
-    format!("{}  {}", print::styled(&print::clock::moment(line.time), Ink::Dim), event_words(&line.event))
+    format!(
+        "{}  {}",
+        print::styled(&gradtop_view::clock::moment(line.time), Ink::Dim),
+        event_words(&line.event)
+    )
 }
 
 /// An event in words.

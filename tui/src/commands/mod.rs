@@ -18,7 +18,6 @@ pub(crate) mod rm;
 pub(crate) mod run;
 mod run_config;
 pub(crate) mod show;
-pub(crate) mod state;
 pub(crate) mod study;
 pub(crate) mod wait;
 mod watch;

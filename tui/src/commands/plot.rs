@@ -9,10 +9,11 @@ use gradtop_store::figures::{Figure as Declared, MarkX, Scale};
 use gradtop_store::{RunDir, View, series_keys};
 
 use super::{Context, short};
-use crate::chart::{self, svg, text};
-use crate::failure::{Failure, suggest};
-use crate::figure::{Data, evaluate, of_metric};
+use crate::failure::Failure;
 use crate::print::{self, clean};
+use gradtop_chart::{cells, svg};
+use gradtop_store::suggest;
+use gradtop_view::figure::{Data, evaluate, of_metric};
 
 /// Figures drawn at most when none is named and none declared.
 const METRICS: usize = 8;
@@ -81,7 +82,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let started = view.status.started.unwrap_or(view.manifest.created).as_microsecond();
     let (data, damaged) = Data::load(run, &figures, started)?;
     super::warn_of(&damaged);
-    let charts: Vec<(String, chart::Figure)> = figures
+    let charts: Vec<(String, gradtop_chart::Figure)> = figures
         .iter()
         .map(|f| {
             let mut chart = evaluate(f, &data);
@@ -150,13 +151,13 @@ fn metrics(run: &RunDir) -> Result<BTreeSet<String>> {
 }
 
 /// Says below a drawing, which leaves the folder of its run, where it comes from.
-pub(crate) fn sign(figure: &mut chart::Figure, view: &View) {
+pub(crate) fn sign(figure: &mut gradtop_chart::Figure, view: &View) {
     let m = &view.manifest;
     let from = format!("{} {}", m.experiment.id, m.run);
     figure.caption = Some(if let Some(caption) = figure.caption.take().filter(|c| !c.is_empty()) {
         format!("{caption} ({from})")
     } else {
-        let params = m.params.iter().map(|(k, v)| format!("{k}={}", super::state::param(v)));
+        let params = m.params.iter().map(|(k, v)| format!("{k}={}", gradtop_view::state::param(v)));
         format!("{from}, seed {}: {}", m.seed, params.collect::<Vec<_>>().join(" "))
     });
 }
@@ -190,7 +191,7 @@ fn adjust(figure: &mut Declared, args: &Args) {
 }
 
 /// Every text of the chart made safe: it comes from plugins.
-pub(crate) fn cleaned(mut figure: chart::Figure) -> chart::Figure {
+pub(crate) fn cleaned(mut figure: gradtop_chart::Figure) -> gradtop_chart::Figure {
     let safe = |text: &mut String| *text = clean(text);
     safe(&mut figure.title);
     if let Some(caption) = &mut figure.caption {
@@ -207,7 +208,7 @@ pub(crate) fn cleaned(mut figure: chart::Figure) -> chart::Figure {
         }
         for mark in &mut chart.marks {
             mark.name.iter_mut().for_each(safe);
-            if let chart::Shape::Heatmap(f) | chart::Shape::Contour(f) = &mut mark.shape {
+            if let gradtop_chart::Shape::Heatmap(f) | gradtop_chart::Shape::Contour(f) = &mut mark.shape {
                 safe(&mut f.label);
             }
         }
@@ -215,7 +216,7 @@ pub(crate) fn cleaned(mut figure: chart::Figure) -> chart::Figure {
     figure
 }
 
-fn to_terminal(charts: &[(String, chart::Figure)], args: &Args) {
+fn to_terminal(charts: &[(String, gradtop_chart::Figure)], args: &Args) {
     let size = print::terminal().size;
     let width = args.width.map(usize::from).or(size.map(|(w, _)| w)).unwrap_or(100);
     // One line less than the terminal has, for the prompt.
@@ -225,7 +226,7 @@ fn to_terminal(charts: &[(String, chart::Figure)], args: &Args) {
         if i > 0 {
             print::line("");
         }
-        print::grid(&text::figure(chart, width.max(20), height.max(8), print::look()));
+        print::grid(&cells::figure(chart, width.max(20), height.max(8), print::look()));
     }
 }
 
@@ -272,7 +273,7 @@ pub(super) fn write_drawing(
         write(&suffixed(file, suffix), drawing.as_bytes())?;
     }
     if let Some(file) = png {
-        write(&suffixed(file, suffix), &crate::png::render(drawing)?)?;
+        write(&suffixed(file, suffix), &gradtop_chart::png::render(drawing)?)?;
     }
     Ok(())
 }

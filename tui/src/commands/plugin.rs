@@ -7,11 +7,12 @@ use gradtop_host::PluginDesc;
 use serde_json::{Value, json};
 
 use super::{Context, short};
-use crate::chart::grid::Ink;
-use crate::failure::{Failure, suggest};
+use crate::failure::Failure;
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
 use crate::scaffold::Kind;
+use gradtop_chart::cells::grid::Ink;
+use gradtop_store::suggest;
 
 /// What to do with plugins.
 #[derive(Debug, clap::Subcommand)]

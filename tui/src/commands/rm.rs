@@ -8,7 +8,8 @@ use gradtop_store::RunDir;
 
 use super::Context;
 use crate::failure::Failure;
-use crate::print::{self, clean, number};
+use crate::print::{self, clean};
+use gradtop_chart::number;
 
 /// Arguments of `rm`.
 #[derive(Debug, clap::Args)]

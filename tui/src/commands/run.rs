@@ -10,8 +10,9 @@ use super::experiments::warn_of_refused;
 use super::run_config::{RunConfig, assignment, merge};
 use super::watch::{self, Caught, Watch};
 use super::{Context, short};
-use crate::failure::{Failure, suggest};
+use crate::failure::Failure;
 use crate::print::{self, clean};
+use gradtop_store::suggest;
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::failure::{Failure, suggest, toml_error};
+use crate::failure::{Failure, toml_error};
+use gradtop_store::suggest;
 
 const KEYS: [&str; 8] =
     ["experiment", "preset", "seed", "device", "threads", "name", "checkpoint_every", "params"];

@@ -9,12 +9,14 @@ use gradtop_store::{
 use serde_json::{Value, json};
 
 use super::logs::event_text;
-use super::{Context, rm, short, state};
-use crate::chart::grid::Ink;
-use crate::figure::name_of;
-use crate::natural;
+use super::{Context, rm, short};
 use crate::print::table::{Align, Table, Words};
-use crate::print::{self, clean, number};
+use crate::print::{self, clean};
+use gradtop_chart::cells::grid::Ink;
+use gradtop_chart::number;
+use gradtop_view::figure::name_of;
+use gradtop_view::natural;
+use gradtop_view::state;
 
 /// Events shown.
 const EVENTS: usize = 8;
@@ -167,7 +169,7 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
 
 fn progress(view: &View) {
     let s = &view.status;
-    let moment = |t: Option<jiff::Timestamp>| t.map(print::clock::moment).unwrap_or_default();
+    let moment = |t: Option<jiff::Timestamp>| t.map(gradtop_view::clock::moment).unwrap_or_default();
     let of = match state::progress(view) {
         Some((done, total)) if s.total > 0 => {
             format!(
@@ -186,8 +188,8 @@ fn progress(view: &View) {
         ("phase", s.phase.as_deref().filter(|_| live).map(clean).unwrap_or_default()),
         ("step", state::step(s).map(|v| v.to_string()).unwrap_or_default()),
         ("epoch", state::epoch(view).map(number::value).unwrap_or_default()),
-        ("rate", state::rate(view).map(|r| state::plain(number::rate(r))).unwrap_or_default()),
-        ("eta", state::eta(view).map(|e| state::plain(number::duration(e))).unwrap_or_default()),
+        ("rate", state::rate(view).map(number::rate).unwrap_or_default()),
+        ("eta", state::eta(view).map(number::duration).unwrap_or_default()),
         ("started", moment(s.started)),
         ("ended", moment(s.ended)),
         (
@@ -246,7 +248,7 @@ fn run_facts(view: &View) {
         ("device", device),
         ("threads", m.threads.to_string()),
         ("preset", m.preset.as_deref().map(clean).unwrap_or_default()),
-        ("created", print::clock::moment(m.created)),
+        ("created", gradtop_view::clock::moment(m.created)),
         ("host", clean(&m.host)),
         (
             "plugin",

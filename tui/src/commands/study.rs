@@ -9,17 +9,19 @@ use gradtop_store::{RunLock, View};
 use serde_json::{Value, json};
 
 use super::watch::{Caught, LEFT_RUNNING};
-use super::{Context, short, state};
-use crate::chart::grid::Ink;
+use super::{Context, short};
 use crate::failure::Failure;
 use crate::print::board::Board;
 use crate::print::table::{Align, Table, Words};
-use crate::print::{self, clean, number};
+use crate::print::{self, clean};
 use crate::study::conduct::{self, Conductor, Happened, Score};
 use crate::study::folder::Study;
 use crate::study::plan::{Changes, Entry, PRESETS, Plan, SECOND_TASK, Setting};
 use crate::study::report;
 use crate::study::standing::Standing;
+use gradtop_chart::cells::grid::Ink;
+use gradtop_chart::number;
+use gradtop_view::state;
 
 /// Time between two looks at the runs.
 const LOOK: Duration = Duration::from_millis(200);
@@ -142,7 +144,6 @@ fn announce(study: &Study, cores: u32, json: bool) -> Result<()> {
             "runs": plan.entries.iter().map(Entry::key).collect::<Vec<_>>(),
         }));
     }
-    let dot = if print::ascii() { ", " } else { " · " };
     let cores = if cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
     let experiments = match plan.entries.len() {
         1 => "1 experiment".to_owned(),
@@ -152,7 +153,7 @@ fn announce(study: &Study, cores: u32, json: bool) -> Result<()> {
     print::line(&format!(
         "study {}  {}",
         print::styled(&study.name(), Ink::Bold),
-        print::styled(&facts.join(dot), Ink::Dim)
+        print::styled(&facts.join(" · "), Ink::Dim)
     ));
     Ok(())
 }
@@ -274,7 +275,7 @@ fn compose(
 /// `3 of 10 finished, 2m left`.
 fn words(score: &Score) -> String {
     let finished = score.standings.iter().filter(|s| matches!(s, Standing::Finished(_))).count();
-    let left = state::plain(number::duration(score.left_s.round()));
+    let left = number::duration(score.left_s.round());
     format!("{finished} of {} finished, about {left} left", score.standings.len())
 }
 
@@ -289,7 +290,7 @@ fn parts(study: &Study, score: &Score) -> Vec<String> {
         .map(|(key, view)| {
             let share = state::progress(view).map(|(done, total)| number::percent(done, total));
             let phase = view.status.phase.as_deref().filter(|p| !p.is_empty()).map(clean);
-            let eta = state::eta(view).map(|s| state::plain(format!("eta {}", number::duration(s))));
+            let eta = state::eta(view).map(|s| format!("eta {}", number::duration(s)));
             let state =
                 Some(view.state.word().to_owned()).filter(|_| view.state != gradtop_store::State::Running);
             let rest: Vec<String> = [state, share, phase, eta].into_iter().flatten().collect();
@@ -340,7 +341,7 @@ fn ended(view: &View, json: bool) -> Result<()> {
 }
 
 fn clock() -> String {
-    print::clock::time_of_day(jiff::Timestamp::now())
+    gradtop_view::clock::time_of_day(jiff::Timestamp::now())
 }
 
 fn print_json(view: &View, happened: &str) -> Result<()> {
@@ -381,7 +382,7 @@ fn list(plan: &Plan, known: Option<&Study>, json: bool) -> Result<i32> {
             number::duration(entry.expected_s()).into(),
             standing
                 .view()
-                .map_or(Words::from(state::nothing()), |v| Words::new(state::words(v), state::ink(v.state))),
+                .map_or(Words::from(state::NOTHING), |v| Words::new(state::words(v), state::ink(v.state))),
             standing.view().map(|v| v.manifest.run.clone()).unwrap_or_default().into(),
         ]);
     }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::Context;
-use super::state;
 use super::watch::{self, Caught, LEFT_RUNNING};
 use crate::failure::Failure;
 use crate::print;
+use gradtop_view::state;
 
 /// Arguments of `wait`.
 #[derive(Debug, clap::Args)]

@@ -11,11 +11,12 @@ use signal_hook::iterator::Signals;
 
 use super::follow::Follower;
 use super::logs::{event_json, event_words};
-use super::state;
-use crate::chart::grid::{Ink, fit, width_of};
 use crate::failure::Failure;
 use crate::print::progress::{Progress, Shown};
-use crate::print::{self, below, clean, number};
+use crate::print::{self, below, clean};
+use gradtop_chart::cells::grid::{Ink, fit, width_of};
+use gradtop_chart::number;
+use gradtop_view::state;
 
 /// Exit code when the run goes on without us.
 pub(crate) const LEFT_RUNNING: i32 = 5;
@@ -106,11 +107,10 @@ pub(crate) fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
     let m = &view.manifest;
     let threads = if m.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", m.threads) };
     let facts = [clean(&m.experiment.id), clean(&m.device), threads, format!("seed {}", m.seed)];
-    let dot = if print::ascii() { ", " } else { " · " };
     print::line(&format!(
         "{verb} {}  {}",
         print::styled(&m.run, Ink::Bold),
-        print::styled(&facts.join(dot), Ink::Dim)
+        print::styled(&facts.join(" · "), Ink::Dim)
     ));
     if let Some(reason) = m.device_reason.as_deref().filter(|r| !r.is_empty()) {
         print::line(&print::styled(&format!("{}: {}", clean(&m.device), clean(reason)), Ink::Dim));
@@ -329,7 +329,8 @@ fn show_event(line: &[u8], json: bool, progress: Option<&Progress>) {
         return;
     }
     let words = event_words(&event);
-    let say = || print::line(&format!("{}  {words}", print::styled(&print::clock::moment(time), Ink::Dim)));
+    let say =
+        || print::line(&format!("{}  {words}", print::styled(&gradtop_view::clock::moment(time), Ink::Dim)));
     progress.map_or_else(say, |p| p.above(say));
 }
 
@@ -343,7 +344,7 @@ fn numbers(view: &View) -> Vec<String> {
         parts.push(number::rate(rate));
     }
     if let Some(eta) = state::eta(view) {
-        parts.push(state::plain(format!("eta {}", number::duration(eta))));
+        parts.push(format!("eta {}", number::duration(eta)));
     }
     parts
 }

@@ -6,7 +6,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::terminal::{Colours, terminal};
 use super::{below, guarded};
-use crate::chart::grid::fit;
+use gradtop_chart::cells::grid::fit;
 
 /// Steps of the bar.
 const FINE: u64 = 10_000;

@@ -6,8 +6,6 @@
 
 pub(crate) mod below;
 pub(crate) mod board;
-pub(crate) mod clock;
-pub(crate) mod number;
 pub(crate) mod progress;
 pub(crate) mod table;
 pub(crate) mod terminal;
@@ -17,7 +15,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::chart::grid::{Cell, Grid, Ink};
+pub(crate) use gradtop_chart::ascii::plain;
+use gradtop_chart::cells::grid::{Cell, Grid, Ink};
 pub(crate) use gradtop_host::text::clean;
 use gradtop_host::text::is_harmful;
 pub(crate) use terminal::{Colours, ascii, look, terminal};
@@ -81,30 +80,6 @@ pub(crate) fn lost() -> bool {
     LOST.load(Ordering::Relaxed)
 }
 
-/// The signs of our own and of formulas, in ASCII. Names keep their letters: they are what a user types.
-pub(crate) fn plain(text: &str) -> String {
-    const SIGNS: [(char, &str); 10] = [
-        ('·', "-"),
-        ('…', "."),
-        ('π', "pi"),
-        ('×', "x"),
-        ('≤', "<="),
-        ('≥', ">="),
-        ('↑', "^"),
-        ('↓', "v"),
-        ('∞', "infinite"),
-        ('→', "->"),
-    ];
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match SIGNS.iter().find(|(sign, _)| *sign == c) {
-            Some((_, ascii)) => out.push_str(ascii),
-            None => out.push(c),
-        }
-    }
-    out
-}
-
 /// Writes a line to standard output.
 pub(crate) fn line(text: &str) {
     out(&format!("{text}\n"));
@@ -142,8 +117,10 @@ pub(crate) fn stdout_gone() -> bool {
 
 /// Writes a line to standard error; an error there has nowhere to be told.
 pub(crate) fn note(text: &str) {
+    let text = guarded(text, false);
+    let text = if ascii() { plain(&text) } else { text.into_owned() };
     let mut stderr = std::io::stderr().lock();
-    let written = stderr.write_all(format!("{}\n", guarded(text, false)).as_bytes());
+    let written = stderr.write_all(format!("{text}\n").as_bytes());
     drop(written);
 }
 
@@ -269,7 +246,7 @@ pub(crate) fn indexed(c: [u8; 3]) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chart::colour::Paint;
+    use gradtop_chart::colour::Paint;
 
     #[test]
     fn nothing_but_colours_commands_a_terminal() {

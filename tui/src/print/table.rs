@@ -1,7 +1,7 @@
 //! Tables on standard output: columns aligned, numbers on their decimal point.
 
 use super::{ascii, styled, terminal};
-use crate::chart::grid::{Ink, fit, width_of, wrap};
+use gradtop_chart::cells::grid::{Ink, fit, width_of, wrap};
 
 /// How a column is aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
 
-use crate::chart::raster::Glyphs;
-use crate::chart::text::Look;
+use gradtop_chart::cells::Look;
+use gradtop_chart::cells::raster::Glyphs;
 
 /// How many colours may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

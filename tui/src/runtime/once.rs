@@ -11,8 +11,8 @@ use super::paint::Painter;
 use super::{Options, runs, settings};
 use crate::app::theme::Caps;
 use crate::app::{self, App, Effect, Msg};
-use crate::live::engine::Runs;
 use crate::print;
+use gradtop_view::live::engine::Runs;
 
 /// How long reading the data may take; what was not read by then is missing, and the frame says so.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -73,7 +73,7 @@ fn plain(buffer: &ratatui::buffer::Buffer) -> String {
             let symbol = buffer[(x, y)].symbol();
             row.push_str(symbol);
             // The second half of a wide character is a cell of its own.
-            x += (crate::chart::grid::width_of(symbol) as u16).max(1);
+            x += (gradtop_chart::cells::grid::width_of(symbol) as u16).max(1);
         }
         text.push_str(row.trim_end());
         text.push('\n');

@@ -11,7 +11,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Size};
 use ratatui::style::{Color, Modifier};
 
-use crate::chart::grid::width_of;
+use gradtop_chart::cells::grid::width_of;
 
 /// Collects the bytes of a frame.
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use gradtop_store::{RunDir, State, View, inside};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use crate::app::Msg;
-use crate::app::runs::{RunId, RunRow, RunsSnapshot};
+use gradtop_view::runs::{RunId, RunRow, RunsSnapshot};
 
 /// Time between two looks, while things change.
 const BUSY: Duration = Duration::from_millis(200);

@@ -8,11 +8,11 @@ use gradtop_host::{Launch, PluginWatch, PluginsNow};
 
 use super::{Event, Options, runs, sender, settings};
 use crate::app::actions::{ActionResult, RunAction};
-use crate::app::runs::RunId;
 use crate::app::settings::Settings;
 use crate::app::{Effect, Msg, PluginsSnapshot};
-use crate::live::Engine;
 use crate::screens::run::pane;
+use gradtop_view::live::Engine;
+use gradtop_view::runs::RunId;
 
 /// All workers.
 pub(super) struct Workers {

@@ -8,8 +8,8 @@ use ratatui::widgets::{Block, BorderType, Clear};
 use crate::app::Shared;
 use crate::app::actions::RunAction;
 use crate::app::keys::{self, Binding};
-use crate::app::runs::RunId;
-use crate::chart::grid::{fit, width_of, wrap};
+use gradtop_chart::cells::grid::{fit, width_of, wrap};
+use gradtop_view::runs::RunId;
 
 /// The answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::theme::Theme;
-use crate::chart::grid::{fit, width_of};
+use gradtop_chart::cells::grid::{fit, width_of};
 
 /// Writes into one row of an area. What has no room is cut with an ellipsis; what is outside is not written.
 pub(crate) struct Pen<'a> {

@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result};
 use gradtop_host::DeviceChoice;
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{Failure, suggest, toml_error};
+use crate::failure::{Failure, toml_error};
+use gradtop_store::suggest;
 
 /// The presets a study can have; the experiments have presets of the same names.
 pub(crate) const PRESETS: [&str; 3] = ["quick", "default", "full"];

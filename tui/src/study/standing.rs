@@ -5,7 +5,7 @@ use gradtop_store::{Event, RunDir, State, View, checkpoints, inside, read_events
 use super::folder::Study;
 use super::plan::Entry;
 use super::schedule::{Job, Phase};
-use crate::commands::state;
+use gradtop_view::state;
 
 /// Where an entry of the plan stands.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::theme::Theme;
-use crate::chart::grid::{Grid, Ink};
+use gradtop_chart::cells::grid::{Grid, Ink};
 
 /// Draws a grid at the top left of an area, cut at its edges. `bold` is the style of titles.
 pub(crate) fn grid(grid: &Grid, area: Rect, buf: &mut Buffer, theme: Theme, bold: Style) {

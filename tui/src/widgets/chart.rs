@@ -12,10 +12,9 @@ use ratatui::widgets::Widget;
 
 use super::cells;
 use crate::app::theme::Theme;
-use crate::chart::grid::Grid;
-use crate::chart::text;
-use crate::live::built::{Built, Plot};
-use crate::live::chart::{ChartView, Source, Subject, build};
+use gradtop_chart::cells::grid::Grid;
+use gradtop_view::live::built::{Built, Plot};
+use gradtop_view::live::chart::{ChartView, Source, Subject, build};
 
 /// Charts as they were last drawn, by a number that the screen gives each.
 #[derive(Clone, Debug, Default)]
@@ -113,7 +112,7 @@ impl ChartCell<'_> {
         let look = self.theme.look();
         let (w, h) = (usize::from(width), usize::from(height));
         let built = Rc::new(build(self.sources, self.subject, self.view, (w, h), look));
-        let grid = Rc::new(text::chart(&built.chart, w, h, look));
+        let grid = Rc::new(gradtop_chart::cells::chart(&built.chart, w, h, look));
         let held = Held {
             data,
             view: self.view.clone(),

@@ -5,9 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
-use crate::chart::decimate::thin;
-use crate::chart::domain::finite_range;
-use crate::chart::raster::Glyphs;
+use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::decimate::thin;
+use gradtop_chart::domain::finite_range;
 
 /// The course of some values in one row: Braille where there is, else eighths of blocks, else digits of height in ASCII.
 #[derive(Clone, Debug)]

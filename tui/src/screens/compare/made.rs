@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::app::Shared;
-use crate::app::runs::RunId;
-use crate::compare::sheet::{Sheet, Sort, sheet};
-use crate::compare::{Facet, GroupBy, Subject, Team, facets, teams};
+use gradtop_view::compare::sheet::{Sheet, Sort, sheet};
+use gradtop_view::compare::{Facet, GroupBy, Subject, Team, facets, teams};
+use gradtop_view::runs::RunId;
 
 /// Everything that is shown, before it has a place.
 #[derive(Clone, Debug, Default)]

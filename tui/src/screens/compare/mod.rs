@@ -14,12 +14,12 @@ use ratatui::layout::Position;
 use serde::{Deserialize, Serialize};
 
 use crate::app::keys::{Binding, Context};
-use crate::app::runs::RunId;
 use crate::app::{Effect, Message, Open, Shared};
-use crate::compare::sheet::Sort;
-use crate::compare::{Align, GroupBy};
-use crate::live::{SeriesFilter, WatchRequest};
 use crate::widgets::ChartCache;
+use gradtop_view::compare::sheet::Sort;
+use gradtop_view::compare::{Align, GroupBy};
+use gradtop_view::live::{SeriesFilter, WatchRequest};
+use gradtop_view::runs::RunId;
 use made::Made;
 
 /// What is kept between starts.
@@ -474,7 +474,7 @@ impl Compare {
         if pane != Pane::Charts {
             metrics.extend(self.made.sheet.columns.iter().map(|c| c.facet.metric.clone()));
         }
-        let request = |s: &crate::compare::Subject| WatchRequest {
+        let request = |s: &gradtop_view::compare::Subject| WatchRequest {
             series: if metrics.is_empty() {
                 SeriesFilter::None
             } else {

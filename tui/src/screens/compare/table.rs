@@ -6,11 +6,12 @@ use ratatui::layout::{Position, Rect};
 use super::Compare;
 use crate::app::Shared;
 use crate::app::theme::Theme;
-use crate::chart::colour::marker;
-use crate::chart::grid::{fit, fit_ends, width_of};
-use crate::compare::sheet::{Row, Sort};
-use crate::print::{clean, number};
+use crate::print::clean;
 use crate::screens::pen::Pen;
+use gradtop_chart::cells::grid::{fit, fit_ends, width_of};
+use gradtop_chart::colour::marker;
+use gradtop_chart::number;
+use gradtop_view::compare::sheet::{Row, Sort};
 
 /// Rows above the first run.
 pub(super) const HEADING: u16 = 2;
@@ -176,13 +177,13 @@ pub(super) fn draw(
 }
 
 /// State of a run, size of a group.
-fn words(screen: &Compare, team: &crate::compare::Team, theme: Theme) -> String {
-    let grouped = screen.by != crate::compare::GroupBy::Nothing;
+fn words(screen: &Compare, team: &gradtop_view::compare::Team, theme: Theme) -> String {
+    let grouped = screen.by != gradtop_view::compare::GroupBy::Nothing;
     match team.members.as_slice() {
         [_] if grouped => "1 run".to_owned(),
         [one] => screen.made.subjects.get(*one).map_or_else(String::new, |s| {
             let view = &s.row.view;
-            let glyph = crate::commands::state::glyph_in(view.state, theme.ascii());
+            let glyph = gradtop_view::state::glyph_in(view.state, theme.ascii());
             format!("{glyph} {}{}", view.state.word(), if view.certain { "" } else { "?" })
         }),
         many => format!("{} runs", many.len()),

@@ -8,9 +8,9 @@ use gradtop_store::{ParamValue, State};
 
 use crate::app::testing::{Bench, SIZES, Spec, run};
 use crate::app::{Effect, Msg, Open};
-use crate::chart::raster::Glyphs;
-use crate::live::engine::Runs;
 use crate::print::Colours;
+use gradtop_chart::cells::raster::Glyphs;
+use gradtop_view::live::engine::Runs;
 
 /// Keeps the application's wishes fulfilled, as the runtime does, until it has none.
 fn read(bench: &mut Bench, runs: &mut Runs) {

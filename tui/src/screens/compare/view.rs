@@ -7,13 +7,14 @@ use ratatui::widgets::Widget as _;
 
 use super::{Compare, Pane, table};
 use crate::app::Shared;
-use crate::chart::grid::width_of;
-use crate::compare::{Facet, GroupBy, overlay};
-use crate::live::built::Plot;
-use crate::live::chart::{ChartView, Subject, build};
-use crate::print::{clean, number};
+use crate::print::clean;
 use crate::screens::pen::Pen;
 use crate::widgets::ChartCell;
+use gradtop_chart::cells::grid::width_of;
+use gradtop_chart::number;
+use gradtop_view::compare::{Facet, GroupBy, overlay};
+use gradtop_view::live::built::Plot;
+use gradtop_view::live::chart::{ChartView, Subject, build};
 
 /// A chart is at least so wide and high if there is room for more than one.
 const LEAST: (u16, u16) = (52, 11);

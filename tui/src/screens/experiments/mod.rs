@@ -17,10 +17,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::actions::ActionResult;
 use crate::app::keys::{Binding, Context};
-use crate::app::runs::RunId;
 use crate::app::{Effect, Message, Shared};
-use crate::live::WatchRequest;
 use form::{Asked, Form, Line};
+use gradtop_view::live::WatchRequest;
+use gradtop_view::runs::RunId;
 use rows::{Key, Row, rows};
 
 /// What is kept between starts.

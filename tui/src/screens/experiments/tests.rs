@@ -10,11 +10,11 @@ use gradtop_store::{Goal, MetricInfo, ParamValue, State};
 
 use super::form::tests::experiment;
 use crate::app::actions::ActionResult;
-use crate::app::runs::RunId;
 use crate::app::testing::{Bench, SIZES, run};
 use crate::app::{Effect, Msg, PluginsSnapshot};
-use crate::chart::raster::Glyphs;
 use crate::print::Colours;
+use gradtop_chart::cells::raster::Glyphs;
+use gradtop_view::runs::RunId;
 
 fn plugin(path: &str, origin: Origin, experiments: Vec<ExperimentDesc>) -> FoundPlugin {
     let path = PathBuf::from(path);

@@ -11,9 +11,9 @@ use super::rows::{Row, rows};
 use super::{Experiments, Like, form};
 use crate::app::Shared;
 use crate::app::theme::Theme;
-use crate::chart::grid::{fit, width_of, wrap};
 use crate::print::clean;
 use crate::screens::pen::Pen;
+use gradtop_chart::cells::grid::{fit, width_of, wrap};
 
 /// From this width on, details stand beside the list.
 const BESIDE: u16 = 110;

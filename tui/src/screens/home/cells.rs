@@ -3,11 +3,12 @@
 use gradtop_store::{State, View};
 use jiff::Timestamp;
 
-use crate::app::runs::RunRow;
 use crate::app::theme::Theme;
-use crate::chart::grid::{fit, width_of};
-use crate::commands::state;
-use crate::print::{clean, number};
+use crate::print::clean;
+use gradtop_chart::cells::grid::{fit, width_of};
+use gradtop_chart::number;
+use gradtop_view::runs::RunRow;
+use gradtop_view::state;
 
 /// Columns before the first: cursor and selection.
 pub(super) const MARKS: u16 = 3;

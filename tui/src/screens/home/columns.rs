@@ -4,8 +4,8 @@ use super::Home;
 use super::cells;
 use super::list::Group;
 use crate::app::Shared;
-use crate::chart::grid::width_of;
-use crate::commands::state::{self, Common};
+use gradtop_chart::cells::grid::width_of;
+use gradtop_view::state::{self, Common};
 
 /// Parameters shown at most.
 pub(super) const PARAMS: usize = 3;

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::filter::Filter;
 use crate::app::Shared;
-use crate::app::runs::{RunId, RunRow};
-use crate::commands::state::{self, Common};
 use crate::print::clean;
+use gradtop_view::runs::{RunId, RunRow};
+use gradtop_view::state::{self, Common};
 
 /// Folders that cannot be read and are named.
 const UNREADABLE: usize = 3;
@@ -248,7 +248,7 @@ impl Key {
         match (self, other) {
             (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
             (Self::OfSplit(s, a), Self::OfSplit(t, b)) => s.cmp(t).then(a.total_cmp(b)),
-            (Self::Text(a), Self::Text(b)) => crate::natural::order(a, b),
+            (Self::Text(a), Self::Text(b)) => gradtop_view::natural::order(a, b),
             (Self::None, Self::None) => Ordering::Equal,
             _ => self.kind().cmp(&other.kind()),
         }

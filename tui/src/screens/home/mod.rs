@@ -19,11 +19,11 @@ use ratatui::layout::{Position, Rect};
 use serde::{Deserialize, Serialize};
 
 use crate::app::keys::Context;
-use crate::app::runs::{RunId, RunRow};
 use crate::app::{Effect, Message, Open, Shared};
-use crate::live::WatchRequest;
 use crate::widgets::ChartCache;
 use filter::{Filter, FilterError};
+use gradtop_view::live::WatchRequest;
+use gradtop_view::runs::{RunId, RunRow};
 use input::Input;
 use list::{Line, List, Sort, Spot};
 

@@ -8,13 +8,14 @@ use ratatui::widgets::Widget as _;
 use super::Home;
 use super::list::Line;
 use crate::app::Shared;
-use crate::app::runs::RunRow;
-use crate::chart::grid::{fit, width_of, wrap};
-use crate::commands::state;
-use crate::live::chart::{ChartView, Source, Subject};
-use crate::live::{RunData, SeriesFilter, WatchRequest};
-use crate::print::{clean, number};
+use crate::print::clean;
 use crate::widgets::{ChartCell, Sparkline};
+use gradtop_chart::cells::grid::{fit, width_of, wrap};
+use gradtop_chart::number;
+use gradtop_view::live::chart::{ChartView, Source, Subject};
+use gradtop_view::live::{RunData, SeriesFilter, WatchRequest};
+use gradtop_view::runs::RunRow;
+use gradtop_view::state;
 
 /// Columns of the details beside a chart.
 const DETAILS: u16 = 46;
@@ -208,7 +209,7 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
     let text = |text: Option<&str>| vec![text.map(clean).unwrap_or_default()];
     add("cause", text(status.cause.as_deref()));
     add("phase", text(status.phase.as_deref().filter(|_| run.live())));
-    let started = status.started.map(|t| crate::print::clock::moment_at(t, shared.now));
+    let started = status.started.map(|t| gradtop_view::clock::moment_at(t, shared.now));
     let took = state::took(&run.view, shared.now).map(number::duration);
     let verb = if run.live() { "for" } else { "took" };
     add(

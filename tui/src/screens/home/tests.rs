@@ -5,8 +5,8 @@ use gradtop_store::{HeadlineValue, MetricInfo, ParamValue, SeriesKey, State};
 use crate::app::Effect;
 use crate::app::actions::RunAction;
 use crate::app::testing::{Bench, SIZES, run};
-use crate::chart::raster::Glyphs;
 use crate::print::Colours;
+use gradtop_chart::cells::raster::Glyphs;
 
 /// Two experiments, runs in most states.
 fn fill(mut bench: Bench) -> Bench {
@@ -139,7 +139,7 @@ fn the_cursor_stays_on_its_run() {
 fn runs_are_selected_and_acted_on() {
     let mut bench = full();
     let acts = |bench: &mut Bench| -> Vec<(RunAction, Vec<String>)> {
-        let names = |ids: Vec<crate::app::runs::RunId>| ids.iter().map(|id| id.dir().name()).collect();
+        let names = |ids: Vec<gradtop_view::runs::RunId>| ids.iter().map(|id| id.dir().name()).collect();
         let all = bench.take().into_iter();
         all.filter_map(|e| if let Effect::Act(a, ids) = e { Some((a, names(ids))) } else { None }).collect()
     };
@@ -243,7 +243,7 @@ fn folders_that_cannot_be_read_are_named() {
     assert!(bench.app.targets().len() == 1, "the cursor is on a run");
     // Also where there is nothing else.
     let mut empty = Bench::new();
-    let mut alone = crate::app::runs::RunsSnapshot::new("runs".into(), Vec::new(), Vec::new());
+    let mut alone = gradtop_view::runs::RunsSnapshot::new("runs".into(), Vec::new(), Vec::new());
     alone.unreadable = bench.app.shared.runs.unreadable.clone();
     empty.send(crate::app::Msg::Runs(alone.into()));
     assert!(empty.screen().contains("torn cannot be read"), "{}", empty.screen());

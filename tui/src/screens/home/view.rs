@@ -17,10 +17,10 @@ use super::columns::{Column, Columns, What};
 use super::list::{Group, Line};
 use super::{Home, cells};
 use crate::app::Shared;
-use crate::app::runs::RunRow;
-use crate::chart::grid::{fit, width_of, wrap};
 use crate::print::clean;
 use crate::widgets::ProgressBar;
+use gradtop_chart::cells::grid::{fit, width_of, wrap};
+use gradtop_view::runs::RunRow;
 
 impl Home {
     /// Draws it into `area`; header and footer are the frame's.
@@ -178,7 +178,7 @@ impl Home {
             What::Name => (clean(run.name()), theme.bold()),
             What::Param(i) => (group.params.get(i).map(|p| cells::param(run, p)).unwrap_or_default(), usual),
             What::Bar => {
-                if let Some((done, total)) = crate::commands::state::progress(&run.view) {
+                if let Some((done, total)) = gradtop_view::state::progress(&run.view) {
                     let area = Rect { x, y, width: column.width as u16, height: 1 };
                     let full = if live { theme.good() } else { theme.past() };
                     ProgressBar::new(done, total, theme.ascii())

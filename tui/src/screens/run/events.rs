@@ -9,9 +9,9 @@ use ratatui::text::{Line, Span};
 use super::scroll::Scroll;
 use super::words::state_style;
 use crate::app::Shared;
-use crate::chart::grid::{width_of, wrap};
 use crate::print::clean;
-use crate::print::clock::moment_at;
+use gradtop_chart::cells::grid::{width_of, wrap};
+use gradtop_view::clock::moment_at;
 
 /// The events of a run.
 #[derive(Debug)]

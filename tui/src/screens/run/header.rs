@@ -9,11 +9,12 @@ use super::align::pad_left;
 use super::settings::Look;
 use super::words::{glyph, signs, state_style};
 use crate::app::Shared;
-use crate::app::runs::RunRow;
-use crate::chart::grid::{fit, width_of, wrap};
-use crate::commands::state;
-use crate::live::XKind;
-use crate::print::{clean, number};
+use crate::print::clean;
+use gradtop_chart::cells::grid::{fit, width_of, wrap};
+use gradtop_chart::number;
+use gradtop_view::live::XKind;
+use gradtop_view::runs::RunRow;
+use gradtop_view::state;
 
 /// Something in the first line, and how much it matters when there is little room: the least first.
 struct Item {

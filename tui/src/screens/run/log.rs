@@ -9,8 +9,8 @@ use super::console::sgr::{Hue, Look};
 use super::console::window::{Shape, Window};
 use super::pane::{Hit, Search, What};
 use crate::app::Shared;
-use crate::print::number;
 use crate::print::terminal::Colours;
+use gradtop_chart::number;
 
 /// Characters of what is looked for at most.
 const LONGEST: usize = 200;
@@ -249,7 +249,7 @@ impl Log {
             let style = style(shared, look);
             for c in part.chars() {
                 let inside = (from..to).contains(&at);
-                let wide = crate::chart::grid::width_of(c.encode_utf8(&mut [0; 4]));
+                let wide = gradtop_chart::cells::grid::width_of(c.encode_utf8(&mut [0; 4]));
                 let shown = inside && column >= self.left && column + wide <= self.left + shape.width;
                 if shown {
                     let hit = marked.iter().any(|(a, b)| (*a..*b).contains(&at));

@@ -24,11 +24,11 @@ use jiff::Timestamp;
 use ratatui::layout::Rect;
 
 use crate::app::keys::{Binding, Context};
-use crate::app::runs::{RunId, RunRow};
 use crate::app::{Effect, Message, Shared};
-use crate::live::{RunData, WatchRequest};
 use charts::Charts;
 use events::Events;
+use gradtop_view::live::{RunData, WatchRequest};
+use gradtop_view::runs::{RunId, RunRow};
 use log::Log;
 use pane::{Content, PaneRequest, PaneSnapshot, What};
 use scroll::Scroll;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use gradtop_store::{EventLine, Table};
 
 use super::console::chunk::{self, Chunk, Wanted};
-use crate::app::runs::RunId;
+use gradtop_view::runs::RunId;
 
 /// Events kept of a run, the newest.
 const EVENTS: usize = 5_000;

@@ -7,9 +7,10 @@ use ratatui::text::{Line, Span};
 use super::align::{Align, align, pad};
 use super::words::signs;
 use crate::app::Shared;
-use crate::chart::grid::{width_of, wrap};
-use crate::print::clock::moment_at;
-use crate::print::{clean, number};
+use crate::print::clean;
+use gradtop_chart::cells::grid::{width_of, wrap};
+use gradtop_chart::number;
+use gradtop_view::clock::moment_at;
 
 /// Columns below which help stands under its parameter.
 const NARROWEST: usize = 30;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::charts::layout::MOST;
-use crate::live::XKind;
+use gradtop_view::live::XKind;
 
 /// Weights of smoothing that keys go through.
 const SMOOTHING: [f64; 10] = [0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999];

@@ -7,8 +7,9 @@ use super::align::{Align, align, pad};
 use super::pane::{Page, Rows};
 use super::words::signs;
 use crate::app::Shared;
-use crate::chart::grid::{fit, width_of};
-use crate::print::{clean, number};
+use crate::print::clean;
+use gradtop_chart::cells::grid::{fit, width_of};
+use gradtop_chart::number;
 
 /// Columns of a cell at most, but for those of the last column, which may take what is left.
 const CELL: usize = 40;

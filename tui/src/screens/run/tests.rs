@@ -12,9 +12,9 @@ use super::pane;
 use crate::app::actions::ActionResult;
 use crate::app::testing::{Bench, SIZES, Spec, run};
 use crate::app::{Effect, Msg};
-use crate::chart::raster::Glyphs;
-use crate::live::engine::Runs;
 use crate::print::Colours;
+use gradtop_chart::cells::raster::Glyphs;
+use gradtop_view::live::engine::Runs;
 
 /// The application with its readers, without their threads.
 struct Stage {

@@ -8,8 +8,9 @@ use ratatui::text::{Line, Text};
 use super::words::signs;
 use super::{Pane, RunScreen, header, params};
 use crate::app::Shared;
-use crate::chart::grid::{width_of, wrap};
-use crate::print::{clean, number};
+use crate::print::clean;
+use gradtop_chart::cells::grid::{width_of, wrap};
+use gradtop_chart::number;
 
 /// Columns of text in the middle of an empty pane.
 const MESSAGE: usize = 64;
@@ -52,7 +53,7 @@ impl RunScreen {
     }
 
     /// What runs along x in the chart with the focus.
-    fn axis(&self, shared: &Shared) -> Option<crate::live::XKind> {
+    fn axis(&self, shared: &Shared) -> Option<gradtop_view::live::XKind> {
         let charts = if self.pane == Pane::System { &self.system } else { &self.charts };
         charts.axis(self.data.as_deref()?, &self.look(shared))
     }

@@ -33,9 +33,5 @@ pub(crate) fn state_style(shared: &Shared, state: State) -> Style {
 
 /// Signs of our own and of formulas as far as the terminal can show them.
 pub(crate) fn signs(shared: &Shared, text: &str) -> String {
-    if shared.theme.ascii() {
-        crate::print::plain(text).replace(['–', '—'], "-")
-    } else {
-        text.to_owned()
-    }
+    if shared.theme.ascii() { crate::print::plain(text) } else { text.to_owned() }
 }

@@ -5,13 +5,14 @@ use gradtop_store::figures::Figure as Declared;
 use gradtop_store::{ColumnData, StoreError, Table, View, read_table_last};
 
 use super::document::{Block, Drawn, Span, code, text};
-use crate::chart::svg;
 use crate::commands::plot;
-use crate::commands::state::param;
-use crate::figure::{Data, evaluate};
-use crate::print::{clean, number};
+use crate::print::clean;
 use crate::study::plan::Entry;
 use crate::study::standing::worked_s;
+use gradtop_chart::number;
+use gradtop_chart::svg;
+use gradtop_view::figure::{Data, evaluate};
+use gradtop_view::state::param;
 
 /// Rows of a table that are printed; the rest is counted.
 const ROWS: usize = 120;

@@ -1,8 +1,8 @@
 //! The report as one HTML file that needs nothing else: figures inside, light and dark, readable on paper.
 
 use super::document::{Block, Document, Span};
-use crate::chart::colour::{COLOURS, Paint};
-use crate::chart::svg::{escape, hex};
+use gradtop_chart::colour::{COLOURS, Paint};
+use gradtop_chart::svg::{escape, hex};
 
 const STYLE: &str = include_str!("style.css");
 

@@ -18,8 +18,9 @@ use self::questions::{PROBLEMS, Part, Problem};
 use super::folder::{Study, replace};
 use super::plan::Entry;
 use super::standing::{Standing, worked_s};
-use crate::commands::state;
-use crate::print::{clean, number};
+use crate::print::clean;
+use gradtop_chart::number;
+use gradtop_view::state;
 
 /// What was written.
 pub(crate) struct Written {

@@ -6,9 +6,9 @@ use ratatui::layout::{Position, Rect};
 use super::{Field, Form, Role};
 use crate::app::Shared;
 use crate::app::theme::Theme;
-use crate::chart::grid::{width_of, wrap};
 use crate::print::clean;
 use crate::screens::pen::Pen;
+use gradtop_chart::cells::grid::{width_of, wrap};
 
 /// A line of the form's middle part.
 #[derive(Clone, Copy, PartialEq)]

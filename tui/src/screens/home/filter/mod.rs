@@ -14,8 +14,8 @@ use std::sync::Arc;
 use gradtop_store::{Goal, ParamValue};
 use jiff::Timestamp;
 
-use crate::app::runs::RunRow;
-use crate::commands::state;
+use gradtop_view::runs::RunRow;
+use gradtop_view::state;
 
 /// What is wrong with a filter, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use gradtop_store::State;
 
 use super::{Compare, Filter, FilterError, NUMBERS, Pattern, STATES, TEXTS};
-use crate::failure::suggest;
+use gradtop_store::suggest;
 
 /// How deep parentheses may go: nobody types more, and a paste must not overflow the stack.
 const DEPTH: usize = 50;

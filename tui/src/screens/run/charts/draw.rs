@@ -11,14 +11,15 @@ use super::super::words::signs;
 use super::items::SYSTEM;
 use super::{Charts, window};
 use crate::app::Shared;
-use crate::chart::grid::{fit, width_of};
-use crate::chart::scale::{Scale, Span as Range};
-use crate::live::built::{AtCursor, Built, LineInfo};
-use crate::live::chart::{ChartView, Source, build, y_range};
-use crate::live::{RunData, XKind};
-use crate::natural;
-use crate::print::{clock, number};
 use crate::widgets::ChartCell;
+use gradtop_chart::cells::grid::{fit, width_of};
+use gradtop_chart::number;
+use gradtop_chart::scale::{Scale, Span as Range};
+use gradtop_view::clock;
+use gradtop_view::live::built::{AtCursor, Built, LineInfo};
+use gradtop_view::live::chart::{ChartView, Source, build, y_range};
+use gradtop_view::live::{RunData, XKind};
+use gradtop_view::natural;
 
 /// Columns of the list of series beside a large chart.
 const LEGEND: u16 = 40;
@@ -36,7 +37,7 @@ pub(crate) struct Plot {
 }
 
 impl Plot {
-    fn area(&self) -> Option<crate::live::built::Plot> {
+    fn area(&self) -> Option<gradtop_view::live::built::Plot> {
         self.built.plot
     }
 
@@ -366,7 +367,7 @@ fn legend(
         Span::styled(format!("{head:>11}"), theme.dim()),
     ])];
     for line in lines {
-        let glyph = crate::chart::colour::marker(line.marker, theme.ascii());
+        let glyph = gradtop_chart::colour::marker(line.marker, theme.ascii());
         let style = if line.hidden { theme.dim() } else { theme.paint(line.paint) };
         let name = super::super::align::pad(&fit(&line.name, name_width, theme.ascii()), name_width);
         let value = if cursor { line.at_cursor.map(|c| c.shown) } else { line.last };

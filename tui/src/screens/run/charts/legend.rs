@@ -12,8 +12,8 @@ use super::super::align::pad;
 use super::super::settings::Look;
 use super::Charts;
 use crate::app::Shared;
-use crate::chart::grid::{fit, width_of};
 use crate::print::clean;
+use gradtop_chart::cells::grid::{fit, width_of};
 
 impl Charts {
     /// A key of the list.

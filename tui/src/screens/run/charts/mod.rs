@@ -15,10 +15,10 @@ use super::Action;
 use super::settings::Horizontal;
 use super::settings::Look;
 use crate::app::Shared;
-use crate::live::{RunData, SeriesFilter, WatchRequest, Window, XKind};
 use crate::widgets::ChartCache;
 pub(crate) use draw::LEGEND_FROM;
 use draw::Plot;
+use gradtop_view::live::{RunData, SeriesFilter, WatchRequest, Window, XKind};
 use items::{Item, Source, items};
 use layout::Layout;
 

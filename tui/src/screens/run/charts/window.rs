@@ -1,6 +1,6 @@
 //! Zooming and panning: stretches of an axis.
 
-use crate::chart::scale::{Scale, Span};
+use gradtop_chart::scale::{Scale, Span};
 
 /// Magnification of one step.
 const STEP: f64 = 1.5;

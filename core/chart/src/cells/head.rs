@@ -1,0 +1,143 @@
+//! The one line above a chart that is one of many: its title, and each series with its latest value.
+
+use super::grid::{Grid, Ink, fit, width_of};
+use super::{Look, glyph_of};
+use crate::number;
+use crate::{Chart, Mark, Shape};
+
+/// How much is said of each series.
+#[derive(Clone, Copy, PartialEq)]
+enum Words {
+    All,
+    /// Names, and values of three digits.
+    Brief,
+    Name,
+    Value,
+}
+
+/// Title and series; gives the first row below.
+pub(super) fn terse(grid: &mut Grid, chart: &Chart, look: Look) -> usize {
+    let (width, ascii) = (grid.width(), look.glyphs.ascii());
+    let title = chart.title.as_deref().unwrap_or_default();
+    // Rules are named where they are drawn.
+    let entries: Vec<&Mark> =
+        chart.marks.iter().filter(|m| m.name.is_some() && !matches!(m.shape, Shape::Rule { .. })).collect();
+    // The only line of a metric is called as the chart is.
+    let alone = match entries.as_slice() {
+        [only] => titled(title, only.name.as_deref().unwrap_or_default()),
+        _ => false,
+    };
+    let entry_width = |m: &Mark, words| entry_width(chart, m, words, alone);
+    let wide = |words| entries.iter().map(|m| entry_width(m, words) + 2).sum::<usize>().saturating_sub(2);
+    // A title that stands for its line too is worth its room.
+    let short = width_of(title).min(if alone { width * 2 / 3 } else { width / 3 });
+    // In the line of the title, as much as there is room for; where there are rows to spare, in one below.
+    let fitting = |room: usize| {
+        [Words::All, Words::Brief, Words::Name, Words::Value].into_iter().find(|w| wide(*w) <= room)
+    };
+    let beside = width.saturating_sub(short + 2);
+    let roomy = grid.height() >= 10;
+    let (row, words) = match (fitting(beside), fitting(width)) {
+        (Some(words @ (Words::All | Words::Brief)), _) => (0, words),
+        (_, Some(words @ (Words::All | Words::Brief | Words::Name))) if roomy && !title.is_empty() => {
+            (1, words)
+        }
+        (Some(words), _) => (0, words),
+        _ => (usize::from(roomy && !title.is_empty()), Words::Name),
+    };
+    if entries.is_empty() {
+        grid.text(0, 0, &fit_title(title, width, ascii), Ink::Bold);
+        return usize::from(!title.is_empty());
+    }
+    let room = if row == 0 { beside } else { width };
+    let start = if row == 0 { width - wide(words).min(room) } else { 0 };
+    let own = if row == 0 { start.saturating_sub(2) } else { width };
+    grid.text(0, 0, &fit_title(title, own, ascii), Ink::Bold);
+    let mut x = start;
+    for (i, mark) in entries.iter().enumerate() {
+        let left = entries.len() - i;
+        let more = format!("+{left}");
+        let needed = entry_width(mark, words) + if left > 1 { 2 + width_of(&more) } else { 0 };
+        if x + needed > width && wide(words) > room {
+            grid.text(x.min(width.saturating_sub(width_of(&more))), row, &more, Ink::Dim);
+            break;
+        }
+        grid.put(x, row, glyph_of(chart, mark, look), Ink::Series(mark.paint));
+        x += 1;
+        if words != Words::Value && !alone {
+            x = grid.text(x + 1, row, mark.name.as_deref().unwrap_or_default(), Ink::Text);
+        }
+        if words != Words::Name
+            && let Some(last) = mark.last
+        {
+            x = grid.text(x + 1, row, &value(chart, mark, last, words), Ink::Series(mark.paint));
+        }
+        x += 2;
+    }
+    row + 1
+}
+
+/// A title in so many columns; of one in two parts something of both is kept.
+fn fit_title(title: &str, width: usize, ascii: bool) -> String {
+    let part = if ascii { " - " } else { " · " };
+    let room = width.saturating_sub(3);
+    match title.split_once(part) {
+        Some((first, second)) if width_of(title) > width && room >= 12 => {
+            let (a, b) = (width_of(first), width_of(second));
+            // The shorter one whole if it takes no more than half.
+            let first_room = a.min(room.saturating_sub(b.min(room / 2)));
+            let second_room = room - first_room;
+            format!("{}{part}{}", fit(first, first_room, ascii), fit(second, second_room, ascii))
+        }
+        _ => fit(title, width, ascii),
+    }
+}
+
+/// Whether a title is a name, with or without a unit.
+fn titled(title: &str, name: &str) -> bool {
+    let rest = title.trim().strip_prefix(name);
+    !name.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" ["))
+}
+
+fn entry_width(chart: &Chart, mark: &Mark, words: Words, alone: bool) -> usize {
+    let name = if alone { 0 } else { mark.name.as_deref().map_or(0, width_of) + 1 };
+    let value = mark.last.map_or(0, |v| width_of(&value(chart, mark, v, words)) + 1);
+    1 + match words {
+        Words::All | Words::Brief => name + value,
+        Words::Name => name,
+        Words::Value => value,
+    }
+}
+
+fn value(chart: &Chart, mark: &Mark, v: f64, words: Words) -> String {
+    match (chart.axis(mark.side).bytes(), words == Words::Brief) {
+        (true, true) => number::brief_amount(v),
+        (true, false) => number::steady_amount(v),
+        (false, true) => number::steady_brief(v),
+        (false, false) => number::steady(v),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_title_in_two_parts_both_are_seen() {
+        let title = "Gradient norm and loss: sinc-full · Norm of the gradient";
+        assert_eq!(fit_title(title, 60, false), title);
+        assert_eq!(fit_title(title, 35, false), "Gradient norm a… · Norm of the gra…");
+        assert_eq!(fit_title("Residuals · sinc: sin(5πx) / (5πx)", 24, false), "Residuals · sinc: sin(5…");
+        assert_eq!(fit_title("Residuals of all networks · sinc", 24, false), "Residuals of all… · sinc");
+        assert_eq!(fit_title("too narrow · for two", 12, false), "too narrow …");
+        for width in 0..60 {
+            assert!(width_of(&fit_title(title, width, false)) <= width);
+        }
+    }
+
+    #[test]
+    fn the_only_line_of_a_metric_is_not_named_twice() {
+        assert!(titled("  system/cpu [%]", "system/cpu") && titled("loss", "loss"));
+        assert!(!titled("loss of all", "loss") && !titled("loss", "") && !titled("loss", "train"));
+    }
+}

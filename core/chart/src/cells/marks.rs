@@ -1,0 +1,470 @@
+//! Lines, bands, points, bars and rules in character cells.
+
+use std::collections::BTreeMap;
+
+use super::grid::{Grid, Ink, fit, width_of};
+use super::raster::{Layer, Pen, Raster};
+use super::{Area, Look, OVER_FIELD, column_of, row_of};
+use crate::colour::{Paint, marker};
+use crate::contour;
+use crate::decimate::{Odd, Thinned, thin};
+use crate::domain::Domain;
+use crate::scale::Span;
+use crate::ticks::Powers;
+use crate::{Chart, Field, Mark, Shape, Where};
+
+/// Draws every mark but heatmaps and pictures.
+pub(super) fn marks(grid: &mut Grid, chart: &Chart, domain: &Domain, area: Area, look: Look) {
+    for mark in &chart.marks {
+        if let Shape::Bars { x, y, width } = &mark.shape {
+            bars(
+                grid,
+                mark,
+                (x, y, *width),
+                domain,
+                area,
+                (bar_fill(chart, mark, look), look.glyphs.ascii()),
+            );
+        }
+    }
+    let mut raster = Raster::new(look.glyphs, area.width, area.height);
+    let lined = chart
+        .marks
+        .iter()
+        .filter(|m| !m.faint && matches!(m.shape, Shape::Line { .. } | Shape::Scatter { .. }))
+        .count();
+    let mut glyphs: Vec<(usize, usize, char, Paint)> = Vec::new();
+    let mut odd: Vec<(usize, Odd)> = Vec::new();
+    for (i, mark) in chart.marks.iter().enumerate() {
+        let span = domain.vertical(mark.side);
+        let ruler = Ruler { x: &domain.x, y: span, width: raster.width(), height: raster.height() };
+        let layer = if mark.faint { Layer::Fill } else { Layer::Line };
+        let pen = Pen { paint: mark.paint, marker: mark.marker, layer };
+        match &mark.shape {
+            Shape::Line { x, y } => {
+                let thinned = ruler.thin(x, y);
+                line(&mut raster, &thinned, &ruler, pen);
+                if lined > 1 && !mark.faint {
+                    glyphs.extend(line_markers(&thinned, &ruler, mark, (i, chart.marks.len()), area, look));
+                }
+                odd.extend(thinned.odd.iter().map(|(at, o)| (*at as usize / look.glyphs.dots().0, *o)));
+            }
+            Shape::Band { x, low, high } => band(&mut raster, (x, low, high), &ruler, pen),
+            Shape::Scatter { x, y, joined } => {
+                let few = x.len() <= 150 || (!look.colour && lined > 1);
+                scatter(&mut raster, (x, y, *joined), &ruler, pen, few);
+                if few {
+                    let glyph = marker(mark.marker, look.glyphs.ascii());
+                    glyphs.extend(x.iter().zip(y).filter_map(|(x, y)| {
+                        let column = column_of(&domain.x, *x, area.width)?;
+                        Some((column, row_of(span, *y, area.height)?, glyph, mark.paint))
+                    }));
+                }
+                let odds = x
+                    .iter()
+                    .zip(y)
+                    .filter_map(|(x, y)| Some((column_of(&domain.x, *x, area.width)?, oddness(span, *y)?)));
+                odd.extend(odds);
+            }
+            Shape::Rule { at } => rule(&mut raster, *at, &ruler, Pen { layer: Layer::Rule, ..pen }),
+            Shape::Contour(field) => {
+                let over = chart.marks.iter().any(|m| matches!(m.shape, Shape::Heatmap(_)));
+                contours(&mut raster, field, &ruler, pen, over);
+            }
+            Shape::Bars { .. } | Shape::Heatmap(_) | Shape::Image(_) | Shape::Words { .. } => {}
+        }
+    }
+    raster.paint(grid, area.left, area.top);
+    let mut taken: Vec<(usize, usize, usize)> = Vec::new();
+    for (column, row, glyph, paint) in glyphs {
+        grid.put(area.left + column, area.top + row, glyph, Ink::Series(paint));
+        taken.push((row, column, column + 1));
+    }
+    words(grid, chart, area, domain, taken);
+    for (column, o) in odd {
+        grid.put(
+            area.left + column.min(area.width - 1),
+            area.top + area.height,
+            odd_glyph(o, look.glyphs.ascii()),
+            Ink::Alert,
+        );
+    }
+    for mark in &chart.marks {
+        if let (Shape::Rule { at }, Some(name)) = (&mark.shape, &mark.name) {
+            rule_label(grid, *at, name, domain, mark, area, look);
+        }
+    }
+}
+
+/// Words at the right of their points, or at the left where the plot ends; those that would cover a marker or another word are
+/// left out. `taken` holds what is there: row, first column, column after the last.
+fn words(grid: &mut Grid, chart: &Chart, area: Area, domain: &Domain, mut taken: Vec<(usize, usize, usize)>) {
+    for (mark, x, y, word) in chart.words() {
+        let place =
+            column_of(&domain.x, x, area.width).zip(row_of(domain.vertical(mark.side), y, area.height));
+        let Some((column, row)) = place else { continue };
+        let width = width_of(word);
+        let right = (column + 2 + width <= area.width).then_some(column + 2);
+        let left = column.checked_sub(width + 1);
+        let free =
+            |start: &usize| !taken.iter().any(|(r, a, b)| *r == row && *start < *b && *a < *start + width);
+        if let Some(start) = [right, left].into_iter().flatten().find(free) {
+            grid.text(area.left + start, area.top + row, word, Ink::Series(mark.paint));
+            taken.push((row, start, start + width));
+        }
+    }
+}
+
+/// From data to dots.
+struct Ruler<'a> {
+    x: &'a Span,
+    y: &'a Span,
+    width: usize,
+    height: usize,
+}
+
+impl Ruler<'_> {
+    fn column(&self, v: f64) -> f64 {
+        self.x.unit(v) * (self.width - 1) as f64
+    }
+
+    fn row(&self, v: f64) -> f64 {
+        (1.0 - self.y.unit(v)) * (self.height - 1) as f64
+    }
+
+    fn thin(&self, x: &[f64], y: &[f64]) -> Thinned {
+        let column = |x: f64| {
+            let c = self.column(x).round();
+            (c >= 0.0 && c < self.width as f64).then_some(c as i32)
+        };
+        thin(x.iter().copied().zip(y.iter().copied()), column, |v| self.y.scale.takes(v))
+    }
+}
+
+fn oddness(span: &Span, v: f64) -> Option<Odd> {
+    match v {
+        v if v.is_nan() => Some(Odd::Nan),
+        f64::INFINITY => Some(Odd::Above),
+        f64::NEG_INFINITY => Some(Odd::Below),
+        v if !span.scale.takes(v) => Some(Odd::NotPositive),
+        _ => None,
+    }
+}
+
+fn odd_glyph(odd: Odd, ascii: bool) -> char {
+    match (odd, ascii) {
+        (Odd::Nan, false) => '×',
+        (Odd::Nan, true) => 'x',
+        (Odd::Above, false) => '↑',
+        (Odd::Above, true) => '^',
+        (Odd::Below | Odd::NotPositive, false) => '↓',
+        (Odd::Below | Odd::NotPositive, true) => 'v',
+    }
+}
+
+/// Marks with a note of their own about points without a place; of more, one note tells all.
+const OWN_NOTES: usize = 3;
+
+/// How many points of how many have no place on the axis, and why.
+#[derive(Default)]
+struct Placeless {
+    counts: BTreeMap<Odd, usize>,
+    of: usize,
+}
+
+impl Placeless {
+    fn add(&mut self, other: &Self) {
+        for (odd, n) in &other.counts {
+            *self.counts.entry(*odd).or_default() += n;
+        }
+        self.of += other.of;
+    }
+
+    fn in_words(&self) -> String {
+        let words = self.counts.iter().map(|(odd, n)| {
+            let what = match odd {
+                Odd::Nan => "× not a number",
+                Odd::Above => "↑ +∞",
+                Odd::Below => "↓ -∞",
+                Odd::NotPositive => "↓ ≤ 0 on a log axis",
+            };
+            format!("{what}: {n} of {} points", self.of)
+        });
+        words.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Sentences on points that have no place: what is marked on the axis, and how often, mark by mark or of many at once.
+pub(crate) fn odd_notes(chart: &Chart, domain: &Domain) -> Vec<String> {
+    let mut found = Vec::new();
+    for mark in &chart.marks {
+        let (Shape::Line { y, .. } | Shape::Scatter { y, .. }) = &mark.shape else { continue };
+        let span = domain.vertical(mark.side);
+        let mut placeless = Placeless { of: y.len(), ..Placeless::default() };
+        for odd in y.iter().filter_map(|v| oddness(span, *v)) {
+            *placeless.counts.entry(odd).or_default() += 1;
+        }
+        if !placeless.counts.is_empty() {
+            found.push((mark.name.as_deref().map(|n| format!("{n}  ")).unwrap_or_default(), placeless));
+        }
+    }
+    if found.len() > OWN_NOTES {
+        let mut all = Placeless::default();
+        for (_, placeless) in &found {
+            all.add(placeless);
+        }
+        return vec![format!("{} series  {}", found.len(), all.in_words())];
+    }
+    found.iter().map(|(name, placeless)| format!("{name}{}", placeless.in_words())).collect()
+}
+
+fn line(raster: &mut Raster, thinned: &Thinned, ruler: &Ruler<'_>, pen: Pen) {
+    for stretch in &thinned.stretches {
+        let mut before: Option<(f64, f64)> = None;
+        for c in stretch {
+            let x = f64::from(c.at);
+            if let Some(before) = before {
+                raster.line(before, (x, ruler.row(c.first)), pen);
+            }
+            raster.line((x, ruler.row(c.min)), (x, ruler.row(c.max)), pen);
+            before = Some((x, ruler.row(c.last)));
+        }
+    }
+}
+
+/// A few markers along a line, at other columns than those of its neighbours.
+fn line_markers(
+    thinned: &Thinned,
+    ruler: &Ruler<'_>,
+    mark: &Mark,
+    (index, of): (usize, usize),
+    area: Area,
+    look: Look,
+) -> Vec<(usize, usize, char, Paint)> {
+    let (dx, dy) = look.glyphs.dots();
+    if dx * dy == 1 {
+        return Vec::new(); // every dot already is the marker
+    }
+    let count = (area.width / 16).clamp(2, 6);
+    let spacing = ruler.width as f64 / count as f64;
+    let shift = (index as f64 + 0.5) / of as f64;
+    let columns = || thinned.stretches.iter().flatten();
+    (0..count)
+        .filter_map(|i| {
+            let wanted = (i as f64 + shift) * spacing;
+            let near = columns().min_by(|a, b| {
+                (f64::from(a.at) - wanted).abs().total_cmp(&(f64::from(b.at) - wanted).abs())
+            })?;
+            if (f64::from(near.at) - wanted).abs() > spacing {
+                return None;
+            }
+            let row = ruler.row(near.last).round().max(0.0) as usize / dy;
+            let glyph = marker(mark.marker, look.glyphs.ascii());
+            Some((near.at as usize / dx, row.min(area.height - 1), glyph, mark.paint))
+        })
+        .collect()
+}
+
+/// The lowest and highest edge over each column of dots, from neighbouring points joined straight.
+pub(crate) fn edges(
+    x: &[f64],
+    low: &[f64],
+    high: &[f64],
+    columns: usize,
+    column: impl Fn(f64) -> f64,
+) -> Vec<Option<(f64, f64)>> {
+    let mut out: Vec<Option<(f64, f64)>> = vec![None; columns];
+    let mut widen = |at: f64, a: f64, b: f64| {
+        if at >= 0.0 && at < columns as f64 {
+            let e = out[at as usize].get_or_insert((a, b));
+            *e = (e.0.min(a), e.1.max(b));
+        }
+    };
+    let finite = |i: usize| x[i].is_finite() && low[i].is_finite() && high[i].is_finite();
+    for i in 0..x.len().min(low.len()).min(high.len()) {
+        if !finite(i) {
+            continue;
+        }
+        let at = column(x[i]).round();
+        widen(at, low[i], high[i]);
+        if i > 0 && finite(i - 1) {
+            let from = column(x[i - 1]).round();
+            let span = at - from;
+            for step in 1..(span.clamp(0.0, columns as f64) as usize) {
+                let t = step as f64 / span;
+                let mix = |a: f64, b: f64| a + (b - a) * t;
+                widen(from + step as f64, mix(low[i - 1], low[i]), mix(high[i - 1], high[i]));
+            }
+        }
+    }
+    out
+}
+
+fn band(raster: &mut Raster, (x, low, high): (&[f64], &[f64], &[f64]), ruler: &Ruler<'_>, pen: Pen) {
+    // In positions, so that an edge below a log axis becomes its lower end.
+    let place =
+        |v: &f64| if v.is_finite() { ruler.row(*v).clamp(-1.0, ruler.height as f64) } else { f64::NAN };
+    let bottom: Vec<f64> = low
+        .iter()
+        .map(|v| if v.is_finite() && !ruler.y.scale.takes(*v) { ruler.height as f64 } else { place(v) })
+        .collect();
+    let top: Vec<f64> = high.iter().map(place).collect();
+    let pen = Pen { layer: Layer::Fill, ..pen };
+    let sparse = raster.glyphs().dots() == (2, 4);
+    for (column, edge) in edges(x, &top, &bottom, ruler.width, |v| ruler.column(v)).into_iter().enumerate() {
+        let Some((top, bottom)) = edge else { continue };
+        for row in top.round().max(0.0) as usize..=(bottom.round().max(0.0) as usize).min(ruler.height - 1) {
+            // A quarter of the dots: faint, and still a surface.
+            if !sparse || (column % 2 == 0 && row % 4 == 0) || (column % 2 == 1 && row % 4 == 2) {
+                raster.dot(column as i64, row as i64, pen);
+            }
+        }
+    }
+}
+
+fn scatter(
+    raster: &mut Raster,
+    (x, y, joined): (&[f64], &[f64], bool),
+    ruler: &Ruler<'_>,
+    pen: Pen,
+    few: bool,
+) {
+    let mut before: Option<(f64, f64)> = None;
+    for (x, y) in x.iter().zip(y) {
+        let at = (ruler.column(*x), ruler.row(*y));
+        if !(at.0.is_finite() && at.1.is_finite()) {
+            before = None;
+            continue;
+        }
+        if joined && let Some(before) = before {
+            raster.line(before, at, pen);
+        }
+        if !few {
+            raster.dot(at.0.round() as i64, at.1.round() as i64, pen);
+        }
+        before = Some(at);
+    }
+}
+
+fn rule(raster: &mut Raster, at: Where, ruler: &Ruler<'_>, pen: Pen) {
+    let (width, height) = (ruler.width as i64, ruler.height as i64);
+    let pen = Pen { marker: u8::from(matches!(at, Where::X(_))), ..pen };
+    // A cell of one dot is drawn whole or not at all.
+    let single = raster.glyphs().dots() == (1, 1);
+    match at {
+        Where::X(v) if ruler.x.scale.takes(v) => {
+            (0..height)
+                .filter(|y| single || y % 2 == 0)
+                .for_each(|y| raster.dot(ruler.column(v).round() as i64, y, pen));
+        }
+        Where::Y(v) if ruler.y.scale.takes(v) => {
+            (0..width).filter(|x| x % 2 == 0 || width < 200 && ruler.height == 1).for_each(|x| {
+                raster.dot(x, ruler.row(v).round() as i64, pen);
+            });
+        }
+        Where::X(_) | Where::Y(_) => {}
+    }
+}
+
+fn rule_label(grid: &mut Grid, at: Where, name: &str, domain: &Domain, mark: &Mark, area: Area, look: Look) {
+    let label = fit(name, area.width / 2, look.glyphs.ascii());
+    let length = width_of(&label);
+    let place = match at {
+        Where::X(v) => column_of(&domain.x, v, area.width).map(|c| {
+            let right = area.left + c + 1;
+            (
+                if c + 1 + length < area.width { right } else { (area.left + c).saturating_sub(length) },
+                area.top,
+            )
+        }),
+        Where::Y(v) => row_of(domain.vertical(mark.side), v, area.height)
+            .map(|r| (area.left + area.width - length, area.top + r.saturating_sub(1))),
+    };
+    if let Some((x, y)) = place {
+        grid.text(x, y, &label, Ink::Dim);
+    }
+}
+
+fn contours(raster: &mut Raster, field: &Field, ruler: &Ruler<'_>, pen: Pen, over: bool) {
+    let Some(range) = field.range() else { return };
+    for level in contour::levels(field, 9, Powers::Plain) {
+        let colour = crate::colour::viridis(field.level(level.value, range).unwrap_or(0.5) * 0.85 + 0.15);
+        let paint = if over { OVER_FIELD } else { Paint::Rgb(colour) };
+        for [a, b] in contour::pieces(field, level.value) {
+            raster.line(
+                (ruler.column(a.0), ruler.row(a.1)),
+                (ruler.column(b.0), ruler.row(b.1)),
+                Pen { paint, ..pen },
+            );
+        }
+    }
+}
+
+/// What bars are filled with: where there is no colour, each series its own shade.
+pub(super) fn bar_fill(chart: &Chart, mark: &Mark, look: Look) -> char {
+    let bars = chart.marks.iter().filter(|m| matches!(m.shape, Shape::Bars { .. }));
+    let number = bars.take_while(|m| !std::ptr::eq(*m, mark)).count();
+    match (look.colour, look.glyphs.ascii()) {
+        (_, true) => ['#', '=', '%', '+', 'o', '*'][number % 6],
+        (true, false) => '█',
+        (false, false) => ['█', '▒', '▓', '░'][number % 4],
+    }
+}
+
+fn bars(
+    grid: &mut Grid,
+    mark: &Mark,
+    (x, y, width): (&[f64], &[f64], f64),
+    domain: &Domain,
+    area: Area,
+    (fill, ascii): (char, bool),
+) {
+    let span = domain.vertical(mark.side);
+    let cells = area.height as f64;
+    let ink = Ink::Series(mark.paint);
+    // Eighths of a cell, measured from the bottom of the area.
+    let height_of = |v: f64| span.unit(v).clamp(0.0, 1.0) * cells * 8.0;
+    let zero = if span.scale.takes(0.0) { height_of(0.0) } else { 0.0 };
+    for (x, y) in x.iter().zip(y) {
+        if !span.scale.takes(*y) {
+            continue;
+        }
+        let (a, b) = (domain.x.unit(x - width / 2.0), domain.x.unit(x + width / 2.0));
+        let columns = area.width as f64;
+        let first = (a * columns).round().max(0.0) as usize;
+        let last = ((b * columns).round().max(0.0) as usize).max(first + 1).min(area.width);
+        let (low, high) = (zero.min(height_of(*y)), zero.max(height_of(*y)));
+        for row in 0..area.height {
+            let (bottom, top) = ((area.height - 1 - row) as f64 * 8.0, (area.height - row) as f64 * 8.0);
+            let inside = (high.min(top) - low.max(bottom)).round();
+            // A bar with a value is never invisible.
+            let sliver = *y != 0.0 && high - low < 1.0 && high >= bottom && high < top;
+            let ch = match (inside as i64, ascii) {
+                (n, true) if n >= 4 || sliver => fill,
+                (n, false) if n >= 8 => fill,
+                // Shades have no eighths: a cell is one of them or blank.
+                (n, false) if fill != '█' => {
+                    if n >= 4 || sliver {
+                        fill
+                    } else {
+                        continue;
+                    }
+                }
+                // What hangs from above fills the upper part of its last cell.
+                (n, false) if n >= 1 && low > bottom => {
+                    if n >= 4 {
+                        '▀'
+                    } else {
+                        '▔'
+                    }
+                }
+                (n, false) if n >= 1 => ['▁', '▂', '▃', '▄', '▅', '▆', '▇'][(n - 1).min(6) as usize],
+                (_, false) if sliver => '▁',
+                _ => continue,
+            };
+            for column in first..last {
+                grid.put(area.left + column, area.top + row, ch, ink);
+            }
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! A chart as character cells: title, legend, axes, plot, notes.
+
+pub(crate) mod fields;
+pub mod grid;
+mod head;
+pub(crate) mod marks;
+pub mod raster;
+
+use crate::colour::{Paint, marker};
+use crate::domain::Domain;
+use crate::scale::Span;
+use crate::ticks::{Powers, Tick, clock_ticks, ticks, time_ticks};
+use crate::{Axis, Chart, Figure, Mark, Shape};
+use grid::{Grid, Ink, fit, width_of, wrap};
+use raster::Glyphs;
+
+/// What the terminal can show.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Its characters.
+    pub glyphs: Glyphs,
+    /// Whether it has colours.
+    pub colour: bool,
+}
+
+/// The narrowest panel that two may stand side by side in.
+const NARROWEST: usize = 58;
+/// Rows of a panel below which a plot says nothing.
+const LOWEST: usize = 14;
+
+/// A figure with its panels side by side where they fit, else below each other. It is `width` wide and at least about
+/// `height` high: higher if its panels need it.
+pub fn figure(figure: &Figure, width: usize, height: usize, look: Look) -> Grid {
+    let merged = figure.merged();
+    let figure = merged.as_ref().unwrap_or(figure);
+    let count = figure.charts.len().max(1);
+    let columns = (width / NARROWEST).clamp(1, count.min(3));
+    let rows = count.div_ceil(columns);
+    let captions = figure.caption.as_deref().map(|c| wrap(c, width)).unwrap_or_default();
+    let titled = usize::from(!figure.title.is_empty());
+    let room = height.saturating_sub(titled + captions.len());
+    let gap = 2;
+    let panel_width = (width - gap * (columns - 1)) / columns;
+    let panel_height = (room / rows).max(LOWEST);
+    let mut grid = Grid::new(width, titled + captions.len() + rows * panel_height);
+    grid.text(0, 0, &fit(&figure.title, width, look.glyphs.ascii()), Ink::Bold);
+    for (i, panel) in figure.charts.iter().enumerate() {
+        let cells = chart(panel, panel_width, panel_height, look);
+        grid.paste(i % columns * (panel_width + gap), titled + i / columns * panel_height, &cells);
+    }
+    for (i, line) in captions.iter().enumerate() {
+        grid.text(0, titled + rows * panel_height + i, line, Ink::Dim);
+    }
+    grid
+}
+
+/// Where the plot lies inside the cells of a chart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Area {
+    /// Its first column.
+    pub left: usize,
+    /// Its first row.
+    pub top: usize,
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+}
+
+/// Smaller than this no chart can be drawn: columns and rows.
+pub const SMALLEST: (usize, usize) = (16, 5);
+
+/// A chart in exactly `width` × `height` cells.
+pub fn chart(chart: &Chart, width: usize, height: usize, look: Look) -> Grid {
+    let mut grid = Grid::new(width, height);
+    let ascii = look.glyphs.ascii();
+    if width < SMALLEST.0 || height < SMALLEST.1 {
+        grid.text(0, 0, &fit("too small for a chart", width, ascii), Ink::Dim);
+        return grid;
+    }
+    let top = head(&mut grid, chart, look);
+    if chart.marks.iter().all(|m| extent_free(&m.shape))
+        && chart.marks.iter().any(|m| matches!(m.shape, Shape::Image(_)))
+    {
+        let notes = foot_notes(chart, &[], width, ascii);
+        let area = Area { left: 0, top, width, height: height.saturating_sub(top + notes.len()) };
+        fields::pictures(&mut grid, chart, area, look);
+        write_notes(&mut grid, &notes, height);
+        return grid;
+    }
+    let Layout { domain, area, notes, y_ticks, y2_ticks, captioned, strip } =
+        layout(chart, (width, height), top, look);
+    if captioned {
+        let (y_caption, y2_caption) = (chart.y.caption(), y2_caption(chart));
+        let end = grid.text(0, top, &fit(&y_caption, width, ascii), Ink::Dim);
+        let start = width.saturating_sub(width_of(&y2_caption));
+        if start > end + 1 {
+            grid.text(start, top, &y2_caption, Ink::Dim);
+        }
+    }
+    vertical_axis(&mut grid, &domain.y, &y_ticks, area, look, false);
+    if let Some(span) = &domain.y2 {
+        vertical_axis(&mut grid, span, &y2_ticks, area, look, true);
+    }
+    let x_ticks = horizontal_ticks(&chart.x, &domain.x, area.width);
+    horizontal_axis(&mut grid, &domain.x, &x_ticks, area, look);
+    fields::fields(&mut grid, chart, &domain, area, look);
+    marks::marks(&mut grid, chart, &domain, area, look);
+    let mut y = area.top + area.height + 2;
+    let x_caption = chart.x.caption();
+    if !chart.terse && !x_caption.is_empty() {
+        let caption = fit(&x_caption, width, ascii);
+        let middle = area.left + area.width / 2;
+        let start = middle.saturating_sub(width_of(&caption) / 2).min(width - width_of(&caption));
+        grid.text(start, y, &caption, Ink::Dim);
+        y += 1;
+    }
+    if strip && let Some(field) = fields::field_of(chart) {
+        fields::strip(&mut grid, field, area.left, y, look);
+    }
+    write_notes(&mut grid, &notes, height);
+    grid
+}
+
+fn y2_caption(chart: &Chart) -> String {
+    chart.y2.as_ref().map(Axis::caption).unwrap_or_default()
+}
+
+/// Where everything of a chart goes.
+struct Layout {
+    domain: Domain,
+    area: Area,
+    notes: Vec<String>,
+    y_ticks: Vec<Tick>,
+    y2_ticks: Vec<Tick>,
+    /// A row above the plot for the names of the vertical axes.
+    captioned: bool,
+    /// A row below for the colours of a field.
+    strip: bool,
+}
+
+fn layout(chart: &Chart, (width, height): (usize, usize), top: usize, look: Look) -> Layout {
+    let domain = Domain::of(chart);
+    let odd = if chart.terse { Vec::new() } else { marks::odd_notes(chart, &domain) };
+    let mut notes = foot_notes(chart, &odd, width, look.glyphs.ascii());
+    let strip = fields::field_of(chart).is_some_and(|f| f.range().is_some());
+    if chart.terse {
+        notes.truncate((height / 5).max(1));
+    }
+    let named = !chart.y.caption().is_empty() || !y2_caption(chart).is_empty();
+    let captioned = named && !chart.terse;
+    let x_captioned = !chart.terse && !chart.x.caption().is_empty();
+    let below = 2 + usize::from(x_captioned) + usize::from(strip) + notes.len();
+    let plot_height = height.saturating_sub(top + usize::from(captioned) + below).max(2);
+    let most = (plot_height / 2).clamp(2, 7);
+    let y_ticks = axis_ticks(&chart.y, &domain.y, most);
+    let y2_ticks = match (&chart.y2, &domain.y2) {
+        (Some(axis), Some(span)) => axis_ticks(axis, span, most),
+        _ => Vec::new(),
+    };
+    let widest = |ticks: &[Tick]| ticks.iter().map(|t| width_of(&t.label)).max().unwrap_or(0).min(width / 3);
+    let (gutter, right) = (widest(&y_ticks) + 2, if chart.y2.is_some() { widest(&y2_ticks) + 2 } else { 1 });
+    let area = Area {
+        left: gutter,
+        top: top + usize::from(captioned),
+        width: width.saturating_sub(gutter + right).max(4),
+        height: plot_height,
+    };
+    Layout { domain, area, notes, y_ticks, y2_ticks, captioned, strip }
+}
+
+/// Where the plot of a chart will lie, and its ranges; `None` if there is no room for one. Marks count with their names and
+/// notes, and with their data only where an axis has no range.
+pub fn plot(chart: &Chart, width: usize, height: usize, look: Look) -> Option<(Area, Domain)> {
+    if width < SMALLEST.0 || height < SMALLEST.1 {
+        return None;
+    }
+    let top = head(&mut Grid::new(width, height), chart, look);
+    let laid = layout(chart, (width, height), top, look);
+    Some((laid.area, laid.domain))
+}
+
+fn extent_free(shape: &Shape) -> bool {
+    matches!(shape, Shape::Image(_) | Shape::Rule { .. })
+}
+
+/// Title and legend; gives the first row below them.
+fn head(grid: &mut Grid, chart: &Chart, look: Look) -> usize {
+    if chart.terse {
+        return head::terse(grid, chart, look);
+    }
+    let ascii = look.glyphs.ascii();
+    let width = grid.width();
+    let title = fit(chart.title.as_deref().unwrap_or_default(), width, ascii);
+    let entries: Vec<&Mark> = chart.marks.iter().filter(|m| m.name.is_some()).collect();
+    let length = |m: &Mark| entry_text(chart, m).chars().count() + 2;
+    let whole: usize = entries.iter().map(|m| length(m) + 2).sum::<usize>().saturating_sub(2);
+    let title_width = grid.text(0, 0, &title, Ink::Bold);
+    if entries.is_empty() {
+        return usize::from(!title.is_empty());
+    }
+    // In the title's own line, at its right end, where there is room; else below.
+    let (mut x, mut y) = if !title.is_empty() && title_width + 3 + whole <= width {
+        (width - whole, 0)
+    } else {
+        (0, usize::from(!title.is_empty()))
+    };
+    let most = (grid.height() / 4).max(1);
+    for (i, mark) in entries.iter().enumerate() {
+        if x > 0 && x + length(mark) > width {
+            (x, y) = (0, y + 1);
+        }
+        if y > most {
+            let hidden = entries.len() - i;
+            let text = format!("{} {hidden} more", if ascii { "+" } else { "…" });
+            grid.text(width.saturating_sub(width_of(&text) + 1), y - 1, &format!(" {text}"), Ink::Dim);
+            return y;
+        }
+        let name = mark.name.as_deref().unwrap_or_default();
+        grid.put(x, y, glyph_of(chart, mark, look), Ink::Series(mark.paint));
+        x = grid.text(x + 2, y, &fit(name, width.saturating_sub(x + 2), ascii), Ink::Text);
+        if let Some(last) = mark.last {
+            let last = chart.axis(mark.side).words(last);
+            x = grid.text(x, y, &format!(" {last}"), Ink::Series(mark.paint));
+        }
+        x += 2;
+    }
+    y + 1
+}
+
+fn entry_text(chart: &Chart, mark: &Mark) -> String {
+    let name = mark.name.clone().unwrap_or_default();
+    match mark.last {
+        Some(v) => format!("{name} {}", chart.axis(mark.side).words(v)),
+        None => name,
+    }
+}
+
+pub(super) fn glyph_of(chart: &Chart, mark: &Mark, look: Look) -> char {
+    let ascii = look.glyphs.ascii();
+    match (&mark.shape, ascii) {
+        (Shape::Rule { .. }, true) => '-',
+        (Shape::Rule { .. }, false) => '┄',
+        (Shape::Band { .. }, true) => ':',
+        (Shape::Band { .. }, false) => '░',
+        (Shape::Bars { .. }, _) => marks::bar_fill(chart, mark, look),
+        _ => marker(mark.marker, ascii),
+    }
+}
+
+fn foot_notes(chart: &Chart, odd: &[String], width: usize, ascii: bool) -> Vec<String> {
+    let all = odd.iter().chain(&chart.notes);
+    all.flat_map(|n| wrap(n, width)).map(|n| if ascii { crate::ascii::plain(&n) } else { n }).collect()
+}
+
+fn write_notes(grid: &mut Grid, notes: &[String], height: usize) {
+    for (i, note) in notes.iter().enumerate() {
+        grid.text(0, (height + i).saturating_sub(notes.len()), note, Ink::Alert);
+    }
+}
+
+/// Ticks of an axis: categories by name, seconds as times, else round numbers.
+pub(super) fn axis_ticks(axis: &Axis, span: &Span, most: usize) -> Vec<Tick> {
+    labelled(axis, span, most, Powers::Plain)
+}
+
+/// As [`axis_ticks`], powers written as asked.
+pub(super) fn labelled(axis: &Axis, span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
+    if !axis.categories.is_empty() {
+        let every = axis.categories.len().div_ceil(most.max(1)).max(1);
+        let named = axis.categories.iter().enumerate().step_by(every);
+        return named.map(|(i, name)| Tick { value: i as f64, label: name.clone() }).collect();
+    }
+    if let Some(zone) = &axis.clock {
+        return clock_ticks(span.low, span.high, most, zone);
+    }
+    if axis.seconds {
+        return time_ticks(span.low, span.high, most);
+    }
+    let mut ticks = ticks(span, most, powers);
+    if axis.bytes() {
+        ticks.iter_mut().for_each(Tick::of_bytes);
+    }
+    ticks
+}
+
+/// As many ticks as have room beside each other.
+fn horizontal_ticks(axis: &Axis, span: &Span, width: usize) -> Vec<Tick> {
+    let mut most = (width / 9).clamp(2, 10);
+    if !axis.categories.is_empty() {
+        most = axis.categories.len();
+    }
+    loop {
+        let ticks = axis_ticks(axis, span, most);
+        let widest = ticks.iter().map(|t| width_of(&t.label)).max().unwrap_or(0);
+        if most <= 2 || ticks.len() * (widest + 3) <= width + 3 {
+            return ticks;
+        }
+        most -= 1;
+    }
+}
+
+/// The row (from the top of the area) of a value.
+pub(super) fn row_of(span: &Span, v: f64, rows: usize) -> Option<usize> {
+    let t = span.unit(v);
+    (-1e-9..=1.0 + 1e-9)
+        .contains(&t)
+        .then(|| ((1.0 - t.clamp(0.0, 1.0)) * (rows - 1) as f64).round() as usize)
+}
+
+/// The column (from the left of the area) of a value.
+pub(super) fn column_of(span: &Span, v: f64, columns: usize) -> Option<usize> {
+    let t = span.unit(v);
+    (-1e-9..=1.0 + 1e-9).contains(&t).then(|| (t.clamp(0.0, 1.0) * (columns - 1) as f64).round() as usize)
+}
+
+fn vertical_axis(grid: &mut Grid, span: &Span, ticks: &[Tick], area: Area, look: Look, right: bool) {
+    let ascii = look.glyphs.ascii();
+    let x = if right { area.left + area.width } else { area.left - 1 };
+    for row in 0..area.height {
+        grid.put(x, area.top + row, if ascii { '|' } else { '│' }, Ink::Dim);
+    }
+    let mut taken = None;
+    for tick in ticks {
+        let Some(row) = row_of(span, tick.value, area.height) else { continue };
+        // Two labels on one row would be written over each other and read as a third.
+        if taken.replace(row) == Some(row) {
+            continue;
+        }
+        let y = area.top + row;
+        let notch = match (ascii, right) {
+            (true, _) => '+',
+            (false, false) => '┤',
+            (false, true) => '├',
+        };
+        grid.put(x, y, notch, Ink::Dim);
+        if right {
+            grid.text(x + 2, y, &tick.label, Ink::Dim);
+        } else {
+            let label = fit(&tick.label, area.left - 1, ascii);
+            grid.text((area.left - 1).saturating_sub(width_of(&label) + 1), y, &label, Ink::Dim);
+        }
+    }
+}
+
+fn horizontal_axis(grid: &mut Grid, span: &Span, ticks: &[Tick], area: Area, look: Look) {
+    let ascii = look.glyphs.ascii();
+    let y = area.top + area.height;
+    grid.put(area.left - 1, y, if ascii { '+' } else { '└' }, Ink::Dim);
+    for i in 0..area.width {
+        grid.put(area.left + i, y, if ascii { '-' } else { '─' }, Ink::Dim);
+    }
+    let mut free = 0;
+    for tick in ticks {
+        let Some(column) = column_of(span, tick.value, area.width) else { continue };
+        let label = fit(&tick.label, area.width, ascii);
+        let length = width_of(&label);
+        let middle = area.left + column;
+        let start = middle.saturating_sub(length / 2).min(grid.width().saturating_sub(length));
+        grid.put(middle, y, if ascii { '+' } else { '┬' }, Ink::Dim);
+        if start >= free {
+            grid.text(start, y + 1, &label, Ink::Dim);
+            free = start + length + 1;
+        }
+    }
+}
+
+/// The paint over a heatmap, where series colours would be lost.
+pub(super) const OVER_FIELD: Paint = Paint::Rgb([255, 255, 255]);

@@ -1,0 +1,237 @@
+//! Dots inside character cells: Braille has 2×4 of them, half blocks 1×2, the plain ladder below one.
+
+use super::grid::{Grid, Ink};
+use crate::colour::{Paint, marker};
+
+/// What a terminal's font can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Glyphs {
+    /// Braille, 2×4 dots a cell.
+    Braille,
+    /// Half blocks, 1×2.
+    HalfBlock,
+    /// One dot a cell.
+    Dot,
+    /// One ASCII character a cell.
+    Ascii,
+}
+
+impl Glyphs {
+    /// Dots a cell has across and down.
+    pub fn dots(self) -> (usize, usize) {
+        match self {
+            Self::Braille => (2, 4),
+            Self::HalfBlock => (1, 2),
+            Self::Dot | Self::Ascii => (1, 1),
+        }
+    }
+
+    /// Only ASCII may be printed.
+    pub fn ascii(self) -> bool {
+        self == Self::Ascii
+    }
+}
+
+/// What is drawn with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pen {
+    /// Its colour.
+    pub paint: Paint,
+    /// Its marker, which is what a cell of one dot shows.
+    pub marker: u8,
+    /// Whether it fills (behind) or draws (in front; takes over cells of fills).
+    pub layer: Layer,
+}
+
+/// What covers what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// Nothing drawn.
+    Empty,
+    /// Bands.
+    Fill,
+    /// References.
+    Rule,
+    /// Data.
+    Line,
+}
+
+#[derive(Clone, Copy)]
+struct Spot {
+    mask: u8,
+    pen: Pen,
+}
+
+/// A plot area of dots.
+pub struct Raster {
+    glyphs: Glyphs,
+    columns: usize,
+    rows: usize,
+    spots: Vec<Spot>,
+}
+
+impl Raster {
+    /// Without a dot; the size is in cells.
+    pub fn new(glyphs: Glyphs, columns: usize, rows: usize) -> Self {
+        let pen = Pen { paint: Paint::Grey, marker: 0, layer: Layer::Empty };
+        Self { glyphs, columns, rows, spots: vec![Spot { mask: 0, pen }; columns * rows] }
+    }
+
+    /// Dots across.
+    pub fn width(&self) -> usize {
+        self.columns * self.glyphs.dots().0
+    }
+
+    /// Dots down.
+    pub fn height(&self) -> usize {
+        self.rows * self.glyphs.dots().1
+    }
+
+    /// Dots a cell has.
+    pub fn glyphs(&self) -> Glyphs {
+        self.glyphs
+    }
+
+    /// Sets a dot; outside does nothing.
+    pub fn dot(&mut self, x: i64, y: i64, pen: Pen) {
+        if x < 0 || y < 0 || x >= self.width() as i64 || y >= self.height() as i64 {
+            return;
+        }
+        let (dx, dy) = self.glyphs.dots();
+        let (x, y) = (x as usize, y as usize);
+        let spot = &mut self.spots[y / dy * self.columns + x / dx];
+        if spot.pen.layer > pen.layer {
+            return;
+        }
+        if spot.pen.layer < pen.layer {
+            spot.mask = 0;
+        }
+        spot.pen = pen;
+        spot.mask |= match self.glyphs {
+            Glyphs::Braille => [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]][x % 2][y % 4],
+            Glyphs::HalfBlock => 1 << (y % 2),
+            Glyphs::Dot | Glyphs::Ascii => 1,
+        };
+    }
+
+    /// A straight line between two positions in dots, cut at the edges.
+    pub fn line(&mut self, from: (f64, f64), to: (f64, f64), pen: Pen) {
+        let limits = (self.width() as f64 - 0.5, self.height() as f64 - 0.5);
+        let Some(((x0, y0), (x1, y1))) = clip(from, to, limits) else { return };
+        let steps = (x1 - x0).abs().max((y1 - y0).abs()).ceil().max(1.0);
+        for i in 0..=steps as i64 {
+            let t = i as f64 / steps;
+            self.dot((x0 + (x1 - x0) * t).round() as i64, (y0 + (y1 - y0) * t).round() as i64, pen);
+        }
+    }
+
+    /// Prints the dots into cells, the top left corner at (left, top).
+    pub fn paint(&self, grid: &mut Grid, left: usize, top: usize) {
+        for row in 0..self.rows {
+            for column in 0..self.columns {
+                let spot = self.spots[row * self.columns + column];
+                if spot.mask == 0 {
+                    continue;
+                }
+                let fill = spot.pen.layer == Layer::Fill;
+                let rule = spot.pen.layer == Layer::Rule;
+                let ch = match self.glyphs {
+                    Glyphs::Braille => char::from_u32(0x2800 + u32::from(spot.mask)).unwrap_or(' '),
+                    Glyphs::HalfBlock if fill => '░',
+                    Glyphs::HalfBlock => [' ', '▀', '▄', '█'][usize::from(spot.mask & 3)],
+                    Glyphs::Dot if fill => '·',
+                    // The marker of a rule says whether it is upright.
+                    Glyphs::Dot if rule => ['┄', '┆'][usize::from(spot.pen.marker & 1)],
+                    Glyphs::Dot => marker(spot.pen.marker, false),
+                    Glyphs::Ascii if fill => ':',
+                    Glyphs::Ascii if rule => ['-', '|'][usize::from(spot.pen.marker & 1)],
+                    Glyphs::Ascii => marker(spot.pen.marker, true),
+                };
+                let ink = if fill { Ink::Faint(spot.pen.paint) } else { Ink::Series(spot.pen.paint) };
+                grid.put(left + column, top + row, ch, ink);
+            }
+        }
+    }
+}
+
+/// Positions in dots.
+type Point = (f64, f64);
+
+/// The part of a line inside `-0.5 ..= limit` on both axes (Liang and Barsky's way).
+fn clip(from: Point, to: Point, limits: Point) -> Option<(Point, Point)> {
+    if ![from.0, from.1, to.0, to.1].iter().all(|v| v.is_finite()) {
+        return None;
+    }
+    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+    let (mut t0, mut t1) = (0.0f64, 1.0f64);
+    let edge = 0.499;
+    for (p, q) in [
+        (-dx, from.0 + edge),
+        (dx, limits.0 - 0.001 - from.0),
+        (-dy, from.1 + edge),
+        (dy, limits.1 - 0.001 - from.1),
+    ] {
+        if p == 0.0 {
+            if q < 0.0 {
+                return None;
+            }
+        } else if p < 0.0 {
+            t0 = t0.max(q / p);
+        } else {
+            t1 = t1.min(q / p);
+        }
+    }
+    (t0 <= t1).then(|| {
+        let at = |t: f64| (from.0 + dx * t, from.1 + dy * t);
+        (at(t0), at(t1))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEN: Pen = Pen { paint: Paint::Slot(0), marker: 0, layer: Layer::Line };
+
+    fn drawn(glyphs: Glyphs, draw: impl Fn(&mut Raster)) -> String {
+        let mut raster = Raster::new(glyphs, 4, 2);
+        draw(&mut raster);
+        let mut grid = Grid::new(4, 2);
+        raster.paint(&mut grid, 0, 0);
+        grid.plain()
+    }
+
+    #[test]
+    fn a_diagonal_in_each_kind_of_glyph() {
+        let line = |r: &mut Raster| {
+            let (w, h) = (r.width() as f64, r.height() as f64);
+            r.line((0.0, h - 1.0), (w - 1.0, 0.0), PEN);
+        };
+        assert_eq!(drawn(Glyphs::Braille, line), "  ⡠⠊\n⡠⠊\n");
+        assert_eq!(drawn(Glyphs::HalfBlock, line), "  ▄▀\n▄▀\n");
+        assert_eq!(drawn(Glyphs::Dot, line), "  ●●\n●●\n");
+        assert_eq!(drawn(Glyphs::Ascii, line), "  oo\noo\n");
+    }
+
+    #[test]
+    fn lines_are_cut_at_the_edges_and_never_wrap() {
+        let far = |r: &mut Raster| r.line((-1e12, 3.0), (1e12, 3.0), PEN);
+        assert_eq!(drawn(Glyphs::Braille, far), "⣀⣀⣀⣀\n\n");
+        let outside = |r: &mut Raster| r.line((0.0, -50.0), (7.0, -40.0), PEN);
+        assert_eq!(drawn(Glyphs::Braille, outside), "\n\n");
+        let nan = |r: &mut Raster| r.line((0.0, f64::NAN), (7.0, 0.0), PEN);
+        assert_eq!(drawn(Glyphs::Braille, nan), "\n\n");
+    }
+
+    #[test]
+    fn a_line_takes_over_the_cells_of_a_fill() {
+        let fill = Pen { layer: Layer::Fill, ..PEN };
+        let both = |r: &mut Raster| {
+            r.dot(0, 3, PEN);
+            for x in 0..8 {
+                r.dot(x, 0, fill);
+            }
+        };
+        assert_eq!(drawn(Glyphs::Braille, both), "⡀⠉⠉⠉\n\n");
+    }
+}

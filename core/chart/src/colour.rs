@@ -1,0 +1,213 @@
+//! Colours that colour-blind readers can tell apart, the same for a name wherever it is drawn, and markers for no colour at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many colours series take turns with.
+pub const COLOURS: usize = 7;
+
+/// Okabe and Ito's palette, on white paper (its yellow darkened, which would be lost there).
+const ON_PAPER: [[u8; 3]; COLOURS] = [
+    [0, 114, 178],
+    [213, 94, 0],
+    [0, 158, 115],
+    [204, 121, 167],
+    [230, 159, 0],
+    [86, 180, 233],
+    [176, 160, 0],
+];
+
+/// The same hues, light enough for a dark terminal.
+const ON_SCREEN: [[u8; 3]; COLOURS] = [
+    [64, 156, 224],
+    [232, 112, 40],
+    [24, 188, 140],
+    [220, 140, 186],
+    [236, 172, 30],
+    [120, 204, 250],
+    [240, 228, 66],
+];
+
+/// Markers in their order, and what stands for them where only ASCII can be shown.
+const MARKERS: [(char, char); 10] = [
+    ('●', 'o'),
+    ('▲', '^'),
+    ('■', '#'),
+    ('◆', '*'),
+    ('○', '0'),
+    ('△', 'A'),
+    ('□', '%'),
+    ('◇', '+'),
+    ('▼', 'v'),
+    ('★', '@'),
+];
+
+/// The colour of a mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paint {
+    /// One of the palette.
+    Slot(u8),
+    /// Recedes behind the data: references, ground truth.
+    Grey,
+    /// Chosen by the figure.
+    Rgb([u8; 3]),
+}
+
+impl Paint {
+    /// For a dark terminal.
+    pub fn on_screen(self) -> [u8; 3] {
+        match self {
+            Self::Slot(i) => ON_SCREEN[usize::from(i) % COLOURS],
+            Self::Grey => [150, 150, 150],
+            Self::Rgb(c) => c,
+        }
+    }
+
+    /// For white paper.
+    pub fn on_paper(self) -> [u8; 3] {
+        match self {
+            Self::Slot(i) => ON_PAPER[usize::from(i) % COLOURS],
+            Self::Grey => [120, 120, 120],
+            Self::Rgb(c) => c,
+        }
+    }
+
+    /// From a figure's `color`: a name of the palette, `grey`, or `#rrggbb`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let names = ["blue", "vermillion", "green", "purple", "orange", "sky", "yellow"];
+        if let Some(i) = names.iter().position(|n| *n == text) {
+            return Some(Self::Slot(i as u8));
+        }
+        match text {
+            "red" => return Some(Self::Slot(1)),
+            "pink" | "magenta" => return Some(Self::Slot(3)),
+            "cyan" => return Some(Self::Slot(5)),
+            "grey" | "gray" | "black" | "white" => return Some(Self::Grey),
+            _ => {}
+        }
+        let hex = text.strip_prefix('#').filter(|h| h.len() == 6 && h.is_ascii())?;
+        let byte = |i: usize| u8::from_str_radix(&hex[i..i + 2], 16).ok();
+        Some(Self::Rgb([byte(0)?, byte(2)?, byte(4)?]))
+    }
+}
+
+/// A marker's character.
+pub fn marker(number: u8, ascii: bool) -> char {
+    let (fine, plain) = MARKERS[usize::from(number) % MARKERS.len()];
+    if ascii { plain } else { fine }
+}
+
+/// Colour and marker of each name that is `shown`: from a hash of the name, the next free one where two names would share
+/// it. `known` names, shown or not, agree among themselves first, so that each keeps its look in whatever company it is
+/// shown; a look is free if nothing shown has it.
+pub fn assign<'a>(
+    known: impl Iterator<Item = &'a str>,
+    shown: impl Iterator<Item = &'a str>,
+) -> BTreeMap<String, (Paint, u8)> {
+    let known: BTreeSet<&str> = known.collect();
+    let shown: BTreeSet<&str> = shown.collect();
+    let mut agreed = Looks::default();
+    let wishes: BTreeMap<&str, (usize, usize)> =
+        known.iter().map(|name| (*name, agreed.take(wish(name)))).collect();
+    let mut looks = Looks::default();
+    let (first, then): (Vec<&str>, Vec<&str>) = shown.into_iter().partition(|name| known.contains(name));
+    first
+        .into_iter()
+        .chain(then)
+        .map(|name| {
+            let (colour, marker) = looks.take(wishes.get(name).copied().unwrap_or_else(|| wish(name)));
+            (name.to_owned(), (Paint::Slot(colour as u8), marker as u8))
+        })
+        .collect()
+}
+
+/// Colours and markers that are taken.
+#[derive(Default)]
+struct Looks {
+    colours: [bool; COLOURS],
+    markers: [bool; MARKERS.len()],
+}
+
+impl Looks {
+    fn take(&mut self, (colour, marker): (usize, usize)) -> (usize, usize) {
+        (take(&mut self.colours, colour), take(&mut self.markers, marker))
+    }
+}
+
+/// The colour and marker a name would have alone.
+fn wish(name: &str) -> (usize, usize) {
+    let hash = hash(name);
+    ((hash % COLOURS as u64) as usize, (hash / 64 % MARKERS.len() as u64) as usize)
+}
+
+/// The first free place from `start` on, around the end; when all are taken, all become free again.
+fn take(used: &mut [bool], start: usize) -> usize {
+    if used.iter().all(|u| *u) {
+        used.fill(false);
+    }
+    let free = (0..used.len()).map(|i| (start + i) % used.len()).find(|i| !used[*i]).unwrap_or(start);
+    used[free] = true;
+    free
+}
+
+/// FNV-1a: small, and the same on every machine and version.
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Viridis, dark to bright: a polynomial fit, exact to less than one step of a byte's eyesight.
+pub fn viridis(level: f64) -> [u8; 3] {
+    const C: [[f64; 3]; 7] = [
+        [0.277_727, 0.005_407, 0.334_100],
+        [0.105_093, 1.404_614, 1.384_590],
+        [-0.330_862, 0.214_848, 0.095_095],
+        [-4.634_230, -5.799_101, -19.332_441],
+        [6.228_270, 14.179_933, 56.690_553],
+        [4.776_385, -13.745_145, -65.353_033],
+        [-5.435_456, 4.645_853, 26.312_435],
+    ];
+    let t = level.clamp(0.0, 1.0);
+    std::array::from_fn(|i| {
+        let v = C.iter().rev().fold(0.0, |sum, c| sum * t + c[i]);
+        (v.clamp(0.0, 1.0) * 255.0).round() as u8
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_name_keeps_its_colour_in_any_company_without_collision() {
+        let models = ["deep", "middle", "shallow"];
+        let alone = assign(models.into_iter(), ["shallow"].into_iter());
+        let together = assign(models.into_iter(), ["deep", "middle", "shallow", "target", "a"].into_iter());
+        assert_eq!(alone["shallow"], together["shallow"]);
+        let seven = assign(std::iter::empty(), ["a", "b", "c", "d", "e", "f", "g"].into_iter());
+        let mut colours: Vec<_> = seven.values().map(|(p, _)| format!("{p:?}")).collect();
+        colours.sort();
+        colours.dedup();
+        assert_eq!(colours.len(), COLOURS);
+    }
+
+    #[test]
+    fn colours_are_read_from_figures() {
+        assert_eq!(Paint::parse("blue"), Some(Paint::Slot(0)));
+        assert_eq!(Paint::parse("#ff8000"), Some(Paint::Rgb([255, 128, 0])));
+        assert_eq!(Paint::parse("grey"), Some(Paint::Grey));
+        assert_eq!(Paint::parse("#ff80"), None);
+        assert_eq!(Paint::parse("#ééé"), None);
+    }
+
+    #[test]
+    fn viridis_runs_from_dark_blue_to_yellow() {
+        assert_eq!(viridis(0.0), [71, 1, 85]);
+        let [r, g, b] = viridis(1.0);
+        assert!(r > 240 && g > 220 && b < 60);
+        let light = |c: [u8; 3]| c.iter().map(|v| u32::from(*v)).sum::<u32>();
+        assert!(
+            (0..10)
+                .all(|i| light(viridis(f64::from(i) / 10.0)) < light(viridis(f64::from(i + 1) / 10.0)) + 12)
+        );
+    }
+}

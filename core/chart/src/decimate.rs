@@ -1,0 +1,153 @@
+//! Thinning that keeps the extremes: however many points, one column of pixels needs only its first, smallest, largest and last.
+
+/// What one column of pixels shows of a line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Column {
+    /// Number of the column, from the left.
+    pub at: i32,
+    /// Value that enters the column.
+    pub first: f64,
+    /// Smallest.
+    pub min: f64,
+    /// Largest.
+    pub max: f64,
+    /// Value that leaves the column.
+    pub last: f64,
+}
+
+/// Why a point cannot be on a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Odd {
+    /// Not a number.
+    Nan,
+    /// Plus infinity.
+    Above,
+    /// Minus infinity.
+    Below,
+    /// Zero or less on a logarithmic axis.
+    NotPositive,
+}
+
+/// A thinned line.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Thinned {
+    /// Unbroken stretches; between two of them at least one point could not be drawn.
+    pub stretches: Vec<Vec<Column>>,
+    /// Columns with points that could not be drawn, each column and reason once.
+    pub odd: Vec<(i32, Odd)>,
+    /// How many points could not be drawn.
+    pub odd_points: usize,
+}
+
+/// Thins points in their order. `column` gives a point's column, `None` where x itself has no place (such a point is left out
+/// and interrupts the line); `takes` says whether a finite value has a place on the y axis.
+pub fn thin(
+    points: impl Iterator<Item = (f64, f64)>,
+    column: impl Fn(f64) -> Option<i32>,
+    takes: impl Fn(f64) -> bool,
+) -> Thinned {
+    let mut out = Thinned::default();
+    let mut stretch: Vec<Column> = Vec::new();
+    for (x, y) in points {
+        let at = column(x);
+        let odd = match y {
+            y if y.is_nan() => Some(Odd::Nan),
+            f64::INFINITY => Some(Odd::Above),
+            f64::NEG_INFINITY => Some(Odd::Below),
+            y if !takes(y) => Some(Odd::NotPositive),
+            _ => None,
+        };
+        match (at, odd) {
+            (Some(at), None) => match stretch.last_mut() {
+                Some(c) if c.at == at => {
+                    c.min = c.min.min(y);
+                    c.max = c.max.max(y);
+                    c.last = y;
+                }
+                _ => stretch.push(Column { at, first: y, min: y, max: y, last: y }),
+            },
+            (at, odd) => {
+                if !stretch.is_empty() {
+                    out.stretches.push(std::mem::take(&mut stretch));
+                }
+                if let (Some(at), Some(odd)) = (at, odd) {
+                    out.odd_points += 1;
+                    if out.odd.last() != Some(&(at, odd)) {
+                        out.odd.push((at, odd));
+                    }
+                }
+            }
+        }
+    }
+    if !stretch.is_empty() {
+        out.stretches.push(stretch);
+    }
+    out.odd.sort_unstable();
+    out.odd.dedup();
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn values() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            20 => -1e9f64..1e9,
+            1 => Just(f64::NAN),
+            1 => Just(f64::INFINITY),
+            1 => Just(f64::NEG_INFINITY),
+            1 => Just(0.0),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_column_keeps_its_extremes_and_nothing_odd_is_lost(
+            y in prop::collection::vec(values(), 0..2000), width in 1i32..300, log in any::<bool>(),
+        ) {
+            let takes = |v: f64| !log || v > 0.0;
+            let n = y.len();
+            let column = |x: f64| Some((x * f64::from(width) / n as f64) as i32);
+            let thinned = thin(y.iter().enumerate().map(|(i, y)| (i as f64, *y)), column, takes);
+
+            let mut expected: BTreeMap<i32, (f64, f64)> = BTreeMap::new();
+            let mut odd: Vec<i32> = Vec::new();
+            for (i, v) in y.iter().enumerate() {
+                let at = column(i as f64).unwrap_or_default();
+                if v.is_finite() && takes(*v) {
+                    let e = expected.entry(at).or_insert((*v, *v));
+                    *e = (e.0.min(*v), e.1.max(*v));
+                } else {
+                    odd.push(at);
+                }
+            }
+            let mut found: BTreeMap<i32, (f64, f64)> = BTreeMap::new();
+            for c in thinned.stretches.iter().flatten() {
+                let e = found.entry(c.at).or_insert((c.min, c.max));
+                *e = (e.0.min(c.min), e.1.max(c.max));
+                prop_assert!(c.min <= c.first && c.first <= c.max && c.min <= c.last && c.last <= c.max);
+            }
+            prop_assert_eq!(found, expected);
+            prop_assert_eq!(thinned.odd_points, odd.len());
+            odd.sort_unstable();
+            odd.dedup();
+            let mut marked: Vec<i32> = thinned.odd.iter().map(|(at, _)| *at).collect();
+            marked.dedup();
+            prop_assert_eq!(marked, odd);
+            // A line is never drawn over a point that has no place.
+            let drawable: usize = y.split(|v| !(v.is_finite() && takes(*v))).filter(|s| !s.is_empty()).count();
+            prop_assert_eq!(thinned.stretches.len(), drawable);
+        }
+    }
+
+    #[test]
+    fn a_point_without_a_place_on_x_interrupts() {
+        let points = [(1.0, 1.0), (f64::NAN, 2.0), (3.0, 3.0)];
+        let thinned = thin(points.into_iter(), |x| x.is_finite().then_some(x as i32), |_| true);
+        assert_eq!(thinned.stretches.len(), 2);
+        assert_eq!(thinned.odd_points, 0);
+    }
+}

@@ -1,0 +1,140 @@
+//! From data to the range of an axis.
+
+use super::scale::{Scale, Span};
+use super::{Axis, Chart, Shape, Side, Where};
+
+/// Smallest and largest finite value.
+pub fn finite_range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    values.filter(|v| v.is_finite()).fold(None, |range, v| {
+        Some(range.map_or((v, v), |(low, high): (f64, f64)| (low.min(v), high.max(v))))
+    })
+}
+
+/// The ranges of a chart's axes.
+#[derive(Clone, Copy, Debug)]
+pub struct Domain {
+    /// Horizontal.
+    pub x: Span,
+    /// Left.
+    pub y: Span,
+    /// Right, where the chart has one.
+    pub y2: Option<Span>,
+}
+
+impl Domain {
+    /// The vertical span a mark is measured on.
+    pub fn vertical(&self, side: Side) -> &Span {
+        match (&self.y2, side) {
+            (Some(y2), Side::Right) => y2,
+            _ => &self.y,
+        }
+    }
+
+    /// Ranges that hold every drawable value of the chart.
+    pub fn of(chart: &Chart) -> Self {
+        let has = |of: fn(&Shape) -> bool| chart.marks.iter().any(|m| of(&m.shape));
+        let points = has(|shape| matches!(shape, Shape::Scatter { .. }));
+        let loose = points || has(|shape| matches!(shape, Shape::Bars { .. }));
+        let loose = if loose { 0.03 } else { 0.0 };
+        let fixed =
+            |axis: &Axis, free: Span| match axis.range.map(|(low, high)| (low.min(high), low.max(high))) {
+                Some((low, high)) if free.scale.takes(low) && free.scale.takes(high) => {
+                    span(free.scale, std::iter::once((low, high)), 0.0)
+                }
+                _ => free,
+            };
+        let x = if points && !chart.x.categories.is_empty() {
+            // Points of a category stand in the middle of its place, not on the chart's edge.
+            Span { scale: Scale::Linear, low: -0.5, high: chart.x.categories.len() as f64 - 0.5 }
+        } else {
+            let extents = chart.marks.iter().filter_map(|m| extent_x(&m.shape, chart.x.scale));
+            span(chart.x.scale, extents, loose)
+        };
+        let vertical = |scale: Scale, side: Side| {
+            let marks = chart.marks.iter().filter(|m| chart.y2.is_none() || m.side == side);
+            let tight = chart.marks.iter().any(|m| matches!(m.shape, Shape::Heatmap(_) | Shape::Image(_)));
+            span(scale, marks.filter_map(|m| extent_y(&m.shape, scale)), if tight { 0.0 } else { 0.04 })
+        };
+        Self {
+            x: fixed(&chart.x, x),
+            y: fixed(&chart.y, vertical(chart.y.scale, Side::Left)),
+            y2: chart.y2.as_ref().map(|axis| fixed(axis, vertical(axis.scale, Side::Right))),
+        }
+    }
+}
+
+/// A span over all extents, widened by a share of its length on each side, never empty.
+fn span(scale: Scale, extents: impl Iterator<Item = (f64, f64)>, margin: f64) -> Span {
+    let range = finite_range(extents.flat_map(|(low, high)| [low, high]));
+    let (low, high) = range.unwrap_or(if scale.takes(0.0) { (0.0, 1.0) } else { (0.1, 1.0) });
+    let (mut a, mut b) = (scale.forward(low), scale.forward(high));
+    if b - a <= f64::EPSILON * 16.0 * a.abs().max(b.abs()).max(f64::MIN_POSITIVE) {
+        let room = match scale {
+            Scale::Linear => (low.abs() * 0.1).max(0.5),
+            Scale::Log | Scale::Log2 | Scale::Symlog { .. } => 0.5,
+        };
+        (a, b) = (a - room, b + room);
+    }
+    // A quantity that starts at zero keeps zero as its end: no axis begins at -3 steps.
+    let room = (b - a) * margin;
+    let from_zero = low >= 0.0 && scale.takes(0.0);
+    let bottom = if from_zero && a - room < 0.0 && a >= 0.0 { 0.0f64.min(a) } else { a - room };
+    let top = if high <= 0.0 && scale.takes(0.0) && b + room > 0.0 { 0.0 } else { b + room };
+    // Never beyond the doubles, and never at a zero that a logarithm turns into infinity.
+    let least = if scale.takes(0.0) { f64::MIN } else { f64::MIN_POSITIVE };
+    Span { scale, low: scale.inverse(bottom).max(least), high: scale.inverse(top).min(f64::MAX) }
+}
+
+fn range_on(scale: Scale, values: &[f64]) -> Option<(f64, f64)> {
+    finite_range(values.iter().copied().filter(|v| scale.takes(*v)))
+}
+
+/// Middles of cells widened by half a cell on each side.
+pub fn cell_edges(middles: &[f64]) -> Option<(f64, f64)> {
+    let (first, last) = (middles.first()?, middles.last()?);
+    let half = |a: f64, b: f64| (b - a).abs() / 2.0;
+    let (left, right) = match middles {
+        [_] => (0.5, 0.5),
+        [a, b, ..] => (half(*a, *b), half(middles[middles.len() - 2], *last)),
+        [] => return None,
+    };
+    Some((first - left, last + right))
+}
+
+/// To the outer edges of the cells, as far as they have a place.
+fn field_extent(scale: Scale, middles: &[f64]) -> Option<(f64, f64)> {
+    cell_edges(middles).filter(|(low, _)| scale.takes(*low)).or_else(|| range_on(scale, middles))
+}
+
+fn extent_x(shape: &Shape, scale: Scale) -> Option<(f64, f64)> {
+    match shape {
+        Shape::Line { x, .. } | Shape::Band { x, .. } | Shape::Scatter { x, .. } | Shape::Words { x, .. } => {
+            range_on(scale, x)
+        }
+        Shape::Bars { x, width, .. } => range_on(scale, x).map(|(a, b)| (a - width / 2.0, b + width / 2.0)),
+        Shape::Heatmap(f) => field_extent(scale, &f.x),
+        Shape::Contour(f) => range_on(scale, &f.x),
+        Shape::Rule { at: Where::X(v) } => scale.takes(*v).then_some((*v, *v)),
+        Shape::Rule { .. } => None,
+        Shape::Image(p) => Some((0.0, p.width as f64)),
+    }
+}
+
+fn extent_y(shape: &Shape, scale: Scale) -> Option<(f64, f64)> {
+    match shape {
+        Shape::Line { y, .. } | Shape::Scatter { y, .. } | Shape::Words { y, .. } => range_on(scale, y),
+        Shape::Band { low, high, .. } => {
+            let (low, high) = (range_on(scale, low), range_on(scale, high));
+            finite_range([low, high].into_iter().flatten().flat_map(|(a, b)| [a, b]))
+        }
+        Shape::Bars { y, .. } => {
+            let (low, high) = range_on(scale, y)?;
+            Some(if scale.takes(0.0) { (low.min(0.0), high.max(0.0)) } else { (low, high) })
+        }
+        Shape::Heatmap(f) => field_extent(scale, &f.y),
+        Shape::Contour(f) => range_on(scale, &f.y),
+        Shape::Rule { at: Where::Y(v) } => scale.takes(*v).then_some((*v, *v)),
+        Shape::Rule { .. } => None,
+        Shape::Image(p) => Some((0.0, p.height as f64)),
+    }
+}

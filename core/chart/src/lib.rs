@@ -1,0 +1,296 @@
+//! Charts as data: what to draw, independent of where. [`cells`] makes character cells of a [`Chart`], [`svg`] a drawing,
+//! [`png`] a picture.
+//!
+//! Pure: no I/O, clock or terminal in here, so commands, reports and the live monitor share it.
+
+pub mod ascii;
+pub mod cells;
+pub mod colour;
+pub mod contour;
+pub mod decimate;
+pub mod domain;
+pub mod number;
+pub mod png;
+pub mod scale;
+pub mod svg;
+pub mod ticks;
+
+use colour::Paint;
+use jiff::tz::TimeZone;
+use scale::Scale;
+
+/// Charts under one title.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figure {
+    /// What it shows.
+    pub title: String,
+    /// Sentences below it.
+    pub caption: Option<String>,
+    /// Its panels.
+    pub charts: Vec<Chart>,
+}
+
+impl Figure {
+    /// With its title given to its only panel, if there is one panel and that has none.
+    fn merged(&self) -> Option<Self> {
+        let [chart] = self.charts.as_slice() else { return None };
+        let untitled = chart.title.as_deref().is_none_or(str::is_empty);
+        (untitled && !self.title.is_empty()).then(|| Self {
+            title: String::new(),
+            caption: self.caption.clone(),
+            charts: vec![Chart { title: Some(self.title.clone()), ..chart.clone() }],
+        })
+    }
+}
+
+/// One pair of axes (or three: `y2`) with everything drawn on it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chart {
+    /// Printed above the plot.
+    pub title: Option<String>,
+    /// The horizontal axis.
+    pub x: Axis,
+    /// The vertical axis on the left.
+    pub y: Axis,
+    /// The vertical axis on the right.
+    pub y2: Option<Axis>,
+    /// Drawn in this order, fills below lines.
+    pub marks: Vec<Mark>,
+    /// Sentences printed below the plot, for example why it is empty.
+    pub notes: Vec<String>,
+    /// As one of many on a screen: title and legend share a line, captions and what the marks at the axis say are left out.
+    pub terse: bool,
+}
+
+impl Chart {
+    /// The vertical axis of a side; the left one where there is no other.
+    pub fn axis(&self, side: Side) -> &Axis {
+        match (side, &self.y2) {
+            (Side::Right, Some(right)) => right,
+            _ => &self.y,
+        }
+    }
+
+    /// Words in the order in which they may claim their place: the last of each mark, then the ones before.
+    pub fn words(&self) -> impl Iterator<Item = (&Mark, f64, f64, &str)> {
+        let marks = || {
+            self.marks.iter().filter_map(|mark| match &mark.shape {
+                Shape::Words { x, y, words } => Some((mark, x, y, words)),
+                _ => None,
+            })
+        };
+        let longest = marks().map(|(_, x, _, _)| x.len()).max().unwrap_or(0);
+        (1..=longest).flat_map(move |back| {
+            marks().filter_map(move |(mark, x, y, words)| {
+                let i = x.len().checked_sub(back)?;
+                Some((mark, x[i], y[i], words[i].as_str()))
+            })
+        })
+    }
+}
+
+/// An axis: its words, its scale, its range.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Axis {
+    /// What is measured.
+    pub label: String,
+    /// In which unit.
+    pub unit: Option<String>,
+    /// How values become positions.
+    pub scale: Scale,
+    /// Names for the positions 0, 1, 2 and so on; ticks then are these names.
+    pub categories: Vec<String>,
+    /// The values are seconds: ticks at round minutes and hours.
+    pub seconds: bool,
+    /// The values are seconds since 1970: ticks are times of day in this zone.
+    pub clock: Option<TimeZone>,
+    /// Its two ends; without them they are where the data ends.
+    pub range: Option<(f64, f64)>,
+}
+
+impl Axis {
+    /// Whether its values are bytes: they are then told in kB, MB, GB.
+    pub fn bytes(&self) -> bool {
+        self.unit.as_deref() == Some("B")
+    }
+
+    /// A value on it in words.
+    pub fn words(&self, v: f64) -> String {
+        if self.bytes() { number::amount(v) } else { number::value(v) }
+    }
+
+    /// `loss [MSE], log`: what to print beside the axis.
+    pub fn caption(&self) -> String {
+        let mut text = self.label.clone();
+        if let Some(unit) = self
+            .unit
+            .as_deref()
+            .filter(|u| !u.is_empty() && !says(&self.label, u) && !self.seconds && !self.bytes())
+        {
+            text = if text.is_empty() { unit.to_owned() } else { format!("{text} [{unit}]") };
+        }
+        if let Some(word) = self.scale.word() {
+            text = if text.is_empty() { word.to_owned() } else { format!("{text} ({word})") };
+        }
+        text
+    }
+}
+
+/// Whether a label says the unit already, as one of its words: `cross entropy, nats`.
+fn says(label: &str, unit: &str) -> bool {
+    label == unit || label.split([' ', ',', '(', ')', '[', ']']).any(|word| word == unit)
+}
+
+/// Which vertical axis a mark belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Side {
+    /// `y`, on the left.
+    #[default]
+    Left,
+    /// `y2`, on the right.
+    Right,
+}
+
+/// Something drawn, with how it looks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mark {
+    /// Its words in the legend; none keeps it out of the legend.
+    pub name: Option<String>,
+    /// A value to print beside the name, usually the last one.
+    pub last: Option<f64>,
+    /// Its colour.
+    pub paint: Paint,
+    /// Number of its marker, which tells it apart without colour.
+    pub marker: u8,
+    /// Which vertical axis it is measured on.
+    pub side: Side,
+    /// Behind the others, and paler: what is smoothed, under what it was smoothed to.
+    pub faint: bool,
+    /// What it is.
+    pub shape: Shape,
+}
+
+/// The kinds of marks. Vectors of one shape have equal lengths.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shape {
+    /// Points joined in order; a non-finite value interrupts the line and is marked at the axis.
+    Line {
+        /// Horizontal positions.
+        x: Vec<f64>,
+        /// Values.
+        y: Vec<f64>,
+    },
+    /// The area between two curves.
+    Band {
+        /// Horizontal positions, ascending.
+        x: Vec<f64>,
+        /// Lower edge.
+        low: Vec<f64>,
+        /// Upper edge.
+        high: Vec<f64>,
+    },
+    /// Single points.
+    Scatter {
+        /// Horizontal positions.
+        x: Vec<f64>,
+        /// Values.
+        y: Vec<f64>,
+        /// Joined by thin lines in their order.
+        joined: bool,
+    },
+    /// Words beside points. Where they would cover each other, later ones stay and earlier ones go.
+    Words {
+        /// Horizontal positions.
+        x: Vec<f64>,
+        /// Values.
+        y: Vec<f64>,
+        /// What is written.
+        words: Vec<String>,
+    },
+    /// Upright bars from zero, each `width` wide in data units.
+    Bars {
+        /// Middles.
+        x: Vec<f64>,
+        /// Heights.
+        y: Vec<f64>,
+        /// Width of each, in units of x.
+        width: f64,
+    },
+    /// A value for each cell of a rectangular grid, as colours.
+    Heatmap(Field),
+    /// A value for each node of a rectangular grid, as level lines.
+    Contour(Field),
+    /// A line across the whole plot.
+    Rule {
+        /// Where it stands.
+        at: Where,
+    },
+    /// A picture.
+    Image(Picture),
+}
+
+/// Where a rule stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Where {
+    /// Upright at this x.
+    X(f64),
+    /// Level at this y.
+    Y(f64),
+}
+
+/// Values over a rectangular grid; NaN where there is none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// Ascending middles of the columns.
+    pub x: Vec<f64>,
+    /// Ascending middles of the rows.
+    pub y: Vec<f64>,
+    /// `z[row * x.len() + column]`.
+    pub z: Vec<f64>,
+    /// What z is, for the legend.
+    pub label: String,
+    /// Colours by the logarithm of z.
+    pub log: bool,
+}
+
+impl Field {
+    /// Smallest and largest finite value, `None` if there is none.
+    pub fn range(&self) -> Option<(f64, f64)> {
+        domain::finite_range(self.z.iter().copied().filter(|z| !self.log || *z > 0.0))
+    }
+
+    /// Where a value lies between the smallest (0) and the largest (1).
+    pub fn level(&self, z: f64, (low, high): (f64, f64)) -> Option<f64> {
+        if !z.is_finite() || (self.log && z <= 0.0) {
+            return None;
+        }
+        let f = |v: f64| if self.log { v.log10() } else { v / 2.0 };
+        let span = f(high) - f(low);
+        Some(if span > 0.0 { ((f(z) - f(low)) / span).clamp(0.0, 1.0) } else { 0.5 })
+    }
+
+    /// The value at a fractional position between grid nodes' cells, by nearest cell.
+    pub fn nearest(&self, x: f64, y: f64) -> Option<f64> {
+        let i = nearest(&self.x, x)?;
+        let j = nearest(&self.y, y)?;
+        self.z.get(j * self.x.len() + i).copied()
+    }
+}
+
+/// Index of the ascending value nearest to `v`.
+fn nearest(sorted: &[f64], v: f64) -> Option<usize> {
+    let after = sorted.partition_point(|s| *s < v);
+    let candidates = [after.checked_sub(1), (after < sorted.len()).then_some(after)];
+    candidates.into_iter().flatten().min_by(|a, b| (sorted[*a] - v).abs().total_cmp(&(sorted[*b] - v).abs()))
+}
+
+/// A picture, row by row from the top.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// Pixels a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Red, green and blue of each pixel; transparent where none.
+    pub pixels: Vec<Option<[u8; 3]>>,
+}

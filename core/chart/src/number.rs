@@ -1,0 +1,309 @@
+//! Numbers, times and sizes as people read them.
+
+use std::time::Duration;
+
+/// At most four significant digits, `1.2e-5` rather than `0.000012`, and no trailing zeros.
+pub fn value(v: f64) -> String {
+    if v.is_nan() {
+        return "NaN".to_owned();
+    }
+    if v.is_infinite() {
+        return if v > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    if v == 0.0 {
+        return "0".to_owned();
+    }
+    // Rounded first: 0.00099996 is 0.001, and 9.99996 is 10.
+    let text = format!("{v:.3e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-3..=4).contains(&exponent) {
+        let digits = (3 - exponent).max(0) as usize;
+        return trimmed(&format!("{v:.digits$}"));
+    }
+    format!("{}e{exponent}", trimmed(mantissa))
+}
+
+/// Four significant digits in eight columns, whatever the value: what stands beside it keeps its place while it changes.
+pub fn steady(v: f64) -> String {
+    let text = if v.is_finite() && v != 0.0 {
+        let text = format!("{v:.3e}");
+        let exponent: i32 = text.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
+        if (-2..=5).contains(&exponent) {
+            let digits = (3 - exponent).max(0) as usize;
+            format!("{v:.digits$}")
+        } else if v < 0.0 || !(-99..=99).contains(&exponent) {
+            format!("{v:.2e}")
+        } else {
+            text
+        }
+    } else {
+        value(v)
+    };
+    format!("{text:>8}")
+}
+
+/// As [`steady`] with three digits or two and a power, in six columns.
+pub fn steady_brief(v: f64) -> String {
+    let size = v.abs();
+    let text = if !v.is_finite() || v == 0.0 {
+        value(v)
+    } else if (0.009_995..9999.5).contains(&size) {
+        let digits = if size < 0.9995 {
+            3
+        } else if size < 9.995 {
+            2
+        } else {
+            usize::from(size < 99.95)
+        };
+        format!("{v:.digits$}")
+    } else {
+        format!("{v:.1e}")
+    };
+    format!("{text:>6}")
+}
+
+fn trimmed(text: &str) -> String {
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text.to_owned()
+    }
+}
+
+/// `950`, `15.2 k`, `1.2 M`: three or four digits at most.
+pub fn count(n: f64) -> String {
+    let size = n.abs();
+    for (unit, suffix) in [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")] {
+        // 9,999 is still shown in full; the next rounding step up is taken into account.
+        if size >= if unit == 1e3 { 1e4 } else { unit * 0.9995 } {
+            let scaled = n / unit;
+            let digits = usize::from(scaled.abs() < 99.95);
+            return format!("{scaled:.digits$} {suffix}");
+        }
+    }
+    if size >= 1.0 && n.fract() != 0.0 { trimmed(&format!("{n:.1}")) } else { trimmed(&format!("{n:.2}")) }
+}
+
+/// Steps a second; below one a second, the time of a step.
+pub fn rate(per_second: f64) -> String {
+    if !per_second.is_finite() || per_second <= 0.0 {
+        "–".to_owned()
+    } else if per_second >= 1.0 {
+        format!("{}/s", count(per_second))
+    } else {
+        format!("{}/step", duration(1.0 / per_second))
+    }
+}
+
+/// `350ms`, `4.2s`, `41s`, `6m12s`, `1h05m`, `2d03h`.
+pub fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return "–".to_owned();
+    }
+    if seconds == 0.0 {
+        return "0s".to_owned();
+    }
+    if seconds < 0.9995 {
+        return format!("{}ms", (seconds * 1e3).round().max(1.0));
+    }
+    if seconds < 9.95 {
+        return format!("{seconds:.1}s");
+    }
+    let s = seconds.round() as u64;
+    match s {
+        0..60 => format!("{s}s"),
+        60..3600 => format!("{}m{:02}s", s / 60, s % 60),
+        3600..86_400 => format!("{}h{:02}m", s / 3600, s / 60 % 60),
+        _ => format!("{}d{:02}h", s / 86_400, s / 3600 % 24),
+    }
+}
+
+/// The same in one unit: `41s`, `6m`, `1h`, `2d`.
+pub fn age(seconds: f64) -> String {
+    let s = seconds.max(0.0) as u64;
+    match s {
+        0..60 => format!("{s}s"),
+        60..3600 => format!("{}m", s / 60),
+        3600..86_400 => format!("{}h", s / 3600),
+        _ => format!("{}d", s / 86_400),
+    }
+}
+
+/// How long an age is shown as it is.
+pub fn age_lasts(seconds: f64) -> Duration {
+    let s = seconds.max(0.0);
+    let unit = match s as u64 {
+        0..60 => 1.0,
+        60..3600 => 60.0,
+        3600..86_400 => 3600.0,
+        _ => 86_400.0,
+    };
+    Duration::from_secs_f64(unit - s % unit)
+}
+
+/// `512 B`, `1.9 MiB`.
+pub fn bytes(n: u64) -> String {
+    let mut size = n as f64;
+    for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
+        if size < 1023.95 || unit == "TiB" {
+            return if unit == "B" { format!("{n} B") } else { format!("{size:.1} {unit}") };
+        }
+        size /= 1024.0;
+    }
+    format!("{n} B")
+}
+
+/// An amount of memory: `17 B`, `577.8 MB`, `1.234 GB`, four digits at most.
+pub fn amount(bytes: f64) -> String {
+    amount_of(bytes, 3)
+}
+
+/// The same in eight columns.
+pub fn steady_amount(bytes: f64) -> String {
+    format!("{:>8}", amount_of(bytes, 3))
+}
+
+/// The same with three digits, in seven.
+pub fn brief_amount(bytes: f64) -> String {
+    format!("{:>7}", amount_of(bytes, 2))
+}
+
+fn amount_of(bytes: f64, digits: i32) -> String {
+    if !bytes.is_finite() {
+        return value(bytes);
+    }
+    let size = bytes.abs();
+    for (unit, word) in [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")] {
+        // With the next rounding step up taken into account.
+        if size >= unit * 0.9995 {
+            let scaled = bytes / unit;
+            let whole = scaled.abs().max(1.0).log10().floor() as i32;
+            let after = usize::try_from(digits - whole).unwrap_or(0);
+            return format!("{scaled:.after$} {word}");
+        }
+    }
+    format!("{bytes:.0} B")
+}
+
+/// `76 %`; 100 only when all is done.
+pub fn percent(done: u64, total: u64) -> String {
+    if total == 0 {
+        return "–".to_owned();
+    }
+    let share = (done as f64 / total as f64 * 100.0).floor().min(100.0);
+    format!("{share:.0} %")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_have_four_digits_at_most() {
+        let cases = [
+            (0.0, "0"),
+            (1.0, "1"),
+            (-2.5, "-2.5"),
+            (0.031_25, "0.03125"),
+            (12.345_6, "12.35"),
+            (1234.56, "1235"),
+            (99_994.0, "99994"),
+            (123_456.0, "1.235e5"),
+            (0.000_012, "1.2e-5"),
+            (3.1e-6, "3.1e-6"),
+            (0.000_999_96, "0.001"),
+            (9.999_96, "10"),
+            (1e300, "1e300"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-inf"),
+        ];
+        for (v, text) in cases {
+            assert_eq!(value(v), text, "{v}");
+        }
+    }
+
+    #[test]
+    fn steady_values_keep_their_width() {
+        let cases = [
+            (0.0, "       0"),
+            (0.031_25, " 0.03125"),
+            (12.345_6, "   12.35"),
+            (123_456.0, "  123456"),
+            (0.001_234_5, "1.234e-3"),
+            (-3.1e-6, "-3.10e-6"),
+            (-0.031_25, "-0.03125"),
+            (f64::NAN, "     NaN"),
+            (f64::NEG_INFINITY, "    -inf"),
+        ];
+        for (v, text) in cases {
+            assert_eq!(steady(v), text, "{v}");
+        }
+        let brief = [
+            (0.012_34, " 0.012"),
+            (1.234, "  1.23"),
+            (1234.0, "  1234"),
+            (4.2e-6, "4.2e-6"),
+            (-0.5, "-0.500"),
+        ];
+        for (v, text) in brief {
+            assert_eq!(steady_brief(v), text, "{v}");
+        }
+    }
+
+    #[test]
+    fn counts_and_rates() {
+        let cases = [
+            (0.0, "0"),
+            (7.0, "7"),
+            (950.0, "950"),
+            (9999.0, "9999"),
+            (15_240.0, "15.2 k"),
+            (250_000.0, "250 k"),
+            (999_999.0, "1.0 M"),
+            (1.2e6, "1.2 M"),
+        ];
+        for (v, text) in cases {
+            assert_eq!(count(v), text, "{v}");
+        }
+        assert_eq!(rate(5900.0), "5900/s");
+        assert_eq!(rate(59_000.0), "59.0 k/s");
+        assert_eq!(rate(12.34), "12.3/s");
+        assert_eq!(rate(0.5), "2.0s/step");
+        assert_eq!(rate(0.0), "–");
+    }
+
+    #[test]
+    fn times_and_sizes() {
+        let cases = [
+            (0.0, "0s"),
+            (0.35, "350ms"),
+            (4.24, "4.2s"),
+            (41.3, "41s"),
+            (372.0, "6m12s"),
+            (3900.0, "1h05m"),
+            (183_600.0, "2d03h"),
+            (f64::INFINITY, "–"),
+        ];
+        for (v, text) in cases {
+            assert_eq!(duration(v), text, "{v}");
+        }
+        assert_eq!(age(100.0), "1m");
+        assert_eq!(bytes(2_000_000), "1.9 MiB");
+        assert_eq!(bytes(17), "17 B");
+        let amounts = [
+            (0.0, "0 B"),
+            (17.0, "17 B"),
+            (577.8e6, "577.8 MB"),
+            (1.2345e9, "1.234 GB"),
+            (999.9e6, "1.000 GB"),
+        ];
+        for (v, text) in amounts {
+            assert_eq!(amount(v), text, "{v}");
+        }
+        assert_eq!((steady_amount(2e6).as_str(), brief_amount(2e6).as_str()), ("2.000 MB", "2.00 MB"));
+        assert_eq!(percent(199, 200), "99 %");
+        assert_eq!(percent(200, 200), "100 %");
+        assert_eq!(percent(0, 0), "–");
+    }
+}

@@ -1,0 +1,127 @@
+//! How values become positions.
+
+/// How an axis spaces its values.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Scale {
+    /// Equal differences are equal distances.
+    #[default]
+    Linear,
+    /// Equal ratios are equal distances, ticks at powers of ten. Only positive values have a place.
+    Log,
+    /// As `Log`, ticks at powers of two.
+    Log2,
+    /// Logarithmic on both sides of zero, linear near it.
+    Symlog {
+        /// Below this size the scale is about linear.
+        threshold: f64,
+    },
+}
+
+impl Scale {
+    /// The word shown beside the axis; none for a linear one.
+    pub fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Linear => None,
+            Self::Log => Some("log"),
+            Self::Log2 => Some("log₂"),
+            Self::Symlog { .. } => Some("symlog"),
+        }
+    }
+
+    /// The position of a value on an unbounded ruler; NaN where the scale has no place for it.
+    pub fn forward(self, v: f64) -> f64 {
+        match self {
+            Self::Linear => v,
+            Self::Log if v > 0.0 => v.log10(),
+            Self::Log2 if v > 0.0 => v.log2(),
+            Self::Log | Self::Log2 => f64::NAN,
+            Self::Symlog { threshold } => v.signum() * (1.0 + v.abs() / threshold).log10(),
+        }
+    }
+
+    /// The value at a position; the inverse of [`Scale::forward`].
+    pub fn inverse(self, t: f64) -> f64 {
+        match self {
+            Self::Linear => t,
+            Self::Log => 10f64.powf(t),
+            Self::Log2 => t.exp2(),
+            Self::Symlog { threshold } => t.signum() * threshold * (10f64.powf(t.abs()) - 1.0),
+        }
+    }
+
+    /// Whether a value has a place on this scale.
+    pub fn takes(self, v: f64) -> bool {
+        v.is_finite() && (!matches!(self, Self::Log | Self::Log2) || v > 0.0)
+    }
+
+    /// A symlog scale whose linear part fits the data: at most six decades on each side.
+    pub fn symlog_for(values: impl Iterator<Item = f64>) -> Self {
+        let sizes = values.filter(|v| v.is_finite() && *v != 0.0).map(f64::abs);
+        let (small, large) = super::domain::finite_range(sizes).unwrap_or((1.0, 1.0));
+        Self::Symlog { threshold: 10f64.powf(small.max(large / 1e6).log10().floor()) }
+    }
+}
+
+/// A scale with its two ends: maps values to 0 … 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Span {
+    /// The scale.
+    pub scale: Scale,
+    /// Value at 0.
+    pub low: f64,
+    /// Value at 1.
+    pub high: f64,
+}
+
+impl Span {
+    /// 0 at the low end, 1 at the high end, beyond outside, NaN without a place.
+    pub fn unit(&self, v: f64) -> f64 {
+        let (a, b) = (self.scale.forward(self.low), self.scale.forward(self.high));
+        // By halves: the difference of two doubles may be beyond the largest.
+        (self.scale.forward(v) / 2.0 - a / 2.0) / (b / 2.0 - a / 2.0)
+    }
+
+    /// The value at a position between 0 and 1.
+    pub fn value(&self, unit: f64) -> f64 {
+        let (a, b) = (self.scale.forward(self.low), self.scale.forward(self.high));
+        self.scale.inverse(a * (1.0 - unit) + b * unit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn scales() -> impl Strategy<Value = Scale> {
+        prop_oneof![
+            Just(Scale::Linear),
+            Just(Scale::Log),
+            Just(Scale::Log2),
+            (-6i32..6).prop_map(|e| Scale::Symlog { threshold: 10f64.powi(e) }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_scale_is_inverted_and_keeps_order(scale in scales(), a in 1e-6f64..1e6, factor in 1.001f64..1e3) {
+            let b = a * factor;
+            prop_assert!((scale.inverse(scale.forward(a)) / a - 1.0).abs() < 1e-6);
+            prop_assert!(scale.forward(a) < scale.forward(b));
+        }
+
+        #[test]
+        fn symlog_is_odd(v in -1e6f64..1e6) {
+            let s = Scale::Symlog { threshold: 0.1 };
+            prop_assert_eq!(s.forward(v), -s.forward(-v));
+        }
+    }
+
+    #[test]
+    fn zero_has_no_place_on_a_log_scale() {
+        assert!(Scale::Log.forward(0.0).is_nan());
+        assert!(!Scale::Log2.takes(-1.0));
+        assert!(Scale::Symlog { threshold: 1.0 }.takes(0.0));
+        assert!(!Scale::Linear.takes(f64::INFINITY));
+    }
+}

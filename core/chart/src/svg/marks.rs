@@ -1,0 +1,501 @@
+//! Marks as SVG elements.
+
+use super::{ALERT, INK, Pen, Plot, hex, n};
+use crate::cells::grid::width_of;
+use crate::cells::marks::edges;
+use crate::colour::viridis;
+use crate::contour;
+use crate::decimate::{Odd, thin};
+use crate::domain::cell_edges;
+use crate::scale::{Scale, Span};
+use crate::ticks::Powers;
+use crate::{Chart, Field, Mark, Picture, Shape, Where};
+
+/// Draws every mark: fields, then surfaces, then lines and points.
+pub(super) fn marks(pen: &mut Pen, chart: &Chart, plot: &Plot) {
+    for mark in &chart.marks {
+        match &mark.shape {
+            Shape::Heatmap(field) => heatmap(pen, field, plot),
+            Shape::Bars { x, y, width } => bars(pen, mark, (x, y, *width), plot),
+            Shape::Band { x, low, high } => band(pen, mark, (x, low, high), plot),
+            _ => {}
+        }
+    }
+    let several = chart.marks.iter().filter(|m| matches!(m.shape, Shape::Line { .. })).count() > 1;
+    for (i, mark) in chart.marks.iter().enumerate() {
+        match &mark.shape {
+            Shape::Rule { at } => rule(pen, mark, *at, plot),
+            Shape::Contour(field) => {
+                let over = chart.marks.iter().any(|m| matches!(m.shape, Shape::Heatmap(_)));
+                contours(pen, field, plot, over);
+            }
+            Shape::Line { x, y } => {
+                line(pen, mark, (x, y), plot, several.then(|| (i as f64 + 0.5) / chart.marks.len() as f64));
+            }
+            Shape::Scatter { x, y, joined } => scatter(pen, mark, (x, y, *joined), plot),
+            _ => {}
+        }
+    }
+}
+
+/// Words of all marks, the last ones first: above, right, left of or below their point, wherever they cover neither a marker
+/// nor another word; left out if there is no such place.
+pub(super) fn words(pen: &mut Pen, chart: &Chart, plot: &Plot) {
+    let place = |mark: &Mark, x: f64, y: f64| {
+        let at = (plot.left + plot.domain.x.unit(x) * plot.width, plot.y(plot.domain.vertical(mark.side), y));
+        (at.0.is_finite() && at.1.is_finite()).then_some(at)
+    };
+    // Left, top, right, bottom.
+    let mut taken: Vec<[f64; 4]> = Vec::new();
+    for (mark, x, y, _) in chart.words() {
+        taken.extend(place(mark, x, y).map(|(x, y)| [x - 3.5, y - 3.5, x + 3.5, y + 3.5]));
+    }
+    for (mark, x, y, word) in chart.words() {
+        let Some((x, y)) = place(mark, x, y) else { continue };
+        let (width, height) = (width_of(word) as f64 * WORD_SIZE * 0.61, WORD_SIZE * 0.8);
+        let corners = [
+            (x - width / 2.0, y - height - 4.5),
+            (x + 5.5, y - height / 2.0),
+            (x - width - 5.5, y - height / 2.0),
+            (x - width / 2.0, y + 4.5),
+        ];
+        let free = |(left, top): &(f64, f64)| {
+            let inside = *left >= plot.left
+                && left + width <= plot.left + plot.width
+                && *top >= plot.top
+                && top + height <= plot.top + plot.height;
+            let clash =
+                |o: &[f64; 4]| *left < o[2] && o[0] < left + width && *top < o[3] && o[1] < top + height;
+            inside && !taken.iter().any(clash)
+        };
+        if let Some((left, top)) = corners.into_iter().find(free) {
+            taken.push([left, top, left + width, top + height]);
+            pen.text((left, top + height), word, WORD_SIZE, &colour(mark), "start");
+        }
+    }
+}
+
+const WORD_SIZE: f64 = 8.5;
+
+fn colour(mark: &Mark) -> String {
+    hex(mark.paint.on_paper())
+}
+
+fn thinned(x: &[f64], y: &[f64], span: &Span, plot: &Plot) -> crate::decimate::Thinned {
+    let columns = plot.width * plot.density;
+    let column = |v: f64| {
+        let c = (plot.domain.x.unit(v) * columns).round();
+        (c >= 0.0 && c <= columns.round()).then_some(c as i32)
+    };
+    thin(x.iter().copied().zip(y.iter().copied()), column, |v| span.scale.takes(v))
+}
+
+fn line(pen: &mut Pen, mark: &Mark, (x, y): (&[f64], &[f64]), plot: &Plot, marked: Option<f64>) {
+    let span = plot.domain.vertical(mark.side);
+    let thinned = thinned(x, y, span, plot);
+    let at = |column: i32, v: f64| (plot.left + f64::from(column) / plot.density, plot.y(span, v));
+    let colour = colour(mark);
+    for stretch in &thinned.stretches {
+        let mut points: Vec<(f64, f64)> = Vec::with_capacity(stretch.len() * 4);
+        for c in stretch {
+            for v in [c.first, c.min, c.max, c.last] {
+                let point = at(c.at, v);
+                if points.last() != Some(&point) {
+                    points.push(point);
+                }
+            }
+        }
+        if let [(x, y)] = points.as_slice() {
+            pen.put(&format!(r#"<circle cx="{}" cy="{}" r="1.6" fill="{colour}"/>"#, n(*x), n(*y)));
+            continue;
+        }
+        pen.put(&format!(
+            r#"<path d="{}" fill="none" stroke="{colour}" stroke-width="1.6" stroke-linejoin="round" stroke-linecap="round"/>"#,
+            pen.path(&points)
+        ));
+    }
+    let Some(shift) = marked else { return };
+    let count = 5;
+    for i in 0..count {
+        let wanted = (f64::from(i) + shift) / f64::from(count) * plot.width * plot.density;
+        let away = |at: i32| (f64::from(at) - wanted).abs();
+        let near = thinned.stretches.iter().flatten().min_by(|a, b| away(a.at).total_cmp(&away(b.at)));
+        if let Some(c) = near.filter(|c| away(c.at) < plot.width * plot.density / f64::from(count)) {
+            marker(pen, mark.marker, at(c.at, c.last), 4.2, &colour);
+        }
+    }
+}
+
+/// A marker that is told from the others by its form.
+fn marker(pen: &mut Pen, number: u8, (x, y): (f64, f64), r: f64, colour: &str) {
+    let hollow = matches!(number % 10, 4..=7);
+    let fill = if hollow { "#ffffff" } else { colour };
+    let edge = if hollow { colour } else { "#ffffff" };
+    let style = format!(r#"fill="{fill}" stroke="{edge}" stroke-width="{}""#, if hollow { 1.4 } else { 0.8 });
+    let polygon = |points: &[(f64, f64)]| {
+        let list: Vec<String> =
+            points.iter().map(|(dx, dy)| format!("{},{}", n(x + dx * r), n(y + dy * r))).collect();
+        format!(r#"<polygon points="{}" {style}/>"#, list.join(" "))
+    };
+    let element = match number % 10 {
+        0 | 4 => format!(r#"<circle cx="{}" cy="{}" r="{}" {style}/>"#, n(x), n(y), n(r * 0.9)),
+        1 | 5 => polygon(&[(0.0, -1.1), (1.0, 0.8), (-1.0, 0.8)]),
+        2 | 6 => polygon(&[(-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)]),
+        3 | 7 => polygon(&[(0.0, -1.15), (1.15, 0.0), (0.0, 1.15), (-1.15, 0.0)]),
+        8 => polygon(&[(0.0, 1.1), (1.0, -0.8), (-1.0, -0.8)]),
+        _ => {
+            let star: Vec<(f64, f64)> = (0..10)
+                .map(|i| {
+                    let (angle, size) =
+                        (f64::from(i) * std::f64::consts::PI / 5.0, if i % 2 == 0 { 1.3 } else { 0.55 });
+                    (angle.sin() * size, -angle.cos() * size)
+                })
+                .collect();
+            polygon(&star)
+        }
+    };
+    pen.put(&element);
+}
+
+/// How a mark looks, for the legend.
+pub(super) fn sample(pen: &mut Pen, mark: &Mark, (x, y): (f64, f64)) {
+    let colour = colour(mark);
+    match mark.shape {
+        Shape::Line { .. } => {
+            pen.put(&format!(
+                r#"<line x1="{}" y1="{y1}" x2="{}" y2="{y1}" stroke="{colour}" stroke-width="1.8"/>"#,
+                n(x),
+                n(x + 22.0),
+                y1 = n(y)
+            ));
+            marker(pen, mark.marker, (x + 11.0, y), 4.2, &colour);
+        }
+        Shape::Band { .. } => pen.put(&format!(
+            r#"<rect x="{}" y="{}" width="22" height="9" fill="{colour}" fill-opacity="0.25"/>"#,
+            n(x),
+            n(y - 4.5)
+        )),
+        Shape::Bars { .. } => {
+            pen.put(&format!(
+                r#"<rect x="{}" y="{}" width="12" height="9" fill="{colour}"/>"#,
+                n(x + 8.0),
+                n(y - 4.5)
+            ));
+        }
+        _ => marker(pen, mark.marker, (x + 14.0, y), 4.2, &colour),
+    }
+}
+
+fn band(pen: &mut Pen, mark: &Mark, (x, low, high): (&[f64], &[f64], &[f64]), plot: &Plot) {
+    let span = plot.domain.vertical(mark.side);
+    let floor = plot.top + plot.height;
+    let place = |v: f64| match v {
+        v if !v.is_finite() => f64::NAN,
+        v if !span.scale.takes(v) => floor,
+        v => plot.y(span, v),
+    };
+    let (top, bottom): (Vec<f64>, Vec<f64>) =
+        high.iter().zip(low).map(|(h, l)| (place(*h), place(*l))).unzip();
+    let columns = (plot.width * plot.density) as usize + 1;
+    let found = edges(x, &top, &bottom, columns, |v| plot.domain.x.unit(v) * plot.width * plot.density);
+    let mut run: Vec<(f64, f64, f64)> = Vec::new();
+    let mut flush = |run: &mut Vec<(f64, f64, f64)>| {
+        if run.len() > 1 {
+            let mut points: Vec<(f64, f64)> = run.iter().map(|(x, a, _)| (*x, *a)).collect();
+            points.extend(run.iter().rev().map(|(x, _, b)| (*x, *b)));
+            pen.put(&format!(
+                r#"<path d="{}Z" fill="{}" fill-opacity="0.18"/>"#,
+                pen.path(&points),
+                colour(mark)
+            ));
+        }
+        run.clear();
+    };
+    for (i, edge) in found.into_iter().enumerate() {
+        match edge {
+            Some((a, b)) => run.push((plot.left + i as f64 / plot.density, a, b)),
+            None => flush(&mut run),
+        }
+    }
+    flush(&mut run);
+}
+
+fn scatter(pen: &mut Pen, mark: &Mark, (x, y, joined): (&[f64], &[f64], bool), plot: &Plot) {
+    let span = plot.domain.vertical(mark.side);
+    let colour = colour(mark);
+    let points: Vec<Option<(f64, f64)>> = x
+        .iter()
+        .zip(y)
+        .map(|(x, y)| (plot.x(*x), plot.y(span, *y)))
+        .map(|(x, y)| (x.is_finite() && y.is_finite()).then_some((x, y)))
+        .collect();
+    if joined {
+        for stretch in points.split(Option::is_none) {
+            let stretch: Vec<(f64, f64)> = stretch.iter().flatten().copied().collect();
+            if stretch.len() > 1 {
+                pen.put(&format!(
+                    r#"<path d="{}" fill="none" stroke="{colour}" stroke-width="1" stroke-opacity="0.6"/>"#,
+                    pen.path(&stretch)
+                ));
+            }
+        }
+    }
+    let size = if points.len() > 400 { 1.6 } else { 3.8 };
+    for point in points.into_iter().flatten() {
+        if size < 2.0 {
+            pen.put(&format!(
+                r#"<circle cx="{}" cy="{}" r="{size}" fill="{colour}"/>"#,
+                n(point.0),
+                n(point.1)
+            ));
+        } else {
+            marker(pen, mark.marker, point, size, &colour);
+        }
+    }
+}
+
+fn bars(pen: &mut Pen, mark: &Mark, (x, y, width): (&[f64], &[f64], f64), plot: &Plot) {
+    let span = plot.domain.vertical(mark.side);
+    let zero = if span.scale.takes(0.0) {
+        plot.y(span, 0.0).clamp(plot.top, plot.top + plot.height)
+    } else {
+        plot.top + plot.height
+    };
+    for (x, y) in x.iter().zip(y) {
+        if !span.scale.takes(*y) {
+            continue;
+        }
+        let (a, b) = (plot.x(x - width / 2.0), plot.x(x + width / 2.0));
+        let top = plot.y(span, *y);
+        if !(a.is_finite() && b.is_finite() && top.is_finite()) {
+            continue;
+        }
+        pen.put(&format!(
+            r#"<rect x="{}" y="{}" width="{}" height="{}" fill="{}"/>"#,
+            n(a + 0.5),
+            n(top.min(zero)),
+            n((b - a - 1.0).max(0.5)),
+            n((top - zero).abs().max(0.5)),
+            colour(mark)
+        ));
+    }
+}
+
+fn rule(pen: &mut Pen, mark: &Mark, at: Where, plot: &Plot) {
+    let colour = colour(mark);
+    let (from, to, label, anchor) = match at {
+        Where::X(v) => {
+            let x = plot.x(v);
+            ((x, plot.top), (x, plot.top + plot.height), (x + 4.0, plot.top + 11.0), "start")
+        }
+        Where::Y(v) => {
+            let y = plot.y(plot.domain.vertical(mark.side), v);
+            ((plot.left, y), (plot.left + plot.width, y), (plot.left + plot.width - 4.0, y - 4.0), "end")
+        }
+    };
+    if ![from.0, from.1, to.0, to.1].iter().all(|v| v.is_finite()) {
+        return;
+    }
+    pen.put(&format!(
+        r#"<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="{colour}" stroke-dasharray="4 3"/>"#,
+        n(from.0),
+        n(from.1),
+        n(to.0),
+        n(to.1)
+    ));
+    if let Some(name) = &mark.name {
+        // Turned inwards where it would leave the plot.
+        let long = width_of(name) as f64 * 6.4;
+        let turned = anchor == "start" && label.0 + long > plot.left + plot.width;
+        let (x, anchor) = if turned { (label.0 - 8.0, "end") } else { (label.0, anchor) };
+        pen.text((x, label.1), name, 10.5, &colour, anchor);
+    }
+}
+
+fn heatmap(pen: &mut Pen, field: &Field, plot: &Plot) {
+    let Some(range) = field.range() else { return };
+    let borders = |middles: &[f64]| -> Vec<f64> {
+        let Some((first, last)) = cell_edges(middles) else { return Vec::new() };
+        let inner = middles.windows(2).map(|w| f64::midpoint(w[0], w[1]));
+        std::iter::once(first).chain(inner).chain([last]).collect()
+    };
+    let (xs, ys) = (borders(&field.x), borders(&field.y));
+    if pen.compact && picture_of(pen, field, range, (&xs, &ys), plot) {
+        return;
+    }
+    // Width and height are differences of positions as they are printed: else a cell may end a hundredth before the next one
+    // begins, and a pixel whose middle lies there stays white.
+    let printed = |v: f64| (v * 100.0).round() / 100.0;
+    pen.put(r#"<g shape-rendering="crispEdges">"#);
+    for j in 0..field.y.len() {
+        // An outer edge that has no place on a log axis is the plot's.
+        let floor = plot.top + plot.height;
+        let place = |y: f64| printed(if y.is_finite() { y.clamp(plot.top, floor) } else { floor });
+        let (low, high) = (place(plot.y(&plot.domain.y, ys[j])), place(plot.y(&plot.domain.y, ys[j + 1])));
+        for i in 0..field.x.len() {
+            let Some(level) = field.z.get(j * field.x.len() + i).and_then(|z| field.level(*z, range)) else {
+                continue;
+            };
+            let place = |x: f64| printed(if x.is_finite() { x } else { plot.left });
+            let (a, b) = (place(plot.x(xs[i])), place(plot.x(xs[i + 1])));
+            pen.put(&format!(
+                r#"<rect x="{}" y="{}" width="{}" height="{}" fill="{}"/>"#,
+                n(a),
+                n(high),
+                n(b - a),
+                n(low - high),
+                hex(viridis(level))
+            ));
+        }
+    }
+    pen.put("</g>");
+}
+
+/// Embeds a field whose cells are equally large as a picture of one pixel a cell; `false` if they are not.
+fn picture_of(
+    pen: &mut Pen,
+    field: &Field,
+    range: (f64, f64),
+    (xs, ys): (&[f64], &[f64]),
+    plot: &Plot,
+) -> bool {
+    let regular = |places: &[f64]| {
+        let (Some(first), Some(last)) = (places.first(), places.last()) else { return None };
+        let step = (last - first) / (places.len().max(2) - 1) as f64;
+        let even = |(i, at): (usize, &f64)| (at - first - i as f64 * step).abs() < 0.05 * step.abs();
+        (step.is_finite() && places.iter().enumerate().all(even)).then_some((*first, *last))
+    };
+    let across: Vec<f64> = xs.iter().map(|x| plot.x(*x)).collect();
+    let up: Vec<f64> = ys.iter().map(|y| plot.y(&plot.domain.y, *y)).collect();
+    let (Some((left, right)), Some((bottom, top))) = (regular(&across), regular(&up)) else { return false };
+    let rows = field.z.chunks(field.x.len().max(1)).rev();
+    let pixels: Vec<Option<[u8; 3]>> = rows.flatten().map(|z| field.level(*z, range).map(viridis)).collect();
+    embed(pen, (field.x.len(), &pixels), (left, top), (right - left, bottom - top))
+}
+
+/// A picture of so many pixels across, stretched over a rectangle without smoothing; `false` if it cannot be made.
+fn embed(
+    pen: &mut Pen,
+    (width, pixels): (usize, &[Option<[u8; 3]>]),
+    (left, top): (f64, f64),
+    (across, down): (f64, f64),
+) -> bool {
+    let Some(png) = crate::png::of_pixels(width, pixels) else { return false };
+    pen.put(&format!(
+        r#"<image x="{}" y="{}" width="{}" height="{}" preserveAspectRatio="none" style="image-rendering:pixelated" href="data:image/png;base64,{}"/>"#,
+        n(left),
+        n(top),
+        n(across),
+        n(down),
+        crate::png::base64(&png)
+    ));
+    true
+}
+
+fn contours(pen: &mut Pen, field: &Field, plot: &Plot, over: bool) {
+    let Some(range) = field.range() else { return };
+    for level in contour::levels(field, 9, Powers::Raised) {
+        let mut d = String::new();
+        for [a, b] in contour::pieces(field, level.value) {
+            let place = |(x, y): (f64, f64)| (plot.x(x), plot.y(&plot.domain.y, y));
+            d.push_str(&pen.path(&[place(a), place(b)]));
+        }
+        if d.is_empty() {
+            continue;
+        }
+        let stroke = if over {
+            "#ffffff".to_owned()
+        } else {
+            hex(viridis(field.level(level.value, range).unwrap_or(0.5) * 0.9))
+        };
+        let opacity = if over { 0.7 } else { 1.0 };
+        pen.put(&format!(
+            r#"<path d="{d}" fill="none" stroke="{stroke}" stroke-width="1.2" stroke-opacity="{opacity}" stroke-linecap="round"/>"#
+        ));
+    }
+}
+
+/// The legend of a field: a bar of its colours with round values.
+pub(super) fn colour_bar(pen: &mut Pen, field: &Field, plot: &Plot) {
+    let Some((low, high)) = field.range() else { return };
+    let (x, width) = (plot.left + plot.width + 14.0, 12.0);
+    let steps = 64;
+    pen.put(r#"<g shape-rendering="crispEdges">"#);
+    for i in 0..steps {
+        let share = plot.height / f64::from(steps);
+        pen.put(&format!(
+            r#"<rect x="{}" y="{}" width="{width}" height="{}" fill="{}"/>"#,
+            n(x),
+            n(plot.top + plot.height - f64::from(i + 1) * share),
+            n(share + 0.5),
+            hex(viridis((f64::from(i) + 0.5) / f64::from(steps)))
+        ));
+    }
+    pen.put("</g>");
+    let scale = if field.log { Scale::Log } else { Scale::Linear };
+    let span = Span { scale, low, high };
+    for tick in contour::levels(field, 6, Powers::Raised) {
+        let y = plot.y(&span, tick.value);
+        pen.line((x + width, y), (x + width + 3.0, y), INK);
+        pen.text((x + width + 6.0, y + 4.0), &tick.label, 10.5, INK, "start");
+    }
+    if !field.label.is_empty() {
+        pen.text((x + width, plot.top - 6.0), &field.label, 10.5, INK, "end");
+    }
+}
+
+/// Marks on the x axis what has no place in the plot.
+pub(super) fn odd(pen: &mut Pen, chart: &Chart, plot: &Plot) {
+    let bottom = plot.top + plot.height;
+    for mark in &chart.marks {
+        let (Shape::Line { x, y } | Shape::Scatter { x, y, .. }) = &mark.shape else { continue };
+        let span = plot.domain.vertical(mark.side);
+        for (column, odd) in thinned(x, y, span, plot).odd {
+            let x = plot.left + f64::from(column) / plot.density;
+            let d = match odd {
+                Odd::Nan => format!("M{} {}l6 6m0 -6l-6 6", n(x - 3.0), n(bottom - 3.0)),
+                Odd::Above => format!("M{} {}l3 -6l3 6", n(x - 3.0), n(bottom + 3.0)),
+                Odd::Below | Odd::NotPositive => format!("M{} {}l3 6l3 -6", n(x - 3.0), n(bottom - 3.0)),
+            };
+            pen.put(&format!(r#"<path d="{d}" fill="none" stroke="{ALERT}" stroke-width="1.3"/>"#));
+        }
+    }
+}
+
+/// Draws the chart's pictures side by side.
+pub(super) fn pictures(pen: &mut Pen, chart: &Chart, (left, top): (f64, f64), (width, height): (f64, f64)) {
+    let all: Vec<&Picture> = chart
+        .marks
+        .iter()
+        .filter_map(|m| if let Shape::Image(p) = &m.shape { Some(p) } else { None })
+        .collect();
+    let share = width / all.len().max(1) as f64;
+    pen.put(r#"<g shape-rendering="crispEdges">"#);
+    for (i, picture) in all.iter().enumerate() {
+        let pixel = (share / picture.width.max(1) as f64).min(height / picture.height.max(1) as f64);
+        let place = (left + i as f64 * share, top);
+        let size = (picture.width as f64 * pixel, picture.height as f64 * pixel);
+        if pen.compact && embed(pen, (picture.width, &picture.pixels), place, size) {
+            continue;
+        }
+        for row in 0..picture.height {
+            let pixels = &picture.pixels[row * picture.width..(row + 1) * picture.width];
+            let mut column = 0;
+            // Equal neighbours become one rectangle.
+            for run in pixels.chunk_by(|a, b| a == b) {
+                if let Some(c) = run[0] {
+                    pen.put(&format!(
+                        r#"<rect x="{}" y="{}" width="{}" height="{}" fill="{}"/>"#,
+                        n(left + i as f64 * share + column as f64 * pixel),
+                        n(top + row as f64 * pixel),
+                        n(run.len() as f64 * pixel),
+                        n(pixel),
+                        hex(c)
+                    ));
+                }
+                column += run.len();
+            }
+        }
+    }
+    pen.put("</g>");
+}

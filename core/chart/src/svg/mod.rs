@@ -1,0 +1,548 @@
+//! A figure as an SVG drawing: white ground, quiet axes, the data in front.
+
+mod marks;
+
+use crate::cells::fields::field_of;
+use crate::cells::grid::{width_of, wrap};
+use crate::cells::labelled;
+use crate::cells::marks::odd_notes;
+use crate::domain::Domain;
+use crate::scale::Span;
+use crate::ticks::{Powers, Tick};
+use crate::{Axis, Chart, Figure, Mark, Shape};
+
+/// Width and height of a panel beside others, with its axes.
+const PANEL: (f64, f64) = (620.0, 400.0);
+/// The same where two must be read on a sheet of paper.
+const NARROW: (f64, f64) = (486.0, 340.0);
+/// Of the only one.
+const ALONE: (f64, f64) = (720.0, 440.0);
+const MARGIN: f64 = 20.0;
+const GAP: f64 = 24.0;
+/// Size of tick labels and legend; a character of the font is 0.602 of it wide.
+const SMALL: f64 = 11.5;
+const CHAR: f64 = 0.602;
+/// Size of the notes below a plot.
+const NOTE: f64 = 10.5;
+/// Columns a unit of width is thinned to: two, for the doubled resolution of a picture made from the drawing.
+const DENSITY: f64 = 2.0;
+
+pub(super) const INK: &str = "#1f2328";
+const SOFT: &str = "#57606a";
+const GRID: &str = "#e6e9ed";
+const AXIS: &str = "#8c959f";
+pub(super) const ALERT: &str = "#cf222e";
+
+/// The whole drawing.
+pub fn figure(figure: &Figure) -> String {
+    drawing(figure, Pen { density: DENSITY, ..Pen::default() }, PANEL)
+}
+
+/// The drawing as a part of a page: names inside it begin with `name`, since they are the page's; large fields are pictures,
+/// and lines are thinned to the columns of the drawing.
+pub fn embedded(figure: &Figure, name: &str) -> String {
+    let pen = Pen { name: format!("{name}-"), compact: true, density: 1.0, ..Pen::default() };
+    drawing(figure, pen, NARROW)
+}
+
+fn drawing(figure: &Figure, mut pen: Pen, several: (f64, f64)) -> String {
+    let merged = figure.merged();
+    let figure = merged.as_ref().unwrap_or(figure);
+    let count = figure.charts.len().max(1);
+    let columns = if count == 1 { 1 } else { 2 };
+    let rows = count.div_ceil(columns);
+    let panel = if count == 1 { ALONE } else { several };
+    let width = MARGIN * 2.0 + panel.0 * columns as f64 + GAP * (columns - 1) as f64;
+    let letters = ((width - 2.0 * MARGIN) / (12.0 * CHAR)) as usize;
+    let captions = figure.caption.as_deref().map(|c| wrap(&printable(c), letters)).unwrap_or_default();
+    let head = if figure.title.is_empty() { 0.0 } else { 34.0 };
+    let foot = if captions.is_empty() { 0.0 } else { captions.len() as f64 * 17.0 + 12.0 };
+    let height = MARGIN * 2.0 + head + panel.1 * rows as f64 + GAP * (rows - 1) as f64 + foot;
+
+    pen.put(&format!(
+        r#"<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" font-family="Hack, 'DejaVu Sans Mono', Menlo, Consolas, monospace">"#,
+        w = n(width),
+        h = n(height)
+    ));
+    pen.put(&format!(r##"<rect width="{}" height="{}" fill="#ffffff"/>"##, n(width), n(height)));
+    if head > 0.0 {
+        pen.text((MARGIN, MARGIN + 14.0), &figure.title, 17.0, INK, "start");
+    }
+    for (i, chart) in figure.charts.iter().enumerate() {
+        let x = MARGIN + (i % columns) as f64 * (panel.0 + GAP);
+        let y = MARGIN + head + (i / columns) as f64 * (panel.1 + GAP);
+        draw(&mut pen, chart, (x, y), panel, i);
+    }
+    for (i, line) in captions.iter().enumerate() {
+        pen.text((MARGIN, height - MARGIN - foot + 24.0 + i as f64 * 17.0), line, 12.0, SOFT, "start");
+    }
+    pen.put("</svg>");
+    pen.text
+}
+
+/// SVG text being written.
+#[derive(Default)]
+pub(super) struct Pen {
+    text: String,
+    /// What names inside the drawing begin with.
+    name: String,
+    /// Whether size counts: regular fields and pictures are pixels instead of rectangles, paths have one digit.
+    pub(super) compact: bool,
+    /// Columns that a unit of width is thinned to.
+    density: f64,
+}
+
+impl Pen {
+    /// A line of SVG.
+    pub(super) fn put(&mut self, element: &str) {
+        self.text.push_str(element);
+        self.text.push('\n');
+    }
+
+    pub(super) fn text(&mut self, (x, y): (f64, f64), words: &str, size: f64, fill: &str, anchor: &str) {
+        self.put(&format!(
+            r#"<text x="{}" y="{}" font-size="{size}" fill="{fill}" text-anchor="{anchor}">{}</text>"#,
+            n(x),
+            n(y),
+            escape(words)
+        ));
+    }
+
+    /// A path's data, points joined straight.
+    pub(super) fn path(&self, points: &[(f64, f64)]) -> String {
+        if self.compact { compact_path(points) } else { path(points) }
+    }
+
+    pub(super) fn line(&mut self, (x1, y1): (f64, f64), (x2, y2): (f64, f64), stroke: &str) {
+        self.put(&format!(
+            r#"<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="{stroke}"/>"#,
+            n(x1),
+            n(y1),
+            n(x2),
+            n(y2)
+        ));
+    }
+}
+
+/// The rectangle of a plot, with its ranges.
+pub(super) struct Plot {
+    pub(super) left: f64,
+    pub(super) top: f64,
+    pub(super) width: f64,
+    pub(super) height: f64,
+    pub(super) domain: Domain,
+    /// Columns that a unit of width is thinned to.
+    pub(super) density: f64,
+}
+
+impl Plot {
+    pub(super) fn x(&self, v: f64) -> f64 {
+        self.left + self.domain.x.unit(v) * self.width
+    }
+
+    pub(super) fn y(&self, span: &Span, v: f64) -> f64 {
+        self.top + (1.0 - span.unit(v)) * self.height
+    }
+}
+
+fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64, f64), index: usize) {
+    let mut top = y;
+    if let Some(title) = chart.title.as_deref().filter(|t| !t.is_empty()) {
+        let letters = (width / (13.5 * CHAR)) as usize;
+        for line in wrap(&printable(title), letters.max(8)) {
+            pen.text((x, top + 12.0), &line, 13.5, INK, "start");
+            top += 16.0;
+        }
+        top += 6.0;
+    }
+    top = legend(pen, chart, x, top, width);
+    let pictures = chart.marks.iter().any(|m| matches!(m.shape, Shape::Image(_)));
+    if pictures && chart.marks.iter().all(|m| matches!(m.shape, Shape::Image(_))) {
+        marks::pictures(pen, chart, (x, top + 4.0), (width, y + height - top - 8.0));
+        return;
+    }
+    let domain = Domain::of(chart);
+    let y_ticks = labelled(&chart.y, &domain.y, 8, Powers::Raised);
+    let y2_ticks = match (&chart.y2, &domain.y2) {
+        (Some(axis), Some(span)) => labelled(axis, span, 8, Powers::Raised),
+        _ => Vec::new(),
+    };
+    let widest =
+        |ticks: &[Tick]| ticks.iter().map(|t| width_of(&t.label)).max().unwrap_or(0) as f64 * SMALL * CHAR;
+    let (y_caption, x_caption) = (chart.y.caption(), chart.x.caption());
+    let y2_caption = chart.y2.as_ref().map(Axis::caption).unwrap_or_default();
+    let beside = |caption: &str| if caption.is_empty() { 0.0 } else { 20.0 };
+    let left = widest(&y_ticks) + 10.0 + beside(&y_caption);
+    let said = odd_notes(chart, &domain);
+    let letters = ((width - left) / (NOTE * CHAR)) as usize;
+    let notes: Vec<String> =
+        said.iter().chain(&chart.notes).flat_map(|note| wrap(&printable(note), letters.max(8))).collect();
+    let field = field_of(chart).filter(|f| f.range().is_some());
+    let right = match (&chart.y2, field) {
+        (Some(_), _) => widest(&y2_ticks) + 10.0 + beside(&y2_caption),
+        (None, Some(_)) => 84.0,
+        (None, None) => 14.0,
+    };
+    let below = 22.0 + beside(&x_caption) + notes.len() as f64 * 15.0;
+    let plot = Plot {
+        left: x + left,
+        top: top + 8.0,
+        width: width - left - right,
+        height: (y + height - below) - (top + 8.0),
+        domain,
+        density: pen.density,
+    };
+    let bottom = plot.top + plot.height;
+    let x_ticks = labelled(&chart.x, &plot.domain.x, most_across(&chart.x, &plot), Powers::Raised);
+
+    pen.put(&format!(
+        r#"<clipPath id="{}p{index}"><rect x="{}" y="{}" width="{}" height="{}"/></clipPath>"#,
+        pen.name,
+        // Markers at the edge are whole.
+        n(plot.left - 5.0),
+        n(plot.top - 5.0),
+        n(plot.width + 10.0),
+        n(plot.height + 10.0)
+    ));
+    for tick in &y_ticks {
+        let at = plot.y(&plot.domain.y, tick.value);
+        pen.line((plot.left, at), (plot.left + plot.width, at), GRID);
+        pen.text((plot.left - 7.0, at + 4.0), &tick.label, SMALL, SOFT, "end");
+    }
+    for tick in &x_ticks {
+        let at = plot.x(tick.value);
+        if chart.x.categories.is_empty() {
+            pen.line((at, plot.top), (at, bottom), GRID);
+        }
+        pen.text((at, bottom + 17.0), &tick.label, SMALL, SOFT, "middle");
+    }
+    pen.put(&format!(r#"<g clip-path="url(#{}p{index})">"#, pen.name));
+    marks::marks(pen, chart, &plot);
+    marks::words(pen, chart, &plot);
+    pen.put("</g>");
+    pen.line((plot.left, plot.top), (plot.left, bottom), AXIS);
+    pen.line((plot.left, bottom), (plot.left + plot.width, bottom), AXIS);
+    if let Some(span) = &plot.domain.y2 {
+        let edge = plot.left + plot.width;
+        pen.line((edge, plot.top), (edge, bottom), AXIS);
+        for tick in &y2_ticks {
+            pen.text((edge + 7.0, plot.y(span, tick.value) + 4.0), &tick.label, SMALL, SOFT, "start");
+        }
+        upright(pen, (x + width - 4.0, &plot), &y2_caption);
+    }
+    marks::odd(pen, chart, &plot);
+    upright(pen, (x + 10.0, &plot), &y_caption);
+    if !x_caption.is_empty() {
+        pen.text((plot.left + plot.width / 2.0, bottom + 36.0), &x_caption, 12.0, INK, "middle");
+    }
+    if let Some(field) = field.filter(|_| chart.y2.is_none()) {
+        marks::colour_bar(pen, field, &plot);
+    }
+    for (i, note) in notes.iter().rev().enumerate() {
+        pen.text((plot.left, y + height - 2.0 - i as f64 * 15.0), note, NOTE, ALERT, "start");
+    }
+}
+
+/// How many tick labels fit below the plot.
+fn most_across(axis: &Axis, plot: &Plot) -> usize {
+    if axis.categories.is_empty() {
+        return 10;
+    }
+    let widest = axis.categories.iter().map(|c| width_of(c)).max().unwrap_or(1).max(1);
+    ((plot.width / (widest as f64 * SMALL * CHAR + 10.0)) as usize).max(1)
+}
+
+/// An axis' caption beside it, smaller where it would be longer than the axis.
+fn upright(pen: &mut Pen, (x, plot): (f64, &Plot), words: &str) {
+    if !words.is_empty() {
+        let size = (plot.height / (width_of(words) as f64 * CHAR)).clamp(7.5, 12.0);
+        pen.put(&format!(
+            r#"<text transform="translate({} {}) rotate(-90)" font-size="{}" fill="{INK}" text-anchor="middle">{}</text>"#,
+            n(x),
+            n(plot.top + plot.height / 2.0),
+            n(size),
+            escape(words)
+        ));
+    }
+}
+
+/// The legend; gives the y below it.
+fn legend(pen: &mut Pen, chart: &Chart, left: f64, top: f64, width: f64) -> f64 {
+    let entries: Vec<&Mark> =
+        chart.marks.iter().filter(|m| m.name.is_some() && !matches!(m.shape, Shape::Rule { .. })).collect();
+    if entries.is_empty() {
+        return top;
+    }
+    let (mut x, mut y) = (left, top + 10.0);
+    for mark in entries {
+        let name = mark.name.as_deref().unwrap_or_default();
+        let last = mark.last.map(|v| chart.axis(mark.side).words(v)).unwrap_or_default();
+        let letters = width_of(name) + if last.is_empty() { 0 } else { width_of(&last) + 1 };
+        let length = 30.0 + letters as f64 * SMALL * CHAR;
+        if x > left && x + length > left + width {
+            (x, y) = (left, y + 17.0);
+        }
+        marks::sample(pen, mark, (x, y - 4.0));
+        pen.text((x + 28.0, y), name, SMALL, INK, "start");
+        if !last.is_empty() {
+            pen.text((x + 28.0 + (width_of(name) + 1) as f64 * SMALL * CHAR, y), &last, SMALL, SOFT, "start");
+        }
+        x += length + 20.0;
+    }
+    y + 6.0
+}
+
+/// A colour as SVG writes it.
+pub fn hex([r, g, b]: [u8; 3]) -> String {
+    format!("#{r:02x}{g:02x}{b:02x}")
+}
+
+/// A coordinate with two digits after the point at most.
+pub(super) fn n(v: f64) -> String {
+    let text = format!("{v:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}
+
+/// Text without what XML does not allow.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') { ' ' } else { c })
+        .collect()
+}
+
+/// Text safe inside an element.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in printable(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The same in tenths, each point relative to the one before. Rounded before the differences are taken, so that no error
+/// adds up; points that fall on the one before are left out.
+fn compact_path(points: &[(f64, f64)]) -> String {
+    let tenths = |v: f64| (v * 10.0).round() as i64;
+    let digits = |v: i64| n(v as f64 / 10.0);
+    let mut d = String::with_capacity(points.len() * 7);
+    let mut last: Option<(i64, i64)> = None;
+    for (x, y) in points {
+        let at = (tenths(*x), tenths(*y));
+        match last {
+            None => {
+                let start = format!("M{} {}l", digits(at.0), digits(at.1));
+                d.push_str(&start);
+            }
+            Some(before) if before == at => continue,
+            Some(before) => {
+                let (x, y) = (digits(at.0 - before.0), digits(at.1 - before.1));
+                let gap = if d.ends_with('l') || x.starts_with('-') { "" } else { " " };
+                let between = if y.starts_with('-') { "" } else { " " };
+                d.extend([gap, x.as_str(), between, y.as_str()]);
+            }
+        }
+        last = Some(at);
+    }
+    // One place alone still has a dot.
+    if d.ends_with('l') {
+        d.push_str("0 0");
+    }
+    d
+}
+
+fn path(points: &[(f64, f64)]) -> String {
+    let mut d = String::with_capacity(points.len() * 12);
+    for (i, (x, y)) in points.iter().enumerate() {
+        d.push(if i == 0 { 'M' } else { 'L' });
+        d.push_str(&n(*x));
+        d.push(' ');
+        d.push_str(&n(*y));
+    }
+    d
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::colour::Paint;
+    use crate::scale::Scale;
+    use crate::{Field, Picture, Side, Where};
+    use proptest::prelude::*;
+
+    fn mark(name: &str, shape: Shape) -> Mark {
+        Mark {
+            faint: false,
+            name: Some(name.into()),
+            last: Some(1.5),
+            paint: Paint::Slot(1),
+            marker: 9,
+            side: Side::Left,
+            shape,
+        }
+    }
+
+    fn values() -> impl Strategy<Value = Vec<f64>> {
+        let value =
+            prop_oneof![8 => -1e3f64..1e3, 1 => Just(f64::NAN), 1 => Just(f64::INFINITY), 1 => any::<f64>()];
+        prop::collection::vec(value, 0..40)
+    }
+
+    #[test]
+    fn a_note_is_no_wider_than_its_panel() {
+        let long = "few images, width 3, 0 % noise: 1 of 2 trials is not finite (from step 480); the line is of the others";
+        let line = mark("one", Shape::Line { x: vec![0.0, 1.0], y: vec![0.0, 1.0] });
+        let chart = Chart { marks: vec![line], notes: vec![long.to_owned()], ..Chart::default() };
+        let charts = vec![chart.clone(), chart];
+        let svg = figure(&Figure { title: String::new(), charts, caption: None });
+        let lines: Vec<&str> = svg.lines().filter(|l| l.contains(ALERT)).collect();
+        assert_eq!(lines.len(), 4, "two notes of two lines each: {lines:?}");
+        let text = |line: &str| line.split(['<', '>']).nth(2).unwrap().to_owned();
+        assert_eq!(format!("{} {}", text(lines[1]), text(lines[0])), long);
+    }
+
+    #[test]
+    fn points_without_a_place_are_told_mark_by_mark_or_of_many_at_once() {
+        let notes = |marks: usize| {
+            let line = |_| mark("one", Shape::Line { x: vec![0.0, 1.0], y: vec![f64::NAN, 1.0] });
+            let chart = Chart { marks: (0..marks).map(line).collect(), ..Chart::default() };
+            odd_notes(&chart, &Domain::of(&chart))
+        };
+        assert_eq!(notes(2), ["one  × not a number: 1 of 2 points"; 2]);
+        assert_eq!(notes(4), ["4 series  × not a number: 4 of 8 points"]);
+    }
+
+    proptest! {
+        /// Whatever the data and the words, the drawing is XML without a coordinate that is no number, and text is cells.
+        #[test]
+        fn any_chart_is_well_formed(x in values(), y in values(), words in any::<String>(), log in any::<bool>()) {
+            let n = x.len().min(y.len());
+            let (x, y) = (x[..n].to_vec(), y[..n].to_vec());
+            let field = Field { x: vec![0.0, 1.0], y: vec![0.0, 1.0], z: [&y[..], &[0.0; 4]].concat()[..4].to_vec(), label: words.clone(), log };
+            let shapes = vec![
+                Shape::Line { x: x.clone(), y: y.clone() },
+                Shape::Band { x: x.clone(), low: y.clone(), high: y.clone() },
+                Shape::Scatter { x: x.clone(), y: y.clone(), joined: true },
+                Shape::Bars { x: x.clone(), y, width: 0.5 },
+                Shape::Heatmap(field.clone()),
+                Shape::Contour(field),
+                Shape::Rule { at: Where::X(x.first().copied().unwrap_or(f64::NAN)) },
+            ];
+            let scale = if log { Scale::Log } else { Scale::Linear };
+            for shape in shapes {
+                let chart = Chart {
+                    title: Some(words.clone()),
+                    y: Axis { label: words.clone(), scale, ..Axis::default() },
+                    marks: vec![mark(&words, shape)],
+                    ..Chart::default()
+                };
+                let figure = crate::Figure { title: words.clone(), caption: Some(words.clone()), charts: vec![chart] };
+                let svg = super::figure(&figure);
+                prop_assert!(resvg::usvg::roxmltree::Document::parse(&svg).is_ok());
+                prop_assert!(!svg.contains("\"NaN") && !svg.contains("inf\""), "{svg}");
+                let look = crate::cells::Look { glyphs: crate::cells::raster::Glyphs::Ascii, colour: false };
+                let grid = crate::cells::figure(&figure, 60, 20, look);
+                prop_assert!((0..grid.height()).all(|y| grid.row(y).len() == 60));
+            }
+        }
+    }
+
+    /// The points of a compact path, as a reader adds them up.
+    fn points_of(d: &str) -> Vec<(f64, f64)> {
+        let (start, rest) = d.strip_prefix('M').unwrap().split_once('l').unwrap();
+        let numbers = |text: &str| -> Vec<f64> {
+            text.replace('-', " -").split_whitespace().map(|w| w.parse().unwrap()).collect()
+        };
+        let mut points = vec![(numbers(start)[0], numbers(start)[1])];
+        for step in numbers(rest).chunks(2) {
+            let (x, y) = *points.last().unwrap();
+            points.push((x + step[0], y + step[1]));
+        }
+        points
+    }
+
+    proptest! {
+        #[test]
+        fn a_compact_path_goes_through_the_same_points(steps in prop::collection::vec((-50f64..50.0, -50f64..50.0), 1..60)) {
+            let mut at = (400.0, 300.0);
+            let points: Vec<(f64, f64)> = steps.iter().map(|(x, y)| { at = (at.0 + x, at.1 + y); at }).collect();
+            let found = points_of(&compact_path(&points));
+            let near = |a: &(f64, f64), b: &(f64, f64)| (a.0 - b.0).abs() < 0.0501 && (a.1 - b.1).abs() < 0.0501;
+            prop_assert!(near(found.last().unwrap(), points.last().unwrap()));
+            prop_assert!(points.iter().all(|p| found.iter().any(|f| near(f, p))));
+        }
+    }
+
+    #[test]
+    fn long_words_stay_in_their_panel() {
+        let line = || mark("a", Shape::Line { x: vec![0.0, 1.0], y: vec![0.0, 1.0] });
+        let label = "squared error, summed over outputs and averaged over images".to_owned();
+        let chart = Chart {
+            title: Some("1>3 ".repeat(30)),
+            y: Axis { label: label.clone(), ..Axis::default() },
+            marks: vec![line()],
+            ..Chart::default()
+        };
+        let page = embedded(&Figure { charts: vec![chart.clone(), chart], ..Figure::default() }, "a");
+        let drawing = resvg::usvg::roxmltree::Document::parse(&page).unwrap();
+        for text in drawing.descendants().filter(|node| node.has_tag_name("text")) {
+            let size: f64 = text.attribute("font-size").unwrap().parse().unwrap();
+            let long = width_of(text.text().unwrap_or_default()) as f64 * size * CHAR;
+            assert!(long <= NARROW.0, "{:?}", text.text());
+        }
+        let caption = drawing.descendants().find(|node| node.text() == Some(label.as_str())).unwrap();
+        assert!(caption.attribute("font-size").unwrap().parse::<f64>().unwrap() < 12.0);
+    }
+
+    #[test]
+    fn a_compact_path_is_short() {
+        assert_eq!(compact_path(&[(1.0, 2.0), (1.04, 2.0), (2.0, 1.5), (2.5, 3.0)]), "M1 2l1-0.5 0.5 1.5");
+        assert_eq!(compact_path(&[(1.0, 2.0)]), "M1 2l0 0");
+    }
+
+    #[test]
+    fn as_a_part_of_a_page_it_has_names_of_its_own_and_fields_are_pictures() {
+        let x: Vec<f64> = (0..30).map(f64::from).collect();
+        let z: Vec<f64> = (0..900).map(f64::from).collect();
+        let field = Field { x: x.clone(), y: x, z, label: "z".into(), log: false };
+        let of = |field: Field| Figure {
+            charts: vec![Chart { marks: vec![mark("f", Shape::Heatmap(field))], ..Chart::default() }],
+            ..Figure::default()
+        };
+        let page = embedded(&of(field.clone()), "a-loss");
+        assert!(page.contains("id=\"a-loss-p0\"") && page.contains("url(#a-loss-p0)"), "{page}");
+        assert!(page.contains("data:image/png;base64,") && page.len() < 20_000, "{}", page.len());
+        resvg::usvg::roxmltree::Document::parse(&page).unwrap();
+        // Cells of different sizes are no picture.
+        let uneven = Field { x: (0..30).map(|i| f64::from(i * i)).collect(), ..field };
+        assert!(!embedded(&of(uneven), "a").contains("data:image"));
+    }
+
+    #[test]
+    fn the_last_point_is_drawn_and_pictures_are_merged_rows() {
+        let line = Shape::Line { x: vec![0.0, 1.0, 2.0], y: vec![0.0, 1.0, 4.0] };
+        let chart = Chart {
+            y: Axis { label: "y".into(), ..Axis::default() },
+            marks: vec![mark("a", line)],
+            ..Chart::default()
+        };
+        let svg = figure(&Figure { charts: vec![chart], ..Figure::default() });
+        let path = svg.lines().find(|l| l.contains("stroke-width=\"1.6\"")).unwrap();
+        assert_eq!(path.matches(['M', 'L']).count(), 3, "{path}");
+        let pixels = vec![Some([0, 0, 0]), Some([0, 0, 0]), None, Some([255, 0, 0])];
+        let image = Shape::Image(Picture { width: 2, height: 2, pixels });
+        let svg = figure(&Figure {
+            charts: vec![Chart { marks: vec![mark("i", image)], ..Chart::default() }],
+            ..Figure::default()
+        });
+        assert_eq!(svg.matches("fill=\"#000000\"").count(), 1);
+        assert_eq!(svg.matches("fill=\"#ff0000\"").count(), 1);
+    }
+}

@@ -1,0 +1,447 @@
+//! Ticks at round numbers, with labels as short as they can be.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::scale::{Scale, Span};
+
+/// A round value and its words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tick {
+    /// Where.
+    pub value: f64,
+    /// What is printed there.
+    pub label: String,
+}
+
+/// How powers are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Powers {
+    /// `1e-3`, for terminals.
+    Plain,
+    /// `10⁻³`, for drawings.
+    Raised,
+}
+
+impl Tick {
+    /// Of an axis of bytes: `580M` is `580 MB`.
+    pub fn of_bytes(&mut self) {
+        let text = std::mem::take(&mut self.label);
+        self.label = match text.char_indices().last() {
+            _ if self.value == 0.0 => text,
+            Some((at, suffix @ ('k' | 'M' | 'G' | 'T'))) => format!("{} {suffix}B", &text[..at]),
+            _ => format!("{text} B"),
+        };
+    }
+}
+
+/// At most about `most` ticks (at least two are aimed at) inside the span, ascending.
+pub fn ticks(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
+    let most = most.max(2);
+    match span.scale {
+        Scale::Linear => linear(span.low, span.high, most),
+        Scale::Log => log(span, most, powers),
+        Scale::Log2 => log2(span, most, powers),
+        Scale::Symlog { threshold } => symlog(span, threshold, most, powers),
+    }
+}
+
+/// Round numbers of seconds: up to a minute, an hour, a day, a month.
+const STEPS: [f64; 22] = [
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    15.0,
+    30.0,
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+    900.0,
+    1800.0,
+    3600.0,
+    7200.0,
+    10_800.0,
+    21_600.0,
+    43_200.0,
+    86_400.0,
+    172_800.0,
+    432_000.0,
+    864_000.0,
+    2_592_000.0,
+];
+
+/// Ticks for seconds: at round seconds, minutes, hours or days.
+pub fn time_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
+    let rough = (high - low) / most.max(2) as f64;
+    let Some(step) = STEPS.into_iter().find(|s| *s >= rough && rough > 0.5) else {
+        let mut ticks = linear(low, high, most.max(2));
+        for t in &mut ticks {
+            t.label.push_str(if t.value == 0.0 { "" } else { "s" });
+        }
+        return ticks;
+    };
+    multiples(low, high, step).into_iter().map(|v| Tick { value: v, label: clock(v) }).collect()
+}
+
+/// Ticks for seconds since 1970 as times of day: `14:05`, with seconds or the date where they are needed. They are round in
+/// the zone, summer time or not.
+pub fn clock_ticks(low: f64, high: f64, most: usize, zone: &TimeZone) -> Vec<Tick> {
+    let rough = (high - low) / most.max(2) as f64;
+    let Some(step) = STEPS.into_iter().find(|s| *s >= rough) else { return Vec::new() };
+    let east = |at: f64| {
+        let time = Timestamp::from_second(at as i64).unwrap_or_default();
+        f64::from(zone.to_offset(time).seconds())
+    };
+    let format = if step >= 86_400.0 {
+        "%m-%d"
+    } else if high - low > 86_400.0 {
+        "%m-%d %H:%M"
+    } else if step >= 60.0 {
+        "%H:%M"
+    } else {
+        "%H:%M:%S"
+    };
+    let tick = |local: f64| {
+        let time = TimeZone::UTC.to_datetime(Timestamp::from_second(local.round() as i64).ok()?);
+        let value = zone.to_timestamp(time).ok()?.as_second() as f64;
+        let inside = value >= low - 0.5 && value <= high + 0.5;
+        inside.then(|| Tick { value, label: time.strftime(format).to_string() })
+    };
+    let (from, to) = (low + east(low), high + east(high));
+    let mut ticks: Vec<Tick> = multiples(from, to.max(from), step).into_iter().filter_map(tick).collect();
+    // A time of day that summer time leaves out stands for the next one.
+    ticks.dedup_by(|a, b| a.value <= b.value);
+    ticks
+}
+
+/// `45s`, `2m30`, `1h05`, `3d`.
+fn clock(seconds: f64) -> String {
+    let sign = if seconds < 0.0 { "-" } else { "" };
+    let s = seconds.abs().round() as u64;
+    let (d, h, m, s) = (s / 86_400, s / 3600 % 24, s / 60 % 60, s % 60);
+    let text = match (d, h, m, s) {
+        (0, 0, 0, 0) => return "0".to_owned(),
+        (0, 0, 0, s) => format!("{s}s"),
+        (0, 0, m, 0) => format!("{m}m"),
+        (0, 0, m, s) => format!("{m}m{s:02}"),
+        (0, h, 0, _) => format!("{h}h"),
+        (0, h, m, _) => format!("{h}h{m:02}"),
+        (d, 0, _, _) => format!("{d}d"),
+        (d, h, _, _) => format!("{d}d{h:02}h"),
+    };
+    format!("{sign}{text}")
+}
+
+/// The smallest of 1, 2 or 5 times a power of ten that is not below `rough`.
+fn round_step(rough: f64) -> f64 {
+    let power = 10f64.powf(rough.log10().floor());
+    let digit = rough / power;
+    let nice = [1.0, 2.0, 5.0].into_iter().find(|n| digit <= n * (1.0 + 1e-9)).unwrap_or(10.0);
+    nice * power
+}
+
+/// The multiples of `step` in `low ..= high`.
+fn multiples(low: f64, high: f64, step: f64) -> Vec<f64> {
+    let slack = 1e-9;
+    let first = (low / step - slack).ceil();
+    let last = (high / step + slack).floor();
+    // Beyond 2^53 steps from zero neighbours are no longer distinct; a chart has no such ticks.
+    if !(first.is_finite() && last.is_finite()) || last - first > 1000.0 || first.abs() > 9e15 {
+        return Vec::new();
+    }
+    (first as i64..=last as i64).map(|k| k as f64 * step).collect()
+}
+
+fn linear(low: f64, high: f64, most: usize) -> Vec<Tick> {
+    if high.partial_cmp(&low) != Some(std::cmp::Ordering::Greater) {
+        return Vec::new();
+    }
+    let mut step = round_step((high - low) / most as f64);
+    let mut values = multiples(low, high, step);
+    // A short axis between two round numbers: finer ones, until there are two to read a scale from.
+    for finer in [2.0, 4.0, 8.0] {
+        if values.len() < 2 {
+            step = round_step((high - low) / (most as f64 * finer));
+            values = multiples(low, high, step);
+        }
+    }
+    let largest = values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+    values.into_iter().map(|value| Tick { value, label: decimal(value, step, largest) }).collect()
+}
+
+/// Digits after the point that multiples of `step` need.
+fn digits(step: f64) -> usize {
+    (-(step.log10() + 1e-9).floor()).clamp(0.0, 17.0) as usize
+}
+
+/// A linear tick's label: all labels of an axis share their number of digits and their suffix.
+fn decimal(value: f64, step: f64, largest: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    for (size, suffix) in [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")] {
+        let enough = if size == 1e3 { largest >= 1e4 } else { largest >= size };
+        if enough && largest < 1e15 && step / size >= 0.099 {
+            return format!("{:.*}{suffix}", digits(step / size), value / size);
+        }
+    }
+    if !(1e-2..1e7).contains(&largest) {
+        let power = largest.log10().floor();
+        let size = 10f64.powf(power);
+        return format!("{:.*}e{power}", digits(step / size), value / size);
+    }
+    format!("{value:.*}", digits(step))
+}
+
+fn log(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
+    let (a, b) = (span.low.log10(), span.high.log10());
+    if b.partial_cmp(&a) != Some(std::cmp::Ordering::Greater) {
+        return Vec::new();
+    }
+    let inside = |v: &f64| *v >= span.low * (1.0 - 1e-9) && *v <= span.high * (1.0 + 1e-9);
+    let (first, last) = exponents_in(a, b);
+    let decades = (last - first + 1).max(0) as usize;
+    if decades >= 2 || decades >= most {
+        let every = decades.div_ceil(most).max(1) as i32;
+        // Multiples of the stride, so that ticks do not wander while the range grows.
+        let exponents: Vec<i32> = (first..=last).filter(|e| e.rem_euclid(every) == 0).collect();
+        let plain = exponents.iter().all(|e| (-2..=3).contains(e));
+        if decades >= 4 || exponents.len() * 3 > most || most < 4 {
+            return exponents
+                .into_iter()
+                .map(|e| Tick { value: power_of_ten(e), label: ten(e, plain, powers) })
+                .collect();
+        }
+    }
+    // Less than a few decades: 1, 2 and 5 in each, or plain round numbers where even those are too few.
+    let (low_exponent, high_exponent) = (first - 1, last + 1);
+    let values: Vec<f64> = (low_exponent..=high_exponent)
+        .flat_map(|e| [1.0, 2.0, 5.0].map(|n| n * power_of_ten(e)))
+        .filter(inside)
+        .collect();
+    if values.len() >= 2 {
+        // As a linear axis writes them, rather than 50000 beside 1e5.
+        let counted = values[0] >= 1.0 && values.last().is_some_and(|v| (1e4..1e15).contains(v));
+        let label = |value| if counted { thousands(value) } else { number(value) };
+        let mut ticks: Vec<Tick> =
+            values.into_iter().map(|value| Tick { value, label: label(value) }).collect();
+        if ticks.len() > most + 1 {
+            ticks.retain(|t| (t.value.log10() - t.value.log10().round()).abs() < 1e-9);
+        }
+        return ticks;
+    }
+    linear(span.low, span.high, most.min(4))
+}
+
+/// The whole exponents between two, as far as doubles have them.
+fn exponents_in(low: f64, high: f64) -> (i32, i32) {
+    ((low - 1e-9).ceil().max(-1080.0) as i32, (high + 1e-9).floor().min(1030.0) as i32)
+}
+
+/// Exactly the nearest double, which `powi` does not promise.
+fn power_of_ten(e: i32) -> f64 {
+    format!("1e{e}").parse().unwrap_or(f64::NAN)
+}
+
+fn ten(e: i32, plain: bool, powers: Powers) -> String {
+    match (plain, powers) {
+        (true, _) => number(power_of_ten(e)),
+        (false, Powers::Plain) => format!("1e{e}"),
+        (false, Powers::Raised) => format!("10{}", raised(e)),
+    }
+}
+
+/// A round number, as short as possible: `0.05`, `200`, `5e-4`.
+fn number(v: f64) -> String {
+    let size = v.abs();
+    if size == 0.0 {
+        "0".to_owned()
+    } else if (1e-3..1e5).contains(&size) {
+        let text = format!("{v:.6}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        format!("{v:e}")
+    }
+}
+
+/// A round number of at least one: `500`, `20k`, `1M`.
+fn thousands(v: f64) -> String {
+    let unit = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")]
+        .into_iter()
+        .find(|(size, _)| v >= size * (1.0 - 1e-9));
+    unit.map_or_else(|| number(v), |(size, suffix)| format!("{}{suffix}", number((v / size).round())))
+}
+
+/// An exponent in raised digits.
+pub fn raised(e: i32) -> String {
+    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    e.to_string().chars().map(|c| c.to_digit(10).map_or('⁻', |d| DIGITS[d as usize])).collect()
+}
+
+fn log2(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
+    let (a, b) = (span.low.log2(), span.high.log2());
+    if b.partial_cmp(&a) != Some(std::cmp::Ordering::Greater) {
+        return Vec::new();
+    }
+    let (first, last) = exponents_in(a, b);
+    if last - first < 1 {
+        return linear(span.low, span.high, most.min(4));
+    }
+    let every = ((last - first + 1) as usize).div_ceil(most).max(1) as i32;
+    let exponents: Vec<i32> = (first..=last).filter(|e| e.rem_euclid(every) == 0).collect();
+    let plain = exponents.iter().all(|e| (-3..=13).contains(e));
+    exponents
+        .into_iter()
+        .map(|e| {
+            let value = f64::from(e).exp2();
+            let label = match (plain, powers) {
+                (true, _) => number(value),
+                (false, Powers::Plain) => format!("2^{e}"),
+                (false, Powers::Raised) => format!("2{}", raised(e)),
+            };
+            Tick { value, label }
+        })
+        .collect()
+}
+
+fn symlog(span: &Span, threshold: f64, most: usize, powers: Powers) -> Vec<Tick> {
+    let largest = span.low.abs().max(span.high.abs());
+    let first = threshold.log10().round().clamp(-330.0, 310.0) as i32;
+    let last = largest.log10().floor().clamp(-330.0, 310.0) as i32;
+    let decades = (last - first + 1).max(1) as usize;
+    let sides = if span.low < 0.0 && span.high > 0.0 { 2 } else { 1 };
+    let every = (decades * sides).div_ceil(most.saturating_sub(1).max(1)).max(1);
+    // The threshold stands closer to zero than powers stand to each other: where not all of them have room, it has none.
+    let lowest = if every > 1 && last > first { first + 1 } else { first };
+    let exponents: Vec<i32> = (lowest..=last).rev().step_by(every).collect();
+    let plain = exponents.iter().all(|e| (-2..=3).contains(e));
+    let mut ticks: Vec<Tick> = exponents
+        .iter()
+        .flat_map(|e| {
+            let label = ten(*e, plain, powers);
+            let minus = format!("-{label}");
+            [Tick { value: power_of_ten(*e), label }, Tick { value: -power_of_ten(*e), label: minus }]
+        })
+        .chain([Tick { value: 0.0, label: "0".to_owned() }])
+        .filter(|t| t.value >= span.low && t.value <= span.high)
+        .collect();
+    ticks.sort_by(|a, b| a.value.total_cmp(&b.value));
+    ticks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn labels(scale: Scale, low: f64, high: f64, most: usize) -> String {
+        let ticks = ticks(&Span { scale, low, high }, most, Powers::Plain);
+        ticks.into_iter().map(|t| t.label).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn linear_ticks_are_round() {
+        assert_eq!(labels(Scale::Linear, 0.0, 20_000.0, 5), "0 5k 10k 15k 20k");
+        assert_eq!(labels(Scale::Linear, 0.0, 1.0, 5), "0 0.2 0.4 0.6 0.8 1.0");
+        assert_eq!(labels(Scale::Linear, -0.3, 1.04, 4), "0 0.5 1.0");
+        assert_eq!(labels(Scale::Linear, 0.0, 100.0, 4), "0 50 100");
+        assert_eq!(labels(Scale::Linear, 0.0, 3.2e-5, 4), "0 1e-5 2e-5 3e-5");
+        assert_eq!(labels(Scale::Linear, 0.0, 2_500_000.0, 5), "0 0.5M 1.0M 1.5M 2.0M 2.5M");
+        assert_eq!(labels(Scale::Linear, 1_000_000.0, 1_000_003.0, 3), "1000000 1000001 1000002 1000003");
+    }
+
+    #[test]
+    fn log_ticks_are_powers() {
+        assert_eq!(labels(Scale::Log, 1e-6, 1.0, 8), "1e-6 1e-5 1e-4 1e-3 1e-2 1e-1 1e0");
+        assert_eq!(labels(Scale::Log, 1e-6, 1.0, 4), "1e-6 1e-4 1e-2 1e0");
+        assert_eq!(labels(Scale::Log, 0.012, 0.8, 6), "0.02 0.05 0.1 0.2 0.5");
+        assert_eq!(labels(Scale::Log, 0.51, 0.93, 6), "0.6 0.8");
+        assert_eq!(labels(Scale::Log, 400.0, 2.1e5, 12), "500 1k 2k 5k 10k 20k 50k 100k 200k");
+        assert_eq!(labels(Scale::Log, 8.0, 6000.0, 12), "10 20 50 100 200 500 1000 2000 5000");
+        assert_eq!(labels(Scale::Log2, 1.0, 300.0, 10), "1 2 4 8 16 32 64 128 256");
+        assert_eq!(labels(Scale::Log2, 1.0, 1e9, 6), "2^0 2^5 2^10 2^15 2^20 2^25");
+    }
+
+    #[test]
+    fn bytes_are_told_in_their_units() {
+        let text = |low: f64, high: f64| {
+            let span = Span { scale: Scale::Linear, low, high };
+            let mut all = ticks(&span, 4, Powers::Plain);
+            all.iter_mut().for_each(Tick::of_bytes);
+            all.into_iter().map(|t| t.label).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(text(0.0, 6e8), "0, 200 MB, 400 MB, 600 MB");
+        assert_eq!(text(1e9, 2.5e9), "1.0 GB, 1.5 GB, 2.0 GB, 2.5 GB");
+        assert_eq!(text(0.0, 900.0), "0, 500 B");
+    }
+
+    #[test]
+    fn symlog_ticks_are_symmetric() {
+        assert_eq!(labels(Scale::Symlog { threshold: 0.1 }, -20.0, 20.0, 7), "-10 -1 -0.1 0 0.1 1 10");
+        assert_eq!(labels(Scale::Symlog { threshold: 1e-6 }, -0.02, 1.0, 7), "-1e-3 0 1e-3 1e0");
+    }
+
+    #[test]
+    fn time_ticks_are_clock_like() {
+        let text = |high| time_ticks(0.0, high, 5).into_iter().map(|t| t.label).collect::<Vec<_>>().join(" ");
+        assert_eq!(text(40.0), "0 10s 20s 30s 40s");
+        assert_eq!(text(600.0), "0 2m 4m 6m 8m 10m");
+        assert_eq!(text(9000.0), "0 30m 1h 1h30 2h 2h30");
+        assert_eq!(text(0.8), "0 0.2s 0.4s 0.6s 0.8s");
+    }
+
+    #[test]
+    fn clock_ticks_are_times_of_day_where_the_reader_is() {
+        let text = |low: f64, high: f64| {
+            let all = clock_ticks(low, high, 4, &TimeZone::fixed(jiff::tz::offset(1)));
+            all.into_iter().map(|t| t.label).collect::<Vec<_>>().join(" ")
+        };
+        // 2026-11-23 12:58:20 UTC, an hour east of Greenwich.
+        let at = 1_795_438_700.0;
+        assert_eq!(text(at, at + 40.0), "13:58:20 13:58:30 13:58:40 13:58:50 13:59:00");
+        assert_eq!(text(at, at + 3600.0), "14:00 14:15 14:30 14:45");
+        assert_eq!(text(at, at + 200_000.0), "11-24 11-25");
+    }
+
+    #[test]
+    fn clock_ticks_are_round_on_both_sides_of_a_change_to_winter_time() {
+        let zone = TimeZone::get("America/St_Johns").expect("a zone of the time zone database");
+        // 2026-11-01 04:30 UTC is two o'clock in summer time, the moment that it becomes one o'clock.
+        let change = 1_793_507_400.0;
+        let ticks = clock_ticks(change - 7_200.0, change + 7_200.0, 4, &zone);
+        let told = |t: &Tick| {
+            let time = Timestamp::from_second(t.value as i64)
+                .expect("a time that can be shown")
+                .to_zoned(zone.clone());
+            (t.label.clone(), time.strftime("%H:%M").to_string())
+        };
+        assert!(ticks.len() >= 3, "{ticks:?}");
+        for (label, own) in ticks.iter().map(told) {
+            assert_eq!(label, own);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn ticks_ascend_lie_inside_and_have_distinct_labels(
+            start in -1e6f64..1e6, length in 1e-3f64..1e7, most in 2usize..12, log in any::<bool>(),
+        ) {
+            let (scale, low) = if log { (Scale::Log, start.abs() + 1e-6) } else { (Scale::Linear, start) };
+            let span = Span { scale, low, high: low + length };
+            let found = ticks(&span, most, Powers::Plain);
+            // A hair of slack for the rounding of k·step.
+            let slack = length * 1e-6;
+            for t in &found {
+                prop_assert!(t.value >= span.low - slack && t.value <= span.high + slack, "{t:?} outside {span:?}");
+            }
+            for pair in found.windows(2) {
+                prop_assert!(pair[0].value < pair[1].value);
+                prop_assert_ne!(&pair[0].label, &pair[1].label);
+            }
+            prop_assert!(found.len() <= 2 * most + 2, "{} ticks for {most}", found.len());
+            if !log { prop_assert!(!found.is_empty()); }
+        }
+    }
+}

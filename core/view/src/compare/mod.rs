@@ -1,0 +1,299 @@
+//! Runs side by side: what they have in common, how they differ, and their curves on one axis.
+//!
+//! Pure: the monitor's screen and `gradtop compare` show the same of the same runs.
+
+pub mod overlay;
+pub mod sheet;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use gradtop_store::{Goal, MetricInfo, SeriesKey};
+use serde::{Deserialize, Serialize};
+
+use crate::figure::name_of;
+use crate::live::{RunData, XKind};
+use crate::natural;
+use crate::runs::RunRow;
+use crate::state;
+use gradtop_chart::colour::{Paint, assign};
+
+/// A run that is compared.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// What it was started with and how far it is.
+    pub row: Arc<RunRow>,
+    /// What it logged, as far as it has been read.
+    pub data: Arc<RunData>,
+}
+
+impl Subject {
+    /// A parameter, or another thing runs are told apart by, as text.
+    pub fn value(&self, key: &str) -> Option<String> {
+        let m = &self.row.view.manifest;
+        let own = m.params.iter().find(|(k, _)| k == key).map(|(_, v)| state::param(v));
+        own.or_else(|| match key {
+            EXPERIMENT => Some(gradtop_host::text::clean(&m.experiment.id)),
+            SEED => Some(m.seed.to_string()),
+            "device" => Some(gradtop_host::text::clean(&m.device)),
+            "threads" => Some(m.threads.to_string()),
+            _ => None,
+        })
+    }
+}
+
+const EXPERIMENT: &str = "experiment";
+const SEED: &str = "seed";
+
+/// What runs along the horizontal axis, so that runs can be laid over each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Align {
+    /// The step.
+    #[default]
+    Step,
+    /// The epoch.
+    Epoch,
+    /// Time since each run started.
+    Time,
+    /// The time of day.
+    Clock,
+    /// The step as a share of all steps of the run.
+    Fraction,
+}
+
+impl Align {
+    /// All, in the order a key goes through them.
+    pub const ALL: [Self; 5] = [Self::Step, Self::Epoch, Self::Time, Self::Clock, Self::Fraction];
+
+    /// The next one, round and round.
+    #[must_use]
+    pub fn next(self) -> Self {
+        let at = Self::ALL.iter().position(|k| *k == self).unwrap_or(0);
+        Self::ALL[(at + 1) % Self::ALL.len()]
+    }
+
+    /// What the axis is called.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Step => "step",
+            Self::Epoch => "epoch",
+            Self::Time => "time",
+            Self::Clock => "clock",
+            Self::Fraction => "share of the run",
+        }
+    }
+
+    /// The axis that series know.
+    fn native(self) -> XKind {
+        match self {
+            Self::Step | Self::Fraction => XKind::Step,
+            Self::Epoch => XKind::Epoch,
+            Self::Time => XKind::Relative,
+            Self::Clock => XKind::Wall,
+        }
+    }
+}
+
+/// One chart of a comparison: a metric of one model and split, over all its trials.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Facet {
+    /// The metric.
+    pub metric: String,
+    /// The model, where runs train several.
+    pub model: Option<String>,
+    /// The split.
+    pub split: Option<String>,
+}
+
+impl Facet {
+    fn of(key: &SeriesKey) -> Self {
+        Self { metric: key.metric.clone(), model: key.model.clone(), split: key.split.clone() }
+    }
+
+    /// As people list them.
+    fn order(&self, other: &Self) -> Ordering {
+        natural::order(&self.metric, &other.metric)
+            .then_with(|| natural::maybe(self.model.as_deref(), other.model.as_deref()))
+            .then_with(|| natural::maybe(self.split.as_deref(), other.split.as_deref()))
+    }
+
+    /// Whether a series belongs to it.
+    pub fn takes(&self, key: &SeriesKey) -> bool {
+        self.metric == key.metric && self.model == key.model && self.split == key.split
+    }
+
+    /// `loss`, or `loss deep · test`.
+    pub fn title(&self) -> String {
+        match name_of(self.model.as_deref(), self.split.as_deref(), None) {
+            Some(name) => format!("{} {name}", self.metric),
+            None => self.metric.clone(),
+        }
+    }
+}
+
+/// What was declared of a metric, by the first run that declared it.
+pub fn info<'a>(subjects: &'a [Subject], metric: &str) -> Option<&'a MetricInfo> {
+    subjects.iter().find_map(|s| s.row.view.manifest.metrics.iter().find(|m| m.name == metric))
+}
+
+/// Which way a metric should go.
+pub fn goal(subjects: &[Subject], metric: &str) -> Goal {
+    info(subjects, metric).map_or(Goal::None, |m| m.goal)
+}
+
+/// What can be compared: of runs of one experiment everything any of them logged, of several what each of them has. Headline
+/// metrics first, then as declared, what gradtop itself measures last.
+pub fn facets(subjects: &[Subject]) -> Vec<Facet> {
+    let mut by_experiment: BTreeMap<&str, BTreeSet<Facet>> = BTreeMap::new();
+    for s in subjects {
+        let own = by_experiment.entry(s.row.experiment()).or_default();
+        own.extend(s.data.keys.iter().map(|(key, _)| Facet::of(key)));
+    }
+    let mut sets = by_experiment.into_values();
+    let first = sets.next().unwrap_or_default();
+    let common = sets.fold(first, |all, own| all.intersection(&own).cloned().collect());
+    let mut all: Vec<Facet> = common.into_iter().collect();
+    let place = |f: &Facet| {
+        let declared = subjects.iter().find_map(|s| {
+            let metrics = &s.row.view.manifest.metrics;
+            metrics.iter().position(|m| m.name == f.metric).map(|at| (!metrics[at].headline, at))
+        });
+        (f.metric.starts_with("system/"), declared.unwrap_or((true, usize::MAX)))
+    };
+    all.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.order(b)));
+    all
+}
+
+/// What runs differ in: the experiment, parameters in the order declared, seed, device, threads. Of several experiments only
+/// parameters that all have.
+pub fn differing(subjects: &[Subject]) -> Vec<String> {
+    let views: Vec<_> = subjects.iter().map(|s| &s.row.view).collect();
+    let several = subjects.windows(2).any(|w| w[0].row.experiment() != w[1].row.experiment());
+    let mut keys: Vec<String> = Vec::new();
+    if several {
+        keys.push(EXPERIMENT.to_owned());
+    }
+    let everywhere =
+        |key: &&str| !several || views.iter().all(|v| v.manifest.params.iter().any(|(k, _)| k == key));
+    keys.extend(state::differing(&views).into_iter().filter(everywhere).map(str::to_owned));
+    for key in [SEED, "device", "threads"] {
+        let differs = subjects.windows(2).any(|w| w[0].value(key) != w[1].value(key));
+        if differs && !keys.iter().any(|k| k == key) {
+            keys.push(key.to_owned());
+        }
+    }
+    keys
+}
+
+/// What runs are put together by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum GroupBy {
+    /// Nothing: each run by itself.
+    #[default]
+    Nothing,
+    /// Everything but the seed.
+    AllButSeed,
+    /// One parameter.
+    Key(String),
+}
+
+impl GroupBy {
+    /// What these runs can be grouped by: nothing, all but the seed where that puts any together, and what they differ in.
+    pub fn all(subjects: &[Subject]) -> Vec<Self> {
+        let mut all = vec![Self::Nothing];
+        let count = teams(subjects, &Self::AllButSeed).len();
+        if count < subjects.len() {
+            all.push(Self::AllButSeed);
+        }
+        let keys = differing(subjects).into_iter().filter(|k| k != SEED);
+        // Each by itself says nothing new.
+        all.extend(keys.map(Self::Key).filter(|by| teams(subjects, by).len() < subjects.len()));
+        all
+    }
+
+    /// For people.
+    pub fn word(&self) -> String {
+        match self {
+            Self::Nothing => "no group".to_owned(),
+            Self::AllButSeed => "all but the seed".to_owned(),
+            Self::Key(key) => gradtop_host::text::clean(key),
+        }
+    }
+}
+
+/// Runs that are drawn as one line: a run, or a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Team {
+    /// Its name in legends and tables.
+    pub name: String,
+    /// Its runs, as places in the list of subjects.
+    pub members: Vec<usize>,
+    /// Its colour and marker, which it keeps in whatever company.
+    pub look: (Paint, u8),
+}
+
+/// The runs as groups, each with its look. Groups come in the order of their values.
+pub fn teams(subjects: &[Subject], by: &GroupBy) -> Vec<Team> {
+    let keys: Vec<String> = match by {
+        GroupBy::Nothing => Vec::new(),
+        GroupBy::AllButSeed => differing(subjects).into_iter().filter(|k| k != SEED).collect(),
+        GroupBy::Key(key) => vec![key.clone()],
+    };
+    let mut teams: Vec<Team> = Vec::new();
+    for (i, s) in subjects.iter().enumerate() {
+        let name = match by {
+            GroupBy::Nothing => gradtop_host::text::clean(s.row.name()),
+            _ if keys.is_empty() => "all runs".to_owned(),
+            _ => {
+                let value = |k: &String| {
+                    let value = s.value(k).unwrap_or_else(|| "not set".to_owned());
+                    format!("{} {value}", gradtop_host::text::clean(k))
+                };
+                keys.iter().map(value).collect::<Vec<_>>().join(", ")
+            }
+        };
+        match teams.iter_mut().find(|t| t.name == name && *by != GroupBy::Nothing) {
+            Some(team) => team.members.push(i),
+            None => teams.push(Team { name, members: vec![i], look: (Paint::Grey, 0) }),
+        }
+    }
+    if let GroupBy::Key(key) = by {
+        let number = |t: &Team| {
+            let s = t.members.first().and_then(|m| subjects.get(*m))?;
+            s.row.view.manifest.params.iter().find(|(k, _)| k == key)?.1.to_string().parse::<f64>().ok()
+        };
+        teams.sort_by(|a, b| match (number(a), number(b)) {
+            (Some(x), Some(y)) => x.total_cmp(&y),
+            (x, y) => y.is_some().cmp(&x.is_some()).then_with(|| natural::order(&a.name, &b.name)),
+        });
+    }
+    give_looks(subjects, by, &mut teams);
+    teams
+}
+
+/// Colours and markers by name. Two runs of one name, of two experiments, are told apart by the experiment.
+fn give_looks(subjects: &[Subject], by: &GroupBy, teams: &mut [Team]) {
+    let key = |t: &Team| match (by, t.members.first().and_then(|m| subjects.get(*m))) {
+        (GroupBy::Nothing, Some(s)) => format!("{}/{}", s.row.experiment(), s.row.name()),
+        _ => t.name.clone(),
+    };
+    let keys: Vec<String> = teams.iter().map(key).collect();
+    let looks = assign(std::iter::empty(), keys.iter().map(String::as_str));
+    let mut taken: Vec<(Paint, u8)> = Vec::new();
+    for (team, key) in teams.iter_mut().zip(&keys) {
+        let (paint, mut marker) = looks.get(key).copied().unwrap_or((Paint::Grey, 0));
+        // Colours come again after seven names; the marker then is another one.
+        for _ in 0..10 {
+            if !taken.contains(&(paint, marker)) {
+                break;
+            }
+            marker = (marker + 1) % 10;
+        }
+        taken.push((paint, marker));
+        team.look = (paint, marker);
+    }
+}

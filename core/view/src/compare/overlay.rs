@@ -1,0 +1,65 @@
+//! Charts of a comparison: a metric of all runs or groups over one axis.
+
+use std::collections::BTreeMap;
+
+use gradtop_store::figures::{Figure, Mark, OneOrMany};
+
+use super::{Align, Facet, Subject, Team, info};
+use crate::figure::of_metric;
+use crate::live::chart::{ChartView, Source};
+use gradtop_chart::colour::Paint;
+
+/// A figure of a facet: one line for each label, over all its trials.
+pub fn figure(subjects: &[Subject], facet: &Facet) -> Figure {
+    let mut figure = of_metric(&facet.metric, info(subjects, &facet.metric), "step");
+    figure.title = facet.title();
+    figure.id.clone_from(&figure.title);
+    figure.caption = None;
+    let only = |of: Option<&String>| Some(OneOrMany::One(of.cloned().unwrap_or_default()));
+    for mark in figure.panels.iter_mut().flat_map(|p| &mut p.marks) {
+        *mark = Mark {
+            model: only(facet.model.as_ref()),
+            split: only(facet.split.as_ref()),
+            by: Some(Vec::new()),
+            ..mark.clone()
+        };
+    }
+    figure
+}
+
+/// Every run, under the name of its team: those of one name are averaged.
+pub fn sources<'a>(subjects: &'a [Subject], teams: &'a [Team]) -> Vec<Source<'a>> {
+    let of = |team: &'a Team| {
+        let members = team.members.iter().filter_map(|i| subjects.get(*i));
+        members.map(|s| Source { data: &s.data, label: Some(&team.name) })
+    };
+    teams.iter().flat_map(of).collect()
+}
+
+/// How the teams look; with a focus all others recede.
+pub fn looks(teams: &[Team], focus: Option<usize>) -> BTreeMap<String, (Paint, u8)> {
+    let look = |(i, team): (usize, &Team)| {
+        let paint = if focus.is_none_or(|f| f == i) { team.look.0 } else { Paint::Grey };
+        (team.name.clone(), (paint, team.look.1))
+    };
+    teams.iter().enumerate().map(look).collect()
+}
+
+/// A view along an axis.
+pub fn view(align: Align, teams: &[Team], focus: Option<usize>) -> ChartView {
+    ChartView {
+        x: Some(align.native()),
+        relative: align == Align::Fraction,
+        looks: looks(teams, focus),
+        ..ChartView::default()
+    }
+}
+
+/// The mean of the finite values; of none, what there is.
+pub(super) fn mean(values: &[f64]) -> Option<f64> {
+    let finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+    if finite.is_empty() {
+        return values.first().copied();
+    }
+    Some(finite.iter().map(|v| v / finite.len() as f64).sum())
+}

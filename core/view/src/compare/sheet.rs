@@ -1,0 +1,283 @@
+//! The table of a comparison: what runs differ in, and what became of their metrics.
+
+use std::cmp::Ordering;
+
+use gradtop_store::Goal;
+use serde::{Deserialize, Serialize};
+
+use super::overlay::mean;
+use super::{Facet, Subject, Team, differing, facets, goal, info};
+use crate::live::SeriesSnapshot;
+
+/// Which number of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum What {
+    /// The last value; the mean over trials and the runs of a group.
+    Last,
+    /// The best value reached by any, as the metric's goal says.
+    Best,
+    /// The smallest value reached by any.
+    Min,
+}
+
+impl What {
+    /// The heading.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Last => "last",
+            Self::Best => "best",
+            Self::Min => "min",
+        }
+    }
+
+    /// What a series gives to the number of its team.
+    fn value(self, better: Goal, series: &SeriesSnapshot) -> Option<f64> {
+        match (self, better) {
+            (Self::Last, _) => series.last().map(|l| l.value),
+            (Self::Best, Goal::Max) => series.max(),
+            (Self::Best | Self::Min, _) => series.min(),
+        }
+    }
+
+    /// How many of the series of a team its number is of; none of none.
+    fn finite<'a>(self, series: impl Iterator<Item = &'a SeriesSnapshot>) -> Option<usize> {
+        let values: Vec<Option<f64>> = series.map(|s| self.value(Goal::None, s)).collect();
+        let finite = values.iter().flatten().filter(|v| v.is_finite()).count();
+        // Where none is, the number says so of all.
+        (!values.is_empty()).then_some(if finite == 0 { values.len() } else { finite })
+    }
+}
+
+/// A column of numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// The metric.
+    pub facet: Facet,
+    /// Which number of it.
+    pub what: What,
+    /// Which way is better; `None`: neither.
+    pub better: Goal,
+    /// The fewest and the most series that a number of it could be of: trials, times the runs of a group.
+    pub of: (usize, usize),
+    /// The fewest and the most that it is of: those that are finite, where any is.
+    pub finite: (usize, usize),
+}
+
+/// `2`, or `2 to 5`.
+fn count((few, many): (usize, usize)) -> String {
+    if few == many { many.to_string() } else { format!("{few} to {many}") }
+}
+
+impl Column {
+    /// The heading where there is little room: which number it is.
+    pub fn short(&self) -> String {
+        match (self.what, self.of) {
+            (what, (_, 0 | 1)) => what.word().to_owned(),
+            (What::Last, _) if self.finite != self.of => format!("last ({})", self.counted()),
+            (What::Last, _) => "last (mean)".to_owned(),
+            (what, _) => format!("{} of any", what.word()),
+        }
+    }
+
+    /// `5`, or `3 of 5` where only so many are finite.
+    fn counted(&self) -> String {
+        let of = count(self.of);
+        if self.finite == self.of { of } else { format!("{} of {of}", count(self.finite)) }
+    }
+
+    /// The heading: which number it is, and of how many series: `last, mean of 5`, `best, lowest of 5`.
+    pub fn words(&self) -> String {
+        if self.of.1 < 2 {
+            return self.what.word().to_owned();
+        }
+        let of = self.counted();
+        match (self.what, self.better) {
+            (What::Last, _) => format!("last, mean of {of}"),
+            (What::Best, Goal::Max) => format!("best, highest of {of}"),
+            (What::Best, _) => format!("best, lowest of {of}"),
+            (What::Min, _) => format!("min of {of}"),
+        }
+    }
+}
+
+/// A run or a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Its place in the list of teams.
+    pub team: usize,
+    /// What it differs in, as text; blank where it has none.
+    pub params: Vec<String>,
+    /// Its numbers; `None` where nothing was logged.
+    pub values: Vec<Option<f64>>,
+    /// Which of them are the best of their column.
+    pub best: Vec<bool>,
+}
+
+/// The table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sheet {
+    /// Keys of the parameters.
+    pub params: Vec<String>,
+    /// The columns of numbers.
+    pub columns: Vec<Column>,
+    /// In the order of the teams.
+    pub rows: Vec<Row>,
+}
+
+/// What a table is sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// As the runs were given.
+    #[default]
+    Given,
+    /// A parameter.
+    Param(usize),
+    /// A column of numbers; the best first.
+    Value(usize),
+}
+
+/// The table of these runs.
+pub fn sheet(subjects: &[Subject], teams: &[Team]) -> Sheet {
+    let params = differing(subjects);
+    let declared: Vec<Facet> =
+        facets(subjects).into_iter().filter(|f| info(subjects, &f.metric).is_some()).collect();
+    let shown = if declared.is_empty() {
+        // A plugin may declare nothing: then what it logged.
+        facets(subjects).into_iter().filter(|f| !f.metric.starts_with("system/")).collect()
+    } else {
+        declared
+    };
+    let mut columns = Vec::new();
+    for facet in shown {
+        let goal = goal(subjects, &facet.metric);
+        let counts: Vec<usize> =
+            teams.iter().map(|t| of(subjects, t, &facet).count()).filter(|n| *n > 0).collect();
+        let mut add = |what: What, better| {
+            let finite = teams.iter().filter_map(|t| what.finite(of(subjects, t, &facet))).collect();
+            let (of, finite) = (ends(counts.clone()), ends(finite));
+            columns.push(Column { facet: facet.clone(), what, better, of, finite });
+        };
+        add(What::Last, goal);
+        if goal != Goal::None {
+            add(What::Best, goal);
+        }
+        // Where lower is better, the best is the smallest.
+        if goal != Goal::Min {
+            add(What::Min, Goal::None);
+        }
+    }
+    let rows = teams.iter().enumerate().map(|(i, t)| row(subjects, t, i, &params, &columns)).collect();
+    let mut sheet = Sheet { params, columns, rows };
+    sheet.mark_best();
+    sheet
+}
+
+/// The least and the greatest.
+fn ends(counts: Vec<usize>) -> (usize, usize) {
+    (counts.iter().copied().min().unwrap_or(0), counts.into_iter().max().unwrap_or(0))
+}
+
+/// The series of a team that make a column.
+fn of<'a>(
+    subjects: &'a [Subject],
+    team: &'a Team,
+    facet: &'a Facet,
+) -> impl Iterator<Item = &'a SeriesSnapshot> {
+    let members = team.members.iter().filter_map(|i| subjects.get(*i));
+    members.flat_map(|s| &s.data.series).filter(|s| facet.takes(s.key())).map(AsRef::as_ref)
+}
+
+fn row(subjects: &[Subject], team: &Team, at: usize, params: &[String], columns: &[Column]) -> Row {
+    let members: Vec<&Subject> = team.members.iter().filter_map(|i| subjects.get(*i)).collect();
+    let param = |key: &String| {
+        let mut values: Vec<String> = members.iter().map(|s| s.value(key).unwrap_or_default()).collect();
+        values.sort();
+        values.dedup();
+        match values.as_slice() {
+            [one] => one.clone(),
+            many => format!("{} values", many.len()),
+        }
+    };
+    let value = |c: &Column| {
+        let each = of(subjects, team, &c.facet).filter_map(|s| c.what.value(c.better, s));
+        match (c.what, c.better) {
+            (What::Last, _) => mean(&each.collect::<Vec<f64>>()),
+            (What::Best, Goal::Max) => each.reduce(f64::max),
+            (What::Best | What::Min, _) => each.reduce(f64::min),
+        }
+    };
+    let values: Vec<Option<f64>> = columns.iter().map(value).collect();
+    let best = vec![false; values.len()];
+    Row { team: at, params: params.iter().map(param).collect(), values, best }
+}
+
+impl Sheet {
+    /// Marks the best of each column, all of them if several are equal. Among fewer than two there is no best.
+    fn mark_best(&mut self) {
+        for (i, column) in self.columns.iter().enumerate() {
+            let finite = self.rows.iter().filter_map(|r| r.values[i]).filter(|v| v.is_finite());
+            let best = match column.better {
+                Goal::Min => finite.clone().reduce(f64::min),
+                Goal::Max => finite.clone().reduce(f64::max),
+                Goal::None => None,
+            };
+            if finite.count() < 2 {
+                continue;
+            }
+            for row in &mut self.rows {
+                // Means of equal values differ in their last bit, by how many they are of.
+                let equal = |a: f64, b: f64| a == b || (a - b).abs() <= 1e-12 * b.abs();
+                row.best[i] = best.zip(row.values[i]).is_some_and(|(best, v)| equal(v, best));
+            }
+        }
+    }
+
+    /// Keeps only the columns of these metrics.
+    pub fn only(&mut self, metrics: &[String]) {
+        let kept: Vec<bool> = self.columns.iter().map(|c| metrics.contains(&c.facet.metric)).collect();
+        let keep = |i: usize| kept.get(i).copied().unwrap_or(false);
+        let mut at = 0..;
+        self.columns.retain(|_| at.next().is_some_and(keep));
+        for row in &mut self.rows {
+            let mut at = 0..;
+            row.values.retain(|_| at.next().is_some_and(keep));
+            let mut at = 0..;
+            row.best.retain(|_| at.next().is_some_and(keep));
+        }
+    }
+
+    /// The rows in order, as places in `rows`. What has no value comes last, whichever way round.
+    pub fn sorted(&self, sort: Sort, reverse: bool) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        match sort {
+            Sort::Given if reverse => order.reverse(),
+            Sort::Given => {}
+            Sort::Param(p) => order.sort_by(|a, b| {
+                let text = |i: &usize| self.rows[*i].params.get(p).cloned().unwrap_or_default();
+                let (a, b) = (text(a), text(b));
+                let by_value = match (a.parse::<f64>(), b.parse::<f64>()) {
+                    (Ok(x), Ok(y)) => x.total_cmp(&y),
+                    _ => crate::natural::order(&a, &b),
+                };
+                turned(by_value, reverse)
+            }),
+            Sort::Value(c) => {
+                let down = self.columns.get(c).is_some_and(|c| c.better == Goal::Max) != reverse;
+                order.sort_by(|a, b| {
+                    let value =
+                        |i: &usize| self.rows[*i].values.get(c).copied().flatten().filter(|v| !v.is_nan());
+                    match (value(a), value(b)) {
+                        (Some(x), Some(y)) => turned(x.total_cmp(&y), down),
+                        (x, y) => y.is_some().cmp(&x.is_some()),
+                    }
+                });
+            }
+        }
+        order
+    }
+}
+
+fn turned(order: Ordering, reverse: bool) -> Ordering {
+    if reverse { order.reverse() } else { order }
+}

@@ -1,0 +1,292 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::{Duration, Instant};
+
+use gradtop_store::{ParamValue, SeriesKey};
+use gradtop_tests::made::{Made, Spec, run};
+
+use super::sheet::{Sort, What, sheet};
+use super::*;
+use crate::live::built::Built;
+use crate::live::chart::{Subject as Shown, build};
+use crate::live::engine::Runs;
+use crate::live::{SeriesFilter, WatchRequest};
+use crate::runs::RunId;
+use gradtop_chart::cells::Look;
+use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::{Chart, Shape};
+
+/// The runs, read as the engine reads them, in the order given.
+fn subjects(specs: impl IntoIterator<Item = Spec>, names: &[&str]) -> (Made, Vec<Subject>) {
+    let mut made = Made::new();
+    for spec in specs {
+        made.make(&spec);
+    }
+    let mut runs = Runs::new();
+    let folders = gradtop_store::list_runs(made.folder());
+    let ids: Vec<_> =
+        names.iter().map(|n| RunId::new(folders.iter().find(|run| run.name() == *n).unwrap())).collect();
+    let all = |id: &RunId| WatchRequest { series: SeriesFilter::All, ..WatchRequest::of(id.clone(), false) };
+    runs.watch(ids.iter().map(all).collect(), Instant::now());
+    while runs.work(Instant::now(), Duration::from_secs(1)).next == Some(Duration::ZERO) {}
+    let data = runs.snapshot();
+    let subject = |id: &RunId| Subject {
+        row: Arc::new(RunRow { id: id.clone(), view: gradtop_store::view(&id.dir()).unwrap(), saved: false }),
+        data: Arc::clone(data.run(id).unwrap()),
+    };
+    let all = ids.iter().map(subject).collect();
+    (made, all)
+}
+
+fn lr(spec: Spec, lr: f64) -> Spec {
+    spec.param("lr", ParamValue::Float(lr))
+}
+
+fn seed(spec: Spec, seed: u64) -> Spec {
+    spec.with(|m, _| m.seed = seed)
+}
+
+fn line(points: &[(i64, f64)]) -> Vec<(i64, f64)> {
+    points.to_vec()
+}
+
+#[test]
+fn what_differs_is_found_and_what_is_equal_left_out() {
+    let specs = vec![lr(run("fit", "a", 1), 0.1), seed(lr(run("fit", "b", 2), 0.2), 9)];
+    let (_bench, all) = subjects(specs, &["a", "b"]);
+    assert_eq!(differing(&all), ["lr", "seed"]);
+    assert!(differing(&all[..1]).is_empty());
+    assert_eq!(all[1].value("seed").as_deref(), Some("9"));
+}
+
+#[test]
+fn runs_of_several_experiments_share_only_what_both_have() {
+    let points = [(0, 1.0), (10, 0.5)];
+    let specs = vec![
+        run("fit", "a", 1).series("loss", None, &points).series("norm", None, &points),
+        run("label", "b", 2).series("loss", None, &points).series("accuracy", None, &points),
+    ];
+    let (_bench, all) = subjects(specs, &["a", "b"]);
+    let titles = |s: &[Subject]| facets(s).iter().map(Facet::title).collect::<Vec<_>>();
+    assert_eq!(titles(&all), ["loss"]);
+    assert_eq!(titles(&all[..1]), ["loss", "norm"], "the headline metric comes first");
+    assert_eq!(differing(&all), ["experiment"]);
+}
+
+#[test]
+fn charts_are_in_the_order_of_the_numbers_in_their_names() {
+    let points = [(0, 1.0), (10, 0.5)];
+    let mut spec = run("fit", "a", 1);
+    for model in ["h=128", "h=12", "h=1"] {
+        spec = spec.series("loss", Some(model), &points);
+    }
+    let (_bench, all) = subjects(vec![spec], &["a"]);
+    let titles: Vec<String> = facets(&all).iter().map(Facet::title).collect();
+    assert_eq!(titles, ["loss h=1", "loss h=12", "loss h=128"]);
+}
+
+#[test]
+fn groups_hold_the_runs_of_one_value_in_the_order_of_the_values() {
+    let specs = vec![
+        seed(lr(run("fit", "a", 1), 0.1), 1),
+        seed(lr(run("fit", "b", 2), 0.02), 2),
+        seed(lr(run("fit", "c", 3), 0.1), 3),
+        seed(lr(run("fit", "d", 4), 0.02), 4),
+    ];
+    let (_bench, all) = subjects(specs, &["a", "b", "c", "d"]);
+    let by = GroupBy::all(&all);
+    assert_eq!(by, [GroupBy::Nothing, GroupBy::AllButSeed, GroupBy::Key("lr".to_owned())]);
+    for by in &by[1..] {
+        let mut teams: Vec<(String, Vec<usize>)> =
+            teams(&all, by).into_iter().map(|t| (t.name, t.members)).collect();
+        if *by == GroupBy::AllButSeed {
+            teams.sort();
+        }
+        assert_eq!(teams, [("lr 0.02".to_owned(), vec![1, 3]), ("lr 0.1".to_owned(), vec![0, 2])]);
+    }
+}
+
+#[test]
+fn fifty_runs_can_be_told_apart_by_colour_and_marker() {
+    let specs = (0..50).map(|i| run("fit", &format!("fit-{i}"), i));
+    let names: Vec<String> = (0..50).map(|i| format!("fit-{i}")).collect();
+    let (_bench, all) = subjects(specs, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let looks: BTreeSet<String> =
+        teams(&all, &GroupBy::Nothing).iter().map(|t| format!("{:?}", t.look)).collect();
+    assert_eq!(looks.len(), 50);
+}
+
+#[test]
+fn the_sheet_knows_last_best_and_least_and_which_is_better() {
+    let specs = vec![
+        run("fit", "a", 1).series("loss", None, &line(&[(0, 9.0), (1, 1.0), (2, 4.0)])),
+        run("fit", "b", 2).series("loss", None, &line(&[(0, 9.0), (1, 2.0), (2, 3.0)])),
+        run("fit", "c", 3).series("loss", None, &line(&[(0, f64::NAN)])),
+        run("fit", "d", 4),
+    ];
+    let (_bench, all) = subjects(specs, &["a", "b", "c", "d"]);
+    let sheet = sheet(&all, &teams(&all, &GroupBy::Nothing));
+    let columns: Vec<What> = sheet.columns.iter().map(|c| c.what).collect();
+    assert_eq!(columns, [What::Last, What::Best], "lower is better: the least is the best");
+    let values: Vec<Vec<Option<f64>>> = sheet.rows.iter().map(|r| r.values.clone()).collect();
+    assert_eq!(values[0], [Some(4.0), Some(1.0)]);
+    assert_eq!(values[1], [Some(3.0), Some(2.0)]);
+    assert!(values[2][0].unwrap().is_nan() && values[2][1].is_none());
+    assert_eq!(values[3], [None, None]);
+    let best: Vec<Vec<bool>> = sheet.rows.iter().map(|r| r.best.clone()).collect();
+    assert_eq!(best, [[false, true], [true, false], [false, false], [false, false]]);
+    // What has no value comes last, whichever way round.
+    assert_eq!(sheet.sorted(Sort::Value(0), false), [1, 0, 2, 3]);
+    assert_eq!(sheet.sorted(Sort::Value(0), true), [0, 1, 2, 3]);
+}
+
+#[test]
+fn higher_is_better_where_the_metric_says_so() {
+    let spec = |name: &str, last: f64| {
+        run("fit", name, 1).with(|m, _| m.metrics[0].goal = Goal::Max).series(
+            "loss",
+            None,
+            &line(&[(0, 0.9), (1, last)]),
+        )
+    };
+    let (_bench, all) = subjects(vec![spec("a", 0.5), spec("b", 0.7)], &["a", "b"]);
+    let sheet = sheet(&all, &teams(&all, &GroupBy::Nothing));
+    assert_eq!(sheet.columns.iter().map(|c| c.what).collect::<Vec<_>>(), [What::Last, What::Best, What::Min]);
+    assert_eq!(sheet.rows[0].values, [Some(0.5), Some(0.9), Some(0.5)]);
+    assert_eq!(sheet.sorted(Sort::Value(0), false), [1, 0]);
+    // Both reached the same best; the least is neither good nor bad.
+    assert_eq!(sheet.rows[0].best, [false, true, false]);
+}
+
+#[test]
+fn a_group_is_judged_by_the_mean_of_its_runs_and_the_best_of_any() {
+    let specs = vec![
+        seed(run("fit", "a", 1).series("loss", None, &line(&[(0, 3.0), (1, 1.0)])), 1),
+        seed(run("fit", "b", 2).series("loss", None, &line(&[(0, 0.5), (1, 2.0)])), 2),
+    ];
+    let (_bench, all) = subjects(specs, &["a", "b"]);
+    let teams = teams(&all, &GroupBy::AllButSeed);
+    let sheet = sheet(&all, &teams);
+    assert_eq!((teams.len(), teams[0].name.as_str()), (1, "all runs"));
+    assert_eq!(sheet.rows[0].values, [Some(1.5), Some(0.5)]);
+    assert_eq!(sheet.rows[0].params, ["2 values"]);
+    assert_eq!(sheet.rows[0].best, [false, false], "alone there is no best");
+}
+
+fn built(all: &[Subject], by: &GroupBy, align: Align) -> Built {
+    let teams = teams(all, by);
+    let figure = overlay::figure(all, &facets(all)[0]);
+    let view = overlay::view(align, &teams, None);
+    let sources = overlay::sources(all, &teams);
+    build(
+        &sources,
+        Shown::Panel(&figure, 0),
+        &view,
+        (100, 20),
+        Look { glyphs: Glyphs::Braille, colour: true },
+    )
+}
+
+fn lines(chart: &Chart) -> Vec<(Vec<f64>, Vec<f64>)> {
+    let line = |m: &gradtop_chart::Mark| match &m.shape {
+        Shape::Line { x, y } if m.name.is_some() => Some((x.clone(), y.clone())),
+        _ => None,
+    };
+    chart.marks.iter().filter_map(line).collect()
+}
+
+#[test]
+fn a_mean_is_of_what_is_there_and_never_drawn_across_a_change_of_company() {
+    // Both from 0 to 100, then only the second, far above the mean.
+    let specs = vec![
+        seed(run("fit", "a", 1).series("loss", None, &line(&[(0, 1.0), (100, 1.0)])), 1),
+        seed(run("fit", "b", 2).series("loss", None, &line(&[(0, 3.0), (50, 3.0), (200, 3.0)])), 2),
+    ];
+    let (_bench, all) = subjects(specs, &["a", "b"]);
+    let chart = built(&all, &GroupBy::AllButSeed, Align::Step).chart;
+    let [(x, y)] = lines(&chart).try_into().unwrap();
+    for (x, y) in x.iter().zip(&y).filter(|(x, _)| x.is_finite()) {
+        let wanted = if *x <= 101.0 { 2.0 } else { 3.0 };
+        assert!((y - wanted).abs() < 1e-9, "{y} at {x}");
+    }
+    assert_eq!(x.iter().filter(|x| x.is_nan()).count(), 1, "the line is lifted where one run ends");
+    let band = chart.marks.iter().find_map(|m| match &m.shape {
+        Shape::Band { low, high, .. } => Some((low.clone(), high.clone())),
+        _ => None,
+    });
+    let (low, high) = band.unwrap();
+    assert!(low.iter().all(|v| *v == 1.0 || *v == 3.0) && high.contains(&3.0));
+}
+
+#[test]
+fn runs_of_different_length_meet_on_a_share_of_the_run() {
+    let specs = vec![
+        run("fit", "a", 1).series("loss", None, &line(&[(0, 1.0), (100, 0.1)])),
+        run("fit", "b", 2).series("loss", None, &line(&[(0, 1.0), (4000, 0.1)])),
+    ];
+    let (_bench, all) = subjects(specs, &["a", "b"]);
+    let chart = built(&all, &GroupBy::Nothing, Align::Fraction).chart;
+    for (x, _) in lines(&chart) {
+        let last = x.iter().copied().filter(|x| x.is_finite()).fold(0.0, f64::max);
+        assert!((last - 1.0).abs() < 1e-9, "{last}");
+    }
+}
+
+fn of_split(split: &str) -> SeriesKey {
+    SeriesKey { split: Some(split.into()), ..SeriesKey::metric("loss") }
+}
+
+#[test]
+fn a_chart_without_a_split_is_of_the_series_without_one() {
+    let level = |v| [(0, v), (10, v)];
+    let specs = vec![
+        run("fit", "a", 1).series("loss", None, &level(7.0)),
+        run("fit", "b", 2).logged(of_split("train"), &level(100.0)).logged(of_split("test"), &level(200.0)),
+        run("fit", "c", 3).series("loss", None, &level(3.0)).series("loss", Some("deep"), &level(50.0)),
+    ];
+    let (_bench, all) = subjects(specs, &["a", "b", "c"]);
+    assert_eq!(facets(&all)[0].title(), "loss");
+    let chart = built(&all, &GroupBy::Nothing, Align::Step).chart;
+    let last: Vec<f64> = lines(&chart).iter().map(|(_, y)| y[y.len() - 1]).collect();
+    assert_eq!(last, [7.0, 3.0], "as the table says");
+    let sheet = sheet(&all, &teams(&all, &GroupBy::Nothing));
+    assert_eq!(sheet.rows.iter().map(|r| r.values[0]).collect::<Vec<_>>(), [Some(7.0), None, Some(3.0)]);
+}
+
+#[test]
+fn a_heading_counts_what_is_averaged() {
+    let nan = f64::NAN;
+    let words = |ends: &[f64]| {
+        let name = |i: usize| format!("r{i}");
+        let spec = |(i, end): (usize, &f64)| {
+            let points = [(0, 1.0), (1, *end)];
+            seed(run("fit", &name(i), i as i64).series("loss", None, &points), i as u64)
+        };
+        let specs = ends.iter().enumerate().map(spec);
+        let names: Vec<String> = (0..ends.len()).map(name).collect();
+        let (_bench, all) = subjects(specs, &names.iter().map(String::as_str).collect::<Vec<_>>());
+        let sheet = sheet(&all, &teams(&all, &GroupBy::AllButSeed));
+        let [last, best] = &sheet.columns[..] else { panic!("{:?}", sheet.columns) };
+        [last.words(), last.short(), best.words(), best.short()]
+    };
+    let best = ["best, lowest of 2", "best of any"];
+    assert_eq!(words(&[0.5, 0.25]), ["last, mean of 2", "last (mean)", best[0], best[1]]);
+    assert_eq!(words(&[0.5, nan]), ["last, mean of 1 of 2", "last (1 of 2)", best[0], best[1]]);
+    assert_eq!(words(&[nan, nan]), ["last, mean of 2", "last (mean)", best[0], best[1]]);
+}
+
+#[test]
+fn what_comes_after_the_steps_went_back_is_averaged_by_itself() {
+    let twice = |one: f64, two: f64| [(0, one), (50, one), (100, one), (50, two), (100, two), (150, two)];
+    let specs = vec![
+        seed(run("fit", "a", 1).series("loss", None, &twice(1.0, 5.0)), 1),
+        seed(run("fit", "b", 2).series("loss", None, &twice(3.0, 7.0)), 2),
+    ];
+    let (_bench, all) = subjects(specs, &["a", "b"]);
+    let chart = built(&all, &GroupBy::AllButSeed, Align::Step).chart;
+    let [(x, y)] = lines(&chart).try_into().unwrap();
+    let [first, second] = x.split(|x| x.is_nan()).collect::<Vec<_>>().try_into().unwrap();
+    let ends = |x: &[f64]| (x[0].round(), x[x.len() - 1].round());
+    assert_eq!((ends(first), ends(second)), ((0.0, 100.0), (50.0, 150.0)), "interrupted where they go back");
+    assert!(y[..first.len()].iter().all(|y| *y == 2.0) && y[first.len() + 1..].iter().all(|y| *y == 6.0));
+}

@@ -1,0 +1,404 @@
+//! One declared mark as drawable pieces.
+
+use std::collections::BTreeMap;
+
+use gradtop_store::figures::{Aggregate, Mark, MarkAxis, MarkKind, MarkX};
+use gradtop_store::{ColumnData, Table};
+
+use super::series::{self, Curve, Horizontal};
+use super::tables::{self, Positions};
+use super::{Data, Evaluated, Hints, Piece};
+use gradtop_chart::colour::Paint;
+use gradtop_chart::domain::finite_range;
+use gradtop_chart::{Field, Picture, Shape, Side, Where};
+
+/// Pictures shown of a table at most.
+const PICTURES: usize = 64;
+
+pub(super) fn evaluate(mark: &Mark, data: &Data, several_metrics: bool) -> Evaluated {
+    let result = match (mark.kind, &mark.metric, &mark.table) {
+        (MarkKind::Rule, _, _) => rule(mark),
+        (_, Some(metric), _) => of_metric(mark, metric, data, several_metrics),
+        (_, None, Some(name)) => match data.tables.get(name).map(AsRef::as_ref) {
+            Some(Ok(table)) if table.rows() == 0 => Err(format!("table {name:?} holds no rows yet")),
+            Some(Ok(table)) => of_table(mark, table).map_err(|e| format!("table {name:?}: {e}")),
+            Some(Err(e)) => Err(e.clone()),
+            None => Err(format!("table {name:?} is not written yet")),
+        },
+        (_, None, None) => Err("a mark names neither metric nor table".to_owned()),
+    };
+    result.unwrap_or_else(|note| Evaluated { notes: vec![note], ..Evaluated::default() })
+}
+
+fn piece(mark: &Mark, name: Option<String>, key: String, shape: Shape) -> Piece {
+    Piece {
+        name,
+        key,
+        last: None,
+        colour: mark.color.as_deref().and_then(Paint::parse),
+        side: if mark.axis == MarkAxis::Y2 { Side::Right } else { Side::Left },
+        shape,
+    }
+}
+
+fn rule(mark: &Mark) -> Result<Evaluated, String> {
+    let at = match (&mark.x, mark.y) {
+        (Some(MarkX::At(x)), _) => Where::X(*x),
+        (_, Some(y)) => Where::Y(y),
+        _ => return Err("a rule needs x = <number> or y = <number>".to_owned()),
+    };
+    let mut rule = piece(mark, mark.label.clone(), String::new(), Shape::Rule { at });
+    rule.colour = rule.colour.or(Some(Paint::Grey));
+    Ok(Evaluated { pieces: vec![rule], ..Evaluated::default() })
+}
+
+fn of_metric(mark: &Mark, metric: &str, data: &Data, several_metrics: bool) -> Result<Evaluated, String> {
+    let groups = series::groups(mark, data);
+    if groups.is_empty() {
+        return Err(format!("no points of {metric} yet"));
+    }
+    let horizontal = series::horizontal(mark);
+    let aggregate = mark.aggregate.unwrap_or(Aggregate::Mean);
+    let unit = groups.iter().flat_map(|g| &g.members).find_map(|s| s.unit.clone());
+    let (x_label, seconds) = match horizontal {
+        Horizontal::Step => ("step", false),
+        Horizontal::Epoch => ("epoch", false),
+        Horizontal::Time => ("time", true),
+    };
+    let hints = Hints {
+        x_label: Some(x_label.to_owned()),
+        y_label: Some(metric.to_owned()),
+        y_unit: unit,
+        seconds,
+        ..Hints::default()
+    };
+    let mut out = Evaluated { hints, ..Evaluated::default() };
+    let alone = groups.len() == 1;
+    let mut curves = Vec::new();
+    for group in &groups {
+        let (curve, note) = series::curve(&group.members, horizontal, aggregate, data.started_us);
+        let own = mark.label.clone().or_else(|| several_metrics.then(|| metric.to_owned()));
+        let name = match (own, &group.name) {
+            (Some(label), Some(name)) if !alone || mark.label.is_none() => format!("{label} {name}"),
+            (Some(label), _) => label,
+            (None, Some(name)) => name.clone(),
+            (None, None) => metric.to_owned(),
+        };
+        let key = match &group.name {
+            Some(group) if !several_metrics && mark.label.is_none() => group.clone(),
+            _ => name.clone(),
+        };
+        if let Some(note) = note {
+            out.notes.push(format!("{name}: {note}"));
+        }
+        curves.push((name, key, curve));
+    }
+    out.notes.extend(partial(&curves));
+    match mark.kind {
+        MarkKind::Bar => {
+            let (names, curves): (Vec<_>, Vec<_>) =
+                curves.into_iter().map(|(name, _, curve)| (name, curve)).unzip();
+            let y = curves.iter().map(|c| c.last.unwrap_or(f64::NAN)).collect();
+            let x = (0..names.len()).map(|i| i as f64).collect();
+            let key = mark.label.clone().unwrap_or_else(|| metric.to_owned());
+            out.pieces.push(piece(mark, mark.label.clone(), key, Shape::Bars { x, y, width: 0.7 }));
+            out.hints = Hints { categories: names, x_label: None, ..out.hints };
+        }
+        MarkKind::Histogram => {
+            out.hints = Hints {
+                x_label: Some(metric.to_owned()),
+                x_unit: out.hints.y_unit.take(),
+                y_label: Some("count".into()),
+                ..Hints::default()
+            };
+            let values = groups.iter().zip(curves).map(|(g, (name, key, _))| {
+                (Some(name), key, g.members.iter().flat_map(|s| s.value.iter().copied()).collect())
+            });
+            histogram(mark, values.collect(), &mut out);
+        }
+        kind => {
+            for (name, key, curve) in curves {
+                let banded = !curve.low.is_empty() && (mark.band.is_some() || kind == MarkKind::Band);
+                if banded {
+                    let shape = Shape::Band { x: curve.x.clone(), low: curve.low, high: curve.high };
+                    let name = (kind == MarkKind::Band).then(|| name.clone());
+                    out.pieces.push(piece(mark, name, key.clone(), shape));
+                }
+                let last = curve.last;
+                let shape = match kind {
+                    MarkKind::Band if banded => continue,
+                    MarkKind::Scatter => Shape::Scatter { x: curve.x, y: curve.y, joined: mark.joined },
+                    _ => Shape::Line { x: curve.x, y: curve.y },
+                };
+                out.pieces.push(Piece { last, ..piece(mark, Some(name), key, shape) });
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Of lines that are in places the average of some of their trials, in one sentence for all of them.
+fn partial(curves: &[(String, String, Curve)]) -> Option<String> {
+    let found: Vec<_> = curves.iter().filter(|(.., curve)| curve.partial > 0).collect();
+    let (places, of) = found.iter().fold((0, 0), |(p, n), (.., c)| (p + c.partial, n + c.y.len() - c.lifts));
+    let who = match &found[..] {
+        [] => return None,
+        [(name, ..)] => name.clone(),
+        several => format!("{} lines", several.len()),
+    };
+    Some(format!(
+        "{who}: at {places} of {of} points some trials are not finite, and the line is of the others there"
+    ))
+}
+
+fn of_table(mark: &Mark, table: &Table) -> Result<Evaluated, String> {
+    let rows = tables::rows(mark, table);
+    match mark.kind {
+        MarkKind::Heatmap | MarkKind::Contour => return field(mark, table, &rows),
+        MarkKind::Image => return pictures(mark, table, &rows),
+        _ => {}
+    }
+    let mut out = Evaluated::default();
+    let groups = tables::groups(mark, table, &rows)?;
+    let named = |group: &Option<String>, otherwise: &str| match (&mark.label, group) {
+        (Some(label), Some(group)) => format!("{label} {group}"),
+        (Some(label), None) => label.clone(),
+        (None, Some(group)) => group.clone(),
+        (None, None) => otherwise.to_owned(),
+    };
+    let keyed = |group: &Option<String>, name: &str| match (&mark.label, group) {
+        (None, Some(group)) => group.clone(),
+        _ => name.to_owned(),
+    };
+    if mark.kind == MarkKind::Histogram {
+        let column = mark.column.as_deref().or(mark.xcol.as_deref()).ok_or("a histogram needs column = …")?;
+        let mut values = Vec::new();
+        for (group, rows) in &groups {
+            let name = named(group, column);
+            values.push((
+                Some(name.clone()).filter(|_| groups.len() > 1 || mark.label.is_some()),
+                keyed(group, &name),
+                tables::positions(table, column, rows)?.values,
+            ));
+        }
+        out.hints = Hints {
+            x_label: Some(column.to_owned()),
+            x_unit: tables::unit(table, column),
+            y_label: Some("count".to_owned()),
+            ..Hints::default()
+        };
+        histogram(mark, values, &mut out);
+        return Ok(out);
+    }
+    let ycol = mark.ycol.as_deref().ok_or("the mark needs ycol = …")?;
+    // Places of words are over all rows, so that groups share them.
+    let whole = |name: &str| tables::positions(table, name, &rows);
+    let x: Positions = match mark.xcol.as_deref() {
+        Some(name) => whole(name)?,
+        None => Positions { values: (0..rows.len()).map(|i| i as f64).collect(), categories: Vec::new() },
+    };
+    let y = whole(ycol)?.values;
+    let place: BTreeMap<usize, usize> = rows.iter().enumerate().map(|(i, row)| (*row, i)).collect();
+    out.hints = Hints {
+        x_label: mark.xcol.clone(),
+        x_unit: mark.xcol.as_deref().and_then(|c| tables::unit(table, c)),
+        y_label: Some(ycol.to_owned()),
+        y_unit: tables::unit(table, ycol),
+        categories: x.categories,
+        seconds: false,
+    };
+    for (group, rows) in groups {
+        let name = named(&group, ycol);
+        let key = keyed(&group, &name);
+        let points: Vec<(f64, f64)> =
+            rows.iter().filter_map(|r| place.get(r)).map(|i| (x.values[*i], y[*i])).collect();
+        // Beside scattered points, which are never averaged.
+        let (word_x, word_y) =
+            if mark.textcol.is_some() { points.iter().copied().unzip() } else { (vec![], vec![]) };
+        let wanted =
+            mark.aggregate.is_some() || matches!(mark.kind, MarkKind::Line | MarkKind::Band | MarkKind::Bar);
+        let (x, y, range) =
+            if wanted { averaged(&points, mark.aggregate) } else { (Vec::new(), Vec::new(), None) };
+        let (x, y) = if range.is_some() { (x, y) } else { points.into_iter().unzip() };
+        if let Some((low, high)) = range.filter(|_| mark.band.is_some() || mark.kind == MarkKind::Band) {
+            let own = (mark.kind == MarkKind::Band).then(|| name.clone());
+            out.pieces.push(piece(mark, own, key.clone(), Shape::Band { x: x.clone(), low, high }));
+            if mark.kind == MarkKind::Band {
+                continue;
+            }
+        }
+        let shape = match mark.kind {
+            MarkKind::Scatter => Shape::Scatter { x, y, joined: mark.joined },
+            MarkKind::Bar => {
+                let width = smallest_gap(&x) * 0.7;
+                Shape::Bars { x, y, width }
+            }
+            _ => Shape::Line { x, y },
+        };
+        out.pieces.push(piece(mark, Some(name), key.clone(), shape));
+        if let (MarkKind::Scatter, Some(column)) = (mark.kind, &mark.textcol) {
+            let words = tables::words(table, column, &rows)?;
+            out.pieces.push(piece(mark, None, key, Shape::Words { x: word_x, y: word_y, words }));
+        }
+    }
+    Ok(out)
+}
+
+/// Lower and upper edge.
+type Edges = (Vec<f64>, Vec<f64>);
+
+/// Points of equal x averaged, ascending, with their range; no range if no x occurs twice.
+fn averaged(points: &[(f64, f64)], aggregate: Option<Aggregate>) -> (Vec<f64>, Vec<f64>, Option<Edges>) {
+    let mut sorted: Vec<(f64, f64)> = points.iter().copied().filter(|(x, _)| !x.is_nan()).collect();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut x, mut y, mut low, mut high) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for same in sorted.chunk_by(|a, b| a.0 == b.0) {
+        let mut values: Vec<f64> = same.iter().map(|(_, y)| *y).collect();
+        let (middle, least, greatest) = series::summary(&mut values, aggregate.unwrap_or(Aggregate::Mean));
+        x.push(same[0].0);
+        y.push(middle);
+        low.push(least);
+        high.push(greatest);
+    }
+    let repeated = x.len() < sorted.len();
+    (x, y, repeated.then_some((low, high)))
+}
+
+fn smallest_gap(x: &[f64]) -> f64 {
+    let mut sorted: Vec<f64> = x.iter().copied().filter(|v| v.is_finite()).collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let gap = sorted.windows(2).map(|w| w[1] - w[0]).filter(|g| *g > 0.0).fold(f64::INFINITY, f64::min);
+    if gap.is_finite() { gap } else { 1.0 }
+}
+
+/// Bars that would stand in front of each other are made narrower and put side by side.
+pub(super) fn dodge(pieces: &mut [Piece]) {
+    let count = pieces.iter().filter(|p| matches!(p.shape, Shape::Bars { .. })).count();
+    if count < 2 {
+        return;
+    }
+    let all = pieces.iter_mut().filter_map(|p| match &mut p.shape {
+        Shape::Bars { x, width, .. } => Some((x, width)),
+        _ => None,
+    });
+    for (i, (x, width)) in all.enumerate() {
+        let share = *width / count as f64;
+        let shift = (i as f64 + 0.5) * share - *width / 2.0;
+        for x in x.iter_mut() {
+            *x += shift;
+        }
+        *width = share * 0.95;
+    }
+}
+
+fn histogram(mark: &Mark, groups: Vec<(Option<String>, String, Vec<f64>)>, out: &mut Evaluated) {
+    let all = || groups.iter().flat_map(|(_, _, v)| v).copied();
+    let Some((low, high)) = finite_range(all()) else {
+        out.notes.push("no finite value for the histogram yet".to_owned());
+        return;
+    };
+    let odd = all().filter(|v| !v.is_finite()).count();
+    if odd > 0 {
+        out.notes.push(format!("{odd} values are not finite and in no bar"));
+    }
+    let finite = all().count() - odd;
+    let bins = mark
+        .bins
+        .map_or_else(|| ((finite as f64).sqrt().ceil() as usize).clamp(5, 60), |b| b.clamp(1, 1000) as usize);
+    let width = if high > low { (high - low) / bins as f64 } else { 1.0 };
+    let (low, bins) = if high > low { (low, bins) } else { (low - 0.5, 1) };
+    for (name, key, values) in groups {
+        let mut counts = vec![0.0; bins];
+        for v in values.into_iter().filter(|v| v.is_finite()) {
+            counts[(((v - low) / width) as usize).min(bins - 1)] += 1.0;
+        }
+        let x = (0..bins).map(|i| low + (i as f64 + 0.5) * width).collect();
+        out.pieces.push(piece(mark, name, key, Shape::Bars { x, y: counts, width }));
+    }
+}
+
+fn field(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Evaluated, String> {
+    let column = |name: &Option<String>, what: &str| -> Result<(String, Vec<f64>), String> {
+        let name = name.clone().ok_or_else(|| format!("the mark needs {what} = …"))?;
+        let values = tables::positions(table, &name, rows)?.values;
+        Ok((name, values))
+    };
+    let (x_name, x) = column(&mark.xcol, "xcol")?;
+    let (y_name, y) = column(&mark.ycol, "ycol")?;
+    let (z_name, z) = column(&mark.zcol, "zcol")?;
+    let distinct = |values: &[f64]| {
+        let mut sorted: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        sorted.dedup();
+        sorted
+    };
+    let (xs, ys) = (distinct(&x), distinct(&y));
+    if xs.len().saturating_mul(ys.len()) > 4_000_000 {
+        return Err(format!(
+            "{x_name} and {y_name} are no grid: {} by {} distinct values",
+            xs.len(),
+            ys.len()
+        ));
+    }
+    let mut grid = vec![f64::NAN; xs.len() * ys.len()];
+    for ((x, y), z) in x.iter().zip(&y).zip(&z) {
+        let find = |sorted: &[f64], v: f64| sorted.binary_search_by(|s| s.total_cmp(&v)).ok();
+        if let (Some(i), Some(j)) = (find(&xs, *x), find(&ys, *y)) {
+            grid[j * xs.len() + i] = *z;
+        }
+    }
+    let label = mark.label.clone().unwrap_or_else(|| z_name.clone());
+    let log = mark.extra.get("scale").and_then(|s| s.as_str()) == Some("log");
+    let field = Field { x: xs, y: ys, z: grid, label, log };
+    let shape = if mark.kind == MarkKind::Heatmap { Shape::Heatmap(field) } else { Shape::Contour(field) };
+    let hints = Hints {
+        x_unit: tables::unit(table, &x_name),
+        y_unit: tables::unit(table, &y_name),
+        x_label: Some(x_name),
+        y_label: Some(y_name),
+        ..Hints::default()
+    };
+    Ok(Evaluated { pieces: vec![piece(mark, None, z_name, shape)], hints, notes: Vec::new() })
+}
+
+/// Every row a picture; as one mosaic.
+fn pictures(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Evaluated, String> {
+    let name = mark.zcol.as_deref().or(mark.column.as_deref()).ok_or("an image needs zcol = …")?;
+    let Some(ColumnData::Bytes { width, data }) = table.column(name) else {
+        return Err(format!("column {name:?} holds no bytes"));
+    };
+    let root = |n: usize| (1..=n).take_while(|r| r * r <= n).last().filter(|r| r * r == n);
+    // Grey if square, else red, green and blue planes one after the other.
+    let (side, planes) = match (root(*width), root(width / 3)) {
+        (Some(side), _) => (side, 1),
+        (None, Some(side)) if width % 3 == 0 => (side, 3),
+        _ => {
+            return Err(format!(
+                "column {name:?} has {width} bytes a row: neither a square nor three of them"
+            ));
+        }
+    };
+    let shown = &rows[..rows.len().min(PICTURES)];
+    let across =
+        (1..=PICTURES).find(|n| n * n * 2 >= shown.len() * 3).unwrap_or(1).clamp(1, shown.len().max(1));
+    let down = shown.len().div_ceil(across);
+    let pitch = side + 1;
+    let (w, h) = ((across * pitch).saturating_sub(1), (down * pitch).saturating_sub(1));
+    let mut pixels = vec![None; w * h];
+    for (n, row) in shown.iter().enumerate() {
+        let Some(bytes) = data.get(row * width..(row + 1) * width) else { continue };
+        for y in 0..side {
+            for x in 0..side {
+                let at = |plane: usize| bytes[(plane % planes) * side * side + y * side + x];
+                pixels[(n / across * pitch + y) * w + n % across * pitch + x] = Some([at(0), at(1), at(2)]);
+            }
+        }
+    }
+    let shape = Shape::Image(Picture { width: w, height: h, pixels });
+    let mut out =
+        Evaluated { pieces: vec![piece(mark, None, name.to_owned(), shape)], ..Evaluated::default() };
+    if rows.len() > PICTURES {
+        out.notes.push(format!("the first {PICTURES} of {} pictures", rows.len()));
+    }
+    Ok(out)
+}

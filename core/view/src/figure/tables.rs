@@ -1,0 +1,107 @@
+//! Columns of tables as numbers and groups.
+
+use std::collections::BTreeMap;
+
+use gradtop_store::figures::{Mark, Steps};
+use gradtop_store::{ColumnData, Table};
+
+/// A column as positions on an axis: numbers, or the places of its words.
+pub(super) struct Positions {
+    pub(super) values: Vec<f64>,
+    pub(super) categories: Vec<String>,
+}
+
+/// The rows a mark wants: all, or those of the newest step.
+pub(super) fn rows(mark: &Mark, table: &Table) -> Vec<usize> {
+    let all = 0..table.rows();
+    match (mark.steps, table.column("step")) {
+        (Steps::Last, Some(ColumnData::I64(steps))) => {
+            let last = steps.iter().max();
+            all.filter(|i| steps.get(*i) == last).collect()
+        }
+        _ => all.collect(),
+    }
+}
+
+/// The named column at the given rows. Text becomes its place among the distinct words, in order of appearance.
+pub(super) fn positions(table: &Table, name: &str, rows: &[usize]) -> Result<Positions, String> {
+    let column = table.column(name).ok_or_else(|| missing(table, name))?;
+    let mut categories: Vec<String> = Vec::new();
+    let values = match column {
+        ColumnData::I64(v) => rows.iter().map(|i| v[*i] as f64).collect(),
+        ColumnData::F64(v) => rows.iter().map(|i| v[*i]).collect(),
+        ColumnData::Utf8(v) => rows
+            .iter()
+            .map(|i| {
+                let at = categories.iter().position(|c| *c == v[*i]).unwrap_or_else(|| {
+                    categories.push(v[*i].clone());
+                    categories.len() - 1
+                });
+                at as f64
+            })
+            .collect(),
+        ColumnData::Bytes { .. } => return Err(format!("column {name:?} holds bytes, not numbers")),
+    };
+    Ok(Positions { values, categories })
+}
+
+fn missing(table: &Table, name: &str) -> String {
+    let known = table.columns.iter().map(|(n, _, _)| n.as_str());
+    format!("no column {name:?}; {}", gradtop_store::suggest(name, known, "columns"))
+}
+
+/// The named column at the given rows as words.
+pub(super) fn words(table: &Table, name: &str, rows: &[usize]) -> Result<Vec<String>, String> {
+    let column = table.column(name).ok_or_else(|| missing(table, name))?;
+    rows.iter()
+        .map(|row| match column {
+            ColumnData::Utf8(v) => Ok(v[*row].clone()),
+            ColumnData::I64(v) => Ok(v[*row].to_string()),
+            ColumnData::F64(v) => Ok(gradtop_chart::number::value(v[*row])),
+            ColumnData::Bytes { .. } => Err(format!("column {name:?} holds bytes, not words")),
+        })
+        .collect()
+}
+
+/// A name, if there are groups, and its rows.
+pub(super) type Group = (Option<String>, Vec<usize>);
+
+/// The rows split by the values of some columns, with the group's name.
+pub(super) fn groups(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Vec<Group>, String> {
+    let by = mark.by.as_deref().unwrap_or_default();
+    if by.is_empty() {
+        return Ok(vec![(None, rows.to_vec())]);
+    }
+    let mut columns = Vec::new();
+    for name in by {
+        columns.push((name, table.column(name).ok_or_else(|| missing(table, name))?));
+    }
+    let mut order: Vec<String> = Vec::new();
+    let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for row in rows {
+        let words: Vec<String> = columns
+            .iter()
+            .filter_map(|(name, column)| match column {
+                ColumnData::Utf8(v) => Some(v[*row].clone()),
+                ColumnData::I64(v) => Some(format!("{name} {}", v[*row])),
+                ColumnData::F64(v) => Some(format!("{name} {}", gradtop_chart::number::value(v[*row]))),
+                ColumnData::Bytes { .. } => None,
+            })
+            .filter(|w| !w.is_empty())
+            .collect();
+        let name = words.join(" · ");
+        if !groups.contains_key(&name) {
+            order.push(name.clone());
+        }
+        groups.entry(name).or_default().push(*row);
+    }
+    Ok(order
+        .into_iter()
+        .filter_map(|name| groups.remove(&name).map(|rows| (Some(name).filter(|n| !n.is_empty()), rows)))
+        .collect())
+}
+
+/// The unit of a column.
+pub(super) fn unit(table: &Table, name: &str) -> Option<String> {
+    table.columns.iter().find(|(n, _, _)| n == name).and_then(|(_, unit, _)| unit.clone())
+}

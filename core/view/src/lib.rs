@@ -1,0 +1,12 @@
+//! What is known and shown of runs, whoever shows it: live series as pyramids ([`live`]), declared figures as charts
+//! ([`figure`]), runs side by side ([`compare`]), states and numbers in words ([`state`], [`clock`]).
+//!
+//! Reading apart ([`live::Engine`]), everything here is pure: a screen, a command, a report show the same of the same runs.
+
+pub mod clock;
+pub mod compare;
+pub mod figure;
+pub mod live;
+pub mod natural;
+pub mod runs;
+pub mod state;

@@ -1,0 +1,190 @@
+//! Charts of live data, as they stand on the screen.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use gradtop_store::SeriesKey;
+use insta::assert_snapshot;
+
+use super::built::AtCursor;
+use super::chart::{ChartView, Source, Subject, build, y_range};
+use super::pyramid::Sample;
+use super::testing::{of_samples, run, series};
+use super::{RunData, XKind};
+use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::cells::{Look, chart};
+
+fn drawn(data: &RunData, metric: &str, view: &ChartView, size: (usize, usize), glyphs: Glyphs) -> String {
+    let look = Look { glyphs, colour: glyphs == Glyphs::Braille };
+    let built = build(&[Source { data, label: None }], Subject::Metric(metric), view, size, look);
+    chart(&built.chart, size.0, size.1, look).plain()
+}
+
+fn key(model: &str, trial: Option<i32>) -> SeriesKey {
+    SeriesKey { model: Some(model.into()), trial, ..SeriesKey::metric("loss") }
+}
+
+fn curve(rate: f64, n: usize) -> impl Iterator<Item = f64> {
+    (0..n).map(move |i| (-rate * i as f64 / 100.0).exp() * (1.0 + 0.3 * (i as f64 * 1.7).sin()))
+}
+
+/// Three models, two trials each; one trial diverges.
+fn models() -> RunData {
+    let mut all = Vec::new();
+    for (model, rate) in [("deep", 3.0), ("middle", 2.0), ("shallow", 1.0)] {
+        for trial in 0..2 {
+            let values = curve(rate + f64::from(trial) * 0.2, 400);
+            let values = values
+                .enumerate()
+                .map(|(i, v)| if model == "middle" && trial == 1 && i > 300 { f64::NAN } else { v });
+            all.push(series(key(model, Some(trial)), values.collect::<Vec<_>>(), 0.0));
+        }
+    }
+    run(all)
+}
+
+#[test]
+fn means_and_bands_of_models() {
+    let view = ChartView { log_y: Some(true), ..ChartView::default() };
+    assert_snapshot!("models_100x24", drawn(&models(), "loss", &view, (100, 24), Glyphs::Braille));
+    assert_snapshot!("models_50x14", drawn(&models(), "loss", &view, (50, 14), Glyphs::Braille));
+    assert_snapshot!("models_ascii_60x14", drawn(&models(), "loss", &view, (60, 14), Glyphs::Ascii));
+    assert_snapshot!("models_small_26x7", drawn(&models(), "loss", &view, (26, 7), Glyphs::Braille));
+}
+
+#[test]
+fn lines_are_in_the_order_of_the_numbers_in_their_names() {
+    let of = |model| series(key(model, None), curve(1.0, 9), 0.0);
+    let data = run(["B=1024", "B=16", "B=128"].map(of).into());
+    let look = Look { glyphs: Glyphs::Braille, colour: true };
+    let sources = [Source { data: &data, label: None }];
+    let built = build(&sources, Subject::Metric("loss"), &ChartView::default(), (60, 14), look);
+    let names: Vec<&str> = built.lines.iter().map(|l| l.name.as_str()).collect();
+    assert_eq!(names, ["B=16", "B=128", "B=1024"]);
+}
+
+#[test]
+fn smoothing_stands_before_the_raw_values() {
+    let noisy = (0..600).map(|i| 1.0 + (f64::from(i) * 2.399).sin() + f64::from(i) / 300.0);
+    let data = run(vec![series(SeriesKey::metric("loss"), noisy, 0.95)]);
+    let view = ChartView { smoothing: 0.95, cursor: Some(300.0), ..ChartView::default() };
+    assert_snapshot!("smooth_80x16", drawn(&data, "loss", &view, (80, 16), Glyphs::Braille));
+}
+
+#[test]
+fn what_is_not_finite_is_marked_and_a_pause_is_a_gap_in_time_only() {
+    let odd = (0..100).map(|i| match i {
+        20..25 => f64::NAN,
+        60 => f64::INFINITY,
+        i => f64::from(i),
+    });
+    let data = run(vec![series(SeriesKey::metric("loss"), odd, 0.0)]);
+    assert_snapshot!("odd_70x12", drawn(&data, "loss", &ChartView::default(), (70, 12), Glyphs::Braille));
+    let samples = (0..100).map(|i| Sample {
+        step: i,
+        epoch: f64::NAN,
+        time_us: (i + if i >= 50 { 100 } else { 0 }) * 1_000_000,
+        value: i as f64,
+    });
+    let mut data = run(vec![of_samples(SeriesKey::metric("loss"), samples, 0.0)]);
+    data.pauses = Arc::new(vec![(50_000_000, 149_000_000)]);
+    let view = |x| ChartView { x: Some(x), ..ChartView::default() };
+    assert_snapshot!(
+        "pause_time_70x12",
+        drawn(&data, "loss", &view(XKind::Relative), (70, 12), Glyphs::Braille)
+    );
+    let trial = |n: i32| {
+        let key = SeriesKey { trial: Some(n), ..SeriesKey::metric("loss") };
+        of_samples(
+            key,
+            (0..100).map(|i| Sample {
+                step: i,
+                epoch: f64::NAN,
+                time_us: (i + if i >= 50 { 100 } else { 0 }) * 1_000_000,
+                value: i as f64 * (1.0 + 0.2 * f64::from(n)),
+            }),
+            0.0,
+        )
+    };
+    let mut several = run(vec![trial(0), trial(1)]);
+    several.pauses = data.pauses.clone();
+    assert_snapshot!(
+        "pause_time_of_trials_70x12",
+        drawn(&several, "loss", &view(XKind::Relative), (70, 12), Glyphs::Braille)
+    );
+    assert_snapshot!("pause_step_70x12", drawn(&data, "loss", &view(XKind::Step), (70, 12), Glyphs::Braille));
+}
+
+#[test]
+fn a_window_shows_what_lies_in_it() {
+    let data = run(vec![series(SeriesKey::metric("loss"), curve(1.0, 1000), 0.0)]);
+    let view = ChartView { zoom_x: Some((100.0, 120.0)), ..ChartView::default() };
+    assert_snapshot!("window_70x12", drawn(&data, "loss", &view, (70, 12), Glyphs::Braille));
+}
+
+#[test]
+fn the_cursor_gives_every_line_its_value() {
+    // Fewer steps than dots: at most one sample lies under the cursor.
+    let of = |trial, rate| series(key("deep", Some(trial)), curve(rate, 60), 0.0);
+    let data = run(vec![of(0, 1.0), of(1, 2.0)]);
+    let view = ChartView { cursor: Some(20.0), ..ChartView::default() };
+    let look = Look { glyphs: Glyphs::Braille, colour: true };
+    let built =
+        build(&[Source { data: &data, label: None }], Subject::Metric("loss"), &view, (100, 24), look);
+    let values: Vec<_> = data.series.iter().map(|s| s.at(XKind::Step, 20.0, 0.1).unwrap().value).collect();
+    for (line, pair) in built.lines.iter().zip(values.chunks(2)) {
+        let AtCursor { shown: value, low, high, .. } = line.at_cursor.unwrap();
+        assert!((value - f64::midpoint(pair[0], pair[1])).abs() < 1e-12);
+        assert!(low <= value && value <= high);
+    }
+    // Smoothed: what is drawn, and the values themselves.
+    let smooth = run(vec![series(key("deep", Some(0)), curve(1.0, 60), 0.9)]);
+    let view = ChartView { smoothing: 0.9, ..view };
+    let shown =
+        build(&[Source { data: &smooth, label: None }], Subject::Metric("loss"), &view, (100, 24), look);
+    let at = shown.lines[0].at_cursor.unwrap();
+    assert_eq!(at.raw, smooth.series[0].at(XKind::Step, 20.0, 0.1).unwrap().value);
+    assert_eq!(Some(at.shown), smooth.series[0].smooth_at(XKind::Step, 20.0, 0.1));
+    assert!((at.raw - at.shown).abs() > 0.01, "{at:?}");
+    let plot = built.plot.unwrap();
+    let x = plot.moved(20.0, 1);
+    assert!((plot.moved(x, -1) - 20.0).abs() < (plot.x.high - plot.x.low) / plot.dots as f64);
+    assert_eq!(plot.x_at(plot.area.left), Some(plot.x.low));
+    assert_eq!(plot.x_at(0), None);
+}
+
+#[test]
+fn axes_grow_in_jumps_while_a_run_lives() {
+    let mut ends = Vec::new();
+    for n in 100..400 {
+        let mut data = run(vec![series(SeriesKey::metric("loss"), curve(1.0, n), 0.0)]);
+        data.alive = true;
+        let look = Look { glyphs: Glyphs::Braille, colour: true };
+        let sources = [Source { data: &data, label: None }];
+        let built = build(&sources, Subject::Metric("loss"), &ChartView::default(), (60, 12), look);
+        ends.push(built.plot.unwrap().x.high);
+        assert!(*ends.last().unwrap() >= (n - 1) as f64);
+    }
+    ends.dedup();
+    assert!(ends.len() <= 8, "{ends:?}");
+}
+
+#[test]
+fn outliers_stick_out_if_asked_and_axes_can_be_shared() {
+    let spiky = (0..1000).map(|i| if i == 500 { 1e6 } else { f64::from(i % 7) });
+    let data = run(vec![series(SeriesKey::metric("loss"), spiky, 0.0)]);
+    let sources = [Source { data: &data, label: None }];
+    let of = |clip| y_range(&sources, Subject::Metric("loss"), &ChartView { clip, ..ChartView::default() });
+    assert_eq!(of(false), Some((0.0, 1e6)));
+    assert_eq!(of(true), Some((0.0, 6.0)));
+}
+
+#[test]
+fn nothing_yet_and_no_room_are_said() {
+    let empty = RunData::default();
+    let text = drawn(&empty, "loss", &ChartView::default(), (50, 10), Glyphs::Braille);
+    assert!(text.contains("nothing recorded for this yet"), "{text}");
+    let text = drawn(&models(), "loss", &ChartView::default(), (12, 4), Glyphs::Ascii);
+    assert!(text.contains("too small"), "{text}");
+}

@@ -1,0 +1,418 @@
+//! From a pyramid to columns of pixels: each keeps the smallest and the largest value of its samples.
+//!
+//! A bucket that lies in one column belongs to it. One that lies across several gives its extremes to each of them, so that no
+//! column ever shows less than it holds, and never more than what lies within a bucket of it.
+
+use super::XKind;
+use super::pyramid::{Bucket, GROUP, Levels, flag};
+use gradtop_chart::scale::Span;
+
+/// Columns of an axis: column c holds `edges[c] <= x < edges[c + 1]`, the last one its end too.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ruler {
+    /// The axis.
+    pub span: Span,
+    edges: Vec<f64>,
+}
+
+impl Ruler {
+    /// `width` columns whose middles are spread evenly from one end of the span to the other, as a raster's dots are.
+    pub fn new(span: Span, width: usize) -> Self {
+        let width = width.max(2);
+        let last = (width - 1) as f64;
+        let mut edges: Vec<f64> = (0..=width).map(|c| span.value((c as f64 - 0.5) / last)).collect();
+        // On a logarithmic axis rounding may turn neighbours around.
+        for i in 1..edges.len() {
+            edges[i] = edges[i].max(edges[i - 1]);
+        }
+        Self { span, edges }
+    }
+
+    /// How many columns.
+    pub fn width(&self) -> usize {
+        self.edges.len() - 1
+    }
+
+    /// From the first column's beginning to the last one's end.
+    pub fn range(&self) -> (f64, f64) {
+        (self.edges[0], self.edges[self.width()])
+    }
+
+    /// The column of a value, `None` outside. `near`: where to look first.
+    fn column(&self, v: f64, near: usize) -> Option<usize> {
+        let (low, high) = self.range();
+        if v.is_nan() || v < low || v > high {
+            return None;
+        }
+        let width = self.width();
+        for c in near..(near + 3).min(width) {
+            if v >= self.edges[c] && v < self.edges[c + 1] {
+                return Some(c);
+            }
+        }
+        Some(self.edges.partition_point(|e| *e <= v).saturating_sub(1).min(width - 1))
+    }
+}
+
+/// What a column shows of a series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cell {
+    /// Its number, from the left.
+    pub at: usize,
+    /// The value that enters it.
+    pub first: f64,
+    /// Smallest.
+    pub min: f64,
+    /// Smallest above zero; NaN if there is none.
+    pub min_positive: f64,
+    /// Largest.
+    pub max: f64,
+    /// The value that leaves it.
+    pub last: f64,
+    /// Sum and number of its finite values; a bucket across several columns is shared out evenly.
+    pub sum: f64,
+    /// See `sum`.
+    pub n: f64,
+}
+
+impl Cell {
+    /// Mean of its values.
+    pub fn mean(&self) -> f64 {
+        self.sum / self.n
+    }
+}
+
+/// Why a value is not on the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Odds {
+    /// The column.
+    pub at: usize,
+    /// Bits of [`flag::ODD`].
+    pub flags: u8,
+}
+
+/// An unbroken part of a line.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stretch {
+    /// Its columns, ascending.
+    pub cells: Vec<Cell>,
+    /// Where the line comes from, left of the first column of the axis: x and value.
+    pub before: Option<(f64, f64)>,
+    /// Where it goes on to, right of the last column.
+    pub after: Option<(f64, f64)>,
+    /// How often the steps had gone back before it.
+    pub lap: usize,
+}
+
+/// A series over the columns of an axis.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Columns {
+    /// Between two of them is a value that is not finite, or the steps go back.
+    pub stretches: Vec<Stretch>,
+    /// Columns with values that are not finite.
+    pub odd: Vec<Odds>,
+    /// The widest bucket seen, in columns: above 1 the pyramid is too coarse for this view.
+    pub coarse: f64,
+}
+
+/// Thins a pyramid to the columns of a ruler.
+pub fn columns(levels: &Levels, x: XKind, started_us: i64, ruler: &Ruler) -> Columns {
+    let mut out = Builder { ruler, near: 0, lap: 0, stretch: Stretch::default(), out: Columns::default() };
+    let rewinds_matter = matches!(x, XKind::Step | XKind::Epoch);
+    for chunk in &levels.chunks {
+        if out.whole(&chunk.sum, x, started_us) {
+            continue;
+        }
+        for (group, buckets) in chunk.groups.iter().zip(chunk.buckets.chunks(GROUP)) {
+            if out.whole(group, x, started_us) {
+                continue;
+            }
+            for bucket in buckets {
+                out.bucket(bucket, x, started_us, rewinds_matter);
+            }
+        }
+    }
+    for bucket in &levels.tail {
+        out.bucket(bucket, x, started_us, rewinds_matter);
+    }
+    out.finish()
+}
+
+struct Builder<'a> {
+    ruler: &'a Ruler,
+    near: usize,
+    lap: usize,
+    stretch: Stretch,
+    out: Columns,
+}
+
+impl Builder<'_> {
+    /// Takes a summary for all its buckets, where it lies in one column or outside and nothing in it interrupts a line.
+    fn whole(&mut self, sum: &Bucket, x: XKind, started_us: i64) -> bool {
+        if sum.flags & (flag::ODD | flag::REWIND) != 0 {
+            return false;
+        }
+        let Some((from, to)) = sum.range(x, started_us) else { return false };
+        let (low, high) = self.ruler.range();
+        if to < low || from > high {
+            let left = to < low;
+            self.outside(sum, if left { to } else { from }, left);
+            return true;
+        }
+        let (Some(c), Some(d)) = (self.ruler.column(from, self.near), self.ruler.column(to, self.near))
+        else {
+            return false;
+        };
+        if c == d {
+            self.add(sum, c, d);
+        }
+        c == d
+    }
+
+    fn bucket(&mut self, b: &Bucket, x: XKind, started_us: i64, rewinds_matter: bool) {
+        if rewinds_matter && b.flags & flag::REWIND != 0 {
+            self.interrupt();
+            self.lap += 1;
+        }
+        let Some((from, to)) = b.range(x, started_us) else {
+            // Without a place on this axis it interrupts the line.
+            self.interrupt();
+            return;
+        };
+        let (low, high) = self.ruler.range();
+        if to < low || from > high {
+            let left = to < low;
+            self.outside(b, if left { to } else { from }, left);
+            return;
+        }
+        let c = self.ruler.column(from.max(low), self.near).unwrap_or(0);
+        let d = self.ruler.column(to.min(high), c).unwrap_or(c);
+        if b.flags & flag::ODD != 0 {
+            for at in c..=d {
+                self.out.odd.push(Odds { at, flags: b.flags & flag::ODD });
+            }
+            // A line may only come from a neighbour if nothing odd is in between; inside, the order is not known.
+            if b.flags & flag::FIRST_ODD != 0 || b.n > 1 {
+                self.interrupt();
+            }
+            if b.finite > 0 {
+                self.add(b, c, d);
+            }
+            self.interrupt();
+            return;
+        }
+        self.add(b, c, d);
+    }
+
+    /// A bucket outside: the line goes to it.
+    fn outside(&mut self, b: &Bucket, x: f64, left: bool) {
+        if b.finite == 0 {
+            self.interrupt();
+            return;
+        }
+        if left {
+            self.interrupt();
+            self.stretch.before = (b.flags & flag::LAST_ODD == 0).then_some((x, b.last));
+        } else {
+            if b.flags & flag::FIRST_ODD == 0 {
+                self.stretch.after = Some((x, b.first));
+            }
+            self.interrupt();
+        }
+    }
+
+    fn add(&mut self, b: &Bucket, c: usize, d: usize) {
+        self.near = d;
+        let many = (d - c + 1) as f64;
+        self.out.coarse = self.out.coarse.max(many - 1.0);
+        for at in c..=d {
+            let share = |t: f64| (b.first + (b.last - b.first) * t).clamp(b.min, b.max);
+            let cell = Cell {
+                at,
+                first: share((at - c) as f64 / many),
+                min: b.min,
+                min_positive: b.min_positive,
+                max: b.max,
+                last: share((at - c + 1) as f64 / many),
+                sum: b.sum / many,
+                n: f64::from(b.finite) / many,
+            };
+            match self.stretch.cells.last_mut() {
+                Some(same) if same.at == at => {
+                    same.min = same.min.min(cell.min);
+                    same.min_positive = same.min_positive.min(cell.min_positive);
+                    same.max = same.max.max(cell.max);
+                    same.last = cell.last;
+                    same.sum += cell.sum;
+                    same.n += cell.n;
+                }
+                _ => self.stretch.cells.push(cell),
+            }
+        }
+    }
+
+    fn interrupt(&mut self) {
+        let done = Stretch { lap: self.lap, ..std::mem::take(&mut self.stretch) };
+        // A line from left to right of the window without a sample inside is drawn too.
+        if !done.cells.is_empty() || (done.before.is_some() && done.after.is_some()) {
+            self.out.stretches.push(done);
+        }
+    }
+
+    fn finish(mut self) -> Columns {
+        self.interrupt();
+        self.out.odd.sort_unstable();
+        self.out.odd.dedup();
+        self.out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::live::pyramid::{Pyramid, Sample};
+    use gradtop_chart::scale::Scale;
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn values() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            30 => -1e6f64..1e6,
+            1 => Just(f64::NAN),
+            1 => Just(f64::INFINITY),
+            1 => Just(f64::NEG_INFINITY),
+        ]
+    }
+
+    fn pyramid(values: &[f64], gaps: &[u8], cap: usize) -> (Levels, Vec<i64>) {
+        let mut pyramid = Pyramid::new(cap);
+        let mut step = 0;
+        let mut steps = Vec::new();
+        for (i, v) in values.iter().enumerate() {
+            step += i64::from(gaps[i % gaps.len()]);
+            steps.push(step);
+            pyramid.push(Sample { step, epoch: f64::NAN, time_us: i as i64, value: *v });
+        }
+        (pyramid.levels(), steps)
+    }
+
+    fn ruler(low: f64, high: f64, width: usize) -> Ruler {
+        Ruler::new(Span { scale: Scale::Linear, low, high: high.max(low + 1.0) }, width)
+    }
+
+    /// Which samples lie in each column, by going through all of them.
+    fn brute(ruler: &Ruler, steps: &[i64]) -> BTreeMap<usize, Vec<usize>> {
+        let mut out: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (i, step) in steps.iter().enumerate() {
+            let x = *step as f64;
+            let last = ruler.width() - 1;
+            let holds = |c: &usize| {
+                x >= ruler.edges[*c] && (x < ruler.edges[c + 1] || (*c == last && x <= ruler.edges[c + 1]))
+            };
+            if let Some(c) = (0..=last).find(holds) {
+                out.entry(c).or_default().push(i);
+            }
+        }
+        out
+    }
+
+    /// Smallest and largest finite value.
+    fn extremes(values: &[f64], of: impl Iterator<Item = usize>) -> Option<(f64, f64)> {
+        of.map(|i| values[i])
+            .filter(|v| v.is_finite())
+            .fold(None, |e, v| Some(e.map_or((v, v), |(a, b): (f64, f64)| (a.min(v), b.max(v)))))
+    }
+
+    proptest! {
+        #[test]
+        fn unthinned_columns_are_exactly_those_of_all_samples(
+            values in prop::collection::vec(values(), 1..1500), gaps in prop::collection::vec(0u8..5, 1..7),
+            width in 2usize..200, from in -0.2f64..0.9, length in 0.01f64..1.3,
+        ) {
+            let (levels, steps) = pyramid(&values, &gaps, 2000);
+            let end = *steps.last().unwrap() as f64;
+            let ruler = ruler(from * end, (from + length) * end, width);
+            let found = columns(&levels, XKind::Step, 0, &ruler);
+            let expected = brute(&ruler, &steps);
+            let cells: Vec<&Cell> = found.stretches.iter().flat_map(|s| &s.cells).collect();
+            for (c, samples) in &expected {
+                let mine = cells.iter().filter(|cell| cell.at == *c);
+                let range = mine.fold(None, |e, cell| {
+                    Some(e.map_or((cell.min, cell.max), |(a, b): (f64, f64)| (a.min(cell.min), b.max(cell.max))))
+                });
+                prop_assert_eq!(range, extremes(&values, samples.iter().copied()), "column {}", c);
+            }
+            prop_assert!(cells.iter().all(|cell| expected.contains_key(&cell.at)));
+            let odd: BTreeSet<usize> = found.odd.iter().map(|o| o.at).collect();
+            let wanted: BTreeSet<usize> = expected
+                .iter()
+                .filter(|(_, s)| s.iter().any(|i| !values[*i].is_finite()))
+                .map(|(c, _)| *c)
+                .collect();
+            prop_assert_eq!(odd, wanted);
+        }
+
+        #[test]
+        fn a_line_is_never_drawn_over_what_is_not_finite(
+            values in prop::collection::vec(values(), 1..800), width in 2usize..200,
+        ) {
+            let (levels, steps) = pyramid(&values, &[1], 2000);
+            let found = columns(&levels, XKind::Step, 0, &ruler(0.0, *steps.last().unwrap() as f64 + 1.0, width));
+            let drawable = values.split(|v| !v.is_finite()).filter(|s| !s.is_empty()).count();
+            prop_assert_eq!(found.stretches.len(), drawable);
+        }
+
+        #[test]
+        fn thinned_columns_never_lose_an_extreme_and_add_at_most_a_bucket(
+            values in prop::collection::vec(values(), 200..6000), gaps in prop::collection::vec(0u8..4, 1..5),
+            width in 2usize..300, from in -0.2f64..0.9, length in 0.01f64..1.3,
+        ) {
+            let (levels, steps) = pyramid(&values, &gaps, 128);
+            let end = *steps.last().unwrap() as f64;
+            let ruler = ruler(from * end, (from + length) * end, width);
+            let found = columns(&levels, XKind::Step, 0, &ruler);
+            prop_assert!(levels.buckets().count() <= 129);
+            let leaf = levels.leaf as usize;
+            let cells: Vec<&Cell> = found.stretches.iter().flat_map(|s| &s.cells).collect();
+            for (c, samples) in brute(&ruler, &steps) {
+                let Some((low, high)) = extremes(&values, samples.iter().copied()) else { continue };
+                let mine = cells.iter().filter(|cell| cell.at == c);
+                let range = mine.fold((f64::NAN, f64::NAN), |(a, b), cell| (a.min(cell.min), b.max(cell.max)));
+                prop_assert!(range.0 <= low && range.1 >= high, "column {c}: {range:?} holds {low} … {high}");
+                let wide = samples[0].saturating_sub(leaf)..(samples[samples.len() - 1] + leaf).min(values.len());
+                let (least, most) = extremes(&values, wide).unwrap();
+                prop_assert!(range.0 >= least && range.1 <= most, "column {c}: {range:?} within {least} … {most}");
+            }
+        }
+    }
+
+    #[test]
+    fn steps_that_go_back_begin_a_line_of_their_own() {
+        let mut pyramid = Pyramid::new(1000);
+        for (i, step) in (0..100).chain(50..150).enumerate() {
+            pyramid.push(Sample {
+                step,
+                epoch: step as f64,
+                time_us: i as i64 * 1_000_000,
+                value: step as f64,
+            });
+        }
+        let levels = pyramid.levels();
+        let by_step = columns(&levels, XKind::Step, 0, &ruler(0.0, 150.0, 40));
+        assert_eq!(by_step.stretches.len(), 2);
+        assert_eq!(by_step.stretches[0].cells.last().map(|c| c.last), Some(99.0));
+        assert_eq!(by_step.stretches[1].cells.first().map(|c| c.first), Some(50.0));
+        let by_time = columns(&levels, XKind::Relative, 0, &ruler(0.0, 200.0, 40));
+        assert_eq!(by_time.stretches.len(), 1, "on a time axis nothing goes back");
+    }
+
+    #[test]
+    fn a_line_enters_and_leaves_a_window_between_samples() {
+        let (levels, _) = pyramid(&[1.0, 2.0, 3.0], &[100], 128);
+        let found = columns(&levels, XKind::Step, 0, &ruler(110.0, 190.0, 10));
+        let [only] = found.stretches.as_slice() else { panic!("{found:?}") };
+        assert!(only.cells.is_empty());
+        assert_eq!((only.before, only.after), (Some((100.0, 1.0)), Some((200.0, 2.0))));
+    }
+}

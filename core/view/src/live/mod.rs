@@ -1,0 +1,204 @@
+//! What the monitor knows of runs while they go on, and after: series as pyramids of bounded size, read in the background.
+//!
+//! [`engine`] reads and hands out a [`LiveSnapshot`] whenever something changed; screens say by [`WatchRequest`]s what they
+//! show. [`chart`] makes charts of snapshots, [`built`]. Reading apart ([`feed`], [`engine`]), everything here is pure.
+
+mod about;
+pub mod built;
+pub mod chart;
+#[cfg(test)]
+mod chart_tests;
+pub mod columns;
+pub mod engine;
+mod feed;
+mod growing;
+mod lines;
+pub mod pyramid;
+pub mod series;
+pub mod smooth;
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use gradtop_store::figures::Figure;
+use gradtop_store::{MetricInfo, SeriesKey, Table};
+
+use crate::runs::RunId;
+pub use engine::Engine;
+pub use series::SeriesSnapshot;
+
+/// What runs along the horizontal axis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum XKind {
+    /// The step.
+    #[default]
+    Step,
+    /// The epoch.
+    Epoch,
+    /// Seconds since the run started.
+    Relative,
+    /// Seconds since 1970, UTC.
+    Wall,
+}
+
+impl XKind {
+    /// What the axis is called.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Step => "step",
+            Self::Epoch => "epoch",
+            Self::Relative => "time",
+            Self::Wall => "clock",
+        }
+    }
+}
+
+/// Which series of a run are wanted. The others are parked: known by name, not read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SeriesFilter {
+    /// None: only what the run consists of.
+    #[default]
+    None,
+    /// All.
+    All,
+    /// Those of these metrics.
+    Metrics(BTreeSet<String>),
+}
+
+/// A stretch of an axis that is looked at closely: its exact values are read again where the pyramid is too coarse.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// Only for this metric; `None`: for all watched ones.
+    pub metric: Option<String>,
+    /// The axis.
+    pub x: XKind,
+    /// Its two ends.
+    pub range: (f64, f64),
+}
+
+/// What a screen needs of a run, now. The whole list is given anew whenever it changed; what is not in it is forgotten after a
+/// few seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WatchRequest {
+    /// Which run.
+    pub run: RunId,
+    /// Whether it may still write: its state is not final. A run that is not alive is read once.
+    pub alive: bool,
+    /// The series shown.
+    pub series: SeriesFilter,
+    /// The tables shown; those of the run's figures need not be named here, see `figures`.
+    pub tables: BTreeSet<String>,
+    /// Ids of the declared figures shown: their metrics and tables are wanted too.
+    pub figures: BTreeSet<String>,
+    /// Weight of the moving average, 0 (off) to just below 1.
+    pub smoothing: f64,
+    /// Close looks.
+    pub windows: Vec<Window>,
+}
+
+impl WatchRequest {
+    /// A look at a run that wants nothing but its names, figures and events.
+    pub fn of(run: RunId, alive: bool) -> Self {
+        Self {
+            run,
+            alive,
+            series: SeriesFilter::None,
+            tables: BTreeSet::new(),
+            figures: BTreeSet::new(),
+            smoothing: 0.0,
+            windows: Vec::new(),
+        }
+    }
+}
+
+impl WatchRequest {
+    /// With what another screen part wants of the same run.
+    pub fn join(&mut self, other: Self) {
+        self.alive |= other.alive;
+        match (&mut self.series, other.series) {
+            (SeriesFilter::All, _) | (_, SeriesFilter::None) => {}
+            (SeriesFilter::Metrics(own), SeriesFilter::Metrics(more)) => own.extend(more),
+            (own, more) => *own = more,
+        }
+        self.tables.extend(other.tables);
+        self.figures.extend(other.figures);
+        self.smoothing = self.smoothing.max(other.smoothing);
+        self.windows.extend(other.windows);
+    }
+}
+
+/// How far a run has been read.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// Rows read of the series wanted.
+    pub rows: u64,
+    /// Not at the end yet: what is shown is coarse or old.
+    pub reading: bool,
+}
+
+/// What is known of a run: immutable, cheap to clone behind its `Arc`.
+#[derive(Clone, Debug, Default)]
+pub struct RunData {
+    /// Grows with every change of anything below.
+    pub generation: u64,
+    /// Every series of the run by key, with its unit; wanted or not.
+    pub keys: Arc<Vec<(SeriesKey, Option<String>)>>,
+    /// The series that were read, in the order of their keys.
+    pub series: Vec<Arc<SeriesSnapshot>>,
+    /// The wanted tables that exist; text where one could not be read.
+    pub tables: BTreeMap<String, Arc<Result<Table, String>>>,
+    /// The declared figures.
+    pub figures: Arc<Vec<Figure>>,
+    /// The declared metrics.
+    pub metrics: Arc<Vec<MetricInfo>>,
+    /// The names that the run's lines are known by, so that each has its colour in every chart.
+    pub names: Arc<BTreeSet<String>>,
+    /// When the run started, microseconds since 1970: zero of [`XKind::Relative`].
+    pub started_us: i64,
+    /// Stretches of time in which it was paused, microseconds since 1970; the end is `i64::MAX` while it lasts.
+    pub pauses: Arc<Vec<(i64, i64)>>,
+    /// Where it was resumed from a checkpoint: step and microseconds since 1970.
+    pub resumes: Arc<Vec<(i64, i64)>>,
+    /// Whether more may come.
+    pub alive: bool,
+    /// How far it has been read.
+    pub progress: Progress,
+    /// Why it cannot be read (any further).
+    pub error: Option<String>,
+}
+
+impl RunData {
+    /// The metrics of the run, in the order of first use.
+    pub fn metric_names(&self) -> Vec<&str> {
+        let mut seen = BTreeSet::new();
+        self.keys.iter().map(|(k, _)| k.metric.as_str()).filter(|m| seen.insert(*m)).collect()
+    }
+
+    /// The series of a metric that were read.
+    pub fn of_metric<'a>(&'a self, metric: &'a str) -> impl Iterator<Item = &'a Arc<SeriesSnapshot>> {
+        self.series.iter().filter(move |s| s.key().metric == metric)
+    }
+
+    /// What was declared of a metric.
+    pub fn info(&self, metric: &str) -> Option<&MetricInfo> {
+        self.metrics.iter().find(|m| m.name == metric)
+    }
+}
+
+/// All runs that are watched, at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct LiveSnapshot {
+    /// By name.
+    pub runs: HashMap<RunId, Arc<RunData>>,
+}
+
+impl LiveSnapshot {
+    /// A run's data, if it is watched and was looked at already.
+    pub fn run(&self, id: &RunId) -> Option<&Arc<RunData>> {
+        self.runs.get(id)
+    }
+}

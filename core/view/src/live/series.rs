@@ -1,0 +1,269 @@
+//! A series as screens see it.
+
+use std::sync::Arc;
+
+use gradtop_store::SeriesKey;
+
+use super::XKind;
+use super::columns::{Columns, Ruler, columns};
+use super::pyramid::{Bucket, Levels, Sample};
+
+/// Part of a series at a better resolution than the rest.
+#[derive(Clone, Debug)]
+pub struct Detail {
+    /// From the first to the last step that it holds whole.
+    pub steps: (i64, i64),
+    /// The values.
+    pub raw: Levels,
+    /// The smoothed ones, if smoothing is on.
+    pub smooth: Option<Levels>,
+}
+
+/// One series of a run at one moment; immutable, shared.
+#[derive(Clone, Debug)]
+pub struct SeriesSnapshot {
+    pub(super) key: Arc<SeriesKey>,
+    pub(super) unit: Option<Arc<str>>,
+    pub(super) generation: u64,
+    pub(super) started_us: i64,
+    pub(super) raw: Levels,
+    /// The weight, and the values smoothed by it.
+    pub(super) smooth: Option<(f64, Levels)>,
+    pub(super) details: Vec<Detail>,
+    pub(super) last: Option<Sample>,
+    /// Only page statistics so far: extremes are right, everything between is not there yet.
+    pub(super) coarse: bool,
+}
+
+/// What a series has at one place of an axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reading {
+    /// Where: of the one sample, or of the first of several.
+    pub x: f64,
+    /// The value; the mean of several.
+    pub value: f64,
+    /// Smallest of them.
+    pub min: f64,
+    /// Largest of them.
+    pub max: f64,
+    /// How many samples.
+    pub n: u64,
+}
+
+impl SeriesSnapshot {
+    /// Which series.
+    pub fn key(&self) -> &SeriesKey {
+        &self.key
+    }
+
+    /// The unit of its values.
+    pub fn unit(&self) -> Option<&str> {
+        self.unit.as_deref()
+    }
+
+    /// Grows whenever the series changed.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Samples so far.
+    pub fn count(&self) -> u64 {
+        self.raw.count
+    }
+
+    /// Samples that are not finite.
+    pub fn odd_count(&self) -> u64 {
+        self.raw.count - self.raw.finite
+    }
+
+    /// Only its outline has been read so far.
+    #[cfg(test)]
+    pub fn is_coarse(&self) -> bool {
+        self.coarse
+    }
+
+    /// The last sample.
+    pub fn last(&self) -> Option<Sample> {
+        self.last
+    }
+
+    /// The last smoothed value, where smoothing is on.
+    pub fn last_smooth(&self) -> Option<f64> {
+        self.smooth.as_ref().and_then(|(_, l)| l.total).map(|b| b.last).filter(|v| v.is_finite())
+    }
+
+    /// Smallest finite value.
+    pub fn min(&self) -> Option<f64> {
+        self.raw.total.map(|b| b.min).filter(|v| v.is_finite())
+    }
+
+    /// Largest finite value.
+    pub fn max(&self) -> Option<f64> {
+        self.raw.total.map(|b| b.max).filter(|v| v.is_finite())
+    }
+
+    /// From where to where it lies on an axis.
+    pub fn extent(&self, x: XKind) -> Option<(f64, f64)> {
+        self.raw.total.and_then(|b| b.range(x, self.started_us))
+    }
+
+    /// The raw values over the columns of an axis.
+    pub fn columns(&self, x: XKind, ruler: &Ruler) -> Columns {
+        columns(self.levels(x, ruler.range()), x, self.started_us, ruler)
+    }
+
+    /// The smoothed values over the columns of an axis; `None`: smoothing is off, or not computed yet.
+    pub fn smooth_columns(&self, x: XKind, ruler: &Ruler) -> Option<Columns> {
+        let (_, whole) = self.smooth.as_ref()?;
+        let detail = self.detail(x, ruler.range()).and_then(|d| d.smooth.as_ref());
+        Some(columns(detail.unwrap_or(whole), x, self.started_us, ruler))
+    }
+
+    /// The part that shows a stretch of an axis best.
+    fn levels(&self, x: XKind, range: (f64, f64)) -> &Levels {
+        self.detail(x, range).map_or(&self.raw, |d| &d.raw)
+    }
+
+    /// The finest detail that holds all the samples in a stretch of an axis.
+    fn detail(&self, x: XKind, (low, high): (f64, f64)) -> Option<&Detail> {
+        if self.raw.leaf <= 1 || self.details.is_empty() {
+            return None;
+        }
+        let steps = self.steps_in(x, (low, high))?;
+        let whole = self.details.iter().filter(|d| d.steps.0 <= steps.0 && steps.1 <= d.steps.1);
+        whole.min_by_key(|d| d.raw.leaf)
+    }
+
+    /// The first place above zero on an axis.
+    pub(super) fn first_positive(&self, x: XKind) -> Option<f64> {
+        let starts = self.raw.buckets().filter_map(|b| b.range(x, self.started_us));
+        starts.map(|(from, to)| if from > 0.0 { from } else { to }).find(|v| *v > 0.0)
+    }
+
+    /// The buckets of the finest level that holds all of it.
+    pub(super) fn buckets(&self) -> impl Iterator<Item = &Bucket> {
+        self.raw.buckets()
+    }
+
+    /// The steps of all buckets that touch a stretch of an axis.
+    pub fn steps_in(&self, x: XKind, (low, high): (f64, f64)) -> Option<(i64, i64)> {
+        let mut steps: Option<(i64, i64)> = None;
+        for b in self.touching(x, (low, high)) {
+            let s = steps.get_or_insert(b.step);
+            *s = (s.0.min(b.step.0), s.1.max(b.step.1));
+        }
+        steps
+    }
+
+    /// The steps to read for a closer look at `seen`, which is part of `wide`: all those of `wide`, if there are fewer than
+    /// `fine` buckets in what is seen and they stand for several samples each.
+    pub(super) fn too_coarse(
+        &self,
+        x: XKind,
+        seen: (f64, f64),
+        wide: (f64, f64),
+        fine: usize,
+    ) -> Option<(i64, i64)> {
+        let few = !self.coarse && self.raw.leaf > 1 && self.touching(x, seen).nth(fine).is_none();
+        if few { self.steps_in(x, wide) } else { None }
+    }
+
+    fn touching(&self, x: XKind, (low, high): (f64, f64)) -> impl Iterator<Item = &Bucket> {
+        let started = self.started_us;
+        let inside =
+            move |b: &Bucket| b.range(x, started).is_some_and(|(from, to)| to >= low && from <= high);
+        let chunks = self.raw.chunks.iter().filter(move |c| inside(&c.sum));
+        chunks.flat_map(|c| &c.buckets).chain(&self.raw.tail).filter(move |b| inside(b))
+    }
+
+    /// What lies at `x`: the samples of `x ± half`, else the last sample before.
+    pub fn at(&self, x: XKind, at: f64, half: f64) -> Option<Reading> {
+        self.reading(self.levels(x, (at - half, at + half)), x, at, half)
+    }
+
+    /// The smoothed value there, where smoothing is on.
+    pub fn smooth_at(&self, x: XKind, at: f64, half: f64) -> Option<f64> {
+        let (_, whole) = self.smooth.as_ref()?;
+        let detail = self.detail(x, (at - half, at + half)).and_then(|d| d.smooth.as_ref());
+        self.reading(detail.unwrap_or(whole), x, at, half).map(|r| r.value).filter(|v| v.is_finite())
+    }
+
+    fn reading(&self, levels: &Levels, x: XKind, at: f64, half: f64) -> Option<Reading> {
+        let mut found: Option<(f64, Bucket)> = None;
+        let mut before: Option<(f64, Bucket)> = None;
+        let started = self.started_us;
+        let mut look = |b: &Bucket| {
+            let Some((from, to)) = b.range(x, started) else { return };
+            if to >= at - half && from <= at + half {
+                match &mut found {
+                    Some((_, sum)) => sum.join(b),
+                    None => found = Some((from, *b)),
+                }
+            } else if to < at && b.finite > 0 {
+                before = Some((to, *b));
+            }
+        };
+        for chunk in &levels.chunks {
+            match chunk.sum.range(x, started) {
+                // Of a chunk before, only its last bucket can be the nearest.
+                Some((_, to)) if to < at - half && !chunk.rewinds => {
+                    chunk.buckets.last().into_iter().for_each(&mut look);
+                }
+                Some((from, _)) if from > at + half && !chunk.rewinds => {}
+                _ => chunk.buckets.iter().for_each(&mut look),
+            }
+        }
+        levels.tail.iter().for_each(&mut look);
+        if let Some((x, b)) = found {
+            return Some(Reading { x, value: b.mean(), min: b.min, max: b.max, n: u64::from(b.n) });
+        }
+        before.map(|(x, b)| Reading { x, value: b.last, min: b.last, max: b.last, n: 1 })
+    }
+
+    /// The smallest and largest finite value in a stretch of an axis, and the smallest above zero (NaN if there is none).
+    pub fn value_range(&self, x: XKind, range: (f64, f64)) -> Option<(f64, f64, f64)> {
+        let started = self.started_us;
+        let mut out: Option<(f64, f64, f64)> = None;
+        let mut take = |b: &Bucket| {
+            if b.finite > 0 {
+                let o = out.get_or_insert((b.min, b.max, b.min_positive));
+                *o = (o.0.min(b.min), o.1.max(b.max), o.2.min(b.min_positive));
+            }
+        };
+        let levels = self.levels(x, range);
+        let (low, high) = range;
+        for chunk in &levels.chunks {
+            match chunk.sum.range(x, started) {
+                Some((from, to)) if from >= low && to <= high => take(&chunk.sum),
+                Some((from, to)) if to < low || from > high => {}
+                Some(_) => {
+                    let inside =
+                        |b: &&Bucket| b.range(x, started).is_some_and(|(f, t)| t >= low && f <= high);
+                    chunk.buckets.iter().filter(inside).for_each(&mut take);
+                }
+                None => {}
+            }
+        }
+        for b in &levels.tail {
+            if b.range(x, started).is_some_and(|(f, t)| t >= low && f <= high) {
+                take(b);
+            }
+        }
+        out
+    }
+
+    /// At most `n` values from the first to the last, evenly spread in the order logged: means of buckets, for a sparkline.
+    pub fn spark(&self, n: usize) -> Vec<f64> {
+        let count = self.raw.chunks.len() * super::pyramid::CHUNK + self.raw.tail.len();
+        if n == 0 || count == 0 {
+            return Vec::new();
+        }
+        let n = n.min(count);
+        let mut sums = vec![(0.0, 0u32); n];
+        for (i, b) in self.raw.buckets().enumerate() {
+            let s = &mut sums[i * n / count];
+            *s = (s.0 + b.sum, s.1 + b.finite);
+        }
+        sums.into_iter().map(|(sum, n)| if n == 0 { f64::NAN } else { sum / f64::from(n) }).collect()
+    }
+}

@@ -1,0 +1,255 @@
+//! The engine on runs of the real recorder.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gradtop_store::synthetic::{self, LiveRun, metric};
+use gradtop_store::{Recorder, RecorderOptions, RunDir, RunLock, read_series};
+
+use super::engine::Runs;
+use super::{RunData, SeriesFilter, WatchRequest, Window, XKind};
+use crate::runs::RunId;
+
+fn request(run: &RunDir, alive: bool, metrics: &[u32]) -> WatchRequest {
+    let names: BTreeSet<String> = metrics.iter().map(|n| metric(*n)).collect();
+    WatchRequest { series: SeriesFilter::Metrics(names), ..WatchRequest::of(RunId::new(run), alive) }
+}
+
+/// Reads until `done`; only a broken run takes that long.
+fn until(runs: &mut Runs, run: &RunDir, done: impl Fn(&RunData) -> bool) -> Arc<RunData> {
+    let end = Instant::now() + Duration::from_mins(3);
+    loop {
+        let left = runs.work(Instant::now(), Duration::from_millis(20));
+        let data = Arc::clone(runs.snapshot().run(&RunId::new(run)).unwrap());
+        if done(&data) {
+            return data;
+        }
+        assert!(Instant::now() < end, "never came: {:?} {:?}", data.progress, data.error);
+        std::thread::sleep(left.next.unwrap_or(Duration::from_millis(5)).min(Duration::from_millis(5)));
+    }
+}
+
+fn whole(data: &RunData) -> bool {
+    !data.progress.reading && !data.series.is_empty()
+}
+
+fn finished(dir: &Path, points: u64) -> RunDir {
+    synthetic::finished(dir, "done", points).unwrap()
+}
+
+#[test]
+fn a_finished_run_is_what_its_rows_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = finished(dir.path(), 600_000);
+    let mut runs = Runs::new();
+    let all = WatchRequest { series: SeriesFilter::All, ..WatchRequest::of(RunId::new(&run), false) };
+    runs.watch(vec![all], Instant::now());
+    let outline = until(&mut runs, &run, |d| !d.series.is_empty());
+    assert!(outline.series.iter().all(|s| s.is_coarse()), "its outline comes first");
+    let mut runs = Runs::new();
+    runs.watch(vec![request(&run, false, &[0, 7])], Instant::now());
+    let data = until(&mut runs, &run, |d| whole(d) && d.series.len() == 2);
+    assert_eq!(data.keys.len(), 20);
+    for s in &data.series {
+        let [rows] = read_series(&run, |k| k == s.key()).unwrap().try_into().unwrap();
+        assert_eq!(s.count() as usize, rows.value.len());
+        assert_eq!(s.min(), rows.value.iter().copied().reduce(f64::min));
+        assert_eq!(s.max(), rows.value.iter().copied().reduce(f64::max));
+        assert_eq!(s.last().map(|l| l.value), rows.value.last().copied());
+        assert_eq!(s.extent(XKind::Step), Some((0.0, 29_999.0)));
+    }
+    let left = runs.work(Instant::now(), Duration::from_millis(20));
+    assert_eq!((left.changed, left.next), (false, None), "a finished run is read once");
+}
+
+#[test]
+fn a_close_look_has_every_sample() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = finished(dir.path(), 600_000);
+    let mut runs = Runs::new();
+    let window = Window { metric: Some(metric(3)), x: XKind::Step, range: (12_000.0, 12_100.0) };
+    let asked = WatchRequest { windows: vec![window], smoothing: 0.9, ..request(&run, false, &[3]) };
+    runs.watch(vec![asked], Instant::now());
+    let exact = |d: &RunData| {
+        d.series.first().and_then(|s| s.at(XKind::Step, 12_050.0, 0.4)).is_some_and(|r| r.n == 1)
+    };
+    let data = until(&mut runs, &run, |d| whole(d) && exact(d));
+    let [rows] = read_series(&run, |k| k.metric == metric(3)).unwrap().try_into().unwrap();
+    for step in 12_000..12_100usize {
+        let r = data.series[0].at(XKind::Step, step as f64, 0.4).unwrap();
+        assert_eq!((r.value, r.n), (rows.value[step], 1));
+    }
+    // Far outside it is as coarse as ever.
+    assert!(data.series[0].at(XKind::Step, 25_000.0, 0.4).unwrap().n > 1);
+}
+
+#[test]
+fn smoothing_is_of_all_rows_however_it_came_about() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = finished(dir.path(), 600_000);
+    let [rows] = read_series(&run, |k| k.metric == metric(0)).unwrap().try_into().unwrap();
+    let mut ema = super::smooth::Ema::new(0.99);
+    let expected = rows.step.iter().zip(&rows.value).map(|(s, v)| ema.push(*s, *v)).last().unwrap();
+    let mut runs = Runs::new();
+    let asked = WatchRequest { smoothing: 0.99, ..request(&run, false, &[0]) };
+    runs.watch(vec![asked.clone()], Instant::now());
+    let near = |d: &RunData| {
+        d.series.first().and_then(|s| s.last_smooth()).is_some_and(|v| (v - expected).abs() < 1e-9)
+    };
+    until(&mut runs, &run, |d| whole(d) && near(d));
+    // Another weight and back: the rows are read again for it.
+    runs.watch(vec![WatchRequest { smoothing: 0.5, ..asked.clone() }], Instant::now());
+    until(&mut runs, &run, |d| whole(d) && !near(d));
+    runs.watch(vec![asked], Instant::now());
+    until(&mut runs, &run, |d| whole(d) && near(d));
+}
+
+#[test]
+fn a_living_run_is_followed_and_parked_metrics_come_back_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut live = LiveRun::start(dir.path(), "live", 1000).unwrap();
+    let run = live.dir().clone();
+    for step in 0..300 {
+        live.step(step);
+    }
+    let mut runs = Runs::new();
+    runs.watch(vec![request(&run, true, &[0])], Instant::now());
+    until(&mut runs, &run, |d| d.of_metric(&metric(0)).any(|s| s.count() == 300));
+    // Another metric later: all its rows, and both go on.
+    runs.watch(vec![request(&run, true, &[0, 1])], Instant::now());
+    for step in 300..400 {
+        live.step(step);
+    }
+    until(&mut runs, &run, |d| d.series.len() == 2 && d.series.iter().all(|s| s.count() == 400));
+    live.mark(400, 42.0);
+    let data = until(&mut runs, &run, |d| d.of_metric(&metric(0)).any(|s| s.last().unwrap().value == 42.0));
+    assert!(data.alive);
+    // Nobody wants the first one for a while, then again.
+    let later = Instant::now() + Duration::from_mins(1);
+    runs.watch(vec![request(&run, true, &[1])], Instant::now());
+    runs.work(Instant::now(), Duration::from_millis(20));
+    runs.work(later, Duration::from_millis(20));
+    let data = until(&mut runs, &run, |d| d.of_metric(&metric(0)).next().is_none());
+    assert_eq!(data.series.len(), 1);
+    runs.watch(vec![request(&run, true, &[0, 1])], Instant::now());
+    until(&mut runs, &run, |d| d.of_metric(&metric(0)).any(|s| s.count() == 401));
+    live.finish().unwrap();
+    runs.watch(vec![request(&run, false, &[0, 1])], Instant::now());
+    let data = until(&mut runs, &run, |d| !d.alive && whole(d));
+    assert_eq!(data.series.iter().map(|s| s.count()).collect::<Vec<_>>(), [401, 400]);
+}
+
+#[test]
+fn a_close_look_at_the_end_goes_on_with_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut live = LiveRun::start(dir.path(), "live", 100_000).unwrap();
+    let run = live.dir().clone();
+    (0..40_000).for_each(|step| live.step(step));
+    let mut runs = Runs::new();
+    let window = Window { metric: None, x: XKind::Step, range: (39_950.0, 40_100.0) };
+    let asked = WatchRequest { windows: vec![window], smoothing: 0.9, ..request(&run, true, &[0]) };
+    runs.watch(vec![asked], Instant::now());
+    let exact = |d: &RunData, step: f64| {
+        d.series.first().and_then(|s| s.at(XKind::Step, step, 0.4)).is_some_and(|r| r.n == 1 && r.x == step)
+    };
+    until(&mut runs, &run, |d| whole(d) && exact(d, 39_990.0));
+    // What comes now lies at the end of the window: it is exact too, raw and smoothed.
+    (40_000..40_050).for_each(|step| live.step(step));
+    let data = until(&mut runs, &run, |d| exact(d, 40_049.0));
+    let series = &data.series[0];
+    assert!(series.at(XKind::Step, 20_000.0, 0.4).unwrap().n > 1, "elsewhere it is thinned");
+    let [rows] = read_series(&run, |k| k.metric == metric(0)).unwrap().try_into().unwrap();
+    let mut ema = super::smooth::Ema::new(0.9);
+    let smooth: Vec<f64> = rows.step.iter().zip(&rows.value).map(|(s, v)| ema.push(*s, *v)).collect();
+    for (step, expected) in smooth.into_iter().enumerate().skip(39_960) {
+        let at = step as f64;
+        assert_eq!(series.at(XKind::Step, at, 0.4).unwrap().value, rows.value[step]);
+        let mean = series.smooth_at(XKind::Step, at, 0.4).unwrap();
+        assert!((mean - expected).abs() < 1e-6, "{step}: {mean} {expected}");
+    }
+    live.finish().unwrap();
+}
+
+#[test]
+fn a_resume_takes_back_what_came_after_its_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = LiveRun::start(dir.path(), "resumed", 1000).unwrap();
+    let run = made.dir().clone();
+    drop(made);
+    let lock = RunLock::acquire(&run).unwrap();
+    let key = gradtop_store::SeriesKey::metric("loss");
+    let log = |recorder: &Recorder, steps: std::ops::Range<i64>, value: f64| {
+        let number = recorder.series(&key, None).unwrap();
+        steps.for_each(|step| recorder.log(step, None, [(number, value)]));
+    };
+    let recorder = Recorder::open(&run, RecorderOptions::default()).unwrap();
+    log(&recorder, 0..51, 1.0);
+    recorder.checkpoint(50, None, |_| Ok::<(), String>(())).unwrap();
+    log(&recorder, 51..100, 2.0);
+    let mut runs = Runs::new();
+    let asked = WatchRequest { series: SeriesFilter::All, ..WatchRequest::of(RunId::new(&run), true) };
+    runs.watch(vec![asked], Instant::now());
+    let of = |d: &RunData| d.of_metric("loss").next().map(|s| (s.count(), s.last().unwrap().value));
+    until(&mut runs, &run, |d| of(d) == Some((100, 2.0)));
+    // It dies, and goes on from its checkpoint: the later rows are no part of it any more.
+    recorder.finish().unwrap();
+    drop(recorder);
+    let from = gradtop_store::prepare_resume(&run, &lock, None).unwrap();
+    assert_eq!(from.step, 50);
+    let checkpoint = "checkpoints/step-50".to_owned();
+    gradtop_store::append_event(&run, &gradtop_store::Event::Resumed { step: 50, checkpoint }).unwrap();
+    let recorder = Recorder::open(&run, RecorderOptions::default()).unwrap();
+    log(&recorder, 51..70, 3.0);
+    let data = until(&mut runs, &run, |d| of(d) == Some((70, 3.0)) && !d.resumes.is_empty());
+    let series = data.of_metric("loss").next().unwrap();
+    assert_eq!(series.max(), Some(3.0), "nothing of the other history is left");
+    assert_eq!(series.extent(XKind::Step), Some((0.0, 69.0)));
+    assert_eq!(data.resumes.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [50]);
+    recorder.finish().unwrap();
+    drop(lock);
+}
+
+#[test]
+fn series_become_known_although_nobody_reads_any() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut live = LiveRun::start(dir.path(), "live", 1000).unwrap();
+    let run = live.dir().clone();
+    let mut runs = Runs::new();
+    runs.watch(vec![WatchRequest::of(RunId::new(&run), true)], Instant::now());
+    until(&mut runs, &run, |d| d.alive);
+    live.step(0);
+    until(&mut runs, &run, |d| d.keys.len() == 20);
+}
+
+/// The niceness of the threads of this process with that name.
+#[cfg(target_os = "linux")]
+fn niceness(name: &str) -> Vec<i64> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
+    let named = stats.filter(|stat| stat.contains(&format!("({name})")));
+    named.filter_map(|stat| stat.rsplit_once(')')?.1.split_whitespace().nth(16)?.parse().ok()).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn reading_gives_way_to_drawing() {
+    let _engine = super::Engine::start(|_| true);
+    let end = Instant::now() + Duration::from_mins(3);
+    while !niceness("live").iter().any(|nice| *nice >= 5) {
+        assert!(Instant::now() < end, "{:?}", niceness("live"));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_run_that_is_not_there_is_an_error_in_words() {
+    let mut runs = Runs::new();
+    let run = RunDir::new("/nowhere/exp=a/run=b");
+    runs.watch(vec![request(&run, false, &[0])], Instant::now());
+    let data = until(&mut runs, &run, |d| d.error.is_some());
+    assert!(data.error.as_deref().unwrap().contains("run=b"), "{:?}", data.error);
+}

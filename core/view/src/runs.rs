@@ -1,0 +1,89 @@
+//! The runs as the screens see them.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gradtop_store::{RunDir, View};
+
+/// Which run: its folder. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunId(Arc<Path>);
+
+impl RunId {
+    /// Of the run in this folder.
+    pub fn new(dir: &RunDir) -> Self {
+        Self(dir.path().into())
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> RunDir {
+        RunDir::new(&*self.0)
+    }
+}
+
+/// A run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunRow {
+    /// Which.
+    pub id: RunId,
+    /// Manifest, status and derived state.
+    pub view: View,
+    /// It is over, and has a checkpoint to go on from.
+    pub saved: bool,
+}
+
+impl RunRow {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.view.manifest.run
+    }
+
+    /// Its experiment's id.
+    pub fn experiment(&self) -> &str {
+        &self.view.manifest.experiment.id
+    }
+
+    /// Whether it still does something, as far as is known.
+    pub fn live(&self) -> bool {
+        !self.view.state.is_final()
+    }
+}
+
+/// All runs at one moment, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct RunsSnapshot {
+    /// Their folder.
+    pub folder: PathBuf,
+    /// False until the folder has been read for the first time.
+    pub loaded: bool,
+    /// The runs.
+    pub rows: Vec<Arc<RunRow>>,
+    /// Folders that look like runs and cannot be read, and why.
+    pub unreadable: Vec<(PathBuf, String)>,
+    places: HashMap<RunId, usize>,
+}
+
+impl RunsSnapshot {
+    /// Of these runs; sorts them, newest first.
+    pub fn new(folder: PathBuf, mut rows: Vec<Arc<RunRow>>, unreadable: Vec<(PathBuf, String)>) -> Self {
+        rows.sort_by(|a, b| {
+            let created = |r: &RunRow| r.view.manifest.created;
+            created(b).cmp(&created(a)).then_with(|| a.id.cmp(&b.id))
+        });
+        let places = rows.iter().enumerate().map(|(i, r)| (r.id.clone(), i)).collect();
+        Self { folder, loaded: true, rows, unreadable, places }
+    }
+
+    /// The GPUs of this machine that runs are on now, by UUID.
+    pub fn gpus(&self) -> Vec<String> {
+        let here = self.rows.iter().filter(|r| r.live() && r.view.certain);
+        let on = here.filter_map(|r| r.view.status.gpu.clone());
+        on.collect::<std::collections::BTreeSet<String>>().into_iter().collect()
+    }
+
+    /// The run with that id.
+    pub fn get(&self, id: &RunId) -> Option<&Arc<RunRow>> {
+        self.places.get(id).and_then(|i| self.rows.get(*i))
+    }
+}

@@ -1,0 +1,371 @@
+//! A run's state and numbers as words, cells and JSON.
+
+use std::collections::BTreeMap;
+
+use gradtop_store::{Headline, HeadlineLine, ParamValue, State, Status, Suspended, View};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use gradtop_chart::cells::grid::Ink;
+use gradtop_chart::colour::Paint;
+use gradtop_chart::number;
+use gradtop_host::text::clean;
+
+/// All states, what is alive first, as overviews count them.
+pub const ORDER: [State; 9] = [
+    State::Running,
+    State::Starting,
+    State::Paused,
+    State::Stopping,
+    State::Queued,
+    State::Finished,
+    State::Stopped,
+    State::Failed,
+    State::Crashed,
+];
+
+/// A state's place among them.
+pub fn rank(state: State) -> usize {
+    ORDER.iter().position(|s| *s == state).unwrap_or(ORDER.len())
+}
+
+/// The sign of a state.
+pub fn glyph(state: State) -> char {
+    match state {
+        State::Running | State::Stopping => '●',
+        State::Paused => '◐',
+        State::Finished => '✓',
+        State::Stopped => '■',
+        State::Failed => '✗',
+        State::Crashed => '☠',
+        State::Queued | State::Starting => '…',
+    }
+}
+
+/// The same, in ASCII or not.
+pub fn glyph_in(state: State, ascii: bool) -> char {
+    if ascii { gradtop_chart::ascii::sign(glyph(state)) } else { glyph(state) }
+}
+
+/// The colour of a state.
+pub fn ink(state: State) -> Ink {
+    match state {
+        State::Running | State::Stopping => Ink::Series(Paint::Slot(2)),
+        State::Paused => Ink::Series(Paint::Slot(4)),
+        State::Failed | State::Crashed => Ink::Alert,
+        State::Finished => Ink::Text,
+        State::Stopped | State::Queued | State::Starting => Ink::Dim,
+    }
+}
+
+/// `● running`; `● running?` when it may have ended unseen, on another machine.
+pub fn words(view: &View) -> String {
+    format!("{} {}{}", glyph(view.state), view.state.word(), if view.certain { "" } else { "?" })
+}
+
+/// Why a run waits for its disk, and how much does: `the disk is full, 1,234 rows wait`.
+pub fn waiting(view: &View) -> Option<String> {
+    let waiting = view.status.waiting.as_ref().filter(|_| !view.state.is_final())?;
+    let cause = clean(&waiting.cause);
+    Some(match waiting.rows {
+        0 => cause,
+        1 => format!("{cause}, 1 row waits"),
+        rows => format!("{cause}, {} rows wait", number::count(rows as f64)),
+    })
+}
+
+/// What stands where there is nothing.
+pub const NOTHING: &str = "–";
+
+/// A parameter's value, short.
+pub fn param(value: &ParamValue) -> String {
+    match value {
+        ParamValue::Float(v) => number::value(*v),
+        other => clean(&other.to_string()),
+    }
+}
+
+/// The headline metrics of a run, in the order declared.
+pub fn headlines(view: &View) -> Vec<Headline<'_>> {
+    gradtop_store::headlines(&view.status.headline, &view.manifest.metrics)
+}
+
+/// What a headline value is the value of: `deep · test · mean of 5`. Without `split` where a title names it.
+pub fn line_words(line: &HeadlineLine<'_>, split: bool) -> String {
+    let name = crate::figure::name_of(line.model, line.split.filter(|_| split), None).map(|n| clean(&n));
+    let trials = match (line.trials, line.finite) {
+        (1, _) => None,
+        (all, finite) if finite == all || finite == 0 => Some(format!("mean of {all}")),
+        (all, finite) => Some(format!("mean of {finite} of {all}")),
+    };
+    [name, trials].into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+/// `last test loss`: the statistic, the split where all have the same, and the metric.
+pub fn headline_title(metric: &str, split: Option<&str>) -> String {
+    let split = split.map(|s| format!("{} ", clean(s))).unwrap_or_default();
+    format!("last {split}{}", clean(metric))
+}
+
+/// `last loss  deep · test 3.1e-6  middle · test 1.1e-5`, at most `most` values, those of the split that stands for the run
+/// first.
+pub fn headline_text(view: &View, most: usize) -> String {
+    let mut left = most;
+    let mut parts = Vec::new();
+    for headline in headlines(view) {
+        if left == 0 {
+            parts.push("…".to_owned());
+            break;
+        }
+        let all = headline_values(&headline);
+        let mut shown = all[..all.len().min(left)].join("  ");
+        left -= all.len().min(left);
+        if left == 0 && all.len() > most {
+            shown.push_str("  …");
+        }
+        parts.push(format!("{}  {shown}", headline_title(headline.metric, None)));
+    }
+    parts.join("   ")
+}
+
+/// Each value of a headline metric with what it is of, those of the split that stands for the run first.
+pub fn headline_values(headline: &Headline<'_>) -> Vec<String> {
+    let first: Vec<_> = headline.of_split().collect();
+    let others = headline.lines.iter().filter(|l| first.iter().all(|f| f.split != l.split));
+    let words = |line: &HeadlineLine<'_>| {
+        format!("{} {}", line_words(line, true), headline_value(line.value)).trim_start().to_owned()
+    };
+    first.iter().copied().chain(others).map(words).collect()
+}
+
+/// Share of the work done, if the plugin says how much there is; a finished run has done all.
+pub fn progress(view: &View) -> Option<(u64, u64)> {
+    let Status { done, total, .. } = view.status;
+    match (view.state, total) {
+        (State::Finished, 0) => Some((1, 1)),
+        (_, 0) => None,
+        _ => Some((done.min(total), total)),
+    }
+}
+
+/// The step it is at. Where the units of work are steps, as far as can be seen, those done count: values are logged now and
+/// then only, and the share done shall agree with the step beside it.
+pub fn step(status: &Status) -> Option<i64> {
+    let step = status.step?;
+    if !works_by_steps(status) {
+        return Some(step);
+    }
+    Some(step.max(i64::try_from(status.done.min(status.total)).unwrap_or(step)))
+}
+
+/// Whether the units of work are steps, as far as can be seen: as many of the one as of the other, but for those since a
+/// value was logged last. At the beginning, when there are few of both, anything would look like that: so never more than
+/// twice as many either.
+pub fn works_by_steps(status: &Status) -> bool {
+    let agree = |step: u64| {
+        let (less, more) = (step.min(status.done), step.max(status.done));
+        status.total > 0
+            && less > 0
+            && more <= less.saturating_mul(2)
+            && (more - less).saturating_mul(20) <= status.total
+    };
+    status.step.and_then(|step| u64::try_from(step).ok()).is_some_and(agree)
+}
+
+/// The epoch it is in. Of a run that has ended only where it is the run's: one that trains a network after the other ends
+/// with the epochs of the last, which say nothing about the run.
+pub fn epoch(view: &View) -> Option<f64> {
+    let s = &view.status;
+    s.epoch.filter(|e| e.is_finite() && !(view.state.is_final() && s.epochs_restart))
+}
+
+/// Whether it is known to make steps now.
+fn moves(view: &View) -> bool {
+    view.certain && matches!(view.state, State::Running | State::Stopping) && view.silent_for().is_none()
+}
+
+/// Steps a second, of what makes steps: what a paused run did before it was paused is no speed.
+pub fn rate(view: &View) -> Option<f64> {
+    view.status.steps_per_s.filter(|rate| *rate > 0.0 && moves(view))
+}
+
+/// Seconds to the end, of what makes steps.
+pub fn eta(view: &View) -> Option<f64> {
+    view.status.eta_s.filter(|_| moves(view))
+}
+
+/// A value of a headline metric: of what has no number left, that.
+pub fn headline_value(v: f64) -> String {
+    if v.is_nan() { "diverged".to_owned() } else { number::value(v) }
+}
+
+/// Seconds the run has taken so far, or took.
+pub fn took(view: &View, now: Timestamp) -> Option<f64> {
+    // Of one that has died and whose end nobody has written, no more than it said.
+    let now = if view.state.is_final() { view.status.updated } else { now };
+    view.status.took(now)
+}
+
+/// `no sign for 35 s`, of a run that should move and gives none; with the reason, if it is known.
+pub fn silence(view: &View) -> Option<String> {
+    let quiet = view.silent_for()?;
+    let why = match view.suspended() {
+        Some(Suspended::Trainer) => ": its trainer is suspended (SIGSTOP)",
+        Some(Suspended::Keeper) => ": its keeper is suspended (SIGSTOP)",
+        Some(Suspended::Both) => ": its trainer and its keeper are suspended (SIGSTOP)",
+        None => "",
+    };
+    Some(format!("no sign for {}{why}", number::duration(quiet.as_secs() as f64)))
+}
+
+/// A run as JSON: the fields of `list --json`, `show --json`, and of `run` and `wait` with `--json`.
+pub fn to_json(view: &View) -> Map<String, Value> {
+    let View { manifest: m, status: s, .. } = view;
+    let params: Map<String, Value> =
+        m.params.iter().map(|(k, v)| (k.clone(), serde_json::to_value(v).unwrap_or(Value::Null))).collect();
+    let headline: Vec<Value> = s
+        .headline
+        .iter()
+        .map(|h| json!({"metric": h.metric, "model": h.model, "split": h.split, "trial": h.trial, "value": float(h.value)}))
+        .collect();
+    // Of a run that has ended they are the numbers of nobody, or of somebody else.
+    let alive = |pid: Option<u32>| pid.filter(|_| !view.state.is_final());
+    let fields = json!({
+        "run": m.run,
+        "experiment": m.experiment.id,
+        "state": view.state.word(),
+        "certain": view.certain,
+        "cause": s.cause,
+        "step": s.step,
+        "epoch": s.epoch,
+        "phase": s.phase,
+        "done": s.done,
+        "total": s.total,
+        "eta_s": eta(view),
+        "steps_per_s": rate(view),
+        // An ended run says the same whenever it is asked.
+        "age_s": (!view.state.is_final()).then_some(view.age_of_last_write.as_secs_f64()),
+        "silent_s": view.silent_for().map(|t| t.as_secs_f64()),
+        "suspended": view.suspended().is_some(),
+        "host": view.host,
+        "elapsed_s": took(view, Timestamp::now()),
+        "created": m.created.to_string(),
+        "started": s.started.map(|t| t.to_string()),
+        "ended": s.ended.map(|t| t.to_string()),
+        "trained_s": s.trained_s,
+        "seed": m.seed,
+        "device": m.device,
+        "threads": m.threads,
+        "preset": m.preset,
+        "params": params,
+        "headline": headline,
+        "headlines": headlines(view).iter().filter_map(headline_json).collect::<Vec<_>>(),
+        "headline_is_part": s.headline_is_part,
+        "rows": s.rows,
+        "log_wait_ms": s.log_wait_ms,
+        "waiting": s.waiting.as_ref().filter(|_| !view.state.is_final()).map(|w| {
+            json!({"cause": w.cause, "rows": w.rows, "since": w.since.to_string()})
+        }),
+        "trainer_pid": alive(s.trainer_pid),
+        "keeper_pid": alive(s.keeper_pid),
+        "path": view.dir.path().to_string_lossy(),
+    });
+    match fields {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// What stands for the run: the latest values of the best line of a metric, and what they are of.
+fn headline_json(headline: &Headline<'_>) -> Option<Value> {
+    let line = headline.line()?;
+    let statistic = if line.trials == 1 { "last" } else { "mean of the trials' last" };
+    Some(json!({"metric": headline.metric, "statistic": statistic, "model": line.model, "split": line.split,
+        "trials": line.trials, "finite": line.finite, "value": float(line.value)}))
+}
+
+/// A float as JSON; `"NaN"`, `"inf"` and `"-inf"` as text, which JSON has no numbers for.
+pub fn float(v: f64) -> Value {
+    serde_json::Number::from_f64(v).map_or_else(|| Value::String(number::value(v)), Value::Number)
+}
+
+/// The parameters that differ between runs of one experiment, in the order declared.
+pub fn differing<'a>(views: &[&'a View]) -> Vec<&'a str> {
+    let mut values: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut order: Vec<&str> = Vec::new();
+    for view in views {
+        for (key, value) in &view.manifest.params {
+            if !order.contains(&key.as_str()) {
+                order.push(key);
+            }
+            values.entry(key).or_default().push(value.to_string());
+        }
+    }
+    let differs =
+        |key: &&str| values.get(key).is_some_and(|v| v.len() != views.len() || v.iter().any(|x| *x != v[0]));
+    order.into_iter().filter(differs).collect()
+}
+
+/// What stands for each of several runs, where it can be named once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Common {
+    /// The headline metric that all have first.
+    pub metric: String,
+    /// The split of all their values; `None`: no split, or not the same one.
+    pub split: Option<String>,
+}
+
+impl Common {
+    /// Above a column of values.
+    pub fn title(&self) -> String {
+        headline_title(&self.metric, self.split.as_deref())
+    }
+}
+
+/// The one headline metric that all runs have first; none if they differ.
+pub fn common(views: &[&View]) -> Option<Common> {
+    let found: Vec<_> = views.iter().filter_map(|v| headlines(v).into_iter().next()).collect();
+    let metric = found.first()?.metric;
+    let same = |f: &dyn Fn(&Headline<'_>) -> bool| found.iter().all(f);
+    let split = found[0].line()?.split;
+    let named = same(&|h| h.line().is_some_and(|l| l.split == split));
+    let split = split.filter(|_| named).map(str::to_owned);
+    same(&|h| h.metric == metric).then(|| Common { metric: metric.to_owned(), split })
+}
+
+#[cfg(test)]
+mod tests {
+    use gradtop_tests::made::{Made, run};
+
+    use super::*;
+
+    #[test]
+    fn units_of_work_are_steps_only_where_the_numbers_say_so() {
+        let by_steps = |step: i64, done, total| {
+            works_by_steps(&Status { step: Some(step), done, total, ..Status::default() })
+        };
+        assert!(by_steps(15_000, 15_200, 20_000), "values are logged now and then only");
+        assert!(by_steps(20_000, 20_000, 20_000));
+        assert!(!by_steps(3, 0, 100), "three steps of the first of a hundred networks");
+        assert!(!by_steps(3, 1, 100));
+        assert!(!by_steps(1, 100, 1_000_000), "a hundred samples in one step");
+        assert!(!by_steps(651, 300, 1_000));
+        assert!(!by_steps(5, 5, 0) && !by_steps(-5, 5, 100));
+        assert!(!works_by_steps(&Status { done: 5, total: 10, ..Status::default() }));
+    }
+
+    #[test]
+    fn the_epoch_of_the_last_of_many_networks_is_not_that_of_the_run() {
+        let of = |state: State, epochs_restart| {
+            let spec = run("labels", "a", 1).at(state, 651).with(|_, s| {
+                (s.epoch, s.epochs_restart) = (Some(55.0), epochs_restart);
+            });
+            let mut made = Made::new();
+            let run = made.make(&spec);
+            super::epoch(&gradtop_store::view(&run).expect("it was made"))
+        };
+        assert_eq!(of(State::Running, true), Some(55.0), "of the network it is training");
+        assert_eq!(of(State::Finished, true), None);
+        assert_eq!(of(State::Finished, false), Some(55.0));
+    }
+}

@@ -1,0 +1,221 @@
+//! Runs made in a moment: folders as the real recorder writes them, without a training.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use gradtop_store::{
+    ExperimentInfo, Goal, HeadlineValue, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder,
+    RecorderOptions, RunDir, RunLock, SCHEMA, SeriesKey, State, Status, Versions, create_run, write_status,
+};
+use jiff::{SignedDuration, Timestamp};
+
+/// When it is.
+pub fn now() -> Timestamp {
+    "2026-11-20T14:32:07Z".parse().unwrap_or_default()
+}
+
+/// A run to be made.
+pub struct Spec {
+    /// What it is started with.
+    pub manifest: Manifest,
+    status: Status,
+    series: BTreeMap<SeriesKey, Vec<(i64, f64)>>,
+    figures: Option<&'static str>,
+    locked: bool,
+}
+
+/// A run of an experiment, finished after 20,000 steps unless said otherwise; `minutes` ago.
+pub fn run(experiment: &str, name: &str, minutes: i64) -> Spec {
+    let created = now() - SignedDuration::from_mins(minutes);
+    let manifest = Manifest {
+        schema: SCHEMA,
+        run: name.into(),
+        created,
+        seed: 7,
+        device: "cpu".into(),
+        device_reason: None,
+        threads: 2,
+        checkpoint_every_s: 60,
+        preset: Some("default".into()),
+        host: gradtop_store::host_name(),
+        boot_id: gradtop_store::boot_id(),
+        git_commit: None,
+        experiment: ExperimentInfo {
+            in_plugin: None,
+            id: experiment.into(),
+            name: experiment.into(),
+            version: "1.0".into(),
+            summary: "For tests".into(),
+            resumable: true,
+            uses_device: false,
+        },
+        plugin: PluginInfo {
+            file: "plugin.so".into(),
+            sha256: "0123456789abcdef".into(),
+            built_with: None,
+            original_path: "libtests.so".into(),
+        },
+        versions: Versions { gradtop: "0.1.0".into(), abi: "1.0".into(), libtorch: None },
+        params: vec![
+            ("function".into(), ParamValue::Text("sinc".into())),
+            ("lr".into(), ParamValue::Float(1e-3)),
+        ],
+        metrics: vec![MetricInfo {
+            name: "loss".into(),
+            unit: Some("MSE".into()),
+            goal: Goal::Min,
+            headline: true,
+            log: true,
+            ..MetricInfo::default()
+        }],
+    };
+    let status = Status {
+        schema: SCHEMA,
+        state: State::Finished,
+        step: Some(20_000),
+        done: 20_000,
+        total: 20_000,
+        updated: created + SignedDuration::from_mins(1),
+        started: Some(created),
+        ended: Some(created + SignedDuration::from_mins(1)),
+        rows: 60_000,
+        ..Status::default()
+    };
+    Spec { manifest, status, series: BTreeMap::new(), figures: None, locked: false }
+}
+
+impl Spec {
+    /// Running (or paused, stopping …): at this step of 20,000.
+    #[must_use]
+    pub fn at(mut self, state: State, step: i64) -> Self {
+        self.locked = !state.is_final();
+        self.status.state = state;
+        self.status.step = Some(step);
+        self.status.done = step.unsigned_abs();
+        if self.locked {
+            self.status.ended = None;
+            self.status.steps_per_s = Some(5_900.0);
+            self.status.eta_s = Some((20_000 - step) as f64 / 5_900.0);
+        }
+        self
+    }
+
+    /// On this device.
+    #[must_use]
+    pub fn on(mut self, device: &str) -> Self {
+        self.manifest.device = device.into();
+        self.status.gpu = device.starts_with("cuda").then(|| format!("GPU-of-{device}"));
+        self
+    }
+
+    /// Ended with this cause.
+    #[must_use]
+    pub fn cause(mut self, cause: &str) -> Self {
+        self.status.cause = Some(cause.into());
+        self
+    }
+
+    /// With a parameter, in place of an earlier value.
+    #[must_use]
+    pub fn param(mut self, name: &str, value: ParamValue) -> Self {
+        self.manifest.params.retain(|(n, _)| n != name);
+        self.manifest.params.push((name.into(), value));
+        self
+    }
+
+    /// With anything else in its manifest or status.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Manifest, &mut Status)) -> Self {
+        change(&mut self.manifest, &mut self.status);
+        self
+    }
+
+    /// With points of a metric, and its last value as headline if it is `loss`.
+    #[must_use]
+    pub fn series(self, metric: &str, model: Option<&str>, points: &[(i64, f64)]) -> Self {
+        let key = SeriesKey { model: model.map(Into::into), ..SeriesKey::metric(metric) };
+        self.logged(key, points)
+    }
+
+    /// With points of any series; `loss` stands for the run.
+    #[must_use]
+    pub fn logged(mut self, key: SeriesKey, points: &[(i64, f64)]) -> Self {
+        if let (Some((_, value)), "loss") = (points.last(), key.metric.as_str()) {
+            self.status.headline.push(HeadlineValue {
+                metric: key.metric.clone(),
+                model: key.model.clone(),
+                split: key.split.clone(),
+                trial: key.trial,
+                value: *value,
+            });
+        }
+        self.series.insert(key, points.to_vec());
+        self
+    }
+
+    /// With losses of two models, 200 points each.
+    #[must_use]
+    pub fn losses(self) -> Self {
+        let curve = |rate: f64| -> Vec<(i64, f64)> {
+            (0..200).map(|i| (i * 100, 0.5 * (-rate * i as f64 / 200.0).exp())).collect()
+        };
+        self.series("loss", Some("deep"), &curve(9.0)).series("loss", Some("shallow"), &curve(4.0))
+    }
+
+    /// With declared figures, as `figures.toml`.
+    #[must_use]
+    pub fn figures(mut self, text: &'static str) -> Self {
+        self.figures = Some(text);
+        self
+    }
+}
+
+/// A temporary folder of such runs.
+#[derive(Debug)]
+pub struct Made {
+    folder: tempfile::TempDir,
+    locks: Vec<RunLock>,
+}
+
+impl Default for Made {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Made {
+    /// Without runs.
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a temporary folder"), locks: Vec::new() }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Makes a run's folder, with everything a real one has that screens read.
+    pub fn make(&mut self, spec: &Spec) -> RunDir {
+        let run = create_run(self.folder.path(), &spec.manifest).expect("a new run");
+        let lock = RunLock::acquire(&run).expect("a free lock");
+        if let Some(figures) = spec.figures {
+            gradtop_store::figures::declare(&run, figures).expect("valid figures");
+        }
+        let recorder = Recorder::open(&run, RecorderOptions::default()).expect("a recorder");
+        for (key, points) in &spec.series {
+            let series = recorder.series(key, None).expect("few series");
+            for (step, value) in points {
+                recorder.log(*step, None, [(series, *value)]);
+            }
+        }
+        recorder.finish().expect("sealed");
+        write_status(&run, &spec.status).expect("a status");
+        // Whoever holds it says so in it; of a run of another machine that is the other.
+        let holder = format!("{}\n{}\n", spec.manifest.host, spec.manifest.boot_id);
+        std::fs::write(run.lock(), holder).expect("a lock that can be written");
+        if spec.locked {
+            self.locks.push(lock);
+        }
+        run
+    }
+}
