@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use gradtop_store::StoreError;
 
-use crate::allowed::{Action, Why};
+use crate::run::allowed::{Action, Why};
 use serde::{Deserialize, Serialize};
 
 /// A result of this crate.

@@ -6,65 +6,34 @@
 //!
 //! A program that uses this crate calls [`hidden_main`] first thing in its `main`, so that it can be run as any of them.
 
-mod allowed;
-mod cause;
-mod console;
-mod control;
-mod delete;
-mod desc;
-mod describe;
-pub mod device;
-mod discover;
-mod divergence;
 mod error;
-mod git;
-mod guard;
-mod hostfns;
-mod inspect;
-mod keeper;
-mod launch;
-pub mod libtorch;
-mod load;
-mod overflow;
-mod params;
-mod plugin_file;
-mod process;
-mod program;
-mod rate;
-mod read_desc;
-mod report;
-mod session;
-#[cfg(test)]
-mod session_tests;
-mod shared;
-mod signals;
-mod system;
+mod machine;
+mod plugin;
+mod run;
 pub mod text;
-mod ticker;
-mod trainer;
-mod validate;
-mod watch;
+mod train;
 
-pub use allowed::{Action, Why, allowed};
-pub use console::{console_span, console_tail};
-pub use control::{
+pub use error::{HostError, ParamError, Refusal, Result};
+pub use machine::device::{DeviceChoice, Gpus};
+pub use machine::program::{cache_dir, data_dir, hidden_main, set_program};
+pub use machine::{device, libtorch};
+pub use plugin::desc::{ExperimentDesc, ParamDesc, ParamKind, PluginDesc, PresetDesc};
+pub use plugin::describe::describe;
+pub use plugin::discover::{
+    Discovery, FoundPlugin, Origin, Shadowed, discover, discover_for, installed_plugins, search_path,
+};
+pub use plugin::inspect::{Inspection, inspect};
+pub use plugin::params::{parse_param, resolve_params};
+pub use plugin::shared::{SharedPlugin, shared_plugin};
+pub use plugin::watch::{PluginWatch, PluginsNow};
+pub use run::allowed::{Action, Why, allowed};
+pub use run::console::{console_span, console_tail};
+pub use run::control::{
     Withdrawn, checkpoint, give_up, kill, pause, recover_after_reboot, recover_crashed, stop, unpause, wait,
     withdraw_stop,
 };
-pub use delete::{delete, may_delete};
-pub use desc::{ExperimentDesc, ParamDesc, ParamKind, PluginDesc, PresetDesc};
-pub use describe::describe;
-pub use device::{DeviceChoice, Gpus};
-pub use discover::{
-    Discovery, FoundPlugin, Origin, Shadowed, discover, discover_for, installed_plugins, search_path,
-};
-pub use error::{HostError, ParamError, Refusal, Result};
-pub use inspect::{Inspection, inspect};
-pub use launch::{Launch, default_threads, launch, may_resume, refused, resume, resume_trusting};
-pub use params::{parse_param, resolve_params};
-pub use program::{cache_dir, data_dir, hidden_main, set_program};
-pub use shared::{SharedPlugin, shared_plugin};
-pub use watch::{PluginWatch, PluginsNow};
+pub use run::delete::{delete, may_delete};
+pub use run::launch::{Launch, default_threads, launch, may_resume, refused, resume, resume_trusting};
 
 /// How long a run that is asked to stop may take to end its step and save a checkpoint.
 pub const DEFAULT_GRACE: std::time::Duration = std::time::Duration::from_secs(10);

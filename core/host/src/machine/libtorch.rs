@@ -10,7 +10,8 @@ pub(crate) const CUDA: &str = "libtorch_cuda.so";
 /// The folder with `libtorch_cpu.so`: of `GRADTOP_LIBTORCH` (and only of it, if it is set), of a RUNPATH of `plugin`, or of
 /// the set-up's record. The error lists the places looked at.
 pub fn find(plugin: Option<&Path>) -> Result<PathBuf, Vec<PathBuf>> {
-    let run_path = plugin.and_then(|p| crate::inspect(p).ok()).map(|i| i.run_path).unwrap_or_default();
+    let run_path =
+        plugin.and_then(|p| crate::plugin::inspect::inspect(p).ok()).map(|i| i.run_path).unwrap_or_default();
     find_in(&run_path)
 }
 
@@ -51,7 +52,7 @@ fn library_folder(folder: &Path, looked: &mut Vec<PathBuf>) -> Option<PathBuf> {
 
 /// The file in which the set-up records its torch folder: `$XDG_CACHE_HOME/gradtop/libtorch`.
 pub fn record() -> Option<PathBuf> {
-    Some(crate::program::cache_dir()?.join("libtorch"))
+    Some(crate::machine::program::cache_dir()?.join("libtorch"))
 }
 
 /// The version of the libtorch in a library folder, from the `version.py` or `build-version` beside it.

@@ -215,28 +215,29 @@ struct Probed {
 /// How many GPUs the libtorch in `lib` can use. Its CUDA part is opened by a child: it is big, and it stays. A good answer
 /// is cached for this boot, this library and this choice of visible GPUs; the trainer asks again in any case.
 fn probe(lib: &Path) -> Result<u32, String> {
-    let library = lib.join(crate::libtorch::CUDA);
-    let Ok((size, changed)) = crate::plugin_file::identity(&library) else {
+    let library = lib.join(crate::machine::libtorch::CUDA);
+    let Ok((size, changed)) = crate::plugin::file::identity(&library) else {
         return Err(format!(
             "{} has no {}: bring libtorch with CUDA by `cargo xtask setup --cuda`",
             lib.display(),
-            crate::libtorch::CUDA
+            crate::machine::libtorch::CUDA
         ));
     };
     let visible = std::env::var(VISIBLE);
     let of = format!("{} {size} {changed} {} {visible:?}", library.display(), gradtop_store::boot_id());
-    let cache = crate::program::cache_dir().map(|d| d.join("cuda.json"));
+    let cache = crate::machine::program::cache_dir().map(|d| d.join("cuda.json"));
     let cached = cache.as_ref().and_then(|c| serde_json::from_slice::<Probed>(&std::fs::read(c).ok()?).ok());
     if let Some(cached) = cached.filter(|c| c.of == of) {
         return Ok(cached.count);
     }
-    let mut command = crate::program::command();
+    let mut command = crate::machine::program::command();
     command.arg("__probe_cuda").arg(lib);
-    let child =
-        crate::describe::run_child(command, None, Duration::from_mins(1)).map_err(|e| e.to_string())?;
+    let child = crate::plugin::describe::run_child(command, None, Duration::from_mins(1))
+        .map_err(|e| e.to_string())?;
     let status = child.status.ok_or("CUDA did not answer within 60 s")?;
-    let count = serde_json::from_slice::<Result<u32, String>>(&child.answer)
-        .map_err(|_| format!("looking for CUDA ended by {}", crate::signals::how_it_ended(status)))??;
+    let count = serde_json::from_slice::<Result<u32, String>>(&child.answer).map_err(|_| {
+        format!("looking for CUDA ended by {}", crate::machine::signals::how_it_ended(status))
+    })??;
     if count > 0
         && let (Some(cache), Ok(json)) = (cache, serde_json::to_vec(&Probed { of, count }))
     {
@@ -248,9 +249,9 @@ fn probe(lib: &Path) -> Result<u32, String> {
 
 /// The child of [`probe`]: `gradtop __probe_cuda FOLDER`.
 pub(crate) fn probe_main(lib: &Path) -> i32 {
-    crate::describe::answer_and_leave(|| {
-        crate::load::open_libtorch(lib, true).map_err(|e| e.to_string())?;
-        crate::load::cuda_devices()
+    crate::plugin::describe::answer_and_leave(|| {
+        crate::plugin::load::open_libtorch(lib, true).map_err(|e| e.to_string())?;
+        crate::plugin::load::cuda_devices()
     })
 }
 

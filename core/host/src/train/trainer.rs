@@ -17,13 +17,13 @@ use gradtop_store::{
     read_manifest, read_status,
 };
 
-use crate::hostfns;
-use crate::keeper::GoOn;
-use crate::load::{self, Plugin, c_string};
-use crate::plugin_file::PluginFile;
-use crate::report::{Outcome, Phase, Report, Reporter};
-use crate::session::Session;
-use crate::ticker::Tickers;
+use crate::plugin::file::PluginFile;
+use crate::plugin::load::{self, Plugin, c_string};
+use crate::run::keeper::GoOn;
+use crate::run::report::{Outcome, Phase, Report, Reporter};
+use crate::train::host_table;
+use crate::train::session::Session;
+use crate::train::watchdogs::Watchdogs;
 
 /// How training ended and why.
 type End = (Outcome, Option<String>);
@@ -33,10 +33,10 @@ fn failed(why: impl Into<String>) -> End {
 }
 
 /// `gradtop __trainer DIR [--resume CHECKPOINT [--trust HASH]]`. Standard input is the run's lock, standard output the pipe of
-/// [`crate::report`], standard error the console. Does not return: it leaves by [`leave`].
+/// [`crate::run::report`], standard error the console. Does not return: it leaves by [`leave`].
 pub(crate) fn trainer_main(dir: &Path, resume: Option<GoOn>) -> i32 {
     let Ok((lock, pipe)) = take_over_stdio() else { return 1 };
-    crate::signals::ignore(libc::SIGXFSZ);
+    crate::machine::signals::ignore(libc::SIGXFSZ);
     let mut reporter = Reporter(pipe);
     let run = match RunDir::new(dir).hold() {
         Ok(run) => run,
@@ -105,12 +105,12 @@ fn on_bare_thread(work: Box<Work>) -> Result<libc::pthread_t, (Box<Work>, std::i
 extern "C-unwind" fn train_and_leave(work: *mut c_void) -> *mut c_void {
     // SAFETY: what `on_bare_thread` boxed, once.
     let mut work = unsafe { Box::from_raw(work.cast::<Work>()) };
-    crate::overflow::say_on_overflow();
+    crate::train::stack_overflow::say_on_overflow();
     let (outcome, message) = train(&work.run, work.resume.as_ref(), &mut work.reporter);
     let message = message.map(|text| {
         let (first, rest) = crate::text::first_line(&text);
         if !rest.is_empty() {
-            crate::session::write_lines("error", &text);
+            crate::train::session::write_lines("error", &text);
         }
         first.to_owned()
     });
@@ -173,7 +173,7 @@ fn train(run: &RunDir, resume: Option<&GoOn>, reporter: &mut Reporter) -> End {
         Ok(recorder) => recorder,
         Err(e) => return failed(format!("the log cannot be opened: {e}")),
     };
-    let Some(session) = hostfns::install(Session::new(run.clone(), &manifest, recorder)) else {
+    let Some(session) = host_table::install(Session::new(run.clone(), &manifest, recorder)) else {
         return failed("a trainer trains once");
     };
     let pid = std::process::id();
@@ -181,13 +181,16 @@ fn train(run: &RunDir, resume: Option<&GoOn>, reporter: &mut Reporter) -> End {
         state: State::Starting,
         trainer_pid: Some(pid),
         trainer_start: process_start(pid),
-        gpu: manifest.device.strip_prefix("cuda:").and_then(|n| crate::device::uuid(n.parse().ok()?)),
+        gpu: manifest
+            .device
+            .strip_prefix("cuda:")
+            .and_then(|n| crate::machine::device::uuid(n.parse().ok()?)),
         ..read_status(run).unwrap_or_default()
     };
     session.set_trained_before(first.trained_s);
     // Before anything of the plugin runs: a plugin that hangs as it is opened can be asked to stop, too.
-    let tickers = match Tickers::start(session, first, manifest.clone(), terminated, keeper) {
-        Ok(tickers) => tickers,
+    let watchdogs = match Watchdogs::start(session, first, manifest.clone(), terminated, keeper) {
+        Ok(watchdogs) => watchdogs,
         Err(e) => return failed(format!("no thread can be started: {e}")),
     };
     mind_exit(reporter);
@@ -198,9 +201,9 @@ fn train(run: &RunDir, resume: Option<&GoOn>, reporter: &mut Reporter) -> End {
     // A trainer that stopped because its keeper is gone has no end of its own: it was cut short.
     let cut_short = session.orphaned.load(Ordering::Acquire) && end.0 == Outcome::Stopped;
     if !cut_short {
-        session.end(crate::cause::ending(end.0, end.1.clone(), "asked to stop"));
+        session.end(crate::run::cause::ending(end.0, end.1.clone(), "asked to stop"));
     }
-    tickers.stop();
+    watchdogs.stop();
     let lines = session.unwritten_events();
     if !lines.is_empty() {
         reporter.send(&Report::Events { lines });
@@ -242,7 +245,7 @@ extern "C" fn at_exit() {
         }
     }
     // Never out of this function, and not in the middle of a checkpoint, which holds what sealing needs.
-    let seal = || hostfns::installed().filter(|s| !s.is_saving()).map(|s| s.recorder.finish());
+    let seal = || host_table::installed().filter(|s| !s.is_saving()).map(|s| s.recorder.finish());
     catch_unwind(AssertUnwindSafe(seal)).ok();
 }
 
@@ -278,7 +281,7 @@ fn run_plugin(
         return failed(format!("the run's plugin has no experiment {:?}", manifest.experiment.id));
     };
     let threads = i32::try_from(manifest.threads).unwrap_or(1);
-    let host = hostfns::table(session, manifest.seed, device, threads);
+    let host = host_table::table(session, manifest.seed, device, threads);
 
     let texts: Vec<(CString, CString)> = manifest
         .params
@@ -330,7 +333,7 @@ fn judge(session: &Session, status: abi::Status, error: &abi::Error, place: &str
     if let Some(why) = session.failure() {
         return failed(why);
     }
-    let message = crate::guard::message(error);
+    let message = crate::plugin::guard::message(error);
     match status {
         abi::OK => (Outcome::Finished, None),
         abi::STOPPED if session.stop_was_asked() => (Outcome::Stopped, None),

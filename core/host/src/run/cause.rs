@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gradtop_store::{Ending, KILLED, State};
 
-use crate::report::{Heard, Outcome, Phase};
+use crate::run::report::{Heard, Outcome, Phase};
 
 /// Everything known of an end.
 pub(crate) struct Death<'a> {
@@ -46,7 +46,7 @@ impl Death<'_> {
         match (self.status.signal(), self.status.code()) {
             // Destructors of libraries that run at exit are known to crash; what came first is the cause.
             (Some(signal), _) if self.heard.exit => {
-                let name = crate::signals::name(signal);
+                let name = crate::machine::signals::name(signal);
                 (State::Failed, Some(format!("plugin called exit(){place}, which then ended by {name}")))
             }
             (Some(libc::SIGKILL), _) if self.out_of_memory => {
@@ -56,7 +56,7 @@ impl Death<'_> {
                 (State::Crashed, Some(format!("SIGKILL{place}: killed from outside")))
             }
             (Some(signal), _) => {
-                let name = crate::signals::name(signal);
+                let name = crate::machine::signals::name(signal);
                 let said = self.last_words();
                 let cause = match said {
                     Some(text) if is_allocation_failure(&text) => {

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use gradtop_store::{Life, RunDir, RunLock, StoreError, inside, is_locked, read_manifest, view};
 
-use crate::allowed::{Action, Why, check};
 use crate::error::{HostError, Result};
+use crate::run::allowed::{Action, Why, check};
 
 /// Whether a run may be deleted; if not, an error that says why, and what would have to be so. `runs` is the folder of all
 /// runs. With `force`, these may go too: one whose manifest cannot be read, one with files of others in it,
@@ -79,7 +79,7 @@ pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     // The experiment's folder goes with its last run; anything else in it keeps it.
     drop(std::fs::remove_dir(experiment.path()));
     if let Some(runs) = experiment.path().parent() {
-        crate::shared::prune(runs);
+        crate::plugin::shared::prune(runs);
     }
     Ok(())
 }

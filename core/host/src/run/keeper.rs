@@ -21,10 +21,11 @@ use jiff::Timestamp;
 use rustix::process::Signal;
 use signal_hook::consts::SIGTERM;
 
-use crate::cause::{Death, OomCount, seconds};
-use crate::console::Pump;
-use crate::process::Process;
-use crate::{control, device, program, report, signals};
+use crate::machine::process::Process;
+use crate::machine::{device, program, signals};
+use crate::run::cause::{Death, OomCount, seconds};
+use crate::run::console::Pump;
+use crate::run::{control, report};
 
 /// What the keeper says to the launcher once the run is on its own.
 pub(crate) const DETACHED: &str = "detached\n";

@@ -28,7 +28,7 @@ impl System {
         let Some((then, cpu_before)) = self.last else {
             self.last = Some((now, cpu_seconds()));
             if self.gpu.is_some() {
-                self.nvml = crate::device::nvml().ok();
+                self.nvml = crate::machine::device::nvml().ok();
             }
             return;
         };

@@ -20,15 +20,19 @@ pub fn set_program(path: PathBuf) {
 pub fn hidden_main(args: &[OsString]) -> Option<i32> {
     let dir = || args.get(1).map(Path::new);
     match args.first()?.to_str()? {
-        "__describe" => Some(crate::describe::describe_main(dir()?)),
+        "__describe" => Some(crate::plugin::describe::describe_main(dir()?)),
         "__validate" => {
             let text = |a: &OsString| a.to_string_lossy().into_owned();
             let params: Vec<String> = args.iter().skip(3).map(text).collect();
-            Some(crate::validate::validate_main(dir()?, &text(args.get(2)?), &params))
+            Some(crate::plugin::validate::validate_main(dir()?, &text(args.get(2)?), &params))
         }
-        "__probe_cuda" => Some(crate::device::probe_main(dir()?)),
-        "__keeper" => Some(crate::keeper::keeper_main(dir()?, crate::keeper::GoOn::from_args(args).as_ref())),
-        "__trainer" => Some(crate::trainer::trainer_main(dir()?, crate::keeper::GoOn::from_args(args))),
+        "__probe_cuda" => Some(crate::machine::device::probe_main(dir()?)),
+        "__keeper" => {
+            Some(crate::run::keeper::keeper_main(dir()?, crate::run::keeper::GoOn::from_args(args).as_ref()))
+        }
+        "__trainer" => {
+            Some(crate::train::trainer::trainer_main(dir()?, crate::run::keeper::GoOn::from_args(args)))
+        }
         _ => None,
     }
 }

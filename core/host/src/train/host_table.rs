@@ -14,10 +14,10 @@ use gradtop_abi as abi;
 use gradtop_abi::{Column, Host, Point, SaveFn, Series, Status, column_type};
 use gradtop_store::{ColumnData, SeriesKey, TableColumn};
 
-use crate::guard::{self, Bad, FIGURES_LIMIT, LIST_LIMIT, TEXT_LIMIT};
-use crate::load::c_string;
-use crate::read_desc::check_label;
-use crate::session::{Call, Refused, Session};
+use crate::plugin::guard::{self, Bad, FIGURES_LIMIT, LIST_LIMIT, TEXT_LIMIT};
+use crate::plugin::load::c_string;
+use crate::plugin::read_desc::check_label;
+use crate::train::session::{Call, Refused, Session};
 
 static SESSION: OnceLock<Session> = OnceLock::new();
 

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
-use crate::desc::PluginDesc;
-use crate::describe::describe_since;
-use crate::discover::{self, Discovery, Origin, REST};
 use crate::error::Refusal;
+use crate::plugin::desc::PluginDesc;
+use crate::plugin::describe::describe_since;
+use crate::plugin::discover::{self, Discovery, Origin, REST};
 
 /// How often the folders are listed although nothing was heard of them: network file systems tell nothing, and a folder
 /// that is not there cannot be watched.
@@ -42,7 +42,7 @@ pub struct PluginWatch {
 }
 
 impl PluginWatch {
-    /// Starts watching [`crate::search_path`]. `report` is called on the watching thread with what there is now, first at
+    /// Starts watching [`crate::plugin::discover::search_path`]. `report` is called on the watching thread with what there is now, first at
     /// once and then whenever it changed; it must not block. Plugins are described in processes of their own, so one that
     /// hangs or dies delays nothing and is listed as refused.
     pub fn start(report: impl FnMut(PluginsNow) + Send + 'static) -> std::io::Result<Self> {
@@ -178,7 +178,7 @@ impl Watching {
         self.files = discover::files(&self.folders);
         let mut known = std::mem::take(&mut self.known);
         for (path, _) in &self.files {
-            let Ok(identity) = crate::plugin_file::identity(path) else { continue };
+            let Ok(identity) = crate::plugin::file::identity(path) else { continue };
             let mut file = known.remove(path).unwrap_or_else(|| Known {
                 identity,
                 since: Instant::now(),

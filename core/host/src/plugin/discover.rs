@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::desc::{ExperimentDesc, PluginDesc};
 use crate::error::Refusal;
+use crate::plugin::desc::{ExperimentDesc, PluginDesc};
 
 /// Why a folder is searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,7 @@ pub fn search_path() -> Vec<PathBuf> {
 
 /// Where `plugin install` puts plugins: `$XDG_DATA_HOME/gradtop/plugins`. `None` without a data folder.
 pub fn installed_plugins() -> Option<PathBuf> {
-    Some(crate::program::data_dir()?.join("plugins"))
+    Some(crate::machine::program::data_dir()?.join("plugins"))
 }
 
 pub(crate) fn folders() -> Vec<(PathBuf, Origin)> {
@@ -197,18 +197,18 @@ fn add(found: &mut Discovery, path: &Path, origin: Origin, desc: PluginDesc) {
 fn settled(path: &Path, since: Option<SystemTime>) -> Result<PluginDesc, Refusal> {
     // Ten times at most: a file that never rests is described as it is.
     for _ in 0..10 {
-        let Ok(before) = crate::plugin_file::identity(path) else { break };
+        let Ok(before) = crate::plugin::file::identity(path) else { break };
         let age = std::fs::metadata(path).and_then(|m| m.modified()).map(|t| t.elapsed());
         let Ok(Ok(age)) = age else { break };
         if age >= REST {
             break;
         }
         std::thread::sleep(REST.saturating_sub(age));
-        if crate::plugin_file::identity(path).is_ok_and(|now| now == before) {
+        if crate::plugin::file::identity(path).is_ok_and(|now| now == before) {
             break;
         }
     }
-    crate::describe::describe_since(path, since)
+    crate::plugin::describe::describe_since(path, since)
 }
 
 #[cfg(test)]

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::desc::PluginDesc;
 use crate::error::{OWN_WORDS, Refusal};
-use crate::plugin_file::{PluginFile, hex, identity};
-use crate::{inspect, load, program};
+use crate::machine::program;
+use crate::plugin::desc::PluginDesc;
+use crate::plugin::file::{PluginFile, hex, identity};
+use crate::plugin::{inspect, load};
 
 /// How long a plugin may take to describe itself where it need not wait for a processor, and at most.
 const TIME_OUT: Duration = Duration::from_secs(10);
@@ -179,8 +180,8 @@ fn ask(plugin: &PluginFile) -> Result<PluginDesc, Refusal> {
         }
         Ok(Answer::Refused(refusal)) => Err(refusal),
         Err(_) if !status.success() || child.answer.is_empty() => Err(Refusal::Died {
-            how: crate::signals::how_it_ended(status),
-            output: crate::cause::last_words(&child.output)
+            how: crate::machine::signals::how_it_ended(status),
+            output: crate::run::cause::last_words(&child.output)
                 .unwrap_or_else(|| crate::text::clean_bytes(last_line(&child.output), 400)),
         }),
         Err(e) => Err(Refusal::Internal { why: format!("its description could not be read: {e}") }),

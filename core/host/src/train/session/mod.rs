@@ -1,9 +1,11 @@
 //! A run as its trainer sees it: what the host functions act on, shared with the threads that watch over it.
 
-mod gate;
 mod headline;
-mod shown;
+mod status;
+mod stop_pause;
 mod stopwatch;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -16,8 +18,8 @@ use gradtop_store::{
 };
 use jiff::Timestamp;
 
-use crate::divergence::Divergence;
-pub(crate) use gate::bit;
+use crate::train::divergence::Divergence;
+pub(crate) use stop_pause::bit;
 use stopwatch::Stopwatch;
 
 /// Flags of a series.
@@ -163,7 +165,7 @@ impl Session {
     /// The events that the disk has not taken to the end, for the keeper.
     pub(crate) fn unwritten_events(&self) -> String {
         self.events.flush().ok();
-        self.events.hand_over(crate::report::EVENTS_LIMIT)
+        self.events.hand_over(crate::run::report::EVENTS_LIMIT)
     }
 
     /// Writes the events that wait for the disk.

@@ -13,15 +13,17 @@ use gradtop_store::{
 use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::allowed::{Action, Why, check};
-use crate::desc::{ExperimentDesc, PluginDesc};
-use crate::device::{self, DeviceChoice};
 use crate::error::{HostError, Refusal, Result};
-use crate::keeper::GoOn;
-use crate::params::resolve_params;
-use crate::plugin_file::{PluginFile, check_owner};
-use crate::signals::Blocked;
-use crate::{describe, git, keeper, libtorch, shared};
+use crate::machine::device::{self, DeviceChoice};
+use crate::machine::signals::Blocked;
+use crate::machine::{git, libtorch};
+use crate::plugin::desc::{ExperimentDesc, PluginDesc};
+use crate::plugin::file::{PluginFile, check_owner};
+use crate::plugin::params::resolve_params;
+use crate::plugin::{describe, shared};
+use crate::run::allowed::{Action, Why, check};
+use crate::run::keeper;
+use crate::run::keeper::GoOn;
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -32,7 +34,7 @@ pub struct Launch {
     pub plugin: PathBuf,
     /// The experiment's id.
     pub experiment: String,
-    /// A value for every parameter, from [`crate::resolve_params`].
+    /// A value for every parameter, from [`crate::plugin::params::resolve_params`].
     pub params: Vec<(String, ParamValue)>,
     /// The preset they came from, for the record.
     pub preset: Option<String>,
@@ -126,7 +128,7 @@ fn refused_by(
     if is_declared(experiment, params) {
         return None;
     }
-    crate::validate::refused(plugin, &experiment.id, params)
+    crate::plugin::validate::refused(plugin, &experiment.id, params)
 }
 
 /// Whether these are an experiment's defaults, or one of its presets.
@@ -226,7 +228,7 @@ fn start_keeper(run: &RunDir, lock: &RunLock, resume: Option<&GoOn>) -> Result<(
     child.kill().ok();
     let ended = child.wait().map_err(|e| e.to_string())?;
     if said.is_empty() {
-        return Err(format!("the keeper ended by {}", crate::signals::how_it_ended(ended)));
+        return Err(format!("the keeper ended by {}", crate::machine::signals::how_it_ended(ended)));
     }
     Err(said.trim_end().to_owned())
 }

@@ -8,7 +8,7 @@ use gradtop_store::{
     Versions, create_run,
 };
 
-use crate::session::Session;
+use super::Session;
 
 fn manifest(resumable: bool) -> Manifest {
     Manifest {

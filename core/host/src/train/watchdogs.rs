@@ -12,10 +12,10 @@ use gradtop_store::{
 };
 use jiff::Timestamp;
 
-use crate::cause::seconds;
-use crate::rate::Rate;
-use crate::session::{Session, bit};
-use crate::system::System;
+use crate::run::cause::seconds;
+use crate::train::rate::Rate;
+use crate::train::session::{Session, bit};
+use crate::train::system::System;
 
 /// How often requests are read.
 const LISTEN: Duration = Duration::from_millis(100);
@@ -27,7 +27,7 @@ const ORPHAN_GRACE: Duration = Duration::from_secs(10);
 const TROUBLES_TOLD: u32 = 100;
 
 /// Ends the threads when dropped.
-pub(crate) struct Tickers {
+pub(crate) struct Watchdogs {
     end: Arc<(Mutex<bool>, Condvar)>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -39,7 +39,7 @@ fn pause(end: &(Mutex<bool>, Condvar), time: Duration) -> bool {
     *waited.unwrap_or_else(PoisonError::into_inner).0
 }
 
-impl Tickers {
+impl Watchdogs {
     /// Starts both. `first` is the status to go on from.
     pub(crate) fn start(
         session: &'static Session,
@@ -159,7 +159,7 @@ impl Listener {
     /// A run whose folder was moved or deleted ends: what it writes would be looked for in vain.
     fn mind_the_folder(&mut self) {
         if !self.session.run.is_in_place() && self.session.failure().is_none() {
-            self.session.fail(crate::keeper::FOLDER_GONE.to_owned());
+            self.session.fail(crate::run::keeper::FOLDER_GONE.to_owned());
         }
     }
 
@@ -240,7 +240,7 @@ impl Listener {
             Some(since) if since.elapsed() > ORPHAN_GRACE => {
                 let message = "did not stop within 10 s without its keeper: ended".to_owned();
                 self.session.event(&Event::Warning { message });
-                crate::trainer::leave_now(1);
+                crate::train::trainer::leave_now(1);
             }
             Some(_) => {}
         }

@@ -9,10 +9,11 @@ use std::path::Path;
 use gradtop_abi::{self as abi, Kv};
 use gradtop_store::ParamValue;
 
-use crate::describe::{answer_and_leave, open_stdin, run_child, time_out};
-use crate::load::c_string;
-use crate::plugin_file::PluginFile;
-use crate::{guard, program};
+use crate::machine::program;
+use crate::plugin::describe::{answer_and_leave, open_stdin, run_child, time_out};
+use crate::plugin::file::PluginFile;
+use crate::plugin::guard;
+use crate::plugin::load::c_string;
 
 /// Why the experiment refuses these parameters; `None`: it does not, or does not say. A child that dies or hangs refuses
 /// nothing: the run will tell, with its log.

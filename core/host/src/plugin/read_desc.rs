@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, HashSet};
 use gradtop_abi::{Desc, Kv, desc_flag, goal, metric_flag, param_flag, param_type};
 use gradtop_store::{Goal, MetricInfo};
 
-use crate::desc::{ExperimentDesc, ParamDesc, ParamKind, PresetDesc};
 use crate::error::Refusal;
-use crate::guard::{self, Bad, FIGURES_LIMIT, LIST_LIMIT, Sized32, TEXT_LIMIT};
-use crate::params;
+use crate::plugin::desc::{ExperimentDesc, ParamDesc, ParamKind, PresetDesc};
+use crate::plugin::guard::{self, Bad, FIGURES_LIMIT, LIST_LIMIT, Sized32, TEXT_LIMIT};
+use crate::plugin::params;
 use crate::text::clean;
 
 /// Reads the experiments of a plugin; what is odd but allowed is added to `warnings`.

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use rustix::process::Signal;
 
 use crate::DEFAULT_GRACE;
-use crate::allowed::{Action, check};
 use crate::error::{HostError, Result};
-use crate::process::Process;
+use crate::machine::process::Process;
+use crate::run::allowed::{Action, check};
 
 /// Asks a run to stop: it ends its step, saves a checkpoint if it can, and is killed after `grace`. Where the disk takes no
 /// file that says so, its keeper is asked by signal, and `grace` is [`DEFAULT_GRACE`]; then the answer is why.
@@ -30,7 +30,8 @@ pub fn stop(run: &RunDir, grace: Duration) -> Result<Option<String>> {
 fn signal_keeper(seen: &View, signal: libc::c_int) -> bool {
     let Life::Alive { within_reach: true, .. } = seen.life else { return false };
     let Status { keeper_pid: Some(pid), keeper_start: Some(start), .. } = seen.status else { return false };
-    let process = Process::of(&seen.dir, pid, start).filter(|_| crate::process::catches(pid, signal));
+    let process =
+        Process::of(&seen.dir, pid, start).filter(|_| crate::machine::process::catches(pid, signal));
     let (Some(process), Some(signal)) = (process, Signal::from_named_raw(signal)) else { return false };
     process.signal(signal).is_ok()
 }
@@ -89,7 +90,7 @@ pub fn kill(run: &RunDir) -> Result<()> {
     let seen = ready(run, Action::Kill)?;
     append_event(run, &Event::Request { what: KILL.to_owned() }).ok();
     if request(run, Request::Stop { grace_s: Some(0.0) }).is_err() {
-        signal_keeper(&seen, crate::keeper::KILL_SIGNAL);
+        signal_keeper(&seen, crate::run::keeper::KILL_SIGNAL);
     }
     // The keeper does it, and writes it down. One that does not (it may be stopped itself) is not waited for long.
     let ends_within = |time: Duration| -> Result<bool> {

@@ -2,8 +2,8 @@
 
 use gradtop_store::{ParamValue, near};
 
-use crate::desc::{ExperimentDesc, ParamDesc, ParamKind};
 use crate::error::ParamError;
+use crate::plugin::desc::{ExperimentDesc, ParamDesc, ParamKind};
 
 /// A value for every parameter, in the order declared: the default, changed by the preset, changed by `sets`.
 /// Types, ranges and choices are checked; an unknown key or preset is answered with those that come near.
@@ -155,7 +155,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
-    use crate::desc::PresetDesc;
+    use crate::plugin::desc::PresetDesc;
 
     fn param(key: &str, kind: ParamKind, default: &str) -> ParamDesc {
         ParamDesc {

@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use gradtop_abi::{ABI_MAJOR, ENTRY_PREFIX, ENTRY_SYMBOL, Entry, EntryFn, MAGIC};
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW};
 
-use crate::desc::PluginDesc;
 use crate::error::Refusal;
-use crate::inspect::{Inspection, inspect_from};
-use crate::plugin_file::PluginFile;
-use crate::{guard, libtorch, read_desc};
+use crate::machine::libtorch;
+use crate::plugin::desc::PluginDesc;
+use crate::plugin::file::PluginFile;
+use crate::plugin::inspect::{Inspection, inspect_from};
+use crate::plugin::{guard, read_desc};
 
 /// An open plugin whose entry and descriptors have been checked.
 pub(crate) struct Plugin {

@@ -1,0 +1,10 @@
+//! Runs, seen from outside of their training: starting one, asking it for something, keeping it, and how it ended.
+
+pub(crate) mod allowed;
+pub(crate) mod cause;
+pub(crate) mod console;
+pub(crate) mod control;
+pub(crate) mod delete;
+pub(crate) mod keeper;
+pub(crate) mod launch;
+pub(crate) mod report;

@@ -1,0 +1,10 @@
+//! Training: the process that opens the plugin, what the plugin may call, and the threads that watch over it.
+
+pub(crate) mod divergence;
+pub(crate) mod host_table;
+pub(crate) mod rate;
+pub(crate) mod session;
+pub(crate) mod stack_overflow;
+pub(crate) mod system;
+pub(crate) mod trainer;
+pub(crate) mod watchdogs;
