@@ -10,6 +10,7 @@
 
 mod bench;
 mod download;
+mod gpu_bundle;
 mod libtorch;
 mod link;
 mod readers;
@@ -38,6 +39,7 @@ Usage: cargo xtask COMMAND
   bench [NAME]       print the benchmarks, or only `logging`, `monitor` [draw start open-1m open-10m live keys],
                      or `instruments`, `training` or `mnist-mlp` [ARGS of its script]
   soak [NAME ARGS]   what takes too long for every test: list them, or run one
+  gpu-bundle [DIR]   pack what checks a machine with a GPU into a folder [target/gpu-bundle]; see docs/cuda.md
   svg                draw a terminal (`tmux capture-pane -e -p` on stdin) as an SVG picture
   help               this text
 ";
@@ -78,6 +80,7 @@ fn dispatch(mut args: Vec<String>) -> Result<ExitCode> {
         "test" => test::test(&workspace, &args),
         "bench" => bench::bench(&workspace, &args),
         "soak" => soak::soak(&workspace, &args),
+        "gpu-bundle" => gpu_bundle::gpu_bundle(&workspace, &args),
         "svg" => {
             print!("{}", svg::from_stdin()?);
             Ok(ExitCode::SUCCESS)

@@ -38,21 +38,31 @@ impl Workspace {
 
     /// The packages under plugins/ that build a dynamic library.
     pub(crate) fn plugin_packages(&self) -> Result<Vec<String>> {
+        self.plugins("[package]")
+    }
+
+    /// The files of those libraries, in the release folder.
+    pub(crate) fn plugin_libraries(&self) -> Result<Vec<String>> {
+        Ok(self.plugins("[lib]")?.into_iter().map(|name| format!("lib{name}.so")).collect())
+    }
+
+    /// The `name` in a table of each plugin's Cargo.toml.
+    fn plugins(&self, table: &str) -> Result<Vec<String>> {
         let folder = self.root.join("plugins");
-        let mut packages = Vec::new();
+        let mut names = Vec::new();
         for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
             let manifest = entry?.path().join("Cargo.toml");
             if let Ok(text) = fs::read_to_string(&manifest)
                 && text.contains("\"cdylib\"")
             {
-                packages.push(
-                    package_name(&text)
-                        .with_context(|| format!("no package name in {}", manifest.display()))?,
+                names.push(
+                    name_in(&text, table)
+                        .with_context(|| format!("no name in {table} of {}", manifest.display()))?,
                 );
             }
         }
-        packages.sort();
-        Ok(packages)
+        names.sort();
+        Ok(names)
     }
 
     /// Program and plugins as arguments of cargo.
@@ -111,9 +121,13 @@ fn is_foreign_variable(name: &str) -> bool {
     ours || name.starts_with("LIBTORCH") || name == "TORCH_CUDA_VERSION"
 }
 
-/// The first `name = "…"` of a Cargo.toml.
-fn package_name(manifest: &str) -> Option<String> {
-    let value = manifest.lines().find_map(|line| line.trim().strip_prefix("name = "))?;
+/// The `name = "…"` below the heading of a table of a Cargo.toml.
+fn name_in(manifest: &str, table: &str) -> Option<String> {
+    let mut lines = manifest.lines().map(str::trim).skip_while(|line| *line != table).skip(1);
+    let value = lines
+        .by_ref()
+        .take_while(|line| !line.starts_with('['))
+        .find_map(|line| line.strip_prefix("name = "))?;
     Some(value.trim().trim_matches('"').to_owned())
 }
 
@@ -191,8 +205,10 @@ mod tests {
     #[test]
     fn every_plugin_package_is_found() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf();
-        let packages = Workspace { root, release: PathBuf::new() }.plugin_packages().unwrap();
+        let packages = Workspace { root: root.clone(), release: PathBuf::new() }.plugin_packages().unwrap();
         assert!(packages.contains(&"gradtop-deep-vs-shallow".to_owned()), "{packages:?}");
         assert!(!packages.contains(&"gradtop-toolkit".to_owned()), "the toolkit is no plugin: {packages:?}");
+        let libraries = Workspace { root, release: PathBuf::new() }.plugin_libraries().unwrap();
+        assert!(libraries.contains(&"libdeep_vs_shallow.so".to_owned()), "{libraries:?}");
     }
 }
