@@ -291,7 +291,7 @@ fn only_the_runtime_takes_over_the_terminal() {
     nowhere(others, &words, "raw mode or the alternate screen");
 }
 
-/// Below a run's folder, `core/store/src/inside.rs` alone opens, makes, moves and removes: it follows no link and waits for
+/// Below a run's folder, `core/store/src/folder/inside.rs` alone opens, makes, moves and removes: it follows no link and waits for
 /// nothing. In the store that holds for every file; elsewhere for what names a place in a run.
 #[test]
 fn files_of_a_run_are_opened_in_one_place() {
@@ -339,7 +339,7 @@ fn files_of_a_run_are_opened_in_one_place() {
         let lines: Vec<&str> = shipped.lines().map(|l| if line(&l) { l } else { "" }).collect();
         Some((path.clone(), lines.join("\n")))
     });
-    nowhere(ours, &calls, "core/store/src/inside.rs opens what lies in a run");
+    nowhere(ours, &calls, "core/store/src/folder/inside.rs opens what lies in a run");
 }
 
 /// What an ELF file exports, and the libraries it needs.

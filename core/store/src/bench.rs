@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::error::{IoContext as _, Result};
-use crate::fsutil;
-use crate::part::list_parts;
-use crate::recorder::{Recorder, RecorderOptions};
-use crate::run_dir::RunDir;
-use crate::series::SeriesKey;
+use crate::folder::run_dir::RunDir;
+use crate::folder::temporary;
+use crate::log::part::list_parts;
+use crate::log::recorder::{Recorder, RecorderOptions};
+use crate::log::series::SeriesKey;
 
 /// Metrics logged at each step.
 const METRICS: u32 = 10;
@@ -57,7 +57,7 @@ impl std::fmt::Display for LoggingReport {
 /// Logs 10 metrics for 100,000 steps to a run folder made in `dir` and removed afterwards. The values are noisy decaying
 /// curves of f32 precision, as losses are.
 pub fn logging(dir: &Path) -> Result<LoggingReport> {
-    let run = RunDir::new(dir.join(format!("{}bench-{}", fsutil::TMP, std::process::id())));
+    let run = RunDir::new(dir.join(format!("{}bench-{}", temporary::TMP, std::process::id())));
     std::fs::create_dir_all(run.path()).at("create", run.path())?;
     let report = measure(&run);
     let removed = std::fs::remove_dir_all(run.path()).at("remove", run.path());
@@ -87,7 +87,7 @@ fn measure(run: &RunDir) -> Result<LoggingReport> {
     calls.sort_unstable();
     let mut bytes = 0;
     for part in list_parts(run, &run.metrics())? {
-        bytes += crate::inside::entry(run, &part.path).at("read", &part.path)?.len;
+        bytes += crate::folder::inside::entry(run, &part.path).at("read", &part.path)?.len;
     }
     Ok(LoggingReport {
         points,

@@ -85,7 +85,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// A run may have 100,000 series.
-    #[error("a run may have {} series: put what varies into steps or a table", crate::MAX_SERIES)]
+    #[error("a run may have {} series: put what varies into steps or a table", crate::schema::MAX_SERIES)]
     TooManySeries,
     /// A table's columns do not fit together or differ from what the table held before.
     #[error("table {table:?}: {message}")]
@@ -194,7 +194,7 @@ pub(crate) trait IoContext<T> {
 
 impl<T> IoContext<T> for io::Result<T> {
     fn at(self, what: &'static str, path: &Path) -> Result<T> {
-        self.map_err(|source| match crate::inside::NoFile::of(&source) {
+        self.map_err(|source| match crate::folder::inside::NoFile::of(&source) {
             Some(what) => StoreError::Damaged { path: path.to_owned(), message: what.to_string() },
             None => StoreError::Io { what, path: path.to_owned(), source },
         })

@@ -10,8 +10,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
-use crate::manifest::MetricInfo;
-use crate::run_dir::RunDir;
+use crate::folder::manifest::MetricInfo;
+use crate::folder::run_dir::RunDir;
 
 /// A whole `figures.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub struct FigureFile {
 }
 
 fn schema() -> u32 {
-    crate::SCHEMA
+    crate::schema::SCHEMA
 }
 
 impl Default for FigureFile {
@@ -375,7 +375,7 @@ pub(crate) fn add(run: &RunDir, new: FigureFile) -> Result<()> {
     merge(&mut file, new);
     let path = run.figures();
     let text = toml::to_string(&file).format_at("encode", &path)?;
-    crate::inside::replace(run, &path, text.as_bytes(), false).at("write", &path)
+    crate::folder::inside::replace(run, &path, text.as_bytes(), false).at("write", &path)
 }
 
 /// Adds `new` figures to `file`; one of the same id takes the old one's place.
@@ -397,7 +397,7 @@ pub fn read(run: &RunDir) -> Result<Vec<Figure>> {
 
 fn read_file(run: &RunDir) -> Result<FigureFile> {
     let path = run.figures();
-    let text = match crate::inside::read_text(run, &path, crate::inside::TEXT_LIMIT) {
+    let text = match crate::folder::inside::read_text(run, &path, crate::folder::inside::TEXT_LIMIT) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(FigureFile::default()),
         Err(e) => return Err(e).at("read", &path),
@@ -406,7 +406,7 @@ fn read_file(run: &RunDir) -> Result<FigureFile> {
 }
 
 fn check(file: &FigureFile) -> Result<()> {
-    crate::manifest::check_schema(file.schema, Path::new("figures.toml"))?;
+    crate::folder::manifest::check_schema(file.schema, Path::new("figures.toml"))?;
     for (i, figure) in file.figures.iter().enumerate() {
         let place = format!("figure {:?}", figure.id);
         let bad =

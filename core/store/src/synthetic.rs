@@ -4,14 +4,14 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::birth::Birth;
 use crate::error::Result;
-use crate::machine::{boot_id, host_name};
-use crate::manifest::{ExperimentInfo, Goal, Manifest, MetricInfo, PluginInfo, Versions};
-use crate::recorder::{Recorder, RecorderOptions};
-use crate::run_dir::RunDir;
-use crate::series::SeriesKey;
-use crate::status::{State, Status, write_status};
+use crate::folder::birth::Birth;
+use crate::folder::machine::{boot_id, host_name};
+use crate::folder::manifest::{ExperimentInfo, Goal, Manifest, MetricInfo, PluginInfo, Versions};
+use crate::folder::run_dir::RunDir;
+use crate::folder::status::{State, Status, write_status};
+use crate::log::recorder::{Recorder, RecorderOptions};
+use crate::log::series::SeriesKey;
 use crate::{RunLock, SCHEMA, read_manifest, write_run_table};
 
 /// Metrics of a synthetic run.

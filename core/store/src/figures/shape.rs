@@ -217,7 +217,7 @@ fn short(value: &Value) -> String {
 
 /// `; did you mean x?`, if something comes near.
 pub(super) fn nearest<'a>(words: impl Iterator<Item = &'a str>, text: &str) -> String {
-    match crate::near(text, words).first() {
+    match crate::suggest::near(text, words).first() {
         Some(word) => format!("; did you mean {word}?"),
         None => String::new(),
     }

@@ -1,0 +1,152 @@
+//! How a run comes to be: its folder is built out of sight, with its lock held, and then gets its name. Whoever sees the run
+//! sees all of it, and sees that it lives.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::folder::inside;
+use crate::folder::lock::{RunLock, is_locked};
+use crate::folder::manifest::Manifest;
+use crate::folder::run_dir::{RunDir, create_shared, new_run_name, validate_name};
+use crate::folder::run_table::{write_params_table, write_run_table};
+use crate::folder::status::read_status;
+use crate::folder::temporary::{TMP, tmp_beside};
+
+/// How often a name, or a folder, may be taken away by others before it is given up.
+const TRIES: u32 = 1_000;
+
+/// A run that nobody sees yet. Dropped, it is gone.
+#[derive(Debug)]
+pub struct Birth {
+    runs: PathBuf,
+    manifest: Manifest,
+    find_name: bool,
+    /// The folder of the experiment.
+    above: RunDir,
+    run: RunDir,
+    /// Until it has its name.
+    lock: Option<RunLock>,
+}
+
+impl Birth {
+    /// Makes the folder of a new run under a temporary name and takes its lock. With `find_name` the run gets the next free
+    /// name; else that of the manifest, and [`StoreError::RunExists`] if there is such a run.
+    pub fn begin(runs: &Path, manifest: Manifest, find_name: bool) -> Result<Self> {
+        if !find_name {
+            validate_name(&manifest.run)?;
+        }
+        let id = &manifest.experiment.id;
+        if id.is_empty() || id.contains(['/', '\0']) || id.starts_with('.') {
+            return Err(StoreError::BadName {
+                name: id.clone(),
+                why: "an experiment's id is part of a path",
+            });
+        }
+        let above = RunDir::new(runs.join(format!("exp={id}")));
+        let path = above.path().join(format!("run={}", manifest.run));
+        if !find_name && inside::exists(&above, &path) {
+            return Err(StoreError::RunExists { path });
+        }
+        fs::create_dir_all(runs).at("create", runs)?;
+        for _ in 0..TRIES {
+            create_shared(runs, above.path())?;
+            remove_unfinished(&above);
+            if let Some((run, lock)) = conceive(&above)? {
+                return Ok(Self { runs: runs.to_owned(), manifest, find_name, above, run, lock: Some(lock) });
+            }
+        }
+        let source = std::io::Error::other("others remove it again and again");
+        Err(StoreError::Io { what: "create a run in", path: above.path().to_owned(), source })
+    }
+
+    /// The folder, under its temporary name.
+    pub fn run(&self) -> &RunDir {
+        &self.run
+    }
+
+    /// Writes the manifest, of a run that has a status its tables too, and gives the folder its name.
+    pub fn finish(mut self) -> Result<(RunDir, RunLock)> {
+        let mut tries = 0;
+        loop {
+            if self.find_name {
+                self.manifest.run = new_run_name(&self.runs, &self.manifest.experiment.id);
+            }
+            let path = self.run.manifest();
+            let text = toml::to_string(&self.manifest).format_at("encode", &path)?;
+            inside::replace(&self.run, &path, text.as_bytes(), true).at("write", &path)?;
+            if let Ok(status) = read_status(&self.run) {
+                write_params_table(&self.run, &self.manifest)?;
+                write_run_table(&self.run, &self.manifest, &status)?;
+            }
+            let path = self.above.path().join(format!("run={}", self.manifest.run));
+            match inside::rename_new(&self.above, self.run.path(), &path) {
+                Ok(()) => {
+                    let Some(lock) = self.lock.take() else { unreachable!("it is taken here only") };
+                    return Ok((RunDir::new(path), lock));
+                }
+                Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(e).at("create", &path),
+                Err(_) if self.find_name && tries < TRIES => tries += 1,
+                Err(_) => return Err(StoreError::RunExists { path }),
+            }
+        }
+    }
+}
+
+impl Drop for Birth {
+    fn drop(&mut self) {
+        if self.lock.is_some() {
+            inside::remove_dir(&self.above, self.run.path()).ok();
+            // The experiment's folder too, if it holds nothing else.
+            fs::remove_dir(self.above.path()).ok();
+        }
+    }
+}
+
+/// Makes an empty run under a temporary name and locks it; `None` if somebody has removed it at that moment.
+fn conceive(above: &RunDir) -> Result<Option<(RunDir, RunLock)>> {
+    let run = RunDir::new(tmp_beside(&above.path().join("run")));
+    match fs::create_dir(run.path()) {
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotFound) => {
+            return Ok(None);
+        }
+        made => made.at("create", run.path())?,
+    }
+    let made = RunLock::acquire_now(&run).and_then(|lock| {
+        for dir in [run.control(), run.journal(), run.metrics(), run.tables(), run.checkpoints()] {
+            inside::create_dir_all(&run, &dir).at("create", &dir)?;
+        }
+        Ok(lock)
+    });
+    match made {
+        Ok(lock) if lock.is_there() => Ok(Some((run, lock))),
+        // Another launch took it for the leftover of a dead one in the moment before it was locked.
+        Ok(_) | Err(StoreError::Locked { .. }) => Ok(None),
+        Err(_) if !inside::exists(above, run.path()) => Ok(None),
+        Err(e) => {
+            inside::remove_dir(above, run.path()).ok();
+            Err(e)
+        }
+    }
+}
+
+/// Removes what launches and deletions of this user left in the folder of an experiment that died before they were done.
+pub fn remove_unfinished(above: &RunDir) {
+    let names = inside::names(above, above.path()).unwrap_or_default();
+    for name in names.iter().filter(|name| name.to_string_lossy().starts_with(TMP)) {
+        let run = RunDir::new(above.path().join(name));
+        let own = |m: fs::Metadata| m.is_dir() && m.uid() == rustix::process::geteuid().as_raw();
+        if fs::symlink_metadata(run.path()).is_ok_and(own)
+            && is_locked(&run).is_ok_and(|locked| !locked)
+            && let Ok(_lock) = RunLock::acquire_now(&run)
+        {
+            inside::remove_dir(above, run.path()).ok();
+        }
+    }
+}
+
+/// Makes a run of this manifest that nobody runs.
+pub fn create_run(runs: &Path, manifest: &Manifest) -> Result<RunDir> {
+    Ok(Birth::begin(runs, manifest.clone(), false)?.finish()?.0)
+}

@@ -1,0 +1,145 @@
+//! What belongs into a run's folder, and what does not.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{IoContext as _, Result};
+use crate::folder::inside;
+use crate::folder::run_dir::RunDir;
+use crate::folder::temporary::TMP;
+
+/// Files of a run, and folders whose content is the experiment's or whatever was set aside.
+const WHOLE: [&str; 13] = [
+    "run.toml",
+    "plugin.so",
+    "status.json",
+    "lock",
+    "events.jsonl",
+    "series.jsonl",
+    "damage.jsonl",
+    "damaged",
+    "figures.toml",
+    "console.log",
+    "console-tail.log",
+    "console-tail.old.log",
+    ".reserve",
+];
+
+/// What lies in a run's folder, at any depth that is not the experiment's own, and is not a run's: paths relative to the folder,
+/// sorted.
+pub fn foreign(run: &RunDir) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    look(run, run.path(), &mut found)?;
+    found.sort();
+    Ok(found)
+}
+
+fn look(run: &RunDir, dir: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    for name in inside::names(run, dir).at("list", dir)? {
+        let path = dir.join(&name);
+        let below = path.strip_prefix(run.path()).unwrap_or(&path).to_owned();
+        let is_folder = inside::is_dir(run, &path);
+        match name.to_str().map_or(Belongs::No, |name| belongs(below.parent().unwrap_or(&below), name)) {
+            Belongs::Folder if is_folder => look(run, &path, found)?,
+            // Of the run's own names something else may have taken one.
+            Belongs::Folder if dir != run.path() => found.push(below),
+            Belongs::Whole | Belongs::Folder => {}
+            Belongs::No => found.push(below),
+        }
+    }
+    Ok(())
+}
+
+enum Belongs {
+    Whole,
+    /// If what is in it does.
+    Folder,
+    No,
+}
+
+fn belongs(dir: &Path, name: &str) -> Belongs {
+    // What a resume set aside lies there in the same places.
+    let mut parts = dir.iter().peekable();
+    if parts.peek().is_some_and(|first| *first == "superseded") && dir.iter().count() > 1 {
+        parts.nth(1);
+    }
+    let dir: Vec<&str> = parts.filter_map(|part| part.to_str()).collect();
+    let numbered = |start: &str, end: &str| {
+        let number = name.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
+        number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit() || b == b'-'))
+    };
+    let whole = |is: bool| if is || is_unfinished(name) { Belongs::Whole } else { Belongs::No };
+    match dir[..] {
+        [] if matches!(name, "control" | "journal" | "metrics" | "tables" | "checkpoints" | "superseded") => {
+            Belongs::Folder
+        }
+        [] => whole(WHOLE.contains(&name)),
+        ["control"] => whole(matches!(name, "stop" | "pause" | "resume" | "checkpoint")),
+        ["journal"] => whole(numbered("journal-", ".arrows")),
+        ["metrics"] | ["tables", _] => whole(numbered("part-", ".parquet")),
+        ["tables"] if is_unfinished(name) => Belongs::Whole,
+        ["tables" | "superseded"] => Belongs::Folder,
+        ["checkpoints"] => whole(numbered("step-", "")),
+        _ => Belongs::No,
+    }
+}
+
+/// Whether it is a name of unfinished work: `.tmp-<process id>-…`, or of a merge or a checkpoint.
+fn is_unfinished(name: &str) -> bool {
+    name.strip_prefix(TMP).is_some_and(|rest| {
+        rest.starts_with(|c: char| c.is_ascii_digit())
+            || ["merge-", "step-", "old-"].iter().any(|work| rest.starts_with(work))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn files_of_others_are_found_wherever_they_lie() {
+        let temp = tempfile::tempdir().unwrap();
+        let run = RunDir::new(temp.path());
+        let put = |path: &str| {
+            let path = temp.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        };
+        let ours = [
+            "run.toml",
+            "damage.jsonl",
+            "damaged/2-part-00001.parquet",
+            "control/stop",
+            "journal/journal-00003.arrows",
+            "metrics/part-00001-00002.parquet",
+            "metrics/.tmp-12-ab-0-part-00003.parquet.new",
+            "tables/t/part-00001.parquet",
+            "checkpoints/step-9/src/model.pt",
+            "checkpoints/.tmp-step-19/model.pt",
+            "superseded/2026-01-02T03-04-05.000Z/metrics/part-00001.parquet",
+            ".tmp-merge-metrics/part-00001-00032.parquet",
+        ];
+        for path in ours {
+            put(path);
+        }
+        assert_eq!(foreign(&run).unwrap(), [""; 0].map(PathBuf::from));
+        let foreign_ones = [
+            ".tmp-work/main.c",
+            "checkpoints/best.pt",
+            "control/notes",
+            "metrics/src/main.c",
+            "notes.md",
+            "superseded/2026-01-02T03-04-05.000Z/notes.md",
+            "tables/NOTES.md",
+            "tables/t/main.c",
+        ];
+        for path in foreign_ones {
+            put(path);
+        }
+        let told = foreign(&run).unwrap();
+        let named = |path: &&str| told.iter().any(|t| Path::new(path).starts_with(t));
+        assert!(foreign_ones.iter().all(named), "{told:?}");
+        assert!(!ours.iter().any(named), "{told:?}");
+    }
+}

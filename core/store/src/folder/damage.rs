@@ -1,0 +1,82 @@
+//! `damage.jsonl`: which files of a run hold something else than was written, one JSON object a line.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::folder::events::{Event, append_event};
+use crate::folder::inside;
+use crate::folder::run_dir::RunDir;
+
+/// A damaged file, as it was found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Damage {
+    /// When it was found.
+    pub time: Timestamp,
+    /// The file, relative to the run's folder, as it was called then.
+    pub file: PathBuf,
+    /// Where it is kept now, relative to the run's folder, if it was set aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<PathBuf>,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    schema: u32,
+    #[serde(flatten)]
+    damage: &'a Damage,
+}
+
+/// What was found damaged so far by whoever seals, merges and recovers. A line that cannot be understood is left out.
+pub fn known_damage(run: &RunDir) -> Result<Vec<Damage>> {
+    let path = run.damage();
+    let text = match inside::read(run, &path, inside::TEXT_LIMIT) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(e).at("read", &path),
+    };
+    Ok(text.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+}
+
+/// Moves a damaged file to `damaged/`, where nothing reads it, and says so once.
+pub(crate) fn set_aside(run: &RunDir, path: &Path, error: &StoreError) -> Result<()> {
+    let dir = run.damaged();
+    inside::create_dir_all(run, &dir).at("create", &dir)?;
+    let name = path.file_name().unwrap_or_default();
+    let mut to = dir.join(name);
+    for n in 2.. {
+        if !inside::exists(run, &to) {
+            break;
+        }
+        to = dir.join(format!("{n}-{}", name.to_string_lossy()));
+    }
+    // Told first: a kill in between tells it again at most.
+    tell(run, path, Some(&to), error)?;
+    inside::rename(run, path, &to).at("move", path)?;
+    inside::sync_dir(run, &dir).at("sync", &dir)
+}
+
+/// Notes that a file is damaged, and tells it as a warning, unless that has been done.
+pub(crate) fn tell(run: &RunDir, path: &Path, kept: Option<&Path>, error: &StoreError) -> Result<()> {
+    let below = |path: &Path| path.strip_prefix(run.path()).unwrap_or(path).to_owned();
+    let damage =
+        Damage { time: Timestamp::now(), file: below(path), kept: kept.map(below), message: error.what() };
+    let same = |d: &Damage| (&d.file, &d.kept, &d.message) == (&damage.file, &damage.kept, &damage.message);
+    if known_damage(run)?.iter().any(same) {
+        return Ok(());
+    }
+    let file = run.damage();
+    let mut text = serde_json::to_vec(&Line { schema: crate::schema::SCHEMA, damage: &damage })
+        .format_at("encode", &file)?;
+    text.push(b'\n');
+    inside::append(run, &file)
+        .and_then(|mut f| std::io::Write::write_all(&mut f, &text))
+        .at("append to", &file)?;
+    let kept = damage.kept.map(|kept| format!("; kept as {}", kept.display())).unwrap_or_default();
+    let message = format!("{} is damaged: {}{kept}", damage.file.display(), damage.message);
+    append_event(run, &Event::Warning { message })
+}

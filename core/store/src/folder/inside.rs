@@ -1,0 +1,503 @@
+//! Everything that opens, makes, moves or removes a file inside a run folder.
+//!
+//! A run folder may be anybody's, and may be damaged. The folder itself may be reached by way of a symbolic link; below it
+//! no link is followed, for reading or for writing, and only regular files are opened, without ever waiting for one.
+//! Every `path` is below the run's folder, or the folder itself.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, fchmod, fchown, fstat,
+    linkat, mkdirat, openat, openat2, renameat, renameat_with, statat, unlinkat,
+};
+use rustix::io::Errno;
+
+use crate::folder::run_dir::RunDir;
+use crate::folder::temporary::tmp_beside;
+
+/// The most bytes of a text file that is read whole: manifest, status, figures and the like.
+pub const TEXT_LIMIT: u64 = 16 << 20;
+/// The most bytes of the file of a request or of a lock.
+pub const NOTE_LIMIT: u64 = 64 << 10;
+
+/// What holds for every file opened here: no wait for a pipe's other end or a lease, no terminal taken over.
+const CAREFUL: OFlags = OFlags::CLOEXEC.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+/// A folder that is only gone through.
+const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// The mode of new files and folders; the umask takes from it.
+const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
+const PRIVATE_MODE: Mode = Mode::from_raw_mode(0o600);
+const PUBLIC_MODE: Mode = Mode::from_raw_mode(0o644);
+const DIR_MODE: Mode = Mode::from_raw_mode(0o777);
+
+/// Something else than a regular file lies where a run has one: damage, wherever it is met.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NoFile(&'static str);
+
+impl NoFile {
+    fn error(what: &'static str) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidInput, Self(what))
+    }
+
+    /// What is there, if an error says that it is no file.
+    pub(crate) fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+/// Opens a file for reading.
+pub fn open(run: &RunDir, path: &Path) -> io::Result<File> {
+    open_with(run, path, OFlags::RDONLY)
+}
+
+/// Opens a file for appending, a new one if there is none.
+pub fn append(run: &RunDir, path: &Path) -> io::Result<File> {
+    open_with(run, path, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE)
+}
+
+/// Opens a file for reading and writing, a new one if there is none.
+pub fn edit(run: &RunDir, path: &Path) -> io::Result<File> {
+    open_with(run, path, OFlags::RDWR | OFlags::CREATE)
+}
+
+/// The same, a new one for this user alone.
+pub fn edit_private(run: &RunDir, path: &Path) -> io::Result<File> {
+    open_as(run, path, OFlags::RDWR | OFlags::CREATE, PRIVATE_MODE)
+}
+
+/// Makes a new file; an error if the name is taken.
+pub fn create_new(run: &RunDir, path: &Path) -> io::Result<File> {
+    open_with(run, path, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
+}
+
+/// Opens an existing file for writing, and cuts it to `len` bytes if it is longer.
+pub fn cut(run: &RunDir, path: &Path, len: u64) -> io::Result<()> {
+    let file = open_with(run, path, OFlags::WRONLY)?;
+    if file.metadata()?.len() > len { file.set_len(len) } else { Ok(()) }
+}
+
+/// Reads a whole file; an error if it is longer than `limit`.
+pub fn read(run: &RunDir, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = open(run, path)?;
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        let message = format!("it is longer than the {} KiB that such a file may have", limit >> 10);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(bytes)
+}
+
+/// The same, for UTF-8.
+pub fn read_text(run: &RunDir, path: &Path, limit: u64) -> io::Result<String> {
+    String::from_utf8(read(run, path, limit)?).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
+}
+
+/// The last bytes of a file, at most `limit`, and how many there are before them.
+pub fn read_end(run: &RunDir, path: &Path, limit: u64) -> io::Result<(Vec<u8>, u64)> {
+    let mut file = open(run, path)?;
+    let before = file.metadata()?.len().saturating_sub(limit);
+    file.seek(SeekFrom::Start(before))?;
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok((bytes, before))
+}
+
+/// Writes `bytes` to `path` by way of a temporary file and a rename: a reader sees the old file or the new one.
+/// With `durable`, file and folder are on the disk when this returns.
+pub fn replace(run: &RunDir, path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
+    replace_with(run, path, bytes, durable, None)
+}
+
+/// The same, not durable, and readable by all, whatever the umask.
+pub fn replace_public(run: &RunDir, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_with(run, path, bytes, false, Some(PUBLIC_MODE))
+}
+
+fn replace_with(
+    run: &RunDir,
+    path: &Path,
+    bytes: &[u8],
+    durable: bool,
+    mode: Option<Mode>,
+) -> io::Result<()> {
+    let tmp = tmp_beside(path);
+    let written = (|| {
+        let mut file = create_new(run, &tmp)?;
+        file.write_all(bytes)?;
+        if let Some(mode) = mode {
+            fchmod(&file, mode)?;
+        }
+        if durable {
+            file.sync_all()?;
+        }
+        rename(run, &tmp, path)
+    })();
+    if written.is_err() {
+        remove_file(run, &tmp).ok();
+        return written;
+    }
+    if durable { sync_dir(run, path.parent().unwrap_or(run.path())) } else { Ok(()) }
+}
+
+/// Moves a file or folder to another name in the same run.
+pub fn rename(run: &RunDir, from: &Path, to: &Path) -> io::Result<()> {
+    let ((from_dir, from), (to_dir, to)) = (parent(run, from)?, parent(run, to)?);
+    Ok(renameat(from_dir, from, to_dir, to)?)
+}
+
+/// Gives a folder another name in the same run; an error of kind `AlreadyExists` if that is taken.
+pub fn rename_new(run: &RunDir, from: &Path, to: &Path) -> io::Result<()> {
+    let ((from_dir, from), (to_dir, to)) = (parent(run, from)?, parent(run, to)?);
+    match renameat_with(&from_dir, from, &to_dir, to, RenameFlags::NOREPLACE) {
+        // A file system that cannot: an empty folder takes the name, and is then replaced in one step.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            mkdirat(&to_dir, to, DIR_MODE)?;
+            let renamed = renameat(&from_dir, from, &to_dir, to);
+            if renamed.is_err() {
+                unlinkat(&to_dir, to, AtFlags::REMOVEDIR).ok();
+            }
+            Ok(renamed?)
+        }
+        renamed => Ok(renamed?),
+    }
+}
+
+/// Exchanges two folders in one step. `false`: this file system cannot.
+pub fn exchange(run: &RunDir, a: &Path, b: &Path) -> io::Result<bool> {
+    #[cfg(test)]
+    if crate::folder::temporary::hook::no_exchange() {
+        return Ok(false);
+    }
+    let ((a_dir, a), (b_dir, b)) = (parent(run, a)?, parent(run, b)?);
+    match renameat_with(a_dir, a, b_dir, b, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(true),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Gives a file a second name in the same run.
+pub fn hard_link(run: &RunDir, from: &Path, to: &Path) -> io::Result<()> {
+    let ((from_dir, from), (to_dir, to)) = (parent(run, from)?, parent(run, to)?);
+    Ok(linkat(from_dir, from, to_dir, to, AtFlags::empty())?)
+}
+
+/// Makes a folder, and those above it up to the run's own, which must be there.
+pub fn create_dir_all(run: &RunDir, path: &Path) -> io::Result<()> {
+    let mut dir = open_root(run)?;
+    for name in relative(run, path)?.components() {
+        let name = name.as_os_str();
+        let made = match mkdirat(&dir, name, DIR_MODE) {
+            Ok(()) => true,
+            Err(Errno::EXIST) => false,
+            Err(e) => return Err(e.into()),
+        };
+        let flags = if made { OFlags::RDONLY | OFlags::DIRECTORY | CAREFUL } else { FOLDER };
+        let inner = open_below(&dir, Path::new(name), flags, Mode::empty())?;
+        if made {
+            give_to_owner(&dir, &inner);
+        }
+        dir = inner;
+    }
+    Ok(())
+}
+
+/// Removes a file, or a link itself; `false` if it is already gone.
+pub fn remove_file(run: &RunDir, path: &Path) -> io::Result<bool> {
+    let removed = parent(run, path).and_then(|(dir, name)| Ok(unlinkat(dir, name, AtFlags::empty())?));
+    gone_is_fine(removed)
+}
+
+/// Removes a folder and everything in it, or a link itself; `false` if it is already gone.
+pub fn remove_dir(run: &RunDir, path: &Path) -> io::Result<bool> {
+    gone_is_fine(parent(run, path).and_then(|(dir, name)| remove_tree(&dir, Path::new(name))))
+}
+
+fn gone_is_fine(removed: io::Result<()>) -> io::Result<bool> {
+    match removed {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        removed => removed.map(|()| true),
+    }
+}
+
+/// Removes `name` in `dir` and all that is below it. No link is followed.
+fn remove_tree(dir: &OwnedFd, name: &Path) -> io::Result<()> {
+    match unlinkat(dir, name, AtFlags::empty()) {
+        Ok(()) => return Ok(()),
+        Err(Errno::ISDIR) => {}
+        Err(e) => return Err(e.into()),
+    }
+    let inner = open_below(dir, name, OFlags::RDONLY | OFlags::DIRECTORY | CAREFUL, Mode::empty())?;
+    for name in names_in(&inner)? {
+        remove_tree(&inner, Path::new(&name))?;
+    }
+    Ok(unlinkat(dir, name, AtFlags::REMOVEDIR)?)
+}
+
+/// Puts a folder's entries on the disk.
+pub fn sync_dir(run: &RunDir, path: &Path) -> io::Result<()> {
+    File::from(open_dir(run, path)?).sync_all()
+}
+
+/// Names in a folder, in no order; none if it is not there.
+pub fn names(run: &RunDir, path: &Path) -> io::Result<Vec<OsString>> {
+    match open_dir(run, path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        dir => names_in(&dir?),
+    }
+}
+
+fn names_in(dir: &OwnedFd) -> io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(dir)? {
+        let entry = entry?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if name != "." && name != ".." {
+            names.push(name.to_owned());
+        }
+    }
+    Ok(names)
+}
+
+/// What lies at a path. A link is [`Kind::Other`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is.
+    pub kind: Kind,
+    /// Its length in bytes.
+    pub len: u64,
+    /// When it was last changed.
+    pub modified: SystemTime,
+    /// The number of its inode.
+    pub inode: u64,
+    /// How many names it has.
+    pub links: u64,
+}
+
+/// What can lie at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A link, pipe, socket or device.
+    Other,
+}
+
+/// Looks at what lies at a path.
+pub fn entry(run: &RunDir, path: &Path) -> io::Result<Entry> {
+    let (dir, name) = parent(run, path)?;
+    Ok(entry_of(&statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?))
+}
+
+/// Whether a regular file lies there.
+pub fn is_file(run: &RunDir, path: &Path) -> bool {
+    entry(run, path).is_ok_and(|e| e.kind == Kind::File)
+}
+
+/// Whether a folder lies there.
+pub fn is_dir(run: &RunDir, path: &Path) -> bool {
+    entry(run, path).is_ok_and(|e| e.kind == Kind::Folder)
+}
+
+/// Whether anything lies there.
+pub fn exists(run: &RunDir, path: &Path) -> bool {
+    entry(run, path).is_ok()
+}
+
+/// Whether a run may be mended by whoever merely looks at it: its folder is this user's own, nothing but files and folders
+/// lies where gradtop writes, and what it writes to in place has no second name elsewhere.
+pub fn is_own(run: &RunDir) -> bool {
+    let own = |root: OwnedFd| fstat(root).is_ok_and(|s| s.st_uid == rustix::process::geteuid().as_raw());
+    let below = |dir: &Path| -> Vec<PathBuf> {
+        names(run, dir).unwrap_or_default().into_iter().map(|name| dir.join(name)).collect()
+    };
+    let in_place = [run.lock(), run.events(), run.series(), run.damage()];
+    let plain = |path: &PathBuf| {
+        let alone = |e: &Entry| e.links == 1 || !(in_place.contains(path) || path.starts_with(run.journal()));
+        entry(run, path).is_ok_and(|e| e.kind == Kind::Folder || e.kind == Kind::File && alone(&e))
+    };
+    let mut folders = vec![
+        run.path().to_owned(),
+        run.journal(),
+        run.metrics(),
+        run.tables(),
+        run.checkpoints(),
+        run.control(),
+    ];
+    folders.extend(below(&run.tables()));
+    open_root(run).is_ok_and(own) && folders.iter().all(|dir| below(dir).iter().all(plain))
+}
+
+fn entry_of(stat: &Stat) -> Entry {
+    let since_1970 = Duration::new(u64::try_from(stat.st_mtime).unwrap_or(0), stat.st_mtime_nsec as u32);
+    Entry {
+        kind: match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Kind::File,
+            FileType::Directory => Kind::Folder,
+            _ => Kind::Other,
+        },
+        len: u64::try_from(stat.st_size).unwrap_or(0),
+        modified: SystemTime::UNIX_EPOCH + since_1970,
+        inode: stat.st_ino,
+        links: stat.st_nlink,
+    }
+}
+
+fn open_with(run: &RunDir, path: &Path, flags: OFlags) -> io::Result<File> {
+    let mode = if flags.contains(OFlags::CREATE) { FILE_MODE } else { Mode::empty() };
+    open_as(run, path, flags, mode)
+}
+
+fn open_as(run: &RunDir, path: &Path, flags: OFlags, mode: Mode) -> io::Result<File> {
+    let root = open_root(run)?;
+    let file = open_below(&root, relative(run, path)?, flags | CAREFUL, mode)?;
+    if flags.contains(OFlags::CREATE) {
+        give_to_owner(&root, &file);
+    }
+    match entry_of(&fstat(&file)?).kind {
+        Kind::File => Ok(File::from(file)),
+        Kind::Folder => Err(NoFile::error("it is a folder, not a file")),
+        Kind::Other => Err(NoFile::error("it is not a regular file")),
+    }
+}
+
+/// What root makes in somebody's folder is theirs: they are to go on with it.
+fn give_to_owner(folder: &OwnedFd, new: &OwnedFd) {
+    if rustix::process::geteuid().is_root()
+        && let (Ok(folder), Ok(stat)) = (fstat(folder), fstat(new))
+        && folder.st_uid != 0
+        && stat.st_uid == 0
+        && (stat.st_nlink == 1 || entry_of(&stat).kind == Kind::Folder)
+    {
+        let (user, group) =
+            (rustix::fs::Uid::from_raw(folder.st_uid), rustix::fs::Gid::from_raw(folder.st_gid));
+        fchown(new, Some(user), Some(group)).ok();
+    }
+}
+
+fn open_dir(run: &RunDir, path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | CAREFUL;
+    open_below(&open_root(run)?, relative(run, path)?, flags, Mode::empty())
+}
+
+/// The folder that a path lies in, and its name there.
+fn parent<'a>(run: &RunDir, path: &'a Path) -> io::Result<(OwnedFd, &'a Path)> {
+    let name = path.file_name().ok_or_else(|| outside(path))?;
+    let dir = relative(run, path)?.parent().ok_or_else(|| outside(path))?;
+    Ok((open_below(&open_root(run)?, dir, FOLDER, Mode::empty())?, Path::new(name)))
+}
+
+fn open_root(run: &RunDir) -> io::Result<OwnedFd> {
+    Ok(match run.held() {
+        Some(folder) => folder.try_clone()?,
+        None => openat(CWD, run.path(), FOLDER, Mode::empty())?,
+    })
+}
+
+/// The path as seen from the run's folder: names only.
+fn relative<'a>(run: &RunDir, path: &'a Path) -> io::Result<&'a Path> {
+    let below = path.strip_prefix(run.path()).map_err(|_| outside(path))?;
+    let plain = below.components().all(|c| matches!(c, Component::Normal(_)));
+    if plain { Ok(below) } else { Err(outside(path)) }
+}
+
+fn outside(path: &Path) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, format!("{} is outside of the run's folder", path.display()))
+}
+
+/// Opens a path of plain names below `dir` without following a link.
+fn open_below(dir: &OwnedFd, path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    let opened = match openat2(dir, path, flags, mode, resolve) {
+        // An old kernel, a sandbox that forbids the call, or a rename at the same moment.
+        Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => open_stepwise(dir, path, flags, mode),
+        opened => opened,
+    };
+    opened.map_err(|e| match e {
+        Errno::LOOP => NoFile::error(
+            "it is, or lies behind, a symbolic link, and links inside a run folder are not followed",
+        ),
+        Errno::ISDIR => NoFile::error("it is a folder, not a file"),
+        // A socket, a device without a driver, a pipe that nobody reads.
+        Errno::NXIO => NoFile::error("it is not a regular file"),
+        e => e.into(),
+    })
+}
+
+/// The same, where the kernel has no `openat2`: each name by itself.
+fn open_stepwise(dir: &OwnedFd, path: &Path, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
+    let step = |dir: &dyn AsFd, name: &Path, flags, mode| {
+        let dir = dir.as_fd();
+        match openat(dir, name, flags | OFlags::NOFOLLOW, mode) {
+            Err(Errno::NOTDIR) if is_link(dir, name) => Err(Errno::LOOP),
+            opened => opened,
+        }
+    };
+    let last = Path::new(path.file_name().unwrap_or(path.as_os_str()));
+    let mut at = None;
+    for name in path.parent().into_iter().flat_map(Path::components) {
+        let dir: &dyn AsFd = at.as_ref().map_or(dir as &dyn AsFd, |at| at as &dyn AsFd);
+        at = Some(step(dir, Path::new(name.as_os_str()), FOLDER, Mode::empty())?);
+    }
+    let dir: &dyn AsFd = at.as_ref().map_or(dir as &dyn AsFd, |at: &OwnedFd| at as &dyn AsFd);
+    step(dir, last, flags, mode)
+}
+
+fn is_link(dir: impl AsFd, name: &Path) -> bool {
+    statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Symlink)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn without_openat2_the_same_is_opened_and_the_same_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        let run = RunDir::new(temp.path().join("run"));
+        std::fs::create_dir(run.path()).unwrap();
+        create_dir_all(&run, &run.metrics()).unwrap();
+        std::fs::write(temp.path().join("outside"), "x").unwrap();
+        replace(&run, &run.metrics().join("part"), b"x", true).unwrap();
+        symlink("../outside", run.path().join("link")).unwrap();
+        symlink("metrics", run.path().join("inner")).unwrap();
+        symlink("..", run.path().join("up")).unwrap();
+        let root = open_root(&run).unwrap();
+        let read = OFlags::RDONLY | CAREFUL;
+        let cases = [
+            ("metrics/part", read, None),
+            ("metrics", read | OFlags::DIRECTORY, None),
+            ("", FOLDER, None),
+            ("nothing", read, Some(Errno::NOENT)),
+            ("metrics/part/x", read, Some(Errno::NOTDIR)),
+            ("link", read, Some(Errno::LOOP)),
+            ("link", OFlags::WRONLY | OFlags::CREATE | CAREFUL, Some(Errno::LOOP)),
+            ("inner/part", read, Some(Errno::LOOP)),
+            ("inner", FOLDER, Some(Errno::LOOP)),
+            ("up/outside", read, Some(Errno::LOOP)),
+        ];
+        for (path, flags, error) in cases {
+            let mode = if flags.contains(OFlags::CREATE) { FILE_MODE } else { Mode::empty() };
+            let path = if path.is_empty() { "." } else { path };
+            let stepwise = open_stepwise(&root, Path::new(path), flags, mode);
+            assert_eq!(stepwise.as_ref().err(), error.as_ref(), "{path}");
+            assert_eq!(open_below(&root, Path::new(path), flags, mode).is_ok(), error.is_none(), "{path}");
+        }
+    }
+}

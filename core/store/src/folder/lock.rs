@@ -1,0 +1,288 @@
+//! The run's lock: held by keeper and trainer for as long as they live.
+//!
+//! It is a write lock of an open file description (`F_OFD_SETLK`), so children that inherit the file hold it too, and it is
+//! free the moment the last of them is gone, however they died. Only who may write to the file can hold it, and looking takes
+//! nothing. A `flock` is held beside it for versions that know no other, and stands for it where a file system has no such
+//! locks. The file's text says who took it last and how: a run that was resumed lives where it was resumed.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::error::{IoContext as _, Result, StoreError};
+use crate::folder::inside;
+use crate::folder::machine::Place;
+use crate::folder::run_dir::RunDir;
+
+/// How long to wait for who is about to leave: a keeper that has written the end, a viewer of an older version.
+const RETRY_FOR: Duration = Duration::from_secs(1);
+/// The file that is to be the lock next.
+const NEXT: &str = ".tmp-lock";
+
+/// The right to write to a run's folder.
+#[derive(Debug)]
+pub struct RunLock(File);
+
+impl RunLock {
+    /// Takes the lock, retrying for a second; [`StoreError::Locked`] if another process keeps it.
+    pub fn acquire(run: &RunDir) -> Result<Self> {
+        Self::acquire_within(run, RETRY_FOR)
+    }
+
+    /// Takes the lock as it is; [`StoreError::Locked`] if another process has it at this moment.
+    pub fn acquire_now(run: &RunDir) -> Result<Self> {
+        Self::acquire_within(run, Duration::ZERO)
+    }
+
+    /// Takes the lock if that takes no longer than `patience`.
+    fn acquire_within(run: &RunDir, patience: Duration) -> Result<Self> {
+        let path = run.lock();
+        let deadline = Instant::now() + patience;
+        let locked = || StoreError::Locked { path: path.clone() };
+        let taken = insist(deadline, || take_file(run)).at("lock", &path)?;
+        let Taken { file, ofd } = taken.ok_or_else(locked)?;
+        if insist(deadline, || take_flock(&file)).at("lock", &path)?.is_none() {
+            // Beside a lock that needs the right to write, it may be anybody's who can read the file: then it says nothing.
+            if !ofd || is_of_older_version(run) {
+                return Err(locked());
+            }
+        }
+        sign(&file, ofd).at("write", &path)?;
+        Ok(Self(file))
+    }
+
+    /// A lock inherited as an open file.
+    pub fn from_file(file: File) -> Self {
+        Self(file)
+    }
+
+    /// The open file that holds the lock; a child that inherits it holds the lock too.
+    pub fn file(&self) -> &File {
+        &self.0
+    }
+
+    /// Whether the file still has a name, so that others see the lock.
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.metadata().is_ok_and(|m| m.nlink() > 0)
+    }
+}
+
+/// Tries until it is taken, or `None` at the deadline.
+fn insist<T>(
+    deadline: Instant,
+    mut take: impl FnMut() -> std::io::Result<Option<T>>,
+) -> std::io::Result<Option<T>> {
+    loop {
+        if let Some(taken) = take()? {
+            return Ok(Some(taken));
+        }
+        if Instant::now() >= deadline {
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The lock's file.
+struct Taken {
+    file: File,
+    /// With the lock of its open file description; `false`: this file system has no such locks.
+    ofd: bool,
+}
+
+/// Takes the file that is the run's lock; `None` if another has it.
+fn take_file(run: &RunDir) -> std::io::Result<Option<Taken>> {
+    let file = inside::edit(run, &run.lock())?;
+    match take_ofd(&file, libc::F_WRLCK)? {
+        // Meanwhile another may have put a new file in its place.
+        Some(ofd) if !ofd || is_at(run, &run.lock(), &file) => Ok(Some(Taken { file, ofd })),
+        Some(_) => Ok(None),
+        None => replace_read(run, &file),
+    }
+}
+
+/// Puts a new file, locked, in the place of one that only readers have locked: anybody who can read it can do that, for as long
+/// as they like. `None`: somebody who may write has it, or it is not this user's to replace.
+fn replace_read(run: &RunDir, old: &File) -> std::io::Result<Option<Taken>> {
+    let me = rustix::process::geteuid();
+    let may = me.is_root() || old.metadata()?.uid() == me.as_raw();
+    if !may || is_ofd_locked(old)? != Some(false) {
+        return Ok(None);
+    }
+    // Nobody else can open it until it is locked, and there is one at a time.
+    let path = run.path().join(NEXT);
+    let new = inside::edit_private(run, &path)?;
+    if take_ofd(&new, libc::F_WRLCK)? != Some(true) {
+        if is_ofd_locked(&new)? == Some(false) {
+            // Somebody died over it once others could read it.
+            inside::remove_file(run, &path)?;
+        }
+        return Ok(None);
+    }
+    take_flock(&new)?;
+    // A reader's lock on the old one keeps every writer from it until it has lost its name. Whoever has lost a race is one
+    // whose files are no longer those that bear the names.
+    let last = take_ofd(old, libc::F_RDLCK)? == Some(true)
+        && (take_flock(old)?.is_some() || !is_of_older_version(run))
+        && is_at(run, &run.lock(), old)
+        && is_at(run, &path, &new);
+    if !last {
+        return Ok(None);
+    }
+    new.set_permissions(old.metadata()?.permissions())?;
+    sign(&new, true)?;
+    inside::rename(run, &path, &run.lock())?;
+    Ok(is_at(run, &run.lock(), &new).then_some(Taken { file: new, ofd: true }))
+}
+
+/// Whether the file is the one of that name.
+fn is_at(run: &RunDir, path: &Path, file: &File) -> bool {
+    let inode = file.metadata().map(|m| m.ino()).ok();
+    inode.is_some() && inside::entry(run, path).map(|e| e.inode).ok() == inode
+}
+
+/// An older version's holder has said that it took no other lock than a `flock`.
+fn is_of_older_version(run: &RunDir) -> bool {
+    last_holder(run).is_none_or(|holder| !holder.ofd)
+}
+
+/// `Some(true)`: taken; `Some(false)`: this file system has no such locks; `None`: another has it.
+fn take_ofd(file: &File, kind: i32) -> std::io::Result<Option<bool>> {
+    match fcntl(file, FcntlArg::F_OFD_SETLK(&whole_file(kind))) {
+        Ok(_) => Ok(Some(true)),
+        Err(nix::Error::EAGAIN | nix::Error::EACCES | nix::Error::EINTR) => Ok(None),
+        Err(e) if has_none(e) => Ok(Some(false)),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn take_flock(file: &File) -> std::io::Result<Option<()>> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(())),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Whether another open file holds the lock; `None`: this file system has no such locks. To ask as a reader needs no right
+/// to write, and readers' own locks are no answer.
+fn is_ofd_locked(file: impl AsFd) -> std::io::Result<Option<bool>> {
+    let mut lock = whole_file(libc::F_RDLCK);
+    match fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)) {
+        Ok(_) => Ok(Some(i32::from(lock.l_type) != libc::F_UNLCK)),
+        Err(e) if has_none(e) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn has_none(e: nix::Error) -> bool {
+    matches!(e, nix::Error::EINVAL | nix::Error::ENOSYS | nix::Error::EOPNOTSUPP | nix::Error::ENOLCK)
+}
+
+fn whole_file(kind: i32) -> libc::flock {
+    libc::flock { l_type: kind as i16, l_whence: libc::SEEK_SET as i16, l_start: 0, l_len: 0, l_pid: 0 }
+}
+
+/// Says in the lock's file who took it.
+fn sign(file: &File, ofd: bool) -> std::io::Result<()> {
+    let Place { host, boot, machine, pids, clocks } = Place::here();
+    let mut text = format!("{host}\n{}\n", boot.unwrap_or_default());
+    let lock = ofd.then(|| "ofd".to_owned());
+    let notes = [("machine", machine), ("pids", pids), ("clocks", clocks), ("lock", lock)];
+    for (key, value) in notes {
+        text.extend(value.map(|value| format!("{key}={value}\n")));
+    }
+    let mut before = vec![0; text.len() + 1];
+    let read = file.read_at(&mut before, 0)?;
+    if before[..read] == *text.as_bytes() {
+        return Ok(());
+    }
+    // In one write, cut to length after it: who reads between the two still finds whole lines first.
+    file.write_all_at(text.as_bytes(), 0)?;
+    file.set_len(text.len() as u64)
+}
+
+/// Who took a lock last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) place: Place,
+    /// It holds a lock of its open file description; if not, only a `flock`.
+    pub(crate) ofd: bool,
+}
+
+/// Who took the lock last; `None` if nobody has said so, as in runs of older versions.
+pub(crate) fn last_holder(run: &RunDir) -> Option<Holder> {
+    let text = inside::read_text(run, &run.lock(), inside::NOTE_LIMIT).ok()?;
+    // What follows the last end of a line is not whole.
+    let mut lines = text[..text.rfind('\n')?].split('\n');
+    let (host, boot) = (lines.next()?, lines.next()?);
+    let mut holder = Holder {
+        place: Place {
+            host: host.to_owned(),
+            boot: Some(boot.to_owned()).filter(|id| !id.is_empty()),
+            ..Place::default()
+        },
+        ofd: false,
+    };
+    for line in lines {
+        match line.split_once('=') {
+            Some(("machine", id)) => holder.place.machine = Some(id.to_owned()),
+            Some(("pids", id)) => holder.place.pids = Some(id.to_owned()),
+            Some(("clocks", id)) => holder.place.clocks = Some(id.to_owned()),
+            Some(("lock", kind)) => holder.ofd = kind == "ofd",
+            _ => {}
+        }
+    }
+    Some(holder)
+}
+
+/// Whether anyone holds the run's lock. Opens the file for reading only, so it works in folders of others.
+pub fn is_locked(run: &RunDir) -> Result<bool> {
+    let path = run.lock();
+    let file = match inside::open(run, &path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(e) => return Err(e).at("open", &path),
+    };
+    if last_holder(run).is_some_and(|holder| holder.ofd)
+        && let Some(locked) = is_ofd_locked(&file).at("probe", &path)?
+    {
+        return Ok(locked);
+    }
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            // Closing the file gives the probe's lock back.
+            Ok(()) => return Ok(false),
+            Err(Errno::AGAIN) => return Ok(true),
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e).at("probe", &path),
+        }
+    }
+}
+
+/// The processes that hold the run's lock, as far as this user may see them.
+pub(crate) fn holders(run: &RunDir) -> Vec<u32> {
+    let Ok(lock) = inside::open(run, &run.lock()).and_then(|file| file.metadata()) else { return Vec::new() };
+    let numbers = |dir: &str| -> Vec<String> {
+        let entries = std::fs::read_dir(format!("/proc/{dir}")).into_iter().flatten().flatten();
+        let names = entries.filter_map(|e| e.file_name().into_string().ok());
+        names.filter(|name| name.bytes().all(|b| b.is_ascii_digit())).collect()
+    };
+    let holds = |pid: &str| {
+        numbers(&format!("{pid}/fd")).iter().any(|fd| {
+            // The link is followed to the very file, whatever it is called in that process's view.
+            std::fs::metadata(format!("/proc/{pid}/fd/{fd}"))
+                .is_ok_and(|m| (m.dev(), m.ino()) == (lock.dev(), lock.ino()))
+                && std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}"))
+                    .is_ok_and(|info| info.lines().any(|l| l.starts_with("lock:") && l.contains("WRITE")))
+        })
+    };
+    numbers("").iter().filter(|pid| holds(pid)).filter_map(|pid| pid.parse().ok()).collect()
+}

@@ -1,0 +1,21 @@
+//! What lies in a run folder beside its rows, and who is at work there.
+
+pub(crate) mod birth;
+pub(crate) mod contents;
+pub(crate) mod control;
+pub(crate) mod damage;
+pub(crate) mod ending;
+pub(crate) mod events;
+pub(crate) mod held;
+pub mod inside;
+pub(crate) mod lock;
+pub(crate) mod machine;
+pub(crate) mod manifest;
+pub(crate) mod reserve;
+pub(crate) mod run_dir;
+pub(crate) mod run_table;
+pub(crate) mod serde_float;
+pub(crate) mod settle;
+pub(crate) mod status;
+pub(crate) mod temporary;
+pub(crate) mod view;

@@ -1,0 +1,216 @@
+//! For SQL: `tables/run/`, one row that says what the run was and how it ended, and `tables/params/`, what it was given.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    UInt64Array,
+};
+use arrow_schema::{DataType, Field, Schema};
+use jiff::Timestamp;
+
+use crate::error::{FormatContext as _, IoContext as _, Result};
+use crate::folder::events::{Event, EventLine, read_events};
+use crate::folder::inside;
+use crate::folder::manifest::{Goal, Manifest, MetricInfo, ParamValue};
+use crate::folder::run_dir::RunDir;
+use crate::folder::status::Status;
+use crate::log::part::{list_parts, part_name};
+use crate::log::series::SeriesKey;
+use crate::read::headline::split_rank;
+use crate::read::summary::{SeriesSummary, summarize};
+use crate::read::table::{PARAMS_TABLE, RUN_TABLE, existing_schema, write_part};
+
+/// Schema metadata that tells gradtop's own table `params` from one of that name that an experiment logs.
+const OWN: (&str, &str) = ("gradtop.table", "params");
+
+/// What a declared metric came to in one split, over all models and trials.
+#[derive(Debug, Clone, Copy, Default)]
+struct Summary {
+    /// Time and value of the row logged last.
+    last: Option<(i64, f64)>,
+    /// The lowest or highest finite value, as the goal asks.
+    best: Option<f64>,
+}
+
+/// Summaries by metric and split.
+type Summaries = BTreeMap<String, BTreeMap<Option<String>, Summary>>;
+
+/// Writes the run's row, in the place of the one before: name, state, seed, device, times, every parameter as
+/// `param.<key>`, and once it has ended of each declared metric `last.<metric>.<split>` and, if it has a goal,
+/// `best.<metric>.<split>`, over all models and trials. `last.<metric>` and `best.<metric>` are those of the split that stands
+/// for the run, see [`split_rank`], which `split.<metric>` names.
+pub fn write_run_table(run: &RunDir, manifest: &Manifest, status: &Status) -> Result<()> {
+    let dir = run.tables().join(RUN_TABLE);
+    let mut row = Row::default();
+    describe(&mut row, manifest, status);
+    let is_resume = |line: &&EventLine| matches!(line.event, Event::Resumed { .. });
+    let resumes = read_events(run).unwrap_or_default().iter().filter(is_resume).count();
+    row.push("resumes", UInt64Array::from(vec![resumes as u64]));
+    for (key, value) in &manifest.params {
+        let name = format!("param.{key}");
+        match value {
+            ParamValue::Bool(v) => row.push(&name, BooleanArray::from(vec![*v])),
+            ParamValue::Int(v) => row.push(&name, Int64Array::from(vec![*v])),
+            ParamValue::Float(v) => row.push(&name, Float64Array::from(vec![*v])),
+            ParamValue::Text(v) => row.push(&name, StringArray::from(vec![v.as_str()])),
+        }
+    }
+    let found = if status.state.is_final() { summaries(run, manifest)? } else { Summaries::new() };
+    let splits = |metric: &MetricInfo| found.get(&metric.name).into_iter().flatten();
+    for metric in &manifest.metrics {
+        let chosen = splits(metric).min_by_key(|(split, _)| split_rank(Some(metric), split.as_deref()));
+        let summary = chosen.map(|(_, summary)| *summary).unwrap_or_default();
+        row.summary(metric, "", summary);
+        row.text(&format!("split.{}", metric.name), chosen.and_then(|(split, _)| split.as_deref()));
+    }
+    for metric in &manifest.metrics {
+        for (split, summary) in splits(metric) {
+            if let Some(split) = split {
+                row.summary(metric, &format!(".{split}"), *summary);
+            }
+        }
+    }
+    let batch =
+        RecordBatch::try_new(Arc::new(Schema::new(row.fields)), row.values).format_at("encode", &dir)?;
+    write_part(run, &dir, 1, &[batch])?;
+    let only = part_name(1, 1);
+    for other in list_parts(run, &dir)?.iter().filter(|p| !p.path.ends_with(&only)) {
+        inside::remove_file(run, &other.path).at("remove", &other.path)?;
+    }
+    Ok(())
+}
+
+/// Writes the run's parameters in long form, a row each: `key`, `value` as text, `number` (of a truth value 0 or 1) and `kind`.
+/// An experiment that logs a table of this name keeps its own.
+pub fn write_params_table(run: &RunDir, manifest: &Manifest) -> Result<()> {
+    let dir = run.tables().join(PARAMS_TABLE);
+    if existing_schema(run, PARAMS_TABLE)?.is_some_and(|schema| !is_own(&schema)) {
+        return Ok(());
+    }
+    let params = || manifest.params.iter();
+    let number = |value: &ParamValue| match value {
+        ParamValue::Bool(v) => Some(f64::from(u8::from(*v))),
+        ParamValue::Int(v) => Some(*v as f64),
+        ParamValue::Float(v) => Some(*v),
+        ParamValue::Text(_) => None,
+    };
+    let kind = |value: &ParamValue| match value {
+        ParamValue::Bool(_) => "bool",
+        ParamValue::Int(_) => "int",
+        ParamValue::Float(_) => "float",
+        ParamValue::Text(_) => "text",
+    };
+    let field = |name: &str, kind, nullable| Field::new(name, kind, nullable);
+    let schema = Schema::new(vec![
+        field("key", DataType::Utf8, false),
+        field("value", DataType::Utf8, false),
+        field("number", DataType::Float64, true),
+        field("kind", DataType::Utf8, false),
+    ])
+    .with_metadata([(OWN.0.to_owned(), OWN.1.to_owned())]);
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from_iter_values(params().map(|(key, _)| key))),
+        Arc::new(StringArray::from_iter_values(params().map(|(_, value)| value.to_string()))),
+        Arc::new(params().map(|(_, value)| number(value)).collect::<Float64Array>()),
+        Arc::new(StringArray::from_iter_values(params().map(|(_, value)| kind(value)))),
+    ];
+    let batch = RecordBatch::try_new(Arc::new(schema), columns).format_at("encode", &dir)?;
+    write_part(run, &dir, 1, &[batch])
+}
+
+/// Makes room for a table that an experiment calls `params`.
+pub(crate) fn yield_params(run: &RunDir) -> Result<()> {
+    let dir = run.tables().join(PARAMS_TABLE);
+    if existing_schema(run, PARAMS_TABLE)?.is_some_and(|schema| is_own(&schema)) {
+        inside::remove_dir(run, &dir).at("remove", &dir)?;
+    }
+    Ok(())
+}
+
+fn is_own(schema: &Schema) -> bool {
+    schema.metadata().get(OWN.0).is_some_and(|name| name == OWN.1)
+}
+
+/// The columns of the one row. A name that came before is not taken again.
+#[derive(Default)]
+struct Row {
+    fields: Vec<Field>,
+    values: Vec<ArrayRef>,
+}
+
+impl Row {
+    fn push(&mut self, name: &str, array: impl arrow_array::Array + 'static) {
+        if self.fields.iter().all(|f| f.name() != name) {
+            self.fields.push(Field::new(name, array.data_type().clone(), array.null_count() > 0));
+            self.values.push(Arc::new(array));
+        }
+    }
+
+    fn text(&mut self, name: &str, text: Option<&str>) {
+        self.push(name, StringArray::from(vec![text]));
+    }
+
+    fn time(&mut self, name: &str, time: Option<Timestamp>) {
+        let array = TimestampMicrosecondArray::from(vec![time.map(Timestamp::as_microsecond)]);
+        self.push(name, array.with_timezone("UTC"));
+    }
+
+    /// `last.<metric><of>`, and `best.<metric><of>` of a metric that has a goal.
+    fn summary(&mut self, metric: &MetricInfo, of: &str, summary: Summary) {
+        let last = summary.last.map(|(_, value)| value);
+        self.push(&format!("last.{}{of}", metric.name), Float64Array::from(vec![last]));
+        if metric.goal != Goal::None {
+            self.push(&format!("best.{}{of}", metric.name), Float64Array::from(vec![summary.best]));
+        }
+    }
+}
+
+fn describe(row: &mut Row, m: &Manifest, s: &Status) {
+    row.text("experiment", Some(&m.experiment.id));
+    row.text("experiment_version", Some(&m.experiment.version));
+    row.text("name", Some(&m.run));
+    row.text("state", Some(s.state.word()));
+    row.text("cause", s.cause.as_deref());
+    row.time("created", Some(m.created));
+    row.time("started", s.started);
+    row.time("ended", s.ended);
+    let duration = s.ended.and_then(|ended| s.took(ended));
+    row.push("duration_s", Float64Array::from(vec![duration]));
+    row.push("trained_s", Float64Array::from(vec![s.trained_s]));
+    row.push("seed", UInt64Array::from(vec![m.seed]));
+    row.text("device", Some(&m.device));
+    row.push("threads", Int64Array::from(vec![i64::from(m.threads)]));
+    row.text("preset", m.preset.as_deref());
+    // While it goes on they would be old.
+    let ended = s.state.is_final();
+    row.push("step", Int64Array::from(vec![s.step.filter(|_| ended)]));
+    row.push("epoch", Float64Array::from(vec![s.epoch.filter(|_| ended)]));
+    row.push("rows", UInt64Array::from(vec![ended.then_some(s.rows)]));
+    row.text("host", Some(&m.host));
+    row.text("git_commit", m.git_commit.as_deref());
+    row.text("gradtop", Some(&m.versions.gradtop));
+    row.text("libtorch", m.versions.libtorch.as_deref());
+    row.text("plugin_sha256", Some(&m.plugin.sha256));
+}
+
+/// What each split of the declared metrics came to. What is damaged is missing here, too, rather than all of it.
+fn summaries(run: &RunDir, manifest: &Manifest) -> Result<Summaries> {
+    let goals: BTreeMap<&str, Goal> = manifest.metrics.iter().map(|m| (m.name.as_str(), m.goal)).collect();
+    let goal = |key: &SeriesKey| goals.get(key.metric.as_str()).copied();
+    let (series, _) = summarize(run, |key| goal(key).is_some(), |key| goal(key).unwrap_or(Goal::None))?;
+    let mut found = Summaries::new();
+    for SeriesSummary { key, last, best, .. } in series {
+        let max = goal(&key) == Some(Goal::Max);
+        let summary = found.entry(key.metric).or_default().entry(key.split).or_default();
+        if summary.last.is_none_or(|(before, _)| last.time_us >= before) {
+            summary.last = Some((last.time_us, last.value));
+        }
+        if let Some(new) = best.map(|best| best.value) {
+            let better = |old: f64| if max { old.max(new) } else { old.min(new) };
+            summary.best = Some(summary.best.map_or(new, better));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,29 @@
+//! What a status says of a run that was cut short: the rows that are kept may be more than it counted, or fewer.
+
+use crate::folder::manifest::Goal;
+use crate::folder::run_dir::RunDir;
+use crate::folder::status::Status;
+use crate::read::summary::summarize;
+
+/// Makes a status's rows, step and headline those of the rows that are kept. It was written a moment before the end, and what was
+/// only in memory then may be gone. A log that cannot be read changes nothing.
+pub fn settle(run: &RunDir, status: &mut Status) {
+    let Ok((series, _)) = summarize(run, |_| true, |_| Goal::None) else { return };
+    let rows: u64 = series.iter().map(|s| s.rows).sum();
+    if rows == status.rows {
+        return;
+    }
+    let of_training = series.iter().filter(|s| !s.key.metric.starts_with("system/"));
+    let kept = of_training.max_by_key(|s| s.last.time_us).map(|s| s.last.step);
+    // A step need not log anything.
+    status.step = if rows < status.rows { kept } else { status.step.max(kept) };
+    status.rows = rows;
+    status.headline.retain_mut(|value| {
+        let kept = series.iter().find(|s| {
+            let key = &s.key;
+            (&key.metric, &key.model, &key.split, key.trial)
+                == (&value.metric, &value.model, &value.split, value.trial)
+        });
+        kept.map(|s| value.value = s.last.value).is_some()
+    });
+}

@@ -1,0 +1,240 @@
+//! `status.json`: how far a run is, replaced atomically.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{FormatContext as _, IoContext as _, Result};
+use crate::folder::inside;
+use crate::folder::reserve;
+use crate::folder::run_dir::RunDir;
+use crate::folder::serde_float;
+
+/// Where a run stands. `Crashed` is also derived by [`crate::view()`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Its folder exists, nothing has started.
+    #[default]
+    Queued,
+    /// Its processes are starting.
+    Starting,
+    /// It trains.
+    Running,
+    /// It waits to be continued.
+    Paused,
+    /// It was asked to stop and is finishing its step.
+    Stopping,
+    /// It came to its end.
+    Finished,
+    /// It stopped because it was asked to.
+    Stopped,
+    /// The experiment reported an error.
+    Failed,
+    /// Its process died.
+    Crashed,
+}
+
+impl State {
+    /// Whether nothing will follow.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Finished | Self::Stopped | Self::Failed | Self::Crashed)
+    }
+
+    /// The word used in files and on the screen.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Stopping => "stopping",
+            Self::Finished => "finished",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Crashed => "crashed",
+        }
+    }
+
+    /// What `gradtop run` and `gradtop wait` exit with; 5 (left running) for a state that is not final.
+    pub fn exit_code(self) -> i32 {
+        match self {
+            Self::Finished => 0,
+            Self::Failed => 1,
+            Self::Stopped => 3,
+            Self::Crashed => 4,
+            _ => 5,
+        }
+    }
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of this file, [`crate::SCHEMA`].
+    pub schema: u32,
+    /// The state last written; [`crate::view()`] says whether it can be true.
+    pub state: State,
+    /// Why, in words: a signal, an error, who asked.
+    #[serde(default)]
+    pub cause: Option<String>,
+    /// The last step done.
+    #[serde(default)]
+    pub step: Option<i64>,
+    /// The epoch, fractions included.
+    #[serde(default)]
+    pub epoch: Option<f64>,
+    /// Whether epochs have begun anew: of networks trained one after the other, `epoch` is that of the latest.
+    #[serde(default)]
+    pub epochs_restart: bool,
+    /// What it is doing, in a word or two.
+    #[serde(default)]
+    pub phase: Option<String>,
+    /// Units of work done.
+    #[serde(default)]
+    pub done: u64,
+    /// Units of work in all; 0 if unknown.
+    #[serde(default)]
+    pub total: u64,
+    /// Seconds still needed.
+    #[serde(default)]
+    pub eta_s: Option<f64>,
+    /// Steps a second.
+    #[serde(default)]
+    pub steps_per_s: Option<f64>,
+    /// When this was written.
+    #[serde(default)]
+    pub updated: Timestamp,
+    /// When training began.
+    #[serde(default)]
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default)]
+    pub ended: Option<Timestamp>,
+    /// Seconds that its trainers have been at work up to `updated`, pauses included and the time between an end and a resume
+    /// not; by a clock that nobody sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elapsed_s: Option<f64>,
+    /// Seconds of training of what has not been set aside, pauses left out; by the same clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trained_s: Option<f64>,
+    /// Process id of the trainer, in the namespace that the lock's text names.
+    #[serde(default)]
+    pub trainer_pid: Option<u32>,
+    /// Field `starttime` of the trainer's `/proc/<pid>/stat`.
+    #[serde(default)]
+    pub trainer_start: Option<u64>,
+    /// Process id of the keeper.
+    #[serde(default)]
+    pub keeper_pid: Option<u32>,
+    /// Field `starttime` of the keeper's `/proc/<pid>/stat`.
+    #[serde(default)]
+    pub keeper_start: Option<u64>,
+    /// Points logged.
+    #[serde(default)]
+    pub rows: u64,
+    /// Milliseconds the training thread has waited for the log.
+    #[serde(default)]
+    pub log_wait_ms: f64,
+    /// Last values of the metrics that overviews show.
+    #[serde(default)]
+    pub headline: Vec<HeadlineValue>,
+    /// Whether those are the best of more.
+    #[serde(default)]
+    pub headline_is_part: bool,
+    /// The UUID of the GPU that it is on, of a part of one (MIG) perhaps: its number means another one elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<String>,
+    /// Why rows wait in memory, if the disk does not take them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+    /// Whether the disk has not taken the run's row in `tables/run` yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsettled: bool,
+    /// How training ended, if it has, as the trainer wrote before it left: what the run is if nobody is left to say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Ending>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    /// A final state.
+    pub state: State,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+/// What waits for the disk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// What is wrong with the disk, in a few words.
+    pub cause: String,
+    /// Rows that are in memory only.
+    pub rows: u64,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl Status {
+    /// Seconds that the run has taken up to `now`, or took; `None` if it has not begun to train.
+    pub fn took(&self, now: Timestamp) -> Option<f64> {
+        let since = |then: Timestamp| ((now.as_microsecond() - then.as_microsecond()) as f64 / 1e6).max(0.0);
+        match (self.elapsed_s, self.ended) {
+            (Some(elapsed), Some(_)) => Some(elapsed),
+            (Some(elapsed), None) => Some(elapsed + since(self.updated)),
+            // As older versions wrote it.
+            (None, Some(ended)) => Some((ended.duration_since(self.started?).as_secs_f64()).max(0.0)),
+            (None, None) => Some(since(self.started?)),
+        }
+    }
+}
+
+/// The last value of a series that overviews show.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeadlineValue {
+    /// The metric.
+    pub metric: String,
+    /// Its model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Its split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<String>,
+    /// Its trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<i32>,
+    /// The value; NaN and infinities are written as text.
+    #[serde(with = "serde_float")]
+    pub value: f64,
+}
+
+/// Replaces the run's status. A reader sees the old one or the new one, never a part. Where there is no room for another
+/// file, it takes the place of the reserve.
+pub fn write_status(run: &RunDir, status: &Status) -> Result<()> {
+    let path = run.status();
+    let mut text = serde_json::to_vec_pretty(status).format_at("encode", &path)?;
+    text.push(b'\n');
+    // An end is worth waiting for the disk.
+    match inside::replace(run, &path, &text, status.state.is_final() || status.outcome.is_some())
+        .at("write", &path)
+    {
+        Err(e) if e.patience().is_some() => reserve::replace_status(run, status).map_err(|_| e),
+        r => r,
+    }
+}
+
+/// Reads the run's status as it was last written.
+pub fn read_status(run: &RunDir) -> Result<Status> {
+    let path = run.status();
+    let text = inside::read(run, &path, inside::TEXT_LIMIT).at("read", &path)?;
+    let status: Status = serde_json::from_slice(&text).format_at("understand", &path)?;
+    crate::folder::manifest::check_schema(status.schema, &path)?;
+    Ok(status)
+}

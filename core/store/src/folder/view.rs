@@ -1,0 +1,267 @@
+//! What a viewer may believe about a run.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+
+use crate::error::Result;
+use crate::folder::ending::recorded_end;
+use crate::folder::inside;
+use crate::folder::lock::{Holder, holders, is_locked, last_holder};
+use crate::folder::machine::{Fate, Place, fate, is_started_for};
+use crate::folder::manifest::{Manifest, read_manifest};
+use crate::folder::run_dir::RunDir;
+use crate::folder::status::{State, Status, Waiting, read_status};
+
+/// A run that should move and has written nothing for so long gives no sign. It writes its status every [`HEARTBEAT`].
+const SILENT: Duration = Duration::from_secs(10);
+/// How often a run that is not paused writes its status, changed or not.
+pub const HEARTBEAT: Duration = Duration::from_secs(3);
+
+/// What is known of a run's processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// The run has ended, and said so.
+    Ended,
+    /// They hold its lock.
+    Alive {
+        /// Its process ids are of this process's namespace, so that signals reach them.
+        within_reach: bool,
+        /// Which of them is suspended by a signal, where that can be seen.
+        suspended: Option<Suspended>,
+    },
+    /// They are gone.
+    Gone {
+        /// Something they left behind holds the lock still.
+        held: bool,
+    },
+    /// It was last at work on another machine, or nobody knows where.
+    Unknown,
+}
+
+/// A process of a run that does nothing until it gets SIGCONT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suspended {
+    /// The trainer.
+    Trainer,
+    /// The keeper, without which a run neither ends nor is stopped by force.
+    Keeper,
+    /// Both.
+    Both,
+}
+
+/// A run as seen from outside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    /// Its folder.
+    pub dir: RunDir,
+    /// What it was started with.
+    pub manifest: Manifest,
+    /// What it last wrote.
+    pub status: Status,
+    /// Its state, derived from status and lock.
+    pub state: State,
+    /// What is known of its processes.
+    pub life: Life,
+    /// False if the state is only what was last written: show `running?` with the age.
+    pub certain: bool,
+    /// The name of the machine that it was last at work on.
+    pub host: String,
+    /// Time since the run last wrote anything.
+    pub age_of_last_write: Duration,
+}
+
+impl View {
+    /// How long a run that should move has given no sign of life; `None` if it moves, need not move, waits for its disk, or is
+    /// not known to live.
+    pub fn silent_for(&self) -> Option<Duration> {
+        let Life::Alive { suspended, .. } = self.life else { return None };
+        let moves = matches!(self.state, State::Starting | State::Running | State::Stopping);
+        let silent = self.status.waiting.is_none() && self.age_of_last_write >= SILENT;
+        let still = matches!(suspended, Some(Suspended::Trainer | Suspended::Both));
+        (moves && (silent || still)).then_some(self.age_of_last_write)
+    }
+
+    /// Whether its processes are gone and left something undone: an end that is not written, or rows that are not sealed.
+    pub fn is_unattended(&self) -> bool {
+        self.certain
+            && self.state.is_final()
+            && (!self.status.state.is_final() || self.status.unsettled || has_journal(&self.dir))
+    }
+
+    /// Which of its processes is suspended by a signal.
+    pub fn suspended(&self) -> Option<Suspended> {
+        let Life::Alive { suspended, .. } = self.life else { return None };
+        suspended
+    }
+
+    /// Whether the run was left unfinished by an earlier boot of this machine, of which only the name was recorded: it was
+    /// last at work on a host of this name, in another boot, and has written nothing since this one began. Its processes are
+    /// gone then, unless another machine of the same name and with the same files has it and keeps still.
+    pub fn is_of_earlier_boot(&self) -> bool {
+        let (then, here) = (last_at_work(&self.dir, &self.manifest).place, Place::here());
+        let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let up = Duration::from_secs(u64::try_from(up.tv_sec).unwrap_or(0));
+        let unrecorded = then.machine.is_none() && then.boot.is_some();
+        self.life == Life::Unknown && unrecorded && then.host == here.host && self.age_of_last_write > up
+    }
+}
+
+/// Whether some rows of a run are not sealed.
+pub fn has_journal(run: &RunDir) -> bool {
+    crate::log::part::list_segments(run, &run.journal()).is_ok_and(|segments| !segments.is_empty())
+}
+
+/// Who had it last. Versions that did not sign the lock wrote where it was started.
+fn last_at_work(run: &RunDir, manifest: &Manifest) -> Holder {
+    last_holder(run).unwrap_or_else(|| Holder {
+        place: Place {
+            host: manifest.host.clone(),
+            boot: Some(manifest.boot_id.clone()).filter(|id| !id.is_empty()),
+            ..Place::default()
+        },
+        ofd: false,
+    })
+}
+
+/// What is known of the processes of a run that has not written its end.
+fn life(run: &RunDir, then: &Place, status: &Status) -> Result<Life> {
+    let here = Place::here();
+    if !then.same_boot(&here) {
+        // Only a lock that somebody holds after all says that the machine's id is not its own.
+        let gone = then.same_machine(&here) && then.boot.is_some() && !is_locked(run)?;
+        return Ok(if gone { Life::Gone { held: false } } else { Life::Unknown });
+    }
+    if !is_locked(run)? {
+        // Its file may be another one than the one they hold: removed, or put back from a copy.
+        let mut processes = [status.keeper_pid, status.trainer_pid].into_iter().flatten();
+        return Ok(if processes.any(|pid| is_started_for(run, pid)) {
+            Life::Alive { within_reach: true, suspended: None }
+        } else {
+            Life::Gone { held: false }
+        });
+    }
+    let within_reach = then.same_pids(&here);
+    let processes = || {
+        let trainer = fate(status.trainer_pid?, status.trainer_start?);
+        Some((fate(status.keeper_pid?, status.keeper_start?), trainer))
+    };
+    let (keeper, trainer) = within_reach.then(processes).flatten().unwrap_or((Fate::There, Fate::There));
+    let suspended = match (keeper, trainer) {
+        (Fate::Gone, Fate::Gone) => {
+            // The lock may have fallen free with the last of them.
+            let held = is_locked(run)?;
+            // Whatever the status says of them: a process of this run that holds its lock is not gone.
+            if held && holders(run).iter().any(|pid| is_started_for(run, *pid)) {
+                return Ok(Life::Alive { within_reach: false, suspended: None });
+            }
+            return Ok(Life::Gone { held });
+        }
+        (Fate::Suspended, Fate::Suspended) => Some(Suspended::Both),
+        (Fate::Suspended, _) => Some(Suspended::Keeper),
+        (_, Fate::Suspended) => Some(Suspended::Trainer),
+        _ => None,
+    };
+    Ok(Life::Alive { within_reach, suspended })
+}
+
+/// Looks at a run. One that has not written its end and whose processes are gone is [`State::Crashed`]; where nobody can say
+/// whether they are, its state is as written and not certain.
+pub fn view(run: &RunDir) -> Result<View> {
+    let manifest = read_manifest(run)?;
+    let mut status = read_or_queued(run)?;
+    let place = last_at_work(run, &manifest).place;
+    let mut life = if status.state.is_final() { Life::Ended } else { life(run, &place, &status)? };
+    let mut state = status.state;
+    if let Life::Gone { held } = life {
+        // It may have ended between the two looks: its last status was written before the lock fell free.
+        status = read_or_queued(run)?;
+        state = State::Crashed;
+        if status.state.is_final() {
+            (life, state) = (Life::Ended, status.state);
+        } else if let Some((end, time)) = recorded_end(run, &status) {
+            (status.cause, status.ended, state) = (end.cause, Some(time), end.state);
+        } else if held {
+            let who = match holders(run).into_iter().map(in_words).collect::<Vec<_>>() {
+                who if who.is_empty() => "another user's process".to_owned(),
+                who => format!("process {}", who.join(", ")),
+            };
+            status.cause =
+                Some(format!("both of its processes are gone; {who} that they left behind holds its lock"));
+        }
+    }
+    if matches!(life, Life::Alive { .. }) {
+        status.waiting = status.waiting.take().or_else(|| waits_unsaid(run, &status));
+    }
+    let age_of_last_write = last_write(run).and_then(|t| t.elapsed().ok()).unwrap_or_default();
+    let certain = life != Life::Unknown;
+    Ok(View { dir: run.clone(), manifest, status, state, life, certain, host: place.host, age_of_last_write })
+}
+
+/// `4242 (sleep)`.
+fn in_words(pid: u32) -> String {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    format!("{pid} ({})", name.trim_end())
+}
+
+/// A run without a status is queued.
+fn read_or_queued(run: &RunDir) -> Result<Status> {
+    match read_status(run) {
+        Err(crate::error::StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Ok(Status { schema: crate::schema::SCHEMA, ..Status::default() })
+        }
+        // A power cut may leave it empty or torn: the events say how far it had come.
+        Err(e) if e.is_damage() => Ok(from_events(run, &e)),
+        r => r,
+    }
+}
+
+/// What the events tell of a run whose status cannot be understood.
+fn from_events(run: &RunDir, why: &crate::error::StoreError) -> Status {
+    let mut status = Status { schema: crate::schema::SCHEMA, state: State::Starting, ..Status::default() };
+    let mut cause = None;
+    for line in crate::folder::events::read_events(run).unwrap_or_default() {
+        status.updated = line.time;
+        match line.event {
+            crate::folder::events::Event::State { state, cause: why } => {
+                (status.state, cause) = (state, why);
+                if state == State::Running {
+                    status.started.get_or_insert(line.time);
+                }
+                status.ended = state.is_final().then_some(line.time);
+            }
+            crate::folder::events::Event::Checkpoint { step, .. } => status.step = Some(step),
+            _ => {}
+        }
+    }
+    let note = format!("from events.jsonl: {why}");
+    status.cause = Some(cause.map_or_else(|| note.clone(), |cause| format!("{cause} ({note})")));
+    status
+}
+
+/// What can be seen from outside of a disk on which not even the status can be written.
+fn waits_unsaid(run: &RunDir, status: &Status) -> Option<Waiting> {
+    let silent = Timestamp::now().duration_since(status.updated).as_secs_f64() > HEARTBEAT.as_secs_f64();
+    let disk = rustix::fs::statvfs(run.path()).ok().filter(|_| silent)?;
+    let cause = if disk.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {
+        "the disk is read-only"
+    } else if disk.f_bavail == 0 {
+        "the disk is full"
+    } else {
+        return None;
+    };
+    Some(Waiting { cause: cause.to_owned(), rows: 0, since: status.updated })
+}
+
+fn last_write(run: &RunDir) -> Option<SystemTime> {
+    let mut newest = None;
+    let files = [run.manifest(), run.status(), run.events(), run.series()];
+    let journal = run.journal();
+    let segments = inside::names(run, &journal).unwrap_or_default().into_iter().map(|n| journal.join(n));
+    for path in files.into_iter().chain(segments) {
+        if let Ok(entry) = inside::entry(run, &path) {
+            newest = newest.max(Some(entry.modified));
+        }
+    }
+    newest
+}

@@ -1,0 +1,81 @@
+//! Whether the files of a run hold what was written: every checksum is compared.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Result, StoreError};
+use crate::folder::run_dir::RunDir;
+use crate::log::journal::JournalReader;
+use crate::log::part::{list_parts, list_segments, names};
+use crate::read::series_data::series_file;
+use crate::sealed::file::Sealed;
+
+/// A file that was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// The file, relative to the run's folder.
+    pub file: PathBuf,
+    /// What it holds.
+    pub content: Content,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// What was written.
+    Whole,
+    /// Something that can be read, but has no checksum: it was written by an older version.
+    Unsigned,
+    /// Something else than was written: what, in words.
+    Damaged(String),
+}
+
+/// Checks journal, metrics, tables and the names of series, also those that a resume has set aside. Changes nothing.
+pub fn check(run: &RunDir) -> Result<Vec<Checked>> {
+    let series = series_file(run)?;
+    let mut checked = Vec::new();
+    let mut add = |path: &Path, signed: Result<bool>| {
+        let content = match signed {
+            Ok(true) => Content::Whole,
+            Ok(false) => Content::Unsigned,
+            Err(e) if e.is_damage() => Content::Damaged(e.what()),
+            Err(e) => return Err(e),
+        };
+        let file = path.strip_prefix(run.path()).unwrap_or(path).to_owned();
+        checked.push(Checked { file, content });
+        Ok(())
+    };
+    if series.len() > 0 || series.damage(run).is_some() {
+        add(&run.series(), series.damage(run).map_or(Ok(series.signed()), Err))?;
+    }
+    if series.missing {
+        let message = "it is missing: what journals hold is of nobody, sealed rows are whole".to_owned();
+        add(&run.series(), Err(StoreError::Damaged { path: run.series(), message }))?;
+    }
+    for (segment, path) in list_segments(run, &run.journal())? {
+        let read = || {
+            let mut reader = JournalReader::open(run, segment)?;
+            while reader.next(|| Ok(series.len()))?.is_some() {}
+            Ok(reader.signed())
+        };
+        add(&path, read())?;
+    }
+    let mut roots = vec![run.path().to_owned()];
+    roots.extend(sorted(run, &run.superseded())?);
+    for root in roots {
+        let mut folders = vec![root.join("metrics")];
+        folders.extend(sorted(run, &root.join("tables"))?);
+        for dir in folders {
+            for part in list_parts(run, &dir)? {
+                let verified = Sealed::open(run, &part.path);
+                add(&part.path, verified.and_then(|part| part.verify().map(|()| part.signed())))?;
+            }
+        }
+    }
+    Ok(checked)
+}
+
+fn sorted(run: &RunDir, dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut paths: Vec<PathBuf> = names(run, dir)?.iter().map(|name| dir.join(name)).collect();
+    paths.sort();
+    Ok(paths)
+}

@@ -1,0 +1,232 @@
+//! Checkpoints, and going on from one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::folder::inside;
+use crate::folder::lock::RunLock;
+use crate::folder::run_dir::RunDir;
+use crate::folder::temporary::{self, TMP};
+use crate::log::part::{list_parts, names};
+use crate::log::recover::recover;
+use crate::read::table::RUN_TABLE;
+
+/// The record in a checkpoint's folder.
+const RECORD: &str = "checkpoint.toml";
+/// How many checkpoints are kept.
+const KEEP: usize = 2;
+
+/// A saved checkpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    /// The last step it includes.
+    pub step: i64,
+    /// The epoch there, if the experiment counts them.
+    pub epoch: Option<f64>,
+    /// Seconds of training up to it; not known of those of older versions.
+    pub trained_s: Option<f64>,
+    /// Its folder: what the experiment saved, and `checkpoint.toml`.
+    pub dir: PathBuf,
+}
+
+/// `checkpoint.toml`: where the log stood.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) schema: u32,
+    pub(crate) step: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) epoch: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trained_s: Option<f64>,
+    pub(crate) time: Timestamp,
+    /// The last journal segment it includes; 0: none.
+    pub(crate) segment: u32,
+    /// The last part of each table.
+    #[serde(default)]
+    pub(crate) tables: BTreeMap<String, u32>,
+}
+
+/// A fresh folder to save a checkpoint into.
+pub(crate) fn begin(run: &RunDir, step: i64) -> Result<PathBuf> {
+    let path = run.checkpoints().join(format!("{TMP}step-{step}"));
+    inside::remove_dir(run, &path).at("remove", &path)?;
+    inside::create_dir_all(run, &path).at("create", &path)?;
+    Ok(path)
+}
+
+/// Gives a saved checkpoint its record and its name, and removes older ones than the newest two.
+pub(crate) fn commit(run: &RunDir, tmp: &Path, record: &Record) -> Result<PathBuf> {
+    let text = toml::to_string(record).format_at("encode", tmp)?;
+    sync_files(run, tmp)?;
+    let record_path = tmp.join(RECORD);
+    inside::replace(run, &record_path, text.as_bytes(), true).at("write", &record_path)?;
+    let dir = run.checkpoints();
+    let path = dir.join(format!("step-{}", record.step));
+    let remove = |path: &Path| inside::remove_dir(run, path).at("remove", path);
+    let rename = |from: &Path, to: &Path| inside::rename(run, from, to).at("rename", from);
+    if inside::exists(run, &path) {
+        // Saved again at the same step, as after a resume: the old one goes only once the new one has its name.
+        if inside::exchange(run, tmp, &path).at("exchange", &path)? {
+            remove(tmp)?;
+        } else {
+            let old = dir.join(format!("{TMP}old-{}", record.step));
+            rename(&path, &old)?;
+            rename(tmp, &path)?;
+            remove(&old)?;
+        }
+    } else {
+        rename(tmp, &path)?;
+    }
+    inside::sync_dir(run, &dir).at("sync", &dir)?;
+    let kept = list(run);
+    for (old, _) in &kept[..kept.len().saturating_sub(KEEP)] {
+        remove(&old.dir)?;
+    }
+    Ok(path)
+}
+
+fn sync_files(run: &RunDir, dir: &Path) -> Result<()> {
+    for name in names(run, dir)? {
+        let path = dir.join(name);
+        if inside::is_dir(run, &path) {
+            sync_files(run, &path)?;
+        } else {
+            inside::open(run, &path).and_then(|f| f.sync_all()).at("sync", &path)?;
+        }
+    }
+    inside::sync_dir(run, dir).at("sync", dir)
+}
+
+/// Checkpoints with their records, in the order saved.
+fn list(run: &RunDir) -> Vec<(Checkpoint, Record)> {
+    let mut found: Vec<_> = names(run, &run.checkpoints())
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|n| n.starts_with("step-"))
+        .filter_map(|n| {
+            let dir = run.checkpoints().join(n);
+            let record = read_record(run, &dir).ok()?;
+            let Record { step, epoch, trained_s, .. } = record;
+            Some((Checkpoint { step, epoch, trained_s, dir }, record))
+        })
+        .collect();
+    found.sort_by_key(|(_, r)| (r.segment, r.time, r.step));
+    found
+}
+
+fn read_record(run: &RunDir, dir: &Path) -> Result<Record> {
+    let path = dir.join(RECORD);
+    let text = inside::read_text(run, &path, inside::TEXT_LIMIT).at("read", &path)?;
+    let record: Record = toml::from_str(&text).format_at("understand", &path)?;
+    crate::folder::manifest::check_schema(record.schema, &path)?;
+    Ok(record)
+}
+
+/// The run's whole checkpoints, oldest first.
+pub fn checkpoints(run: &RunDir) -> Vec<Checkpoint> {
+    list(run).into_iter().map(|(c, _)| c).collect()
+}
+
+/// Segments after which a checkpoint stands: metrics are not merged across them.
+pub(crate) fn boundaries(run: &RunDir) -> BTreeSet<u32> {
+    list(run).into_iter().map(|(_, r)| r.segment).collect()
+}
+
+/// The same for the parts of a table.
+pub(crate) fn table_boundaries(run: &RunDir, table: &str) -> BTreeSet<u32> {
+    list(run).into_iter().filter_map(|(_, r)| r.tables.get(table).copied()).collect()
+}
+
+/// Readies a run to go on from a checkpoint, the newest one if none is given: seals what a crash left, then moves every
+/// row logged later, and every later checkpoint, to `superseded/<time>/`. The run's row in `tables/run/` is kept there too; it also stays where it
+/// is, until the next takes its place.
+pub fn prepare_resume(run: &RunDir, lock: &RunLock, checkpoint: Option<&Path>) -> Result<Checkpoint> {
+    let all = list(run);
+    let none = |path: &Path| StoreError::NoCheckpoint { path: path.to_owned() };
+    let (chosen, record) = match checkpoint {
+        None => all.last().cloned().ok_or_else(|| none(run.path()))?,
+        Some(path) => {
+            let dir = if path.is_absolute() { path.to_owned() } else { run.path().join(path) };
+            all.iter().find(|(c, _)| c.dir == dir).cloned().ok_or_else(|| none(&dir))?
+        }
+    };
+    recover(run, lock)?;
+    let mut aside = Aside { run, dir: None };
+    for part in list_parts(run, &run.metrics())? {
+        if part.last > record.segment {
+            if part.first <= record.segment {
+                let message = format!(
+                    "it spans segment {}, after which {} stands",
+                    record.segment,
+                    chosen.dir.display()
+                );
+                return Err(StoreError::Damaged { path: part.path, message });
+            }
+            aside.take(&part.path)?;
+        }
+    }
+    for part in list_parts(run, &run.tables().join(RUN_TABLE))? {
+        aside.copy(&part.path)?;
+    }
+    for table in names(run, &run.tables())?.into_iter().filter(|t| t != RUN_TABLE) {
+        let last = record.tables.get(&table).copied().unwrap_or(0);
+        for part in list_parts(run, &run.tables().join(&table))? {
+            if part.first > last {
+                aside.take(&part.path)?;
+            }
+        }
+    }
+    for (later, _) in all.iter().skip_while(|(c, _)| c.dir != chosen.dir).skip(1) {
+        aside.take(&later.dir)?;
+    }
+    for dir in [run.metrics(), run.checkpoints()] {
+        if inside::exists(run, &dir) {
+            inside::sync_dir(run, &dir).at("sync", &dir)?;
+        }
+    }
+    Ok(chosen)
+}
+
+/// `superseded/<time>/`, made once it is needed.
+struct Aside<'a> {
+    run: &'a RunDir,
+    dir: Option<PathBuf>,
+}
+
+impl Aside<'_> {
+    /// Moves a file or folder there, to the same place relative to the run's folder.
+    fn take(&mut self, path: &Path) -> Result<()> {
+        let to = self.place(path)?;
+        inside::rename(self.run, path, &to).at("move", path)?;
+        temporary::stage("resume: moved");
+        let parent = path.parent().unwrap_or(self.run.path());
+        inside::sync_dir(self.run, parent).at("sync", parent)
+    }
+
+    /// Keeps what a file says now there, too.
+    fn copy(&mut self, path: &Path) -> Result<()> {
+        let to = self.place(path)?;
+        let bytes = inside::read(self.run, path, inside::TEXT_LIMIT).at("read", path)?;
+        inside::replace(self.run, &to, &bytes, true).at("write", &to)
+    }
+
+    /// Where a path of the run goes to; its folder is made.
+    fn place(&mut self, path: &Path) -> Result<PathBuf> {
+        let dir = if let Some(dir) = &self.dir {
+            dir.clone()
+        } else {
+            let time = Timestamp::now().strftime("%Y-%m-%dT%H-%M-%S%.3fZ").to_string();
+            let dir = self.run.superseded().join(time);
+            inside::create_dir_all(self.run, &dir).at("create", &dir)?;
+            self.dir.insert(dir).clone()
+        };
+        let to = dir.join(path.strip_prefix(self.run.path()).unwrap_or(path));
+        let parent = to.parent().unwrap_or(&dir);
+        inside::create_dir_all(self.run, parent).at("create", parent)?;
+        Ok(to)
+    }
+}

@@ -1,0 +1,17 @@
+//! Rows on their way to the disk: memory, journal, sealed parts; and what makes them whole again.
+
+pub(crate) mod check;
+pub(crate) mod checkpoint;
+pub(crate) mod checksum;
+#[cfg(test)]
+mod crash_tests;
+pub(crate) mod journal;
+pub(crate) mod merge;
+pub(crate) mod parallel;
+pub(crate) mod part;
+pub(crate) mod patience;
+pub(crate) mod recorder;
+pub(crate) mod recover;
+pub(crate) mod rows;
+pub(crate) mod seal;
+pub(crate) mod series;

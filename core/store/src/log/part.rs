@@ -1,0 +1,82 @@
+//! Names of parts and journal segments. The numbers in a name are the segments it covers.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{IoContext as _, Result};
+use crate::folder::inside;
+use crate::folder::run_dir::RunDir;
+
+/// The highest number of a segment: one every two seconds for sixty years.
+const MAX_SEGMENT: u32 = 1_000_000_000;
+
+/// A sealed part of a metrics or table folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// The first segment it covers.
+    pub(crate) first: u32,
+    /// The last segment it covers.
+    pub(crate) last: u32,
+    pub(crate) path: PathBuf,
+}
+
+/// `part-00001.parquet`, or `part-00001-00032.parquet` for several segments.
+pub(crate) fn part_name(first: u32, last: u32) -> String {
+    if first == last {
+        format!("part-{first:05}.parquet")
+    } else {
+        format!("part-{first:05}-{last:05}.parquet")
+    }
+}
+
+fn parse_part(name: &str) -> Option<(u32, u32)> {
+    let numbers = name.strip_prefix("part-")?.strip_suffix(".parquet")?;
+    let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
+    let (first, last) = (number(first)?, number(last)?);
+    (first <= last).then_some((first, last))
+}
+
+/// Of a segment. A name could give any: the next one must have its place.
+fn number(digits: &str) -> Option<u32> {
+    digits.parse().ok().filter(|n| *n <= MAX_SEGMENT)
+}
+
+/// `journal-00001.arrows`
+pub(crate) fn segment_name(number: u32) -> String {
+    format!("journal-{number:05}.arrows")
+}
+
+fn parse_segment(name: &str) -> Option<u32> {
+    name.strip_prefix("journal-")?.strip_suffix(".arrows").and_then(number)
+}
+
+/// The parts in a folder, in order. One that a wider one covers is left out. A folder that is not there has none.
+pub(crate) fn list_parts(run: &RunDir, dir: &Path) -> Result<Vec<Part>> {
+    let mut parts: Vec<Part> = names(run, dir)?
+        .into_iter()
+        .filter_map(|n| parse_part(&n).map(|(first, last)| Part { first, last, path: dir.join(n) }))
+        .collect();
+    parts.sort_by_key(|p| (p.first, std::cmp::Reverse(p.last)));
+    let mut covered = None;
+    parts.retain(|p| {
+        let new = covered.is_none_or(|c| p.last > c);
+        if new {
+            covered = Some(p.last);
+        }
+        new
+    });
+    Ok(parts)
+}
+
+/// The journal segments in a folder, in order.
+pub(crate) fn list_segments(run: &RunDir, dir: &Path) -> Result<Vec<(u32, PathBuf)>> {
+    let mut segments: Vec<_> =
+        names(run, dir)?.into_iter().filter_map(|n| Some((parse_segment(&n)?, dir.join(n)))).collect();
+    segments.sort();
+    Ok(segments)
+}
+
+/// Names in a folder; none if it is not there.
+pub(crate) fn names(run: &RunDir, dir: &Path) -> Result<Vec<String>> {
+    let names = inside::names(run, dir).at("list", dir)?;
+    Ok(names.into_iter().map(|n| n.to_string_lossy().into_owned()).collect())
+}

@@ -1,0 +1,426 @@
+//! The trainer's side of a run's log.
+//!
+//! The training thread appends to memory. A writer thread brings rows to the journal, at most 100 ms later; a sealer thread
+//! turns ended segments into Parquet and merges parts; a table thread, started when first needed, writes tables.
+
+mod hot;
+mod sealer;
+mod tables;
+mod trouble;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use jiff::Timestamp;
+
+use crate::error::{IoContext as _, Result, StoreError};
+use crate::folder::inside;
+use crate::folder::run_dir::RunDir;
+use crate::log::checkpoint::{Record, begin, commit};
+use crate::log::part::{list_parts, list_segments, names};
+use crate::log::recover::whole_series;
+use crate::log::series::{KeyTable, SeriesKey};
+use crate::read::table::TableColumn;
+use crate::sealed::file::Sealed;
+
+use hot::{Command, Hot};
+use tables::Tables;
+pub use trouble::Trouble;
+use trouble::{Troubles, Who};
+use writer::Writer;
+
+/// How a [`Recorder`] works; the defaults are what runs use.
+#[derive(Debug, Clone)]
+pub struct RecorderOptions {
+    /// A journal write at most this long after its oldest row.
+    pub flush_after: Duration,
+    /// Rows that make a segment full.
+    pub seal_rows: usize,
+    /// A segment is sealed at a quarter of the recorder's age, but not before the first of these, nor after the second.
+    pub seal_age: (Duration, Duration),
+    /// Parts that are merged into one.
+    pub merge_parts: usize,
+    /// Rows in memory beyond which logging waits for the disk.
+    pub max_behind: usize,
+    /// How long errors of the disk are borne that have a limit, see [`StoreError::patience`].
+    pub patience: Duration,
+}
+
+impl Default for RecorderOptions {
+    fn default() -> Self {
+        Self {
+            flush_after: Duration::from_millis(100),
+            seal_rows: 1_000_000,
+            seal_age: (Duration::from_secs(2), Duration::from_mins(1)),
+            merge_parts: 32,
+            max_behind: 4_000_000,
+            patience: crate::log::patience::LIMITED,
+        }
+    }
+}
+
+/// What a [`Recorder`] has done.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RecorderStats {
+    /// Points of the run: those sealed before this recorder was opened, and those logged with it.
+    pub rows: u64,
+    /// How long the training thread has waited for the disk.
+    pub wait: Duration,
+    /// Age of the oldest point that is not yet in the journal.
+    pub lag: Duration,
+    /// Points that are in memory only.
+    pub behind: u64,
+    /// The error of the background threads, while it lasts. They keep what they could not write and try again.
+    pub trouble: Option<Trouble>,
+}
+
+/// Records a run's points, tables and checkpoints. Clones share one recorder.
+#[derive(Clone)]
+pub struct Recorder(Arc<Inner>);
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder").field("run", &self.0.shared.run).finish_non_exhaustive()
+    }
+}
+
+/// What the recorder's threads share.
+struct Shared {
+    run: RunDir,
+    options: RecorderOptions,
+    hot: Mutex<Hot>,
+    /// Points that were sealed before.
+    sealed: u64,
+    /// Wakes the writer.
+    work: Condvar,
+    /// Wakes a training thread that waits for the disk.
+    room: Condvar,
+    series: Mutex<KeyTable>,
+    troubles: Troubles,
+    /// Where the checkpoint being saved will stand.
+    pending: Mutex<Pending>,
+    clock: Clock,
+}
+
+/// Borders that no merged part may span although no checkpoint has them yet.
+#[derive(Default)]
+struct Pending {
+    segment: Option<u32>,
+    tables: BTreeMap<String, u32>,
+}
+
+impl Shared {
+    fn hot(&self) -> MutexGuard<'_, Hot> {
+        lock(&self.hot)
+    }
+}
+
+/// A lock stays usable after a panic elsewhere: what it guards is consistent between statements.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Microseconds since 1970 that never go back, whatever the system's clock does.
+struct Clock {
+    start: Instant,
+    start_us: i64,
+}
+
+impl Clock {
+    /// A clock at the present, but after `last`.
+    fn after(last: i64) -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self { start: Instant::now(), start_us: (now.as_micros() as i64).max(last.saturating_add(1)) }
+    }
+
+    fn now(&self) -> i64 {
+        self.start_us + self.start.elapsed().as_micros() as i64
+    }
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    tables: Tables,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Recorder {
+    /// Opens a run's log for writing; the caller holds the run's lock. Goes on after what the folder holds.
+    pub fn open(run: &RunDir, options: RecorderOptions) -> Result<Self> {
+        for dir in [run.journal(), run.metrics(), run.tables(), run.checkpoints()] {
+            inside::create_dir_all(run, &dir).at("create", &dir)?;
+        }
+        let series = whole_series(run)?;
+        let (segment, last_time) = last_segment(run)?;
+        let shared = Arc::new(Shared {
+            run: run.clone(),
+            hot: Mutex::new(Hot::new(series.table.len())),
+            sealed: sealed_rows(run)?,
+            work: Condvar::new(),
+            room: Condvar::new(),
+            series: Mutex::new(series.table),
+            troubles: Troubles::new(options.patience),
+            pending: Mutex::default(),
+            clock: Clock::after(last_time),
+            options,
+        });
+        let writer = Writer::start(&shared, segment + 1, series.offset)?;
+        let tables = Tables::new(Arc::clone(&shared));
+        Ok(Self(Arc::new(Inner { shared, tables, writer: Mutex::new(Some(writer)) })))
+    }
+
+    /// The number of a series, the same for the same key. The 100,001st is [`StoreError::TooManySeries`], and so is
+    /// one beyond 32 MiB of names.
+    pub fn series(&self, key: &SeriesKey, unit: Option<&str>) -> Result<u32> {
+        let count = {
+            let mut table = lock(&self.0.shared.series);
+            if let Some(number) = table.number(key) {
+                return Ok(number);
+            }
+            if table.is_full() {
+                return Err(StoreError::TooManySeries);
+            }
+            table.intern(key, unit) + 1
+        };
+        self.0.shared.hot().add_series(count as usize);
+        Ok(count - 1)
+    }
+
+    /// Logs points of one step, as series number and value. Memory only; waits if the disk is far behind.
+    /// Points of numbers that [`Self::series`] never gave are left out. The iterator must not use this recorder.
+    pub fn log(&self, step: i64, epoch: Option<f64>, points: impl IntoIterator<Item = (u32, f64)>) {
+        let shared = &*self.0.shared;
+        let time = shared.clock.now();
+        let mut hot = shared.hot();
+        if hot.behind() > shared.options.max_behind as u64 {
+            hot = wait_for_room(shared, hot);
+        }
+        if hot.closed {
+            return;
+        }
+        let wake = hot.record(step, epoch.unwrap_or(f64::NAN), time, points);
+        drop(hot);
+        if wake {
+            shared.work.notify_one();
+        }
+    }
+
+    /// Appends rows to a table; `step` becomes its first column. Written in the background, within 100 ms or so.
+    /// A table's columns are always the same ones.
+    pub fn log_table(&self, name: &str, step: i64, columns: Vec<TableColumn>) -> Result<()> {
+        self.0.tables.append(name, step, columns)
+    }
+
+    /// Adds figures to those declared, see [`crate::figures::declare`]. Waits for a disk that does not take them.
+    pub fn declare_figures(&self, toml: &str) -> Result<Vec<String>> {
+        let shared = &self.0.shared;
+        let (new, mut warnings) = crate::figures::parse_and_warn(toml)?;
+        if !new.headline.is_empty() {
+            warnings.push(
+                "figures: the key \"headline\" has no effect here: it belongs to the experiment's own"
+                    .to_owned(),
+            );
+        }
+        shared.troubles.persist(Who::Caller, || crate::figures::add(&shared.run, new.clone()))?;
+        Ok(warnings)
+    }
+
+    /// Saves a checkpoint: `save` fills a fresh folder, then everything logged so far is made durable and the checkpoint
+    /// gets its name, `checkpoints/step-<n>`. The newest two are kept.
+    pub fn checkpoint(
+        &self,
+        step: i64,
+        epoch: Option<f64>,
+        save: impl FnOnce(&Path) -> std::result::Result<(), String>,
+    ) -> Result<PathBuf> {
+        self.checkpoint_after(step, epoch, None, save)
+    }
+
+    /// The same, which notes how many seconds the run has trained.
+    pub fn checkpoint_after(
+        &self,
+        step: i64,
+        epoch: Option<f64>,
+        trained_s: Option<f64>,
+        save: impl FnOnce(&Path) -> std::result::Result<(), String>,
+    ) -> Result<PathBuf> {
+        let run = &self.0.shared.run;
+        let tmp = begin(run, step)?;
+        let saved = match save(&tmp) {
+            Ok(()) => self.keep(&tmp, step, epoch, trained_s),
+            // The saver cannot say so, but if the disk takes nothing, that is why.
+            Err(message) => probe(run, &tmp).and(Err(StoreError::Save { step, message })),
+        };
+        if saved.is_err() {
+            // What is half saved takes room that the rows may need.
+            inside::remove_dir(run, &tmp).ok();
+        }
+        saved
+    }
+
+    /// Makes everything logged so far durable, and gives a saved checkpoint its name.
+    fn keep(&self, tmp: &Path, step: i64, epoch: Option<f64>, trained_s: Option<f64>) -> Result<PathBuf> {
+        let tables = self.0.tables.sync()?;
+        let segment = self.ask(Command::Cut)??;
+        let record = Record {
+            schema: crate::schema::SCHEMA,
+            step,
+            epoch: epoch.filter(|e| e.is_finite()),
+            trained_s,
+            time: Timestamp::now(),
+            segment,
+            tables,
+        };
+        let path = commit(&self.0.shared.run, tmp, &record)?;
+        *lock(&self.0.shared.pending) = Pending::default();
+        Ok(path)
+    }
+
+    /// Lets logging go on beyond [`RecorderOptions::max_behind`], or no longer: for a run that is to end its step.
+    pub fn hurry(&self, yes: bool) {
+        self.0.shared.hot().hurried = yes;
+        self.0.shared.room.notify_all();
+    }
+
+    /// Waits for the disk no longer: what fails from now on has failed for good.
+    pub fn give_up(&self) {
+        self.0.shared.troubles.give_up();
+        self.hurry(true);
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> RecorderStats {
+        let shared = &*self.0.shared;
+        let (rows, behind, wait, oldest) = {
+            let hot = shared.hot();
+            (hot.logged, hot.behind(), hot.wait, hot.taken_oldest.or(hot.waiting_oldest()))
+        };
+        let age = oldest.map_or(0, |t| shared.clock.now().saturating_sub(t));
+        RecorderStats {
+            rows: shared.sealed + rows,
+            wait,
+            lag: Duration::from_micros(u64::try_from(age).unwrap_or(0)),
+            behind,
+            trouble: shared.troubles.worst(),
+        }
+    }
+
+    /// The last point of a series: step and value.
+    pub fn latest(&self, series: u32) -> Option<(i64, f64)> {
+        self.0.shared.hot().latest(series)
+    }
+
+    /// Writes everything to sealed Parquet, merges, and ends the background threads. Later points are left out. Waits for a
+    /// disk that does not take them, as while training, until [`Self::give_up`]. [`StoreError::Lost`] says which rows are
+    /// lost; what is in the journal and could not be sealed is left to [`crate::recover()`].
+    pub fn finish(&self) -> Result<()> {
+        self.0.shared.hot().closed = true;
+        self.0.shared.room.notify_all();
+        self.0.tables.close();
+        let rows = match self.ask(Command::Finish) {
+            // Finished before.
+            Err(StoreError::Writer { .. }) => Ok(()),
+            r => r.and_then(|r| r),
+        };
+        let tables = self.0.tables.finish();
+        self.0.join();
+        match (rows, tables) {
+            (Err(StoreError::Lost { rows, why, .. }), Err(StoreError::Lost { table_rows, .. })) => {
+                Err(StoreError::Lost { rows, table_rows, why })
+            }
+            (Ok(()) | Err(StoreError::Lost { .. }), Err(e)) if !matches!(e, StoreError::Lost { .. }) => {
+                Err(e)
+            }
+            (rows, tables) => rows.and(tables),
+        }
+    }
+
+    /// Sends a command and waits for its answer.
+    fn ask<T>(&self, command: impl FnOnce(std::sync::mpsc::Sender<T>) -> Command) -> Result<T> {
+        let ended = || StoreError::Writer { message: "the recorder has finished".to_owned() };
+        let (answer, answered) = channel();
+        {
+            let mut hot = self.0.shared.hot();
+            if hot.ended {
+                return Err(ended());
+            }
+            hot.commands.push_back(command(answer));
+        }
+        self.0.shared.work.notify_one();
+        answered.recv().map_err(|_| ended())
+    }
+}
+
+impl Inner {
+    fn join(&self) {
+        let writer = lock(&self.writer).take();
+        if let Some(writer) = writer {
+            // A panic of the writer has been reported as the answer that never came.
+            writer.join().ok();
+        }
+    }
+}
+
+impl Drop for Inner {
+    /// A recorder dropped without `finish` leaves its last rows in the journal, as a kill would, but all of them. Nobody is
+    /// left to hear of errors.
+    fn drop(&mut self) {
+        self.shared.troubles.give_up();
+        self.tables.finish().ok();
+        self.shared.hot().commands.push_back(Command::Close);
+        self.shared.work.notify_one();
+        self.join();
+    }
+}
+
+/// Waits until the writer has caught up, and notes for how long.
+#[cold]
+fn wait_for_room<'a>(shared: &'a Shared, mut hot: MutexGuard<'a, Hot>) -> MutexGuard<'a, Hot> {
+    let start = Instant::now();
+    while hot.behind() > shared.options.max_behind as u64 && !hot.closed && !hot.hurried {
+        shared.work.notify_one();
+        hot = shared
+            .room
+            .wait_timeout(hot, Duration::from_millis(100))
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
+    }
+    hot.wait += start.elapsed();
+    hot
+}
+
+/// Whether the disk takes something in this folder.
+fn probe(run: &RunDir, dir: &Path) -> Result<()> {
+    let path = dir.join(".probe");
+    inside::replace(run, &path, &vec![1; 64 << 10], false).at("save to", &path)
+}
+
+/// Rows of all parts. One that cannot be read counts none: it is reported by whoever reads it.
+fn sealed_rows(run: &RunDir) -> Result<u64> {
+    let parts = list_parts(run, &run.metrics())?;
+    Ok(parts.iter().filter_map(|part| Some(Sealed::open(run, &part.path).ok()?.rows() as u64)).sum())
+}
+
+/// The highest segment number ever used, those set aside included, and the time of the last row.
+fn last_segment(run: &RunDir) -> Result<(u32, i64)> {
+    let (mut segment, mut time) = (0, i64::MIN);
+    let mut folders = vec![run.metrics()];
+    folders
+        .extend(names(run, &run.superseded())?.into_iter().map(|n| run.superseded().join(n).join("metrics")));
+    for dir in folders {
+        let parts = list_parts(run, &dir)?;
+        segment = segment.max(parts.last().map_or(0, |part| part.last));
+        // One that is damaged is passed over: the clock has gone on since.
+        let last = parts.iter().rev().find_map(|part| Sealed::open(run, &part.path).ok());
+        time = time.max(last.map_or(i64::MIN, |part| crate::sealed::metrics::last_time(&part)));
+    }
+    for (number, _) in list_segments(run, &run.journal())? {
+        segment = segment.max(number);
+    }
+    Ok((segment, time))
+}

@@ -1,0 +1,132 @@
+//! Making a run folder whole after its processes died.
+
+use std::path::Path;
+
+use crate::error::{IoContext as _, Result};
+use crate::folder::damage::tell;
+use crate::folder::inside;
+use crate::folder::lock::RunLock;
+use crate::folder::run_dir::RunDir;
+use crate::log::checkpoint::{boundaries, table_boundaries};
+use crate::log::merge::{Metrics, Policy, merge, obey_list, remove_tmp};
+use crate::log::part::{list_parts, list_segments, names};
+use crate::log::seal::{remove_sealed, seal_from_journal};
+use crate::log::series::SeriesFile;
+use crate::read::table::TableParts;
+use crate::sealed::file::Sealed;
+
+/// What recovery did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Recovery {
+    /// Rows that were only in the journal and are in Parquet now.
+    pub rows_recovered: u64,
+    /// Bytes of rows cut off in the middle, dropped.
+    pub torn_bytes: u64,
+    /// Unfinished files and folders removed.
+    pub files_removed: u64,
+    /// Journals that hold something else than was written: what was whole is in Parquet, and they are in `damaged/`.
+    pub damaged_files: u64,
+}
+
+/// Turns what a dead run left into whole Parquet parts: seals its journal, drops a torn tail, removes temporary files, and
+/// merges. Does nothing on a whole folder, and may itself be killed at any point and run again.
+pub fn recover(run: &RunDir, _lock: &RunLock) -> Result<Recovery> {
+    let mut done = Recovery::default();
+    let tables: Vec<_> = names(run, &run.tables())?.into_iter().filter(|n| !n.starts_with('.')).collect();
+    obey_list(run, &run.metrics())?;
+    for table in &tables {
+        obey_list(run, &run.tables().join(table))?;
+    }
+    let mut folders = vec![run.path().to_owned(), run.metrics(), run.checkpoints(), run.tables()];
+    folders.extend(tables.iter().map(|t| run.tables().join(t)));
+    for dir in folders {
+        done.files_removed += remove_tmp(run, &dir)?;
+    }
+    let mut series = SeriesFile::default();
+    series.update(run)?;
+    match series.damage(run) {
+        Some(damage) => tell(run, &run.series(), None, &damage)?,
+        None => cut(run, &run.series(), series.offset)?,
+    }
+    done.torn_bytes += whole_events(run)?;
+    let parts = list_parts(run, &run.metrics())?;
+    for (segment, _) in list_segments(run, &run.journal())? {
+        if parts.iter().any(|p| p.first <= segment && segment <= p.last) {
+            remove_sealed(run, segment, &series.table)?;
+            continue;
+        }
+        let sealed = seal_from_journal(run, segment, &series.table)?;
+        done.rows_recovered += sealed.rows;
+        done.torn_bytes += sealed.torn_bytes;
+        done.damaged_files += u64::from(sealed.damaged);
+    }
+    verify_all(run, &tables)?;
+    match merge_all(run, &tables) {
+        // Rows are whole without it; the next recovery tries again.
+        Err(e) if e.patience().is_some() => {}
+        merged => merged?,
+    }
+    Ok(done)
+}
+
+/// Tells of every part that holds something else than was written. They stay where they are.
+fn verify_all(run: &RunDir, tables: &[String]) -> Result<()> {
+    for dir in tables.iter().map(|t| run.tables().join(t)).chain([run.metrics()]) {
+        for part in list_parts(run, &dir)? {
+            match Sealed::open(run, &part.path).and_then(|part| part.verify()) {
+                Err(e) if e.is_damage() => tell(run, &part.path, None, &e)?,
+                verified => verified?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The last merge of metrics and tables.
+fn merge_all(run: &RunDir, tables: &[String]) -> Result<()> {
+    let policy = Policy::new(2, true);
+    merge(run, &run.metrics(), &Metrics, &boundaries(run), &policy)?;
+    for table in tables {
+        let dir = run.tables().join(table);
+        merge(run, &dir, &TableParts, &table_boundaries(run, table), &policy)?;
+    }
+    Ok(())
+}
+
+/// Reads `series.jsonl` and cuts off a torn last line, so that the next one can be appended. An error if it is damaged: numbers
+/// could be given twice.
+pub(crate) fn whole_series(run: &RunDir) -> Result<SeriesFile> {
+    let mut series = SeriesFile::default();
+    series.update(run)?;
+    if let Some(damage) = series.damage(run) {
+        return Err(damage);
+    }
+    cut(run, &run.series(), series.offset)?;
+    Ok(series)
+}
+
+/// Cuts a torn last line off `events.jsonl`. Returns the bytes cut.
+fn whole_events(run: &RunDir) -> Result<u64> {
+    let path = run.events();
+    let (bytes, before) = match inside::read_end(run, &path, inside::TEXT_LIMIT) {
+        Ok(end) => end,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(e) => return Err(e).at("read", &path),
+    };
+    let whole = match bytes.iter().rposition(|b| *b == b'\n') {
+        Some(last) => last + 1,
+        // No line is that long: it is none of ours, and stays.
+        None if before > 0 => return Ok(0),
+        None => 0,
+    };
+    cut(run, &path, before + whole as u64)?;
+    Ok((bytes.len() - whole) as u64)
+}
+
+fn cut(run: &RunDir, path: &Path, len: u64) -> Result<()> {
+    match inside::cut(run, path, len) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        done => done.at("cut", path),
+    }
+}

@@ -1,0 +1,106 @@
+//! Points as columns in memory.
+
+use crate::log::parallel::each;
+
+/// Rows from which on a second thread is worth its start.
+pub(crate) const SHARED: usize = 50_000;
+
+/// Points, one column each; all columns are equally long.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Rows {
+    pub(crate) series: Vec<u32>,
+    pub(crate) step: Vec<i64>,
+    /// NaN: none.
+    pub(crate) epoch: Vec<f64>,
+    /// Microseconds since 1970, UTC.
+    pub(crate) time: Vec<i64>,
+    pub(crate) value: Vec<f64>,
+}
+
+impl Rows {
+    pub(crate) fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.series.extend_from_slice(&other.series);
+        self.step.extend_from_slice(&other.step);
+        self.epoch.extend_from_slice(&other.epoch);
+        self.time.extend_from_slice(&other.time);
+        self.value.extend_from_slice(&other.value);
+    }
+
+    /// Keeps the first rows only.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.series.truncate(len);
+        self.step.truncate(len);
+        self.epoch.truncate(len);
+        self.time.truncate(len);
+        self.value.truncate(len);
+    }
+
+    /// Those of some rows, in their order.
+    pub(crate) fn picked(&self, rows: impl Iterator<Item = usize> + Clone) -> Self {
+        fn pick<T: Copy>(column: &[T], rows: impl Iterator<Item = usize>) -> Vec<T> {
+            rows.map(|i| column[i]).collect()
+        }
+        Self {
+            series: pick(&self.series, rows.clone()),
+            step: pick(&self.step, rows.clone()),
+            epoch: pick(&self.epoch, rows.clone()),
+            time: pick(&self.time, rows.clone()),
+            value: pick(&self.value, rows),
+        }
+    }
+
+    /// The rows sorted by the rank of their series; those of one series keep their order. `ranks[series]` is a permutation of
+    /// the series' numbers.
+    pub(crate) fn sorted(&self, ranks: &[u32]) -> Self {
+        let mut next = vec![0usize; ranks.len() + 1];
+        for &s in &self.series {
+            next[ranks[s as usize] as usize + 1] += 1;
+        }
+        for i in 1..next.len() {
+            next[i] += next[i - 1];
+        }
+        let bounds = next.clone();
+        let places: Vec<u32> = self
+            .series
+            .iter()
+            .map(|&s| {
+                let slot = &mut next[ranks[s as usize] as usize];
+                *slot += 1;
+                (*slot - 1) as u32
+            })
+            .collect();
+        let halves = [(&self.time, &self.epoch), (&self.step, &self.value)];
+        let sort = |(ints, floats): (&Vec<i64>, &Vec<f64>)| (scatter(ints, &places), moved(floats, &places));
+        let mut sorted =
+            if self.len() < SHARED { halves.map(sort).into() } else { each(halves.into(), sort) };
+        let (step, value) = sorted.pop().unwrap_or_default();
+        let (time, epoch) = sorted.pop().unwrap_or_default();
+        let mut series = vec![0; self.len()];
+        for (number, rank) in ranks.iter().enumerate() {
+            let rank = *rank as usize;
+            series[bounds[rank]..bounds[rank + 1]].fill(number as u32);
+        }
+        Self { series, step, epoch, time, value }
+    }
+}
+
+/// As [`scatter`]; but a column of NaN alone, as of runs without epochs, is as it was.
+fn moved(from: &[f64], places: &[u32]) -> Vec<f64> {
+    if from.iter().all(|v| v.is_nan()) { vec![f64::NAN; from.len()] } else { scatter(from, places) }
+}
+
+fn scatter<T: Copy + Default>(from: &[T], places: &[u32]) -> Vec<T> {
+    let mut to = vec![T::default(); from.len()];
+    for (v, &p) in from.iter().zip(places) {
+        to[p as usize] = *v;
+    }
+    to
+}

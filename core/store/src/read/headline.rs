@@ -1,0 +1,168 @@
+//! Which number of a metric stands for a run.
+//!
+//! Only values of one split are ever compared: the one declared, else a test split, else one for validation, else values without
+//! a split, else the only one there is; a training split comes last.
+
+use crate::folder::manifest::{Goal, MetricInfo};
+use crate::folder::status::HeadlineValue;
+
+/// How well a split speaks for a metric: of several, the least stands for the run. Equal only for the same split.
+pub fn split_rank<'a>(info: Option<&MetricInfo>, split: Option<&'a str>) -> (u8, Option<&'a str>) {
+    let declared = info.and_then(|m| m.headline_of.as_deref());
+    let lower = split.map(str::to_lowercase);
+    let begins = |words: &[&str]| lower.as_ref().is_some_and(|s| words.iter().any(|w| s.starts_with(w)));
+    let rank = match split {
+        Some(_) if split == declared => 0,
+        _ if begins(&["test"]) => 1,
+        _ if begins(&["val", "dev", "eval", "holdout"]) => 2,
+        None => 3,
+        _ if lower.as_deref() == Some("tr") || begins(&["train", "fit", "batch", "mini"]) => 5,
+        Some(_) => 4,
+    };
+    (rank, split)
+}
+
+/// The latest values of a headline metric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Headline<'a> {
+    /// The metric.
+    pub metric: &'a str,
+    /// What it is declared as.
+    pub info: Option<&'a MetricInfo>,
+    /// One for each model and split, in the order given.
+    pub lines: Vec<HeadlineLine<'a>>,
+}
+
+/// The latest values of a metric's trials, averaged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HeadlineLine<'a> {
+    /// The model, where there are several.
+    pub model: Option<&'a str>,
+    /// The split.
+    pub split: Option<&'a str>,
+    /// How many trials it has.
+    pub trials: usize,
+    /// How many of them are finite.
+    pub finite: usize,
+    /// The mean of those that are finite; of none, what the first is instead.
+    pub value: f64,
+}
+
+impl<'a> Headline<'a> {
+    /// The lines of the split that stands for the run.
+    pub fn of_split(&self) -> impl Iterator<Item = &HeadlineLine<'a>> {
+        let rank = |l: &HeadlineLine<'a>| split_rank(self.info, l.split);
+        let first = self.lines.iter().map(rank).min();
+        self.lines.iter().filter(move |l| Some(rank(l)) == first)
+    }
+
+    /// What stands for the run: of that split the best by the metric's goal, without a goal the first.
+    pub fn line(&self) -> Option<HeadlineLine<'a>> {
+        let mut finite = self.of_split().filter(|l| l.value.is_finite());
+        let best = match self.info.map_or(Goal::None, |m| m.goal) {
+            Goal::Min => finite.min_by(|a, b| a.value.total_cmp(&b.value)),
+            Goal::Max => finite.max_by(|a, b| a.value.total_cmp(&b.value)),
+            Goal::None => finite.next(),
+        };
+        best.or_else(|| self.of_split().next()).copied()
+    }
+}
+
+/// The headline metrics that have values, in the order declared.
+pub fn headlines<'a>(values: &'a [HeadlineValue], declared: &'a [MetricInfo]) -> Vec<Headline<'a>> {
+    let mut out: Vec<Headline<'a>> = Vec::new();
+    let mut groups: Vec<(usize, usize, Vec<f64>)> = Vec::new();
+    for value in values {
+        let at = out.iter().position(|h| h.metric == value.metric).unwrap_or_else(|| {
+            let info = declared.iter().find(|m| m.name == value.metric);
+            out.push(Headline { metric: &value.metric, info, lines: Vec::new() });
+            out.len() - 1
+        });
+        let (model, split) = (value.model.as_deref(), value.split.as_deref());
+        let lines = &mut out[at].lines;
+        let line = lines.iter().position(|l| (l.model, l.split) == (model, split)).unwrap_or_else(|| {
+            lines.push(HeadlineLine { model, split, trials: 0, finite: 0, value: f64::NAN });
+            lines.len() - 1
+        });
+        match groups.iter_mut().find(|(a, l, _)| (*a, *l) == (at, line)) {
+            Some((_, _, trials)) => trials.push(value.value),
+            None => groups.push((at, line, vec![value.value])),
+        }
+    }
+    for (at, line, trials) in groups {
+        let line = &mut out[at].lines[line];
+        line.trials = trials.len();
+        line.finite = trials.iter().filter(|v| v.is_finite()).count();
+        line.value = if line.finite == 0 {
+            trials[0]
+        } else {
+            trials.iter().filter(|v| v.is_finite()).sum::<f64>() / line.finite as f64
+        };
+    }
+    out.sort_by_key(|h| declared.iter().position(|m| m.name == h.metric).unwrap_or(usize::MAX));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(model: &str, split: Option<&str>, trial: i32, value: f64) -> HeadlineValue {
+        HeadlineValue {
+            metric: "loss".to_owned(),
+            model: Some(model.to_owned()),
+            split: split.map(str::to_owned),
+            trial: Some(trial),
+            value,
+        }
+    }
+
+    fn chosen(splits: &[Option<&str>], headline_of: Option<&str>) -> Option<String> {
+        let info = MetricInfo {
+            name: "loss".to_owned(),
+            goal: Goal::Min,
+            headline_of: headline_of.map(str::to_owned),
+            ..MetricInfo::default()
+        };
+        // The later, the lower: by value alone the last would be taken.
+        let values: Vec<_> =
+            splits.iter().zip(0i32..).map(|(s, i)| value("m", *s, 0, -f64::from(i))).collect();
+        let found = headlines(&values, std::slice::from_ref(&info));
+        found[0].line().and_then(|l| l.split.map(str::to_owned))
+    }
+
+    #[test]
+    fn one_split_stands_for_a_metric_and_a_training_loss_only_where_there_is_no_other() {
+        let all = [Some("test"), Some("val"), Some("validation"), None, Some("extra"), Some("train")];
+        for from in 0..all.len() {
+            assert_eq!(chosen(&all[from..], None).as_deref(), all[from]);
+        }
+        for [better, worse] in
+            [["Test", "val"], ["eval", "Train"], ["Valid", "batch"], ["dev", "extra"], ["extra", "fit"]]
+        {
+            assert_eq!(chosen(&[Some(better), Some(worse)], None).as_deref(), Some(better));
+        }
+        assert_eq!(chosen(&[None, Some("Train")], None), None, "without a split");
+        assert_eq!(chosen(&all, Some("train")).as_deref(), Some("train"), "declared");
+        assert_eq!(chosen(&all[1..], Some("test")).as_deref(), Some("val"), "declared, and not logged");
+    }
+
+    #[test]
+    fn a_line_is_the_mean_of_its_trials_and_the_best_model_stands_for_the_run() {
+        let info = MetricInfo { name: "loss".to_owned(), goal: Goal::Min, ..MetricInfo::default() };
+        let values = [
+            value("deep", Some("train"), 0, 0.1),
+            value("deep", Some("test"), 0, 3.0),
+            value("deep", Some("test"), 1, 1.0),
+            value("wide", Some("test"), 0, 4.0),
+            value("wide", Some("test"), 1, f64::NAN),
+        ];
+        let found = headlines(&values, std::slice::from_ref(&info));
+        assert_eq!(found[0].lines.len(), 3);
+        let line =
+            HeadlineLine { model: Some("deep"), split: Some("test"), trials: 2, finite: 2, value: 2.0 };
+        assert_eq!(found[0].line(), Some(line));
+        let wide = found[0].lines[2];
+        assert_eq!((wide.trials, wide.finite, wide.value.to_bits()), (2, 1, 4.0f64.to_bits()));
+    }
+}

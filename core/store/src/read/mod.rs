@@ -1,0 +1,8 @@
+//! What viewers read of a run.
+
+pub(crate) mod headline;
+pub(crate) mod outline;
+pub(crate) mod series_data;
+pub(crate) mod summary;
+pub(crate) mod table;
+pub(crate) mod tailer;

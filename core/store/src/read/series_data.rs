@@ -1,0 +1,266 @@
+//! Reading a run's series: sealed parts and journal together, each row once.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::{IoContext as _, Result, StoreError};
+use crate::folder::inside;
+use crate::folder::run_dir::RunDir;
+use crate::log::journal::JournalReader;
+use crate::log::merge::list_pending;
+use crate::log::part::{list_parts, list_segments};
+use crate::log::rows::Rows;
+use crate::log::series::{KeyTable, SeriesFile, SeriesKey};
+use crate::sealed::file::Sealed;
+use crate::sealed::metrics::PartReader;
+
+/// All rows of one series, in the order logged. Steps may repeat or go back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesData {
+    /// Which series.
+    pub key: SeriesKey,
+    /// The unit of its values.
+    pub unit: Option<String>,
+    /// The steps.
+    pub step: Vec<i64>,
+    /// The epochs; NaN where none was given.
+    pub epoch: Vec<f64>,
+    /// When each row was logged, microseconds since 1970, UTC.
+    pub time_us: Vec<i64>,
+    /// The values.
+    pub value: Vec<f64>,
+}
+
+/// Everything that holds rows at one moment, opened: what happens to the names afterwards does not matter.
+pub(crate) struct Snapshot {
+    /// Parts and journals by the first segment they hold.
+    pub(crate) sources: Vec<(u32, Source)>,
+}
+
+/// What holds rows.
+pub(crate) enum Source {
+    Part(PathBuf, File),
+    Journal(JournalReader),
+    /// What cannot be opened for what it is.
+    Damaged(StoreError),
+}
+
+impl Source {
+    fn or_damaged(opened: Result<Self>) -> Result<Self> {
+        match opened {
+            Err(e) if e.is_damage() => Ok(Self::Damaged(e)),
+            opened => opened,
+        }
+    }
+}
+
+/// How often a folder may change while it is being opened.
+const RETRIES: u32 = 200;
+
+impl Snapshot {
+    /// Journals are opened before parts are listed: a segment sealed in between is in both, and its part wins.
+    pub(crate) fn open(run: &RunDir) -> Result<Self> {
+        for retry in 0.. {
+            match Self::try_open(run) {
+                Err(StoreError::Io { source, .. })
+                    if source.kind() == std::io::ErrorKind::NotFound && retry < RETRIES => {}
+                Ok(None) if retry < RETRIES => std::thread::sleep(Duration::from_millis(5)),
+                Ok(None) => break,
+                Ok(Some(snapshot)) => return Ok(snapshot),
+                Err(e) => return Err(e),
+            }
+        }
+        Err(StoreError::Damaged {
+            path: run.metrics(),
+            message: "a merge was not finished: recover the run".into(),
+        })
+    }
+
+    /// `None`: parts are being replaced by way of a list.
+    fn try_open(run: &RunDir) -> Result<Option<Self>> {
+        let mut sources = Vec::new();
+        let mut journals = Vec::new();
+        match list_segments(run, &run.journal()) {
+            Err(e) if e.is_damage() => sources.push((0, Source::Damaged(e))),
+            segments => {
+                for (number, _) in segments? {
+                    let journal = JournalReader::open(run, number).map(Source::Journal);
+                    journals.push((number, Source::or_damaged(journal)?));
+                }
+            }
+        }
+        let listed = match list_parts(run, &run.metrics()) {
+            Err(e) if e.is_damage() => {
+                sources.push((0, Source::Damaged(e)));
+                Vec::new()
+            }
+            listed => listed?,
+        };
+        for part in &listed {
+            let file = inside::open(run, &part.path).at("open", &part.path);
+            let source = Source::or_damaged(file.map(|file| Source::Part(part.path.clone(), file)))?;
+            sources.push((part.first, source));
+        }
+        if list_pending(run, &run.metrics())
+            || list_parts(run, &run.metrics()).is_ok_and(|parts| parts != listed)
+        {
+            return Ok(None);
+        }
+        journals.retain(|(n, _)| !listed.iter().any(|p| p.first <= *n && *n <= p.last));
+        sources.extend(journals);
+        sources.sort_by_key(|(first, _)| *first);
+        Ok(Some(Self { sources }))
+    }
+
+    /// Gives every batch of rows to `sink`, in the order of segments, the series numbered by the table. `damaged` says what to do
+    /// about a file of which the rest cannot be read.
+    ///
+    /// `series` is read after the snapshot is opened: a line is written before the first row that uses it.
+    pub(crate) fn scan(
+        self,
+        series: &mut SeriesFile,
+        filter: &dyn Fn(&SeriesKey) -> bool,
+        mut sink: impl FnMut(&Rows, &KeyTable),
+        mut damaged: impl FnMut(StoreError) -> Result<()>,
+    ) -> Result<()> {
+        for (_, source) in self.sources {
+            let read = match source {
+                Source::Part(path, file) => scan_part(&path, file, &mut series.table, filter, &mut sink),
+                Source::Journal(reader) => scan_journal(reader, series, &mut sink),
+                Source::Damaged(e) => Err(e),
+            };
+            match read {
+                Err(e) if e.is_damage() => damaged(e)?,
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn scan_part(
+    path: &Path,
+    file: File,
+    table: &mut KeyTable,
+    filter: &dyn Fn(&SeriesKey) -> bool,
+    sink: &mut impl FnMut(&Rows, &KeyTable),
+) -> Result<()> {
+    let part = Sealed::of(file, path)?;
+    let Some(mut reader) = PartReader::filtered(&part, filter, None)? else { return Ok(()) };
+    while let Some(rows) = reader.next(table)? {
+        sink(&rows, table);
+    }
+    Ok(())
+}
+
+/// Gives the rows of a journal, as far as it is whole.
+pub(crate) fn scan_journal(
+    mut reader: JournalReader,
+    series: &SeriesFile,
+    sink: &mut impl FnMut(&Rows, &KeyTable),
+) -> Result<()> {
+    while let Some(mut rows) = reader.next(|| Ok(series.len()))? {
+        series.renumber(&mut rows);
+        sink(&rows, &series.table);
+    }
+    Ok(())
+}
+
+/// The run's series, as far as their file is whole.
+pub(crate) fn series_file(run: &RunDir) -> Result<SeriesFile> {
+    // Before its file: a run that goes on writes that first.
+    let parts = list_parts(run, &run.metrics()).is_ok_and(|parts| !parts.is_empty());
+    let rows = parts || list_segments(run, &run.journal()).is_ok_and(|segments| !segments.is_empty());
+    let mut file = SeriesFile::default();
+    file.update(run)?;
+    file.missing = rows && !inside::exists(run, &run.series());
+    Ok(file)
+}
+
+/// Reads the series that `filter` takes, in the order of their keys. Safe while the run goes on.
+pub fn read_series(run: &RunDir, filter: impl Fn(&SeriesKey) -> bool) -> Result<Vec<SeriesData>> {
+    read(run, filter, Err)
+}
+
+/// As [`read_series`], but goes on where a file is damaged: what could be read, and what is wrong with the rest.
+pub fn read_series_around_damage(
+    run: &RunDir,
+    filter: impl Fn(&SeriesKey) -> bool,
+) -> Result<(Vec<SeriesData>, Vec<StoreError>)> {
+    let mut damaged = Vec::new();
+    let series = read(run, filter, |e| {
+        damaged.push(e);
+        Ok(())
+    })?;
+    Ok((series, damaged))
+}
+
+fn read(
+    run: &RunDir,
+    filter: impl Fn(&SeriesKey) -> bool,
+    mut damaged: impl FnMut(StoreError) -> Result<()>,
+) -> Result<Vec<SeriesData>> {
+    let snapshot = Snapshot::open(run)?;
+    let mut file = series_file(run)?;
+    if let Some(damage) = file.damage(run) {
+        damaged(damage)?;
+    }
+    let mut found: Vec<Option<SeriesData>> = Vec::new();
+    let mut wanted: Vec<Option<bool>> = Vec::new();
+    snapshot.scan(
+        &mut file,
+        &filter,
+        |rows, table| {
+            let mut start = 0;
+            for run in rows.series.chunk_by(|a, b| a == b) {
+                let range = start..start + run.len();
+                start = range.end;
+                let n = run[0] as usize;
+                if wanted.len() <= n {
+                    wanted.resize(n + 1, None);
+                    found.resize(n + 1, None);
+                }
+                let Some((key, unit)) = table.all().get(n) else { continue };
+                if !*wanted[n].get_or_insert_with(|| filter(key)) {
+                    continue;
+                }
+                let data = found[n].get_or_insert_with(|| SeriesData {
+                    key: key.clone(),
+                    unit: unit.clone(),
+                    step: Vec::new(),
+                    epoch: Vec::new(),
+                    time_us: Vec::new(),
+                    value: Vec::new(),
+                });
+                data.step.extend_from_slice(&rows.step[range.clone()]);
+                data.epoch.extend_from_slice(&rows.epoch[range.clone()]);
+                data.time_us.extend_from_slice(&rows.time[range.clone()]);
+                data.value.extend_from_slice(&rows.value[range]);
+            }
+        },
+        damaged,
+    )?;
+    let mut series: Vec<SeriesData> = found.into_iter().flatten().collect();
+    series.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(series)
+}
+
+/// The run's series with their units, in the order first used.
+pub fn series_keys(run: &RunDir) -> Result<Vec<(SeriesKey, Option<String>)>> {
+    let mut file = series_file(run)?;
+    if file.missing || file.damage(run).is_some() {
+        // Sealed rows say whose they are.
+        let found = RefCell::new(BTreeSet::new());
+        read_series_around_damage(run, |key| {
+            found.borrow_mut().insert(key.clone());
+            false
+        })?;
+        for key in found.into_inner() {
+            file.table.intern(&key, None);
+        }
+    }
+    Ok(file.table.all().to_vec())
+}

@@ -1,0 +1,239 @@
+//! Series in numbers, from the statistics of Parquet pages: of a run of any size, only the pages that decide are read.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::error::{Result, StoreError};
+use crate::folder::manifest::Goal;
+use crate::folder::run_dir::RunDir;
+use crate::log::rows::Rows;
+use crate::log::series::{KeyTable, SeriesKey};
+use crate::read::series_data::{Snapshot, Source, scan_journal, series_file};
+use crate::sealed::file::Sealed;
+use crate::sealed::metrics::{PartReader, owned};
+use crate::sealed::pages::pages;
+
+/// One row of a series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    /// Its step.
+    pub step: i64,
+    /// When it was logged, microseconds since 1970, UTC.
+    pub time_us: i64,
+    /// Its value.
+    pub value: f64,
+}
+
+/// A series in numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesSummary {
+    /// Which series.
+    pub key: SeriesKey,
+    /// The unit of its values.
+    pub unit: Option<String>,
+    /// How many rows it has.
+    pub rows: u64,
+    /// The row logged last.
+    pub last: Point,
+    /// The best finite value, as the goal asks; the first one logged, if there are several.
+    pub best: Option<Point>,
+}
+
+/// The series that `filter` takes, by key, and what is wrong with files that could not be read whole. `goal` says which value
+/// is the best of a series.
+pub fn summarize(
+    run: &RunDir,
+    filter: impl Fn(&SeriesKey) -> bool,
+    goal: impl Fn(&SeriesKey) -> Goal,
+) -> Result<(Vec<SeriesSummary>, Vec<StoreError>)> {
+    let snapshot = Snapshot::open(run)?;
+    let mut file = series_file(run)?;
+    let mut found = Found { series: BTreeMap::new(), filter: &filter };
+    let mut damaged: Vec<StoreError> = file.damage(run).into_iter().collect();
+    for (_, source) in snapshot.sources {
+        let added = match source {
+            Source::Part(path, part) => {
+                Sealed::of(part, &path).and_then(|part| found.add_part(&part, &mut file.table))
+            }
+            Source::Journal(reader) => {
+                scan_journal(reader, &file, &mut |rows, table| found.add_rows(rows, table))
+            }
+            Source::Damaged(e) => Err(e),
+        };
+        match added {
+            Err(e) if e.is_damage() => damaged.push(e),
+            added => added?,
+        }
+    }
+    let mut summaries = Vec::new();
+    for (key, series) in found.series {
+        let Some(last) = series.last(&key, &mut damaged)? else { continue };
+        let best = match goal(&key) {
+            Goal::None => None,
+            goal => series.best(&key, goal, &mut damaged)?,
+        };
+        let unit = file.table.number(&key).and_then(|n| file.table.all()[n as usize].1.clone());
+        summaries.push(SeriesSummary { key, unit, rows: series.rows, last, best });
+    }
+    Ok((summaries, damaged))
+}
+
+/// What is known of the series so far.
+struct Found<'a> {
+    series: BTreeMap<SeriesKey, Series>,
+    filter: &'a dyn Fn(&SeriesKey) -> bool,
+}
+
+impl Found<'_> {
+    fn add_part(&mut self, part: &Sealed, table: &mut KeyTable) -> Result<()> {
+        let Some(pages) = pages(part) else {
+            let Some(mut reader) = PartReader::filtered(part, self.filter, None)? else { return Ok(()) };
+            while let Some(rows) = reader.next(table)? {
+                self.add_rows(&rows, table);
+            }
+            return Ok(());
+        };
+        for (rows, key) in owned(part, self.filter, None)? {
+            let first = pages.partition_point(|page| page.rows.end <= rows.start);
+            let shared = pages[first..].iter().take_while(|page| page.rows.start < rows.end);
+            let (time, value) = shared.fold(NOTHING, |(time, value), page| {
+                (wider(time, page.time), (value.0.min(page.value.0), value.1.max(page.value.1)))
+            });
+            let series = self.series.entry(key).or_default();
+            series.rows += rows.len() as u64;
+            series.pieces.push(Piece { held: Held::Part(part.clone(), rows), time, value });
+        }
+        Ok(())
+    }
+
+    /// Of each series the rows that may decide.
+    fn add_rows(&mut self, rows: &Rows, table: &KeyTable) {
+        let mut start = 0;
+        for same in rows.series.chunk_by(|a, b| a == b) {
+            let range = start..start + same.len();
+            start = range.end;
+            let Some(key) = table.key(same[0]).filter(|key| (self.filter)(key)) else { continue };
+            let finite = || range.clone().filter(|i| rows.value[*i].is_finite());
+            let low = finite().min_by(|a, b| rows.value[*a].total_cmp(&rows.value[*b]));
+            // Of equal ones the first.
+            let high = finite().rev().max_by(|a, b| rows.value[*a].total_cmp(&rows.value[*b]));
+            let mut chosen: Vec<usize> = low.into_iter().chain(high).chain([range.end - 1]).collect();
+            chosen.sort_unstable();
+            chosen.dedup();
+            let value = |i: Option<usize>| i.map_or(f64::NAN, |i| rows.value[i]);
+            let piece = Piece {
+                held: Held::Rows(rows.picked(chosen.into_iter())),
+                time: (rows.time[range.start], rows.time[range.end - 1]),
+                value: (value(low), value(high)),
+            };
+            let series = self.series.entry(key.clone()).or_default();
+            series.rows += range.len() as u64;
+            series.pieces.push(piece);
+        }
+    }
+}
+
+const NOTHING: ((i64, i64), (f64, f64)) = ((i64::MAX, i64::MIN), (f64::NAN, f64::NAN));
+
+fn wider(a: (i64, i64), b: (i64, i64)) -> (i64, i64) {
+    (a.0.min(b.0), a.1.max(b.1))
+}
+
+/// Neighbouring rows of a series.
+struct Piece {
+    held: Held,
+    /// Bounds of the times.
+    time: (i64, i64),
+    /// Bounds of the values; NaN if none is a number.
+    value: (f64, f64),
+}
+
+enum Held {
+    /// Read already.
+    Rows(Rows),
+    /// Those of a part.
+    Part(Sealed, Range<usize>),
+}
+
+impl Piece {
+    /// Its rows; of a part that is damaged none.
+    fn read(&self, key: &SeriesKey, damaged: &mut Vec<StoreError>) -> Result<Cow<'_, Rows>> {
+        let (part, range) = match &self.held {
+            Held::Rows(rows) => return Ok(Cow::Borrowed(rows)),
+            Held::Part(part, range) => (part, range),
+        };
+        let read = || {
+            let mut rows = Rows::default();
+            let mut table = KeyTable::default();
+            let mut reader = PartReader::of(part, vec![(range.clone(), key.clone())])?;
+            while let Some(batch) = reader.next(&mut table)? {
+                rows.append(&batch);
+            }
+            Ok::<_, StoreError>(Cow::Owned(rows))
+        };
+        match read() {
+            Err(e) if e.is_damage() => {
+                if !damaged.iter().any(|d| d.to_string() == e.to_string()) {
+                    damaged.push(e);
+                }
+                Ok(Cow::default())
+            }
+            rows => rows,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Series {
+    rows: u64,
+    /// In the order of the segments.
+    pieces: Vec<Piece>,
+}
+
+impl Series {
+    /// The row of the latest time, of equal ones the last.
+    fn last(&self, key: &SeriesKey, damaged: &mut Vec<StoreError>) -> Result<Option<Point>> {
+        let mut pieces: Vec<&Piece> = self.pieces.iter().collect();
+        pieces.sort_by_key(|p| p.time.1);
+        let mut last: Option<Point> = None;
+        for piece in pieces.into_iter().rev() {
+            if last.is_some_and(|last| piece.time.1 <= last.time_us) {
+                break;
+            }
+            let rows = piece.read(key, damaged)?;
+            let latest = (0..rows.len()).max_by_key(|i| rows.time[*i]).map(|i| point(&rows, i));
+            last = latest.filter(|new| last.is_none_or(|old| new.time_us > old.time_us)).or(last);
+        }
+        Ok(last)
+    }
+
+    /// The best finite value, of equal ones the first.
+    fn best(&self, key: &SeriesKey, goal: Goal, damaged: &mut Vec<StoreError>) -> Result<Option<Point>> {
+        let sign = if goal == Goal::Max { -1.0 } else { 1.0 };
+        let bound = |p: &Piece| if goal == Goal::Max { -p.value.1 } else { p.value.0 };
+        let mut pieces: Vec<&Piece> = self.pieces.iter().filter(|p| !bound(p).is_nan()).collect();
+        pieces.sort_by(|a, b| bound(a).total_cmp(&bound(b)).then(a.time.0.cmp(&b.time.0)));
+        let mut best: Option<Point> = None;
+        let better = |new: (f64, i64), old: Point| {
+            new.0 < sign * old.value || new.0 == sign * old.value && new.1 < old.time_us
+        };
+        for piece in pieces {
+            if best.is_some_and(|old| !better((bound(piece), piece.time.0), old)) {
+                continue;
+            }
+            let rows = piece.read(key, damaged)?;
+            for i in (0..rows.len()).filter(|i| rows.value[*i].is_finite()) {
+                let new = point(&rows, i);
+                if best.is_none_or(|old| better((sign * new.value, new.time_us), old)) {
+                    best = Some(new);
+                }
+            }
+        }
+        Ok(best)
+    }
+}
+
+fn point(rows: &Rows, i: usize) -> Point {
+    Point { step: rows.step[i], time_us: rows.time[i], value: rows.value[i] }
+}

@@ -1,0 +1,432 @@
+//! Following a run while it goes on.
+//!
+//! What has been read is one number: the time of the last row. Times grow from batch to batch and from segment to segment,
+//! so the rows of any part that are later than it are exactly those not given yet, however it was sealed and merged since.
+
+use std::time::{Duration, Instant};
+
+use crate::error::{Result, StoreError};
+use crate::folder::run_dir::RunDir;
+use crate::log::journal::JournalReader;
+use crate::log::merge::list_pending;
+use crate::log::part::{list_parts, list_segments, names};
+use crate::log::rows::Rows;
+use crate::log::series::{KeyTable, SeriesFile, SeriesKey};
+use crate::sealed::file::Sealed;
+use crate::sealed::metrics::PartReader;
+
+/// A point, as followed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row {
+    /// Which series: an index into [`Tailer::series`].
+    pub series: u32,
+    /// The step.
+    pub step: i64,
+    /// The epoch; NaN if none was given.
+    pub epoch: f64,
+    /// When it was logged, microseconds since 1970, UTC.
+    pub time_us: i64,
+    /// The value.
+    pub value: f64,
+}
+
+/// Neighbouring rows of one series, as columns.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slice<'a> {
+    /// Which series: an index into [`Tailer::series`].
+    pub series: u32,
+    /// The series itself.
+    pub key: &'a SeriesKey,
+    /// The unit of its values.
+    pub unit: Option<&'a str>,
+    /// The steps.
+    pub step: &'a [i64],
+    /// The epochs; NaN where none was given.
+    pub epoch: &'a [f64],
+    /// When each was logged, microseconds since 1970, UTC.
+    pub time_us: &'a [i64],
+    /// The values.
+    pub value: &'a [f64],
+}
+
+/// Says which series are wanted.
+type Filter = Box<dyn Fn(&SeriesKey) -> bool + Send>;
+
+/// Follows a run's rows: first those there are, then each new one, once, across sealing and merging.
+///
+/// Rows of one series come in the order logged. Of a file that is damaged, the rows before the damage come; see
+/// [`Self::damage`].
+pub struct Tailer {
+    run: RunDir,
+    series: SeriesFile,
+    filter: Option<Filter>,
+    /// Only rows of these steps.
+    steps: Option<(i64, i64)>,
+    /// What the filter said of each series, by number.
+    wanted: Vec<bool>,
+    /// All segments up to this one have been given.
+    done: u32,
+    /// Time of the last row given of what is done, and the last one seen at all.
+    given: i64,
+    seen: i64,
+    source: Option<Source>,
+    /// Rows read but not given yet.
+    batch: Rows,
+    /// How many of the batch have been given.
+    taken: usize,
+    at_end: bool,
+    superseded: Option<usize>,
+    restarts: u64,
+    /// What is wrong with files that could not be read whole.
+    damage: Vec<StoreError>,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// A part, none if it has no row that is wanted, and the last segment it covers.
+    Part(Option<PartReader>, u32),
+    /// The journal of a segment.
+    Journal(JournalReader, u32),
+}
+
+impl std::fmt::Debug for Tailer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tailer").field("run", &self.run).field("done", &self.done).finish_non_exhaustive()
+    }
+}
+
+impl Tailer {
+    /// A tailer that has read nothing yet.
+    pub fn new(run: &RunDir) -> Self {
+        Self {
+            run: run.clone(),
+            series: SeriesFile::default(),
+            filter: None,
+            steps: None,
+            wanted: Vec::new(),
+            done: 0,
+            given: i64::MIN,
+            seen: i64::MIN,
+            source: None,
+            batch: Rows::default(),
+            taken: 0,
+            at_end: false,
+            superseded: None,
+            restarts: 0,
+            damage: Vec::new(),
+        }
+    }
+
+    /// A tailer of the series that `filter` takes. Pages of sealed parts that hold none of them are not read.
+    pub fn filtered(run: &RunDir, filter: impl Fn(&SeriesKey) -> bool + Send + 'static) -> Self {
+        Self { filter: Some(Box::new(filter)), ..Self::new(run) }
+    }
+
+    /// A tailer of the series that `filter` takes, and of these only the steps from `first` to `last`.
+    pub fn within(
+        run: &RunDir,
+        filter: impl Fn(&SeriesKey) -> bool + Send + 'static,
+        (first, last): (i64, i64),
+    ) -> Self {
+        Self { steps: Some((first, last)), ..Self::filtered(run, filter) }
+    }
+
+    /// The next rows, at most `max_rows`, giving up for now once `budget` is spent. Empty and [`Self::at_end`]: nothing new.
+    pub fn poll(&mut self, max_rows: usize, budget: Duration) -> Result<Vec<Row>> {
+        let mut out = Vec::new();
+        self.fill(budget, |batch, from, _| {
+            let n = (batch.len() - from).min(max_rows - out.len());
+            out.extend((from..from + n).map(|i| Row {
+                series: batch.series[i],
+                step: batch.step[i],
+                epoch: batch.epoch[i],
+                time_us: batch.time[i],
+                value: batch.value[i],
+            }));
+            (n, out.len() < max_rows)
+        })?;
+        Ok(out)
+    }
+
+    /// Gives the next rows to `sink`, neighbours of one series together, until there is nothing new or `budget` is spent.
+    pub fn poll_slices(&mut self, budget: Duration, mut sink: impl FnMut(Slice<'_>)) -> Result<()> {
+        self.fill(budget, |batch, from, table| {
+            let mut start = from;
+            for run in batch.series[from..].chunk_by(|a, b| a == b) {
+                let rows = start..start + run.len();
+                start = rows.end;
+                let Some((key, unit)) = table.all().get(run[0] as usize) else { continue };
+                sink(Slice {
+                    series: run[0],
+                    key,
+                    unit: unit.as_deref(),
+                    step: &batch.step[rows.clone()],
+                    epoch: &batch.epoch[rows.clone()],
+                    time_us: &batch.time[rows.clone()],
+                    value: &batch.value[rows],
+                });
+            }
+            (batch.len() - from, true)
+        })
+    }
+
+    /// Reads batch after batch. `take` gets each with the index of its first new row, and says how many rows it took and whether
+    /// it wants more.
+    fn fill(
+        &mut self,
+        budget: Duration,
+        mut take: impl FnMut(&Rows, usize, &KeyTable) -> (usize, bool),
+    ) -> Result<()> {
+        let deadline = Instant::now() + budget;
+        self.notice_resume()?;
+        self.at_end = false;
+        loop {
+            if self.taken == self.batch.len() && !self.read_more()? {
+                self.at_end = true;
+                return Ok(());
+            }
+            let (n, more) = take(&self.batch, self.taken, &self.series.table);
+            self.taken += n;
+            if !more || Instant::now() >= deadline {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The series seen so far with their units, by number.
+    pub fn series(&self) -> &[(SeriesKey, Option<String>)] {
+        self.series.table.all()
+    }
+
+    /// Whether two tailers of a run have read exactly as far: then one of them can go on for both, with both filters.
+    pub fn same_place(&self, other: &Self) -> bool {
+        let journal = |t: &Self| match &t.source {
+            None => Some((0, 0)),
+            Some(Source::Journal(reader, number)) => Some((*number, reader.offset())),
+            Some(Source::Part(..)) => None,
+        };
+        let at = journal(self);
+        let given = |t: &Self| t.taken == t.batch.len();
+        at.is_some()
+            && at == journal(other)
+            && given(self)
+            && given(other)
+            && (self.done, self.given, self.restarts) == (other.done, other.given, other.restarts)
+    }
+
+    /// Takes other series from here on; what has been passed over is not read again.
+    pub fn set_filter(&mut self, filter: impl Fn(&SeriesKey) -> bool + Send + 'static) {
+        self.filter = Some(Box::new(filter));
+        self.wanted.clear();
+    }
+
+    /// What is wrong with files of which some rows could not be read.
+    pub fn damage(&self) -> &[StoreError] {
+        &self.damage
+    }
+
+    /// Whether the last poll came to the end of what is there.
+    pub fn at_end(&self) -> bool {
+        self.at_end
+    }
+
+    /// Looks whether the run was set back by a resume, and begins anew if it was. Gives [`Self::restarts`].
+    pub fn look_back(&mut self) -> Result<u64> {
+        self.notice_resume()?;
+        Ok(self.restarts)
+    }
+
+    /// How often the run was set back by a resume since this tailer began. When it grows, rows given before may be
+    /// superseded, and all rows are given anew: drop the old ones.
+    pub fn restarts(&self) -> u64 {
+        self.restarts
+    }
+
+    /// A resume sets rows aside: begin anew.
+    fn notice_resume(&mut self) -> Result<()> {
+        let count = names(&self.run, &self.run.superseded())?.len();
+        let before = self.superseded.replace(count);
+        if before.is_some_and(|b| b != count) {
+            self.restarts += 1;
+            (self.done, self.given, self.seen) = (0, i64::MIN, i64::MIN);
+            self.source = None;
+            self.batch = Rows::default();
+            self.taken = 0;
+            self.damage.clear();
+        }
+        Ok(())
+    }
+
+    /// Reads one batch. `false`: there is no more for now.
+    fn read_more(&mut self) -> Result<bool> {
+        loop {
+            match &mut self.source {
+                None => match self.next_source()? {
+                    None => return Ok(false),
+                    source => self.source = source,
+                },
+                Some(Source::Part(reader, last)) => {
+                    let last = *last;
+                    let rows = match reader {
+                        Some(reader) => reader.next(&mut self.series.table),
+                        None => Ok(None),
+                    };
+                    match rows {
+                        Ok(Some(rows)) => {
+                            if self.take(rows) {
+                                return Ok(true);
+                            }
+                        }
+                        Ok(None) => self.finish(last),
+                        Err(e) if e.is_damage() => {
+                            self.note(e);
+                            self.finish(last);
+                        }
+                        Err(e) => return Err(e),
+                    }
+                }
+                Some(Source::Journal(reader, number)) => {
+                    let number = *number;
+                    // A series' line is written before its first row.
+                    let known = || self.series.update(&self.run).map(|()| self.series.len());
+                    match reader.next(known) {
+                        Ok(Some(mut rows)) => {
+                            self.series.renumber(&mut rows);
+                            let any = self.take(rows);
+                            // In a journal, what has been read has been read in the order of time.
+                            self.given = self.seen;
+                            if any {
+                                return Ok(true);
+                            }
+                        }
+                        Ok(None) if reader.ended() => self.finish(number),
+                        Ok(None) => {
+                            if !self.replaced(number)? {
+                                return Ok(false);
+                            }
+                            // It may have grown between the last read and now; then its part has the rest too.
+                            self.source = None;
+                        }
+                        Err(e) if e.is_damage() => {
+                            self.note(e);
+                            // While the run lives, its part will have what its journal has lost.
+                            if self.replaced(number)? {
+                                self.source = None;
+                            } else if self.later_than(number)? {
+                                self.finish(number);
+                            } else {
+                                return Ok(false);
+                            }
+                        }
+                        Err(e) => return Err(e),
+                    }
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, last: u32) {
+        self.done = self.done.max(last);
+        self.given = self.seen;
+        self.source = None;
+    }
+
+    /// Keeps the rows that are wanted and have not been given. `false`: none.
+    fn take(&mut self, rows: Rows) -> bool {
+        let given = self.given;
+        self.seen = rows.time.iter().copied().fold(self.seen, i64::max);
+        if let Some(filter) = &self.filter {
+            let new = self.series.table.all().iter().skip(self.wanted.len());
+            self.wanted.extend(new.map(|(key, _)| filter(key)));
+        }
+        let wanted = &self.wanted;
+        let all = self.filter.is_none();
+        let (first, last) = self.steps.unwrap_or((i64::MIN, i64::MAX));
+        let new = |i: usize| {
+            rows.time[i] > given
+                && (all || wanted[rows.series[i] as usize])
+                && (first..=last).contains(&rows.step[i])
+        };
+        let count = (0..rows.len()).filter(|i| new(*i)).count();
+        self.taken = 0;
+        if count == rows.len() {
+            self.batch = rows;
+            return count > 0;
+        }
+        self.batch = rows.picked((0..rows.len()).filter(|i| new(*i)));
+        count > 0
+    }
+
+    /// Remembers that a file is damaged.
+    fn note(&mut self, damage: StoreError) {
+        if !self.damage.iter().any(|d| d.to_string() == damage.to_string()) {
+            self.damage.push(damage);
+        }
+    }
+
+    /// Whether there are rows of a later segment.
+    fn later_than(&self, number: u32) -> Result<bool> {
+        let journals = list_segments(&self.run, &self.run.journal())?;
+        let parts = list_parts(&self.run, &self.run.metrics())?;
+        Ok(journals.iter().any(|(n, _)| *n > number) || parts.iter().any(|p| p.first > number))
+    }
+
+    /// Whether a segment's rows are in a part now.
+    fn replaced(&self, number: u32) -> Result<bool> {
+        Ok(list_parts(&self.run, &self.run.metrics())?.iter().any(|p| p.first <= number && number <= p.last))
+    }
+
+    /// Opens what holds the oldest rows not given yet.
+    fn next_source(&mut self) -> Result<Option<Source>> {
+        self.series.update(&self.run)?;
+        if let Some(damage) = self.series.damage(&self.run) {
+            self.note(damage);
+        }
+        for _ in 0..100 {
+            match self.try_next_source() {
+                // Sealed or merged between listing and opening.
+                Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+                r => return r,
+            }
+        }
+        // The folder is changing faster than it can be read; the next poll will do.
+        Ok(None)
+    }
+
+    fn try_next_source(&mut self) -> Result<Option<Source>> {
+        // Journals first: one that is sealed before the parts are listed is then found as a part.
+        let journals = list_segments(&self.run, &self.run.journal())?;
+        let parts = list_parts(&self.run, &self.run.metrics())?;
+        if list_pending(&self.run, &self.run.metrics()) {
+            return Ok(None);
+        }
+        let part = parts.iter().find(|p| p.last > self.done);
+        let journal = journals
+            .iter()
+            .find(|(n, _)| *n > self.done && !parts.iter().any(|p| p.first <= *n && *n <= p.last));
+        match (part, journal) {
+            (Some(part), journal) if journal.is_none_or(|(n, _)| part.first < *n) => {
+                let reader = Sealed::open(&self.run, &part.path).and_then(|sealed| match &self.filter {
+                    None => PartReader::new(&sealed).map(Some),
+                    Some(filter) => PartReader::filtered(&sealed, filter, self.steps),
+                });
+                let reader = match reader {
+                    Err(e) if e.is_damage() => {
+                        self.note(e);
+                        None
+                    }
+                    reader => reader?,
+                };
+                Ok(Some(Source::Part(reader, part.last)))
+            }
+            (_, Some((number, _))) => match JournalReader::open(&self.run, *number) {
+                Err(e) if e.is_damage() => {
+                    self.note(e);
+                    Ok(Some(Source::Part(None, *number)))
+                }
+                reader => Ok(Some(Source::Journal(reader?, *number))),
+            },
+            _ => Ok(None),
+        }
+    }
+}

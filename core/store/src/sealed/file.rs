@@ -1,0 +1,386 @@
+//! Sealed files: Parquet with checksums.
+//!
+//! Two keys of the metadata hold them: one sum for the bytes of each row group, and one for the tail, which is all that follows
+//! the last row group. The tail is verified when a file is opened, a row group when the first byte of it is read. Files of
+//! older versions have no sums; what they say of lengths and places is held against their size before it is used.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write as _};
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{
+    KeyValue, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
+};
+use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::writer::SerializedFileWriter;
+
+use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::folder::inside;
+use crate::folder::run_dir::RunDir;
+use crate::log::checksum::{BLANK, DIGITS, Sum};
+use crate::sealed::decode::decode;
+use crate::sealed::thrift::struct_len;
+
+/// The sums of the row groups, each with a space after it. A row group's bytes begin where the last one's end, the first one's
+/// with the file.
+const GROUPS: &str = "gradtop.sum.groups";
+/// The sum of the tail, and where the tail begins.
+const TAIL: &str = "gradtop.sum.tail";
+/// The kind of sum, before the digits of the tail's.
+const KIND: &str = "crc32c ";
+/// Digits of the place where the tail begins, hexadecimal.
+const PLACE: usize = 16;
+
+/// Bytes of a footer at most. A table of a thousand columns has one of 1 MB.
+const MAX_FOOTER: u64 = 64 << 20;
+/// Rows of a file at most.
+const MAX_ROWS: u64 = 1 << 40;
+/// Bytes read at a time for a sum.
+const CHUNK: u64 = 256 << 10;
+
+/// Ends a file, signs it, writes it under a new name and puts it on the disk.
+pub(crate) fn write(run: &RunDir, path: &Path, mut writer: SerializedFileWriter<Vec<u8>>) -> Result<()> {
+    writer.flush().at("encode", path)?;
+    let (mut sums, mut start) = (String::new(), 0);
+    for group in writer.flushed_row_groups() {
+        let end = end_of(group).filter(|end| *end as usize <= writer.inner().len()).unwrap_or(start);
+        sums.push_str(&Sum::of(&writer.inner()[start as usize..end as usize]).digits());
+        sums.push(' ');
+        start = end;
+    }
+    writer.append_key_value_metadata(KeyValue::new(GROUPS.to_owned(), sums));
+    writer.append_key_value_metadata(KeyValue::new(TAIL.to_owned(), format!("{KIND}{BLANK} {start:016x}")));
+    let mut bytes = writer.into_inner().format_at("encode", path)?;
+    let tail = &bytes[start as usize..];
+    if let Some(tail_sum) = TailSum::find(tail) {
+        let digits = Sum::default().around(tail, tail_sum.digits).digits();
+        let place = start as usize + tail_sum.digits;
+        bytes[place..place + DIGITS].copy_from_slice(digits.as_bytes());
+    }
+    let mut file = inside::create_new(run, path).at("create", path)?;
+    file.write_all(&bytes).at("write", path)?;
+    file.sync_all().at("sync", path)
+}
+
+/// Where a row group ends.
+fn end_of(group: &RowGroupMetaData) -> Option<u64> {
+    group.columns().iter().try_fold(0, |end, column| {
+        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+        Some(end.max(bytes_of((start, column.compressed_size()))?.end))
+    })
+}
+
+/// The sum of the tail, as the tail tells it.
+struct TailSum {
+    /// Where its digits stand, from the start of the bytes it was found in.
+    digits: usize,
+    /// Where the tail begins in the file.
+    start: u64,
+}
+
+impl TailSum {
+    /// The last one in some bytes: text of columns and series comes before it.
+    fn find(bytes: &[u8]) -> Option<Self> {
+        let key = bytes.windows(TAIL.len()).rposition(|w| w == TAIL.as_bytes())? + TAIL.len();
+        // Between key and value lie the value's kind and length, a byte each.
+        let value = bytes.get(key + 2..key + 2 + KIND.len() + DIGITS + 1 + PLACE)?;
+        let place = value.strip_prefix(KIND.as_bytes())?.get(DIGITS + 1..)?;
+        let start = u64::from_str_radix(std::str::from_utf8(place).ok()?, 16).ok()?;
+        Some(Self { digits: key + 2 + KIND.len(), start })
+    }
+}
+
+/// An open file, its tail verified.
+#[derive(Clone)]
+pub(crate) struct Sealed {
+    source: Source,
+    metadata: ArrowReaderMetadata,
+}
+
+impl Sealed {
+    pub(crate) fn open(run: &RunDir, path: &Path) -> Result<Self> {
+        Self::of(inside::open(run, path).at("open", path)?, path)
+    }
+
+    /// Of a file already open.
+    pub(crate) fn of(file: File, path: &Path) -> Result<Self> {
+        let damaged =
+            |message: &str| StoreError::Damaged { path: path.to_owned(), message: message.to_owned() };
+        let len = file.metadata().at("read", path)?.len();
+        let read = |range: Range<u64>| read_range(&file, range).at("read", path);
+        if len < 12 {
+            return Err(damaged("it is too short"));
+        }
+        let end = read(len - 8..len)?;
+        let footer_len = u64::from(u32::from_le_bytes([end[0], end[1], end[2], end[3]]));
+        if end[4..] != *b"PAR1" || footer_len > len - 8 || footer_len > MAX_FOOTER {
+            return Err(damaged("it does not end as a Parquet file does"));
+        }
+        let footer_start = len - 8 - footer_len;
+        let footer = read(footer_start..len)?;
+        let tail_sum = TailSum::find(&footer);
+        if let Some(sum) = &tail_sum {
+            if sum.start > footer_start {
+                return Err(damaged("its tail begins in its footer"));
+            }
+            let before = sum_of(&file, Sum::default(), sum.start..footer_start).at("read", path)?;
+            let found = before.around(&footer, sum.digits).digits();
+            if footer[sum.digits..sum.digits + DIGITS] != *found.as_bytes() {
+                return Err(damaged("the checksum of its tail does not match"));
+            }
+        }
+        let footer = &footer[..footer_len as usize];
+        struct_len(footer).ok_or_else(|| damaged("its footer makes no sense"))?;
+        let metadata = decode(path, || ParquetMetaDataReader::decode_metadata(footer))?;
+        let indexed =
+            fits(&metadata, &file, len).ok_or_else(|| damaged("its footer does not fit the file"))?;
+        let groups = match tail_sum {
+            Some(_) => groups(&metadata).ok_or_else(|| damaged("a row group has no checksum"))?,
+            None => Vec::new(),
+        };
+        let signed = tail_sum.is_some();
+        let inner = Inner { path: path.to_owned(), file, len, signed, groups, wrong: OnceLock::new() };
+        let source = Source(Arc::new(inner));
+        let metadata = decode(path, || {
+            let policy = if indexed { PageIndexPolicy::Optional } else { PageIndexPolicy::Skip };
+            let mut reader =
+                ParquetMetaDataReader::new_with_metadata(metadata).with_page_index_policy(policy);
+            reader.read_page_indexes(&source)?;
+            ArrowReaderMetadata::try_new(Arc::new(reader.finish()?), ArrowReaderOptions::new())
+        })?;
+        let key_values = metadata.metadata().file_metadata().key_value_metadata();
+        let found = key_values
+            .and_then(|kv| kv.iter().find(|kv| kv.key == "gradtop.schema")?.value.as_ref()?.parse().ok())
+            .unwrap_or(0);
+        crate::folder::manifest::check_schema(found, path)?;
+        Ok(Self { source, metadata })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.source.0.path
+    }
+
+    /// Whether it has sums.
+    pub(crate) fn signed(&self) -> bool {
+        self.source.0.signed
+    }
+
+    /// In bytes.
+    pub(crate) fn len(&self) -> u64 {
+        self.source.0.len
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.metadata().file_metadata().num_rows() as usize
+    }
+
+    pub(crate) fn metadata(&self) -> &ParquetMetaData {
+        self.metadata.metadata()
+    }
+
+    pub(crate) fn schema(&self) -> &arrow_schema::SchemaRef {
+        self.metadata.schema()
+    }
+
+    /// Verifies every row group.
+    pub(crate) fn verify(&self) -> Result<()> {
+        let groups = 0..self.source.0.groups.len();
+        let verified = groups.into_iter().try_for_each(|group| self.source.verify(group));
+        self.source.damage().map_or_else(|| verified.at("read", self.path()), Err)
+    }
+
+    /// Reads what `choose` leaves of it.
+    pub(crate) fn read(&self, choose: impl FnOnce(Builder) -> Builder) -> Result<Batches> {
+        let builder = || Builder::new_with_metadata(self.source.clone(), self.metadata.clone());
+        let reader = decode(self.path(), || choose(builder()).build());
+        let reader = reader.map_err(|e| self.source.damage().unwrap_or(e))?;
+        Ok(Batches { source: self.source.clone(), reader: Some(reader) })
+    }
+}
+
+/// What is to be read of a file.
+pub(crate) type Builder = ParquetRecordBatchReaderBuilder<Source>;
+
+/// The batches of a file. After an error there are no more.
+pub(crate) struct Batches {
+    source: Source,
+    reader: Option<ParquetRecordBatchReader>,
+}
+
+impl Iterator for Batches {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let reader = self.reader.as_mut()?;
+        match decode(&self.source.0.path, || reader.next().transpose()) {
+            Ok(batch) => batch.map(Ok),
+            Err(e) => {
+                self.reader = None;
+                Some(Err(self.source.damage().unwrap_or(e)))
+            }
+        }
+    }
+}
+
+/// The bytes of a file; those of a row group are verified before the first of them is given.
+#[derive(Clone)]
+pub(crate) struct Source(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    file: File,
+    len: u64,
+    signed: bool,
+    groups: Vec<Group>,
+    /// What the first sum that did not match was of.
+    wrong: OnceLock<String>,
+}
+
+struct Group {
+    bytes: Range<u64>,
+    digits: String,
+    /// Whether they match, once that is known.
+    right: OnceLock<bool>,
+}
+
+impl Source {
+    fn verify(&self, group: usize) -> io::Result<()> {
+        let Group { bytes, digits, right } = &self.0.groups[group];
+        let right = if let Some(right) = right.get() {
+            *right
+        } else {
+            let found = sum_of(&self.0.file, Sum::default(), bytes.clone())?.digits() == *digits;
+            *right.get_or_init(|| found)
+        };
+        if right {
+            return Ok(());
+        }
+        let wrong = format!("the checksum of row group {} does not match", group + 1);
+        self.0.wrong.set(wrong.clone()).ok();
+        Err(io::Error::new(io::ErrorKind::InvalidData, wrong))
+    }
+
+    fn damage(&self) -> Option<StoreError> {
+        let message = self.0.wrong.get()?.clone();
+        Some(StoreError::Damaged { path: self.0.path.clone(), message })
+    }
+
+    /// Whether some bytes may be read.
+    fn check(&self, start: u64, len: u64) -> io::Result<()> {
+        if start.checked_add(len).is_none_or(|end| end > self.0.len) {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ends before what it should hold"));
+        }
+        let touched = |g: &Group| g.bytes.start < start + len && start < g.bytes.end;
+        let first = self.0.groups.partition_point(|g| g.bytes.end <= start);
+        let groups = self.0.groups[first..].iter().take_while(|g| touched(g)).count();
+        (first..first + groups).try_for_each(|group| self.verify(group))
+    }
+}
+
+impl Length for Source {
+    fn len(&self) -> u64 {
+        self.0.len
+    }
+}
+
+impl ChunkReader for Source {
+    type T = BufReader<At>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        self.check(start, 1)?;
+        Ok(BufReader::new(At { source: self.clone(), place: start }))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        self.check(start, length as u64)?;
+        Ok(read_range(&self.0.file, start..start + length as u64)?.into())
+    }
+}
+
+/// Reads from some place on.
+pub(crate) struct At {
+    source: Source,
+    place: u64,
+}
+
+impl Read for At {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.source.0.file.read_at(buffer, self.place)?;
+        self.place += n as u64;
+        Ok(n)
+    }
+}
+
+/// Bytes known to be there.
+fn read_range(file: &File, range: Range<u64>) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; (range.end - range.start) as usize];
+    file.read_exact_at(&mut bytes, range.start)?;
+    Ok(bytes)
+}
+
+fn sum_of(file: &File, sum: Sum, range: Range<u64>) -> io::Result<Sum> {
+    let mut sum = sum;
+    let mut buffer = vec![0; CHUNK.min(range.end - range.start) as usize];
+    let mut at = range.start;
+    while at < range.end {
+        let n = CHUNK.min(range.end - at);
+        file.read_exact_at(&mut buffer[..n as usize], at)?;
+        sum = sum.and(&buffer[..n as usize]);
+        at += n;
+    }
+    Ok(sum)
+}
+
+/// The row groups with their sums; `None` if a sum is missing or they do not follow each other.
+fn groups(metadata: &ParquetMetaData) -> Option<Vec<Group>> {
+    let key_values = metadata.file_metadata().key_value_metadata()?;
+    let sums = key_values.iter().find(|kv| kv.key == GROUPS)?.value.as_deref()?;
+    let mut start = 0;
+    let mut groups = Vec::with_capacity(metadata.num_row_groups());
+    for (group, digits) in metadata.row_groups().iter().zip(sums.split_ascii_whitespace()) {
+        let end = end_of(group).filter(|end| *end >= start)?;
+        groups.push(Group { bytes: start..end, digits: digits.to_owned(), right: OnceLock::new() });
+        start = end;
+    }
+    (groups.len() == metadata.num_row_groups()).then_some(groups)
+}
+
+/// A place in a file: offset and length as read from it.
+fn bytes_of((start, len): (i64, i64)) -> Option<Range<u64>> {
+    let (start, len) = (u64::try_from(start).ok()?, u64::try_from(len).ok()?);
+    Some(start..start.checked_add(len)?)
+}
+
+/// `None`: the footer names what is not in the file. `false`: the page index cannot be used.
+fn fits(metadata: &ParquetMetaData, file: &File, len: u64) -> Option<bool> {
+    let mut rows = 0;
+    let mut indexed = true;
+    for group in metadata.row_groups() {
+        rows += u64::try_from(group.num_rows()).ok().filter(|n| *n <= MAX_ROWS)?;
+        if end_of(group)? > len || rows > MAX_ROWS {
+            return None;
+        }
+        for column in group.columns() {
+            let places = [
+                (column.column_index_offset(), column.column_index_length()),
+                (column.offset_index_offset(), column.offset_index_length()),
+            ];
+            for (offset, length) in places {
+                let Some(place) = offset.zip(length) else { continue };
+                let range = bytes_of((place.0, place.1.into())).filter(|r| r.end <= len)?;
+                // Read twice, here and when it is decoded: it is in memory then.
+                indexed &= read_range(file, range).is_ok_and(|bytes| struct_len(&bytes).is_some());
+            }
+        }
+    }
+    (u64::try_from(metadata.file_metadata().num_rows()) == Ok(rows)).then_some(indexed)
+}

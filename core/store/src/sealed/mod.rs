@@ -1,0 +1,7 @@
+//! Sealed parts: Parquet files, signed when written, verified when read.
+
+pub(crate) mod decode;
+pub(crate) mod file;
+pub(crate) mod metrics;
+pub(crate) mod pages;
+pub(crate) mod thrift;

@@ -1,0 +1,211 @@
+//! What the page index of a part tells: which series and which values lie in which rows, without reading any.
+
+use std::ops::Range;
+
+use parquet::file::metadata::page_index::RowGroupPageIndex;
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
+
+use crate::log::series::SeriesKey;
+use crate::sealed::file::Sealed;
+
+/// Neighbouring rows of a part.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Page {
+    /// Which rows of the part.
+    pub(crate) rows: Range<usize>,
+    /// Whose they all are; `None`: of several series, or not known.
+    pub(crate) key: Option<SeriesKey>,
+    /// Smallest and largest step.
+    pub(crate) step: (i64, i64),
+    /// Smallest and largest time, microseconds.
+    pub(crate) time: (i64, i64),
+    /// Smallest and largest epoch; NaN if none was given.
+    pub(crate) epoch: (f64, f64),
+    /// Smallest and largest value; NaN if none is a number.
+    pub(crate) value: (f64, f64),
+}
+
+/// The pages of a part, in order; `None` if it has no page index that can be used.
+pub(crate) fn pages(part: &Sealed) -> Option<Vec<Page>> {
+    let metadata = part.metadata();
+    let schema = metadata.file_metadata().schema_descr();
+    let place = |name: &str| (0..schema.num_columns()).find(|i| schema.column(*i).path().string() == name);
+    let columns = Columns {
+        step: place("step")?,
+        time: place("time")?,
+        epoch: place("epoch")?,
+        value: place("value")?,
+        metric: place("metric")?,
+        model: place("model")?,
+        split: place("split")?,
+        trial: place("trial")?,
+    };
+    let mut out = Vec::new();
+    let mut start = 0;
+    for (number, group) in metadata.row_groups().iter().enumerate() {
+        let index = metadata.page_index_for_row_group(number);
+        let rows = group.num_rows() as usize;
+        out.extend(of_group(&index, &columns, start, rows)?);
+        start += rows;
+    }
+    Some(out)
+}
+
+/// Places of the columns.
+struct Columns {
+    step: usize,
+    time: usize,
+    epoch: usize,
+    value: usize,
+    metric: usize,
+    model: usize,
+    split: usize,
+    trial: usize,
+}
+
+fn of_group(index: &RowGroupPageIndex, columns: &Columns, start: usize, rows: usize) -> Option<Vec<Page>> {
+    let column = |place: usize| Indexed::new(index, place, rows);
+    let value = column(columns.value)?;
+    let (step, time, epoch) = (column(columns.step)?, column(columns.time)?, column(columns.epoch)?);
+    let keys = [columns.metric, columns.model, columns.split].map(column);
+    let trial = column(columns.trial)?;
+    let pages = (0..value.starts.len()).map(|page| {
+        let range = value.range(page);
+        let integers = |c: &Indexed<'_>| {
+            c.over(&range).filter_map(|p| c.integers(p)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+        };
+        let floats = |c: &Indexed<'_>| {
+            let none = (f64::NAN, f64::NAN);
+            c.over(&range).filter_map(|p| c.floats(p)).fold(none, |a, b| (a.0.min(b.0), a.1.max(b.1)))
+        };
+        let text = |c: &Option<Indexed<'_>>| {
+            let c = c.as_ref()?;
+            same(c.over(&range).map(|p| c.text(p)))?.known()
+        };
+        let key = (|| {
+            Some(SeriesKey {
+                metric: text(&keys[0])??,
+                model: text(&keys[1])?,
+                split: text(&keys[2])?,
+                trial: same(trial.over(&range).map(|p| trial.trial(p)))?.known()?,
+            })
+        })();
+        Some(Page {
+            rows: start + range.start..start + range.end,
+            key,
+            step: integers(&step)?,
+            time: integers(&time)?,
+            epoch: floats(&epoch),
+            value: floats(&value),
+        })
+    });
+    pages.collect()
+}
+
+/// The one value that all are.
+fn same<T: PartialEq>(mut all: impl Iterator<Item = T>) -> Option<T> {
+    let first = all.next()?;
+    all.all(|v| v == first).then_some(first)
+}
+
+/// What a page of a key column holds.
+#[derive(PartialEq)]
+enum Content<T> {
+    /// Nothing but nulls.
+    Null,
+    /// One value, again and again.
+    One(T),
+    /// Different ones, or it is not known.
+    Several,
+}
+
+impl<T> Content<T> {
+    /// `None` if there are several, else the value, if there is one.
+    #[expect(clippy::option_option, reason = "a null is a value here")]
+    fn known(self) -> Option<Option<T>> {
+        match self {
+            Self::Null => Some(None),
+            Self::One(v) => Some(Some(v)),
+            Self::Several => None,
+        }
+    }
+}
+
+/// A column chunk's index.
+struct Indexed<'a> {
+    index: &'a ColumnIndexMetaData,
+    /// First row of each page, and the number of rows.
+    starts: Vec<usize>,
+    rows: usize,
+}
+
+impl<'a> Indexed<'a> {
+    fn new(index: &'a RowGroupPageIndex, place: usize, rows: usize) -> Option<Self> {
+        let starts: Vec<usize> =
+            index.page_locations(place)?.iter().map(|l| l.first_row_index as usize).collect();
+        let index = index.column_index(place)?;
+        let in_order = starts.first() == Some(&0)
+            && starts.is_sorted_by(|a, b| a < b)
+            && starts.last().is_some_and(|last| *last < rows);
+        (in_order && index.num_pages() as usize == starts.len()).then_some(Self { index, starts, rows })
+    }
+
+    /// The rows of a page, within the row group.
+    fn range(&self, page: usize) -> Range<usize> {
+        self.starts[page]..self.starts.get(page + 1).copied().unwrap_or(self.rows)
+    }
+
+    /// The pages that share rows with a range.
+    fn over(&self, rows: &Range<usize>) -> Range<usize> {
+        let first = self.starts.partition_point(|s| *s <= rows.start).saturating_sub(1);
+        first..self.starts.partition_point(|s| *s < rows.end).max(first)
+    }
+
+    fn integers(&self, page: usize) -> Option<(i64, i64)> {
+        let ColumnIndexMetaData::INT64(index) = self.index else { return None };
+        Some((*index.min_value(page)?, *index.max_value(page)?))
+    }
+
+    fn floats(&self, page: usize) -> Option<(f64, f64)> {
+        let ColumnIndexMetaData::DOUBLE(index) = self.index else { return None };
+        Some((*index.min_value(page)?, *index.max_value(page)?))
+    }
+
+    /// No null, or nothing but nulls.
+    fn nulls(&self, page: usize) -> Option<bool> {
+        match (self.index.is_null_page(page), self.index.null_count(page)) {
+            (true, _) => Some(true),
+            (false, Some(0)) => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The text of a page.
+    fn text(&self, page: usize) -> Content<String> {
+        let one = || {
+            let ColumnIndexMetaData::BYTE_ARRAY(index) = self.index else { return None };
+            let (low, high) = (index.min_value(page)?, index.max_value(page)?);
+            // One that was cut for the index differs: the upper end was then raised.
+            (low == high).then(|| String::from_utf8(low.to_vec()).ok())?
+        };
+        self.content(page, one)
+    }
+
+    fn content<T>(&self, page: usize, one: impl FnOnce() -> Option<T>) -> Content<T> {
+        match self.nulls(page) {
+            None => Content::Several,
+            Some(true) => Content::Null,
+            Some(false) => one().map_or(Content::Several, Content::One),
+        }
+    }
+
+    /// As [`Self::text`], for the trial.
+    fn trial(&self, page: usize) -> Content<i32> {
+        let one = || {
+            let ColumnIndexMetaData::INT32(index) = self.index else { return None };
+            let (low, high) = (*index.min_value(page)?, *index.max_value(page)?);
+            (low == high).then_some(low)
+        };
+        self.content(page, one)
+    }
+}
