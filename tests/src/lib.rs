@@ -7,6 +7,7 @@ pub mod build;
 pub mod check;
 pub mod disk;
 pub mod fuzz;
+pub mod imports;
 pub mod kills;
 pub mod logged;
 pub mod made;

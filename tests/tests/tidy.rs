@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gradtop_tests::imports::circles;
 use gradtop_tests::paths;
 use object::read::elf::{ElfFile64, Sym as _};
 use object::{LittleEndian, elf};
@@ -144,6 +145,29 @@ fn dependencies_point_one_way() {
         };
         for name in member.all_dependencies().intersection(&ours) {
             assert!(may.contains(&name.as_str()), "{} may not depend on {name}", member.name);
+        }
+    }
+}
+
+/// Of each crate's files: none imports another that imports it, be it by way of others. [`gradtop_tests::imports`] has the
+/// rule. Some crates are not there yet; one that has come so far leaves the list and never comes back.
+#[test]
+fn no_two_files_import_each_other() {
+    let not_yet = [
+        "core/chart",
+        "core/sdk",
+        "core/store",
+        "core/view",
+        "plugins/optimization",
+        "plugins/toolkit",
+        "tui",
+    ];
+    for member in members() {
+        let circles = circles(&paths::checkout().join(&member.folder).join("src"));
+        if not_yet.contains(&member.folder.as_str()) {
+            assert!(!circles.is_empty(), "{} has no circle left: take it off the list", member.folder);
+        } else {
+            assert!(circles.is_empty(), "{}: a circle of imports:\n{}", member.folder, circles.join("\n"));
         }
     }
 }

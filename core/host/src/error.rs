@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use gradtop_store::StoreError;
+use gradtop_store::{StoreError, View};
+use serde::{Deserialize, Serialize};
 
 use crate::run::allowed::{Action, Why};
-use serde::{Deserialize, Serialize};
 
 /// A result of this crate.
 pub type Result<T, E = HostError> = std::result::Result<T, E>;
@@ -430,5 +430,10 @@ impl HostError {
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
+    }
+
+    pub(crate) fn not_allowed(seen: &View, action: Action) -> impl FnOnce(Why) -> Self {
+        let run = seen.manifest.run.clone();
+        move |why| Self::NotAllowed { run, action, why }
     }
 }

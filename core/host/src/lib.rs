@@ -6,6 +6,7 @@
 //!
 //! A program that uses this crate calls [`hidden_main`] first thing in its `main`, so that it can be run as any of them.
 
+mod children;
 mod error;
 mod machine;
 mod plugin;
@@ -13,9 +14,11 @@ mod run;
 pub mod text;
 mod train;
 
+pub use children::hidden_main;
 pub use error::{HostError, ParamError, Refusal, Result};
 pub use machine::device::{DeviceChoice, Gpus};
-pub use machine::program::{cache_dir, data_dir, hidden_main, set_program};
+pub use machine::dirs::{cache_dir, data_dir};
+pub use machine::program::set_program;
 pub use machine::{device, libtorch};
 pub use plugin::desc::{ExperimentDesc, ParamDesc, ParamKind, PluginDesc, PresetDesc};
 pub use plugin::describe::describe;
@@ -29,13 +32,10 @@ pub use plugin::watch::{PluginWatch, PluginsNow};
 pub use run::allowed::{Action, Why, allowed};
 pub use run::console::{console_span, console_tail};
 pub use run::control::{
-    Withdrawn, checkpoint, give_up, kill, pause, recover_after_reboot, recover_crashed, stop, unpause, wait,
-    withdraw_stop,
+    DEFAULT_GRACE, Withdrawn, checkpoint, give_up, kill, pause, recover_after_reboot, recover_crashed, stop,
+    unpause, wait, withdraw_stop,
 };
 pub use run::delete::{delete, may_delete};
-pub use run::launch::{Launch, default_threads, launch, may_resume, refused, resume, resume_trusting};
-
-/// How long a run that is asked to stop may take to end its step and save a checkpoint.
-pub const DEFAULT_GRACE: std::time::Duration = std::time::Duration::from_secs(10);
-/// How often a resumable run saves a checkpoint unless told otherwise.
-pub const DEFAULT_CHECKPOINT_EVERY: std::time::Duration = std::time::Duration::from_mins(1);
+pub use run::launch::{
+    DEFAULT_CHECKPOINT_EVERY, Launch, default_threads, launch, may_resume, refused, resume, resume_trusting,
+};

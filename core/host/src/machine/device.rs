@@ -7,6 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::HostError;
+use crate::machine::child::{answer_and_leave, run_child};
+use crate::machine::dirs::{cache_dir, recall, remember};
+use crate::machine::file::identity;
+use crate::machine::signals::how_it_ended;
+use crate::machine::{cuda, libtorch, program};
 
 /// The device asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -160,11 +165,11 @@ fn how_many(count: u32) -> String {
 }
 
 /// A run's device, `-1` for the CPU or the number of a GPU, and why if gradtop chose it.
-/// `libtorch` is the library folder, for plugins that use libtorch.
+/// `lib` is the folder of libtorch's libraries, for plugins that use libtorch.
 pub(crate) fn resolve(
     choice: DeviceChoice,
     uses_device: bool,
-    libtorch: Option<&Path>,
+    lib: Option<&Path>,
 ) -> Result<(i32, Option<String>), HostError> {
     let cpu = |why: &str| Ok((-1, Some(why.to_owned())));
     match choice {
@@ -177,7 +182,7 @@ pub(crate) fn resolve(
                 Err(why) => return cpu(&why),
             };
             let visible = visible(&gpus);
-            match libtorch.map_or(Ok(visible.len() as u32), probe) {
+            match lib.map_or(Ok(visible.len() as u32), probe) {
                 Ok(0) => cpu(&how_many(0)),
                 Ok(_) => {
                     let first = visible.into_iter().next().flatten();
@@ -192,7 +197,7 @@ pub(crate) fn resolve(
             if !uses_device {
                 return refuse("the experiment uses no GPU: run it with --device cpu".to_owned());
             }
-            let count = match libtorch {
+            let count = match lib {
                 Some(lib) => probe(lib),
                 None => gpus().map(|gpus| visible(&gpus).len() as u32),
             };
@@ -215,43 +220,38 @@ struct Probed {
 /// How many GPUs the libtorch in `lib` can use. Its CUDA part is opened by a child: it is big, and it stays. A good answer
 /// is cached for this boot, this library and this choice of visible GPUs; the trainer asks again in any case.
 fn probe(lib: &Path) -> Result<u32, String> {
-    let library = lib.join(crate::machine::libtorch::CUDA);
-    let Ok((size, changed)) = crate::plugin::file::identity(&library) else {
+    let library = lib.join(libtorch::CUDA);
+    let Ok((size, changed)) = identity(&library) else {
         return Err(format!(
             "{} has no {}: bring libtorch with CUDA by `cargo xtask setup --cuda`",
             lib.display(),
-            crate::machine::libtorch::CUDA
+            libtorch::CUDA
         ));
     };
     let visible = std::env::var(VISIBLE);
     let of = format!("{} {size} {changed} {} {visible:?}", library.display(), gradtop_store::boot_id());
-    let cache = crate::machine::program::cache_dir().map(|d| d.join("cuda.json"));
-    let cached = cache.as_ref().and_then(|c| serde_json::from_slice::<Probed>(&std::fs::read(c).ok()?).ok());
+    let cache = cache_dir().map(|d| d.join("cuda.json"));
+    let cached = cache.as_deref().and_then(recall::<Probed>);
     if let Some(cached) = cached.filter(|c| c.of == of) {
         return Ok(cached.count);
     }
-    let mut command = crate::machine::program::command();
+    let mut command = program::command();
     command.arg("__probe_cuda").arg(lib);
-    let child = crate::plugin::describe::run_child(command, None, Duration::from_mins(1))
-        .map_err(|e| e.to_string())?;
+    let child = run_child(command, None, Duration::from_mins(1)).map_err(|e| e.to_string())?;
     let status = child.status.ok_or("CUDA did not answer within 60 s")?;
-    let count = serde_json::from_slice::<Result<u32, String>>(&child.answer).map_err(|_| {
-        format!("looking for CUDA ended by {}", crate::machine::signals::how_it_ended(status))
-    })??;
-    if count > 0
-        && let (Some(cache), Ok(json)) = (cache, serde_json::to_vec(&Probed { of, count }))
-    {
-        let tmp = cache.with_extension(format!("{}.tmp", std::process::id()));
-        std::fs::write(&tmp, json).and_then(|()| std::fs::rename(&tmp, &cache)).ok();
+    let count = serde_json::from_slice::<Result<u32, String>>(&child.answer)
+        .map_err(|_| format!("looking for CUDA ended by {}", how_it_ended(status)))??;
+    if let Some(cache) = cache.filter(|_| count > 0) {
+        remember(&cache, &Probed { of, count });
     }
     Ok(count)
 }
 
 /// The child of [`probe`]: `gradtop __probe_cuda FOLDER`.
 pub(crate) fn probe_main(lib: &Path) -> i32 {
-    crate::plugin::describe::answer_and_leave(|| {
-        crate::plugin::load::open_libtorch(lib, true).map_err(|e| e.to_string())?;
-        crate::plugin::load::cuda_devices()
+    answer_and_leave(|| {
+        cuda::open_libtorch(lib, true).map_err(|e| e.to_string())?;
+        cuda::cuda_devices()
     })
 }
 

@@ -52,7 +52,7 @@ fn library_folder(folder: &Path, looked: &mut Vec<PathBuf>) -> Option<PathBuf> {
 
 /// The file in which the set-up records its torch folder: `$XDG_CACHE_HOME/gradtop/libtorch`.
 pub fn record() -> Option<PathBuf> {
-    Some(crate::machine::program::cache_dir()?.join("libtorch"))
+    Some(crate::machine::dirs::cache_dir()?.join("libtorch"))
 }
 
 /// The version of the libtorch in a library folder, from the `version.py` or `build-version` beside it.

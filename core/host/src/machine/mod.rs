@@ -1,7 +1,13 @@
 //! The machine: its devices and libtorch, other processes and their signals, the user's folders.
 
+pub(crate) mod child;
+pub(crate) mod cuda;
 pub mod device;
+pub(crate) mod dirs;
+pub(crate) mod file;
 pub(crate) mod git;
+pub(crate) mod last_words;
+pub(crate) mod library;
 pub mod libtorch;
 pub(crate) mod process;
 pub(crate) mod program;

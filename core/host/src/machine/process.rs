@@ -1,4 +1,6 @@
-//! Other processes: whether one is who it was, and signals to it that cannot hit another.
+//! Other processes: whether one is who it was, and signals to it that cannot hit another; and the end of this one.
+
+#![allow(unsafe_code, reason = "leaves without running destructors of libraries")]
 
 use std::os::fd::OwnedFd;
 
@@ -49,6 +51,20 @@ impl Process {
         let time = Timespec::try_from(time).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
         matches!(poll(&mut fds, Some(&time)), Ok(n) if n > 0)
     }
+}
+
+/// Ends the process this instant, whatever its other threads hold.
+pub(crate) fn leave_now(code: i32) -> ! {
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(code) }
+}
+
+/// Ends the process after flushing what C wrote, without running destructors of libraries: those of libtorch and CUDA are
+/// known to crash when threads still run.
+pub(crate) fn leave(code: i32) -> ! {
+    // SAFETY: null flushes every stream.
+    unsafe { libc::fflush(std::ptr::null_mut()) };
+    leave_now(code)
 }
 
 #[cfg(test)]

@@ -1,21 +1,19 @@
 //! Asking a plugin what it offers, in a child process with a time-out; the answer is cached.
 
-#![allow(unsafe_code, reason = "leaves without running a plugin's destructors")]
-
-use std::io::{Read, Write as _};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{OWN_WORDS, Refusal};
+use crate::machine::child::{answer_and_leave, run_child};
+use crate::machine::dirs::{cache_dir, recall, remember};
+use crate::machine::file::{hex, identity};
+use crate::machine::last_words::{last_line, last_words};
 use crate::machine::program;
 use crate::plugin::desc::PluginDesc;
-use crate::plugin::file::{PluginFile, hex, identity};
+use crate::plugin::file::PluginFile;
 use crate::plugin::{inspect, load};
 
 /// How long a plugin may take to describe itself where it need not wait for a processor, and at most.
@@ -94,7 +92,7 @@ fn described(plugin: &PluginFile, since: Option<SystemTime>) -> Result<(PluginDe
     let (size, changed) = plugin.identity().map_err(unreadable)?;
     let program = identity(Path::new("/proc/self/exe")).unwrap_or_default();
     let place = cache_file(&file);
-    if let Some(cached) = place.as_deref().and_then(read_cache)
+    if let Some(cached) = place.as_deref().and_then(recall::<Cached>)
         && (&cached.file, cached.size, cached.changed, cached.program) == (&file, size, changed, program)
         && cached.is_good(since)
     {
@@ -120,7 +118,7 @@ fn described(plugin: &PluginFile, since: Option<SystemTime>) -> Result<(PluginDe
     if plugin.identity().is_ok_and(|now| now == (size, changed))
         && let Some(place) = place
     {
-        write_cache(&place, &cached).ok();
+        remember(&place, &cached);
     }
     match cached.answer {
         Answer::Offers(desc) => Ok((*desc, cached.sha256)),
@@ -131,20 +129,7 @@ fn described(plugin: &PluginFile, since: Option<SystemTime>) -> Result<(PluginDe
 fn cache_file(file: &Path) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStrExt as _;
     let name = hex(&Sha256::digest(file.as_os_str().as_bytes()));
-    Some(program::cache_dir()?.join("plugins").join(format!("{}.json", &name[..32])))
-}
-
-fn read_cache(place: &Path) -> Option<Cached> {
-    serde_json::from_slice(&std::fs::read(place).ok()?).ok()
-}
-
-fn write_cache(place: &Path, cached: &Cached) -> std::io::Result<()> {
-    if let Some(folder) = place.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let tmp = place.with_extension(format!("{}.tmp", std::process::id()));
-    std::fs::write(&tmp, serde_json::to_vec(cached)?)?;
-    std::fs::rename(&tmp, place)
+    Some(cache_dir()?.join("plugins").join(format!("{}.json", &name[..32])))
 }
 
 /// How long a plugin may take to answer now: on a machine that has more to do than processors, longer by as much.
@@ -168,8 +153,8 @@ fn ask(plugin: &PluginFile) -> Result<PluginDesc, Refusal> {
     let mut command = program::command();
     command.arg("__describe").arg(plugin.path());
     let limit = time_out();
-    let child =
-        run_child(command, Some(plugin), limit).map_err(|e| Refusal::Internal { why: e.to_string() })?;
+    let child = run_child(command, Some(plugin.file()), limit)
+        .map_err(|e| Refusal::Internal { why: e.to_string() })?;
     let Some(status) = child.status else {
         return Err(Refusal::TimeOut { seconds: limit.as_secs() });
     };
@@ -181,7 +166,7 @@ fn ask(plugin: &PluginFile) -> Result<PluginDesc, Refusal> {
         Ok(Answer::Refused(refusal)) => Err(refusal),
         Err(_) if !status.success() || child.answer.is_empty() => Err(Refusal::Died {
             how: crate::machine::signals::how_it_ended(status),
-            output: crate::run::cause::last_words(&child.output)
+            output: last_words(&child.output)
                 .unwrap_or_else(|| crate::text::clean_bytes(last_line(&child.output), 400)),
         }),
         Err(e) => Err(Refusal::Internal { why: format!("its description could not be read: {e}") }),
@@ -193,91 +178,6 @@ fn own_words(output: &[u8]) -> String {
     let mut lines = output.split(|b| *b == b'\n');
     let line = lines.rfind(|line| line.starts_with(OWN_WORDS.as_bytes())).unwrap_or(last_line(output));
     crate::text::clean_bytes(line.trim_ascii(), 1000)
-}
-
-fn last_line(output: &[u8]) -> &[u8] {
-    output.split(|b| *b == b'\n').rev().map(<[u8]>::trim_ascii).find(|l| !l.is_empty()).unwrap_or_default()
-}
-
-/// What a child that answers on its standard output did.
-pub(crate) struct Child {
-    /// `None` if it ran out of time and was killed.
-    pub(crate) status: Option<std::process::ExitStatus>,
-    /// What it answered.
-    pub(crate) answer: Vec<u8>,
-    /// The last it wrote to standard error.
-    pub(crate) output: Vec<u8>,
-}
-
-/// Runs a child that answers on its standard output, within `limit`. A plugin is its standard input.
-pub(crate) fn run_child(
-    mut command: Command,
-    plugin: Option<&PluginFile>,
-    limit: Duration,
-) -> std::io::Result<Child> {
-    const ANSWER_LIMIT: usize = 64 << 20;
-    const OUTPUT_LIMIT: usize = 64 << 10;
-    // Out of the terminal's reach: a Ctrl-C meant for this program must not look like the death of a plugin.
-    let stdin = match plugin {
-        Some(plugin) => plugin.file().try_clone()?.into(),
-        None => Stdio::null(),
-    };
-    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let mut child = command.spawn()?;
-    let deadline = Instant::now() + limit;
-    let answer = child.stdout.take().map(|pipe| collect(pipe, ANSWER_LIMIT));
-    let output = child.stderr.take().map(|pipe| collect(pipe, OUTPUT_LIMIT));
-    // The answer ends when the child closes it; a child that closes it and lingers is given the rest of its time.
-    let until = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
-    let mut got = Vec::new();
-    if let Some(answer) = answer {
-        match answer.recv_timeout(until(deadline)) {
-            Ok(bytes) => got = bytes,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
-        }
-    }
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break Some(status);
-        }
-        if Instant::now() >= deadline {
-            child.kill().ok();
-            child.wait()?;
-            break None;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    };
-    // A process that the plugin left behind may hold the pipe open: what is not there soon is not waited for.
-    let output = output.and_then(|o| o.recv_timeout(Duration::from_millis(200)).ok()).unwrap_or_default();
-    Ok(Child { status, answer: got, output })
-}
-
-/// Reads a pipe to its end on a thread of its own, keeping the last `limit` bytes.
-fn collect(mut pipe: impl Read + Send + 'static, limit: usize) -> mpsc::Receiver<Vec<u8>> {
-    let (send, receive) = mpsc::channel();
-    let read = move || {
-        let mut kept = Vec::new();
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            match pipe.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(n) => {
-                    kept.extend_from_slice(&buffer[..n]);
-                    if kept.len() > 2 * limit {
-                        kept.drain(..kept.len() - limit);
-                    }
-                }
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(_) => break,
-            }
-        }
-        let cut = kept.len().saturating_sub(limit);
-        kept.drain(..cut);
-        send.send(kept).ok();
-    };
-    // Where no thread can be started, nothing is heard.
-    std::thread::Builder::new().name("answer".to_owned()).spawn(read).ok();
-    receive
 }
 
 /// The child: `gradtop __describe FILE`, with the open file as standard input. Writes the description or the refusal as JSON
@@ -298,23 +198,6 @@ pub(crate) fn open_stdin(path: &Path) -> Result<load::Plugin, Refusal> {
     rustix::stdio::dup2_stdin(&null).map_err(|e| internal(e.into()))?;
     let plugin = PluginFile::inherited(file.into(), path)?;
     load::open(plugin, path.parent().unwrap_or(Path::new("/")), false)
-}
-
-/// Keeps standard output for the answer alone, whatever `work` opens, and leaves without running destructors of theirs.
-pub(crate) fn answer_and_leave<T: Serialize>(work: impl FnOnce() -> T) -> i32 {
-    // Whoever asked may be gone while a plugin hangs; and a crash here is no news worth a core file.
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).ok();
-    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
-    rustix::process::setrlimit(rustix::process::Resource::Core, none).ok();
-    let Ok(private) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3) else { return 1 };
-    if rustix::stdio::dup2_stdout(rustix::stdio::stderr()).is_err() {
-        return 1;
-    }
-    let answer = work();
-    let mut out = std::fs::File::from(private);
-    let written = serde_json::to_vec(&answer).map_err(Into::into).and_then(|json| out.write_all(&json));
-    // SAFETY: ends the process; nothing of this program is left to be flushed.
-    unsafe { libc::_exit(i32::from(written.is_err())) }
 }
 
 #[cfg(test)]

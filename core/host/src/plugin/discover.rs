@@ -87,7 +87,7 @@ pub fn search_path() -> Vec<PathBuf> {
 
 /// Where `plugin install` puts plugins: `$XDG_DATA_HOME/gradtop/plugins`. `None` without a data folder.
 pub fn installed_plugins() -> Option<PathBuf> {
-    Some(crate::machine::program::data_dir()?.join("plugins"))
+    Some(crate::machine::dirs::data_dir()?.join("plugins"))
 }
 
 pub(crate) fn folders() -> Vec<(PathBuf, Origin)> {
@@ -197,14 +197,14 @@ fn add(found: &mut Discovery, path: &Path, origin: Origin, desc: PluginDesc) {
 fn settled(path: &Path, since: Option<SystemTime>) -> Result<PluginDesc, Refusal> {
     // Ten times at most: a file that never rests is described as it is.
     for _ in 0..10 {
-        let Ok(before) = crate::plugin::file::identity(path) else { break };
+        let Ok(before) = crate::machine::file::identity(path) else { break };
         let age = std::fs::metadata(path).and_then(|m| m.modified()).map(|t| t.elapsed());
         let Ok(Ok(age)) = age else { break };
         if age >= REST {
             break;
         }
         std::thread::sleep(REST.saturating_sub(age));
-        if crate::plugin::file::identity(path).is_ok_and(|now| now == before) {
+        if crate::machine::file::identity(path).is_ok_and(|now| now == before) {
             break;
         }
     }

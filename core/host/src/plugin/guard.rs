@@ -8,6 +8,7 @@
 
 use core::ffi::{c_char, c_void};
 use core::mem::size_of;
+use std::ffi::{CStr, CString};
 
 /// Longest ordinary string.
 pub(crate) const TEXT_LIMIT: usize = 64 << 10;
@@ -169,6 +170,14 @@ pub(crate) unsafe fn copy_out(text: &str, out: *mut c_char, cap: u64) {
     let end = unsafe { out.add(cut) };
     // SAFETY: within the buffer.
     unsafe { end.write(0) };
+}
+
+/// A C string for a plugin; a null character inside ends it.
+pub(crate) fn c_string(bytes: &[u8]) -> CString {
+    let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+    let mut owned = bytes[..end].to_vec();
+    owned.push(0);
+    CStr::from_bytes_with_nul(&owned).map(CStr::to_owned).unwrap_or_default()
 }
 
 /// Writes through an out-pointer.

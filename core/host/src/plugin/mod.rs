@@ -7,6 +7,7 @@ pub(crate) mod file;
 pub(crate) mod guard;
 pub(crate) mod inspect;
 pub(crate) mod load;
+pub(crate) mod loader_errors;
 pub(crate) mod params;
 pub(crate) mod read_desc;
 pub(crate) mod shared;

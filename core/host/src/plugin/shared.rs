@@ -15,7 +15,8 @@ use std::time::Duration;
 use gradtop_store::RunDir;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat, statat, unlinkat};
 
-use crate::plugin::file::{At, PluginFile, handle, sha256};
+use crate::machine::file::{At, handle, sha256};
+use crate::plugin::file::PluginFile;
 
 /// The folder, in the folder of all runs.
 const FOLDER: &str = ".plugins";

@@ -9,11 +9,11 @@ use std::path::Path;
 use gradtop_abi::{self as abi, Kv};
 use gradtop_store::ParamValue;
 
+use crate::machine::child::{answer_and_leave, run_child};
 use crate::machine::program;
-use crate::plugin::describe::{answer_and_leave, open_stdin, run_child, time_out};
+use crate::plugin::describe::{open_stdin, time_out};
 use crate::plugin::file::PluginFile;
-use crate::plugin::guard;
-use crate::plugin::load::c_string;
+use crate::plugin::guard::{self, c_string};
 
 /// Why the experiment refuses these parameters; `None`: it does not, or does not say. A child that dies or hangs refuses
 /// nothing: the run will tell, with its log.
@@ -27,7 +27,7 @@ pub(crate) fn refused(
     for (key, value) in params {
         command.arg(format!("{key}={value}"));
     }
-    let child = run_child(command, Some(plugin), time_out()).ok()?;
+    let child = run_child(command, Some(plugin.file()), time_out()).ok()?;
     serde_json::from_slice::<Option<String>>(&child.answer).ok()?
 }
 

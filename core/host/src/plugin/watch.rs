@@ -178,7 +178,7 @@ impl Watching {
         self.files = discover::files(&self.folders);
         let mut known = std::mem::take(&mut self.known);
         for (path, _) in &self.files {
-            let Ok(identity) = crate::plugin::file::identity(path) else { continue };
+            let Ok(identity) = crate::machine::file::identity(path) else { continue };
             let mut file = known.remove(path).unwrap_or_else(|| Known {
                 identity,
                 since: Instant::now(),

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use gradtop_store::{Life, State, View};
 
-use crate::error::{HostError, Result};
-
 /// Something that can be done to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -113,9 +111,4 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
         Action::Delete if !state.is_final() => Err(Why::Going(state)),
         _ => Ok(()),
     }
-}
-
-/// The same, as an error that names the run.
-pub(crate) fn check(view: &View, action: Action) -> Result<()> {
-    allowed(view, action).map_err(|why| HostError::NotAllowed { run: view.manifest.run.clone(), action, why })
 }

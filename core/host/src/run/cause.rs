@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gradtop_store::{Ending, KILLED, State};
 
+use crate::machine::last_words::last_words;
 use crate::run::report::{Heard, Outcome, Phase};
 
 /// Everything known of an end.
@@ -57,8 +58,7 @@ impl Death<'_> {
             }
             (Some(signal), _) => {
                 let name = crate::machine::signals::name(signal);
-                let said = self.last_words();
-                let cause = match said {
+                let cause = match last_words(self.console) {
                     Some(text) if is_allocation_failure(&text) => {
                         format!("out of memory ({name}{place}): {text}")
                     }
@@ -72,10 +72,6 @@ impl Death<'_> {
                 (State::Failed, Some(format!("plugin called exit({code}){place}")))
             }
         }
-    }
-
-    fn last_words(&self) -> Option<String> {
-        last_words(self.console)
     }
 }
 
@@ -95,39 +91,6 @@ pub(crate) fn ending(outcome: Outcome, message: Option<String>, stop: &str) -> E
         (Outcome::Failed, message) => (State::Failed, message),
     };
     Ending { state, cause: cause.map(|cause| crate::text::clean(&cause)) }
-}
-
-/// The line of a process's output that says most about its death by a signal: what others print before they abort.
-pub(crate) fn last_words(output: &[u8]) -> Option<String> {
-    const TELLING: [&str; 12] = [
-        "terminate called",
-        "memory allocation of",
-        "bad_alloc",
-        "DefaultCPUAllocator",
-        "panicked at",
-        "Assertion",
-        "stack smashing",
-        "has overflowed its stack",
-        "free(): ",
-        "malloc(): ",
-        "double free",
-        "corrupted",
-    ];
-    let text = String::from_utf8_lossy(output);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-    let after = |at: usize| lines.get(at + 1).copied().unwrap_or_default();
-    // The second panic says only that the first could go no further.
-    let tells = |at: &usize| {
-        let line = lines[*at];
-        TELLING.iter().any(|t| line.contains(t))
-            && !after(*at).starts_with("panic in a function that cannot unwind")
-    };
-    let at = (0..lines.len()).rev().find(tells)?;
-    let line = lines[at];
-    let more = line.starts_with("terminate called") && after(at).starts_with("what():")
-        || line.contains("panicked at") && line.ends_with(':');
-    let words = if more { format!("{line} {}", after(at)) } else { line.to_owned() };
-    Some(crate::text::clean_bytes(words.as_bytes(), 500))
 }
 
 fn is_allocation_failure(text: &str) -> bool {
@@ -223,18 +186,6 @@ mod tests {
             judge(libc::SIGABRT, Phase::Running, console, false).1,
             "out of memory (SIGABRT): memory allocation of 99999999999 bytes failed"
         );
-    }
-
-    #[test]
-    fn the_first_of_two_panics_is_the_one_that_tells() {
-        let console = "thread 'main' (1) panicked at src/lib.rs:1:2:\non purpose\nnote: run with\n\n\
-            thread 'main' (1) panicked at core/src/panicking.rs:3:4:\npanic in a function that cannot unwind\n\
-            stack backtrace:\n   0: main\nthread caused non-unwinding panic. aborting.\n";
-        assert_eq!(
-            last_words(console.as_bytes()).as_deref(),
-            Some("thread 'main' (1) panicked at src/lib.rs:1:2: on purpose")
-        );
-        assert_eq!(last_words(b"nothing of note\n"), None);
     }
 
     #[test]

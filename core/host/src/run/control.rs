@@ -9,10 +9,14 @@ use gradtop_store::{
 use jiff::Timestamp;
 use rustix::process::Signal;
 
-use crate::DEFAULT_GRACE;
 use crate::error::{HostError, Result};
 use crate::machine::process::Process;
-use crate::run::allowed::{Action, check};
+use crate::run::allowed::{Action, allowed};
+
+/// How long a run that is asked to stop may take to end its step and save a checkpoint.
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
+/// What asks a keeper to kill its trainer at once, where no file can.
+pub(crate) const KILL_SIGNAL: libc::c_int = libc::SIGUSR1;
 
 /// Asks a run to stop: it ends its step, saves a checkpoint if it can, and is killed after `grace`. Where the disk takes no
 /// file that says so, its keeper is asked by signal, and `grace` is [`DEFAULT_GRACE`]; then the answer is why.
@@ -90,7 +94,7 @@ pub fn kill(run: &RunDir) -> Result<()> {
     let seen = ready(run, Action::Kill)?;
     append_event(run, &Event::Request { what: KILL.to_owned() }).ok();
     if request(run, Request::Stop { grace_s: Some(0.0) }).is_err() {
-        signal_keeper(&seen, crate::run::keeper::KILL_SIGNAL);
+        signal_keeper(&seen, KILL_SIGNAL);
     }
     // The keeper does it, and writes it down. One that does not (it may be stopped itself) is not waited for long.
     let ends_within = |time: Duration| -> Result<bool> {
@@ -151,10 +155,10 @@ pub fn checkpoint(run: &RunDir) -> Result<()> {
     Ok(request(run, Request::Checkpoint)?)
 }
 
-/// A run that this may be asked of.
-fn ready(run: &RunDir, action: Action) -> Result<View> {
+/// A run that this may be done to.
+pub(crate) fn ready(run: &RunDir, action: Action) -> Result<View> {
     let seen = view(run)?;
-    check(&seen, action)?;
+    allowed(&seen, action).map_err(HostError::not_allowed(&seen, action))?;
     Ok(seen)
 }
 

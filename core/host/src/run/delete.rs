@@ -5,7 +5,7 @@ use std::path::Path;
 use gradtop_store::{Life, RunDir, RunLock, StoreError, inside, is_locked, read_manifest, view};
 
 use crate::error::{HostError, Result};
-use crate::run::allowed::{Action, Why, check};
+use crate::run::allowed::{Action, Why, allowed};
 
 /// Whether a run may be deleted; if not, an error that says why, and what would have to be so. `runs` is the folder of all
 /// runs. With `force`, these may go too: one whose manifest cannot be read, one with files of others in it,
@@ -39,9 +39,9 @@ pub fn may_delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
         return refuse(format!("{names}{more} in it is not a run's; `gradtop rm --force` deletes that too"));
     }
     match view(run) {
-        Ok(seen) => match check(&seen, Action::Delete) {
-            Err(HostError::NotAllowed { why: Why::Elsewhere { .. }, .. }) if force => Ok(()),
-            checked => checked,
+        Ok(seen) => match allowed(&seen, Action::Delete) {
+            Err(Why::Elsewhere { .. }) if force => Ok(()),
+            answer => answer.map_err(HostError::not_allowed(&seen, Action::Delete)),
         },
         // Nothing more is known of it than that nobody runs it.
         Err(_) if !(lockable(run) && is_locked(run)?) => Ok(()),

@@ -25,7 +25,8 @@ use crate::machine::process::Process;
 use crate::machine::{device, program, signals};
 use crate::run::cause::{Death, OomCount, seconds};
 use crate::run::console::Pump;
-use crate::run::{control, report};
+use crate::run::control::{self, DEFAULT_GRACE, KILL_SIGNAL};
+use crate::run::report;
 
 /// What the keeper says to the launcher once the run is on its own.
 pub(crate) const DETACHED: &str = "detached\n";
@@ -37,8 +38,6 @@ const LAST_CHANCE: Duration = Duration::from_secs(1);
 /// is right only while nothing else wants the processor. Two runs of two threads beside each other on two cores take a tenth
 /// of the time with this; alone, a run is as fast as without.
 const SPINS: &str = "3000";
-/// What asks a keeper to kill its trainer at once, where no file can.
-pub(crate) const KILL_SIGNAL: libc::c_int = libc::SIGUSR1;
 /// Why a run ends whose folder is not where it was.
 pub(crate) const FOLDER_GONE: &str = "its folder was moved or deleted";
 /// Time between two tries to write the end.
@@ -244,7 +243,7 @@ impl Keeper {
             stopping.since.get_or_insert((Instant::now(), "SIGTERM"));
             if request(&self.run, Request::Stop { grace_s: None }).is_err() {
                 // A disk that takes no file: the trainer understands the signal too.
-                stopping.by_signal = Some(crate::DEFAULT_GRACE);
+                stopping.by_signal = Some(DEFAULT_GRACE);
                 process.signal(Signal::TERM).ok();
             }
         }
@@ -256,7 +255,7 @@ impl Keeper {
             .or(passed_on)
             .map(|grace| (grace, who_asked(grace)));
         // The trainer ends by itself when it sees this.
-        let gone = (!self.run.is_in_place()).then_some((crate::DEFAULT_GRACE, FOLDER_GONE));
+        let gone = (!self.run.is_in_place()).then_some((DEFAULT_GRACE, FOLDER_GONE));
         let Some((grace, who)) = asked.or(gone) else {
             stopping.since = None;
             return;

@@ -21,7 +21,8 @@ use crate::plugin::desc::{ExperimentDesc, PluginDesc};
 use crate::plugin::file::{PluginFile, check_owner};
 use crate::plugin::params::resolve_params;
 use crate::plugin::{describe, shared};
-use crate::run::allowed::{Action, Why, check};
+use crate::run::allowed::{Action, Why};
+use crate::run::control::ready;
 use crate::run::keeper;
 use crate::run::keeper::GoOn;
 
@@ -50,6 +51,8 @@ pub struct Launch {
     pub checkpoint_every: Duration,
 }
 
+/// How often a resumable run saves a checkpoint unless told otherwise.
+pub const DEFAULT_CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
 /// How long a keeper may take to come up.
 const DETACH: Duration = Duration::from_secs(10);
 
@@ -271,8 +274,7 @@ fn go_on(run: &RunDir, trust: bool) -> Result<()> {
     let path = std::path::absolute(run.path()).map_err(HostError::io("resolve the run's folder"))?;
     let run = &RunDir::new(path);
     let refuse = |why: &str| Err(HostError::NotResumable { run: run.name(), why: why.to_owned() });
-    let seen = view(run)?;
-    check(&seen, Action::Resume)?;
+    let seen = ready(run, Action::Resume)?;
     if !seen.state.is_final() {
         return Err(HostError::NotAllowed {
             run: run.name(),

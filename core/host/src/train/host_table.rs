@@ -14,8 +14,7 @@ use gradtop_abi as abi;
 use gradtop_abi::{Column, Host, Point, SaveFn, Series, Status, column_type};
 use gradtop_store::{ColumnData, SeriesKey, TableColumn};
 
-use crate::plugin::guard::{self, Bad, FIGURES_LIMIT, LIST_LIMIT, TEXT_LIMIT};
-use crate::plugin::load::c_string;
+use crate::plugin::guard::{self, Bad, FIGURES_LIMIT, LIST_LIMIT, TEXT_LIMIT, c_string};
 use crate::plugin::read_desc::check_label;
 use crate::train::session::{Call, Refused, Session};
 

@@ -17,8 +17,11 @@ use gradtop_store::{
     read_manifest, read_status,
 };
 
+use crate::machine::cuda;
+use crate::machine::process::leave;
 use crate::plugin::file::PluginFile;
-use crate::plugin::load::{self, Plugin, c_string};
+use crate::plugin::guard::c_string;
+use crate::plugin::load::{self, Plugin};
 use crate::run::keeper::GoOn;
 use crate::run::report::{Outcome, Phase, Report, Reporter};
 use crate::train::host_table;
@@ -145,20 +148,6 @@ extern "C" fn close_lock() {
     unsafe { libc::close(LOCK.swap(-1, Ordering::AcqRel)) };
 }
 
-/// Ends the process this instant, whatever its other threads hold.
-pub(crate) fn leave_now(code: i32) -> ! {
-    // SAFETY: ends the process.
-    unsafe { libc::_exit(code) }
-}
-
-/// Ends the process after flushing what C wrote, without running destructors of libraries: those of libtorch and CUDA are
-/// known to crash when threads still run.
-pub(crate) fn leave(code: i32) -> ! {
-    // SAFETY: null flushes every stream.
-    unsafe { libc::fflush(std::ptr::null_mut()) };
-    leave_now(code)
-}
-
 fn train(run: &RunDir, resume: Option<&GoOn>, reporter: &mut Reporter) -> End {
     let keeper = rustix::process::getppid();
     let terminated = Arc::new(AtomicBool::new(false));
@@ -271,7 +260,7 @@ fn run_plugin(
         Err(refusal) => return failed(format!("the run's plugin {refusal}")),
     };
     if device >= 0 && plugin.desc.needs_libtorch {
-        match load::cuda_devices() {
+        match cuda::cuda_devices() {
             Ok(n) if device < i32::try_from(n).unwrap_or(i32::MAX) => {}
             Ok(n) => return failed(format!("{}: CUDA sees {n} GPUs", manifest.device)),
             Err(why) => return failed(format!("{}: {why}", manifest.device)),

@@ -13,6 +13,7 @@ use gradtop_store::{
 use jiff::Timestamp;
 
 use crate::run::cause::seconds;
+use crate::run::control::DEFAULT_GRACE;
 use crate::train::rate::Rate;
 use crate::train::session::{Session, bit};
 use crate::train::system::System;
@@ -136,7 +137,7 @@ impl Listener {
             let event = Event::Signal { name: "SIGTERM".to_owned(), process: "trainer".to_owned() };
             self.session.event(&event);
             self.asked = Asked::Firmly;
-            if !self.stop(crate::DEFAULT_GRACE) {
+            if !self.stop(DEFAULT_GRACE) {
                 // Asked a second time: no more patience.
                 self.session.hurry();
                 self.patience = Some(Instant::now());
@@ -184,7 +185,7 @@ impl Listener {
             Request::Stop { grace_s } => {
                 self.asked = Asked::ByFile(grace_s);
                 let grace = grace_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
-                self.stop(grace.unwrap_or(crate::DEFAULT_GRACE));
+                self.stop(grace.unwrap_or(DEFAULT_GRACE));
             }
             Request::Pause => self.session.set_paused(true),
             Request::Resume => self.session.set_paused(false),
@@ -240,7 +241,7 @@ impl Listener {
             Some(since) if since.elapsed() > ORPHAN_GRACE => {
                 let message = "did not stop within 10 s without its keeper: ended".to_owned();
                 self.session.event(&Event::Warning { message });
-                crate::train::trainer::leave_now(1);
+                crate::machine::process::leave_now(1);
             }
             Some(_) => {}
         }

@@ -1,0 +1,27 @@
+//! What this program does when it is its own child.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::machine::device;
+use crate::plugin::{describe, validate};
+use crate::run::keeper::{self, GoOn};
+use crate::train::trainer;
+
+/// If the arguments (without the program's name) are those of a hidden sub-command, runs it and returns its exit code.
+/// Call it first thing in `main`, before threads exist and before arguments are parsed.
+pub fn hidden_main(args: &[OsString]) -> Option<i32> {
+    let dir = || args.get(1).map(Path::new);
+    match args.first()?.to_str()? {
+        "__describe" => Some(describe::describe_main(dir()?)),
+        "__validate" => {
+            let text = |a: &OsString| a.to_string_lossy().into_owned();
+            let params: Vec<String> = args.iter().skip(3).map(text).collect();
+            Some(validate::validate_main(dir()?, &text(args.get(2)?), &params))
+        }
+        "__probe_cuda" => Some(device::probe_main(dir()?)),
+        "__keeper" => Some(keeper::keeper_main(dir()?, GoOn::from_args(args).as_ref())),
+        "__trainer" => Some(trainer::trainer_main(dir()?, GoOn::from_args(args))),
+        _ => None,
+    }
+}

@@ -1,0 +1,109 @@
+//! Children of this program that answer a question on their standard output, within a time.
+
+use std::fs::File;
+use std::io::{Read, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::machine::process::leave_now;
+
+/// What a child that answers on its standard output did.
+pub(crate) struct Child {
+    /// `None` if it ran out of time and was killed.
+    pub(crate) status: Option<std::process::ExitStatus>,
+    /// What it answered.
+    pub(crate) answer: Vec<u8>,
+    /// The last it wrote to standard error.
+    pub(crate) output: Vec<u8>,
+}
+
+/// Runs a child that answers on its standard output, within `limit`. `stdin` is its standard input.
+pub(crate) fn run_child(
+    mut command: Command,
+    stdin: Option<&File>,
+    limit: Duration,
+) -> std::io::Result<Child> {
+    const ANSWER_LIMIT: usize = 64 << 20;
+    const OUTPUT_LIMIT: usize = 64 << 10;
+    // Out of the terminal's reach: a Ctrl-C meant for this program must not look like the death of a plugin.
+    let stdin = match stdin {
+        Some(file) => file.try_clone()?.into(),
+        None => Stdio::null(),
+    };
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let mut child = command.spawn()?;
+    let deadline = Instant::now() + limit;
+    let answer = child.stdout.take().map(|pipe| collect(pipe, ANSWER_LIMIT));
+    let output = child.stderr.take().map(|pipe| collect(pipe, OUTPUT_LIMIT));
+    // The answer ends when the child closes it; a child that closes it and lingers is given the rest of its time.
+    let until = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+    let mut got = Vec::new();
+    if let Some(answer) = answer {
+        match answer.recv_timeout(until(deadline)) {
+            Ok(bytes) => got = bytes,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        }
+    }
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break Some(status);
+        }
+        if Instant::now() >= deadline {
+            child.kill().ok();
+            child.wait()?;
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    // A process that the plugin left behind may hold the pipe open: what is not there soon is not waited for.
+    let output = output.and_then(|o| o.recv_timeout(Duration::from_millis(200)).ok()).unwrap_or_default();
+    Ok(Child { status, answer: got, output })
+}
+
+/// Reads a pipe to its end on a thread of its own, keeping the last `limit` bytes.
+fn collect(mut pipe: impl Read + Send + 'static, limit: usize) -> mpsc::Receiver<Vec<u8>> {
+    let (send, receive) = mpsc::channel();
+    let read = move || {
+        let mut kept = Vec::new();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match pipe.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) => {
+                    kept.extend_from_slice(&buffer[..n]);
+                    if kept.len() > 2 * limit {
+                        kept.drain(..kept.len() - limit);
+                    }
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        let cut = kept.len().saturating_sub(limit);
+        kept.drain(..cut);
+        send.send(kept).ok();
+    };
+    // Where no thread can be started, nothing is heard.
+    std::thread::Builder::new().name("answer".to_owned()).spawn(read).ok();
+    receive
+}
+
+/// Keeps standard output for the answer alone, whatever `work` opens, and leaves without running destructors of theirs.
+pub(crate) fn answer_and_leave<T: Serialize>(work: impl FnOnce() -> T) -> i32 {
+    // Whoever asked may be gone while a plugin hangs; and a crash here is no news worth a core file.
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).ok();
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    rustix::process::setrlimit(rustix::process::Resource::Core, none).ok();
+    let Ok(private) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3) else { return 1 };
+    if rustix::stdio::dup2_stdout(rustix::stdio::stderr()).is_err() {
+        return 1;
+    }
+    let answer = work();
+    let mut out = File::from(private);
+    let written = serde_json::to_vec(&answer).map_err(Into::into).and_then(|json| out.write_all(&json));
+    leave_now(i32::from(written.is_err()))
+}

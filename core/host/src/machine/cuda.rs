@@ -1,0 +1,50 @@
+//! Opening libtorch, and what its CUDA sees.
+
+#![allow(unsafe_code, reason = "calls CUDA's run time")]
+
+use std::ffi::{CStr, c_char, c_void};
+use std::path::Path;
+
+use crate::error::Refusal;
+use crate::machine::library::{Opened, RTLD_GLOBAL};
+use crate::machine::libtorch;
+
+/// Opens libtorch so that every library after it finds its symbols, and with `cuda` its CUDA part, which no plugin names
+/// itself but whose static constructors make CUDA known.
+pub(crate) fn open_libtorch(folder: &Path, cuda: bool) -> Result<(), Refusal> {
+    for name in [libtorch::CPU, libtorch::CUDA].into_iter().take(1 + usize::from(cuda)) {
+        let path = folder.join(name);
+        if !path.is_file() {
+            return Err(Refusal::MissingLibtorch {
+                library: name.to_owned(),
+                looked: vec![folder.to_owned()],
+            });
+        }
+        Opened::open(&path, RTLD_GLOBAL).map_err(|message| Refusal::Open { message })?;
+    }
+    Ok(())
+}
+
+/// How many GPUs CUDA itself can use, with libtorch's CUDA part open; an error in CUDA's words.
+pub(crate) fn cuda_devices() -> Result<u32, String> {
+    let everything = Opened::everything();
+    let count = everything.symbol("cudaGetDeviceCount").ok_or("libtorch brings no CUDA run time")?;
+    // SAFETY: the C signature of cudaGetDeviceCount has been this since CUDA 1.
+    let count = unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut i32) -> i32>(count) };
+    let mut n = 0;
+    // SAFETY: it writes one int.
+    let code = unsafe { count(&raw mut n) };
+    if code == 0 {
+        return Ok(u32::try_from(n).unwrap_or(0));
+    }
+    let words = everything.symbol("cudaGetErrorString").map(|text| {
+        // SAFETY: the C signature of cudaGetErrorString.
+        let text =
+            unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn(i32) -> *const c_char>(text) };
+        // SAFETY: any code may be given.
+        let words = unsafe { text(code) };
+        // SAFETY: it returns a constant string, whatever the code.
+        unsafe { CStr::from_ptr(words) }.to_string_lossy()
+    });
+    Err(format!("CUDA says: {} ({code})", words.unwrap_or_default()))
+}

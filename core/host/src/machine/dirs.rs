@@ -1,0 +1,37 @@
+//! The user's folders, and small answers that are kept in one of them.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// `$XDG_CACHE_HOME/gradtop`, else `~/.cache/gradtop`.
+pub fn cache_dir() -> Option<PathBuf> {
+    user_dir("XDG_CACHE_HOME", ".cache")
+}
+
+/// `$XDG_DATA_HOME/gradtop`, else `~/.local/share/gradtop`.
+pub fn data_dir() -> Option<PathBuf> {
+    user_dir("XDG_DATA_HOME", ".local/share")
+}
+
+fn user_dir(variable: &str, below_home: &str) -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+    Some(set(variable).or_else(|| Some(set("HOME")?.join(below_home)))?.join("gradtop"))
+}
+
+/// What an earlier process kept at `place` in the cache.
+pub(crate) fn recall<T: DeserializeOwned>(place: &Path) -> Option<T> {
+    serde_json::from_slice(&std::fs::read(place).ok()?).ok()
+}
+
+/// Keeps an answer at `place` in the cache, whole or not at all; nothing depends on it.
+pub(crate) fn remember(place: &Path, answer: &impl Serialize) {
+    let tmp = place.with_extension(format!("{}.tmp", std::process::id()));
+    let keep = || {
+        std::fs::create_dir_all(place.parent().unwrap_or(Path::new("/")))?;
+        std::fs::write(&tmp, serde_json::to_vec(answer)?)?;
+        std::fs::rename(&tmp, place)
+    };
+    keep().ok();
+}

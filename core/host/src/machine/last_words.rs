@@ -1,0 +1,56 @@
+//! What a process wrote before it died.
+
+/// The line of a process's output that says most about its death by a signal: what others print before they abort.
+pub(crate) fn last_words(output: &[u8]) -> Option<String> {
+    const TELLING: [&str; 12] = [
+        "terminate called",
+        "memory allocation of",
+        "bad_alloc",
+        "DefaultCPUAllocator",
+        "panicked at",
+        "Assertion",
+        "stack smashing",
+        "has overflowed its stack",
+        "free(): ",
+        "malloc(): ",
+        "double free",
+        "corrupted",
+    ];
+    let text = String::from_utf8_lossy(output);
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    let after = |at: usize| lines.get(at + 1).copied().unwrap_or_default();
+    // The second panic says only that the first could go no further.
+    let tells = |at: &usize| {
+        let line = lines[*at];
+        TELLING.iter().any(|t| line.contains(t))
+            && !after(*at).starts_with("panic in a function that cannot unwind")
+    };
+    let at = (0..lines.len()).rev().find(tells)?;
+    let line = lines[at];
+    let more = line.starts_with("terminate called") && after(at).starts_with("what():")
+        || line.contains("panicked at") && line.ends_with(':');
+    let words = if more { format!("{line} {}", after(at)) } else { line.to_owned() };
+    Some(crate::text::clean_bytes(words.as_bytes(), 500))
+}
+
+/// The last line that is not empty.
+pub(crate) fn last_line(output: &[u8]) -> &[u8] {
+    output.split(|b| *b == b'\n').rev().map(<[u8]>::trim_ascii).find(|l| !l.is_empty()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_two_panics_is_the_one_that_tells() {
+        let console = "thread 'main' (1) panicked at src/lib.rs:1:2:\non purpose\nnote: run with\n\n\
+            thread 'main' (1) panicked at core/src/panicking.rs:3:4:\npanic in a function that cannot unwind\n\
+            stack backtrace:\n   0: main\nthread caused non-unwinding panic. aborting.\n";
+        assert_eq!(
+            last_words(console.as_bytes()).as_deref(),
+            Some("thread 'main' (1) panicked at src/lib.rs:1:2: on purpose")
+        );
+        assert_eq!(last_words(b"nothing of note\n"), None);
+    }
+}
