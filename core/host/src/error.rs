@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use gradtop_store::{StoreError, View};
+use gradtop_store::{RunDir, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::run::allowed::{Action, Why};
@@ -209,6 +209,13 @@ impl Refusal {
     }
 }
 
+/// The file cannot be read.
+impl From<std::io::Error> for Refusal {
+    fn from(e: std::io::Error) -> Self {
+        Self::Unreadable { why: e.to_string() }
+    }
+}
+
 fn have(here: Option<&str>) -> String {
     here.map(|here| format!(", here is {here}")).unwrap_or_default()
 }
@@ -398,14 +405,6 @@ pub enum HostError {
         /// Why.
         why: String,
     },
-    /// The run cannot go on.
-    #[error("the run {run} cannot be resumed: {why}")]
-    NotResumable {
-        /// The run's name.
-        run: String,
-        /// Why, and what to do instead.
-        why: String,
-    },
     /// It may not be done to this run.
     #[error("{run} {why}")]
     NotAllowed {
@@ -432,8 +431,8 @@ impl HostError {
         move |source| Self::Io { what, source }
     }
 
-    pub(crate) fn not_allowed(seen: &View, action: Action) -> impl FnOnce(Why) -> Self {
-        let run = seen.manifest.run.clone();
+    pub(crate) fn not_allowed(run: &RunDir, action: Action) -> impl FnOnce(Why) -> Self {
+        let run = run.name();
         move |why| Self::NotAllowed { run, action, why }
     }
 }

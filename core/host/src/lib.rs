@@ -30,12 +30,12 @@ pub use plugin::params::{parse_param, resolve_params};
 pub use plugin::shared::{SharedPlugin, shared_plugin};
 pub use plugin::watch::{PluginWatch, PluginsNow};
 pub use run::allowed::{Action, Why, allowed};
-pub use run::console::{console_span, console_tail};
+pub use run::console::console_span;
 pub use run::control::{
-    DEFAULT_GRACE, Withdrawn, checkpoint, give_up, kill, pause, recover_after_reboot, recover_crashed, stop,
-    unpause, wait, withdraw_stop,
+    DEFAULT_GRACE, Withdrawn, checkpoint, give_up, kill, look, pause, recover_after_reboot, recover_crashed,
+    recover_unattended, stop, stop_unseen, wait, withdraw_stop,
 };
 pub use run::delete::{delete, may_delete};
 pub use run::launch::{
-    DEFAULT_CHECKPOINT_EVERY, Launch, default_threads, launch, may_resume, refused, resume, resume_trusting,
+    DEFAULT_CHECKPOINT_EVERY, Launch, Resumed, default_threads, launch, may_resume, refused, resume,
 };

@@ -160,7 +160,7 @@ fn a_stopped_run_saves_where_it_stops_and_goes_on_from_there() {
     assert_eq!(read_status(&run).unwrap().step, Some(7));
     until("the lock to be free", || !gradtop_store::is_locked(&run).unwrap());
     place.go_to(1000);
-    host::resume(&run).unwrap();
+    assert_eq!(host::resume(&run, false).unwrap(), host::Resumed::Continued);
     assert_eq!(host::wait(&run).unwrap(), State::Finished, "{}", cause(&run));
     assert_whole(&run, 1000);
     let resumed = events(&run).into_iter().any(|e| matches!(e, Event::Resumed { step, .. } if step == 7));
@@ -175,7 +175,7 @@ fn a_paused_run_waits() {
     until_status(&run, "the pause", |s| s.state == State::Paused);
     // Nothing but the pause holds it now.
     place.go_to(1000);
-    host::unpause(&run).unwrap();
+    assert_eq!(host::resume(&run, false).unwrap(), host::Resumed::Unpaused);
     assert_eq!(host::wait(&run).unwrap(), State::Finished);
     assert_whole(&run, 1000);
     let lines = read_events(&run).unwrap();
@@ -214,7 +214,7 @@ fn a_killed_trainer_is_a_crash_and_its_run_goes_on_from_the_checkpoint() {
     assert_eq!(last(), Some(12));
     until("the lock to be free", || !gradtop_store::is_locked(&run).unwrap());
     place.go_to(1000);
-    host::resume(&run).unwrap();
+    assert_eq!(host::resume(&run, false).unwrap(), host::Resumed::Continued);
     assert_eq!(host::wait(&run).unwrap(), State::Finished, "{}", cause(&run));
     assert_whole(&run, 1000);
 }
@@ -251,7 +251,7 @@ fn a_trainer_without_its_keeper_saves_and_ends() {
     assert!(!host::recover_crashed(&run).unwrap());
     assert_eq!(read_status(&run).unwrap().state, State::Crashed);
     place.go_to(9);
-    host::resume(&run).unwrap();
+    assert_eq!(host::resume(&run, false).unwrap(), host::Resumed::Continued);
     until_status(&run, "steps after the checkpoint", |s| s.step == Some(9) && s.state == State::Running);
     host::kill(&run).unwrap();
     assert_eq!(host::wait(&run).unwrap(), State::Stopped);
@@ -313,13 +313,21 @@ fn what_hangs_is_killed_after_its_grace() {
 #[test]
 fn resuming_says_why_it_cannot() {
     let place = Place::new();
-    let refused = |run: &RunDir| host::resume(run).unwrap_err().to_string();
+    let refused = |run: &RunDir| host::resume(run, false).unwrap_err().to_string();
     let (_, _, finished) = place.end_of("plain", &[]);
     assert!(refused(&finished).contains("has finished"));
     let (_, _, failed) = place.end_of("plain", &["mode=fail"]);
     assert!(refused(&failed).contains("no checkpoint yet"));
     let (_, _, bare) = place.end_of("bare", &["mode=fail"]);
     assert!(refused(&bare).contains("is not resumable"));
+    let stopped = place.held(3);
+    host::stop(&stopped, GRACE).unwrap();
+    host::wait(&stopped).unwrap();
+    std::fs::remove_file(stopped.plugin()).unwrap();
+    let gone = refused(&stopped);
+    assert!(gone.contains("plugin.so in its folder is gone"), "{gone}");
+    let why = host::allowed(&gradtop_store::view(&stopped).unwrap(), host::Action::Resume).unwrap_err();
+    assert!(gone.ends_with(&why.to_string()) && why.is_for_good(), "who only asks is told the same: {why}");
     let running = place.held(3);
     assert!(refused(&running).contains("stop it first"));
     host::kill(&running).unwrap();

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gradtop_host::Why;
 use gradtop_store::{RunDir, View};
 
 /// Which run: its folder. Cheap to clone.
@@ -29,8 +30,8 @@ pub struct RunRow {
     pub id: RunId,
     /// Manifest, status and derived state.
     pub view: View,
-    /// It is over, and has a checkpoint to go on from.
-    pub saved: bool,
+    /// Whether it may be resumed; this takes a look into its folder.
+    pub resume: Result<(), Why>,
 }
 
 impl RunRow {

@@ -67,18 +67,15 @@ impl RunAction {
 
     /// Why it cannot be done to this run, if so.
     pub(crate) fn refused(self, run: &RunRow) -> Option<String> {
-        let state = run.view.state;
-        let is = |word: &str| Some(format!("{} {word}", run.name()));
-        if let Err(why) = gradtop_host::allowed(&run.view, self.asked()) {
-            return is(&why.to_string());
+        // Once more is no different here, where it cannot be given less time.
+        if self == Self::Stop && run.view.state == State::Stopping {
+            return Some(format!("{} is stopping already", run.name()));
         }
-        match self {
-            Self::Stop if state == State::Stopping => is("is stopping already"),
-            Self::Resume if state.is_final() && !run.saved => {
-                is("has no checkpoint to go on from; R starts it anew")
-            }
-            _ => None,
-        }
+        let answer = match self {
+            Self::Resume => run.resume.clone(),
+            _ => gradtop_host::allowed(&run.view, self.asked()),
+        };
+        answer.err().map(|why| format!("{} {why}", run.name()))
     }
 }
 

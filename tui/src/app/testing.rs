@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use gradtop_host::{Action, Why};
 use gradtop_store::RunDir;
 use gradtop_tests::made::Made;
 use ratatui::Terminal;
@@ -69,8 +70,12 @@ impl Bench {
             let mut view = gradtop_store::view(&run).expect("a whole run");
             // It depends on when the test runs.
             view.age_of_last_write = std::time::Duration::from_secs(if view.certain { 0 } else { 42 });
-            let saved = view.state.is_final() && view.manifest.experiment.resumable;
-            Arc::new(RunRow { id: RunId::new(&run), view, saved })
+            // These folders hold neither checkpoints nor plugins.
+            let resume = match gradtop_host::allowed(&view, Action::Resume) {
+                Err(Why::NothingSaved) => Ok(()),
+                answer => answer,
+            };
+            Arc::new(RunRow { id: RunId::new(&run), view, resume })
         });
         let snapshot = RunsSnapshot::new(PathBuf::from("runs"), rows.collect(), Vec::new());
         self.send(Msg::Runs(Arc::new(snapshot)));

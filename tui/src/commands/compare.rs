@@ -95,7 +95,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let mut rows: Vec<Arc<RunRow>> = Vec::new();
     for name in &args.names {
         let run = context.find(name)?;
-        let row = RunRow { id: RunId::new(&run), view: super::view(&run)?, saved: false };
+        let view = super::view(&run)?;
+        let resume = gradtop_host::allowed(&view, gradtop_host::Action::Resume);
+        let row = RunRow { id: RunId::new(&run), view, resume };
         if rows.iter().all(|r| r.id != row.id) {
             rows.push(Arc::new(row));
         }

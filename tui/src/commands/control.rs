@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use gradtop_store::{Life, Request, State, View, checkpoints};
+use gradtop_store::{Life, State, View, checkpoints};
 use serde_json::json;
 
 use super::Context;
@@ -114,14 +114,11 @@ pub(crate) fn stop(context: &Context, args: &Stop) -> Result<i32> {
     let view = context.view(&args.run)?;
     let name = &view.manifest.run;
     let grace = args.grace.map_or(gradtop_host::DEFAULT_GRACE, Duration::from_secs_f64);
-    let far = args.force && view.life == Life::Unknown;
-    if far {
-        // Where it is at work still, if it is, it reads this.
-        let grace = if args.kill { Duration::ZERO } else { grace };
-        gradtop_store::request(&view.dir, Request::Stop { grace_s: Some(grace.as_secs_f64()) })?;
-    } else if args.kill {
+    let far =
+        args.force && gradtop_host::stop_unseen(&view.dir, if args.kill { Duration::ZERO } else { grace })?;
+    if !far && args.kill {
         gradtop_host::kill(&view.dir)?;
-    } else if let Some(why) = gradtop_host::stop(&view.dir, grace)? {
+    } else if !far && let Some(why) = gradtop_host::stop(&view.dir, grace)? {
         let after = number::duration(gradtop_host::DEFAULT_GRACE.as_secs_f64());
         print::note(&format!(
             "{why}, so {name} was asked to stop by a signal, which cannot carry --grace: it may take {after}"

@@ -52,13 +52,9 @@ impl Context {
     }
 }
 
-/// Looks at a run. What its processes left undone is done first: its log sealed, its end written.
+/// Looks at a run, see [`gradtop_host::look`].
 pub(crate) fn view(run: &RunDir) -> Result<View> {
-    let view = gradtop_store::view(run)?;
-    if view.is_unattended() && gradtop_host::recover_crashed(run).unwrap_or(false) {
-        return Ok(gradtop_store::view(run)?);
-    }
-    Ok(view)
+    Ok(gradtop_host::look(run)?)
 }
 
 /// Names the files of a run that could not be read, where what is left of it is shown.

@@ -1,7 +1,7 @@
 //! `gradtop resume`: let a paused run go on, or continue an ended one.
 
 use anyhow::Result;
-use gradtop_store::State;
+use gradtop_host::Resumed;
 
 use super::Context;
 use super::watch::{self, Caught, Watch};
@@ -40,23 +40,17 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if gradtop_host::recover_after_reboot(&view.dir)? || args.force && gradtop_host::give_up(&view.dir)? {
         view = super::view(&view.dir)?;
     }
-    let name = &view.manifest.run;
-    if view.state == State::Paused && view.certain {
-        gradtop_host::unpause(&view.dir)?;
+    if caught.any() {
+        return Err(Failure::new("interrupted before the run was resumed".to_owned()).into());
+    }
+    if gradtop_host::resume(&view.dir, args.trust)? == Resumed::Unpaused {
+        let name = &view.manifest.run;
         if args.json {
             print::json(&serde_json::json!({"run": name, "asked": "unpause"}))?;
         } else {
             print::line(&format!("{name} goes on"));
         }
         return Ok(0);
-    }
-    if caught.any() {
-        return Err(Failure::new("interrupted before the run was resumed".to_owned()).into());
-    }
-    if args.trust {
-        gradtop_host::resume_trusting(&view.dir)?;
-    } else {
-        gradtop_host::resume(&view.dir)?;
     }
     let detach = args.detach && !caught.any();
     let view = super::view(&view.dir)?;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use gradtop_host::{HostError, Why, Withdrawn};
+use gradtop_host::{Action, HostError, Why, Withdrawn};
 use gradtop_store::{Event, EventLine, RunDir, State, View};
 use serde_json::Value;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -278,10 +278,9 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
     if s.headline_is_part {
         print::line(&print::styled("  these are the best of each; the log has all", Ink::Dim));
     }
-    let resumable = view.manifest.experiment.resumable && !gradtop_store::checkpoints(&view.dir).is_empty();
     let hint = match view.state {
         State::Finished => format!("gradtop plot {name}"),
-        _ if resumable => format!("gradtop resume {name}"),
+        _ if gradtop_host::allowed(view, Action::Resume).is_ok() => format!("gradtop resume {name}"),
         _ => format!("gradtop logs {name}"),
     };
     print::line(&print::styled(&format!("  {hint}"), Ink::Dim));

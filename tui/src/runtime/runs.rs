@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use gradtop_store::{RunDir, State, View, inside};
+use gradtop_host::Action;
+use gradtop_store::{RunDir, View, inside};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use crate::app::Msg;
@@ -196,9 +197,8 @@ impl Folder {
             }
             view.age_of_last_write = age;
         }
-        let ended_early = view.state.is_final() && view.state != State::Finished;
-        let saved = ended_early && !gradtop_store::checkpoints(run).is_empty();
-        Ok(Known { stamp: now, row: Arc::new(RunRow { id: id.clone(), view, saved }) })
+        let resume = gradtop_host::allowed(&view, Action::Resume);
+        Ok(Known { stamp: now, row: Arc::new(RunRow { id: id.clone(), view, resume }) })
     }
 
     /// The folder of runs and those of experiments, which are where runs appear; of a folder of runs that is not there yet, the
@@ -270,10 +270,7 @@ impl Folder {
 
     /// Does what dead processes left undone; true if there was something.
     fn recover(&self) -> bool {
-        self.known
-            .values()
-            .filter(|k| k.row.view.is_unattended())
-            .any(|k| gradtop_host::recover_crashed(&k.row.view.dir).unwrap_or(false))
+        self.known.values().any(|k| gradtop_host::recover_unattended(&k.row.view))
     }
 }
 
@@ -286,7 +283,7 @@ fn stamp(run: &RunDir, file: &Path) -> Option<Stamp> {
 mod tests {
     use std::sync::mpsc::{Receiver, channel};
 
-    use gradtop_store::{Birth, RunLock, Status, write_status};
+    use gradtop_store::{Birth, RunLock, State, Status, write_status};
 
     use super::*;
     use crate::app::testing;

@@ -139,7 +139,7 @@ fn act(action: RunAction, ids: &[RunId]) -> ActionResult {
                 gradtop_host::stop(&run, gradtop_host::DEFAULT_GRACE).map(drop).map_err(Into::into)
             }
             RunAction::Kill => gradtop_host::kill(&run).map_err(Into::into),
-            RunAction::Resume => resume(&run),
+            RunAction::Resume => gradtop_host::resume(&run, false).map(drop).map_err(Into::into),
             RunAction::Delete => {
                 let runs = run.path().ancestors().nth(2).unwrap_or(run.path());
                 gradtop_host::delete(runs, &run, false).map_err(Into::into)
@@ -162,16 +162,6 @@ fn act(action: RunAction, ids: &[RunId]) -> ActionResult {
         }
         None => ActionResult { text: action.done(&what, done), failed: false, started: None },
     }
-}
-
-fn resume(run: &gradtop_store::RunDir) -> anyhow::Result<()> {
-    let view = gradtop_store::view(run)?;
-    if view.state == gradtop_store::State::Paused {
-        gradtop_host::unpause(run)?;
-    } else {
-        gradtop_host::resume(run)?;
-    }
-    Ok(())
 }
 
 fn start(launch: &Launch) -> ActionResult {

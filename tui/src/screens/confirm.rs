@@ -1,5 +1,8 @@
 //! The question before something that cannot be undone.
 
+use std::sync::Arc;
+
+use gradtop_host::{Action as Asked, Why, allowed};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -9,7 +12,7 @@ use crate::app::Shared;
 use crate::app::actions::RunAction;
 use crate::app::keys::{self, Binding};
 use gradtop_chart::cells::grid::{fit, width_of, wrap};
-use gradtop_view::runs::RunId;
+use gradtop_view::runs::{RunId, RunRow};
 
 /// The answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,21 +56,29 @@ pub(crate) struct Confirm {
 impl Confirm {
     fn lines(&self, shared: &Shared, width: usize) -> Vec<(String, Style)> {
         let theme = shared.theme;
-        let names: Vec<String> = self
-            .runs
-            .iter()
-            .filter_map(|id| shared.runs.get(id))
-            .map(|row| crate::print::clean(row.name()))
-            .collect();
+        let rows: Vec<_> = self.runs.iter().filter_map(|id| shared.runs.get(id)).collect();
+        let names: Vec<String> = rows.iter().map(|row| crate::print::clean(row.name())).collect();
         let verb = self.action.verb();
         let question = match names.as_slice() {
             [name] => format!("{verb} {name}?"),
             _ => format!("{verb} {} runs?", names.len()),
         };
+        let saves = |row: &&&Arc<RunRow>| {
+            !matches!(allowed(&row.view, Asked::Checkpoint), Err(Why::NotResumable { .. }))
+        };
+        let lost = rows.len() - rows.iter().filter(saves).count();
         let consequence = match self.action {
-            RunAction::Kill => "It ends at once: what was learned since its last checkpoint is lost.",
             RunAction::Delete => "Everything it recorded is lost: metrics, checkpoints, console.",
-            _ => "It ends its step, saves a checkpoint if it can, and can be resumed.",
+            RunAction::Kill if lost == 0 => {
+                "It ends at once: what was learned since its last checkpoint is lost."
+            }
+            RunAction::Kill if lost == rows.len() => "It ends at once, and cannot be resumed.",
+            RunAction::Kill => "They end at once. Those with checkpoints can be resumed from the last one.",
+            _ if lost == 0 => "It ends its step, saves a checkpoint, and can be resumed.",
+            _ if lost == rows.len() => {
+                "It ends its step, and cannot be resumed: its experiment has no checkpoints."
+            }
+            _ => "They end their step. Those with checkpoints save one, and can be resumed.",
         };
         let mut lines = vec![(fit(&question, width, theme.ascii()), theme.bold())];
         if names.len() > 1 {

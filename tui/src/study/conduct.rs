@@ -188,7 +188,7 @@ impl<'a> Conductor<'a> {
         if let Standing::Ended(view) = standing
             && goes_on(view)
         {
-            gradtop_host::resume(&view.dir).map_err(|e| e.to_string())?;
+            gradtop_host::resume(&view.dir, false).map_err(|e| e.to_string())?;
             let view = crate::commands::view(&view.dir).map_err(|e| format!("{e:#}"))?;
             return Ok(Happened::Resumed(Box::new(view)));
         }

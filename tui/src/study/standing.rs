@@ -1,6 +1,7 @@
 //! What became of each run of a study, read from the runs' own folders.
 
-use gradtop_store::{Event, RunDir, State, View, checkpoints, inside, read_events};
+use gradtop_host::Action;
+use gradtop_store::{Event, RunDir, State, View, read_events};
 
 use super::folder::Study;
 use super::plan::Entry;
@@ -78,9 +79,7 @@ fn share_of(view: &View) -> f64 {
 
 /// Whether an ended run can continue from a checkpoint.
 pub(crate) fn goes_on(view: &View) -> bool {
-    view.manifest.experiment.resumable
-        && inside::is_file(&view.dir, &view.dir.plugin())
-        && !checkpoints(&view.dir).is_empty()
+    !gradtop_host::allowed(view, Action::Resume).is_err_and(|why| why.is_for_good())
 }
 
 /// Seconds a run has worked: from each start to its end, without what lay between a stop and the next resumption. A crash may

@@ -2,15 +2,23 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd, AsRawFd as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sha2::{Digest as _, Sha256};
 
 /// A name of an open file, for as long as it is open.
 pub(crate) fn handle(file: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+/// Waits until there is something to read, or nobody to write any more; `false` if that is not so within `patience`.
+pub(crate) fn readable(fd: impl AsFd, patience: Duration) -> rustix::io::Result<bool> {
+    let patience = Timespec::try_from(patience).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
+    Ok(poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&patience))? > 0)
 }
 
 /// Size and time of change of a file.

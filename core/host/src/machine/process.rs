@@ -7,6 +7,8 @@ use std::os::fd::OwnedFd;
 use gradtop_store::{RunDir, is_started_for, process_start};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use crate::machine::file::readable;
+
 /// Whether a process has a handler for a signal: one of an older version may not, and would die of it.
 pub(crate) fn catches(pid: u32, signal: i32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -46,10 +48,7 @@ impl Process {
 
     /// Waits until it ends, at most so long; `true` if it has.
     pub(crate) fn wait(&self, time: std::time::Duration) -> bool {
-        use rustix::event::{PollFd, PollFlags, Timespec, poll};
-        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
-        let time = Timespec::try_from(time).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
-        matches!(poll(&mut fds, Some(&time)), Ok(n) if n > 0)
+        readable(&self.0, time).unwrap_or(false)
     }
 }
 

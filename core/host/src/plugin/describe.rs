@@ -72,8 +72,7 @@ pub(crate) fn describe_since(file: &Path, since: Option<SystemTime>) -> Result<P
 /// As [`describe`], with the SHA-256 that the file has now, in hexadecimal, even if its size and time of change are those
 /// of another.
 pub(crate) fn described_exactly(plugin: &PluginFile) -> Result<(PluginDesc, String), Refusal> {
-    let unreadable = |e: std::io::Error| Refusal::Unreadable { why: e.to_string() };
-    let sha256 = plugin.sha256().map_err(unreadable)?;
+    let sha256 = plugin.sha256()?;
     let cached = described(plugin, Some(SystemTime::now()))?;
     if cached.1 == sha256 {
         return Ok(cached);
@@ -87,9 +86,8 @@ pub(crate) fn described_exactly(plugin: &PluginFile) -> Result<(PluginDesc, Stri
 
 /// As [`describe`], with the file's SHA-256 in hexadecimal.
 fn described(plugin: &PluginFile, since: Option<SystemTime>) -> Result<(PluginDesc, String), Refusal> {
-    let unreadable = |e: std::io::Error| Refusal::Unreadable { why: e.to_string() };
     let file = plugin.path().to_owned();
-    let (size, changed) = plugin.identity().map_err(unreadable)?;
+    let (size, changed) = plugin.identity()?;
     let program = identity(Path::new("/proc/self/exe")).unwrap_or_default();
     let place = cache_file(&file);
     if let Some(cached) = place.as_deref().and_then(recall::<Cached>)
@@ -112,7 +110,7 @@ fn described(plugin: &PluginFile, since: Option<SystemTime>) -> Result<(PluginDe
         Ok(desc) => Answer::Offers(Box::new(desc)),
         Err(refusal) => Answer::Refused(refusal),
     };
-    let sha256 = plugin.sha256().map_err(unreadable)?;
+    let sha256 = plugin.sha256()?;
     let cached = Cached { file, size, changed, program, asked: SystemTime::now(), sha256, answer };
     // A file that changed meanwhile is asked again next time; a cache that cannot be written is none.
     if plugin.identity().is_ok_and(|now| now == (size, changed))

@@ -193,13 +193,17 @@ fn add(found: &mut Discovery, path: &Path, origin: Origin, desc: PluginDesc) {
     found.plugins.push(FoundPlugin { path: path.to_owned(), origin, desc });
 }
 
+/// How long ago a file was changed, by its own time.
+pub(crate) fn age(path: &Path) -> Option<Duration> {
+    std::fs::metadata(path).ok()?.modified().ok()?.elapsed().ok()
+}
+
 /// Describes a file once its size and time of change have rested.
 fn settled(path: &Path, since: Option<SystemTime>) -> Result<PluginDesc, Refusal> {
     // Ten times at most: a file that never rests is described as it is.
     for _ in 0..10 {
         let Ok(before) = crate::machine::file::identity(path) else { break };
-        let age = std::fs::metadata(path).and_then(|m| m.modified()).map(|t| t.elapsed());
-        let Ok(Ok(age)) = age else { break };
+        let Some(age) = age(path) else { break };
         if age >= REST {
             break;
         }

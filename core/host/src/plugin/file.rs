@@ -21,23 +21,23 @@ impl PluginFile {
     /// Opens a plugin to look into it or to load it. One that lies in a run's folder must be the file that the run was
     /// started with, and this user's.
     pub(crate) fn open(path: &Path) -> Result<Self, Refusal> {
-        let path = std::path::absolute(path).map_err(|e| unreadable(&e))?;
+        let path = std::path::absolute(path)?;
         if let Some(run) = run_of(&path) {
             let manifest = read_manifest(&run).map_err(|e| Refusal::Unreadable { why: e.to_string() })?;
             check_owner(&run)?;
             return Self::of_run(&run, &manifest.plugin.sha256);
         }
         // A pipe would block, and a folder cannot be read.
-        let path = path.canonicalize().map_err(|e| unreadable(&e))?;
+        let path = path.canonicalize()?;
         let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-        let file = File::options().read(true).custom_flags(flags).open(&path).map_err(|e| unreadable(&e))?;
+        let file = File::options().read(true).custom_flags(flags).open(&path)?;
         Self { file, path }.if_regular()
     }
 
     /// Opens a run's plugin, which must have this hash.
     pub(crate) fn of_run(run: &RunDir, sha256: &str) -> Result<Self, Refusal> {
         let opened = Self::of_run_as_it_is(run)?;
-        let found = opened.sha256().map_err(|e| unreadable(&e))?;
+        let found = opened.sha256()?;
         if found == sha256 {
             Ok(opened)
         } else {
@@ -48,7 +48,7 @@ impl PluginFile {
     /// Opens a run's plugin, whatever it is by now.
     pub(crate) fn of_run_as_it_is(run: &RunDir) -> Result<Self, Refusal> {
         let path = run.plugin();
-        let file = inside::open(run, &path).map_err(|e| unreadable(&e))?;
+        let file = inside::open(run, &path)?;
         Self { file, path }.if_regular()
     }
 
@@ -58,10 +58,10 @@ impl PluginFile {
     }
 
     fn if_regular(self) -> Result<Self, Refusal> {
-        match self.file.metadata() {
-            Ok(meta) if meta.is_file() => Ok(self),
-            Ok(_) => Err(Refusal::Unreadable { why: "it is not a regular file".to_owned() }),
-            Err(e) => Err(unreadable(&e)),
+        if self.file.metadata()?.is_file() {
+            Ok(self)
+        } else {
+            Err(Refusal::Unreadable { why: "it is not a regular file".to_owned() })
         }
     }
 
@@ -97,10 +97,6 @@ impl PluginFile {
     }
 }
 
-fn unreadable(e: &std::io::Error) -> Refusal {
-    Refusal::Unreadable { why: e.to_string() }
-}
-
 /// The run whose plugin this is, by its place.
 fn run_of(plugin: &Path) -> Option<RunDir> {
     let run = RunDir::new(plugin.parent()?);
@@ -112,7 +108,7 @@ pub(crate) fn check_owner(run: &RunDir) -> Result<(), Refusal> {
     let us = rustix::process::geteuid().as_raw();
     let parts = [("folder", run.path()), ("run.toml", &run.manifest()), ("plugin.so", &run.plugin())];
     for (what, path) in parts {
-        let meta = std::fs::metadata(path).map_err(|e| unreadable(&e))?;
+        let meta = std::fs::metadata(path)?;
         if meta.uid() != us {
             return Err(Refusal::Foreign { what: what.to_owned(), owner: meta.uid() });
         }

@@ -38,13 +38,12 @@ pub fn inspect(file: &Path) -> Result<Inspection, Refusal> {
 
 /// As [`inspect`], with `$ORIGIN` standing for `origin`: for a copy of a plugin, the folder it was copied from.
 pub(crate) fn inspect_from(file: &Path, origin: &Path) -> Result<Inspection, Refusal> {
-    let unreadable = |e: std::io::Error| Refusal::Unreadable { why: e.to_string() };
     // A pipe would block, a folder cannot be read: only regular files are looked into.
-    if !std::fs::metadata(file).map_err(unreadable)?.is_file() {
+    if !std::fs::metadata(file)?.is_file() {
         return Err(Refusal::Unreadable { why: "it is not a regular file".to_owned() });
     }
-    let mut opened = File::open(file).map_err(unreadable)?;
-    check_head(&mut opened).map_err(unreadable)??;
+    let mut opened = File::open(file)?;
+    check_head(&mut opened)?;
     let cache = ReadCache::new(opened);
     let damaged = |e: object::Error| Refusal::DamagedElf { why: e.to_string() };
     let parsed = ElfFile64::<LittleEndian, _>::parse(&cache).map_err(damaged)?;
@@ -97,16 +96,16 @@ pub(crate) fn inspect_from(file: &Path, origin: &Path) -> Result<Inspection, Ref
     Ok(found)
 }
 
-/// Looks at the first bytes: is it ELF, of this machine, a library? The outer error is the system's.
-fn check_head(file: &mut File) -> std::io::Result<Result<(), Refusal>> {
+/// Looks at the first bytes: is it ELF, of this machine, a library?
+fn check_head(file: &mut File) -> Result<(), Refusal> {
     use std::io::Read as _;
     let mut head = Vec::with_capacity(64);
     file.by_ref().take(64).read_to_end(&mut head)?;
     if !head.starts_with(&elf::ELFMAG) {
-        return Ok(Err(Refusal::NotElf));
+        return Err(Refusal::NotElf);
     }
     if head.len() < 64 {
-        return Ok(Err(Refusal::DamagedElf { why: format!("it ends after {} bytes", head.len()) }));
+        return Err(Refusal::DamagedElf { why: format!("it ends after {} bytes", head.len()) });
     }
     let class64 = head[4] == 2;
     let little = head[5] == 1;
@@ -128,10 +127,10 @@ fn check_head(file: &mut File) -> std::io::Result<Result<(), Refusal>> {
         };
         let bits = if class64 { 64 } else { 32 };
         let order = if little { "little" } else { "big" };
-        return Ok(Err(Refusal::WrongArchitecture {
+        return Err(Refusal::WrongArchitecture {
             found: format!("{name} ({bits}-bit, {order}-endian)"),
             wanted: MACHINE.1.to_owned(),
-        }));
+        });
     }
     if elf::FileType(kind) != elf::ET_DYN {
         let found = match elf::FileType(kind) {
@@ -140,9 +139,9 @@ fn check_head(file: &mut File) -> std::io::Result<Result<(), Refusal>> {
             elf::ET_CORE => "a core dump".to_owned(),
             other => format!("an ELF file of type {}", other.0),
         };
-        return Ok(Err(Refusal::NotALibrary { found }));
+        return Err(Refusal::NotALibrary { found });
     }
-    Ok(Ok(()))
+    Ok(())
 }
 
 #[cfg(test)]

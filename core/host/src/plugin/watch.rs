@@ -206,7 +206,7 @@ impl Watching {
                 Progress::Known(at) if passing && now - at >= AGAIN => {}
                 Progress::Resting => {
                     let due = file.since + REST;
-                    if due > now && !rested(path) {
+                    if due > now && discover::age(path).is_none_or(|age| age < REST) {
                         next = Some(next.map_or(due, |n| n.min(due)));
                         continue;
                     }
@@ -250,10 +250,4 @@ impl Watching {
         }
         now
     }
-}
-
-/// Whether a file is old enough to be whole, by its own time of change.
-fn rested(path: &Path) -> bool {
-    let age = std::fs::metadata(path).and_then(|m| m.modified()).map(|t| t.elapsed());
-    matches!(age, Ok(Ok(age)) if age >= REST)
 }

@@ -1,8 +1,9 @@
-//! Whether something may be done to a run: one answer for commands and monitor.
+//! Whether something may be done to a run: one answer for commands, monitor and study.
 
 use std::time::Duration;
 
-use gradtop_store::{Life, State, View};
+use gradtop_store::inside::{self, Kind};
+use gradtop_store::{Life, Manifest, RunDir, State, View};
 
 /// Something that can be done to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,15 @@ pub enum Why {
         /// The experiment's id.
         experiment: String,
     },
+    /// It has not saved anything.
+    #[error("has no checkpoint yet: start a new run with the same seed")]
+    NothingSaved,
+    /// It cannot be run without its copy of the plugin.
+    #[error("cannot be resumed: plugin.so in its folder {0}; start a new run")]
+    NoPlugin(&'static str),
+    /// Between the look and the lock, somebody else was quicker.
+    #[error("cannot be resumed: it has been resumed by somebody else meanwhile")]
+    Resumed,
     /// A process that it left behind holds its lock.
     #[error("cannot be resumed: {cause}; end that process first")]
     Held {
@@ -64,6 +74,13 @@ pub enum Why {
     },
 }
 
+impl Why {
+    /// Whether the run can never be resumed, so that only a new one helps.
+    pub fn is_for_good(&self) -> bool {
+        matches!(self, Self::Finished | Self::NotResumable { .. } | Self::NothingSaved | Self::NoPlugin(_))
+    }
+}
+
 /// A time that is read by people: `35 s`, `12 min`, `3 h`, `5 days`.
 fn ago(time: Duration) -> String {
     match time.as_secs() {
@@ -78,11 +95,12 @@ fn forced(command: Option<&String>) -> String {
     command.map(|c| format!("; if it is gone: {c}")).unwrap_or_default()
 }
 
-/// Whether something may be done to a run; if not, why.
+/// Whether something may be done to a run; if not, why. Only about resuming one that has ended is its folder looked into.
+///
+/// # Errors
+/// Why it may not.
 pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
     let (state, run) = (view.state, &view.manifest.run);
-    let resumable = view.manifest.experiment.resumable;
-    let not_resumable = || Why::NotResumable { experiment: view.manifest.experiment.id.clone() };
     if !state.is_final() && view.life == Life::Unknown {
         let command = match action {
             Action::Resume => Some(format!("gradtop resume --force {run}")),
@@ -97,7 +115,7 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
             Err(Why::Ended(state))
         }
         Action::Pause if state == State::Paused => Err(Why::Paused),
-        Action::Checkpoint if !resumable => Err(not_resumable()),
+        Action::Checkpoint => is_resumable(&view.manifest),
         Action::Resume => match (state, view.life) {
             (State::Paused, _) => Ok(()),
             (State::Finished, _) => Err(Why::Finished),
@@ -105,10 +123,27 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
                 Err(Why::Held { cause: view.status.cause.clone().unwrap_or_default() })
             }
             _ if !state.is_final() => Err(Why::Going(state)),
-            _ if !resumable => Err(not_resumable()),
-            _ => Ok(()),
+            _ => has_all(&view.dir, &view.manifest),
         },
         Action::Delete if !state.is_final() => Err(Why::Going(state)),
         _ => Ok(()),
     }
+}
+
+/// Whether an ended run has what resuming it takes.
+pub(crate) fn has_all(run: &RunDir, manifest: &Manifest) -> Result<(), Why> {
+    is_resumable(manifest)?;
+    if gradtop_store::checkpoints(run).is_empty() {
+        return Err(Why::NothingSaved);
+    }
+    match inside::entry(run, &run.plugin()) {
+        Ok(entry) if entry.kind == Kind::File => Ok(()),
+        Ok(_) => Err(Why::NoPlugin("is not a file")),
+        Err(_) => Err(Why::NoPlugin("is gone")),
+    }
+}
+
+fn is_resumable(manifest: &Manifest) -> Result<(), Why> {
+    let experiment = &manifest.experiment;
+    if experiment.resumable { Ok(()) } else { Err(Why::NotResumable { experiment: experiment.id.clone() }) }
 }

@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use gradtop_store::{RunDir, inside};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::machine::file::readable;
 
 /// Bytes kept of the beginning, and of the end.
 const KEEP: u64 = 32 << 20;
@@ -21,28 +23,6 @@ const KEEP: u64 = 32 << 20;
 const WAITING: usize = 1 << 20;
 /// Bytes kept in memory to look for a cause in.
 const RECENT: usize = 64 << 10;
-
-/// The last bytes of a run's console, also while it is running.
-pub fn console_tail(run: &RunDir, bytes: usize) -> io::Result<Vec<u8>> {
-    console_tail_of(&Files::of(run, KEEP), bytes)
-}
-
-fn console_tail_of(files: &Files, bytes: usize) -> io::Result<Vec<u8>> {
-    let mut out = Vec::new();
-    for path in [&files.tail, &files.old, &files.head] {
-        let want = bytes - out.len();
-        if want == 0 {
-            break;
-        }
-        let mut part = match inside::read_end(&files.run, path, want as u64) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-            part => part?.0,
-        };
-        part.extend_from_slice(&out);
-        out = part;
-    }
-    Ok(out)
-}
 
 /// A stretch of a run's console, also while it is running: up to `bytes` from byte `from` on, and how many bytes there are
 /// in all. `span` says which stretch, once that is known. The console is shorter than before once its two ends have been
@@ -258,17 +238,16 @@ fn pump(files: Files, pipe: OwnedFd, ended: &AtomicBool) -> Vec<u8> {
     let mut left = 1usize << 20;
     loop {
         let over = ended.load(Ordering::Acquire);
-        let patience = Timespec { tv_sec: 0, tv_nsec: if over { 0 } else { 50_000_000 } };
-        match poll(&mut [PollFd::new(&pipe, PollFlags::IN)], Some(&patience)) {
-            Ok(0) if over => break,
-            Ok(0) => {
+        match readable(&pipe, if over { Duration::ZERO } else { Duration::from_millis(50) }) {
+            Ok(false) if over => break,
+            Ok(false) => {
                 if let Some(console) = &mut console {
                     console.flush().ok();
                 }
                 continue;
             }
             Err(rustix::io::Errno::INTR) => continue,
-            Ok(_) => {}
+            Ok(true) => {}
             Err(_) => break,
         }
         let n = match pipe.read(&mut buffer) {
@@ -346,7 +325,7 @@ mod tests {
                 if on_disk == so_far.len() as u64 {
                     assert_eq!(part, so_far[from as usize..(from as usize + 50).min(so_far.len())]);
                 }
-                let tail = console_tail_of(&c.files, 80).unwrap();
+                let (_, tail, _) = console_span(&run, |total| (total.saturating_sub(80), 80)).unwrap();
                 assert!(so_far.ends_with(&tail) && tail.len() == 80.min(so_far.len()), "{i}");
             }
             c.finish().unwrap();

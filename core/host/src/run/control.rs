@@ -30,6 +30,16 @@ pub fn stop(run: &RunDir, grace: Duration) -> Result<Option<String>> {
     }
 }
 
+/// Asks a run to stop that may be at work where this machine cannot see it: if it is, it reads that. `false`: it is not of that
+/// kind, and was not asked.
+pub fn stop_unseen(run: &RunDir, grace: Duration) -> Result<bool> {
+    let unseen = view(run)?.life == Life::Unknown;
+    if unseen {
+        request(run, Request::Stop { grace_s: Some(grace.as_secs_f64()) })?;
+    }
+    Ok(unseen)
+}
+
 /// Sends a signal to a run's keeper, if it is one that acts on it. `false`: it is not sent.
 fn signal_keeper(seen: &View, signal: libc::c_int) -> bool {
     let Life::Alive { within_reach: true, .. } = seen.life else { return false };
@@ -143,12 +153,6 @@ pub fn pause(run: &RunDir) -> Result<()> {
     Ok(request(run, Request::Pause)?)
 }
 
-/// Asks a paused run to go on.
-pub fn unpause(run: &RunDir) -> Result<()> {
-    ready(run, Action::Resume)?;
-    Ok(request(run, Request::Resume)?)
-}
-
 /// Asks a run to save a checkpoint.
 pub fn checkpoint(run: &RunDir) -> Result<()> {
     ready(run, Action::Checkpoint)?;
@@ -158,7 +162,7 @@ pub fn checkpoint(run: &RunDir) -> Result<()> {
 /// A run that this may be done to.
 pub(crate) fn ready(run: &RunDir, action: Action) -> Result<View> {
     let seen = view(run)?;
-    allowed(&seen, action).map_err(HostError::not_allowed(&seen, action))?;
+    allowed(&seen, action).map_err(HostError::not_allowed(run, action))?;
     Ok(seen)
 }
 
@@ -171,6 +175,17 @@ pub fn wait(run: &RunDir) -> Result<State> {
         }
         std::thread::sleep(if seen.certain { Duration::from_millis(50) } else { Duration::from_secs(1) });
     }
+}
+
+/// Looks at a run. What its processes left undone is done first: its log sealed, its end written.
+pub fn look(run: &RunDir) -> Result<View> {
+    let seen = view(run)?;
+    if recover_unattended(&seen) { Ok(view(run)?) } else { Ok(seen) }
+}
+
+/// Does what the dead processes of a run that was just looked at left undone; `true` if there was something that could be done.
+pub fn recover_unattended(seen: &View) -> bool {
+    seen.is_unattended() && recover_crashed(&seen.dir).unwrap_or(false)
 }
 
 /// Makes whole what a run left whose processes are gone: seals its log, and writes that it crashed if they died without a

@@ -41,7 +41,7 @@ pub fn may_delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     match view(run) {
         Ok(seen) => match allowed(&seen, Action::Delete) {
             Err(Why::Elsewhere { .. }) if force => Ok(()),
-            answer => answer.map_err(HostError::not_allowed(&seen, Action::Delete)),
+            answer => answer.map_err(HostError::not_allowed(run, Action::Delete)),
         },
         // Nothing more is known of it than that nobody runs it.
         Err(_) if !(lockable(run) && is_locked(run)?) => Ok(()),

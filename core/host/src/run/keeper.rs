@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use rustix::process::Signal;
 use signal_hook::consts::SIGTERM;
 
+use crate::machine::file::readable;
 use crate::machine::process::Process;
 use crate::machine::{device, program, signals};
 use crate::run::cause::{Death, OomCount, seconds};
@@ -372,9 +373,7 @@ fn read_rest(mut pipe: PipeReader) -> Vec<u8> {
     let mut out = Vec::new();
     let mut buffer = [0; 4096];
     while out.len() < 256 << 10 {
-        let mut fds = [rustix::event::PollFd::new(&pipe, rustix::event::PollFlags::IN)];
-        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
-        if !matches!(rustix::event::poll(&mut fds, Some(&now)), Ok(n) if n > 0) {
+        if !readable(&pipe, Duration::ZERO).unwrap_or(false) {
             break;
         }
         match pipe.read(&mut buffer) {

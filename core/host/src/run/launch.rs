@@ -7,21 +7,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gradtop_store::{
-    Birth, Event, ExperimentInfo, Manifest, ParamValue, PluginInfo, RunDir, RunLock, State, Status, Versions,
-    append_event, clear_control, prepare_resume, read_manifest, read_status, recover, view, write_status,
+    Birth, Event, ExperimentInfo, Manifest, ParamValue, PluginInfo, Request, RunDir, RunLock, State, Status,
+    Versions, View, append_event, clear_control, prepare_resume, read_manifest, read_status, recover,
+    request, view, write_status,
 };
 use jiff::Timestamp;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::{HostError, Refusal, Result};
 use crate::machine::device::{self, DeviceChoice};
+use crate::machine::file::readable;
 use crate::machine::signals::Blocked;
 use crate::machine::{git, libtorch};
 use crate::plugin::desc::{ExperimentDesc, PluginDesc};
 use crate::plugin::file::{PluginFile, check_owner};
 use crate::plugin::params::resolve_params;
 use crate::plugin::{describe, shared};
-use crate::run::allowed::{Action, Why};
+use crate::run::allowed::{Action, Why, has_all};
 use crate::run::control::ready;
 use crate::run::keeper;
 use crate::run::keeper::GoOn;
@@ -243,12 +244,10 @@ fn read_line(pipe: &mut File) -> String {
     let mut buffer = [0; 1024];
     while !said.ends_with(b"\n") {
         let left = deadline.saturating_duration_since(std::time::Instant::now());
-        let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
-        match poll(&mut [PollFd::new(&*pipe, PollFlags::IN)], Some(&left)) {
-            Ok(0) => break,
-            Ok(_) => {}
+        match readable(&*pipe, left) {
+            Ok(true) => {}
             Err(rustix::io::Errno::INTR) => continue,
-            Err(_) => break,
+            Ok(false) | Err(_) => break,
         }
         match pipe.read(&mut buffer) {
             Ok(n) if n > 0 => said.extend_from_slice(&buffer[..n]),
@@ -258,38 +257,39 @@ fn read_line(pipe: &mut File) -> String {
     String::from_utf8_lossy(&said).into_owned()
 }
 
-/// Goes on with a run that stopped, failed or crashed, from its newest checkpoint, in the same folder and with the same
-/// plugin, parameters and seed. Returns once it is on its own. Refused if the run is another user's, or if its plugin is not
-/// the file that it was started with.
-pub fn resume(run: &RunDir) -> Result<()> {
-    go_on(run, false)
+/// What resuming a run came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resumed {
+    /// It was paused, and is asked to go on.
+    Unpaused,
+    /// It had ended, and goes on from its newest checkpoint.
+    Continued,
 }
 
-/// As [`resume`], whoever's the run is and whatever its plugin is by now; the run's events say so.
-pub fn resume_trusting(run: &RunDir) -> Result<()> {
-    go_on(run, true)
-}
-
-fn go_on(run: &RunDir, trust: bool) -> Result<()> {
+/// Lets a paused run go on, or goes on with one that stopped, failed or crashed: from its newest checkpoint, in the same folder
+/// and with the same plugin, parameters and seed. Returns once it is on its own. An ended run is refused if it is another user's,
+/// or if its plugin is not the file that it was started with; with `trust` it is not, and its events say so.
+pub fn resume(run: &RunDir, trust: bool) -> Result<Resumed> {
     let path = std::path::absolute(run.path()).map_err(HostError::io("resolve the run's folder"))?;
     let run = &RunDir::new(path);
-    let refuse = |why: &str| Err(HostError::NotResumable { run: run.name(), why: why.to_owned() });
     let seen = ready(run, Action::Resume)?;
-    if !seen.state.is_final() {
-        return Err(HostError::NotAllowed {
-            run: run.name(),
-            action: Action::Resume,
-            why: Why::Going(seen.state),
-        });
+    if seen.state.is_final() {
+        go_on(run, &seen, trust).map(|()| Resumed::Continued)
+    } else {
+        request(run, Request::Resume)?;
+        Ok(Resumed::Unpaused)
     }
-    let trusted = may_go_on(run, &seen.manifest, trust)?;
+}
+
+fn go_on(run: &RunDir, seen: &View, trust: bool) -> Result<()> {
+    let trusted = may_run(run, &seen.manifest.plugin.sha256, trust)?;
     // An interrupt now would leave rows set aside and nobody to go on.
     let _blocked = Blocked::interrupts();
     let lock = RunLock::acquire(run)?;
     // Between the look and the lock, somebody else may have resumed it, and it may even have ended since.
     let now = view(run)?.status;
     if (now.state, now.updated) != (seen.status.state, seen.status.updated) {
-        return refuse("it has been resumed by somebody else meanwhile");
+        return Err(HostError::not_allowed(run, Action::Resume)(Why::Resumed));
     }
     recover(run, &lock)?;
     let checkpoint = prepare_resume(run, &lock, None)?;
@@ -331,25 +331,9 @@ fn go_on(run: &RunDir, trust: bool) -> Result<()> {
 /// Whether a run that has ended, or will have been given up, could be resumed: an error says what it lacks, before anything is
 /// written.
 pub fn may_resume(run: &RunDir, trust: bool) -> Result<()> {
-    let manifest = gradtop_store::read_manifest(run)?;
-    if !manifest.experiment.resumable {
-        let why = Why::NotResumable { experiment: manifest.experiment.id };
-        return Err(HostError::NotAllowed { run: run.name(), action: Action::Resume, why });
-    }
-    may_go_on(run, &manifest, trust).map(drop)
-}
-
-fn may_go_on(run: &RunDir, manifest: &Manifest, trust: bool) -> Result<Option<(String, String)>> {
-    let refuse = |why: &str| Err(HostError::NotResumable { run: run.name(), why: why.to_owned() });
-    if gradtop_store::checkpoints(run).is_empty() {
-        return refuse("it has no checkpoint yet; start a new run with the same seed");
-    }
-    match gradtop_store::inside::entry(run, &run.plugin()) {
-        Ok(entry) if entry.kind == gradtop_store::inside::Kind::File => {}
-        Ok(_) => return refuse("what is called plugin.so in its folder is no file; start a new run"),
-        Err(_) => return refuse("its copy of the plugin (plugin.so) is gone; start a new run"),
-    }
-    may_run(run, &manifest.plugin.sha256, trust)
+    let manifest = read_manifest(run)?;
+    has_all(run, &manifest).map_err(HostError::not_allowed(run, Action::Resume))?;
+    may_run(run, &manifest.plugin.sha256, trust).map(drop)
 }
 
 /// Whether the plugin in a run's folder may be run. `None`: it is what it should be. Else what is trusted, in words, and the

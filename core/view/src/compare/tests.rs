@@ -30,9 +30,10 @@ fn subjects(specs: impl IntoIterator<Item = Spec>, names: &[&str]) -> (Made, Vec
     runs.watch(ids.iter().map(all).collect(), Instant::now());
     while runs.work(Instant::now(), Duration::from_secs(1)).next == Some(Duration::ZERO) {}
     let data = runs.snapshot();
-    let subject = |id: &RunId| Subject {
-        row: Arc::new(RunRow { id: id.clone(), view: gradtop_store::view(&id.dir()).unwrap(), saved: false }),
-        data: Arc::clone(data.run(id).unwrap()),
+    let subject = |id: &RunId| {
+        let view = gradtop_store::view(&id.dir()).unwrap();
+        let row = Arc::new(RunRow { id: id.clone(), view, resume: Ok(()) });
+        Subject { row, data: Arc::clone(data.run(id).unwrap()) }
     };
     let all = ids.iter().map(subject).collect();
     (made, all)

@@ -99,7 +99,7 @@ pub(super) fn note(row: &RunRow) -> Option<String> {
             number::age(view.age_of_last_write.as_secs_f64())
         )),
         State::Failed | State::Crashed => {
-            let again = if row.saved { "; r resumes" } else { "" };
+            let again = if row.resume.is_ok() { "; r resumes" } else { "" };
             Some(format!("{}{again}", if cause.is_empty() { "no cause known" } else { &cause }))
         }
         _ => state::waiting(view),

@@ -136,6 +136,25 @@ fn the_cursor_stays_on_its_run() {
 }
 
 #[test]
+fn stopping_promises_a_resume_only_where_there_is_one() {
+    let held = |name: &str, resumable: bool| {
+        let made = run("function-fit", name, 3).at(State::Running, 100);
+        made.with(|m, _| m.experiment.resumable = resumable)
+    };
+    let dialog = |specs, keys: &str| {
+        let mut bench = Bench::of(specs);
+        bench.keys(keys);
+        bench.screen()
+    };
+    let said = dialog(vec![held("a", true)], "S");
+    assert!(said.contains("saves a checkpoint, and can be resumed"), "{said}");
+    let said = dialog(vec![held("a", false)], "S");
+    assert!(said.contains("cannot be resumed") && !said.contains("can be resumed"), "{said}");
+    let said = dialog(vec![held("a", false), held("b", true)], "a S");
+    assert!(said.contains("Those with checkpoints save one"), "{said}");
+}
+
+#[test]
 fn runs_are_selected_and_acted_on() {
     let mut bench = full();
     let acts = |bench: &mut Bench| -> Vec<(RunAction, Vec<String>)> {

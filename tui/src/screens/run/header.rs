@@ -176,7 +176,7 @@ pub(crate) fn second(
 /// Why a run ended badly, and what to do about it; nothing if it did not. At most `most` lines.
 pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -> Vec<Line<'static>> {
     let theme = shared.theme;
-    let (view, saved) = (&row.view, row.saved);
+    let view = &row.view;
     let mut out = Vec::new();
     let room = width.saturating_sub(4).max(10);
     if !view.certain {
@@ -208,7 +208,7 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
         }
         out.extend(lines.into_iter().map(|l| Line::styled(format!(" {l}"), theme.alert())));
         out.push(Line::styled(
-            format!(" {}", fit(&advice(shared, view, saved), room + 2, theme.ascii())),
+            format!(" {}", fit(&advice(shared, row), room + 2, theme.ascii())),
             theme.dim(),
         ));
     } else if view.state == State::Stopped
@@ -220,12 +220,12 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
 }
 
 /// What can be done about a run that ended badly.
-pub(crate) fn advice(shared: &Shared, view: &View, saved: bool) -> String {
+pub(crate) fn advice(shared: &Shared, row: &RunRow) -> String {
     let look = "2 shows its log";
     if shared.read_only {
         return look.to_owned();
     }
-    if view.manifest.experiment.resumable && saved {
+    if row.resume.is_ok() {
         format!("r goes on from its last checkpoint, R starts anew, {look}")
     } else {
         format!("R starts anew, {look}")
