@@ -7,8 +7,8 @@ use gradtop_tests::made::{Made, Spec, run};
 
 use super::sheet::{Sort, What, sheet};
 use super::*;
-use crate::live::built::Built;
-use crate::live::chart::{Subject as Shown, build};
+use crate::figure::built::Built;
+use crate::figure::chart::{Subject as Shown, build};
 use crate::live::engine::Runs;
 use crate::live::{SeriesFilter, WatchRequest};
 use crate::runs::RunId;

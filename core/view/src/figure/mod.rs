@@ -1,6 +1,11 @@
 //! From a run's declared figures and its data to charts.
 
+pub mod built;
+pub mod chart;
+#[cfg(test)]
+mod chart_tests;
 mod data;
+mod lines;
 mod marks;
 mod series;
 mod tables;

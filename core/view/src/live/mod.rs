@@ -1,18 +1,13 @@
 //! What the monitor knows of runs while they go on, and after: series as pyramids of bounded size, read in the background.
 //!
 //! [`engine`] reads and hands out a [`LiveSnapshot`] whenever something changed; screens say by [`WatchRequest`]s what they
-//! show. [`chart`] makes charts of snapshots, [`built`]. Reading apart ([`feed`], [`engine`]), everything here is pure.
+//! show. [`crate::figure`] makes charts of snapshots. Reading apart ([`feed`], [`engine`]), everything here is pure.
 
 mod about;
-pub mod built;
-pub mod chart;
-#[cfg(test)]
-mod chart_tests;
 pub mod columns;
 pub mod engine;
 mod feed;
 mod growing;
-mod lines;
 pub mod pyramid;
 pub mod series;
 pub mod smooth;

@@ -353,8 +353,8 @@ fn chunk_of(buckets: Vec<Bucket>) -> Chunk {
 /// A pyramid at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Levels {
-    pub(super) chunks: Vec<Arc<Chunk>>,
-    pub(super) tail: Vec<Bucket>,
+    pub(crate) chunks: Vec<Arc<Chunk>>,
+    pub(crate) tail: Vec<Bucket>,
     /// Everything joined.
     pub total: Option<Bucket>,
     /// Samples.

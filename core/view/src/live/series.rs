@@ -22,17 +22,17 @@ pub struct Detail {
 /// One series of a run at one moment; immutable, shared.
 #[derive(Clone, Debug)]
 pub struct SeriesSnapshot {
-    pub(super) key: Arc<SeriesKey>,
-    pub(super) unit: Option<Arc<str>>,
-    pub(super) generation: u64,
-    pub(super) started_us: i64,
-    pub(super) raw: Levels,
+    pub(crate) key: Arc<SeriesKey>,
+    pub(crate) unit: Option<Arc<str>>,
+    pub(crate) generation: u64,
+    pub(crate) started_us: i64,
+    pub(crate) raw: Levels,
     /// The weight, and the values smoothed by it.
-    pub(super) smooth: Option<(f64, Levels)>,
-    pub(super) details: Vec<Detail>,
-    pub(super) last: Option<Sample>,
+    pub(crate) smooth: Option<(f64, Levels)>,
+    pub(crate) details: Vec<Detail>,
+    pub(crate) last: Option<Sample>,
     /// Only page statistics so far: extremes are right, everything between is not there yet.
-    pub(super) coarse: bool,
+    pub(crate) coarse: bool,
 }
 
 /// What a series has at one place of an axis.
@@ -135,13 +135,13 @@ impl SeriesSnapshot {
     }
 
     /// The first place above zero on an axis.
-    pub(super) fn first_positive(&self, x: XKind) -> Option<f64> {
+    pub(crate) fn first_positive(&self, x: XKind) -> Option<f64> {
         let starts = self.raw.buckets().filter_map(|b| b.range(x, self.started_us));
         starts.map(|(from, to)| if from > 0.0 { from } else { to }).find(|v| *v > 0.0)
     }
 
     /// The buckets of the finest level that holds all of it.
-    pub(super) fn buckets(&self) -> impl Iterator<Item = &Bucket> {
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = &Bucket> {
         self.raw.buckets()
     }
 
@@ -157,7 +157,7 @@ impl SeriesSnapshot {
 
     /// The steps to read for a closer look at `seen`, which is part of `wide`: all those of `wide`, if there are fewer than
     /// `fine` buckets in what is seen and they stand for several samples each.
-    pub(super) fn too_coarse(
+    pub(crate) fn too_coarse(
         &self,
         x: XKind,
         seen: (f64, f64),

@@ -13,8 +13,8 @@ use crate::widgets::ChartCell;
 use gradtop_chart::cells::grid::width_of;
 use gradtop_chart::number;
 use gradtop_view::compare::{Facet, GroupBy, overlay};
-use gradtop_view::live::built::Plot;
-use gradtop_view::live::chart::{ChartView, Subject, build};
+use gradtop_view::figure::built::Plot;
+use gradtop_view::figure::chart::{ChartView, Subject, build};
 
 /// A chart is at least so wide and high if there is room for more than one.
 const LEAST: (u16, u16) = (52, 11);

@@ -16,8 +16,8 @@ use gradtop_chart::cells::grid::{fit, width_of};
 use gradtop_chart::number;
 use gradtop_chart::scale::{Scale, Span as Range};
 use gradtop_view::clock;
-use gradtop_view::live::built::{AtCursor, Built, LineInfo};
-use gradtop_view::live::chart::{ChartView, Source, build, y_range};
+use gradtop_view::figure::built::{AtCursor, Built, LineInfo};
+use gradtop_view::figure::chart::{ChartView, Source, build, y_range};
 use gradtop_view::live::{RunData, XKind};
 use gradtop_view::natural;
 
@@ -37,7 +37,7 @@ pub(crate) struct Plot {
 }
 
 impl Plot {
-    fn area(&self) -> Option<gradtop_view::live::built::Plot> {
+    fn area(&self) -> Option<gradtop_view::figure::built::Plot> {
         self.built.plot
     }
 

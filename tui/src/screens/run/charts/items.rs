@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use gradtop_store::figures::{Figure, MarkKind, MarkX};
 
 use super::super::settings::Look;
-use gradtop_view::live::chart::Subject;
+use gradtop_view::figure::chart::Subject;
 use gradtop_view::live::{RunData, XKind};
 
 /// Metrics that gradtop itself measures.
@@ -40,7 +40,7 @@ impl Item {
         }
     }
 
-    /// What it shows, for [`gradtop_view::live::chart`]; `None`: its figure is not there.
+    /// What it shows, for [`gradtop_view::figure::chart`]; `None`: its figure is not there.
     pub(crate) fn subject<'a>(&'a self, data: &'a RunData) -> Option<Subject<'a>> {
         match &self.source {
             Source::Figure(..) => self.figure(data).map(|(figure, panel)| Subject::Panel(figure, panel)),

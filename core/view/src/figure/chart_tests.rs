@@ -9,9 +9,9 @@ use insta::assert_snapshot;
 
 use super::built::AtCursor;
 use super::chart::{ChartView, Source, Subject, build, y_range};
-use super::pyramid::Sample;
-use super::testing::{of_samples, run, series};
-use super::{RunData, XKind};
+use crate::live::pyramid::Sample;
+use crate::live::testing::{of_samples, run, series};
+use crate::live::{RunData, XKind};
 use gradtop_chart::cells::raster::Glyphs;
 use gradtop_chart::cells::{Look, chart};
 

@@ -1,6 +1,6 @@
 //! A chart as a screen is handed it: what to draw, its lines for a legend, and where cells and values meet.
 
-use super::XKind;
+use crate::live::XKind;
 use gradtop_chart::Chart;
 use gradtop_chart::cells::Area;
 use gradtop_chart::colour::Paint;

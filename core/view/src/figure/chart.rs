@@ -7,9 +7,9 @@ use gradtop_store::figures::{Aggregate, Figure, Mark as Declared, MarkKind, Mark
 
 use super::built::{Built, LineInfo, Plot};
 use super::lines::{self, Drawn, Member};
-use super::{RunData, SeriesSnapshot, XKind};
 use crate::clock;
 use crate::figure::{self, name_of, wanted};
+use crate::live::{RunData, SeriesSnapshot, XKind};
 use crate::natural;
 use gradtop_chart::cells::{self, Look};
 use gradtop_chart::colour::{Paint, assign};

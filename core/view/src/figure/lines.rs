@@ -4,10 +4,10 @@ use gradtop_store::figures::Aggregate;
 
 use super::built::{AtCursor, Plot};
 use super::chart::Line;
-use super::columns::{Columns, Ruler, Stretch};
-use super::pyramid::flag;
-use super::series::Reading;
-use super::{RunData, SeriesSnapshot, XKind};
+use crate::live::columns::{Columns, Ruler, Stretch};
+use crate::live::pyramid::flag;
+use crate::live::series::Reading;
+use crate::live::{RunData, SeriesSnapshot, XKind};
 use gradtop_chart::scale::{Scale, Span};
 use gradtop_chart::{Shape, Side};
 
