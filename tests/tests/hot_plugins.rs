@@ -71,6 +71,8 @@ fn a_plugin_comes_is_run_changes_and_goes_and_its_run_is_not_disturbed() {
     terminal.press(b"nonsense");
     terminal.shows(&["an integer"]);
     terminal.press(b"\x15100000000");
+    // Shown, so that what moves next is the cursor.
+    until("the new value", || here(&terminal).contains("100000000").then_some(()));
     down_to(&mut terminal, "rate");
     terminal.press(b"500\x13");
     terminal.shows(&["counter-1"]);

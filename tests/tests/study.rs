@@ -7,12 +7,21 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
-use gradtop_store::State;
+use gradtop_chart::cells::Look;
+use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::domain::finite_range;
+use gradtop_chart::{Axis, Chart, Shape};
+use gradtop_store::{RunDir, State, figures};
 use gradtop_tests::pty::Terminal;
 use gradtop_tests::sandbox::Run;
 use gradtop_tests::{Sandbox, check, paths, until};
+use gradtop_view::figure::chart::{build, evaluate};
+use gradtop_view::figure::view::{ChartView, Source, Subject};
+use gradtop_view::live::{self, WatchRequest};
+use gradtop_view::runs::RunId;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A plan of three runs that are held at step 100, which is time to interrupt them, and one that waits for a core.
@@ -53,6 +62,61 @@ fn rows(run: &Run<'_>) -> Vec<check::Row> {
     let rows = check::sealed(&run.dir);
     check::no_row_twice(&rows);
     check::comparable(rows, &["clock"])
+}
+
+/// Every figure of a run as the monitor has it, read as the monitor reads, against the page of `plot` and the report; how many.
+fn screen_and_page_agree(run: &RunDir) -> usize {
+    let figures = figures::read(run).unwrap();
+    let (page, damage) = live::read(run, &figures).unwrap();
+    assert!(damage.is_empty());
+    let id = RunId::new(run);
+    let request = WatchRequest {
+        figures: figures.iter().map(|f| f.id.clone()).collect(),
+        ..WatchRequest::of(id.clone(), false)
+    };
+    let mut runs = live::engine::Runs::new();
+    runs.watch(vec![request], Instant::now());
+    while runs.work(Instant::now(), Duration::from_secs(1)).next == Some(Duration::ZERO) {}
+    let screen = Arc::clone(runs.snapshot().run(&id).unwrap());
+    let look = Look { glyphs: Glyphs::Braille, colour: true };
+    for figure in &figures {
+        for (n, page) in evaluate(figure, &page).charts.iter().enumerate() {
+            let screen = build(
+                &Source::of(&screen),
+                Subject::Panel(figure, n),
+                &ChartView::default(),
+                (120, 40),
+                look,
+            );
+            let what = format!("{} of {}, panel {n}", figure.id, run.name());
+            let (screen, page) = (facts(&screen.chart), facts(page));
+            assert_eq!(screen, page, "{what}");
+        }
+    }
+    figures.len()
+}
+
+/// What a chart says, apart from how many points stand for its lines and how far its axes reach beyond them.
+fn facts(chart: &Chart) -> Vec<String> {
+    let axis = |axis: &Axis| {
+        format!("{:?} {:?} {:?} {:?} {}", axis.label, axis.unit, axis.scale, axis.categories, axis.seconds)
+    };
+    let ends = |values: &[f64]| finite_range(values.iter().copied());
+    let mut facts: Vec<String> =
+        [Some(&chart.x), Some(&chart.y), chart.y2.as_ref()].into_iter().flatten().map(axis).collect();
+    facts.extend(chart.notes.iter().cloned());
+    facts.extend(chart.marks.iter().map(|mark| {
+        let shape = match &mark.shape {
+            Shape::Line { x, y } => format!("line {:?} {:?}", ends(x), ends(y)),
+            Shape::Band { x, low, high } => format!("band {:?} {:?} {:?}", ends(x), ends(low), ends(high)),
+            other => format!("{other:?}"),
+        };
+        format!(
+            "{:?} {:?} {:?} {} {:?} {} {shape}",
+            mark.name, mark.last, mark.paint, mark.marker, mark.side, mark.faint
+        )
+    }));
+    facts
 }
 
 fn runs_of(sandbox: &Sandbox) -> Vec<String> {
@@ -312,4 +376,6 @@ fn the_quick_study_answers_every_question_of_the_report() {
     assert_eq!(html.matches("class=\"found\"").count(), 10, "a conclusion of each experiment");
     assert!(links_lead_somewhere(&folder, &html) > 200);
     assert!(!html.contains("NaN"));
+    let runs = gradtop_store::list_runs(&sandbox.runs());
+    assert_eq!(runs.iter().map(screen_and_page_agree).filter(|figures| *figures > 0).count(), 10);
 }

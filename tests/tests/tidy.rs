@@ -131,7 +131,7 @@ fn dependencies_point_one_way() {
                 "gradtop-view",
             ],
         ),
-        ("gradtop-tests", &["gradtop-abi", "gradtop-sdk", "gradtop-store"]),
+        ("gradtop-tests", &["gradtop-abi", "gradtop-chart", "gradtop-sdk", "gradtop-store", "gradtop-view"]),
         ("xtask", &[]),
     ]);
     let plugin = ["gradtop-data", "gradtop-sdk", "gradtop-sdk-build", "gradtop-toolkit", "gradtop-torch"];

@@ -17,7 +17,7 @@ use crate::print::terminal::Colours;
 use crate::widgets::{ChartCache, ChartCell};
 use gradtop_chart::cells::raster::Glyphs;
 use gradtop_chart::number;
-use gradtop_view::figure::chart::{ChartView, Source, Subject};
+use gradtop_view::figure::view::{ChartView, Source, Subject};
 use gradtop_view::live::engine::Runs;
 use gradtop_view::live::{RunData, SeriesFilter, WatchRequest};
 use gradtop_view::runs::RunId;

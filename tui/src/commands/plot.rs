@@ -13,7 +13,9 @@ use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_chart::{cells, svg};
 use gradtop_store::suggest;
-use gradtop_view::figure::{Data, evaluate, of_metric};
+use gradtop_view::figure::chart::evaluate;
+use gradtop_view::figure::of_metric;
+use gradtop_view::live;
 
 /// Figures drawn at most when none is named and none declared.
 const METRICS: usize = 8;
@@ -79,19 +81,18 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     for figure in &mut figures {
         adjust(figure, args);
     }
-    let started = view.status.started.unwrap_or(view.manifest.created).as_microsecond();
-    let (data, damaged) = Data::load(run, &figures, started)?;
+    let (data, damaged) = live::read(run, &figures)?;
     super::warn_of(&damaged);
     let charts: Vec<(String, gradtop_chart::Figure)> = figures
         .iter()
         .map(|f| {
             let mut chart = evaluate(f, &data);
             // `last` does not say which run it is.
-            chart.title = format!("{}: {}", view.manifest.run, chart.title);
+            chart.title = format!("{}: {}", clean(&view.manifest.run), chart.title);
             if args.svg.is_some() || args.png.is_some() {
                 sign(&mut chart, &view);
             }
-            (f.id.clone(), cleaned(chart))
+            (f.id.clone(), chart)
         })
         .collect();
     if args.svg.is_none() && args.png.is_none() {
@@ -155,10 +156,10 @@ pub(crate) fn sign(figure: &mut gradtop_chart::Figure, view: &View) {
     let m = &view.manifest;
     let from = format!("{} {}", m.experiment.id, m.run);
     figure.caption = Some(if let Some(caption) = figure.caption.take().filter(|c| !c.is_empty()) {
-        format!("{caption} ({from})")
+        format!("{caption} ({})", clean(&from))
     } else {
         let params = m.params.iter().map(|(k, v)| format!("{k}={}", gradtop_view::state::param(v)));
-        format!("{from}, seed {}: {}", m.seed, params.collect::<Vec<_>>().join(" "))
+        clean(&format!("{from}, seed {}: {}", m.seed, params.collect::<Vec<_>>().join(" ")))
     });
 }
 
@@ -188,32 +189,6 @@ fn adjust(figure: &mut Declared, args: &Args) {
             (panel.x.label, panel.x.unit) = (None, None);
         }
     }
-}
-
-/// Every text of the chart made safe: it comes from plugins.
-pub(crate) fn cleaned(mut figure: gradtop_chart::Figure) -> gradtop_chart::Figure {
-    let safe = |text: &mut String| *text = clean(text);
-    safe(&mut figure.title);
-    if let Some(caption) = &mut figure.caption {
-        // Line breaks in a caption only wrap it.
-        *caption = clean(&caption.split_whitespace().collect::<Vec<_>>().join(" "));
-    }
-    for chart in &mut figure.charts {
-        chart.title.iter_mut().for_each(safe);
-        chart.notes.iter_mut().for_each(safe);
-        for axis in [&mut chart.x, &mut chart.y].into_iter().chain(chart.y2.as_mut()) {
-            safe(&mut axis.label);
-            axis.unit.iter_mut().for_each(safe);
-            axis.categories.iter_mut().for_each(safe);
-        }
-        for mark in &mut chart.marks {
-            mark.name.iter_mut().for_each(safe);
-            if let gradtop_chart::Shape::Heatmap(f) | gradtop_chart::Shape::Contour(f) = &mut mark.shape {
-                safe(&mut f.label);
-            }
-        }
-    }
-    figure
 }
 
 fn to_terminal(charts: &[(String, gradtop_chart::Figure)], args: &Args) {

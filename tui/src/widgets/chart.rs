@@ -14,7 +14,8 @@ use super::cells;
 use crate::app::theme::Theme;
 use gradtop_chart::cells::grid::Grid;
 use gradtop_view::figure::built::{Built, Plot};
-use gradtop_view::figure::chart::{ChartView, Source, Subject, build};
+use gradtop_view::figure::chart::build;
+use gradtop_view::figure::view::{ChartView, Source, Subject};
 
 /// Charts as they were last drawn, by a number that the screen gives each.
 #[derive(Clone, Debug, Default)]

@@ -55,7 +55,7 @@ pub fn figure(figure: &Figure, width: usize, height: usize, look: Look) -> Grid 
 }
 
 /// Where the plot lies inside the cells of a chart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Default, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Area {
     /// Its first column.
     pub left: usize,
@@ -145,7 +145,13 @@ fn layout(chart: &Chart, (width, height): (usize, usize), top: usize, look: Look
     let mut notes = foot_notes(chart, &odd, width, look.glyphs.ascii());
     let strip = fields::field_of(chart).is_some_and(|f| f.range().is_some());
     if chart.terse {
-        notes.truncate((height / 5).max(1));
+        // Of a small chart with something to see, all there is room for.
+        let room = if chart.marks.is_empty() { (height / 5).max(1) } else { height / 10 };
+        let cut = notes.len() > room;
+        notes.truncate(room);
+        if let Some(last) = notes.last_mut().filter(|_| cut) {
+            *last = fit(&format!("{last} {}", "…".repeat(width)), width, look.glyphs.ascii());
+        }
     }
     let named = !chart.y.caption().is_empty() || !y2_caption(chart).is_empty();
     let captioned = named && !chart.terse;

@@ -225,6 +225,11 @@ impl Tailer {
         &self.damage
     }
 
+    /// The same, at the end.
+    pub fn into_damage(self) -> Vec<StoreError> {
+        self.damage
+    }
+
     /// Whether the last poll came to the end of what is there.
     pub fn at_end(&self) -> bool {
         self.at_end

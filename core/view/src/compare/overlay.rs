@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use gradtop_store::figures::{Figure, Mark, OneOrMany};
 
 use super::{Align, Facet, Subject, Team, info};
-use crate::figure::chart::{ChartView, Source};
 use crate::figure::of_metric;
+use crate::figure::view::{ChartView, Source};
 use gradtop_chart::colour::Paint;
 
 /// A figure of a facet: one line for each label, over all its trials.

@@ -8,7 +8,8 @@ use gradtop_store::SeriesKey;
 use insta::assert_snapshot;
 
 use super::built::AtCursor;
-use super::chart::{ChartView, Source, Subject, build, y_range};
+use super::chart::{build, y_range};
+use super::view::{ChartView, Source, Subject};
 use crate::live::pyramid::Sample;
 use crate::live::testing::{of_samples, run, series};
 use crate::live::{RunData, XKind};
@@ -184,7 +185,7 @@ fn outliers_stick_out_if_asked_and_axes_can_be_shared() {
 fn nothing_yet_and_no_room_are_said() {
     let empty = RunData::default();
     let text = drawn(&empty, "loss", &ChartView::default(), (50, 10), Glyphs::Braille);
-    assert!(text.contains("nothing recorded for this yet"), "{text}");
+    assert!(text.contains("no points of loss yet"), "{text}");
     let text = drawn(&models(), "loss", &ChartView::default(), (12, 4), Glyphs::Ascii);
     assert!(text.contains("too small"), "{text}");
 }

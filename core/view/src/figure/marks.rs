@@ -2,163 +2,98 @@
 
 use std::collections::BTreeMap;
 
-use gradtop_store::figures::{Aggregate, Mark, MarkAxis, MarkKind, MarkX};
+use gradtop_store::figures::{Aggregate, Mark, MarkKind, MarkX};
 use gradtop_store::{ColumnData, Table};
 
-use super::series::{self, Curve, Horizontal};
+use super::member::Member;
+use super::parts::{Hints, Line, Made, Part, Piece, colour, side};
 use super::tables::{self, Positions};
-use super::{Data, Evaluated, Hints, Piece};
+use super::{average, lines};
+use crate::live::RunData;
 use gradtop_chart::colour::Paint;
 use gradtop_chart::domain::finite_range;
-use gradtop_chart::{Field, Picture, Shape, Side, Where};
+use gradtop_chart::{Field, Picture, Shape, Where};
 
 /// Pictures shown of a table at most.
 const PICTURES: usize = 64;
 
-pub(super) fn evaluate(mark: &Mark, data: &Data, several_metrics: bool) -> Evaluated {
-    let result = match (mark.kind, &mark.metric, &mark.table) {
-        (MarkKind::Rule, _, _) => rule(mark),
-        (_, Some(metric), _) => of_metric(mark, metric, data, several_metrics),
-        (_, None, Some(name)) => match data.tables.get(name).map(AsRef::as_ref) {
+/// What a mark of a table, or a rule, becomes.
+pub(super) fn evaluate<'a>(mark: &Mark, data: &RunData) -> Made<'a> {
+    let result = match (mark.kind, &mark.table) {
+        (MarkKind::Rule, _) => rule(mark),
+        (_, Some(name)) => match data.tables.get(name).map(AsRef::as_ref) {
             Some(Ok(table)) if table.rows() == 0 => Err(format!("table {name:?} holds no rows yet")),
             Some(Ok(table)) => of_table(mark, table).map_err(|e| format!("table {name:?}: {e}")),
             Some(Err(e)) => Err(e.clone()),
             None => Err(format!("table {name:?} is not written yet")),
         },
-        (_, None, None) => Err("a mark names neither metric nor table".to_owned()),
+        (_, None) => Err("a mark names neither metric nor table".to_owned()),
     };
-    result.unwrap_or_else(|note| Evaluated { notes: vec![note], ..Evaluated::default() })
+    result.unwrap_or_else(|note| Made { notes: vec![note], ..Made::default() })
 }
 
-fn piece(mark: &Mark, name: Option<String>, key: String, shape: Shape) -> Piece {
-    Piece {
-        name,
-        key,
-        last: None,
-        colour: mark.color.as_deref().and_then(Paint::parse),
-        side: if mark.axis == MarkAxis::Y2 { Side::Right } else { Side::Left },
-        shape,
-    }
+fn piece<'a>(mark: &Mark, name: Option<String>, key: String, shape: Shape) -> Part<'a> {
+    Part::Piece(Piece { name, key, last: None, colour: colour(mark), side: side(mark), shape })
 }
 
-fn rule(mark: &Mark) -> Result<Evaluated, String> {
+fn rule<'a>(mark: &Mark) -> Result<Made<'a>, String> {
     let at = match (&mark.x, mark.y) {
         (Some(MarkX::At(x)), _) => Where::X(*x),
         (_, Some(y)) => Where::Y(y),
         _ => return Err("a rule needs x = <number> or y = <number>".to_owned()),
     };
-    let mut rule = piece(mark, mark.label.clone(), String::new(), Shape::Rule { at });
-    rule.colour = rule.colour.or(Some(Paint::Grey));
-    Ok(Evaluated { pieces: vec![rule], ..Evaluated::default() })
+    let rule = Piece {
+        name: mark.label.clone(),
+        key: String::new(),
+        last: None,
+        colour: colour(mark).or(Some(Paint::Grey)),
+        side: side(mark),
+        shape: Shape::Rule { at },
+    };
+    Ok(Made { parts: vec![Part::Piece(rule)], ..Made::default() })
 }
 
-fn of_metric(mark: &Mark, metric: &str, data: &Data, several_metrics: bool) -> Result<Evaluated, String> {
-    let groups = series::groups(mark, data);
-    if groups.is_empty() {
-        return Err(format!("no points of {metric} yet"));
+/// A bar for the last value of each line.
+pub(super) fn bars(mark: &Mark, metric: &str, of: &[Line<'_>], out: &mut Made<'_>) {
+    if of.is_empty() {
+        return;
     }
-    let horizontal = series::horizontal(mark);
-    let aggregate = mark.aggregate.unwrap_or(Aggregate::Mean);
-    let unit = groups.iter().flat_map(|g| &g.members).find_map(|s| s.unit.clone());
-    let (x_label, seconds) = match horizontal {
-        Horizontal::Step => ("step", false),
-        Horizontal::Epoch => ("epoch", false),
-        Horizontal::Time => ("time", true),
-    };
-    let hints = Hints {
-        x_label: Some(x_label.to_owned()),
-        y_label: Some(metric.to_owned()),
-        y_unit: unit,
-        seconds,
+    let y = of.iter().map(|l| lines::last(l, false).unwrap_or(f64::NAN)).collect();
+    let x = (0..of.len()).map(|i| i as f64).collect();
+    let key = mark.label.clone().unwrap_or_else(|| metric.to_owned());
+    out.parts.push(piece(mark, mark.label.clone(), key, Shape::Bars { x, y, width: 0.7 }));
+    out.hints.categories = of.iter().map(|l| l.name.clone()).collect();
+}
+
+/// How often values occur, for each line.
+pub(super) fn histogram_of(mark: &Mark, metric: &str, lines: Vec<Line<'_>>, out: &mut Made<'_>) {
+    if lines.is_empty() {
+        return;
+    }
+    out.hints = Hints {
+        x_label: Some(metric.to_owned()),
+        x_unit: out.hints.y_unit.take(),
+        y_label: Some("count".into()),
         ..Hints::default()
     };
-    let mut out = Evaluated { hints, ..Evaluated::default() };
-    let alone = groups.len() == 1;
-    let mut curves = Vec::new();
-    for group in &groups {
-        let (curve, note) = series::curve(&group.members, horizontal, aggregate, data.started_us);
-        let own = mark.label.clone().or_else(|| several_metrics.then(|| metric.to_owned()));
-        let name = match (own, &group.name) {
-            (Some(label), Some(name)) if !alone || mark.label.is_none() => format!("{label} {name}"),
-            (Some(label), _) => label,
-            (None, Some(name)) => name.clone(),
-            (None, None) => metric.to_owned(),
-        };
-        let key = match &group.name {
-            Some(group) if !several_metrics && mark.label.is_none() => group.clone(),
-            _ => name.clone(),
-        };
-        if let Some(note) = note {
-            out.notes.push(format!("{name}: {note}"));
-        }
-        curves.push((name, key, curve));
+    if lines.iter().flat_map(|l| &l.members).any(|m| !m.is_whole()) {
+        out.notes.push("there are too many values to count each: means of neighbours are counted".to_owned());
     }
-    out.notes.extend(partial(&curves));
-    match mark.kind {
-        MarkKind::Bar => {
-            let (names, curves): (Vec<_>, Vec<_>) =
-                curves.into_iter().map(|(name, _, curve)| (name, curve)).unzip();
-            let y = curves.iter().map(|c| c.last.unwrap_or(f64::NAN)).collect();
-            let x = (0..names.len()).map(|i| i as f64).collect();
-            let key = mark.label.clone().unwrap_or_else(|| metric.to_owned());
-            out.pieces.push(piece(mark, mark.label.clone(), key, Shape::Bars { x, y, width: 0.7 }));
-            out.hints = Hints { categories: names, x_label: None, ..out.hints };
-        }
-        MarkKind::Histogram => {
-            out.hints = Hints {
-                x_label: Some(metric.to_owned()),
-                x_unit: out.hints.y_unit.take(),
-                y_label: Some("count".into()),
-                ..Hints::default()
-            };
-            let values = groups.iter().zip(curves).map(|(g, (name, key, _))| {
-                (Some(name), key, g.members.iter().flat_map(|s| s.value.iter().copied()).collect())
-            });
-            histogram(mark, values.collect(), &mut out);
-        }
-        kind => {
-            for (name, key, curve) in curves {
-                let banded = !curve.low.is_empty() && (mark.band.is_some() || kind == MarkKind::Band);
-                if banded {
-                    let shape = Shape::Band { x: curve.x.clone(), low: curve.low, high: curve.high };
-                    let name = (kind == MarkKind::Band).then(|| name.clone());
-                    out.pieces.push(piece(mark, name, key.clone(), shape));
-                }
-                let last = curve.last;
-                let shape = match kind {
-                    MarkKind::Band if banded => continue,
-                    MarkKind::Scatter => Shape::Scatter { x: curve.x, y: curve.y, joined: mark.joined },
-                    _ => Shape::Line { x: curve.x, y: curve.y },
-                };
-                out.pieces.push(Piece { last, ..piece(mark, Some(name), key, shape) });
-            }
-        }
-    }
-    Ok(out)
-}
-
-/// Of lines that are in places the average of some of their trials, in one sentence for all of them.
-fn partial(curves: &[(String, String, Curve)]) -> Option<String> {
-    let found: Vec<_> = curves.iter().filter(|(.., curve)| curve.partial > 0).collect();
-    let (places, of) = found.iter().fold((0, 0), |(p, n), (.., c)| (p + c.partial, n + c.y.len() - c.lifts));
-    let who = match &found[..] {
-        [] => return None,
-        [(name, ..)] => name.clone(),
-        several => format!("{} lines", several.len()),
+    let values = |line: Line<'_>| {
+        let values = line.members.iter().flat_map(Member::whole).map(|row| row.value).collect();
+        (Some(line.name), line.key, values)
     };
-    Some(format!(
-        "{who}: at {places} of {of} points some trials are not finite, and the line is of the others there"
-    ))
+    histogram(mark, lines.into_iter().map(values).collect(), out);
 }
 
-fn of_table(mark: &Mark, table: &Table) -> Result<Evaluated, String> {
+fn of_table<'a>(mark: &Mark, table: &Table) -> Result<Made<'a>, String> {
     let rows = tables::rows(mark, table);
     match mark.kind {
         MarkKind::Heatmap | MarkKind::Contour => return field(mark, table, &rows),
         MarkKind::Image => return pictures(mark, table, &rows),
         _ => {}
     }
-    let mut out = Evaluated::default();
+    let mut out = Made::default();
     let groups = tables::groups(mark, table, &rows)?;
     let named = |group: &Option<String>, otherwise: &str| match (&mark.label, group) {
         (Some(label), Some(group)) => format!("{label} {group}"),
@@ -205,7 +140,6 @@ fn of_table(mark: &Mark, table: &Table) -> Result<Evaluated, String> {
         y_label: Some(ycol.to_owned()),
         y_unit: tables::unit(table, ycol),
         categories: x.categories,
-        seconds: false,
     };
     for (group, rows) in groups {
         let name = named(&group, ycol);
@@ -222,7 +156,7 @@ fn of_table(mark: &Mark, table: &Table) -> Result<Evaluated, String> {
         let (x, y) = if range.is_some() { (x, y) } else { points.into_iter().unzip() };
         if let Some((low, high)) = range.filter(|_| mark.band.is_some() || mark.kind == MarkKind::Band) {
             let own = (mark.kind == MarkKind::Band).then(|| name.clone());
-            out.pieces.push(piece(mark, own, key.clone(), Shape::Band { x: x.clone(), low, high }));
+            out.parts.push(piece(mark, own, key.clone(), Shape::Band { x: x.clone(), low, high }));
             if mark.kind == MarkKind::Band {
                 continue;
             }
@@ -235,10 +169,10 @@ fn of_table(mark: &Mark, table: &Table) -> Result<Evaluated, String> {
             }
             _ => Shape::Line { x, y },
         };
-        out.pieces.push(piece(mark, Some(name), key.clone(), shape));
+        out.parts.push(piece(mark, Some(name), key.clone(), shape));
         if let (MarkKind::Scatter, Some(column)) = (mark.kind, &mark.textcol) {
             let words = tables::words(table, column, &rows)?;
-            out.pieces.push(piece(mark, None, key, Shape::Words { x: word_x, y: word_y, words }));
+            out.parts.push(piece(mark, None, key, Shape::Words { x: word_x, y: word_y, words }));
         }
     }
     Ok(out)
@@ -253,8 +187,10 @@ fn averaged(points: &[(f64, f64)], aggregate: Option<Aggregate>) -> (Vec<f64>, V
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (mut x, mut y, mut low, mut high) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for same in sorted.chunk_by(|a, b| a.0 == b.0) {
-        let mut values: Vec<f64> = same.iter().map(|(_, y)| *y).collect();
-        let (middle, least, greatest) = series::summary(&mut values, aggregate.unwrap_or(Aggregate::Mean));
+        let mut values: Vec<f64> = same.iter().map(|(_, y)| *y).filter(|y| y.is_finite()).collect();
+        let odd = same[0].1;
+        let summary = average::summary(&mut values, aggregate.unwrap_or(Aggregate::Mean));
+        let (middle, least, greatest) = summary.unwrap_or((odd, odd, odd));
         x.push(same[0].0);
         y.push(middle);
         low.push(least);
@@ -272,26 +208,27 @@ fn smallest_gap(x: &[f64]) -> f64 {
 }
 
 /// Bars that would stand in front of each other are made narrower and put side by side.
-pub(super) fn dodge(pieces: &mut [Piece]) {
-    let count = pieces.iter().filter(|p| matches!(p.shape, Shape::Bars { .. })).count();
+pub(super) fn dodge(parts: &mut [Part<'_>]) {
+    let bars = parts.iter_mut().filter_map(|part| match part {
+        Part::Piece(Piece { shape: Shape::Bars { x, width, .. }, .. }) => Some((x, width)),
+        _ => None,
+    });
+    let bars: Vec<_> = bars.collect();
+    let count = bars.len();
     if count < 2 {
         return;
     }
-    let all = pieces.iter_mut().filter_map(|p| match &mut p.shape {
-        Shape::Bars { x, width, .. } => Some((x, width)),
-        _ => None,
-    });
-    for (i, (x, width)) in all.enumerate() {
+    for (i, (x, width)) in bars.into_iter().enumerate() {
         let share = *width / count as f64;
         let shift = (i as f64 + 0.5) * share - *width / 2.0;
-        for x in x.iter_mut() {
+        for x in x {
             *x += shift;
         }
         *width = share * 0.95;
     }
 }
 
-fn histogram(mark: &Mark, groups: Vec<(Option<String>, String, Vec<f64>)>, out: &mut Evaluated) {
+fn histogram(mark: &Mark, groups: Vec<(Option<String>, String, Vec<f64>)>, out: &mut Made<'_>) {
     let all = || groups.iter().flat_map(|(_, _, v)| v).copied();
     let Some((low, high)) = finite_range(all()) else {
         out.notes.push("no finite value for the histogram yet".to_owned());
@@ -313,11 +250,11 @@ fn histogram(mark: &Mark, groups: Vec<(Option<String>, String, Vec<f64>)>, out: 
             counts[(((v - low) / width) as usize).min(bins - 1)] += 1.0;
         }
         let x = (0..bins).map(|i| low + (i as f64 + 0.5) * width).collect();
-        out.pieces.push(piece(mark, name, key, Shape::Bars { x, y: counts, width }));
+        out.parts.push(piece(mark, name, key, Shape::Bars { x, y: counts, width }));
     }
 }
 
-fn field(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Evaluated, String> {
+fn field<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Made<'a>, String> {
     let column = |name: &Option<String>, what: &str| -> Result<(String, Vec<f64>), String> {
         let name = name.clone().ok_or_else(|| format!("the mark needs {what} = …"))?;
         let values = tables::positions(table, &name, rows)?.values;
@@ -358,11 +295,11 @@ fn field(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Evaluated, String
         y_label: Some(y_name),
         ..Hints::default()
     };
-    Ok(Evaluated { pieces: vec![piece(mark, None, z_name, shape)], hints, notes: Vec::new() })
+    Ok(Made { parts: vec![piece(mark, None, z_name, shape)], hints, notes: Vec::new() })
 }
 
 /// Every row a picture; as one mosaic.
-fn pictures(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Evaluated, String> {
+fn pictures<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Made<'a>, String> {
     let name = mark.zcol.as_deref().or(mark.column.as_deref()).ok_or("an image needs zcol = …")?;
     let Some(ColumnData::Bytes { width, data }) = table.column(name) else {
         return Err(format!("column {name:?} holds no bytes"));
@@ -395,8 +332,7 @@ fn pictures(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Evaluated, Str
         }
     }
     let shape = Shape::Image(Picture { width: w, height: h, pixels });
-    let mut out =
-        Evaluated { pieces: vec![piece(mark, None, name.to_owned(), shape)], ..Evaluated::default() };
+    let mut out = Made { parts: vec![piece(mark, None, name.to_owned(), shape)], ..Made::default() };
     if rows.len() > PICTURES {
         out.notes.push(format!("the first {PICTURES} of {} pictures", rows.len()));
     }

@@ -2,8 +2,13 @@
 use gradtop_store::figures::Figure;
 use gradtop_store::{ColumnData, SeriesData, Table};
 
-use super::*;
-use gradtop_chart::Where;
+use gradtop_chart::colour::Paint;
+use gradtop_chart::scale::Scale;
+use gradtop_chart::{Chart, Shape, Side, Where};
+use gradtop_store::SeriesKey;
+
+use super::chart::evaluate;
+use crate::live::{RunData, testing};
 
 fn series(metric: &str, model: &str, trial: i32, values: &[f64]) -> SeriesData {
     let n = values.len() as i64;
@@ -22,14 +27,14 @@ fn series(metric: &str, model: &str, trial: i32, values: &[f64]) -> SeriesData {
     }
 }
 
-fn data(series: Vec<SeriesData>) -> Data {
-    let names = names(series.iter().map(|s| s.key.clone()));
-    Data { series, names, started_us: 5_000_000, ..Data::default() }
+fn data(series: impl IntoIterator<Item = SeriesData>) -> RunData {
+    let series = series.into_iter().map(|rows| testing::of_rows(&rows, 5_000_000)).collect();
+    RunData { started_us: 5_000_000, ..testing::run(series) }
 }
 
-fn with_table(columns: Vec<(&str, ColumnData)>) -> Data {
+fn with_table(columns: Vec<(&str, ColumnData)>) -> RunData {
     let columns = columns.into_iter().map(|(name, data)| (name.to_owned(), None, data)).collect();
-    let mut data = Data::default();
+    let mut data = RunData::default();
     data.tables.insert("t".into(), std::sync::Arc::new(Ok(Table { columns })));
     data
 }
@@ -39,7 +44,7 @@ fn text(words: &[&str]) -> ColumnData {
 }
 
 /// The chart of a figure with one panel, its marks given as TOML.
-fn chart(marks: &str, data: &Data) -> Chart {
+fn chart(marks: &str, data: &RunData) -> Chart {
     let toml = format!("id = 'f'\ntitle = 'F'\n[[panel]]\n{marks}");
     let figure: Figure = toml::from_str(&toml).unwrap();
     evaluate(&figure, data).charts.remove(0)
@@ -47,6 +52,24 @@ fn chart(marks: &str, data: &Data) -> Chart {
 
 fn names_of(chart: &Chart) -> Vec<&str> {
     chart.marks.iter().filter_map(|m| m.name.as_deref()).collect()
+}
+
+/// The points of a line between its interruptions.
+fn joined(chart: &Chart, mark: usize) -> Vec<Vec<(f64, f64)>> {
+    let Shape::Line { x, y } = &chart.marks[mark].shape else { panic!("a line") };
+    let points: Vec<(f64, f64)> = x.iter().copied().zip(y.iter().copied()).collect();
+    points.split(|(x, _)| x.is_nan()).map(<[_]>::to_vec).collect()
+}
+
+#[test]
+fn series_of_unequal_steps_are_averaged_along_the_lines_that_join_their_points() {
+    let at = |trial, step: &[i64], values: &[f64]| SeriesData {
+        step: step.to_vec(),
+        ..series("loss", "", trial, values)
+    };
+    let data = data(vec![at(0, &[0, 10, 20], &[0.0, 10.0, 20.0]), at(1, &[0, 20], &[4.0, 4.0])]);
+    let chart = chart("[[panel.mark]]\ntype = 'line'\nmetric = 'loss'", &data);
+    assert_eq!(joined(&chart, 0), [[(0.0, 2.0), (10.0, 7.0), (20.0, 12.0)]]);
 }
 
 #[test]
@@ -76,7 +99,8 @@ fn trials_are_averaged_with_their_range_behind() {
 fn trials_of_unequal_length_are_averaged_where_they_are() {
     let data = data(vec![series("loss", "", 0, &[4.0, 2.0, 8.0]), series("loss", "", 1, &[2.0])]);
     let chart = chart("[[panel.mark]]\ntype = 'line'\nmetric = 'loss'\naggregate = 'median'", &data);
-    assert_eq!(chart.marks[0].shape, Shape::Line { x: vec![0.0, 1.0, 2.0], y: vec![3.0, 2.0, 8.0] });
+    // Where one of them ends, the average jumps, and no line says otherwise.
+    assert_eq!(joined(&chart, 0), [vec![(0.0, 3.0)], vec![(1.0, 2.0), (2.0, 8.0)]]);
     assert_eq!(names_of(&chart), ["loss"]);
 }
 
@@ -84,7 +108,7 @@ fn trials_of_unequal_length_are_averaged_where_they_are() {
 fn a_diverged_trial_is_said_and_the_line_is_of_the_others() {
     let data = data(vec![series("loss", "", 0, &[4.0, f64::NAN]), series("loss", "", 1, &[2.0, 6.0])]);
     let chart = chart("[[panel.mark]]\ntype = 'line'\nmetric = 'loss'", &data);
-    assert_eq!(chart.marks[0].shape, Shape::Line { x: vec![0.0, 1.0], y: vec![3.0, 6.0] });
+    assert_eq!(joined(&chart, 0), [[(0.0, 3.0)], [(1.0, 6.0)]]);
     assert_eq!(chart.notes, ["loss: 1 of 2 trials is not finite (from step 1); the line is of the others"]);
 }
 
@@ -240,10 +264,10 @@ fn bytes_become_a_mosaic() {
 
 #[test]
 fn rules_are_grey_and_what_is_missing_is_said() {
-    let rule = chart("[[panel.mark]]\ntype = 'rule'\nx = 0.2\nlabel = 'k/5'", &Data::default());
+    let rule = chart("[[panel.mark]]\ntype = 'rule'\nx = 0.2\nlabel = 'k/5'", &RunData::default());
     assert_eq!(rule.marks[0].shape, Shape::Rule { at: Where::X(0.2) });
     assert_eq!(rule.marks[0].paint, Paint::Grey);
-    let none = chart("[[panel.mark]]\ntype = 'line'\nmetric = 'loss'", &Data::default());
+    let none = chart("[[panel.mark]]\ntype = 'line'\nmetric = 'loss'", &RunData::default());
     assert_eq!(none.notes, ["no points of loss yet"]);
     let data = with_table(vec![("x", ColumnData::F64(vec![1.0]))]);
     let wrong = chart("[[panel.mark]]\ntype = 'line'\ntable = 't'\nxcol = 'x'\nycol = 'xx'", &data);
@@ -308,9 +332,9 @@ fn where_the_steps_go_back_the_line_is_interrupted_and_the_last_row_is_the_one_l
     let two =
         data(vec![back(0, &[4.0, 3.0, 9.0, 1.0], &[0, 20, 10, 20]), back(1, &[2.0, 1.0, 7.0], &[0, 30, 10])]);
     let averaged = chart(text, &two);
-    let Shape::Line { x, y } = &averaged.marks[1].shape else { panic!("a line") };
-    assert_eq!(format!("{x:?}"), format!("{:?}", [0.0, 20.0, 30.0, nan, 10.0, 20.0]));
-    assert_eq!([y[0], y[1], y[2], y[4], y[5]], [3.0, 3.0, 1.0, 8.0, 1.0]);
+    let third = 3.0 / 2.0 + (2.0 - 20.0 / 30.0) / 2.0;
+    let laps = [vec![(0.0, 3.0), (20.0, third)], vec![(30.0, 1.0)], vec![(10.0, 8.0)], vec![(20.0, 1.0)]];
+    assert_eq!(joined(&averaged, 1), laps);
     assert_eq!(averaged.marks[1].last, Some(4.0), "of the rows logged last");
 }
 

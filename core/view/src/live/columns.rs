@@ -100,8 +100,6 @@ pub struct Stretch {
     pub before: Option<(f64, f64)>,
     /// Where it goes on to, right of the last column.
     pub after: Option<(f64, f64)>,
-    /// How often the steps had gone back before it.
-    pub lap: usize,
 }
 
 /// A series over the columns of an axis.
@@ -117,8 +115,8 @@ pub struct Columns {
 
 /// Thins a pyramid to the columns of a ruler.
 pub fn columns(levels: &Levels, x: XKind, started_us: i64, ruler: &Ruler) -> Columns {
-    let mut out = Builder { ruler, near: 0, lap: 0, stretch: Stretch::default(), out: Columns::default() };
-    let rewinds_matter = matches!(x, XKind::Step | XKind::Epoch);
+    let mut out = Builder { ruler, near: 0, stretch: Stretch::default(), out: Columns::default() };
+    let rewinds_matter = x.goes_back();
     for chunk in &levels.chunks {
         if out.whole(&chunk.sum, x, started_us) {
             continue;
@@ -141,7 +139,6 @@ pub fn columns(levels: &Levels, x: XKind, started_us: i64, ruler: &Ruler) -> Col
 struct Builder<'a> {
     ruler: &'a Ruler,
     near: usize,
-    lap: usize,
     stretch: Stretch,
     out: Columns,
 }
@@ -172,7 +169,6 @@ impl Builder<'_> {
     fn bucket(&mut self, b: &Bucket, x: XKind, started_us: i64, rewinds_matter: bool) {
         if rewinds_matter && b.flags & flag::REWIND != 0 {
             self.interrupt();
-            self.lap += 1;
         }
         let Some((from, to)) = b.range(x, started_us) else {
             // Without a place on this axis it interrupts the line.
@@ -252,7 +248,7 @@ impl Builder<'_> {
     }
 
     fn interrupt(&mut self) {
-        let done = Stretch { lap: self.lap, ..std::mem::take(&mut self.stretch) };
+        let done = std::mem::take(&mut self.stretch);
         // A line from left to right of the window without a sample inside is drawn too.
         if !done.cells.is_empty() || (done.before.is_some() && done.after.is_some()) {
             self.out.stretches.push(done);

@@ -119,7 +119,7 @@ impl Feed {
         if self.error.is_some() && !self.fresh && !self.request.alive {
             return false;
         }
-        match self.try_work(now, deadline) {
+        match self.read_on(now, deadline) {
             Ok(more) => {
                 self.changed |= self.error.take().is_some();
                 more
@@ -134,7 +134,8 @@ impl Feed {
         }
     }
 
-    fn try_work(&mut self, now: Instant, deadline: Instant) -> Result<bool, StoreError> {
+    /// [`Self::work`] whose errors come back.
+    pub(super) fn read_on(&mut self, now: Instant, deadline: Instant) -> Result<bool, StoreError> {
         let idle = !self.fresh && !self.request.alive && self.passes.iter().all(|p| p.complete);
         if idle && !self.smoothing_open() {
             return Ok(false);
@@ -442,6 +443,11 @@ impl Feed {
     /// A file of which some rows could not be read.
     fn damage(&self) -> Option<String> {
         self.passes.iter().find_map(|p| p.tailer.damage().first()).map(ToString::to_string)
+    }
+
+    /// The files of which some rows could not be read.
+    pub(super) fn into_damage(self) -> Vec<StoreError> {
+        self.passes.into_iter().flat_map(|p| p.tailer.into_damage()).collect()
     }
 
     /// Everything known, as of now.

@@ -8,6 +8,7 @@ pub mod columns;
 pub mod engine;
 mod feed;
 mod growing;
+mod once;
 pub mod pyramid;
 pub mod series;
 pub mod smooth;
@@ -24,6 +25,7 @@ use gradtop_store::{MetricInfo, SeriesKey, Table};
 
 use crate::runs::RunId;
 pub use engine::Engine;
+pub use once::read;
 pub use series::SeriesSnapshot;
 
 /// What runs along the horizontal axis.
@@ -41,6 +43,11 @@ pub enum XKind {
 }
 
 impl XKind {
+    /// Whether it goes back where the steps do; time goes on whatever they do.
+    pub(crate) fn goes_back(self) -> bool {
+        matches!(self, Self::Step | Self::Epoch)
+    }
+
     /// What the axis is called.
     pub fn word(self) -> &'static str {
         match self {

@@ -43,6 +43,15 @@ pub mod flag {
     pub const REWIND: u8 = 32;
     /// Any of the first three.
     pub const ODD: u8 = NAN | ABOVE | BELOW;
+
+    /// A value that stands for some of the first three.
+    pub(crate) fn value(flags: u8) -> f64 {
+        match flags {
+            f if f & NAN != 0 => f64::NAN,
+            f if f & ABOVE != 0 => f64::INFINITY,
+            _ => f64::NEG_INFINITY,
+        }
+    }
 }
 
 /// Neighbouring samples in the order logged.

@@ -6,7 +6,7 @@ use gradtop_store::SeriesKey;
 
 use super::XKind;
 use super::columns::{Columns, Ruler, columns};
-use super::pyramid::{Bucket, Levels, Sample};
+use super::pyramid::{Bucket, Levels, Sample, flag};
 
 /// Part of a series at a better resolution than the rest.
 #[derive(Clone, Debug)]
@@ -33,6 +33,21 @@ pub struct SeriesSnapshot {
     pub(crate) last: Option<Sample>,
     /// Only page statistics so far: extremes are right, everything between is not there yet.
     pub(crate) coarse: bool,
+}
+
+/// A sample on an axis, or a bucket of samples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Row {
+    /// Where; NaN: it has no place there.
+    pub(crate) x: f64,
+    /// Its step.
+    pub(crate) step: i64,
+    /// Its value; of several the mean.
+    pub(crate) value: f64,
+    /// The least and the greatest of them.
+    pub(crate) ends: (f64, f64),
+    /// How often the steps had gone back before it; always 0 on axes of time.
+    pub(crate) lap: usize,
 }
 
 /// What a series has at one place of an axis.
@@ -114,9 +129,7 @@ impl SeriesSnapshot {
 
     /// The smoothed values over the columns of an axis; `None`: smoothing is off, or not computed yet.
     pub fn smooth_columns(&self, x: XKind, ruler: &Ruler) -> Option<Columns> {
-        let (_, whole) = self.smooth.as_ref()?;
-        let detail = self.detail(x, ruler.range()).and_then(|d| d.smooth.as_ref());
-        Some(columns(detail.unwrap_or(whole), x, self.started_us, ruler))
+        Some(columns(self.smooth_levels(x, ruler.range())?, x, self.started_us, ruler))
     }
 
     /// The part that shows a stretch of an axis best.
@@ -140,9 +153,27 @@ impl SeriesSnapshot {
         starts.map(|(from, to)| if from > 0.0 { from } else { to }).find(|v| *v > 0.0)
     }
 
-    /// The buckets of the finest level that holds all of it.
-    pub(crate) fn buckets(&self) -> impl Iterator<Item = &Bucket> {
-        self.raw.buckets()
+    /// Whether a stretch of an axis is held as it was logged.
+    pub(crate) fn is_exact(&self, x: XKind, range: (f64, f64)) -> bool {
+        !self.coarse && self.levels(x, range).leaf <= 1
+    }
+
+    /// The samples around a stretch of an axis, in the order logged; where they are thinned, its buckets.
+    pub(crate) fn rows(&self, x: XKind, range: (f64, f64), smooth: bool) -> impl Iterator<Item = Row> {
+        let levels = if smooth { self.smooth_levels(x, range) } else { None };
+        let (mut lap, started) = (0, self.started_us);
+        levels.unwrap_or_else(|| self.levels(x, range)).buckets().map(move |b| {
+            lap += usize::from(x.goes_back() && b.flags & flag::REWIND != 0);
+            let odd = flag::value(b.flags);
+            let (value, ends) = if b.finite > 0 { (b.mean(), (b.min, b.max)) } else { (odd, (odd, odd)) };
+            let x = b.range(x, started).map_or(f64::NAN, |(from, to)| f64::midpoint(from, to));
+            Row { x, step: b.step.0, value, ends, lap }
+        })
+    }
+
+    fn smooth_levels(&self, x: XKind, range: (f64, f64)) -> Option<&Levels> {
+        let (_, whole) = self.smooth.as_ref()?;
+        Some(self.detail(x, range).and_then(|d| d.smooth.as_ref()).unwrap_or(whole))
     }
 
     /// The steps of all buckets that touch a stretch of an axis.
@@ -183,9 +214,9 @@ impl SeriesSnapshot {
 
     /// The smoothed value there, where smoothing is on.
     pub fn smooth_at(&self, x: XKind, at: f64, half: f64) -> Option<f64> {
-        let (_, whole) = self.smooth.as_ref()?;
-        let detail = self.detail(x, (at - half, at + half)).and_then(|d| d.smooth.as_ref());
-        self.reading(detail.unwrap_or(whole), x, at, half).map(|r| r.value).filter(|v| v.is_finite())
+        self.reading(self.smooth_levels(x, (at - half, at + half))?, x, at, half)
+            .map(|r| r.value)
+            .filter(|v| v.is_finite())
     }
 
     fn reading(&self, levels: &Levels, x: XKind, at: f64, half: f64) -> Option<Reading> {

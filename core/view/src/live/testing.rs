@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gradtop_store::SeriesKey;
+use gradtop_store::{SeriesData, SeriesKey};
 
 use super::pyramid::{Pyramid, Sample};
 use super::series::SeriesSnapshot;
@@ -42,6 +42,18 @@ pub fn of_samples(
         details: Vec::new(),
         coarse: false,
     })
+}
+
+/// A series of these rows, of a run that started then.
+pub fn of_rows(rows: &SeriesData, started_us: i64) -> Arc<SeriesSnapshot> {
+    let samples = (0..rows.value.len()).map(|i| Sample {
+        step: rows.step[i],
+        epoch: rows.epoch[i],
+        time_us: rows.time_us[i],
+        value: rows.value[i],
+    });
+    let series = Arc::unwrap_or_clone(of_samples(rows.key.clone(), samples, 0.0));
+    Arc::new(SeriesSnapshot { unit: rows.unit.as_deref().map(Into::into), started_us, ..series })
 }
 
 /// A finished run with these series.

@@ -14,7 +14,8 @@ use gradtop_chart::cells::grid::width_of;
 use gradtop_chart::number;
 use gradtop_view::compare::{Facet, GroupBy, overlay};
 use gradtop_view::figure::built::Plot;
-use gradtop_view::figure::chart::{ChartView, Subject, build};
+use gradtop_view::figure::chart::build;
+use gradtop_view::figure::view::{ChartView, Subject};
 
 /// A chart is at least so wide and high if there is room for more than one.
 const LEAST: (u16, u16) = (52, 11);

@@ -12,7 +12,7 @@ use crate::print::clean;
 use crate::widgets::{ChartCell, Sparkline};
 use gradtop_chart::cells::grid::{fit, width_of, wrap};
 use gradtop_chart::number;
-use gradtop_view::figure::chart::{ChartView, Source, Subject};
+use gradtop_view::figure::view::{ChartView, Source, Subject};
 use gradtop_view::live::{RunData, SeriesFilter, WatchRequest};
 use gradtop_view::runs::RunRow;
 use gradtop_view::state;

@@ -1,5 +1,7 @@
 //! What a run can show: its settings, tables, conclusion and figures, each with where it is from.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use gradtop_store::figures::Figure as Declared;
 use gradtop_store::{ColumnData, StoreError, Table, View, read_table_last};
@@ -11,7 +13,8 @@ use crate::study::plan::Entry;
 use crate::study::standing::worked_s;
 use gradtop_chart::number;
 use gradtop_chart::svg;
-use gradtop_view::figure::{Data, evaluate};
+use gradtop_view::figure::chart::evaluate;
+use gradtop_view::live::{self, RunData};
 use gradtop_view::state::param;
 
 /// Rows of a table that are printed; the rest is counted.
@@ -24,7 +27,7 @@ pub(crate) struct Exhibit<'a> {
     /// The way from the report's folder to the run's.
     path: String,
     declared: Vec<Declared>,
-    data: Data,
+    data: Arc<RunData>,
 }
 
 impl<'a> Exhibit<'a> {
@@ -33,8 +36,7 @@ impl<'a> Exhibit<'a> {
         let declared = plot::declared_figures(&view.dir)?;
         // Without figures of its own, its metrics; it may have recorded nothing yet.
         let declared = plot::chosen(view, declared, &[]).unwrap_or_default();
-        let started = view.status.started.unwrap_or(view.manifest.created).as_microsecond();
-        let (data, damaged) = Data::load(&view.dir, &declared, started)?;
+        let (data, damaged) = live::read(&view.dir, &declared)?;
         let path = format!("../../exp={}/run={}", view.dir.experiment(), view.dir.name());
         let odd = damaged.iter().map(|e| clean(&e.to_string())).collect();
         Ok((Self { entry, view, path, declared, data }, odd))
@@ -177,9 +179,9 @@ impl<'a> Exhibit<'a> {
     /// A figure, drawn.
     pub(crate) fn figure(&self, id: &str) -> Option<Block> {
         let declared = self.declared.iter().find(|figure| figure.id == id)?;
-        let chart = plot::cleaned(evaluate(declared, &self.data));
+        let chart = evaluate(declared, &self.data);
         let mut signed = chart.clone();
-        signed.title = format!("{}  {}", self.view.manifest.run, chart.title);
+        signed.title = format!("{}  {}", clean(self.run()), chart.title);
         plot::sign(&mut signed, self.view);
         let name = name(&format!("{}-{id}", self.entry.key()));
         let mut bare = chart.clone();
@@ -192,7 +194,7 @@ impl<'a> Exhibit<'a> {
         }
         Some(Block::Figure(Box::new(Drawn {
             inline: svg::embedded(&bare, &name),
-            file: svg::figure(&plot::cleaned(signed)),
+            file: svg::figure(&signed),
             source: self.source(declared),
             title: chart.title,
             caption: chart.caption.unwrap_or_default(),

@@ -17,7 +17,8 @@ use gradtop_chart::number;
 use gradtop_chart::scale::{Scale, Span as Range};
 use gradtop_view::clock;
 use gradtop_view::figure::built::{AtCursor, Built, LineInfo};
-use gradtop_view::figure::chart::{ChartView, Source, build, y_range};
+use gradtop_view::figure::chart::{build, y_range};
+use gradtop_view::figure::view::{ChartView, Source};
 use gradtop_view::live::{RunData, XKind};
 use gradtop_view::natural;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use gradtop_store::figures::{Figure, MarkKind, MarkX};
 
 use super::super::settings::Look;
-use gradtop_view::figure::chart::Subject;
+use gradtop_view::figure::view::Subject;
 use gradtop_view::live::{RunData, XKind};
 
 /// Metrics that gradtop itself measures.

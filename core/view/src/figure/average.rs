@@ -1,0 +1,166 @@
+//! Several series as one line: at each place of the axis the average of those that reach there, with their range.
+
+use gradtop_store::figures::Aggregate;
+
+use crate::live::series::Row;
+
+/// A line in the order logged. Where it is interrupted, x is NaN.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Averaged {
+    pub(super) x: Vec<f64>,
+    pub(super) y: Vec<f64>,
+    /// The least of the values averaged; of as many places as x.
+    pub(super) low: Vec<f64>,
+    /// The greatest.
+    pub(super) high: Vec<f64>,
+    /// Places at which a series that goes on is not finite, so that the average is of the others.
+    pub(super) partial: usize,
+    /// All places.
+    pub(super) places: usize,
+}
+
+impl Averaged {
+    /// With nothing joined across stretches in which nothing could be logged.
+    pub(super) fn interrupted(self, gaps: &[(f64, f64)]) -> Self {
+        if gaps.is_empty() {
+            return self;
+        }
+        let mut out = Self { partial: self.partial, places: self.places, ..Self::default() };
+        for (at, x) in self.x.iter().enumerate() {
+            if out.x.last().is_some_and(|before| lies_between(gaps, *before, *x)) {
+                out.lift();
+            }
+            out.put(*x, (self.y[at], self.low[at], self.high[at]));
+        }
+        out
+    }
+
+    fn put(&mut self, x: f64, (y, low, high): (f64, f64, f64)) {
+        self.x.push(x);
+        self.y.push(y);
+        self.low.push(low);
+        self.high.push(high);
+    }
+
+    /// Nothing joins what came before to what comes after.
+    fn lift(&mut self) {
+        if !self.x.is_empty() {
+            self.put(f64::NAN, (0.0, f64::NAN, f64::NAN));
+        }
+    }
+}
+
+/// The average of series, each with its rows in the order logged. Between two of its rows a series is on the straight line that
+/// joins them, so that series logged at different places can be averaged at all. Rows are averaged with those of the same lap
+/// only.
+pub(super) fn averaged(members: &[Vec<Row>], aggregate: Aggregate) -> Averaged {
+    let mut out = Averaged::default();
+    let laps = members.iter().filter_map(|rows| rows.last()).map(|row| row.lap).max().unwrap_or(0);
+    for lap in 0..=laps {
+        let of_lap = |rows: &Vec<Row>| -> Vec<Row> {
+            rows.iter().filter(|r| r.lap == lap && !r.x.is_nan()).copied().collect()
+        };
+        let parts: Vec<Vec<Row>> = members.iter().map(of_lap).filter(|part| !part.is_empty()).collect();
+        out.lift();
+        add_lap(&mut out, &parts, aggregate);
+    }
+    out
+}
+
+fn add_lap(out: &mut Averaged, parts: &[Vec<Row>], aggregate: Aggregate) {
+    let mut places: Vec<f64> = parts.iter().flatten().map(|r| r.x).collect();
+    places.sort_unstable_by(f64::total_cmp);
+    places.dedup();
+    let ends: Vec<Option<(f64, f64)>> =
+        parts.iter().map(|rows| Some((rows[0].x, rows[stop(rows).checked_sub(1)?].x))).collect();
+    let mut next = vec![0; parts.len()];
+    let mut values = Vec::with_capacity(parts.len());
+    let mut before = None;
+    for x in places {
+        values.clear();
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        let (mut reaching, mut odd, mut missing) = (0, f64::NAN, false);
+        for ((rows, next), end) in parts.iter().zip(&mut next).zip(&ends) {
+            let from = *next;
+            *next += rows[from..].iter().take_while(|r| r.x <= x).count();
+            let reaches = end.is_some_and(|(first, last)| first <= x && x <= last);
+            reaching += usize::from(reaches);
+            let (had, mut logged) = (values.len(), false);
+            for row in rows[from..*next].iter().filter(|r| r.x == x) {
+                logged = true;
+                if row.value.is_finite() {
+                    values.push(row.value);
+                    (low, high) = (low.min(row.ends.0), high.max(row.ends.1));
+                } else {
+                    odd = row.value;
+                }
+            }
+            missing |= logged && reaches && values.len() == had;
+            if !logged
+                && reaches
+                && let Some([a, b]) = next.checked_sub(1).and_then(|at| rows.get(at..at + 2))
+            {
+                let between = a.value + (b.value - a.value) * (x - a.x) / (b.x - a.x);
+                if between.is_finite() {
+                    values.push(between);
+                    (low, high) = (low.min(between), high.max(between));
+                }
+            }
+        }
+        out.places += 1;
+        out.partial += usize::from(missing && !values.is_empty());
+        let here = match summary(&mut values, aggregate) {
+            Some((middle, ..)) => (middle, low, high),
+            None => (odd, odd, odd),
+        };
+        if before.is_some_and(|before| before != reaching) && reaching > 0 {
+            // Where one of them begins or ends, the average jumps for no other reason.
+            out.lift();
+        }
+        before = Some(reaching);
+        out.put(x, here);
+    }
+}
+
+/// From which row on a series is not finite any more; its length if it goes on. One that is not finite and then comes back
+/// only lacks some values, and its last may be one of them.
+fn stop(rows: &[Row]) -> usize {
+    let stop = rows.iter().rposition(|r| r.value.is_finite()).map_or(0, |i| i + 1);
+    if rows[..stop].iter().all(|r| r.value.is_finite()) { stop } else { rows.len() }
+}
+
+/// That some of several series have diverged, in a sentence.
+pub(super) fn diverged(members: &[Vec<Row>]) -> Option<String> {
+    let from: Vec<i64> = members.iter().filter_map(|rows| rows.get(stop(rows))).map(|row| row.step).collect();
+    let step = from.iter().min().filter(|_| from.len() < members.len())?;
+    let are = if from.len() == 1 { "is" } else { "are" };
+    Some(format!(
+        "{} of {} trials {are} not finite (from step {step}); the line is of the others",
+        from.len(),
+        members.len()
+    ))
+}
+
+/// Average, least and greatest of finite values; nothing of none.
+pub(super) fn summary(values: &mut [f64], aggregate: Aggregate) -> Option<(f64, f64, f64)> {
+    values.sort_unstable_by(f64::total_cmp);
+    let (low, high) = (*values.first()?, *values.last()?);
+    let middle = match aggregate {
+        Aggregate::Mean => values.iter().sum::<f64>() / values.len() as f64,
+        Aggregate::Median => f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]),
+    };
+    Some((middle, low, high))
+}
+
+/// Average of the finite values; where there is none, the first one tells why.
+pub(super) fn of_finite(values: impl IntoIterator<Item = f64>, aggregate: Aggregate) -> Option<f64> {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    let first = *values.first()?;
+    values.retain(|v| v.is_finite());
+    Some(summary(&mut values, aggregate).map_or(first, |(middle, ..)| middle))
+}
+
+/// Whether one of the stretches lies between two places.
+pub(super) fn lies_between(gaps: &[(f64, f64)], from: f64, to: f64) -> bool {
+    gaps.iter().any(|(a, b)| *a >= from && *b <= to)
+}

@@ -1,0 +1,132 @@
+//! How far axes reach.
+
+use gradtop_chart::domain::Domain;
+use gradtop_chart::scale::Scale;
+use gradtop_chart::{Axis, Chart, Shape, Side};
+
+use super::lines;
+use super::parts::Line;
+use super::view::{ChartView, Source};
+use crate::clock;
+use crate::live::XKind;
+
+/// Gives the axis of metrics its words and its ends, and vertical axes the range of what is seen. The chart has what is drawn
+/// besides lines already.
+pub(super) fn fit(
+    chart: &mut Chart,
+    lines: &[&Line<'_>],
+    sources: &[Source<'_>],
+    kind: XKind,
+    view: &ChartView,
+) {
+    if view.relative {
+        chart.x.label = format!("{} (relative)", kind.word());
+    } else if view.x.is_some() || chart.x.label.is_empty() {
+        kind.word().clone_into(&mut chart.x.label);
+    }
+    if view.x.is_some() {
+        chart.x.unit = None;
+    }
+    chart.x.categories.clear();
+    chart.x.seconds = kind == XKind::Relative && !view.relative;
+    chart.x.clock = (kind == XKind::Wall && !view.relative).then(|| clock::zone().clone());
+    if chart.x.clock.is_some() {
+        chart.x.unit = clock::unit().map(str::to_owned);
+    }
+    let log_x = is_log(chart.x.scale);
+    let alive = sources.iter().any(|s| s.data.alive);
+    chart.x.range = view.zoom_x.or_else(|| {
+        let (low, high) = lines::extent(lines, log_x)?;
+        Some((low, if alive && !log_x { grown(low, high) } else { high }))
+    });
+    let seen = chart.x.range.unwrap_or((0.0, 1.0));
+    fit_symlog(chart, lines);
+    let fit = |axis: &mut Axis, side: Side| {
+        let range = lines::value_range(lines, side, kind, seen, is_log(axis.scale), view.clip);
+        axis.range = range.map(|(low, high)| rounded(axis.scale, low, high));
+    };
+    fit(&mut chart.y, Side::Left);
+    if let Some(y2) = &mut chart.y2 {
+        fit(y2, Side::Right);
+    }
+    let reaches =
+        |shape: &Shape| matches!(shape, Shape::Scatter { .. } | Shape::Line { .. } | Shape::Bars { .. });
+    if view.zoom_y.is_none() && chart.marks.iter().any(|m| reaches(&m.shape)) {
+        // Other marks have a say: the data of all of them decides.
+        let free = Domain::of(&Chart { x: Axis { range: None, ..chart.x.clone() }, ..chart.clone() });
+        let joint = chart.y.range.map(|(low, high)| (low.min(free.y.low), high.max(free.y.high)));
+        chart.y.range = joint.or(Some((free.y.low, free.y.high)));
+    }
+    chart.y.range = view.zoom_y.or(chart.y.range);
+}
+
+/// Gives symlog axes the linear range that fits what is drawn.
+pub(super) fn fit_symlog(chart: &mut Chart, lines: &[&Line<'_>]) {
+    let fitted = |side: Option<Side>| {
+        let marks = chart.marks.iter().filter(|m| side.is_none_or(|s| m.side == s));
+        let of_marks = marks.flat_map(|m| match &m.shape {
+            Shape::Line { x, y } | Shape::Scatter { x, y, .. } | Shape::Bars { x, y, .. } => {
+                if side.is_some() { y.clone() } else { x.clone() }
+            }
+            Shape::Band { low, high, .. } if side.is_some() => [low.as_slice(), high].concat(),
+            Shape::Band { x, .. } => x.clone(),
+            _ => Vec::new(),
+        });
+        let of_lines = match side {
+            Some(side) => lines::values(lines, side),
+            None => lines::extent(lines, false).map(|(low, high)| vec![low, high]).unwrap_or_default(),
+        };
+        Scale::symlog_for(of_marks.chain(of_lines))
+    };
+    let is_symlog = |axis: &Axis| matches!(axis.scale, Scale::Symlog { .. });
+    let x = is_symlog(&chart.x).then(|| fitted(None));
+    let y = is_symlog(&chart.y).then(|| fitted(Some(Side::Left)));
+    let y2 = chart.y2.as_ref().filter(|a| is_symlog(a)).map(|_| fitted(Some(Side::Right)));
+    let axes = [(Some(&mut chart.x), x), (Some(&mut chart.y), y), (chart.y2.as_mut(), y2)];
+    for (axis, scale) in axes {
+        if let (Some(axis), Some(scale)) = (axis, scale) {
+            axis.scale = scale;
+        }
+    }
+}
+
+/// Whether a scale has a place only for what is above zero.
+pub(super) fn is_log(scale: Scale) -> bool {
+    matches!(scale, Scale::Log | Scale::Log2)
+}
+
+/// The end of an axis that grows in jumps: the first of 1.25, 1.25², … units beyond `low` that is not below `high`.
+fn grown(low: f64, high: f64) -> f64 {
+    let length = high - low;
+    if length <= 0.0 || !length.is_finite() {
+        return high;
+    }
+    let jumps = (length.ln() / 1.25f64.ln() - 1e-9).ceil();
+    low + 1.25f64.powf(jumps).max(length)
+}
+
+/// A range with ends at round values, so that it does not move with every sample.
+fn rounded(scale: Scale, low: f64, high: f64) -> (f64, f64) {
+    match scale {
+        Scale::Log | Scale::Log2 => {
+            let part = |v: f64, up: bool| {
+                let t = v.log10() * 4.0;
+                10f64.powf((if up { (t - 1e-9).ceil() } else { (t + 1e-9).floor() }) / 4.0)
+            };
+            (part(low, false).max(f64::MIN_POSITIVE), part(high, true))
+        }
+        Scale::Symlog { .. } => (low, high),
+        Scale::Linear => {
+            let length = high / 2.0 - low / 2.0;
+            if length <= 0.0 || !length.is_finite() {
+                return (low, high);
+            }
+            let rough = length / 5.0;
+            let power = 10f64.powf(rough.log10().floor());
+            let step =
+                [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * power).find(|s| *s >= rough).unwrap_or(rough);
+            let (a, b) = ((low / step + 1e-9).floor() * step, (high / step - 1e-9).ceil() * step);
+            if a.is_finite() && b.is_finite() && step > 0.0 { (a, b) } else { (low, high) }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! A series of a line, on the axis that all lines of a chart share.
+
+use gradtop_chart::scale::Span;
+
+use super::built::Plot;
+use crate::live::columns::{Columns, Ruler};
+use crate::live::series::{Reading, Row};
+use crate::live::{RunData, SeriesSnapshot, XKind};
+
+/// All of an axis.
+const WHOLE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+
+/// A series, with where it lies on the common axis.
+pub(super) struct Member<'a> {
+    pub(super) series: &'a SeriesSnapshot,
+    data: &'a RunData,
+    kind: XKind,
+    /// What is subtracted from its x, and by what the rest is divided.
+    shift: (f64, f64),
+}
+
+impl<'a> Member<'a> {
+    /// `relative`: x is a share of its last one.
+    pub(super) fn new(series: &'a SeriesSnapshot, data: &'a RunData, relative: bool, kind: XKind) -> Self {
+        let shift = match series.extent(kind).filter(|_| relative) {
+            Some((low, high)) => {
+                // Steps and epochs count from zero; times from the first sample.
+                let zero = if kind == XKind::Wall { low } else { 0.0f64.min(low) };
+                (zero, if high > zero { high - zero } else { 1.0 })
+            }
+            None => (0.0, 1.0),
+        };
+        Self { series, data, kind, shift }
+    }
+
+    fn own(&self, x: f64) -> f64 {
+        x * self.shift.1 + self.shift.0
+    }
+
+    fn common(&self, x: f64) -> f64 {
+        (x - self.shift.0) / self.shift.1
+    }
+
+    /// A stretch of the common axis on its own.
+    pub(super) fn own_range(&self, (low, high): (f64, f64)) -> (f64, f64) {
+        (self.own(low), self.own(high))
+    }
+
+    /// From where to where it lies.
+    pub(super) fn extent(&self, log: bool) -> Option<(f64, f64)> {
+        let (low, high) = self.series.extent(self.kind)?;
+        let low = if log && low <= 0.0 { self.series.first_positive(self.kind)? } else { low };
+        Some((self.common(low), self.common(high)))
+    }
+
+    /// Its samples around what a plot shows; where they are thinned, its buckets.
+    pub(super) fn rows(&self, plot: &Plot, smooth: bool) -> Vec<Row> {
+        let rows = self.series.rows(self.kind, self.own_range((plot.x.low, plot.x.high)), smooth);
+        rows.map(|row| Row { x: self.common(row.x), ..row }).collect()
+    }
+
+    /// Whether [`Self::rows`] are as they were logged.
+    pub(super) fn is_exact(&self, plot: &Plot) -> bool {
+        self.series.is_exact(self.kind, self.own_range((plot.x.low, plot.x.high)))
+    }
+
+    /// All of it; where it is thinned, its buckets.
+    pub(super) fn whole(&self) -> Vec<Row> {
+        self.series.rows(self.kind, WHOLE, false).collect()
+    }
+
+    /// Whether [`Self::whole`] is as it was logged.
+    pub(super) fn is_whole(&self) -> bool {
+        self.series.is_exact(self.kind, WHOLE)
+    }
+
+    /// Its columns of a plot. Their neighbours outside lie on the common axis.
+    pub(super) fn columns(&self, plot: &Plot, smooth: bool) -> Option<Columns> {
+        let (low, high) = self.own_range((plot.x.low, plot.x.high));
+        let ruler = Ruler::new(Span { scale: plot.x.scale, low, high }, plot.dots);
+        let mut columns = if smooth {
+            self.series.smooth_columns(self.kind, &ruler)?
+        } else {
+            self.series.columns(self.kind, &ruler)
+        };
+        for stretch in &mut columns.stretches {
+            for end in [&mut stretch.before, &mut stretch.after].into_iter().flatten() {
+                end.0 = self.common(end.0);
+            }
+        }
+        Some(columns)
+    }
+
+    /// What it has within `half` of a place.
+    pub(super) fn at(&self, x: f64, half: f64) -> Option<Reading> {
+        self.series.at(self.kind, self.own(x), (half * self.shift.1).abs())
+    }
+
+    /// What it has there smoothed.
+    pub(super) fn smooth_at(&self, x: f64, half: f64) -> Option<f64> {
+        self.series.smooth_at(self.kind, self.own(x), (half * self.shift.1).abs())
+    }
+
+    /// Stretches of x in which its run was paused, where that shows.
+    pub(super) fn gaps(&self, plot: &Plot) -> Vec<(f64, f64)> {
+        let zero = match self.kind {
+            XKind::Relative => self.data.started_us,
+            XKind::Wall => 0,
+            XKind::Step | XKind::Epoch => return Vec::new(),
+        };
+        let place = |t: i64| if t == i64::MAX { plot.x.high } else { self.common((t - zero) as f64 / 1e6) };
+        self.data.pauses.iter().map(|(from, to)| (place(*from), place(*to))).collect()
+    }
+}

@@ -1,0 +1,246 @@
+//! What a panel consists of before anything has a place: its axes in words, its lines with their series, everything else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gradtop_chart::scale::Scale;
+use gradtop_chart::{Axis, Chart, Shape};
+use gradtop_store::SeriesKey;
+use gradtop_store::figures::{self, Aggregate, Mark, MarkAxis, MarkKind, MarkX, OneOrMany, Panel};
+
+use super::member::Member;
+use super::parts::{Hints, Line, Made, Part, Piece, Plan, Style, colour, side};
+use super::view::{ChartView, Source};
+use super::{average, marks};
+use crate::live::XKind;
+use crate::natural;
+
+/// Whether a mark is drawn along an axis of metrics.
+fn is_line(mark: &Mark) -> bool {
+    mark.metric.is_some() && matches!(mark.kind, MarkKind::Line | MarkKind::Band | MarkKind::Scatter)
+}
+
+/// The panel as it is looked at. What cannot be drawn (yet) is said in the chart's notes.
+pub(super) fn plan<'a>(sources: &[Source<'a>], panel: &Panel, view: &ChartView) -> Plan<'a> {
+    let mut chart = Chart {
+        title: panel.title.clone(),
+        x: axis(&panel.x),
+        y: axis(&panel.y),
+        y2: panel.y2.as_ref().map(axis),
+        ..Chart::default()
+    };
+    let x = panel.marks.iter().find(|m| is_line(m)).map(|m| view.x.unwrap_or_else(|| declared_x(m)));
+    let metrics = metrics(panel);
+    let mut parts = Vec::new();
+    for declared in &panel.marks {
+        let made = if declared.metric.is_some() && declared.kind != MarkKind::Rule {
+            of_metric(sources, declared, &metrics, view)
+        } else {
+            sources.first().map(|source| marks::evaluate(declared, source.data)).unwrap_or_default()
+        };
+        chart.notes.extend(made.notes);
+        let hints = made.hints;
+        let open = |own: &mut String, hint: Option<String>| {
+            if own.is_empty() {
+                *own = hint.unwrap_or_default();
+            }
+        };
+        open(&mut chart.x.label, hints.x_label);
+        chart.x.unit = chart.x.unit.take().or(hints.x_unit);
+        let right = if declared.axis == MarkAxis::Y2 { chart.y2.as_mut() } else { None };
+        let vertical = right.unwrap_or(&mut chart.y);
+        // An axis for several metrics cannot carry the name of one of them.
+        if declared.metric.is_none() || metrics.len() <= 1 || declared.axis == MarkAxis::Y2 {
+            open(&mut vertical.label, hints.y_label);
+            vertical.unit = vertical.unit.take().or(hints.y_unit);
+        }
+        if chart.x.categories.is_empty() {
+            chart.x.categories = hints.categories;
+        }
+        parts.extend(made.parts);
+    }
+    let rule = |part: &Part<'_>| matches!(part, Part::Piece(Piece { shape: Shape::Rule { .. }, .. }));
+    if parts.iter().all(rule) && chart.notes.is_empty() {
+        chart.notes.push("nothing recorded for this yet".to_owned());
+    }
+    marks::dodge(&mut parts);
+    Plan { chart, parts, x }
+}
+
+fn metrics(panel: &Panel) -> BTreeSet<&str> {
+    panel.marks.iter().filter_map(|m| m.metric.as_deref()).collect()
+}
+
+/// The keys of a panel's lines, which all panels of a figure share colours by.
+pub(super) fn keys(sources: &[Source<'_>], panel: &Panel, view: &ChartView) -> Vec<String> {
+    let metrics = metrics(panel);
+    let lines = panel.marks.iter().flat_map(|mark| lines(sources, mark, &metrics, view));
+    lines.map(|line| line.key).collect()
+}
+
+fn axis(axis: &figures::Axis) -> Axis {
+    Axis {
+        label: axis.label.clone().unwrap_or_default(),
+        unit: axis.unit.clone(),
+        scale: match axis.scale {
+            figures::Scale::Linear => Scale::Linear,
+            figures::Scale::Log => Scale::Log,
+            figures::Scale::Log2 => Scale::Log2,
+            figures::Scale::Symlog => Scale::Symlog { threshold: 1.0 },
+        },
+        ..Axis::default()
+    }
+}
+
+fn declared_x(mark: &Mark) -> XKind {
+    match &mark.x {
+        Some(MarkX::Source(s)) if s == "epoch" => XKind::Epoch,
+        Some(MarkX::Source(s)) if s == "time" => XKind::Relative,
+        _ => XKind::Step,
+    }
+}
+
+/// A mark of a metric, of every source.
+fn of_metric<'a>(
+    sources: &[Source<'a>],
+    mark: &Mark,
+    metrics: &BTreeSet<&str>,
+    view: &ChartView,
+) -> Made<'a> {
+    let metric = mark.metric.as_deref().unwrap_or_default();
+    let lines = lines(sources, mark, metrics, view);
+    let mut made = Made::default();
+    if lines.is_empty() {
+        made.notes.push(format!("no points of {metric} yet"));
+    }
+    made.hints = Hints {
+        y_label: Some(metric.to_owned()),
+        y_unit: lines.iter().flat_map(|l| &l.members).find_map(|m| m.series.unit().map(str::to_owned)),
+        ..Hints::default()
+    };
+    match mark.kind {
+        MarkKind::Bar => marks::bars(mark, metric, &lines, &mut made),
+        MarkKind::Histogram => marks::histogram_of(mark, metric, lines, &mut made),
+        _ => {
+            made.notes.extend(notes(&lines));
+            made.parts.extend(lines.into_iter().map(Part::Line));
+        }
+    }
+    made
+}
+
+/// What is said of lines that are the average of series of which some are not finite.
+fn notes(lines: &[Line<'_>]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let (mut partial, mut places, mut who) = (0, 0, Vec::new());
+    for line in lines.iter().filter(|l| l.members.len() > 1) {
+        if line.members.iter().all(|m| m.series.odd_count() == 0) {
+            continue;
+        }
+        let rows: Vec<_> = line.members.iter().map(Member::whole).collect();
+        notes.extend(average::diverged(&rows).map(|why| format!("{}: {why}", line.name)));
+        let averaged = average::averaged(&rows, line.aggregate);
+        if averaged.partial > 0 {
+            (partial, places) = (partial + averaged.partial, places + averaged.places);
+            who.push(&line.name);
+        }
+    }
+    let who = match who[..] {
+        [] => return notes,
+        [name] => name.clone(),
+        ref several => format!("{} lines", several.len()),
+    };
+    notes.push(format!(
+        "{who}: at {partial} of {places} points some trials are not finite, and the line is of the others there"
+    ));
+    notes
+}
+
+/// Whether a mark is of a series. `""` filters those without a model or split.
+fn wanted(mark: &Mark, key: &SeriesKey) -> bool {
+    static WITHOUT: String = String::new();
+    let text = |filter: &Option<OneOrMany<String>>, value: &Option<String>| {
+        filter.as_ref().is_none_or(|f| f.contains(value.as_ref().unwrap_or(&WITHOUT)))
+    };
+    mark.metric.as_deref() == Some(&key.metric)
+        && text(&mark.model, &key.model)
+        && text(&mark.split, &key.split)
+        && mark.trial.as_ref().is_none_or(|f| key.trial.is_some_and(|t| f.contains(&t)))
+}
+
+/// `deep · test`: model, split and trial, as far as there are any.
+pub fn name_of(model: Option<&str>, split: Option<&str>, trial: Option<i32>) -> Option<String> {
+    let trial = trial.map(|t| format!("#{t}"));
+    let parts: Vec<&str> = [model, split, trial.as_deref()].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(" · "))
+}
+
+/// The label of runs, then model, split and trial as far as they separate lines.
+type Group<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a str>, Option<i32>);
+
+/// The lines of a mark: series grouped by their runs' label and what separates lines (model and split unless it says
+/// otherwise). Runs of the same label are averaged as trials are.
+fn lines<'a>(
+    sources: &[Source<'a>],
+    mark: &Mark,
+    metrics: &BTreeSet<&str>,
+    view: &ChartView,
+) -> Vec<Line<'a>> {
+    let default = ["model".to_owned(), "split".to_owned()];
+    let by = mark.by.as_deref().unwrap_or(&default);
+    let by = |what: &str| by.iter().any(|b| b == what);
+    let kind = view.x.unwrap_or_else(|| declared_x(mark));
+    let mut groups: BTreeMap<Group<'_>, Vec<Member<'a>>> = BTreeMap::new();
+    for source in sources {
+        for series in source.data.series.iter().filter(|s| wanted(mark, s.key())) {
+            let key = series.key();
+            let group = (
+                source.label,
+                key.model.as_deref().filter(|_| by("model")),
+                key.split.as_deref().filter(|_| by("split")),
+                key.trial.filter(|_| by("trial")),
+            );
+            let member = Member::new(series, source.data, view.relative, kind);
+            groups.entry(group).or_default().push(member);
+        }
+    }
+    let alone = groups.len() == 1;
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by(|(a, _), (b, _)| {
+        natural::maybe(a.0, b.0)
+            .then_with(|| natural::maybe(a.1, b.1))
+            .then_with(|| natural::maybe(a.2, b.2))
+            .then_with(|| a.3.cmp(&b.3))
+    });
+    let metric = mark.metric.as_deref().unwrap_or_default();
+    let own = mark.label.as_deref().or_else(|| (metrics.len() > 1).then_some(metric));
+    let line = |((label, model, split, trial), members): (Group<'_>, Vec<Member<'a>>)| {
+        let group = name_of(model, split, trial);
+        let inner = match (own, &group) {
+            (Some(own), Some(group)) if !alone || mark.label.is_none() => Some(format!("{own} {group}")),
+            (Some(own), _) => Some(own.to_owned()),
+            (None, group) => group.clone(),
+        };
+        let parts: Vec<&str> = label.into_iter().chain(inner.as_deref()).collect();
+        let name = if parts.is_empty() { metric.to_owned() } else { parts.join(" · ") };
+        let name = gradtop_host::text::clean(&name);
+        Line {
+            key: match group {
+                Some(group) if own.is_none() && label.is_none() => group,
+                _ => name.clone(),
+            },
+            hidden: view.hidden.contains(&name),
+            name,
+            style: match mark.kind {
+                MarkKind::Scatter => Style::Points { joined: mark.joined },
+                MarkKind::Band => Style::Band,
+                _ if mark.band.is_some() => Style::Banded,
+                _ => Style::Line,
+            },
+            members,
+            aggregate: mark.aggregate.unwrap_or(Aggregate::Mean),
+            side: side(mark),
+            colour: colour(mark),
+        }
+    };
+    groups.into_iter().map(line).collect()
+}

@@ -1,0 +1,34 @@
+//! A run read once, as far as some figures need it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gradtop_store::figures::Figure;
+use gradtop_store::{RunDir, StoreError};
+
+use super::feed::Feed;
+use super::{RunData, SeriesFilter, WatchRequest};
+use crate::runs::RunId;
+
+/// Samples of all series that are held as they were logged.
+const SAMPLES: usize = 2 << 20;
+/// Samples of a series that are held in any case; beyond, neighbours are joined.
+const AT_LEAST: usize = 8192;
+
+/// Reads what the figures need. With it, what is wrong with files of which rows are missing.
+///
+/// # Errors
+/// The run cannot be read at all.
+pub fn read(run: &RunDir, figures: &[Figure]) -> Result<(Arc<RunData>, Vec<StoreError>), StoreError> {
+    let marks = || figures.iter().flat_map(|f| &f.panels).flat_map(|p| &p.marks);
+    let request = WatchRequest {
+        series: SeriesFilter::Metrics(marks().filter_map(|m| m.metric.clone()).collect()),
+        tables: marks().filter_map(|m| m.table.clone()).collect(),
+        ..WatchRequest::of(RunId::new(run), false)
+    };
+    let mut feed = Feed::new(request, SAMPLES);
+    while feed.read_on(Instant::now(), Instant::now() + Duration::from_secs(1))? {
+        feed.set_cap((SAMPLES / feed.held().max(1)).max(AT_LEAST));
+    }
+    Ok((feed.data(), feed.into_damage()))
+}
