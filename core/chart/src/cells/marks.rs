@@ -43,7 +43,7 @@ pub(super) fn marks(grid: &mut Grid, chart: &Chart, domain: &Domain, area: Area,
         match &mark.shape {
             Shape::Line { x, y } => {
                 let thinned = ruler.thin(x, y);
-                line(&mut raster, &thinned, &ruler, pen);
+                line(&mut raster, &thinned, &ruler, pen, !chart.terse);
                 if lined > 1 && !mark.faint {
                     glyphs.extend(line_markers(&thinned, &ruler, mark, (i, chart.marks.len()), area, look));
                 }
@@ -218,17 +218,21 @@ pub(crate) fn odd_notes(chart: &Chart, domain: &Domain) -> Vec<String> {
     found.iter().map(|(name, placeless)| format!("{name}{}", placeless.in_words())).collect()
 }
 
-fn line(raster: &mut Raster, thinned: &Thinned, ruler: &Ruler<'_>, pen: Pen) {
-    for stretch in &thinned.stretches {
+/// A line; one that is `printed` is drawn by `textplots` where that can.
+fn line(raster: &mut Raster, thinned: &Thinned, ruler: &Ruler<'_>, pen: Pen, printed: bool) {
+    let segments = thinned.stretches.iter().flat_map(|stretch| {
         let mut before: Option<(f64, f64)> = None;
-        for c in stretch {
+        stretch.iter().flat_map(move |c| {
             let x = f64::from(c.at);
-            if let Some(before) = before {
-                raster.line(before, (x, ruler.row(c.first)), pen);
-            }
-            raster.line((x, ruler.row(c.min)), (x, ruler.row(c.max)), pen);
-            before = Some((x, ruler.row(c.last)));
-        }
+            let enters =
+                before.replace((x, ruler.row(c.last))).map(|before| (before, (x, ruler.row(c.first))));
+            enters.into_iter().chain([((x, ruler.row(c.min)), (x, ruler.row(c.max)))])
+        })
+    });
+    if printed && raster.is_plottable() {
+        raster.plotted(segments, pen);
+    } else {
+        segments.for_each(|(from, to)| raster.line(from, to, pen));
     }
 }
 

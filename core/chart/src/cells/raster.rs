@@ -1,6 +1,8 @@
 //! Dots inside character cells: Braille has 2×4 of them, half blocks 1×2, the plain ladder below one.
 
 use super::grid::{Grid, Ink};
+use textplots::{Chart, Plot as _, Shape};
+
 use crate::colour::{Paint, marker};
 
 /// What a terminal's font can show.
@@ -99,30 +101,71 @@ impl Raster {
         }
         let (dx, dy) = self.glyphs.dots();
         let (x, y) = (x as usize, y as usize);
-        let spot = &mut self.spots[y / dy * self.columns + x / dx];
-        if spot.pen.layer > pen.layer {
+        let mask = match self.glyphs {
+            Glyphs::Braille => [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]][x % 2][y % 4],
+            Glyphs::HalfBlock => 1 << (y % 2),
+            Glyphs::Dot | Glyphs::Ascii => 1,
+        };
+        self.cell(x / dx, y / dy, mask, pen);
+    }
+
+    /// Sets dots of a cell, as the low byte of its Braille character has them.
+    fn cell(&mut self, column: usize, row: usize, mask: u8, pen: Pen) {
+        let spot = &mut self.spots[row * self.columns + column];
+        if spot.pen.layer > pen.layer || mask == 0 {
             return;
         }
         if spot.pen.layer < pen.layer {
             spot.mask = 0;
         }
         spot.pen = pen;
-        spot.mask |= match self.glyphs {
-            Glyphs::Braille => [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]][x % 2][y % 4],
-            Glyphs::HalfBlock => 1 << (y % 2),
-            Glyphs::Dot | Glyphs::Ascii => 1,
-        };
+        spot.mask |= mask;
     }
 
     /// A straight line between two positions in dots, cut at the edges.
-    pub fn line(&mut self, from: (f64, f64), to: (f64, f64), pen: Pen) {
-        let limits = (self.width() as f64 - 0.5, self.height() as f64 - 0.5);
-        let Some(((x0, y0), (x1, y1))) = clip(from, to, limits) else { return };
+    pub fn line(&mut self, from: Point, to: Point, pen: Pen) {
+        let Some(((x0, y0), (x1, y1))) = self.clip(from, to) else { return };
         let steps = (x1 - x0).abs().max((y1 - y0).abs()).ceil().max(1.0);
         for i in 0..=steps as i64 {
             let t = i as f64 / steps;
             self.dot((x0 + (x1 - x0) * t).round() as i64, (y0 + (y1 - y0) * t).round() as i64, pen);
         }
+    }
+
+    /// Straight lines as `textplots` draws them in Braille, cut at the edges.
+    pub(super) fn plotted(&mut self, lines: impl Iterator<Item = (Point, Point)>, pen: Pen) {
+        let (width, height) = (self.width() as u32, self.height() as u32);
+        // It counts from the bottom, in whole dots.
+        let place = |(x, y): Point| (x.round() as f32, height as f32 - y.round() as f32);
+        let mut paths: Vec<Vec<(f32, f32)>> = Vec::new();
+        for (from, to) in lines.filter_map(|(from, to)| self.clip(from, to)) {
+            let (from, to) = (place(from), place(to));
+            match paths.last_mut() {
+                Some(path) if path.last() == Some(&from) => path.push(to),
+                _ => paths.push(vec![from, to]),
+            }
+        }
+        let shapes: Vec<Shape<'_>> = paths.iter().map(|path| Shape::Lines(path)).collect();
+        let (right, top) = (width as f32, height as f32);
+        let mut chart = Chart::new_with_y_range(width, height, 0.0, right, 0.0, top);
+        let chart = shapes.iter().fold(&mut chart, |chart, shape| chart.lineplot(shape));
+        chart.figures();
+        for (row, text) in chart.frame().lines().enumerate().take(self.rows) {
+            for (column, sign) in text.chars().enumerate().take(self.columns) {
+                let dots = u32::from(sign).wrapping_sub(0x2800);
+                self.cell(column, row, u8::try_from(dots).unwrap_or(0), pen);
+            }
+        }
+    }
+
+    /// Whether [`Self::plotted`] can draw here.
+    pub(super) fn is_plottable(&self) -> bool {
+        self.glyphs == Glyphs::Braille && self.width() >= 32 && self.height() >= 12
+    }
+
+    /// The part of a line inside the edges.
+    fn clip(&self, from: Point, to: Point) -> Option<(Point, Point)> {
+        clip(from, to, (self.width() as f64 - 0.5, self.height() as f64 - 0.5))
     }
 
     /// Prints the dots into cells, the top left corner at (left, top).
@@ -154,8 +197,8 @@ impl Raster {
     }
 }
 
-/// Positions in dots.
-type Point = (f64, f64);
+/// A position in dots, from the top left.
+pub type Point = (f64, f64);
 
 /// The part of a line inside `-0.5 ..= limit` on both axes (Liang and Barsky's way).
 fn clip(from: Point, to: Point, limits: Point) -> Option<(Point, Point)> {
@@ -221,6 +264,35 @@ mod tests {
         assert_eq!(drawn(Glyphs::Braille, outside), "\n\n");
         let nan = |r: &mut Raster| r.line((0.0, f64::NAN), (7.0, 0.0), PEN);
         assert_eq!(drawn(Glyphs::Braille, nan), "\n\n");
+    }
+
+    #[test]
+    fn what_textplots_draws_lies_where_our_lines_do() {
+        let drawn = |lines: &[(Point, Point)], plotted: bool| {
+            let mut raster = Raster::new(Glyphs::Braille, 20, 5);
+            assert!(raster.is_plottable());
+            if plotted {
+                raster.plotted(lines.iter().copied(), PEN);
+            } else {
+                lines.iter().for_each(|(from, to)| raster.line(*from, *to, PEN));
+            }
+            let mut grid = Grid::new(20, 5);
+            raster.paint(&mut grid, 0, 0);
+            grid.plain()
+        };
+        // Along the edges, through a corner, and from far outside: the same dots.
+        for line in [
+            ((0.0, 0.0), (39.0, 0.0)),
+            ((0.0, 19.0), (39.0, 19.0)),
+            ((39.0, 0.0), (39.0, 19.0)),
+            ((0.0, 19.0), (19.0, 0.0)),
+            ((-1e12, 7.0), (1e12, 7.0)),
+            ((5.0, 5.0), (5.0, 5.0)),
+        ] {
+            assert_eq!(drawn(&[line], true), drawn(&[line], false), "{line:?}");
+        }
+        let nowhere = [((f64::NAN, 0.0), (3.0, 3.0)), ((0.0, -50.0), (39.0, -40.0))];
+        assert_eq!(drawn(&nowhere, true).trim(), "");
     }
 
     #[test]
