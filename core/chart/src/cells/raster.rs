@@ -274,7 +274,9 @@ mod tests {
             if plotted {
                 raster.plotted(lines.iter().copied(), PEN);
             } else {
-                lines.iter().for_each(|(from, to)| raster.line(*from, *to, PEN));
+                for (from, to) in lines {
+                    raster.line(*from, *to, PEN);
+                }
             }
             let mut grid = Grid::new(20, 5);
             raster.paint(&mut grid, 0, 0);
