@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::ffi::c_void;
+use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,19 +10,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use gradtop_abi::{Point, Status, log_level};
 
 use crate::boundary::host::Host;
-use crate::{Column, Error, ErrorKind, Result};
+use crate::{Column, Error, ErrorKind, Figures, Result, Steps};
 
 /// The running experiment's side of its host: logging, progress, stop, pause, checkpoints.
 ///
-/// It is `Sync`: several threads may log through a `&Ctx` (`std::thread::scope` lends it). Only
-/// [`step_end`](Self::step_end) and [`checkpoint`](Self::checkpoint) belong to the thread that `run` was
-/// called on. [`log`](Self::log), [`progress`](Self::progress) and `step_end` allocate nothing.
+/// It is `Sync`: several threads may log through a `&Ctx` (`std::thread::scope` lends it). Only [`steps`](Self::steps),
+/// [`step_end`](Self::step_end) and [`checkpoint`](Self::checkpoint) belong to the thread that `run` was called on.
+/// [`log`](Self::log), [`progress`](Self::progress) and `step_end` allocate nothing.
 pub struct Ctx {
     host: Host,
     run_dir: PathBuf,
     resume_dir: Option<PathBuf>,
     main: usize,
     saving: AtomicBool,
+    /// Progress was shown in this step.
+    told: AtomicBool,
 }
 
 /// Where to compute.
@@ -76,7 +79,14 @@ impl<'a> Series<'a> {
 
 impl Ctx {
     pub(crate) fn new(host: Host, run_dir: PathBuf, resume_dir: Option<PathBuf>) -> Self {
-        Self { host, run_dir, resume_dir, main: this_thread(), saving: AtomicBool::new(false) }
+        Self {
+            host,
+            run_dir,
+            resume_dir,
+            main: this_thread(),
+            saving: AtomicBool::new(false),
+            told: AtomicBool::new(false),
+        }
     }
 
     /// Seed of the run: the same seed must give the same numbers.
@@ -164,9 +174,12 @@ impl Ctx {
         self.host.log_table(table, step, columns, rows.unwrap_or(0))
     }
 
-    /// Adds figures to the declared ones, or replaces those of the same id; TOML as in figures.toml.
-    pub fn declare_figures(&self, toml: &str) -> Result<()> {
-        self.host.declare_figures(toml)
+    /// Adds figures to the declared ones, or replaces those of the same id.
+    ///
+    /// # Errors
+    /// A figure that cannot be drawn, such as one without a panel, named with its panel, mark and key; nothing changes then.
+    pub fn declare_figures(&self, figures: impl Into<Figures>) -> Result<()> {
+        self.host.declare_figures(figures.into().toml())
     }
 
     /// Writes a line to the run's log: something went wrong.
@@ -189,9 +202,57 @@ impl Ctx {
         self.host.log_text(log_level::DEBUG, text.as_ref())
     }
 
-    /// Says how much is done, of how much (0: unknown), in which phase. Negative numbers count as 0.
+    /// Says how much is done, of how much (0: unknown), in which phase. Negative numbers count as 0; of a long phase the first
+    /// 127 bytes are shown.
+    ///
+    /// # Errors
+    /// A host that is too old to show it.
     pub fn progress(&self, done: i64, total: i64, phase: &str) -> Result<()> {
+        self.told.store(true, Ordering::Relaxed);
         self.host.progress(done.max(0) as u64, total.max(0) as u64, phase)
+    }
+
+    /// Whether [`progress`](Self::progress) was called since this was last asked.
+    pub(crate) fn has_told_progress(&self) -> bool {
+        self.told.swap(false, Ordering::Relaxed)
+    }
+
+    /// The steps of the training. After the body of each step progress is shown, unless the body has done so itself, the run
+    /// waits while it is paused, and a stop that was asked for comes out of `step?`.
+    ///
+    /// ```
+    /// # use gradtop_sdk::prelude::*;
+    /// # #[derive(Params)]
+    /// # struct Walk { #[param(default = 10)] steps: i64 }
+    /// # impl Experiment for Walk {
+    /// # fn info() -> Info { Info::new("walk", "Walk", "").resumable() }
+    /// fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
+    ///     let height = ctx.series(Series::metric("height"))?;
+    ///     let mut at = 0.0;
+    ///     let mut start = 0;
+    ///     if let Some(dir) = ctx.resume_dir() {
+    ///         at = std::fs::read_to_string(dir.join("at"))?.parse()?;
+    ///         start = std::fs::read_to_string(dir.join("next"))?.parse()?;
+    ///     }
+    ///     for step in ctx.steps(start..self.steps) {
+    ///         let step = step?;
+    ///         at += 0.5;
+    ///         ctx.log(step, &[(height, at)])?;
+    ///         ctx.checkpoint_if_due(step, |dir| {
+    ///             std::fs::write(dir.join("at"), at.to_string())?;
+    ///             Ok(std::fs::write(dir.join("next"), (step + 1).to_string())?)
+    ///         })?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # }
+    /// # let host = gradtop_sdk::testing::TestHost::new();
+    /// # host.run_interrupted::<Walk>(4, &[]).assert_equals(&host.run::<Walk>(&[]));
+    /// ```
+    ///
+    /// A training whose end is not known beforehand takes `ctx.steps(start..)`, shows its own progress and leaves by `break`.
+    pub fn steps(&self, range: impl RangeBounds<i64>) -> Steps<'_> {
+        Steps::new(self, &range)
     }
 
     /// Whether a stop was asked for: one atomic load, for long work between two [`step_end`](Self::step_end).
@@ -215,6 +276,15 @@ impl Ctx {
     /// Whether a checkpoint is asked for or due. Ask after each step, before [`step_end`](Self::step_end).
     pub fn should_checkpoint(&self) -> bool {
         self.host.should_checkpoint()
+    }
+
+    /// Writes a [`checkpoint`](Self::checkpoint) if one is asked for or due: what a loop calls at the end of each step, whose
+    /// number is `step`.
+    ///
+    /// # Errors
+    /// As [`checkpoint`](Self::checkpoint).
+    pub fn checkpoint_if_due(&self, step: i64, save: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        if self.should_checkpoint() { self.checkpoint(step, save) } else { Ok(()) }
     }
 
     /// Writes a checkpoint: `save` gets a fresh, empty folder and puts everything there that

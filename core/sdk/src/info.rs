@@ -2,6 +2,7 @@
 
 use gradtop_abi::metric_flag;
 
+use crate::figure::{Figures, quoted};
 use crate::params::ParamSpec;
 
 /// Which direction of a metric is better.
@@ -83,10 +84,10 @@ impl Info {
         self
     }
 
-    /// Declares figures, as the TOML of figures.toml.
+    /// Declares figures.
     #[must_use]
-    pub fn figures(mut self, toml: &str) -> Self {
-        self.figures = Some(toml.into());
+    pub fn figures(mut self, figures: impl Into<Figures>) -> Self {
+        self.figures = Some(figures.into().toml().into());
         self
     }
 
@@ -283,20 +284,6 @@ fn is_name(text: &str, also: char) -> bool {
     text.len() <= 64
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == also)
-}
-
-/// A text as a basic string of TOML.
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => out.extend(format!("\\u{:04x}", u32::from(c)).chars()),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }
 
 fn repeated<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {

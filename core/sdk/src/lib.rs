@@ -21,10 +21,9 @@
 //!
 //!     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
 //!         let loss = ctx.series(Series::metric("loss"))?;
-//!         for step in 0..self.steps {
+//!         for step in ctx.steps(0..self.steps) {
+//!             let step = step?; // here a stop comes out
 //!             ctx.log(step, &[(loss, 0.5_f64.powi(step as i32))])?;
-//!             ctx.progress(step + 1, self.steps, "halving")?;
-//!             ctx.step_end()?;
 //!         }
 //!         Ok(())
 //!     }
@@ -40,29 +39,32 @@
 //! The crate's build script calls `gradtop_sdk_build::plugin()`, so that the library exports one symbol only.
 //! Panics are caught at the boundary and end the run as failed with their message; the plugin must therefore
 //! be built with `panic = "unwind"`, which is cargo's default. A panic of a thread that the experiment started fails the run
-//! at its next [`Ctx::step_end`] or at its end, also where the thread is joined: what may go wrong there returns a `Result`.
+//! at its next step or at its end, also where the thread is joined: what may go wrong there returns a `Result`.
 
 #[doc(hidden)]
 pub mod boundary;
 mod ctx;
 mod error;
 mod export;
+mod figure;
 mod info;
 mod params;
+mod steps;
 mod table;
 pub mod testing;
 
 pub use ctx::{Ctx, Device, Series, SeriesId};
 pub use error::{Context, Error, ErrorKind, Result};
+pub use figure::{Axis, By, Figure, Figures, Mark, Panel, Source};
 pub use gradtop_sdk_derive::Params;
 pub use info::{Goal, Info, Metric, Preset};
 pub use params::{ParamKind, ParamSpec, Params, Value, Values};
+pub use steps::Steps;
 pub use table::Column;
 
 /// An experiment: its parameters are the struct's fields, see [`Params`].
 ///
-/// `run` is called once on a fresh value, on the one thread that may call [`Ctx::step_end`] and
-/// [`Ctx::checkpoint`].
+/// `run` is called once on a fresh value, on the one thread that may call [`Ctx::steps`] and [`Ctx::checkpoint`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an experiment",
     label = "this type does not implement `gradtop_sdk::Experiment`",
@@ -84,14 +86,15 @@ pub trait Experiment: Params {
     /// Trains.
     ///
     /// # Errors
-    /// Whatever ends the run: a stop passed on from [`Ctx::step_end`] ends it as stopped, all else as failed.
+    /// Whatever ends the run: a stop passed on from [`Ctx::steps`] ends it as stopped, all else as failed.
     fn run(&mut self, ctx: &mut Ctx) -> Result<()>;
 }
 
 /// What an experiment needs: `use gradtop_sdk::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        Column, Ctx, Device, Error, Experiment, Goal, Info, Metric, Params, Result, Series, SeriesId,
+        Axis, By, Column, Ctx, Device, Error, Experiment, Figure, Goal, Info, Mark, Metric, Panel, Params,
+        Result, Series, SeriesId,
     };
     pub use crate::{Context as _, ErrorKind};
 }

@@ -78,11 +78,9 @@ mod descent {
         fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
             let loss = ctx.series(Series::metric("loss").split("train"))?;
             let mut x = 3.0_f64;
-            for step in 0..self.steps {
-                ctx.log(step, &[(loss, x * x)])?;
+            for step in ctx.steps(0..self.steps) {
+                ctx.log(step?, &[(loss, x * x)])?;
                 x -= self.lr * 2.0 * x;
-                ctx.progress(step + 1, self.steps, "training")?;
-                ctx.step_end()?;
             }
             Ok(())
         }

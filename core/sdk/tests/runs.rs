@@ -45,18 +45,17 @@ impl Experiment for Walk {
             let (step, value) = text.split_once(' ').ok_or("the checkpoint is damaged")?;
             (start, at) = (step.parse::<i64>()? + 1, value.parse()?);
         }
-        for step in start..self.steps {
+        for step in ctx.steps(start..self.steps).phase("walking") {
+            let step = step?;
             let bits = (ctx.seed() + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(step as u32);
             at += if bits & 1 == 0 { self.size } else { -self.size };
             ctx.log_epoch(step, step as f64 / 2.0, &[(position, at)])?;
-            ctx.progress(step + 1, self.steps, "walking")?;
-            if self.checkpoints && ctx.should_checkpoint() {
-                ctx.checkpoint(step, |dir| {
+            if self.checkpoints {
+                ctx.checkpoint_if_due(step, |dir| {
                     ctx.debug("saving")?;
                     Ok(fs::write(dir.join("state"), format!("{step} {at}"))?)
                 })?;
             }
-            ctx.step_end()?;
         }
         match self.kind.as_str() {
             "tables" => tables(ctx, self.steps)?,

@@ -9,7 +9,6 @@ pub mod conclusion;
 pub mod curvature;
 pub mod data;
 pub mod ensemble;
-pub mod figures;
 pub mod functions;
 pub mod instruments;
 pub mod levenberg_marquardt;

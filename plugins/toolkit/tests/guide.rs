@@ -61,19 +61,15 @@ mod digits {
             if let Some(dir) = ctx.resume_dir() {
                 ensemble.restore("digits", &Saved::read(&dir.join("digits.safetensors"))?)?;
             }
-            while ensemble.step() < self.steps {
+            for step in ctx.steps(ensemble.step()..self.steps) {
+                let step = step? + 1;
                 probe.advance(ctx, &mut ensemble, &train)?;
-                let step = ensemble.step();
                 ctx.log_epoch(step, ensemble.epoch(), &[(loss, ensemble.batch_loss()?[0])])?;
-                ctx.progress(step, self.steps, "training")?;
-                if ctx.should_checkpoint() {
-                    ctx.checkpoint(step, |dir| {
-                        let mut saving = Saving::default();
-                        ensemble.save("digits", &mut saving)?;
-                        Ok(saving.write(&dir.join("digits.safetensors"))?)
-                    })?;
-                }
-                ctx.step_end()?;
+                ctx.checkpoint_if_due(step, |dir| {
+                    let mut saving = Saving::default();
+                    ensemble.save("digits", &mut saving)?;
+                    Ok(saving.write(&dir.join("digits.safetensors"))?)
+                })?;
             }
             Ok(())
         }

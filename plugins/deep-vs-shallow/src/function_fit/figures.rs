@@ -1,6 +1,6 @@
-//! The figures, as TOML: loss, fit and residuals, a panel for each function.
+//! The figures: loss, fit and residuals, a panel for each function.
 
-use gradtop_toolkit::figures::{Figures, quoted};
+use gradtop_sdk::prelude::*;
 
 use super::FunctionFit;
 use super::tables::{predictions_of, shape};
@@ -8,7 +8,7 @@ use super::target::{Target, variance};
 use super::training::Training;
 
 /// The run's figures.
-pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> String {
+pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> [Figure; 3] {
     let setup = training.setup();
     let models: Vec<String> = training.fits[..setup.models.len()]
         .iter()
@@ -17,70 +17,39 @@ pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> S
         })
         .collect();
     let settings = format!("tanh networks {}; {}.", models.join(", "), params.in_words(seed));
-    let mut figures = Figures::default();
-
-    figures.figure("loss",
-        "Loss on the whole grid",
-        &format!(
-            "Mean squared error over all points with fixed weights: mean of the trials, band from lowest to highest. \
+    let panels = |panel: fn(&Target) -> Panel| {
+        let titled = move |target| panel(target).title(format!("{}: {}", target.name, target.formula));
+        setup.targets.iter().map(titled)
+    };
+    let loss = Figure::new("loss", "Loss on the whole grid").caption(format!(
+        "Mean squared error over all points with fixed weights: mean of the trials, band from lowest to highest. \
          The level line is the function's variance: the loss of predicting its mean. {settings}"
-        ),
-    );
-    for target in &setup.targets {
-        panel(&mut figures, target, "{ label = \"step\" }", "{ label = \"MSE\", scale = \"log\" }");
-        figures.mark(&format!(
-                "type = \"line\"\nmetric = \"loss\"\nsplit = {}\nby = [\"model\"]\naggregate = \"mean\"\nband = \"minmax\"",
-                quoted(&target.name)
-            ),
-        );
-        let baseline = variance(&target.values);
-        if baseline > 0.0 {
-            figures.mark(&format!("type = \"rule\"\ny = {baseline:e}\nlabel = \"variance of the function\""));
-        }
-    }
-
-    figures.figure(
-        "fit",
-        "Predictions over the function",
-        &format!(
-            "The latest table of predictions: mean of the trials, band from lowest to highest. {settings}"
-        ),
-    );
-    for target in &setup.targets {
-        panel(&mut figures, target, "{ label = \"x\" }", "{ label = \"f(x)\" }");
-        figures.mark(&format!(
-                "type = \"line\"\ntable = {}\nxcol = \"x\"\nycol = \"truth\"\nby = []\naggregate = \"mean\"\nlabel = \"truth\"",
-                quoted(&predictions_of(&target.name))
-            ),
-        );
-        curves(&mut figures, target, "prediction");
-    }
-
-    figures.figure(
-        "residuals",
-        "Residuals",
-        &format!("Prediction minus function: mean of the trials, band from lowest to highest. {settings}"),
-    );
-    for target in &setup.targets {
-        panel(&mut figures, target, "{ label = \"x\" }", "{ label = \"prediction - f(x)\" }");
-        figures.mark("type = \"rule\"\ny = 0.0");
-        curves(&mut figures, target, "residual");
-    }
-    figures.toml()
+    ));
+    let fit = Figure::new("fit", "Predictions over the function").caption(format!(
+        "The latest table of predictions: mean of the trials, band from lowest to highest. {settings}"
+    ));
+    let residuals = Figure::new("residuals", "Residuals").caption(format!(
+        "Prediction minus function: mean of the trials, band from lowest to highest. {settings}"
+    ));
+    [
+        loss.panels(panels(|target| {
+            let line = Mark::line("loss").split(&target.name).by([By::Model]).mean().band();
+            let baseline = variance(&target.values);
+            let level = (baseline > 0.0).then(|| Mark::level(baseline).label("variance of the function"));
+            Panel::new("step", Axis::log("MSE")).mark(line).marks(level)
+        })),
+        fit.panels(panels(|target| {
+            let truth = Mark::line((predictions_of(&target.name), "x", "truth")).together().mean();
+            Panel::new("x", "f(x)").mark(truth.label("truth")).marks(curves(target, "prediction"))
+        })),
+        residuals.panels(panels(|target| {
+            Panel::new("x", "prediction - f(x)").mark(Mark::level(0.0)).marks(curves(target, "residual"))
+        })),
+    ]
 }
 
 /// One line a model from a column of the predictions, and the places where the function jumps.
-fn curves(figures: &mut Figures, target: &Target, column: &str) {
-    figures.mark(&format!(
-            "type = \"line\"\ntable = {}\nxcol = \"x\"\nycol = \"{column}\"\nby = [\"model\"]\naggregate = \"mean\"\nband = \"minmax\"",
-            quoted(&predictions_of(&target.name))
-        ),
-    );
-    for jump in &target.jumps {
-        figures.mark(&format!("type = \"rule\"\nx = {jump:?}"));
-    }
-}
-
-fn panel(figures: &mut Figures, target: &Target, x: &str, y: &str) {
-    figures.panel(&format!("{}: {}", target.name, target.formula), x, y);
+fn curves(target: &Target, column: &str) -> impl Iterator<Item = Mark> {
+    let line = Mark::line((predictions_of(&target.name), "x", column)).by([By::Model]).mean().band();
+    std::iter::once(line).chain(target.jumps.iter().copied().map(Mark::upright))
 }

@@ -128,7 +128,7 @@ impl Experiment for FunctionFit {
             ctx.debug(format!("{threads} of {} threads: the tensors are small", ctx.threads()))?;
         }
         let mut training = Training::new(self.setup(ctx.seed(), device)?)?;
-        ctx.declare_figures(&figures::declare(self, &training, ctx.seed()))?;
+        ctx.declare_figures(figures::declare(self, &training, ctx.seed()))?;
         let series = declare_series(ctx, &training)?;
         let mut instruments =
             Instruments::new(&self.instruments, ctx.seed(), &format!("{}.", self.in_words(ctx.seed())));
@@ -140,10 +140,10 @@ impl Experiment for FunctionFit {
             tables::models(ctx, &training)?;
             self.evaluate(ctx, &mut training, &series)?;
         }
-        while training.step() < self.steps {
+        for step in ctx.steps(training.step()..self.steps) {
+            let step = step? + 1;
             training.advance()?;
             training.log_readings(ctx)?;
-            let step = training.step();
             if step % self.log_every == 0 {
                 self.log_batch_losses(ctx, &mut training, &series)?;
             }
@@ -153,13 +153,7 @@ impl Experiment for FunctionFit {
             if self.table_every > 0 && step % self.table_every == 0 && step < self.steps {
                 tables::predictions(ctx, &training, self.table_points as usize)?;
             }
-            if step % 20 == 0 || step == self.steps {
-                ctx.progress(step, self.steps, "training")?;
-            }
-            if ctx.should_checkpoint() {
-                ctx.checkpoint(step, |dir| training.save(dir))?;
-            }
-            ctx.step_end()?;
+            ctx.checkpoint_if_due(step, |dir| training.save(dir))?;
         }
         tables::predictions(ctx, &training, self.table_points as usize)?;
         let conclusion = Conclusion::of(&training)?;

@@ -1,6 +1,6 @@
-//! The figures, as TOML: curves of loss, accuracy and error, then confusions and mistakes.
+//! The figures: curves of loss, accuracy and error, then confusions and mistakes.
 
-use gradtop_toolkit::figures::{Figures, axis, quoted};
+use gradtop_sdk::prelude::*;
 
 use super::ImageClassification;
 use super::findings::Findings;
@@ -19,39 +19,31 @@ pub(super) fn settings(params: &ImageClassification, training: &Training, seed: 
 }
 
 /// What is known from the start: the curves of all models, a panel for the training and the test set of each data set.
-pub(super) fn curves(params: &ImageClassification, training: &Training, seed: u64) -> String {
-    let settings = settings(params, training, seed);
-    let mut figures = Figures::default();
-    for (metric, title, label, scale) in [
-        ("loss", "Loss on the whole sets", "cross entropy, nats", "log"),
-        ("accuracy", "Accuracy on the whole sets", "share classified right", "linear"),
-        ("error", "Error on the whole sets", "share classified wrong", "log"),
-    ] {
-        let caption = format!(
-            "With fixed weights, over all images of the set: mean of the trials, band from lowest to highest. {settings}"
-        );
-        figures.figure(metric, title, &caption);
-        for task in training.tasks() {
-            for part in ["train", "test"] {
-                let set = if part == "train" { "training set" } else { "test set" };
-                figures.panel(
-                    &format!("{}, {set}", task.title),
-                    "{ label = \"epoch\" }",
-                    &axis(label, scale),
-                );
-                let split = quoted(&format!("{}-{part}", task.name));
-                figures.mark(&format!(
-                        "type = \"line\"\nmetric = \"{metric}\"\nsplit = {split}\nx = \"epoch\"\nby = [\"model\"]\naggregate = \"mean\"\nband = \"minmax\""
-                    ),
-                );
-                if metric == "loss" {
-                    let chance = 10_f64.ln();
-                    figures.mark(&format!("type = \"rule\"\ny = {chance}\nlabel = \"ln 10: knows nothing\""));
-                }
-            }
-        }
-    }
-    figures.toml()
+pub(super) fn curves(params: &ImageClassification, training: &Training, seed: u64) -> [Figure; 3] {
+    let caption = format!(
+        "With fixed weights, over all images of the set: mean of the trials, band from lowest to highest. {}",
+        settings(params, training, seed)
+    );
+    let figure = |metric: &str, title: &str, axis: &Axis| {
+        let panels = training.tasks().iter().flat_map(|task| {
+            [("train", "training set"), ("test", "test set")].map(|(part, set)| {
+                let split = format!("{}-{part}", task.name);
+                let line = Mark::line(metric).split(&split).over_epochs().by([By::Model]).mean().band();
+                let chance =
+                    (metric == "loss").then(|| Mark::level(10_f64.ln()).label("ln 10: knows nothing"));
+                Panel::new("epoch", axis.clone())
+                    .title(format!("{}, {set}", task.title))
+                    .mark(line)
+                    .marks(chance)
+            })
+        });
+        Figure::new(metric, title).caption(&caption).panels(panels)
+    };
+    [
+        figure("loss", "Loss on the whole sets", &Axis::log("cross entropy, nats")),
+        figure("accuracy", "Accuracy on the whole sets", &Axis::linear("share classified right")),
+        figure("error", "Error on the whole sets", &Axis::log("share classified wrong")),
+    ]
 }
 
 /// What is known at the end: a panel for each network and data set.
@@ -60,51 +52,39 @@ pub(super) fn findings(
     training: &Training,
     all: &[Findings],
     seed: u64,
-) -> String {
-    let settings = settings(params, training, seed);
-    let mut figures = Figures::default();
+) -> Vec<Figure> {
+    let settings = format!("{}{}", names(training), settings(params, training, seed));
+    let task = |found: &Findings| &training.tasks()[found.task];
+    let mut figures = Vec::new();
     if all.is_empty() {
-        return figures.toml();
+        return figures;
     }
-    let caption = format!(
+    let panels = all.iter().map(|found| {
+        let table = confusion_of(task(found).name, found.model);
+        Panel::new("taken for", "truth")
+            .title(format!("{}, {}", task(found).title, found.model))
+            .mark(Mark::heatmap(&table, "prediction", "truth", "count").log().label("images"))
+    });
+    figures.push(Figure::new("confusion", "Confusion on the test set").panels(panels).caption(format!(
         "Test images of each true class taken for each class, all trials together, by the colour of the logarithm of their number; \
-         blank: none. {}{settings}",
-        names(training)
-    );
-    figures.figure("confusion", "Confusion on the test set", &caption);
-    for found in all {
-        let task = &training.tasks()[found.task];
-        figures.panel(
-            &format!("{}, {}", task.title, found.model),
-            "{ label = \"taken for\" }",
-            "{ label = \"truth\" }",
-        );
-        figures.mark(&format!(
-                "type = \"heatmap\"\ntable = {}\nxcol = \"prediction\"\nycol = \"truth\"\nzcol = \"count\"\nscale = \"log\"\nlabel = \"images\"",
-                quoted(&confusion_of(task.name, found.model))
-            ),
-        );
+         blank: none. {settings}"
+    )));
+    let wrong: Vec<&Findings> = all.iter().filter(|found| !found.mistakes.is_empty()).collect();
+    if wrong.is_empty() {
+        return figures;
     }
-    if all.iter().all(|found| found.mistakes.is_empty()) {
-        return figures.toml();
-    }
-    let caption = format!(
-        "Test images that more than half of the trials get wrong, those of the highest mean cross entropy first, in reading order. \
-         Above each panel: truth > what it is most often taken for. {}{settings}",
-        names(training)
-    );
-    figures.figure("mistakes", "The worst mistakes on the test set", &caption);
-    for found in all.iter().filter(|found| !found.mistakes.is_empty()) {
-        let task = &training.tasks()[found.task];
+    let panels = wrong.into_iter().map(|found| {
         let list: Vec<String> =
             found.mistakes.iter().map(|m| format!("{}>{}", m.truth, m.prediction)).collect();
-        figures.panel(&format!("{}, {}: {}", task.title, found.model, list.join(" ")), "{}", "{}");
-        figures.mark(&format!(
-            "type = \"image\"\ntable = {}\nzcol = \"image\"",
-            quoted(&mistakes_of(task.name, found.model))
-        ));
-    }
-    figures.toml()
+        Panel::new("", "")
+            .title(format!("{}, {}: {}", task(found).title, found.model, list.join(" ")))
+            .mark(Mark::image(&mistakes_of(task(found).name, found.model), "image"))
+    });
+    figures.push(Figure::new("mistakes", "The worst mistakes on the test set").panels(panels).caption(format!(
+        "Test images that more than half of the trials get wrong, those of the highest mean cross entropy first, in reading order. \
+         Above each panel: truth > what it is most often taken for. {settings}"
+    )));
+    figures
 }
 
 /// What the numbers of classes mean, where they are no digits.

@@ -171,7 +171,7 @@ impl Experiment for ImageClassification {
         let mut training = Training::new(self.setup(ctx.seed(), device, ctx.threads())?)?;
         let total = self.epochs * training.steps_per_epoch();
         let work = Work::of(self, &training);
-        ctx.declare_figures(&figures::curves(self, &training, ctx.seed()))?;
+        ctx.declare_figures(figures::curves(self, &training, ctx.seed()))?;
         let series = declare_series(ctx, &training)?;
         let settings = figures::settings(self, &training, ctx.seed());
         training.watch(ctx, &mut Instruments::new(&self.instruments, ctx.seed(), &settings))?;
@@ -181,25 +181,23 @@ impl Experiment for ImageClassification {
         } else {
             tables::models(ctx, &training)?;
         }
-        loop {
-            let step = training.step();
+        for turn in ctx.steps(0..) {
+            turn?;
+            if !work.is_evaluated(training.step()) || training.is_evaluated() {
+                if training.step() == total {
+                    break;
+                }
+                let losses = training.advance(self.burst(training.step(), training.steps_per_epoch()))?;
+                training.log_readings(ctx)?;
+                log_batch_losses(ctx, &mut training, &series, &losses, self.log_every)?;
+                ctx.progress(work.before(training.step()), work.total(), "training")?;
+            }
             evaluate(ctx, &mut training, &series, &work)?;
-            if ctx.should_checkpoint() {
-                ctx.checkpoint(step, |dir| training.save(dir))?;
-            }
-            ctx.step_end()?;
-            if step == total {
-                break;
-            }
-            let steps = self.burst(step, training.steps_per_epoch());
-            let losses = training.advance(steps)?;
-            training.log_readings(ctx)?;
-            log_batch_losses(ctx, &mut training, &series, &losses, self.log_every)?;
-            ctx.progress(work.before(training.step()), work.total(), "training")?;
+            ctx.checkpoint_if_due(training.step(), |dir| training.save(dir))?;
         }
         let findings = findings::of(&mut training, self.mistakes as usize)?;
         tables::findings(ctx, &training, &findings)?;
-        ctx.declare_figures(&figures::findings(self, &training, &findings, ctx.seed()))?;
+        ctx.declare_figures(figures::findings(self, &training, &findings, ctx.seed()))?;
         Conclusion::of(&training).write(ctx, training.step())
     }
 }

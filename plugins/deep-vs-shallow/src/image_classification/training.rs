@@ -290,6 +290,11 @@ impl Training {
         self.fits.iter().filter(|fit| which(fit)).map(|fit| of(fit) as i64).sum()
     }
 
+    /// Whether every network has been evaluated at this step, or has diverged.
+    pub fn is_evaluated(&self) -> bool {
+        self.fits.iter().all(|fit| !fit.is_due(self.step))
+    }
+
     /// Images that need no evaluation at this step any more.
     pub fn seen(&self) -> i64 {
         self.images(|fit| !fit.is_due(self.step))

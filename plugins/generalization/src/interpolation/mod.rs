@@ -121,7 +121,7 @@ impl Experiment for Interpolation {
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
         let (device, _no_graphs) = runtime::prepare(ctx);
         let plan = self.plan(ctx.seed(), device)?;
-        ctx.declare_figures(&figures::training(&plan))?;
+        ctx.declare_figures(figures::training(&plan))?;
         let series = plan.roles.iter().map(|role| declare(ctx, role)).collect::<Result<Vec<_>>>()?;
         let probes = self.probes(ctx, &plan)?;
         let mut walk = if let Some(dir) = ctx.resume_dir() {
@@ -131,7 +131,8 @@ impl Experiment for Interpolation {
         } else {
             Walk::new(&plan)?
         };
-        while !walk.is_done() {
+        for step in ctx.steps(walk.step()..plan.steps()) {
+            step?;
             runtime::set_threads(walk.useful_threads(ctx.threads()));
             walk.advance_by(|role, ensemble| probes[role].advance(ctx, ensemble, &plan.sets[0]))?;
             if let Some((role, epoch, true)) = walk.place() {
@@ -149,17 +150,12 @@ impl Experiment for Interpolation {
                     ctx.log(walk.step(), &[(ctx.series(series)?, barrier)])?;
                 }
             }
-            if walk.step() % 50 == 0 || !walk.is_training() || walk.is_done() {
-                ctx.progress(walk.step(), plan.steps(), &walk.phase())?;
-            }
-            if ctx.should_checkpoint() {
-                ctx.checkpoint(walk.step(), |dir| walk.save(dir))?;
-            }
-            ctx.step_end()?;
+            ctx.progress(walk.step(), plan.steps(), &walk.phase())?;
+            ctx.checkpoint_if_due(walk.step(), |dir| walk.save(dir))?;
         }
         let lines = walk.lines()?;
         tables::write(ctx, &plan, &lines)?;
-        ctx.declare_figures(&figures::lines(&plan, &lines))?;
+        ctx.declare_figures(figures::lines(&plan, &lines))?;
         conclusion::write(ctx, &plan, &lines)
     }
 }

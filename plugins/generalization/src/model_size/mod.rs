@@ -128,14 +128,16 @@ impl Experiment for ModelSize {
 
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
         let (device, _no_graphs) = runtime::prepare(ctx);
-        ctx.declare_figures(&figures::declare(self, ctx.seed())?)?;
+        ctx.declare_figures(figures::declare(self, ctx.seed())?)?;
         let mut state = State::new(self, ctx.seed(), device, ctx.threads())?;
         if let Some(dir) = ctx.resume_dir() {
             state.restore(ctx, dir)?;
             ctx.info(format!("going on at {} of {} sizes", state.done() + 1, state.units().len()))?;
         }
         let total = state.total();
-        while let Some(unit) = state.unit() {
+        for turn in ctx.steps(0..) {
+            turn?;
+            let Some(unit) = state.unit() else { break };
             let ended = state.advance(ctx)?;
             // In thousandths: multiplications would be taken for steps while there are few of both.
             let share = state.cost_done() as f64 / total.max(1) as f64;
@@ -143,10 +145,7 @@ impl Experiment for ModelSize {
             if ended {
                 state.results.write(ctx, state.step())?;
             }
-            if ctx.should_checkpoint() {
-                ctx.checkpoint(state.step(), |dir| state.save(dir))?;
-            }
-            ctx.step_end()?;
+            ctx.checkpoint_if_due(state.step(), |dir| state.save(dir))?;
         }
         conclusion::write(ctx, self, &state.results, state.step())
     }

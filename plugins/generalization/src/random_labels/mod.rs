@@ -140,7 +140,7 @@ impl Experiment for RandomLabels {
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
         let (device, _no_graphs) = runtime::prepare(ctx);
         let mut training = Training::new(self.setup(ctx.seed(), device, ctx.threads())?)?;
-        ctx.declare_figures(&figures::declare(self, &training, ctx.seed()))?;
+        ctx.declare_figures(figures::declare(self, &training, ctx.seed()))?;
         let series = declare_series(ctx, &training, self.trials)?;
         let caption = format!("{}.", self.in_words(ctx.seed()));
         training.watch(ctx, &mut Instruments::new(&self.instruments, ctx.seed(), &caption))?;
@@ -148,7 +148,11 @@ impl Experiment for RandomLabels {
             training.restore(dir)?;
             ctx.info(format!("going on after round {}", training.rounds()))?;
         }
-        while !training.finished() {
+        for round in ctx.steps(training.rounds()..) {
+            round?;
+            if training.finished() {
+                break;
+            }
             let before = training.groups().iter().filter(|group| group.finished).count();
             // A round that a stop cuts short is saved as far as it came.
             let rows = training.round(&|| ctx.should_stop())?;
@@ -161,10 +165,7 @@ impl Experiment for RandomLabels {
             }
             let (done, total) = training.work();
             ctx.progress(done, total, "training")?;
-            if ctx.should_checkpoint() {
-                ctx.checkpoint(training.rounds(), |dir| training.save(dir))?;
-            }
-            ctx.step_end()?;
+            ctx.checkpoint_if_due(training.rounds(), |dir| training.save(dir))?;
         }
         conclusion::write(ctx, &training, self.epochs)
     }

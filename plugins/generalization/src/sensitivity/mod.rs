@@ -187,7 +187,7 @@ impl Experiment for Sensitivity {
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
         let (device, _no_graphs) = runtime::prepare(ctx);
         let plan = self.plan(ctx.seed(), device)?;
-        ctx.declare_figures(&figures::progress(&plan))?;
+        ctx.declare_figures(figures::progress(&plan))?;
         let followed = plan
             .legs
             .iter()
@@ -203,20 +203,21 @@ impl Experiment for Sensitivity {
             record(ctx, &plan, &course, &followed)?;
             course
         };
-        while !course.is_done() {
+        for step in ctx.steps(course.step()..) {
+            step?;
+            if course.is_done() {
+                break;
+            }
             runtime::set_threads(course.useful_threads(ctx.threads()));
             course.advance_by(|leg, ensemble, train| probes[leg].advance(ctx, ensemble, train))?;
             record(ctx, &plan, &course, &followed)?;
             let (done, total) = course.progress();
             ctx.progress(done, total, &course.phase())?;
-            if ctx.should_checkpoint() {
-                ctx.checkpoint(course.step(), |dir| course.save(dir))?;
-            }
-            ctx.step_end()?;
+            ctx.checkpoint_if_due(course.step(), |dir| course.save(dir))?;
         }
         let (step, networks) = (course.step(), course.networks());
         tables::write(ctx, &plan, networks, course.edge(), step)?;
-        ctx.declare_figures(&figures::results(&plan, networks, course.edge()))?;
+        ctx.declare_figures(figures::results(&plan, networks, course.edge()))?;
         conclusion::write(ctx, &plan, networks, course.edge(), step)
     }
 }

@@ -1,61 +1,49 @@
-//! The figures, as TOML.
+//! The figures.
 
+use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::significant;
-use gradtop_toolkit::figures::{Figures, axis, quoted};
 
 use super::ErrorSurface;
 use super::survey::{Plan, StageKind, Survey};
 use super::tables::{name, slices};
 
 /// The loss while training.
-pub(super) fn training(plan: &Plan) -> String {
-    let mut figures = Figures::default();
+pub(super) fn training(plan: &Plan) -> Figure {
     let words: Vec<String> = plan.tasks.iter().map(|task| format!("{}: {}", task.name, task.words)).collect();
-    figures.figure(
-        "training",
-        "Loss while training",
-        &format!(
-            "With fixed weights, on the samples that the surfaces are evaluated on, at each of {} snapshots. {}; seed {}.",
-            plan.snapshots,
-            words.join(". "),
-            plan.seed
-        ),
-    );
-    for task in &plan.tasks {
-        figures.panel(task.name, &axis("epoch", "linear"), &axis("loss", "log"));
-        figures.mark(&format!(
-            "type = \"line\"\nmetric = \"loss\"\nmodel = \"{}\"\nx = \"epoch\"\nby = [\"split\"]",
-            task.name
-        ));
-    }
-    figures.toml()
+    let panels = plan.tasks.iter().map(|task| {
+        Panel::new("epoch", Axis::log("loss"))
+            .title(task.name)
+            .mark(Mark::line("loss").model(task.name).over_epochs().by([By::Split]))
+    });
+    Figure::new("training", "Loss while training").panels(panels).caption(format!(
+        "With fixed weights, on the samples that the surfaces are evaluated on, at each of {} snapshots. {}; seed {}.",
+        plan.snapshots,
+        words.join(". "),
+        plan.seed
+    ))
 }
 
 /// The figures of the surface that has just been finished.
-pub(super) fn surface(params: &ErrorSurface, plan: &Plan, survey: &Survey<'_>) -> String {
+pub(super) fn surface(params: &ErrorSurface, plan: &Plan, survey: &Survey<'_>) -> Vec<Figure> {
     let (kind, task) = (survey.kind(), survey.task());
-    let mut figures = Figures::default();
     let table = name(kind, task.name);
     let settings = format!("{}; seed {}.", task.words, plan.seed);
     let Some(axes) = survey.axes() else {
-        if kind == StageKind::Line {
-            figures.figure(
-                &table,
-                &format!("From the initial to the final parameters: {}", task.name),
-                &format!(
-                    "Loss at (1 - α) times the initial plus α times the final parameters, {} points; 0 and 1 are the two \
-                     networks themselves. {settings}",
-                    plan.line_points
-                ),
-            );
-            figures.panel("", &axis("α", "linear"), &axis("loss", "log"));
-            figures.mark(&format!(
-                "type = \"line\"\ntable = {}\nxcol = \"alpha\"\nycol = \"loss\"\nby = [\"split\"]",
-                quoted(&table)
-            ));
-            figures.upright(0.0).upright(1.0);
+        if kind != StageKind::Line {
+            return Vec::new();
         }
-        return figures.toml();
+        let line = Figure::new(&table, format!("From the initial to the final parameters: {}", task.name))
+            .caption(format!(
+                "Loss at (1 - α) times the initial plus α times the final parameters, {} points; 0 and 1 are the two \
+                 networks themselves. {settings}",
+                plan.line_points
+            ))
+            .panel(
+                Panel::new("α", Axis::log("loss"))
+                    .mark(Mark::line((&table, "alpha", "loss")).by([By::Split]))
+                    .marks([0.0, 1.0].map(Mark::upright)),
+            );
+        return vec![line];
     };
     let (title, caption, x, y) = match kind {
         StageKind::Path => (
@@ -89,38 +77,36 @@ pub(super) fn surface(params: &ErrorSurface, plan: &Plan, survey: &Survey<'_>) -
             "direction 2".to_owned(),
         ),
     };
-    figures.figure(
-        &table,
-        &format!("{title}: {}", task.name),
-        &format!("{caption} {0} by {0} points about the final parameters at (0, 0). {settings}", plan.grid),
-    );
-    figures.panel("", &axis(&x, "linear"), &axis(&y, "linear"));
-    let field =
-        format!("table = {}\nxcol = \"x\"\nycol = \"y\"\nzcol = \"loss\"\nscale = \"log\"", quoted(&table));
-    figures.mark(&format!("type = \"heatmap\"\n{field}")).mark(&format!("type = \"contour\"\n{field}"));
-    if kind == StageKind::Path {
-        figures.mark(&format!(
-            "type = \"scatter\"\ntable = {}\nxcol = \"x\"\nycol = \"y\"\nlabel = \"snapshots\"\njoined = true",
-            quoted(&format!("snapshots-{}", task.name))
-        ));
+    let plane = Panel::new(&x, &y)
+        .mark(Mark::heatmap(&table, "x", "y", "loss").log())
+        .mark(Mark::contour(&table, "x", "y", "loss").log());
+    let plane = if kind == StageKind::Path {
+        let snapshots = (format!("snapshots-{}", task.name), "x", "y");
+        plane.mark(Mark::scatter(snapshots).label("snapshots").joined())
     } else {
-        figures.upright(0.0).level(0.0, "");
-    }
-    figures.figure(
-        &format!("slices-{table}"),
-        &format!("{title}, slices through its centre: {}", task.name),
-        &format!(
+        plane.mark(Mark::upright(0.0)).mark(Mark::level(0.0))
+    };
+    let slice = |which: &str, label: &str| {
+        let table = slices(kind, task.name, which);
+        Panel::new("position", "loss")
+            .title(label)
+            .mark(Mark::line((table, "position", "value")).by(["curve"]))
+            .mark(Mark::upright(0.0))
+    };
+    vec![
+        Figure::new(&table, format!("{title}: {}", task.name)).panel(plane).caption(format!(
+            "{caption} {0} by {0} points about the final parameters at (0, 0). {settings}",
+            plan.grid
+        )),
+        Figure::new(
+            format!("slices-{table}"),
+            format!("{title}, slices through its centre: {}", task.name),
+        )
+        .caption(format!(
             "Loss along each axis through the final parameters, and what the Hessian alone says: its centre plus half the \
              curvature times the squared distance. {settings}"
-        ),
-    );
-    for (which, label) in [("x", &x), ("y", &y)] {
-        figures.panel(label, &axis("position", "linear"), &axis("loss", "linear"));
-        figures.mark(&format!(
-            "type = \"line\"\ntable = {}\nxcol = \"position\"\nycol = \"value\"\nby = [\"curve\"]",
-            quoted(&slices(kind, task.name, which))
-        ));
-        figures.upright(0.0);
-    }
-    figures.toml()
+        ))
+        .panel(slice("x", &x))
+        .panel(slice("y", &y)),
+    ]
 }

@@ -126,7 +126,7 @@ impl Experiment for ErrorSurface {
                 Ok(std::iter::once(of("train")?).chain(test).collect())
             })
             .collect::<Result<_>>()?;
-        ctx.declare_figures(&figures::training(&plan))?;
+        ctx.declare_figures(figures::training(&plan))?;
         let probes = self.probes(ctx, &plan)?;
         let mut survey = if let Some(dir) = ctx.resume_dir() {
             let survey = Survey::restore(&plan, dir)?;
@@ -137,22 +137,18 @@ impl Experiment for ErrorSurface {
             record(ctx, &survey, &series)?;
             survey
         };
-        while !survey.is_done() {
+        for step in ctx.steps(survey.step()..plan.steps()) {
+            step?;
             // Small networks are slower on several threads, which wait longer than they compute.
             runtime::set_threads(if survey.is_small() { 1 } else { ctx.threads() });
             survey.advance_by(|i, task, ensemble| probes[i].advance(ctx, ensemble, task.samples()))?;
             record(ctx, &survey, &series)?;
             if survey.stage_is_done() && !survey.is_training() {
                 tables::write(ctx, &survey)?;
-                ctx.declare_figures(&figures::surface(self, &plan, &survey))?;
+                ctx.declare_figures(figures::surface(self, &plan, &survey))?;
             }
-            if survey.step() % 20 == 0 || survey.stage_is_done() || !survey.is_training() {
-                ctx.progress(survey.step(), plan.steps(), &survey.phase())?;
-            }
-            if ctx.should_checkpoint() {
-                ctx.checkpoint(survey.step(), |dir| survey.save(dir))?;
-            }
-            ctx.step_end()?;
+            ctx.progress(survey.step(), plan.steps(), &survey.phase())?;
+            ctx.checkpoint_if_due(survey.step(), |dir| survey.save(dir))?;
         }
         conclusion::write(ctx, &plan, &survey)
     }

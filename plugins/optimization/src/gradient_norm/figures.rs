@@ -1,6 +1,6 @@
-//! The figures, as TOML: each task's norms over its loss, and all norms against losses.
+//! The figures: each task's norms over its loss, and all norms against losses.
 
-use gradtop_toolkit::figures::{Figures, axis};
+use gradtop_sdk::prelude::*;
 use gradtop_toolkit::mlp::{Activation, Loss};
 
 use super::GradientNorm;
@@ -24,78 +24,64 @@ pub(super) fn settings(task: &Task) -> String {
     )
 }
 
-pub(super) fn declare(params: &GradientNorm, tasks: &[Task], seed: u64) -> String {
+pub(super) fn declare(params: &GradientNorm, tasks: &[Task], seed: u64) -> Vec<Figure> {
     let trials = if params.trials == 1 { "1 trial".to_owned() } else { format!("{} trials", params.trials) };
-    let steps = axis("step", "linear");
-    let mut figures = Figures::default();
-    for task in tasks {
-        let name = &task.name;
-        let line = |metric: &str, by: &str, label: &str| {
-            format!(
-                "type = \"line\"\nmetric = \"{metric}\"\nsplit = \"{name}\"\nby = [{by}]\naggregate = \"mean\"\nband = \"minmax\"{label}"
-            )
-        };
+    let over = |task: &Task| {
+        let line = |metric: &str| Mark::line(metric).split(&task.name).together().mean().band();
         let loss = match task.ensemble.mlp.loss() {
             Loss::MeanSquared => "mean squared error",
             Loss::CrossEntropy => "cross entropy",
         };
-        figures
-            .figure(
-                name,
-                &format!("Gradient norm and loss: {name}"),
-                &format!(
-                    "Over {}, with fixed weights, every {} steps: mean of the trials, band from lowest to highest. \
-                     {}; seed {seed}, {trials}.",
-                    task.measured_on,
-                    params.every,
-                    settings(task)
-                ),
-            )
-            .panel("Norm of the gradient over all parameters", &steps, &axis("gradient norm", "log"));
-        if task.mini_batches() {
-            figures.mark(&line("batch_grad_norm", "", "\nlabel = \"of the mini-batch\"\ncolor = \"grey\""));
-        }
-        figures
-            .mark(&line("grad_norm", "", "\nlabel = \"of all data\""))
-            .panel(loss, &steps, &axis(loss, "log"))
-            .mark(&line("loss", "", ""));
-        if let Some(baseline) = task.baseline {
-            figures.level(baseline, "predicting the mean");
-        }
-    }
-    for task in tasks {
-        figures
-            .figure(
-                &format!("{}-layers", task.name),
-                &format!("Gradient norm of each layer: {}", task.name),
-                &format!(
-                    "Over {}: mean of the trials. Squares add up to the square of the whole norm. {}; seed {seed}, {trials}.",
-                    task.measured_on,
-                    settings(task)
-                ),
-            )
-            .panel("", &steps, &axis("gradient norm of the layer", "log"))
-            .mark(&format!(
-                "type = \"line\"\nmetric = \"layer_grad_norm\"\nsplit = \"{}\"\nby = [\"model\"]\naggregate = \"mean\"",
-                task.name
+        let batch =
+            task.mini_batches().then(|| line("batch_grad_norm").label("of the mini-batch").color("grey"));
+        Figure::new(&task.name, format!("Gradient norm and loss: {}", task.name))
+            .caption(format!(
+                "Over {}, with fixed weights, every {} steps: mean of the trials, band from lowest to highest. \
+                 {}; seed {seed}, {trials}.",
+                task.measured_on,
+                params.every,
+                settings(task)
             ))
-            .panel("Length of an update", &steps, &axis("update size", "log"))
-            .mark(&format!(
-                "type = \"line\"\nmetric = \"update_size\"\nsplit = \"{}\"\nby = []\naggregate = \"mean\"\nband = \"minmax\"",
-                task.name
-            ));
-    }
-    figures
-        .figure(
-            "norm-loss",
-            "Gradient norm against loss",
-            &format!(
-                "Every measurement of every trial, over all data. A small norm says little about the loss. Seed {seed}, {trials}."
-            ),
-        )
-        .panel("", &axis("loss", "log"), &axis("gradient norm", "log"))
-        .mark("type = \"scatter\"\ntable = \"norms\"\nxcol = \"loss\"\nycol = \"grad_norm\"\nby = [\"task\"]");
-    figures.toml()
+            .panel(
+                Panel::new("step", Axis::log("gradient norm"))
+                    .title("Norm of the gradient over all parameters")
+                    .marks(batch)
+                    .mark(line("grad_norm").label("of all data")),
+            )
+            .panel(
+                Panel::new("step", Axis::log(loss))
+                    .title(loss)
+                    .mark(line("loss"))
+                    .marks(task.baseline.map(|baseline| Mark::level(baseline).label("predicting the mean"))),
+            )
+    };
+    let layers = |task: &Task| {
+        let line = |metric: &str| Mark::line(metric).split(&task.name).mean();
+        Figure::new(format!("{}-layers", task.name), format!("Gradient norm of each layer: {}", task.name))
+            .caption(format!(
+                "Over {}: mean of the trials. Squares add up to the square of the whole norm. {}; seed {seed}, {trials}.",
+                task.measured_on,
+                settings(task)
+            ))
+            .panel(
+                Panel::new("step", Axis::log("gradient norm of the layer"))
+                    .mark(line("layer_grad_norm").by([By::Model])),
+            )
+            .panel(
+                Panel::new("step", Axis::log("update size"))
+                    .title("Length of an update")
+                    .mark(line("update_size").together().band()),
+            )
+    };
+    let all = Figure::new("norm-loss", "Gradient norm against loss")
+        .caption(format!(
+            "Every measurement of every trial, over all data. A small norm says little about the loss. Seed {seed}, {trials}."
+        ))
+        .panel(
+            Panel::new(Axis::log("loss"), Axis::log("gradient norm"))
+                .mark(Mark::scatter(("norms", "loss", "grad_norm")).by(["task"])),
+        );
+    tasks.iter().map(over).chain(tasks.iter().map(layers)).chain([all]).collect()
 }
 
 /// Networks, data and training of all tasks in words, for captions.

@@ -125,7 +125,7 @@ impl Experiment for GradientNorm {
             .collect::<Result<Vec<_>>>()?;
         let threads = tasks.iter().map(|task| task.useful_threads(ctx.threads())).max().unwrap_or(1);
         runtime::set_threads(threads);
-        ctx.declare_figures(&figures::declare(self, &tasks, ctx.seed()))?;
+        ctx.declare_figures(figures::declare(self, &tasks, ctx.seed()))?;
         let mut instruments =
             Instruments::new(&self.instruments, ctx.seed(), &figures::settings_of_all(&tasks));
         let probes = tasks
@@ -134,12 +134,12 @@ impl Experiment for GradientNorm {
             .collect::<Result<Vec<Probe>>>()?;
         let series = tasks.iter().map(|task| declare_series(ctx, task)).collect::<Result<Vec<_>>>()?;
         let last = tasks.iter().map(Task::steps).max().unwrap_or(0);
-        let mut step = 0;
+        let mut start = 0;
         if let Some(dir) = ctx.resume_dir() {
-            step = restore(dir, &mut tasks)?;
-            ctx.info(format!("going on from step {step}"))?;
+            start = restore(dir, &mut tasks)?;
+            ctx.info(format!("going on from step {start}"))?;
         }
-        loop {
+        let advance = |tasks: &mut [Task], step: i64| -> Result<()> {
             for ((task, series), probe) in tasks.iter_mut().zip(&series).zip(&probes) {
                 if step < task.steps() {
                     if step % self.every == 0 {
@@ -153,19 +153,15 @@ impl Experiment for GradientNorm {
                     log(ctx, task, series, step, &measured)?;
                 }
             }
-            if step % 20 == 0 || step == last {
-                ctx.progress(step, last, "training")?;
-            }
-            if step == last {
-                break;
-            }
-            step += 1;
+            Ok(())
+        };
+        for step in ctx.steps(start..last) {
+            let step = step?;
+            advance(&mut tasks, step)?;
             // The state after this step's updates; the next measurement belongs to what follows.
-            if ctx.should_checkpoint() {
-                ctx.checkpoint(step - 1, |dir| save(dir, &tasks, step))?;
-            }
-            ctx.step_end()?;
+            ctx.checkpoint_if_due(step, |dir| save(dir, &tasks, step + 1))?;
         }
+        advance(&mut tasks, last)?;
         conclusion::write(ctx, &tasks, last)
     }
 }

@@ -1,6 +1,6 @@
-//! The figures, as TOML.
+//! The figures.
 
-use gradtop_toolkit::figures::{Figures, axis, quoted};
+use gradtop_sdk::prelude::*;
 
 use super::MinimalRatio;
 use super::analysis::{Analysis, Class, Ratio};
@@ -8,39 +8,26 @@ use super::search::Plan;
 use super::tables::slug;
 
 /// What can be watched while the run goes on.
-pub(super) fn progress(params: &MinimalRatio, plan: &Plan) -> String {
-    let mut figures = Figures::default();
-    figures.figure(
-        "progress",
-        "Loss and gradient norm",
-        &format!(
+pub(super) fn progress(params: &MinimalRatio, plan: &Plan) -> Figure {
+    let line = |metric: &str| Mark::line(metric).by([By::Model, By::Split]).median().band();
+    let norms = ["adam"].into_iter().chain(plan.finders.iter().map(|finder| finder.name())).map(|split| {
+        Panel::new("step", Axis::log("gradient norm"))
+            .title(format!("gradient norm: {split}"))
+            .mark(line("grad_norm").split(split))
+            .mark(Mark::level(params.critical).label("critical below"))
+    });
+    Figure::new("progress", "Loss and gradient norm")
+        .caption(format!(
             "Median of the runs, band from lowest to highest: {}. Steps of the stages are counted on.",
             params.in_words(plan)
-        ),
-    );
-    let line = |metric: &str, split: &str| {
-        format!(
-            "type = \"line\"\nmetric = \"{metric}\"{split}\nby = [\"model\", \"split\"]\naggregate = \"median\"\nband = \"minmax\""
-        )
-    };
-    figures.panel("loss", &axis("step", "linear"), &axis("loss", "log"));
-    figures.mark(&line("loss", ""));
-    let finders = plan.finders.iter().map(|finder| finder.name());
-    for split in std::iter::once("adam").chain(finders) {
-        figures.panel(
-            &format!("gradient norm: {split}"),
-            &axis("step", "linear"),
-            &axis("gradient norm", "log"),
-        );
-        figures.mark(&line("grad_norm", &format!("\nsplit = \"{split}\"")));
-        figures.level(params.critical, "critical below");
-    }
-    figures.toml()
+        ))
+        .panel(Panel::new("step", Axis::log("loss")).title("loss").mark(line("loss")))
+        .panels(norms)
 }
 
 /// The results of all arms.
-pub(super) fn results(params: &MinimalRatio, plan: &Plan, arms: &[Analysis]) -> String {
-    let mut figures = Figures::default();
+pub(super) fn results(params: &MinimalRatio, plan: &Plan, arms: &[Analysis]) -> Vec<Figure> {
+    let mut figures = Vec::new();
     for arm in arms {
         let settings = format!(
             "{} ({} parameters, {} points), {}: {}.",
@@ -52,129 +39,102 @@ pub(super) fn results(params: &MinimalRatio, plan: &Plan, arms: &[Analysis]) -> 
         );
         let tolerance =
             format!("Eigenvalues within {:e} of the largest absolute one count as zero.", params.tolerance);
-        scatter(&mut figures, params, arm, &format!("{tolerance} {settings}"));
-        convergence(&mut figures, params, arm, &settings);
-        correlations(&mut figures, arm, &settings);
-        spectra(&mut figures, params, arm, &settings);
-        sampled(&mut figures, params, arm, &format!("{tolerance} {settings}"));
+        let counted = format!("{tolerance} {settings}");
+        figures.extend([scatter(params, arm, &counted), convergence(params, arm, &settings)]);
+        figures.push(correlations(arm, &settings));
+        figures.extend(spectra(params, arm, &settings));
+        figures.extend(sampled(params, arm, &counted));
     }
-    figures.toml()
+    figures
 }
 
-fn title(arm: &Analysis, text: &str) -> String {
-    format!("{text}: {}, {}", arm.network, arm.finder.name())
+fn figure(id: &str, arm: &Analysis, title: &str, caption: impl AsRef<str>) -> Figure {
+    let title = format!("{title}: {}, {}", arm.network, arm.finder.name());
+    Figure::new(format!("{id}-{}", arm.name), title).caption(caption)
 }
 
 /// A scatter mark for each class that has runs.
-fn by_class(figures: &mut Figures, arm: &Analysis, x: &str, y: &str) {
-    for class in Class::ALL {
-        if arm.count(class) == 0 {
-            continue;
-        }
+fn by_class(arm: &Analysis, x: &str, y: &str) -> Vec<Mark> {
+    let mark = |class: Class| {
         let name = match class {
-            Class::Critical => "critical".to_owned(),
-            Class::Mean => "critical: the mean predictor".to_owned(),
-            Class::Flat => "not converged: gradient-flat".to_owned(),
-            Class::Neither => "not converged".to_owned(),
+            Class::Critical => "critical",
+            Class::Mean => "critical: the mean predictor",
+            Class::Flat => "not converged: gradient-flat",
+            Class::Neither => "not converged",
         };
-        figures.mark(&format!(
-            "type = \"scatter\"\ntable = {}\nxcol = \"{x}\"\nycol = \"{y}\"\nlabel = {}",
-            quoted(&format!("points-{}-{}", arm.name, slug(class))),
-            quoted(&format!("{name} ({})", arm.count(class)))
-        ));
-    }
+        Mark::scatter((format!("points-{}-{}", arm.name, slug(class)), x, y))
+            .label(format!("{name} ({})", arm.count(class)))
+    };
+    Class::ALL.into_iter().filter(|class| arm.count(*class) > 0).map(mark).collect()
 }
 
-fn scatter(figures: &mut Figures, params: &MinimalRatio, arm: &Analysis, settings: &str) {
-    figures.figure(
-        &format!("ratio-{}", arm.name),
-        &title(arm, "Minimal ratio against loss"),
-        &format!(
-            "Every run's end. Critical: gradient norm below {:e}. The level line is the variance of the targets, the loss of \
-             predicting their mean. {settings}",
-            params.critical
-        ),
+fn scatter(params: &MinimalRatio, arm: &Analysis, settings: &str) -> Figure {
+    let caption = format!(
+        "Every run's end. Critical: gradient norm below {:e}. The level line is the variance of the targets, the loss of \
+         predicting their mean. {settings}",
+        params.critical
     );
     let columns = ["signed_ratio", "positive_ratio", "not_negative_ratio"];
-    let mut panel = |title: &str, column: &str| {
-        figures.panel(title, &axis("ratio", "linear"), &axis("loss", "log"));
-        by_class(figures, arm, column, "loss");
-        figures.level(arm.variance, "");
-    };
-    for (ratio, column) in Ratio::ALL.into_iter().zip(columns) {
-        panel(ratio.name(), column);
-    }
-    panel("n+/P, gradient norm as tolerance", "positive_ratio_at_grad_norm");
+    let ratios = Ratio::ALL.map(Ratio::name).into_iter().zip(columns);
+    let by_norm = ("n+/P, gradient norm as tolerance", "positive_ratio_at_grad_norm");
+    figure("ratio", arm, "Minimal ratio against loss", caption).panels(ratios.chain([by_norm]).map(
+        |(title, column)| {
+            Panel::new("ratio", Axis::log("loss"))
+                .title(title)
+                .marks(by_class(arm, column, "loss"))
+                .mark(Mark::level(arm.variance))
+        },
+    ))
 }
 
-fn convergence(figures: &mut Figures, params: &MinimalRatio, arm: &Analysis, settings: &str) {
-    figures.figure(
-        &format!("convergence-{}", arm.name),
-        &title(arm, "Loss and gradient norm of every run's end"),
-        &format!("The upright line is where points begin to count as critical. {settings}"),
-    );
-    figures.panel("", &axis("gradient norm", "log"), &axis("loss", "log"));
-    by_class(figures, arm, "grad_norm", "loss");
-    figures.upright(params.critical).level(arm.variance, "");
+fn convergence(params: &MinimalRatio, arm: &Analysis, settings: &str) -> Figure {
+    let caption = format!("The upright line is where points begin to count as critical. {settings}");
+    figure("convergence", arm, "Loss and gradient norm of every run's end", caption).panel(
+        Panel::new(Axis::log("gradient norm"), Axis::log("loss"))
+            .marks(by_class(arm, "grad_norm", "loss"))
+            .mark(Mark::upright(params.critical))
+            .mark(Mark::level(arm.variance)),
+    )
 }
 
-fn correlations(figures: &mut Figures, arm: &Analysis, settings: &str) {
-    figures.figure(
-        &format!("tolerance-{}", arm.name),
-        &title(arm, "Correlation of loss and ratio against tolerance"),
-        &format!(
-            "Spearman's coefficient over the {} critical points with its 95 % interval (Bonett and Wright 2000), for each \
-             tolerance below which an eigenvalue counts as zero, as a share of the largest absolute one; |g|: the gradient \
-             norm. {settings}",
-            arm.critical().count()
-        ),
+fn correlations(arm: &Analysis, settings: &str) -> Figure {
+    let caption = format!(
+        "Spearman's coefficient over the {} critical points with its 95 % interval (Bonett and Wright 2000), for each \
+         tolerance below which an eigenvalue counts as zero, as a share of the largest absolute one; |g|: the gradient \
+         norm. {settings}",
+        arm.critical().count()
     );
-    figures.panel("", &axis("tolerance", "linear"), &axis("Spearman", "linear"));
     // The estimate is the median of itself and the two ends of its interval, which are their range.
-    figures.mark(&format!(
-        "type = \"line\"\ntable = {}\nxcol = \"tolerance\"\nycol = \"spearman\"\nby = [\"ratio\"]\naggregate = \"median\"\nband = \"minmax\"",
-        quoted(&format!("correlations-{}", arm.name))
-    ));
-    figures.level(0.0, "");
+    let line = Mark::line((format!("correlations-{}", arm.name), "tolerance", "spearman")).by(["ratio"]);
+    figure("tolerance", arm, "Correlation of loss and ratio against tolerance", caption)
+        .panel(Panel::new("tolerance", "Spearman").mark(line.median().band()).mark(Mark::level(0.0)))
 }
 
-fn spectra(figures: &mut Figures, params: &MinimalRatio, arm: &Analysis, settings: &str) {
+fn spectra(params: &MinimalRatio, arm: &Analysis, settings: &str) -> Option<Figure> {
     if arm.three().is_empty() {
-        return;
+        return None;
     }
-    figures.figure(
-        &format!("spectra-{}", arm.name),
-        &title(arm, "Eigenvalues of the Hessian"),
-        &format!(
-            "All eigenvalues, ascending, as shares of the largest absolute one, of the critical points of lowest, middle and \
-             highest loss; the scale is logarithmic away from zero. Level lines: the tolerance of {:e}. {settings}",
-            params.tolerance
-        ),
+    let caption = format!(
+        "All eigenvalues, ascending, as shares of the largest absolute one, of the critical points of lowest, middle and \
+         highest loss; the scale is logarithmic away from zero. Level lines: the tolerance of {:e}. {settings}",
+        params.tolerance
     );
-    figures.panel("", &axis("index", "linear"), &axis("share of the largest", "symlog"));
-    figures.mark(&format!(
-        "type = \"scatter\"\ntable = {}\nxcol = \"index\"\nycol = \"share\"\nby = [\"point\"]",
-        quoted(&format!("spectra-{}", arm.name))
-    ));
-    figures.level(params.tolerance, "").level(-params.tolerance, "");
+    let points = Mark::scatter((format!("spectra-{}", arm.name), "index", "share")).by(["point"]);
+    let levels = [params.tolerance, -params.tolerance].map(Mark::level);
+    let panel = Panel::new("index", Axis::symlog("share of the largest")).mark(points).marks(levels);
+    Some(figure("spectra", arm, "Eigenvalues of the Hessian", caption).panel(panel))
 }
 
-fn sampled(figures: &mut Figures, params: &MinimalRatio, arm: &Analysis, settings: &str) {
+fn sampled(params: &MinimalRatio, arm: &Analysis, settings: &str) -> Option<Figure> {
     if params.samples == 0 || arm.critical().count() == 0 {
-        return;
+        return None;
     }
-    figures.figure(
-        &format!("sampled-{}", arm.name),
-        &title(arm, "The sampled ratio beside the exact one"),
-        &format!(
-            "Share of {} displacements, uniform in a box about the point, that raise the loss; critical points only. It \
-             weighs the box against the gradient and the trace, and is no estimate of the exact ratio. {settings}",
-            params.samples
-        ),
+    let caption = format!(
+        "Share of {} displacements, uniform in a box about the point, that raise the loss; critical points only. It \
+         weighs the box against the gradient and the trace, and is no estimate of the exact ratio. {settings}",
+        params.samples
     );
-    figures.panel("", &axis("exact n+/(n+ + n-)", "linear"), &axis("sampled", "linear"));
-    figures.mark(&format!(
-        "type = \"scatter\"\ntable = {}\nxcol = \"exact\"\nycol = \"sampled\"\nby = [\"box\"]",
-        quoted(&format!("sampled-{}", arm.name))
-    ));
+    let points = Mark::scatter((format!("sampled-{}", arm.name), "exact", "sampled")).by(["box"]);
+    let panel = Panel::new("exact n+/(n+ + n-)", "sampled").mark(points);
+    Some(figure("sampled", arm, "The sampled ratio beside the exact one", caption).panel(panel))
 }

@@ -104,7 +104,7 @@ impl Experiment for MinimalRatio {
         let (device, _no_graphs) = runtime::prepare(ctx);
         let plan = self.plan(ctx.seed(), device)?;
         runtime::set_threads(plan.useful_threads(ctx.threads()));
-        ctx.declare_figures(&figures::progress(self, &plan))?;
+        ctx.declare_figures(figures::progress(self, &plan))?;
         let series = declare_series(ctx, &plan)?;
         let mut run = if let Some(dir) = ctx.resume_dir() {
             let run = Run::restore(&plan, dir)?;
@@ -117,17 +117,13 @@ impl Experiment for MinimalRatio {
         };
         let caption = format!("{}.", self.in_words(&plan));
         run.watch(ctx, &mut Instruments::new(&self.instruments, ctx.seed(), &caption))?;
-        while !run.is_done() {
+        for step in ctx.steps(run.step()..plan.steps()) {
+            step?;
             run.advance()?;
             run.log_readings(ctx)?;
             self.record(ctx, &run, &series)?;
-            if run.step() % 20 == 0 || run.is_done() {
-                ctx.progress(run.step(), plan.steps(), &run.phase())?;
-            }
-            if ctx.should_checkpoint() {
-                ctx.checkpoint(run.step(), |dir| run.save(dir))?;
-            }
-            ctx.step_end()?;
+            ctx.progress(run.step(), plan.steps(), &run.phase())?;
+            ctx.checkpoint_if_due(run.step(), |dir| run.save(dir))?;
         }
         ctx.progress(plan.steps(), plan.steps(), "Hessians")?;
         let mut arms = Vec::new();
@@ -136,7 +132,7 @@ impl Experiment for MinimalRatio {
             tables::write(ctx, &analysis, plan.steps())?;
             arms.push(analysis);
         }
-        ctx.declare_figures(&figures::results(self, &plan, &arms))?;
+        ctx.declare_figures(figures::results(self, &plan, &arms))?;
         conclusion::write(ctx, self, &arms, plan.steps())
     }
 }

@@ -1,6 +1,6 @@
-//! The figures, as TOML.
+//! The figures.
 
-use gradtop_toolkit::figures::{Figures, axis};
+use gradtop_sdk::prelude::*;
 
 use super::OptimizationPath;
 use super::path::Path;
@@ -24,7 +24,7 @@ pub(super) fn settings(params: &OptimizationPath, training: &Training, seed: u64
 }
 
 /// The run's figures. Once there are principal components, the axes say what each explains.
-pub(super) fn declare(params: &OptimizationPath, training: &Training, path: &Path, seed: u64) -> String {
+pub(super) fn declare(params: &OptimizationPath, training: &Training, path: &Path, seed: u64) -> [Figure; 4] {
     let mlp = &training.ensemble.mlp;
     let settings = settings(params, training, seed);
     let counts = mlp.layer_parameter_counts();
@@ -32,64 +32,46 @@ pub(super) fn declare(params: &OptimizationPath, training: &Training, path: &Pat
         format!("Whole network, {} parameters", mlp.parameter_count()),
         format!("Layer {}, {} parameters", path.layer + 1, counts[path.layer]),
     ];
-    let component = |space: usize, own: bool, i: usize| {
+    let plane = |space: usize, own: bool, table: &str| {
         let analysis = path.analysis.as_ref().map(|analysis| &analysis.spaces[space]);
         let pca = analysis.map(|space| if own { &space.alone[0] } else { &space.together });
-        let share = pca.and_then(|pca| pca.explained.get(i));
-        axis(&share.map_or(format!("PC{}", i + 1), |s| format!("PC{} ({:.0} %)", i + 1, 100.0 * s)), "linear")
+        let label = |i: usize| match pca.and_then(|pca| pca.explained.get(i)) {
+            Some(share) => format!("PC{} ({:.0} %)", i + 1, 100.0 * share),
+            None => format!("PC{}", i + 1),
+        };
+        let points = Mark::scatter((table, "pc1", "pc2")).by([By::Trial]).joined().words("percent");
+        Panel::new(label(0), label(1)).title(&titles[space]).mark(points)
     };
-
-    let mut figures = Figures::default();
-    figures.figure(
-        "path",
-        "Weights of all runs in their common principal components",
-        &format!(
-            "Every {} epochs, from before the first; a line a run, each point labelled by its test accuracy in per cent. \
-             {settings}",
-            params.every
-        ),
-    );
-    for (space, table) in ["path-whole", "path-layer"].into_iter().enumerate() {
-        figures
-            .panel(&titles[space], &component(space, false, 0), &component(space, false, 1))
-            .mark(&format!(
-                "type = \"scatter\"\ntable = \"{table}\"\nxcol = \"pc1\"\nycol = \"pc2\"\nby = [\"trial\"]\njoined = true\ntextcol = \"percent\""
-            ));
-    }
-    figures.figure(
-        "single",
-        "Run 0 in its own principal components",
-        &format!(
-            "The same weights of one run alone, each point labelled by its test accuracy in per cent. {settings}"
-        ),
-    );
-    for (space, table) in ["single-whole", "single-layer"].into_iter().enumerate() {
-        figures
-            .panel(&titles[space], &component(space, true, 0), &component(space, true, 1))
-            .mark(&format!(
-                "type = \"scatter\"\ntable = \"{table}\"\nxcol = \"pc1\"\nycol = \"pc2\"\nby = [\"trial\"]\njoined = true\ntextcol = \"percent\""
-            ));
-    }
-    figures.figure(
-        "scree",
-        "Variance explained by each component",
-        &format!("All runs together; shares of the whole variance of the recorded weights. {settings}"),
-    );
-    figures.panel("", &axis("component", "linear"), &axis("share of variance", "linear")).mark(
-        "type = \"bar\"\ntable = \"scree\"\nxcol = \"component\"\nycol = \"explained\"\nby = [\"space\"]",
-    );
-    figures.figure(
-        "accuracy",
-        "Accuracy and distance from the start",
-        &format!(
-            "Over the whole sets with fixed weights; mean of the runs, band from lowest to highest. {settings}"
-        ),
-    );
-    let epoch = axis("epoch", "linear");
-    figures
-        .panel("", &epoch, &axis("accuracy", "linear"))
-        .mark("type = \"line\"\nmetric = \"accuracy\"\nx = \"epoch\"\nby = [\"split\"]\naggregate = \"mean\"\nband = \"minmax\"")
-        .panel("", &epoch, &axis("distance of the weights", "linear"))
-        .mark("type = \"line\"\nmetric = \"distance\"\nx = \"epoch\"\nby = []\naggregate = \"mean\"\nband = \"minmax\"");
-    figures.toml()
+    let accuracy = Mark::line("accuracy").over_epochs().by([By::Split]).mean().band();
+    let distance = Mark::line("distance").over_epochs().together().mean().band();
+    [
+        Figure::new("path", "Weights of all runs in their common principal components")
+            .caption(format!(
+                "Every {} epochs, from before the first; a line a run, each point labelled by its test accuracy in per cent. \
+                 {settings}",
+                params.every
+            ))
+            .panel(plane(0, false, "path-whole"))
+            .panel(plane(1, false, "path-layer")),
+        Figure::new("single", "Run 0 in its own principal components")
+            .caption(format!(
+                "The same weights of one run alone, each point labelled by its test accuracy in per cent. {settings}"
+            ))
+            .panel(plane(0, true, "single-whole"))
+            .panel(plane(1, true, "single-layer")),
+        Figure::new("scree", "Variance explained by each component")
+            .caption(format!(
+                "All runs together; shares of the whole variance of the recorded weights. {settings}"
+            ))
+            .panel(
+                Panel::new("component", "share of variance")
+                    .mark(Mark::bar(("scree", "component", "explained")).by(["space"])),
+            ),
+        Figure::new("accuracy", "Accuracy and distance from the start")
+            .caption(format!(
+                "Over the whole sets with fixed weights; mean of the runs, band from lowest to highest. {settings}"
+            ))
+            .panel(Panel::new("epoch", "accuracy").mark(accuracy))
+            .panel(Panel::new("epoch", "distance of the weights").mark(distance)),
+    ]
 }

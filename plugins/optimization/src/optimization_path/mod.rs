@@ -109,7 +109,7 @@ impl Experiment for OptimizationPath {
         runtime::set_threads(useful_threads(ctx.threads(), mlp.widths(), self.runs, self.batch));
         let mut path = Path::new(self, &training)?;
         let series = declare_series(ctx, self.runs)?;
-        ctx.declare_figures(&figures::declare(self, &training, &path, ctx.seed()))?;
+        ctx.declare_figures(figures::declare(self, &training, &path, ctx.seed()))?;
         let settings = figures::settings(self, &training, ctx.seed());
         let mut instruments = Instruments::new(&self.instruments, ctx.seed(), &settings);
         let probe = instruments.declare(ctx, "", &training.ensemble.mlp, &training.train)?;
@@ -120,20 +120,13 @@ impl Experiment for OptimizationPath {
             self.evaluate(ctx, &training, &mut path, &series)?;
         }
         let per_epoch = training.ensemble.steps_per_epoch();
-        let total = self.epochs * per_epoch;
-        while training.ensemble.step() < total {
+        for step in ctx.steps(training.ensemble.step()..self.epochs * per_epoch) {
+            let step = step? + 1;
             probe.advance(ctx, &mut training.ensemble, &training.train)?;
-            let step = training.ensemble.step();
             if step % per_epoch == 0 {
                 self.evaluate(ctx, &training, &mut path, &series)?;
             }
-            if step % 20 == 0 || step == total {
-                ctx.progress(step, total, "training")?;
-            }
-            if ctx.should_checkpoint() {
-                ctx.checkpoint(step, |dir| training::save(dir, &training, &path))?;
-            }
-            ctx.step_end()?;
+            ctx.checkpoint_if_due(step, |dir| training::save(dir, &training, &path))?;
         }
         conclusion::write(ctx, &training, &path)
     }
@@ -172,7 +165,7 @@ impl OptimizationPath {
                 let analysis = path.analyse()?;
                 analysis.write(ctx, step)?;
                 path.analysis = Some(analysis);
-                ctx.declare_figures(&figures::declare(self, training, path, ctx.seed()))?;
+                ctx.declare_figures(figures::declare(self, training, path, ctx.seed()))?;
             }
         }
         Ok(())

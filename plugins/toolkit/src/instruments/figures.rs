@@ -1,77 +1,57 @@
-//! The figures, as TOML.
+//! The figures.
+
+use gradtop_sdk::prelude::*;
 
 use super::Settings;
-use crate::figures::{Figures, axis, quoted};
 
 /// Networks whose layers get a panel; of more, the metric `batch/layer_grad_norm` still has them.
 const LAYERED: usize = 4;
 
 /// The figures `instruments` and `gradient-histogram` of networks with these names and numbers of layers.
-pub(super) fn declare(settings: &Settings, shown: &[(String, usize)], caption: &str) -> String {
-    let steps = axis("step", "linear");
-    let line = |metric: &str, by: &str, model: &str| {
-        let of = if model.is_empty() { String::new() } else { format!("\nmodel = {}", quoted(model)) };
-        format!(
-            "type = \"line\"\nmetric = \"{metric}\"{of}\nby = [\"{by}\"]\naggregate = \"mean\"\nband = \"minmax\""
-        )
+pub(super) fn declare(settings: &Settings, shown: &[(String, usize)], caption: &str) -> Vec<Figure> {
+    let panel = |title: &str, metric: &str, axis: Axis| {
+        Panel::new("step", axis).title(title).mark(Mark::line(metric).by([By::Model]).mean().band())
     };
-    let mut figures = Figures::default();
-    figures.figure(
-        "instruments",
-        "Instruments of training",
-        &format!(
-            "Of the batches of measured steps, before their updates, and of the Hessian on a fixed part of the training data: mean \
-             of the trials, band from lowest to highest. {caption}"
-        ),
-    );
-    let panels = |figures: &mut Figures, panels: &[(&str, &str, &str, &str)]| {
-        for (title, metric, label, scale) in panels {
-            figures.panel(title, &steps, &axis(label, scale)).mark(&line(metric, "model", ""));
-        }
-    };
+    let mut instruments = Figure::new("instruments", "Instruments of training").caption(format!(
+        "Of the batches of measured steps, before their updates, and of the Hessian on a fixed part of the training data: mean \
+         of the trials, band from lowest to highest. {caption}"
+    ));
     if settings.instruments > 0 {
-        panels(
-            &mut figures,
-            &[
-                ("Norm of the gradient", "batch/grad_norm", "gradient norm", "log"),
-                ("Simple noise scale", "batch/noise_scale", "samples", "log"),
-                ("Length of an update", "batch/update_size", "update size", "log"),
-                ("Distance from the initial values", "batch/distance", "distance", "linear"),
-            ],
-        );
+        instruments = instruments.panels([
+            panel("Norm of the gradient", "batch/grad_norm", Axis::log("gradient norm")),
+            panel("Simple noise scale", "batch/noise_scale", Axis::log("samples")),
+            panel("Length of an update", "batch/update_size", Axis::log("update size")),
+            panel("Distance from the initial values", "batch/distance", Axis::linear("distance")),
+        ]);
     }
     if settings.instruments_curvature > 0 {
-        panels(
-            &mut figures,
-            &[
-                ("Largest eigenvalue of the Hessian", "curvature/max_eigenvalue", "eigenvalue", "log"),
-                ("Trace of the Hessian", "curvature/trace", "trace", "symlog"),
-            ],
-        );
+        instruments = instruments.panels([
+            panel("Largest eigenvalue of the Hessian", "curvature/max_eigenvalue", Axis::log("eigenvalue")),
+            panel("Trace of the Hessian", "curvature/trace", Axis::symlog("trace")),
+        ]);
     }
     if settings.instruments == 0 {
-        return figures.toml();
+        return vec![instruments];
     }
     if shown.len() <= LAYERED {
-        for (model, _) in shown.iter().filter(|(_, layers)| *layers > 1) {
-            let of = if model.is_empty() { String::new() } else { format!(": {model}") };
-            figures
-                .panel(&format!("Norm of each layer's gradient{of}"), &steps, &axis("gradient norm", "log"))
-                .mark(&line("batch/layer_grad_norm", "split", model));
-        }
+        instruments = instruments.panels(shown.iter().filter(|(_, layers)| *layers > 1).map(|(model, _)| {
+            let line = Mark::line("batch/layer_grad_norm").by([By::Split]).mean().band();
+            let panel = Panel::new("step", Axis::log("gradient norm"));
+            if model.is_empty() {
+                panel.title("Norm of each layer's gradient").mark(line)
+            } else {
+                panel.title(format!("Norm of each layer's gradient: {model}")).mark(line.model(model))
+            }
+        }));
     }
-    figures
-        .figure(
-            "gradient-histogram",
-            "Sizes of the elements of the gradient",
-            &format!(
-                "Elements by the decade of their absolute value at the last measured step, all trials together; the leftmost bar \
-                 counts what is smaller, zeros included. Networks whose training ended at an earlier step are in the table. {caption}"
-            ),
-        )
-        .panel("", &axis("power of ten", "linear"), &axis("share of elements", "linear"))
-        .mark(
-            "type = \"bar\"\ntable = \"gradient-histogram\"\nxcol = \"decade\"\nycol = \"share\"\nby = [\"network\"]",
+    let histogram = Figure::new("gradient-histogram", "Sizes of the elements of the gradient")
+        .caption(format!(
+            "Elements by the decade of their absolute value at the last measured step, all trials together; the leftmost bar \
+             counts what is smaller, zeros included. Networks whose training ended at an earlier step are in the table. {caption}"
+        ))
+        .panel(
+            Panel::new("power of ten", "share of elements")
+                .mark(Mark::bar(("gradient-histogram", "decade", "share")).by(["network"])),
         );
-    figures.toml()
+    vec![instruments, histogram]
 }

@@ -162,7 +162,7 @@ impl Instruments {
             }
         }
         if self.shown.len() > before {
-            ctx.declare_figures(&figures::declare(settings, &self.shown, &self.caption))?;
+            ctx.declare_figures(figures::declare(settings, &self.shown, &self.caption))?;
         }
         let mut probe = Probe::new(settings, self.seed, network, data)?;
         if let Some(on) = &mut probe.on {
