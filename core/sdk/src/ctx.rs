@@ -114,7 +114,11 @@ impl Ctx {
         self.resume_dir.as_deref()
     }
 
-    /// Makes a series known; the same series gives the same id. Call it before the loop.
+    /// Makes a series known; the same series gives the same id. Call it before the loop. Metric, model and split are texts of 1 to
+    /// 200 bytes without control characters that neither begin nor end with a blank.
+    ///
+    /// # Errors
+    /// A name that is not allowed, a trial below 0, or more than 100,000 series in a run.
     pub fn series(&self, series: Series<'_>) -> Result<SeriesId> {
         if series.trial.is_some_and(|trial| trial < 0) {
             return Err(Error::of_kind(
@@ -126,12 +130,18 @@ impl Ctx {
     }
 
     /// Logs one value for each of several series at a step. NaN and infinity are values. Steps may repeat and go back: every
-    /// row is kept, in the order logged.
+    /// row is kept, in the order logged. Where the disk does not keep up it waits; no row is dropped.
+    ///
+    /// # Errors
+    /// A series that this run does not know.
     pub fn log(&self, step: i64, points: &[(SeriesId, f64)]) -> Result<()> {
         self.log_epoch(step, f64::NAN, points)
     }
 
     /// As [`log`](Self::log), and says which epoch that step is in (0.5: half of the first).
+    ///
+    /// # Errors
+    /// As [`log`](Self::log).
     pub fn log_epoch(&self, step: i64, epoch: f64, points: &[(SeriesId, f64)]) -> Result<()> {
         if points.len() <= 8 {
             self.log_batch::<8>(step, epoch, points)
@@ -151,7 +161,12 @@ impl Ctx {
     }
 
     /// Appends rows to a table, for what is no time series: predictions, eigenvalues, images.
-    /// All columns have the same number of rows; the host adds a column `step`.
+    /// All columns have the same number of rows; the host adds a column `step`. A table has always the same
+    /// columns, at most 1000, of at most 2 GiB a call. Its name is a letter, then letters, digits, `_` and `-`, at most 64 in all,
+    /// and not `run`.
+    ///
+    /// # Errors
+    /// A name that is not allowed, columns that differ from those before or in their numbers of rows, or that are too large.
     pub fn table(&self, table: &str, step: i64, columns: &[Column<'_>]) -> Result<()> {
         let refuse =
             |what: String| Err(Error::of_kind(ErrorKind::Invalid, format!("table `{table}`: {what}")));
@@ -182,22 +197,35 @@ impl Ctx {
         self.host.declare_figures(figures.into().toml())
     }
 
-    /// Writes a line to the run's log: something went wrong.
+    /// Writes a line to the run's log: something went wrong. All of a text, of 1 MiB at most, goes to the log; of the first 2000 the
+    /// first line, of 4 KiB at most, is shown as an event too.
+    ///
+    /// # Errors
+    /// A text of more than 1 MiB.
     pub fn error(&self, text: impl AsRef<str>) -> Result<()> {
         self.host.log_text(log_level::ERROR, text.as_ref())
     }
 
     /// Writes a line to the run's log: something may be wrong.
+    ///
+    /// # Errors
+    /// As [`error`](Self::error).
     pub fn warn(&self, text: impl AsRef<str>) -> Result<()> {
         self.host.log_text(log_level::WARNING, text.as_ref())
     }
 
     /// Writes a line to the run's log: what a user wants to know.
+    ///
+    /// # Errors
+    /// As [`error`](Self::error).
     pub fn info(&self, text: impl AsRef<str>) -> Result<()> {
         self.host.log_text(log_level::INFO, text.as_ref())
     }
 
-    /// Writes a line to the run's log: what an author wants to know.
+    /// Writes a line to the run's log: what an author wants to know. It is never an event.
+    ///
+    /// # Errors
+    /// As [`error`](Self::error).
     pub fn debug(&self, text: impl AsRef<str>) -> Result<()> {
         self.host.log_text(log_level::DEBUG, text.as_ref())
     }
@@ -288,7 +316,8 @@ impl Ctx {
     }
 
     /// Writes a checkpoint: `save` gets a fresh, empty folder and puts everything there that
-    /// [`resume_dir`](Self::resume_dir) must give back. If it fails, the folder is discarded.
+    /// [`resume_dir`](Self::resume_dir) must give back. If it fails, the folder is discarded; what was logged stays, and a resume
+    /// goes back to the checkpoint before, from whose step on it logs anew.
     ///
     /// A disk that takes no checkpoint (it is full, or `save` fails with a [`std::io::Error`]) is no error: the host warns,
     /// keeps nothing, and has the next one due as usual.

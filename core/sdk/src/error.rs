@@ -132,6 +132,9 @@ impl<E: Into<Box<dyn StdError>>> From<E> for Error {
 /// Adds what was being done to the error of a result.
 pub trait Context<T> {
     /// `what: message` if this is an error.
+    ///
+    /// # Errors
+    /// That error.
     fn context(self, what: impl fmt::Display) -> Result<T>;
 }
 

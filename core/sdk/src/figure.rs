@@ -153,9 +153,12 @@ impl Panel {
 pub struct Axis(Keys);
 
 impl Axis {
-    /// Evenly.
+    /// Evenly. An empty label is none.
     pub fn linear(label: impl AsRef<str>) -> Self {
-        Self(Keys::default().text("label", label.as_ref()))
+        match label.as_ref() {
+            "" => Self(Keys::default()),
+            label => Self(Keys::default().text("label", label)),
+        }
     }
 
     /// By the decimal logarithm.

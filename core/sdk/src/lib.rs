@@ -41,6 +41,8 @@
 //! be built with `panic = "unwind"`, which is cargo's default. A panic of a thread that the experiment started fails the run
 //! at its next step or at its end, also where the thread is joined: what may go wrong there returns a `Result`.
 
+#![warn(clippy::missing_errors_doc)]
+
 #[doc(hidden)]
 pub mod boundary;
 mod ctx;

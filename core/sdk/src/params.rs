@@ -38,6 +38,9 @@ pub trait Params: Sized + 'static {
     const PARAMS: &'static [ParamSpec];
 
     /// Makes the struct from values that are in [`Self::PARAMS`]' order.
+    ///
+    /// # Errors
+    /// Values of other parameters.
     fn from_values(values: &Values) -> Result<Self>;
 
     /// Every parameter at its default.
@@ -144,7 +147,10 @@ impl ParamSpec {
         all
     }
 
-    /// Parses a value and checks its range or choice; the message names parameter, value and what is allowed.
+    /// Parses a value and checks its range or choice.
+    ///
+    /// # Errors
+    /// A text that is not of its type, out of range or not a choice, named with what is allowed.
     pub fn parse(&self, text: &str) -> Result<Value> {
         let value = match self.kind {
             ParamKind::I64 => {
@@ -231,6 +237,9 @@ impl Values {
     }
 
     /// The values of the parameters from `start` on, which must be these: those of a group.
+    ///
+    /// # Errors
+    /// Fewer values.
     pub fn part(&self, start: usize, specs: &'static [ParamSpec]) -> Result<Self> {
         match self.values.get(start..start + specs.len()) {
             Some(values) => Ok(Self { specs, values: values.to_vec() }),
@@ -239,6 +248,9 @@ impl Values {
     }
 
     /// Value of the integer parameter at `index`.
+    ///
+    /// # Errors
+    /// A parameter of another type.
     pub fn i64(&self, index: usize) -> Result<i64> {
         match self.values.get(index) {
             Some(Value::I64(value)) => Ok(*value),
@@ -247,6 +259,9 @@ impl Values {
     }
 
     /// Value of the float parameter at `index`.
+    ///
+    /// # Errors
+    /// A parameter of another type.
     pub fn f64(&self, index: usize) -> Result<f64> {
         match self.values.get(index) {
             Some(Value::F64(value)) => Ok(*value),
@@ -255,6 +270,9 @@ impl Values {
     }
 
     /// Value of the boolean parameter at `index`.
+    ///
+    /// # Errors
+    /// A parameter of another type.
     pub fn bool(&self, index: usize) -> Result<bool> {
         match self.values.get(index) {
             Some(Value::Bool(value)) => Ok(*value),
@@ -263,6 +281,9 @@ impl Values {
     }
 
     /// Value of the text or choice parameter at `index`.
+    ///
+    /// # Errors
+    /// A parameter of another type.
     pub fn text(&self, index: usize) -> Result<String> {
         match self.values.get(index) {
             Some(Value::Text(value)) => Ok(value.clone()),
