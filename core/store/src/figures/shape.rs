@@ -78,6 +78,7 @@ const MARK: &[Key] = &[
     ("color", Form::Text, false),
     ("joined", Form::Switch, false),
     ("axis", Form::Word(&["y", "y2"]), false),
+    ("scale", Form::Word(&["linear", "log"]), false),
 ];
 
 /// Checks the form of a whole text. Keys that this version does not know are no error: each is named in `unknown`.
