@@ -14,11 +14,11 @@ use crate::failure::Failure;
 use crate::print::board::Board;
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
-use crate::study::conduct::{self, Conductor, Happened, Score};
+use crate::study::entry_state::EntryState;
 use crate::study::folder::Study;
 use crate::study::plan::{Changes, Entry, PRESETS, Plan, SECOND_TASK, Setting};
 use crate::study::report;
-use crate::study::standing::Standing;
+use crate::study::runner::{self, Happened, Runner, Snapshot};
 use gradtop_chart::cells::grid::Ink;
 use gradtop_chart::number;
 use gradtop_view::state;
@@ -95,8 +95,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if args.list {
         // What could not be begun is no plan.
         let found = gradtop_host::discover_for(plan.entries.iter().map(|entry| entry.experiment.as_str()));
-        conduct::check(&plan, &found)?;
-        for (key, why) in conduct::unknown(&plan, &found) {
+        runner::check(&plan, &found)?;
+        for (key, why) in runner::unknown(&plan, &found) {
             print::note(&format!("warning: {} will not be run: {}", clean(key), clean(&why)));
         }
         return list(&plan, known.as_ref(), args.json);
@@ -113,16 +113,16 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     // Before anything is started: from here on a Ctrl-C or SIGTERM is answered.
     let caught = Caught::new()?;
     let found = gradtop_host::discover_for(plan.entries.iter().map(|entry| entry.experiment.as_str()));
-    conduct::check(&plan, &found)?;
+    runner::check(&plan, &found)?;
     let study = match known.filter(|_| !args.fresh) {
         Some(study) => study,
         None => Study::create(&runs, &plan)?,
     };
     let lock = study.lock()?;
     let cores = args.cores.unwrap_or_else(cores);
-    let conductor = Conductor::new(&study, cores, found)?;
+    let runner = Runner::new(&study, cores, found)?;
     announce(&study, cores, args.json)?;
-    conducted(&study, conductor, caught, &lock, args.json)
+    follow(&study, runner, caught, &lock, args.json)
 }
 
 /// Whether all files of a data set are somewhere on this machine.
@@ -159,9 +159,9 @@ fn announce(study: &Study, cores: u32, json: bool) -> Result<()> {
 }
 
 /// Runs the study to its end, or until it is left; then the report. The lock is held all the while.
-fn conducted(
+fn follow(
     study: &Study,
-    mut conductor: Conductor<'_>,
+    mut runner: Runner<'_>,
     mut caught: Caught,
     _lock: &RunLock,
     json: bool,
@@ -169,7 +169,7 @@ fn conducted(
     let mut board = if json { None } else { Board::start() };
     let mut stopping = false;
     let mut told = Instant::now();
-    let (score, left) = loop {
+    let (snapshot, left) = loop {
         let counts = caught.counts();
         // Before anything is begun: it may have come while the plugins were looked at.
         if counts.stop() && !stopping {
@@ -182,9 +182,9 @@ fn conducted(
                 });
             };
             board.as_ref().map_or_else(say, |board| board.above(say));
-            conductor.stop();
+            runner.stop();
         }
-        let (score, happened) = conductor.look();
+        let (snapshot, happened) = runner.look();
         for thing in &happened {
             let mut said = Ok(());
             let mut say = || said = tell(thing, json);
@@ -194,26 +194,30 @@ fn conducted(
             }
             said?;
         }
-        if score.is_over() {
-            break (score, false);
+        if snapshot.is_over() {
+            break (snapshot, false);
         }
         if counts.hangups > 0 || counts.interrupts > 1 {
-            break (score, true);
+            break (snapshot, true);
         }
-        let words = words(&score);
+        let words = words(&snapshot);
         if let Some(board) = &mut board {
-            board.show(&study.name(), score.share, &words, &parts(study, &score));
+            board.show(&study.name(), snapshot.share, &words, &parts(study, &snapshot));
         } else if !json && told.elapsed() >= PLAIN_EVERY {
             told = Instant::now();
-            let percent = number::percent((score.share * 1e4) as u64, 10_000);
-            print::line(&format!("{} {percent}  {words}  {}", study.name(), parts(study, &score).join("; ")));
+            let percent = number::percent((snapshot.share * 1e4) as u64, 10_000);
+            print::line(&format!(
+                "{} {percent}  {words}  {}",
+                study.name(),
+                parts(study, &snapshot).join("; ")
+            ));
         }
         std::thread::sleep(LOOK);
     };
     if let Some(board) = board {
         board.end();
     }
-    if let Err(e) = study.write_refused(conductor.refused()) {
+    if let Err(e) = study.write_refused(runner.refused()) {
         // What became of the runs is still to be told.
         print::note(&format!("warning: {e:#}; a report composed later will not say what was not started"));
     }
@@ -222,32 +226,34 @@ fn conducted(
         print::note("  the same command again takes them up; `gradtop stop RUN` ends one");
         return Ok(LEFT_RUNNING);
     }
-    let code = conduct::exit_code(&score.standings, stopping);
-    let written = compose(study, conductor.refused(), json);
+    let code = runner::exit_code(&snapshot.entry_states, stopping);
+    let written = compose(study, runner.refused(), json);
     if json {
         let report = written.as_ref().ok();
         print::json(&json!({"type": "final", "study": study.name(), "exit_code": code, "report": report}))?;
     } else {
-        end(study, &score.standings, code);
+        end(study, &snapshot.entry_states, code);
     }
     written.map(|_| code)
 }
 
 /// The last lines: what is missing, and how it is brought.
-fn end(study: &Study, standings: &[Standing], code: i32) {
-    let finished = standings.iter().filter(|s| matches!(s, Standing::Finished(_))).count();
+fn end(study: &Study, entry_states: &[EntryState], code: i32) {
+    let finished = entry_states.iter().filter(|s| matches!(s, EntryState::Finished(_))).count();
     if code == 0 {
         let runs = if finished == 1 { "1 run".to_owned() } else { format!("{finished} runs") };
         print::line(&format!("study {} has finished: {runs}", study.name()));
         return;
     }
-    print::line(&format!("study {}: {finished} of {} runs have finished", study.name(), standings.len()));
-    for (entry, standing) in study.plan.entries.iter().zip(standings) {
-        let word = match standing {
-            Standing::Finished(_) => continue,
-            Standing::Open => "not started".to_owned(),
-            Standing::Unreadable(_) => "cannot be read".to_owned(),
-            Standing::Alive(view) | Standing::Ended(view) | Standing::Elsewhere(view) => state::words(view),
+    print::line(&format!("study {}: {finished} of {} runs have finished", study.name(), entry_states.len()));
+    for (entry, entry_state) in study.plan.entries.iter().zip(entry_states) {
+        let word = match entry_state {
+            EntryState::Finished(_) => continue,
+            EntryState::Open => "not started".to_owned(),
+            EntryState::Unreadable(_) => "cannot be read".to_owned(),
+            EntryState::Alive(view) | EntryState::Ended(view) | EntryState::Elsewhere(view) => {
+                state::words(view)
+            }
         };
         print::line(&format!("  {}  {word}", clean(entry.key())));
     }
@@ -273,19 +279,20 @@ fn compose(
 }
 
 /// `3 of 10 finished, 2m left`.
-fn words(score: &Score) -> String {
-    let finished = score.standings.iter().filter(|s| matches!(s, Standing::Finished(_))).count();
-    let left = number::duration(score.left_s.round());
-    format!("{finished} of {} finished, about {left} left", score.standings.len())
+fn words(snapshot: &Snapshot) -> String {
+    let finished = snapshot.entry_states.iter().filter(|s| matches!(s, EntryState::Finished(_))).count();
+    let left = number::duration(snapshot.left_s.round());
+    format!("{finished} of {} finished, about {left} left", snapshot.entry_states.len())
 }
 
 /// A line for each run that is at work.
-fn parts(study: &Study, score: &Score) -> Vec<String> {
-    let alive =
-        study.plan.entries.iter().zip(&score.standings).filter_map(|(entry, standing)| match standing {
-            Standing::Alive(view) => Some((entry.key(), view)),
+fn parts(study: &Study, snapshot: &Snapshot) -> Vec<String> {
+    let alive = study.plan.entries.iter().zip(&snapshot.entry_states).filter_map(|(entry, entry_state)| {
+        match entry_state {
+            EntryState::Alive(view) => Some((entry.key(), view)),
             _ => None,
-        });
+        }
+    });
     alive
         .map(|(key, view)| {
             let share = state::progress(view).map(|(done, total)| number::percent(done, total));
@@ -326,7 +333,7 @@ fn ended(view: &View, json: bool) -> Result<()> {
     if json {
         return print_json(view, "ended");
     }
-    let took = crate::study::standing::worked_s(&view.dir);
+    let took = crate::study::entry_state::worked_s(&view.dir);
     let took = took.map(|t| format!(" after {}", number::duration(t))).unwrap_or_default();
     let cause = view.status.cause.as_deref().filter(|c| !c.is_empty());
     let cause = cause.map(|c| format!(": {}", clean(c))).unwrap_or_default();
@@ -354,10 +361,10 @@ fn print_json(view: &View, happened: &str) -> Result<()> {
 
 /// What a plan would run, and how far a study of it is.
 fn list(plan: &Plan, known: Option<&Study>, json: bool) -> Result<i32> {
-    let standing = |entry: &Entry| known.map_or(Standing::Open, |study| Standing::of(study, entry));
+    let entry_state = |entry: &Entry| known.map_or(EntryState::Open, |study| EntryState::of(study, entry));
     if json {
         let item = |entry: &Entry| {
-            let run = standing(entry).view().map(state::to_json);
+            let run = entry_state(entry).view().map(state::to_json);
             json!({"key": entry.key(), "experiment": entry.experiment, "preset": entry.preset,
                    "params": entry.sets().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
                    "threads": entry.threads, "expected_s": entry.expected_s(), "run": run})
@@ -373,17 +380,17 @@ fn list(plan: &Plan, known: Option<&Study>, json: bool) -> Result<i32> {
         ("run", Align::Left),
     ]);
     for entry in &plan.entries {
-        let standing = standing(entry);
+        let entry_state = entry_state(entry);
         let sets: Vec<String> = entry.sets().iter().map(|(k, v)| format!("{k}={v}")).collect();
         table.row(vec![
             clean(entry.key()).into(),
             entry.preset.as_deref().map(clean).unwrap_or_default().into(),
             clean(&sets.join(" ")).into(),
             number::duration(entry.expected_s()).into(),
-            standing
+            entry_state
                 .view()
                 .map_or(Words::from(state::NOTHING), |v| Words::new(state::words(v), state::ink(v.state))),
-            standing.view().map(|v| v.manifest.run.clone()).unwrap_or_default().into(),
+            entry_state.view().map(|v| v.manifest.run.clone()).unwrap_or_default().into(),
         ]);
     }
     table.print(0);

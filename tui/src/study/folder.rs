@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn one_process_conducts_a_study_at_a_time() {
+    fn one_process_runs_a_study_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
         let study = Study::create(dir.path(), &plan()).unwrap();
         let held = study.lock().unwrap();

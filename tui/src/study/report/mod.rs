@@ -1,10 +1,10 @@
 //! The report of a study: composed of the run folders, whatever has finished.
 
 mod document;
-mod exhibit;
 mod html;
 mod markdown;
 mod questions;
+mod run_section;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,11 +13,11 @@ use anyhow::Result;
 use gradtop_store::State;
 
 use self::document::{Block, Document, Span, code, text};
-use self::exhibit::{Exhibit, meant};
 use self::questions::{PROBLEMS, Part, Problem};
+use self::run_section::{RunSection, meant};
+use super::entry_state::{EntryState, worked_s};
 use super::folder::{Study, replace};
 use super::plan::Entry;
-use super::standing::{Standing, worked_s};
 use crate::print::clean;
 use gradtop_chart::number;
 use gradtop_view::state;
@@ -59,27 +59,27 @@ pub(crate) fn write(study: &Study, refused: &BTreeMap<String, String>) -> Result
 struct Composer<'a> {
     study: &'a Study,
     refused: &'a BTreeMap<String, String>,
-    standings: &'a [Standing],
-    exhibits: BTreeMap<&'a str, Exhibit<'a>>,
+    entry_states: &'a [EntryState],
+    runs: BTreeMap<&'a str, RunSection<'a>>,
     odd: Vec<String>,
 }
 
 fn compose(study: &Study, refused: &BTreeMap<String, String>) -> (Document, Vec<String>) {
-    let standings: Vec<Standing> =
-        study.plan.entries.iter().map(|entry| Standing::of(study, entry)).collect();
-    let mut exhibits = BTreeMap::new();
+    let entry_states: Vec<EntryState> =
+        study.plan.entries.iter().map(|entry| EntryState::of(study, entry)).collect();
+    let mut runs = BTreeMap::new();
     let mut odd = Vec::new();
-    for (entry, standing) in study.plan.entries.iter().zip(&standings) {
-        match standing.view().map(|view| Exhibit::of(entry, view)) {
-            Some(Ok((exhibit, damaged))) => {
+    for (entry, entry_state) in study.plan.entries.iter().zip(&entry_states) {
+        match entry_state.view().map(|view| RunSection::of(entry, view)) {
+            Some(Ok((run, damaged))) => {
                 odd.extend(damaged);
-                exhibits.insert(entry.key(), exhibit);
+                runs.insert(entry.key(), run);
             }
             Some(Err(e)) => odd.push(format!("{}: {}", entry.key(), clean(&format!("{e:#}")))),
             None => {}
         }
     }
-    let mut composer = Composer { study, refused, standings: &standings, exhibits, odd };
+    let mut composer = Composer { study, refused, entry_states: &entry_states, runs, odd };
     let document = composer.document();
     (document, composer.odd)
 }
@@ -133,7 +133,7 @@ impl<'a> Composer<'a> {
     /// The runs of the study, how they ended and how long they took.
     fn overview(&self) -> Vec<Block> {
         let plan = &self.study.plan;
-        let finished = self.standings.iter().filter(|s| matches!(s, Standing::Finished(_))).count();
+        let finished = self.entry_states.iter().filter(|s| matches!(s, EntryState::Finished(_))).count();
         let mut facts = vec![
             ("study".to_owned(), vec![code(self.study.name())]),
             ("runs".to_owned(), vec![text(format!("{finished} of {} finished", plan.entries.len()))]),
@@ -146,16 +146,16 @@ impl<'a> Composer<'a> {
         let rows = plan
             .entries
             .iter()
-            .zip(self.standings)
-            .map(|(entry, standing)| {
-                let view = standing.view();
+            .zip(self.entry_states)
+            .map(|(entry, entry_state)| {
+                let view = entry_state.view();
                 let worked = view.and_then(|view| worked_s(&view.dir));
                 vec![
                     vec![text(clean(entry.key()))],
                     vec![text(entry.preset.as_deref().map_or_else(String::new, clean))],
-                    vec![text(self.state(entry, standing))],
+                    vec![text(self.state(entry, entry_state))],
                     vec![text(worked.map(number::duration).unwrap_or_default())],
-                    self.exhibits.get(entry.key()).map(|e| vec![e.link()]).unwrap_or_default(),
+                    self.runs.get(entry.key()).map(|e| vec![e.link()]).unwrap_or_default(),
                 ]
             })
             .collect();
@@ -172,7 +172,7 @@ impl<'a> Composer<'a> {
 
     /// How long it took from the first start to the last end, and what the runs add up to.
     fn time(&self) -> Option<String> {
-        let views = || self.standings.iter().filter_map(Standing::view);
+        let views = || self.entry_states.iter().filter_map(EntryState::view);
         let start = views().map(|v| v.manifest.created).min()?;
         let work: f64 = views().filter_map(|v| worked_s(&v.dir)).sum();
         let work = format!("{} of work of all runs together", number::duration(work));
@@ -182,23 +182,23 @@ impl<'a> Composer<'a> {
     }
 
     /// A state in words, with the cause where it did not finish.
-    fn state(&self, entry: &Entry, standing: &Standing) -> String {
+    fn state(&self, entry: &Entry, entry_state: &EntryState) -> String {
         let cause = |view: &gradtop_store::View| {
             let cause = view.status.cause.as_deref().filter(|c| !c.is_empty());
             cause.map(|c| format!(": {}", clean(c))).unwrap_or_default()
         };
-        match standing {
-            Standing::Finished(_) => State::Finished.word().to_owned(),
-            Standing::Ended(view) => format!("{}{}", view.state.word(), cause(view)),
-            Standing::Alive(view) => {
+        match entry_state {
+            EntryState::Finished(_) => State::Finished.word().to_owned(),
+            EntryState::Ended(view) => format!("{}{}", view.state.word(), cause(view)),
+            EntryState::Alive(view) => {
                 let share = state::progress(view).map(|(done, total)| number::percent(done, total));
                 format!("{}{}", view.state.word(), share.map(|s| format!(", {s}")).unwrap_or_default())
             }
-            Standing::Elsewhere(view) => {
+            EntryState::Elsewhere(view) => {
                 format!("{}? on {}", view.state.word(), clean(&view.host))
             }
-            Standing::Unreadable(why) => format!("cannot be read: {}", clean(why)),
-            Standing::Open => match self.refused.get(entry.key()) {
+            EntryState::Unreadable(why) => format!("cannot be read: {}", clean(why)),
+            EntryState::Open => match self.refused.get(entry.key()) {
                 Some(why) => format!("not started: {}", clean(why)),
                 None => "not started yet".to_owned(),
             },
@@ -208,14 +208,14 @@ impl<'a> Composer<'a> {
     /// What must be said of runs that have not finished, before anything of them is shown.
     fn warnings(&self, key: &str) -> Option<Block> {
         let at = self.study.plan.entries.iter().position(|entry| entry.key() == key)?;
-        let (entry, standing) = (&self.study.plan.entries[at], &self.standings[at]);
-        if matches!(standing, Standing::Finished(_)) {
+        let (entry, entry_state) = (&self.study.plan.entries[at], &self.entry_states[at]);
+        if matches!(entry_state, EntryState::Finished(_)) {
             return None;
         }
         let mut words =
             vec![text("The experiment "), code(clean(key)), text(" has not come to its end. State: ")];
-        words.push(text(self.state(entry, standing)));
-        words.push(text(if standing.view().is_some() {
+        words.push(text(self.state(entry, entry_state)));
+        words.push(text(if entry_state.view().is_some() {
             ". What is shown of it is what it recorded before that."
         } else {
             ". Nothing can be shown of it."
@@ -265,7 +265,7 @@ impl<'a> Composer<'a> {
                     words: (*words).to_owned(),
                 });
             }
-            Part::Settings(id) => blocks.extend(self.exhibits.get(id).map(Exhibit::settings)),
+            Part::Settings(id) => blocks.extend(self.runs.get(id).map(RunSection::settings)),
             Part::Table(id, table) => blocks.extend(self.table(id, table)),
             Part::Found(id) => blocks.extend(self.found(id)),
             Part::Numbers(id, tables) => {
@@ -275,7 +275,7 @@ impl<'a> Composer<'a> {
                 }
             }
             Part::Figures(id, patterns) => {
-                let Some(exhibit) = self.exhibits.get(id) else {
+                let Some(run) = self.runs.get(id) else {
                     if self.planned(id) {
                         blocks.push(missing(&["No figure: there is no run of ", id, "."]));
                     }
@@ -285,10 +285,10 @@ impl<'a> Composer<'a> {
                 let mut none = true;
                 // In the order of the patterns: it is the order of the argument.
                 for pattern in *patterns {
-                    for figure in exhibit.figure_ids().filter(|figure| meant(pattern, figure)) {
+                    for figure in run.figure_ids().filter(|figure| meant(pattern, figure)) {
                         if !seen.iter().any(|s| s == figure) {
                             seen.push(figure.to_owned());
-                            blocks.extend(exhibit.figure(figure));
+                            blocks.extend(run.figure(figure));
                         }
                         none = false;
                     }
@@ -301,7 +301,7 @@ impl<'a> Composer<'a> {
     }
 
     fn table(&mut self, id: &str, table: &str) -> Option<Block> {
-        match self.exhibits.get(id)?.table(table) {
+        match self.runs.get(id)?.table(table) {
             Ok(Some(block)) => Some(block),
             Ok(None) => Some(missing(&["The run of ", id, " has not recorded its table ", table, "."])),
             Err(e) => {
@@ -315,7 +315,7 @@ impl<'a> Composer<'a> {
         if !self.planned(id) {
             return Vec::new();
         }
-        match self.exhibits.get(id).map(Exhibit::found) {
+        match self.runs.get(id).map(RunSection::found) {
             Some(Ok(Some(found))) => found,
             Some(Ok(None)) | None => vec![missing(&["No conclusion: ", id, " has not come to one."])],
             Some(Err(e)) => {
@@ -327,18 +327,18 @@ impl<'a> Composer<'a> {
 
     /// Figures that no question asked for.
     fn further(&self, id: &str, shown: &[String], blocks: &mut Vec<Block>) {
-        let Some(exhibit) = self.exhibits.get(id) else { return };
-        let rest: Vec<&str> = exhibit.figure_ids().filter(|f| !shown.iter().any(|s| s == f)).collect();
+        let Some(run) = self.runs.get(id) else { return };
+        let rest: Vec<&str> = run.figure_ids().filter(|f| !shown.iter().any(|s| s == f)).collect();
         if rest.is_empty() {
             return;
         }
-        let mut words = vec![exhibit.link(), text(" also has the figures ")];
+        let mut words = vec![run.link(), text(" also has the figures ")];
         for (i, figure) in rest.iter().enumerate() {
             words.extend((i > 0).then(|| text(", ")));
             words.push(code(clean(figure)));
         }
         words.push(text(": "));
-        words.push(code(format!("gradtop plot {} ID", exhibit.run())));
+        words.push(code(format!("gradtop plot {} ID", run.run())));
         words.push(text(" draws them."));
         blocks.push(Block::Text(words));
     }
@@ -348,12 +348,12 @@ impl<'a> Composer<'a> {
         let key = entry.key();
         blocks.push(Block::Heading { level: 2, id: format!("run-{key}"), words: clean(key) });
         blocks.extend(self.warnings(key));
-        let Some(exhibit) = self.exhibits.get(key) else { return };
-        blocks.push(Block::Text(vec![text(clean(&exhibit.summary()))]));
-        blocks.push(exhibit.settings());
-        let ids: Vec<String> = exhibit.figure_ids().map(str::to_owned).collect();
-        blocks.extend(ids.iter().filter_map(|id| exhibit.figure(id)));
-        if exhibit.found().is_ok_and(|found| found.is_some()) {
+        let Some(run) = self.runs.get(key) else { return };
+        blocks.push(Block::Text(vec![text(clean(&run.summary()))]));
+        blocks.push(run.settings());
+        let ids: Vec<String> = run.figure_ids().map(str::to_owned).collect();
+        blocks.extend(ids.iter().filter_map(|id| run.figure(id)));
+        if run.found().is_ok_and(|found| found.is_some()) {
             blocks.extend(self.found(key));
         }
     }

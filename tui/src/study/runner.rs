@@ -6,10 +6,10 @@ use anyhow::Result;
 use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Discovery, Launch};
 use gradtop_store::{State, View};
 
+use super::entry_state::{EntryState, goes_on};
 use super::folder::Study;
 use super::plan::{Entry, Plan};
 use super::schedule::{self, Job};
-use super::standing::{Standing, goes_on};
 use crate::failure::Failure;
 use crate::print::clean;
 
@@ -36,7 +36,7 @@ pub(crate) enum Happened {
 }
 
 /// Runs a study.
-pub(crate) struct Conductor<'a> {
+pub(crate) struct Runner<'a> {
     study: &'a Study,
     cores: u32,
     found: Discovery,
@@ -50,9 +50,9 @@ pub(crate) struct Conductor<'a> {
 }
 
 /// All entries at a moment.
-pub(crate) struct Score {
+pub(crate) struct Snapshot {
     /// Where each stands, in the plan's order.
-    pub(crate) standings: Vec<Standing>,
+    pub(crate) entry_states: Vec<EntryState>,
     /// Their parts in the schedule.
     pub(crate) jobs: Vec<Job>,
     /// Share of all work that is done.
@@ -61,7 +61,7 @@ pub(crate) struct Score {
     pub(crate) left_s: f64,
 }
 
-impl Score {
+impl Snapshot {
     /// Whether nothing is at work and nothing will be begun.
     pub(crate) fn is_over(&self) -> bool {
         self.jobs.iter().all(|job| job.phase == schedule::Phase::Settled)
@@ -88,7 +88,7 @@ pub(crate) fn check(plan: &Plan, found: &Discovery) -> Result<(), Failure> {
     Ok(())
 }
 
-impl<'a> Conductor<'a> {
+impl<'a> Runner<'a> {
     /// Of a study that this process has the lock of.
     pub(crate) fn new(study: &'a Study, cores: u32, found: Discovery) -> Result<Self, Failure> {
         let device = study.plan.device.parse().map_err(|e: String| Failure::usage(e))?;
@@ -114,27 +114,29 @@ impl<'a> Conductor<'a> {
     }
 
     /// Looks at all runs, begins what there is room for, and says what happened.
-    pub(crate) fn look(&mut self) -> (Score, Vec<Happened>) {
+    pub(crate) fn look(&mut self) -> (Snapshot, Vec<Happened>) {
         let mut happened = Vec::new();
-        let mut score = self.score();
-        for (entry, standing) in self.study.plan.entries.iter().zip(&score.standings) {
+        let mut snapshot = self.snapshot();
+        for (entry, entry_state) in self.study.plan.entries.iter().zip(&snapshot.entry_states) {
             let key = entry.key().to_owned();
-            match standing {
+            match entry_state {
                 // What this process has begun is no news.
-                Standing::Alive(view) if self.alive.insert(key.clone()) && self.tried.insert(key.clone()) => {
+                EntryState::Alive(view)
+                    if self.alive.insert(key.clone()) && self.tried.insert(key.clone()) =>
+                {
                     happened.push(Happened::Found(view.clone()));
                 }
-                Standing::Ended(view) | Standing::Finished(view) if self.alive.remove(&key) => {
+                EntryState::Ended(view) | EntryState::Finished(view) if self.alive.remove(&key) => {
                     happened.push(Happened::Ended(view.clone()));
                 }
                 _ => {}
             }
         }
         // What cannot be run is said at once, not when its turn has come.
-        for (entry, standing) in self.study.plan.entries.iter().zip(&score.standings) {
-            let needed = match standing {
-                Standing::Open => true,
-                Standing::Ended(view) => !goes_on(view),
+        for (entry, entry_state) in self.study.plan.entries.iter().zip(&snapshot.entry_states) {
+            let needed = match entry_state {
+                EntryState::Open => true,
+                EntryState::Ended(view) => !goes_on(view),
                 _ => false,
             };
             let there = self.found.experiment(&entry.experiment).is_some();
@@ -144,13 +146,13 @@ impl<'a> Conductor<'a> {
                 happened.push(Happened::Refused { key: entry.key().to_owned(), why });
             }
         }
-        score = self.score();
+        snapshot = self.snapshot();
         while !self.stopping
-            && let Some(i) = schedule::next(&score.jobs, self.cores)
+            && let Some(i) = schedule::next(&snapshot.jobs, self.cores)
         {
             let entry = &self.study.plan.entries[i];
             self.tried.insert(entry.key().to_owned());
-            match self.begin(entry, &score.standings[i]) {
+            match self.begin(entry, &snapshot.entry_states[i]) {
                 Ok(begun) => {
                     self.alive.insert(entry.key().to_owned());
                     happened.push(begun);
@@ -160,32 +162,33 @@ impl<'a> Conductor<'a> {
                     happened.push(Happened::Refused { key: entry.key().to_owned(), why });
                 }
             }
-            score = self.score();
+            snapshot = self.snapshot();
         }
-        (score, happened)
+        (snapshot, happened)
     }
 
-    fn score(&self) -> Score {
+    fn snapshot(&self) -> Snapshot {
         let entries = &self.study.plan.entries;
-        let standings: Vec<Standing> = entries.iter().map(|entry| Standing::of(self.study, entry)).collect();
-        let speed = speed(entries, &standings);
+        let entry_states: Vec<EntryState> =
+            entries.iter().map(|entry| EntryState::of(self.study, entry)).collect();
+        let speed = speed(entries, &entry_states);
         let jobs: Vec<Job> = entries
             .iter()
-            .zip(&standings)
-            .map(|(entry, standing)| {
+            .zip(&entry_states)
+            .map(|(entry, entry_state)| {
                 let open = !self.stopping && !self.tried.contains(entry.key());
-                standing.job(entry, open, speed)
+                entry_state.job(entry, open, speed)
             })
             .collect();
         let all: f64 = entries.iter().map(Entry::expected_s).sum();
-        let done: f64 = entries.iter().zip(&standings).map(|(e, s)| e.expected_s() * s.share()).sum();
+        let done: f64 = entries.iter().zip(&entry_states).map(|(e, s)| e.expected_s() * s.share()).sum();
         let left_s = schedule::remaining_s(&jobs, self.cores);
-        Score { standings, jobs, share: if all > 0.0 { done / all } else { 1.0 }, left_s }
+        Snapshot { entry_states, jobs, share: if all > 0.0 { done / all } else { 1.0 }, left_s }
     }
 
     /// Continues an entry's run, or starts one. The error says why that cannot be.
-    fn begin(&self, entry: &Entry, standing: &Standing) -> Result<Happened, String> {
-        if let Standing::Ended(view) = standing
+    fn begin(&self, entry: &Entry, entry_state: &EntryState) -> Result<Happened, String> {
+        if let EntryState::Ended(view) = entry_state
             && goes_on(view)
         {
             gradtop_host::resume(&view.dir, false).map_err(|e| e.to_string())?;
@@ -210,14 +213,18 @@ impl<'a> Conductor<'a> {
         };
         let run = gradtop_host::launch(&launch).map_err(|e| e.to_string())?;
         let view = Box::new(crate::commands::view(&run).map_err(|e| format!("{e:#}"))?);
-        Ok(if matches!(standing, Standing::Open) { Happened::Started(view) } else { Happened::Again(view) })
+        Ok(if matches!(entry_state, EntryState::Open) {
+            Happened::Started(view)
+        } else {
+            Happened::Again(view)
+        })
     }
 
     /// Asks every run that is at work to stop, and begins no other.
     pub(crate) fn stop(&mut self) {
         self.stopping = true;
         for entry in &self.study.plan.entries {
-            if let Standing::Alive(view) = Standing::of(self.study, entry) {
+            if let EntryState::Alive(view) = EntryState::of(self.study, entry) {
                 // One that has ended since needs no asking.
                 gradtop_host::stop(&view.dir, gradtop_host::DEFAULT_GRACE).ok();
             }
@@ -244,11 +251,11 @@ fn missing(found: &Discovery, entry: &Entry) -> String {
 }
 
 /// How much longer finished runs took than was expected; 1 while none has.
-fn speed(entries: &[Entry], standings: &[Standing]) -> f64 {
+fn speed(entries: &[Entry], entry_states: &[EntryState]) -> f64 {
     let (mut expected, mut took) = (0.0, 0.0);
-    for (entry, standing) in entries.iter().zip(standings) {
-        if let Standing::Finished(view) = standing
-            && let Some(seconds) = super::standing::worked_s(&view.dir)
+    for (entry, entry_state) in entries.iter().zip(entry_states) {
+        if let EntryState::Finished(view) = entry_state
+            && let Some(seconds) = super::entry_state::worked_s(&view.dir)
         {
             expected += entry.expected_s();
             took += seconds;
@@ -259,15 +266,15 @@ fn speed(entries: &[Entry], standings: &[Standing]) -> f64 {
 
 /// What the study as a whole came to: exit code 0 if all finished; 1 if any failed or could not be started; else 4 if any
 /// crashed, 3 if any was stopped, or was not begun because the study was, 5 if any goes on.
-pub(crate) fn exit_code(standings: &[Standing], was_stopped: bool) -> i32 {
-    let codes: Vec<i32> = standings
+pub(crate) fn exit_code(entry_states: &[EntryState], was_stopped: bool) -> i32 {
+    let codes: Vec<i32> = entry_states
         .iter()
-        .map(|standing| match standing {
-            Standing::Finished(_) => 0,
-            Standing::Ended(view) => view.state.exit_code(),
-            Standing::Alive(_) => State::Running.exit_code(),
-            Standing::Open if was_stopped => State::Stopped.exit_code(),
-            Standing::Open | Standing::Elsewhere(_) | Standing::Unreadable(_) => 1,
+        .map(|entry_state| match entry_state {
+            EntryState::Finished(_) => 0,
+            EntryState::Ended(view) => view.state.exit_code(),
+            EntryState::Alive(_) => State::Running.exit_code(),
+            EntryState::Open if was_stopped => State::Stopped.exit_code(),
+            EntryState::Open | EntryState::Elsewhere(_) | EntryState::Unreadable(_) => 1,
         })
         .collect();
     [1, 4, 3, 5].into_iter().find(|code| codes.contains(code)).unwrap_or(0)

@@ -9,8 +9,8 @@ use gradtop_store::{ColumnData, StoreError, Table, View, read_table_last};
 use super::document::{Block, Drawn, Span, code, text};
 use crate::commands::plot;
 use crate::print::clean;
+use crate::study::entry_state::worked_s;
 use crate::study::plan::Entry;
-use crate::study::standing::worked_s;
 use gradtop_chart::number;
 use gradtop_chart::svg;
 use gradtop_view::figure::chart::evaluate;
@@ -21,7 +21,7 @@ use gradtop_view::state::param;
 const ROWS: usize = 120;
 
 /// A run and what was read of it.
-pub(crate) struct Exhibit<'a> {
+pub(crate) struct RunSection<'a> {
     entry: &'a Entry,
     view: &'a View,
     /// The way from the report's folder to the run's.
@@ -30,7 +30,7 @@ pub(crate) struct Exhibit<'a> {
     data: Arc<RunData>,
 }
 
-impl<'a> Exhibit<'a> {
+impl<'a> RunSection<'a> {
     /// Reads what the figures need. With it, what could not be read.
     pub(crate) fn of(entry: &'a Entry, view: &'a View) -> Result<(Self, Vec<String>)> {
         let declared = plot::declared_figures(&view.dir)?;

@@ -10,7 +10,7 @@ use gradtop_view::state;
 
 /// Where an entry of the plan stands.
 #[derive(Debug, Clone)]
-pub(crate) enum Standing {
+pub(crate) enum EntryState {
     /// There is no run of it yet.
     Open,
     /// It is at work, paused or just starting.
@@ -25,7 +25,7 @@ pub(crate) enum Standing {
     Unreadable(String),
 }
 
-impl Standing {
+impl EntryState {
     /// Looks at the newest run of an entry.
     pub(crate) fn of(study: &Study, entry: &Entry) -> Self {
         let Some(run) = study.attempts(entry).pop() else { return Self::Open };
