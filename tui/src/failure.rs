@@ -45,10 +45,15 @@ impl std::error::Error for Failure {}
 /// What is wrong with a TOML text, in one line: the excerpt that the library draws below its message takes four.
 pub(crate) fn toml_error(text: &str, error: &toml::de::Error) -> String {
     let message = gradtop_store::figures::toml_message(error);
-    match error.span().and_then(|span| text.get(..span.start)) {
-        Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
+    match error.span() {
+        Some(span) => format!("line {}: {message}", line_at(text, span.start)),
         None => message,
     }
+}
+
+/// The number of the line that a byte of a text is in.
+pub(crate) fn line_at(text: &str, byte: usize) -> usize {
+    text.bytes().take(byte).filter(|byte| *byte == b'\n').count() + 1
 }
 
 /// Prints an error, with what to do about it where that is known; gives the exit code.

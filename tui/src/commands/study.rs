@@ -16,8 +16,10 @@ use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
 use crate::study::entry_state::EntryState;
 use crate::study::folder::Study;
-use crate::study::plan::{Changes, Entry, PRESETS, Plan, SECOND_TASK, Setting};
+use crate::study::plan::{Changes, Entry, Plan, Setting};
+use crate::study::plan_file::PlanFile;
 use crate::study::report;
+use crate::study::report_file::ReportFile;
 use crate::study::runner::{self, Happened, Runner, Snapshot};
 use gradtop_chart::cells::grid::Ink;
 use gradtop_chart::number;
@@ -39,11 +41,11 @@ const PLAIN_EVERY: Duration = Duration::from_secs(30);
 )]
 #[expect(clippy::struct_excessive_bools, reason = "they are independent switches of a command line")]
 pub(crate) struct Args {
-    /// quick (minutes), default, or full (hours): the preset of every experiment
-    #[arg(long, value_name = "NAME", default_value = "default", value_parser = PRESETS)]
-    preset: String,
-    /// Run the experiments that a TOML file lists, instead of those of the report
-    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
+    /// The preset of every experiment: one of the plan's, as quick, default or full [default: default]
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+    /// What to run: a file, or the name of a plan beside the plugins [default: the first one there]
+    #[arg(long, value_name = "FILE|NAME")]
     plan: Option<PathBuf>,
     /// Cores to keep busy [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
@@ -82,12 +84,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         seed: args.seed,
         device: args.device.map(|device| device.to_string()),
     };
-    let plan = match &args.plan {
-        Some(file) => Plan::read(file)?,
-        None => Plan::of_preset(&args.preset, is_at_hand(SECOND_TASK))
-            .ok_or_else(|| Failure::usage(format!("there is no preset {:?}", args.preset)))?,
-    };
-    let plan = plan.changed(&changes)?;
+    let file = PlanFile::find(args.plan.as_deref())?;
+    let plan = file.plan(args.preset.as_deref(), is_at_hand)?.changed(&changes)?;
+    // A mistake in it is said before hours of work, not after.
+    let report = file.report()?;
     let (known, odd) = Study::find(&runs, &plan);
     for why in odd {
         print::note(&format!("warning: {}", clean(&why)));
@@ -107,7 +107,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
                 .help("without --report-only it is begun")
         })?;
         let refused = study.read_refused();
-        compose(&study, &refused, args.json)?;
+        compose(&study, report.as_ref(), &refused, args.json)?;
         return Ok(0);
     }
     // Before anything is started: from here on a Ctrl-C or SIGTERM is answered.
@@ -122,7 +122,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let cores = args.cores.unwrap_or_else(cores);
     let runner = Runner::new(&study, cores, found)?;
     announce(&study, cores, args.json)?;
-    follow(&study, runner, caught, &lock, args.json)
+    follow(&study, report.as_ref(), runner, caught, &lock, args.json)
 }
 
 /// Whether all files of a data set are somewhere on this machine.
@@ -161,6 +161,7 @@ fn announce(study: &Study, cores: u32, json: bool) -> Result<()> {
 /// Runs the study to its end, or until it is left; then the report. The lock is held all the while.
 fn follow(
     study: &Study,
+    report: Option<&ReportFile>,
     mut runner: Runner<'_>,
     mut caught: Caught,
     _lock: &RunLock,
@@ -227,10 +228,10 @@ fn follow(
         return Ok(LEFT_RUNNING);
     }
     let code = runner::exit_code(&snapshot.entry_states, stopping);
-    let written = compose(study, runner.refused(), json);
+    let written = compose(study, report, runner.refused(), json);
     if json {
-        let report = written.as_ref().ok();
-        print::json(&json!({"type": "final", "study": study.name(), "exit_code": code, "report": report}))?;
+        let html = written.as_ref().ok();
+        print::json(&json!({"type": "final", "study": study.name(), "exit_code": code, "report": html}))?;
     } else {
         end(study, &snapshot.entry_states, code);
     }
@@ -263,10 +264,11 @@ fn end(study: &Study, entry_states: &[EntryState], code: i32) {
 /// Composes the report and says where it is; gives the HTML file's path.
 fn compose(
     study: &Study,
+    report: Option<&ReportFile>,
     refused: &std::collections::BTreeMap<String, String>,
     json: bool,
 ) -> Result<PathBuf> {
-    let written = report::write(study, refused)?;
+    let written = report::write(study, report, refused)?;
     for odd in &written.odd {
         print::note(&format!("warning: {odd}; it is missing in the report"));
     }
@@ -367,7 +369,7 @@ fn list(plan: &Plan, known: Option<&Study>, json: bool) -> Result<i32> {
             let run = entry_state(entry).view().map(state::to_json);
             json!({"key": entry.key(), "experiment": entry.experiment, "preset": entry.preset,
                    "params": entry.sets().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
-                   "threads": entry.threads, "expected_s": entry.expected_s(), "run": run})
+                   "threads": entry.threads, "expected_s": entry.expected_s, "run": run})
         };
         return print::json(&plan.entries.iter().map(item).collect::<Vec<_>>()).map(|()| 0);
     }
@@ -386,7 +388,7 @@ fn list(plan: &Plan, known: Option<&Study>, json: bool) -> Result<i32> {
             clean(entry.key()).into(),
             entry.preset.as_deref().map(clean).unwrap_or_default().into(),
             clean(&sets.join(" ")).into(),
-            number::duration(entry.expected_s()).into(),
+            number::duration(entry.expected_s).into(),
             entry_state
                 .view()
                 .map_or(Words::from(state::NOTHING), |v| Words::new(state::words(v), state::ink(v.state))),

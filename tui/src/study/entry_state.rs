@@ -61,7 +61,7 @@ impl EntryState {
     /// Its part in the schedule. `open`: this process may still begin it; `speed`: how much longer everything takes than
     /// expected.
     pub(crate) fn job(&self, entry: &Entry, open: bool, speed: f64) -> Job {
-        let left = entry.expected_s() * speed * (1.0 - self.share());
+        let left = entry.expected_s * speed * (1.0 - self.share());
         let phase = match self {
             Self::Alive(view) => {
                 Phase::Working(state::eta(view).filter(|s| s.is_finite() && *s >= 0.0).unwrap_or(left))

@@ -90,7 +90,10 @@ impl Study {
     /// The newest study of this plan; with it, what is wrong with folders that could not be read.
     pub(crate) fn find(runs: &Path, plan: &Plan) -> (Option<Self>, Vec<String>) {
         let (studies, odd) = Self::all(runs);
-        (studies.into_iter().filter(|study| study.plan == *plan).max_by_key(|study| study.created), odd)
+        let same = studies.into_iter().filter(|study| study.plan == *plan);
+        let newest = same.max_by_key(|study| study.created);
+        // This one knows how long its runs may take.
+        (newest.map(|study| Self { plan: plan.clone(), ..study }), odd)
     }
 
     /// All studies, and what is wrong with those that cannot be read.
@@ -182,9 +185,11 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use crate::study::plan_file::PlanFile;
 
     fn plan() -> Plan {
-        Plan::parse("name = 'mine'\n[[run]]\nexperiment = 'a'\n").unwrap()
+        let file = PlanFile::parse("name = 'mine'\n[[run]]\nexperiment = 'a'\n").unwrap();
+        file.plan(None, |_| true).unwrap()
     }
 
     fn make_run(study: &Study, number: u32) {

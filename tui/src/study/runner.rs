@@ -9,6 +9,7 @@ use gradtop_store::{State, View};
 use super::entry_state::{EntryState, goes_on};
 use super::folder::Study;
 use super::plan::{Entry, Plan};
+use super::plan_file::searched;
 use super::schedule::{self, Job};
 use crate::failure::Failure;
 use crate::print::clean;
@@ -180,8 +181,8 @@ impl<'a> Runner<'a> {
                 entry_state.job(entry, open, speed)
             })
             .collect();
-        let all: f64 = entries.iter().map(Entry::expected_s).sum();
-        let done: f64 = entries.iter().zip(&entry_states).map(|(e, s)| e.expected_s() * s.share()).sum();
+        let all: f64 = entries.iter().map(|entry| entry.expected_s).sum();
+        let done: f64 = entries.iter().zip(&entry_states).map(|(e, s)| e.expected_s * s.share()).sum();
         let left_s = schedule::remaining_s(&jobs, self.cores);
         Snapshot { entry_states, jobs, share: if all > 0.0 { done / all } else { 1.0 }, left_s }
     }
@@ -240,14 +241,12 @@ pub(crate) fn unknown<'a>(plan: &'a Plan, found: &Discovery) -> Vec<(&'a str, St
 
 /// Why an experiment that no plugin offers is not run, and what brings it.
 fn missing(found: &Discovery, entry: &Entry) -> String {
-    let places: Vec<String> =
-        gradtop_host::search_path().iter().map(|place| crate::commands::short(place)).collect();
     let refused = if found.refused.is_empty() {
         ""
     } else {
         "; some plugins there are refused, `gradtop plugin list` says why"
     };
-    format!("no plugin offers the experiment {}: looked in {}{refused}", entry.experiment, places.join(", "))
+    format!("no plugin offers the experiment {}: looked in {}{refused}", entry.experiment, searched())
 }
 
 /// How much longer finished runs took than was expected; 1 while none has.
@@ -257,7 +256,7 @@ fn speed(entries: &[Entry], entry_states: &[EntryState]) -> f64 {
         if let EntryState::Finished(view) = entry_state
             && let Some(seconds) = super::entry_state::worked_s(&view.dir)
         {
-            expected += entry.expected_s();
+            expected += entry.expected_s;
             took += seconds;
         }
     }

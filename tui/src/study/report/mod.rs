@@ -3,7 +3,6 @@
 mod document;
 mod html;
 mod markdown;
-mod questions;
 mod run_section;
 
 use std::collections::BTreeMap;
@@ -13,14 +12,15 @@ use anyhow::Result;
 use gradtop_store::State;
 
 use self::document::{Block, Document, Span, code, text};
-use self::questions::{PROBLEMS, Part, Problem};
-use self::run_section::{RunSection, meant};
+use self::run_section::RunSection;
 use super::entry_state::{EntryState, worked_s};
 use super::folder::{Study, replace};
 use super::plan::Entry;
+use super::report_file::{Part, Place, ReportFile, Section};
 use crate::print::clean;
 use gradtop_chart::number;
 use gradtop_view::state;
+use gradtop_store::suggest;
 
 /// What was written.
 pub(crate) struct Written {
@@ -33,8 +33,12 @@ pub(crate) struct Written {
 }
 
 /// Composes the report of a study and writes it into its folder.
-pub(crate) fn write(study: &Study, refused: &BTreeMap<String, String>) -> Result<Written> {
-    let (document, odd) = compose(study, refused);
+pub(crate) fn write(
+    study: &Study,
+    file: Option<&ReportFile>,
+    refused: &BTreeMap<String, String>,
+) -> Result<Written> {
+    let (document, odd) = compose(study, file, refused);
     let figures = study.folder.join("figures");
     std::fs::create_dir_all(&figures)?;
     let drawn = document.figures();
@@ -58,13 +62,18 @@ pub(crate) fn write(study: &Study, refused: &BTreeMap<String, String>) -> Result
 /// Everything that the report is composed of.
 struct Composer<'a> {
     study: &'a Study,
+    file: Option<&'a ReportFile>,
     refused: &'a BTreeMap<String, String>,
     entry_states: &'a [EntryState],
     runs: BTreeMap<&'a str, RunSection<'a>>,
     odd: Vec<String>,
 }
 
-fn compose(study: &Study, refused: &BTreeMap<String, String>) -> (Document, Vec<String>) {
+fn compose(
+    study: &Study,
+    file: Option<&ReportFile>,
+    refused: &BTreeMap<String, String>,
+) -> (Document, Vec<String>) {
     let entry_states: Vec<EntryState> =
         study.plan.entries.iter().map(|entry| EntryState::of(study, entry)).collect();
     let mut runs = BTreeMap::new();
@@ -79,7 +88,7 @@ fn compose(study: &Study, refused: &BTreeMap<String, String>) -> (Document, Vec<
             None => {}
         }
     }
-    let mut composer = Composer { study, refused, entry_states: &entry_states, runs, odd };
+    let mut composer = Composer { study, file, refused, entry_states: &entry_states, runs, odd };
     let document = composer.document();
     (document, composer.odd)
 }
@@ -88,25 +97,19 @@ impl<'a> Composer<'a> {
     fn document(&mut self) -> Document {
         let plan = &self.study.plan;
         let mut blocks = self.overview();
-        let (title, lead) = if plan.questions {
-            for problem in PROBLEMS {
-                self.problem(problem, &mut blocks);
-            }
-            let asked = |key: &str| PROBLEMS.iter().any(|problem| problem.experiments.contains(&key));
-            for entry in plan.entries.iter().filter(|entry| !asked(entry.key())) {
-                self.section(entry, &mut blocks);
-            }
-            (
-                "Deep learning theory by experiment",
-                "Every question of the original report, answered by the figures of runs that anybody can repeat, and by what the \
-                 experiments computed from their numbers.",
-            )
-        } else {
-            for entry in &plan.entries {
-                self.section(entry, &mut blocks);
-            }
-            ("A study by gradtop", "What each run was started with, drew and found.")
-        };
+        let sections = self.file.map_or(&[][..], |file| &file.sections);
+        let asked: Vec<&str> = sections.iter().flat_map(Section::runs).collect();
+        for section in sections {
+            self.section(section, &mut blocks);
+        }
+        for entry in plan.entries.iter().filter(|entry| !asked.contains(&entry.key())) {
+            self.unasked(entry, &mut blocks);
+        }
+        let (title, lead) = self
+            .file
+            .map_or(("A study by gradtop", "What each run was started with, drew and found."), |file| {
+                (&file.title.0, &file.lead.0)
+            });
         blocks.push(Block::Heading {
             level: 2,
             id: "where-it-is-from".to_owned(),
@@ -127,7 +130,7 @@ impl<'a> Composer<'a> {
             code("gradtop plot RUN"),
             text(" draws the figures again."),
         ]));
-        Document { title: title.to_owned(), lead: vec![text(lead)], blocks }
+        Document { title: title.to_owned(), lead: marked(lead), blocks }
     }
 
     /// The runs of the study, how they ended and how long they took.
@@ -227,83 +230,114 @@ impl<'a> Composer<'a> {
         self.study.plan.entries.iter().any(|entry| entry.key() == experiment)
     }
 
-    fn problem(&mut self, problem: &Problem, blocks: &mut Vec<Block>) {
-        let planned: Vec<&str> = problem.experiments.iter().copied().filter(|id| self.planned(id)).collect();
+    fn section(&mut self, section: &'a Section, blocks: &mut Vec<Block>) {
+        let planned: Vec<&str> = section.runs().into_iter().filter(|key| self.planned(key)).collect();
         if planned.is_empty() {
             return;
         }
-        blocks.push(Block::Heading { level: 2, id: problem.id.to_owned(), words: problem.title.to_owned() });
-        blocks.extend(planned.iter().filter_map(|id| self.warnings(id)));
+        let id = section.id.get_ref();
+        blocks.push(Block::Heading { level: 2, id: id.clone(), words: section.title.0.clone() });
+        blocks.extend(planned.iter().filter_map(|key| self.warnings(key)));
         let mut shown: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for (i, question) in problem.questions.iter().enumerate() {
-            if !question.experiments().any(|id| self.planned(id)) {
+        for (i, question) in (1..).zip(&section.questions) {
+            if !question.runs().any(|key| self.planned(key)) {
                 continue;
             }
-            let id = format!("{}-{}", problem.id, i + 1);
-            blocks.push(Block::Heading { level: 3, id, words: format!("{}. {}", i + 1, question.short) });
-            blocks.push(Block::Quote { who: "Asked".to_owned(), words: question.asked.to_owned() });
-            for part in question.answer {
+            let words = format!("{i}. {}", question.title.0);
+            blocks.push(Block::Heading { level: 3, id: format!("{id}-{i}"), words });
+            blocks.extend(question.asked.as_ref().map(|asked| quote("Asked", &asked.0)));
+            for part in &question.answer {
                 self.part(part, &mut shown, blocks);
             }
         }
-        for id in planned {
-            self.further(id, &shown.remove(id).unwrap_or_default(), blocks);
+        for key in planned {
+            self.further(key, &shown.remove(key).unwrap_or_default(), blocks);
         }
     }
 
-    fn part(
-        &mut self,
-        part: &Part,
-        shown: &mut BTreeMap<&'static str, Vec<String>>,
-        blocks: &mut Vec<Block>,
-    ) {
+    fn part(&mut self, part: &'a Part, shown: &mut BTreeMap<&'a str, Vec<String>>, blocks: &mut Vec<Block>) {
         match part {
-            Part::Text(words) => blocks.push(Block::Text(marked(words))),
-            Part::Report(words) => {
-                blocks.push(Block::Quote {
-                    who: "The original report answered".to_owned(),
-                    words: (*words).to_owned(),
-                });
+            Part::Text(words) => blocks.push(Block::Text(marked(&words.0))),
+            Part::Quote(words) => {
+                blocks.extend(self.file.map(|file| quote(&file.quoted, &words.0)));
             }
-            Part::Settings(id) => blocks.extend(self.runs.get(id).map(RunSection::settings)),
-            Part::Table(id, table) => blocks.extend(self.table(id, table)),
-            Part::Found(id) => blocks.extend(self.found(id)),
-            Part::Numbers(id, tables) => {
-                let tables: Vec<Block> = tables.iter().filter_map(|table| self.table(id, table)).collect();
+            Part::Settings(of) => blocks.extend(self.runs.get(of.run.as_str()).map(RunSection::settings)),
+            Part::Table(of) => blocks.extend(self.table(of)),
+            Part::Found(of) => blocks.extend(self.found(&of.run)),
+            Part::Numbers(tables) => {
+                let tables: Vec<Block> = tables.iter().filter_map(|of| self.table(of)).collect();
                 if !tables.is_empty() {
                     blocks.push(Block::More { summary: "All numbers".to_owned(), blocks: tables });
                 }
             }
-            Part::Figures(id, patterns) => {
-                let Some(run) = self.runs.get(id) else {
-                    if self.planned(id) {
-                        blocks.push(missing(&["No figure: there is no run of ", id, "."]));
-                    }
-                    return;
-                };
-                let seen = shown.entry(id).or_default();
-                let mut none = true;
-                // In the order of the patterns: it is the order of the argument.
-                for pattern in *patterns {
-                    for figure in run.figure_ids().filter(|figure| meant(pattern, figure)) {
-                        if !seen.iter().any(|s| s == figure) {
-                            seen.push(figure.to_owned());
-                            blocks.extend(run.figure(figure));
-                        }
-                        none = false;
-                    }
-                }
-                if none {
-                    blocks.push(missing(&["No figure: the run of ", id, " has not drawn it."]));
+            Part::Figures(places) => {
+                for places in places.chunk_by(|a, b| a.run == b.run) {
+                    self.figures(places, shown, blocks);
                 }
             }
         }
     }
 
-    fn table(&mut self, id: &str, table: &str) -> Option<Block> {
-        match self.runs.get(id)?.table(table) {
+    /// Figures of one run, in the order of the places: it is the order of the argument.
+    fn figures(
+        &mut self,
+        places: &'a [Place],
+        shown: &mut BTreeMap<&'a str, Vec<String>>,
+        blocks: &mut Vec<Block>,
+    ) {
+        let key = places[0].run.as_str();
+        if !self.planned(key) {
+            return;
+        }
+        let Some(run) = self.runs.get(key) else {
+            blocks.push(missing(&["No figure: there is no run of ", key, "."]));
+            return;
+        };
+        let seen = shown.entry(key).or_default();
+        let mut none = true;
+        let mut odd = Vec::new();
+        for of in places {
+            let mut meant = run.figure_ids().filter(|figure| of.means(figure)).peekable();
+            if meant.peek().is_none() && !of.name.ends_with('*') {
+                odd.push((of, suggest(&of.name, run.figure_ids(), "figures")));
+            }
+            for figure in meant {
+                if !seen.iter().any(|s| s == figure) {
+                    seen.push(figure.to_owned());
+                    blocks.extend(run.figure(figure));
+                }
+                none = false;
+            }
+        }
+        if none {
+            blocks.push(missing(&["No figure: the run of ", key, " has not drawn it."]));
+        }
+        for (of, known) in odd {
+            self.lacks(of, "figure", &known);
+        }
+    }
+
+    /// What a report asks for and a run that came to its end has not.
+    fn lacks(&mut self, of: &Place, what: &str, known: &str) {
+        let finished = self.runs.get(of.run.as_str()).is_some_and(RunSection::is_finished);
+        let line = self.file.filter(|_| finished).map(|file| file.line(of));
+        self.odd.extend(
+            line.map(|at| {
+                clean(&format!("{at}: the run of {} has no {what} {:?} ({known})", of.run, of.name))
+            }),
+        );
+    }
+
+    fn table(&mut self, of: &Place) -> Option<Block> {
+        let (id, table) = (of.run.as_str(), of.name.as_str());
+        let run = self.runs.get(id)?;
+        match run.table(table) {
             Ok(Some(block)) => Some(block),
-            Ok(None) => Some(missing(&["The run of ", id, " has not recorded its table ", table, "."])),
+            Ok(None) => {
+                let tables = run.table_names();
+                self.lacks(of, "table", &suggest(table, tables.iter().map(String::as_str), "tables"));
+                Some(missing(&["The run of ", id, " has not recorded its table ", table, "."]))
+            }
             Err(e) => {
                 self.odd.push(clean(&e.to_string()));
                 Some(missing(&["The table ", table, " of ", id, " cannot be read."]))
@@ -344,7 +378,7 @@ impl<'a> Composer<'a> {
     }
 
     /// A run that no question asks for.
-    fn section(&mut self, entry: &'a Entry, blocks: &mut Vec<Block>) {
+    fn unasked(&mut self, entry: &'a Entry, blocks: &mut Vec<Block>) {
         let key = entry.key();
         blocks.push(Block::Heading { level: 2, id: format!("run-{key}"), words: clean(key) });
         blocks.extend(self.warnings(key));
@@ -363,6 +397,10 @@ impl<'a> Composer<'a> {
 fn marked(words: &str) -> Vec<Span> {
     let piece = |(i, piece): (usize, &str)| if i % 2 == 1 { code(piece) } else { text(piece) };
     words.split('`').enumerate().map(piece).collect()
+}
+
+fn quote(who: &str, words: &str) -> Block {
+    Block::Quote { who: who.to_owned(), words: words.to_owned() }
 }
 
 fn missing(words: &[&str]) -> Block {

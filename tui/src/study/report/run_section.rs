@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use gradtop_store::figures::Figure as Declared;
-use gradtop_store::{ColumnData, StoreError, Table, View, read_table_last};
+use gradtop_store::{ColumnData, State, StoreError, Table, View, read_table_last};
 
 use super::document::{Block, Drawn, Span, code, text};
 use crate::commands::plot;
@@ -43,7 +43,7 @@ impl<'a> RunSection<'a> {
     }
 
     /// The ids of all figures, in the order declared.
-    pub(crate) fn figure_ids(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn figure_ids(&self) -> impl Iterator<Item = &str> + Clone {
         self.declared.iter().map(|figure| figure.id.as_str())
     }
 
@@ -55,6 +55,16 @@ impl<'a> RunSection<'a> {
     /// The run's name.
     pub(crate) fn run(&self) -> &str {
         &self.view.manifest.run
+    }
+
+    /// Whether it came to its end.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.view.state == State::Finished
+    }
+
+    /// The tables that it recorded.
+    pub(crate) fn table_names(&self) -> Vec<String> {
+        gradtop_store::table_names(&self.view.dir)
     }
 
     /// What the experiment does.
@@ -274,11 +284,6 @@ fn name(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect()
 }
 
-/// Whether a figure's id is meant by a pattern, whose `*` at the end stands for anything.
-pub(crate) fn meant(pattern: &str, id: &str) -> bool {
-    pattern.strip_suffix('*').map_or(pattern == id, |start| id.starts_with(start))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,11 +304,5 @@ mod tests {
         let Some(ColumnData::Utf8(statements)) = table.column("statement") else { return };
         let lines = sentences(&table, statements);
         assert_eq!(lines, ["sinc, deep: lowest", "sinc: flat is worse", "mnist: sinc and deep: said"]);
-    }
-
-    #[test]
-    fn patterns_mean_ids() {
-        assert!(meant("ratio-*", "ratio-33-lm") && meant("*", "x") && meant("loss", "loss"));
-        assert!(!meant("loss", "loss-2") && !meant("ratio-*", "ration"));
     }
 }
