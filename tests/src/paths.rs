@@ -20,6 +20,11 @@ pub fn plugin(name: &str) -> PathBuf {
     fresh(named("GRADTOP_TEST_PLUGINS").join(format!("lib{name}.so")))
 }
 
+/// The plan and the report of the study of all our plugins.
+pub fn study() -> [PathBuf; 2] {
+    ["theory.plan.toml", "theory.report.toml"].map(|name| checkout().join("plugins").join(name))
+}
+
 /// The folder with duckdb, polars and pyarrow.
 pub fn readers() -> PathBuf {
     named("GRADTOP_TEST_READERS")

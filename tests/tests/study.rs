@@ -46,6 +46,12 @@ fn plan(sandbox: &Sandbox, text: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
+/// With some of our plugins, and the study of all of them.
+fn with_study(plugins: &[&str]) -> Sandbox {
+    let plugins = plugins.iter().copied().map(paths::plugin);
+    Sandbox::with(&plugins.chain(paths::study()).collect::<Vec<_>>())
+}
+
 fn begin(sandbox: &Sandbox, args: &[&str]) -> Child {
     sandbox.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
@@ -266,7 +272,7 @@ fn a_bar_that_stood_when_ctrl_c_was_echoed_is_taken_away() {
 
 #[test]
 fn what_only_the_experiment_can_refuse_is_refused_before_anything_is_begun() {
-    let sandbox = Sandbox::with(&[paths::plugin("deep_vs_shallow")]);
+    let sandbox = with_study(&["deep_vs_shallow"]);
     for more in [&["--list"][..], &[]] {
         let mut args = vec!["study", "--preset", "quick", "--only", "function-fit"];
         args.extend(["--set", "function-fit.models=deep,deep"]);
@@ -322,7 +328,8 @@ fn what_fails_or_is_missing_is_said_in_its_place() {
 
 #[test]
 fn a_run_that_no_question_asks_for_has_its_section() {
-    let sandbox = Sandbox::new();
+    let [shipped, its_report] = paths::study();
+    let sandbox = Sandbox::with(&[paths::fixture("misbehave"), shipped, its_report]);
     let text = "name = 'own'\nquestions = true\n[[run]]\nexperiment = 'counter'\nparams = { steps = 50 }\n";
     sandbox.gradtop(&["study", "--plan", &plan(&sandbox, text)]).expect_code(0);
     let (_, html) = report(&sandbox, "own");
@@ -331,7 +338,7 @@ fn a_run_that_no_question_asks_for_has_its_section() {
 
 #[test]
 fn the_report_answers_with_the_runs_own_figures_and_numbers() {
-    let sandbox = Sandbox::with(&[paths::plugin("deep_vs_shallow")]);
+    let sandbox = with_study(&["deep_vs_shallow"]);
     let sets = ["steps=60", "points=200", "eval_every=10", "table_every=30"]
         .map(|set| format!("function-fit.{set}"));
     let mut args = vec!["study", "--preset", "quick", "--only", "function-fit", "--json"];
@@ -361,8 +368,7 @@ fn the_report_answers_with_the_runs_own_figures_and_numbers() {
 
 #[test]
 fn the_quick_study_answers_every_question_of_the_report() {
-    let plugins = ["deep_vs_shallow", "optimization", "generalization"].map(paths::plugin);
-    let sandbox = Sandbox::with(&plugins);
+    let sandbox = with_study(&["deep_vs_shallow", "optimization", "generalization"]);
     let mut study = begin(&sandbox, &["study", "--preset", "quick"]);
     let ended = study.wait().unwrap();
     assert!(ended.success(), "{ended}");
@@ -378,4 +384,120 @@ fn the_quick_study_answers_every_question_of_the_report() {
     assert!(!html.contains("NaN"));
     let runs = gradtop_store::list_runs(&sandbox.runs());
     assert_eq!(runs.iter().map(screen_and_page_agree).filter(|figures| *figures > 0).count(), 10);
+}
+
+/// The parts of the answers in our report, as (section, part).
+fn parts() -> Vec<(toml::Value, toml::Table)> {
+    let report: toml::Table = fs::read_to_string(&paths::study()[1]).unwrap().parse().unwrap();
+    let all = |of: &toml::Value, key: &str| of[key].as_array().unwrap().clone();
+    let mut found = Vec::new();
+    for section in report["section"].as_array().unwrap() {
+        for part in all(section, "question").iter().flat_map(|question| all(question, "answer")) {
+            found.push((section["id"].clone(), part.as_table().unwrap().clone()));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_words_of_our_report_hold_no_number() {
+    for (section, part) in parts() {
+        if let Some(words) = part.get("text").and_then(toml::Value::as_str) {
+            let digit = words.chars().any(|c| c.is_ascii_digit());
+            assert!(!digit, "{section}: {words:?} has a number that no run measured");
+            assert!(words.ends_with('.'), "{section}: {words:?} is no sentence");
+        }
+    }
+}
+
+#[test]
+fn every_experiment_of_our_plan_is_described_shown_and_concluded_from() {
+    let plan: toml::Table = fs::read_to_string(&paths::study()[0]).unwrap().parse().unwrap();
+    let presets: Vec<&str> = plan["presets"].as_array().unwrap().iter().map(|p| p.as_str().unwrap()).collect();
+    let parts = parts();
+    for run in plan["run"].as_array().unwrap() {
+        let id = run["experiment"].as_str().unwrap();
+        let count = |kind: &str| parts.iter().filter(|(_, part)| part.get(kind).is_some_and(|p| p.as_str() == Some(id))).count();
+        assert_eq!((count("settings"), count("found")), (1, 1), "{id}");
+        let of = |place: &toml::Value| place.as_str().unwrap().split('/').next() == Some(id);
+        let shown = |(_, part): &(_, toml::Table)| part.get("figures").is_some_and(|f| f.as_array().unwrap().iter().any(of));
+        assert!(parts.iter().any(shown), "{id}: figures");
+        assert!(presets.iter().all(|preset| run["seconds"].get(preset).is_some()), "{id}: seconds");
+    }
+}
+
+/// A course of somebody else: a plugin, a plan and a report in a folder of plugins.
+fn pottery() -> Sandbox {
+    let files = ["pottery.plan.toml", "pottery.report.toml"].map(|name| paths::checkout().join("tests/examples/pottery").join(name));
+    Sandbox::with(&[&[paths::fixture("pottery")][..], &files].concat())
+}
+
+#[test]
+fn a_course_of_somebody_else_makes_its_own_report() {
+    let sandbox = pottery();
+    let said = sandbox.gradtop(&["study", "--preset", "sketch", "--list"]).expect_code(0);
+    assert!(said.out.contains("wheel") && said.out.contains("turns=12"), "{said:#?}");
+    sandbox.gradtop(&["study", "--preset", "sketch"]).expect_code(0);
+    assert_eq!(runs_of(&sandbox), ["study-pottery-sketch-slow", "study-pottery-sketch-wheel"]);
+    let (folder, html) = report(&sandbox, "pottery-sketch");
+    assert!(links_lead_somewhere(&folder, &html) > 10);
+    for words in [
+        "<h1>Pots by experiment</h1>",
+        "<h2 id=\"shape\">Does the pot stand?</h2>",
+        "<h3 id=\"shape-1\">1. The walls</h3>",
+        "<span class=\"who\">Asked:</span> How thin may a wall be?",
+        "<span class=\"who\">The master says:</span> Slower.",
+        "Clay is turned until it stands; <code>turns</code> says how long.",
+        "<figure id=\"wheel-height\">",
+        "<figure id=\"slow-height\">",
+        "<li>the pot is 12 high</li>",
+        "<summary>All numbers</summary>",
+    ] {
+        assert!(html.contains(words), "{words} is not in {html}");
+    }
+    assert!(!html.contains("class=\"missing\"") && !html.contains("gradient"), "{html}");
+    // Named by its file, it is the same study; a preset that the plan has not is refused.
+    let plan = sandbox.plugins().join("pottery.plan.toml");
+    let said = sandbox.gradtop(&["study", "--plan", plan.to_str().unwrap(), "--preset", "sketch"]).expect_code(0);
+    assert!(!said.out.contains("started"), "{said:#?}");
+    sandbox.gradtop(&["study", "--plan", "pottery", "--preset", "sketch", "--report-only"]).expect_code(0);
+    let said = sandbox.gradtop(&["study", "--preset", "quick"]).expect_code(2);
+    assert!(said.err.contains("has no preset \"quick\"") && said.err.contains("sketch, default"), "{said:#?}");
+}
+
+#[test]
+fn mistakes_in_a_plan_or_a_report_are_said_with_their_line() {
+    let sandbox = pottery();
+    let file = |name: &str| sandbox.plugins().join(name);
+    let [plan, report] = ["pottery.plan.toml", "pottery.report.toml"].map(|name| fs::read_to_string(file(name)).unwrap());
+    // Not the files of the checkout, which may be linked here.
+    let write = |name: &str, text: &str| {
+        fs::remove_file(file(name)).unwrap();
+        fs::write(file(name), text).unwrap();
+    };
+    let study = |more: &[&str]| sandbox.gradtop(&[&["study", "--preset", "sketch"], more].concat());
+    for (name, text, from, to, why) in [
+        ("pottery.plan.toml", &plan, "seconds", "secs", "unknown field `secs`"),
+        ("pottery.report.toml", &report, "wheel/height", "weel/height", "the plan has no run \"weel\"; did you mean wheel?"),
+        ("pottery.report.toml", &report, "{ found", "{ fond", "unknown variant `fond`"),
+        ("pottery.report.toml", &report, "`turns`", "`turns", "a backtick has no second one"),
+    ] {
+        let line = text[..text.find(from).unwrap()].matches('\n').count() + 1;
+        write(name, &text.replacen(from, to, 1));
+        let said = study(&[]).expect_code(2);
+        let place = format!("{name}: line ");
+        assert!(said.err.contains(&place) && said.err.contains(why), "{line}: {said:#?}");
+        write(name, text);
+    }
+    assert!(runs_of(&sandbox).is_empty(), "said before anything is begun");
+    // What only the runs can know is said once they have ended.
+    write("pottery.report.toml", &report.replace("wheel/height", "wheel/heigth"));
+    let said = study(&[]).expect_code(0);
+    let why = "the run of wheel has no figure \"heigth\" (did you mean height?); it is missing in the report";
+    assert!(said.err.contains("pottery.report.toml: line ") && said.err.contains(why), "{said:#?}");
+    let said = sandbox.gradtop(&["study", "--plan", "potery"]).expect_code(2);
+    assert!(said.err.contains("no file or study plan is called \"potery\"") && said.err.contains("pottery"), "{said:#?}");
+    fs::remove_file(file("pottery.plan.toml")).unwrap();
+    let said = study(&[]).expect_code(1);
+    assert!(said.err.contains("there is no study plan (*.plan.toml) in "), "{said:#?}");
 }

@@ -61,6 +61,7 @@ fn dispatch(mut args: Vec<String>) -> Result<ExitCode> {
     }
     let command = args.remove(0);
     let workspace = Workspace::locate()?;
+    workspace.place_studies()?;
     match command.as_str() {
         "setup" => {
             let cuda = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {

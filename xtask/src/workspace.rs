@@ -65,6 +65,22 @@ impl Workspace {
         Ok(names)
     }
 
+    /// Puts plans and reports of studies beside the plugins, where the program looks for both.
+    pub(crate) fn place_studies(&self) -> Result<()> {
+        let folder = self.root.join("plugins");
+        for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
+            let file = entry?.path();
+            let Some(name) = file.file_name().filter(|_| file.extension().is_some_and(|e| e == "toml"))
+            else {
+                continue;
+            };
+            let to = self.release.join(name);
+            fs::copy(&file, &to)
+                .with_context(|| format!("cannot copy {} to {}", file.display(), to.display()))?;
+        }
+        Ok(())
+    }
+
     /// Program and plugins as arguments of cargo.
     pub(crate) fn product(&self) -> Result<Vec<String>> {
         let mut args = vec!["-p".to_owned(), "gradtop".to_owned()];
@@ -200,6 +216,19 @@ mod tests {
             "/w/target/release/deps:/w/target/release:/t/lib/rustlib/x86_64-unknown-linux-gnu/lib:/mine";
         assert_eq!(workspace.without_cargo_paths(&outer.into()), Some("/mine".into()));
         assert_eq!(workspace.without_cargo_paths(&"/w/target/release".into()), None);
+    }
+
+    #[test]
+    fn plans_and_reports_are_put_beside_the_plugins() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf();
+        let release = env::temp_dir().join(format!("gradtop-studies-{}", std::process::id()));
+        fs::create_dir_all(&release).unwrap();
+        Workspace { root, release: release.clone() }.place_studies().unwrap();
+        let names: Vec<_> = fs::read_dir(&release).unwrap().map(|file| file.unwrap().file_name()).collect();
+        fs::remove_dir_all(&release).unwrap();
+        for ending in [".plan.toml", ".report.toml"] {
+            assert!(names.iter().any(|name| name.to_string_lossy().ends_with(ending)), "{names:?}");
+        }
     }
 
     #[test]

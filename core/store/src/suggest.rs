@@ -40,9 +40,9 @@ mod tests {
 
     #[test]
     fn typing_errors_find_what_was_meant() {
-        let known = ["function-fit", "image-classification", "random-labels"];
-        assert_eq!(near("funciton-fit", known.into_iter()), ["function-fit"]);
-        assert_eq!(near("random", known.into_iter()), ["random-labels"]);
+        let known = ["circle-fit", "digit-images", "random-walks"];
+        assert_eq!(near("cricle-fit", known.into_iter()), ["circle-fit"]);
+        assert_eq!(near("random", known.into_iter()), ["random-walks"]);
         assert!(near("xyz", known.into_iter()).is_empty());
         assert_eq!(near("lable", ["table", "label"].into_iter()), ["label", "table"]);
         assert!(near("", ["a", "bc"].into_iter()).len() <= 1);

@@ -116,10 +116,10 @@ mod tests {
 
     #[test]
     fn every_key_is_read() {
-        let text = "experiment = 'function-fit'\npreset = 'quick'\nseed = 7\ndevice = 'cpu'\nthreads = 2\nname = 'a'\n\
+        let text = "experiment = 'plane-curves'\npreset = 'quick'\nseed = 7\ndevice = 'cpu'\nthreads = 2\nname = 'a'\n\
                     checkpoint_every = 30\n[params]\nlr = 1e-3\nsteps = 50\nnoise = true\nfunction = 'sinc'\n";
         let config = parse(text).unwrap();
-        assert_eq!(config.experiment.as_deref(), Some("function-fit"));
+        assert_eq!(config.experiment.as_deref(), Some("plane-curves"));
         assert_eq!((config.seed, config.threads, config.checkpoint_every), (Some(7), Some(2), Some(30.0)));
         let params: Vec<String> = config.params.iter().map(|(k, v)| format!("{k}={v}")).collect();
         assert_eq!(params, ["lr=0.001", "steps=50", "noise=true", "function=sinc"]);

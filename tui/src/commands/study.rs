@@ -41,10 +41,10 @@ const PLAIN_EVERY: Duration = Duration::from_secs(30);
 )]
 #[expect(clippy::struct_excessive_bools, reason = "they are independent switches of a command line")]
 pub(crate) struct Args {
-    /// The preset of every experiment: one of the plan's, as quick, default or full [default: default]
+    /// Preset of every experiment, such as quick (minutes), default or full (hours) [default: default]
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
-    /// What to run: a file, or the name of a plan beside the plugins [default: the first one there]
+    /// What to run: a plan's file, or the name of one beside the plugins [default: the first there]
     #[arg(long, value_name = "FILE|NAME")]
     plan: Option<PathBuf>,
     /// Cores to keep busy [default: all]

@@ -177,7 +177,7 @@ pub fn validate_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The next free name for a run of `experiment`, such as `function-fit-7`.
+/// The next free name for a run of `experiment`, such as `curve-fit-7`.
 pub fn new_run_name(runs: &Path, experiment: &str) -> String {
     let mut base: String = experiment
         .chars()

@@ -12,21 +12,21 @@ use gradtop_chart::cells::raster::Glyphs;
 fn fill(mut bench: Bench) -> Bench {
     let text = |v: &str| ParamValue::Text(v.into());
     let specs = [
-        run("function-fit", "fit-default-3", 3).at(State::Running, 15_200).losses(),
-        run("function-fit", "fit-default-2", 12).param("function", text("sgn∘sin")).losses(),
-        run("function-fit", "fit-quick", 95)
+        run("plane-curves", "fit-default-3", 3).at(State::Running, 15_200).losses(),
+        run("plane-curves", "fit-default-2", 12).param("function", text("sgn∘sin")).losses(),
+        run("plane-curves", "fit-quick", 95)
             .at(State::Stopped, 8_000)
             .param("lr", ParamValue::Float(0.01))
             .losses(),
-        run("random-labels", "rl-lenet", 40).at(State::Paused, 8_200).with(|m, s| {
+        run("sorted-digits", "rl-lenet", 40).at(State::Paused, 8_200).with(|m, s| {
             m.params.push(("model".into(), ParamValue::Text("lenet".into())));
             s.epoch = Some(164.0);
         }),
-        run("random-labels", "rl-mlp", 1600)
+        run("sorted-digits", "rl-mlp", 1600)
             .at(State::Crashed, 4_400)
             .cause("killed by SIGKILL (out of memory)")
             .param("model", text("mlp")),
-        run("random-labels", "rl-elsewhere", 6000)
+        run("sorted-digits", "rl-elsewhere", 6000)
             .at(State::Running, 100)
             .with(|m, _| (m.host, m.boot_id) = ("cluster-7".into(), "another".into())),
     ];
@@ -52,8 +52,8 @@ fn the_list_at_every_size() {
 
 #[test]
 fn a_long_name_is_whole_where_there_is_room() {
-    let name = "study-default-optimization-path-2";
-    let mut bench = Bench::of(vec![run("optimization-path", name, 3).losses()]);
+    let name = "study-default-descent-of-a-ball-2";
+    let mut bench = Bench::of(vec![run("descent-of-a-ball", name, 3).losses()]);
     bench.resize(200, 50);
     let line =
         |bench: &Bench| bench.screen().lines().find(|l| l.contains("study-default")).unwrap().to_owned();
@@ -65,7 +65,7 @@ fn a_long_name_is_whole_where_there_is_room() {
 #[test]
 fn a_long_name_of_a_metric_leaves_room_for_what_it_says() {
     let metric = "sensitivity_of_probabilities";
-    let spec = run("sensitivity", "sens", 3).losses().with(|m, s| {
+    let spec = run("wobbling-it", "sens", 3).losses().with(|m, s| {
         m.metrics.push(MetricInfo { name: metric.into(), headline: true, ..MetricInfo::default() });
         s.headline.push(HeadlineValue {
             metric: metric.into(),
@@ -88,7 +88,7 @@ fn a_long_name_of_a_metric_leaves_room_for_what_it_says() {
 #[test]
 fn runs_are_sorted_by_the_numbers_in_their_names() {
     let names = ["rl-10", "rl-9", "rl-100"];
-    let mut bench = Bench::of(names.iter().map(|n| run("random-labels", n, 1)).collect());
+    let mut bench = Bench::of(names.iter().map(|n| run("sorted-digits", n, 1)).collect());
     bench.resize(120, 40);
     let order = |bench: &Bench| -> Vec<String> {
         let screen = bench.screen();
@@ -128,7 +128,7 @@ fn the_cursor_stays_on_its_run() {
     bench.keys("down");
     let on = |bench: &Bench| bench.app.targets().first().map(|id| id.dir().name()).unwrap();
     assert_eq!(on(&bench), "fit-default-2");
-    bench.make(&run("function-fit", "fit-new", 0));
+    bench.make(&run("plane-curves", "fit-new", 0));
     bench.read();
     assert_eq!(on(&bench), "fit-default-2");
     bench.keys("s s s o");
@@ -334,7 +334,7 @@ fn groups_fold() {
     let screen = bench.screen();
     assert!(!screen.contains("fit-quick") && screen.contains("rl-mlp"), "{screen}");
     insta::assert_snapshot!("folded", screen);
-    assert!(bench.app.shared.settings.home.folded.contains("function-fit"));
+    assert!(bench.app.shared.settings.home.folded.contains("plane-curves"));
     bench.keys("enter");
     assert!(bench.screen().contains("fit-quick"));
 }

@@ -1,7 +1,7 @@
 //! Drawing the list.
 //!
 //! ```text
-//!  ▾ function-fit  2 runs ──────────────────────────────────────────────────────────
+//!  ▾ plane-curves  2 runs ──────────────────────────────────────────────────────────
 //!    state       name           lr     progress          step     rate    eta  loss
 //!  › ● running   fit-default-3  0.001  ███████▌░░  76 %  15.2 k  5.9 k/s  41s  3.1e-6
 //! ```

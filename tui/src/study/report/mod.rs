@@ -19,8 +19,8 @@ use super::plan::Entry;
 use super::report_file::{Part, Place, ReportFile, Section};
 use crate::print::clean;
 use gradtop_chart::number;
-use gradtop_view::state;
 use gradtop_store::suggest;
+use gradtop_view::state;
 
 /// What was written.
 pub(crate) struct Written {

@@ -9,12 +9,12 @@ use crate::app::testing::{Bench, now, run};
 fn bench() -> Bench {
     let text = |v: &str| ParamValue::Text(v.into());
     Bench::of(vec![
-        run("function-fit", "flat-1", 5).at(State::Running, 5_000).losses(),
-        run("function-fit", "flat-2", 200)
+        run("plane-curves", "flat-1", 5).at(State::Running, 5_000).losses(),
+        run("plane-curves", "flat-2", 200)
             .param("lr", ParamValue::Float(0.1))
             .param("function", text("sign sin"))
             .losses(),
-        run("random-labels", "rl-lenet", 3000).at(State::Crashed, 100).cause("killed by SIGKILL"),
+        run("sorted-digits", "rl-lenet", 3000).at(State::Crashed, 100).cause("killed by SIGKILL"),
     ])
 }
 

@@ -1,0 +1,38 @@
+//! The plugin of a course that has nothing to do with ours: with its plan and its report, beside this file, it makes a study of
+//! its own.
+
+use gradtop_sdk::prelude::*;
+
+/// Turns a pot.
+#[derive(Params)]
+struct Wheel {
+    /// Turns of the wheel
+    #[param(default = 30, min = 1)]
+    turns: i64,
+}
+
+impl Experiment for Wheel {
+    fn info() -> Info {
+        Info::new("wheel", "Wheel", "Turns a pot.")
+            .metric(Metric::new("height"))
+            .preset("sketch", "A small one", &[("turns", "9")])
+            .preset("default", "One of usual size", &[])
+            .figures(
+                "[[figure]]\nid = \"height\"\ntitle = \"Height\"\n[[figure.panel]]\n[[figure.panel.mark]]\ntype = \"line\"\n\
+                 metric = \"height\"\n",
+            )
+    }
+
+    fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
+        let height = ctx.series(Series::metric("height"))?;
+        for turn in 1..=self.turns {
+            ctx.log(turn, &[(height, turn as f64)])?;
+            ctx.step_end()?;
+        }
+        let statement = format!("the pot is {} high", self.turns);
+        ctx.table("conclusion", self.turns, &[Column::utf8("statement", &[statement])])?;
+        ctx.table("walls", self.turns, &[Column::f64("thickness", &[0.5, 0.25])])
+    }
+}
+
+gradtop_sdk::export_experiments![Wheel];
