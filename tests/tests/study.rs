@@ -413,14 +413,19 @@ fn the_words_of_our_report_hold_no_number() {
 #[test]
 fn every_experiment_of_our_plan_is_described_shown_and_concluded_from() {
     let plan: toml::Table = fs::read_to_string(&paths::study()[0]).unwrap().parse().unwrap();
-    let presets: Vec<&str> = plan["presets"].as_array().unwrap().iter().map(|p| p.as_str().unwrap()).collect();
+    let presets: Vec<&str> =
+        plan["presets"].as_array().unwrap().iter().map(|p| p.as_str().unwrap()).collect();
     let parts = parts();
     for run in plan["run"].as_array().unwrap() {
         let id = run["experiment"].as_str().unwrap();
-        let count = |kind: &str| parts.iter().filter(|(_, part)| part.get(kind).is_some_and(|p| p.as_str() == Some(id))).count();
+        let count = |kind: &str| {
+            parts.iter().filter(|(_, part)| part.get(kind).is_some_and(|p| p.as_str() == Some(id))).count()
+        };
         assert_eq!((count("settings"), count("found")), (1, 1), "{id}");
         let of = |place: &toml::Value| place.as_str().unwrap().split('/').next() == Some(id);
-        let shown = |(_, part): &(_, toml::Table)| part.get("figures").is_some_and(|f| f.as_array().unwrap().iter().any(of));
+        let shown = |(_, part): &(_, toml::Table)| {
+            part.get("figures").is_some_and(|f| f.as_array().unwrap().iter().any(of))
+        };
         assert!(parts.iter().any(shown), "{id}: figures");
         assert!(presets.iter().all(|preset| run["seconds"].get(preset).is_some()), "{id}: seconds");
     }
@@ -428,7 +433,8 @@ fn every_experiment_of_our_plan_is_described_shown_and_concluded_from() {
 
 /// A course of somebody else: a plugin, a plan and a report in a folder of plugins.
 fn pottery() -> Sandbox {
-    let files = ["pottery.plan.toml", "pottery.report.toml"].map(|name| paths::checkout().join("tests/examples/pottery").join(name));
+    let files = ["pottery.plan.toml", "pottery.report.toml"]
+        .map(|name| paths::checkout().join("tests/examples/pottery").join(name));
     Sandbox::with(&[&[paths::fixture("pottery")][..], &files].concat())
 }
 
@@ -458,18 +464,23 @@ fn a_course_of_somebody_else_makes_its_own_report() {
     assert!(!html.contains("class=\"missing\"") && !html.contains("gradient"), "{html}");
     // Named by its file, it is the same study; a preset that the plan has not is refused.
     let plan = sandbox.plugins().join("pottery.plan.toml");
-    let said = sandbox.gradtop(&["study", "--plan", plan.to_str().unwrap(), "--preset", "sketch"]).expect_code(0);
+    let said =
+        sandbox.gradtop(&["study", "--plan", plan.to_str().unwrap(), "--preset", "sketch"]).expect_code(0);
     assert!(!said.out.contains("started"), "{said:#?}");
     sandbox.gradtop(&["study", "--plan", "pottery", "--preset", "sketch", "--report-only"]).expect_code(0);
     let said = sandbox.gradtop(&["study", "--preset", "quick"]).expect_code(2);
-    assert!(said.err.contains("has no preset \"quick\"") && said.err.contains("sketch, default"), "{said:#?}");
+    assert!(
+        said.err.contains("has no preset \"quick\"") && said.err.contains("sketch, default"),
+        "{said:#?}"
+    );
 }
 
 #[test]
 fn mistakes_in_a_plan_or_a_report_are_said_with_their_line() {
     let sandbox = pottery();
     let file = |name: &str| sandbox.plugins().join(name);
-    let [plan, report] = ["pottery.plan.toml", "pottery.report.toml"].map(|name| fs::read_to_string(file(name)).unwrap());
+    let [plan, report] =
+        ["pottery.plan.toml", "pottery.report.toml"].map(|name| fs::read_to_string(file(name)).unwrap());
     // Not the files of the checkout, which may be linked here.
     let write = |name: &str, text: &str| {
         fs::remove_file(file(name)).unwrap();
@@ -478,7 +489,13 @@ fn mistakes_in_a_plan_or_a_report_are_said_with_their_line() {
     let study = |more: &[&str]| sandbox.gradtop(&[&["study", "--preset", "sketch"], more].concat());
     for (name, text, from, to, why) in [
         ("pottery.plan.toml", &plan, "seconds", "secs", "unknown field `secs`"),
-        ("pottery.report.toml", &report, "wheel/height", "weel/height", "the plan has no run \"weel\"; did you mean wheel?"),
+        (
+            "pottery.report.toml",
+            &report,
+            "wheel/height",
+            "weel/height",
+            "the plan has no run \"weel\"; did you mean wheel?",
+        ),
         ("pottery.report.toml", &report, "{ found", "{ fond", "unknown variant `fond`"),
         ("pottery.report.toml", &report, "`turns`", "`turns", "a backtick has no second one"),
     ] {
@@ -496,8 +513,19 @@ fn mistakes_in_a_plan_or_a_report_are_said_with_their_line() {
     let why = "the run of wheel has no figure \"heigth\" (did you mean height?); it is missing in the report";
     assert!(said.err.contains("pottery.report.toml: line ") && said.err.contains(why), "{said:#?}");
     let said = sandbox.gradtop(&["study", "--plan", "potery"]).expect_code(2);
-    assert!(said.err.contains("no file or study plan is called \"potery\"") && said.err.contains("pottery"), "{said:#?}");
-    fs::remove_file(file("pottery.plan.toml")).unwrap();
+    assert!(
+        said.err.contains("no file or study plan is called \"potery\"") && said.err.contains("pottery"),
+        "{said:#?}"
+    );
+    // Installed, it is found in the user's folder, until it is removed.
+    let plan = sandbox.path().join("pottery.plan.toml");
+    for name in ["pottery.plan.toml", "pottery.report.toml"] {
+        fs::rename(file(name), sandbox.path().join(name)).unwrap();
+    }
+    let said = sandbox.gradtop(&["plugin", "install", plan.to_str().unwrap()]).expect_code(0);
+    assert_eq!(said.out.matches("installed ").count(), 2, "{said:#?}");
+    study(&["--list"]).expect_code(0);
+    sandbox.gradtop(&["plugin", "remove", "pottery.plan.toml", "--yes"]).expect_code(0);
     let said = study(&[]).expect_code(1);
     assert!(said.err.contains("there is no study plan (*.plan.toml) in "), "{said:#?}");
 }

@@ -406,12 +406,12 @@ fn the_program_names_none_of_its_guests() {
     let found = sandbox.gradtop(&["experiments", "--json"]).expect_code(0).json();
     let ids: BTreeSet<&str> = found.as_array().unwrap().iter().map(|e| e["id"].as_str().unwrap()).collect();
     assert!(ids.len() >= 10, "{found}");
-    let program = |path: &str| path.starts_with("tui/") || path.starts_with("core/") && path.contains("/src/");
+    let program =
+        |path: &str| path.starts_with("tui/") || path.starts_with("core/") && path.contains("/src/");
     let named = |line: &str, id: &str| {
         let part = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-        line.match_indices(id).any(|(at, _)| {
-            !line[..at].ends_with(part) && !line[at + id.len()..].starts_with(part)
-        })
+        line.match_indices(id)
+            .any(|(at, _)| !line[..at].ends_with(part) && !line[at + id.len()..].starts_with(part))
     };
     let mut hits = Vec::new();
     for (path, text) in texts().into_iter().filter(|(path, _)| program(path)) {

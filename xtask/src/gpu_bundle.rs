@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
-use crate::workspace::{Workspace, succeed};
+use crate::workspace::{Workspace, place_studies, succeed};
 use crate::{run, setup};
 
 /// The whole bundle stays below this, in bytes.
@@ -65,6 +65,7 @@ fn pack(root: &Path, binaries: &[PathBuf], commit: &str, target: &Path) -> Resul
         copy(&root.join(file), target)?;
     }
     copy(&root.join("datasets/README.md"), &target.join("datasets"))?;
+    place_studies(root, target)?;
     fs::write(target.join("commit"), format!("{commit}\n"))
         .with_context(|| format!("cannot write {}", target.display()))?;
     let size = size_of(target)?;
@@ -148,6 +149,8 @@ mod tests {
             "datasets/mnist/train-labels-idx1-ubyte.gz",
             "gradtop",
             "libplugin.so",
+            "theory.plan.toml",
+            "theory.report.toml",
         ];
         assert_eq!(files(&target), expected);
         assert!(size < LIMIT);

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, place_studies};
 
 const HELP: &str = "\
 Usage: cargo xtask COMMAND
@@ -61,7 +61,7 @@ fn dispatch(mut args: Vec<String>) -> Result<ExitCode> {
     }
     let command = args.remove(0);
     let workspace = Workspace::locate()?;
-    workspace.place_studies()?;
+    place_studies(&workspace.root, &workspace.release)?;
     match command.as_str() {
         "setup" => {
             let cuda = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {

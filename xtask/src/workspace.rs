@@ -65,22 +65,6 @@ impl Workspace {
         Ok(names)
     }
 
-    /// Puts plans and reports of studies beside the plugins, where the program looks for both.
-    pub(crate) fn place_studies(&self) -> Result<()> {
-        let folder = self.root.join("plugins");
-        for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
-            let file = entry?.path();
-            let Some(name) = file.file_name().filter(|_| file.extension().is_some_and(|e| e == "toml"))
-            else {
-                continue;
-            };
-            let to = self.release.join(name);
-            fs::copy(&file, &to)
-                .with_context(|| format!("cannot copy {} to {}", file.display(), to.display()))?;
-        }
-        Ok(())
-    }
-
     /// Program and plugins as arguments of cargo.
     pub(crate) fn product(&self) -> Result<Vec<String>> {
         let mut args = vec!["-p".to_owned(), "gradtop".to_owned()];
@@ -130,6 +114,23 @@ impl Workspace {
             .collect();
         if rest.is_empty() { None } else { env::join_paths(rest).ok() }
     }
+}
+
+/// Puts the plans and reports of studies that are in `plugins/` where the program looks for plugins and them.
+pub(crate) fn place_studies(root: &Path, to: &Path) -> Result<()> {
+    let folder = root.join("plugins");
+    for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let file = entry?.path();
+        let Some(name) = file.file_name().filter(|_| file.extension().is_some_and(|e| e == "toml")) else {
+            continue;
+        };
+        let text = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let to = to.join(name);
+        if fs::read(&to).ok().as_ref() != Some(&text) {
+            fs::write(&to, text).with_context(|| format!("cannot write {}", to.display()))?;
+        }
+    }
+    Ok(())
 }
 
 fn is_foreign_variable(name: &str) -> bool {
@@ -216,19 +217,6 @@ mod tests {
             "/w/target/release/deps:/w/target/release:/t/lib/rustlib/x86_64-unknown-linux-gnu/lib:/mine";
         assert_eq!(workspace.without_cargo_paths(&outer.into()), Some("/mine".into()));
         assert_eq!(workspace.without_cargo_paths(&"/w/target/release".into()), None);
-    }
-
-    #[test]
-    fn plans_and_reports_are_put_beside_the_plugins() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf();
-        let release = env::temp_dir().join(format!("gradtop-studies-{}", std::process::id()));
-        fs::create_dir_all(&release).unwrap();
-        Workspace { root, release: release.clone() }.place_studies().unwrap();
-        let names: Vec<_> = fs::read_dir(&release).unwrap().map(|file| file.unwrap().file_name()).collect();
-        fs::remove_dir_all(&release).unwrap();
-        for ending in [".plan.toml", ".report.toml"] {
-            assert!(names.iter().any(|name| name.to_string_lossy().ends_with(ending)), "{names:?}");
-        }
     }
 
     #[test]

@@ -11,6 +11,8 @@ use crate::failure::Failure;
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
 use crate::scaffold::Kind;
+use crate::study::folder::replace;
+use crate::study::plan_file::{PlanFile, is_plan};
 use gradtop_chart::cells::grid::Ink;
 use gradtop_store::suggest;
 
@@ -35,9 +37,9 @@ pub(crate) enum Command {
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
-    /// Check a plugin and copy it to where gradtop finds it
+    /// Check a plugin, or a study's plan with its report, and copy it to where gradtop finds it
     Install {
-        /// The library (.so)
+        /// The library (.so) or the plan (.plan.toml)
         file: PathBuf,
     },
     /// Say what a plugin offers, or exactly why it is refused
@@ -116,6 +118,9 @@ fn install(file: &Path) -> Result<i32> {
             .help(format!("`gradtop plugin install $(gradtop plugin build {})`", short(file)))
             .into());
     }
+    if is_plan(file) {
+        return install_plan(file);
+    }
     let desc = describe(file)?;
     if file.extension().is_none_or(|e| e != "so") {
         return Err(Failure::usage(format!(
@@ -179,6 +184,21 @@ fn install(file: &Path) -> Result<i32> {
     Ok(0)
 }
 
+/// Copies a plan whose report is in order, and that report.
+fn install_plan(file: &Path) -> Result<i32> {
+    let plan = PlanFile::read(file)?;
+    plan.report()?;
+    let dir = gradtop_host::installed_plugins().context("no data folder: set XDG_DATA_HOME or HOME")?;
+    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    for file in plan.files() {
+        let name = file.file_name().with_context(|| format!("{} is not a file", file.display()))?;
+        let text = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        replace(&dir.join(name), &text)?;
+        print::line(&format!("installed {}", dir.join(name).display()));
+    }
+    Ok(0)
+}
+
 fn warn(desc: &PluginDesc) {
     for warning in &desc.warnings {
         print::note(&format!("warning: {}", clean(warning)));
@@ -188,7 +208,8 @@ fn warn(desc: &PluginDesc) {
 /// Removes an installed plugin.
 fn remove(context: &Context, name: &str, yes: bool) -> Result<i32> {
     let dir = gradtop_host::installed_plugins().context("no data folder: set XDG_DATA_HOME or HOME")?;
-    let file = installed(&dir, name)?;
+    let plan = Path::new(name).file_name().map(|name| dir.join(name)).filter(|path| is_plan(path) && path.exists());
+    let file = plan.clone().map_or_else(|| installed(&dir, name), Ok)?;
     let live = live_runs(context, &file);
     if !yes {
         let keep = match live.as_slice() {
@@ -202,8 +223,12 @@ fn remove(context: &Context, name: &str, yes: bool) -> Result<i32> {
             None => return Err(Failure::usage("confirm the removal with --yes").into()),
         }
     }
-    std::fs::remove_file(&file).with_context(|| format!("cannot remove {}", short(&file)))?;
-    print::line(&format!("removed {}", short(&file)));
+    // A plan that cannot be read names no report.
+    let files = plan.and_then(|plan| Some(PlanFile::read(&plan).ok()?.files())).unwrap_or_else(|| vec![file]);
+    for file in files {
+        std::fs::remove_file(&file).with_context(|| format!("cannot remove {}", short(&file)))?;
+        print::line(&format!("removed {}", short(&file)));
+    }
     for run in live {
         print::note(&format!("{run} is running and keeps its own copy"));
     }

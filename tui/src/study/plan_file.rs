@@ -33,8 +33,8 @@ pub(crate) struct PlanFile {
     seed: u32,
     #[serde(default = "any_device")]
     device: String,
-    /// The report's file, as seen from the folder of this one.
-    report: Option<PathBuf>,
+    /// The name of the report's file, which lies in the same folder.
+    report: Option<String>,
     /// The report of the plan beside the plugins, for those of its runs that this plan has.
     #[serde(default)]
     questions: bool,
@@ -96,7 +96,7 @@ impl PlanFile {
         let Some(named) = named else {
             let first = beside.first().ok_or_else(|| {
                 Failure::new(format!("there is no study plan (*{ENDING}) in {}", searched()))
-                    .help("`--plan FILE` names one elsewhere")
+                    .help("`--plan FILE` names one elsewhere; in a checkout, `cargo xtask run` puts ours beside the program")
             })?;
             return Self::read(&first.1);
         };
@@ -123,7 +123,8 @@ impl PlanFile {
         Ok(plan)
     }
 
-    fn read(path: &Path) -> Result<Self> {
+    /// Reads and checks a plan.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut plan =
@@ -152,6 +153,9 @@ impl PlanFile {
         self.name.iter().try_for_each(|name| valid("name", name))?;
         self.presets.iter().try_for_each(|preset| valid("preset", preset))?;
         self.device.parse::<DeviceChoice>()?;
+        if let Some(report) = self.report.as_ref().filter(|name| name.contains('/')) {
+            return Err(format!("report = {report:?}: it lies in the plan's folder, so its name is enough"));
+        }
         if self.runs.is_empty() {
             return Err("there is no [[run]] in it".to_owned());
         }
@@ -236,10 +240,20 @@ impl PlanFile {
         } else {
             self
         };
-        let Some(file) = &plan.report else { return Ok(None) };
         let keys: Vec<&str> = plan.runs.iter().map(Run::key).collect();
-        ReportFile::read(&plan.path.with_file_name("").join(file), &keys).map(Some)
+        plan.report.as_ref().map(|name| ReportFile::read(&plan.path.with_file_name(name), &keys)).transpose()
     }
+
+    /// The plan's file and its report's.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let report = self.report.as_ref().map(|name| self.path.with_file_name(name));
+        std::iter::once(self.path.clone()).chain(report).collect()
+    }
+}
+
+/// Whether a file is called as a plan that is found beside the plugins.
+pub(crate) fn is_plan(path: &Path) -> bool {
+    path.to_string_lossy().ends_with(ENDING)
 }
 
 fn valid(what: &str, name: &str) -> Result<(), String> {

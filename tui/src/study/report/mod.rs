@@ -231,8 +231,9 @@ impl<'a> Composer<'a> {
     }
 
     fn section(&mut self, section: &'a Section, blocks: &mut Vec<Block>) {
-        let planned: Vec<&str> = section.runs().into_iter().filter(|key| self.planned(key)).collect();
-        if planned.is_empty() {
+        let runs = section.runs();
+        let planned: Vec<&str> = runs.iter().copied().filter(|key| self.planned(key)).collect();
+        if planned.is_empty() && !runs.is_empty() {
             return;
         }
         let id = section.id.get_ref();
@@ -240,7 +241,8 @@ impl<'a> Composer<'a> {
         blocks.extend(planned.iter().filter_map(|key| self.warnings(key)));
         let mut shown: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (i, question) in (1..).zip(&section.questions) {
-            if !question.runs().any(|key| self.planned(key)) {
+            let mut runs = question.runs().peekable();
+            if runs.peek().is_some() && !runs.any(|key| self.planned(key)) {
                 continue;
             }
             let words = format!("{i}. {}", question.title.0);
