@@ -46,7 +46,7 @@ pub(crate) enum Command {
     Plot(commands::plot::Args),
     /// Compare runs: what differs, what became of each metric, curves over each other
     Compare(commands::compare::Args),
-    /// Run all experiments of the report, and compose one report of what they found
+    /// Run all experiments of a plan, and compose one report of what they found
     Study(commands::study::Args),
     /// Let a run wait after its current step
     Pause(commands::control::Pause),

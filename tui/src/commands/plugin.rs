@@ -208,7 +208,8 @@ fn warn(desc: &PluginDesc) {
 /// Removes an installed plugin.
 fn remove(context: &Context, name: &str, yes: bool) -> Result<i32> {
     let dir = gradtop_host::installed_plugins().context("no data folder: set XDG_DATA_HOME or HOME")?;
-    let plan = Path::new(name).file_name().map(|name| dir.join(name)).filter(|path| is_plan(path) && path.exists());
+    let plan =
+        Path::new(name).file_name().map(|name| dir.join(name)).filter(|path| is_plan(path) && path.exists());
     let file = plan.clone().map_or_else(|| installed(&dir, name), Ok)?;
     let live = live_runs(context, &file);
     if !yes {
