@@ -18,16 +18,16 @@ impl Experiment for Wheel {
             .preset("sketch", "A small one", &[("turns", "9")])
             .preset("default", "One of usual size", &[])
             .figures(
-                "[[figure]]\nid = \"height\"\ntitle = \"Height\"\n[[figure.panel]]\n[[figure.panel.mark]]\ntype = \"line\"\n\
-                 metric = \"height\"\n",
+                Figure::new("height", "Height")
+                    .panel(Panel::new("turn", "height").mark(Mark::line("height"))),
             )
     }
 
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
         let height = ctx.series(Series::metric("height"))?;
-        for turn in 1..=self.turns {
+        for turn in ctx.steps(1..=self.turns) {
+            let turn = turn?;
             ctx.log(turn, &[(height, turn as f64)])?;
-            ctx.step_end()?;
         }
         let statement = format!("the pot is {} high", self.turns);
         ctx.table("conclusion", self.turns, &[Column::utf8("statement", &[statement])])?;
