@@ -71,6 +71,13 @@ impl Chart {
         }
     }
 
+    /// Where among the lines the one at this place in `marks` is, above 0 and below 1: their markers stand apart.
+    fn turn_of(&self, mark: usize) -> f64 {
+        let is_line = |m: &&Mark| !m.faint && matches!(m.shape, Shape::Line { .. });
+        let before = self.marks[..mark].iter().filter(is_line).count();
+        (before as f64 + 0.5) / self.marks.iter().filter(is_line).count().max(1) as f64
+    }
+
     /// Words in the order in which they may claim their place: the last of each mark, then the ones before.
     pub fn words(&self) -> impl Iterator<Item = (&Mark, f64, f64, &str)> {
         let marks = || {

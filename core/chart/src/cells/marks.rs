@@ -45,7 +45,7 @@ pub(super) fn marks(grid: &mut Grid, chart: &Chart, domain: &Domain, area: Area,
                 let thinned = ruler.thin(x, y);
                 line(&mut raster, &thinned, &ruler, pen, !chart.terse);
                 if lined > 1 && !mark.faint {
-                    glyphs.extend(line_markers(&thinned, &ruler, mark, (i, chart.marks.len()), area, look));
+                    glyphs.extend(line_markers(&thinned, &ruler, mark, chart.turn_of(i), area, look));
                 }
                 odd.extend(thinned.odd.iter().map(|(at, o)| (*at as usize / look.glyphs.dots().0, *o)));
             }
@@ -241,7 +241,7 @@ fn line_markers(
     thinned: &Thinned,
     ruler: &Ruler<'_>,
     mark: &Mark,
-    (index, of): (usize, usize),
+    turn: f64,
     area: Area,
     look: Look,
 ) -> Vec<(usize, usize, char, Paint)> {
@@ -251,11 +251,10 @@ fn line_markers(
     }
     let count = (area.width / 16).clamp(2, 6);
     let spacing = ruler.width as f64 / count as f64;
-    let shift = (index as f64 + 0.5) / of as f64;
     let columns = || thinned.stretches.iter().flatten();
     (0..count)
         .filter_map(|i| {
-            let wanted = (i as f64 + shift) * spacing;
+            let wanted = (i as f64 + turn) * spacing;
             let near = columns().min_by(|a, b| {
                 (f64::from(a.at) - wanted).abs().total_cmp(&(f64::from(b.at) - wanted).abs())
             })?;

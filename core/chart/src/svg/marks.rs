@@ -30,7 +30,7 @@ pub(super) fn marks(pen: &mut Pen, chart: &Chart, plot: &Plot) {
                 contours(pen, field, plot, over);
             }
             Shape::Line { x, y } => {
-                line(pen, mark, (x, y), plot, several.then(|| (i as f64 + 0.5) / chart.marks.len() as f64));
+                line(pen, mark, (x, y), plot, several.then(|| chart.turn_of(i)));
             }
             Shape::Scatter { x, y, joined } => scatter(pen, mark, (x, y, *joined), plot),
             _ => {}

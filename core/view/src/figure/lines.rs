@@ -180,6 +180,8 @@ fn seen<const N: usize>(x: &[f64], values: [&Vec<f64>; N], plot: &Plot, up: Scal
         let (mut xs, mut vs) = (Vec::new(), Vec::new());
         let mut before: Option<(f64, f64)> = None;
         for (at, value) in x.iter().copied().zip(v.iter().copied()) {
+            // Nothing comes from where the axis has no place.
+            let at = if plot.x.scale.takes(at) { at } else { f64::NAN };
             if let Some(a) = before.filter(|a| !a.0.is_nan() && !at.is_nan()) {
                 for edge in [low, high] {
                     if (a.0 < edge && edge < at) && (edge != low || a.0 < low) && (edge != high || at > high)
