@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Plugin(commands::plugin::Command),
     /// List, fetch and check data sets
     Data(commands::data::Args),
+    /// Find libtorch or download it, once for this machine
+    Setup(commands::setup::Args),
     /// Check this machine, from libtorch to what ends runs at logout, or the files of runs
     Doctor(commands::doctor::Args),
     /// Print a completion script for a shell

@@ -10,6 +10,7 @@ mod print;
 mod runtime;
 mod scaffold;
 mod screens;
+mod setup;
 mod study;
 mod widgets;
 

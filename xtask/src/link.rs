@@ -1,4 +1,4 @@
-//! `.libtorch` in the checkout, and the record that the program reads at run time.
+//! `.libtorch` in the checkout.
 //!
 //! `.libtorch` is a folder with one link, `torch`, to the libtorch in use: .cargo/config.toml sets LIBTORCH to
 //! `.libtorch/torch`, whatever the name of the real folder.
@@ -40,22 +40,6 @@ fn replace(root: &Path, folder: &Path) -> io::Result<()> {
     fs::rename(&fresh, holder.join("torch"))
 }
 
-/// Writes where libtorch lies to the cache, for programs run outside of a checkout.
-pub(crate) fn record(cache: &Path, folder: &Path) -> Result<()> {
-    let path = cache.join("libtorch");
-    let text = format!("{}\n", folder.display());
-    if fs::read_to_string(&path).is_ok_and(|old| old == text) {
-        return Ok(());
-    }
-    let write = || {
-        fs::create_dir_all(cache)?;
-        let fresh = cache.join(format!("libtorch.{}.tmp", std::process::id()));
-        fs::write(&fresh, &text)?;
-        fs::rename(&fresh, &path)
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -82,15 +66,5 @@ mod tests {
         assert!(point(temp.path(), Path::new("/new")).unwrap());
         assert_eq!(fs::read_link(link_path(temp.path())).unwrap(), Path::new("/new"));
         assert_eq!(fs::read_dir(&old).unwrap().count(), 1, "the old target is untouched");
-    }
-
-    #[test]
-    fn the_record_is_one_line_with_the_path() {
-        let temp = tempfile::tempdir().unwrap();
-        let cache = temp.path().join("made/gradtop");
-        record(&cache, Path::new("/a/torch")).unwrap();
-        record(&cache, Path::new("/b/torch")).unwrap();
-        assert_eq!(fs::read_to_string(cache.join("libtorch")).unwrap(), "/b/torch\n");
-        assert_eq!(fs::read_dir(&cache).unwrap().count(), 1);
     }
 }

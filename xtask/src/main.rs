@@ -1,6 +1,6 @@
 //! `cargo xtask`: set-up, run, test and benchmarks of gradtop.
 //!
-//! It never depends on libtorch: it is what finds or brings it. Its own messages go to stderr, so that
+//! It never depends on libtorch, nor on much else: it is the first thing compiled. Its own messages go to stderr, so that
 //! `cargo xtask run -- list --json` prints nothing but the program's output.
 #![allow(
     clippy::print_stderr,
@@ -9,9 +9,7 @@
 )]
 
 mod bench;
-mod download;
 mod gpu_bundle;
-mod libtorch;
 mod link;
 mod readers;
 mod run;
@@ -31,7 +29,7 @@ use crate::workspace::{Workspace, place_studies};
 const HELP: &str = "\
 Usage: cargo xtask COMMAND
 
-  setup [--cuda]     find or bring libtorch 2.11.0, and point .libtorch at it
+  setup [--cuda]     build the program, let it find or bring libtorch 2.11.0, and point .libtorch at it
                      --cuda: the build for NVIDIA GPUs (chosen by itself where a GPU is seen)
   run [--] [ARGS]    set up if needed, build program and plugins in release, run `gradtop ARGS`
   test [FILTER...]   set up if needed, build, then format, lints, tests, docs and licences;

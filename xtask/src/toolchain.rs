@@ -1,4 +1,4 @@
-//! What must be on the machine: platform, C++ compiler, python3, pip. One message each, with the mend.
+//! What must be on the machine: platform, C++ compiler, python3. One message each, with the mend.
 
 use std::env;
 use std::fs;
@@ -15,10 +15,9 @@ pub(crate) fn check_platform() -> Result<()> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) {
         bail!(
             "gradtop is made for Linux on x86-64 with glibc; this is {} on {}. \
-             With a libtorch {} of your own, LIBTORCH=FOLDER may still work.",
+             With a libtorch of your own, LIBTORCH=FOLDER may still work.",
             env::consts::OS,
-            env::consts::ARCH,
-            crate::libtorch::VERSION
+            env::consts::ARCH
         );
     }
     // Without getconf nothing can be said, and the dynamic linker will say it later.
@@ -89,29 +88,6 @@ fn compile(compiler: &str, scratch: &Path) -> std::result::Result<(), String> {
     outcome
 }
 
-/// python3 with pip, which fetches packages.
-pub(crate) fn check_pip(purpose: &str) -> Result<()> {
-    if python("import sys").is_err() {
-        bail!(
-            "{purpose} needs python3, which cannot be started.\n  \
-             Install it: `sudo apt install python3 python3-pip`, or `sudo dnf install python3 python3-pip`"
-        );
-    }
-    let pip = Command::new("python3")
-        .args(["-m", "pip", "--version"])
-        .stdin(Stdio::null())
-        .output()
-        .context("cannot start python3")?;
-    if !pip.status.success() {
-        bail!(
-            "{purpose} needs pip, which this python3 lacks.\n  \
-             Install it: `sudo apt install python3-pip`, or `sudo dnf install python3-pip`, \
-             or `python3 -m ensurepip --user`"
-        );
-    }
-    Ok(())
-}
-
 /// What a line of Python prints, without the trailing line break.
 pub(crate) fn python(code: &str) -> Result<String> {
     let output = Command::new("python3")
@@ -123,12 +99,6 @@ pub(crate) fn python(code: &str) -> Result<String> {
         bail!("python3 failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-/// An NVIDIA GPU that this machine's driver shows.
-pub(crate) fn gpu_seen() -> bool {
-    let listed = || Command::new("nvidia-smi").arg("-L").stdin(Stdio::null()).output();
-    Path::new("/dev/nvidia0").exists() || listed().is_ok_and(|output| output.status.success())
 }
 
 #[cfg(test)]

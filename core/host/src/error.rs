@@ -98,7 +98,7 @@ pub enum Refusal {
     },
     /// libtorch is not there.
     #[error(
-        "needs libtorch, and {library} was not found; looked in {}. Run `cargo xtask setup`, or set GRADTOP_LIBTORCH to the folder that holds it",
+        "needs libtorch, and {library} was not found; looked in {}. Run `gradtop setup`, or set GRADTOP_LIBTORCH to the folder that holds it",
         looked_in(looked)
     )]
     MissingLibtorch {

@@ -160,15 +160,23 @@ fn of_time_zone() -> Finding {
 fn of_libtorch() -> Finding {
     match libtorch::find(None) {
         Ok(lib) => {
-            let version = libtorch::version(&lib).unwrap_or_else(|| "of unknown version".to_owned());
-            Finding::new("libtorch", Grade::Good, format!("{version} in {}", lib.display()))
+            let version = libtorch::version(&lib);
+            let shown = version.as_deref().unwrap_or("of unknown version");
+            let text = format!("{shown} in {}", lib.display());
+            if version.as_deref().is_some_and(libtorch::is_wanted) {
+                return Finding::new("libtorch", Grade::Good, text);
+            }
+            Finding::new("libtorch", Grade::Note, text).help(format!(
+                "plugins are built for {}, which `gradtop setup` finds or downloads",
+                libtorch::VERSION
+            ))
         }
         Err(places) => {
             let places: Vec<String> = places.iter().map(|p| short(p)).collect();
             let looked =
                 if places.is_empty() { String::new() } else { format!("; looked in {}", places.join(", ")) };
             Finding::new("libtorch", Grade::Note, format!("not found{looked}"))
-                .help("plugins know theirs by themselves; else set GRADTOP_LIBTORCH, or run `cargo xtask setup` in the checkout")
+                .help("`gradtop setup` finds or downloads it; plugins that know theirs need nothing")
         }
     }
 }
@@ -232,7 +240,7 @@ fn of_plugins() -> Vec<Finding> {
                 format!("{} needs libtorch, which is not in {}", short(&plugin.path), places.join(", "));
             findings.push(
                 Finding::new("plugins", Grade::Bad, text)
-                    .help("run `cargo xtask setup` in the checkout, or set GRADTOP_LIBTORCH to a folder with libtorch_cpu.so"),
+                    .help("run `gradtop setup`, or set GRADTOP_LIBTORCH to a folder with libtorch_cpu.so"),
             );
         }
     }

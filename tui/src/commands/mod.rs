@@ -17,6 +17,7 @@ pub(crate) mod resume;
 pub(crate) mod rm;
 pub(crate) mod run;
 mod run_config;
+pub(crate) mod setup;
 pub(crate) mod show;
 pub(crate) mod study;
 pub(crate) mod wait;
@@ -102,6 +103,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<i32> {
         Some(Command::Plugin(command)) => plugin::run(&context, &command),
         Some(Command::Data(args)) => data::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&context, &args),
+        Some(Command::Setup(args)) => setup::run(&args),
         Some(Command::Completions(args)) => Ok(completions::run(&args)),
     }
 }

@@ -223,7 +223,7 @@ fn probe(lib: &Path) -> Result<u32, String> {
     let library = lib.join(libtorch::CUDA);
     let Ok((size, changed)) = identity(&library) else {
         return Err(format!(
-            "{} has no {}: bring libtorch with CUDA by `cargo xtask setup --cuda`",
+            "{} has no {}: `gradtop setup --cuda` brings libtorch with CUDA",
             lib.display(),
             libtorch::CUDA
         ));

@@ -1,7 +1,9 @@
-//! Where libtorch is.
+//! Where libtorch is, and what a folder of it is.
 
 use std::path::{Path, PathBuf};
 
+/// The only version that tch 0.24 builds against.
+pub const VERSION: &str = "2.11.0";
 /// The library that every plugin with libtorch needs.
 pub(crate) const CPU: &str = "libtorch_cpu.so";
 /// The library that a run on a GPU needs too.
@@ -50,21 +52,100 @@ fn library_folder(folder: &Path, looked: &mut Vec<PathBuf>) -> Option<PathBuf> {
     None
 }
 
-/// The file in which the set-up records its torch folder: `$XDG_CACHE_HOME/gradtop/libtorch`.
+/// The file in which `gradtop setup` records its torch folder: `$XDG_CACHE_HOME/gradtop/libtorch`.
 pub fn record() -> Option<PathBuf> {
     Some(crate::machine::dirs::cache_dir()?.join("libtorch"))
 }
 
+/// Records a torch folder for every program that looks for libtorch later.
+///
+/// # Errors
+/// The record cannot be written.
+pub fn remember(torch: &Path) -> std::io::Result<()> {
+    let path = record().ok_or_else(|| std::io::Error::other("neither XDG_CACHE_HOME nor HOME is set"))?;
+    let text = format!("{}\n", torch.display());
+    if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    if let Some(cache) = path.parent() {
+        std::fs::create_dir_all(cache)?;
+    }
+    let fresh = path.with_extension(format!("{}.tmp", std::process::id()));
+    std::fs::write(&fresh, text)?;
+    std::fs::rename(&fresh, &path)
+}
+
 /// The version of the libtorch in a library folder, from the `version.py` or `build-version` beside it.
 pub fn version(lib: &Path) -> Option<String> {
-    let torch = lib.parent()?;
-    if let Ok(text) = std::fs::read_to_string(torch.join("version.py")) {
-        let line = text.lines().find(|l| l.trim_start().starts_with("__version__"))?;
-        let value = line.split_once('=')?.1.trim().trim_matches(['\'', '"']);
-        return Some(crate::text::clean(value));
+    version_of(lib.parent()?)
+}
+
+/// The version of a torch folder, as written there.
+fn version_of(torch: &Path) -> Option<String> {
+    let text = match std::fs::read_to_string(torch.join("version.py")) {
+        Ok(text) => {
+            let line = text.lines().find(|l| l.trim_start().starts_with("__version__"))?;
+            line.split_once('=')?.1.trim().trim_matches(['\'', '"']).to_owned()
+        }
+        Err(_) => std::fs::read_to_string(torch.join("build-version")).ok()?.trim().to_owned(),
+    };
+    Some(crate::text::clean(&text)).filter(|version| !version.is_empty())
+}
+
+/// Whether plugins are built against this version: `2.11.0+cu130` and `2.11.0` are the same to us, `2.11.0a0+git…` is not.
+pub fn is_wanted(version: &str) -> bool {
+    version.split('+').next() == Some(VERSION)
+}
+
+/// A folder with libtorch's `lib` and `include`: an unpacked libtorch, or the `torch` of a Python package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Torch {
+    /// Absolute, without links.
+    pub folder: PathBuf,
+    /// As written there, such as `2.11.0+cu130`.
+    pub version: String,
+    /// Everything that a run on an NVIDIA GPU needs is there.
+    pub cuda: bool,
+}
+
+impl Torch {
+    /// Looks at a folder, or the one whose `lib` it is.
+    ///
+    /// # Errors
+    /// What is wrong with it, for a person: not a libtorch, another version, incomplete.
+    pub fn inspect(folder: &Path) -> Result<Self, String> {
+        let mut folder =
+            folder.canonicalize().map_err(|e| format!("{} cannot be reached: {e}", folder.display()))?;
+        if folder.join(CPU).is_file() {
+            folder.pop();
+        }
+        let shown = folder.display();
+        let version = version_of(&folder).ok_or_else(|| {
+            format!(
+                "{shown} is not a libtorch: it has neither a version.py nor a build-version with a version"
+            )
+        })?;
+        if !is_wanted(&version) {
+            return Err(format!("{shown} is version {version}, but gradtop needs {VERSION}"));
+        }
+        let missing =
+            ["lib/libtorch_cpu.so", "lib/libc10.so", "include/torch/csrc/api/include/torch/torch.h"]
+                .into_iter()
+                .find(|file| !folder.join(file).exists());
+        if let Some(file) = missing {
+            return Err(format!("{shown} is incomplete: {file} is missing"));
+        }
+        let cuda = has_cuda(&folder);
+        Ok(Self { folder, version, cuda })
     }
-    let text = std::fs::read_to_string(torch.join("build-version")).ok()?;
-    Some(crate::text::clean(text.trim()))
+}
+
+/// The CUDA libraries of Python's package are packages of their own beside it, in `nvidia/`. Our CPU set-up has that folder
+/// too, with only the two libraries that libtorch cannot be opened without; cuDNN tells.
+fn has_cuda(torch: &Path) -> bool {
+    let beside = torch.parent().map(|parent| parent.join("nvidia")).filter(|nvidia| nvidia.is_dir());
+    torch.join("lib").join(CUDA).exists()
+        && beside.is_none_or(|nvidia| nvidia.join("cudnn/lib/libcudnn.so.9").exists())
 }
 
 #[cfg(test)]
@@ -95,5 +176,59 @@ mod tests {
         assert_eq!(version(&lib).as_deref(), Some("2.11.0+cpu"));
         std::fs::write(dir.path().join("version.py"), "x = 1\n__version__ = '2.11.0+cu130'\n").unwrap();
         assert_eq!(version(&lib).as_deref(), Some("2.11.0+cu130"));
+    }
+
+    /// A folder that passes for Python's torch of a version.
+    fn fake(folder: &Path, version: &str) {
+        std::fs::create_dir_all(folder.join("lib")).unwrap();
+        std::fs::create_dir_all(folder.join("include/torch/csrc/api/include/torch")).unwrap();
+        for file in ["lib/libtorch_cpu.so", "lib/libc10.so", "include/torch/csrc/api/include/torch/torch.h"] {
+            std::fs::write(folder.join(file), "").unwrap();
+        }
+        let text =
+            format!("from typing import Optional\n__all__ = ['__version__']\n__version__ = '{version}'\n");
+        std::fs::write(folder.join("version.py"), text).unwrap();
+    }
+
+    #[test]
+    fn only_the_exact_release_is_wanted() {
+        assert!(is_wanted("2.11.0") && is_wanted("2.11.0+cpu") && is_wanted("2.11.0+cu130"));
+        for version in ["2.11.1", "2.12.0", "2.11.0a0+git123", "2.11.01", "", "2.11"] {
+            assert!(!is_wanted(version), "{version}");
+        }
+    }
+
+    #[test]
+    fn a_good_folder_passes_and_each_fault_is_named() {
+        let temp = tempfile::tempdir().unwrap();
+        let torch = temp.path().join("torch");
+        let refusal = |torch: &Path| Torch::inspect(torch).unwrap_err();
+        assert!(refusal(&torch).contains("cannot be reached"));
+        fake(&torch, "2.11.0+cu130");
+        let found = Torch::inspect(&torch).unwrap();
+        assert_eq!((found.version.as_str(), found.cuda), ("2.11.0+cu130", false));
+        assert_eq!(found.folder, torch.canonicalize().unwrap());
+        assert_eq!(Torch::inspect(&torch.join("lib")).unwrap(), found);
+        std::fs::remove_file(torch.join("lib/libtorch_cpu.so")).unwrap();
+        assert!(refusal(&torch).contains("lib/libtorch_cpu.so is missing"));
+        fake(&torch, "2.9.1");
+        assert!(refusal(&torch).contains("is version 2.9.1, but gradtop needs 2.11.0"));
+        std::fs::write(torch.join("version.py"), "").unwrap();
+        assert!(refusal(&torch).contains("is not a libtorch"));
+    }
+
+    #[test]
+    fn cuda_needs_its_libraries_beside_the_package() {
+        let temp = tempfile::tempdir().unwrap();
+        let torch = temp.path().join("torch");
+        fake(&torch, VERSION);
+        std::fs::write(torch.join("lib").join(CUDA), "").unwrap();
+        assert!(Torch::inspect(&torch).unwrap().cuda, "an unpacked libtorch has everything in lib");
+        let nvidia = temp.path().join("nvidia");
+        std::fs::create_dir_all(nvidia.join("cu13/lib")).unwrap();
+        assert!(!Torch::inspect(&torch).unwrap().cuda, "our CPU set-up");
+        std::fs::create_dir_all(nvidia.join("cudnn/lib")).unwrap();
+        std::fs::write(nvidia.join("cudnn/lib/libcudnn.so.9"), "").unwrap();
+        assert!(Torch::inspect(&torch).unwrap().cuda);
     }
 }

@@ -105,7 +105,7 @@ fn a_refusal_is_told_whole() {
     bench.resize(80, 24);
     bench.keys("end up");
     let screen = bench.screen();
-    assert!(screen.contains("Run `cargo xtask setup`, or set GRADTOP_LIBTORCH"), "{screen}");
+    assert!(screen.contains("Run `gradtop setup`, or set GRADTOP_LIBTORCH"), "{screen}");
     insta::assert_snapshot!(screen);
     bench.keys("enter");
     assert!(bench.screen().contains("this plugin cannot be used"));

@@ -8,12 +8,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result};
 
-use crate::toolchain;
+use super::python;
+use crate::failure::Failure;
+use crate::print;
 
 /// One folder of packages.
-pub(crate) struct Download<'a> {
+pub(crate) struct Packages<'a> {
     /// The folder's name in the cache; another content needs another name.
     pub(crate) name: &'a str,
     /// For messages, such as "libtorch 2.11.0".
@@ -26,7 +28,7 @@ pub(crate) struct Download<'a> {
     pub(crate) verify: fn(&Path) -> Result<()>,
 }
 
-impl Download<'_> {
+impl Packages<'_> {
     /// Where the packages lie once brought.
     pub(crate) fn folder(&self, cache: &Path) -> PathBuf {
         cache.join(self.name)
@@ -71,7 +73,7 @@ impl Download<'_> {
             Err(fs::TryLockError::WouldBlock) => {}
             Err(fs::TryLockError::Error(error)) => return Err(error).with_context(cannot),
         }
-        eprintln!("Waiting for another set-up, which is bringing {}", self.what);
+        print::note(&format!("waiting for another set-up, which is bringing {}", self.what));
         file.lock().with_context(cannot)?;
         Ok(file)
     }
@@ -86,7 +88,7 @@ impl Download<'_> {
             let path = entry?.path();
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             if name.starts_with(&self.leftover_prefix()) {
-                eprintln!("Removing what an interrupted download left");
+                print::note("removing what an interrupted download left");
                 remove(&path)?;
             }
         }
@@ -94,8 +96,8 @@ impl Download<'_> {
     }
 
     fn run_pip(&self, target: &Path, scratch: &Path, lock: &File) -> Result<()> {
-        toolchain::check_pip(&format!("bringing {}", self.what))?;
-        eprintln!("Downloading {} ({}), once for all checkouts", self.what, self.size);
+        python::check_pip(&format!("bringing {}", self.what))?;
+        print::note(&format!("downloading {} ({}), once for all checkouts", self.what, self.size));
         let status = Command::new("python3")
             .args([
                 "-m",
@@ -115,17 +117,18 @@ impl Download<'_> {
             .env("PIP_ROOT_USER_ACTION", "ignore")
             // pip unpacks in its temporary folder first: on the same file system, and cleaned up with the rest.
             .env("TMPDIR", scratch)
-            // pip reads nothing, but holds the lock by it: if only xtask is killed, nobody removes its folder.
+            // pip reads nothing, but holds the lock by it: if only gradtop is killed, nobody removes its folder.
             .stdin(Stdio::from(lock.try_clone().context("cannot hand the lock to pip")?))
-            .stdout(Stdio::from(io::stderr()))
+            .stdout(print::stderr())
             .status()
             .context("cannot start python3")?;
         if !status.success() {
-            bail!(
-                "pip could not bring {} ({status}; its own words are above).\n  \
-                 Look at the network, proxy and disk space, then run this again: it starts over cleanly",
-                self.what
-            );
+            return Err(Failure::new(format!("pip could not bring {} ({status})", self.what))
+                .help(
+                    "its own words are above; look at the network, proxy and disk space, then run this again: \
+                     it starts over cleanly",
+                )
+                .into());
         }
         Ok(())
     }
@@ -148,10 +151,12 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
+    use anyhow::bail;
+
     use super::*;
 
-    const DOWNLOAD: Download<'static> =
-        Download { name: "thing-1", what: "the thing", size: "tiny", pip: Vec::new(), verify: has_file };
+    const PACKAGES: Packages<'static> =
+        Packages { name: "thing-1", what: "the thing", size: "tiny", pip: Vec::new(), verify: has_file };
 
     fn has_file(folder: &Path) -> Result<()> {
         fs::metadata(folder.join("file")).context("file is missing")?;
@@ -177,7 +182,7 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         fs::create_dir_all(cache.path().join(".thing-1.part-77/packages")).unwrap();
         fs::create_dir_all(cache.path().join(".thing-2.part-78")).unwrap();
-        let folder = DOWNLOAD.ensure_by(cache.path(), |target, _, _| bring(target)).unwrap();
+        let folder = PACKAGES.ensure_by(cache.path(), |target, _, _| bring(target)).unwrap();
         assert_eq!(fs::read_to_string(folder.join("file")).unwrap(), "whole");
         assert_eq!(names(cache.path()), [".thing-2.part-78", "thing-1", "thing-1.lock"]);
     }
@@ -185,17 +190,17 @@ mod tests {
     #[test]
     fn a_failed_or_incomplete_download_leaves_nothing_and_can_be_repeated() {
         let cache = tempfile::tempdir().unwrap();
-        let failed = DOWNLOAD.ensure_by(cache.path(), |target, _, _| {
+        let failed = PACKAGES.ensure_by(cache.path(), |target, _, _| {
             bring(target)?;
             bail!("network down")
         });
         assert_eq!(failed.unwrap_err().to_string(), "network down");
-        let incomplete = DOWNLOAD.ensure_by(cache.path(), |target, _, _| Ok(fs::create_dir_all(target)?));
+        let incomplete = PACKAGES.ensure_by(cache.path(), |target, _, _| Ok(fs::create_dir_all(target)?));
         assert!(
             format!("{:#}", incomplete.unwrap_err()).contains("the thing came incomplete: file is missing")
         );
         assert_eq!(names(cache.path()), ["thing-1.lock"]);
-        DOWNLOAD.ensure_by(cache.path(), |target, _, _| bring(target)).unwrap();
+        PACKAGES.ensure_by(cache.path(), |target, _, _| bring(target)).unwrap();
     }
 
     #[test]
@@ -203,7 +208,7 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let fetched = Cell::new(0);
         for _ in 0..2 {
-            DOWNLOAD
+            PACKAGES
                 .ensure_by(cache.path(), |target, _, _| {
                     fetched.set(fetched.get() + 1);
                     bring(target)
@@ -220,7 +225,7 @@ mod tests {
         thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
-                    DOWNLOAD
+                    PACKAGES
                         .ensure_by(cache.path(), |target, _, _| {
                             fetched.fetch_add(1, Ordering::SeqCst);
                             thread::sleep(Duration::from_millis(100));

@@ -1,0 +1,37 @@
+//! `gradtop setup`: libtorch, found or brought.
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::print;
+use crate::setup::{self, From};
+
+/// Arguments of `setup`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The libtorch for NVIDIA GPUs (chosen by itself where there is one)
+    #[arg(long)]
+    cuda: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the torch folder, for scripts; what it is goes to standard error.
+pub(crate) fn run(args: &Args) -> Result<i32> {
+    let (torch, from) = setup::setup(args.cuda)?;
+    let from = match from {
+        From::Variable(name) => name,
+        From::Python => "the active Python",
+        From::Cache => "the cache",
+    };
+    if args.json {
+        let (folder, version) = (&torch.folder, &torch.version);
+        print::json(&json!({"folder": folder, "version": version, "cuda": torch.cuda, "from": from}))?;
+    } else {
+        let kind = if torch.cuda { "CPU and CUDA" } else { "CPU" };
+        print::note(&format!("libtorch {} ({kind}), from {from}", torch.version));
+        print::line(&torch.folder.display().to_string());
+    }
+    Ok(0)
+}

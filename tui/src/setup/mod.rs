@@ -1,0 +1,182 @@
+//! `gradtop setup`: libtorch 2.11.0, found on this machine or brought into the user's cache.
+
+mod packages;
+mod python;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use gradtop_host::libtorch::{Torch, VERSION};
+use gradtop_host::{cache_dir, device, libtorch};
+use packages::Packages;
+
+use crate::failure::Failure;
+use crate::print;
+
+/// Variables that name a torch folder, the first that is set being taken.
+const GIVEN: [&str; 2] = ["GRADTOP_LIBTORCH", "LIBTORCH"];
+
+/// Where a libtorch comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum From {
+    /// This variable names it.
+    Variable(&'static str),
+    /// The active Python has it.
+    Python,
+    /// The user's cache, whether it was there or has been brought.
+    Cache,
+}
+
+/// Finds libtorch or brings it, and records it for later; with `cuda` one that can use an NVIDIA GPU, as is chosen by
+/// itself where there is one.
+///
+/// # Errors
+/// The one that is named cannot be used, or none can be brought; with what to do about it.
+pub(crate) fn setup(cuda: bool) -> Result<(Torch, From)> {
+    let found = choose(cuda)?;
+    libtorch::remember(&found.0.folder).context("cannot record where libtorch is")?;
+    Ok(found)
+}
+
+fn choose(asked: bool) -> Result<(Torch, From)> {
+    let given = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some((name, folder)) = GIVEN.iter().find_map(|name| Some((*name, given(name)?))) {
+        let found = Torch::inspect(&folder).map_err(|why| {
+            Failure::new(format!("{name} cannot be used: {why}")).help(format!(
+                "unset it, and the right one is found or brought; or let it name a libtorch {VERSION}"
+            ))
+        })?;
+        if asked && !found.cuda {
+            let text = format!("{name} names a libtorch without CUDA, {}", found.folder.display());
+            return Err(Failure::new(text).help("unset it, or drop --cuda").into());
+        }
+        return Ok((found, From::Variable(name)));
+    }
+    let wanted = asked || device::gpus().is_ok_and(|gpus| !gpus.is_empty());
+    if let Some(found) = of_python().filter(|found| found.cuda || !wanted) {
+        return Ok((found, From::Python));
+    }
+    let cache = cache_dir().ok_or_else(|| {
+        Failure::new("neither XDG_CACHE_HOME nor HOME names a folder")
+            .help("set one of them to an absolute path")
+    })?;
+    // What is there already and can do more than asked is as good.
+    let brought = if wanted || for_cuda().folder(&cache).exists() { for_cuda() } else { for_cpu() };
+    let folder = brought.ensure(&cache)?.join("torch");
+    let found = inspect(&folder)
+        .with_context(|| format!("remove {} and run this again", brought.folder(&cache).display()))?;
+    Ok((found, From::Cache))
+}
+
+fn inspect(folder: &Path) -> Result<Torch> {
+    Torch::inspect(folder).map_err(|why| anyhow!(why))
+}
+
+fn of_python() -> Option<Torch> {
+    let folder = python::torch()?;
+    Torch::inspect(&folder)
+        .inspect_err(|why| print::note(&format!("the active Python's PyTorch is not used: {why}")))
+        .ok()
+}
+
+/// pip arguments for the torch wheel, whatever the Python that runs pip.
+fn torch_wheel() -> Vec<String> {
+    let mut args: Vec<String> =
+        ["--implementation", "cp", "--python-version", "3.12"].map(str::to_owned).into();
+    // pip takes a tag literally: torch is tagged 2_28, but NVIDIA's packages 2_17, 2014 or 2_25.
+    let tags = (17..=28).map(|minor| format!("manylinux_2_{minor}_x86_64"));
+    for tag in tags.chain(["manylinux2014_x86_64".to_owned()]) {
+        args.extend(["--platform".to_owned(), tag]);
+    }
+    args.push(format!("torch=={VERSION}"));
+    args
+}
+
+/// Enough for the CPU: `libtorch_cpu.so` of the one wheel there is cannot be opened without these two.
+fn for_cpu() -> Packages<'static> {
+    let mut pip = torch_wheel();
+    pip.extend(
+        ["--no-deps", "nvidia-cuda-runtime==13.0.96", "nvidia-cuda-cupti==13.0.85"].map(str::to_owned),
+    );
+    Packages {
+        name: "libtorch-2.11.0-cpu",
+        what: "libtorch 2.11.0",
+        size: "about 550 MB",
+        pip,
+        verify: is_whole,
+    }
+}
+
+/// The wheel with everything it requires.
+fn for_cuda() -> Packages<'static> {
+    Packages {
+        name: "libtorch-2.11.0-cuda",
+        what: "libtorch 2.11.0 with CUDA",
+        size: "about 2.7 GB",
+        pip: torch_wheel(),
+        verify: |folder| {
+            if !inspect(&folder.join("torch"))?.cuda {
+                bail!("libtorch_cuda.so or cuDNN is missing");
+            }
+            Ok(())
+        },
+    }
+}
+
+fn is_whole(folder: &Path) -> Result<()> {
+    inspect(&folder.join("torch"))?;
+    for file in ["nvidia/cu13/lib/libcudart.so.13", "nvidia/cu13/lib/libcupti.so.13"] {
+        if !folder.join(file).exists() {
+            bail!("{file} is missing");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_for_cpu_is_whole_only_with_its_two_cuda_libraries() {
+        let temp = tempfile::tempdir().unwrap();
+        let torch = temp.path().join("torch");
+        for file in ["lib/libtorch_cpu.so", "lib/libc10.so", "include/torch/csrc/api/include/torch/torch.h"] {
+            fs::create_dir_all(torch.join(file).parent().unwrap()).unwrap();
+            fs::write(torch.join(file), "").unwrap();
+        }
+        fs::write(torch.join("version.py"), "__version__ = '2.11.0+cu130'").unwrap();
+        assert!(is_whole(temp.path()).unwrap_err().to_string().contains("libcudart.so.13 is missing"));
+        let lib = temp.path().join("nvidia/cu13/lib");
+        fs::create_dir_all(&lib).unwrap();
+        for file in ["libcudart.so.13", "libcupti.so.13"] {
+            fs::write(lib.join(file), "").unwrap();
+        }
+        is_whole(temp.path()).unwrap();
+    }
+
+    #[test]
+    fn every_tag_that_nvidia_uses_is_asked_for() {
+        let args = torch_wheel().join(" ");
+        for tag in [
+            "manylinux_2_17_x86_64",
+            "manylinux_2_25_x86_64",
+            "manylinux_2_28_x86_64",
+            "manylinux2014_x86_64",
+        ] {
+            assert!(args.contains(&format!("--platform {tag}")), "{tag}");
+        }
+        assert!(args.ends_with("torch==2.11.0"));
+        assert!(for_cpu().pip.contains(&"--no-deps".to_owned()));
+        assert!(!for_cuda().pip.contains(&"--no-deps".to_owned()));
+    }
+
+    #[test]
+    fn the_two_downloads_have_folders_of_their_own() {
+        assert_ne!(for_cpu().name, for_cuda().name);
+        assert!(for_cpu().name.contains(VERSION) && for_cuda().name.contains(VERSION));
+    }
+}
