@@ -18,7 +18,7 @@ use crate::commands;
                   Exit codes: 0 finished, 1 error or failed run, 2 usage, 3 stopped, 4 crashed, 5 left running."
 )]
 pub(crate) struct Cli {
-    /// Folder of the runs [default: `$GRADTOP_RUNS`, the checkout's runs/, or the user's data folder]
+    /// Folder of the runs [default: as `gradtop config` shows]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
     pub(crate) runs: Option<PathBuf>,
     /// Print ASCII only (also chosen by a locale without UTF-8)
@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Setup(commands::setup::Args),
     /// Check this machine, from libtorch to what ends runs at logout, or the files of runs
     Doctor(commands::doctor::Args),
+    /// Show which settings hold, and where each comes from
+    Config(commands::config::Args),
     /// Print a completion script for a shell
     Completions(commands::completions::Args),
 }

@@ -4,6 +4,7 @@ mod app;
 mod builder;
 mod cli;
 mod commands;
+mod config;
 mod download;
 mod failure;
 mod print;
@@ -18,6 +19,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use config::{Config, Key};
+use gradtop_chart::cells::raster::Glyphs;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
@@ -25,12 +28,18 @@ fn main() -> ExitCode {
     if let Some(code) = gradtop_host::hidden_main(args.get(1..).unwrap_or_default()) {
         return exit(code);
     }
+    let config = Config::load();
+    let glyphs = config.as_ref().ok().and_then(|c| print::terminal::named(c.text(Key::Glyphs)?).ok());
     let cli = match cli::Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return exit(print_clap(&error)),
+        Err(error) => {
+            print::terminal::decide(glyphs);
+            return exit(print_clap(&error));
+        }
     };
-    print::terminal::decide(cli.ascii);
-    let code = commands::dispatch(cli).unwrap_or_else(|error| failure::report(&error));
+    print::terminal::decide(if cli.ascii { Some(Glyphs::Ascii) } else { glyphs });
+    let done = config.and_then(|config| commands::dispatch(cli, config));
+    let code = done.unwrap_or_else(|error| failure::report(&error));
     exit(if code == 0 && print::lost() { 1 } else { code })
 }
 

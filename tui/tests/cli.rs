@@ -65,7 +65,9 @@ fn help_texts() {
         "rm",
         "experiments",
         "plugin",
+        "setup",
         "doctor",
+        "config",
         "completions",
     ] {
         let args: Vec<&str> = if command.is_empty() { vec!["--help"] } else { vec![command, "--help"] };

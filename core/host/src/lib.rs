@@ -17,7 +17,7 @@ mod train;
 pub use children::hidden_main;
 pub use error::{HostError, ParamError, Refusal, Result};
 pub use machine::device::{DeviceChoice, Gpus};
-pub use machine::dirs::{cache_dir, data_dir};
+pub use machine::dirs::{cache_dir, config_dir, data_dir};
 pub use machine::program::set_program;
 pub use machine::{device, libtorch};
 pub use plugin::desc::{ExperimentDesc, ParamDesc, ParamKind, PluginDesc, PresetDesc};

@@ -23,6 +23,7 @@ use ratatui::layout::Rect;
 
 pub(crate) use frame::view;
 
+use crate::config::LaunchDefaults;
 use crate::screens::compare::Compare;
 use crate::screens::confirm::{self, Confirm};
 use crate::screens::experiments::Experiments;
@@ -181,6 +182,8 @@ pub(crate) struct Shared {
     pub(crate) machine: Option<Machine>,
     /// Nothing may be changed.
     pub(crate) read_only: bool,
+    /// What a run is started with.
+    pub(crate) launch: LaunchDefaults,
     /// Where the screen is drawn, between header and footer.
     pub(crate) area: Rect,
 }
@@ -225,6 +228,7 @@ impl App {
             now,
             machine: None,
             read_only,
+            launch: LaunchDefaults::default(),
             area: Rect::default(),
         };
         let hint = "first time here? n starts a run, enter opens one, ? shows all keys";

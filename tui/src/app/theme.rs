@@ -31,6 +31,17 @@ pub(crate) enum ThemeName {
     HighContrast,
 }
 
+impl std::str::FromStr for ThemeName {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [Self::Dark, Self::Light, Self::HighContrast];
+        let known = || all.map(Self::key).join(", ");
+        all.into_iter()
+            .find(|theme| theme.key() == text)
+            .ok_or_else(|| format!("{text:?} is not one of {}", known()))
+    }
+}
+
 impl ThemeName {
     /// The one after this.
     pub(crate) fn next(self) -> Self {
@@ -38,6 +49,15 @@ impl ThemeName {
             Self::Dark => Self::Light,
             Self::Light => Self::HighContrast,
             Self::HighContrast => Self::Dark,
+        }
+    }
+
+    /// As it is written in files.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::Dark => "dark",
+            Self::Light => "light",
+            Self::HighContrast => "high-contrast",
         }
     }
 

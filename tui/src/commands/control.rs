@@ -39,7 +39,7 @@ pub(crate) struct Stop {
     /// The run
     run: String,
     /// Seconds until it is killed if it does not end by itself [default: 10]
-    #[arg(long, value_name = "SECONDS", value_parser = super::run::seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = crate::config::seconds)]
     grace: Option<f64>,
     /// Kill it at once, without a checkpoint
     #[arg(long, conflicts_with = "grace")]

@@ -3,6 +3,7 @@
 mod bench_monitor;
 pub(crate) mod compare;
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod control;
 pub(crate) mod data;
 pub(crate) mod doctor;
@@ -29,17 +30,23 @@ use anyhow::Result;
 use gradtop_store::{RunDir, View};
 
 use crate::cli::{Cli, Command};
+use crate::config::Config;
 use crate::failure::Failure;
 
 /// What every command may need.
 pub(crate) struct Context {
+    /// As given by `--runs`.
     runs: Option<PathBuf>,
+    /// As given.
+    ascii: bool,
+    config: Config,
 }
 
 impl Context {
     /// The folder of the runs.
     pub(crate) fn runs(&self) -> Result<PathBuf> {
-        Ok(gradtop_store::runs_dir(self.runs.as_deref())?)
+        let named = self.runs.clone().or_else(|| self.config.runs());
+        Ok(gradtop_store::runs_dir(named.as_deref())?)
     }
 
     /// The run meant by a name, a prefix, or `last`.
@@ -77,8 +84,8 @@ pub(crate) fn short(path: &Path) -> String {
 }
 
 /// Does what was asked; gives the exit code.
-pub(crate) fn dispatch(cli: Cli) -> Result<i32> {
-    let context = Context { runs: cli.runs };
+pub(crate) fn dispatch(cli: Cli, config: Config) -> Result<i32> {
+    let context = Context { runs: cli.runs, ascii: cli.ascii, config };
     if let (Some(option), Some(_)) = (cli.monitor.given(), &cli.command) {
         return Err(Failure::usage(format!("{option} is of the monitor, not of a command"))
             .help("`gradtop` alone starts the monitor")
@@ -104,6 +111,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<i32> {
         Some(Command::Data(args)) => data::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&context, &args),
         Some(Command::Setup(args)) => setup::run(&args),
+        Some(Command::Config(args)) => config::run(&context, &args),
         Some(Command::Completions(args)) => Ok(completions::run(&args)),
     }
 }

@@ -3,12 +3,13 @@
 use anyhow::Result;
 
 use super::{Context, list};
+use crate::config::{Key, fps, kbps};
 use crate::print;
 use crate::runtime::{self, Options};
 
 /// Frames a second, and kilobytes a second for which a slow line still feels quick.
-const FPS: f64 = 10.0;
-const KBPS: f64 = 4.0;
+pub(crate) const FPS: f64 = 10.0;
+pub(crate) const KBPS: f64 = 4.0;
 
 /// Arguments of the monitor.
 #[derive(Debug, clap::Args)]
@@ -20,17 +21,24 @@ pub(crate) struct Args {
     /// Print one frame and end
     #[arg(long)]
     once: bool,
-    /// Frames a second that new data may cause, at most
-    #[arg(long, value_name = "N", default_value_t = FPS, value_parser = fps)]
-    fps: f64,
-    /// Kilobytes a second that new data may cause, on average, keys aside; 0 for no limit
-    #[arg(long, value_name = "N", default_value_t = KBPS, value_parser = kbps)]
-    max_kbps: f64,
+    /// Frames a second that new data may cause, at most [default: 10]
+    #[arg(long, value_name = "N", value_parser = fps)]
+    fps: Option<f64>,
+    /// Kilobytes a second that new data may cause, on average, keys aside; 0 for no limit [default: 4]
+    #[arg(long, value_name = "N", value_parser = kbps)]
+    max_kbps: Option<f64>,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let options =
-        Options { runs: context.runs()?, read_only: args.read_only, fps: args.fps, max_kbps: args.max_kbps };
+    let config = &context.config;
+    let options = Options {
+        runs: context.runs()?,
+        read_only: args.read_only || config.value(Key::ReadOnly).unwrap_or(false),
+        fps: args.fps.or(config.value(Key::Fps)).unwrap_or(FPS),
+        max_kbps: args.max_kbps.or(config.value(Key::MaxKbps)).unwrap_or(KBPS),
+        theme: config.value(Key::Theme),
+        launch: config.launch(),
+    };
     if args.once {
         runtime::once(&options)
     } else if print::terminal().tty {
@@ -43,31 +51,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 impl Args {
     /// The first option that was given, for an error: a command has no use for any of them.
     pub(crate) fn given(&self) -> Option<&'static str> {
-        let usual = Self { read_only: false, once: false, fps: FPS, max_kbps: KBPS };
         [
-            (self.read_only != usual.read_only, "--read-only"),
-            (self.once != usual.once, "--once"),
-            (self.fps != usual.fps, "--fps"),
-            (self.max_kbps != usual.max_kbps, "--max-kbps"),
+            (self.read_only, "--read-only"),
+            (self.once, "--once"),
+            (self.fps.is_some(), "--fps"),
+            (self.max_kbps.is_some(), "--max-kbps"),
         ]
         .into_iter()
         .find_map(|(given, name)| given.then_some(name))
-    }
-}
-
-fn fps(text: &str) -> Result<f64, String> {
-    between(text, 0.1, 60.0)
-}
-
-fn kbps(text: &str) -> Result<f64, String> {
-    between(text, 0.0, 1e6)
-}
-
-fn between(text: &str, low: f64, high: f64) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| format!("{text:?} is not a number"))?;
-    if (low..=high).contains(&number) {
-        Ok(number)
-    } else {
-        Err(format!("{text} is not between {low} and {high}"))
     }
 }

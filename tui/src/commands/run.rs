@@ -10,6 +10,7 @@ use super::experiments::warn_of_refused;
 use super::run_config::{RunConfig, assignment, merge};
 use super::watch::{self, Caught, Watch};
 use super::{Context, short};
+use crate::config::seconds;
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_store::suggest;
@@ -52,16 +53,6 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// A number of seconds from 0.
-pub(crate) fn seconds(text: &str) -> Result<f64, String> {
-    let seconds: f64 = text.parse().map_err(|_| format!("{text:?} is not a number of seconds"))?;
-    if seconds.is_finite() && (0.0..=1e9).contains(&seconds) {
-        Ok(seconds)
-    } else {
-        Err(format!("{text} is not between 0 and 1e9 seconds"))
-    }
-}
-
 pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     // Before anything else: from here on a Ctrl-C or SIGTERM is answered, never lost and never the silent end of the command.
     let mut caught = Caught::new()?;
@@ -72,10 +63,11 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     })?;
     let found = gradtop_host::discover_for([id.as_str()]);
     let (plugin, experiment) = found.experiment(&id).ok_or_else(|| unknown(&found, &id))?;
+    let usual = context.config.launch();
     let device = match (args.device, config.device) {
         (Some(device), _) => device,
         (None, Some(text)) => text.parse().map_err(|e: String| Failure::usage(e))?,
-        (None, None) => DeviceChoice::Auto,
+        (None, None) => usual.device.unwrap_or_default(),
     };
     let preset = args.preset.or(config.preset);
     let sets = merge(config.params, &args.sets);
@@ -83,7 +75,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         Failure::usage(e.to_string())
             .help(format!("`gradtop experiments {}` lists parameters and presets", clean(&id)))
     })?;
-    let every = args.checkpoint_every.or(config.checkpoint_every);
+    let every = args.checkpoint_every.or(config.checkpoint_every).or(usual.checkpoint_every);
     let launch = Launch {
         runs: context.runs()?,
         plugin: plugin.path.clone(),
@@ -93,7 +85,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         name: args.name.or(config.name),
         seed: args.seed.or(config.seed),
         device,
-        threads: args.threads.or(config.threads),
+        threads: args.threads.or(config.threads).or(usual.threads),
         checkpoint_every: every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64),
     };
     if caught.any() {

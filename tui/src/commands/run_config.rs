@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use crate::config::scalar;
 use crate::failure::{Failure, toml_error};
 use gradtop_store::suggest;
 
@@ -78,16 +79,6 @@ impl RunConfig {
 /// TOML's numbers end at 2^63; a larger seed is written as text.
 fn seed(value: &toml::Value) -> Option<u64> {
     value.as_integer().and_then(|i| u64::try_from(i).ok()).or_else(|| value.as_str()?.parse().ok())
-}
-
-fn scalar(value: &toml::Value) -> Option<String> {
-    match value {
-        toml::Value::String(s) => Some(s.clone()),
-        toml::Value::Integer(i) => Some(i.to_string()),
-        toml::Value::Float(f) => Some(f.to_string()),
-        toml::Value::Boolean(b) => Some(b.to_string()),
-        _ => None,
-    }
 }
 
 /// One `key=value`.

@@ -78,11 +78,13 @@ pub(crate) struct Args {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let runs = context.runs()?;
+    let usual = context.config.launch().device;
     let changes = Changes {
         only: args.only.clone(),
         sets: args.sets.clone(),
         seed: args.seed,
-        device: args.device.map(|device| device.to_string()),
+        // A plan in a file says what its device is.
+        device: args.device.or(usual.filter(|_| args.plan.is_none())).map(|device| device.to_string()),
     };
     let file = PlanFile::find(args.plan.as_deref())?;
     let plan = file.plan(args.preset.as_deref(), is_at_hand)?.changed(&changes)?;

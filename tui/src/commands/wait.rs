@@ -17,7 +17,7 @@ pub(crate) struct Args {
     #[arg(default_value = "last")]
     run: String,
     /// Give up after this many seconds, with exit code 5
-    #[arg(long, value_name = "SECONDS", value_parser = super::run::seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = crate::config::seconds)]
     timeout: Option<f64>,
     /// Print the run as one line of JSON
     #[arg(long)]

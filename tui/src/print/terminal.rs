@@ -34,8 +34,8 @@ pub(crate) struct Terminal {
 
 static TERMINAL: OnceLock<Terminal> = OnceLock::new();
 
-/// Looks at the environment, with `--ascii` given or not. Only the first call counts.
-pub(crate) fn decide(ascii: bool) {
+/// Looks at the environment, with the glyphs that were chosen. Only the first call counts.
+pub(crate) fn decide(chosen: Option<Glyphs>) {
     TERMINAL.get_or_init(|| {
         let tty = std::io::stdout().is_terminal();
         let size = rustix::termios::tcgetwinsize(std::io::stdout())
@@ -43,13 +43,18 @@ pub(crate) fn decide(ascii: bool) {
             .filter(|s| tty && s.ws_col > 0 && s.ws_row > 0)
             .map(|s| (usize::from(s.ws_col), usize::from(s.ws_row)));
         let variable = |name: &str| std::env::var(name).unwrap_or_default();
-        Terminal { tty, colours: colours(tty, &variable), glyphs: glyphs(ascii, &variable), size }
+        Terminal {
+            tty,
+            colours: colours(tty, &variable),
+            glyphs: chosen.unwrap_or_else(|| glyphs(&variable)),
+            size,
+        }
     });
 }
 
 /// What was decided.
 pub(crate) fn terminal() -> Terminal {
-    decide(false);
+    decide(None);
     TERMINAL.get().copied().unwrap_or(Terminal {
         tty: false,
         colours: Colours::None,
@@ -87,15 +92,27 @@ fn colours(tty: bool, variable: &impl Fn(&str) -> String) -> Colours {
     }
 }
 
-fn glyphs(ascii: bool, variable: &impl Fn(&str) -> String) -> Glyphs {
-    match variable("GRADTOP_GLYPHS").as_str() {
-        _ if ascii => return Glyphs::Ascii,
-        "braille" => return Glyphs::Braille,
-        "half" => return Glyphs::HalfBlock,
-        "dot" => return Glyphs::Dot,
-        "ascii" => return Glyphs::Ascii,
-        _ => {}
-    }
+/// Kinds of glyphs, as settings name them.
+const GLYPHS: [(&str, Glyphs); 4] = [
+    ("braille", Glyphs::Braille),
+    ("half", Glyphs::HalfBlock),
+    ("dot", Glyphs::Dot),
+    ("ascii", Glyphs::Ascii),
+];
+
+/// The glyphs of this name.
+pub(crate) fn named(text: &str) -> Result<Glyphs, String> {
+    let known = || GLYPHS.map(|(name, _)| name).join(", ");
+    let found = GLYPHS.iter().find(|(name, _)| *name == text).map(|(_, glyphs)| *glyphs);
+    found.ok_or_else(|| format!("{text:?} is not one of {}", known()))
+}
+
+/// What settings call these glyphs.
+pub(crate) fn name(glyphs: Glyphs) -> &'static str {
+    GLYPHS.iter().find(|(_, known)| *known == glyphs).map_or("", |(name, _)| name)
+}
+
+fn glyphs(variable: &impl Fn(&str) -> String) -> Glyphs {
     let locale =
         ["LC_ALL", "LC_CTYPE", "LANG"].map(variable).into_iter().find(|v| !v.is_empty()).unwrap_or_default();
     let locale = locale.to_ascii_lowercase();
@@ -164,11 +181,11 @@ mod tests {
 
     #[test]
     fn glyphs_follow_the_locale() {
-        assert_eq!(glyphs(false, &variables(&[("LANG", "C.UTF-8")])), Glyphs::Braille);
-        assert_eq!(glyphs(false, &variables(&[("LANG", "en_US.utf8"), ("LC_ALL", "C")])), Glyphs::Ascii);
-        assert_eq!(glyphs(false, &variables(&[])), Glyphs::Ascii);
-        assert_eq!(glyphs(true, &variables(&[("LANG", "C.UTF-8")])), Glyphs::Ascii);
-        assert_eq!(glyphs(false, &variables(&[("LANG", "C.UTF-8"), ("TERM", "linux")])), Glyphs::HalfBlock);
-        assert_eq!(glyphs(false, &variables(&[("GRADTOP_GLYPHS", "dot")])), Glyphs::Dot);
+        assert_eq!(glyphs(&variables(&[("LANG", "C.UTF-8")])), Glyphs::Braille);
+        assert_eq!(glyphs(&variables(&[("LANG", "en_US.utf8"), ("LC_ALL", "C")])), Glyphs::Ascii);
+        assert_eq!(glyphs(&variables(&[])), Glyphs::Ascii);
+        assert_eq!(glyphs(&variables(&[("LANG", "C.UTF-8"), ("TERM", "linux")])), Glyphs::HalfBlock);
+        assert_eq!(named("dot"), Ok(Glyphs::Dot));
+        assert!(named("dots").is_err());
     }
 }

@@ -23,8 +23,9 @@ use anyhow::Result;
 use jiff::Timestamp;
 use ratatui::Terminal;
 
-use crate::app::theme::Caps;
+use crate::app::theme::{Caps, ThemeName};
 use crate::app::{self, App, Effect, Msg};
+use crate::config::LaunchDefaults;
 pub(crate) use once::once;
 use pace::Pace;
 use paint::Painter;
@@ -42,6 +43,10 @@ pub(crate) struct Options {
     pub(crate) fps: f64,
     /// Most kilobytes a second, on average; 0 for no limit.
     pub(crate) max_kbps: f64,
+    /// Instead of the one chosen last.
+    pub(crate) theme: Option<ThemeName>,
+    /// What a run is started with.
+    pub(crate) launch: LaunchDefaults,
 }
 
 /// What comes through the channel.
@@ -73,6 +78,11 @@ impl Event {
     }
 }
 
+/// The theme that was chosen last.
+pub(crate) fn remembered_theme() -> ThemeName {
+    settings::load(None).theme
+}
+
 /// How long the first frame may wait for the list of runs, so that it is whole.
 const FIRST: Duration = Duration::from_millis(80);
 
@@ -80,7 +90,8 @@ const FIRST: Duration = Duration::from_millis(80);
 pub(crate) fn run(options: &Options) -> Result<i32> {
     let (tx, rx) = channel();
     let caps = Caps { colours: crate::print::terminal().colours, glyphs: crate::print::terminal().glyphs };
-    let mut app = App::new(caps, settings::load(), options.read_only, Timestamp::now());
+    let mut app = App::new(caps, settings::load(options.theme), options.read_only, Timestamp::now());
+    app.shared.launch = options.launch;
     let workers = Workers::start(options, &tx);
     signals::start(&tx)?;
     let screen = Screen::enter(&tx)?;

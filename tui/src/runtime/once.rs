@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) fn once(options: &Options) -> Result<i32> {
     let terminal = print::terminal();
     let caps = Caps { colours: terminal.colours, glyphs: terminal.glyphs };
-    let mut settings = settings::load();
+    let mut settings = settings::load(options.theme);
     settings.welcomed = true;
     let mut app = App::new(caps, settings, options.read_only, Timestamp::now());
     let (width, height) = size();

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::app::settings::Settings;
+use crate::app::theme::ThemeName;
 
 /// `$XDG_STATE_HOME/gradtop/view.toml`, else below `~/.local/state`; none without a home.
 fn path() -> Option<PathBuf> {
@@ -12,10 +13,11 @@ fn path() -> Option<PathBuf> {
     Some(state.join("gradtop/view.toml"))
 }
 
-/// As kept; what cannot be read is as usual.
-pub(super) fn load() -> Settings {
+/// As kept, but for a theme that is set elsewhere; what cannot be read is as usual.
+pub(super) fn load(theme: Option<ThemeName>) -> Settings {
     let text = path().and_then(|p| std::fs::read_to_string(p).ok()).unwrap_or_default();
-    toml::from_str(&text).unwrap_or_default()
+    let kept: Settings = toml::from_str(&text).unwrap_or_default();
+    Settings { theme: theme.unwrap_or(kept.theme), ..kept }
 }
 
 /// Keeps them; whoever reads meanwhile sees the old ones or the new ones.

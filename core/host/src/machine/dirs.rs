@@ -15,6 +15,11 @@ pub fn data_dir() -> Option<PathBuf> {
     user_dir("XDG_DATA_HOME", ".local/share")
 }
 
+/// `$XDG_CONFIG_HOME/gradtop`, else `~/.config/gradtop`.
+pub fn config_dir() -> Option<PathBuf> {
+    user_dir("XDG_CONFIG_HOME", ".config")
+}
+
 fn user_dir(variable: &str, below_home: &str) -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
     Some(set(variable).or_else(|| Some(set("HOME")?.join(below_home)))?.join("gradtop"))

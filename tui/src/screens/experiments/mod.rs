@@ -188,7 +188,7 @@ impl Experiments {
             Action::Open => {
                 return match rows.get(self.cursor) {
                     Some(Row::Ready(plugin, e)) => {
-                        self.form = Some(Form::new(&plugin.path, e));
+                        self.form = Some(Form::new(&plugin.path, e).with(&shared.launch));
                         Vec::new()
                     }
                     Some(Row::Shadowed(_, e, _)) => {

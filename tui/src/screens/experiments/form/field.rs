@@ -200,7 +200,7 @@ impl Field {
             Role::Device => trimmed.parse::<DeviceChoice>().err(),
             Role::Threads => (!trimmed.parse::<u32>().is_ok_and(|n| (1..=4096).contains(&n)))
                 .then(|| format!("threads = {text:?}: an integer in [1, 4096] is wanted")),
-            Role::CheckpointEvery => crate::commands::run::seconds(trimmed).err(),
+            Role::CheckpointEvery => crate::config::seconds(trimmed).err(),
         }
     }
 

@@ -16,6 +16,7 @@ use gradtop_host::{
 };
 use gradtop_store::{Manifest, ParamValue};
 
+use crate::config::LaunchDefaults;
 pub(crate) use field::{Field, Role};
 pub(crate) use line::Line;
 
@@ -91,6 +92,21 @@ impl Form {
         // A declared preset `default` may differ from the parameters' own defaults.
         form.take_preset();
         form
+    }
+
+    /// With what the user's settings say of every run.
+    pub(crate) fn with(mut self, usual: &LaunchDefaults) -> Self {
+        for (role, text) in [
+            (Role::Device, usual.device.map(|device| device.to_string())),
+            (Role::Threads, usual.threads.map(|threads| threads.to_string())),
+            (Role::CheckpointEvery, usual.checkpoint_every.map(|seconds| seconds.to_string())),
+        ] {
+            if let Some((field, text)) = self.fields.iter_mut().find(|f| f.role == role).zip(text) {
+                field.line.set(&text);
+                field.check();
+            }
+        }
+        self
     }
 
     /// With the values of a run, its seed included, so that only what is changed differs.

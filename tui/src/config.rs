@@ -1,0 +1,272 @@
+//! Settings of the user: `config.toml`, and one variable of the environment for each of its keys.
+//!
+//! What is typed wins over the environment, the environment over the file, the file over what is built in.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use gradtop_host::DeviceChoice;
+use gradtop_store::suggest;
+
+use crate::app::theme::ThemeName;
+use crate::failure::{Failure, toml_error};
+use crate::print::terminal;
+
+/// What can be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Key {
+    Runs,
+    Device,
+    Threads,
+    CheckpointEvery,
+    Glyphs,
+    Theme,
+    Fps,
+    MaxKbps,
+    ReadOnly,
+}
+
+/// A key as it is written, and what judges its value.
+type Rule = (Key, &'static str, fn(&str) -> Result<(), String>);
+
+/// In the order in which they are shown.
+pub(crate) const KEYS: [Rule; 9] = [
+    (Key::Runs, "runs", |t| folder(t).map(drop)),
+    (Key::Device, "device", |t| t.parse::<DeviceChoice>().map(drop)),
+    (Key::Threads, "threads", |t| threads(t).map(drop)),
+    (Key::CheckpointEvery, "checkpoint_every", |t| seconds(t).map(drop)),
+    (Key::Glyphs, "glyphs", |t| terminal::named(t).map(drop)),
+    (Key::Theme, "theme", |t| t.parse::<ThemeName>().map(drop)),
+    (Key::Fps, "fps", |t| fps(t).map(drop)),
+    (Key::MaxKbps, "max_kbps", |t| kbps(t).map(drop)),
+    (Key::ReadOnly, "read_only", |t| one_of(t, &["true", "false"])),
+];
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// This variable.
+    Variable(String),
+    /// This line of the file.
+    Line(usize),
+}
+
+/// The settings, each checked.
+#[derive(Debug, Default)]
+pub(crate) struct Config {
+    set: Vec<(Key, String, Origin)>,
+}
+
+impl Config {
+    /// Reads the file, if there is one, and the environment.
+    ///
+    /// # Errors
+    /// A key that does not exist or a value that cannot be used; says where.
+    pub(crate) fn load() -> Result<Self> {
+        let text = match path() {
+            Some(path) => match std::fs::read_to_string(&path) {
+                Ok(text) => Some((path, text)),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+                Err(e) => return Err(e).with_context(|| format!("cannot read {}", path.display())),
+            },
+            None => None,
+        };
+        let file = text.as_ref().map(|(path, text)| (path.as_path(), text.as_str()));
+        Self::of(file, |name| std::env::var(name).ok())
+    }
+
+    fn of(file: Option<(&Path, &str)>, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let mut config = Self::default();
+        for (key, name, check) in KEYS {
+            let variable_name = variable_of(name);
+            if let Some(text) = variable(&variable_name).filter(|text| !text.is_empty()) {
+                check(&text).map_err(|why| Failure::usage(format!("{variable_name}: {why}")))?;
+                config.set.push((key, text, Origin::Variable(variable_name)));
+            }
+        }
+        let Some((path, text)) = file else { return Ok(config) };
+        let bad = |message: String| Failure::usage(format!("{}: {message}", path.display()));
+        let table: toml::Table = text.parse().map_err(|e| bad(toml_error(text, &e)))?;
+        let lines = lines(text);
+        for (name, value) in &table {
+            let line = lines.iter().find(|(key, _)| key == name).map_or(1, |(_, line)| *line);
+            let at = |message: String| bad(format!("line {line}: {message}"));
+            let Some((key, _, check)) = KEYS.into_iter().find(|(_, known, _)| known == name) else {
+                return Err(at(format!("unknown key {name:?}"))
+                    .help(suggest(name, KEYS.iter().map(|(_, known, _)| *known), "keys"))
+                    .into());
+            };
+            let text = scalar(value)
+                .ok_or_else(|| at(format!("{name} must be a number, text in quotes, true or false")))?;
+            check(&text).map_err(|why| at(format!("{name}: {why}")))?;
+            if key == Key::Runs && !(text.starts_with('/') || text.starts_with("~/")) {
+                return Err(at(format!("runs: {text:?} is neither absolute nor below ~/")).into());
+            }
+            if config.text(key).is_none() {
+                config.set.push((key, text, Origin::Line(line)));
+            }
+        }
+        Ok(config)
+    }
+
+    /// The value of a key and where it comes from, if it is set anywhere.
+    pub(crate) fn get(&self, key: Key) -> Option<(&str, &Origin)> {
+        self.set.iter().find(|(set, ..)| *set == key).map(|(_, text, origin)| (text.as_str(), origin))
+    }
+
+    /// The value of a key, if it is set anywhere.
+    pub(crate) fn text(&self, key: Key) -> Option<&str> {
+        self.get(key).map(|(text, _)| text)
+    }
+
+    /// The folder of the runs.
+    pub(crate) fn runs(&self) -> Option<PathBuf> {
+        self.text(Key::Runs).and_then(|text| folder(text).ok())
+    }
+
+    /// A number, or whatever else is read from text.
+    pub(crate) fn value<T: std::str::FromStr>(&self, key: Key) -> Option<T> {
+        self.text(key).and_then(|text| text.parse().ok())
+    }
+
+    /// What a run is started with unless it is told otherwise.
+    pub(crate) fn launch(&self) -> LaunchDefaults {
+        LaunchDefaults {
+            device: self.value(Key::Device),
+            threads: self.value(Key::Threads),
+            checkpoint_every: self.value(Key::CheckpointEvery),
+        }
+    }
+}
+
+/// What a run is started with unless it is told otherwise; nothing where it is as built in.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LaunchDefaults {
+    pub(crate) device: Option<DeviceChoice>,
+    pub(crate) threads: Option<u32>,
+    /// Seconds.
+    pub(crate) checkpoint_every: Option<f64>,
+}
+
+/// `$XDG_CONFIG_HOME/gradtop/config.toml`, else below `~/.config`; none without a home.
+pub(crate) fn path() -> Option<PathBuf> {
+    Some(gradtop_host::config_dir()?.join("config.toml"))
+}
+
+/// The variable of a key.
+pub(crate) fn variable_of(name: &str) -> String {
+    format!("GRADTOP_{}", name.to_ascii_uppercase())
+}
+
+/// Each key of a TOML text with its line.
+fn lines(text: &str) -> Vec<(String, usize)> {
+    let line = |span: Range<usize>| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
+    let Ok(table) = toml::de::DeTable::parse(text) else { return Vec::new() };
+    table.get_ref().keys().map(|key| (key.get_ref().to_string(), line(key.span()))).collect()
+}
+
+/// A value of a TOML file as a person would type it after an option; nothing for a table, a list or a date.
+pub(crate) fn scalar(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(s) => Some(s.clone()),
+        toml::Value::Integer(i) => Some(i.to_string()),
+        toml::Value::Float(f) => Some(f.to_string()),
+        toml::Value::Boolean(b) => Some(b.to_string()),
+        _ => None,
+    }
+}
+
+/// A number of seconds from 0.
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("{text:?} is not a number of seconds"))?;
+    if seconds.is_finite() && (0.0..=1e9).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err(format!("{text} is not between 0 and 1e9 seconds"))
+    }
+}
+
+/// Frames a second.
+pub(crate) fn fps(text: &str) -> Result<f64, String> {
+    between(text, 0.1, 60.0)
+}
+
+/// Kilobytes a second.
+pub(crate) fn kbps(text: &str) -> Result<f64, String> {
+    between(text, 0.0, 1e6)
+}
+
+fn between(text: &str, low: f64, high: f64) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| format!("{text:?} is not a number"))?;
+    if (low..=high).contains(&number) {
+        Ok(number)
+    } else {
+        Err(format!("{text} is not between {low} and {high}"))
+    }
+}
+
+fn threads(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|n| (1..=4096).contains(n));
+    number.ok_or_else(|| format!("{text:?} is not a whole number from 1 to 4096"))
+}
+
+/// A folder; `~/` is the home.
+fn folder(text: &str) -> Result<PathBuf, String> {
+    match (text.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => Ok(Path::new(&home).join(rest)),
+        _ => std::path::absolute(text).map_err(|e| format!("{text:?} cannot be a folder: {e}")),
+    }
+}
+
+fn one_of(text: &str, known: &[&'static str]) -> Result<(), String> {
+    if known.contains(&text) {
+        return Ok(());
+    }
+    Err(format!("{text:?} is not one of {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn of(text: &str, variables: &[(&str, &str)]) -> Result<Config> {
+        let variable = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        Config::of(Some((Path::new("/c.toml"), text)), variable)
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_both_say_where_they_are_from() {
+        let text = "# mine\ndevice = \"cuda:1\"\n\nthreads = 3\nfps = 2.5\n";
+        let config = of(text, &[("GRADTOP_THREADS", "5"), ("GRADTOP_THEME", "")]).unwrap();
+        assert_eq!(config.get(Key::Device), Some(("cuda:1", &Origin::Line(2))));
+        assert_eq!(config.get(Key::Threads), Some(("5", &Origin::Variable("GRADTOP_THREADS".to_owned()))));
+        assert_eq!((config.value(Key::Fps), config.get(Key::Theme)), (Some(2.5), None));
+        assert_eq!(config.launch().device, Some(DeviceChoice::Cuda(1)));
+        assert_eq!(of("", &[]).unwrap().set, []);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        let error = |text: &str| of(text, &[]).unwrap_err().to_string();
+        assert_eq!(error("\ndevise = 'cpu'"), "/c.toml: line 2: unknown key \"devise\"");
+        assert_eq!(
+            error("theme = 'dark'\nthreads = 0"),
+            "/c.toml: line 2: threads: \"0\" is not a whole number from 1 to 4096"
+        );
+        assert_eq!(
+            error("theme = 'drak'"),
+            "/c.toml: line 1: theme: \"drak\" is not one of dark, light, high-contrast"
+        );
+        assert!(error("fps = [1]").contains("fps must be a number"));
+        assert!(error("fps = 1\nfps = 2").starts_with("/c.toml: line 2: "));
+        let wrong = of("", &[("GRADTOP_FPS", "fast")]).unwrap_err().to_string();
+        assert_eq!(wrong, "GRADTOP_FPS: \"fast\" is not a number");
+    }
+
+    #[test]
+    fn a_wrong_line_of_the_file_is_an_error_though_the_environment_wins() {
+        assert!(of("threads = -1", &[("GRADTOP_THREADS", "2")]).is_err());
+    }
+}
