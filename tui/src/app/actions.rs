@@ -67,14 +67,14 @@ impl RunAction {
 
     /// Why it cannot be done to this run, if so.
     pub(crate) fn refused(self, run: &RunRow) -> Option<String> {
-        // Once more is no different here, where it cannot be given less time.
-        if self == Self::Stop && run.view.state == State::Stopping {
-            return Some(format!("{} is stopping already", run.name()));
-        }
         let answer = match self {
             Self::Resume => run.resume.clone(),
             _ => gradtop_host::allowed(&run.view, self.asked()),
         };
+        // Once more is no different here, where it cannot be given less time.
+        if answer.is_ok() && self == Self::Stop && run.view.state == State::Stopping {
+            return Some(format!("{} is stopping already", run.name()));
+        }
         answer.err().map(|why| format!("{} {why}", run.name()))
     }
 }
