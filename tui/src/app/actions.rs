@@ -1,42 +1,21 @@
 //! What can be done to runs, on which of them it makes sense, and what to ask first.
 
-use gradtop_host::Action;
+pub(crate) use gradtop_host::Action as RunAction;
 use gradtop_store::State;
-
 use gradtop_view::runs::{RunId, RunRow};
 
-/// Something done to runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RunAction {
-    /// Wait after the current step.
-    Pause,
-    /// Let a paused run go on, or continue an ended one from its last checkpoint.
-    Resume,
-    /// Save a checkpoint.
-    Checkpoint,
-    /// End the step, save a checkpoint, end.
-    Stop,
-    /// End at once.
-    Kill,
-    /// Delete the folder.
-    Delete,
+/// What the monitor makes of an action.
+pub(crate) trait Act {
+    /// What was done, or will be, to `what`: `n` runs.
+    fn done(self, what: &str, n: usize) -> String;
+    /// Whether it is asked about first.
+    fn asks(self) -> bool;
+    /// Why it cannot be done to this run, if so.
+    fn refused(self, run: &RunRow) -> Option<String>;
 }
 
-impl RunAction {
-    /// `pause`, as in "cannot pause".
-    pub(crate) fn verb(self) -> &'static str {
-        match self {
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-            Self::Checkpoint => "checkpoint",
-            Self::Stop => "stop",
-            Self::Kill => "kill",
-            Self::Delete => "delete",
-        }
-    }
-
-    /// What was done, or will be, to `what`: `n` runs.
-    pub(crate) fn done(self, what: &str, n: usize) -> String {
+impl Act for RunAction {
+    fn done(self, what: &str, n: usize) -> String {
         let (is, goes, its) = if n == 1 { ("is", "goes", "its") } else { ("are", "go", "their") };
         match self {
             Self::Pause => format!("{what} will pause after {its} step"),
@@ -48,28 +27,14 @@ impl RunAction {
         }
     }
 
-    /// What the host knows it as.
-    fn asked(self) -> Action {
-        match self {
-            Self::Pause => Action::Pause,
-            Self::Resume => Action::Resume,
-            Self::Checkpoint => Action::Checkpoint,
-            Self::Stop => Action::Stop,
-            Self::Kill => Action::Kill,
-            Self::Delete => Action::Delete,
-        }
-    }
-
-    /// Whether it is asked about first.
-    pub(crate) fn asks(self) -> bool {
+    fn asks(self) -> bool {
         matches!(self, Self::Stop | Self::Kill | Self::Delete)
     }
 
-    /// Why it cannot be done to this run, if so.
-    pub(crate) fn refused(self, run: &RunRow) -> Option<String> {
+    fn refused(self, run: &RunRow) -> Option<String> {
         let answer = match self {
             Self::Resume => run.resume.clone(),
-            _ => gradtop_host::allowed(&run.view, self.asked()),
+            _ => gradtop_host::allowed(&run.view, self),
         };
         // Once more is no different here, where it cannot be given less time.
         if answer.is_ok() && self == Self::Stop && run.view.state == State::Stopping {

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use super::actions::Act as _;
 use super::keys::{self, Action, AppAction, Binding, Context};
 use super::{App, Overlay, Screen, Shared};
 use crate::print::clean;

@@ -32,7 +32,7 @@ use crate::screens::home::Home;
 use crate::screens::run::RunScreen;
 use crate::screens::run::pane::{PaneRequest, PaneSnapshot};
 use crate::screens::toosmall;
-use actions::{ActionResult, RunAction};
+use actions::{Act as _, ActionResult, RunAction};
 use gradtop_chart::number;
 use gradtop_view::live::{LiveSnapshot, WatchRequest};
 use gradtop_view::runs::{RunId, RunRow, RunsSnapshot};

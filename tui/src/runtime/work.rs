@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use gradtop_host::{Launch, PluginWatch, PluginsNow};
 
 use super::{Event, Options, runs, sender, settings};
-use crate::app::actions::{ActionResult, RunAction};
+use crate::app::actions::{Act as _, ActionResult, RunAction};
 use crate::app::settings::Settings;
 use crate::app::{Effect, Msg, PluginsSnapshot};
 use crate::screens::run::pane;

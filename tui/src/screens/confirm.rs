@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gradtop_host::{Action as Asked, Why, allowed};
+use gradtop_host::{Why, allowed};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -64,7 +64,7 @@ impl Confirm {
             _ => format!("{verb} {} runs?", names.len()),
         };
         let saves = |row: &&&Arc<RunRow>| {
-            !matches!(allowed(&row.view, Asked::Checkpoint), Err(Why::NotResumable { .. }))
+            !matches!(allowed(&row.view, RunAction::Checkpoint), Err(Why::NotResumable { .. }))
         };
         let lost = rows.len() - rows.iter().filter(saves).count();
         let consequence = match self.action {

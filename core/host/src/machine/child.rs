@@ -15,7 +15,6 @@ use crate::machine::process::leave_now;
 pub(crate) struct Child {
     /// `None` if it ran out of time and was killed.
     pub(crate) status: Option<std::process::ExitStatus>,
-    /// What it answered.
     pub(crate) answer: Vec<u8>,
     /// The last it wrote to standard error.
     pub(crate) output: Vec<u8>,

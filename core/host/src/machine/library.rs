@@ -27,7 +27,6 @@ impl Opened {
         Self(ManuallyDrop::new(Library::this()))
     }
 
-    /// The address of a symbol.
     pub(crate) fn symbol(&self, name: &str) -> Option<*mut c_void> {
         // SAFETY: only the address is taken; its type is given where it is used.
         let symbol = unsafe { self.0.get::<*mut c_void>(name) }.ok()?;

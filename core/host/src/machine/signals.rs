@@ -7,7 +7,6 @@ use std::process::ExitStatus;
 
 use libc::c_int;
 
-/// The name of a signal.
 pub(crate) fn name(signal: c_int) -> String {
     let known = match signal {
         libc::SIGHUP => "SIGHUP",

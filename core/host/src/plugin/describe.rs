@@ -33,7 +33,6 @@ struct Cached {
     changed: i128,
     /// The same of the program: another one may judge differently.
     program: (u64, i128),
-    /// When the answer was given.
     asked: SystemTime,
     sha256: String,
     answer: Answer,

@@ -10,7 +10,6 @@ use gradtop_store::{RunDir, inside, read_manifest};
 use crate::error::Refusal;
 use crate::machine::file::{handle, identity, sha256};
 
-/// An open plugin.
 #[derive(Debug)]
 pub(crate) struct PluginFile {
     file: File,
@@ -86,12 +85,10 @@ impl PluginFile {
         self.path
     }
 
-    /// Size and time of change.
     pub(crate) fn identity(&self) -> std::io::Result<(u64, i128)> {
         identity(&self.handle())
     }
 
-    /// SHA-256 in hexadecimal.
     pub(crate) fn sha256(&self) -> std::io::Result<String> {
         sha256(&self.file)
     }

@@ -73,19 +73,14 @@ impl Drop for PluginWatch {
 
 #[derive(Debug)]
 enum News {
-    /// Something happened in a folder.
     Changed,
-    /// A file was described.
     Described(PathBuf, Identity, Box<Answer>),
-    /// Nobody listens any more.
     End,
 }
 
 type Answer = Result<PluginDesc, Refusal>;
-/// Size and time of change.
 type Identity = (u64, i128);
 
-/// What is known of a file.
 struct Known {
     identity: Identity,
     /// Since when it has this identity, as far as seen.

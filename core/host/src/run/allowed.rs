@@ -22,6 +22,20 @@ pub enum Action {
     Delete,
 }
 
+impl Action {
+    /// `pause`, as in "cannot pause".
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Checkpoint => "checkpoint",
+            Self::Stop => "stop",
+            Self::Kill => "kill",
+            Self::Delete => "delete",
+        }
+    }
+}
+
 /// Why something may not be done to a run; as a sentence, it follows the run's name.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]

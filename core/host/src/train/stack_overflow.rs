@@ -19,7 +19,6 @@ const BELOW: usize = 1 << 20;
 
 /// The lowest address of the thread's stack.
 static LOWEST: AtomicUsize = AtomicUsize::new(0);
-/// What handled the signal before.
 static BEFORE: OnceLock<libc::sigaction> = OnceLock::new();
 
 /// From now on an overflow of the calling thread's stack is said on standard error. Best effort: without it the process ends

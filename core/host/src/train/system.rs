@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use gradtop_store::{Recorder, SeriesKey};
 
-/// How often it is measured.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Measures this process: `system/cpu` in percent of one core, `system/memory` in bytes, and on a GPU `system/gpu` in

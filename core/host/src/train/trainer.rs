@@ -28,7 +28,6 @@ use crate::train::host_table;
 use crate::train::session::Session;
 use crate::train::watchdogs::Watchdogs;
 
-/// How training ended and why.
 type End = (Outcome, Option<String>);
 
 fn failed(why: impl Into<String>) -> End {
@@ -68,7 +67,6 @@ pub(crate) fn trainer_main(dir: &Path, resume: Option<GoOn>) -> i32 {
     }
 }
 
-/// What the training thread is given.
 struct Work {
     run: RunDir,
     resume: Option<GoOn>,
@@ -131,7 +129,6 @@ fn take_over_stdio() -> std::io::Result<(RunLock, File)> {
     Ok((RunLock::from_file(File::from(lock)), File::from(pipe)))
 }
 
-/// The descriptor of the lock.
 static LOCK: AtomicI32 = AtomicI32::new(-1);
 
 /// Sees to it that processes the plugin forks do not hold the run's lock: one that outlives the run would make it look alive.
@@ -238,7 +235,6 @@ extern "C" fn at_exit() {
     catch_unwind(AssertUnwindSafe(seal)).ok();
 }
 
-/// Opens the plugin and has it train.
 fn run_plugin(
     session: &'static Session,
     manifest: &Manifest,

@@ -120,7 +120,6 @@ struct Listener {
     patience: Option<Instant>,
 }
 
-/// Whether a stop was asked for.
 #[derive(Clone, Copy, PartialEq)]
 enum Asked {
     No,

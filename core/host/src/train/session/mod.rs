@@ -22,7 +22,6 @@ use crate::train::divergence::Divergence;
 pub(crate) use stop_pause::bit;
 use stopwatch::Stopwatch;
 
-/// Flags of a series.
 mod flag {
     pub(super) const KNOWN: u8 = 1;
     pub(super) const GUARD: u8 = 2;
@@ -68,7 +67,6 @@ const DIVERGED_EVENTS: u32 = 200;
 const HEADLINES: usize = 24;
 const HEADLINES_SEEN: usize = 1_000;
 
-/// See the module.
 pub(crate) struct Session {
     pub(crate) run: RunDir,
     pub(crate) recorder: Recorder,
@@ -100,7 +98,6 @@ pub(crate) struct Session {
     log_events: AtomicU32,
     too_many_series: AtomicBool,
     failure: Mutex<Option<String>>,
-    /// How training ended, once it has.
     outcome: OnceLock<Ending>,
     in_checkpoint: AtomicBool,
     /// Counts checkpoints saved, for the clock that says when the next is due.
@@ -175,7 +172,6 @@ impl Session {
 
     // ---- what the plugin asks for ----
 
-    /// Interns a series.
     pub(crate) fn intern(&self, key: &SeriesKey) -> Call<u32> {
         let info = self.metrics.get(&key.metric);
         let number = match self.recorder.series(key, info.and_then(|m| m.unit.as_deref())) {
@@ -280,7 +276,6 @@ impl Session {
         lock(&self.divergence).generation
     }
 
-    /// Appends rows to a table.
     pub(crate) fn log_table(&self, name: &str, step: i64, columns: Vec<gradtop_store::TableColumn>) -> Call {
         let ok = name.len() <= 64
             && name.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -362,7 +357,6 @@ impl Session {
         }
     }
 
-    /// Training begins.
     pub(crate) fn begin(&self) {
         self.started.get_or_init(Timestamp::now);
         lock(&self.trained).start();

@@ -21,7 +21,6 @@ impl Session {
         lock(&self.failure).clone()
     }
 
-    /// How training ended, once it has.
     pub(crate) fn outcome(&self) -> Option<gradtop_store::Ending> {
         self.outcome.get().cloned()
     }
