@@ -301,6 +301,14 @@ fn only_print_writes_to_the_terminal() {
 }
 
 #[test]
+fn nobody_imports_from_commands() {
+    let others = rust_sources().filter(|(path, _)| {
+        path.starts_with("tui/src/") && !path.starts_with("tui/src/commands/") && path != "tui/src/main.rs"
+    });
+    nowhere(others, &words([("commands", "::")]), "what others need is no command's");
+}
+
+#[test]
 fn only_the_runtime_takes_over_the_terminal() {
     let others = rust_sources()
         .filter(|(path, _)| !path.starts_with("tui/src/runtime") && !path.starts_with("tests/"));

@@ -2,7 +2,6 @@
 
 mod app;
 mod builder;
-mod cli;
 mod commands;
 mod config;
 mod download;
@@ -30,7 +29,7 @@ fn main() -> ExitCode {
     }
     let config = Config::load();
     let glyphs = config.as_ref().ok().and_then(|c| print::terminal::named(c.text(Key::Glyphs)?).ok());
-    let cli = match cli::Cli::try_parse_from(&args) {
+    let cli = match commands::cli::Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
             print::terminal::decide(glyphs);

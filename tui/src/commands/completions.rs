@@ -3,7 +3,7 @@
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use crate::cli::Cli;
+use super::cli::Cli;
 use crate::print;
 
 /// Arguments of `completions`.

@@ -6,7 +6,6 @@ use anyhow::Result;
 use gradtop_data::{DATASETS, DataError, Dataset, Found, PartFile};
 use serde_json::json;
 
-use super::short;
 use crate::download::{self, Event};
 use crate::failure::Failure;
 use crate::print::progress::{Progress, Shown};
@@ -101,7 +100,7 @@ fn list(as_json: bool) -> Result<i32> {
         let found: Vec<Found> = files(dataset).into_iter().filter_map(|(_, found)| found.ok()).collect();
         let place = match found.first().and_then(|file| Some((file, file.path.parent()?))) {
             Some((file, dir)) if found.len() == dataset.files.len() => {
-                Words::from(format!("{} ({})", short(dir), file.origin.word()))
+                Words::from(format!("{} ({})", print::short(dir), file.origin.word()))
             }
             Some(_) => Words::new(
                 format!(
@@ -136,7 +135,9 @@ fn check(name: Option<&str>) -> Result<i32> {
                 Ok(found.path)
             });
             match result {
-                Ok(path) => print::line(&format!("{}  {}", print::styled("whole", Ink::Dim), short(&path))),
+                Ok(path) => {
+                    print::line(&format!("{}  {}", print::styled("whole", Ink::Dim), print::short(&path)));
+                }
                 Err(error) => {
                     wrong += 1;
                     print::line(&print::styled(&clean(&error.to_string()), Ink::Alert));
@@ -162,12 +163,12 @@ fn fetch(dataset: &'static Dataset, mirrors: &[String], force: bool) -> Result<i
     let mut fetched = 0;
     for file in &dataset.files {
         if !force && let Some(path) = whole(dataset, file) {
-            print::line(&format!("{}  {}", print::styled("here   ", Ink::Dim), short(&path)));
+            print::line(&format!("{}  {}", print::styled("here   ", Ink::Dim), print::short(&path)));
             continue;
         }
         let path = fetch_file(&agent, dataset, file, &dir, mirrors)?;
         let size = std::fs::metadata(&path).map_or(0, |m| m.len());
-        print::line(&format!("fetched  {}  {}", short(&path), number::bytes(size)));
+        print::line(&format!("fetched  {}  {}", print::short(&path), number::bytes(size)));
         fetched += 1;
     }
     if fetched > 0 {

@@ -7,7 +7,7 @@ use gradtop_host::{device, libtorch};
 use gradtop_store::{Checked, Content};
 use serde_json::json;
 
-use super::{Context, bench_monitor, short};
+use super::{Context, bench_monitor};
 use crate::print::terminal::Colours;
 use crate::print::{self, clean};
 use gradtop_chart::cells::grid::Ink;
@@ -172,7 +172,7 @@ fn of_libtorch() -> Finding {
             ))
         }
         Err(places) => {
-            let places: Vec<String> = places.iter().map(|p| short(p)).collect();
+            let places: Vec<String> = places.iter().map(|p| print::short(p)).collect();
             let looked =
                 if places.is_empty() { String::new() } else { format!("; looked in {}", places.join(", ")) };
             Finding::new("libtorch", Grade::Note, format!("not found{looked}"))
@@ -225,7 +225,7 @@ fn of_plugins() -> Vec<Finding> {
     let found = gradtop_host::discover();
     let experiments = found.experiments().count();
     let mut findings = vec![if experiments == 0 {
-        let path: Vec<String> = gradtop_host::search_path().iter().map(|p| short(p)).collect();
+        let path: Vec<String> = gradtop_host::search_path().iter().map(|p| print::short(p)).collect();
         Finding::new("plugins", Grade::Note, format!("none in {}", path.join(", ")))
             .help("`gradtop plugin new NAME` makes one")
     } else {
@@ -235,9 +235,12 @@ fn of_plugins() -> Vec<Finding> {
     }];
     for plugin in found.plugins.iter().filter(|p| p.desc.needs_libtorch) {
         if let Err(places) = libtorch::find(Some(&plugin.path)) {
-            let places: Vec<String> = places.iter().map(|p| short(p)).collect();
-            let text =
-                format!("{} needs libtorch, which is not in {}", short(&plugin.path), places.join(", "));
+            let places: Vec<String> = places.iter().map(|p| print::short(p)).collect();
+            let text = format!(
+                "{} needs libtorch, which is not in {}",
+                print::short(&plugin.path),
+                places.join(", ")
+            );
             findings.push(
                 Finding::new("plugins", Grade::Bad, text)
                     .help("run `gradtop setup`, or set GRADTOP_LIBTORCH to a folder with libtorch_cpu.so"),
@@ -245,10 +248,11 @@ fn of_plugins() -> Vec<Finding> {
         }
     }
     for (path, refusal) in &found.refused {
-        findings.push(Finding::new("plugins", Grade::Bad, format!("{} {refusal}", short(path))));
+        findings.push(Finding::new("plugins", Grade::Bad, format!("{} {refusal}", print::short(path))));
     }
     for s in &found.shadowed {
-        let text = format!("{} of {} is hidden by {}", s.experiment, short(&s.path), short(&s.by));
+        let text =
+            format!("{} of {} is hidden by {}", s.experiment, print::short(&s.path), print::short(&s.by));
         findings.push(Finding::new("plugins", Grade::Note, text));
     }
     findings

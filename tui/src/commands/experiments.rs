@@ -6,7 +6,6 @@ use gradtop_store::Goal;
 use serde_json::{Value, json};
 
 use super::run::unknown;
-use super::short;
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
 use gradtop_chart::cells::grid::Ink;
@@ -61,7 +60,7 @@ fn overview(found: &Discovery) {
     if found.experiments().next().is_none() {
         print::line("No experiments: no plugin was found in");
         for path in gradtop_host::search_path() {
-            print::line(&format!("  {}", short(&path)));
+            print::line(&format!("  {}", print::short(&path)));
         }
         print::line("Make one:  gradtop plugin new NAME     or name a folder with GRADTOP_PLUGINS");
     } else {
@@ -72,8 +71,8 @@ fn overview(found: &Discovery) {
         print::note(&format!(
             "warning: {} of {} is not used: {} has it too",
             clean(&s.experiment),
-            short(&s.path),
-            short(&s.by)
+            print::short(&s.path),
+            print::short(&s.by)
         ));
     }
 }
@@ -81,7 +80,7 @@ fn overview(found: &Discovery) {
 /// Says which plugins cannot be used, and why.
 pub(crate) fn warn_of_refused(found: &Discovery) {
     for (path, refusal) in &found.refused {
-        print::note(&format!("warning: {} {}", short(path), clean(&refusal.to_string())));
+        print::note(&format!("warning: {} {}", print::short(path), clean(&refusal.to_string())));
     }
 }
 
@@ -109,7 +108,7 @@ fn details(plugin: &FoundPlugin, e: &ExperimentDesc) {
     abilities.push(if e.resumable { "can be resumed" } else { "cannot be resumed" });
     abilities.push(if e.uses_device { "uses CPU or GPU" } else { "uses the CPU" });
     print::line(&print::styled(
-        &format!("  {}, from {}", abilities.join(", "), short(&plugin.path)),
+        &format!("  {}, from {}", abilities.join(", "), print::short(&plugin.path)),
         Ink::Dim,
     ));
     if !e.params.is_empty() {

@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use gradtop_store::{RunDir, inside};
 
-use super::short;
-
 /// Bytes read at a time, so that endless output cannot fill memory.
 const CHUNK: u64 = 1 << 20;
 /// A line longer than this is handed out in pieces.
@@ -47,7 +45,7 @@ impl Follower {
 
     /// The next whole lines, without their ends; none if nothing was added. Call again until there are none.
     pub(crate) fn lines(&mut self) -> anyhow::Result<Vec<Vec<u8>>> {
-        self.read().with_context(|| format!("cannot read {}", short(&self.path)))
+        self.read().with_context(|| format!("cannot read {}", crate::print::short(&self.path)))
     }
 
     fn read(&mut self) -> std::io::Result<Vec<Vec<u8>>> {

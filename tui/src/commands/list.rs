@@ -8,7 +8,7 @@ use gradtop_store::{RunDir, State, View, known_damage};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Context, short};
+use super::Context;
 use crate::failure::Failure;
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
@@ -32,7 +32,7 @@ pub(crate) struct Args {
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let runs = context.runs()?;
     if runs.exists() && !runs.is_dir() {
-        return Err(Failure::usage(format!("{} is no folder of runs", short(&runs))).into());
+        return Err(Failure::usage(format!("{} is no folder of runs", print::short(&runs))).into());
     }
     let mut views = Vec::new();
     let (found, hidden) = gradtop_store::list_runs_checked(&runs);
@@ -67,7 +67,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
     }
     for (path, error) in &unreadable {
-        print::note(&format!("warning: {} cannot be read: {}", short(path), clean(error)));
+        print::note(&format!("warning: {} cannot be read: {}", print::short(path), clean(error)));
     }
     Ok(0)
 }
@@ -80,7 +80,7 @@ fn as_json(view: &View) -> Value {
 
 fn empty(runs: &std::path::Path, experiment: Option<&str>) {
     let of = experiment.map(|e| format!(" of {}", clean(e))).unwrap_or_default();
-    print::line(&format!("No runs{of} in {} yet.", short(runs)));
+    print::line(&format!("No runs{of} in {} yet.", print::short(runs)));
     print::line("Start one:  gradtop run EXPERIMENT     what there is:  gradtop experiments");
 }
 
@@ -95,7 +95,7 @@ fn table(views: &[View], runs: &std::path::Path) {
         .collect();
     print::line(&format!(
         "{}  {}",
-        print::styled(&short(runs), Ink::Bold),
+        print::styled(&print::short(runs), Ink::Bold),
         print::styled(&words.join(" · "), Ink::Dim)
     ));
 

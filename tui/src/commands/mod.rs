@@ -1,6 +1,7 @@
 //! The commands, one module each, and what they share.
 
 mod bench_monitor;
+pub(crate) mod cli;
 pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -24,14 +25,14 @@ pub(crate) mod study;
 pub(crate) mod wait;
 mod watch;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use gradtop_store::{RunDir, View};
 
-use crate::cli::{Cli, Command};
 use crate::config::Config;
 use crate::failure::Failure;
+use cli::{Cli, Command};
 
 /// What every command may need.
 pub(crate) struct Context {
@@ -73,14 +74,6 @@ pub(crate) fn warn_of(damaged: &[gradtop_store::StoreError]) {
             crate::print::clean(&error.to_string())
         ));
     }
-}
-
-/// A path below the current folder as a relative one.
-pub(crate) fn short(path: &Path) -> String {
-    let cwd = std::env::current_dir().unwrap_or_default();
-    let below = |p: &&Path| !p.as_os_str().is_empty() && cwd != Path::new("/");
-    let shown = path.strip_prefix(&cwd).ok().filter(below).unwrap_or(path);
-    crate::print::clean(&shown.display().to_string())
 }
 
 /// Does what was asked; gives the exit code.

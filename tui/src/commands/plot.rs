@@ -1,24 +1,21 @@
 //! `gradtop plot`: figures in the terminal, as SVG, as PNG.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
-use gradtop_store::figures::{Figure as Declared, MarkX, Scale};
-use gradtop_store::{RunDir, View, series_keys};
+use gradtop_store::View;
+use gradtop_store::figures::{self, Figure as Declared, MarkX, Scale};
 
-use super::{Context, short};
+use super::Context;
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_chart::{cells, svg};
 use gradtop_store::suggest;
 use gradtop_view::figure::chart::evaluate;
 use gradtop_view::figure::of_metric;
+use gradtop_view::figure::of_run::{metrics, of_run, sign};
 use gradtop_view::live;
-
-/// Figures drawn at most when none is named and none declared.
-const METRICS: usize = 8;
 
 /// Arguments of `plot`.
 #[derive(Debug, clap::Args)]
@@ -72,12 +69,11 @@ enum Vertical {
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let view = context.view(&args.run)?;
     let run = &view.dir;
-    let declared = declared_figures(run)?;
     if args.list {
-        list(&view, &declared, args.json)?;
+        list(&view, args.json)?;
         return Ok(0);
     }
-    let mut figures = chosen(&view, declared, &args.what)?;
+    let mut figures = chosen(&view, &args.what)?;
     for figure in &mut figures {
         adjust(figure, args);
     }
@@ -107,60 +103,30 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     Ok(0)
 }
 
-/// The figures that a run has declared; none if it has declared none.
-pub(crate) fn declared_figures(run: &RunDir) -> Result<Vec<Declared>> {
-    Ok(gradtop_store::figures::read(run)?)
-}
-
-/// The figures meant: declared ones by id, else metrics; all declared ones if none is named.
-pub(crate) fn chosen(view: &View, declared: Vec<Declared>, names: &[String]) -> Result<Vec<Declared>> {
-    let metrics = metrics(&view.dir)?;
-    let info = |name: &str| view.manifest.metrics.iter().find(|m| m.name == name);
+/// The figures meant: declared ones by id, else metrics; what [`of_run`] says if none is named.
+fn chosen(view: &View, names: &[String]) -> Result<Vec<Declared>> {
     if names.is_empty() {
-        if !declared.is_empty() {
-            return Ok(declared);
+        let figures = of_run(view)?;
+        if figures.is_empty() {
+            let nothing = format!("{} has recorded nothing to draw yet", view.manifest.run);
+            return Err(Failure::new(nothing).into());
         }
-        // What the plugin calls headline first; what gradtop itself measures is drawn only when asked for.
-        let mut drawn: Vec<&String> = metrics.iter().filter(|m| !m.starts_with("system/")).collect();
-        drawn.sort_by_key(|m| !info(m).is_some_and(|i| i.headline));
-        if drawn.is_empty() {
-            return Err(
-                Failure::new(format!("{} has recorded nothing to draw yet", view.manifest.run)).into()
-            );
-        }
-        return Ok(drawn.into_iter().take(METRICS).map(|m| of_metric(m, info(m), "step")).collect());
+        return Ok(figures);
     }
-    let mut out = Vec::new();
-    for name in names {
+    let declared = figures::read(&view.dir)?;
+    let metrics = metrics(&view.dir)?;
+    let meant = |name: &String| {
         if let Some(figure) = declared.iter().find(|f| f.id == *name) {
-            out.push(figure.clone());
-        } else if metrics.contains(name) {
-            out.push(of_metric(name, info(name), "step"));
-        } else {
-            let known = declared.iter().map(|f| f.id.as_str()).chain(metrics.iter().map(String::as_str));
-            let message = format!("{} has no figure or metric {name:?}", view.manifest.run);
-            return Err(Failure::usage(message)
-                .help(clean(&suggest(name, known, "figures and metrics")))
-                .into());
+            return Ok(figure.clone());
         }
-    }
-    Ok(out)
-}
-
-fn metrics(run: &RunDir) -> Result<BTreeSet<String>> {
-    Ok(series_keys(run)?.into_iter().map(|(key, _)| key.metric).collect())
-}
-
-/// Says below a drawing, which leaves the folder of its run, where it comes from.
-pub(crate) fn sign(figure: &mut gradtop_chart::Figure, view: &View) {
-    let m = &view.manifest;
-    let from = format!("{} {}", m.experiment.id, m.run);
-    figure.caption = Some(if let Some(caption) = figure.caption.take().filter(|c| !c.is_empty()) {
-        format!("{caption} ({})", clean(&from))
-    } else {
-        let params = m.params.iter().map(|(k, v)| format!("{k}={}", gradtop_view::state::param(v)));
-        clean(&format!("{from}, seed {}: {}", m.seed, params.collect::<Vec<_>>().join(" ")))
-    });
+        if metrics.contains(name) {
+            return Ok(of_metric(name, view.manifest.metrics.iter().find(|m| m.name == *name), "step"));
+        }
+        let known = declared.iter().map(|f| f.id.as_str()).chain(metrics.iter().map(String::as_str));
+        let message = format!("{} has no figure or metric {name:?}", view.manifest.run);
+        Err(Failure::usage(message).help(clean(&suggest(name, known, "figures and metrics"))).into())
+    };
+    names.iter().map(meant).collect()
 }
 
 /// Takes over what the command line says about the axes.
@@ -205,7 +171,8 @@ fn to_terminal(charts: &[(String, gradtop_chart::Figure)], args: &Args) {
     }
 }
 
-fn list(view: &View, declared: &[Declared], json: bool) -> Result<()> {
+fn list(view: &View, json: bool) -> Result<()> {
+    let declared = figures::read(&view.dir)?;
     let figures = declared.iter().map(|f| ("figure", f.id.clone(), f.title.clone()));
     let help = |name: &str| view.manifest.metrics.iter().find(|m| m.name == name).map(|i| i.help.clone());
     let recorded = metrics(&view.dir)?;
@@ -261,7 +228,7 @@ fn suffixed(file: &Path, suffix: &str) -> PathBuf {
 
 fn write(file: &Path, bytes: &[u8]) -> Result<()> {
     std::fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
-    print::line(&format!("wrote {}", short(file)));
+    print::line(&format!("wrote {}", print::short(file)));
     Ok(())
 }
 

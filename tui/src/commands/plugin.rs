@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use gradtop_host::PluginDesc;
 use serde_json::{Value, json};
 
-use super::{Context, short};
+use super::Context;
 use crate::failure::Failure;
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
@@ -83,14 +83,14 @@ fn new(path: &Path, kind: Kind) -> Result<i32> {
     if let Some((plugin, _)) = gradtop_host::discover().experiment(name) {
         return Err(Failure::usage(format!(
             "there is already an experiment `{name}`, in {}",
-            short(&plugin.path)
+            print::short(&plugin.path)
         ))
         .help("choose another name: of two experiments with one name only the first is used")
         .into());
     }
     let dir = crate::scaffold::create(path, kind)?;
-    print::line(&format!("created {}", short(&dir)));
-    let dir = short(&dir);
+    print::line(&format!("created {}", print::short(&dir)));
+    let dir = print::short(&dir);
     print::line(&print::styled("  next:", Ink::Dim));
     print::line(&format!("  gradtop plugin install $(gradtop plugin build {dir})"));
     print::line("  gradtop experiments");
@@ -107,16 +107,19 @@ fn build(dir: &Path) -> Result<i32> {
 fn describe(file: &Path) -> Result<PluginDesc> {
     gradtop_host::describe(file).map_err(|refusal| {
         let usage = file.extension().is_some_and(|e| e == "so") || file.is_file();
-        let message = format!("{} {}", short(file), clean(&refusal.to_string()));
+        let message = format!("{} {}", print::short(file), clean(&refusal.to_string()));
         if usage { Failure::new(message).into() } else { Failure::usage(message).into() }
     })
 }
 
 fn install(file: &Path) -> Result<i32> {
     if file.is_dir() {
-        return Err(Failure::usage(format!("{} is a folder; a plugin is a library (.so)", short(file)))
-            .help(format!("`gradtop plugin install $(gradtop plugin build {})`", short(file)))
-            .into());
+        return Err(Failure::usage(format!(
+            "{} is a folder; a plugin is a library (.so)",
+            print::short(file)
+        ))
+        .help(format!("`gradtop plugin install $(gradtop plugin build {})`", print::short(file)))
+        .into());
     }
     if is_plan(file) {
         return install_plan(file);
@@ -125,7 +128,7 @@ fn install(file: &Path) -> Result<i32> {
     if file.extension().is_none_or(|e| e != "so") {
         return Err(Failure::usage(format!(
             "{} is a plugin, but gradtop looks only for names that end in .so",
-            short(file)
+            print::short(file)
         ))
         .help("rename it")
         .into());
@@ -151,7 +154,7 @@ fn install(file: &Path) -> Result<i32> {
                 to.display(),
                 old.join(", ")
             ))
-            .help(format!("rename {}, or remove the other one first", short(file)))
+            .help(format!("rename {}, or remove the other one first", print::short(file)))
             .into());
         }
         "replaced"
@@ -218,7 +221,7 @@ fn remove(context: &Context, name: &str, yes: bool) -> Result<i32> {
             [one] => format!(" {one} is running and keeps its own copy."),
             many => format!(" {} are running and keep their own copies.", many.join(", ")),
         };
-        match print::ask(&format!("Remove {}?{keep}", short(&file))) {
+        match print::ask(&format!("Remove {}?{keep}", print::short(&file))) {
             Some(true) => {}
             Some(false) => return Err(Failure::new("nothing was removed").into()),
             None => return Err(Failure::usage("confirm the removal with --yes").into()),
@@ -227,8 +230,8 @@ fn remove(context: &Context, name: &str, yes: bool) -> Result<i32> {
     // A plan that cannot be read names no report.
     let files = plan.and_then(|plan| Some(PlanFile::read(&plan).ok()?.files())).unwrap_or_else(|| vec![file]);
     for file in files {
-        std::fs::remove_file(&file).with_context(|| format!("cannot remove {}", short(&file)))?;
-        print::line(&format!("removed {}", short(&file)));
+        std::fs::remove_file(&file).with_context(|| format!("cannot remove {}", print::short(&file)))?;
+        print::line(&format!("removed {}", print::short(&file)));
     }
     for run in live {
         print::note(&format!("{run} is running and keeps its own copy"));
@@ -272,14 +275,14 @@ fn installed(dir: &Path, name: &str) -> Result<PathBuf> {
     if let Some(path) = found.plugins.iter().find(elsewhere).map(|p| p.path.clone()).or(given) {
         return Err(Failure::usage(format!(
             "{} was not installed by `gradtop plugin install`",
-            short(&path)
+            print::short(&path)
         ))
         .help("delete the file itself if it is no longer wanted")
         .into());
     }
     let names: Vec<String> = files.iter().map(|file| bare(file)).collect();
     let help = if names.is_empty() {
-        format!("no plugin is installed in {}", short(dir))
+        format!("no plugin is installed in {}", print::short(dir))
     } else {
         suggest(name, names.iter().map(String::as_str), "installed plugins")
     };
@@ -309,7 +312,7 @@ fn check(file: &Path, json: bool) -> Result<i32> {
         return Ok(code);
     }
     let desc = describe(file)?;
-    print::line(&format!("{} is a gradtop plugin", short(file)));
+    print::line(&format!("{} is a gradtop plugin", print::short(file)));
     let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
     let mut fact = |name: &str, value: String| table.row(vec![Words::new(name, Ink::Dim), value.into()]);
     fact("abi", format!("{}.{}", desc.abi.0, desc.abi.1));
@@ -359,7 +362,7 @@ fn list(json: bool) -> Result<i32> {
         let facts: Vec<String> = facts.into_iter().flatten().collect();
         print::line(&format!(
             "{}  {}",
-            print::styled(&short(&p.path), Ink::Bold),
+            print::styled(&print::short(&p.path), Ink::Bold),
             print::styled(&facts.join(", "), Ink::Dim)
         ));
         for e in &p.desc.experiments {
@@ -373,7 +376,10 @@ fn list(json: bool) -> Result<i32> {
         }
     }
     for (path, refusal) in &found.refused {
-        print::line(&print::styled(&format!("{} {}", short(path), clean(&refusal.to_string())), Ink::Alert));
+        print::line(&print::styled(
+            &format!("{} {}", print::short(path), clean(&refusal.to_string())),
+            Ink::Alert,
+        ));
     }
     if found.plugins.is_empty() && found.refused.is_empty() {
         print::line("No plugins. They are looked for in");

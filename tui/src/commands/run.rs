@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::Result;
 use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Discovery, Launch};
 
+use super::Context;
 use super::experiments::warn_of_refused;
 use super::run_config::{RunConfig, assignment, merge};
 use super::watch::{self, Caught, Watch};
-use super::{Context, short};
 use crate::config::seconds;
 use crate::failure::Failure;
 use crate::print::{self, clean};
@@ -120,7 +120,7 @@ fn interrupted() -> anyhow::Error {
 pub(crate) fn unknown(found: &Discovery, id: &str) -> Failure {
     let known: Vec<&str> = found.experiments().map(|(_, e)| e.id.as_str()).collect();
     let help = if known.is_empty() {
-        let places: Vec<String> = gradtop_host::search_path().iter().map(|p| short(p)).collect();
+        let places: Vec<String> = gradtop_host::search_path().iter().map(|p| print::short(p)).collect();
         format!("no plugins were found in {}", places.join(", "))
     } else {
         suggest(id, known.iter().copied(), "experiments")

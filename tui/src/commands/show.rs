@@ -9,7 +9,7 @@ use gradtop_store::{
 use serde_json::{Value, json};
 
 use super::logs::event_text;
-use super::{Context, rm, short};
+use super::{Context, rm};
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
 use gradtop_chart::cells::grid::Ink;
@@ -284,7 +284,7 @@ fn damage(view: &View) -> Result<()> {
 
 fn files(view: &View) {
     let dir = &view.dir;
-    let path = short(dir.path());
+    let path = print::short(dir.path());
     heading("files");
     let saved: Vec<String> = checkpoints(dir).iter().map(|c| format!("step {}", c.step)).collect();
     let tables = table_names(dir);

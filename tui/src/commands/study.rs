@@ -8,8 +8,8 @@ use gradtop_host::DeviceChoice;
 use gradtop_store::{RunLock, View};
 use serde_json::{Value, json};
 
+use super::Context;
 use super::watch::{Caught, LEFT_RUNNING};
-use super::{Context, short};
 use crate::failure::Failure;
 use crate::print::board::Board;
 use crate::print::table::{Align, Table, Words};
@@ -105,7 +105,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     }
     if args.report_only {
         let study = known.ok_or_else(|| {
-            Failure::new(format!("there is no study of this plan in {}", short(&runs)))
+            Failure::new(format!("there is no study of this plan in {}", print::short(&runs)))
                 .help("without --report-only it is begun")
         })?;
         let refused = study.read_refused();
@@ -276,7 +276,7 @@ fn compose(
     }
     if !json {
         for file in [&written.html, &written.markdown] {
-            print::line(&format!("wrote {}", short(file)));
+            print::line(&format!("wrote {}", print::short(file)));
         }
     }
     Ok(written.html)
@@ -399,7 +399,7 @@ fn list(plan: &Plan, known: Option<&Study>, json: bool) -> Result<i32> {
     }
     table.print(0);
     if let Some(report) = known.map(|study| study.folder.join("report.html")).filter(|r| Path::is_file(r)) {
-        print::line(&format!("report: {}", short(&report)));
+        print::line(&format!("report: {}", print::short(&report)));
     }
     Ok(0)
 }

@@ -13,6 +13,7 @@ pub(crate) mod terminal;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use gradtop_chart::ascii::plain;
@@ -78,6 +79,14 @@ fn write(text: &str) {
 /// Whether something could not be written, for another reason than a reader that went away.
 pub(crate) fn lost() -> bool {
     LOST.load(Ordering::Relaxed)
+}
+
+/// A path below the current folder as a relative one.
+pub(crate) fn short(path: &Path) -> String {
+    let cwd = std::env::current_dir().unwrap_or_default();
+    let below = |p: &&Path| !p.as_os_str().is_empty() && cwd != Path::new("/");
+    let shown = path.strip_prefix(&cwd).ok().filter(below).unwrap_or(path);
+    clean(&shown.display().to_string())
 }
 
 /// Writes a line to standard output.

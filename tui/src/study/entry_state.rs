@@ -29,7 +29,7 @@ impl EntryState {
     /// Looks at the newest run of an entry.
     pub(crate) fn of(study: &Study, entry: &Entry) -> Self {
         let Some(run) = study.attempts(entry).pop() else { return Self::Open };
-        match crate::commands::view(&run) {
+        match gradtop_host::look(&run) {
             Ok(view) if view.state == State::Finished => Self::Finished(Box::new(view)),
             Ok(view) if view.state.is_final() => Self::Ended(Box::new(view)),
             Ok(view) if view.certain => Self::Alive(Box::new(view)),

@@ -278,7 +278,7 @@ fn beside_plugins() -> Vec<(String, PathBuf)> {
 /// Where plugins and plans are looked for, in words.
 pub(crate) fn searched() -> String {
     let places: Vec<String> =
-        gradtop_host::search_path().iter().map(|place| crate::commands::short(place)).collect();
+        gradtop_host::search_path().iter().map(|place| crate::print::short(place)).collect();
     places.join(", ")
 }
 

@@ -193,7 +193,7 @@ impl<'a> Runner<'a> {
             && goes_on(view)
         {
             gradtop_host::resume(&view.dir, false).map_err(|e| e.to_string())?;
-            let view = crate::commands::view(&view.dir).map_err(|e| format!("{e:#}"))?;
+            let view = gradtop_host::look(&view.dir).map_err(|e| e.to_string())?;
             return Ok(Happened::Resumed(Box::new(view)));
         }
         let (plugin, experiment) =
@@ -213,7 +213,7 @@ impl<'a> Runner<'a> {
             checkpoint_every: DEFAULT_CHECKPOINT_EVERY,
         };
         let run = gradtop_host::launch(&launch).map_err(|e| e.to_string())?;
-        let view = Box::new(crate::commands::view(&run).map_err(|e| format!("{e:#}"))?);
+        let view = Box::new(gradtop_host::look(&run).map_err(|e| e.to_string())?);
         Ok(if matches!(entry_state, EntryState::Open) {
             Happened::Started(view)
         } else {

@@ -9,6 +9,7 @@ pub mod chart;
 mod lines;
 mod marks;
 mod member;
+pub mod of_run;
 mod parts;
 mod plan;
 mod tables;

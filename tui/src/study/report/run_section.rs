@@ -7,13 +7,13 @@ use gradtop_store::figures::Figure as Declared;
 use gradtop_store::{ColumnData, State, StoreError, Table, View, read_table_last};
 
 use super::document::{Block, Drawn, Span, code, text};
-use crate::commands::plot;
 use crate::print::clean;
 use crate::study::entry_state::worked_s;
 use crate::study::plan::Entry;
 use gradtop_chart::number;
 use gradtop_chart::svg;
 use gradtop_view::figure::chart::evaluate;
+use gradtop_view::figure::of_run::{of_run, sign};
 use gradtop_view::live::{self, RunData};
 use gradtop_view::state::param;
 
@@ -33,9 +33,7 @@ pub(crate) struct RunSection<'a> {
 impl<'a> RunSection<'a> {
     /// Reads what the figures need. With it, what could not be read.
     pub(crate) fn of(entry: &'a Entry, view: &'a View) -> Result<(Self, Vec<String>)> {
-        let declared = plot::declared_figures(&view.dir)?;
-        // Without figures of its own, its metrics; it may have recorded nothing yet.
-        let declared = plot::chosen(view, declared, &[]).unwrap_or_default();
+        let declared = of_run(view)?;
         let (data, damaged) = live::read(&view.dir, &declared)?;
         let path = format!("../../exp={}/run={}", view.dir.experiment(), view.dir.name());
         let odd = damaged.iter().map(|e| clean(&e.to_string())).collect();
@@ -192,7 +190,7 @@ impl<'a> RunSection<'a> {
         let chart = evaluate(declared, &self.data);
         let mut signed = chart.clone();
         signed.title = format!("{}  {}", clean(self.run()), chart.title);
-        plot::sign(&mut signed, self.view);
+        sign(&mut signed, self.view);
         let name = name(&format!("{}-{id}", self.entry.key()));
         let mut bare = chart.clone();
         (bare.title, bare.caption) = (String::new(), None);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands;
+use super as commands;
 
 /// top for gradient descent: start, watch, compare and analyse neural-network training in the terminal.
 #[derive(Debug, Parser)]
