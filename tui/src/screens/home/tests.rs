@@ -138,7 +138,7 @@ fn the_cursor_stays_on_its_run() {
 #[test]
 fn stopping_promises_a_resume_only_where_there_is_one() {
     let held = |name: &str, resumable: bool| {
-        let made = run("function-fit", name, 3).at(State::Running, 100);
+        let made = run("plane-curves", name, 3).at(State::Running, 100);
         made.with(|m, _| m.experiment.resumable = resumable)
     };
     let dialog = |specs, keys: &str| {
