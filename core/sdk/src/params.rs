@@ -154,19 +154,19 @@ impl ParamSpec {
     pub fn parse(&self, text: &str) -> Result<Value> {
         let value = match self.kind {
             ParamKind::I64 => {
-                let value: i64 = text.parse().map_err(|_| self.refuse(text, "a whole number"))?;
-                self.check_range(value as f64, text)?;
+                let value = parse_i64(text).ok_or_else(|| self.refuse(text, "a whole number"))?;
+                // Bounds of an integer are integers; those of the largest range become the largest of i128.
+                self.check_range(&i128::from(value), &(self.min as i128), &(self.max as i128), text)?;
                 Value::I64(value)
             }
             ParamKind::F64 => {
-                let value: f64 = text.parse().map_err(|_| self.refuse(text, "a number"))?;
-                if !value.is_finite() {
-                    return Err(self.refuse(text, "a finite number"));
-                }
-                self.check_range(value, text)?;
+                let value = parse_f64(text).ok_or_else(|| self.refuse(text, "a finite number"))?;
+                self.check_range(&value, &self.min, &self.max, text)?;
                 Value::F64(value)
             }
-            ParamKind::Bool => Value::Bool(text.parse().map_err(|_| self.refuse(text, "`true` or `false`"))?),
+            ParamKind::Bool => {
+                Value::Bool(parse_bool(text).ok_or_else(|| self.refuse(text, "`true` or `false`"))?)
+            }
             ParamKind::Str => Value::Text(text.to_owned()),
             ParamKind::Choice if self.choices.contains(&text) => Value::Text(text.to_owned()),
             ParamKind::Choice => {
@@ -176,9 +176,9 @@ impl ParamSpec {
         Ok(value)
     }
 
-    fn check_range(&self, value: f64, text: &str) -> Result<()> {
-        let above = if self.min_excluded { value > self.min } else { value >= self.min };
-        let below = if self.max_excluded { value < self.max } else { value <= self.max };
+    fn check_range<T: PartialOrd>(&self, value: &T, min: &T, max: &T, text: &str) -> Result<()> {
+        let above = if self.min_excluded { value > min } else { value >= min };
+        let below = if self.max_excluded { value < max } else { value <= max };
         if above && below { Ok(()) } else { Err(self.refuse(text, &self.range())) }
     }
 
@@ -200,6 +200,41 @@ impl ParamSpec {
     fn refuse(&self, text: &str, allowed: &str) -> Error {
         let text: String = text.chars().take(80).collect();
         Error::of_kind(ErrorKind::Invalid, format!("parameter `{}` is `{text}`, must be {allowed}", self.key))
+    }
+}
+
+/// A number's text without blanks around it and without the underscores between its digits; `None` if one stands elsewhere.
+fn plain(text: &str) -> Option<String> {
+    let text = text.trim();
+    let digit = |at: Option<usize>| at.and_then(|at| text.as_bytes().get(at)).is_some_and(u8::is_ascii_digit);
+    let between = |at: usize| digit(at.checked_sub(1)) && digit(Some(at + 1));
+    text.match_indices('_').all(|(at, _)| between(at)).then(|| text.replace('_', ""))
+}
+
+/// An integer, also as `1_000` or `1e6`.
+fn parse_i64(text: &str) -> Option<i64> {
+    let plain = plain(text)?;
+    if let Ok(value) = plain.parse() {
+        return Some(value);
+    }
+    if !plain.contains(['e', 'E']) {
+        return None;
+    }
+    let float: f64 = plain.parse().ok()?;
+    // Beyond 2^53 a float no longer says which integer is meant.
+    (float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0).then_some(float as i64)
+}
+
+/// A finite number, also as `1_000.5`.
+fn parse_f64(text: &str) -> Option<f64> {
+    plain(text)?.parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+fn parse_bool(text: &str) -> Option<bool> {
+    match text.trim() {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
     }
 }
 
@@ -294,5 +329,53 @@ impl Values {
     fn mismatch(&self, index: usize) -> Error {
         let key = self.specs.get(index).map_or("?", |spec| spec.key);
         Error::of_kind(ErrorKind::Invalid, format!("parameter {index} (`{key}`) has another type"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The host has the same test.
+    #[test]
+    fn text_means_what_the_abi_says() {
+        for case in include_str!("../../abi/tests/parameters.txt").lines().filter(|l| !l.starts_with('#')) {
+            let [kind, text, meaning] = case.split('|').collect::<Vec<_>>()[..] else { panic!("{case}") };
+            let kind = match kind {
+                "i64" => ParamKind::I64,
+                "f64" => ParamKind::F64,
+                "bool" => ParamKind::Bool,
+                "str" => ParamKind::Str,
+                _ => ParamKind::Choice,
+            };
+            let nothing = ParamSpec::join::<1>(&[])[0];
+            let spec = ParamSpec {
+                kind,
+                choices: &["sinc", "sign"],
+                min: f64::NEG_INFINITY,
+                max: f64::INFINITY,
+                ..nothing
+            };
+            let value = match spec.parse(text) {
+                Ok(Value::I64(value)) => value.to_string(),
+                Ok(Value::F64(value)) => format!("{value:?}"),
+                Ok(Value::Bool(value)) => value.to_string(),
+                Ok(Value::Text(value)) => value,
+                Err(_) => "-".to_owned(),
+            };
+            assert_eq!(value, meaning, "{case}");
+        }
+    }
+
+    #[test]
+    fn integers_are_compared_exactly() {
+        let spec = ParamSpec {
+            kind: ParamKind::I64,
+            min: -9_007_199_254_740_992.0,
+            max: 9_007_199_254_740_992.0,
+            ..ParamSpec::join::<1>(&[])[0]
+        };
+        assert!(spec.parse("9007199254740992").is_ok() && spec.parse("-9007199254740992").is_ok());
+        assert!(spec.parse("9007199254740993").is_err() && spec.parse("-9007199254740993").is_err());
     }
 }

@@ -72,18 +72,11 @@ pub fn parse_param(param: &ParamDesc, text: &str) -> Result<ParamValue, ParamErr
             Ok(ParamValue::Int(value))
         }
         ParamKind::F64 => {
-            let value: f64 = text.trim().parse().map_err(|_| wrong("a number"))?;
-            if value.is_nan() {
-                return Err(wrong("a number"));
-            }
+            let value = parse_f64(text).ok_or_else(|| wrong("a number"))?;
             check_range(param, text, |bound| value.partial_cmp(&bound))?;
             Ok(ParamValue::Float(value))
         }
-        ParamKind::Bool => match text.trim() {
-            "true" | "yes" | "on" | "1" => Ok(ParamValue::Bool(true)),
-            "false" | "no" | "off" | "0" => Ok(ParamValue::Bool(false)),
-            _ => Err(wrong("true or false")),
-        },
+        ParamKind::Bool => parse_bool(text).map(ParamValue::Bool).ok_or_else(|| wrong("true or false")),
         ParamKind::Str => {
             if text.contains('\0') {
                 return Err(wrong("text without a null character"));
@@ -104,9 +97,17 @@ pub fn parse_param(param: &ParamDesc, text: &str) -> Result<ParamValue, ParamErr
     }
 }
 
+/// A number's text without blanks around it and without the underscores between its digits; `None` if one stands elsewhere.
+fn plain(text: &str) -> Option<String> {
+    let text = text.trim();
+    let digit = |at: Option<usize>| at.and_then(|at| text.as_bytes().get(at)).is_some_and(u8::is_ascii_digit);
+    let between = |at: usize| digit(at.checked_sub(1)) && digit(Some(at + 1));
+    text.match_indices('_').all(|(at, _)| between(at)).then(|| text.replace('_', ""))
+}
+
 /// An integer, also as `1_000` or `1e6`.
 fn parse_i64(text: &str) -> Option<i64> {
-    let plain = text.trim().replace('_', "");
+    let plain = plain(text)?;
     if let Ok(value) = plain.parse() {
         return Some(value);
     }
@@ -118,16 +119,23 @@ fn parse_i64(text: &str) -> Option<i64> {
     (float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0).then_some(float as i64)
 }
 
+/// A finite number, also as `1_000.5`.
+fn parse_f64(text: &str) -> Option<f64> {
+    plain(text)?.parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+fn parse_bool(text: &str) -> Option<bool> {
+    match text.trim() {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
 /// Compares without rounding the integer to a float.
 fn compare(value: i64, bound: f64) -> std::cmp::Ordering {
-    if bound >= 9_223_372_036_854_775_808.0 {
-        return std::cmp::Ordering::Less;
-    }
-    if bound < -9_223_372_036_854_775_808.0 {
-        return std::cmp::Ordering::Greater;
-    }
     let whole = bound.floor();
-    let order = value.cmp(&(whole as i64));
+    let order = i128::from(value).cmp(&(whole as i128));
     if order.is_eq() && bound > whole { std::cmp::Ordering::Less } else { order }
 }
 
@@ -223,7 +231,7 @@ mod tests {
     fn ranges_hold_at_their_ends() {
         assert!(set("lr", "10").is_ok());
         assert!(matches!(set("lr", "0"), Err(ParamError::Range { .. })));
-        assert!(matches!(set("lr", "inf"), Err(ParamError::Range { .. })));
+        assert!(matches!(set("lr", "inf"), Err(ParamError::Type { .. })));
         assert!(matches!(set("lr", "nan"), Err(ParamError::Type { .. })));
         assert!(set("steps", "1").is_ok());
         assert!(matches!(set("steps", "0"), Err(ParamError::Range { .. })));
@@ -246,6 +254,31 @@ mod tests {
             resolve_params(&experiment(), Some("full"), &[]).unwrap_err().to_string(),
             "there is no preset \"full\"; it has: quick"
         );
+    }
+
+    /// The SDK has the same test.
+    #[test]
+    fn text_means_what_the_abi_says() {
+        for case in include_str!("../../../abi/tests/parameters.txt").lines().filter(|l| !l.starts_with('#'))
+        {
+            let [kind, text, meaning] = case.split('|').collect::<Vec<_>>()[..] else { panic!("{case}") };
+            let kind = match kind {
+                "i64" => ParamKind::I64,
+                "f64" => ParamKind::F64,
+                "bool" => ParamKind::Bool,
+                "str" => ParamKind::Str,
+                _ => ParamKind::Choice,
+            };
+            let choices = vec!["sinc".to_owned(), "sign".to_owned()];
+            let value = match parse_param(&ParamDesc { choices, ..param("p", kind, "") }, text) {
+                Ok(ParamValue::Int(value)) => value.to_string(),
+                Ok(ParamValue::Float(value)) => format!("{value:?}"),
+                Ok(ParamValue::Bool(value)) => value.to_string(),
+                Ok(ParamValue::Text(value)) => value,
+                Err(_) => "-".to_owned(),
+            };
+            assert_eq!(value, meaning, "{case}");
+        }
     }
 
     #[test]
