@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gradtop_store::{ColumnData, State};
-use gradtop_tests::{Sandbox, build, check};
+use gradtop_tests::{Sandbox, build, check, paths};
 
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::with(&[]);
@@ -85,7 +85,18 @@ fn it_fails_with_its_message() {
 
 #[test]
 fn it_stops_and_goes_on_to_the_same_rows() {
-    let sandbox = sandbox();
+    rows_of_a_run_in_parts(&sandbox());
+}
+
+/// Old plugins load for ever: this one was compiled when the ABI was 1.0.
+#[test]
+fn a_binary_of_abi_1_0_lives_as_one_built_today() {
+    let frozen = paths::checkout().join("tests/fixtures/abi-1.0/libline.so");
+    assert_eq!(rows_of_a_run_in_parts(&Sandbox::with(&[frozen])), rows_of_a_run_in_parts(&sandbox()));
+}
+
+/// Paused, saved, stopped and resumed, it ends with the rows of a whole run.
+fn rows_of_a_run_in_parts(sandbox: &Sandbox) -> Vec<check::Row> {
     sandbox.run(&["line", "--name", "whole"]).expect_code(0);
     let run = sandbox.held(&["line"], "parts", 20);
     sandbox.gradtop(&["pause", "parts"]).expect_code(0);
@@ -104,4 +115,5 @@ fn it_stops_and_goes_on_to_the_same_rows() {
     assert_eq!(rows, check::comparable(check::sealed(&sandbox.find("whole").dir), &[]));
     let table = |name: &str| gradtop_store::read_table(&sandbox.find(name).dir, "predictions").unwrap();
     assert_eq!(table("parts"), table("whole"));
+    rows
 }
