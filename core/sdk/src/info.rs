@@ -118,6 +118,15 @@ impl Info {
         own.chain(metrics).chain(presets).map(String::as_str)
     }
 
+    /// The values that the description itself has: the defaults and each preset, with a name.
+    pub(crate) fn value_sets(&self) -> impl Iterator<Item = (String, Vec<(&str, &str)>)> {
+        let presets = self.presets.iter().map(|preset| {
+            let values = preset.values.iter().map(|(key, text)| (key.as_str(), text.as_str()));
+            (format!("preset `{}`", preset.name), values.collect())
+        });
+        [("defaults".to_owned(), Vec::new())].into_iter().chain(presets)
+    }
+
     /// What is wrong with the description, if anything; `params` are the experiment's parameters.
     pub(crate) fn problem(&self, params: &[ParamSpec]) -> Option<String> {
         if !is_name(&self.id, '-') {

@@ -58,9 +58,9 @@ pub mod testing;
 pub use ctx::{Ctx, Device, Series, SeriesId};
 pub use error::{Context, Error, ErrorKind, Result};
 pub use figure::{Axis, By, Figure, Figures, Mark, Panel, Source};
-pub use gradtop_sdk_derive::Params;
+pub use gradtop_sdk_derive::{Choice, Params};
 pub use info::{Goal, Info, Metric, Preset};
-pub use params::{ParamKind, ParamSpec, Params, Value, Values};
+pub use params::{Choice, Item, ParamKind, ParamSpec, Params, Value, Values};
 pub use steps::Steps;
 pub use table::Column;
 
@@ -95,8 +95,8 @@ pub trait Experiment: Params {
 /// What an experiment needs: `use gradtop_sdk::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        Axis, By, Column, Ctx, Device, Error, Experiment, Figure, Goal, Info, Mark, Metric, Panel, Params,
-        Result, Series, SeriesId,
+        Axis, By, Choice, Column, Ctx, Device, Error, Experiment, Figure, Goal, Info, Mark, Metric, Panel,
+        Params, Result, Series, SeriesId,
     };
     pub use crate::{Context as _, ErrorKind};
 }

@@ -4,7 +4,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// The parameters of an experiment: derived from its struct by `#[derive(Params)]`.
 ///
-/// Each field is an `i64`, `f64`, `bool` or `String` with a doc comment (its help) and an attribute:
+/// Each field is an integer (`i64`, `i32`, `u32`, `u64`, `usize`), `f64`, `bool` or `String`, an enum that is a [`Choice`], or a
+/// `Vec` of one of these, with a doc comment (its help) and an attribute:
 ///
 /// ```
 /// # use gradtop_sdk::prelude::*;
@@ -17,17 +18,32 @@ use crate::{Error, ErrorKind, Result};
 ///     /// Function to fit
 ///     #[param(default = "sinc", choices = ["sinc", "sign"])]
 ///     function: String,
+///     /// Optimizer
+///     #[param(default = "adam")]
+///     optimizer: Optimizer,
+///     /// Widths of the hidden layers, comma-separated
+///     #[param(default = "15,30", min = 1, max = 10_000, nonempty)]
+///     hidden: Vec<usize>,
+/// }
+///
+/// #[derive(Choice, Clone, Copy, Debug, PartialEq)]
+/// enum Optimizer {
+///     Adam,
+///     Sgd,
 /// }
 /// assert_eq!(Line::defaults().lr, 0.1);
+/// assert_eq!(Line::defaults().optimizer, Optimizer::Adam);
+/// assert_eq!(Line::defaults().hidden, [15, 30]);
 /// ```
 ///
 /// | key | meaning |
 /// |---|---|
-/// | `default = VALUE` | required |
-/// | `min = N`, `max = N` | range of a number, inclusive |
+/// | `default = VALUE` | required; of an enum or a list its text |
+/// | `min = N`, `max = N` | range of a number, or of each number of a list, inclusive |
 /// | `min_excluded`, `max_excluded` | the bound itself is not allowed |
 /// | `log` | shown and sampled on a log scale; needs a `min` of at least 0 |
 /// | `choices = ["a", "b"]` | the only values of a `String` |
+/// | `distinct`, `nonempty` | a list names nothing twice, and something at all |
 /// | `unit = "s"` | unit |
 /// | `key = "name"` | name of the parameter where it is not the field's |
 /// | `flatten` | alone, on a field whose type is itself `Params`: its parameters stand here, under their own names |
@@ -48,6 +64,86 @@ pub trait Params: Sized + 'static {
         let values = Values::parse(Self::PARAMS, &[]);
         values.and_then(|v| Self::from_values(&v)).expect("the derive checked that defaults are valid")
     }
+}
+
+/// An enum as a parameter: one of some names. Derived for an enum without fields; a variant's name is its own in lower case with
+/// hyphens between its words, or what `#[choice("…")]` says.
+///
+/// ```
+/// # use gradtop_sdk::prelude::*;
+/// #[derive(Choice, Clone, Copy, Debug, PartialEq)]
+/// enum Finder {
+///     #[choice("lm")]
+///     LevenbergMarquardt,
+///     SquaredNorm,
+/// }
+/// assert_eq!(Finder::NAMES, ["lm", "squared-norm"]);
+/// assert_eq!(Finder::SquaredNorm.name(), "squared-norm");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the type of a parameter",
+    label = "an i64, i32, u32, u64, usize, f64, bool, String, an enum with `#[derive(Choice)]`, or a Vec of one of these"
+)]
+pub trait Choice: Clone + 'static {
+    /// The names, in the order of the variants.
+    const NAMES: &'static [&'static str];
+    /// The variants.
+    const ALL: &'static [Self];
+
+    /// Its name.
+    fn name(&self) -> &'static str;
+}
+
+/// What a list may hold.
+#[doc(hidden)]
+pub trait Item: Sized + PartialEq {
+    const KIND: ParamKind;
+    const CHOICES: &'static [&'static str] = &[];
+
+    /// From a value of its kind.
+    fn of(value: Value) -> Option<Self>;
+}
+
+macro_rules! integers {
+    ($($ty:ty)*) => {$(
+        impl Item for $ty {
+            const KIND: ParamKind = ParamKind::I64;
+
+            fn of(value: Value) -> Option<Self> {
+                if let Value::I64(value) = value { value.try_into().ok() } else { None }
+            }
+        }
+    )*};
+}
+integers!(i64 i32 u32 u64 usize);
+
+impl Item for f64 {
+    const KIND: ParamKind = ParamKind::F64;
+
+    fn of(value: Value) -> Option<Self> {
+        if let Value::F64(value) = value { Some(value) } else { None }
+    }
+}
+
+impl Item for String {
+    const KIND: ParamKind = ParamKind::Str;
+
+    fn of(value: Value) -> Option<Self> {
+        if let Value::Text(text) = value { Some(text) } else { None }
+    }
+}
+
+impl<T: Choice + PartialEq> Item for T {
+    const KIND: ParamKind = ParamKind::Choice;
+    const CHOICES: &'static [&'static str] = T::NAMES;
+
+    fn of(value: Value) -> Option<Self> {
+        if let Value::Text(text) = value { chosen(&text) } else { None }
+    }
+}
+
+fn chosen<T: Choice>(name: &str) -> Option<T> {
+    T::ALL.iter().find(|choice| choice.name() == name).cloned()
 }
 
 /// Type of a parameter.
@@ -147,39 +243,61 @@ impl ParamSpec {
         all
     }
 
+    /// The text, which must be among these.
+    ///
+    /// # Panics
+    /// If it is not, while the plugin is compiled.
+    #[doc(hidden)]
+    pub const fn among(choices: &[&str], text: &'static str) -> &'static str {
+        let mut i = 0;
+        while i < choices.len() {
+            let (choice, wanted) = (choices[i].as_bytes(), text.as_bytes());
+            let mut at = 0;
+            while at < choice.len() && at < wanted.len() && choice[at] == wanted[at] {
+                at += 1;
+            }
+            if at == choice.len() && at == wanted.len() {
+                return text;
+            }
+            i += 1;
+        }
+        panic!("the default is not among the choices")
+    }
+
     /// Parses a value and checks its range or choice.
     ///
     /// # Errors
     /// A text that is not of its type, out of range or not a choice, named with what is allowed.
     pub fn parse(&self, text: &str) -> Result<Value> {
+        self.read(text).map_err(|allowed| self.refuse(text, &allowed))
+    }
+
+    /// The value, or what is allowed.
+    fn read(&self, text: &str) -> Result<Value, String> {
         let value = match self.kind {
             ParamKind::I64 => {
-                let value = parse_i64(text).ok_or_else(|| self.refuse(text, "a whole number"))?;
+                let value = parse_i64(text).ok_or("a whole number")?;
                 // Bounds of an integer are integers; those of the largest range become the largest of i128.
-                self.check_range(&i128::from(value), &(self.min as i128), &(self.max as i128), text)?;
+                self.check_range(&i128::from(value), &(self.min as i128), &(self.max as i128))?;
                 Value::I64(value)
             }
             ParamKind::F64 => {
-                let value = parse_f64(text).ok_or_else(|| self.refuse(text, "a finite number"))?;
-                self.check_range(&value, &self.min, &self.max, text)?;
+                let value = parse_f64(text).ok_or("a finite number")?;
+                self.check_range(&value, &self.min, &self.max)?;
                 Value::F64(value)
             }
-            ParamKind::Bool => {
-                Value::Bool(parse_bool(text).ok_or_else(|| self.refuse(text, "`true` or `false`"))?)
-            }
+            ParamKind::Bool => Value::Bool(parse_bool(text).ok_or("`true` or `false`")?),
             ParamKind::Str => Value::Text(text.to_owned()),
             ParamKind::Choice if self.choices.contains(&text) => Value::Text(text.to_owned()),
-            ParamKind::Choice => {
-                return Err(self.refuse(text, &format!("one of {}", self.choices.join(", "))));
-            }
+            ParamKind::Choice => return Err(format!("one of {}", self.choices.join(", "))),
         };
         Ok(value)
     }
 
-    fn check_range<T: PartialOrd>(&self, value: &T, min: &T, max: &T, text: &str) -> Result<()> {
+    fn check_range<T: PartialOrd>(&self, value: &T, min: &T, max: &T) -> Result<(), String> {
         let above = if self.min_excluded { value > min } else { value >= min };
         let below = if self.max_excluded { value < max } else { value <= max };
-        if above && below { Ok(()) } else { Err(self.refuse(text, &self.range())) }
+        if above && below { Ok(()) } else { Err(self.range()) }
     }
 
     /// The range in words: `greater than 0 and at most 10`.
@@ -291,6 +409,58 @@ impl Values {
             Some(Value::I64(value)) => Ok(*value),
             _ => Err(self.mismatch(index)),
         }
+    }
+
+    /// Value of the integer parameter at `index`, whose range is within that of `T`.
+    ///
+    /// # Errors
+    /// A parameter of another type.
+    pub fn integer<T: TryFrom<i64>>(&self, index: usize) -> Result<T> {
+        self.i64(index)?.try_into().map_err(|_| self.mismatch(index))
+    }
+
+    /// Value of the choice parameter at `index`.
+    ///
+    /// # Errors
+    /// A parameter of another type.
+    pub fn choice<T: Choice>(&self, index: usize) -> Result<T> {
+        chosen(&self.text(index)?).ok_or_else(|| self.mismatch(index))
+    }
+
+    /// Value of the list parameter at `index`: none, or some separated by commas.
+    ///
+    /// # Errors
+    /// A text that is no such list; an element that is wrong as a parameter of its own would be; nothing although `nonempty`,
+    /// something twice although `distinct`.
+    pub fn list<T: Item>(&self, index: usize, distinct: bool, nonempty: bool) -> Result<Vec<T>> {
+        let text = self.text(index)?;
+        let spec = self.specs.get(index).ok_or_else(|| self.mismatch(index))?;
+        let element = ParamSpec { kind: T::KIND, choices: T::CHOICES, ..*spec };
+        if text.trim().is_empty() {
+            return if nonempty { Err(spec.refuse(&text, "a list of at least one")) } else { Ok(Vec::new()) };
+        }
+        let mut all = Vec::new();
+        for word in text.split(',').map(str::trim) {
+            let problem = |what: String| {
+                Error::of_kind(ErrorKind::Invalid, format!("parameter `{}` is `{text}`: {what}", spec.key))
+            };
+            if word.is_empty() {
+                return Err(problem("something is missing between two commas".into()));
+            }
+            let value = element.read(word).map_err(|allowed| {
+                let key = spec.key;
+                Error::of_kind(
+                    ErrorKind::Invalid,
+                    format!("parameter `{key}` names `{word}`, must be {allowed}"),
+                )
+            })?;
+            let value = T::of(value).ok_or_else(|| problem(format!("`{word}` is too large")))?;
+            if distinct && all.contains(&value) {
+                return Err(problem(format!("`{word}` is named twice")));
+            }
+            all.push(value);
+        }
+        Ok(all)
     }
 
     /// Value of the float parameter at `index`.

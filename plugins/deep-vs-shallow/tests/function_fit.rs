@@ -4,9 +4,9 @@
 
 use deep_vs_shallow::function_fit::FunctionFit;
 use deep_vs_shallow::function_fit::target::{Target, grid, mean_square, variance};
-use deep_vs_shallow::function_fit::training::{MODELS, Setup, Training, losses};
-use gradtop_sdk::Series;
+use deep_vs_shallow::function_fit::training::{Model, Setup, Training, losses};
 use gradtop_sdk::testing::{Level, Recorded, TestHost, bits, with};
+use gradtop_sdk::{Choice as _, Series};
 use gradtop_toolkit::instruments::assert_harmless;
 use gradtop_toolkit::optim::Rule;
 
@@ -15,7 +15,7 @@ fn setup(functions: &[&str], points: usize, trials: i64, batch: usize, rule: Rul
     Setup {
         targets: functions.iter().map(|name| Target::new(name, "", &x).unwrap()).collect(),
         x,
-        models: MODELS.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        models: Model::ALL.to_vec(),
         trials,
         batch,
         rule,
@@ -240,7 +240,7 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (vec![("functions", "sinc,cos")], "names `cos`, must be a list of sinc, sign, sine, custom"),
         (vec![("functions", "sinc,,sign")], "a name is missing"),
         (vec![("functions", "sinc,sinc")], "named twice"),
-        (vec![("models", "deep,wide")], "names `wide`, must be a list of deep, middle, shallow"),
+        (vec![("models", "deep,wide")], "names `wide`, must be one of deep, middle, shallow"),
         (vec![("batch", "601")], "must be at most `points`, which is 600"),
         (vec![("x_min", "1")], "must be less than `x_max`"),
         (vec![("functions", "custom")], "needs the parameter `expression`"),

@@ -126,7 +126,7 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
 #[test]
 fn a_diverged_network_is_frozen_and_the_others_go_on() {
     let params = ImageClassification {
-        models: "shallow,lenet".to_owned(),
+        models: ["shallow", "lenet"].map(str::to_owned).to_vec(),
         train_samples: 320,
         test_samples: 200,
         batch: 32,

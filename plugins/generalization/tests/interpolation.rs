@@ -106,7 +106,7 @@ fn pairs_begin_where_they_say() {
     let params = Interpolation {
         dataset: "mnist".to_owned(),
         train_samples: 300,
-        hidden: String::new(),
+        hidden: Vec::new(),
         pairs: 2,
         epochs: 1,
         batch: 50,

@@ -4,7 +4,7 @@
 
 use generalization::random_labels::RandomLabels;
 use generalization::random_labels::inputs::Inputs;
-use generalization::random_labels::plan::{Labels, Pixels};
+use generalization::random_labels::plan::{Condition, Labels, Pixels};
 use generalization::random_labels::training::{Training, labels};
 use gradtop_sdk::testing::{Level, Recorded, TestHost, bits, with};
 use gradtop_sdk::{Params as _, Series};
@@ -148,15 +148,15 @@ fn labels_drawn_anew_in_each_epoch_are_never_fitted() {
 }
 
 /// Everything before the first epoch, for looking inside.
-fn training(conditions: &str, threads: usize) -> Training {
+fn training(conditions: &[Condition], threads: usize) -> Training {
     let params = RandomLabels {
-        networks: "mlp,lenet".to_owned(),
-        hidden: "32".to_owned(),
-        conditions: conditions.to_owned(),
+        networks: ["mlp", "lenet"].map(str::to_owned).to_vec(),
+        hidden: vec![32],
+        conditions: conditions.to_vec(),
         mlp_samples: 60,
         cnn_samples: 40,
-        sizes: String::new(),
-        corruptions: "0.5".to_owned(),
+        sizes: Vec::new(),
+        corruptions: vec![0.5],
         epochs: 6,
         batch: 16,
         trials: 2,
@@ -169,7 +169,7 @@ fn training(conditions: &str, threads: usize) -> Training {
 /// V9: the labels that networks learn are those drawn before training, in every epoch.
 #[test]
 fn labels_stay_the_same_while_networks_learn() {
-    let mut networks = training("random,redrawn", 1);
+    let mut networks = training(&[Condition::Random, Condition::Redrawn], 1);
     let truth = mnist().unwrap().train.subset(60, 5).label_values().to_vec();
     networks.round(&|| false).unwrap().unwrap();
     let random =
@@ -189,7 +189,7 @@ fn labels_stay_the_same_while_networks_learn() {
     assert_eq!(random(&networks), before);
 
     // The control's are others in each epoch, and still uniform draws by address.
-    let mut control = training("redrawn", 1);
+    let mut control = training(&[Condition::Redrawn], 1);
     let mut seen = Vec::new();
     for round in 0..4_i64 {
         control.round(&|| false).unwrap().unwrap();
@@ -366,7 +366,7 @@ fn a_round_that_a_stop_cuts_short_is_gone_on_with() {
     use std::sync::atomic::{AtomicI64, Ordering};
     let folder = std::env::temp_dir().join(format!("gradtop-random-labels-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let conditions = "random,redrawn";
+    let conditions = &[Condition::Random, Condition::Redrawn];
     let mut whole = training(conditions, 1);
     let rows: Vec<_> = (0..4).map(|_| whole.round(&|| false).unwrap().unwrap()).collect();
     // Asked before every step of every network: some stand within their epoch, some before, one after.
@@ -411,10 +411,10 @@ fn a_diverged_network_is_said_and_trained_no_further() {
 fn wrong_parameters_are_refused_with_their_reason() {
     for (changes, part) in [
         (vec![("networks", "mlp,vgg")], "`vgg`, must be a list of mlp, shallow"),
-        (vec![("conditions", "true,false")], "`false`, must be a list of true, random"),
+        (vec![("conditions", "true,false")], "`false`, must be one of true, random"),
         (vec![("corruptions", "0.5,1.2")], "1.2, a probability lies between 0 and 1"),
         (vec![("corruptions", "1e-300")], "1e-300, must be 0 or at least 1e-12"),
-        (vec![("sizes", "10.5")], "10.5, must be whole numbers"),
+        (vec![("sizes", "10.5")], "`10.5`, must be a whole number"),
         (vec![("sizes", "many")], "`many` is no number"),
         (vec![("hidden", "0")], "`0` is no width"),
     ] {

@@ -258,7 +258,7 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (("train_samples", "3000"), "parameter `followed` is 10000"),
         (("batches", "16,016"), "named twice"),
         (("many_batches", "2001"), "more than the `many_samples`"),
-        (("many_rates", "0"), "names 0, must be rates above 0"),
+        (("many_rates", "0"), "names `0`, must be greater than 0"),
         (("many_rates", "1e-3,0.001"), "named twice"),
         (("edge_rates", "fast"), "`fast` is no number"),
         (("hidden", "0"), "no width between"),

@@ -11,7 +11,7 @@ use gradtop_toolkit::mlp::{Activation, Loss};
 use gradtop_toolkit::rng::{Rng, Stream};
 use gradtop_toolkit::runtime;
 use optimization::error_surface::directions::{extremes, filter_normalised};
-use optimization::error_surface::{ErrorSurface, StageKind, Survey, evaluate};
+use optimization::error_surface::{ErrorSurface, StageKind, Survey, TaskName, evaluate};
 use tch::{Device, Kind, Tensor};
 
 const SMALL: [(&str, &str); 9] = [
@@ -46,7 +46,7 @@ fn classifier(widths: &[i64], samples: i64) -> (Network, Samples, Tensor) {
 
 fn settings() -> ErrorSurface {
     ErrorSurface {
-        tasks: "function,mnist".to_owned(),
+        tasks: vec![TaskName::Function, TaskName::Mnist],
         function_steps: 400,
         function_lr: 0.01,
         mnist_epochs: 2,
@@ -308,7 +308,7 @@ fn wrong_parameters_are_refused_with_their_reason() {
     for (change, part) in [
         (("grid", "10"), "must be odd"),
         (("line_points", "100"), "must be 4k + 1"),
-        (("tasks", "function,cifar"), "must be a list of function, mnist"),
+        (("tasks", "function,cifar"), "must be one of function, mnist"),
         (("tasks", "mnist,mnist"), "named twice"),
         (("mnist_images", "100"), "must be at most `mnist_images`"),
     ] {

@@ -7,7 +7,7 @@ use gradtop_sdk::Series;
 use gradtop_sdk::testing::{Recorded, TestHost, bits, with};
 use gradtop_toolkit::curvature::spectrum::rows;
 use gradtop_toolkit::instruments::{Settings, assert_harmless};
-use optimization::minimal_ratio::{MinimalRatio, Run};
+use optimization::minimal_ratio::{Finder, MinimalRatio, Run};
 
 const SMALL: [(&str, &str); 9] = [
     ("networks", "3@16,3-2@20"),
@@ -149,8 +149,8 @@ fn training_leaves_each_run_where_it_stopped() {
 
 fn parameters() -> MinimalRatio {
     MinimalRatio {
-        networks: "3@16".to_owned(),
-        finders: "lm".to_owned(),
+        networks: vec!["3@16".to_owned()],
+        finders: vec![Finder::LevenbergMarquardt],
         runs: 4,
         train_steps: 10,
         lr: 0.01,
@@ -217,7 +217,7 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (("networks", "100-100@64"), "10401 parameters"),
         (("networks", "4@1"), "2 to 100000 points"),
         (("networks", "4@8,4@8"), "named twice"),
-        (("finders", "newton"), "must be a list of lm, switch"),
+        (("finders", "newton"), "must be one of lm, switch"),
     ] {
         let why = TestHost::new().run::<MinimalRatio>(&[change]).expect_failure();
         assert!(why.contains(part), "{change:?}: {why}");

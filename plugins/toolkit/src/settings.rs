@@ -7,11 +7,20 @@ use crate::parameters::invalid;
 use gradtop_sdk::prelude::*;
 use tch::Kind;
 
-/// Optimizer by name.
-pub fn rule(optimizer: &str, lr: f64, momentum: f64) -> Rule {
-    match optimizer {
-        "sgd" => Rule::Sgd { lr, momentum },
-        _ => Rule::Adam { lr },
+/// What experiments let choose of [`Rule`].
+#[derive(Choice, Clone, Copy, Debug, PartialEq)]
+pub enum Method {
+    /// Adam.
+    Adam,
+    /// Stochastic gradient descent with momentum.
+    Sgd,
+}
+
+/// The rule of a method; Adam ignores the momentum.
+pub fn rule(method: Method, lr: f64, momentum: f64) -> Rule {
+    match method {
+        Method::Adam => Rule::Adam { lr },
+        Method::Sgd => Rule::Sgd { lr, momentum },
     }
 }
 
@@ -25,17 +34,9 @@ pub fn rule_in_words(rule: Rule) -> String {
     }
 }
 
-/// Widths of hidden layers from a comma-separated list.
-pub fn hidden(text: &str) -> Result<Vec<i64>> {
-    text.split(',')
-        .map(|part| match part.trim().parse() {
-            Ok(width) if (1..=10_000).contains(&width) => Ok(width),
-            _ => Err(invalid(format!(
-                "parameter `hidden` is `{text}`: `{}` is no width between 1 and 10000; write them as 15,30",
-                part.trim()
-            ))),
-        })
-        .collect()
+/// A list in words, as it is written on the command line.
+pub fn listed<T: ToString>(values: &[T]) -> String {
+    values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// How many of the run's threads are worth using for steps of `samples` samples of `trials` networks: one, until the first

@@ -19,6 +19,7 @@ pub(super) const SDK: &[(&str, &str)] = embed![
     "abi/src/lib.rs",
     "sdk/build/src/lib.rs",
     "sdk/derive/src/attributes.rs",
+    "sdk/derive/src/choice.rs",
     "sdk/derive/src/expand.rs",
     "sdk/derive/src/lib.rs",
     "sdk/src/boundary/descriptor.rs",

@@ -24,10 +24,13 @@ pub(crate) struct Attributes {
     pub(crate) choices: Option<(proc_macro2::Span, Vec<LitStr>)>,
     pub(crate) unit: Option<LitStr>,
     pub(crate) key: Option<LitStr>,
+    pub(crate) distinct: Option<proc_macro2::Span>,
+    pub(crate) nonempty: Option<proc_macro2::Span>,
     pub(crate) flatten: Option<proc_macro2::Span>,
 }
 
-const KNOWN: &str = "default, min, max, min_excluded, max_excluded, log, choices, unit, key, flatten";
+const KNOWN: &str =
+    "default, min, max, min_excluded, max_excluded, log, choices, unit, key, distinct, nonempty, flatten";
 
 impl Attributes {
     pub(crate) fn of(field: &Field) -> Result<Self> {
@@ -49,6 +52,8 @@ impl Attributes {
             || self.choices.is_some()
             || self.unit.is_some()
             || self.key.is_some()
+            || self.distinct.is_some()
+            || self.nonempty.is_some()
     }
 
     fn read(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
@@ -65,6 +70,8 @@ impl Attributes {
             "log" => once(&mut self.log, meta, span),
             "unit" => once(&mut self.unit, meta, meta.value()?.parse()?),
             "key" => once(&mut self.key, meta, meta.value()?.parse()?),
+            "distinct" => once(&mut self.distinct, meta, span),
+            "nonempty" => once(&mut self.nonempty, meta, span),
             "flatten" => once(&mut self.flatten, meta, span),
             "choices" => {
                 let input = meta.value()?;
@@ -83,6 +90,12 @@ fn once<T>(slot: &mut Option<T>, meta: &ParseNestedMeta<'_>, value: T) -> Result
         return Err(meta.error("given twice"));
     }
     Ok(())
+}
+
+impl Number {
+    pub(crate) fn whole(value: i64) -> Self {
+        Self { value: value as f64, integer: Some(value), source: syn::parse_quote!(0) }
+    }
 }
 
 /// A number literal, perhaps negative.

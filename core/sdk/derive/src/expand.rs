@@ -10,11 +10,14 @@ use crate::attributes::{Attributes, Number, number, summary};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
-    I64,
+    /// With the least and the greatest value of the type, where that is not an `i64`'s.
+    Integer(Option<i64>, Option<i64>),
     F64,
     Bool,
     Str,
     Choice,
+    Enum,
+    List,
 }
 
 /// A checked field.
@@ -22,14 +25,12 @@ enum Param {
     One {
         field: Ident,
         key: String,
-        kind: Kind,
+        /// The method of `Values` that gives it, and what it needs to know besides the index.
+        get: (&'static str, TokenStream),
         spec: TokenStream,
     },
     /// A struct of parameters.
-    Group {
-        field: Ident,
-        ty: Type,
-    },
+    Group { field: Ident, ty: Type },
 }
 
 impl Param {
@@ -96,17 +97,9 @@ fn written(params: &[Param]) -> (TokenStream, Vec<TokenStream>) {
     let mut start = quote!(0_usize);
     for param in params {
         match param {
-            Param::One { field, kind, spec, .. } => {
-                let get = format_ident!(
-                    "{}",
-                    match kind {
-                        Kind::I64 => "i64",
-                        Kind::F64 => "f64",
-                        Kind::Bool => "bool",
-                        Kind::Str | Kind::Choice => "text",
-                    }
-                );
-                values.push(quote!(#field: values.#get(#start)?));
+            Param::One { field, get: (get, more), spec, .. } => {
+                let get = format_ident!("{get}");
+                values.push(quote!(#field: values.#get(#start #more)?));
                 parts.push(quote!(&[#spec]));
                 start = quote!(#start + 1);
             }
@@ -136,7 +129,7 @@ fn collect(errors: &mut Option<Error>, error: Error) {
 
 fn read(field: &Field) -> Result<Param> {
     let ident = field.ident.clone().ok_or_else(|| Error::new(field.span(), "a parameter needs a name"))?;
-    let attributes = Attributes::of(field)?;
+    let mut attributes = Attributes::of(field)?;
     if let Some(span) = attributes.flatten {
         if attributes.more_than_flatten() {
             return Err(Error::new(span, "`flatten` stands alone: the struct's own fields say the rest"));
@@ -146,27 +139,64 @@ fn read(field: &Field) -> Result<Param> {
     let kind = kind(&field.ty, attributes.choices.is_some())?;
     let key = key(&ident, attributes.key.as_ref())?;
     check_keys(&attributes, kind)?;
+    if let Kind::Integer(least, greatest) = kind {
+        limit(&mut attributes, least, greatest)?;
+    }
     check_range(&attributes)?;
     let default = default(&ident, &attributes, kind)?;
     let spec = spec(field, &attributes, kind, &key, &default);
-    Ok(Param::One { field: ident, key, kind, spec })
+    let get = match kind {
+        Kind::Integer(..) => ("integer", TokenStream::new()),
+        Kind::F64 => ("f64", TokenStream::new()),
+        Kind::Bool => ("bool", TokenStream::new()),
+        Kind::Str | Kind::Choice => ("text", TokenStream::new()),
+        Kind::Enum => ("choice", TokenStream::new()),
+        Kind::List => {
+            let (distinct, nonempty) = (attributes.distinct.is_some(), attributes.nonempty.is_some());
+            ("list", quote!(, #distinct, #nonempty))
+        }
+    };
+    Ok(Param::One { field: ident, key, get, spec })
+}
+
+/// An integer is in the range of its type.
+fn limit(attributes: &mut Attributes, least: Option<i64>, greatest: Option<i64>) -> Result<()> {
+    let wrong = |bound: &Number| Error::new(bound.source.span(), "the bound is not a value of the type");
+    if let Some(least) = least {
+        let min = attributes.min.get_or_insert_with(|| Number::whole(least));
+        if min.value < least as f64 {
+            return Err(wrong(min));
+        }
+    }
+    if let Some(greatest) = greatest {
+        let max = attributes.max.get_or_insert_with(|| Number::whole(greatest));
+        if max.value > greatest as f64 {
+            return Err(wrong(max));
+        }
+    }
+    Ok(())
 }
 
 fn kind(ty: &Type, has_choices: bool) -> Result<Kind> {
-    let name = match ty {
-        Type::Path(path) if path.qself.is_none() => {
-            path.path.segments.last().map(|last| last.ident.to_string())
-        }
+    let last = match ty {
+        Type::Path(path) if path.qself.is_none() => path.path.segments.last(),
         _ => None,
     };
-    match name.as_deref() {
-        Some("i64") => Ok(Kind::I64),
-        Some("f64") => Ok(Kind::F64),
-        Some("bool") => Ok(Kind::Bool),
-        Some("String") => Ok(if has_choices { Kind::Choice } else { Kind::Str }),
+    let name = last.map(|last| (last.ident.to_string(), last.arguments.is_empty()));
+    match name.as_ref().map(|(name, plain)| (name.as_str(), *plain)) {
+        Some(("i64", true)) => Ok(Kind::Integer(None, None)),
+        Some(("i32", true)) => Ok(Kind::Integer(Some(i32::MIN.into()), Some(i32::MAX.into()))),
+        Some(("u32", true)) => Ok(Kind::Integer(Some(0), Some(u32::MAX.into()))),
+        Some(("u64" | "usize", true)) => Ok(Kind::Integer(Some(0), None)),
+        Some(("f64", true)) => Ok(Kind::F64),
+        Some(("bool", true)) => Ok(Kind::Bool),
+        Some(("String", true)) => Ok(if has_choices { Kind::Choice } else { Kind::Str }),
+        Some(("Vec", false)) => Ok(Kind::List),
+        Some((_, true)) => Ok(Kind::Enum),
         _ => Err(Error::new(
             ty.span(),
-            "a parameter is an i64, f64, bool or String, or a struct of parameters with #[param(flatten)]",
+            "a parameter is an i64, i32, u32, u64, usize, f64, bool or String, an enum with #[derive(Choice)], a Vec of one of these, \
+             or a struct of parameters with #[param(flatten)]",
         )),
     }
 }
@@ -202,15 +232,19 @@ fn check_keys(attributes: &Attributes, kind: Kind) -> Result<()> {
             }
         }
     }
-    if !matches!(kind, Kind::I64 | Kind::F64) {
+    if !matches!(kind, Kind::Integer(..) | Kind::F64) {
         let bounds = [attributes.min.as_ref(), attributes.max.as_ref()];
         let bounds = bounds.into_iter().flatten().map(|bound| bound.source.span());
-        let flags = [attributes.min_excluded, attributes.max_excluded, attributes.log].into_iter().flatten();
-        if let Some(span) = bounds.chain(flags).next() {
+        let flags = [attributes.min_excluded, attributes.max_excluded].into_iter().flatten();
+        let range = bounds.chain(flags).next().filter(|_| kind != Kind::List);
+        if let Some(span) = range.or(attributes.log) {
             return Err(Error::new(span, "only a number has a range or a scale"));
         }
     }
-    if kind == Kind::I64 {
+    if let Some(span) = attributes.distinct.or(attributes.nonempty).filter(|_| kind != Kind::List) {
+        return Err(Error::new(span, "only a Vec is distinct or nonempty"));
+    }
+    if matches!(kind, Kind::Integer(..)) {
         for bound in [attributes.min.as_ref(), attributes.max.as_ref()].into_iter().flatten() {
             // Ranges cross the boundary as doubles, which hold no larger integer exactly.
             let exact = bound.integer.is_some_and(|integer| integer.unsigned_abs() <= 1 << 53);
@@ -264,7 +298,7 @@ fn default(ident: &Ident, attributes: &Attributes, kind: Kind) -> Result<String>
         _ => None,
     };
     match (kind, literal) {
-        (Kind::I64, _) => {
+        (Kind::Integer(..), _) => {
             let wrong = || Error::new(span, "the default of an i64 is an integer literal");
             let value = number(default.clone()).map_err(|_| wrong())?;
             let integer = value.integer.ok_or_else(wrong)?;
@@ -279,7 +313,7 @@ fn default(ident: &Ident, attributes: &Attributes, kind: Kind) -> Result<String>
         }
         (Kind::Bool, Some(Lit::Bool(value))) => Ok(value.value.to_string()),
         (Kind::Bool, _) => Err(Error::new(span, "the default of a bool is `true` or `false`")),
-        (Kind::Str | Kind::Choice, Some(Lit::Str(value))) => {
+        (Kind::Str | Kind::Choice | Kind::Enum | Kind::List, Some(Lit::Str(value))) => {
             let text = value.value();
             let choices = attributes.choices.as_ref().map(|(_, choices)| choices);
             if choices.is_some_and(|choices| choices.iter().all(|choice| choice.value() != text)) {
@@ -288,6 +322,9 @@ fn default(ident: &Ident, attributes: &Attributes, kind: Kind) -> Result<String>
             Ok(text)
         }
         (Kind::Str | Kind::Choice, _) => Err(Error::new(span, "the default of a String is a string literal")),
+        (Kind::Enum | Kind::List, _) => {
+            Err(Error::new(span, "the default of an enum or a Vec is a string literal: its text"))
+        }
     }
 }
 
@@ -309,16 +346,24 @@ fn check_default(attributes: &Attributes, default: &Number, span: Span) -> Resul
 
 fn spec(field: &Field, attributes: &Attributes, kind: Kind, key: &str, default: &str) -> TokenStream {
     let help = summary(&field.attrs);
+    let choices = attributes.choices.as_ref().map(|(_, choices)| choices.as_slice()).unwrap_or_default();
+    let ty = &field.ty;
+    let (choices, default) = if kind == Kind::Enum {
+        let names = quote!(<#ty as ::gradtop_sdk::Choice>::NAMES);
+        let default = quote!(::gradtop_sdk::ParamSpec::among(#names, #default));
+        (names, default)
+    } else {
+        (quote!(&[#(#choices),*]), quote!(#default))
+    };
     let kind = match kind {
-        Kind::I64 => quote!(I64),
+        Kind::Integer(..) => quote!(I64),
         Kind::F64 => quote!(F64),
         Kind::Bool => quote!(Bool),
-        Kind::Str => quote!(Str),
-        Kind::Choice => quote!(Choice),
+        Kind::Str | Kind::List => quote!(Str),
+        Kind::Choice | Kind::Enum => quote!(Choice),
     };
     let none = quote!(::core::option::Option::None);
     let unit = attributes.unit.as_ref().map_or(none, |unit| quote!(::core::option::Option::Some(#unit)));
-    let choices = attributes.choices.as_ref().map(|(_, choices)| choices.as_slice()).unwrap_or_default();
     let bound = |bound: Option<&Number>, none: TokenStream| {
         bound.map_or(none, |bound| {
             let value = bound.value;
@@ -337,7 +382,7 @@ fn spec(field: &Field, attributes: &Attributes, kind: Kind, key: &str, default: 
             unit: #unit,
             kind: ::gradtop_sdk::ParamKind::#kind,
             default: #default,
-            choices: &[#(#choices),*],
+            choices: #choices,
             min: #min,
             max: #max,
             min_excluded: #min_excluded,

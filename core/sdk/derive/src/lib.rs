@@ -1,6 +1,7 @@
-//! `#[derive(Params)]`, documented at `gradtop_sdk::Params`.
+//! `#[derive(Params)]` and `#[derive(Choice)]`, documented at `gradtop_sdk::Params` and `gradtop_sdk::Choice`.
 
 mod attributes;
+mod choice;
 mod expand;
 
 use proc_macro::TokenStream;
@@ -11,4 +12,11 @@ use syn::{DeriveInput, parse_macro_input};
 pub fn params(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     expand::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Derives `gradtop_sdk::Choice`; see there.
+#[proc_macro_derive(Choice, attributes(choice))]
+pub fn choice(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    choice::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }

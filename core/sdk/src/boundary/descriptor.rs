@@ -43,6 +43,7 @@ pub(super) fn immortal(info: &Info, params: &[ParamSpec], summary: &str, version
 }
 
 fn param(spec: &ParamSpec) -> abi::Param {
+    let number = matches!(spec.kind, ParamKind::I64 | ParamKind::F64);
     let (choices, n_choices) = array(spec.choices.iter().map(|choice| text(choice)));
     let flag = |on: bool, bit: u32| if on { bit } else { 0 };
     abi::Param {
@@ -55,8 +56,8 @@ fn param(spec: &ParamSpec) -> abi::Param {
             ParamKind::Choice => abi::param_type::CHOICE,
         },
         flags: flag(spec.log, abi::param_flag::LOG)
-            | flag(spec.min_excluded, abi::param_flag::MIN_EXCLUDED)
-            | flag(spec.max_excluded, abi::param_flag::MAX_EXCLUDED),
+            | flag(number && spec.min_excluded, abi::param_flag::MIN_EXCLUDED)
+            | flag(number && spec.max_excluded, abi::param_flag::MAX_EXCLUDED),
         reserved: 0,
         key: text(spec.key),
         help: text(spec.help),
@@ -64,8 +65,9 @@ fn param(spec: &ParamSpec) -> abi::Param {
         default_value: text(spec.default),
         choices,
         n_choices,
-        min: spec.min,
-        max: spec.max,
+        // Those of a list are its elements', which the host does not know.
+        min: if number { spec.min } else { f64::NEG_INFINITY },
+        max: if number { spec.max } else { f64::INFINITY },
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Exported {
     summary: &'static str,
     create: fn(&Values) -> Result<Box<dyn Train>>,
     validate: fn(&Values) -> Result<()>,
+    /// Whether values are those of the parameters.
+    read: fn(&Values) -> Result<()>,
 }
 
 trait Train {
@@ -50,6 +52,7 @@ impl Exported {
             summary: E::SUMMARY,
             create: |values| Ok(Box::new(E::from_values(values)?)),
             validate: |values| E::from_values(values)?.validate(),
+            read: |values| E::from_values(values).map(drop),
         }
     }
 }
@@ -115,6 +118,11 @@ impl Plugin {
             for (i, (info, exported)) in infos.iter().zip(&self.exported).enumerate() {
                 if let Some(problem) = info.problem(exported.params) {
                     return Err(problem);
+                }
+                // Texts of lists are not known to be right when the plugin is compiled.
+                for (name, values) in info.value_sets() {
+                    (exported.read)(&Values::parse(exported.params, &values).map_err(|e| e.to_string())?)
+                        .map_err(|error| format!("experiment `{}`, {name}: {error}", info.id))?;
                 }
                 if infos[..i].iter().any(|earlier| earlier.id == info.id) {
                     return Err(format!("experiment id `{}` is exported twice", info.id));

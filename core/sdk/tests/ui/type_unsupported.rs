@@ -3,9 +3,9 @@ use gradtop_sdk::Params;
 #[derive(Params)]
 struct Demo {
     #[param(default = 1)]
-    steps: usize,
+    reference: &'static str,
     #[param(default = 1)]
-    list: Vec<i64>,
+    list: Option<i64>,
     #[param(flatten, default = 1)]
     group: Generic<i64>,
 }

@@ -12,22 +12,23 @@ pub mod training;
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Settings};
 use gradtop_toolkit::runtime;
+use gradtop_toolkit::settings::Method;
 
 use conclusion::Conclusion;
-use training::Training;
+use training::{Model, Training};
 
 /// Fits functions of one variable with tanh networks that have the same number of parameters but 7, 4 or 1 hidden layers.
 #[derive(Params, Clone, Debug)]
 pub struct FunctionFit {
     /// Functions to fit, comma-separated: sinc is sin(5πx)/(5πx), sign is sgn(sin 5πx), sine is sin(5πx), custom is `expression`
-    #[param(default = "sinc,sign")]
-    pub functions: String,
+    #[param(default = "sinc,sign", distinct, nonempty)]
+    pub functions: Vec<String>,
     /// The function `custom`, of x: + - * / % ^, brackets, pi, e, sin, exp, abs, sign, min, max and more
     #[param(default = "")]
     pub expression: String,
     /// Networks, comma-separated: deep (7 hidden layers), middle (4), shallow (1)
-    #[param(default = "deep,middle,shallow")]
-    pub models: String,
+    #[param(default = "deep,middle,shallow", distinct, nonempty)]
+    pub models: Vec<Model>,
     /// Points of the equidistant grid that is trained on and evaluated
     #[param(default = 10_000, min = 2, max = 1_000_000, log)]
     pub points: i64,
@@ -41,8 +42,8 @@ pub struct FunctionFit {
     #[param(default = 128, min = 0, max = 1_000_000)]
     pub batch: i64,
     /// Optimizer
-    #[param(default = "adam", choices = ["adam", "sgd"])]
-    pub optimizer: String,
+    #[param(default = "adam")]
+    pub optimizer: Method,
     /// Learning rate; sgd with momentum 0.9 diverges on the shallow network above 0.01
     #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
     pub lr: f64,

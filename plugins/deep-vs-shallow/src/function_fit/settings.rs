@@ -1,12 +1,12 @@
 //! Parameters checked together, and in words.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::optim::Rule;
-use gradtop_toolkit::parameters::{invalid, list};
+use gradtop_toolkit::parameters::invalid;
+use gradtop_toolkit::settings::{rule, rule_in_words};
 
 use super::FunctionFit;
 use super::target::{Target, grid};
-use super::training::{MODELS, Setup};
+use super::training::{Model, Setup};
 
 impl FunctionFit {
     /// What these parameters mean for training.
@@ -14,13 +14,6 @@ impl FunctionFit {
     /// # Errors
     /// Parameters that do not fit together, or a function that is wrong on the grid.
     pub fn setup(&self, seed: u64, device: tch::Device) -> Result<Setup> {
-        let functions = list("functions", &self.functions)?;
-        let models = list("models", &self.models)?;
-        if let Some(model) = models.iter().find(|m| !MODELS.iter().any(|(known, _)| known == *m)) {
-            return Err(invalid(format!(
-                "parameter `models` names `{model}`, must be a list of deep, middle, shallow"
-            )));
-        }
         if self.x_min >= self.x_max {
             return Err(invalid(format!(
                 "parameter `x_min` is {}, must be less than `x_max`, which is {}",
@@ -33,23 +26,21 @@ impl FunctionFit {
                 self.batch, self.points
             )));
         }
-        if !self.expression.is_empty() && !functions.iter().any(|f| f == "custom") {
+        if !self.expression.is_empty() && !self.functions.iter().any(|f| f == "custom") {
             return Err(invalid("parameter `expression` is given, but `functions` does not name custom"));
         }
         let x = grid(self.x_min, self.x_max, self.points as usize);
         Ok(Setup {
-            targets: functions
+            targets: self
+                .functions
                 .iter()
                 .map(|name| Target::new(name, &self.expression, &x))
                 .collect::<Result<_>>()?,
             x,
-            models,
+            models: self.models.clone(),
             trials: self.trials,
             batch: self.batch as usize,
-            rule: match self.optimizer.as_str() {
-                "sgd" => Rule::Sgd { lr: self.lr, momentum: self.momentum },
-                _ => Rule::Adam { lr: self.lr },
-            },
+            rule: rule(self.optimizer, self.lr, self.momentum),
             seed,
             device,
         })
@@ -59,18 +50,14 @@ impl FunctionFit {
     /// Below that, threads wait for each other longer than they compute: two were two to six times slower than one on
     /// two busy cores.
     pub(crate) fn useful_threads(&self, available: usize) -> usize {
-        let widest = MODELS.iter().flat_map(|(_, widths)| widths.iter()).max().copied().unwrap_or(1);
+        let widest = Model::ALL.iter().flat_map(|model| model.widths()).max().copied().unwrap_or(1);
         let samples = if self.batch == 0 { self.points } else { self.batch };
         if self.trials * widest * samples < 1 << 20 { 1 } else { available }
     }
 
     /// Data, optimizer, batch, steps and seed in a sentence for captions.
     pub(crate) fn in_words(&self, seed: u64) -> String {
-        let optimizer = match self.optimizer.as_str() {
-            "sgd" if self.momentum > 0.0 => format!("SGD, lr {}, momentum {}", self.lr, self.momentum),
-            "sgd" => format!("SGD, lr {}", self.lr),
-            _ => format!("Adam, lr {}", self.lr),
-        };
+        let optimizer = rule_in_words(rule(self.optimizer, self.lr, self.momentum));
         let batch = match self.batch {
             0 => "full batch".to_owned(),
             n => format!("batch {n}"),

@@ -17,11 +17,26 @@ const CHUNK: usize = 500;
 const FILE: &str = "training.safetensors";
 
 /// The three networks: the same number of parameters (571, 572, 571) at different depths.
-pub const MODELS: [(&str, &[i64]); 3] = [
-    ("deep", &[1, 5, 10, 10, 10, 10, 10, 5, 1]),
-    ("middle", &[1, 10, 18, 15, 4, 1]),
-    ("shallow", &[1, 190, 1]),
-];
+#[derive(Choice, Clone, Copy, Debug, PartialEq)]
+pub enum Model {
+    /// Of 7 hidden layers.
+    Deep,
+    /// Of 4.
+    Middle,
+    /// Of 1.
+    Shallow,
+}
+
+impl Model {
+    /// Input, hidden widths, output.
+    pub fn widths(self) -> &'static [i64] {
+        match self {
+            Self::Deep => &[1, 5, 10, 10, 10, 10, 10, 5, 1],
+            Self::Middle => &[1, 10, 18, 15, 4, 1],
+            Self::Shallow => &[1, 190, 1],
+        }
+    }
+}
 
 /// What [`Training::new`] needs to know.
 #[derive(Clone, Debug)]
@@ -30,8 +45,8 @@ pub struct Setup {
     pub x: Vec<f64>,
     /// Functions to fit, with their values on the grid.
     pub targets: Vec<Target>,
-    /// Names of [`MODELS`].
-    pub models: Vec<String>,
+    /// Networks.
+    pub models: Vec<Model>,
     /// Networks of each model and function, trained at once.
     pub trials: i64,
     /// Samples a step; 0 or as many as there are points: the whole grid.
@@ -165,17 +180,14 @@ impl Training {
 
         let mut fits = Vec::new();
         for (target, function) in setup.targets.iter().enumerate() {
-            for name in &setup.models {
-                let (name, widths) = MODELS
-                    .iter()
-                    .find(|(known, _)| known == name)
-                    .ok_or_else(|| Error::new(format!("there is no model `{name}`")))?;
-                let mut mlp = Mlp::zeros(widths, setup.trials, Kind::Float, setup.device)?;
+            for model in &setup.models {
+                let name = model.name();
+                let mut mlp = Mlp::zeros(model.widths(), setup.trials, Kind::Float, setup.device)?;
                 let stream = format!("function-fit/init/{}/{name}", function.name);
                 mlp.init_uniform(setup.seed, Stream::named(&stream))?;
                 fits.push(Fit {
                     target,
-                    model: (*name).to_owned(),
+                    model: name.to_owned(),
                     diverged: vec![None; setup.trials as usize],
                     probe: Probe::default(),
                     optimizer: Optimizer::new(setup.rule, mlp.parameters())?,

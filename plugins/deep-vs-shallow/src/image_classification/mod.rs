@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Settings};
 use gradtop_toolkit::runtime;
+use gradtop_toolkit::settings::Method;
 
 use conclusion::Conclusion;
 use training::{Fit, Training};
@@ -22,11 +23,11 @@ use training::{Fit, Training};
 #[derive(Params, Clone, Debug)]
 pub struct ImageClassification {
     /// Data sets, comma-separated: mnist (handwritten digits), fashion-mnist (clothes)
-    #[param(default = "mnist")]
-    pub datasets: String,
+    #[param(default = "mnist", distinct, nonempty)]
+    pub datasets: Vec<String>,
     /// Networks, comma-separated: shallow (1 convolution), middle (2), deep (3), all of about 25.7 thousand parameters; lenet (53,808)
-    #[param(default = "shallow,middle,deep,lenet")]
-    pub models: String,
+    #[param(default = "shallow,middle,deep,lenet", distinct, nonempty)]
+    pub models: Vec<String>,
     /// Training images, drawn by the seed; 0: all 60,000
     #[param(default = 0, min = 0, max = 60_000)]
     pub train_samples: i64,
@@ -40,8 +41,8 @@ pub struct ImageClassification {
     #[param(default = 128, min = 1, max = 10_000)]
     pub batch: i64,
     /// Optimizer
-    #[param(default = "adam", choices = ["adam", "sgd"])]
-    pub optimizer: String,
+    #[param(default = "adam")]
+    pub optimizer: Method,
     /// Learning rate
     #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
     pub lr: f64,

@@ -3,8 +3,8 @@
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::cnn;
 use gradtop_toolkit::data::{self, Split};
-use gradtop_toolkit::optim::Rule;
-use gradtop_toolkit::parameters::{invalid, list};
+use gradtop_toolkit::parameters::invalid;
+use gradtop_toolkit::settings::{rule, rule_in_words};
 
 use super::ImageClassification;
 use super::training::{Setup, Task};
@@ -15,7 +15,8 @@ impl ImageClassification {
     /// # Errors
     /// Parameters that do not fit together, or a data set that is missing or damaged.
     pub fn setup(&self, seed: u64, device: tch::Device, threads: usize) -> Result<Setup> {
-        let models = list("models", &self.models)?
+        let models = self
+            .models
             .iter()
             .map(|name| {
                 cnn::named(name).ok_or_else(|| {
@@ -27,8 +28,9 @@ impl ImageClassification {
                 })
             })
             .collect::<Result<Vec<_>>>()?;
-        let names = list("datasets", &self.datasets)?;
-        if let Some(name) = names.iter().find(|name| !["mnist", "fashion-mnist"].contains(&name.as_str())) {
+        if let Some(name) =
+            self.datasets.iter().find(|name| !["mnist", "fashion-mnist"].contains(&name.as_str()))
+        {
             return Err(invalid(format!(
                 "parameter `datasets` names `{name}`, must be a list of mnist, fashion-mnist"
             )));
@@ -43,7 +45,8 @@ impl ImageClassification {
         let some = |split: &Split, count: i64| {
             if count == 0 { split.clone() } else { split.subset(count as usize, seed) }
         };
-        let tasks = names
+        let tasks = self
+            .datasets
             .iter()
             .map(|name| {
                 let dataset = data::load(name)?;
@@ -57,10 +60,7 @@ impl ImageClassification {
             models,
             trials: self.trials,
             batch: self.batch,
-            rule: match self.optimizer.as_str() {
-                "sgd" => Rule::Sgd { lr: self.lr, momentum: self.momentum },
-                _ => Rule::Adam { lr: self.lr },
-            },
+            rule: rule(self.optimizer, self.lr, self.momentum),
             seed,
             device,
             threads,
@@ -69,11 +69,7 @@ impl ImageClassification {
 
     /// Optimizer, batch, epochs and seed in a sentence for captions.
     pub(super) fn in_words(&self, seed: u64) -> String {
-        let optimizer = match self.optimizer.as_str() {
-            "sgd" if self.momentum > 0.0 => format!("SGD, lr {}, momentum {}", self.lr, self.momentum),
-            "sgd" => format!("SGD, lr {}", self.lr),
-            _ => format!("Adam, lr {}", self.lr),
-        };
+        let optimizer = rule_in_words(rule(self.optimizer, self.lr, self.momentum));
         let count = |n: i64, word: &str| if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") };
         let all = |n: i64, whole: i64| if n == 0 { whole } else { n };
         format!(

@@ -26,8 +26,8 @@ pub struct Interpolation {
     #[param(default = 0, min = 0, max = 60_000)]
     pub train_samples: i64,
     /// Widths of the hidden layers, comma-separated; none: softmax regression
-    #[param(default = "128")]
-    pub hidden: String,
+    #[param(default = "128", min = 1, max = 10_000)]
+    pub hidden: Vec<i64>,
     /// Pairs of each kind, each with initial values and batches of its own
     #[param(default = 3, min = 1, max = 100)]
     pub pairs: i64,
@@ -95,7 +95,6 @@ impl Experiment for Interpolation {
     }
 
     fn validate(&self) -> Result<()> {
-        self.widths(1)?;
         if (self.points - 1) % 6 != 0 {
             return Err(invalid(format!(
                 "parameter `points` is {}, it must be 6k + 1, such as 61: the conclusion reads the line at -0.5, 0, 1 and 1.5",

@@ -6,7 +6,7 @@ use gradtop_toolkit::ensemble::Ensemble;
 use gradtop_toolkit::mlp::{Activation, Loss, Mlp, Samples};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::Stream;
-use gradtop_toolkit::settings::{hidden, images, shape};
+use gradtop_toolkit::settings::{images, shape};
 use tch::{Device, Kind as Precision};
 
 use super::Interpolation;
@@ -70,9 +70,8 @@ pub struct Plan {
 
 impl Interpolation {
     /// Inputs, hidden widths, classes.
-    pub(super) fn widths(&self, inputs: i64) -> Result<Vec<i64>> {
-        let between = if self.hidden.trim().is_empty() { Vec::new() } else { hidden(&self.hidden)? };
-        Ok(std::iter::once(inputs).chain(between).chain([CLASSES]).collect())
+    pub(super) fn widths(&self, inputs: i64) -> Vec<i64> {
+        [&[inputs], &self.hidden[..], &[CLASSES]].concat()
     }
 
     /// What these parameters mean.
@@ -92,7 +91,7 @@ impl Interpolation {
             ],
             pairs: self.pairs,
             epochs: self.epochs,
-            widths: self.widths(PIXELS)?,
+            widths: self.widths(PIXELS),
             alphas: (0..self.points).map(|i| (i - third) as f64 / third as f64).collect(),
             sets: [train, test],
             title,

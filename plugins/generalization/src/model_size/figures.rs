@@ -2,6 +2,7 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::data::{self, CLASSES};
+use gradtop_toolkit::settings::listed;
 
 use super::ModelSize;
 use super::settings::{Unit, full_samples, units};
@@ -46,7 +47,7 @@ pub(super) fn declare(params: &ModelSize, seed: u64) -> Result<Vec<Figure>> {
                 .caption(format!(
                     "ReLU networks 784-h-2h-10, h = {}, on {samples} images of {title}: {training}, {} epochs; {trials}. Upright: as many \
                      parameters as labels times classes, {threshold}.",
-                    params.full_widths, params.full_epochs,
+                    listed(&params.full_widths), params.full_epochs,
                 ))
                 .panel(panel("Loss", Axis::log("cross entropy"), threshold, both("full", "loss")))
                 .panel(panel("Accuracy", "accuracy", threshold, both("full", "accuracy"))),
@@ -61,7 +62,7 @@ pub(super) fn declare(params: &ModelSize, seed: u64) -> Result<Vec<Figure>> {
                     "ReLU networks 784-h-10, h = {}, on {samples} images of {title}: squared error, {training}, the rate falling to 0 along a \
                      cosine, {} epochs; {trials}. {noise}: that share of the training labels is drawn at random, once; test labels are true. \
                      Upright: as many parameters as labels times classes, {threshold}.",
-                    params.subset_widths, params.subset_epochs,
+                    listed(&params.subset_widths), params.subset_epochs,
                 ))
                 .panel(panel("Error", error(), threshold, both_by_noise("subset", "error")))
                 .panel(panel("Accuracy", "accuracy", threshold, both_by_noise("subset", "accuracy"))),

@@ -24,8 +24,8 @@ pub struct ModelSize {
     #[param(default = "mnist", choices = ["mnist", "fashion-mnist"])]
     pub dataset: String,
     /// Part A: widths h of the networks 784-h-2h-10 on many images, comma-separated; empty: without this part
-    #[param(default = "1,2,3,5,8,12,20,32,64,128,256,512")]
-    pub full_widths: String,
+    #[param(default = "1,2,3,5,8,12,20,32,64,128,256,512", min = 1, max = 10_000, distinct)]
+    pub full_widths: Vec<i64>,
     /// Part A: training images, drawn by the seed; 0: all
     #[param(default = 0, min = 0, max = 60_000)]
     pub full_samples: i64,
@@ -33,8 +33,8 @@ pub struct ModelSize {
     #[param(default = 10, min = 1, max = 10_000, log)]
     pub full_epochs: i64,
     /// Part B: widths h of the networks 784-h-10 on few images, comma-separated; empty: without this part
-    #[param(default = "3,6,12,18,25,38,50,63,100,160,250,800")]
-    pub subset_widths: String,
+    #[param(default = "3,6,12,18,25,38,50,63,100,160,250,800", min = 1, max = 10_000, distinct)]
+    pub subset_widths: Vec<i64>,
     /// Part B: training images, drawn by the seed
     #[param(default = 4000, min = 10, max = 60_000, log)]
     pub subset_samples: i64,
@@ -45,8 +45,8 @@ pub struct ModelSize {
     #[param(default = 0.2, min = 0.0, min_excluded, max = 1.0)]
     pub noise: f64,
     /// Part C: random features as multiples of the training images, comma-separated; empty: without this part
-    #[param(default = "0.01,0.05,0.1,0.2,0.4,0.6,0.8,0.9,0.95,1,1.05,1.1,1.25,1.5,2,3,5,8")]
-    pub feature_ratios: String,
+    #[param(default = "0.01,0.05,0.1,0.2,0.4,0.6,0.8,0.9,0.95,1,1.05,1.1,1.25,1.5,2,3,5,8", distinct)]
+    pub feature_ratios: Vec<f64>,
     /// Part C: training images, drawn by the seed
     #[param(default = 1000, min = 10, max = 10_000, log)]
     pub feature_samples: i64,

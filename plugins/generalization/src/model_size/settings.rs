@@ -2,7 +2,7 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::data::{CLASSES, PIXELS};
-use gradtop_toolkit::parameters::{invalid, numbers};
+use gradtop_toolkit::parameters::invalid;
 
 use super::ModelSize;
 
@@ -59,23 +59,9 @@ pub(super) fn full_samples(params: &ModelSize) -> i64 {
 
 /// Everything, in the order it is done.
 pub(super) fn units(params: &ModelSize) -> Result<Vec<Unit>> {
-    let widths = |parameter: &str, text: &str| -> Result<Vec<i64>> {
-        let all = numbers(parameter, text)?;
-        if let Some(wrong) = all.iter().find(|w| w.fract() != 0.0 || !(1.0..=10_000.0).contains(*w)) {
-            return Err(invalid(format!(
-                "parameter `{parameter}` names {wrong}, must be whole numbers between 1 and 10000"
-            )));
-        }
-        Ok(all.into_iter().map(|w| w as i64).collect())
-    };
-    let mut units = Vec::new();
-    for width in widths("full_widths", &params.full_widths)? {
-        units.push(Unit::Full { width });
-    }
-    for width in widths("subset_widths", &params.subset_widths)? {
-        units.push(Unit::Subset { width });
-    }
-    let ratios = numbers("feature_ratios", &params.feature_ratios)?;
+    let ratios = &params.feature_ratios;
+    let mut units: Vec<Unit> = params.full_widths.iter().map(|&width| Unit::Full { width }).collect();
+    units.extend(params.subset_widths.iter().map(|&width| Unit::Subset { width }));
     let counts = ratios
         .iter()
         .map(|ratio| {

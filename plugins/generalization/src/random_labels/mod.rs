@@ -14,7 +14,9 @@ pub mod training;
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Settings};
 use gradtop_toolkit::runtime;
+use gradtop_toolkit::settings::Method;
 
+use plan::Condition;
 use training::{Row, Training};
 
 /// Trains networks on labels that are true, partly random, or random, and on images without meaning: how long does it take to fit
@@ -25,15 +27,15 @@ pub struct RandomLabels {
     #[param(default = "mnist", choices = ["mnist", "fashion-mnist"])]
     pub dataset: String,
     /// Networks, comma-separated: mlp (a ReLU perceptron), lenet (the report's, 53,808 parameters), shallow, middle, deep
-    #[param(default = "mlp,lenet")]
-    pub networks: String,
+    #[param(default = "mlp,lenet", distinct, nonempty)]
+    pub networks: Vec<String>,
     /// Widths of the perceptron's hidden layers, comma-separated
-    #[param(default = "512,512")]
-    pub hidden: String,
+    #[param(default = "512,512", min = 1, max = 10_000, nonempty)]
+    pub hidden: Vec<i64>,
     /// What is learnt, comma-separated: true, random (labels), redrawn (random labels, others in each epoch: the control),
     /// shuffled-pixels, random-pixels, gaussian (true labels of images without meaning)
-    #[param(default = "true,random,redrawn,shuffled-pixels,random-pixels,gaussian")]
-    pub conditions: String,
+    #[param(default = "true,random,redrawn,shuffled-pixels,random-pixels,gaussian", distinct, nonempty)]
+    pub conditions: Vec<Condition>,
     /// Training images of the perceptron, drawn by the seed
     #[param(default = 5000, min = 2, max = 60_000, log)]
     pub mlp_samples: i64,
@@ -41,11 +43,11 @@ pub struct RandomLabels {
     #[param(default = 1000, min = 2, max = 60_000, log)]
     pub cnn_samples: i64,
     /// Further numbers of training images with random labels, comma-separated; a network leaves out those not below its own
-    #[param(default = "250,500,1000,2000")]
-    pub sizes: String,
+    #[param(default = "250,500,1000,2000", min = 2, max = 60_000, distinct)]
+    pub sizes: Vec<i64>,
     /// Further shares of random labels, comma-separated, each between 0 and 1
-    #[param(default = "0.2,0.5,0.8")]
-    pub corruptions: String,
+    #[param(default = "0.2,0.5,0.8", min = 0.0, max = 1.0, distinct)]
+    pub corruptions: Vec<f64>,
     /// Training images with partly random labels; a network that has fewer takes its own number
     #[param(default = 500, min = 2, max = 60_000, log)]
     pub corruption_samples: i64,
@@ -56,8 +58,8 @@ pub struct RandomLabels {
     #[param(default = 128, min = 1, max = 60_000)]
     pub batch: i64,
     /// Optimizer
-    #[param(default = "adam", choices = ["adam", "sgd"])]
-    pub optimizer: String,
+    #[param(default = "adam")]
+    pub optimizer: Method,
     /// Learning rate
     #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
     pub lr: f64,

@@ -3,10 +3,27 @@
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::cnn::{self, Spec};
 use gradtop_toolkit::data::{CLASSES, PIXELS};
-use gradtop_toolkit::parameters::{invalid, list, numbers};
-use gradtop_toolkit::settings::{hidden, shape};
+use gradtop_toolkit::parameters::invalid;
+use gradtop_toolkit::settings::shape;
 
 use super::RandomLabels;
+
+/// What is learnt.
+#[derive(Choice, Clone, Copy, Debug, PartialEq)]
+pub enum Condition {
+    /// Images and labels as they are.
+    True,
+    /// Random labels.
+    Random,
+    /// Random labels, others in each epoch.
+    Redrawn,
+    /// Images with their pixels in one random order.
+    ShuffledPixels,
+    /// Images with their pixels in random orders.
+    RandomPixels,
+    /// Noise.
+    Gaussian,
+}
 
 /// A kind of network.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,14 +128,11 @@ impl Network {
 impl RandomLabels {
     /// The kinds of network.
     pub(super) fn kinds(&self) -> Result<Vec<Network>> {
-        list("networks", &self.networks)?
+        self.networks
             .iter()
             .map(|name| {
                 if name == "mlp" {
-                    let mut widths = hidden(&self.hidden)?;
-                    widths.insert(0, PIXELS);
-                    widths.push(CLASSES);
-                    return Ok(Network::Mlp(widths));
+                    return Ok(Network::Mlp([&[PIXELS], &self.hidden[..], &[CLASSES]].concat()));
                 }
                 cnn::named(name).map(Network::Cnn).ok_or_else(|| {
                     let known: Vec<&str> = cnn::SPECS.iter().map(|spec| spec.name).collect();
@@ -163,29 +177,19 @@ impl RandomLabels {
             name: format!("{} {name}", network.name()),
         };
         let mut groups = Vec::new();
-        for name in list("conditions", &self.conditions)? {
-            let (labels, pixels) = match name.as_str() {
-                "true" => (Labels::Fixed(0.0), Pixels::Natural),
-                "random" => (Labels::Fixed(1.0), Pixels::Natural),
-                "shuffled-pixels" => (Labels::Fixed(0.0), Pixels::Shuffled),
-                "random-pixels" => (Labels::Fixed(0.0), Pixels::Random),
-                "gaussian" => (Labels::Fixed(0.0), Pixels::Gaussian),
-                "redrawn" => (Labels::Redrawn, Pixels::Natural),
-                other => {
-                    return Err(invalid(format!(
-                        "parameter `conditions` names `{other}`, must be a list of true, random, shuffled-pixels, random-pixels, \
-                         gaussian, redrawn"
-                    )));
-                }
+        for condition in &self.conditions {
+            let (labels, pixels) = match condition {
+                Condition::True => (Labels::Fixed(0.0), Pixels::Natural),
+                Condition::Random => (Labels::Fixed(1.0), Pixels::Natural),
+                Condition::ShuffledPixels => (Labels::Fixed(0.0), Pixels::Shuffled),
+                Condition::RandomPixels => (Labels::Fixed(0.0), Pixels::Random),
+                Condition::Gaussian => (Labels::Fixed(0.0), Pixels::Gaussian),
+                Condition::Redrawn => (Labels::Redrawn, Pixels::Natural),
             };
+            let name = condition.name().to_owned();
             groups.push(Group { has_curves: true, ..group(labels, pixels, whole, name) });
         }
-        let partly = numbers("corruptions", &self.corruptions)?;
-        if let Some(p) = partly.iter().find(|p| !(0.0..=1.0).contains(*p)) {
-            return Err(invalid(format!(
-                "parameter `corruptions` names {p}, a probability lies between 0 and 1"
-            )));
-        }
+        let partly = &self.corruptions;
         // Written out in the names of series, which are of bounded length.
         if let Some(p) = partly.iter().find(|p| **p > 0.0 && **p < 1e-12) {
             return Err(invalid(format!("parameter `corruptions` names {p:e}, must be 0 or at least 1e-12")));
@@ -206,19 +210,13 @@ impl RandomLabels {
                 groups.push(group(labels, Pixels::Natural, few, name));
             }
         }
-        for size in numbers("sizes", &self.sizes)? {
-            if size.fract() != 0.0 || !(2.0..=60_000.0).contains(&size) {
-                return Err(invalid(format!(
-                    "parameter `sizes` names {size}, must be whole numbers between 2 and 60000"
-                )));
-            }
-            let samples = size as i64;
+        for &samples in &self.sizes {
             let labels = Labels::Fixed(1.0);
             let there = groups
                 .iter()
                 .any(|g| g.pixels == Pixels::Natural && g.labels == labels && g.samples == samples);
             if samples < whole && !there {
-                groups.push(group(labels, Pixels::Natural, samples, format!("random {size} images")));
+                groups.push(group(labels, Pixels::Natural, samples, format!("random {samples} images")));
             }
         }
         Ok(groups)

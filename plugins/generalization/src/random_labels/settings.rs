@@ -37,7 +37,7 @@ impl RandomLabels {
             eval_every: self.eval_every,
             setting: Setting {
                 batch: self.batch,
-                rule: rule(&self.optimizer, self.lr, self.momentum),
+                rule: rule(self.optimizer, self.lr, self.momentum),
                 seed,
                 device,
             },
@@ -59,7 +59,7 @@ impl RandomLabels {
         let test = if self.test_samples == 0 { 10_000 } else { self.test_samples };
         format!(
             "{title}, tested with {test} images; {}, batch {}, at most {} epochs; seed {seed}, trials: {}",
-            rule_in_words(rule(&self.optimizer, self.lr, self.momentum)),
+            rule_in_words(rule(self.optimizer, self.lr, self.momentum)),
             self.batch,
             self.epochs,
             self.trials,

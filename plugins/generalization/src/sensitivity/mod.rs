@@ -31,14 +31,14 @@ pub struct Sensitivity {
     #[param(default = 0, min = 0, max = 60_000)]
     pub train_samples: i64,
     /// Widths of the hidden layers, comma-separated
-    #[param(default = "128")]
-    pub hidden: String,
+    #[param(default = "128", min = 1, max = 10_000, nonempty)]
+    pub hidden: Vec<i64>,
     /// Batch sizes, comma-separated
-    #[param(default = "16,64,256,1024,4096")]
-    pub batches: String,
+    #[param(default = "16,64,256,1024,4096", min = 1, max = 60_000, distinct, nonempty)]
+    pub batches: Vec<i64>,
     /// Further batch sizes, for as many epochs only; none: nothing
-    #[param(default = "8192,16384")]
-    pub further: String,
+    #[param(default = "8192,16384", min = 1, max = 60_000, distinct)]
+    pub further: Vec<i64>,
     /// Networks of each batch size, with initial values and batches of their own
     #[param(default = 3, min = 1, max = 100)]
     pub networks: i64,
@@ -82,11 +82,11 @@ pub struct Sensitivity {
     #[param(default = 2000, min = 0, max = 60_000)]
     pub many_samples: i64,
     /// Batch sizes of the many networks, comma-separated
-    #[param(default = "16,64,256")]
-    pub many_batches: String,
+    #[param(default = "16,64,256", min = 1, max = 60_000, distinct, nonempty)]
+    pub many_batches: Vec<i64>,
     /// Learning rates of the many networks, comma-separated
-    #[param(default = "3e-4,1e-3,3e-3")]
-    pub many_rates: String,
+    #[param(default = "3e-4,1e-3,3e-3", min = 0.0, min_excluded, max = 10.0, distinct, nonempty)]
+    pub many_rates: Vec<f64>,
     /// Networks of each of these batch sizes and rates
     #[param(default = 4, min = 1, max = 100)]
     pub many_networks: i64,
@@ -97,8 +97,8 @@ pub struct Sensitivity {
     #[param(default = 3000, min = 0, max = 1_000_000)]
     pub edge_steps: i64,
     /// Its learning rates, comma-separated
-    #[param(default = "0.05,0.1")]
-    pub edge_rates: String,
+    #[param(default = "0.05,0.1", min = 0.0, min_excluded, max = 10.0, distinct, nonempty)]
+    pub edge_rates: Vec<f64>,
     /// Networks of each of these rates
     #[param(default = 1, min = 1, max = 100)]
     pub edge_networks: i64,

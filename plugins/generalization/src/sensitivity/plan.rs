@@ -4,8 +4,8 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::curvature::network;
 use gradtop_toolkit::data::{self, CLASSES, PIXELS};
 use gradtop_toolkit::mlp::{Activation, Loss, Mlp, Samples};
-use gradtop_toolkit::parameters::{invalid, list, numbers};
-use gradtop_toolkit::settings::{hidden, images, shape};
+use gradtop_toolkit::parameters::invalid;
+use gradtop_toolkit::settings::{images, listed, shape};
 use tch::{Device, Kind, Tensor};
 
 use super::Sensitivity;
@@ -97,38 +97,10 @@ pub struct Plan {
 pub(super) const EDGE_WIDTHS: [i64; 4] = [PIXELS, 64, 64, CLASSES];
 pub(super) const EDGE_SAMPLES: i64 = 500;
 
-/// Rates, comma-separated, at least one, none twice.
-fn rates(parameter: &str, text: &str) -> Result<Vec<f64>> {
-    list(parameter, text)?;
-    let all = numbers(parameter, text)?;
-    match all.iter().find(|rate| !(**rate > 0.0 && **rate <= 10.0)) {
-        Some(rate) => {
-            Err(invalid(format!("parameter `{parameter}` names {rate}, must be rates above 0 and up to 10")))
-        }
-        None => Ok(all),
-    }
-}
-
-/// Batch sizes, comma-separated, at least one, none twice.
-fn sizes(parameter: &str, text: &str) -> Result<Vec<i64>> {
-    list(parameter, text)?;
-    let all = numbers(parameter, text)?;
-    match all.iter().find(|size| size.fract() != 0.0 || !(1.0..=60_000.0).contains(*size)) {
-        Some(size) => Err(invalid(format!(
-            "parameter `{parameter}` names {size}, must be whole numbers between 1 and 60000"
-        ))),
-        None => Ok(all.into_iter().map(|size| size as i64).collect()),
-    }
-}
-
 impl Sensitivity {
-    /// The legs, and the edge's rates.
-    pub(super) fn check(&self) -> Result<(Vec<Leg>, Vec<f64>)> {
-        hidden(&self.hidden)?;
-        let batches = sizes("batches", &self.batches)?;
-        let further =
-            if self.further.trim().is_empty() { Vec::new() } else { sizes("further", &self.further)? };
-        if let Some(twice) = further.iter().find(|size| batches.contains(size)) {
+    /// The legs.
+    pub(super) fn check(&self) -> Result<Vec<Leg>> {
+        if let Some(twice) = self.further.iter().find(|size| self.batches.contains(size)) {
             return Err(invalid(format!("parameter `further` names {twice}, which `batches` has already")));
         }
         if self.early >= self.epochs {
@@ -147,8 +119,8 @@ impl Sensitivity {
                 )));
             }
         }
-        let mut all: Vec<(i64, bool)> = batches.into_iter().map(|size| (size, true)).collect();
-        all.extend(further.into_iter().map(|size| (size, false)));
+        let mut all: Vec<(i64, bool)> = self.batches.iter().map(|&size| (size, true)).collect();
+        all.extend(self.further.iter().map(|&size| (size, false)));
         all.sort_unstable();
         let mut legs: Vec<Leg> = all
             .into_iter()
@@ -167,14 +139,14 @@ impl Sensitivity {
             })
             .collect::<Result<_>>()?;
         if self.many_samples > 0 {
-            for batch in sizes("many_batches", &self.many_batches)? {
+            for &batch in &self.many_batches {
                 if batch > self.many_samples {
                     return Err(invalid(format!(
                         "parameter `many_batches` names {batch}, more than the `many_samples`, which are {}",
                         self.many_samples
                     )));
                 }
-                for lr in rates("many_rates", &self.many_rates)? {
+                for &lr in &self.many_rates {
                     legs.push(Leg {
                         name: format!("B={batch}, lr {lr}"),
                         many: true,
@@ -186,7 +158,7 @@ impl Sensitivity {
                 }
             }
         }
-        Ok((legs, rates("edge_rates", &self.edge_rates)?))
+        Ok(legs)
     }
 
     /// What these parameters mean.
@@ -194,11 +166,10 @@ impl Sensitivity {
     /// # Errors
     /// Parameters that do not fit together, and data that cannot be read.
     pub fn plan(&self, seed: u64, device: Device) -> Result<Plan> {
-        let (legs, edge_rates) = self.check()?;
+        let legs = self.check()?;
         let (train, test, title) = images(&self.dataset, self.train_samples, seed, device)?;
         let few = train.first(if self.many_samples == 0 { 1 } else { self.many_samples })?;
-        let widths: Vec<i64> =
-            std::iter::once(PIXELS).chain(hidden(&self.hidden)?).chain([CLASSES]).collect();
+        let widths = [&[PIXELS], &self.hidden[..], &[CLASSES]].concat();
         let curved = |samples: &Samples, count: i64| -> Result<network::Samples> {
             Ok(feature_major(&samples.first(count.min(samples.count()))?)?)
         };
@@ -213,7 +184,7 @@ impl Sensitivity {
             params: self.clone(),
             legs,
             title,
-            edge_rates,
+            edge_rates: self.edge_rates.clone(),
             seed,
             device,
         })
@@ -318,8 +289,8 @@ impl Plan {
             "{} networks {}: batches of {}, rates of {}, {} each; Adam on {} images of {} down to a training loss of {}; seed {}",
             self.legs.iter().filter(|leg| leg.many).map(|leg| leg.trials).sum::<i64>(),
             shape(self.shape.widths()),
-            params.many_batches,
-            params.many_rates,
+            listed(&params.many_batches),
+            params.many_rates.iter().map(|rate| format!("{rate:e}")).collect::<Vec<_>>().join(","),
             params.many_networks,
             self.few.count(),
             self.title,

@@ -17,14 +17,14 @@ use gradtop_toolkit::runtime;
 
 pub use plane::{Axes, Curvature, evaluate};
 pub use survey::{Plan, StageKind, Survey};
-pub use task::Task;
+pub use task::{Task, TaskName};
 
 /// Draws the loss about a trained network: from its start to its end, over a random plane, along its path, along its curvature.
 #[derive(Params, Clone, Debug)]
 pub struct ErrorSurface {
     /// What is trained, comma-separated: function (1-10-10-1 on sinc), mnist (784-15-30-10)
-    #[param(default = "function,mnist")]
-    pub tasks: String,
+    #[param(default = "function,mnist", distinct, nonempty)]
+    pub tasks: Vec<TaskName>,
     /// Full-batch steps of Adam on the function
     #[param(default = 5000, min = 1, max = 1_000_000, log)]
     pub function_steps: i64,

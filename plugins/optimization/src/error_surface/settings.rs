@@ -6,7 +6,7 @@ use tch::Device;
 
 use super::ErrorSurface;
 use super::survey::Plan;
-use super::task::Task;
+use super::task::{Task, TaskName};
 
 impl ErrorSurface {
     /// What these parameters mean for the survey.
@@ -29,18 +29,12 @@ impl ErrorSurface {
                 self.mnist_batch, self.mnist_images
             )));
         }
-        let names: Vec<&str> = self.tasks.split(',').map(str::trim).collect();
-        if names.iter().enumerate().any(|(i, name)| names[..i].contains(name)) {
-            return Err(invalid(format!("parameter `tasks` is `{}`: a task is named twice", self.tasks)));
-        }
-        let tasks = names
-            .into_iter()
+        let tasks = self
+            .tasks
+            .iter()
             .map(|name| match name {
-                "function" => Task::function(self, device),
-                "mnist" => Task::mnist(self, seed, device),
-                other => Err(invalid(format!(
-                    "parameter `tasks` names `{other}`, must be a list of function, mnist"
-                ))),
+                TaskName::Function => Task::function(self, device),
+                TaskName::Mnist => Task::mnist(self, seed, device),
             })
             .collect::<Result<Vec<_>>>()?;
         Ok(Plan {

@@ -15,6 +15,15 @@ use super::ErrorSurface;
 /// Points of the function.
 const POINTS: usize = 128;
 
+/// Tasks there are.
+#[derive(Choice, Clone, Copy, Debug, PartialEq)]
+pub enum TaskName {
+    /// A function of one variable.
+    Function,
+    /// Handwritten digits.
+    Mnist,
+}
+
 /// A network, what it learns, and what its surface is evaluated on.
 pub struct Task {
     /// `function` or `mnist`.

@@ -12,16 +12,17 @@ use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::instruments::{self, Instruments, Probe, Settings};
 use gradtop_toolkit::runtime;
 
-use gradtop_toolkit::parameters::invalid;
+use gradtop_toolkit::settings::Method;
 use history::Measured;
 use task::Task;
+pub use task::TaskName;
 
 /// Follows the norm of the gradient, over all data and over mini-batches, in total and of each layer, while networks learn.
 #[derive(Params, Clone, Debug)]
 pub struct GradientNorm {
     /// What is learnt, comma-separated: sinc-full (a function, by its full gradient), sinc-batch (by mini-batches), mnist
-    #[param(default = "sinc-full,sinc-batch,mnist")]
-    pub tasks: String,
+    #[param(default = "sinc-full,sinc-batch,mnist", distinct, nonempty)]
+    pub tasks: Vec<TaskName>,
     /// Networks with their own initial values and batches, trained at once
     #[param(default = 3, min = 1, max = 64)]
     pub trials: i64,
@@ -47,8 +48,8 @@ pub struct GradientNorm {
     #[param(default = 10_000, min = 0, max = 60_000)]
     pub norm_samples: i64,
     /// Optimizer
-    #[param(default = "adam", choices = ["adam", "sgd"])]
-    pub optimizer: String,
+    #[param(default = "adam")]
+    pub optimizer: Method,
     /// Learning rate
     #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
     pub lr: f64,
@@ -112,16 +113,12 @@ impl Experiment for GradientNorm {
         instruments::describe(info)
     }
 
-    fn validate(&self) -> Result<()> {
-        self.task_names().map(drop)
-    }
-
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
         let (device, _no_graphs) = runtime::prepare(ctx);
         let mut tasks = self
-            .task_names()?
+            .tasks
             .iter()
-            .map(|name| Task::new(self, name, ctx.seed(), device))
+            .map(|name| Task::new(self, *name, ctx.seed(), device))
             .collect::<Result<Vec<_>>>()?;
         let threads = tasks.iter().map(|task| task.useful_threads(ctx.threads())).max().unwrap_or(1);
         runtime::set_threads(threads);
@@ -163,27 +160,6 @@ impl Experiment for GradientNorm {
         }
         advance(&mut tasks, last)?;
         conclusion::write(ctx, &tasks, last)
-    }
-}
-
-impl GradientNorm {
-    fn task_names(&self) -> Result<Vec<String>> {
-        let names: Vec<String> = self.tasks.split(',').map(|name| name.trim().to_owned()).collect();
-        for (i, name) in names.iter().enumerate() {
-            if !task::NAMES.contains(&name.as_str()) {
-                return Err(invalid(format!(
-                    "parameter `tasks` names `{name}`, must be a list of {}",
-                    task::NAMES.join(", ")
-                )));
-            }
-            if names[..i].contains(name) {
-                return Err(invalid(format!(
-                    "parameter `tasks` is `{}`: `{name}` is named twice",
-                    self.tasks
-                )));
-            }
-        }
-        Ok(names)
     }
 }
 

@@ -16,14 +16,22 @@ use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::settings::{images, rule, useful_threads};
 
 /// Tasks there are.
-pub const NAMES: [&str; 3] = ["sinc-full", "sinc-batch", "mnist"];
+#[derive(Choice, Clone, Copy, Debug, PartialEq)]
+pub enum TaskName {
+    /// A function, by its full gradient.
+    SincFull,
+    /// The same by mini-batches.
+    SincBatch,
+    /// Handwritten digits.
+    Mnist,
+}
 
 /// The deep network of function-fit, 571 parameters.
 const DEEP: [i64; 9] = [1, 5, 10, 10, 10, 10, 10, 5, 1];
 
 /// Networks learning one thing.
 pub struct Task {
-    /// One of [`NAMES`].
+    /// That of its [`TaskName`].
     pub name: String,
     /// The networks.
     pub ensemble: Ensemble,
@@ -43,15 +51,16 @@ pub struct Task {
 
 impl Task {
     /// A task of this name at step 0, in single precision.
-    pub fn new(params: &GradientNorm, name: &str, seed: u64, device: Device) -> Result<Self> {
-        let rule = rule(&params.optimizer, params.lr, params.momentum);
+    pub fn new(params: &GradientNorm, task: TaskName, seed: u64, device: Device) -> Result<Self> {
+        let name = task.name();
+        let rule = rule(params.optimizer, params.lr, params.momentum);
         let stream = |what: &str| Stream::named(&format!("gradient-norm/{what}/{name}"));
         let ensemble = |mut mlp: Mlp, train: &Samples, batch: i64| -> Result<Ensemble> {
             mlp.init_uniform(seed, stream("init"))?;
             let optimizer = Optimizer::new(rule, mlp.parameters())?.fused();
             Ok(Ensemble::new(mlp, optimizer, train, batch, seed, stream("batches"))?)
         };
-        if name == "mnist" {
+        if task == TaskName::Mnist {
             let (train, _, title) = images("mnist", params.train_samples, seed, device)?;
             let widths = [train.input_width(), 15, 30, gradtop_toolkit::data::CLASSES];
             let mlp = Mlp::zeros(&widths, params.trials, Kind::Float, device)?
@@ -80,7 +89,7 @@ impl Task {
         }
         let train = sinc_samples(params.points, Kind::Float, device)?;
         let mlp = Mlp::zeros(&DEEP, params.trials, Kind::Float, device)?;
-        let batch = if name == "sinc-full" { params.points } else { params.batch };
+        let batch = if task == TaskName::SincFull { params.points } else { params.batch };
         if batch > params.points {
             return Err(invalid(format!(
                 "parameter `batch` is {batch}, must be at most `points`, which is {}",

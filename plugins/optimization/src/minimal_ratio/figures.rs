@@ -10,7 +10,7 @@ use super::tables::slug;
 /// What can be watched while the run goes on.
 pub(super) fn progress(params: &MinimalRatio, plan: &Plan) -> Figure {
     let line = |metric: &str| Mark::line(metric).by([By::Model, By::Split]).median().band();
-    let norms = ["adam"].into_iter().chain(plan.finders.iter().map(|finder| finder.name())).map(|split| {
+    let norms = ["adam"].into_iter().chain(plan.finders.iter().map(Choice::name)).map(|split| {
         Panel::new("step", Axis::log("gradient norm"))
             .title(format!("gradient norm: {split}"))
             .mark(line("grad_norm").split(split))

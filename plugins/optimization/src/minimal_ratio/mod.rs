@@ -14,17 +14,17 @@ use gradtop_toolkit::instruments::{self, Instruments, Settings};
 use gradtop_toolkit::runtime;
 
 use analysis::Analysis;
-pub use search::{Plan, Run};
+pub use search::{Finder, Plan, Run};
 
 /// Finds points of zero gradient of small networks and counts the signs of their exact Hessians' eigenvalues.
 #[derive(Params, Clone, Debug)]
 pub struct MinimalRatio {
     /// Networks, comma-separated, as hidden widths and the points they fit: 4-4@64 is 1-4-4-1 on 64 points
-    #[param(default = "4-4@64")]
-    pub networks: String,
+    #[param(default = "4-4@64", distinct, nonempty)]
+    pub networks: Vec<String>,
     /// How points of zero gradient are found, comma-separated: lm (Levenberg-Marquardt), switch (Adam on the squared norm)
-    #[param(default = "lm")]
-    pub finders: String,
+    #[param(default = "lm", distinct, nonempty)]
+    pub finders: Vec<Finder>,
     /// Networks of each kind with their own initial values
     #[param(default = 100, min = 2, max = 1000)]
     pub runs: i64,

@@ -33,9 +33,10 @@ pub struct Net {
 }
 
 /// What looks for zero gradient.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finder {
     /// Levenberg–Marquardt on ½‖g‖².
+    #[choice("lm")]
     LevenbergMarquardt,
     /// Adam on ½‖g‖²: the course's switch of the objective.
     Switch,
@@ -48,16 +49,6 @@ pub enum StageKind {
     Train,
     /// A search for zero gradient from where training ended.
     Find(Finder),
-}
-
-impl Finder {
-    /// As parameters, tables and figures name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::LevenbergMarquardt => "lm",
-            Self::Switch => "switch",
-        }
-    }
 }
 
 impl StageKind {

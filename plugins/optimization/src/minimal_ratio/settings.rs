@@ -4,7 +4,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::curvature::network::{Network, Samples};
 use gradtop_toolkit::functions::{grid, sinc, variance};
 use gradtop_toolkit::mlp::{Activation, Loss};
-use gradtop_toolkit::parameters::{invalid, list};
+use gradtop_toolkit::parameters::invalid;
 use tch::{Device, Tensor};
 
 use super::MinimalRatio;
@@ -19,23 +19,9 @@ impl MinimalRatio {
     /// # Errors
     /// Parameters that do not fit together.
     pub fn plan(&self, seed: u64, device: Device) -> Result<Plan> {
-        let networks = list("networks", &self.networks)?
-            .iter()
-            .map(|text| network(text, device))
-            .collect::<Result<Vec<_>>>()?;
-        let finders = list("finders", &self.finders)?
-            .iter()
-            .map(|name| match name.as_str() {
-                "lm" => Ok(Finder::LevenbergMarquardt),
-                "switch" => Ok(Finder::Switch),
-                other => {
-                    Err(invalid(format!("parameter `finders` names `{other}`, must be a list of lm, switch")))
-                }
-            })
-            .collect::<Result<Vec<_>>>()?;
         Ok(Plan {
-            networks,
-            finders,
+            networks: self.networks.iter().map(|text| network(text, device)).collect::<Result<_>>()?,
+            finders: self.finders.clone(),
             runs: self.runs,
             train_steps: self.train_steps,
             lr: self.lr,

@@ -11,7 +11,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Settings};
 use gradtop_toolkit::runtime;
 
-use gradtop_toolkit::settings::useful_threads;
+use gradtop_toolkit::settings::{Method, useful_threads};
 use path::Path;
 use training::Training;
 
@@ -22,8 +22,8 @@ pub struct OptimizationPath {
     #[param(default = "mnist", choices = ["mnist", "fashion-mnist"])]
     pub dataset: String,
     /// Widths of the hidden layers, comma-separated
-    #[param(default = "15,30")]
-    pub hidden: String,
+    #[param(default = "15,30", min = 1, max = 10_000, nonempty)]
+    pub hidden: Vec<i64>,
     /// Networks with their own initial values and batches, trained at once
     #[param(default = 8, min = 2, max = 64)]
     pub runs: i64,
@@ -40,8 +40,8 @@ pub struct OptimizationPath {
     #[param(default = 128, min = 1, max = 60_000)]
     pub batch: i64,
     /// Optimizer
-    #[param(default = "adam", choices = ["adam", "sgd"])]
-    pub optimizer: String,
+    #[param(default = "adam")]
+    pub optimizer: Method,
     /// Learning rate
     #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
     pub lr: f64,

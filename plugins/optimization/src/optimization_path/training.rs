@@ -13,7 +13,7 @@ use tch::Kind;
 use super::OptimizationPath;
 use super::path::Path;
 use gradtop_toolkit::parameters::invalid;
-use gradtop_toolkit::settings::{hidden, images, rule};
+use gradtop_toolkit::settings::{images, rule};
 
 const FILE: &str = "training.safetensors";
 const NAME: &str = "runs";
@@ -33,9 +33,7 @@ pub(super) struct Training {
 impl Training {
     pub(super) fn new(params: &OptimizationPath, seed: u64, device: tch::Device) -> Result<Self> {
         let (train, test, data) = images(&params.dataset, params.train_samples, seed, device)?;
-        let mut widths = hidden(&params.hidden)?;
-        widths.insert(0, train.input_width());
-        widths.push(gradtop_toolkit::data::CLASSES);
+        let widths = [&[train.input_width()], &params.hidden[..], &[gradtop_toolkit::data::CLASSES]].concat();
         if params.layer >= widths.len() as i64 {
             return Err(invalid(format!(
                 "parameter `layer` is {}, the network has {} layers",
@@ -46,7 +44,7 @@ impl Training {
         let mut mlp =
             Mlp::zeros(&widths, params.runs, Kind::Float, device)?.with(Activation::Relu, Loss::CrossEntropy);
         mlp.init_uniform(seed, Stream::named("optimization-path/init"))?;
-        let rule = rule(&params.optimizer, params.lr, params.momentum);
+        let rule = rule(params.optimizer, params.lr, params.momentum);
         let optimizer = Optimizer::new(rule, mlp.parameters())?.fused();
         let stream = Stream::named("optimization-path/batches");
         let ensemble = Ensemble::new(mlp, optimizer, &train, params.batch, seed, stream)?;
