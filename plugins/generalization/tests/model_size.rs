@@ -267,7 +267,7 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
 fn wrong_parameters_are_refused_with_their_reason() {
     for (changes, part) in [
         (vec![("full_widths", "5,0")], "`full_widths` names `0`, must be at least 1"),
-        (vec![("subset_widths", "5,x")], "`x` is no number"),
+        (vec![("subset_widths", "5,x")], "`x`, must be a whole number"),
         (vec![("feature_ratios", "0.001")], "of 40 images that is 0 features"),
         (vec![("full_widths", ""), ("subset_widths", ""), ("feature_ratios", "")], "are all empty"),
     ] {

@@ -251,7 +251,7 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
 #[test]
 fn wrong_parameters_are_refused_with_their_reason() {
     for (change, part) in [
-        (("batches", "16,x"), "`x` is no number"),
+        (("batches", "16,x"), "`x`, must be a whole number"),
         (("batches", "16,16"), "named twice"),
         (("further", "64"), "which `batches` has already"),
         (("early", "10"), "must be less than `epochs`"),
@@ -260,8 +260,8 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (("many_batches", "2001"), "more than the `many_samples`"),
         (("many_rates", "0"), "names `0`, must be greater than 0"),
         (("many_rates", "1e-3,0.001"), "named twice"),
-        (("edge_rates", "fast"), "`fast` is no number"),
-        (("hidden", "0"), "no width between"),
+        (("edge_rates", "fast"), "`fast`, must be a finite number"),
+        (("hidden", "0"), "`0`, must be at least 1"),
     ] {
         let why = TestHost::new().run::<Sensitivity>(&[change]).expect_failure();
         assert!(why.contains(part), "{change:?}: {why}");
