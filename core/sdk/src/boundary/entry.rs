@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, OsStr, c_char, c_void};
 use std::io::Write as _;
+use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::ptr;
@@ -52,7 +53,8 @@ impl Exported {
             summary: E::SUMMARY,
             create: |values| Ok(Box::new(E::from_values(values)?)),
             validate: |values| E::from_values(values)?.validate(),
-            read: |values| E::from_values(values).map(drop),
+            // What its `drop` does belongs to a run.
+            read: |values| E::from_values(values).map(ManuallyDrop::new).map(|_kept| ()),
         }
     }
 }
