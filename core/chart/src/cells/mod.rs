@@ -150,7 +150,8 @@ fn layout(chart: &Chart, (width, height): (usize, usize), top: usize, look: Look
         let cut = notes.len() > room;
         notes.truncate(room);
         if let Some(last) = notes.last_mut().filter(|_| cut) {
-            *last = fit(&format!("{last} {}", "…".repeat(width)), width, look.glyphs.ascii());
+            while width_of(last) + 2 > width && last.pop().is_some() {}
+            last.push_str(if look.glyphs.ascii() { " ~" } else { " …" });
         }
     }
     let named = !chart.y.caption().is_empty() || !y2_caption(chart).is_empty();
