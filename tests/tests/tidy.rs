@@ -352,7 +352,7 @@ fn files_of_a_run_are_opened_in_one_place() {
     // Which folders are runs, and how one comes to be; what the system tells of processes; a run made for
     // measuring; the tests'.
     let free =
-        ["inside.rs", "run_dir.rs", "birth.rs", "machine.rs", "bench.rs", "synthetic.rs", "crash_tests.rs"];
+        ["inside.rs", "runs.rs", "birth.rs", "machine.rs", "bench.rs", "synthetic.rs", "crash_tests.rs"];
     let tests = ["tests.rs", "testing.rs"];
     let ours = rust_sources().filter_map(|(path, text)| {
         let name = Path::new(&path).file_name()?.to_str()?;
