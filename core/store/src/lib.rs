@@ -15,7 +15,6 @@ mod schema;
 mod sealed;
 mod stages;
 mod suggest;
-pub mod synthetic;
 
 pub use error::{Result, StoreError};
 pub use folder::birth::{Birth, create_run, remove_unfinished};
