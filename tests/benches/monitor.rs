@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use gradtop_store::synthetic::{self, LiveRun};
+use gradtop_tests::synthetic::{self, LiveRun};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 const COLUMNS: u16 = 200;
@@ -24,11 +24,21 @@ const KEYS: usize = 40;
 /// What a living run makes the program write is measured for so long.
 const MINUTE: u64 = 60;
 
+/// Makes a run: `make POINTS FOLDER`.
+const MAKE: &str = "make";
+
 fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [make, points, runs] = &args[..]
+        && make == MAKE
+    {
+        synthetic::finished(Path::new(runs), &format!("points-{points}"), points.parse().unwrap()).unwrap();
+        return;
+    }
     let program = PathBuf::from(
         std::env::var_os("GRADTOP_BENCH_PROGRAM").expect("started by `cargo xtask bench monitor`"),
     );
-    let parts: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let parts: Vec<String> = args.into_iter().filter(|arg| !arg.starts_with('-')).collect();
     let asked = |part: &str| parts.is_empty() || parts.iter().any(|p| p == part);
     println!("in a terminal of {COLUMNS}x{ROWS}, least of {ROUNDS} (latencies: median and worst of {KEYS})");
     if asked("start") {
@@ -232,12 +242,10 @@ fn cold_start(program: &Path) {
 fn open(program: &Path, points: u64) {
     let place = Place::new();
     // In a process of its own, so that this one stays small and quick.
-    let made = std::process::Command::new(program)
-        .args(["doctor", "--bench-make", &points.to_string(), "--runs"])
-        .arg(place.runs())
-        .status()
-        .unwrap();
-    assert!(made.success());
+    let myself = std::env::current_exe().unwrap();
+    let made =
+        std::process::Command::new(myself).arg(MAKE).arg(points.to_string()).arg(place.runs()).status();
+    assert!(made.unwrap().success());
     let mut least = Duration::MAX;
     let mut memory = 0.0f64;
     let mut idle = (0, 0);

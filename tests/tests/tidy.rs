@@ -113,11 +113,11 @@ fn dependencies_point_one_way() {
     let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("gradtop-abi", &[][..]),
         ("gradtop-data", &[]),
-        ("gradtop-store", &[]),
+        ("gradtop-store", &["gradtop-tests"]),
         ("gradtop-sdk", &["gradtop-abi", "gradtop-sdk-derive"]),
         ("gradtop-sdk-build", &[]),
         ("gradtop-sdk-derive", &[]),
-        ("gradtop-host", &["gradtop-abi", "gradtop-store"]),
+        ("gradtop-host", &["gradtop-abi", "gradtop-store", "gradtop-tests"]),
         ("gradtop-chart", &[]),
         ("gradtop-view", &["gradtop-chart", "gradtop-host", "gradtop-store", "gradtop-tests"]),
         (
@@ -153,15 +153,7 @@ fn dependencies_point_one_way() {
 /// rule. Some crates are not there yet; one that has come so far leaves the list and never comes back.
 #[test]
 fn no_two_files_import_each_other() {
-    let not_yet = [
-        "core/chart",
-        "core/sdk",
-        "core/store",
-        "core/view",
-        "plugins/optimization",
-        "plugins/toolkit",
-        "tui",
-    ];
+    let not_yet = ["core/chart", "core/sdk", "core/view", "plugins/optimization", "plugins/toolkit", "tui"];
     for member in members() {
         let circles = circles(&paths::checkout().join(&member.folder).join("src"));
         if not_yet.contains(&member.folder.as_str()) {
@@ -351,8 +343,7 @@ fn files_of_a_run_are_opened_in_one_place() {
     let places: Vec<String> = places.collect();
     // Which folders are runs, and how one comes to be; what the system tells of processes; a run made for
     // measuring; the tests'.
-    let free =
-        ["inside.rs", "run_dir.rs", "birth.rs", "machine.rs", "bench.rs", "synthetic.rs", "crash_tests.rs"];
+    let free = ["inside.rs", "runs.rs", "birth.rs", "machine.rs", "bench.rs", "crash_tests.rs"];
     let tests = ["tests.rs", "testing.rs"];
     let ours = rust_sources().filter_map(|(path, text)| {
         let name = Path::new(&path).file_name()?.to_str()?;

@@ -1,6 +1,8 @@
 //! The binary `gradtop`: every command, and (as its own child) keeper, trainer and describing process.
 
 mod app;
+#[cfg(test)]
+mod bench_tests;
 mod builder;
 mod commands;
 mod config;

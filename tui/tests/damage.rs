@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use gradtop_store::synthetic;
+use gradtop_tests::synthetic;
 
 fn gradtop(runs: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_gradtop")).arg("--runs").arg(runs).args(args).output().unwrap()

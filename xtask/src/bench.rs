@@ -66,18 +66,20 @@ fn monitor(workspace: &Workspace, parts: &[String]) -> Result<()> {
     if let Some(part) = parts.iter().find(|p| !MONITOR.contains(&p.as_str())) {
         bail!("`{part}` is no part of the benchmark `monitor`; there are: {}", MONITOR.join(", "));
     }
-    succeed(workspace.cargo().args(["build", "--release", "--workspace", "--bin", "gradtop"]))?;
-    let program = workspace.root.join("target/release/gradtop");
     if parts.is_empty() || parts.iter().any(|p| p == MONITOR[0]) {
-        succeed(Command::new(&program).args(["doctor", "--bench-monitor"]))?;
+        let mut draw = workspace.cargo();
+        draw.args(["test", "--release", "--workspace", "--bin", "gradtop", "--"]);
+        draw.args(["--exact", "bench_tests::opens_and_draws", "--nocapture"]);
+        succeed(draw.env("GRADTOP_BENCH", "1"))?;
     }
     let outside: Vec<&String> = parts.iter().filter(|p| *p != MONITOR[0]).collect();
     if !parts.is_empty() && outside.is_empty() {
         return Ok(());
     }
+    succeed(workspace.cargo().args(["build", "--release", "--workspace", "--bin", "gradtop"]))?;
     let mut bench = workspace.cargo();
     bench.args(["bench", "--workspace", "--bench", "monitor", "--"]).args(outside);
-    succeed(bench.env("GRADTOP_BENCH_PROGRAM", &program))
+    succeed(bench.env("GRADTOP_BENCH_PROGRAM", workspace.root.join("target/release/gradtop")))
 }
 
 /// The other side of the comparison is a whole `PyTorch`, which the set-up does not bring.

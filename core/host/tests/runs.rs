@@ -222,7 +222,7 @@ fn a_killed_trainer_is_a_crash_and_its_run_goes_on_from_the_checkpoint() {
 #[test]
 fn rows_that_an_ended_run_left_in_its_journal_are_sealed() {
     let temp = tempfile::tempdir().unwrap();
-    let mut live = gradtop_store::synthetic::LiveRun::start(temp.path(), "left", 100).unwrap();
+    let mut live = gradtop_tests::synthetic::LiveRun::start(temp.path(), "left", 100).unwrap();
     (0..100).for_each(|step| live.step(step));
     let run = live.dir().clone();
     drop(live);

@@ -5,7 +5,8 @@
 use std::path::Path;
 use std::time::Instant;
 
-use gradtop_store::{Goal, find_run, summarize, synthetic};
+use gradtop_store::{Goal, find_run, summarize};
+use gradtop_tests::synthetic;
 
 const POINTS: u64 = 100_000_000;
 

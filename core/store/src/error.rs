@@ -154,6 +154,11 @@ impl StoreError {
         matches!(self, Self::Damaged { .. } | Self::Format { .. })
     }
 
+    /// Whether a file is not there, or no longer: sealed or merged between listing and opening.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     /// The file that is damaged.
     pub(crate) fn damaged_file(&self) -> Option<&Path> {
         match self {
@@ -184,6 +189,22 @@ fn counted(rows: u64, table_rows: u64) -> String {
     }
 }
 
+/// Something else than a regular file lies where a run has one: damage, wherever it is met.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NoFile(&'static str);
+
+impl NoFile {
+    pub(crate) fn error(what: &'static str) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidInput, Self(what))
+    }
+
+    /// What is there, if an error says that it is no file.
+    fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
 /// A result of this crate.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
@@ -194,7 +215,7 @@ pub(crate) trait IoContext<T> {
 
 impl<T> IoContext<T> for io::Result<T> {
     fn at(self, what: &'static str, path: &Path) -> Result<T> {
-        self.map_err(|source| match crate::folder::inside::NoFile::of(&source) {
+        self.map_err(|source| match NoFile::of(&source) {
             Some(what) => StoreError::Damaged { path: path.to_owned(), message: what.to_string() },
             None => StoreError::Io { what, path: path.to_owned(), source },
         })

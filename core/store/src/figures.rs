@@ -10,6 +10,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::folder::inside;
 use crate::folder::manifest::MetricInfo;
 use crate::folder::run_dir::RunDir;
 
@@ -375,7 +376,7 @@ pub(crate) fn add(run: &RunDir, new: FigureFile) -> Result<()> {
     merge(&mut file, new);
     let path = run.figures();
     let text = toml::to_string(&file).format_at("encode", &path)?;
-    crate::folder::inside::replace(run, &path, text.as_bytes(), false).at("write", &path)
+    inside::replace(run, &path, text.as_bytes(), false).at("write", &path)
 }
 
 /// Adds `new` figures to `file`; one of the same id takes the old one's place.
@@ -397,11 +398,8 @@ pub fn read(run: &RunDir) -> Result<Vec<Figure>> {
 
 fn read_file(run: &RunDir) -> Result<FigureFile> {
     let path = run.figures();
-    let text = match crate::folder::inside::read_text(run, &path, crate::folder::inside::TEXT_LIMIT) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(FigureFile::default()),
-        Err(e) => return Err(e).at("read", &path),
-    };
+    let text = inside::if_there(inside::read_text(run, &path, inside::TEXT_LIMIT)).at("read", &path)?;
+    let Some(text) = text else { return Ok(FigureFile::default()) };
     parse(&text).map_err(|e| StoreError::Damaged { path, message: e.to_string() })
 }
 

@@ -13,8 +13,8 @@ mod log;
 mod read;
 mod schema;
 mod sealed;
+mod stages;
 mod suggest;
-pub mod synthetic;
 
 pub use error::{Result, StoreError};
 pub use folder::birth::{Birth, create_run, remove_unfinished};
@@ -32,28 +32,29 @@ pub use folder::manifest::{
     ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Versions, read_manifest,
 };
 pub use folder::reserve::{give_up_reserve, keep_reserve};
-pub use folder::run_dir::{
-    RunDir, create_shared, find_folder, find_run, list_experiments, list_runs, list_runs_checked,
-    new_run_name, runs_dir, validate_name,
-};
+pub use folder::run_dir::RunDir;
 pub use folder::run_table::{write_params_table, write_run_table};
+pub use folder::runs::{
+    create_shared, find_folder, find_run, list_experiments, list_runs, list_runs_checked, new_run_name,
+    runs_dir, validate_name,
+};
 pub use folder::settle::settle;
 pub use folder::status::{Ending, HeadlineValue, State, Status, Waiting, read_status, write_status};
 pub use folder::temporary::tmp_beside;
 pub use folder::view::{HEARTBEAT, Life, Suspended, View, has_journal, view};
 pub use log::check::{Checked, Content, check};
-pub use log::checkpoint::{Checkpoint, checkpoints, prepare_resume};
+pub use log::checkpoint::{Checkpoint, checkpoints};
 pub use log::recorder::{Recorder, RecorderOptions, RecorderStats, Trouble};
 pub use log::recover::{Recovery, recover};
+pub use log::resume::prepare_resume;
 pub use log::series::SeriesKey;
 pub use read::headline::{Headline, HeadlineLine, headlines, split_rank};
 pub use read::outline::{Outline, PageSummary, outline};
 pub use read::series_data::{SeriesData, read_series, read_series_around_damage, series_keys};
 pub use read::summary::{Point, SeriesSummary, summarize};
-pub use read::table::{
-    ColumnData, Table, TableColumn, read_table, read_table_last, read_table_rows, table_names,
-};
+pub use read::table::{Table, read_table, read_table_last, read_table_rows, table_names};
 pub use read::tailer::{Row, Slice, Tailer};
 pub use schema::{MAX_SERIES, SCHEMA};
 pub use sealed::decode::decoding;
+pub use sealed::table::{ColumnData, TableColumn};
 pub use suggest::{near, suggest};

@@ -7,7 +7,7 @@ use gradtop_host::{device, libtorch};
 use gradtop_store::{Checked, Content};
 use serde_json::json;
 
-use super::{Context, bench_monitor};
+use super::Context;
 use crate::print::terminal::Colours;
 use crate::print::{self, clean};
 use gradtop_chart::cells::grid::Ink;
@@ -25,12 +25,6 @@ pub(crate) struct Args {
     /// Measure how fast this machine logs: 1,000,000 points
     #[arg(long)]
     bench_logging: bool,
-    /// Measure how fast this machine opens and draws runs of up to 10,000,000 points
-    #[arg(long)]
-    bench_monitor: bool,
-    /// Make a run of so many points, for measurements
-    #[arg(long, value_name = "POINTS", hide = true)]
-    bench_make: Option<u64>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -68,14 +62,6 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     }
     if args.bench_logging {
         return bench(context, args.json);
-    }
-    if let Some(points) = args.bench_make {
-        bench_monitor::make(&context.runs()?, points)?;
-        return Ok(0);
-    }
-    if args.bench_monitor {
-        let runs = context.runs()?;
-        return in_folder(&runs, |dir| bench_monitor::run(dir, args.json)).map(|()| 0);
     }
     let mut findings = vec![of_libtorch(), of_gpus(), of_terminal()];
     findings.extend(of_plugins());

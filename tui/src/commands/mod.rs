@@ -1,6 +1,5 @@
 //! The commands, one module each, and what they share.
 
-mod bench_monitor;
 pub(crate) mod cli;
 pub(crate) mod compare;
 pub(crate) mod completions;

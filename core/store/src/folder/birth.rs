@@ -9,8 +9,9 @@ use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
 use crate::folder::inside;
 use crate::folder::lock::{RunLock, is_locked};
 use crate::folder::manifest::Manifest;
-use crate::folder::run_dir::{RunDir, create_shared, new_run_name, validate_name};
+use crate::folder::run_dir::RunDir;
 use crate::folder::run_table::{write_params_table, write_run_table};
+use crate::folder::runs::{create_shared, new_run_name, validate_name};
 use crate::folder::status::read_status;
 use crate::folder::temporary::{TMP, tmp_beside};
 

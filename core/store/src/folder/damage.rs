@@ -34,11 +34,8 @@ struct Line<'a> {
 /// What was found damaged so far by whoever seals, merges and recovers. A line that cannot be understood is left out.
 pub fn known_damage(run: &RunDir) -> Result<Vec<Damage>> {
     let path = run.damage();
-    let text = match inside::read(run, &path, inside::TEXT_LIMIT) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(e).at("read", &path),
-    };
+    let text = inside::if_there(inside::read(run, &path, inside::TEXT_LIMIT)).at("read", &path)?;
+    let text = text.unwrap_or_default();
     Ok(text.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 

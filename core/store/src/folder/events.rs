@@ -1,7 +1,7 @@
 //! `events.jsonl`: what happened to a run, one JSON object a line, only ever appended to.
 
 use std::io::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use crate::error::{FormatContext as _, IoContext as _, Result};
 use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
 use crate::folder::status::State;
+use crate::log::parallel::lock;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -139,13 +140,13 @@ impl EventLog {
     /// Appends an event after all those that wait. If that fails, it waits too.
     pub fn append(&self, event: &Event) -> Result<()> {
         let line = encode(&self.run, event)?;
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).extend(line);
+        lock(&self.waiting).extend(line);
         self.flush()
     }
 
     /// The lines that wait, at most so many bytes of them, for another process to write.
     pub fn hand_over(&self, most: usize) -> String {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = lock(&self.waiting);
         let lines = waiting.split_inclusive(|b| *b == b'\n');
         let mut size = 0;
         let fits = lines.take_while(|line| {
@@ -157,12 +158,12 @@ impl EventLog {
 
     /// Takes over lines that another process could not write.
     pub fn take_over(&self, lines: &str) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(lines.as_bytes());
+        lock(&self.waiting).extend_from_slice(lines.as_bytes());
     }
 
     /// Writes what waits.
     pub fn flush(&self) -> Result<()> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = lock(&self.waiting);
         if !waiting.is_empty() {
             append(&self.run, &waiting)?;
             waiting.clear();
@@ -175,11 +176,8 @@ impl EventLog {
 /// A line without its end is one still being written, and left out.
 pub fn read_events(run: &RunDir) -> Result<Vec<EventLine>> {
     let path = run.events();
-    let (bytes, before) = match inside::read_end(run, &path, LIMIT) {
-        Ok(end) => end,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(e).at("read", &path),
-    };
+    let end = inside::if_there(inside::read_end(run, &path, LIMIT)).at("read", &path)?;
+    let Some((bytes, before)) = end else { return Ok(Vec::new()) };
     // Cut somewhere in a line, most likely: that one goes too.
     let start =
         if before == 0 { 0 } else { bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |n| n + 1) };

@@ -18,6 +18,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use crate::error::NoFile;
 use crate::folder::run_dir::RunDir;
 use crate::folder::temporary::tmp_beside;
 
@@ -36,19 +37,11 @@ const PRIVATE_MODE: Mode = Mode::from_raw_mode(0o600);
 const PUBLIC_MODE: Mode = Mode::from_raw_mode(0o644);
 const DIR_MODE: Mode = Mode::from_raw_mode(0o777);
 
-/// Something else than a regular file lies where a run has one: damage, wherever it is met.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct NoFile(&'static str);
-
-impl NoFile {
-    fn error(what: &'static str) -> io::Error {
-        io::Error::new(io::ErrorKind::InvalidInput, Self(what))
-    }
-
-    /// What is there, if an error says that it is no file.
-    pub(crate) fn of(error: &io::Error) -> Option<&Self> {
-        error.get_ref()?.downcast_ref()
+/// What an operation gave; `None` if there is no such file or folder.
+pub fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        result => result.map(Some),
     }
 }
 
@@ -173,7 +166,7 @@ pub fn rename_new(run: &RunDir, from: &Path, to: &Path) -> io::Result<()> {
 /// Exchanges two folders in one step. `false`: this file system cannot.
 pub fn exchange(run: &RunDir, a: &Path, b: &Path) -> io::Result<bool> {
     #[cfg(test)]
-    if crate::folder::temporary::hook::no_exchange() {
+    if crate::stages::hook::no_exchange() {
         return Ok(false);
     }
     let ((a_dir, a), (b_dir, b)) = (parent(run, a)?, parent(run, b)?);
@@ -213,19 +206,13 @@ pub fn create_dir_all(run: &RunDir, path: &Path) -> io::Result<()> {
 /// Removes a file, or a link itself; `false` if it is already gone.
 pub fn remove_file(run: &RunDir, path: &Path) -> io::Result<bool> {
     let removed = parent(run, path).and_then(|(dir, name)| Ok(unlinkat(dir, name, AtFlags::empty())?));
-    gone_is_fine(removed)
+    if_there(removed).map(|removed| removed.is_some())
 }
 
 /// Removes a folder and everything in it, or a link itself; `false` if it is already gone.
 pub fn remove_dir(run: &RunDir, path: &Path) -> io::Result<bool> {
-    gone_is_fine(parent(run, path).and_then(|(dir, name)| remove_tree(&dir, Path::new(name))))
-}
-
-fn gone_is_fine(removed: io::Result<()>) -> io::Result<bool> {
-    match removed {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
-        removed => removed.map(|()| true),
-    }
+    let removed = parent(run, path).and_then(|(dir, name)| remove_tree(&dir, Path::new(name)));
+    if_there(removed).map(|removed| removed.is_some())
 }
 
 /// Removes `name` in `dir` and all that is below it. No link is followed.
@@ -249,10 +236,7 @@ pub fn sync_dir(run: &RunDir, path: &Path) -> io::Result<()> {
 
 /// Names in a folder, in no order; none if it is not there.
 pub fn names(run: &RunDir, path: &Path) -> io::Result<Vec<OsString>> {
-    match open_dir(run, path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        dir => names_in(&dir?),
-    }
+    if_there(open_dir(run, path))?.map_or_else(|| Ok(Vec::new()), |dir| names_in(&dir))
 }
 
 fn names_in(dir: &OwnedFd) -> io::Result<Vec<OsString>> {

@@ -246,11 +246,7 @@ pub(crate) fn last_holder(run: &RunDir) -> Option<Holder> {
 /// Whether anyone holds the run's lock. Opens the file for reading only, so it works in folders of others.
 pub fn is_locked(run: &RunDir) -> Result<bool> {
     let path = run.lock();
-    let file = match inside::open(run, &path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-        Err(e) => return Err(e).at("open", &path),
-    };
+    let Some(file) = inside::if_there(inside::open(run, &path)).at("open", &path)? else { return Ok(false) };
     if last_holder(run).is_some_and(|holder| holder.ofd)
         && let Some(locked) = is_ofd_locked(&file).at("probe", &path)?
     {

@@ -14,6 +14,7 @@ pub(crate) mod manifest;
 pub(crate) mod reserve;
 pub(crate) mod run_dir;
 pub(crate) mod run_table;
+pub(crate) mod runs;
 pub(crate) mod serde_float;
 pub(crate) mod settle;
 pub(crate) mod status;

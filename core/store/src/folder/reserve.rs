@@ -1,12 +1,11 @@
 //! Room kept for the last words: a file whose blocks a status takes over when the disk is full.
 
 use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
-use crate::folder::status::Status;
 
 /// Bytes kept.
 const KEPT: usize = 64 << 10;
@@ -39,24 +38,21 @@ pub fn give_up_reserve(run: &RunDir) {
     }
 }
 
-/// Writes a status over the reserve, and lets the two change places: no step needs a new block.
-pub(crate) fn replace_status(run: &RunDir, status: &Status) -> Result<()> {
-    let (path, target) = (path(run), run.status());
+/// Writes the first of some texts that has room over the reserve, and lets it change places with `target`: no step needs a new
+/// block.
+pub(crate) fn replace(run: &RunDir, target: &Path, texts: &[Vec<u8>]) -> Result<()> {
+    let path = path(run);
     let len = inside::entry(run, &path).at("look at", &path)?.len;
     let file = inside::edit(run, &path).at("open", &path)?;
     let room = usize::try_from(len.next_multiple_of(BLOCK)).unwrap_or(KEPT);
-    let mut text = serde_json::to_vec(status).format_at("encode", &path)?;
-    if text.len() > room {
-        let short = Status { headline: Vec::new(), ..status.clone() };
-        text = serde_json::to_vec(&short).format_at("encode", &path)?;
-    }
-    if text.len() > room {
+    let Some(text) = texts.iter().find(|text| text.len() <= room) else {
         return Err(StoreError::Damaged { path, message: "it is too short".to_owned() });
-    }
+    };
+    let mut text = text.clone();
     text.resize(text.len().max(len as usize), b' ');
     file.write_all_at(&text, 0).at("write", &path)?;
-    if !inside::exchange(run, &path, &target).at("exchange", &path)? {
-        inside::rename(run, &path, &target).at("replace", &target)?;
+    if !inside::exchange(run, &path, target).at("exchange", &path)? {
+        inside::rename(run, &path, target).at("replace", target)?;
     }
     Ok(())
 }

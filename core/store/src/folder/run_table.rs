@@ -20,7 +20,7 @@ use crate::log::part::{list_parts, part_name};
 use crate::log::series::SeriesKey;
 use crate::read::headline::split_rank;
 use crate::read::summary::{SeriesSummary, summarize};
-use crate::read::table::{PARAMS_TABLE, RUN_TABLE, existing_schema, write_part};
+use crate::sealed::table::{PARAMS_TABLE, RUN_TABLE, existing_schema, write_part};
 
 /// Schema metadata that tells gradtop's own table `params` from one of that name that an experiment logs.
 const OWN: (&str, &str) = ("gradtop.table", "params");

@@ -225,9 +225,17 @@ pub fn write_status(run: &RunDir, status: &Status) -> Result<()> {
     match inside::replace(run, &path, &text, status.state.is_final() || status.outcome.is_some())
         .at("write", &path)
     {
-        Err(e) if e.patience().is_some() => reserve::replace_status(run, status).map_err(|_| e),
+        Err(e) if e.patience().is_some() => write_over_reserve(run, status).map_err(|_| e),
         r => r,
     }
+}
+
+/// Without the values of overviews where all of it has no room.
+fn write_over_reserve(run: &RunDir, status: &Status) -> Result<()> {
+    let path = run.status();
+    let short = Status { headline: Vec::new(), ..status.clone() };
+    let encode = |status| serde_json::to_vec(status).format_at("encode", &path);
+    reserve::replace(run, &path, &[encode(status)?, encode(&short)?])
 }
 
 /// Reads the run's status as it was last written.

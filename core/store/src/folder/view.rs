@@ -207,9 +207,7 @@ fn in_words(pid: u32) -> String {
 /// A run without a status is queued.
 fn read_or_queued(run: &RunDir) -> Result<Status> {
     match read_status(run) {
-        Err(crate::error::StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            Ok(Status { schema: crate::schema::SCHEMA, ..Status::default() })
-        }
+        Err(e) if e.is_gone() => Ok(Status { schema: crate::schema::SCHEMA, ..Status::default() }),
         // A power cut may leave it empty or torn: the events say how far it had come.
         Err(e) if e.is_damage() => Ok(from_events(run, &e)),
         r => r,

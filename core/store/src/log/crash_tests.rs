@@ -10,14 +10,14 @@ use std::rc::Rc;
 
 use tempfile::TempDir;
 
-use crate::folder::temporary::hook;
 use crate::log::merge::{Metrics, Policy, merge};
 use crate::log::part::segment_name;
 use crate::log::rows::Rows;
 use crate::log::series::KeyTable;
-use crate::read::table::{TableParts, check, to_batch, write_part};
 use crate::sealed::file::Sealed;
-use crate::sealed::metrics::PartReader;
+use crate::sealed::reader::PartReader;
+use crate::sealed::table::{TableParts, check, to_batch, write_part};
+use crate::stages::hook;
 use crate::{
     ColumnData, Recorder, RecorderOptions, RunDir, RunLock, SeriesKey, TableColumn, prepare_resume,
     read_series, read_table, recover,

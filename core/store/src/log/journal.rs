@@ -218,11 +218,8 @@ fn digits(bytes: &[u8], message: &Message<'_>) -> Option<usize> {
 
 /// Puts a segment on the disk; no error if it was sealed meanwhile.
 pub(crate) fn sync(run: &RunDir, path: &Path) -> Result<()> {
-    match inside::open(run, path) {
-        Ok(file) => file.sync_all().at("sync", path),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(e).at("open", path),
-    }
+    let file = inside::if_there(inside::open(run, path)).at("open", path)?;
+    file.map_or(Ok(()), |file| file.sync_all().at("sync", path))
 }
 
 /// Reads one segment as far as it is whole, and further once it has grown.

@@ -15,9 +15,10 @@ use crate::error::{FormatContext as _, IoContext as _, Result};
 use crate::folder::damage::tell;
 use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
-use crate::folder::temporary::{self, TMP, stage};
+use crate::folder::temporary::{TMP, tmp_beside};
 use crate::log::part::{Part, list_parts, part_name};
 use crate::sealed::file::Sealed;
+use crate::stages::stage;
 
 /// When and how far to merge.
 #[derive(Debug, Clone)]
@@ -197,7 +198,7 @@ fn exchange(run: &RunDir, dir: &Path, staging: &Path, parts: &[Part], groups: &[
 
 /// Puts one merged file in the place of the parts it covers, by way of the list.
 fn replace_by_list(run: &RunDir, dir: &Path, name: &str, out: &Path, parts: &[Part]) -> Result<()> {
-    let tmp = temporary::tmp_beside(&dir.join(name));
+    let tmp = tmp_beside(&dir.join(name));
     inside::rename(run, out, &tmp).at("move", out)?;
     let file_name = |p: &Path| p.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let list = List {
@@ -223,11 +224,8 @@ pub(crate) fn list_pending(run: &RunDir, dir: &Path) -> bool {
 /// Finishes what a list began. Nothing to do without one.
 pub(crate) fn obey_list(run: &RunDir, dir: &Path) -> Result<()> {
     let path = dir.join(LIST);
-    let text = match inside::read(run, &path, inside::TEXT_LIMIT) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(e).at("read", &path),
-    };
+    let text = inside::if_there(inside::read(run, &path, inside::TEXT_LIMIT)).at("read", &path)?;
+    let Some(text) = text else { return Ok(()) };
     let list: List = serde_json::from_slice(&text).format_at("understand", &path)?;
     crate::folder::manifest::check_schema(list.schema, &path)?;
     let (merged, name) = (dir.join(&list.merged), dir.join(&list.name));
@@ -252,7 +250,7 @@ impl PartKind for Metrics {
         let mut table = crate::log::series::KeyTable::default();
         let mut rows = crate::log::rows::Rows::default();
         for part in parts {
-            let mut reader = crate::sealed::metrics::PartReader::new(part)?;
+            let mut reader = crate::sealed::reader::PartReader::new(part)?;
             while let Some(batch) = reader.next(&mut table)? {
                 rows.append(&batch);
             }

@@ -12,6 +12,7 @@ pub(crate) mod part;
 pub(crate) mod patience;
 pub(crate) mod recorder;
 pub(crate) mod recover;
+pub(crate) mod resume;
 pub(crate) mod rows;
 pub(crate) mod seal;
 pub(crate) mod series;

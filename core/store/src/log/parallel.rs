@@ -1,18 +1,23 @@
-//! Work shared by two threads: sealing has a second core to itself when training has just ended.
+//! Work shared by threads.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A lock stays usable after a panic elsewhere: what it guards is consistent between statements.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Does each job, the last one first, and gives the results in the order of the jobs. A second thread helps, if there can
-/// be one.
+/// be one: sealing has a second core to itself when training has just ended.
 pub(crate) fn each<J: Send, R: Send>(jobs: Vec<J>, work: impl Fn(J) -> R + Sync) -> Vec<R> {
     let count = jobs.len();
     let jobs = Mutex::new(jobs.into_iter().enumerate().collect::<Vec<_>>());
     let done: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(count));
-    let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let next = || lock(&jobs).pop();
     let take_part = || {
         while let Some((n, job)) = next() {
             let result = work(job);
-            done.lock().unwrap_or_else(PoisonError::into_inner).push((n, result));
+            lock(&done).push((n, result));
         }
     };
     std::thread::scope(|scope| {

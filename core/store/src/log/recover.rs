@@ -12,8 +12,8 @@ use crate::log::merge::{Metrics, Policy, merge, obey_list, remove_tmp};
 use crate::log::part::{list_parts, list_segments, names};
 use crate::log::seal::{remove_sealed, seal_from_journal};
 use crate::log::series::SeriesFile;
-use crate::read::table::TableParts;
 use crate::sealed::file::Sealed;
+use crate::sealed::table::TableParts;
 
 /// What recovery did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -109,11 +109,8 @@ pub(crate) fn whole_series(run: &RunDir) -> Result<SeriesFile> {
 /// Cuts a torn last line off `events.jsonl`. Returns the bytes cut.
 fn whole_events(run: &RunDir) -> Result<u64> {
     let path = run.events();
-    let (bytes, before) = match inside::read_end(run, &path, inside::TEXT_LIMIT) {
-        Ok(end) => end,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(0),
-        Err(e) => return Err(e).at("read", &path),
-    };
+    let end = inside::if_there(inside::read_end(run, &path, inside::TEXT_LIMIT)).at("read", &path)?;
+    let Some((bytes, before)) = end else { return Ok(0) };
     let whole = match bytes.iter().rposition(|b| *b == b'\n') {
         Some(last) => last + 1,
         // No line is that long: it is none of ours, and stays.
@@ -125,8 +122,5 @@ fn whole_events(run: &RunDir) -> Result<u64> {
 }
 
 fn cut(run: &RunDir, path: &Path, len: u64) -> Result<()> {
-    match inside::cut(run, path, len) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        done => done.at("cut", path),
-    }
+    inside::if_there(inside::cut(run, path, len)).at("cut", path).map(drop)
 }

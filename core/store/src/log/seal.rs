@@ -4,12 +4,13 @@ use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::damage::set_aside;
 use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
-use crate::folder::temporary::{self, stage};
+use crate::folder::temporary::tmp_beside;
 use crate::log::journal::JournalReader;
 use crate::log::part::{part_name, segment_name};
 use crate::log::rows::Rows;
 use crate::log::series::KeyTable;
 use crate::sealed::metrics::write_part;
+use crate::stages::stage;
 
 /// Writes a segment's rows as a part, then deletes its journal. At any kill the rows are in the journal, or in the part, or
 /// in both with the same number, where the part wins.
@@ -25,7 +26,7 @@ fn write(run: &RunDir, segment: u32, rows: &Rows, table: &KeyTable) -> Result<()
         return Ok(());
     }
     let path = dir.join(part_name(segment, segment));
-    let tmp = temporary::tmp_beside(&path);
+    let tmp = tmp_beside(&path);
     stage("seal: begin");
     let written = write_part(run, &tmp, sort(rows, table), table);
     stage("seal: written");

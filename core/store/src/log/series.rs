@@ -170,16 +170,14 @@ impl SeriesFile {
             return Ok(());
         }
         let path = &run.series();
-        let file = match inside::open(run, path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(e) => match Err::<(), _>(e).at("open", path) {
-                Err(e) if e.is_damage() => {
-                    self.wrong = Some(e.what());
-                    return Ok(());
-                }
-                error => return error,
-            },
+        let file = match inside::if_there(inside::open(run, path)).at("open", path) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(()),
+            Err(e) if e.is_damage() => {
+                self.wrong = Some(e.what());
+                return Ok(());
+            }
+            Err(e) => return Err(e),
         };
         let mut bytes = vec![0; CHUNK];
         while self.wrong.is_none() {

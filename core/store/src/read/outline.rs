@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::{Result, StoreError};
+use crate::error::Result;
 use crate::folder::run_dir::RunDir;
 use crate::log::part::list_parts;
 use crate::log::series::SeriesKey;
@@ -40,10 +40,8 @@ pub fn outline(run: &RunDir, filter: impl Fn(&SeriesKey) -> bool) -> Result<Vec<
     let mut found: BTreeMap<SeriesKey, Outline> = BTreeMap::new();
     for part in list_parts(run, &run.metrics())? {
         let part = match Sealed::open(run, &part.path) {
-            // Merged since; the rows will be read anyway.
-            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => continue,
-            // Whoever reads the rows is told.
-            Err(e) if e.is_damage() => continue,
+            // Of rows merged since there are others; whoever reads those of a damaged part is told.
+            Err(e) if e.is_gone() || e.is_damage() => continue,
             part => part?,
         };
         for page in pages(&part).unwrap_or_default() {

@@ -15,7 +15,7 @@ use crate::log::part::{list_parts, list_segments};
 use crate::log::rows::Rows;
 use crate::log::series::{KeyTable, SeriesFile, SeriesKey};
 use crate::sealed::file::Sealed;
-use crate::sealed::metrics::PartReader;
+use crate::sealed::reader::PartReader;
 
 /// All rows of one series, in the order logged. Steps may repeat or go back.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,8 +65,7 @@ impl Snapshot {
     pub(crate) fn open(run: &RunDir) -> Result<Self> {
         for retry in 0.. {
             match Self::try_open(run) {
-                Err(StoreError::Io { source, .. })
-                    if source.kind() == std::io::ErrorKind::NotFound && retry < RETRIES => {}
+                Err(e) if e.is_gone() && retry < RETRIES => {}
                 Ok(None) if retry < RETRIES => std::thread::sleep(Duration::from_millis(5)),
                 Ok(None) => break,
                 Ok(Some(snapshot)) => return Ok(snapshot),

@@ -11,8 +11,8 @@ use crate::log::rows::Rows;
 use crate::log::series::{KeyTable, SeriesKey};
 use crate::read::series_data::{Snapshot, Source, scan_journal, series_file};
 use crate::sealed::file::Sealed;
-use crate::sealed::metrics::{PartReader, owned};
 use crate::sealed::pages::pages;
+use crate::sealed::reader::{PartReader, owned};
 
 /// One row of a series.
 #[derive(Debug, Clone, Copy, PartialEq)]

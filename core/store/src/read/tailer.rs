@@ -13,7 +13,7 @@ use crate::log::part::{list_parts, list_segments, names};
 use crate::log::rows::Rows;
 use crate::log::series::{KeyTable, SeriesFile, SeriesKey};
 use crate::sealed::file::Sealed;
-use crate::sealed::metrics::PartReader;
+use crate::sealed::reader::PartReader;
 
 /// A point, as followed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -390,7 +390,7 @@ impl Tailer {
         for _ in 0..100 {
             match self.try_next_source() {
                 // Sealed or merged between listing and opening.
-                Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+                Err(e) if e.is_gone() => {}
                 r => return r,
             }
         }

@@ -4,4 +4,7 @@ pub(crate) mod decode;
 pub(crate) mod file;
 pub(crate) mod metrics;
 pub(crate) mod pages;
+pub(crate) mod properties;
+pub(crate) mod reader;
+pub(crate) mod table;
 pub(crate) mod thrift;

@@ -11,8 +11,9 @@ use arrow_array::{
 };
 use gradtop_store::{
     Goal, Recorder, RecorderOptions, RunDir, RunLock, SeriesKey, Tailer, outline, read_series, recover,
-    summarize, synthetic,
+    summarize,
 };
+use gradtop_tests::synthetic;
 use parquet::arrow::ArrowWriter;
 
 use crate::common::{parts, series, small};

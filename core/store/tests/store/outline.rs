@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use gradtop_store::{SeriesKey, outline, read_series, synthetic};
+use gradtop_store::{SeriesKey, outline, read_series};
+use gradtop_tests::synthetic;
 
 #[test]
 fn an_outline_is_what_the_rows_are() {

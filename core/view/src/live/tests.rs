@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gradtop_store::synthetic::{self, LiveRun, metric};
 use gradtop_store::{Recorder, RecorderOptions, RunDir, RunLock, read_series};
+use gradtop_tests::synthetic::{self, LiveRun, metric};
 
 use super::engine::Runs;
 use super::{RunData, SeriesFilter, WatchRequest, Window, XKind};

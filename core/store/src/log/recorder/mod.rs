@@ -5,16 +5,16 @@
 
 mod hot;
 mod sealer;
+mod shared;
 mod tables;
 mod trouble;
 mod writer;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -22,47 +22,20 @@ use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
 use crate::log::checkpoint::{Record, begin, commit};
+use crate::log::parallel::lock;
 use crate::log::part::{list_parts, list_segments, names};
 use crate::log::recover::whole_series;
-use crate::log::series::{KeyTable, SeriesKey};
-use crate::read::table::TableColumn;
+use crate::log::series::SeriesKey;
 use crate::sealed::file::Sealed;
+use crate::sealed::table::TableColumn;
 
 use hot::{Command, Hot};
+pub use shared::RecorderOptions;
+use shared::{Clock, Pending, Shared};
 use tables::Tables;
 pub use trouble::Trouble;
 use trouble::{Troubles, Who};
 use writer::Writer;
-
-/// How a [`Recorder`] works; the defaults are what runs use.
-#[derive(Debug, Clone)]
-pub struct RecorderOptions {
-    /// A journal write at most this long after its oldest row.
-    pub flush_after: Duration,
-    /// Rows that make a segment full.
-    pub seal_rows: usize,
-    /// A segment is sealed at a quarter of the recorder's age, but not before the first of these, nor after the second.
-    pub seal_age: (Duration, Duration),
-    /// Parts that are merged into one.
-    pub merge_parts: usize,
-    /// Rows in memory beyond which logging waits for the disk.
-    pub max_behind: usize,
-    /// How long errors of the disk are borne that have a limit, see [`StoreError::patience`].
-    pub patience: Duration,
-}
-
-impl Default for RecorderOptions {
-    fn default() -> Self {
-        Self {
-            flush_after: Duration::from_millis(100),
-            seal_rows: 1_000_000,
-            seal_age: (Duration::from_secs(2), Duration::from_mins(1)),
-            merge_parts: 32,
-            max_behind: 4_000_000,
-            patience: crate::log::patience::LIMITED,
-        }
-    }
-}
 
 /// What a [`Recorder`] has done.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -86,60 +59,6 @@ pub struct Recorder(Arc<Inner>);
 impl std::fmt::Debug for Recorder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Recorder").field("run", &self.0.shared.run).finish_non_exhaustive()
-    }
-}
-
-/// What the recorder's threads share.
-struct Shared {
-    run: RunDir,
-    options: RecorderOptions,
-    hot: Mutex<Hot>,
-    /// Points that were sealed before.
-    sealed: u64,
-    /// Wakes the writer.
-    work: Condvar,
-    /// Wakes a training thread that waits for the disk.
-    room: Condvar,
-    series: Mutex<KeyTable>,
-    troubles: Troubles,
-    /// Where the checkpoint being saved will stand.
-    pending: Mutex<Pending>,
-    clock: Clock,
-}
-
-/// Borders that no merged part may span although no checkpoint has them yet.
-#[derive(Default)]
-struct Pending {
-    segment: Option<u32>,
-    tables: BTreeMap<String, u32>,
-}
-
-impl Shared {
-    fn hot(&self) -> MutexGuard<'_, Hot> {
-        lock(&self.hot)
-    }
-}
-
-/// A lock stays usable after a panic elsewhere: what it guards is consistent between statements.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Microseconds since 1970 that never go back, whatever the system's clock does.
-struct Clock {
-    start: Instant,
-    start_us: i64,
-}
-
-impl Clock {
-    /// A clock at the present, but after `last`.
-    fn after(last: i64) -> Self {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { start: Instant::now(), start_us: (now.as_micros() as i64).max(last.saturating_add(1)) }
-    }
-
-    fn now(&self) -> i64 {
-        self.start_us + self.start.elapsed().as_micros() as i64
     }
 }
 
@@ -417,7 +336,7 @@ fn last_segment(run: &RunDir) -> Result<(u32, i64)> {
         segment = segment.max(parts.last().map_or(0, |part| part.last));
         // One that is damaged is passed over: the clock has gone on since.
         let last = parts.iter().rev().find_map(|part| Sealed::open(run, &part.path).ok());
-        time = time.max(last.map_or(i64::MIN, |part| crate::sealed::metrics::last_time(&part)));
+        time = time.max(last.map_or(i64::MIN, |part| crate::sealed::reader::last_time(&part)));
     }
     for (number, _) in list_segments(run, &run.journal())? {
         segment = segment.max(number);

@@ -12,12 +12,14 @@ use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::inside;
 use crate::log::checkpoint::boundaries;
 use crate::log::merge::{Metrics, Policy, merge};
+use crate::log::parallel::lock;
 use crate::log::part::{list_parts, segment_name};
 use crate::log::rows::Rows;
 use crate::log::seal::{seal, seal_from_journal};
 use crate::log::series::KeyTable;
 
-use super::{Shared, Who, lock};
+use super::shared::Shared;
+use super::trouble::Who;
 
 /// Segments in memory at most; further ones are read back from their journals.
 const IN_MEMORY: usize = 3;

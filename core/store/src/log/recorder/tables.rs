@@ -13,12 +13,14 @@ use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::run_table::yield_params;
 use crate::log::checkpoint::table_boundaries;
 use crate::log::merge::{Policy, merge};
+use crate::log::parallel::lock;
 use crate::log::part::{list_parts, names};
-use crate::read::table::{
+use crate::sealed::table::{
     PARAMS_TABLE, TableColumn, TableParts, check, check_same, existing_schema, to_batch, write_part,
 };
 
-use super::{Shared, Who, lock};
+use super::shared::Shared;
+use super::trouble::Who;
 
 /// Bytes waiting to be written beyond which `log_table` waits.
 const MAX_WAITING: usize = 64 << 20;

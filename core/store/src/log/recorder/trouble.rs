@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::error::{Result, StoreError};
+use crate::log::parallel::lock;
 use crate::log::patience::LIMITED;
-
-use super::lock;
 
 /// Wait after a failed write.
 pub(super) const RETRY: Duration = Duration::from_millis(500);

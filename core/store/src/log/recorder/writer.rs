@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::inside;
 use crate::log::journal::{self, BATCH_ROWS, JournalWriter};
+use crate::log::parallel::lock;
 use crate::log::part::{list_segments, segment_name};
 use crate::log::rows::Rows;
 use crate::log::series::encode_line;
 
 use super::hot::{Chunk, Command};
 use super::sealer::{Sealer, Segment};
-use super::trouble::RETRY;
-use super::{Shared, Who, lock};
+use super::shared::Shared;
+use super::trouble::{RETRY, Who};
 
 /// Rows that are written without waiting for their time.
 const FLUSH_ROWS: usize = 1_024;

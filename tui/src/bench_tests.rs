@@ -1,15 +1,15 @@
-//! `gradtop doctor --bench-monitor`: how fast this machine opens and draws runs, without a terminal.
+//! How fast this machine opens and draws runs, without a terminal. A test, because what it measures is within the program.
 
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use gradtop_store::{RunDir, synthetic};
+use gradtop_store::RunDir;
+use gradtop_tests::synthetic;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget as _;
-use serde_json::json;
 
 use crate::app::theme::{Caps, Theme, ThemeName};
 use crate::print;
@@ -46,46 +46,36 @@ struct Measured {
     memory: u64,
 }
 
-/// Makes a run of so many points in a folder and ends: in a process of its own, so that its memory is not counted.
-pub(crate) fn make(runs: &Path, points: u64) -> Result<()> {
-    synthetic::finished(runs, &name(points), points)?;
-    Ok(())
-}
+/// Who has this in its environment makes a run, `POINTS FOLDER`: in a process of its own, so that its memory is not counted.
+const MAKE: &str = "GRADTOP_BENCH_MAKE";
 
-fn name(points: u64) -> String {
-    format!("points-{points}")
-}
-
-/// Measures and prints.
-pub(crate) fn run(runs: &Path, json: bool) -> Result<()> {
-    let mut all = Vec::new();
-    for points in SIZES {
-        let program = std::env::current_exe().context("cannot find this program")?;
-        let made = Command::new(program)
-            .args(["doctor", "--bench-make", &points.to_string()])
-            .arg("--runs")
-            .arg(runs)
-            .status()
-            .context("cannot start this program again")?;
-        ensure!(made.success(), "the run of {points} points could not be made");
-        let run = gradtop_store::find_run(runs, &name(points))?;
-        all.push(measure(&run, points)?);
+/// A small run once, as a test; all sizes and their figures for `cargo xtask bench monitor`.
+#[test]
+fn opens_and_draws() -> Result<()> {
+    if let Ok(asked) = std::env::var(MAKE) {
+        let (points, runs) = asked.split_once(' ').context("POINTS FOLDER")?;
+        synthetic::finished(Path::new(runs), &name(points.parse()?), points.parse()?)?;
+        return Ok(());
     }
-    if json {
-        let item = |m: &Measured| {
-            json!({
-                "points": m.points, "open_ms": ms(m.open), "exact_ms": ms(m.exact), "frame_ms": ms(m.frame),
-                "frame_unchanged_ms": ms(m.again), "frame_smoothed_ms": ms(m.smooth), "rss_bytes": m.memory,
-            })
-        };
-        return print::json(&all.iter().map(item).collect::<Vec<_>>());
+    let temp = tempfile::tempdir()?;
+    let theme = Theme::new(ThemeName::Dark, Caps { colours: Colours::True, glyphs: Glyphs::Braille });
+    if std::env::var_os("GRADTOP_BENCH").is_none() {
+        let run = synthetic::finished(temp.path(), "small", SIZES[0])?;
+        round(&run, SIZES[0], theme)?;
+        return Ok(());
     }
     print::line(&format!(
         "finished runs, {CHARTS} charts at {}x{}, least of {ROUNDS}",
         SCREEN.width, SCREEN.height
     ));
     print::line("    points   full frame   every row   12 charts   smoothed   unchanged   memory");
-    for m in &all {
+    for points in SIZES {
+        let made = Command::new(std::env::current_exe()?)
+            .args(["--exact", "bench_tests::opens_and_draws"])
+            .env(MAKE, format!("{points} {}", temp.path().display()))
+            .output()?;
+        ensure!(made.status.success(), "the run of {points} points could not be made");
+        let m = measure(&gradtop_store::find_run(temp.path(), &name(points))?, points, theme)?;
         print::line(&format!(
             "{:>10}   {:>7.1} ms  {:>7.1} ms  {:>6.2} ms  {:>6.2} ms   {:>6.2} ms   {}",
             number::count(m.points as f64),
@@ -100,12 +90,15 @@ pub(crate) fn run(runs: &Path, json: bool) -> Result<()> {
     Ok(())
 }
 
+fn name(points: u64) -> String {
+    format!("points-{points}")
+}
+
 fn ms(d: Duration) -> f64 {
     d.as_secs_f64() * 1e3
 }
 
-fn measure(run: &RunDir, points: u64) -> Result<Measured> {
-    let theme = Theme::new(ThemeName::Dark, Caps { colours: Colours::True, glyphs: Glyphs::Braille });
+fn measure(run: &RunDir, points: u64, theme: Theme) -> Result<Measured> {
     let mut least: Option<Measured> = None;
     for _ in 0..ROUNDS {
         let m = round(run, points, theme)?;

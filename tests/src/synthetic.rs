@@ -2,17 +2,12 @@
 
 use std::path::Path;
 
+use gradtop_store::{
+    Birth, ExperimentInfo, Goal, Manifest, MetricInfo, PluginInfo, Recorder, RecorderOptions, Result, RunDir,
+    RunLock, SCHEMA, SeriesKey, State, Status, Versions, boot_id, host_name, read_manifest, write_run_table,
+    write_status,
+};
 use jiff::Timestamp;
-
-use crate::error::Result;
-use crate::folder::birth::Birth;
-use crate::folder::machine::{boot_id, host_name};
-use crate::folder::manifest::{ExperimentInfo, Goal, Manifest, MetricInfo, PluginInfo, Versions};
-use crate::folder::run_dir::RunDir;
-use crate::folder::status::{State, Status, write_status};
-use crate::log::recorder::{Recorder, RecorderOptions};
-use crate::log::series::SeriesKey;
-use crate::{RunLock, SCHEMA, read_manifest, write_run_table};
 
 /// Metrics of a synthetic run.
 pub const METRICS: u32 = 20;

@@ -1,0 +1,233 @@
+//! The folder of runs: where it is, which runs it holds, and their names.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+
+use crate::error::{IoContext as _, Result, StoreError};
+use crate::folder::inside;
+use crate::folder::manifest::read_manifest;
+use crate::folder::run_dir::RunDir;
+use crate::suggest::near;
+
+/// The longest name of a run.
+const MAX_NAME: usize = 100;
+
+/// The folder of all runs: `explicit` (`--runs`), else `GRADTOP_RUNS`, else `runs/` of the enclosing gradtop checkout,
+/// else `$XDG_DATA_HOME/gradtop/runs`. It is not created.
+pub fn runs_dir(explicit: Option<&Path>) -> Result<PathBuf> {
+    if let Some(dir) = explicit {
+        return absolute(dir);
+    }
+    if let Some(dir) = std::env::var_os("GRADTOP_RUNS").filter(|v| !v.is_empty()) {
+        return absolute(Path::new(&dir));
+    }
+    if let Ok(cwd) = std::env::current_dir()
+        && let Some(root) = cwd.ancestors().find(|d| is_checkout(d))
+    {
+        return Ok(root.join("runs"));
+    }
+    let data = match std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|p| p.is_absolute()) {
+        Some(dir) => dir,
+        None => match std::env::var_os("HOME").map(PathBuf::from).filter(|p| p.is_absolute()) {
+            Some(home) => home.join(".local/share"),
+            None => return Err(StoreError::NoRunsDir),
+        },
+    };
+    Ok(data.join("gradtop/runs"))
+}
+
+fn absolute(dir: &Path) -> Result<PathBuf> {
+    std::path::absolute(dir).at("resolve", dir)
+}
+
+/// A checkout of gradtop itself, known by two files no other project has together.
+fn is_checkout(dir: &Path) -> bool {
+    dir.join("core/abi/include/gradtop.h").is_file() && dir.join("Cargo.toml").is_file()
+}
+
+/// Whether `name` may be the name of a run: a letter, then letters, digits, `.`, `_` or `-`, at most 100 in all, and not
+/// `last`.
+pub fn validate_name(name: &str) -> Result<()> {
+    let bad = |why| Err(StoreError::BadName { name: name.to_owned(), why });
+    if name == "last" {
+        return bad("`last` means the newest run");
+    }
+    if name.len() > MAX_NAME {
+        return bad("it is longer than 100 characters");
+    }
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return bad("it must begin with a letter");
+    }
+    if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) {
+        return bad("only letters, digits, '.', '_' and '-' may follow");
+    }
+    Ok(())
+}
+
+/// The next free name for a run of `experiment`, such as `curve-fit-7`.
+pub fn new_run_name(runs: &Path, experiment: &str) -> String {
+    let mut base: String = experiment
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' })
+        .take(MAX_NAME - 20)
+        .collect();
+    if !base.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        base.insert_str(0, "run-");
+    }
+    // A folder without a manifest takes its name all the same.
+    let used = folders(runs, &mut Vec::new())
+        .iter()
+        .filter_map(|r| r.name().strip_prefix(&base)?.strip_prefix('-')?.parse::<u64>().ok())
+        .max()
+        .unwrap_or(0);
+    format!("{base}-{}", used.saturating_add(1))
+}
+
+/// Makes a folder in the folder of runs, if it is not there. Where others may write to the folder of runs, they may write to
+/// the new one too: it gets the same group and the same mode.
+pub fn create_shared(runs: &Path, dir: &Path) -> Result<()> {
+    match fs::create_dir(dir) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+        made => made.at("create", dir)?,
+    }
+    let above = fs::metadata(runs).at("look at", runs)?;
+    if above.mode() & 0o022 != 0 {
+        // Only a member of the group may; the mode is worth setting all the same.
+        chown(dir, None, Some(above.gid())).ok();
+        let mode = fs::Permissions::from_mode(above.mode() & 0o7777);
+        fs::set_permissions(dir, mode).at("share", dir)?;
+    }
+    Ok(())
+}
+
+/// The runs in a folder, by experiment and name. Folders without a manifest are left out.
+pub fn list_runs(runs: &Path) -> Vec<RunDir> {
+    list_runs_checked(runs).0
+}
+
+/// The same, and the folders that this user may not look into, with the reason.
+pub fn list_runs_checked(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
+    let mut bad = Vec::new();
+    let mut found = folders(runs, &mut bad);
+    found.retain(|run| match inside::entry(run, &run.manifest()) {
+        Ok(_) => true,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
+        Err(source) => {
+            let path = run.path().to_owned();
+            bad.push((path.clone(), StoreError::Io { what: "look into", path, source }));
+            false
+        }
+    });
+    found.sort();
+    (found, bad)
+}
+
+/// The folders of experiments in a folder of runs.
+pub fn list_experiments(runs: &Path) -> Vec<PathBuf> {
+    subfolders(runs, "exp=", &mut Vec::new())
+}
+
+/// All folders that bear a run's name, with a manifest or not.
+fn folders(runs: &Path, bad: &mut Vec<(PathBuf, StoreError)>) -> Vec<RunDir> {
+    let experiments = subfolders(runs, "exp=", bad);
+    experiments.iter().flat_map(|exp| subfolders(exp, "run=", bad)).map(RunDir::new).collect()
+}
+
+fn subfolders(dir: &Path, prefix: &str, bad: &mut Vec<(PathBuf, StoreError)>) -> Vec<PathBuf> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+        Err(source) => {
+            bad.push((dir.to_owned(), StoreError::Io { what: "list", path: dir.to_owned(), source }));
+            return Vec::new();
+        }
+    };
+    entries
+        .filter_map(std::result::Result::ok)
+        .filter(|e| e.file_name().to_string_lossy().starts_with(prefix))
+        .map(|e| e.path())
+        .filter(|p| p.is_dir())
+        .collect()
+}
+
+/// Finds a run: the exact name beats a unique prefix; `last` is the newest. `<experiment>/<name>` and the path of a run's
+/// folder work too.
+pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
+    let all = list_runs(runs);
+    let none =
+        |near: Vec<String>| StoreError::NoSuchRun { name: name.to_owned(), runs: runs.to_owned(), near };
+    if name == "last" {
+        return all
+            .into_iter()
+            .filter_map(|r| read_manifest(&r).ok().map(|m| (m.created, r)))
+            .max()
+            .map(|(_, r)| r)
+            .ok_or_else(|| none(Vec::new()));
+    }
+    if name.is_empty() {
+        return Err(none(Vec::new()));
+    }
+    if let Some((exp, run)) = name.trim_end_matches('/').rsplit_once('/') {
+        // A run's own path is that run, wherever it lies and whatever runs here are called.
+        let path = RunDir::new(name);
+        if inside::exists(&path, &path.manifest()) {
+            let place = |dir: &RunDir| fs::canonicalize(dir.path()).ok();
+            let here = place(&path);
+            return Ok(all.into_iter().find(|run| place(run) == here).unwrap_or(path));
+        }
+        let exp = exp.strip_prefix("exp=").unwrap_or(exp);
+        let run = run.strip_prefix("run=").unwrap_or(run);
+        let found = all.iter().find(|r| r.experiment() == exp && r.name() == run);
+        return found.cloned().ok_or_else(|| none(nearest(&all, run)));
+    }
+    let exact: Vec<_> = all.iter().filter(|r| r.name() == name).collect();
+    if exact.is_empty()
+        && let Some(bare) = folders(runs, &mut Vec::new()).into_iter().find(|r| r.name() == name)
+    {
+        // It is what was asked for, damaged as it is; another run that begins alike is not.
+        let path = bare.manifest();
+        if let Err(e) = inside::entry(&bare, &path)
+            && e.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(e).at("look at", &path);
+        }
+        let message = "the run has no manifest; its Parquet files can still be read".to_owned();
+        return Err(StoreError::Damaged { path, message });
+    }
+    let begins = |r: &&RunDir| !name.is_empty() && r.name().starts_with(name);
+    let matches = if exact.is_empty() { all.iter().filter(begins).collect() } else { exact };
+    match matches.as_slice() {
+        [] => Err(none(nearest(&all, name))),
+        [one] => Ok((*one).clone()),
+        many => Err(StoreError::Ambiguous {
+            name: name.to_owned(),
+            candidates: many.iter().map(|r| format!("{}/{}", r.experiment(), r.name())).collect(),
+        }),
+    }
+}
+
+/// As [`find_run`], for who deletes it: also a folder without a manifest that can be read.
+pub fn find_folder(runs: &Path, name: &str) -> Result<RunDir> {
+    let error = match find_run(runs, name) {
+        Err(e @ (StoreError::NoSuchRun { .. } | StoreError::Damaged { .. })) => e,
+        found => return found,
+    };
+    let path = std::path::absolute(name).ok();
+    let is = |run: &RunDir| run.name() == name || Some(run.path()) == path.as_deref();
+    let mut found = folders(runs, &mut Vec::new()).into_iter().filter(|run| !name.is_empty() && is(run));
+    match (found.next(), found.next()) {
+        (Some(run), None) => Ok(run),
+        (Some(run), Some(other)) => Err(StoreError::Ambiguous {
+            name: name.to_owned(),
+            candidates: [run, other].map(|r| format!("{}/{}", r.experiment(), r.name())).into(),
+        }),
+        (None, _) => Err(error),
+    }
+}
+
+/// Names of runs that come near to this one.
+fn nearest(all: &[RunDir], name: &str) -> Vec<String> {
+    let names: Vec<String> = all.iter().map(RunDir::name).collect();
+    near(name, names.iter().map(String::as_str))
+}

@@ -1,0 +1,105 @@
+//! Going on from a checkpoint: what was logged after it is set aside.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::error::{IoContext as _, Result, StoreError};
+use crate::folder::inside;
+use crate::folder::lock::RunLock;
+use crate::folder::run_dir::RunDir;
+use crate::log::checkpoint::{Checkpoint, list};
+use crate::log::part::{list_parts, names};
+use crate::log::recover::recover;
+use crate::sealed::table::RUN_TABLE;
+use crate::stages::stage;
+
+/// Readies a run to go on from a checkpoint, the newest one if none is given: seals what a crash left, then moves every
+/// row logged later, and every later checkpoint, to `superseded/<time>/`. The run's row in `tables/run/` is kept there too; it also stays where it
+/// is, until the next takes its place.
+pub fn prepare_resume(run: &RunDir, lock: &RunLock, checkpoint: Option<&Path>) -> Result<Checkpoint> {
+    let all = list(run);
+    let none = |path: &Path| StoreError::NoCheckpoint { path: path.to_owned() };
+    let (chosen, record) = match checkpoint {
+        None => all.last().cloned().ok_or_else(|| none(run.path()))?,
+        Some(path) => {
+            let dir = if path.is_absolute() { path.to_owned() } else { run.path().join(path) };
+            all.iter().find(|(c, _)| c.dir == dir).cloned().ok_or_else(|| none(&dir))?
+        }
+    };
+    recover(run, lock)?;
+    let mut aside = Aside { run, dir: None };
+    for part in list_parts(run, &run.metrics())? {
+        if part.last > record.segment {
+            if part.first <= record.segment {
+                let message = format!(
+                    "it spans segment {}, after which {} stands",
+                    record.segment,
+                    chosen.dir.display()
+                );
+                return Err(StoreError::Damaged { path: part.path, message });
+            }
+            aside.take(&part.path)?;
+        }
+    }
+    for part in list_parts(run, &run.tables().join(RUN_TABLE))? {
+        aside.copy(&part.path)?;
+    }
+    for table in names(run, &run.tables())?.into_iter().filter(|t| t != RUN_TABLE) {
+        let last = record.tables.get(&table).copied().unwrap_or(0);
+        for part in list_parts(run, &run.tables().join(&table))? {
+            if part.first > last {
+                aside.take(&part.path)?;
+            }
+        }
+    }
+    for (later, _) in all.iter().skip_while(|(c, _)| c.dir != chosen.dir).skip(1) {
+        aside.take(&later.dir)?;
+    }
+    for dir in [run.metrics(), run.checkpoints()] {
+        if inside::exists(run, &dir) {
+            inside::sync_dir(run, &dir).at("sync", &dir)?;
+        }
+    }
+    Ok(chosen)
+}
+
+/// `superseded/<time>/`, made once it is needed.
+struct Aside<'a> {
+    run: &'a RunDir,
+    dir: Option<PathBuf>,
+}
+
+impl Aside<'_> {
+    /// Moves a file or folder there, to the same place relative to the run's folder.
+    fn take(&mut self, path: &Path) -> Result<()> {
+        let to = self.place(path)?;
+        inside::rename(self.run, path, &to).at("move", path)?;
+        stage("resume: moved");
+        let parent = path.parent().unwrap_or(self.run.path());
+        inside::sync_dir(self.run, parent).at("sync", parent)
+    }
+
+    /// Keeps what a file says now there, too.
+    fn copy(&mut self, path: &Path) -> Result<()> {
+        let to = self.place(path)?;
+        let bytes = inside::read(self.run, path, inside::TEXT_LIMIT).at("read", path)?;
+        inside::replace(self.run, &to, &bytes, true).at("write", &to)
+    }
+
+    /// Where a path of the run goes to; its folder is made.
+    fn place(&mut self, path: &Path) -> Result<PathBuf> {
+        let dir = if let Some(dir) = &self.dir {
+            dir.clone()
+        } else {
+            let time = Timestamp::now().strftime("%Y-%m-%dT%H-%M-%S%.3fZ").to_string();
+            let dir = self.run.superseded().join(time);
+            inside::create_dir_all(self.run, &dir).at("create", &dir)?;
+            self.dir.insert(dir).clone()
+        };
+        let to = dir.join(path.strip_prefix(self.run.path()).unwrap_or(path));
+        let parent = to.parent().unwrap_or(&dir);
+        inside::create_dir_all(self.run, parent).at("create", parent)?;
+        Ok(to)
+    }
+}

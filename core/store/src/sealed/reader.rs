@@ -1,0 +1,335 @@
+//! Reading sealed metrics, whole or some series and pages of them.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{ArrowPrimitiveType, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array as _, ArrayRef, Int32Array, PrimitiveArray, RecordBatch, StringArray};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::RowSelection;
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::statistics::Statistics;
+
+use crate::error::{Result, StoreError};
+use crate::log::rows::Rows;
+use crate::log::series::{KeyTable, SeriesKey};
+use crate::sealed::file::{Batches, Sealed};
+use crate::sealed::pages::pages;
+
+/// Rows read at a time.
+const READ_ROWS: usize = 16_384;
+
+/// Reads one part, a batch at a time, the rows of each series in the order logged.
+///
+/// The columns that say whose a row is are not decoded where the page index tells: they took most of the time.
+pub(crate) struct PartReader {
+    path: PathBuf,
+    batches: Batches,
+    /// Whose the rows to come are: so many of each.
+    owners: VecDeque<(usize, SeriesKey)>,
+    /// Its rows may be in the order of their steps, as older versions sealed them.
+    by_step: bool,
+}
+
+/// Neighbouring rows of one series.
+type Owned = (Range<usize>, SeriesKey);
+
+impl std::fmt::Debug for PartReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PartReader").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+type RowKey = (Option<i32>, Option<i32>, Option<i32>, Option<i32>);
+
+impl PartReader {
+    pub(crate) fn new(part: &Sealed) -> Result<Self> {
+        Self::of(part, owned(part, &|_| true, None)?)
+    }
+
+    /// Reads only the series that `filter` takes, and of these at least the rows of `steps`; pages without any are skipped.
+    /// `None`: there are none.
+    pub(crate) fn filtered(
+        part: &Sealed,
+        filter: &dyn Fn(&SeriesKey) -> bool,
+        steps: Option<(i64, i64)>,
+    ) -> Result<Option<Self>> {
+        let owned = owned(part, filter, steps)?;
+        if owned.is_empty() { Ok(None) } else { Self::of(part, owned).map(Some) }
+    }
+
+    /// Reads some rows, of which it is known whose they are.
+    pub(crate) fn of(part: &Sealed, owned: Vec<(Range<usize>, SeriesKey)>) -> Result<Self> {
+        let total = part.rows();
+        let ranges = joined(owned.iter().map(|(r, _)| r.clone()));
+        let batches = part.read(|rows| {
+            let mask = ProjectionMask::columns(rows.parquet_schema(), ["step", "epoch", "time", "value"]);
+            let rows = rows.with_batch_size(READ_ROWS).with_projection(mask);
+            if ranges.iter().map(ExactSizeIterator::len).sum::<usize>() < total {
+                rows.with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), total))
+            } else {
+                rows
+            }
+        })?;
+        let owners = owned.into_iter().map(|(rows, key)| (rows.len(), key)).collect();
+        Ok(Self { path: part.path().to_owned(), batches, owners, by_step: !part.signed() })
+    }
+
+    /// The next rows, their series numbered by `table`.
+    pub(crate) fn next(&mut self, table: &mut KeyTable) -> Result<Option<Rows>> {
+        if !std::mem::take(&mut self.by_step) {
+            return self.next_batch(table);
+        }
+        let mut all = Rows::default();
+        while let Some(rows) = self.next_batch(table)? {
+            all.append(&rows);
+        }
+        Ok((!all.is_empty()).then(|| in_order_logged(all)))
+    }
+
+    fn next_batch(&mut self, table: &mut KeyTable) -> Result<Option<Rows>> {
+        let Some(batch) = self.batches.next() else { return Ok(None) };
+        let batch = batch?;
+        let mut series = Vec::with_capacity(batch.num_rows());
+        while series.len() < batch.num_rows() {
+            let (left, key) = self.owners.front_mut().ok_or_else(|| not_metrics(&self.path))?;
+            let n = (*left).min(batch.num_rows() - series.len());
+            series.extend(std::iter::repeat_n(table.intern(key, None), n));
+            *left -= n;
+            if *left == 0 {
+                self.owners.pop_front();
+            }
+        }
+        let rows = (|| {
+            let epoch = column::<Float64Type>(&batch, "epoch")?;
+            Some(Rows {
+                series,
+                step: column::<Int64Type>(&batch, "step")?.values().to_vec(),
+                epoch: match epoch.nulls() {
+                    None => epoch.values().to_vec(),
+                    Some(_) => epoch.iter().map(|e| e.unwrap_or(f64::NAN)).collect(),
+                },
+                time: column::<TimestampMicrosecondType>(&batch, "time")?.values().to_vec(),
+                value: column::<Float64Type>(&batch, "value")?.values().to_vec(),
+            })
+        })();
+        rows.ok_or_else(|| not_metrics(&self.path)).map(Some)
+    }
+}
+
+/// Rows of each series as they were logged. Time never goes back, and rows of one time keep their order.
+fn in_order_logged(rows: Rows) -> Rows {
+    let of_series = rows.series.chunk_by(|a, b| a == b);
+    let starts = of_series.clone().scan(0, |end, same| Some(std::mem::replace(end, *end + same.len())));
+    let ranges = starts.zip(of_series).map(|(start, same)| start..start + same.len());
+    if ranges.clone().all(|range| rows.time[range].is_sorted()) {
+        return rows;
+    }
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    for range in ranges {
+        order[range].sort_by_key(|i| rows.time[*i]);
+    }
+    rows.picked(order.into_iter())
+}
+
+/// The rows of the series that `filter` takes, in order, and whose they are; those of other steps only where they share a page.
+pub(crate) fn owned(
+    part: &Sealed,
+    filter: &dyn Fn(&SeriesKey) -> bool,
+    steps: Option<(i64, i64)>,
+) -> Result<Vec<(Range<usize>, SeriesKey)>> {
+    let (mut owned, mut open): (Vec<Owned>, Vec<Range<usize>>) = (Vec::new(), Vec::new());
+    match pages(part) {
+        None => open.push(0..part.rows()),
+        Some(pages) => {
+            for page in pages {
+                if steps.is_some_and(|(first, last)| page.step.1 < first || page.step.0 > last) {
+                    continue;
+                }
+                match page.key {
+                    Some(key) if filter(&key) => owned.push((page.rows, key)),
+                    Some(_) => {}
+                    None => open.push(page.rows),
+                }
+            }
+        }
+    }
+    if !open.is_empty() {
+        owned.extend(by_key(part, filter, &joined(open.into_iter()))?);
+        owned.sort_by_key(|(r, _)| r.start);
+    }
+    Ok(owned)
+}
+
+/// Ranges that touch as one; they are in order.
+fn joined(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
+    let mut out: Vec<Range<usize>> = Vec::new();
+    for range in ranges {
+        match out.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => out.push(range),
+        }
+    }
+    out
+}
+
+/// The rows of the series that `filter` takes, among those of some ranges: their keys are read.
+fn by_key(part: &Sealed, filter: &dyn Fn(&SeriesKey) -> bool, among: &[Range<usize>]) -> Result<Vec<Owned>> {
+    let mut found: Vec<Owned> = Vec::new();
+    let mut start = 0;
+    // A row group by itself: batches across two, whose dictionaries differ, are made by comparing each row's text.
+    for (number, group) in part.metadata().row_groups().iter().enumerate() {
+        let rows = start..start + group.num_rows() as usize;
+        let inside = |r: &Range<usize>| r.start.max(rows.start)..r.end.min(rows.end);
+        let ranges: Vec<_> = among.iter().map(inside).filter(|r| !r.is_empty()).collect();
+        start = rows.end;
+        if ranges.is_empty() {
+            continue;
+        }
+        let mut numbers = ranges.clone().into_iter().flatten();
+        // A column of nulls alone takes the reader longer than any other.
+        let some_value =
+            |name: &&str| !group.columns().iter().any(|c| c.column_path().string() == *name && is_null(c));
+        let columns: Vec<&str> =
+            ["metric", "model", "split", "trial"].into_iter().filter(some_value).collect();
+        let batches = part.read(|keys| {
+            let mask = ProjectionMask::columns(keys.parquet_schema(), columns.iter().copied());
+            let local = ranges.iter().map(|r| r.start - rows.start..r.end - rows.start);
+            let some = RowSelection::from_consecutive_ranges(local, rows.len());
+            let keys = keys.with_row_groups(vec![number]).with_row_selection(some);
+            keys.with_projection(mask).with_batch_size(READ_ROWS)
+        })?;
+        for batch in batches {
+            let batch = batch?;
+            let added = KeyColumns::new(&batch, &columns).map(|keys| {
+                add_owners(&keys, numbers.by_ref().take(batch.num_rows()), filter, &mut found);
+            });
+            added.ok_or_else(|| not_metrics(part.path()))?;
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a column chunk holds nothing but nulls.
+fn is_null(column: &ColumnChunkMetaData) -> bool {
+    let nulls = column.statistics().and_then(Statistics::null_count_opt);
+    nulls.is_some_and(|nulls| i64::try_from(nulls) == Ok(column.num_values()))
+}
+
+/// Adds the rows of a batch that are wanted; `numbers` tells which rows of the part they are.
+fn add_owners(
+    columns: &KeyColumns<'_>,
+    numbers: impl Iterator<Item = usize>,
+    filter: &dyn Fn(&SeriesKey) -> bool,
+    found: &mut Vec<Owned>,
+) {
+    // Dictionary keys mean something only within their batch.
+    let mut last: Option<(RowKey, bool)> = None;
+    for (i, row) in numbers.enumerate() {
+        let key = columns.row(i);
+        if let Some((same, wanted)) = last
+            && same == key
+        {
+            match found.last_mut() {
+                Some((rows, _)) if wanted && rows.end == row => {
+                    rows.end += 1;
+                    continue;
+                }
+                _ if !wanted => continue,
+                _ => {}
+            }
+        }
+        let series = columns.series(i);
+        let wanted = filter(&series);
+        if wanted {
+            found.push((row..row + 1, series));
+        }
+        last = Some((key, wanted));
+    }
+}
+
+fn not_metrics(path: &Path) -> StoreError {
+    StoreError::Damaged { path: path.to_owned(), message: "its columns are not those of metrics".to_owned() }
+}
+
+fn column<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> Option<&'a PrimitiveArray<T>> {
+    batch.column_by_name(name)?.as_primitive_opt::<T>()
+}
+
+/// The columns that say which series a row belongs to. One that is not there is null.
+struct KeyColumns<'a> {
+    metric: Option<StringColumn<'a>>,
+    model: Option<StringColumn<'a>>,
+    split: Option<StringColumn<'a>>,
+    trial: Option<&'a Int32Array>,
+}
+
+struct StringColumn<'a> {
+    keys: &'a Int32Array,
+    values: &'a StringArray,
+}
+
+impl<'a> StringColumn<'a> {
+    fn new(array: &'a ArrayRef) -> Option<Self> {
+        let array = array.as_dictionary_opt::<Int32Type>()?;
+        Some(Self { keys: array.keys(), values: array.values().as_string_opt::<i32>()? })
+    }
+
+    fn key(&self, i: usize) -> Option<i32> {
+        self.keys.is_valid(i).then(|| self.keys.value(i))
+    }
+
+    fn value(&self, i: usize) -> Option<String> {
+        self.key(i).map(|k| self.values.value(k as usize).to_owned())
+    }
+}
+
+impl<'a> KeyColumns<'a> {
+    /// `None`: one of the columns that were read is of another type.
+    fn new(batch: &'a RecordBatch, read: &[&str]) -> Option<Self> {
+        let text = |name: &str| match batch.column_by_name(name) {
+            Some(array) => StringColumn::new(array).map(Some),
+            None => (!read.contains(&name)).then_some(None),
+        };
+        let trial = match batch.column_by_name("trial") {
+            Some(array) => Some(array.as_primitive_opt::<Int32Type>()?),
+            None if read.contains(&"trial") => return None,
+            None => None,
+        };
+        Some(Self { metric: text("metric")?, model: text("model")?, split: text("split")?, trial })
+    }
+
+    fn trial(&self, i: usize) -> Option<i32> {
+        self.trial.filter(|trial| trial.is_valid(i)).map(|trial| trial.value(i))
+    }
+
+    fn row(&self, i: usize) -> RowKey {
+        let key = |column: &Option<StringColumn<'_>>| column.as_ref()?.key(i);
+        (key(&self.metric), key(&self.model), key(&self.split), self.trial(i))
+    }
+
+    fn series(&self, i: usize) -> SeriesKey {
+        let value = |column: &Option<StringColumn<'_>>| column.as_ref()?.value(i);
+        SeriesKey {
+            metric: value(&self.metric).unwrap_or_default(),
+            model: value(&self.model),
+            split: value(&self.split),
+            trial: self.trial(i),
+        }
+    }
+}
+
+/// The time of a part's last row, from its footer.
+pub(crate) fn last_time(part: &Sealed) -> i64 {
+    let times = part.metadata().row_groups().iter().flat_map(|group| {
+        group.columns().iter().filter(|c| c.column_path().string() == "time").filter_map(|c| {
+            match c.statistics() {
+                Some(Statistics::Int64(s)) => s.max_opt().copied(),
+                _ => None,
+            }
+        })
+    });
+    times.max().unwrap_or(i64::MIN)
+}
