@@ -1,7 +1,7 @@
 //! What the monitor knows of runs while they go on, and after: series as pyramids of bounded size, read in the background.
 //!
 //! [`engine`] reads and hands out a [`LiveSnapshot`] whenever something changed; screens say by [`WatchRequest`]s what they
-//! show. [`crate::figure`] makes charts of snapshots. Reading apart ([`feed`], [`engine`]), everything here is pure.
+//! show. [`crate::figure`] makes charts of snapshots. Reading apart (`feed` and [`engine`]), everything here is pure.
 
 mod about;
 pub mod columns;
