@@ -338,7 +338,7 @@ mod tests {
             ("name = 'm'\n[[run]]\nexperiment = 'a'\npresett = 'x'", "line 4: unknown field `presett`"),
             ("name = 'm'\n[[run]]\nexperiment = 'a'\nthreads = 0", "threads"),
             ("name = 'm'\n[[run]]\nexperiment = 'a'\nseconds = { x = 0 }", "seconds must be positive"),
-            ("name = 'm'\ndevice = 'gpu'\n[[run]]\nexperiment = 'a'", "\"gpu\" is no device"),
+            ("name = 'm'\ndevice = 'gpu'\n[[run]]\nexperiment = 'a'", "unknown device \"gpu\""),
             ("name = 'm'\nseed = -1\n[[run]]\nexperiment = 'a'", "line 2: invalid value: integer `-1`"),
             (
                 "presets = ['small']\n[[run]]\nexperiment = 'a'\nwhen = [{ preset = ['smal'], params = {} }]",

@@ -36,7 +36,7 @@ impl FromStr for DeviceChoice {
                 .strip_prefix("cuda:")
                 .and_then(|n| n.parse().ok())
                 .map(Self::Cuda)
-                .ok_or_else(|| format!("{text:?} is no device: auto, cpu, cuda or cuda:<n>")),
+                .ok_or_else(|| format!("unknown device {text:?}; expected auto, cpu, cuda or cuda:N")),
         }
     }
 }

@@ -97,21 +97,19 @@ fn compose(
         let (paint, marker) = looks.get(key).copied().unwrap_or((Paint::Grey, 0));
         (own.unwrap_or(paint), marker)
     };
-    let of_piece = |p: &Piece| {
-        let (paint, marker) = look_of(&p.key, p.colour);
-        Mark {
-            name: p.name.clone(),
-            last: p.last,
-            paint,
-            marker,
-            side: p.side,
-            faint: false,
-            shape: p.shape.clone(),
-        }
-    };
-    let lines: Vec<&Line<'_>> = parts.iter().filter_map(Part::line).collect();
     // The axes are fitted to what is there besides lines, and have room for the names of these.
-    chart.marks = parts.iter().filter_map(Part::piece).map(of_piece).collect();
+    let (mut in_order, mut lines) = (Vec::new(), Vec::new());
+    for part in parts {
+        in_order.push(part.line().is_some());
+        match part {
+            Part::Line(line) => lines.push(line),
+            Part::Piece(Piece { name, key, colour, side, shape }) => {
+                let (paint, marker) = look_of(&key, colour);
+                chart.marks.push(Mark { name, last: None, paint, marker, side, faint: false, shape });
+            }
+        }
+    }
+    let lines: Vec<&Line<'_>> = lines.iter().collect();
     if let Some(kind) = x {
         axes::fit(&mut chart, &lines, sources, kind, view);
     } else {
@@ -126,20 +124,19 @@ fn compose(
         let (paint, marker) = look_of(&line.key, line.colour);
         Mark { name: Some(line.name.clone()), last, paint, marker, side: line.side, faint: false, shape }
     };
-    let plot = {
-        let named = lines
-            .iter()
-            .filter(|l| !l.hidden)
-            .map(|l| front(l, lines::last(l, smooth), Shape::Line { x: Vec::new(), y: Vec::new() }));
-        let with_names = Chart { marks: chart.marks.iter().cloned().chain(named).collect(), ..chart.clone() };
-        place(&with_names)
-    };
+    let pieces = chart.marks.len();
+    for line in lines.iter().filter(|l| !l.hidden) {
+        let nowhere = Shape::Line { x: Vec::new(), y: Vec::new() };
+        chart.marks.push(front(line, lines::last(line, smooth), nowhere));
+    }
+    let plot = place(&chart);
+    chart.marks.truncate(pieces);
     let half = plot.map_or(0.0, |p| (p.x.value(1.0) - p.x.value(0.0)) / (2.0 * p.dots.max(1) as f64));
     // Fills first, then everything in the order declared.
     let (mut fills, mut fronts, mut infos) = (Vec::new(), Vec::new(), Vec::new());
-    let mut pieces = std::mem::take(&mut chart.marks).into_iter();
-    for part in &parts {
-        let Some(line) = part.line() else {
+    let (mut pieces, mut next) = (std::mem::take(&mut chart.marks).into_iter(), lines.iter());
+    for is_line in in_order {
+        let Some(line) = is_line.then(|| next.next()).flatten() else {
             let piece = pieces.next();
             let filled = piece.as_ref().is_some_and(|p| matches!(p.shape, Shape::Band { .. }));
             if filled { &mut fills } else { &mut fronts }.extend(piece);

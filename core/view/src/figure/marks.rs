@@ -33,7 +33,7 @@ pub(super) fn evaluate<'a>(mark: &Mark, data: &RunData) -> Made<'a> {
 }
 
 fn piece<'a>(mark: &Mark, name: Option<String>, key: String, shape: Shape) -> Part<'a> {
-    Part::Piece(Piece { name, key, last: None, colour: colour(mark), side: side(mark), shape })
+    Part::Piece(Piece { name, key, colour: colour(mark), side: side(mark), shape })
 }
 
 fn rule<'a>(mark: &Mark) -> Result<Made<'a>, String> {
@@ -45,7 +45,6 @@ fn rule<'a>(mark: &Mark) -> Result<Made<'a>, String> {
     let rule = Piece {
         name: mark.label.clone(),
         key: String::new(),
-        last: None,
         colour: colour(mark).or(Some(Paint::Grey)),
         side: side(mark),
         shape: Shape::Rule { at },

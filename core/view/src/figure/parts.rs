@@ -55,7 +55,6 @@ pub(super) struct Piece {
     pub(super) name: Option<String>,
     /// What its colour and marker are chosen by.
     pub(super) key: String,
-    pub(super) last: Option<f64>,
     pub(super) colour: Option<Paint>,
     pub(super) side: Side,
     pub(super) shape: Shape,
@@ -90,13 +89,6 @@ impl<'a> Part<'a> {
         match self {
             Part::Line(line) => Some(line),
             Part::Piece(_) => None,
-        }
-    }
-
-    pub(super) fn piece(&self) -> Option<&Piece> {
-        match self {
-            Part::Line(_) => None,
-            Part::Piece(piece) => Some(piece),
         }
     }
 

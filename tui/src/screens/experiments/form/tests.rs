@@ -111,7 +111,7 @@ fn what_is_typed_is_judged_at_once_in_the_hosts_words() {
         ("seed", "18446744073709551615", None),
         ("seed", "-1", Some("seed = \"-1\": an integer from 0")),
         ("device", "cuda:3", None),
-        ("device", "gpu", Some("\"gpu\" is no device: auto, cpu, cuda or cuda:<n>")),
+        ("device", "gpu", Some("unknown device \"gpu\"; expected auto, cpu, cuda or cuda:N")),
         ("threads", "4", None),
         ("threads", "0", Some("threads = \"0\": an integer in [1, 4096] is wanted")),
         ("checkpoint every", "0.5", None),
