@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use gradtop_store::{
-    ExperimentInfo, Goal, HeadlineValue, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder,
+    ExperimentInfo, Goal, HeadlineValue, Kind, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder,
     RecorderOptions, RunDir, RunLock, SCHEMA, SeriesKey, State, Status, Versions, create_run, write_status,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -29,6 +29,7 @@ pub fn run(experiment: &str, name: &str, minutes: i64) -> Spec {
     let created = now() - SignedDuration::from_mins(minutes);
     let manifest = Manifest {
         schema: SCHEMA,
+        kind: Kind::Plugin,
         run: name.into(),
         created,
         seed: 7,
@@ -49,12 +50,13 @@ pub fn run(experiment: &str, name: &str, minutes: i64) -> Spec {
             resumable: true,
             uses_device: false,
         },
-        plugin: PluginInfo {
+        plugin: Some(PluginInfo {
             file: "plugin.so".into(),
             sha256: "0123456789abcdef".into(),
             built_with: None,
             original_path: "libtests.so".into(),
-        },
+        }),
+        command: None,
         versions: Versions { gradtop: "0.1.0".into(), abi: "1.0".into(), libtorch: None },
         params: vec![
             ("function".into(), ParamValue::Text("sinc".into())),

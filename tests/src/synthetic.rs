@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use gradtop_store::{
-    Birth, ExperimentInfo, Goal, Manifest, MetricInfo, PluginInfo, Recorder, RecorderOptions, Result, RunDir,
-    RunLock, SCHEMA, SeriesKey, State, Status, Versions, boot_id, host_name, read_manifest, write_run_table,
-    write_status,
+    Birth, ExperimentInfo, Goal, Kind, Manifest, MetricInfo, PluginInfo, Recorder, RecorderOptions, Result,
+    RunDir, RunLock, SCHEMA, SeriesKey, State, Status, Versions, boot_id, host_name, read_manifest,
+    write_run_table, write_status,
 };
 use jiff::Timestamp;
 
@@ -126,6 +126,7 @@ fn manifest(name: &str) -> Manifest {
     };
     Manifest {
         schema: SCHEMA,
+        kind: Kind::Plugin,
         run: name.to_owned(),
         created: Timestamp::now(),
         seed: 1,
@@ -146,12 +147,13 @@ fn manifest(name: &str) -> Manifest {
             resumable: false,
             uses_device: false,
         },
-        plugin: PluginInfo {
+        plugin: Some(PluginInfo {
             file: "none".into(),
             sha256: String::new(),
             built_with: None,
             original_path: "none".into(),
-        },
+        }),
+        command: None,
         versions: Versions { gradtop: env!("CARGO_PKG_VERSION").into(), abi: String::new(), libtorch: None },
         params: Vec::new(),
         metrics: (0..METRICS).map(info).collect(),

@@ -22,7 +22,7 @@ fn inode(path: &Path) -> u64 {
 
 /// Where the plugin of a run should be shared.
 fn named_by_hash(sandbox: &Sandbox, run: &Run<'_>) -> PathBuf {
-    let sha256 = read_manifest(&run.dir).unwrap().plugin.sha256;
+    let sha256 = read_manifest(&run.dir).unwrap().plugin.unwrap().sha256;
     sandbox.runs().join(".plugins").join(format!("{sha256}.so"))
 }
 
@@ -148,7 +148,7 @@ fn telltale(sandbox: &Sandbox) -> (PathBuf, PathBuf) {
 fn a_plugin_that_is_not_the_recorded_one_is_not_opened() {
     let sandbox = Sandbox::new();
     let run = stopped(&sandbox, "a");
-    let recorded = read_manifest(&run.dir).unwrap().plugin.sha256;
+    let recorded = read_manifest(&run.dir).unwrap().plugin.unwrap().sha256;
     let (other, mark) = telltale(&sandbox);
     fs::remove_file(run.dir.plugin()).unwrap();
     fs::copy(&other, run.dir.plugin()).unwrap();

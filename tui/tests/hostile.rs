@@ -79,7 +79,7 @@ fn hostile(runs: &Path, name: &str, state: State, texts: &mut Texts) -> RunDir {
     manifest.git_commit = Some(texts.text());
     let experiment = &mut manifest.experiment;
     [experiment.name, experiment.version, experiment.summary] = texts.texts();
-    let plugin = &mut manifest.plugin;
+    let plugin = manifest.plugin.as_mut().unwrap();
     [plugin.file, plugin.sha256, plugin.original_path] = texts.texts();
     plugin.built_with = Some(texts.text());
     [manifest.versions.gradtop, manifest.versions.abi] = texts.texts();

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use gradtop_store::{
-    ColumnData, Event, ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder,
+    ColumnData, Event, ExperimentInfo, Goal, Kind, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder,
     RecorderOptions, SCHEMA, SeriesKey, State, Status, TableColumn, Versions, append_event, create_run,
     figures, write_params_table, write_run_table, write_status,
 };
@@ -87,6 +87,7 @@ fn main() {
 fn manifest() -> Manifest {
     Manifest {
         schema: SCHEMA,
+        kind: Kind::Plugin,
         run: "golden".into(),
         created: "2026-01-02T03:04:05Z".parse().unwrap(),
         seed: 42,
@@ -107,12 +108,13 @@ fn manifest() -> Manifest {
             resumable: true,
             uses_device: false,
         },
-        plugin: PluginInfo {
+        plugin: Some(PluginInfo {
             file: "plugin.so".into(),
             sha256: "00".repeat(32),
             built_with: Some("rustc".into()),
             original_path: "/plugins/libgolden.so".into(),
-        },
+        }),
+        command: None,
         versions: Versions { gradtop: "0.1.0".into(), abi: "1.0".into(), libtorch: None },
         params: vec![("lr".into(), ParamValue::Float(0.1)), ("steps".into(), ParamValue::Int(25))],
         metrics: vec![MetricInfo { name: "loss".into(), goal: Goal::Min, ..MetricInfo::default() }],

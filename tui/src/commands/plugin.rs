@@ -295,7 +295,8 @@ fn live_runs(context: &Context, file: &Path) -> Vec<String> {
     let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
     runs.iter()
         .filter_map(|run| gradtop_store::view(run).ok())
-        .filter(|view| !view.state.is_final() && Path::new(&view.manifest.plugin.original_path) == file)
+        .filter(|view| !view.state.is_final())
+        .filter(|view| view.manifest.plugin.as_ref().is_some_and(|p| Path::new(&p.original_path) == file))
         .map(|view| clean(&view.dir.name()))
         .collect()
 }

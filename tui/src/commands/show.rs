@@ -246,15 +246,22 @@ fn run_facts(view: &View) {
     facts(vec![
         ("seed", m.seed.to_string()),
         ("device", device),
-        ("threads", m.threads.to_string()),
+        ("threads", if m.threads == 0 { String::new() } else { m.threads.to_string() }),
         ("preset", m.preset.as_deref().map(clean).unwrap_or_default()),
         ("created", gradtop_view::clock::moment(m.created)),
         ("host", clean(&m.host)),
+        ("command", m.command.as_ref().map(|c| clean(&c.in_words())).unwrap_or_default()),
+        ("folder", m.command.as_ref().map(|c| clean(&c.dir)).unwrap_or_default()),
         (
             "plugin",
-            format!("{} {}", clean(&m.plugin.file), m.plugin.sha256.get(..12).unwrap_or(&m.plugin.sha256)),
+            m.plugin.as_ref().zip(m.plugin_hash()).map_or_else(String::new, |(plugin, hash)| {
+                format!("{} {}", clean(&plugin.file), clean(hash))
+            }),
         ),
-        ("built with", m.plugin.built_with.as_deref().map(clean).unwrap_or_default()),
+        (
+            "built with",
+            m.plugin.as_ref().and_then(|p| p.built_with.as_deref()).map(clean).unwrap_or_default(),
+        ),
         ("libtorch", m.versions.libtorch.as_deref().map(clean).unwrap_or_default()),
         ("commit", m.git_commit.as_deref().map(clean).unwrap_or_default()),
         ("trainer", pid(s.trainer_pid)),

@@ -106,7 +106,10 @@ pub(crate) fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
     }
     let m = &view.manifest;
     let threads = if m.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", m.threads) };
-    let facts = [clean(&m.experiment.id), clean(&m.device), threads, format!("seed {}", m.seed)];
+    let facts = match &m.command {
+        Some(command) => vec![clean(&m.experiment.id), clean(&command.in_words())],
+        None => vec![clean(&m.experiment.id), clean(&m.device), threads, format!("seed {}", m.seed)],
+    };
     print::line(&format!(
         "{verb} {}  {}",
         print::styled(&m.run, Ink::Bold),

@@ -24,7 +24,10 @@ impl PluginFile {
         if let Some(run) = run_of(&path) {
             let manifest = read_manifest(&run).map_err(|e| Refusal::Unreadable { why: e.to_string() })?;
             check_owner(&run)?;
-            return Self::of_run(&run, &manifest.plugin.sha256);
+            let plugin = manifest
+                .plugin
+                .ok_or_else(|| Refusal::Unreadable { why: "the run has no plugin".to_owned() })?;
+            return Self::of_run(&run, &plugin.sha256);
         }
         // A pipe would block, and a folder cannot be read.
         let path = path.canonicalize()?;

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use gradtop_store::inside::{self, Kind};
-use gradtop_store::{Life, Manifest, RunDir, State, View};
+use gradtop_store::{Kind, Life, Manifest, RunDir, State, View, inside};
 
 /// Something that can be done to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +57,12 @@ pub enum Why {
         /// The experiment's id.
         experiment: String,
     },
+    /// Its command was not said to resume.
+    #[error("cannot be resumed: its command was started without --resumable; start a new run")]
+    CommandNotResumable,
+    /// It is the log of another tool.
+    #[error("was imported: only what wrote it can do that")]
+    Imported,
     /// It has not saved anything.
     #[error("has no checkpoint yet: start a new run with the same seed")]
     NothingSaved,
@@ -91,7 +96,15 @@ pub enum Why {
 impl Why {
     /// Whether the run can never be resumed, so that only a new one helps.
     pub fn is_for_good(&self) -> bool {
-        matches!(self, Self::Finished | Self::NotResumable { .. } | Self::NothingSaved | Self::NoPlugin(_))
+        matches!(
+            self,
+            Self::Finished
+                | Self::NotResumable { .. }
+                | Self::CommandNotResumable
+                | Self::Imported
+                | Self::NothingSaved
+                | Self::NoPlugin(_)
+        )
     }
 }
 
@@ -150,8 +163,11 @@ pub(crate) fn has_all(run: &RunDir, manifest: &Manifest) -> Result<(), Why> {
     if gradtop_store::checkpoints(run).is_empty() {
         return Err(Why::NothingSaved);
     }
+    if manifest.kind != Kind::Plugin {
+        return Ok(());
+    }
     match inside::entry(run, &run.plugin()) {
-        Ok(entry) if entry.kind == Kind::File => Ok(()),
+        Ok(entry) if entry.kind == inside::Kind::File => Ok(()),
         Ok(_) => Err(Why::NoPlugin("is not a file")),
         Err(_) => Err(Why::NoPlugin("is gone")),
     }
@@ -159,5 +175,10 @@ pub(crate) fn has_all(run: &RunDir, manifest: &Manifest) -> Result<(), Why> {
 
 fn is_resumable(manifest: &Manifest) -> Result<(), Why> {
     let experiment = &manifest.experiment;
-    if experiment.resumable { Ok(()) } else { Err(Why::NotResumable { experiment: experiment.id.clone() }) }
+    match manifest.kind {
+        Kind::Import => Err(Why::Imported),
+        _ if experiment.resumable => Ok(()),
+        Kind::Command => Err(Why::CommandNotResumable),
+        Kind::Plugin => Err(Why::NotResumable { experiment: experiment.id.clone() }),
+    }
 }

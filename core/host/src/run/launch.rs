@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gradtop_store::{
-    Birth, Event, ExperimentInfo, Manifest, ParamValue, PluginInfo, Request, RunDir, RunLock, State, Status,
-    Versions, View, append_event, clear_control, prepare_resume, read_manifest, read_status, recover,
+    Birth, Event, ExperimentInfo, Kind, Manifest, ParamValue, PluginInfo, Request, RunDir, RunLock, State,
+    Status, Versions, View, append_event, clear_control, prepare_resume, read_manifest, read_status, recover,
     request, view, write_status,
 };
 use jiff::Timestamp;
@@ -154,6 +154,7 @@ fn manifest(
 ) -> Manifest {
     Manifest {
         schema: gradtop_store::SCHEMA,
+        kind: Kind::Plugin,
         run: launch.name.clone().unwrap_or_default(),
         created: Timestamp::now(),
         seed: launch.seed.unwrap_or_else(draw_seed),
@@ -174,12 +175,13 @@ fn manifest(
             resumable: experiment.resumable,
             uses_device: experiment.uses_device,
         },
-        plugin: PluginInfo {
+        plugin: Some(PluginInfo {
             file: "plugin.so".to_owned(),
             sha256: sha256.to_owned(),
             built_with: plugin.built_with.clone(),
             original_path: plugin.file.to_string_lossy().into_owned(),
-        },
+        }),
+        command: None,
         versions: Versions {
             gradtop: env!("CARGO_PKG_VERSION").to_owned(),
             abi: format!("{}.{}", plugin.abi.0, plugin.abi.1),
@@ -282,7 +284,7 @@ pub fn resume(run: &RunDir, trust: bool) -> Result<Resumed> {
 }
 
 fn go_on(run: &RunDir, seen: &View, trust: bool) -> Result<()> {
-    let trusted = may_run(run, &seen.manifest.plugin.sha256, trust)?;
+    let trusted = may_run(run, &seen.manifest, trust)?;
     // An interrupt now would leave rows set aside and nobody to go on.
     let _blocked = Blocked::interrupts();
     let lock = RunLock::acquire(run)?;
@@ -333,19 +335,26 @@ fn go_on(run: &RunDir, seen: &View, trust: bool) -> Result<()> {
 pub fn may_resume(run: &RunDir, trust: bool) -> Result<()> {
     let manifest = read_manifest(run)?;
     has_all(run, &manifest).map_err(HostError::not_allowed(run, Action::Resume))?;
-    may_run(run, &manifest.plugin.sha256, trust).map(drop)
+    may_run(run, &manifest, trust).map(drop)
 }
 
-/// Whether the plugin in a run's folder may be run. `None`: it is what it should be. Else what is trusted, in words, and the
+/// Whether the plugin in a run's folder, or the command in its manifest, may be run. `None`: it is what it should be. Else what is trusted, in words, and the
 /// hash of what may be run instead.
-fn may_run(run: &RunDir, recorded: &str, trust: bool) -> Result<Option<(String, String)>> {
-    let refusal = match check_owner(run).and_then(|()| PluginFile::of_run(run, recorded)) {
-        Ok(_) => return Ok(None),
+fn may_run(run: &RunDir, manifest: &Manifest, trust: bool) -> Result<Option<(String, String)>> {
+    let file = || match &manifest.plugin {
+        Some(recorded) => PluginFile::of_run(run, &recorded.sha256).map(drop),
+        None => Ok(()),
+    };
+    let refusal = match check_owner(run).and_then(|()| file()) {
+        Ok(()) => return Ok(None),
         Err(refusal @ (Refusal::Foreign { .. } | Refusal::Changed { .. })) => refusal,
         Err(refusal) => return Err(HostError::Plugin { path: run.plugin(), refusal }),
     };
     if !trust {
         return Err(HostError::Untrusted { run: run.name(), refusal });
+    }
+    if manifest.plugin.is_none() {
+        return Ok(None);
     }
     let unreadable = |refusal| HostError::Plugin { path: run.plugin(), refusal };
     let file = PluginFile::of_run_as_it_is(run).map_err(unreadable)?;

@@ -248,8 +248,9 @@ fn run_plugin(
         Some(Err(_)) => return failed(format!("there is no device {:?}", manifest.device)),
     };
     // The copy in the run's folder; what it looks for beside itself lies beside the original.
-    let origin = Path::new(&manifest.plugin.original_path).parent().unwrap_or(Path::new("/"));
-    let expected = resume.and_then(|r| r.trusted.as_deref()).unwrap_or(&manifest.plugin.sha256);
+    let Some(recorded) = &manifest.plugin else { return failed("the run has no plugin") };
+    let origin = Path::new(&recorded.original_path).parent().unwrap_or(Path::new("/"));
+    let expected = resume.and_then(|r| r.trusted.as_deref()).unwrap_or(&recorded.sha256);
     let opened = PluginFile::of_run(&session.run, expected);
     let plugin = match opened.and_then(|file| load::open(file, origin, device >= 0)) {
         Ok(plugin) => plugin,

@@ -13,37 +13,51 @@ use crate::folder::run_dir::RunDir;
 pub struct Manifest {
     /// Version of this file, [`crate::SCHEMA`].
     pub schema: u32,
+    /// What does its work.
+    #[serde(default)]
+    pub kind: Kind,
     /// The run's name; the folder is `run=<name>`.
+    #[serde(default)]
     pub run: String,
     /// When the run was asked for.
     pub created: Timestamp,
     /// The seed all random numbers derive from.
-    #[serde(with = "big_u64")]
+    #[serde(default, with = "big_u64")]
     pub seed: u64,
-    /// `cpu` or `cuda:<n>`.
+    /// `cpu` or `cuda:<n>`; empty where nobody knows.
+    #[serde(default)]
     pub device: String,
     /// Why this device, where gradtop chose it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_reason: Option<String>,
-    /// Threads the training may use.
+    /// Threads the training may use; 0 where nobody knows.
+    #[serde(default)]
     pub threads: u32,
-    /// Seconds between checkpoints.
+    /// Seconds between checkpoints; 0 for none but those asked for.
+    #[serde(default)]
     pub checkpoint_every_s: u64,
     /// The preset the parameters started from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
     /// Name of the machine.
+    #[serde(default)]
     pub host: String,
     /// The machine's boot: a run of an earlier boot cannot be alive.
+    #[serde(default)]
     pub boot_id: String,
     /// Commit of the checkout it was started in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_commit: Option<String>,
     /// The experiment.
     pub experiment: ExperimentInfo,
-    /// The plugin it came from.
-    pub plugin: PluginInfo,
+    /// The plugin it came from, of a run of [`Kind::Plugin`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<PluginInfo>,
+    /// The command, of a run of [`Kind::Command`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandInfo>,
     /// What wrote and ran it.
+    #[serde(default)]
     pub versions: Versions,
     /// Every parameter with its value, in the experiment's order.
     #[serde(default, with = "ordered_map")]
@@ -53,8 +67,61 @@ pub struct Manifest {
     pub metrics: Vec<MetricInfo>,
 }
 
+impl Manifest {
+    /// SHA-256 of its plugin, shortened for people; `None` if it has none.
+    pub fn plugin_hash(&self) -> Option<&str> {
+        self.plugin.as_ref().map(|plugin| plugin.sha256.get(..12).unwrap_or(&plugin.sha256))
+    }
+}
+
+/// What does the work of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A plugin, in a trainer.
+    #[default]
+    Plugin,
+    /// A command of the user, whose values a sink records.
+    Command,
+    /// Another tool, whose log was read.
+    Import,
+}
+
+/// The command of a run.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct CommandInfo {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// The folder it works in.
+    pub dir: String,
+    /// Seconds it may take to end once it is asked to stop, where it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_s: Option<f64>,
+    /// Units of work in all, where it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    /// The variables of its environment that are worth knowing and give nothing away.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub env: std::collections::BTreeMap<String, String>,
+}
+
+impl CommandInfo {
+    /// The command as a shell takes it.
+    pub fn in_words(&self) -> String {
+        let plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
+        let quoted = |arg: &String| {
+            if !arg.is_empty() && arg.chars().all(plain) {
+                arg.clone()
+            } else {
+                format!("'{}'", arg.replace('\'', r"'\''"))
+            }
+        };
+        self.argv.iter().map(quoted).collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// The experiment of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ExperimentInfo {
     /// Its id, also the folder `exp=<id>`: of a folder that was renamed the new name.
     pub id: String,
@@ -62,14 +129,19 @@ pub struct ExperimentInfo {
     #[serde(skip)]
     pub in_plugin: Option<String>,
     /// Its title.
+    #[serde(default)]
     pub name: String,
     /// Its version.
+    #[serde(default)]
     pub version: String,
     /// What it does, in a line.
+    #[serde(default)]
     pub summary: String,
     /// Whether it can go on from a checkpoint.
+    #[serde(default)]
     pub resumable: bool,
     /// Whether it makes use of a GPU.
+    #[serde(default)]
     pub uses_device: bool,
 }
 
@@ -95,11 +167,13 @@ pub struct PluginInfo {
 }
 
 /// Versions of what made a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Versions {
     /// gradtop's version.
+    #[serde(default)]
     pub gradtop: String,
-    /// The plugin ABI, as `major.minor`.
+    /// The plugin ABI, as `major.minor`; empty without a plugin.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub abi: String,
     /// libtorch's version, if the plugin uses it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -192,7 +192,7 @@ fn describe(row: &mut Row, m: &Manifest, s: &Status) {
     row.text("git_commit", m.git_commit.as_deref());
     row.text("gradtop", Some(&m.versions.gradtop));
     row.text("libtorch", m.versions.libtorch.as_deref());
-    row.text("plugin_sha256", Some(&m.plugin.sha256));
+    row.text("plugin_sha256", m.plugin.as_ref().map(|plugin| plugin.sha256.as_str()));
 }
 
 /// What each split of the declared metrics came to. What is damaged is missing here, too, rather than all of it.

@@ -4,13 +4,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder, RecorderOptions, RunDir,
-    SCHEMA, SeriesKey, Versions, boot_id, create_run, host_name,
+    ExperimentInfo, Goal, Kind, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder, RecorderOptions,
+    RunDir, SCHEMA, SeriesKey, Versions, boot_id, create_run, host_name,
 };
 
 pub fn manifest(name: &str) -> Manifest {
     Manifest {
         schema: SCHEMA,
+        kind: Kind::Plugin,
         run: name.to_owned(),
         created: jiff::Timestamp::now(),
         seed: u64::MAX,
@@ -31,12 +32,13 @@ pub fn manifest(name: &str) -> Manifest {
             resumable: true,
             uses_device: false,
         },
-        plugin: PluginInfo {
+        plugin: Some(PluginInfo {
             file: "plugin.so".to_owned(),
             sha256: "00".repeat(32),
             built_with: None,
             original_path: "/plugins/libdemo.so".to_owned(),
-        },
+        }),
+        command: None,
         versions: Versions { gradtop: "0.1.0".to_owned(), abi: "1.0".to_owned(), libtorch: None },
         params: vec![
             ("zeta".to_owned(), ParamValue::Float(1.0)),

@@ -195,14 +195,13 @@ fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
         Some(reason) => format!("{} ({})", clean(&m.device), clean(reason)),
         None => clean(&m.device),
     };
-    let hash = m.plugin.sha256.get(..12).unwrap_or(&m.plugin.sha256);
     let pid = view.status.trainer_pid.filter(|_| !view.state.is_final());
     let waited = view.status.log_wait_ms;
     let facts = [
         ("preset", text(&m.preset)),
         ("seed", m.seed.to_string()),
         ("device", device),
-        ("threads", m.threads.to_string()),
+        ("threads", if m.threads == 0 { String::new() } else { m.threads.to_string() }),
         (
             "checkpoints",
             match (m.experiment.resumable, m.checkpoint_every_s) {
@@ -216,8 +215,15 @@ fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
         ("ended", view.status.ended.map(|t| moment_at(t, shared.now)).unwrap_or_default()),
         ("host", clean(&m.host)),
         ("process", pid.map(|p| p.to_string()).unwrap_or_default()),
-        ("plugin", format!("{} {}  {}", clean(&m.experiment.id), clean(&m.experiment.version), clean(hash))),
-        ("built with", text(&m.plugin.built_with)),
+        ("command", m.command.as_ref().map(|c| clean(&c.in_words())).unwrap_or_default()),
+        ("folder", m.command.as_ref().map(|c| clean(&c.dir)).unwrap_or_default()),
+        (
+            "plugin",
+            m.plugin_hash().map_or_else(String::new, |hash| {
+                format!("{} {}  {}", clean(&m.experiment.id), clean(&m.experiment.version), clean(hash))
+            }),
+        ),
+        ("built with", m.plugin.as_ref().map(|p| text(&p.built_with)).unwrap_or_default()),
         ("libtorch", text(&m.versions.libtorch)),
         ("gradtop", clean(&m.versions.gradtop)),
         ("commit", text(&m.git_commit)),

@@ -4,8 +4,8 @@
 
 use gradtop_abi::{self as abi, Point};
 use gradtop_store::{
-    ExperimentInfo, Goal, Manifest, MetricInfo, PluginInfo, Recorder, RecorderOptions, RunDir, SeriesKey,
-    Versions, create_run,
+    ExperimentInfo, Goal, Kind, Manifest, MetricInfo, PluginInfo, Recorder, RecorderOptions, RunDir,
+    SeriesKey, Versions, create_run,
 };
 
 use super::Session;
@@ -13,6 +13,7 @@ use super::Session;
 fn manifest(resumable: bool) -> Manifest {
     Manifest {
         schema: gradtop_store::SCHEMA,
+        kind: Kind::Plugin,
         run: "a".to_owned(),
         created: jiff::Timestamp::UNIX_EPOCH,
         seed: 1,
@@ -33,12 +34,13 @@ fn manifest(resumable: bool) -> Manifest {
             resumable,
             uses_device: false,
         },
-        plugin: PluginInfo {
+        plugin: Some(PluginInfo {
             file: "plugin.so".to_owned(),
             sha256: String::new(),
             built_with: None,
             original_path: String::new(),
-        },
+        }),
+        command: None,
         versions: Versions { gradtop: String::new(), abi: "1.0".to_owned(), libtorch: None },
         params: Vec::new(),
         metrics: vec![MetricInfo {
