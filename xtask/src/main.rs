@@ -9,6 +9,7 @@
 )]
 
 mod bench;
+mod film;
 mod gpu_bundle;
 mod link;
 mod readers;
@@ -20,6 +21,7 @@ mod test;
 mod toolchain;
 mod workspace;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -39,6 +41,7 @@ Usage: cargo xtask COMMAND
   soak [NAME ARGS]   what takes too long for every test: list them, or run one
   gpu-bundle [DIR]   pack what checks a machine with a GPU into a folder [target/gpu-bundle]; see docs/cuda.md
   svg                draw a terminal (`tmux capture-pane -e -p` on stdin) as an SVG picture
+  film SCRIPT        play a session with the built program in tmux, and draw it as an SVG that moves
   help               this text
 ";
 
@@ -80,6 +83,13 @@ fn dispatch(mut args: Vec<String>) -> Result<ExitCode> {
         "bench" => bench::bench(&workspace, &args),
         "soak" => soak::soak(&workspace, &args),
         "gpu-bundle" => gpu_bundle::gpu_bundle(&workspace, &args),
+        "film" => {
+            let [script] = &args[..] else {
+                bail!("`film` takes one script, such as docs/screens/session.film")
+            };
+            print!("{}", film::record(Path::new(script), &workspace.release)?);
+            Ok(ExitCode::SUCCESS)
+        }
         "svg" => {
             print!("{}", svg::from_stdin()?);
             Ok(ExitCode::SUCCESS)

@@ -20,16 +20,19 @@ const BASE: [&str; 16] = [
     "#ff7b85", "#98d894", "#f0c674", "#7cc0ff", "#d8a6f5", "#76d3de", "#ffffff",
 ];
 
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A line of the terminal: its characters, each with how it looks.
+pub(crate) type Row = Vec<(char, Look)>;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::struct_excessive_bools, reason = "they are the independent attributes of a terminal's cell")]
-struct Look {
+pub(crate) struct Look {
     front: Option<String>,
     back: Option<String>,
     bold: bool,
     dim: bool,
     italic: bool,
     underline: bool,
-    reverse: bool,
+    pub(crate) reverse: bool,
 }
 
 /// Reads standard input; the picture.
@@ -43,16 +46,9 @@ pub(crate) fn from_stdin() -> Result<String> {
 }
 
 fn picture(text: &str) -> String {
-    let mut look = Look::default();
-    let rows: Vec<Vec<(char, Look)>> =
-        text.trim_end_matches('\n').split('\n').map(|l| cells(l, &mut look)).collect();
-    let columns = rows.iter().map(|r| r.iter().map(|(c, _)| width(*c)).sum::<usize>()).max().unwrap_or(0);
-    let (w, h) = (columns as f64 * CELL.0 + 2.0 * MARGIN, rows.len() as f64 * CELL.1 + 2.0 * MARGIN);
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w:.0}\" height=\"{h:.0}\" viewBox=\"0 0 {w:.1} {h:.1}\" \
-         font-family=\"ui-monospace, 'SF Mono', Menlo, 'DejaVu Sans Mono', Consolas, monospace\" font-size=\"14\">\n\
-         <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{BACK}\"/>\n"
-    );
+    let rows = rows(text);
+    let columns: usize = rows.iter().map(|row| row.iter().map(|(c, _)| width(*c)).sum()).max().unwrap_or(0);
+    let mut out = open(columns, rows.len());
     for (y, row) in rows.iter().enumerate() {
         draw_row(&mut out, row, y);
     }
@@ -60,8 +56,24 @@ fn picture(text: &str) -> String {
     out
 }
 
+/// The element and the background of a terminal of this many columns and lines.
+pub(crate) fn open(columns: usize, lines: usize) -> String {
+    let (w, h) = (columns as f64 * CELL.0 + 2.0 * MARGIN, lines as f64 * CELL.1 + 2.0 * MARGIN);
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w:.0}\" height=\"{h:.0}\" viewBox=\"0 0 {w:.1} {h:.1}\" \
+         font-family=\"ui-monospace, 'SF Mono', Menlo, 'DejaVu Sans Mono', Consolas, monospace\" font-size=\"14\">\n\
+         <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{BACK}\"/>\n"
+    )
+}
+
+/// The cells of each line of a capture.
+pub(crate) fn rows(text: &str) -> Vec<Row> {
+    let mut look = Look::default();
+    text.trim_end_matches('\n').split('\n').map(|line| cells(line, &mut look)).collect()
+}
+
 /// The cells of a line; `look` goes on from line to line.
-fn cells(line: &str, look: &mut Look) -> Vec<(char, Look)> {
+fn cells(line: &str, look: &mut Look) -> Row {
     let mut out = Vec::new();
     let mut rest = line;
     while let Some(c) = rest.chars().next() {
@@ -138,7 +150,7 @@ fn width(c: char) -> usize {
     if wide { 2 } else { 1 }
 }
 
-fn draw_row(out: &mut String, row: &[(char, Look)], y: usize) {
+pub(crate) fn draw_row(out: &mut String, row: &Row, y: usize) {
     let top = MARGIN + y as f64 * CELL.1;
     let mut column = 0;
     let mut at = 0;
@@ -172,11 +184,11 @@ fn run(out: &mut String, cells: &[(char, Look)], look: &Look, left: f64, top: f6
         ));
     }
     let opacity = if look.dim { " opacity=\"0.6\"" } else { "" };
-    let mut shapes = String::new();
+    let (mut shapes, mut dots) = (String::new(), String::new());
     let mut words: Vec<(f64, String, usize)> = Vec::new();
     let mut x = left;
     for (c, _) in cells {
-        if !shape(&mut shapes, *c, x, top) && *c != ' ' {
+        if !braille(&mut dots, *c, x, top) && !shape(&mut shapes, *c, x, top) && *c != ' ' {
             // Words stay together; each begins where its cell does.
             let joined = words.last_mut().filter(|(at, _, n)| (at + *n as f64 * CELL.0 - x).abs() < 0.01);
             match joined {
@@ -192,6 +204,11 @@ fn run(out: &mut String, cells: &[(char, Look)], look: &Look, left: f64, top: f6
     if !shapes.is_empty() {
         add(format!("<path fill=\"{front}\"{opacity} d=\"{shapes}\"/>\n"));
     }
+    if !dots.is_empty() {
+        add(format!(
+            "<path stroke=\"{front}\"{opacity} stroke-width=\"1.9\" stroke-linecap=\"square\" d=\"{dots}\"/>\n"
+        ));
+    }
     let weight = if look.bold { " font-weight=\"bold\"" } else { "" };
     let slant = if look.italic { " font-style=\"italic\"" } else { "" };
     let line = if look.underline { " text-decoration=\"underline\"" } else { "" };
@@ -206,29 +223,30 @@ fn run(out: &mut String, cells: &[(char, Look)], look: &Look, left: f64, top: f6
     }
 }
 
+/// Adds the dots of a Braille character to the data of a path that is stroked with square ends.
+fn braille(path: &mut String, c: char, x: f64, y: f64) -> bool {
+    let bits = match c {
+        '\u{2800}'..='\u{28ff}' => u32::from(c) - 0x2800,
+        _ => return false,
+    };
+    // Dots 1 to 8 of the standard, as (column, row).
+    let places = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3)];
+    places.into_iter().enumerate().filter(|(i, _)| bits & (1 << i) != 0).all(|(_, (column, row))| {
+        let left = x + CELL.0 * (0.25 + 0.5 * f64::from(column));
+        // Writing to a String cannot fail.
+        write!(path, "M{left:.1} {:.1}h0", y + CELL.1 * (0.125 + 0.25 * f64::from(row))).is_ok()
+    })
+}
+
 /// Draws a character that is made of rectangles, into the data of a path.
 fn shape(path: &mut String, c: char, x: f64, y: f64) -> bool {
     let (w, h) = CELL;
     let mut rect = |left: f64, top: f64, width: f64, height: f64| {
         let (a, b) = (x + left, y + top);
-        // Writing to a String cannot fail.
         write!(path, "M{a:.2} {b:.2}h{width:.2}v{height:.2}h-{width:.2}z").is_ok()
     };
     let (middle, centre, thin) = (w / 2.0, h / 2.0, 1.2);
     match c {
-        '\u{2800}'..='\u{28ff}' => {
-            let bits = u32::from(c) - 0x2800;
-            // Dots 1 to 8 of the standard, as (column, row).
-            let places = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3)];
-            for (i, (column, row)) in places.into_iter().enumerate() {
-                if bits & (1 << i) != 0 {
-                    let size = 1.9;
-                    let left = w * (0.25 + 0.5 * f64::from(column)) - size / 2.0;
-                    rect(left, h * (0.125 + 0.25 * f64::from(row)) - size / 2.0, size, size);
-                }
-            }
-            true
-        }
         '█' => rect(0.0, 0.0, w, h),
         '▀' => rect(0.0, 0.0, w, centre),
         '▔' => rect(0.0, 0.0, w, h / 8.0),
@@ -274,8 +292,9 @@ mod tests {
     fn braille_and_lines_are_shapes() {
         let svg = picture("⣿─█");
         assert_eq!(svg.matches("<text").count(), 0);
-        let path = svg.split(" d=\"").nth(1).unwrap();
-        assert_eq!(path.matches('M').count(), 10, "eight dots, a line and a block");
+        assert_eq!(svg.matches("h0").count(), 8, "the dots");
+        let paths: usize = svg.split(" d=\"").skip(1).map(|path| path.matches('M').count()).sum();
+        assert_eq!(paths, 10, "the dots, a line and a block");
     }
 
     #[test]
