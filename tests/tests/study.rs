@@ -10,8 +10,7 @@ use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use gradtop_chart::cells::Look;
-use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::domain::finite_range;
 use gradtop_chart::{Axis, Chart, Shape};
 use gradtop_store::{RunDir, State, figures};
@@ -84,7 +83,7 @@ fn screen_and_page_agree(run: &RunDir) -> usize {
     runs.watch(vec![request], Instant::now());
     while runs.work(Instant::now(), Duration::from_secs(1)).next == Some(Duration::ZERO) {}
     let screen = Arc::clone(runs.snapshot().run(&id).unwrap());
-    let look = Look { glyphs: Glyphs::Braille, colour: true };
+    let look = Theme::default();
     for figure in &figures {
         for (n, page) in evaluate(figure, &page).charts.iter().enumerate() {
             let screen = build(

@@ -173,11 +173,12 @@ fn the_abi_depends_on_nothing() {
 #[test]
 fn each_heavy_crate_has_its_place() {
     type Home = fn(&Member) -> bool;
-    let homes: [(&str, Home); 7] = [
+    let homes: [(&str, Home); 8] = [
         ("tch", Member::is_plugin),
         ("torch-sys", Member::is_plugin),
         ("libloading", |member| member.folder == "core/host"),
         ("ratatui", |member| member.folder == "tui"),
+        ("ratatui-core", |member| member.folder == "core/chart"),
         ("resvg", |member| ["core/chart", "tui"].contains(&member.folder.as_str())),
         ("crossterm", |member| member.folder == "tui"),
         ("nvml-wrapper", |member| member.folder == "core/host"),

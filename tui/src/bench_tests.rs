@@ -11,11 +11,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget as _;
 
-use crate::app::theme::{Caps, Theme, ThemeName};
 use crate::print;
-use crate::print::terminal::Colours;
 use crate::widgets::{ChartCache, ChartCell};
-use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::number;
 use gradtop_view::figure::view::{ChartView, Source, Subject};
 use gradtop_view::live::engine::Runs;
@@ -58,7 +56,7 @@ fn opens_and_draws() -> Result<()> {
         return Ok(());
     }
     let temp = tempfile::tempdir()?;
-    let theme = Theme::new(ThemeName::Dark, Caps { colours: Colours::True, glyphs: Glyphs::Braille });
+    let theme = Theme::default();
     if std::env::var_os("GRADTOP_BENCH").is_none() {
         let run = synthetic::finished(temp.path(), "small", SIZES[0])?;
         round(&run, SIZES[0], theme)?;

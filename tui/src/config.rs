@@ -9,9 +9,9 @@ use anyhow::{Context as _, Result};
 use gradtop_host::DeviceChoice;
 use gradtop_store::suggest;
 
-use crate::app::theme::ThemeName;
 use crate::failure::{Failure, toml_error};
 use crate::print::terminal;
+use gradtop_chart::cells::theme::ThemeName;
 
 /// What can be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

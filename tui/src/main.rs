@@ -50,7 +50,7 @@ fn exit(code: i32) -> ExitCode {
 
 /// Help and version go to standard output, errors to standard error.
 fn print_clap(error: &clap::Error) -> i32 {
-    let coloured = print::terminal().colours != print::Colours::None;
+    let coloured = print::terminal().colours != gradtop_chart::colour::Colours::None;
     let text = error.render();
     if error.use_stderr() {
         print::note(text.to_string().trim_end());

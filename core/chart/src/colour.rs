@@ -154,6 +154,51 @@ fn hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
+/// How many colours may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colours {
+    /// None: not a terminal, or the user's wish.
+    None,
+    /// The 16 of a plain console.
+    Sixteen,
+    /// The 256 of most terminals.
+    Indexed,
+    /// Any.
+    True,
+}
+
+/// The nearest of a plain console's 16 colours. By hue, so that colours stay apart: the nearest by distance would often be
+/// a grey.
+pub fn sixteen(c: [u8; 3]) -> u8 {
+    let [low, high] = [c.iter().min(), c.iter().max()].map(|v| i32::from(*v.unwrap_or(&0)));
+    if high - low < 40 {
+        return match high {
+            0..64 => 0,
+            64..160 => 8,
+            160..224 => 7,
+            _ => 15,
+        };
+    }
+    let middle = i32::midpoint(low, high);
+    let bits = (0..3).filter(|i| i32::from(c[*i]) > middle).map(|i| 1u8 << i).sum::<u8>();
+    if high > 200 { bits + 8 } else { bits }
+}
+
+/// The nearest of the 256 colours: of the cube, or of the greys.
+pub fn indexed(c: [u8; 3]) -> u8 {
+    const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    let nearest = |v: u8| (0..6u8).min_by_key(|i| STEPS[usize::from(*i)].abs_diff(v)).unwrap_or(0);
+    let cube = c.map(nearest);
+    let away = |d: [u8; 3]| (0..3).map(|i| u32::from(c[i].abs_diff(d[i])).pow(2)).sum::<u32>();
+    let mean = (u32::from(c[0]) + u32::from(c[1]) + u32::from(c[2])) / 3;
+    let grey = (mean.saturating_sub(3) / 10).min(23) as u8;
+    if away([8 + grey * 10; 3]) < away(cube.map(|i| STEPS[usize::from(i)])) {
+        232 + grey
+    } else {
+        16 + 36 * cube[0] + 6 * cube[1] + cube[2]
+    }
+}
+
 /// Viridis, dark to bright: a polynomial fit, exact to less than one step of a byte's eyesight.
 pub fn viridis(level: f64) -> [u8; 3] {
     const C: [[f64; 3]; 7] = [
@@ -197,6 +242,19 @@ mod tests {
         assert_eq!(Paint::parse("grey"), Some(Paint::Grey));
         assert_eq!(Paint::parse("#ff80"), None);
         assert_eq!(Paint::parse("#ééé"), None);
+    }
+
+    #[test]
+    fn sixteen_colours_keep_the_hue() {
+        assert_eq!([[255, 95, 95], [24, 188, 140], [64, 156, 224]].map(sixteen), [9, 6, 14]);
+        assert_eq!([[138, 138, 138], [255, 255, 255], [0, 0, 0]].map(sixteen), [8, 15, 0]);
+    }
+
+    #[test]
+    fn colours_come_down_to_256() {
+        assert_eq!(indexed([255, 255, 255]), 231);
+        assert_eq!(indexed([138, 138, 138]), 245);
+        assert_eq!(indexed([64, 156, 224]), 74);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use gradtop_store::{Headline, HeadlineLine, ParamValue, State, Status, Suspended
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use gradtop_chart::cells::grid::Ink;
+use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::colour::Paint;
 use gradtop_chart::number;
 use gradtop_host::text::clean;

@@ -12,7 +12,7 @@ use super::keys::{self, Action, AppAction, Binding, Context};
 use super::{App, Overlay, Screen, Shared};
 use crate::print::clean;
 use crate::screens::toosmall;
-use gradtop_chart::cells::grid::{fit, width_of};
+use gradtop_chart::cells::text::{fit, width_of};
 use gradtop_view::clock;
 use gradtop_view::runs::RunId;
 use gradtop_view::state;

@@ -10,7 +10,6 @@ pub(crate) mod settings;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-pub(crate) mod theme;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,12 +32,12 @@ use crate::screens::run::RunScreen;
 use crate::screens::run::pane::{PaneRequest, PaneSnapshot};
 use crate::screens::toosmall;
 use actions::{Act as _, ActionResult, RunAction};
+use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::number;
 use gradtop_view::live::{LiveSnapshot, WatchRequest};
 use gradtop_view::runs::{RunId, RunRow, RunsSnapshot};
 use keys::{Action, AppAction, Context};
 use settings::Settings;
-use theme::{Caps, Theme};
 
 /// Everything that can happen.
 #[derive(Debug)]
@@ -217,13 +216,13 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Before anything is known.
-    pub(crate) fn new(caps: Caps, settings: Settings, read_only: bool, now: Timestamp) -> Self {
+    /// Before anything is known; the name of the theme is the settings'.
+    pub(crate) fn new(theme: Theme, settings: Settings, read_only: bool, now: Timestamp) -> Self {
         let shared = Shared {
             runs: Arc::default(),
             plugins: Arc::default(),
             live: Arc::default(),
-            theme: Theme::new(settings.theme, caps),
+            theme: Theme { name: settings.theme, ..theme },
             settings: settings.clone(),
             now,
             machine: None,

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::theme::ThemeName;
 use crate::screens::{compare, experiments, home, run};
+use gradtop_chart::cells::theme::ThemeName;
 
 /// Everything a viewer may set about how things look. Unknown or damaged parts of a file fall back to what is usual.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -13,10 +13,10 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 
 use super::settings::Settings;
-use super::theme::Caps;
 use super::{App, Effect, Msg, update, view};
-use crate::print::Colours;
 use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::cells::theme::{Theme, ThemeName};
+use gradtop_chart::colour::Colours;
 use gradtop_view::runs::{RunId, RunRow, RunsSnapshot};
 
 /// The sizes that every screen is looked at in; the last is too small for all of them.
@@ -42,7 +42,8 @@ impl Bench {
 
     /// Without runs.
     pub(crate) fn with(glyphs: Glyphs, colours: Colours, read_only: bool) -> Self {
-        let app = App::new(Caps { colours, glyphs }, Settings::default(), read_only, now());
+        let app =
+            App::new(Theme { name: ThemeName::Dark, colours, glyphs }, Settings::default(), read_only, now());
         gradtop_view::clock::in_utc();
         let mut bench = Self { app, effects: Vec::new(), runs: Made::new(), size: (0, 0) };
         bench.resize(120, 40);
@@ -142,14 +143,7 @@ impl Bench {
 
     /// The text it draws now, without trailing blanks.
     pub(crate) fn screen(&self) -> String {
-        let buffer = self.buffer();
-        let mut text = String::new();
-        for y in 0..buffer.area.height {
-            let row: String = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect();
-            text.push_str(row.trim_end());
-            text.push('\n');
-        }
-        text
+        gradtop_chart::cells::text::plain(&self.buffer())
     }
 }
 

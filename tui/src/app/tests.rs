@@ -9,9 +9,9 @@ use super::actions::RunAction;
 use super::keys::{self, Context};
 use super::testing::{Bench, SIZES, key, run};
 use super::{Effect, Msg};
-use crate::print::Colours;
 use crate::screens::{compare, experiments, run as run_screen};
 use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::colour::Colours;
 
 /// Every context there is.
 fn contexts() -> Vec<Context> {

@@ -13,9 +13,8 @@ use super::{Context, plot};
 use crate::failure::Failure;
 use crate::print::table::{Align as Side, Table, Words};
 use crate::print::{self, clean};
-use gradtop_chart::cells::Look;
-use gradtop_chart::cells::grid::Ink;
-use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::cells::theme::Ink;
+use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::number;
 use gradtop_chart::{cells as drawn, colour, svg};
 use gradtop_store::suggest;
@@ -310,13 +309,13 @@ fn draw(subjects: &[Subject], teams: &[Team], args: &Args) -> Result<()> {
             let size = print::terminal().size;
             let width = size.map_or(100, |(w, _)| w).max(20);
             let height = size.map_or(24, |(_, h)| h.saturating_sub(1).min(30)).max(10);
-            let chart = figure(subjects, teams, facet, args, (width, height), print::look());
+            let chart = figure(subjects, teams, facet, args, (width, height), print::theme());
             print::line("");
-            print::grid(&drawn::figure(&chart, width, height, print::look()));
+            print::cells(&drawn::figure(&chart, width, height, print::theme()));
         }
         if args.svg.is_some() || args.png.is_some() {
             // More columns than a drawing has pixels.
-            let look = Look { glyphs: Glyphs::Braille, colour: true };
+            let look = Theme::default();
             let drawing = svg::figure(&figure(subjects, teams, facet, args, (1000, 100), look));
             plot::write_drawing(&drawing, name, args.svg.as_deref(), args.png.as_deref())?;
         }
@@ -330,7 +329,7 @@ fn figure(
     facet: &Facet,
     args: &Args,
     size: (usize, usize),
-    look: Look,
+    look: Theme,
 ) -> gradtop_chart::Figure {
     let figure = overlay::figure(subjects, facet);
     let sources = overlay::sources(subjects, teams);

@@ -4,12 +4,12 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::Context;
-use crate::app::theme::ThemeName;
 use crate::config::{self, KEYS, Key, Origin};
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
 use crate::runtime;
-use gradtop_chart::cells::grid::Ink;
+use gradtop_chart::cells::theme::Ink;
+use gradtop_chart::cells::theme::ThemeName;
 
 /// Arguments of `config`.
 #[derive(Debug, clap::Args)]

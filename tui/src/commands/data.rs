@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::print::progress::{Progress, Shown};
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
-use gradtop_chart::cells::grid::Ink;
+use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_store::suggest;
 

@@ -8,9 +8,9 @@ use gradtop_store::{Checked, Content};
 use serde_json::json;
 
 use super::Context;
-use crate::print::terminal::Colours;
 use crate::print::{self, clean};
-use gradtop_chart::cells::grid::Ink;
+use gradtop_chart::cells::theme::Ink;
+use gradtop_chart::colour::Colours;
 use gradtop_chart::number;
 
 /// Free space below which the disk is a finding.

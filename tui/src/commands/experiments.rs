@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::run::unknown;
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
-use gradtop_chart::cells::grid::Ink;
+use gradtop_chart::cells::theme::Ink;
 
 /// Arguments of `experiments`.
 #[derive(Debug, clap::Args)]

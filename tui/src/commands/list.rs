@@ -12,7 +12,8 @@ use super::Context;
 use crate::failure::Failure;
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
-use gradtop_chart::cells::grid::{Ink, fit};
+use gradtop_chart::cells::text::fit;
+use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::state;
 

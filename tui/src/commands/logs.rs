@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::follow::Follower;
 use crate::print::{self, clean};
-use gradtop_chart::cells::grid::Ink;
+use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::state;
 

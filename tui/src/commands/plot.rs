@@ -167,7 +167,7 @@ fn to_terminal(charts: &[(String, gradtop_chart::Figure)], args: &Args) {
         if i > 0 {
             print::line("");
         }
-        print::grid(&cells::figure(chart, width.max(20), height.max(8), print::look()));
+        print::cells(&cells::figure(chart, width.max(20), height.max(8), print::theme()));
     }
 }
 

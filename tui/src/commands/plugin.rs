@@ -13,7 +13,7 @@ use crate::print::{self, clean};
 use crate::scaffold::Kind;
 use crate::study::folder::replace;
 use crate::study::plan_file::{PlanFile, is_plan};
-use gradtop_chart::cells::grid::Ink;
+use gradtop_chart::cells::theme::Ink;
 use gradtop_store::suggest;
 
 /// What to do with plugins.

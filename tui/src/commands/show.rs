@@ -12,7 +12,7 @@ use super::logs::event_text;
 use super::{Context, rm};
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
-use gradtop_chart::cells::grid::Ink;
+use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::figure::name_of;
 use gradtop_view::natural;

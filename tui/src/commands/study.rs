@@ -21,7 +21,7 @@ use crate::study::plan_file::PlanFile;
 use crate::study::report;
 use crate::study::report_file::ReportFile;
 use crate::study::runner::{self, Happened, Runner, Snapshot};
-use gradtop_chart::cells::grid::Ink;
+use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::state;
 

@@ -14,7 +14,8 @@ use super::logs::{event_json, event_words};
 use crate::failure::Failure;
 use crate::print::progress::{Progress, Shown};
 use crate::print::{self, below, clean};
-use gradtop_chart::cells::grid::{Ink, fit, width_of};
+use gradtop_chart::cells::text::{fit, width_of};
+use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::state;
 

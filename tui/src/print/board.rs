@@ -4,9 +4,10 @@ use std::io::IsTerminal as _;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::terminal::{Colours, terminal};
+use super::terminal::terminal;
 use super::{below, guarded};
-use gradtop_chart::cells::grid::fit;
+use gradtop_chart::cells::text::fit;
+use gradtop_chart::colour::Colours;
 
 /// Steps of the bar.
 const FINE: u64 = 10_000;

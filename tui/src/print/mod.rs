@@ -6,6 +6,7 @@
 
 pub(crate) mod below;
 pub(crate) mod board;
+pub(crate) mod paint;
 pub(crate) mod progress;
 pub(crate) mod table;
 pub(crate) mod terminal;
@@ -17,10 +18,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use gradtop_chart::ascii::plain;
-use gradtop_chart::cells::grid::{Cell, Grid, Ink};
+use gradtop_chart::cells::text::plain as plain_cells;
+use gradtop_chart::cells::theme::Ink;
+use gradtop_chart::colour::Colours;
 pub(crate) use gradtop_host::text::clean;
 use gradtop_host::text::is_harmful;
-pub(crate) use terminal::{Colours, ascii, look, terminal};
+use ratatui::buffer::Buffer;
+pub(crate) use terminal::{ascii, terminal, theme};
 
 static STDOUT_GONE: AtomicBool = AtomicBool::new(false);
 static LOST: AtomicBool = AtomicBool::new(false);
@@ -164,98 +168,19 @@ pub(crate) fn ask(question: &str) -> Option<bool> {
 
 /// Text in an ink, for standard output.
 pub(crate) fn styled(text: &str, ink: Ink) -> String {
-    let codes = codes(ink, None, terminal().colours);
-    if codes.is_empty() { text.to_owned() } else { format!("\x1b[{codes}m{text}\x1b[0m") }
+    let theme = terminal::theme();
+    if theme.coloured() { paint::styled(text, theme.ink(ink)) } else { text.to_owned() }
 }
 
 /// Prints cells, without trailing blanks.
-pub(crate) fn grid(grid: &Grid) {
-    let colours = terminal().colours;
-    let mut text = String::new();
-    for y in 0..grid.height() {
-        row(&mut text, grid.row(y), colours);
-    }
-    out(&text);
-}
-
-fn row(text: &mut String, cells: &[Cell], colours: Colours) {
-    let blank = |c: &Cell| c.ch == Some(' ') && (c.ground.is_none() || colours == Colours::None);
-    let end = cells.iter().rposition(|c| !blank(c)).map_or(0, |i| i + 1);
-    let mut active = String::new();
-    for cell in &cells[..end] {
-        let Some(ch) = cell.ch else { continue };
-        let wanted = if blank(cell) { String::new() } else { codes(cell.ink, cell.ground, colours) };
-        if wanted != active {
-            if !active.is_empty() {
-                text.push_str("\x1b[0m");
-            }
-            if !wanted.is_empty() && write!(text, "\x1b[{wanted}m").is_err() {
-                return; // writing to a String cannot fail
-            }
-            active = wanted;
-        }
-        text.push(ch);
-    }
-    if !active.is_empty() {
-        text.push_str("\x1b[0m");
-    }
-    text.push('\n');
-}
-
-/// Parameters of the SGR sequence for an ink; empty for the terminal's own.
-fn codes(ink: Ink, ground: Option<[u8; 3]>, colours: Colours) -> String {
-    if colours == Colours::None {
-        return String::new();
-    }
-    let front = |c: [u8; 3]| match colours {
-        Colours::True => format!("38;2;{};{};{}", c[0], c[1], c[2]),
-        Colours::Sixteen => basic(terminal::sixteen(c), 30),
-        _ => format!("38;5;{}", indexed(c)),
-    };
-    let mut codes = match ink {
-        Ink::Text => String::new(),
-        Ink::Dim => front([138, 138, 138]),
-        Ink::Bold => "1".to_owned(),
-        Ink::Alert => front([255, 95, 95]),
-        Ink::Series(paint) => front(paint.on_screen()),
-        Ink::Faint(paint) => front(paint.on_screen().map(|v| (u16::from(v) * 6 / 10) as u8)),
-        Ink::Rgb(c) => front(c),
-    };
-    if let Some(c) = ground {
-        let back = match colours {
-            Colours::True => format!("48;2;{};{};{}", c[0], c[1], c[2]),
-            Colours::Sixteen => basic(terminal::sixteen(c), 40),
-            _ => format!("48;5;{}", indexed(c)),
-        };
-        codes = if codes.is_empty() { back } else { format!("{codes};{back}") };
-    }
-    codes
-}
-
-/// The code of one of 16 colours; `base` is 30 for characters, 40 for what is behind them.
-fn basic(colour: u8, base: u8) -> String {
-    if colour < 8 { base + colour } else { base + 60 + colour - 8 }.to_string()
-}
-
-/// The nearest of the 256 colours: of the cube, or of the greys.
-pub(crate) fn indexed(c: [u8; 3]) -> u8 {
-    const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
-    let nearest = |v: u8| (0..6u8).min_by_key(|i| STEPS[usize::from(*i)].abs_diff(v)).unwrap_or(0);
-    let cube = c.map(nearest);
-    let away = |d: [u8; 3]| (0..3).map(|i| u32::from(c[i].abs_diff(d[i])).pow(2)).sum::<u32>();
-    let mean = (u32::from(c[0]) + u32::from(c[1]) + u32::from(c[2])) / 3;
-    let grey = (mean.saturating_sub(3) / 10).min(23) as u8;
-    if away([8 + grey * 10; 3]) < away(cube.map(|i| STEPS[usize::from(i)])) {
-        232 + grey
-    } else {
-        16 + 36 * cube[0] + 6 * cube[1] + cube[2]
-    }
+pub(crate) fn cells(buffer: &Buffer) {
+    let coloured = terminal().colours != Colours::None;
+    out(&if coloured { paint::lines(buffer) } else { plain_cells(buffer) });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gradtop_chart::colour::Paint;
 
     #[test]
     fn nothing_but_colours_commands_a_terminal() {
@@ -278,25 +203,5 @@ mod tests {
         let text = json_text(&value.to_string()).into_owned();
         assert_eq!(text, r#"{"a\u009b":"\u001b\u007f\u202eé\u2066"}"#);
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap_or_default(), value);
-    }
-
-    #[test]
-    fn colours_come_down_to_256() {
-        assert_eq!(indexed([255, 255, 255]), 231);
-        assert_eq!(indexed([138, 138, 138]), 245);
-        assert_eq!(indexed([64, 156, 224]), 74);
-    }
-
-    #[test]
-    fn rows_carry_codes_only_where_colours_are() {
-        let mut cells = Grid::new(6, 1);
-        cells.put(1, 0, 'x', Ink::Series(Paint::Slot(0)));
-        cells.put(2, 0, 'y', Ink::Text);
-        let mut plain = String::new();
-        row(&mut plain, cells.row(0), Colours::None);
-        assert_eq!(plain, " xy\n");
-        let mut colour = String::new();
-        row(&mut colour, cells.row(0), Colours::True);
-        assert_eq!(colour, " \x1b[38;2;64;156;224mx\x1b[0my\n");
     }
 }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use super::terminal::{Colours, terminal};
+use super::terminal::terminal;
 use super::{below, guarded};
+use gradtop_chart::colour::Colours;
 
 /// What the bar shows.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,7 +1,8 @@
 //! Tables on standard output: columns aligned, numbers on their decimal point.
 
 use super::{ascii, styled, terminal};
-use gradtop_chart::cells::grid::{Ink, fit, width_of, wrap};
+use gradtop_chart::cells::text::{fit, width_of, wrap};
+use gradtop_chart::cells::theme::Ink;
 
 /// How a column is aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,21 +3,9 @@
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
 
-use gradtop_chart::cells::Look;
 use gradtop_chart::cells::raster::Glyphs;
-
-/// How many colours may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Colours {
-    /// None: not a terminal, or the user's wish.
-    None,
-    /// The 16 of a plain console.
-    Sixteen,
-    /// The 256 of most terminals.
-    Indexed,
-    /// Any.
-    True,
-}
+use gradtop_chart::cells::theme::{Theme, ThemeName};
+use gradtop_chart::colour::Colours;
 
 /// Capabilities of standard output.
 #[derive(Clone, Copy, Debug)]
@@ -63,10 +51,10 @@ pub(crate) fn terminal() -> Terminal {
     })
 }
 
-/// What charts need to know.
-pub(crate) fn look() -> Look {
-    let t = terminal();
-    Look { glyphs: t.glyphs, colour: t.colours != Colours::None }
+/// How what is printed looks.
+pub(crate) fn theme() -> Theme {
+    let Terminal { colours, glyphs, .. } = terminal();
+    Theme { name: ThemeName::Dark, colours, glyphs }
 }
 
 /// Only ASCII may be printed.
@@ -126,23 +114,6 @@ fn glyphs(variable: &impl Fn(&str) -> String) -> Glyphs {
     }
 }
 
-/// The nearest of a plain console's 16 colours. By hue, so that colours stay apart: the nearest by distance would often be
-/// a grey.
-pub(crate) fn sixteen(c: [u8; 3]) -> u8 {
-    let [low, high] = [c.iter().min(), c.iter().max()].map(|v| i32::from(*v.unwrap_or(&0)));
-    if high - low < 40 {
-        return match high {
-            0..64 => 0,
-            64..160 => 8,
-            160..224 => 7,
-            _ => 15,
-        };
-    }
-    let middle = i32::midpoint(low, high);
-    let bits = (0..3).filter(|i| i32::from(c[*i]) > middle).map(|i| 1u8 << i).sum::<u8>();
-    if high > 200 { bits + 8 } else { bits }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,12 +142,6 @@ mod tests {
             colours(true, &variables(&[("TERM", "xterm"), ("COLORTERM", "truecolor")])),
             Colours::True
         );
-    }
-
-    #[test]
-    fn sixteen_colours_keep_the_hue() {
-        assert_eq!([[255, 95, 95], [24, 188, 140], [64, 156, 224]].map(sixteen), [9, 6, 14]);
-        assert_eq!([[138, 138, 138], [255, 255, 255], [0, 0, 0]].map(sixteen), [8, 15, 0]);
     }
 
     #[test]

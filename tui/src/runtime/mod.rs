@@ -8,7 +8,6 @@ mod input;
 mod machine;
 mod once;
 mod pace;
-mod paint;
 mod runs;
 mod settings;
 mod signals;
@@ -23,12 +22,12 @@ use anyhow::Result;
 use jiff::Timestamp;
 use ratatui::Terminal;
 
-use crate::app::theme::{Caps, ThemeName};
 use crate::app::{self, App, Effect, Msg};
 use crate::config::LaunchDefaults;
+use crate::print::paint::Painter;
+use gradtop_chart::cells::theme::ThemeName;
 pub(crate) use once::once;
 use pace::Pace;
-use paint::Painter;
 use terminal::Screen;
 use work::Workers;
 
@@ -89,8 +88,8 @@ const FIRST: Duration = Duration::from_millis(80);
 /// Shows the monitor until it is left; the exit code.
 pub(crate) fn run(options: &Options) -> Result<i32> {
     let (tx, rx) = channel();
-    let caps = Caps { colours: crate::print::terminal().colours, glyphs: crate::print::terminal().glyphs };
-    let mut app = App::new(caps, settings::load(options.theme), options.read_only, Timestamp::now());
+    let mut app =
+        App::new(crate::print::theme(), settings::load(options.theme), options.read_only, Timestamp::now());
     app.shared.launch = options.launch;
     let workers = Workers::start(options, &tx);
     signals::start(&tx)?;

@@ -7,9 +7,7 @@ use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-use super::paint::Painter;
 use super::{Options, runs, settings};
-use crate::app::theme::Caps;
 use crate::app::{self, App, Effect, Msg};
 use crate::print;
 use gradtop_view::live::engine::Runs;
@@ -19,11 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Prints one frame of the size of the terminal, else of `COLUMNS` and `LINES`, else 80 by 24.
 pub(crate) fn once(options: &Options) -> Result<i32> {
-    let terminal = print::terminal();
-    let caps = Caps { colours: terminal.colours, glyphs: terminal.glyphs };
     let mut settings = settings::load(options.theme);
     settings.welcomed = true;
-    let mut app = App::new(caps, settings, options.read_only, Timestamp::now());
+    let mut app = App::new(print::theme(), settings, options.read_only, Timestamp::now());
     let (width, height) = size();
     let mut wanted = app::update(&mut app, Msg::Resize(width, height));
     let snapshot = runs::look(&options.runs);
@@ -31,9 +27,7 @@ pub(crate) fn once(options: &Options) -> Result<i32> {
     read(&mut app, wanted);
     let mut frame = Terminal::new(TestBackend::new(width, height))?;
     frame.draw(|frame| app::view(&app, frame))?;
-    let buffer = frame.backend().buffer();
-    let text = if terminal.tty { Painter::lines(buffer) } else { plain(buffer) };
-    print::out(&text);
+    print::cells(frame.backend().buffer());
     Ok(0)
 }
 
@@ -62,21 +56,4 @@ fn size() -> (u16, u16) {
         Some(_) => (width, height),
         None => (variable("COLUMNS").unwrap_or(width), variable("LINES").unwrap_or(height)),
     }
-}
-
-fn plain(buffer: &ratatui::buffer::Buffer) -> String {
-    let mut text = String::new();
-    for y in 0..buffer.area.height {
-        let mut row = String::new();
-        let mut x = 0;
-        while x < buffer.area.width {
-            let symbol = buffer[(x, y)].symbol();
-            row.push_str(symbol);
-            // The second half of a wide character is a cell of its own.
-            x += (gradtop_chart::cells::grid::width_of(symbol) as u16).max(1);
-        }
-        text.push_str(row.trim_end());
-        text.push('\n');
-    }
-    text
 }

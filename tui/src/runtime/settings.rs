@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::app::settings::Settings;
-use crate::app::theme::ThemeName;
+use gradtop_chart::cells::theme::ThemeName;
 
 /// `$XDG_STATE_HOME/gradtop/view.toml`, else below `~/.local/state`; none without a home.
 fn path() -> Option<PathBuf> {

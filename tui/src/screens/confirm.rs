@@ -11,7 +11,7 @@ use ratatui::widgets::{Block, BorderType, Clear};
 use crate::app::Shared;
 use crate::app::actions::RunAction;
 use crate::app::keys::{self, Binding};
-use gradtop_chart::cells::grid::{fit, width_of, wrap};
+use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_view::runs::{RunId, RunRow};
 
 /// The answers.

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use crate::app::Shared;
 use crate::app::keys::{self, Binding, Context};
-use gradtop_chart::cells::grid::{width_of, wrap};
+use gradtop_chart::cells::text::{width_of, wrap};
 
 /// What keys do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

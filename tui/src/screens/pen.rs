@@ -4,8 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::app::theme::Theme;
-use gradtop_chart::cells::grid::{fit, width_of};
+use gradtop_chart::cells::text::{fit, width_of};
+use gradtop_chart::cells::theme::Theme;
 
 /// Writes into one row of an area. What has no room is cut with an ellipsis; what is outside is not written.
 pub(crate) struct Pen<'a> {

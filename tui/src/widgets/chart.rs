@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
-use super::cells;
-use crate::app::theme::Theme;
-use gradtop_chart::cells::grid::Grid;
+use gradtop_chart::cells::theme::Theme;
 use gradtop_view::figure::built::{Built, Plot};
 use gradtop_view::figure::chart::build;
 use gradtop_view::figure::view::{ChartView, Source, Subject};
@@ -31,7 +30,8 @@ struct Held {
     size: (u16, u16),
     theme: Theme,
     built: Rc<Built>,
-    grid: Rc<Grid>,
+    title: Style,
+    cells: Rc<Buffer>,
 }
 
 impl ChartCache {
@@ -103,27 +103,32 @@ impl ChartCell<'_> {
         h.finish()
     }
 
-    fn draw(&self, width: u16, height: u16) -> (Rc<Built>, Rc<Grid>) {
+    fn draw(&self, width: u16, height: u16) -> Rc<Buffer> {
         let (data, size) = (self.fingerprint(), (width, height));
-        let same =
-            |h: &&Held| h.data == data && h.size == size && h.theme == self.theme && h.view == *self.view;
+        let title = if self.focused { self.theme.accent() } else { self.theme.text() };
+        let same = |h: &&Held| {
+            h.data == data
+                && h.size == size
+                && (h.theme, h.title) == (self.theme, title)
+                && h.view == *self.view
+        };
         if let Some(h) = self.cache.held.borrow().get(&self.slot).filter(same) {
-            return (Rc::clone(&h.built), Rc::clone(&h.grid));
+            return Rc::clone(&h.cells);
         }
-        let look = self.theme.look();
         let (w, h) = (usize::from(width), usize::from(height));
-        let built = Rc::new(build(self.sources, self.subject, self.view, (w, h), look));
-        let grid = Rc::new(gradtop_chart::cells::chart(&built.chart, w, h, look));
+        let built = Rc::new(build(self.sources, self.subject, self.view, (w, h), self.theme));
+        let cells = Rc::new(gradtop_chart::cells::chart(&built.chart, (w, h), self.theme, title));
         let held = Held {
             data,
             view: self.view.clone(),
             size,
             theme: self.theme,
             built: Rc::clone(&built),
-            grid: Rc::clone(&grid),
+            title,
+            cells: Rc::clone(&cells),
         };
         self.cache.held.borrow_mut().insert(self.slot, held);
-        (built, grid)
+        cells
     }
 }
 
@@ -133,9 +138,8 @@ impl Widget for ChartCell<'_> {
         if area.width < 3 || area.height == 0 {
             return;
         }
-        let (_, grid) = self.draw(area.width, area.height);
-        let title = if self.focused { self.theme.accent() } else { self.theme.text() };
-        cells::grid(&grid, area, buf, self.theme, title);
+        let cells = self.draw(area.width, area.height);
+        gradtop_chart::cells::paste(&cells, buf, (area.x, area.y));
         if self.focused {
             let mark = self.theme.glyph("›", ">");
             buf.set_string(area.x, area.y, mark, self.theme.accent());

@@ -1,6 +1,5 @@
 //! What screens are made of: chart cells, sparklines, progress bars. Each draws into a buffer and knows no screen.
 
-mod cells;
 pub(crate) mod chart;
 mod progress;
 mod spark;

@@ -1,7 +1,8 @@
 //! Heatmaps and pictures in character cells: two colours a cell, or shades where there is no colour.
 
-use super::grid::{Cell, Grid, Ink};
-use super::{Area, Look};
+use super::Area;
+use super::canvas::Canvas;
+use super::theme::{Ink, Theme};
 use crate::colour::viridis;
 use crate::domain::Domain;
 use crate::number;
@@ -16,7 +17,7 @@ pub(crate) fn field_of(chart: &Chart) -> Option<&Field> {
 }
 
 /// Draws the heatmaps.
-pub(super) fn fields(grid: &mut Grid, chart: &Chart, domain: &Domain, area: Area, look: Look) {
+pub(super) fn fields(canvas: &mut Canvas, chart: &Chart, domain: &Domain, area: Area, look: Theme) {
     for mark in &chart.marks {
         let Shape::Heatmap(field) = &mark.shape else { continue };
         let Some(range) = field.range() else { continue };
@@ -25,72 +26,70 @@ pub(super) fn fields(grid: &mut Grid, chart: &Chart, domain: &Domain, area: Area
             let y = domain.y.value(1.0 - (half as f64 + 0.5) / (area.height * 2) as f64);
             field.level(field.nearest(x, y)?, range)
         };
-        halves(grid, area, look, |column, half| sample(column, half).map(viridis), sample);
+        halves(canvas, area, look, |column, half| sample(column, half).map(viridis), sample);
     }
 }
 
 /// Fills an area, two samples a cell above each other.
 fn halves(
-    grid: &mut Grid,
+    canvas: &mut Canvas,
     area: Area,
-    look: Look,
+    look: Theme,
     colour: impl Fn(usize, usize) -> Option<[u8; 3]>,
     level: impl Fn(usize, usize) -> Option<f64>,
 ) {
     for row in 0..area.height {
         for column in 0..area.width {
             let (x, y) = (area.left + column, area.top + row);
-            if look.colour && !look.glyphs.ascii() {
-                let cell = match (colour(column, row * 2), colour(column, row * 2 + 1)) {
-                    (Some(up), Some(down)) => Cell { ch: Some('▀'), ink: Ink::Rgb(up), ground: Some(down) },
-                    (Some(up), None) => Cell { ch: Some('▀'), ink: Ink::Rgb(up), ground: None },
-                    (None, Some(down)) => Cell { ch: Some('▄'), ink: Ink::Rgb(down), ground: None },
-                    (None, None) => continue,
-                };
-                grid.set(x, y, cell);
+            if look.coloured() && !look.glyphs.ascii() {
+                match (colour(column, row * 2), colour(column, row * 2 + 1)) {
+                    (Some(up), Some(down)) => canvas.put_on(x, y, '▀', Ink::Rgb(up), down),
+                    (Some(up), None) => canvas.put(x, y, '▀', Ink::Rgb(up)),
+                    (None, Some(down)) => canvas.put(x, y, '▄', Ink::Rgb(down)),
+                    (None, None) => {}
+                }
             } else if let Some(level) = level(column, row * 2 + 1).or_else(|| level(column, row * 2)) {
-                grid.set(x, y, shade(level, look));
+                shade(canvas, (x, y), level, look);
             }
         }
     }
 }
 
-fn shade(level: f64, look: Look) -> Cell {
+fn shade(canvas: &mut Canvas, (x, y): (usize, usize), level: f64, look: Theme) {
     let ramp: &[char] = if look.glyphs.ascii() {
         &['.', ':', '-', '=', '+', '*', '#', '%', '@']
     } else {
         &[' ', '░', '▒', '▓', '█']
     };
     let ch = ramp[((level * ramp.len() as f64) as usize).min(ramp.len() - 1)];
-    Cell { ch: Some(ch), ink: if look.colour { Ink::Rgb(viridis(level)) } else { Ink::Text }, ground: None }
+    canvas.put(x, y, ch, if look.coloured() { Ink::Rgb(viridis(level)) } else { Ink::Text });
 }
 
 /// The legend of a field: its least value, the colours between, its greatest value.
-pub(super) fn strip(grid: &mut Grid, field: &Field, left: usize, y: usize, look: Look) {
+pub(super) fn strip(canvas: &mut Canvas, field: &Field, left: usize, y: usize, look: Theme) {
     const LENGTH: usize = 24;
     let Some((low, high)) = field.range() else { return };
     let mut x = left;
     if !field.label.is_empty() {
-        x = grid.text(x, y, &field.label, Ink::Dim) + 1;
+        x = canvas.text(x, y, &field.label, Ink::Dim) + 1;
     }
-    x = grid.text(x, y, &number::value(low), Ink::Dim) + 1;
+    x = canvas.text(x, y, &number::value(low), Ink::Dim) + 1;
     for i in 0..LENGTH {
         let level = i as f64 / (LENGTH - 1) as f64;
-        let cell = if look.colour && !look.glyphs.ascii() {
-            Cell { ch: Some('█'), ink: Ink::Rgb(viridis(level)), ground: None }
+        if look.coloured() && !look.ascii() {
+            canvas.put(x + i, y, '█', Ink::Rgb(viridis(level)));
         } else {
-            shade(level, look)
-        };
-        grid.set(x + i, y, cell);
+            shade(canvas, (x + i, y), level, look);
+        }
     }
-    let end = grid.text(x + LENGTH + 1, y, &number::value(high), Ink::Dim);
+    let end = canvas.text(x + LENGTH + 1, y, &number::value(high), Ink::Dim);
     if field.log {
-        grid.text(end + 1, y, "(log)", Ink::Dim);
+        canvas.text(end + 1, y, "(log)", Ink::Dim);
     }
 }
 
 /// Draws the chart's pictures side by side, each as large as fits with square pixels.
-pub(super) fn pictures(grid: &mut Grid, chart: &Chart, area: Area, look: Look) {
+pub(super) fn pictures(canvas: &mut Canvas, chart: &Chart, area: Area, look: Theme) {
     let all: Vec<&Picture> = chart
         .marks
         .iter()
@@ -115,6 +114,6 @@ pub(super) fn pictures(grid: &mut Grid, chart: &Chart, area: Area, look: Look) {
             pixel(column, half)
                 .map(|[r, g, b]| (f64::from(r) * 0.3 + f64::from(g) * 0.59 + f64::from(b) * 0.11) / 255.0)
         };
-        halves(grid, Area { left: area.left + i * share, width, height, ..area }, look, pixel, grey);
+        halves(canvas, Area { left: area.left + i * share, width, height, ..area }, look, pixel, grey);
     }
 }

@@ -1,7 +1,9 @@
 //! The one line above a chart that is one of many: its title, and each series with its latest value.
 
-use super::grid::{Grid, Ink, fit, width_of};
-use super::{Look, glyph_of};
+use super::canvas::Canvas;
+use super::glyph_of;
+use super::text::{fit, width_of};
+use super::theme::{Ink, Theme};
 use crate::number;
 use crate::{Chart, Mark, Shape};
 
@@ -16,8 +18,8 @@ enum Words {
 }
 
 /// Title and series; gives the first row below.
-pub(super) fn terse(grid: &mut Grid, chart: &Chart, look: Look) -> usize {
-    let (width, ascii) = (grid.width(), look.glyphs.ascii());
+pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
+    let (width, ascii) = (canvas.width(), look.glyphs.ascii());
     let title = chart.title.as_deref().unwrap_or_default();
     // Rules are named where they are drawn.
     let entries: Vec<&Mark> =
@@ -36,7 +38,7 @@ pub(super) fn terse(grid: &mut Grid, chart: &Chart, look: Look) -> usize {
         [Words::All, Words::Brief, Words::Name, Words::Value].into_iter().find(|w| wide(*w) <= room)
     };
     let beside = width.saturating_sub(short + 2);
-    let roomy = grid.height() >= 10;
+    let roomy = canvas.height() >= 10;
     let (row, words) = match (fitting(beside), fitting(width)) {
         (Some(words @ (Words::All | Words::Brief)), _) => (0, words),
         (_, Some(words @ (Words::All | Words::Brief | Words::Name))) if roomy && !title.is_empty() => {
@@ -46,31 +48,31 @@ pub(super) fn terse(grid: &mut Grid, chart: &Chart, look: Look) -> usize {
         _ => (usize::from(roomy && !title.is_empty()), Words::Name),
     };
     if entries.is_empty() {
-        grid.text(0, 0, &fit_title(title, width, ascii), Ink::Bold);
+        canvas.text(0, 0, &fit_title(title, width, ascii), Ink::Bold);
         return usize::from(!title.is_empty());
     }
     let room = if row == 0 { beside } else { width };
     let start = if row == 0 { width - wide(words).min(room) } else { 0 };
     let own = if row == 0 { start.saturating_sub(2) } else { width };
-    grid.text(0, 0, &fit_title(title, own, ascii), Ink::Bold);
+    canvas.text(0, 0, &fit_title(title, own, ascii), Ink::Bold);
     let mut x = start;
     for (i, mark) in entries.iter().enumerate() {
         let left = entries.len() - i;
         let more = format!("+{left}");
         let needed = entry_width(mark, words) + if left > 1 { 2 + width_of(&more) } else { 0 };
         if x + needed > width && wide(words) > room {
-            grid.text(x.min(width.saturating_sub(width_of(&more))), row, &more, Ink::Dim);
+            canvas.text(x.min(width.saturating_sub(width_of(&more))), row, &more, Ink::Dim);
             break;
         }
-        grid.put(x, row, glyph_of(chart, mark, look), Ink::Series(mark.paint));
+        canvas.put(x, row, glyph_of(chart, mark, look), Ink::Series(mark.paint));
         x += 1;
         if words != Words::Value && !alone {
-            x = grid.text(x + 1, row, mark.name.as_deref().unwrap_or_default(), Ink::Text);
+            x = canvas.text(x + 1, row, mark.name.as_deref().unwrap_or_default(), Ink::Text);
         }
         if words != Words::Name
             && let Some(last) = mark.last
         {
-            x = grid.text(x + 1, row, &value(chart, mark, last, words), Ink::Series(mark.paint));
+            x = canvas.text(x + 1, row, &value(chart, mark, last, words), Ink::Series(mark.paint));
         }
         x += 2;
     }

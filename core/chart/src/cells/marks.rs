@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::grid::{Grid, Ink, fit, width_of};
+use super::canvas::Canvas;
 use super::raster::{Layer, Pen, Raster};
-use super::{Area, Look, OVER_FIELD, column_of, row_of};
+use super::text::{fit, width_of};
+use super::theme::{Ink, Theme};
+use super::{Area, OVER_FIELD, column_of, row_of};
 use crate::colour::{Paint, marker};
 use crate::contour;
 use crate::decimate::{Odd, Thinned, thin};
@@ -14,11 +16,11 @@ use crate::ticks::Powers;
 use crate::{Chart, Field, Mark, Shape, Where};
 
 /// Draws every mark but heatmaps and pictures.
-pub(super) fn marks(grid: &mut Grid, chart: &Chart, domain: &Domain, area: Area, look: Look) {
+pub(super) fn marks(canvas: &mut Canvas, chart: &Chart, domain: &Domain, area: Area, look: Theme) {
     for mark in &chart.marks {
         if let Shape::Bars { x, y, width } = &mark.shape {
             bars(
-                grid,
+                canvas,
                 mark,
                 (x, y, *width),
                 domain,
@@ -51,7 +53,7 @@ pub(super) fn marks(grid: &mut Grid, chart: &Chart, domain: &Domain, area: Area,
             }
             Shape::Band { x, low, high } => band(&mut raster, (x, low, high), &ruler, pen),
             Shape::Scatter { x, y, joined } => {
-                let few = x.len() <= 150 || (!look.colour && lined > 1);
+                let few = x.len() <= 150 || (!look.coloured() && lined > 1);
                 scatter(&mut raster, (x, y, *joined), &ruler, pen, few);
                 if few {
                     let glyph = marker(mark.marker, look.glyphs.ascii());
@@ -74,15 +76,15 @@ pub(super) fn marks(grid: &mut Grid, chart: &Chart, domain: &Domain, area: Area,
             Shape::Bars { .. } | Shape::Heatmap(_) | Shape::Image(_) | Shape::Words { .. } => {}
         }
     }
-    raster.paint(grid, area.left, area.top);
+    raster.paint(canvas, area.left, area.top);
     let mut taken: Vec<(usize, usize, usize)> = Vec::new();
     for (column, row, glyph, paint) in glyphs {
-        grid.put(area.left + column, area.top + row, glyph, Ink::Series(paint));
+        canvas.put(area.left + column, area.top + row, glyph, Ink::Series(paint));
         taken.push((row, column, column + 1));
     }
-    words(grid, chart, area, domain, taken);
+    words(canvas, chart, area, domain, taken);
     for (column, o) in odd {
-        grid.put(
+        canvas.put(
             area.left + column.min(area.width - 1),
             area.top + area.height,
             odd_glyph(o, look.glyphs.ascii()),
@@ -91,14 +93,20 @@ pub(super) fn marks(grid: &mut Grid, chart: &Chart, domain: &Domain, area: Area,
     }
     for mark in &chart.marks {
         if let (Shape::Rule { at }, Some(name)) = (&mark.shape, &mark.name) {
-            rule_label(grid, *at, name, domain, mark, area, look);
+            rule_label(canvas, *at, name, domain, mark, area, look);
         }
     }
 }
 
 /// Words at the right of their points, or at the left where the plot ends; those that would cover a marker or another word are
 /// left out. `taken` holds what is there: row, first column, column after the last.
-fn words(grid: &mut Grid, chart: &Chart, area: Area, domain: &Domain, mut taken: Vec<(usize, usize, usize)>) {
+fn words(
+    canvas: &mut Canvas,
+    chart: &Chart,
+    area: Area,
+    domain: &Domain,
+    mut taken: Vec<(usize, usize, usize)>,
+) {
     for (mark, x, y, word) in chart.words() {
         let place =
             column_of(&domain.x, x, area.width).zip(row_of(domain.vertical(mark.side), y, area.height));
@@ -109,7 +117,7 @@ fn words(grid: &mut Grid, chart: &Chart, area: Area, domain: &Domain, mut taken:
         let free =
             |start: &usize| !taken.iter().any(|(r, a, b)| *r == row && *start < *b && *a < *start + width);
         if let Some(start) = [right, left].into_iter().flatten().find(free) {
-            grid.text(area.left + start, area.top + row, word, Ink::Series(mark.paint));
+            canvas.text(area.left + start, area.top + row, word, Ink::Series(mark.paint));
             taken.push((row, start, start + width));
         }
     }
@@ -243,7 +251,7 @@ fn line_markers(
     mark: &Mark,
     turn: f64,
     area: Area,
-    look: Look,
+    look: Theme,
 ) -> Vec<(usize, usize, char, Paint)> {
     let (dx, dy) = look.glyphs.dots();
     if dx * dy == 1 {
@@ -369,7 +377,15 @@ fn rule(raster: &mut Raster, at: Where, ruler: &Ruler<'_>, pen: Pen) {
     }
 }
 
-fn rule_label(grid: &mut Grid, at: Where, name: &str, domain: &Domain, mark: &Mark, area: Area, look: Look) {
+fn rule_label(
+    canvas: &mut Canvas,
+    at: Where,
+    name: &str,
+    domain: &Domain,
+    mark: &Mark,
+    area: Area,
+    look: Theme,
+) {
     let label = fit(name, area.width / 2, look.glyphs.ascii());
     let length = width_of(&label);
     let place = match at {
@@ -384,7 +400,7 @@ fn rule_label(grid: &mut Grid, at: Where, name: &str, domain: &Domain, mark: &Ma
             .map(|r| (area.left + area.width - length, area.top + r.saturating_sub(1))),
     };
     if let Some((x, y)) = place {
-        grid.text(x, y, &label, Ink::Dim);
+        canvas.text(x, y, &label, Ink::Dim);
     }
 }
 
@@ -404,10 +420,10 @@ fn contours(raster: &mut Raster, field: &Field, ruler: &Ruler<'_>, pen: Pen, ove
 }
 
 /// What bars are filled with: where there is no colour, each series its own shade.
-pub(super) fn bar_fill(chart: &Chart, mark: &Mark, look: Look) -> char {
+pub(super) fn bar_fill(chart: &Chart, mark: &Mark, look: Theme) -> char {
     let bars = chart.marks.iter().filter(|m| matches!(m.shape, Shape::Bars { .. }));
     let number = bars.take_while(|m| !std::ptr::eq(*m, mark)).count();
-    match (look.colour, look.glyphs.ascii()) {
+    match (look.coloured(), look.glyphs.ascii()) {
         (_, true) => ['#', '=', '%', '+', 'o', '*'][number % 6],
         (true, false) => '█',
         (false, false) => ['█', '▒', '▓', '░'][number % 4],
@@ -415,7 +431,7 @@ pub(super) fn bar_fill(chart: &Chart, mark: &Mark, look: Look) -> char {
 }
 
 fn bars(
-    grid: &mut Grid,
+    canvas: &mut Canvas,
     mark: &Mark,
     (x, y, width): (&[f64], &[f64], f64),
     domain: &Domain,
@@ -466,7 +482,7 @@ fn bars(
                 _ => continue,
             };
             for column in first..last {
-                grid.put(area.left + column, area.top + row, ch, ink);
+                canvas.put(area.left + column, area.top + row, ch, ink);
             }
         }
     }

@@ -1,27 +1,24 @@
 //! A chart as character cells: title, legend, axes, plot, notes.
 
+mod canvas;
 pub(crate) mod fields;
-pub mod grid;
 mod head;
 pub(crate) mod marks;
 pub mod raster;
+pub mod text;
+pub mod theme;
 
 use crate::colour::{Paint, marker};
 use crate::domain::Domain;
 use crate::scale::Span;
 use crate::ticks::{Powers, Tick, clock_ticks, ticks, time_ticks};
 use crate::{Axis, Chart, Figure, Mark, Shape};
-use grid::{Grid, Ink, fit, width_of, wrap};
-use raster::Glyphs;
-
-/// What the terminal can show.
-#[derive(Clone, Copy, Debug)]
-pub struct Look {
-    /// Its characters.
-    pub glyphs: Glyphs,
-    /// Whether it has colours.
-    pub colour: bool,
-}
+use canvas::Canvas;
+pub use canvas::paste;
+use ratatui_core::buffer::Buffer;
+use ratatui_core::style::Style;
+use text::{fit, width_of, wrap};
+use theme::{Ink, Theme};
 
 /// The narrowest panel that two may stand side by side in.
 const NARROWEST: usize = 58;
@@ -30,7 +27,7 @@ const LOWEST: usize = 14;
 
 /// A figure with its panels side by side where they fit, else below each other. It is `width` wide and at least about
 /// `height` high: higher if its panels need it.
-pub fn figure(figure: &Figure, width: usize, height: usize, look: Look) -> Grid {
+pub fn figure(figure: &Figure, width: usize, height: usize, look: Theme) -> Buffer {
     let merged = figure.merged();
     let figure = merged.as_ref().unwrap_or(figure);
     let count = figure.charts.len().max(1);
@@ -42,16 +39,16 @@ pub fn figure(figure: &Figure, width: usize, height: usize, look: Look) -> Grid 
     let gap = 2;
     let panel_width = (width - gap * (columns - 1)) / columns;
     let panel_height = (room / rows).max(LOWEST);
-    let mut grid = Grid::new(width, titled + captions.len() + rows * panel_height);
-    grid.text(0, 0, &fit(&figure.title, width, look.glyphs.ascii()), Ink::Bold);
+    let mut canvas = Canvas::new(width, titled + captions.len() + rows * panel_height, look, look.bold());
+    canvas.text(0, 0, &fit(&figure.title, width, look.glyphs.ascii()), Ink::Bold);
     for (i, panel) in figure.charts.iter().enumerate() {
-        let cells = chart(panel, panel_width, panel_height, look);
-        grid.paste(i % columns * (panel_width + gap), titled + i / columns * panel_height, &cells);
+        let cells = chart(panel, (panel_width, panel_height), look, look.bold());
+        canvas.paste(i % columns * (panel_width + gap), titled + i / columns * panel_height, &cells);
     }
     for (i, line) in captions.iter().enumerate() {
-        grid.text(0, titled + rows * panel_height + i, line, Ink::Dim);
+        canvas.text(0, titled + rows * panel_height + i, line, Ink::Dim);
     }
-    grid
+    canvas.done()
 }
 
 /// Where the plot lies inside the cells of a chart.
@@ -70,56 +67,56 @@ pub struct Area {
 /// Smaller than this no chart can be drawn: columns and rows.
 pub const SMALLEST: (usize, usize) = (16, 5);
 
-/// A chart in exactly `width` × `height` cells.
-pub fn chart(chart: &Chart, width: usize, height: usize, look: Look) -> Grid {
-    let mut grid = Grid::new(width, height);
+/// A chart in exactly so many columns and rows; `title` is the style of its title.
+pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title: Style) -> Buffer {
+    let mut canvas = Canvas::new(width, height, look, title);
     let ascii = look.glyphs.ascii();
     if width < SMALLEST.0 || height < SMALLEST.1 {
-        grid.text(0, 0, &fit("too small for a chart", width, ascii), Ink::Dim);
-        return grid;
+        canvas.text(0, 0, &fit("too small for a chart", width, ascii), Ink::Dim);
+        return canvas.done();
     }
-    let top = head(&mut grid, chart, look);
+    let top = head(&mut canvas, chart, look);
     if chart.marks.iter().all(|m| extent_free(&m.shape))
         && chart.marks.iter().any(|m| matches!(m.shape, Shape::Image(_)))
     {
         let notes = foot_notes(chart, &[], width, ascii);
         let area = Area { left: 0, top, width, height: height.saturating_sub(top + notes.len()) };
-        fields::pictures(&mut grid, chart, area, look);
-        write_notes(&mut grid, &notes, height);
-        return grid;
+        fields::pictures(&mut canvas, chart, area, look);
+        write_notes(&mut canvas, &notes, height);
+        return canvas.done();
     }
     let Layout { domain, area, notes, y_ticks, y2_ticks, captioned, strip } =
         layout(chart, (width, height), top, look);
     if captioned {
         let (y_caption, y2_caption) = (chart.y.caption(), y2_caption(chart));
-        let end = grid.text(0, top, &fit(&y_caption, width, ascii), Ink::Dim);
+        let end = canvas.text(0, top, &fit(&y_caption, width, ascii), Ink::Dim);
         let start = width.saturating_sub(width_of(&y2_caption));
         if start > end + 1 {
-            grid.text(start, top, &y2_caption, Ink::Dim);
+            canvas.text(start, top, &y2_caption, Ink::Dim);
         }
     }
-    vertical_axis(&mut grid, &domain.y, &y_ticks, area, look, false);
+    vertical_axis(&mut canvas, &domain.y, &y_ticks, area, look, false);
     if let Some(span) = &domain.y2 {
-        vertical_axis(&mut grid, span, &y2_ticks, area, look, true);
+        vertical_axis(&mut canvas, span, &y2_ticks, area, look, true);
     }
     let x_ticks = horizontal_ticks(&chart.x, &domain.x, area.width);
-    horizontal_axis(&mut grid, &domain.x, &x_ticks, area, look);
-    fields::fields(&mut grid, chart, &domain, area, look);
-    marks::marks(&mut grid, chart, &domain, area, look);
+    horizontal_axis(&mut canvas, &domain.x, &x_ticks, area, look);
+    fields::fields(&mut canvas, chart, &domain, area, look);
+    marks::marks(&mut canvas, chart, &domain, area, look);
     let mut y = area.top + area.height + 2;
     let x_caption = chart.x.caption();
     if !chart.terse && !x_caption.is_empty() {
         let caption = fit(&x_caption, width, ascii);
         let middle = area.left + area.width / 2;
         let start = middle.saturating_sub(width_of(&caption) / 2).min(width - width_of(&caption));
-        grid.text(start, y, &caption, Ink::Dim);
+        canvas.text(start, y, &caption, Ink::Dim);
         y += 1;
     }
     if strip && let Some(field) = fields::field_of(chart) {
-        fields::strip(&mut grid, field, area.left, y, look);
+        fields::strip(&mut canvas, field, area.left, y, look);
     }
-    write_notes(&mut grid, &notes, height);
-    grid
+    write_notes(&mut canvas, &notes, height);
+    canvas.done()
 }
 
 fn y2_caption(chart: &Chart) -> String {
@@ -139,7 +136,7 @@ struct Layout {
     strip: bool,
 }
 
-fn layout(chart: &Chart, (width, height): (usize, usize), top: usize, look: Look) -> Layout {
+fn layout(chart: &Chart, (width, height): (usize, usize), top: usize, look: Theme) -> Layout {
     let domain = Domain::of(chart);
     let odd = if chart.terse { Vec::new() } else { marks::odd_notes(chart, &domain) };
     let mut notes = foot_notes(chart, &odd, width, look.glyphs.ascii());
@@ -178,11 +175,11 @@ fn layout(chart: &Chart, (width, height): (usize, usize), top: usize, look: Look
 
 /// Where the plot of a chart will lie, and its ranges; `None` if there is no room for one. Marks count with their names and
 /// notes, and with their data only where an axis has no range.
-pub fn plot(chart: &Chart, width: usize, height: usize, look: Look) -> Option<(Area, Domain)> {
+pub fn plot(chart: &Chart, width: usize, height: usize, look: Theme) -> Option<(Area, Domain)> {
     if width < SMALLEST.0 || height < SMALLEST.1 {
         return None;
     }
-    let top = head(&mut Grid::new(width, height), chart, look);
+    let top = head(&mut Canvas::new(width, height, look, look.bold()), chart, look);
     let laid = layout(chart, (width, height), top, look);
     Some((laid.area, laid.domain))
 }
@@ -192,17 +189,17 @@ fn extent_free(shape: &Shape) -> bool {
 }
 
 /// Title and legend; gives the first row below them.
-fn head(grid: &mut Grid, chart: &Chart, look: Look) -> usize {
+fn head(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     if chart.terse {
-        return head::terse(grid, chart, look);
+        return head::terse(canvas, chart, look);
     }
     let ascii = look.glyphs.ascii();
-    let width = grid.width();
+    let width = canvas.width();
     let title = fit(chart.title.as_deref().unwrap_or_default(), width, ascii);
     let entries: Vec<&Mark> = chart.marks.iter().filter(|m| m.name.is_some()).collect();
     let length = |m: &Mark| entry_text(chart, m).chars().count() + 2;
     let whole: usize = entries.iter().map(|m| length(m) + 2).sum::<usize>().saturating_sub(2);
-    let title_width = grid.text(0, 0, &title, Ink::Bold);
+    let title_width = canvas.text(0, 0, &title, Ink::Bold);
     if entries.is_empty() {
         return usize::from(!title.is_empty());
     }
@@ -212,7 +209,7 @@ fn head(grid: &mut Grid, chart: &Chart, look: Look) -> usize {
     } else {
         (0, usize::from(!title.is_empty()))
     };
-    let most = (grid.height() / 4).max(1);
+    let most = (canvas.height() / 4).max(1);
     for (i, mark) in entries.iter().enumerate() {
         if x > 0 && x + length(mark) > width {
             (x, y) = (0, y + 1);
@@ -220,15 +217,15 @@ fn head(grid: &mut Grid, chart: &Chart, look: Look) -> usize {
         if y > most {
             let hidden = entries.len() - i;
             let text = format!("{} {hidden} more", if ascii { "+" } else { "…" });
-            grid.text(width.saturating_sub(width_of(&text) + 1), y - 1, &format!(" {text}"), Ink::Dim);
+            canvas.text(width.saturating_sub(width_of(&text) + 1), y - 1, &format!(" {text}"), Ink::Dim);
             return y;
         }
         let name = mark.name.as_deref().unwrap_or_default();
-        grid.put(x, y, glyph_of(chart, mark, look), Ink::Series(mark.paint));
-        x = grid.text(x + 2, y, &fit(name, width.saturating_sub(x + 2), ascii), Ink::Text);
+        canvas.put(x, y, glyph_of(chart, mark, look), Ink::Series(mark.paint));
+        x = canvas.text(x + 2, y, &fit(name, width.saturating_sub(x + 2), ascii), Ink::Text);
         if let Some(last) = mark.last {
             let last = chart.axis(mark.side).words(last);
-            x = grid.text(x, y, &format!(" {last}"), Ink::Series(mark.paint));
+            x = canvas.text(x, y, &format!(" {last}"), Ink::Series(mark.paint));
         }
         x += 2;
     }
@@ -243,7 +240,7 @@ fn entry_text(chart: &Chart, mark: &Mark) -> String {
     }
 }
 
-pub(super) fn glyph_of(chart: &Chart, mark: &Mark, look: Look) -> char {
+pub(super) fn glyph_of(chart: &Chart, mark: &Mark, look: Theme) -> char {
     let ascii = look.glyphs.ascii();
     match (&mark.shape, ascii) {
         (Shape::Rule { .. }, true) => '-',
@@ -260,9 +257,9 @@ fn foot_notes(chart: &Chart, odd: &[String], width: usize, ascii: bool) -> Vec<S
     all.flat_map(|n| wrap(n, width)).map(|n| if ascii { crate::ascii::plain(&n) } else { n }).collect()
 }
 
-fn write_notes(grid: &mut Grid, notes: &[String], height: usize) {
+fn write_notes(canvas: &mut Canvas, notes: &[String], height: usize) {
     for (i, note) in notes.iter().enumerate() {
-        grid.text(0, (height + i).saturating_sub(notes.len()), note, Ink::Alert);
+        canvas.text(0, (height + i).saturating_sub(notes.len()), note, Ink::Alert);
     }
 }
 
@@ -321,11 +318,11 @@ pub(super) fn column_of(span: &Span, v: f64, columns: usize) -> Option<usize> {
     (-1e-9..=1.0 + 1e-9).contains(&t).then(|| (t.clamp(0.0, 1.0) * (columns - 1) as f64).round() as usize)
 }
 
-fn vertical_axis(grid: &mut Grid, span: &Span, ticks: &[Tick], area: Area, look: Look, right: bool) {
+fn vertical_axis(canvas: &mut Canvas, span: &Span, ticks: &[Tick], area: Area, look: Theme, right: bool) {
     let ascii = look.glyphs.ascii();
     let x = if right { area.left + area.width } else { area.left - 1 };
     for row in 0..area.height {
-        grid.put(x, area.top + row, if ascii { '|' } else { '│' }, Ink::Dim);
+        canvas.put(x, area.top + row, if ascii { '|' } else { '│' }, Ink::Dim);
     }
     let mut taken = None;
     for tick in ticks {
@@ -340,22 +337,22 @@ fn vertical_axis(grid: &mut Grid, span: &Span, ticks: &[Tick], area: Area, look:
             (false, false) => '┤',
             (false, true) => '├',
         };
-        grid.put(x, y, notch, Ink::Dim);
+        canvas.put(x, y, notch, Ink::Dim);
         if right {
-            grid.text(x + 2, y, &tick.label, Ink::Dim);
+            canvas.text(x + 2, y, &tick.label, Ink::Dim);
         } else {
             let label = fit(&tick.label, area.left - 1, ascii);
-            grid.text((area.left - 1).saturating_sub(width_of(&label) + 1), y, &label, Ink::Dim);
+            canvas.text((area.left - 1).saturating_sub(width_of(&label) + 1), y, &label, Ink::Dim);
         }
     }
 }
 
-fn horizontal_axis(grid: &mut Grid, span: &Span, ticks: &[Tick], area: Area, look: Look) {
+fn horizontal_axis(canvas: &mut Canvas, span: &Span, ticks: &[Tick], area: Area, look: Theme) {
     let ascii = look.glyphs.ascii();
     let y = area.top + area.height;
-    grid.put(area.left - 1, y, if ascii { '+' } else { '└' }, Ink::Dim);
+    canvas.put(area.left - 1, y, if ascii { '+' } else { '└' }, Ink::Dim);
     for i in 0..area.width {
-        grid.put(area.left + i, y, if ascii { '-' } else { '─' }, Ink::Dim);
+        canvas.put(area.left + i, y, if ascii { '-' } else { '─' }, Ink::Dim);
     }
     let mut free = 0;
     for tick in ticks {
@@ -363,10 +360,10 @@ fn horizontal_axis(grid: &mut Grid, span: &Span, ticks: &[Tick], area: Area, loo
         let label = fit(&tick.label, area.width, ascii);
         let length = width_of(&label);
         let middle = area.left + column;
-        let start = middle.saturating_sub(length / 2).min(grid.width().saturating_sub(length));
-        grid.put(middle, y, if ascii { '+' } else { '┬' }, Ink::Dim);
+        let start = middle.saturating_sub(length / 2).min(canvas.width().saturating_sub(length));
+        canvas.put(middle, y, if ascii { '+' } else { '┬' }, Ink::Dim);
         if start >= free {
-            grid.text(start, y + 1, &label, Ink::Dim);
+            canvas.text(start, y + 1, &label, Ink::Dim);
             free = start + length + 1;
         }
     }

@@ -1,6 +1,7 @@
 //! Dots inside character cells: Braille has 2×4 of them, half blocks 1×2, the plain ladder below one.
 
-use super::grid::{Grid, Ink};
+use super::canvas::Canvas;
+use super::theme::Ink;
 use textplots::{Chart, Plot as _, Shape};
 
 use crate::colour::{Paint, marker};
@@ -169,7 +170,7 @@ impl Raster {
     }
 
     /// Prints the dots into cells, the top left corner at (left, top).
-    pub fn paint(&self, grid: &mut Grid, left: usize, top: usize) {
+    pub(crate) fn paint(&self, canvas: &mut Canvas, left: usize, top: usize) {
         for row in 0..self.rows {
             for column in 0..self.columns {
                 let spot = self.spots[row * self.columns + column];
@@ -191,7 +192,7 @@ impl Raster {
                     Glyphs::Ascii => marker(spot.pen.marker, true),
                 };
                 let ink = if fill { Ink::Faint(spot.pen.paint) } else { Ink::Series(spot.pen.paint) };
-                grid.put(left + column, top + row, ch, ink);
+                canvas.put(left + column, top + row, ch, ink);
             }
         }
     }
@@ -232,16 +233,22 @@ fn clip(from: Point, to: Point, limits: Point) -> Option<(Point, Point)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::text::plain;
+    use super::super::theme::Theme;
     use super::*;
+
+    fn canvas(width: usize, height: usize) -> Canvas {
+        Canvas::new(width, height, Theme::default(), Theme::default().bold())
+    }
 
     const PEN: Pen = Pen { paint: Paint::Slot(0), marker: 0, layer: Layer::Line };
 
     fn drawn(glyphs: Glyphs, draw: impl Fn(&mut Raster)) -> String {
         let mut raster = Raster::new(glyphs, 4, 2);
         draw(&mut raster);
-        let mut grid = Grid::new(4, 2);
-        raster.paint(&mut grid, 0, 0);
-        grid.plain()
+        let mut canvas = canvas(4, 2);
+        raster.paint(&mut canvas, 0, 0);
+        plain(&canvas.done())
     }
 
     #[test]
@@ -278,9 +285,9 @@ mod tests {
                     raster.line(*from, *to, PEN);
                 }
             }
-            let mut grid = Grid::new(20, 5);
-            raster.paint(&mut grid, 0, 0);
-            grid.plain()
+            let mut canvas = canvas(20, 5);
+            raster.paint(&mut canvas, 0, 0);
+            plain(&canvas.done())
         };
         // Along the edges, through a corner, and from far outside: the same dots.
         for line in [

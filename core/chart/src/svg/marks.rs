@@ -1,8 +1,8 @@
 //! Marks as SVG elements.
 
 use super::{ALERT, INK, Pen, Plot, hex, n};
-use crate::cells::grid::width_of;
 use crate::cells::marks::edges;
+use crate::cells::text::width_of;
 use crate::colour::viridis;
 use crate::contour;
 use crate::decimate::{Odd, thin};

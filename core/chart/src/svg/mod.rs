@@ -3,9 +3,9 @@
 mod marks;
 
 use crate::cells::fields::field_of;
-use crate::cells::grid::{width_of, wrap};
 use crate::cells::labelled;
 use crate::cells::marks::odd_notes;
+use crate::cells::text::{width_of, wrap};
 use crate::domain::Domain;
 use crate::scale::Span;
 use crate::ticks::{Powers, Tick};
@@ -372,6 +372,9 @@ fn path(points: &[(f64, f64)]) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use crate::cells::raster::Glyphs;
+    use crate::cells::theme::Theme;
+    use crate::colour::Colours;
     use crate::colour::Paint;
     use crate::scale::Scale;
     use crate::{Field, Picture, Side, Where};
@@ -447,9 +450,9 @@ mod tests {
                 let svg = super::figure(&figure);
                 prop_assert!(resvg::usvg::roxmltree::Document::parse(&svg).is_ok());
                 prop_assert!(!svg.contains("\"NaN") && !svg.contains("inf\""), "{svg}");
-                let look = crate::cells::Look { glyphs: crate::cells::raster::Glyphs::Ascii, colour: false };
+                let look = Theme { colours: Colours::None, glyphs: Glyphs::Ascii, ..Theme::default() };
                 let grid = crate::cells::figure(&figure, 60, 20, look);
-                prop_assert!((0..grid.height()).all(|y| grid.row(y).len() == 60));
+                prop_assert_eq!(grid.area.width, 60);
             }
         }
     }

@@ -13,8 +13,7 @@ use crate::figure::view::Subject as Shown;
 use crate::live::engine::Runs;
 use crate::live::{SeriesFilter, WatchRequest};
 use crate::runs::RunId;
-use gradtop_chart::cells::Look;
-use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::{Chart, Shape};
 
 /// The runs, read as the engine reads them, in the order given.
@@ -180,13 +179,7 @@ fn built(all: &[Subject], by: &GroupBy, align: Align) -> Built {
     let figure = overlay::figure(all, &facets(all)[0]);
     let view = overlay::view(align, &teams, None);
     let sources = overlay::sources(all, &teams);
-    build(
-        &sources,
-        Shown::Panel(&figure, 0),
-        &view,
-        (100, 20),
-        Look { glyphs: Glyphs::Braille, colour: true },
-    )
+    build(&sources, Shown::Panel(&figure, 0), &view, (100, 20), Theme::default())
 }
 
 fn lines(chart: &Chart) -> Vec<(Vec<f64>, Vec<f64>)> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gradtop_chart::cells::{self, Area, Look};
+use gradtop_chart::cells::{self, Area, theme::Theme};
 use gradtop_chart::colour::{Paint, assign};
 use gradtop_chart::domain::Domain;
 use gradtop_chart::scale::Scale;
@@ -27,7 +27,7 @@ pub fn build(
     subject: Subject<'_>,
     view: &ChartView,
     (width, height): (usize, usize),
-    look: Look,
+    look: Theme,
 ) -> Built {
     let mut title = clean(&title(sources, subject, look.glyphs.ascii()));
     // Room for the mark of the focus.

@@ -14,12 +14,14 @@ use crate::live::pyramid::Sample;
 use crate::live::testing::{of_samples, run, series};
 use crate::live::{RunData, XKind};
 use gradtop_chart::cells::raster::Glyphs;
-use gradtop_chart::cells::{Look, chart};
+use gradtop_chart::cells::{chart, text::plain, theme::Theme};
+use gradtop_chart::colour::Colours;
 
 fn drawn(data: &RunData, metric: &str, view: &ChartView, size: (usize, usize), glyphs: Glyphs) -> String {
-    let look = Look { glyphs, colour: glyphs == Glyphs::Braille };
+    let colours = if glyphs == Glyphs::Braille { Colours::True } else { Colours::None };
+    let look = Theme { glyphs, colours, ..Theme::default() };
     let built = build(&[Source { data, label: None }], Subject::Metric(metric), view, size, look);
-    chart(&built.chart, size.0, size.1, look).plain()
+    plain(&chart(&built.chart, size, look, look.bold()))
 }
 
 fn key(model: &str, trial: Option<i32>) -> SeriesKey {
@@ -58,7 +60,7 @@ fn means_and_bands_of_models() {
 fn lines_are_in_the_order_of_the_numbers_in_their_names() {
     let of = |model| series(key(model, None), curve(1.0, 9), 0.0);
     let data = run(["B=1024", "B=16", "B=128"].map(of).into());
-    let look = Look { glyphs: Glyphs::Braille, colour: true };
+    let look = Theme::default();
     let sources = [Source { data: &data, label: None }];
     let built = build(&sources, Subject::Metric("loss"), &ChartView::default(), (60, 14), look);
     let names: Vec<&str> = built.lines.iter().map(|l| l.name.as_str()).collect();
@@ -130,7 +132,7 @@ fn the_cursor_gives_every_line_its_value() {
     let of = |trial, rate| series(key("deep", Some(trial)), curve(rate, 60), 0.0);
     let data = run(vec![of(0, 1.0), of(1, 2.0)]);
     let view = ChartView { cursor: Some(20.0), ..ChartView::default() };
-    let look = Look { glyphs: Glyphs::Braille, colour: true };
+    let look = Theme::default();
     let built =
         build(&[Source { data: &data, label: None }], Subject::Metric("loss"), &view, (100, 24), look);
     let values: Vec<_> = data.series.iter().map(|s| s.at(XKind::Step, 20.0, 0.1).unwrap().value).collect();
@@ -161,7 +163,7 @@ fn axes_grow_in_jumps_while_a_run_lives() {
     for n in 100..400 {
         let mut data = run(vec![series(SeriesKey::metric("loss"), curve(1.0, n), 0.0)]);
         data.alive = true;
-        let look = Look { glyphs: Glyphs::Braille, colour: true };
+        let look = Theme::default();
         let sources = [Source { data: &data, label: None }];
         let built = build(&sources, Subject::Metric("loss"), &ChartView::default(), (60, 12), look);
         ends.push(built.plot.unwrap().x.high);

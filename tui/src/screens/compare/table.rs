@@ -5,10 +5,10 @@ use ratatui::layout::{Position, Rect};
 
 use super::Compare;
 use crate::app::Shared;
-use crate::app::theme::Theme;
 use crate::print::clean;
 use crate::screens::pen::Pen;
-use gradtop_chart::cells::grid::{fit, fit_ends, width_of};
+use gradtop_chart::cells::text::{fit, fit_ends, width_of};
+use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::colour::marker;
 use gradtop_chart::number;
 use gradtop_view::compare::sheet::{Row, Sort};

@@ -8,8 +8,8 @@ use gradtop_store::{ParamValue, State};
 
 use crate::app::testing::{Bench, SIZES, Spec, run};
 use crate::app::{Effect, Msg, Open};
-use crate::print::Colours;
 use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::colour::Colours;
 use gradtop_view::live::engine::Runs;
 
 /// Keeps the application's wishes fulfilled, as the runtime does, until it has none.

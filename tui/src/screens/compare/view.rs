@@ -10,7 +10,7 @@ use crate::app::Shared;
 use crate::print::clean;
 use crate::screens::pen::Pen;
 use crate::widgets::ChartCell;
-use gradtop_chart::cells::grid::width_of;
+use gradtop_chart::cells::text::width_of;
 use gradtop_chart::number;
 use gradtop_view::compare::{Facet, GroupBy, overlay};
 use gradtop_view::figure::built::Plot;
@@ -130,7 +130,7 @@ fn plot_of(shared: &Shared, screen: &Compare, view: &ChartView) -> Option<Plot> 
     let figure = figure_of(shared, screen, facet);
     let sources = overlay::sources(&screen.made.subjects, &screen.made.teams);
     let size = (usize::from(cell.width), usize::from(cell.height));
-    build(&sources, Subject::Panel(&figure, 0), view, size, shared.theme.look()).plot
+    build(&sources, Subject::Panel(&figure, 0), view, size, shared.theme).plot
 }
 
 /// The plot of the chart under the cursor.

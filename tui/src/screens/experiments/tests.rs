@@ -12,8 +12,8 @@ use super::form::tests::experiment;
 use crate::app::actions::ActionResult;
 use crate::app::testing::{Bench, SIZES, run};
 use crate::app::{Effect, Msg, PluginsSnapshot};
-use crate::print::Colours;
 use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::colour::Colours;
 use gradtop_view::runs::RunId;
 
 fn plugin(path: &str, origin: Origin, experiments: Vec<ExperimentDesc>) -> FoundPlugin {

@@ -10,10 +10,10 @@ use ratatui::text::{Line, Span};
 use super::rows::{Row, rows};
 use super::{Experiments, Like, form};
 use crate::app::Shared;
-use crate::app::theme::Theme;
 use crate::print::clean;
 use crate::screens::pen::Pen;
-use gradtop_chart::cells::grid::{fit, width_of, wrap};
+use gradtop_chart::cells::text::{fit, width_of, wrap};
+use gradtop_chart::cells::theme::Theme;
 
 /// From this width on, details stand beside the list.
 const BESIDE: u16 = 110;

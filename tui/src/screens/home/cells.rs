@@ -3,9 +3,9 @@
 use gradtop_store::{State, View};
 use jiff::Timestamp;
 
-use crate::app::theme::Theme;
 use crate::print::clean;
-use gradtop_chart::cells::grid::{fit, width_of};
+use gradtop_chart::cells::text::{fit, width_of};
+use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::number;
 use gradtop_view::runs::RunRow;
 use gradtop_view::state;

@@ -4,7 +4,7 @@ use super::Home;
 use super::cells;
 use super::list::Group;
 use crate::app::Shared;
-use gradtop_chart::cells::grid::width_of;
+use gradtop_chart::cells::text::width_of;
 use gradtop_view::state::{self, Common};
 
 /// Parameters shown at most.

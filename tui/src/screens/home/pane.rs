@@ -10,7 +10,7 @@ use super::list::Line;
 use crate::app::Shared;
 use crate::print::clean;
 use crate::widgets::{ChartCell, Sparkline};
-use gradtop_chart::cells::grid::{fit, width_of, wrap};
+use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_chart::number;
 use gradtop_view::figure::view::{ChartView, Source, Subject};
 use gradtop_view::live::{RunData, SeriesFilter, WatchRequest};
@@ -69,7 +69,7 @@ impl Home {
         let values = series.spark(usize::from(area.width) * 2);
         let style = if run.live() { shared.theme.text() } else { shared.theme.past() };
         let log = headline.info.is_some_and(|i| i.log);
-        Sparkline::new(&values, shared.theme.caps.glyphs).log(log).style(style).render(area, buffer);
+        Sparkline::new(&values, shared.theme.glyphs).log(log).style(style).render(area, buffer);
     }
 
     /// Draws the pane: the chart on the left, the details on the right, or below where it is narrow.

@@ -5,8 +5,8 @@ use gradtop_store::{HeadlineValue, MetricInfo, ParamValue, SeriesKey, State};
 use crate::app::Effect;
 use crate::app::actions::RunAction;
 use crate::app::testing::{Bench, SIZES, run};
-use crate::print::Colours;
 use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::colour::Colours;
 
 /// Two experiments, runs in most states.
 fn fill(mut bench: Bench) -> Bench {

@@ -19,7 +19,7 @@ use super::{Home, cells};
 use crate::app::Shared;
 use crate::print::clean;
 use crate::widgets::ProgressBar;
-use gradtop_chart::cells::grid::{fit, width_of, wrap};
+use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_view::runs::RunRow;
 
 impl Home {

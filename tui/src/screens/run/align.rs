@@ -1,6 +1,6 @@
 //! Cells of a column made equally wide.
 
-use gradtop_chart::cells::grid::{fit, width_of};
+use gradtop_chart::cells::text::{fit, width_of};
 
 /// How a column is aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::scroll::Scroll;
 use super::words::state_style;
 use crate::app::Shared;
 use crate::print::clean;
-use gradtop_chart::cells::grid::{width_of, wrap};
+use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_view::clock::moment_at;
 
 /// The events of a run.

@@ -10,7 +10,7 @@ use super::settings::Look;
 use super::words::{glyph, signs, state_style};
 use crate::app::Shared;
 use crate::print::clean;
-use gradtop_chart::cells::grid::{fit, width_of, wrap};
+use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_chart::number;
 use gradtop_view::live::XKind;
 use gradtop_view::runs::RunRow;

@@ -9,7 +9,7 @@ use super::console::sgr::{Hue, Look};
 use super::console::window::{Shape, Window};
 use super::pane::{Hit, Search, What};
 use crate::app::Shared;
-use crate::print::terminal::Colours;
+use gradtop_chart::colour::Colours;
 use gradtop_chart::number;
 
 /// Characters of what is looked for at most.
@@ -249,7 +249,7 @@ impl Log {
             let style = style(shared, look);
             for c in part.chars() {
                 let inside = (from..to).contains(&at);
-                let wide = gradtop_chart::cells::grid::width_of(c.encode_utf8(&mut [0; 4]));
+                let wide = gradtop_chart::cells::text::width_of(c.encode_utf8(&mut [0; 4]));
                 let shown = inside && column >= self.left && column + wide <= self.left + shape.width;
                 if shown {
                     let hit = marked.iter().any(|(a, b)| (*a..*b).contains(&at));
@@ -324,7 +324,7 @@ fn style(shared: &Shared, look: Look) -> Style {
                 theme.front(c)
             }
         }
-        Hue::Indexed(i) => match theme.caps.colours {
+        Hue::Indexed(i) => match theme.colours {
             Colours::None => Style::new(),
             // The terminal's own colours; of the others, as near as it comes.
             Colours::Sixteen if i >= 16 => {

@@ -8,7 +8,7 @@ use super::align::{Align, align, pad};
 use super::words::signs;
 use crate::app::Shared;
 use crate::print::clean;
-use gradtop_chart::cells::grid::{width_of, wrap};
+use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_chart::number;
 use gradtop_view::clock::moment_at;
 

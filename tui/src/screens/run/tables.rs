@@ -8,7 +8,7 @@ use super::pane::{Page, Rows};
 use super::words::signs;
 use crate::app::Shared;
 use crate::print::clean;
-use gradtop_chart::cells::grid::{fit, width_of};
+use gradtop_chart::cells::text::{fit, width_of};
 use gradtop_chart::number;
 
 /// Columns of a cell at most, but for those of the last column, which may take what is left.

@@ -12,8 +12,8 @@ use super::pane;
 use crate::app::actions::ActionResult;
 use crate::app::testing::{Bench, SIZES, Spec, run};
 use crate::app::{Effect, Msg};
-use crate::print::Colours;
 use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::colour::Colours;
 use gradtop_view::live::engine::Runs;
 
 /// The application with its readers, without their threads.

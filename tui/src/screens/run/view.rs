@@ -9,7 +9,7 @@ use super::words::signs;
 use super::{Pane, RunScreen, header, params};
 use crate::app::Shared;
 use crate::print::clean;
-use gradtop_chart::cells::grid::{width_of, wrap};
+use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_chart::number;
 
 /// Columns of text in the middle of an empty pane.

@@ -5,10 +5,10 @@ use ratatui::layout::{Position, Rect};
 
 use super::{Field, Form, Role};
 use crate::app::Shared;
-use crate::app::theme::Theme;
 use crate::print::clean;
 use crate::screens::pen::Pen;
-use gradtop_chart::cells::grid::{width_of, wrap};
+use gradtop_chart::cells::text::{width_of, wrap};
+use gradtop_chart::cells::theme::Theme;
 
 /// A line of the form's middle part.
 #[derive(Clone, Copy, PartialEq)]

@@ -12,7 +12,7 @@ use super::items::SYSTEM;
 use super::{Charts, window};
 use crate::app::Shared;
 use crate::widgets::ChartCell;
-use gradtop_chart::cells::grid::{fit, width_of};
+use gradtop_chart::cells::text::{fit, width_of};
 use gradtop_chart::number;
 use gradtop_chart::scale::{Scale, Span as Range};
 use gradtop_view::clock;
@@ -151,12 +151,9 @@ impl Charts {
         let size = (usize::from(cell.width), usize::from(cell.height));
         let view = self.view_of(data, look, chart);
         let free = ChartView { zoom_x: None, zoom_y: None, ..view.clone() };
-        let built = build(&sources, subject, &view, size, shared.theme.look());
-        let whole = if free == view {
-            built.plot
-        } else {
-            build(&sources, subject, &free, size, shared.theme.look()).plot
-        };
+        let built = build(&sources, subject, &view, size, shared.theme);
+        let whole =
+            if free == view { built.plot } else { build(&sources, subject, &free, size, shared.theme).plot };
         let whole = whole?;
         Some(Plot { built, cell, full: (whole.x, whole.y), kind: item.kind(data, look) })
     }

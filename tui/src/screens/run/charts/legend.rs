@@ -13,7 +13,7 @@ use super::super::settings::Look;
 use super::Charts;
 use crate::app::Shared;
 use crate::print::clean;
-use gradtop_chart::cells::grid::{fit, width_of};
+use gradtop_chart::cells::text::{fit, width_of};
 
 impl Charts {
     /// A key of the list.

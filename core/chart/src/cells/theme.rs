@@ -1,27 +1,35 @@
-//! How things look: styles by what they mean, and the glyphs a terminal can show.
+//! How things look in a terminal: styles by what they mean, and the glyphs it can show.
 
-use ratatui::style::{Color, Modifier, Style};
+use ratatui_core::style::{Color, Modifier, Style};
 use serde::{Deserialize, Serialize};
 
-use crate::print::terminal::{Colours, sixteen};
-use gradtop_chart::cells::Look;
-use gradtop_chart::cells::grid::Ink;
-use gradtop_chart::cells::raster::Glyphs;
-use gradtop_chart::colour::Paint;
+use super::raster::Glyphs;
+use crate::colour::{Colours, Paint, indexed, sixteen};
 
-/// What the terminal can show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Caps {
-    /// Its colours.
-    pub(crate) colours: Colours,
-    /// Its characters.
-    pub(crate) glyphs: Glyphs,
+/// The role of a cell's colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ink {
+    /// The terminal's own.
+    #[default]
+    Text,
+    /// Frames, axes, hints.
+    Dim,
+    /// Titles.
+    Bold,
+    /// What went wrong.
+    Alert,
+    /// A series.
+    Series(Paint),
+    /// The faint band behind a series.
+    Faint(Paint),
+    /// Exactly this colour: heatmaps and pictures.
+    Rgb([u8; 3]),
 }
 
 /// The themes that can be chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum ThemeName {
+pub enum ThemeName {
     /// For a dark background.
     #[default]
     Dark,
@@ -44,7 +52,8 @@ impl std::str::FromStr for ThemeName {
 
 impl ThemeName {
     /// The one after this.
-    pub(crate) fn next(self) -> Self {
+    #[must_use]
+    pub fn next(self) -> Self {
         match self {
             Self::Dark => Self::Light,
             Self::Light => Self::HighContrast,
@@ -53,7 +62,7 @@ impl ThemeName {
     }
 
     /// As it is written in files.
-    pub(crate) fn key(self) -> &'static str {
+    pub fn key(self) -> &'static str {
         match self {
             Self::Dark => "dark",
             Self::Light => "light",
@@ -62,7 +71,7 @@ impl ThemeName {
     }
 
     /// As a person calls it.
-    pub(crate) fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Self::Dark => "dark",
             Self::Light => "light",
@@ -73,46 +82,49 @@ impl ThemeName {
 
 /// Styles and glyphs for everything on the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Theme {
+pub struct Theme {
     /// Which theme.
-    pub(crate) name: ThemeName,
-    /// What the terminal can show.
-    pub(crate) caps: Caps,
+    pub name: ThemeName,
+    /// The colours of the terminal.
+    pub colours: Colours,
+    /// Its characters.
+    pub glyphs: Glyphs,
+}
+
+impl Default for Theme {
+    /// On a dark terminal that can show everything.
+    fn default() -> Self {
+        Self { name: ThemeName::Dark, colours: Colours::True, glyphs: Glyphs::Braille }
+    }
 }
 
 impl Theme {
-    /// The theme on a terminal.
-    pub(crate) fn new(name: ThemeName, caps: Caps) -> Self {
-        Self { name, caps }
-    }
-
     /// Only ASCII can be shown.
-    pub(crate) fn ascii(self) -> bool {
-        self.caps.glyphs.ascii()
+    pub fn ascii(self) -> bool {
+        self.glyphs.ascii()
     }
 
     /// One of two glyphs: what is meant, and its stand-in in ASCII.
-    pub(crate) fn glyph<T>(self, fine: T, plain: T) -> T {
+    pub fn glyph<T>(self, fine: T, plain: T) -> T {
         if self.ascii() { plain } else { fine }
     }
 
-    /// For charts drawn as text.
-    pub(crate) fn look(self) -> Look {
-        Look { glyphs: self.caps.glyphs, colour: self.caps.colours != Colours::None }
+    /// Whether there are colours.
+    pub fn coloured(self) -> bool {
+        self.colours != Colours::None
     }
 
     /// Values and names.
-    #[expect(clippy::unused_self, reason = "the same in every theme so far")]
-    pub(crate) fn text(self) -> Style {
+    pub fn text(self) -> Style {
         Style::new()
     }
 
     /// Frames, axes, hints, units.
-    pub(crate) fn dim(self) -> Style {
+    pub fn dim(self) -> Style {
         if self.name == ThemeName::HighContrast {
             return Style::new();
         }
-        match self.caps.colours {
+        match self.colours {
             Colours::None => Style::new().add_modifier(Modifier::DIM),
             _ if self.name == ThemeName::Light => self.front([110, 110, 110]),
             _ => self.front([138, 138, 138]),
@@ -120,8 +132,8 @@ impl Theme {
     }
 
     /// Values of what is over: readable, but behind what happens now.
-    pub(crate) fn past(self) -> Style {
-        match (self.caps.colours, self.name) {
+    pub fn past(self) -> Style {
+        match (self.colours, self.name) {
             (Colours::None | Colours::Sixteen, _) | (_, ThemeName::HighContrast) => Style::new(),
             (_, ThemeName::Light) => self.front([70, 70, 70]),
             (_, ThemeName::Dark) => self.front([188, 188, 188]),
@@ -129,15 +141,14 @@ impl Theme {
     }
 
     /// Titles.
-    #[expect(clippy::unused_self, reason = "the same in every theme so far")]
-    pub(crate) fn bold(self) -> Style {
+    pub fn bold(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
     /// What has the focus; the one accent.
-    pub(crate) fn accent(self) -> Style {
+    pub fn accent(self) -> Style {
         let base = Style::new().add_modifier(Modifier::BOLD);
-        match (self.caps.colours, self.name) {
+        match (self.colours, self.name) {
             (Colours::None, _) | (_, ThemeName::HighContrast) => base,
             (_, ThemeName::Light) => base.patch(self.front([0, 90, 170])),
             (_, ThemeName::Dark) => base.patch(self.front([120, 204, 250])),
@@ -145,8 +156,8 @@ impl Theme {
     }
 
     /// The row or item under the cursor, over its own style.
-    pub(crate) fn cursor(self) -> Style {
-        match (self.caps.colours, self.name) {
+    pub fn cursor(self) -> Style {
+        match (self.colours, self.name) {
             (Colours::None | Colours::Sixteen, _) | (_, ThemeName::HighContrast) => {
                 Style::new().add_modifier(Modifier::REVERSED)
             }
@@ -156,14 +167,13 @@ impl Theme {
     }
 
     /// The character under the text cursor of an input.
-    #[expect(clippy::unused_self, reason = "the same in every theme so far")]
-    pub(crate) fn caret(self) -> Style {
+    pub fn caret(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
 
     /// What went wrong.
-    pub(crate) fn alert(self) -> Style {
-        match (self.caps.colours, self.name) {
+    pub fn alert(self) -> Style {
+        match (self.colours, self.name) {
             (Colours::None, _) => Style::new().add_modifier(Modifier::BOLD),
             (_, ThemeName::Light) => self.front([190, 20, 20]),
             _ => self.front([255, 95, 95]),
@@ -171,22 +181,22 @@ impl Theme {
     }
 
     /// What is on its way: running.
-    pub(crate) fn good(self) -> Style {
+    pub fn good(self) -> Style {
         self.paint(Paint::Slot(2))
     }
 
     /// What waits: paused, warnings.
-    pub(crate) fn wait(self) -> Style {
+    pub fn wait(self) -> Style {
         self.paint(Paint::Slot(4))
     }
 
     /// A series' colour.
-    pub(crate) fn paint(self, paint: Paint) -> Style {
+    pub fn paint(self, paint: Paint) -> Style {
         self.front(if self.name == ThemeName::Light { paint.on_paper() } else { paint.on_screen() })
     }
 
     /// An ink of the chart core.
-    pub(crate) fn ink(self, ink: Ink) -> Style {
+    pub fn ink(self, ink: Ink) -> Style {
         match ink {
             Ink::Text => self.text(),
             Ink::Dim => self.dim(),
@@ -202,20 +212,20 @@ impl Theme {
     }
 
     /// A colour for characters, as near as the terminal comes; nothing where there are no colours.
-    pub(crate) fn front(self, c: [u8; 3]) -> Style {
+    pub fn front(self, c: [u8; 3]) -> Style {
         self.colour(c).map_or_else(Style::new, |c| Style::new().fg(c))
     }
 
     /// A colour behind characters.
-    pub(crate) fn back(self, c: [u8; 3]) -> Style {
+    pub fn back(self, c: [u8; 3]) -> Style {
         self.colour(c).map_or_else(Style::new, |c| Style::new().bg(c))
     }
 
     fn colour(self, c: [u8; 3]) -> Option<Color> {
-        match self.caps.colours {
+        match self.colours {
             Colours::None => None,
             Colours::Sixteen => Some(Color::Indexed(sixteen(c))),
-            Colours::Indexed => Some(Color::Indexed(crate::print::indexed(c))),
+            Colours::Indexed => Some(Color::Indexed(indexed(c))),
             Colours::True => Some(Color::Rgb(c[0], c[1], c[2])),
         }
     }

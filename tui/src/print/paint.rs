@@ -9,13 +9,13 @@ use gradtop_host::text::is_harmful;
 use ratatui::backend::{Backend, ClearType, WindowSize};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Size};
-use ratatui::style::{Color, Modifier};
+use ratatui::style::{Color, Modifier, Style};
 
-use gradtop_chart::cells::grid::width_of;
+use gradtop_chart::cells::text::width_of;
 
 /// Collects the bytes of a frame.
 #[derive(Debug, Default)]
-pub(super) struct Painter {
+pub(crate) struct Painter {
     bytes: Vec<u8>,
     /// Where the terminal's cursor is, if that is known.
     cursor: Option<(u16, u16)>,
@@ -34,9 +34,7 @@ impl Look {
     fn of(cell: &Cell) -> Self {
         Self { fg: cell.fg, bg: cell.bg, modifier: cell.modifier }
     }
-}
 
-impl Look {
     /// The style to write a cell in after something in this one: a blank shows its background only.
     fn enough_for(self, cell: &Cell) -> Self {
         let shown = Modifier::REVERSED | Modifier::UNDERLINED;
@@ -63,35 +61,52 @@ fn harmless(symbol: &str) -> Cow<'_, str> {
     Cow::Owned(if kept.is_empty() { "?".to_owned() } else { kept })
 }
 
+/// A text in a style, ended in the terminal's own.
+pub(crate) fn styled(text: &str, style: Style) -> String {
+    let mut painter = Painter::default();
+    painter.look(Look {
+        fg: style.fg.unwrap_or_default(),
+        bg: style.bg.unwrap_or_default(),
+        modifier: style.add_modifier,
+    });
+    painter.put(text);
+    painter.look(Look::default());
+    painter.text()
+}
+
+/// The rows of a buffer as text with colours, each ended in the terminal's own style.
+pub(crate) fn lines(buffer: &Buffer) -> String {
+    let mut painter = Painter::default();
+    for y in 0..buffer.area.height {
+        let blank = |x: &u16| buffer[(*x, y)].symbol() == " " && buffer[(*x, y)].bg == Color::Reset;
+        let end = (0..buffer.area.width).rev().find(|x| !blank(x)).map_or(0, |x| x + 1);
+        let mut x = 0;
+        while x < end {
+            let cell = &buffer[(x, y)];
+            painter.look(painter.style.enough_for(cell));
+            painter.put(&harmless(cell.symbol()));
+            x += (width_of(cell.symbol()) as u16).max(1);
+        }
+        painter.look(Look::default());
+        painter.put("\n");
+    }
+    painter.text()
+}
+
 impl Painter {
+    fn text(self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
     /// The frame's bytes.
-    pub(super) fn take(&mut self) -> Vec<u8> {
+    pub(crate) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
     }
 
     /// The size of the terminal in columns and lines; that of the variables, or 80 by 24, where it does not say.
     #[expect(clippy::unused_self, reason = "the terminal is standard output's")]
-    pub(super) fn measured(&self) -> (u16, u16) {
+    pub(crate) fn measured(&self) -> (u16, u16) {
         crossterm::terminal::size().ok().filter(|(w, h)| *w > 0 && *h > 0).unwrap_or((80, 24))
-    }
-
-    /// A buffer as lines of text with colours, each ended in the terminal's own style.
-    pub(super) fn lines(buffer: &Buffer) -> String {
-        let mut painter = Self::default();
-        for y in 0..buffer.area.height {
-            let blank = |x: &u16| buffer[(*x, y)].symbol() == " " && buffer[(*x, y)].bg == Color::Reset;
-            let end = (0..buffer.area.width).rev().find(|x| !blank(x)).map_or(0, |x| x + 1);
-            let mut x = 0;
-            while x < end {
-                let cell = &buffer[(x, y)];
-                painter.look(Look::of(cell));
-                painter.put(&harmless(cell.symbol()));
-                x += (width_of(cell.symbol()) as u16).max(1);
-            }
-            painter.look(Look::default());
-            painter.put("\n");
-        }
-        String::from_utf8_lossy(&painter.bytes).into_owned()
     }
 
     /// One to try a frame with: as this one is now, but for the bytes.
@@ -257,9 +272,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use proptest::prelude::*;
-    use ratatui::buffer::Buffer;
     use ratatui::layout::Rect;
-    use ratatui::style::Style;
 
     use super::*;
 
@@ -282,7 +295,7 @@ mod tests {
         let mut painter = Painter::default();
         let cells: Vec<_> = (0..buffer.area.width).map(|x| (x, 0, &buffer[(x, 0)])).collect();
         painter.cells(&cells);
-        for text in [String::from_utf8(painter.take()).unwrap(), Painter::lines(&buffer)] {
+        for text in [String::from_utf8(painter.take()).unwrap(), lines(&buffer)] {
             // What is left of escapes is the painter's own: places and colours.
             let own = |rest: &str| {
                 let end = rest.find(|c: char| c.is_ascii_alphabetic());

@@ -1,0 +1,88 @@
+//! Drawing into the cells of a buffer, in inks.
+
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::Rect;
+use ratatui_core::style::Style;
+
+use super::text::width_of;
+use super::theme::{Ink, Theme};
+
+/// A buffer that is drawn into by inks; places count from its top left corner, and outside nothing is drawn.
+pub(crate) struct Canvas {
+    buffer: Buffer,
+    theme: Theme,
+    title: Style,
+}
+
+impl Canvas {
+    /// Blank cells. `title` is the style of [`Ink::Bold`].
+    pub(crate) fn new(width: usize, height: usize, theme: Theme, title: Style) -> Self {
+        let area = Rect { x: 0, y: 0, width: width as u16, height: height as u16 };
+        Self { buffer: Buffer::empty(area), theme, title }
+    }
+
+    /// Cells across.
+    pub(crate) fn width(&self) -> usize {
+        self.buffer.area.width.into()
+    }
+
+    /// Cells down.
+    pub(crate) fn height(&self) -> usize {
+        self.buffer.area.height.into()
+    }
+
+    /// What was drawn.
+    pub(crate) fn done(self) -> Buffer {
+        self.buffer
+    }
+
+    fn style(&self, ink: Ink) -> Style {
+        if ink == Ink::Bold { self.title } else { self.theme.ink(ink) }
+    }
+
+    /// Sets a character in an ink, on whatever colour is behind.
+    pub(crate) fn put(&mut self, x: usize, y: usize, ch: char, ink: Ink) {
+        let style = self.style(ink);
+        if let Some(cell) = self.buffer.cell_mut((x as u16, y as u16)) {
+            cell.set_char(ch);
+            cell.fg = style.fg.unwrap_or_default();
+            cell.modifier = style.add_modifier;
+        }
+    }
+
+    /// Sets a character in an ink on a colour.
+    pub(crate) fn put_on(&mut self, x: usize, y: usize, ch: char, ink: Ink, ground: [u8; 3]) {
+        self.put(x, y, ch, ink);
+        if let Some(cell) = self.buffer.cell_mut((x as u16, y as u16)) {
+            cell.set_style(self.theme.back(ground));
+        }
+    }
+
+    /// Writes text, cut at the right edge; gives the column after it.
+    pub(crate) fn text(&mut self, x: usize, y: usize, text: &str, ink: Ink) -> usize {
+        let (width, style) = (self.width(), self.style(ink));
+        if x >= width || y >= self.height() {
+            return x;
+        }
+        for at in x..(x + width_of(text)).min(width) {
+            self.put(at, y, ' ', ink);
+        }
+        self.buffer.set_stringn(x as u16, y as u16, text, width - x, style).0.into()
+    }
+
+    /// Copies cells in, their top left corner at (x, y).
+    pub(crate) fn paste(&mut self, x: usize, y: usize, from: &Buffer) {
+        paste(from, &mut self.buffer, (x as u16, y as u16));
+    }
+}
+
+/// Copies the cells of a buffer into another one, the top left corner to a place there; what is outside of it is left out.
+pub fn paste(from: &Buffer, to: &mut Buffer, (x, y): (u16, u16)) {
+    for row in 0..from.area.height {
+        for column in 0..from.area.width {
+            if let Some(cell) = to.cell_mut((x + column, y + row)) {
+                cell.clone_from(&from[(from.area.x + column, from.area.y + row)]);
+            }
+        }
+    }
+}
