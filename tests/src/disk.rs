@@ -136,6 +136,6 @@ impl<'a> Counted<'a> {
     /// Its events tell that rows waited, and for how long.
     pub fn has_waited(&self) {
         let events = self.run.events();
-        assert!(events.contains("waits in memory") && events.contains("again, after"), "{events}");
+        assert!(events.contains("wait in memory") && events.contains("again, after"), "{events}");
     }
 }

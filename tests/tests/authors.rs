@@ -274,7 +274,7 @@ fn a_new_plugin_needs_a_name_of_its_own() {
     let (error, help) = new(&["My_Net"]);
     assert_eq!(error, "`My_Net` cannot name a plugin; `my-net` could");
     assert!(help.starts_with("use lower-case letters, digits and single dashes"), "{help}");
-    assert_eq!(new(&["match"]).0, "`match` cannot name a plugin in Rust: Rust uses that word itself");
+    assert_eq!(new(&["match"]).0, "`match` cannot name a plugin in Rust: it is a reserved word in Rust");
     let (error, _) = new(&["everything", "--cpp"]);
     assert_eq!(error, "there is already an experiment `everything`, in plugins/libheader.so");
     fs::write(sandbox.path().join("notes"), "mine").unwrap();
@@ -347,7 +347,7 @@ fn a_build_that_fails_shows_the_compilers_words() {
     assert_eq!(said.out, "");
     fs::write(&source, whole.replace("GRADTOP_EXPORT(Fit);", "")).unwrap();
     let (error, help) = fails("in-cpp", 1);
-    assert_eq!(error, format!("{} builds no plugin", own("in-cpp").display()));
+    assert_eq!(error, format!("{} does not build a plugin", own("in-cpp").display()));
     assert!(help.contains("gradtop_entry_v1"), "{help}");
 
     fs::create_dir_all(own("in-rust/src")).unwrap();
@@ -430,7 +430,10 @@ fn installing_says_what_was_there_and_what_is_no_plugin() {
     let (error, help) = refused(&install("other/libheader.so"), 1);
     assert_eq!(
         error,
-        format!("{} is installed already, another plugin with everything, fails", installed.display())
+        format!(
+            "{} is already installed and is a different plugin; its experiments: everything, fails",
+            installed.display()
+        )
     );
     assert!(help.starts_with("rename other/libheader.so"), "{help}");
 
@@ -446,7 +449,7 @@ fn installing_says_what_was_there_and_what_is_no_plugin() {
     arm[18] = 183;
     assert_eq!(
         refusal("arm.so", &arm),
-        "error: arm.so is built for aarch64 (64-bit, little-endian), this gradtop for x86-64: build it on this machine\n"
+        "error: arm.so is built for aarch64 (64-bit, little-endian), but this gradtop for x86-64: build it on this machine\n"
     );
     let mut newer = whole.clone();
     for i in 0..newer.len() - 11 {
@@ -457,7 +460,7 @@ fn installing_says_what_was_there_and_what_is_no_plugin() {
     let said = refusal("newer.so", &newer);
     assert!(
         said.starts_with(
-            "error: newer.so is built for a newer system: it needs GLIBC_9.9.9 of libc.so.6, here is glibc 2."
+            "error: newer.so is built for a newer system: it needs GLIBC_9.9.9 of libc.so.6, but glibc 2."
         ),
         "{said}"
     );
@@ -465,7 +468,7 @@ fn installing_says_what_was_there_and_what_is_no_plugin() {
 
     fs::write(path("plugin.bin"), &whole).unwrap();
     let (error, _) = refused(&install("plugin.bin"), 2);
-    assert_eq!(error, "plugin.bin is a plugin, but gradtop looks only for names that end in .so");
+    assert_eq!(error, "plugin.bin is a plugin, but gradtop only finds files whose names end in .so");
     let (error, help) = refused(&install("other"), 2);
     assert_eq!(error, "other is a folder; a plugin is a library (.so)");
     assert_eq!(help, "`gradtop plugin install $(gradtop plugin build other)`");

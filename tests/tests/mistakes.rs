@@ -104,7 +104,7 @@ fn the_sentence_is_said_wherever_the_plugin_is_met() {
 #[test]
 fn what_has_no_effect_is_a_warning() {
     let warnings = [
-        "mistaken: figure \"loss\", panel 1, mark 1: the key \"lable\" is not known and has no effect; did you mean label?",
+        "mistaken: figure \"loss\", panel 1, mark 1: the unknown key \"lable\" has no effect; did you mean label?",
         "mistaken: figure \"loss\", panel 1, mark 1: the metric \"los\" is not declared; did you mean loss?",
     ];
     let sandbox = sandbox("figure-key");
@@ -143,7 +143,7 @@ fn a_plugin_in_c_has_its_own_words_too() {
         const gradtop_entry *gradtop_entry_v1(void) { return &ENTRY; }\n";
     build::text("silent.c", code, &sandbox.plugins());
     let said = sandbox.gradtop(&["plugin", "check", "plugins/libsilent.so"]).expect_code(1);
-    let sentence = "gives no descriptor of experiment 0 (null); it wrote: no table of devices";
+    let sentence = "returned no descriptor for experiment 0 (null); it wrote: no table of devices";
     assert_eq!(said.err, format!("error: plugins/libsilent.so {sentence}\n"));
 }
 

@@ -154,7 +154,7 @@ fn a_plugin_that_is_not_the_recorded_one_is_not_opened() {
     fs::copy(&other, run.dir.plugin()).unwrap();
     let own = run.dir.plugin();
     let own = own.to_str().unwrap();
-    let why = "is not the file that the run was started with: its SHA-256 is ";
+    let why = "is not the file the run was started with: its SHA-256 is ";
     let said = sandbox.gradtop(&["resume", "a"]).expect_code(1);
     assert!(
         said.err.contains(why) && said.err.contains(&format!("recorded is {}…", &recorded[..12])),

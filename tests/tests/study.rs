@@ -496,7 +496,7 @@ fn mistakes_in_a_plan_or_a_report_are_said_with_their_line() {
             "the plan has no run \"weel\"; did you mean wheel?",
         ),
         ("pottery.report.toml", &report, "{ found", "{ fond", "unknown variant `fond`"),
-        ("pottery.report.toml", &report, "`turns`", "`turns", "a backtick has no second one"),
+        ("pottery.report.toml", &report, "`turns`", "`turns", "a backtick is not closed"),
     ] {
         let line = text[..text.find(from).unwrap()].matches('\n').count() + 1;
         write(name, &text.replacen(from, to, 1));
@@ -509,7 +509,8 @@ fn mistakes_in_a_plan_or_a_report_are_said_with_their_line() {
     // What only the runs can know is said once they have ended.
     write("pottery.report.toml", &report.replace("wheel/height", "wheel/heigth"));
     let said = study(&[]).expect_code(0);
-    let why = "the run of wheel has no figure \"heigth\" (did you mean height?); it is missing in the report";
+    let why =
+        "the run of wheel has no figure \"heigth\" (did you mean height?); it is missing from the report";
     assert!(said.err.contains("pottery.report.toml: line ") && said.err.contains(why), "{said:#?}");
     let said = sandbox.gradtop(&["study", "--plan", "potery"]).expect_code(2);
     assert!(

@@ -79,7 +79,7 @@ fn a_second_ctrl_c_takes_the_stop_back() {
         let sandbox = Sandbox::new();
         let (terminal, gate) = twice(&sandbox, "gated", stopping);
         let screen = terminal.screen();
-        assert!(screen.contains("a goes on") && screen.contains("the stop is taken back"), "{screen}");
+        assert!(screen.contains("a keeps running") && screen.contains("the stop was cancelled"), "{screen}");
         assert!(screen.contains("gradtop wait a") && screen.contains("gradtop stop a"), "{screen}");
         let run = sandbox.find("a");
         assert_eq!(run.view().state, State::Running, "{}", run.events());
@@ -97,7 +97,7 @@ fn a_stop_that_the_experiment_was_told_of_stands() {
     let sandbox = Sandbox::new();
     let (terminal, gate) = twice(&sandbox, "told", true);
     let screen = terminal.screen();
-    assert!(screen.contains("still stopping") && screen.contains("already been told"), "{screen}");
+    assert!(screen.contains("still stopping") && screen.contains("too late to cancel"), "{screen}");
     let run = sandbox.find("a");
     // The keeper minds it again.
     assert!(run.dir.control().join("stop").exists());

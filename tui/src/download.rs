@@ -61,8 +61,8 @@ pub(crate) fn fetch(
         }
     }
     part.abandon();
-    Err(Failure::new(format!("{}: no mirror gave {}: {}", dataset.title, file.name, failures.join("; ")))
-        .help("try again later: what has arrived is kept; --mirror URL names another mirror")
+    Err(Failure::new(format!("{}: no mirror provided {}: {}", dataset.title, file.name, failures.join("; ")))
+        .help("try again later (the partial download is kept), or use another mirror with --mirror URL")
         .into())
 }
 
@@ -217,7 +217,7 @@ impl Part {
             // No gzip file of this content is longer: this is something else.
             if at > most + (1 << 20) {
                 self.empty()?;
-                return Ok(Answer::Refused("it sends more than the file can have".to_owned()));
+                return Ok(Answer::Refused("it sent more than the size of the file".to_owned()));
             }
         }
         Ok(match total {

@@ -100,7 +100,7 @@ fn explain(error: &anyhow::Error) -> (Option<String>, i32) {
 fn of_store(error: &StoreError) -> (Option<String>, i32) {
     match error {
         StoreError::NoSuchRun { .. } => {
-            (Some("`gradtop list` shows the runs; --runs names another folder".into()), USAGE)
+            (Some("`gradtop list` shows the runs; --runs selects another folder".into()), USAGE)
         }
         StoreError::Ambiguous { .. } | StoreError::BadName { .. } | StoreError::NoRunsDir => (None, USAGE),
         StoreError::NoCheckpoint { .. } => (

@@ -324,14 +324,14 @@ fn a_live_run_is_asked_and_never_deleted() {
     });
     let paused = gradtop(dir.path(), &["pause", "live"]);
     answer.join().unwrap();
-    assert_eq!(paused.out, "live is paused after step 6; `gradtop resume live` lets it go on\n");
+    assert_eq!(paused.out, "live is paused after step 6; `gradtop resume live` continues it\n");
     assert_eq!(gradtop(dir.path(), &["resume", "live"]).out, "live goes on\n");
     assert!(take_requests(&run).unwrap().contains(&gradtop_store::Request::Resume));
     drop(lock);
     write_status(&run, &status(State::Stopped, 6, 10)).unwrap();
     let unasked = gradtop(dir.path(), &["rm", "live"]);
     assert_eq!((unasked.code, run.path().exists()), (2, true));
-    assert_eq!(unasked.err, "error: deleting needs a yes\nhelp: add --yes\n");
+    assert_eq!(unasked.err, "error: confirm deletion with --yes\nhelp: add --yes\n");
     assert_eq!(gradtop(dir.path(), &["rm", "live", "-y"]).out, "deleted live\n");
     assert!(!run.path().exists() && !dir.path().join("exp=curve-fit").exists());
     let error = gradtop(dir.path(), &["stop", "live"]);

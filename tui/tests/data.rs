@@ -184,7 +184,7 @@ fn a_broken_download_is_resumed_and_an_interrupted_one_too() {
     );
     assert_eq!(starts[0], committed(FILES[0]).len() as u64 / 2);
     assert_eq!(code, 1, "{text}");
-    assert!(text.contains("no mirror gave") && text.contains("what has arrived is kept"), "{text}");
+    assert!(text.contains("no mirror provided") && text.contains("the partial download is kept"), "{text}");
 
     // Another process goes on with the byte that is missing.
     server.behave(Manner::Good);
@@ -212,7 +212,7 @@ fn a_wrong_content_is_never_kept() {
     let (code, text) = place.fetch(&[&other]);
     assert_eq!(code, 1);
     assert!(text.contains("bytes instead of 47040016") || text.contains("SHA-256"), "{text}");
-    assert_eq!(std::fs::read_dir(place.mnist()).unwrap().count(), 0, "nothing is left of it");
+    assert_eq!(std::fs::read_dir(place.mnist()).unwrap().count(), 0, "nothing was left behind");
     let (code, text) = place.fetch(&[&other, &good]);
     assert_eq!(code, 0, "{text}");
     place.is_whole();

@@ -158,7 +158,7 @@ fn rm_deletes_runs_and_nothing_else() {
     let fake = temp.path().join("exp=a/run=b");
     fs::create_dir_all(&fake).unwrap();
     fs::write(fake.join("run.toml"), "name = \"x\"").unwrap();
-    refused(&[&text(&fake), "--force"], &fake, &["outside of", "run.toml"]);
+    refused(&[&text(&fake), "--force"], &fake, &["outside", "run.toml"]);
 
     // An unreadable manifest, no manifest at all, and what others put there make it harder.
     let unreadable = finished(runs, "unreadable", 0.1);

@@ -160,7 +160,7 @@ fn cache_dir_from(xdg: Option<OsString>, home: Option<OsString>) -> Result<PathB
     }
     match home.map(PathBuf::from).filter(|path| path.is_absolute()) {
         Some(home) => Ok(home.join(".cache/gradtop")),
-        None => bail!("neither XDG_CACHE_HOME nor HOME names a folder; set one of them to an absolute path"),
+        None => bail!("neither XDG_CACHE_HOME nor HOME is a folder; set one of them to an absolute path"),
     }
 }
 

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 pub enum DataError {
     /// It is in none of the places.
     #[error(
-        "{title}: {file} was not found; looked in {}. `gradtop data fetch {dataset}` brings it{}",
+        "{title}: {file} was not found; looked in {}. `gradtop data fetch {dataset}` downloads it{}",
         looked.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", "),
-        package.map(|package| format!(", so does the Debian package {package}")).unwrap_or_default()
+        package.map(|package| format!(", or install the Debian package {package}")).unwrap_or_default()
     )]
     Missing {
         /// Name of the data set.
@@ -26,7 +26,7 @@ pub enum DataError {
         package: Option<&'static str>,
     },
     /// It is there but does not hold what it must.
-    #[error("{} is damaged: {message}. Delete it, then `gradtop data fetch {dataset}` brings a whole one", path.display())]
+    #[error("{} is damaged: {message}. Delete it, then run `gradtop data fetch {dataset}`", path.display())]
     Damaged {
         /// Name of the data set.
         dataset: &'static str,
@@ -44,7 +44,7 @@ pub enum DataError {
         source: io::Error,
     },
     /// There is no such data set.
-    #[error("there is no data set `{name}`; known are {}", crate::DATASETS.each_ref().map(|d| d.name).join(", "))]
+    #[error("unknown data set `{name}`; expected one of {}", crate::DATASETS.each_ref().map(|d| d.name).join(", "))]
     Unknown {
         /// The name asked for.
         name: String,

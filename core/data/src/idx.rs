@@ -105,11 +105,11 @@ pub fn uncompress(file: &PartFile, mut source: impl Read) -> std::io::Result<Res
     if length != file.bytes {
         let than = if length > file.bytes { "more than " } else { "" };
         let length = length.min(file.bytes);
-        return Ok(Err(format!("it holds {than}{length} bytes instead of {}", file.bytes)));
+        return Ok(Err(format!("it has {than}{length} bytes instead of {}", file.bytes)));
     }
     let sum = hex(&Sha256::digest(&bytes));
     if sum != file.sha256 {
-        return Ok(Err(format!("its content has SHA-256 {sum}, it must be {}", file.sha256)));
+        return Ok(Err(format!("its content has SHA-256 {sum}, expected {}", file.sha256)));
     }
     Ok(Ok(bytes))
 }
@@ -123,7 +123,7 @@ fn hex(bytes: &[u8]) -> String {
 /// The shape of an IDX file of bytes, and where its values begin.
 fn header(bytes: &[u8]) -> Result<(Vec<usize>, usize), String> {
     let [0, 0, 8, axes] = bytes.get(..4).unwrap_or_default()[..] else {
-        return Err("it does not begin as an IDX file of bytes".to_owned());
+        return Err("it does not begin like an IDX file of bytes".to_owned());
     };
     let at = 4 + 4 * usize::from(axes);
     let sizes = bytes.get(4..at).ok_or("its header ends too early")?;
@@ -156,7 +156,7 @@ mod tests {
         assert!(header(&good[..17]).unwrap_err().contains("says [2, 3], it has 5 values"));
         assert!(header(&good[..9]).unwrap_err().contains("header ends too early"));
         for bad in [&good[..3], &[1, 0, 8, 2], &[0, 0, 13, 1], b"<htm"] {
-            assert!(header(bad).unwrap_err().contains("does not begin as an IDX file"));
+            assert!(header(bad).unwrap_err().contains("does not begin like an IDX file"));
         }
         // A header that multiplies to more than memory has.
         let huge = [0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255];

@@ -21,7 +21,7 @@ pub enum Refusal {
         why: String,
     },
     /// In a run's folder, and another user's.
-    #[error("belongs to another user (uid {owner}), and whoever runs it does what that user wants")]
+    #[error("belongs to another user (uid {owner}), whose code would run with your rights")]
     Foreign {
         /// What of the run is: its folder, manifest or plugin.
         what: String,
@@ -30,7 +30,7 @@ pub enum Refusal {
     },
     /// In a run's folder, and not the file the run was started with.
     #[error(
-        "is not the file that the run was started with: its SHA-256 is {}, recorded is {}",
+        "is not the file the run was started with: its SHA-256 is {}, but {} was recorded",
         short(found),
         short(recorded)
     )]
@@ -44,7 +44,7 @@ pub enum Refusal {
     #[error("is not an ELF file: a plugin is a shared library (cdylib)")]
     NotElf,
     /// A damaged or cut ELF file.
-    #[error("is a damaged ELF file ({why}): build it again")]
+    #[error("is a damaged ELF file ({why}): rebuild it")]
     DamagedElf {
         /// What is wrong with it.
         why: String,
@@ -56,7 +56,7 @@ pub enum Refusal {
         found: String,
     },
     /// For another machine.
-    #[error("is built for {found}, this gradtop for {wanted}: build it on this machine")]
+    #[error("is built for {found}, but this gradtop for {wanted}: build it on this machine")]
     WrongArchitecture {
         /// What it is built for.
         found: String,
@@ -65,18 +65,18 @@ pub enum Refusal {
     },
     /// A library, but no plugin.
     #[error(
-        "exports no gradtop_entry_v{}: it is no gradtop plugin (does it call export_experiments!?)",
+        "exports no gradtop_entry_v{}: it is not a gradtop plugin (does it call export_experiments!?)",
         gradtop_abi::ABI_MAJOR
     )]
     NoEntry,
     /// A plugin of another ABI major, by the name of its entry.
-    #[error("is a plugin of ABI {found}, this gradtop speaks ABI {}: {}", gradtop_abi::ABI_MAJOR, newer_or_older(*found))]
+    #[error("is a plugin for ABI {found}, but this gradtop uses ABI {}: {}", gradtop_abi::ABI_MAJOR, newer_or_older(*found))]
     OtherMajor {
         /// Its major.
         found: u32,
     },
     /// Libraries it needs are not there.
-    #[error("needs {} which {} not found; looked in {}", missing.join(", "), if missing.len() == 1 { "is" } else { "are" }, looked_in(looked))]
+    #[error("needs {}, which {} not found; looked in {}", missing.join(", "), if missing.len() == 1 { "is" } else { "are" }, looked_in(looked))]
     MissingLibraries {
         /// Their names.
         missing: Vec<String>,
@@ -98,7 +98,7 @@ pub enum Refusal {
     },
     /// libtorch is not there.
     #[error(
-        "needs libtorch, and {library} was not found; looked in {}. Run `gradtop setup`, or set GRADTOP_LIBTORCH to the folder that holds it",
+        "needs libtorch, and {library} was not found; looked in {}. Run `gradtop setup`, or set GRADTOP_LIBTORCH to the folder that contains it",
         looked_in(looked)
     )]
     MissingLibtorch {
@@ -118,7 +118,7 @@ pub enum Refusal {
     NullEntry,
     /// The entry does not begin with the magic number.
     #[error(
-        "its entry begins with {found:#010x} instead of {:#010x}: it is no gradtop plugin",
+        "its entry begins with {found:#010x} instead of {:#010x}: it is not a gradtop plugin",
         gradtop_abi::MAGIC
     )]
     Magic {
@@ -126,7 +126,7 @@ pub enum Refusal {
         found: u32,
     },
     /// A struct is smaller than the first version of its major.
-    #[error("its {what} has {found} bytes, at least {needed} are needed: build it against this gradtop.h")]
+    #[error("its {what} has {found} bytes, but needs at least {needed}: build it against this gradtop.h")]
     TooShort {
         /// Which struct.
         what: String,
@@ -136,7 +136,7 @@ pub enum Refusal {
         needed: u32,
     },
     /// The entry states another major than its symbol.
-    #[error("its entry states ABI {found}, this gradtop speaks ABI {}: {}", gradtop_abi::ABI_MAJOR, newer_or_older(*found))]
+    #[error("its entry states ABI {found}, but this gradtop uses ABI {}: {}", gradtop_abi::ABI_MAJOR, newer_or_older(*found))]
     Major {
         /// The major it states.
         found: u32,
@@ -170,7 +170,7 @@ pub enum Refusal {
         seconds: u64,
     },
     /// The describing process died.
-    #[error("ended its process while it was described ({how}){}", said(output))]
+    #[error("ended its process while being described ({how}){}", said(output))]
     Died {
         /// Signal or exit code.
         how: String,
@@ -188,7 +188,7 @@ pub enum Refusal {
 impl Refusal {
     /// The file changes while it is read.
     pub(crate) fn being_written() -> Self {
-        Self::Unreadable { why: "it is being written: try again".to_owned() }
+        Self::Unreadable { why: "it is still being written: try again".to_owned() }
     }
 
     /// Whether it may have to do with the state of the machine rather than with the file, which need not change to be
@@ -217,7 +217,7 @@ impl From<std::io::Error> for Refusal {
 }
 
 fn have(here: Option<&str>) -> String {
-    here.map(|here| format!(", here is {here}")).unwrap_or_default()
+    here.map(|here| format!(", but {here} is installed")).unwrap_or_default()
 }
 
 fn newer_or_older(found: u32) -> &'static str {
@@ -247,7 +247,7 @@ fn looked_in(paths: &[PathBuf]) -> String {
 fn no_descriptor(index: u32, words: &str) -> String {
     match words.strip_prefix(OWN_WORDS) {
         Some(words) => format!("does not describe itself: {words}"),
-        None => format!("gives no descriptor of experiment {index} (null){}", said(words)),
+        None => format!("returned no descriptor for experiment {index} (null){}", said(words)),
     }
 }
 
@@ -283,7 +283,7 @@ pub enum ParamError {
         all: Vec<String>,
     },
     /// Not a value of its type.
-    #[error("{key} = {value:?}: {wanted} is wanted")]
+    #[error("{key} = {value:?}: expected {wanted}")]
     Type {
         /// The parameter.
         key: String,
@@ -303,7 +303,7 @@ pub enum ParamError {
         range: String,
     },
     /// Not one of the choices.
-    #[error("{key} = {value:?} is no choice{}", near_or_all(near, choices))]
+    #[error("{key} = {value:?}: expected one of {}{}", choices.join(", "), did_you_mean(near))]
     Choice {
         /// The parameter.
         key: String,
@@ -330,8 +330,12 @@ fn near_or_all(near: &[String], all: &[String]) -> String {
     match (near, all) {
         ([], []) => "; it has none".to_owned(),
         ([], all) => format!("; it has: {}", all.join(", ")),
-        (near, _) => format!("; did you mean {}?", near.join(" or ")),
+        (near, _) => did_you_mean(near),
     }
+}
+
+fn did_you_mean(near: &[String]) -> String {
+    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
 }
 
 /// What can go wrong when a run is started or asked for something.
@@ -351,7 +355,7 @@ pub enum HostError {
     },
     /// A run's plugin is not what the run was started with, or not this user's.
     #[error(
-        "{run} is not resumed: its {} {refusal}. `gradtop resume {run} --trust` runs it nevertheless",
+        "cannot resume {run}: its {} {refusal}. To run it anyway: gradtop resume {run} --trust",
         if let Refusal::Foreign { what, .. } = refusal { what.as_str() } else { "plugin.so" }
     )]
     Untrusted {

@@ -61,7 +61,7 @@ fn a_plugin_is_described_and_the_answer_kept() {
     // Changed, it is.
     std::fs::File::open(&plugin).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
     let (ok, text) = place.describe(&plugin, "exits");
-    assert!(!ok && text.contains("ended its process while it was described (exit code 5)"), "{text}");
+    assert!(!ok && text.contains("ended its process while being described (exit code 5)"), "{text}");
 }
 
 #[test]

@@ -272,7 +272,7 @@ fn each_end_has_its_state_and_its_cause() {
     assert_eq!(end("exit"), (State::Failed, "plugin called exit(7)".to_owned()));
     assert_eq!(end("segv"), (State::Crashed, "SIGSEGV".to_owned()));
     assert_eq!(end("abort"), (State::Crashed, "SIGABRT".to_owned()));
-    let unasked = "run() returned STOPPED though nobody asked it to stop";
+    let unasked = "run() returned STOPPED, but nobody asked it to stop";
     assert_eq!(end("stopped"), (State::Failed, unasked.to_owned()));
     let diverged = "loss is not finite in every model and trial since step 8";
     assert_eq!(end("nan-all"), (State::Failed, diverged.to_owned()));

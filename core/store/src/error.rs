@@ -85,7 +85,10 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// A run may have 100,000 series.
-    #[error("a run may have {} series: put what varies into steps or a table", crate::schema::MAX_SERIES)]
+    #[error(
+        "a run may have at most {} series: put what varies into steps or a table",
+        crate::schema::MAX_SERIES
+    )]
     TooManySeries,
     /// A table's columns do not fit together or differ from what the table held before.
     #[error("table {table:?}: {message}")]
@@ -106,7 +109,7 @@ pub enum StoreError {
         tables: Vec<String>,
     },
     /// There is no checkpoint to resume from.
-    #[error("{} holds no checkpoint to resume from", path.display())]
+    #[error("{} has no checkpoint to resume from", path.display())]
     NoCheckpoint {
         /// The run folder or the checkpoint asked for.
         path: PathBuf,
@@ -144,7 +147,7 @@ pub enum StoreError {
         why: String,
     },
     /// No folder for runs could be determined.
-    #[error("no folder for runs: give --runs DIR or set GRADTOP_RUNS")]
+    #[error("no runs folder: use --runs DIR or set GRADTOP_RUNS")]
     NoRunsDir,
 }
 

@@ -218,7 +218,7 @@ pub struct Mark {
     /// Only these trials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<OneOrMany<i32>>,
-    /// What runs along the x axis of a metric (`step` if absent), or where a vertical rule stands.
+    /// The x axis of a metric (`step` if absent), or where a vertical rule stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub x: Option<MarkX>,
     /// Where a horizontal rule stands.

@@ -15,7 +15,7 @@ fn local() -> &'static Local {
             let named = std::env::var_os("TZ").filter(|name| !name.is_empty());
             let why = named.map_or_else(
                 || e.to_string(),
-                |name| format!("TZ={} names no time zone that is known here", name.display()),
+                |name| format!("TZ={} is not a time zone known here", name.display()),
             );
             Local { zone: TimeZone::UTC, missing: Some(why) }
         }

@@ -58,7 +58,7 @@ impl Binding {
     pub(super) fn announce(&self) {
         if !self.is_there() {
             print::note(
-                "compiling the binding to libtorch, once for all plugins: about 3 minutes of processor",
+                "compiling the binding to libtorch, once for all plugins: about 3 minutes of processor time",
             );
         }
     }

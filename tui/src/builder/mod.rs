@@ -37,7 +37,9 @@ pub(crate) fn build(dir: &Path) -> Result<Vec<PathBuf>> {
         .into());
     };
     if libraries.is_empty() {
-        return Err(Failure::new(format!("{} builds no plugin", folder.display())).help(recipe).into());
+        return Err(Failure::new(format!("{} does not build a plugin", folder.display()))
+            .help(recipe)
+            .into());
     }
     Ok(libraries)
 }

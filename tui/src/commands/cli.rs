@@ -18,10 +18,10 @@ use super as commands;
                   Exit codes: 0 finished, 1 error or failed run, 2 usage, 3 stopped, 4 crashed, 5 left running."
 )]
 pub(crate) struct Cli {
-    /// Folder of the runs [default: as `gradtop config` shows]
+    /// Runs folder [default: see `gradtop config`]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
     pub(crate) runs: Option<PathBuf>,
-    /// Print ASCII only (also chosen by a locale without UTF-8)
+    /// Print ASCII only (the default in a locale without UTF-8)
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) ascii: bool,
     #[command(flatten)]
@@ -40,21 +40,21 @@ pub(crate) enum Command {
     List(commands::list::Args),
     /// Show everything about a run
     Show(commands::show::Args),
-    /// Print what a run wrote and what happened to it
+    /// Print a run's output and events
     Logs(commands::logs::Args),
     /// Draw a run's figures and metrics
     Plot(commands::plot::Args),
-    /// Compare runs: what differs, what became of each metric, curves over each other
+    /// Compare runs: parameters that differ, results, and curves in one chart
     Compare(commands::compare::Args),
-    /// Run all experiments of a plan, and compose one report of what they found
+    /// Run all experiments of a plan and write one report
     Study(commands::study::Args),
-    /// Let a run wait after its current step
+    /// Pause a run after its current step
     Pause(commands::control::Pause),
-    /// Let a paused run go on, or continue an ended one from its last checkpoint
+    /// Continue a paused run, or an ended one from its last checkpoint
     Resume(commands::resume::Args),
     /// Stop a run: it finishes its step and saves a checkpoint
     Stop(commands::control::Stop),
-    /// Let a run save a checkpoint now
+    /// Save a checkpoint of a run now
     Checkpoint(commands::control::Checkpoint),
     /// Wait until a run has ended
     Wait(commands::wait::Args),
@@ -65,13 +65,13 @@ pub(crate) enum Command {
     /// Create, build, install and check plugins
     #[command(subcommand)]
     Plugin(commands::plugin::Command),
-    /// List, fetch and check data sets
+    /// List, download and check data sets
     Data(commands::data::Args),
-    /// Find libtorch or download it, once for this machine
+    /// Find or download libtorch, once for this machine
     Setup(commands::setup::Args),
-    /// Check this machine, from libtorch to what ends runs at logout, or the files of runs
+    /// Check this machine (libtorch, GPUs, plugins, disk, logout), or the files of runs
     Doctor(commands::doctor::Args),
-    /// Show which settings hold, and where each comes from
+    /// Show the settings in effect and where each comes from
     Config(commands::config::Args),
     /// Print a completion script for a shell
     Completions(commands::completions::Args),

@@ -41,25 +41,25 @@ pub(crate) struct Args {
     /// Only this metric; may be given several times
     #[arg(long, value_name = "NAME")]
     metric: Vec<String>,
-    /// Put runs together whose value of this parameter is the same; `all` for all parameters but the seed
+    /// Group runs with the same value of this parameter; `all` for all parameters except the seed
     #[arg(long, value_name = "KEY")]
     by: Option<String>,
-    /// Sort by a parameter, or by a metric's last value; the best first
+    /// Sort by a parameter, or by a metric's last value, best first
     #[arg(long, value_name = "COLUMN")]
     sort: Option<String>,
-    /// The other way round
+    /// Reverse the order
     #[arg(long, requires = "sort")]
     reverse: bool,
-    /// Draw the metrics over each other below the table
+    /// Draw the curves of each metric in one chart below the table
     #[arg(long)]
     plot: bool,
-    /// Write an SVG drawing (of several metrics, FILE-METRIC.svg each)
+    /// Write an SVG drawing (with several metrics, FILE-METRIC.svg each)
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
     /// Write a PNG picture
     #[arg(long, value_name = "FILE")]
     png: Option<PathBuf>,
-    /// What runs along the x axis
+    /// The x axis
     #[arg(long, value_enum, default_value = "step")]
     x: Horizontal,
     /// Print one JSON object

@@ -38,7 +38,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let state = if is_there { "" } else { " (does not exist)" };
     print::line(&format!(
         "{}{state}",
-        clean(&file.unwrap_or_else(|| "no home, so no config.toml".to_owned()))
+        clean(&file.unwrap_or_else(|| "no home folder, so no config.toml".to_owned()))
     ));
     let mut table = Table::new(&[("setting", Align::Left), ("value", Align::Left), ("from", Align::Left)]);
     for (name, value, from) in rows {

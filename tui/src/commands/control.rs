@@ -48,7 +48,7 @@ pub(crate) struct Stop {
     /// does not answer, take it for crashed
     #[arg(long)]
     force: bool,
-    /// Ask, but do not wait for its end
+    /// Ask, but do not wait until it has ended
     #[arg(long, conflicts_with = "kill")]
     no_wait: bool,
     /// Print the run as JSON
@@ -83,10 +83,10 @@ pub(crate) fn pause(context: &Context, args: &Pause) -> Result<i32> {
                 .step
                 .map(|s| format!(" after step {}", number::count(s as f64)))
                 .unwrap_or_default();
-            format!("{name} is paused{step}; `gradtop resume {name}` lets it go on")
+            format!("{name} is paused{step}; `gradtop resume {name}` continues it")
         }
         state if state.is_final() => format!("{name} ended before it could pause: {}", state::words(&now)),
-        _ => format!("{name} will pause after its step"),
+        _ => format!("{name} will pause after its current step"),
     });
     Ok(0)
 }
@@ -103,9 +103,11 @@ pub(crate) fn checkpoint(context: &Context, args: &Checkpoint) -> Result<i32> {
     print::line(&match newest().filter(|_| saved).filter(|n| before.is_none_or(|b| *n > b)) {
         Some(step) => format!("{name} saved a checkpoint of step {step}"),
         None if view.state == State::Paused => {
-            format!("{name} is paused: it will save a checkpoint in its next step; `gradtop resume {name}`")
+            format!(
+                "{name} is paused and will save a checkpoint in its next step; `gradtop resume {name}` continues it"
+            )
         }
-        None => format!("{name} will save a checkpoint after its step"),
+        None => format!("{name} will save a checkpoint after its current step"),
     });
     Ok(0)
 }
@@ -123,13 +125,13 @@ pub(crate) fn stop(context: &Context, args: &Stop) -> Result<i32> {
         print::note(&format!(
             "{why}, so {name} was asked to stop by a signal, which cannot carry --grace: it may take {after}"
         ));
-        print::note(&format!("  gradtop stop --kill {name}  ends it at once, without a file"));
+        print::note(&format!("  gradtop stop --kill {name}  ends it at once, without writing a file"));
     }
     if args.no_wait {
         if args.json {
             print::json(&json!({"run": name, "asked": "stop"}))?;
         } else {
-            print::line(&format!("{name} is asked to stop"));
+            print::line(&format!("asked {name} to stop"));
         }
         return Ok(0);
     }
@@ -143,7 +145,7 @@ pub(crate) fn stop(context: &Context, args: &Stop) -> Result<i32> {
     }
     if !ended {
         let help = match now.life {
-            Life::Unknown => format!("`gradtop stop --kill --force {name}` takes it for gone"),
+            Life::Unknown => format!("`gradtop stop --kill --force {name}` treats it as gone"),
             _ => format!("`gradtop stop --kill {name}` ends it at once"),
         };
         return Err(Failure::new(format!("{name} has not ended yet: it is {}", now.state)).help(help).into());

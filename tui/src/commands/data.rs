@@ -25,24 +25,24 @@ pub(crate) struct Args {
 /// What to do with data sets.
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// List the data sets and where their files are; done if nothing is said
+    /// List the data sets and where their files are (the default)
     List {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Fetch a data set; what arrived before an interrupt is kept and resumed
+    /// Download a data set; an interrupted download is resumed
     Fetch {
         /// Its name
         name: String,
-        /// Ask only this mirror, the address of a folder; may be given several times
+        /// Use only this mirror, the URL of a folder; may be given several times
         #[arg(long, value_name = "URL")]
         mirror: Vec<String>,
-        /// Fetch every file, also such as are here already
+        /// Download every file, even those already here
         #[arg(long)]
         force: bool,
     },
-    /// Read the files and compare their content with what it must be
+    /// Verify the contents of the files
     Check {
         /// One data set [default: all that are here]
         name: Option<String>,
@@ -148,7 +148,7 @@ fn check(name: Option<&str>) -> Result<i32> {
     match name {
         Some(name) if seen == 0 => named(name).map(|_| 0),
         None if seen == 0 => {
-            print::line("No data set is here. `gradtop data list` says how to get them.");
+            print::line("No data sets here. `gradtop data list` shows how to get them.");
             Ok(0)
         }
         _ => Ok(i32::from(wrong > 0)),
@@ -206,7 +206,7 @@ fn fetch_file(
         Event::Asking(url, kept) => {
             clean(url).clone_into(&mut from);
             if kept > 0 && bar.is_none() {
-                print::note(&format!("going on after {} of {}", number::bytes(kept), file.name));
+                print::note(&format!("continuing after {} of {}", number::bytes(kept), file.name));
             }
         }
         Event::Received(done, total) => {

@@ -162,7 +162,7 @@ fn of_libtorch() -> Finding {
             let looked =
                 if places.is_empty() { String::new() } else { format!("; looked in {}", places.join(", ")) };
             Finding::new("libtorch", Grade::Note, format!("not found{looked}"))
-                .help("`gradtop setup` finds or downloads it; plugins that know theirs need nothing")
+                .help("`gradtop setup` finds or downloads it; plugins with their own need nothing")
         }
     }
 }
@@ -269,11 +269,11 @@ fn of_runs(context: &Context) -> Result<Finding> {
 fn at_logout() -> Finding {
     const TOPIC: &str = "logout";
     if !Path::new("/run/systemd/system").is_dir() {
-        return Finding::new(TOPIC, Grade::Good, "runs go on: no systemd, nothing ends them");
+        return Finding::new(TOPIC, Grade::Good, "runs continue: no systemd, so nothing ends them");
     }
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
     if !user.is_empty() && Path::new("/var/lib/systemd/linger").join(&user).exists() {
-        return Finding::new(TOPIC, Grade::Good, format!("runs go on: {user} lingers"));
+        return Finding::new(TOPIC, Grade::Good, format!("runs continue: {user} lingers"));
     }
     let mut settings = vec![PathBuf::from("/etc/systemd/logind.conf")];
     for dir in ["/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d"]
@@ -286,9 +286,9 @@ fn at_logout() -> Finding {
     let texts: Vec<String> = settings.iter().filter_map(|f| std::fs::read_to_string(f).ok()).collect();
     if kills(&texts) {
         Finding::new(TOPIC, Grade::Bad, "systemd-logind ends runs when you log out (KillUserProcesses=yes)")
-            .help("allow them to stay:  loginctl enable-linger")
+            .help("let them continue:  loginctl enable-linger")
     } else {
-        Finding::new(TOPIC, Grade::Good, "runs go on (KillUserProcesses is not set)")
+        Finding::new(TOPIC, Grade::Good, "runs continue (KillUserProcesses is not set)")
     }
 }
 
@@ -330,13 +330,13 @@ fn bench(context: &Context, json: bool) -> Result<i32> {
         "{} points, from the first call to sealed Parquet on this disk",
         number::count(r.points as f64)
     ));
-    print::line(&format!("  {:>10}  in all", number::duration(r.total.as_secs_f64())));
+    print::line(&format!("  {:>10}  in total", number::duration(r.total.as_secs_f64())));
     print::line(&format!(
-        "  {:>10}  a point on the training thread",
+        "  {:>10}  per point on the training thread",
         format!("{} ns", number::value(r.ns_per_point))
     ));
     print::line(&format!("  {:>10}  the slowest 1 % of calls", format!("{} ns", r.call_p99.as_nanos())));
-    print::line(&format!("  {:>10}  a point on disk", format!("{} B", number::value(r.bytes_per_point))));
+    print::line(&format!("  {:>10}  per point on disk", format!("{} B", number::value(r.bytes_per_point))));
     print::line(&format!("  {:>10}  waited for the writer", number::duration(r.wait.as_secs_f64())));
     Ok(0)
 }

@@ -58,11 +58,11 @@ fn overview(found: &Discovery) {
         ]);
     }
     if found.experiments().next().is_none() {
-        print::line("No experiments: no plugin was found in");
+        print::line("No experiments: no plugins found in");
         for path in gradtop_host::search_path() {
             print::line(&format!("  {}", print::short(&path)));
         }
-        print::line("Make one:  gradtop plugin new NAME     or name a folder with GRADTOP_PLUGINS");
+        print::line("Create one:  gradtop plugin new NAME     or set GRADTOP_PLUGINS to a folder");
     } else {
         table.print_wrapped(0);
     }

@@ -33,7 +33,7 @@ pub(crate) struct Args {
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let runs = context.runs()?;
     if runs.exists() && !runs.is_dir() {
-        return Err(Failure::usage(format!("{} is no folder of runs", print::short(&runs))).into());
+        return Err(Failure::usage(format!("{} is not a runs folder", print::short(&runs))).into());
     }
     let mut views = Vec::new();
     let (found, hidden) = gradtop_store::list_runs_checked(&runs);
@@ -82,7 +82,7 @@ fn as_json(view: &View) -> Value {
 fn empty(runs: &std::path::Path, experiment: Option<&str>) {
     let of = experiment.map(|e| format!(" of {}", clean(e))).unwrap_or_default();
     print::line(&format!("No runs{of} in {} yet.", print::short(runs)));
-    print::line("Start one:  gradtop run EXPERIMENT     what there is:  gradtop experiments");
+    print::line("Start one:  gradtop run EXPERIMENT     List experiments:  gradtop experiments");
 }
 
 fn table(views: &[View], runs: &std::path::Path) {

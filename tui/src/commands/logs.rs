@@ -21,10 +21,10 @@ pub(crate) struct Args {
     /// The run
     #[arg(default_value = "last")]
     run: String,
-    /// Go on printing until the run has ended
+    /// Keep printing until the run has ended
     #[arg(short, long)]
     follow: bool,
-    /// Only what the run's processes wrote to standard output and standard error
+    /// Only the run's standard output and standard error
     #[arg(long, conflicts_with = "events")]
     console: bool,
     /// Only events: states, checkpoints, warnings, the plugin's messages
@@ -44,10 +44,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let mut console = (!args.events).then(|| Follower::new(&run, run.console()));
     for (follower, name) in [(&events, "events.jsonl"), (&console, "console.log")] {
         if let Some(out) = follower.as_ref().map(Follower::offset).filter(|n| *n > 0) {
-            print::note(&format!(
-                "warning: {name} is too long: its first {} are left out",
-                number::bytes(out)
-            ));
+            print::note(&format!("warning: {name} is too long: skipped its first {}", number::bytes(out)));
         }
     }
     print_new(events.as_mut(), args, event)?;
@@ -154,7 +151,7 @@ pub(crate) fn event_words(event: &Event) -> String {
             print::styled(&format!("{} {}{cause}", state::glyph(*state), state.word()), state::ink(*state))
         }
         Event::Checkpoint { step, path } => format!("checkpoint of step {step} in {}", clean(path)),
-        Event::Resumed { step, checkpoint } => format!("goes on from step {step}, {}", clean(checkpoint)),
+        Event::Resumed { step, checkpoint } => format!("continues from step {step}, {}", clean(checkpoint)),
         Event::Paused => "paused".to_owned(),
         Event::Unpaused => "goes on".to_owned(),
         Event::Request { what } => format!("asked to {}", clean(what)),
@@ -162,6 +159,6 @@ pub(crate) fn event_words(event: &Event) -> String {
         Event::Alert { message } => print::styled(&format!("alert: {}", clean(message)), Ink::Alert),
         Event::Log { level, message } => format!("[{}] {}", clean(level), clean(message)),
         Event::Signal { name, process } => format!("{} sent to the {}", clean(name), clean(process)),
-        Event::Unknown => "(an event this gradtop does not know)".to_owned(),
+        Event::Unknown => "(an event unknown to this gradtop)".to_owned(),
     }
 }

@@ -79,8 +79,8 @@ pub(crate) fn warn_of(damaged: &[gradtop_store::StoreError]) {
 pub(crate) fn dispatch(cli: Cli, config: Config) -> Result<i32> {
     let context = Context { runs: cli.runs, ascii: cli.ascii, config };
     if let (Some(option), Some(_)) = (cli.monitor.given(), &cli.command) {
-        return Err(Failure::usage(format!("{option} is of the monitor, not of a command"))
-            .help("`gradtop` alone starts the monitor")
+        return Err(Failure::usage(format!("{option} belongs to the monitor, not to a command"))
+            .help("`gradtop` without a command starts the monitor")
             .into());
     }
     match cli.command {

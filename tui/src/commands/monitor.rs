@@ -18,13 +18,13 @@ pub(crate) struct Args {
     /// Look only: nothing can be started, stopped or deleted
     #[arg(long)]
     read_only: bool,
-    /// Print one frame and end
+    /// Print one frame and exit
     #[arg(long)]
     once: bool,
-    /// Frames a second that new data may cause, at most [default: 10]
+    /// Most frames a second drawn because of new data [default: 10]
     #[arg(long, value_name = "N", value_parser = fps)]
     fps: Option<f64>,
-    /// Kilobytes a second that new data may cause, on average, keys aside; 0 for no limit [default: 4]
+    /// Most kilobytes a second sent because of new data, on average; 0 for no limit [default: 4]
     #[arg(long, value_name = "N", value_parser = kbps)]
     max_kbps: Option<f64>,
 }

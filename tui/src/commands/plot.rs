@@ -23,7 +23,7 @@ pub(crate) struct Args {
     /// The run
     #[arg(default_value = "last")]
     run: String,
-    /// Figures by id, or metrics by name; all declared figures if none is named
+    /// Figures by id, or metrics by name [default: all declared figures]
     what: Vec<String>,
     /// Write an SVG drawing (with several figures, FILE-ID.svg each)
     #[arg(long, value_name = "FILE")]
@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// Write a PNG picture (with several figures, FILE-ID.png each)
     #[arg(long, value_name = "FILE")]
     png: Option<PathBuf>,
-    /// What runs along the x axis of metrics
+    /// The x axis of metrics
     #[arg(long, value_enum)]
     x: Option<Horizontal>,
     /// Scale of the y axis

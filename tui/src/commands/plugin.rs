@@ -21,13 +21,13 @@ use gradtop_store::suggest;
 pub(crate) enum Command {
     /// Create a plugin's project, ready to build
     New {
-        /// Its folder, whose last part is its name
+        /// The folder to create; its last part is the plugin's name
         #[arg(value_name = "NAME")]
         path: PathBuf,
-        /// In C++17, with CMake (default: in Rust)
+        /// Use C++17 and CMake instead of Rust
         #[arg(long)]
         cpp: bool,
-        /// With libtorch
+        /// Use libtorch
         #[arg(long)]
         torch: bool,
     },
@@ -42,7 +42,7 @@ pub(crate) enum Command {
         /// The library (.so) or the plan (.plan.toml)
         file: PathBuf,
     },
-    /// Say what a plugin offers, or exactly why it is refused
+    /// Show what a plugin offers, or exactly why it is refused
     Check {
         /// The library (.so)
         file: PathBuf,
@@ -59,7 +59,7 @@ pub(crate) enum Command {
         #[arg(short, long)]
         yes: bool,
     },
-    /// List the plugins found, refused and shadowed
+    /// List the plugins: found, refused, or hidden by another
     List {
         /// Print JSON
         #[arg(long)]
@@ -85,7 +85,7 @@ fn new(path: &Path, kind: Kind) -> Result<i32> {
             "there is already an experiment `{name}`, in {}",
             print::short(&plugin.path)
         ))
-        .help("choose another name: of two experiments with one name only the first is used")
+        .help("choose another name: only the first of two experiments with the same name is used")
         .into());
     }
     let dir = crate::scaffold::create(path, kind)?;
@@ -127,7 +127,7 @@ fn install(file: &Path) -> Result<i32> {
     let desc = describe(file)?;
     if file.extension().is_none_or(|e| e != "so") {
         return Err(Failure::usage(format!(
-            "{} is a plugin, but gradtop looks only for names that end in .so",
+            "{} is a plugin, but gradtop only finds files whose names end in .so",
             print::short(file)
         ))
         .help("rename it")
@@ -142,7 +142,11 @@ fn install(file: &Path) -> Result<i32> {
         let bytes =
             |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
         if bytes(&to)? == bytes(file)? {
-            print::line(&format!("{} is already installed, with {}", to.display(), ids.join(", ")));
+            print::line(&format!(
+                "{} is already installed; its experiments: {}",
+                to.display(),
+                ids.join(", ")
+            ));
             return Ok(0);
         }
         if let Ok(old) = gradtop_host::describe(&to)
@@ -150,7 +154,7 @@ fn install(file: &Path) -> Result<i32> {
         {
             let old: Vec<String> = old.experiments.iter().map(|e| clean(&e.id)).collect();
             return Err(Failure::new(format!(
-                "{} is installed already, another plugin with {}",
+                "{} is already installed and is a different plugin; its experiments: {}",
                 to.display(),
                 old.join(", ")
             ))
@@ -277,7 +281,7 @@ fn installed(dir: &Path, name: &str) -> Result<PathBuf> {
             "{} was not installed by `gradtop plugin install`",
             print::short(&path)
         ))
-        .help("delete the file itself if it is no longer wanted")
+        .help("delete the file itself if you no longer need it")
         .into());
     }
     let names: Vec<String> = files.iter().map(|file| bare(file)).collect();
@@ -383,7 +387,7 @@ fn list(json: bool) -> Result<i32> {
         ));
     }
     if found.plugins.is_empty() && found.refused.is_empty() {
-        print::line("No plugins. They are looked for in");
+        print::line("No plugins found. gradtop looks in");
         for path in gradtop_host::search_path() {
             print::line(&format!("  {}", path.display()));
         }

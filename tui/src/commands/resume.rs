@@ -14,13 +14,13 @@ use crate::print;
 pub(crate) struct Args {
     /// The run
     run: String,
-    /// Also a run that was last at work on a machine that cannot be seen from here: it is taken for crashed
+    /// Also resume a run last seen on another machine, treating it as crashed
     #[arg(long)]
     force: bool,
-    /// Return as soon as the run is on its own
+    /// Return once the run has started
     #[arg(short, long)]
     detach: bool,
-    /// Run its copy of the plugin even if it is not the file the run was started with, or is another user's
+    /// Run its copy of the plugin even if it is not the recorded file, or belongs to another user
     #[arg(long)]
     trust: bool,
     /// Print JSON lines: started, event, status, final
@@ -48,7 +48,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         if args.json {
             print::json(&serde_json::json!({"run": name, "asked": "unpause"}))?;
         } else {
-            print::line(&format!("{name} goes on"));
+            print::line(&format!("{name} resumed"));
         }
         return Ok(0);
     }

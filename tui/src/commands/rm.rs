@@ -14,13 +14,13 @@ use gradtop_chart::number;
 /// Arguments of `rm`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The runs, by their whole names
+    /// The runs, by their full names
     #[arg(required = true, value_name = "RUN")]
     names: Vec<String>,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
-    /// Also delete a run whose run.toml cannot be read, one with files of others in its folder, and one that may be running
+    /// Also delete a run whose run.toml cannot be read, one with other files in its folder, and one that may be running
     /// on another machine
     #[arg(long)]
     force: bool,
@@ -36,7 +36,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         // The beginning of a name is a help in looking, and a trap in deleting.
         if !(name == run || name.trim_end_matches('/').rsplit(['/', '=']).next() == Some(run)) {
             return Err(Failure::usage(format!("there is no run named {name:?}; nothing was deleted"))
-                .help(format!("deleting needs the whole name: gradtop rm {run}"))
+                .help(format!("deletion needs the full name: gradtop rm {run}"))
                 .into());
         }
         // One whose processes died is made whole first, as by any look at it.
@@ -49,10 +49,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if !args.yes {
         let names: Vec<String> =
             runs.iter().map(|r| format!("{} ({})", r.name(), size_in_words(r))).collect();
-        match print::ask(&format!("Delete {} for ever?", names.join(", "))) {
+        match print::ask(&format!("Permanently delete {}?", names.join(", "))) {
             Some(true) => {}
             Some(false) => return Err(Failure::new("nothing was deleted").into()),
-            None => return Err(Failure::usage("deleting needs a yes").help("add --yes").into()),
+            None => return Err(Failure::usage("confirm deletion with --yes").help("add --yes").into()),
         }
     }
     for run in runs {

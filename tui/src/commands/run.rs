@@ -18,7 +18,7 @@ use gradtop_store::suggest;
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The experiment, as `gradtop experiments` lists it
+    /// The experiment; `gradtop experiments` lists them
     #[arg(required_unless_present = "config")]
     experiment: Option<String>,
     /// Start from a named set of parameters
@@ -33,19 +33,19 @@ pub(crate) struct Args {
     /// Name of the run [default: the experiment's with the next free number]
     #[arg(long)]
     name: Option<String>,
-    /// Seed of everything random [default: drawn, and recorded]
+    /// Random seed [default: drawn and recorded]
     #[arg(long)]
     seed: Option<u64>,
     /// auto, cpu or cuda:N
     #[arg(long)]
     device: Option<DeviceChoice>,
-    /// Threads of the computation [default: the machine's cores, 8 at most]
+    /// Number of threads [default: the machine's cores, at most 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     threads: Option<u32>,
     /// Seconds between checkpoints of a resumable experiment [default: 60]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     checkpoint_every: Option<f64>,
-    /// Return as soon as the run is on its own; prints its name
+    /// Print the run's name and return once it has started
     #[arg(short, long)]
     detach: bool,
     /// Print JSON lines: started, event, status, final
@@ -58,8 +58,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     let mut caught = Caught::new()?;
     let config = args.config.as_deref().map(RunConfig::read).transpose()?.unwrap_or_default();
     let id = args.experiment.or(config.experiment).ok_or_else(|| {
-        Failure::usage("no experiment is named")
-            .help("give one, or set experiment = \"…\" in the configuration")
+        Failure::usage("no experiment given").help("name one, or set experiment = \"…\" in the configuration")
     })?;
     let found = gradtop_host::discover_for([id.as_str()]);
     let (plugin, experiment) = found.experiment(&id).ok_or_else(|| unknown(&found, &id))?;
@@ -113,7 +112,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
 
 /// The error for a Ctrl-C or SIGTERM before there was a run.
 fn interrupted() -> anyhow::Error {
-    Failure::new("interrupted before the run was started; nothing is left of it".to_owned()).into()
+    Failure::new("interrupted before the run was started; nothing was left behind".to_owned()).into()
 }
 
 /// The error for an experiment that no plugin has.

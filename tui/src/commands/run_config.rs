@@ -38,7 +38,7 @@ impl RunConfig {
         let table: toml::Table = text.parse().map_err(|e| bad(toml_error(text, &e)))?;
         let mut config = Self::default();
         for (key, value) in &table {
-            let wrong = |wanted: &str| bad(format!("{key} must be {wanted}, it is {value}"));
+            let wrong = |wanted: &str| bad(format!("{key} must be {wanted}, not {value}"));
             let text = || value.as_str().map(str::to_owned).ok_or_else(|| wrong("text in quotes"));
             match key.as_str() {
                 "experiment" => config.experiment = Some(text()?),

@@ -9,7 +9,7 @@ use crate::setup::{self, From};
 /// Arguments of `setup`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The libtorch for NVIDIA GPUs (chosen by itself where there is one)
+    /// Use the libtorch for NVIDIA GPUs (the default if there is one)
     #[arg(long)]
     cuda: bool,
     /// Print JSON

@@ -33,9 +33,9 @@ const PLAIN_EVERY: Duration = Duration::from_secs(30);
 /// Arguments of `study`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A study that was interrupted, however that came about, goes on when the same command is given again: finished \
-                        runs are kept, interrupted ones continue from their last checkpoint, and only the rest is started. With \
-                        another preset, seed or setting it is another study.\n\
+    after_help = "If a study is interrupted, run the same command again to continue: finished runs are kept, interrupted \
+                        ones continue from their last checkpoint, and only the rest is started. Another preset, seed or \
+                        setting is another study.\n\
                         Exit codes: 0 all finished, 1 one failed or could not be started, 2 usage, 3 stopped, 4 one crashed, 5 left \
                         running."
 )]
@@ -44,13 +44,13 @@ pub(crate) struct Args {
     /// Preset of every experiment, such as quick (minutes), default or full (hours) [default: default]
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
-    /// What to run: a plan's file, or the name of one beside the plugins [default: the first there]
+    /// The plan: a file, or the name of one next to the plugins [default: the first one there]
     #[arg(long, value_name = "FILE|NAME")]
     plan: Option<PathBuf>,
     /// Cores to keep busy [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     cores: Option<u32>,
-    /// Only these experiments, separated by commas: a study of its own
+    /// Only these experiments, separated by commas; this is a separate study
     #[arg(long, value_name = "EXPERIMENT", value_delimiter = ',')]
     only: Vec<String>,
     /// Set a parameter of an experiment; may be given several times
@@ -62,13 +62,13 @@ pub(crate) struct Args {
     /// auto, cpu or cuda:N
     #[arg(long)]
     device: Option<DeviceChoice>,
-    /// Begin anew, beside what there is of this study
+    /// Start over in a new study
     #[arg(long)]
     fresh: bool,
-    /// Compose the report of what there is, and run nothing
+    /// Write the report of what there is, and run nothing
     #[arg(long, conflicts_with = "fresh")]
     report_only: bool,
-    /// Show what would be run and how far it is, and run nothing
+    /// Show the plan and its progress, and run nothing
     #[arg(long, conflicts_with_all = ["fresh", "report_only"])]
     list: bool,
     /// Print JSON lines: study, run, final
@@ -106,7 +106,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if args.report_only {
         let study = known.ok_or_else(|| {
             Failure::new(format!("there is no study of this plan in {}", print::short(&runs)))
-                .help("without --report-only it is begun")
+                .help("start it without --report-only")
         })?;
         let refused = study.read_refused();
         compose(&study, report.as_ref(), &refused, args.json)?;
@@ -179,9 +179,9 @@ fn follow(
             stopping = true;
             let say = || {
                 print::note(if counts.terminations > 0 {
-                    "asked to terminate: stopping all runs after their step"
+                    "received SIGTERM: stopping all runs after their current step"
                 } else {
-                    "stopping all runs after their step; Ctrl-C again to leave without waiting"
+                    "stopping all runs after their current step; press Ctrl-C again to leave without waiting"
                 });
             };
             board.as_ref().map_or_else(say, |board| board.above(say));
@@ -222,11 +222,11 @@ fn follow(
     }
     if let Err(e) = study.write_refused(runner.refused()) {
         // What became of the runs is still to be told.
-        print::note(&format!("warning: {e:#}; a report composed later will not say what was not started"));
+        print::note(&format!("warning: {e:#}; a later report will not list what was not started"));
     }
     if left {
-        print::note(&format!("the runs of study {} go on, on their own", study.name()));
-        print::note("  the same command again takes them up; `gradtop stop RUN` ends one");
+        print::note(&format!("the runs of study {} keep running in the background", study.name()));
+        print::note("  run the same command to continue; `gradtop stop RUN` stops one");
         return Ok(LEFT_RUNNING);
     }
     let code = runner::exit_code(&snapshot.entry_states, stopping);
@@ -260,7 +260,7 @@ fn end(study: &Study, entry_states: &[EntryState], code: i32) {
         };
         print::line(&format!("  {}  {word}", clean(entry.key())));
     }
-    print::line(&print::styled("  the same command again goes on with the rest", Ink::Dim));
+    print::line(&print::styled("  run the same command to continue with the rest", Ink::Dim));
 }
 
 /// Composes the report and says where it is; gives the HTML file's path.
@@ -272,7 +272,7 @@ fn compose(
 ) -> Result<PathBuf> {
     let written = report::write(study, report, refused)?;
     for odd in &written.odd {
-        print::note(&format!("warning: {odd}; it is missing in the report"));
+        print::note(&format!("warning: {odd}; it is missing from the report"));
     }
     if !json {
         for file in [&written.html, &written.markdown] {
@@ -322,7 +322,7 @@ fn tell(thing: &Happened, json: bool) -> Result<()> {
             if json {
                 return print::json(&json!({"type": "run", "happened": "refused", "key": key, "why": why}));
             }
-            print::note(&format!("error: {} is not run: {}", clean(key), clean(why)));
+            print::note(&format!("error: cannot run {}: {}", clean(key), clean(why)));
             return Ok(());
         }
     };

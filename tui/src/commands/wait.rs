@@ -37,7 +37,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
         if !view.certain {
             return Err(Failure::new(format!(
-                "{} belongs to {}: this machine cannot tell when it ends",
+                "{} runs on {}: this machine cannot tell when it ends",
                 view.manifest.run, view.host
             ))
             .into());

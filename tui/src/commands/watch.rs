@@ -134,7 +134,9 @@ pub(crate) fn watch(run: &RunDir, how: Watch, mut caught: Caught) -> Result<i32>
             Ok(view) => view,
             Err(_) if !run.path().exists() => {
                 let gone = format!("the folder of {} was moved or deleted, which ends the run", run.name());
-                break Err(Failure::new(gone).help("if it was moved, its rows and its end are there").into());
+                break Err(Failure::new(gone)
+                    .help("if it was moved, its rows and its final state are in the new place")
+                    .into());
             }
             Err(e) => break Err(e),
         };
@@ -170,9 +172,9 @@ pub(crate) fn watch(run: &RunDir, how: Watch, mut caught: Caught) -> Result<i32>
             }
             let say = || {
                 print::note(if counts.terminations > 0 {
-                    "asked to terminate: stopping after this step"
+                    "received SIGTERM: stopping after this step"
                 } else {
-                    "stopping after this step; Ctrl-C again to let it go on without you"
+                    "stopping after this step; press Ctrl-C again to cancel and leave it running"
                 });
             };
             progress.as_ref().map_or_else(say, |p| p.above(say));
@@ -196,7 +198,7 @@ pub(crate) fn watch(run: &RunDir, how: Watch, mut caught: Caught) -> Result<i32>
     let left = result?;
     if let Left::Ended(view) | Left::TooLate(view) = &left {
         if matches!(left, Left::TooLate(_)) && !how.json {
-            print::note("it had ended before the stop could be taken back");
+            print::note("it ended before the stop could be cancelled");
         }
         end(view, how.json)?;
         return Ok(view.state.exit_code());
@@ -230,15 +232,17 @@ fn take_back(run: &RunDir) -> Result<Left> {
 
 fn leave(left: &Left, how: Watch) -> Result<()> {
     let (view, how_it_goes) = match left {
-        Left::GoesOn(view) => (view, "goes on, on its own: the stop is taken back"),
+        Left::GoesOn(view) => (view, "keeps running in the background: the stop was cancelled"),
         Left::Stopping(view, true) => {
-            (view, "is still stopping, on its own: its experiment had already been told")
+            (view, "is still stopping in the background: it was too late to cancel")
         }
-        Left::Stopping(view, false) => (view, "has not yet answered that it goes on"),
+        Left::Stopping(view, false) => (view, "has not yet confirmed that it keeps running"),
         Left::Alone(view) | Left::Ended(view) | Left::TooLate(view) if view.state == State::Stopping => {
-            (view, "is still stopping, on its own")
+            (view, "is still stopping in the background")
         }
-        Left::Alone(view) | Left::Ended(view) | Left::TooLate(view) => (view, "goes on, on its own"),
+        Left::Alone(view) | Left::Ended(view) | Left::TooLate(view) => {
+            (view, "keeps running in the background")
+        }
     };
     if how.json {
         return print_json(view, "left", Some(LEFT_RUNNING));
@@ -246,10 +250,10 @@ fn leave(left: &Left, how: Watch) -> Result<()> {
     let stopping = matches!(left, Left::Stopping(_, true)) || view.state == State::Stopping;
     let name = &view.manifest.run;
     print::note(&format!("{name} {how_it_goes}"));
-    print::note(&format!("  gradtop wait {name}     until it has ended"));
-    print::note(&format!("  gradtop logs -f {name}  what it does"));
+    print::note(&format!("  gradtop wait {name}     wait until it has ended"));
+    print::note(&format!("  gradtop logs -f {name}  follow its output"));
     if !stopping {
-        print::note(&format!("  gradtop stop {name}     end it"));
+        print::note(&format!("  gradtop stop {name}     stop it"));
     }
     Ok(())
 }
@@ -280,7 +284,7 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
         }
     }
     if s.headline_is_part {
-        print::line(&print::styled("  these are the best of each; the log has all", Ink::Dim));
+        print::line(&print::styled("  these are the best of each; the log has all of them", Ink::Dim));
     }
     let hint = match view.state {
         State::Finished => format!("gradtop plot {name}"),

@@ -81,7 +81,7 @@ pub(super) fn files(name: &str, kind: Kind) -> Result<Vec<File>> {
 /// Whether a crate can have this name.
 pub(super) fn validate_name(name: &str) -> Result<()> {
     let why = if KEYWORDS.contains(&name) {
-        "Rust uses that word itself"
+        "it is a reserved word in Rust"
     } else if [PLAIN.lock, TORCH.lock].iter().any(|lock| lock::contains(lock, name)) {
         "one of its dependencies has that name"
     } else {

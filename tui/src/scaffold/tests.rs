@@ -123,7 +123,7 @@ fn names() {
     let said = |name, kind| validate_name(name, kind).unwrap_err().to_string();
     assert_eq!(said("2nd", RUST), "`2nd` cannot name a plugin");
     assert_eq!(said("Line_Fit", CPP), "`Line_Fit` cannot name a plugin; `line-fit` could");
-    assert_eq!(said("fn", RUST), "`fn` cannot name a plugin in Rust: Rust uses that word itself");
+    assert_eq!(said("fn", RUST), "`fn` cannot name a plugin in Rust: it is a reserved word in Rust");
     assert_eq!(
         said("syn", RUST),
         "`syn` cannot name a plugin in Rust: one of its dependencies has that name"

@@ -43,7 +43,7 @@ fn choose(asked: bool) -> Result<(Torch, From)> {
     if let Some((name, folder)) = GIVEN.iter().find_map(|name| Some((*name, given(name)?))) {
         let found = Torch::inspect(&folder).map_err(|why| {
             Failure::new(format!("{name} cannot be used: {why}")).help(format!(
-                "unset it, and the right one is found or brought; or let it name a libtorch {VERSION}"
+                "unset it to find or download the right one, or set it to a libtorch {VERSION}"
             ))
         })?;
         if asked && !found.cuda {
@@ -57,7 +57,7 @@ fn choose(asked: bool) -> Result<(Torch, From)> {
         return Ok((found, From::Python));
     }
     let cache = cache_dir().ok_or_else(|| {
-        Failure::new("neither XDG_CACHE_HOME nor HOME names a folder")
+        Failure::new("neither XDG_CACHE_HOME nor HOME is a folder")
             .help("set one of them to an absolute path")
     })?;
     // What is there already and can do more than asked is as good.

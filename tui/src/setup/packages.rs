@@ -54,7 +54,7 @@ impl Packages<'_> {
         let (target, scratch) = (temporary.join("packages"), temporary.join("scratch"));
         fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
         let brought = fetch(&target, &scratch, &lock)
-            .and_then(|()| (self.verify)(&target).with_context(|| format!("{} came incomplete", self.what)))
+            .and_then(|()| (self.verify)(&target).with_context(|| format!("{} is incomplete", self.what)))
             .and_then(|()| {
                 fs::rename(&target, &folder).with_context(|| format!("cannot make {}", folder.display()))
             });
@@ -73,7 +73,7 @@ impl Packages<'_> {
             Err(fs::TryLockError::WouldBlock) => {}
             Err(fs::TryLockError::Error(error)) => return Err(error).with_context(cannot),
         }
-        print::note(&format!("waiting for another set-up, which is bringing {}", self.what));
+        print::note(&format!("waiting for another set-up, which is downloading {}", self.what));
         file.lock().with_context(cannot)?;
         Ok(file)
     }
@@ -123,7 +123,7 @@ impl Packages<'_> {
             .status()
             .context("cannot start python3")?;
         if !status.success() {
-            return Err(Failure::new(format!("pip could not bring {} ({status})", self.what))
+            return Err(Failure::new(format!("pip could not install {} ({status})", self.what))
                 .help(
                     "its own words are above; look at the network, proxy and disk space, then run this again: \
                      it starts over cleanly",
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(failed.unwrap_err().to_string(), "network down");
         let incomplete = PACKAGES.ensure_by(cache.path(), |target, _, _| Ok(fs::create_dir_all(target)?));
         assert!(
-            format!("{:#}", incomplete.unwrap_err()).contains("the thing came incomplete: file is missing")
+            format!("{:#}", incomplete.unwrap_err()).contains("the thing is incomplete: file is missing")
         );
         assert_eq!(names(cache.path()), ["thing-1.lock"]);
         PACKAGES.ensure_by(cache.path(), |target, _, _| bring(target)).unwrap();

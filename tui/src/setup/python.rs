@@ -24,12 +24,12 @@ pub(super) fn check_pip(purpose: &str) -> Result<()> {
     };
     if !python(&["-c", "import sys"]).is_ok_and(|output| output.status.success()) {
         let install = "`sudo apt install python3 python3-pip`, or `sudo dnf install python3 python3-pip`";
-        return missing("python3, which cannot be started", install);
+        return missing("python3, which does not start", install);
     }
     if !python(&["-m", "pip", "--version"]).is_ok_and(|output| output.status.success()) {
         let install = "`sudo apt install python3-pip`, or `sudo dnf install python3-pip`, or \
                        `python3 -m ensurepip --user`";
-        return missing("pip, which this python3 lacks", install);
+        return missing("pip, which this python3 does not have", install);
     }
     Ok(())
 }

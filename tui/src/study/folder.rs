@@ -128,7 +128,7 @@ impl Study {
         RunLock::acquire(&RunDir::new(&self.folder)).map_err(|e| match e {
             StoreError::Locked { .. } => {
                 Failure::new(format!("study {} is being run by another gradtop", self.name()))
-                    .help("it can be watched in the monitor; --fresh begins another study")
+                    .help("watch it in the monitor, or start another study with --fresh")
                     .into()
             }
             e => e.into(),

@@ -96,7 +96,7 @@ impl PlanFile {
         let Some(named) = named else {
             let first = beside.first().ok_or_else(|| {
                 Failure::new(format!("there is no study plan (*{ENDING}) in {}", searched()))
-                    .help("`--plan FILE` names one elsewhere; in a checkout, `cargo xtask run` puts ours beside the program")
+                    .help("use `--plan FILE` for one elsewhere; in a checkout, `cargo xtask run` puts ours next to the program")
             })?;
             return Self::read(&first.1);
         };
@@ -107,7 +107,7 @@ impl PlanFile {
                 Failure::usage(format!("no file or study plan is called {name:?}")).help(suggest(
                     &name,
                     known,
-                    "plans beside the plugins",
+                    "plans next to the plugins",
                 ))
             })?;
             return Self::read(&found.1);
@@ -148,16 +148,18 @@ impl PlanFile {
 
     fn check(&self) -> Result<(), String> {
         if self.name.is_none() && self.presets.is_empty() {
-            return Err("name = \"…\" is missing: what the study is called".to_owned());
+            return Err("name = \"…\" is missing: the name of the study".to_owned());
         }
         self.name.iter().try_for_each(|name| valid("name", name))?;
         self.presets.iter().try_for_each(|preset| valid("preset", preset))?;
         self.device.parse::<DeviceChoice>()?;
         if let Some(report) = self.report.as_ref().filter(|name| name.contains('/')) {
-            return Err(format!("report = {report:?}: it lies in the plan's folder, so its name is enough"));
+            return Err(format!(
+                "report = {report:?}: give only the file's name; it must be in the plan's folder"
+            ));
         }
         if self.runs.is_empty() {
-            return Err("there is no [[run]] in it".to_owned());
+            return Err("it has no [[run]]".to_owned());
         }
         Ok(())
     }

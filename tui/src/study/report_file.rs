@@ -80,7 +80,7 @@ impl TryFrom<String> for Words {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         if text.matches('`').count() % 2 == 1 {
-            return Err("a backtick has no second one to close it");
+            return Err("a backtick is not closed");
         }
         Ok(Self(text.split_whitespace().collect::<Vec<_>>().join(" ")))
     }
@@ -125,13 +125,13 @@ impl Part {
         let name = &place.name;
         match self {
             Self::Settings(_) | Self::Found(_) if !name.is_empty() => {
-                Err(format!("settings and found are of a run as a whole: write {:?}", place.run))
+                Err(format!("settings and found apply to a whole run: write {:?}", place.run))
             }
             Self::Table(_) | Self::Figures(_) | Self::Numbers(_) if name.is_empty() => {
                 Err(format!("{:?} names no figure or table: write \"{0}/NAME\"", place.run))
             }
             Self::Figures(_) if name.trim_end_matches('*').contains('*') => {
-                Err(format!("{name:?}: only at the end does * stand for anything"))
+                Err(format!("{name:?}: * is only allowed at the end"))
             }
             _ => Ok(()),
         }
@@ -235,7 +235,7 @@ mod tests {
             ("{ figures = ['fti/loss'] }", "line 9: the plan has no run \"fti\"; did you mean fit?"),
             ("{ table = 'fit' }", "line 9: \"fit\" names no figure or table: write \"fit/NAME\""),
             ("{ found = 'fit/x' }", "line 9: settings and found are of a run as a whole"),
-            ("{ figures = ['fit/*-a'] }", "only at the end does * stand for anything"),
+            ("{ figures = ['fit/*-a'] }", "* is only allowed at the end"),
             ("{ text = 'an `open one' }", "line 9: a backtick has no second one"),
             ("{ txt = 'x' }", "line 9: unknown variant `txt`, expected one of `text`, `quote`"),
             ("], [ 1", "line 9"),

@@ -400,7 +400,7 @@ mod tests {
 
     #[test]
     fn a_note_is_no_wider_than_its_panel() {
-        let long = "few images, width 3, 0 % noise: 1 of 2 trials is not finite (from step 480); the line is of the others";
+        let long = "few images, width 3, 0 % noise: 1 of 2 trials is not finite (from step 480); the line shows the others";
         let line = mark("one", Shape::Line { x: vec![0.0, 1.0], y: vec![0.0, 1.0] });
         let chart = Chart { marks: vec![line], notes: vec![long.to_owned()], ..Chart::default() };
         let charts = vec![chart.clone(), chart];

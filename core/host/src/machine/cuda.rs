@@ -28,7 +28,7 @@ pub(crate) fn open_libtorch(folder: &Path, cuda: bool) -> Result<(), Refusal> {
 /// How many GPUs CUDA itself can use, with libtorch's CUDA part open; an error in CUDA's words.
 pub(crate) fn cuda_devices() -> Result<u32, String> {
     let everything = Opened::everything();
-    let count = everything.symbol("cudaGetDeviceCount").ok_or("libtorch brings no CUDA run time")?;
+    let count = everything.symbol("cudaGetDeviceCount").ok_or("libtorch has no CUDA runtime")?;
     // SAFETY: the C signature of cudaGetDeviceCount has been this since CUDA 1.
     let count = unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut i32) -> i32>(count) };
     let mut n = 0;

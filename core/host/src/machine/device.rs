@@ -67,7 +67,7 @@ pub struct Gpu {
 /// The GPUs that NVML sees, or why it sees none.
 pub fn gpus() -> Result<Vec<Gpu>, String> {
     let nvml = nvml()?;
-    let count = nvml.device_count().map_err(|e| format!("NVML counts no GPU ({e})"))?;
+    let count = nvml.device_count().map_err(|e| format!("NVML cannot count the GPUs ({e})"))?;
     let gpu = |index| {
         let device = nvml.device_by_index(index).ok()?;
         let name = device.name().map_or_else(|_| "GPU".to_owned(), |n| crate::text::clean(&n));
@@ -223,7 +223,7 @@ fn probe(lib: &Path) -> Result<u32, String> {
     let library = lib.join(libtorch::CUDA);
     let Ok((size, changed)) = identity(&library) else {
         return Err(format!(
-            "{} has no {}: `gradtop setup --cuda` brings libtorch with CUDA",
+            "{} has no {}: `gradtop setup --cuda` downloads libtorch with CUDA",
             lib.display(),
             libtorch::CUDA
         ));
@@ -240,7 +240,7 @@ fn probe(lib: &Path) -> Result<u32, String> {
     let child = run_child(command, None, Duration::from_mins(1)).map_err(|e| e.to_string())?;
     let status = child.status.ok_or("CUDA did not answer within 60 s")?;
     let count = serde_json::from_slice::<Result<u32, String>>(&child.answer)
-        .map_err(|_| format!("looking for CUDA ended by {}", how_it_ended(status)))??;
+        .map_err(|_| format!("the check for CUDA ended with {}", how_it_ended(status)))??;
     if let Some(cache) = cache.filter(|_| count > 0) {
         remember(&cache, &Probed { of, count });
     }

@@ -165,7 +165,7 @@ fn discover_in(folders: &[(PathBuf, Origin)], since: Option<SystemTime>) -> Disc
         });
         for ((path, origin), result) in some.iter().zip(described) {
             let result = result.unwrap_or_else(|_| {
-                Err(Refusal::Internal { why: "gradtop failed while it described it".to_owned() })
+                Err(Refusal::Internal { why: "gradtop failed while describing it".to_owned() })
             });
             take(&mut found, path, *origin, result);
         }

@@ -57,7 +57,7 @@ impl std::fmt::Display for Bad {
             Self::Null => f.write_str("is null"),
             Self::Misaligned => f.write_str("is not aligned"),
             Self::TooShort { found, needed } => {
-                write!(f, "states a size of {found} bytes, at least {needed} are needed")
+                write!(f, "states a size of {found} bytes, but needs at least {needed}")
             }
             Self::NotUtf8 => f.write_str("is not UTF-8"),
             Self::TooLong(limit) => write!(f, "is longer than {limit} bytes"),

@@ -97,7 +97,7 @@ fn too_many_exports(exports: &[String]) -> Option<String> {
         n => format!("{n} symbols, such as {first},"),
     };
     Some(format!(
-        "it exports {count} beside {ENTRY_SYMBOL}, which may be confused with those of other libraries. In Rust, call \
+        "it exports {count} in addition to {ENTRY_SYMBOL}, which may clash with symbols of other libraries. In Rust, call \
          gradtop_sdk_build::plugin() in build.rs and build a cdylib; in C and C++, link with -Wl,--version-script=FILE, where \
          FILE holds {{ global: {ENTRY_SYMBOL}; local: *; }};"
     ))

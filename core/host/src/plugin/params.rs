@@ -248,7 +248,7 @@ mod tests {
         );
         assert_eq!(
             set("function", "sinus").unwrap_err().to_string(),
-            "function = \"sinus\" is no choice; did you mean sinc or sine?"
+            "function = \"sinus\": expected one of sinc, sine; did you mean sinc or sine?"
         );
         assert_eq!(
             resolve_params(&experiment(), Some("full"), &[]).unwrap_err().to_string(),

@@ -34,7 +34,7 @@ pub(crate) fn experiments(
         }
         let next = experiment(&format!("experiment {index}"), desc, &mut odd)?;
         if found.iter().any(|e| e.id == next.id) {
-            return Err(bad(&format!("experiment {index}"), format!("id {:?} is there twice", next.id)));
+            return Err(bad(&format!("experiment {index}"), format!("id {:?} is used twice", next.id)));
         }
         found.push(next);
     }
@@ -174,7 +174,7 @@ fn read_params(place: &str, desc: &Desc) -> Result<Vec<ParamDesc>, Refusal> {
         };
         let ranged = matches!(kind, ParamKind::I64 | ParamKind::F64);
         if ranged && (raw.min.is_nan() || raw.max.is_nan()) {
-            return Err(bad(&at, "its range is NaN: unbounded is -INFINITY and INFINITY"));
+            return Err(bad(&at, "its range is NaN: use -INFINITY and INFINITY where it is unbounded"));
         }
         let min = Some(raw.min).filter(|_| ranged && raw.min != f64::NEG_INFINITY);
         let max = Some(raw.max).filter(|_| ranged && raw.max != f64::INFINITY);
@@ -187,12 +187,12 @@ fn read_params(place: &str, desc: &Desc) -> Result<Vec<ParamDesc>, Refusal> {
         for (i, p) in pointers.iter().enumerate() {
             let choice = exact(*p, &at, &format!("choice {i}"))?;
             if choices.contains(&choice) {
-                return Err(bad(&at, format!("choice {choice:?} is there twice")));
+                return Err(bad(&at, format!("choice {choice:?} is listed twice")));
             }
             choices.push(choice);
         }
         if kind == ParamKind::Choice && choices.is_empty() {
-            return Err(bad(&at, "is a choice without choices"));
+            return Err(bad(&at, "is a choice, but lists no choices"));
         }
         let param = ParamDesc {
             help: shown(raw.help, &at, "help")?,
@@ -208,7 +208,7 @@ fn read_params(place: &str, desc: &Desc) -> Result<Vec<ParamDesc>, Refusal> {
             key,
         };
         params::parse_param(&param, &param.default)
-            .map_err(|e| bad(&at, format!("its default is refused: {e}")))?;
+            .map_err(|e| bad(&at, format!("its default is invalid: {e}")))?;
         out.push(param);
     }
     Ok(out)

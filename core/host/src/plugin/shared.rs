@@ -119,7 +119,7 @@ fn make(folder: &OwnedFd, plugin: &PluginFile, hash: &str, name: &str) -> Result
 fn fill(to: &mut File, plugin: &PluginFile, hash: &str) -> Result<()> {
     std::io::copy(&mut At { file: plugin.file(), offset: 0 }, to)?;
     if sha256(to)? != hash {
-        return Err(Error::new(ErrorKind::ResourceBusy, "it is being written: try again"));
+        return Err(Error::new(ErrorKind::ResourceBusy, "it is still being written: try again"));
     }
     let mode = plugin.file().metadata()?.mode() & 0o444 | 0o400;
     to.set_permissions(PermissionsExt::from_mode(mode))

@@ -57,5 +57,5 @@ fn ask(file: &Path, experiment: &str, params: &[String]) -> Option<String> {
         return None;
     }
     let message = guard::message(&error);
-    Some(if message.is_empty() { "its experiment refuses these parameters".to_owned() } else { message })
+    Some(if message.is_empty() { "the experiment rejected these parameters".to_owned() } else { message })
 }

@@ -61,7 +61,7 @@ pub enum Why {
     #[error("cannot be resumed: its command was started without --resumable; start a new run")]
     CommandNotResumable,
     /// It is the log of another tool.
-    #[error("was imported: only what wrote it can do that")]
+    #[error("was imported: only the tool that wrote it can do that")]
     Imported,
     /// It has not saved anything.
     #[error("has no checkpoint yet: start a new run with the same seed")]
@@ -70,7 +70,7 @@ pub enum Why {
     #[error("cannot be resumed: plugin.so in its folder {0}; start a new run")]
     NoPlugin(&'static str),
     /// Between the look and the lock, somebody else was quicker.
-    #[error("cannot be resumed: it has been resumed by somebody else meanwhile")]
+    #[error("cannot be resumed: somebody else has already resumed it")]
     Resumed,
     /// A process that it left behind holds its lock.
     #[error("cannot be resumed: {cause}; end that process first")]
@@ -80,7 +80,7 @@ pub enum Why {
     },
     /// It may be at work where this machine cannot see it.
     #[error(
-        "was last at work on {host}, {} ago, and this machine cannot tell whether it still is{}",
+        "was last seen running on {host} {} ago, and this machine cannot tell whether it still is{}",
         ago(*age), forced(command.as_ref())
     )]
     Elsewhere {

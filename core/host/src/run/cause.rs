@@ -48,7 +48,7 @@ impl Death<'_> {
             // Destructors of libraries that run at exit are known to crash; what came first is the cause.
             (Some(signal), _) if self.heard.exit => {
                 let name = crate::machine::signals::name(signal);
-                (State::Failed, Some(format!("plugin called exit(){place}, which then ended by {name}")))
+                (State::Failed, Some(format!("plugin called exit(){place}, then died from {name}")))
             }
             (Some(libc::SIGKILL), _) if self.out_of_memory => {
                 (State::Crashed, Some(format!("out of memory: killed by the kernel{place}")))
@@ -81,7 +81,7 @@ pub(crate) fn ending(outcome: Outcome, message: Option<String>, stop: &str) -> E
         (Outcome::Finished, _) => (State::Finished, None),
         (Outcome::Stopped, None) => (State::Stopped, Some(stop.to_owned())),
         (Outcome::Stopped, Some(message)) => (State::Stopped, Some(format!("{stop}; {message}"))),
-        (Outcome::Failed, None) => (State::Failed, Some("no reason was given".to_owned())),
+        (Outcome::Failed, None) => (State::Failed, Some("no reason given".to_owned())),
         // An allocation that fails in an orderly way is still what it is.
         (Outcome::Failed, Some(message))
             if is_allocation_failure(&message) && !message.contains("out of memory") =>

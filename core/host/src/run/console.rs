@@ -112,7 +112,7 @@ impl Console {
     fn flush(&mut self) -> io::Result<()> {
         if self.missing > 0 {
             let gap = format!(
-                "\n[gradtop: {} bytes are missing here, which the disk did not take]\n",
+                "\n[gradtop: {} bytes are missing here: the disk could not take them]\n",
                 self.missing
             );
             self.waiting.splice(..0, gap.into_bytes());

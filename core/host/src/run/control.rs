@@ -200,8 +200,11 @@ pub fn recover_crashed(run: &RunDir) -> Result<bool> {
     }
     if !seen.status.state.is_final() {
         let started = seen.status.keeper_pid.is_some();
-        let cause =
-            if started { "both of its processes ended without a word" } else { "its start was cut short" };
+        let cause = if started {
+            "trainer and keeper both died without reporting a reason"
+        } else {
+            "its start was interrupted"
+        };
         return write_crashed(run, cause);
     }
     seal_rest(run)
@@ -243,7 +246,7 @@ pub fn give_up(run: &RunDir) -> Result<bool> {
     if seen.life != Life::Unknown {
         return Ok(false);
     }
-    write_crashed(run, &format!("given up: nothing was heard of it from {}", seen.host))
+    write_crashed(run, &format!("given up: no sign of life from {}", seen.host))
 }
 
 /// Seals what a run left and writes that it crashed; `false` if somebody else has its lock or has written its end.

@@ -23,12 +23,12 @@ pub fn may_delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
         return refuse("the folder of a run is called exp=<experiment>/run=<name>".to_owned());
     }
     if let Err(e) = read_manifest(run) {
-        let runs = std::fs::canonicalize(runs).map_err(HostError::io("find the folder of runs"))?;
+        let runs = std::fs::canonicalize(runs).map_err(HostError::io("find the runs folder"))?;
         if real.parent().and_then(Path::parent) != Some(&runs) {
-            return refuse(format!("it is outside of {}, and {e}", runs.display()));
+            return refuse(format!("it is outside {}, and {e}", runs.display()));
         }
         if !force {
-            return refuse(format!("{e}; `gradtop rm --force` deletes it all the same"));
+            return refuse(format!("{e}; `gradtop rm --force` deletes it anyway"));
         }
     }
     let foreign = gradtop_store::foreign(run)?;
@@ -36,7 +36,9 @@ pub fn may_delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
         let more = if foreign.len() > 3 { format!(" and {} more", foreign.len() - 3) } else { String::new() };
         let names: Vec<_> = foreign.iter().take(3).map(|name| name.display().to_string()).collect();
         let names = names.join(", ");
-        return refuse(format!("{names}{more} in it is not a run's; `gradtop rm --force` deletes that too"));
+        return refuse(format!(
+            "it contains other files ({names}{more}); `gradtop rm --force` deletes them too"
+        ));
     }
     match view(run) {
         Ok(seen) => match allowed(&seen, Action::Delete) {

@@ -181,7 +181,7 @@ impl Keeper {
         while !process.wait(LOOK) {
             self.mind_stop(&mut stopping, &process);
         }
-        let ended = child.wait().map_err(|e| format!("the trainer's end cannot be read: {e}"))?;
+        let ended = child.wait().map_err(|e| format!("cannot read how the trainer ended: {e}"))?;
         let console = pump.finish();
         let heard = report::heard(&read_rest(report));
         self.events.take_over(&heard.events);

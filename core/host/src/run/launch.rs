@@ -86,7 +86,7 @@ pub fn launch(launch: &Launch) -> Result<RunDir> {
     if let Some(message) = refused_by(&file, experiment, &launch.params) {
         return Err(HostError::Refused { experiment: experiment.id.clone(), message });
     }
-    let runs = std::path::absolute(&launch.runs).map_err(HostError::io("resolve the folder of runs"))?;
+    let runs = std::path::absolute(&launch.runs).map_err(HostError::io("resolve the runs folder"))?;
     let manifest = manifest(launch, &plugin, experiment, &sha256, device, reason, lib.as_deref());
 
     // From the moment there is a folder: an interrupt now would leave one that nobody runs.
@@ -234,7 +234,7 @@ fn start_keeper(run: &RunDir, lock: &RunLock, resume: Option<&GoOn>) -> Result<(
     child.kill().ok();
     let ended = child.wait().map_err(|e| e.to_string())?;
     if said.is_empty() {
-        return Err(format!("the keeper ended by {}", crate::machine::signals::how_it_ended(ended)));
+        return Err(format!("the keeper ended with {}", crate::machine::signals::how_it_ended(ended)));
     }
     Err(said.trim_end().to_owned())
 }

@@ -178,7 +178,7 @@ unsafe extern "C" fn log_table(
         // SAFETY: null or n_columns pointers, for the time of this call.
         let pointers = unsafe { guard::slice(columns, n_columns, LIST_LIMIT) }.map_err(bad("the columns"))?;
         if pointers.is_empty() {
-            return Err(Refused::invalid("a table has at least one column"));
+            return Err(Refused::invalid("a table needs at least one column"));
         }
         let mut copied: Vec<TableColumn> = Vec::with_capacity(pointers.len());
         for (i, p) in pointers.iter().enumerate() {
@@ -191,7 +191,7 @@ unsafe extern "C" fn log_table(
                 )));
             }
             if copied.iter().any(|c| c.name == column.name) {
-                return Err(Refused::invalid(format!("column {:?} is there twice", column.name)));
+                return Err(Refused::invalid(format!("column {:?} is given twice", column.name)));
             }
             copied.push(column);
         }

@@ -245,7 +245,7 @@ fn run_plugin(
     let device = match manifest.device.strip_prefix("cuda:").map(str::parse::<i32>) {
         None => -1,
         Some(Ok(n)) => n,
-        Some(Err(_)) => return failed(format!("there is no device {:?}", manifest.device)),
+        Some(Err(_)) => return failed(format!("unknown device {:?}", manifest.device)),
     };
     // The copy in the run's folder; what it looks for beside itself lies beside the original.
     let Some(recorded) = &manifest.plugin else { return failed("the run has no plugin") };
@@ -289,7 +289,7 @@ fn run_plugin(
         return judge(session, status, &error, "create()");
     }
     if instance.is_null() {
-        return failed("create() returned OK and no run");
+        return failed("create() returned OK but no run");
     }
     train_instance(session, &plugin, instance, reporter)
 }
@@ -323,14 +323,14 @@ fn judge(session: &Session, status: abi::Status, error: &abi::Error, place: &str
     match status {
         abi::OK => (Outcome::Finished, None),
         abi::STOPPED if session.stop_was_asked() => (Outcome::Stopped, None),
-        abi::STOPPED => failed(format!("{place} returned STOPPED though nobody asked it to stop")),
+        abi::STOPPED => failed(format!("{place} returned STOPPED, but nobody asked it to stop")),
         abi::PANIC if message.is_empty() => failed(format!("{place} panicked")),
         abi::PANIC if message.starts_with("panicked") => failed(message),
         abi::PANIC => failed(format!("panicked: {message}")),
         _ if !message.is_empty() => failed(message),
         abi::FAILED => failed(format!("{place} failed and gave no reason")),
         abi::INVALID | abi::UNSUPPORTED | abi::IO => failed(format!("{place} returned {}", word(status))),
-        other => failed(format!("{place} returned {other}, which is no status of the ABI")),
+        other => failed(format!("{place} returned {other}, which is not a status of the ABI")),
     }
 }
 

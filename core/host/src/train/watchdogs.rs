@@ -327,7 +327,7 @@ impl Display {
         let next = Status {
             state: session.state(),
             // Nobody is left to write the end, so this is what whoever recovers the run will find.
-            cause: orphaned.then(|| "its keeper was killed, and it stopped for that".to_owned()),
+            cause: orphaned.then(|| "stopped because its keeper was killed".to_owned()),
             step: step.or(self.shown.step),
             epoch: session.epoch().or(self.shown.epoch),
             epochs_restart: self.shown.epochs_restart || session.epochs_restart(),
@@ -380,12 +380,12 @@ impl Display {
             }
             (Some(new), old) if old.as_ref().is_none_or(|old| old.cause != new.cause) => {
                 self.troubles += 1;
-                self.tell(format!("{}: what is logged waits in memory", new.cause));
+                self.tell(format!("{}: new rows wait in memory", new.cause));
             }
             (None, Some(old)) => {
                 let lasted = Timestamp::now().duration_since(old.since).as_secs_f64().max(0.0);
                 self.tell(format!(
-                    "the disk takes what is logged again, after {}",
+                    "the disk accepts data again, after {}",
                     seconds(Duration::from_secs_f64(lasted))
                 ));
                 keep_reserve(&session.run);

@@ -143,7 +143,7 @@ fn look(
     for name in table.keys().filter(|name| !keys.iter().any(|(known, ..)| known == name)) {
         let near = nearest(keys.iter().map(|(known, ..)| *known), name);
         let place = if place.is_empty() { "figures" } else { place };
-        unknown.push(format!("{place}: the key {name:?} is not known and has no effect{near}"));
+        unknown.push(format!("{place}: the unknown key {name:?} has no effect{near}"));
     }
     Ok(())
 }

@@ -196,7 +196,7 @@ pub fn read_events(run: &RunDir) -> Result<Vec<EventLine>> {
                 }
                 _ if serde_json::from_slice::<serde_json::Value>(line).is_ok() => {
                     let time = out.last().map_or(Timestamp::UNIX_EPOCH, |e: &EventLine| e.time);
-                    let message = format!("line {} of events.jsonl makes no sense: {e}", n + 1);
+                    let message = format!("line {} of events.jsonl is invalid: {e}", n + 1);
                     out.push(EventLine { time, event: Event::Warning { message } });
                 }
                 _ => {}

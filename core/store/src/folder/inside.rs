@@ -82,7 +82,7 @@ pub fn read(run: &RunDir, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
-        let message = format!("it is longer than the {} KiB that such a file may have", limit >> 10);
+        let message = format!("it is longer than the {} KiB allowed for this file", limit >> 10);
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     Ok(bytes)
@@ -396,7 +396,7 @@ fn relative<'a>(run: &RunDir, path: &'a Path) -> io::Result<&'a Path> {
 }
 
 fn outside(path: &Path) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, format!("{} is outside of the run's folder", path.display()))
+    io::Error::new(io::ErrorKind::InvalidInput, format!("{} is outside the run's folder", path.display()))
 }
 
 /// Opens a path of plain names below `dir` without following a link.
@@ -410,7 +410,7 @@ fn open_below(dir: &OwnedFd, path: &Path, flags: OFlags, mode: Mode) -> io::Resu
     };
     opened.map_err(|e| match e {
         Errno::LOOP => NoFile::error(
-            "it is, or lies behind, a symbolic link, and links inside a run folder are not followed",
+            "it is, or is behind, a symbolic link, and links inside a run folder are not followed",
         ),
         Errno::ISDIR => NoFile::error("it is a folder, not a file"),
         // A socket, a device without a driver, a pipe that nobody reads.

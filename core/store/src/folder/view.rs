@@ -186,8 +186,9 @@ pub fn view(run: &RunDir) -> Result<View> {
                 who if who.is_empty() => "another user's process".to_owned(),
                 who => format!("process {}", who.join(", ")),
             };
-            status.cause =
-                Some(format!("both of its processes are gone; {who} that they left behind holds its lock"));
+            status.cause = Some(format!(
+                "both of its processes are gone, but {who}, which they left behind, holds its lock"
+            ));
         }
     }
     if matches!(life, Life::Alive { .. }) {

@@ -48,7 +48,8 @@ pub fn check(run: &RunDir) -> Result<Vec<Checked>> {
         add(&run.series(), series.damage(run).map_or(Ok(series.signed()), Err))?;
     }
     if series.missing {
-        let message = "it is missing: what journals hold is of nobody, sealed rows are whole".to_owned();
+        let message =
+            "it is missing: rows in journals belong to no series; sealed rows are intact".to_owned();
         add(&run.series(), Err(StoreError::Damaged { path: run.series(), message }))?;
     }
     for (segment, path) in list_segments(run, &run.journal())? {

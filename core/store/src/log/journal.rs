@@ -304,14 +304,14 @@ impl JournalReader {
                 decoder.decode(&mut Buffer::from(bytes))
             });
             let Ok(batch) = decoded else {
-                return Err(self.stop("a message makes no sense"));
+                return Err(self.stop("a message is invalid"));
             };
             let Some(batch) = batch else {
                 self.offset += len;
                 continue;
             };
             let Some(mut rows) = columns(&batch) else {
-                return Err(self.stop("a batch has other columns"));
+                return Err(self.stop("a batch has the wrong columns"));
             };
             self.check_rows(&mut rows, series()?);
             if let (true, Some(wrong)) = (rows.is_empty(), &self.wrong) {
@@ -380,7 +380,7 @@ impl JournalReader {
         }
         if meta_len == 0 {
             if left > 0 {
-                return Err(self.damaged("something follows its end"));
+                return Err(self.damaged("there is data after its end"));
             }
             self.ended = true;
             self.offset += 8;
@@ -396,7 +396,7 @@ impl JournalReader {
         }
         let body_len = message.ok().and_then(|m| body_len(&m));
         let Some(body_len) = body_len else {
-            return Err(self.damaged("a message makes no sense"));
+            return Err(self.damaged("a message is invalid"));
         };
         if body_len > left - meta_len {
             return Ok(None);
@@ -415,7 +415,7 @@ impl JournalReader {
     }
 
     fn damaged(&self, wrong: &str) -> StoreError {
-        let message = format!("{wrong} (at byte {}); the rows before are whole", self.offset);
+        let message = format!("{wrong} (at byte {}); the rows before it are intact", self.offset);
         StoreError::Damaged { path: self.path.clone(), message }
     }
 }

@@ -33,7 +33,7 @@ pub fn prepare_resume(run: &RunDir, lock: &RunLock, checkpoint: Option<&Path>) -
         if part.last > record.segment {
             if part.first <= record.segment {
                 let message = format!(
-                    "it spans segment {}, after which {} stands",
+                    "it spans segment {}, after which {} follows",
                     record.segment,
                     chosen.dir.display()
                 );

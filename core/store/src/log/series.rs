@@ -217,7 +217,7 @@ impl SeriesFile {
         };
         crate::folder::manifest::check_schema(parsed.schema, path)?;
         if parsed.series as usize != self.len() {
-            return damaged(format!("series {} where {} was due", parsed.series, self.len()));
+            return damaged(format!("series {} where {} was expected", parsed.series, self.len()));
         }
         if self.len() >= crate::schema::MAX_SERIES || self.table.is_full() {
             return damaged("more series than a run can have".to_owned());

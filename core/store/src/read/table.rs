@@ -134,7 +134,7 @@ fn append(table: &mut Table, batch: &RecordBatch, path: &Path) -> Result<()> {
         return Err(damaged("its columns differ from those of the first part".into()));
     }
     for ((name, _, data), array) in table.columns.iter_mut().zip(batch.columns()) {
-        let other = || damaged(format!("its column {name:?} is of another type"));
+        let other = || damaged(format!("its column {name:?} has another type"));
         match data {
             ColumnData::I64(v) => {
                 v.extend_from_slice(array.as_primitive_opt::<Int64Type>().ok_or_else(other)?.values());

@@ -25,7 +25,7 @@ pub(crate) fn decode<T, E: std::error::Error + 'static>(
     let result = catch_unwind(AssertUnwindSafe(work));
     DECODING.set(before);
     let Ok(result) = result else {
-        let message = "its content makes no sense".to_owned();
+        let message = "its content is invalid".to_owned();
         return Err(StoreError::Damaged { path: path.to_owned(), message });
     };
     result.format_at("read", path)

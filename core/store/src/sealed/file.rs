@@ -123,7 +123,7 @@ impl Sealed {
         let end = read(len - 8..len)?;
         let footer_len = u64::from(u32::from_le_bytes([end[0], end[1], end[2], end[3]]));
         if end[4..] != *b"PAR1" || footer_len > len - 8 || footer_len > MAX_FOOTER {
-            return Err(damaged("it does not end as a Parquet file does"));
+            return Err(damaged("it does not end like a Parquet file"));
         }
         let footer_start = len - 8 - footer_len;
         let footer = read(footer_start..len)?;
@@ -139,7 +139,7 @@ impl Sealed {
             }
         }
         let footer = &footer[..footer_len as usize];
-        struct_len(footer).ok_or_else(|| damaged("its footer makes no sense"))?;
+        struct_len(footer).ok_or_else(|| damaged("its footer is invalid"))?;
         let metadata = decode(path, || ParquetMetaDataReader::decode_metadata(footer))?;
         let indexed =
             fits(&metadata, &file, len).ok_or_else(|| damaged("its footer does not fit the file"))?;
@@ -277,7 +277,7 @@ impl Source {
     /// Whether some bytes may be read.
     fn check(&self, start: u64, len: u64) -> io::Result<()> {
         if start.checked_add(len).is_none_or(|end| end > self.0.len) {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ends before what it should hold"));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ends too early"));
         }
         let touched = |g: &Group| g.bytes.start < start + len && start < g.bytes.end;
         let first = self.0.groups.partition_point(|g| g.bytes.end <= start);

@@ -82,12 +82,12 @@ pub(crate) fn check(name: &str, columns: &[TableColumn]) -> Result<SchemaRef> {
         || name.len() > 100
     {
         return bad(
-            "a name is made of letters, digits, '.', '_' and '-', at most 100, a letter or digit first"
+            "a name has letters, digits, '.', '_' and '-', at most 100, and begins with a letter or digit"
                 .into(),
         );
     }
     if name == RUN_TABLE {
-        return bad("this name is gradtop's own; choose another".into());
+        return bad("this name is reserved; choose another".into());
     }
     let Some(first) = columns.first() else { return bad("it has no column".into()) };
     let mut fields = vec![Field::new(STEP, DataType::Int64, false)];
@@ -101,7 +101,11 @@ pub(crate) fn check(name: &str, columns: &[TableColumn]) -> Result<SchemaRef> {
         if let ColumnData::Bytes { width, data } = &column.data
             && (*width == 0 || *width > i32::MAX as usize || data.len() % width != 0)
         {
-            return bad(format!("column {:?}: {} bytes are no rows of {width}", column.name, data.len()));
+            return bad(format!(
+                "column {:?}: {} bytes are not whole rows of {width}",
+                column.name,
+                data.len()
+            ));
         }
         if column.data.len() != first.data.len() {
             return bad(format!(

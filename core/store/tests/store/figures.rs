@@ -208,9 +208,9 @@ fn what_has_no_effect_is_named() {
     assert_eq!(
         unknown,
         [
-            "figure \"f\", panel 1, axis y: the key \"lable\" is not known and has no effect; did you mean label?",
-            "figure \"f\", panel 1, mark 1: the key \"models\" is not known and has no effect; did you mean model?",
-            "figures: the key \"colour\" is not known and has no effect",
+            "figure \"f\", panel 1, axis y: the unknown key \"lable\" has no effect; did you mean label?",
+            "figure \"f\", panel 1, mark 1: the unknown key \"models\" has no effect; did you mean model?",
+            "figures: the unknown key \"colour\" has no effect",
         ]
     );
     let declared = [MetricInfo { name: "loss".into(), ..MetricInfo::default() }];

@@ -104,8 +104,8 @@ fn tables_that_do_not_fit_are_refused() {
         assert!(matches!(error, StoreError::BadTable { .. }));
         assert!(error.to_string().contains(why), "{error}");
     };
-    refused("../x", vec![ints("a", &[1])], "a name is made of");
-    refused("run", vec![ints("a", &[1])], "gradtop's own");
+    refused("../x", vec![ints("a", &[1])], "a name has letters");
+    refused("run", vec![ints("a", &[1])], "reserved");
     refused("t", vec![], "no column");
     refused("t", vec![ints("step", &[1])], "two columns");
     refused("t", vec![ints("a", &[1]), ints("b", &[1, 2])], "has 2 rows");

@@ -135,7 +135,7 @@ pub(super) fn diverged(members: &[Vec<Row>]) -> Option<String> {
     let step = from.iter().min().filter(|_| from.len() < members.len())?;
     let are = if from.len() == 1 { "is" } else { "are" };
     Some(format!(
-        "{} of {} trials {are} not finite (from step {step}); the line is of the others",
+        "{} of {} trials {are} not finite (from step {step}); the line shows the others",
         from.len(),
         members.len()
     ))

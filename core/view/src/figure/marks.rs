@@ -22,10 +22,10 @@ pub(super) fn evaluate<'a>(mark: &Mark, data: &RunData) -> Made<'a> {
     let result = match (mark.kind, &mark.table) {
         (MarkKind::Rule, _) => rule(mark),
         (_, Some(name)) => match data.tables.get(name).map(AsRef::as_ref) {
-            Some(Ok(table)) if table.rows() == 0 => Err(format!("table {name:?} holds no rows yet")),
+            Some(Ok(table)) if table.rows() == 0 => Err(format!("table {name:?} has no rows yet")),
             Some(Ok(table)) => of_table(mark, table).map_err(|e| format!("table {name:?}: {e}")),
             Some(Err(e)) => Err(e.clone()),
-            None => Err(format!("table {name:?} is not written yet")),
+            None => Err(format!("table {name:?} has not been written yet")),
         },
         (_, None) => Err("a mark names neither metric nor table".to_owned()),
     };
@@ -76,7 +76,7 @@ pub(super) fn histogram_of(mark: &Mark, metric: &str, lines: Vec<Line<'_>>, out:
         ..Hints::default()
     };
     if lines.iter().flat_map(|l| &l.members).any(|m| !m.is_whole()) {
-        out.notes.push("there are too many values to count each: means of neighbours are counted".to_owned());
+        out.notes.push("too many values to count each one: means of neighbours are counted".to_owned());
     }
     let values = |line: Line<'_>| {
         let values = line.members.iter().flat_map(Member::whole).map(|row| row.value).collect();
@@ -235,7 +235,7 @@ fn histogram(mark: &Mark, groups: Vec<(Option<String>, String, Vec<f64>)>, out: 
     };
     let odd = all().filter(|v| !v.is_finite()).count();
     if odd > 0 {
-        out.notes.push(format!("{odd} values are not finite and in no bar"));
+        out.notes.push(format!("{odd} values are not finite and are in no bar"));
     }
     let finite = all().count() - odd;
     let bins = mark
@@ -271,7 +271,7 @@ fn field<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Made<'a>, Str
     let (xs, ys) = (distinct(&x), distinct(&y));
     if xs.len().saturating_mul(ys.len()) > 4_000_000 {
         return Err(format!(
-            "{x_name} and {y_name} are no grid: {} by {} distinct values",
+            "{x_name} and {y_name} are not a grid: {} by {} distinct values",
             xs.len(),
             ys.len()
         ));
@@ -301,7 +301,7 @@ fn field<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Made<'a>, Str
 fn pictures<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Made<'a>, String> {
     let name = mark.zcol.as_deref().or(mark.column.as_deref()).ok_or("an image needs zcol = …")?;
     let Some(ColumnData::Bytes { width, data }) = table.column(name) else {
-        return Err(format!("column {name:?} holds no bytes"));
+        return Err(format!("column {name:?} has no bytes"));
     };
     let root = |n: usize| (1..=n).take_while(|r| r * r <= n).last().filter(|r| r * r == n);
     // Grey if square, else red, green and blue planes one after the other.
@@ -309,9 +309,7 @@ fn pictures<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Made<'a>, 
         (Some(side), _) => (side, 1),
         (None, Some(side)) if width % 3 == 0 => (side, 3),
         _ => {
-            return Err(format!(
-                "column {name:?} has {width} bytes a row: neither a square nor three of them"
-            ));
+            return Err(format!("column {name:?} has {width} bytes per row: neither one square nor three"));
         }
     };
     let shown = &rows[..rows.len().min(PICTURES)];

@@ -150,7 +150,7 @@ fn notes(lines: &[Line<'_>]) -> Vec<String> {
         ref several => format!("{} lines", several.len()),
     };
     notes.push(format!(
-        "{who}: at {partial} of {places} points some trials are not finite, and the line is of the others there"
+        "{who}: at {partial} of {places} points some trials are not finite, and the line shows the others there"
     ));
     notes
 }

@@ -40,7 +40,7 @@ pub(super) fn positions(table: &Table, name: &str, rows: &[usize]) -> Result<Pos
                 at as f64
             })
             .collect(),
-        ColumnData::Bytes { .. } => return Err(format!("column {name:?} holds bytes, not numbers")),
+        ColumnData::Bytes { .. } => return Err(format!("column {name:?} contains bytes, not numbers")),
     };
     Ok(Positions { values, categories })
 }
@@ -58,7 +58,7 @@ pub(super) fn words(table: &Table, name: &str, rows: &[usize]) -> Result<Vec<Str
             ColumnData::Utf8(v) => Ok(v[*row].clone()),
             ColumnData::I64(v) => Ok(v[*row].to_string()),
             ColumnData::F64(v) => Ok(gradtop_chart::number::value(v[*row])),
-            ColumnData::Bytes { .. } => Err(format!("column {name:?} holds bytes, not words")),
+            ColumnData::Bytes { .. } => Err(format!("column {name:?} contains bytes, not words")),
         })
         .collect()
 }

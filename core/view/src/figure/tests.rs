@@ -109,7 +109,7 @@ fn a_diverged_trial_is_said_and_the_line_is_of_the_others() {
     let data = data(vec![series("loss", "", 0, &[4.0, f64::NAN]), series("loss", "", 1, &[2.0, 6.0])]);
     let chart = chart("[[panel.mark]]\ntype = 'line'\nmetric = 'loss'", &data);
     assert_eq!(joined(&chart, 0), [[(0.0, 3.0)], [(1.0, 6.0)]]);
-    assert_eq!(chart.notes, ["loss: 1 of 2 trials is not finite (from step 1); the line is of the others"]);
+    assert_eq!(chart.notes, ["loss: 1 of 2 trials is not finite (from step 1); the line shows the others"]);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_trial_without_a_value_at_some_steps_has_not_diverged() {
     let text = "[[panel.mark]]\ntype = 'line'\nmetric = 'noise'";
     let notes = |all: &[SeriesData]| chart(text, &data(all.to_vec())).notes;
     // Where no trial has a value there is none to average.
-    let why = "some trials are not finite, and the line is of the others there";
+    let why = "some trials are not finite, and the line shows the others there";
     assert_eq!(notes(&all), [format!("a: at 2 of 5 points {why}")]);
     // Every trial lacks some.
     all.extend([trial("b", 0, &[nan, 1.0, 2.0, 3.0]), trial("b", 1, &[4.0, nan, 2.0, 3.0])]);
@@ -234,7 +234,7 @@ fn a_histogram_counts_every_finite_value() {
     let chart = chart("[[panel.mark]]\ntype = 'histogram'\ntable = 't'\ncolumn = 'v'\nbins = 4", &data);
     let Shape::Bars { y, .. } = &chart.marks[0].shape else { panic!("bars") };
     assert_eq!(y, &[25.0, 25.0, 25.0, 25.0]);
-    assert_eq!(chart.notes, ["1 values are not finite and in no bar"]);
+    assert_eq!(chart.notes, ["1 values are not finite and are in no bar"]);
 }
 
 #[test]

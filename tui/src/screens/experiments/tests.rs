@@ -185,7 +185,7 @@ fn what_cannot_be_used_is_not_started_and_leaving_starts_nothing() {
     bench.keys("enter down ctrl-u x end enter ctrl-s");
     let screen = bench.screen();
     assert!(launched(&mut bench).is_none());
-    assert!(screen.contains("lr = \"x\": a number in (0, 10] is wanted"), "{screen}");
+    assert!(screen.contains("lr = \"x\": expected a number in (0, 10]"), "{screen}");
     // Letters are text here, not commands.
     bench.keys("q");
     only_looks(&mut bench);

@@ -107,7 +107,7 @@ impl<'a> Composer<'a> {
         }
         let (title, lead) = self
             .file
-            .map_or(("A study by gradtop", "What each run was started with, drew and found."), |file| {
+            .map_or(("A study by gradtop", "The settings, figures and conclusions of each run."), |file| {
                 (&file.title.0, &file.lead.0)
             });
         blocks.push(Block::Heading {
@@ -117,12 +117,12 @@ impl<'a> Composer<'a> {
         });
         blocks.push(Block::Text(vec![
             text(
-                "Every number of this report was read from Parquet files when the report was composed. Under each figure and table \
-                 stands the run's folder with the metrics or tables it is drawn from; what was found was computed by the \
-                 experiment at its end and recorded in the run's table ",
+                "Every number of this report was read from Parquet files when the report was composed. Below each figure and table \
+                 are the run's folder and the metrics or tables it is drawn from. The conclusions were computed by the \
+                 experiment at its end and are in the run's table ",
             ),
             code("conclusion"),
-            text(". Any reader of Parquet opens them: "),
+            text(". Any Parquet reader can open them: "),
             code("duckdb -c \"FROM 'runs/exp=*/run=*/tables/conclusion/*.parquet'\""),
             text(" shows one table, "),
             code("gradtop show RUN"),
@@ -178,7 +178,7 @@ impl<'a> Composer<'a> {
         let views = || self.entry_states.iter().filter_map(EntryState::view);
         let start = views().map(|v| v.manifest.created).min()?;
         let work: f64 = views().filter_map(|v| worked_s(&v.dir)).sum();
-        let work = format!("{} of work of all runs together", number::duration(work));
+        let work = format!("{} of work in all runs together", number::duration(work));
         let end = views().map(|v| v.status.ended).collect::<Option<Vec<_>>>()?.into_iter().max()?;
         let span = (end.as_microsecond() - start.as_microsecond()).max(0) as f64 / 1e6;
         Some(format!("{} from the first start to the last end, {work}", number::duration(span)))
@@ -215,13 +215,12 @@ impl<'a> Composer<'a> {
         if matches!(entry_state, EntryState::Finished(_)) {
             return None;
         }
-        let mut words =
-            vec![text("The experiment "), code(clean(key)), text(" has not come to its end. State: ")];
+        let mut words = vec![text("The experiment "), code(clean(key)), text(" has not finished. State: ")];
         words.push(text(self.state(entry, entry_state)));
         words.push(text(if entry_state.view().is_some() {
-            ". What is shown of it is what it recorded before that."
+            ". What it recorded before that is shown."
         } else {
-            ". Nothing can be shown of it."
+            ". There is nothing to show."
         }));
         Some(Block::Missing(words))
     }

@@ -288,7 +288,7 @@ impl Session {
             return Err(Refused::invalid(why));
         }
         if name == "run" {
-            return Err(Refused::invalid("the table `run` is gradtop's own"));
+            return Err(Refused::invalid("the table name `run` is reserved"));
         }
         Ok(self.recorder.log_table(name, step, columns)?)
     }

@@ -112,7 +112,7 @@ impl Session {
             return Err(Refused { status: abi::UNSUPPORTED, why: why.to_owned() });
         }
         if self.in_checkpoint.swap(true, Ordering::AcqRel) {
-            return Err(Refused::invalid("checkpoint was called while it saves one"));
+            return Err(Refused::invalid("checkpoint was called while one is being saved"));
         }
         let epoch = Some(f64::from_bits(self.epoch.load(Ordering::Relaxed))).filter(|e| !e.is_nan());
         let mut disk_failed = false;
@@ -136,7 +136,9 @@ impl Session {
             }
             // What the disk does not take now is tried again when the next checkpoint is due.
             Err(e) if e.patience().is_some() || matches!(e, StoreError::Save { .. }) && disk_failed => {
-                let message = format!("no checkpoint of step {step}, the next is tried when it is due: {e}");
+                let message = format!(
+                    "the checkpoint of step {step} was not saved, and will be tried again when the next is due: {e}"
+                );
                 self.event(&Event::Warning { message: crate::text::clean(&message) });
                 Ok(())
             }
