@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
+
 use gradtop_store::State;
 use proptest::prelude::*;
 
@@ -155,6 +157,11 @@ proptest! {
                 _ => bench.keys(names[n % names.len()]),
             }
             bench.screen();
+            // Told the same again it asks for nothing: else it and who reads would keep each other at work for ever.
+            bench.take();
+            bench.send(Msg::Live(Arc::clone(&bench.app.shared.live)));
+            bench.send(Msg::Runs(Arc::clone(&bench.app.shared.runs)));
+            prop_assert!(bench.take().is_empty(), "asks again after {kind} {n}");
         }
     }
 }

@@ -119,12 +119,11 @@ impl Folder {
                     return;
                 }
             }
-            if !self.read_only && self.recover() {
-                continue;
-            }
-            let next = start + if live { LIVE } else { QUIET };
+            let recovered = !self.read_only && self.recover();
+            let next = start + if recovered { BUSY } else if live { LIVE } else { QUIET };
             while Instant::now() < next {
-                match woken.recv_timeout(GLANCE) {
+                let wait = next.saturating_duration_since(Instant::now());
+                match woken.recv_timeout(wait.min(GLANCE)) {
                     Ok(()) => {
                         // Changes come in bursts.
                         std::thread::sleep(BUSY.saturating_sub(start.elapsed()));

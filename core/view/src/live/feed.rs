@@ -322,17 +322,14 @@ impl Feed {
         true
     }
 
-    /// Reads each pass on. `true`: the deadline came first.
+    /// Reads each pass on, at the deadline by a batch. `true`: there is more.
     fn read(&mut self, deadline: Instant) -> Result<bool, StoreError> {
         let mut more = false;
         let mut passes = std::mem::take(&mut self.passes);
         let mut result = Ok(());
         for pass in &mut passes {
+            // Each comes a batch further, however late it is: one that waited for the time that others leave might wait for ever.
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                more = true;
-                break;
-            }
             result = self.read_pass(pass, left);
             if result.is_err() {
                 break;

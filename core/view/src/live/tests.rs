@@ -67,6 +67,25 @@ fn a_finished_run_is_what_its_rows_are() {
 }
 
 #[test]
+fn reading_comes_to_its_end_whatever_time_it_is_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = finished(dir.path(), 60_000);
+    let mut runs = Runs::new();
+    // Asked for one after the other, they are several ways through the rows.
+    for metrics in [&[0][..], &[0, 1], &[0, 1, 2]] {
+        runs.watch(vec![request(&run, false, metrics)], Instant::now());
+        runs.work(Instant::now(), Duration::ZERO);
+    }
+    let mut rounds = 0;
+    while runs.work(Instant::now(), Duration::ZERO).next.is_some() {
+        rounds += 1;
+        assert!(rounds < 10_000, "{:?}", runs.snapshot().run(&RunId::new(&run)).unwrap().progress);
+    }
+    let data = Arc::clone(runs.snapshot().run(&RunId::new(&run)).unwrap());
+    assert!(whole(&data) && data.series.iter().all(|s| s.count() == 3_000), "{:?}", data.progress);
+}
+
+#[test]
 fn a_close_look_has_every_sample() {
     let dir = tempfile::tempdir().unwrap();
     let run = finished(dir.path(), 600_000);
