@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use gradtop_chart::cells::theme::Theme;
-use gradtop_chart::domain::finite_range;
+use gradtop_chart::scale::finite_range;
 use gradtop_chart::{Axis, Chart, Shape};
 use gradtop_store::{RunDir, State, figures};
 use gradtop_tests::pty::Terminal;

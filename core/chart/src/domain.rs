@@ -1,14 +1,7 @@
 //! From data to the range of an axis.
 
-use super::scale::{Scale, Span};
+use super::scale::{Scale, Span, finite_range};
 use super::{Axis, Chart, Shape, Side, Where};
-
-/// Smallest and largest finite value.
-pub fn finite_range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    values.filter(|v| v.is_finite()).fold(None, |range, v| {
-        Some(range.map_or((v, v), |(low, high): (f64, f64)| (low.min(v), high.max(v))))
-    })
-}
 
 /// The ranges of a chart's axes.
 #[derive(Clone, Copy, Debug)]

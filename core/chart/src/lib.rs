@@ -58,6 +58,8 @@ pub struct Chart {
     pub marks: Vec<Mark>,
     /// Sentences printed below the plot, for example why it is empty.
     pub notes: Vec<String>,
+    /// A line across the plot, with words below it.
+    pub cursor: Option<Cursor>,
     /// As one of many on a screen: title and legend share a line, captions and what the marks at the axis say are left out.
     pub terse: bool,
 }
@@ -94,6 +96,15 @@ impl Chart {
             })
         })
     }
+}
+
+/// Where somebody reads a chart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cursor {
+    /// At this x.
+    pub x: f64,
+    /// What is read there, the longest words first: the first that have room are written.
+    pub words: Vec<String>,
 }
 
 /// An axis: its words, its scale, its range.
@@ -263,7 +274,7 @@ pub struct Field {
 impl Field {
     /// Smallest and largest finite value, `None` if there is none.
     pub fn range(&self) -> Option<(f64, f64)> {
-        domain::finite_range(self.z.iter().copied().filter(|z| !self.log || *z > 0.0))
+        scale::finite_range(self.z.iter().copied().filter(|z| !self.log || *z > 0.0))
     }
 
     /// Where a value lies between the smallest (0) and the largest (1).

@@ -57,9 +57,16 @@ impl Scale {
     /// A symlog scale whose linear part fits the data: at most six decades on each side.
     pub fn symlog_for(values: impl Iterator<Item = f64>) -> Self {
         let sizes = values.filter(|v| v.is_finite() && *v != 0.0).map(f64::abs);
-        let (small, large) = super::domain::finite_range(sizes).unwrap_or((1.0, 1.0));
+        let (small, large) = finite_range(sizes).unwrap_or((1.0, 1.0));
         Self::Symlog { threshold: 10f64.powf(small.max(large / 1e6).log10().floor()) }
     }
+}
+
+/// Smallest and largest finite value.
+pub fn finite_range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    values.filter(|v| v.is_finite()).fold(None, |range, v| {
+        Some(range.map_or((v, v), |(low, high): (f64, f64)| (low.min(v), high.max(v))))
+    })
 }
 
 /// A scale with its two ends: maps values to 0 … 1.

@@ -120,7 +120,14 @@ impl Folder {
                 }
             }
             let recovered = !self.read_only && self.recover();
-            let next = start + if recovered { BUSY } else if live { LIVE } else { QUIET };
+            let next = start
+                + if recovered {
+                    BUSY
+                } else if live {
+                    LIVE
+                } else {
+                    QUIET
+                };
             while Instant::now() < next {
                 let wait = next.saturating_duration_since(Instant::now());
                 match woken.recv_timeout(wait.min(GLANCE)) {

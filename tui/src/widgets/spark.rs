@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 
 use gradtop_chart::cells::raster::Glyphs;
 use gradtop_chart::decimate::thin;
-use gradtop_chart::domain::finite_range;
+use gradtop_chart::scale::finite_range;
 
 /// The course of some values in one row: Braille where there is, else eighths of blocks, else digits of height in ASCII.
 #[derive(Clone, Debug)]

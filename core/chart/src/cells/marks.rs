@@ -35,6 +35,11 @@ pub(super) fn marks(canvas: &mut Canvas, chart: &Chart, domain: &Domain, area: A
         .iter()
         .filter(|m| !m.faint && matches!(m.shape, Shape::Line { .. } | Shape::Scatter { .. }))
         .count();
+    if let Some(cursor) = &chart.cursor {
+        let ruler = Ruler { x: &domain.x, y: &domain.y, width: raster.width(), height: raster.height() };
+        let pen = Pen { paint: OVER_FIELD, marker: 0, layer: Layer::Rule };
+        rule(&mut raster, Where::X(cursor.x), &ruler, pen);
+    }
     let mut glyphs: Vec<(usize, usize, char, Paint)> = Vec::new();
     let mut odd: Vec<(usize, Odd)> = Vec::new();
     for (i, mark) in chart.marks.iter().enumerate() {

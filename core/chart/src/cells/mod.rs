@@ -8,11 +8,13 @@ pub mod raster;
 pub mod text;
 pub mod theme;
 
+use std::ops::Range;
+
 use crate::colour::{Paint, marker};
 use crate::domain::Domain;
 use crate::scale::Span;
 use crate::ticks::{Powers, Tick, clock_ticks, ticks, time_ticks};
-use crate::{Axis, Chart, Figure, Mark, Shape};
+use crate::{Axis, Chart, Cursor, Figure, Mark, Shape};
 use canvas::Canvas;
 pub use canvas::paste;
 use ratatui_core::buffer::Buffer;
@@ -100,7 +102,7 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
         vertical_axis(&mut canvas, span, &y2_ticks, area, look, true);
     }
     let x_ticks = horizontal_ticks(&chart.x, &domain.x, area.width);
-    horizontal_axis(&mut canvas, &domain.x, &x_ticks, area, look);
+    horizontal_axis(&mut canvas, &domain.x, &x_ticks, area, chart.cursor.as_ref(), look);
     fields::fields(&mut canvas, chart, &domain, area, look);
     marks::marks(&mut canvas, chart, &domain, area, look);
     let mut y = area.top + area.height + 2;
@@ -347,24 +349,44 @@ fn vertical_axis(canvas: &mut Canvas, span: &Span, ticks: &[Tick], area: Area, l
     }
 }
 
-fn horizontal_axis(canvas: &mut Canvas, span: &Span, ticks: &[Tick], area: Area, look: Theme) {
+fn horizontal_axis(
+    canvas: &mut Canvas,
+    span: &Span,
+    ticks: &[Tick],
+    area: Area,
+    cursor: Option<&Cursor>,
+    look: Theme,
+) {
     let ascii = look.glyphs.ascii();
     let y = area.top + area.height;
     canvas.put(area.left - 1, y, if ascii { '+' } else { '└' }, Ink::Dim);
     for i in 0..area.width {
         canvas.put(area.left + i, y, if ascii { '-' } else { '─' }, Ink::Dim);
     }
-    let mut free = 0;
+    let around = |canvas: &Canvas, column: usize, length: usize| {
+        let start = (area.left + column).saturating_sub(length / 2).min(canvas.width().saturating_sub(length));
+        start..start + length
+    };
+    let mut taken: Vec<Range<usize>> = Vec::new();
+    if let Some(cursor) = cursor
+        && let Some(column) = column_of(span, cursor.x, area.width)
+    {
+        let fits = |words: &&String| width_of(words) <= area.width;
+        let words = cursor.words.iter().find(fits).or(cursor.words.last()).map_or("", String::as_str);
+        let words = if ascii { crate::ascii::plain(words) } else { words.to_owned() };
+        let label = fit(&words, area.width, ascii);
+        let place = around(canvas, column, width_of(&label));
+        canvas.text(place.start, y + 1, &label, Ink::Text);
+        taken.push(place);
+    }
     for tick in ticks {
         let Some(column) = column_of(span, tick.value, area.width) else { continue };
         let label = fit(&tick.label, area.width, ascii);
-        let length = width_of(&label);
-        let middle = area.left + column;
-        let start = middle.saturating_sub(length / 2).min(canvas.width().saturating_sub(length));
-        canvas.put(middle, y, if ascii { '+' } else { '┬' }, Ink::Dim);
-        if start >= free {
-            canvas.text(start, y + 1, &label, Ink::Dim);
-            free = start + length + 1;
+        let place = around(canvas, column, width_of(&label));
+        canvas.put(area.left + column, y, if ascii { '+' } else { '┬' }, Ink::Dim);
+        if taken.iter().all(|other| place.end < other.start || other.end < place.start) {
+            canvas.text(place.start, y + 1, &label, Ink::Dim);
+            taken.push(place);
         }
     }
 }

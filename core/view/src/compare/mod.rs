@@ -87,6 +87,14 @@ impl Align {
         }
     }
 
+    /// A place on it in words.
+    pub fn place(self, x: f64) -> String {
+        match self {
+            Self::Fraction => format!("{:.1} % of the run", x * 100.0),
+            _ => self.native().place(x),
+        }
+    }
+
     /// The axis that series know.
     fn native(self) -> XKind {
         match self {

@@ -1,7 +1,7 @@
 //! How far axes reach.
 
 use gradtop_chart::domain::Domain;
-use gradtop_chart::scale::Scale;
+use gradtop_chart::scale::{Scale, Span};
 use gradtop_chart::{Axis, Chart, Shape, Side};
 
 use super::lines;
@@ -39,10 +39,11 @@ pub(super) fn fit(
         let (low, high) = lines::extent(lines, log_x)?;
         Some((low, if alive && !log_x { grown(low, high) } else { high }))
     });
-    let seen = chart.x.range.unwrap_or((0.0, 1.0));
+    let (low, high) = chart.x.range.unwrap_or((0.0, 1.0));
+    let seen = Span { scale: chart.x.scale, low, high };
     fit_symlog(chart, lines);
     let fit = |axis: &mut Axis, side: Side| {
-        let range = lines::value_range(lines, side, kind, seen, is_log(axis.scale), view.clip);
+        let range = lines::value_range(lines, side, &seen, axis.scale, view.clip);
         axis.range = range.map(|(low, high)| rounded(axis.scale, low, high));
     };
     fit(&mut chart.y, Side::Left);

@@ -6,18 +6,76 @@ use gradtop_chart::cells::Area;
 use gradtop_chart::colour::Paint;
 use gradtop_chart::number;
 use gradtop_chart::scale::Span;
+use gradtop_store::figures::Aggregate;
 
 /// What a line has at the cursor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AtCursor {
     /// What is drawn there: the moving average where the line is smoothed.
     pub shown: f64,
-    /// The mean of the values themselves.
+    /// The value that was logged; of several values their average.
     pub raw: f64,
     /// The lowest of what is averaged there.
     pub low: f64,
     /// The highest.
     pub high: f64,
+    /// How many values are averaged: of one series in its column of dots, or of several.
+    pub n: u64,
+    /// How they are.
+    pub aggregate: Aggregate,
+    /// The first and the last of their steps.
+    pub steps: (i64, i64),
+}
+
+impl AtCursor {
+    /// Which values these are: `step 12400`, or `mean of 2, steps 19800–20000`.
+    pub fn words(&self) -> String {
+        let (numbers, of) = self.steps_in_words();
+        let steps = if self.steps.0 == self.steps.1 { "step" } else { "steps" };
+        format!("{of}{steps} {numbers}")
+    }
+
+    /// The same where there is little room: the steps alone.
+    pub fn brief(&self) -> String {
+        self.steps_in_words().0
+    }
+
+    fn steps_in_words(&self) -> (String, String) {
+        let (first, last) = self.steps;
+        let numbers = if first == last { first.to_string() } else { format!("{first}–{last}") };
+        let of = match (self.n, self.aggregate) {
+            (0 | 1, _) => String::new(),
+            (n, Aggregate::Mean) => format!("mean of {n}, "),
+            (n, Aggregate::Median) => format!("median of {n}, "),
+        };
+        (numbers, of)
+    }
+}
+
+/// Where the cursor of a chart stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cursor {
+    /// On a sample that was logged; in a column of dots that holds several, where it was put.
+    pub x: f64,
+    /// The nearest sample on its left that is in another column.
+    pub left: Option<f64>,
+    /// The same on its right.
+    pub right: Option<f64>,
+}
+
+impl Cursor {
+    /// Which values the lines have there, in the words of most of them.
+    pub fn words(lines: &[LineInfo]) -> Option<String> {
+        Self::of_most(lines).map(|at| at.words())
+    }
+
+    /// What most of the lines have there, or the first of them.
+    pub(super) fn of_most(lines: &[LineInfo]) -> Option<AtCursor> {
+        let shown = || lines.iter().filter(|l| !l.hidden).filter_map(|l| l.at_cursor);
+        let alike =
+            |at: &AtCursor| shown().filter(|other| (other.n, other.steps) == (at.n, at.steps)).count();
+        shown().rev().max_by_key(alike)
+    }
 }
 
 /// A line of a chart, as a legend tells it.
@@ -59,8 +117,25 @@ pub struct Built {
     pub lines: Vec<LineInfo>,
     /// What runs along x, if it is made of metrics.
     pub x: Option<XKind>,
+    /// Where the cursor stands, if a line has anything there.
+    pub cursor: Option<Cursor>,
     /// Something is being read still.
     pub reading: bool,
+}
+
+impl Built {
+    /// Where the cursor goes from `x` by so many dots, kept inside: where it can be to the next sample at least.
+    pub fn moved(&self, x: f64, dots: i64) -> f64 {
+        let Some(plot) = self.plot else { return x };
+        let to = plot.moved(self.cursor.map_or(x, |c| c.x), dots);
+        let seen = |next: &f64| (0.0..=1.0).contains(&plot.x.unit(*next));
+        let next = |on: fn(Cursor) -> Option<f64>| self.cursor.and_then(on).filter(seen);
+        match dots.signum() {
+            1 => next(|c| c.right).map_or(to, |next| next.max(to)),
+            -1 => next(|c| c.left).map_or(to, |next| next.min(to)),
+            _ => to,
+        }
+    }
 }
 
 /// The plot of a chart.
@@ -87,6 +162,13 @@ impl Plot {
     pub fn y_at(&self, row: usize) -> Option<f64> {
         let r = row.checked_sub(self.area.top).filter(|r| *r < self.area.height)?;
         Some(self.y.value(1.0 - r as f64 / (self.area.height - 1).max(1) as f64))
+    }
+
+    /// From where to where the column of dots lies that holds `x`.
+    pub fn column(&self, x: f64) -> (f64, f64) {
+        let last = (self.dots.max(2) - 1) as f64;
+        let dot = (self.x.unit(x) * last).round();
+        (self.x.value((dot - 0.5) / last), self.x.value((dot + 0.5) / last))
     }
 
     /// The x so many dots to the right of `x` (left if negative), kept inside.

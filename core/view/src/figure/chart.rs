@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use gradtop_chart::cells::{self, Area, theme::Theme};
 use gradtop_chart::colour::{Paint, assign};
 use gradtop_chart::domain::Domain;
-use gradtop_chart::scale::Scale;
+use gradtop_chart::scale::{Scale, Span};
 use gradtop_chart::{Chart, Mark, Shape, Side, Where};
 use gradtop_host::text::clean;
 use gradtop_store::figures::{Figure, Panel};
 
-use super::built::{Built, LineInfo, Plot};
+use super::built::{Built, Cursor, LineInfo, Plot};
 use super::lines::{self, Drawn};
 use super::parts::{Line, Part, Piece, Plan};
 use super::plan::{keys, plan};
@@ -70,9 +70,15 @@ pub fn evaluate(figure: &Figure, data: &RunData) -> gradtop_chart::Figure {
 pub fn y_range(sources: &[Source<'_>], subject: Subject<'_>, view: &ChartView) -> Option<(f64, f64)> {
     let plan = plan(sources, &panel_of(sources, subject), view);
     let lines: Vec<&Line<'_>> = plan.lines().collect();
-    let log = view.log_y.unwrap_or(plan.chart.y.scale == Scale::Log);
-    let x = view.zoom_x.or_else(|| lines::extent(&lines, view.log_x || axes::is_log(plan.chart.x.scale)))?;
-    lines::value_range(&lines, Side::Left, plan.x?, x, log, view.clip)
+    plan.x?;
+    let x = if view.log_x { Scale::Log } else { plan.chart.x.scale };
+    let up = match view.log_y {
+        Some(true) => Scale::Log,
+        Some(false) => Scale::Linear,
+        None => plan.chart.y.scale,
+    };
+    let (low, high) = view.zoom_x.or_else(|| lines::extent(&lines, axes::is_log(x)))?;
+    lines::value_range(&lines, Side::Left, &Span { scale: x, low, high }, up, view.clip)
 }
 
 /// Draws a panel: words, then where everything has its place, then the lines in it.
@@ -131,7 +137,7 @@ fn compose(
     }
     let plot = place(&chart);
     chart.marks.truncate(pieces);
-    let half = plot.map_or(0.0, |p| (p.x.value(1.0) - p.x.value(0.0)) / (2.0 * p.dots.max(1) as f64));
+    let cursor = view.cursor.zip(plot).and_then(|(x, plot)| lines::cursor(&lines, x, &plot));
     // Fills first, then everything in the order declared.
     let (mut fills, mut fronts, mut infos) = (Vec::new(), Vec::new(), Vec::new());
     let (mut pieces, mut next) = (std::mem::take(&mut chart.marks).into_iter(), lines.iter());
@@ -142,7 +148,7 @@ fn compose(
             if filled { &mut fills } else { &mut fronts }.extend(piece);
             continue;
         };
-        let at_cursor = view.cursor.and_then(|x| lines::at(line, x, half, smooth));
+        let at_cursor = cursor.zip(plot).and_then(|(c, plot)| lines::at(line, c.x, &plot, smooth));
         let latest = lines::last(line, smooth);
         let (paint, marker) = look_of(&line.key, line.colour);
         infos.push(LineInfo {
@@ -171,12 +177,12 @@ fn compose(
     if let (Some(kind), [source]) = (x, sources) {
         fills.extend(resumes(source.data, kind).map(|at| rule(at, Paint::Grey)));
     }
-    if let Some(x) = view.cursor.filter(|_| !lines.is_empty()) {
-        fills.push(rule(x, Paint::Rgb([255, 255, 255])));
-    }
+    chart.cursor = cursor
+        .zip(Cursor::of_most(&infos))
+        .map(|(cursor, at)| gradtop_chart::Cursor { x: cursor.x, words: vec![at.words(), at.brief()] });
     chart.marks = fills.into_iter().chain(fronts).collect();
     let reading = sources.iter().any(|s| s.data.progress.reading);
-    Built { chart, plot, lines: infos, x, reading }
+    Built { chart, plot, lines: infos, x, cursor, reading }
 }
 
 fn panel_of(sources: &[Source<'_>], subject: Subject<'_>) -> Panel {

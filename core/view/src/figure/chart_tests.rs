@@ -7,12 +7,13 @@ use std::sync::Arc;
 use gradtop_store::SeriesKey;
 use insta::assert_snapshot;
 
-use super::built::AtCursor;
+use super::built::{AtCursor, Built, Cursor};
 use super::chart::{build, y_range};
 use super::view::{ChartView, Source, Subject};
 use crate::live::pyramid::Sample;
 use crate::live::testing::{of_samples, run, series};
-use crate::live::{RunData, XKind};
+use crate::live::{RunData, SeriesSnapshot, XKind};
+use gradtop_chart::Shape;
 use gradtop_chart::cells::raster::Glyphs;
 use gradtop_chart::cells::{chart, text::plain, theme::Theme};
 use gradtop_chart::colour::Colours;
@@ -135,7 +136,8 @@ fn the_cursor_gives_every_line_its_value() {
     let look = Theme::default();
     let built =
         build(&[Source { data: &data, label: None }], Subject::Metric("loss"), &view, (100, 24), look);
-    let values: Vec<_> = data.series.iter().map(|s| s.at(XKind::Step, 20.0, 0.1).unwrap().value).collect();
+    let values: Vec<_> =
+        data.series.iter().map(|s| s.at(XKind::Step, 20.0, (19.9, 20.1)).unwrap().value).collect();
     for (line, pair) in built.lines.iter().zip(values.chunks(2)) {
         let AtCursor { shown: value, low, high, .. } = line.at_cursor.unwrap();
         assert!((value - f64::midpoint(pair[0], pair[1])).abs() < 1e-12);
@@ -147,14 +149,101 @@ fn the_cursor_gives_every_line_its_value() {
     let shown =
         build(&[Source { data: &smooth, label: None }], Subject::Metric("loss"), &view, (100, 24), look);
     let at = shown.lines[0].at_cursor.unwrap();
-    assert_eq!(at.raw, smooth.series[0].at(XKind::Step, 20.0, 0.1).unwrap().value);
-    assert_eq!(Some(at.shown), smooth.series[0].smooth_at(XKind::Step, 20.0, 0.1));
+    assert_eq!(at.raw, smooth.series[0].at(XKind::Step, 20.0, (19.9, 20.1)).unwrap().value);
+    assert_eq!(Some(at.shown), smooth.series[0].smooth_at(XKind::Step, 20.0, (19.9, 20.1)));
     assert!((at.raw - at.shown).abs() > 0.01, "{at:?}");
     let plot = built.plot.unwrap();
     let x = plot.moved(20.0, 1);
     assert!((plot.moved(x, -1) - 20.0).abs() < (plot.x.high - plot.x.low) / plot.dots as f64);
     assert_eq!(plot.x_at(plot.area.left), Some(plot.x.low));
     assert_eq!(plot.x_at(0), None);
+}
+
+/// A series of these steps and values.
+fn of_steps(trial: Option<i32>, steps: &[(i64, f64)]) -> Arc<SeriesSnapshot> {
+    let sample =
+        |(step, value): &(i64, f64)| Sample { step: *step, epoch: f64::NAN, time_us: *step, value: *value };
+    of_samples(SeriesKey { trial, ..SeriesKey::metric("loss") }, steps.iter().map(sample), 0.0)
+}
+
+fn built(data: &RunData, view: &ChartView, width: usize) -> Built {
+    let look = Theme::default();
+    build(&Source::of(data), Subject::Metric("loss"), view, (width, 14), look)
+}
+
+#[test]
+fn the_cursor_stands_on_what_was_logged_and_says_which_steps() {
+    let data = run(vec![of_steps(None, &[(0, 1.0), (100, 2.0), (200, 4.0), (1000, 8.0)])]);
+    let at = |x: f64| built(&data, &ChartView { cursor: Some(x), ..ChartView::default() }, 80);
+    for (x, step, value) in [(120.0, 100, 2.0), (170.0, 200, 4.0), (650.0, 1000, 8.0), (2.0, 0, 1.0)] {
+        let built = at(x);
+        assert_eq!(built.cursor.map(|c| c.x), Some(f64::from(step)), "{x}");
+        let cursor = built.lines[0].at_cursor.unwrap();
+        assert_eq!((cursor.raw, cursor.words()), (value, format!("step {step}")));
+        assert_eq!(Cursor::words(&built.lines), Some(format!("step {step}")));
+    }
+    // A key takes it to the next one, however far that is, and not beyond the last.
+    assert_eq!((at(170.0).moved(170.0, 1), at(170.0).moved(170.0, -1)), (1000.0, 100.0));
+    assert_eq!(at(1000.0).moved(1000.0, 1), 1000.0);
+}
+
+#[test]
+fn several_values_at_the_cursor_are_said() {
+    let values: Vec<(i64, f64)> = (0..2000).map(|i| (i * 10, (i as f64).sin())).collect();
+    let data = run(vec![of_steps(None, &values)]);
+    for (width, x) in [(40, 5000.0), (80, 12_345.0), (200, 19_990.0), (60, 0.0)] {
+        let built = built(&data, &ChartView { cursor: Some(x), ..ChartView::default() }, width);
+        let at = built.lines[0].at_cursor.unwrap();
+        let (first, last) = at.steps;
+        let there: Vec<f64> =
+            values.iter().filter(|(s, _)| (first..=last).contains(s)).map(|(_, v)| *v).collect();
+        assert_eq!(at.words(), format!("mean of {}, steps {first}–{last}", there.len()));
+        assert!((at.raw - there.iter().sum::<f64>() / there.len() as f64).abs() < 1e-12);
+        assert_eq!(Some(at.low), there.iter().copied().reduce(f64::min));
+        assert!(first as f64 - 200.0 < x && x < last as f64 + 200.0, "{x} in {first} … {last}");
+    }
+    let of = |trial, last| of_steps(Some(trial), &[(0, 1.0), (100, f64::from(trial)), (200, last)]);
+    let trials = run(vec![of(1, 5.0), of(2, f64::NAN), of(6, 7.0)]);
+    let words = |x| {
+        built(&trials, &ChartView { cursor: Some(x), ..ChartView::default() }, 80).lines[0].at_cursor.unwrap()
+    };
+    assert_eq!((words(90.0).words(), words(90.0).raw), ("mean of 3, step 100".to_owned(), 3.0));
+    // One of them is not a number there.
+    assert_eq!((words(199.0).words(), words(199.0).low), ("mean of 2, step 200".to_owned(), 5.0));
+}
+
+#[test]
+fn lines_of_other_steps_say_theirs() {
+    let of = |split: &str, steps: &[(i64, f64)]| {
+        let series = Arc::unwrap_or_clone(of_steps(None, steps));
+        let key = SeriesKey { split: Some(split.into()), ..SeriesKey::metric("loss") };
+        Arc::new(SeriesSnapshot { key: Arc::new(key), ..series })
+    };
+    let train: Vec<(i64, f64)> = (0..50).map(|i| (i * 10, i as f64)).collect();
+    let data = run(vec![of("test", &[(0, 9.0), (200, 8.0), (400, 7.0)]), of("train", &train)]);
+    let built = built(&data, &ChartView { cursor: Some(130.0), ..ChartView::default() }, 200);
+    let words: Vec<_> = built.lines.iter().map(|l| l.at_cursor.unwrap().words()).collect();
+    assert_eq!(words, ["step 200", "step 130"]);
+    assert_eq!(built.lines[1].at_cursor.unwrap().raw, 13.0);
+}
+
+#[test]
+fn what_passes_through_a_window_is_drawn_and_in_its_range() {
+    let data = run(vec![of_steps(None, &[(0, 0.0), (100, 10.0), (200, 20.0), (300, 0.0)])]);
+    let line = |from: f64, to: f64| {
+        let built = built(&data, &ChartView { zoom_x: Some((from, to)), ..ChartView::default() }, 80);
+        let Shape::Line { x, y } = &built.chart.marks.last().unwrap().shape else { panic!("a line") };
+        let points: Vec<(f64, f64)> =
+            x.iter().copied().zip(y.iter().copied()).filter(|(x, _)| !x.is_nan()).collect();
+        let y = built.plot.unwrap().y;
+        assert!(points.iter().all(|(_, v)| y.low <= *v && *v <= y.high), "{points:?} in {y:?}");
+        points
+    };
+    // No sample inside, one inside, and the highest just outside.
+    assert_eq!(line(110.0, 130.0), [(110.0, 11.0), (130.0, 13.0)]);
+    assert_eq!(line(50.0, 130.0), [(50.0, 5.0), (100.0, 10.0), (130.0, 13.0)]);
+    assert_eq!(line(50.0, 199.0), [(50.0, 5.0), (100.0, 10.0), (199.0, 19.9)]);
+    assert_eq!(line(110.0, 110.001).len(), 2);
 }
 
 #[test]

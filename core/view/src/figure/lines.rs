@@ -1,14 +1,13 @@
 //! Lines of metrics as they are drawn: their samples where these are held, else columns of dots.
 
-use gradtop_chart::scale::{Scale, Span};
+use gradtop_chart::scale::{Scale, Span, finite_range};
 use gradtop_chart::{Shape, Side};
 
 use super::average::{averaged, lies_between, of_finite};
-use super::built::{AtCursor, Plot};
+use super::built::{AtCursor, Cursor, Plot};
 use super::member::Member;
 use super::parts::{Line, Style};
-use crate::live::XKind;
-use crate::live::columns::{Columns, Ruler};
+use crate::live::columns::{Cell, Columns, Stretch};
 use crate::live::pyramid::flag;
 use crate::live::series::{Reading, Row};
 
@@ -22,37 +21,57 @@ pub(super) fn extent(lines: &[&Line<'_>], log: bool) -> Option<(f64, f64)> {
     all.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
-/// The values that the lines of one side take over a stretch of x; on a log axis those above zero.
+/// The values that the lines of one side take in a window of x, and where they enter and leave it; on a log axis those above
+/// zero.
 pub(super) fn value_range(
     lines: &[&Line<'_>],
     side: Side,
-    kind: XKind,
-    x: (f64, f64),
-    log: bool,
+    window: &Span,
+    up: Scale,
     clip: bool,
 ) -> Option<(f64, f64)> {
-    let members = || shown(lines).filter(|l| l.side == side).flat_map(|l| &l.members);
+    let members = || {
+        let lines = shown(lines).filter(|l| l.side == side);
+        lines.flat_map(|l| l.members.iter().map(move |m| (l.style, m)))
+    };
     if clip {
         let mut low = Vec::new();
         let mut high = Vec::new();
-        for m in members() {
-            let (a, b) = m.own_range(x);
-            let ruler = Ruler::new(Span { scale: Scale::Linear, low: a, high: b }, 100);
-            for cell in m.series.columns(kind, &ruler).stretches.iter().flat_map(|s| &s.cells) {
-                let least = if log { cell.min_positive } else { cell.min };
-                if least.is_finite() && (!log || cell.max > 0.0) {
+        for (_, m) in members() {
+            for cell in m.over(window, 100).stretches.iter().flat_map(|s| &s.cells) {
+                let least = if up.takes(0.0) { cell.min } else { cell.min_positive };
+                if least.is_finite() && up.takes(cell.max) {
                     low.push(least);
                     high.push(cell.max);
                 }
             }
         }
-        return trimmed(&mut low, &mut high);
+        if let Some(range) = trimmed(&mut low, &mut high) {
+            return Some(range);
+        }
     }
-    let all = members().filter_map(|m| {
-        let (min, max, positive) = m.series.value_range(kind, m.own_range(x))?;
-        if log { positive.is_finite().then_some((positive, max)) } else { Some((min, max)) }
-    });
-    all.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    let of_samples = |m: &Member<'_>| {
+        let (min, max, positive) = m.value_range((window.low, window.high))?;
+        if up.takes(0.0) { Some((min, max)) } else { positive.is_finite().then_some((positive, max)) }
+    };
+    let inside = members().filter_map(|(_, m)| of_samples(m)).flat_map(|(low, high)| [low, high]);
+    // Single points come from nowhere and go nowhere.
+    let joined = members().filter(|(style, _)| style.is_joined());
+    let passing = joined.flat_map(|(_, m)| edges(&m.over(window, 100), window, up));
+    finite_range(inside.chain(passing.filter(|v| up.takes(*v))))
+}
+
+/// The values with which lines enter and leave a window between two samples.
+fn edges(columns: &Columns, window: &Span, up: Scale) -> Vec<f64> {
+    let of = |stretch: &Stretch| {
+        let middle = |c: &Cell| window.value(c.at as f64 / 99.0);
+        let first = stretch.cells.first().map(|c| (middle(c), c.first));
+        let last = stretch.cells.last().map(|c| (middle(c), c.last));
+        let enters = stretch.before.zip(first.or(stretch.after)).map(|(a, b)| (a, b, window.low));
+        let leaves = last.or(stretch.before).zip(stretch.after).map(|(a, b)| (a, b, window.high));
+        [enters, leaves].map(|edge| edge.map(|(a, b, x)| between(a, b, x, window.scale, up)))
+    };
+    columns.stretches.iter().flat_map(of).flatten().collect()
 }
 
 /// The values of the lines of one side; where they are thinned, their means.
@@ -79,16 +98,40 @@ pub(super) fn last(line: &Line<'_>, smooth: bool) -> Option<f64> {
     of_finite(line.members.iter().filter_map(latest), line.aggregate)
 }
 
-/// What a line has at an x; `smooth`: it is drawn smoothed.
-pub(super) fn at(line: &Line<'_>, x: f64, half: f64, smooth: bool) -> Option<AtCursor> {
-    let found: Vec<(&Member<'_>, Reading)> =
-        line.members.iter().filter_map(|m| Some((m, m.at(x, half)?))).collect();
+/// Where a cursor at `x` stands: where a line that is shown has values in its column of dots, else at the nearest value.
+pub(super) fn cursor(lines: &[&Line<'_>], x: f64, plot: &Plot) -> Option<Cursor> {
+    let members = || shown(lines).flat_map(|l| &l.members);
+    let column = plot.column(x);
+    let places = members().filter_map(|m| Some(m.at(x, column)?.nearest(x)));
+    let x = places.min_by(|a, b| (a - x).abs().total_cmp(&(b - x).abs()))?;
+    let beside = members().map(|m| m.beside(plot.column(x)));
+    let (left, right): (Vec<_>, Vec<_>) = beside.unzip();
+    let left = left.into_iter().flatten().reduce(f64::max);
+    Some(Cursor { x, left, right: right.into_iter().flatten().reduce(f64::min) })
+}
+
+/// What a line has at an x, or nearest to it; `smooth`: it is drawn smoothed.
+pub(super) fn at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Option<AtCursor> {
+    let read = |x: f64| {
+        let column = plot.column(x);
+        let found = line.members.iter().filter_map(move |m| Some((m, m.at(x, column)?)));
+        (column, found)
+    };
+    let near = |(_, r): &(&Member<'_>, Reading)| r.nearest(x);
+    let (_, found) = read(x);
+    let at = found.map(|f| near(&f)).min_by(|a, b| (a - x).abs().total_cmp(&(b - x).abs()))?;
+    let (column, found) = read(at);
+    let found: Vec<(&Member<'_>, Reading)> = found.filter(|(_, r)| r.touches(column)).collect();
     let raw = of_finite(found.iter().map(|(_, r)| r.value), line.aggregate)?;
-    let low = found.iter().map(|(_, r)| r.min).fold(f64::NAN, f64::min);
-    let high = found.iter().map(|(_, r)| r.max).fold(f64::NAN, f64::max);
-    let smoothed = found.iter().filter(|_| smooth).filter_map(|(m, _)| m.smooth_at(x, half));
+    // Those that are not finite are not in an average of others.
+    let counted = || found.iter().map(|(_, r)| r).filter(|r| r.value.is_finite() == raw.is_finite());
+    let low = counted().map(|r| r.min).fold(f64::NAN, f64::min);
+    let high = counted().map(|r| r.max).fold(f64::NAN, f64::max);
+    let n = counted().map(|r| r.n).sum();
+    let steps = counted().map(|r| r.steps).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
+    let smoothed = found.iter().filter(|_| smooth).filter_map(|(m, _)| m.smooth_at(at, column));
     let shown = of_finite(smoothed, line.aggregate).filter(|_| raw.is_finite()).unwrap_or(raw);
-    Some(AtCursor { shown, raw, low, high })
+    Some(AtCursor { shown, raw, low, high, n, aggregate: line.aggregate, steps })
 }
 
 /// What is drawn of a line.
@@ -103,7 +146,7 @@ pub(super) struct Drawn {
 pub(super) fn drawn(line: &Line<'_>, plot: &Plot, y: Scale, smooth: bool) -> Drawn {
     let smooth = smooth && line.members.iter().all(|m| m.series.last_smooth().is_some());
     if let [member] = line.members.as_slice() {
-        let of = |smooth| single(member, plot, y, smooth);
+        let of = |smooth| single(member, line.style, plot, y, smooth);
         return Drawn {
             line: Some(styled(of(smooth), line.style)),
             behind: smooth.then(|| styled(of(false), line.style)),
@@ -119,11 +162,11 @@ pub(super) fn drawn(line: &Line<'_>, plot: &Plot, y: Scale, smooth: bool) -> Dra
     let shown = smooth.then(|| mean(true));
     let shown = shown.as_ref().unwrap_or(&raw);
     let points = (line.style != Style::Band).then(|| {
-        let [points] = seen(&shown.x, [&shown.y], plot, y);
+        let [points] = seen(&shown.x, [&shown.y], line.style, plot, y);
         styled(points, line.style)
     });
     let band = matches!(line.style, Style::Band | Style::Banded).then(|| {
-        let [(x, low), (_, high)] = seen(&raw.x, [&raw.low, &raw.high], plot, y);
+        let [(x, low), (_, high)] = seen(&raw.x, [&raw.low, &raw.high], Style::Band, plot, y);
         Shape::Band { x, low, high }
     });
     Drawn { line: points, behind: None, band }
@@ -143,17 +186,21 @@ fn styled((x, y): Points, style: Style) -> Shape {
 }
 
 /// One series: its samples, or where these are many, what columns of dots show of them.
-fn single(member: &Member<'_>, plot: &Plot, y: Scale, smooth: bool) -> Points {
+fn single(member: &Member<'_>, style: Style, plot: &Plot, y: Scale, smooth: bool) -> Points {
     let gaps = member.gaps(plot);
     let rows = if member.is_exact(plot) { member.rows(plot, smooth) } else { Vec::new() };
     if rows.is_empty() || rows.len() > 2 * plot.dots {
-        return points(&member.columns(plot, smooth).unwrap_or_default(), plot, y, &gaps);
+        let mut columns = member.columns(plot, smooth).unwrap_or_default();
+        if !style.is_joined() {
+            columns.stretches.iter_mut().for_each(|s| (s.before, s.after) = (None, None));
+        }
+        return points(&columns, plot, y, &gaps);
     }
-    joined(&rows, plot, y, &gaps)
+    joined(&rows, style, plot, y, &gaps)
 }
 
 /// Samples, with nothing between those that the steps going back, a pause, or a sample without a place separates.
-fn joined(rows: &[Row], plot: &Plot, y: Scale, gaps: &[(f64, f64)]) -> Points {
+fn joined(rows: &[Row], style: Style, plot: &Plot, y: Scale, gaps: &[(f64, f64)]) -> Points {
     let mut out = (Vec::new(), Vec::new());
     let mut before: Option<&Row> = None;
     for row in rows {
@@ -165,12 +212,18 @@ fn joined(rows: &[Row], plot: &Plot, y: Scale, gaps: &[(f64, f64)]) -> Points {
         out.1.push(row.value);
         before = Some(row);
     }
-    let [values] = seen(&out.0, [&out.1], plot, y);
+    let [values] = seen(&out.0, [&out.1], style, plot, y);
     values
 }
 
-/// What a plot shows of points that are joined: where a line enters or leaves it, it has a point at its edge.
-fn seen<const N: usize>(x: &[f64], values: [&Vec<f64>; N], plot: &Plot, up: Scale) -> [Points; N] {
+/// What a plot shows of points: where a line that joins them enters or leaves it, it has a point at its edge.
+fn seen<const N: usize>(
+    x: &[f64],
+    values: [&Vec<f64>; N],
+    style: Style,
+    plot: &Plot,
+    up: Scale,
+) -> [Points; N] {
     let (low, high) = (plot.x.low, plot.x.high);
     let inside = |x: f64| x.is_nan() || (low <= x && x <= high);
     values.map(|v| {
@@ -182,7 +235,7 @@ fn seen<const N: usize>(x: &[f64], values: [&Vec<f64>; N], plot: &Plot, up: Scal
         for (at, value) in x.iter().copied().zip(v.iter().copied()) {
             // Nothing comes from where the axis has no place.
             let at = if plot.x.scale.takes(at) { at } else { f64::NAN };
-            if let Some(a) = before.filter(|a| !a.0.is_nan() && !at.is_nan()) {
+            if let Some(a) = before.filter(|a| style.is_joined() && !a.0.is_nan() && !at.is_nan()) {
                 for edge in [low, high] {
                     if (a.0 < edge && edge < at) && (edge != low || a.0 < low) && (edge != high || at > high)
                     {
@@ -220,6 +273,7 @@ fn points(columns: &Columns, plot: &Plot, scale: Scale, gaps: &[(f64, f64)]) -> 
         let last = stretch.cells.last().map(|c| (middle(plot, c.at), c.last));
         if let (Some(before), Some(next)) = (stretch.before, first.or(stretch.after))
             && stretch.cells.first().is_none_or(|c| c.at > 0)
+            && !lies_between(gaps, before.0, next.0)
         {
             put(&mut x, &mut y, plot.x.low, between(before, next, plot.x.low, plot.x.scale, scale));
         }
@@ -248,7 +302,9 @@ fn points(columns: &Columns, plot: &Plot, scale: Scale, gaps: &[(f64, f64)]) -> 
                 }
             }
         }
-        if let (Some(last), Some(after)) = (last.or(stretch.before), stretch.after) {
+        if let (Some(last), Some(after)) = (last.or(stretch.before), stretch.after)
+            && !lies_between(gaps, last.0, after.0)
+        {
             put(&mut x, &mut y, plot.x.high, between(last, after, plot.x.high, plot.x.scale, scale));
         }
     }

@@ -11,7 +11,7 @@ use super::tables::{self, Positions};
 use super::{average, lines};
 use crate::live::RunData;
 use gradtop_chart::colour::Paint;
-use gradtop_chart::domain::finite_range;
+use gradtop_chart::scale::finite_range;
 use gradtop_chart::{Field, Picture, Shape, Where};
 
 /// Pictures shown of a table at most.

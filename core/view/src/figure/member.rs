@@ -74,31 +74,56 @@ impl<'a> Member<'a> {
         self.series.is_exact(self.kind, WHOLE)
     }
 
+    /// The least and the greatest of its values in a stretch of the common axis, and the least above zero.
+    pub(super) fn value_range(&self, x: (f64, f64)) -> Option<(f64, f64, f64)> {
+        self.series.value_range(self.kind, self.own_range(x))
+    }
+
     /// Its columns of a plot. Their neighbours outside lie on the common axis.
     pub(super) fn columns(&self, plot: &Plot, smooth: bool) -> Option<Columns> {
-        let (low, high) = self.own_range((plot.x.low, plot.x.high));
-        let ruler = Ruler::new(Span { scale: plot.x.scale, low, high }, plot.dots);
-        let mut columns = if smooth {
+        let ruler = self.ruler(&plot.x, plot.dots);
+        let columns = if smooth {
             self.series.smooth_columns(self.kind, &ruler)?
         } else {
             self.series.columns(self.kind, &ruler)
         };
+        Some(self.placed(columns))
+    }
+
+    /// The same of a window, in so many columns.
+    pub(super) fn over(&self, window: &Span, columns: usize) -> Columns {
+        self.placed(self.series.columns(self.kind, &self.ruler(window, columns)))
+    }
+
+    fn ruler(&self, window: &Span, columns: usize) -> Ruler {
+        let (low, high) = self.own_range((window.low, window.high));
+        Ruler::new(Span { scale: window.scale, low, high }, columns)
+    }
+
+    fn placed(&self, mut columns: Columns) -> Columns {
         for stretch in &mut columns.stretches {
             for end in [&mut stretch.before, &mut stretch.after].into_iter().flatten() {
                 end.0 = self.common(end.0);
             }
         }
-        Some(columns)
+        columns
     }
 
-    /// What it has within `half` of a place.
-    pub(super) fn at(&self, x: f64, half: f64) -> Option<Reading> {
-        self.series.at(self.kind, self.own(x), (half * self.shift.1).abs())
+    /// What it has at a place: in the column of dots around it, else nearest to it.
+    pub(super) fn at(&self, x: f64, column: (f64, f64)) -> Option<Reading> {
+        let found = self.series.at(self.kind, self.own(x), self.own_range(column))?;
+        Some(Reading { x: (self.common(found.x.0), self.common(found.x.1)), ..found })
     }
 
     /// What it has there smoothed.
-    pub(super) fn smooth_at(&self, x: f64, half: f64) -> Option<f64> {
-        self.series.smooth_at(self.kind, self.own(x), (half * self.shift.1).abs())
+    pub(super) fn smooth_at(&self, x: f64, column: (f64, f64)) -> Option<f64> {
+        self.series.smooth_at(self.kind, self.own(x), self.own_range(column))
+    }
+
+    /// The nearest places with samples outside of a column.
+    pub(super) fn beside(&self, column: (f64, f64)) -> (Option<f64>, Option<f64>) {
+        let (before, after) = self.series.beside(self.kind, self.own_range(column));
+        (before.map(|x| self.common(x)), after.map(|x| self.common(x)))
     }
 
     /// Stretches of x in which its run was paused, where that shows.

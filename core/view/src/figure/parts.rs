@@ -49,6 +49,13 @@ pub(super) enum Style {
     },
 }
 
+impl Style {
+    /// Whether what lies between two values is drawn too.
+    pub(super) fn is_joined(self) -> bool {
+        !matches!(self, Self::Points { .. })
+    }
+}
+
 /// Anything but a line of a metric.
 pub(super) struct Piece {
     /// Words in the legend.

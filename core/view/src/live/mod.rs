@@ -23,8 +23,11 @@ use std::sync::Arc;
 use gradtop_store::figures::Figure;
 use gradtop_store::{MetricInfo, SeriesKey, Table};
 
+use crate::clock;
 use crate::runs::RunId;
 pub use engine::Engine;
+use gradtop_chart::number;
+use jiff::Timestamp;
 pub use once::read;
 pub use series::SeriesSnapshot;
 
@@ -46,6 +49,17 @@ impl XKind {
     /// Whether it goes back where the steps do; time goes on whatever they do.
     pub(crate) fn goes_back(self) -> bool {
         matches!(self, Self::Step | Self::Epoch)
+    }
+
+    /// A place on it: `step 12400`, `time 3m20s`.
+    pub fn place(self, x: f64) -> String {
+        let at = match self {
+            Self::Wall => clock::time_of_day(Timestamp::from_second(x as i64).unwrap_or_default()),
+            Self::Relative => number::duration(x),
+            Self::Step if x.abs() < 1e15 => format!("{x:.0}"),
+            Self::Step | Self::Epoch => number::value(x),
+        };
+        format!("{} {at}", self.word())
     }
 
     /// What the axis is called.

@@ -155,7 +155,11 @@ impl Bucket {
 
     /// Mean of the finite values; NaN if there is none.
     pub fn mean(&self) -> f64 {
-        if self.finite == 0 { f64::NAN } else { self.sum / f64::from(self.finite) }
+        if self.finite == 0 {
+            return f64::NAN;
+        }
+        // A sum of large values may be beyond the doubles, and one of equal values is rounded.
+        (self.sum / f64::from(self.finite)).clamp(self.min, self.max)
     }
 
     /// Where it lies on an axis; `None` if it has no place there.

@@ -53,16 +53,59 @@ pub(crate) struct Row {
 /// What a series has at one place of an axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reading {
-    /// Where: of the one sample, or of the first of several.
-    pub x: f64,
+    /// From the first to the last of its samples there.
+    pub x: (f64, f64),
+    /// Their steps.
+    pub steps: (i64, i64),
     /// The value; the mean of several.
     pub value: f64,
     /// Smallest of them.
     pub min: f64,
     /// Largest of them.
     pub max: f64,
-    /// How many samples.
+    /// How many values that is; those that are not finite count only where no other is.
     pub n: u64,
+}
+
+impl Reading {
+    /// Of all samples of a bucket.
+    fn of(b: &Bucket, x: (f64, f64)) -> Self {
+        let odd = flag::value(b.flags);
+        let (value, min, max) = if b.finite > 0 { (b.mean(), b.min, b.max) } else { (odd, odd, odd) };
+        let n = u64::from(if b.finite > 0 { b.finite } else { b.n });
+        Self { x, steps: b.step, value, min, max, n }
+    }
+
+    /// Of the last sample of a bucket, or the first, where it is known.
+    fn of_end(b: &Bucket, x: (f64, f64), last: bool) -> Self {
+        let whole = Self::of(b, x);
+        if b.n == 1 || b.finite < b.n || b.flags & flag::REWIND != 0 {
+            return whole;
+        }
+        let (x, step, value) = if last { (x.1, b.step.1, b.last) } else { (x.0, b.step.0, b.first) };
+        Self { x: (x, x), steps: (step, step), value, min: value, max: value, n: 1 }
+    }
+
+    /// Its sample nearest to a place.
+    pub(crate) fn nearest(&self, x: f64) -> f64 {
+        x.clamp(self.x.0, self.x.1)
+    }
+
+    /// Whether any of it lies in a stretch of the axis.
+    pub(crate) fn touches(&self, (low, high): (f64, f64)) -> bool {
+        self.x.1 >= low && self.x.0 <= high
+    }
+}
+
+/// A bucket, with where it lies.
+type Placed = (Bucket, (f64, f64));
+
+/// What lies in a stretch of an axis, and next to it on both sides.
+#[derive(Default)]
+struct Around {
+    inside: Option<Placed>,
+    before: Option<Placed>,
+    after: Option<Placed>,
 }
 
 impl SeriesSnapshot {
@@ -207,48 +250,70 @@ impl SeriesSnapshot {
         chunks.flat_map(|c| &c.buckets).chain(&self.raw.tail).filter(move |b| inside(b))
     }
 
-    /// What lies at `x`: the samples of `x ± half`, else the last sample before.
-    pub fn at(&self, x: XKind, at: f64, half: f64) -> Option<Reading> {
-        self.reading(self.levels(x, (at - half, at + half)), x, at, half)
+    /// What lies at a place: the samples in the column around it; without any, the sample nearest to it.
+    pub fn at(&self, x: XKind, at: f64, column: (f64, f64)) -> Option<Reading> {
+        self.reading(self.levels(x, column), x, at, column)
     }
 
     /// The smoothed value there, where smoothing is on.
-    pub fn smooth_at(&self, x: XKind, at: f64, half: f64) -> Option<f64> {
-        self.reading(self.smooth_levels(x, (at - half, at + half))?, x, at, half)
-            .map(|r| r.value)
-            .filter(|v| v.is_finite())
+    pub fn smooth_at(&self, x: XKind, at: f64, column: (f64, f64)) -> Option<f64> {
+        let reading = self.reading(self.smooth_levels(x, column)?, x, at, column);
+        reading.map(|r| r.value).filter(|v| v.is_finite())
     }
 
-    fn reading(&self, levels: &Levels, x: XKind, at: f64, half: f64) -> Option<Reading> {
-        let mut found: Option<(f64, Bucket)> = None;
-        let mut before: Option<(f64, Bucket)> = None;
+    fn reading(&self, levels: &Levels, x: XKind, at: f64, column: (f64, f64)) -> Option<Reading> {
+        let Around { inside, before, after } = self.around(levels, x, column);
+        if let Some((bucket, place)) = inside {
+            return Some(Reading::of(&bucket, place));
+        }
+        let ends = [
+            before.map(|(b, x)| Reading::of_end(&b, x, true)),
+            after.map(|(b, x)| Reading::of_end(&b, x, false)),
+        ];
+        let far = |r: &Reading| (r.nearest(at) - at).abs();
+        ends.into_iter().flatten().min_by(|a, b| far(a).total_cmp(&far(b)))
+    }
+
+    /// The nearest places with samples outside of a column.
+    pub(crate) fn beside(&self, x: XKind, column: (f64, f64)) -> (Option<f64>, Option<f64>) {
+        let Around { before, after, .. } = self.around(self.levels(x, column), x, column);
+        (before.map(|(_, x)| x.1), after.map(|(_, x)| x.0))
+    }
+
+    fn around(&self, levels: &Levels, x: XKind, (low, high): (f64, f64)) -> Around {
         let started = self.started_us;
+        let mut found = Around::default();
         let mut look = |b: &Bucket| {
             let Some((from, to)) = b.range(x, started) else { return };
-            if to >= at - half && from <= at + half {
-                match &mut found {
-                    Some((_, sum)) => sum.join(b),
-                    None => found = Some((from, *b)),
+            if to < low {
+                if found.before.is_none_or(|(_, (_, nearest))| to >= nearest) {
+                    found.before = Some((*b, (from, to)));
                 }
-            } else if to < at && b.finite > 0 {
-                before = Some((to, *b));
+            } else if from > high {
+                if found.after.is_none_or(|(_, (nearest, _))| from < nearest) {
+                    found.after = Some((*b, (from, to)));
+                }
+            } else if let Some((sum, place)) = &mut found.inside {
+                sum.join(b);
+                *place = (place.0.min(from), place.1.max(to));
+            } else {
+                found.inside = Some((*b, (from, to)));
             }
         };
         for chunk in &levels.chunks {
             match chunk.sum.range(x, started) {
-                // Of a chunk before, only its last bucket can be the nearest.
-                Some((_, to)) if to < at - half && !chunk.rewinds => {
+                // Of a chunk outside only the bucket at its near end can be the nearest.
+                Some((_, to)) if to < low && !chunk.rewinds => {
                     chunk.buckets.last().into_iter().for_each(&mut look);
                 }
-                Some((from, _)) if from > at + half && !chunk.rewinds => {}
+                Some((from, _)) if from > high && !chunk.rewinds => {
+                    chunk.buckets.first().into_iter().for_each(&mut look);
+                }
                 _ => chunk.buckets.iter().for_each(&mut look),
             }
         }
         levels.tail.iter().for_each(&mut look);
-        if let Some((x, b)) = found {
-            return Some(Reading { x, value: b.mean(), min: b.min, max: b.max, n: u64::from(b.n) });
-        }
-        before.map(|(x, b)| Reading { x, value: b.last, min: b.last, max: b.last, n: 1 })
+        found
     }
 
     /// The smallest and largest finite value in a stretch of an axis, and the smallest above zero (NaN if there is none).

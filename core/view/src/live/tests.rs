@@ -33,6 +33,11 @@ fn until(runs: &mut Runs, run: &RunDir, done: impl Fn(&RunData) -> bool) -> Arc<
     }
 }
 
+/// The column of a step.
+fn around(step: f64) -> (f64, f64) {
+    (step - 0.4, step + 0.4)
+}
+
 fn whole(data: &RunData) -> bool {
     !data.progress.reading && !data.series.is_empty()
 }
@@ -94,16 +99,16 @@ fn a_close_look_has_every_sample() {
     let asked = WatchRequest { windows: vec![window], smoothing: 0.9, ..request(&run, false, &[3]) };
     runs.watch(vec![asked], Instant::now());
     let exact = |d: &RunData| {
-        d.series.first().and_then(|s| s.at(XKind::Step, 12_050.0, 0.4)).is_some_and(|r| r.n == 1)
+        d.series.first().and_then(|s| s.at(XKind::Step, 12_050.0, around(12_050.0))).is_some_and(|r| r.n == 1)
     };
     let data = until(&mut runs, &run, |d| whole(d) && exact(d));
     let [rows] = read_series(&run, |k| k.metric == metric(3)).unwrap().try_into().unwrap();
     for step in 12_000..12_100usize {
-        let r = data.series[0].at(XKind::Step, step as f64, 0.4).unwrap();
+        let r = data.series[0].at(XKind::Step, step as f64, around(step as f64)).unwrap();
         assert_eq!((r.value, r.n), (rows.value[step], 1));
     }
     // Far outside it is as coarse as ever.
-    assert!(data.series[0].at(XKind::Step, 25_000.0, 0.4).unwrap().n > 1);
+    assert!(data.series[0].at(XKind::Step, 25_000.0, around(25_000.0)).unwrap().n > 1);
 }
 
 #[test]
@@ -173,21 +178,24 @@ fn a_close_look_at_the_end_goes_on_with_the_run() {
     let asked = WatchRequest { windows: vec![window], smoothing: 0.9, ..request(&run, true, &[0]) };
     runs.watch(vec![asked], Instant::now());
     let exact = |d: &RunData, step: f64| {
-        d.series.first().and_then(|s| s.at(XKind::Step, step, 0.4)).is_some_and(|r| r.n == 1 && r.x == step)
+        d.series
+            .first()
+            .and_then(|s| s.at(XKind::Step, step, around(step)))
+            .is_some_and(|r| r.n == 1 && r.x == (step, step))
     };
     until(&mut runs, &run, |d| whole(d) && exact(d, 39_990.0));
     // What comes now lies at the end of the window: it is exact too, raw and smoothed.
     (40_000..40_050).for_each(|step| live.step(step));
     let data = until(&mut runs, &run, |d| exact(d, 40_049.0));
     let series = &data.series[0];
-    assert!(series.at(XKind::Step, 20_000.0, 0.4).unwrap().n > 1, "elsewhere it is thinned");
+    assert!(series.at(XKind::Step, 20_000.0, around(20_000.0)).unwrap().n > 1, "elsewhere it is thinned");
     let [rows] = read_series(&run, |k| k.metric == metric(0)).unwrap().try_into().unwrap();
     let mut ema = super::smooth::Ema::new(0.9);
     let smooth: Vec<f64> = rows.step.iter().zip(&rows.value).map(|(s, v)| ema.push(*s, *v)).collect();
     for (step, expected) in smooth.into_iter().enumerate().skip(39_960) {
         let at = step as f64;
-        assert_eq!(series.at(XKind::Step, at, 0.4).unwrap().value, rows.value[step]);
-        let mean = series.smooth_at(XKind::Step, at, 0.4).unwrap();
+        assert_eq!(series.at(XKind::Step, at, around(at)).unwrap().value, rows.value[step]);
+        let mean = series.smooth_at(XKind::Step, at, around(at)).unwrap();
         assert!((mean - expected).abs() < 1e-6, "{step}: {mean} {expected}");
     }
     live.finish().unwrap();

@@ -380,7 +380,7 @@ impl Compare {
     }
 
     fn moved(&self, shared: &Shared, x: f64, dots: i64) -> f64 {
-        view::plot(shared, self).map_or(x, |plot| plot.moved(x, dots))
+        view::built(shared, self).map_or(x, |built| built.moved(x, dots))
     }
 
     fn zoom(&mut self, shared: &Shared, closer: bool, around: Option<f64>) {

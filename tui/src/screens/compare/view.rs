@@ -11,9 +11,8 @@ use crate::print::clean;
 use crate::screens::pen::Pen;
 use crate::widgets::ChartCell;
 use gradtop_chart::cells::text::width_of;
-use gradtop_chart::number;
-use gradtop_view::compare::{Facet, GroupBy, overlay};
-use gradtop_view::figure::built::Plot;
+use gradtop_view::compare::{Align, Facet, GroupBy, overlay};
+use gradtop_view::figure::built::{Built, Cursor, Plot};
 use gradtop_view::figure::chart::build;
 use gradtop_view::figure::view::{ChartView, Subject};
 
@@ -122,7 +121,7 @@ fn figure_of(shared: &Shared, screen: &Compare, facet: &Facet) -> Figure {
     figure
 }
 
-fn plot_of(shared: &Shared, screen: &Compare, view: &ChartView) -> Option<Plot> {
+fn built_of(shared: &Shared, screen: &Compare, view: &ChartView) -> Option<Built> {
     let area = layout(shared, screen, shared.area).charts;
     let places = grid(screen, area);
     let facet = screen.made.facets.get(screen.chart)?;
@@ -130,17 +129,22 @@ fn plot_of(shared: &Shared, screen: &Compare, view: &ChartView) -> Option<Plot> 
     let figure = figure_of(shared, screen, facet);
     let sources = overlay::sources(&screen.made.subjects, &screen.made.teams);
     let size = (usize::from(cell.width), usize::from(cell.height));
-    build(&sources, Subject::Panel(&figure, 0), view, size, shared.theme).plot
+    Some(build(&sources, Subject::Panel(&figure, 0), view, size, shared.theme))
 }
 
-/// The plot of the chart under the cursor.
+/// The chart under the cursor.
+pub(super) fn built(shared: &Shared, screen: &Compare) -> Option<Built> {
+    built_of(shared, screen, &view_of(shared, screen))
+}
+
+/// Its plot.
 pub(super) fn plot(shared: &Shared, screen: &Compare) -> Option<Plot> {
-    plot_of(shared, screen, &view_of(shared, screen))
+    built(shared, screen)?.plot
 }
 
 /// The same with all of x.
 pub(super) fn whole(shared: &Shared, screen: &Compare) -> Option<Plot> {
-    plot_of(shared, screen, &ChartView { zoom_x: None, ..view_of(shared, screen) })
+    built_of(shared, screen, &ChartView { zoom_x: None, ..view_of(shared, screen) })?.plot
 }
 
 impl Compare {
@@ -159,11 +163,12 @@ impl Compare {
             Pen::row(frame.buffer_mut(), theme, area, 2).skip(2).put(text, theme.dim());
             return;
         }
-        self.heading(shared, frame, area);
         let place = layout(shared, self, area);
         if place.charts.height > 0 {
             self.charts(shared, frame, place.charts);
         }
+        // It tells what the charts have at the cursor.
+        self.heading(shared, frame, area);
         if place.table.height > 0 {
             let at_cursor = self.at_cursor(shared, place.charts.height > 0);
             table::draw(self, shared, at_cursor.as_deref(), frame, place.table);
@@ -200,7 +205,14 @@ impl Compare {
             None => {}
         }
         if let Some(x) = self.cursor {
-            fact(&mut pen, "cursor:", &number::value(x));
+            let built = self.cache.built(self.chart as u64);
+            let at = built.as_ref().and_then(|b| b.cursor).map_or(x, |c| c.x);
+            let words = match (settings.align, built.and_then(|b| Cursor::words(&b.lines))) {
+                (Align::Step, Some(words)) => words,
+                (align, Some(words)) => format!("{}, {words}", align.place(at)),
+                (align, None) => align.place(at),
+            };
+            fact(&mut pen, "cursor:", &words);
         }
         if self.zoom.is_some() {
             pen.skip(3).put("zoomed", theme.wait());

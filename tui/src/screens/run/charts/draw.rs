@@ -1,6 +1,5 @@
 //! Drawing of the grid and of the lines about it.
 
-use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -15,8 +14,7 @@ use crate::widgets::ChartCell;
 use gradtop_chart::cells::text::{fit, width_of};
 use gradtop_chart::number;
 use gradtop_chart::scale::{Scale, Span as Range};
-use gradtop_view::clock;
-use gradtop_view::figure::built::{AtCursor, Built, LineInfo};
+use gradtop_view::figure::built::{AtCursor, Built, Cursor, LineInfo};
 use gradtop_view::figure::chart::{build, y_range};
 use gradtop_view::figure::view::{ChartView, Source};
 use gradtop_view::live::{RunData, XKind};
@@ -83,9 +81,9 @@ impl Plot {
         self.area().map(|p| p.x.unit(x)).filter(|t| (0.0..=1.0).contains(t))
     }
 
-    /// The x so many dots to the right.
+    /// Where the cursor goes from `x` by so many dots: to the next sample at least, if it is seen.
     pub(crate) fn moved(&self, x: f64, dots: i64) -> f64 {
-        self.area().map_or(x, |p| p.moved(x, dots))
+        self.built.moved(x, dots)
     }
 
     /// The shares of the plot, from the left and from below, at a place of the terminal.
@@ -201,11 +199,12 @@ impl Charts {
         // A chart of a table has nothing at the cursor: then the first that has.
         let read = |b: &Built| b.lines.iter().any(|l| l.at_cursor.is_some());
         let other = cells.iter().filter_map(|(i, _)| self.cache.built(*i as u64)).find(|b| read(b));
-        let told = match (&focused, &other) {
-            (Some(own), Some(other)) if !read(own) => &other.lines,
-            _ => lines,
+        let (told, at) = match (&focused, &other) {
+            (Some(own), Some(other)) if !read(own) => (&other.lines[..], other.cursor),
+            (own, _) => (lines, own.as_ref().and_then(|own| own.cursor)),
         };
-        frame.render_widget(self.status(shared, data, look, area, told), line);
+        let at = at.map(|c| c.x);
+        frame.render_widget(self.status(shared, data, (look, area), (told, at)), line);
         if self.room(look, area) != area {
             legend(
                 shared,
@@ -266,15 +265,19 @@ impl Charts {
         &self,
         shared: &Shared,
         data: &RunData,
-        look: &Look,
-        area: Rect,
-        lines: &[LineInfo],
+        (look, area): (&Look, Rect),
+        (lines, at): (&[LineInfo], Option<f64>),
     ) -> Line<'static> {
         let theme = shared.theme;
         let width = usize::from(area.width);
         if let Some((kind, x)) = self.cursor {
-            let place = format!(" {} {}", kind.word(), place(kind, x));
-            let mut spans = vec![Span::styled(place.clone(), theme.accent())];
+            let of_most = Cursor::words(lines);
+            let place = match &of_most {
+                Some(words) if kind == XKind::Step => format!(" {words}"),
+                Some(words) => format!(" {}, {words}", kind.place(at.unwrap_or(x))),
+                None => format!(" {}", kind.place(x)),
+            };
+            let mut spans = vec![Span::styled(signs(shared, &place), theme.accent())];
             let mut used = width_of(&place);
             for line in lines.iter().filter(|l| !l.hidden) {
                 let Some(at) = line.at_cursor else { continue };
@@ -282,7 +285,9 @@ impl Charts {
                 let both = look.smoothing > 0.0 && at.raw.is_finite();
                 let raw = if both { format!(" raw {}", line.words(at.raw)) } else { String::new() };
                 let band = if at.low < at.high { range(shared, line, at) } else { String::new() };
-                let value = signs(shared, &format!("{}{raw}{band}", line.words(at.shown)));
+                let own = Some(at.words()).filter(|own| of_most.as_ref() != Some(own));
+                let own = own.map(|own| format!(" ({own})")).unwrap_or_default();
+                let value = signs(shared, &format!("{}{raw}{band}{own}", line.words(at.shown)));
                 let wide = width_of(&name) + width_of(&value);
                 if used + wide + 2 > width {
                     spans.push(Span::styled(signs(shared, " …"), theme.dim()));
@@ -338,16 +343,6 @@ fn range(shared: &Shared, line: &LineInfo, at: AtCursor) -> String {
     format!(" [{} {} {}]", line.words(at.low), shared.theme.glyph("…", ".."), line.words(at.high))
 }
 
-/// A value of x in words.
-fn place(kind: XKind, x: f64) -> String {
-    match kind {
-        XKind::Wall => clock::time_of_day(Timestamp::from_second(x as i64).unwrap_or_default()),
-        XKind::Relative => number::duration(x),
-        XKind::Step if x.abs() >= 1000.0 && x.abs() < 1e15 => format!("{x:.0}"),
-        XKind::Step | XKind::Epoch => number::value(x),
-    }
-}
-
 /// The series of a large chart: the latest value of each, or what it has at the cursor.
 fn legend(
     shared: &Shared,
@@ -360,6 +355,7 @@ fn legend(
     let width = usize::from(area.width);
     let head = if cursor { "at cursor" } else { "latest" };
     let name_width = width.saturating_sub(14);
+    let of_most = Cursor::words(lines);
     let mut rows = vec![Line::from(vec![
         Span::raw(" ".repeat(name_width + 3)),
         Span::styled(format!("{head:>11}"), theme.dim()),
@@ -383,8 +379,14 @@ fn legend(
         if let Some(at) = line.at_cursor.filter(|_| cursor && !line.hidden) {
             let raw = if smooth { format!("raw {}", line.words(at.raw)) } else { String::new() };
             let band = if at.low < at.high { range(shared, line, at) } else { String::new() };
+            let told = |text: String| {
+                Line::styled(format!("{:>width$}", fit(&text, width, theme.ascii())), theme.dim())
+            };
             if !(raw.is_empty() && band.is_empty()) {
-                rows.push(Line::styled(format!("{:>width$}", format!("{raw}{band}")), theme.dim()));
+                rows.push(told(format!("{raw}{band}")));
+            }
+            if of_most != Some(at.words()) {
+                rows.push(told(signs(shared, &at.words())));
             }
         }
     }
