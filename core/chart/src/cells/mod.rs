@@ -364,7 +364,8 @@ fn horizontal_axis(
         canvas.put(area.left + i, y, if ascii { '-' } else { '─' }, Ink::Dim);
     }
     let around = |canvas: &Canvas, column: usize, length: usize| {
-        let start = (area.left + column).saturating_sub(length / 2).min(canvas.width().saturating_sub(length));
+        let start =
+            (area.left + column).saturating_sub(length / 2).min(canvas.width().saturating_sub(length));
         start..start + length
     };
     let mut taken: Vec<Range<usize>> = Vec::new();
