@@ -6,6 +6,7 @@ mod bench_tests;
 mod builder;
 mod commands;
 mod config;
+mod conformance;
 mod download;
 mod failure;
 mod print;
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             print::terminal::decide(glyphs);
-            return exit(print_clap(&error));
+            return exit(print_clap(&commands::cli::hinted(error, &args)));
         }
     };
     print::terminal::decide(if cli.ascii { Some(Glyphs::Ascii) } else { glyphs });

@@ -28,6 +28,7 @@ pub use plugin::discover::{
 pub use plugin::inspect::{Inspection, inspect};
 pub use plugin::params::{parse_param, resolve_params};
 pub use plugin::shared::{SharedPlugin, shared_plugin};
+pub use plugin::validate::{Judged, judged};
 pub use plugin::watch::{PluginWatch, PluginsNow};
 pub use run::allowed::{Action, Why, allowed};
 pub use run::console::console_span;

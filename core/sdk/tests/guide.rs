@@ -6,8 +6,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use gradtop_sdk::testing::TestHost;
-
 fn guide() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/plugin-guide.md");
     fs::read_to_string(path).unwrap()
@@ -54,51 +52,18 @@ fn the_cpp_plugin_compiles() {
     compiles("cpp", "c++", &["-std=c++17", "-pedantic"]);
 }
 
-mod descent {
-    use gradtop_sdk::prelude::*;
-
-    /// Follows the gradient of x squared.
-    #[derive(Params)]
-    pub(crate) struct Descent {
-        /// Learning rate
-        #[param(default = 0.1, min = 0.0, min_excluded, max = 1.0, log)]
-        lr: f64,
-        /// Number of steps
-        #[param(default = 200, min = 1)]
-        steps: i64,
-    }
-
-    impl Experiment for Descent {
-        fn info() -> Info {
-            Info::new("descent", "Gradient descent", "")
-                .metric(Metric::new("loss").goal(Goal::Min).headline().guard().log())
-                .preset("quick", "A few steps", &[("steps", "20")])
-        }
-
-        fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
-            let loss = ctx.series(Series::metric("loss").split("train"))?;
-            let mut x = 3.0_f64;
-            for step in ctx.steps(0..self.steps) {
-                ctx.log(step?, &[(loss, x * x)])?;
-                x -= self.lr * 2.0 * x;
-            }
-            Ok(())
-        }
-    }
-}
-
-/// The module above is the guide's first experiment, and does what its section on tests says.
+/// The guide's first experiment is the first example, which tests itself.
 #[test]
-fn the_rust_experiment_is_this_one() {
-    let normal = |text: &str| text.replace("pub(crate) ", "").split_whitespace().collect::<String>();
+fn the_rust_experiment_is_the_example() {
+    let normal = |text: &str| text.split_whitespace().collect::<String>();
     let guide = guide();
-    let code = block(&guide, "## An experiment", "rust");
-    let code = code.split_once("gradtop_sdk::export_experiments!").unwrap().0;
-    let own = include_str!("guide.rs").split_once("mod descent {").unwrap().1;
-    assert!(normal(own).starts_with(&normal(code)), "the guide and this test differ");
-
-    let whole = TestHost::new().seed(1).run::<descent::Descent>(&[("steps", "50")]).expect_finished();
-    assert!(whole.values("loss")[49] < 0.01);
+    let example = include_str!("../examples/descent.rs").split_once("use gradtop_sdk").unwrap().1;
+    let example = example.split_once("#[cfg(test)]").unwrap().0;
+    assert_eq!(
+        normal(block(&guide, "## An experiment", "rust")),
+        normal(&format!("use gradtop_sdk{example}")),
+        "the guide and the example differ"
+    );
 }
 
 struct Scratch(PathBuf);

@@ -17,24 +17,13 @@ use crate::failure::Failure;
 /// # Errors
 /// There is no plugin, a tool is missing, or the build failed; the tool has then said why on standard error.
 pub(crate) fn build(dir: &Path) -> Result<Vec<PathBuf>> {
-    let folder =
-        dir.canonicalize().ok().filter(|d| d.is_dir()).ok_or_else(|| {
-            Failure::usage(format!("{} is not a folder", dir.display())).help(GIVE_A_FOLDER)
-        })?;
-    let (libraries, recipe) = if folder.join("Cargo.toml").is_file() {
-        (cargo::build(&folder)?, "its Cargo.toml needs  [lib] crate-type = [\"cdylib\"]")
-    } else if folder.join("CMakeLists.txt").is_file() {
-        (
+    let (folder, tool) = project(dir)?;
+    let (libraries, recipe) = match tool {
+        Project::Cargo => (cargo::build(&folder)?, "its Cargo.toml needs  [lib] crate-type = [\"cdylib\"]"),
+        Project::CMake => (
             cmake::build(&folder)?,
             "its CMakeLists.txt needs an add_library(… MODULE …) that exports gradtop_entry_v1",
-        )
-    } else {
-        return Err(Failure::usage(format!(
-            "{} has neither a Cargo.toml nor a CMakeLists.txt",
-            dir.display()
-        ))
-        .help(GIVE_A_FOLDER)
-        .into());
+        ),
     };
     if libraries.is_empty() {
         return Err(Failure::new(format!("{} does not build a plugin", folder.display()))
@@ -42,6 +31,33 @@ pub(crate) fn build(dir: &Path) -> Result<Vec<PathBuf>> {
             .into());
     }
     Ok(libraries)
+}
+
+/// What a plugin's folder is built with.
+enum Project {
+    Cargo,
+    CMake,
+}
+
+/// Whether this folder could be built.
+///
+/// # Errors
+/// It is not a folder, or holds no project.
+pub(crate) fn check_folder(dir: &Path) -> Result<()> {
+    project(dir).map(drop)
+}
+
+fn project(dir: &Path) -> Result<(PathBuf, Project)> {
+    let give = |message: String| Failure::usage(message).help(GIVE_A_FOLDER);
+    let folder = dir.canonicalize().ok().filter(|d| d.is_dir());
+    let folder = folder.ok_or_else(|| give(format!("{} is not a folder", dir.display())))?;
+    if folder.join("Cargo.toml").is_file() {
+        Ok((folder, Project::Cargo))
+    } else if folder.join("CMakeLists.txt").is_file() {
+        Ok((folder, Project::CMake))
+    } else {
+        Err(give(format!("{} has neither a Cargo.toml nor a CMakeLists.txt", dir.display())).into())
+    }
 }
 
 const GIVE_A_FOLDER: &str = "give the plugin's folder; `gradtop plugin new NAME` creates one";

@@ -1,7 +1,10 @@
 //! The command line: what can be typed, and what it means.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 
 use super as commands;
@@ -75,4 +78,30 @@ pub(crate) enum Command {
     Config(commands::config::Args),
     /// Print a completion script for a shell
     Completions(commands::completions::Args),
+}
+
+/// The same error, with how a parameter is set where that is what somebody tried: `run NAME --lr 3`, `run NAME lr=3`.
+pub(crate) fn hinted(mut error: clap::Error, args: &[OsString]) -> clap::Error {
+    if error.kind() != ErrorKind::UnknownArgument || !args.iter().any(|arg| arg == "run") {
+        return error;
+    }
+    let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg) else { return error };
+    // A near miss of an option has clap's own hint.
+    if error.get(ContextKind::SuggestedArg).is_some() {
+        return error;
+    }
+    let Some(at) = args.iter().position(|arg| arg.to_string_lossy().starts_with(wrong.as_str())) else {
+        return error;
+    };
+    let whole = args[at].to_string_lossy();
+    let next = args.get(at + 1).map(|arg| arg.to_string_lossy()).filter(|arg| !arg.starts_with("--"));
+    let set = match (whole.strip_prefix("--").unwrap_or(&whole), next) {
+        (set, _) if set.contains('=') => set.to_owned(),
+        (key, Some(value)) if whole.starts_with("--") => format!("{key}={value}"),
+        (key, None) if whole.starts_with("--") => format!("{key}=VALUE"),
+        _ => return error,
+    };
+    let hint = StyledStr::from(format!("a parameter is set by '--set {set}'"));
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint]));
+    error
 }

@@ -1,13 +1,14 @@
 //! `gradtop run`: start a run and watch it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Discovery, Launch};
+use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Discovery, ExperimentDesc, Launch};
 
 use super::Context;
 use super::experiments::warn_of_refused;
+use super::plugin::describe;
 use super::run_config::{RunConfig, assignment, merge};
 use super::watch::{self, Caught, Watch};
 use crate::config::seconds;
@@ -19,8 +20,11 @@ use gradtop_store::suggest;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The experiment; `gradtop experiments` lists them
-    #[arg(required_unless_present = "config")]
+    #[arg(required_unless_present_any = ["config", "plugin"])]
     experiment: Option<String>,
+    /// Run it from this library, without installing it
+    #[arg(long, value_name = "FILE")]
+    plugin: Option<PathBuf>,
     /// Start from a named set of parameters
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
@@ -57,11 +61,8 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     // Before anything else: from here on a Ctrl-C or SIGTERM is answered, never lost and never the silent end of the command.
     let mut caught = Caught::new()?;
     let config = args.config.as_deref().map(RunConfig::read).transpose()?.unwrap_or_default();
-    let id = args.experiment.or(config.experiment).ok_or_else(|| {
-        Failure::usage("no experiment given").help("name one, or set experiment = \"…\" in the configuration")
-    })?;
-    let found = gradtop_host::discover_for([id.as_str()]);
-    let (plugin, experiment) = found.experiment(&id).ok_or_else(|| unknown(&found, &id))?;
+    let (plugin, experiment) = chosen(args.plugin.as_deref(), args.experiment.or(config.experiment))?;
+    let id = experiment.id.clone();
     let usual = context.config.launch();
     let device = match (args.device, config.device) {
         (Some(device), _) => device,
@@ -70,14 +71,14 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     };
     let preset = args.preset.or(config.preset);
     let sets = merge(config.params, &args.sets);
-    let params = gradtop_host::resolve_params(experiment, preset.as_deref(), &sets).map_err(|e| {
+    let params = gradtop_host::resolve_params(&experiment, preset.as_deref(), &sets).map_err(|e| {
         Failure::usage(e.to_string())
             .help(format!("`gradtop experiments {}` lists parameters and presets", clean(&id)))
     })?;
     let every = args.checkpoint_every.or(config.checkpoint_every).or(usual.checkpoint_every);
     let launch = Launch {
         runs: context.runs()?,
-        plugin: plugin.path.clone(),
+        plugin,
         experiment: id,
         params,
         preset,
@@ -110,6 +111,28 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     watch::watch(&run, Watch { json: args.json, ours: true }, caught)
 }
 
+/// The experiment of that id and its library: the one named, which may leave out the id if it has one only, or one that is found.
+fn chosen(library: Option<&Path>, id: Option<String>) -> Result<(PathBuf, ExperimentDesc)> {
+    let unnamed = |help: &str| Failure::usage("no experiment given").help(help);
+    let Some(file) = library else {
+        let id = id.ok_or_else(|| unnamed("name one, or set experiment = \"…\" in the configuration"))?;
+        let found = gradtop_host::discover_for([id.as_str()]);
+        let (plugin, experiment) = found.experiment(&id).ok_or_else(|| unknown(&found, &id))?;
+        return Ok((plugin.path.clone(), experiment.clone()));
+    };
+    let mut has = describe(file)?.experiments;
+    let ids: Vec<String> = has.iter().map(|e| e.id.clone()).collect();
+    let place = match &id {
+        Some(id) => ids.iter().position(|has| has == id).ok_or_else(|| {
+            let help = suggest(id, ids.iter().map(String::as_str), "experiments");
+            Failure::usage(format!("{} has no experiment {id:?}", print::short(file))).help(clean(&help))
+        })?,
+        None if ids.len() == 1 => 0,
+        None => return Err(unnamed(&clean(&format!("it has {}", ids.join(", ")))).into()),
+    };
+    Ok((file.to_owned(), has.swap_remove(place)))
+}
+
 /// The error for a Ctrl-C or SIGTERM before there was a run.
 fn interrupted() -> anyhow::Error {
     Failure::new("interrupted before the run was started; nothing was left behind".to_owned()).into()
@@ -118,7 +141,9 @@ fn interrupted() -> anyhow::Error {
 /// The error for an experiment that no plugin has.
 pub(crate) fn unknown(found: &Discovery, id: &str) -> Failure {
     let known: Vec<&str> = found.experiments().map(|(_, e)| e.id.as_str()).collect();
-    let help = if known.is_empty() {
+    let help = if Path::new(id).extension().is_some_and(|e| e == "so") && Path::new(id).is_file() {
+        format!("to run what a library has: `gradtop run --plugin {id}`")
+    } else if known.is_empty() {
         let places: Vec<String> = gradtop_host::search_path().iter().map(|p| print::short(p)).collect();
         format!("no plugins were found in {}", places.join(", "))
     } else {

@@ -8,7 +8,9 @@ const EXPORTS: &str = include_str!("template/cpp/exports.map");
 const README: &str = include_str!("template/cpp/README.md.in");
 const GITIGNORE: &str = include_str!("template/cpp/gitignore");
 const PLAIN: &str = include_str!("template/cpp/plain.cpp.in");
+const PLAIN_FIGURES: &str = include_str!("template/cpp/plain.figures.toml");
 const TORCH: &str = include_str!("template/cpp/torch.cpp.in");
+const TORCH_FIGURES: &str = include_str!("template/cpp/torch.figures.toml");
 
 /// Every file of a new project.
 pub(super) fn files(name: &str, kind: Kind) -> Vec<File> {
@@ -17,7 +19,7 @@ pub(super) fn files(name: &str, kind: Kind) -> Vec<File> {
             .replace("{name}", name)
             .replace("{id}", name)
             .replace("{lib}", &super::library(name))
-            .replace("{figures}", kind.figures())
+            .replace("{figures}", if kind.torch { TORCH_FIGURES } else { PLAIN_FIGURES })
             .replace("{libtorch}\n", if kind.torch { LIBTORCH } else { "" })
     };
     let mut files = vec![

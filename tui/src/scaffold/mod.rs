@@ -27,17 +27,6 @@ pub(crate) struct Kind {
     pub(crate) torch: bool,
 }
 
-impl Kind {
-    /// The figures of the example.
-    fn figures(self) -> &'static str {
-        if self.torch {
-            include_str!("template/figures_torch.toml")
-        } else {
-            include_str!("template/figures_plain.toml")
-        }
-    }
-}
-
 /// Makes a plugin's project at `path`, whose last component is its name. Returns the folder.
 ///
 /// # Errors

@@ -69,7 +69,6 @@ pub(super) fn files(name: &str, kind: Kind) -> Result<Vec<File>> {
         (".gitignore".into(), GITIGNORE.into()),
         ("rustfmt.toml".into(), RUSTFMT.into()),
         ("src/lib.rs".into(), fill(flavour.experiment)),
-        ("src/figures.toml".into(), kind.figures().into()),
     ];
     let torch = if kind.torch { sources::TORCH } else { &[] };
     for (path, text) in sources::SDK.iter().chain(torch) {

@@ -10,10 +10,31 @@ use gradtop_abi::{self as abi, Kv};
 use gradtop_store::ParamValue;
 
 use crate::machine::child::{answer_and_leave, run_child};
+use crate::machine::last_words::last_words;
 use crate::machine::program;
+use crate::machine::signals::how_it_ended;
 use crate::plugin::describe::{open_stdin, time_out};
 use crate::plugin::file::PluginFile;
 use crate::plugin::guard::{self, c_string};
+
+/// What an experiment says of parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judged {
+    /// It does not refuse them, or does not judge any.
+    Accepted,
+    /// Why it refuses them.
+    Refused(String),
+    /// It gave no answer, as in "it died by SIGSEGV".
+    Broken(String),
+}
+
+/// Asks an experiment about parameters, its defaults and presets too.
+pub fn judged(plugin: &Path, experiment: &str, params: &[(String, ParamValue)]) -> Judged {
+    match PluginFile::open(plugin) {
+        Ok(plugin) => ask_child(&plugin, experiment, params),
+        Err(refusal) => Judged::Broken(refusal.to_string()),
+    }
+}
 
 /// Why the experiment refuses these parameters; `None`: it does not, or does not say. A child that dies or hangs refuses
 /// nothing: the run will tell, with its log.
@@ -22,13 +43,32 @@ pub(crate) fn refused(
     experiment: &str,
     params: &[(String, ParamValue)],
 ) -> Option<String> {
+    match ask_child(plugin, experiment, params) {
+        Judged::Refused(why) => Some(why),
+        Judged::Accepted | Judged::Broken(_) => None,
+    }
+}
+
+fn ask_child(plugin: &PluginFile, experiment: &str, params: &[(String, ParamValue)]) -> Judged {
     let mut command = program::command();
     command.arg("__validate").arg(plugin.path()).arg(experiment);
     for (key, value) in params {
         command.arg(format!("{key}={value}"));
     }
-    let child = run_child(command, Some(plugin.file()), time_out()).ok()?;
-    serde_json::from_slice::<Option<String>>(&child.answer).ok()?
+    let limit = time_out();
+    let child = match run_child(command, Some(plugin.file()), limit) {
+        Ok(child) => child,
+        Err(e) => return Judged::Broken(format!("cannot be asked: {e}")),
+    };
+    match (serde_json::from_slice::<Option<String>>(&child.answer), child.status) {
+        (Ok(None), _) => Judged::Accepted,
+        (Ok(Some(why)), _) => Judged::Refused(why),
+        (Err(_), None) => Judged::Broken(format!("gave no answer within {} s", limit.as_secs())),
+        (Err(_), Some(status)) => {
+            let last = last_words(&child.output).map(|words| format!(": {words}")).unwrap_or_default();
+            Judged::Broken(format!("ended by {}{last}", how_it_ended(status)))
+        }
+    }
 }
 
 /// The child: `gradtop __validate FILE EXPERIMENT KEY=VALUE…`, with the open file as standard input. Writes the refusal or null as JSON.

@@ -1,12 +1,16 @@
 //! `gradtop plugin`: create, build, install, check, list and remove plugins.
 
+mod conform;
+mod dev;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use gradtop_host::PluginDesc;
 use serde_json::{Value, json};
 
-use super::Context;
+use crate::commands::Context;
+use crate::config::seconds;
 use crate::failure::Failure;
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
@@ -37,6 +41,12 @@ pub(crate) enum Command {
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
+    /// Rebuild and install a plugin whenever its sources are saved, until Ctrl-C
+    Dev {
+        /// The plugin's folder
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
     /// Check a plugin, or a study's plan with its report, and copy it to where gradtop finds it
     Install {
         /// The library (.so) or the plan (.plan.toml)
@@ -46,6 +56,15 @@ pub(crate) enum Command {
     Check {
         /// The library (.so)
         file: PathBuf,
+        /// Also let each experiment run, pause, stop, resume, be killed and meet wrong parameters
+        #[arg(long)]
+        conformance: bool,
+        /// Only this experiment of several; may be given several times
+        #[arg(long = "experiment", value_name = "ID", requires = "conformance")]
+        experiments: Vec<String>,
+        /// Seconds that each of these runs may take
+        #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds, requires = "conformance")]
+        timeout: f64,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -72,7 +91,11 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<i32> {
         Command::New { path, cpp, torch } => new(path, Kind { cpp: *cpp, torch: *torch }),
         Command::Build { dir } => build(dir),
         Command::Install { file } => install(file),
-        Command::Check { file, json } => check(file, *json),
+        Command::Dev { dir } => dev::run(dir),
+        Command::Check { file, conformance: true, experiments, timeout, json } => {
+            conform::run(file, experiments, *timeout, *json)
+        }
+        Command::Check { file, json, .. } => check(file, *json),
         Command::Remove { name, yes } => remove(context, name, *yes),
         Command::List { json } => list(*json),
     }
@@ -104,7 +127,8 @@ fn build(dir: &Path) -> Result<i32> {
     Ok(0)
 }
 
-fn describe(file: &Path) -> Result<PluginDesc> {
+/// What a library offers; an error says why it is refused.
+pub(crate) fn describe(file: &Path) -> Result<PluginDesc> {
     gradtop_host::describe(file).map_err(|refusal| {
         let usage = file.extension().is_some_and(|e| e == "so") || file.is_file();
         let message = format!("{} {}", print::short(file), clean(&refusal.to_string()));
@@ -317,6 +341,13 @@ fn check(file: &Path, json: bool) -> Result<i32> {
         return Ok(code);
     }
     let desc = describe(file)?;
+    offers(file, &desc);
+    warn(&desc);
+    Ok(0)
+}
+
+/// Prints what a library is and offers.
+fn offers(file: &Path, desc: &PluginDesc) {
     print::line(&format!("{} is a gradtop plugin", print::short(file)));
     let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
     let mut fact = |name: &str, value: String| table.row(vec![Words::new(name, Ink::Dim), value.into()]);
@@ -327,8 +358,6 @@ fn check(file: &Path, json: bool) -> Result<i32> {
         fact("experiment", format!("{}  {}", clean(&e.id), clean(&e.summary)));
     }
     table.print(2);
-    warn(&desc);
-    Ok(0)
 }
 
 fn list(json: bool) -> Result<i32> {

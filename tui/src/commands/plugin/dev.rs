@@ -1,0 +1,139 @@
+//! `gradtop plugin dev`: builds and installs a plugin anew each time its sources are saved.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result};
+use notify::{RecursiveMode, Watcher as _};
+
+use super::install;
+use crate::commands::watch::Caught;
+use crate::print;
+use gradtop_chart::cells::grid::Ink;
+
+/// How long the sources rest before they are built: an editor writes several files, or one in several steps.
+const REST: Duration = Duration::from_millis(200);
+/// How often signals are looked for; and the sources, where nothing is heard of them, as on network file systems.
+const LOOK: Duration = Duration::from_millis(100);
+const POLL: u32 = 10;
+
+/// The time of change and the size of every source.
+type Sources = BTreeMap<PathBuf, (SystemTime, u64)>;
+
+pub(super) fn run(dir: &Path) -> Result<i32> {
+    let mut caught = Caught::new()?;
+    // Said at once if it is no plugin's folder at all.
+    crate::builder::check_folder(dir)?;
+    let folder = dir.canonicalize().with_context(|| format!("cannot find {}", dir.display()))?;
+    let (heard, _watcher) = listen(&folder);
+    loop {
+        let seen = sources(&folder);
+        build(&folder);
+        if caught.any() {
+            break;
+        }
+        print::line(&print::styled("waiting for changes; Ctrl-C ends it", Ink::Dim));
+        if !changed(&folder, &seen, &heard, &mut caught) {
+            break;
+        }
+    }
+    Ok(0)
+}
+
+/// Builds and installs; what fails is said, and nothing is installed.
+fn build(folder: &Path) {
+    let done = crate::builder::build(folder).and_then(|libraries| {
+        for library in libraries {
+            install(&library)?;
+        }
+        Ok(())
+    });
+    if let Err(error) = done {
+        crate::failure::report(&error);
+    }
+}
+
+/// Waits for a change of the sources; `false`: a signal came.
+fn changed(folder: &Path, seen: &Sources, heard: &Receiver<()>, caught: &mut Caught) -> bool {
+    let mut before: Option<Sources> = None;
+    for turn in 0.. {
+        if caught.any() {
+            return false;
+        }
+        let news = heard.recv_timeout(if before.is_some() { REST } else { LOOK }).is_ok();
+        while heard.try_recv().is_ok() {}
+        if !news && before.is_none() && turn % POLL != 0 {
+            continue;
+        }
+        let now = sources(folder);
+        if now == *seen {
+            before = None;
+        } else if before.as_ref() == Some(&now) {
+            return true;
+        } else {
+            before = Some(now);
+        }
+    }
+    true
+}
+
+/// Tells of changes below a folder, as far as the system does.
+fn listen(folder: &Path) -> (Receiver<()>, Option<notify::RecommendedWatcher>) {
+    let (send, receive) = mpsc::channel();
+    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        if event.is_ok_and(|event| !event.kind.is_access()) {
+            send.send(()).ok();
+        }
+    });
+    let watcher = watcher.ok().and_then(|mut watcher| {
+        watcher.watch(folder, RecursiveMode::Recursive).ok()?;
+        Some(watcher)
+    });
+    (receive, watcher)
+}
+
+/// The files of a project; neither what a build writes (`target/`, `build/`) nor what is hidden.
+fn sources(folder: &Path) -> Sources {
+    let mut found = Sources::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(dir) = folders.pop() {
+        for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let built = dir == folder && ["target", "build", "Cargo.lock"].contains(&&*name);
+            if built || name.starts_with('.') || name.ends_with('~') {
+                continue;
+            }
+            let Ok(meta) = entry.metadata() else { continue };
+            if meta.is_dir() {
+                folders.push(entry.path());
+            } else if let Ok(changed) = meta.modified() {
+                found.insert(entry.path(), (changed, meta.len()));
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn what_a_build_writes_is_no_source() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["src/lib.rs", "Cargo.toml", "build.rs", "target/x", "build/y", ".git/z", "src/lib.rs~"] {
+            let path = dir.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let found: Vec<PathBuf> = sources(dir.path())
+            .into_keys()
+            .map(|path| path.strip_prefix(dir.path()).unwrap().to_owned())
+            .collect();
+        assert_eq!(found, ["Cargo.toml", "build.rs", "src/lib.rs"].map(PathBuf::from));
+    }
+}

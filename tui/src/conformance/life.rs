@@ -1,0 +1,310 @@
+//! The life of an experiment, step by step.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use gradtop_host::{HostError, Judged, ParamDesc, ParamKind};
+use gradtop_store::{RunDir, State, View, checkpoints};
+
+use super::rows::{Recorded, difference};
+use super::{Bench, Outcome, Part, Waited, ended, finished};
+
+/// A text that is no list, number, expression or path.
+const STRANGE: &str = "?,;(";
+/// How long a run with it may take to refuse it.
+const STRANGE_RUN: Duration = Duration::from_secs(10);
+
+/// All parts, as far as the ones before let them be tried.
+pub(super) fn live(bench: &mut Bench<'_>, report: &mut dyn FnMut(Part, &Outcome)) -> Result<()> {
+    report(Part::Parameters, &parameters(bench)?);
+    report(Part::WrongParameters, &wrong_parameters(bench)?);
+    let begun = Instant::now();
+    let whole = match run_to_end(bench, "whole")? {
+        Ok(view) => view,
+        Err(why) => {
+            report(Part::Quick, &Outcome::Failed(why));
+            return Ok(());
+        }
+    };
+    let took = begun.elapsed();
+    let rows = Recorded::of(&whole.dir, bench.experiment)?;
+    report(Part::Quick, &quick(bench, &rows, took));
+
+    let again = match run_to_end(bench, "again")? {
+        Ok(view) => {
+            difference(&rows, &Recorded::of(&view.dir, bench.experiment)?, "the first run", "the second")
+        }
+        Err(why) => Some(why),
+    };
+    let steady = again.is_none();
+    report(
+        Part::Seed,
+        &again.map_or_else(|| Outcome::Passed(format!("the same {} rows", rows.len())), Outcome::Failed),
+    );
+
+    let (stopped, outcome) = stop(bench, took)?;
+    report(Part::Stop, &outcome);
+    let lacks = if !bench.experiment.resumable {
+        Some("it does not declare that it is resumable")
+    } else if !steady {
+        Some("the same seed gives other rows anyway")
+    } else {
+        None
+    };
+    if let Some(lacks) = lacks {
+        report(Part::Resume, &Outcome::Skipped(lacks.to_owned()));
+        report(Part::Kill, &Outcome::Skipped(lacks.to_owned()));
+        return Ok(());
+    }
+    let outcome = match stopped {
+        Some(run) => resume(bench, &run, &rows)?,
+        None => Outcome::Skipped("there is no stopped run".to_owned()),
+    };
+    report(Part::Resume, &outcome);
+    let outcome = kill(bench, took, &rows)?;
+    report(Part::Kill, &outcome);
+    Ok(())
+}
+
+fn run_to_end(bench: &mut Bench<'_>, name: &str) -> Result<Result<View, String>> {
+    let limit = bench.limit;
+    match bench.start(name, bench.params()?) {
+        Ok(run) => Ok(finished(bench.until_end(&run)?, limit)),
+        Err(e) => not_started(e),
+    }
+}
+
+/// What the experiment is to blame for, if it is.
+fn not_started<T>(error: HostError) -> Result<Result<T, String>> {
+    match error {
+        HostError::Plugin { .. } | HostError::Refused { .. } | HostError::NotStarted { .. } => {
+            Ok(Err(error.to_string()))
+        }
+        other => Err(other.into()),
+    }
+}
+
+fn parameters(bench: &Bench<'_>) -> Result<Outcome> {
+    let e = bench.experiment;
+    for preset in std::iter::once(None).chain(e.presets.iter().map(|p| Some(p.name.as_str()))) {
+        let what = preset.map_or_else(|| "its defaults".to_owned(), |name| format!("its preset `{name}`"));
+        let params = gradtop_host::resolve_params(e, preset, &[])?;
+        match gradtop_host::judged(bench.library, &e.id, &params) {
+            Judged::Accepted => {}
+            // It may lack a data set here; what the quick run needs is seen by that run.
+            Judged::Refused(why) => return Ok(Outcome::Skipped(format!("here it refuses {what}: {why}"))),
+            Judged::Broken(how) => return Ok(Outcome::Failed(format!("asked to judge {what}, it {how}"))),
+        }
+    }
+    let presets = match e.presets.len() {
+        0 => String::new(),
+        1 => " and 1 preset".to_owned(),
+        n => format!(" and {n} presets"),
+    };
+    Ok(Outcome::Passed(format!("defaults{presets}")))
+}
+
+/// The ends of its range, and for text nothing and something strange.
+fn extremes(param: &ParamDesc) -> Vec<String> {
+    let number = |bound: Option<f64>, excluded: bool| bound.filter(|_| !excluded).map(|b| format!("{b}"));
+    match param.kind {
+        ParamKind::I64 | ParamKind::F64 => {
+            [number(param.min, param.min_excluded), number(param.max, param.max_excluded)]
+                .into_iter()
+                .flatten()
+                .collect()
+        }
+        ParamKind::Str => vec![String::new(), STRANGE.to_owned()],
+        ParamKind::Bool => vec!["true".to_owned(), "false".to_owned()],
+        ParamKind::Choice => {
+            [param.choices.first(), param.choices.last()].into_iter().flatten().cloned().collect()
+        }
+    }
+}
+
+fn wrong_parameters(bench: &mut Bench<'_>) -> Result<Outcome> {
+    let e = bench.experiment;
+    let judge = |sets: &[(String, String)]| {
+        let params = gradtop_host::resolve_params(e, bench.preset().as_deref(), sets)?;
+        Ok::<_, anyhow::Error>(gradtop_host::judged(bench.library, &e.id, &params))
+    };
+    let words = |sets: &[(String, String)]| {
+        sets.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+    };
+    // All at one end, then all at the other: two processes, not two for each parameter.
+    let end = |of: fn(&[String]) -> Option<&String>| -> Vec<(String, String)> {
+        e.params.iter().filter_map(|p| Some((p.key.clone(), of(&extremes(p))?.clone()))).collect()
+    };
+    let mut judged = 0;
+    for sets in [end(<[String]>::first), end(<[String]>::last)] {
+        let answer = judge(&sets)?;
+        judged += sets.len();
+        let Some(problem) = problem(&answer) else { continue };
+        // Which one it is.
+        for set in &sets {
+            let one = std::slice::from_ref(set);
+            if let Some(problem) = self::problem(&judge(one)?) {
+                return Ok(Outcome::Failed(format!("asked to judge {}, it {problem}", words(one))));
+            }
+        }
+        return Ok(Outcome::Failed(format!("asked to judge {}, it {problem}", words(&sets))));
+    }
+    // Text that it does not judge beforehand has to be refused by the run.
+    let strange: Vec<(String, String)> = e
+        .params
+        .iter()
+        .filter(|p| p.kind == ParamKind::Str)
+        .map(|p| (p.key.clone(), STRANGE.to_owned()))
+        .collect();
+    if !strange.is_empty() && judge(&strange)? == Judged::Accepted {
+        let params = gradtop_host::resolve_params(e, bench.preset().as_deref(), &strange)?;
+        if let Ok(run) = bench.start("strange", params)
+            && let Waited::Seen(view) | Waited::Ended(view) =
+                bench.until_within(bench.limit.min(STRANGE_RUN), &run, |view| view.state.is_final())?
+            && view.state == State::Crashed
+        {
+            return Ok(Outcome::Failed(format!("run with {}, it {}", words(&strange), ended(&view))));
+        }
+    }
+    Ok(Outcome::Passed(format!("{judged} values at the ends of what is allowed")))
+}
+
+fn problem(answer: &Judged) -> Option<String> {
+    match answer {
+        Judged::Broken(how) => Some(how.clone()),
+        Judged::Refused(why) if why.trim().is_empty() => Some("refuses without a reason".to_owned()),
+        Judged::Refused(why) if why.starts_with("panicked") => Some(why.clone()),
+        _ => None,
+    }
+}
+
+fn quick(bench: &Bench<'_>, rows: &Recorded, took: Duration) -> Outcome {
+    let unseen: Vec<&str> = bench
+        .experiment
+        .metrics
+        .iter()
+        .filter(|metric| metric.headline && !rows.has(&metric.name))
+        .map(|metric| metric.name.as_str())
+        .collect();
+    if rows.len() == 0 && !rows.has_tables() {
+        Outcome::Failed("it logs nothing: no value of a metric and no table".to_owned())
+    } else if !unseen.is_empty() {
+        Outcome::Failed(format!("it never logs {}, which it declares as its headline", unseen.join(", ")))
+    } else {
+        let preset = bench.preset().map_or("with its defaults", |_| "quick");
+        Outcome::Passed(format!("{preset}, {} rows in {:.1} s", rows.len(), took.as_secs_f64()))
+    }
+}
+
+/// A pause and a stop, in the middle of a run; from its beginning on where it is too short. The stopped run.
+fn stop(bench: &mut Bench<'_>, took: Duration) -> Result<(Option<RunDir>, Outcome)> {
+    let failed = |why: String| Ok((None, Outcome::Failed(why)));
+    for (name, wait) in [("stopped", took / 2), ("stopped-early", Duration::ZERO)] {
+        let run = match bench.start(name, bench.params()?) {
+            Ok(run) => run,
+            Err(e) => return not_started(e)?.or_else(failed),
+        };
+        std::thread::sleep(wait);
+        match gradtop_host::pause(&run) {
+            Err(HostError::NotAllowed { .. }) => continue,
+            asked => asked?,
+        }
+        match bench.until(&run, |view| view.state == State::Paused)? {
+            Waited::Seen(_) => {}
+            Waited::Ended(view) if view.state == State::Finished => continue,
+            Waited::Ended(view) => return failed(format!("asked to pause, it {}", ended(&view))),
+            Waited::TooLong => return failed(never(bench, "paused")),
+        }
+        gradtop_host::stop(&run, gradtop_host::DEFAULT_GRACE)?;
+        return match bench.until_end(&run)? {
+            Waited::Seen(view) | Waited::Ended(view) if view.state == State::Stopped => {
+                let step = view.status.step.map(|step| format!("after step {step}")).unwrap_or_default();
+                if bench.experiment.resumable && checkpoints(&run).is_empty() {
+                    return failed(
+                        "it stopped without a checkpoint, although it is resumable: save one where `checkpoint_if_due` \
+                         or `should_checkpoint` says so"
+                            .to_owned(),
+                    );
+                }
+                Ok((Some(run), Outcome::Passed(step)))
+            }
+            Waited::Seen(view) | Waited::Ended(view) => failed(format!("asked to stop, it {}", ended(&view))),
+            Waited::TooLong => failed(never(bench, "stopped")),
+        };
+    }
+    Ok((None, Outcome::Skipped(TOO_SHORT.to_owned())))
+}
+
+const TOO_SHORT: &str =
+    "its quick run is over before it could be interrupted: let the preset `quick` last a second";
+
+fn never(bench: &Bench<'_>, what: &str) -> String {
+    format!(
+        "it never {what}, within {} s: each step must end with `ctx.steps` or `step_end`",
+        bench.limit.as_secs()
+    )
+}
+
+fn resume(bench: &mut Bench<'_>, run: &RunDir, whole: &Recorded) -> Result<Outcome> {
+    match gradtop_host::resume(run, false) {
+        Ok(_) => {}
+        Err(e) => return not_started(e)?.or_else(|why| Ok(Outcome::Failed(why))),
+    }
+    let limit = bench.limit;
+    Ok(match finished(bench.until_end(run)?, limit) {
+        Err(why) => Outcome::Failed(format!("resumed, {why}")),
+        Ok(view) => {
+            let resumed = Recorded::of(&view.dir, bench.experiment)?;
+            match difference(whole, &resumed, "without an interruption", "resumed") {
+                None => Outcome::Passed(format!("to the same {} rows", whole.len())),
+                Some(difference) => Outcome::Failed(difference),
+            }
+        }
+    })
+}
+
+/// A run that is killed once it has a checkpoint, and resumed.
+fn kill(bench: &mut Bench<'_>, took: Duration, whole: &Recorded) -> Result<Outcome> {
+    for (name, wait) in [("killed", took / 2), ("killed-early", Duration::ZERO)] {
+        let run = match bench.start(name, bench.params()?) {
+            Ok(run) => run,
+            Err(e) => return not_started(e)?.or_else(|why| Ok(Outcome::Failed(why))),
+        };
+        std::thread::sleep(wait);
+        let saved = |run: &RunDir| !checkpoints(run).is_empty();
+        let asked = gradtop_host::checkpoint(&run).and_then(|()| {
+            // A short run waits until it has been looked at.
+            if wait.is_zero() { gradtop_host::pause(&run) } else { Ok(()) }
+        });
+        match asked {
+            Err(HostError::NotAllowed { .. }) => continue,
+            asked => asked?,
+        }
+        let mut waited = bench.until(&run, |view| saved(&run) || view.state == State::Paused)?;
+        if !saved(&run) && matches!(waited, Waited::Seen(_)) {
+            gradtop_host::resume(&run, false)?;
+            waited = bench.until(&run, |_| saved(&run))?;
+        }
+        match waited {
+            Waited::TooLong => {
+                return Ok(Outcome::Failed(format!(
+                    "asked for a checkpoint, it saved none within {} s",
+                    bench.limit.as_secs()
+                )));
+            }
+            Waited::Ended(view) if view.state != State::Finished => {
+                return Ok(Outcome::Failed(format!("asked for a checkpoint, it {}", ended(&view))));
+            }
+            _ => {}
+        }
+        match gradtop_host::kill(&run) {
+            Err(HostError::NotAllowed { .. }) => continue,
+            killed => killed?,
+        }
+        if gradtop_host::look(&run)?.state == State::Finished {
+            continue;
+        }
+        return resume(bench, &run, whole);
+    }
+    Ok(Outcome::Skipped(TOO_SHORT.to_owned()))
+}
