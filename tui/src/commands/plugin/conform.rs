@@ -11,7 +11,8 @@ use crate::commands::watch::Caught;
 use crate::conformance::{self, Outcome, Part, Runs};
 use crate::failure::Failure;
 use crate::print::{self, clean};
-use gradtop_chart::cells::grid::{Ink, width_of};
+use gradtop_chart::cells::text::width_of;
+use gradtop_chart::cells::theme::Ink;
 use gradtop_store::suggest;
 
 /// The width of the longest name of a part.

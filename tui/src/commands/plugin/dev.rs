@@ -11,7 +11,7 @@ use notify::{RecursiveMode, Watcher as _};
 use super::install;
 use crate::commands::watch::Caught;
 use crate::print;
-use gradtop_chart::cells::grid::Ink;
+use gradtop_chart::cells::theme::Ink;
 
 /// How long the sources rest before they are built: an editor writes several files, or one in several steps.
 const REST: Duration = Duration::from_millis(200);
