@@ -6,7 +6,9 @@
 pub mod clock;
 pub mod compare;
 pub mod figure;
+pub mod filter;
 pub mod live;
 pub mod natural;
+pub mod order;
 pub mod runs;
 pub mod state;

@@ -1,36 +1,18 @@
 //! The lines of the list: groups, in them the runs that the filter takes, sorted.
 
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
-use super::filter::Filter;
 use crate::app::Shared;
 use crate::print::clean;
+use gradtop_view::filter::Filter;
+use gradtop_view::order::by;
 use gradtop_view::runs::{RunId, RunRow};
 use gradtop_view::state::{self, Common};
 
 /// Folders that cannot be read and are named.
 const UNREADABLE: usize = 3;
-
-/// How the runs of a group are sorted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Sort {
-    /// The column: `age`, `state`, …, or `param:` and the name of a parameter.
-    pub(crate) by: String,
-    /// Against the column's usual order.
-    pub(crate) reversed: bool,
-}
-
-impl Default for Sort {
-    fn default() -> Self {
-        Self { by: "age".to_owned(), reversed: false }
-    }
-}
 
 /// What the cursor is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,8 +102,8 @@ impl List {
             group.params = state::differing(&views).into_iter().map(str::to_owned).collect();
             group.common = state::common(&views);
             group.rows =
-                rows.into_iter().filter(|row| filter.takes(row, shared.now)).map(Arc::clone).collect();
-            sort(&mut group.rows, &settings.sort, shared.now);
+                rows.into_iter().filter(|row| filter.takes(&row.view, shared.now)).map(Arc::clone).collect();
+            by(&settings.sort, shared.now, &mut group.rows, |row| &row.view);
         }
         groups.retain(|g| !g.rows.is_empty());
         let mut lines = Vec::new();
@@ -209,87 +191,4 @@ pub(super) fn unreadable(shared: &Shared) -> Vec<String> {
         lines.push(format!("and {} more that cannot be read: gradtop list", all.len() - UNREADABLE));
     }
     lines
-}
-
-/// Sorts by a column; runs without a value come last whichever way. What is equal keeps its order, newest first.
-fn sort(rows: &mut [Arc<RunRow>], sort: &Sort, now: Timestamp) {
-    let mut keyed: Vec<(Key, Arc<RunRow>)> =
-        rows.iter().map(|row| (key(row, &sort.by, now), Arc::clone(row))).collect();
-    keyed.sort_by(|(a, _), (b, _)| {
-        let order = a.order(b);
-        if sort.reversed && *a != Key::None && *b != Key::None { order.reverse() } else { order }
-    });
-    for (place, (_, row)) in rows.iter_mut().zip(keyed) {
-        *place = row;
-    }
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Key {
-    Number(f64),
-    /// How well its split speaks for a run, and a number.
-    OfSplit(u8, f64),
-    Text(String),
-    None,
-}
-
-impl Key {
-    /// The place of its kind: numbers first, what there is not last.
-    fn kind(&self) -> u8 {
-        match self {
-            Self::Number(_) => 0,
-            Self::OfSplit(..) => 1,
-            Self::Text(_) => 2,
-            Self::None => 3,
-        }
-    }
-
-    fn order(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
-            (Self::OfSplit(s, a), Self::OfSplit(t, b)) => s.cmp(t).then(a.total_cmp(b)),
-            (Self::Text(a), Self::Text(b)) => gradtop_view::natural::order(a, b),
-            (Self::None, Self::None) => Ordering::Equal,
-            _ => self.kind().cmp(&other.kind()),
-        }
-    }
-}
-
-fn key(row: &RunRow, by: &str, now: Timestamp) -> Key {
-    let (manifest, status) = (&row.view.manifest, &row.view.status);
-    // The largest first, but where small is good.
-    let large = |v: Option<f64>| v.filter(|v| !v.is_nan()).map_or(Key::None, |v| Key::Number(-v));
-    let small = |v: Option<f64>| v.filter(|v| !v.is_nan()).map_or(Key::None, Key::Number);
-    if let Some(name) = by.strip_prefix("param:") {
-        use gradtop_store::ParamValue;
-        return match manifest.params.iter().find(|(n, _)| n == name).map(|(_, v)| v) {
-            Some(ParamValue::Int(v)) => Key::Number(*v as f64),
-            Some(ParamValue::Float(v)) => small(Some(*v)),
-            Some(other) => Key::Text(other.to_string()),
-            None => Key::None,
-        };
-    }
-    match by {
-        "state" => Key::Number(state::rank(row.view.state) as f64),
-        "name" => Key::Text(row.name().to_owned()),
-        "progress" => large(state::progress(&row.view).map(|(done, all)| done as f64 / all as f64)),
-        "step" => large(state::step(status).map(|s| s as f64)),
-        "epoch" => large(state::epoch(&row.view)),
-        "rate" => large(state::rate(&row.view)),
-        "eta" => small(state::eta(&row.view)),
-        "metric" => {
-            let headlines = state::headlines(&row.view);
-            let Some((first, line)) = headlines.first().and_then(|h| Some((h, h.line()?))) else {
-                return Key::None;
-            };
-            let up = first.info.is_some_and(|i| i.goal == gradtop_store::Goal::Max);
-            match if up { large(Some(line.value)) } else { small(Some(line.value)) } {
-                // A training loss is not compared with a test loss.
-                Key::Number(v) => Key::OfSplit(gradtop_store::split_rank(first.info, line.split).0, v),
-                key => key,
-            }
-        }
-        "device" => Key::Text(manifest.device.clone()),
-        _ => small(Some(now.duration_since(manifest.created).as_secs_f64())),
-    }
 }

@@ -2,7 +2,6 @@
 
 mod cells;
 mod columns;
-mod filter;
 mod input;
 pub(crate) mod keys;
 mod list;
@@ -21,11 +20,12 @@ use serde::{Deserialize, Serialize};
 use crate::app::keys::Context;
 use crate::app::{Effect, Message, Open, Shared};
 use crate::widgets::ChartCache;
-use filter::{Filter, FilterError};
+use gradtop_view::filter::{Filter, FilterError};
 use gradtop_view::live::WatchRequest;
+use gradtop_view::order::Sort;
 use gradtop_view::runs::{RunId, RunRow};
 use input::Input;
-use list::{Line, List, Sort, Spot};
+use list::{Line, List, Spot};
 
 /// What is kept between starts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -318,7 +318,8 @@ impl Home {
     /// Runs, live data, the size or the second have changed.
     pub(crate) fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
         self.relist(shared);
-        self.unknown = self.filter.1.unknown(&shared.runs.rows);
+        let views: Vec<_> = shared.runs.rows.iter().map(|row| &row.view).collect();
+        self.unknown = self.filter.1.unknown(&views);
         self.selected.retain(|id| shared.runs.get(id).is_some());
         if let Some(row) = self.expected.as_ref().and_then(|id| shared.runs.get(id)) {
             let (id, experiment) = (row.id.clone(), row.experiment().to_owned());

@@ -9,26 +9,23 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
-use gradtop_store::{Goal, ParamValue};
+use gradtop_store::{Goal, ParamValue, View};
 use jiff::Timestamp;
 
-use gradtop_view::runs::RunRow;
-use gradtop_view::state;
+use crate::state;
 
 /// What is wrong with a filter, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct FilterError {
+pub struct FilterError {
     /// The character it is about, counted from 0.
-    pub(crate) at: usize,
+    pub at: usize,
     /// In words.
-    pub(crate) message: String,
+    pub message: String,
 }
 
 /// A filter that was understood.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Filter {
+pub enum Filter {
     /// All of them hold; true of none.
     All(Vec<Filter>),
     /// At least one holds.
@@ -45,7 +42,7 @@ pub(crate) enum Filter {
 
 /// A comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Compare {
+pub enum Compare {
     /// `<`
     Less,
     /// `<=`
@@ -77,7 +74,7 @@ impl Compare {
 
 /// Text to look for, without regard to case: anywhere, or matching all if it has `*` or `?`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Pattern(String);
+pub struct Pattern(String);
 
 impl Pattern {
     fn new(text: &str) -> Self {
@@ -132,17 +129,19 @@ const STATES: [(&str, bool); 2] = [("live", false), ("ended", true)];
 
 impl Filter {
     /// Reads a filter; an empty one takes every run.
-    pub(crate) fn parse(text: &str) -> Result<Self, FilterError> {
+    pub fn parse(text: &str) -> Result<Self, FilterError> {
         parse::parse(text)
     }
 
     /// Whether the run is wanted.
-    pub(crate) fn takes(&self, run: &RunRow, now: Timestamp) -> bool {
+    pub fn takes(&self, run: &View, now: Timestamp) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|p| p.takes(run, now)),
             Self::Any(parts) => parts.iter().any(|p| p.takes(run, now)),
             Self::Not(part) => !part.takes(run, now),
-            Self::Word(pattern) => pattern.within(run.name()) || pattern.within(run.experiment()),
+            Self::Word(pattern) => {
+                pattern.within(&run.manifest.run) || pattern.within(&run.manifest.experiment.id)
+            }
             Self::Text(field, pattern) => text(run, field, pattern),
             Self::Number(field, compare, number) => {
                 numbers(run, field, now).into_iter().any(|v| compare.holds(v, *number))
@@ -151,7 +150,7 @@ impl Filter {
     }
 
     /// The fields it names that no run has: a hint for who types.
-    pub(crate) fn unknown(&self, runs: &[Arc<RunRow>]) -> Vec<String> {
+    pub fn unknown(&self, runs: &[&View]) -> Vec<String> {
         let mut fields = Vec::new();
         self.fields(&mut fields);
         fields.retain(|field| {
@@ -171,27 +170,27 @@ impl Filter {
     }
 }
 
-fn param<'a>(run: &'a RunRow, field: &str) -> Option<&'a ParamValue> {
-    run.view.manifest.params.iter().find(|(name, _)| name.eq_ignore_ascii_case(field)).map(|(_, v)| v)
+fn param<'a>(run: &'a View, field: &str) -> Option<&'a ParamValue> {
+    run.manifest.params.iter().find(|(name, _)| name.eq_ignore_ascii_case(field)).map(|(_, v)| v)
 }
 
-fn has(run: &RunRow, field: &str) -> bool {
+fn has(run: &View, field: &str) -> bool {
     let metric = |m: &str| m.eq_ignore_ascii_case(field);
     param(run, field).is_some()
-        || run.view.manifest.metrics.iter().any(|m| metric(&m.name))
-        || run.view.status.headline.iter().any(|h| metric(&h.metric))
+        || run.manifest.metrics.iter().any(|m| metric(&m.name))
+        || run.status.headline.iter().any(|h| metric(&h.metric))
 }
 
-fn text(run: &RunRow, field: &str, pattern: &Pattern) -> bool {
-    let (manifest, status) = (&run.view.manifest, &run.view.status);
+fn text(run: &View, field: &str, pattern: &Pattern) -> bool {
+    let (manifest, status) = (&run.manifest, &run.status);
     let or_none = |text: Option<&str>| pattern.is(text.unwrap_or_default());
     match field {
         "state" => match STATES.iter().find(|(word, _)| *word == pattern.0) {
-            Some((_, last)) => run.view.state.is_final() == *last,
-            None => pattern.is(run.view.state.word()),
+            Some((_, last)) => run.state.is_final() == *last,
+            None => pattern.is(run.state.word()),
         },
-        "name" => pattern.within(run.name()),
-        "experiment" => pattern.within(run.experiment()),
+        "name" => pattern.within(&run.manifest.run),
+        "experiment" => pattern.within(&run.manifest.experiment.id),
         "device" => pattern.within(&manifest.device),
         "host" => pattern.within(&manifest.host),
         "preset" => or_none(manifest.preset.as_deref()),
@@ -205,8 +204,8 @@ fn text(run: &RunRow, field: &str, pattern: &Pattern) -> bool {
 }
 
 /// The values a number is compared with: none if the run has no such field, one of each series of a metric.
-fn numbers(run: &RunRow, field: &str, now: Timestamp) -> Vec<f64> {
-    let (manifest, status) = (&run.view.manifest, &run.view.status);
+fn numbers(run: &View, field: &str, now: Timestamp) -> Vec<f64> {
+    let (manifest, status) = (&run.manifest, &run.status);
     let one = |v: Option<f64>| v.into_iter().collect();
     if let Some(value) = param(run, field) {
         return one(match value {
@@ -218,10 +217,10 @@ fn numbers(run: &RunRow, field: &str, now: Timestamp) -> Vec<f64> {
     }
     match field {
         "step" => one(state::step(status).map(|v| v as f64)),
-        "epoch" => one(state::epoch(&run.view)),
-        "progress" => one(state::progress(&run.view).map(|(done, all)| 100.0 * done as f64 / all as f64)),
-        "rate" => one(state::rate(&run.view)),
-        "eta" => one(state::eta(&run.view)),
+        "epoch" => one(state::epoch(run)),
+        "progress" => one(state::progress(run).map(|(done, all)| 100.0 * done as f64 / all as f64)),
+        "rate" => one(state::rate(run)),
+        "eta" => one(state::eta(run)),
         "age" => one(Some(seconds(manifest.created, now))),
         "took" => one(status.started.map(|start| seconds(start, status.ended.unwrap_or(now)))),
         "seed" => one(Some(manifest.seed as f64)),
@@ -232,8 +231,8 @@ fn numbers(run: &RunRow, field: &str, now: Timestamp) -> Vec<f64> {
 }
 
 /// Of a metric with a goal the best series counts, as in the list; of one without, any.
-fn best(run: &RunRow, metric: &str) -> Vec<f64> {
-    let headlines = state::headlines(&run.view);
+fn best(run: &View, metric: &str) -> Vec<f64> {
+    let headlines = state::headlines(run);
     let Some(headline) = headlines.iter().find(|h| h.metric.eq_ignore_ascii_case(metric)) else {
         return Vec::new();
     };

@@ -1,36 +1,38 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use gradtop_store::{ParamValue, State};
+use gradtop_store::{ParamValue, State, View};
+use gradtop_tests::made::{Made, now, run};
 use proptest::prelude::*;
 
 use super::{Filter, glob};
-use crate::app::testing::{Bench, now, run};
 
-fn bench() -> Bench {
+fn runs() -> Vec<View> {
     let text = |v: &str| ParamValue::Text(v.into());
-    Bench::of(vec![
+    let mut made = Made::new();
+    let specs = [
         run("plane-curves", "flat-1", 5).at(State::Running, 5_000).losses(),
         run("plane-curves", "flat-2", 200)
             .param("lr", ParamValue::Float(0.1))
             .param("function", text("sign sin"))
             .losses(),
         run("sorted-digits", "rl-lenet", 3000).at(State::Crashed, 100).cause("killed by SIGKILL"),
-    ])
+    ];
+    specs.iter().map(|spec| gradtop_store::view(&made.make(spec)).unwrap()).collect()
 }
 
 /// The runs that a filter takes.
 #[track_caller]
-fn taken(bench: &Bench, filter: &str) -> String {
+fn taken(runs: &[View], filter: &str) -> String {
     let filter = Filter::parse(filter).unwrap();
-    let rows = bench.app.shared.runs.rows.iter().filter(|r| filter.takes(r, now()));
-    let mut names: Vec<&str> = rows.map(|r| r.name()).collect();
+    let taken = runs.iter().filter(|run| filter.takes(run, now()));
+    let mut names: Vec<&str> = taken.map(|run| run.manifest.run.as_str()).collect();
     names.sort_unstable();
     names.join(" ")
 }
 
 #[test]
 fn terms_of_every_kind() {
-    let bench = bench();
+    let runs = runs();
     for (filter, wanted) in [
         ("", "flat-1 flat-2 rl-lenet"),
         ("flat", "flat-1 flat-2"),
@@ -65,7 +67,7 @@ fn terms_of_every_kind() {
         ("NOT NOT flat", "flat-1 flat-2"),
         ("nothing<3", ""),
     ] {
-        assert_eq!(taken(&bench, filter), wanted, "{filter}");
+        assert_eq!(taken(&runs, filter), wanted, "{filter}");
     }
 }
 
@@ -94,9 +96,9 @@ fn errors_say_where_and_what() {
 
 #[test]
 fn fields_that_no_run_has_are_named() {
-    let bench = bench();
+    let runs = runs();
     let filter = Filter::parse("lr<1 lrr<1 state:running loss<1").unwrap();
-    assert_eq!(filter.unknown(&bench.app.shared.runs.rows), ["lrr"]);
+    assert_eq!(filter.unknown(&runs.iter().collect::<Vec<_>>()), ["lrr"]);
 }
 
 #[test]
@@ -184,14 +186,14 @@ fn formula() -> impl Strategy<Value = Formula> {
 
 #[test]
 fn formulas_mean_what_logic_says() {
-    let bench = bench();
+    let runs = runs();
     proptest!(|(formula in formula())| {
         let text = formula.text();
         let filter = Filter::parse(&text).unwrap();
-        for row in &bench.app.shared.runs.rows {
-            let lr = &row.view.manifest.params.iter().find(|(k, _)| k == "lr").unwrap().1;
-            let wanted = formula.holds(row.name().starts_with("flat"), *lr == ParamValue::Float(1e-3));
-            prop_assert_eq!(filter.takes(row, now()), wanted, "{} of {}", text, row.name());
+        for row in &runs {
+            let lr = &row.manifest.params.iter().find(|(k, _)| k == "lr").unwrap().1;
+            let wanted = formula.holds(row.manifest.run.starts_with("flat"), *lr == ParamValue::Float(1e-3));
+            prop_assert_eq!(filter.takes(row, now()), wanted, "{} of {}", text, row.manifest.run);
         }
     });
 }
