@@ -1,11 +1,14 @@
 //! The C ABI between gradtop and its plugins: the Rust mirror of `include/gradtop.h`.
 //!
 //! The header is the contract and carries its rules (R1 to R6) and thread tags; this file repeats its
-//! types field by field and proves at compile time that both have one layout. Nothing here runs.
+//! types field by field and proves at compile time that both have one layout. Nothing here runs but [`text`], the rules by which
+//! both sides read the values of parameters.
 //!
 //! Use `gradtop-sdk` to write a plugin in Rust; this crate is for the two sides of the boundary.
 
 #![allow(unsafe_code, reason = "the types of a C boundary: raw pointers and extern fn")]
+
+pub mod text;
 
 use core::ffi::{c_char, c_void};
 

@@ -2,15 +2,15 @@
 
 use std::cell::Cell;
 use std::ffi::c_void;
-use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gradtop_abi::{Point, Status, log_level};
+use gradtop_abi::{Point, log_level};
 
 use crate::boundary::host::Host;
-use crate::{Column, Error, ErrorKind, Figures, Result, Steps};
+use crate::series::{Series, SeriesId};
+use crate::{Column, Error, ErrorKind, Figures, Result};
 
 /// The running experiment's side of its host: logging, progress, stop, pause, checkpoints.
 ///
@@ -34,47 +34,6 @@ pub enum Device {
     Cpu,
     /// The CUDA device of this index.
     Cuda(u32),
-}
-
-/// Names a series: a metric, perhaps of a model, a split and a trial.
-#[derive(Clone, Copy, Debug)]
-pub struct Series<'a> {
-    pub(crate) metric: &'a str,
-    pub(crate) model: Option<&'a str>,
-    pub(crate) split: Option<&'a str>,
-    pub(crate) trial: Option<i32>,
-}
-
-/// A series that the host knows; points are logged to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SeriesId(pub(crate) u32);
-
-impl<'a> Series<'a> {
-    /// A series of this metric.
-    pub fn metric(metric: &'a str) -> Self {
-        Self { metric, model: None, split: None, trial: None }
-    }
-
-    /// Of this model.
-    #[must_use]
-    pub fn model(mut self, model: &'a str) -> Self {
-        self.model = Some(model);
-        self
-    }
-
-    /// Of this split of the data: `train`, `test`, …
-    #[must_use]
-    pub fn split(mut self, split: &'a str) -> Self {
-        self.split = Some(split);
-        self
-    }
-
-    /// Of this trial, 0 or more.
-    #[must_use]
-    pub fn trial(mut self, trial: i32) -> Self {
-        self.trial = Some(trial);
-        self
-    }
 }
 
 impl Ctx {
@@ -245,44 +204,6 @@ impl Ctx {
         self.told.swap(false, Ordering::Relaxed)
     }
 
-    /// The steps of the training. After the body of each step progress is shown, unless the body has done so itself, the run
-    /// waits while it is paused, and a stop that was asked for comes out of `step?`.
-    ///
-    /// ```
-    /// # use gradtop_sdk::prelude::*;
-    /// # #[derive(Params)]
-    /// # struct Walk { #[param(default = 10)] steps: i64 }
-    /// # impl Experiment for Walk {
-    /// # fn info() -> Info { Info::new("walk", "Walk", "").resumable() }
-    /// fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
-    ///     let height = ctx.series(Series::metric("height"))?;
-    ///     let mut at = 0.0;
-    ///     let mut start = 0;
-    ///     if let Some(dir) = ctx.resume_dir() {
-    ///         at = std::fs::read_to_string(dir.join("at"))?.parse()?;
-    ///         start = std::fs::read_to_string(dir.join("next"))?.parse()?;
-    ///     }
-    ///     for step in ctx.steps(start..self.steps) {
-    ///         let step = step?;
-    ///         at += 0.5;
-    ///         ctx.log(step, &[(height, at)])?;
-    ///         ctx.checkpoint_if_due(step, |dir| {
-    ///             std::fs::write(dir.join("at"), at.to_string())?;
-    ///             Ok(std::fs::write(dir.join("next"), (step + 1).to_string())?)
-    ///         })?;
-    ///     }
-    ///     Ok(())
-    /// }
-    /// # }
-    /// # let host = gradtop_sdk::testing::TestHost::new();
-    /// # host.run_interrupted::<Walk>(4, &[]).assert_equals(&host.run::<Walk>(&[]));
-    /// ```
-    ///
-    /// A training whose end is not known beforehand takes `ctx.steps(start..)`, shows its own progress and leaves by `break`.
-    pub fn steps(&self, range: impl RangeBounds<i64>) -> Steps<'_> {
-        Steps::new(self, &range)
-    }
-
     /// Whether a stop was asked for: one atomic load, for long work between two [`step_end`](Self::step_end).
     pub fn should_stop(&self) -> bool {
         self.host.should_stop()
@@ -364,17 +285,4 @@ impl Ctx {
 fn this_thread() -> usize {
     thread_local! { static HERE: Cell<u8> = const { Cell::new(0) } }
     HERE.with(|here| std::ptr::from_ref(here).addr())
-}
-
-/// The error that a status means; none for [`gradtop_abi::OK`].
-pub(crate) fn kind_of(status: Status) -> Option<ErrorKind> {
-    match status {
-        gradtop_abi::OK => None,
-        gradtop_abi::STOPPED => Some(ErrorKind::Stop),
-        gradtop_abi::PANIC => Some(ErrorKind::Panic),
-        gradtop_abi::INVALID => Some(ErrorKind::Invalid),
-        gradtop_abi::UNSUPPORTED => Some(ErrorKind::Unsupported),
-        gradtop_abi::IO => Some(ErrorKind::Io),
-        _ => Some(ErrorKind::Failed),
-    }
 }

@@ -51,16 +51,18 @@ mod export;
 mod figure;
 mod info;
 mod params;
+mod series;
 mod steps;
 mod table;
 pub mod testing;
 
-pub use ctx::{Ctx, Device, Series, SeriesId};
+pub use ctx::{Ctx, Device};
 pub use error::{Context, Error, ErrorKind, Result};
 pub use figure::{Axis, By, Figure, Figures, Mark, Panel, Source};
 pub use gradtop_sdk_derive::{Choice, Params};
 pub use info::{Goal, Info, Metric, Preset};
 pub use params::{Choice, Item, ParamKind, ParamSpec, Params, Value, Values};
+pub use series::{Series, SeriesId};
 pub use steps::Steps;
 pub use table::Column;
 

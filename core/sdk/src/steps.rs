@@ -14,8 +14,48 @@ pub struct Steps<'a> {
     running: bool,
 }
 
+impl Ctx {
+    /// The steps of the training. After the body of each step progress is shown, unless the body has done so itself, the run
+    /// waits while it is paused, and a stop that was asked for comes out of `step?`.
+    ///
+    /// ```
+    /// # use gradtop_sdk::prelude::*;
+    /// # #[derive(Params)]
+    /// # struct Walk { #[param(default = 10)] steps: i64 }
+    /// # impl Experiment for Walk {
+    /// # fn info() -> Info { Info::new("walk", "Walk", "").resumable() }
+    /// fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
+    ///     let height = ctx.series(Series::metric("height"))?;
+    ///     let mut at = 0.0;
+    ///     let mut start = 0;
+    ///     if let Some(dir) = ctx.resume_dir() {
+    ///         at = std::fs::read_to_string(dir.join("at"))?.parse()?;
+    ///         start = std::fs::read_to_string(dir.join("next"))?.parse()?;
+    ///     }
+    ///     for step in ctx.steps(start..self.steps) {
+    ///         let step = step?;
+    ///         at += 0.5;
+    ///         ctx.log(step, &[(height, at)])?;
+    ///         ctx.checkpoint_if_due(step, |dir| {
+    ///             std::fs::write(dir.join("at"), at.to_string())?;
+    ///             Ok(std::fs::write(dir.join("next"), (step + 1).to_string())?)
+    ///         })?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # }
+    /// # let host = gradtop_sdk::testing::TestHost::new();
+    /// # host.run_interrupted::<Walk>(4, &[]).assert_equals(&host.run::<Walk>(&[]));
+    /// ```
+    ///
+    /// A training whose end is not known beforehand takes `ctx.steps(start..)`, shows its own progress and leaves by `break`.
+    pub fn steps(&self, range: impl RangeBounds<i64>) -> Steps<'_> {
+        Steps::new(self, &range)
+    }
+}
+
 impl<'a> Steps<'a> {
-    pub(crate) fn new(ctx: &'a Ctx, range: &impl RangeBounds<i64>) -> Self {
+    fn new(ctx: &'a Ctx, range: &impl RangeBounds<i64>) -> Self {
         let next = match range.start_bound() {
             Bound::Included(first) => *first,
             Bound::Excluded(before) => before.saturating_add(1),

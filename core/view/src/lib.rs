@@ -4,6 +4,7 @@
 //! Reading apart ([`live::Engine`]), everything here is pure: a screen, a command, a report show the same of the same runs.
 
 pub mod clock;
+pub mod column;
 pub mod compare;
 pub mod figure;
 pub mod filter;

@@ -12,7 +12,7 @@ use crate::{natural, state};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Sort {
-    /// The column: `age`, `state`, …, or `param:` and the name of a parameter.
+    /// The column: `age`, `state`, …, `param:` and the name of a parameter, or the name of a parameter or metric.
     pub by: String,
     /// Against the column's usual order.
     pub reversed: bool,
@@ -89,9 +89,27 @@ fn key(view: &View, by: &str, now: Timestamp) -> Key {
         "epoch" => large(state::epoch(view)),
         "rate" => large(state::rate(view)),
         "eta" => small(state::eta(view)),
-        "metric" => {
+        "age" => small(Some(now.duration_since(manifest.created).as_secs_f64())),
+        "created" => large(Some(now.duration_since(manifest.created).as_secs_f64())),
+        "took" => small(state::took(view, now)),
+        "seed" => Key::Number(manifest.seed as f64),
+        "threads" => small(Some(f64::from(manifest.threads))),
+        "rows" => large(Some(status.rows as f64)),
+        "experiment" => Key::Text(manifest.experiment.id.clone()),
+        "device" => Key::Text(manifest.device.clone()),
+        "host" => Key::Text(manifest.host.clone()),
+        "preset" | "cause" => {
+            let text = if by == "preset" { &manifest.preset } else { &status.cause };
+            text.clone().map_or(Key::None, Key::Text)
+        }
+        _ if manifest.params.iter().any(|(name, _)| name == by) => key(view, &format!("param:{by}"), now),
+        _ => {
             let headlines = state::headlines(view);
-            let Some((first, line)) = headlines.first().and_then(|h| Some((h, h.line()?))) else {
+            let first = match by {
+                "metric" | "of" => headlines.first(),
+                by => headlines.iter().find(|h| h.metric == by),
+            };
+            let Some((first, line)) = first.and_then(|h| Some((h, h.line()?))) else {
                 return Key::None;
             };
             let up = first.info.is_some_and(|i| i.goal == Goal::Max);
@@ -101,7 +119,5 @@ fn key(view: &View, by: &str, now: Timestamp) -> Key {
                 key => key,
             }
         }
-        "device" => Key::Text(manifest.device.clone()),
-        _ => small(Some(now.duration_since(manifest.created).as_secs_f64())),
     }
 }

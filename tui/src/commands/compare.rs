@@ -115,6 +115,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         print::json(&as_json(&subjects, &teams, &sheet, &order))?;
     } else {
         table(&subjects, &teams, &sheet, &order);
+        if let Sort::Value(at) = sort {
+            let column = &sheet.columns[at];
+            print::line("");
+            let taken = format!("sorted by {}: {}", clean(&column.facet.title()), column.words());
+            print::line(&print::styled(&taken, Ink::Dim));
+        }
     }
     draw(&subjects, &teams, args)?;
     Ok(0)
@@ -174,14 +180,18 @@ fn sorting(subjects: &[Subject], sheet: &Sheet, by: Option<&str>) -> Result<Sort
         return Ok(Sort::Param(at));
     }
     // By its whole title, else the first of the split that stands for a run.
-    let titled = sheet.columns.iter().position(|c| c.facet.title() == name);
+    let titled = sheet.columns.iter().position(|c| {
+        let title = c.facet.title();
+        title == name || format!("{title} {}", c.what.word()) == name
+    });
     let metric = || {
         let own = sheet.columns.iter().enumerate().filter(|(_, c)| c.facet.metric == name);
         let info = gradtop_view::compare::info(subjects, name);
         own.min_by_key(|(_, c)| gradtop_store::split_rank(info, c.facet.split.as_deref())).map(|(at, _)| at)
     };
     titled.or_else(metric).map(Sort::Value).ok_or_else(|| {
-        let titles: BTreeSet<String> = sheet.columns.iter().map(|c| c.facet.title()).collect();
+        let titles: BTreeSet<String> =
+            sheet.columns.iter().map(|c| format!("{} {}", c.facet.title(), c.what.word())).collect();
         let known = sheet.params.iter().chain(&titles).map(String::as_str);
         Failure::usage(format!("the table has no column {name:?}"))
             .help(clean(&suggest(name, known, "columns")))

@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use gradtop_host::Action;
 use gradtop_store::{Life, State, View, checkpoints};
 use serde_json::json;
 
 use super::Context;
+use super::select::{Selection, each};
 use crate::failure::Failure;
 use crate::print;
 use gradtop_chart::number;
@@ -21,8 +23,8 @@ const FAR: Duration = Duration::from_secs(5);
 /// Arguments of `pause`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Pause {
-    /// The run
-    run: String,
+    #[command(flatten)]
+    runs: Selection,
 }
 
 /// Arguments of `checkpoint`.
@@ -36,8 +38,8 @@ pub(crate) struct Checkpoint {
 #[derive(Debug, clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 pub(crate) struct Stop {
-    /// The run
-    run: String,
+    #[command(flatten)]
+    runs: Selection,
     /// Seconds until it is killed if it does not end by itself [default: 10]
     #[arg(long, value_name = "SECONDS", value_parser = crate::config::seconds)]
     grace: Option<f64>,
@@ -51,7 +53,7 @@ pub(crate) struct Stop {
     /// Ask, but do not wait until it has ended
     #[arg(long, conflicts_with = "kill")]
     no_wait: bool,
-    /// Print the run as JSON
+    /// Print each run as a line of JSON
     #[arg(long)]
     json: bool,
 }
@@ -72,23 +74,26 @@ fn until(view: &View, patience: Duration, mut so: impl FnMut(&View) -> bool) -> 
 }
 
 pub(crate) fn pause(context: &Context, args: &Pause) -> Result<i32> {
-    let view = context.view(&args.run)?;
-    let name = &view.manifest.run;
-    gradtop_host::pause(&view.dir)?;
-    let (now, _) = until(&view, PATIENCE, |v| v.state == State::Paused || v.state.is_final())?;
-    print::line(&match now.state {
-        State::Paused => {
-            let step = now
-                .status
-                .step
-                .map(|s| format!(" after step {}", number::count(s as f64)))
-                .unwrap_or_default();
-            format!("{name} is paused{step}; `gradtop resume {name}` continues it")
-        }
-        state if state.is_final() => format!("{name} ended before it could pause: {}", state::words(&now)),
-        _ => format!("{name} will pause after its current step"),
-    });
-    Ok(0)
+    let views = args.runs.views(context, Action::Pause)?;
+    let code = each(&views, |view| Ok(gradtop_host::pause(&view.dir).map(|()| 0)?))?;
+    // All are asked before any is waited for. What one that was refused is now has been said.
+    let asked = |view: &&View| code == 0 || super::view(&view.dir).is_ok_and(|now| !now.state.is_final());
+    for view in views.iter().filter(asked) {
+        let name = &view.manifest.run;
+        let (now, _) = until(view, PATIENCE, |v| v.state == State::Paused || v.state.is_final())?;
+        print::line(&match now.state {
+            State::Paused => {
+                let step = now.status.step.map(|s| format!(" after step {}", number::count(s as f64)));
+                let step = step.unwrap_or_default();
+                format!("{name} is paused{step}; `gradtop resume {name}` continues it")
+            }
+            state if state.is_final() => {
+                format!("{name} ended before it could pause: {}", state::words(&now))
+            }
+            _ => format!("{name} will pause after its current step"),
+        });
+    }
+    Ok(code)
 }
 
 pub(crate) fn checkpoint(context: &Context, args: &Checkpoint) -> Result<i32> {
@@ -113,9 +118,34 @@ pub(crate) fn checkpoint(context: &Context, args: &Checkpoint) -> Result<i32> {
 }
 
 pub(crate) fn stop(context: &Context, args: &Stop) -> Result<i32> {
-    let view = context.view(&args.run)?;
+    let views = args.runs.views(context, Action::Stop)?;
+    // All are asked before any is waited for.
+    let mut asked = Vec::new();
+    let refused = each(&views, |view| {
+        asked.push((view.clone(), ask_to_stop(view, args)?));
+        Ok(0)
+    })?;
+    let mut code = refused;
+    for (view, far) in asked {
+        let ended = wait_for_stop(&view, far, args);
+        if views.len() == 1 {
+            return ended.map(|()| 0);
+        }
+        if let Err(error) = ended {
+            code = crate::failure::report(&error);
+        }
+    }
+    Ok(code)
+}
+
+fn grace(args: &Stop) -> Duration {
+    args.grace.map_or(gradtop_host::DEFAULT_GRACE, Duration::from_secs_f64)
+}
+
+/// Asks; `true` if it may be at work where this machine cannot see it.
+fn ask_to_stop(view: &View, args: &Stop) -> Result<bool> {
     let name = &view.manifest.run;
-    let grace = args.grace.map_or(gradtop_host::DEFAULT_GRACE, Duration::from_secs_f64);
+    let grace = grace(args);
     let far =
         args.force && gradtop_host::stop_unseen(&view.dir, if args.kill { Duration::ZERO } else { grace })?;
     if !far && args.kill {
@@ -127,21 +157,25 @@ pub(crate) fn stop(context: &Context, args: &Stop) -> Result<i32> {
         ));
         print::note(&format!("  gradtop stop --kill {name}  ends it at once, without writing a file"));
     }
+    Ok(far)
+}
+
+fn wait_for_stop(view: &View, far: bool, args: &Stop) -> Result<()> {
+    let name = &view.manifest.run;
     if args.no_wait {
         if args.json {
-            print::json(&json!({"run": name, "asked": "stop"}))?;
-        } else {
-            print::line(&format!("asked {name} to stop"));
+            return print::json(&json!({"run": name, "asked": "stop"}));
         }
-        return Ok(0);
+        print::line(&format!("asked {name} to stop"));
+        return Ok(());
     }
     // After the grace the keeper kills, seals the log and writes the end: that takes a moment more.
-    let patience = if args.kill { Duration::ZERO } else { grace } + Duration::from_secs(30);
+    let patience = if args.kill { Duration::ZERO } else { grace(args) } + Duration::from_secs(30);
     let patience = if far && args.kill { FAR } else { patience };
-    let (mut now, mut ended) = until(&view, patience, |v| v.state.is_final())?;
+    let (mut now, mut ended) = until(view, patience, |v| v.state.is_final())?;
     if !ended && far && args.kill {
         gradtop_host::give_up(&view.dir)?;
-        (now, ended) = until(&view, Duration::ZERO, |v| v.state.is_final())?;
+        (now, ended) = until(view, Duration::ZERO, |v| v.state.is_final())?;
     }
     if !ended {
         let help = match now.life {
@@ -150,6 +184,5 @@ pub(crate) fn stop(context: &Context, args: &Stop) -> Result<i32> {
         };
         return Err(Failure::new(format!("{name} has not ended yet: it is {}", now.state)).help(help).into());
     }
-    super::watch::end(&now, args.json)?;
-    Ok(0)
+    super::watch::end(&now, args.json)
 }

@@ -20,17 +20,16 @@ use gradtop_store::suggest;
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 /// What to do with data sets.
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List the data sets and where their files are (the default)
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    List,
     /// Download a data set; an interrupted download is resumed
     Fetch {
         /// Its name
@@ -51,10 +50,9 @@ enum Command {
 
 pub(crate) fn run(args: &Args) -> Result<i32> {
     match &args.command {
-        None => list(false),
-        Some(Command::List { json }) => list(*json),
+        None | Some(Command::List) => list(args.json),
         Some(Command::Fetch { name, mirror, force }) => fetch(named(name)?, mirror, *force),
-        Some(Command::Check { name }) => check(name.as_deref()),
+        Some(Command::Check { name }) => check(name.as_deref(), args.json),
     }
 }
 
@@ -119,9 +117,10 @@ fn list(as_json: bool) -> Result<i32> {
     Ok(0)
 }
 
-fn check(name: Option<&str>) -> Result<i32> {
+fn check(name: Option<&str>, json: bool) -> Result<i32> {
     let mut wrong = 0;
     let mut seen = 0;
+    let mut told = Vec::new();
     for dataset in &DATASETS {
         let files = files(dataset);
         let asked = name == Some(dataset.name);
@@ -134,12 +133,17 @@ fn check(name: Option<&str>) -> Result<i32> {
                 gradtop_data::check(dataset, file, &found.path)?;
                 Ok(found.path)
             });
+            wrong += usize::from(result.is_err());
+            if json {
+                let (path, error) = (result.as_ref().ok(), result.as_ref().err().map(ToString::to_string));
+                told.push(json!({"dataset": dataset.name, "file": file.name, "path": path, "error": error}));
+                continue;
+            }
             match result {
                 Ok(path) => {
                     print::line(&format!("{}  {}", print::styled("whole", Ink::Dim), print::short(&path)));
                 }
                 Err(error) => {
-                    wrong += 1;
                     print::line(&print::styled(&clean(&error.to_string()), Ink::Alert));
                 }
             }
@@ -147,6 +151,7 @@ fn check(name: Option<&str>) -> Result<i32> {
     }
     match name {
         Some(name) if seen == 0 => named(name).map(|_| 0),
+        _ if json => print::json(&told).map(|()| i32::from(wrong > 0)),
         None if seen == 0 => {
             print::line("No data sets here. `gradtop data list` shows how to get them.");
             Ok(0)

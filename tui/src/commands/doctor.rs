@@ -168,24 +168,18 @@ fn of_libtorch() -> Finding {
 }
 
 fn of_gpus() -> Finding {
-    match device::gpus() {
-        Ok(gpus) if gpus.is_empty() => Finding::new("gpu", Grade::Note, "none: runs use the CPU"),
-        Ok(gpus) => {
-            let visible = device::visible(&gpus);
-            let known = |uuid: &Option<String>| gpus.iter().find(|g| Some(&g.uuid) == uuid.as_ref());
-            let named = |(n, uuid)| match known(uuid) {
-                Some(gpu) => format!("cuda:{n} {} {}", gpu.name, number::bytes(gpu.memory)),
-                None => format!("cuda:{n}"),
-            };
-            let all: Vec<String> = visible.iter().enumerate().map(named).collect();
-            if all.is_empty() {
-                Finding::new("gpu", Grade::Note, "CUDA_VISIBLE_DEVICES hides every GPU: runs use the CPU")
-            } else {
-                Finding::new("gpu", Grade::Good, all.join(", "))
-            }
-        }
-        Err(why) => Finding::new("gpu", Grade::Note, format!("none: runs use the CPU ({why})")),
-    }
+    let lib = libtorch::find(None).ok();
+    let gpus = match device::gpus().and_then(|gpus| device::usable(lib.as_deref()).map(|_| gpus)) {
+        Ok(gpus) => gpus,
+        Err(why) => return Finding::new("gpu", Grade::Note, format!("none: runs use the CPU ({why})")),
+    };
+    let known = |uuid: &Option<String>| gpus.iter().find(|g| Some(&g.uuid) == uuid.as_ref());
+    let named = |(n, uuid)| match known(uuid) {
+        Some(gpu) => format!("cuda:{n} {} {}", gpu.name, number::bytes(gpu.memory)),
+        None => format!("cuda:{n}"),
+    };
+    let all: Vec<String> = device::visible(&gpus).iter().enumerate().map(named).collect();
+    Finding::new("gpu", Grade::Good, all.join(", "))
 }
 
 fn of_terminal() -> Finding {

@@ -1,21 +1,23 @@
 //! `gradtop list`: the runs, by experiment, newest first.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Result;
-use gradtop_store::{RunDir, State, View, known_damage};
+use gradtop_store::{State, View, known_damage, near, suggest};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Context;
+use super::select::{Matching, is_filter, matching};
 use crate::failure::Failure;
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
 use gradtop_chart::cells::text::fit;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
-use gradtop_view::state;
+use gradtop_view::order::{self, Sort};
+use gradtop_view::{column, state};
 
 /// Parameters shown at most.
 const PARAMETERS: usize = 3;
@@ -23,41 +25,43 @@ const PARAMETERS: usize = 3;
 /// Arguments of `list`.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {
-    /// Only runs of this experiment
-    experiment: Option<String>,
+    /// Only these runs: words and terms as in the monitor's filter, such as curve-fit 'state:failed lr>1e-3'
+    #[arg(value_name = "FILTER")]
+    filter: Vec<String>,
+    /// Sort by this column, what is best or newest first
+    #[arg(long, value_name = "COLUMN")]
+    sort: Option<String>,
+    /// The other way round
+    #[arg(long, requires = "sort")]
+    reverse: bool,
+    /// Show these columns, separated by commas: state, name, took, …, parameters and metrics by their names
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', conflicts_with = "json")]
+    columns: Vec<String>,
     /// Print one JSON array
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    let text = args.filter.join(" ");
+    let Matching { mut views, names, unreadable } = matching(context, &text)?;
     let runs = context.runs()?;
-    if runs.exists() && !runs.is_dir() {
-        return Err(Failure::usage(format!("{} is not a runs folder", print::short(&runs))).into());
+    if views.is_empty() && !names.is_empty() {
+        return nothing(args, &text, &names);
     }
-    let mut views = Vec::new();
-    let (found, hidden) = gradtop_store::list_runs_checked(&runs);
-    let mut unreadable: Vec<(PathBuf, String)> =
-        hidden.into_iter().map(|(path, e)| (path, e.to_string())).collect();
-    for run in found {
-        if args.experiment.as_ref().is_some_and(|e| *e != run.experiment()) {
-            continue;
-        }
-        match super::view(&run) {
-            Ok(view) => views.push(view),
-            Err(e) => unreadable.push((RunDir::path(&run).to_owned(), e.to_string())),
-        }
+    if let Some(name) = &args.sort {
+        let sort = Sort { by: known(name, &views)?, reversed: args.reverse };
+        order::by(&sort, Timestamp::now(), &mut views, |view| view);
     }
-    views.sort_by(|a, b| {
-        b.manifest.created.cmp(&a.manifest.created).then_with(|| a.manifest.run.cmp(&b.manifest.run))
-    });
+    let columns: Vec<String> =
+        args.columns.iter().map(|name| known(name.trim(), &views)).collect::<Result<_>>()?;
     if args.json {
         let all: Vec<Value> = views.iter().map(as_json).collect();
         print::json(&all)?;
     } else if views.is_empty() && unreadable.is_empty() {
-        empty(&runs, args.experiment.as_deref());
+        empty(&runs);
     } else {
-        table(&views, &runs);
+        table(&views, &runs, &columns);
     }
     for view in &views {
         let damaged = known_damage(&view.dir).unwrap_or_default().len();
@@ -73,19 +77,50 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     Ok(0)
 }
 
+/// The column of that name.
+fn known(name: &str, views: &[View]) -> Result<String> {
+    column::named(name, views.iter()).ok_or_else(|| {
+        let all = column::all(views.iter());
+        Failure::usage(format!("there is no column {name:?}"))
+            .help(clean(&suggest(name, all.iter().map(String::as_str), "columns")))
+            .into()
+    })
+}
+
+/// A filter takes no run. A word alone was meant to name one.
+fn nothing(args: &Args, text: &str, names: &[String]) -> Result<i32> {
+    if let [word] = args.filter.as_slice()
+        && !is_filter(word)
+    {
+        let near = near(word, names.iter().map(String::as_str));
+        let help = if near.is_empty() {
+            "`gradtop list` shows all runs".to_owned()
+        } else {
+            format!("did you mean {}?", near.join(" or "))
+        };
+        let message = format!("no run or experiment is called {:?}", clean(word));
+        return Err(Failure::usage(message).help(clean(&help)).into());
+    }
+    if args.json {
+        print::json(&Vec::<Value>::new())?;
+    } else {
+        print::line(&format!("No run matches the filter `{}`.", clean(text)));
+    }
+    Ok(0)
+}
+
 fn as_json(view: &View) -> Value {
     let mut fields = state::to_json(view);
     fields.insert("damaged_files".into(), known_damage(&view.dir).unwrap_or_default().len().into());
     Value::Object(fields)
 }
 
-fn empty(runs: &std::path::Path, experiment: Option<&str>) {
-    let of = experiment.map(|e| format!(" of {}", clean(e))).unwrap_or_default();
-    print::line(&format!("No runs{of} in {} yet.", print::short(runs)));
+fn empty(runs: &Path) {
+    print::line(&format!("No runs in {} yet.", print::short(runs)));
     print::line("Start one:  gradtop run EXPERIMENT     List experiments:  gradtop experiments");
 }
 
-fn table(views: &[View], runs: &std::path::Path) {
+fn table(views: &[View], runs: &Path, columns: &[String]) {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for view in views {
         *counts.entry(view.state.word()).or_default() += 1;
@@ -110,8 +145,31 @@ fn table(views: &[View], runs: &std::path::Path) {
     for (experiment, views) in groups {
         print::line("");
         print::line(&print::styled(&clean(experiment), Ink::Bold));
-        group(&views);
+        if columns.is_empty() { group(&views) } else { chosen(&views, columns) }
     }
+}
+
+/// The columns that were asked for.
+fn chosen(views: &[&View], columns: &[String]) {
+    let align = |name: &str| {
+        if column::is_number(name, views.iter().copied()) { Align::Point } else { Align::Left }
+    };
+    let heads: Vec<(String, Align)> = columns.iter().map(|name| (clean(name), align(name))).collect();
+    let mut table =
+        Table::new(&heads.iter().map(|(head, align)| (head.as_str(), *align)).collect::<Vec<_>>());
+    let now = Timestamp::now();
+    for view in views {
+        let cell = |name: &String| {
+            let ink = match name.as_str() {
+                "state" => state::ink(view.state),
+                "name" => Ink::Bold,
+                _ => Ink::Text,
+            };
+            Words::new(column::cell(view, name, now), ink)
+        };
+        table.row(columns.iter().map(cell).collect());
+    }
+    table.print(1);
 }
 
 fn group(views: &[&View]) {

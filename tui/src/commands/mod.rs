@@ -18,6 +18,7 @@ pub(crate) mod resume;
 pub(crate) mod rm;
 pub(crate) mod run;
 mod run_config;
+pub(crate) mod select;
 pub(crate) mod setup;
 pub(crate) mod show;
 pub(crate) mod study;
@@ -31,6 +32,7 @@ use gradtop_store::{RunDir, View};
 
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::print::{self, clean};
 use cli::{Cli, Command};
 
 /// What every command may need.
@@ -51,7 +53,37 @@ impl Context {
 
     /// The run meant by a name, a prefix, or `last`.
     pub(crate) fn find(&self, name: &str) -> Result<RunDir> {
-        Ok(gradtop_store::find_run(&self.runs()?, name)?)
+        Ok(gradtop_store::find_run(&self.existing_runs()?, name)?)
+    }
+
+    /// The folder of the runs, to look into. One that was named for this command alone must be there.
+    pub(crate) fn existing_runs(&self) -> Result<PathBuf> {
+        let runs = self.runs()?;
+        if runs.is_dir() {
+            return Ok(runs);
+        }
+        if runs.exists() {
+            return Err(Failure::usage(format!("{} is not a runs folder", print::short(&runs))).into());
+        }
+        let named =
+            self.runs.is_some() || std::env::var_os("GRADTOP_RUNS").is_some_and(|dir| !dir.is_empty());
+        if !named {
+            return Ok(runs);
+        }
+        let beside = runs.parent().and_then(|parent| std::fs::read_dir(parent).ok()).into_iter().flatten();
+        let beside: Vec<String> = beside
+            .flatten()
+            .filter(|e| e.path().is_dir())
+            .filter_map(|e| e.file_name().into_string().ok())
+            .collect();
+        let name = runs.file_name().unwrap_or_default().to_string_lossy();
+        let near = gradtop_store::near(&name, beside.iter().map(String::as_str));
+        let help = if near.is_empty() {
+            "`gradtop run` creates the folder that --runs or GRADTOP_RUNS names".to_owned()
+        } else {
+            clean(&format!("did you mean {}?", near.join(" or ")))
+        };
+        Err(Failure::usage(format!("there is no folder {}", print::short(&runs))).help(help).into())
     }
 
     /// That run, looked at.
@@ -68,10 +100,7 @@ pub(crate) fn view(run: &RunDir) -> Result<View> {
 /// Names the files of a run that could not be read, where what is left of it is shown.
 pub(crate) fn warn_of(damaged: &[gradtop_store::StoreError]) {
     for error in damaged {
-        crate::print::note(&format!(
-            "warning: {}; its rows are missing here",
-            crate::print::clean(&error.to_string())
-        ));
+        print::note(&format!("warning: {}; its rows are missing here", clean(&error.to_string())));
     }
 }
 

@@ -1,9 +1,11 @@
 //! `gradtop resume`: let a paused run go on, or continue an ended one.
 
 use anyhow::Result;
-use gradtop_host::Resumed;
+use gradtop_host::{Action, Resumed};
+use gradtop_store::View;
 
 use super::Context;
+use super::select::{Selection, each};
 use super::watch::{self, Caught, Watch};
 use crate::failure::Failure;
 use crate::print;
@@ -12,8 +14,8 @@ use crate::print;
 #[derive(Debug, clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 pub(crate) struct Args {
-    /// The run
-    run: String,
+    #[command(flatten)]
+    runs: Selection,
     /// Also resume a run last seen on another machine, treating it as crashed
     #[arg(long)]
     force: bool,
@@ -31,7 +33,12 @@ pub(crate) struct Args {
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     // As in `run`: a Ctrl-C or SIGTERM from here on is answered.
     let mut caught = Caught::new()?;
-    let mut view = context.view(&args.run)?;
+    let views = args.runs.views(context, Action::Resume)?;
+    let detach = args.detach || views.len() > 1;
+    each(&views, |view| resume(view.clone(), args, detach, &mut caught))
+}
+
+fn resume(mut view: View, args: &Args, detach: bool, caught: &mut Caught) -> Result<i32> {
     // What is refused is refused before anything is written.
     if !view.certain && (args.force || view.is_of_earlier_boot()) {
         gradtop_host::may_resume(&view.dir, args.trust)?;
@@ -52,7 +59,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
         return Ok(0);
     }
-    let detach = args.detach && !caught.any();
+    let detach = detach && !caught.any();
     let view = super::view(&view.dir)?;
     if detach && !args.json {
         print::line(&view.manifest.run);

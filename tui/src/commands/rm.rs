@@ -7,6 +7,7 @@ use gradtop_host::SharedPlugin;
 use gradtop_store::RunDir;
 
 use super::Context;
+use super::select::{is_filter, matching};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_chart::number;
@@ -28,8 +29,9 @@ pub(crate) struct Args {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let folder = context.runs()?;
-    let mut runs: Vec<RunDir> = Vec::new();
-    for name in &args.names {
+    let filter = args.names.iter().any(|name| is_filter(name));
+    let mut runs: Vec<RunDir> = if filter { ended(context, args)? } else { Vec::new() };
+    for name in args.names.iter().filter(|_| !filter) {
         // One without a manifest is no run to any other command.
         let dir = gradtop_store::find_folder(&folder, name)?;
         let run = &dir.name();
@@ -60,6 +62,25 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         print::line(&format!("deleted {}", clean(&run.name())));
     }
     Ok(0)
+}
+
+/// The runs that the filter takes and that may be deleted.
+fn ended(context: &Context, args: &Args) -> Result<Vec<RunDir>> {
+    let folder = context.runs()?;
+    let matched = matching(context, &args.names.join(" "))?.views;
+    let runs: Vec<RunDir> = matched.iter().map(|view| view.dir.clone()).collect();
+    let may: Vec<RunDir> = runs
+        .iter()
+        .filter(|run| gradtop_host::may_delete(&folder, run, args.force).is_ok())
+        .cloned()
+        .collect();
+    match (may.len(), runs.len()) {
+        (0, 0) => Err(Failure::new("no run matches the filter; nothing was deleted").into()),
+        (0, n) => {
+            Err(Failure::new(format!("{n} runs match, none of which can be deleted: stop them first")).into())
+        }
+        _ => Ok(may),
+    }
 }
 
 /// What a run takes on the disk: `24 kB, and a plugin of 2.3 MB shared with 3 runs`.

@@ -108,7 +108,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     if detach {
         return Ok(0);
     }
-    watch::watch(&run, Watch { json: args.json, ours: true }, caught)
+    watch::watch(&run, Watch { json: args.json, ours: true }, &mut caught)
 }
 
 /// The experiment of that id and its library: the one named, which may leave out the id if it has one only, or one that is found.

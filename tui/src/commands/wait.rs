@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use gradtop_store::RunDir;
 
 use super::Context;
+use super::select::{each, is_filter, matching, named};
 use super::watch::{self, Caught, LEFT_RUNNING};
 use crate::failure::Failure;
 use crate::print;
@@ -13,26 +15,40 @@ use gradtop_view::state;
 /// Arguments of `wait`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The run
-    #[arg(default_value = "last")]
-    run: String,
+    /// Runs by name, or a filter as in the monitor: 'state:running lr>1e-3'
+    #[arg(default_value = "last", value_name = "RUN|FILTER")]
+    names: Vec<String>,
     /// Give up after this many seconds, with exit code 5
     #[arg(long, value_name = "SECONDS", value_parser = crate::config::seconds)]
     timeout: Option<f64>,
-    /// Print the run as one line of JSON
+    /// Print each run as a line of JSON
     #[arg(long)]
     json: bool,
 }
 
+/// Of several runs the code of the first that did not finish.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let mut caught = Caught::new()?;
-    let run = context.find(&args.run)?;
-    let mut told = false;
+    let views = if args.names.iter().any(|name| is_filter(name)) {
+        let mut views = matching(context, &args.names.join(" "))?.views;
+        views.retain(|view| !view.state.is_final());
+        if views.is_empty() {
+            print::line("no run that matches the filter is going on");
+        }
+        views
+    } else {
+        named(context, &args.names)?
+    };
     let deadline = args.timeout.map(|t| Instant::now() + Duration::from_secs_f64(t));
+    each(&views, |view| wait(&view.dir, args.json, deadline, &mut caught))
+}
+
+fn wait(run: &RunDir, json: bool, deadline: Option<Instant>, caught: &mut Caught) -> Result<i32> {
+    let mut told = false;
     loop {
-        let view = super::view(&run)?;
+        let view = super::view(run)?;
         if view.state.is_final() {
-            watch::end(&view, args.json)?;
+            watch::end(&view, json)?;
             return Ok(view.state.exit_code());
         }
         if !view.certain {

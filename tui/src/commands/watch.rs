@@ -123,7 +123,7 @@ pub(crate) fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
 }
 
 /// Watches until the run has ended or is left; gives the exit code.
-pub(crate) fn watch(run: &RunDir, how: Watch, mut caught: Caught) -> Result<i32> {
+pub(crate) fn watch(run: &RunDir, how: Watch, caught: &mut Caught) -> Result<i32> {
     let mut events = Follower::from_end(run, run.events());
     let mut progress = if how.json { None } else { Progress::start() };
     let mut asked_to_stop = false;

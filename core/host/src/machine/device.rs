@@ -164,6 +164,21 @@ fn how_many(count: u32) -> String {
     }
 }
 
+/// How many GPUs a run can use, at least 1; or the reason why it can use none, the same wherever it is given. `lib` is the folder
+/// of libtorch's libraries, for plugins that use libtorch.
+pub fn usable(lib: Option<&Path>) -> Result<u32, String> {
+    let count = match lib {
+        Some(lib) => probe(lib),
+        None => gpus().map(|gpus| visible(&gpus).len() as u32),
+    };
+    // What the driver says comes first: without one, CUDA says only that it sees nothing.
+    let none = |why: String| gpus().err().unwrap_or(why);
+    match count {
+        Ok(0) => Err(none(how_many(0))),
+        counted => counted.map_err(none),
+    }
+}
+
 /// A run's device, `-1` for the CPU or the number of a GPU, and why if gradtop chose it.
 /// `lib` is the folder of libtorch's libraries, for plugins that use libtorch.
 pub(crate) fn resolve(
@@ -176,16 +191,14 @@ pub(crate) fn resolve(
         DeviceChoice::Cpu => Ok((-1, None)),
         DeviceChoice::Auto if !uses_device => cpu("the experiment uses no GPU"),
         DeviceChoice::Auto => {
+            // Without a driver that answers, CUDA is not even opened.
             let gpus = match gpus() {
-                Ok(gpus) if gpus.is_empty() => return cpu("no GPU"),
                 Ok(gpus) => gpus,
                 Err(why) => return cpu(&why),
             };
-            let visible = visible(&gpus);
-            match lib.map_or(Ok(visible.len() as u32), probe) {
-                Ok(0) => cpu(&how_many(0)),
+            match usable(lib) {
                 Ok(_) => {
-                    let first = visible.into_iter().next().flatten();
+                    let first = visible(&gpus).into_iter().next().flatten();
                     let first = first.and_then(|uuid| gpus.iter().find(|g| g.uuid == uuid));
                     Ok((0, Some(first.map_or_else(|| "a GPU".to_owned(), |g| g.name.clone()))))
                 }
@@ -197,11 +210,7 @@ pub(crate) fn resolve(
             if !uses_device {
                 return refuse("the experiment uses no GPU: run it with --device cpu".to_owned());
             }
-            let count = match lib {
-                Some(lib) => probe(lib),
-                None => gpus().map(|gpus| visible(&gpus).len() as u32),
-            };
-            match count {
+            match usable(lib) {
                 Ok(count) if n < count => Ok((i32::try_from(n).unwrap_or(i32::MAX), None)),
                 Ok(count) => refuse(how_many(count)),
                 Err(why) => refuse(why),

@@ -1,5 +1,6 @@
 //! From defaults, a preset and what the user sets to one value for each parameter.
 
+use gradtop_abi::text::{self, Range};
 use gradtop_store::{ParamValue, near};
 
 use crate::error::ParamError;
@@ -65,18 +66,21 @@ pub fn parse_param(param: &ParamDesc, text: &str) -> Result<ParamValue, ParamErr
             None => wanted.to_owned(),
         },
     };
+    let outside = || ParamError::Range {
+        key: param.key.clone(),
+        value: text.to_owned(),
+        range: param.range().unwrap_or_default(),
+    };
     match param.kind {
         ParamKind::I64 => {
-            let value = parse_i64(text).ok_or_else(|| wrong("an integer"))?;
-            check_range(param, text, |bound| Some(compare(value, bound)))?;
-            Ok(ParamValue::Int(value))
+            let value = text::integer(text).ok_or_else(|| wrong("an integer"))?;
+            if bounds(param).has_integer(value) { Ok(ParamValue::Int(value)) } else { Err(outside()) }
         }
         ParamKind::F64 => {
-            let value = parse_f64(text).ok_or_else(|| wrong("a number"))?;
-            check_range(param, text, |bound| value.partial_cmp(&bound))?;
-            Ok(ParamValue::Float(value))
+            let value = text::float(text).ok_or_else(|| wrong("a number"))?;
+            if bounds(param).has(value) { Ok(ParamValue::Float(value)) } else { Err(outside()) }
         }
-        ParamKind::Bool => parse_bool(text).map(ParamValue::Bool).ok_or_else(|| wrong("true or false")),
+        ParamKind::Bool => text::boolean(text).map(ParamValue::Bool).ok_or_else(|| wrong("true or false")),
         ParamKind::Str => {
             if text.contains('\0') {
                 return Err(wrong("text without a null character"));
@@ -97,65 +101,13 @@ pub fn parse_param(param: &ParamDesc, text: &str) -> Result<ParamValue, ParamErr
     }
 }
 
-/// A number's text without blanks around it and without the underscores between its digits; `None` if one stands elsewhere.
-fn plain(text: &str) -> Option<String> {
-    let text = text.trim();
-    let digit = |at: Option<usize>| at.and_then(|at| text.as_bytes().get(at)).is_some_and(u8::is_ascii_digit);
-    let between = |at: usize| digit(at.checked_sub(1)) && digit(Some(at + 1));
-    text.match_indices('_').all(|(at, _)| between(at)).then(|| text.replace('_', ""))
-}
-
-/// An integer, also as `1_000` or `1e6`.
-fn parse_i64(text: &str) -> Option<i64> {
-    let plain = plain(text)?;
-    if let Ok(value) = plain.parse() {
-        return Some(value);
+fn bounds(param: &ParamDesc) -> Range {
+    Range {
+        min: param.min.unwrap_or(f64::NEG_INFINITY),
+        max: param.max.unwrap_or(f64::INFINITY),
+        min_excluded: param.min_excluded,
+        max_excluded: param.max_excluded,
     }
-    if !plain.contains(['e', 'E']) {
-        return None;
-    }
-    let float: f64 = plain.parse().ok()?;
-    // Beyond 2^53 a float no longer says which integer is meant.
-    (float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0).then_some(float as i64)
-}
-
-/// A finite number, also as `1_000.5`.
-fn parse_f64(text: &str) -> Option<f64> {
-    plain(text)?.parse().ok().filter(|value: &f64| value.is_finite())
-}
-
-fn parse_bool(text: &str) -> Option<bool> {
-    match text.trim() {
-        "true" | "yes" | "on" | "1" => Some(true),
-        "false" | "no" | "off" | "0" => Some(false),
-        _ => None,
-    }
-}
-
-/// Compares without rounding the integer to a float.
-fn compare(value: i64, bound: f64) -> std::cmp::Ordering {
-    let whole = bound.floor();
-    let order = i128::from(value).cmp(&(whole as i128));
-    if order.is_eq() && bound > whole { std::cmp::Ordering::Less } else { order }
-}
-
-fn check_range(
-    param: &ParamDesc,
-    text: &str,
-    compare: impl Fn(f64) -> Option<std::cmp::Ordering>,
-) -> Result<(), ParamError> {
-    let low = param.min.and_then(&compare);
-    let high = param.max.and_then(&compare);
-    let ok = low.is_none_or(|o| if param.min_excluded { o.is_gt() } else { o.is_ge() })
-        && high.is_none_or(|o| if param.max_excluded { o.is_lt() } else { o.is_le() });
-    if ok {
-        return Ok(());
-    }
-    Err(ParamError::Range {
-        key: param.key.clone(),
-        value: text.to_owned(),
-        range: param.range().unwrap_or_default(),
-    })
 }
 
 #[cfg(test)]
@@ -279,14 +231,5 @@ mod tests {
             };
             assert_eq!(value, meaning, "{case}");
         }
-    }
-
-    #[test]
-    fn integers_are_compared_exactly() {
-        use std::cmp::Ordering;
-        assert_eq!(compare(i64::MAX, 9.3e18), Ordering::Less);
-        assert_eq!(compare(9_007_199_254_740_993, 9_007_199_254_740_992.0), Ordering::Greater);
-        assert_eq!(compare(1, 1.5), Ordering::Less);
-        assert_eq!(compare(-1, -1.5), Ordering::Greater);
     }
 }

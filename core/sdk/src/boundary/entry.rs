@@ -1,9 +1,8 @@
 //! What the host calls.
 
-use std::ffi::{CStr, OsStr, c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::io::Write as _;
 use std::mem::ManuallyDrop;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::ptr;
 use std::sync::OnceLock;
@@ -12,7 +11,7 @@ use gradtop_abi::{self as abi, Status};
 
 use super::descriptor::{Immortal, immortal, text};
 use super::guard::{guard, panic_elsewhere};
-use super::host::Host;
+use super::host::{Host, path};
 use crate::params::{ParamSpec, Values};
 use crate::{Ctx, Error, ErrorKind, Experiment, Info, Result};
 
@@ -343,17 +342,6 @@ unsafe fn utf8<'a>(text: *const c_char) -> Option<&'a str> {
     }
     // SAFETY: a C string by the contract.
     unsafe { CStr::from_ptr(text) }.to_str().ok()
-}
-
-/// # Safety
-/// `text` is null or a C string.
-pub(super) unsafe fn path(text: *const c_char) -> Option<PathBuf> {
-    if text.is_null() {
-        return None;
-    }
-    // SAFETY: a C string by the contract.
-    let bytes = unsafe { CStr::from_ptr(text) }.to_bytes();
-    Some(PathBuf::from(OsStr::from_bytes(bytes)))
 }
 
 /// # Safety

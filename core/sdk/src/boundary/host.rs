@@ -1,16 +1,16 @@
 //! Calls to the host.
 
 use std::any::Any;
-use std::ffi::{CStr, CString, c_char, c_void};
+use std::ffi::{CStr, CString, OsStr, c_char, c_void};
 use std::mem::offset_of;
+use std::os::unix::ffi::OsStrExt as _;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::ptr::{self, NonNull};
 
 use gradtop_abi::{self as abi, Point, Status};
 
-use super::entry::path;
-use crate::ctx::{Series, kind_of};
+use crate::series::Series;
 use crate::table::{Column, Data};
 use crate::{Error, ErrorKind, Result};
 
@@ -288,4 +288,28 @@ fn c_string(text: &str) -> Result<CString> {
 
 fn optional(text: Option<&CString>) -> *const c_char {
     text.map_or(ptr::null(), |text| text.as_ptr())
+}
+
+/// # Safety
+/// `text` is null or a C string.
+pub(super) unsafe fn path(text: *const c_char) -> Option<PathBuf> {
+    if text.is_null() {
+        return None;
+    }
+    // SAFETY: a C string by the contract.
+    let bytes = unsafe { CStr::from_ptr(text) }.to_bytes();
+    Some(PathBuf::from(OsStr::from_bytes(bytes)))
+}
+
+/// The error that a status means; none for [`gradtop_abi::OK`].
+fn kind_of(status: Status) -> Option<ErrorKind> {
+    match status {
+        gradtop_abi::OK => None,
+        gradtop_abi::STOPPED => Some(ErrorKind::Stop),
+        gradtop_abi::PANIC => Some(ErrorKind::Panic),
+        gradtop_abi::INVALID => Some(ErrorKind::Invalid),
+        gradtop_abi::UNSUPPORTED => Some(ErrorKind::Unsupported),
+        gradtop_abi::IO => Some(ErrorKind::Io),
+        _ => Some(ErrorKind::Failed),
+    }
 }

@@ -2,14 +2,14 @@
 
 #![allow(unsafe_code, reason = "the host's side of a C boundary, for tests")]
 
-use std::ffi::{CStr, CString, c_char};
-use std::path::Path;
+use std::ffi::CString;
 use std::ptr;
 use std::sync::Arc;
 
 use gradtop_abi::{self as abi, Status};
 
 use super::TestHost;
+use super::borrowed::{c_path, text, values};
 use super::record::{Outcome, Recorded, TempDir};
 use super::vtable::{self, State};
 use crate::Device;
@@ -135,17 +135,17 @@ unsafe fn resolve(
     preset: Option<&str>,
     given: &[(&str, &str)],
 ) -> Result<Vec<(CString, CString)>, String> {
-    let mut values: Vec<(String, String)> = Vec::new();
+    let mut texts: Vec<(String, String)> = Vec::new();
     // SAFETY: a valid description has that many parameters.
-    for param in unsafe { vtable::values(desc.params, desc.n_params) } {
+    for param in unsafe { values(desc.params, desc.n_params) } {
         // SAFETY: an immortal parameter.
         let param = unsafe { &**param };
         // SAFETY: an immortal C string.
         let key = unsafe { text(param.key) };
         // SAFETY: as above.
-        values.push((key, unsafe { text(param.default_value) }));
+        texts.push((key, unsafe { text(param.default_value) }));
     }
-    let mut set = |key: &str, value: &str| match values.iter_mut().find(|(known, _)| known == key) {
+    let mut set = |key: &str, value: &str| match texts.iter_mut().find(|(known, _)| known == key) {
         Some((_, text)) => {
             value.clone_into(text);
             Ok(())
@@ -154,14 +154,14 @@ unsafe fn resolve(
     };
     if let Some(name) = preset {
         // SAFETY: a valid description has that many presets.
-        let presets = unsafe { vtable::values(desc.presets, desc.n_presets) };
+        let presets = unsafe { values(desc.presets, desc.n_presets) };
         // SAFETY: an immortal preset.
         let mut presets = presets.iter().map(|preset| unsafe { &**preset });
         // SAFETY: an immortal C string.
         let found = presets.find(|preset| unsafe { text(preset.name) } == name);
         let found = found.ok_or_else(|| format!("there is no preset `{name}`"))?;
         // SAFETY: a valid preset has that many values.
-        for pair in unsafe { vtable::values(found.values, found.n_values) } {
+        for pair in unsafe { values(found.values, found.n_values) } {
             // SAFETY: an immortal C string.
             let key = unsafe { text(pair.key) };
             // SAFETY: as above.
@@ -172,7 +172,7 @@ unsafe fn resolve(
         set(key, value)?;
     }
     let c = |text: String| CString::new(text).map_err(|_| "a parameter contains a NUL".to_owned());
-    values.into_iter().map(|(key, value)| Ok((c(key)?, c(value)?))).collect()
+    texts.into_iter().map(|(key, value)| Ok((c(key)?, c(value)?))).collect()
 }
 
 fn outcome(status: Status, error: &abi::Error) -> Outcome {
@@ -185,18 +185,4 @@ fn outcome(status: Status, error: &abi::Error) -> Outcome {
         abi::PANIC => Outcome::Panicked(message),
         _ => Outcome::Failed(message),
     }
-}
-
-/// # Safety
-/// `text` is null or a C string.
-pub(super) unsafe fn text(text: *const c_char) -> String {
-    if text.is_null() {
-        return String::new();
-    }
-    // SAFETY: a C string by the contract.
-    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
-}
-
-pub(super) fn c_path(path: &Path) -> Option<CString> {
-    CString::new(path.as_os_str().as_encoded_bytes()).ok()
 }

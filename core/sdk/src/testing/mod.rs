@@ -27,6 +27,7 @@
 
 #![allow(unsafe_code, reason = "it takes entries through a run")]
 
+mod borrowed;
 mod drive;
 mod expect;
 mod interrupted;

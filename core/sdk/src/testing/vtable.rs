@@ -5,14 +5,13 @@
 use std::ffi::{c_char, c_void};
 use std::fs;
 use std::ptr;
-use std::slice;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gradtop_abi::{self as abi, Status};
 
 use super::TestHost;
-use super::drive::{c_path, text};
+use super::borrowed::{c_path, text, values};
 use super::record::{
     Checkpoint, ColumnValues, Level, Outcome, Point, Progress, Recorded, SeriesKey, Table, TempDir,
 };
@@ -102,16 +101,6 @@ pub(super) fn table(state: &State) -> abi::Host {
 unsafe fn state<'a>(ctx: *mut c_void) -> &'a State {
     // SAFETY: by the contract.
     unsafe { &*ctx.cast::<State>() }
-}
-
-/// # Safety
-/// `data` is null or points to `n` values that live for `'a`.
-pub(super) unsafe fn values<'a, T>(data: *const T, n: u64) -> &'a [T] {
-    if data.is_null() || n == 0 {
-        return &[];
-    }
-    // SAFETY: by the contract.
-    unsafe { slice::from_raw_parts(data, n as usize) }
 }
 
 /// # Safety

@@ -170,6 +170,26 @@ impl Filter {
     }
 }
 
+/// Names of the parameters and metrics of these runs, each once.
+pub fn fields_of<'a>(runs: impl Iterator<Item = &'a View>) -> Vec<String> {
+    let mut fields: Vec<String> = Vec::new();
+    for run in runs {
+        let params = run.manifest.params.iter().map(|(key, _)| key);
+        let metrics = run.manifest.metrics.iter().map(|m| &m.name);
+        for field in params.chain(metrics).chain(run.status.headline.iter().map(|h| &h.metric)) {
+            if !fields.contains(field) {
+                fields.push(field.clone());
+            }
+        }
+    }
+    fields
+}
+
+/// Every field that a filter of these runs may name.
+pub fn fields<'a>(runs: impl Iterator<Item = &'a View>) -> Vec<String> {
+    TEXTS.into_iter().chain(NUMBERS).map(str::to_owned).chain(fields_of(runs)).collect()
+}
+
 fn param<'a>(run: &'a View, field: &str) -> Option<&'a ParamValue> {
     run.manifest.params.iter().find(|(name, _)| name.eq_ignore_ascii_case(field)).map(|(_, v)| v)
 }

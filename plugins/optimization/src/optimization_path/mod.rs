@@ -2,6 +2,7 @@
 //!
 //! Method, parameters and how to read the figures: docs/experiments/optimization-path.md.
 
+mod checkpoint;
 mod conclusion;
 mod figures;
 mod path;
@@ -114,7 +115,7 @@ impl Experiment for OptimizationPath {
         let mut instruments = Instruments::new(&self.instruments, ctx.seed(), &settings);
         let probe = instruments.declare(ctx, "", &training.ensemble.mlp, &training.train)?;
         if let Some(dir) = ctx.resume_dir() {
-            training::restore(dir, &mut training, &mut path)?;
+            checkpoint::restore(dir, &mut training, &mut path)?;
             ctx.info(format!("going on from epoch {:.2}", training.ensemble.epoch()))?;
         } else {
             self.evaluate(ctx, &training, &mut path, &series)?;
@@ -126,7 +127,7 @@ impl Experiment for OptimizationPath {
             if step % per_epoch == 0 {
                 self.evaluate(ctx, &training, &mut path, &series)?;
             }
-            ctx.checkpoint_if_due(step, |dir| training::save(dir, &training, &path))?;
+            ctx.checkpoint_if_due(step, |dir| checkpoint::save(dir, &training, &path))?;
         }
         conclusion::write(ctx, &training, &path)
     }

@@ -1,9 +1,6 @@
 //! The networks and their data.
 
-use std::path::Path as FilePath;
-
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::ensemble::Ensemble;
 use gradtop_toolkit::mlp::{Activation, Evaluator, Loss, Mlp, Samples};
 use gradtop_toolkit::optim::{Optimizer, Rule};
@@ -11,12 +8,8 @@ use gradtop_toolkit::rng::Stream;
 use tch::Kind;
 
 use super::OptimizationPath;
-use super::path::Path;
 use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::settings::{images, rule};
-
-const FILE: &str = "training.safetensors";
-const NAME: &str = "runs";
 
 /// All runs, and the sets they learn from and are measured on.
 pub(super) struct Training {
@@ -58,19 +51,4 @@ impl Training {
             train,
         })
     }
-}
-
-/// Writes everything that [`restore`] needs.
-pub(super) fn save(dir: &FilePath, training: &Training, path: &Path) -> Result<()> {
-    let mut saving = Saving::default();
-    training.ensemble.save(NAME, &mut saving)?;
-    path.save(&mut saving)?;
-    Ok(saving.write(&dir.join(FILE))?)
-}
-
-/// Goes back to what [`save`] wrote.
-pub(super) fn restore(dir: &FilePath, training: &mut Training, path: &mut Path) -> Result<()> {
-    let saved = Saved::read(&dir.join(FILE))?;
-    training.ensemble.restore(NAME, &saved)?;
-    path.restore(&saved)
 }

@@ -7,7 +7,6 @@
 
 use tch::{Kind, TchError, Tensor};
 
-use super::second_order;
 use crate::mlp::{Activation, Loss};
 
 /// Samples that all runs share.
@@ -74,7 +73,7 @@ pub(super) struct Pass {
 }
 
 impl Pass {
-    fn gradient(&self) -> Result<Tensor, TchError> {
+    pub(super) fn gradient(&self) -> Result<Tensor, TchError> {
         let layers = self.deltas.iter().zip(&self.inputs);
         flat(&layers.map(|(delta, input)| outer(delta, input)).collect::<Result<Vec<_>, _>>()?)
     }
@@ -137,41 +136,6 @@ impl Network {
     pub fn gradient(&self, parameters: &Tensor, samples: &Samples) -> Result<(Tensor, Tensor), TchError> {
         let pass = self.pass(parameters, samples)?;
         Ok((self.loss_of(&pass.output, samples)?, pass.gradient()?))
-    }
-
-    /// The gradient g of each run and its image Hg, the gradient of ½‖g‖²: both `[runs, parameters]`.
-    pub fn gradient_and_image(
-        &self,
-        parameters: &Tensor,
-        samples: &Samples,
-    ) -> Result<(Tensor, Tensor), TchError> {
-        let pass = self.pass(parameters, samples)?;
-        let gradient = pass.gradient()?;
-        let image = second_order::hessian_vector(self, &pass, samples, &gradient)?;
-        Ok((gradient, image))
-    }
-
-    /// The Hessian of each run: `[runs, parameters, parameters]`.
-    pub fn hessian(&self, parameters: &Tensor, samples: &Samples) -> Result<Tensor, TchError> {
-        second_order::hessian(self, parameters, samples, second_order::Terms::All)
-    }
-
-    /// The (generalised) Gauss–Newton matrix of each run: the Hessian without the second derivatives of the outputs. It is
-    /// never negative, so it says nothing about saddles.
-    pub fn gauss_newton(&self, parameters: &Tensor, samples: &Samples) -> Result<Tensor, TchError> {
-        second_order::hessian(self, parameters, samples, second_order::Terms::GaussNewton)
-    }
-
-    /// The product of each run's Hessian with its own vector, `[runs, parameters]`, at about the cost of two gradients:
-    /// Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6 (1994), the R-operator.
-    pub fn hessian_vector(
-        &self,
-        parameters: &Tensor,
-        samples: &Samples,
-        vector: &Tensor,
-    ) -> Result<Tensor, TchError> {
-        let pass = self.pass(parameters, samples)?;
-        second_order::hessian_vector(self, &pass, samples, vector)
     }
 
     /// The networks at these parameters, ready for several products of their Hessians: each then costs a third less than
@@ -332,16 +296,9 @@ impl Network {
 
 /// Networks at their parameters. See [`Network::at`].
 pub struct At<'a> {
-    network: &'a Network,
-    samples: &'a Samples,
-    pass: Pass,
-}
-
-impl At<'_> {
-    /// The product of each run's Hessian with its own vector: `[runs, parameters]`.
-    pub fn hessian_vector(&self, vector: &Tensor) -> Result<Tensor, TchError> {
-        second_order::hessian_vector(self.network, &self.pass, self.samples, vector)
-    }
+    pub(super) network: &'a Network,
+    pub(super) samples: &'a Samples,
+    pub(super) pass: Pass,
 }
 
 /// `W a` for each run; inputs shared by all runs make one large product.

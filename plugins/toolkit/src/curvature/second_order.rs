@@ -14,11 +14,11 @@
 
 use tch::{Device, TchError, Tensor};
 
-use super::network::{Network, Pass, Samples, apply, back, diagonal, flat, outer};
+use super::network::{At, Network, Pass, Samples, apply, back, diagonal, flat, outer};
 
 /// Which part of the Hessian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Terms {
+enum Terms {
     All,
     GaussNewton,
 }
@@ -28,7 +28,51 @@ fn limit(device: Device) -> i64 {
     if device == Device::Cpu { 1 << 18 } else { 1 << 26 }
 }
 
-pub(super) fn hessian(
+impl Network {
+    /// The gradient g of each run and its image Hg, the gradient of ½‖g‖²: both `[runs, parameters]`.
+    pub fn gradient_and_image(
+        &self,
+        parameters: &Tensor,
+        samples: &Samples,
+    ) -> Result<(Tensor, Tensor), TchError> {
+        let pass = self.pass(parameters, samples)?;
+        let gradient = pass.gradient()?;
+        let image = hessian_vector(self, &pass, samples, &gradient)?;
+        Ok((gradient, image))
+    }
+
+    /// The Hessian of each run: `[runs, parameters, parameters]`.
+    pub fn hessian(&self, parameters: &Tensor, samples: &Samples) -> Result<Tensor, TchError> {
+        hessian(self, parameters, samples, Terms::All)
+    }
+
+    /// The (generalised) Gauss–Newton matrix of each run: the Hessian without the second derivatives of the outputs. It is
+    /// never negative, so it says nothing about saddles.
+    pub fn gauss_newton(&self, parameters: &Tensor, samples: &Samples) -> Result<Tensor, TchError> {
+        hessian(self, parameters, samples, Terms::GaussNewton)
+    }
+
+    /// The product of each run's Hessian with its own vector, `[runs, parameters]`, at about the cost of two gradients:
+    /// Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6 (1994), the R-operator.
+    pub fn hessian_vector(
+        &self,
+        parameters: &Tensor,
+        samples: &Samples,
+        vector: &Tensor,
+    ) -> Result<Tensor, TchError> {
+        let pass = self.pass(parameters, samples)?;
+        hessian_vector(self, &pass, samples, vector)
+    }
+}
+
+impl At<'_> {
+    /// The product of each run's Hessian with its own vector: `[runs, parameters]`.
+    pub fn hessian_vector(&self, vector: &Tensor) -> Result<Tensor, TchError> {
+        hessian_vector(self.network, &self.pass, self.samples, vector)
+    }
+}
+
+fn hessian(
     network: &Network,
     parameters: &Tensor,
     samples: &Samples,
@@ -149,7 +193,7 @@ fn moved_inputs(pass: &Pass, from: usize, to: usize) -> Result<Tensor, TchError>
 }
 
 /// The R-operator: every quantity of the pass differentiated along `vector`.
-pub(super) fn hessian_vector(
+fn hessian_vector(
     network: &Network,
     pass: &Pass,
     samples: &Samples,

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-
 use crate::app::Shared;
 use crate::print::clean;
 use gradtop_view::filter::Filter;

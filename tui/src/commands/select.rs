@@ -1,0 +1,159 @@
+//! Which runs a command is about: names, or a filter as the monitor's.
+
+use anyhow::Result;
+use gradtop_host::Action;
+use gradtop_store::{View, suggest};
+use jiff::Timestamp;
+
+use super::Context;
+use crate::failure::{self, Failure};
+use crate::print::{self, clean};
+use gradtop_view::filter::{self, Filter};
+
+/// Runs named in a question at most.
+const NAMED: usize = 8;
+
+/// Runs as arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Selection {
+    /// Runs by name, or a filter as in the monitor: 'state:running lr>1e-3'
+    // Not `runs`: that is the id of the folder's argument, which every command has.
+    #[arg(required = true, value_name = "RUN|FILTER")]
+    pub(crate) names: Vec<String>,
+    /// Do not ask before it is done to several runs that a filter selects
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+impl Selection {
+    /// The runs that are meant. Of those a filter selects, the ones to which this may be done; a person confirms several.
+    ///
+    /// # Errors
+    /// A name that no run has, a wrong filter, nothing selected, or nobody confirmed.
+    pub(crate) fn views(&self, context: &Context, action: Action) -> Result<Vec<View>> {
+        if !self.names.iter().any(|name| is_filter(name)) {
+            return named(context, &self.names);
+        }
+        let all = matching(context, &self.names.join(" "))?.views;
+        let (count, matched) = (all.len(), if all.len() == 1 { "run matches" } else { "runs match" });
+        let views: Vec<View> =
+            all.into_iter().filter(|view| gradtop_host::allowed(view, action).is_ok()).collect();
+        let verb = action.verb();
+        match (views.len(), count) {
+            (0, 0) => return Err(Failure::new("no run matches the filter").into()),
+            (0, _) => return Err(Failure::new(format!("{count} {matched}, none of which can {verb}")).into()),
+            (1, _) => return Ok(views),
+            _ => {}
+        }
+        self.confirm(&format!("{}{}", verb[..1].to_uppercase(), &verb[1..]), &views)?;
+        Ok(views)
+    }
+
+    /// Asks once about several runs.
+    pub(crate) fn confirm(&self, verb: &str, views: &[View]) -> Result<()> {
+        if self.yes {
+            return Ok(());
+        }
+        let names: Vec<String> = views.iter().take(NAMED).map(|view| clean(&view.manifest.run)).collect();
+        let more =
+            if views.len() > NAMED { format!(" and {} more", views.len() - NAMED) } else { String::new() };
+        match print::ask(&format!("{verb} {} runs: {}{more}?", views.len(), names.join(", "))) {
+            Some(true) => Ok(()),
+            Some(false) => Err(Failure::new("cancelled; nothing was done").into()),
+            None => {
+                Err(Failure::usage(format!("the filter selects {} runs: confirm with --yes", views.len()))
+                    .into())
+            }
+        }
+    }
+}
+
+/// Runs by their names, each once.
+pub(crate) fn named(context: &Context, names: &[String]) -> Result<Vec<View>> {
+    let mut views: Vec<View> = Vec::new();
+    for name in names {
+        let view = context.view(name)?;
+        if views.iter().all(|known| known.dir != view.dir) {
+            views.push(view);
+        }
+    }
+    Ok(views)
+}
+
+/// Whether an argument is part of a filter, not the name or the path of a run.
+pub(crate) fn is_filter(argument: &str) -> bool {
+    !argument.contains('/') && argument.contains([':', '<', '>', '=', '!', '*', '?', '(', ')', '"', ' '])
+}
+
+/// What a filter was tried on.
+pub(crate) struct Matching {
+    /// The runs that it takes, newest first.
+    pub(crate) views: Vec<View>,
+    /// Names of experiments and of all runs.
+    pub(crate) names: Vec<String>,
+    /// Runs that cannot be read, and why.
+    pub(crate) unreadable: Vec<(std::path::PathBuf, String)>,
+}
+
+/// The runs that a filter takes.
+///
+/// # Errors
+/// It is wrong, or names a field that no run has.
+pub(crate) fn matching(context: &Context, text: &str) -> Result<Matching> {
+    let filter = Filter::parse(text)
+        .map_err(|e| Failure::usage(format!("cannot read the filter `{}`: {}", clean(text), e.message)))?;
+    let (found, hidden) = gradtop_store::list_runs_checked(&context.existing_runs()?);
+    let mut unreadable: Vec<_> = hidden.into_iter().map(|(path, e)| (path, e.to_string())).collect();
+    let mut views = Vec::new();
+    for run in found {
+        match super::view(&run) {
+            Ok(view) => views.push(view),
+            Err(e) => unreadable.push((run.path().to_owned(), e.to_string())),
+        }
+    }
+    views.sort_by(|a, b| {
+        b.manifest.created.cmp(&a.manifest.created).then_with(|| a.manifest.run.cmp(&b.manifest.run))
+    });
+    if let Some(unknown) =
+        filter.unknown(&views.iter().collect::<Vec<_>>()).first().filter(|_| !views.is_empty())
+    {
+        let fields = filter::fields(views.iter());
+        return Err(Failure::usage(format!("no run has {:?}", clean(unknown)))
+            .help(clean(&suggest(unknown, fields.iter().map(String::as_str), "fields")))
+            .into());
+    }
+    let names = views.iter().flat_map(|v| [v.manifest.experiment.id.clone(), v.manifest.run.clone()]);
+    let names = names.collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+    let now = Timestamp::now();
+    views.retain(|view| filter.takes(view, now));
+    Ok(Matching { views, names, unreadable })
+}
+
+/// Does something to each run. Of several, an error of one does not keep it from the others; the exit code is the first that is
+/// not 0.
+pub(crate) fn each(views: &[View], mut act: impl FnMut(&View) -> Result<i32>) -> Result<i32> {
+    if let [one] = views {
+        return act(one);
+    }
+    let mut code = 0;
+    for view in views {
+        let this = act(view).unwrap_or_else(|error| failure::report(&error));
+        code = if code == 0 { this } else { code };
+    }
+    Ok(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_filter;
+
+    #[test]
+    fn names_and_paths_are_no_filters() {
+        for name in ["last", "curve-fit-1", "exp=curve-fit/run=a", "./runs/a", "NOT"] {
+            assert!(!is_filter(name), "{name}");
+        }
+        for filter in ["state:running", "lr>1e-3", "curve*", "lr = 1", "-(a"] {
+            assert!(is_filter(filter), "{filter}");
+        }
+    }
+}
