@@ -31,6 +31,11 @@ fn main() -> ExitCode {
         return exit(code);
     }
     let config = Config::load();
+    if let Some([asked, line]) = args.get(1..)
+        && asked == "__complete"
+    {
+        return exit(commands::complete::run(&line.to_string_lossy(), config.as_ref().ok()));
+    }
     let glyphs = config.as_ref().ok().and_then(|c| print::terminal::named(c.text(Key::Glyphs)?).ok());
     let cli = match commands::cli::Cli::try_parse_from(&args) {
         Ok(cli) => cli,

@@ -46,9 +46,11 @@ pub enum StoreError {
         /// The library's message.
         message: String,
     },
-    /// Not a name that a run may have.
-    #[error("{name:?} cannot be the name of a run: {why}")]
+    /// Not a name that a run or an experiment may have.
+    #[error("{name:?} cannot be the name of {} {of}: {why}", if *of == "run" { "a" } else { "an" })]
     BadName {
+        /// `run` or `experiment`.
+        of: &'static str,
         /// The name.
         name: String,
         /// The rule it breaks.

@@ -1,4 +1,4 @@
-//! `gradtop completions`: a script that completes commands and options.
+//! `gradtop completions`: a script that completes commands, options and what they are about.
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;
@@ -14,8 +14,16 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> i32 {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "gradtop", &mut script);
-    print::out(&String::from_utf8_lossy(&script));
+    // These three ask gradtop at each Tab, see `complete`; the others know its commands and options.
+    match args.shell {
+        Shell::Bash => print::out(include_str!("completions/gradtop.bash")),
+        Shell::Zsh => print::out(include_str!("completions/gradtop.zsh")),
+        Shell::Fish => print::out(include_str!("completions/gradtop.fish")),
+        shell => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "gradtop", &mut script);
+            print::out(&String::from_utf8_lossy(&script));
+        }
+    }
     0
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod cli;
 pub(crate) mod compare;
+pub(crate) mod complete;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod control;

@@ -302,6 +302,30 @@ fn files(view: &View) {
         ("tables", tables.join(", ")),
     ]);
     print::line("");
-    let query = format!("SELECT * FROM '{path}/metrics/*.parquet'");
-    print::line(&print::styled(&format!("  duckdb -c \"{query}\""), Ink::Dim));
+    print::line(&print::styled(&format!("  duckdb -c {}", query(&path)), Ink::Dim));
+}
+
+/// The argument that has DuckDB read all metrics of a run, as a shell takes it.
+fn query(path: &str) -> String {
+    // What would be a pattern is put into brackets.
+    let literal = |c| if matches!(c, '*' | '?' | '[') { format!("[{c}]") } else { String::from(c) };
+    let plain: String = path.chars().map(literal).collect();
+    let sql = format!("SELECT * FROM '{}/metrics/*.parquet'", plain.replace('\'', "''"));
+    if sql.contains(['"', '$', '`', '\\', '!']) {
+        format!("'{}'", sql.replace('\'', r"'\''"))
+    } else {
+        format!("\"{sql}\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::query;
+
+    #[test]
+    fn odd_paths_reach_duckdb_as_they_are() {
+        assert_eq!(query("/runs/a"), r#""SELECT * FROM '/runs/a/metrics/*.parquet'""#);
+        assert_eq!(query("/it's/[a]*"), r#""SELECT * FROM '/it''s/[[]a][*]/metrics/*.parquet'""#);
+        assert_eq!(query("/$a"), r"'SELECT * FROM '\''/$a/metrics/*.parquet'\'''");
+    }
 }

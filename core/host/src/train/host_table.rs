@@ -190,8 +190,12 @@ unsafe extern "C" fn log_table(
                     column.name
                 )));
             }
-            if copied.iter().any(|c| c.name == column.name) {
-                return Err(Refused::invalid(format!("column {:?} is given twice", column.name)));
+            if let Some(twin) = copied.iter().find(|c| c.name.eq_ignore_ascii_case(&column.name)) {
+                return Err(Refused::invalid(if twin.name == column.name {
+                    format!("column {:?} is given twice", column.name)
+                } else {
+                    format!("columns {:?} and {:?} are the same to DuckDB; rename one", twin.name, column.name)
+                }));
             }
             copied.push(column);
         }

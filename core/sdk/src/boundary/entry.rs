@@ -3,7 +3,6 @@
 use std::ffi::{CStr, c_char, c_void};
 use std::io::Write as _;
 use std::mem::ManuallyDrop;
-use std::path::PathBuf;
 use std::ptr;
 use std::sync::OnceLock;
 

@@ -187,8 +187,12 @@ unsafe extern "C" fn log_table(
                 "no column may be called `{column_name}`: readers have one of that name already"
             ));
         }
-        if recorded.iter().any(|(known, ..)| *known == column_name) {
-            return inner.refuse(format!("column `{column_name}` is given twice"));
+        if let Some((twin, ..)) = recorded.iter().find(|(known, ..)| known.eq_ignore_ascii_case(&column_name)) {
+            return inner.refuse(if *twin == column_name {
+                format!("column `{column_name}` is given twice")
+            } else {
+                format!("columns `{twin}` and `{column_name}` are the same to DuckDB; rename one")
+            });
         }
         // SAFETY: null or a C string.
         let unit = unsafe { optional(column.unit) };

@@ -11,7 +11,7 @@ use crate::folder::lock::{RunLock, is_locked};
 use crate::folder::manifest::Manifest;
 use crate::folder::run_dir::RunDir;
 use crate::folder::run_table::{write_params_table, write_run_table};
-use crate::folder::runs::{create_shared, new_run_name, validate_name};
+use crate::folder::runs::{create_shared, misread, new_run_name, validate_name};
 use crate::folder::status::read_status;
 use crate::folder::temporary::{TMP, tmp_beside};
 
@@ -39,11 +39,9 @@ impl Birth {
             validate_name(&manifest.run)?;
         }
         let id = &manifest.experiment.id;
-        if id.is_empty() || id.contains(['/', '\0']) || id.starts_with('.') {
-            return Err(StoreError::BadName {
-                name: id.clone(),
-                why: "an experiment's id is part of a path",
-            });
+        let is_path = id.is_empty() || id.contains(['/', '\0']) || id.starts_with('.');
+        if let Some(why) = misread(id).or(is_path.then_some("it is part of a path")) {
+            return Err(StoreError::BadName { of: "experiment", name: id.clone(), why });
         }
         let above = RunDir::new(runs.join(format!("exp={id}")));
         let path = above.path().join(format!("run={}", manifest.run));

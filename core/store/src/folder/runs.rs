@@ -46,10 +46,22 @@ fn is_checkout(dir: &Path) -> bool {
     dir.join("core/abi/include/gradtop.h").is_file() && dir.join("Cargo.toml").is_file()
 }
 
-/// Whether `name` may be the name of a run: a letter, then letters, digits, `.`, `_` or `-`, at most 100 in all, and not
-/// `last`.
+/// Words that readers of hive-partitioned folders take for a date, a number, a boolean or nothing, whatever their case.
+const READ_OTHERWISE: [&str; 7] = ["epoch", "infinity", "inf", "nan", "true", "false", "null"];
+
+/// Why a folder of runs may not bear this name, be it of a run or of an experiment.
+pub(crate) fn misread(name: &str) -> Option<&'static str> {
+    let misread = READ_OTHERWISE.iter().any(|word| name.eq_ignore_ascii_case(word));
+    misread.then_some("DuckDB or Polars would read it as a date, a number or a truth value; add something to it")
+}
+
+/// Whether `name` may be the name of a run: a letter, then letters, digits, `.`, `_` or `-`, at most 100 in all, not
+/// `last`, and nothing that the readers of the documentation take for something else than text.
 pub fn validate_name(name: &str) -> Result<()> {
-    let bad = |why| Err(StoreError::BadName { name: name.to_owned(), why });
+    let bad = |why| Err(StoreError::BadName { of: "run", name: name.to_owned(), why });
+    if let Some(why) = misread(name) {
+        return bad(why);
+    }
     if name == "last" {
         return bad("`last` means the newest run");
     }

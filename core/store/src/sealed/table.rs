@@ -92,8 +92,12 @@ pub(crate) fn check(name: &str, columns: &[TableColumn]) -> Result<SchemaRef> {
     let Some(first) = columns.first() else { return bad("it has no column".into()) };
     let mut fields = vec![Field::new(STEP, DataType::Int64, false)];
     for column in columns {
-        if fields.iter().any(|f| *f.name() == column.name) {
-            return bad(format!("two columns are called {:?}", column.name));
+        if let Some(twin) = fields.iter().find(|f| f.name().eq_ignore_ascii_case(&column.name)) {
+            return bad(if *twin.name() == column.name {
+                format!("two columns are called {:?}", column.name)
+            } else {
+                format!("columns {:?} and {:?} are the same to DuckDB; rename one", twin.name(), column.name)
+            });
         }
         if column.name.is_empty() {
             return bad("a column has no name".into());

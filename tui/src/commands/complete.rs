@@ -1,0 +1,312 @@
+//! What may follow on a command line: commands and options, and the runs, experiments, parameters, presets, metrics, figures and
+//! columns that there are. The scripts of `gradtop completions` ask by `gradtop __complete LINE` at each Tab.
+
+use std::path::PathBuf;
+
+use clap::{Arg, Command, CommandFactory as _};
+use gradtop_host::{Discovery, ExperimentDesc};
+use gradtop_store::{View, figures, list_runs};
+
+use super::cli::Cli;
+use crate::config::Config;
+use crate::print::{self, clean};
+use gradtop_view::figure::of_run;
+use gradtop_view::{column, filter, state};
+
+/// Answers with one candidate a line, a tab and its help behind it where there is one.
+pub(crate) fn run(line: &str, config: Option<&Config>) -> i32 {
+    for Candidate { word, help } in candidates(line, config) {
+        let help = help.lines().next().map(|help| format!("\t{}", clean(help))).unwrap_or_default();
+        print::line(&format!("{}{help}", clean(&word)));
+    }
+    0
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Candidate {
+    word: String,
+    help: String,
+}
+
+impl From<String> for Candidate {
+    fn from(word: String) -> Self {
+        Self { word, help: String::new() }
+    }
+}
+
+/// Up to where the words before the cursor lead.
+struct Typed<'a> {
+    command: &'a Command,
+    /// Words that are no options.
+    words: Vec<String>,
+    /// Options with their values.
+    options: Vec<(String, String)>,
+    /// The option whose value comes next.
+    pending: Option<&'a Arg>,
+}
+
+fn candidates(line: &str, config: Option<&Config>) -> Vec<Candidate> {
+    let mut words = split(line);
+    let last = words.pop().unwrap_or_default();
+    let mut root = Cli::command();
+    root.build();
+    let typed = read(&root, words.get(1..).unwrap_or_default());
+    let known = Known::new(&typed, config);
+    let mut found = match (typed.pending, last.split_once('=')) {
+        (Some(arg), _) => values(&typed, &known, arg, &last),
+        (None, Some((option, value))) if option.starts_with("--") => {
+            let Some(arg) = option_named(typed.command, option) else { return Vec::new() };
+            let mut found = values(&typed, &known, arg, value);
+            found.iter_mut().for_each(|c| c.word = format!("{option}={}", c.word));
+            found
+        }
+        _ if last.starts_with('-') => options(typed.command),
+        _ => {
+            let mut found = if typed.words.is_empty() { subcommands(typed.command) } else { Vec::new() };
+            found.extend(positional(&typed).map(|arg| values(&typed, &known, arg, &last)).unwrap_or_default());
+            found
+        }
+    };
+    found.retain(|candidate| candidate.word.starts_with(&last));
+    found
+}
+
+/// Words as a shell separates them; the last is the one being typed, perhaps empty.
+fn split(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        match (c, quote) {
+            ('\\', None | Some('"')) => word.extend(chars.next()),
+            ('\'' | '"', None) => quote = Some(c),
+            (c, Some(open)) if c == open => quote = None,
+            (c, None) if c.is_whitespace() => {
+                if !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+            }
+            (c, _) => word.push(c),
+        }
+    }
+    words.push(word);
+    words
+}
+
+fn read<'a>(root: &'a Command, words: &[String]) -> Typed<'a> {
+    let mut typed = Typed { command: root, words: Vec::new(), options: Vec::new(), pending: None };
+    for word in words {
+        if let Some(arg) = typed.pending.take() {
+            typed.options.push((arg.get_id().to_string(), word.clone()));
+        } else if let Some((option, value)) = word.split_once('=').filter(|_| word.starts_with("--")) {
+            if let Some(arg) = option_named(typed.command, option) {
+                typed.options.push((arg.get_id().to_string(), value.to_owned()));
+            }
+        } else if word.starts_with('-') && word.len() > 1 {
+            let takes = |arg: &&Arg| arg.get_action().takes_values();
+            typed.pending = option_named(typed.command, word).filter(takes);
+        } else if let Some(sub) = typed.command.find_subcommand(word).filter(|_| typed.words.is_empty()) {
+            typed.command = sub;
+        } else {
+            typed.words.push(word.clone());
+        }
+    }
+    typed
+}
+
+fn option_named<'a>(command: &'a Command, word: &str) -> Option<&'a Arg> {
+    command.get_arguments().find(|arg| match word.strip_prefix("--") {
+        Some(long) => arg.get_long() == Some(long),
+        None => word.strip_prefix('-').and_then(|s| s.chars().next()).is_some_and(|s| arg.get_short() == Some(s)),
+    })
+}
+
+fn options(command: &Command) -> Vec<Candidate> {
+    let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    let option = |arg: &Arg| {
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        Some(Candidate { word: format!("--{}", arg.get_long()?), help })
+    };
+    shown.filter_map(option).collect()
+}
+
+fn subcommands(command: &Command) -> Vec<Candidate> {
+    let shown = command.get_subcommands().filter(|sub| !sub.is_hide_set());
+    shown
+        .map(|sub| Candidate {
+            word: sub.get_name().to_owned(),
+            help: sub.get_about().map(ToString::to_string).unwrap_or_default(),
+        })
+        .collect()
+}
+
+/// The argument that the word at the cursor is, where it is no option.
+fn positional<'a>(typed: &Typed<'a>) -> Option<&'a Arg> {
+    let all: Vec<&Arg> = typed.command.get_positionals().collect();
+    let last = all.last().filter(|arg| arg.get_num_args().is_some_and(|n| n.max_values() > 1));
+    all.get(typed.words.len()).or(last).copied()
+}
+
+/// What there is on this machine, read when it is asked for.
+struct Known {
+    runs: Option<PathBuf>,
+}
+
+impl Known {
+    fn new(typed: &Typed<'_>, config: Option<&Config>) -> Self {
+        let named = typed.options.iter().find(|(id, _)| id == "runs").map(|(_, dir)| PathBuf::from(dir));
+        let named = named.or_else(|| config?.runs());
+        Self { runs: gradtop_store::runs_dir(named.as_deref()).ok() }
+    }
+
+    /// Looks only: what crashed runs left is not this command's to mend.
+    fn views(&self) -> Vec<View> {
+        let runs = self.runs.as_deref().map(list_runs).unwrap_or_default();
+        runs.iter().filter_map(|run| gradtop_store::view(run).ok()).collect()
+    }
+
+    fn run(&self, name: &str) -> Option<View> {
+        gradtop_store::view(&gradtop_store::find_run(self.runs.as_deref()?, name).ok()?).ok()
+    }
+}
+
+fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Candidate> {
+    let fixed: Vec<Candidate> = arg
+        .get_possible_values()
+        .iter()
+        .map(|value| Candidate {
+            word: value.get_name().to_owned(),
+            help: value.get_help().map(ToString::to_string).unwrap_or_default(),
+        })
+        .collect();
+    if !fixed.is_empty() {
+        return fixed;
+    }
+    let words = |words: Vec<String>| words.into_iter().map(Candidate::from).collect::<Vec<_>>();
+    match (typed.command.get_name(), arg.get_id().as_str()) {
+        ("run", "experiment") | ("experiments", "name") | ("study", "only") => experiments(),
+        ("run", "preset") => experiment(typed).map(|e| presets(&e)).unwrap_or_default(),
+        ("run", "sets") => experiment(typed).map(|e| settings(&e, current)).unwrap_or_default(),
+        (_, "device") => words(["auto", "cpu", "cuda:0"].map(str::to_owned).to_vec()),
+        ("plot", "what") => figures_of(known, typed.words.first().map_or("last", String::as_str)),
+        ("compare", "metric") => words(metrics(known, &typed.words)),
+        ("compare", "by" | "sort") => {
+            let views: Vec<View> = typed.words.iter().filter_map(|name| known.run(name)).collect();
+            let params = state::differing(&views.iter().collect::<Vec<_>>()).into_iter().map(str::to_owned);
+            let metrics = if arg.get_id() == "sort" { metrics(known, &typed.words) } else { Vec::new() };
+            words(params.chain(metrics).collect())
+        }
+        ("list", "sort") => words(column::all(known.views().iter())),
+        ("list", "columns") => {
+            // The last of those separated by commas.
+            let before = current.rsplit_once(',').map(|(before, _)| format!("{before},")).unwrap_or_default();
+            let all = column::all(known.views().iter()).into_iter();
+            words(all.map(|name| format!("{before}{name}")).collect())
+        }
+        ("list", "filter") => filters(&known.views(), true),
+        (_, "names") if typed.command.get_name() != "compare" => filters(&known.views(), false),
+        (_, "run" | "names" | "checked") => runs(&known.views()),
+        _ => Vec::new(),
+    }
+}
+
+fn runs(views: &[View]) -> Vec<Candidate> {
+    views
+        .iter()
+        .map(|view| Candidate {
+            word: view.manifest.run.clone(),
+            help: format!("{}, {}", view.manifest.experiment.id, view.state.word()),
+        })
+        .collect()
+}
+
+/// Names of runs, and with what a filter may begin.
+fn filters(views: &[View], experiments: bool) -> Vec<Candidate> {
+    let mut found = runs(views);
+    if experiments {
+        let ids: std::collections::BTreeSet<&str> =
+            views.iter().map(|view| view.manifest.experiment.id.as_str()).collect();
+        found.extend(ids.into_iter().map(|id| Candidate::from(id.to_owned())));
+    }
+    found.extend(state::ORDER.iter().map(|state| Candidate::from(format!("state:{}", state.word()))));
+    found.extend(filter::fields_of(views.iter()).into_iter().map(|field| Candidate::from(format!("{field}:"))));
+    found
+}
+
+fn experiments() -> Vec<Candidate> {
+    let found = gradtop_host::discover();
+    let all = found.experiments();
+    all.map(|(_, e)| Candidate { word: e.id.clone(), help: e.summary.clone() }).collect()
+}
+
+/// The experiment of a command line that starts a run.
+fn experiment(typed: &Typed<'_>) -> Option<ExperimentDesc> {
+    let of = |found: Discovery| Some(found.experiment(typed.words.first()?)?.1.clone());
+    match typed.options.iter().find(|(id, _)| id == "plugin") {
+        Some((_, file)) => {
+            let all = gradtop_host::describe(file.as_ref()).ok()?.experiments;
+            all.into_iter().find(|e| typed.words.first().is_none_or(|id| *id == e.id))
+        }
+        None => of(gradtop_host::discover()),
+    }
+}
+
+fn presets(e: &ExperimentDesc) -> Vec<Candidate> {
+    e.presets.iter().map(|p| Candidate { word: p.name.clone(), help: p.help.clone() }).collect()
+}
+
+/// `key=`, or a key with each of its choices.
+fn settings(e: &ExperimentDesc, current: &str) -> Vec<Candidate> {
+    let Some((key, _)) = current.split_once('=') else {
+        let key = |p: &gradtop_host::ParamDesc| Candidate { word: format!("{}=", p.key), help: p.help.clone() };
+        return e.params.iter().map(key).collect();
+    };
+    let Some(param) = e.params.iter().find(|p| p.key == key) else { return Vec::new() };
+    let choices = match param.kind {
+        gradtop_host::ParamKind::Choice => param.choices.clone(),
+        gradtop_host::ParamKind::Bool => vec!["true".to_owned(), "false".to_owned()],
+        _ => vec![param.default.clone()],
+    };
+    choices.into_iter().map(|value| Candidate::from(format!("{key}={value}"))).collect()
+}
+
+/// Metrics of these runs; of all without any.
+fn metrics(known: &Known, names: &[String]) -> Vec<String> {
+    let views: Vec<View> = if names.is_empty() {
+        known.views()
+    } else {
+        names.iter().filter_map(|name| known.run(name)).collect()
+    };
+    let logged = views.iter().filter_map(|view| of_run::metrics(&view.dir).ok()).flatten();
+    logged.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+}
+
+fn figures_of(known: &Known, run: &str) -> Vec<Candidate> {
+    let Some(view) = known.run(run) else { return Vec::new() };
+    let declared = figures::read(&view.dir).unwrap_or_default().into_iter();
+    let figures = declared.map(|figure| Candidate { word: figure.id, help: figure.title });
+    figures.chain(metrics(known, &[view.manifest.run.clone()]).into_iter().map(Candidate::from)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_separated_as_by_a_shell() {
+        assert_eq!(split("gradtop run "), ["gradtop", "run", ""]);
+        assert_eq!(split("gradtop list 'state:failed lr>1' a\\ b"), ["gradtop", "list", "state:failed lr>1", "a b"]);
+        assert_eq!(split("gradtop list 'open "), ["gradtop", "list", "open "]);
+    }
+
+    #[test]
+    fn commands_options_and_fixed_values_are_known() {
+        let words = |line: &str| candidates(line, None).into_iter().map(|c| c.word).collect::<Vec<_>>();
+        assert_eq!(words("gradtop comp"), ["compare", "completions"]);
+        assert_eq!(words("gradtop plugin rem"), ["remove"]);
+        assert_eq!(words("gradtop run x --checkpoint"), ["--checkpoint-every"]);
+        assert_eq!(words("gradtop compare a b --x s"), ["step", "share"]);
+        assert_eq!(words("gradtop compare a b --x=s"), ["--x=step", "--x=share"]);
+        assert_eq!(words("gradtop run x --device c"), ["cpu", "cuda:0"]);
+        assert!(words("gradtop --nothing=").is_empty());
+    }
+}
