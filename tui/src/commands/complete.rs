@@ -57,13 +57,16 @@ fn candidates(line: &str, config: Option<&Config>) -> Vec<Candidate> {
         (None, Some((option, value))) if option.starts_with("--") => {
             let Some(arg) = option_named(typed.command, option) else { return Vec::new() };
             let mut found = values(&typed, &known, arg, value);
-            found.iter_mut().for_each(|c| c.word = format!("{option}={}", c.word));
+            for candidate in &mut found {
+                candidate.word = format!("{option}={}", candidate.word);
+            }
             found
         }
         _ if last.starts_with('-') => options(typed.command),
         _ => {
             let mut found = if typed.words.is_empty() { subcommands(typed.command) } else { Vec::new() };
-            found.extend(positional(&typed).map(|arg| values(&typed, &known, arg, &last)).unwrap_or_default());
+            found
+                .extend(positional(&typed).map(|arg| values(&typed, &known, arg, &last)).unwrap_or_default());
             found
         }
     };
@@ -116,7 +119,9 @@ fn read<'a>(root: &'a Command, words: &[String]) -> Typed<'a> {
 fn option_named<'a>(command: &'a Command, word: &str) -> Option<&'a Arg> {
     command.get_arguments().find(|arg| match word.strip_prefix("--") {
         Some(long) => arg.get_long() == Some(long),
-        None => word.strip_prefix('-').and_then(|s| s.chars().next()).is_some_and(|s| arg.get_short() == Some(s)),
+        None => {
+            word.strip_prefix('-').and_then(|s| s.chars().next()).is_some_and(|s| arg.get_short() == Some(s))
+        }
     })
 }
 
@@ -228,7 +233,9 @@ fn filters(views: &[View], experiments: bool) -> Vec<Candidate> {
         found.extend(ids.into_iter().map(|id| Candidate::from(id.to_owned())));
     }
     found.extend(state::ORDER.iter().map(|state| Candidate::from(format!("state:{}", state.word()))));
-    found.extend(filter::fields_of(views.iter()).into_iter().map(|field| Candidate::from(format!("{field}:"))));
+    found.extend(
+        filter::fields_of(views.iter()).into_iter().map(|field| Candidate::from(format!("{field}:"))),
+    );
     found
 }
 
@@ -257,7 +264,8 @@ fn presets(e: &ExperimentDesc) -> Vec<Candidate> {
 /// `key=`, or a key with each of its choices.
 fn settings(e: &ExperimentDesc, current: &str) -> Vec<Candidate> {
     let Some((key, _)) = current.split_once('=') else {
-        let key = |p: &gradtop_host::ParamDesc| Candidate { word: format!("{}=", p.key), help: p.help.clone() };
+        let key =
+            |p: &gradtop_host::ParamDesc| Candidate { word: format!("{}=", p.key), help: p.help.clone() };
         return e.params.iter().map(key).collect();
     };
     let Some(param) = e.params.iter().find(|p| p.key == key) else { return Vec::new() };
@@ -284,7 +292,7 @@ fn figures_of(known: &Known, run: &str) -> Vec<Candidate> {
     let Some(view) = known.run(run) else { return Vec::new() };
     let declared = figures::read(&view.dir).unwrap_or_default().into_iter();
     let figures = declared.map(|figure| Candidate { word: figure.id, help: figure.title });
-    figures.chain(metrics(known, &[view.manifest.run.clone()]).into_iter().map(Candidate::from)).collect()
+    figures.chain(metrics(known, std::slice::from_ref(&view.manifest.run)).into_iter().map(Candidate::from)).collect()
 }
 
 #[cfg(test)]
@@ -294,7 +302,10 @@ mod tests {
     #[test]
     fn words_are_separated_as_by_a_shell() {
         assert_eq!(split("gradtop run "), ["gradtop", "run", ""]);
-        assert_eq!(split("gradtop list 'state:failed lr>1' a\\ b"), ["gradtop", "list", "state:failed lr>1", "a b"]);
+        assert_eq!(
+            split("gradtop list 'state:failed lr>1' a\\ b"),
+            ["gradtop", "list", "state:failed lr>1", "a b"]
+        );
         assert_eq!(split("gradtop list 'open "), ["gradtop", "list", "open "]);
     }
 

@@ -305,7 +305,7 @@ fn files(view: &View) {
     print::line(&print::styled(&format!("  duckdb -c {}", query(&path)), Ink::Dim));
 }
 
-/// The argument that has DuckDB read all metrics of a run, as a shell takes it.
+/// The argument that has `DuckDB` read all metrics of a run, as a shell takes it.
 fn query(path: &str) -> String {
     // What would be a pattern is put into brackets.
     let literal = |c| if matches!(c, '*' | '?' | '[') { format!("[{c}]") } else { String::from(c) };

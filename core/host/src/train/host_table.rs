@@ -194,7 +194,10 @@ unsafe extern "C" fn log_table(
                 return Err(Refused::invalid(if twin.name == column.name {
                     format!("column {:?} is given twice", column.name)
                 } else {
-                    format!("columns {:?} and {:?} are the same to DuckDB; rename one", twin.name, column.name)
+                    format!(
+                        "columns {:?} and {:?} are the same to DuckDB; rename one",
+                        twin.name, column.name
+                    )
                 }));
             }
             copied.push(column);

@@ -187,7 +187,8 @@ unsafe extern "C" fn log_table(
                 "no column may be called `{column_name}`: readers have one of that name already"
             ));
         }
-        if let Some((twin, ..)) = recorded.iter().find(|(known, ..)| known.eq_ignore_ascii_case(&column_name)) {
+        if let Some((twin, ..)) = recorded.iter().find(|(known, ..)| known.eq_ignore_ascii_case(&column_name))
+        {
             return inner.refuse(if *twin == column_name {
                 format!("column `{column_name}` is given twice")
             } else {

@@ -52,7 +52,8 @@ const READ_OTHERWISE: [&str; 7] = ["epoch", "infinity", "inf", "nan", "true", "f
 /// Why a folder of runs may not bear this name, be it of a run or of an experiment.
 pub(crate) fn misread(name: &str) -> Option<&'static str> {
     let misread = READ_OTHERWISE.iter().any(|word| name.eq_ignore_ascii_case(word));
-    misread.then_some("DuckDB or Polars would read it as a date, a number or a truth value; add something to it")
+    misread
+        .then_some("DuckDB or Polars would read it as a date, a number or a truth value; add something to it")
 }
 
 /// Whether `name` may be the name of a run: a letter, then letters, digits, `.`, `_` or `-`, at most 100 in all, not
