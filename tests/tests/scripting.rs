@@ -11,7 +11,8 @@ use serde_json::Value;
 fn promised() -> BTreeMap<String, Vec<String>> {
     let page = std::fs::read_to_string(paths::checkout().join("docs/scripting.md")).unwrap();
     let blocks = page.split("```fields\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
-    let lines: Vec<String> = blocks.flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let lines: Vec<String> =
+        blocks.flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
     let entry = |line: &String| {
         let (command, fields) = line.split_once(": ").unwrap();
         (command.to_owned(), fields.split(' ').map(str::to_owned).collect())
@@ -64,12 +65,18 @@ fn lines_of_json_have_their_types() {
     };
     let said = sandbox.run(&["walk", "--set", "steps=3", "--name", "a", "--json"]).expect_code(0);
     let told = types(&said.out);
-    assert_eq!((told.first().map(String::as_str), told.last().map(String::as_str)), (Some("started"), Some("final")));
+    assert_eq!(
+        (told.first().map(String::as_str), told.last().map(String::as_str)),
+        (Some("started"), Some("final"))
+    );
     let known = ["started", "event", "status", "final"];
     assert!(told.iter().all(|kind| known.contains(&kind.as_str())), "{told:?}");
     assert_eq!(types(&sandbox.gradtop(&["wait", "a", "--json"]).expect_code(0).out), ["final"]);
     let logged = types(&sandbox.gradtop(&["logs", "a", "--json"]).expect_code(0).out);
-    assert!(!logged.is_empty() && logged.iter().all(|kind| kind == "event" || kind == "console"), "{logged:?}");
+    assert!(
+        !logged.is_empty() && logged.iter().all(|kind| kind == "event" || kind == "console"),
+        "{logged:?}"
+    );
 }
 
 #[test]
@@ -93,7 +100,10 @@ fn several_runs_and_filters_are_asked_once() {
     assert!(said.err.contains("--yes"), "{said:#?}");
     sandbox.gradtop(&["rm", "state:stopped", "NOT", "name:c", "--yes"]).expect_code(0);
     let left = sandbox.gradtop(&["list", "--json"]).json();
-    assert_eq!(left.as_array().unwrap().iter().map(|run| run["run"].as_str().unwrap()).collect::<Vec<_>>(), ["c"]);
+    assert_eq!(
+        left.as_array().unwrap().iter().map(|run| run["run"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["c"]
+    );
 }
 
 #[test]

@@ -292,7 +292,9 @@ fn figures_of(known: &Known, run: &str) -> Vec<Candidate> {
     let Some(view) = known.run(run) else { return Vec::new() };
     let declared = figures::read(&view.dir).unwrap_or_default().into_iter();
     let figures = declared.map(|figure| Candidate { word: figure.id, help: figure.title });
-    figures.chain(metrics(known, std::slice::from_ref(&view.manifest.run)).into_iter().map(Candidate::from)).collect()
+    figures
+        .chain(metrics(known, std::slice::from_ref(&view.manifest.run)).into_iter().map(Candidate::from))
+        .collect()
 }
 
 #[cfg(test)]
