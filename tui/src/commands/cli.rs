@@ -18,7 +18,7 @@ use super as commands;
     subcommand_help_heading = "Commands",
     disable_help_subcommand = true,
     after_help = "RUN is the name of a run, the beginning of one, or `last` for the newest.\n\
-                  FILTER is what `/` takes in the monitor: words, state:failed, lr>1e-3, age<2h, NOT, OR, ( ).\n\
+                  FILTER is as in the monitor's `/`: words, state:failed, lr>1e-3, age<2h, NOT, OR, ( ).\n\
                   Exit codes: 0 finished, 1 error or failed run, 2 usage, 3 stopped, 4 crashed, 5 left running."
 )]
 pub(crate) struct Cli {

@@ -46,8 +46,7 @@ pub(crate) struct Stop {
     /// Kill it at once, without a checkpoint
     #[arg(long, conflicts_with = "grace")]
     kill: bool,
-    /// Also a run that was last at work on a machine that cannot be seen from here: ask it all the same; with --kill, if it
-    /// does not answer, take it for crashed
+    /// Also stop a run last seen on another machine; with --kill, treat it as crashed if it does not answer
     #[arg(long)]
     force: bool,
     /// Ask, but do not wait until it has ended

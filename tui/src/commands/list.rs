@@ -25,16 +25,16 @@ const PARAMETERS: usize = 3;
 /// Arguments of `list`.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {
-    /// Only these runs: words and terms as in the monitor's filter, such as curve-fit 'state:failed lr>1e-3'
+    /// Only matching runs, with the monitor's filters, such as curve-fit 'state:failed lr>1e-3'
     #[arg(value_name = "FILTER")]
     filter: Vec<String>,
-    /// Sort by this column, what is best or newest first
+    /// Sort by this column, best or newest first
     #[arg(long, value_name = "COLUMN")]
     sort: Option<String>,
-    /// The other way round
+    /// Reverse the order
     #[arg(long, requires = "sort")]
     reverse: bool,
-    /// Show these columns, separated by commas: state, name, took, …, parameters and metrics by their names
+    /// Show these columns, separated by commas: state, name, took, …, parameters and metrics by name
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', conflicts_with = "json")]
     columns: Vec<String>,
     /// Print one JSON array

@@ -77,7 +77,7 @@ fn ended(context: &Context, args: &Args) -> Result<Vec<RunDir>> {
     match (may.len(), runs.len()) {
         (0, 0) => Err(Failure::new("no run matches the filter; nothing was deleted").into()),
         (0, n) => {
-            Err(Failure::new(format!("{n} runs match, none of which can be deleted: stop them first")).into())
+            Err(Failure::new(format!("{n} runs match, but none can be deleted: stop them first")).into())
         }
         _ => Ok(may),
     }

@@ -20,7 +20,7 @@ pub(crate) struct Selection {
     // Not `runs`: that is the id of the folder's argument, which every command has.
     #[arg(required = true, value_name = "RUN|FILTER")]
     pub(crate) names: Vec<String>,
-    /// Do not ask before it is done to several runs that a filter selects
+    /// Do not ask before acting on several runs that a filter selects
     #[arg(short, long)]
     pub(crate) yes: bool,
 }
@@ -41,7 +41,9 @@ impl Selection {
         let verb = action.verb();
         match (views.len(), count) {
             (0, 0) => return Err(Failure::new("no run matches the filter").into()),
-            (0, _) => return Err(Failure::new(format!("{count} {matched}, none of which can {verb}")).into()),
+            (0, _) => {
+                return Err(Failure::new(format!("{count} {matched}, but cannot {verb} any of them")).into());
+            }
             (1, _) => return Ok(views),
             _ => {}
         }

@@ -33,7 +33,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         let mut views = matching(context, &args.names.join(" "))?.views;
         views.retain(|view| !view.state.is_final());
         if views.is_empty() {
-            print::line("no run that matches the filter is going on");
+            print::line("no matching run is in progress");
         }
         views
     } else {

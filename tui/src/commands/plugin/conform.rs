@@ -81,7 +81,7 @@ pub(super) fn run(file: &Path, only: &[String], timeout: f64, json: bool) -> Res
         )?;
     } else if let Some(kept) = kept {
         print::line("");
-        print::note(&format!("error: {failed} of its parts failed"));
+        print::note(&format!("error: checks failed: {failed}"));
         print::note(&format!("help: the runs are kept: gradtop --runs {} list", kept.display()));
     }
     Ok(i32::from(failed > 0))

@@ -34,7 +34,7 @@ pub(super) fn run(dir: &Path) -> Result<i32> {
         if caught.any() {
             break;
         }
-        print::line(&print::styled("waiting for changes; Ctrl-C ends it", Ink::Dim));
+        print::line(&print::styled("waiting for changes; Ctrl-C to stop", Ink::Dim));
         if !changed(&folder, &seen, &heard, &mut caught) {
             break;
         }

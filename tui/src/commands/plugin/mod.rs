@@ -56,13 +56,13 @@ pub(crate) enum Command {
     Check {
         /// The library (.so)
         file: PathBuf,
-        /// Also let each experiment run, pause, stop, resume, be killed and meet wrong parameters
+        /// Also test each experiment: run, pause, stop, resume, kill, wrong parameters
         #[arg(long)]
         conformance: bool,
-        /// Only this experiment of several; may be given several times
+        /// Only test this experiment; may be given several times
         #[arg(long = "experiment", value_name = "ID", requires = "conformance")]
         experiments: Vec<String>,
-        /// Seconds that each of these runs may take
+        /// Time limit for each of these runs
         #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds, requires = "conformance")]
         timeout: f64,
         /// Print JSON
