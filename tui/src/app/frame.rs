@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::actions::Act as _;
-use super::keys::{self, Action, AppAction, Binding, Context};
-use super::{App, Overlay, Screen, Shared};
+use super::keys::{Action, tables};
+use super::{App, Shared};
 use crate::print::clean;
-use crate::screens::toosmall;
+use crate::screens::Screen;
+use crate::screens::actions::Act as _;
+use crate::screens::keys::{Binding, label};
+use gradtop_chart::ascii::sign;
 use gradtop_chart::cells::text::{fit, width_of};
 use gradtop_view::clock;
-use gradtop_view::runs::RunId;
 use gradtop_view::state;
 
 /// The part of the terminal that the screen has.
@@ -26,32 +28,33 @@ pub(super) fn body(size: Rect) -> Rect {
 pub(crate) fn view(app: &App, frame: &mut Frame<'_>) {
     let size = frame.area();
     let shared = &app.shared;
-    if toosmall::too_small(size) {
-        toosmall::view(shared, frame, size);
-        return;
+    frame.render_widget(header(shared, size.width), Rect { height: 1.min(size.height), ..size });
+    for screen in app.seen() {
+        screen.view(shared, frame, body(size));
     }
-    frame.render_widget(header(shared, size.width), Rect { height: 1, ..size });
-    let area = body(size);
-    match (&app.overlay, app.stack.last()) {
-        (Some(Overlay::Help(help)), _) => help.view(shared, frame, area),
-        (_, None) => app.home.view(shared, frame, area),
-        (_, Some(Screen::Run(s))) => s.view(shared, frame, area),
-        (_, Some(Screen::Compare(s))) => s.view(shared, frame, area),
-        (_, Some(Screen::Experiments(s))) => s.view(shared, frame, area),
-    }
-    if let Some(Overlay::Confirm(confirm)) = &app.overlay {
-        confirm.view(shared, frame, area);
-    }
-    let last = Rect { y: size.bottom().saturating_sub(1), height: 1, ..size };
+    let last = Rect { y: size.bottom().saturating_sub(1), height: 1.min(size.height), ..size };
     let line = match &app.message {
-        Some(message) => {
+        Some((message, _)) => {
             let style = if message.failed { shared.theme.alert() } else { shared.theme.text() };
             let room = usize::from(size.width).saturating_sub(2);
             Line::styled(format!(" {}", fit(&clean(&message.text), room, shared.theme.ascii())), style)
         }
-        None => footer(shared, app.context(), &app.targets(), size.width),
+        None => footer(shared, app.top(), size.width),
     };
     frame.render_widget(line, last);
+    if shared.theme.ascii() {
+        in_ascii(frame.buffer_mut());
+    }
+}
+
+/// Whatever a terminal that shows only ASCII could not show: a sign's stand-in, else a question mark.
+fn in_ascii(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        if !cell.symbol().is_ascii() {
+            let sign = cell.symbol().chars().next().map_or('?', sign);
+            cell.set_char(if sign.is_ascii() { sign } else { '?' });
+        }
+    }
 }
 
 /// What is running, is it well, what does the machine do.
@@ -113,39 +116,60 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
 }
 
 /// The keys that work now: as many as fit; help and quitting always.
-fn footer(shared: &Shared, context: Context, targets: &[RunId], width: u16) -> Line<'static> {
+fn footer(shared: &Shared, screen: &dyn Screen, width: u16) -> Line<'static> {
     let theme = shared.theme;
-    let always = |b: &&Binding| matches!(b.action, Action::App(AppAction::Help | AppAction::Quit));
-    // What can be done to none of the runs meant here is no key that works now.
+    let targets = screen.targets();
     let runs: Vec<_> = targets.iter().filter_map(|id| shared.runs.get(id)).collect();
+    // What can be done to none of the runs meant here is no key that works now.
     let idle = |action: Action| match action {
         Action::Runs(action) => !runs.iter().any(|run| action.refused(run).is_none()),
-        Action::App(AppAction::Experiments) => matches!(context, Context::Experiments(_)),
         _ => false,
     };
-    let hidden =
-        |b: &&Binding| b.hint.is_empty() || (shared.read_only && b.action.changes()) || idle(b.action);
-    let all: Vec<&Binding> = keys::tables(context).into_iter().flatten().filter(|b| !hidden(b)).collect();
-    let length = |b: &Binding| width_of(label(b, theme.ascii())) + width_of(b.hint) + 3;
-    let mut room =
-        usize::from(width).saturating_sub(all.iter().filter(|b| always(b)).map(|b| length(b)).sum());
+    let keys = screen.keys();
+    let own = keys.bindings.iter().map(|b| (Label::new(b, theme.ascii()), false, b.changes));
+    let programs = tables(keys.kind).iter().flat_map(|(_, table)| *table);
+    let programs = programs.filter(|b| !idle(b.action)).map(|b| {
+        let always = matches!(b.action, Action::Help | Action::Quit);
+        (Label::new(b, theme.ascii()), always, b.changes)
+    });
+    let shown = |label: &Label, changes: bool| !(label.hint.is_empty() || shared.read_only && changes);
+    let mut all: Vec<(Label, bool)> = Vec::new();
+    for (label, always, changes) in own.chain(programs) {
+        // What two keys do is said once.
+        if shown(&label, changes) && !all.iter().any(|(l, _)| l.hint == label.hint) {
+            all.push((label, always));
+        }
+    }
+    let kept: usize = all.iter().filter(|(_, always)| *always).map(|(l, _)| l.width()).sum();
+    let mut room = usize::from(width).saturating_sub(kept);
     let mut spans = Vec::new();
-    for binding in all {
-        if !always(&binding) {
-            if length(binding) > room {
+    for (label, always) in all {
+        if !always {
+            if label.width() > room {
                 continue;
             }
-            room -= length(binding);
+            room -= label.width();
         }
-        spans.push(Span::styled(format!(" {}", label(binding, theme.ascii())), theme.accent()));
-        spans.push(Span::styled(format!(" {} ", binding.hint), theme.dim()));
+        spans.push(Span::styled(format!(" {}", label.key), theme.accent()));
+        spans.push(Span::styled(format!(" {} ", label.hint), theme.dim()));
     }
     Line::from(spans)
 }
 
-/// A binding's first key as it is shown.
-fn label(binding: &Binding, ascii: bool) -> &'static str {
-    keys::label(binding.keys.first().copied().unwrap_or_default(), ascii)
+/// A key of the footer.
+struct Label {
+    key: &'static str,
+    hint: &'static str,
+}
+
+impl Label {
+    fn new<A>(binding: &Binding<A>, ascii: bool) -> Self {
+        Self { key: label(binding.keys.first().copied().unwrap_or_default(), ascii), hint: binding.hint }
+    }
+
+    fn width(&self) -> usize {
+        width_of(self.key) + width_of(self.hint) + 3
+    }
 }
 
 #[cfg(test)]

@@ -12,8 +12,9 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 
-use super::settings::Settings;
-use super::{App, Effect, Msg, update, view};
+use super::{App, Msg, update, view};
+use crate::screens::effect::{Answer, Effect, Open, Task};
+use crate::screens::settings::Settings;
 use gradtop_chart::cells::raster::Glyphs;
 use gradtop_chart::cells::theme::{Theme, ThemeName};
 use gradtop_chart::colour::Colours;
@@ -29,7 +30,7 @@ pub(crate) struct Bench {
     /// The application.
     pub(crate) app: App,
     /// What it asked for since they were last taken.
-    pub(crate) effects: Vec<Effect>,
+    pub(crate) effects: Vec<Task>,
     runs: Made,
     size: (u16, u16),
 }
@@ -93,8 +94,23 @@ impl Bench {
         self.effects.extend(update(&mut self.app, msg));
     }
 
+    /// A worker has something to say.
+    pub(crate) fn answer(&mut self, answer: Answer) {
+        self.send(Msg::Answer(answer));
+    }
+
+    /// The heading of the keys that mean something now.
+    pub(crate) fn title(&self) -> &'static str {
+        self.app.top().keys().title
+    }
+
+    /// The runs that actions mean.
+    pub(crate) fn targets(&self) -> Vec<RunId> {
+        self.app.top().targets()
+    }
+
     /// Goes to a screen.
-    pub(crate) fn open(&mut self, open: super::Open) {
+    pub(crate) fn open(&mut self, open: Open) {
         let effects = self.app.settle(vec![Effect::Open(open)]);
         self.effects.extend(effects);
         // As with any other message: what the screen wants to watch is asked for.
@@ -102,7 +118,7 @@ impl Bench {
     }
 
     /// What it asked for since the last time.
-    pub(crate) fn take(&mut self) -> Vec<Effect> {
+    pub(crate) fn take(&mut self) -> Vec<Task> {
         std::mem::take(&mut self.effects)
     }
 

@@ -7,44 +7,36 @@ use std::sync::Arc;
 use gradtop_store::State;
 use proptest::prelude::*;
 
-use super::actions::RunAction;
-use super::keys::{self, Context};
+use super::Msg;
+use super::keys;
 use super::testing::{Bench, SIZES, key, run};
-use super::{Effect, Msg};
-use crate::screens::{compare, experiments, run as run_screen};
+use crate::screens::actions::RunAction;
+use crate::screens::all_keys;
+use crate::screens::effect::Task;
+use crate::screens::keys::{Keys, Kind, name as key_name};
 use gradtop_chart::cells::raster::Glyphs;
 use gradtop_chart::colour::Colours;
 
-/// Every context there is.
-fn contexts() -> Vec<Context> {
-    let mut all = vec![Context::Home, Context::HomeFilter];
-    all.extend(run_screen::Mode::ALL.iter().map(|m| Context::Run(*m)));
-    all.extend(compare::Mode::ALL.iter().map(|m| Context::Compare(*m)));
-    all.extend(experiments::Mode::ALL.iter().map(|m| Context::Experiments(*m)));
-    all.extend([Context::Help, Context::Confirm]);
-    all
-}
-
 #[test]
 fn every_key_of_the_table_can_be_pressed_and_means_one_thing() {
-    for context in contexts() {
-        let tables = keys::tables(context);
-        for table in &tables {
+    for own in all_keys() {
+        let title = own.title;
+        for table in keys::sections(&own) {
             let mut seen: Vec<&str> = Vec::new();
-            for binding in *table {
-                assert!(!binding.keys.is_empty() && !binding.what.is_empty(), "{context:?}: {binding:?}");
+            for binding in &table.bindings {
+                assert!(!binding.keys.is_empty() && !binding.what.is_empty(), "{title}: {binding:?}");
                 for name in binding.keys {
-                    assert_eq!(keys::name(&key(name)).as_deref(), Some(*name), "{context:?}");
-                    assert!(!seen.contains(name), "{context:?}: {name} means two things");
+                    assert_eq!(key_name(&key(name)).as_deref(), Some(*name), "{title}");
+                    assert!(!seen.contains(name), "{title}: {name} means two things");
                     seen.push(name);
                 }
             }
         }
         // A key of a screen must not take one away that works everywhere, but for leaving.
-        let own = tables[0];
-        for binding in keys::RUNS.iter().chain(keys::EVERYWHERE).filter(|_| tables.len() > 2) {
-            for name in binding.keys.iter().filter(|n| !matches!(**n, "esc" | "q" | "?" | "f1")) {
-                assert!(!own.iter().any(|b| b.keys.contains(name)), "{context:?} hides {name}");
+        let everywhere = matches!(own.kind, Kind::Runs | Kind::Experiments);
+        for binding in keys::RUNS.iter().chain(keys::EVERYWHERE).filter(|_| everywhere) {
+            for name in binding.keys.iter().filter(|n| !matches!(**n, "esc" | "q" | "?")) {
+                assert!(!own.bindings.iter().any(|b| b.keys.contains(name)), "{title} hides {name}");
             }
         }
     }
@@ -56,7 +48,7 @@ fn markdown() -> String {
         "# Keys\n\nThis page is made from the key table of the program (`INSTA_UPDATE=always cargo test --release -p gradtop keys`). \
          In the monitor, `?` shows the keys of the screen one is on; the mouse can do what is listed here too, and is never needed.\n",
     );
-    let mut section = |title: &str, bindings: &[keys::Binding]| {
+    let mut section = |Keys { title, bindings, .. }: Keys| {
         text.push_str(&["\n## ", title, "\n\n| Key | What it does |\n|---|---|\n"].concat());
         for binding in bindings {
             let names: Vec<String> =
@@ -65,12 +57,10 @@ fn markdown() -> String {
             text.push_str(&row.concat());
         }
     };
-    for context in contexts() {
-        section(context.title(), context.own());
-    }
-    section("On a run, or on all selected", keys::RUNS);
-    section("On every screen", keys::EVERYWHERE);
-    section("Always, even while something is typed", keys::ALWAYS);
+    all_keys().into_iter().for_each(&mut section);
+    section(Keys::of("On a run, or on all selected", keys::RUNS));
+    section(Keys::of("On every screen", keys::EVERYWHERE));
+    section(Keys::of("Always, even while something is typed", keys::ALWAYS));
     text
 }
 
@@ -92,7 +82,7 @@ fn the_documentation_of_the_keys_is_the_table() {
 fn q_leaves() {
     let mut bench = Bench::new();
     bench.keys("q");
-    assert!(bench.take().iter().any(|e| matches!(e, Effect::Quit)));
+    assert!(bench.take().iter().any(|e| matches!(e, Task::Quit)));
 }
 
 fn two() -> Bench {
@@ -105,7 +95,7 @@ fn acts(bench: &mut Bench) -> Vec<(RunAction, Vec<String>)> {
         .take()
         .into_iter()
         .filter_map(|e| match e {
-            Effect::Act(action, ids) => Some((action, names(ids))),
+            Task::Act(action, ids) => Some((action, names(ids))),
             _ => None,
         })
         .collect()
@@ -137,10 +127,10 @@ proptest! {
         let mut bench = two();
         bench.make(&run("label", "c", 3).at(State::Crashed, 100).cause("killed by SIGKILL"));
         bench.read();
-        let names: Vec<&str> = contexts()
-            .into_iter()
-            .flat_map(keys::tables)
-            .flatten()
+        let names: Vec<&str> = all_keys()
+            .iter()
+            .flat_map(keys::sections)
+            .flat_map(|keys| keys.bindings)
             .flat_map(|b| b.keys.iter().copied())
             .filter(|n| !matches!(*n, "q" | "ctrl-c"))
             .collect();

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::app::Machine;
+use crate::screens::shared::Machine;
 
 /// Measures from one look to the next.
 #[derive(Debug, Default)]

@@ -22,9 +22,10 @@ use anyhow::Result;
 use jiff::Timestamp;
 use ratatui::Terminal;
 
-use crate::app::{self, App, Effect, Msg};
+use crate::app::{self, App, Msg};
 use crate::config::LaunchDefaults;
 use crate::print::paint::Painter;
+use crate::screens::effect::{Answer, Task};
 use gradtop_chart::cells::theme::ThemeName;
 pub(crate) use once::once;
 use pace::Pace;
@@ -71,7 +72,12 @@ impl Event {
         !matches!(
             self,
             Self::Msg(
-                Msg::Tick(_) | Msg::Runs(_) | Msg::Plugins(_) | Msg::Live(_) | Msg::Pane(_) | Msg::Machine(_)
+                Msg::Tick(_)
+                    | Msg::Runs(_)
+                    | Msg::Plugins(_)
+                    | Msg::Live(_)
+                    | Msg::Machine(_)
+                    | Msg::Answer(Answer::Pane(_))
             )
         )
     }
@@ -210,11 +216,11 @@ impl Monitor {
     /// False: leave.
     fn update(&mut self, app: &mut App, msg: Msg) -> Result<bool> {
         let mut go_on = true;
-        for effect in app::update(app, msg) {
-            match effect {
-                Effect::Quit => go_on = false,
-                Effect::Suspend => drop(self.suspend()?),
-                Effect::Redraw => self.terminal.clear()?,
+        for task in app::update(app, msg) {
+            match task {
+                Task::Quit => go_on = false,
+                Task::Suspend => drop(self.suspend()?),
+                Task::Redraw => self.terminal.clear()?,
                 other => self.workers.perform(other),
             }
         }

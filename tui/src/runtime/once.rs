@@ -8,8 +8,9 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::{Options, runs, settings};
-use crate::app::{self, App, Effect, Msg};
+use crate::app::{self, App, Msg};
 use crate::print;
+use crate::screens::effect::Task;
 use gradtop_view::live::engine::Runs;
 
 /// How long reading the data may take; what was not read by then is missing, and the frame says so.
@@ -32,11 +33,11 @@ pub(crate) fn once(options: &Options) -> Result<i32> {
 }
 
 /// Reads what the screen watches, until it has all of it.
-fn read(app: &mut App, mut effects: Vec<Effect>) {
+fn read(app: &mut App, mut effects: Vec<Task>) {
     let end = Instant::now() + PATIENCE;
     let mut live = Runs::new();
     while let Some(requests) = effects.into_iter().rev().find_map(|e| match e {
-        Effect::Watch(requests) => Some(requests),
+        Task::Watch(requests) => Some(requests),
         _ => None,
     }) {
         live.watch(requests, Instant::now());

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::app::settings::Settings;
+use crate::screens::settings::Settings;
 use gradtop_chart::cells::theme::ThemeName;
 
 /// `$XDG_STATE_HOME/gradtop/view.toml`, else below `~/.local/state`; none without a home.

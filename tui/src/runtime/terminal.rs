@@ -9,8 +9,6 @@ use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 use signal_hook::consts::SIGTSTP;
 
 use super::Event;
-use crate::app::Msg;
-use crate::app::actions::ActionResult;
 
 /// Alternate screen, no cursor, no wrapping at the right edge, pasted text marked, buttons and wheel of the mouse told.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[?1000h\x1b[?1002h\x1b[?1006h\x1b[2J";
@@ -111,7 +109,7 @@ fn catch_panics(tx: Sender<Event>) {
             let name = thread.name().unwrap_or("unnamed").to_owned();
             let text =
                 format!("internal error in thread {name}: {info}; please report it, and restart gradtop");
-            let told = tx.send(Msg::Done(ActionResult { text, failed: true, started: None }).into());
+            let told = tx.send(super::work::failed(text));
             drop(told);
         }
     }));
@@ -131,6 +129,8 @@ mod tests {
     use rustix::termios::LocalModes;
 
     use super::*;
+    use crate::app::Msg;
+    use crate::screens::effect::Answer;
 
     /// Set for the program in the terminal, to the thread that is to panic.
     const INSIDE: &str = "GRADTOP_TEST_PANIC_IN";
@@ -145,7 +145,9 @@ mod tests {
         assert_ne!(thread, "drawing", "drawing failed");
         let worker = std::thread::Builder::new().name("worker".to_owned()).spawn(|| panic!("work failed"));
         worker.unwrap().join().unwrap_err();
-        let Ok(Event::Msg(Msg::Done(told))) = rx.recv() else { panic!("the panic was not told") };
+        let Ok(Event::Msg(Msg::Answer(Answer::Done(told)))) = rx.recv() else {
+            panic!("the panic was not told")
+        };
         screen.write(told.text.as_bytes()).unwrap();
     }
 

@@ -7,12 +7,19 @@ use std::thread::JoinHandle;
 use gradtop_host::{Launch, PluginWatch, PluginsNow};
 
 use super::{Event, Options, runs, sender, settings};
-use crate::app::actions::{Act as _, ActionResult, RunAction};
-use crate::app::settings::Settings;
-use crate::app::{Effect, Msg, PluginsSnapshot};
+use crate::app::Msg;
+use crate::screens::actions::{Act as _, ActionResult, RunAction};
+use crate::screens::effect::{Answer, Task};
 use crate::screens::run::pane;
+use crate::screens::settings::Settings;
+use crate::screens::shared::PluginsSnapshot;
 use gradtop_view::live::Engine;
 use gradtop_view::runs::RunId;
+
+/// That something went wrong.
+pub(super) fn failed(text: String) -> Event {
+    Msg::Answer(Answer::Done(ActionResult { text, failed: true, started: None })).into()
+}
 
 /// All workers.
 pub(super) struct Workers {
@@ -47,7 +54,7 @@ impl Workers {
     }
 
     fn fail(&self, text: String) {
-        self.tx.send(Msg::Done(ActionResult { text, failed: true, started: None }).into()).ok();
+        self.tx.send(failed(text)).ok();
     }
 
     /// Does something, and answers.
@@ -62,38 +69,35 @@ impl Workers {
     }
 
     /// Does what the application asks for.
-    pub(super) fn perform(&mut self, effect: Effect) {
-        match effect {
-            Effect::Watch(requests) => self.engine.watch(requests),
-            Effect::Act(action, ids) => {
+    pub(super) fn perform(&mut self, task: Task) {
+        match task {
+            Task::Watch(requests) => self.engine.watch(requests),
+            Task::Act(action, ids) => {
                 let reader = self.runs.waker();
                 self.spawn("act", move || {
                     let result = act(action, &ids);
                     reader.wake();
-                    Msg::Done(result)
+                    Msg::Answer(Answer::Done(result))
                 });
             }
-            Effect::Launch(launch) => {
+            Task::Launch(launch) => {
                 let reader = self.runs.waker();
                 self.spawn("launch", move || {
                     let result = start(&launch);
                     reader.wake();
-                    Msg::Done(result)
+                    Msg::Answer(Answer::Done(result))
                 });
             }
-            Effect::Describe(path) => self.spawn("describe", move || {
+            Task::Describe(path) => self.spawn("describe", move || {
                 let answer = gradtop_host::describe(&path);
-                Msg::Described(path, Box::new(answer))
+                Msg::Answer(Answer::Described(path, Box::new(answer)))
             }),
-            Effect::Pane(request) => self.spawn("pane", move || Msg::Pane(pane::read(&request))),
-            Effect::SaveSettings(settings) => self.save(*settings),
-            // These are the loop's and the application's own.
-            Effect::Quit
-            | Effect::Suspend
-            | Effect::Redraw
-            | Effect::Open(_)
-            | Effect::Close
-            | Effect::Say(_) => {}
+            Task::Pane(request) => {
+                self.spawn("pane", move || Msg::Answer(Answer::Pane(pane::read(&request))));
+            }
+            Task::SaveSettings(settings) => self.save(*settings),
+            // These are the loop's own.
+            Task::Quit | Task::Suspend | Task::Redraw => {}
         }
     }
 
@@ -108,8 +112,7 @@ impl Workers {
                     }
                     if let Err(e) = settings::save(&newest) {
                         let text = format!("the view settings cannot be kept: {e}");
-                        let said =
-                            tx.send(Msg::Done(ActionResult { text, failed: true, started: None }).into());
+                        let said = tx.send(failed(text));
                         drop(said);
                     }
                 }

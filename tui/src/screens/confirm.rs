@@ -8,35 +8,20 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Clear};
 
-use crate::app::Shared;
-use crate::app::actions::RunAction;
-use crate::app::keys::{self, Binding};
+use super::Screen;
+use super::actions::RunAction;
+use super::effect::{Effect, Task};
+use super::keys::{Binding, Keys, Kind, Mode, bind};
+use super::shared::Shared;
 use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_view::runs::{RunId, RunRow};
 
-/// The answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// Do it.
-    Yes,
-    /// Do not.
-    No,
-}
+/// The keys: whether it is to be done.
+pub(crate) const KEYS: Mode<bool> = Mode { title: "A question", bindings: ROWS, kind: Kind::Above };
 
-/// The keys.
-pub(crate) const KEYS: &[Binding] = &[
-    Binding {
-        keys: &["y"],
-        action: keys::Action::Confirm(Action::Yes),
-        hint: "yes, do it",
-        what: "yes, do it",
-    },
-    Binding {
-        keys: &["n", "esc", "q"],
-        action: keys::Action::Confirm(Action::No),
-        hint: "no, leave it",
-        what: "no, leave it",
-    },
+const ROWS: &[Binding<bool>] = &[
+    bind(&["y"], true, "yes, do it", "yes, do it"),
+    bind(&["n", "esc", "q"], false, "no, leave it", "no, leave it"),
 ];
 
 /// Names listed at most.
@@ -97,9 +82,27 @@ impl Confirm {
         lines.push(("y  yes      n  no".to_owned(), theme.accent()));
         lines
     }
+}
+
+impl Screen for Confirm {
+    fn keys(&self) -> Keys {
+        KEYS.keys()
+    }
+
+    fn press(&mut self, _shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
+        let mut effects = vec![Effect::Close];
+        if KEYS.find(key)? {
+            effects.push(Effect::Do(Task::Act(self.action, self.runs.clone())));
+        }
+        Some(effects)
+    }
+
+    fn over(&self) -> bool {
+        true
+    }
 
     /// Draws it in the middle.
-    pub(crate) fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+    fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let lines = self.lines(shared, usize::from(area.width.saturating_sub(8)).min(66));
         let inner = lines.iter().map(|(text, _)| width_of(text)).max().unwrap_or(0) as u16;
         let width = (inner + 6).min(area.width);

@@ -4,8 +4,11 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::app::Shared;
-use crate::app::keys::{self, Binding, Context};
+use super::Screen;
+use super::effect::Effect;
+use super::keys::{Binding, Keys, Kind, Mode, bind, label};
+use super::shared::Shared;
+use crate::widgets::{Move, Scroll};
 use gradtop_chart::cells::text::{width_of, wrap};
 
 /// What keys do here.
@@ -13,81 +16,69 @@ use gradtop_chart::cells::text::{width_of, wrap};
 pub(crate) enum Action {
     /// Close it.
     Close,
-    /// A line up.
-    Up,
-    /// A line down.
-    Down,
-    /// A page up.
-    PageUp,
-    /// A page down.
-    PageDown,
-}
-
-const fn row(
-    keys: &'static [&'static str],
-    action: Action,
-    hint: &'static str,
-    what: &'static str,
-) -> Binding {
-    Binding { keys, action: keys::Action::Help(action), hint, what }
+    /// Scroll.
+    Go(Move),
 }
 
 /// The keys.
-pub(crate) const KEYS: &[Binding] = &[
-    row(&["esc", "?", "f1", "q", "enter"], Action::Close, "close", "close the help"),
-    row(&["up", "k"], Action::Up, "up", "up"),
-    row(&["down", "j"], Action::Down, "down", "down"),
-    row(&["pageup"], Action::PageUp, "", "a page up"),
-    row(&["pagedown", "space"], Action::PageDown, "", "a page down"),
+pub(crate) const KEYS: Mode<Action> = Mode { title: "Help", bindings: ROWS, kind: Kind::Above };
+
+const ROWS: &[Binding<Action>] = &[
+    bind(&["esc", "?", "f1", "q", "enter"], Action::Close, "close", "close the help"),
+    bind(&["up", "k"], Action::Go(Move::By(-1)), "up", "up"),
+    bind(&["down", "j"], Action::Go(Move::By(1)), "down", "down"),
+    bind(&["pageup"], Action::Go(Move::Page(-1)), "", "a page up"),
+    bind(&["pagedown", "space"], Action::Go(Move::Page(1)), "", "a page down"),
 ];
 
-/// The help of a context.
+/// The keys of a screen, and those that work everywhere.
 #[derive(Debug)]
 pub(crate) struct Help {
-    of: Context,
-    top: usize,
+    sections: Vec<Keys>,
+    scroll: Scroll,
 }
 
 /// Columns of text from which it is set in two columns.
 const TWO: u16 = 130;
 
-impl Help {
-    /// Of the screen behind it.
-    pub(crate) fn new(of: Context) -> Self {
-        Self { of, top: 0 }
+impl Screen for Help {
+    fn keys(&self) -> Keys {
+        KEYS.keys()
     }
 
-    /// Scrolls; `Close` is the caller's.
-    pub(crate) fn update(&mut self, shared: &Shared, action: Action) {
-        let height = usize::from(shared.area.height);
-        let end = self.lines(shared).len().saturating_sub(height);
-        self.top = match action {
-            Action::Up => self.top.saturating_sub(1),
-            Action::Down => (self.top + 1).min(end),
-            Action::PageUp => self.top.saturating_sub(height),
-            Action::PageDown => (self.top + height).min(end),
-            Action::Close => self.top,
-        };
-    }
-
-    /// Draws it.
-    pub(crate) fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
-        let lines = self.lines(shared);
-        let top = self.top.min(lines.len().saturating_sub(usize::from(area.height)));
-        for (line, y) in lines.into_iter().skip(top).zip(area.y..area.bottom()) {
-            frame.render_widget(
-                line,
-                Rect { x: area.x + 2, y, width: area.width.saturating_sub(2), height: 1 },
-            );
+    fn press(&mut self, shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
+        match KEYS.find(key)? {
+            Action::Close => return Some(vec![Effect::Close]),
+            Action::Go(to) => {
+                self.scroll.go(to, self.lines(shared).len(), shared.area.height.into(), false);
+            }
         }
+        Some(Vec::new())
+    }
+
+    fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+        let lines = self.lines(shared);
+        let top = self.scroll.top(lines.len(), area.height.into());
+        for (line, y) in lines.into_iter().skip(top).zip(area.y..area.bottom()) {
+            let left = 2.min(area.width);
+            frame.render_widget(line, Rect { x: area.x + left, y, width: area.width - left, height: 1 });
+        }
+    }
+}
+
+impl Help {
+    /// With these tables.
+    pub(crate) fn new(sections: Vec<Keys>) -> Self {
+        Self { sections, scroll: Scroll::default() }
     }
 
     fn lines(&self, shared: &Shared) -> Vec<Line<'static>> {
         let width = shared.area.width.saturating_sub(4);
         let column = usize::from(if width >= TWO { width / 2 - 2 } else { width });
-        let mut sections: Vec<Vec<Line<'static>>> = keys::sections(self.of)
-            .into_iter()
-            .map(|(title, bindings)| section(shared, title, bindings, column))
+        let mut sections: Vec<Vec<Line<'static>>> = self
+            .sections
+            .iter()
+            .map(|keys| section(shared, keys, column))
             .filter(|lines| lines.len() > 1)
             .collect();
         if width < TWO || sections.len() < 2 {
@@ -110,18 +101,19 @@ impl Help {
     }
 }
 
-fn section(shared: &Shared, title: &str, bindings: &[Binding], width: usize) -> Vec<Line<'static>> {
+fn section(shared: &Shared, keys: &Keys, width: usize) -> Vec<Line<'static>> {
     let theme = shared.theme;
-    let shown: Vec<(String, &str)> = bindings
+    let shown: Vec<(String, &str)> = keys
+        .bindings
         .iter()
-        .filter(|b| !(shared.read_only && b.action.changes()))
+        .filter(|b| !(shared.read_only && b.changes))
         .map(|b| {
-            let names: Vec<&str> = b.keys.iter().map(|k| keys::label(k, theme.ascii())).collect();
+            let names: Vec<&str> = b.keys.iter().map(|k| label(k, theme.ascii())).collect();
             (names.join("  "), b.what)
         })
         .collect();
     let widest = shown.iter().map(|(k, _)| width_of(k)).max().unwrap_or(0);
-    let mut lines = vec![Line::styled(title.to_owned(), theme.bold())];
+    let mut lines = vec![Line::styled(keys.title, theme.bold())];
     for (names, what) in shown {
         for (i, part) in wrap(what, width.saturating_sub(widest + 4).max(16)).into_iter().enumerate() {
             let name = if i == 0 { names.as_str() } else { "" };

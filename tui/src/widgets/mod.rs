@@ -1,9 +1,13 @@
-//! What screens are made of: chart cells, sparklines, progress bars. Each draws into a buffer and knows no screen.
+//! What screens are made of: chart cells, sparklines, progress bars, lists that scroll, text that is typed. Each knows no screen.
 
 pub(crate) mod chart;
+mod input;
 mod progress;
+mod scroll;
 mod spark;
 
 pub(crate) use chart::{ChartCache, ChartCell};
+pub(crate) use input::{Edit, Input};
 pub(crate) use progress::ProgressBar;
+pub(crate) use scroll::{Move, Scroll, around};
 pub(crate) use spark::Sparkline;

@@ -1,52 +1,67 @@
-//! The keys of this screen.
+//! The keys of this screen: what a run's charts have too, has the same ones.
 
 use super::Action;
-use crate::app::keys::{self, Binding};
-
-const fn row(
-    keys: &'static [&'static str],
-    action: Action,
-    hint: &'static str,
-    what: &'static str,
-) -> Binding {
-    Binding { keys, action: keys::Action::Compare(action), hint, what }
-}
+use super::settings::Pane;
+use crate::screens::keys::{Binding, Kind, Mode, bind};
+use crate::widgets::Move;
 
 /// The keys.
-pub(crate) const KEYS: &[Binding] = &[
-    row(&["tab"], Action::Pane, "charts/table", "charts and table, only charts, only the table"),
-    row(&["1"], Action::Charts, "", "only charts"),
-    row(&["2"], Action::Table, "", "only the table"),
-    row(&["3"], Action::Both, "", "charts and table"),
-    row(&["up", "k"], Action::Up, "", "run above"),
-    row(&["down", "j"], Action::Down, "", "run below"),
-    row(&["left", "h"], Action::Left, "", "chart (or column of the table, or cursor) to the left"),
-    row(&["right", "l"], Action::Right, "", "chart (or column of the table, or cursor) to the right"),
-    row(&["pageup"], Action::PageUp, "", "charts before"),
-    row(&["pagedown"], Action::PageDown, "", "next charts"),
-    row(&["enter"], Action::Expand, "expand", "the chart alone, or all again"),
-    row(&["a"], Action::Align, "x axis", "next x axis: step, epoch, time, clock, share of the run"),
-    row(
+pub(crate) const VIEW: Mode<Action> = Mode { title: "Comparison", bindings: ROWS, kind: Kind::Runs };
+
+const ROWS: &[Binding<Action>] = &[
+    bind(
+        &["left", "h"],
+        Action::Cursor(-1),
+        "cursor",
+        "cursor to the left, on all charts; in the table alone, a column",
+    ),
+    bind(&["right", "l"], Action::Cursor(1), "", "cursor to the right"),
+    bind(&["ctrl-left", "alt-left"], Action::Cursor(-10), "", "cursor to the left, ten times as far"),
+    bind(&["ctrl-right", "alt-right"], Action::Cursor(10), "", "cursor to the right, ten times as far"),
+    bind(&["home"], Action::CursorEnd(false), "", "cursor to the left end"),
+    bind(&["end"], Action::CursorEnd(true), "", "cursor to the right end"),
+    bind(&["tab"], Action::Chart(1), "next", "the next chart"),
+    bind(&["shift-tab"], Action::Chart(-1), "", "the chart before"),
+    bind(&["up", "k"], Action::Go(Move::By(-1)), "", "the run above"),
+    bind(&["down", "j"], Action::Go(Move::By(1)), "", "the run below"),
+    bind(&["pagedown", "]"], Action::Page(1), "", "the next page of charts"),
+    bind(&["pageup", "["], Action::Page(-1), "", "the page of charts before"),
+    bind(
+        &["enter"],
+        Action::Expand,
+        "expand",
+        "one chart on the whole screen, or all again; in the table alone, open the run",
+    ),
+    bind(&["+", "="], Action::Smooth(true), "smooth", "smooth more"),
+    bind(&["-"], Action::Smooth(false), "", "smooth less"),
+    bind(&["z"], Action::Zoom(true), "zoom", "zoom in along x, at the cursor"),
+    bind(&["Z"], Action::Zoom(false), "", "zoom out along x"),
+    bind(&["shift-left", ","], Action::Pan(false), "", "move the window to the left"),
+    bind(&["shift-right", "."], Action::Pan(true), "", "move the window to the right"),
+    bind(&["0"], Action::Reset, "", "show all of x again"),
+    bind(&["y"], Action::LogY, "log y", "logarithmic y: as declared, always, never"),
+    bind(&["a"], Action::Align, "axis", "next x axis: step, epoch, time, clock, share of the run"),
+    bind(
         &["b"],
-        Action::Group,
+        Action::Group(true),
         "group",
         "group by the next parameter: mean, and a band from lowest to highest",
     ),
-    row(&["B"], Action::GroupBack, "", "group by the parameter before"),
-    row(&["s"], Action::Sort, "sort", "sort by the column; once more: the other way round"),
-    row(&["<", ","], Action::ColumnLeft, "", "column of the table to the left"),
-    row(&[">", "."], Action::ColumnRight, "", "column of the table to the right"),
-    row(&["f"], Action::Focus, "focus", "only the run under the cursor in its colour"),
-    row(&["space"], Action::Hide, "hide", "hide or show the run's lines"),
-    row(&["o"], Action::Open, "open", "open the run"),
-    row(&["y"], Action::LogY, "", "logarithmic y axis: as declared, always, never"),
-    row(&["+", "="], Action::Smoother, "", "smooth more"),
-    row(&["-"], Action::Rougher, "", "smooth less"),
-    row(&["c"], Action::Cursor, "cursor", "a cursor with every line's value at its x"),
-    row(&["z"], Action::ZoomIn, "zoom", "zoom into x, at the cursor"),
-    row(&["Z"], Action::ZoomOut, "", "zoom out of x"),
-    row(&["{"], Action::PanLeft, "", "move the stretch seen to the left"),
-    row(&["}"], Action::PanRight, "", "move the stretch seen to the right"),
-    row(&["0"], Action::Reset, "", "all of x, without cursor"),
-    row(&["esc"], Action::Back, "back", "all charts again; then back to the screen before"),
+    bind(&["B"], Action::Group(false), "", "group by the parameter before"),
+    bind(&["<"], Action::Column(false), "", "column of the table to the left"),
+    bind(&[">"], Action::Column(true), "", "column of the table to the right"),
+    bind(&["s"], Action::Sort, "sort", "sort by the column; once more: the other way round"),
+    bind(&["f"], Action::Focus, "focus", "only the run under the cursor in its colour"),
+    bind(&["space"], Action::Hide, "hide", "hide or show the run's lines"),
+    bind(&["O"], Action::Open, "open", "open the run"),
+    bind(&["v"], Action::NextPane, "charts/table", "charts and table, only charts, only the table"),
+    bind(&["1"], Action::Show(Pane::Charts), "", "only charts"),
+    bind(&["2"], Action::Show(Pane::Table), "", "only the table"),
+    bind(&["3"], Action::Show(Pane::Both), "", "charts and table"),
+    bind(
+        &["esc"],
+        Action::Back,
+        "",
+        "put away the cursor, the large chart, the zoom; else back to the screen before",
+    ),
 ];

@@ -2,6 +2,7 @@
 
 pub(crate) mod keys;
 mod made;
+pub(crate) mod settings;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -9,92 +10,49 @@ mod view;
 
 use std::collections::{BTreeSet, HashSet};
 
-use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
-use ratatui::layout::Position;
-use serde::{Deserialize, Serialize};
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use ratatui::Frame;
+use ratatui::layout::{Position, Rect};
 
-use crate::app::keys::{Binding, Context};
-use crate::app::{Effect, Message, Open, Shared};
-use crate::widgets::ChartCache;
+use super::Screen;
+use super::effect::{Effect, Open};
+use super::keys::Keys;
+use super::shared::Shared;
+use crate::widgets::{ChartCache, Move};
+use gradtop_view::compare::GroupBy;
 use gradtop_view::compare::sheet::Sort;
-use gradtop_view::compare::{Align, GroupBy};
 use gradtop_view::live::{SeriesFilter, WatchRequest};
 use gradtop_view::runs::RunId;
 use made::Made;
-
-/// What is kept between starts.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Settings {
-    /// What is seen.
-    pub(crate) pane: Pane,
-    /// What runs along x.
-    pub(crate) align: Align,
-    /// Place in [`SMOOTHING`].
-    pub(crate) smoothing: usize,
-    /// Logarithmic y; none: as declared.
-    pub(crate) log: Option<bool>,
-}
-
-/// What is seen of the comparison.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Pane {
-    /// Charts, and the table below.
-    #[default]
-    Both,
-    /// Charts.
-    Charts,
-    /// The table.
-    Table,
-}
-
-/// Weights of the moving average that keys go through.
-const SMOOTHING: [f64; 8] = [0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99];
-
-impl Settings {
-    fn weight(&self) -> f64 {
-        SMOOTHING[self.smoothing.min(SMOOTHING.len() - 1)]
-    }
-}
+use settings::{Pane, SMOOTHING};
 
 /// What keys do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// The next pane.
-    Pane,
-    /// Only charts.
-    Charts,
-    /// Only the table.
-    Table,
-    /// Charts and table.
-    Both,
-    /// The run above.
-    Up,
-    /// The run below.
-    Down,
-    /// To the left.
-    Left,
-    /// To the right.
-    Right,
-    /// A page of charts back.
-    PageUp,
-    /// A page of charts on.
-    PageDown,
-    /// One chart alone, or all.
+    NextPane,
+    /// What is seen.
+    Show(Pane),
+    /// To another run.
+    Go(Move),
+    /// The cursor of the charts to the right by columns of dots; in the table alone, another column.
+    Cursor(i8),
+    /// Cursor to an end: the right one.
+    CursorEnd(bool),
+    /// The next chart, or the one before.
+    Chart(i8),
+    /// The next page of charts, or the one before.
+    Page(i8),
+    /// One chart alone, or all; in the table alone, the run is opened.
     Expand,
     /// The next x axis.
     Align,
     /// The next grouping.
-    Group,
-    /// The grouping before.
-    GroupBack,
+    Group(bool),
     /// Sort by the column.
     Sort,
-    /// The column to the left.
-    ColumnLeft,
-    /// The column to the right.
-    ColumnRight,
+    /// The column to the right, or left.
+    Column(bool),
     /// Only one run in colour.
     Focus,
     /// Hide or show a run.
@@ -104,57 +62,15 @@ pub(crate) enum Action {
     /// Logarithmic y or not.
     LogY,
     /// More smoothing.
-    Smoother,
-    /// Less smoothing.
-    Rougher,
-    /// A cursor in the charts, or none.
-    Cursor,
+    Smooth(bool),
     /// Zoom in.
-    ZoomIn,
-    /// Zoom out.
-    ZoomOut,
-    /// Move what is seen to the left.
-    PanLeft,
+    Zoom(bool),
     /// Move what is seen to the right.
-    PanRight,
-    /// No zoom, no cursor.
+    Pan(bool),
+    /// All of x again.
     Reset,
     /// One step back.
     Back,
-}
-
-/// What the keys mean at the moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// Looking.
-    View,
-}
-
-impl Mode {
-    /// All of them, in the order of the documentation.
-    #[cfg(test)]
-    pub(crate) const ALL: &[Self] = &[Self::View];
-
-    /// The heading in help and documentation.
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Self::View => "Comparison",
-        }
-    }
-
-    /// Its keys.
-    pub(crate) fn keys(self) -> &'static [Binding] {
-        match self {
-            Self::View => keys::KEYS,
-        }
-    }
-
-    /// Characters are text.
-    pub(crate) fn typing(self) -> bool {
-        match self {
-            Self::View => false,
-        }
-    }
 }
 
 /// Comparison.
@@ -205,19 +121,6 @@ impl Compare {
         screen
     }
 
-    /// The runs that actions mean: of the row under the cursor.
-    pub(crate) fn targets(&self) -> Vec<RunId> {
-        let team = self.made.teams.get(self.team());
-        let members = team.into_iter().flat_map(|t| &t.members);
-        members.filter_map(|i| self.made.subjects.get(*i)).map(|s| s.row.id.clone()).collect()
-    }
-
-    /// What keys mean now.
-    #[expect(clippy::unused_self, reason = "other screens have several modes")]
-    pub(crate) fn context(&self) -> Context {
-        Context::Compare(Mode::View)
-    }
-
     /// The team under the cursor, as a place in the list of teams.
     fn team(&self) -> usize {
         let at = self.at.as_ref();
@@ -236,33 +139,34 @@ impl Compare {
         self.made.sheet.params.len() + self.made.sheet.columns.len()
     }
 
-    /// A key of the table was pressed.
-    pub(crate) fn update(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
+    fn update(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
         let pane = shared.settings.compare.pane;
         match action {
-            Action::Pane => {
+            Action::NextPane => {
                 shared.settings.compare.pane = match pane {
                     Pane::Both => Pane::Charts,
                     Pane::Charts => Pane::Table,
                     Pane::Table => Pane::Both,
                 }
             }
-            Action::Charts => shared.settings.compare.pane = Pane::Charts,
-            Action::Table => shared.settings.compare.pane = Pane::Table,
-            Action::Both => shared.settings.compare.pane = Pane::Both,
-            Action::Up | Action::Down => self.go(action == Action::Down),
-            Action::Left | Action::Right => {
-                let right = action == Action::Right;
-                match (pane, self.cursor) {
-                    (Pane::Table, _) => self.go_column(right),
-                    (_, Some(x)) => self.cursor = Some(self.moved(shared, x, if right { 2 } else { -2 })),
-                    (_, None) => self.go_chart(if right { 1 } else { -1 }),
+            Action::Show(pane) => shared.settings.compare.pane = pane,
+            Action::Go(to) => self.go(to),
+            Action::Cursor(by) if pane == Pane::Table => self.go_column(by > 0),
+            Action::Cursor(by) => {
+                self.cursor = match self.cursor {
+                    Some(x) => Some(self.moved(shared, x, i64::from(by) * 2)),
+                    // It begins at the right end, where the newest values are.
+                    None => self.seen(shared).map(|(_, high)| high),
                 }
             }
-            Action::ColumnLeft | Action::ColumnRight => self.go_column(action == Action::ColumnRight),
-            Action::PageUp | Action::PageDown => {
+            Action::CursorEnd(right) => {
+                self.cursor = self.seen(shared).map(|(low, high)| if right { high } else { low });
+            }
+            Action::Chart(by) => self.go_chart(by.into()),
+            Action::Column(right) => self.go_column(right),
+            Action::Page(by) => {
                 let page = if self.expanded { 1 } else { view::page(shared, self) } as isize;
-                self.go_chart(if action == Action::PageDown { page } else { -page });
+                self.go_chart(isize::from(by) * page);
             }
             Action::Expand if pane == Pane::Table => return self.open_run(),
             Action::Expand => self.expanded = !self.expanded,
@@ -270,7 +174,7 @@ impl Compare {
                 shared.settings.compare.align = shared.settings.compare.align.next();
                 (self.zoom, self.cursor) = (None, None);
             }
-            Action::Group | Action::GroupBack => return self.group(shared, action == Action::Group),
+            Action::Group(forward) => return self.group(shared, forward),
             Action::Sort => self.sort(),
             Action::Focus => self.focus = !self.focus,
             Action::Hide => self.hide(),
@@ -283,35 +187,26 @@ impl Compare {
                     Some(false) => None,
                 };
             }
-            Action::Smoother => {
-                let next = shared.settings.compare.smoothing + 1;
-                shared.settings.compare.smoothing = next.min(SMOOTHING.len() - 1);
-            }
-            Action::Rougher => {
+            Action::Smooth(more) => {
                 let own = &mut shared.settings.compare.smoothing;
-                *own = own.saturating_sub(1).min(SMOOTHING.len() - 1);
+                *own = own.saturating_add_signed(if more { 1 } else { -1 }).min(SMOOTHING.len() - 1);
             }
-            Action::Cursor => {
-                self.cursor = match self.cursor {
-                    Some(_) => None,
-                    None => self.seen(shared).map(|(low, high)| f64::midpoint(low, high)),
-                }
-            }
-            Action::ZoomIn | Action::ZoomOut => self.zoom(shared, action == Action::ZoomIn, self.cursor),
-            Action::PanLeft | Action::PanRight => self.pan(shared, action == Action::PanRight),
-            Action::Reset => (self.zoom, self.cursor) = (None, None),
+            Action::Zoom(inwards) => self.zoom(shared, inwards, self.cursor),
+            Action::Pan(right) => self.pan(shared, right),
+            Action::Reset => self.zoom = None,
+            Action::Back if self.cursor.take().is_some() => {}
             Action::Back if self.expanded => self.expanded = false,
+            Action::Back if self.zoom.take().is_some() => {}
             Action::Back => return vec![Effect::Close],
         }
         self.make(shared);
         Vec::new()
     }
 
-    fn go(&mut self, down: bool) {
+    fn go(&mut self, to: Move) {
         let order = &self.made.order;
         let here = order.iter().position(|t| *t == self.team()).unwrap_or(0);
-        let to = if down { here + 1 } else { here.saturating_sub(1) };
-        let team = order.get(to.min(order.len().saturating_sub(1)));
+        let team = order.get(to.from(here, order.len(), order.len()));
         self.at = team.and_then(|t| self.made.teams.get(*t)).map(|t| t.name.clone());
     }
 
@@ -329,7 +224,7 @@ impl Compare {
         let all = GroupBy::all(&self.made.subjects);
         if all.len() < 2 {
             let text = "no parameter puts any of these runs together";
-            return vec![Effect::Say(Message::failure(text))];
+            return vec![Effect::failure(text)];
         }
         let at = all.iter().position(|by| *by == self.by).unwrap_or(0);
         let to = if forward { at + 1 } else { at + all.len() - 1 };
@@ -370,7 +265,7 @@ impl Compare {
         match self.targets().as_slice() {
             [one] => vec![Effect::Open(Open::Run(one.clone()))],
             [] => Vec::new(),
-            _ => vec![Effect::Say(Message::failure("this is a group of runs: b shows them one by one"))],
+            _ => vec![Effect::failure("this is a group of runs: b shows them one by one")],
         }
     }
 
@@ -411,23 +306,37 @@ impl Compare {
     fn whole(&self, shared: &Shared) -> Option<(f64, f64)> {
         view::whole(shared, self).map(|p| (p.x.low, p.x.high))
     }
+}
 
-    /// A key was pressed while typing, which the table does not have.
-    #[expect(clippy::unused_self, reason = "other screens have text to type")]
-    pub(crate) fn text(&mut self, _shared: &mut Shared, _key: KeyEvent) -> Vec<Effect> {
-        Vec::new()
+impl Screen for Compare {
+    fn keys(&self) -> Keys {
+        keys::VIEW.keys()
     }
 
-    /// The mouse did something, in coordinates of the terminal; `shared.area` is ours.
-    pub(crate) fn mouse(&mut self, shared: &mut Shared, mouse: MouseEvent) -> Vec<Effect> {
+    fn press(&mut self, shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
+        keys::VIEW.find(key).map(|action| self.update(shared, action))
+    }
+
+    fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+        self.draw(shared, frame, area);
+    }
+
+    /// Of the row under the cursor.
+    fn targets(&self) -> Vec<RunId> {
+        let team = self.made.teams.get(self.team());
+        let members = team.into_iter().flat_map(|t| &t.members);
+        members.filter_map(|i| self.made.subjects.get(*i)).map(|s| s.row.id.clone()).collect()
+    }
+
+    fn mouse(&mut self, shared: &mut Shared, mouse: MouseEvent) -> Vec<Effect> {
         let at = Position { x: mouse.column, y: mouse.row };
         let chart = view::chart_at(shared, self, at);
         match (mouse.kind, chart) {
             (MouseEventKind::ScrollUp | MouseEventKind::ScrollDown, Some((_, x))) => {
                 self.zoom(shared, mouse.kind == MouseEventKind::ScrollUp, x);
             }
-            (MouseEventKind::ScrollUp, None) => self.go(false),
-            (MouseEventKind::ScrollDown, None) => self.go(true),
+            (MouseEventKind::ScrollUp, None) => self.go(Move::By(-1)),
+            (MouseEventKind::ScrollDown, None) => self.go(Move::By(1)),
             (MouseEventKind::Down(MouseButton::Left), Some((chart, x))) => {
                 if chart == self.chart && x.is_none() {
                     self.expanded = !self.expanded;
@@ -448,8 +357,7 @@ impl Compare {
         Vec::new()
     }
 
-    /// Runs, plugins, live data, the size or the second have changed: keep the cursor on something that exists, ask for more.
-    pub(crate) fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
+    fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
         if let Some(experiment) = &self.whole {
             let known: HashSet<&RunId> = self.runs.iter().collect();
             let own = shared.runs.rows.iter().filter(|r| r.experiment() == experiment);
@@ -462,8 +370,7 @@ impl Compare {
         Vec::new()
     }
 
-    /// The series it needs now: of the charts seen, and for the table all that were declared.
-    pub(crate) fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {
+    fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {
         let pane = shared.settings.compare.pane;
         let mut metrics: BTreeSet<String> = BTreeSet::new();
         if pane != Pane::Table {

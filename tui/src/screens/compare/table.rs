@@ -4,9 +4,10 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 
 use super::Compare;
-use crate::app::Shared;
 use crate::print::clean;
 use crate::screens::pen::Pen;
+use crate::screens::shared::Shared;
+use crate::widgets::around;
 use gradtop_chart::cells::text::{fit, fit_ends, width_of};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::colour::marker;
@@ -82,11 +83,6 @@ fn columns(screen: &Compare, at_cursor: Option<&[Option<f64>]>, theme: Theme) ->
     out
 }
 
-/// The first row shown of `len` in `height`, so that the cursor is among them.
-fn top_of(cursor: usize, len: usize, height: usize) -> usize {
-    cursor.saturating_sub(height / 2).min(len.saturating_sub(height))
-}
-
 fn cursor_of(screen: &Compare) -> usize {
     let team = screen.team();
     screen.made.order.iter().position(|t| *t == team).unwrap_or(0)
@@ -96,7 +92,7 @@ fn cursor_of(screen: &Compare) -> usize {
 pub(super) fn row_at(screen: &Compare, area: Rect, at: Position) -> Option<usize> {
     let height = usize::from(area.height.saturating_sub(HEADING));
     let inside = area.contains(at) && at.y >= area.y + HEADING;
-    let top = top_of(cursor_of(screen), screen.made.order.len(), height);
+    let top = around(cursor_of(screen), screen.made.order.len(), height);
     inside.then(|| screen.made.order.get(top + usize::from(at.y - area.y - HEADING)).copied())?
 }
 
@@ -146,7 +142,7 @@ pub(super) fn draw(
     head(screen, &columns, &shown, cursor, fixed, shifted, theme, frame, area);
     let height = usize::from(area.height.saturating_sub(HEADING));
     let here = cursor_of(screen);
-    let top = top_of(here, made.order.len(), height);
+    let top = around(here, made.order.len(), height);
     for (i, team) in made.order.iter().enumerate().skip(top).take(height) {
         let Some(t) = made.teams.get(*team) else { continue };
         let hidden = screen.hidden.contains(&t.name);

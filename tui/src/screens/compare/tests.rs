@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use gradtop_store::{ParamValue, State};
 
+use crate::app::Msg;
 use crate::app::testing::{Bench, SIZES, Spec, run};
-use crate::app::{Effect, Msg, Open};
+use crate::screens::effect::{Open, Task};
 use gradtop_chart::cells::raster::Glyphs;
 use gradtop_chart::colour::Colours;
 use gradtop_view::live::engine::Runs;
@@ -17,7 +18,7 @@ fn read(bench: &mut Bench, runs: &mut Runs) {
     loop {
         let mut asked = false;
         for effect in bench.take() {
-            if let Effect::Watch(requests) = effect {
+            if let Task::Watch(requests) = effect {
                 runs.watch(requests, Instant::now());
                 asked = true;
             }
@@ -160,7 +161,7 @@ fn only_what_is_seen_is_watched() {
         let watches: Vec<String> = bench
             .take()
             .into_iter()
-            .filter_map(|e| if let Effect::Watch(w) = e { Some(format!("{:?}", w[0].series)) } else { None })
+            .filter_map(|e| if let Task::Watch(w) = e { Some(format!("{:?}", w[0].series)) } else { None })
             .collect();
         watches.last().cloned().unwrap_or_default()
     };
@@ -202,14 +203,14 @@ fn actions_mean_the_run_under_the_cursor_or_all_of_the_group() {
     let (mut bench, mut runs) = bench();
     bench.keys("down down down down p");
     let acted =
-        bench.take().into_iter().find_map(|e| if let Effect::Act(_, ids) = e { Some(ids) } else { None });
+        bench.take().into_iter().find_map(|e| if let Task::Act(_, ids) = e { Some(ids) } else { None });
     assert_eq!(acted.unwrap(), [bench.id("fit-5")]);
     bench.keys("up up up up b");
     read(&mut bench, &mut runs);
     bench.keys("o");
     assert!(bench.screen().contains("this is a group of runs"), "{}", bench.screen());
     bench.keys("B o");
-    assert!(bench.take().iter().any(|e| matches!(e, Effect::Watch(_))), "the run is opened");
+    assert!(bench.take().iter().any(|e| matches!(e, Task::Watch(_))), "the run is opened");
 }
 
 #[test]

@@ -5,10 +5,11 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::widgets::Widget as _;
 
-use super::{Compare, Pane, table};
-use crate::app::Shared;
+use super::settings::Pane;
+use super::{Compare, table};
 use crate::print::clean;
 use crate::screens::pen::Pen;
+use crate::screens::shared::Shared;
 use crate::widgets::ChartCell;
 use gradtop_chart::cells::text::width_of;
 use gradtop_view::compare::{Align, Facet, GroupBy, overlay};
@@ -148,8 +149,7 @@ pub(super) fn whole(shared: &Shared, screen: &Compare) -> Option<Plot> {
 }
 
 impl Compare {
-    /// Draws it into `area`; header and footer are the frame's.
-    pub(crate) fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+    pub(super) fn draw(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let made = &self.made;
         if made.subjects.is_empty() {
             let theme = shared.theme;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use gradtop_host::{ExperimentDesc, FoundPlugin, Refusal};
 
-use crate::app::PluginsSnapshot;
+use crate::screens::shared::PluginsSnapshot;
 
 /// A line of the list.
 #[derive(Clone, Copy, Debug)]

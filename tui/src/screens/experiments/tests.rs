@@ -9,9 +9,12 @@ use gradtop_host::{Discovery, ExperimentDesc, FoundPlugin, Origin, PluginDesc, R
 use gradtop_store::{Goal, MetricInfo, ParamValue, State};
 
 use super::form::tests::experiment;
-use crate::app::actions::ActionResult;
+use crate::app::Msg;
 use crate::app::testing::{Bench, SIZES, run};
-use crate::app::{Effect, Msg, PluginsSnapshot};
+use crate::screens::Screen as _;
+use crate::screens::actions::ActionResult;
+use crate::screens::effect::{Answer, Task};
+use crate::screens::shared::PluginsSnapshot;
 use gradtop_chart::cells::raster::Glyphs;
 use gradtop_chart::colour::Colours;
 use gradtop_view::runs::RunId;
@@ -79,7 +82,7 @@ fn bench() -> Bench {
 
 fn launched(bench: &mut Bench) -> Option<gradtop_host::Launch> {
     bench.take().into_iter().find_map(|e| match e {
-        Effect::Launch(launch) => Some(*launch),
+        Task::Launch(launch) => Some(*launch),
         _ => None,
     })
 }
@@ -87,7 +90,7 @@ fn launched(bench: &mut Bench) -> Option<gradtop_host::Launch> {
 /// Nothing is done but looking at other things.
 fn only_looks(bench: &mut Bench) {
     let effects = bench.take();
-    assert!(effects.iter().all(|e| matches!(e, Effect::Watch(_) | Effect::SaveSettings(_))), "{effects:?}");
+    assert!(effects.iter().all(|e| matches!(e, Task::Watch(_) | Task::SaveSettings(_))), "{effects:?}");
 }
 
 #[test]
@@ -164,7 +167,7 @@ fn a_run_is_set_up_and_started() {
     bench.keys("ctrl-s");
     assert!(launched(&mut bench).is_none());
     // It failed: the form is still there, and says so.
-    bench.send(Msg::Done(ActionResult {
+    bench.answer(Answer::Done(ActionResult {
         text: "not started: disk full".to_owned(),
         failed: true,
         started: None,
@@ -175,7 +178,7 @@ fn a_run_is_set_up_and_started() {
     assert!(launched(&mut bench).is_some());
     // It is started: home, where it is.
     let started = Some(bench.id("demo-1"));
-    bench.send(Msg::Done(ActionResult { text: "demo-2 is started".to_owned(), failed: false, started }));
+    bench.answer(Answer::Done(ActionResult { text: "demo-2 is started".to_owned(), failed: false, started }));
     assert!(bench.screen().contains("demo-1") && !bench.screen().contains("new run"), "{}", bench.screen());
 }
 
@@ -257,7 +260,7 @@ fn a_run_is_started_anew_with_changed_parameters() {
     let params: Vec<String> = launch.params.iter().take(2).map(|(k, v)| format!("{k}={v}")).collect();
     assert_eq!((params, launch.seed), (vec!["lr=0.25".to_owned(), "steps=77".to_owned()], Some(7)));
     // Leaving goes back to where it was asked for.
-    bench.send(Msg::Done(ActionResult { text: "no".to_owned(), failed: true, started: None }));
+    bench.answer(Answer::Done(ActionResult { text: "no".to_owned(), failed: true, started: None }));
     bench.keys("esc");
     assert!(bench.screen().contains("demo-1") && !bench.screen().contains("run like"));
 }
@@ -269,10 +272,10 @@ fn a_run_whose_plugin_is_gone_is_started_from_its_own_copy() {
     bench.keys("R");
     let own = bench.id("demo-1").dir().plugin();
     let asked =
-        bench.take().into_iter().find_map(|e| if let Effect::Describe(path) = e { Some(path) } else { None });
+        bench.take().into_iter().find_map(|e| if let Task::Describe(path) = e { Some(path) } else { None });
     assert_eq!(asked.as_ref(), Some(&own));
     let desc = plugin(own.to_str().unwrap(), Origin::User, vec![demo()]).desc;
-    bench.send(Msg::Described(own.clone(), Box::new(Ok(desc))));
+    bench.answer(Answer::Described(own.clone(), Box::new(Ok(desc))));
     assert!(bench.screen().contains("this is the run's own copy"), "{}", bench.screen());
     bench.keys("ctrl-s");
     assert_eq!(launched(&mut bench).unwrap().plugin, own);
@@ -285,7 +288,7 @@ fn a_run_whose_plugin_cannot_be_used_says_why() {
     bench.keys("R");
     let own = bench.id("demo-1").dir().plugin();
     let why = Refusal::Unreadable { why: "No such file or directory".to_owned() };
-    bench.send(Msg::Described(own, Box::new(Err(why))));
+    bench.answer(Answer::Described(own, Box::new(Err(why))));
     let screen = bench.screen();
     assert!(screen.contains("cannot be started anew") && screen.contains("No such file"), "{screen}");
     bench.keys("esc");
@@ -331,7 +334,7 @@ fn a_run_id_of_nowhere_is_told() {
     let mut bench = restarted();
     let gone = RunId::new(&gradtop_store::RunDir::new("/nowhere/exp=a/run=gone"));
     bench.send(Msg::Plugins(Arc::new(plugins())));
-    let mut screen = super::Experiments::restart(&bench.app.shared, gone);
+    let mut screen = super::Experiments::restart(gone);
     screen.changed(&mut bench.app.shared);
     assert!(matches!(&screen.like, Some(super::Like::Impossible(why)) if why.contains("gone")));
 }

@@ -9,9 +9,10 @@ use ratatui::text::{Line, Span};
 
 use super::rows::{Row, rows};
 use super::{Experiments, Like, form};
-use crate::app::Shared;
 use crate::print::clean;
 use crate::screens::pen::Pen;
+use crate::screens::shared::Shared;
+use crate::widgets::around;
 use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_chart::cells::theme::Theme;
 
@@ -49,11 +50,6 @@ fn layout(area: Rect, rows: usize) -> Layout {
     }
 }
 
-/// The first line shown of `len` in `height`, so that the cursor is among them.
-fn top_of(cursor: usize, len: usize, height: usize) -> usize {
-    cursor.saturating_sub(height / 2).min(len.saturating_sub(height))
-}
-
 /// The line drawn at a place of the terminal.
 pub(super) fn row_at(screen: &Experiments, shared: &Shared, at: Position) -> Option<usize> {
     let len = rows(&shared.plugins).len();
@@ -61,7 +57,7 @@ pub(super) fn row_at(screen: &Experiments, shared: &Shared, at: Position) -> Opt
     // The first row of the list is its heading.
     let inside = list.contains(at) && at.y > list.y;
     let height = usize::from(list.height.saturating_sub(1));
-    inside.then(|| top_of(screen.cursor, len, height) + usize::from(at.y - list.y - 1))
+    inside.then(|| around(screen.cursor, len, height) + usize::from(at.y - list.y - 1))
 }
 
 /// How far the details can be scrolled.
@@ -77,8 +73,7 @@ fn details_hidden(lines: usize, height: usize) -> usize {
 }
 
 impl Experiments {
-    /// Draws it into `area`; header and footer are the frame's.
-    pub(crate) fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+    pub(super) fn draw(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         if let Some(form) = &self.form {
             form::view::view(form, shared, frame, area);
             return;
@@ -143,7 +138,7 @@ impl Experiments {
             }
         }
         let height = usize::from(area.height.saturating_sub(1));
-        let top = top_of(self.cursor, rows.len(), height);
+        let top = around(self.cursor, rows.len(), height);
         for (i, row) in rows.iter().enumerate().skip(top).take(height) {
             let mut pen = Pen::row(buffer, theme, area, (i - top + 1) as u16);
             let here = i == self.cursor;

@@ -3,7 +3,7 @@
 use super::Home;
 use super::cells;
 use super::list::Group;
-use crate::app::Shared;
+use crate::screens::shared::Shared;
 use gradtop_chart::cells::text::width_of;
 use gradtop_view::state::{self, Common};
 

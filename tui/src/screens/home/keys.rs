@@ -1,21 +1,15 @@
 //! The keys of the list of runs.
 
 use super::Action;
-use crate::app::keys::{self, Binding};
-
-const fn row(
-    keys: &'static [&'static str],
-    action: Action,
-    hint: &'static str,
-    what: &'static str,
-) -> Binding {
-    Binding { keys, action: keys::Action::Home(action), hint, what }
-}
+use crate::screens::keys::{Binding, Kind, Mode, bind as row};
+use crate::widgets::Move;
 
 /// In the list.
-pub(crate) const LIST: &[Binding] = &[
+pub(crate) const LIST: Mode<Action> = Mode { title: "Runs", bindings: ROWS, kind: Kind::Runs };
+
+const ROWS: &[Binding<Action>] = &[
     row(&["enter"], Action::Open, "open", "open the run, or fold and unfold the experiment"),
-    row(&["n"], Action::New, "new run", "start a new run"),
+    row(&["n"], Action::New, "new run", "start a new run").changing(),
     row(&["space"], Action::Select, "select", "select the run, or all of the experiment"),
     row(&["c"], Action::Compare, "compare", "compare the runs selected, else those of the experiment"),
     row(&["/"], Action::Filter, "filter", "filter the list: state:running lr<0.01 flat*"),
@@ -23,28 +17,24 @@ pub(crate) const LIST: &[Binding] = &[
     row(&["o"], Action::Reverse, "", "sort the other way round"),
     row(&["a"], Action::SelectAll, "", "select all runs shown, or none"),
     row(&["v"], Action::Pane, "", "show the cursor's run below, beside, or not"),
-    row(&["up", "k"], Action::Up, "", "up"),
-    row(&["down", "j"], Action::Down, "", "down"),
-    row(&["pageup"], Action::PageUp, "", "a page up"),
-    row(&["pagedown"], Action::PageDown, "", "a page down"),
-    row(&["home", "g"], Action::Top, "", "to the first run"),
-    row(&["end", "G"], Action::Bottom, "", "to the last run"),
+    row(&["up", "k"], Action::Go(Move::By(-1)), "", "up"),
+    row(&["down", "j"], Action::Go(Move::By(1)), "", "down"),
+    row(&["pageup"], Action::Go(Move::Page(-1)), "", "a page up"),
+    row(&["pagedown"], Action::Go(Move::Page(1)), "", "a page down"),
+    row(&["home", "g"], Action::Go(Move::First), "", "to the first run"),
+    row(&["end", "G"], Action::Go(Move::Last), "", "to the last run"),
     row(&["left", "h"], Action::Fold, "", "fold the experiment"),
     row(&["right", "l"], Action::Unfold, "", "unfold the experiment"),
     row(&["esc"], Action::Clear, "", "clear the selection, then the filter"),
 ];
 
 /// While a filter is typed.
-pub(crate) const FILTER: &[Binding] = &[
+pub(crate) const FILTER: Mode<Action> =
+    Mode { title: "Runs: typing a filter", bindings: FILTER_ROWS, kind: Kind::Typing };
+
+const FILTER_ROWS: &[Binding<Action>] = &[
     row(&["enter"], Action::Keep, "keep", "keep the filter"),
     row(&["esc"], Action::Cancel, "cancel", "back to the filter before"),
-    row(&["left"], Action::Caret(-1), "", "a character back"),
-    row(&["right"], Action::Caret(1), "", "a character on"),
-    row(&["home", "ctrl-a"], Action::Caret(i16::MIN), "", "to the beginning"),
-    row(&["end", "ctrl-e"], Action::Caret(i16::MAX), "", "to the end"),
-    row(&["backspace"], Action::Erase, "", "erase the character before"),
-    row(&["delete"], Action::EraseNext, "", "erase the character at the cursor"),
-    row(&["ctrl-u"], Action::EraseAll, "erase all", "erase everything"),
-    row(&["up"], Action::Up, "", "up in the list"),
-    row(&["down"], Action::Down, "", "down in the list"),
+    row(&["up"], Action::Go(Move::By(-1)), "", "up in the list"),
+    row(&["down"], Action::Go(Move::By(1)), "", "down in the list"),
 ];

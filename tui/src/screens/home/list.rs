@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::app::Shared;
 use crate::print::clean;
+use crate::screens::shared::Shared;
+use crate::widgets::Move;
 use gradtop_view::filter::Filter;
 use gradtop_view::order::by;
 use gradtop_view::runs::{RunId, RunRow};
@@ -153,11 +154,24 @@ impl List {
     }
 
     /// `by` places further where the cursor may be.
-    pub(crate) fn moved(&self, line: usize, by: isize) -> usize {
+    pub(crate) fn stepped(&self, line: usize, by: isize) -> usize {
         let places: Vec<usize> = (0..self.lines.len()).filter(|l| self.spot(*l).is_some()).collect();
         let at = places.partition_point(|l| *l < line);
         let to = at.saturating_add_signed(by).min(places.len().saturating_sub(1));
         places.get(to).copied().unwrap_or(line)
+    }
+
+    /// Where a move of the cursor ends; the first and the last line are those of runs.
+    pub(crate) fn moved(&self, line: usize, to: Move, page: usize) -> usize {
+        let run = |l: &usize| matches!(self.lines.get(*l), Some(Line::Run { .. }));
+        let any = |line: usize| self.nearest(line).unwrap_or(0);
+        match to {
+            Move::By(by) => self.stepped(line, by.into()),
+            Move::Page(by) if by < 0 => any(line.saturating_sub(page)),
+            Move::Page(_) => any(line + page),
+            Move::First => (0..self.lines.len()).find(run).unwrap_or_else(|| any(0)),
+            Move::Last => (0..self.lines.len()).rev().find(run).unwrap_or_else(|| any(usize::MAX)),
+        }
     }
 
     /// Every run shown, folded or not.

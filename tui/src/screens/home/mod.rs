@@ -2,10 +2,10 @@
 
 mod cells;
 mod columns;
-mod input;
 pub(crate) mod keys;
 mod list;
 mod pane;
+pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -13,44 +13,21 @@ mod view;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
-use serde::{Deserialize, Serialize};
 
-use crate::app::keys::Context;
-use crate::app::{Effect, Message, Open, Shared};
-use crate::widgets::ChartCache;
+use super::Screen;
+use super::effect::{Effect, Open};
+use super::keys::{Keys, Mode};
+use super::shared::Shared;
+use crate::widgets::{ChartCache, Edit, Input, Move};
 use gradtop_view::filter::{Filter, FilterError};
 use gradtop_view::live::WatchRequest;
 use gradtop_view::order::Sort;
 use gradtop_view::runs::{RunId, RunRow};
-use input::Input;
 use list::{Line, List, Spot};
-
-/// What is kept between starts.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Settings {
-    /// How the runs of a group are sorted.
-    pub(crate) sort: Sort,
-    /// Where the cursor's run is shown.
-    pub(crate) pane: Pane,
-    /// Experiments whose runs are not shown.
-    pub(crate) folded: BTreeSet<String>,
-}
-
-/// Where the cursor's run is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Pane {
-    /// Below the list.
-    #[default]
-    Below,
-    /// Beside the list, where there is room.
-    Beside,
-    /// Nowhere.
-    Off,
-}
+use settings::Pane;
 
 /// What keys do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,18 +50,8 @@ pub(crate) enum Action {
     Reverse,
     /// Another place for the pane.
     Pane,
-    /// Up.
-    Up,
-    /// Down.
-    Down,
-    /// A page up.
-    PageUp,
-    /// A page down.
-    PageDown,
-    /// To the first line.
-    Top,
-    /// To the last line.
-    Bottom,
+    /// Move the cursor.
+    Go(Move),
     /// Hide the group's runs.
     Fold,
     /// Show them.
@@ -95,21 +62,6 @@ pub(crate) enum Action {
     Keep,
     /// Go back to the filter before.
     Cancel,
-    /// Move the caret.
-    Caret(i16),
-    /// Erase before the caret.
-    Erase,
-    /// Erase at the caret.
-    EraseNext,
-    /// Erase everything.
-    EraseAll,
-}
-
-impl Action {
-    /// Whether it starts or changes runs.
-    pub(crate) fn changes(self) -> bool {
-        self == Self::New
-    }
 }
 
 /// A filter being typed.
@@ -162,6 +114,84 @@ impl Default for Home {
     }
 }
 
+impl Screen for Home {
+    fn keys(&self) -> Keys {
+        self.mode().keys()
+    }
+
+    fn press(&mut self, shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
+        self.mode().find(key).map(|action| self.update(shared, action))
+    }
+
+    fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+        self.draw(shared, frame, area);
+    }
+
+    /// What can be understood of a filter holds at once.
+    fn edit(&mut self, shared: &mut Shared, edit: Edit) -> Vec<Effect> {
+        let Some(typing) = &mut self.typing else { return Vec::new() };
+        typing.input.edit(edit);
+        let text = typing.input.text();
+        match Filter::parse(&text) {
+            Ok(filter) => (self.filter, typing.error) = ((text, filter), None),
+            Err(error) => typing.error = Some(error),
+        }
+        self.refresh(shared);
+        Vec::new()
+    }
+
+    fn mouse(&mut self, shared: &mut Shared, mouse: MouseEvent) -> Vec<Effect> {
+        let areas = self.areas(shared);
+        let at = Position { x: mouse.column, y: mouse.row };
+        match mouse.kind {
+            MouseEventKind::ScrollUp => self.go(self.list.stepped(self.line, -3)),
+            MouseEventKind::ScrollDown => self.go(self.list.stepped(self.line, 3)),
+            MouseEventKind::Down(MouseButton::Left) if areas.list.contains(at) => {
+                let line = self.top + usize::from(at.y - areas.list.y);
+                if let Some(Line::Titles { .. }) = self.list.lines.get(line) {
+                    let columns = columns::Columns::new(self, shared, areas.list.width);
+                    let title = columns.at(at.x - areas.list.x, self.list.group_at(line));
+                    let effect = title.map(|by| self.sort(shared, Some(by)));
+                    self.refresh(shared);
+                    return effect.into_iter().collect();
+                }
+                if self.list.spot(line).is_some() {
+                    let marks = at.x < areas.list.x + cells::MARKS;
+                    let again = line == self.line;
+                    self.go(line);
+                    if marks || mouse.modifiers.contains(KeyModifiers::CONTROL) {
+                        self.toggle();
+                    } else if again {
+                        return self.update(shared, Action::Open);
+                    }
+                }
+            }
+            _ => {}
+        }
+        self.refresh(shared);
+        Vec::new()
+    }
+
+    fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
+        self.refresh(shared);
+        Vec::new()
+    }
+
+    /// Those selected and shown, else the cursor's.
+    fn targets(&self) -> Vec<RunId> {
+        let selected: Vec<RunId> =
+            self.list.rows().filter(|r| self.selected.contains(&r.id)).map(|r| r.id.clone()).collect();
+        match &self.spot {
+            Some(Spot::Run(id)) if selected.is_empty() => vec![id.clone()],
+            _ => selected,
+        }
+    }
+
+    fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {
+        self.wanted(shared)
+    }
+}
+
 /// Where the parts are drawn.
 struct Areas {
     filter: Option<Rect>,
@@ -170,20 +200,8 @@ struct Areas {
 }
 
 impl Home {
-    /// What keys mean now.
-    pub(crate) fn context(&self) -> Context {
-        if self.typing.is_some() { Context::HomeFilter } else { Context::Home }
-    }
-
-    /// The runs that actions mean: those selected and shown, else the cursor's.
-    pub(crate) fn targets(&self, _shared: &Shared) -> Vec<RunId> {
-        let selected: Vec<RunId> =
-            self.list.rows().filter(|r| self.selected.contains(&r.id)).map(|r| r.id.clone()).collect();
-        match (&self.spot, selected.is_empty()) {
-            (_, false) => selected,
-            (Some(Spot::Run(id)), true) => vec![id.clone()],
-            _ => Vec::new(),
-        }
+    fn mode(&self) -> &'static Mode<Action> {
+        if self.typing.is_some() { &keys::FILTER } else { &keys::LIST }
     }
 
     /// The cursor's run; on an experiment's line its first.
@@ -201,16 +219,11 @@ impl Home {
     }
 
     /// A key of the table was pressed.
-    pub(crate) fn update(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
+    fn update(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
         let page = self.areas(shared).list.height.saturating_sub(1).max(1);
         let mut effects = Vec::new();
         match action {
-            Action::Up => self.go(self.list.moved(self.line, -1)),
-            Action::Down => self.go(self.list.moved(self.line, 1)),
-            Action::PageUp => self.go(self.list.nearest(self.line.saturating_sub(page.into())).unwrap_or(0)),
-            Action::PageDown => self.go(self.list.nearest(self.line + usize::from(page)).unwrap_or(0)),
-            Action::Top => self.go(self.list.nearest(0).unwrap_or(0)),
-            Action::Bottom => self.go(self.list.nearest(usize::MAX).unwrap_or(0)),
+            Action::Go(to) => self.go(self.list.moved(self.line, to, page.into())),
             Action::Open => effects = self.open(shared),
             Action::New => effects.push(Effect::Open(Open::Experiments)),
             Action::Select => self.select(),
@@ -227,7 +240,7 @@ impl Home {
             Action::Reverse => {
                 let sort = &mut shared.settings.home.sort;
                 sort.reversed = !sort.reversed;
-                effects.push(Effect::Say(Message::news(words(sort))));
+                effects.push(Effect::news(words(sort)));
             }
             Action::Pane => {
                 let pane = &mut shared.settings.home.pane;
@@ -251,72 +264,13 @@ impl Home {
                     self.filter = typing.before;
                 }
             }
-            Action::Caret(by) => self.edit(|input| input.go(by)),
-            Action::Erase => self.edit(Input::erase),
-            Action::EraseNext => self.edit(Input::erase_next),
-            Action::EraseAll => self.edit(Input::clear),
         }
-        effects.extend(self.changed(shared));
+        self.refresh(shared);
         effects
     }
 
-    /// A key was pressed while typing, which the table does not have.
-    pub(crate) fn text(&mut self, shared: &mut Shared, key: KeyEvent) -> Vec<Effect> {
-        if let KeyCode::Char(c) = key.code
-            && !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
-            && !gradtop_host::text::is_harmful(c)
-        {
-            self.edit(|input| input.insert(c));
-        }
-        self.changed(shared)
-    }
-
-    /// Changes what is typed; what can be understood holds at once.
-    fn edit(&mut self, change: impl FnOnce(&mut Input)) {
-        let Some(typing) = &mut self.typing else { return };
-        change(&mut typing.input);
-        let text = typing.input.text();
-        match Filter::parse(&text) {
-            Ok(filter) => (self.filter, typing.error) = ((text, filter), None),
-            Err(error) => typing.error = Some(error),
-        }
-    }
-
-    /// The mouse did something, in coordinates of the terminal; `shared.area` is ours.
-    pub(crate) fn mouse(&mut self, shared: &mut Shared, mouse: MouseEvent) -> Vec<Effect> {
-        let areas = self.areas(shared);
-        let at = Position { x: mouse.column, y: mouse.row };
-        match mouse.kind {
-            MouseEventKind::ScrollUp => self.go(self.list.moved(self.line, -3)),
-            MouseEventKind::ScrollDown => self.go(self.list.moved(self.line, 3)),
-            MouseEventKind::Down(MouseButton::Left) if areas.list.contains(at) => {
-                let line = self.top + usize::from(at.y - areas.list.y);
-                if let Some(Line::Titles { .. }) = self.list.lines.get(line) {
-                    let columns = columns::Columns::new(self, shared, areas.list.width);
-                    let title = columns.at(at.x - areas.list.x, self.list.group_at(line));
-                    let effect = title.map(|by| self.sort(shared, Some(by)));
-                    let mut effects: Vec<Effect> = effect.into_iter().collect();
-                    effects.extend(self.changed(shared));
-                    return effects;
-                }
-                if self.list.spot(line).is_some() {
-                    let marks = at.x < areas.list.x + cells::MARKS;
-                    let again = line == self.line;
-                    self.go(line);
-                    if marks || mouse.modifiers.contains(KeyModifiers::CONTROL) {
-                        self.toggle();
-                    } else if again {
-                        return self.update(shared, Action::Open);
-                    }
-                }
-            }
-            _ => {}
-        }
-        self.changed(shared)
-    }
-
-    /// Runs, live data, the size or the second have changed.
-    pub(crate) fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
+    /// Brings the list up to date, and the cursor to where it belongs.
+    fn refresh(&mut self, shared: &mut Shared) {
         self.relist(shared);
         let views: Vec<_> = shared.runs.rows.iter().map(|row| &row.view).collect();
         self.unknown = self.filter.1.unknown(&views);
@@ -337,7 +291,6 @@ impl Home {
         };
         self.go(line.unwrap_or(0));
         self.reveal(usize::from(self.areas(shared).list.height));
-        Vec::new()
     }
 
     fn relist(&mut self, shared: &mut Shared) {
@@ -353,11 +306,6 @@ impl Home {
         } else {
             &mut self.folded_found
         }
-    }
-
-    /// The series it needs now.
-    pub(crate) fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {
-        self.wanted(shared)
     }
 
     fn go(&mut self, line: usize) {
@@ -405,7 +353,7 @@ impl Home {
     fn select(&mut self) {
         self.toggle();
         if matches!(self.spot, Some(Spot::Run(_))) {
-            self.go(self.list.moved(self.line, 1));
+            self.go(self.list.stepped(self.line, 1));
         }
     }
 
@@ -442,7 +390,7 @@ impl Home {
             whole = self.filter.0.is_empty().then(|| group.experiment.clone());
         }
         if runs.is_empty() {
-            Effect::Say(Message::failure("there is nothing to compare yet"))
+            Effect::failure("there is nothing to compare yet")
         } else {
             Effect::Open(Open::Compare(runs, whole))
         }
@@ -460,7 +408,7 @@ impl Home {
                 *sort = Sort { by: keys[at].clone(), reversed: false };
             }
         }
-        Effect::Say(Message::news(words(sort)))
+        Effect::news(words(sort))
     }
 
     /// Everything that can be sorted by.

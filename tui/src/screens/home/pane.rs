@@ -7,8 +7,8 @@ use ratatui::widgets::Widget as _;
 
 use super::Home;
 use super::list::Line;
-use crate::app::Shared;
 use crate::print::clean;
+use crate::screens::shared::Shared;
 use crate::widgets::{ChartCell, Sparkline};
 use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_chart::number;

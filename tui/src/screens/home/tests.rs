@@ -2,9 +2,9 @@
 
 use gradtop_store::{HeadlineValue, MetricInfo, ParamValue, SeriesKey, State};
 
-use crate::app::Effect;
-use crate::app::actions::RunAction;
 use crate::app::testing::{Bench, SIZES, run};
+use crate::screens::actions::RunAction;
+use crate::screens::effect::Task;
 use gradtop_chart::cells::raster::Glyphs;
 use gradtop_chart::colour::Colours;
 
@@ -126,7 +126,7 @@ fn nothing_yet() {
 fn the_cursor_stays_on_its_run() {
     let mut bench = full();
     bench.keys("down");
-    let on = |bench: &Bench| bench.app.targets().first().map(|id| id.dir().name()).unwrap();
+    let on = |bench: &Bench| bench.targets().first().map(|id| id.dir().name()).unwrap();
     assert_eq!(on(&bench), "fit-default-2");
     bench.make(&run("plane-curves", "fit-new", 0));
     bench.read();
@@ -160,7 +160,7 @@ fn runs_are_selected_and_acted_on() {
     let acts = |bench: &mut Bench| -> Vec<(RunAction, Vec<String>)> {
         let names = |ids: Vec<gradtop_view::runs::RunId>| ids.iter().map(|id| id.dir().name()).collect();
         let all = bench.take().into_iter();
-        all.filter_map(|e| if let Effect::Act(a, ids) = e { Some((a, names(ids))) } else { None }).collect()
+        all.filter_map(|e| if let Task::Act(a, ids) = e { Some((a, names(ids))) } else { None }).collect()
     };
     bench.keys("p");
     assert_eq!(acts(&mut bench), [(RunAction::Pause, vec!["fit-default-3".to_owned()])]);
@@ -217,7 +217,7 @@ fn only_what_is_shown_is_acted_on() {
     bench.type_text("mlp");
     bench.keys("enter D y");
     let acted = bench.take().into_iter().find_map(|e| match e {
-        Effect::Act(RunAction::Delete, ids) => Some(ids.len()),
+        Task::Act(RunAction::Delete, ids) => Some(ids.len()),
         _ => None,
     });
     assert_eq!(acted, Some(1));
@@ -259,7 +259,7 @@ fn folders_that_cannot_be_read_are_named() {
         bench.screen()
     );
     bench.keys("end");
-    assert!(bench.app.targets().len() == 1, "the cursor is on a run");
+    assert!(bench.targets().len() == 1, "the cursor is on a run");
     // Also where there is nothing else.
     let mut empty = Bench::new();
     let mut alone = gradtop_view::runs::RunsSnapshot::new("runs".into(), Vec::new(), Vec::new());
@@ -365,7 +365,7 @@ fn sorting_by_a_column_and_by_a_click() {
 fn opening_and_comparing() {
     let mut bench = full();
     bench.keys("enter");
-    assert_eq!(bench.app.targets(), [bench.id("fit-default-3")]);
+    assert_eq!(bench.targets(), [bench.id("fit-default-3")]);
     bench.keys("esc c");
     let screen = bench.screen();
     assert!(screen.contains("3 runs of"), "the runs of the cursor's experiment: {screen}");
@@ -377,9 +377,9 @@ fn the_mouse_does_what_keys_do() {
     let screen = bench.screen();
     let y = screen.lines().position(|l| l.contains("rl-mlp")).unwrap() as u16;
     bench.click(10, y);
-    assert_eq!(bench.app.targets(), [bench.id("rl-mlp")]);
+    assert_eq!(bench.targets(), [bench.id("rl-mlp")]);
     bench.click(1, y);
     assert!(bench.screen().contains("1 selected"), "{}", bench.screen());
     bench.click(10, y);
-    assert_eq!(bench.app.context(), crate::app::keys::Context::Run(crate::screens::run::Mode::ALL[0]));
+    assert_eq!(bench.title(), "A run: charts and system");
 }

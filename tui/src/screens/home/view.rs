@@ -16,15 +16,14 @@ use ratatui::widgets::Widget as _;
 use super::columns::{Column, Columns, What};
 use super::list::{Group, Line};
 use super::{Home, cells};
-use crate::app::Shared;
 use crate::print::clean;
+use crate::screens::shared::Shared;
 use crate::widgets::ProgressBar;
 use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_view::runs::RunRow;
 
 impl Home {
-    /// Draws it into `area`; header and footer are the frame's.
-    pub(crate) fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+    pub(super) fn draw(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let areas = self.areas(shared);
         if let Some(filter) = areas.filter {
             self.view_filter(shared, frame, filter);
@@ -74,14 +73,8 @@ impl Home {
         let mut spans = vec![Span::styled(" filter ", theme.dim())];
         let mut trouble = None;
         if let Some(typing) = &self.typing {
-            let text = typing.input.text();
-            let at: usize = text.char_indices().nth(typing.input.caret()).map_or(text.len(), |(i, _)| i);
-            let (before, after) = text.split_at(at);
-            let mut rest = after.chars();
-            let under = rest.next().map_or_else(|| " ".to_owned(), String::from);
-            spans.push(Span::raw(before.to_owned()));
-            spans.push(Span::styled(under, theme.caret()));
-            spans.push(Span::raw(rest.as_str().to_owned()));
+            let room = usize::from(area.width).saturating_sub(9);
+            spans.extend(typing.input.spans(room, theme));
             trouble = typing.error.as_ref().map(|e| e.message.clone());
         } else {
             spans.push(Span::raw(self.filter.0.clone()));

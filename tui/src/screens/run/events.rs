@@ -6,10 +6,10 @@ use gradtop_store::{Event, EventLine, State};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::scroll::Scroll;
 use super::words::state_style;
-use crate::app::Shared;
 use crate::print::clean;
+use crate::screens::shared::Shared;
+use crate::widgets::Scroll;
 use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_view::clock::moment_at;
 

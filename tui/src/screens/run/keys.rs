@@ -1,19 +1,11 @@
 //! The keys of this screen.
 
 use super::{Action, Pane};
-use crate::app::keys::{self, Binding};
-
-const fn bind(
-    keys: &'static [&'static str],
-    action: Action,
-    hint: &'static str,
-    what: &'static str,
-) -> Binding {
-    Binding { keys, action: keys::Action::Run(action), hint, what }
-}
+use crate::screens::keys::{Binding, Kind, Mode, bind};
+use crate::widgets::Move;
 
 /// Several tables as one.
-const fn join<const N: usize>(parts: &[&[Binding]]) -> [Binding; N] {
+const fn join<const N: usize>(parts: &[&[Binding<Action>]]) -> [Binding<Action>; N] {
     let mut out = [bind(&[], Action::Leave, "", ""); N];
     let (mut part, mut n) = (0, 0);
     while part < parts.len() {
@@ -28,8 +20,16 @@ const fn join<const N: usize>(parts: &[&[Binding]]) -> [Binding; N] {
     out
 }
 
+/// Every mode, in the order of the documentation.
+#[cfg(test)]
+pub(crate) const ALL: [&Mode<Action>; 6] = [&CHARTS, &SERIES, &LOG, &FIND, &LINES, &TABLES];
+
+const fn mode(title: &'static str, bindings: &'static [Binding<Action>]) -> Mode<Action> {
+    Mode { title, bindings, kind: Kind::Runs }
+}
+
 /// Keys of all panes.
-const PANES: &[Binding] = &[
+const PANES: &[Binding<Action>] = &[
     bind(&["1"], Action::Show(Pane::Charts), "", "the charts"),
     bind(&["2"], Action::Show(Pane::Log), "", "the console: what the run's processes wrote"),
     bind(&["3"], Action::Show(Pane::Events), "", "the events: states, checkpoints, warnings"),
@@ -44,7 +44,7 @@ const PANES: &[Binding] = &[
     ),
 ];
 
-const CHART: &[Binding] = &[
+const CHART: &[Binding<Action>] = &[
     bind(&["left", "h"], Action::Cursor(-1), "cursor", "cursor to the left, on all charts"),
     bind(&["right", "l"], Action::Cursor(1), "", "cursor to the right"),
     bind(&["ctrl-left", "alt-left"], Action::Cursor(-10), "", "cursor to the left, ten times as far"),
@@ -85,16 +85,16 @@ const CHART: &[Binding] = &[
     bind(&["s"], Action::Series, "series", "choose which series are shown"),
 ];
 
-const SCROLL: &[Binding] = &[
-    bind(&["down", "j"], Action::Scroll(1), "", "a line down"),
-    bind(&["up", "k"], Action::Scroll(-1), "", "a line up"),
-    bind(&["pagedown", "space"], Action::ScrollPage(1), "", "a screen down"),
-    bind(&["pageup", "b"], Action::ScrollPage(-1), "", "a screen up"),
-    bind(&["home", "g"], Action::Start, "start", "to the start"),
-    bind(&["end", "G"], Action::End, "end", "to the end"),
+const SCROLL: &[Binding<Action>] = &[
+    bind(&["down", "j"], Action::Go(Move::By(1)), "", "a line down"),
+    bind(&["up", "k"], Action::Go(Move::By(-1)), "", "a line up"),
+    bind(&["pagedown", "space"], Action::Go(Move::Page(1)), "", "a screen down"),
+    bind(&["pageup", "b"], Action::Go(Move::Page(-1)), "", "a screen up"),
+    bind(&["home", "g"], Action::Go(Move::First), "start", "to the start"),
+    bind(&["end", "G"], Action::Go(Move::Last), "end", "to the end"),
 ];
 
-const LOG_ONLY: &[Binding] = &[
+const LOG_ONLY: &[Binding<Action>] = &[
     bind(&["/"], Action::Find, "find", "find words, from the end upwards"),
     bind(&["n"], Action::FindNext(true), "", "the match above"),
     bind(&["N"], Action::FindNext(false), "", "the match below"),
@@ -104,7 +104,7 @@ const LOG_ONLY: &[Binding] = &[
     bind(&["right", "l"], Action::Sideways(1), "", "to the right, where lines are cut"),
 ];
 
-const TABLE_ONLY: &[Binding] = &[
+const TABLE_ONLY: &[Binding<Action>] = &[
     bind(&["tab"], Action::Turn(1), "next table", "the next table"),
     bind(&["shift-tab"], Action::Turn(-1), "", "the table before"),
     bind(&["left", "h"], Action::Sideways(-1), "", "columns to the left"),
@@ -112,26 +112,35 @@ const TABLE_ONLY: &[Binding] = &[
 ];
 
 /// Charts.
-pub(crate) const CHARTS: &[Binding] = &join::<{ CHART.len() + PANES.len() }>(&[CHART, PANES]);
+pub(crate) const CHARTS: Mode<Action> =
+    mode("A run: charts and system", &join::<{ CHART.len() + PANES.len() }>(&[CHART, PANES]));
 /// The console.
-pub(crate) const LOG: &[Binding] =
-    &join::<{ LOG_ONLY.len() + SCROLL.len() + PANES.len() }>(&[LOG_ONLY, SCROLL, PANES]);
+pub(crate) const LOG: Mode<Action> =
+    mode("A run: log", &join::<{ LOG_ONLY.len() + SCROLL.len() + PANES.len() }>(&[LOG_ONLY, SCROLL, PANES]));
 /// Tables.
-pub(crate) const TABLES: &[Binding] =
-    &join::<{ TABLE_ONLY.len() + SCROLL.len() + PANES.len() }>(&[TABLE_ONLY, SCROLL, PANES]);
+pub(crate) const TABLES: Mode<Action> = mode(
+    "A run: tables",
+    &join::<{ TABLE_ONLY.len() + SCROLL.len() + PANES.len() }>(&[TABLE_ONLY, SCROLL, PANES]),
+);
 /// Lists of lines.
-pub(crate) const LINES: &[Binding] = &join::<{ SCROLL.len() + PANES.len() }>(&[SCROLL, PANES]);
+pub(crate) const LINES: Mode<Action> =
+    mode("A run: events and parameters", &join::<{ SCROLL.len() + PANES.len() }>(&[SCROLL, PANES]));
 
 /// While words to be found are typed.
-pub(crate) const FIND: &[Binding] = &[
+pub(crate) const FIND: Mode<Action> =
+    Mode { title: "A run: typing words to be found", bindings: FIND_ROWS, kind: Kind::Typing };
+
+const FIND_ROWS: &[Binding<Action>] = &[
     bind(&["enter"], Action::Accept, "find", "find them"),
     bind(&["esc"], Action::Cancel, "cancel", "forget it"),
 ];
 
 /// The list of series.
-pub(crate) const SERIES: &[Binding] = &[
-    bind(&["down", "j"], Action::Scroll(1), "", "the next series"),
-    bind(&["up", "k"], Action::Scroll(-1), "", "the series before"),
+pub(crate) const SERIES: Mode<Action> = mode("A run: choosing series", SERIES_ROWS);
+
+const SERIES_ROWS: &[Binding<Action>] = &[
+    bind(&["down", "j"], Action::Go(Move::By(1)), "", "the next series"),
+    bind(&["up", "k"], Action::Go(Move::By(-1)), "", "the series before"),
     bind(&["space"], Action::Toggle, "show or hide", "show or hide it"),
     bind(&["o"], Action::Only, "only this", "show only this one; again, all"),
     bind(&["a"], Action::All, "all", "show all"),

@@ -8,12 +8,13 @@ use super::console::line;
 use super::console::sgr::{Hue, Look};
 use super::console::window::{Shape, Window};
 use super::pane::{Hit, Search, What};
-use crate::app::Shared;
+use crate::screens::shared::Shared;
+use crate::widgets::{Edit, Input, Move};
 use gradtop_chart::colour::Colours;
 use gradtop_chart::number;
 
-/// Characters of what is looked for at most.
-const LONGEST: usize = 200;
+/// Columns of what is looked for at most.
+const LONGEST: usize = 40;
 
 /// The console.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub(crate) struct Log {
     /// Columns to the left of the screen, where lines are not wrapped.
     left: usize,
     /// What is being typed.
-    typed: Option<String>,
+    typed: Option<Input>,
     /// What is looked for; its matches are marked.
     needle: String,
     /// A search under way.
@@ -101,29 +102,21 @@ impl Log {
         self.search = None;
     }
 
-    /// Rows down, or up where `by` is negative.
-    pub(crate) fn by(&mut self, by: isize, size: (usize, usize)) {
+    /// To other rows; from the end on, it is followed.
+    pub(crate) fn go(&mut self, to: Move, size: (usize, usize)) {
         let shape = self.shape(size);
+        let page = shape.height.saturating_sub(1).max(1) as isize;
+        let by = match to {
+            Move::By(by) => by.into(),
+            Move::Page(by) => isize::from(by) * page,
+            Move::First => return self.window.start(),
+            Move::Last => return self.window.follow(),
+        };
         if by < 0 {
             self.window.up(by.unsigned_abs(), shape);
         } else {
             self.window.down(by.unsigned_abs(), shape);
         }
-    }
-
-    /// A screen down or up.
-    pub(crate) fn page(&mut self, by: isize, size: (usize, usize)) {
-        self.by(by * self.shape(size).height.saturating_sub(1).max(1) as isize, size);
-    }
-
-    /// To the start of the log.
-    pub(crate) fn start(&mut self) {
-        self.window.start();
-    }
-
-    /// To the end of the log, following it.
-    pub(crate) fn end(&mut self) {
-        self.window.follow();
     }
 
     /// Follows the end of the log, or stays where it is.
@@ -146,7 +139,7 @@ impl Log {
 
     /// Begins to type what is looked for.
     pub(crate) fn type_search(&mut self) {
-        self.typed = Some(String::new());
+        self.typed = Some(Input::default());
     }
 
     /// Whether something is typed.
@@ -154,20 +147,12 @@ impl Log {
         self.typed.is_some()
     }
 
-    /// A character was typed.
-    pub(crate) fn put(&mut self, c: char) {
-        if let Some(text) = &mut self.typed
-            && text.chars().count() < LONGEST
-            && !gradtop_host::text::is_harmful(c)
-        {
-            text.push(c);
-        }
-    }
-
-    /// The last character is taken back; without any, typing ends.
-    pub(crate) fn rub(&mut self) {
-        if self.typed.as_mut().is_some_and(|t| t.pop().is_none()) {
-            self.typed = None;
+    /// Something was typed; nothing left to delete ends it.
+    pub(crate) fn edit(&mut self, edit: Edit) {
+        let over = edit == Edit::Backspace && self.typed.as_ref().is_some_and(Input::is_empty);
+        self.typed.take_if(|_| over);
+        if let Some(text) = &mut self.typed {
+            text.edit(edit);
         }
     }
 
@@ -178,7 +163,7 @@ impl Log {
 
     /// Looks for what was typed, from the end of the log upwards.
     pub(crate) fn accept(&mut self) {
-        self.needle = self.typed.take().unwrap_or_default();
+        self.needle = self.typed.take().unwrap_or_default().text();
         (self.found, self.outcome, self.search) = (None, None, None);
         if !self.needle.is_empty() {
             self.seek(true, self.window.total());
@@ -275,12 +260,10 @@ impl Log {
     fn status(&self, shared: &Shared) -> Line<'static> {
         let theme = shared.theme;
         if let Some(text) = &self.typed {
-            return Line::from(vec![
-                Span::styled(" find ", theme.accent()),
-                Span::raw(text.clone()),
-                Span::styled(" ", theme.caret()),
-                Span::styled("  small letters find capitals too", theme.dim()),
-            ]);
+            let mut spans = vec![Span::styled(" find ", theme.accent())];
+            spans.extend(text.spans(LONGEST, theme));
+            spans.push(Span::styled("  small letters find capitals too", theme.dim()));
+            return Line::from(spans);
         }
         let mut parts = vec![number::bytes(self.window.total())];
         parts.push(if self.window.follows() { "following" } else { "held: f follows the end" }.to_owned());

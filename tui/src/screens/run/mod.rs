@@ -9,7 +9,6 @@ pub(crate) mod keys;
 mod log;
 pub(crate) mod pane;
 mod params;
-mod scroll;
 pub(crate) mod settings;
 mod tables;
 #[cfg(test)]
@@ -19,21 +18,23 @@ mod words;
 
 use std::sync::Arc;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use jiff::Timestamp;
+use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use crate::app::keys::{Binding, Context};
-use crate::app::{Effect, Message, Shared};
+use super::Screen;
+use super::effect::{Answer, Effect, Task};
+use super::keys::{Keys, Mode};
+use super::shared::Shared;
+use crate::widgets::{Edit, Move, Scroll};
 use charts::Charts;
 use events::Events;
 use gradtop_view::live::{RunData, WatchRequest};
 use gradtop_view::runs::{RunId, RunRow};
 use log::Log;
 use pane::{Content, PaneRequest, PaneSnapshot, What};
-use scroll::Scroll;
 use settings::Look;
-pub(crate) use settings::Settings;
 use tables::Tables;
 
 /// What is shown of a run.
@@ -125,14 +126,8 @@ pub(crate) enum Action {
     Only,
     /// Show all series.
     All,
-    /// Lines down.
-    Scroll(i8),
-    /// Screens down.
-    ScrollPage(i8),
-    /// To the start.
-    Start,
-    /// To the end.
-    End,
+    /// To other lines, or another series of the list.
+    Go(Move),
     /// Columns to the right.
     Sideways(i8),
     /// Begin to type what is to be found.
@@ -149,59 +144,6 @@ pub(crate) enum Action {
     Wrap,
     /// Another table.
     Turn(i8),
-}
-
-/// What the keys mean at the moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// Charts.
-    Charts,
-    /// The list of series over them.
-    Series,
-    /// The console.
-    Log,
-    /// Typing what is to be found in it.
-    Find,
-    /// The events or parameters.
-    Lines,
-    /// The tables.
-    Tables,
-}
-
-impl Mode {
-    /// All of them, in the order of the documentation.
-    #[cfg(test)]
-    pub(crate) const ALL: &[Self] =
-        &[Self::Charts, Self::Series, Self::Log, Self::Find, Self::Lines, Self::Tables];
-
-    /// The heading in help and documentation.
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Self::Charts => "A run: charts and system",
-            Self::Series => "A run: choosing series",
-            Self::Log => "A run: log",
-            Self::Find => "A run: typing words to be found",
-            Self::Lines => "A run: events and parameters",
-            Self::Tables => "A run: tables",
-        }
-    }
-
-    /// Its keys.
-    pub(crate) fn keys(self) -> &'static [Binding] {
-        match self {
-            Self::Charts => keys::CHARTS,
-            Self::Series => keys::SERIES,
-            Self::Log => keys::LOG,
-            Self::Find => keys::FIND,
-            Self::Lines => keys::LINES,
-            Self::Tables => keys::TABLES,
-        }
-    }
-
-    /// Characters are text.
-    pub(crate) fn typing(self) -> bool {
-        matches!(self, Self::Find)
-    }
 }
 
 /// A run.
@@ -255,22 +197,16 @@ impl RunScreen {
         screen
     }
 
-    /// The runs that actions mean.
-    pub(crate) fn targets(&self) -> Vec<RunId> {
-        vec![self.id.clone()]
-    }
-
-    /// What keys mean now.
-    pub(crate) fn context(&self) -> Context {
-        Context::Run(match self.pane {
-            Pane::Charts if self.charts.listing() => Mode::Series,
-            Pane::System if self.system.listing() => Mode::Series,
-            Pane::Charts | Pane::System => Mode::Charts,
-            Pane::Log if self.log.typing() => Mode::Find,
-            Pane::Log => Mode::Log,
-            Pane::Events | Pane::Params => Mode::Lines,
-            Pane::Tables => Mode::Tables,
-        })
+    fn mode(&self) -> &'static Mode<Action> {
+        match self.pane {
+            Pane::Charts if self.charts.listing() => &keys::SERIES,
+            Pane::System if self.system.listing() => &keys::SERIES,
+            Pane::Charts | Pane::System => &keys::CHARTS,
+            Pane::Log if self.log.typing() => &keys::FIND,
+            Pane::Log => &keys::LOG,
+            Pane::Events | Pane::Params => &keys::LINES,
+            Pane::Tables => &keys::TABLES,
+        }
     }
 
     /// Takes over the newest of what is known of the run.
@@ -306,7 +242,7 @@ impl RunScreen {
     }
 
     /// Something read for a pane has come.
-    pub(crate) fn pane(&mut self, shared: &mut Shared, pane: PaneSnapshot) -> Vec<Effect> {
+    fn pane(&mut self, shared: &Shared, pane: PaneSnapshot) -> Vec<Effect> {
         if pane.run != self.id {
             return Vec::new();
         }
@@ -373,7 +309,7 @@ impl RunScreen {
             What::More(_) => self.waiting = true,
             _ => self.reading = Some(what.clone()),
         }
-        vec![Effect::Pane(PaneRequest { run: self.id.clone(), what })]
+        vec![Effect::Do(Task::Pane(PaneRequest { run: self.id.clone(), what }))]
     }
 
     /// What of a living run's console is waited for, once all there is has been read.
@@ -383,8 +319,7 @@ impl RunScreen {
             .then(|| What::More(self.heard.unwrap_or(self.log.total())))
     }
 
-    /// A key of the table was pressed.
-    pub(crate) fn update(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
+    fn update(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
         match action {
             Action::Show(pane) => {
                 self.pane = pane;
@@ -411,7 +346,7 @@ impl RunScreen {
                         "the list of series needs {} columns; s lists them over the charts",
                         charts::LEGEND_FROM
                     );
-                    return vec![Effect::Say(Message::news(text))];
+                    return vec![Effect::news(text)];
                 }
             }
             Pane::Log => self.update_log(action, (width, height)),
@@ -419,21 +354,12 @@ impl RunScreen {
                 let len = self.lines_of(shared, width).len();
                 let follow = self.pane == Pane::Events;
                 let scroll = if follow { &mut self.events.scroll } else { &mut self.params };
-                match action {
-                    Action::Scroll(by) => scroll.by(by.into(), len, height, follow),
-                    Action::ScrollPage(by) => {
-                        scroll.by(isize::from(by) * (height as isize - 1).max(1), len, height, follow);
-                    }
-                    Action::Start => scroll.start(),
-                    Action::End => scroll.end(len, height, follow),
-                    _ => {}
+                if let Action::Go(to) = action {
+                    scroll.go(to, len, height, follow);
                 }
             }
             Pane::Tables => match action {
-                Action::Scroll(by) => self.tables.by(by.into(), height),
-                Action::ScrollPage(by) => self.tables.page(by.into(), height),
-                Action::Start => self.tables.start(),
-                Action::End => self.tables.end(height),
+                Action::Go(to) => self.tables.go(to, height),
                 Action::Sideways(by) => self.tables.sideways(by.into()),
                 Action::Turn(by) => self.tables.turn(by.into()),
                 _ => {}
@@ -444,10 +370,7 @@ impl RunScreen {
 
     fn update_log(&mut self, action: Action, size: (usize, usize)) {
         match action {
-            Action::Scroll(by) => self.log.by(by.into(), size),
-            Action::ScrollPage(by) => self.log.page(by.into(), size),
-            Action::Start => self.log.start(),
-            Action::End => self.log.end(),
+            Action::Go(to) => self.log.go(to, size),
             Action::Sideways(by) => self.log.sideways(isize::from(by) * 8),
             Action::Find => self.log.type_search(),
             Action::FindNext(backward) => self.log.next(backward),
@@ -467,20 +390,56 @@ impl RunScreen {
         }
     }
 
-    /// A key was pressed while typing, which the table does not have.
-    pub(crate) fn text(&mut self, _shared: &mut Shared, key: KeyEvent) -> Vec<Effect> {
-        match key.code {
-            KeyCode::Char(c) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
-                self.log.put(c);
-            }
-            KeyCode::Backspace => self.log.rub(),
-            _ => {}
-        }
+    /// Columns and rows of the pane.
+    fn size(&self, shared: &Shared) -> (usize, usize) {
+        let body = self.body(shared);
+        (usize::from(body.width), usize::from(body.height))
+    }
+
+    fn tabs(shared: &Shared) -> Rect {
+        let area = shared.area;
+        Rect { y: area.y + 1.min(area.height), height: 1.min(area.height.saturating_sub(1)), ..area }
+    }
+
+    /// Where the pane is drawn, below the lines about the run.
+    fn body(&self, shared: &Shared) -> Rect {
+        let area = shared.area;
+        let text = !matches!(self.pane, Pane::Charts | Pane::System);
+        let above = (2 + self.banner(shared).len() as u16 + u16::from(text)).min(area.height);
+        Rect { y: area.y + above, height: area.height - above, ..area }
+    }
+}
+
+impl Screen for RunScreen {
+    fn keys(&self) -> Keys {
+        self.mode().keys()
+    }
+
+    fn press(&mut self, shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
+        self.mode().find(key).map(|action| self.update(shared, action))
+    }
+
+    fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+        self.draw(shared, frame, area);
+    }
+
+    fn edit(&mut self, _shared: &mut Shared, edit: Edit) -> Vec<Effect> {
+        self.log.edit(edit);
         Vec::new()
     }
 
-    /// The mouse did something, in coordinates of the terminal; `shared.area` is ours.
-    pub(crate) fn mouse(&mut self, shared: &mut Shared, mouse: MouseEvent) -> Vec<Effect> {
+    fn answer(&mut self, shared: &mut Shared, answer: &Answer) -> Vec<Effect> {
+        match answer {
+            Answer::Pane(pane) => self.pane(shared, pane.clone()),
+            _ => Vec::new(),
+        }
+    }
+
+    fn targets(&self) -> Vec<RunId> {
+        vec![self.id.clone()]
+    }
+
+    fn mouse(&mut self, shared: &mut Shared, mouse: MouseEvent) -> Vec<Effect> {
         let tabs = Self::tabs(shared);
         if mouse.kind == MouseEventKind::Down(MouseButton::Left)
             && tabs.contains((mouse.column, mouse.row).into())
@@ -500,8 +459,8 @@ impl RunScreen {
                 Vec::new()
             }
             _ => match mouse.kind {
-                MouseEventKind::ScrollDown => self.update(shared, Action::Scroll(3)),
-                MouseEventKind::ScrollUp => self.update(shared, Action::Scroll(-3)),
+                MouseEventKind::ScrollDown => self.update(shared, Action::Go(Move::By(3))),
+                MouseEventKind::ScrollUp => self.update(shared, Action::Go(Move::By(-3))),
                 MouseEventKind::ScrollLeft => self.update(shared, Action::Sideways(-1)),
                 MouseEventKind::ScrollRight => self.update(shared, Action::Sideways(1)),
                 _ => Vec::new(),
@@ -509,8 +468,7 @@ impl RunScreen {
         }
     }
 
-    /// Runs, plugins, live data, the size or the second have changed: keep the cursor on something that exists, ask for more.
-    pub(crate) fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
+    fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
         let ended_before = self.row.as_ref().is_some_and(|r| !r.live());
         self.look_around(shared);
         let looked = (shared.now, self.data.as_ref().map_or(0, |d| d.generation));
@@ -519,8 +477,7 @@ impl RunScreen {
         self.ask(shared, news)
     }
 
-    /// The series it needs now.
-    pub(crate) fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {
+    fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {
         let look = self.look(shared);
         let mut request = WatchRequest::of(self.id.clone(), self.live(shared));
         let charts = match self.pane {
@@ -532,24 +489,5 @@ impl RunScreen {
             charts.watch(data, &look, self.body(shared), &mut request);
         }
         vec![request]
-    }
-
-    /// Columns and rows of the pane.
-    fn size(&self, shared: &Shared) -> (usize, usize) {
-        let body = self.body(shared);
-        (usize::from(body.width), usize::from(body.height))
-    }
-
-    fn tabs(shared: &Shared) -> Rect {
-        let area = shared.area;
-        Rect { y: area.y + 1.min(area.height), height: 1.min(area.height.saturating_sub(1)), ..area }
-    }
-
-    /// Where the pane is drawn, below the lines about the run.
-    fn body(&self, shared: &Shared) -> Rect {
-        let area = shared.area;
-        let text = !matches!(self.pane, Pane::Charts | Pane::System);
-        let above = (2 + self.banner(shared).len() as u16 + u16::from(text)).min(area.height);
-        Rect { y: area.y + above, height: area.height - above, ..area }
     }
 }

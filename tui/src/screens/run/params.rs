@@ -6,8 +6,8 @@ use ratatui::text::{Line, Span};
 
 use super::align::{Align, align, pad};
 use super::words::signs;
-use crate::app::Shared;
 use crate::print::clean;
+use crate::screens::shared::Shared;
 use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_chart::number;
 use gradtop_view::clock::moment_at;

@@ -6,8 +6,9 @@ use ratatui::text::{Line, Span};
 use super::align::{Align, align, pad};
 use super::pane::{Page, Rows};
 use super::words::signs;
-use crate::app::Shared;
 use crate::print::clean;
+use crate::screens::shared::Shared;
+use crate::widgets::{Move, Scroll};
 use gradtop_chart::cells::text::{fit, width_of};
 use gradtop_chart::number;
 
@@ -23,7 +24,7 @@ pub(crate) struct Tables {
     pub(crate) loaded: bool,
     /// The table meant; the first if there is none of this name.
     name: String,
-    top: usize,
+    scroll: Scroll,
     /// The first column shown after that of the step.
     left: usize,
     /// The run has written since the page was read.
@@ -43,7 +44,6 @@ impl Tables {
         }
         self.rows = rows;
         self.loaded = true;
-        self.top = self.top.min(self.rows.total.saturating_sub(1));
         self.left = self.left.min(self.rows.table.columns.len().saturating_sub(2));
     }
 
@@ -56,38 +56,26 @@ impl Tables {
     pub(crate) fn wants(&mut self, area: usize) -> Option<Page> {
         let height = Self::height(area);
         let here = self.rows.from..self.rows.from + self.rows.table.rows();
-        let end = (self.top + height).min(self.rows.total);
+        let end = (self.top() + height).min(self.rows.total);
         let whole = self.loaded
             && self.rows.name == self.name
-            && here.start <= self.top
+            && here.start <= self.top()
             && end <= here.end.max(here.start);
         if whole && !std::mem::take(&mut self.stale) {
             return None;
         }
         // A screen above and one below are read too, so that scrolling does not wait.
-        Some(Page { table: self.name.clone(), from: self.top.saturating_sub(height), count: 3 * height })
+        Some(Page { table: self.name.clone(), from: self.top().saturating_sub(height), count: 3 * height })
     }
 
-    /// Scrolls down, or up where `by` is negative.
-    pub(crate) fn by(&mut self, by: isize, area: usize) {
-        let last = self.rows.total.saturating_sub(Self::height(area));
-        self.top = self.top.saturating_add_signed(by).min(last);
+    /// The first row shown.
+    fn top(&self) -> usize {
+        self.scroll.top(self.rows.total, 1)
     }
 
-    /// A page down or up.
-    pub(crate) fn page(&mut self, by: isize, area: usize) {
-        let height = Self::height(area) as isize;
-        self.by(by * (height - 1).max(1), area);
-    }
-
-    /// To the first row.
-    pub(crate) fn start(&mut self) {
-        self.top = 0;
-    }
-
-    /// To the last row.
-    pub(crate) fn end(&mut self, area: usize) {
-        self.top = self.rows.total.saturating_sub(Self::height(area));
+    /// To other rows.
+    pub(crate) fn go(&mut self, to: Move, area: usize) {
+        self.scroll.go(to, self.rows.total, Self::height(area), false);
     }
 
     /// Columns to the right, or to the left where `by` is negative.
@@ -105,7 +93,7 @@ impl Tables {
         let at = self.rows.tables.iter().position(|t| *t == self.name).unwrap_or(0);
         let next = (at as isize + by).rem_euclid(count as isize) as usize;
         self.name.clone_from(&self.rows.tables[next]);
-        (self.top, self.left) = (0, 0);
+        (self.scroll, self.left) = (Scroll::default(), 0);
     }
 
     /// The lines of the pane, for a screen of this size.
@@ -118,7 +106,7 @@ impl Tables {
             out.push(Line::styled(" reading…", theme.dim()));
             return out;
         }
-        let skip = self.top.saturating_sub(self.rows.from);
+        let skip = self.top().saturating_sub(self.rows.from);
         let count = table.rows().saturating_sub(skip).min(height);
         let mut left = 1;
         let mut heads = vec![Span::raw(" ")];
@@ -183,7 +171,7 @@ impl Tables {
             0 => "no rows".to_owned(),
             total => {
                 let digits = total.to_string().len();
-                format!("rows {:>digits$} to {:>digits$} of {total}", self.top + 1, self.top + count)
+                format!("rows {:>digits$} to {:>digits$} of {total}", self.top() + 1, self.top() + count)
             }
         };
         let sides = match (self.left > 0, more) {
@@ -245,11 +233,11 @@ mod tests {
         assert_eq!((first.from, first.count), (0, 60));
         tables.take(page(0, 60, 1000));
         assert_eq!(tables.wants(25), None);
-        tables.by(30, 25);
+        tables.go(Move::By(30), 25);
         assert_eq!(tables.wants(25), None, "40 rows are ahead of the screen");
-        tables.page(1, 25);
+        tables.go(Move::Page(1), 25);
         assert_eq!(tables.wants(25), Some(Page { table: "a".to_owned(), from: 29, count: 60 }));
-        tables.end(25);
+        tables.go(Move::Last, 25);
         assert_eq!(tables.wants(25).unwrap().from, 960);
         tables.take(page(960, 40, 1000));
         assert_eq!(tables.wants(25), None);
@@ -289,7 +277,7 @@ mod tests {
         assert!(tables.wants(20).is_some());
         tables.take(Rows::default());
         assert_eq!(tables.wants(20), None);
-        tables.by(5, 20);
+        tables.go(Move::By(5), 20);
         tables.sideways(3);
         tables.turn(1);
         assert!(tables.is_empty() && tables.wants(20).is_none());

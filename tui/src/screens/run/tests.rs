@@ -9,9 +9,10 @@ use gradtop_store::{Event, RunDir, State, append_event};
 use proptest::prelude::*;
 
 use super::pane;
-use crate::app::actions::ActionResult;
+use crate::app::Msg;
 use crate::app::testing::{Bench, SIZES, Spec, run};
-use crate::app::{Effect, Msg};
+use crate::screens::actions::ActionResult;
+use crate::screens::effect::{Answer, Task};
 use gradtop_chart::cells::raster::Glyphs;
 use gradtop_chart::colour::Colours;
 use gradtop_view::live::engine::Runs;
@@ -40,7 +41,7 @@ impl Stage {
 
     fn open(&mut self, name: &str) {
         let started = Some(self.bench.id(name));
-        self.bench.send(Msg::Done(ActionResult { text: String::new(), failed: false, started }));
+        self.bench.answer(Answer::Done(ActionResult { text: String::new(), failed: false, started }));
         self.keys("enter");
     }
 
@@ -58,16 +59,16 @@ impl Stage {
             let mut asked = false;
             for effect in self.bench.take() {
                 match effect {
-                    Effect::Watch(requests) => {
+                    Task::Watch(requests) => {
                         self.live.watch(requests, Instant::now());
                         asked = true;
                     }
                     // That waits for what a test does next.
-                    Effect::Pane(request) if matches!(request.what, pane::What::More(_)) => {
+                    Task::Pane(request) if matches!(request.what, pane::What::More(_)) => {
                         self.waits = Some(request);
                     }
-                    Effect::Pane(request) => {
-                        self.bench.send(Msg::Pane(pane::read(&request)));
+                    Task::Pane(request) => {
+                        self.bench.answer(Answer::Pane(pane::read(&request)));
                         asked = true;
                     }
                     _ => {}
@@ -108,14 +109,14 @@ fn a_living_log_is_followed_as_it_grows() {
     for (line, text) in [("two", "one\ntwo\n"), ("three", "one\ntwo\nthree\n")] {
         let waits = stage.waits.take().expect("what comes next is waited for");
         std::fs::write(&console, text).unwrap();
-        stage.bench.send(Msg::Pane(pane::read(&waits)));
+        stage.bench.answer(Answer::Pane(pane::read(&waits)));
         stage.settle();
         assert!(stage.screen().contains(&format!(" {line}")), "{}", stage.screen());
     }
     // Elsewhere nothing is waited for any more.
     let waits = stage.waits.take().expect("as before");
     stage.keys("3");
-    stage.bench.send(Msg::Pane(pane::read(&waits)));
+    stage.bench.answer(Answer::Pane(pane::read(&waits)));
     stage.settle();
     assert_eq!(stage.waits, None);
 }
@@ -275,7 +276,7 @@ fn settings_are_kept_for_the_experiment() {
         stage.bench.keys(key);
     }
     let saved = stage.bench.take().into_iter().filter_map(|e| match e {
-        Effect::SaveSettings(settings) => Some(settings.run.of("fit")),
+        Task::SaveSettings(settings) => Some(settings.run.of("fit")),
         _ => None,
     });
     let saved = saved.last().unwrap();
@@ -458,7 +459,7 @@ proptest! {
     #[test]
     fn no_sequence_of_keys_panics_with_charts(script in prop::collection::vec((0usize..10_000, 0u8..10), 1..60)) {
         let mut stage = Stage::new(rich());
-        let modes = super::Mode::ALL.iter().flat_map(|m| m.keys());
+        let modes = super::keys::ALL.iter().flat_map(|m| m.bindings);
         let names: Vec<&str> = modes.flat_map(|b| b.keys.iter().copied()).filter(|n| *n != "esc").collect();
         for (n, kind) in script {
             let (x, y) = ((n % 140) as u16, (n / 140 % 45) as u16);

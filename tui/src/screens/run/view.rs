@@ -7,8 +7,8 @@ use ratatui::text::{Line, Text};
 
 use super::words::signs;
 use super::{Pane, RunScreen, header, params};
-use crate::app::Shared;
 use crate::print::clean;
+use crate::screens::shared::Shared;
 use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_chart::number;
 
@@ -16,8 +16,7 @@ use gradtop_chart::number;
 const MESSAGE: usize = 64;
 
 impl RunScreen {
-    /// Draws it into `area`; header and footer are the frame's.
-    pub(crate) fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+    pub(super) fn draw(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let Some(row) = &self.row else {
             self.nothing(shared, frame, area);
             return;

@@ -3,7 +3,7 @@
 use gradtop_store::State;
 use ratatui::style::Style;
 
-use crate::app::Shared;
+use crate::screens::shared::Shared;
 
 /// The sign of a state.
 pub(crate) fn glyph(shared: &Shared, state: State) -> char {

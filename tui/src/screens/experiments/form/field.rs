@@ -2,7 +2,7 @@
 
 use gradtop_host::{DeviceChoice, ParamDesc, ParamKind, parse_param};
 
-use super::line::Line;
+use crate::widgets::Input;
 
 /// What a field is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +31,7 @@ pub(crate) struct Field {
     pub(crate) choices: Vec<String>,
     /// What it has unless somebody changes it: of the preset, else the default.
     pub(crate) base: String,
-    pub(crate) line: Line,
+    pub(crate) line: Input,
     /// Why it cannot be used.
     pub(crate) error: Option<String>,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Field {
 impl Field {
     /// A field that has its base value.
     pub(crate) fn new(role: Role, choices: Vec<String>, base: &str) -> Self {
-        let mut field = Self { role, choices, base: base.to_owned(), line: Line::new(base), error: None };
+        let mut field = Self { role, choices, base: base.to_owned(), line: Input::new(base), error: None };
         field.check();
         field
     }

@@ -3,7 +3,6 @@
 //! Pure: keys come as method calls, what is to be started goes out as a [`Launch`].
 
 mod field;
-mod line;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod view;
@@ -17,8 +16,8 @@ use gradtop_host::{
 use gradtop_store::{Manifest, ParamValue};
 
 use crate::config::LaunchDefaults;
+use crate::widgets::Edit;
 pub(crate) use field::{Field, Role};
-pub(crate) use line::Line;
 
 /// The preset that is none.
 const DEFAULT: &str = "default";
@@ -216,31 +215,20 @@ impl Form {
         }
     }
 
-    /// Lets `edit` change the text of the field under the cursor, if it is typed into.
-    pub(crate) fn edit(&mut self, edit: impl FnOnce(&mut Line)) {
-        if let Some(field) = self.fields.get_mut(self.cursor).filter(|f| !f.is_choice()) {
-            edit(&mut field.line);
-            field.check();
-            self.failed = None;
-        }
-    }
-
-    /// A character: text, or in a field that is chosen, the next choice that begins with it; blank is the next of all.
-    pub(crate) fn insert(&mut self, c: char) {
-        if self.is_typing() {
-            return self.edit(|line| line.insert(c));
-        }
-        self.choose(|field| if c == ' ' { field.cycle(true) } else { field.jump(c) });
-    }
-
-    /// To the left: of the text or of the choices.
-    pub(crate) fn left(&mut self) {
-        if self.is_typing() { self.edit(Line::left) } else { self.choose(|f| f.cycle(false)) }
-    }
-
-    /// To the right.
-    pub(crate) fn right(&mut self) {
-        if self.is_typing() { self.edit(Line::right) } else { self.choose(|f| f.cycle(true)) }
+    /// Does what a key does to a text, or to what is chosen: to the left and right of the choices; a letter is the next one that
+    /// begins with it, blank the next of all.
+    pub(crate) fn edit(&mut self, edit: Edit) {
+        let typed = self.is_typing();
+        self.choose(|field| match edit {
+            _ if typed => {
+                field.line.edit(edit);
+                field.check();
+            }
+            Edit::Left => field.cycle(false),
+            Edit::Right | Edit::Insert(' ') => field.cycle(true),
+            Edit::Insert(c) => field.jump(c),
+            _ => {}
+        });
     }
 
     /// A step up or down in value.

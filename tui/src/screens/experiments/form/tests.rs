@@ -76,8 +76,8 @@ fn at(form: &mut Form, key: &str) {
 
 fn typed(form: &mut Form, key: &str, text: &str) {
     at(form, key);
-    form.edit(Line::delete_to_start);
-    text.chars().for_each(|c| form.insert(c));
+    form.edit(Edit::DeleteToStart);
+    text.chars().for_each(|c| form.edit(Edit::Insert(c)));
 }
 
 fn field<'a>(form: &'a Form, key: &str) -> &'a Field {
@@ -135,15 +135,15 @@ fn what_is_typed_is_judged_at_once_in_the_hosts_words() {
 #[test]
 fn a_start_says_all_that_was_chosen() {
     let mut form = form();
-    form.right();
+    form.edit(Edit::Right);
     assert_eq!(field(&form, "preset").value(), "quick");
     typed(&mut form, "functions", "sinc,sine");
     typed(&mut form, "name", "mine");
     typed(&mut form, "seed", "7");
     at(&mut form, "optimizer");
-    form.insert('s');
+    form.edit(Edit::Insert('s'));
     at(&mut form, "noise");
-    form.insert(' ');
+    form.edit(Edit::Insert(' '));
     at(&mut form, "device");
     form.nudge(true);
     let launch = started(&mut form);
@@ -164,7 +164,7 @@ fn a_preset_leaves_what_was_changed_by_hand() {
     let mut form = form();
     typed(&mut form, "lr", "0.5");
     form.go_to(0);
-    form.insert('q');
+    form.edit(Edit::Insert('q'));
     assert_eq!((field(&form, "lr").value(), field(&form, "steps").value()), ("0.5".into(), "300".into()));
     assert_eq!(form.changed(), 1);
     at(&mut form, "lr");
@@ -271,7 +271,7 @@ fn a_runs_values_come_back_and_what_does_not_fit_is_said() {
 #[test]
 fn a_plugin_built_anew_keeps_what_was_typed() {
     let mut form = form();
-    form.insert('q');
+    form.edit(Edit::Insert('q'));
     typed(&mut form, "lr", "0.5");
     typed(&mut form, "functions", "sine");
     at(&mut form, "lr");
@@ -305,18 +305,18 @@ proptest! {
         let mut form = form();
         for (key, c, to) in keys {
             match key {
-                0..=2 => form.insert(c),
-                3 => form.insert(char::from(b'0' + (to % 10) as u8)),
+                0..=2 => form.edit(Edit::Insert(c)),
+                3 => form.edit(Edit::Insert(char::from(b'0' + (to % 10) as u8))),
                 4 => form.go(1),
                 5 => form.go(-1),
                 6 => form.go_to(to),
-                7 => form.left(),
-                8 => form.right(),
+                7 => form.edit(Edit::Left),
+                8 => form.edit(Edit::Right),
                 9 => form.nudge(to % 2 == 0),
-                10 => form.edit(Line::backspace),
+                10 => form.edit(Edit::Backspace),
                 11 => form.reset(),
-                12 => form.insert('e'),
-                _ => form.edit(Line::delete_word),
+                12 => form.edit(Edit::Insert('e')),
+                _ => form.edit(Edit::DeleteWord),
             }
             prop_assert!(form.cursor <= form.fields.len());
         }

@@ -4,9 +4,10 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 
 use super::{Field, Form, Role};
-use crate::app::Shared;
 use crate::print::clean;
 use crate::screens::pen::Pen;
+use crate::screens::shared::Shared;
+use crate::widgets::around;
 use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_chart::cells::theme::Theme;
 
@@ -56,7 +57,7 @@ fn top_of(form: &Form, slots: &[Slot], height: usize) -> usize {
         .iter()
         .position(|s| *s == Slot::Field(form.cursor) || (*s == Slot::Start && form.field().is_none()))
         .unwrap_or(0);
-    at.saturating_sub(height / 2).min(slots.len().saturating_sub(height))
+    around(at, slots.len(), height)
 }
 
 /// The field (or the start behind the last) drawn at a place of the terminal.
@@ -205,17 +206,8 @@ fn value(field: &Field, here: bool, width: usize, theme: Theme, pen: &mut Pen<'_
         }
         return;
     }
-    let (text, cursor) = field.line.window(width);
-    // All of it is selected: the next character replaces it.
-    let style = if field.line.is_selected() { theme.caret() } else { theme.text() };
-    let mut column = 0;
-    for c in text.chars() {
-        let at = column == cursor && !field.line.is_selected();
-        pen.put(&c.to_string(), if at { theme.caret() } else { style });
-        column += width_of(&c.to_string());
-    }
-    if cursor >= column && !field.line.is_selected() {
-        pen.put(" ", theme.caret());
+    for span in field.line.spans(width, theme) {
+        pen.put(&span.content, span.style);
     }
     if field.line.is_empty() {
         pen.skip(1).wide(placeholder(field), width.saturating_sub(2), theme.dim());

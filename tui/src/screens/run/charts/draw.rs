@@ -9,7 +9,7 @@ use super::super::settings::Look;
 use super::super::words::signs;
 use super::items::SYSTEM;
 use super::{Charts, window};
-use crate::app::Shared;
+use crate::screens::shared::Shared;
 use crate::widgets::ChartCell;
 use gradtop_chart::cells::text::{fit, width_of};
 use gradtop_chart::number;

@@ -11,8 +11,8 @@ use super::super::Action;
 use super::super::align::pad;
 use super::super::settings::Look;
 use super::Charts;
-use crate::app::Shared;
 use crate::print::clean;
+use crate::screens::shared::Shared;
 use gradtop_chart::cells::text::{fit, width_of};
 
 impl Charts {
@@ -22,9 +22,7 @@ impl Charts {
         *at = (*at).min(names.len().saturating_sub(1));
         let name = names.get(*at);
         match action {
-            Action::Scroll(by) => {
-                *at = at.saturating_add_signed(by.into()).min(names.len().saturating_sub(1));
-            }
+            Action::Go(to) => *at = to.from(*at, names.len(), names.len()),
             Action::Toggle => {
                 if let Some(name) = name
                     && !look.hidden.remove(name)

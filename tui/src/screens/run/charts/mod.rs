@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 use super::Action;
 use super::settings::Horizontal;
 use super::settings::Look;
-use crate::app::Shared;
+use crate::screens::shared::Shared;
 use crate::widgets::ChartCache;
 pub(crate) use draw::LEGEND_FROM;
 use draw::Plot;

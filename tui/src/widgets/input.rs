@@ -1,20 +1,75 @@
-//! One line of text being edited.
+//! One line of text being typed.
 
-use unicode_width::UnicodeWidthChar as _;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::text::Span;
 
-/// The longest text taken, in characters: nothing in a form needs more.
+use gradtop_chart::cells::text::width_of;
+use gradtop_chart::cells::theme::Theme;
+
+/// The longest text taken, in characters: nothing needs more.
 const LONGEST: usize = 4096;
+
+/// What a key does to a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Edit {
+    /// A character is typed.
+    Insert(char),
+    /// The cursor goes to the left.
+    Left,
+    /// To the right.
+    Right,
+    /// To the beginning.
+    Home,
+    /// To the end.
+    End,
+    /// The character before the cursor is deleted.
+    Backspace,
+    /// The character at the cursor.
+    Delete,
+    /// The word before it.
+    DeleteWord,
+    /// All before it.
+    DeleteToStart,
+}
+
+impl Edit {
+    /// What a key does.
+    pub(crate) fn of(key: &KeyEvent) -> Option<Self> {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        Some(match key.code {
+            KeyCode::Char('a') if control => Self::Home,
+            KeyCode::Char('e') if control => Self::End,
+            KeyCode::Char('h') if control => Self::Backspace,
+            KeyCode::Char('w') if control => Self::DeleteWord,
+            KeyCode::Char('u') if control => Self::DeleteToStart,
+            KeyCode::Char(c)
+                if !control
+                    && !key.modifiers.contains(KeyModifiers::ALT)
+                    && !gradtop_host::text::is_harmful(c) =>
+            {
+                Self::Insert(c)
+            }
+            KeyCode::Left => Self::Left,
+            KeyCode::Right => Self::Right,
+            KeyCode::Home => Self::Home,
+            KeyCode::End => Self::End,
+            KeyCode::Backspace => Self::Backspace,
+            KeyCode::Delete => Self::Delete,
+            _ => return None,
+        })
+    }
+}
 
 /// A text and a cursor in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Line {
+pub(crate) struct Input {
     chars: Vec<char>,
     cursor: usize,
     /// All of it is selected, as after coming to it: the next character replaces it.
     selected: bool,
 }
 
-impl Line {
+impl Input {
     /// With this text, the cursor at its end.
     pub(crate) fn new(text: &str) -> Self {
         let chars: Vec<char> = text.chars().collect();
@@ -50,8 +105,23 @@ impl Line {
         self.selected = false;
     }
 
+    /// Does what a key does to a text.
+    pub(crate) fn edit(&mut self, edit: Edit) {
+        match edit {
+            Edit::Insert(c) => self.insert(c),
+            Edit::Left => self.left(),
+            Edit::Right => self.right(),
+            Edit::Home => self.home(),
+            Edit::End => self.end(),
+            Edit::Backspace => self.backspace(),
+            Edit::Delete => self.delete(),
+            Edit::DeleteWord => self.delete_word(),
+            Edit::DeleteToStart => self.delete_to_start(),
+        }
+    }
+
     /// Types a character. Control characters are not text.
-    pub(crate) fn insert(&mut self, c: char) {
+    fn insert(&mut self, c: char) {
         if c.is_control() {
             return;
         }
@@ -63,7 +133,7 @@ impl Line {
     }
 
     /// Deletes the character before the cursor.
-    pub(crate) fn backspace(&mut self) {
+    fn backspace(&mut self) {
         if !self.drop_selected() && self.cursor > 0 {
             self.cursor -= 1;
             self.chars.remove(self.cursor);
@@ -71,14 +141,14 @@ impl Line {
     }
 
     /// Deletes the character at the cursor.
-    pub(crate) fn delete(&mut self) {
+    fn delete(&mut self) {
         if !self.drop_selected() && self.cursor < self.chars.len() {
             self.chars.remove(self.cursor);
         }
     }
 
     /// Deletes the word before the cursor.
-    pub(crate) fn delete_word(&mut self) {
+    fn delete_word(&mut self) {
         if self.drop_selected() {
             return;
         }
@@ -95,29 +165,29 @@ impl Line {
     }
 
     /// Deletes all before the cursor.
-    pub(crate) fn delete_to_start(&mut self) {
+    fn delete_to_start(&mut self) {
         if !self.drop_selected() {
             self.chars.drain(..self.cursor);
             self.cursor = 0;
         }
     }
 
-    pub(crate) fn left(&mut self) {
+    fn left(&mut self) {
         self.cursor = if self.is_selected() { 0 } else { self.cursor.saturating_sub(1) };
         self.selected = false;
     }
 
-    pub(crate) fn right(&mut self) {
+    fn right(&mut self) {
         self.cursor = (self.cursor + 1).min(self.chars.len());
         self.selected = false;
     }
 
-    pub(crate) fn home(&mut self) {
+    fn home(&mut self) {
         self.cursor = 0;
         self.selected = false;
     }
 
-    pub(crate) fn end(&mut self) {
+    fn end(&mut self) {
         self.cursor = self.chars.len();
         self.selected = false;
     }
@@ -132,11 +202,28 @@ impl Line {
         all
     }
 
-    /// What of it is seen in `width` columns, so that the cursor is among them, and the cursor's column in there.
-    /// Characters without a width of their own are shown as `�`.
-    pub(crate) fn window(&self, width: usize) -> (String, usize) {
-        let shown = |c: char| if c.width().unwrap_or(0) == 0 { '\u{fffd}' } else { c };
-        let wide = |c: char| shown(c).width().unwrap_or(1);
+    /// What of it is seen in `width` columns, so that the cursor is among them: with the cursor, or all marked if it is selected.
+    pub(crate) fn spans(&self, width: usize, theme: Theme) -> Vec<Span<'static>> {
+        let (text, cursor) = self.window(width);
+        if self.is_selected() {
+            return vec![Span::styled(text, theme.caret())];
+        }
+        let at = text.char_indices().nth(cursor).map_or(text.len(), |(i, _)| i);
+        let mut after = text[at..].chars();
+        let under = after.next().unwrap_or(' ').to_string();
+        vec![
+            Span::styled(text[..at].to_owned(), theme.text()),
+            Span::styled(under, theme.caret()),
+            Span::styled(after.as_str().to_owned(), theme.text()),
+        ]
+    }
+
+    /// What of it is seen in `width` columns, and the cursor's place among these characters. Characters without a width of their
+    /// own are shown as `�`.
+    fn window(&self, width: usize) -> (String, usize) {
+        let columns = |c: char| width_of(c.encode_utf8(&mut [0; 4]));
+        let shown = |c: char| if columns(c) == 0 { '\u{fffd}' } else { c };
+        let wide = |c: char| columns(shown(c));
         // One column stays free behind the text, for the cursor.
         let room = width.saturating_sub(1);
         let mut start = self.cursor;
@@ -146,15 +233,11 @@ impl Line {
             before += wide(self.chars[start]);
         }
         let mut used = 0;
-        let mut text = String::new();
-        for c in &self.chars[start..] {
-            if used + wide(*c) > width {
-                break;
-            }
-            used += wide(*c);
-            text.push(shown(*c));
-        }
-        (text, before)
+        let fits = |c: &&char| {
+            used += wide(**c);
+            used <= width
+        };
+        (self.chars[start..].iter().take_while(fits).map(|c| shown(*c)).collect(), self.cursor - start)
     }
 }
 
@@ -163,13 +246,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn typed(line: &mut Line, text: &str) {
+    fn typed(line: &mut Input, text: &str) {
         text.chars().for_each(|c| line.insert(c));
     }
 
     #[test]
     fn what_is_typed_replaces_what_was_selected() {
-        let mut line = Line::new("0.001");
+        let mut line = Input::new("0.001");
         line.select();
         typed(&mut line, "0.5");
         assert_eq!(line.text(), "0.5");
@@ -184,7 +267,7 @@ mod tests {
 
     #[test]
     fn words_and_beginnings_are_deleted() {
-        let mut line = Line::new("sinc,custom  sine");
+        let mut line = Input::new("sinc,custom  sine");
         line.delete_word();
         assert_eq!(line.text(), "sinc,custom  ");
         line.delete_word();
@@ -198,18 +281,18 @@ mod tests {
 
     #[test]
     fn the_window_follows_the_cursor() {
-        let mut line = Line::new("abcdefghij");
+        let mut line = Input::new("abcdefghij");
         assert_eq!(line.window(6), ("fghij".to_owned(), 5));
         line.home();
         assert_eq!(line.window(6), ("abcdef".to_owned(), 0));
-        assert_eq!(Line::new("日本語").window(4), ("語".to_owned(), 2));
-        assert_eq!(Line::new("a\u{301}").window(9), ("a\u{fffd}".to_owned(), 2));
+        assert_eq!(Input::new("日本語").window(4), ("語".to_owned(), 1));
+        assert_eq!(Input::new("a\u{301}").window(9), ("a\u{fffd}".to_owned(), 2));
     }
 
     proptest! {
         #[test]
         fn no_editing_leaves_the_text(keys in prop::collection::vec((0u8..12, any::<char>()), 0..200), width in 0usize..40) {
-            let mut line = Line::default();
+            let mut line = Input::default();
             for (key, c) in keys {
                 match key {
                     0..=3 => line.insert(c),
@@ -225,8 +308,7 @@ mod tests {
                 prop_assert!(line.cursor <= line.chars.len());
                 prop_assert!(!line.text().contains(char::is_control));
                 let (text, cursor) = line.window(width);
-                let wide: usize = text.chars().map(|c| c.width().unwrap_or(0)).sum();
-                prop_assert!(wide <= width && (cursor < width || width == 0));
+                prop_assert!(width_of(&text) <= width && cursor <= text.chars().count());
             }
         }
     }

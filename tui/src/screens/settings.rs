@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::screens::{compare, experiments, home, run};
+use super::compare::settings::Settings as Compare;
+use super::home::settings::Settings as Home;
+use super::run::settings::Settings as Run;
 use gradtop_chart::cells::theme::ThemeName;
 
 /// Everything a viewer may set about how things look. Unknown or damaged parts of a file fall back to what is usual.
@@ -14,11 +16,9 @@ pub(crate) struct Settings {
     /// The line for newcomers has been read.
     pub(crate) welcomed: bool,
     /// The list of runs.
-    pub(crate) home: home::Settings,
+    pub(crate) home: Home,
     /// A run's charts.
-    pub(crate) run: run::Settings,
+    pub(crate) run: Run,
     /// Comparisons.
-    pub(crate) compare: compare::Settings,
-    /// The list of experiments and its form.
-    pub(crate) experiments: experiments::Settings,
+    pub(crate) compare: Compare,
 }

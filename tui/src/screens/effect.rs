@@ -1,0 +1,106 @@
+//! What screens ask for, and what comes back.
+
+use std::path::PathBuf;
+
+use gradtop_host::{Launch, PluginDesc, Refusal};
+
+use super::actions::{ActionResult, RunAction};
+use super::confirm::Confirm;
+use super::run::pane::{PaneRequest, PaneSnapshot};
+use super::settings::Settings;
+use gradtop_view::live::WatchRequest;
+use gradtop_view::runs::RunId;
+
+/// What is to be done about what happened.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// For the runtime.
+    Do(Task),
+    /// Show another screen.
+    Open(Open),
+    /// Back to the screen before.
+    Close,
+    /// Say something in the last line.
+    Say(Message),
+}
+
+impl Effect {
+    /// Says what went wrong, or cannot be done.
+    pub(crate) fn failure(text: impl Into<String>) -> Self {
+        Self::Say(Message { text: text.into(), failed: true })
+    }
+
+    /// Says news.
+    pub(crate) fn news(text: impl Into<String>) -> Self {
+        Self::Say(Message { text: text.into(), failed: false })
+    }
+}
+
+/// What the runtime does.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// Watch these series from now on, and no others.
+    Watch(Vec<WatchRequest>),
+    /// Do something to runs.
+    Act(RunAction, Vec<RunId>),
+    /// Start a run.
+    Launch(Box<Launch>),
+    /// Say what a plugin offers that is on no search path.
+    Describe(PathBuf),
+    /// Read something for a pane.
+    Pane(PaneRequest),
+    /// Keep the settings for the next start.
+    SaveSettings(Box<Settings>),
+    /// Draw everything again.
+    Redraw,
+    /// Back to the shell, until `fg`.
+    Suspend,
+    /// Leave.
+    Quit,
+}
+
+impl Task {
+    /// Whether runs are changed, or one is started.
+    pub(crate) fn changes(&self) -> bool {
+        matches!(self, Self::Act(..) | Self::Launch(_))
+    }
+}
+
+/// What a worker has to say.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// What a pane asked for.
+    Pane(PaneSnapshot),
+    /// A plugin was described.
+    Described(PathBuf, Box<Result<PluginDesc, Refusal>>),
+    /// It did what it was asked for, or failed.
+    Done(ActionResult),
+}
+
+/// A screen to go to.
+#[derive(Clone, Debug)]
+pub(crate) enum Open {
+    /// A run.
+    Run(RunId),
+    /// Several runs; if they are all of an experiment, those that it will have too.
+    Compare(Vec<RunId>, Option<String>),
+    /// The experiments.
+    Experiments,
+    /// The form for a new run like this one.
+    Restart(RunId),
+    /// The list of runs, with the cursor on this one.
+    Home(Option<RunId>),
+    /// All keys of the screen.
+    Help,
+    /// A question about runs.
+    Confirm(Confirm),
+}
+
+/// A sentence in the last line, for a while or until the next key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    /// What to say.
+    pub(crate) text: String,
+    /// Whether something went wrong.
+    pub(crate) failed: bool,
+}

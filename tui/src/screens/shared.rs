@@ -1,0 +1,65 @@
+//! What all screens look at.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gradtop_host::{Discovery, Origin};
+use jiff::Timestamp;
+use ratatui::layout::Rect;
+
+use super::settings::Settings;
+use crate::config::LaunchDefaults;
+use gradtop_chart::cells::theme::Theme;
+use gradtop_view::live::LiveSnapshot;
+use gradtop_view::runs::RunsSnapshot;
+
+/// The plugins at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct PluginsSnapshot {
+    /// False until they have been looked for.
+    pub(crate) loaded: bool,
+    /// What was found. A file that changed keeps its old description until it has a new one.
+    pub(crate) found: Discovery,
+    /// New and changed files that are being looked at.
+    pub(crate) pending: Vec<(PathBuf, Origin)>,
+    /// Where they are looked for.
+    pub(crate) folders: Vec<PathBuf>,
+}
+
+/// What the machine does, all its processes together.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Machine {
+    /// Processor time, in percent of one core.
+    pub(crate) cpu_percent: f64,
+    /// Memory in use, in bytes.
+    pub(crate) memory_used: f64,
+    /// Memory there is, in bytes.
+    pub(crate) memory_total: f64,
+    /// Use of the GPUs that runs of this machine are on, in percent, as far as it is known.
+    pub(crate) gpu_percent: Vec<f64>,
+}
+
+/// What every screen may read; only settings are theirs to change.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    /// The runs.
+    pub(crate) runs: Arc<RunsSnapshot>,
+    /// The plugins.
+    pub(crate) plugins: Arc<PluginsSnapshot>,
+    /// The data that is watched.
+    pub(crate) live: Arc<LiveSnapshot>,
+    /// How things look.
+    pub(crate) theme: Theme,
+    /// How the viewer likes things.
+    pub(crate) settings: Settings,
+    /// The time, as of the last tick.
+    pub(crate) now: Timestamp,
+    /// What the machine does, while something runs.
+    pub(crate) machine: Option<Machine>,
+    /// Nothing may be changed.
+    pub(crate) read_only: bool,
+    /// What a run is started with.
+    pub(crate) launch: LaunchDefaults,
+    /// Where the screen is drawn, between header and footer.
+    pub(crate) area: Rect,
+}
