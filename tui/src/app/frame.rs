@@ -108,6 +108,15 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
     if length(&left, &right) > width {
         left.retain(|(text, _)| text.trim() != fit(&folder, 30, theme.ascii()));
     }
+    if length(&left, &right) > width {
+        // The states by their signs: what is running, is it well.
+        let sign = |state| format!("{} ", state::glyph_in(state, theme.ascii()));
+        let states = counts.values().map(|(state, n)| (format!(" {}{n}", sign(*state)), theme.ink(state::ink(*state))));
+        left = std::iter::once((" gradtop ".to_owned(), theme.bold())).chain(states).collect();
+    }
+    if length(&left, &right) > width {
+        right.clear();
+    }
     let blank = width.saturating_sub(length(&left, &right));
     let mut spans: Vec<Span<'static>> = left.into_iter().map(|(t, s)| Span::styled(t, s)).collect();
     spans.push(Span::raw(" ".repeat(blank)));
@@ -130,7 +139,11 @@ fn footer(shared: &Shared, screen: &dyn Screen, width: u16) -> Line<'static> {
     let programs = tables(keys.kind).iter().flat_map(|(_, table)| *table);
     let programs = programs.filter(|b| !idle(b.action)).map(|b| {
         let always = matches!(b.action, Action::Help | Action::Quit);
-        (Label::new(b, theme.ascii()), always, b.changes)
+        let mut label = Label::new(b, theme.ascii());
+        if width < NARROW {
+            label.hint = label.hint.split(" (").next().unwrap_or_default();
+        }
+        (label, always, b.changes)
     });
     let shown = |label: &Label, changes: bool| !(label.hint.is_empty() || shared.read_only && changes);
     let mut all: Vec<(Label, bool)> = Vec::new();
@@ -155,6 +168,9 @@ fn footer(shared: &Shared, screen: &dyn Screen, width: u16) -> Line<'static> {
     }
     Line::from(spans)
 }
+
+/// Columns of a terminal below which hints are short.
+const NARROW: u16 = 60;
 
 /// A key of the footer.
 struct Label {

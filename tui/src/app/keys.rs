@@ -20,6 +20,8 @@ pub(crate) enum Action {
     Theme,
     /// Show the experiments.
     Experiments,
+    /// The mouse is the terminal's, or ours again.
+    Mouse,
     /// Draw everything again.
     Redraw,
     /// Back to the shell, until `fg`.
@@ -57,6 +59,12 @@ pub(crate) const EVERYWHERE: &[Binding<Action>] = &[
     bind(&["?"], Action::Help, "help", "all keys"),
     bind(&["esc"], Action::Back, "", "back to the screen before"),
     bind(&["T"], Action::Theme, "", "next theme: dark, light, high contrast"),
+    bind(
+        &["m"],
+        Action::Mouse,
+        "",
+        "free the mouse so that text can be selected, or take it again; shift and dragging selects always",
+    ),
     bind(&["ctrl-l"], Action::Redraw, "", "draw the screen again"),
     bind(&["q"], Action::Quit, "quit (runs go on)", "quit; runs go on"),
 ];
@@ -89,5 +97,6 @@ pub(crate) fn lookup(kind: Kind, key: &str) -> Option<&'static Binding<Action>> 
 /// A screen's keys and the program's under their headings, for the help.
 pub(crate) fn sections(keys: &Keys) -> Vec<Keys> {
     let own = tables(keys.kind).iter().map(|(title, table)| Keys::of(title, table));
-    std::iter::once(keys.clone()).chain(own).collect()
+    let syntax = (!keys.syntax.is_empty()).then(|| Keys::of("What can be typed", keys.syntax));
+    std::iter::once(keys.clone()).chain(syntax).chain(own).collect()
 }

@@ -94,6 +94,7 @@ impl App {
             machine: None,
             read_only,
             launch: LaunchDefaults::default(),
+            draft: None,
             area: Rect::default(),
         };
         let hint = "first time here? n starts a run, enter opens one, ? shows all keys";
@@ -230,7 +231,7 @@ impl App {
             Open::Experiments => Box::new(Experiments::default()),
             Open::Restart(id) => Box::new(Experiments::restart(id)),
             Open::Help => Box::new(Help::new(keys::sections(&self.top().keys()))),
-            Open::Confirm(confirm) => Box::new(confirm),
+            Open::Confirm(action, runs, left_out) => Box::new(Confirm { action, runs, left_out }),
             Open::Home(run) => {
                 self.stack.clear();
                 if let Some(id) = run {
@@ -286,6 +287,16 @@ impl App {
                 Effect::news(format!("theme: {}", next.word()))
             }
             Action::Experiments => Effect::Open(Open::Experiments),
+            Action::Mouse => {
+                let select = &mut self.shared.settings.select;
+                *select = !*select;
+                let text = if *select {
+                    "the terminal has the mouse: text can be selected; m gives it back"
+                } else {
+                    "the monitor has the mouse; with shift held, text can be selected all the same"
+                };
+                return vec![Effect::Do(Task::Mouse(!*select)), Effect::news(text)];
+            }
             Action::Redraw => Effect::Do(Task::Redraw),
             Action::Suspend => Effect::Do(Task::Suspend),
         }]
@@ -302,7 +313,7 @@ impl App {
                 Effect::failure(reasons.next().unwrap_or_else(|| format!("no run to {}", action.verb())))
             }
             (false, reasons) if action.asks() => {
-                Effect::Open(Open::Confirm(Confirm { action, runs, left_out: reasons.collect() }))
+                Effect::Open(Open::Confirm(action, runs, reasons.collect()))
             }
             (false, _) => Effect::Do(Task::Act(action, runs)),
         }
@@ -318,17 +329,21 @@ impl App {
         typed.flat_map(|edit| self.with_top(|top, shared| top.edit(shared, edit))).collect()
     }
 
-    /// Hands an answer to all screens, and says what was done; the cursor goes to a run that was started.
+    /// Hands an answer to the screens; what none of them says is said here. The cursor goes to a run that was started.
     fn answer(&mut self, answer: Answer) -> Vec<Effect> {
-        let mut effects = Vec::new();
+        let mut said = None;
         for screen in &mut self.stack {
-            effects.extend(screen.answer(&mut self.shared, &answer));
+            if let Some(effects) = screen.answer(&mut self.shared, &answer) {
+                said.get_or_insert_with(Vec::new).extend(effects);
+            }
         }
-        if let Answer::Done(ActionResult { text, failed, started }) = answer {
-            effects.push(Effect::Say(Message { text, failed }));
-            effects.extend(started.map(|run| Effect::Open(Open::Home(Some(run)))));
-        }
-        effects
+        said.unwrap_or_else(|| match answer {
+            Answer::Done(ActionResult { text, failed, started }) => {
+                let open = started.map(|run| Effect::Open(Open::Home(Some(run))));
+                std::iter::once(Effect::Say(Message { text, failed })).chain(open).collect()
+            }
+            _ => Vec::new(),
+        })
     }
 }
 

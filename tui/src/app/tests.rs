@@ -21,7 +21,7 @@ use gradtop_chart::colour::Colours;
 fn every_key_of_the_table_can_be_pressed_and_means_one_thing() {
     for own in all_keys() {
         let title = own.title;
-        for table in keys::sections(&own) {
+        for table in keys::sections(&Keys { syntax: &[], ..own.clone() }) {
             let mut seen: Vec<&str> = Vec::new();
             for binding in &table.bindings {
                 assert!(!binding.keys.is_empty() && !binding.what.is_empty(), "{title}: {binding:?}");
@@ -48,7 +48,7 @@ fn markdown() -> String {
         "# Keys\n\nThis page is made from the key table of the program (`INSTA_UPDATE=always cargo test --release -p gradtop keys`). \
          In the monitor, `?` shows the keys of the screen one is on; the mouse can do what is listed here too, and is never needed.\n",
     );
-    let mut section = |Keys { title, bindings, .. }: Keys| {
+    let mut section = |Keys { title, bindings, syntax, .. }: Keys| {
         text.push_str(&["\n## ", title, "\n\n| Key | What it does |\n|---|---|\n"].concat());
         for binding in bindings {
             let names: Vec<String> =
@@ -129,7 +129,8 @@ proptest! {
         bench.read();
         let names: Vec<&str> = all_keys()
             .iter()
-            .flat_map(keys::sections)
+            .map(|keys| Keys { syntax: &[], ..keys.clone() })
+            .flat_map(|keys| keys::sections(&keys))
             .flat_map(|keys| keys.bindings)
             .flat_map(|b| b.keys.iter().copied())
             .filter(|n| !matches!(*n, "q" | "ctrl-c"))

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result};
 use gradtop_host::libtorch;
 
-use super::cargo::parsed;
+use super::parsed;
 use crate::print;
 
 /// What the library is called.

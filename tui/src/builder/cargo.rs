@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::binding::Binding;
-use super::{C, CPP};
+use super::{C, CPP, parsed};
 use crate::print;
 
 const INSTALL: &str = "Rust's own installer is at https://rustup.rs";
@@ -87,12 +87,6 @@ fn libraries(messages: &str, manifest: &Path) -> Vec<PathBuf> {
         }
     }
     found
-}
-
-/// cargo's messages of one kind.
-pub(super) fn parsed<'a>(messages: &'a str, reason: &'a str) -> impl Iterator<Item = Value> + 'a {
-    let all = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    all.filter(move |message| message["reason"] == reason)
 }
 
 #[cfg(test)]

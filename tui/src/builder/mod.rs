@@ -139,3 +139,9 @@ fn with_libtorch(command: &mut Command) {
         }
     }
 }
+
+/// cargo's messages of one kind.
+fn parsed<'a>(messages: &'a str, reason: &'a str) -> impl Iterator<Item = serde_json::Value> + 'a {
+    let all = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    all.filter(move |message| message["reason"] == reason)
+}

@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use gradtop_host::{Discovery, ExperimentDesc, FoundPlugin, ParamDesc, ParamKind};
-use gradtop_store::Goal;
+use gradtop_store::{Goal, suggest};
 use serde_json::{Value, json};
 
-use super::run::unknown;
+use crate::failure::Failure;
 use crate::print::table::{Align, Table, Words};
 use crate::print::{self, clean};
 use gradtop_chart::cells::theme::Ink;
@@ -78,10 +78,26 @@ fn overview(found: &Discovery) {
 }
 
 /// Says which plugins cannot be used, and why.
-pub(crate) fn warn_of_refused(found: &Discovery) {
+fn warn_of_refused(found: &Discovery) {
     for (path, refusal) in &found.refused {
         print::note(&format!("warning: {} {}", print::short(path), clean(&refusal.to_string())));
     }
+}
+
+/// The error for an experiment that no plugin has.
+pub(crate) fn unknown(found: &Discovery, id: &str) -> Failure {
+    let known: Vec<&str> = found.experiments().map(|(_, e)| e.id.as_str()).collect();
+    let help = if Path::new(id).extension().is_some_and(|e| e == "so") && Path::new(id).is_file() {
+        format!("to run what a library has: `gradtop run --plugin {id}`")
+    } else if known.is_empty() {
+        let places: Vec<String> = gradtop_host::search_path().iter().map(|p| print::short(p)).collect();
+        format!("no plugins were found in {}", places.join(", "))
+    } else {
+        suggest(id, known.iter().copied(), "experiments")
+    };
+    // It may well be one of those that cannot be used.
+    warn_of_refused(found);
+    Failure::usage(format!("there is no experiment {id:?}")).help(clean(&help))
 }
 
 /// `number ≥ 0, 1e-5 … 10 log`: what a parameter takes.

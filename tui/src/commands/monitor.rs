@@ -41,7 +41,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     };
     if args.once {
         runtime::once(&options)
-    } else if print::terminal().tty {
+    } else if print::terminal().tty && !print::terminal().dumb {
         runtime::run(&options)
     } else {
         list::run(context, &list::Args::default())

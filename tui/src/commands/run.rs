@@ -7,14 +7,13 @@ use anyhow::Result;
 use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Discovery, ExperimentDesc, Launch};
 
 use super::Context;
-use super::experiments::warn_of_refused;
+use super::experiments::unknown;
 use super::plugin::describe;
 use super::run_config::{RunConfig, assignment, merge};
 use super::watch::{self, Caught, Watch};
 use crate::config::seconds;
 use crate::failure::Failure;
 use crate::print::{self, clean};
-use gradtop_store::suggest;
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
@@ -136,20 +135,4 @@ fn chosen(library: Option<&Path>, id: Option<String>) -> Result<(PathBuf, Experi
 /// The error for a Ctrl-C or SIGTERM before there was a run.
 fn interrupted() -> anyhow::Error {
     Failure::new("interrupted before the run was started; nothing was left behind".to_owned()).into()
-}
-
-/// The error for an experiment that no plugin has.
-pub(crate) fn unknown(found: &Discovery, id: &str) -> Failure {
-    let known: Vec<&str> = found.experiments().map(|(_, e)| e.id.as_str()).collect();
-    let help = if Path::new(id).extension().is_some_and(|e| e == "so") && Path::new(id).is_file() {
-        format!("to run what a library has: `gradtop run --plugin {id}`")
-    } else if known.is_empty() {
-        let places: Vec<String> = gradtop_host::search_path().iter().map(|p| print::short(p)).collect();
-        format!("no plugins were found in {}", places.join(", "))
-    } else {
-        suggest(id, known.iter().copied(), "experiments")
-    };
-    // It may well be one of those that cannot be used.
-    warn_of_refused(found);
-    Failure::usage(format!("there is no experiment {id:?}")).help(clean(&help))
 }

@@ -12,6 +12,8 @@ use gradtop_chart::colour::Colours;
 pub(crate) struct Terminal {
     /// Standard output is a terminal.
     pub(crate) tty: bool,
+    /// It takes text and nothing else.
+    pub(crate) dumb: bool,
     /// Its colours.
     pub(crate) colours: Colours,
     /// Its characters.
@@ -33,6 +35,7 @@ pub(crate) fn decide(chosen: Option<Glyphs>) {
         let variable = |name: &str| std::env::var(name).unwrap_or_default();
         Terminal {
             tty,
+            dumb: variable("TERM") == "dumb",
             colours: colours(tty, &variable),
             glyphs: chosen.unwrap_or_else(|| glyphs(&variable)),
             size,
@@ -45,6 +48,7 @@ pub(crate) fn terminal() -> Terminal {
     decide(None);
     TERMINAL.get().copied().unwrap_or(Terminal {
         tty: false,
+        dumb: true,
         colours: Colours::None,
         glyphs: Glyphs::Ascii,
         size: None,

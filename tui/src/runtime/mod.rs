@@ -99,7 +99,7 @@ pub(crate) fn run(options: &Options) -> Result<i32> {
     app.shared.launch = options.launch;
     let workers = Workers::start(options, &tx);
     signals::start(&tx)?;
-    let screen = Screen::enter(&tx)?;
+    let screen = Screen::enter(&tx, !app.shared.settings.select)?;
     input::start(&tx)?;
     let mut monitor = Monitor::new(screen, workers, rx, options)?;
     let result = monitor.first(&mut app).and_then(|go_on| {
@@ -221,6 +221,7 @@ impl Monitor {
                 Task::Quit => go_on = false,
                 Task::Suspend => drop(self.suspend()?),
                 Task::Redraw => self.terminal.clear()?,
+                Task::Mouse(ours) => self.screen.mouse(ours)?,
                 other => self.workers.perform(other),
             }
         }

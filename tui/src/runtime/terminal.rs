@@ -10,8 +10,11 @@ use signal_hook::consts::SIGTSTP;
 
 use super::Event;
 
-/// Alternate screen, no cursor, no wrapping at the right edge, pasted text marked, buttons and wheel of the mouse told.
-const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[?1000h\x1b[?1002h\x1b[?1006h\x1b[2J";
+/// Alternate screen, no cursor, no wrapping at the right edge, pasted text marked.
+const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[2J";
+/// Buttons and wheel of the mouse are told, or are the terminal's own.
+const MOUSE: &[u8] = b"\x1b[?1000h\x1b[?1002h\x1b[?1006h";
+const NO_MOUSE: &[u8] = b"\x1b[?1006l\x1b[?1002l\x1b[?1000l";
 /// All of it taken back, in the other order. Ends a synchronized update that a panic interrupted.
 const LEAVE: &[u8] =
     b"\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
@@ -26,14 +29,21 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 #[derive(Debug)]
 pub(super) struct Screen {
     frame: Vec<u8>,
+    mouse: bool,
 }
 
 impl Screen {
     /// Takes the terminal over.
-    pub(super) fn enter(tx: &Sender<Event>) -> io::Result<Self> {
+    pub(super) fn enter(tx: &Sender<Event>, mouse: bool) -> io::Result<Self> {
         catch_panics(tx.clone());
-        take()?;
-        Ok(Self { frame: Vec::new() })
+        take(mouse)?;
+        Ok(Self { frame: Vec::new(), mouse })
+    }
+
+    /// Takes the mouse too, or leaves it to the terminal.
+    pub(super) fn mouse(&mut self, ours: bool) -> io::Result<()> {
+        self.mouse = ours;
+        out(if ours { MOUSE } else { NO_MOUSE })
     }
 
     /// Writes a frame at once; gives the bytes written. Nothing is written of nothing.
@@ -57,10 +67,9 @@ impl Screen {
     }
 
     /// Takes the terminal again, whatever others did to it.
-    #[expect(clippy::unused_self, reason = "as above")]
     pub(super) fn again(&mut self) -> io::Result<()> {
         restore();
-        take()
+        take(self.mouse)
     }
 }
 
@@ -76,10 +85,11 @@ fn out(bytes: &[u8]) -> io::Result<()> {
     stdout.flush()
 }
 
-fn take() -> io::Result<()> {
+fn take(mouse: bool) -> io::Result<()> {
     TAKEN.store(true, Ordering::SeqCst);
     enable_raw_mode()?;
-    out(ENTER)
+    out(ENTER)?;
+    if mouse { out(MOUSE) } else { Ok(()) }
 }
 
 /// Gives the terminal back if it is ours. Errors have nowhere to go: the terminal may be gone.

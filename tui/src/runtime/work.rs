@@ -97,7 +97,7 @@ impl Workers {
             }
             Task::SaveSettings(settings) => self.save(*settings),
             // These are the loop's own.
-            Task::Quit | Task::Suspend | Task::Redraw => {}
+            Task::Quit | Task::Suspend | Task::Redraw | Task::Mouse(_) => {}
         }
     }
 

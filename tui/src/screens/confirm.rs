@@ -17,7 +17,7 @@ use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_view::runs::{RunId, RunRow};
 
 /// The keys: whether it is to be done.
-pub(crate) const KEYS: Mode<bool> = Mode { title: "A question", bindings: ROWS, kind: Kind::Above };
+pub(crate) const KEYS: Mode<bool> = Mode { title: "A question", bindings: ROWS, kind: Kind::Above, syntax: &[] };
 
 const ROWS: &[Binding<bool>] = &[
     bind(&["y"], true, "yes, do it", "yes, do it"),
@@ -103,10 +103,15 @@ impl Screen for Confirm {
 
     /// Draws it in the middle.
     fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
-        let lines = self.lines(shared, usize::from(area.width.saturating_sub(8)).min(66));
+        let mut lines = self.lines(shared, usize::from(area.width.saturating_sub(8)).clamp(8, 66));
+        let low = lines.len() + 4 > usize::from(area.height);
+        if low {
+            lines.retain(|(text, _)| !text.is_empty());
+        }
+        let above = if low { 1 } else { 2 };
         let inner = lines.iter().map(|(text, _)| width_of(text)).max().unwrap_or(0) as u16;
         let width = (inner + 6).min(area.width);
-        let height = (lines.len() as u16 + 4).min(area.height);
+        let height = (lines.len() as u16 + 2 * above).min(area.height);
         let frame_area = Rect {
             x: area.x + (area.width - width) / 2,
             y: area.y + (area.height - height) / 3,
@@ -122,7 +127,7 @@ impl Screen for Confirm {
         };
         frame.render_widget(block, frame_area);
         for ((text, style), y) in
-            lines.into_iter().zip(frame_area.y + 2..frame_area.bottom().saturating_sub(1))
+            lines.into_iter().zip(frame_area.y + above..frame_area.bottom().saturating_sub(1))
         {
             frame.buffer_mut().set_string(frame_area.x + 3, y, text, style);
         }

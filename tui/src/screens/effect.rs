@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use gradtop_host::{Launch, PluginDesc, Refusal};
 
 use super::actions::{ActionResult, RunAction};
-use super::confirm::Confirm;
 use super::run::pane::{PaneRequest, PaneSnapshot};
 use super::settings::Settings;
 use gradtop_view::live::WatchRequest;
@@ -51,6 +50,8 @@ pub(crate) enum Task {
     Pane(PaneRequest),
     /// Keep the settings for the next start.
     SaveSettings(Box<Settings>),
+    /// Take the mouse, or leave it to the terminal.
+    Mouse(bool),
     /// Draw everything again.
     Redraw,
     /// Back to the shell, until `fg`.
@@ -92,8 +93,8 @@ pub(crate) enum Open {
     Home(Option<RunId>),
     /// All keys of the screen.
     Help,
-    /// A question about runs.
-    Confirm(Confirm),
+    /// A question before something is done to runs; with why nothing is done to others that were meant.
+    Confirm(RunAction, Vec<RunId>, Vec<String>),
 }
 
 /// A sentence in the last line, for a while or until the next key.

@@ -21,7 +21,7 @@ pub(crate) enum Action {
 }
 
 /// The keys.
-pub(crate) const KEYS: Mode<Action> = Mode { title: "Help", bindings: ROWS, kind: Kind::Above };
+pub(crate) const KEYS: Mode<Action> = Mode { title: "Help", bindings: ROWS, kind: Kind::Above, syntax: &[] };
 
 const ROWS: &[Binding<Action>] = &[
     bind(&["esc", "?", "f1", "q", "enter"], Action::Close, "close", "close the help"),
@@ -112,12 +112,18 @@ fn section(shared: &Shared, keys: &Keys, width: usize) -> Vec<Line<'static>> {
             (names.join("  "), b.what)
         })
         .collect();
+    // What keys do stands beside them, or below where there is no room for that.
     let widest = shown.iter().map(|(k, _)| width_of(k)).max().unwrap_or(0);
+    let below = widest * 2 > width;
+    let left = if below { 2 } else { widest };
     let mut lines = vec![Line::styled(keys.title, theme.bold())];
     for (names, what) in shown {
-        for (i, part) in wrap(what, width.saturating_sub(widest + 4).max(16)).into_iter().enumerate() {
-            let name = if i == 0 { names.as_str() } else { "" };
-            let pad = " ".repeat(widest.saturating_sub(width_of(name)) + 2);
+        for (i, part) in wrap(what, width.saturating_sub(left + 4).max(12)).into_iter().enumerate() {
+            if below && i == 0 {
+                lines.push(Line::styled(format!("  {names}"), theme.accent()));
+            }
+            let name = if i == 0 && !below { names.as_str() } else { "" };
+            let pad = " ".repeat(left.saturating_sub(width_of(name)) + 2);
             lines.push(Line::from(vec![
                 Span::styled(format!("  {name}"), theme.accent()),
                 Span::raw(pad),

@@ -48,6 +48,8 @@ pub(crate) struct Mode<A: 'static> {
     pub(crate) bindings: &'static [Binding<A>],
     /// What else works.
     pub(crate) kind: Kind,
+    /// What can be typed: a language of its own, for the help.
+    pub(crate) syntax: &'static [Binding<()>],
 }
 
 /// Which keys work besides a mode's own.
@@ -67,7 +69,7 @@ impl<A: Copy> Mode<A> {
     /// The mode without its actions.
     pub(crate) fn keys(&self) -> Keys {
         let bindings = self.bindings.iter().map(Binding::shown).collect();
-        Keys { title: self.title, bindings, kind: self.kind }
+        Keys { title: self.title, bindings, kind: self.kind, syntax: self.syntax }
     }
 
     /// What a key does.
@@ -85,12 +87,14 @@ pub(crate) struct Keys {
     pub(crate) bindings: Vec<Binding<()>>,
     /// What else works.
     pub(crate) kind: Kind,
+    /// What can be typed.
+    pub(crate) syntax: &'static [Binding<()>],
 }
 
 impl Keys {
     /// The keys of a table of another kind.
     pub(crate) fn of<A: Copy>(title: &'static str, bindings: &[Binding<A>]) -> Self {
-        Self { title, bindings: bindings.iter().map(Binding::shown).collect(), kind: Kind::Above }
+        Self { title, bindings: bindings.iter().map(Binding::shown).collect(), kind: Kind::Above, syntax: &[] }
     }
 }
 

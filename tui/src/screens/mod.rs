@@ -58,9 +58,9 @@ pub(crate) trait Screen: std::fmt::Debug {
         Vec::new()
     }
 
-    /// A worker has answered, perhaps to another screen.
-    fn answer(&mut self, _shared: &mut Shared, _answer: &Answer) -> Vec<Effect> {
-        Vec::new()
+    /// A worker has answered; `None`: not to this screen.
+    fn answer(&mut self, _shared: &mut Shared, _answer: &Answer) -> Option<Vec<Effect>> {
+        None
     }
 
     /// The runs that actions mean.

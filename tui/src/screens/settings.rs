@@ -15,6 +15,8 @@ pub(crate) struct Settings {
     pub(crate) theme: ThemeName,
     /// The line for newcomers has been read.
     pub(crate) welcomed: bool,
+    /// The terminal keeps the mouse, so that text can be selected.
+    pub(crate) select: bool,
     /// The list of runs.
     pub(crate) home: Home,
     /// A run's charts.

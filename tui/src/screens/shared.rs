@@ -7,6 +7,7 @@ use gradtop_host::{Discovery, Origin};
 use jiff::Timestamp;
 use ratatui::layout::Rect;
 
+use super::experiments::form::Form;
 use super::settings::Settings;
 use crate::config::LaunchDefaults;
 use gradtop_chart::cells::theme::Theme;
@@ -60,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) read_only: bool,
     /// What a run is started with.
     pub(crate) launch: LaunchDefaults,
+    /// A form that was left with something typed.
+    pub(crate) draft: Option<Form>,
     /// Where the screen is drawn, between header and footer.
     pub(crate) area: Rect,
 }

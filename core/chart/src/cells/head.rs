@@ -31,14 +31,19 @@ pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     };
     let entry_width = |m: &Mark, words| entry_width(chart, m, words, alone);
     let wide = |words| entries.iter().map(|m| entry_width(m, words) + 2).sum::<usize>().saturating_sub(2);
-    // A title that stands for its line too is worth its room.
-    let short = width_of(title).min(if alone { width * 2 / 3 } else { width / 3 });
+    // With rows to spare a title is whole; else one that stands for its line too is worth its room.
+    let roomy = canvas.height() >= 9;
+    let most = match (roomy, alone) {
+        (true, _) => width,
+        (false, true) => width * 2 / 3,
+        (false, false) => width / 3,
+    };
+    let short = width_of(title).min(most);
     // In the line of the title, as much as there is room for; where there are rows to spare, in one below.
     let fitting = |room: usize| {
         [Words::All, Words::Brief, Words::Name, Words::Value].into_iter().find(|w| wide(*w) <= room)
     };
     let beside = width.saturating_sub(short + 2);
-    let roomy = canvas.height() >= 10;
     let (row, words) = match (fitting(beside), fitting(width)) {
         (Some(words @ (Words::All | Words::Brief)), _) => (0, words),
         (_, Some(words @ (Words::All | Words::Brief | Words::Name))) if roomy && !title.is_empty() => {

@@ -74,7 +74,7 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
     let mut canvas = Canvas::new(width, height, look, title);
     let ascii = look.glyphs.ascii();
     if width < SMALLEST.0 || height < SMALLEST.1 {
-        canvas.text(0, 0, &fit("too small for a chart", width, ascii), Ink::Dim);
+        latest(&mut canvas, chart, ascii);
         return canvas.done();
     }
     let top = head(&mut canvas, chart, look);
@@ -119,6 +119,22 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
     }
     write_notes(&mut canvas, &notes, height);
     canvas.done()
+}
+
+/// What a chart comes to where there is no room for one: the latest value of each series.
+fn latest(canvas: &mut Canvas, chart: &Chart, ascii: bool) {
+    let (width, height) = (canvas.width(), canvas.height());
+    let values: Vec<(&str, String)> =
+        chart.marks.iter().filter_map(|m| Some((m.name.as_deref()?, chart.axis(m.side).words(m.last?)))).collect();
+    let titled = usize::from(height > 1 || values.is_empty());
+    if titled > 0 {
+        canvas.text(0, 0, &fit(chart.title.as_deref().unwrap_or_default(), width, ascii), Ink::Bold);
+    }
+    for (y, (name, value)) in (titled..height).zip(values) {
+        let name = fit(name, width.saturating_sub(width_of(&value) + 1), ascii);
+        let x = canvas.text(0, y, &name, Ink::Dim);
+        canvas.text(x + 1, y, &value, Ink::Text);
+    }
 }
 
 fn y2_caption(chart: &Chart) -> String {

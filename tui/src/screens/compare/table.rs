@@ -125,7 +125,7 @@ pub(super) fn draw(
     let cursor = if columns.is_empty() { 0 } else { screen.column + shifted };
     let longest = made.teams.iter().map(|t| width_of(&t.name)).max().unwrap_or(0);
     let name = longest.clamp(4, (usize::from(area.width) / 3).max(12));
-    let state = made.teams.iter().map(|t| width_of(&words(screen, t, theme))).max().unwrap_or(0);
+    let state = made.teams.iter().map(|t| width_of(&words(screen, t, theme, area.width))).max().unwrap_or(0);
     let fixed = 2 + 2 + name + 2 + state + 2;
     let room = usize::from(area.width).saturating_sub(fixed + 2);
     let first = first_column(&columns, cursor, room);
@@ -152,7 +152,7 @@ pub(super) fn draw(
         pen.left(&mark.to_string(), 2, theme.paint(t.look.0));
         let style = if hidden { theme.dim() } else { theme.bold() };
         pen.left(&fit(&t.name, name, theme.ascii()), name + 2, style);
-        pen.left(&words(screen, t, theme), state + 2, theme.dim());
+        pen.left(&words(screen, t, theme, area.width), state + 2, theme.dim());
         for (at, column) in columns.iter().enumerate().take(shown.end).skip(shown.start) {
             let text = column.cells.get(i).map_or("", String::as_str);
             let best = column.best.get(i).copied().unwrap_or(false);
@@ -173,13 +173,17 @@ pub(super) fn draw(
 }
 
 /// State of a run, size of a group.
-fn words(screen: &Compare, team: &gradtop_view::compare::Team, theme: Theme) -> String {
+fn words(screen: &Compare, team: &gradtop_view::compare::Team, theme: Theme, width: u16) -> String {
     let grouped = screen.by != gradtop_view::compare::GroupBy::Nothing;
     match team.members.as_slice() {
         [_] if grouped => "1 run".to_owned(),
         [one] => screen.made.subjects.get(*one).map_or_else(String::new, |s| {
             let view = &s.row.view;
             let glyph = gradtop_view::state::glyph_in(view.state, theme.ascii());
+            // On a narrow terminal its sign says it.
+            if width < 60 {
+                return glyph.to_string();
+            }
             format!("{glyph} {}{}", view.state.word(), if view.certain { "" } else { "?" })
         }),
         many => format!("{} runs", many.len()),

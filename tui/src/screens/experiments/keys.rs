@@ -6,7 +6,7 @@ use crate::widgets::Move;
 
 /// In the list.
 pub(crate) const LIST: Mode<Action> =
-    Mode { title: "Experiments", bindings: LIST_ROWS, kind: Kind::Experiments };
+    Mode { title: "Experiments", bindings: LIST_ROWS, kind: Kind::Experiments, syntax: &[] };
 
 const LIST_ROWS: &[Binding<Action>] = &[
     bind(&["enter", "n"], Action::Open, "set up a run", "set up a run of the experiment"),
@@ -20,7 +20,7 @@ const LIST_ROWS: &[Binding<Action>] = &[
 
 /// In the form.
 pub(crate) const FORM: Mode<Action> =
-    Mode { title: "Setting up a run", bindings: FORM_ROWS, kind: Kind::Typing };
+    Mode { title: "Setting up a run", bindings: FORM_ROWS, kind: Kind::Typing, syntax: &[] };
 
 const FORM_ROWS: &[Binding<Action>] = &[
     bind(&["ctrl-s"], Action::Start, "start", "start the run, from any field").changing(),

@@ -81,9 +81,12 @@ impl Experiments {
         if self.form.is_some() || self.like.is_some() { &keys::FORM } else { &keys::LIST }
     }
 
-    fn update(&mut self, shared: &Shared, action: Action) -> Vec<Effect> {
+    fn update(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
         if action == Action::Close {
-            (self.form, self.like) = (None, None);
+            // What was typed is there again when the form is.
+            let kept = self.form.take().filter(Form::is_edited);
+            shared.draft = kept.or(shared.draft.take());
+            self.like = None;
             return if self.only_form { vec![Effect::Close] } else { Vec::new() };
         }
         match &mut self.form {
@@ -93,7 +96,7 @@ impl Experiments {
         }
     }
 
-    fn in_list(&mut self, shared: &Shared, action: Action) -> Vec<Effect> {
+    fn in_list(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
         let rows = rows(&shared.plugins);
         let to = match action {
             Action::Go(to) => to.from(self.cursor, rows.len(), rows.len()),
@@ -106,7 +109,8 @@ impl Experiments {
             Action::Open => {
                 return match rows.get(self.cursor) {
                     Some(Row::Ready(plugin, e)) => {
-                        self.form = Some(Form::new(&plugin.path, e).with(&shared.launch));
+                        let form = Form::new(&plugin.path, e).with(&shared.launch);
+                        self.form = Some(form.or_draft(&mut shared.draft));
                         Vec::new()
                     }
                     Some(Row::Shadowed(_, e, _)) => {
@@ -132,14 +136,14 @@ impl Experiments {
     }
 
     /// Makes the form for a run like this one, as soon as that is possible.
-    fn like(&mut self, shared: &Shared, id: &RunId) -> Vec<Effect> {
+    fn like(&mut self, shared: &mut Shared, id: &RunId) -> Vec<Effect> {
         let Some(run) = shared.runs.get(id) else {
             self.like = Some(Like::Impossible(format!("the run {} is gone", id.dir().name())));
             return Vec::new();
         };
         let manifest = &run.view.manifest;
         if let Some((plugin, e)) = shared.plugins.found.experiment(manifest.experiment.plugin_id()) {
-            self.form = Some(Form::of_run(&plugin.path, e, manifest));
+            self.form = Some(Form::of_run(&plugin.path, e, manifest).or_draft(&mut shared.draft));
             self.like = None;
         } else if shared.plugins.loaded && shared.plugins.pending.is_empty() {
             let own = run.view.dir.plugin();
@@ -177,7 +181,9 @@ impl Experiments {
     fn done(&mut self, result: &ActionResult) {
         if let Some(form) = self.form.as_mut().filter(|f| f.busy) {
             form.busy = false;
-            form.failed = result.failed.then(|| crate::print::clean(&result.text));
+            if result.failed {
+                form.refuse(&result.text);
+            }
         }
     }
 }
@@ -195,9 +201,10 @@ impl Screen for Experiments {
         self.draw(shared, frame, area);
     }
 
-    fn edit(&mut self, _shared: &mut Shared, edit: Edit) -> Vec<Effect> {
+    fn edit(&mut self, shared: &mut Shared, edit: Edit) -> Vec<Effect> {
         if let Some(form) = &mut self.form {
             form.edit(edit);
+            form.check_name(&shared.runs.rows);
         }
         Vec::new()
     }
@@ -251,13 +258,17 @@ impl Screen for Experiments {
         Vec::new()
     }
 
-    fn answer(&mut self, _shared: &mut Shared, answer: &Answer) -> Vec<Effect> {
+    fn answer(&mut self, _shared: &mut Shared, answer: &Answer) -> Option<Vec<Effect>> {
         match answer {
             Answer::Described(path, desc) => self.described(path, desc),
-            Answer::Done(result) => self.done(result),
+            Answer::Done(result) => {
+                let ours = self.form.as_ref().is_some_and(|f| f.busy) && result.failed;
+                self.done(result);
+                return ours.then(Vec::new);
+            }
             Answer::Pane(_) => {}
         }
-        Vec::new()
+        None
     }
 }
 

@@ -32,7 +32,7 @@ fn layout(area: Rect, rows: usize) -> Layout {
         let left = (area.width * 11 / 20).min(100);
         return Layout {
             list: Rect { x: area.x, y: top, width: left, height },
-            details: Rect { x: area.x + left + 2, y: top, width: area.width - left - 3, height },
+            details: Rect { x: area.x + left + 2, y: top, width: area.width.saturating_sub(left + 3), height },
             beside: true,
         };
     }
@@ -111,7 +111,7 @@ impl Experiments {
         let top = usize::from(self.details).min(hidden);
         let below = lines.len().saturating_sub(top + height);
         // The last row says how much is left.
-        let shown = if below > 0 { height - 1 } else { height };
+        let shown = if below > 0 { height.saturating_sub(1) } else { height };
         for (i, line) in lines.iter().skip(top).take(shown).enumerate() {
             let mut pen = Pen::row(buffer, shared.theme, place.details, i as u16);
             for span in line {

@@ -13,6 +13,9 @@ use gradtop_view::state;
 /// Columns before the first: cursor and selection.
 pub(super) const MARKS: u16 = 3;
 
+/// Columns of a list below which states are told by their signs alone.
+pub(super) const NARROW: u16 = 60;
+
 /// The name of a state, without doubt marked by `?`.
 pub(super) fn state(view: &View, theme: Theme) -> String {
     let glyph = state::glyph_in(view.state, theme.ascii());

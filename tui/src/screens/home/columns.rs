@@ -140,8 +140,11 @@ impl Columns {
             texts.map(|t| width_of(&t)).max().unwrap_or(0).clamp(least, most)
         };
         let all = || groups.iter().flat_map(|g| &g.rows);
+        let words = widest(10, 12, &mut all().map(|r| cells::state(&r.view, shared.theme)));
+        // On a narrow terminal its sign says it.
+        let state = if width < cells::NARROW { 2 } else { words };
         let mut columns = vec![
-            (What::State, widest(10, 12, &mut all().map(|r| cells::state(&r.view, shared.theme)))),
+            (What::State, state),
             (What::Name, widest(8, NAME, &mut all().map(|r| crate::print::clean(r.name())))),
         ];
         for i in 0..PARAMS {

@@ -5,7 +5,7 @@ use crate::screens::keys::{Binding, Kind, Mode, bind as row};
 use crate::widgets::Move;
 
 /// In the list.
-pub(crate) const LIST: Mode<Action> = Mode { title: "Runs", bindings: ROWS, kind: Kind::Runs };
+pub(crate) const LIST: Mode<Action> = Mode { title: "Runs", bindings: ROWS, kind: Kind::Runs, syntax: SYNTAX };
 
 const ROWS: &[Binding<Action>] = &[
     row(&["enter"], Action::Open, "open", "open the run, or fold and unfold the experiment"),
@@ -30,11 +30,35 @@ const ROWS: &[Binding<Action>] = &[
 
 /// While a filter is typed.
 pub(crate) const FILTER: Mode<Action> =
-    Mode { title: "Runs: typing a filter", bindings: FILTER_ROWS, kind: Kind::Typing };
+    Mode { title: "Runs: typing a filter", bindings: FILTER_ROWS, kind: Kind::Typing, syntax: SYNTAX };
 
 const FILTER_ROWS: &[Binding<Action>] = &[
     row(&["enter"], Action::Keep, "keep", "keep the filter"),
     row(&["esc"], Action::Cancel, "cancel", "back to the filter before"),
     row(&["up"], Action::Go(Move::By(-1)), "", "up in the list"),
     row(&["down"], Action::Go(Move::By(1)), "", "down in the list"),
+];
+
+/// What a filter says, for the help.
+const SYNTAX: &[Binding<()>] = &[
+    row(&["flat"], (), "", "runs whose name or experiment has these letters"),
+    row(&["fit-*-3"], (), "", "runs whose whole name or experiment is like this: * is any text, ? any character"),
+    row(&["state:running"], (), "", "a state: queued, starting, running, paused, stopping, finished, stopped, failed, crashed; live or ended"),
+    row(
+        &["device:cpu"],
+        (),
+        "",
+        "text of name, experiment, device, host, preset, phase, cause, or of a parameter; * and ? as above",
+    ),
+    row(&["lr<0.01"], (), "", "a number: < <= > >= = != with a parameter or a headline metric"),
+    row(
+        &["age<2h"],
+        (),
+        "",
+        "step, epoch, progress, rate, eta, age, took, seed, threads, rows, trials; times in s, m, h, d",
+    ),
+    row(&["a b"], (), "", "both hold"),
+    row(&["a OR b"], (), "", "one of them holds"),
+    row(&["NOT a", "-a"], (), "", "it does not hold"),
+    row(&["(a OR b) c"], (), "", "parentheses keep together, as quotes do: name:\"my run\""),
 ];

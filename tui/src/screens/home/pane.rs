@@ -89,9 +89,13 @@ impl Home {
         );
         let inner = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
         let below = area.height > 24;
-        let (chart, details) = if below {
+        // Without room for two, one column: the chart.
+        let narrow = area.width < 64;
+        let (chart, details) = if narrow && !below {
+            (inner, Rect { width: 0, ..inner })
+        } else if below {
             let height = inner.height / 2;
-            let details = Rect { y: inner.y + height + 1, height: inner.height - height - 1, ..inner };
+            let details = Rect { y: inner.y + height + 1, height: inner.height.saturating_sub(height + 1), ..inner };
             (Rect { height, ..inner }, details)
         } else {
             let width = DETAILS.min(inner.width * 2 / 5).max(inner.width.saturating_sub(110));

@@ -167,6 +167,10 @@ impl Home {
         // What happens now is brighter than what is over.
         let usual = if live { theme.text() } else { theme.past() };
         let (text, style) = match column.what {
+            What::State if column.width == 2 => {
+                let sign = cells::state(&run.view, theme).chars().take(1).collect();
+                (sign, cells::state_style(run.view.state, theme))
+            }
             What::State => (cells::state(&run.view, theme), cells::state_style(run.view.state, theme)),
             What::Name => (clean(run.name()), theme.bold()),
             What::Param(i) => (group.params.get(i).map(|p| cells::param(run, p)).unwrap_or_default(), usual),
@@ -267,6 +271,7 @@ fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Colum
             // It has the room of the share done beside it.
             What::Bar => fit(&title, column.width + 7, theme.ascii()),
             What::Percent => continue,
+            What::State if column.width == 2 => continue,
             What::Metric => {
                 let before = column.width.saturating_sub(width_of(&title)).min(cells::BEFORE_POINT);
                 cells::cell(&format!("{}{title}", " ".repeat(before)), column.width, false, theme.ascii())

@@ -113,6 +113,13 @@ fn progress(shared: &Shared, view: &View) -> Vec<Item> {
     items
 }
 
+/// The panes with what is written for each: where there is no room for all names, only that of the pane shown.
+pub(crate) fn tabs(pane: Pane, width: usize) -> impl Iterator<Item = (Pane, String)> {
+    let named = |p: Pane, n: usize| format!("{n} {}", p.word());
+    let whole: usize = Pane::ALL.iter().map(|p| named(*p, 1).len() + 2).sum();
+    (1..).zip(Pane::ALL).map(move |(n, p)| (p, if whole < width || p == pane { named(p, n) } else { n.to_string() }))
+}
+
 /// The panes at the left, and at the right how the charts are shown; `x` runs along the one with the focus.
 pub(crate) fn second(
     shared: &Shared,
@@ -124,9 +131,8 @@ pub(crate) fn second(
     let theme = shared.theme;
     let mut spans = vec![Span::raw(" ")];
     let mut used = 1;
-    for (i, p) in Pane::ALL.iter().enumerate() {
-        let shown = *p == pane;
-        let text = format!("{} {}", i + 1, p.word());
+    for (p, text) in tabs(pane, width) {
+        let shown = p == pane;
         used += width_of(&text) + 2;
         // Without colours the pane shown is told by its brackets.
         let (open, close) = if shown { ("[", "]") } else { (" ", " ") };

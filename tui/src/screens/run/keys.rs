@@ -1,5 +1,6 @@
 //! The keys of this screen.
 
+use super::charts::search::SYNTAX;
 use super::{Action, Pane};
 use crate::screens::keys::{Binding, Kind, Mode, bind};
 use crate::widgets::Move;
@@ -22,10 +23,10 @@ const fn join<const N: usize>(parts: &[&[Binding<Action>]]) -> [Binding<Action>;
 
 /// Every mode, in the order of the documentation.
 #[cfg(test)]
-pub(crate) const ALL: [&Mode<Action>; 6] = [&CHARTS, &SERIES, &LOG, &FIND, &LINES, &TABLES];
+pub(crate) const ALL: [&Mode<Action>; 7] = [&CHARTS, &SEARCH, &SERIES, &LOG, &FIND, &LINES, &TABLES];
 
 const fn mode(title: &'static str, bindings: &'static [Binding<Action>]) -> Mode<Action> {
-    Mode { title, bindings, kind: Kind::Runs }
+    Mode { title, bindings, kind: Kind::Runs, syntax: &[] }
 }
 
 /// Keys of all panes.
@@ -83,6 +84,10 @@ const CHART: &[Binding<Action>] = &[
     bind(&["G"], Action::Rows, "", "one more row of charts; after six, one"),
     bind(&["i"], Action::Legend, "", "show or hide names and values of series"),
     bind(&["s"], Action::Series, "series", "choose which series are shown"),
+    bind(&["/"], Action::Find, "find", "find charts by their names: words, globs, /regular expressions/"),
+    bind(&["P"], Action::Pin, "", "this chart comes first, or no longer"),
+    bind(&[")"], Action::Section(true), "", "the next section: metrics whose names begin alike"),
+    bind(&["("], Action::Section(false), "", "the section before"),
 ];
 
 const SCROLL: &[Binding<Action>] = &[
@@ -113,7 +118,7 @@ const TABLE_ONLY: &[Binding<Action>] = &[
 
 /// Charts.
 pub(crate) const CHARTS: Mode<Action> =
-    mode("A run: charts and system", &join::<{ CHART.len() + PANES.len() }>(&[CHART, PANES]));
+    Mode { syntax: SYNTAX, ..mode("A run: charts and system", &join::<{ CHART.len() + PANES.len() }>(&[CHART, PANES])) };
 /// The console.
 pub(crate) const LOG: Mode<Action> =
     mode("A run: log", &join::<{ LOG_ONLY.len() + SCROLL.len() + PANES.len() }>(&[LOG_ONLY, SCROLL, PANES]));
@@ -126,9 +131,18 @@ pub(crate) const TABLES: Mode<Action> = mode(
 pub(crate) const LINES: Mode<Action> =
     mode("A run: events and parameters", &join::<{ SCROLL.len() + PANES.len() }>(&[SCROLL, PANES]));
 
+/// While a search among charts is typed.
+pub(crate) const SEARCH: Mode<Action> =
+    Mode { title: "A run: finding charts", bindings: SEARCH_ROWS, kind: Kind::Typing, syntax: SYNTAX };
+
+const SEARCH_ROWS: &[Binding<Action>] = &[
+    bind(&["enter"], Action::Accept, "keep", "keep to what was found; esc then shows all again"),
+    bind(&["esc"], Action::Cancel, "cancel", "back to what was shown before"),
+];
+
 /// While words to be found are typed.
 pub(crate) const FIND: Mode<Action> =
-    Mode { title: "A run: typing words to be found", bindings: FIND_ROWS, kind: Kind::Typing };
+    Mode { title: "A run: typing words to be found", bindings: FIND_ROWS, kind: Kind::Typing, syntax: &[] };
 
 const FIND_ROWS: &[Binding<Action>] = &[
     bind(&["enter"], Action::Accept, "find", "find them"),

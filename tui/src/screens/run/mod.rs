@@ -120,6 +120,10 @@ pub(crate) enum Action {
     Legend,
     /// The list of series.
     Series,
+    /// The chart comes first, or no longer.
+    Pin,
+    /// To the next section of charts, or the one before.
+    Section(bool),
     /// Show or hide the series under the cursor.
     Toggle,
     /// Show only the series under the cursor.
@@ -201,6 +205,8 @@ impl RunScreen {
         match self.pane {
             Pane::Charts if self.charts.listing() => &keys::SERIES,
             Pane::System if self.system.listing() => &keys::SERIES,
+            Pane::Charts if self.charts.typing() => &keys::SEARCH,
+            Pane::System if self.system.typing() => &keys::SEARCH,
             Pane::Charts | Pane::System => &keys::CHARTS,
             Pane::Log if self.log.typing() => &keys::FIND,
             Pane::Log => &keys::LOG,
@@ -217,9 +223,9 @@ impl RunScreen {
         if let Some(data) = shared.live.run(&self.id) {
             self.data = Some(data.clone());
         }
-        let data = self.data.as_deref();
-        self.charts.look_around(data);
-        self.system.look_around(data);
+        let (data, look) = (self.data.as_deref(), self.look(shared));
+        self.charts.look_around(data, &look);
+        self.system.look_around(data, &look);
     }
 
     /// Whether its folder is gone.
@@ -398,14 +404,17 @@ impl RunScreen {
 
     fn tabs(shared: &Shared) -> Rect {
         let area = shared.area;
-        Rect { y: area.y + 1.min(area.height), height: 1.min(area.height.saturating_sub(1)), ..area }
+        let height = u16::from(!view::is_low(area));
+        Rect { y: area.y + 1.min(area.height), height, ..area }
     }
 
     /// Where the pane is drawn, below the lines about the run.
     fn body(&self, shared: &Shared) -> Rect {
         let area = shared.area;
         let text = !matches!(self.pane, Pane::Charts | Pane::System);
-        let above = (2 + self.banner(shared).len() as u16 + u16::from(text)).min(area.height);
+        let more = 1 + self.banner(shared).len() as u16 + u16::from(text);
+        let above = 1 + if view::is_low(area) { 0 } else { more };
+        let above = above.min(area.height);
         Rect { y: area.y + above, height: area.height - above, ..area }
     }
 }
@@ -423,15 +432,19 @@ impl Screen for RunScreen {
         self.draw(shared, frame, area);
     }
 
-    fn edit(&mut self, _shared: &mut Shared, edit: Edit) -> Vec<Effect> {
-        self.log.edit(edit);
+    fn edit(&mut self, shared: &mut Shared, edit: Edit) -> Vec<Effect> {
+        let (look, data) = (self.look(shared), self.data.clone());
+        match (self.charts_mut(), data) {
+            (Some(charts), Some(data)) => charts.edit(&data, &look, edit),
+            _ => self.log.edit(edit),
+        }
         Vec::new()
     }
 
-    fn answer(&mut self, shared: &mut Shared, answer: &Answer) -> Vec<Effect> {
+    fn answer(&mut self, shared: &mut Shared, answer: &Answer) -> Option<Vec<Effect>> {
         match answer {
-            Answer::Pane(pane) => self.pane(shared, pane.clone()),
-            _ => Vec::new(),
+            Answer::Pane(pane) => Some(self.pane(shared, pane.clone())),
+            _ => None,
         }
     }
 
@@ -444,7 +457,7 @@ impl Screen for RunScreen {
         if mouse.kind == MouseEventKind::Down(MouseButton::Left)
             && tabs.contains((mouse.column, mouse.row).into())
         {
-            return match view::tab_at(usize::from(mouse.column - tabs.x)) {
+            return match view::tab_at(self.pane, tabs.width.into(), usize::from(mouse.column - tabs.x)) {
                 Some(pane) => self.update(shared, Action::Show(pane)),
                 None => Vec::new(),
             };

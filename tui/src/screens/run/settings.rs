@@ -61,6 +61,8 @@ pub(crate) struct Look {
     pub(crate) log_y: BTreeMap<String, bool>,
     /// Names of series that are not shown.
     pub(crate) hidden: BTreeSet<String>,
+    /// Charts that come first.
+    pub(crate) pinned: BTreeSet<String>,
 }
 
 impl Default for Look {
@@ -76,6 +78,7 @@ impl Default for Look {
             legend: true,
             log_y: BTreeMap::new(),
             hidden: BTreeSet::new(),
+            pinned: BTreeSet::new(),
         }
     }
 }

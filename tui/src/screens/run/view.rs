@@ -22,11 +22,11 @@ impl RunScreen {
             return;
         };
         let width = usize::from(area.width);
-        let mut above = vec![
-            header::first(shared, &row.view, width),
-            header::second(shared, self.pane, &self.look(shared), self.axis(shared), width),
-        ];
-        above.extend(self.banner(shared));
+        let mut above = vec![header::first(shared, &row.view, width)];
+        if !is_low(area) {
+            above.push(header::second(shared, self.pane, &self.look(shared), self.axis(shared), width));
+            above.extend(self.banner(shared));
+        }
         for (line, y) in above.into_iter().zip(area.y..area.bottom()) {
             frame.render_widget(line, Rect { y, height: 1, ..area });
         }
@@ -218,6 +218,11 @@ impl RunScreen {
     }
 }
 
+/// Whether there are so few rows that all but the first line about the run give way.
+pub(super) fn is_low(area: Rect) -> bool {
+    area.height < 8
+}
+
 /// A title and sentences in the middle.
 fn message(shared: &Shared, frame: &mut Frame<'_>, area: Rect, title: &str, text: &[String]) {
     let width = usize::from(area.width).saturating_sub(4).min(MESSAGE);
@@ -238,12 +243,11 @@ fn message(shared: &Shared, frame: &mut Frame<'_>, area: Rect, title: &str, text
 }
 
 /// The pane whose tab is at a column.
-pub(super) fn tab_at(column: usize) -> Option<Pane> {
+pub(super) fn tab_at(pane: Pane, width: usize, column: usize) -> Option<Pane> {
     let mut left = 1;
-    Pane::ALL.into_iter().find(|pane| {
-        let width = pane.word().len() + 4;
-        let here = (left..left + width).contains(&column);
-        left += width;
-        here
+    header::tabs(pane, width).find_map(|(pane, text)| {
+        let here = (left..left + text.len() + 2).contains(&column);
+        left += text.len() + 2;
+        here.then_some(pane)
     })
 }

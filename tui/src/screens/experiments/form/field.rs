@@ -34,12 +34,14 @@ pub(crate) struct Field {
     pub(crate) line: Input,
     /// Why it cannot be used.
     pub(crate) error: Option<String>,
+    /// What it had when the form was opened.
+    began: String,
 }
 
 impl Field {
     /// A field that has its base value.
     pub(crate) fn new(role: Role, choices: Vec<String>, base: &str) -> Self {
-        let mut field = Self { role, choices, base: base.to_owned(), line: Input::new(base), error: None };
+        let mut field = Self { role, choices, base: base.to_owned(), line: Input::new(base), error: None, began: base.to_owned() };
         field.check();
         field
     }
@@ -103,9 +105,33 @@ impl Field {
         !self.choices.is_empty() && self.role != Role::Device
     }
 
-    /// Whether somebody changed it.
+    /// Whether its value is another than the preset's or the default, however it is written.
     pub(crate) fn is_changed(&self) -> bool {
-        self.line.text() != self.base
+        !self.is_same(&self.base)
+    }
+
+    /// Whether somebody changed it since the form was opened.
+    pub(crate) fn is_edited(&self) -> bool {
+        !self.is_same(&self.began)
+    }
+
+    /// What it has now is what the form began with.
+    pub(crate) fn begin(&mut self) {
+        self.began = self.line.text();
+    }
+
+    /// `1e-3` and `0.001` are the same value.
+    fn is_same(&self, other: &str) -> bool {
+        let text = self.line.text();
+        let parsed = |p: &ParamDesc, text: &str| parse_param(p, text).ok();
+        text == other
+            || matches!(&self.role, Role::Param(p) if parsed(p, &text).is_some_and(|v| parsed(p, other) == Some(v)))
+    }
+
+    /// What is wrong with it, by its name.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let error = self.error.as_ref()?;
+        Some(if error.contains(self.key()) { error.clone() } else { format!("{}: {error}", self.key()) })
     }
 
     /// Its text.

@@ -8,12 +8,14 @@ pub(crate) mod tests;
 pub(crate) mod view;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use gradtop_host::{
     DEFAULT_CHECKPOINT_EVERY, DeviceChoice, ExperimentDesc, Launch, ParamError, ParamKind, resolve_params,
 };
 use gradtop_store::{Manifest, ParamValue};
+use gradtop_view::runs::RunRow;
 
 use crate::config::LaunchDefaults;
 use crate::widgets::Edit;
@@ -103,6 +105,7 @@ impl Form {
             if let Some((field, text)) = self.fields.iter_mut().find(|f| f.role == role).zip(text) {
                 field.line.set(&text);
                 field.check();
+                field.begin();
             }
         }
         self
@@ -150,6 +153,19 @@ impl Form {
                 field.check();
             }
         }
+        form.fields.iter_mut().for_each(Field::begin);
+        form
+    }
+
+    /// As it was left the last time, if it was one for the same.
+    pub(crate) fn or_draft(self, draft: &mut Option<Self>) -> Self {
+        let same = |d: &mut Self| (&d.plugin, &d.experiment.id, &d.of) == (&self.plugin, &self.experiment.id, &self.of);
+        let Some(mut form) = draft.take_if(same) else { return self };
+        let note = "as you left it; ctrl-r on the preset resets all".to_owned();
+        if !form.notes.contains(&note) {
+            form.notes.insert(0, note);
+        }
+        (form.busy, form.failed) = (false, None);
         form
     }
 
@@ -195,9 +211,40 @@ impl Form {
         self.fields.iter().filter(|f| f.error.is_some()).count()
     }
 
-    /// How many parameters are neither of the preset nor defaults.
+    /// How many parameters somebody changed in this form.
     pub(crate) fn changed(&self) -> usize {
-        self.fields.iter().filter(|f| matches!(f.role, Role::Param(_)) && f.is_changed()).count()
+        self.fields.iter().filter(|f| matches!(f.role, Role::Param(_)) && f.is_edited()).count()
+    }
+
+    /// Whether anything was typed or chosen.
+    pub(crate) fn is_edited(&self) -> bool {
+        self.fields.iter().any(Field::is_edited)
+    }
+
+    /// Looks whether the name is free among the runs there are.
+    pub(crate) fn check_name(&mut self, runs: &[Arc<RunRow>]) {
+        let experiment = &self.experiment.id;
+        let Some(field) = self.fields.iter_mut().find(|f| f.role == Role::Name) else { return };
+        let name = field.value();
+        field.check();
+        let taken = |r: &Arc<RunRow>| r.name() == name && r.experiment() == experiment;
+        if field.error.is_none() && runs.iter().any(taken) {
+            field.error = Some(format!("there is a run {name} already"));
+        }
+    }
+
+    /// It could not be started: said at the field that the reason names, if it names one.
+    pub(crate) fn refuse(&mut self, why: &str) {
+        let why = crate::print::clean(why);
+        let words = || why.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-')));
+        let named = self.fields.iter().position(|f| matches!(f.role, Role::Param(_)) && words().any(|w| w == f.key()));
+        match named {
+            Some(at) => {
+                self.go_to(at);
+                self.fields[at].error = Some(why);
+            }
+            None => self.failed = Some(why),
+        }
     }
 
     /// Moves the cursor by so many fields, not around.
@@ -256,6 +303,8 @@ impl Form {
         if self.cursor == 0 {
             self.take_preset();
         }
+        // What the experiment found wrong may be right now.
+        self.fields.iter_mut().for_each(Field::check);
     }
 
     /// Takes over the values of the preset, but for what was changed by hand.
@@ -270,6 +319,7 @@ impl Form {
             field.base = base;
             if !changed {
                 field.reset();
+                field.begin();
             }
         }
     }

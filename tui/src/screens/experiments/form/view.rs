@@ -43,8 +43,12 @@ struct Layout {
 }
 
 fn layout(area: Rect) -> Layout {
-    let title = 3.min(area.height);
-    let about = 5.min(area.height - title);
+    // Where there are few rows, they are the fields'.
+    let (title, about) = match area.height {
+        20.. => (3, 5),
+        10.. => (1, 3),
+        _ => (area.height.min(1), 0),
+    };
     Layout {
         title: Rect { height: title, ..area },
         fields: Rect { y: area.y + title, height: area.height - title - about, ..area },
@@ -83,14 +87,19 @@ struct Columns {
 impl Columns {
     fn of(form: &Form, width: usize) -> Self {
         let widest = |of: &dyn Fn(&Field) -> usize| form.fields.iter().map(of).max().unwrap_or(0);
-        let key = widest(&|f| width_of(&clean(f.key()))).min(24) + 2;
+        let key = widest(&|f| width_of(&clean(f.key()))).min(24).min(width / 2) + 2;
         let unit = match widest(&|f| width_of(&clean(f.unit()))) {
             0 => 0,
             n => n.min(12) + 2,
         };
         let wanted = widest(&|f| if f.is_choice() { choices_width(f) } else { width_of(&f.value()) + 1 }) + 2;
         let room = width.saturating_sub(4 + key + unit);
-        Self { key, value: wanted.clamp(20, 56).min(room * 6 / 10), unit }
+        Self { key, value: wanted.clamp(20, 56).min((room * 6 / 10).max(room.min(20))), unit }
+    }
+
+    /// Columns beside a field for what it takes or what is wrong with it.
+    fn beside(&self, width: usize) -> usize {
+        width.saturating_sub(6 + self.key + self.value + self.unit)
     }
 }
 
@@ -121,7 +130,7 @@ pub(crate) fn view(form: &Form, shared: &Shared, frame: &mut Frame<'_>, area: Re
         }
     }
     scroll_marks(slots.len(), top, theme, frame, place.fields);
-    about(form, theme, frame, place.about);
+    about(form, &columns, theme, frame, place.about);
 }
 
 fn title(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -168,6 +177,10 @@ fn field(field: &Field, here: bool, columns: &Columns, theme: Theme, area: Rect,
         pen.left(&clean(field.unit()), columns.unit, theme.dim());
     }
     match &field.error {
+        // Without room for it, in full below while the cursor is on it.
+        Some(error) if here && width_of(error) > pen.room() => {
+            pen.put(&clean(&field.takes()), theme.alert());
+        }
         Some(error) => drop(pen.put(error, theme.alert())),
         None if field.is_choice() => {}
         None => drop(pen.put(&clean(&field.takes()), theme.dim())),
@@ -257,7 +270,7 @@ fn scroll_marks(len: usize, top: usize, theme: Theme, frame: &mut Frame<'_>, are
 }
 
 /// Help, range and error of the field under the cursor.
-fn about(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+fn about(form: &Form, columns: &Columns, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let buffer = frame.buffer_mut();
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     Pen::row(buffer, theme, inner, 0).rule();
@@ -268,7 +281,7 @@ fn about(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         for (i, line) in wrap(text, width).iter().take(2).enumerate() {
             Pen::row(buffer, theme, inner, i as u16 + 1).put(line, theme.dim());
         }
-        failure(form, theme, buffer, inner);
+        failure(form, columns, theme, buffer, inner);
         return;
     };
     let help = match &field.role {
@@ -277,6 +290,9 @@ fn about(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     };
     for (i, line) in wrap(&help, width).iter().take(2).enumerate() {
         Pen::row(buffer, theme, inner, i as u16 + 1).put(line, theme.text());
+    }
+    if failure(form, columns, theme, buffer, inner) {
+        return;
     }
     let mut pen = Pen::row(buffer, theme, inner, 3);
     let takes = clean(&field.takes());
@@ -291,7 +307,6 @@ fn about(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         let base = if field.base.is_empty() { "empty".to_owned() } else { clean(&field.base) };
         pen.put("was ", theme.dim()).put(&base, theme.text());
     }
-    failure(form, theme, buffer, inner);
 }
 
 fn preset_help(form: &Form, field: &Field) -> String {
@@ -308,11 +323,24 @@ fn preset_help(form: &Form, field: &Field) -> String {
     }
 }
 
-fn failure(form: &Form, theme: Theme, buffer: &mut ratatui::buffer::Buffer, area: Rect) {
-    let text = form.failed.clone().or_else(|| form.field().and_then(|f| f.error.clone()));
-    if let Some(text) = text {
-        Pen::row(buffer, theme, area, 4).put(&text, theme.alert());
+/// What is wrong, as far as it is not said at the field already; whether anything is.
+fn failure(
+    form: &Form,
+    columns: &Columns,
+    theme: Theme,
+    buffer: &mut ratatui::buffer::Buffer,
+    area: Rect,
+) -> bool {
+    let room = usize::from(area.width + 2);
+    let told = |f: &&Field| f.error.as_ref().is_none_or(|e| columns.beside(room) >= width_of(e));
+    let own = form.field().filter(|f| !told(f)).and_then(Field::trouble);
+    let Some(text) = form.failed.clone().or(own) else { return false };
+    let lines = wrap(&text, usize::from(area.width).max(1));
+    let from = usize::from(area.height).saturating_sub(lines.len()).max(1).min(3);
+    for (i, line) in lines.iter().enumerate() {
+        Pen::row(buffer, theme, area, (from + i) as u16).put(line, theme.alert());
     }
+    true
 }
 
 /// Where a value lies in its range: `├──●────┤`.

@@ -10,6 +10,7 @@ use super::super::words::signs;
 use super::items::SYSTEM;
 use super::{Charts, window};
 use crate::screens::shared::Shared;
+use crate::print::clean;
 use crate::widgets::ChartCell;
 use gradtop_chart::cells::text::{fit, width_of};
 use gradtop_chart::number;
@@ -193,6 +194,11 @@ impl Charts {
             };
             chart.render(*cell, frame.buffer_mut());
         }
+        if self.items.is_empty() && area.height > 2 {
+            let text = format!(" no chart is called like {}", clean(&self.search.0));
+            let line = Line::styled(fit(&text, area.width.into(), shared.theme.ascii()), shared.theme.dim());
+            frame.render_widget(line, Rect { y: area.y + 1, height: 1, ..area });
+        }
         let focused = self.cache.built(self.focus as u64).filter(|_| !self.items.is_empty());
         let lines = focused.as_ref().map_or(&[][..], |b| &b.lines);
         let line = Rect { y: area.bottom().saturating_sub(1), height: 1.min(area.height), ..area };
@@ -299,6 +305,15 @@ impl Charts {
             }
             return Line::from(spans);
         }
+        if let Some((input, error, _)) = &self.typing {
+            let mut spans = vec![Span::styled(" find ", theme.accent())];
+            spans.extend(input.spans(width.saturating_sub(24).max(8), theme));
+            spans.push(match error {
+                Some(error) => Span::styled(format!("  {}", clean(error)), theme.alert()),
+                None => Span::styled(format!("  {} of {}", self.items.len(), self.all.len()), theme.dim()),
+            });
+            return Line::from(spans);
+        }
         let layout = self.layout(look, area);
         let mut parts = Vec::new();
         if layout.pages > 1 {
@@ -309,7 +324,20 @@ impl Charts {
             parts.extend(measured(data));
         }
         let count = self.items.len();
-        parts.push(if count == 1 { "1 chart".to_owned() } else { format!("{count} charts") });
+        parts.push(match (self.search.0.as_str(), count) {
+            ("", 1) => "1 chart".to_owned(),
+            ("", _) => format!("{count} charts"),
+            (text, _) => format!("{} finds {count} of {}: esc shows all", clean(text), self.all.len()),
+        });
+        if let Some(item) = self.items.get(self.focus) {
+            if look.pinned.contains(&item.id) {
+                parts.push("pinned".to_owned());
+            }
+            if !item.section().is_empty() {
+                let own = self.items.iter().filter(|i| i.section() == item.section()).count();
+                parts.push(format!("{} {own}", clean(item.section())));
+            }
+        }
         if self.x.is_some() || !self.parts.is_empty() {
             parts.push("zoomed: 0 shows all".to_owned());
         }

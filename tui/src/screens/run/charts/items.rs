@@ -1,6 +1,6 @@
 //! What charts a run has.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gradtop_store::figures::{Figure, MarkKind, MarkX};
 
@@ -32,6 +32,28 @@ pub(crate) enum Source {
 }
 
 impl Item {
+    /// What it is found by: the metric, or the figure with its metrics.
+    pub(crate) fn name(&self, data: &RunData) -> String {
+        match (&self.source, self.figure(data)) {
+            (Source::Metric(name), _) => name.clone(),
+            (_, Some((figure, panel))) => {
+                let panel = figure.panels.get(panel);
+                let metrics = panel.into_iter().flat_map(|p| &p.marks).filter_map(|m| m.metric.as_deref());
+                let title = panel.and_then(|p| p.title.as_deref());
+                [figure.title.as_str()].into_iter().chain(title).chain(metrics).collect::<Vec<_>>().join(" ")
+            }
+            (_, None) => String::new(),
+        }
+    }
+
+    /// The section it is in: what its metric's name begins with, up to the last `/`.
+    pub(crate) fn section(&self) -> &str {
+        match &self.source {
+            Source::Metric(name) => name.rfind('/').map_or("", |at| &name[..=at]),
+            Source::Figure(..) => "",
+        }
+    }
+
     /// The figure it is a panel of.
     pub(crate) fn figure<'a>(&self, data: &'a RunData) -> Option<(&'a Figure, usize)> {
         match self.source {
@@ -121,5 +143,12 @@ pub(crate) fn items(data: &RunData, system: bool) -> Vec<Item> {
     let (in_figures, others): (Vec<&str>, Vec<&str>) =
         names.into_iter().filter(|n| !n.starts_with(SYSTEM)).partition(|n| shown.contains(n));
     out.extend(others.into_iter().chain(in_figures).map(metric));
+    // Metrics of one section stand together, the sections in the order in which they came.
+    let mut sections: BTreeMap<String, usize> = BTreeMap::new();
+    for item in &out {
+        let next = sections.len();
+        sections.entry(item.section().to_owned()).or_insert(next);
+    }
+    out.sort_by_key(|item| (matches!(item.source, Source::Metric(_)), sections[item.section()]));
     out
 }

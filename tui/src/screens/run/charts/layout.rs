@@ -28,18 +28,12 @@ impl Layout {
     /// For `count` charts; columns and rows as chosen, else what fits well.
     pub(crate) fn new(area: Rect, count: usize, columns: Option<u8>, rows: Option<u8>) -> Self {
         let fit = |room: u16, one: u16| (room / one.max(1)).clamp(1, u16::from(MOST));
-        // What is chosen yields to a terminal in which nothing could be seen.
+        // What is chosen yields to a terminal in which nothing could be seen, and to what there is to be seen.
         let most = (fit(area.width + GAP, LEAST.0 + GAP), fit(area.height, LEAST.1));
-        let wide =
-            columns.map_or_else(|| fit(area.width + GAP, GOOD.0 + GAP).min(3), u16::from).clamp(1, most.0);
-        let columns_of = |n: usize| usize::from(wide).min(n.max(1));
-        let columns = if columns.is_some() { usize::from(wide) } else { columns_of(count) };
-        let high = rows.map_or_else(|| fit(area.height, GOOD.1), u16::from).clamp(1, most.1);
-        let rows = if rows.is_some() {
-            usize::from(high)
-        } else {
-            usize::from(high).min(count.div_ceil(columns).max(1))
-        };
+        let wide = columns.map_or_else(|| fit(area.width + GAP, GOOD.0 + GAP).min(3), u16::from);
+        let columns = usize::from(wide.clamp(1, most.0)).min(count.max(1));
+        let high = rows.map_or_else(|| fit(area.height, GOOD.1), u16::from);
+        let rows = usize::from(high.clamp(1, most.1)).min(count.div_ceil(columns).max(1));
         Self { columns, rows, pages: count.div_ceil(columns * rows).max(1), area, count }
     }
 
@@ -53,23 +47,28 @@ impl Layout {
         (chart / self.per_page()).min(self.pages - 1)
     }
 
-    /// The charts of a page, each with its cell.
+    /// The charts of a page, each with its cell: together they fill it, the last row too.
     pub(crate) fn cells(&self, page: usize) -> Vec<(usize, Rect)> {
-        let first = page * self.per_page();
-        (first..(first + self.per_page()).min(self.count)).map(|i| (i, self.cell(i - first))).collect()
-    }
-
-    fn cell(&self, place: usize) -> Rect {
-        let (column, row) = ((place % self.columns) as u16, (place / self.columns) as u16);
-        let (columns, rows) = (self.columns as u16, self.rows as u16);
-        let room = self.area.width.saturating_sub(GAP * (columns - 1));
         // What cannot be shared out evenly goes to the first ones.
         let part = |room: u16, of: u16, i: u16| {
             (room / of * i + i.min(room % of), room / of + u16::from(i < room % of))
         };
-        let (x, width) = part(room, columns, column);
-        let (y, height) = part(self.area.height, rows, row);
-        Rect { x: self.area.x + x + GAP * column, y: self.area.y + y, width, height }
+        let first = page * self.per_page();
+        let charts: Vec<usize> = (first..(first + self.per_page()).min(self.count)).collect();
+        let rows = charts.chunks(self.columns);
+        let high = rows.len() as u16;
+        let mut cells = Vec::new();
+        for (row, charts) in rows.enumerate() {
+            let (y, height) = part(self.area.height, high, row as u16);
+            let wide = charts.len() as u16;
+            let room = self.area.width.saturating_sub(GAP * (wide - 1));
+            for (column, chart) in (0..).zip(charts) {
+                let (x, width) = part(room, wide, column);
+                let (x, y) = (self.area.x + x + GAP * column, self.area.y + y);
+                cells.push((*chart, Rect { x, y, width, height }));
+            }
+        }
+        cells
     }
 
     /// The chart at a place of the terminal, and its cell.
@@ -105,9 +104,20 @@ mod tests {
         assert_eq!(grid(200, 46, 7), (3, 3, 1));
         assert_eq!(grid(200, 46, 1), (1, 1, 1));
         assert_eq!(grid(200, 46, 0), (1, 1, 1));
-        let chosen = layout(200, 48, 7, Some((6, 6)));
+        let chosen = layout(200, 48, 70, Some((6, 6)));
         assert_eq!((chosen.columns, chosen.rows), (6, 6));
         assert_eq!(layout(80, 20, 7, Some((6, 6))).columns, 3, "none narrower than can be read");
+    }
+
+    #[test]
+    fn a_page_is_filled_however_few_charts_it_has() {
+        let area = Rect::new(0, 2, 200, 48);
+        assert_eq!(layout(200, 48, 1, Some((6, 6))).cells(0), [(0, area)]);
+        let few = layout(200, 48, 5, Some((3, 3)));
+        assert_eq!((few.columns, few.rows), (3, 2));
+        assert_eq!(few.cells(0)[4].1, Rect::new(101, 26, 99, 24), "two in the last row share it");
+        // The one on the last page has it alone.
+        assert_eq!(layout(200, 48, 7, Some((3, 2))).cells(1), [(6, area)]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod draw;
 pub(crate) mod items;
 pub(crate) mod layout;
 mod legend;
+pub(crate) mod search;
 pub(crate) mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,12 +16,13 @@ use super::Action;
 use super::settings::Horizontal;
 use super::settings::Look;
 use crate::screens::shared::Shared;
-use crate::widgets::ChartCache;
+use crate::widgets::{ChartCache, Edit, Input};
 pub(crate) use draw::LEGEND_FROM;
 use draw::Plot;
 use gradtop_view::live::{RunData, SeriesFilter, WatchRequest, Window, XKind};
 use items::{Item, Source, items};
 use layout::Layout;
+use search::Search;
 
 /// Part of the axes of one chart; all of an axis if none.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -44,7 +46,14 @@ struct Drag {
 #[derive(Debug)]
 pub(crate) struct Charts {
     system: bool,
+    /// Every chart there is.
+    all: Vec<Item>,
+    /// Those that are shown: what the search takes, the pinned ones first.
     items: Vec<Item>,
+    /// What is searched for, as typed and as understood.
+    search: (String, Search),
+    /// The search being typed, what is wrong with it, and the one before.
+    typing: Option<(Input, Option<String>, String)>,
     focus: usize,
     expanded: bool,
     /// Where the cursor is: on all charts that have this axis.
@@ -64,7 +73,10 @@ impl Charts {
     pub(crate) fn new(system: bool) -> Self {
         Self {
             system,
+            all: Vec::new(),
             items: Vec::new(),
+            search: (String::new(), Search::default()),
+            typing: None,
             focus: 0,
             expanded: false,
             cursor: None,
@@ -76,24 +88,67 @@ impl Charts {
         }
     }
 
-    /// Takes over what charts there are now; the focus stays on its chart.
-    pub(crate) fn look_around(&mut self, data: Option<&RunData>) {
+    /// Takes over what charts there are now.
+    pub(crate) fn look_around(&mut self, data: Option<&RunData>, look: &Look) {
         let Some(data) = data else { return };
         let new = items(data, self.system);
+        if new != self.all {
+            self.all = new;
+            self.arrange(data, look);
+        }
+    }
+
+    /// The charts that are shown, in their order; the focus stays on its chart.
+    fn arrange(&mut self, data: &RunData, look: &Look) {
+        let (_, search) = &self.search;
+        let found = self.all.iter().filter(|i| search.is_empty() || search.takes(&i.name(data)));
+        let (mut new, others): (Vec<Item>, Vec<Item>) = found.cloned().partition(|i| look.pinned.contains(&i.id));
+        new.extend(others);
         if new == self.items {
             return;
         }
-        if let Some(old) = self.items.get(self.focus) {
-            self.focus = new.iter().position(|i| i.id == old.id).unwrap_or(self.focus);
-        }
+        let old = self.items.get(self.focus);
+        let again = old.and_then(|old| new.iter().position(|i| i.id == old.id));
+        self.focus = again.unwrap_or(self.focus).min(new.len().saturating_sub(1));
         self.items = new;
         self.cache.clear();
-        self.focus = self.focus.min(self.items.len().saturating_sub(1));
+    }
+
+    /// Whether a search is typed.
+    pub(crate) fn typing(&self) -> bool {
+        self.typing.is_some()
+    }
+
+    /// Something was typed; what can be understood holds at once.
+    pub(crate) fn edit(&mut self, data: &RunData, look: &Look, edit: Edit) {
+        let Some((input, error, _)) = &mut self.typing else { return };
+        input.edit(edit);
+        let text = input.text();
+        match Search::parse(&text) {
+            Ok(search) => (self.search, *error) = ((text, search), None),
+            Err(why) => *error = Some(why),
+        }
+        self.arrange(data, look);
+    }
+
+    /// What is searched for begins to be typed, holds, or is forgotten.
+    fn update_search(&mut self, action: Action) {
+        match (action, self.typing.take()) {
+            (Action::Find, _) => {
+                let before = self.search.0.clone();
+                self.typing = Some((Input::new(&before), None, before));
+            }
+            (Action::Cancel, Some((_, _, before))) => {
+                let search = Search::parse(&before).unwrap_or_default();
+                self.search = (before, search);
+            }
+            _ => {}
+        }
     }
 
     /// Whether there is any chart.
     pub(crate) fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.all.is_empty()
     }
 
     /// What runs along x in the chart with the focus; `None`: something of its own.
@@ -116,7 +171,7 @@ impl Charts {
         }
         let zoomed = self.x.take().is_some() || !self.parts.is_empty();
         self.parts.clear();
-        zoomed
+        zoomed || !std::mem::take(&mut self.search).0.is_empty()
     }
 
     /// The grid: one cell while a chart is expanded. A line at the bottom is the cursor's.
@@ -211,6 +266,29 @@ impl Charts {
             Action::Legend if !self.expanded => (self.expanded, look.legend) = (!self.items.is_empty(), true),
             Action::Legend => look.legend = !look.legend,
             Action::Series => self.list = Some(0),
+            Action::Find | Action::Accept | Action::Cancel => {
+                self.update_search(action);
+                self.arrange(data, look);
+            }
+            // What was put away may have been a search.
+            Action::Leave => self.arrange(data, look),
+            Action::Pin => {
+                if let Some(item) = self.items.get(self.focus)
+                    && !look.pinned.remove(&item.id)
+                {
+                    look.pinned.insert(item.id.clone());
+                }
+                self.arrange(data, look);
+            }
+            Action::Section(on) => {
+                let begins = |i: &usize| *i == 0 || self.items[*i].section() != self.items[*i - 1].section();
+                let next = if on {
+                    (self.focus + 1..=last).find(begins)
+                } else {
+                    (0..self.focus).rev().find(begins)
+                };
+                self.focus = next.unwrap_or(self.focus);
+            }
             _ => self.update_focused(shared, data, look, area, action),
         }
     }
