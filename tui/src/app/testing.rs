@@ -20,8 +20,8 @@ use gradtop_chart::cells::theme::{Theme, ThemeName};
 use gradtop_chart::colour::Colours;
 use gradtop_view::runs::{RunId, RunRow, RunsSnapshot};
 
-/// The sizes that every screen is looked at in; the last is too small for all of them.
-pub(crate) const SIZES: [(u16, u16); 4] = [(80, 24), (120, 40), (200, 50), (60, 10)];
+/// The sizes that every screen is looked at in: terminals, half of one, a phone, and what no longer fits anything.
+pub(crate) const SIZES: [(u16, u16); 6] = [(80, 24), (120, 40), (200, 50), (60, 20), (40, 15), (20, 6)];
 
 pub(crate) use gradtop_tests::made::{Spec, now, run};
 

@@ -172,3 +172,48 @@ fn an_idle_clock_ticks_when_a_shown_age_changes() {
     assert_eq!(next(3 * 3600, State::Running), 1.0, "clock and machine are shown");
     assert_eq!(Bench::new().app.next_tick().as_secs_f64(), 60.0);
 }
+
+#[test]
+fn what_is_said_fades() {
+    let mut bench = two();
+    bench.keys("T");
+    assert!(bench.screen().contains("theme: light"), "{}", bench.screen());
+    assert_eq!(bench.app.next_tick().as_secs_f64(), 1.0);
+    let later = |seconds| Msg::Tick(super::testing::now() + jiff::SignedDuration::from_secs(seconds));
+    bench.send(later(5));
+    assert!(bench.screen().contains("theme: light"));
+    bench.send(later(6));
+    assert!(!bench.screen().contains("theme: light"), "{}", bench.screen());
+}
+
+#[test]
+fn a_key_frees_the_mouse() {
+    let mut bench = two();
+    bench.take();
+    bench.keys("m");
+    let tasks = bench.take();
+    assert!(tasks.iter().any(|t| matches!(t, Task::Mouse(false))), "{tasks:?}");
+    assert!(tasks.iter().any(|t| matches!(t, Task::SaveSettings(s) if s.select)), "{tasks:?}");
+    bench.keys("m");
+    assert!(bench.take().iter().any(|t| matches!(t, Task::Mouse(true))));
+    bench.keys("?");
+    assert!(bench.screen().contains("shift and dragging"), "{}", bench.screen());
+}
+
+/// Everything a person can get to, in ASCII: signs, names and values that are not.
+#[test]
+fn ascii_means_ascii_on_every_screen() {
+    let mut bench = Bench::with(Glyphs::Ascii, Colours::None, false);
+    bench.make(&run("fit", "größe-ö", 1).at(State::Running, 5_000).losses());
+    bench.make(&run("fit", "b", 2).at(State::Crashed, 100).cause("killed · by 日本 → SIGKILL"));
+    bench.read();
+    for (width, height) in SIZES {
+        bench.resize(width, height);
+        for script in ["", "v", "enter", "1", "2", "3", "4", "5", "6", "?", "esc", "esc", "c", "enter", "esc", "esc", "x", "esc", "S", "esc", "/"] {
+            bench.keys(script);
+            let text = bench.screen();
+            assert!(text.is_ascii(), "after {script} at {width}x{height}:\n{text}");
+        }
+        bench.keys("esc");
+    }
+}

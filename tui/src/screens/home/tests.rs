@@ -383,3 +383,25 @@ fn the_mouse_does_what_keys_do() {
     bench.click(10, y);
     assert_eq!(bench.title(), "A run: charts and system");
 }
+
+#[test]
+fn the_first_and_the_last_line_are_runs() {
+    let mut bench = fill(Bench::new());
+    bench.keys("end home");
+    let on = |bench: &Bench| bench.targets().first().map(|id| id.dir().name());
+    assert_eq!(on(&bench).as_deref(), Some("fit-default-3"));
+    bench.keys("enter");
+    assert_eq!(bench.title(), "A run: charts and system", "it opens, and folds nothing");
+    bench.keys("esc end");
+    assert!(on(&bench).is_some());
+}
+
+#[test]
+fn the_help_has_the_language_of_filters() {
+    let mut bench = fill(Bench::new());
+    bench.resize(120, 60);
+    bench.keys("?");
+    for words in ["state:running", "a OR b", "age<2h", "lr<0.01"] {
+        assert!(bench.screen().contains(words), "{words}: {}", bench.screen());
+    }
+}
