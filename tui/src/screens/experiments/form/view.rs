@@ -336,7 +336,7 @@ fn failure(
     let own = form.field().filter(|f| !told(f)).and_then(Field::trouble);
     let Some(text) = form.failed.clone().or(own) else { return false };
     let lines = wrap(&text, usize::from(area.width).max(1));
-    let from = usize::from(area.height).saturating_sub(lines.len()).max(1).min(3);
+    let from = usize::from(area.height).saturating_sub(lines.len()).clamp(1, 3);
     for (i, line) in lines.iter().enumerate() {
         Pen::row(buffer, theme, area, (from + i) as u16).put(line, theme.alert());
     }
