@@ -111,7 +111,9 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
     if length(&left, &right) > width {
         // The states by their signs: what is running, is it well.
         let sign = |state| format!("{} ", state::glyph_in(state, theme.ascii()));
-        let states = counts.values().map(|(state, n)| (format!(" {}{n}", sign(*state)), theme.ink(state::ink(*state))));
+        let states = counts
+            .values()
+            .map(|(state, n)| (format!(" {}{n}", sign(*state)), theme.ink(state::ink(*state))));
         left = std::iter::once((" gradtop ".to_owned(), theme.bold())).chain(states).collect();
     }
     if length(&left, &right) > width {

@@ -85,7 +85,8 @@ pub(crate) fn tables(kind: Kind) -> &'static [(&'static str, &'static [Binding<A
     match kind {
         Kind::Runs => &[RUN, EVERY, ("Always", ALWAYS)],
         Kind::Experiments => &[OTHERS, ("Always", ALWAYS)],
-        Kind::Typing | Kind::Above => &[("Always", ALWAYS)],
+        Kind::Typing => &[("Always", ALWAYS)],
+        Kind::Above => &[("Always", ALWAYS.split_at(1).1)],
     }
 }
 

@@ -312,9 +312,7 @@ impl App {
             (true, mut reasons) => {
                 Effect::failure(reasons.next().unwrap_or_else(|| format!("no run to {}", action.verb())))
             }
-            (false, reasons) if action.asks() => {
-                Effect::Open(Open::Confirm(action, runs, reasons.collect()))
-            }
+            (false, reasons) if action.asks() => Effect::Open(Open::Confirm(action, runs, reasons.collect())),
             (false, _) => Effect::Do(Task::Act(action, runs)),
         }
     }

@@ -13,7 +13,7 @@ use super::testing::{Bench, SIZES, key, run};
 use crate::screens::actions::RunAction;
 use crate::screens::all_keys;
 use crate::screens::effect::Task;
-use crate::screens::keys::{Keys, Kind, name as key_name};
+use crate::screens::keys::{Binding, Keys, Kind, name as key_name};
 use gradtop_chart::cells::raster::Glyphs;
 use gradtop_chart::colour::Colours;
 
@@ -48,13 +48,19 @@ fn markdown() -> String {
         "# Keys\n\nThis page is made from the key table of the program (`INSTA_UPDATE=always cargo test --release -p gradtop keys`). \
          In the monitor, `?` shows the keys of the screen one is on; the mouse can do what is listed here too, and is never needed.\n",
     );
-    let mut section = |Keys { title, bindings, syntax, .. }: Keys| {
-        text.push_str(&["\n## ", title, "\n\n| Key | What it does |\n|---|---|\n"].concat());
+    let mut rows = |head: &str, bindings: &[Binding<()>]| {
+        text.push_str(&[head, "|---|---|\n"].concat());
         for binding in bindings {
             let names: Vec<String> =
                 binding.keys.iter().map(|k| format!("`{}`", k.replace('|', "\\|"))).collect();
             let row = ["| ", &names.join(" "), " | ", &binding.what.replace('|', "\\|"), " |\n"];
             text.push_str(&row.concat());
+        }
+    };
+    let mut section = |Keys { title, bindings, syntax, kind }: Keys| {
+        rows(&format!("\n## {title}\n\n| Key | What it does |\n"), &bindings);
+        if kind == Kind::Typing && !syntax.is_empty() {
+            rows("\n| What can be typed | What it means |\n", syntax);
         }
     };
     all_keys().into_iter().for_each(&mut section);
@@ -196,8 +202,9 @@ fn a_key_frees_the_mouse() {
     assert!(tasks.iter().any(|t| matches!(t, Task::SaveSettings(s) if s.select)), "{tasks:?}");
     bench.keys("m");
     assert!(bench.take().iter().any(|t| matches!(t, Task::Mouse(true))));
+    bench.resize(140, 60);
     bench.keys("?");
-    assert!(bench.screen().contains("shift and dragging"), "{}", bench.screen());
+    assert!(bench.screen().contains("free the mouse"), "{}", bench.screen());
 }
 
 /// Everything a person can get to, in ASCII: signs, names and values that are not.
@@ -209,7 +216,10 @@ fn ascii_means_ascii_on_every_screen() {
     bench.read();
     for (width, height) in SIZES {
         bench.resize(width, height);
-        for script in ["", "v", "enter", "1", "2", "3", "4", "5", "6", "?", "esc", "esc", "c", "enter", "esc", "esc", "x", "esc", "S", "esc", "/"] {
+        for script in [
+            "", "v", "enter", "1", "2", "3", "4", "5", "6", "?", "esc", "esc", "c", "enter", "esc", "esc",
+            "x", "esc", "S", "esc", "/",
+        ] {
             bench.keys(script);
             let text = bench.screen();
             assert!(text.is_ascii(), "after {script} at {width}x{height}:\n{text}");

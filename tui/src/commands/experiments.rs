@@ -1,5 +1,7 @@
 //! `gradtop experiments`: what can be run, and with which parameters.
 
+use std::path::Path;
+
 use anyhow::Result;
 use gradtop_host::{Discovery, ExperimentDesc, FoundPlugin, ParamDesc, ParamKind};
 use gradtop_store::{Goal, suggest};

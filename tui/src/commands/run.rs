@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Discovery, ExperimentDesc, Launch};
+use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, DeviceChoice, ExperimentDesc, Launch};
 
 use super::Context;
 use super::experiments::unknown;
@@ -14,6 +14,7 @@ use super::watch::{self, Caught, Watch};
 use crate::config::seconds;
 use crate::failure::Failure;
 use crate::print::{self, clean};
+use gradtop_store::suggest;
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]

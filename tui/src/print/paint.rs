@@ -346,7 +346,8 @@ mod tests {
         let style = (colour(), colour(), modifiers)
             .prop_map(|(fg, bg, m)| Style::new().fg(fg).bg(bg).add_modifier(m))
             .boxed();
-        let text = prop::sample::select(vec!["a", "loss 3.1e-6", "⣀⡠⠤⠒", "│─", "   ", "é", "e\u{301}x", "a\u{338}"]);
+        let text =
+            prop::sample::select(vec!["a", "loss 3.1e-6", "⣀⡠⠤⠒", "│─", "   ", "é", "e\u{301}x", "a\u{338}"]);
         let one = (0u16..20, 0u16..5, text.prop_map(str::to_owned), style.clone());
         // Terminals differ in what is left of a wide character whose half is overwritten: these lie alone.
         let odd = ["日本", "👩\u{200d}🔬x", "❤\u{fe0f}", "السلام", "한글"];

@@ -150,7 +150,7 @@ mod tests {
     fn inside_a_terminal() {
         let Ok(thread) = std::env::var(INSIDE) else { return };
         let (tx, rx) = channel();
-        let mut screen = Screen::enter(&tx).unwrap();
+        let mut screen = Screen::enter(&tx, true).unwrap();
         screen.write(b"drawn").unwrap();
         assert_ne!(thread, "drawing", "drawing failed");
         let worker = std::thread::Builder::new().name("worker".to_owned()).spawn(|| panic!("work failed"));

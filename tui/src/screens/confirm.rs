@@ -17,7 +17,8 @@ use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_view::runs::{RunId, RunRow};
 
 /// The keys: whether it is to be done.
-pub(crate) const KEYS: Mode<bool> = Mode { title: "A question", bindings: ROWS, kind: Kind::Above, syntax: &[] };
+pub(crate) const KEYS: Mode<bool> =
+    Mode { title: "A question", bindings: ROWS, kind: Kind::Above, syntax: &[] };
 
 const ROWS: &[Binding<bool>] = &[
     bind(&["y"], true, "yes, do it", "yes, do it"),

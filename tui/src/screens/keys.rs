@@ -94,7 +94,12 @@ pub(crate) struct Keys {
 impl Keys {
     /// The keys of a table of another kind.
     pub(crate) fn of<A: Copy>(title: &'static str, bindings: &[Binding<A>]) -> Self {
-        Self { title, bindings: bindings.iter().map(Binding::shown).collect(), kind: Kind::Above, syntax: &[] }
+        Self {
+            title,
+            bindings: bindings.iter().map(Binding::shown).collect(),
+            kind: Kind::Above,
+            syntax: &[],
+        }
     }
 }
 

@@ -124,8 +124,11 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
 /// What a chart comes to where there is no room for one: the latest value of each series.
 fn latest(canvas: &mut Canvas, chart: &Chart, ascii: bool) {
     let (width, height) = (canvas.width(), canvas.height());
-    let values: Vec<(&str, String)> =
-        chart.marks.iter().filter_map(|m| Some((m.name.as_deref()?, chart.axis(m.side).words(m.last?)))).collect();
+    let values: Vec<(&str, String)> = chart
+        .marks
+        .iter()
+        .filter_map(|m| Some((m.name.as_deref()?, chart.axis(m.side).words(m.last?))))
+        .collect();
     let titled = usize::from(height > 1 || values.is_empty());
     if titled > 0 {
         canvas.text(0, 0, &fit(chart.title.as_deref().unwrap_or_default(), width, ascii), Ink::Bold);

@@ -6,7 +6,8 @@ use crate::screens::keys::{Binding, Kind, Mode, bind};
 use crate::widgets::Move;
 
 /// The keys.
-pub(crate) const VIEW: Mode<Action> = Mode { title: "Comparison", bindings: ROWS, kind: Kind::Runs, syntax: &[] };
+pub(crate) const VIEW: Mode<Action> =
+    Mode { title: "Comparison", bindings: ROWS, kind: Kind::Runs, syntax: &[] };
 
 const ROWS: &[Binding<Action>] = &[
     bind(

@@ -127,7 +127,7 @@ fn in_ascii_without_colour() {
     plain.read();
     let (mut bench, _runs) = open(plain, &FIVE);
     bench.resize(120, 40);
-    bench.keys("c");
+    bench.keys("left");
     let screen = bench.screen();
     assert!(screen.is_ascii(), "{screen}");
     insta::assert_snapshot!(screen);
@@ -166,7 +166,7 @@ fn only_what_is_seen_is_watched() {
         watches.last().cloned().unwrap_or_default()
     };
     assert_eq!(metrics(&mut bench), "Metrics({\"loss\"})");
-    bench.keys("right");
+    bench.keys("tab");
     assert_eq!(metrics(&mut bench), "Metrics({\"norm\"})");
     bench.keys("2");
     assert_eq!(metrics(&mut bench), "Metrics({\"loss\"})", "norm is not declared");
@@ -175,13 +175,13 @@ fn only_what_is_seen_is_watched() {
 #[test]
 fn a_cursor_tells_every_lines_value() {
     let (mut bench, mut runs) = bench();
-    bench.keys("c");
+    bench.keys("left");
     read(&mut bench, &mut runs);
     let before = bench.screen();
     assert!(before.contains("at cursor"), "{before}");
     bench.keys("left left left left left left left left");
     assert_ne!(before, bench.screen());
-    bench.keys("0");
+    bench.keys("esc");
     assert!(!bench.screen().contains("at cursor"));
 }
 
@@ -192,7 +192,7 @@ fn zoom_goes_in_and_comes_back() {
     let whole = bench.screen();
     bench.keys("z z");
     assert!(bench.screen().contains("zoomed"));
-    bench.keys("{ { { } Z");
+    bench.keys(", , , . Z");
     assert!(bench.screen().contains("zoomed"));
     bench.keys("Z Z Z");
     assert_eq!(bench.screen(), whole);
@@ -207,9 +207,9 @@ fn actions_mean_the_run_under_the_cursor_or_all_of_the_group() {
     assert_eq!(acted.unwrap(), [bench.id("fit-5")]);
     bench.keys("up up up up b");
     read(&mut bench, &mut runs);
-    bench.keys("o");
+    bench.keys("O");
     assert!(bench.screen().contains("this is a group of runs"), "{}", bench.screen());
-    bench.keys("B o");
+    bench.keys("B O");
     assert!(bench.take().iter().any(|e| matches!(e, Task::Watch(_))), "the run is opened");
 }
 

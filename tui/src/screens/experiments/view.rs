@@ -32,7 +32,12 @@ fn layout(area: Rect, rows: usize) -> Layout {
         let left = (area.width * 11 / 20).min(100);
         return Layout {
             list: Rect { x: area.x, y: top, width: left, height },
-            details: Rect { x: area.x + left + 2, y: top, width: area.width.saturating_sub(left + 3), height },
+            details: Rect {
+                x: area.x + left + 2,
+                y: top,
+                width: area.width.saturating_sub(left + 3),
+                height,
+            },
             beside: true,
         };
     }

@@ -5,7 +5,8 @@ use crate::screens::keys::{Binding, Kind, Mode, bind as row};
 use crate::widgets::Move;
 
 /// In the list.
-pub(crate) const LIST: Mode<Action> = Mode { title: "Runs", bindings: ROWS, kind: Kind::Runs, syntax: SYNTAX };
+pub(crate) const LIST: Mode<Action> =
+    Mode { title: "Runs", bindings: ROWS, kind: Kind::Runs, syntax: SYNTAX };
 
 const ROWS: &[Binding<Action>] = &[
     row(&["enter"], Action::Open, "open", "open the run, or fold and unfold the experiment"),
@@ -42,8 +43,18 @@ const FILTER_ROWS: &[Binding<Action>] = &[
 /// What a filter says, for the help.
 const SYNTAX: &[Binding<()>] = &[
     row(&["flat"], (), "", "runs whose name or experiment has these letters"),
-    row(&["fit-*-3"], (), "", "runs whose whole name or experiment is like this: * is any text, ? any character"),
-    row(&["state:running"], (), "", "a state: queued, starting, running, paused, stopping, finished, stopped, failed, crashed; live or ended"),
+    row(
+        &["fit-*-3"],
+        (),
+        "",
+        "runs whose whole name or experiment is like this: * is any text, ? any character",
+    ),
+    row(
+        &["state:running"],
+        (),
+        "",
+        "a state: queued, starting, running, paused, stopping, finished, stopped, failed, crashed; live or ended",
+    ),
     row(
         &["device:cpu"],
         (),

@@ -95,7 +95,8 @@ impl Home {
             (inner, Rect { width: 0, ..inner })
         } else if below {
             let height = inner.height / 2;
-            let details = Rect { y: inner.y + height + 1, height: inner.height.saturating_sub(height + 1), ..inner };
+            let details =
+                Rect { y: inner.y + height + 1, height: inner.height.saturating_sub(height + 1), ..inner };
             (Rect { height, ..inner }, details)
         } else {
             let width = DETAILS.min(inner.width * 2 / 5).max(inner.width.saturating_sub(110));

@@ -180,7 +180,7 @@ fn runs_are_selected_and_acted_on() {
     let both = vec!["fit-default-2".to_owned(), "fit-quick".to_owned()];
     assert_eq!(acts(&mut bench), [(RunAction::Delete, both)]);
     // A run that runs is not deleted.
-    bench.keys("esc home down D");
+    bench.keys("esc home D");
     assert!(bench.screen().contains("stop it first"), "{}", bench.screen());
     assert_eq!(acts(&mut bench), []);
 }

@@ -117,7 +117,9 @@ fn progress(shared: &Shared, view: &View) -> Vec<Item> {
 pub(crate) fn tabs(pane: Pane, width: usize) -> impl Iterator<Item = (Pane, String)> {
     let named = |p: Pane, n: usize| format!("{n} {}", p.word());
     let whole: usize = Pane::ALL.iter().map(|p| named(*p, 1).len() + 2).sum();
-    (1..).zip(Pane::ALL).map(move |(n, p)| (p, if whole < width || p == pane { named(p, n) } else { n.to_string() }))
+    (1..)
+        .zip(Pane::ALL)
+        .map(move |(n, p)| (p, if whole < width || p == pane { named(p, n) } else { n.to_string() }))
 }
 
 /// The panes at the left, and at the right how the charts are shown; `x` runs along the one with the focus.

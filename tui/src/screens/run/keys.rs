@@ -117,8 +117,10 @@ const TABLE_ONLY: &[Binding<Action>] = &[
 ];
 
 /// Charts.
-pub(crate) const CHARTS: Mode<Action> =
-    Mode { syntax: SYNTAX, ..mode("A run: charts and system", &join::<{ CHART.len() + PANES.len() }>(&[CHART, PANES])) };
+pub(crate) const CHARTS: Mode<Action> = Mode {
+    syntax: SYNTAX,
+    ..mode("A run: charts and system", &join::<{ CHART.len() + PANES.len() }>(&[CHART, PANES]))
+};
 /// The console.
 pub(crate) const LOG: Mode<Action> =
     mode("A run: log", &join::<{ LOG_ONLY.len() + SCROLL.len() + PANES.len() }>(&[LOG_ONLY, SCROLL, PANES]));

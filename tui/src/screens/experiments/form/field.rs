@@ -41,7 +41,14 @@ pub(crate) struct Field {
 impl Field {
     /// A field that has its base value.
     pub(crate) fn new(role: Role, choices: Vec<String>, base: &str) -> Self {
-        let mut field = Self { role, choices, base: base.to_owned(), line: Input::new(base), error: None, began: base.to_owned() };
+        let mut field = Self {
+            role,
+            choices,
+            base: base.to_owned(),
+            line: Input::new(base),
+            error: None,
+            began: base.to_owned(),
+        };
         field.check();
         field
     }

@@ -159,7 +159,9 @@ impl Form {
 
     /// As it was left the last time, if it was one for the same.
     pub(crate) fn or_draft(self, draft: &mut Option<Self>) -> Self {
-        let same = |d: &mut Self| (&d.plugin, &d.experiment.id, &d.of) == (&self.plugin, &self.experiment.id, &self.of);
+        let same = |d: &mut Self| {
+            (&d.plugin, &d.experiment.id, &d.of) == (&self.plugin, &self.experiment.id, &self.of)
+        };
         let Some(mut form) = draft.take_if(same) else { return self };
         let note = "as you left it; ctrl-r on the preset resets all".to_owned();
         if !form.notes.contains(&note) {
@@ -237,7 +239,10 @@ impl Form {
     pub(crate) fn refuse(&mut self, why: &str) {
         let why = crate::print::clean(why);
         let words = || why.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-')));
-        let named = self.fields.iter().position(|f| matches!(f.role, Role::Param(_)) && words().any(|w| w == f.key()));
+        let named = self
+            .fields
+            .iter()
+            .position(|f| matches!(f.role, Role::Param(_)) && words().any(|w| w == f.key()));
         match named {
             Some(at) => {
                 self.go_to(at);

@@ -68,7 +68,8 @@ impl Charts {
         for (i, name) in names.iter().enumerate().skip(top).take(rows) {
             let shown = !look.hidden.contains(name);
             let mark = if shown { theme.glyph("■ ", "x ") } else { theme.glyph("□ ", ". ") };
-            let text = pad(&fit(&clean(name), width.saturating_sub(6), theme.ascii()), width.saturating_sub(6));
+            let text =
+                pad(&fit(&clean(name), width.saturating_sub(6), theme.ascii()), width.saturating_sub(6));
             let style = if shown { theme.text() } else { theme.dim() };
             let style = if i == at { style.patch(theme.cursor()) } else { style };
             let sign = if i == at { theme.glyph("›", ">") } else { " " };

@@ -102,7 +102,8 @@ impl Charts {
     fn arrange(&mut self, data: &RunData, look: &Look) {
         let (_, search) = &self.search;
         let found = self.all.iter().filter(|i| search.is_empty() || search.takes(&i.name(data)));
-        let (mut new, others): (Vec<Item>, Vec<Item>) = found.cloned().partition(|i| look.pinned.contains(&i.id));
+        let (mut new, others): (Vec<Item>, Vec<Item>) =
+            found.cloned().partition(|i| look.pinned.contains(&i.id));
         new.extend(others);
         if new == self.items {
             return;

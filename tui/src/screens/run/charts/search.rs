@@ -29,7 +29,8 @@ impl Search {
             return Ok(Self(vec![(true, regex(&pattern.replace("\\/", "/"))?)]));
         }
         let part = |word: &str| {
-            let (wanted, word) = word.strip_prefix('-').filter(|w| !w.is_empty()).map_or((true, word), |w| (false, w));
+            let (wanted, word) =
+                word.strip_prefix('-').filter(|w| !w.is_empty()).map_or((true, word), |w| (false, w));
             Ok((wanted, regex(&like(word))?))
         };
         text.split_whitespace().map(part).collect::<Result<_, _>>().map(Self)
