@@ -413,7 +413,7 @@ fn installing_says_what_was_there_and_what_is_no_plugin() {
     );
     assert_eq!(
         install("libheader.so").expect_code(0).out,
-        format!("{} is already installed, with everything, fails\n", installed.display())
+        format!("{} is already installed; its experiments: everything, fails\n", installed.display())
     );
     let whole = fs::read(path("libheader.so")).unwrap();
     fs::write(path("libheader.so"), [&whole[..], b"more"].concat()).unwrap();

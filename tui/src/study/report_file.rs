@@ -234,9 +234,9 @@ mod tests {
         for (answer, why) in [
             ("{ figures = ['fti/loss'] }", "line 9: the plan has no run \"fti\"; did you mean fit?"),
             ("{ table = 'fit' }", "line 9: \"fit\" names no figure or table: write \"fit/NAME\""),
-            ("{ found = 'fit/x' }", "line 9: settings and found are of a run as a whole"),
+            ("{ found = 'fit/x' }", "line 9: settings and found apply to a whole run"),
             ("{ figures = ['fit/*-a'] }", "* is only allowed at the end"),
-            ("{ text = 'an `open one' }", "line 9: a backtick has no second one"),
+            ("{ text = 'an `open one' }", "line 9: a backtick is not closed"),
             ("{ txt = 'x' }", "line 9: unknown variant `txt`, expected one of `text`, `quote`"),
             ("], [ 1", "line 9"),
         ] {

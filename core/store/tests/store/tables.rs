@@ -109,7 +109,7 @@ fn tables_that_do_not_fit_are_refused() {
     refused("t", vec![], "no column");
     refused("t", vec![ints("step", &[1])], "two columns");
     refused("t", vec![ints("a", &[1]), ints("b", &[1, 2])], "has 2 rows");
-    refused("t", vec![column("a", ColumnData::Bytes { width: 2, data: vec![1] })], "no rows of 2");
+    refused("t", vec![column("a", ColumnData::Bytes { width: 2, data: vec![1] })], "not whole rows of 2");
     recorder.log_table("t", 0, vec![ints("a", &[1])]).unwrap();
     refused("t", vec![ints("b", &[1])], "now they are");
     recorder.finish().unwrap();
