@@ -325,7 +325,7 @@ fn a_live_run_is_asked_and_never_deleted() {
     let paused = gradtop(dir.path(), &["pause", "live"]);
     answer.join().unwrap();
     assert_eq!(paused.out, "live is paused after step 6; `gradtop resume live` continues it\n");
-    assert_eq!(gradtop(dir.path(), &["resume", "live"]).out, "live goes on\n");
+    assert_eq!(gradtop(dir.path(), &["resume", "live"]).out, "live resumed\n");
     assert!(take_requests(&run).unwrap().contains(&gradtop_store::Request::Resume));
     drop(lock);
     write_status(&run, &status(State::Stopped, 6, 10)).unwrap();
@@ -396,7 +396,13 @@ fn doctor_and_completions_answer() {
     let doctor = json(&gradtop(dir.path(), &["doctor", "--json"]));
     let topics: Vec<&str> = doctor.as_array().unwrap().iter().map(|f| f["topic"].as_str().unwrap()).collect();
     assert_eq!(topics, ["libtorch", "gpu", "terminal", "plugins", "runs", "logout", "time"]);
-    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        assert!(gradtop(dir.path(), &["completions", shell]).out.contains("checkpoint-every"), "{shell}");
+    for (shell, has) in [
+        ("bash", "__complete"),
+        ("zsh", "__complete"),
+        ("fish", "__complete"),
+        ("elvish", "checkpoint-every"),
+        ("powershell", "checkpoint-every"),
+    ] {
+        assert!(gradtop(dir.path(), &["completions", shell]).out.contains(has), "{shell}");
     }
 }
