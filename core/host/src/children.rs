@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use crate::command::sink;
 use crate::machine::device;
 use crate::plugin::{describe, validate};
 use crate::run::keeper::{self, GoOn};
@@ -21,6 +22,7 @@ pub fn hidden_main(args: &[OsString]) -> Option<i32> {
         }
         "__probe_cuda" => Some(device::probe_main(dir()?)),
         "__keeper" => Some(keeper::keeper_main(dir()?, GoOn::from_args(args).as_ref())),
+        "__sink" => Some(sink::sink_main(dir()?, Path::new(args.get(2)?))),
         "__trainer" => Some(trainer::trainer_main(dir()?, GoOn::from_args(args))),
         _ => None,
     }

@@ -401,6 +401,14 @@ pub enum HostError {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// A command that cannot be started.
+    #[error("there is no program {program:?} to run: {why}")]
+    NoProgram {
+        /// As it was given.
+        program: String,
+        /// Why.
+        why: String,
+    },
     /// The run's processes did not come up.
     #[error("the run {run} did not start: {why}")]
     NotStarted {

@@ -7,6 +7,7 @@
 //! A program that uses this crate calls [`hidden_main`] first thing in its `main`, so that it can be run as any of them.
 
 mod children;
+mod command;
 mod error;
 mod machine;
 mod plugin;
@@ -15,6 +16,7 @@ pub mod text;
 mod train;
 
 pub use children::hidden_main;
+pub use command::exec::{Exec, exec};
 pub use error::{HostError, ParamError, Refusal, Result};
 pub use machine::device::{DeviceChoice, Gpus};
 pub use machine::dirs::{cache_dir, config_dir, data_dir};
@@ -33,8 +35,8 @@ pub use plugin::watch::{PluginWatch, PluginsNow};
 pub use run::allowed::{Action, Why, allowed};
 pub use run::console::console_span;
 pub use run::control::{
-    DEFAULT_GRACE, Withdrawn, checkpoint, give_up, kill, look, pause, recover_after_reboot, recover_crashed,
-    recover_unattended, stop, stop_unseen, wait, withdraw_stop,
+    DEFAULT_GRACE, Withdrawn, checkpoint, give_up, grace_of, kill, look, pause, recover_after_reboot,
+    recover_crashed, recover_unattended, stop, stop_unseen, wait, withdraw_stop,
 };
 pub use run::delete::{delete, may_delete};
 pub use run::launch::{

@@ -40,6 +40,11 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start a run of an experiment and watch it
     Run(commands::run::Args),
+    /// Make a run of any command: its output, its machine, what it logs, and how it ended
+    Exec(commands::exec::Args),
+    /// Let a process that is already at work log to a run of its own; for clients in other languages
+    #[command(hide = true)]
+    Sink(commands::sink::Args),
     /// List runs
     List(commands::list::Args),
     /// Show everything about a run

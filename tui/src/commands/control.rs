@@ -40,7 +40,7 @@ pub(crate) struct Checkpoint {
 pub(crate) struct Stop {
     #[command(flatten)]
     runs: Selection,
-    /// Seconds until it is killed if it does not end by itself [default: 10]
+    /// Seconds until it is killed if it does not end by itself [default: 10, or as its command was given]
     #[arg(long, value_name = "SECONDS", value_parser = crate::config::seconds)]
     grace: Option<f64>,
     /// Kill it at once, without a checkpoint
@@ -137,14 +137,14 @@ pub(crate) fn stop(context: &Context, args: &Stop) -> Result<i32> {
     Ok(code)
 }
 
-fn grace(args: &Stop) -> Duration {
-    args.grace.map_or(gradtop_host::DEFAULT_GRACE, Duration::from_secs_f64)
+fn grace(args: &Stop, view: &View) -> Duration {
+    args.grace.map_or_else(|| gradtop_host::grace_of(&view.manifest), Duration::from_secs_f64)
 }
 
 /// Asks; `true` if it may be at work where this machine cannot see it.
 fn ask_to_stop(view: &View, args: &Stop) -> Result<bool> {
     let name = &view.manifest.run;
-    let grace = grace(args);
+    let grace = grace(args, view);
     let far =
         args.force && gradtop_host::stop_unseen(&view.dir, if args.kill { Duration::ZERO } else { grace })?;
     if !far && args.kill {
@@ -169,7 +169,7 @@ fn wait_for_stop(view: &View, far: bool, args: &Stop) -> Result<()> {
         return Ok(());
     }
     // After the grace the keeper kills, seals the log and writes the end: that takes a moment more.
-    let patience = if args.kill { Duration::ZERO } else { grace(args) } + Duration::from_secs(30);
+    let patience = if args.kill { Duration::ZERO } else { grace(args, view) } + Duration::from_secs(30);
     let patience = if far && args.kill { FAR } else { patience };
     let (mut now, mut ended) = until(view, patience, |v| v.state.is_final())?;
     if !ended && far && args.kill {

@@ -8,6 +8,7 @@ pub(crate) mod config;
 pub(crate) mod control;
 pub(crate) mod data;
 pub(crate) mod doctor;
+pub(crate) mod exec;
 pub(crate) mod experiments;
 mod follow;
 pub(crate) mod list;
@@ -22,6 +23,7 @@ mod run_config;
 pub(crate) mod select;
 pub(crate) mod setup;
 pub(crate) mod show;
+pub(crate) mod sink;
 pub(crate) mod study;
 pub(crate) mod wait;
 mod watch;
@@ -117,6 +119,8 @@ pub(crate) fn dispatch(cli: Cli, config: Config) -> Result<i32> {
         None => monitor::run(&context, &cli.monitor),
         Some(Command::List(args)) => list::run(&context, &args),
         Some(Command::Run(args)) => run::run(&context, args),
+        Some(Command::Exec(args)) => exec::run(&context, args),
+        Some(Command::Sink(args)) => sink::run(&context, args),
         Some(Command::Show(args)) => show::run(&context, &args),
         Some(Command::Logs(args)) => logs::run(&context, &args),
         Some(Command::Plot(args)) => plot::run(&context, &args),

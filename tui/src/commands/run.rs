@@ -10,7 +10,7 @@ use super::Context;
 use super::experiments::unknown;
 use super::plugin::describe;
 use super::run_config::{RunConfig, assignment, merge};
-use super::watch::{self, Caught, Watch};
+use super::watch::{self, Caught};
 use crate::config::seconds;
 use crate::failure::Failure;
 use crate::print::{self, clean};
@@ -59,7 +59,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     // Before anything else: from here on a Ctrl-C or SIGTERM is answered, never lost and never the silent end of the command.
-    let mut caught = Caught::new()?;
+    let caught = Caught::new()?;
     let config = args.config.as_deref().map(RunConfig::read).transpose()?.unwrap_or_default();
     let (plugin, experiment) = chosen(args.plugin.as_deref(), args.experiment.or(config.experiment))?;
     let id = experiment.id.clone();
@@ -88,27 +88,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         threads: args.threads.or(config.threads).or(usual.threads),
         checkpoint_every: every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64),
     };
-    if caught.any() {
-        return Err(interrupted());
-    }
-    let run = match gradtop_host::launch(&launch) {
-        Ok(run) => run,
-        Err(_) if caught.any() => return Err(interrupted()),
-        Err(e) => return Err(e.into()),
-    };
-    let view = super::view(&run)?;
-    // Whoever interrupts a start wants it stopped, detached or not.
-    let detach = args.detach && !caught.any();
-    if detach && !args.json {
-        // Only the name, for scripts: run=$(gradtop run … --detach).
-        print::line(&view.manifest.run);
-        return Ok(0);
-    }
-    watch::announce(&view, "started", args.json)?;
-    if detach {
-        return Ok(0);
-    }
-    watch::watch(&run, Watch { json: args.json, ours: true }, &mut caught)
+    watch::start(caught, args.detach, args.json, || gradtop_host::launch(&launch))
 }
 
 /// The experiment of that id and its library: the one named, which may leave out the id if it has one only, or one that is found.
@@ -131,9 +111,4 @@ fn chosen(library: Option<&Path>, id: Option<String>) -> Result<(PathBuf, Experi
         None => return Err(unnamed(&clean(&format!("it has {}", ids.join(", ")))).into()),
     };
     Ok((file.to_owned(), has.swap_remove(place)))
-}
-
-/// The error for a Ctrl-C or SIGTERM before there was a run.
-fn interrupted() -> anyhow::Error {
-    Failure::new("interrupted before the run was started; nothing was left behind".to_owned()).into()
 }

@@ -127,7 +127,10 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
         "{}  {}  {}",
         print::styled(&state::words(view), state::ink(view.state)),
         print::styled(&m.run, Ink::Bold),
-        print::styled(&format!("{} {}", clean(&m.experiment.id), clean(&m.experiment.version)), Ink::Dim)
+        print::styled(
+            format!("{} {}", clean(&m.experiment.id), clean(&m.experiment.version)).trim_end(),
+            Ink::Dim
+        )
     ));
     if let Some(cause) = s.cause.as_deref().filter(|c| !c.is_empty()) {
         let bad = matches!(view.state, State::Failed | State::Crashed);
@@ -251,7 +254,7 @@ fn run_facts(view: &View) {
         ("created", gradtop_view::clock::moment(m.created)),
         ("host", clean(&m.host)),
         ("command", m.command.as_ref().map(|c| clean(&c.in_words())).unwrap_or_default()),
-        ("folder", m.command.as_ref().map(|c| clean(&c.dir)).unwrap_or_default()),
+        ("works in", m.command.as_ref().map(|c| clean(&c.dir)).unwrap_or_default()),
         (
             "plugin",
             m.plugin.as_ref().zip(m.plugin_hash()).map_or_else(String::new, |(plugin, hash)| {

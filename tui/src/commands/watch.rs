@@ -122,6 +122,41 @@ pub(crate) fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
     Ok(())
 }
 
+/// Starts a run and watches it, unless it is to be left alone; gives the exit code.
+pub(crate) fn start(
+    mut caught: Caught,
+    detach: bool,
+    json: bool,
+    launch: impl FnOnce() -> gradtop_host::Result<RunDir>,
+) -> Result<i32> {
+    if caught.any() {
+        return Err(interrupted());
+    }
+    let run = match launch() {
+        Ok(run) => run,
+        Err(_) if caught.any() => return Err(interrupted()),
+        Err(e) => return Err(e.into()),
+    };
+    let view = super::view(&run)?;
+    // Whoever interrupts a start wants it stopped, detached or not.
+    let detach = detach && !caught.any();
+    if detach && !json {
+        // Only the name, for scripts: run=$(gradtop run … --detach).
+        print::line(&view.manifest.run);
+        return Ok(0);
+    }
+    announce(&view, "started", json)?;
+    if detach {
+        return Ok(0);
+    }
+    watch(&run, Watch { json, ours: true }, &mut caught)
+}
+
+/// The error for a Ctrl-C or SIGTERM before there was a run.
+fn interrupted() -> anyhow::Error {
+    Failure::new("interrupted before the run was started; nothing was left behind".to_owned()).into()
+}
+
 /// Watches until the run has ended or is left; gives the exit code.
 pub(crate) fn watch(run: &RunDir, how: Watch, caught: &mut Caught) -> Result<i32> {
     let mut events = Follower::from_end(run, run.events());
@@ -165,7 +200,7 @@ pub(crate) fn watch(run: &RunDir, how: Watch, caught: &mut Caught) -> Result<i32
         }
         if counts.stop() && !asked_to_stop {
             asked_to_stop = true;
-            match gradtop_host::stop(run, gradtop_host::DEFAULT_GRACE) {
+            match gradtop_host::stop(run, None) {
                 // It has ended since it was looked at.
                 Ok(_) | Err(HostError::NotAllowed { why: Why::Ended(_), .. }) => {}
                 Err(e) => break Err(e.into()),

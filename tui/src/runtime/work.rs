@@ -138,9 +138,7 @@ fn act(action: RunAction, ids: &[RunId]) -> ActionResult {
         let done = match action {
             RunAction::Pause => gradtop_host::pause(&run).map_err(anyhow::Error::from),
             RunAction::Checkpoint => gradtop_host::checkpoint(&run).map_err(Into::into),
-            RunAction::Stop => {
-                gradtop_host::stop(&run, gradtop_host::DEFAULT_GRACE).map(drop).map_err(Into::into)
-            }
+            RunAction::Stop => gradtop_host::stop(&run, None).map(drop).map_err(Into::into),
             RunAction::Kill => gradtop_host::kill(&run).map_err(Into::into),
             RunAction::Resume => gradtop_host::resume(&run, false).map(drop).map_err(Into::into),
             RunAction::Delete => {

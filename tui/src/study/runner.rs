@@ -227,7 +227,7 @@ impl<'a> Runner<'a> {
         for entry in &self.study.plan.entries {
             if let EntryState::Alive(view) = EntryState::of(self.study, entry) {
                 // One that has ended since needs no asking.
-                gradtop_host::stop(&view.dir, gradtop_host::DEFAULT_GRACE).ok();
+                gradtop_host::stop(&view.dir, None).ok();
             }
         }
     }

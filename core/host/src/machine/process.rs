@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "leaves without running destructors of libraries")]
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use gradtop_store::{RunDir, is_started_for, process_start};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -24,12 +24,12 @@ impl Process {
     /// A run's keeper or trainer of that id and start time, if it still is there. What a run's folder says may be anybody's
     /// word: a process that was not started for this folder is not one.
     pub(crate) fn of(run: &RunDir, pid: u32, start: u64) -> Option<Self> {
-        let process = Self::open(pid, start)?;
+        let process = Self::that(pid, start)?;
         is_started_for(run, pid).then_some(process)
     }
 
     /// The process of that id and start time, if it still is there.
-    fn open(pid: u32, start: u64) -> Option<Self> {
+    pub(crate) fn that(pid: u32, start: u64) -> Option<Self> {
         let fd = pidfd_open(Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty()).ok()?;
         // Looked at after it was opened: from here on the descriptor cannot come to mean another.
         (process_start(pid) == Some(start)).then_some(Self(fd))
@@ -49,6 +49,13 @@ impl Process {
     /// Waits until it ends, at most so long; `true` if it has.
     pub(crate) fn wait(&self, time: std::time::Duration) -> bool {
         readable(&self.0, time).unwrap_or(false)
+    }
+}
+
+impl AsFd for Process {
+    /// Readable once it has ended.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 
@@ -77,8 +84,8 @@ mod tests {
     fn only_the_process_meant_is_opened() {
         let me = std::process::id();
         let start = process_start(me).unwrap();
-        assert!(Process::open(me, start).is_some());
-        assert!(Process::open(me, start + 1).is_none());
+        assert!(Process::that(me, start).is_some());
+        assert!(Process::that(me, start + 1).is_none());
         let run = RunDir::new(std::env::current_dir().unwrap());
         assert!(Process::of(&run, me, start).is_none(), "whatever a run's status says");
     }

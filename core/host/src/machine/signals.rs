@@ -47,6 +47,12 @@ pub(crate) fn ignore(signal: c_int) {
     unsafe { libc::signal(signal, libc::SIG_IGN) };
 }
 
+/// Gives a signal back what it does by default. Safe between fork and exec.
+pub(crate) fn restore(signal: c_int) {
+    // SAFETY: SIG_DFL runs no code of ours.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+}
+
 /// Blocks no signal from now on: the mask goes over to programs that a process starts. Safe between fork and exec.
 pub(crate) fn unblock() {
     // SAFETY: all zeros is a valid set; it is emptied by the book next.

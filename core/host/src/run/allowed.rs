@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use gradtop_store::{Kind, Life, Manifest, RunDir, State, View, inside};
 
+use crate::command::left;
+
 /// Something that can be done to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -60,6 +62,14 @@ pub enum Why {
     /// Its command was not said to resume.
     #[error("cannot be resumed: its command was started without --resumable; start a new run")]
     CommandNotResumable,
+    /// Its keeper and its sink are gone, but not its command.
+    #[error(
+        "cannot be resumed: process {pid} of its command still works, and nobody records it; end it first"
+    )]
+    StillAtWork {
+        /// Its id.
+        pid: u32,
+    },
     /// It is the log of another tool.
     #[error("was imported: only the tool that wrote it can do that")]
     Imported,
@@ -142,6 +152,8 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
             Err(Why::Ended(state))
         }
         Action::Pause if state == State::Paused => Err(Why::Paused),
+        // Whether it saves anything is the command's own matter.
+        Action::Checkpoint if view.manifest.kind == Kind::Command => Ok(()),
         Action::Checkpoint => is_resumable(&view.manifest),
         Action::Resume => match (state, view.life) {
             (State::Paused, _) => Ok(()),
@@ -164,7 +176,10 @@ pub(crate) fn has_all(run: &RunDir, manifest: &Manifest) -> Result<(), Why> {
         return Err(Why::NothingSaved);
     }
     if manifest.kind != Kind::Plugin {
-        return Ok(());
+        return match left::of(run).first() {
+            Some((pid, _)) => Err(Why::StillAtWork { pid: *pid }),
+            None => Ok(()),
+        };
     }
     match inside::entry(run, &run.plugin()) {
         Ok(entry) if entry.kind == inside::Kind::File => Ok(()),

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Ending, Event, KILL, Life, Request, RunDir, RunLock, State, Status, View, append_event, has_journal,
-    inside, read_manifest, read_status, recorded_end, recover, request, stop_request, view, write_status,
+    Ending, Event, KILL, Life, Manifest, Request, RunDir, RunLock, State, Status, View, append_event,
+    has_journal, inside, read_manifest, read_status, recorded_end, recover, request, stop_request, view,
+    write_status,
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
@@ -18,10 +19,17 @@ pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 /// What asks a keeper to kill its trainer at once, where no file can.
 pub(crate) const KILL_SIGNAL: libc::c_int = libc::SIGUSR1;
 
-/// Asks a run to stop: it ends its step, saves a checkpoint if it can, and is killed after `grace`. Where the disk takes no
+/// How long a run may take to stop, where nobody says: as long as it was given at its start, else [`DEFAULT_GRACE`].
+pub fn grace_of(manifest: &Manifest) -> Duration {
+    let own = manifest.command.as_ref().and_then(|command| command.grace_s);
+    own.and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or(DEFAULT_GRACE)
+}
+
+/// Asks a run to stop: it ends its step, saves a checkpoint if it can, and is killed after `grace`, or [`grace_of`] it. Where the disk takes no
 /// file that says so, its keeper is asked by signal, and `grace` is [`DEFAULT_GRACE`]; then the answer is why.
-pub fn stop(run: &RunDir, grace: Duration) -> Result<Option<String>> {
+pub fn stop(run: &RunDir, grace: impl Into<Option<Duration>>) -> Result<Option<String>> {
     let seen = ready(run, Action::Stop)?;
+    let grace = grace.into().unwrap_or_else(|| grace_of(&seen.manifest));
     let Err(e) = request(run, Request::Stop { grace_s: Some(grace.as_secs_f64()) }) else { return Ok(None) };
     if e.patience().is_some() && signal_keeper(&seen, libc::SIGTERM) {
         Ok(Some(e.in_words()))
@@ -128,6 +136,8 @@ pub fn kill(run: &RunDir) -> Result<()> {
             format!("its processes are in another container, or on another machine ({host}): kill it there");
         return Err(failed(why));
     }
+    // Before its keeper, which alone knows them better.
+    crate::command::left::kill(run);
     let Status { trainer_pid, trainer_start, keeper_pid, keeper_start, .. } = status;
     for (pid, start, patience) in [(trainer_pid, trainer_start, 3), (keeper_pid, keeper_start, 1)] {
         // The lock says that the run lives, start time and command line that this is its process.

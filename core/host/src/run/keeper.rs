@@ -14,20 +14,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, EventLog, KILLED, Manifest, Request, RunDir, RunLock, State, Status, give_up_reserve,
+    Event, EventLog, KILLED, Kind, Manifest, Request, RunDir, RunLock, State, Status, give_up_reserve,
     process_start, read_manifest, read_status, recover, request, write_status,
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
 use signal_hook::consts::SIGTERM;
 
+use crate::command::death::Death as CommandDeath;
+use crate::command::left::GIVEN;
+use crate::command::pair::Pair;
 use crate::machine::file::readable;
 use crate::machine::process::Process;
 use crate::machine::{device, program, signals};
 use crate::run::cause::{Death, OomCount, seconds};
 use crate::run::console::Pump;
 use crate::run::control::{self, DEFAULT_GRACE, KILL_SIGNAL};
-use crate::run::report;
+use crate::run::report::{self, Outcome};
 
 /// What the keeper says to the launcher once the run is on its own.
 pub(crate) const DETACHED: &str = "detached\n";
@@ -90,7 +93,7 @@ pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>) -> i32 {
         Ok(()) => 0,
         Err(why) => {
             keeper.finish(State::Failed, Some(why.clone()));
-            keeper.tell(&why);
+            tell(&mut keeper.launcher, &why);
             1
         }
     }
@@ -162,8 +165,87 @@ impl Keeper {
         write_status(&self.run, &status).map_err(|e| e.to_string())?;
         self.event(&Event::State { state: State::Starting, cause: None });
 
+        let (state, cause) = match manifest.kind {
+            Kind::Command => self.keep_command(&manifest, resume, &mut stopping),
+            Kind::Plugin | Kind::Import => self.keep_trainer(&manifest, resume, &mut stopping),
+        }?;
+        self.finish(state, cause);
+        Ok(())
+    }
+
+    /// Lets a command work to its end. Its state and cause.
+    fn keep_command(
+        &mut self,
+        manifest: &Manifest,
+        resume: Option<&GoOn>,
+        stopping: &mut Stopping,
+    ) -> Result<(State, Option<String>), String> {
         let memory = OomCount::now();
-        let (mut child, report, console) = self.spawn_trainer(&manifest, resume)?;
+        let pipes = || {
+            let (console, console_in) = std::io::pipe()?;
+            Ok::<_, std::io::Error>((
+                OwnedFd::from(console.try_clone()?),
+                OwnedFd::from(console),
+                console_in.into(),
+            ))
+        };
+        let (own, console, console_in) = pipes().map_err(|e| format!("no pipe to the command: {e}"))?;
+        let pump = Pump::start(&self.run, own).map_err(|e| format!("no thread can be started: {e}"))?;
+        let (run, lock) = (self.run.clone(), &self.lock);
+        let checkpoint = resume.map(|r| r.checkpoint.as_path());
+        let mut pair = match Pair::start(&run, lock, manifest, checkpoint, (console, console_in)) {
+            Ok(pair) => pair,
+            Err(why) => {
+                pump.finish();
+                return Err(why);
+            }
+        };
+        tell(&mut self.launcher, DETACHED);
+        std::env::set_current_dir("/").ok();
+        while !pair.wait(LOOK) {
+            for message in pair.notes() {
+                self.event(&Event::Warning { message });
+            }
+            self.mind_stop(stopping, &pair);
+        }
+        let ended = pair.finish();
+        let console = pump.finish();
+        self.events.take_over(&ended.heard.events);
+        for message in ended.notes {
+            self.event(&Event::Warning { message });
+        }
+        let failure = match ended.heard.end {
+            Some((Outcome::Failed, why)) => Some(why.unwrap_or_else(|| "no reason was given".to_owned())),
+            Some(_) => None,
+            None => Some("the process that recorded it ended without a word".to_owned()),
+        };
+        let death = CommandDeath {
+            status: ended.status,
+            done: ended.done.as_ref(),
+            failure,
+            stop: self.who_stopped(stopping),
+            killed_after: stopping.killed_after,
+            out_of_memory: OomCount::now().grew_since(memory),
+            console: &console,
+        };
+        Ok(death.judge())
+    }
+
+    /// Who asked for a stop, if somebody did: it may come and be answered between two looks.
+    fn who_stopped(&self, stopping: &Stopping) -> Option<&'static str> {
+        let asked = || control::asked_to_stop(&self.run).map(who_asked);
+        stopping.since.map(|(_, who)| who).or_else(asked)
+    }
+
+    /// Lets a trainer train to its end. Its state and cause.
+    fn keep_trainer(
+        &mut self,
+        manifest: &Manifest,
+        resume: Option<&GoOn>,
+        stopping: &mut Stopping,
+    ) -> Result<(State, Option<String>), String> {
+        let memory = OomCount::now();
+        let (mut child, report, console) = self.spawn_trainer(manifest, resume)?;
         let watched = Process::child(&child)
             .map_err(|e| format!("the trainer cannot be watched: {e}"))
             .and_then(|process| {
@@ -174,12 +256,12 @@ impl Keeper {
             child.kill().ok();
             child.wait().ok();
         })?;
-        self.tell(DETACHED);
+        tell(&mut self.launcher, DETACHED);
         // A folder or disk the run was started from need not stay for its sake; the trainer keeps its own.
         std::env::set_current_dir("/").ok();
 
         while !process.wait(LOOK) {
-            self.mind_stop(&mut stopping, &process);
+            self.mind_stop(stopping, &process);
         }
         let ended = child.wait().map_err(|e| format!("cannot read how the trainer ended: {e}"))?;
         let console = pump.finish();
@@ -188,18 +270,12 @@ impl Keeper {
         let death = Death {
             status: ended,
             heard: &heard,
-            // A stop may come and be answered between two looks.
-            stop: stopping
-                .since
-                .map(|(_, who)| who)
-                .or_else(|| control::asked_to_stop(&self.run).map(who_asked)),
+            stop: self.who_stopped(stopping),
             killed_after: stopping.killed_after,
             out_of_memory: OomCount::now().grew_since(memory),
             console: &console,
         };
-        let (state, cause) = death.judge();
-        self.finish(state, cause);
-        Ok(())
+        Ok(death.judge())
     }
 
     /// Starts the trainer; with it, the ends of its report and of its console.
@@ -238,14 +314,14 @@ impl Keeper {
     }
 
     /// Sees to it that a stop is obeyed, by force in the end.
-    fn mind_stop(&self, stopping: &mut Stopping, process: &Process) {
+    fn mind_stop(&self, stopping: &mut Stopping, target: &impl Target) {
         if self.terminated.swap(false, Ordering::AcqRel) {
             self.event(&Event::Signal { name: "SIGTERM".to_owned(), process: "keeper".to_owned() });
             stopping.since.get_or_insert((Instant::now(), "SIGTERM"));
             if request(&self.run, Request::Stop { grace_s: None }).is_err() {
                 // A disk that takes no file: the trainer understands the signal too.
                 stopping.by_signal = Some(DEFAULT_GRACE);
-                process.signal(Signal::TERM).ok();
+                target.terminate();
             }
         }
         // Taken back before it came to force: then its time begins anew with the next.
@@ -257,28 +333,32 @@ impl Keeper {
             .map(|grace| (grace, who_asked(grace)));
         // The trainer ends by itself when it sees this.
         let gone = (!self.run.is_in_place()).then_some((DEFAULT_GRACE, FOLDER_GONE));
-        let Some((grace, who)) = asked.or(gone) else {
+        let failing = target.is_failing().then_some((DEFAULT_GRACE, "the run failed"));
+        let Some((grace, who)) = asked.or(gone).or(failing) else {
             stopping.since = None;
             return;
         };
         let (since, _) = *stopping.since.get_or_insert((Instant::now(), who));
         let waited = since.elapsed();
         match stopping.terminated {
-            None if waited >= grace && !grace.is_zero() => {
+            None if (waited >= grace || !target.listens()) && !grace.is_zero() => {
                 stopping.terminated = Some((Instant::now(), grace));
-                let message = format!("did not stop within {}: sending SIGTERM", seconds(grace));
-                self.event(&Event::Warning { message });
-                process.signal(Signal::TERM).ok();
+                if waited >= grace {
+                    let message = format!("did not stop within {}: sending SIGTERM", seconds(grace));
+                    self.event(&Event::Warning { message });
+                }
+                target.terminate();
             }
             None if waited < grace => {}
-            // A later request may shorten the time to nothing.
-            Some((sent, _)) if !grace.is_zero() && sent.elapsed() < LAST_CHANCE.min(grace) => {}
+            // A later request may shorten the time to nothing. Who was not asked in another way has all of it.
+            Some((sent, _))
+                if !grace.is_zero() && (waited < grace || sent.elapsed() < LAST_CHANCE.min(grace)) => {}
             _ if stopping.killed_after.is_some() => {}
             _ => {
                 stopping.killed_after = Some(grace);
                 let name = "SIGKILL".to_owned();
-                self.event(&Event::Signal { name, process: "trainer".to_owned() });
-                process.signal(Signal::KILL).ok();
+                self.event(&Event::Signal { name, process: target.name().to_owned() });
+                target.kill(grace.is_zero());
             }
         }
     }
@@ -314,7 +394,7 @@ impl Keeper {
             gradtop_store::settle(&self.run, &mut status);
         }
         // Of the last moments only, so no longer worth knowing.
-        (status.eta_s, status.steps_per_s) = (None, None);
+        (status.eta_s, status.steps_per_s, status.sink) = (None, None, None);
         status.updated = Timestamp::now();
         // The clock may have been set back since.
         status.ended = status.started.max(Some(status.updated));
@@ -354,12 +434,70 @@ impl Keeper {
         // What the disk does not take is written later; there is nobody to tell if it never is.
         self.events.append(event).ok();
     }
+}
 
-    /// Tells the launcher, once; it may be gone.
-    fn tell(&mut self, text: &str) {
-        if let Some(mut launcher) = self.launcher.take() {
-            launcher.write_all(text.as_bytes()).ok();
-        }
+/// Tells the launcher, once; it may be gone.
+fn tell(launcher: &mut Option<File>, text: &str) {
+    if let Some(mut launcher) = launcher.take() {
+        launcher.write_all(text.as_bytes()).ok();
+    }
+}
+
+/// What a keeper ends.
+trait Target {
+    /// As events name it.
+    fn name(&self) -> &'static str;
+    /// Whether it reads requests itself, so that no signal is needed for a while.
+    fn listens(&self) -> bool;
+    /// Whether it has to end though nobody asked.
+    fn is_failing(&self) -> bool;
+    /// Asks it to end by signal.
+    fn terminate(&self);
+    /// Ends it; `wanted`: somebody asked for just that.
+    fn kill(&self, wanted: bool);
+}
+
+impl Target for Process {
+    fn name(&self) -> &'static str {
+        "trainer"
+    }
+
+    fn listens(&self) -> bool {
+        true
+    }
+
+    fn is_failing(&self) -> bool {
+        false
+    }
+
+    fn terminate(&self) {
+        self.signal(Signal::TERM).ok();
+    }
+
+    fn kill(&self, _wanted: bool) {
+        self.signal(Signal::KILL).ok();
+    }
+}
+
+impl Target for Pair<'_> {
+    fn name(&self) -> &'static str {
+        "command"
+    }
+
+    fn listens(&self) -> bool {
+        self.listens()
+    }
+
+    fn is_failing(&self) -> bool {
+        self.is_failing()
+    }
+
+    fn terminate(&self) {
+        self.terminate();
+    }
+
+    fn kill(&self, wanted: bool) {
+        self.kill(wanted);
     }
 }
 
@@ -388,6 +526,10 @@ fn read_rest(mut pipe: PipeReader) -> Vec<u8> {
 pub(crate) fn command(run: &RunDir, lock: File, resume: Option<&GoOn>) -> Command {
     let mut command = program::command();
     command.arg("__keeper").arg(run.path());
+    for name in GIVEN {
+        // Of the command of another run, which starts this one.
+        command.env_remove(name);
+    }
     if let Some(resume) = resume {
         resume.add_to(&mut command);
     }

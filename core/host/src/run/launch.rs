@@ -193,12 +193,12 @@ fn manifest(
 }
 
 /// A seed that is easy to type again: 32 bits of the system's randomness, which the standard library's hasher is keyed with.
-fn draw_seed() -> u64 {
+pub(crate) fn draw_seed() -> u64 {
     std::hash::RandomState::new().build_hasher().finish() >> 32
 }
 
 /// Starts the keeper and waits until it says that the run is on its own. The caller has blocked interrupts.
-fn start(run: &RunDir, lock: &RunLock, resume: Option<&GoOn>) -> Result<()> {
+pub(crate) fn start(run: &RunDir, lock: &RunLock, resume: Option<&GoOn>) -> Result<()> {
     let Err(why) = start_keeper(run, lock, resume) else { return Ok(()) };
     // The keeper may have written down why itself; if it could not, this is said here.
     if read_status(run).is_ok_and(|s| !s.state.is_final()) {

@@ -6,26 +6,36 @@ use gradtop_store::{Recorder, SeriesKey};
 
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Measures this process: `system/cpu` in percent of one core, `system/memory` in bytes, and on a GPU `system/gpu` in
+/// Measures this process, or those of a command: `system/cpu` in percent of one core, `system/memory` in bytes, and on a GPU `system/gpu` in
 /// percent and `system/gpu_memory` in bytes, both of the whole device. With them goes `system/trained_s`, the run's seconds
 /// of training.
 pub(crate) struct System {
     gpu: Option<String>,
     nvml: Option<nvml_wrapper::Nvml>,
     last: Option<(Instant, f64)>,
+    /// Measures what is meant: seconds of processor time so far, and bytes of memory in use.
+    measure: Box<dyn FnMut() -> (f64, Option<f64>) + Send>,
 }
 
 impl System {
     /// `gpu` is the UUID of the run's GPU, if it uses one.
     pub(crate) fn new(gpu: Option<String>) -> Self {
-        Self { gpu, nvml: None, last: None }
+        Self::of(gpu, || (cpu_seconds(), memory()))
+    }
+
+    /// The same, of something else than this process.
+    pub(crate) fn of(
+        gpu: Option<String>,
+        measure: impl FnMut() -> (f64, Option<f64>) + Send + 'static,
+    ) -> Self {
+        Self { gpu, nvml: None, last: None, measure: Box::new(measure) }
     }
 
     /// Logs at `step` if it is time to.
     pub(crate) fn tick(&mut self, recorder: &Recorder, step: i64, trained_s: Option<f64>) {
         let now = Instant::now();
         let Some((then, cpu_before)) = self.last else {
-            self.last = Some((now, cpu_seconds()));
+            self.last = Some((now, (self.measure)().0));
             if self.gpu.is_some() {
                 self.nvml = crate::machine::device::nvml().ok();
             }
@@ -35,10 +45,12 @@ impl System {
         if elapsed < EVERY {
             return;
         }
-        let cpu = cpu_seconds();
+        let (cpu, memory) = (self.measure)();
         self.last = Some((now, cpu));
-        let mut values = vec![("cpu", "%", 100.0 * (cpu - cpu_before) / elapsed.as_secs_f64())];
-        values.extend(memory().map(|bytes| ("memory", "B", bytes)));
+        // Of processes that end, some time is lost.
+        let cpu = (cpu - cpu_before).max(0.0);
+        let mut values = vec![("cpu", "%", 100.0 * cpu / elapsed.as_secs_f64())];
+        values.extend(memory.map(|bytes| ("memory", "B", bytes)));
         values.extend(trained_s.map(|seconds| ("trained_s", "s", seconds)));
         let device =
             self.nvml.as_ref().zip(self.gpu.as_deref()).and_then(|(n, gpu)| n.device_by_uuid(gpu).ok());

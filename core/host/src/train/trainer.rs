@@ -26,9 +26,10 @@ use crate::run::keeper::GoOn;
 use crate::run::report::{Outcome, Phase, Report, Reporter};
 use crate::train::host_table;
 use crate::train::session::Session;
+use crate::train::system::System;
 use crate::train::watchdogs::Watchdogs;
 
-type End = (Outcome, Option<String>);
+pub(crate) type End = (Outcome, Option<String>);
 
 fn failed(why: impl Into<String>) -> End {
     (Outcome::Failed, Some(why.into()))
@@ -120,7 +121,7 @@ extern "C-unwind" fn train_and_leave(work: *mut c_void) -> *mut c_void {
 }
 
 /// Moves lock and pipe away from where the plugin could write to them, out of reach of its children.
-fn take_over_stdio() -> std::io::Result<(RunLock, File)> {
+pub(crate) fn take_over_stdio() -> std::io::Result<(RunLock, File)> {
     let lock = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
     let pipe = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
@@ -174,8 +175,9 @@ fn train(run: &RunDir, resume: Option<&GoOn>, reporter: &mut Reporter) -> End {
         ..read_status(run).unwrap_or_default()
     };
     session.set_trained_before(first.trained_s);
+    let system = System::new(first.gpu.clone());
     // Before anything of the plugin runs: a plugin that hangs as it is opened can be asked to stop, too.
-    let watchdogs = match Watchdogs::start(session, first, manifest.clone(), terminated, keeper) {
+    let watchdogs = match Watchdogs::start(session, first, manifest.clone(), terminated, keeper, system) {
         Ok(watchdogs) => watchdogs,
         Err(e) => return failed(format!("no thread can be started: {e}")),
     };
@@ -198,7 +200,7 @@ fn train(run: &RunDir, resume: Option<&GoOn>, reporter: &mut Reporter) -> End {
 }
 
 /// Training's end, given how the log's end went.
-fn with_log(session: &Session, end: End, finished: Result<(), StoreError>) -> End {
+pub(crate) fn with_log(session: &Session, end: End, finished: Result<(), StoreError>) -> End {
     match (end, finished) {
         (end, Ok(())) => end,
         ((Outcome::Failed, why), Err(e)) => failed(format!("{}; {e}", why.unwrap_or_default())),

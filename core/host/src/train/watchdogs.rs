@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, HEARTBEAT, Manifest, Request, State, Status, Trouble, WITHDRAWN, Waiting, keep_reserve, request,
-    take_requests, write_status,
+    Event, HEARTBEAT, Kind, Manifest, Request, State, Status, Trouble, WITHDRAWN, Waiting, keep_reserve,
+    request, take_requests, write_status,
 };
 use jiff::Timestamp;
 
@@ -48,6 +48,7 @@ impl Watchdogs {
         manifest: Manifest,
         terminated: Arc<AtomicBool>,
         keeper: Option<rustix::process::Pid>,
+        system: System,
     ) -> std::io::Result<Self> {
         // At once: it says which process trains, even if that hangs from its first moment.
         write_status(&session.run, &first).ok();
@@ -65,7 +66,7 @@ impl Watchdogs {
         };
         let mut display = Display {
             session,
-            system: System::new(first.gpu.clone()),
+            system,
             before_s: first.elapsed_s.unwrap_or(0.0),
             began: None,
             written: Instant::now(),
@@ -310,8 +311,11 @@ impl Display {
             if total > 0 {
                 self.work.note(now, done as f64);
             }
-            if let Some(step) = step.filter(|_| session.running.load(Ordering::Acquire)) {
-                self.system.tick(&session.recorder, step, session.trained_s());
+            let trained = session.trained_s();
+            // A command may never say a step: its machine is shown by the second.
+            let second = || trained.filter(|_| self.manifest.kind == Kind::Command).map(|s| s as i64);
+            if let Some(step) = step.or_else(second).filter(|_| session.running.load(Ordering::Acquire)) {
+                self.system.tick(&session.recorder, step, trained);
             }
         }
         let left = total.saturating_sub(done);
@@ -363,7 +367,10 @@ impl Display {
         let state = self.shown.state;
         if state != self.row_state && state != State::Starting {
             let row = &self.shown;
-            if gradtop_store::write_run_table(&self.session.run, &self.manifest, row).is_ok() {
+            // A command may have declared more since it was started.
+            let now = gradtop_store::read_manifest(&self.session.run);
+            let manifest = now.as_ref().unwrap_or(&self.manifest);
+            if gradtop_store::write_run_table(&self.session.run, manifest, row).is_ok() {
                 self.row_state = state;
             }
         }

@@ -5,10 +5,10 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::inside;
 use crate::folder::lock::{RunLock, is_locked};
-use crate::folder::manifest::Manifest;
+use crate::folder::manifest::{Manifest, replace_manifest};
 use crate::folder::run_dir::RunDir;
 use crate::folder::run_table::{write_params_table, write_run_table};
 use crate::folder::runs::{create_shared, misread, new_run_name, validate_name};
@@ -72,9 +72,7 @@ impl Birth {
             if self.find_name {
                 self.manifest.run = new_run_name(&self.runs, &self.manifest.experiment.id);
             }
-            let path = self.run.manifest();
-            let text = toml::to_string(&self.manifest).format_at("encode", &path)?;
-            inside::replace(&self.run, &path, text.as_bytes(), true).at("write", &path)?;
+            replace_manifest(&self.run, &self.manifest)?;
             if let Ok(status) = read_status(&self.run) {
                 write_params_table(&self.run, &self.manifest)?;
                 write_run_table(&self.run, &self.manifest, &status)?;

@@ -100,9 +100,21 @@ pub struct CommandInfo {
     /// Units of work in all, where it was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
+    /// The process, where the run was begun by one that was already at work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attached: Option<AttachedTo>,
     /// The variables of its environment that are worth knowing and give nothing away.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub env: std::collections::BTreeMap<String, String>,
+}
+
+/// A process that a run was begun by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachedTo {
+    /// Its id.
+    pub pid: u32,
+    /// Field `starttime` of its `/proc/<pid>/stat`.
+    pub start: u64,
 }
 
 impl CommandInfo {
@@ -274,6 +286,16 @@ pub fn read_manifest(run: &RunDir) -> Result<Manifest> {
         manifest.experiment.in_plugin = Some(declared);
     }
     Ok(manifest)
+}
+
+/// Replaces a run's manifest: for whoever holds its lock and has learnt more of what it was started with.
+///
+/// # Errors
+/// The disk does not take it.
+pub fn replace_manifest(run: &RunDir, manifest: &Manifest) -> Result<()> {
+    let path = run.manifest();
+    let text = toml::to_string(manifest).format_at("encode", &path)?;
+    crate::folder::inside::replace(run, &path, text.as_bytes(), true).at("write", &path)
 }
 
 /// An error if `found` is newer than this crate.

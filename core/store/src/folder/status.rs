@@ -150,6 +150,9 @@ pub struct Status {
     /// The UUID of the GPU that it is on, of a part of one (MIG) perhaps: its number means another one elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<String>,
+    /// Where a command logs to, while it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sink: Option<String>,
     /// Why rows wait in memory, if the disk does not take them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,

@@ -205,9 +205,12 @@ fn in_words(pid: u32) -> String {
     format!("{pid} ({})", name.trim_end())
 }
 
-/// A run without a status is queued.
+/// A run without a status is queued. One that nobody has ever locked was written by another program, whole.
 fn read_or_queued(run: &RunDir) -> Result<Status> {
     match read_status(run) {
+        Err(e) if e.is_gone() && !inside::exists(run, &run.lock()) => {
+            Ok(Status { schema: crate::schema::SCHEMA, state: State::Finished, ..Status::default() })
+        }
         Err(e) if e.is_gone() => Ok(Status { schema: crate::schema::SCHEMA, ..Status::default() }),
         // A power cut may leave it empty or torn: the events say how far it had come.
         Err(e) if e.is_damage() => Ok(from_events(run, &e)),

@@ -91,3 +91,17 @@ fn is_whole(name: &str, tables: &[&str]) {
     check_series(&read_series(&run, |_| true).unwrap(), 20);
     assert_eq!(read_table(&run, "points").unwrap().rows(), 4);
 }
+
+/// Written by hand and by pyarrow, with nothing but what docs/log-format.md requires.
+#[test]
+fn the_least_that_is_a_run_is_read() {
+    let runs = golden("minimal");
+    let run = find_run(&runs, "least").unwrap();
+    let seen = view(&run).unwrap();
+    assert_eq!((seen.state, seen.certain), (State::Finished, true));
+    assert_eq!((seen.manifest.run.as_str(), seen.manifest.experiment.id.as_str()), ("least", "hand"));
+    let series = read_series(&run, |_| true).unwrap();
+    assert_eq!(series.len(), 1);
+    assert_eq!((series[0].key.metric.as_str(), series[0].key.split.as_deref()), ("loss", Some("train")));
+    assert_eq!((&series[0].step[..], &series[0].value[..]), (&[0, 1, 2][..], &[1.0, 0.5, 0.25][..]));
+}

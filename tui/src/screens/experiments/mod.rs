@@ -142,7 +142,11 @@ impl Experiments {
             return Vec::new();
         };
         let manifest = &run.view.manifest;
-        if let Some((plugin, e)) = shared.plugins.found.experiment(manifest.experiment.plugin_id()) {
+        if let Some(command) = &manifest.command {
+            let again =
+                format!("it is a command: gradtop exec -- {}", crate::print::clean(&command.in_words()));
+            self.like = Some(Like::Impossible(again));
+        } else if let Some((plugin, e)) = shared.plugins.found.experiment(manifest.experiment.plugin_id()) {
             self.form = Some(Form::of_run(&plugin.path, e, manifest).or_draft(&mut shared.draft));
             self.like = None;
         } else if shared.plugins.loaded && shared.plugins.pending.is_empty() {

@@ -205,6 +205,7 @@ fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
         (
             "checkpoints",
             match (m.experiment.resumable, m.checkpoint_every_s) {
+                (false, _) if m.plugin.is_none() => String::new(),
                 (false, _) => "none: the experiment cannot be resumed".to_owned(),
                 (true, 0) => "only when asked for".to_owned(),
                 (true, s) => format!("every {}", number::duration(s as f64)),
@@ -216,7 +217,7 @@ fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
         ("host", clean(&m.host)),
         ("process", pid.map(|p| p.to_string()).unwrap_or_default()),
         ("command", m.command.as_ref().map(|c| clean(&c.in_words())).unwrap_or_default()),
-        ("folder", m.command.as_ref().map(|c| clean(&c.dir)).unwrap_or_default()),
+        ("works in", m.command.as_ref().map(|c| clean(&c.dir)).unwrap_or_default()),
         (
             "plugin",
             m.plugin_hash().map_or_else(String::new, |hash| {

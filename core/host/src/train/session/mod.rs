@@ -9,7 +9,7 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::ThreadId;
 
 use gradtop_abi as abi;
@@ -72,7 +72,7 @@ pub(crate) struct Session {
     pub(crate) recorder: Recorder,
     events: EventLog,
     pub(crate) resumable: bool,
-    metrics: HashMap<String, MetricInfo>,
+    metrics: RwLock<HashMap<String, MetricInfo>>,
     main: ThreadId,
     pub(crate) bits: AtomicU32,
     /// Wakes whoever waits in `step_end`.
@@ -123,7 +123,7 @@ impl Session {
             run,
             recorder,
             resumable: manifest.experiment.resumable,
-            metrics: manifest.metrics.iter().map(|m| (m.name.clone(), m.clone())).collect(),
+            metrics: RwLock::new(manifest.metrics.iter().map(|m| (m.name.clone(), m.clone())).collect()),
             main: std::thread::current().id(),
             bits: AtomicU32::new(0),
             gate: Mutex::new(()),
@@ -173,7 +173,8 @@ impl Session {
     // ---- what the plugin asks for ----
 
     pub(crate) fn intern(&self, key: &SeriesKey) -> Call<u32> {
-        let info = self.metrics.get(&key.metric);
+        let metrics = self.metrics.read().unwrap_or_else(PoisonError::into_inner);
+        let info = metrics.get(&key.metric);
         let number = match self.recorder.series(key, info.and_then(|m| m.unit.as_deref())) {
             Ok(number) => number,
             Err(e) => {
@@ -201,6 +202,12 @@ impl Session {
             }
         }
         Ok(number)
+    }
+
+    /// What is to be known of a metric, for series that come from now on.
+    pub(crate) fn declare_metric(&self, metric: &MetricInfo) {
+        let mut metrics = self.metrics.write().unwrap_or_else(PoisonError::into_inner);
+        metrics.insert(metric.name.clone(), metric.clone());
     }
 
     /// Logs points of one step. Nothing is logged if one of them has an unknown series.

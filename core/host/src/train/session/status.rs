@@ -95,7 +95,8 @@ impl Session {
             })
             .collect();
         let all = values.len();
-        let shown = headline::best(values, |m| self.metrics.get(m), HEADLINES);
+        let metrics = self.metrics.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let shown = headline::best(values, |m| metrics.get(m), HEADLINES);
         let is_part = shown.len() < all;
         (shown, is_part)
     }

@@ -85,13 +85,11 @@ impl Session {
     }
 
     fn wait_while_paused(&self) {
-        let paused = || self.bits.load(Ordering::Acquire) & (bit::PAUSE | bit::STOP) == bit::PAUSE;
+        let paused = || self.is_to_wait();
         if !paused() {
             return;
         }
-        self.waiting.store(true, Ordering::Release);
-        lock(&self.trained).stop();
-        self.event(&Event::Paused);
+        self.rest();
         let mut gate = lock(&self.gate);
         while paused() {
             // The time-out is a second look, nothing more.
@@ -99,9 +97,26 @@ impl Session {
             gate = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         drop(gate);
+        self.go_on();
+    }
+
+    /// From now on it waits.
+    pub(crate) fn rest(&self) {
+        self.waiting.store(true, Ordering::Release);
+        lock(&self.trained).stop();
+        self.event(&Event::Paused);
+    }
+
+    /// It waits no longer.
+    pub(crate) fn go_on(&self) {
         lock(&self.trained).start();
         self.waiting.store(false, Ordering::Release);
         self.event(&Event::Unpaused);
+    }
+
+    /// Whether it shall wait.
+    pub(crate) fn is_to_wait(&self) -> bool {
+        self.bits.load(Ordering::Acquire) & (bit::PAUSE | bit::STOP) == bit::PAUSE
     }
 
     /// Has `save` write a checkpoint. One that the disk does not take is a warning, and no checkpoint.

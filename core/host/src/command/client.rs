@@ -1,0 +1,490 @@
+//! Somebody who logs to a sink: a client at the socket, or a shell at descriptor 3.
+
+use std::collections::HashSet;
+use std::io::{Read, Write as _};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use gradtop_abi::{self as abi, Point};
+use gradtop_store::{Event, Manifest, MetricInfo, ParamValue, SeriesKey, read_manifest, read_status};
+use serde_json::{Map, Value, json};
+
+use crate::command::message::{self, Message, Named, Numbers, PROTOCOL};
+use crate::command::wire::{self, Frame, Row};
+use crate::machine::file::readable;
+use crate::plugin::read_desc::check_label;
+use crate::train::session::{Call, Refused, Session};
+
+/// How often a client that is silent is looked at, to end with the run.
+const LOOK: Duration = Duration::from_millis(200);
+/// Bytes read at once.
+const CHUNK: usize = 256 << 10;
+/// How many different complaints about clients become warnings.
+const COMPLAINTS: usize = 100;
+/// The most parameters and metrics that a command may declare.
+const DECLARED: usize = 10_000;
+
+/// What clients tell the sink's main thread.
+pub(crate) enum FromClient {
+    /// Save a checkpoint of this step: the answers come over the channel.
+    Save { step: i64, client: Arc<Client>, answers: Receiver<Option<String>> },
+    /// Somebody listens, waits, or no longer does.
+    Changed,
+    /// The work is done; why, if it failed.
+    Done(Option<String>),
+}
+
+/// A client as the sink sees it.
+pub(crate) struct Client {
+    /// Where answers go; `None` for a shell.
+    stream: Option<UnixStream>,
+    /// It looks for requests between steps.
+    pub(crate) listens: AtomicBool,
+    /// It waits.
+    pub(crate) waits: AtomicBool,
+    /// It has gone.
+    pub(crate) gone: AtomicBool,
+    /// How many processes it trains with, itself included.
+    pub(crate) world: AtomicU64,
+    /// Which of them it is.
+    rank: AtomicU64,
+    /// How far it is.
+    pub(crate) done: AtomicU64,
+}
+
+impl Client {
+    /// Tells the client something; one that does not read does not hear it.
+    pub(crate) fn tell(&self, what: &Value) {
+        if let Some(mut stream) = self.stream.as_ref() {
+            let line = format!("{what}\n");
+            stream.write_all(line.as_bytes()).ok();
+        }
+    }
+}
+
+/// What all clients share.
+pub(crate) struct Shared {
+    pub(crate) session: &'static Session,
+    main: Mutex<Sender<FromClient>>,
+    /// Nothing that comes from now on is waited for.
+    pub(crate) over: AtomicBool,
+    clients: Mutex<Vec<Arc<Client>>>,
+    complaints: Mutex<HashSet<String>>,
+    /// Keeps two declarations from each other.
+    manifest: Mutex<()>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What these guard is whole between any two statements.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(crate) fn new(session: &'static Session, main: Sender<FromClient>) -> Arc<Self> {
+        Arc::new(Self {
+            session,
+            main: Mutex::new(main),
+            over: AtomicBool::new(false),
+            clients: Mutex::default(),
+            complaints: Mutex::default(),
+            manifest: Mutex::default(),
+        })
+    }
+
+    /// Those who are connected.
+    pub(crate) fn clients(&self) -> Vec<Arc<Client>> {
+        let mut clients = lock(&self.clients);
+        clients.retain(|client| !client.gone.load(Ordering::Acquire));
+        clients.clone()
+    }
+
+    /// Those who look for requests.
+    pub(crate) fn listeners(&self) -> Vec<Arc<Client>> {
+        let mut clients = self.clients();
+        clients.retain(|client| client.listens.load(Ordering::Acquire));
+        clients
+    }
+
+    fn tell_main(&self, what: FromClient) {
+        lock(&self.main).send(what).ok();
+    }
+
+    /// Says once what is wrong with what somebody sent.
+    fn complain(&self, why: &str) {
+        let why = crate::text::clean(why);
+        let mut said = lock(&self.complaints);
+        if said.len() < COMPLAINTS && said.insert(why.clone()) {
+            self.session.event(&Event::Warning { message: format!("not logged: {why}") });
+        }
+    }
+
+    fn over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Changes what is declared of the run, in its folder too.
+    fn declare(&self, change: impl FnOnce(&mut Manifest) -> Result<(), String>) -> Call {
+        let _one_at_a_time = lock(&self.manifest);
+        let run = &self.session.run;
+        let mut manifest = read_manifest(run)?;
+        let before = manifest.clone();
+        change(&mut manifest).map_err(Refused::invalid)?;
+        if manifest != before {
+            gradtop_store::replace_manifest(run, &manifest)?;
+            gradtop_store::write_params_table(run, &manifest)?;
+            gradtop_store::write_run_table(run, &manifest, &read_status(run)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Serves a client of the socket until it leaves or the run is over.
+pub(crate) fn serve(shared: &Arc<Shared>, stream: &UnixStream) {
+    let Ok(answers) = stream.try_clone() else { return };
+    // An answer that finds no room is not waited for.
+    if stream.set_nonblocking(true).is_ok() {
+        Source::new(shared, Some(answers)).read_all(stream, true);
+    }
+}
+
+/// Reads the lines of a shell until nobody holds the other end or the run is over.
+pub(crate) fn read_lines(shared: &Arc<Shared>, pipe: &std::fs::File) {
+    Source::new(shared, None).read_all(pipe, false);
+}
+
+/// One stream of frames.
+struct Source<'a> {
+    shared: &'a Arc<Shared>,
+    client: Arc<Client>,
+    /// Series of each shape, by place.
+    shapes: Vec<Option<Vec<u32>>>,
+    numbers: Numbers,
+    points: Vec<Point>,
+    step: i64,
+    /// Where the answers to a checkpoint go.
+    saving: Option<Sender<Option<String>>>,
+}
+
+impl<'a> Source<'a> {
+    fn new(shared: &'a Arc<Shared>, stream: Option<UnixStream>) -> Self {
+        let client = Arc::new(Client {
+            stream,
+            listens: AtomicBool::new(false),
+            waits: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
+            world: AtomicU64::new(1),
+            rank: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+        });
+        lock(&shared.clients).push(client.clone());
+        Self {
+            shared,
+            client,
+            shapes: Vec::new(),
+            numbers: Numbers::new(),
+            points: Vec::new(),
+            step: shared.session.step().unwrap_or(-1),
+            saving: None,
+        }
+    }
+
+    fn read_all<S: AsFd>(mut self, stream: &S, binary: bool)
+    where
+        for<'s> &'s S: Read,
+    {
+        let (mut bytes, mut chunk) = (Vec::new(), vec![0; CHUNK]);
+        let mut reader = stream;
+        loop {
+            let over = self.shared.over();
+            match readable(stream, if over { Duration::ZERO } else { LOOK }) {
+                Ok(false) if over => break,
+                Ok(false) | Err(rustix::io::Errno::INTR) => continue,
+                Ok(true) => {}
+                Err(_) => break,
+            }
+            let n = match reader.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(n) => n,
+                Err(e)
+                    if matches!(
+                        e.kind(),
+                        std::io::ErrorKind::Interrupted | std::io::ErrorKind::WouldBlock
+                    ) =>
+                {
+                    0
+                }
+                Err(_) => break,
+            };
+            bytes.extend_from_slice(&chunk[..n]);
+            match self.take(&bytes, binary) {
+                Ok(taken) => drop(bytes.drain(..taken)),
+                Err(why) => {
+                    self.refuse(&why);
+                    break;
+                }
+            }
+        }
+        // A shell's last line may lack its end.
+        if !binary && !bytes.is_empty() {
+            self.line(&bytes);
+        }
+    }
+
+    /// Takes the whole frames at the beginning of `bytes`; how many bytes they are.
+    fn take(&mut self, bytes: &[u8], binary: bool) -> Result<usize, String> {
+        let mut at = 0;
+        // A shell writes no rows: what looks like one is a line that says nothing.
+        while let Some((frame, length)) =
+            if binary { wire::next(&bytes[at..]) } else { wire::line(&bytes[at..]) }?
+        {
+            at += length;
+            match frame {
+                Frame::Row(row) => self.row(&row),
+                Frame::Line(line) => self.line(line),
+            }
+        }
+        Ok(at)
+    }
+
+    fn refuse(&self, why: &str) {
+        self.shared.complain(why);
+        self.client.tell(&json!({"error": why}));
+    }
+
+    fn row(&mut self, row: &Row<'_>) {
+        let Some(Some(series)) = self.shapes.get(row.shape as usize) else {
+            return self.refuse(&format!("shape {} was not defined", row.shape));
+        };
+        if series.len() != row.values().len() {
+            let (has, wants) = (row.values().len(), series.len());
+            return self.refuse(&format!("a row of shape {} has {has} values instead of {wants}", row.shape));
+        }
+        self.points.clear();
+        // A series that there was no room for has the number of none.
+        let known = series.iter().zip(row.values()).filter(|(series, _)| **series != u32::MAX);
+        self.points.extend(known.map(|(series, value)| Point { series: *series, reserved: 0, value }));
+        self.log(row.step, row.epoch);
+    }
+
+    /// Logs [`Self::points`].
+    fn log(&mut self, step: i64, epoch: f64) {
+        self.step = step;
+        if let Err(refused) = self.shared.session.log(step, epoch, &self.points) {
+            self.refuse(&refused.why);
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        let said = match message::parse(line) {
+            Ok(None) => Ok(()),
+            Ok(Some(message)) => self.obey(message),
+            Err(why) => Err(why),
+        };
+        if let Err(why) = said {
+            self.refuse(&why);
+        }
+    }
+
+    fn obey(&mut self, message: Message) -> Result<(), String> {
+        let session = self.shared.session;
+        match message {
+            Message::Hello { protocol, client: _, rank, world } => {
+                self.client.rank.store(u64::from(rank), Ordering::Release);
+                return self.greet(&protocol, world);
+            }
+            Message::Shape { shape, series } => return self.shape(shape, series),
+            Message::Log { step, epoch, values } => return self.values(step, epoch, &values),
+            Message::Params { params } => {
+                let params = params.into_iter().map(|(k, v)| (k, message::param(v))).collect();
+                self.shared.declare(|m| add_params(m, params)).map_err(|e| e.why)?;
+            }
+            Message::Metric(metric) => self.metric(metric)?,
+            Message::Table { name, step, columns } => {
+                let columns =
+                    columns.into_iter().map(message::Column::into_store).collect::<Result<_, _>>()?;
+                session.log_table(&name, step, columns).map_err(|e| e.why)?;
+            }
+            Message::Figures { toml } => session.declare_figures(&toml).map_err(|e| e.why)?,
+            Message::Progress { done, total, phase } => {
+                self.client.done.store(done, Ordering::Release);
+                // The first of several speaks for all.
+                if self.client.rank.load(Ordering::Acquire) > 0 {
+                    return Ok(());
+                }
+                session.progress(done, total, phase.map(|p| crate::text::clean(&p)).as_deref());
+            }
+            Message::Text { level, text } => {
+                let level = match level.as_deref() {
+                    Some("error") => abi::log_level::ERROR,
+                    Some("warn" | "warning") => abi::log_level::WARNING,
+                    Some("debug") => abi::log_level::DEBUG,
+                    _ => abi::log_level::INFO,
+                };
+                session.log_text(level, text.as_bytes()).map_err(|e| e.why)?;
+            }
+            Message::Checkpoint { step } => {
+                let (answer, answers) = channel();
+                self.saving = Some(answer);
+                self.shared.tell_main(FromClient::Save { step, client: self.client.clone(), answers });
+            }
+            Message::Saved { error } => {
+                let saving = self.saving.take().ok_or("no checkpoint is being saved")?;
+                saving.send(error).ok();
+            }
+            Message::Listen => self.change(&self.client.listens, true),
+            Message::Paused => self.change(&self.client.waits, true),
+            Message::Unpaused => self.change(&self.client.waits, false),
+            Message::Waited { ms, dropped } => self.waited(ms, dropped),
+            Message::Finish { error } => self.shared.tell_main(FromClient::Done(error)),
+        }
+        Ok(())
+    }
+
+    fn change(&self, flag: &AtomicBool, to: bool) {
+        flag.store(to, Ordering::Release);
+        self.shared.tell_main(FromClient::Changed);
+    }
+
+    fn waited(&self, _ms: f64, dropped: u64) {
+        if dropped > 0 {
+            let message = format!("{dropped} points were dropped by a client that could not reach the sink");
+            self.shared.session.event(&Event::Warning { message });
+        }
+    }
+
+    fn greet(&self, protocol: &str, world: Option<u32>) -> Result<(), String> {
+        if protocol != PROTOCOL {
+            return Err(format!("the protocol {protocol:?} is not known; this is {PROTOCOL}"));
+        }
+        self.client.world.store(u64::from(world.unwrap_or(1).max(1)), Ordering::Release);
+        let run = &self.shared.session.run;
+        let manifest = read_manifest(run).map_err(|e| e.to_string())?;
+        self.client.tell(&json!({
+            "hello": PROTOCOL,
+            "run": manifest.run,
+            "experiment": manifest.experiment.id,
+            "dir": run.path().to_string_lossy(),
+            "seed": manifest.seed,
+            "params": params_json(&manifest),
+            "attached": manifest.command.is_some_and(|command| command.attached.is_some()),
+        }));
+        Ok(())
+    }
+
+    fn shape(&mut self, shape: u32, series: Vec<Named>) -> Result<(), String> {
+        /// More shapes than there may be series have no use.
+        const SHAPES: usize = 100_000;
+        let place = shape as usize;
+        if place >= SHAPES || series.len() > gradtop_store::MAX_SERIES {
+            return Err(format!("shape {shape} with {} series is beyond the bounds", series.len()));
+        }
+        let mut numbers = Vec::with_capacity(series.len());
+        let mut first = Ok(());
+        for named in series {
+            match self.intern(&named.key()) {
+                Ok(number) => numbers.push(number),
+                Err(why) => {
+                    numbers.push(u32::MAX);
+                    first = first.and(Err(why));
+                }
+            }
+        }
+        if self.shapes.len() <= place {
+            self.shapes.resize(place + 1, None);
+        }
+        self.shapes[place] = Some(numbers);
+        first
+    }
+
+    fn intern(&self, key: &SeriesKey) -> Result<u32, String> {
+        let labels =
+            [("metric", Some(&key.metric)), ("model", key.model.as_ref()), ("split", key.split.as_ref())];
+        for (what, label) in labels {
+            let Some(label) = label else { continue };
+            check_label(label).map_err(|why| format!("{what} {label:?} {why}"))?;
+        }
+        self.shared.session.intern(key).map_err(|e| e.why)
+    }
+
+    fn values(
+        &mut self,
+        step: Option<i64>,
+        epoch: Option<f64>,
+        values: &Map<String, Value>,
+    ) -> Result<(), String> {
+        let mut first = Ok(());
+        self.points.clear();
+        for (name, value) in values {
+            // What is no number is passed over: a logger of JSON lines writes more than values.
+            let Some(value) = message::number(value) else { continue };
+            let number = match self.numbers.get(name) {
+                Some(number) => Ok(*number),
+                None => self.intern(&message::key_of(name)).inspect(|number| {
+                    self.numbers.insert(name.clone(), *number);
+                }),
+            };
+            match number {
+                Ok(series) => self.points.push(Point { series, reserved: 0, value }),
+                Err(why) => first = first.and(Err(why)),
+            }
+        }
+        if !self.points.is_empty() {
+            let step = step.unwrap_or(self.step.saturating_add(1));
+            self.log(step, epoch.unwrap_or(f64::NAN));
+        }
+        first
+    }
+
+    fn metric(&self, metric: MetricInfo) -> Result<(), String> {
+        check_label(&metric.name).map_err(|why| format!("metric {:?} {why}", metric.name))?;
+        self.shared.session.declare_metric(&metric);
+        let add = |m: &mut Manifest| {
+            let full = m.metrics.len() >= DECLARED;
+            match m.metrics.iter_mut().find(|known| known.name == metric.name) {
+                Some(known) => *known = metric,
+                None if full => return Err("too many metrics are declared".to_owned()),
+                None => m.metrics.push(metric),
+            }
+            Ok(())
+        };
+        self.shared.declare(add).map_err(|e| e.why)
+    }
+}
+
+impl Drop for Source<'_> {
+    fn drop(&mut self) {
+        self.client.gone.store(true, Ordering::Release);
+        self.saving = None;
+        self.shared.tell_main(FromClient::Changed);
+    }
+}
+
+/// Adds parameters to those of a run; the same one again has its new value.
+fn add_params(manifest: &mut Manifest, params: Vec<(String, ParamValue)>) -> Result<(), String> {
+    for (key, value) in params {
+        check_label(&key).map_err(|why| format!("parameter {key:?} {why}"))?;
+        let full = manifest.params.len() >= DECLARED;
+        match manifest.params.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, known)) => *known = value,
+            None if full => {
+                return Err("too many parameters are declared".to_owned());
+            }
+            None => manifest.params.push((key, value)),
+        }
+    }
+    Ok(())
+}
+
+fn params_json(manifest: &Manifest) -> Value {
+    let value = |value: &ParamValue| match value {
+        ParamValue::Bool(v) => json!(v),
+        ParamValue::Int(v) => json!(v),
+        ParamValue::Float(v) => json!(v),
+        ParamValue::Text(v) => json!(v),
+    };
+    Value::Object(manifest.params.iter().map(|(k, v)| (k.clone(), value(v))).collect())
+}

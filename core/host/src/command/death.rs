@@ -1,0 +1,139 @@
+//! From how a command ended to the state of its run, and why, in words.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use gradtop_store::{KILLED, State};
+
+use crate::machine::last_words::{last_line, last_words};
+use crate::machine::signals;
+use crate::run::cause::seconds;
+
+/// Everything known of a command's end.
+pub(crate) struct Death<'a> {
+    /// How it ended; `None` where it was not this program's child.
+    pub(crate) status: Option<ExitStatus>,
+    /// What a client said of the end: why it failed, if it did.
+    pub(crate) done: Option<&'a Result<(), String>>,
+    /// Why the sink failed the run, or could not record it to its end.
+    pub(crate) failure: Option<String>,
+    /// Who asked for a stop, if somebody did.
+    pub(crate) stop: Option<&'a str>,
+    /// It was killed after this long.
+    pub(crate) killed_after: Option<Duration>,
+    /// The kernel killed something for want of memory meanwhile.
+    pub(crate) out_of_memory: bool,
+    /// The last of its output.
+    pub(crate) console: &'a [u8],
+}
+
+impl Death<'_> {
+    /// The run's final state and its cause.
+    pub(crate) fn judge(&self) -> (State, Option<String>) {
+        if let Some(why) = &self.failure {
+            return (State::Failed, Some(why.clone()));
+        }
+        if let (None, Some(after), Some(who)) = (self.status, self.killed_after, self.stop)
+            && !after.is_zero()
+        {
+            return (State::Stopped, Some(format!("{who}; its process goes on")));
+        }
+        if let Some(after) = self.killed_after {
+            let cause = if after.is_zero() {
+                KILLED.to_owned()
+            } else {
+                format!("did not stop within {}: killed", seconds(after))
+            };
+            return (State::Stopped, Some(cause));
+        }
+        let Some(status) = self.status else { return self.unseen() };
+        let (code, signal) = (status.code(), status.signal());
+        if let Some(who) = self.stop {
+            let how = match (code, signal) {
+                (Some(0), _) | (_, Some(libc::SIGTERM)) => String::new(),
+                _ => format!(" ({})", signals::how_it_ended(status)),
+            };
+            return (State::Stopped, Some(format!("{who}{how}")));
+        }
+        match (code, signal) {
+            (Some(0), _) => match self.done {
+                Some(Err(why)) => (State::Failed, Some(why.clone())),
+                _ => (State::Finished, None),
+            },
+            (Some(code), _) => (State::Failed, Some(self.with_words(format!("exit code {code}")))),
+            (None, Some(libc::SIGKILL)) if self.out_of_memory => {
+                (State::Crashed, Some("out of memory: killed by the kernel".to_owned()))
+            }
+            (None, Some(libc::SIGKILL)) => (State::Crashed, Some("SIGKILL: killed from outside".to_owned())),
+            (None, _) => (State::Crashed, Some(self.with_words(signals::how_it_ended(status)))),
+        }
+    }
+
+    /// Of a process whose end only the sink saw.
+    fn unseen(&self) -> (State, Option<String>) {
+        match (self.done, self.stop) {
+            (Some(Err(why)), _) => (State::Failed, Some(why.clone())),
+            (_, Some(who)) => (State::Stopped, Some(who.to_owned())),
+            (Some(Ok(())), None) => (State::Finished, None),
+            (None, None) => (State::Crashed, Some("its process ended without a call of finish()".to_owned())),
+        }
+    }
+
+    fn with_words(&self, how: String) -> String {
+        match words(self.console) {
+            Some(words) => format!("{how}: {words}"),
+            None => how,
+        }
+    }
+}
+
+/// The line of a command's output that says most about its end.
+fn words(output: &[u8]) -> Option<String> {
+    last_words(output).or_else(|| exception(output)).or_else(|| {
+        let line = crate::text::clean_bytes(last_line(output), 500);
+        (!line.is_empty()).then_some(line)
+    })
+}
+
+/// The exception that ended a Python program: what follows the last traceback, unless the program wrote on.
+fn exception(output: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(output);
+    let at = text.rfind("Traceback (most recent call last)")?;
+    let line = text[at..].lines().skip(1).find(|line| !line.starts_with(' ') && !line.is_empty())?;
+    Some(crate::text::clean_bytes(line.as_bytes(), 500))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(raw: i32, console: &str, stop: Option<&str>) -> (State, Option<String>) {
+        Death {
+            status: Some(ExitStatus::from_raw(raw)),
+            done: None,
+            failure: None,
+            stop,
+            killed_after: None,
+            out_of_memory: false,
+            console: console.as_bytes(),
+        }
+        .judge()
+    }
+
+    #[test]
+    fn ends_have_their_state_and_their_cause() {
+        let cause = |text: &str| Some(text.to_owned());
+        assert_eq!(judge(0, "bye\n", None), (State::Finished, None));
+        assert_eq!(judge(3 << 8, "a\nlast\n\n", None), (State::Failed, cause("exit code 3: last")));
+        assert_eq!(judge(1 << 8, "", None), (State::Failed, cause("exit code 1")));
+        assert_eq!(judge(libc::SIGSEGV, "", None), (State::Crashed, cause("SIGSEGV")));
+        assert_eq!(judge(libc::SIGKILL, "a", None), (State::Crashed, cause("SIGKILL: killed from outside")));
+        let asked = Some("asked to stop");
+        assert_eq!(judge(libc::SIGTERM, "", asked), (State::Stopped, cause("asked to stop")));
+        assert_eq!(judge(1 << 8, "", asked), (State::Stopped, cause("asked to stop (exit code 1)")));
+        let python = "step 1\nTraceback (most recent call last):\n  File \"a.py\", line 1, in f\n    f()\n\
+                      ValueError: no data\nwandb: uploading\n";
+        assert_eq!(judge(1 << 8, python, None), (State::Failed, cause("exit code 1: ValueError: no data")));
+    }
+}

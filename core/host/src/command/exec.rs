@@ -1,0 +1,211 @@
+//! Starting a command as a run.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gradtop_store::{
+    AttachedTo, Birth, CommandInfo, ExperimentInfo, Kind, Manifest, MetricInfo, ParamValue, RunDir, State,
+    Status, Versions, process_start, write_status,
+};
+use jiff::Timestamp;
+
+use crate::error::{HostError, Result};
+use crate::machine::git;
+use crate::machine::signals::Blocked;
+use crate::run::launch::{draw_seed, start};
+
+/// A command to run.
+#[derive(Debug, Clone, Default)]
+pub struct Exec {
+    /// The folder of all runs.
+    pub runs: PathBuf,
+    /// The experiment that the run is one of; the name of the script or program if `None`.
+    pub experiment: Option<String>,
+    /// The run's name; the next free one if `None`.
+    pub name: Option<String>,
+    /// The process that is the command, where it is already at work.
+    pub attached: Option<u32>,
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// The folder it works in.
+    pub dir: PathBuf,
+    /// Parameters, for the record.
+    pub params: Vec<(String, ParamValue)>,
+    /// What is to be known of its metrics.
+    pub metrics: Vec<MetricInfo>,
+    /// The seed that it is given; drawn if `None`.
+    pub seed: Option<u64>,
+    /// Units of work in all.
+    pub total: Option<u64>,
+    /// Whether the same command goes on from a checkpoint that it is given.
+    pub resumable: bool,
+    /// How long it may take to end once it is asked to stop; [`crate::DEFAULT_GRACE`] if `None`.
+    pub grace: Option<Duration>,
+    /// Time between checkpoints that a client is asked for; zero for none.
+    pub checkpoint_every: Duration,
+}
+
+/// Variables of the environment that are recorded: what decides about devices, threads and ranks.
+const RECORDED: [&str; 14] = [
+    "CUDA_VISIBLE_DEVICES",
+    "CUDA_DEVICE_ORDER",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "WORLD_SIZE",
+    "RANK",
+    "LOCAL_RANK",
+    "NODE_RANK",
+    "SLURM_JOB_ID",
+    "SLURM_JOB_NODELIST",
+    "SLURM_NNODES",
+    "SLURM_NTASKS",
+    "CONDA_DEFAULT_ENV",
+    "VIRTUAL_ENV",
+];
+
+/// Starts a command and returns once it is on its own, as [`crate::launch`] does with an experiment.
+///
+/// # Errors
+/// There is no such program, the name is taken, or the folder of runs cannot be written.
+pub fn exec(exec: &Exec) -> Result<RunDir> {
+    let Some(program) = exec.argv.first() else {
+        return Err(HostError::NoProgram { program: String::new(), why: "no command is given".to_owned() });
+    };
+    let refused = |why: &str| HostError::NoProgram { program: program.clone(), why: why.to_owned() };
+    let attached = exec.attached.map(|pid| {
+        let start = process_start(pid).ok_or_else(|| refused(&format!("process {pid} is not there")))?;
+        Ok::<_, HostError>(AttachedTo { pid, start })
+    });
+    let attached = attached.transpose()?;
+    let found = if attached.is_some() {
+        program.clone()
+    } else {
+        find_program(program, &exec.dir).map_err(refused)?
+    };
+    let runs = std::path::absolute(&exec.runs).map_err(HostError::io("resolve the folder of runs"))?;
+    let manifest = manifest(exec, found, attached);
+    // From the moment there is a folder: an interrupt now would leave one that nobody runs.
+    let _blocked = Blocked::interrupts();
+    let birth = Birth::begin(&runs, manifest, exec.name.is_none())?;
+    let status = Status {
+        schema: gradtop_store::SCHEMA,
+        state: State::Queued,
+        updated: Timestamp::now(),
+        trained_s: Some(0.0),
+        total: exec.total.unwrap_or(0),
+        ..Status::default()
+    };
+    write_status(birth.run(), &status)?;
+    let (run, lock) = birth.finish()?;
+    start(&run, &lock, None)?;
+    Ok(run)
+}
+
+fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>) -> Manifest {
+    let env: BTreeMap<String, String> =
+        RECORDED.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))).collect();
+    let mut argv = exec.argv.clone();
+    argv[0] = program;
+    let command = CommandInfo {
+        dir: exec.dir.to_string_lossy().into_owned(),
+        grace_s: exec.grace.map(|grace| grace.as_secs_f64()),
+        total: exec.total,
+        attached,
+        env,
+        argv,
+    };
+    let id = exec.experiment.clone().unwrap_or_else(|| experiment_of(&exec.argv));
+    Manifest {
+        schema: gradtop_store::SCHEMA,
+        kind: Kind::Command,
+        run: exec.name.clone().unwrap_or_default(),
+        created: Timestamp::now(),
+        seed: exec.seed.unwrap_or_else(draw_seed),
+        device: String::new(),
+        device_reason: None,
+        threads: 0,
+        checkpoint_every_s: exec.checkpoint_every.as_secs_f64().ceil() as u64,
+        preset: None,
+        host: gradtop_store::host_name(),
+        boot_id: gradtop_store::boot_id(),
+        git_commit: git::commit(&exec.dir),
+        experiment: ExperimentInfo {
+            name: id.clone(),
+            id,
+            summary: command.in_words(),
+            resumable: exec.resumable && attached.is_none(),
+            ..ExperimentInfo::default()
+        },
+        plugin: None,
+        command: Some(command),
+        versions: Versions { gradtop: env!("CARGO_PKG_VERSION").to_owned(), ..Versions::default() },
+        params: exec.params.clone(),
+        metrics: exec.metrics.clone(),
+    }
+}
+
+/// The program as it can be started from anywhere, if it can be.
+fn find_program(name: &str, dir: &Path) -> Result<String, &'static str> {
+    let is_program = |path: &Path| {
+        std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    };
+    if name.contains('/') {
+        let path = dir.join(name);
+        return if is_program(&path) {
+            Ok(path.to_string_lossy().into_owned())
+        } else if path.exists() {
+            Err("it is not an executable file")
+        } else {
+            Err("there is no such file")
+        };
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&path).any(|folder| is_program(&folder.join(name))) {
+        Ok(name.to_owned())
+    } else {
+        Err("it is not in PATH")
+    }
+}
+
+/// The experiment that a command without one is of: the first argument that is the name of a script, else the program.
+fn experiment_of(argv: &[String]) -> String {
+    const SCRIPTS: [&str; 8] = ["py", "sh", "bash", "jl", "R", "lua", "pl", "rb"];
+    let stem = |text: &str| Path::new(text).file_stem().map(|s| s.to_string_lossy().into_owned());
+    let is_script = |text: &&String| {
+        Path::new(text.as_str()).extension().is_some_and(|e| SCRIPTS.iter().any(|script| e == *script))
+    };
+    let module = argv.windows(2).find(|pair| pair[0] == "-m").map(|pair| pair[1].replace('.', "-"));
+    let name = argv.iter().skip(1).find(is_script).and_then(|script| stem(script)).or(module);
+    let name = name.or_else(|| stem(argv.first()?)).unwrap_or_default();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+    let name: String = name.chars().map(plain).collect();
+    let name = name.trim_matches(['.', '-']).to_owned();
+    if name.is_empty() { "command".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_experiment_has_the_name_of_its_script() {
+        let of = |command: &str| experiment_of(&command.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(of("python train.py --lr 1e-3"), "train");
+        assert_eq!(of("python -m lm.pretrain"), "lm-pretrain");
+        assert_eq!(of("torchrun --nproc-per-node 2 src/fit.py"), "fit");
+        assert_eq!(of("./a b.out"), "a");
+        assert_eq!(of("/"), "command");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_told_before_there_is_a_run() {
+        let here = Path::new("/");
+        assert_eq!(find_program("sh", here), Ok("sh".to_owned()));
+        assert_eq!(find_program("bin/sh", here), Ok("/bin/sh".to_owned()));
+        assert!(find_program("no-such-program", here).is_err());
+        assert_eq!(find_program("./etc/passwd", here), Err("it is not an executable file"));
+        assert_eq!(find_program("./nothing", here), Err("there is no such file"));
+    }
+}

@@ -1,0 +1,82 @@
+//! Processes of a run's command, found without its keeper: by what they were given at their start.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use gradtop_store::{RunDir, process_start};
+use rustix::process::Signal;
+
+use crate::machine::process::Process;
+
+/// The variable that names a command's run; each process that it starts has it too.
+pub(crate) const RUN_DIR: &str = "GRADTOP_RUN_DIR";
+/// What a command is given beside. A run that it starts in turn has none of them of it.
+pub(crate) const GIVEN: [&str; 5] =
+    [RUN_DIR, "GRADTOP_RUN", "GRADTOP_SEED", "GRADTOP_SINK", "GRADTOP_RESUME_DIR"];
+
+/// Processes of this user that were started by the command of a run, and still are there.
+pub(crate) fn of(run: &RunDir) -> Vec<(u32, Process)> {
+    let place = |path: &Path| fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
+    let Some(own) = place(run.path()) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let is_of = |pid: u32| {
+        let given = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let mut words = given.split(|b| *b == 0);
+        let dir = words.find_map(|word| word.strip_prefix(RUN_DIR.as_bytes())?.strip_prefix(b"="));
+        dir.is_some_and(|dir| place(Path::new(OsStr::from_bytes(dir))) == Some(own))
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|pid| *pid != std::process::id())
+        .filter_map(|pid| {
+            let start = process_start(pid)?;
+            // Opened first: what is looked at next is the process that was opened.
+            let process = Process::that(pid, start)?;
+            (is_of(pid) && !process.wait(Duration::ZERO)).then_some((pid, process))
+        })
+        .collect()
+}
+
+/// Kills them, also those that come up meanwhile.
+pub(crate) fn kill(run: &RunDir) {
+    const TRIES: u32 = 100;
+    for _ in 0..TRIES {
+        let left = of(run);
+        if left.is_empty() {
+            return;
+        }
+        for (_, process) in &left {
+            process.signal(Signal::KILL).ok();
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn only_what_was_started_for_this_very_folder_is_found_and_killed() {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let start = |dir: &Path| Command::new("sleep").arg("600").env(RUN_DIR, dir).spawn().unwrap();
+        let (mut own, mut others) = (start(dir.path()), start(other.path()));
+        let run = RunDir::new(dir.path().join("."));
+        assert_eq!(of(&run).iter().map(|(pid, _)| *pid).collect::<Vec<_>>(), [own.id()]);
+        kill(&run);
+        own.wait().unwrap();
+        assert!(of(&run).is_empty());
+        assert_eq!(others.try_wait().unwrap(), None);
+        others.kill().unwrap();
+        others.wait().unwrap();
+    }
+}

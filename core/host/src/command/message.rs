@@ -1,0 +1,293 @@
+//! What a line to a sink says: JSON of the protocol `gradtop.lines/1`, or `12 loss/train=0.31` as a shell writes it.
+
+use std::collections::HashMap;
+
+use gradtop_store::{ColumnData, MetricInfo, ParamValue, SeriesKey, TableColumn};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// The protocol's name and version.
+pub(crate) const PROTOCOL: &str = "gradtop.lines/1";
+
+/// What somebody says to a sink.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub(crate) enum Message {
+    /// The first line of a client.
+    Hello {
+        protocol: String,
+        /// Who it is, for people.
+        #[serde(default)]
+        client: Option<String>,
+        /// Which of several processes that train together it is, and how many they are.
+        #[serde(default)]
+        rank: u32,
+        #[serde(default)]
+        world: Option<u32>,
+    },
+    /// Which series the values of rows of this shape are of.
+    Shape { shape: u32, series: Vec<Named> },
+    /// Values of a step.
+    Log {
+        #[serde(default)]
+        step: Option<i64>,
+        #[serde(default)]
+        epoch: Option<f64>,
+        values: Map<String, Value>,
+    },
+    /// Parameters to add to those of the run.
+    Params { params: Map<String, Value> },
+    /// What is to be known of a metric.
+    Metric(MetricInfo),
+    /// Rows of a table.
+    Table {
+        name: String,
+        #[serde(default)]
+        step: i64,
+        columns: Vec<Column>,
+    },
+    /// Figures, in TOML.
+    Figures { toml: String },
+    /// How far the work is.
+    Progress {
+        done: u64,
+        #[serde(default)]
+        total: u64,
+        #[serde(default)]
+        phase: Option<String>,
+    },
+    /// Give me a folder for a checkpoint.
+    Checkpoint { step: i64 },
+    /// The folder is filled, or why not.
+    Saved {
+        #[serde(default)]
+        error: Option<String>,
+    },
+    /// A line for the log.
+    Text {
+        #[serde(default)]
+        level: Option<String>,
+        text: String,
+    },
+    /// From now on I look for requests between steps.
+    Listen,
+    /// I wait.
+    Paused,
+    /// I no longer wait.
+    Unpaused,
+    /// My calls have waited so long for you, in all, and so many points I dropped.
+    Waited { ms: f64, dropped: u64 },
+    /// There will be nothing more; why, if that is bad.
+    Finish {
+        #[serde(default)]
+        error: Option<String>,
+    },
+}
+
+/// A series, by its parts or by a name such as `loss/train`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Named {
+    /// `loss/train`.
+    Name(String),
+    /// `{"metric": "loss", "split": "train"}`.
+    Parts(SeriesKey),
+}
+
+impl Named {
+    pub(crate) fn key(self) -> SeriesKey {
+        match self {
+            Self::Name(name) => key_of(&name),
+            Self::Parts(key) => key,
+        }
+    }
+}
+
+/// A column of a table; its type is that of its values.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct Column {
+    name: String,
+    #[serde(default)]
+    unit: Option<String>,
+    values: Vec<Value>,
+}
+
+impl Column {
+    /// # Errors
+    /// The values are of different types.
+    pub(crate) fn into_store(self) -> Result<TableColumn, String> {
+        let Self { name, unit, values } = self;
+        let data = if values.iter().all(Value::is_i64) && !values.is_empty() {
+            ColumnData::I64(values.iter().filter_map(Value::as_i64).collect())
+        } else if values.iter().any(Value::is_string) && values.iter().any(|v| number(v).is_none()) {
+            let text = |v: Value| match v {
+                Value::String(text) => text,
+                other => other.to_string(),
+            };
+            ColumnData::Utf8(values.into_iter().map(text).collect())
+        } else {
+            let numbers: Option<Vec<f64>> = values.iter().map(number).collect();
+            ColumnData::F64(
+                numbers.ok_or_else(|| format!("column {name:?} holds more than numbers or texts"))?,
+            )
+        };
+        Ok(TableColumn { name, unit, data })
+    }
+}
+
+/// A number; what JSON has no number for is text or null.
+pub(crate) fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Null => Some(f64::NAN),
+        Value::Bool(yes) => Some(f64::from(u8::from(*yes))),
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => match text.as_str() {
+            "nan" | "NaN" => Some(f64::NAN),
+            "inf" | "Infinity" | "+inf" => Some(f64::INFINITY),
+            "-inf" | "-Infinity" => Some(f64::NEG_INFINITY),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A parameter's value; what is neither number nor text is kept as JSON.
+pub(crate) fn param(value: Value) -> ParamValue {
+    match value {
+        Value::Bool(yes) => ParamValue::Bool(yes),
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => ParamValue::Int(whole),
+            (None, Some(float)) => ParamValue::Float(float),
+            (None, None) => ParamValue::Text(number.to_string()),
+        },
+        Value::String(text) => ParamValue::Text(text),
+        other => ParamValue::Text(other.to_string()),
+    }
+}
+
+/// Names of data that a metric is measured on.
+const SPLITS: [&str; 8] = ["train", "training", "val", "valid", "validation", "dev", "eval", "test"];
+
+/// The series that a name with a slash stands for: `loss/train` and `train/loss` are the loss on the training data; any other
+/// name is a metric.
+pub(crate) fn key_of(name: &str) -> SeriesKey {
+    let of = |metric: &str, split: &str| {
+        (!metric.is_empty() && SPLITS.contains(&split))
+            .then(|| SeriesKey { split: Some(split.to_owned()), ..SeriesKey::metric(metric) })
+    };
+    let last = name.rsplit_once('/').and_then(|(metric, split)| of(metric, split));
+    let first = || name.split_once('/').and_then(|(split, metric)| of(metric, split));
+    last.or_else(first).unwrap_or_else(|| SeriesKey::metric(name))
+}
+
+/// What a line says; `None` if it is empty.
+///
+/// # Errors
+/// Why it says nothing.
+pub(crate) fn parse(line: &[u8]) -> Result<Option<Message>, String> {
+    let text = std::str::from_utf8(line).map_err(|_| "the line is not UTF-8".to_owned())?.trim();
+    match text.as_bytes().first() {
+        None => Ok(None),
+        Some(b'{') => json(text).map(Some),
+        Some(_) => pairs(text).map(Some),
+    }
+}
+
+fn json(text: &str) -> Result<Message, String> {
+    let mut fields: Map<String, Value> =
+        serde_json::from_str(text).map_err(|e| format!("the line is not JSON: {e}"))?;
+    if fields.contains_key("do") {
+        return serde_json::from_value(Value::Object(fields)).map_err(|e| e.to_string());
+    }
+    // As any logger of JSON lines writes it: {"step": 12, "loss": 0.31}.
+    let step = fields.remove("step").map(|step| step.as_i64().ok_or("step is not a whole number"));
+    let epoch = fields.remove("epoch").and_then(|epoch| epoch.as_f64());
+    Ok(Message::Log { step: step.transpose()?, epoch, values: fields })
+}
+
+/// `12 loss/train=0.31 accuracy=0.9`, or without the step.
+fn pairs(text: &str) -> Result<Message, String> {
+    let mut words = text.split_whitespace().peekable();
+    let step = words.peek().and_then(|word| word.parse().ok());
+    if step.is_some() {
+        words.next();
+    }
+    let (mut values, mut epoch) = (Map::new(), None);
+    for word in words {
+        let (name, value) = word.rsplit_once('=').ok_or_else(|| format!("{word:?} is not name=value"))?;
+        let value: f64 = value.parse().map_err(|_| format!("{value:?} in {word:?} is not a number"))?;
+        if name == "epoch" {
+            epoch = Some(value);
+        } else {
+            let text = || Value::String(value.to_string());
+            values.insert(
+                name.to_owned(),
+                serde_json::Number::from_f64(value).map_or_else(text, Value::Number),
+            );
+        }
+    }
+    if values.is_empty() {
+        return Err(format!("{text:?} has no name=value"));
+    }
+    Ok(Message::Log { step, epoch, values })
+}
+
+/// What sources of rows without shapes remember: the numbers of their series.
+pub(crate) type Numbers = HashMap<String, u32>;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn log(line: &str) -> (Option<i64>, Option<f64>, Vec<(String, f64)>) {
+        let Some(Message::Log { step, epoch, values }) = parse(line.as_bytes()).unwrap() else {
+            panic!("{line}")
+        };
+        (step, epoch, values.into_iter().map(|(name, v)| (name, number(&v).unwrap())).collect())
+    }
+
+    #[test]
+    fn shells_and_loggers_are_understood() {
+        let loss = |v| vec![("loss/train".to_owned(), v)];
+        assert_eq!(log("12 loss/train=0.31"), (Some(12), None, loss(0.31)));
+        assert_eq!(log("  loss/train=-inf epoch=2 "), (None, Some(2.0), loss(f64::NEG_INFINITY)));
+        assert_eq!(log(r#"{"step": 3, "epoch": 0.5, "loss/train": 1e-3}"#), (Some(3), Some(0.5), loss(1e-3)));
+        assert_eq!(log(r#"{"do":"log","step":4,"values":{"loss/train":"inf"}}"#).2, loss(f64::INFINITY));
+        assert_eq!(parse(b"  \r").unwrap(), None);
+        for bad in ["hello", "12", "12 loss", "loss=x", "{", "{\"step\":\"a\"}", "{\"do\":\"fly\"}", "\u{1}"]
+        {
+            assert!(parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+        assert!(parse(b"\xff").is_err());
+    }
+
+    #[test]
+    fn a_split_is_known_before_and_behind_the_slash() {
+        let split = |name: &str| {
+            let key = key_of(name);
+            (key.metric, key.split)
+        };
+        let of = |metric: &str, split: &str| (metric.to_owned(), Some(split.to_owned()));
+        assert_eq!(split("loss/train"), of("loss", "train"));
+        assert_eq!(split("val/loss"), of("loss", "val"));
+        assert_eq!(split("a/b/test"), of("a/b", "test"));
+        assert_eq!(split("layers/0/norm"), ("layers/0/norm".to_owned(), None));
+        assert_eq!(split("train"), ("train".to_owned(), None));
+        assert_eq!(split("/train"), ("/train".to_owned(), None));
+    }
+
+    #[test]
+    fn columns_have_the_type_of_their_values() {
+        let column = |values: &str| {
+            let text = format!(r#"{{"name":"a","values":{values}}}"#);
+            serde_json::from_str::<Column>(&text).unwrap().into_store().map(|c| c.data)
+        };
+        assert_eq!(column("[1, 2]").unwrap(), ColumnData::I64(vec![1, 2]));
+        assert_eq!(column("[1, 2.5]").unwrap(), ColumnData::F64(vec![1.0, 2.5]));
+        assert_eq!(column("[1, \"inf\"]").unwrap(), ColumnData::F64(vec![1.0, f64::INFINITY]));
+        assert_eq!(column("[\"a\", 1]").unwrap(), ColumnData::Utf8(vec!["a".into(), "1".into()]));
+        assert!(column("[1, [2]]").is_err());
+    }
+}

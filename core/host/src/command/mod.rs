@@ -1,0 +1,13 @@
+//! Runs whose work is somebody's command: starting one, its two processes, and the sink that records what it says.
+
+pub(crate) mod client;
+pub(crate) mod death;
+pub(crate) mod exec;
+pub(crate) mod left;
+pub(crate) mod message;
+pub(crate) mod pair;
+pub(crate) mod sink;
+pub(crate) mod socket;
+pub(crate) mod talk;
+pub(crate) mod tree;
+pub(crate) mod wire;

@@ -1,0 +1,450 @@
+//! The two processes of a command's run, as its keeper has them: the command, and the sink that records it.
+
+#![allow(unsafe_code, reason = "prepares the descriptors of children between fork and exec")]
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use gradtop_store::{AttachedTo, CommandInfo, Manifest, RunDir, RunLock, process_start, recover};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Signal;
+
+use crate::command::left::RUN_DIR;
+use crate::command::socket::Address;
+use crate::command::talk::{CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, say};
+use crate::command::tree::Tree;
+use crate::machine::file::readable;
+use crate::machine::process::Process;
+use crate::machine::{program, signals};
+use crate::run::report::{Heard, heard};
+
+/// How long a sink may take to open the log.
+const OPENING: Duration = Duration::from_mins(1);
+/// How long it may take to seal the log.
+const SEALING: Duration = Duration::from_hours(1);
+/// How often a sink is started again.
+const SINKS: u32 = 20;
+/// How long what a command leaves behind may go on where the command ended well.
+const LEFT: Duration = Duration::from_secs(10);
+/// Descriptor of a command that takes lines.
+const SHELL: RawFd = 3;
+
+/// How both ended.
+pub(crate) struct Ended {
+    /// The command, where it was started here.
+    pub(crate) status: Option<ExitStatus>,
+    /// What the sink said last.
+    pub(crate) heard: Heard,
+    /// Whether a client said that the work is done, and why it failed if it did.
+    pub(crate) done: Option<Result<(), String>>,
+    /// What should be known beside.
+    pub(crate) notes: Vec<String>,
+}
+
+/// A sink at work.
+struct Sink {
+    child: Child,
+    process: Process,
+    talk: UnixStream,
+    lines: Lines,
+    /// What it has reported.
+    heard: Vec<u8>,
+}
+
+/// Command and sink.
+pub(crate) struct Pair<'a> {
+    run: &'a RunDir,
+    lock: &'a RunLock,
+    address: Address,
+    listener: UnixListener,
+    /// The sink's ends of the command's descriptor 3 and of its output.
+    lines: OwnedFd,
+    console: OwnedFd,
+    /// Where the sink itself writes to.
+    console_in: OwnedFd,
+    sink: Sink,
+    sinks: u32,
+    /// `None`: it was at work before.
+    command: Option<Child>,
+    process: Process,
+    tree: Tree,
+    listens: bool,
+    failing: bool,
+    done: Option<Result<(), String>>,
+    notes: Vec<String>,
+    ended: Option<(Option<ExitStatus>, Instant)>,
+    /// A command that is none of this program's children is let alone.
+    let_go: Cell<bool>,
+    /// When what the command left behind was asked to end.
+    cleared: Option<Instant>,
+}
+
+impl<'a> Pair<'a> {
+    /// Starts the sink, and once it is ready the command. `console` are the two ends of the pipe of its output.
+    ///
+    /// # Errors
+    /// Why one of them does not start; then neither is left.
+    pub(crate) fn start(
+        run: &'a RunDir,
+        lock: &'a RunLock,
+        manifest: &Manifest,
+        resume: Option<&Path>,
+        console: (OwnedFd, OwnedFd),
+    ) -> Result<Self, String> {
+        let Some(info) = &manifest.command else { return Err("run.toml names no command".to_owned()) };
+        let failed = |what: &'static str| move |e: io::Error| format!("{what}: {e}");
+        // What the command leaves behind comes to this process, which then can see its end.
+        rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1))
+            .map_err(|e| format!("the command's processes cannot be adopted: {e}"))?;
+        let (address, listener) = Address::listen().map_err(failed("no socket to log to"))?;
+        let (lines, lines_in) = io::pipe().map_err(failed("no pipe to log to"))?;
+        let (lines, lines_in) = (OwnedFd::from(lines), OwnedFd::from(lines_in));
+        let (console, console_in) = console;
+        let inherited =
+            Inherited { listener: &listener, lines: &lines, console: &console, errors: &console_in };
+        let sink = start_sink(run, lock, &address, &inherited)?;
+        let started = match info.attached {
+            Some(AttachedTo { pid, start }) => Process::that(pid, start)
+                .map(|process| (None, process, pid, start))
+                .ok_or_else(|| format!("process {pid} has ended")),
+            None => start_command(run, manifest, info, &address, resume, &lines_in, &console_in)
+                .and_then(|child| watch(child).map_err(failed("the command cannot be watched")))
+                .map(|(child, process, start)| {
+                    let pid = child.id();
+                    (Some(child), process, pid, start)
+                }),
+        };
+        drop(lines_in);
+        let (command, process, pid, start) = match started {
+            Ok(started) => started,
+            Err(why) => {
+                say(&sink.talk, &FromKeeper::Ended);
+                end_sink(sink);
+                return Err(why);
+            }
+        };
+        let keeper = if command.is_some() { std::process::id() } else { 0 };
+        let tree = Tree { root: (pid, start), keeper, sink: sink.child.id() };
+        say(&sink.talk, &FromKeeper::Started { pid, start });
+        Ok(Self {
+            run,
+            lock,
+            address,
+            listener,
+            lines,
+            console,
+            console_in,
+            sink,
+            sinks: 1,
+            command,
+            process,
+            tree,
+            listens: false,
+            failing: false,
+            done: None,
+            notes: Vec::new(),
+            ended: None,
+            let_go: Cell::new(false),
+            cleared: None,
+        })
+    }
+
+    /// Waits, but no longer than `time`; `true` if the command has ended, and all that it started.
+    pub(crate) fn wait(&mut self, time: Duration) -> bool {
+        let patience = Timespec::try_from(time).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        let mut fds =
+            vec![PollFd::new(&self.sink.talk, PollFlags::IN), PollFd::new(&self.sink.process, PollFlags::IN)];
+        if self.ended.is_none() {
+            fds.push(PollFd::new(&self.process, PollFlags::IN));
+        }
+        poll(&mut fds, Some(&patience)).ok();
+        drop(fds);
+        self.hear();
+        if self.sink.process.wait(Duration::ZERO) {
+            self.replace_sink();
+        }
+        if self.ended.is_none() && self.process.wait(Duration::ZERO) {
+            let status = self.command.as_mut().map(|child| child.wait().unwrap_or_default());
+            self.ended = Some((status, Instant::now()));
+        }
+        if self.command.is_none() {
+            // Others of its processes are none of the run's.
+            return self.ended.is_some() || self.done.is_some() || self.let_go.get();
+        }
+        self.tree.reap();
+        self.ended.is_some_and(|(status, since)| self.is_clear(status.unwrap_or_default(), since))
+    }
+
+    /// What the sink says.
+    fn hear(&mut self) {
+        while readable(&self.sink.talk, Duration::ZERO).unwrap_or(false) {
+            let Some(lines) = self.sink.lines.read(&self.sink.talk) else { return };
+            for line in lines {
+                match serde_json::from_slice(&line) {
+                    Ok(FromSink::Listens { yes }) => self.listens = yes,
+                    Ok(FromSink::Failing) => self.failing = true,
+                    Ok(FromSink::Done { error }) => self.done = Some(error.map_or(Ok(()), Err)),
+                    Ok(FromSink::Ready) => {}
+                    Err(_) => self.sink.heard.extend_from_slice(&line),
+                }
+            }
+        }
+    }
+
+    /// The sink has died: what it did not seal is made whole, and another goes on at the same address.
+    fn replace_sink(&mut self) {
+        let ended = self.sink.child.wait().map(signals::how_it_ended).unwrap_or_default();
+        if heard(&self.sink.heard).end.is_some() || self.sinks >= SINKS {
+            // It has said why it ends, and would again; the command is not let go on without anybody to record it.
+            self.failing = true;
+            std::thread::sleep(Duration::from_millis(50));
+            return;
+        }
+        self.sinks += 1;
+        self.notes.push(format!("the process that records ended by {ended} and was started again"));
+        recover(self.run, self.lock).ok();
+        let inherited = Inherited {
+            listener: &self.listener,
+            lines: &self.lines,
+            console: &self.console,
+            errors: &self.console_in,
+        };
+        match start_sink(self.run, self.lock, &self.address, &inherited) {
+            Ok(sink) => {
+                let (pid, start) = self.tree.root;
+                say(&sink.talk, &FromKeeper::Started { pid, start });
+                self.tree.sink = sink.child.id();
+                self.sink = sink;
+                self.listens = false;
+            }
+            Err(why) => {
+                self.notes.push(why);
+                self.failing = true;
+            }
+        }
+    }
+
+    /// What is to be told of what happened.
+    pub(crate) fn notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// Whether the run has to end because it cannot be recorded, or has failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failing
+    }
+
+    /// Whether somebody in the command looks for requests.
+    pub(crate) fn listens(&self) -> bool {
+        self.listens && self.ended.is_none()
+    }
+
+    /// Asks the command to end, and it alone: workers of its own would die before it could save anything. What is stopped
+    /// hears nothing else before it goes on.
+    pub(crate) fn terminate(&self) {
+        if self.command.is_none() {
+            return;
+        }
+        if self.ended.is_some() {
+            self.tree.signal(Signal::TERM);
+        } else {
+            self.process.signal(Signal::TERM).ok();
+        }
+        self.tree.signal(Signal::CONT);
+    }
+
+    /// Kills the command and all that it started. One that was not started here may be somebody's session: unless just that is
+    /// wanted, it goes on, and the run ends without it.
+    pub(crate) fn kill(&self, wanted: bool) {
+        if wanted || self.command.is_some() {
+            self.tree.kill();
+        }
+        self.let_go.set(true);
+    }
+
+    /// Whether nothing is left of a command that has ended. What is left is asked to end, and killed if it does not.
+    fn is_clear(&mut self, status: ExitStatus, since: Instant) -> bool {
+        let left = self.tree.size();
+        if left == 0 {
+            return true;
+        }
+        let patience = if status.success() { LEFT } else { Duration::from_millis(500) };
+        match self.cleared {
+            None if since.elapsed() >= patience => {
+                self.cleared = Some(Instant::now());
+                self.notes.push(format!("{left} processes that the command left behind are asked to end"));
+                self.tree.signal(Signal::TERM);
+                self.tree.signal(Signal::CONT);
+            }
+            Some(asked) if asked.elapsed() >= LEFT => self.tree.kill(),
+            _ => {}
+        }
+        false
+    }
+
+    /// Lets the sink seal the log. The command has ended.
+    pub(crate) fn finish(mut self) -> Ended {
+        say(&self.sink.talk, &FromKeeper::Ended);
+        let start = Instant::now();
+        while !self.sink.process.wait(Duration::from_millis(100)) && start.elapsed() < SEALING {
+            self.hear();
+        }
+        self.hear();
+        let heard = heard(&self.sink.heard);
+        end_sink(self.sink);
+        let status = self.ended.and_then(|(status, _)| status);
+        Ended { status, heard, done: self.done, notes: self.notes }
+    }
+}
+
+/// What a sink inherits.
+struct Inherited<'a> {
+    listener: &'a UnixListener,
+    lines: &'a OwnedFd,
+    console: &'a OwnedFd,
+    errors: &'a OwnedFd,
+}
+
+/// Starts a sink and waits until it has opened the log.
+fn start_sink(
+    run: &RunDir,
+    lock: &RunLock,
+    address: &Address,
+    inherited: &Inherited<'_>,
+) -> Result<Sink, String> {
+    let begin = || {
+        let (talk, theirs) = UnixStream::pair()?;
+        let mut command = program::command();
+        command.arg("__sink").arg(run.path()).arg(address.path());
+        command.stdin(Stdio::from(lock.file().try_clone()?)).stdout(Stdio::from(OwnedFd::from(theirs)));
+        command.stderr(Stdio::from(inherited.errors.try_clone()?));
+        let places = [
+            (inherited.listener.as_raw_fd(), LISTENER),
+            (inherited.lines.as_raw_fd(), LINES),
+            (inherited.console.as_raw_fd(), CONSOLE),
+        ];
+        // SAFETY: between fork and exec only system calls are made, of which all are safe there.
+        unsafe { command.pre_exec(move || place(&places)) };
+        let mut child = command.spawn()?;
+        let process = Process::child(&child).inspect_err(|_| {
+            child.kill().ok();
+            child.wait().ok();
+        })?;
+        Ok(Sink { child, process, talk, lines: Lines::default(), heard: Vec::new() })
+    };
+    let mut sink = begin().map_err(|e: io::Error| format!("the sink cannot be started: {e}"))?;
+    let start = Instant::now();
+    loop {
+        if readable(&sink.talk, Duration::from_millis(100)).unwrap_or(false) {
+            let Some(lines) = sink.lines.read(&sink.talk) else { break };
+            for line in lines {
+                match serde_json::from_slice(&line) {
+                    Ok(FromSink::Ready) => return Ok(sink),
+                    _ => sink.heard.extend_from_slice(&line),
+                }
+            }
+        }
+        if start.elapsed() >= OPENING {
+            break;
+        }
+    }
+    let why = heard(&sink.heard).end.and_then(|(_, why)| why);
+    sink.process.signal(Signal::KILL).ok();
+    let ended = sink.child.wait().map(signals::how_it_ended).unwrap_or_default();
+    Err(why.unwrap_or_else(|| format!("the sink ended by {ended}")))
+}
+
+fn end_sink(mut sink: Sink) {
+    if !sink.process.wait(Duration::from_secs(10)) {
+        sink.process.signal(Signal::KILL).ok();
+    }
+    sink.child.wait().ok();
+}
+
+/// Puts descriptors at their places, kept over `exec`. A place may be where another one is now: all are moved away first.
+fn place<const N: usize>(places: &[(RawFd, RawFd); N]) -> io::Result<()> {
+    let mut away = [0; N];
+    for (away, (from, _)) in away.iter_mut().zip(places) {
+        // SAFETY: copies a descriptor of this process out of the way.
+        *away = unsafe { libc::fcntl(*from, libc::F_DUPFD_CLOEXEC, 64) };
+        if *away < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    for (away, (_, to)) in away.iter().zip(places) {
+        // SAFETY: the numbers are the child's own; the copy is not closed over exec.
+        if unsafe { libc::dup2(*away, *to) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// Starts the command: in a session of its own, with nothing of this process but descriptors 0 to 3.
+fn start_command(
+    run: &RunDir,
+    manifest: &Manifest,
+    info: &CommandInfo,
+    address: &Address,
+    resume: Option<&Path>,
+    lines: &OwnedFd,
+    console: &OwnedFd,
+) -> Result<Child, String> {
+    let Some((name, arguments)) = info.argv.split_first() else {
+        return Err("run.toml names no command".to_owned());
+    };
+    let begin = || {
+        let mut command = Command::new(name);
+        command.args(arguments).current_dir(&info.dir);
+        command
+            .env(RUN_DIR, run.path())
+            .env("GRADTOP_RUN", &manifest.run)
+            .env("GRADTOP_SEED", manifest.seed.to_string())
+            .env("GRADTOP_SINK", address.path());
+        match resume {
+            Some(checkpoint) => command.env("GRADTOP_RESUME_DIR", checkpoint),
+            None => command.env_remove("GRADTOP_RESUME_DIR"),
+        };
+        if std::env::var_os("PYTHONUNBUFFERED").is_none() {
+            // What a program prints is seen at once, and before its end what came before it.
+            command.env("PYTHONUNBUFFERED", "1");
+        }
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::from(console.try_clone()?)).stderr(Stdio::from(console.try_clone()?));
+        let places = [(lines.as_raw_fd(), SHELL)];
+        // SAFETY: between fork and exec only system calls are made, of which all are safe there.
+        unsafe {
+            command.pre_exec(move || {
+                for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGXFSZ] {
+                    signals::restore(signal);
+                }
+                rustix::process::setsid()?;
+                place(&places)
+            });
+        }
+        command.spawn()
+    };
+    begin().map_err(|e: io::Error| format!("{} cannot be started: {e}", crate::text::clean(name)))
+}
+
+/// The child with what watches it: a descriptor, and its start time.
+fn watch(mut child: Child) -> io::Result<(Child, Process, u64)> {
+    let watched = Process::child(&child).and_then(|process| {
+        let start = process_start(child.id()).ok_or(io::ErrorKind::NotFound)?;
+        Ok((process, start))
+    });
+    match watched {
+        Ok((process, start)) => Ok((child, process, start)),
+        Err(e) => {
+            child.kill().ok();
+            child.wait().ok();
+            Err(e)
+        }
+    }
+}

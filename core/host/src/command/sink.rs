@@ -1,0 +1,521 @@
+//! The sink: the process that records what a command says, and speaks for the run to it. It has the trainer's place beside the
+//! keeper; the command is its sibling.
+
+#![allow(unsafe_code, reason = "takes over inherited files")]
+
+use std::fs::File;
+use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use gradtop_abi as abi;
+use gradtop_store::{
+    Ending, Event, Recorder, RecorderOptions, RunDir, State, Status, process_start, read_manifest,
+    read_status,
+};
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::command::client::{Client, FromClient, Shared, read_lines, serve};
+use crate::command::left;
+use crate::command::socket::{Address, is_own};
+use crate::command::talk::{CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, say};
+use crate::command::tree::Tree;
+use crate::machine::file::readable;
+use crate::machine::process::{Process, leave};
+use crate::run::console::Pump;
+use crate::run::control;
+use crate::run::report::{Outcome, Phase, Report};
+use crate::train::host_table;
+use crate::train::session::{Session, bit};
+use crate::train::system::System;
+use crate::train::trainer::{End, take_over_stdio, with_log};
+use crate::train::watchdogs::Watchdogs;
+
+/// How often requests are looked at.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a client may take to fill a checkpoint's folder.
+const SAVING: Duration = Duration::from_hours(1);
+/// Steps that a stop lies ahead where several processes must end at the same one, in seconds of work.
+const AHEAD: f64 = 1.0;
+
+/// `gradtop __sink DIR ADDRESS`. Standard input is the run's lock, standard output the keeper, standard error the console.
+pub(crate) fn sink_main(dir: &Path, address: &Path) -> i32 {
+    // Held to the very end: it is what says that this process lives.
+    let Ok((_lock, talk)) = take_over_stdio() else { return 1 };
+    crate::machine::signals::ignore(libc::SIGXFSZ);
+    let talk = UnixStream::from(OwnedFd::from(talk));
+    let (outcome, message) = record(dir, address, &talk);
+    say(&talk, &Report::End { outcome, message });
+    leave(i32::from(outcome == Outcome::Failed))
+}
+
+fn failed(why: impl Into<String>) -> End {
+    (Outcome::Failed, Some(why.into()))
+}
+
+/// An inherited file.
+fn inherited(number: RawFd) -> Option<OwnedFd> {
+    // SAFETY: asks whether the number is open, nothing more.
+    if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
+        return None;
+    }
+    // SAFETY: it is open, the keeper has put it there for this process, and each is taken once.
+    Some(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// From the first status to the last.
+fn record(dir: &Path, address: &Path, talk: &UnixStream) -> End {
+    let files = (inherited(LISTENER), inherited(LINES), inherited(CONSOLE));
+    let (Some(listener), Some(lines), Some(console)) = files else {
+        return failed("the sink was started by hand");
+    };
+    let listener = UnixListener::from(listener);
+    let prepared = RunDir::new(dir).hold().map_err(|e| e.to_string()).and_then(|run| {
+        let manifest = read_manifest(&run).map_err(|e| e.to_string())?;
+        let recorder = Recorder::open(&run, RecorderOptions::default())
+            .map_err(|e| format!("the log cannot be opened: {e}"))?;
+        Ok((run, manifest, recorder))
+    });
+    let (run, mut manifest, recorder) = match prepared {
+        Ok(prepared) => prepared,
+        Err(why) => return failed(why),
+    };
+    // Whether its state is saved is the command's own matter; whether it can go on from there was said at its start.
+    manifest.experiment.resumable = true;
+    let Some(session) = host_table::install(Session::new(run, &manifest, recorder)) else {
+        return failed("a sink records once");
+    };
+    let pid = std::process::id();
+    let first = Status {
+        state: State::Starting,
+        trainer_pid: Some(pid),
+        trainer_start: process_start(pid),
+        sink: Some(address.to_string_lossy().into_owned()),
+        ..read_status(&session.run).unwrap_or_default()
+    };
+    session.set_trained_before(first.trained_s);
+    let total = manifest.command.as_ref().and_then(|command| command.total);
+    if total.is_some() || first.total > 0 {
+        session.progress(first.done, total.unwrap_or(first.total), first.phase.as_deref());
+    }
+    let terminated = Arc::new(AtomicBool::new(false));
+    if let Err(e) = signal_hook::flag::register(signal_hook::consts::SIGTERM, terminated.clone()) {
+        return failed(format!("SIGTERM cannot be handled: {e}"));
+    }
+    let tree = Arc::new(std::sync::Mutex::new(None::<Tree>));
+    let measured = tree.clone();
+    let system = System::of(None, move || {
+        let usage = measured.lock().ok().and_then(|tree| Some(tree.as_ref()?.usage()));
+        usage.map_or((0.0, None), |usage| (usage.cpu_s, Some(usage.memory)))
+    });
+    let watchdogs = match Watchdogs::start(session, first, manifest.clone(), terminated, None, system) {
+        Ok(watchdogs) => watchdogs,
+        Err(e) => return failed(format!("no thread can be started: {e}")),
+    };
+    let (main, events) = channel();
+    let shared = Shared::new(session, main);
+    let (orders, heard) = channel();
+    let threads = start_threads(&shared, listener, lines, talk, orders);
+    let Ok(threads) = threads else { return failed("no thread can be started") };
+    say(talk, &FromSink::Ready);
+    let mut sink = Sink {
+        session,
+        shared,
+        talk,
+        tree,
+        total,
+        process: None,
+        waits: None,
+        said: Said::default(),
+        alone: None,
+        is_done: false,
+        console: Some(console),
+        pump: None,
+    };
+    let ending = sink.work(&events, &heard);
+    sink.shared.over.store(true, Ordering::Release);
+    for thread in threads {
+        thread.join().ok();
+    }
+    // What clients said last may have come after the end of the command was seen.
+    for event in events.try_iter() {
+        if let FromClient::Done(error) = event {
+            say(talk, &FromSink::Done { error });
+        }
+    }
+    say(talk, &Report::Phase { phase: Phase::Finishing });
+    session.end_training();
+    let end = match session.failure() {
+        Some(why) => failed(why),
+        None => (Outcome::Finished, None),
+    };
+    let end = with_log(session, end, session.recorder.finish());
+    if let Some(ending) = ending {
+        // Nobody else is left to say how the run ended.
+        session.end(match &end {
+            (Outcome::Failed, why) => Ending { state: State::Failed, cause: why.clone() },
+            _ => ending,
+        });
+        drop(Address::adopt(address.to_owned()));
+    }
+    if let Some(pump) = sink.pump {
+        pump.finish();
+    }
+    watchdogs.stop();
+    let lines = session.unwritten_events();
+    if !lines.is_empty() {
+        say(talk, &Report::Events { lines });
+    }
+    end
+}
+
+type Threads = Vec<JoinHandle<()>>;
+
+/// Starts the threads that read: of new clients, of the shell's lines, of the keeper.
+fn start_threads(
+    shared: &Arc<Shared>,
+    listener: UnixListener,
+    lines: OwnedFd,
+    talk: &UnixStream,
+    orders: Sender<FromKeeper>,
+) -> std::io::Result<Threads> {
+    let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
+    let (a, b) = (shared.clone(), shared.clone());
+    listener.set_nonblocking(true)?;
+    let accept = thread("accept").spawn(move || accept(&a, &listener))?;
+    let lines = thread("lines").spawn(move || read_lines(&b, &File::from(lines)))?;
+    let talk = talk.try_clone()?;
+    // Ends with the keeper, or with this process.
+    thread("keeper").spawn(move || {
+        let mut read = Lines::default();
+        while let Some(lines) = read.read(&talk) {
+            for order in lines.iter().filter_map(|line| serde_json::from_slice(line).ok()) {
+                orders.send(order).ok();
+            }
+        }
+    })?;
+    Ok(vec![accept, lines])
+}
+
+/// Gives each client a thread of its own, and ends with them.
+fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
+    let mut threads: Threads = Vec::new();
+    loop {
+        let over = shared.over.load(Ordering::Acquire);
+        match readable(listener, if over { Duration::ZERO } else { 4 * LOOK }) {
+            Ok(false) if over => break,
+            Ok(true) => {}
+            _ => continue,
+        }
+        let Ok((stream, _)) = listener.accept() else {
+            // Too many open files, perhaps: the client waits.
+            std::thread::sleep(LOOK);
+            if over {
+                break;
+            }
+            continue;
+        };
+        threads.retain(|thread| !thread.is_finished());
+        if !is_own(&stream) {
+            continue;
+        }
+        let shared = shared.clone();
+        threads.extend(
+            std::thread::Builder::new().name("client".to_owned()).spawn(move || serve(&shared, &stream)),
+        );
+    }
+    for thread in threads {
+        thread.join().ok();
+    }
+}
+
+/// How a run that is to wait does so.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waits {
+    /// Its clients were asked to.
+    Asked,
+    /// They do.
+    Clients,
+    /// Its processes are stopped.
+    Suspended,
+    /// It does not: it cannot be made to.
+    Refused,
+}
+
+/// What was said to whom already.
+#[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "they are independent")]
+struct Said {
+    listens: bool,
+    stop: bool,
+    checkpoint: bool,
+    failing: bool,
+}
+
+/// A sink whose keeper was killed.
+struct Alone {
+    /// When a stop was first seen, and when it was sent as a signal.
+    stop: Option<(Instant, bool)>,
+    killed: bool,
+}
+
+fn tell(clients: &[Arc<Client>], what: &serde_json::Value) {
+    for client in clients {
+        client.tell(what);
+    }
+}
+
+struct Sink<'a> {
+    session: &'static Session,
+    shared: Arc<Shared>,
+    talk: &'a UnixStream,
+    tree: Arc<std::sync::Mutex<Option<Tree>>>,
+    total: Option<u64>,
+    process: Option<Process>,
+    waits: Option<Waits>,
+    said: Said,
+    alone: Option<Alone>,
+    /// A client has said that the work is done.
+    is_done: bool,
+    console: Option<OwnedFd>,
+    pump: Option<Pump>,
+}
+
+impl Sink<'_> {
+    /// Until the command has ended. How, if nobody else is left to say so.
+    fn work(&mut self, events: &Receiver<FromClient>, orders: &Receiver<FromKeeper>) -> Option<Ending> {
+        loop {
+            match events.recv_timeout(LOOK) {
+                Ok(FromClient::Save { step, client, answers }) => self.save(step, &client, &answers),
+                Ok(FromClient::Done(error)) => {
+                    self.is_done = error.is_none();
+                    say(self.talk, &FromSink::Done { error });
+                }
+                Ok(FromClient::Changed) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                }
+            }
+            loop {
+                match orders.try_recv() {
+                    Ok(FromKeeper::Started { pid, start }) => self.started(pid, start),
+                    Ok(FromKeeper::Ended) => return None,
+                    Err(std::sync::mpsc::TryRecvError::Empty) => break,
+                    Err(std::sync::mpsc::TryRecvError::Disconnected) => {
+                        self.orphaned();
+                        break;
+                    }
+                }
+            }
+            self.mind_listeners();
+            self.mind_requests();
+            self.mind_progress();
+            if self.alone.is_some() && self.mind_command() {
+                return Some(self.ending());
+            }
+        }
+    }
+
+    fn with_tree<T>(&self, f: impl FnOnce(&Tree) -> T) -> Option<T> {
+        self.tree.lock().ok().and_then(|tree| Some(f(tree.as_ref()?)))
+    }
+
+    fn started(&mut self, pid: u32, start: u64) {
+        let keeper = rustix::process::getppid().map_or(0, |pid| pid.as_raw_pid().unsigned_abs());
+        if let Ok(mut tree) = self.tree.lock() {
+            *tree = Some(Tree { root: (pid, start), keeper, sink: std::process::id() });
+        }
+        self.process = Process::that(pid, start);
+        if self.session.started().is_none() {
+            self.session.begin();
+        }
+    }
+
+    /// The keeper was killed: from now on this process does what it did.
+    fn orphaned(&mut self) {
+        if self.alone.is_some() {
+            return;
+        }
+        self.alone = Some(Alone { stop: None, killed: false });
+        let message = "the keeper was killed: the run goes on without it".to_owned();
+        self.session.event(&Event::Warning { message });
+        self.pump = self.console.take().and_then(|console| Pump::start(&self.session.run, console).ok());
+    }
+
+    fn mind_listeners(&mut self) {
+        let yes = !self.shared.listeners().is_empty();
+        if yes != self.said.listens {
+            self.said.listens = yes;
+            say(self.talk, &FromSink::Listens { yes });
+        }
+        if self.session.failure().is_some() && !self.said.failing {
+            self.said.failing = true;
+            say(self.talk, &FromSink::Failing);
+        }
+    }
+
+    fn mind_progress(&self) {
+        let (done, total) = self.session.done_of();
+        if let (Some(all), Some(step)) = (self.total, self.session.step()) {
+            let step = u64::try_from(step).unwrap_or(0);
+            if step > done && total == all {
+                self.session.progress(step.max(done), all, self.session.phase().as_deref());
+            }
+        }
+    }
+
+    /// Passes on what is asked of the run.
+    fn mind_requests(&mut self) {
+        let bits = self.session.bits.load(Ordering::Acquire);
+        if bits & bit::STOP != 0 {
+            if !self.said.stop {
+                self.said.stop = true;
+                self.unpause();
+                // From here on it stands: a client may break off its work, and one that does not listen gets a signal.
+                self.session.should_stop();
+                let listeners = self.shared.listeners();
+                let order = self.stop_order(&listeners);
+                tell(&listeners, &order);
+            }
+            return;
+        }
+        self.said.stop = false;
+        let due = bits & bit::CHECKPOINT != 0;
+        if due && !self.said.checkpoint {
+            tell(&self.shared.listeners(), &json!({"do": "checkpoint"}));
+        }
+        self.said.checkpoint = due;
+        if self.session.is_to_wait() {
+            self.pause();
+        } else if self.waits.is_some() {
+            self.unpause();
+        }
+    }
+
+    /// Several processes that train together have to end at the same step: one that all of them have yet to reach.
+    fn stop_order(&self, listeners: &[Arc<Client>]) -> serde_json::Value {
+        if listeners.len() < 2 {
+            return json!({"do": "stop"});
+        }
+        let done = listeners.iter().map(|client| client.done.load(Ordering::Acquire)).max().unwrap_or(0);
+        let trained = self.session.trained_s().unwrap_or(0.0).max(1.0);
+        let ahead = (AHEAD * done as f64 / trained).ceil().max(2.0) as u64;
+        json!({"do": "stop", "after": done + ahead})
+    }
+
+    fn pause(&mut self) {
+        let listeners = self.shared.listeners();
+        match self.waits {
+            None if listeners.is_empty() && self.may_suspend() => {
+                self.waits = Some(Waits::Suspended);
+                // Twice, for what was started meanwhile.
+                for _ in 0..2 {
+                    self.with_tree(|tree| tree.signal(Signal::STOP));
+                }
+                self.session.rest();
+            }
+            None if listeners.is_empty() => self.waits = Some(Waits::Refused),
+            None => {
+                self.waits = Some(Waits::Asked);
+                tell(&listeners, &json!({"do": "pause"}));
+            }
+            Some(Waits::Asked) if listeners.iter().all(|client| client.waits.load(Ordering::Acquire)) => {
+                self.waits = Some(Waits::Clients);
+                self.session.rest();
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Processes that train together must not be stopped one by one: those that wait for them give up.
+    fn may_suspend(&self) -> bool {
+        let together = self.shared.clients().iter().any(|client| client.world.load(Ordering::Acquire) > 1);
+        if together {
+            let message = "not paused: its processes train together, and none of them listens".to_owned();
+            self.session.event(&Event::Warning { message });
+        }
+        !together
+    }
+
+    fn unpause(&mut self) {
+        match self.waits.take() {
+            Some(Waits::Suspended) => {
+                self.with_tree(|tree| tree.signal(Signal::CONT));
+                self.session.go_on();
+            }
+            Some(waits @ (Waits::Asked | Waits::Clients)) => {
+                tell(&self.shared.listeners(), &json!({"do": "resume"}));
+                if waits == Waits::Clients {
+                    self.session.go_on();
+                }
+            }
+            Some(Waits::Refused) | None => {}
+        }
+    }
+
+    /// Lets a client fill the folder of a checkpoint.
+    fn save(&self, step: i64, client: &Client, answers: &Receiver<Option<String>>) {
+        let mut why = None;
+        let saved = self.session.checkpoint(step, |folder| {
+            client.tell(&json!({"do": "save", "step": step, "dir": folder.to_string_lossy()}));
+            match answers.recv_timeout(SAVING) {
+                Ok(None) => abi::OK,
+                Ok(Some(error)) => {
+                    why = Some(error);
+                    abi::FAILED
+                }
+                Err(_) => {
+                    why = Some("the process that saved it is gone".to_owned());
+                    abi::FAILED
+                }
+            }
+        });
+        let error = why.or_else(|| saved.err().map(|refused| refused.why));
+        client.tell(&json!({"do": "saved", "step": step, "error": error}));
+    }
+
+    /// Whether the command of a killed keeper has ended; sees to it that a stop is obeyed.
+    fn mind_command(&mut self) -> bool {
+        let Some(alone) = &mut self.alone else { return false };
+        let Some(process) = &self.process else { return true };
+        if process.wait(Duration::ZERO) {
+            return true;
+        }
+        let failing = self.session.failure().is_some();
+        let Some(grace) =
+            control::asked_to_stop(&self.session.run).or(failing.then_some(control::DEFAULT_GRACE))
+        else {
+            alone.stop = None;
+            return false;
+        };
+        let (since, sent) = *alone.stop.get_or_insert((Instant::now(), false));
+        let over = since.elapsed() >= grace;
+        if !sent && (over || !self.said.listens) {
+            alone.stop = Some((since, true));
+            process.signal(Signal::TERM).ok();
+            process.signal(Signal::CONT).ok();
+        } else if over && !alone.killed {
+            alone.killed = true;
+            left::kill(&self.session.run);
+            process.signal(Signal::KILL).ok();
+        }
+        false
+    }
+
+    fn ending(&self) -> Ending {
+        let stopped = self.session.stop_was_asked();
+        let cause = "exit code unknown: its keeper was killed";
+        Ending {
+            state: match (stopped, self.is_done) {
+                (true, _) => State::Stopped,
+                (false, true) => State::Finished,
+                (false, false) => State::Crashed,
+            },
+            cause: Some(if stopped { format!("asked to stop; {cause}") } else { cause.to_owned() }),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The processes of a command: itself, its descendants, and those they left behind.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, WaitOptions, waitpid};
+
+use crate::machine::process::Process;
+
+/// A command's process and those around it.
+#[derive(Debug, Clone)]
+pub(crate) struct Tree {
+    /// The command: its id and start time.
+    pub(crate) root: (u32, u64),
+    /// The keeper, which inherits what the command leaves behind; 0 where nobody does.
+    pub(crate) keeper: u32,
+    /// The sink, which is the keeper's child as well.
+    pub(crate) sink: u32,
+}
+
+/// What the processes of a tree take.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Usage {
+    /// Processor time so far, in seconds, of those that have ended and were waited for too.
+    pub(crate) cpu_s: f64,
+    /// Memory in use, in bytes. What processes share is counted once where that can be seen.
+    pub(crate) memory: f64,
+}
+
+/// A line of `/proc/<pid>/stat`.
+#[derive(Debug, Clone, PartialEq)]
+struct Stat {
+    pid: u32,
+    state: char,
+    parent: u32,
+    ticks: u64,
+    start: u64,
+}
+
+fn stat(pid: u32) -> Option<Stat> {
+    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    // The second field is the program's name in brackets, which may hold anything.
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    Some(Stat {
+        pid,
+        state: fields.first()?.chars().next()?,
+        parent: u32::try_from(number(1)?).ok()?,
+        ticks: (11..15).filter_map(number).sum(),
+        start: number(19)?,
+    })
+}
+
+fn all() -> Vec<Stat> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries.flatten().filter_map(|entry| stat(entry.file_name().to_str()?.parse().ok()?)).collect()
+}
+
+/// Whether a process keeps a run of its own, which outlives whoever started it.
+fn is_keeper(pid: u32) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|b| *b == 0).nth(1) == Some(b"__keeper")
+}
+
+impl Tree {
+    /// Its processes, those that have ended and were not waited for included.
+    fn members(&self) -> Vec<Stat> {
+        let all = all();
+        let mut children: HashMap<u32, Vec<&Stat>> = HashMap::new();
+        for stat in &all {
+            children.entry(stat.parent).or_default().push(stat);
+        }
+        let is_root = |stat: &Stat| (stat.pid, stat.start) == self.root;
+        let left_behind =
+            |stat: &Stat| self.keeper != 0 && stat.parent == self.keeper && stat.pid != self.sink;
+        let mut open: Vec<&Stat> = all.iter().filter(|s| is_root(s) || left_behind(s)).collect();
+        let (mut seen, mut members) = (HashSet::new(), Vec::new());
+        while let Some(stat) = open.pop() {
+            if !seen.insert(stat.pid) || is_keeper(stat.pid) {
+                continue;
+            }
+            open.extend(children.get(&stat.pid).into_iter().flatten());
+            members.push(stat.clone());
+        }
+        members
+    }
+
+    /// Sends a signal to each of its processes; to how many.
+    pub(crate) fn signal(&self, signal: Signal) -> usize {
+        let living = self.members().into_iter().filter(|stat| stat.state != 'Z');
+        living
+            .filter_map(|stat| Process::that(stat.pid, stat.start))
+            .filter(|process| process.signal(signal).is_ok())
+            .count()
+    }
+
+    /// Kills all of them, also those that come up meanwhile.
+    pub(crate) fn kill(&self) {
+        const TRIES: u32 = 100;
+        for _ in 0..TRIES {
+            if self.signal(Signal::KILL) == 0 {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// How many there are, with those that have ended and were not waited for.
+    pub(crate) fn size(&self) -> usize {
+        self.members().len()
+    }
+
+    /// Waits for those that the command left to this process, its keeper, and that have ended.
+    pub(crate) fn reap(&self) {
+        for stat in self.members() {
+            let left = stat.state == 'Z' && stat.parent == std::process::id() && stat.pid != self.root.0;
+            if let Some(pid) = i32::try_from(stat.pid).ok().and_then(Pid::from_raw).filter(|_| left) {
+                waitpid(Some(pid), WaitOptions::NOHANG).ok();
+            }
+        }
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        let tick = rustix::param::clock_ticks_per_second() as f64;
+        let page = rustix::param::page_size() as f64;
+        let mut usage = Usage::default();
+        for stat in self.members() {
+            usage.cpu_s += stat.ticks as f64 / tick;
+            let text = fs::read_to_string(format!("/proc/{}/statm", stat.pid)).unwrap_or_default();
+            let pages: Vec<f64> = text.split_whitespace().filter_map(|n| n.parse().ok()).collect();
+            let [_, resident, shared, ..] = pages[..] else { continue };
+            let is_root = stat.pid == self.root.0;
+            usage.memory += page * if is_root { resident } else { (resident - shared).max(0.0) };
+        }
+        usage
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::process::Command;
+    use std::time::Instant;
+
+    use super::*;
+
+    fn until(what: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !what() {
+            assert!(start.elapsed() < Duration::from_mins(3));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn children_of_children_are_of_the_tree_and_are_killed_with_it() {
+        let mut child = Command::new("sh").args(["-c", "sleep 600 & sleep 600 & wait"]).spawn().unwrap();
+        let start = gradtop_store::process_start(child.id()).unwrap();
+        let tree = Tree { root: (child.id(), start), keeper: 0, sink: 0 };
+        until(|| tree.size() == 3);
+        assert!(tree.usage().memory > 1e5);
+        tree.kill();
+        child.wait().unwrap();
+        until(|| tree.size() == 0);
+        let other = Tree { root: (std::process::id(), 1), keeper: 0, sink: 0 };
+        assert_eq!(other.size(), 0, "an id without its start time is nobody");
+    }
+}

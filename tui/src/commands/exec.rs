@@ -1,0 +1,162 @@
+//! `gradtop exec`: make a run of any command.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, Exec};
+use gradtop_store::{Goal, MetricInfo, ParamValue};
+
+use super::Context;
+use super::run_config::assignment;
+use super::watch::{self, Caught};
+use crate::config::seconds;
+use crate::failure::Failure;
+use crate::print::clean;
+
+/// Arguments of `exec`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The command works on its own: it goes on when this terminal is closed. A program that knows nothing of\n\
+gradtop gives its output, the processor time and memory of all its processes, and how it ended. Lines on\n\
+descriptor 3 are logged: echo \"12 loss/train=0.31\" >&3. Python logs with `import gradtop`.")]
+pub(crate) struct Args {
+    /// Name of the run [default: the experiment's with the next free number]
+    #[arg(long)]
+    name: Option<String>,
+    /// Experiment that it is a run of [default: the name of the script]
+    #[arg(long, value_name = "NAME")]
+    experiment: Option<String>,
+    /// Record a parameter; may be given several times
+    #[arg(long = "param", value_name = "KEY=VALUE", value_parser = assignment)]
+    params: Vec<(String, String)>,
+    /// Declare a metric, such as loss:min or accuracy:max:headline=test; may be given several times
+    #[arg(long = "metric", value_name = "NAME[:min|max][:…]", value_parser = metric)]
+    metrics: Vec<MetricInfo>,
+    /// Steps in all, for progress and time left
+    #[arg(long, value_name = "STEPS")]
+    total: Option<u64>,
+    /// Seed to hand over as `GRADTOP_SEED` [default: drawn, and recorded]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The same command goes on from the checkpoint in `GRADTOP_RESUME_DIR`, so `gradtop resume` may start it again
+    #[arg(long)]
+    resumable: bool,
+    /// Seconds it may take to end once it is asked to stop [default: 10]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    grace: Option<f64>,
+    /// Seconds between the checkpoints that a client is asked for [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    checkpoint_every: Option<f64>,
+    /// Return as soon as the run is on its own; prints its name
+    #[arg(short, long)]
+    detach: bool,
+    /// Print JSON lines: started, event, status, final
+    #[arg(long)]
+    json: bool,
+    /// The command, after --
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND", num_args = 1..)]
+    command: Vec<String>,
+}
+
+pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
+    // Before anything else: from here on a Ctrl-C or SIGTERM is answered, never lost and never the silent end of the command.
+    let caught = Caught::new()?;
+    check_experiment(args.experiment.as_deref())?;
+    let every = args.checkpoint_every.or(context.config.launch().checkpoint_every);
+    let exec = Exec {
+        runs: context.runs()?,
+        experiment: args.experiment,
+        name: args.name,
+        attached: None,
+        argv: args.command,
+        dir: std::env::current_dir().context("the working folder cannot be found")?,
+        params: args.params.into_iter().map(|(key, text)| (key, param(&text))).collect(),
+        metrics: args.metrics,
+        seed: args.seed,
+        total: args.total,
+        resumable: args.resumable,
+        grace: args.grace.map(Duration::from_secs_f64),
+        checkpoint_every: every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64),
+    };
+    watch::start(caught, args.detach, args.json, || gradtop_host::exec(&exec))
+}
+
+/// Refuses a name that cannot be one.
+pub(crate) fn check_experiment(id: Option<&str>) -> Result<()> {
+    match id.filter(|id| id.is_empty() || id.contains(['/', '\0']) || id.starts_with('.')) {
+        Some(id) => Err(Failure::usage(format!("{:?} cannot be the name of an experiment", clean(id)))
+            .help("it is part of a path: letters, digits, - and _")
+            .into()),
+        None => Ok(()),
+    }
+}
+
+/// A value as it was typed: a number or a truth value where it is one.
+fn param(text: &str) -> ParamValue {
+    match text {
+        "true" => ParamValue::Bool(true),
+        "false" => ParamValue::Bool(false),
+        _ => {
+            let whole = text.parse().map(ParamValue::Int);
+            let float = || text.parse().map(ParamValue::Float);
+            whole.or_else(|_| float()).unwrap_or_else(|_| ParamValue::Text(text.to_owned()))
+        }
+    }
+}
+
+/// `loss`, `loss:min`, `loss:min:headline=test:log:unit=nats`.
+fn metric(text: &str) -> Result<MetricInfo, String> {
+    let mut parts = text.split(':');
+    let name = parts.next().unwrap_or_default().trim();
+    if name.is_empty() {
+        return Err(format!("{text:?} has no name before the first colon"));
+    }
+    let mut metric = MetricInfo { name: name.to_owned(), ..MetricInfo::default() };
+    for part in parts {
+        match part.split_once('=').unwrap_or((part, "")) {
+            ("min", "") => (metric.goal, metric.headline) = (Goal::Min, true),
+            ("max", "") => (metric.goal, metric.headline) = (Goal::Max, true),
+            ("headline", of) => {
+                metric.headline = true;
+                metric.headline_of = Some(of.to_owned()).filter(|of| !of.is_empty());
+            }
+            ("log", "") => metric.log = true,
+            ("guard", "") => metric.guard = true,
+            ("unit", unit) if !unit.is_empty() => metric.unit = Some(unit.to_owned()),
+            _ => {
+                return Err(format!(
+                    "{part:?} is not one of min, max, headline=SPLIT, log, guard, unit=UNIT"
+                ));
+            }
+        }
+    }
+    Ok(metric)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn metrics_are_declared_in_a_word() {
+        let loss = metric("loss:min:headline=test:log:unit=nats").unwrap();
+        assert_eq!((loss.name.as_str(), loss.goal, loss.log), ("loss", Goal::Min, true));
+        assert_eq!((loss.headline_of.as_deref(), loss.unit.as_deref()), (Some("test"), Some("nats")));
+        assert!(!metric("loss").unwrap().headline);
+        assert_eq!(
+            metric("loss:up").unwrap_err(),
+            "\"up\" is not one of min, max, headline=SPLIT, log, guard, unit=UNIT"
+        );
+        assert!(metric(":min").is_err());
+    }
+
+    #[test]
+    fn a_parameter_has_the_type_of_its_text() {
+        assert_eq!(param("3"), ParamValue::Int(3));
+        assert_eq!(param("1e-3"), ParamValue::Float(1e-3));
+        assert_eq!(param("true"), ParamValue::Bool(true));
+        assert_eq!(param("adam"), ParamValue::Text("adam".to_owned()));
+    }
+}
