@@ -1,0 +1,929 @@
+"""Log training to gradtop: curves, parameters, tables and checkpoints of any Python program.
+
+    import gradtop
+
+    run = gradtop.init(params={"lr": 1e-3}, metrics={"loss": "min"})
+    for step in run.steps(1000):
+        run.log(step, loss=loss, split="train")
+
+One file on the standard library alone. Values go to a process of gradtop over a socket; a call that has returned is not lost
+if this process is killed. After `init` nothing here raises into the training loop: what cannot be done is said once, on
+standard error. docs/python.md is the manual, docs/sink.md the protocol.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import select
+import socket
+import struct
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Type
+
+__all__ = ["Run", "SummaryWriter", "config", "finish", "init", "log", "run", "summary"]
+__version__ = "0.1.0"
+
+PROTOCOL = "gradtop.lines/1"
+#: Points that are kept while nobody takes them.
+BACKLOG = 100_000
+#: Rows of a table that go in one line.
+_TABLE_ROWS = 10_000
+#: A row before its values: kind, length, shape, step, time, epoch.
+_HEAD = "<BIIqqd"
+_BODY = 28
+_NAN = float("nan")
+
+Number = Any  #: Whatever `float()` takes: a tensor of one element, a NumPy scalar.
+
+_said: set = set()
+
+
+def _say(text: str) -> None:
+    """Says something once, on standard error."""
+    if text not in _said and len(_said) < 200:
+        _said.add(text)
+        try:
+            print(f"gradtop: {text}", file=sys.stderr, flush=True)
+        except Exception:
+            pass
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0.0 else str(value)
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [_plain(v) for v in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if hasattr(value, "item"):
+        return _plain(value.item())
+    try:
+        return _plain(vars(value)) if type(value).__name__ == "Namespace" else str(value)
+    except Exception:
+        return repr(type(value))
+
+
+def _flat(params: Any, prefix: str = "") -> Dict[str, Any]:
+    """Parameters by dotted names."""
+    if params is None:
+        return {}
+    if not isinstance(params, Mapping):
+        params = vars(params)
+    out: Dict[str, Any] = {}
+    for key, value in params.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            out.update(_flat(value, name + "."))
+        else:
+            out[name] = _plain(value)
+    return out
+
+
+class _Sink:
+    """The connection to the process that records."""
+
+    def __init__(self, address: str, rank: int, world: int) -> None:
+        self.address = address
+        self.rank = rank
+        self.world = world
+        self.lock = _thread.RLock()
+        self.socket: Optional[socket.socket] = None
+        #: Lines that define what rows and the sink's orders stand on; said again to each new sink.
+        self.known: List[bytes] = []
+        self.backlog: List[bytes] = []
+        self.points = 0
+        self.dropped = 0
+        self.retry = 0.0
+        self.wait = 0.05
+        self.orders = b""
+        self.drop_when_full = False
+        self.waited = 0.0
+
+    def connect(self) -> None:
+        """Raises OSError if nobody listens."""
+        new = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            new.settimeout(5.0)
+            new.connect(self.address)
+            new.settimeout(None)
+            new.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
+            hello = {"do": "hello", "protocol": PROTOCOL, "client": "python " + sys.version.split()[0]}
+            hello.update(rank=self.rank, world=self.world)  # type: ignore[call-overload]
+            new.sendall(_line(hello) + b"".join(self.known))
+            for piece in self.backlog:
+                new.sendall(piece)
+        except OSError:
+            new.close()
+            raise
+        self.backlog.clear()
+        self.points = 0
+        self.orders = b""
+        self.socket = new
+        self.wait = 0.05
+        if self.dropped:
+            dropped, self.dropped = self.dropped, 0
+            self.send(_line({"do": "waited", "ms": self.waited * 1e3, "dropped": dropped}), 0)
+
+    def send(self, data: bytes, points: int) -> None:
+        """Sends it, or keeps it until somebody listens again. Never raises."""
+        with self.lock:
+            if self.socket is None and not self._again():
+                self._keep(data, points)
+                return
+            assert self.socket is not None
+            try:
+                if self.drop_when_full and points:
+                    self._send_or_drop(data, points)
+                else:
+                    self.socket.sendall(data)
+            except OSError:
+                self._lost()
+                # What was sent in part is lost with the one who was to read it.
+                self._keep(data, points)
+
+    def _send_or_drop(self, data: bytes, points: int) -> None:
+        assert self.socket is not None
+        try:
+            sent = self.socket.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            self.dropped += points
+            return
+        if sent < len(data):
+            self.socket.sendall(data[sent:])
+
+    def _keep(self, data: bytes, points: int) -> None:
+        if self.points + points > BACKLOG:
+            self.dropped += points
+            _say("nobody records: what is logged is dropped until somebody does")
+            return
+        self.points += points
+        self.backlog.append(data)
+
+    def _lost(self) -> None:
+        if self.socket is not None:
+            self.socket.close()
+        self.socket = None
+        self.retry = time.monotonic() + self.wait
+
+    def _again(self) -> bool:
+        """Tries to connect again, now and then."""
+        now = time.monotonic()
+        if now < self.retry:
+            return False
+        try:
+            self.connect()
+        except OSError:
+            self.wait = min(2.0, 2.0 * self.wait)
+            self.retry = now + self.wait
+            return False
+        return True
+
+    def heard(self, patience: Optional[float] = 0.0) -> Optional[List[Dict[str, Any]]]:
+        """What the sink says, waiting for it at most so many seconds; None if it is gone."""
+        with self.lock:
+            if self.socket is None and not self._again():
+                return None
+            assert self.socket is not None
+            try:
+                if patience == 0.0 and not _is_readable(self.socket, 0):
+                    return []
+                if patience != 0.0 and not _is_readable(self.socket, patience):
+                    return []
+                data = self.socket.recv(65536)
+            except OSError:
+                data = b""
+            if not data:
+                self._lost()
+                return None
+            import json
+
+            lines = (self.orders + data).split(b"\n")
+            self.orders = lines.pop()
+            out = []
+            for line in lines:
+                try:
+                    out.append(json.loads(line))
+                except ValueError:
+                    pass
+            return out
+
+    def forget(self) -> None:
+        """Closes this process's end without a word."""
+        if self.socket is not None:
+            self.socket.close()
+        self.socket = None
+
+
+def _is_readable(sock: socket.socket, patience: Optional[float]) -> bool:
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(None if patience is None else patience * 1e3))
+
+
+def _line(message: Mapping[str, Any]) -> bytes:
+    import json
+
+    return (json.dumps(message, separators=(",", ":")) + "\n").encode()
+
+
+class Config(Dict[str, Any]):
+    """Parameters, by key and by attribute; what is set is recorded."""
+
+    def __init__(self, owner: Optional["Run"], values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        object.__setattr__(self, "_owner", owner)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key, value)
+        self._tell({key: value})
+
+    def __getattr__(self, key: str) -> Any:
+        try:
+            return self[key]
+        except KeyError:
+            raise AttributeError(key) from None
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        self[key] = value
+
+    def update(self, *args: Any, allow_val_change: bool = True, **kwargs: Any) -> None:  # type: ignore[override]
+        """As that of a dictionary."""
+        del allow_val_change
+        new = [vars(a) if hasattr(a, "__dict__") and not isinstance(a, Mapping) else a for a in args]
+        values: Dict[str, Any] = dict(*new, **kwargs)
+        super().update(values)
+        self._tell(values)
+
+    def _tell(self, values: Mapping[str, Any]) -> None:
+        owner = self.__dict__.get("_owner")
+        if owner is not None and values:
+            owner._tell({"do": "params", "params": _flat(values)})
+
+
+class Checkpoint:
+    """A folder to save into: `with run.checkpoint(step) as folder`."""
+
+    def __init__(self, owner: "Run", step: int) -> None:
+        self._owner = owner
+        self._step = step
+        self._throw_away: Optional[str] = None
+
+    def __enter__(self) -> "Path":
+        from pathlib import Path
+
+        folder = self._owner._begin_checkpoint(self._step)
+        if folder is None:
+            import tempfile
+
+            self._throw_away = folder = tempfile.mkdtemp(prefix="gradtop-")
+        return Path(folder)
+
+    def __exit__(
+        self, kind: "Optional[Type[BaseException]]", value: Optional[BaseException], trace: "Optional[TracebackType]"
+    ) -> None:
+        if self._throw_away is not None:
+            import shutil
+
+            shutil.rmtree(self._throw_away, ignore_errors=True)
+        else:
+            self._owner._end_checkpoint(None if value is None else f"{type(value).__name__}: {value}")
+
+
+class Run:
+    """A run that this process logs to. Made by `init`."""
+
+    def __init__(self, sink: Optional[_Sink], rank: int, world: int, logs: bool, trial: Optional[int]) -> None:
+        self._sink = sink
+        self._pid = os.getpid()
+        self._logs = logs and sink is not None
+        self._trial = trial
+        self.rank = rank
+        self.world = world
+        #: The run's name, its experiment, its folder, and the seed it was given.
+        self.name = ""
+        self.experiment = ""
+        self.dir = os.environ.get("GRADTOP_RUN_DIR", "")
+        self.seed = int(os.environ.get("GRADTOP_SEED") or 0)
+        self.config = Config(None, {})
+        #: Values that sum the run up, written when it is finished.
+        self.summary: Dict[str, Any] = {}
+        self._shapes: Dict[Tuple[Any, ...], Tuple[int, Any]] = {}
+        self._step = -1
+        self._saving = False
+        self._stop: Optional[int] = None
+        self._pause = False
+        self._due = False
+        self._asks = False
+        self._deferred = False
+        self._listens = False
+        self._progress_due = 0.0
+        self._answer: Optional[Dict[str, Any]] = None
+        self._finished = False
+
+    # ---- what is logged ----
+
+    @property
+    def resume_dir(self) -> "Optional[Path]":
+        """The checkpoint to go on from, if there is one."""
+        folder = os.environ.get("GRADTOP_RESUME_DIR")
+        if not folder:
+            return None
+        from pathlib import Path
+
+        return Path(folder)
+
+    @property
+    def id(self) -> str:
+        """The run's name."""
+        return self.name
+
+    def log(
+        self,
+        first: Union[int, Mapping[str, Number], None] = None,
+        second: Union[int, Mapping[str, Number], None] = None,
+        /,
+        *,
+        step: Optional[int] = None,
+        split: Optional[str] = None,
+        model: Optional[str] = None,
+        trial: Optional[int] = None,
+        epoch: Optional[float] = None,
+        commit: Optional[bool] = None,
+        **values: Number,
+    ) -> None:
+        """Logs values of a step: `log(3, loss=0.1)`, `log(3, {"loss": 0.1})` or `log({"loss": 0.1}, step=3)`.
+
+        Without a step it is the one after the last. A name such as `loss/train` or `train/loss` is the loss on the split
+        `train`; `split`, `model` and `trial` say so for all values of the call. Steps may repeat and go back: all are kept.
+        """
+        try:
+            if first is not None:
+                if isinstance(first, Mapping):
+                    values = {**first, **values} if values else first  # type: ignore[assignment]
+                    if second is not None:
+                        step = int(second)  # type: ignore[arg-type]
+                else:
+                    step = int(first)
+                    if second is not None:
+                        values = {**second, **values} if values else second  # type: ignore[assignment,dict-item]
+            if not self._logs or not values:
+                return
+            if step is None:
+                step = self._step if commit is False else self._step + 1
+            self._step = step
+            key = (tuple(values), split, model, trial)
+            known = self._shapes.get(key)
+            if known is None:
+                known = self._define(key)
+            shape, pack = known
+            try:
+                row = pack(1, _BODY + 8 * len(values), shape, step, 0, _NAN if epoch is None else epoch, *values.values())
+            except (struct.error, TypeError, ValueError, RuntimeError):
+                return self._log_odd(step, values, split, model, trial, epoch)
+            self._sink.send(row, len(values))  # type: ignore[union-attr]
+        except Exception as error:
+            _say(f"log: {type(error).__name__}: {error}")
+
+    def _define(self, key: Tuple[Any, ...]) -> Tuple[int, Any]:
+        names, split, model, trial = key
+        if trial is None:
+            trial = self._trial
+        parts: Dict[str, Any] = {"split": split, "model": model, "trial": trial}
+        extra = {k: v for k, v in parts.items() if v is not None}
+        series = [_series(str(name), extra) for name in names]
+        shape = len(self._shapes)
+        line = _line({"do": "shape", "shape": shape, "series": series})
+        assert self._sink is not None
+        with self._sink.lock:
+            self._sink.send(line, 0)
+            self._sink.known.append(line)
+        known = (shape, struct.Struct(f"{_HEAD}{len(names)}d").pack)
+        self._shapes[key] = known
+        return known
+
+    def _log_odd(self, step: int, values: Mapping[str, Any], split: Any, model: Any, trial: Any, epoch: Any) -> None:
+        """Logs those values that are numbers, and says which are not."""
+        good: Dict[str, float] = {}
+        for name, value in values.items():
+            if isinstance(value, Mapping):
+                for inner, v in _flat(value).items():
+                    if isinstance(v, (int, float)):
+                        good[f"{name}/{inner}"] = float(v)
+                continue
+            try:
+                good[name] = float(value)
+            except Exception:
+                _say(f"{name} is not a number but {type(value).__name__}: it is not logged")
+        if good == values and all(type(v) is float for v in values.values()):
+            _say(f"step {step} is not one: nothing is logged at it")
+        elif good:
+            self.log(step, good, split=split, model=model, trial=trial, epoch=None if epoch is None else float(epoch))
+
+    def table(self, name: str, columns: Mapping[str, Sequence[Any]], step: int = 0) -> None:
+        """Adds rows to a table: what is no time series. All columns are equally long; a table's columns stay the same."""
+        try:
+            if not self._logs:
+                return
+            data = {str(k): _plain(v) for k, v in columns.items()}
+            rows = max((len(v) for v in data.values()), default=0)
+            for at in range(0, rows, _TABLE_ROWS):
+                part = [{"name": k, "values": v[at : at + _TABLE_ROWS]} for k, v in data.items()]
+                self._tell({"do": "table", "name": name, "step": int(step), "columns": part})
+        except Exception as error:
+            _say(f"table {name}: {type(error).__name__}: {error}")
+
+    def figures(self, toml: str) -> None:
+        """Declares figures, see docs/figures in the manual of plugins; the text is TOML."""
+        self._tell({"do": "figures", "toml": toml})
+
+    def text(self, text: Any, level: str = "info") -> None:
+        """A line for the run's log."""
+        self._tell({"do": "text", "level": level, "text": str(text)})
+
+    def params(self, params: Any = None, /, **more: Any) -> None:
+        """Adds parameters, from a dictionary or argparse's result; nested ones get dotted names."""
+        try:
+            self.config.update({**_flat(params), **_flat(more)})
+        except Exception as error:
+            _say(f"params: {type(error).__name__}: {error}")
+
+    def metric(
+        self, name: str, goal: str = "none", *, headline: bool = True, split: Optional[str] = None, unit: Optional[str] = None,
+        help: str = "", log: bool = False, guard: bool = False,
+    ) -> None:
+        """Declares a metric: whether lower (`min`) or higher (`max`) is better, and the split that stands for the run."""
+        message: Dict[str, Any] = {"do": "metric", "name": name, "goal": goal, "headline": headline, "help": help}
+        message.update({"log": log, "guard": guard})
+        if split is not None:
+            message["headline_of"] = split
+        if unit is not None:
+            message["unit"] = unit
+        self._tell(message)
+
+    define_metric = metric
+
+    # ---- the loop ----
+
+    def steps(self, total: int, start: int = 0) -> Iterator[int]:
+        """The steps from `start` on; between two of them the run pauses and stops as it is asked to."""
+        self._listen()
+        for step in range(start, total):
+            if self._ends_at(step):
+                return
+            yield step
+            self._progress(step + 1, total)
+        self._progress(total, total, now=True)
+
+    def should_stop(self) -> bool:
+        """Whether the loop should end, for one that does not use `steps`. Waits here while the run is paused."""
+        self._listen()
+        return self._ends_at(self._step)
+
+    def should_checkpoint(self) -> bool:
+        """Whether it is time to save; true again only after the next `checkpoint` or when asked anew."""
+        self._asks = True
+        if not self._due:
+            return False
+        self._due = False
+        return True
+
+    def checkpoint(self, step: int) -> Checkpoint:
+        """A folder to save into, kept once the `with` block has ended well."""
+        return Checkpoint(self, int(step))
+
+    def progress(self, done: int, total: int = 0, phase: Optional[str] = None) -> None:
+        """How far the work is."""
+        self._progress(done, total, phase, now=True)
+
+    def finish(self, exit_code: int = 0, quiet: Optional[bool] = None, *, error: Optional[str] = None) -> None:
+        """The work is done. Later calls do nothing."""
+        del quiet
+        if self._finished:
+            return
+        try:
+            if self.summary and self._logs:
+                plain = _flat(self.summary)
+                self.table("summary", {"name": list(plain), "value": [str(v) for v in plain.values()]})
+            if error is None and exit_code:
+                error = f"finished with exit code {exit_code}"
+            if self.rank == 0:
+                self._tell({"do": "finish", "error": error})
+        except Exception as failure:
+            _say(f"finish: {type(failure).__name__}: {failure}")
+        self._finished = True
+        self._logs = False
+        if self._sink is not None:
+            self._sink.forget()
+            self._sink = None
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(
+        self, kind: "Optional[Type[BaseException]]", value: Optional[BaseException], trace: "Optional[TracebackType]"
+    ) -> None:
+        self.finish(error=None if value is None else f"{type(value).__name__}: {value}")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        _say(f"a run has no {name!r} here: it is ignored")
+        return _nothing
+
+    # ---- the other side ----
+
+    def _tell(self, message: Mapping[str, Any]) -> None:
+        if self._sink is None:
+            return
+        try:
+            self._sink.send(_line(message), 0)
+        except Exception as error:
+            _say(f"{message.get('do')}: {type(error).__name__}: {error}")
+
+    def _listen(self) -> None:
+        if not self._listens and self._sink is not None:
+            self._listens = True
+            line = _line({"do": "listen"})
+            with self._sink.lock:
+                self._sink.send(line, 0)
+                self._sink.known.append(line)
+
+    def _progress(self, done: int, total: int, phase: Optional[str] = None, now: bool = False) -> None:
+        clock = time.monotonic()
+        if now or clock >= self._progress_due:
+            self._progress_due = clock + 0.1
+            self._tell({"do": "progress", "done": int(done), "total": int(total), "phase": phase})
+
+    def _obey(self, patience: Optional[float] = 0.0) -> bool:
+        """Takes in what the sink says; False if it is gone."""
+        if self._sink is None:
+            return False
+        heard = self._sink.heard(patience)
+        for order in heard or ():
+            what = order.get("do")
+            if what == "stop":
+                self._stop = int(order.get("after", -1))
+                self._due = self._due or self._stop < 0
+            elif what == "pause":
+                self._pause = True
+            elif what == "resume":
+                self._pause = False
+            elif what == "checkpoint":
+                self._due = True
+            elif what in ("save", "saved"):
+                self._answer = order
+            elif "hello" in order:
+                self._answer = order
+            elif "error" in order:
+                _say(str(order["error"]))
+                if self._saving:
+                    self._answer = order
+        return heard is not None
+
+    def _ends_at(self, step: int) -> bool:
+        """Between two steps: waits while the run is paused. Whether it stops before this step."""
+        try:
+            self._obey()
+            if self._pause and self._stop is None:
+                self._tell({"do": "paused"})
+                while self._pause and self._stop is None:
+                    if not self._obey(1.0):
+                        time.sleep(0.2)
+                self._tell({"do": "unpaused"})
+        except Exception as error:
+            _say(f"steps: {type(error).__name__}: {error}")
+        if self._stop is None:
+            return False
+        if self._stop >= 0:
+            # All processes end at the same step, and save at it.
+            self._due = self._due or step == self._stop
+            return step > self._stop
+        if self._asks and self._due and not self._deferred:
+            # One more step, in which the loop can save where it will stop.
+            self._deferred = True
+            return False
+        return True
+
+    def _ask(self, want: str, patience: float) -> Optional[Dict[str, Any]]:
+        """Waits for an answer."""
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            answer, self._answer = self._answer, None
+            if answer is not None and (answer.get("do") == want or want in answer or "error" in answer):
+                return answer
+            if not self._obey(0.5):
+                return None
+        return None
+
+    def _begin_checkpoint(self, step: int) -> Optional[str]:
+        self._due = False
+        if self._sink is None or self.rank != 0:
+            return None
+        try:
+            self._answer = None
+            self._saving = True
+            self._tell({"do": "checkpoint", "step": step})
+            answer = self._ask("save", 60.0)
+            if answer is not None and "dir" in answer:
+                return str(answer["dir"])
+            _say("no checkpoint is kept: nobody gives a folder for it")
+        except Exception as error:
+            _say(f"checkpoint: {type(error).__name__}: {error}")
+        self._saving = False
+        return None
+
+    def _end_checkpoint(self, error: Optional[str]) -> None:
+        try:
+            self._answer = None
+            self._tell({"do": "saved", "error": error})
+            answer = self._ask("saved", 600.0)
+            why = None if answer is None else answer.get("error")
+            if answer is None or why and why != error:
+                _say(f"the checkpoint was not kept: {why or 'the recording process is gone'}")
+        except Exception as failure:
+            _say(f"checkpoint: {type(failure).__name__}: {failure}")
+        self._saving = False
+
+
+def _nothing(*args: Any, **kwargs: Any) -> None:
+    """Does nothing."""
+
+
+_SPLITS = frozenset(("train", "training", "val", "valid", "validation", "dev", "eval", "test"))
+
+
+def _series(name: str, extra: Mapping[str, Any]) -> Any:
+    """The series of a name: `loss/train` and `train/loss` are the loss on the training data."""
+    if not extra:
+        return name
+    if "split" in extra:
+        return {"metric": name, **extra}
+    metric, _, split = name.rpartition("/")
+    if metric and split in _SPLITS:
+        return {"metric": metric, "split": split, **extra}
+    split, _, metric = name.partition("/")
+    if metric and split in _SPLITS:
+        return {"metric": metric, "split": split, **extra}
+    return {"metric": name, **extra}
+
+
+#: The run of this process, once there is one.
+run: Optional[Run] = None
+
+
+def init(
+    project: Optional[str] = None,
+    name: Optional[str] = None,
+    config: Any = None,
+    *,
+    experiment: Optional[str] = None,
+    params: Any = None,
+    metrics: Optional[Mapping[str, str]] = None,
+    seed: Optional[int] = None,
+    total: Optional[int] = None,
+    rank: Union[int, str] = 0,
+    mode: str = "online",
+    on_full: str = "wait",
+    runs: Optional[str] = None,
+    **more: Any,
+) -> Run:
+    """Begins to log. Under `gradtop exec` to the run that this program is; else to a new one.
+
+    `metrics` declares metrics with their goals, as in `{"loss": "min"}`; `params` (or `config`) are recorded. `rank` says which
+    process of several logs: that of rank 0, another, or `"all"`, each as a trial. `mode="disabled"` does nothing at all. With
+    `on_full="drop"` points are dropped and counted, not waited for, while the disk is behind.
+    """
+    global run
+    for key in more:
+        _say(f"init has no {key!r} here: it is ignored")
+    own = int(os.environ.get("RANK") or os.environ.get("SLURM_PROCID") or 0)
+    world = int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1)
+    logs = rank == "all" or own == rank
+    address = os.environ.get("GRADTOP_SINK")
+    sink: Optional[_Sink] = None
+    if mode != "disabled":
+        if address is not None and not os.path.exists(address):
+            # Of a run that has ended, or on another machine.
+            address = None
+        if address is None and own == 0:
+            address = _attach(experiment or project, name, runs, seed, total)
+        elif address is None:
+            _say(f"rank {own} has no gradtop on this machine: only the machine of rank 0 records")
+        if address is not None:
+            sink = _Sink(address, own, world)
+            sink.drop_when_full = on_full == "drop"
+            try:
+                sink.connect()
+            except OSError as error:
+                raise RuntimeError(f"gradtop does not answer at {address}: {error}") from None
+    new = Run(sink, own, world, logs, own if rank == "all" and world > 1 else None)
+    if sink is not None:
+        answer = new._ask("hello", 10.0) or {}
+        new.name = str(answer.get("run", ""))
+        new.experiment = str(answer.get("experiment", ""))
+        new.dir = str(answer.get("dir", new.dir))
+        new.seed = int(answer.get("seed", seed or 0))
+        new.config = Config(None, answer.get("params") or {})
+    elif seed is not None:
+        new.seed = seed
+    given = {**_flat(config), **_flat(params)}
+    dict.update(new.config, given)
+    object.__setattr__(new.config, "_owner", new)
+    if own == 0 and sink is not None:
+        if given:
+            new._tell({"do": "params", "params": given})
+        for metric, goal in (metrics or {}).items():
+            goal, _, split = goal.partition(":")
+            new.metric(metric, goal, split=split or None)
+        if total is not None:
+            new.progress(0, total)
+    run = new
+    _hook()
+    return new
+
+
+def _attach(
+    experiment: Optional[str], name: Optional[str], runs: Optional[str], seed: Optional[int], total: Optional[int]
+) -> str:
+    """Starts a sink for this process; its address."""
+    import json
+    import shutil
+    import subprocess
+
+    program = os.environ.get("GRADTOP_PROGRAM") or shutil.which("gradtop")
+    if program is None:
+        raise RuntimeError("the program `gradtop` is not in PATH; install it, or name it by GRADTOP_PROGRAM")
+    script = os.path.splitext(os.path.basename(sys.argv[0] or ""))[0]
+    command = [program, "sink", "--attach", str(os.getpid()), "--experiment", experiment or script or "python"]
+    for option, value in (("--name", name), ("--runs", runs), ("--seed", seed), ("--total", total)):
+        if value is not None:
+            command += [option, str(value)]
+    command += ["--", sys.executable or "python", *sys.argv]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr.decode(errors="replace").strip() or "gradtop sink failed")
+    return str(json.loads(done.stdout)["sink"])
+
+
+_hooked = False
+
+
+def _hook() -> None:
+    """Once: what happens at forks and at the end of the process."""
+    global _hooked
+    if _hooked:
+        return
+    _hooked = True
+    import atexit
+
+    atexit.register(_at_exit)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_in_child)
+
+
+def _in_child() -> None:
+    """A forked child is another process: what its parent logs to is not its own."""
+    if run is not None and run._sink is not None:
+        run._sink.lock = _thread.RLock()
+        run._sink.forget()
+        run._sink = None
+        run._logs = False
+
+
+def _at_exit() -> None:
+    if run is not None and not run._finished and run._pid == os.getpid():
+        last = getattr(sys, "last_value", None)
+        run.finish(error=None if last is None else f"{type(last).__name__}: {last}")
+
+
+def log(*args: Any, **kwargs: Any) -> None:
+    """`Run.log` of the run of this process."""
+    if run is None:
+        _say("log: call gradtop.init() first")
+    else:
+        run.log(*args, **kwargs)
+
+
+def finish(*args: Any, **kwargs: Any) -> None:
+    """`Run.finish` of the run of this process."""
+    if run is not None:
+        run.finish(*args, **kwargs)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "config":
+        return run.config if run is not None else Config(None, {})
+    if name == "summary":
+        return run.summary if run is not None else {}
+    raise AttributeError(f"module 'gradtop' has no attribute {name!r}")
+
+
+class SummaryWriter:
+    """TensorBoard's writer of the same name, to the run of this process; `init` is called if nobody has."""
+
+    def __init__(self, log_dir: Optional[str] = None, comment: str = "", **ignored: Any) -> None:
+        del ignored
+        self.log_dir = log_dir
+        self._run = run if run is not None and not run._finished else init(params={"comment": comment} if comment else None)
+        self._last: Dict[str, int] = {}
+
+    def _step(self, tag: str, step: Optional[int]) -> int:
+        at = self._last.get(tag, -1) + 1 if step is None else int(step)
+        self._last[tag] = at
+        return at
+
+    def add_scalar(
+        self, tag: str, scalar_value: Number, global_step: Optional[int] = None, walltime: Optional[float] = None, **ignored: Any
+    ) -> None:
+        """One value of a step."""
+        self._run.log(self._step(tag, global_step), {tag: scalar_value})
+
+    def add_scalars(
+        self, main_tag: str, tag_scalar_dict: Mapping[str, Number], global_step: Optional[int] = None,
+        walltime: Optional[float] = None,
+    ) -> None:
+        """Values of the same metric: of splits where they are called so, else of models."""
+        step = self._step(main_tag, global_step)
+        for tag, value in tag_scalar_dict.items():
+            of: Dict[str, Any] = {"split" if tag in _SPLITS else "model": tag}
+            self._run.log(step, {main_tag: value}, **of)
+
+    def add_histogram(
+        self, tag: str, values: Any, global_step: Optional[int] = None, bins: Any = 30, walltime: Optional[float] = None,
+        **ignored: Any,
+    ) -> None:
+        """Counts of values in buckets of equal width, in the table `histograms`."""
+        try:
+            data = [v for v in _numbers(values) if v - v == 0.0]
+            if not data:
+                return
+            n = bins if isinstance(bins, int) and bins > 0 else 30
+            low, high = min(data), max(data)
+            width = (high - low) / n or 1.0
+            counts = [0] * n
+            for v in data:
+                counts[min(n - 1, int((v - low) / width))] += 1
+            edges = [low + width * i for i in range(n + 1)]
+            columns = {"tag": [tag] * n, "lower": edges[:-1], "upper": edges[1:], "count": counts}
+            self._run.table("histograms", columns, self._step(tag, global_step))
+        except Exception as error:
+            _say(f"add_histogram: {type(error).__name__}: {error}")
+
+    def add_hparams(
+        self, hparam_dict: Mapping[str, Any], metric_dict: Mapping[str, Number], hparam_domain_discrete: Any = None,
+        run_name: Optional[str] = None, global_step: Optional[int] = None,
+    ) -> None:
+        """Parameters, and the values that came of them."""
+        self._run.params(dict(hparam_dict))
+        if metric_dict:
+            self._run.log(self._step("hparams", global_step), dict(metric_dict))
+
+    def add_text(self, tag: str, text_string: str, global_step: Optional[int] = None, walltime: Optional[float] = None) -> None:
+        """A line for the run's log."""
+        self._run.text(f"{tag}: {text_string}")
+
+    def flush(self) -> None:
+        """Nothing waits: each call has handed over what it was given."""
+
+    def close(self) -> None:
+        """The run goes on until the process ends or `finish` is called."""
+
+    def __enter__(self) -> "SummaryWriter":
+        return self
+
+    def __exit__(self, *args: Any) -> None:
+        self.close()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("add_"):
+            _say(f"SummaryWriter.{name} is ignored here")
+            return _nothing
+        raise AttributeError(name)
+
+
+def _numbers(values: Any) -> Iterable[float]:
+    """All numbers of a nest of lists, or of what turns itself into one."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+    if hasattr(values, "tolist"):
+        values = values.tolist()
+    if isinstance(values, (int, float)):
+        yield float(values)
+        return
+    for value in values:
+        if isinstance(value, (int, float)):
+            yield float(value)
+        else:
+            yield from _numbers(value)

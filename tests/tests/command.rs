@@ -1,0 +1,386 @@
+//! Commands as runs: what is recorded of one that knows nothing of gradtop, what a shell and the Python client log, how each is
+//! stopped, paused and resumed, and what the death of any of its processes costs.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+
+use gradtop_store::{Event, State, read_manifest, read_series, read_table};
+use gradtop_tests::sandbox::Run;
+use gradtop_tests::{Sandbox, paths, until};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+/// A sandbox whose commands find the Python client.
+fn sandbox() -> Sandbox {
+    let python = paths::checkout().join("python");
+    let sandbox = Sandbox::with(&[]);
+    let program = sandbox.program().to_str().unwrap().to_owned();
+    sandbox
+        .and_env("PYTHONPATH", python.to_str().unwrap())
+        .and_env("PYTHONDONTWRITEBYTECODE", "1")
+        .and_env("GRADTOP_PROGRAM", &program)
+}
+
+/// `gradtop exec --detach`.
+fn start<'a>(sandbox: &'a Sandbox, options: &[&str], name: &str, command: &[&str]) -> Run<'a> {
+    let args = [&["exec", "--detach", "--name", name], options, &["--"], command].concat();
+    sandbox.gradtop(&args).expect_code(0);
+    sandbox.find(name)
+}
+
+fn console(run: &Run<'_>) -> String {
+    fs::read_to_string(run.dir.console()).unwrap_or_default()
+}
+
+fn cause(run: &Run<'_>) -> String {
+    run.view().status.cause.unwrap_or_default()
+}
+
+/// Steps and values of a metric on a split.
+fn values(run: &Run<'_>, metric: &str, split: Option<&str>) -> Vec<(i64, f64)> {
+    let series = read_series(&run.dir, |key| key.metric == metric && key.split.as_deref() == split).unwrap();
+    series.iter().flat_map(|s| s.step.iter().copied().zip(s.value.iter().copied())).collect()
+}
+
+fn is_there(pid: i32) -> bool {
+    test_kill_process(Pid::from_raw(pid).unwrap()).is_ok()
+}
+
+/// The process ids that a command prints, each on a line.
+fn pids(run: &Run<'_>, n: usize) -> Vec<i32> {
+    until("the command to print its processes", || {
+        let pids: Vec<i32> = console(run).lines().filter_map(|line| line.parse().ok()).collect();
+        (pids.len() >= n).then_some(pids)
+    })
+}
+
+#[test]
+fn a_command_that_knows_nothing_gives_its_output_and_its_end() {
+    let sandbox = sandbox();
+    let script = "echo working; echo 'no such data' >&2; exit 3";
+    let said = sandbox
+        .gradtop(&["exec", "--name", "a", "--param", "lr=0.1", "--", "sh", "-c", script])
+        .expect_code(1);
+    assert!(said.all().contains("exit code 3: no such data"), "{}", said.all());
+    let run = sandbox.find("a");
+    assert_eq!((run.view().state, cause(&run).as_str()), (State::Failed, "exit code 3: no such data"));
+    assert_eq!(console(&run), "working\nno such data\n");
+    let manifest = read_manifest(&run.dir).unwrap();
+    assert_eq!(manifest.command.unwrap().argv, ["sh", "-c", script]);
+    assert_eq!(manifest.params[0].1.to_string(), "0.1");
+    for command in [&["show", "a"][..], &["list"], &["show", "a", "--json"], &["logs", "a"]] {
+        sandbox.gradtop(command).expect_code(0);
+    }
+    let said = sandbox.gradtop(&["resume", "a"]).expect_code(1);
+    assert!(said.err.contains("started without --resumable"), "{}", said.err);
+
+    sandbox.gradtop(&["exec", "--name", "b", "--", "true"]).expect_code(0);
+    let said = sandbox.gradtop(&["exec", "--name", "c", "--", "no-such-program"]).expect_code(1);
+    assert!(said.err.contains("not in PATH"), "{}", said.err);
+    assert!(!sandbox.runs().join("exp=no-such-program").exists());
+}
+
+#[test]
+fn a_command_has_nothing_of_the_keeper_but_four_descriptors() {
+    let sandbox = sandbox();
+    let run = start(
+        &sandbox,
+        &[],
+        "a",
+        &["sh", "-c", "ls -l /proc/$$/fd | grep -c -- '->'; ps -o sid= -p $$; echo $$; env"],
+    );
+    run.wait().expect_code(0);
+    let text = console(&run);
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    assert_eq!(lines[0], "4", "{text}");
+    assert_eq!(lines[1], lines[2], "a session of its own");
+    for name in ["GRADTOP_RUN_DIR=", "GRADTOP_RUN=a", "GRADTOP_SEED=", "GRADTOP_SINK=/tmp/gradtop-"] {
+        assert!(text.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn a_shell_logs_to_descriptor_3() {
+    let sandbox = sandbox();
+    let script = paths::checkout().join("python/examples/loop.sh");
+    let options = ["--metric", "loss:min", "--total", "20"];
+    let run = start(&sandbox, &options, "a", &["sh", script.to_str().unwrap()]);
+    run.wait().expect_code(0);
+    let loss = values(&run, "loss", Some("train"));
+    assert_eq!(loss.iter().map(|(step, _)| *step).collect::<Vec<_>>(), (0..=20).collect::<Vec<_>>());
+    assert!(loss[20].1 < 0.02);
+    let status = run.view().status;
+    assert_eq!((status.done, status.total), (20, 20));
+    assert_eq!(status.headline.len(), 1);
+    assert_eq!(run.dir.experiment(), "loop");
+    assert!(console(&run).starts_with("step 0: loss 1\n"));
+
+    let odd =
+        "echo 'nonsense' >&3; echo '{\"step\": 5, \"loss\": 2, \"who\": \"x\"}' >&3; printf 'loss=3' >&3";
+    let run = start(&sandbox, &[], "b", &["sh", "-c", odd]);
+    run.wait().expect_code(0);
+    assert_eq!(values(&run, "loss", None), [(5, 2.0), (6, 3.0)]);
+    assert!(run.events().contains("not name=value"), "{}", run.events());
+}
+
+#[test]
+fn a_stop_is_heard_by_the_command_alone_and_what_does_not_end_is_killed_whole() {
+    let sandbox = sandbox();
+    let polite = "trap 'echo saved; exit 0' TERM; echo $$; while :; do sleep 0.05; done";
+    let run = start(&sandbox, &[], "polite", &["sh", "-c", polite]);
+    pids(&run, 1);
+    sandbox.gradtop(&["stop", "polite"]).expect_code(0);
+    assert_eq!((run.view().state, cause(&run).as_str()), (State::Stopped, "asked to stop"));
+    assert!(console(&run).contains("saved"));
+
+    let deaf = "trap '' TERM; (trap '' TERM; setsid sleep 600 & echo $!; wait) & sleep 600 & echo $!; echo $$; wait; wait; sleep 600";
+    let run = start(&sandbox, &["--grace", "0.3"], "deaf", &["sh", "-c", deaf]);
+    let pids = pids(&run, 3);
+    sandbox.gradtop(&["stop", "deaf"]).expect_code(0);
+    assert_eq!(run.view().state, State::Stopped);
+    assert!(pids.iter().all(|pid| !is_there(*pid)), "{pids:?}");
+    assert!(cause(&run).contains("did not stop within 0.3 s: killed"), "{}", cause(&run));
+}
+
+#[test]
+fn a_kill_leaves_nothing_and_nothing_is_left_behind() {
+    let sandbox = sandbox();
+    let run =
+        start(&sandbox, &[], "a", &["sh", "-c", "setsid sleep 600 & echo $!; sleep 600 & echo $!; wait"]);
+    let ids = pids(&run, 2);
+    sandbox.gradtop(&["stop", "--kill", "a"]).expect_code(0);
+    assert_eq!((run.view().state, cause(&run).as_str()), (State::Stopped, "killed on request"));
+    assert!(ids.iter().all(|pid| !is_there(*pid)));
+
+    // A command that fails and leaves something.
+    let run = start(&sandbox, &[], "b", &["sh", "-c", "setsid sleep 600 & echo $!; exit 1"]);
+    run.wait().expect_code(1);
+    assert!(!is_there(pids(&run, 1)[0]));
+    assert!(run.events().contains("left behind"));
+}
+
+#[test]
+fn a_pause_without_a_client_stops_all_of_its_processes() {
+    let sandbox = sandbox();
+    let run = start(&sandbox, &[], "a", &["sh", "-c", "sleep 600 & echo $!; echo $$; wait"]);
+    let ids = pids(&run, 2);
+    let state = |pid: i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
+    };
+    sandbox.gradtop(&["pause", "a"]).expect_code(0);
+    run.until_state(State::Paused);
+    until("both to be stopped", || ids.iter().all(|pid| state(*pid) == 'T').then_some(()));
+    sandbox.gradtop(&["resume", "a"]).expect_code(0);
+    run.until_state(State::Running);
+    until("both to go on", || ids.iter().all(|pid| state(*pid) != 'T').then_some(()));
+    // A stopped process hears SIGTERM only once it goes on.
+    sandbox.gradtop(&["pause", "a"]).expect_code(0);
+    run.until_state(State::Paused);
+    sandbox.gradtop(&["stop", "a"]).expect_code(0);
+    assert_eq!(cause(&run), "asked to stop");
+}
+
+/// A loop of Python that waits at a step until a file is there.
+const GATED: &str = r#"
+import os, sys, time, gradtop
+run = gradtop.init(metrics={"loss": "min"}, params={"lr": 0.5, "net": {"width": 8}})
+total, hold = int(sys.argv[1]), int(sys.argv[2])
+start = 0
+if run.resume_dir:
+    start = int((run.resume_dir / "step").read_text()) + 1
+for step in run.steps(total, start):
+    run.log(step, loss=1 / (step + 1), split="train", epoch=step / 10)
+    if run.should_checkpoint():
+        with run.checkpoint(step) as folder:
+            (folder / "step").write_text(str(step))
+    while step >= hold and not os.path.exists(sys.argv[3]):
+        print("held", flush=True)
+        time.sleep(0.02)
+        if hold and run.should_stop():
+            break
+run.table("end", {"x": [1, 2], "y": ["a", "b"]})
+run.finish()
+"#;
+
+/// Starts [`GATED`], which waits at a step; the file that lets it go.
+fn gated<'a>(
+    sandbox: &'a Sandbox,
+    options: &[&str],
+    name: &str,
+    total: &str,
+    hold: &str,
+) -> (Run<'a>, std::path::PathBuf) {
+    let script = sandbox.path().join("gated.py");
+    fs::write(&script, GATED).unwrap();
+    let gate = sandbox.path().join(format!("go-{name}"));
+    let command = ["python3", script.to_str().unwrap(), total, hold, gate.to_str().unwrap()];
+    (start(sandbox, options, name, &command), gate)
+}
+
+#[test]
+fn the_client_logs_pauses_saves_stops_and_resumes() {
+    let sandbox = sandbox();
+    let (run, gate) = gated(&sandbox, &["--resumable"], "a", "1000000", "5");
+    run.until_step(5);
+    let manifest = read_manifest(&run.dir).unwrap();
+    let params: Vec<String> = manifest.params.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    assert_eq!(params, ["lr=0.5", "net.width=8"]);
+    assert_eq!(manifest.metrics[0].name, "loss");
+    fs::write(&gate, "").unwrap();
+    run.until_step(50);
+    sandbox.gradtop(&["pause", "a"]).expect_code(0);
+    run.until_state(State::Paused);
+    sandbox.gradtop(&["resume", "a"]).expect_code(0);
+    run.until_state(State::Running);
+    sandbox.gradtop(&["checkpoint", "a"]).expect_code(0);
+    until("a checkpoint", || (!gradtop_store::checkpoints(&run.dir).is_empty()).then_some(()));
+    sandbox.gradtop(&["stop", "a"]).expect_code(0);
+    assert_eq!(
+        (run.view().state, cause(&run).as_str()),
+        (State::Stopped, "asked to stop"),
+        "{}",
+        console(&run)
+    );
+    let saved = gradtop_store::checkpoints(&run.dir).pop().unwrap().step;
+    assert_eq!(values(&run, "loss", Some("train")).last().unwrap().0, saved, "it saves where it stops");
+
+    sandbox.gradtop(&["resume", "a", "--detach"]).expect_code(0);
+    run.until_step(saved + 50);
+    run.signal_trainer(Signal::KILL);
+    let step = run.status().step.unwrap();
+    run.until_step(step + 50);
+    sandbox.gradtop(&["stop", "a"]).expect_code(0);
+    let steps: Vec<i64> = values(&run, "loss", Some("train")).iter().map(|(step, _)| *step).collect();
+    assert!(steps.is_sorted_by(|a, b| a < b), "no step twice");
+    assert!(run.events().contains("was started again"), "{}", run.events());
+    assert_eq!(read_table(&run.dir, "end").unwrap().rows(), 2);
+}
+
+#[test]
+fn no_row_of_a_call_that_returned_is_lost_when_python_is_killed() {
+    let sandbox = sandbox();
+    let script = "import gradtop, os, signal\nrun = gradtop.init()\nfor step in range(20_000):\n    run.log(step, loss=step)\n    if step == 12_345: os.kill(os.getpid(), signal.SIGKILL)\n";
+    let run = start(&sandbox, &[], "a", &["python3", "-c", script]);
+    run.wait().expect_code(4);
+    assert_eq!(cause(&run), "SIGKILL: killed from outside");
+    let loss = values(&run, "loss", None);
+    assert_eq!((loss.len(), loss.last().copied()), (12_346, Some((12_345, 12_345.0))));
+}
+
+#[test]
+fn a_command_goes_on_without_its_keeper_and_is_recorded_to_its_end() {
+    let sandbox = sandbox();
+    let (run, gate) = gated(&sandbox, &[], "a", "300", "5");
+    run.until_step(5);
+    run.signal_keeper(Signal::KILL);
+    until("the keeper to be missed", || run.events().contains("keeper was killed").then_some(()));
+    fs::write(&gate, "").unwrap();
+    run.wait();
+    assert_eq!(cause(&run), "exit code unknown: its keeper was killed");
+    assert_eq!(values(&run, "loss", Some("train")).len(), 300);
+    assert!(console(&run).contains("held"));
+
+    let (run, _gate) = gated(&sandbox, &[], "b", "300", "5");
+    run.until_step(5);
+    run.signal_keeper(Signal::KILL);
+    until("the keeper to be missed", || run.events().contains("keeper was killed").then_some(()));
+    sandbox.gradtop(&["stop", "b"]).expect_code(0);
+    assert_eq!(run.view().state, State::Stopped);
+}
+
+#[test]
+fn python_alone_begins_a_run_of_its_own() {
+    let sandbox = sandbox();
+    let script = sandbox.path().join("alone.py");
+    let text = "import gradtop\nrun = gradtop.init(experiment='own', name=NAME, config={'lr': 1})\nrun.log({'loss': 2.0})\nrun.log({'loss': 1.0})\n";
+    for (name, end, state) in
+        [("good", "", State::Finished), ("bad", "raise ValueError('no data')\n", State::Failed)]
+    {
+        fs::write(&script, text.replace("NAME", &format!("'{name}'")) + end).unwrap();
+        let mut python = sandbox.around("python3");
+        python.arg(&script).arg("--lr").arg("1");
+        let status = python.stderr(std::process::Stdio::null()).status().unwrap();
+        assert_eq!(status.success(), name == "good");
+        let run = sandbox.find(name);
+        run.wait();
+        assert_eq!(run.view().state, state, "{}", cause(&run));
+        assert_eq!(values(&run, "loss", None), [(0, 2.0), (1, 1.0)]);
+    }
+    assert_eq!(cause(&sandbox.find("bad")), "ValueError: no data");
+}
+
+#[test]
+fn ranks_log_as_trials_and_end_at_the_same_step() {
+    let sandbox = sandbox();
+    let script = sandbox.path().join("rank.py");
+    let text = "import gradtop, os, time\nrun = gradtop.init(rank='all')\nlast = -1\nfor step in run.steps(10**9):\n    run.log(step, loss=step)\n    last = step\n    time.sleep(0.002)\nprint('last', last, flush=True)\n";
+    fs::write(&script, text).unwrap();
+    let both = format!("for r in 0 1; do RANK=$r WORLD_SIZE=2 python3 {} & done; wait", script.display());
+    let run = start(&sandbox, &["--grace", "60"], "a", &["sh", "-c", &both]);
+    until("both to log", || (run.status().rows > 200 && run.status().step? > 50).then_some(()));
+    let said = sandbox.gradtop(&["stop", "a", "--grace", "60"]).expect_code(0);
+    let text = console(&run);
+    let last: Vec<&str> = text.lines().filter(|line| line.starts_with("last")).collect();
+    assert_eq!((last.len(), last.first()), (2, last.last()), "{text}{}", said.all());
+    let series = read_series(&run.dir, |key| key.metric == "loss").unwrap();
+    assert_eq!(series.iter().map(|s| s.key.trial).collect::<Vec<_>>(), [Some(0), Some(1)]);
+}
+
+#[test]
+fn an_example_of_a_script_trains_and_a_summary_writer_is_understood() {
+    let sandbox = sandbox();
+    let script = paths::checkout().join("python/examples/curve.py");
+    let run =
+        start(&sandbox, &["--seed", "1"], "a", &["python3", script.to_str().unwrap(), "--steps", "500"]);
+    run.wait().expect_code(0);
+    let test = values(&run, "loss", Some("test"));
+    assert!(test.last().unwrap().1 < test[0].1 / 2.0, "{test:?}");
+    assert_eq!(run.view().status.headline.len(), 2);
+
+    let text = "import gradtop\nw = gradtop.SummaryWriter('logs')\nfor i in range(10):\n    w.add_scalar('Loss/train', i, i)\nw.add_scalars('acc', {'train': 1, 'big': 2}, 3)\nw.add_histogram('h', [1, 2, [3]], 0)\nw.add_hparams({'lr': 2}, {'final': 7})\nw.add_image('x', None)\nw.add_scalar('odd', 'text', 1)\nw.flush(); w.close()\n";
+    let run = start(&sandbox, &[], "b", &["python3", "-c", text]);
+    run.wait().expect_code(0);
+    assert_eq!(values(&run, "Loss", Some("train")).len(), 10);
+    assert_eq!(values(&run, "acc", Some("train")), [(3, 1.0)]);
+    assert_eq!(values(&run, "final", None).len(), 1);
+    assert_eq!(read_table(&run.dir, "histograms").unwrap().rows(), 30);
+    assert!(console(&run).contains("SummaryWriter.add_image is ignored"), "{}", console(&run));
+    assert!(console(&run).contains("odd is not a number"), "{}", console(&run));
+}
+
+#[test]
+fn a_forked_child_takes_nothing_of_its_parents_run() {
+    let sandbox = sandbox();
+    let text = "import gradtop, os\nrun = gradtop.init()\nrun.log(0, loss=1)\npid = os.fork()\nrun.log(1, loss=2)\nif pid == 0: os._exit(0)\nos.waitpid(pid, 0)\nrun.log(2, loss=3)\n";
+    let run = start(&sandbox, &[], "a", &["python3", "-W", "ignore", "-c", text]);
+    run.wait().expect_code(0);
+    assert_eq!(values(&run, "loss", None), [(0, 1.0), (1, 2.0), (2, 3.0)]);
+    assert!(run.logged_events(|e| matches!(e, Event::Warning { .. })).is_empty(), "{}", run.events());
+}
+
+/// The recording of a client of the first version of the protocol.
+#[test]
+fn the_recording_of_an_older_client_is_understood() {
+    let sandbox = sandbox();
+    let golden = paths::checkout().join("core/host/tests/golden/lines-1.bin");
+    let script = "import os, socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(os.environ['GRADTOP_SINK'])\ns.sendall(open(sys.argv[1], 'rb').read())\n";
+    let run = start(&sandbox, &[], "a", &["python3", "-c", script, golden.to_str().unwrap()]);
+    run.wait().expect_code(0);
+    assert_eq!(values(&run, "loss", Some("train")), [(0, 1.0), (1, 0.5), (2, f64::INFINITY)]);
+    assert_eq!(values(&run, "accuracy", None), [(0, 0.25), (1, 0.75), (2, 0.5)]);
+    assert_eq!(values(&run, "speed", None), [(3, 7.0)]);
+    assert_eq!(read_table(&run.dir, "points").unwrap().rows(), 2);
+    assert_eq!(read_manifest(&run.dir).unwrap().params.len(), 1);
+    assert_eq!(run.view().status.total, 4);
+}
+
+#[test]
+fn a_signal_to_the_command_from_outside_is_its_cause() {
+    let sandbox = sandbox();
+    let run = start(&sandbox, &[], "a", &["sh", "-c", "echo $$; sleep 600"]);
+    let pid = pids(&run, 1)[0];
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    run.wait().expect_code(4);
+    assert_eq!(cause(&run), "SIGKILL: killed from outside");
+}
