@@ -50,7 +50,10 @@ impl Confirm {
             _ => format!("{verb} {} runs?", names.len()),
         };
         let saves = |row: &&&Arc<RunRow>| {
-            !matches!(allowed(&row.view, RunAction::Checkpoint), Err(Why::NotResumable { .. }))
+            !matches!(
+                allowed(&row.view, RunAction::Checkpoint),
+                Err(Why::NotResumable { .. } | Why::CommandNotResumable)
+            )
         };
         let lost = rows.len() - rows.iter().filter(saves).count();
         let consequence = match self.action {

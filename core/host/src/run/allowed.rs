@@ -152,8 +152,6 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
             Err(Why::Ended(state))
         }
         Action::Pause if state == State::Paused => Err(Why::Paused),
-        // Whether it saves anything is the command's own matter.
-        Action::Checkpoint if view.manifest.kind == Kind::Command => Ok(()),
         Action::Checkpoint => is_resumable(&view.manifest),
         Action::Resume => match (state, view.life) {
             (State::Paused, _) => Ok(()),
