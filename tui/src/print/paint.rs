@@ -350,7 +350,7 @@ mod tests {
             prop::sample::select(vec!["a", "loss 3.1e-6", "⣀⡠⠤⠒", "│─", "   ", "é", "e\u{301}x", "a\u{338}"]);
         let one = (0u16..20, 0u16..5, text.prop_map(str::to_owned), style.clone());
         // Terminals differ in what is left of a wide character whose half is overwritten: these lie alone.
-        let odd = ["日本", "👩\u{200d}🔬x", "❤\u{fe0f}", "السلام", "한글"];
+        let odd = ["日本", "👩\u{200d}🔬x", "السلام", "한글"];
         let wide = (Just(4), Just(5), prop::sample::select(odd.map(str::to_owned).to_vec()), style);
         let one = prop_oneof![9 => one, 1 => wide];
         prop::collection::vec(one, 0..12)

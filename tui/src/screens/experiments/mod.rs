@@ -285,6 +285,9 @@ fn in_form(form: &mut Form, shared: &Shared, action: Action) -> Vec<Effect> {
         Action::Go(Move::By(by)) => form.go(by.into()),
         Action::Go(Move::Page(by)) => form.go(isize::from(by) * 10),
         Action::Enter if form.field().is_some() => form.go(1),
+        Action::Enter | Action::Start if shared.read_only => {
+            return say("this is --read-only: nothing can be started".to_owned());
+        }
         Action::Enter | Action::Start => {
             return match form.start(&shared.runs.folder) {
                 Asked::Start(launch) => vec![Effect::Do(Task::Launch(launch))],

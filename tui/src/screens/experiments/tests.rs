@@ -338,3 +338,21 @@ fn a_run_id_of_nowhere_is_told() {
     screen.changed(&mut bench.app.shared);
     assert!(matches!(&screen.like, Some(super::Like::Impossible(why)) if why.contains("gone")));
 }
+
+#[test]
+fn a_name_that_is_taken_is_told_at_once_and_what_was_typed_is_kept() {
+    let mut bench = bench();
+    bench.keys("enter down down down down down down");
+    bench.type_text("demo-1");
+    assert!(bench.screen().contains("there is a run demo-1 already"), "{}", bench.screen());
+    bench.keys("ctrl-u");
+    bench.type_text("another");
+    bench.keys("esc");
+    assert!(!bench.screen().contains("another"));
+    bench.keys("enter");
+    assert!(
+        bench.screen().contains("another") && bench.screen().contains("as you left it"),
+        "{}",
+        bench.screen()
+    );
+}

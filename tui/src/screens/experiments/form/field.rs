@@ -122,6 +122,14 @@ impl Field {
         !self.is_same(&self.began)
     }
 
+    /// Gives it another base; unless the form began with a run, that is what it began with too.
+    pub(crate) fn rebase(&mut self, base: String, own: bool) {
+        if own {
+            self.began.clone_from(&base);
+        }
+        self.base = base;
+    }
+
     /// What it has now is what the form began with.
     pub(crate) fn begin(&mut self) {
         self.began = self.line.text();

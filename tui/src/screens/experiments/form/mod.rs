@@ -316,12 +316,13 @@ impl Form {
     fn take_preset(&mut self) {
         let name = self.fields[0].value();
         let preset = self.experiment.presets.iter().find(|p| p.name == name);
+        let own = self.of.is_none();
         for field in &mut self.fields {
             let Role::Param(param) = &field.role else { continue };
             let set = preset.and_then(|p| p.values.iter().find(|(k, _)| *k == param.key));
             let base = set.map_or(&param.default, |(_, v)| v).clone();
             let changed = field.is_changed();
-            field.base = base;
+            field.rebase(base, own);
             if !changed {
                 field.reset();
                 field.begin();
