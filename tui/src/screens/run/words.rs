@@ -1,34 +1,19 @@
-//! A run's state and times as words and styles.
+//! A run's state as words and styles.
 
 use gradtop_store::State;
 use ratatui::style::Style;
 
 use crate::screens::shared::Shared;
+use gradtop_view::state;
 
 /// The sign of a state.
 pub(crate) fn glyph(shared: &Shared, state: State) -> char {
-    let (fine, plain) = match state {
-        State::Running | State::Stopping => ('●', '*'),
-        State::Paused => ('◐', '='),
-        State::Finished => ('✓', '+'),
-        State::Stopped => ('■', '#'),
-        State::Failed => ('✗', 'x'),
-        State::Crashed => ('☠', '!'),
-        State::Queued | State::Starting => ('…', '.'),
-    };
-    shared.theme.glyph(fine, plain)
+    state::glyph_in(state, shared.theme.ascii())
 }
 
 /// The style of a state.
 pub(crate) fn state_style(shared: &Shared, state: State) -> Style {
-    let theme = shared.theme;
-    match state {
-        State::Running | State::Stopping => theme.good(),
-        State::Paused => theme.wait(),
-        State::Failed | State::Crashed => theme.alert(),
-        State::Finished => theme.text(),
-        State::Stopped | State::Queued | State::Starting => theme.dim(),
-    }
+    shared.theme.ink(state::ink(state))
 }
 
 /// Signs of our own and of formulas as far as the terminal can show them.
