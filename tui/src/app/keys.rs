@@ -82,11 +82,13 @@ pub(crate) fn tables(kind: Kind) -> &'static [(&'static str, &'static [Binding<A
     const EVERY: (&str, &[Binding<Action>]) = ("Everywhere", EVERYWHERE);
     // Where the experiments are shown, nothing leads to them.
     const OTHERS: (&str, &[Binding<Action>]) = ("Everywhere", EVERYWHERE.split_at(1).1);
+    // And what lies above a screen has no help of its own.
+    const ABOVE: (&str, &[Binding<Action>]) = ("Always", ALWAYS.split_at(1).1);
     match kind {
         Kind::Runs => &[RUN, EVERY, ("Always", ALWAYS)],
         Kind::Experiments => &[OTHERS, ("Always", ALWAYS)],
         Kind::Typing => &[("Always", ALWAYS)],
-        Kind::Above => &[("Always", ALWAYS.split_at(1).1)],
+        Kind::Above => &[ABOVE],
     }
 }
 
