@@ -253,7 +253,7 @@ fn the_client_logs_pauses_saves_stops_and_resumes() {
     sandbox.gradtop(&["stop", "a"]).expect_code(0);
     let steps: Vec<i64> = values(&run, "loss", Some("train")).iter().map(|(step, _)| *step).collect();
     assert!(steps.is_sorted_by(|a, b| a < b), "no step twice");
-    assert!(run.events().contains("was started again"), "{}", run.events());
+    assert!(run.events().contains("was restarted"), "{}", run.events());
     assert_eq!(read_table(&run.dir, "end").unwrap().rows(), 2);
 }
 

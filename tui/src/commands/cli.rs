@@ -40,9 +40,9 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start a run of an experiment and watch it
     Run(commands::run::Args),
-    /// Make a run of any command: its output, its machine, what it logs, and how it ended
+    /// Run any command and record its output, hardware use, logs and end
     Exec(commands::exec::Args),
-    /// Let a process that is already at work log to a run of its own; for clients in other languages
+    /// Let a running process log to its own run; for clients in other languages
     #[command(hide = true)]
     Sink(commands::sink::Args),
     /// List runs

@@ -16,14 +16,14 @@ use crate::print::clean;
 /// Arguments of `exec`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The command works on its own: it goes on when this terminal is closed. A program that knows nothing of\n\
-gradtop gives its output, the processor time and memory of all its processes, and how it ended. Lines on\n\
-descriptor 3 are logged: echo \"12 loss/train=0.31\" >&3. Python logs with `import gradtop`.")]
+The command runs in the background and continues when this terminal is closed. gradtop records the output,\n\
+processor time and memory of any program, and how it ended. Lines on descriptor 3 are logged:\n\
+echo \"12 loss/train=0.31\" >&3. Python logs with `import gradtop`.")]
 pub(crate) struct Args {
     /// Name of the run [default: the experiment's with the next free number]
     #[arg(long)]
     name: Option<String>,
-    /// Experiment that it is a run of [default: the name of the script]
+    /// Experiment of the run [default: the name of the script]
     #[arg(long, value_name = "NAME")]
     experiment: Option<String>,
     /// Record a parameter; may be given several times
@@ -32,22 +32,22 @@ pub(crate) struct Args {
     /// Declare a metric, such as loss:min or accuracy:max:headline=test; may be given several times
     #[arg(long = "metric", value_name = "NAME[:min|max][:…]", value_parser = metric)]
     metrics: Vec<MetricInfo>,
-    /// Steps in all, for progress and time left
+    /// Total number of steps, for progress and time left
     #[arg(long, value_name = "STEPS")]
     total: Option<u64>,
-    /// Seed to hand over as `GRADTOP_SEED` [default: drawn, and recorded]
+    /// Seed to pass on as `GRADTOP_SEED` [default: drawn and recorded]
     #[arg(long)]
     seed: Option<u64>,
-    /// The same command goes on from the checkpoint in `GRADTOP_RESUME_DIR`, so `gradtop resume` may start it again
+    /// The command can continue from the checkpoint in `GRADTOP_RESUME_DIR`, so `gradtop resume` may start it again
     #[arg(long)]
     resumable: bool,
-    /// Seconds it may take to end once it is asked to stop [default: 10]
+    /// Seconds until it is killed after a stop, if it does not end by itself [default: 10]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     grace: Option<f64>,
-    /// Seconds between the checkpoints that a client is asked for [default: 60]
+    /// Seconds between checkpoints, if the program saves them [default: 60]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     checkpoint_every: Option<f64>,
-    /// Return as soon as the run is on its own; prints its name
+    /// Print the run's name and return once it has started
     #[arg(short, long)]
     detach: bool,
     /// Print JSON lines: started, event, status, final

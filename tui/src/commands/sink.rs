@@ -11,16 +11,16 @@ use crate::print;
 /// Arguments of `sink`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The process that logs; the run ends with it, or when it says that it is done
+    /// The process that logs; the run ends with it, or when it sends `finish`
     #[arg(long, value_name = "PID")]
     attach: u32,
     /// Name of the run [default: the experiment's with the next free number]
     #[arg(long)]
     name: Option<String>,
-    /// Experiment that it is a run of [default: the name of the script]
+    /// Experiment of the run [default: the name of the script]
     #[arg(long, value_name = "NAME")]
     experiment: Option<String>,
-    /// Steps in all, for progress and time left
+    /// Total number of steps, for progress and time left
     #[arg(long, value_name = "STEPS")]
     total: Option<u64>,
     /// The seed, for the record [default: drawn]

@@ -37,7 +37,7 @@ impl Death<'_> {
         if let (None, Some(after), Some(who)) = (self.status, self.killed_after, self.stop)
             && !after.is_zero()
         {
-            return (State::Stopped, Some(format!("{who}; its process goes on")));
+            return (State::Stopped, Some(format!("{who}; its process continues")));
         }
         if let Some(after) = self.killed_after {
             let cause = if after.is_zero() {
@@ -76,7 +76,7 @@ impl Death<'_> {
             (Some(Err(why)), _) => (State::Failed, Some(why.clone())),
             (_, Some(who)) => (State::Stopped, Some(who.to_owned())),
             (Some(Ok(())), None) => (State::Finished, None),
-            (None, None) => (State::Crashed, Some("its process ended without a call of finish()".to_owned())),
+            (None, None) => (State::Crashed, Some("its process ended without calling finish()".to_owned())),
         }
     }
 

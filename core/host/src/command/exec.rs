@@ -75,7 +75,7 @@ pub fn exec(exec: &Exec) -> Result<RunDir> {
     };
     let refused = |why: &str| HostError::NoProgram { program: program.clone(), why: why.to_owned() };
     let attached = exec.attached.map(|pid| {
-        let start = process_start(pid).ok_or_else(|| refused(&format!("process {pid} is not there")))?;
+        let start = process_start(pid).ok_or_else(|| refused(&format!("process {pid} does not exist")))?;
         Ok::<_, HostError>(AttachedTo { pid, start })
     });
     let attached = attached.transpose()?;
@@ -84,7 +84,7 @@ pub fn exec(exec: &Exec) -> Result<RunDir> {
     } else {
         find_program(program, &exec.dir).map_err(refused)?
     };
-    let runs = std::path::absolute(&exec.runs).map_err(HostError::io("resolve the folder of runs"))?;
+    let runs = std::path::absolute(&exec.runs).map_err(HostError::io("resolve the runs folder"))?;
     let manifest = manifest(exec, found, attached);
     // From the moment there is a folder: an interrupt now would leave one that nobody runs.
     let _blocked = Blocked::interrupts();

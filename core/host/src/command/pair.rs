@@ -207,7 +207,7 @@ impl<'a> Pair<'a> {
             return;
         }
         self.sinks += 1;
-        self.notes.push(format!("the process that records ended by {ended} and was started again"));
+        self.notes.push(format!("the recording process ended with {ended} and was restarted"));
         recover(self.run, self.lock).ok();
         let inherited = Inherited {
             listener: &self.listener,
@@ -278,7 +278,7 @@ impl<'a> Pair<'a> {
         match self.cleared {
             None if since.elapsed() >= patience => {
                 self.cleared = Some(Instant::now());
-                self.notes.push(format!("{left} processes that the command left behind are asked to end"));
+                self.notes.push(format!("asking {left} processes that the command left behind to end"));
                 self.tree.signal(Signal::TERM);
                 self.tree.signal(Signal::CONT);
             }
@@ -357,7 +357,7 @@ fn start_sink(
     let why = heard(&sink.heard).end.and_then(|(_, why)| why);
     sink.process.signal(Signal::KILL).ok();
     let ended = sink.child.wait().map(signals::how_it_ended).unwrap_or_default();
-    Err(why.unwrap_or_else(|| format!("the sink ended by {ended}")))
+    Err(why.unwrap_or_else(|| format!("the sink ended with {ended}")))
 }
 
 fn end_sink(mut sink: Sink) {

@@ -341,7 +341,7 @@ impl Sink<'_> {
             return;
         }
         self.alone = Some(Alone { stop: None, killed: false });
-        let message = "the keeper was killed: the run goes on without it".to_owned();
+        let message = "the keeper was killed: the run continues without it".to_owned();
         self.session.event(&Event::Warning { message });
         self.pump = self.console.take().and_then(|console| Pump::start(&self.session.run, console).ok());
     }
