@@ -22,6 +22,7 @@ pub use machine::device::{DeviceChoice, Gpus};
 pub use machine::dirs::{cache_dir, config_dir, data_dir};
 pub use machine::program::set_program;
 pub use machine::{device, libtorch};
+pub use plugin::changes::parameter_changes;
 pub use plugin::desc::{ExperimentDesc, ParamDesc, ParamKind, PluginDesc, PresetDesc};
 pub use plugin::describe::describe;
 pub use plugin::discover::{

@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 use super::Context;
 use super::follow::Follower;
 use crate::print::{self, clean};
+use crate::screens::run::console::line;
+use crate::screens::run::console::sgr::{Hue, Look};
 use gradtop_chart::cells::theme::Ink;
+use gradtop_chart::colour::Colours;
 use gradtop_chart::number;
 use gradtop_view::state;
 
@@ -47,13 +50,14 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             print::note(&format!("warning: {name} is too long: skipped its first {}", number::bytes(out)));
         }
     }
-    print_new(events.as_mut(), args, event)?;
-    print_new(console.as_mut(), args, written)?;
+    print_new(events.as_mut(), args, &mut event)?;
+    let mut look = Look::default();
+    print_new(console.as_mut(), args, &mut |line, json| written(line, json, &mut look))?;
     if args.follow {
-        follow(&run, args, events.as_mut(), console.as_mut())?;
+        follow(&run, args, events.as_mut(), console.as_mut(), &mut look)?;
     }
     if let Some(rest) = console.as_mut().and_then(Follower::rest) {
-        written(&rest, args.json)?;
+        written(&rest, args.json, &mut look)?;
     }
     Ok(0)
 }
@@ -63,13 +67,14 @@ fn follow(
     args: &Args,
     mut events: Option<&mut Follower>,
     mut console: Option<&mut Follower>,
+    look: &mut Look,
 ) -> Result<()> {
     let whole = Args { run: args.run.clone(), lines: None, ..*args };
     loop {
         // Looked at before reading: what was written until its end is still printed.
         let ended = super::view(run)?.state.is_final();
-        print_new(events.as_deref_mut(), &whole, event)?;
-        print_new(console.as_deref_mut(), &whole, written)?;
+        print_new(events.as_deref_mut(), &whole, &mut event)?;
+        print_new(console.as_deref_mut(), &whole, &mut |line, json| written(line, json, look))?;
         if ended || print::stdout_gone() {
             return Ok(());
         }
@@ -78,9 +83,9 @@ fn follow(
 }
 
 /// Prints a line of the file: as text, or as JSON.
-type Show = fn(&[u8], bool) -> Result<()>;
+type Show<'a> = &'a mut dyn FnMut(&[u8], bool) -> Result<()>;
 
-fn print_new(follower: Option<&mut Follower>, args: &Args, show: Show) -> Result<()> {
+fn print_new(follower: Option<&mut Follower>, args: &Args, show: Show<'_>) -> Result<()> {
     let Some(follower) = follower else { return Ok(()) };
     let mut kept: VecDeque<Vec<u8>> = VecDeque::new();
     loop {
@@ -106,14 +111,48 @@ fn print_new(follower: Option<&mut Follower>, args: &Args, show: Show) -> Result
     Ok(())
 }
 
-fn written(line: &[u8], json: bool) -> Result<()> {
+/// A line of output as a terminal would have left it: of a progress bar its last state, with its colours where there are some.
+fn written(line: &[u8], json: bool, look: &mut Look) -> Result<()> {
     let text = String::from_utf8_lossy(line);
     if json {
         return print::json(&json!({"type": "console", "line": text}));
     }
-    // Tabs stay: they align columns and do no harm.
-    print::line(&text.trim_end_matches('\r').split('\t').map(clean).collect::<Vec<_>>().join("\t"));
+    let text = text.trim_end_matches('\r');
+    if *look == Look::default() && !text.contains(|c: char| c.is_control() && c != '\t') {
+        // Nothing to leave out, however long it is. Tabs stay: they align columns.
+        print::line(&text.split('\t').map(clean).collect::<Vec<_>>().join("\t"));
+        return Ok(());
+    }
+    let line = line::parse(text.as_bytes(), look);
+    let parts: String = line.parts().map(|(text, look)| coloured(text, look)).collect();
+    let cut = if line.cut > 0 { format!(" … {} more", number::count(line.cut as f64)) } else { String::new() };
+    print::line(&format!("{parts}{cut}"));
     Ok(())
+}
+
+/// Text in a look, where the terminal shows any.
+fn coloured(text: &str, look: Look) -> String {
+    if print::terminal().colours == Colours::None || look == Look::default() {
+        return text.to_owned();
+    }
+    let switches = [
+        (look.bold, 1),
+        (look.dim, 2),
+        (look.italic, 3),
+        (look.underline, 4),
+        (look.reverse, 7),
+        (look.struck, 9),
+    ];
+    let switches = switches.into_iter().filter(|(on, _)| *on).map(|(_, code)| code.to_string());
+    // The first 16 are the terminal's own, which every terminal with colours has.
+    let hue = |hue: Option<Hue>, base: u8| match hue? {
+        Hue::Indexed(n @ 0..8) => Some((base + n).to_string()),
+        Hue::Indexed(n @ 8..16) => Some((base + 60 + n - 8).to_string()),
+        Hue::Indexed(n) => Some(format!("{};5;{n}", base + 8)),
+        Hue::Rgb([r, g, b]) => Some(format!("{};2;{r};{g};{b}", base + 8)),
+    };
+    let hues = [hue(look.front, 30), hue(look.back, 40)].into_iter().flatten();
+    format!("\x1b[{}m{text}\x1b[0m", switches.chain(hues).collect::<Vec<_>>().join(";"))
 }
 
 fn event(line: &[u8], json: bool) -> Result<()> {

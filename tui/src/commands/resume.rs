@@ -1,5 +1,7 @@
 //! `gradtop resume`: let a paused run go on, or continue an ended one.
 
+use std::path::Path;
+
 use anyhow::Result;
 use gradtop_host::{Action, Resumed};
 use gradtop_store::View;
@@ -8,7 +10,7 @@ use super::Context;
 use super::select::{Selection, each};
 use super::watch::{self, Caught, Watch};
 use crate::failure::Failure;
-use crate::print;
+use crate::print::{self, clean};
 
 /// Arguments of `resume`.
 #[derive(Debug, clap::Args)]
@@ -59,6 +61,9 @@ fn resume(mut view: View, args: &Args, detach: bool, caught: &mut Caught) -> Res
         }
         return Ok(0);
     }
+    if let Some(changes) = changes(&view).filter(|_| !args.json) {
+        print::note(&changes);
+    }
     let detach = detach && !caught.any();
     let view = super::view(&view.dir)?;
     if detach && !args.json {
@@ -70,4 +75,19 @@ fn resume(mut view: View, args: &Args, detach: bool, caught: &mut Caught) -> Res
         return Ok(0);
     }
     watch::watch(&view.dir, Watch { json: args.json, ours: true }, caught)
+}
+
+/// What a new run would be given otherwise, if the plugin has changed since this one was started.
+fn changes(view: &View) -> Option<String> {
+    let plugin = Path::new(&view.manifest.plugin.as_ref()?.original_path);
+    let name = clean(&view.manifest.run);
+    let desc = gradtop_host::describe(plugin).ok()?;
+    let (_, experiment) = desc.experiment(view.manifest.experiment.plugin_id())?;
+    let changes = gradtop_host::parameter_changes(&view.manifest.params, experiment);
+    let changed = (!changes.is_empty()).then(|| changes.join(", "))?;
+    Some(format!(
+        "{name} continues with the plugin it was started with; in {} by now: {}",
+        print::short(plugin),
+        clean(&changed)
+    ))
 }

@@ -1,5 +1,6 @@
 //! Plugins: what a file is, what it offers, which there are, and opening one.
 
+pub(crate) mod changes;
 pub(crate) mod desc;
 pub(crate) mod describe;
 pub(crate) mod discover;

@@ -18,6 +18,7 @@ use crate::machine::device::{self, DeviceChoice};
 use crate::machine::file::readable;
 use crate::machine::signals::Blocked;
 use crate::machine::{git, libtorch};
+use crate::plugin::changes::parameter_changes;
 use crate::plugin::desc::{ExperimentDesc, PluginDesc};
 use crate::plugin::file::{PluginFile, check_owner};
 use crate::plugin::params::resolve_params;
@@ -359,5 +360,14 @@ fn may_run(run: &RunDir, manifest: &Manifest, trust: bool) -> Result<Option<(Str
     let unreadable = |refusal| HostError::Plugin { path: run.plugin(), refusal };
     let file = PluginFile::of_run_as_it_is(run).map_err(unreadable)?;
     let hash = file.sha256().map_err(HostError::io("read plugin.so"))?;
-    Ok(Some((format!("resumed with --trust, although its plugin {refusal}"), hash)))
+    let changes = changes(run, &file).map(|c| format!("; of its parameters {}", c.join(", "))).unwrap_or_default();
+    Ok(Some((format!("resumed with --trust, although its plugin {refusal}{changes}"), hash)))
+}
+
+/// What this plugin changes in the parameters of a run, if it can be described and changes any.
+fn changes(run: &RunDir, plugin: &PluginFile) -> Option<Vec<String>> {
+    let manifest = read_manifest(run).ok()?;
+    let (desc, _) = describe::described_exactly(plugin).ok()?;
+    let (_, experiment) = desc.experiment(manifest.experiment.plugin_id())?;
+    Some(parameter_changes(&manifest.params, experiment)).filter(|changes| !changes.is_empty())
 }

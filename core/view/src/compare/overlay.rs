@@ -54,12 +54,3 @@ pub fn view(align: Align, teams: &[Team], focus: Option<usize>) -> ChartView {
         ..ChartView::default()
     }
 }
-
-/// The mean of the finite values; of none, what there is.
-pub(super) fn mean(values: &[f64]) -> Option<f64> {
-    let finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
-    if finite.is_empty() {
-        return values.first().copied();
-    }
-    Some(finite.iter().map(|v| v / finite.len() as f64).sum())
-}

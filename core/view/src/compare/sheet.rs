@@ -3,10 +3,11 @@
 use std::cmp::Ordering;
 
 use gradtop_store::Goal;
+use gradtop_store::figures::Aggregate;
 use serde::{Deserialize, Serialize};
 
-use super::overlay::mean;
 use super::{Facet, Subject, Team, differing, facets, goal, info};
+use crate::figure::average::of_finite;
 use crate::live::SeriesSnapshot;
 
 /// Which number of a metric.
@@ -202,7 +203,7 @@ fn row(subjects: &[Subject], team: &Team, at: usize, params: &[String], columns:
     let value = |c: &Column| {
         let each = of(subjects, team, &c.facet).filter_map(|s| c.what.value(c.better, s));
         match (c.what, c.better) {
-            (What::Last, _) => mean(&each.collect::<Vec<f64>>()),
+            (What::Last, _) => of_finite(each, Aggregate::Mean),
             (What::Best, Goal::Max) => each.reduce(f64::max),
             (What::Best | What::Min, _) => each.reduce(f64::min),
         }

@@ -146,14 +146,18 @@ pub(super) fn summary(values: &mut [f64], aggregate: Aggregate) -> Option<(f64, 
     values.sort_unstable_by(f64::total_cmp);
     let (low, high) = (*values.first()?, *values.last()?);
     let middle = match aggregate {
-        Aggregate::Mean => values.iter().sum::<f64>() / values.len() as f64,
+        Aggregate::Mean => {
+            let (sum, n) = (values.iter().sum::<f64>(), values.len() as f64);
+            // The sum of what is near the end of floats is beyond it.
+            if sum.is_finite() { sum / n } else { values.iter().map(|v| v / n).sum() }
+        }
         Aggregate::Median => f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]),
     };
     Some((middle, low, high))
 }
 
 /// Average of the finite values; where there is none, the first one tells why.
-pub(super) fn of_finite(values: impl IntoIterator<Item = f64>, aggregate: Aggregate) -> Option<f64> {
+pub(crate) fn of_finite(values: impl IntoIterator<Item = f64>, aggregate: Aggregate) -> Option<f64> {
     let mut values: Vec<f64> = values.into_iter().collect();
     let first = *values.first()?;
     values.retain(|v| v.is_finite());

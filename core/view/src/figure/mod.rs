@@ -2,7 +2,7 @@
 //!
 //! [`chart`] draws; what a panel consists of is decided in `plan`, where lines lie in `lines`, how far axes reach in `axes`.
 
-mod average;
+pub(crate) mod average;
 mod axes;
 pub mod built;
 pub mod chart;
