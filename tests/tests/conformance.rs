@@ -65,6 +65,15 @@ fn our_own_plugins_keep_it() {
 }
 
 #[test]
+fn the_examples_of_the_sdk_keep_it() {
+    for example in ["descent", "figures", "parameters", "resuming"] {
+        let sandbox = Sandbox::with(&[paths::fixture(example)]);
+        let said = check(&sandbox, &format!("lib{example}.so"), &[]).expect_code(0).json();
+        assert_eq!(parts(&said).len(), 7, "{said:#}");
+    }
+}
+
+#[test]
 fn only_the_experiments_named_are_looked_at() {
     let sandbox = Sandbox::new();
     let said = check(&sandbox, "libmisbehave.so", &["--experiment", "segfault"]).expect_code(1).json();
