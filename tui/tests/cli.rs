@@ -255,14 +255,12 @@ fn logs_are_printed_escaped_and_followed_to_the_end() {
     let run = bare(dir.path(), "a", 0, &status(State::Running, 1, 10));
     let lock = RunLock::acquire(&run).unwrap();
     append_event(&run, &Event::Log { level: "info".into(), message: "hello".into() }).unwrap();
-    std::fs::write(run.console(), "one\n\x1b]0;title\x07two\n  0 %\r 50 %\r\x1b[32m100 %\x1b[0m\nthree").unwrap();
+    std::fs::write(run.console(), "one\n\x1b]0;title\x07two\n  0 %\r 50 %\r\x1b[32m100 %\x1b[0m\nthree")
+        .unwrap();
     let all = gradtop(dir.path(), &["logs", "a"]);
     // As the monitor shows them: a title is left out, of a progress bar the last state is shown.
     assert!(all.out.contains("[info] hello\n") && all.out.contains("\ntwo\n100 %\nthree\n"), "{}", all.out);
-    assert_eq!(
-        gradtop(dir.path(), &["logs", "a", "--console", "-n", "1"]).out,
-        "100 %\nthree\n"
-    );
+    assert_eq!(gradtop(dir.path(), &["logs", "a", "--console", "-n", "1"]).out, "100 %\nthree\n");
     let lines = gradtop(dir.path(), &["logs", "a", "--json"]);
     let first: Value = serde_json::from_str(lines.out.lines().next().unwrap()).unwrap();
     assert_eq!((first["type"].as_str(), first["message"].as_str()), (Some("event"), Some("hello")));

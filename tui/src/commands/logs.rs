@@ -125,7 +125,8 @@ fn written(line: &[u8], json: bool, look: &mut Look) -> Result<()> {
     }
     let line = line::parse(text.as_bytes(), look);
     let parts: String = line.parts().map(|(text, look)| coloured(text, look)).collect();
-    let cut = if line.cut > 0 { format!(" … {} more", number::count(line.cut as f64)) } else { String::new() };
+    let cut =
+        if line.cut > 0 { format!(" … {} more", number::count(line.cut as f64)) } else { String::new() };
     print::line(&format!("{parts}{cut}"));
     Ok(())
 }

@@ -360,7 +360,8 @@ fn may_run(run: &RunDir, manifest: &Manifest, trust: bool) -> Result<Option<(Str
     let unreadable = |refusal| HostError::Plugin { path: run.plugin(), refusal };
     let file = PluginFile::of_run_as_it_is(run).map_err(unreadable)?;
     let hash = file.sha256().map_err(HostError::io("read plugin.so"))?;
-    let changes = changes(run, &file).map(|c| format!("; of its parameters {}", c.join(", "))).unwrap_or_default();
+    let changes =
+        changes(run, &file).map(|c| format!("; of its parameters {}", c.join(", "))).unwrap_or_default();
     Ok(Some((format!("resumed with --trust, although its plugin {refusal}{changes}"), hash)))
 }
 
