@@ -14,6 +14,7 @@ pub mod made;
 pub mod paths;
 pub mod pty;
 pub mod sandbox;
+pub mod ssh;
 pub mod synthetic;
 pub mod wait;
 

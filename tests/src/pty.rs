@@ -4,28 +4,71 @@ use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use crate::sandbox::Sandbox;
 
-/// A program in a terminal of 100 columns and 30 lines.
+/// What a program asks to hear whether the terminal is well, and what it hears.
+const QUESTION: &[u8] = b"\x1b[5n";
+const ANSWER: &[u8] = b"\x1b[0n";
+
+/// A program in a terminal.
 pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     // The terminal's own end: two descriptors, and a third one in the reading thread.
-    master: Option<(Box<dyn MasterPty + Send>, Box<dyn std::io::Write + Send>)>,
+    master: Option<Box<dyn MasterPty + Send>>,
     reader: Option<JoinHandle<()>>,
     closing: Arc<AtomicBool>,
-    written: Arc<Mutex<Vec<u8>>>,
+    shared: Arc<Mutex<Shared>>,
     /// Lines and columns.
     size: (u16, u16),
 }
 
+/// What the reading thread shares.
+struct Shared {
+    written: Vec<u8>,
+    /// When which part of it came.
+    times: Vec<(Instant, usize)>,
+    /// The keyboard; none once the terminal is closed.
+    input: Option<Box<dyn std::io::Write + Send>>,
+    /// Questions are answered.
+    answers: bool,
+    /// Questions that were not answered yet.
+    open: usize,
+}
+
+impl Shared {
+    fn take(&mut self, bytes: &[u8]) {
+        let seen = self.written.len();
+        self.written.extend_from_slice(bytes);
+        self.times.push((Instant::now(), self.written.len()));
+        // One may have come in two pieces.
+        let new = &self.written[seen.saturating_sub(QUESTION.len() - 1)..];
+        self.open += new.windows(QUESTION.len()).filter(|w| *w == QUESTION).count();
+        self.answer();
+    }
+
+    fn answer(&mut self) {
+        while self.answers && self.open > 0 {
+            self.open -= 1;
+            if let Some(input) = &mut self.input {
+                // A program that has ended hears nothing.
+                input.write_all(ANSWER).and_then(|()| input.flush()).ok();
+            }
+        }
+    }
+
+    fn press(&mut self, keys: &[u8]) {
+        let input = self.input.as_mut().expect("the terminal is open");
+        input.write_all(keys).and_then(|()| input.flush()).unwrap();
+    }
+}
+
 impl Terminal {
-    /// Starts gradtop in a terminal of its own, its controlling one.
+    /// Starts gradtop in a terminal of its own, its controlling one, of 100 columns and 30 lines, that answers no questions.
     pub fn start(sandbox: &Sandbox, args: &[&str]) -> Self {
-        let size = PtySize { rows: 30, cols: 100, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(sandbox.program());
         command.args(args);
         command.cwd(sandbox.path());
@@ -34,41 +77,66 @@ impl Terminal {
             command.env(key, value);
         }
         command.env("TERM", "xterm-256color");
+        Self::of(command, (30, 100), false)
+    }
+
+    /// Starts any program in a terminal of so many lines and columns.
+    pub fn of(command: CommandBuilder, size: (u16, u16), answers: bool) -> Self {
+        let pty = PtySize { rows: size.0, cols: size.1, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(pty).unwrap();
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
-        let written = Arc::new(Mutex::new(Vec::new()));
         let closing = Arc::new(AtomicBool::new(false));
         let mut from = pair.master.try_clone_reader().unwrap();
-        let writer = pair.master.take_writer().unwrap();
-        let (into, closed) = (Arc::clone(&written), Arc::clone(&closing));
+        let input = Some(pair.master.take_writer().unwrap());
+        let shared = Shared { written: Vec::new(), times: Vec::new(), input, answers, open: 0 };
+        let shared = Arc::new(Mutex::new(shared));
+        let (into, closed) = (Arc::clone(&shared), Arc::clone(&closing));
         let reader = std::thread::spawn(move || {
             let mut block = [0; 4096];
             while let Ok(n @ 1..) = from.read(&mut block) {
-                into.lock().unwrap().extend_from_slice(&block[..n]);
                 if closed.load(Ordering::SeqCst) {
                     break;
                 }
+                into.lock().unwrap().take(&block[..n]);
             }
         });
-        Self {
-            child,
-            master: Some((pair.master, writer)),
-            reader: Some(reader),
-            closing,
-            written,
-            size: (30, 100),
-        }
+        Self { child, master: Some(pair.master), reader: Some(reader), closing, shared, size }
+    }
+
+    /// Whether questions are answered from now on; those that were not, too.
+    pub fn answers(&self, answers: bool) {
+        let mut shared = self.shared.lock().unwrap();
+        shared.answers = answers;
+        shared.answer();
+    }
+
+    /// Questions that were asked and not answered.
+    pub fn asked(&self) -> usize {
+        self.shared.lock().unwrap().open
+    }
+
+    /// When the first and the last of what was written after so many bytes came.
+    pub fn times(&self, after: usize) -> Option<(Instant, Instant)> {
+        let shared = self.shared.lock().unwrap();
+        let first = shared.times.iter().find(|(_, bytes)| *bytes > after)?;
+        Some((first.0, shared.times.last()?.0))
     }
 
     /// Everything written so far.
     pub fn written(&self) -> String {
-        String::from_utf8_lossy(&self.written.lock().unwrap()).into_owned()
+        String::from_utf8_lossy(&self.shared.lock().unwrap().written).into_owned()
     }
 
     /// What a person would see, line by line.
     pub fn screen(&self) -> String {
+        self.screen_at(self.count())
+    }
+
+    /// What a person saw when so many bytes had come.
+    pub fn screen_at(&self, bytes: usize) -> String {
         let mut parser = vt100::Parser::new(self.size.0, self.size.1, 1000);
-        parser.process(&self.written.lock().unwrap());
+        parser.process(&self.shared.lock().unwrap().written[..bytes]);
         parser.screen().contents()
     }
 
@@ -83,7 +151,7 @@ impl Terminal {
 
     /// Gives the terminal another size, as a window does. What was written before is seen as if it had always been so.
     pub fn resize(&mut self, lines: u16, columns: u16) {
-        let (master, _) = self.master.as_ref().expect("the terminal is open");
+        let master = self.master.as_ref().expect("the terminal is open");
         let size = PtySize { rows: lines, cols: columns, pixel_width: 0, pixel_height: 0 };
         master.resize(size).unwrap();
         self.size = (lines, columns);
@@ -91,14 +159,12 @@ impl Terminal {
 
     /// Bytes written so far.
     pub fn count(&self) -> usize {
-        self.written.lock().unwrap().len()
+        self.shared.lock().unwrap().written.len()
     }
 
     /// Presses keys, such as `\x03` for Ctrl-C.
     pub fn press(&mut self, keys: &[u8]) {
-        let (_, writer) = self.master.as_mut().expect("the terminal is open");
-        writer.write_all(keys).unwrap();
-        writer.flush().unwrap();
+        self.shared.lock().unwrap().press(keys);
     }
 
     /// Closes the terminal under the program, as a lost connection does. It closes when its last descriptor does, so the
@@ -110,6 +176,7 @@ impl Terminal {
             self.reader.as_ref().is_none_or(JoinHandle::is_finished).then_some(())
         });
         self.master = None;
+        self.shared.lock().unwrap().input = None;
     }
 
     /// Waits for the program's end; its exit code.

@@ -227,6 +227,16 @@ impl Sandbox {
         self.processes().iter().filter(|pid| is(pid)).count()
     }
 
+    /// How many monitors are open, and commands that people wait for: processes of the program without a run of their own.
+    pub fn monitors(&self) -> usize {
+        let line =
+            |pid: &Pid| fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+        let exe = |pid: &Pid| fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero()));
+        let of_a_run = |line: &[u8]| line.split(|b| *b == 0).any(|arg| arg.starts_with(b"__"));
+        let is = |pid: &Pid| exe(pid).is_ok_and(|exe| exe == self.program()) && !of_a_run(&line(pid));
+        self.processes().iter().filter(|pid| is(pid)).count()
+    }
+
     /// The processes that were started from this folder.
     fn processes(&self) -> Vec<Pid> {
         let root = self.path().as_os_str().as_encoded_bytes();

@@ -10,23 +10,25 @@ use crate::setup;
 use crate::workspace::{Workspace, succeed};
 
 /// Names, the bench of `tests/` that does it, and what it does.
-const KNOWN: [(&str, &str, &str); 6] = [
+const KNOWN: [(&str, &str, &str); 7] = [
     ("kills", "soak", "SIGKILL of trainer, keeper, both at [TIMES] moments; rows lost"),
     ("disk", "soak", "full disks and failing writes under live runs, each [TIMES]"),
     ("clocks", "soak", "a wall clock that jumps under live runs, each [TIMES]"),
     ("mixed", "soak", "an old version beside this one; a program replaced under its runs"),
+    ("ssh", "soak", "the monitor over a slow, far line that fails, through real ssh and sshd"),
     ("fuzz", "fuzz", "damaged run folders looked at by every command: --mutations N"),
     ("tests", "", "the tests that wait for other processes, [TIMES] over beside two busy loops"),
 ];
 
 /// Test programs that wait for other processes, as cargo names them.
-const WAITING: [&[&str]; 17] = [
+const WAITING: [&[&str]; 18] = [
     &["-p", "gradtop-tests", "--test", "lifecycle"],
     &["-p", "gradtop-tests", "--test", "c_plugin"],
     &["-p", "gradtop-tests", "--test", "study"],
     &["-p", "gradtop-tests", "--test", "hot_plugins"],
     &["-p", "gradtop-tests", "--test", "misbehave"],
     &["-p", "gradtop-tests", "--test", "monitor"],
+    &["-p", "gradtop-tests", "--test", "link"],
     &["-p", "gradtop-tests", "--test", "terminal"],
     &["-p", "gradtop-tests", "--test", "crash"],
     &["-p", "gradtop-tests", "--test", "alive"],

@@ -1,5 +1,5 @@
 //! Faults put to live runs through the real program, many times; a row of a table for each. Started by `cargo xtask soak`:
-//! `kills [TIMES]`, `disk [TIMES]`, `clocks [TIMES]`, `mixed [OLD PROGRAM]`, each with `--seed N`.
+//! `kills [TIMES]`, `disk [TIMES]`, `clocks [TIMES]`, `mixed [OLD PROGRAM]`, `ssh [PART]`, each with `--seed N`.
 
 #![allow(clippy::unwrap_used, reason = "a fault that cannot be made ends it")]
 #![allow(clippy::print_stdout, reason = "it prints what it found")]
@@ -7,6 +7,7 @@
 mod faults;
 mod kills;
 mod mixed;
+mod ssh;
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
@@ -74,6 +75,10 @@ fn main() -> ExitCode {
         |at| args.get(at + 1).and_then(|n| n.parse().ok()).expect("--seed NUMBER"),
     );
     let words: Vec<&str> = args.iter().take(at.unwrap_or(args.len())).map(String::as_str).collect();
+    if words.first() == Some(&"ssh") {
+        ssh::ssh(words.get(1).copied());
+        return ExitCode::SUCCESS;
+    }
     let times = words.get(1).and_then(|n| n.parse::<usize>().ok());
     println!("seed {seed}\n\n| fault | how | times | rows lost | outcome |\n|---|---|---|---|---|");
     let mut failed = false;
@@ -86,7 +91,7 @@ fn main() -> ExitCode {
         ["disk", ..] => faults::all(faults::DISK, times.unwrap_or(3), seed, &mut print),
         ["clocks", ..] => faults::all(faults::CLOCKS, times.unwrap_or(3), seed, &mut print),
         ["mixed", ..] => mixed::mixed(words.get(1).copied(), &mut print),
-        _ => panic!("kills, disk, clocks or mixed"),
+        _ => panic!("kills, disk, clocks, mixed or ssh"),
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -82,6 +82,9 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
         };
         left.push((format!("{n} {state}{}", if *doubt { "?" } else { "" }), style));
     }
+    if let Some(behind) = shared.behind {
+        left.push((format!("  link slow, {} s behind", behind.as_secs()), theme.wait()));
+    }
     // What changes by itself is shown while something runs: an idle screen says nothing new.
     let mut right: Vec<String> = Vec::new();
     if shared.runs.rows.iter().any(|r| r.live()) {

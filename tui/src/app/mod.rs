@@ -95,6 +95,7 @@ impl App {
             read_only,
             launch: LaunchDefaults::default(),
             draft: None,
+            behind: None,
             area: Rect::default(),
         };
         let hint = "first time here? n starts a run, enter opens one, ? shows all keys";
@@ -125,6 +126,12 @@ impl App {
         let below = self.stack.iter().rposition(|s| !s.over());
         let home = below.is_none().then_some(&self.home as &dyn Screen);
         home.into_iter().chain(self.stack[below.unwrap_or(0)..].iter().map(AsRef::as_ref))
+    }
+
+    /// What the terminal is named after.
+    pub(crate) fn title(&self) -> String {
+        let name = self.seen().next().and_then(Screen::name);
+        name.map_or_else(|| "gradtop".to_owned(), |name| format!("{} - gradtop", crate::print::clean(&name)))
     }
 
     /// Something all screens look at has changed.

@@ -197,8 +197,17 @@ fn of_terminal() -> Finding {
         gradtop_chart::cells::raster::Glyphs::Ascii => "ASCII charts",
     };
     let size = t.size.map_or_else(|| "not a terminal".to_owned(), |(w, h)| format!("{w}x{h}"));
-    let finding = Finding::new("terminal", Grade::Good, format!("{size}, {colours}, {glyphs}"));
-    if t.glyphs.ascii() { finding.help("a UTF-8 locale (LANG=C.UTF-8) draws finer charts") } else { finding }
+    let around = print::terminal::around().map(|name| format!(", in {name}")).unwrap_or_default();
+    let finding = Finding::new("terminal", Grade::Good, format!("{size}, {colours}, {glyphs}{around}"));
+    if t.glyphs.ascii() {
+        finding.help("a UTF-8 locale (LANG=C.UTF-8) draws finer charts")
+    } else if around.contains("tmux") {
+        finding.help(
+            "the monitor names the pane after the run; `set -g set-titles on` shows that outside of tmux",
+        )
+    } else {
+        finding
+    }
 }
 
 fn of_plugins() -> Vec<Finding> {

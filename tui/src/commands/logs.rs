@@ -75,7 +75,7 @@ fn follow(
         let ended = super::view(run)?.state.is_final();
         print_new(events.as_deref_mut(), &whole, &mut event)?;
         print_new(console.as_deref_mut(), &whole, &mut |line, json| written(line, json, look))?;
-        if ended || print::stdout_gone() {
+        if ended || print::nobody_reads() {
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(150));

@@ -62,6 +62,9 @@ fn wait(run: &RunDir, json: bool, deadline: Option<Instant>, caught: &mut Caught
             print::note(&format!("{} is still {}", view.manifest.run, view.state));
             return Ok(LEFT_RUNNING);
         }
+        if print::nobody_reads() {
+            return Ok(LEFT_RUNNING);
+        }
         if !told && let Some(silence) = state::silence(&view).filter(|_| view.suspended().is_some()) {
             print::note(&format!("{}: {silence}", view.manifest.run));
             told = true;

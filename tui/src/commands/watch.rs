@@ -190,7 +190,7 @@ pub(crate) fn watch(run: &RunDir, how: Watch, caught: &mut Caught) -> Result<i32
             break Ok(Left::Ended(view));
         }
         let counts = caught.counts();
-        if counts.hangups > 0 || counts.stop() && !how.ours {
+        if counts.hangups > 0 || print::nobody_reads() || counts.stop() && !how.ours {
             break Ok(Left::Alone(view));
         }
         if counts.interrupts > 1 {

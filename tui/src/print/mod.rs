@@ -8,6 +8,7 @@ pub(crate) mod below;
 pub(crate) mod board;
 pub(crate) mod paint;
 pub(crate) mod progress;
+mod scroll;
 pub(crate) mod table;
 pub(crate) mod terminal;
 
@@ -24,6 +25,7 @@ use gradtop_chart::colour::Colours;
 pub(crate) use gradtop_host::text::clean;
 use gradtop_host::text::is_harmful;
 use ratatui::buffer::Buffer;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 pub(crate) use terminal::{ascii, terminal, theme};
 
 static STDOUT_GONE: AtomicBool = AtomicBool::new(false);
@@ -123,9 +125,22 @@ fn json_text(json: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Nobody reads standard output any more.
+/// Nobody reads standard output any more, as the last write has shown.
 pub(crate) fn stdout_gone() -> bool {
     STDOUT_GONE.load(Ordering::Relaxed)
+}
+
+/// Nobody reads standard output any more, though nothing was written since: the other end of a pipe, a connection or a
+/// terminal is closed. For commands that wait.
+pub(crate) fn nobody_reads() -> bool {
+    let stdout = std::io::stdout();
+    let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
+    let polled = poll(&mut ends, Some(&Timespec::default()));
+    let closed = PollFlags::HUP | PollFlags::ERR;
+    if polled.is_ok_and(|n| n > 0) && ends[0].revents().intersects(closed) {
+        STDOUT_GONE.store(true, Ordering::Relaxed);
+    }
+    stdout_gone()
 }
 
 /// Writes a line to standard error; an error there has nowhere to be told.

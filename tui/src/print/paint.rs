@@ -8,15 +8,20 @@ use gradtop_host::text::is_harmful;
 
 use ratatui::backend::{Backend, ClearType, WindowSize};
 use ratatui::buffer::{Buffer, Cell};
-use ratatui::layout::{Position, Size};
+use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::{Color, Modifier, Style};
 
+use super::scroll::Scroll;
 use gradtop_chart::cells::text::width_of;
 
 /// Collects the bytes of a frame.
 #[derive(Debug, Default)]
 pub(crate) struct Painter {
     bytes: Vec<u8>,
+    /// The size of the terminal, as long as it is drawn for.
+    size: Size,
+    /// What the terminal shows.
+    shown: Buffer,
     /// Where the terminal's cursor is, if that is known.
     cursor: Option<(u16, u16)>,
     /// The style characters are written in; the terminal's own after each frame.
@@ -41,6 +46,10 @@ impl Look {
         let blank = cell.symbol() == " " && !(cell.modifier | self.modifier).intersects(shown);
         if blank { Self { bg: cell.bg, ..self } } else { Self::of(cell) }
     }
+}
+
+fn blank(size: Size) -> Buffer {
+    Buffer::empty(Rect::from((Position::ORIGIN, size)))
 }
 
 /// Modifiers with the codes that set them.
@@ -110,20 +119,71 @@ impl Painter {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
+    /// For a terminal of this many columns and lines, of which nothing is known.
+    pub(crate) fn new(size: (u16, u16)) -> Self {
+        let size = Size::from(size);
+        Self { size, shown: blank(size), ..Self::default() }
+    }
+
+    /// The terminal has another size, and shows whatever it likes.
+    pub(crate) fn resized(&mut self, size: (u16, u16)) {
+        self.size = size.into();
+    }
+
     /// The frame's bytes.
     pub(crate) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
     }
 
-    /// The size of the terminal in columns and lines; that of the variables, or 80 by 24, where it does not say.
-    #[expect(clippy::unused_self, reason = "the terminal is standard output's")]
-    pub(crate) fn measured(&self) -> (u16, u16) {
-        crossterm::terminal::size().ok().filter(|(w, h)| *w > 0 && *h > 0).unwrap_or((80, 24))
-    }
-
     /// One to try a frame with: as this one is now, but for the bytes.
     fn branch(&self) -> Self {
-        Self { bytes: Vec::new(), cursor: self.cursor, style: self.style }
+        Self { cursor: self.cursor, style: self.style, ..Self::default() }
+    }
+
+    /// What turns what is shown into another picture, in fewer bytes: cell by cell, or by moving rows first.
+    fn paint(&mut self, next: &Buffer) {
+        let mut best = self.branch();
+        best.differences(&self.shown, next);
+        if let Some(scroll) = Scroll::between(&self.shown, next) {
+            let mut moved = self.branch();
+            moved.put(&scroll.codes());
+            moved.cursor = None;
+            moved.differences(&scroll.of(&self.shown), next);
+            if moved.bytes.len() < best.bytes.len() {
+                best = moved;
+            }
+        }
+        self.bytes.append(&mut best.bytes);
+        self.cursor = best.cursor;
+    }
+
+    /// Writes the cells that differ.
+    fn differences(&mut self, before: &Buffer, next: &Buffer) {
+        let mut cells = before.diff(next);
+        if cells.is_empty() {
+            return;
+        }
+        let mut across = self.branch();
+        across.cells(&cells);
+        // Terminals differ in what is left of a wide character that is overwritten: those are written in order.
+        if cells.iter().all(|(_, _, cell)| width_of(cell.symbol()) <= 1) {
+            // Curves of several colours cross each other: going style by style, each is said once.
+            let mut styles: Vec<Look> = Vec::new();
+            cells.sort_by_cached_key(|(_, _, cell)| {
+                let look = Look::of(cell);
+                styles.iter().position(|s| *s == look).unwrap_or_else(|| {
+                    styles.push(look);
+                    styles.len() - 1
+                })
+            });
+            let mut grouped = self.branch();
+            grouped.cells(&cells);
+            if grouped.bytes.len() < across.bytes.len() {
+                across = grouped;
+            }
+        }
+        self.bytes.append(&mut across.bytes);
+        self.cursor = across.cursor;
     }
 
     /// Writes cells in this order, and goes back to the terminal's own style.
@@ -216,31 +276,16 @@ impl Backend for Painter {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        let mut cells: Vec<(u16, u16, &Cell)> = content.collect();
-        if cells.is_empty() {
-            return Ok(());
-        }
-        let mut across = self.branch();
-        across.cells(&cells);
-        // Terminals differ in what is left of a wide character that is overwritten: those are written in order.
-        if cells.iter().all(|(_, _, cell)| width_of(cell.symbol()) <= 1) {
-            // Curves of several colours cross each other: going style by style, each is said once.
-            let mut styles: Vec<Look> = Vec::new();
-            cells.sort_by_cached_key(|(_, _, cell)| {
-                let look = Look::of(cell);
-                styles.iter().position(|s| *s == look).unwrap_or_else(|| {
-                    styles.push(look);
-                    styles.len() - 1
-                })
-            });
-            let mut grouped = self.branch();
-            grouped.cells(&cells);
-            if grouped.bytes.len() < across.bytes.len() {
-                across = grouped;
+        let mut next = self.shown.clone();
+        for (x, y, cell) in content {
+            let width = (width_of(cell.symbol()) as u16).max(1);
+            for after in (x + 1)..(x + width).min(next.area.right()) {
+                next[(after, y)].reset();
             }
+            next[(x, y)] = cell.clone();
         }
-        self.bytes.append(&mut across.bytes);
-        self.cursor = across.cursor;
+        self.paint(&next);
+        self.shown = next;
         Ok(())
     }
 
@@ -265,6 +310,7 @@ impl Backend for Painter {
 
     fn clear(&mut self) -> io::Result<()> {
         self.cursor = None;
+        self.shown = blank(self.size);
         self.bytes.write_all(b"\x1b[0m\x1b[2J")
     }
 
@@ -273,8 +319,7 @@ impl Backend for Painter {
     }
 
     fn size(&self) -> io::Result<Size> {
-        let (width, height) = self.measured();
-        Ok(Size { width, height })
+        Ok(self.size)
     }
 
     fn window_size(&mut self) -> io::Result<WindowSize> {
@@ -364,19 +409,52 @@ mod tests {
         }
     }
 
+    /// What a frame does to the one before.
+    #[derive(Clone, Debug)]
+    enum Change {
+        /// Everything anew.
+        Writes(Vec<(u16, u16, String, Style)>),
+        /// Rows from one to another move up by so many, or down; then something is written.
+        Moves(u16, u16, i16, Vec<(u16, u16, String, Style)>),
+    }
+
+    fn change() -> impl Strategy<Value = Change> {
+        prop_oneof![
+            writes().prop_map(Change::Writes),
+            // The last row may hold wide characters, and stays.
+            (0u16..3, 2u16..5, -3i16..4, writes()).prop_map(|(top, bottom, by, mut writes)| {
+                writes.truncate(2);
+                Change::Moves(top, bottom, by, writes)
+            }),
+        ]
+    }
+
+    fn changed(before: &Buffer, change: Change) -> Buffer {
+        let (mut buffer, writes) = match change {
+            Change::Writes(writes) => (Buffer::empty(SIZE), writes),
+            Change::Moves(top, bottom, by, writes) => {
+                let (up, down) = (by.max(0).unsigned_abs(), by.min(0).unsigned_abs());
+                let rows = bottom.saturating_sub(top) + 1;
+                let scroll = Scroll { top, bottom: top + rows - 1, up: up.min(rows), down: down.min(rows) };
+                (scroll.of(before), writes)
+            }
+        };
+        for (x, y, text, style) in writes {
+            buffer.set_string(x, y, text, style);
+        }
+        buffer
+    }
+
     proptest! {
         /// A terminal shows what the buffer holds, after any number of frames of differences.
         #[test]
-        fn a_terminal_shows_the_buffer(frames in prop::collection::vec(writes(), 1..6)) {
+        fn a_terminal_shows_the_buffer(frames in prop::collection::vec(change(), 1..8)) {
             let mut terminal = vt100::Parser::new(SIZE.height, SIZE.width, 0);
             terminal.process(b"\x1b[?7l");
             let mut before = Buffer::empty(SIZE);
-            let mut painter = Painter::default();
+            let mut painter = Painter::new((SIZE.width, SIZE.height));
             for frame in frames {
-                let mut buffer = Buffer::empty(SIZE);
-                for (x, y, text, style) in frame {
-                    buffer.set_string(x, y, text, style);
-                }
+                let buffer = changed(&before, frame);
                 painter.draw(before.diff(&buffer).into_iter()).unwrap();
                 terminal.process(&painter.take());
                 before = buffer;
@@ -404,6 +482,31 @@ mod tests {
             // The same picture again costs nothing.
             painter.draw(before.diff(&before.clone()).into_iter()).unwrap();
             prop_assert!(painter.take().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_line_of_a_log_costs_a_line() {
+        let size = (100, 30);
+        let page = |first: usize| {
+            let lines = (first..first + 30).map(|n| format!("{n:>5}  step {n}: loss {:>90}", n * 7919));
+            Buffer::with_lines(lines.map(|line| line[..100].to_owned()))
+        };
+        let mut painter = Painter::new(size);
+        let mut terminal = vt100::Parser::new(size.1, size.0, 0);
+        let mut before = Buffer::empty(page(0).area);
+        for first in [0, 1, 2, 1, 4, 0] {
+            let next = page(first);
+            painter.draw(before.diff(&next).into_iter()).unwrap();
+            let bytes = painter.take();
+            terminal.process(&bytes);
+            let moved = before != Buffer::empty(before.area);
+            assert!(!moved || bytes.len() < 500, "{} bytes", bytes.len());
+            for (y, row) in terminal.screen().rows(0, size.0).enumerate() {
+                let line: String = (0..size.0).map(|x| next[(x, y as u16)].symbol()).collect();
+                assert_eq!(row.trim_end(), line.trim_end(), "from {first}");
+            }
+            before = next;
         }
     }
 }

@@ -61,6 +61,24 @@ pub(crate) fn theme() -> Theme {
     Theme { name: ThemeName::Dark, colours, glyphs }
 }
 
+/// The program that the terminal is inside of, on this machine or on the way to it. Both take titles as a terminal does, and
+/// answer for it, so nothing has to be passed through them.
+pub(crate) fn around() -> Option<&'static str> {
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    surrounding(&variable)
+}
+
+fn surrounding(variable: &impl Fn(&str) -> String) -> Option<&'static str> {
+    let term = variable("TERM");
+    if !variable("TMUX").is_empty() || term.starts_with("tmux") {
+        Some("tmux")
+    } else if !variable("STY").is_empty() || term.starts_with("screen") {
+        Some("screen")
+    } else {
+        None
+    }
+}
+
 /// Only ASCII may be printed.
 pub(crate) fn ascii() -> bool {
     terminal().glyphs.ascii()
@@ -146,6 +164,15 @@ mod tests {
             colours(true, &variables(&[("TERM", "xterm"), ("COLORTERM", "truecolor")])),
             Colours::True
         );
+    }
+
+    #[test]
+    fn what_is_around_the_terminal_is_known_here_and_over_ssh() {
+        let around = |set| surrounding(&variables(set));
+        assert_eq!(around(&[("TERM", "screen-256color"), ("TMUX", "/tmp/tmux-0/default,1,0")]), Some("tmux"));
+        assert_eq!(around(&[("TERM", "tmux-256color")]), Some("tmux"));
+        assert_eq!(around(&[("TERM", "screen.xterm-256color"), ("STY", "7.pts-0")]), Some("screen"));
+        assert_eq!(around(&[("TERM", "xterm-256color")]), None);
     }
 
     #[test]

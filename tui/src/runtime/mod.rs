@@ -1,34 +1,40 @@
 //! Runs the monitor: the only place with a terminal, threads, a clock and a channel.
 //!
 //! One channel brings everything that happens; the loop takes all that is there, input first, gives it to [`app::update`],
-//! does what that asks for, and draws once. A key or a new size is drawn at once, data at most ten times a second, and
-//! nothing is written when nothing on the screen has changed.
+//! does what that asks for, and draws once. A key is drawn at once, a new size once it stays, data at most ten times a second;
+//! nothing is written when nothing on the screen has changed, and little while the terminal has not shown what was.
 
 mod input;
+mod link;
 mod machine;
 mod once;
 mod pace;
 mod runs;
 mod settings;
+mod settle;
 mod signals;
 mod terminal;
 mod work;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use jiff::Timestamp;
 use ratatui::Terminal;
+use ratatui::layout::Rect;
 
 use crate::app::{self, App, Msg};
 use crate::config::LaunchDefaults;
 use crate::print::paint::Painter;
 use crate::screens::effect::{Answer, Task};
 use gradtop_chart::cells::theme::ThemeName;
+use link::Link;
 pub(crate) use once::once;
 use pace::Pace;
+use settle::Settling;
 use terminal::Screen;
 use work::Workers;
 
@@ -58,6 +64,10 @@ enum Event {
     Suspend,
     /// Continued: nothing is known of the terminal any more.
     Continued,
+    /// The terminal has another size.
+    Resized,
+    /// The terminal has come to our last question.
+    Answered,
 }
 
 impl From<Msg> for Event {
@@ -71,14 +81,16 @@ impl Event {
     fn urgent(&self) -> bool {
         !matches!(
             self,
-            Self::Msg(
-                Msg::Tick(_)
-                    | Msg::Runs(_)
-                    | Msg::Plugins(_)
-                    | Msg::Live(_)
-                    | Msg::Machine(_)
-                    | Msg::Answer(Answer::Pane(_))
-            )
+            Self::Resized
+                | Self::Answered
+                | Self::Msg(
+                    Msg::Tick(_)
+                        | Msg::Runs(_)
+                        | Msg::Plugins(_)
+                        | Msg::Live(_)
+                        | Msg::Machine(_)
+                        | Msg::Answer(Answer::Pane(_))
+                )
         )
     }
 }
@@ -91,6 +103,9 @@ pub(crate) fn remembered_theme() -> ThemeName {
 /// How long the first frame may wait for the list of runs, so that it is whole.
 const FIRST: Duration = Duration::from_millis(80);
 
+/// How long an answer that is due is waited for before others read what the terminal says.
+const LAST_WORD: Duration = Duration::from_millis(400);
+
 /// Shows the monitor until it is left; the exit code.
 pub(crate) fn run(options: &Options) -> Result<i32> {
     let (tx, rx) = channel();
@@ -100,8 +115,9 @@ pub(crate) fn run(options: &Options) -> Result<i32> {
     let workers = Workers::start(options, &tx);
     signals::start(&tx)?;
     let screen = Screen::enter(&tx, !app.shared.settings.select)?;
-    input::start(&tx)?;
-    let mut monitor = Monitor::new(screen, workers, rx, options)?;
+    let due = Arc::default();
+    input::start(&tx, Arc::clone(&due))?;
+    let mut monitor = Monitor::new(screen, workers, rx, Link::new(due), options)?;
     let result = monitor.first(&mut app).and_then(|go_on| {
         if !go_on {
             return Ok(0);
@@ -128,21 +144,34 @@ struct Monitor {
     terminal: Terminal<Painter>,
     workers: Workers,
     events: Receiver<Event>,
+    /// Came while an answer was waited for.
+    before: Vec<Event>,
     pace: Pace,
+    link: Link,
+    size: Settling,
     tick: Instant,
     machine: machine::Meter,
 }
 
 impl Monitor {
-    fn new(screen: Screen, workers: Workers, events: Receiver<Event>, options: &Options) -> Result<Self> {
-        let terminal = Terminal::new(Painter::default())?;
+    fn new(
+        screen: Screen,
+        workers: Workers,
+        events: Receiver<Event>,
+        link: Link,
+        options: &Options,
+    ) -> Result<Self> {
+        let terminal = Terminal::new(Painter::new(terminal::size()))?;
         let pace = Pace::new(options.fps, options.max_kbps);
         Ok(Self {
             screen,
             terminal,
             workers,
             events,
+            before: Vec::new(),
             pace,
+            link,
+            size: Settling::default(),
             tick: Instant::now(),
             machine: machine::Meter::default(),
         })
@@ -152,8 +181,8 @@ impl Monitor {
     ///
     /// False: it was left before.
     fn first(&mut self, app: &mut App) -> Result<bool> {
-        let (width, height) = self.terminal.backend().measured();
-        self.update(app, Msg::Resize(width, height))?;
+        let size = self.terminal.size()?;
+        self.update(app, Msg::Resize(size.width, size.height))?;
         let end = Instant::now() + FIRST;
         while !app.shared.runs.loaded {
             match self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
@@ -172,18 +201,34 @@ impl Monitor {
     /// False: leave.
     fn handle(&mut self, app: &mut App, event: Event) -> Result<bool> {
         match event {
-            Event::Msg(msg) => self.update(app, msg),
-            Event::Suspend => self.suspend(),
-            Event::Continued => self.continued(),
+            Event::Msg(msg) => {
+                if matches!(msg, Msg::Key(_) | Msg::Mouse(_) | Msg::Paste(_)) {
+                    self.link.key(Instant::now());
+                }
+                self.update(app, msg)
+            }
+            Event::Resized => {
+                self.size.resized(Instant::now());
+                Ok(true)
+            }
+            Event::Answered => {
+                self.link.answered(Instant::now());
+                Ok(true)
+            }
+            Event::Suspend => self.suspend(app),
+            Event::Continued => self.continued(app),
         }
     }
 
     fn run(&mut self, app: &mut App) -> Result<i32> {
-        let mut stale = false;
+        // Whether something is not on the screen yet, and whether a person waits for it.
+        let (mut stale, mut urgent) = (false, false);
         loop {
             let now = Instant::now();
-            let mut wake = self.tick;
-            if stale {
+            let mut wake = if self.before.is_empty() { self.tick } else { now };
+            if let Some(settled) = self.size.due() {
+                wake = wake.min(settled);
+            } else if stale && self.link.open(now, urgent) {
                 wake = wake.min(self.pace.next());
             }
             let first = match self.events.recv_timeout(wake.saturating_duration_since(now)) {
@@ -191,26 +236,40 @@ impl Monitor {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return Ok(0),
             };
-            let mut batch: Vec<Event> = first.into_iter().chain(self.events.try_iter()).collect();
+            let mut batch = std::mem::take(&mut self.before);
+            batch.extend(first.into_iter().chain(self.events.try_iter()));
             if Instant::now() >= self.tick {
                 batch.push(Msg::Tick(Timestamp::now()).into());
                 batch.extend(self.machine.look(app.shared.runs.gpus()).map(|m| Msg::Machine(m).into()));
                 self.tick = Instant::now() + app.next_tick();
             }
             batch.sort_by_key(|event| !event.urgent());
-            let mut urgent = false;
             for event in batch {
                 urgent |= event.urgent();
-                stale = true;
+                stale |= !matches!(event, Event::Resized | Event::Answered);
                 if !self.handle(app, event)? {
                     return Ok(0);
                 }
             }
-            if stale && (urgent || Instant::now() >= self.pace.next()) {
+            let now = Instant::now();
+            if self.size.settled(now) {
+                self.resize(app)?;
+                (stale, urgent) = (true, true);
+            }
+            let due = urgent || now >= self.pace.next();
+            if stale && due && self.size.due().is_none() && self.link.open(now, urgent) {
                 self.draw(app, urgent)?;
-                stale = false;
+                (stale, urgent) = (false, false);
             }
         }
+    }
+
+    /// Everything is drawn again, in the size that the terminal has now.
+    fn resize(&mut self, app: &mut App) -> Result<()> {
+        let (width, height) = terminal::size();
+        self.terminal.backend_mut().resized((width, height));
+        self.terminal.resize(Rect::new(0, 0, width, height))?;
+        self.update(app, Msg::Resize(width, height)).map(drop)
     }
 
     /// False: leave.
@@ -219,7 +278,7 @@ impl Monitor {
         for task in app::update(app, msg) {
             match task {
                 Task::Quit => go_on = false,
-                Task::Suspend => drop(self.suspend()?),
+                Task::Suspend => drop(self.suspend(app)?),
                 Task::Redraw => self.terminal.clear()?,
                 Task::Mouse(ours) => self.screen.mouse(ours)?,
                 other => self.workers.perform(other),
@@ -230,31 +289,52 @@ impl Monitor {
         Ok(go_on)
     }
 
-    fn suspend(&mut self) -> Result<bool> {
+    fn suspend(&mut self, app: &mut App) -> Result<bool> {
+        self.hear_out();
         self.screen.suspended()?;
-        self.continued()
+        self.continued(app)
     }
 
-    fn continued(&mut self) -> Result<bool> {
+    fn continued(&mut self, app: &mut App) -> Result<bool> {
         self.screen.again()?;
-        self.terminal.clear()?;
+        self.link.renewed();
+        self.resize(app)?;
         Ok(true)
     }
 
-    fn draw(&mut self, app: &App, urgent: bool) -> Result<()> {
-        self.terminal.autoresize()?;
+    fn draw(&mut self, app: &mut App, urgent: bool) -> Result<()> {
+        app.shared.behind = self.link.behind(Instant::now());
+        self.screen.name(&app.title());
         let mut frame = self.terminal.get_frame();
         app::view(app, &mut frame);
         self.terminal.flush()?;
         self.terminal.swap_buffers();
         let bytes = self.terminal.backend_mut().take();
-        let written = self.screen.write(&bytes)?;
-        self.pace.drawn(Instant::now(), written, urgent);
+        let now = Instant::now();
+        let ask = self.link.ask(now, bytes.len());
+        let written = self.screen.write(&bytes, ask)?;
+        if written > 0 {
+            self.link.written(now, written, ask);
+        }
+        self.pace.drawn(now, written, urgent);
         Ok(())
     }
 
+    /// Waits for the answer that is due, so that it does not arrive in the shell.
+    fn hear_out(&mut self) {
+        let end = Instant::now() + LAST_WORD;
+        while self.link.waiting(Instant::now()) {
+            match self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(Event::Answered) => self.link.answered(Instant::now()),
+                Ok(other) => self.before.push(other),
+                Err(_) => return,
+            }
+        }
+    }
+
     /// Gives the terminal back, then lets the workers end.
-    fn leave(self) {
+    fn leave(mut self) {
+        self.hear_out();
         drop(self.screen);
         self.workers.end();
     }

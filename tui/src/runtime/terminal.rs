@@ -10,17 +10,19 @@ use signal_hook::consts::SIGTSTP;
 
 use super::Event;
 
-/// Alternate screen, no cursor, no wrapping at the right edge, pasted text marked.
-const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[2J";
+/// The title kept, the alternate screen, no cursor, no wrapping at the right edge, pasted text marked.
+const ENTER: &[u8] = b"\x1b[22;2t\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[2J";
 /// Buttons and wheel of the mouse are told, or are the terminal's own.
 const MOUSE: &[u8] = b"\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 const NO_MOUSE: &[u8] = b"\x1b[?1006l\x1b[?1002l\x1b[?1000l";
 /// All of it taken back, in the other order. Ends a synchronized update that a panic interrupted.
 const LEAVE: &[u8] =
-    b"\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
+    b"\x1b[?2026l\x1b[0m\x1b[23;2t\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
 /// The terminal shows what lies between these at once, if it knows them; others ignore them.
 const BEGIN: &[u8] = b"\x1b[?2026h";
 const END: &[u8] = b"\x1b[?2026l";
+/// Asks the terminal whether it is well. It says so once it has come to the question, so it has shown what went before.
+const ASK: &[u8] = b"\x1b[5n";
 
 /// Whether the terminal is ours.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -30,6 +32,9 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 pub(super) struct Screen {
     frame: Vec<u8>,
     mouse: bool,
+    title: String,
+    /// What of the title is to be written.
+    retitled: String,
 }
 
 impl Screen {
@@ -37,7 +42,7 @@ impl Screen {
     pub(super) fn enter(tx: &Sender<Event>, mouse: bool) -> io::Result<Self> {
         catch_panics(tx.clone());
         take(mouse)?;
-        Ok(Self { frame: Vec::new(), mouse })
+        Ok(Self { frame: Vec::new(), mouse, title: String::new(), retitled: String::new() })
     }
 
     /// Takes the mouse too, or leaves it to the terminal.
@@ -46,15 +51,26 @@ impl Screen {
         out(if ours { MOUSE } else { NO_MOUSE })
     }
 
-    /// Writes a frame at once; gives the bytes written. Nothing is written of nothing.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    /// Names the terminal, with the next frame. The text commands nothing.
+    pub(super) fn name(&mut self, title: &str) {
+        // The Linux console has no title, and older ones show what would be it.
+        if title != self.title && std::env::var_os("TERM").is_none_or(|term| term != "linux") {
+            title.clone_into(&mut self.title);
+            self.retitled = format!("\x1b]2;{title}\x07");
+        }
+    }
+
+    /// Writes a frame at once, and a question after it if the terminal is to say when it has shown it; gives the bytes
+    /// written. Nothing is written of nothing.
+    pub(super) fn write(&mut self, bytes: &[u8], ask: bool) -> io::Result<usize> {
         if bytes.is_empty() {
             return Ok(0);
         }
         self.frame.clear();
-        for part in [BEGIN, bytes, END] {
+        for part in [BEGIN, self.retitled.as_bytes(), bytes, END, if ask { ASK } else { b"" }] {
             self.frame.extend_from_slice(part);
         }
+        self.retitled.clear();
         out(&self.frame)?;
         Ok(self.frame.len())
     }
@@ -69,6 +85,7 @@ impl Screen {
     /// Takes the terminal again, whatever others did to it.
     pub(super) fn again(&mut self) -> io::Result<()> {
         restore();
+        self.title.clear();
         take(self.mouse)
     }
 }
@@ -77,6 +94,11 @@ impl Drop for Screen {
     fn drop(&mut self) {
         restore();
     }
+}
+
+/// The size in columns and lines; 80 by 24 where the terminal does not say.
+pub(super) fn size() -> (u16, u16) {
+    crossterm::terminal::size().ok().filter(|(w, h)| *w > 0 && *h > 0).unwrap_or((80, 24))
 }
 
 fn out(bytes: &[u8]) -> io::Result<()> {
@@ -151,14 +173,14 @@ mod tests {
         let Ok(thread) = std::env::var(INSIDE) else { return };
         let (tx, rx) = channel();
         let mut screen = Screen::enter(&tx, true).unwrap();
-        screen.write(b"drawn").unwrap();
+        screen.write(b"drawn", false).unwrap();
         assert_ne!(thread, "drawing", "drawing failed");
         let worker = std::thread::Builder::new().name("worker".to_owned()).spawn(|| panic!("work failed"));
         worker.unwrap().join().unwrap_err();
         let Ok(Event::Msg(Msg::Answer(Answer::Done(told)))) = rx.recv() else {
             panic!("the panic was not told")
         };
-        screen.write(told.text.as_bytes()).unwrap();
+        screen.write(told.text.as_bytes(), false).unwrap();
     }
 
     /// Starts this test program in a terminal; what it wrote, and whether lines are edited and echoed afterwards.

@@ -38,6 +38,11 @@ pub(crate) trait Screen: std::fmt::Debug {
     /// Draws it.
     fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect);
 
+    /// What the terminal is named after while it is shown.
+    fn name(&self) -> Option<String> {
+        None
+    }
+
     /// Whether it lies over the screen below, which is drawn too.
     fn over(&self) -> bool {
         false

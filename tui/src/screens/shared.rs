@@ -63,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) launch: LaunchDefaults,
     /// A form that was left with something typed.
     pub(crate) draft: Option<Form>,
+    /// How far what is on the terminal is behind, where that is worth telling.
+    pub(crate) behind: Option<std::time::Duration>,
     /// Where the screen is drawn, between header and footer.
     pub(crate) area: Rect,
 }

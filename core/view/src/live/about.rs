@@ -19,6 +19,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(400);
 /// What tells one version of a file or folder from another.
 type Version = Option<(u64, SystemTime)>;
 
+/// What of a run may grow after its end, as others write into it: rows, tables, its console, its events.
+pub(super) type Written = [Version; 4];
+
+/// How it is now.
+pub(super) fn written(run: &RunDir) -> Written {
+    [run.metrics(), run.tables(), run.console(), run.events()].map(|path| version(run, &path))
+}
+
 fn version(run: &RunDir, path: &Path) -> Version {
     let entry = inside::entry(run, path).ok()?;
     Some((entry.len, entry.modified))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use super::feed::Feed;
+use super::feed::{Feed, GLANCE};
 use super::pyramid::Bucket;
 use super::{LiveSnapshot, WatchRequest};
 use crate::runs::RunId;
@@ -119,13 +119,12 @@ impl Runs {
             more |= feed.work(now, Instant::now() + share);
             alive |= feed.alive();
         }
-        let waiting = self.feeds.values().any(|(_, since)| since.is_some());
         let next = if more {
             Some(Duration::ZERO)
         } else if alive {
             Some(POLL)
         } else {
-            waiting.then_some(GRACE)
+            (!self.feeds.is_empty()).then_some(GLANCE)
         };
         Left { changed: gone || self.feeds.values().any(|(f, _)| f.changed()), next }
     }

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 
 use gradtop_store::{RunDir, SeriesKey, StoreError, Tailer, outline};
 
-use super::about::About;
+use super::about::{self, About, Written};
 use super::growing::{self, Growing};
 use super::{Progress, RunData, SeriesFilter, SeriesSnapshot, WatchRequest, Window};
 use crate::natural;
 
 /// Series that nobody looks at any more are kept so long.
 const GRACE: Duration = Duration::from_secs(5);
+/// A run that has ended is looked at so often: others may write into it still.
+pub(super) const GLANCE: Duration = Duration::from_secs(1);
 /// Below so many wanted rows the run is simply read; above, its outline is shown first.
 const OUTLINE_ROWS: u64 = 150_000;
 /// A window with so many buckets is fine enough.
@@ -60,6 +62,8 @@ pub(super) struct Feed {
     changed: bool,
     /// The request changed, or the run ended: look at everything once more.
     fresh: bool,
+    /// How a run that has ended was when it was last looked at.
+    written: Option<(Instant, Written)>,
     published: Arc<RunData>,
 }
 
@@ -81,6 +85,7 @@ impl Feed {
             generation: 0,
             changed: true,
             fresh: true,
+            written: None,
             published: Arc::default(),
         }
     }
@@ -137,7 +142,7 @@ impl Feed {
     /// [`Self::work`] whose errors come back.
     pub(super) fn read_on(&mut self, now: Instant, deadline: Instant) -> Result<bool, StoreError> {
         let idle = !self.fresh && !self.request.alive && self.passes.iter().all(|p| p.complete);
-        if idle && !self.smoothing_open() {
+        if idle && !self.smoothing_open() && !self.grown(now) {
             return Ok(false);
         }
         self.changed |= self.about.look(&self.dir, &self.request, self.fresh, now)?;
@@ -152,6 +157,19 @@ impl Feed {
             return Ok(true);
         }
         Ok(more)
+    }
+
+    /// Whether somebody has written into a run that has ended, since the last look.
+    fn grown(&mut self, now: Instant) -> bool {
+        if self.written.as_ref().is_some_and(|(then, _)| now.saturating_duration_since(*then) < GLANCE) {
+            return false;
+        }
+        let new = about::written(&self.dir);
+        let before = self.written.replace((now, new));
+        let grown = before.is_some_and(|(_, before)| before != new);
+        self.fresh |= grown;
+        self.changed |= grown;
+        grown
     }
 
     /// The metrics wanted now; `All` becomes names.

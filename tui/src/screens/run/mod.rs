@@ -428,6 +428,10 @@ impl Screen for RunScreen {
         self.mode().find(key).map(|action| self.update(shared, action))
     }
 
+    fn name(&self) -> Option<String> {
+        Some(self.id.dir().name())
+    }
+
     fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         self.draw(shared, frame, area);
     }
@@ -485,7 +489,9 @@ impl Screen for RunScreen {
         let ended_before = self.row.as_ref().is_some_and(|r| !r.live());
         self.look_around(shared);
         let looked = (shared.now, self.data.as_ref().map_or(0, |d| d.generation));
-        let news = looked != self.looked && (self.live(shared) || !ended_before);
+        // Others may write into a run that has ended; the clock alone tells nothing of it.
+        let written = looked.1 != self.looked.1;
+        let news = looked != self.looked && (self.live(shared) || !ended_before || written);
         self.looked = looked;
         self.ask(shared, news)
     }

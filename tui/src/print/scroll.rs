@@ -1,0 +1,113 @@
+//! Rows that moved up or down from one frame to the next: the terminal can move them itself.
+
+use ratatui::buffer::{Buffer, Cell};
+
+/// Moving fewer changed rows than this is not worth the codes for it.
+const FEWEST: usize = 2;
+
+/// A region of whole rows, both included, whose content moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Scroll {
+    pub(super) top: u16,
+    pub(super) bottom: u16,
+    /// Rows that come in blank, at the bottom.
+    pub(super) up: u16,
+    /// Rows that come in blank, at the top.
+    pub(super) down: u16,
+}
+
+impl Scroll {
+    /// The move that brings most changed rows to their place, if any does.
+    pub(super) fn between(before: &Buffer, after: &Buffer) -> Option<Self> {
+        let height = after.area.height;
+        let changed: Vec<bool> = (0..height).map(|y| row(before, y) != row(after, y)).collect();
+        if changed.iter().filter(|c| **c).count() < FEWEST {
+            return None;
+        }
+        let mut best = (FEWEST - 1, None);
+        for by in 1..height {
+            for up in [true, false] {
+                // Rows `y` of the new frame with their like `by` rows further down, or up, in the old one.
+                let like = |y: u16| {
+                    let from = if up { y + by } else { y.checked_sub(by)? };
+                    (from < height && row(before, from) == row(after, y)).then_some(())
+                };
+                let mut y = 0;
+                while y < height {
+                    let start = y;
+                    let mut gain = 0;
+                    while y < height && like(y).is_some() {
+                        gain += usize::from(changed[usize::from(y)]);
+                        y += 1;
+                    }
+                    if gain > best.0 {
+                        let (top, bottom) = if up { (start, y - 1 + by) } else { (start - by, y - 1) };
+                        let (up, down) = if up { (by, 0) } else { (0, by) };
+                        best = (gain, Some(Self { top, bottom, up, down }));
+                    }
+                    y += 1;
+                }
+            }
+        }
+        best.1
+    }
+
+    /// What the terminal shows once it has moved the rows.
+    pub(super) fn of(self, before: &Buffer) -> Buffer {
+        let mut moved = before.clone();
+        let width = usize::from(before.area.width);
+        let (top, end) = (usize::from(self.top) * width, (usize::from(self.bottom) + 1) * width);
+        let region = &mut moved.content[top..end];
+        let (up, down) = (usize::from(self.up) * width, usize::from(self.down) * width);
+        region.rotate_left(up);
+        region.rotate_right(down);
+        let length = region.len();
+        region[length - up..].fill(Cell::default());
+        region[..down].fill(Cell::default());
+        moved
+    }
+
+    /// The codes for it: every terminal with regions knows these, not all know how to scroll by a number. The region is the
+    /// whole screen again afterwards, and the cursor is where the terminal likes.
+    pub(super) fn codes(self) -> String {
+        let Self { top, bottom, up, down } = self;
+        let (first, last) = (top + 1, bottom + 1);
+        let lines = "\n".repeat(usize::from(up)) + &"\x1bM".repeat(usize::from(down));
+        let edge = if up > 0 { last } else { first };
+        format!("\x1b[{first};{last}r\x1b[{edge}H{lines}\x1b[r")
+    }
+}
+
+fn row(buffer: &Buffer, y: u16) -> &[Cell] {
+    let width = usize::from(buffer.area.width);
+    &buffer.content[usize::from(y) * width..][..width]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(rows: &[&str]) -> Buffer {
+        Buffer::with_lines(rows.iter().copied())
+    }
+
+    #[test]
+    fn a_line_further_is_a_move_of_the_rows_below_the_title() {
+        let before = page(&["title", "a", "b", "c", "d", "foot"]);
+        let after = page(&["title", "b", "c", "d", "e", "foot"]);
+        let scroll = Scroll { top: 1, bottom: 4, up: 1, down: 0 };
+        assert_eq!(Scroll::between(&before, &after), Some(scroll));
+        assert_eq!(scroll.of(&before), page(&["title", "b", "c", "d", "     ", "foot"]));
+        let back = Scroll { top: 1, bottom: 4, up: 0, down: 1 };
+        assert_eq!(Scroll::between(&after, &before), Some(back));
+        assert_eq!(back.of(&after), page(&["title", "     ", "b", "c", "d", "foot"]));
+    }
+
+    #[test]
+    fn what_has_not_moved_is_not_moved() {
+        let before = page(&["a", "b", "c"]);
+        assert_eq!(Scroll::between(&before, &before), None);
+        assert_eq!(Scroll::between(&before, &page(&["x", "y", "z"])), None);
+        assert_eq!(Scroll::between(&before, &page(&["a", "b", "x"])), None);
+    }
+}

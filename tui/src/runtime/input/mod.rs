@@ -1,0 +1,99 @@
+//! Keys, the mouse, pasted text and answers, as the terminal sends them.
+//!
+//! Read here and not by crossterm: that drops the answers to our questions, and takes one that comes in pieces for keys.
+
+mod decode;
+
+use std::fs::File;
+use std::io::{self, IsTerminal as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::Event;
+use crate::app::Msg;
+use decode::{Decoder, Input, Unfinished};
+
+/// An escape after which nothing comes for so long is the key; while an answer is due, which begins with one, and for what
+/// cannot be a key, longer.
+const ESCAPE: Duration = Duration::from_millis(50);
+const REST: Duration = Duration::from_secs(1);
+
+/// Starts reading, on a thread that lives as long as the process: nothing can wake it from waiting for a key. `due` says
+/// whether an answer is.
+pub(super) fn start(tx: &Sender<Event>, due: Arc<AtomicBool>) -> io::Result<()> {
+    let terminal: OwnedFd = match io::stdin() {
+        stdin if stdin.is_terminal() => stdin.as_fd().try_clone_to_owned()?,
+        _ => File::open("/dev/tty")?.into(),
+    };
+    let tx = tx.clone();
+    let read = move || {
+        let mut reader = Reader { terminal, due, decoder: Decoder::default() };
+        loop {
+            let event = match reader.next() {
+                Ok(Input::Key(key)) => Msg::Key(key).into(),
+                Ok(Input::Mouse(mouse)) => Msg::Mouse(mouse).into(),
+                Ok(Input::Paste(text)) => Msg::Paste(text).into(),
+                Ok(Input::Answer) => Event::Answered,
+                // The terminal is gone.
+                Err(_) => Msg::Quit.into(),
+            };
+            let last = matches!(event, Event::Msg(Msg::Quit));
+            if tx.send(event).is_err() || last {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new().name("input".to_owned()).spawn(read).map(drop)
+}
+
+struct Reader {
+    terminal: OwnedFd,
+    due: Arc<AtomicBool>,
+    decoder: Decoder,
+}
+
+impl Reader {
+    fn next(&mut self) -> io::Result<Input> {
+        loop {
+            let due = self.due.load(Ordering::SeqCst);
+            if let Some(input) = self.decoder.next(due) {
+                return Ok(input);
+            }
+            let patience = match self.decoder.unfinished() {
+                Unfinished::Nothing => None,
+                Unfinished::Escape if !due => Some(ESCAPE),
+                Unfinished::Escape | Unfinished::Sequence => Some(REST),
+            };
+            if !self.readable(patience)? {
+                if let Some(input) = self.decoder.give_up() {
+                    return Ok(input);
+                }
+                continue;
+            }
+            let mut block = [0; 1024];
+            match rustix::io::read(&self.terminal, &mut block) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => self.decoder.feed(&block[..n]),
+                Err(Errno::INTR | Errno::AGAIN) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+
+    /// Waits until there is something to read; false: nothing came for so long.
+    fn readable(&self, patience: Option<Duration>) -> io::Result<bool> {
+        let limit = patience.and_then(|patience| Timespec::try_from(patience).ok());
+        let mut terminal = [PollFd::new(&self.terminal, PollFlags::IN)];
+        match poll(&mut terminal, limit.as_ref()) {
+            Ok(ready) => Ok(ready > 0),
+            Err(Errno::INTR) => self.readable(patience),
+            Err(e) => Err(e.into()),
+        }
+    }
+}
