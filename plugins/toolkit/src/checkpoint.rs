@@ -51,6 +51,12 @@ impl Saving {
         self.integers(&format!("{name}.optimizer.step"), &[optimizer.step()])
     }
 
+    /// The tensor that was added by this name.
+    #[cfg(test)]
+    pub(crate) fn named(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor)
+    }
+
     /// Writes the file.
     pub fn write(&self, path: &Path) -> Result<(), TchError> {
         Tensor::write_safetensors(&self.tensors, path)

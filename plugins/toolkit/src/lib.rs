@@ -20,6 +20,7 @@ pub mod runtime;
 pub mod settings;
 pub mod sharpness;
 pub mod stats;
+pub mod weights;
 pub mod workers;
 
 pub use gradtop_torch::optim;

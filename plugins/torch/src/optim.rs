@@ -30,10 +30,19 @@ pub enum Rule {
 }
 
 impl Rule {
-    fn rate(self) -> f64 {
+    /// The learning rate.
+    pub fn rate(self) -> f64 {
         match self {
             Self::Adam { lr } | Self::AdamW { lr, .. } | Self::Sgd { lr, .. } => lr,
         }
+    }
+
+    /// The same at another learning rate.
+    #[must_use]
+    pub fn with_rate(mut self, rate: f64) -> Self {
+        let (Self::Adam { lr } | Self::AdamW { lr, .. } | Self::Sgd { lr, .. }) = &mut self;
+        *lr = rate;
+        self
     }
 
     fn is_adam(self) -> bool {
@@ -129,9 +138,7 @@ impl Optimizer {
     /// Changes the learning rate of the updates to come; what the optimizer has gathered stays. A schedule is a function of the
     /// step, so the rate is no part of [`Optimizer::state`].
     pub fn set_rate(&mut self, rate: f64) -> Result<(), TchError> {
-        match &mut self.rule {
-            Rule::Adam { lr } | Rule::AdamW { lr, .. } | Rule::Sgd { lr, .. } => *lr = rate,
-        }
+        self.rule = self.rule.with_rate(rate);
         self.minus_lr.f_fill_(-rate).map(drop)
     }
 

@@ -6,7 +6,7 @@
 
 use tch::{Device, Kind, TchError, Tensor};
 
-use super::spectrum::rows;
+use super::spectrum::{largest as largest_of, rows};
 use crate::rng::{Rng, Stream};
 
 /// What a run's Krylov space tells of its matrix.
@@ -14,7 +14,7 @@ use crate::rng::{Rng, Stream};
 pub struct Extremes {
     /// Ritz values, ascending. The outermost come first to equal eigenvalues.
     pub values: Vec<f64>,
-    /// For each Ritz value a bound: some eigenvalue is no further from it than this.
+    /// For each Ritz value a bound: some eigenvalue is no further from it than this. Never below the rounding of the largest.
     pub bounds: Vec<f64>,
     /// Coordinates of the Ritz vectors in the space: `[steps, values]`, double, on the CPU.
     coordinates: Tensor,
@@ -166,7 +166,7 @@ impl Krylov {
             let steps = beside.iter().position(|b| *b == 0.0).map_or(beside.len(), |i| i + 1);
             diagonal.truncate(steps);
             beside.truncate(steps);
-            Tridiagonal { diagonal, beside }
+            Tridiagonal { diagonal, beside, epsilon: rounding(self.vector.kind()) }
         };
         Ok(alphas.into_iter().zip(betas).map(cut).collect())
     }
@@ -189,6 +189,13 @@ fn start(like: &Tensor, seed: u64) -> Result<Tensor, TchError> {
 struct Tridiagonal {
     diagonal: Vec<f64>,
     beside: Vec<f64>,
+    /// Of the precision of the products.
+    epsilon: f64,
+}
+
+/// The distance from 1 to the next number of this precision: no eigenvalue is known better than this share of the largest.
+pub fn rounding(kind: Kind) -> f64 {
+    if kind == Kind::Double { f64::EPSILON } else { f64::from(f32::EPSILON) }
 }
 
 impl Tridiagonal {
@@ -207,8 +214,10 @@ impl Tridiagonal {
         let matrix = Tensor::f_from_slice(&matrix)?.f_view([side, side])?.f_to_device(Device::Cpu)?;
         let (values, coordinates) = matrix.f_linalg_eigh("L")?;
         let ends = rows(&coordinates.f_select(0, side - 1)?.f_view([1, side])?)?;
-        let bounds = ends[0].iter().map(|end| (end * self.beside[steps - 1]).abs()).collect();
-        Ok((rows(&values.f_view([1, side])?)?.remove(0), bounds, coordinates))
+        let values = rows(&values.f_view([1, side])?)?.remove(0);
+        let least = self.epsilon * largest_of(&values);
+        let bounds = ends[0].iter().map(|end| (end * self.beside[steps - 1]).abs().max(least)).collect();
+        Ok((values, bounds, coordinates))
     }
 
     /// The largest eigenvalue and its bound; NaN of what is not finite.

@@ -55,6 +55,9 @@ impl Split {
     }
 }
 
+/// Share of the largest absolute eigenvalue below which the sign of one in double precision is that of rounding.
+pub const ROUNDING: f64 = 1e-12;
+
 /// The largest absolute value; 0 of nothing.
 pub fn largest(eigenvalues: &[f64]) -> f64 {
     eigenvalues.iter().fold(0.0, |most, v| v.abs().max(most))

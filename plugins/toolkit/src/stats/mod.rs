@@ -1,4 +1,10 @@
-//! Ranks, correlation with its interval, quantiles.
+//! What experiments need to say no more than their numbers do: medians and windows, correlation with its interval, differences of
+//! means ([`student`]), permutation tests for few trials ([`permutation`]), the bootstrap over whole units ([`bootstrap`]), and
+//! Holm's correction for the many claims of one run ([`holm`]). A test of each simulates its false alarms.
+
+pub mod bootstrap;
+pub mod permutation;
+pub mod student;
 
 /// An estimate with a confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,6 +76,28 @@ pub fn spearman(x: &[f64], y: &[f64]) -> Estimate {
     }
 }
 
+/// Spearman's partial correlation of two given a third: what is left of their order where the third does not change. Its interval
+/// is that of [`spearman`] with one pair fewer. All is NaN for fewer than 5 pairs or a constant side.
+pub fn partial_spearman(x: &[f64], y: &[f64], given: &[f64]) -> Estimate {
+    let all: Vec<[f64; 3]> = x
+        .iter()
+        .zip(y)
+        .zip(given)
+        .map(|((x, y), z)| [*x, *y, *z])
+        .filter(|row| row.iter().all(|v| v.is_finite()))
+        .collect();
+    let [x, y, z] = [0, 1, 2].map(|i| ranks(&all.iter().map(|row| row[i]).collect::<Vec<_>>()));
+    let (xy, xz, yz) = (pearson(&x, &y), pearson(&x, &z), pearson(&y, &z));
+    let value = (xy - xz * yz) / ((1.0 - xz * xz) * (1.0 - yz * yz)).sqrt();
+    let pairs = all.len();
+    if pairs < 5 || !value.is_finite() {
+        return Estimate { value: f64::NAN, low: f64::NAN, high: f64::NAN, pairs };
+    }
+    let half = 1.959_963_984_540_054 * ((1.0 + value * value / 2.0) / (pairs as f64 - 4.0)).sqrt();
+    let at = value.clamp(-1.0 + 1e-12, 1.0 - 1e-12).atanh();
+    Estimate { value, low: (at - half).tanh(), high: (at + half).tanh(), pairs }
+}
+
 /// The arithmetic mean; NaN of nothing.
 pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
@@ -86,6 +114,54 @@ pub fn quantile(values: &[f64], q: f64) -> f64 {
     let place = q.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
     if below == above { below } else { below + (above - below) * place.fract() }
+}
+
+/// The median of the values that are not NaN: of an even number of them, the mean of the middle two. NaN of nothing.
+pub fn median(values: &[f64]) -> f64 {
+    quantile(values, 0.5)
+}
+
+/// The median of a stretch of a series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Window {
+    /// Its first and last step.
+    pub steps: [i64; 2],
+    /// The median of its values.
+    pub median: f64,
+    /// How many values it has.
+    pub count: usize,
+}
+
+/// Three stretches of a series, each of this share of its values: the first, the one before the last, the last. One noisy value says
+/// nothing of a trend, two medians do. `None` if they would have fewer than three values each, or overlap.
+pub fn windows(series: &[(i64, f64)], share: f64) -> Option<[Window; 3]> {
+    let count = (share * series.len() as f64) as usize;
+    if count < 3 || 3 * count > series.len() {
+        return None;
+    }
+    let window = |start: usize| {
+        let part = &series[start..start + count];
+        Window {
+            steps: [part[0].0, part[count - 1].0],
+            median: median(&part.iter().map(|(_, value)| *value).collect::<Vec<_>>()),
+            count,
+        }
+    };
+    Some([window(0), window(series.len() - 2 * count), window(series.len() - count)])
+}
+
+/// Holm's correction ("A simple sequentially rejective multiple test procedure", 1979): for each p of one run, the level at which
+/// it would be significant if none of the run's `family` of tests, these among them, may give a false alarm.
+pub fn holm(p: &[f64], family: usize) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..p.len()).collect();
+    order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
+    let mut corrected = vec![1.0; p.len()];
+    let mut least = 0.0_f64;
+    for (done, i) in order.into_iter().enumerate() {
+        least = least.max((family.max(p.len()) - done) as f64 * p[i]).min(1.0);
+        corrected[i] = least;
+    }
+    corrected
 }
 
 #[cfg(test)]
@@ -147,11 +223,72 @@ mod tests {
         assert!((1870..=1940).contains(&held), "{held} of 2000 intervals hold the truth");
     }
 
+    /// Both follow a third and nothing else: of the two, 60 pairs each, the partial coefficient's interval leaves out 0 in one of
+    /// twenty, the plain one's nearly always.
+    #[test]
+    fn a_common_cause_is_taken_out() {
+        use crate::rng::{Rng, Stream};
+        let mut rng = Rng::new(6, Stream::named("cause"), 0);
+        let apart = |found: Estimate| usize::from(found.low > 0.0 || found.high < 0.0);
+        let (mut plain, mut partial) = (0, 0);
+        for _ in 0..2000 {
+            let z: Vec<f64> = (0..60).map(|_| rng.normal()).collect();
+            let mut follow = || z.iter().map(|z| z + rng.normal()).collect::<Vec<_>>();
+            let (x, y) = (follow(), follow());
+            plain += apart(spearman(&x, &y));
+            partial += apart(partial_spearman(&x, &y, &z));
+        }
+        assert!(plain > 1800 && (80..=135).contains(&partial), "{plain} {partial}");
+        assert!(partial_spearman(&[1.0; 9], &[2.0; 9], &[3.0; 9]).value.is_nan());
+    }
+
     #[test]
     fn quantiles_are_numpys() {
         let values = [4.0, 1.0, f64::NAN, 3.0, 2.0];
         assert_eq!([0.0, 0.25, 0.5, 0.9, 1.0].map(|q| quantile(&values, q)), [1.0, 1.75, 2.5, 3.7, 4.0]);
         assert!(quantile(&[], 0.5).is_nan());
         assert_eq!(quantile(&[f64::INFINITY, f64::INFINITY], 0.5), f64::INFINITY);
+    }
+
+    #[test]
+    fn medians_of_even_counts_lie_between() {
+        assert_eq!(median(&[4.0, 1.0, 3.0, 2.0]), 2.5);
+        assert_eq!(median(&[1.0, 3.0]), 2.0);
+        assert_eq!(median(&[5.0, f64::NAN, 1.0, 3.0]), 3.0);
+        assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn windows_are_medians_of_stretches() {
+        let series: Vec<(i64, f64)> = (0..40).map(|i| (10 * i, f64::from(i as i32 % 4))).collect();
+        let [first, before, last] = windows(&series, 0.1).expect("four values each");
+        assert_eq!(before, Window { steps: [320, 350], median: 1.5, count: 4 });
+        assert_eq!((first.steps, last.steps, last.median), ([0, 30], [360, 390], 1.5));
+        assert_eq!(windows(&series[..20], 0.1), None);
+        assert_eq!((windows(&[], 0.5), windows(&series, 0.5)), (None, None));
+    }
+
+    /// R's `p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")`.
+    #[test]
+    fn holm_is_rs() {
+        let corrected = holm(&[0.01, 0.04, 0.03, 0.005], 4);
+        for (found, known) in corrected.iter().zip([0.03, 0.06, 0.06, 0.02]) {
+            assert!((found - known).abs() < 1e-15, "{corrected:?}");
+        }
+        assert_eq!(holm(&[0.5, 0.02], 5), [1.0, 0.1]);
+    }
+
+    /// Twenty-four tests of nothing: uncorrected, most runs have a false alarm; corrected, one in twenty.
+    #[test]
+    fn a_run_of_many_claims_has_no_more_false_alarms_than_one() {
+        use crate::rng::{Rng, Stream};
+        let mut rng = Rng::new(4, Stream::named("holm"), 0);
+        let (mut plain, mut corrected) = (0, 0);
+        for _ in 0..4000 {
+            let p: Vec<f64> = (0..24).map(|_| rng.uniform()).collect();
+            plain += usize::from(p.iter().any(|p| *p <= 0.05));
+            corrected += usize::from(holm(&p, 24).iter().any(|p| *p <= 0.05));
+        }
+        assert!(plain > 2400 && (160..=240).contains(&corrected), "{plain} {corrected}");
     }
 }
