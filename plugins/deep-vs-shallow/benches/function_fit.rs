@@ -29,6 +29,7 @@ fn main() -> Result<(), String> {
         ("batch", batch.as_str()),
         ("steps", steps.as_str()),
         ("trials", trials.as_str()),
+        ("rates", ""),
         ("optimizer", optimizer.as_str()),
         ("eval_every", steps.as_str()),
         ("table_every", "0"),

@@ -16,6 +16,7 @@ fn function_fit() {
         ("points", "300"),
         ("batch", "64"),
         ("steps", "40"),
+        ("rates", "0.01"),
         ("trials", "2"),
         ("instruments", "10"),
         ("instruments_curvature", "20"),
@@ -33,6 +34,7 @@ fn image_classification() {
         ("epochs", "1"),
         ("batch", "32"),
         ("trials", "2"),
+        ("rates", ""),
         ("mistakes", "5"),
     ];
     let recorded = TestHost::new().run::<ImageClassification>(&params).expect_finished();

@@ -19,17 +19,20 @@ fn setup(functions: &[&str], points: usize, trials: i64, batch: usize, rule: Rul
         trials,
         batch,
         rule,
+        rates: Vec::new(),
+        between: Vec::new(),
         seed: 3,
         device: tch::Device::Cpu,
     }
 }
 
 const ADAM: Rule = Rule::Adam { lr: 1e-3 };
-const SMALL: [(&str, &str); 7] = [
+const SMALL: [(&str, &str); 8] = [
     ("functions", "sinc,sign"),
     ("points", "600"),
     ("batch", "64"),
     ("steps", "120"),
+    ("rates", ""),
     ("trials", "2"),
     ("eval_every", "25"),
     ("table_every", "50"),
@@ -148,6 +151,7 @@ fn what_a_run_records() {
         ("predictions-sign", 100),
         ("predictions-sinc", 120),
         ("predictions-sign", 120),
+        ("weights", 120),
         ("conclusion", 120),
     ];
     assert_eq!(tables, expected);
@@ -180,8 +184,40 @@ fn what_a_run_records() {
         assert!(figures.contains(part), "{part} is not in\n{figures}");
     }
     let told = recorded.infos();
-    assert_eq!(told.len(), 2);
-    assert!(told[0].starts_with("sinc: deep (571 parameters): mean loss"), "{}", told[0]);
+    assert_eq!(told.len(), 7);
+    assert!(
+        told[0].contains("weights/networks.safetensors in the run's folder")
+            && told[1].starts_with("sinc, deep: "),
+        "{told:?}"
+    );
+    // The whole claim is one text, and its parts are columns.
+    let conclusion = recorded.last_table("conclusion");
+    for (i, whole) in conclusion.strings("statement").iter().enumerate() {
+        for part in ["claim", "evidence", "caution", "strength"] {
+            assert!(whole.contains(&conclusion.strings(part)[i]), "{part} is not in {whole}");
+        }
+        assert!(whole.contains("fewer than 5 trials") != whole.contains("lowest loss"), "{whole}");
+    }
+    assert!(recorded.run_dir().unwrap().join("weights/networks.safetensors").is_file());
+}
+
+/// Each rate is trained like the common one, and chosen where nothing was trained.
+#[test]
+fn further_rates_are_networks_of_their_own() {
+    let swept = run(&[("functions", "sinc"), ("rates", "0.01"), ("trials", "3")]).expect_finished();
+    let plain = run(&[("functions", "sinc"), ("trials", "3")]).expect_finished();
+    let at_rate = run(&[("functions", "sinc"), ("trials", "3"), ("lr", "0.01")]).expect_finished();
+    let loss = |recorded: &Recorded, split: &str| {
+        recorded.series(Series::metric("loss").model("deep").split(split).trial(2))
+    };
+    assert_eq!(loss(&swept, "sinc"), loss(&plain, "sinc"));
+    assert_eq!(loss(&swept, "sinc, lr 0.01"), loss(&at_rate, "sinc"));
+    let rates = swept.last_table("rates-sinc");
+    assert_eq!(rates.f64s("lr")[..2], [0.001, 0.01]);
+    assert_eq!(rates.i64s("trials")[..], [2; 6], "the first trial chooses and is not compared");
+    assert_eq!(plain.tables.iter().filter(|table| table.name.starts_with("rates")).count(), 0);
+    let why = run(&[("rates", "1e-3")]).expect_failure();
+    assert!(why.contains("which is `lr` already"), "{why}");
 }
 
 #[test]

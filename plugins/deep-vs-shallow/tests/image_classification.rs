@@ -11,13 +11,14 @@ use gradtop_sdk::testing::{ColumnValues, Recorded, TestHost, bits, with};
 use gradtop_sdk::{Params as _, Series};
 use gradtop_toolkit::instruments::assert_harmless;
 
-const SMALL: [(&str, &str); 9] = [
+const SMALL: [(&str, &str); 10] = [
     ("models", "shallow,lenet"),
     ("train_samples", "320"),
     ("test_samples", "200"),
     ("epochs", "3"),
     ("batch", "32"),
     ("trials", "2"),
+    ("rates", ""),
     ("log_every", "4"),
     ("eval_every", "2"),
     ("mistakes", "5"),
@@ -77,11 +78,27 @@ fn what_a_run_records() {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
     let told = recorded.infos();
-    assert!(
-        told.len() == 1 && told[0].starts_with("MNIST: shallow (25828 parameters): test accuracy"),
-        "{told:?}"
-    );
-    assert!(told[0].contains("Fewer than 3 trials"));
+    assert!(told[1].starts_with("MNIST, shallow (25828 parameters): test accuracy"), "{told:?}");
+    assert!(told[1].contains("compared with none"), "{told:?}");
+    let weights = recorded.last_table("weights");
+    assert!(weights.strings("tensor").contains(&"mnist.lenet.1.0.weight".to_owned()), "{weights:?}");
+}
+
+/// Networks at other rates change nothing of the others, learn from some of the images and are chosen by others.
+#[test]
+fn further_rates_are_networks_of_their_own() {
+    let plain = run(&[("epochs", "1")]).expect_finished();
+    let changes = [("epochs", "1"), ("rates", "0.01,0.0001")];
+    let swept = run(&changes).expect_finished();
+    assert_eq!(bits(&plain.metrics), bits(&swept.metrics));
+    let rates = swept.last_table("rates");
+    assert_eq!(rates.f64s("lr")[..3], [0.001, 0.01, 0.0001]);
+    assert_eq!(rates.strings("model").len(), 2 * 3);
+    assert!(rates.f64s("validation_loss").iter().all(|loss| loss.is_finite()));
+    let params = with(&SMALL, &changes);
+    TestHost::new().seed(5).run_interrupted::<ImageClassification>(7, &params).assert_equals(&swept);
+    let why = run(&[("rates", "1e-3")]).expect_failure();
+    assert!(why.contains("which is `lr` already"), "{why}");
 }
 
 #[test]

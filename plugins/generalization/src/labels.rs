@@ -3,16 +3,21 @@
 use gradtop_toolkit::data::CLASSES;
 use gradtop_toolkit::rng::Rng;
 
-/// Labels of which each is replaced, with probability `p`, by a class drawn uniformly from all ten: Zhang, Bengio, Hardt, Recht
-/// and Vinyals, "Understanding deep learning requires rethinking generalization" (ICLR 2017). The class drawn may be the true
-/// one, so a share of 0.9 p becomes wrong. Two draws a label whatever `p` is: labels replaced at one `p` are replaced by
-/// the same classes at any higher one, 0 keeps all, 1 replaces all.
+/// Labels of which the share `p` is replaced, exactly up to half a label, each by a class drawn uniformly from all ten: Zhang,
+/// Bengio, Hardt, Recht and Vinyals, "Understanding deep learning requires rethinking generalization" (ICLR 2017). The class drawn
+/// may be the true one, so that about 0.9 p become wrong. Two draws a label whatever `p` is: labels replaced at one `p` are
+/// replaced by the same classes at any higher one, 0 keeps all, 1 replaces all.
 pub fn corrupted(truth: &[u8], p: f64, mut rng: Rng) -> Vec<u8> {
-    let label = |&true_class: &u8| {
-        let (u, class) = (rng.uniform(), rng.below(CLASSES as u32) as u8);
-        if u < p { class } else { true_class }
-    };
-    truth.iter().map(label).collect()
+    let drawn: Vec<(f64, u8)> =
+        truth.iter().map(|_| (rng.uniform(), rng.below(CLASSES as u32) as u8)).collect();
+    let mut order: Vec<usize> = (0..truth.len()).collect();
+    order.sort_by(|&a, &b| drawn[a].0.total_cmp(&drawn[b].0));
+    order.truncate((p * truth.len() as f64).round() as usize);
+    let mut labels = truth.to_vec();
+    for i in order {
+        labels[i] = drawn[i].1;
+    }
+    labels
 }
 
 #[cfg(test)]
@@ -62,6 +67,18 @@ mod tests {
             let (n, share) = (truth.len() as f64, 0.9 * p);
             let sigma = (n * share * (1.0 - share)).sqrt();
             assert!((wrong(labels) - n * share).abs() < 3.0 * sigma, "{p}: {}", wrong(labels));
+        }
+    }
+
+    /// Of labels that the draw never gives, each replaced one shows.
+    #[test]
+    fn the_share_is_exact() {
+        let truth = vec![255_u8; 200];
+        for seed in 0..20 {
+            for (p, replaced) in [(0.0, 0), (0.2, 40), (0.5, 100), (0.503, 101), (1.0, 200)] {
+                let labels = corrupted(&truth, p, rng(seed));
+                assert_eq!(labels.iter().filter(|label| **label != 255).count(), replaced, "{p}");
+            }
         }
     }
 

@@ -35,8 +35,13 @@ fn quick_has_a_barrier_between_different_initial_values_only() {
     assert!(of("batch", "other") >= 0.05, "{barriers:?}");
     assert!(of("batch", "same") <= 0.02, "{barriers:?}");
     assert!(of("rate", "other") > of("rate", "same"), "{barriers:?}");
-    let lines = recorded.infos();
-    assert!(lines[0].contains("no barrier to speak of") && lines[1].contains("; a barrier;"), "{lines:?}");
+    let said = recorded.last_table("conclusion").strings("statement");
+    assert!(said[0].contains("higher than from the same (seen in this run)"), "{said:?}");
+    assert!(said[1].contains(": no barrier to speak of (seen in this run)"), "{said:?}");
+    assert!(
+        said[3].contains(": a barrier (seen in this run)") && said[3].contains("fewer than 3 pairs"),
+        "{said:?}"
+    );
 }
 
 #[test]
@@ -93,8 +98,10 @@ fn what_a_run_records() {
     for figure in &recorded.figures {
         figure.parse::<toml::Table>().unwrap();
     }
-    assert_eq!(recorded.infos().len(), 5);
-    assert!(recorded.infos()[4].contains("Fewer than 3 pairs"));
+    let said = recorded.last_table("conclusion").strings("statement");
+    // All of them, and each line's barrier and flatness.
+    assert_eq!(said.len(), 1 + 2 * 4);
+    assert!(said[0].contains("fewer than 5 trials: no order can be claimed"), "{said:?}");
 }
 
 /// Both networks of a pair with the same start begin equal, those of a pair with different starts do not; and the line of

@@ -82,7 +82,10 @@ fn a_perceptron_fits_random_labels_and_generalises_from_none() {
     assert!(fits.f64s("test_loss")[random] > 2.0 * 10_f64.ln());
     let told = recorded.infos();
     let expected = format!("500 random labels: fitted by 1 trial after {} epochs", train.len() - 1);
-    assert!(told.iter().any(|line| line.contains(&expected)), "{expected:?} is not in {told:?}");
+    assert!(
+        told.iter().any(|line| line.contains(&expected) && line.contains("(shown)")),
+        "{expected:?} is not in {told:?}"
+    );
     let caption = recorded.figures.last().unwrap();
     for part in
         ["784-512-512-10, 669706 parameters, 500 images", "Adam, lr 0.001, batch 128", "seed 1, trials: 1"]
@@ -108,7 +111,11 @@ fn the_reports_network_fits_random_labels() {
     assert_eq!(train.last(), Some(&1.0), "after {} epochs", train.len());
     let conclusion = recorded.last_table("conclusion");
     let answer = conclusion.strings("statement").last().unwrap();
-    assert!(answer.contains("is refuted: 100 random labels were fitted by 1 trial"), "{answer}");
+    // A hundred labels refute nothing: any network of this size fits them.
+    assert!(
+        answer.contains("holds (not testable). Evidence: 100 random labels were fitted by 1 trial"),
+        "{answer}"
+    );
 
     // The same network, given too little time, refutes nothing.
     let short: Vec<(&str, &str)> =
@@ -116,7 +123,7 @@ fn the_reports_network_fits_random_labels() {
     let recorded = run(1, &short);
     let conclusion = recorded.last_table("conclusion");
     let answer = conclusion.strings("statement").last().unwrap();
-    assert!(answer.contains("is not refuted by this run"), "{answer}");
+    assert!(answer.contains("holds (not testable). Evidence: 100 random labels were not fitted"), "{answer}");
     assert!(recorded.last_table("fits").f64s("epochs_to_fit")[0].is_nan());
 }
 

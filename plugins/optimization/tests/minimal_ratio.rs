@@ -57,10 +57,20 @@ fn default_shows_the_larger_ratio_at_the_lower_loss() {
         let known = (loss - 0.09205).abs() < 1e-4 || listed.contains(&(run as f64));
         assert!(*norm >= 1e-8 || known, "run {run}: gradient norm {norm:e}, loss {loss:e}");
     }
-    let said = &recorded.last_table("conclusion").strings("statement")[0];
-    assert!(said.contains(&format!("{critical} of 100 runs end")), "{said}");
-    assert!(said.contains("the lower the loss, the larger the ratio"), "{said}");
-    assert!(said.contains("Without any tolerance the share of positive eigenvalues lies in"), "{said}");
+    let said = recorded.last_table("conclusion").strings("statement").join("\n");
+    for part in [
+        &format!("{critical} of 100 runs end"),
+        "without any tolerance the share of positive eigenvalues lies in",
+        "given the steps of training, Spearman",
+        "mostly an order of training time",
+    ] {
+        assert!(said.contains(part), "{part:?} is not in: {said}");
+    }
+    // Rounding has no sign: all runs that end as the mean predictor are one point, with one spectrum.
+    let (classes, ratios) = (points.strings("class"), points.f64s("positive_ratio_at_grad_norm"));
+    let exact = (0..100).filter(|&i| classes[i] == "mean predictor" && norms[i] < 1e-8);
+    let of: Vec<f64> = exact.map(|i| ratios[i]).collect();
+    assert!(!of.is_empty() && of.iter().all(|ratio| *ratio == 5.0 / 33.0), "{of:?}");
 }
 
 #[test]
@@ -121,7 +131,9 @@ fn what_a_run_records() {
     for part in ["1-3-2-1 (17 parameters, 20 points)", "lr 0.02, 100 steps", "seed 5"] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
-    assert_eq!(recorded.infos().len(), 4, "a statement an arm");
+    assert!(
+        recorded.infos().iter().any(|line| line.starts_with("1-3-1 (10 parameters), lm, what was found: "))
+    );
 }
 
 #[test]

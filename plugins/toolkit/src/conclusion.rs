@@ -1,7 +1,9 @@
-//! What conclusions of experiments have in common: comparing the trials of several networks, saying it line by line, and the
-//! rows of the table `conclusion`.
+//! What conclusions of experiments have in common: a claim is one record of what is said, what it rests on, what it does not say
+//! and how far it may be relied on; and the table `conclusion` is made of them.
 
 use gradtop_sdk::{Column, Ctx, Result};
+
+use crate::stats::{holm, permutation};
 
 /// Mean and range of a number over the trials that have it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,22 +29,12 @@ impl Spread {
         }
     }
 
-    /// Whether some trial of one lies within the range of the other: then their order is not claimed.
-    pub fn overlaps(&self, other: &Self) -> bool {
-        self.lowest <= other.highest && other.lowest <= self.highest
-    }
-
     /// The range in words behind a mean, written by `number`.
     pub fn in_words(&self, number: impl Fn(f64) -> String) -> String {
         match self.count {
             1 => "(1 trial)".to_owned(),
             n => format!("({} to {} in {n} trials)", number(self.lowest), number(self.highest)),
         }
-    }
-
-    /// What may be added about two that do not overlap: of one trial each, nothing.
-    pub fn apart(&self, other: &Self) -> &'static str {
-        if self.count.min(other.count) > 1 { ", no trial overlapping" } else { "" }
     }
 }
 
@@ -72,56 +64,188 @@ pub fn diverged_in_words(count: usize) -> Option<String> {
     }
 }
 
-/// What is said of one network.
+/// Trials of each side that an order needs: of three and three not even a perfect one can be told from chance at 5 %.
+pub const FEWEST: usize = 5;
+
+/// What a claim made in spite of fewer says.
+pub const FEW: &str = "fewer than 5 trials: no order can be claimed";
+
+/// p of an order of two samples by exact permutation; `None` of fewer than [`FEWEST`] trials.
+pub fn order(a: &[f64], b: &[f64]) -> Option<f64> {
+    (a.len().min(b.len()) >= FEWEST).then(|| permutation::two_samples(a, b))
+}
+
+/// How far a claim may be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strength {
+    /// Told from chance after correction for all claims of the run, or an exact count, or a counterexample that stands alone.
+    Shown,
+    /// Numbers of this run's networks, from which nothing follows for others.
+    Seen,
+    /// Tested, and not told from chance.
+    Open,
+    /// These data cannot decide it either way.
+    Untestable,
+}
+
+impl Strength {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Shown => "shown",
+            Self::Seen => "seen in this run",
+            Self::Open => "not decided",
+            Self::Untestable => "not testable",
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
-pub struct Statement {
-    /// What it learnt: statements of one group make one line.
-    pub group: String,
-    /// Its name.
-    pub model: String,
-    /// Its weights and biases.
-    pub parameters: i64,
-    /// Its trials, those that diverged included.
-    pub trials: usize,
-    /// What is said.
-    pub text: String,
+struct Test {
+    p: f64,
+    corrected: f64,
+    /// What is claimed if the test does not hold.
+    otherwise: String,
 }
 
-/// One line a group, for the log; with fewer than three trials of something they say that no order can be claimed.
-pub fn lines(statements: &[Statement]) -> Vec<String> {
-    let few = statements.iter().any(|statement| statement.trials < 3);
-    let caution = if few { ". Fewer than 3 trials: no order can be claimed" } else { "" };
-    statements
-        .chunk_by(|a, b| a.group == b.group)
-        .map(|group| {
-            let said = group.iter().map(|s| format!("{} ({} parameters): {}", s.model, s.parameters, s.text));
-            format!("{}: {}{caution}.", group[0].group, said.collect::<Vec<_>>().join(". "))
-        })
-        .collect()
+/// One claim with all that belongs to it: it is logged, written and shown whole.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// What it is about, such as `sinc, shallow`.
+    pub about: String,
+    /// What is claimed.
+    pub statement: String,
+    /// The numbers it rests on, how many, and their interval.
+    pub evidence: String,
+    /// What it does not say; empty: nothing.
+    pub caution: String,
+    /// How far it may be relied on.
+    pub strength: Strength,
+    test: Option<Test>,
 }
 
-/// Writes [`lines`] to the log and the table `conclusion`: a row a statement, with the columns model, parameters, trials, those
-/// in `more`, and statement after a column `group` of this name.
-pub fn write<'a>(
+impl Claim {
+    /// A claim of this strength, without evidence and caution yet.
+    pub fn new(about: impl Into<String>, strength: Strength, statement: impl Into<String>) -> Self {
+        Self {
+            about: about.into(),
+            statement: statement.into(),
+            evidence: String::new(),
+            caution: String::new(),
+            strength,
+            test: None,
+        }
+    }
+
+    /// A claim that holds only if the p of its test does after Holm's correction over all tests of the run; `otherwise` is
+    /// claimed if not. Without a p nothing is tested and the statement is of this run alone, with the caution [`FEW`].
+    pub fn tested(
+        about: impl Into<String>,
+        p: Option<f64>,
+        statement: impl Into<String>,
+        otherwise: impl Into<String>,
+    ) -> Self {
+        let claim = Self::new(about, Strength::Seen, statement);
+        match p {
+            Some(p) => Self { test: Some(Test { p, corrected: p, otherwise: otherwise.into() }), ..claim },
+            None => claim.caution(FEW),
+        }
+    }
+
+    /// Adds to the evidence.
+    #[must_use]
+    pub fn evidence(mut self, words: impl AsRef<str>) -> Self {
+        join(&mut self.evidence, words.as_ref());
+        self
+    }
+
+    /// Adds to the caution.
+    #[must_use]
+    pub fn caution(mut self, words: impl AsRef<str>) -> Self {
+        join(&mut self.caution, words.as_ref());
+        self
+    }
+
+    /// Statement, strength, evidence and caution in sentences.
+    pub fn whole(&self) -> String {
+        let mut text = format!("{} ({}).", self.statement, self.strength.name());
+        for (name, part) in [("Evidence", &self.evidence), ("Caution", &self.caution)] {
+            if !part.is_empty() {
+                text.extend([" ", name, ": ", part, "."]);
+            }
+        }
+        text
+    }
+}
+
+fn join(all: &mut String, words: &str) {
+    if !all.is_empty() && !words.is_empty() {
+        all.push_str("; ");
+    }
+    all.push_str(words);
+}
+
+/// Decides every tested claim of a run by its p after Holm's correction over `family` tests, or over those here if they are more:
+/// a family is larger where only the most striking of many comparisons are claimed.
+pub fn settle(claims: &mut [Claim], family: usize) {
+    let p: Vec<f64> = claims.iter().filter_map(|claim| Some(claim.test.as_ref()?.p)).collect();
+    let tests = family.max(p.len());
+    let mut corrected = holm(&p, family).into_iter();
+    for claim in claims {
+        let Some(test) = &mut claim.test else { continue };
+        test.corrected = corrected.next().unwrap_or(1.0);
+        let holds = test.corrected <= LEVEL;
+        claim.strength = if holds { Strength::Shown } else { Strength::Open };
+        if !holds {
+            claim.statement.clone_from(&test.otherwise);
+        }
+        let of = if tests == 1 {
+            String::new()
+        } else {
+            format!(", corrected for {tests} tests {}", p_in_words(test.corrected))
+        };
+        join(&mut claim.evidence, &format!("p {}{of}", p_in_words(test.p)));
+    }
+}
+
+/// False alarms of a run that are taken.
+const LEVEL: f64 = 0.05;
+
+fn p_in_words(p: f64) -> String {
+    if p < 1e-3 { "< 0.001".to_owned() } else { format!("= {}", significant(p, 2)) }
+}
+
+/// Settles the claims of a run ([`settle`]) and writes them: to the log, and to the table `conclusion` as a row a claim. `keys` are
+/// its first columns; `about`, `claim`, `evidence`, `caution`, `strength`, `p` and `p_corrected` follow, and last `statement`, the whole in
+/// sentences, so that a reader of that column alone misses nothing.
+pub fn write(
     ctx: &Ctx,
     step: i64,
-    group: &'a str,
-    statements: &[Statement],
-    more: impl IntoIterator<Item = Column<'a>>,
+    mut claims: Vec<Claim>,
+    family: usize,
+    keys: Vec<Column<'_>>,
 ) -> Result<()> {
-    for line in lines(statements) {
-        ctx.info(line)?;
+    settle(&mut claims, family);
+    for claim in &claims {
+        ctx.info(format!("{}: {}", claim.about, claim.whole()))?;
     }
-    let text = |of: fn(&Statement) -> &str| statements.iter().map(of).collect::<Vec<_>>();
-    let whole = |of: fn(&Statement) -> i64| statements.iter().map(of).collect::<Vec<_>>();
-    let mut columns = vec![
-        Column::utf8(group, &text(|s| &s.group)),
-        Column::utf8("model", &text(|s| &s.model)),
-        Column::i64("parameters", whole(|s| s.parameters)),
-        Column::i64("trials", whole(|s| s.trials as i64)),
-    ];
-    columns.extend(more);
-    columns.push(Column::utf8("statement", &text(|s| &s.text)));
+    let text = |of: fn(&Claim) -> String| claims.iter().map(of).collect::<Vec<_>>();
+    let number = |of: fn(&Test) -> f64| {
+        claims.iter().map(|claim| claim.test.as_ref().map_or(f64::NAN, of)).collect::<Vec<_>>()
+    };
+    let mut columns = keys;
+    columns.extend([
+        Column::utf8("about", &text(|c| c.about.clone())),
+        Column::utf8("claim", &text(|c| c.statement.clone())),
+        Column::utf8("evidence", &text(|c| c.evidence.clone())),
+        Column::utf8("caution", &text(|c| c.caution.clone())),
+        Column::utf8("strength", &text(|c| c.strength.name().to_owned())),
+    ]);
+    if claims.iter().any(|claim| claim.test.is_some()) {
+        columns.push(Column::f64("p", number(|t| t.p)));
+        columns.push(Column::f64("p_corrected", number(|t| t.corrected)));
+    }
+    columns.push(Column::utf8("statement", &text(|c| format!("{}: {}", c.about, c.whole()))));
     ctx.table("conclusion", step, &columns)
 }
 
@@ -130,16 +254,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn order_is_claimed_only_of_trials_apart() {
+    fn ranges_in_words() {
         let of = Spread::of;
-        assert!(of(&[1.0, 3.0]).overlaps(&of(&[2.0, 4.0])) && !of(&[1.0, 3.0]).overlaps(&of(&[3.5])));
-        assert_eq!(of(&[1.0, 3.0]).apart(&of(&[4.0, 5.0])), ", no trial overlapping");
-        assert_eq!(
-            (of(&[1.0, 3.0]).apart(&of(&[4.0])), of(&[2.0]).in_words(|v| v.to_string())),
-            ("", "(1 trial)".into())
-        );
+        assert_eq!(of(&[2.0]).in_words(|v| v.to_string()), "(1 trial)");
         assert_eq!(of(&[1.0, 3.0]).in_words(|v| format!("{v:.1}")), "(1.0 to 3.0 in 2 trials)");
-        assert!(of(&[]).mean.is_nan() && !of(&[]).overlaps(&of(&[1.0])));
+        assert!(of(&[]).mean.is_nan());
         assert_eq!(diverged_in_words(0), None);
     }
 
@@ -159,20 +278,52 @@ mod tests {
     }
 
     #[test]
-    fn a_group_makes_a_line() {
-        let statement = |group: &str, model: &str, trials| Statement {
-            group: group.into(),
-            model: model.into(),
-            parameters: 5,
-            trials,
-            text: "well".into(),
-        };
-        let said = lines(&[statement("a", "x", 3), statement("a", "y", 3), statement("b", "x", 3)]);
+    fn a_claim_is_shown_whole() {
+        let claim = Claim::new("sinc", Strength::Seen, "it falls")
+            .evidence("5 trials")
+            .evidence("all of them")
+            .caution("one rate");
         assert_eq!(
-            said,
-            ["a: x (5 parameters): well. y (5 parameters): well.", "b: x (5 parameters): well."]
+            claim.whole(),
+            "it falls (seen in this run). Evidence: 5 trials; all of them. Caution: one rate."
         );
-        let few = lines(&[statement("a", "x", 2)]);
-        assert_eq!(few, ["a: x (5 parameters): well. Fewer than 3 trials: no order can be claimed."]);
+        assert_eq!(Claim::new("a", Strength::Untestable, "nothing").whole(), "nothing (not testable).");
+    }
+
+    #[test]
+    fn tests_are_corrected_for_all_of_a_run() {
+        let claim = |p| Claim::tested("x", p, "different", "not separated");
+        let mut claims = vec![
+            claim(Some(0.004)),
+            claim(Some(0.03)),
+            claim(None),
+            Claim::new("x", Strength::Shown, "exact"),
+        ];
+        settle(&mut claims, 0);
+        assert!(
+            claims[0]
+                .whole()
+                .starts_with("different (shown). Evidence: p = 0.0040, corrected for 2 tests = 0.0080"),
+            "{}",
+            claims[0].whole()
+        );
+        assert_eq!(
+            (claims[1].strength, claims[2].strength, claims[3].strength),
+            (Strength::Shown, Strength::Seen, Strength::Shown)
+        );
+        assert_eq!(
+            claims[2].whole(),
+            "different (seen in this run). Caution: fewer than 5 trials: no order can be claimed."
+        );
+        // The same p among more tests is no evidence.
+        let mut claims = vec![claim(Some(0.004)), claim(Some(0.03))];
+        settle(&mut claims, 20);
+        assert!(claims[0].whole().starts_with("not separated (not decided)"), "{}", claims[0].whole());
+    }
+
+    #[test]
+    fn three_trials_have_no_order() {
+        assert_eq!(order(&[1.0, 2.0, 3.0], &[7.0, 8.0, 9.0]), None);
+        assert!(order(&[1.0, 2.0, 3.0, 4.0, 5.0], &[7.0, 8.0, 9.0, 10.0, 11.0]).is_some_and(|p| p < 0.01));
     }
 }

@@ -3,12 +3,12 @@
 use gradtop_sdk::prelude::*;
 
 use super::FunctionFit;
-use super::tables::{predictions_of, shape};
+use super::tables::{predictions_of, rates_of, shape};
 use super::target::{Target, variance};
 use super::training::Training;
 
 /// The run's figures.
-pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> [Figure; 3] {
+pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> Vec<Figure> {
     let setup = training.setup();
     let models: Vec<String> = training.fits[..setup.models.len()]
         .iter()
@@ -22,7 +22,7 @@ pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> [
         setup.targets.iter().map(titled)
     };
     let loss = Figure::new("loss", "Loss on the whole grid").caption(format!(
-        "Mean squared error over all points with fixed weights: mean of the trials, band from lowest to highest. \
+        "Mean squared error over all points with fixed weights at the common rate: mean of the trials, band from lowest to highest. \
          The level line is the function's variance: the loss of predicting its mean. {settings}"
     ));
     let fit = Figure::new("fit", "Predictions over the function").caption(format!(
@@ -31,7 +31,7 @@ pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> [
     let residuals = Figure::new("residuals", "Residuals").caption(format!(
         "Prediction minus function: mean of the trials, band from lowest to highest. {settings}"
     ));
-    [
+    let mut figures = vec![
         loss.panels(panels(|target| {
             let line = Mark::line("loss").split(&target.name).by([By::Model]).mean().band();
             let baseline = variance(&target.values);
@@ -45,7 +45,18 @@ pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> [
         residuals.panels(panels(|target| {
             Panel::new("x", "prediction - f(x)").mark(Mark::level(0.0)).marks(curves(target, "residual"))
         })),
-    ]
+    ];
+    if !setup.rates.is_empty() {
+        let rates = Figure::new("rates", "Loss by learning rate").caption(format!(
+            "Mean squared error over all points after the last step at each learning rate, mean of the trials but the first, which \
+             chooses each network's own rate halfway between the points. {settings}"
+        ));
+        figures.push(rates.panels(panels(|target| {
+            let line = Mark::line((rates_of(&target.name), "lr", "loss_mean")).by([By::Model]).mean();
+            Panel::new(Axis::log("learning rate"), Axis::log("MSE")).mark(line)
+        })));
+    }
+    figures
 }
 
 /// One line a model from a column of the predictions, and the places where the function jumps.

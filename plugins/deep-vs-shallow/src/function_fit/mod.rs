@@ -44,17 +44,20 @@ pub struct FunctionFit {
     /// Optimizer
     #[param(default = "adam")]
     pub optimizer: Method,
-    /// Learning rate; sgd with momentum 0.9 diverges on the shallow network above 0.01
+    /// Common learning rate; sgd with momentum 0.9 diverges on the shallow network above 0.01
     #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
     pub lr: f64,
+    /// Further learning rates, comma-separated: each network is compared at the best of its own too; none: only at `lr`
+    #[param(default = "5e-3,2e-2", min = 0.0, min_excluded, max = 10.0, distinct)]
+    pub rates: Vec<f64>,
     /// Momentum of sgd; adam ignores it
     #[param(default = 0.9, min = 0.0, max = 1.0, max_excluded)]
     pub momentum: f64,
     /// Updates of each network
     #[param(default = 20_000, min = 1, max = 100_000_000, log)]
     pub steps: i64,
-    /// Networks of each kind, with their own initial values and batches, trained at once
-    #[param(default = 3, min = 1, max = 256)]
+    /// Networks of each kind, with their own initial values and batches, trained at once; with `rates` the first chooses the rate and the others are compared
+    #[param(default = 6, min = 1, max = 256)]
     pub trials: i64,
     /// Steps between two values of the batch loss
     #[param(default = 10, min = 1)]
@@ -99,16 +102,17 @@ impl Experiment for FunctionFit {
             .preset(
                 "quick",
                 "One function, a few seconds",
-                &[("functions", "sinc"), ("points", "2000"), ("steps", "3000"), ("eval_every", "50"), ("table_every", "1000")],
+                &[("functions", "sinc"), ("points", "2000"), ("steps", "3000"), ("rates", ""), ("trials", "3"), ("eval_every", "50"), ("table_every", "1000")],
             )
-            .preset("default", "Both functions of the report, 20,000 steps, 3 trials", &[])
+            .preset("default", "Both functions of the report, 20,000 steps, 6 trials at each of three learning rates", &[])
             .preset(
                 "full",
-                "Three functions, 100,000 steps, 10 trials",
+                "Three functions, 100,000 steps, 11 trials at each of five learning rates",
                 &[
                     ("functions", "sinc,sign,sine"),
                     ("steps", "100000"),
-                    ("trials", "10"),
+                    ("trials", "11"),
+                    ("rates", "3e-4,3e-3,1e-2,3e-2"),
                     ("log_every", "50"),
                     ("eval_every", "500"),
                     ("table_every", "25000"),
@@ -157,6 +161,7 @@ impl Experiment for FunctionFit {
             ctx.checkpoint_if_due(step, |dir| training.save(dir))?;
         }
         tables::predictions(ctx, &training, self.table_points as usize)?;
+        training.keep_weights(ctx)?;
         let conclusion = Conclusion::of(&training)?;
         conclusion.write(ctx, training.step())
     }
@@ -196,7 +201,7 @@ fn log(
     let step = training.step();
     for trial in training.freeze_diverged(fit, losses)? {
         let which = &training.fits[fit];
-        let function = &training.setup().targets[which.target].name;
+        let function = training.split(which);
         ctx.warn(format!(
             "{function}, {}, trial {trial} diverged: its loss is {} at step {step}; it is frozen, the others go on",
             which.model, losses[trial]
@@ -227,7 +232,7 @@ fn declare_series(ctx: &Ctx, training: &Training) -> Result<Vec<FitSeries>> {
             .fits
             .iter()
             .map(|fit| {
-                let function = &training.setup().targets[fit.target].name;
+                let function = &training.split(fit);
                 (0..training.setup().trials as i32)
                     .map(|t| ctx.series(Series::metric(metric).model(&fit.model).split(function).trial(t)))
                     .collect::<Result<Vec<_>>>()

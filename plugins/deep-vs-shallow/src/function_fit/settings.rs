@@ -6,7 +6,7 @@ use gradtop_toolkit::settings::{rule, rule_in_words};
 
 use super::FunctionFit;
 use super::target::{Target, grid};
-use super::training::{Model, Setup};
+use super::training::{Model, Setup, halfway};
 
 impl FunctionFit {
     /// What these parameters mean for training.
@@ -29,13 +29,20 @@ impl FunctionFit {
         if !self.expression.is_empty() && !self.functions.iter().any(|f| f == "custom") {
             return Err(invalid("parameter `expression` is given, but `functions` does not name custom"));
         }
+        if self.rates.contains(&self.lr) {
+            return Err(invalid(format!("parameter `rates` names {}, which is `lr` already", self.lr)));
+        }
         let x = grid(self.x_min, self.x_max, self.points as usize);
-        Ok(Setup {
-            targets: self
-                .functions
+        let targets = |x: &[f64]| {
+            self.functions
                 .iter()
-                .map(|name| Target::new(name, &self.expression, &x))
-                .collect::<Result<_>>()?,
+                .map(|name| Target::new(name, &self.expression, x))
+                .collect::<Result<Vec<_>>>()
+        };
+        Ok(Setup {
+            targets: targets(&x)?,
+            between: if self.rates.is_empty() { Vec::new() } else { targets(&halfway(&x))? },
+            rates: self.rates.clone(),
             x,
             models: self.models.clone(),
             trials: self.trials,

@@ -9,6 +9,11 @@ pub(super) fn predictions_of(function: &str) -> String {
     format!("predictions-{function}")
 }
 
+/// The table of a function's losses by learning rate.
+pub(super) fn rates_of(function: &str) -> String {
+    format!("rates-{function}")
+}
+
 /// Widths in the usual notation: `1-190-1`.
 pub(super) fn shape(widths: &[i64]) -> String {
     widths.iter().map(ToString::to_string).collect::<Vec<_>>().join("-")
@@ -41,7 +46,7 @@ pub(super) fn predictions(ctx: &Ctx, training: &Training, limit: usize) -> Resul
     let count = limit.min(points);
     let chosen: Vec<usize> = (0..count).map(|i| i * (points - 1) / (count - 1)).collect();
     for (t, target) in setup.targets.iter().enumerate() {
-        let fits: Vec<_> = training.fits.iter().filter(|fit| fit.target == t).collect();
+        let fits: Vec<_> = training.fits.iter().filter(|fit| fit.target == t && fit.rate.is_none()).collect();
         let all: Vec<Vec<f32>> = fits.iter().map(|fit| fit.predict(training)).collect::<Result<_>>()?;
         let (mut x, mut truth, mut prediction, mut residual) = (vec![], vec![], vec![], vec![]);
         let (mut model, mut trial) = (vec![], vec![]);

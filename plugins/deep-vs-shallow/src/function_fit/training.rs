@@ -8,6 +8,7 @@ use gradtop_toolkit::instruments::{Instruments, Probe};
 use gradtop_toolkit::mlp::{Batch, Mlp, Workspace, with_ones};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::{Rng, Stream};
+use gradtop_toolkit::weights::Weights;
 use tch::{Kind, TchError, Tensor};
 
 use super::target::Target;
@@ -53,6 +54,10 @@ pub struct Setup {
     pub batch: usize,
     /// Optimizer.
     pub rule: Rule,
+    /// Further learning rates, at each of which every model is trained too.
+    pub rates: Vec<f64>,
+    /// The functions halfway between the points of the grid, where nothing is trained: the rates are chosen there.
+    pub between: Vec<Target>,
     /// Seed of initial values and batches.
     pub seed: u64,
     /// Device.
@@ -65,6 +70,8 @@ pub struct Fit {
     pub target: usize,
     /// Name of its model.
     pub model: String,
+    /// Its learning rate, if it is one of the further ones.
+    pub rate: Option<f64>,
     /// The networks.
     pub mlp: Mlp,
     /// Step from which on a trial's loss was not finite.
@@ -74,18 +81,20 @@ pub struct Fit {
     training: Workspace,
     chunk: Workspace,
     rest: Option<Workspace>,
+    rest_between: Option<Workspace>,
 }
 
 /// All fits and their data.
 pub struct Training {
-    /// The fits, function by function, models in the order given.
+    /// The fits: at the common rate, then at each further one; in each function by function, models in the order given.
     pub fits: Vec<Fit>,
     setup: Setup,
     step: i64,
     /// Batches of an epoch: `[batch][function]`.
     batches: Vec<Vec<Batch>>,
-    /// The grid in chunks, the last perhaps shorter.
+    /// The grid in chunks, the last perhaps shorter, and the same of the points halfway between.
     grid: Vec<Batch>,
+    between: Vec<Batch>,
     shuffle: Option<Shuffle>,
 }
 
@@ -129,6 +138,17 @@ impl Shuffle {
     }
 }
 
+/// Halfway between neighbouring points.
+pub(super) fn halfway(x: &[f64]) -> Vec<f64> {
+    x.windows(2).map(|pair| f64::midpoint(pair[0], pair[1])).collect()
+}
+
+/// Room for the last and shorter chunk of so many points, if there is one.
+fn rest(mlp: &Mlp, points: usize) -> Result<Option<Workspace>, TchError> {
+    let left = points % CHUNK;
+    (left > 0).then(|| mlp.workspace(left as i64)).transpose()
+}
+
 impl Training {
     /// Everything at step 0.
     pub fn new(setup: Setup) -> Result<Self> {
@@ -145,17 +165,16 @@ impl Training {
             .map(|y| y.f_view([1, 1, -1])?.f_expand([setup.trials, 1, points as i64], false)?.f_contiguous())
             .collect::<Result<_, TchError>>()?;
 
-        let grid = (0..points)
-            .step_by(CHUNK)
-            .map(|start| {
-                let length = CHUNK.min(points - start) as i64;
-                // Evaluation needs no targets; the first function's stand in.
-                Batch::new(
-                    &x_all.f_narrow(2, start as i64, length)?,
-                    &y_all[0].f_narrow(2, start as i64, length)?,
-                )
-            })
-            .collect::<Result<_, TchError>>()?;
+        // Evaluation needs no targets; the first function's stand in.
+        let chunks = |x: &Tensor, count: usize| -> Result<Vec<Batch>, TchError> {
+            let part =
+                |all: &Tensor, start: usize| all.f_narrow(2, start as i64, CHUNK.min(count - start) as i64);
+            (0..count).step_by(CHUNK).map(|at| Batch::new(&part(x, at)?, &part(&y_all[0], at)?)).collect()
+        };
+        let grid = chunks(&x_all, points)?;
+        let halfway = options(&halfway(&setup.x))?;
+        let halfway = with_ones(&halfway.f_unsqueeze(0)?, setup.trials)?.f_contiguous()?;
+        let between = chunks(&halfway, points - 1)?;
 
         let size = if setup.batch == 0 { points } else { setup.batch };
         let shuffle = (size < points)
@@ -179,28 +198,31 @@ impl Training {
             .collect::<Result<_, TchError>>()?;
 
         let mut fits = Vec::new();
-        for (target, function) in setup.targets.iter().enumerate() {
+        let rates = std::iter::once(None).chain(setup.rates.iter().copied().map(Some));
+        let functions = || setup.targets.iter().enumerate();
+        for (rate, (target, function)) in rates.flat_map(|rate| functions().map(move |f| (rate, f))) {
             for model in &setup.models {
                 let name = model.name();
+                let rule = rate.map_or(setup.rule, |lr| setup.rule.with_rate(lr));
                 let mut mlp = Mlp::zeros(model.widths(), setup.trials, Kind::Float, setup.device)?;
                 let stream = format!("function-fit/init/{}/{name}", function.name);
                 mlp.init_uniform(setup.seed, Stream::named(&stream))?;
                 fits.push(Fit {
                     target,
                     model: name.to_owned(),
+                    rate,
                     diverged: vec![None; setup.trials as usize],
                     probe: Probe::default(),
-                    optimizer: Optimizer::new(setup.rule, mlp.parameters())?,
+                    optimizer: Optimizer::new(rule, mlp.parameters())?,
                     training: mlp.workspace(size as i64)?,
                     chunk: mlp.workspace(CHUNK.min(points) as i64)?,
-                    rest: (points > CHUNK && !points.is_multiple_of(CHUNK))
-                        .then(|| mlp.workspace((points % CHUNK) as i64))
-                        .transpose()?,
+                    rest: rest(&mlp, points)?,
+                    rest_between: rest(&mlp, points - 1)?,
                     mlp,
                 });
             }
         }
-        Ok(Self { fits, setup, step: 0, batches, grid, shuffle })
+        Ok(Self { fits, setup, step: 0, batches, grid, between, shuffle })
     }
 
     /// Updates done.
@@ -225,7 +247,7 @@ impl Training {
             Ok(column.f_to_device(self.setup.device)?)
         };
         let x = column(&self.setup.x)?;
-        for fit in &mut self.fits {
+        for fit in self.fits.iter_mut().filter(|fit| fit.rate.is_none()) {
             let target = &self.setup.targets[fit.target];
             let name = match self.setup.targets.len() {
                 1 => fit.model.clone(),
@@ -276,6 +298,13 @@ impl Training {
         Ok(new)
     }
 
+    /// Keeps the final weights of every network in the run's folder.
+    pub fn keep_weights(&self, ctx: &Ctx) -> Result<()> {
+        let mut weights = Weights::default();
+        self.fits.iter().try_for_each(|fit| weights.ensemble(&self.name(fit), &fit.mlp))?;
+        weights.write(ctx, self.step, "networks")
+    }
+
     /// Writes everything a later [`Training::restore`] needs.
     pub fn save(&self, dir: &Path) -> Result<()> {
         let mut saving = Saving::default();
@@ -310,8 +339,21 @@ impl Training {
         Ok(())
     }
 
-    fn name(&self, fit: &Fit) -> String {
-        format!("{}.{}", self.setup.targets[fit.target].name, fit.model)
+    /// What a fit is called in files: `sinc.deep`, and at a further rate `sinc.deep.lr0.01`.
+    pub fn name(&self, fit: &Fit) -> String {
+        let name = format!("{}.{}", self.setup.targets[fit.target].name, fit.model);
+        fit.rate.map_or_else(|| name.clone(), |rate| format!("{name}.lr{rate}"))
+    }
+
+    /// The split under which a fit is logged: its function, and its rate if it is a further one.
+    pub fn split(&self, fit: &Fit) -> String {
+        let function = &self.setup.targets[fit.target].name;
+        fit.rate.map_or_else(|| function.clone(), |rate| format!("{function}, lr {rate}"))
+    }
+
+    /// The learning rate of a fit.
+    pub fn rate(&self, fit: &Fit) -> f64 {
+        fit.rate.unwrap_or(self.setup.rule.rate())
     }
 }
 
@@ -324,14 +366,23 @@ impl Fit {
 
     /// Predictions at every point of the grid: one trial after another.
     pub fn predict(&self, training: &Training) -> Result<Vec<f32>> {
+        self.predict_at(&training.grid, training.setup.x.len(), self.rest.as_ref())
+    }
+
+    /// Each trial's mean squared error halfway between the points of the grid.
+    pub fn validate(&self, training: &Training) -> Result<Vec<f64>> {
+        let truth = &training.setup.between[self.target].values;
+        Ok(losses(&self.predict_at(&training.between, truth.len(), self.rest_between.as_ref())?, truth))
+    }
+
+    fn predict_at(&self, batches: &[Batch], points: usize, rest: Option<&Workspace>) -> Result<Vec<f32>> {
         let trials = self.mlp.trials() as usize;
-        let points = training.setup.x.len();
         let mut all = vec![0.0; trials * points];
         let mut part = vec![0.0_f32; trials * CHUNK];
-        for (i, batch) in training.grid.iter().enumerate() {
+        for (i, batch) in batches.iter().enumerate() {
             let start = i * CHUNK;
             let length = CHUNK.min(points - start);
-            let space = match &self.rest {
+            let space = match rest {
                 Some(rest) if length < CHUNK => rest,
                 _ => &self.chunk,
             };

@@ -1,9 +1,10 @@
 //! What the final numbers say, computed from them.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Spread, Statement, diverged_in_words};
+use gradtop_toolkit::conclusion::{self, Claim, Spread, Strength, diverged_in_words};
+use gradtop_toolkit::stats::student;
 
-use super::training::Training;
+use super::training::{AtRate, Training};
 
 /// Networks whose sizes differ by no more than this share are compared as equally large.
 const EQUAL: f64 = 0.02;
@@ -18,17 +19,52 @@ struct Row {
     /// [training loss, training accuracy, test loss, test accuracy] of each trial that did not diverge.
     trials: Vec<[f64; 4]>,
     diverged: usize,
+    /// One more network at each learning rate, the common one first; none: only the common one was tried.
+    rates: Vec<AtRate>,
 }
 
 /// The final numbers of a run and what follows from them.
 pub(super) struct Conclusion {
     rows: Vec<Row>,
-    statements: Vec<Statement>,
 }
 
 impl Row {
+    fn values(&self, which: usize) -> Vec<f64> {
+        self.trials.iter().map(|values| values[which]).collect()
+    }
+
     fn spread(&self, which: usize) -> Spread {
-        Spread::of(&self.trials.iter().map(|values| values[which]).collect::<Vec<_>>())
+        Spread::of(&self.values(which))
+    }
+
+    /// The network at the rate that images which it did not learn from choose.
+    fn own(&self) -> Option<&AtRate> {
+        let usable = self.rates.iter().filter(|rate| rate.found[0].is_finite());
+        usable.min_by(|a, b| a.found[0].total_cmp(&b.found[0]))
+    }
+
+    /// What other rates would do, from one network each.
+    fn at_own_rate(&self, best: &Self) -> Option<String> {
+        let (own, theirs) = (self.own()?, best.own()?);
+        let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+        let mut words = format!(
+            "at its own best rate of {} tried, {} (one network on fewer images), test accuracy {}",
+            self.rates.len(),
+            own.rate,
+            percent(own.found[3])
+        );
+        if best.model != self.model {
+            let beside = format!(", {} at {} {}", best.model, theirs.rate, percent(theirs.found[3]));
+            words.push_str(&beside);
+        }
+        Some(words)
+    }
+
+    /// Whether the chosen rate is one of the ends.
+    fn at_end(&self) -> Option<f64> {
+        let own = self.own()?.rate;
+        let rates = || self.rates.iter().map(|rate| rate.rate);
+        (own == rates().fold(f64::INFINITY, f64::min) || own == rates().fold(0.0, f64::max)).then_some(own)
     }
 
     fn as_large_as(&self, other: &Self) -> bool {
@@ -37,43 +73,59 @@ impl Row {
     }
 
     /// What can be said of this network beside the best of its size.
-    fn state(&self, peers: &[&Self]) -> String {
+    fn claim(&self, peers: &[&Self]) -> Claim {
+        let about = format!("{}, {} ({} parameters)", self.task, self.model, self.parameters);
         if self.trials.is_empty() {
-            return "no accuracy: every trial diverged".to_owned();
+            return Claim::new(about, Strength::Seen, "no accuracy: every trial diverged");
         }
         let (train, test) = (self.spread(1), self.spread(3));
         let percent = |share: f64| format!("{:.2}", 100.0 * share);
-        let mut parts = vec![format!("test accuracy {} % {}", percent(test.mean), test.in_words(percent))];
-        let best = peers.iter().map(|peer| (peer, peer.spread(3)));
-        match best.max_by(|(_, a), (_, b)| a.mean.total_cmp(&b.mean)) {
-            _ if peers.len() < 2 => {}
-            Some((best, _)) if best.model == self.model => {
-                parts.push(format!("the highest of the {} networks of its size", peers.len()));
+        let best = peers.iter().max_by(|a, b| a.spread(3).mean.total_cmp(&b.spread(3).mean));
+        let claim = match best {
+            Some(best) if peers.len() > 1 && best.model != self.model => {
+                let found = student::difference(&best.values(3), &self.values(3));
+                let interval = if found.low.is_nan() {
+                    String::new()
+                } else {
+                    format!(" (95 % interval {} to {})", percent(found.low), percent(found.high))
+                };
+                Claim::tested(
+                    about,
+                    conclusion::order(&best.values(3), &self.values(3)),
+                    format!("a lower test accuracy than {}", best.model),
+                    format!("not separated from {} by test accuracy", best.model),
+                )
+                .evidence(format!("{} points below {}{interval}", percent(found.value), best.model))
+                .caution("tested at one learning rate for all: part of a difference may be the rate's")
             }
-            Some((best, its)) if test.overlaps(&its) => {
-                parts.push(format!("not separated from {}: their trials overlap", best.model));
+            Some(_) if peers.len() > 1 => {
+                let words = format!("the highest test accuracy of the {} networks of its size", peers.len());
+                Claim::new(about, Strength::Seen, words)
             }
-            Some((best, its)) => {
-                let (below, apart) = (percent(its.mean - test.mean), test.apart(&its));
-                parts.push(format!("{below} points below {}{apart}", best.model));
-            }
-            None => {}
-        }
+            _ => Claim::new(about, Strength::Seen, format!("test accuracy {} %", percent(test.mean)))
+                .caution("no other network of its size, so it is compared with none"),
+        };
+        let own = best.and_then(|best| self.at_own_rate(best)).unwrap_or_default();
+        let end = self
+            .at_end()
+            .map(|rate| format!("{rate} is the end of the rates tried: a better one may lie beyond"));
+        let claim = claim.evidence(own).caution(end.unwrap_or_default());
         let gap = train.mean - test.mean;
         let side = if gap < 0.0 { "below" } else { "above" };
-        parts.push(format!(
-            "training accuracy {} %, {} points {side} test",
-            percent(train.mean),
-            percent(gap.abs())
-        ));
-        parts.extend(diverged_in_words(self.diverged));
-        parts.join("; ")
+        claim
+            .evidence(format!("test accuracy {} % {}", percent(test.mean), test.in_words(percent)))
+            .evidence(format!(
+                "training accuracy {} %, {} points {side} test",
+                percent(train.mean),
+                percent(gap.abs())
+            ))
+            .caution(diverged_in_words(self.diverged).unwrap_or_default())
     }
 }
 
 impl Conclusion {
     /// Compares the networks of each data set by their latest evaluation.
-    pub(super) fn of(training: &Training) -> Self {
+    pub(super) fn of(training: &Training, rates: &[AtRate]) -> Self {
         let mut rows: Vec<Row> = Vec::new();
         for fit in training.fits() {
             let task = training.tasks()[fit.task].title;
@@ -86,6 +138,7 @@ impl Conclusion {
                     convolutions: fit.cnn.spec().convs.len() as i64,
                     trials: Vec::new(),
                     diverged: 0,
+                    rates: rates.iter().filter(|rate| rate.place == fit.place()).copied().collect(),
                 });
                 rows.len() - 1
             });
@@ -94,30 +147,30 @@ impl Conclusion {
                 None => rows[at].trials.push(fit.latest),
             }
         }
-        Self::compare(rows)
+        Self { rows }
     }
 
-    fn compare(rows: Vec<Row>) -> Self {
-        let state = |row: &Row| {
-            let peers = rows
-                .iter()
-                .filter(|other| other.task == row.task && other.as_large_as(row) && !other.trials.is_empty());
-            Statement {
-                group: row.task.clone(),
-                model: row.model.clone(),
-                parameters: row.parameters,
-                trials: row.trials.len() + row.diverged,
-                text: row.state(&peers.collect::<Vec<_>>()),
-            }
+    /// Each network beside the best of its size, and how many pairs there were to choose from.
+    fn claims(&self) -> (Vec<Claim>, usize) {
+        let peers = |row: &Row| {
+            let same =
+                |other: &&Row| other.task == row.task && other.as_large_as(row) && !other.trials.is_empty();
+            self.rows.iter().filter(same).collect::<Vec<_>>()
         };
-        Self { statements: rows.iter().map(state).collect(), rows }
+        let others: usize = self.rows.iter().map(|row| peers(row).len().saturating_sub(1)).sum();
+        (self.rows.iter().map(|row| row.claim(&peers(row))).collect(), others / 2)
     }
 
-    /// Writes a line a data set to the log and the rows to the table `conclusion`.
+    /// Writes the claims, and what each network came to at each learning rate to the table `rates`.
     pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<()> {
         let whole = |of: fn(&Row) -> i64| self.rows.iter().map(of).collect::<Vec<_>>();
         let number = |of: fn(&Row) -> f64| self.rows.iter().map(of).collect::<Vec<_>>();
-        let more = [
+        let text = |of: fn(&Row) -> &str| self.rows.iter().map(of).collect::<Vec<_>>();
+        let keys = vec![
+            Column::utf8("dataset", &text(|r| &r.task)),
+            Column::utf8("model", &text(|r| &r.model)),
+            Column::i64("parameters", whole(|r| r.parameters)),
+            Column::i64("trials", whole(|r| (r.trials.len() + r.diverged) as i64)),
             Column::i64("diverged", whole(|r| r.diverged as i64)),
             Column::i64("convolutions", whole(|r| r.convolutions)),
             Column::f64("train_loss", number(|r| r.spread(0).mean)).unit("nats"),
@@ -127,7 +180,27 @@ impl Conclusion {
             Column::f64("test_accuracy_lowest", number(|r| r.spread(3).lowest)),
             Column::f64("test_accuracy_highest", number(|r| r.spread(3).highest)),
         ];
-        conclusion::write(ctx, step, "dataset", &self.statements, more)
+        let rates: Vec<(&Row, &AtRate)> =
+            self.rows.iter().flat_map(|row| row.rates.iter().map(move |rate| (row, rate))).collect();
+        if !rates.is_empty() {
+            let number =
+                |of: &dyn Fn(&AtRate) -> f64| rates.iter().map(|(_, rate)| of(rate)).collect::<Vec<_>>();
+            ctx.table(
+                "rates",
+                step,
+                &[
+                    Column::utf8("dataset", &rates.iter().map(|(row, _)| &row.task).collect::<Vec<_>>()),
+                    Column::utf8("model", &rates.iter().map(|(row, _)| &row.model).collect::<Vec<_>>()),
+                    Column::f64("lr", number(&|r| r.rate)),
+                    Column::f64("validation_loss", number(&|r| r.found[0])).unit("nats"),
+                    Column::f64("validation_accuracy", number(&|r| r.found[1])),
+                    Column::f64("test_loss", number(&|r| r.found[2])).unit("nats"),
+                    Column::f64("test_accuracy", number(&|r| r.found[3])),
+                ],
+            )?;
+        }
+        let (claims, pairs) = self.claims();
+        conclusion::write(ctx, step, claims, pairs, keys)
     }
 }
 
@@ -143,41 +216,71 @@ mod tests {
             convolutions: 1,
             trials: accuracies.iter().map(|&a| [0.01, 0.995, 0.03, a]).collect(),
             diverged,
+            rates: Vec::new(),
         }
     }
 
-    fn lines(conclusion: &Conclusion) -> Vec<String> {
-        conclusion::lines(&conclusion.statements)
+    fn said(rows: Vec<Row>) -> Vec<String> {
+        let (mut claims, pairs) = Conclusion { rows }.claims();
+        conclusion::settle(&mut claims, pairs);
+        claims.iter().map(Claim::whole).collect()
+    }
+
+    #[test]
+    fn own_rates_stand_beside_the_common_one() {
+        let with = |mut row: Row, found: [(f64, f64, f64); 3]| {
+            row.rates = found
+                .map(|(rate, loss, test)| AtRate { place: [0, 0], rate, found: [loss, 0.9, 0.1, test] })
+                .to_vec();
+            row
+        };
+        let deep =
+            with(row("deep", 100, &[0.9; 5], 0), [(1e-3, 0.2, 0.95), (3e-4, 0.3, 0.94), (3e-3, 0.4, 0.99)]);
+        let shallow =
+            with(row("shallow", 100, &[0.8; 5], 0), [(1e-3, 0.2, 0.9), (3e-4, 0.3, 0.8), (3e-3, 0.1, 0.93)]);
+        let of = said(vec![deep, shallow]);
+        for part in [
+            "at its own best rate of 3 tried, 0.003 (one network on fewer images), test accuracy 93.00 %, deep at 0.001 95.00 %",
+            "0.003 is the end of the rates tried",
+        ] {
+            assert!(of[1].contains(part), "{part:?} is not in: {}", of[1]);
+        }
+        // The test set chooses nothing.
+        assert!(of[0].contains("0.001 (one network") && !of[0].contains("end of the rates"), "{}", of[0]);
     }
 
     #[test]
     fn statements_follow_the_numbers() {
-        let conclusion = Conclusion::compare(vec![
-            row("shallow", 25_828, &[0.970, 0.975, 0.971], 0),
-            row("middle", 25_628, &[0.988, 0.989, 0.987], 0),
-            row("deep", 25_632, &[0.989, 0.990, 0.988], 0),
-            row("lenet", 53_808, &[0.991, 0.992, 0.993], 0),
+        let of = said(vec![
+            row("shallow", 25_828, &[0.970, 0.975, 0.971, 0.972, 0.972], 0),
+            row("middle", 25_628, &[0.988, 0.989, 0.987, 0.990, 0.988], 0),
+            row("deep", 25_632, &[0.989, 0.990, 0.988, 0.989, 0.989], 0),
+            row("lenet", 53_808, &[0.991, 0.992, 0.993, 0.992, 0.992], 0),
         ]);
-        let of = |i: usize| conclusion.statements[i].text.as_str();
-        assert!(of(0).contains("1.70 points below deep, no trial overlapping"), "{}", of(0));
-        assert!(of(1).contains("not separated from deep"), "{}", of(1));
-        assert!(of(2).contains("the highest of the 3 networks of its size"), "{}", of(2));
-        assert!(of(2).contains("98.90 % (98.80 to 99.00 in 3 trials)"), "{}", of(2));
-        assert!(of(2).contains("0.60 points above test"), "{}", of(2));
-        // Twice as large: compared with nobody.
-        assert!(!of(3).contains("highest") && !of(3).contains("below"), "{}", of(3));
-        assert!(!lines(&conclusion)[0].contains("Fewer"));
-
-        let few = lines(&Conclusion::compare(vec![row("deep", 100, &[0.9], 1), row("shallow", 100, &[], 2)]));
-        for part in ["1 trial diverged", "every trial diverged", "Fewer than 3 trials"] {
-            assert!(few[0].contains(part), "{}", few[0]);
+        for part in [
+            "a lower test accuracy than deep (shown)",
+            "1.70 points below deep (95 % interval",
+            "for 3 tests",
+        ] {
+            assert!(of[0].contains(part), "{part:?} is not in: {}", of[0]);
         }
-        let singles =
-            lines(&Conclusion::compare(vec![row("deep", 100, &[0.9], 0), row("shallow", 100, &[0.8], 0)]));
-        assert!(
-            singles[0].contains("10.00 points below deep;"),
-            "one trial each has no overlap: {}",
-            singles[0]
-        );
+        assert!(of[1].starts_with("not separated from deep"), "{}", of[1]);
+        assert!(of[2].contains("the highest test accuracy of the 3 networks of its size (seen"), "{}", of[2]);
+        assert!(of[2].contains("98.90 % (98.80 to 99.00 in 5 trials)"), "{}", of[2]);
+        assert!(of[2].contains("0.60 points above test"), "{}", of[2]);
+        // Twice as large: compared with nobody.
+        assert!(of[3].contains("compared with none"), "{}", of[3]);
+
+        let few =
+            said(vec![row("deep", 100, &[0.9], 1), row("shallow", 100, &[0.8], 0), row("none", 100, &[], 2)]);
+        assert!(few[0].contains("1 trial diverged"), "{}", few[0]);
+        for part in [
+            "a lower test accuracy than deep (seen in this run)",
+            "10.00 points below deep;",
+            "fewer than 5 trials",
+        ] {
+            assert!(few[1].contains(part), "{part:?} is not in: {}", few[1]);
+        }
+        assert!(few[2].contains("every trial diverged"), "{}", few[2]);
     }
 }

@@ -35,7 +35,7 @@ pub struct ImageClassification {
     #[param(default = 0, min = 0, max = 10_000)]
     pub test_samples: i64,
     /// Passes over the training images
-    #[param(default = 5, min = 1, max = 10_000, log)]
+    #[param(default = 3, min = 1, max = 10_000, log)]
     pub epochs: i64,
     /// Images a step, drawn without replacement in each epoch
     #[param(default = 128, min = 1, max = 10_000)]
@@ -43,14 +43,17 @@ pub struct ImageClassification {
     /// Optimizer
     #[param(default = "adam")]
     pub optimizer: Method,
-    /// Learning rate
+    /// Common learning rate
     #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
     pub lr: f64,
+    /// Further learning rates, comma-separated: one more network of each kind at each, on 20,000 images; 5,000 others choose; none: only `lr`
+    #[param(default = "3e-4,3e-3", min = 0.0, min_excluded, max = 10.0, distinct)]
+    pub rates: Vec<f64>,
     /// Momentum of sgd; adam ignores it
     #[param(default = 0.9, min = 0.0, max = 1.0, max_excluded)]
     pub momentum: f64,
     /// Networks of each kind, with their own initial values and batches
-    #[param(default = 3, min = 1, max = 100)]
+    #[param(default = 5, min = 1, max = 100)]
     pub trials: i64,
     /// Steps between two values of the batch loss
     #[param(default = 20, min = 1)]
@@ -151,14 +154,16 @@ impl Experiment for ImageClassification {
                     ("epochs", "3"),
                     ("batch", "64"),
                     ("trials", "1"),
+                    ("rates", ""),
                     ("log_every", "5"),
                 ],
             )
-            .preset("default", "MNIST, 5 epochs, 3 trials", &[])
-            .preset("full", "MNIST and Fashion-MNIST, 20 epochs, 5 trials", &[
+            .preset("default", "MNIST, 3 epochs, 5 trials, and one at each of three learning rates", &[])
+            .preset("full", "MNIST and Fashion-MNIST, 20 epochs, 5 trials, and one at each of five learning rates", &[
                 ("datasets", "mnist,fashion-mnist"),
                 ("epochs", "20"),
                 ("trials", "5"),
+                ("rates", "1e-4,3e-4,3e-3,1e-2"),
             ]);
         instruments::describe(info)
     }
@@ -199,7 +204,9 @@ impl Experiment for ImageClassification {
         let findings = findings::of(&mut training, self.mistakes as usize)?;
         tables::findings(ctx, &training, &findings)?;
         ctx.declare_figures(figures::findings(self, &training, &findings, ctx.seed()))?;
-        Conclusion::of(&training).write(ctx, training.step())
+        training.keep_weights(ctx, training.step())?;
+        let rates = training.rates()?;
+        Conclusion::of(&training, &rates).write(ctx, training.step())
     }
 }
 

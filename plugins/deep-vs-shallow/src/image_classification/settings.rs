@@ -9,6 +9,11 @@ use gradtop_toolkit::settings::{rule, rule_in_words};
 use super::ImageClassification;
 use super::training::{Setup, Task};
 
+/// Training images that networks at other learning rates learn, at most: as many as order the rates.
+const SWEPT: i64 = 20_000;
+/// Training images that choose between them, at most.
+const CHOOSING: i64 = 5000;
+
 impl ImageClassification {
     /// What these parameters mean for training. Reads the data sets.
     ///
@@ -42,6 +47,17 @@ impl ImageClassification {
                 self.batch
             )));
         }
+        if self.rates.contains(&self.lr) {
+            return Err(invalid(format!("parameter `rates` names {}, which is `lr` already", self.lr)));
+        }
+        let choosing = if self.rates.is_empty() { 0 } else { CHOOSING.min(images / 5) };
+        let swept = if self.rates.is_empty() { 0 } else { SWEPT.min(images - choosing) };
+        if !self.rates.is_empty() && swept < self.batch {
+            return Err(invalid(format!(
+                "parameter `batch` is {}, but only {swept} of {images} training images are for networks at other `rates`",
+                self.batch
+            )));
+        }
         let some = |split: &Split, count: i64| {
             if count == 0 { split.clone() } else { split.subset(count as usize, seed) }
         };
@@ -52,7 +68,7 @@ impl ImageClassification {
                 let dataset = data::load(name)?;
                 let train = some(&dataset.train, self.train_samples);
                 let test = some(&dataset.test, self.test_samples);
-                Task::new(&dataset, train, test, self.trials, device)
+                Task::new(&dataset, train, test, self.trials, swept, device)
             })
             .collect::<Result<Vec<_>>>()?;
         Ok(Setup {
@@ -61,6 +77,12 @@ impl ImageClassification {
             trials: self.trials,
             batch: self.batch,
             rule: rule(self.optimizer, self.lr, self.momentum),
+            rates: if self.rates.is_empty() {
+                Vec::new()
+            } else {
+                std::iter::once(self.lr).chain(self.rates.iter().copied()).collect()
+            },
+            swept: [swept, choosing],
             seed,
             device,
             threads,

@@ -9,6 +9,7 @@ use gradtop_toolkit::data::{Dataset, Split};
 use gradtop_toolkit::instruments::{Instruments, Name, Probe};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::{Rng, Stream};
+use gradtop_toolkit::weights::Weights;
 use gradtop_toolkit::workers;
 use tch::{Kind, Tensor};
 
@@ -27,6 +28,10 @@ pub struct Setup {
     pub batch: i64,
     /// Optimizer.
     pub rule: Rule,
+    /// Learning rates, the common one first, at each of which one more network of each kind is trained; none: no such networks.
+    pub rates: Vec<f64>,
+    /// Training images that these learn from, and those after them, from which nobody of them learns, that choose between them.
+    pub swept: [i64; 2],
     /// Seed of initial values and batches.
     pub seed: u64,
     /// Device.
@@ -62,6 +67,8 @@ struct Tensors {
     test_y: Tensor,
     /// The order of the training images in the current epoch, for each trial.
     orders: Vec<Tensor>,
+    /// The same of those that networks at other rates learn from.
+    sweep_order: Tensor,
 }
 
 impl Tensors {
@@ -73,6 +80,7 @@ impl Tensors {
             test_x: self.test_x.shallow_clone(),
             test_y: self.test_y.shallow_clone(),
             orders: self.orders.iter().map(Tensor::shallow_clone).collect(),
+            sweep_order: self.sweep_order.shallow_clone(),
         }
     }
 }
@@ -84,9 +92,10 @@ impl Task {
         train: Split,
         test: Split,
         trials: i64,
+        swept: i64,
         device: tch::Device,
     ) -> Result<Self> {
-        let zeros = || Tensor::f_zeros([train.len() as i64], (Kind::Int64, device));
+        let zeros = |length| Tensor::f_zeros([length], (Kind::Int64, device));
         Ok(Self {
             name: dataset.name,
             title: dataset.title,
@@ -96,7 +105,8 @@ impl Task {
                 train_y: train.labels(device)?,
                 test_x: test.features(device)?,
                 test_y: test.labels(device)?,
-                orders: (0..trials).map(|_| zeros()).collect::<Result<_, _>>()?,
+                orders: (0..trials).map(|_| zeros(train.len() as i64)).collect::<Result<_, _>>()?,
+                sweep_order: zeros(swept)?,
             },
             epoch: None,
             train,
@@ -114,6 +124,9 @@ impl Task {
             Rng::new(seed, stream, epoch).permute(&mut order);
             tensor.f_copy_(&Tensor::f_from_slice(&order)?)?;
         }
+        order.truncate(self.tensors.sweep_order.numel());
+        Rng::new(seed, Stream::named("image-classification/sweep/batches"), epoch).permute(&mut order);
+        self.tensors.sweep_order.f_copy_(&Tensor::f_from_slice(&order)?)?;
         self.epoch = Some(epoch);
         Ok(())
     }
@@ -141,9 +154,31 @@ pub struct Fit {
     model: usize,
 }
 
+/// One network at one learning rate, of those that choose it.
+struct Swept {
+    task: usize,
+    model: usize,
+    rate: f64,
+    cnn: Cnn,
+    optimizer: Optimizer,
+}
+
+/// What a network at one learning rate came to.
+#[derive(Clone, Copy, Debug)]
+pub struct AtRate {
+    /// Index of its data set, and of its kind.
+    pub place: [usize; 2],
+    /// Its learning rate.
+    pub rate: f64,
+    /// Loss and accuracy on the images that choose, then on the test set.
+    pub found: [f64; 4],
+}
+
 /// All networks and their data.
 pub struct Training {
     fits: Vec<Fit>,
+    sweep: Vec<Swept>,
+    swept: [i64; 2],
     tasks: Vec<Task>,
     workers: Vec<Worker>,
     batch: i64,
@@ -185,6 +220,20 @@ impl Training {
                 }
             }
         }
+        let mut sweep = Vec::new();
+        for (t, task) in setup.tasks.iter().enumerate() {
+            for (model, spec) in setup.models.iter().enumerate() {
+                let stream = format!("image-classification/sweep/init/{}/{}", task.name, spec.name);
+                for &rate in &setup.rates {
+                    // The same initial values and batches at each rate: nothing else differs.
+                    let mut cnn = Cnn::zeros(spec, Kind::Float, setup.device)?;
+                    cnn.init_uniform(setup.seed, Stream::named(&stream))?;
+                    let rule = setup.rule.with_rate(rate);
+                    let optimizer = Optimizer::new(rule, cnn.parameters())?.fused();
+                    sweep.push(Swept { task: t, model, rate, cnn, optimizer });
+                }
+            }
+        }
         // On a CPU a network a thread: threads within operations this small wait longer for each other than they compute.
         let count = if setup.device == tch::Device::Cpu { setup.threads.min(fits.len()).max(1) } else { 1 };
         let worker = || -> Result<Worker> {
@@ -202,6 +251,8 @@ impl Training {
         Ok(Self {
             workers: (0..count).map(|_| worker()).collect::<Result<_>>()?,
             fits,
+            sweep,
+            swept: setup.swept,
             tasks: setup.tasks,
             batch: setup.batch,
             seed: setup.seed,
@@ -280,8 +331,43 @@ impl Training {
                 Ok(Some(fit.cnn.batch_loss(space, &worker.labels)?))
             },
         )?;
+        let last = (first + steps).min(self.swept[0] / batch);
+        self.each_swept(|swept, worker| {
+            let (task, space) = (&worker.tasks[swept.task], &mut worker.spaces[swept.model]);
+            for index in first..last {
+                let chosen = task.sweep_order.f_narrow(0, index * batch, batch)?;
+                task.train_x.f_index_select_out(space.images(), 0, &chosen).map(drop)?;
+                task.train_y.f_index_select_out(&worker.labels, 0, &chosen).map(drop)?;
+                swept.cnn.gradient(space, &worker.labels)?;
+                swept.optimizer.update(swept.cnn.parameters(), swept.cnn.gradients())?;
+            }
+            Ok(())
+        })?;
         self.step += steps;
         Ok(found)
+    }
+
+    /// What the networks at each learning rate come to on the images that choose, and on the test set, which chooses nothing.
+    pub fn rates(&mut self) -> Result<Vec<AtRate>> {
+        let [learnt, choosing] = self.swept;
+        self.each_swept(|swept, worker| {
+            let (task, space) = (&worker.tasks[swept.task], &mut worker.spaces[swept.model]);
+            let part = |all: &Tensor| all.f_narrow(0, learnt, choosing);
+            let chosen = swept.cnn.evaluate(space, &part(&task.train_x)?, &part(&task.train_y)?)?;
+            let test = swept.cnn.evaluate(space, &task.test_x, &task.test_y)?;
+            let found = [chosen.loss, chosen.accuracy, test.loss, test.accuracy];
+            Ok(AtRate { place: [swept.task, swept.model], rate: swept.rate, found })
+        })
+    }
+
+    /// Does something with each network of the sweep, as [`Training::side_by_side`].
+    fn each_swept<T: Send>(
+        &mut self,
+        work: impl Fn(&mut Swept, &mut Worker) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        let threads = self.workers.first().map_or(1, |worker| worker.threads);
+        let sweep: Vec<&mut Swept> = self.sweep.iter_mut().collect();
+        workers::side_by_side(&mut self.workers, threads, sweep, |worker, swept| work(swept, worker))
     }
 
     /// Images that evaluations of these networks take.
@@ -359,6 +445,17 @@ impl Training {
         self.fits[fit].diverged.get_or_insert(self.step);
     }
 
+    /// Keeps the final weights of every network in the run's folder.
+    pub fn keep_weights(&self, ctx: &Ctx, step: i64) -> Result<()> {
+        let mut weights = Weights::default();
+        self.fits.iter().try_for_each(|fit| weights.cnn(&self.full_name(fit), &fit.cnn))?;
+        for swept in &self.sweep {
+            let (task, model) = (self.tasks[swept.task].name, swept.cnn.spec().name);
+            weights.cnn(&format!("{task}.{model}.lr{}", swept.rate), &swept.cnn)?;
+        }
+        weights.write(ctx, step, "networks")
+    }
+
     /// Writes everything a later [`Training::restore`] needs.
     pub fn save(&self, dir: &Path) -> Result<()> {
         let mut saving = Saving::default();
@@ -369,6 +466,9 @@ impl Training {
             let at = [fit.diverged.unwrap_or(-1), fit.evaluated.unwrap_or(-1)];
             saving.integers(&format!("{name}.diverged-evaluated"), &at)?;
             saving.numbers(&format!("{name}.latest"), &fit.latest)?;
+        }
+        for (i, swept) in self.sweep.iter().enumerate() {
+            saving.parameters(&format!("sweep.{i}"), swept.cnn.parameters(), &swept.optimizer)?;
         }
         saving.write(&dir.join(FILE))?;
         Ok(())
@@ -391,6 +491,9 @@ impl Training {
             let latest = saved.numbers(&format!("{name}.latest"))?;
             fit.latest = latest.try_into().map_err(|_| damaged())?;
         }
+        for (i, swept) in self.sweep.iter_mut().enumerate() {
+            saved.restore_parameters(&format!("sweep.{i}"), swept.cnn.parameters(), &mut swept.optimizer)?;
+        }
         self.step = step;
         Ok(())
     }
@@ -404,6 +507,11 @@ impl Fit {
     /// Name of its kind of network.
     pub fn name(&self) -> &'static str {
         self.cnn.spec().name
+    }
+
+    /// Index of its data set, and of its kind.
+    pub(super) fn place(&self) -> [usize; 2] {
+        [self.task, self.model]
     }
 
     /// Whether it is to be evaluated at this step.

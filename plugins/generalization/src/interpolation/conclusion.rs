@@ -1,7 +1,8 @@
 //! What the lines say, computed from them.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::stats::mean;
+use gradtop_toolkit::conclusion::{self, Claim, FEWEST, Strength};
+use gradtop_toolkit::stats::{mean, permutation};
 
 use super::plan::{Kind, Plan};
 use super::tables::start;
@@ -11,6 +12,8 @@ use super::walk::Line;
 const NONE: f64 = 0.02;
 /// From this many nats on, in every pair, it is one.
 const CLEAR: f64 = 0.05;
+/// Training losses of two ends match if they differ by no more than this share of the higher.
+const MATCHED: f64 = 0.2;
 
 /// The lines of one kind from the same or from other initial values.
 struct Group<'a> {
@@ -31,31 +34,70 @@ impl Group<'_> {
         mean(&self.lines.iter().map(|line| line.sets[set].loss[nearest]).collect::<Vec<_>>())
     }
 
-    fn statement(&self, alphas: &[f64]) -> String {
+    fn about(&self, plan: &Plan) -> String {
+        format!(
+            "two {}, {} against {}, {} initial values",
+            match self.kind {
+                Kind::Batch => "batch sizes",
+                Kind::Rate => "learning rates",
+            },
+            plan.roles[0].name,
+            plan.role_of(self.kind).name,
+            if self.same_start { "the same" } else { "other" }
+        )
+    }
+
+    /// Whether there is a barrier.
+    fn claim(&self, about: String, alphas: &[f64]) -> Claim {
         let (train, test) = (self.barriers(0, alphas), self.barriers(1, alphas));
-        let mut parts = vec![format!("training barrier {}, test barrier {}", range(&train), range(&test))];
-        parts.push(verdict(&train).to_owned());
+        let above_mean: Vec<f64> = self.lines.iter().map(|line| line.above_mean(0, alphas)).collect();
+        let pairs = self.lines.len();
+        let claim = Claim::new(about, Strength::Seen, verdict(&train))
+            .evidence(format!(
+                "training barrier above the chord {}, test barrier {}",
+                range(&train),
+                range(&test)
+            ))
+            .evidence(match pairs {
+                1 => "1 pair".to_owned(),
+                n => format!("{n} pairs"),
+            });
+        let claim = if self.gap(alphas) > NONE {
+            claim.evidence(format!(
+                "above the mean of the two ends, which are not equally low, {}",
+                range(&above_mean)
+            ))
+        } else {
+            claim
+        };
         let distances: Vec<f64> = self.lines.iter().map(|line| line.distance).collect();
         let cosines: Vec<f64> = self.lines.iter().map(|line| line.cosine).collect();
-        parts.push(format!("distance {:.1}, cosine {:.2}", mean(&distances), mean(&cosines)));
+        let claim = claim.evidence(format!("distance {:.1}, cosine {:.2}", mean(&distances), mean(&cosines)));
         let best = (0..alphas.len())
             .min_by(|&a, &b| self.loss(1, alphas, alphas[a]).total_cmp(&self.loss(1, alphas, alphas[b])));
-        if let Some(best) = best {
-            parts.push(format!(
-                "the test loss is lowest, {:.3}, at α = {:.2} ({:.3} at 0, {:.3} at 1)",
+        let claim = match best {
+            Some(best) => claim.evidence(format!(
+                "of all places the test loss is lowest, {:.3}, at α = {:.2} ({:.3} at 0, {:.3} at 1)",
                 self.loss(1, alphas, alphas[best]),
                 alphas[best],
                 self.loss(1, alphas, 0.0),
                 self.loss(1, alphas, 1.0)
-            ));
-        }
-        parts.push(self.beyond(alphas));
-        parts.join("; ")
+            )),
+            None => claim,
+        };
+        let claim = claim.caution("a line is one path: another may pass below it");
+        if pairs < 3 { claim.caution("fewer than 3 pairs: other pairs may differ") } else { claim }
+    }
+
+    /// How far apart the training losses of the two ends are.
+    fn gap(&self, alphas: &[f64]) -> f64 {
+        (self.loss(0, alphas, 0.0) - self.loss(0, alphas, 1.0)).abs()
     }
 
     /// How the line goes on beyond its ends, and which end looks flatter along it. A loss that falls beyond an end says that
-    /// the line passes no minimum there, so that nothing is said of how flat one is.
-    fn beyond(&self, alphas: &[f64]) -> String {
+    /// the line passes no minimum there, and ends at different losses are at different heights of one valley: in either case
+    /// nothing is said of how flat one is.
+    fn beyond(&self, about: &str, alphas: &[f64]) -> Claim {
         let change = |end: f64, beyond: f64| self.loss(0, alphas, beyond) - self.loss(0, alphas, end);
         let (before, after) = (change(0.0, -0.5), change(1.0, 1.5));
         let way = |change: f64| if change < 0.0 { "falls" } else { "rises" };
@@ -66,19 +108,33 @@ impl Group<'_> {
             way(after),
             after.abs()
         );
-        let verdict = if !(before.is_finite() && after.is_finite()) {
-            "it is not finite everywhere there".to_owned()
+        let untestable = |why: String| {
+            Claim::new(about, Strength::Untestable, "which end is the flatter along the line").caution(why)
+        };
+        let claim = if !(before.is_finite() && after.is_finite()) {
+            untestable("the loss is not finite everywhere there".to_owned())
         } else if before < 0.0 || after < 0.0 {
-            "the line passes no minimum where it falls, so neither end can be called the flatter".to_owned()
+            untestable("the line passes no minimum where it falls".to_owned())
+        } else if self.gap(alphas) > MATCHED * self.loss(0, alphas, 0.0).max(self.loss(0, alphas, 1.0)) {
+            untestable(format!(
+                "the ends have training losses of {:.3} and {:.3}: flatness is compared only where they match within {:.0} %",
+                self.loss(0, alphas, 0.0),
+                self.loss(0, alphas, 1.0),
+                100.0 * MATCHED
+            ))
         } else if (before - after).abs() < NONE {
-            "along this line neither end looks flatter".to_owned()
+            Claim::new(about, Strength::Seen, "along this line neither end looks flatter")
         } else {
             let flatter = if before < after { 0.0 } else { 1.0 };
             let (here, there) = (self.loss(1, alphas, flatter), self.loss(1, alphas, 1.0 - flatter));
             let goes = if here < there { "lower" } else { "no lower" };
-            format!("along this line the network at {flatter} looks flatter, and its test loss is {goes}")
+            let words = format!(
+                "along this line the network at {flatter} looks flatter, and its test loss is {goes}"
+            );
+            Claim::new(about, Strength::Seen, words)
+                .caution("the slope along one line depends on the scale of the weights")
         };
-        format!("{seen}: {verdict}")
+        claim.evidence(seen)
     }
 }
 
@@ -107,36 +163,35 @@ fn verdict(barriers: &[f64]) -> &'static str {
     }
 }
 
-/// Whether the initial values decide, over both kinds.
-fn overall(groups: &[Group<'_>], alphas: &[f64]) -> String {
-    let all = |same: bool| -> Vec<f64> {
-        groups.iter().filter(|g| g.same_start == same).flat_map(|g| g.barriers(0, alphas)).collect()
+/// Whether the initial values decide, over both kinds. The pair is the unit: its lines share the network at 0.
+fn overall(groups: &[Group<'_>], alphas: &[f64]) -> Claim {
+    let of = |same: bool, pair: i64| -> f64 {
+        let lines = groups.iter().filter(|g| g.same_start == same).flat_map(|g| &g.lines);
+        mean(&lines.filter(|l| l.pair == pair).map(|l| l.barrier(0, alphas).0).collect::<Vec<_>>())
     };
-    let (same, other) = (all(true), all(false));
-    let highest = same.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let lowest = other.iter().copied().fold(f64::INFINITY, f64::min);
-    let apart = lowest > highest;
-    // Of one or two pairs a kind, what was seen is said, and nothing concluded.
-    if same.len() < 6 {
-        let seen = if apart {
-            "from different initial values the barriers are higher than from the same"
-        } else {
-            "the barriers from the same and from different initial values overlap"
-        };
-        return format!("Overall: {seen}. Fewer than 3 pairs of a kind: no order can be claimed.");
-    }
-    let decides = if apart && verdict(&other) == "a barrier" {
-        "every pair from different initial values has a higher barrier than any pair from the same: the initial values decide the \
-         picture, and a line says nothing about batch sizes or rates unless they are given"
-    } else if apart {
-        "pairs from different initial values have higher barriers than pairs from the same, but small ones"
-    } else {
-        "the barriers of pairs from the same and from different initial values overlap: here the initial values do not decide"
-    };
-    format!("Overall: {decides}.")
+    let mut pairs: Vec<i64> = groups.iter().flat_map(|g| g.lines.iter().map(|line| line.pair)).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    let differences: Vec<f64> = pairs.iter().map(|&pair| of(false, pair) - of(true, pair)).collect();
+    let whole = differences.iter().all(|d| d.is_finite());
+    let p = (pairs.len() >= FEWEST && whole).then(|| permutation::pairs(&differences));
+    let way = if mean(&differences) > 0.0 { "higher" } else { "no higher" };
+    let claim = Claim::tested(
+        "initial values",
+        p,
+        format!("from other initial values the barriers are {way} than from the same"),
+        "the barriers from the same and from other initial values are not separated",
+    )
+    .evidence(format!(
+        "training barrier {} from other, {} from the same, by {}",
+        range(&pairs.iter().map(|&pair| of(false, pair)).collect::<Vec<_>>()),
+        range(&pairs.iter().map(|&pair| of(true, pair)).collect::<Vec<_>>()),
+        if pairs.len() == 1 { "1 pair".to_owned() } else { format!("{} pairs", pairs.len()) }
+    ));
+    claim.caution("so a line says nothing of batch sizes or rates unless it is said where the networks began")
 }
 
-/// Writes a paragraph a kind of line to the log, and the numbers to the table `conclusion`.
+/// Writes the claims of each kind of line, and one of all.
 pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<()> {
     let mut groups = Vec::new();
     for kind in Kind::ALL {
@@ -145,47 +200,36 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<()> {
             groups.push(Group { kind, same_start, lines: of.collect() });
         }
     }
-    let mut statements: Vec<String> = groups
-        .iter()
-        .map(|group| {
-            format!(
-                "Two {}, {} against {}, {} initial values: {}.",
-                match group.kind {
-                    Kind::Batch => "batch sizes",
-                    Kind::Rate => "learning rates",
-                },
-                plan.roles[0].name,
-                plan.role_of(group.kind).name,
-                if group.same_start { "the same" } else { "other" },
-                group.statement(&plan.alphas)
-            )
-        })
-        .collect();
-    statements.push(overall(&groups, &plan.alphas));
-    for statement in &statements {
-        ctx.info(statement)?;
-    }
-    // The last row is of all groups together, which have no one number.
-    let number = |of: &dyn Fn(&Group<'_>) -> f64| groups.iter().map(of).chain([f64::NAN]).collect::<Vec<_>>();
-    let kinds: Vec<&str> = groups.iter().map(|group| group.kind.name()).chain(["all"]).collect();
-    let starts: Vec<&str> = groups.iter().map(|group| start(group.same_start)).chain(["all"]).collect();
-    let pairs: Vec<i64> =
-        groups.iter().map(|group| group.lines.len() as i64).chain([lines.len() as i64]).collect();
     let alphas = &plan.alphas;
-    ctx.table(
-        "conclusion",
-        plan.steps(),
-        &[
-            Column::utf8("kind", &kinds),
-            Column::utf8("start", &starts),
-            Column::i64("pairs", pairs),
-            Column::f64("train_barrier", number(&|g| mean(&g.barriers(0, alphas)))).unit("nats"),
-            Column::f64("test_barrier", number(&|g| mean(&g.barriers(1, alphas)))).unit("nats"),
-            Column::f64("train_loss_at_0", number(&|g| g.loss(0, alphas, 0.0))).unit("nats"),
-            Column::f64("train_loss_at_1", number(&|g| g.loss(0, alphas, 1.0))).unit("nats"),
-            Column::utf8("statement", &statements),
-        ],
-    )
+    let mut said: Vec<(Option<&Group<'_>>, Claim)> = vec![(None, overall(&groups, alphas))];
+    for group in &groups {
+        let about = group.about(plan);
+        said.push((Some(group), group.claim(about.clone(), alphas)));
+        said.push((Some(group), group.beyond(&format!("{about}, flatness"), alphas)));
+    }
+    let number = |of: &dyn Fn(&Group<'_>) -> f64| {
+        said.iter().map(|(group, _)| group.map_or(f64::NAN, of)).collect::<Vec<_>>()
+    };
+    let text = |of: &dyn Fn(&Group<'_>) -> &'static str| {
+        said.iter().map(|(group, _)| group.map_or("all", of)).collect::<Vec<_>>()
+    };
+    let pairs: Vec<i64> =
+        said.iter().map(|(group, _)| group.map_or(lines.len(), |g| g.lines.len()) as i64).collect();
+    let keys = vec![
+        Column::utf8("kind", &text(&|g| g.kind.name())),
+        Column::utf8("start", &text(&|g| start(g.same_start))),
+        Column::i64("pairs", pairs),
+        Column::f64("train_barrier", number(&|g| mean(&g.barriers(0, alphas)))).unit("nats"),
+        Column::f64("test_barrier", number(&|g| mean(&g.barriers(1, alphas)))).unit("nats"),
+        Column::f64(
+            "train_above_mean",
+            number(&|g| mean(&g.lines.iter().map(|l| l.above_mean(0, alphas)).collect::<Vec<_>>())),
+        )
+        .unit("nats"),
+        Column::f64("train_loss_at_0", number(&|g| g.loss(0, alphas, 0.0))).unit("nats"),
+        Column::f64("train_loss_at_1", number(&|g| g.loss(0, alphas, 1.0))).unit("nats"),
+    ];
+    conclusion::write(ctx, plan.steps(), said.iter().map(|(_, claim)| claim.clone()).collect(), 0, keys)
 }
 
 #[cfg(test)]
@@ -211,36 +255,64 @@ mod tests {
     }
 
     #[test]
-    fn statements_follow_the_numbers() {
-        let group = |same, humps: &[f64]| -> Vec<Line> {
-            humps.iter().enumerate().map(|(i, hump)| line(Kind::Batch, same, i as i64, *hump)).collect()
-        };
+    fn both_barriers_are_defined() {
+        // A straight line between 0.1 and 0.3 has no barrier above the chord, and half the difference above the mean.
+        let straight = line(Kind::Batch, true, 0, 0.0);
+        assert!(straight.barrier(0, &ALPHAS).0 < 1e-12);
+        assert!((straight.above_mean(0, &ALPHAS) - 0.1).abs() < 1e-12);
+        assert!((line(Kind::Batch, true, 0, 0.25).above_mean(0, &ALPHAS) - 0.25).abs() < 1e-12);
+        assert!(line(Kind::Batch, true, 0, f64::NAN).above_mean(0, &ALPHAS).is_nan());
+    }
+
+    fn groups_of<'a>(same: &'a [Line], other: &'a [Line]) -> [Group<'a>; 2] {
+        [(true, same), (false, other)].map(|(same_start, lines)| Group {
+            kind: Kind::Batch,
+            same_start,
+            lines: lines.iter().collect(),
+        })
+    }
+
+    #[test]
+    fn the_pair_is_the_unit() {
         let of = |same: &[f64], other: &[f64]| {
-            let (same, other) = (group(true, same), group(false, other));
-            let groups = [
-                Group { kind: Kind::Batch, same_start: true, lines: same.iter().collect() },
-                Group { kind: Kind::Batch, same_start: false, lines: other.iter().collect() },
-            ];
-            (groups[0].statement(&ALPHAS), groups[1].statement(&ALPHAS), overall(&groups, &ALPHAS))
+            let lines = |same, humps: &[f64]| -> Vec<Line> {
+                humps.iter().enumerate().map(|(i, hump)| line(Kind::Batch, same, i as i64, *hump)).collect()
+            };
+            let (same, other) = (lines(true, same), lines(false, other));
+            let groups = groups_of(&same, &other);
+            let mut all = [overall(&groups, &ALPHAS)];
+            conclusion::settle(&mut all, 0);
+            let said = |group: &Group<'_>| group.claim("x".into(), &ALPHAS).whole();
+            (said(&groups[0]), said(&groups[1]), all[0].whole())
         };
         let six = |value: f64| [value; 6];
         let (same, other, all) = of(&six(0.001), &six(0.2));
-        assert!(same.contains("training barrier 0.001") && same.contains("no barrier to speak of"), "{same}");
-        assert!(other.contains("; a barrier;") && other.contains("lowest, 0.100, at α = 0.00"), "{other}");
-        assert!(other.contains("rises by 0.200 past 0 and rises by 0.200 past 1"), "{other}");
-        assert!(other.contains("neither end looks flatter"), "{other}");
-        assert!(all.contains("the initial values decide") && !all.contains("Fewer"), "{all}");
-        // The other way round.
-        let (_, other, all) = of(&six(0.2), &six(0.01));
-        assert!(other.contains("no barrier to speak of"), "{other}");
-        assert!(all.contains("do not decide"), "{all}");
-        let (same, _, all) = of(&[0.01, 0.03], &[0.035, 0.04]);
         assert!(
-            same.contains("neither clearly") && all.contains("are higher than from the same. Fewer"),
-            "{same} {all}"
+            same.starts_with("no barrier to speak of (seen in this run)") && same.contains("chord 0.001"),
+            "{same}"
         );
-        let (.., all) = of(&six(0.01), &six(0.04));
-        assert!(all.contains("but small ones"), "{all}");
+        assert!(
+            same.contains("6 pairs; above the mean of the two ends, which are not equally low, 0.1"),
+            "{same}"
+        );
+        assert!(other.starts_with("a barrier (") && other.contains("lowest, 0.100, at α = 0.00"), "{other}");
+        assert!(
+            all.starts_with("from other initial values the barriers are higher than from the same (shown)"),
+            "{all}"
+        );
+        let (_, other, all) = of(&[0.2, 0.21, 0.2, 0.2, 0.2, 0.2], &[0.3, 0.1, 0.2, 0.25, 0.2, 0.21]);
+        assert!(other.starts_with("a barrier"), "{other}");
+        assert!(all.contains("are not separated (not decided)"), "{all}");
+        // Of two pairs nothing is concluded.
+        let (same, _, all) = of(&[0.01, 0.03], &[0.035, 0.04]);
+        assert!(same.contains("neither clearly") && same.contains("fewer than 3 pairs"), "{same}");
+        assert!(all.contains("(seen in this run)") && all.contains("no order can be claimed"), "{all}");
+        let (same, _, all) = of(&[f64::NAN], &[0.2]);
+        assert!(same.contains("not finite on the way") && all.contains("seen in this run"), "{same} {all}");
+    }
+
+    #[test]
+    fn flatness_is_compared_at_one_loss() {
         let beyond = |losses: [f64; 7]| {
             let set = Evaluation { loss: losses.to_vec(), accuracy: vec![0.9; 7] };
             let line = Line {
@@ -251,17 +323,25 @@ mod tests {
                 distance: 1.0,
                 cosine: 0.0,
             };
-            Group { kind: Kind::Rate, same_start: true, lines: vec![&line] }.beyond(&ALPHAS)
+            Group { kind: Kind::Rate, same_start: true, lines: vec![&line] }.beyond("x", &ALPHAS).whole()
         };
-        let text = beyond([9.0, 7.0, 0.1, 0.2, 0.3, 0.5, 4.0]);
-        assert!(text.contains("the network at 1 looks flatter, and its test loss is no lower"), "{text}");
-        let text = beyond([9.0, 0.05, 0.1, 0.2, 0.3, 0.5, 4.0]);
+        let text = beyond([9.0, 7.0, 0.1, 0.2, 0.11, 0.5, 4.0]);
         assert!(
-            text.contains("falls by 0.050 past 0 and rises by 0.200 past 1: the line passes no"),
+            text.contains("the network at 1 looks flatter, and its test loss is no lower (seen"),
             "{text}"
         );
-        assert!(beyond([9.0, f64::NAN, 0.1, 0.2, 0.3, 0.5, 4.0]).contains("not finite"));
-        let (same, ..) = of(&[f64::NAN], &[0.2]);
-        assert!(same.contains("not finite on the way"), "{same}");
+        let text = beyond([9.0, 7.0, 0.02, 0.2, 0.13, 0.5, 4.0]);
+        assert!(
+            text.contains("(not testable)") && text.contains("training losses of 0.020 and 0.130"),
+            "{text}"
+        );
+        let text = beyond([9.0, 0.05, 0.1, 0.2, 0.1, 0.5, 4.0]);
+        assert!(
+            text.contains("(not testable)")
+                && text.contains("falls by 0.050 past 0 and rises by 0.400 past 1"),
+            "{text}"
+        );
+        assert!(beyond([9.0, f64::NAN, 0.1, 0.2, 0.1, 0.5, 4.0]).contains("not finite"));
+        assert!(beyond([9.0, 0.2, 0.1, 0.2, 0.1, 0.2, 4.0]).contains("neither end looks flatter"));
     }
 }

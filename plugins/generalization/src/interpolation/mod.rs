@@ -29,7 +29,7 @@ pub struct Interpolation {
     #[param(default = "128", min = 1, max = 10_000)]
     pub hidden: Vec<i64>,
     /// Pairs of each kind, each with initial values and batches of its own
-    #[param(default = 3, min = 1, max = 100)]
+    #[param(default = 6, min = 1, max = 100)]
     pub pairs: i64,
     /// Epochs of each network
     #[param(default = 10, min = 1, max = 10_000, log)]
@@ -85,7 +85,7 @@ impl Experiment for Interpolation {
                 "One pair of each kind on 6,000 images",
                 &[("train_samples", "6000"), ("pairs", "1"), ("epochs", "8"), ("other_batch", "256"), ("points", "31")],
             )
-            .preset("default", "Three pairs of each kind, 61 points", &[])
+            .preset("default", "Six pairs of each kind, 61 points", &[])
             .preset(
                 "full",
                 "Ten pairs of each kind, 40 epochs, 301 points",
@@ -152,6 +152,7 @@ impl Experiment for Interpolation {
             ctx.progress(walk.step(), plan.steps(), &walk.phase())?;
             ctx.checkpoint_if_due(walk.step(), |dir| walk.save(dir))?;
         }
+        walk.keep_weights(ctx)?;
         let lines = walk.lines()?;
         tables::write(ctx, &plan, &lines)?;
         ctx.declare_figures(figures::lines(&plan, &lines))?;

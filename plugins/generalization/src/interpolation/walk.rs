@@ -7,6 +7,7 @@ use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::ensemble::Ensemble;
 use gradtop_toolkit::mlp::{Evaluation, along};
 use gradtop_toolkit::settings::useful_threads;
+use gradtop_toolkit::weights::Weights;
 use tch::{Kind as Precision, Tensor};
 
 use super::plan::{Kind, Plan};
@@ -37,13 +38,30 @@ impl Line {
     pub fn barrier(&self, set: usize, alphas: &[f64]) -> (f64, f64) {
         barrier(alphas, &self.sets[set].loss)
     }
+
+    /// The same above the mean of the ends, as Frankle et al. 2020 define it, on the training (0) or the test set (1).
+    pub fn above_mean(&self, set: usize, alphas: &[f64]) -> f64 {
+        above_mean(alphas, &self.sets[set].loss)
+    }
 }
 
-/// max over α in [0, 1] of L(α) − (1 − α) L(0) − α L(1), and the α it is at: how far the loss rises above the chord. Never below
-/// 0, which both ends have.
+fn value(alphas: &[f64], loss: &[f64], alpha: f64) -> f64 {
+    alphas.iter().position(|a| *a == alpha).map_or(f64::NAN, |i| loss[i])
+}
+
+/// max over α in [0, 1] of L(α), less the mean of L(0) and L(1): the barrier of Frankle et al. 2020. Where the ends are not equally
+/// low it is above 0 on a straight chord too, by half of their difference.
+fn above_mean(alphas: &[f64], loss: &[f64]) -> f64 {
+    let between = alphas.iter().zip(loss).filter(|(alpha, _)| (0.0..=1.0).contains(*alpha));
+    let higher = |most: f64, here: f64| if here > most || here.is_nan() { here } else { most };
+    let highest = between.map(|(_, loss)| *loss).fold(f64::NEG_INFINITY, higher);
+    highest - f64::midpoint(value(alphas, loss, 0.0), value(alphas, loss, 1.0))
+}
+
+/// max over α in [0, 1] of L(α) − (1 − α) L(0) − α L(1), and the α it is at: how far the loss rises above the chord, the barrier of
+/// Entezari et al. 2022. Never below 0, which both ends have.
 pub fn barrier(alphas: &[f64], loss: &[f64]) -> (f64, f64) {
-    let at = |alpha: f64| alphas.iter().position(|a| *a == alpha).map_or(f64::NAN, |i| loss[i]);
-    let (start, end) = (at(0.0), at(1.0));
+    let (start, end) = (value(alphas, loss, 0.0), value(alphas, loss, 1.0));
     let between = alphas.iter().zip(loss).filter(|(alpha, _)| (0.0..=1.0).contains(*alpha));
     let above = between.map(|(alpha, loss)| (loss - ((1.0 - alpha) * start + alpha * end), *alpha));
     above.fold((0.0, 0.0), |most, here| if here.0 > most.0 || here.0.is_nan() { here } else { most })
@@ -215,6 +233,21 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(lines)
+    }
+
+    /// Keeps the final weights of every network in the run's folder, as `<role>.<trial>`.
+    ///
+    /// # Errors
+    /// The folder's.
+    pub fn keep_weights(&self, ctx: &Ctx) -> Result<()> {
+        let mut weights = Weights::default();
+        for (role, trained) in self.plan.roles.iter().zip(&self.trained) {
+            for trial in 0..role.trials {
+                let name = format!("{}.{trial}", role.name);
+                weights.flat(&name, &self.plan.widths, &trained.f_select(0, trial)?)?;
+            }
+        }
+        weights.write(ctx, self.step, "networks")
     }
 
     /// Writes everything that going on needs.

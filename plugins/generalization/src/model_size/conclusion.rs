@@ -1,7 +1,7 @@
 //! What the sizes show, in words computed from their numbers.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::significant;
+use gradtop_toolkit::conclusion::{self, Claim, FEW, FEWEST, Strength, significant};
 use gradtop_toolkit::data::CLASSES;
 
 use super::ModelSize;
@@ -79,9 +79,6 @@ fn in_words(sizes: &[Size], name: &str) -> String {
     let errors: Vec<f64> = sizes.iter().map(|s| s.test[0]).collect();
     let at = |i: usize| format!("{} at {name} = {}", significant(errors[i], 3), sizes[i].width);
     let last = errors.len() - 1;
-    if last == 0 {
-        return format!("test error {}, of one size alone", at(0));
-    }
     match shape(&errors) {
         Shape::Falls => match lowest(&errors) {
             best if best == last => format!("test error has no peak: {}, lowest {}", at(0), at(last)),
@@ -116,19 +113,54 @@ fn lowest(values: &[f64]) -> usize {
     (0..values.len()).min_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0)
 }
 
+/// Sizes that a shape of a curve needs.
+const SHAPED: usize = 3;
+
+/// One learning rate of all sizes.
+const ONE_RATE: &str = "one learning rate and budget for all sizes: part of a difference may be theirs";
+
+fn trials(sizes: &[Size]) -> usize {
+    sizes.iter().map(|s| s.trials).min().unwrap_or(0)
+}
+
+/// A claim on these sizes: what few trials cannot say belongs to it.
+fn seen(about: String, words: String, sizes: &[Size]) -> Claim {
+    let claim = Claim::new(about, Strength::Seen, words).evidence(match trials(sizes) {
+        1 => format!("{} sizes, 1 trial each", sizes.len()),
+        n => format!("{} sizes, means of {n} trials", sizes.len()),
+    });
+    if trials(sizes) < FEWEST { claim.caution(FEW) } else { claim }
+}
+
+/// What too few sizes cannot show.
+fn unshaped(about: String, sizes: &[Size], loss: &str) -> Claim {
+    let points: Vec<String> = sizes
+        .iter()
+        .map(|s| format!("{} at {} parameters", significant(s.test[0], 3), s.parameters))
+        .collect();
+    Claim::new(about, Strength::Untestable, "whether the test error has a peak")
+        .evidence(format!("{loss} {}", points.join(", ")))
+        .caution(format!("a peak needs {SHAPED} sizes"))
+}
+
 /// Part A.
-fn of_full(sizes: &[Size], samples: i64) -> Vec<String> {
+fn of_full(sizes: &[Size], samples: i64) -> Vec<Claim> {
     let (Some(first), Some(last)) = (sizes.first(), sizes.last()) else { return Vec::new() };
+    let about = |what: &str| format!("A, {samples} images, {what}");
     let highest = |of: fn(&Size) -> f64| sizes.iter().max_by(|a, b| of(a).total_cmp(&of(b))).unwrap_or(last);
     let best = highest(|s| s.test[1]);
     if sizes.len() == 1 {
-        return vec![format!(
-            "{samples} images, one size of {} parameters: test accuracy {}, test loss {:.3}; training accuracy {}",
+        let words = format!(
+            "one size of {} parameters has a test accuracy of {}",
             last.parameters,
-            percent(last.test[1]),
+            percent(last.test[1])
+        );
+        let found = seen(about("one size"), words, sizes);
+        return vec![found.evidence(format!(
+            "test loss {:.3}, training accuracy {}",
             last.test[0],
             percent(last.train[1])
-        )];
+        ))];
     }
     // Between sizes, a drop within the noise of the trials is none.
     let falls = sizes.windows(2).filter(|pair| pair[1].test[1] < pair[0].test[1] - 0.005).count();
@@ -138,68 +170,73 @@ fn of_full(sizes: &[Size], samples: i64) -> Vec<String> {
     };
     let threshold = samples * CLASSES;
     let beyond = sizes.iter().filter(|s| s.parameters >= threshold).count();
-    let others =
-        if beyond < sizes.len() { ", so the others cannot be expected to fit everything" } else { "" };
     let lowest_loss = sizes.iter().min_by(|a, b| a.test[0].total_cmp(&b.test[0])).unwrap_or(last);
     let over = if last.test[0] > 1.1 * lowest_loss.test[0] {
-        format!(
-            "test loss is lowest ({:.3}) at {} parameters and {:.3} at the largest: over-fitted in loss, if not in accuracy",
-            lowest_loss.test[0], lowest_loss.parameters, last.test[0]
-        )
+        "the largest size has a higher test loss than a smaller one: over-fitted in loss, if not in accuracy"
     } else if lowest_loss == last {
-        format!("test loss is lowest ({:.3}) at the largest: no over-fitting by size", last.test[0])
+        "the test loss is lowest at the largest size"
     } else {
-        format!(
-            "test loss is lowest ({:.3}) at {} parameters and {:.3} at the largest: no over-fitting by size",
-            lowest_loss.test[0], lowest_loss.parameters, last.test[0]
-        )
+        "the test loss at the largest size is within a tenth of the lowest"
     };
     vec![
-        format!(
-            "{samples} images, {} sizes of {} to {} parameters: test accuracy {trend}, from {} to {} (highest {} at {} parameters); {over}",
-            sizes.len(),
-            first.parameters,
-            last.parameters,
-            percent(first.test[1]),
-            percent(last.test[1]),
-            percent(best.test[1]),
-            best.parameters
-        ),
-        format!(
-            "{samples} images: the gap between training and test accuracy is {:.1} points at the smallest and {:.1} at the largest; {beyond} of {} \
-             sizes {} at least labels times classes ({threshold}) parameters{others}",
-            100.0 * (first.train[1] - first.test[1]),
-            100.0 * (last.train[1] - last.test[1]),
-            sizes.len(),
-            if beyond == 1 { "has" } else { "have" }
-        ),
+        seen(about("accuracy"), format!("test accuracy {trend}"), sizes)
+            .evidence(format!(
+                "{} to {} parameters, from {} to {}, highest {} at {}",
+                first.parameters,
+                last.parameters,
+                percent(first.test[1]),
+                percent(last.test[1]),
+                percent(best.test[1]),
+                best.parameters
+            ))
+            .caution(ONE_RATE),
+        seen(about("over-fitting"), over.to_owned(), sizes)
+            .evidence(format!(
+                "test loss lowest, {:.3}, at {} parameters, {:.3} at the largest",
+                lowest_loss.test[0], lowest_loss.parameters, last.test[0]
+            ))
+            .evidence(format!(
+                "training accuracy above test by {:.1} points at the smallest and {:.1} at the largest",
+                100.0 * (first.train[1] - first.test[1]),
+                100.0 * (last.train[1] - last.test[1])
+            ))
+            .caution(format!(
+                "of {} sizes, {beyond} {} as many parameters as labels times classes ({threshold}); what larger ones do is not seen",
+                sizes.len(),
+                if beyond == 1 { "has" } else { "have" }
+            )),
     ]
 }
 
 /// Part B with one kind of labels.
-fn of_subset(sizes: &[Size], samples: i64, noise: f64) -> Vec<String> {
+fn of_subset(sizes: &[Size], samples: i64, noise: f64) -> Vec<Claim> {
     let (Some(first), Some(last)) = (sizes.first(), sizes.last()) else { return Vec::new() };
+    let about = format!("B, {samples} images, {}", noise_in_words(noise));
+    if sizes.len() < SHAPED {
+        return vec![unshaped(about, sizes, "test error")];
+    }
     // From a size on: all larger ones too.
     let short = sizes.iter().rposition(|s| s.train[1] < 0.99).map_or(0, |i| i + 1);
     let fitted = sizes.get(short).map_or("no size has 99 % of the training labels right".to_owned(), |s| {
         format!("99 % of the training labels are right from h = {} on ({} parameters)", s.width, s.parameters)
     });
-    let accuracy = if sizes.len() == 1 {
-        percent(last.test[1])
-    } else {
-        let at = |size: &Size| format!("{} at h = {}", percent(size.test[1]), size.width);
-        format!("{}, {}", at(first), at(last))
-    };
-    vec![format!(
-        "{samples} images, {}: {}; test accuracy {accuracy}; {fitted}",
-        noise_in_words(noise),
-        in_words(sizes, "h")
-    )]
+    let at = |size: &Size| format!("{} at h = {}", percent(size.test[1]), size.width);
+    vec![
+        seen(about, in_words(sizes, "h"), sizes)
+            .evidence(format!("test accuracy {}, {}", at(first), at(last)))
+            .evidence(fitted)
+            .caution(ONE_RATE)
+            .caution("between and beyond these sizes a peak would not be seen"),
+    ]
 }
 
 /// Part C with one kind of labels.
-fn of_features(sizes: &[Size], samples: i64, noise: f64) -> Vec<String> {
+fn of_features(sizes: &[Size], samples: i64, noise: f64) -> Vec<Claim> {
     let Some(last) = sizes.last() else { return Vec::new() };
+    let about = format!("C, {samples} images, {}, random features", noise_in_words(noise));
+    if sizes.len() < SHAPED {
+        return vec![unshaped(about, sizes, "test error")];
+    }
     let peak = sizes.iter().max_by(|a, b| a.test[0].total_cmp(&b.test[0])).unwrap_or(last);
     let near = (peak.width - samples).abs() as f64 <= 0.05 * samples as f64;
     let place = if near {
@@ -210,51 +247,44 @@ fn of_features(sizes: &[Size], samples: i64, noise: f64) -> Vec<String> {
     let interpolating = sizes.iter().filter(|s| s.width >= samples);
     let worst = interpolating.map(|s| s.train[0]).fold(f64::NEG_INFINITY, f64::max);
     let fits = if worst.is_finite() {
-        format!("; from N = {samples} on the training error is at most {}", significant(worst, 2))
+        format!("from N = {samples} on the training error is at most {}", significant(worst, 2))
     } else {
         String::new()
     };
-    if sizes.len() == 1 {
-        return vec![format!(
-            "{samples} images, {}, random features: {}; test accuracy {}{fits}",
-            noise_in_words(noise),
-            in_words(sizes, "N"),
-            percent(last.test[1])
-        )];
-    }
-    vec![format!(
-        "{samples} images, {}, random features: {}; the highest test error lies at N = {}, {place}; test accuracy {} there, {} at N = {}{fits}",
-        noise_in_words(noise),
-        in_words(sizes, "N"),
-        peak.width,
-        percent(peak.test[1]),
-        percent(last.test[1]),
-        last.width
-    )]
+    vec![
+        seen(about, format!("the highest test error lies at N = {}, {place}", peak.width), sizes)
+            .evidence(in_words(sizes, "N"))
+            .evidence(format!(
+                "test accuracy {} there, {} at N = {}",
+                percent(peak.test[1]),
+                percent(last.test[1]),
+                last.width
+            ))
+            .evidence(fits)
+            .caution(
+                "how high the peak is at N equal to the images is a matter of chance: a condition number",
+            ),
+    ]
 }
 
 /// Writes what the run found to the log and the table `conclusion`.
 pub(super) fn write(ctx: &Ctx, params: &ModelSize, results: &Results, step: i64) -> Result<()> {
-    let mut rows: Vec<(&str, String)> = Vec::new();
+    let mut said: Vec<(&str, Claim)> = Vec::new();
     let full = full_samples(params);
-    rows.extend(of_full(&sizes(&results.of(Part::Full), 0.0), full).into_iter().map(|text| ("A", text)));
+    said.extend(of_full(&sizes(&results.of(Part::Full), 0.0), full).into_iter().map(|claim| ("A", claim)));
     for noise in [0.0, params.noise] {
         let found = sizes(&results.of(Part::Subset), noise);
-        rows.extend(of_subset(&found, params.subset_samples, noise).into_iter().map(|text| ("B", text)));
+        said.extend(of_subset(&found, params.subset_samples, noise).into_iter().map(|claim| ("B", claim)));
     }
     for noise in [0.0, params.noise] {
         let found = sizes(&results.of(Part::Features), noise);
-        rows.extend(of_features(&found, params.feature_samples, noise).into_iter().map(|text| ("C", text)));
+        said.extend(of_features(&found, params.feature_samples, noise).into_iter().map(|claim| ("C", claim)));
     }
-    if params.trials < 3 {
-        rows.push(("all", "fewer than 3 trials: no order can be claimed".to_owned()));
+    let (parts, claims): (Vec<&str>, Vec<Claim>) = said.into_iter().unzip();
+    if claims.is_empty() {
+        return Ok(());
     }
-    for (part, text) in &rows {
-        ctx.info(format!("{part}: {text}."))?;
-    }
-    let (parts, texts): (Vec<&str>, Vec<&str>) =
-        rows.iter().map(|(part, text)| (*part, text.as_str())).unzip();
-    ctx.table("conclusion", step, &[Column::utf8("part", &parts), Column::utf8("statement", &texts)])
+    conclusion::write(ctx, step, claims, 0, vec![Column::utf8("part", &parts)])
 }
 
 #[cfg(test)]
@@ -273,6 +303,10 @@ mod tests {
         assert_eq!(shape(&[1.0]), Shape::Falls);
     }
 
+    fn said(claims: &[Claim]) -> String {
+        claims.iter().map(Claim::whole).collect::<Vec<_>>().join("\n")
+    }
+
     #[test]
     fn statements_follow_the_numbers() {
         let hump = [
@@ -281,37 +315,36 @@ mod tests {
             size(250, 1.0, 0.46, 0.84),
             size(800, 1.0, 0.38, 0.86),
         ];
-        let text = of_subset(&hump, 4000, 0.2).join("\n");
+        let text = said(&of_subset(&hump, 4000, 0.2));
         for part in [
-            "20 % noise: test error falls to 0.300 at h = 38, rises to 0.460 at h = 250 (1.5 times as high)",
-            "falls again to 0.380 at h = 800, not as low as the first minimum",
+            "test error falls to 0.300 at h = 38, rises to 0.460 at h = 250 (1.5 times as high)",
+            "falls again to 0.380 at h = 800, not as low as the first minimum (seen in this run)",
             "right from h = 250 on (2500 parameters)",
+            "4 sizes, means of 3 trials",
+            "fewer than 5 trials: no order can be claimed",
         ] {
             assert!(text.contains(part), "{part:?} is not in {text}");
         }
-        let smooth = [size(3, 0.6, 0.68, 0.57), size(800, 0.98, 0.13, 0.96)];
-        let text = of_subset(&smooth, 4000, 0.0).join("\n");
+        let smooth = [size(3, 0.6, 0.68, 0.57), size(38, 0.9, 0.3, 0.9), size(800, 0.98, 0.13, 0.96)];
+        let text = said(&of_subset(&smooth, 4000, 0.0));
         assert!(
-            text.contains("no peak: 0.680 at h = 3, lowest 0.130 at h = 800;")
+            text.contains("no peak: 0.680 at h = 3, lowest 0.130 at h = 800 (")
                 && text.contains("no size has 99 %"),
             "{text}"
         );
 
         let rising = [size(3, 0.995, 0.3, 0.7), size(38, 0.9, 0.4, 0.6), size(250, 1.0, 0.5, 0.5)];
-        let text = of_subset(&rising, 4000, 0.0).join("\n");
+        let text = said(&of_subset(&rising, 4000, 0.0));
         assert!(text.contains("rises from 0.300 at h = 3 to 0.500 at h = 250 and does not"), "{text}");
         assert!(text.contains("right from h = 250 on"), "{text}");
-        for text in [of_subset(&rising[..1], 4000, 0.0), of_features(&rising[..1], 4000, 0.0)] {
-            assert!(text[0].contains("0.300 at") && text[0].contains("of one size alone"), "{text:?}");
-            assert!(!text[0].contains("peak") && !text[0].contains("highest"), "{text:?}");
-            assert!(
-                text[0].contains("; test accuracy 70.0 %;") || text[0].ends_with("; test accuracy 70.0 %"),
-                "{text:?}"
-            );
+        // One or two sizes have no shape.
+        for text in [said(&of_subset(&rising[..2], 4000, 0.0)), said(&of_features(&rising[..1], 4000, 0.0))] {
+            assert!(text.contains("whether the test error has a peak (not testable)"), "{text}");
+            assert!(text.contains("0.300 at 30 parameters") && !text.contains("no peak"), "{text}");
         }
 
         let exact = [size(200, 0.9, 0.5, 0.77), size(1000, 1.0, 227.0, 0.15), size(5000, 1.0, 0.33, 0.88)];
-        let text = of_features(&exact, 1000, 0.0).join("\n");
+        let text = said(&of_features(&exact, 1000, 0.0));
         for part in [
             "at N = 1000, where features and images are equally many",
             "15.0 % there, 88.0 % at N = 5000",
@@ -319,30 +352,29 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part:?} is not in {text}");
         }
-        let early = [size(200, 0.9, 5.0, 0.77), size(1000, 1.0, 2.0, 0.15)];
-        assert!(of_features(&early, 1000, 0.0)[0].contains("elsewhere than at as many"));
+        let early = [size(200, 0.9, 5.0, 0.77), size(500, 1.0, 2.5, 0.3), size(1000, 1.0, 2.0, 0.15)];
+        assert!(said(&of_features(&early, 1000, 0.0)).contains("elsewhere than at as many"));
     }
 
     #[test]
     fn many_images_are_judged_by_trend_and_gap() {
         let grown =
             [size(81, 0.23, 1.9, 0.23), size(6000, 0.99, 0.08, 0.975), size(93_700, 1.0, 0.081, 0.98)];
-        let text = of_full(&grown, 60_000).join("\n");
+        let text = said(&of_full(&grown, 60_000));
         for part in [
-            "grows with the size or stays, at every step, from 23.0 % to 98.0 %",
-            "lowest (0.080) at 60000 parameters and 0.081 at the largest: no over-fitting by size",
-            "1 of 3 sizes has at least",
+            "grows with the size or stays, at every step",
+            "from 23.0 % to 98.0 %",
+            "within a tenth of the lowest",
+            "lowest, 0.080, at 60000 parameters, 0.081 at the largest",
+            "1 has as many parameters",
         ] {
             assert!(text.contains(part), "{part:?} is not in {text}");
         }
-        assert!(
-            of_full(&grown[..2], 60_000)[0]
-                .ends_with("lowest (0.080) at the largest: no over-fitting by size")
-        );
-        let one = of_full(&grown[..1], 60_000).join("\n");
+        assert!(said(&of_full(&grown[..2], 60_000)).contains("the test loss is lowest at the largest size"));
+        let one = said(&of_full(&grown[..1], 60_000));
         assert!(one.contains("one size of 810 parameters") && !one.contains("over-fit"), "{one}");
         let over = [size(81, 0.5, 0.5, 0.9), size(6000, 1.0, 0.9, 0.8)];
-        let text = of_full(&over, 60_000).join("\n");
+        let text = said(&of_full(&over, 60_000));
         assert!(
             text.contains("falls by more than half a point at 1 of 1")
                 && text.contains("over-fitted in loss"),

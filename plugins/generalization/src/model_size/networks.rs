@@ -8,6 +8,7 @@ use gradtop_toolkit::instruments::{Instruments, Name, Probe};
 use gradtop_toolkit::mlp::{Activation, Evaluation, Loss, Mlp, Samples};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::Stream;
+use gradtop_toolkit::weights::Weights;
 use gradtop_toolkit::workers::side_by_side;
 use tch::{Kind, Tensor};
 
@@ -75,6 +76,18 @@ impl Networks {
         };
         let parts = (0..networks).step_by(size as usize).map(make).collect::<Result<_>>()?;
         Ok(Self { parts, epochs, falling })
+    }
+
+    /// Adds the weights of every network, under the name of its number.
+    pub(super) fn keep(&self, weights: &mut Weights, name: impl Fn(usize) -> String) -> Result<()> {
+        let mut index = 0;
+        for part in &self.parts {
+            for trial in 0..part.ensemble.mlp.trials() {
+                weights.mlp(&name(index), &part.ensemble.mlp, trial)?;
+                index += 1;
+            }
+        }
+        Ok(())
     }
 
     /// Updates done of each network.

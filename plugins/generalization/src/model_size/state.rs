@@ -9,6 +9,7 @@ use gradtop_toolkit::instruments::Instruments;
 use gradtop_toolkit::mlp::Samples;
 use gradtop_toolkit::rng::{Rng, Stream};
 use gradtop_toolkit::runtime;
+use gradtop_toolkit::weights::Weights;
 use tch::{Device, Kind, Tensor};
 
 use super::ModelSize;
@@ -196,6 +197,7 @@ impl State {
         self.log(ctx, unit, part, &scores)?;
         if ended {
             self.keep(unit, part, parameters, &scores);
+            self.keep_weights(ctx, unit, part)?;
             self.networks = None;
             self.at += 1;
         }
@@ -249,6 +251,18 @@ impl State {
                 norm: f64::NAN,
             });
         }
+    }
+
+    /// Keeps the weights of the networks of a unit in the run's folder. Part C has none: its readouts are solved anew in no time.
+    fn keep_weights(&self, ctx: &Ctx, unit: Unit, part: Part) -> Result<()> {
+        let Some(networks) = &self.networks else { return Ok(()) };
+        let mut weights = Weights::default();
+        networks.keep(&mut weights, |index| {
+            let (name, trial) = name(&self.params, unit, part, index);
+            format!("{name}.{trial}")
+        })?;
+        let letter = if part == Part::Full { "A" } else { "B" };
+        weights.write(ctx, self.step, &format!("{letter} width {}", unit.widths()[1]))
     }
 
     /// The draw of features of this trial, for as many as any unit needs.

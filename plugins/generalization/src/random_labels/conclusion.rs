@@ -1,7 +1,8 @@
 //! What became of the networks, in words computed from their numbers.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::significant;
+use gradtop_toolkit::conclusion::{self, Claim, FEWEST, Strength, significant};
+use gradtop_toolkit::stats::permutation;
 
 use super::plan::{Group, Labels, Pixels};
 use super::training::{Outcome, Training};
@@ -19,8 +20,8 @@ fn not_learnt(samples: i64) -> f64 {
 /// The report's network.
 const REPORTED: &str = "lenet";
 
-/// Images with random labels that must be fitted to say something on whether a network can: a few always are.
-const TELLING: i64 = 100;
+/// Images with random labels that must be fitted to say something on whether a network can: a hundred always are.
+const TELLING: i64 = 1000;
 
 /// Networks of one kind.
 struct Subject {
@@ -105,8 +106,8 @@ impl Subject {
         self.groups.iter().filter(|g| g.plain(labels)).max_by_key(|g| g.group.samples)
     }
 
-    fn statements(&self) -> Vec<String> {
-        let mut out: Vec<String> = self.groups.iter().map(|found| self.of_group(found)).collect();
+    fn claims(&self) -> Vec<Claim> {
+        let mut out: Vec<Claim> = self.groups.iter().map(|found| self.of_group(found)).collect();
         out.extend(self.order(
             "more images with random labels",
             |g| g.plain(Labels::Fixed(1.0)),
@@ -124,35 +125,63 @@ impl Subject {
         out
     }
 
-    fn of_group(&self, found: &Found) -> String {
+    fn about(&self, what: impl AsRef<str>) -> String {
+        format!("{} ({} parameters), {}", self.name, self.parameters, what.as_ref())
+    }
+
+    fn of_group(&self, found: &Found) -> Claim {
         let Group { labels, pixels, samples, .. } = found.group;
+        let trials = match found.outcomes.len() {
+            1 => "1 trial".to_owned(),
+            n => format!("{n} trials"),
+        };
         let what = match (labels, pixels) {
             (Labels::Redrawn, _) => {
                 let accuracies = || found.outcomes.iter().map(|o| o.train[1]);
                 let highest = accuracies().fold(0.0, f64::max);
                 let trained = found.outcomes.iter().map(|o| o.epoch as f64);
                 let verdict = if highest < not_learnt(samples) { "not learnt" } else { "partly learnt" };
-                return format!(
-                    "Control, {samples} labels drawn anew in each epoch: {verdict}, training accuracy {} % after {}",
+                let words = format!("control, {samples} labels drawn anew in each epoch: {verdict}");
+                return Claim::new(self.about("control"), Strength::Seen, words).evidence(format!(
+                    "training accuracy {} % after {}, {trials}",
                     range(accuracies(), percent),
                     epochs(trained)
-                );
+                ));
             }
             (_, Pixels::Shuffled) => "true labels of images shuffled alike".to_owned(),
             (_, Pixels::Random) => "true labels of images shuffled each in its own way".to_owned(),
             (_, Pixels::Gaussian) => "true labels of Gaussian noise".to_owned(),
             (Labels::Fixed(0.0), _) => "true labels".to_owned(),
             (Labels::Fixed(1.0), _) => "random labels".to_owned(),
-            (Labels::Fixed(p), _) => format!("labels of which {:.0} % are random", 100.0 * p),
-        };
-        let by_true = self.groups.iter().find(|g| g.plain(Labels::Fixed(0.0)) && g.group.samples == samples);
-        let beside = match (found.mean_epochs(), by_true.and_then(Found::mean_epochs)) {
-            (Some(own), Some(truth)) if !found.plain(Labels::Fixed(0.0)) => {
-                format!("; {:.1} times the epochs of true labels", own / truth)
+            (Labels::Fixed(p), _) => {
+                format!("labels of which exactly {:.0} % were drawn at random", 100.0 * p)
             }
-            _ => String::new(),
         };
-        format!("{samples} {what}: {}; {}{beside}", found.who(self.epochs), found.test())
+        let fitted = found.fitted().count();
+        // What one network has fitted can be fitted; that none did within some epochs says nothing of more.
+        let strength = if fitted > 0 { Strength::Shown } else { Strength::Seen };
+        let claim = Claim::new(
+            self.about(format!("{samples} {what}")),
+            strength,
+            format!("{samples} {what}: {}", found.who(self.epochs)),
+        )
+        .evidence(found.test());
+        let by_true = self.groups.iter().find(|g| g.plain(Labels::Fixed(0.0)) && g.group.samples == samples);
+        let claim = match (found.mean_epochs(), by_true.and_then(Found::mean_epochs)) {
+            (Some(own), Some(truth)) if !found.plain(Labels::Fixed(0.0)) => {
+                claim.evidence(format!("{:.1} times the epochs of true labels", own / truth))
+            }
+            _ => claim,
+        };
+        let claim =
+            if fitted == 0 { claim.caution("with more epochs or another rate it may be") } else { claim };
+        let chance = 100.0 * (CHANCE * (1.0 - CHANCE) / samples as f64).sqrt();
+        match labels {
+            Labels::Fixed(p) if p > 0.0 && pixels == Pixels::Natural => claim.caution(format!(
+                "a label drawn at random is right by chance in one of ten (± {chance:.1} points of {samples})"
+            )),
+            _ => claim,
+        }
     }
 
     /// Whether the epochs to fit grow along some variable, over the groups that were fitted by every trial.
@@ -161,67 +190,93 @@ impl Subject {
         what: &str,
         which: impl Fn(&Found) -> bool,
         key: impl Fn(&Found) -> f64,
-    ) -> Option<String> {
-        let chosen = self.groups.iter().filter(|g| which(g) && g.fitted().count() == g.outcomes.len());
-        let mut points: Vec<(f64, f64)> = chosen.filter_map(|g| Some((key(g), g.mean_epochs()?))).collect();
+    ) -> Option<Claim> {
+        let chosen: Vec<&Found> =
+            self.groups.iter().filter(|g| which(g) && g.fitted().count() == g.outcomes.len()).collect();
+        let mut points: Vec<(f64, f64)> =
+            chosen.iter().filter_map(|g| Some((key(g), g.mean_epochs()?))).collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         let [(first, from), .., (last, to)] = points[..] else { return None };
-        let grows = points.windows(2).all(|pair| pair[1].1 > pair[0].1);
-        let verdict = match (grows, to > from) {
-            (true, _) => "takes longer at every step",
-            (false, true) => "takes longer from end to end, though not at every step",
-            (false, false) => "does not take longer",
-        };
-        let few = self.groups.iter().any(|g| which(g) && g.outcomes.len() < 3);
-        let caution = if few { ". Fewer than 3 trials: no order can be claimed" } else { "" };
-        Some(format!(
-            "To fit {what} {verdict}: {from:.0} epochs on average at {first}, {to:.0} at {last}{caution}"
-        ))
+        let each: Vec<(f64, f64)> = chosen
+            .iter()
+            .flat_map(|g| g.fitted().map(|epochs| (key(g), epochs)).collect::<Vec<_>>())
+            .collect();
+        let (x, y): (Vec<f64>, Vec<f64>) = each.into_iter().unzip();
+        let trials = chosen.iter().map(|g| g.outcomes.len()).min().unwrap_or(0);
+        let p = (trials >= FEWEST).then(|| permutation::correlation(&x, &y));
+        let longer = if to > from { "takes longer" } else { "takes no longer" };
+        Some(
+            Claim::tested(
+                self.about(what),
+                p,
+                format!("to fit {what} {longer}"),
+                format!("whether {what} takes longer to fit is not separated"),
+            )
+            .evidence(format!(
+                "{from:.0} epochs on average at {first}, {to:.0} at {last}, {} sizes of {trials} trials",
+                points.len()
+            ))
+            .caution("one learning rate for all"),
+        )
     }
 
     /// The report's claim that a convolutional network cannot fit random labels.
-    fn answer(&self) -> Option<String> {
-        let random = self.groups.iter().filter(|g| g.plain(Labels::Fixed(1.0)) && g.group.samples >= TELLING);
-        let fitted = random.filter(|g| g.fitted().count() > 0).max_by_key(|g| g.group.samples);
-        let bits = |samples: f64| samples * 10_f64.log2();
-        let capacity = |samples: i64| bits(samples as f64) / self.parameters as f64;
+    fn answer(&self) -> Option<Claim> {
+        let largest = self.largest(Labels::Fixed(1.0))?;
+        let telling = |g: &&Found| g.plain(Labels::Fixed(1.0)) && g.group.samples >= TELLING;
+        let fitted = self.groups.iter().filter(telling).filter(|g| g.fitted().count() > 0);
+        let fitted = fitted.max_by_key(|g| g.group.samples);
+        let bits = |samples: i64| samples as f64 * 10_f64.log2() / self.parameters as f64;
         let whose = if self.name == REPORTED { "its" } else { "a" };
-        Some(match (fitted, self.largest(Labels::Fixed(1.0))) {
-            (Some(found), _) => {
-                let samples = found.group.samples;
-                let losses: Vec<f64> = found.outcomes.iter().map(|o| o.test[0]).collect();
-                let mean = losses.iter().sum::<f64>() / losses.len() as f64;
-                let rise = if mean > 10_f64.ln() {
-                    format!(
-                        "Its evidence, a test loss that rises, is what memorising looks like: here it reached {:.1} times ln 10",
-                        mean / 10_f64.ln()
-                    )
-                } else {
-                    "The test loss did not rise above ln 10 here".to_owned()
-                };
-                format!(
-                    "The report's claim that {whose} CNN cannot fit random labels is refuted: {samples} random labels were {}. {rise}. They take \
-                     {:.2} bit a parameter to store; those of all 60,000 images would take {:.2}",
-                    found.who(self.epochs),
-                    capacity(samples),
-                    capacity(60_000)
-                )
+        let claim = format!("the report's claim that {whose} CNN cannot fit random labels");
+        let about = self.about("the report's claim");
+        let Some(found) = fitted else {
+            let samples = largest.group.samples;
+            if samples < TELLING {
+                let words = format!("whether {claim} holds");
+                return Some(
+                    Claim::new(about, Strength::Untestable, words)
+                        .evidence(format!("{samples} random labels were {}", largest.who(self.epochs)))
+                        .caution(format!(
+                            "fewer than {TELLING} labels can be fitted by any network of this size"
+                        )),
+                );
             }
-            (None, Some(found)) => format!(
-                "The report's claim that {whose} CNN cannot fit random labels is not refuted by this run: {} random labels were {}. They would \
-                 take {:.2} bit a parameter to store",
-                found.group.samples,
-                found.who(self.epochs),
-                capacity(found.group.samples)
-            ),
-            (None, None) => return None,
-        })
+            return Some(
+                Claim::new(about, Strength::Open, format!("{claim} is not refuted by this run"))
+                    .evidence(format!("{samples} random labels were {}", largest.who(self.epochs)))
+                    .evidence(format!("they would take {:.2} bit a parameter to store", bits(samples)))
+                    .caution("nor is it confirmed: more epochs or another rate may fit them"),
+            );
+        };
+        let samples = found.group.samples;
+        let losses: Vec<f64> = found.outcomes.iter().map(|o| o.test[0]).collect();
+        let mean = losses.iter().sum::<f64>() / losses.len() as f64;
+        let rise = if mean > 10_f64.ln() {
+            format!(
+                "its evidence, a test loss that rises, is what memorising looks like: here it reached {:.1} times ln 10",
+                mean / 10_f64.ln()
+            )
+        } else {
+            "the test loss did not rise above ln 10 here".to_owned()
+        };
+        Some(
+            Claim::new(about, Strength::Shown, format!("{claim} is refuted for {samples} labels"))
+                .evidence(format!("{samples} random labels were {}", found.who(self.epochs)))
+                .evidence(rise)
+                .evidence(format!(
+                    "they take {:.2} bit a parameter to store; those of all 60,000 images would take {:.2}",
+                    bits(samples),
+                    bits(60_000)
+                ))
+                .caution("one network that fits them is enough to refute it; of more labels than these it says nothing"),
+        )
     }
 }
 
 /// Writes what the run found to the log and the table `conclusion`.
 pub(super) fn write(ctx: &Ctx, training: &Training, epochs: i64) -> Result<()> {
-    let (mut names, mut parameters, mut statements) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut names, mut parameters, mut claims) = (Vec::new(), Vec::new(), Vec::new());
     for (index, network) in training.networks().iter().enumerate() {
         let groups = training.groups().iter().filter(|g| g.group.network == index);
         let subject = Subject {
@@ -231,22 +286,14 @@ pub(super) fn write(ctx: &Ctx, training: &Training, epochs: i64) -> Result<()> {
             epochs,
             groups: groups.map(|g| Found { group: g.group.clone(), outcomes: g.outcomes.clone() }).collect(),
         };
-        for statement in subject.statements() {
-            ctx.info(format!("{} ({} parameters): {statement}.", subject.name, subject.parameters))?;
+        for claim in subject.claims() {
             names.push(subject.name);
             parameters.push(subject.parameters);
-            statements.push(statement);
+            claims.push(claim);
         }
     }
-    ctx.table(
-        "conclusion",
-        training.rounds(),
-        &[
-            Column::utf8("network", &names),
-            Column::i64("parameters", parameters),
-            Column::utf8("statement", &statements),
-        ],
-    )
+    let keys = vec![Column::utf8("network", &names), Column::i64("parameters", parameters)];
+    conclusion::write(ctx, training.rounds(), claims, 0, keys)
 }
 
 #[cfg(test)]
@@ -271,7 +318,9 @@ mod tests {
 
     fn lenet(groups: Vec<Found>) -> String {
         let subject = Subject { name: "lenet", parameters: 53_808, convolutional: true, epochs: 300, groups };
-        subject.statements().join("\n")
+        let mut claims = subject.claims();
+        conclusion::settle(&mut claims, 0);
+        claims.iter().map(Claim::whole).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
@@ -280,11 +329,11 @@ mod tests {
             let outcomes = epochs.map(|e| outcome(Some(e), 1.0, [9.2, 0.1]));
             found(Labels::Fixed(1.0), samples, outcomes.to_vec())
         };
-        let thrice = |samples, epoch| {
-            found(Labels::Fixed(1.0), samples, vec![outcome(Some(epoch), 1.0, [9.2, 0.1]); 3])
+        let five = |samples, epoch| {
+            found(Labels::Fixed(1.0), samples, vec![outcome(Some(epoch), 1.0, [9.2, 0.1]); 5])
         };
-        let text = lenet(vec![thrice(1000, 140), thrice(250, 62)]);
-        assert!(text.contains("takes longer") && !text.contains("no order"), "{text}");
+        let text = lenet(vec![five(1000, 140), five(500, 90), five(250, 62)]);
+        assert!(text.contains("to fit more images with random labels takes longer (shown)"), "{text}");
         let text = lenet(vec![
             found(Labels::Fixed(0.0), 1000, vec![outcome(Some(20), 1.0, [0.2, 0.95])]),
             random(1000, [144, 136]),
@@ -292,12 +341,13 @@ mod tests {
             found(Labels::Redrawn, 1000, vec![outcome(None, 0.12, [2.3, 0.1])]),
         ]);
         for part in [
-            "1000 true labels: fitted by 1 trial after 20 epochs; test accuracy 95.0 %, test loss 0.20 nats",
-            "1000 random labels: fitted by all 2 trials after 136 to 144 epochs; test accuracy 10.0 %",
+            "1000 true labels: fitted by 1 trial after 20 epochs (shown). Evidence: test accuracy 95.0 %, test loss 0.20 nats",
+            "1000 random labels: fitted by all 2 trials after 136 to 144 epochs (shown). Evidence: test accuracy 10.0 %",
             "7.0 times the epochs of true labels",
-            "drawn anew in each epoch: not learnt, training accuracy 12.0 % after 300 epochs",
-            "takes longer at every step: 62 epochs on average at 250, 140 at 1000. Fewer than 3 trials: no order can be claimed",
-            "is refuted: 1000 random labels were fitted by all 2 trials",
+            "drawn anew in each epoch: not learnt (seen in this run). Evidence: training accuracy 12.0 % after 300 epochs",
+            "takes longer (seen in this run). Evidence: 62 epochs on average at 250, 140 at 1000",
+            "fewer than 5 trials: no order can be claimed",
+            "is refuted for 1000 labels (shown). Evidence: 1000 random labels were fitted by all 2 trials",
             "4.0 times ln 10",
             "0.06 bit a parameter to store; those of all 60,000 images would take 3.70",
         ] {
@@ -313,27 +363,38 @@ mod tests {
         ]);
         for part in [
             "not fitted by the 1 trial within 300 epochs, the highest training accuracy is 99.84 %",
-            "partly learnt, training accuracy 40.0 %",
-            "claim that its CNN cannot fit random labels is not refuted by this run: 5000 random labels were not fitted",
+            "partly learnt (seen in this run). Evidence: training accuracy 40.0 %",
+            "claim that its CNN cannot fit random labels is not refuted by this run (not decided). Evidence: 5000 random labels were not fitted",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
         }
-        assert!(!text.contains("times the epochs") && !text.contains("To fit more images"), "{text}");
+        assert!(!text.contains("times the epochs") && !text.contains("to fit more images"), "{text}");
         // 6 of 20 labels are right by chance in one of 90 networks, 60 of 200 never.
         let control =
             |samples| lenet(vec![found(Labels::Redrawn, samples, vec![outcome(None, 0.3, [2.3, 0.1])])]);
-        assert!(control(20).contains("epoch: not learnt, training accuracy 30.0 %"), "{}", control(20));
+        assert!(
+            control(20).contains("epoch: not learnt (seen in this run). Evidence: training accuracy 30.0 %"),
+            "{}",
+            control(20)
+        );
         assert!(control(200).contains("epoch: partly learnt"), "{}", control(200));
         let shrinking = lenet(vec![
             found(Labels::Fixed(1.0), 100, vec![outcome(Some(50), 1.0, [2.0, 0.1])]),
             found(Labels::Fixed(1.0), 200, vec![outcome(Some(40), 1.0, [2.0, 0.1])]),
         ]);
-        let few = lenet(vec![found(Labels::Fixed(1.0), 2, vec![outcome(Some(3), 1.0, [2.0, 0.1]); 3])]);
-        assert!(few.contains("is not refuted by this run: 2 random labels were fitted by all 3"), "{few}");
-        for part in
-            ["does not take longer: 50 epochs on average at 100, 40 at 200", "did not rise above ln 10"]
-        {
-            assert!(shrinking.contains(part), "{shrinking}");
-        }
+        let few = lenet(vec![found(Labels::Fixed(1.0), 100, vec![outcome(Some(3), 1.0, [2.0, 0.1]); 3])]);
+        assert!(
+            few.contains("cannot fit random labels holds (not testable). Evidence: 100 random labels"),
+            "{few}"
+        );
+        assert!(!few.contains("refuted"), "{few}");
+        assert!(
+            shrinking.contains(
+                "takes no longer (seen in this run). Evidence: 50 epochs on average at 100, 40 at 200"
+            ),
+            "{shrinking}"
+        );
+        let low = lenet(vec![found(Labels::Fixed(1.0), 1000, vec![outcome(Some(50), 1.0, [2.0, 0.1])])]);
+        assert!(low.contains("did not rise above ln 10"), "{low}");
     }
 }

@@ -9,6 +9,7 @@ use gradtop_toolkit::instruments::{Instruments, Name, Probe};
 use gradtop_toolkit::mlp::{Activation, Loss, Mlp, Samples};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::{Rng, Stream};
+use gradtop_toolkit::weights::Weights;
 use tch::{Device, Kind, Tensor};
 
 use super::plan::Network;
@@ -61,6 +62,8 @@ pub trait Learner: Send {
     fn on_test(&mut self) -> Result<[f64; 2]>;
     /// Adds everything that [`Learner::restore`] needs, under this name. Labels are the caller's.
     fn save(&self, name: &str, saving: &mut Saving) -> Result<()>;
+    /// Adds its weights under this name.
+    fn keep(&self, name: &str, weights: &mut Weights) -> Result<()>;
     /// Goes back to what [`Learner::save`] saved.
     fn restore(&mut self, name: &str, saved: &Saved) -> Result<()>;
 }
@@ -181,6 +184,10 @@ impl Learner for Perceptron {
         Ok(self.ensemble.save(name, saving)?)
     }
 
+    fn keep(&self, name: &str, weights: &mut Weights) -> Result<()> {
+        weights.mlp(name, &self.ensemble.mlp, 0)
+    }
+
     fn restore(&mut self, name: &str, saved: &Saved) -> Result<()> {
         Ok(self.ensemble.restore(name, saved)?)
     }
@@ -295,6 +302,10 @@ impl Learner for Convolutional {
     fn on_test(&mut self) -> Result<[f64; 2]> {
         let found = self.cnn.evaluate(&mut self.whole, &self.sets.test, &self.sets.test_labels)?;
         Ok([found.loss, found.accuracy])
+    }
+
+    fn keep(&self, name: &str, weights: &mut Weights) -> Result<()> {
+        weights.cnn(name, &self.cnn)
     }
 
     fn save(&self, name: &str, saving: &mut Saving) -> Result<()> {

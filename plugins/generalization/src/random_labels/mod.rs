@@ -163,6 +163,7 @@ impl Experiment for RandomLabels {
                 log(ctx, &training, &series, &rows)?;
                 if training.groups().iter().filter(|group| group.finished).count() > before {
                     tables::write(ctx, &training)?;
+                    training.keep_weights(ctx)?;
                 }
             }
             let (done, total) = training.work();

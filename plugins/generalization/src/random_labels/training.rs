@@ -8,6 +8,7 @@ use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::data::Split;
 use gradtop_toolkit::instruments::{Instruments, Name, Probe};
 use gradtop_toolkit::rng::{Rng, Stream};
+use gradtop_toolkit::weights::Weights;
 use gradtop_toolkit::workers::side_by_side;
 use tch::Tensor;
 
@@ -415,6 +416,18 @@ impl Training {
         let progress = &mut self.groups[index];
         progress.next += 1;
         progress.finished = over;
+    }
+
+    /// Keeps the weights of the groups that the last round finished in the run's folder.
+    pub fn keep_weights(&self, ctx: &Ctx) -> Result<()> {
+        for progress in self.groups.iter().filter(|progress| progress.finished) {
+            let (name, mut weights) = (&progress.group.name, Weights::default());
+            for job in &progress.jobs {
+                job.learner.keep(&format!("{name}.{}", job.trial), &mut weights)?;
+            }
+            weights.write(ctx, self.rounds, name)?;
+        }
+        Ok(())
     }
 
     /// Writes everything a later [`Training::restore`] needs.

@@ -1,21 +1,24 @@
 //! What the networks say, computed from them.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::significant;
+use gradtop_toolkit::conclusion::{self, Claim, FEW, FEWEST, Strength, significant};
 use gradtop_toolkit::stats::Estimate;
 
 use super::edge::Edge;
 use super::measure::Network;
 use super::plan::{Moment, Plan};
-use super::verdict::{Artefact, Groups, Order, Quantity, by_protocol, many, with_test_loss};
+use super::verdict::{Artefact, Groups, Quantity, by_protocol, many, with_test_loss};
 
 /// Steps after which the edge should be reached, as a share of all.
 const SETTLED: f64 = 1.0 / 3.0;
 
 /// Networks that a rank correlation needs.
-const FEWEST: usize = 4;
+const FEWEST_PAIRS: usize = 4;
 
-/// Writes a paragraph a protocol and one each on peaks, on generalisation and on the edge to the log and the table `conclusion`.
+/// One rate of all batch sizes.
+const ONE_RATE: &str = "one learning rate for all batch sizes: part of a trend may be the rate's";
+
+/// Writes the claims on each protocol, on peaks, on generalisation and on the edge to the log and the table `conclusion`.
 pub(super) fn write(
     ctx: &Ctx,
     plan: &Plan,
@@ -23,89 +26,85 @@ pub(super) fn write(
     edge: Option<&Edge<'_>>,
     step: i64,
 ) -> Result<()> {
-    let mut said: Vec<(String, String)> = Vec::new();
+    let mut said: Vec<(String, Claim)> = Vec::new();
+    let mut say = |what: &str, claims: Vec<Claim>| {
+        said.extend(claims.into_iter().map(|claim| (what.to_owned(), claim)));
+    };
     for moment in plan.protocols() {
         let these = by_protocol(plan, networks, moment.name());
-        said.push((moment.name().to_owned(), protocol(plan, moment, &these)));
+        say(moment.name(), protocol(plan, moment, &these));
     }
     for quantity in [Quantity::Probabilities, Quantity::Logits] {
-        let text = artefact(plan, quantity, &Artefact::of(plan, networks, quantity));
-        said.push((format!("peak of the {}", quantity.name()), text));
+        let what = format!("peak of the {}", quantity.name());
+        say(&what, vec![artefact(plan, quantity, &Artefact::of(plan, networks, quantity))]);
     }
-    let these = many(plan, networks);
     if plan.legs.iter().any(|leg| leg.many) {
-        said.push(("generalisation".to_owned(), generalisation(plan, &these)));
+        say("generalisation", generalisation(plan, &many(plan, networks)));
     }
     if let Some(edge) = edge {
-        said.extend((0..plan.edge_runs() as usize).map(|run| {
+        for run in 0..plan.edge_runs() as usize {
             let (rate, trial) = plan.edge_run(run);
             let points =
                 edge.points().iter().map(|p| (p.step, p.lambdas[run], p.losses[run])).collect::<Vec<_>>();
-            (format!("edge, rate {rate}, network {trial}"), at_the_edge(rate, &points))
-        }));
+            let what = format!("edge, rate {rate}, network {trial}");
+            say(&what, vec![at_the_edge(&what, rate, &points)]);
+        }
     }
-    for (_, text) in &said {
-        ctx.info(text)?;
-    }
-    let (what, statements): (Vec<&str>, Vec<&str>) =
-        said.iter().map(|(a, b)| (a.as_str(), b.as_str())).unzip();
-    ctx.table("conclusion", step, &[Column::utf8("what", &what), Column::utf8("statement", &statements)])
+    let (what, claims): (Vec<String>, Vec<Claim>) = said.into_iter().unzip();
+    conclusion::write(ctx, step, claims, 0, vec![Column::utf8("what", &what)])
 }
 
 /// What rises, what falls, and by how much, under one protocol.
-fn protocol(plan: &Plan, moment: Moment, networks: &[&Network]) -> String {
-    let title = moment.in_words();
+fn protocol(plan: &Plan, moment: Moment, networks: &[&Network]) -> Vec<Claim> {
+    let title = format!("measured {}", moment.in_words());
     let losses = Groups::of(plan, networks, Quantity::TrainLoss);
+    let untestable = |words: String| {
+        vec![Claim::new(&title, Strength::Untestable, "what goes with the batch size").caution(words)]
+    };
     let (Some(first), Some(last)) = (losses.0.first(), losses.0.last()) else {
-        return format!("Measured {title}: no network came that far.");
+        return untestable("no network came that far".to_owned());
     };
     if losses.0.len() < 2 {
-        return format!("Measured {title}: only the batch size {} came that far.", first.0);
+        return untestable(format!("only the batch size {} came that far", first.0));
     }
-    let few = networks.len() < FEWEST;
-    let parts: Vec<String> = Quantity::ALL
-        .into_iter()
-        .map(|quantity| {
-            let groups = Groups::of(plan, networks, quantity);
-            if few { from_to(quantity, &groups) } else { trend(quantity, &groups) }
-        })
-        .collect();
-    let caution = if few { " Fewer than 4 networks: no order can be claimed." } else { "" };
     let wanted: i64 =
         plan.legs.iter().filter(|leg| leg.moments.contains(&moment)).map(|leg| leg.trials).sum();
     let missing = wanted - networks.len() as i64;
     let missing =
-        if missing > 0 { format!(" {missing} networks did not come that far.") } else { String::new() };
-    format!(
-        "Measured {title} ({} networks, batch sizes {} to {}): {}.{caution}{missing}",
-        networks.len(),
-        first.0,
-        last.0,
-        parts.join("; ")
-    )
+        if missing > 0 { format!("{missing} networks did not come that far") } else { String::new() };
+    let seen = format!("{} networks, batch sizes {} to {}", networks.len(), first.0, last.0);
+    Quantity::ALL
+        .into_iter()
+        .map(|quantity| {
+            let about = format!("{title}, {}", quantity.name());
+            let claim = trend(about, quantity, &Groups::of(plan, networks, quantity)).evidence(&seen);
+            claim.caution(ONE_RATE).caution(&missing)
+        })
+        .collect()
 }
 
-/// `test loss 0.301 to 0.306`.
-fn from_to(quantity: Quantity, groups: &Groups) -> String {
-    let (start, end) = groups.ends().unwrap_or((f64::NAN, f64::NAN));
-    format!("{} {} to {}", quantity.name(), short(start), short(end))
-}
-
-fn trend(quantity: Quantity, groups: &Groups) -> String {
+fn trend(about: String, quantity: Quantity, groups: &Groups) -> Claim {
     let estimate = groups.trend();
     let (start, end) = groups.ends().unwrap_or((f64::NAN, f64::NAN));
+    let ends = format!("means {} at the smallest and {} at the largest batch size", short(start), short(end));
     if estimate.value.is_nan() {
-        return format!(
-            "{}: an order cannot be told, too few values are finite or all are equal",
-            from_to(quantity, groups)
-        );
+        return Claim::new(
+            about,
+            Strength::Untestable,
+            format!("how the {} goes with batch size", quantity.name()),
+        )
+        .evidence(ends)
+        .caution("fewer than 4 values are finite, or all are equal");
     }
-    let verb = match Order::of(estimate) {
-        Order::Rises => "rises with batch size",
-        Order::Falls => "falls with batch size",
-        Order::Unclear => "has no order with batch size that can be told from chance",
-    };
-    format!("{} {verb} ({} to {}, {})", quantity.name(), short(start), short(end), coefficient(estimate))
+    let verb = if estimate.value > 0.0 { "rises" } else { "falls" };
+    Claim::tested(
+        about,
+        groups.chance(),
+        format!("the {} {verb} with batch size", quantity.name()),
+        format!("the {} has no order with batch size that can be told from chance", quantity.name()),
+    )
+    .evidence(coefficient(estimate))
+    .evidence(ends)
 }
 
 fn short(value: f64) -> String {
@@ -117,70 +116,101 @@ fn coefficient(estimate: Estimate) -> String {
 }
 
 /// Whether a peak under as many epochs is one of training progress.
-fn artefact(plan: &Plan, quantity: Quantity, found: &Artefact) -> String {
+fn artefact(plan: &Plan, quantity: Quantity, found: &Artefact) -> Claim {
     let epochs = plan.params.epochs;
-    let sizes = plan.legs.iter().filter(|leg| !leg.many).count();
-    if sizes < 3 {
-        return format!(
-            "Of {sizes} batch size{}, no peak of the {} can be told.",
-            if sizes == 1 { "" } else { "s" },
-            quantity.name()
-        );
-    }
-    let (Some(peak), Some((for_it, against))) = (found.peak, found.evidence()) else {
-        return format!("After {epochs} epochs the {} has no peak between the batch sizes.", quantity.name());
-    };
-    let verdict = if against.is_empty() {
-        format!("It is an artefact of training progress: {}", for_it.join("; "))
-    } else if for_it.is_empty() {
-        format!("Nothing says that it is an artefact of training progress: {}", against.join("; "))
-    } else {
-        format!(
-            "Whether it is an artefact of training progress is not decided. For it: {}. Against it: {}",
-            for_it.join("; "),
-            against.join("; ")
+    let about = format!("after {epochs} epochs, peak of the {}", quantity.name());
+    let legs = || plan.legs.iter().filter(|leg| !leg.many);
+    let sizes = legs().count();
+    let few = legs().any(|leg| (leg.trials as usize) < FEWEST);
+    if sizes < 3 || (few && found.peak.is_none()) {
+        return Claim::new(
+            about,
+            Strength::Untestable,
+            format!("whether the {} has a peak", quantity.name()),
         )
+        .evidence(format!("{sizes} batch size{}", if sizes == 1 { "" } else { "s" }))
+        .caution(if sizes < 3 { "a peak needs three" } else { FEW });
+    }
+    let (Some((peak, p)), Some([for_it, against, untestable])) = (found.peak, found.evidence()) else {
+        let words = format!("no batch size has a {} above both ends", quantity.name());
+        return Claim::new(about, Strength::Seen, words).evidence(format!("{sizes} batch sizes"));
     };
-    format!("After {epochs} epochs the {} peaks at batch size {peak}. {verdict}.", quantity.name())
+    let verdict = match (against.is_empty(), untestable.is_empty(), for_it.is_empty()) {
+        (true, true, _) => "and is one of training progress",
+        (false, _, true) => "and nothing says that it is one of training progress",
+        _ => "and whether it is one of training progress is not decided",
+    };
+    let claim = Claim::tested(
+        about,
+        p,
+        format!("the {} peaks at batch size {peak}, {verdict}", quantity.name()),
+        format!("the {} has no peak between the batch sizes that can be told from chance", quantity.name()),
+    )
+    .evidence(format!("{sizes} batch sizes; the highest mean lies at {peak}"));
+    let claim = for_it.iter().fold(claim, |claim, reason| claim.evidence(format!("for it: {reason}")));
+    let claim = against.iter().fold(claim, |claim, reason| claim.evidence(format!("against it: {reason}")));
+    untestable.iter().fold(claim.caution(ONE_RATE), Claim::caution)
 }
 
-fn generalisation(plan: &Plan, networks: &[&Network]) -> String {
+fn generalisation(plan: &Plan, networks: &[&Network]) -> Vec<Claim> {
     let wanted: i64 = plan.legs.iter().filter(|leg| leg.many).map(|leg| leg.trials).sum();
-    if networks.len() < FEWEST {
-        return format!(
-            "{} of {wanted} networks that learnt {} images came to a training loss of {}: too few to tell what goes with the test loss.",
-            networks.len(),
-            plan.few.count(),
-            plan.params.many_target
-        );
-    }
-    let parts: Vec<String> = Quantity::PREDICTORS
-        .into_iter()
-        .map(|quantity| {
-            let estimate = with_test_loss(networks, quantity);
-            if estimate.value.is_nan() {
-                return format!("{} is the same in all, or not finite", quantity.name());
-            }
-            let verb = match Order::of(estimate) {
-                Order::Rises => "is higher where the test loss is higher",
-                Order::Falls => "is lower where the test loss is higher",
-                Order::Unclear => "does not go with the test loss beyond chance",
-            };
-            format!("{} {verb} ({})", quantity.name(), coefficient(estimate))
-        })
-        .collect();
-    format!(
-        "Over {} of {wanted} networks that learnt {} images down to a training loss of {}: {}.",
+    let learnt = format!(
+        "{} of {wanted} networks that learnt {} images down to a training loss of {}",
         networks.len(),
         plan.few.count(),
-        plan.params.many_target,
-        parts.join("; ")
-    )
+        plan.params.many_target
+    );
+    if networks.len() < FEWEST_PAIRS {
+        return vec![
+            Claim::new("generalisation", Strength::Untestable, "what goes with the test loss")
+                .evidence(learnt)
+                .caution("too few came that far"),
+        ];
+    }
+    Quantity::PREDICTORS
+        .into_iter()
+        .map(|quantity| {
+            let about = format!("generalisation, {}", quantity.name());
+            let found = with_test_loss(networks, quantity);
+            let Some(p) = found.p.filter(|_| !found.estimate.value.is_nan()) else {
+                return Claim::new(
+                    about,
+                    Strength::Untestable,
+                    format!("whether the {} goes with the test loss", quantity.name()),
+                )
+                .evidence(&learnt)
+                .caution(if found.estimate.value.is_nan() {
+                    "it is the same in all, or not finite".to_owned()
+                } else {
+                    format!(
+                        "{} settings: fewer than {FEWEST}, and networks of one setting are alike",
+                        found.settings
+                    )
+                });
+            };
+            let way = if found.estimate.value > 0.0 { "higher" } else { "lower" };
+            Claim::tested(
+                about,
+                Some(p),
+                format!("the {} is {way} where the test loss is higher", quantity.name()),
+                format!("the {} does not go with the test loss beyond chance", quantity.name()),
+            )
+            .evidence(coefficient(found.estimate))
+            .evidence(format!("interval and p by resampling {} settings, not networks", found.settings))
+            .evidence(&learnt)
+            .caution(
+                "which quantity goes first changes with the seed and the settings: this ranks none of them",
+            )
+        })
+        .collect()
 }
 
 /// Where the largest eigenvalue went: (step, λmax, loss).
-fn at_the_edge(rate: f64, points: &[(i64, f64, f64)]) -> String {
-    let Some(&(last, ..)) = points.last() else { return format!("Rate {rate}: nothing was seen.") };
+fn at_the_edge(about: &str, rate: f64, points: &[(i64, f64, f64)]) -> Claim {
+    let seen = |words: String| Claim::new(about, Strength::Seen, words).caution("one network on 500 images");
+    let Some(&(last, ..)) = points.last() else {
+        return Claim::new(about, Strength::Untestable, "where the largest eigenvalue goes");
+    };
     let limit = 2.0 / rate;
     let late: Vec<f64> = points
         .iter()
@@ -189,7 +219,7 @@ fn at_the_edge(rate: f64, points: &[(i64, f64, f64)]) -> String {
         .collect();
     let begin = (SETTLED * last as f64).ceil() as i64;
     if late.iter().any(|share| !share.is_finite()) {
-        return format!("Gradient descent at rate {rate} diverged.");
+        return seen(format!("gradient descent at rate {rate} diverged"));
     }
     let (low, high) =
         late.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
@@ -201,11 +231,12 @@ fn at_the_edge(rate: f64, points: &[(i64, f64, f64)]) -> String {
         "it does not stay at the edge"
     };
     let (.., loss) = points[points.len() - 1];
-    format!(
-        "Gradient descent at rate {rate}: from step {begin} on the largest eigenvalue is {low:.3} to {high:.3} of 2 / rate = \
-         {limit}: {verdict}; the loss ends at {}.",
-        significant(loss, 3)
-    )
+    seen(format!("gradient descent at rate {rate}: {verdict}"))
+        .evidence(format!(
+            "from step {begin} on the largest eigenvalue is {low:.3} to {high:.3} of 2 / rate = {limit}, {} measurements",
+            late.len()
+        ))
+        .evidence(format!("the loss ends at {}", significant(loss, 3)))
 }
 
 #[cfg(test)]
@@ -217,35 +248,43 @@ mod tests {
         let points = |late: f64| -> Vec<(i64, f64, f64)> {
             vec![(0, 5.0, 0.5), (1000, 20.0 * late, 0.1), (2000, 20.2, 0.05), (3000, 20.4, 0.01)]
         };
-        let text = at_the_edge(0.1, &points(1.0));
+        let said = |rate, late| at_the_edge("edge", rate, &points(late)).whole();
+        let text = said(0.1, 1.0);
         for part in
-            ["from step 1000 on", "1.000 to 1.020 of 2 / rate = 20", "sits at the edge", "ends at 0.0100."]
+            ["sits at the edge", "from step 1000 on", "1.000 to 1.020 of 2 / rate = 20", "ends at 0.0100."]
         {
             assert!(text.contains(part), "{text}");
         }
-        assert!(at_the_edge(0.1, &points(0.5)).contains("does not stay"));
-        assert!(at_the_edge(0.01, &points(1.0)).contains("has not come"));
-        assert!(at_the_edge(0.1, &points(f64::NAN)).contains("diverged"));
+        assert!(said(0.1, 0.5).contains("does not stay"));
+        assert!(said(0.01, 1.0).contains("has not come"));
+        assert!(said(0.1, f64::NAN).contains("diverged"));
     }
 
     #[test]
-    fn orders_are_told_by_their_intervals() {
+    fn orders_are_told_by_their_tests() {
         let groups = |of: [f64; 3]| {
-            Groups([16, 256, 4096].iter().zip(of).map(|(b, v)| (*b, vec![v, v + 0.01, v + 0.02])).collect())
+            let near = |v: f64| (0..5).map(|i| v + 0.01 * f64::from(i)).collect::<Vec<_>>();
+            Groups([16, 256, 4096].iter().zip(of).map(|(b, v)| (*b, near(v))).collect())
         };
+        let said = |quantity, groups: &Groups| {
+            let mut claims = [trend("x".into(), quantity, groups)];
+            conclusion::settle(&mut claims, 24);
+            claims[0].whole()
+        };
+        let text = said(Quantity::TestLoss, &groups([0.1, 0.2, 0.3]));
         assert!(
-            trend(Quantity::TestLoss, &groups([0.1, 0.2, 0.3]))
-                .contains("test loss rises with batch size (0.110 to 0.310")
+            text.contains("the test loss rises with batch size (shown)") && text.contains("means 0.120 at"),
+            "{text}"
         );
         assert!(
-            trend(Quantity::Logits, &groups([60.0, 40.0, 20.0]))
-                .contains("falls with batch size (60.0 to 20.0")
+            said(Quantity::Logits, &groups([60.0, 40.0, 20.0])).contains("falls with batch size (shown)")
         );
-        assert!(trend(Quantity::Trace, &groups([0.1, 0.3, 0.1])).contains("no order"));
+        assert!(said(Quantity::Trace, &groups([0.1, 0.3, 0.1])).contains("no order"));
         let equal = Groups(vec![(16, vec![0.5; 2]), (64, vec![0.5; 2])]);
-        let diverged = groups([f64::NAN; 3]);
-        for text in [trend(Quantity::Trace, &equal), trend(Quantity::Trace, &diverged)] {
-            assert!(text.contains("cannot be told") && !text.contains("Spearman"), "{text}");
+        for text in [said(Quantity::Trace, &equal), said(Quantity::Trace, &groups([f64::NAN; 3]))] {
+            assert!(text.contains("(not testable)") && !text.contains("Spearman"), "{text}");
         }
+        let two = Groups(vec![(16, vec![0.5, 0.6]), (64, vec![0.7, 0.8])]);
+        assert!(said(Quantity::Trace, &two).contains("fewer than 5 trials"));
     }
 }

@@ -7,11 +7,12 @@ use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::ensemble::Ensemble;
 use gradtop_toolkit::mlp::Samples;
 use gradtop_toolkit::settings::useful_threads;
+use gradtop_toolkit::weights::Weights;
 
 use super::edge::Edge;
 use super::follow::{EDGE_STEP, Follow, measuring_cost, training_cost};
 use super::measure::{Measures, NUMBERS, Network, measure};
-use super::plan::Plan;
+use super::plan::{Moment, Plan};
 
 const FILE: &str = "course.safetensors";
 
@@ -54,6 +55,8 @@ pub struct Course<'a> {
     work: Work<'a>,
     networks: Vec<Network>,
     seen: Option<Seen>,
+    /// The networks that the last step measured, but not those that go on for more epochs.
+    measured: (String, Weights),
 }
 
 impl<'a> Course<'a> {
@@ -63,7 +66,8 @@ impl<'a> Course<'a> {
     /// libtorch's.
     pub fn new(plan: &'a Plan) -> Result<Self> {
         let work = Work::Leg(Box::new(Follow::new(plan, &plan.legs[0])?), 0);
-        let mut course = Self { plan, leg: 0, step: 0, work, networks: Vec::new(), seen: None };
+        let measured = Default::default();
+        let mut course = Self { plan, leg: 0, step: 0, work, networks: Vec::new(), seen: None, measured };
         course.look()?;
         Ok(course)
     }
@@ -76,6 +80,14 @@ impl<'a> Course<'a> {
     /// Networks measured so far.
     pub fn networks(&self) -> &[Network] {
         &self.networks
+    }
+
+    /// Keeps the weights of the networks that the last step measured in the run's folder.
+    ///
+    /// # Errors
+    /// The folder's.
+    pub fn keep_weights(&self, ctx: &Ctx) -> Result<()> {
+        self.measured.1.write(ctx, self.step, &self.measured.0)
     }
 
     /// Gradient descent, once it is at work.
@@ -159,6 +171,7 @@ impl<'a> Course<'a> {
     ) -> Result<()> {
         self.step += 1;
         self.seen = None;
+        self.measured = Default::default();
         if let Work::Leg(follow, measured) = &self.work
             && follow.is_over()
             && *measured == follow.leg.moments.len()
@@ -175,6 +188,17 @@ impl<'a> Course<'a> {
                 let (leg, moment) = (follow.leg, follow.leg.moments[*measured]);
                 let (places, parameters) = follow.kept(*measured)?;
                 if !places.is_empty() {
+                    if !matches!(moment, Moment::Early(_)) {
+                        self.measured.0 = format!("{} {}", leg.name, moment.name());
+                        for (i, (trial, _)) in places.iter().enumerate() {
+                            let name = format!("{}.{}.{trial}", leg.name, moment.name());
+                            self.measured.1.flat(
+                                &name,
+                                self.plan.shape.widths(),
+                                &parameters.f_select(0, i as i64)?,
+                            )?;
+                        }
+                    }
                     let found = measure(self.plan, leg, moment, &parameters)?;
                     for ((trial, step), measures) in places.into_iter().zip(found) {
                         self.networks.push(Network { leg: self.leg, trial, moment, step, measures });
@@ -261,6 +285,6 @@ impl<'a> Course<'a> {
                 Ok(Network { leg: leg as usize, trial, moment: *moment, step, measures })
             })
             .collect::<Result<_>>()?;
-        Ok(Self { plan, leg: leg as usize, step, work, networks, seen: None })
+        Ok(Self { plan, leg: leg as usize, step, work, networks, seen: None, measured: Default::default() })
     }
 }

@@ -10,6 +10,7 @@ use gradtop_toolkit::curvature::network::Network;
 use gradtop_toolkit::curvature::spectrum::rows;
 use gradtop_toolkit::mlp::{Activation, Loss, Mlp};
 use gradtop_toolkit::rng::Stream;
+use gradtop_toolkit::weights::Weights;
 use tch::{Kind, Tensor};
 
 use super::plan::{EDGE_WIDTHS, Plan};
@@ -66,6 +67,19 @@ impl<'a> Edge<'a> {
         };
         edge.look()?;
         Ok(edge)
+    }
+
+    /// Adds the networks where they are now, as `edge.<rate>.<trial>`.
+    pub(super) fn keep(&self, weights: &mut Weights) -> Result<()> {
+        for run in 0..self.plan.edge_runs() {
+            let (rate, trial) = self.plan.edge_run(run as usize);
+            weights.flat(
+                &format!("edge.{rate}.{trial}"),
+                &EDGE_WIDTHS,
+                &self.parameters.f_select(0, run)?,
+            )?;
+        }
+        Ok(())
     }
 
     /// Steps done.

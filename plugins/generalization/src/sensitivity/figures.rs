@@ -51,7 +51,7 @@ fn protocol(plan: &Plan, moment: Moment) -> Figure {
     Figure::new(table_of(moment), format!("Against batch size, {}", moment.in_words()))
         .caption(format!(
             "Networks measured {}. Sensitivity: mean over all test images of the Frobenius norm of the Jacobian by the input. \
-             Eigenvalue, trace and sharpness: of the loss over {} training images; Keskar's sharpness at ε = {:e} by {} steps of \
+             Eigenvalue, trace (the same random vectors for all networks) and sharpness: of the loss over {} training images; Keskar's sharpness at ε = {:e} by {} steps of \
              sign ascent, a lower bound. Mean of the networks, band from lowest to highest. {}.",
             moment.in_words(),
             params.curved,
@@ -113,7 +113,7 @@ fn against_many(plan: &Plan, networks: &[Network]) -> Option<Figure> {
         return None;
     }
     let panels = SHOWN.map(|quantity| {
-        let estimate = with_test_loss(&these, quantity);
+        let estimate = with_test_loss(&these, quantity).estimate;
         let title = if estimate.value.is_nan() {
             "too few for a correlation".to_owned()
         } else {

@@ -15,6 +15,7 @@ mod verdict;
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Probe, Settings};
 use gradtop_toolkit::runtime;
+use gradtop_toolkit::weights::Weights;
 
 pub use course::{Course, Seen};
 pub use edge::Edge;
@@ -40,7 +41,7 @@ pub struct Sensitivity {
     #[param(default = "8192,16384", min = 1, max = 60_000, distinct)]
     pub further: Vec<i64>,
     /// Networks of each batch size, with initial values and batches of their own
-    #[param(default = 3, min = 1, max = 100)]
+    #[param(default = 5, min = 1, max = 100)]
     pub networks: i64,
     /// Learning rate of Adam
     #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
@@ -161,7 +162,7 @@ impl Experiment for Sensitivity {
                     ("edge_rates", "0.1"),
                 ],
             )
-            .preset("default", "Five batch sizes and two more, 3 networks each; 36 further networks", &[])
+            .preset("default", "Five batch sizes and two more, 5 networks each; 36 further networks", &[])
             .preset(
                 "full",
                 "3,000 steps, 16,384 under all protocols, 5 networks each, 120 further networks",
@@ -211,11 +212,17 @@ impl Experiment for Sensitivity {
             runtime::set_threads(course.useful_threads(ctx.threads()));
             course.advance_by(|leg, ensemble, train| probes[leg].advance(ctx, ensemble, train))?;
             record(ctx, &plan, &course, &followed)?;
+            course.keep_weights(ctx)?;
             let (done, total) = course.progress();
             ctx.progress(done, total, &course.phase())?;
             ctx.checkpoint_if_due(course.step(), |dir| course.save(dir))?;
         }
         let (step, networks) = (course.step(), course.networks());
+        if let Some(edge) = course.edge() {
+            let mut weights = Weights::default();
+            edge.keep(&mut weights)?;
+            weights.write(ctx, step, "edge")?;
+        }
         tables::write(ctx, &plan, networks, course.edge(), step)?;
         ctx.declare_figures(figures::results(&plan, networks, course.edge()))?;
         conclusion::write(ctx, &plan, networks, course.edge(), step)

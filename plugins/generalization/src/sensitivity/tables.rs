@@ -137,7 +137,7 @@ fn with_loss(ctx: &Ctx, plan: &Plan, networks: &[Network], step: i64) -> Result<
     let protocols = PROTOCOLS[..3].iter().map(|name| (*name, by_protocol(plan, networks, name)));
     for (name, these) in sets.chain(protocols) {
         for quantity in Quantity::PREDICTORS {
-            all.push((name.to_owned(), quantity, with_test_loss(&these, quantity)));
+            all.push((name.to_owned(), quantity, with_test_loss(&these, quantity).estimate));
         }
     }
     estimates(ctx, "generalisation", "networks_of", &all, step)

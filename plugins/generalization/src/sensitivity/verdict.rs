@@ -1,6 +1,7 @@
 //! What the measured networks say: order with batch size, peaks, correlation with the test loss.
 
-use gradtop_toolkit::stats::{Estimate, mean, spearman};
+use gradtop_toolkit::conclusion::FEWEST;
+use gradtop_toolkit::stats::{Estimate, bootstrap, mean, permutation, spearman};
 
 use super::measure::{Measures, Network};
 use super::plan::Plan;
@@ -105,14 +106,28 @@ impl Groups {
         Self(groups)
     }
 
+    /// Batch size and quantity of every network.
+    fn pairs(&self) -> (Vec<f64>, Vec<f64>) {
+        let each = |(batch, values): &(i64, Vec<f64>)| {
+            values.iter().map(|value| (*batch as f64, *value)).collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(each).unzip()
+    }
+
     /// Spearman's coefficient of batch size and quantity over networks.
     pub(super) fn trend(&self) -> Estimate {
-        let (mut x, mut y) = (Vec::new(), Vec::new());
-        for (batch, values) in &self.0 {
-            x.extend(std::iter::repeat_n(*batch as f64, values.len()));
-            y.extend(values);
-        }
+        let (x, y) = self.pairs();
         spearman(&x, &y)
+    }
+
+    /// The p of that by permutation; `None` of fewer than [`FEWEST`] networks of a batch size.
+    pub(super) fn chance(&self) -> Option<f64> {
+        let (x, y) = self.pairs();
+        self.is_enough().then(|| permutation::correlation(&x, &y))
+    }
+
+    fn is_enough(&self) -> bool {
+        self.0.iter().all(|(_, values)| values.len() >= FEWEST)
     }
 
     /// Means of the smallest and of the largest batch size.
@@ -121,17 +136,12 @@ impl Groups {
         Some((mean(&first.1), mean(&last.1)))
     }
 
-    /// The batch size of the largest mean, if it is neither the smallest nor the largest, and every network there lies above
-    /// every one at both ends.
-    pub(super) fn peak(&self) -> Option<i64> {
-        let means: Vec<f64> = self.0.iter().map(|group| mean(&group.1)).collect();
-        let at = (0..means.len()).max_by(|&a, &b| means[a].total_cmp(&means[b]))?;
-        if at == 0 || at + 1 == means.len() {
-            return None;
-        }
-        let lowest = self.0[at].1.iter().copied().fold(f64::INFINITY, f64::min);
-        let above = |end: usize| self.0[end].1.iter().all(|value| *value < lowest);
-        (above(0) && above(means.len() - 1)).then_some(self.0[at].0)
+    /// The batch size of the largest mean, if it is neither the smallest nor the largest and its mean lies above those of both,
+    /// and the p of a peak as high anywhere; `None` for the p of fewer than [`FEWEST`] networks of a batch size.
+    pub(super) fn peak(&self) -> Option<(i64, Option<f64>)> {
+        let values: Vec<Vec<f64>> = self.0.iter().map(|group| group.1.clone()).collect();
+        let (at, _) = permutation::peak(&values)?;
+        Some((self.0[at].0, self.is_enough().then(|| permutation::of_peak(&values))))
     }
 
     /// The batch size of the largest mean.
@@ -141,38 +151,50 @@ impl Groups {
     }
 }
 
-/// Spearman's coefficient of a quantity and the test loss over networks.
-pub(super) fn with_test_loss(networks: &[&Network], quantity: Quantity) -> Estimate {
-    let of = |quantity: Quantity| networks.iter().map(|n| quantity.of(&n.measures)).collect::<Vec<_>>();
-    spearman(&of(quantity), &of(Quantity::TestLoss))
+/// A quantity and the test loss of networks that lie in settings: batch size and rate.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Prediction {
+    /// Spearman's coefficient over all networks, with the interval that resampling whole settings gives.
+    pub(super) estimate: Estimate,
+    pub(super) settings: usize,
+    /// By exchanging whole settings; `None` of fewer than [`FEWEST`] settings.
+    pub(super) p: Option<f64>,
 }
 
-/// What is said of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    Rises,
-    Falls,
-    Unclear,
-}
-
-impl Order {
-    /// By whether the interval excludes zero.
-    pub(super) fn of(estimate: Estimate) -> Self {
-        if estimate.low > 0.0 {
-            Self::Rises
-        } else if estimate.high < 0.0 {
-            Self::Falls
-        } else {
-            Self::Unclear
+/// What a quantity says of the test loss. Networks of one setting are alike, so the setting is the unit.
+pub(super) fn with_test_loss(networks: &[&Network], quantity: Quantity) -> Prediction {
+    let mut settings: Vec<(usize, permutation::Group)> = Vec::new();
+    for network in networks {
+        let pair = (quantity.of(&network.measures), Quantity::TestLoss.of(&network.measures));
+        if !(pair.0.is_finite() && pair.1.is_finite()) {
+            continue;
         }
+        let at = settings.iter().position(|setting| setting.0 == network.leg).unwrap_or_else(|| {
+            settings.push((network.leg, (Vec::new(), Vec::new())));
+            settings.len() - 1
+        });
+        settings[at].1.0.push(pair.0);
+        settings[at].1.1.push(pair.1);
     }
+    let groups: Vec<permutation::Group> = settings.into_iter().map(|setting| setting.1).collect();
+    let over = |chosen: &[usize]| {
+        let side = |of: fn(&permutation::Group) -> &Vec<f64>| {
+            chosen.iter().flat_map(|&i| of(&groups[i]).iter().copied()).collect::<Vec<_>>()
+        };
+        spearman(&side(|g| &g.0), &side(|g| &g.1))
+    };
+    let all: Vec<usize> = (0..groups.len()).collect();
+    let (low, high) = bootstrap::interval(groups.len(), |chosen| over(chosen).value);
+    let estimate = Estimate { low, high, ..over(&all) };
+    let p = (groups.len() >= FEWEST).then(|| permutation::grouped(&groups));
+    Prediction { estimate, settings: groups.len(), p }
 }
 
 /// The evidence on a peak of a sensitivity against batch size under as many epochs.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Artefact {
-    /// Where the peak is, if there is one.
-    pub(super) peak: Option<i64>,
+    /// Where the peak is, if there is one, and its p.
+    pub(super) peak: Option<(i64, Option<f64>)>,
     /// Whether the training loss rises with batch size there: the networks are not equally trained.
     pub(super) unequal: bool,
     /// Where the largest value was after fewer epochs.
@@ -191,20 +213,20 @@ impl Artefact {
         let matched = groups("loss", quantity);
         Self {
             peak: groups("epochs", quantity).peak(),
-            unequal: Order::of(groups("epochs", Quantity::TrainLoss).trend()) == Order::Rises,
+            unequal: groups("epochs", Quantity::TrainLoss).trend().low > 0.0,
             earlier: groups("early", quantity).top(),
-            matched: matched.peak(),
+            matched: matched.peak().map(|peak| peak.0),
             matched_sizes: matched.0.len(),
             matched_up_to: matched.0.last().map_or(0, |group| group.0),
         }
     }
 
-    /// The evidence for, and the evidence against, the peak being one of training progress alone: it moves to larger batches
-    /// with more training, the networks are unequally trained, and at equal training loss it is gone. Nothing if there is no
-    /// peak.
-    pub(super) fn evidence(&self) -> Option<(Vec<String>, Vec<String>)> {
-        let peak = self.peak?;
-        let (mut for_it, mut against) = (Vec::new(), Vec::new());
+    /// The evidence for, the evidence against, and what cannot be tested of the peak being one of training progress alone: it moves
+    /// to larger batches with more training, the networks are unequally trained, and at equal training loss it is gone. A peak at
+    /// or beyond the largest size that came to the equal loss would have no right side there. Nothing if there is no peak.
+    pub(super) fn evidence(&self) -> Option<[Vec<String>; 3]> {
+        let (peak, _) = self.peak?;
+        let (mut for_it, mut against, mut untestable) = (Vec::new(), Vec::new(), Vec::new());
         let mut weigh = |holds: bool, yes: String, no: String| {
             if holds { for_it.push(yes) } else { against.push(no) }
         };
@@ -222,18 +244,26 @@ impl Artefact {
             ),
         );
         if self.matched_sizes < 3 {
-            against.push("too few batch sizes came to the equal training loss to compare".to_owned());
+            untestable.push("too few batch sizes came to the equal training loss to compare".to_owned());
+        } else if peak >= self.matched_up_to {
+            untestable.push(format!(
+                "at equal training loss there are batch sizes up to {} only: a peak at {peak} cannot be tested there",
+                self.matched_up_to
+            ));
         } else {
             weigh(
                 self.matched.is_none(),
-                format!("at equal training loss there is no peak up to batch size {}", self.matched_up_to),
+                format!(
+                    "at equal training loss no size stands above both ends, up to batch size {}",
+                    self.matched_up_to
+                ),
                 format!(
                     "at equal training loss there is a peak too, at {}",
                     self.matched.unwrap_or_default()
                 ),
             );
         }
-        Some((for_it, against))
+        Some([for_it, against, untestable])
     }
 }
 
@@ -243,42 +273,51 @@ mod tests {
 
     use super::*;
 
-    fn groups(of: &[(i64, [f64; 3])]) -> Groups {
+    fn groups(of: &[(i64, [f64; 5])]) -> Groups {
         Groups(of.iter().map(|(batch, values)| (*batch, values.to_vec())).collect())
     }
 
     #[test]
     fn peaks_stand_above_both_ends() {
-        let clear = groups(&[(16, [1.0, 1.1, 1.2]), (64, [3.0, 3.1, 3.2]), (256, [2.0, 2.1, 2.2])]);
-        assert_eq!((clear.peak(), clear.top()), (Some(64), Some(64)));
-        let touching = groups(&[(16, [1.0, 1.1, 1.2]), (64, [2.1, 3.1, 3.2]), (256, [2.0, 2.1, 2.2])]);
-        assert_eq!((touching.peak(), touching.top()), (None, Some(64)));
-        let rising = groups(&[(16, [1.0, 1.1, 1.2]), (64, [2.1, 3.1, 3.2]), (256, [4.0, 4.1, 4.2])]);
+        let near = |at: f64| [at, at + 0.1, at - 0.1, at + 0.05, at];
+        let clear = groups(&[(16, near(1.0)), (64, near(3.0)), (256, near(2.0))]);
+        assert!(matches!(clear.peak(), Some((64, Some(p))) if p < 0.01) && clear.top() == Some(64));
+        let touching = groups(&[(16, near(1.0)), (64, [2.0, 1.0, 2.1, 1.9, 3.1]), (256, near(2.0))]);
+        assert!(matches!(touching.peak(), Some((64, Some(p))) if p > 0.05));
+        let rising = groups(&[(16, near(1.0)), (64, near(2.0)), (256, near(4.0))]);
         assert_eq!((rising.peak(), rising.top()), (None, Some(256)));
-        assert_eq!(Order::of(rising.trend()), Order::Rises);
+        assert!(rising.trend().low > 0.0 && rising.chance().is_some_and(|p| p < 0.01));
         assert_eq!(Groups(Vec::new()).peak(), None);
+        let few = Groups(vec![(16, vec![1.0; 2]), (64, vec![3.0; 2]), (256, vec![2.0; 2])]);
+        assert_eq!((few.peak(), few.chance()), (Some((64, None)), None));
     }
 
     #[test]
     fn a_peak_is_an_artefact_only_if_everything_says_so() {
         let shown = Artefact {
-            peak: Some(4096),
+            peak: Some((1024, Some(0.001))),
             unequal: true,
-            earlier: Some(1024),
+            earlier: Some(256),
             matched: None,
             matched_sizes: 5,
             matched_up_to: 4096,
         };
-        let (for_it, against) = shown.evidence().unwrap();
-        assert_eq!((for_it.len(), against.len()), (3, 0));
+        let count = |of: &Artefact| of.evidence().unwrap().map(|list| list.len());
+        assert_eq!(count(&shown), [3, 0, 0]);
         for other in [
             Artefact { unequal: false, ..shown.clone() },
             Artefact { earlier: Some(4096), ..shown.clone() },
             Artefact { earlier: None, ..shown.clone() },
             Artefact { matched: Some(256), ..shown.clone() },
+        ] {
+            assert_eq!(count(&other), [2, 1, 0], "{other:?}");
+        }
+        // At the largest size that came to the equal loss, and with too few that did, a peak there cannot be tested.
+        for other in [
+            Artefact { peak: Some((4096, None)), ..shown.clone() },
             Artefact { matched_sizes: 2, ..shown.clone() },
         ] {
-            assert_eq!(other.evidence().unwrap().1.len(), 1, "{other:?}");
+            assert_eq!(count(&other), [2, 0, 1], "{other:?}");
         }
         assert_eq!(Artefact { peak: None, ..shown }.evidence(), None);
     }

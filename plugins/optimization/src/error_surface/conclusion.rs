@@ -1,40 +1,60 @@
 //! What the surfaces say, computed from them.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::significant;
+use gradtop_toolkit::conclusion::{self, Claim, Strength, significant};
 
 use super::survey::{Found, Plan, StageKind, Survey};
 
-/// Writes a line for each surface to the log, and the numbers to the table `conclusion`.
+/// Share of the largest eigenvalue within which another counts as zero, as in minimal-ratio.
+const ZERO: f64 = 1e-6;
+
+/// Writes a claim for each surface to the log and the table `conclusion`.
 pub(super) fn write(ctx: &Ctx, plan: &Plan, survey: &Survey<'_>) -> Result<()> {
     let surfaces: Vec<_> = survey.found().collect();
-    let statements: Vec<String> = surfaces
+    let claims = surfaces
         .iter()
-        .map(|(task, kind, found)| format!("{}: {}.", task.name, said(*kind, found, task.is_rectified())))
+        .map(|(task, kind, found)| {
+            let about = format!("{}, {}", task.name, kind.name());
+            said(about, *kind, found, task.is_rectified())
+                .evidence(format!(
+                    "one network, on {} of the {} samples it learnt",
+                    task.train.count(),
+                    task.samples().count()
+                ))
+                .caution("other seeds may differ")
+        })
         .collect();
-    for statement in &statements {
-        ctx.info(statement)?;
-    }
     let tasks: Vec<&str> = surfaces.iter().map(|(task, _, _)| task.name).collect();
     let kinds: Vec<&str> = surfaces.iter().map(|(_, kind, _)| kind.name()).collect();
     let number =
         |of: &dyn Fn(&Found) -> f64| surfaces.iter().map(|(_, _, found)| of(found)).collect::<Vec<_>>();
-    ctx.table(
-        "conclusion",
-        plan.steps(),
-        &[
-            Column::utf8("task", &tasks),
-            Column::utf8("surface", &kinds),
-            Column::f64("final_loss", number(&|f| f.centre)),
-            Column::f64("lowest", number(&|f| f.lowest)),
-            Column::f64("highest", number(&|f| f.highest)),
-            Column::utf8("statement", &statements),
-        ],
-    )
+    let keys = vec![
+        Column::utf8("task", &tasks),
+        Column::utf8("surface", &kinds),
+        Column::f64("final_loss", number(&|f| f.centre)),
+        Column::f64("lowest", number(&|f| f.lowest)),
+        Column::f64("highest", number(&|f| f.highest)),
+    ];
+    conclusion::write(ctx, plan.steps(), claims, 0, keys)
 }
 
-/// One surface in a sentence.
-fn said(kind: StageKind, found: &Found, rectified: bool) -> String {
+/// One surface.
+fn said(about: String, kind: StageKind, found: &Found, rectified: bool) -> Claim {
+    let plane = "a plane is two of very many directions: what lies off it is not seen";
+    let (words, caution) = match kind {
+        StageKind::Line => {
+            (in_words(kind, found, rectified), "between the points of the line nothing is known")
+        }
+        StageKind::Eigen => (
+            in_words(kind, found, rectified),
+            "a curvature is of one point, and of the samples it is taken on",
+        ),
+        _ => (in_words(kind, found, rectified), plane),
+    };
+    Claim::new(about, Strength::Seen, words).caution(caution)
+}
+
+fn in_words(kind: StageKind, found: &Found, rectified: bool) -> String {
     let [first, second] = found.curvature;
     let loss = |value: f64| significant(value, 4);
     let kinks = if rectified {
@@ -86,16 +106,16 @@ fn said(kind: StageKind, found: &Found, rectified: bool) -> String {
         ),
         StageKind::Eigen => {
             let [(most, most_bound), (least, least_bound)] = found.eigenvalues;
-            let bound = |b: f64| if b > 0.0 { format!(" ± {}", significant(b, 1)) } else { String::new() };
-            let kind = if least < -least_bound {
+            let bound = |b: f64| format!(" ± {}", significant(b, 1));
+            let kind = if least < -least_bound.max(ZERO * most) {
                 format!(
                     "so the network ended at no minimum: {} of the largest curvature points down",
                     significant(-least / most, 2)
                 )
-            } else if least > least_bound {
+            } else if least > least_bound.max(ZERO * most) {
                 "so all curvature points up here".to_owned()
             } else {
-                "which cannot be told from zero".to_owned()
+                format!("which cannot be told from zero: it is within {ZERO:e} of the largest")
             };
             format!(
                 "the Hessian's largest eigenvalue is {}{}, its smallest {}{}, {kind}; by second differences of \
@@ -139,17 +159,26 @@ mod tests {
             highest_between: 0.3,
             ..Found::default()
         };
-        assert!(said(StageKind::Line, &line(0.0), false).contains("falls from point to point all the way"));
-        assert!(said(StageKind::Line, &line(2.0), false).contains("rises between 2 pairs"));
-        let text = said(StageKind::Line, &line(0.0), false);
+        assert!(
+            in_words(StageKind::Line, &line(0.0), false).contains("falls from point to point all the way")
+        );
+        assert!(in_words(StageKind::Line, &line(2.0), false).contains("rises between 2 pairs"));
+        let text = in_words(StageKind::Line, &line(0.0), false);
         assert!(text.contains("(loss 0.2000) straight to the final ones (0.1000)"), "{text}");
         let eigen = |least, bound| Found { eigenvalues: [(10.0, 0.0), (least, bound)], ..Found::default() };
-        assert!(said(StageKind::Eigen, &eigen(-0.1, 1e-3), false).contains("no minimum"));
-        assert!(said(StageKind::Eigen, &eigen(-1e-4, 1e-3), false).contains("cannot be told from zero"));
-        assert!(said(StageKind::Eigen, &eigen(0.1, 1e-3), false).contains("all curvature points up"));
-        assert!(said(StageKind::Eigen, &eigen(0.1, 0.0), true).contains("kinks"));
+        assert!(in_words(StageKind::Eigen, &eigen(-0.1, 1e-3), false).contains("no minimum"));
+        assert!(in_words(StageKind::Eigen, &eigen(-1e-4, 1e-3), false).contains("cannot be told from zero"));
+        // What minimal-ratio counts as zero is no curvature here either.
+        assert!(
+            in_words(StageKind::Eigen, &eigen(-2.6e-6, 1e-14), false).contains("cannot be told from zero")
+        );
+        assert!(in_words(StageKind::Eigen, &eigen(-0.1, 1e-3), false).contains("-0.10000 ± 0.001"));
+        let whole = said("mnist, eigen".into(), StageKind::Eigen, &eigen(-0.1, 1e-3), false).whole();
+        assert!(whole.contains("(seen in this run). Caution: a curvature is of one point"), "{whole}");
+        assert!(in_words(StageKind::Eigen, &eigen(0.1, 1e-3), false).contains("all curvature points up"));
+        assert!(in_words(StageKind::Eigen, &eigen(0.1, 0.0), true).contains("kinks"));
         let plane = |lowest| Found { centre: 0.1, lowest, ..Found::default() };
-        assert!(said(StageKind::Random, &plane(0.1), false).contains("no point lies below"));
-        assert!(said(StageKind::Path, &plane(0.05), false).contains("lies below the network"));
+        assert!(in_words(StageKind::Random, &plane(0.1), false).contains("no point lies below"));
+        assert!(in_words(StageKind::Path, &plane(0.05), false).contains("lies below the network"));
     }
 }

@@ -1,6 +1,6 @@
 //! Directions in parameter space that surfaces are drawn along.
 
-use gradtop_toolkit::curvature::lanczos::lanczos;
+use gradtop_toolkit::curvature::lanczos::{lanczos, rounding};
 use gradtop_toolkit::curvature::network::{Network, Samples};
 use gradtop_toolkit::rng::{Rng, Stream};
 use tch::{TchError, Tensor};
@@ -43,7 +43,7 @@ pub struct Eigenpair {
     pub value: f64,
     /// The eigenvector; its largest component is positive.
     pub vector: Tensor,
-    /// Some eigenvalue is no further from it than this; 0 if the Hessian was taken whole.
+    /// Some eigenvalue is no further from it than this: of a whole Hessian, the rounding of the largest one.
     pub bound: f64,
 }
 
@@ -59,13 +59,14 @@ pub fn extremes(
     let at = origin.f_unsqueeze(0)?;
     if network.parameter_count() <= WHOLE {
         let (values, vectors) = network.hessian(&at, samples)?.f_squeeze_dim(0)?.f_linalg_eigh("L")?;
+        let bound = rounding(origin.kind()) * values.f_abs()?.f_max()?.f_double_value(&[])?;
         let pair = |index: i64| -> Result<Eigenpair, TchError> {
             let vector = vectors.f_select(1, index)?;
             let most = vector.f_abs()?.f_argmax(None, false)?.f_view([1])?;
             Ok(Eigenpair {
                 value: values.f_double_value(&[index])?,
                 vector: vector.f_mul(&vector.f_index_select(0, &most)?.f_sign()?)?,
-                bound: 0.0,
+                bound,
             })
         };
         return Ok([pair(network.parameter_count() - 1)?, pair(0)?]);

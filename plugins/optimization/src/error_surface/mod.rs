@@ -150,6 +150,7 @@ impl Experiment for ErrorSurface {
             ctx.progress(survey.step(), plan.steps(), &survey.phase())?;
             ctx.checkpoint_if_due(survey.step(), |dir| survey.save(dir))?;
         }
+        survey.keep_weights(ctx)?;
         conclusion::write(ctx, &plan, &survey)
     }
 }

@@ -7,6 +7,7 @@ use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::curvature::spectrum::rows;
 use gradtop_toolkit::ensemble::Ensemble;
 use gradtop_toolkit::pca::Pca;
+use gradtop_toolkit::weights::Weights;
 use tch::{Device, TchError, Tensor};
 
 use super::directions::{extremes, filter_normalised, through_zero};
@@ -470,6 +471,15 @@ impl<'a> Survey<'a> {
         let along = |i: usize| Curvature::of(task, &origin, &directions[i], plan.grid);
         let curvature = [along(0)?, along(1)?];
         Ok(Axes { origin, directions, x, y, curvature, explained, eigenvalues, path })
+    }
+
+    /// Keeps the final weights of each task's network in the run's folder.
+    pub(super) fn keep_weights(&self, ctx: &Ctx) -> Result<()> {
+        let mut weights = Weights::default();
+        for (task, path) in self.plan.tasks.iter().zip(&self.paths) {
+            weights.flat(task.name, task.shape.widths(), &path.f_select(0, path.size()[0] - 1)?)?;
+        }
+        weights.write(ctx, self.step(), "networks")
     }
 
     /// Writes everything that going on needs.

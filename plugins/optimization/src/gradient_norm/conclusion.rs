@@ -1,12 +1,18 @@
 //! What the norms say, computed from them.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{diverged_in_words, significant};
+use gradtop_toolkit::conclusion::{self, Claim, Strength, diverged_in_words, significant};
+use gradtop_toolkit::stats::{Window, median, windows};
 
 use super::history::{History, Point};
 use super::task::Task;
 
-/// What one task showed, of the median trial by last loss.
+/// Share of a trial's measurements in a window. A trend is one of medians of windows, not of single noisy values.
+const SHARE: f64 = 0.1;
+/// A smaller change between windows is not called one.
+const CHANGE: f64 = 0.01;
+
+/// What one task showed, of the middle trial by last loss.
 #[derive(Clone, Debug)]
 struct Finding {
     task: String,
@@ -19,22 +25,16 @@ struct Finding {
     peak: Point,
     /// Where the norm was smallest.
     lowest: Point,
-    /// Measurements, and those of them with a norm no larger than the last one but more than twice the last loss.
+    /// Loss, norm and length of the update over the first, the last but one and the last tenth of the measurements.
+    loss: Option<[Window; 3]>,
+    norm: Option<[Window; 3]>,
+    update: Option<[Window; 3]>,
+    /// Measurements, and those of them with a norm no larger than at the end but more than twice the loss there.
     measurements: usize,
     small_but_high: usize,
-    /// By how much the loss fell over the last tenth of the steps, as a share of what it was.
-    still_falling: f64,
     /// Median over the second half of the norm of a mini-batch's gradient by that of all data.
-    batch_ratio: Option<f64>,
-    /// Length of the first update by that of the last.
-    updates: f64,
+    batch_ratio: f64,
     diverged: usize,
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.retain(|v| v.is_finite());
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
 }
 
 impl Finding {
@@ -45,12 +45,18 @@ impl Finding {
         let mut whole: Vec<(usize, &Vec<Point>)> =
             trials.filter(|(_, points)| !points.is_empty() && points.iter().all(finite)).collect();
         whole.sort_by(|(_, a), (_, b)| a[a.len() - 1].loss.total_cmp(&b[b.len() - 1].loss));
-        let (trial, points) = *whole.get(whole.len() / 2)?;
+        let (trial, points) = *whole.get(whole.len().saturating_sub(1) / 2)?;
         let (first, last) = (points[0], points[points.len() - 1]);
         let by_norm = |a: &&Point, b: &&Point| a.norm.total_cmp(&b.norm);
-        let tenth = points.iter().rev().find(|p| p.step * 10 <= last.step * 9).unwrap_or(&first);
+        let series = |of: fn(&Point) -> f64| -> Option<[Window; 3]> {
+            let values: Vec<(i64, f64)> = points.iter().map(|p| (p.step, of(p))).collect();
+            windows(&values.into_iter().filter(|(_, value)| value.is_finite()).collect::<Vec<_>>(), SHARE)
+        };
+        let (loss, norm) = (series(|p| p.loss), series(|p| p.norm));
+        let end = |windows: &Option<[Window; 3]>, last: f64| windows.map_or(last, |[.., last]| last.median);
+        let (end_loss, end_norm) = (end(&loss, last.loss), end(&norm, last.norm));
+        let high = |p: &&Point| p.norm <= end_norm && p.loss > 2.0 * end_loss;
         let second_half = points.iter().filter(|p| p.step * 2 >= last.step);
-        let updates: Vec<f64> = points.iter().map(|p| p.update).filter(|u| u.is_finite()).collect();
         Some(Self {
             task: task.to_owned(),
             trial,
@@ -60,111 +66,164 @@ impl Finding {
             peak: **points.iter().max_by(by_norm).as_ref()?,
             lowest: **points.iter().min_by(by_norm).as_ref()?,
             measurements: points.len(),
-            small_but_high: points.iter().filter(|p| p.norm <= last.norm && p.loss > 2.0 * last.loss).count(),
-            still_falling: 1.0 - last.loss / tenth.loss,
-            batch_ratio: median(second_half.map(|p| p.batch_norm / p.norm).collect()),
-            updates: updates.first().copied().unwrap_or(f64::NAN)
-                / updates.last().copied().unwrap_or(f64::NAN),
+            small_but_high: points.iter().filter(high).count(),
+            batch_ratio: median(&second_half.map(|p| p.batch_norm / p.norm).collect::<Vec<_>>()),
+            update: series(|p| p.update),
+            loss,
+            norm,
             diverged: history.trials.len() - whole.len(),
         })
     }
 
-    fn statement(&self) -> String {
+    /// Which trial speaks, of how many.
+    fn who(&self) -> String {
+        match self.trials {
+            1 => "one trial".to_owned(),
+            2 => format!("trial {}, the one of two with the lower last loss", self.trial),
+            n if n % 2 == 0 => {
+                format!("trial {}, the lower of the middle two of {n} by last loss", self.trial)
+            }
+            n => format!("trial {}, the middle one of {n} by last loss", self.trial),
+        }
+    }
+
+    fn claims(&self) -> Vec<Claim> {
         let Self { first, last, peak, lowest, .. } = self;
         let number = |value: f64| significant(value, 3);
-        let of = match self.trials {
-            1 => String::new(),
-            n => format!("in trial {}, the middle one of {n} by its last loss, ", self.trial),
+        let seen = |what: &str, words: String| {
+            Claim::new(format!("{}, {what}", self.task), Strength::Seen, words).evidence(self.who())
         };
-        let mut parts = vec![format!(
-            "{of}the loss went from {} to {}, the norm of the gradient from {} to {}",
-            number(first.loss),
-            number(last.loss),
-            number(first.norm),
-            number(last.norm)
-        )];
+        let one = "one trial speaks: its numbers are no average";
+        let mut course = seen(
+            "course",
+            format!(
+                "the loss went from {} to {}, the norm of the gradient from {} to {}",
+                number(first.loss),
+                number(last.loss),
+                number(first.norm),
+                number(last.norm)
+            ),
+        );
         if peak.norm > 1.1 * first.norm && peak.loss < first.loss {
-            parts.push(format!(
+            course = course.evidence(format!(
                 "the norm rose to {} (step {}) while the loss had fallen to {}",
                 number(peak.norm),
                 peak.step,
                 number(peak.loss)
             ));
         }
-        if lowest.loss > 2.0 * last.loss {
-            parts.push(format!(
-                "its smallest value, {}, came at step {} with {:.1} times the last loss: a small norm was no minimum",
-                number(lowest.norm),
-                lowest.step,
-                lowest.loss / last.loss
-            ));
-        }
+        let mut claims =
+            vec![course.caution(one).caution(diverged_in_words(self.diverged).unwrap_or_default())];
         if self.small_but_high > 0 {
-            parts.push(format!(
-                "{} of {} measurements had a norm no larger than the last one but more than twice its loss",
-                self.small_but_high, self.measurements
-            ));
+            claims.push(
+                seen("small norms", "a small norm did not mean that the loss was as low as at the end".to_owned())
+                    .evidence(format!(
+                        "{} of {} measurements had a norm no larger than the median of the last window but more than twice its loss",
+                        self.small_but_high, self.measurements
+                    ))
+                    .evidence(format!(
+                        "the smallest norm, {}, came at step {} with the loss {}",
+                        number(lowest.norm),
+                        lowest.step,
+                        number(lowest.loss)
+                    ))
+                    .caution("whether such a point is a plateau or a saddle, a norm does not tell"),
+            );
         }
-        if self.still_falling > 0.01 {
-            parts.push(format!(
-                "over the last tenth of the steps the loss still fell by {:.0} %, so the last norm is no minimum's either",
-                100.0 * self.still_falling
-            ));
+        claims.push(self.trend(&seen));
+        if self.batch_ratio.is_finite() {
+            claims.push(
+                seen(
+                    "mini-batches",
+                    format!("a mini-batch's norm was {:.1} times that of all data", self.batch_ratio),
+                )
+                .evidence("median of the second half of the steps")
+                .caution(one),
+            );
         }
-        if let Some(ratio) = self.batch_ratio {
-            parts.push(format!(
-                "a mini-batch's norm was {ratio:.1} times that of all data (median of the second half)"
-            ));
+        if let (Some([start, _, end]), Some([norm, _, last])) = (self.update, self.norm) {
+            claims.push(
+                seen(
+                    "updates",
+                    format!(
+                        "at the end an update was {:.2} of the first ones in length, the norm {:.2} of the first ones",
+                        end.median / start.median,
+                        last.median / norm.median
+                    ),
+                )
+                .evidence(format!(
+                    "medians of steps {} to {} and of steps {} to {}",
+                    start.steps[0], start.steps[1], end.steps[0], end.steps[1]
+                ))
+                .caution(one),
+            );
         }
-        if self.updates.is_finite() && last.norm > 0.0 {
-            parts.push(format!(
-                "the last update was {:.2} of the first in length, the last norm {:.2} of the first",
-                1.0 / self.updates,
-                last.norm / first.norm
-            ));
-        }
-        parts.extend(diverged_in_words(self.diverged));
-        format!("{}: {}.", self.task, parts.join("; "))
+        claims
+    }
+
+    /// Whether the loss still changed at the end.
+    fn trend(&self, seen: &dyn Fn(&str, String) -> Claim) -> Claim {
+        let Some([_, before, last]) = self.loss else {
+            let about = format!("{}, end", self.task);
+            return Claim::new(about, Strength::Untestable, "whether the loss still fell at the end")
+                .evidence(format!("{} measurements", self.measurements))
+                .caution("too few for two windows of three");
+        };
+        let fell = 1.0 - last.median / before.median;
+        let words = if fell > CHANGE {
+            format!(
+                "the loss still fell at the end, by {:.0} % from window to window, so the last norm need not be a minimum's",
+                100.0 * fell
+            )
+        } else if fell < -CHANGE {
+            format!("the loss rose at the end, by {:.0} % from window to window", -100.0 * fell)
+        } else {
+            "from window to window the loss hardly changed at the end".to_owned()
+        };
+        seen("end", words)
+            .evidence(format!(
+                "median {} of steps {} to {}, {} of steps {} to {}, {} measurements each",
+                significant(before.median, 3),
+                before.steps[0],
+                before.steps[1],
+                significant(last.median, 3),
+                last.steps[0],
+                last.steps[1],
+                last.count
+            ))
+            .caution("neighbouring measurements of one trial are not independent")
     }
 }
 
 /// Writes what the run found to the log and the tables `conclusion` and `norms`.
 pub(super) fn write(ctx: &Ctx, tasks: &[Task], step: i64) -> Result<()> {
-    let mut findings = Vec::new();
+    let mut said: Vec<(Finding, Claim)> = Vec::new();
     for task in tasks {
         match Finding::of(&task.name, &task.history) {
-            Some(finding) => {
-                ctx.info(finding.statement())?;
-                findings.push(finding);
-            }
+            Some(finding) => said.extend(finding.claims().into_iter().map(|claim| (finding.clone(), claim))),
             None => ctx.info(format!("{}: every trial diverged.", task.name))?,
         }
     }
-    let number = |of: fn(&Finding) -> f64| findings.iter().map(of).collect::<Vec<_>>();
-    let names: Vec<&str> = findings.iter().map(|f| f.task.as_str()).collect();
-    let statements: Vec<String> = findings.iter().map(Finding::statement).collect();
-    ctx.table(
-        "conclusion",
-        step,
-        &[
-            Column::utf8("task", &names),
-            Column::i64("trial", findings.iter().map(|f| f.trial as i64).collect::<Vec<_>>()),
-            Column::f64("loss_first", number(|f| f.first.loss)),
-            Column::f64("loss_last", number(|f| f.last.loss)),
-            Column::f64("grad_norm_first", number(|f| f.first.norm)),
-            Column::f64("grad_norm_last", number(|f| f.last.norm)),
-            Column::f64("grad_norm_peak", number(|f| f.peak.norm)),
-            Column::f64("grad_norm_lowest", number(|f| f.lowest.norm)),
-            Column::f64("loss_at_lowest", number(|f| f.lowest.loss)),
-            Column::i64(
-                "small_but_high",
-                findings.iter().map(|f| f.small_but_high as i64).collect::<Vec<_>>(),
-            ),
-            Column::i64("measurements", findings.iter().map(|f| f.measurements as i64).collect::<Vec<_>>()),
-            Column::f64("batch_ratio", number(|f| f.batch_ratio.unwrap_or(f64::NAN))),
-            Column::utf8("statement", &statements),
-        ],
-    )?;
+    let number = |of: fn(&Finding) -> f64| said.iter().map(|(f, _)| of(f)).collect::<Vec<_>>();
+    let whole = |of: fn(&Finding) -> i64| said.iter().map(|(f, _)| of(f)).collect::<Vec<_>>();
+    let keys = vec![
+        Column::utf8("task", &said.iter().map(|(f, _)| f.task.as_str()).collect::<Vec<_>>()),
+        Column::i64("trial", whole(|f| f.trial as i64)),
+        Column::i64("trials", whole(|f| f.trials as i64)),
+        Column::f64("loss_first", number(|f| f.first.loss)),
+        Column::f64("loss_last", number(|f| f.last.loss)),
+        Column::f64("grad_norm_first", number(|f| f.first.norm)),
+        Column::f64("grad_norm_last", number(|f| f.last.norm)),
+        Column::f64("grad_norm_peak", number(|f| f.peak.norm)),
+        Column::f64("grad_norm_lowest", number(|f| f.lowest.norm)),
+        Column::f64("loss_at_lowest", number(|f| f.lowest.loss)),
+        Column::i64("small_but_high", whole(|f| f.small_but_high as i64)),
+        Column::i64("measurements", whole(|f| f.measurements as i64)),
+        Column::f64("batch_ratio", number(|f| f.batch_ratio)),
+    ];
+    if !said.is_empty() {
+        conclusion::write(ctx, step, said.iter().map(|(_, claim)| claim.clone()).collect(), 0, keys)?;
+    }
     let rows: Vec<(&str, i64, &Point)> = tasks
         .iter()
         .flat_map(|task| {
@@ -198,47 +257,61 @@ mod tests {
         Point { step, loss, norm, batch_norm: 3.0 * norm, update }
     }
 
+    fn said(trials: Vec<Vec<Point>>) -> String {
+        let claims = Finding::of("sinc-batch", &History { trials }).unwrap().claims();
+        claims
+            .iter()
+            .map(|claim| format!("{}: {}", claim.about, claim.whole()))
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    /// Forty steps whose loss goes by `loss`.
+    fn run(loss: impl Fn(i64) -> f64) -> Vec<Point> {
+        (0..40).map(|i| point(10 * i, loss(i), 0.01 * loss(i), 1.0 / (i + 1) as f64)).collect()
+    }
+
     #[test]
-    fn statements_follow_the_numbers() {
-        // A plateau with the smallest norm of all at a high loss, then a steep valley, then slow progress.
-        let plateau = vec![
-            point(0, 0.1, 0.2, 1.0),
-            point(10, 0.09, 0.001, 1.0),
-            point(20, 0.05, 0.5, 1.0),
-            point(90, 0.002, 0.01, 0.5),
-            point(100, 0.001, 0.006, f64::NAN),
-        ];
-        let broken = vec![point(0, 0.1, 0.2, 1.0), point(10, f64::NAN, f64::NAN, 1.0)];
-        let history = History { trials: vec![plateau, broken] };
-        let text = Finding::of("sinc-batch", &history).unwrap().statement();
+    fn a_small_norm_at_a_high_loss_is_told() {
+        let mut points = run(|i| 1.0 / (1 + i) as f64);
+        points[1].norm = 1e-5;
+        points[2].norm = 0.5;
+        let text = said(vec![points, vec![point(0, 0.1, 0.2, 1.0), point(10, f64::NAN, f64::NAN, 1.0)]]);
         for part in [
-            "sinc-batch: the loss went from 0.100 to 0.00100",
+            "sinc-batch, course: the loss went from 1.00 to 0.0250",
             "rose to 0.500 (step 20)",
-            "its smallest value, 0.00100, came at step 10 with 90.0 times the last loss",
-            "1 of 5 measurements",
-            "still fell by 50 %",
+            "1 of 40 measurements",
+            "the smallest norm, 1.00e-5, came at step 10 with the loss 0.500",
             "3.0 times that of all data",
-            "the last update was 0.50 of the first in length, the last norm 0.03 of the first",
             "1 trial diverged",
+            "Evidence: one trial",
         ] {
             assert!(text.contains(part), "`{part}` is not in: {text}");
         }
-        // Of several trials, the middle one by its last loss speaks, and says so.
-        let end = |last: f64| vec![point(0, 1.0, 0.5, 1.0), point(100, last, 0.01, f64::NAN)];
-        let history = History { trials: vec![end(0.3), end(0.1), end(0.2)] };
-        let text = Finding::of("mnist", &history).unwrap().statement();
+    }
+
+    #[test]
+    fn trends_are_of_medians() {
+        let text = said(vec![run(|i| 1.0 / (1 + i) as f64)]);
+        assert!(text.contains("still fell at the end, by 10 % from window to window"), "{text}");
         assert!(
-            text.starts_with(
-                "mnist: in trial 2, the middle one of 3 by its last loss, the loss went from 1.00 to 0.200,"
-            ),
+            text.contains("of steps 320 to 350, 0.0260 of steps 360 to 390, 4 measurements each"),
             "{text}"
         );
-        // A run that ends where nothing moves any more is not accused.
-        let calm = vec![point(0, 1.0, 0.5, 1.0), point(90, 0.2, 0.01, 0.1), point(100, 0.2, 0.01, f64::NAN)];
-        let text = Finding::of("mnist", &History { trials: vec![calm] }).unwrap().statement();
-        for part in ["no minimum", "rose", "still fell", "diverged"] {
-            assert!(!text.contains(part), "`{part}` is in: {text}");
-        }
+        // Noise about one level falls nowhere, whatever its last value.
+        let noise = said(vec![run(|i| if i == 39 { 0.2 } else { 1.0 + 0.1 * (i % 2) as f64 })]);
+        assert!(noise.contains("hardly changed at the end"), "{noise}");
+        let short = said(vec![run(|i| 1.0 / (1 + i) as f64)[..20].to_vec()]);
+        assert!(short.contains("whether the loss still fell at the end (not testable)"), "{short}");
+    }
+
+    #[test]
+    fn the_middle_trial_is_named_as_what_it_is() {
+        let end = |last: f64| vec![point(0, 1.0, 0.5, 1.0), point(100, last, 0.01, f64::NAN)];
+        let who = |ends: &[f64]| said(ends.iter().map(|last| end(*last)).collect());
+        assert!(who(&[0.3, 0.1, 0.2]).contains("trial 2, the middle one of 3 by last loss"));
+        assert!(who(&[0.3, 0.1]).contains("trial 1, the one of two with the lower last loss"));
+        assert!(who(&[0.3, 0.1, 0.2, 0.4]).contains("trial 2, the lower of the middle two of 4"));
         assert!(Finding::of("none", &History::default()).is_none());
     }
 }

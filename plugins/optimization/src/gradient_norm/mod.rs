@@ -11,6 +11,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::instruments::{self, Instruments, Probe, Settings};
 use gradtop_toolkit::runtime;
+use gradtop_toolkit::weights::Weights;
 
 use gradtop_toolkit::settings::Method;
 use history::Measured;
@@ -159,6 +160,9 @@ impl Experiment for GradientNorm {
             ctx.checkpoint_if_due(step, |dir| save(dir, &tasks, step + 1))?;
         }
         advance(&mut tasks, last)?;
+        let mut weights = Weights::default();
+        tasks.iter().try_for_each(|task| weights.ensemble(&task.name, &task.ensemble.mlp))?;
+        weights.write(ctx, last, "networks")?;
         conclusion::write(ctx, &tasks, last)
     }
 }

@@ -1,9 +1,9 @@
 //! What the Hessians at the ends of the searches say.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::curvature::spectrum::{Split, eigenvalues, largest, rows};
+use gradtop_toolkit::curvature::spectrum::{ROUNDING, Split, eigenvalues, largest, rows};
 use gradtop_toolkit::rng::{Rng, Stream};
-use gradtop_toolkit::stats::{Estimate, spearman};
+use gradtop_toolkit::stats::{Estimate, partial_spearman, permutation, spearman};
 use tch::{Kind, TchError, Tensor};
 
 use super::MinimalRatio;
@@ -19,7 +19,7 @@ pub(super) const EXACT: f64 = 1e-8;
 /// Half-widths of the boxes that sampled ratios draw displacements from.
 pub(super) const BOXES: [f64; 3] = [1e-4, 1e-3, 1e-2];
 /// Tolerances of the panel, as shares of the largest absolute eigenvalue.
-pub(super) const SHARES: [f64; 7] = [0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2];
+pub(super) const SHARES: [f64; 6] = [1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2];
 
 /// What kind of point a run ended at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,8 @@ impl Ratio {
 /// How eigenvalues are told from zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Tolerance {
+    /// None: eigenvalues of nothing but rounding are counted by their sign.
+    Raw,
     /// This share of the run's largest absolute eigenvalue.
     Share(f64),
     /// The run's gradient norm.
@@ -90,11 +92,22 @@ pub(super) enum Tolerance {
 impl Tolerance {
     pub(super) fn name(self) -> String {
         match self {
-            Self::Share(0.0) => "0".to_owned(),
+            Self::Raw => "0".to_owned(),
             Self::Share(share) => format!("{share:.0e}"),
             Self::GradientNorm => "|g|".to_owned(),
         }
     }
+}
+
+/// Which of the points whose gradient vanishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Points {
+    /// Trained to the end: the headline. Over all, a correlation mostly tells runs trained long from runs stopped early.
+    Trained,
+    /// The same without the mean predictor.
+    WithoutMean,
+    /// Stopped early or not.
+    All,
 }
 
 /// The end of one run.
@@ -103,6 +116,8 @@ pub(super) struct End {
     pub(super) run: usize,
     /// Steps of Adam before the search.
     pub(super) trained: i64,
+    /// Whether these are all of them.
+    pub(super) whole: bool,
     pub(super) loss: f64,
     pub(super) norm: f64,
     /// ‖Hg‖ / (|λ|max ‖g‖).
@@ -120,10 +135,14 @@ impl End {
         matches!(self.class, Class::Critical | Class::Mean)
     }
 
+    /// Counts eigenvalues. But with [`Tolerance::Raw`] none that rounding makes has a sign, however small the tolerance: a gradient
+    /// norm may be far below the rounding of the largest eigenvalue.
     pub(super) fn split(&self, tolerance: Tolerance) -> Split {
+        let rounding = ROUNDING * largest(&self.eigenvalues);
         let width = match tolerance {
-            Tolerance::Share(share) => share * largest(&self.eigenvalues),
-            Tolerance::GradientNorm => self.norm,
+            Tolerance::Raw => 0.0,
+            Tolerance::Share(share) => rounding.max(share * largest(&self.eigenvalues)),
+            Tolerance::GradientNorm => rounding.max(self.norm),
         };
         Split::of(&self.eigenvalues, width)
     }
@@ -174,7 +193,17 @@ impl Analysis {
                 };
                 let sampled = sampled.iter().map(|shares| shares[run]).collect();
                 let eigenvalues = spectra[run].clone();
-                End { run, trained: stops[run], loss, norm, flatness, class, eigenvalues, sampled }
+                End {
+                    run,
+                    trained: stops[run],
+                    whole: stops[run] == plan.train_steps,
+                    loss,
+                    norm,
+                    flatness,
+                    class,
+                    eigenvalues,
+                    sampled,
+                }
             })
             .collect();
         Ok(Self {
@@ -190,11 +219,39 @@ impl Analysis {
         })
     }
 
-    /// Spearman's correlation of the loss with a ratio, over the points whose gradient vanishes.
-    pub(super) fn correlation(&self, ratio: Ratio, tolerance: Tolerance) -> Estimate {
-        let (losses, ratios): (Vec<f64>, Vec<f64>) =
-            self.critical().map(|end| (end.loss, end.ratio(ratio, tolerance))).unzip();
+    /// Spearman's correlation of the loss with a ratio, over these points.
+    pub(super) fn correlation(&self, of: Points, ratio: Ratio, tolerance: Tolerance) -> Estimate {
+        let (losses, ratios) = self.pairs(of, ratio, tolerance);
         spearman(&losses, &ratios)
+    }
+
+    /// The p of that by permutation; `None` of fewer points than a coefficient needs.
+    pub(super) fn chance(&self, of: Points, ratio: Ratio, tolerance: Tolerance) -> Option<f64> {
+        let (losses, ratios) = self.pairs(of, ratio, tolerance);
+        (!spearman(&losses, &ratios).value.is_nan()).then(|| permutation::correlation(&losses, &ratios))
+    }
+
+    /// What is left of the correlation over all points where the steps of training are the same.
+    pub(super) fn given_steps(&self, ratio: Ratio, tolerance: Tolerance) -> Estimate {
+        let (losses, ratios) = self.pairs(Points::All, ratio, tolerance);
+        let steps: Vec<f64> = self.points(Points::All).map(|end| end.trained as f64).collect();
+        partial_spearman(&losses, &ratios, &steps)
+    }
+
+    fn pairs(&self, of: Points, ratio: Ratio, tolerance: Tolerance) -> (Vec<f64>, Vec<f64>) {
+        self.points(of).map(|end| (end.loss, end.ratio(ratio, tolerance))).unzip()
+    }
+
+    /// Points whose gradient vanishes. Those that were trained to the end have the mean predictor once at most: all runs that end
+    /// there are at one point.
+    pub(super) fn points(&self, of: Points) -> impl Iterator<Item = &End> {
+        let means = self.critical().filter(|end| end.whole && end.class == Class::Mean);
+        let first = means.map(|end| end.run).next();
+        self.critical().filter(move |end| match of {
+            Points::All => true,
+            Points::Trained => end.whole && (end.class != Class::Mean || Some(end.run) == first),
+            Points::WithoutMean => end.whole && end.class != Class::Mean,
+        })
     }
 
     /// The points whose gradient vanishes.

@@ -1,92 +1,116 @@
 //! What the points say, computed from them.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::stats::{Estimate, quantile};
+use gradtop_toolkit::conclusion::{self, Claim, Strength};
+use gradtop_toolkit::stats::{Estimate, median, quantile};
 
 use super::MinimalRatio;
-use super::analysis::{Analysis, BOXES, Class, EXACT, End, Ratio, SHARES, Tolerance};
+use super::analysis::{Analysis, BOXES, Class, EXACT, End, Points, Ratio, SHARES, Tolerance};
 
 /// Points named one by one in a sentence; the table has all.
 const NAMED: usize = 6;
 
-/// Writes one paragraph an arm to the log, and the numbers behind it to the table `conclusion`.
-pub(super) fn write(ctx: &Ctx, params: &MinimalRatio, arms: &[Analysis], step: i64) -> Result<()> {
-    let statements: Vec<String> = arms.iter().map(|arm| statement(params, arm)).collect();
-    for statement in &statements {
-        ctx.info(statement)?;
-    }
-    let text = |of: &dyn Fn(&Analysis) -> String| arms.iter().map(of).collect::<Vec<_>>();
-    let whole = |of: &dyn Fn(&Analysis) -> i64| arms.iter().map(of).collect::<Vec<_>>();
-    let headline: Vec<Estimate> =
-        arms.iter().map(|arm| arm.correlation(Ratio::Signed, arm.tolerance)).collect();
-    let course: Vec<Estimate> =
-        arms.iter().map(|arm| arm.correlation(Ratio::Positive, Tolerance::GradientNorm)).collect();
-    let part = |list: &[Estimate], of: fn(&Estimate) -> f64| list.iter().map(of).collect::<Vec<f64>>();
-    ctx.table(
-        "conclusion",
-        step,
-        &[
-            Column::utf8("network", &text(&|arm| arm.network.clone())),
-            Column::utf8("finder", &text(&|arm| arm.finder.name().to_owned())),
-            Column::i64("parameters", whole(&|arm| arm.parameters)),
-            Column::i64("runs", whole(&|arm| arm.ends.len() as i64)),
-            Column::i64("critical", whole(&|arm| arm.critical().count() as i64)),
-            Column::i64("mean_predictor", whole(&|arm| arm.count(Class::Mean) as i64)),
-            Column::i64("gradient_flat", whole(&|arm| arm.count(Class::Flat) as i64)),
-            Column::i64("neither", whole(&|arm| arm.count(Class::Neither) as i64)),
-            Column::f64("spearman_signed", part(&headline, |e| e.value)),
-            Column::f64("spearman_signed_low", part(&headline, |e| e.low)),
-            Column::f64("spearman_signed_high", part(&headline, |e| e.high)),
-            Column::f64("spearman_positive_at_grad_norm", part(&course, |e| e.value)),
-            Column::f64("spearman_positive_at_grad_norm_low", part(&course, |e| e.low)),
-            Column::f64("spearman_positive_at_grad_norm_high", part(&course, |e| e.high)),
-            Column::utf8("statement", &statements),
-        ],
-    )
+/// A claim, and the coefficient it is of, if it is of one.
+struct Said {
+    claim: Claim,
+    coefficient: Option<Estimate>,
 }
 
-fn statement(params: &MinimalRatio, arm: &Analysis) -> String {
-    let critical = arm.critical().count();
-    let mut parts = vec![format!(
-        "{} ({} parameters), {}: {critical} of {} runs end with a gradient norm below {:e}, {} of them as the mean predictor; \
-         {} are gradient-flat, {} neither",
-        arm.network,
-        arm.parameters,
-        arm.finder.name(),
+/// Writes the claims of each arm to the log and the table `conclusion`.
+pub(super) fn write(ctx: &Ctx, params: &MinimalRatio, arms: &[Analysis], step: i64) -> Result<()> {
+    let said: Vec<(&Analysis, Said)> =
+        arms.iter().flat_map(|arm| claims(params, arm).into_iter().map(move |said| (arm, said))).collect();
+    let text = |of: &dyn Fn(&Analysis) -> String| said.iter().map(|(arm, _)| of(arm)).collect::<Vec<_>>();
+    let whole = |of: &dyn Fn(&Analysis) -> i64| said.iter().map(|(arm, _)| of(arm)).collect::<Vec<_>>();
+    let number = |of: fn(&Estimate) -> f64| {
+        said.iter().map(|(_, said)| said.coefficient.as_ref().map_or(f64::NAN, of)).collect::<Vec<_>>()
+    };
+    let keys = vec![
+        Column::utf8("network", &text(&|arm| arm.network.clone())),
+        Column::utf8("finder", &text(&|arm| arm.finder.name().to_owned())),
+        Column::i64("parameters", whole(&|arm| arm.parameters)),
+        Column::i64("runs", whole(&|arm| arm.ends.len() as i64)),
+        Column::i64("critical", whole(&|arm| arm.critical().count() as i64)),
+        Column::i64("mean_predictor", whole(&|arm| arm.count(Class::Mean) as i64)),
+        Column::i64("gradient_flat", whole(&|arm| arm.count(Class::Flat) as i64)),
+        Column::i64("neither", whole(&|arm| arm.count(Class::Neither) as i64)),
+        Column::f64("spearman", number(|e| e.value)),
+        Column::f64("spearman_low", number(|e| e.low)),
+        Column::f64("spearman_high", number(|e| e.high)),
+    ];
+    let claims = said.iter().map(|(_, said)| said.claim.clone()).collect();
+    conclusion::write(ctx, step, claims, 0, keys)
+}
+
+fn claims(params: &MinimalRatio, arm: &Analysis) -> Vec<Said> {
+    let about = |what: &str| {
+        format!("{} ({} parameters), {}, {what}", arm.network, arm.parameters, arm.finder.name())
+    };
+    let plain = |claim| Said { claim, coefficient: None };
+    let mut said = vec![plain(found(params, arm, about("what was found")))];
+    let headline = (Ratio::Signed, arm.tolerance);
+    let course = (Ratio::Positive, Tolerance::GradientNorm);
+    for (ratio, tolerance) in [headline, course] {
+        let name = format!("{} with {} as zero", ratio.name(), tolerance_in_words(tolerance));
+        let estimate = arm.correlation(Points::Trained, ratio, tolerance);
+        let claim = order(
+            about(&format!("loss and {name}, trained to the end")),
+            estimate,
+            arm.chance(Points::Trained, ratio, tolerance),
+        );
+        let without = arm.correlation(Points::WithoutMean, ratio, tolerance);
+        let claim = claim
+            .evidence(format!("without the mean predictor {}", coefficient(without)))
+            .caution("the mean predictor counts once, however many runs end there")
+            .caution("points with a small gradient are near-critical valleys, not proven critical points");
+        said.push(Said { claim, coefficient: Some(estimate) });
+    }
+    let (ratio, tolerance) = headline;
+    let all = arm.correlation(Points::All, ratio, tolerance);
+    let claim = Claim::new(
+        about("stopped early or not"),
+        Strength::Seen,
+        format!("over all critical points loss and {} have {}", ratio.name(), coefficient(all)),
+    )
+    .evidence(format!("given the steps of training, {}", coefficient(arm.given_steps(ratio, tolerance))))
+    .caution("half of the runs were stopped early on purpose, so this is mostly an order of training time")
+    .caution("points of one kind, such as the mean predictor, are counted as often as they occur");
+    said.push(Said { claim, coefficient: Some(all) });
+    said.extend(sweep(arm, about("tolerances")).map(plain));
+    let raw: Vec<f64> = arm.ends.iter().map(|end| end.ratio(Ratio::Positive, Tolerance::Raw)).collect();
+    let words = format!(
+        "without any tolerance the share of positive eigenvalues lies in [{:.2}, {:.2}]",
+        quantile(&raw, 0.0),
+        quantile(&raw, 1.0)
+    );
+    said.push(plain(
+        Claim::new(about("no tolerance"), Strength::Seen, words)
+            .evidence(format!("{} runs", raw.len()))
+            .caution("most of these signs are of rounding errors, and differ between libraries"),
+    ));
+    said.extend(sampled(arm, about("random displacements")).map(plain));
+    said
+}
+
+/// How the searches ended, and the points that are critical as exactly as can be told.
+fn found(params: &MinimalRatio, arm: &Analysis, about: String) -> Claim {
+    let words = format!(
+        "{} of {} runs end with a gradient norm below {:e}, {} of them as the mean predictor; {} are gradient-flat, {} neither",
+        arm.critical().count(),
         arm.ends.len(),
         params.critical,
         arm.count(Class::Mean),
         arm.count(Class::Flat),
         arm.count(Class::Neither)
-    )];
-    parts.push(exact(arm));
+    );
     let plateaus: Vec<String> =
         arm.plateaus().iter().map(|(loss, runs)| format!("{loss:.4e} ({runs} runs)")).collect();
-    if !plateaus.is_empty() {
-        parts.push(format!("Losses that several critical points share: {}", plateaus.join(", ")));
-    }
-    let headline = arm.correlation(Ratio::Signed, arm.tolerance);
-    parts.push(format!(
-        "Loss and n+/(n+ + n-) at a tolerance of {:e}: {}",
-        params.tolerance,
-        in_words(headline)
-    ));
-    let course = arm.correlation(Ratio::Positive, Tolerance::GradientNorm);
-    parts.push(format!("Loss and n+/P with the gradient norm as tolerance: {}", in_words(course)));
-    if critical >= 4 {
-        parts.push(sweep(arm));
-    }
-    let raw: Vec<f64> =
-        arm.ends.iter().map(|end| end.ratio(Ratio::Positive, Tolerance::Share(0.0))).collect();
-    parts.push(format!(
-        "Without any tolerance the share of positive eigenvalues lies in [{:.2}, {:.2}] over all runs",
-        quantile(&raw, 0.0),
-        quantile(&raw, 1.0)
-    ));
-    if let Some(text) = sampled(arm) {
-        parts.push(text);
-    }
-    parts.join(". ") + "."
+    let shared = if plateaus.is_empty() {
+        String::new()
+    } else {
+        format!("losses that several critical points share: {}", plateaus.join(", "))
+    };
+    Claim::new(about, Strength::Shown, words).evidence(exact(arm)).evidence(shared)
 }
 
 /// The points that are critical as exactly as can be told, apart from the mean predictor.
@@ -113,55 +137,87 @@ fn exact(arm: &Analysis) -> String {
     format!("{below} have one below {EXACT:e}{listed}")
 }
 
-/// A coefficient, its interval, and what the interval allows to say.
-fn in_words(estimate: Estimate) -> String {
-    if estimate.value.is_nan() {
-        return format!("no correlation can be computed of {} points", estimate.pairs);
+fn tolerance_in_words(tolerance: Tolerance) -> String {
+    match tolerance {
+        Tolerance::Raw => "nothing".to_owned(),
+        Tolerance::Share(share) => format!("up to {share:e} of the largest eigenvalue"),
+        Tolerance::GradientNorm => "up to the gradient norm".to_owned(),
     }
-    let verdict = if estimate.high < 0.0 {
-        "the lower the loss, the larger the ratio"
-    } else if estimate.low > 0.0 {
-        "the lower the loss, the smaller the ratio"
-    } else {
-        "no order can be told from zero"
-    };
+}
+
+fn coefficient(estimate: Estimate) -> String {
+    if estimate.value.is_nan() {
+        return format!("no coefficient of {} points", estimate.pairs);
+    }
     format!(
-        "Spearman {:.2} (95 % interval {:.2} to {:.2}, {} points): {verdict}",
+        "Spearman {:.2} (95 % interval {:.2} to {:.2}, {} points)",
         estimate.value, estimate.low, estimate.high, estimate.pairs
     )
 }
 
-/// Which ratios keep the sign of their correlation at every tolerance.
-fn sweep(arm: &Analysis) -> String {
-    let tolerances =
-        || SHARES[1..].iter().map(|share| Tolerance::Share(*share)).chain([Tolerance::GradientNorm]);
-    let words: Vec<String> = Ratio::ALL
-        .into_iter()
-        .map(|ratio| {
-            let values: Vec<f64> = tolerances().map(|t| arm.correlation(ratio, t).value).collect();
-            let (low, high) = (quantile(&values, 0.0), quantile(&values, 1.0));
-            let verdict = if low < 0.0 && high > 0.0 {
-                "changes its sign with the tolerance"
-            } else {
-                "keeps its sign at every tolerance"
-            };
-            format!("that of {} {verdict} ({low:.2} to {high:.2})", ratio.name())
-        })
-        .collect();
-    format!("The correlation depends on the ratio and on what counts as zero: {}", words.join("; "))
+/// A coefficient, and what it allows to say.
+fn order(about: String, estimate: Estimate, p: Option<f64>) -> Claim {
+    let Some(p) = p else {
+        let words = format!("no correlation can be computed of {} points", estimate.pairs);
+        return Claim::new(about, Strength::Untestable, words);
+    };
+    let way = if estimate.value < 0.0 { "larger" } else { "smaller" };
+    Claim::tested(
+        about,
+        Some(p),
+        format!("the lower the loss, the {way} the ratio"),
+        "no order of loss and ratio can be told from chance",
+    )
+    .evidence(coefficient(estimate))
 }
 
-fn sampled(arm: &Analysis) -> Option<String> {
+/// Which ratios keep the sign of their correlation at every tolerance, with the mean predictor and without.
+fn sweep(arm: &Analysis, about: String) -> Option<Claim> {
+    let tolerances = || SHARES.iter().map(|share| Tolerance::Share(*share)).chain([Tolerance::GradientNorm]);
+    let words: Vec<String> = Ratio::ALL
+        .into_iter()
+        .filter_map(|ratio| {
+            let values: Vec<f64> = [Points::Trained, Points::WithoutMean]
+                .into_iter()
+                .flat_map(|of| tolerances().map(move |t| arm.correlation(of, ratio, t).value))
+                .filter(|value| value.is_finite())
+                .collect();
+            let (low, high) = (quantile(&values, 0.0), quantile(&values, 1.0));
+            let verdict = if low < 0.0 && high > 0.0 { "changes its sign" } else { "keeps its sign" };
+            (!values.is_empty())
+                .then(|| format!("that of {} {verdict} ({low:.2} to {high:.2})", ratio.name()))
+        })
+        .collect();
+    (!words.is_empty()).then(|| {
+        Claim::new(
+            about,
+            Strength::Seen,
+            format!(
+                "with the tolerance and with or without the mean predictor, of the coefficients {}",
+                words.join("; ")
+            ),
+        )
+        .evidence(format!("{} points trained to the end", arm.points(Points::Trained).count()))
+        .caution("coefficients of one sign need not be told from zero")
+    })
+}
+
+fn sampled(arm: &Analysis, about: String) -> Option<Claim> {
     let medians: Vec<String> = BOXES
         .iter()
         .enumerate()
         .filter_map(|(i, half)| {
             let values: Vec<f64> = arm.critical().filter_map(|end| end.sampled.get(i).copied()).collect();
-            (!values.is_empty()).then(|| format!("{:.2} in a box of ±{half:e}", quantile(&values, 0.5)))
+            (!values.is_empty()).then(|| format!("{:.2} in a box of ±{half:e}", median(&values)))
         })
         .collect();
-    (!medians.is_empty())
-        .then(|| format!("Random displacements raise the loss with a median share of {}", medians.join(", ")))
+    (!medians.is_empty()).then(|| {
+        let words =
+            format!("random displacements raise the loss with a median share of {}", medians.join(", "));
+        Claim::new(about, Strength::Seen, words)
+            .evidence(format!("{} critical points", arm.critical().count()))
+            .caution("this weighs the box against gradient and trace, and is no estimate of the exact ratio")
+    })
 }
 
 #[cfg(test)]
@@ -169,13 +225,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_interval_decides_what_is_said() {
-        let estimate = |low, high| Estimate { value: f64::midpoint(low, high), low, high, pairs: 40 };
-        let said = in_words(estimate(-0.9, -0.1));
-        assert!(said.contains("Spearman -0.50") && said.contains("the lower the loss, the larger"), "{said}");
-        assert!(in_words(estimate(0.1, 0.9)).contains("the lower the loss, the smaller"));
-        assert!(in_words(estimate(-0.4, 0.1)).contains("no order"));
+    fn the_test_decides_what_is_said() {
+        let said = |value: f64, p| {
+            let estimate = Estimate { value, low: value - 0.3, high: value + 0.3, pairs: 40 };
+            let mut claims = [order("x".into(), estimate, p)];
+            conclusion::settle(&mut claims, 0);
+            claims[0].whole()
+        };
+        let text = said(-0.5, Some(0.001));
+        assert!(
+            text.starts_with(
+                "the lower the loss, the larger the ratio (shown). Evidence: Spearman -0.50 (95 %"
+            ),
+            "{text}"
+        );
+        assert!(said(0.5, Some(0.001)).contains("the lower the loss, the smaller"));
+        assert!(said(-0.2, Some(0.2)).contains("no order of loss and ratio can be told from chance"));
         let none = Estimate { value: f64::NAN, low: f64::NAN, high: f64::NAN, pairs: 2 };
-        assert!(in_words(none).contains("no correlation can be computed of 2 points"));
+        assert!(
+            order("x".into(), none, None)
+                .whole()
+                .contains("no correlation can be computed of 2 points (not testable)")
+        );
     }
 }

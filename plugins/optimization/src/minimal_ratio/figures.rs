@@ -3,7 +3,7 @@
 use gradtop_sdk::prelude::*;
 
 use super::MinimalRatio;
-use super::analysis::{Analysis, Class, Ratio};
+use super::analysis::{Analysis, Class, Points, Ratio};
 use super::search::Plan;
 use super::tables::slug;
 
@@ -62,15 +62,17 @@ fn by_class(arm: &Analysis, x: &str, y: &str) -> Vec<Mark> {
             Class::Flat => "not converged: gradient-flat",
             Class::Neither => "not converged",
         };
-        Mark::scatter((format!("points-{}-{}", arm.name, slug(class)), x, y))
-            .label(format!("{name} ({})", arm.count(class)))
+        let points = Mark::scatter((format!("points-{}-{}", arm.name, slug(class)), x, y));
+        // Of critical points, training time is the colour: most of the order over all of them is its.
+        let points = if class == Class::Critical { points.by(["training"]) } else { points };
+        points.label(format!("{name} ({})", arm.count(class)))
     };
     Class::ALL.into_iter().filter(|class| arm.count(*class) > 0).map(mark).collect()
 }
 
 fn scatter(params: &MinimalRatio, arm: &Analysis, settings: &str) -> Figure {
     let caption = format!(
-        "Every run's end. Critical: gradient norm below {:e}. The level line is the variance of the targets, the loss of \
+        "Every run's end. Critical: gradient norm below {:e}, coloured by how long the run was trained. The level line is the variance of the targets, the loss of \
          predicting their mean. {settings}",
         params.critical
     );
@@ -99,15 +101,22 @@ fn convergence(params: &MinimalRatio, arm: &Analysis, settings: &str) -> Figure 
 
 fn correlations(arm: &Analysis, settings: &str) -> Figure {
     let caption = format!(
-        "Spearman's coefficient over the {} critical points with its 95 % interval (Bonett and Wright 2000), for each \
+        "Spearman's coefficient over critical points with its 95 % interval (Bonett and Wright 2000), for each \
          tolerance below which an eigenvalue counts as zero, as a share of the largest absolute one; |g|: the gradient \
-         norm. {settings}",
+         norm; 0: none, so that rounding is counted. Trained to the end, with the mean predictor once: {} points; all: {}, an order that \
+         is mostly one of runs trained long and runs stopped early. {settings}",
+        arm.points(Points::Trained).count(),
         arm.critical().count()
     );
     // The estimate is the median of itself and the two ends of its interval, which are their range.
-    let line = Mark::line((format!("correlations-{}", arm.name), "tolerance", "spearman")).by(["ratio"]);
-    figure("tolerance", arm, "Correlation of loss and ratio against tolerance", caption)
-        .panel(Panel::new("tolerance", "Spearman").mark(line.median().band()).mark(Mark::level(0.0)))
+    let panel = |table: &str, title: &str| {
+        let line = Mark::line((format!("{table}-{}", arm.name), "tolerance", "spearman")).by(["ratio"]);
+        Panel::new("tolerance", "Spearman").title(title).mark(line.median().band()).mark(Mark::level(0.0))
+    };
+    figure("tolerance", arm, "Correlation of loss and ratio against tolerance", caption).panels([
+        panel("correlations-trained", "trained to the end"),
+        panel("correlations", "stopped early or not"),
+    ])
 }
 
 fn spectra(params: &MinimalRatio, arm: &Analysis, settings: &str) -> Option<Figure> {

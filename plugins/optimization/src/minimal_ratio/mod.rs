@@ -12,6 +12,7 @@ mod tables;
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Settings};
 use gradtop_toolkit::runtime;
+use gradtop_toolkit::weights::Weights;
 
 use analysis::Analysis;
 pub use search::{Finder, Plan, Run};
@@ -127,11 +128,20 @@ impl Experiment for MinimalRatio {
         }
         ctx.progress(plan.steps(), plan.steps(), "Hessians")?;
         let mut arms = Vec::new();
+        let mut weights = Weights::default();
         for arm in run.arms() {
+            for i in 0..plan.runs {
+                weights.flat(
+                    &format!("{}.{i}", arm.name()),
+                    arm.net.shape.widths(),
+                    &arm.parameters.f_select(0, i)?,
+                )?;
+            }
             let analysis = Analysis::of(self, &plan, &arm)?;
             tables::write(ctx, &analysis, plan.steps())?;
             arms.push(analysis);
         }
+        weights.write(ctx, plan.steps(), "networks")?;
         ctx.declare_figures(figures::results(self, &plan, &arms))?;
         conclusion::write(ctx, self, &arms, plan.steps())
     }

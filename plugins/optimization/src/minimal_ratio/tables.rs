@@ -4,7 +4,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::curvature::spectrum::largest;
 use gradtop_toolkit::stats::quantile;
 
-use super::analysis::{Analysis, BOXES, Class, EXACT, End, Ratio, SHARES, Tolerance};
+use super::analysis::{Analysis, BOXES, Class, EXACT, End, Points, Ratio, SHARES, Tolerance};
 
 const QUANTILES: [(&str, f64); 7] = [
     ("lowest", 0.0),
@@ -32,7 +32,8 @@ pub(super) fn write(ctx: &Ctx, arm: &Analysis, step: i64) -> Result<()> {
     if !exact.is_empty() {
         points(ctx, &name("exact-points"), arm, &exact, step)?;
     }
-    correlations(ctx, &name("correlations"), arm, step)?;
+    correlations(ctx, &name("correlations"), arm, Points::All, step)?;
+    correlations(ctx, &name("correlations-trained"), arm, Points::Trained, step)?;
     spectra(ctx, &name("spectra"), arm, step)?;
     sampled(ctx, &name("sampled"), arm, step)?;
     quantiles(ctx, &name("quantiles"), arm, step)?;
@@ -61,6 +62,14 @@ pub(super) fn write(ctx: &Ctx, arm: &Analysis, step: i64) -> Result<()> {
     )
 }
 
+/// How long a run was trained, in few words: its colour.
+fn training(end: &End) -> String {
+    match end.trained {
+        n if end.whole => format!("all {n} steps"),
+        n => format!("{} or more steps", 10_i64.pow(n.ilog10())),
+    }
+}
+
 /// A class as part of a table's name.
 pub(super) fn slug(class: Class) -> String {
     class.name().replace(' ', "-")
@@ -71,6 +80,7 @@ fn points(ctx: &Ctx, name: &str, arm: &Analysis, ends: &[&End], step: i64) -> Re
     let number = |of: &dyn Fn(&End) -> f64| ends.iter().map(|end| of(end)).collect::<Vec<f64>>();
     let whole = |of: &dyn Fn(&End) -> i64| ends.iter().map(|end| of(end)).collect::<Vec<i64>>();
     let class: Vec<&str> = ends.iter().map(|end| end.class.name()).collect();
+    let training: Vec<String> = ends.iter().map(|end| training(end)).collect();
     let (tolerance, course) = (arm.tolerance, Tolerance::GradientNorm);
     let sampled: Vec<(String, Vec<f64>)> = BOXES
         .iter()
@@ -81,6 +91,7 @@ fn points(ctx: &Ctx, name: &str, arm: &Analysis, ends: &[&End], step: i64) -> Re
     let mut columns = vec![
         Column::i64("trial", whole(&|end| end.run as i64)),
         Column::i64("trained", whole(&|end| end.trained)).unit("steps"),
+        Column::utf8("training", &training),
         Column::utf8("class", &class),
         Column::f64("loss", number(&|end| end.loss)).unit("MSE"),
         Column::f64("grad_norm", number(&|end| end.norm)),
@@ -92,7 +103,7 @@ fn points(ctx: &Ctx, name: &str, arm: &Analysis, ends: &[&End], step: i64) -> Re
         Column::f64("positive_ratio", number(&|end| end.ratio(Ratio::Positive, tolerance))),
         Column::f64("not_negative_ratio", number(&|end| end.ratio(Ratio::NotNegative, tolerance))),
         Column::f64("positive_ratio_at_grad_norm", number(&|end| end.ratio(Ratio::Positive, course))),
-        Column::f64("positive_ratio_raw", number(&|end| end.ratio(Ratio::Positive, Tolerance::Share(0.0)))),
+        Column::f64("positive_ratio_raw", number(&|end| end.ratio(Ratio::Positive, Tolerance::Raw))),
         Column::f64("lambda_max", number(&|end| end.eigenvalues.last().copied().unwrap_or(f64::NAN))),
         Column::f64("lambda_min", number(&|end| end.eigenvalues.first().copied().unwrap_or(f64::NAN))),
         Column::f64("trace", number(&|end| end.eigenvalues.iter().sum())),
@@ -104,13 +115,14 @@ fn points(ctx: &Ctx, name: &str, arm: &Analysis, ends: &[&End], step: i64) -> Re
 }
 
 /// Spearman's correlation of loss and ratio at each tolerance, with the ends of its interval as rows of their own.
-fn correlations(ctx: &Ctx, name: &str, arm: &Analysis, step: i64) -> Result<()> {
+fn correlations(ctx: &Ctx, name: &str, arm: &Analysis, of: Points, step: i64) -> Result<()> {
+    let shares = SHARES.into_iter().map(Tolerance::Share);
     let tolerances: Vec<Tolerance> =
-        SHARES.into_iter().map(Tolerance::Share).chain([Tolerance::GradientNorm]).collect();
+        std::iter::once(Tolerance::Raw).chain(shares).chain([Tolerance::GradientNorm]).collect();
     let (mut names, mut ratios, mut whats, mut values, mut pairs) = (vec![], vec![], vec![], vec![], vec![]);
     for ratio in Ratio::ALL {
         for &tolerance in &tolerances {
-            let estimate = arm.correlation(ratio, tolerance);
+            let estimate = arm.correlation(of, ratio, tolerance);
             for (what, value) in
                 [("estimate", estimate.value), ("low", estimate.low), ("high", estimate.high)]
             {
@@ -197,7 +209,7 @@ fn quantiles(ctx: &Ctx, name: &str, arm: &Analysis, step: i64) -> Result<()> {
         ("positive_ratio", arm.ends.iter().map(|end| end.ratio(Ratio::Positive, arm.tolerance)).collect()),
         (
             "positive_ratio_raw",
-            arm.ends.iter().map(|end| end.ratio(Ratio::Positive, Tolerance::Share(0.0))).collect(),
+            arm.ends.iter().map(|end| end.ratio(Ratio::Positive, Tolerance::Raw)).collect(),
         ),
     ];
     let names: Vec<&str> = QUANTILES.iter().map(|(name, _)| *name).collect();

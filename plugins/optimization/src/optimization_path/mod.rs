@@ -13,6 +13,7 @@ use gradtop_toolkit::instruments::{self, Instruments, Settings};
 use gradtop_toolkit::runtime;
 
 use gradtop_toolkit::settings::{Method, useful_threads};
+use gradtop_toolkit::weights::Weights;
 use path::Path;
 use training::Training;
 
@@ -129,6 +130,9 @@ impl Experiment for OptimizationPath {
             }
             ctx.checkpoint_if_due(step, |dir| checkpoint::save(dir, &training, &path))?;
         }
+        let mut weights = Weights::default();
+        weights.ensemble("run", &training.ensemble.mlp)?;
+        weights.write(ctx, training.ensemble.step(), "networks")?;
         conclusion::write(ctx, &training, &path)
     }
 }

@@ -120,12 +120,14 @@ impl<'a> RunSection<'a> {
 
     /// The newest rows of a table; `None` if it is not there.
     pub(crate) fn table(&self, name: &str) -> Result<Option<Block>, StoreError> {
-        Ok(self.read(name)?.map(|table| self.block(name, &table, None)))
+        Ok(self.read(name)?.map(|table| self.block(name, &table, &[])))
     }
 
     /// What the experiment concluded, with the numbers behind it; `None` if it has not.
     pub(crate) fn found(&self) -> Result<Option<Vec<Block>>, StoreError> {
         const NAME: &str = "conclusion";
+        // What the statement says whole.
+        const SAID: [&str; 5] = ["about", "claim", "evidence", "caution", "statement"];
         let Some(table) = self.read(NAME)? else { return Ok(None) };
         let Some(ColumnData::Utf8(statements)) = table.column("statement") else { return Ok(None) };
         let lines = sentences(&table, statements);
@@ -140,7 +142,7 @@ impl<'a> RunSection<'a> {
         if table.columns.iter().any(|(_, _, data)| matches!(data, ColumnData::F64(_))) {
             found.push(Block::More {
                 summary: "The numbers behind it".to_owned(),
-                blocks: vec![self.block(NAME, &table, Some("statement"))],
+                blocks: vec![self.block(NAME, &table, &SAID)],
             });
         }
         Ok(Some(found))
@@ -154,13 +156,13 @@ impl<'a> RunSection<'a> {
         }
     }
 
-    fn block(&self, name: &str, table: &Table, without: Option<&str>) -> Block {
+    fn block(&self, name: &str, table: &Table, without: &[&str]) -> Block {
         let shown: Vec<_> = table
             .columns
             .iter()
             .filter(|(column, _, data)| {
                 column != "step"
-                    && Some(column.as_str()) != without
+                    && !without.contains(&column.as_str())
                     && !matches!(data, ColumnData::Bytes { .. })
             })
             .collect();
