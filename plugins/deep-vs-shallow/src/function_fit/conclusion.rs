@@ -275,7 +275,7 @@ mod tests {
         );
         assert!(said[1].starts_with("not separated from deep (not decided)."), "{}", said[1]);
         for part in [
-            "a higher loss than deep (shown). Evidence: 36.6 times (ratio of geometric means, 95 % interval",
+            "a higher loss than deep (shown). Evidence: 36.2 times (ratio of geometric means, 95 % interval",
             "at its own best rate 0.005 of 2 tried, mean loss 1.04e-4 (9.00e-5 to 1.20e-4 in 5 trials)",
             "at the common rate 0.001, mean loss 0.00204",
             "corrected for 3 tests",
