@@ -57,6 +57,7 @@ pub fn run(experiment: &str, name: &str, minutes: i64) -> Spec {
             original_path: "libtests.so".into(),
         }),
         command: None,
+        import: None,
         versions: Versions { gradtop: "0.1.0".into(), abi: "1.0".into(), libtorch: None },
         params: vec![
             ("function".into(), ParamValue::Text("sinc".into())),

@@ -154,6 +154,7 @@ fn manifest(name: &str) -> Manifest {
             original_path: "none".into(),
         }),
         command: None,
+        import: None,
         versions: Versions { gradtop: env!("CARGO_PKG_VERSION").into(), abi: String::new(), libtorch: None },
         params: Vec::new(),
         metrics: (0..METRICS).map(info).collect(),

@@ -119,6 +119,7 @@ fn dependencies_point_one_way() {
         ("gradtop-sdk-derive", &[]),
         ("gradtop-host", &["gradtop-abi", "gradtop-store", "gradtop-tests"]),
         ("gradtop-chart", &[]),
+        ("gradtop-import", &["gradtop-store"]),
         ("gradtop-view", &["gradtop-chart", "gradtop-host", "gradtop-store", "gradtop-tests"]),
         (
             "gradtop",
@@ -126,6 +127,7 @@ fn dependencies_point_one_way() {
                 "gradtop-chart",
                 "gradtop-data",
                 "gradtop-host",
+                "gradtop-import",
                 "gradtop-store",
                 "gradtop-tests",
                 "gradtop-view",

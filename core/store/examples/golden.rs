@@ -115,6 +115,7 @@ fn manifest() -> Manifest {
             original_path: "/plugins/libgolden.so".into(),
         }),
         command: None,
+        import: None,
         versions: Versions { gradtop: "0.1.0".into(), abi: "1.0".into(), libtorch: None },
         params: vec![("lr".into(), ParamValue::Float(0.1)), ("steps".into(), ParamValue::Int(25))],
         metrics: vec![MetricInfo { name: "loss".into(), goal: Goal::Min, ..MetricInfo::default() }],

@@ -29,8 +29,8 @@ pub use folder::inside;
 pub use folder::lock::{RunLock, is_locked};
 pub use folder::machine::{boot_id, host_name, is_started_for, process_start};
 pub use folder::manifest::{
-    AttachedTo, CommandInfo, ExperimentInfo, Goal, Kind, Manifest, MetricInfo, ParamValue, PluginInfo,
-    Versions, read_manifest, replace_manifest,
+    AttachedTo, CommandInfo, ExperimentInfo, Goal, ImportInfo, Kind, Manifest, MetricInfo, ParamValue,
+    PluginInfo, Versions, read_manifest, replace_manifest,
 };
 pub use folder::reserve::{give_up_reserve, keep_reserve};
 pub use folder::run_dir::RunDir;

@@ -55,6 +55,10 @@ pub(crate) enum Command {
     Plot(commands::plot::Args),
     /// Compare runs: parameters that differ, results, and curves in one chart
     Compare(commands::compare::Args),
+    /// Import the logs of another tool, such as TensorBoard, as runs
+    Import(commands::import::Args),
+    /// Look at the logs of another tool in the monitor, live
+    Open(commands::open::Args),
     /// Run all experiments of a plan and write one report
     Study(commands::study::Args),
     /// Pause a run after its current step

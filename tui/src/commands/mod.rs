@@ -11,9 +11,11 @@ pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod experiments;
 mod follow;
+pub(crate) mod import;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod monitor;
+pub(crate) mod open;
 pub(crate) mod plot;
 pub(crate) mod plugin;
 pub(crate) mod resume;
@@ -123,6 +125,8 @@ pub(crate) fn dispatch(cli: Cli, config: Config) -> Result<i32> {
         Some(Command::Sink(args)) => sink::run(&context, args),
         Some(Command::Show(args)) => show::run(&context, &args),
         Some(Command::Logs(args)) => logs::run(&context, &args),
+        Some(Command::Import(args)) => import::run(&context, &args),
+        Some(Command::Open(args)) => open::run(context, &args),
         Some(Command::Plot(args)) => plot::run(&context, &args),
         Some(Command::Compare(args)) => compare::run(&context, &args),
         Some(Command::Study(args)) => study::run(&context, &args),

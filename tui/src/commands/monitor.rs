@@ -12,7 +12,7 @@ pub(crate) const FPS: f64 = 10.0;
 pub(crate) const KBPS: f64 = 4.0;
 
 /// Arguments of the monitor.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Monitor (without a command)")]
 pub(crate) struct Args {
     /// Look only: nothing can be started, stopped or deleted
@@ -49,6 +49,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 }
 
 impl Args {
+    /// One frame, or all there are.
+    pub(super) fn showing(once: bool) -> Self {
+        Self { once, ..Self::default() }
+    }
+
     /// The first option that was given, for an error: a command has no use for any of them.
     pub(crate) fn given(&self) -> Option<&'static str> {
         [

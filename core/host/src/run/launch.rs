@@ -183,6 +183,7 @@ fn manifest(
             original_path: plugin.file.to_string_lossy().into_owned(),
         }),
         command: None,
+        import: None,
         versions: Versions {
             gradtop: env!("CARGO_PKG_VERSION").to_owned(),
             abi: format!("{}.{}", plugin.abi.0, plugin.abi.1),

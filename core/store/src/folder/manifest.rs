@@ -56,6 +56,9 @@ pub struct Manifest {
     /// The command, of a run of [`Kind::Command`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandInfo>,
+    /// What was read, of a run of [`Kind::Import`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import: Option<ImportInfo>,
     /// What wrote and ran it.
     #[serde(default)]
     pub versions: Versions,
@@ -130,6 +133,15 @@ impl CommandInfo {
         };
         self.argv.iter().map(quoted).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// Where an imported run comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ImportInfo {
+    /// The file or folder that was read.
+    pub source: String,
+    /// What wrote it, such as `TensorBoard`.
+    pub format: String,
 }
 
 /// The experiment of a run.
@@ -288,7 +300,8 @@ pub fn read_manifest(run: &RunDir) -> Result<Manifest> {
     Ok(manifest)
 }
 
-/// Replaces a run's manifest: for whoever holds its lock and has learnt more of what it was started with.
+/// Replaces a run's manifest: for whoever holds its lock and has learnt more of what it was started with, such as
+/// parameters that an import's source names only at its end.
 ///
 /// # Errors
 /// The disk does not take it.

@@ -39,6 +39,7 @@ pub fn manifest(name: &str) -> Manifest {
             original_path: "/plugins/libdemo.so".to_owned(),
         }),
         command: None,
+        import: None,
         versions: Versions { gradtop: "0.1.0".to_owned(), abi: "1.0".to_owned(), libtorch: None },
         params: vec![
             ("zeta".to_owned(), ParamValue::Float(1.0)),

@@ -41,6 +41,7 @@ fn manifest(resumable: bool) -> Manifest {
             original_path: String::new(),
         }),
         command: None,
+        import: None,
         versions: Versions { gradtop: String::new(), abi: "1.0".to_owned(), libtorch: None },
         params: Vec::new(),
         metrics: vec![MetricInfo {

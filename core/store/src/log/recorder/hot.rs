@@ -27,6 +27,8 @@ pub(super) struct Call {
 /// A piece of memory filled by the training thread and emptied by the writer.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
+    /// When the first call came, by the recorder's clock; what it logs may be older.
+    since: i64,
     pub(super) calls: Vec<Call>,
     pub(super) series: Vec<u32>,
     pub(super) values: Vec<f64>,
@@ -36,7 +38,8 @@ impl Chunk {
     /// An empty chunk whose pages are all in memory: a first touch costs more than a call may.
     pub(super) fn touched() -> Self {
         let call = Call { step: 0, epoch: 0.0, time: 0, points: 0 };
-        let mut chunk = Self { calls: vec![call; CALLS], series: vec![1; POINTS], values: vec![1.0; POINTS] };
+        let mut chunk =
+            Self { since: 0, calls: vec![call; CALLS], series: vec![1; POINTS], values: vec![1.0; POINTS] };
         chunk.clear();
         chunk
     }
@@ -82,7 +85,7 @@ pub(super) struct Hot {
     pub(super) logged: u64,
     /// Points safe from a kill.
     pub(super) recorded: u64,
-    /// Time of the oldest point the writer has taken and not yet written.
+    /// When the oldest point was logged that the writer has taken and not yet written.
     pub(super) taken_oldest: Option<i64>,
     /// How long the training thread has waited for the disk.
     pub(super) wait: Duration,
@@ -126,20 +129,22 @@ impl Hot {
         self.latest.get(series as usize).filter(|l| l.any).map(|l| (l.step, l.value))
     }
 
-    /// Appends the points of one call. `true`: the writer should wake.
+    /// Appends the points of one call, made `now`. `true`: the writer should wake.
     pub(super) fn record(
         &mut self,
-        step: i64,
-        epoch: f64,
-        time: i64,
+        call: Call,
+        now: i64,
         points: impl IntoIterator<Item = (u32, f64)>,
     ) -> bool {
+        let step = call.step;
         let mut wake = self.asleep;
         self.asleep = false;
-        let call = Call { step, epoch, time, points: 0 };
         if self.current.calls.len() == CALLS {
             self.rotate();
             wake = true;
+        }
+        if self.current.calls.is_empty() {
+            self.current.since = now;
         }
         self.current.calls.push(call);
         let mut begun = self.current.series.len();
@@ -149,6 +154,7 @@ impl Hot {
             if self.current.series.len() == POINTS {
                 self.end_call(begun);
                 self.rotate();
+                self.current.since = now;
                 self.current.calls.push(call);
                 begun = 0;
                 wake = true;
@@ -190,9 +196,10 @@ impl Hot {
         !self.full.is_empty()
     }
 
-    /// Time of the oldest point not yet taken.
+    /// When the oldest point not yet taken was logged.
     pub(super) fn waiting_oldest(&self) -> Option<i64> {
-        self.full.front().unwrap_or(&self.current).calls.first().map(|c| c.time)
+        let oldest = self.full.front().unwrap_or(&self.current);
+        (!oldest.calls.is_empty()).then_some(oldest.since)
     }
 
     /// Everything logged so far, oldest first.

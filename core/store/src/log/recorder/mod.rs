@@ -29,7 +29,7 @@ use crate::log::series::SeriesKey;
 use crate::sealed::file::Sealed;
 use crate::sealed::table::TableColumn;
 
-use hot::{Command, Hot};
+use hot::{Call, Command, Hot};
 pub use shared::RecorderOptions;
 use shared::{Clock, Pending, Shared};
 use tables::Tables;
@@ -113,8 +113,31 @@ impl Recorder {
     /// Logs points of one step, as series number and value. Memory only; waits if the disk is far behind.
     /// Points of numbers that [`Self::series`] never gave are left out. The iterator must not use this recorder.
     pub fn log(&self, step: i64, epoch: Option<f64>, points: impl IntoIterator<Item = (u32, f64)>) {
+        self.record(step, epoch, None, points);
+    }
+
+    /// The same for points that were logged elsewhere, at a time in microseconds since 1970. It cannot go back: a point older than
+    /// one that came before gets that one's time.
+    pub fn log_at(
+        &self,
+        step: i64,
+        epoch: Option<f64>,
+        time_us: i64,
+        points: impl IntoIterator<Item = (u32, f64)>,
+    ) {
+        self.record(step, epoch, Some(time_us), points);
+    }
+
+    fn record(
+        &self,
+        step: i64,
+        epoch: Option<f64>,
+        time: Option<i64>,
+        points: impl IntoIterator<Item = (u32, f64)>,
+    ) {
         let shared = &*self.0.shared;
-        let time = shared.clock.now();
+        let now = shared.clock.now();
+        let time = time.map_or(now, |time| shared.clock.at(time));
         let mut hot = shared.hot();
         if hot.behind() > shared.options.max_behind as u64 {
             hot = wait_for_room(shared, hot);
@@ -122,7 +145,8 @@ impl Recorder {
         if hot.closed {
             return;
         }
-        let wake = hot.record(step, epoch.unwrap_or(f64::NAN), time, points);
+        let call = Call { step, epoch: epoch.unwrap_or(f64::NAN), time, points: 0 };
+        let wake = hot.record(call, now, points);
         drop(hot);
         if wake {
             shared.work.notify_one();

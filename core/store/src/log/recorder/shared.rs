@@ -76,13 +76,20 @@ impl Shared {
 pub(super) struct Clock {
     start: Instant,
     start_us: i64,
+    after: i64,
 }
 
 impl Clock {
     /// A clock at the present, but after `last`.
     pub(super) fn after(last: i64) -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { start: Instant::now(), start_us: (now.as_micros() as i64).max(last.saturating_add(1)) }
+        let after = last.saturating_add(1);
+        Self { start: Instant::now(), start_us: (now.as_micros() as i64).max(after), after }
+    }
+
+    /// A time that was given, but after the rows that were there when the clock was made.
+    pub(super) fn at(&self, time: i64) -> i64 {
+        time.max(self.after)
     }
 
     pub(super) fn now(&self) -> i64 {

@@ -1,0 +1,227 @@
+//! Which logs a path holds.
+
+use std::fs::DirEntry;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use crate::error::{At as _, ImportError, Result};
+use crate::reader::Reader;
+use crate::table::{Csv, JsonLines, TrainerState};
+use crate::tail;
+use crate::tensorboard::{EventFiles, is_event_file, is_of_hyperparameters};
+
+/// Folders within each other that are looked into, and entries of all of them.
+const DEPTH: usize = 12;
+const ENTRIES: usize = 200_000;
+/// Runs of one path.
+const RUNS: usize = 10_000;
+
+/// What wrote a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Event files of TensorBoard, all those of a folder.
+    TensorBoard,
+    /// A table with a line of names.
+    Csv,
+    /// A JSON object a line.
+    JsonLines,
+    /// What a Hugging Face trainer keeps of its history.
+    TrainerState,
+}
+
+impl Format {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TensorBoard => "TensorBoard",
+            Self::Csv => "CSV",
+            Self::JsonLines => "JSON lines",
+            Self::TrainerState => "Hugging Face",
+        }
+    }
+}
+
+/// The log of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Its file, or the folder of its files.
+    pub path: PathBuf,
+    /// What wrote it.
+    pub format: Format,
+    /// A name for the run.
+    pub name: String,
+}
+
+impl Source {
+    pub(crate) fn open(&self) -> Result<Box<dyn Reader>> {
+        Ok(match self.format {
+            Format::TensorBoard => Box::new(EventFiles::new(&self.path)),
+            Format::Csv => Box::new(Csv::open(&self.path)?),
+            Format::JsonLines => Box::new(JsonLines::open(&self.path)?),
+            Format::TrainerState => Box::new(TrainerState::new(&self.path)),
+        })
+    }
+}
+
+/// The runs at a path, sorted: the one of a file, or those of a folder and of the folders in it. Links within it are not
+/// followed. The path need not hold any yet, but it must be there.
+///
+/// # Errors
+/// If there is nothing at the path, or it cannot be read, or it is a file of no known format.
+pub fn find(path: &Path) -> Result<Vec<Source>> {
+    let path = &path.canonicalize().at("find", path)?;
+    if path.is_file() {
+        let format = of_file(path)?;
+        return Ok(vec![Source { path: path.clone(), format, name: name_of_file(path) }]);
+    }
+    let mut search = Search { root: path, found: Vec::new(), entries: 0 };
+    search.look_into(path, DEPTH)?;
+    search.found.sort_by(|a, b| a.path.cmp(&b.path));
+    search.found.truncate(RUNS);
+    Ok(search.found)
+}
+
+/// The name of the experiment that the runs of a path belong to: that of its folder, passing over names that say nothing.
+pub fn experiment_of(path: &Path) -> String {
+    const PLAIN: [&str; 11] = [
+        "runs",
+        "logs",
+        "log",
+        "wandb",
+        "tb",
+        "tb_logs",
+        "tensorboard",
+        "lightning_logs",
+        "output",
+        "outputs",
+        "results",
+    ];
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = if path.is_dir() { Some(path.as_path()) } else { path.parent() };
+    let names = || folder.into_iter().flat_map(Path::ancestors).filter_map(|p| p.file_name()?.to_str());
+    let telling = names().find(|name| !PLAIN.contains(&name.to_lowercase().as_str()));
+    let name = telling.or_else(|| names().next()).unwrap_or("imported");
+    name.trim_start_matches('.').chars().map(|c| if c.is_control() { '-' } else { c }).take(100).collect()
+}
+
+struct Search<'a> {
+    root: &'a Path,
+    found: Vec<Source>,
+    entries: usize,
+}
+
+impl Search<'_> {
+    fn look_into(&mut self, folder: &Path, depth: usize) -> Result<()> {
+        let listed = match std::fs::read_dir(folder) {
+            // Of the folders within, those of others are passed over.
+            Err(_) if folder != self.root => return Ok(()),
+            listed => listed.at("list", folder)?,
+        };
+        let mut entries: Vec<DirEntry> = Vec::new();
+        for entry in listed {
+            self.entries += 1;
+            if self.entries > ENTRIES {
+                let why = format!("it has more than {ENTRIES} files and folders; name a smaller one");
+                return Err(ImportError::Nothing { path: self.root.to_owned(), why });
+            }
+            entries.extend(entry);
+        }
+        let named = |name: &str| entries.iter().any(|e| is_file(e) && e.file_name() == *name);
+        let any = |so: &dyn Fn(&str) -> bool| {
+            entries.iter().any(|e| is_file(e) && e.file_name().to_str().is_some_and(so))
+        };
+        let checkpoint = |e: &&DirEntry| {
+            e.file_name().to_str().is_some_and(|n| n.starts_with("checkpoint-"))
+                && e.path().join("trainer_state.json").is_file()
+        };
+        let has_events = any(&is_event_file);
+        if has_events {
+            self.add(folder, folder, Format::TensorBoard);
+        } else if named("trainer_state.json") || entries.iter().any(|e| checkpoint(&e)) {
+            self.add(folder, folder, Format::TrainerState);
+        } else {
+            for (file, format) in [
+                ("metrics.csv", Format::Csv),
+                ("progress.csv", Format::Csv),
+                ("results.csv", Format::Csv),
+                ("metrics.jsonl", Format::JsonLines),
+                ("log.jsonl", Format::JsonLines),
+            ] {
+                if named(file) {
+                    self.add(folder, &folder.join(file), format);
+                    break;
+                }
+            }
+        }
+        for entry in &entries {
+            let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let passed = name.starts_with('.')
+                || name == "node_modules"
+                || checkpoint(&entry)
+                || has_events && is_of_hyperparameters(&name);
+            if is_dir && !passed && depth > 0 {
+                self.look_into(&entry.path(), depth - 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, folder: &Path, path: &Path, format: Format) {
+        let below = folder.strip_prefix(self.root).unwrap_or(folder);
+        let name = if below.as_os_str().is_empty() { self.root.file_name() } else { Some(below.as_os_str()) };
+        let name = run_name(&name.unwrap_or_default().to_string_lossy());
+        self.found.push(Source { path: path.to_owned(), format, name });
+    }
+}
+
+fn is_file(entry: &DirEntry) -> bool {
+    entry.file_type().is_ok_and(|kind| kind.is_file())
+}
+
+/// What a file is, by its name or else by its beginning.
+fn of_file(path: &Path) -> Result<Format> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    if is_event_file(&name) {
+        return Ok(Format::TensorBoard);
+    }
+    let kind = Path::new(&name).extension().and_then(|kind| kind.to_str()).unwrap_or_default();
+    match kind {
+        "csv" | "tsv" => return Ok(Format::Csv),
+        "jsonl" | "ndjson" => return Ok(Format::JsonLines),
+        _ => {}
+    }
+    let mut begin = Vec::new();
+    tail::open(path)?.take(4_096).read_to_end(&mut begin).at("read", path)?;
+    let text = String::from_utf8_lossy(&begin);
+    if text.trim_start().starts_with('{') {
+        // One object over many lines, or one a line.
+        let first = text.lines().next().unwrap_or_default().trim_end();
+        let many = first.ends_with('}') || !text.contains('\n');
+        return Ok(if many { Format::JsonLines } else { Format::TrainerState });
+    }
+    let why = "it is no event file, no CSV, no JSON lines and no trainer_state.json".to_owned();
+    Err(ImportError::Nothing { path: path.to_owned(), why })
+}
+
+/// A name for the run of a file: its own, or that of its folder where its own says nothing.
+fn name_of_file(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let plain = ["metrics", "progress", "results", "log", "trainer_state"].contains(&&*stem);
+    let folder = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    let tells = !plain && !is_event_file(&path.file_name().unwrap_or_default().to_string_lossy());
+    run_name(if tells || folder.is_empty() { &stem } else { &folder })
+}
+
+/// A text as the name of a run.
+pub(crate) fn run_name(text: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '-' };
+    let name: String = text.chars().map(plain).take(90).collect();
+    let name = name.trim_matches(['-', '.']);
+    if name.starts_with(|c: char| c.is_ascii_alphabetic()) && name != "last" {
+        name.to_owned()
+    } else {
+        format!("run-{name}").trim_end_matches('-').to_owned()
+    }
+}

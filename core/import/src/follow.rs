@@ -1,0 +1,180 @@
+//! Runs of other tools, kept up to date while they grow.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::error::Result;
+use crate::find::{Source, find};
+use crate::import::Import;
+use crate::reader::Progress;
+use crate::recording::Target;
+
+/// How often files are looked at, and folders for new files.
+const LOOK: Duration = Duration::from_millis(150);
+const SEARCH: Duration = Duration::from_secs(1);
+/// A source that has not changed for so long is taken for ended; if it grows after all, its run goes on.
+const QUIET: Duration = Duration::from_hours(1);
+/// Runs that are kept open at a time: those that grew last.
+const OPEN: usize = 32;
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum News {
+    /// A run is being followed.
+    Begun(gradtop_store::RunDir),
+    /// A source cannot be read further: what is wrong with it.
+    Trouble(Source, crate::error::ImportError),
+}
+
+struct Followed {
+    source: Source,
+    import: Import,
+    announced: bool,
+    grew: Instant,
+}
+
+/// Keeps all runs of a path up to date.
+pub struct Follower {
+    path: PathBuf,
+    target: Target,
+    known: HashSet<PathBuf>,
+    followed: Vec<Followed>,
+    searched: Option<Instant>,
+}
+
+impl std::fmt::Debug for Follower {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Follower").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Follower {
+    /// A follower of a path that has read nothing yet.
+    pub fn new(path: &Path, target: Target) -> Self {
+        Self { path: path.to_owned(), target, known: HashSet::new(), followed: Vec::new(), searched: None }
+    }
+
+    /// Reads until every run is ended, or `stop` says so, which is asked at least every 150 ms.
+    ///
+    /// # Errors
+    /// If a run cannot be written, or the path cannot be searched at the start.
+    pub fn run(&mut self, mut stop: impl FnMut() -> bool, mut news: impl FnMut(News)) -> Result<()> {
+        let done = self.turn_until(&mut stop, &mut news);
+        for followed in &mut self.followed {
+            followed.import.stop()?;
+        }
+        done
+    }
+
+    fn turn_until(&mut self, stop: &mut impl FnMut() -> bool, news: &mut impl FnMut(News)) -> Result<()> {
+        loop {
+            let more = self.turn(stop, news)?;
+            let over = !self.followed.is_empty() && self.followed.iter().all(|f| f.import.is_over());
+            if stop() || over {
+                return Ok(());
+            }
+            if !more {
+                std::thread::sleep(LOOK);
+            }
+        }
+    }
+
+    /// Looks at everything once; `true`: there is more to read.
+    fn turn(&mut self, stop: &mut impl FnMut() -> bool, news: &mut impl FnMut(News)) -> Result<bool> {
+        if self.searched.is_none_or(|then| then.elapsed() >= SEARCH) {
+            self.search(news)?;
+        }
+        let mut more = false;
+        for at in 0..self.followed.len() {
+            let followed = &mut self.followed[at];
+            if followed.import.is_over() {
+                continue;
+            }
+            let before = followed.import.recording().rows();
+            // What is there at the start is read run by run, so that few are open at a time.
+            loop {
+                match followed.import.read() {
+                    Ok(Progress::More) => {
+                        if followed.import.recording().beat(false)? || stop() {
+                            break;
+                        }
+                    }
+                    Ok(Progress::UpToDate) => break,
+                    Err(e @ crate::error::ImportError::Store(_)) => return Err(e),
+                    Err(e) => {
+                        followed.import.fail(&e)?;
+                        news(News::Trouble(followed.source.clone(), e));
+                        break;
+                    }
+                }
+            }
+            if stop() {
+                return Ok(false);
+            }
+            let grew = followed.import.recording().rows() > before;
+            if grew {
+                followed.grew = Instant::now();
+                more = true;
+            }
+            if let Some(run) = followed.import.run().filter(|_| !followed.announced).cloned() {
+                followed.announced = true;
+                news(News::Begun(run));
+            }
+            if followed.import.recording().beat(!grew)? {
+                followed.import.stop()?;
+            } else if followed.import.has_ended() && !grew {
+                followed.import.end()?;
+            }
+        }
+        self.close_quiet()?;
+        Ok(more)
+    }
+
+    /// Begins with sources that are new.
+    fn search(&mut self, news: &mut impl FnMut(News)) -> Result<()> {
+        let first = self.searched.is_none();
+        self.searched = Some(Instant::now());
+        let found = match find(&self.path) {
+            // Once it is followed it may be moved about.
+            Err(_) if !first => return Ok(()),
+            found => found?,
+        };
+        for source in found {
+            if !self.known.insert(source.path.clone()) {
+                continue;
+            }
+            match Import::begin(&self.target, &source) {
+                Ok(import) => {
+                    let grew = last_change(&source.path);
+                    self.followed.push(Followed { source, import, announced: false, grew });
+                }
+                Err(e) => news(News::Trouble(source, e)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends runs that have been quiet for long, and those beyond the number that is kept open.
+    fn close_quiet(&mut self) -> Result<()> {
+        let mut open: Vec<usize> =
+            (0..self.followed.len()).filter(|at| self.followed[*at].import.is_open()).collect();
+        open.sort_by_key(|at| std::cmp::Reverse(self.followed[*at].grew));
+        for (place, at) in open.into_iter().enumerate() {
+            let followed = &mut self.followed[at];
+            if place >= OPEN || followed.grew.elapsed() >= QUIET {
+                followed.import.end()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// When a file, or the newest in a folder, changed last.
+fn last_change(path: &Path) -> Instant {
+    let changed = |path: &Path| path.metadata().and_then(|m| m.modified()).ok();
+    let inside = std::fs::read_dir(path).into_iter().flatten().flatten().take(10_000);
+    let newest = inside.filter_map(|entry| changed(&entry.path())).chain(changed(path)).max();
+    let age = newest.and_then(|then| SystemTime::now().duration_since(then).ok()).unwrap_or_default();
+    Instant::now().checked_sub(age).unwrap_or_else(Instant::now)
+}

@@ -1,0 +1,29 @@
+//! Logs of other tools: TensorBoard event files, and tables of metrics as CSV, JSON lines or a trainer's state.
+//!
+//! A [`Reader`] turns the files of one run into calls of a [`Sink`], a piece at a time: it holds no more than a bounded buffer,
+//! takes an unfinished end for "not yet", and believes no length that it reads. [`find()`] says which runs a path holds,
+//! [`Import`] writes one into a folder of runs and [`Follower`] keeps them up to date. What is taken from each format is written in
+//! `docs/import.md`.
+
+mod error;
+mod find;
+mod follow;
+mod import;
+mod metric;
+mod naming;
+mod reader;
+mod recording;
+mod sink;
+mod table;
+mod tables;
+mod tail;
+mod tensorboard;
+
+pub use error::{ImportError, Result};
+pub use find::{Format, Source, experiment_of, find};
+pub use follow::{Follower, News};
+pub use import::{Import, Imported};
+pub use naming::name_series;
+pub use reader::{Progress, Reader};
+pub use recording::Target;
+pub use sink::{At, End, Sink, Tag};

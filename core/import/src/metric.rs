@@ -1,0 +1,51 @@
+//! What is known of a metric by its name alone.
+
+use gradtop_store::{Goal, MetricInfo};
+
+const LOWER: [&str; 12] =
+    ["loss", "error", "err", "perplexity", "ppl", "mse", "mae", "rmse", "nll", "wer", "cer", "fid"];
+const HIGHER: [&str; 16] = [
+    "acc",
+    "accuracy",
+    "f1",
+    "auc",
+    "auroc",
+    "precision",
+    "recall",
+    "bleu",
+    "rouge",
+    "reward",
+    "rew",
+    "return",
+    "score",
+    "iou",
+    "psnr",
+    "r2",
+];
+
+/// Which way a metric should go, by the words of the last part of its name.
+fn goal(metric: &str) -> Goal {
+    let last = metric.rsplit('/').next().unwrap_or(metric).to_lowercase();
+    let words = || last.split(|c: char| !c.is_alphanumeric());
+    if words().any(|word| LOWER.contains(&word)) {
+        Goal::Min
+    } else if words().any(|word| HIGHER.contains(&word)) {
+        Goal::Max
+    } else {
+        Goal::None
+    }
+}
+
+/// Metrics that are declared at most: more would make a manifest of their names.
+const DECLARED: usize = 200;
+
+/// Adds a metric to those declared, if it is not there. Overviews show the first of each goal. `true`: it was added.
+pub(crate) fn declare(metrics: &mut Vec<MetricInfo>, name: &str) -> bool {
+    if metrics.len() >= DECLARED || metrics.iter().any(|m| m.name == name) {
+        return false;
+    }
+    let goal = goal(name);
+    let headline = goal != Goal::None && metrics.iter().all(|m| m.goal != goal);
+    metrics.push(MetricInfo { name: name.to_owned(), goal, headline, ..MetricInfo::default() });
+    true
+}

@@ -1,0 +1,90 @@
+//! From a tool's name of a series to ours: a metric, and the data it was measured on.
+
+use gradtop_store::SeriesKey;
+
+use crate::sink::Tag;
+
+/// Words for the data that something is measured on, and what they are called here.
+const SPLITS: [(&str, &str); 10] = [
+    ("train", "train"),
+    ("training", "train"),
+    ("val", "val"),
+    ("valid", "val"),
+    ("validation", "val"),
+    ("eval", "eval"),
+    ("evaluation", "eval"),
+    ("test", "test"),
+    ("testing", "test"),
+    ("dev", "dev"),
+];
+
+/// The series of a name. One word of [`SPLITS`] becomes the split, in any case of letters, if it is
+///
+/// 1. the first or else the last of the parts between slashes: `val/loss`, `loss/train`; or
+/// 2. the first or else the last word before or behind `_`, `-`, `.` or a space of the last part: `val_loss`, `loss.test`.
+///
+/// What is left is the metric. A name that is nothing but such a word stays whole.
+pub fn name_series(tag: Tag<'_>) -> SeriesKey {
+    let (before, last) = tag.name.split_at(tag.name.rfind('/').map_or(0, |at| at + 1));
+    let divides = |c: char| matches!(c, '_' | '-' | '.' | ' ');
+    let at_slash = [tag.name.split_once('/'), tag.name.rsplit_once('/').map(swap)];
+    let in_word = [last.split_once(divides), last.rsplit_once(divides).map(swap)];
+    let candidates = at_slash.map(|pair| ("", pair)).into_iter().chain(in_word.map(|pair| (before, pair)));
+    for (before, pair) in candidates {
+        if let Some((word, rest)) = pair
+            && let Some(split) = split(word)
+            && !rest.is_empty()
+        {
+            return key(format!("{before}{rest}"), Some(split));
+        }
+    }
+    key(tag.name.to_owned(), tag.split)
+}
+
+fn swap<T>((a, b): (T, T)) -> (T, T) {
+    (b, a)
+}
+
+fn split(word: &str) -> Option<&'static str> {
+    SPLITS.iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, split)| *split)
+}
+
+fn key(metric: String, split: Option<&str>) -> SeriesKey {
+    SeriesKey { split: split.map(str::to_owned), ..SeriesKey::metric(metric) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_split_is_taken_out_of_a_name() {
+        let cases = [
+            ("loss", "loss", None),
+            ("train/loss", "loss", Some("train")),
+            ("loss/train", "loss", Some("train")),
+            ("Loss/Validation", "Loss", Some("val")),
+            ("train_loss", "loss", Some("train")),
+            ("val_acc_top1", "acc_top1", Some("val")),
+            ("loss_val", "loss", Some("val")),
+            ("train_loss_epoch", "loss_epoch", Some("train")),
+            ("eval/rewards/chosen", "rewards/chosen", Some("eval")),
+            ("model/layers/val_loss", "model/layers/loss", Some("val")),
+            ("rollout/ep_rew_mean", "rollout/ep_rew_mean", None),
+            ("trainable", "trainable", None),
+            ("train", "train", None),
+            ("train/", "train/", None),
+            ("test_", "test_", None),
+            ("/train", "/train", None),
+            ("", "", None),
+            ("interval", "interval", None),
+        ];
+        for (name, metric, split) in cases {
+            let found = name_series(name.into());
+            assert_eq!((found.metric.as_str(), found.split.as_deref()), (metric, split), "{name:?}");
+        }
+        let plain = |name| Tag { name, split: Some("train") };
+        assert_eq!(name_series(plain("loss")).split.as_deref(), Some("train"));
+        assert_eq!(name_series(plain("eval_loss")).split.as_deref(), Some("eval"));
+    }
+}

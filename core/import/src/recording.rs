@@ -1,0 +1,477 @@
+//! A run that is being written: the end of every reader.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use gradtop_store::{
+    Birth, Event, ExperimentInfo, Goal, HeadlineValue, ImportInfo, Kind, Manifest, ParamValue, Recorder,
+    RecorderOptions, RunDir, RunLock, SCHEMA, SeriesKey, State, Status, StoreError, Versions, append_event,
+};
+use jiff::Timestamp;
+
+use crate::error::{ImportError, Result};
+use crate::find::Source;
+use crate::metric;
+use crate::naming::name_series;
+use crate::sink::{At, End, Sink, Tag};
+
+/// How often the status is written while rows come, and while none do.
+const BUSY: Duration = Duration::from_millis(500);
+/// The longest text that is kept.
+const TEXT: usize = 64 << 10;
+/// Names of the tables of texts and histograms.
+const TEXTS: &str = "texts";
+const HISTOGRAMS: &str = "histograms";
+
+/// Where a run is to be written.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The folder of runs.
+    pub runs: PathBuf,
+    /// The experiment.
+    pub experiment: String,
+    /// The run's name, if it must be that one.
+    pub name: Option<String>,
+}
+
+struct Series {
+    key: SeriesKey,
+    /// Its number in the recorder, while there is one.
+    number: Option<u32>,
+    /// How many of its rows the run has, and how many have come since the source was begun.
+    taken: u64,
+    come: u64,
+}
+
+/// Rows of a table, counted as those of a [`Series`].
+#[derive(Default)]
+struct Table {
+    taken: u64,
+    come: u64,
+}
+
+/// What it takes to write.
+struct Open {
+    lock: RunLock,
+    recorder: Recorder,
+}
+
+/// A run as a [`Sink`]. It is made once there is something to write; of a run that has read this source before, only what is
+/// new is written.
+pub(crate) struct Recording {
+    target: Target,
+    manifest: Manifest,
+    /// Whether the manifest has changed since it was written.
+    changed: bool,
+    status: Status,
+    dir: Option<RunDir>,
+    open: Option<Open>,
+    series: Vec<Series>,
+    by_tag: HashMap<(String, Option<&'static str>), u32>,
+    by_key: HashMap<SeriesKey, u32>,
+    texts: Table,
+    histograms: Table,
+    /// Rows of the run.
+    rows: u64,
+    /// Time of the row before, where the source tells times.
+    time_us: Option<i64>,
+    /// Times later than this are mistakes.
+    latest_us: i64,
+    end: Option<End>,
+    written: Instant,
+    scratch: Vec<(u32, f64)>,
+}
+
+impl Recording {
+    /// A run for a source; if one in the target has read it before, that one.
+    ///
+    /// # Errors
+    /// If that one is being written by another process, or cannot be read.
+    pub(crate) fn new(target: Target, source: &Source) -> Result<Self> {
+        let now = Timestamp::now();
+        let import = ImportInfo {
+            source: source.path.to_string_lossy().into_owned(),
+            format: source.format.name().to_owned(),
+        };
+        let manifest = Manifest {
+            schema: SCHEMA,
+            kind: Kind::Import,
+            run: target.name.clone().unwrap_or_else(|| source.name.clone()),
+            created: now,
+            seed: 0,
+            device: String::new(),
+            device_reason: None,
+            threads: 0,
+            checkpoint_every_s: 0,
+            preset: None,
+            host: gradtop_store::host_name(),
+            boot_id: gradtop_store::boot_id(),
+            git_commit: None,
+            experiment: ExperimentInfo {
+                id: target.experiment.clone(),
+                name: target.experiment.clone(),
+                summary: format!("Imported from {}", source.format.name()),
+                ..ExperimentInfo::default()
+            },
+            plugin: None,
+            command: None,
+            import: Some(import),
+            versions: Versions { gradtop: env!("CARGO_PKG_VERSION").to_owned(), ..Versions::default() },
+            params: Vec::new(),
+            metrics: Vec::new(),
+        };
+        let mut new = Self {
+            target,
+            manifest,
+            changed: false,
+            status: Status { schema: SCHEMA, state: State::Running, ..Status::default() },
+            dir: None,
+            open: None,
+            series: Vec::new(),
+            by_tag: HashMap::new(),
+            by_key: HashMap::new(),
+            texts: Table::default(),
+            histograms: Table::default(),
+            rows: 0,
+            time_us: None,
+            latest_us: now.as_microsecond() + 86_400_000_000,
+            end: None,
+            written: Instant::now(),
+            scratch: Vec::new(),
+        };
+        new.go_on_with_earlier()?;
+        Ok(new)
+    }
+
+    /// Takes over the run that has read this source before, if there is one.
+    fn go_on_with_earlier(&mut self) -> Result<()> {
+        let experiment = format!("exp={}", self.target.experiment);
+        let mine =
+            |dir: &RunDir| dir.path().parent().and_then(|p| p.file_name()).is_some_and(|n| *n == *experiment);
+        let earlier = gradtop_store::list_runs(&self.target.runs).into_iter().filter(mine).find_map(|dir| {
+            let manifest = gradtop_store::read_manifest(&dir).ok()?;
+            let named = self.target.name.as_ref().is_none_or(|name| *name == manifest.run);
+            (named && manifest.import == self.manifest.import).then_some((dir, manifest))
+        });
+        let Some((dir, manifest)) = earlier else { return Ok(()) };
+        let lock = lock(&dir)?;
+        if gradtop_store::has_journal(&dir) {
+            gradtop_store::recover(&dir, &lock)?;
+        }
+        let (series, _) = gradtop_store::summarize(&dir, |_| true, |_| Goal::None)?;
+        for summary in series {
+            self.rows += summary.rows;
+            let number = self.series.len() as u32;
+            self.by_key.insert(summary.key.clone(), number);
+            self.series.push(Series { key: summary.key, number: None, taken: summary.rows, come: 0 });
+        }
+        for (name, table) in [(TEXTS, &mut self.texts), (HISTOGRAMS, &mut self.histograms)] {
+            if gradtop_store::table_names(&dir).iter().any(|n| n == name) {
+                table.taken = gradtop_store::read_table_rows(&dir, name, 0, 0)?.1 as u64;
+            }
+        }
+        self.status = gradtop_store::read_status(&dir).unwrap_or_default();
+        self.manifest = manifest;
+        if !self.status.state.is_final() {
+            // It was cut short; this ends it in order.
+            self.open_log(dir.clone(), lock)?;
+        }
+        self.dir = Some(dir);
+        Ok(())
+    }
+
+    /// The run, once there is one.
+    pub(crate) fn dir(&self) -> Option<&RunDir> {
+        self.dir.as_ref()
+    }
+
+    /// Rows of the run.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Whether it is being written.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// How the source says that its training ended.
+    pub(crate) fn end(&self) -> Option<&End> {
+        self.end.as_ref()
+    }
+
+    /// What it takes to write: made, or opened again.
+    fn writer(&mut self) -> Result<&Recorder> {
+        if self.open.is_none() {
+            let (dir, lock) = match &self.dir {
+                Some(dir) => (dir.clone(), lock(dir)?),
+                None => self.be_born()?,
+            };
+            self.open_log(dir, lock)?;
+        }
+        match &self.open {
+            Some(open) => Ok(&open.recorder),
+            None => unreachable!("it was opened above"),
+        }
+    }
+
+    fn be_born(&mut self) -> Result<(RunDir, RunLock)> {
+        for tried in 1.. {
+            let mut manifest = self.manifest.clone();
+            if tried > 1 {
+                manifest.run = format!("{}-{tried}", self.manifest.run);
+            }
+            let status = self.running();
+            let born = Birth::begin(&self.target.runs, manifest.clone(), false).and_then(|birth| {
+                gradtop_store::write_status(birth.run(), &status)?;
+                birth.finish()
+            });
+            match born {
+                Err(StoreError::RunExists { .. }) if self.target.name.is_none() && tried < 1_000 => {}
+                born => {
+                    let (dir, lock) = born?;
+                    (self.manifest, self.changed) = (manifest, false);
+                    self.dir = Some(dir.clone());
+                    return Ok((dir, lock));
+                }
+            }
+        }
+        unreachable!("the loop ends by returning")
+    }
+
+    fn open_log(&mut self, dir: RunDir, lock: RunLock) -> Result<()> {
+        // Much comes at once: short segments and a short queue keep the memory small.
+        let options =
+            RecorderOptions { seal_rows: 250_000, max_behind: 300_000, ..RecorderOptions::default() };
+        let recorder = Recorder::open(&dir, options)?;
+        gradtop_store::clear_control(&dir)?;
+        self.status = self.running();
+        gradtop_store::write_status(&dir, &self.status)?;
+        append_event(&dir, &Event::State { state: State::Running, cause: None })?;
+        for series in &mut self.series {
+            series.number = None;
+        }
+        self.dir = Some(dir);
+        self.open = Some(Open { lock, recorder });
+        Ok(())
+    }
+
+    /// The status of a run that this process writes.
+    fn running(&self) -> Status {
+        let pid = std::process::id();
+        Status {
+            schema: SCHEMA,
+            state: State::Running,
+            cause: None,
+            updated: Timestamp::now(),
+            ended: None,
+            rows: self.rows,
+            trainer_pid: Some(pid),
+            trainer_start: gradtop_store::process_start(pid),
+            ..self.status.clone()
+        }
+    }
+
+    /// Notes where a row lies, and gives its time if one is known.
+    fn place(&mut self, at: At) -> Option<i64> {
+        let sane = at.time_us.filter(|time| (MIN_US..self.latest_us).contains(time));
+        let time = sane.max(self.time_us);
+        if let Some(time) = time {
+            self.time_us = Some(time);
+            if self.status.started.is_none() {
+                self.status.started = Timestamp::from_microsecond(time).ok();
+            }
+        }
+        time
+    }
+
+    /// Writes what has changed of manifest and status, at most every [`BUSY`]; `true`: somebody asks it to stop.
+    pub(crate) fn beat(&mut self, idle: bool) -> Result<bool> {
+        let Some(dir) = self.dir.clone().filter(|_| self.is_open()) else { return Ok(false) };
+        let due = if idle { gradtop_store::HEARTBEAT } else { BUSY };
+        if self.written.elapsed() >= due {
+            self.write_manifest(&dir)?;
+            self.status.headline = self.headline();
+            (self.status.rows, self.status.updated) = (self.rows, Timestamp::now());
+            gradtop_store::write_status(&dir, &self.status)?;
+            self.written = Instant::now();
+        }
+        Ok(gradtop_store::stop_request(&dir)?.is_some())
+    }
+
+    fn write_manifest(&mut self, dir: &RunDir) -> Result<()> {
+        if std::mem::take(&mut self.changed) {
+            gradtop_store::replace_manifest(dir, &self.manifest)?;
+            gradtop_store::write_params_table(dir, &self.manifest)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the run, for now or for good. Rows that come later go on with it.
+    pub(crate) fn close(&mut self, state: State, cause: Option<String>) -> Result<()> {
+        let (Some(Open { lock, recorder }), Some(dir)) = (self.open.take(), self.dir.clone()) else {
+            return Ok(());
+        };
+        self.status.headline = headline(&self.manifest, &self.series, &recorder);
+        recorder.finish()?;
+        self.write_manifest(&dir)?;
+        let now = Timestamp::now();
+        let ended = self.time_us.and_then(|time| Timestamp::from_microsecond(time).ok()).unwrap_or(now);
+        self.status.started.get_or_insert(ended);
+        self.status = Status {
+            state,
+            cause: cause.clone(),
+            ended: Some(ended),
+            updated: now,
+            rows: self.rows,
+            ..self.status.clone()
+        };
+        gradtop_store::settle(&dir, &mut self.status);
+        gradtop_store::write_run_table(&dir, &self.manifest, &self.status)?;
+        append_event(&dir, &Event::State { state, cause })?;
+        gradtop_store::write_status(&dir, &self.status)?;
+        drop(lock);
+        Ok(())
+    }
+
+    fn headline(&self) -> Vec<HeadlineValue> {
+        self.open
+            .as_ref()
+            .map(|open| headline(&self.manifest, &self.series, &open.recorder))
+            .unwrap_or_default()
+    }
+
+    /// Counts a row of a table; `true`: it is new.
+    fn is_new(table: &mut Table, rows: u64) -> bool {
+        table.come += rows;
+        let new = table.come > table.taken;
+        table.taken = table.taken.max(table.come);
+        new
+    }
+
+    fn log_table(&mut self, name: &str, at: At, columns: Vec<gradtop_store::TableColumn>) -> Result<()> {
+        self.place(at);
+        Ok(self.writer()?.log_table(name, at.step, columns)?)
+    }
+}
+
+/// 1990: what is older is not a moment of training.
+const MIN_US: i64 = 631_152_000_000_000;
+
+impl Sink for Recording {
+    fn params(&mut self, params: Vec<(String, ParamValue)>) -> Result<()> {
+        if self.manifest.params != params {
+            self.manifest.params = params;
+            self.changed = true;
+        }
+        Ok(())
+    }
+
+    fn series(&mut self, tag: Tag<'_>) -> Result<u32> {
+        let known = (tag.name.to_owned(), tag.split);
+        if let Some(number) = self.by_tag.get(&known) {
+            return Ok(*number);
+        }
+        let mut key = name_series(tag);
+        // Two names of a source may say the same in our words: the second keeps its own.
+        let named = |n: &u32| self.by_tag.values().any(|other| other == n);
+        if self.by_key.get(&key).is_some_and(named) {
+            key = SeriesKey::metric(tag.name);
+        }
+        let number = if let Some(number) = self.by_key.get(&key) {
+            *number
+        } else {
+            let number = self.series.len() as u32;
+            if self.series.len() >= gradtop_store::MAX_SERIES {
+                return Err(StoreError::TooManySeries.into());
+            }
+            self.by_key.insert(key.clone(), number);
+            self.series.push(Series { key: key.clone(), number: None, taken: 0, come: 0 });
+            number
+        };
+        self.changed |= metric::declare(&mut self.manifest.metrics, &key.metric);
+        self.by_tag.insert(known, number);
+        Ok(number)
+    }
+
+    fn row(&mut self, at: At, values: &[(u32, f64)]) -> Result<()> {
+        let mut new = std::mem::take(&mut self.scratch);
+        new.clear();
+        for (number, value) in values {
+            let Some(series) = self.series.get_mut(*number as usize) else { continue };
+            series.come += 1;
+            if series.come > series.taken {
+                series.taken = series.come;
+                new.push((*number, *value));
+            }
+        }
+        let time = self.place(at);
+        self.status.step = Some(at.step);
+        self.status.epoch = at.epoch.or(self.status.epoch);
+        if !new.is_empty() {
+            self.rows += new.len() as u64;
+            self.writer()?;
+            let Some(Open { recorder, .. }) = &self.open else { unreachable!("it was opened above") };
+            for (number, _) in &mut new {
+                let series = &mut self.series[*number as usize];
+                *number = match series.number {
+                    Some(number) => number,
+                    None => *series.number.insert(recorder.series(&series.key, None)?),
+                };
+            }
+            match time {
+                Some(time) => recorder.log_at(at.step, at.epoch, time, new.iter().copied()),
+                None => recorder.log(at.step, at.epoch, new.iter().copied()),
+            }
+        }
+        self.scratch = new;
+        Ok(())
+    }
+
+    fn text(&mut self, at: At, tag: &str, text: &str) -> Result<()> {
+        if !Self::is_new(&mut self.texts, 1) {
+            return Ok(());
+        }
+        let text = &text[..text.floor_char_boundary(TEXT)];
+        self.log_table(TEXTS, at, crate::tables::text(tag, text))
+    }
+
+    fn histogram(&mut self, at: At, tag: &str, bins: &[[f64; 3]]) -> Result<()> {
+        if !Self::is_new(&mut self.histograms, bins.len() as u64) {
+            return Ok(());
+        }
+        self.log_table(HISTOGRAMS, at, crate::tables::histogram(tag, bins))
+    }
+
+    fn ended(&mut self, end: End) -> Result<()> {
+        self.end = Some(end);
+        Ok(())
+    }
+
+    fn again(&mut self) -> Result<()> {
+        for series in &mut self.series {
+            series.come = 0;
+        }
+        (self.texts.come, self.histograms.come) = (0, 0);
+        Ok(())
+    }
+}
+
+/// The last values of the metrics that overviews show.
+fn headline(manifest: &Manifest, series: &[Series], recorder: &Recorder) -> Vec<HeadlineValue> {
+    let shown = |key: &SeriesKey| manifest.metrics.iter().any(|m| m.headline && m.name == key.metric);
+    let value = |s: &Series| {
+        let SeriesKey { metric, model, split, trial } = s.key.clone();
+        let (_, value) = recorder.latest(s.number?)?;
+        Some(HeadlineValue { metric, model, split, trial, value })
+    };
+    series.iter().filter(|s| shown(&s.key)).filter_map(value).collect()
+}
+
+fn lock(dir: &RunDir) -> Result<RunLock> {
+    match RunLock::acquire_now(dir) {
+        Err(StoreError::Locked { .. }) => Err(ImportError::Followed { run: dir.name() }),
+        lock => Ok(lock?),
+    }
+}

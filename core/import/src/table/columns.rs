@@ -1,0 +1,133 @@
+//! Which columns say where a row belongs, and which hold values: one rule for all tables.
+
+use std::collections::HashMap;
+
+use crate::error::Result;
+use crate::sink::{At, Sink, Tag};
+
+/// Names of a column of steps; the first that is there counts.
+const STEPS: [&str; 11] = [
+    "step",
+    "global_step",
+    "_step",
+    "trainer/global_step",
+    "total_timesteps",
+    "time/total_timesteps",
+    "timesteps",
+    "timestep",
+    "iteration",
+    "iterations",
+    "iter",
+];
+const EPOCHS: [&str; 2] = ["epoch", "_epoch"];
+const TIMES: [&str; 7] = ["_timestamp", "timestamp", "wall_time", "time", "datetime", "date", "created_at"];
+
+/// 1990 and 2100, in microseconds since 1970: what lies outside is not a moment of training.
+const MOMENTS: std::ops::Range<i64> = 631_152_000_000_000..4_102_444_800_000_000;
+
+/// A cell of a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Cell<'a> {
+    Number(f64),
+    Text(&'a str),
+}
+
+impl<'a> Cell<'a> {
+    /// What a text says, if it says anything.
+    pub(crate) fn of(text: &'a str) -> Option<Self> {
+        let text = text.trim();
+        let number = || text.parse().map_or(Self::Text(text), Self::Number);
+        (!text.is_empty()).then(number)
+    }
+}
+
+/// Rows of a table on their way to a [`Sink`].
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    series: HashMap<String, u32>,
+    /// The number of the next row, and the step of the one before.
+    next: i64,
+    last: Option<i64>,
+    /// The split of values whose names tell none.
+    split: Option<&'static str>,
+    values: Vec<(u32, f64)>,
+}
+
+impl Rows {
+    pub(crate) fn of_split(split: &'static str) -> Self {
+        Self { split: Some(split), ..Self::default() }
+    }
+
+    /// Begins anew, with the first row.
+    pub(crate) fn rewind(&mut self) {
+        (self.next, self.last) = (0, None);
+    }
+
+    /// Hands over a row. The step is that of the first column of [`STEPS`] that has one; else the epoch, if it is whole; else
+    /// that of the row before where there is such a column, or the number of the row.
+    pub(crate) fn hand_over(
+        &mut self,
+        cells: &[(impl AsRef<str>, Cell<'_>)],
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
+        let named = |names: &[&str]| {
+            let find = |name: &&str| cells.iter().position(|(n, _)| n.as_ref().eq_ignore_ascii_case(name));
+            names.iter().find_map(find)
+        };
+        let number = |at: Option<usize>| match cells.get(at?)?.1 {
+            Cell::Number(n) => Some(n),
+            Cell::Text(_) => None,
+        };
+        let whole = |n: f64| (n.fract() == 0.0 && n.abs() < 9e15).then_some(n as i64);
+        let (step, epoch) = (named(&STEPS), named(&EPOCHS));
+        let time = TIMES.iter().find_map(|name| {
+            let at = named(&[name])?;
+            Some((at, moment(cells[at].1)?))
+        });
+        let found = number(step).and_then(whole);
+        let other = || number(epoch).and_then(whole).filter(|_| self.last.is_none()).or(self.last);
+        let at = At {
+            step: found.or_else(other).unwrap_or(self.next),
+            epoch: number(epoch),
+            time_us: time.map(|(_, time)| time),
+        };
+        self.next += 1;
+        if found.is_some() {
+            self.last = found;
+        }
+        self.values.clear();
+        for (n, (name, cell)) in cells.iter().enumerate() {
+            let Cell::Number(value) = cell else { continue };
+            if Some(n) == step || Some(n) == epoch || time.is_some_and(|(at, _)| at == n) {
+                continue;
+            }
+            let name = name.as_ref();
+            let series = if let Some(series) = self.series.get(name) {
+                *series
+            } else {
+                let series = sink.series(Tag { name, split: self.split })?;
+                self.series.insert(name.to_owned(), series);
+                series
+            };
+            self.values.push((series, *value));
+        }
+        if self.values.is_empty() { Ok(()) } else { sink.row(at, &self.values) }
+    }
+}
+
+/// A moment: seconds or milliseconds since 1970, or a date and time as ISO 8601 has it, in UTC where it names no zone.
+fn moment(cell: Cell<'_>) -> Option<i64> {
+    let us = match cell {
+        Cell::Number(n) if n.abs() < 1e11 => (n * 1e6).round() as i64,
+        Cell::Number(n) => (n * 1e3).round() as i64,
+        Cell::Text(text) => {
+            let zoned = text.parse::<jiff::Timestamp>().ok();
+            let civil = || {
+                let local = text.parse::<jiff::civil::DateTime>().ok()?;
+                jiff::tz::TimeZone::UTC.to_timestamp(local).ok()
+            };
+            zoned.or_else(civil)?.as_microsecond()
+        }
+    };
+    MOMENTS.contains(&us).then_some(us)
+}

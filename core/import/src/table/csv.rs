@@ -1,0 +1,149 @@
+//! Values separated by commas, semicolons or tabs, below a line of names.
+
+use std::path::Path;
+
+use super::columns::{Cell, Rows};
+use crate::error::Result;
+use crate::reader::{Progress, Reader};
+use crate::sink::Sink;
+use crate::tail::{LIMIT, Tail};
+
+/// Lines handed over in one call.
+const BUDGET: usize = 4_096;
+/// The longest line.
+const LINE: usize = 1 << 20;
+
+/// A CSV file.
+pub(crate) struct Csv {
+    tail: Tail,
+    header: Option<Header>,
+    rows: Rows,
+}
+
+struct Header {
+    /// As it is in the file, to see whether the file was written anew.
+    line: Vec<u8>,
+    separator: u8,
+    names: Vec<String>,
+}
+
+impl Csv {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        Ok(Self { tail: Tail::open(path)?, header: None, rows: Rows::default() })
+    }
+
+    /// Begins again where the file has been written anew, as some loggers do for each new column.
+    fn notice_rewrite(&mut self, sink: &mut dyn Sink) -> Result<()> {
+        let Some(header) = &self.header else { return Ok(()) };
+        if self.tail.is_replaced()? || !self.tail.starts_with(&header.line)? {
+            self.tail.reopen()?;
+            self.header = None;
+            self.rows.rewind();
+            sink.again()?;
+        }
+        Ok(())
+    }
+
+    /// Takes the first line, or a row. Errors name its place.
+    fn line(&mut self, len: usize, sink: &mut dyn Sink) -> Result<()> {
+        let position = self.tail.position();
+        let line = &self.tail.bytes()[..len];
+        match &self.header {
+            None => {
+                let header = Header::of(line).map_err(|what| self.tail.damaged(position, what))?;
+                self.header = Some(header);
+            }
+            Some(header) => {
+                let text = String::from_utf8_lossy(line);
+                let fields = fields(&text, header.separator);
+                if fields.len() > header.names.len() {
+                    let (found, wanted) = (fields.len(), header.names.len());
+                    let what = format!("a row has {found} fields, its header names {wanted}");
+                    return Err(self.tail.damaged(position, what));
+                }
+                let named = header.names.iter().zip(&fields);
+                let cells: Vec<_> =
+                    named.filter_map(|(name, field)| Some((name.as_str(), Cell::of(field)?))).collect();
+                self.rows.hand_over(&cells, sink)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Header {
+    fn of(line: &[u8]) -> std::result::Result<Self, String> {
+        let text = String::from_utf8_lossy(line);
+        let text = text.trim_start_matches('\u{feff}');
+        let count = |b: u8| text.bytes().filter(|c| *c == b).count();
+        let separator =
+            [b',', b'\t', b';'].into_iter().max_by_key(|b| (count(*b), *b == b',')).unwrap_or(b',');
+        let names: Vec<String> = fields(text, separator).iter().map(|name| name.trim().to_owned()).collect();
+        if names.iter().all(|name| name.is_empty() || name.parse::<f64>().is_ok()) {
+            return Err("the first line names no columns".to_owned());
+        }
+        Ok(Self { line: line.to_owned(), separator, names })
+    }
+}
+
+impl Reader for Csv {
+    fn read(&mut self, sink: &mut dyn Sink) -> Result<Progress> {
+        self.notice_rewrite(sink)?;
+        for _ in 0..BUDGET {
+            match end_of_line(self.tail.bytes(), b'"') {
+                Some(end) => {
+                    self.line(end, sink)?;
+                    self.tail.consume(end + 1);
+                }
+                None if self.tail.bytes().len() > LINE.min(LIMIT) => {
+                    return Err(self.tail.damaged(self.tail.position(), "a line is longer than a megabyte"));
+                }
+                None if self.tail.more()? => {}
+                None => return Ok(Progress::UpToDate),
+            }
+        }
+        Ok(Progress::More)
+    }
+
+    fn finish(&mut self, sink: &mut dyn Sink) -> Result<()> {
+        let len = self.tail.bytes().len();
+        let whole = self.header.as_ref().is_some_and(|header| {
+            let text = String::from_utf8_lossy(self.tail.bytes());
+            fields(&text, header.separator).len() == header.names.len()
+        });
+        if len > 0 && whole {
+            self.line(len, sink)?;
+            self.tail.consume(len);
+        }
+        Ok(())
+    }
+}
+
+/// Where the line at the front ends; one may go on within quotes.
+fn end_of_line(bytes: &[u8], quote: u8) -> Option<usize> {
+    let mut quoted = false;
+    bytes.iter().position(|b| {
+        quoted ^= *b == quote;
+        *b == b'\n' && !quoted
+    })
+}
+
+/// The fields of a line, quotes taken off.
+fn fields(line: &str, separator: u8) -> Vec<String> {
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    let mut fields = vec![String::new()];
+    let (mut quoted, mut chars) = (false, line.chars().peekable());
+    while let Some(c) = chars.next() {
+        let field = fields.last_mut();
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+                field.map(|f| f.push('"')).unwrap_or_default();
+            }
+            '"' => quoted = !quoted,
+            c if c == char::from(separator) && !quoted => fields.push(String::new()),
+            c => field.map(|f| f.push(c)).unwrap_or_default(),
+        }
+    }
+    fields
+}

@@ -1,0 +1,216 @@
+//! JSON as Python writes it, which has `NaN` and `Infinity` too: the numbers and texts of an object, by the path to each.
+
+use super::columns::Cell;
+
+/// Objects and arrays within each other at most.
+const DEPTH: usize = 32;
+
+/// A number of JSON, or of Python's.
+pub(crate) fn number(text: &[u8]) -> Option<f64> {
+    let text = std::str::from_utf8(text).ok()?.trim();
+    match text {
+        "NaN" => Some(f64::NAN),
+        "Infinity" => Some(f64::INFINITY),
+        "-Infinity" => Some(f64::NEG_INFINITY),
+        _ if text.starts_with(|c: char| c.is_ascii_digit() || c == '-') => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// Values of an object, and of those within it by `outer/inner`. Arrays are passed over. `None`: it is not JSON.
+pub(crate) fn flatten(text: &[u8]) -> Option<Vec<(String, Value)>> {
+    let mut found = Vec::new();
+    let mut parser = Parser { text, at: 0 };
+    parser.space();
+    if parser.peek()? != b'{' {
+        return None;
+    }
+    parser.value(&mut String::new(), DEPTH, Some(&mut found))?;
+    parser.space();
+    (parser.at == text.len()).then_some(found)
+}
+
+/// A value of an object.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    Number(f64),
+    Text(String),
+    Bool(bool),
+}
+
+impl Value {
+    /// As a cell of a table; a truth value is none.
+    pub(crate) fn cell(&self) -> Option<Cell<'_>> {
+        match self {
+            Self::Number(n) => Some(Cell::Number(*n)),
+            Self::Text(t) => Some(Cell::Text(t)),
+            Self::Bool(_) => None,
+        }
+    }
+}
+
+struct Parser<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl Parser<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn space(&mut self) {
+        while self.peek().is_some_and(|b| b.is_ascii_whitespace()) {
+            self.at += 1;
+        }
+    }
+
+    fn skip(&mut self, byte: u8) -> Option<()> {
+        self.space();
+        (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    /// Reads a value; those within it go to `found` if it is there.
+    fn value(
+        &mut self,
+        path: &mut String,
+        depth: usize,
+        mut found: Option<&mut Vec<(String, Value)>>,
+    ) -> Option<()> {
+        self.space();
+        let depth = depth.checked_sub(1)?;
+        let value = match self.peek()? {
+            b'{' => return self.object(path, depth, found),
+            b'[' => {
+                self.at += 1;
+                self.space();
+                if self.peek()? == b']' {
+                    self.at += 1;
+                    return Some(());
+                }
+                loop {
+                    self.value(path, depth, None)?;
+                    self.space();
+                    self.at += 1;
+                    match self.text[self.at - 1] {
+                        b',' => {}
+                        b']' => return Some(()),
+                        _ => return None,
+                    }
+                }
+            }
+            b'"' => Value::Text(self.string()?),
+            _ => {
+                let rest = &self.text[self.at..];
+                let end =
+                    rest.iter().position(|b| matches!(b, b',' | b'}' | b']') || b.is_ascii_whitespace());
+                let word = &rest[..end.unwrap_or(rest.len())];
+                self.at += word.len();
+                match word {
+                    b"true" => Value::Bool(true),
+                    b"false" => Value::Bool(false),
+                    b"null" => return Some(()),
+                    word => Value::Number(number(word)?),
+                }
+            }
+        };
+        if let Some(found) = &mut found {
+            found.push((path.clone(), value));
+        }
+        Some(())
+    }
+
+    fn object(
+        &mut self,
+        path: &mut String,
+        depth: usize,
+        mut found: Option<&mut Vec<(String, Value)>>,
+    ) -> Option<()> {
+        self.at += 1;
+        self.space();
+        if self.peek()? == b'}' {
+            self.at += 1;
+            return Some(());
+        }
+        loop {
+            self.space();
+            let key = self.string()?;
+            self.skip(b':')?;
+            let outer = path.len();
+            if outer > 0 {
+                path.push('/');
+            }
+            path.push_str(&key);
+            self.value(path, depth, found.as_deref_mut())?;
+            path.truncate(outer);
+            self.space();
+            let next = self.peek()?;
+            self.at += 1;
+            match next {
+                b',' => {}
+                b'}' => return Some(()),
+                _ => return None,
+            }
+        }
+    }
+
+    /// A string; the standard decoder knows its escapes.
+    fn string(&mut self) -> Option<String> {
+        let start = self.at;
+        if self.peek()? != b'"' {
+            return None;
+        }
+        self.at += 1;
+        loop {
+            match self.peek()? {
+                b'\\' => self.at += 2,
+                b'"' => break,
+                _ => self.at += 1,
+            }
+        }
+        self.at += 1;
+        let whole = &self.text[start..self.at];
+        let lossy = || String::from_utf8_lossy(&whole[1..whole.len() - 1]).into_owned();
+        Some(serde_json::from_slice(whole).unwrap_or_else(|_| lossy()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn objects_are_flattened() {
+        let text = br#" {"a": 1, "b": {"c": -2.5e-3, "d": [1, {"x": 2}], "e": NaN}, "t": "q\"\u00e9", "n": null, "z": true} "#;
+        let found = flatten(text).unwrap();
+        let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["a", "b/c", "b/e", "t", "z"]);
+        assert_eq!(found[1].1, Value::Number(-2.5e-3));
+        assert_eq!(found[3].1, Value::Text("q\"é".to_owned()));
+        assert_eq!(flatten(b"{}").unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_not_json_is_none() {
+        let deep = [br#"{"a":"#.repeat(40), b"1".to_vec(), b"}".repeat(40)].concat();
+        let bad: [&[u8]; 12] = [
+            b"",
+            b"1",
+            b"{",
+            b"{\"a\"",
+            b"{\"a\":",
+            b"{\"a\":1",
+            b"{\"a\":[",
+            b"{\"a\":[1",
+            b"{\"a\":1,}",
+            b"{\"a\":1}x",
+            b"{\"a\":nothing}",
+            &deep,
+        ];
+        for text in bad {
+            assert_eq!(flatten(text), None, "{}", String::from_utf8_lossy(text));
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Tables of metrics: CSV, JSON lines, and the state of a Hugging Face trainer.
+
+mod columns;
+mod csv;
+mod json;
+mod json_lines;
+mod trainer_state;
+
+pub(crate) use csv::Csv;
+pub(crate) use json_lines::JsonLines;
+pub(crate) use trainer_state::TrainerState;

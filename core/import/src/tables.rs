@@ -1,0 +1,25 @@
+//! What is no series, as columns of a table.
+
+use gradtop_store::{ColumnData, TableColumn};
+
+fn column(name: &str, data: ColumnData) -> TableColumn {
+    TableColumn { name: name.to_owned(), unit: None, data }
+}
+
+pub(crate) fn text(tag: &str, text: &str) -> Vec<TableColumn> {
+    vec![
+        column("tag", ColumnData::Utf8(vec![tag.to_owned()])),
+        column("text", ColumnData::Utf8(vec![text.to_owned()])),
+    ]
+}
+
+/// A row for each bin.
+pub(crate) fn histogram(tag: &str, bins: &[[f64; 3]]) -> Vec<TableColumn> {
+    let numbers = |at: usize| ColumnData::F64(bins.iter().map(|bin| bin[at]).collect());
+    vec![
+        column("tag", ColumnData::Utf8(vec![tag.to_owned(); bins.len()])),
+        column("low", numbers(0)),
+        column("high", numbers(1)),
+        column("count", numbers(2)),
+    ]
+}

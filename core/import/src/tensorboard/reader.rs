@@ -1,0 +1,222 @@
+//! The event files of one run, read in their order.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::event::{Entry, Event, entries};
+use super::record::{self, Next};
+use super::summary::{self, Tensor};
+use crate::error::{At as _, Result};
+use crate::reader::{Progress, Reader};
+use crate::sink::{At, End, Sink};
+use crate::tail::Tail;
+
+/// Bytes read in one call.
+const BUDGET: u64 = 1 << 20;
+/// A tag may be so long.
+const TAG: usize = 4_096;
+/// Event files of a run at most.
+const FILES: usize = 100_000;
+
+/// What the values of a tag are for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Scalar(u32),
+    Text,
+    Histogram,
+    Other,
+}
+
+/// The event files of a folder, or one of them.
+pub(crate) struct EventFiles {
+    folder: PathBuf,
+    files: Vec<Tail>,
+    /// Which of them is being read.
+    current: usize,
+    tags: HashMap<Vec<u8>, Kind>,
+    params: Vec<(String, gradtop_store::ParamValue)>,
+}
+
+/// Whether a file of this name is an event file.
+pub(crate) fn is_event_file(name: &str) -> bool {
+    name.contains("tfevents") && !name.ends_with(".profile-empty") && !name.starts_with('.')
+}
+
+/// Whether a folder in that of a run holds its hyperparameters: PyTorch's `add_hparams` names it by the second and its fraction.
+pub(crate) fn is_of_hyperparameters(name: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    name.split_once('.').is_some_and(|(second, rest)| second.len() >= 9 && digits(second) && digits(rest))
+}
+
+impl EventFiles {
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            files: Vec::new(),
+            current: 0,
+            tags: HashMap::new(),
+            params: Vec::new(),
+        }
+    }
+
+    /// Opens files that are new: in the order of the second in each name, then of the names.
+    fn look_for_more(&mut self) -> Result<()> {
+        if self.folder.is_file() {
+            if self.files.is_empty() {
+                self.files.push(Tail::open(&self.folder)?);
+            }
+            return Ok(());
+        }
+        let mut new = Vec::new();
+        self.list(&self.folder, true, &mut new)?;
+        new.sort();
+        for (_, path) in new {
+            self.files.push(Tail::open(&path)?);
+        }
+        Ok(())
+    }
+
+    /// Event files of a folder that are not open yet, each with the second in its name.
+    fn list(&self, folder: &Path, within: bool, new: &mut Vec<(u64, PathBuf)>) -> Result<()> {
+        for entry in std::fs::read_dir(folder).at("list", folder)?.take(FILES) {
+            let entry = entry.at("list", folder)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = entry.path();
+            if is_event_file(&name) && self.files.iter().all(|f| f.path() != path) && path.is_file() {
+                let after = name.split("tfevents.").nth(1);
+                let second = after.and_then(|rest| rest.split('.').next()?.parse().ok());
+                new.push((second.unwrap_or(u64::MAX), path));
+            } else if within && is_of_hyperparameters(&name) && path.is_dir() {
+                self.list(&path, false, new)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Reader for EventFiles {
+    fn read(&mut self, sink: &mut dyn Sink) -> Result<Progress> {
+        if self.current == self.files.len() {
+            self.look_for_more()?;
+            self.current = 0;
+        }
+        let Some(tail) = self.files.get_mut(self.current) else { return Ok(Progress::UpToDate) };
+        let until = tail.position() + BUDGET;
+        while tail.position() < until {
+            let len = match record::next(tail)? {
+                Next::Record(len) => len,
+                Next::Large => continue,
+                Next::NotYet => {
+                    tail.rest();
+                    self.current += 1;
+                    let last = self.current == self.files.len();
+                    return Ok(if last { Progress::UpToDate } else { Progress::More });
+                }
+            };
+            let data = record::data(tail, len);
+            if hand_over(data, &mut self.tags, &mut self.params, sink)?.is_none() {
+                return Err(tail.damaged(tail.position(), "a record is not an event"));
+            }
+            record::pass(tail, len);
+        }
+        Ok(Progress::More)
+    }
+}
+
+/// Hands over what an event holds. `None`: it is not one.
+fn hand_over(
+    data: &[u8],
+    tags: &mut HashMap<Vec<u8>, Kind>,
+    params: &mut Vec<(String, gradtop_store::ParamValue)>,
+    sink: &mut dyn Sink,
+) -> Result<Option<()>> {
+    let Some(event) = Event::parse(data) else { return Ok(None) };
+    let Some(values) = event.summary else { return Ok(Some(())) };
+    let at = At { step: event.step, epoch: None, time_us: micros(event.wall_time) };
+    for entry in entries(values) {
+        let Some(entry) = entry else { return Ok(None) };
+        if let Some((name, content)) = &entry.plugin
+            && name == "hparams"
+        {
+            let Some(new) = summary::session_start(content) else { return Ok(None) };
+            if !new.is_empty() {
+                params.retain(|(key, _)| new.iter().all(|(k, _)| k != key));
+                params.extend(new);
+                sink.params(params.clone())?;
+            }
+            match summary::session_end(content) {
+                None => return Ok(None),
+                Some(Some(1)) => sink.ended(End::Finished)?,
+                Some(Some(2)) => sink.ended(End::Failed("its hyperparameter session failed".to_owned()))?,
+                Some(_) => {}
+            }
+            continue;
+        }
+        let kind = match tags.get(entry.tag) {
+            Some(kind) => *kind,
+            None if entry.tag.len() > TAG => continue,
+            None => {
+                let kind = kind_of(&entry, sink)?;
+                tags.insert(entry.tag.to_owned(), kind);
+                kind
+            }
+        };
+        value(at, &entry, kind, sink)?;
+    }
+    Ok(Some(()))
+}
+
+/// What the first value of a tag says of it.
+fn kind_of(entry: &Entry<'_>, sink: &mut dyn Sink) -> Result<Kind> {
+    let tag = String::from_utf8_lossy(entry.tag);
+    let name = entry.plugin.as_ref().map_or("", |(name, _)| name);
+    Ok(match name {
+        "text" => Kind::Text,
+        "histograms" => Kind::Histogram,
+        "" | "scalars" if entry.histogram.is_some() => Kind::Histogram,
+        "" | "scalars" => {
+            let tensor = || matches!(entry.tensor.and_then(summary::tensor), Some(Tensor::Number(_)));
+            if entry.simple.is_some() || tensor() {
+                Kind::Scalar(sink.series((&*tag).into())?)
+            } else {
+                Kind::Other
+            }
+        }
+        _ => Kind::Other,
+    })
+}
+
+fn value(at: At, entry: &Entry<'_>, kind: Kind, sink: &mut dyn Sink) -> Result<()> {
+    let tensor = || entry.tensor.and_then(summary::tensor);
+    let tag = || String::from_utf8_lossy(entry.tag);
+    match kind {
+        Kind::Scalar(series) => match (entry.simple, tensor) {
+            (Some(value), _) => sink.row(at, &[(series, f64::from(value))]),
+            (None, tensor) => match tensor() {
+                Some(Tensor::Number(value)) => sink.row(at, &[(series, value)]),
+                _ => Ok(()),
+            },
+        },
+        Kind::Text => match tensor() {
+            Some(Tensor::Texts(texts)) => sink.text(at, &tag(), &texts.join("\n")),
+            _ => Ok(()),
+        },
+        Kind::Histogram => {
+            let bins = match (entry.histogram.and_then(summary::histogram), entry.tensor) {
+                (None, Some(_)) => match tensor() {
+                    // Rows of lower edge, upper edge and count.
+                    Some(Tensor::Numbers(numbers)) => numbers.as_chunks().0.to_vec(),
+                    _ => Vec::new(),
+                },
+                (bins, _) => bins.unwrap_or_default(),
+            };
+            if bins.is_empty() { Ok(()) } else { sink.histogram(at, &tag(), &bins) }
+        }
+        Kind::Other => Ok(()),
+    }
+}
+
+/// Seconds since 1970 as microseconds; `None`: it cannot be a time.
+fn micros(seconds: f64) -> Option<i64> {
+    (seconds > 0.0 && seconds < 1e11).then(|| (seconds * 1e6).round() as i64)
+}

@@ -1,0 +1,191 @@
+//! What the values of summaries hold: tensors, histograms, hyperparameters.
+
+use gradtop_store::ParamValue;
+
+use super::proto::{Fields, Value, varint};
+
+/// What a tensor holds that can be shown.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Tensor {
+    Number(f64),
+    /// Rows of numbers, in the order stored.
+    Numbers(Vec<f64>),
+    Texts(Vec<String>),
+}
+
+/// Elements of a tensor at most.
+const ELEMENTS: usize = 1 << 16;
+
+/// Reads a tensor of numbers or texts. `None`: it is of another kind, or not whole.
+pub(crate) fn tensor(message: &[u8]) -> Option<Tensor> {
+    let (mut kind, mut content, mut numbers, mut texts) = (0, &[][..], Vec::new(), Vec::new());
+    for field in Fields::of(message) {
+        match field? {
+            (1, value) => kind = value.int()?,
+            (4, value) => content = value.bytes()?,
+            (8, value) => texts.push(value.text()?.into_owned()),
+            (field @ (5 | 6 | 7 | 10 | 11 | 13 | 16 | 17), value) => {
+                packed(field, kind, value, &mut numbers)?
+            }
+            _ => {}
+        }
+        if numbers.len() > ELEMENTS || texts.len() > ELEMENTS {
+            return None;
+        }
+    }
+    if kind == 7 {
+        return Some(Tensor::Texts(texts));
+    }
+    if numbers.is_empty() {
+        numbers = raw(kind, content)?;
+    }
+    match numbers.as_slice() {
+        [] => None,
+        [one] => Some(Tensor::Number(*one)),
+        _ => Some(Tensor::Numbers(numbers)),
+    }
+}
+
+/// Values of a repeated field, packed or one by one.
+fn packed(field: u64, kind: i64, value: Value<'_>, into: &mut Vec<f64>) -> Option<()> {
+    let whole = |v: u64| match (field, kind) {
+        (13, 14) => f64::from(f32::from_bits((v as u32) << 16)),
+        (13, _) => half(v as u16),
+        (17, _) => v as f64,
+        _ => v as i64 as f64,
+    };
+    match value {
+        Value::Varint(v) => into.push(whole(v)),
+        Value::Fixed32(v) => into.push(f64::from(f32::from_bits(v))),
+        Value::Fixed64(v) => into.push(f64::from_bits(v)),
+        Value::Bytes(bytes) if field == 5 => into.extend(raw(1, bytes)?),
+        Value::Bytes(bytes) if field == 6 => into.extend(raw(2, bytes)?),
+        Value::Bytes(mut bytes) => {
+            while !bytes.is_empty() && into.len() <= ELEMENTS {
+                into.push(whole(varint(&mut bytes)?));
+            }
+        }
+    }
+    Some(())
+}
+
+/// Elements one after the other, as they lie in memory.
+fn raw(kind: i64, bytes: &[u8]) -> Option<Vec<f64>> {
+    fn each<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f64) -> Option<Vec<f64>> {
+        let (elements, []) = bytes.as_chunks::<N>() else { return None };
+        (elements.len() <= ELEMENTS).then(|| elements.iter().map(|e| read(*e)).collect())
+    }
+    match kind {
+        1 => each(bytes, |b| f64::from(f32::from_le_bytes(b))),
+        2 => each(bytes, f64::from_le_bytes),
+        3 => each(bytes, |b| f64::from(i32::from_le_bytes(b))),
+        4 | 10 => each(bytes, |[b]| f64::from(b)),
+        5 => each(bytes, |b| f64::from(i16::from_le_bytes(b))),
+        6 => each(bytes, |b| f64::from(i8::from_le_bytes(b))),
+        9 => each(bytes, |b| i64::from_le_bytes(b) as f64),
+        14 => each(bytes, |b| f64::from(f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16))),
+        17 => each(bytes, |b| f64::from(u16::from_le_bytes(b))),
+        19 => each(bytes, |b| half(u16::from_le_bytes(b))),
+        22 => each(bytes, |b| f64::from(u32::from_le_bytes(b))),
+        23 => each(bytes, |b| u64::from_le_bytes(b) as f64),
+        _ => None,
+    }
+}
+
+/// A float of 16 bits, as IEEE 754 has it.
+fn half(bits: u16) -> f64 {
+    let (sign, exponent, fraction) = (bits >> 15, i32::from(bits >> 10 & 31), f64::from(bits & 1023));
+    let size = match exponent {
+        0 => fraction * 2f64.powi(-24),
+        31 if fraction == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        _ => (1024.0 + fraction) * 2f64.powi(exponent - 25),
+    };
+    if sign == 1 { -size } else { size }
+}
+
+/// Bins of a histogram at most.
+const BINS: usize = 10_000;
+
+/// A histogram of the older kind: the upper edge of each bin, and what lies in it.
+pub(crate) fn histogram(message: &[u8]) -> Option<Vec<[f64; 3]>> {
+    let (mut low, mut high, mut edges, mut counts) = (0.0, 0.0, Vec::new(), Vec::new());
+    for field in Fields::of(message) {
+        match field? {
+            (1, value) => low = value.double()?,
+            (2, value) => high = value.double()?,
+            (field @ (6 | 7), value) => {
+                packed(6, 2, value, if field == 6 { &mut edges } else { &mut counts })?;
+            }
+            _ => {}
+        }
+    }
+    if edges.len() != counts.len() || edges.len() > BINS {
+        return None;
+    }
+    let mut below: f64 = low;
+    let bins = edges.into_iter().zip(counts).map(|(edge, count)| {
+        // The outermost edges are the largest numbers there are.
+        let edge = edge.clamp(low.min(high), high.max(low));
+        let bin = [below.min(edge), edge, count];
+        below = edge;
+        bin
+    });
+    Some(bins.filter(|[.., count]| *count > 0.0).collect())
+}
+
+/// What the hyperparameter plugin says as a session starts.
+pub(crate) fn session_start(content: &[u8]) -> Option<Vec<(String, ParamValue)>> {
+    let mut params = Vec::new();
+    for field in Fields::of(content) {
+        let (3, start) = field? else { continue };
+        for field in Fields::of(start.bytes()?) {
+            let (1, pair) = field? else { continue };
+            let (mut key, mut value) = (String::new(), None);
+            for field in Fields::of(pair.bytes()?) {
+                match field? {
+                    (1, text) => key = text.text()?.into_owned(),
+                    (2, message) => value = param(message.bytes()?)?,
+                    _ => {}
+                }
+            }
+            params.extend(value.map(|value| (key, value)));
+        }
+    }
+    Some(params)
+}
+
+/// How the hyperparameter plugin says that a session ended; `Some(None)`: it does not.
+#[expect(clippy::option_option, reason = "what is wrong is another thing than what is missing")]
+pub(crate) fn session_end(content: &[u8]) -> Option<Option<i64>> {
+    let mut status = None;
+    for field in Fields::of(content) {
+        let (4, end) = field? else { continue };
+        for field in Fields::of(end.bytes()?) {
+            if let (1, value) = field? {
+                status = Some(value.int()?);
+            }
+        }
+    }
+    Some(status)
+}
+
+/// A `google.protobuf.Value` that is a number, a text or a truth value.
+#[expect(clippy::option_option, reason = "what is wrong is another thing than what is missing")]
+fn param(message: &[u8]) -> Option<Option<ParamValue>> {
+    let mut found = None;
+    for field in Fields::of(message) {
+        found = match field? {
+            (2, value) => {
+                let number = value.double()?;
+                // Every number is a double there: whole ones were most likely integers.
+                let whole = number.fract() == 0.0 && number.abs() < 9e15;
+                Some(if whole { ParamValue::Int(number as i64) } else { ParamValue::Float(number) })
+            }
+            (3, value) => Some(ParamValue::Text(value.text()?.into_owned())),
+            (4, value) => Some(ParamValue::Bool(value.int()? != 0)),
+            _ => found,
+        };
+    }
+    Some(found)
+}

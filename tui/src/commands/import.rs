@@ -1,0 +1,193 @@
+//! `gradtop import`: the logs of another tool become runs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use gradtop_import::{Follower, Import, Imported, News, Source, Target};
+use serde_json::json;
+
+use super::Context;
+use super::watch::Caught;
+use crate::failure::Failure;
+use crate::print::{self, clean};
+use gradtop_chart::number;
+
+/// Arguments of `import`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Reads TensorBoard event files, CSV (Lightning's metrics.csv and others), JSON lines and the \
+                        trainer_state.json of Hugging Face. Of a folder, each folder in it that has such files becomes a \
+                        run. Importing the same path again takes what is new."
+)]
+pub(crate) struct Args {
+    /// The file or folder
+    path: PathBuf,
+    /// Go on reading what the files get, until Ctrl-C or `gradtop stop`
+    #[arg(short, long)]
+    follow: bool,
+    /// Follow in the background; `gradtop stop RUN` ends it
+    #[arg(short, long, requires = "follow")]
+    detach: bool,
+    /// Put the runs under this experiment [default: the folder's name]
+    #[arg(short, long, value_name = "NAME")]
+    experiment: Option<String>,
+    /// Name the run [default: by its folder or file]
+    #[arg(short, long)]
+    name: Option<String>,
+    /// Print a line of JSON for each run
+    #[arg(long)]
+    json: bool,
+    /// This is the background process
+    #[arg(long, hide = true)]
+    alone: bool,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    let runs = context.runs()?;
+    let target = Target {
+        runs,
+        experiment: args.experiment.clone().unwrap_or_else(|| gradtop_import::experiment_of(&args.path)),
+        name: args.name.clone(),
+    };
+    if let Some(name) = &args.name {
+        gradtop_store::validate_name(name)?;
+    }
+    let sources = gradtop_import::find(&args.path)?;
+    if args.name.is_some() && sources.len() > 1 {
+        return Err(Failure::usage(format!(
+            "--name names one run, but {} holds {}",
+            print::short(&args.path),
+            sources.len()
+        ))
+        .help("leave it out, or name one of its folders")
+        .into());
+    }
+    if args.detach {
+        return detach(&target, args);
+    }
+    if args.follow {
+        return follow(target, args);
+    }
+    if sources.is_empty() {
+        return Err(nothing(&args.path));
+    }
+    whole(&target, &sources, args.json)
+}
+
+/// An error: no file of a known format is there.
+pub(crate) fn nothing(path: &Path) -> anyhow::Error {
+    Failure::new(format!("nothing to import in {}", print::short(path)))
+        .help("looked for event files, metrics.csv, progress.csv, results.csv, metrics.jsonl and trainer_state.json; \
+               other CSV and JSON lines are imported when the file itself is named")
+        .into()
+}
+
+/// Imports each source as it is now.
+fn whole(target: &Target, sources: &[Source], json: bool) -> Result<i32> {
+    let mut caught = Caught::new()?;
+    let mut code = 0;
+    for source in sources {
+        if caught.any() {
+            return Err(Failure::new("interrupted; importing again goes on").into());
+        }
+        match Import::whole(target, source, || caught.any()) {
+            Ok(imported) => code = code.max(report(source, &imported, json)?),
+            Err(e) if sources.len() > 1 => {
+                print::error(&clean(&e.to_string()), None);
+                code = crate::failure::ERROR;
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(code)
+}
+
+/// Says what came of a source; the exit code.
+fn report(source: &Source, imported: &Imported, json: bool) -> Result<i32> {
+    let Imported { run, rows: (rows, before), error } = imported;
+    let name = run.as_ref().map(gradtop_store::RunDir::name);
+    if json {
+        print::json(&json!({
+            "run": name,
+            "format": source.format.name(),
+            "source": source.path,
+            "rows": rows,
+            "new_rows": rows - before,
+            "error": error.as_ref().map(ToString::to_string),
+        }))?;
+    } else if let Some(name) = &name {
+        let new = number::count((rows - before) as f64);
+        let all = number::count(*rows as f64);
+        let rows = if *before > 0 { format!("{new} new rows, {all} in all") } else { format!("{new} rows") };
+        let place = clean(&print::short(&source.path));
+        print::line(&format!("{}  {rows}  from {} in {place}", clean(name), source.format.name()));
+    } else if error.is_none() {
+        print::note(&format!("{}: no rows yet", clean(&print::short(&source.path))));
+    }
+    if let Some(error) = error {
+        let kept = name.map(|name| format!("what precedes it is in {name}"));
+        print::error(&clean(&error.to_string()), kept.as_deref());
+        return Ok(crate::failure::ERROR);
+    }
+    Ok(0)
+}
+
+/// Follows the path until told to end.
+fn follow(target: Target, args: &Args) -> Result<i32> {
+    if args.alone {
+        // Started by `--detach`, whose session ends.
+        rustix::process::setsid().ok();
+    }
+    let mut caught = Caught::new()?;
+    let mut code = 0;
+    let mut follower = Follower::new(&args.path, target);
+    if !args.json && !args.alone {
+        print::note(&format!("following {}; Ctrl-C ends it", clean(&print::short(&args.path))));
+    }
+    follower.run(
+        || if args.alone { caught.counts().stop() } else { caught.any() },
+        |news| match news {
+            News::Begun(run) if args.json => {
+                print::json(&json!({ "run": run.name() })).ok();
+            }
+            News::Begun(run) => print::line(&clean(&run.name())),
+            News::Trouble(source, e) => {
+                code = crate::failure::ERROR;
+                print::error(&format!("{}: {}", clean(&source.name), clean(&e.to_string())), None);
+            }
+        },
+    )?;
+    Ok(code)
+}
+
+/// Starts a process that follows, and returns once it has found a run or failed.
+fn detach(target: &Target, args: &Args) -> Result<i32> {
+    use std::io::BufRead as _;
+    use std::process::{Command, Stdio};
+
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["import", "--follow", "--alone"]).arg(std::path::absolute(&args.path)?);
+    command.arg("--runs").arg(&target.runs).arg("--experiment").arg(&target.experiment);
+    if let Some(name) = &target.name {
+        command.arg("--name").arg(name);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn()?;
+    let mut first = String::new();
+    if let Some(pipe) = child.stdout.take() {
+        std::io::BufReader::new(pipe).read_line(&mut first)?;
+    }
+    if first.is_empty() {
+        let ended = child.wait()?;
+        return Err(Failure::new(format!("following did not begin ({ended})"))
+            .help("without --detach it says why")
+            .into());
+    }
+    let run = first.trim_end();
+    if args.json {
+        print::json(&json!({ "run": run, "pid": child.id() }))?;
+    } else {
+        print::line(&format!("{run} is followed in the background; `gradtop stop {run}` ends that"));
+    }
+    Ok(0)
+}
