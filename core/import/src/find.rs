@@ -9,6 +9,7 @@ use crate::reader::Reader;
 use crate::table::{Csv, JsonLines, TrainerState};
 use crate::tail;
 use crate::tensorboard::{EventFiles, is_event_file, is_of_hyperparameters};
+use crate::wandb::Wandb;
 
 /// Folders within each other that are looked into, and entries of all of them.
 const DEPTH: usize = 12;
@@ -25,6 +26,8 @@ pub enum Format {
     Csv,
     /// A JSON object a line.
     JsonLines,
+    /// A `.wandb` file.
+    Wandb,
     /// What a Hugging Face trainer keeps of its history.
     TrainerState,
 }
@@ -36,6 +39,7 @@ impl Format {
             Self::TensorBoard => "TensorBoard",
             Self::Csv => "CSV",
             Self::JsonLines => "JSON lines",
+            Self::Wandb => "wandb",
             Self::TrainerState => "Hugging Face",
         }
     }
@@ -53,11 +57,16 @@ pub struct Source {
 }
 
 impl Source {
-    pub(crate) fn open(&self) -> Result<Box<dyn Reader>> {
+    /// A reader of it, at its start.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn open(&self) -> Result<Box<dyn Reader>> {
         Ok(match self.format {
             Format::TensorBoard => Box::new(EventFiles::new(&self.path)),
             Format::Csv => Box::new(Csv::open(&self.path)?),
             Format::JsonLines => Box::new(JsonLines::open(&self.path)?),
+            Format::Wandb => Box::new(Wandb::open(&self.path)?),
             Format::TrainerState => Box::new(TrainerState::new(&self.path)),
         })
     }
@@ -137,6 +146,8 @@ impl Search<'_> {
         let has_events = any(&is_event_file);
         if has_events {
             self.add(folder, folder, Format::TensorBoard);
+        } else if let Some(file) = entries.iter().find(|e| is_file(e) && is_wandb(&e.path())) {
+            self.add(folder, &file.path(), Format::Wandb);
         } else if named("trainer_state.json") || entries.iter().any(|e| checkpoint(&e)) {
             self.add(folder, folder, Format::TrainerState);
         } else {
@@ -176,6 +187,10 @@ impl Search<'_> {
     }
 }
 
+fn is_wandb(path: &Path) -> bool {
+    path.extension().is_some_and(|kind| kind == "wandb")
+}
+
 fn is_file(entry: &DirEntry) -> bool {
     entry.file_type().is_ok_and(|kind| kind.is_file())
 }
@@ -188,6 +203,7 @@ fn of_file(path: &Path) -> Result<Format> {
     }
     let kind = Path::new(&name).extension().and_then(|kind| kind.to_str()).unwrap_or_default();
     match kind {
+        "wandb" => return Ok(Format::Wandb),
         "csv" | "tsv" => return Ok(Format::Csv),
         "jsonl" | "ndjson" => return Ok(Format::JsonLines),
         _ => {}
@@ -201,7 +217,7 @@ fn of_file(path: &Path) -> Result<Format> {
         let many = first.ends_with('}') || !text.contains('\n');
         return Ok(if many { Format::JsonLines } else { Format::TrainerState });
     }
-    let why = "it is no event file, no CSV, no JSON lines and no trainer_state.json".to_owned();
+    let why = "it is not an event file, a .wandb file, CSV, JSON lines or a trainer_state.json".to_owned();
     Err(ImportError::Nothing { path: path.to_owned(), why })
 }
 

@@ -1,4 +1,4 @@
-//! Logs of other tools: TensorBoard event files, and tables of metrics as CSV, JSON lines or a trainer's state.
+//! Logs of other tools: TensorBoard event files, wandb's files, and tables of metrics as CSV, JSON lines or a trainer's state.
 //!
 //! A [`Reader`] turns the files of one run into calls of a [`Sink`], a piece at a time: it holds no more than a bounded buffer,
 //! takes an unfinished end for "not yet", and believes no length that it reads. [`find()`] says which runs a path holds,
@@ -11,6 +11,7 @@ mod follow;
 mod import;
 mod metric;
 mod naming;
+mod proto;
 mod reader;
 mod recording;
 mod sink;
@@ -18,6 +19,7 @@ mod table;
 mod tables;
 mod tail;
 mod tensorboard;
+mod wandb;
 
 pub use error::{ImportError, Result};
 pub use find::{Format, Source, experiment_of, find};
@@ -27,3 +29,4 @@ pub use naming::name_series;
 pub use reader::{Progress, Reader};
 pub use recording::Target;
 pub use sink::{At, End, Sink, Tag};
+pub use tensorboard::export_tensorboard;

@@ -1,6 +1,6 @@
 //! What is known of a metric by its name alone.
 
-use gradtop_store::{Goal, MetricInfo};
+use gradtop_store::{Goal, MetricInfo, ParamValue};
 
 const LOWER: [&str; 12] =
     ["loss", "error", "err", "perplexity", "ppl", "mse", "mae", "rmse", "nll", "wer", "cer", "fid"];
@@ -48,4 +48,9 @@ pub(crate) fn declare(metrics: &mut Vec<MetricInfo>, name: &str) -> bool {
     let headline = goal != Goal::None && metrics.iter().all(|m| m.goal != goal);
     metrics.push(MetricInfo { name: name.to_owned(), goal, headline, ..MetricInfo::default() });
     true
+}
+
+/// A number that was an integer, or was not.
+pub(crate) fn float_or_int(n: f64) -> ParamValue {
+    if n.fract() == 0.0 && n.abs() < 9e15 { ParamValue::Int(n as i64) } else { ParamValue::Float(n) }
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{At as _, ImportError, Result};
 
@@ -10,6 +11,9 @@ use crate::error::{At as _, ImportError, Result};
 const CHUNK: usize = 256 << 10;
 /// The most bytes that a piece of a file may need in memory.
 pub(crate) const LIMIT: usize = 16 << 20;
+
+/// So long after its last change, nobody is writing to a file any more.
+const QUIET: Duration = Duration::from_mins(1);
 
 /// A file and how far it has been read.
 #[derive(Debug)]
@@ -106,6 +110,12 @@ impl Tail {
             Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
             read => read.at("read", &self.path).map(|()| found == begin),
         }
+    }
+
+    /// Whether nobody has written to the file for a minute.
+    pub(crate) fn is_quiet(&self) -> Result<bool> {
+        let changed = self.file.metadata().and_then(|m| m.modified()).at("look at", &self.path)?;
+        Ok(changed.elapsed().is_ok_and(|age| age >= QUIET))
     }
 
     /// Begins again with the file that has this name now.

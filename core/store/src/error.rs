@@ -56,6 +56,16 @@ pub enum StoreError {
         /// The rule it breaks.
         why: &'static str,
     },
+    /// A table with a column for each series would be too large.
+    #[error(
+        "{rows} rows with a column for each of {series} series are too much for memory: choose the long form"
+    )]
+    TooWide {
+        /// Its rows.
+        rows: usize,
+        /// Its series.
+        series: usize,
+    },
     /// No run of that name.
     #[error("no run is called {name:?} in {}{}", runs.display(), near_names(near))]
     NoSuchRun {

@@ -49,6 +49,7 @@ pub use log::recorder::{Recorder, RecorderOptions, RecorderStats, Trouble};
 pub use log::recover::{Recovery, recover};
 pub use log::resume::prepare_resume;
 pub use log::series::SeriesKey;
+pub use read::export::{Exported, Shape, export_csv, export_parquet};
 pub use read::headline::{Headline, HeadlineLine, headlines, split_rank};
 pub use read::outline::{Outline, PageSummary, outline};
 pub use read::series_data::{SeriesData, read_series, read_series_around_damage, series_keys};

@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Import(commands::import::Args),
     /// Look at the logs of another tool in the monitor, live
     Open(commands::open::Args),
+    /// Write a run's rows as CSV, Parquet or TensorBoard event files
+    Export(commands::export::Args),
     /// Run all experiments of a plan and write one report
     Study(commands::study::Args),
     /// Pause a run after its current step

@@ -10,6 +10,7 @@ pub(crate) mod data;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod experiments;
+pub(crate) mod export;
 mod follow;
 pub(crate) mod import;
 pub(crate) mod list;
@@ -125,6 +126,7 @@ pub(crate) fn dispatch(cli: Cli, config: Config) -> Result<i32> {
         Some(Command::Sink(args)) => sink::run(&context, args),
         Some(Command::Show(args)) => show::run(&context, &args),
         Some(Command::Logs(args)) => logs::run(&context, &args),
+        Some(Command::Export(args)) => export::run(&context, &args),
         Some(Command::Import(args)) => import::run(&context, &args),
         Some(Command::Open(args)) => open::run(context, &args),
         Some(Command::Plot(args)) => plot::run(&context, &args),

@@ -48,14 +48,17 @@ pub(crate) struct Rows {
     /// The number of the next row, and the step of the one before.
     next: i64,
     last: Option<i64>,
-    /// The split of values whose names tell none.
-    split: Option<&'static str>,
+    /// The column of times: the first that has held one.
+    time: Option<&'static str>,
+    /// The split of a value, by its whole name, where the format says it.
+    split: Option<(&'static str, &'static str)>,
     values: Vec<(u32, f64)>,
 }
 
 impl Rows {
-    pub(crate) fn of_split(split: &'static str) -> Self {
-        Self { split: Some(split), ..Self::default() }
+    /// Of a format in which the values of this name are of this split.
+    pub(crate) fn knowing(name: &'static str, split: &'static str) -> Self {
+        Self { split: Some((name, split)), ..Self::default() }
     }
 
     /// Begins anew, with the first row.
@@ -80,16 +83,17 @@ impl Rows {
         };
         let whole = |n: f64| (n.fract() == 0.0 && n.abs() < 9e15).then_some(n as i64);
         let (step, epoch) = (named(&STEPS), named(&EPOCHS));
-        let time = TIMES.iter().find_map(|name| {
-            let at = named(&[name])?;
-            Some((at, moment(cells[at].1)?))
-        });
+        let times = |at: usize| moment(cells[at].1).is_some();
+        if self.time.is_none() {
+            self.time = TIMES.iter().find(|name| named(&[**name]).is_some_and(times)).copied();
+        }
+        let time = self.time.and_then(|name| named(&[name]));
         let found = number(step).and_then(whole);
         let other = || number(epoch).and_then(whole).filter(|_| self.last.is_none()).or(self.last);
         let at = At {
             step: found.or_else(other).unwrap_or(self.next),
             epoch: number(epoch),
-            time_us: time.map(|(_, time)| time),
+            time_us: time.and_then(|at| moment(cells[at].1)),
         };
         self.next += 1;
         if found.is_some() {
@@ -98,14 +102,15 @@ impl Rows {
         self.values.clear();
         for (n, (name, cell)) in cells.iter().enumerate() {
             let Cell::Number(value) = cell else { continue };
-            if Some(n) == step || Some(n) == epoch || time.is_some_and(|(at, _)| at == n) {
+            if Some(n) == step || Some(n) == epoch || Some(n) == time {
                 continue;
             }
             let name = name.as_ref();
             let series = if let Some(series) = self.series.get(name) {
                 *series
             } else {
-                let series = sink.series(Tag { name, split: self.split })?;
+                let split = self.split.filter(|(known, _)| *known == name).map(|(_, split)| split);
+                let series = sink.series(Tag { name, split })?;
                 self.series.insert(name.to_owned(), series);
                 series
             };

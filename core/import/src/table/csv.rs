@@ -107,10 +107,12 @@ impl Reader for Csv {
 
     fn finish(&mut self, sink: &mut dyn Sink) -> Result<()> {
         let len = self.tail.bytes().len();
-        let whole = self.header.as_ref().is_some_and(|header| {
-            let text = String::from_utf8_lossy(self.tail.bytes());
-            fields(&text, header.separator).len() == header.names.len()
-        });
+        // A line without its end may be half a number still.
+        let whole = self.tail.is_quiet()?
+            && self.header.as_ref().is_some_and(|header| {
+                let text = String::from_utf8_lossy(self.tail.bytes());
+                fields(&text, header.separator).len() == header.names.len()
+            });
         if len > 0 && whole {
             self.line(len, sink)?;
             self.tail.consume(len);

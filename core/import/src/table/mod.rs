@@ -2,7 +2,7 @@
 
 mod columns;
 mod csv;
-mod json;
+pub(crate) mod json;
 mod json_lines;
 mod trainer_state;
 

@@ -46,7 +46,7 @@ struct Scan {
 
 impl TrainerState {
     pub(crate) fn new(place: &Path) -> Self {
-        Self { place: place.to_owned(), open: None, rows: Rows::of_split("train") }
+        Self { place: place.to_owned(), open: None, rows: Rows::knowing("loss", "train") }
     }
 
     /// Opens the newest state if that is another file than the one that was read.

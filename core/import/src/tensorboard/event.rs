@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::proto::{Fields, Value};
+use crate::proto::{Fields, Value};
 
 /// An event, as far as it matters here.
 #[derive(Debug, Default)]

@@ -1,9 +1,11 @@
 //! TensorBoard's event files.
 
 mod event;
-mod proto;
 mod reader;
 mod record;
 mod summary;
+mod write;
+
+pub use write::export_tensorboard;
 
 pub(crate) use reader::{EventFiles, is_event_file, is_of_hyperparameters};

@@ -2,7 +2,7 @@
 
 use gradtop_store::ParamValue;
 
-use super::proto::{Fields, Value, varint};
+use crate::proto::{Fields, Value, varint};
 
 /// What a tensor holds that can be shown.
 #[derive(Debug, PartialEq)]
@@ -25,7 +25,7 @@ pub(crate) fn tensor(message: &[u8]) -> Option<Tensor> {
             (4, value) => content = value.bytes()?,
             (8, value) => texts.push(value.text()?.into_owned()),
             (field @ (5 | 6 | 7 | 10 | 11 | 13 | 16 | 17), value) => {
-                packed(field, kind, value, &mut numbers)?
+                packed(field, kind, value, &mut numbers)?;
             }
             _ => {}
         }
@@ -179,8 +179,7 @@ fn param(message: &[u8]) -> Option<Option<ParamValue>> {
             (2, value) => {
                 let number = value.double()?;
                 // Every number is a double there: whole ones were most likely integers.
-                let whole = number.fract() == 0.0 && number.abs() < 9e15;
-                Some(if whole { ParamValue::Int(number as i64) } else { ParamValue::Float(number) })
+                Some(crate::metric::float_or_int(number))
             }
             (3, value) => Some(ParamValue::Text(value.text()?.into_owned())),
             (4, value) => Some(ParamValue::Bool(value.int()? != 0)),

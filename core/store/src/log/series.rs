@@ -33,6 +33,13 @@ impl SeriesKey {
     pub fn metric(metric: impl Into<String>) -> Self {
         Self { metric: metric.into(), model: None, split: None, trial: None }
     }
+
+    /// As one name: `model/split/metric#trial`, without what there is not.
+    pub fn path(&self) -> String {
+        let parts = [self.model.as_deref(), self.split.as_deref(), Some(self.metric.as_str())];
+        let name = parts.into_iter().flatten().collect::<Vec<_>>().join("/");
+        self.trial.map_or(name.clone(), |trial| format!("{name}#{trial}"))
+    }
 }
 
 /// A line of `series.jsonl`.

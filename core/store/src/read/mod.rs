@@ -1,5 +1,6 @@
 //! What viewers read of a run.
 
+pub(crate) mod export;
 pub(crate) mod headline;
 pub(crate) mod outline;
 pub(crate) mod series_data;

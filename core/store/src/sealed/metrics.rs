@@ -57,11 +57,31 @@ fn metric_properties() -> WriterProperties {
         .build()
 }
 
+/// The columns that say where a row belongs.
+pub(crate) fn place_fields() -> Vec<Field> {
+    SCHEMA.fields().iter().take(3).map(|field| field.as_ref().clone()).collect()
+}
+
+/// What a table with a column for each series is written with.
+pub(crate) fn wide_properties() -> WriterProperties {
+    let path = |c: &str| ColumnPath::from(c);
+    properties()
+        .set_dictionary_enabled(false)
+        .set_encoding(Encoding::BYTE_STREAM_SPLIT)
+        .set_column_encoding(path("step"), Encoding::DELTA_BINARY_PACKED)
+        .set_column_encoding(path("time"), Encoding::DELTA_BINARY_PACKED)
+        .build()
+}
+
+/// A writer of rows in long form.
+pub(crate) fn writer<W: std::io::Write + Send>(out: W) -> Result<ArrowWriter<W>, ParquetError> {
+    ArrowWriter::try_new(out, SCHEMA.clone(), Some(metric_properties()))
+}
+
 /// Writes rows, sorted by series, to a new file and puts it on the disk. `table` names the series.
 pub(crate) fn write_part(run: &RunDir, path: &Path, rows: Rows, table: &KeyTable) -> Result<()> {
     let batch = to_batch(rows, table).format_at("encode", path)?;
-    let writer = ArrowWriter::try_new(Vec::new(), SCHEMA.clone(), Some(metric_properties()))
-        .format_at("encode", path)?;
+    let writer = writer(Vec::new()).format_at("encode", path)?;
     let (mut writer, factory) = writer.into_serialized_writer().format_at("encode", path)?;
     for (number, start) in (0..batch.num_rows()).step_by(GROUP_ROWS).enumerate() {
         let group = batch.slice(start, GROUP_ROWS.min(batch.num_rows() - start));
@@ -132,7 +152,7 @@ impl RunColumn {
     }
 }
 
-fn to_batch(rows: Rows, table: &KeyTable) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn to_batch(rows: Rows, table: &KeyTable) -> Result<RecordBatch, ArrowError> {
     let n = rows.len();
     let (mut metrics, mut models, mut splits) = (Strings::default(), Strings::default(), Strings::default());
     let (mut metric, mut model, mut split, mut trial) =

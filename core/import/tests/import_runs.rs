@@ -1,0 +1,176 @@
+//! Sources become runs: each row once, however often they are read, and written again for others.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use common::{copy, golden, read_all, source_of};
+use gradtop_import::{Import, ImportError, Imported, Source, Target, export_tensorboard, name_series};
+use gradtop_store::{RunDir, RunLock, State, read_manifest, read_series, read_status};
+
+const ALL: [&str; 6] = ["tensorboardx", "tensorflow2", "wandb", "lightning", "transformers", "jsonl"];
+
+fn target(runs: &Path) -> Target {
+    Target { runs: runs.to_owned(), experiment: "golden".to_owned(), name: None }
+}
+
+fn import(runs: &Path, source: &Source) -> Imported {
+    Import::whole(&target(runs), source, || false).unwrap()
+}
+
+/// Values of a run by series, as bits.
+fn values(run: &RunDir) -> BTreeMap<String, Vec<(i64, u64)>> {
+    let series = read_series(run, |_| true).unwrap();
+    let of = |s: &gradtop_store::SeriesData| {
+        s.step.iter().zip(&s.value).map(|(step, value)| (*step, value.to_bits())).collect()
+    };
+    series.iter().map(|s| (s.key.path(), of(s))).collect()
+}
+
+/// What the source holds, named as in a run.
+fn wanted(source: &Source) -> BTreeMap<String, Vec<(i64, u64)>> {
+    let (collected, _) = read_all(source);
+    let mut wanted = BTreeMap::new();
+    for (tag, rows) in &collected.rows {
+        let name = name_series(gradtop_import::Tag { name: tag, split: collected.splits[tag] }).path();
+        let rows = rows.iter().map(|(at, value)| (at.step, value.to_bits())).collect();
+        // Of two names that come to the same, the second keeps its own.
+        let name = if wanted.contains_key(&name) { tag.clone() } else { name };
+        wanted.insert(name, rows);
+    }
+    wanted
+}
+
+#[test]
+fn a_run_has_each_row_once_however_often_it_is_imported() {
+    for name in ALL {
+        let runs = tempfile::tempdir().unwrap();
+        let source = source_of(&golden(name));
+        let first = import(runs.path(), &source);
+        let run = first.run.unwrap();
+        assert_eq!(values(&run), wanted(&source), "{name}");
+        let again = import(runs.path(), &source);
+        assert_eq!(again.run.as_ref(), Some(&run), "{name}");
+        assert_eq!(again.rows, (first.rows.0, first.rows.0), "{name}");
+        assert_eq!(values(&run), wanted(&source), "{name}");
+        let status = read_status(&run).unwrap();
+        assert_eq!((status.state, status.rows), (State::Finished, first.rows.0), "{name}");
+        let manifest = read_manifest(&run).unwrap();
+        let (collected, _) = read_all(&source);
+        assert_eq!(manifest.params, collected.params, "{name}");
+    }
+}
+
+#[test]
+fn what_is_appended_goes_into_the_same_run() {
+    let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for name in ALL {
+        let logs = logs.path().join(name);
+        copy(&golden(name), &logs);
+        let whole = source_of(&logs);
+        let file = if whole.path.is_dir() {
+            let tail = if name == "transformers" { "checkpoint-50/trainer_state.json" } else { "" };
+            let events =
+                || fs::read_dir(&logs).unwrap().map(|e| e.unwrap().path()).find(|p| p.is_file()).unwrap();
+            if tail.is_empty() { events() } else { logs.join(tail) }
+        } else {
+            whole.path.clone()
+        };
+        let bytes = fs::read(&file).unwrap();
+        for part in 1..=5 {
+            fs::write(&file, &bytes[..bytes.len() * part / 5]).unwrap();
+            assert!(import(runs.path(), &whole).error.is_none(), "{name}");
+        }
+        let run = import(runs.path(), &whole).run.unwrap();
+        assert_eq!(values(&run), wanted(&source_of(&golden(name))), "{name}");
+    }
+}
+
+#[test]
+fn a_csv_that_is_written_anew_with_a_column_more_adds_what_is_new() {
+    let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = logs.path().join("metrics.csv");
+    fs::write(&file, "step,loss\n0,1\n1,0.5\n").unwrap();
+    let source = source_of(logs.path());
+    import(runs.path(), &source);
+    fs::write(&file, "step,acc,loss\n0,,1\n1,,0.5\n2,0.9,0.25\n").unwrap();
+    let run = import(runs.path(), &source).run.unwrap();
+    let values = values(&run);
+    assert_eq!(values["loss"], [(0, 1f64.to_bits()), (1, 0.5f64.to_bits()), (2, 0.25f64.to_bits())]);
+    assert_eq!(values["acc"], [(2, 0.9f64.to_bits())]);
+}
+
+#[test]
+fn damage_ends_the_run_and_keeps_what_came_before() {
+    let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    copy(&golden("wandb"), logs.path());
+    let source = source_of(logs.path());
+    let mut bytes = fs::read(&source.path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    fs::write(&source.path, bytes).unwrap();
+    let imported = import(runs.path(), &source);
+    let error = imported.error.unwrap();
+    assert!(matches!(&error, ImportError::Damaged { path, .. } if *path == source.path), "{error}");
+    let run = imported.run.unwrap();
+    let status = read_status(&run).unwrap();
+    assert_eq!((status.state, status.cause), (State::Failed, Some(error.to_string())));
+    let (values, whole) = (values(&run), wanted(&source_of(&golden("wandb"))));
+    let kept = values["train/loss"].len();
+    assert!(kept > 10 && values["train/loss"][..] == whole["train/loss"][..kept], "{kept}");
+}
+
+#[test]
+fn nothing_readable_makes_no_run() {
+    let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::write(logs.path().join("events.out.tfevents.1.a"), b"not what it is called at all").unwrap();
+    let imported = import(runs.path(), &source_of(logs.path()));
+    assert!(imported.run.is_none() && imported.error.is_some());
+    assert!(gradtop_store::list_runs(runs.path()).is_empty());
+}
+
+#[test]
+fn a_run_that_is_followed_is_left_alone() {
+    let runs = tempfile::tempdir().unwrap();
+    let source = source_of(&golden("jsonl"));
+    let run = import(runs.path(), &source).run.unwrap();
+    let _lock = RunLock::acquire_now(&run).unwrap();
+    let refused = Import::whole(&target(runs.path()), &source, || false).unwrap_err();
+    assert!(matches!(refused, ImportError::Followed { .. }), "{refused}");
+}
+
+#[test]
+fn times_are_those_of_the_source_and_never_go_back() {
+    let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut file = fs::File::create(logs.path().join("metrics.jsonl")).unwrap();
+    for time in ["1700000000.5", "1700000002", "1700000001", "1e99", "-5", "1700000003.25"] {
+        writeln!(file, "{{\"loss\": 1, \"timestamp\": {time}}}").unwrap();
+    }
+    let run = import(runs.path(), &source_of(logs.path())).run.unwrap();
+    let series = read_series(&run, |key| key.metric == "loss").unwrap();
+    let micros: Vec<i64> = series[0].time_us.iter().map(|time| time - 1_700_000_000_000_000).collect();
+    assert_eq!(micros, [500_000, 2_000_000, 2_000_001, 2_000_002, 2_000_003, 3_250_000]);
+}
+
+#[test]
+fn an_exported_event_file_is_the_run_again() {
+    for name in ALL {
+        let (runs, out, again) = (tempfile::tempdir(), tempfile::tempdir(), tempfile::tempdir());
+        let (runs, out, again) = (runs.unwrap(), out.unwrap(), again.unwrap());
+        let run = import(runs.path(), &source_of(&golden(name))).run.unwrap();
+        let manifest = read_manifest(&run).unwrap();
+        let mut file = fs::File::create(out.path().join("events.out.tfevents.1.gradtop")).unwrap();
+        let (rows, damage) = export_tensorboard(&run, &manifest, State::Finished, &mut file).unwrap();
+        assert!(damage.is_empty());
+        let read = import(again.path(), &source_of(out.path()));
+        assert_eq!(read.rows.0, rows, "{name}");
+        let run_again = read.run.unwrap();
+        assert_eq!(values(&run_again), values(&run), "{name}");
+        assert_eq!(read_manifest(&run_again).unwrap().params, manifest.params, "{name}");
+    }
+}

@@ -1,0 +1,273 @@
+//! All rows of a run as one table for other tools: in long form, a row a point, or in wide form, a column a series.
+
+use std::collections::{HashMap, HashSet};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow_schema::{Field, Schema};
+use jiff::Timestamp;
+use parquet::arrow::ArrowWriter;
+
+use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::folder::run_dir::RunDir;
+use crate::log::rows::Rows;
+use crate::log::series::{KeyTable, SeriesKey};
+use crate::read::series_data::{SeriesData, read_series_around_damage};
+use crate::read::tailer::{Slice, Tailer};
+use crate::sealed::metrics;
+
+/// Rows that are encoded at a time.
+const BATCH: usize = 200_000;
+/// Cells of a wide table at most: it is built in memory.
+const CELLS: usize = 100_000_000;
+/// Time between two looks at whether all has been read.
+const BUDGET: Duration = Duration::from_secs(1);
+
+/// The form of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A row a point: step, epoch, time, metric, model, split, trial, value.
+    Long,
+    /// A row a step: step, epoch, time, and a column for each series, named by [`SeriesKey::path`]. Steps that a series repeats
+    /// have as many rows.
+    Wide,
+}
+
+/// What was written.
+#[derive(Debug)]
+pub struct Exported {
+    /// Rows of the table.
+    pub rows: u64,
+    /// Files of the run of which not all could be read.
+    pub damage: Vec<StoreError>,
+}
+
+/// Writes a run's rows as CSV: a line of names, then the rows. A missing value is empty; `NaN` and `inf` are values.
+pub fn export_csv(run: &RunDir, shape: Shape, out: &mut impl Write) -> Result<Exported> {
+    let place = run.path();
+    if shape == Shape::Wide {
+        let (wide, damage) = Wide::of(run)?;
+        wide.write_csv(out).at("write the rows of", place)?;
+        return Ok(Exported { rows: wide.rows.len() as u64, damage });
+    }
+    out.write_all(b"step,epoch,time,metric,model,split,trial,value\n").at("write the rows of", place)?;
+    let mut rows = 0;
+    let damage = each_slice(run, |slice| {
+        rows += slice.step.len() as u64;
+        write_slice(&slice, out).at("write the rows of", place)
+    })?;
+    Ok(Exported { rows, damage })
+}
+
+/// Writes a run's rows as one Parquet file; in long form with the columns of the run's own.
+pub fn export_parquet(run: &RunDir, shape: Shape, out: impl Write + Send) -> Result<Exported> {
+    let place = run.path();
+    if shape == Shape::Wide {
+        let (wide, damage) = Wide::of(run)?;
+        let schema = Arc::new(Schema::new(wide.fields()));
+        let properties = metrics::wide_properties();
+        let mut writer =
+            ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties)).format_at("encode", place)?;
+        for first in (0..wide.rows.len()).step_by(BATCH) {
+            let batch = RecordBatch::try_new(Arc::clone(&schema), wide.columns(first..(first + BATCH)));
+            writer.write(&batch.format_at("encode", place)?).format_at("encode", place)?;
+        }
+        writer.close().format_at("encode", place)?;
+        return Ok(Exported { rows: wide.rows.len() as u64, damage });
+    }
+    let mut long = Long {
+        writer: metrics::writer(out).format_at("encode", place)?,
+        table: KeyTable::default(),
+        rows: Rows::default(),
+    };
+    let mut rows = 0;
+    let damage = each_slice(run, |slice| {
+        rows += slice.step.len() as u64;
+        long.add(&slice, place)
+    })?;
+    long.flush(place)?;
+    long.writer.close().format_at("encode", place)?;
+    Ok(Exported { rows, damage })
+}
+
+/// Gives all rows to `sink`; files that are damaged are the answer.
+fn each_slice(run: &RunDir, mut sink: impl FnMut(Slice<'_>) -> Result<()>) -> Result<Vec<StoreError>> {
+    let mut tailer = Tailer::new(run);
+    while !tailer.at_end() {
+        let mut done = Ok(());
+        tailer.poll_slices(BUDGET, |slice| {
+            if done.is_ok() {
+                done = sink(slice);
+            }
+        })?;
+        done?;
+    }
+    Ok(tailer.into_damage())
+}
+
+struct Long<W: Write + Send> {
+    writer: ArrowWriter<W>,
+    table: KeyTable,
+    rows: Rows,
+}
+
+impl<W: Write + Send> Long<W> {
+    fn add(&mut self, slice: &Slice<'_>, place: &Path) -> Result<()> {
+        let number = self.table.intern(slice.key, None);
+        self.rows.series.extend(std::iter::repeat_n(number, slice.step.len()));
+        self.rows.step.extend_from_slice(slice.step);
+        self.rows.epoch.extend_from_slice(slice.epoch);
+        self.rows.time.extend_from_slice(slice.time_us);
+        self.rows.value.extend_from_slice(slice.value);
+        if self.rows.len() >= BATCH { self.flush(place) } else { Ok(()) }
+    }
+
+    fn flush(&mut self, place: &Path) -> Result<()> {
+        let batch =
+            metrics::to_batch(std::mem::take(&mut self.rows), &self.table).format_at("encode", place)?;
+        self.writer.write(&batch).format_at("encode", place)
+    }
+}
+
+fn write_slice(slice: &Slice<'_>, out: &mut impl Write) -> std::io::Result<()> {
+    let SeriesKey { metric, model, split, trial } = slice.key;
+    let text = |text: &Option<String>| text.as_deref().map(quoted).unwrap_or_default();
+    let trial = trial.map(|trial| trial.to_string()).unwrap_or_default();
+    let name = format!("{},{},{},{trial}", quoted(metric), text(model), text(split));
+    for n in 0..slice.step.len() {
+        let (step, value) = (slice.step[n], slice.value[n]);
+        let (epoch, time) = (number(slice.epoch[n]), moment(slice.time_us[n]));
+        writeln!(out, "{step},{epoch},{time},{name},{value:?}")?;
+    }
+    Ok(())
+}
+
+/// A field of CSV.
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+/// A number that may be missing.
+fn number(value: f64) -> String {
+    if value.is_nan() { String::new() } else { format!("{value:?}") }
+}
+
+fn moment(time_us: i64) -> String {
+    Timestamp::from_microsecond(time_us).map(|time| time.to_string()).unwrap_or_default()
+}
+
+/// Where a row of a wide table belongs.
+#[derive(Debug, Clone, Copy)]
+struct At {
+    step: i64,
+    epoch: f64,
+    time: i64,
+}
+
+/// A table with a column for each series.
+struct Wide {
+    names: Vec<String>,
+    /// In the order of their time.
+    rows: Vec<At>,
+    /// Of each series a value a row, if it has one there.
+    cells: Vec<Vec<Option<f64>>>,
+}
+
+impl Wide {
+    fn of(run: &RunDir) -> Result<(Self, Vec<StoreError>)> {
+        let (mut series, damage) = read_series_around_damage(run, |_| true)?;
+        series.sort_by(|a, b| a.key.cmp(&b.key));
+        let mut rows: Vec<At> = Vec::new();
+        let mut index: HashMap<(i64, u32), usize> = HashMap::new();
+        let mut places: Vec<Vec<usize>> = Vec::new();
+        for SeriesData { step, epoch, time_us, .. } in &series {
+            let mut seen: HashMap<i64, u32> = HashMap::new();
+            let mut place = |n: usize| {
+                let times = seen.entry(step[n]).or_default();
+                *times += 1;
+                let at = *index.entry((step[n], *times)).or_insert_with(|| {
+                    rows.push(At { step: step[n], epoch: epoch[n], time: time_us[n] });
+                    rows.len() - 1
+                });
+                let row = &mut rows[at];
+                row.time = row.time.min(time_us[n]);
+                if row.epoch.is_nan() {
+                    row.epoch = epoch[n];
+                }
+                at
+            };
+            places.push((0..step.len()).map(&mut place).collect());
+        }
+        if rows.len().saturating_mul(series.len()) > CELLS {
+            return Err(StoreError::TooWide { rows: rows.len(), series: series.len() });
+        }
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by_key(|at| (rows[*at].time, rows[*at].step));
+        let mut rank = vec![0; rows.len()];
+        for (place, at) in order.iter().enumerate() {
+            rank[*at] = place;
+        }
+        let mut taken: HashSet<String> = ["step", "epoch", "time"].map(str::to_owned).into();
+        let mut names = Vec::new();
+        let mut cells = Vec::new();
+        for (series, places) in series.into_iter().zip(places) {
+            let mut name = series.key.path();
+            while !taken.insert(name.clone()) {
+                name.push('_');
+            }
+            names.push(name);
+            let mut column = vec![None; rows.len()];
+            for (value, place) in series.value.into_iter().zip(places) {
+                column[rank[place]] = Some(value);
+            }
+            cells.push(column);
+        }
+        let rows = order.into_iter().map(|at| rows[at]).collect();
+        Ok((Self { names, rows, cells }, damage))
+    }
+
+    fn write_csv(&self, out: &mut impl Write) -> std::io::Result<()> {
+        let names: Vec<String> = self.names.iter().map(|name| quoted(name)).collect();
+        writeln!(out, "step,epoch,time{}", names.iter().map(|name| format!(",{name}")).collect::<String>())?;
+        for (n, At { step, epoch, time }) in self.rows.iter().enumerate() {
+            write!(out, "{step},{},{}", number(*epoch), moment(*time))?;
+            for column in &self.cells {
+                match column[n] {
+                    Some(value) => write!(out, ",{value:?}")?,
+                    None => out.write_all(b",")?,
+                }
+            }
+            out.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let own = metrics::place_fields();
+        let series = self.names.iter().map(|name| Field::new(name, arrow_schema::DataType::Float64, true));
+        own.into_iter().chain(series).collect()
+    }
+
+    fn columns(&self, rows: std::ops::Range<usize>) -> Vec<ArrayRef> {
+        let rows = rows.start..rows.end.min(self.rows.len());
+        let at = &self.rows[rows.clone()];
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(at.iter().map(|at| at.step).collect::<Int64Array>()),
+            Arc::new(at.iter().map(|at| (!at.epoch.is_nan()).then_some(at.epoch)).collect::<Float64Array>()),
+            Arc::new(
+                TimestampMicrosecondArray::from_iter_values(at.iter().map(|at| at.time)).with_timezone("UTC"),
+            ),
+        ];
+        let series =
+            self.cells.iter().map(|column| column[rows.clone()].iter().copied().collect::<Float64Array>());
+        columns.extend(series.map(|array| Arc::new(array) as ArrayRef));
+        columns
+    }
+}

@@ -1,0 +1,183 @@
+//! Logs of other tools through the program: imported, followed while they grow, stopped, killed, and written again.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use gradtop_store::State;
+use gradtop_tests::sandbox::ended;
+use gradtop_tests::{Sandbox, paths, until};
+
+fn golden(name: &str) -> PathBuf {
+    paths::checkout().join("core/import/tests/golden").join(name)
+}
+
+/// A log that a test writes to.
+struct Log(PathBuf);
+
+impl Log {
+    fn new(sandbox: &Sandbox, name: &str) -> Self {
+        let folder = sandbox.path().join("logs").join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let log = Self(folder.join("metrics.csv"));
+        fs::write(&log.0, "step,train_loss\n").unwrap();
+        log
+    }
+
+    fn add(&self, steps: std::ops::Range<i64>) {
+        let mut file = fs::File::options().append(true).open(&self.0).unwrap();
+        let text: String = steps.map(|step| format!("{step},{}\n", step as f64 / 8.0)).collect();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    fn folder(&self) -> &str {
+        self.0.parent().unwrap().parent().unwrap().to_str().unwrap()
+    }
+}
+
+/// Steps of the run's only series.
+fn steps(sandbox: &Sandbox, name: &str) -> Vec<i64> {
+    let Ok(run) = gradtop_store::find_run(&sandbox.runs(), name) else { return Vec::new() };
+    let series = gradtop_store::read_series(&run, |_| true).unwrap_or_default();
+    series.first().map(|s| s.step.clone()).unwrap_or_default()
+}
+
+fn until_steps(sandbox: &Sandbox, name: &str, count: i64) {
+    let wanted: Vec<i64> = (0..count).collect();
+    until("the rows to be followed", || (steps(sandbox, name) == wanted).then_some(()));
+}
+
+fn follow(sandbox: &Sandbox, log: &Log) -> Child {
+    let mut command = sandbox.command(&["import", log.folder(), "--follow"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+#[test]
+fn real_logs_are_imported_and_shown() {
+    let sandbox = Sandbox::with(&[]);
+    let path = golden("");
+    let said = sandbox.gradtop(&["import", path.to_str().unwrap(), "--experiment", "golden"]).expect_code(0);
+    assert_eq!(said.out.lines().count(), 6, "{said:#?}");
+    let list = sandbox.gradtop(&["list", "--json"]).json();
+    let runs = list.as_array().unwrap();
+    assert_eq!(runs.len(), 6, "{list:#}");
+    assert!(runs.iter().all(|run| run["state"] == "finished" && run["experiment"] == "golden"), "{list:#}");
+    for command in ["show", "plot", "logs"] {
+        sandbox.gradtop(&[command, "wandb"]).expect_code(0);
+    }
+    sandbox.gradtop(&["compare", "wandb", "tensorboardx"]).expect_code(0);
+    let refused = sandbox.gradtop(&["resume", "wandb"]).expect_code(1);
+    assert!(refused.err.contains("imported"), "{refused:#?}");
+    let opened = sandbox.gradtop(&["open", path.to_str().unwrap(), "--once"]).expect_code(0);
+    assert!(opened.out.contains("tensorboardx"), "{opened:#?}");
+}
+
+#[test]
+fn what_cannot_be_imported_is_said() {
+    let sandbox = Sandbox::with(&[]);
+    let empty = sandbox.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let said = sandbox.gradtop(&["import", empty.to_str().unwrap()]).expect_code(1);
+    assert!(said.err.contains("nothing to import in"), "{said:#?}");
+    sandbox.gradtop(&["import", "/nonexistent"]).expect_code(1);
+    let many = golden("");
+    sandbox.gradtop(&["import", many.to_str().unwrap(), "--name", "one"]).expect_code(2);
+    let text = empty.join("notes.txt");
+    fs::write(&text, "hello").unwrap();
+    let said = sandbox.gradtop(&["import", text.to_str().unwrap()]).expect_code(1);
+    assert!(said.err.contains("it is not an event file"), "{said:#?}");
+    assert_eq!(fs::read_dir(sandbox.runs()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_growing_log_is_followed_stopped_killed_and_gone_on_with() {
+    let sandbox = Sandbox::with(&[]);
+    let log = Log::new(&sandbox, "mine");
+    log.add(0..10);
+    let mut first = follow(&sandbox, &log);
+    until_steps(&sandbox, "mine", 10);
+    log.add(10..25);
+    until_steps(&sandbox, "mine", 25);
+    let refused = sandbox.gradtop(&["import", log.folder()]).expect_code(1);
+    assert!(refused.err.contains("is being followed already"), "{refused:#?}");
+    // A new folder is found.
+    let other = Log::new(&sandbox, "other");
+    other.add(0..5);
+    until_steps(&sandbox, "other", 5);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    log.add(25..40);
+    assert_eq!(sandbox.find("mine").view().state, State::Crashed);
+    let mut second = follow(&sandbox, &log);
+    until_steps(&sandbox, "mine", 40);
+    assert_eq!(sandbox.find("mine").view().state, State::Running);
+    for name in ["mine", "other"] {
+        sandbox.gradtop(&["stop", name]).expect_code(0);
+        assert_eq!(sandbox.find(name).view().state, State::Stopped);
+    }
+    // With its last run it ends.
+    assert!(second.wait().unwrap().success());
+    log.add(40..50);
+    sandbox.gradtop(&["import", log.folder()]).expect_code(0);
+    until_steps(&sandbox, "mine", 50);
+}
+
+#[test]
+fn following_goes_on_in_the_background() {
+    let sandbox = Sandbox::with(&[]);
+    let log = Log::new(&sandbox, "mine");
+    log.add(0..3);
+    sandbox.gradtop(&["import", log.folder(), "--follow", "--detach"]).expect_code(0);
+    log.add(3..9);
+    until_steps(&sandbox, "mine", 9);
+    sandbox.gradtop(&["stop", "mine"]).expect_code(0);
+    assert_eq!(sandbox.find("mine").view().state, State::Stopped);
+}
+
+/// Rows that pandas and pyarrow count in an exported file, and the sum of its values.
+fn pyarrow(sandbox: &Sandbox, file: &str) -> serde_json::Value {
+    let script = "import sys, json, pyarrow.parquet as pq, pyarrow.csv as csv\n\
+                  f = sys.argv[1]\n\
+                  t = pq.read_table(f) if f.endswith('parquet') else csv.read_csv(f)\n\
+                  print(json.dumps([t.num_rows, t.column_names]))";
+    let mut command = Command::new("python3");
+    command.args(["-c", script, file]).current_dir(sandbox.path()).env("PYTHONPATH", paths::readers());
+    command.env("PYTHONDONTWRITEBYTECODE", "1").stdin(Stdio::null());
+    ended(command, &["pyarrow"]).expect_code(0).json()
+}
+
+#[test]
+fn a_run_is_exported_for_others() {
+    let sandbox = Sandbox::with(&[]);
+    let log = golden("wandb");
+    sandbox.gradtop(&["import", log.to_str().unwrap()]).expect_code(0);
+    let at = |name: &str| sandbox.path().join(name).to_str().unwrap().to_owned();
+    let long = ["step", "epoch", "time", "metric", "model", "split", "trial", "value"];
+    let wide = ["step", "epoch", "time", "small", "train/loss", "val/loss"];
+    for kind in ["csv", "parquet"] {
+        let option = format!("--{kind}");
+        let file = at(&format!("long.{kind}"));
+        sandbox.gradtop(&["export", "wandb", &option, &file]).expect_code(0);
+        assert_eq!(pyarrow(&sandbox, &file), serde_json::json!([360, long]), "{kind}");
+        let file = at(&format!("wide.{kind}"));
+        sandbox.gradtop(&["export", "wandb", &option, &file, "--wide"]).expect_code(0);
+        assert_eq!(pyarrow(&sandbox, &file), serde_json::json!([120, wide]), "{kind}");
+        let again = sandbox.gradtop(&["export", "wandb", &option, &file]).expect_code(2);
+        assert!(again.err.contains("exists already"), "{again:#?}");
+    }
+    let printed = sandbox.gradtop(&["export", "wandb", "--csv", "-"]).expect_code(0);
+    assert_eq!(printed.out, fs::read_to_string(at("long.csv")).unwrap());
+    // What is imported from the export is the run again.
+    sandbox.gradtop(&["export", "wandb", "--tensorboard", &at("tb")]).expect_code(0);
+    sandbox.gradtop(&["import", &at("tb/wandb"), "--name", "again"]).expect_code(0);
+    sandbox.gradtop(&["export", "again", "--csv", &at("again.csv"), "--wide"]).expect_code(0);
+    let values = |file: &str| {
+        let text = fs::read_to_string(Path::new(&at(file))).unwrap();
+        text.lines().map(|line| line.splitn(4, ',').nth(3).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(values("again.csv"), values("wide.csv"));
+    sandbox.gradtop(&["export", "wandb"]).expect_code(2);
+}

@@ -1,0 +1,125 @@
+//! `gradtop export`: a run's rows for other tools.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use gradtop_store::{Exported, Shape, StoreError};
+
+use super::Context;
+use crate::failure::Failure;
+use crate::print::{self, clean};
+use gradtop_chart::number;
+
+/// Arguments of `export`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Without --wide, each row is one value of one metric. With it, each row is one step, with a column for \
+                        each metric."
+)]
+#[command(group(clap::ArgGroup::new("format").required(true).args(["csv", "parquet", "tensorboard"])))]
+pub(crate) struct Args {
+    /// The run
+    run: String,
+    /// Write CSV to FILE, or to standard output [default: RUN.csv]
+    #[arg(long, value_name = "FILE|-", num_args = 0..=1)]
+    csv: Option<Option<PathBuf>>,
+    /// Write one Parquet file [default: RUN.parquet]
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    parquet: Option<Option<PathBuf>>,
+    /// Write an event file for TensorBoard into DIR/RUN
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<PathBuf>,
+    /// A column for each metric
+    #[arg(long, conflicts_with = "tensorboard")]
+    wide: bool,
+    /// Overwrite a file that is there
+    #[arg(long)]
+    force: bool,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    let view = context.view(&args.run)?;
+    let run = &view.dir;
+    let shape = if args.wide { Shape::Wide } else { Shape::Long };
+    let named = |given: &Option<PathBuf>, kind: &str| {
+        given.clone().unwrap_or_else(|| PathBuf::from(format!("{}.{kind}", run.name())))
+    };
+    if let Some(given) = &args.csv {
+        let file = named(given, "csv");
+        if file == Path::new("-") {
+            let mut out = BufWriter::new(Printed);
+            let exported = gradtop_store::export_csv(run, shape, &mut out);
+            return match exported.map(|exported| (exported, out.flush())) {
+                // Nobody wants more of it.
+                _ if print::stdout_gone() => Ok(0),
+                exported => Ok(warn(&exported?.0.damage)),
+            };
+        }
+        let write = |out: &mut BufWriter<File>| Ok(gradtop_store::export_csv(run, shape, out)?);
+        return to_file(&file, args.force, write);
+    }
+    if let Some(given) = &args.parquet {
+        let write = |out: &mut BufWriter<File>| Ok(gradtop_store::export_parquet(run, shape, out)?);
+        return to_file(&named(given, "parquet"), args.force, write);
+    }
+    let folder = args.tensorboard.as_ref().map(|folder| folder.join(run.name()));
+    let Some(folder) = folder else { unreachable!("one of the three is required") };
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", print::short(&folder)))?;
+    let second = view.manifest.created.as_second();
+    let write = |out: &mut BufWriter<File>| {
+        let (rows, damage) = gradtop_import::export_tensorboard(run, &view.manifest, view.state, out)?;
+        Ok(Exported { rows, damage })
+    };
+    to_file(&folder.join(format!("events.out.tfevents.{second}.gradtop")), args.force, write)
+}
+
+/// Standard output. What is written to it in one piece is whole text.
+struct Printed;
+
+impl Write for Printed {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        print::out(&String::from_utf8_lossy(text));
+        if print::stdout_gone() { Err(std::io::ErrorKind::BrokenPipe.into()) } else { Ok(text.len()) }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes a file beside its place and moves it there: a file that is there is whole.
+fn to_file(
+    path: &Path,
+    force: bool,
+    write: impl FnOnce(&mut BufWriter<File>) -> Result<Exported>,
+) -> Result<i32> {
+    let shown = print::short(path);
+    if !force && std::fs::symlink_metadata(path).is_ok() {
+        return Err(Failure::usage(format!("{shown} exists already"))
+            .help("name another file, or add --force to overwrite it")
+            .into());
+    }
+    let mut name = std::ffi::OsString::from(".tmp-");
+    name.push(path.file_name().ok_or_else(|| Failure::usage(format!("{shown} is not a file's name")))?);
+    let beside = path.with_file_name(name);
+    let written = (|| {
+        let mut out = BufWriter::new(File::create(&beside)?);
+        let exported = write(&mut out)?;
+        out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+        std::fs::rename(&beside, path)?;
+        Ok::<_, anyhow::Error>(exported)
+    })();
+    let Exported { rows, damage } = written
+        .inspect_err(|_| drop(std::fs::remove_file(&beside)))
+        .with_context(|| format!("cannot write {shown}"))?;
+    print::line(&format!("{}  {} rows", clean(&shown), number::count(rows as f64)));
+    Ok(warn(&damage))
+}
+
+/// Names files that could not be read; the exit code.
+fn warn(damage: &[StoreError]) -> i32 {
+    super::warn_of(damage);
+    if damage.is_empty() { 0 } else { crate::failure::ERROR }
+}
