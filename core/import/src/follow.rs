@@ -86,6 +86,7 @@ impl Follower {
             self.search(news)?;
         }
         let mut more = false;
+        let mut open = self.followed.iter().filter(|f| f.import.is_open()).count();
         for at in 0..self.followed.len() {
             let followed = &mut self.followed[at];
             if followed.import.is_over() {
@@ -116,6 +117,11 @@ impl Follower {
             if grew {
                 followed.grew = Instant::now();
                 more = true;
+            }
+            // A run that was read before is going on again, whether or not there is something new.
+            let ended = followed.import.is_over() || followed.import.has_ended();
+            if !ended && followed.grew.elapsed() < QUIET && open < OPEN {
+                open += usize::from(followed.import.go_on()?);
             }
             if let Some(run) = followed.import.run().filter(|_| !followed.announced).cloned() {
                 followed.announced = true;

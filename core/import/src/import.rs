@@ -108,6 +108,11 @@ impl Import {
         self.recording.dir()
     }
 
+    /// Goes on with a run that is there and not being written; `true`: it was of that kind.
+    pub(crate) fn go_on(&mut self) -> Result<bool> {
+        self.recording.go_on()
+    }
+
     /// Whether its run is being written.
     pub(crate) fn is_open(&self) -> bool {
         self.recording.is_open()

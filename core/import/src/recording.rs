@@ -216,6 +216,15 @@ impl Recording {
         }
     }
 
+    /// Opens a run that is there and not being written; `true`: it was of that kind.
+    pub(crate) fn go_on(&mut self) -> Result<bool> {
+        let resting = self.dir.is_some() && self.open.is_none();
+        if resting {
+            self.writer()?;
+        }
+        Ok(resting)
+    }
+
     fn be_born(&mut self) -> Result<(RunDir, RunLock)> {
         for tried in 1.. {
             let mut manifest = self.manifest.clone();
@@ -242,8 +251,12 @@ impl Recording {
 
     fn open_log(&mut self, dir: RunDir, lock: RunLock) -> Result<()> {
         // Much comes at once: short segments and a short queue keep the memory small.
-        let options =
-            RecorderOptions { seal_rows: 250_000, max_behind: 300_000, ..RecorderOptions::default() };
+        let options = RecorderOptions {
+            seal_rows: 300_000,
+            merge_rows: 600_000,
+            max_behind: 300_000,
+            ..RecorderOptions::default()
+        };
         let recorder = Recorder::open(&dir, options)?;
         gradtop_store::clear_control(&dir)?;
         self.status = self.running();

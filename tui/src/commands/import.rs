@@ -15,7 +15,7 @@ use gradtop_chart::number;
 /// Arguments of `import`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Reads TensorBoard event files, CSV (Lightning's metrics.csv and others), JSON lines and the \
+    after_help = "Reads TensorBoard event files, wandb's .wandb files, CSV (Lightning's metrics.csv and others), JSON lines and the \
                         trainer_state.json of Hugging Face. Of a folder, each folder in it that has such files becomes a \
                         run. Importing the same path again takes what is new."
 )]

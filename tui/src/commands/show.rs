@@ -247,9 +247,13 @@ fn run_facts(view: &View) {
         None => clean(&m.device),
     };
     facts(vec![
-        ("seed", m.seed.to_string()),
+        ("seed", if m.import.is_some() { String::new() } else { m.seed.to_string() }),
         ("device", device),
         ("threads", if m.threads == 0 { String::new() } else { m.threads.to_string() }),
+        (
+            "source",
+            m.import.as_ref().map(|i| clean(&format!("{}: {}", i.format, i.source))).unwrap_or_default(),
+        ),
         ("preset", m.preset.as_deref().map(clean).unwrap_or_default()),
         ("created", gradtop_view::clock::moment(m.created)),
         ("host", clean(&m.host)),

@@ -234,8 +234,11 @@ impl Wide {
     }
 
     fn write_csv(&self, out: &mut impl Write) -> std::io::Result<()> {
-        let names: Vec<String> = self.names.iter().map(|name| quoted(name)).collect();
-        writeln!(out, "step,epoch,time{}", names.iter().map(|name| format!(",{name}")).collect::<String>())?;
+        out.write_all(b"step,epoch,time")?;
+        for name in &self.names {
+            write!(out, ",{}", quoted(name))?;
+        }
+        out.write_all(b"\n")?;
         for (n, At { step, epoch, time }) in self.rows.iter().enumerate() {
             write!(out, "{step},{},{}", number(*epoch), moment(*time))?;
             for column in &self.cells {

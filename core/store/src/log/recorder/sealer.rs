@@ -154,5 +154,6 @@ fn merge_parts(shared: &Shared, last: bool) -> Result<()> {
     // Pending first: a checkpoint is in both for a moment, never in neither.
     let mut borders: BTreeSet<u32> = lock(&shared.pending).segment.into_iter().collect();
     borders.extend(boundaries(run));
-    merge(run, &run.metrics(), &Metrics, &borders, &Policy::new(least, last)).map(drop)
+    let policy = Policy { rows: shared.options.merge_rows, ..Policy::new(least, last) };
+    merge(run, &run.metrics(), &Metrics, &borders, &policy).map(drop)
 }

@@ -22,6 +22,8 @@ pub struct RecorderOptions {
     pub seal_age: (Duration, Duration),
     /// Parts that are merged into one.
     pub merge_parts: usize,
+    /// Rows of a merged part at most: merging holds them in memory. Parts of half as many are not merged.
+    pub merge_rows: u64,
     /// Rows in memory beyond which logging waits for the disk.
     pub max_behind: usize,
     /// How long errors of the disk are borne that have a limit, see [`StoreError::patience`](crate::StoreError::patience).
@@ -35,6 +37,7 @@ impl Default for RecorderOptions {
             seal_rows: 1_000_000,
             seal_age: (Duration::from_secs(2), Duration::from_mins(1)),
             merge_parts: 32,
+            merge_rows: 2_000_000,
             max_behind: 4_000_000,
             patience: crate::log::patience::LIMITED,
         }
