@@ -139,6 +139,7 @@ fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>) -> Manif
             ..ExperimentInfo::default()
         },
         plugin: None,
+        import: None,
         command: Some(command),
         versions: Versions { gradtop: env!("CARGO_PKG_VERSION").to_owned(), ..Versions::default() },
         params: exec.params.clone(),

@@ -175,7 +175,8 @@ fn overall(groups: &[Group<'_>], alphas: &[f64]) -> Claim {
     let differences: Vec<f64> = pairs.iter().map(|&pair| of(false, pair) - of(true, pair)).collect();
     if !differences.iter().all(|d| d.is_finite()) {
         let words = "whether the initial values decide";
-        return Claim::new("initial values", Strength::Untestable, words).caution("a loss is not finite on the way");
+        return Claim::new("initial values", Strength::Untestable, words)
+            .caution("a loss is not finite on the way");
     }
     let p = (pairs.len() >= FEWEST).then(|| permutation::pairs(&differences));
     let way = if mean(&differences) > 0.0 { "higher" } else { "no higher" };
