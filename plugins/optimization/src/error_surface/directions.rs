@@ -6,7 +6,7 @@ use gradtop_toolkit::rng::{Rng, Stream};
 use tch::{TchError, Tensor};
 
 /// Networks up to this many parameters have their Hessian taken whole.
-const WHOLE: i64 = 1000;
+pub(super) const WHOLE: i64 = 1000;
 
 /// A random direction, normalised by filter: the weights into each neuron have the length of the network's own weights into it,
 /// biases are left out (Li, Xu, Taylor, Studer and Goldstein, "Visualizing the loss landscape of neural nets", `NeurIPS` 2018).

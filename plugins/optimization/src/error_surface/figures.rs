@@ -4,6 +4,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::significant;
 
 use super::ErrorSurface;
+use super::directions::WHOLE;
 use super::survey::{Plan, StageKind, Survey};
 use super::tables::{name, slices};
 
@@ -60,7 +61,7 @@ pub(super) fn surface(params: &ErrorSurface, plan: &Plan, survey: &Survey<'_>) -
             "The plane of extreme curvature",
             format!(
                 "Unit eigenvectors of the Hessian's largest and smallest eigenvalue at the final parameters ({}).",
-                if axes.eigenvalues.iter().any(|(_, bound)| *bound > 0.0) {
+                if task.shape.parameter_count() > WHOLE {
                     format!("{} Lanczos steps", params.lanczos_steps)
                 } else {
                     "the whole matrix".to_owned()
