@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use config::{Config, Key};
-use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::cells::glyphs::Glyphs;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();

@@ -14,12 +14,37 @@ pub struct Domain {
     pub y2: Option<Span>,
 }
 
+/// Which axes of a chart have anything to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The horizontal one.
+    pub x: bool,
+    /// The left one.
+    pub y: bool,
+    /// The right one.
+    pub y2: bool,
+}
+
 impl Domain {
     /// The vertical span a mark is measured on.
     pub fn vertical(&self, side: Side) -> &Span {
         match (&self.y2, side) {
             (Some(y2), Side::Right) => y2,
             _ => &self.y,
+        }
+    }
+
+    /// Whether there is anything to tell on the axes of a chart: something drawn has a place on them, or they were given a range.
+    pub fn known(chart: &Chart) -> Known {
+        let across = chart.marks.iter().any(|m| extent_x(&m.shape, chart.x.scale).is_some());
+        let up = |axis: &Axis, side: Side| {
+            let mut marks = chart.marks.iter().filter(|m| chart.y2.is_none() || m.side == side);
+            axis.range.is_some() || marks.any(|m| extent_y(&m.shape, axis.scale).is_some())
+        };
+        Known {
+            x: chart.x.range.is_some() || across,
+            y: up(&chart.y, Side::Left),
+            y2: chart.y2.as_ref().is_some_and(|axis| up(axis, Side::Right)),
         }
     }
 
@@ -62,17 +87,21 @@ fn span(scale: Scale, extents: impl Iterator<Item = (f64, f64)>, margin: f64) ->
     let (low, high) = range.unwrap_or(if scale.takes(0.0) { (0.0, 1.0) } else { (0.1, 1.0) });
     let (mut a, mut b) = (scale.forward(low), scale.forward(high));
     if b - a <= f64::EPSILON * 16.0 * a.abs().max(b.abs()).max(f64::MIN_POSITIVE) {
-        let room = match scale {
-            Scale::Linear => (low.abs() * 0.1).max(0.5),
-            Scale::Log | Scale::Log2 | Scale::Symlog { .. } => 0.5,
+        // Half of it on each side: a constant is in the middle of an axis on which it can be read, whatever its size.
+        (a, b) = match scale {
+            Scale::Linear if low == 0.0 => (0.0, 1.0),
+            Scale::Linear => {
+                let room = (low.abs() / 2.0).max(f64::MIN_POSITIVE);
+                (a - room, b + room)
+            }
+            Scale::Log | Scale::Log2 | Scale::Symlog { .. } => (a - 0.5, b + 0.5),
         };
-        (a, b) = (a - room, b + room);
     }
     // A quantity that starts at zero keeps zero as its end: no axis begins at -3 steps.
     let room = (b - a) * margin;
     let from_zero = low >= 0.0 && scale.takes(0.0);
     let bottom = if from_zero && a - room < 0.0 && a >= 0.0 { 0.0f64.min(a) } else { a - room };
-    let top = if high <= 0.0 && scale.takes(0.0) && b + room > 0.0 { 0.0 } else { b + room };
+    let top = if b <= 0.0 && scale.takes(0.0) && b + room > 0.0 { 0.0 } else { b + room };
     // Never beyond the doubles, and never at a zero that a logarithm turns into infinity.
     let least = if scale.takes(0.0) { f64::MIN } else { f64::MIN_POSITIVE };
     Span { scale, low: scale.inverse(bottom).max(least), high: scale.inverse(top).min(f64::MAX) }

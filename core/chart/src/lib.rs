@@ -65,6 +65,14 @@ pub struct Chart {
 }
 
 impl Chart {
+    /// Whether nothing can be drawn in it: its notes say why.
+    pub fn is_blank(&self) -> bool {
+        let known = domain::Domain::known(self);
+        let picture = |m: &Mark| matches!(m.shape, Shape::Image(_));
+        let drawn = known.x && (known.y || known.y2);
+        !(drawn || self.marks.iter().any(picture))
+    }
+
     /// The vertical axis of a side; the left one where there is no other.
     pub fn axis(&self, side: Side) -> &Axis {
         match (side, &self.y2) {

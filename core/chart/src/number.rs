@@ -17,7 +17,7 @@ pub fn value(v: f64) -> String {
     let text = format!("{v:.3e}");
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-3..=4).contains(&exponent) {
+    if (-3..=5).contains(&exponent) {
         let digits = (3 - exponent).max(0) as usize;
         return trimmed(&format!("{v:.digits$}"));
     }
@@ -29,7 +29,7 @@ pub fn steady(v: f64) -> String {
     let text = if v.is_finite() && v != 0.0 {
         let text = format!("{v:.3e}");
         let exponent: i32 = text.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
-        if (-2..=5).contains(&exponent) {
+        if (if v < 0.0 { -2..=5 } else { -3..=5 }).contains(&exponent) {
             let digits = (3 - exponent).max(0) as usize;
             format!("{v:.digits$}")
         } else if v < 0.0 || !(-99..=99).contains(&exponent) {
@@ -119,6 +119,11 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// A time that is left, which nobody knows to less than a second: `<1s`, `41s`.
+pub fn time_left(seconds: f64) -> String {
+    if (0.0..1.0).contains(&seconds) { "<1s".to_owned() } else { duration(seconds) }
+}
+
 /// The same in one unit: `41s`, `6m`, `1h`, `2d`.
 pub fn age(seconds: f64) -> String {
     let s = seconds.max(0.0) as u64;
@@ -142,16 +147,9 @@ pub fn age_lasts(seconds: f64) -> Duration {
     Duration::from_secs_f64(unit - s % unit)
 }
 
-/// `512 B`, `1.9 MiB`.
+/// `512 B`, `1.91 MB`: three digits at most.
 pub fn bytes(n: u64) -> String {
-    let mut size = n as f64;
-    for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
-        if size < 1023.95 || unit == "TiB" {
-            return if unit == "B" { format!("{n} B") } else { format!("{size:.1} {unit}") };
-        }
-        size /= 1024.0;
-    }
-    format!("{n} B")
+    amount_of(n as f64, 2)
 }
 
 /// An amount of memory: `17 B`, `577.8 MB`, `1.234 GB`, four digits at most.
@@ -209,7 +207,11 @@ mod tests {
             (12.345_6, "12.35"),
             (1234.56, "1235"),
             (99_994.0, "99994"),
-            (123_456.0, "1.235e5"),
+            (123_456.0, "123456"),
+            (1_234_567.0, "1.235e6"),
+            (0.009_466, "0.009466"),
+            (1e-300, "1e-300"),
+            (5e-324, "4.941e-324"),
             (0.000_012, "1.2e-5"),
             (3.1e-6, "3.1e-6"),
             (0.000_999_96, "0.001"),
@@ -230,7 +232,10 @@ mod tests {
             (0.031_25, " 0.03125"),
             (12.345_6, "   12.35"),
             (123_456.0, "  123456"),
-            (0.001_234_5, "1.234e-3"),
+            (0.001_234, "0.001234"),
+            (0.009_466, "0.009466"),
+            (-0.009_466, "-9.47e-3"),
+            (1e-300, "1.00e-300"),
             (-3.1e-6, "-3.10e-6"),
             (-0.031_25, "-0.03125"),
             (f64::NAN, "     NaN"),
@@ -289,7 +294,11 @@ mod tests {
             assert_eq!(duration(v), text, "{v}");
         }
         assert_eq!(age(100.0), "1m");
-        assert_eq!(bytes(2_000_000), "1.9 MiB");
+        let left = [(0.126, "<1s"), (0.999, "<1s"), (4.24, "4.2s"), (f64::NAN, "–")];
+        for (v, text) in left {
+            assert_eq!(time_left(v), text, "{v}");
+        }
+        assert_eq!((bytes(2_000_000).as_str(), bytes(999).as_str()), ("2.00 MB", "999 B"));
         assert_eq!(bytes(17), "17 B");
         let amounts = [
             (0.0, "0 B"),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter};
 use resvg::tiny_skia::{IntSize, Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
+use skrifa::MetadataProvider as _;
 
 /// Pixels for each unit of the drawing.
 const SCALE: f32 = 2.0;
@@ -24,13 +25,27 @@ pub enum PngError {
     Encoding(#[from] EncodingError),
 }
 
+/// The fonts of pictures; the second is for what the first has no glyph of, such as the ₂ of log₂.
+const FONTS: [&[u8]; 2] = [epaint_default_fonts::HACK_REGULAR, epaint_default_fonts::UBUNTU_LIGHT];
+
+/// The letters of a drawing that the fonts of pictures lack, each once: they are boxes in a picture.
+pub fn missing(svg: &str) -> String {
+    let fonts: Vec<_> = FONTS.into_iter().filter_map(|font| skrifa::FontRef::new(font).ok()).collect();
+    let texts = svg.split('<').filter_map(|tag| tag.split_once('>')).map(|(_, text)| text);
+    let mut letters: Vec<char> = texts.flat_map(str::chars).filter(|c| !c.is_ascii()).collect();
+    letters.sort_unstable();
+    letters.dedup();
+    letters.retain(|c| fonts.iter().all(|font| font.charmap().map(*c).is_none()));
+    letters.into_iter().collect()
+}
+
 /// The picture, as the bytes of a PNG file.
 pub fn render(svg: &str) -> Result<Vec<u8>, PngError> {
     let mut options = Options::default();
     let fonts = Arc::make_mut(&mut options.fontdb);
-    fonts.load_font_data(epaint_default_fonts::HACK_REGULAR.to_vec());
-    // For what the first has no glyph of, such as the ₂ of log₂.
-    fonts.load_font_data(epaint_default_fonts::UBUNTU_LIGHT.to_vec());
+    for font in FONTS {
+        fonts.load_font_data(font.to_vec());
+    }
     fonts.set_monospace_family("Hack");
     let tree = Tree::from_str(svg, &options)?;
     let size = tree.size();
@@ -162,6 +177,12 @@ mod tests {
         assert_ne!(picture('₂'), picture('\u{f8ff}'));
         assert_ne!(picture('₂'), picture(' '));
         assert_ne!(picture('₂'), picture('₁'));
+    }
+
+    #[test]
+    fn letters_that_no_font_has_are_named() {
+        assert_eq!(missing("<text x=\"1\">loss 日本語 ₂ 本</text><text>π · größe</text>"), "日本語");
+        assert_eq!(missing("<text>plain</text>"), "");
     }
 
     #[test]

@@ -168,7 +168,29 @@ fn linear(low: f64, high: f64, most: usize) -> Vec<Tick> {
         }
     }
     let largest = values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+    if largest / step >= FAR && high < 1e300 && low > -1e300 {
+        return far(values, step);
+    }
     values.into_iter().map(|value| Tick { value, label: decimal(value, step, largest) }).collect()
+}
+
+/// Ticks so many steps from zero are told from a round number among them: `1e9+0.2`.
+const FAR: f64 = 1e6;
+
+fn far(values: Vec<f64>, step: f64) -> Vec<Tick> {
+    let (Some(first), Some(last)) = (values.first().copied(), values.last().copied()) else {
+        return Vec::new();
+    };
+    let unit = 10f64.powf((last - first).max(step).log10().floor() + 2.0);
+    let base = (first / unit).floor() * unit;
+    let name = format!("{base:e}");
+    let name = if name.len() < 8 { name } else { format!("{base:.*}", digits(unit)) };
+    let most = (last - base).max(step);
+    let label = |value: f64| match decimal(value - base, step, most) {
+        rest if rest == "0" => name.clone(),
+        rest => format!("{name}+{rest}"),
+    };
+    values.into_iter().map(|value| Tick { value, label: label(value) }).collect()
 }
 
 /// Digits after the point that multiples of `step` need.

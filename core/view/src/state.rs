@@ -236,7 +236,7 @@ pub fn to_json(view: &View) -> Map<String, Value> {
         "state": view.state.word(),
         "certain": view.certain,
         "cause": s.cause,
-        "step": s.step,
+        "step": step(s),
         "epoch": s.epoch,
         "phase": s.phase,
         "done": s.done,

@@ -89,9 +89,9 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
     let mut right: Vec<String> = Vec::new();
     if shared.runs.rows.iter().any(|r| r.live()) {
         if let Some(machine) = &shared.machine {
-            right.push(format!("cpu {:>4.0}%", machine.cpu_percent));
-            let gib = |bytes: f64| bytes / f64::from(1u32 << 30);
-            right.push(format!("mem {:>4.1}/{:.0} G", gib(machine.memory_used), gib(machine.memory_total)));
+            right.push(format!("cpu {:>4.1}/{}", machine.busy, machine.processors));
+            let gb = |bytes: f64| bytes / 1e9;
+            right.push(format!("mem {:>4.1}/{:.0} GB", gb(machine.memory_used), gb(machine.memory_total)));
             if !machine.gpu_percent.is_empty() {
                 let all: Vec<String> = machine.gpu_percent.iter().map(|gpu| format!("{gpu:>3.0}%")).collect();
                 right.push(format!("gpu {}", all.join(" ")));
@@ -212,9 +212,10 @@ mod tests {
             run("fit", "e", 5).at(State::Crashed, 10),
         ]);
         let machine = Machine {
-            cpu_percent: 187.0,
+            busy: 1.87,
+            processors: 2,
             memory_used: 2.04e9,
-            memory_total: 24.0 * 1024.0 * 1024.0 * 1024.0,
+            memory_total: 25.8e9,
             gpu_percent: Vec::new(),
         };
         bench.send(Msg::Machine(machine.clone()));
@@ -222,7 +223,7 @@ mod tests {
         bench.resize(120, 30);
         assert_eq!(
             first(&bench),
-            " gradtop  runs  1 running · 1 queued · 2 finished · 1 crashed                      cpu  187%   mem  1.9/24 G   14:32:07"
+            " gradtop  runs  1 running · 1 queued · 2 finished · 1 crashed                    cpu  1.9/2   mem  2.0/26 GB   14:32:07"
         );
         bench.resize(80, 24);
         assert_eq!(
@@ -235,8 +236,13 @@ mod tests {
     fn the_header_has_the_gpus_that_runs_are_on() {
         let mut bench = Bench::of(vec![run("fit", "a", 1).at(State::Running, 10).on("cuda:1")]);
         assert_eq!(bench.app.shared.runs.gpus(), ["GPU-of-cuda:1"]);
-        let machine =
-            Machine { cpu_percent: 9.0, memory_used: 1e9, memory_total: 8e9, gpu_percent: vec![87.0, 100.0] };
+        let machine = Machine {
+            busy: 0.1,
+            processors: 2,
+            memory_used: 1e9,
+            memory_total: 8e9,
+            gpu_percent: vec![87.0, 100.0],
+        };
         bench.send(Msg::Machine(machine));
         bench.resize(120, 30);
         assert!(

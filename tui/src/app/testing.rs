@@ -15,7 +15,7 @@ use ratatui::buffer::Buffer;
 use super::{App, Msg, update, view};
 use crate::screens::effect::{Answer, Effect, Open, Task};
 use crate::screens::settings::Settings;
-use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::cells::theme::{Theme, ThemeName};
 use gradtop_chart::colour::Colours;
 use gradtop_view::runs::{RunId, RunRow, RunsSnapshot};

@@ -14,7 +14,7 @@ use crate::screens::actions::RunAction;
 use crate::screens::all_keys;
 use crate::screens::effect::Task;
 use crate::screens::keys::{Binding, Keys, Kind, name as key_name};
-use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
 
 #[test]

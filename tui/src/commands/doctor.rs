@@ -191,10 +191,10 @@ fn of_terminal() -> Finding {
         Colours::True => "true colour",
     };
     let glyphs = match t.glyphs {
-        gradtop_chart::cells::raster::Glyphs::Braille => "Braille charts",
-        gradtop_chart::cells::raster::Glyphs::HalfBlock => "block charts",
-        gradtop_chart::cells::raster::Glyphs::Dot => "dotted charts",
-        gradtop_chart::cells::raster::Glyphs::Ascii => "ASCII charts",
+        gradtop_chart::cells::glyphs::Glyphs::Braille => "Braille charts",
+        gradtop_chart::cells::glyphs::Glyphs::HalfBlock => "block charts",
+        gradtop_chart::cells::glyphs::Glyphs::Dot => "dotted charts",
+        gradtop_chart::cells::glyphs::Glyphs::Ascii => "ASCII charts",
     };
     let size = t.size.map_or_else(|| "not a terminal".to_owned(), |(w, h)| format!("{w}x{h}"));
     let around = print::terminal::around().map(|name| format!(", in {name}")).unwrap_or_default();

@@ -221,7 +221,7 @@ fn row(view: &View, parameters: &[&str], common: Option<&state::Common>) -> Vec<
     });
     cells.push(state::step(s).map(|step| number::count(step as f64)).unwrap_or_default().into());
     cells.push(state::rate(view).map(number::rate).unwrap_or_default().into());
-    cells.push(state::eta(view).map(number::duration).unwrap_or_default().into());
+    cells.push(state::eta(view).map(number::time_left).unwrap_or_default().into());
     let headlines = state::headlines(view);
     let line = headlines.first().and_then(|h| Some((h.metric, h.line()?)));
     let (value, who) = match (line, common) {

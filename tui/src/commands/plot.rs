@@ -91,6 +91,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             (f.id.clone(), chart)
         })
         .collect();
+    let panels = || charts.iter().flat_map(|(_, figure)| &figure.charts);
+    if panels().all(gradtop_chart::Chart::is_blank) {
+        let mut why: Vec<&str> = panels().flat_map(|chart| &chart.notes).map(String::as_str).collect();
+        why.dedup();
+        return Err(Failure::new(format!("nothing to draw: {}", why.join("; "))).into());
+    }
     if args.svg.is_none() && args.png.is_none() {
         to_terminal(&charts, args);
         return Ok(0);
@@ -216,6 +222,13 @@ pub(super) fn write_drawing(
     }
     if let Some(file) = png {
         write(&suffixed(file, suffix), &gradtop_chart::png::render(drawing)?)?;
+        let missing = gradtop_chart::png::missing(drawing);
+        if !missing.is_empty() {
+            print::note(&format!(
+                "the fonts of pictures have no {}: --svg FILE keeps these letters",
+                clean(&missing)
+            ));
+        }
     }
     Ok(())
 }

@@ -192,7 +192,7 @@ fn progress(view: &View) {
         ("step", state::step(s).map(|v| v.to_string()).unwrap_or_default()),
         ("epoch", state::epoch(view).map(number::value).unwrap_or_default()),
         ("rate", state::rate(view).map(number::rate).unwrap_or_default()),
-        ("eta", state::eta(view).map(number::duration).unwrap_or_default()),
+        ("eta", state::eta(view).map(number::time_left).unwrap_or_default()),
         ("started", moment(s.started)),
         ("ended", moment(s.ended)),
         (

@@ -301,7 +301,7 @@ fn parts(study: &Study, snapshot: &Snapshot) -> Vec<String> {
         .map(|(key, view)| {
             let share = state::progress(view).map(|(done, total)| number::percent(done, total));
             let phase = view.status.phase.as_deref().filter(|p| !p.is_empty()).map(clean);
-            let eta = state::eta(view).map(|s| format!("eta {}", number::duration(s)));
+            let eta = state::eta(view).map(|s| format!("eta {}", number::time_left(s)));
             let state =
                 Some(view.state.word().to_owned()).filter(|_| view.state != gradtop_store::State::Running);
             let rest: Vec<String> = [state, share, phase, eta].into_iter().flatten().collect();

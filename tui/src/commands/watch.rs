@@ -386,7 +386,7 @@ fn numbers(view: &View) -> Vec<String> {
         parts.push(number::rate(rate));
     }
     if let Some(eta) = state::eta(view) {
-        parts.push(format!("eta {}", number::duration(eta)));
+        parts.push(format!("eta {}", number::time_left(eta)));
     }
     parts
 }

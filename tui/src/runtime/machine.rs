@@ -25,9 +25,11 @@ impl Meter {
         let (then, busy_then) = before?;
         let seconds = now.duration_since(then).as_secs_f64();
         // A hundred ticks a second, on every Linux there is: USER_HZ is part of its interface.
-        let cpu_percent = ((busy - busy_then) / seconds).max(0.0);
+        let processors = processors(&stat);
+        // Ticks are counted a little after the time that they are of.
+        let busy = ((busy - busy_then) / seconds / 100.0).clamp(0.0, processors as f64);
         let (memory_used, memory_total) = memory_bytes(&memory)?;
-        (seconds > 0.1).then_some(Machine { cpu_percent, memory_used, memory_total, gpu_percent })
+        (seconds > 0.1).then_some(Machine { busy, processors, memory_used, memory_total, gpu_percent })
     }
 
     /// What was last measured of these GPUs. NVML is opened with the first run on one, and where there is none, never.
@@ -93,6 +95,14 @@ fn busy_ticks(stat: &str) -> Option<f64> {
     Some(fields.iter().take(8).sum::<f64>() - idle)
 }
 
+/// The processors there are: each has a line of its own.
+fn processors(stat: &str) -> usize {
+    let own = |line: &&str| {
+        line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    stat.lines().filter(own).count().max(1)
+}
+
 /// Memory in use, and in all, in bytes.
 fn memory_bytes(meminfo: &str) -> Option<(f64, f64)> {
     let of = |name: &str| {
@@ -132,7 +142,7 @@ mod tests {
     #[test]
     fn the_system_is_read_right() {
         let stat = "cpu  100 10 50 1000 40 1 2 3 9 9\ncpu0 1 2 3\n";
-        assert_eq!(busy_ticks(stat), Some(166.0));
+        assert_eq!((busy_ticks(stat), processors(stat)), (Some(166.0), 1));
         let meminfo = "MemTotal:       1000 kB\nMemFree: 1 kB\nMemAvailable:    600 kB\n";
         assert_eq!(memory_bytes(meminfo), Some((400.0 * 1024.0, 1000.0 * 1024.0)));
         assert_eq!(busy_ticks(""), None);

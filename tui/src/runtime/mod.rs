@@ -299,7 +299,8 @@ impl Monitor {
         self.screen.again()?;
         self.link.renewed();
         self.resize(app)?;
-        Ok(true)
+        // It was away for a while: the next frame is of now.
+        self.update(app, Msg::Tick(Timestamp::now()))
     }
 
     fn draw(&mut self, app: &mut App, urgent: bool) -> Result<()> {

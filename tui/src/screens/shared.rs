@@ -30,8 +30,10 @@ pub(crate) struct PluginsSnapshot {
 /// What the machine does, all its processes together.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Machine {
-    /// Processor time, in percent of one core.
-    pub(crate) cpu_percent: f64,
+    /// How many processors are busy, on average since the last look.
+    pub(crate) busy: f64,
+    /// How many there are.
+    pub(crate) processors: usize,
     /// Memory in use, in bytes.
     pub(crate) memory_used: f64,
     /// Memory there is, in bytes.

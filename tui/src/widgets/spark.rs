@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
-use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::decimate::thin;
 use gradtop_chart::scale::finite_range;
 

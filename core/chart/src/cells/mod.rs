@@ -2,6 +2,7 @@
 
 mod canvas;
 pub(crate) mod fields;
+pub mod glyphs;
 mod head;
 pub(crate) mod marks;
 pub mod raster;
@@ -19,7 +20,7 @@ use canvas::Canvas;
 pub use canvas::paste;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::style::Style;
-use text::{fit, width_of, wrap};
+use text::{fit, fit_ends, width_of, wrap};
 use theme::{Ink, Theme};
 
 /// The narrowest panel that two may stand side by side in.
@@ -87,6 +88,11 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
         write_notes(&mut canvas, &notes, height);
         return canvas.done();
     }
+    let known = Domain::known(chart);
+    if !(known.x || known.y || known.y2) {
+        blank(&mut canvas, chart, top, look);
+        return canvas.done();
+    }
     let Layout { domain, area, notes, y_ticks, y2_ticks, captioned, strip } =
         layout(chart, (width, height), top, look);
     if captioned {
@@ -101,7 +107,7 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
     if let Some(span) = &domain.y2 {
         vertical_axis(&mut canvas, span, &y2_ticks, area, look, true);
     }
-    let x_ticks = horizontal_ticks(&chart.x, &domain.x, area.width);
+    let x_ticks = if known.x { horizontal_ticks(&chart.x, &domain.x, area.width) } else { Vec::new() };
     horizontal_axis(&mut canvas, &domain.x, &x_ticks, area, chart.cursor.as_ref(), look);
     fields::fields(&mut canvas, chart, &domain, area, look);
     marks::marks(&mut canvas, chart, &domain, area, look);
@@ -140,6 +146,16 @@ fn latest(canvas: &mut Canvas, chart: &Chart, ascii: bool) {
     }
 }
 
+/// A chart without anything in it: why, in its middle.
+fn blank(canvas: &mut Canvas, chart: &Chart, top: usize, look: Theme) {
+    let (width, height) = (canvas.width(), canvas.height());
+    let notes = foot_notes(chart, &[], width.saturating_sub(2), look.glyphs.ascii());
+    let first = top + (height - top).saturating_sub(notes.len()) / 2;
+    for (note, y) in notes.iter().zip(first..height) {
+        canvas.text(width.saturating_sub(width_of(note)) / 2, y, note, Ink::Alert);
+    }
+}
+
 fn y2_caption(chart: &Chart) -> String {
     chart.y2.as_ref().map(Axis::caption).unwrap_or_default()
 }
@@ -159,7 +175,9 @@ struct Layout {
 
 fn layout(chart: &Chart, (width, height): (usize, usize), top: usize, look: Theme) -> Layout {
     let domain = Domain::of(chart);
-    let odd = if chart.terse { Vec::new() } else { marks::odd_notes(chart, &domain) };
+    let known = Domain::known(chart);
+    // Of a small chart that has something to tell, what the marks at its axis say is left out.
+    let odd = if chart.terse && known.y { Vec::new() } else { marks::odd_notes(chart, &domain) };
     let mut notes = foot_notes(chart, &odd, width, look.glyphs.ascii());
     let strip = fields::field_of(chart).is_some_and(|f| f.range().is_some());
     if chart.terse {
@@ -178,9 +196,9 @@ fn layout(chart: &Chart, (width, height): (usize, usize), top: usize, look: Them
     let below = 2 + usize::from(x_captioned) + usize::from(strip) + notes.len();
     let plot_height = height.saturating_sub(top + usize::from(captioned) + below).max(2);
     let most = (plot_height / 2).clamp(2, 7);
-    let y_ticks = axis_ticks(&chart.y, &domain.y, most);
+    let y_ticks = if known.y { axis_ticks(&chart.y, &domain.y, most) } else { Vec::new() };
     let y2_ticks = match (&chart.y2, &domain.y2) {
-        (Some(axis), Some(span)) => axis_ticks(axis, span, most),
+        (Some(axis), Some(span)) if known.y2 => axis_ticks(axis, span, most),
         _ => Vec::new(),
     };
     let widest = |ticks: &[Tick]| ticks.iter().map(|t| width_of(&t.label)).max().unwrap_or(0).min(width / 3);
@@ -243,7 +261,7 @@ fn head(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
         }
         let name = mark.name.as_deref().unwrap_or_default();
         canvas.put(x, y, glyph_of(chart, mark, look), Ink::Series(mark.paint));
-        x = canvas.text(x + 2, y, &fit(name, width.saturating_sub(x + 2), ascii), Ink::Text);
+        x = canvas.text(x + 2, y, &fit_ends(name, width.saturating_sub(x + 2), ascii), Ink::Text);
         if let Some(last) = mark.last {
             let last = chart.axis(mark.side).words(last);
             x = canvas.text(x, y, &format!(" {last}"), Ink::Series(mark.paint));

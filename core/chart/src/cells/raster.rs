@@ -1,39 +1,11 @@
 //! Dots inside character cells: Braille has 2×4 of them, half blocks 1×2, the plain ladder below one.
 
 use super::canvas::Canvas;
+use super::glyphs::Glyphs;
 use super::theme::Ink;
 use textplots::{Chart, Plot as _, Shape};
 
 use crate::colour::{Paint, marker};
-
-/// What a terminal's font can show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Glyphs {
-    /// Braille, 2×4 dots a cell.
-    Braille,
-    /// Half blocks, 1×2.
-    HalfBlock,
-    /// One dot a cell.
-    Dot,
-    /// One ASCII character a cell.
-    Ascii,
-}
-
-impl Glyphs {
-    /// Dots a cell has across and down.
-    pub fn dots(self) -> (usize, usize) {
-        match self {
-            Self::Braille => (2, 4),
-            Self::HalfBlock => (1, 2),
-            Self::Dot | Self::Ascii => (1, 1),
-        }
-    }
-
-    /// Only ASCII may be printed.
-    pub fn ascii(self) -> bool {
-        self == Self::Ascii
-    }
-}
 
 /// What is drawn with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

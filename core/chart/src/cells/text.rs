@@ -53,6 +53,30 @@ pub fn fit_ends(text: &str, width: usize, ascii: bool) -> String {
     fit(text, width - width_of(end), ascii) + end
 }
 
+/// Names cut to at most `width` columns each so that those that differ still do, as far as there is room: in the middle, or where
+/// that leaves several alike, at their common beginning.
+pub fn apart(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
+    let cut: Vec<String> = names.iter().map(|name| fit_ends(name, width, ascii)).collect();
+    let own = |i: usize| {
+        let alike: Vec<&str> = (0..names.len())
+            .filter(|j| cut[*j] == cut[i] && names[*j] != names[i])
+            .map(|j| names[j])
+            .collect();
+        if alike.is_empty() || width < 2 {
+            return cut[i].clone();
+        }
+        let mut from = 0;
+        for (at, letter) in names[i].grapheme_indices(true) {
+            if !alike.iter().all(|other| other[at.min(other.len())..].starts_with(letter)) {
+                break;
+            }
+            from = at + letter.len();
+        }
+        format!("{}{}", if ascii { "~" } else { "…" }, fit(&names[i][from..], width - 1, ascii))
+    };
+    (0..names.len()).map(own).collect()
+}
+
 /// The rows of a buffer as text without styles and trailing blanks.
 pub fn plain(buffer: &Buffer) -> String {
     let area = buffer.area;
@@ -95,6 +119,22 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_differ_anywhere_are_told_apart() {
+        let begin = "a-long-name-of-a-run";
+        let ends = [format!("{begin}-lr0.01"), format!("{begin}-lr0.02")];
+        let middle = [format!("{begin}-one-{begin}"), format!("{begin}-two-{begin}")];
+        let names: Vec<&str> = ends.iter().chain(&middle).map(String::as_str).chain(["short"]).collect();
+        for width in 6..50 {
+            let cut = apart(&names, width, false);
+            let distinct: std::collections::BTreeSet<_> = cut.iter().collect();
+            assert_eq!(distinct.len(), names.len(), "{width}: {cut:?}");
+            assert!(cut.iter().all(|name| width_of(name) <= width));
+        }
+        assert_eq!(apart(&["same", "same"], 3, true), ["s~e", "s~e"]);
+        apart(&["éa長", "éb", "e\u{301}長長長", ""], 2, false);
+    }
 
     #[test]
     fn a_text_is_cut_at_its_end_or_in_its_middle() {

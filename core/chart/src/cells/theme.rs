@@ -3,7 +3,7 @@
 use ratatui_core::style::{Color, Modifier, Style};
 use serde::{Deserialize, Serialize};
 
-use super::raster::Glyphs;
+use super::glyphs::Glyphs;
 use crate::colour::{Colours, Paint, indexed, sixteen};
 
 /// The role of a cell's colour.

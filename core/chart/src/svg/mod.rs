@@ -162,9 +162,11 @@ fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64,
         return;
     }
     let domain = Domain::of(chart);
-    let y_ticks = labelled(&chart.y, &domain.y, 8, Powers::Raised);
+    let known = Domain::known(chart);
+    let only = |known: bool, ticks: Vec<Tick>| if known { ticks } else { Vec::new() };
+    let y_ticks = only(known.y, labelled(&chart.y, &domain.y, 8, Powers::Raised));
     let y2_ticks = match (&chart.y2, &domain.y2) {
-        (Some(axis), Some(span)) => labelled(axis, span, 8, Powers::Raised),
+        (Some(axis), Some(span)) => only(known.y2, labelled(axis, span, 8, Powers::Raised)),
         _ => Vec::new(),
     };
     let widest =
@@ -193,7 +195,8 @@ fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64,
         density: pen.density,
     };
     let bottom = plot.top + plot.height;
-    let x_ticks = labelled(&chart.x, &plot.domain.x, most_across(&chart.x, &plot), Powers::Raised);
+    let most = most_across(&chart.x, &plot);
+    let x_ticks = only(known.x, labelled(&chart.x, &plot.domain.x, most, Powers::Raised));
 
     pen.put(&format!(
         r#"<clipPath id="{}p{index}"><rect x="{}" y="{}" width="{}" height="{}"/></clipPath>"#,
@@ -372,7 +375,7 @@ fn path(points: &[(f64, f64)]) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::cells::raster::Glyphs;
+    use crate::cells::glyphs::Glyphs;
     use crate::cells::theme::Theme;
     use crate::colour::Colours;
     use crate::colour::Paint;

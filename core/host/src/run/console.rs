@@ -192,7 +192,7 @@ fn join(files: &Files, past_head: Option<u64>) -> io::Result<()> {
     writeln!(
         joined,
         "\n[gradtop: {missing} are missing here; the first and the last {} are kept]",
-        mib(files.keep)
+        megabytes(files.keep)
     )?;
     joined.write_all(&last)?;
     for path in [&files.old, &files.tail] {
@@ -201,8 +201,8 @@ fn join(files: &Files, past_head: Option<u64>) -> io::Result<()> {
     Ok(())
 }
 
-fn mib(bytes: u64) -> String {
-    if bytes >= 1 << 20 { format!("{} MiB", bytes >> 20) } else { format!("{bytes} bytes") }
+fn megabytes(bytes: u64) -> String {
+    if bytes >= 1_000_000 { format!("{} MB", bytes / 1_000_000) } else { format!("{bytes} bytes") }
 }
 
 /// Pumps a pipe into the console on a thread of its own.

@@ -61,6 +61,28 @@ pub(super) fn fit(
     chart.y.range = view.zoom_y.or(chart.y.range);
 }
 
+/// What is said of lines that have no place on the axis of metrics, or not all of it.
+pub(super) fn placeless(lines: &[&Line<'_>], kind: XKind, log: bool) -> Option<String> {
+    let word = kind.word();
+    let shown: Vec<_> = lines.iter().filter(|l| !l.hidden && !l.members.is_empty()).collect();
+    let lies = |line: &Line<'_>, log| line.members.iter().any(|m| m.extent(log).is_some());
+    match (shown.iter().filter(|l| !lies(l, false)).count(), shown.len()) {
+        (_, 0) => return None,
+        (0, _) => {}
+        (n, all) if n == all => return Some(format!("nothing here was logged with an {word}")),
+        (1, _) => return Some(format!("1 line was logged without an {word} and is left out")),
+        (n, _) => return Some(format!("{n} lines were logged without an {word} and are left out")),
+    }
+    if !log {
+        return None;
+    }
+    if !shown.iter().any(|l| lies(l, true)) {
+        return Some(format!("nothing here has a {word} above 0, as a logarithmic axis needs"));
+    }
+    let (low, _) = lines::extent(lines, false)?;
+    (low <= 0.0).then(|| format!("what has a {word} of 0 or less is not on the logarithmic axis"))
+}
+
 /// Gives symlog axes the linear range that fits what is drawn.
 pub(super) fn fit_symlog(chart: &mut Chart, lines: &[&Line<'_>]) {
     let fitted = |side: Option<Side>| {

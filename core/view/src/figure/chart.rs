@@ -105,7 +105,14 @@ fn compose(
     };
     // The axes are fitted to what is there besides lines, and have room for the names of these.
     let (mut in_order, mut lines) = (Vec::new(), Vec::new());
-    for part in parts {
+    let hidden = |part: &Part<'_>| match part {
+        Part::Piece(Piece { name: Some(name), .. }) => view.hidden.contains(name),
+        part => part.line().is_some_and(|line| line.hidden),
+    };
+    if !parts.is_empty() && parts.iter().all(hidden) {
+        chart.notes.push("everything here is hidden".to_owned());
+    }
+    for part in parts.into_iter().filter(|part| part.line().is_some() || !hidden(part)) {
         in_order.push(part.line().is_some());
         match part {
             Part::Line(line) => lines.push(line),
@@ -118,12 +125,10 @@ fn compose(
     let lines: Vec<&Line<'_>> = lines.iter().collect();
     if let Some(kind) = x {
         axes::fit(&mut chart, &lines, sources, kind, view);
+        chart.notes.extend(axes::placeless(&lines, kind, axes::is_log(chart.x.scale)));
     } else {
         axes::fit_symlog(&mut chart, &[]);
         (chart.x.range, chart.y.range) = (view.zoom_x, view.zoom_y);
-    }
-    if !lines.is_empty() && lines.iter().all(|l| l.hidden) && chart.notes.is_empty() {
-        chart.notes.push("every line is hidden".to_owned());
     }
     let smooth = view.smoothing > 0.0;
     let front = |line: &Line<'_>, last, shape| {
@@ -180,7 +185,11 @@ fn compose(
     chart.cursor = cursor
         .zip(Cursor::of_most(&infos))
         .map(|(cursor, at)| gradtop_chart::Cursor { x: cursor.x, words: vec![at.words(), at.brief()] });
+    let nothing = fills.is_empty() && fronts.is_empty();
     chart.marks = fills.into_iter().chain(fronts).collect();
+    if nothing && view.zoom_x.is_some() && chart.notes.is_empty() {
+        chart.notes.push("nothing lies in this part of the axis".to_owned());
+    }
     let reading = sources.iter().any(|s| s.data.progress.reading);
     Built { chart, plot, lines: infos, x, cursor, reading }
 }
@@ -253,8 +262,7 @@ fn resumes(data: &RunData, kind: XKind) -> impl Iterator<Item = f64> {
     data.resumes.iter().filter_map(move |(step, time)| match kind {
         XKind::Step => Some(*step as f64),
         XKind::Epoch => None,
-        XKind::Relative => Some((time - data.started_us) as f64 / 1e6),
-        XKind::Wall => Some(*time as f64 / 1e6),
+        XKind::Relative | XKind::Wall => kind.of_time(*time, data.started_us),
     })
 }
 

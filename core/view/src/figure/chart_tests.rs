@@ -14,7 +14,7 @@ use crate::live::pyramid::Sample;
 use crate::live::testing::{of_samples, run, series};
 use crate::live::{RunData, SeriesSnapshot, XKind};
 use gradtop_chart::Shape;
-use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::cells::{chart, text::plain, theme::Theme};
 use gradtop_chart::colour::Colours;
 
@@ -279,4 +279,55 @@ fn nothing_yet_and_no_room_are_said() {
     assert!(text.contains("no points of loss yet"), "{text}");
     let text = drawn(&models(), "loss", &ChartView::default(), (12, 4), Glyphs::Ascii);
     assert!(text.contains("too small"), "{text}");
+}
+
+#[test]
+fn an_empty_chart_says_why_and_has_no_axes() {
+    let looked = |data: &RunData, view: &ChartView| drawn(data, "loss", view, (60, 12), Glyphs::Ascii);
+    let empty = |text: &str| !text.contains('+') && !text.contains("0.5");
+    let data = run(vec![of_steps(None, &[(0, 1.0), (10, 2.0)])]);
+    let epoch = looked(&data, &ChartView { x: Some(XKind::Epoch), ..ChartView::default() });
+    assert!(epoch.contains("nothing here was logged with an epoch") && empty(&epoch), "{epoch}");
+    let hidden = looked(&data, &ChartView { hidden: ["loss".to_owned()].into(), ..ChartView::default() });
+    assert!(hidden.contains("everything here is hidden") && empty(&hidden), "{hidden}");
+    let mut reading = run(vec![of_steps(None, &[(0, 1.0)])]);
+    reading.series.clear();
+    let reading = looked(&reading, &ChartView::default());
+    assert!(reading.contains("reading loss") && empty(&reading), "{reading}");
+    // What is no number has a place on x, and is counted; no values are made up for y.
+    let nan =
+        looked(&run(vec![of_steps(None, &[(0, f64::NAN), (10, f64::INFINITY)])]), &ChartView::default());
+    assert!(nan.contains("not a number: 1 of 2") && !nan.contains("0.5"), "{nan}");
+}
+
+#[test]
+fn a_constant_is_read_as_itself_whatever_its_size() {
+    for (value, low, high) in [
+        (3e-5, "2e-5", "4e-5"),
+        (-7.0, "-10", "-4"),
+        (0.0, "0", "1.0"),
+        (1e-310, "e-31", "e-31"),
+        (1e300, "e300", "e300"),
+    ] {
+        let data = run(vec![of_steps(None, &[(0, value), (10, value)])]);
+        let built = built(&data, &ChartView::default(), 60);
+        let y = built.plot.unwrap().y;
+        assert!(y.low <= value && value <= y.high && y.low < y.high, "{value}: {y:?}");
+        assert!(
+            (y.high - y.low) <= 3.0 * value.abs().max(f64::MIN_POSITIVE) || value == 0.0,
+            "{value}: {y:?}"
+        );
+        let text = drawn(&data, "loss", &ChartView::default(), (60, 14), Glyphs::Ascii);
+        assert!(text.contains(low) && text.contains(high), "{value}: {text}");
+    }
+    let step = built(&run(vec![of_steps(None, &[(0, 1.0)])]), &ChartView::default(), 60).plot.unwrap().x;
+    assert_eq!((step.low, step.high), (0.0, 1.0));
+    // A small change far from zero is seen, and its ticks differ.
+    let far: Vec<(i64, f64)> = (0..50).map(|i| (i, 1e9 + (i as f64 / 5.0).sin())).collect();
+    let text =
+        drawn(&run(vec![of_steps(None, &far)]), "loss", &ChartView::default(), (60, 14), Glyphs::Ascii);
+    let ticks: Vec<&str> =
+        text.lines().filter_map(|l| l.split_once(" +").map(|(label, _)| label.trim())).collect();
+    let distinct: std::collections::BTreeSet<_> = ticks.iter().collect();
+    assert!(ticks.len() >= 3 && distinct.len() == ticks.len(), "{text}");
 }

@@ -25,11 +25,21 @@ pub(super) fn evaluate<'a>(mark: &Mark, data: &RunData) -> Made<'a> {
             Some(Ok(table)) if table.rows() == 0 => Err(format!("table {name:?} has no rows yet")),
             Some(Ok(table)) => of_table(mark, table).map_err(|e| format!("table {name:?}: {e}")),
             Some(Err(e)) => Err(e.clone()),
-            None => Err(format!("table {name:?} has not been written yet")),
+            None => Err(no_table(name, data)),
         },
         (_, None) => Err("a mark names neither metric nor table".to_owned()),
     };
     result.unwrap_or_else(|note| Made { notes: vec![note], ..Made::default() })
+}
+
+/// Why a table is not there.
+fn no_table(name: &str, data: &RunData) -> String {
+    let known = data.table_names.iter().map(String::as_str);
+    match data.alive || data.table_names.is_empty() {
+        _ if known.clone().any(|other| other == name) => format!("reading table {name:?} …"),
+        true => format!("table {name:?} has not been written yet"),
+        false => format!("there is no table {name:?}; {}", gradtop_store::suggest(name, known, "tables")),
+    }
 }
 
 fn piece<'a>(mark: &Mark, name: Option<String>, key: String, shape: Shape) -> Part<'a> {

@@ -128,12 +128,10 @@ impl<'a> Member<'a> {
 
     /// Stretches of x in which its run was paused, where that shows.
     pub(super) fn gaps(&self, plot: &Plot) -> Vec<(f64, f64)> {
-        let zero = match self.kind {
-            XKind::Relative => self.data.started_us,
-            XKind::Wall => 0,
-            XKind::Step | XKind::Epoch => return Vec::new(),
+        let place = |t: i64| match t {
+            i64::MAX => self.kind.of_time(0, 0).map(|_| plot.x.high),
+            t => self.kind.of_time(t, self.data.started_us).map(|x| self.common(x)),
         };
-        let place = |t: i64| if t == i64::MAX { plot.x.high } else { self.common((t - zero) as f64 / 1e6) };
-        self.data.pauses.iter().map(|(from, to)| (place(*from), place(*to))).collect()
+        self.data.pauses.iter().filter_map(|(from, to)| place(*from).zip(place(*to))).collect()
     }
 }

@@ -20,10 +20,8 @@ mod chart_tests;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-
+use gradtop_store::MetricInfo;
 use gradtop_store::figures::{self, Mark as Declared, MarkAxis, MarkKind};
-use gradtop_store::{MetricInfo, SeriesKey};
 
 pub use plan::name_of;
 
@@ -77,9 +75,4 @@ fn empty_mark(kind: MarkKind) -> Declared {
         axis: MarkAxis::Y,
         extra: toml::Table::new(),
     }
-}
-
-/// The names that a run's lines are known by: its models, or its splits where there are no models.
-pub fn names(keys: impl Iterator<Item = SeriesKey>) -> BTreeSet<String> {
-    keys.filter_map(|k| k.model.or(k.split)).collect()
 }

@@ -37,7 +37,11 @@ pub(super) fn plan<'a>(sources: &[Source<'a>], panel: &Panel, view: &ChartView) 
         } else {
             sources.first().map(|source| marks::evaluate(declared, source.data)).unwrap_or_default()
         };
-        chart.notes.extend(made.notes);
+        for note in made.notes {
+            if !chart.notes.contains(&note) {
+                chart.notes.push(note);
+            }
+        }
         let hints = made.hints;
         let open = |own: &mut String, hint: Option<String>| {
             if own.is_empty() {
@@ -110,7 +114,7 @@ fn of_metric<'a>(
     let lines = lines(sources, mark, metrics, view);
     let mut made = Made::default();
     if lines.is_empty() {
-        made.notes.push(format!("no points of {metric} yet"));
+        made.notes.push(no_lines(sources, mark, metric));
     }
     made.hints = Hints {
         y_label: Some(metric.to_owned()),
@@ -126,6 +130,41 @@ fn of_metric<'a>(
         }
     }
     made
+}
+
+/// Why a mark of a metric has no lines.
+fn no_lines(sources: &[Source<'_>], mark: &Mark, metric: &str) -> String {
+    let keys = || sources.iter().flat_map(|s| s.data.keys.iter().map(|(key, _)| key));
+    if keys().any(|key| wanted(mark, key)) {
+        return format!("reading {metric} …");
+    }
+    if keys().any(|key| key.metric == metric) {
+        return format!("no series of {metric} has {}", filter_words(mark));
+    }
+    if keys().next().is_none() || sources.iter().any(|s| s.data.alive) {
+        return format!("no points of {metric} yet");
+    }
+    let known: BTreeSet<&str> = keys().map(|key| key.metric.as_str()).collect();
+    let suggestion = gradtop_store::suggest(metric, known.iter().copied(), "metrics");
+    format!("there is no metric {metric:?}; {suggestion}")
+}
+
+/// `model "a" or "b", split "test"`: what a mark takes only.
+fn filter_words(mark: &Mark) -> String {
+    fn one<T: std::fmt::Debug>(name: &str, of: Option<&OneOrMany<T>>) -> Option<String> {
+        let values = match of? {
+            OneOrMany::One(value) => std::slice::from_ref(value),
+            OneOrMany::Many(values) => values,
+        };
+        let values: Vec<String> = values.iter().map(|v| format!("{v:?}")).collect();
+        Some(format!("{name} {}", values.join(" or ")))
+    }
+    let all = [
+        one("model", mark.model.as_ref()),
+        one("split", mark.split.as_ref()),
+        one("trial", mark.trial.as_ref()),
+    ];
+    all.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// What is said of lines that are the average of series of which some are not finite.

@@ -269,6 +269,28 @@ fn rules_are_grey_and_what_is_missing_is_said() {
     assert_eq!(rule.marks[0].paint, Paint::Grey);
     let none = chart("[[panel.mark]]\ntype = 'line'\nmetric = 'loss'", &RunData::default());
     assert_eq!(none.notes, ["no points of loss yet"]);
+    let notes = |marks: &str, data: &RunData| chart(marks, data).notes.join("; ");
+    let line = |what: &str| format!("[[panel.mark]]\ntype = 'line'\n{what}\n");
+    let mut logged = data(vec![series("loss", "deep", -1, &[1.0, 2.0])]);
+    logged.table_names = std::sync::Arc::new(vec!["points".to_owned()]);
+    assert_eq!(notes(&line("metric = 'lss'"), &logged), "there is no metric \"lss\"; did you mean loss?");
+    assert_eq!(
+        notes(&line("metric = 'loss'\nmodel = 'flat'"), &logged),
+        "no series of loss has model \"flat\""
+    );
+    let table = line("table = 'point'\nxcol = 'x'\nycol = 'y'");
+    // Of several marks it is said once.
+    assert_eq!(notes(&table.repeat(2), &logged), "there is no table \"point\"; did you mean points?");
+    let alive = RunData { alive: true, ..logged.clone() };
+    assert_eq!(notes(&table, &alive), "table \"point\" has not been written yet");
+    let mut without = series("loss", "flat", -1, &[1.0, 2.0]);
+    without.epoch.fill(f64::NAN);
+    let by_epoch = line("metric = 'loss'\nx = 'epoch'");
+    assert_eq!(notes(&by_epoch, &data(vec![without.clone()])), "nothing here was logged with an epoch");
+    let both = data(vec![without, series("loss", "deep", -1, &[1.0])]);
+    assert_eq!(notes(&by_epoch, &both), "1 line was logged without an epoch and is left out");
+    let log = "x = { scale = 'log' }\n".to_owned() + &line("metric = 'loss'");
+    assert_eq!(notes(&log, &logged), "what has a step of 0 or less is not on the logarithmic axis");
     let data = with_table(vec![("x", ColumnData::F64(vec![1.0]))]);
     let wrong = chart("[[panel.mark]]\ntype = 'line'\ntable = 't'\nxcol = 'x'\nycol = 'xx'", &data);
     assert_eq!(wrong.notes, ["table \"t\": no column \"xx\"; did you mean x?"]);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use gradtop_store::figures::{self, Figure, Steps};
 use gradtop_store::{
     Event, MetricInfo, RunDir, SeriesKey, State, StoreError, Table, inside, read_events, read_manifest,
-    read_status, read_table, read_table_last,
+    read_status, read_table, read_table_last, table_names,
 };
 
 use super::WatchRequest;
@@ -45,6 +45,7 @@ pub(super) struct About {
     pub(super) pauses: Arc<Vec<(i64, i64)>>,
     pub(super) resumes: Arc<Vec<(i64, i64)>>,
     tables: BTreeMap<String, Held>,
+    pub(super) table_names: Arc<Vec<String>>,
     manifest_read: bool,
     series: Version,
     events: Version,
@@ -107,7 +108,7 @@ impl About {
             return false;
         }
         self.keys = Arc::new(keys.to_vec());
-        self.names = Arc::new(crate::figure::names(keys.iter().map(|(k, _)| k.clone())));
+        self.names = Arc::new(super::names(keys.iter().map(|(k, _)| k.clone())));
         true
     }
 
@@ -156,17 +157,27 @@ impl About {
         wanted.extend(request.tables.iter().map(|t| (t.clone(), Steps::All)));
         let mut changed = false;
         self.tables.retain(|name, _| wanted.contains_key(name));
+        let mut missing = false;
         for (name, steps) in wanted {
             let now = version(run, &run.tables().join(&name)).map(|v| (v, steps));
             if now.is_none() || self.tables.get(&name).is_some_and(|(held, _)| *held == now) {
+                missing |= now.is_none();
                 continue;
             }
             let read = if steps == Steps::All { read_table } else { read_table_last };
             let table = match read(run, &name) {
-                Err(StoreError::NoSuchTable { .. }) => continue,
+                Err(StoreError::NoSuchTable { .. }) => {
+                    missing = true;
+                    continue;
+                }
                 r => r.map_err(|e| e.to_string()),
             };
             self.tables.insert(name, (now, Arc::new(table)));
+            changed = true;
+        }
+        let names = if missing { table_names(run) } else { Vec::new() };
+        if names != *self.table_names {
+            self.table_names = Arc::new(names);
             changed = true;
         }
         changed

@@ -484,6 +484,7 @@ impl Feed {
             keys: Arc::clone(&self.about.keys),
             series,
             tables: self.about.tables(),
+            table_names: Arc::clone(&self.about.table_names),
             figures: Arc::clone(&self.about.figures),
             metrics: Arc::clone(&self.about.metrics),
             names: Arc::clone(&self.about.names),

@@ -62,6 +62,16 @@ impl XKind {
         format!("{} {at}", self.word())
     }
 
+    /// Where a moment lies on it, microseconds since 1970, of a run that started then; `None`: it is no axis of time.
+    pub(crate) fn of_time(self, at_us: i64, started_us: i64) -> Option<f64> {
+        let zero = match self {
+            Self::Relative => started_us,
+            Self::Wall => 0,
+            Self::Step | Self::Epoch => return None,
+        };
+        Some(at_us.saturating_sub(zero) as f64 / 1e6)
+    }
+
     /// What the axis is called.
     pub fn word(self) -> &'static str {
         match self {
@@ -167,6 +177,8 @@ pub struct RunData {
     pub series: Vec<Arc<SeriesSnapshot>>,
     /// The wanted tables that exist; text where one could not be read.
     pub tables: BTreeMap<String, Arc<Result<Table, String>>>,
+    /// The tables that the run has, known where one that is wanted is not among them.
+    pub table_names: Arc<Vec<String>>,
     /// The declared figures.
     pub figures: Arc<Vec<Figure>>,
     /// The declared metrics.
@@ -217,4 +229,9 @@ impl LiveSnapshot {
     pub fn run(&self, id: &RunId) -> Option<&Arc<RunData>> {
         self.runs.get(id)
     }
+}
+
+/// The names that a run's lines are known by: its models, or its splits where there are no models.
+pub(crate) fn names(keys: impl Iterator<Item = SeriesKey>) -> BTreeSet<String> {
+    keys.filter_map(|k| k.model.or(k.split)).collect()
 }

@@ -164,12 +164,12 @@ impl Bucket {
 
     /// Where it lies on an axis; `None` if it has no place there.
     pub fn range(&self, x: XKind, started_us: i64) -> Option<(f64, f64)> {
-        let seconds = |t: i64, zero: i64| (t.saturating_sub(zero)) as f64 / 1e6;
         match x {
             XKind::Step => Some((self.step.0 as f64, self.step.1 as f64)),
             XKind::Epoch => (!self.epoch.0.is_nan()).then_some(self.epoch),
-            XKind::Relative => Some((seconds(self.time.0, started_us), seconds(self.time.1, started_us))),
-            XKind::Wall => Some((seconds(self.time.0, 0), seconds(self.time.1, 0))),
+            XKind::Relative | XKind::Wall => {
+                x.of_time(self.time.0, started_us).zip(x.of_time(self.time.1, started_us))
+            }
         }
     }
 }

@@ -61,7 +61,7 @@ pub fn run(mut series: Vec<Arc<SeriesSnapshot>>) -> RunData {
     series.sort_by(|a, b| a.key().cmp(b.key()));
     let keys: Vec<_> = series.iter().map(|s| (s.key().clone(), s.unit().map(str::to_owned))).collect();
     RunData {
-        names: Arc::new(crate::figure::names(keys.iter().map(|(k, _)| k.clone()))),
+        names: Arc::new(super::names(keys.iter().map(|(k, _)| k.clone()))),
         keys: Arc::new(keys),
         series,
         ..RunData::default()

@@ -9,7 +9,7 @@ use gradtop_store::{ParamValue, State};
 use crate::app::Msg;
 use crate::app::testing::{Bench, SIZES, Spec, run};
 use crate::screens::effect::{Open, Task};
-use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
 use gradtop_view::live::engine::Runs;
 

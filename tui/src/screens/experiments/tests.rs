@@ -15,7 +15,7 @@ use crate::screens::Screen as _;
 use crate::screens::actions::ActionResult;
 use crate::screens::effect::{Answer, Task};
 use crate::screens::shared::PluginsSnapshot;
-use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
 use gradtop_view::runs::RunId;
 

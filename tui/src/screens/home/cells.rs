@@ -52,7 +52,7 @@ pub(super) fn rate(row: &RunRow) -> String {
 
 /// Time to the end, of what runs.
 pub(super) fn eta(row: &RunRow) -> String {
-    state::eta(&row.view).map(number::duration).unwrap_or_default()
+    state::eta(&row.view).map(number::time_left).unwrap_or_default()
 }
 
 /// Time since it was asked for.

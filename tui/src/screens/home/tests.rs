@@ -5,7 +5,7 @@ use gradtop_store::{HeadlineValue, MetricInfo, ParamValue, SeriesKey, State};
 use crate::app::testing::{Bench, SIZES, run};
 use crate::screens::actions::RunAction;
 use crate::screens::effect::Task;
-use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
 
 /// Two experiments, runs in most states.

@@ -105,7 +105,7 @@ fn progress(shared: &Shared, view: &View) -> Vec<Item> {
         item(5, "", number::rate(rate), 8);
     }
     if let Some(eta) = state::eta(view) {
-        item(7, "eta", number::duration(eta), 6);
+        item(7, "eta", number::time_left(eta), 6);
     }
     if let Some(took) = state::took(view, shared.now).filter(|_| !live) {
         item(6, "took", number::duration(took), 0);

@@ -13,7 +13,7 @@ use crate::app::Msg;
 use crate::app::testing::{Bench, SIZES, Spec, run};
 use crate::screens::actions::ActionResult;
 use crate::screens::effect::{Answer, Task};
-use gradtop_chart::cells::raster::Glyphs;
+use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
 use gradtop_view::live::engine::Runs;
 

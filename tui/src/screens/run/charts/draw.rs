@@ -12,7 +12,7 @@ use super::{Charts, window};
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::ChartCell;
-use gradtop_chart::cells::text::{fit, width_of};
+use gradtop_chart::cells::text::{apart, fit, width_of};
 use gradtop_chart::number;
 use gradtop_chart::scale::{Scale, Span as Range};
 use gradtop_view::figure::built::{AtCursor, Built, Cursor, LineInfo};
@@ -388,10 +388,11 @@ fn legend(
         Span::raw(" ".repeat(name_width + 3)),
         Span::styled(format!("{head:>11}"), theme.dim()),
     ])];
-    for line in lines {
+    let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
+    for (line, name) in lines.iter().zip(apart(&names, name_width, theme.ascii())) {
         let glyph = gradtop_chart::colour::marker(line.marker, theme.ascii());
         let style = if line.hidden { theme.dim() } else { theme.paint(line.paint) };
-        let name = super::super::align::pad(&fit(&line.name, name_width, theme.ascii()), name_width);
+        let name = super::super::align::pad(&name, name_width);
         let value = if cursor { line.at_cursor.map(|c| c.shown) } else { line.last };
         let text = match value {
             _ if line.hidden => "hidden".to_owned(),
