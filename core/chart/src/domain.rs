@@ -91,7 +91,7 @@ fn span(scale: Scale, extents: impl Iterator<Item = (f64, f64)>, margin: f64) ->
         (a, b) = match scale {
             Scale::Linear if low == 0.0 => (0.0, 1.0),
             Scale::Linear => {
-                let room = (low.abs() / 2.0).max(f64::MIN_POSITIVE);
+                let room = (low.abs() / 2.0).max(f64::from_bits(1));
                 (a - room, b + room)
             }
             Scale::Log | Scale::Log2 | Scale::Symlog { .. } => (a - 0.5, b + 0.5),

@@ -182,13 +182,16 @@ fn far(values: Vec<f64>, step: f64) -> Vec<Tick> {
         return Vec::new();
     };
     let unit = 10f64.powf((last - first).max(step).log10().floor() + 2.0);
-    let base = (first / unit).floor() * unit;
-    let name = format!("{base:e}");
-    let name = if name.len() < 8 { name } else { format!("{base:.*}", digits(unit)) };
-    let most = (last - base).max(step);
-    let label = |value: f64| match decimal(value - base, step, most) {
-        rest if rest == "0" => name.clone(),
-        rest => format!("{name}+{rest}"),
+    let base = (f64::midpoint(first, last) / unit).round() * unit;
+    let short = format!("{base:e}");
+    let name = if short.len() < 8 { short } else { format!("{base:.*}", digits(unit)) };
+    let most = (last - base).abs().max((first - base).abs());
+    let label = |value: f64| {
+        let rest = (value - base).abs();
+        if rest < step / 2.0 {
+            return name.clone();
+        }
+        format!("{name}{}{}", if value < base { '-' } else { '+' }, decimal(rest, step, most))
     };
     values.into_iter().map(|value| Tick { value, label: label(value) }).collect()
 }
