@@ -69,7 +69,7 @@ impl Chart {
     pub fn is_blank(&self) -> bool {
         let known = domain::Domain::known(self);
         let picture = |m: &Mark| matches!(m.shape, Shape::Image(_));
-        !(known.x || known.y || known.y2 || self.marks.iter().any(picture))
+        !(known.x || self.marks.iter().any(picture))
     }
 
     /// The vertical axis of a side; the left one where there is no other.

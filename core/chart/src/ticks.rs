@@ -175,7 +175,7 @@ fn linear(low: f64, high: f64, most: usize) -> Vec<Tick> {
 }
 
 /// Ticks so many steps from zero are told from a round number among them: `1e9+0.2`.
-const FAR: f64 = 1e6;
+const FAR: f64 = 1e7;
 
 fn far(values: Vec<f64>, step: f64) -> Vec<Tick> {
     let (Some(first), Some(last)) = (values.first().copied(), values.last().copied()) else {

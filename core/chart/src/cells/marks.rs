@@ -456,7 +456,7 @@ fn bars(
         let (a, b) = (domain.x.unit(x - width / 2.0), domain.x.unit(x + width / 2.0));
         let columns = area.width as f64;
         let first = (a * columns).round().max(0.0) as usize;
-        let last = ((b * columns).round().max(0.0) as usize).max(first + 1).min(area.width);
+        let last = ((b * columns).round().max(0.0) as usize).max(first.saturating_add(1)).min(area.width);
         let (low, high) = (zero.min(height_of(*y)), zero.max(height_of(*y)));
         for row in 0..area.height {
             let (bottom, top) = ((area.height - 1 - row) as f64 * 8.0, (area.height - row) as f64 * 8.0);

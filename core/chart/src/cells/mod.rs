@@ -89,7 +89,7 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
         return canvas.done();
     }
     let known = Domain::known(chart);
-    if !(known.x || known.y || known.y2) {
+    if !known.x {
         blank(&mut canvas, chart, top, look);
         return canvas.done();
     }

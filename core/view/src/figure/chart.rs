@@ -166,7 +166,14 @@ fn compose(
             odd: line.members.iter().map(|m| m.series.odd_count()).sum(),
             bytes: chart.axis(line.side).bytes(),
         });
-        let Some(plot) = plot.filter(|_| !line.hidden) else { continue };
+        if line.hidden {
+            continue;
+        }
+        let Some(plot) = plot else {
+            // Without room for a plot its values are told all the same.
+            fronts.push(front(line, latest, Shape::Line { x: Vec::new(), y: Vec::new() }));
+            continue;
+        };
         let last = if view.cursor.is_some() { at_cursor.map(|c| c.shown) } else { latest };
         let Drawn { line: shape, behind, band } =
             lines::drawn(line, &plot, chart.axis(line.side).scale, smooth);
