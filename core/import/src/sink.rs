@@ -39,7 +39,7 @@ pub enum End {
     Failed(String),
 }
 
-/// Receives what a [`Reader`](crate::reader::Reader) finds, in the order of the source.
+/// Receives what a reader finds, in the order of the source.
 pub trait Sink {
     /// Parameters of the run. One that came before is replaced.
     fn params(&mut self, params: Vec<(String, ParamValue)>) -> Result<()>;
