@@ -29,8 +29,9 @@ impl Log {
 
     fn add(&self, steps: std::ops::Range<i64>) {
         let mut file = fs::File::options().append(true).open(&self.0).unwrap();
-        let text: String = steps.map(|step| format!("{step},{}\n", step as f64 / 8.0)).collect();
-        file.write_all(text.as_bytes()).unwrap();
+        for step in steps {
+            writeln!(file, "{step},{}", step as f64 / 8.0).unwrap();
+        }
     }
 
     fn folder(&self) -> &str {

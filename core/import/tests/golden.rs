@@ -1,6 +1,7 @@
 //! Logs that the real tools wrote, read to the very bits that they logged; cut, growing, damaged.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "a test of random damage prints its seed")]
 
 mod common;
 

@@ -14,6 +14,7 @@ use gradtop_chart::number;
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::option_option, reason = "how clap says: not given, given without a value, with one")]
 #[command(
     after_help = "Without --wide, each row is one value of one metric. With it, each row is one step, with a column for \
                         each metric."

@@ -36,8 +36,11 @@ pub fn copy(from: &Path, to: &Path) {
 /// Rows of a series.
 pub type Rows = Vec<(At, f64)>;
 
-/// Rows in a form that can be compared: NaN equals itself.
-pub fn bits(rows: &Rows) -> Vec<(i64, Option<u64>, Option<i64>, u64)> {
+/// A row in a form that can be compared: NaN equals itself.
+pub type Bits = (i64, Option<u64>, Option<i64>, u64);
+
+/// What of rows is compared.
+pub fn bits(rows: &Rows) -> Vec<Bits> {
     rows.iter().map(|(at, v)| (at.step, at.epoch.map(f64::to_bits), at.time_us, v.to_bits())).collect()
 }
 
@@ -55,7 +58,7 @@ pub struct Collected {
 
 impl Collected {
     /// The rows of all series, in a form that can be compared.
-    pub fn sorted(&self) -> BTreeMap<&str, Vec<(i64, Option<u64>, Option<i64>, u64)>> {
+    pub fn sorted(&self) -> BTreeMap<&str, Vec<Bits>> {
         self.rows.iter().map(|(name, rows)| (name.as_str(), bits(rows))).collect()
     }
 }
