@@ -29,7 +29,7 @@ pub struct FunctionFit {
     /// Networks, comma-separated: deep (7 hidden layers), middle (4), shallow (1)
     #[param(default = "deep,middle,shallow", distinct, nonempty)]
     pub models: Vec<Model>,
-    /// Points of the equidistant grid that is trained on and evaluated
+    /// Points of the equidistant grid for training and evaluation
     #[param(default = 10_000, min = 2, max = 1_000_000, log)]
     pub points: i64,
     /// Left end of the grid
@@ -38,7 +38,7 @@ pub struct FunctionFit {
     /// Right end of the grid
     #[param(default = 1.0, min = -1000.0, max = 1000.0)]
     pub x_max: f64,
-    /// Samples a step, drawn without replacement in each epoch; 0: the whole grid
+    /// Samples per step, drawn without replacement in each epoch; 0: the whole grid
     #[param(default = 128, min = 0, max = 1_000_000)]
     pub batch: i64,
     /// Optimizer
@@ -59,16 +59,16 @@ pub struct FunctionFit {
     /// Networks of each kind, with their own initial values and batches, trained at once; with `rates` the first chooses the rate and the others are compared
     #[param(default = 6, min = 1, max = 256)]
     pub trials: i64,
-    /// Steps between two values of the batch loss
+    /// Steps between values of the batch loss
     #[param(default = 10, min = 1)]
     pub log_every: i64,
-    /// Steps between two evaluations on the whole grid
+    /// Steps between evaluations on the whole grid
     #[param(default = 200, min = 1)]
     pub eval_every: i64,
-    /// Steps between two tables of predictions; 0: only one, at the end
+    /// Steps between tables of predictions; 0: only one, at the end
     #[param(default = 5000, min = 0)]
     pub table_every: i64,
-    /// Points of the grid that go into a table of predictions, at most
+    /// Most points of the grid in a table of predictions
     #[param(default = 1000, min = 2, max = 1_000_000)]
     pub table_points: i64,
     /// Training instruments
@@ -140,7 +140,7 @@ impl Experiment for FunctionFit {
         training.watch(ctx, &mut instruments)?;
         if let Some(dir) = ctx.resume_dir() {
             training.restore(dir)?;
-            ctx.info(format!("going on from step {}", training.step()))?;
+            ctx.info(format!("continuing from step {}", training.step()))?;
         } else {
             tables::models(ctx, &training)?;
             self.evaluate(ctx, &mut training, &series)?;
@@ -203,7 +203,7 @@ fn log(
         let which = &training.fits[fit];
         let function = training.split(which);
         ctx.warn(format!(
-            "{function}, {}, trial {trial} diverged: its loss is {} at step {step}; it is frozen, the others go on",
+            "{function}, {}, trial {trial} diverged: its loss is {} at step {step}; it is frozen, the others continue",
             which.model, losses[trial]
         ))?;
     }

@@ -37,7 +37,7 @@ pub struct ImageClassification {
     /// Passes over the training images
     #[param(default = 3, min = 1, max = 10_000, log)]
     pub epochs: i64,
-    /// Images a step, drawn without replacement in each epoch
+    /// Images per step, drawn without replacement in each epoch
     #[param(default = 128, min = 1, max = 10_000)]
     pub batch: i64,
     /// Optimizer
@@ -55,13 +55,13 @@ pub struct ImageClassification {
     /// Networks of each kind, with their own initial values and batches
     #[param(default = 5, min = 1, max = 100)]
     pub trials: i64,
-    /// Steps between two values of the batch loss
+    /// Steps between values of the batch loss
     #[param(default = 20, min = 1)]
     pub log_every: i64,
-    /// Epochs between two evaluations on the whole training and test sets
+    /// Epochs between evaluations on the whole training and test sets
     #[param(default = 1, min = 1)]
     pub eval_every: i64,
-    /// Worst mistakes shown of each network
+    /// Worst mistakes to show for each network
     #[param(default = 15, min = 1, max = 64)]
     pub mistakes: i64,
     /// Training instruments
@@ -86,7 +86,7 @@ struct Work {
     step: i64,
     /// Passes of an evaluation of all networks.
     evaluation: i64,
-    /// Steps between two evaluations.
+    /// Steps between evaluations.
     every: i64,
     /// Steps in all.
     steps: i64,
@@ -183,7 +183,7 @@ impl Experiment for ImageClassification {
         training.watch(ctx, &mut Instruments::new(&self.instruments, ctx.seed(), &settings))?;
         if let Some(dir) = ctx.resume_dir() {
             training.restore(dir)?;
-            ctx.info(format!("going on from step {}", training.step()))?;
+            ctx.info(format!("continuing from step {}", training.step()))?;
         } else {
             tables::models(ctx, &training)?;
         }
@@ -279,7 +279,7 @@ fn diverge(ctx: &Ctx, training: &mut Training, fit: usize, loss: f64) -> Result<
     let (name, trial, task) = (which.name(), which.trial, training.tasks()[which.task].title);
     training.freeze(fit);
     ctx.warn(format!(
-        "{task}, {name}, trial {trial} diverged: its loss is {loss} at step {step}; it is frozen, the others go on"
+        "{task}, {name}, trial {trial} diverged: its loss is {loss} at step {step}; it is frozen, the others continue"
     ))
 }
 

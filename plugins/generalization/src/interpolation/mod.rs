@@ -28,7 +28,7 @@ pub struct Interpolation {
     /// Widths of the hidden layers, comma-separated; none: softmax regression
     #[param(default = "128", min = 1, max = 10_000)]
     pub hidden: Vec<i64>,
-    /// Pairs of each kind, each with initial values and batches of its own
+    /// Pairs of each kind, each with its own initial values and batches
     #[param(default = 6, min = 1, max = 100)]
     pub pairs: i64,
     /// Epochs of each network
@@ -37,13 +37,13 @@ pub struct Interpolation {
     /// Batch size of the network at 0
     #[param(default = 64, min = 1, max = 60_000, log)]
     pub batch: i64,
-    /// Batch size of the network at 1, where the pair differs in it
+    /// Batch size of the network at 1, if the pair differs in it
     #[param(default = 1024, min = 1, max = 60_000, log)]
     pub other_batch: i64,
     /// Learning rate of Adam of the network at 0
     #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
     pub lr: f64,
-    /// Learning rate of the network at 1, where the pair differs in it
+    /// Learning rate of the network at 1, if the pair differs in it
     #[param(default = 1e-2, min = 0.0, min_excluded, max = 10.0, log)]
     pub other_lr: f64,
     /// Points of the line from -1 to 2; 6k + 1, so that both networks and the places halfway are among them
@@ -125,7 +125,7 @@ impl Experiment for Interpolation {
         let probes = self.probes(ctx, &plan)?;
         let mut walk = if let Some(dir) = ctx.resume_dir() {
             let walk = Walk::restore(&plan, dir)?;
-            ctx.info(format!("going on from step {}", walk.step()))?;
+            ctx.info(format!("continuing from step {}", walk.step()))?;
             walk
         } else {
             Walk::new(&plan)?

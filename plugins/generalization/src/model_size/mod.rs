@@ -23,7 +23,7 @@ pub struct ModelSize {
     /// Images
     #[param(default = "mnist", choices = ["mnist", "fashion-mnist"])]
     pub dataset: String,
-    /// Part A: widths h of the networks 784-h-2h-10 on many images, comma-separated; empty: without this part
+    /// Part A: widths h of the networks 784-h-2h-10 on many images, comma-separated; empty: skip this part
     #[param(default = "1,2,3,5,8,12,20,32,64,128,256,512", min = 1, max = 10_000, distinct)]
     pub full_widths: Vec<i64>,
     /// Part A: training images, drawn by the seed; 0: all
@@ -32,7 +32,7 @@ pub struct ModelSize {
     /// Part A: passes over the training images
     #[param(default = 10, min = 1, max = 10_000, log)]
     pub full_epochs: i64,
-    /// Part B: widths h of the networks 784-h-10 on few images, comma-separated; empty: without this part
+    /// Part B: widths h of the networks 784-h-10 on few images, comma-separated; empty: skip this part
     #[param(default = "3,6,12,18,25,38,50,63,100,160,250,800", min = 1, max = 10_000, distinct)]
     pub subset_widths: Vec<i64>,
     /// Part B: training images, drawn by the seed
@@ -41,10 +41,10 @@ pub struct ModelSize {
     /// Part B: passes over the training images, while the learning rate falls to 0 along a cosine
     #[param(default = 150, min = 1, max = 100_000, log)]
     pub subset_epochs: i64,
-    /// Parts B and C: share of the training labels that are random, beside no random labels
+    /// Parts B and C: share of random training labels, in addition to none
     #[param(default = 0.2, min = 0.0, min_excluded, max = 1.0)]
     pub noise: f64,
-    /// Part C: random features as multiples of the training images, comma-separated; empty: without this part
+    /// Part C: random features as multiples of the training images, comma-separated; empty: skip this part
     #[param(default = "0.01,0.05,0.1,0.2,0.4,0.6,0.8,0.9,0.95,1,1.05,1.1,1.25,1.5,2,3,5,8", distinct)]
     pub feature_ratios: Vec<f64>,
     /// Part C: training images, drawn by the seed
@@ -56,7 +56,7 @@ pub struct ModelSize {
     /// Networks of each width, or draws of the features, with their own initial values, batches and label noise
     #[param(default = 3, min = 1, max = 50)]
     pub trials: i64,
-    /// Parts A and B: samples a step
+    /// Parts A and B: samples per step
     #[param(default = 128, min = 1, max = 60_000)]
     pub batch: i64,
     /// Parts A and B: learning rate of Adam
@@ -132,7 +132,7 @@ impl Experiment for ModelSize {
         let mut state = State::new(self, ctx.seed(), device, ctx.threads())?;
         if let Some(dir) = ctx.resume_dir() {
             state.restore(ctx, dir)?;
-            ctx.info(format!("going on at {} of {} sizes", state.done() + 1, state.units().len()))?;
+            ctx.info(format!("continuing at {} of {} sizes", state.done() + 1, state.units().len()))?;
         }
         let total = state.total();
         for turn in ctx.steps(0..) {

@@ -33,7 +33,7 @@ pub struct RandomLabels {
     #[param(default = "512,512", min = 1, max = 10_000, nonempty)]
     pub hidden: Vec<i64>,
     /// What is learnt, comma-separated: true, random (labels), redrawn (random labels, others in each epoch: the control),
-    /// shuffled-pixels, random-pixels, gaussian (true labels of images without meaning)
+    /// shuffled-pixels, random-pixels, gaussian (true labels of meaningless images)
     #[param(default = "true,random,redrawn,shuffled-pixels,random-pixels,gaussian", distinct, nonempty)]
     pub conditions: Vec<Condition>,
     /// Training images of the perceptron, drawn by the seed
@@ -42,19 +42,19 @@ pub struct RandomLabels {
     /// Training images of convolutional networks, drawn by the seed
     #[param(default = 1000, min = 2, max = 60_000, log)]
     pub cnn_samples: i64,
-    /// Further numbers of training images with random labels, comma-separated; a network leaves out those not below its own
+    /// Further numbers of training images with random labels, comma-separated; a network skips those not below its own
     #[param(default = "250,500,1000,2000", min = 2, max = 60_000, distinct)]
     pub sizes: Vec<i64>,
     /// Further shares of random labels, comma-separated, each between 0 and 1
     #[param(default = "0.2,0.5,0.8", min = 0.0, max = 1.0, distinct)]
     pub corruptions: Vec<f64>,
-    /// Training images with partly random labels; a network that has fewer takes its own number
+    /// Training images with partly random labels; a network that has fewer uses its own number
     #[param(default = 500, min = 2, max = 60_000, log)]
     pub corruption_samples: i64,
     /// Epochs after which training ends even if some labels are not fitted
     #[param(default = 300, min = 1, max = 100_000, log)]
     pub epochs: i64,
-    /// Samples a step
+    /// Samples per step
     #[param(default = 128, min = 1, max = 60_000)]
     pub batch: i64,
     /// Optimizer
@@ -69,7 +69,7 @@ pub struct RandomLabels {
     /// Networks of each kind under each condition, with their own labels, initial values and batches
     #[param(default = 3, min = 1, max = 100)]
     pub trials: i64,
-    /// Epochs between two evaluations on the test set, after the tenth; the training set is evaluated after each
+    /// Epochs between evaluations on the test set, after the tenth; the training set is evaluated after each
     #[param(default = 10, min = 1, max = 10_000)]
     pub eval_every: i64,
     /// Test images, drawn by the seed; 0: all 10,000
@@ -148,7 +148,7 @@ impl Experiment for RandomLabels {
         training.watch(ctx, &mut Instruments::new(&self.instruments, ctx.seed(), &caption))?;
         if let Some(dir) = ctx.resume_dir() {
             training.restore(dir)?;
-            ctx.info(format!("going on after round {}", training.rounds()))?;
+            ctx.info(format!("continuing after round {}", training.rounds()))?;
         }
         for round in ctx.steps(training.rounds()..) {
             round?;

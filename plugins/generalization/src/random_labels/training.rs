@@ -37,7 +37,7 @@ pub struct Setup {
     pub trials: i64,
     /// Epochs after which a group is given up.
     pub epochs: i64,
-    /// Epochs between two evaluations on the test set, after the tenth.
+    /// Epochs between evaluations on the test set, after the tenth.
     pub eval_every: i64,
     /// What is common to all networks.
     pub setting: Setting,

@@ -37,10 +37,10 @@ pub struct Sensitivity {
     /// Batch sizes, comma-separated
     #[param(default = "16,64,256,1024,4096", min = 1, max = 60_000, distinct, nonempty)]
     pub batches: Vec<i64>,
-    /// Further batch sizes, for as many epochs only; none: nothing
+    /// Further batch sizes, for the first protocol only; may be empty
     #[param(default = "8192,16384", min = 1, max = 60_000, distinct)]
     pub further: Vec<i64>,
-    /// Networks of each batch size, with initial values and batches of their own
+    /// Networks of each batch size, with their own initial values and batches
     #[param(default = 5, min = 1, max = 100)]
     pub networks: i64,
     /// Learning rate of Adam
@@ -49,7 +49,7 @@ pub struct Sensitivity {
     /// First protocol: epochs
     #[param(default = 10, min = 2, max = 10_000, log)]
     pub epochs: i64,
-    /// Fewer epochs, after which sensitivity is measured too, to see whether a peak moves
+    /// Fewer epochs, after which sensitivity is also measured, to see whether a peak moves
     #[param(default = 3, min = 1, max = 10_000, log)]
     pub early: i64,
     /// Second protocol: steps
@@ -58,10 +58,10 @@ pub struct Sensitivity {
     /// Third protocol: training loss
     #[param(default = 0.05, min = 0.0, min_excluded, max = 2.0, log)]
     pub target: f64,
-    /// Epochs after which a network that has not come to the training loss is given up
+    /// Epochs after which a network that has not reached the training loss is given up
     #[param(default = 200, min = 1, max = 100_000, log)]
     pub most_epochs: i64,
-    /// Training images on which the training loss is followed
+    /// Training images for following the training loss
     #[param(default = 10_000, min = 10, max = 60_000, log)]
     pub followed: i64,
     /// Training images of the Hessians and of the sharpness
@@ -100,10 +100,10 @@ pub struct Sensitivity {
     /// Its learning rates, comma-separated
     #[param(default = "0.05,0.1", min = 0.0, min_excluded, max = 10.0, distinct, nonempty)]
     pub edge_rates: Vec<f64>,
-    /// Networks of each of these rates
+    /// Networks for each of these rates
     #[param(default = 1, min = 1, max = 100)]
     pub edge_networks: i64,
-    /// Training instruments, but of the descent to the edge
+    /// Training instruments, except for the descent to the edge
     #[param(flatten)]
     pub instruments: Settings,
 }
@@ -197,7 +197,7 @@ impl Experiment for Sensitivity {
         let probes = self.probes(ctx, &plan)?;
         let mut course = if let Some(dir) = ctx.resume_dir() {
             let course = Course::restore(&plan, dir)?;
-            ctx.info(format!("going on from step {}", course.step()))?;
+            ctx.info(format!("continuing from step {}", course.step()))?;
             course
         } else {
             let course = Course::new(&plan)?;

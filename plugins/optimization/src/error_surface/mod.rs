@@ -34,7 +34,7 @@ pub struct ErrorSurface {
     /// Epochs on MNIST
     #[param(default = 10, min = 1, max = 1000, log)]
     pub mnist_epochs: i64,
-    /// Images of MNIST that are trained on
+    /// Training images of MNIST
     #[param(default = 60_000, min = 10, max = 60_000, log)]
     pub mnist_images: i64,
     /// Learning rate of Adam on MNIST
@@ -43,7 +43,7 @@ pub struct ErrorSurface {
     /// Images of a batch
     #[param(default = 128, min = 1, max = 60_000, log)]
     pub mnist_batch: i64,
-    /// Images that the surfaces are evaluated on, of those trained on and as many of the test set
+    /// Images for evaluating the surfaces: training images, and as many test images
     #[param(default = 5000, min = 10, max = 60_000, log)]
     pub mnist_evaluated: i64,
     /// Points of a plane along each axis; odd, so that the network itself is one of them
@@ -55,7 +55,7 @@ pub struct ErrorSurface {
     /// Half the width of the random plane, in filter-normalised lengths
     #[param(default = 1.0, min = 0.0, min_excluded, max = 100.0)]
     pub radius: f64,
-    /// Parameters kept along the path, the first and the last included
+    /// Parameter vectors kept along the path, including the first and the last
     #[param(default = 60, min = 3, max = 1000)]
     pub snapshots: i64,
     /// Lanczos steps for the extreme eigenvectors of networks with more than 1000 parameters
@@ -130,7 +130,7 @@ impl Experiment for ErrorSurface {
         let probes = self.probes(ctx, &plan)?;
         let mut survey = if let Some(dir) = ctx.resume_dir() {
             let survey = Survey::restore(&plan, dir)?;
-            ctx.info(format!("going on from step {}", survey.step()))?;
+            ctx.info(format!("continuing from step {}", survey.step()))?;
             survey
         } else {
             let survey = Survey::new(&plan)?;

@@ -27,7 +27,7 @@ pub struct GradientNorm {
     /// Networks with their own initial values and batches, trained at once
     #[param(default = 3, min = 1, max = 64)]
     pub trials: i64,
-    /// Steps between two measurements
+    /// Steps between measurements
     #[param(default = 20, min = 1)]
     pub every: i64,
     /// Points of the equidistant grid of sinc on [1e-4, 1]
@@ -42,10 +42,10 @@ pub struct GradientNorm {
     /// Samples in a mini-batch
     #[param(default = 128, min = 1, max = 60_000)]
     pub batch: i64,
-    /// Images of mnist that are learnt, drawn by the seed; 0: all
+    /// Training images of mnist, drawn by the seed; 0: all
     #[param(default = 0, min = 0, max = 60_000)]
     pub train_samples: i64,
-    /// Images of mnist, of those learnt, over which loss and full gradient are taken; 0: all
+    /// Training images of mnist used for loss and full gradient; 0: all
     #[param(default = 10_000, min = 0, max = 60_000)]
     pub norm_samples: i64,
     /// Optimizer
@@ -135,7 +135,7 @@ impl Experiment for GradientNorm {
         let mut start = 0;
         if let Some(dir) = ctx.resume_dir() {
             start = restore(dir, &mut tasks)?;
-            ctx.info(format!("going on from step {start}"))?;
+            ctx.info(format!("continuing from step {start}"))?;
         }
         let advance = |tasks: &mut [Task], step: i64| -> Result<()> {
             for ((task, series), probe) in tasks.iter_mut().zip(&series).zip(&probes) {

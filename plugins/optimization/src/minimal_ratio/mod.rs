@@ -23,7 +23,7 @@ pub struct MinimalRatio {
     /// Networks, comma-separated, as hidden widths and the points they fit: 4-4@64 is 1-4-4-1 on 64 points
     #[param(default = "4-4@64", distinct, nonempty)]
     pub networks: Vec<String>,
-    /// How points of zero gradient are found, comma-separated: lm (Levenberg-Marquardt), switch (Adam on the squared norm)
+    /// Methods to find points of zero gradient, comma-separated: lm (Levenberg-Marquardt), switch (Adam on the squared norm)
     #[param(default = "lm", distinct, nonempty)]
     pub finders: Vec<Finder>,
     /// Networks of each kind with their own initial values
@@ -53,7 +53,7 @@ pub struct MinimalRatio {
     /// Random displacements for each sampled ratio; 0: none
     #[param(default = 1000, min = 0, max = 1_000_000)]
     pub samples: i64,
-    /// Steps between two values of loss and gradient norm
+    /// Steps between values of loss and gradient norm
     #[param(default = 250, min = 1)]
     pub log_every: i64,
     /// Training instruments, of Adam on the loss
@@ -109,7 +109,7 @@ impl Experiment for MinimalRatio {
         let series = declare_series(ctx, &plan)?;
         let mut run = if let Some(dir) = ctx.resume_dir() {
             let run = Run::restore(&plan, dir)?;
-            ctx.info(format!("going on from step {}", run.step()))?;
+            ctx.info(format!("continuing from step {}", run.step()))?;
             run
         } else {
             let run = Run::new(&plan)?;

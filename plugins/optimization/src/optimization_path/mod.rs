@@ -32,13 +32,13 @@ pub struct OptimizationPath {
     /// Passes over the training set
     #[param(default = 30, min = 1, max = 10_000, log)]
     pub epochs: i64,
-    /// Epochs between two records of the weights
+    /// Epochs between records of the weights
     #[param(default = 3, min = 1, max = 10_000)]
     pub every: i64,
-    /// The layer whose weights are analysed beside those of the whole network, counted from 1
+    /// The layer whose weights are analysed in addition to the whole network, counted from 1
     #[param(default = 1, min = 1, max = 20)]
     pub layer: i64,
-    /// Samples a step
+    /// Samples per step
     #[param(default = 128, min = 1, max = 60_000)]
     pub batch: i64,
     /// Optimizer
@@ -117,7 +117,7 @@ impl Experiment for OptimizationPath {
         let probe = instruments.declare(ctx, "", &training.ensemble.mlp, &training.train)?;
         if let Some(dir) = ctx.resume_dir() {
             checkpoint::restore(dir, &mut training, &mut path)?;
-            ctx.info(format!("going on from epoch {:.2}", training.ensemble.epoch()))?;
+            ctx.info(format!("continuing from epoch {:.2}", training.ensemble.epoch()))?;
         } else {
             self.evaluate(ctx, &training, &mut path, &series)?;
         }

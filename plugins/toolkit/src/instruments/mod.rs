@@ -40,13 +40,13 @@ pub use subset::{Data, Subset};
 /// The parameters, to stand among an experiment's: `#[param(flatten)] pub instruments: Settings`.
 #[derive(Params, Clone, Debug)]
 pub struct Settings {
-    /// Steps between two readings of the training instruments (gradients, their noise, updates); 0: off
+    /// Steps between readings of the training instruments (gradients, their noise, updates); 0: off
     #[param(default = 0, min = 0)]
     pub instruments: i64,
-    /// Steps between two readings of the curvature (largest eigenvalue and trace of the Hessian); 0: off
+    /// Steps between readings of the curvature (largest eigenvalue and trace of the Hessian); 0: off
     #[param(default = 0, min = 0)]
     pub instruments_curvature: i64,
-    /// Training samples, drawn by the seed, that the curvature is read on
+    /// Training samples for the curvature, drawn by the seed
     #[param(default = 250, min = 1, max = 60_000)]
     pub instruments_samples: i64,
 }
