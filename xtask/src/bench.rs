@@ -35,7 +35,7 @@ pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> 
     let mut known = vec!["logging", "monitor", "instruments"];
     known.extend(BESIDE_PYTORCH.map(|(known, ..)| known));
     if !all && !known.contains(&name) {
-        bail!("`{name}` is no benchmark; there are: {}", known.join(", "));
+        bail!("`{name}` is not a benchmark; expected one of {}", known.join(", "));
     }
     setup::ensure(workspace)?;
     if all || name == "logging" {
@@ -47,7 +47,7 @@ pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> 
         monitor(workspace, rest)?;
     }
     if all || name == "instruments" {
-        eprintln!("== instruments: what reading gradients and curvature costs while training");
+        eprintln!("== instruments: the cost of reading gradients and curvature during training");
         let mut bench = workspace.cargo();
         bench.args(["bench", "-p", "gradtop-toolkit", "--bench", "instruments", "--"]).args(rest);
         succeed(&mut bench)?;
@@ -64,7 +64,7 @@ pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> 
 /// Once inside the program, then from outside.
 fn monitor(workspace: &Workspace, parts: &[String]) -> Result<()> {
     if let Some(part) = parts.iter().find(|p| !MONITOR.contains(&p.as_str())) {
-        bail!("`{part}` is no part of the benchmark `monitor`; there are: {}", MONITOR.join(", "));
+        bail!("`{part}` is not a part of the benchmark `monitor`; expected one of {}", MONITOR.join(", "));
     }
     if parts.is_empty() || parts.iter().any(|p| p == MONITOR[0]) {
         let mut draw = workspace.cargo();

@@ -31,18 +31,18 @@ use crate::workspace::{Workspace, place_studies};
 const HELP: &str = "\
 Usage: cargo xtask COMMAND
 
-  setup [--cuda]     build the program, let it find or bring libtorch 2.11.0, and point .libtorch at it
-                     --cuda: the build for NVIDIA GPUs (chosen by itself where a GPU is seen)
+  setup [--cuda]     build the program, find or download libtorch 2.11.0, and point .libtorch at it
+                     --cuda: the build for NVIDIA GPUs (the default if there is one)
   run [--] [ARGS]    set up if needed, build program and plugins in release, run `gradtop ARGS`
   test [FILTER...]   set up if needed, build, then format, lints, tests, docs and licences;
                      with FILTER only the tests whose name contains one of them
   bench [NAME]       print the benchmarks, or only `logging`, `monitor` [draw start open-1m open-10m live keys],
                      or `instruments`, `training` or `mnist-mlp` [ARGS of its script]
-  soak [NAME ARGS]   what takes too long for every test: list them, or run one
-  gpu-bundle [DIR]   pack what checks a machine with a GPU into a folder [target/gpu-bundle]; see docs/cuda.md
+  soak [NAME ARGS]   list the checks that are too slow for the test suite, or run one
+  gpu-bundle [DIR]   pack a check for a machine with a GPU into a folder [target/gpu-bundle]; see docs/cuda.md
   svg                draw a terminal (`tmux capture-pane -e -p` on stdin) as an SVG picture
-  film SCRIPT        play a session with the built program in tmux, and draw it as an SVG that moves
-  help               this text
+  film SCRIPT        play a session with the built program in tmux, and draw it as an animated SVG
+  help               print this text
 ";
 
 fn main() -> ExitCode {

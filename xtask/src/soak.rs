@@ -11,13 +11,13 @@ use crate::workspace::{Workspace, succeed};
 
 /// Names, the bench of `tests/` that does it, and what it does.
 const KNOWN: [(&str, &str, &str); 7] = [
-    ("kills", "soak", "SIGKILL of trainer, keeper, both at [TIMES] moments; rows lost"),
-    ("disk", "soak", "full disks and failing writes under live runs, each [TIMES]"),
-    ("clocks", "soak", "a wall clock that jumps under live runs, each [TIMES]"),
-    ("mixed", "soak", "an old version beside this one; a program replaced under its runs"),
+    ("kills", "soak", "SIGKILL of trainer, keeper or both at [TIMES] moments; rows lost"),
+    ("disk", "soak", "full disks and failing writes during runs, each [TIMES]"),
+    ("clocks", "soak", "a wall clock that jumps during runs, each [TIMES]"),
+    ("mixed", "soak", "an old version next to this one; a program replaced during its runs"),
     ("ssh", "soak", "the monitor over a slow, far line that fails, through real ssh and sshd"),
-    ("fuzz", "fuzz", "damaged run folders looked at by every command: --mutations N"),
-    ("tests", "", "the tests that wait for other processes, [TIMES] over beside two busy loops"),
+    ("fuzz", "fuzz", "every command on damaged run folders: --mutations N"),
+    ("tests", "", "the tests that wait for other processes, [TIMES] times next to two busy loops"),
 ];
 
 /// Test programs that wait for other processes, as cargo names them.

@@ -15,7 +15,7 @@ pub(crate) fn kills(times: usize, seed: u64) -> Vec<Row> {
             times: mine.len(),
             lost: mine.iter().map(|hit| hit.lost).collect(),
             outcome: format!(
-                "`crashed` with its cause, nothing double, recovered; {} with a journal left, {} with merged parts, {} with a checkpoint",
+                "`crashed` with its cause, no duplicates, recovered; {} with a journal left, {} with merged parts, {} with a checkpoint",
                 met(|h| h.segments > 0),
                 met(|h| h.merged > 0),
                 met(|h| h.checkpoints > 0),

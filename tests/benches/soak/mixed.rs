@@ -164,14 +164,14 @@ pub(crate) fn mixed(old: Option<&str>, print: &mut impl FnMut(Row)) {
         "new program looks at old live runs",
         &how,
         1,
-        "judged rightly, nothing written, obeys its requests",
+        "shown correctly, nothing written, obeys its requests",
         |_| none(&|| beside(&old, &new)),
     ));
     print(repeat(
         "old program looks at new live runs",
         &how,
         1,
-        "judged rightly, nothing written, obeys its requests",
+        "shown correctly, nothing written, obeys its requests",
         |_| none(&|| beside(&new, &old)),
     ));
     let how = "the file is replaced by rename; writing over it is refused by the system";
