@@ -104,8 +104,8 @@ fn the_sentence_is_said_wherever_the_plugin_is_met() {
 #[test]
 fn what_has_no_effect_is_a_warning() {
     let warnings = [
-        "mistaken: figure \"loss\", panel 1, mark 1: the unknown key \"lable\" has no effect; did you mean label?",
         "mistaken: figure \"loss\", panel 1, mark 1: the metric \"los\" is not declared; did you mean loss?",
+        "mistaken: figure \"loss\", panel 1, mark 1: the unknown key \"lable\" has no effect; did you mean label?",
     ];
     let sandbox = sandbox("figure-key");
     for command in ["check", "install"] {
@@ -230,7 +230,7 @@ fn symbols_that_should_not_be_exported_are_mentioned() {
     build::text("leaky.c", &format!("{line}{more}"), &sandbox.plugins());
     let said = sandbox.gradtop(&["plugin", "check", "plugins/libleaky.so"]).expect_code(0);
     assert!(
-        said.err.starts_with("warning: it exports the symbol helper beside gradtop_entry_v1"),
+        said.err.starts_with("warning: it exports the symbol helper in addition to gradtop_entry_v1"),
         "{said:#?}"
     );
     assert!(said.err.contains("--version-script"), "{said:#?}");

@@ -91,7 +91,7 @@ fn several_runs_and_filters_are_asked_once() {
     sandbox.gradtop(&["stop", "a", "b"]).expect_code(0);
     // One of two cannot be done; the other is.
     let said = sandbox.gradtop(&["stop", "b", "c"]).expect_code(1);
-    assert!(said.err.contains("b is not running: it is stopped"), "{said:#?}");
+    assert!(said.err.contains("b is not running: it has stopped"), "{said:#?}");
     assert!(runs.iter().all(|run| run.view().state == gradtop_store::State::Stopped));
     sandbox.gradtop(&["wait", "a", "b", "c"]).expect_code(3);
     sandbox.gradtop(&["stop", "state:live"]).expect_code(1);
@@ -113,7 +113,7 @@ fn what_is_not_there_is_named() {
     for (args, words) in [
         (&["list", "frist"][..], "did you mean first?"),
         (&["list", "step:many"], "compared with numbers"),
-        (&["list", "stesp>1"], "did you mean steps"),
+        (&["list", "stesp>1"], "did you mean step or steps?"),
         (&["list", "--sort", "heigth"], "did you mean height?"),
         (&["list", "--columns", "name,heigth"], "did you mean height?"),
         (&["--runs", "rnus", "list"], "did you mean runs?"),

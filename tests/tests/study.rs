@@ -292,7 +292,7 @@ fn what_fails_or_is_missing_is_said_in_its_place() {
     );
     let said = sandbox.gradtop(&["study", "--plan", &plan]).expect_code(1);
     assert!(
-        said.err.contains("not-there is not run: no plugin offers the experiment not-there: looked in"),
+        said.err.contains("cannot run not-there: no plugin offers the experiment not-there: looked in"),
         "{said:#?}"
     );
     assert!(said.out.contains("1 of 4 runs have finished"), "{said:#?}");

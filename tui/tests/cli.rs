@@ -343,7 +343,7 @@ fn asking_an_ended_run_is_an_error() {
     let run = bare(dir.path(), "done", 0, &status(State::Finished, 10, 10));
     for command in ["pause", "stop", "checkpoint"] {
         let answer = gradtop(dir.path(), &[command, "done"]);
-        assert_eq!((answer.code, answer.err.as_str()), (1, "error: done is not running: it is finished\n"));
+        assert_eq!((answer.code, answer.err.as_str()), (1, "error: done is not running: it has finished\n"));
     }
     assert_eq!(
         gradtop(dir.path(), &["resume", "done"]).err,

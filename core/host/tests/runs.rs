@@ -332,7 +332,7 @@ fn resuming_says_why_it_cannot() {
     assert!(refused(&running).contains("stop it first"));
     host::kill(&running).unwrap();
     let error = host::stop(&finished, Duration::ZERO).unwrap_err().to_string();
-    assert!(error.contains("is not running: it is finished"), "{error}");
+    assert!(error.contains("is not running: it has finished"), "{error}");
 }
 
 #[test]

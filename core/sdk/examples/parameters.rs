@@ -97,14 +97,22 @@ gradtop_sdk::export_experiments![Bowl];
 
 #[cfg(test)]
 mod tests {
-    use gradtop_sdk::testing::{Outcome, TestHost};
+    use gradtop_sdk::testing::TestHost;
 
     use super::*;
 
     #[test]
     fn what_does_not_fit_together_is_refused() {
-        let refused = TestHost::new().run::<Bowl>(&[("steps", "150")]);
-        assert!(matches!(&refused.outcome, Outcome::Refused(why) if why.contains("`drops` has 200")));
+        let bowl = Bowl {
+            lr: vec![0.1],
+            rule: Rule::Plain,
+            momentum: 0.9,
+            ratio: 10,
+            fixed: true,
+            note: String::new(),
+            schedule: Schedule { steps: 150, drops: vec![100, 200] },
+        };
+        assert!(bowl.validate().is_err_and(|why| why.message().contains("`drops` has 200")));
     }
 
     #[test]

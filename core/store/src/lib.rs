@@ -37,7 +37,7 @@ pub use folder::run_dir::RunDir;
 pub use folder::run_table::{write_params_table, write_run_table};
 pub use folder::runs::{
     create_shared, find_folder, find_run, list_experiments, list_runs, list_runs_checked, new_run_name,
-    runs_dir, validate_name,
+    readable_name, runs_dir, validate_name,
 };
 pub use folder::settle::settle;
 pub use folder::status::{Ending, HeadlineValue, State, Status, Waiting, read_status, write_status};

@@ -262,7 +262,7 @@ mod tests {
         for width in [80, 100, 200] {
             bench.resize(width, 24);
             let last = bench.screen().lines().last().unwrap().to_owned();
-            assert!(last.ends_with("? help  q quit (runs go on)"), "{last}");
+            assert!(last.ends_with("? help  q quit (runs continue)"), "{last}");
         }
     }
 }

@@ -30,17 +30,17 @@ pub(crate) enum Action {
 
 /// Keys that act on runs, on every screen where nothing is typed.
 pub(crate) const RUNS: &[Binding<Action>] = &[
-    runs(&["p"], RunAction::Pause, "pause", "pause the run after its step"),
+    runs(&["p"], RunAction::Pause, "pause", "pause the run after its current step"),
     runs(
         &["r"],
         RunAction::Resume,
         "resume",
-        "let a paused run go on, or continue an ended one from its last checkpoint",
+        "continue a paused run, or an ended one from its last checkpoint",
     ),
     runs(&["K"], RunAction::Checkpoint, "", "save a checkpoint now"),
-    runs(&["S"], RunAction::Stop, "stop", "stop the run: it ends its step and saves a checkpoint"),
+    runs(&["S"], RunAction::Stop, "stop", "stop the run: it finishes its step and saves a checkpoint"),
     runs(&["ctrl-k"], RunAction::Kill, "", "kill the run, without a checkpoint"),
-    bind(&["R"], Action::Restart, "", "start it anew with changed parameters").changing(),
+    bind(&["R"], Action::Restart, "", "restart with different parameters").changing(),
     runs(&["D", "delete"], RunAction::Delete, "", "delete the run and everything it recorded"),
 ];
 
@@ -55,9 +55,9 @@ const fn runs(
 
 /// Keys that work on every screen where nothing is typed.
 pub(crate) const EVERYWHERE: &[Binding<Action>] = &[
-    bind(&["x"], Action::Experiments, "experiments", "the experiments: what can be started"),
+    bind(&["x"], Action::Experiments, "experiments", "list the experiments"),
     bind(&["?"], Action::Help, "help", "all keys"),
-    bind(&["esc"], Action::Back, "", "back to the screen before"),
+    bind(&["esc"], Action::Back, "", "back to the previous screen"),
     bind(&["T"], Action::Theme, "", "next theme: dark, light, high contrast"),
     bind(
         &["m"],
@@ -65,20 +65,20 @@ pub(crate) const EVERYWHERE: &[Binding<Action>] = &[
         "",
         "free the mouse so that text can be selected, or take it again; shift and dragging selects always",
     ),
-    bind(&["ctrl-l"], Action::Redraw, "", "draw the screen again"),
-    bind(&["q"], Action::Quit, "quit (runs go on)", "quit; runs go on"),
+    bind(&["ctrl-l"], Action::Redraw, "", "redraw the screen"),
+    bind(&["q"], Action::Quit, "quit (runs continue)", "quit; runs continue"),
 ];
 
 /// Keys that work even while something is typed.
 pub(crate) const ALWAYS: &[Binding<Action>] = &[
     bind(&["f1"], Action::Help, "help", "all keys"),
-    bind(&["ctrl-c"], Action::Quit, "", "quit; runs go on"),
+    bind(&["ctrl-c"], Action::Quit, "", "quit; runs continue"),
     bind(&["ctrl-z"], Action::Suspend, "", "back to the shell, until `fg`"),
 ];
 
 /// The program's own tables that hold besides a screen's keys.
 pub(crate) fn tables(kind: Kind) -> &'static [(&'static str, &'static [Binding<Action>])] {
-    const RUN: (&str, &[Binding<Action>]) = ("The run meant, or all selected", RUNS);
+    const RUN: (&str, &[Binding<Action>]) = ("The run under the cursor, or all selected", RUNS);
     const EVERY: (&str, &[Binding<Action>]) = ("Everywhere", EVERYWHERE);
     // Where the experiments are shown, nothing leads to them.
     const OTHERS: (&str, &[Binding<Action>]) = ("Everywhere", EVERYWHERE.split_at(1).1);

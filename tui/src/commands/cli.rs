@@ -97,10 +97,14 @@ pub(crate) fn hinted(mut error: clap::Error, args: &[OsString]) -> clap::Error {
     if error.kind() != ErrorKind::UnknownArgument || !args.iter().any(|arg| arg == "run") {
         return error;
     }
-    let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg) else { return error };
+    let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg).cloned() else { return error };
     // A near miss of an option has clap's own hint.
-    if error.get(ContextKind::SuggestedArg).is_some() {
-        return error;
+    match error.remove(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(option)) if option != "--set" => {
+            error.insert(ContextKind::SuggestedArg, ContextValue::String(option));
+            return error;
+        }
+        _ => {}
     }
     let Some(at) = args.iter().position(|arg| arg.to_string_lossy().starts_with(wrong.as_str())) else {
         return error;

@@ -114,6 +114,23 @@ fn within(symbol: &str, width: usize) -> &str {
     if end.is_some() { kept.trim_end_matches('\u{200d}') } else { kept }
 }
 
+/// What is shown, with nothing known of the columns behind a wide character that is overwritten: terminals differ in what
+/// they leave there.
+fn unsettled<'a>(before: &'a Buffer, next: &Buffer) -> Cow<'a, Buffer> {
+    let mut seen = Cow::Borrowed(before);
+    for (i, (old, new)) in before.content.iter().zip(&next.content).enumerate() {
+        if old == new {
+            continue;
+        }
+        for after in 1..width_of(old.symbol()) {
+            if let Some(cell) = seen.to_mut().content.get_mut(i + after) {
+                cell.set_symbol("\0");
+            }
+        }
+    }
+    seen
+}
+
 impl Painter {
     fn text(self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
@@ -159,6 +176,7 @@ impl Painter {
 
     /// Writes the cells that differ.
     fn differences(&mut self, before: &Buffer, next: &Buffer) {
+        let before = unsettled(before, next);
         let mut cells = before.diff(next);
         if cells.is_empty() {
             return;

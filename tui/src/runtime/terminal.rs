@@ -140,7 +140,7 @@ fn catch_panics(tx: Sender<Event>) {
             let thread = std::thread::current();
             let name = thread.name().unwrap_or("unnamed").to_owned();
             let text =
-                format!("internal error in thread {name}: {info}; please report it, and restart gradtop");
+                format!("internal error in thread {name}: {info}. Please report it, and restart gradtop");
             let told = tx.send(super::work::failed(text));
             drop(told);
         }

@@ -49,7 +49,7 @@ impl Workers {
         });
         match watch {
             Ok(watch) => self.plugins = Some(watch),
-            Err(e) => self.fail(format!("plugins cannot be watched: {e}")),
+            Err(e) => self.fail(format!("cannot watch plugins: {e}")),
         }
     }
 
@@ -64,7 +64,7 @@ impl Workers {
             send(work());
         });
         if let Err(e) = spawned {
-            self.fail(format!("a thread cannot be started: {e}"));
+            self.fail(format!("cannot start a thread: {e}"));
         }
     }
 
@@ -111,7 +111,7 @@ impl Workers {
                         newest = newer;
                     }
                     if let Err(e) = settings::save(&newest) {
-                        let text = format!("the view settings cannot be kept: {e}");
+                        let text = format!("cannot save the view settings: {e}");
                         let said = tx.send(failed(text));
                         drop(said);
                     }
@@ -168,7 +168,7 @@ fn act(action: RunAction, ids: &[RunId]) -> ActionResult {
 fn start(launch: &Launch) -> ActionResult {
     match gradtop_host::launch(launch) {
         Ok(run) => ActionResult {
-            text: format!("{} is started", run.name()),
+            text: format!("started {}", run.name()),
             failed: false,
             started: Some(RunId::new(&run)),
         },

@@ -18,9 +18,9 @@ impl Act for RunAction {
     fn done(self, what: &str, n: usize) -> String {
         let (is, goes, its) = if n == 1 { ("is", "goes", "its") } else { ("are", "go", "their") };
         match self {
-            Self::Pause => format!("{what} will pause after {its} step"),
+            Self::Pause => format!("pausing {what} after {its} current step"),
             Self::Resume => format!("{what} {goes} on"),
-            Self::Checkpoint => format!("{what} will save a checkpoint after {its} step"),
+            Self::Checkpoint => format!("{what} will save a checkpoint after {its} current step"),
             Self::Stop => format!("{what} {is} asked to stop"),
             Self::Kill => format!("{what} {is} killed"),
             Self::Delete => format!("{what} {is} deleted"),
@@ -38,7 +38,7 @@ impl Act for RunAction {
         };
         // Once more is no different here, where it cannot be given less time.
         if answer.is_ok() && self == Self::Stop && run.view.state == State::Stopping {
-            return Some(format!("{} is stopping already", run.name()));
+            return Some(format!("{} is already stopping", run.name()));
         }
         answer.err().map(|why| format!("{} {why}", run.name()))
     }

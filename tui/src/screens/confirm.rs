@@ -18,12 +18,10 @@ use gradtop_view::runs::{RunId, RunRow};
 
 /// The keys: whether it is to be done.
 pub(crate) const KEYS: Mode<bool> =
-    Mode { title: "A question", bindings: ROWS, kind: Kind::Above, syntax: &[] };
+    Mode { title: "Confirmation", bindings: ROWS, kind: Kind::Above, syntax: &[] };
 
-const ROWS: &[Binding<bool>] = &[
-    bind(&["y"], true, "yes, do it", "yes, do it"),
-    bind(&["n", "esc", "q"], false, "no, leave it", "no, leave it"),
-];
+const ROWS: &[Binding<bool>] =
+    &[bind(&["y"], true, "yes", "yes"), bind(&["n", "esc", "q"], false, "no", "no")];
 
 /// Names listed at most.
 const NAMES: usize = 6;
@@ -57,17 +55,15 @@ impl Confirm {
         };
         let lost = rows.len() - rows.iter().filter(saves).count();
         let consequence = match self.action {
-            RunAction::Delete => "Everything it recorded is lost: metrics, checkpoints, console.",
-            RunAction::Kill if lost == 0 => {
-                "It ends at once: what was learned since its last checkpoint is lost."
-            }
+            RunAction::Delete => "This deletes everything it recorded: metrics, checkpoints, log.",
+            RunAction::Kill if lost == 0 => "It ends at once; everything since its last checkpoint is lost.",
             RunAction::Kill if lost == rows.len() => "It ends at once, and cannot be resumed.",
             RunAction::Kill => "They end at once. Those with checkpoints can be resumed from the last one.",
-            _ if lost == 0 => "It ends its step, saves a checkpoint, and can be resumed.",
+            _ if lost == 0 => "It finishes its step, saves a checkpoint, and can be resumed.",
             _ if lost == rows.len() => {
-                "It ends its step, and cannot be resumed: its experiment has no checkpoints."
+                "It finishes its step. It cannot be resumed: its experiment has no checkpoints."
             }
-            _ => "They end their step. Those with checkpoints save one, and can be resumed.",
+            _ => "They finish their step. Those with checkpoints save one and can be resumed.",
         };
         let mut lines = vec![(fit(&question, width, theme.ascii()), theme.bold())];
         if names.len() > 1 {
@@ -79,7 +75,7 @@ impl Confirm {
         lines.push((String::new(), theme.text()));
         lines.extend(wrap(consequence, width).into_iter().map(|line| (line, theme.text())));
         for reason in &self.left_out {
-            let text = format!("left out: {}", crate::print::clean(reason));
+            let text = format!("skipped: {}", crate::print::clean(reason));
             lines.extend(wrap(&text, width).into_iter().map(|line| (line, theme.dim())));
         }
         lines.push((String::new(), theme.text()));

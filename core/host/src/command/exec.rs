@@ -183,7 +183,7 @@ fn experiment_of(argv: &[String]) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
     let name: String = name.chars().map(plain).collect();
     let name = name.trim_matches(['.', '-']).to_owned();
-    if name.is_empty() { "command".to_owned() } else { name }
+    if name.is_empty() { "command".to_owned() } else { gradtop_store::readable_name(name) }
 }
 
 #[cfg(test)]
@@ -198,6 +198,7 @@ mod tests {
         assert_eq!(of("torchrun --nproc-per-node 2 src/fit.py"), "fit");
         assert_eq!(of("./a b.out"), "a");
         assert_eq!(of("/"), "command");
+        assert_eq!(of("true"), "true-runs", "readers of Parquet would take it for a truth value");
     }
 
     #[test]

@@ -71,7 +71,12 @@ mod tests {
         let start = |dir: &Path| Command::new("sleep").arg("600").env(RUN_DIR, dir).spawn().unwrap();
         let (mut own, mut others) = (start(dir.path()), start(other.path()));
         let run = RunDir::new(dir.path().join("."));
-        assert_eq!(of(&run).iter().map(|(pid, _)| *pid).collect::<Vec<_>>(), [own.id()]);
+        // A process has its environment a moment after it is there.
+        let found = || of(&run).iter().map(|(pid, _)| *pid).collect::<Vec<_>>();
+        while found().is_empty() {
+            std::thread::yield_now();
+        }
+        assert_eq!(found(), [own.id()]);
         kill(&run);
         own.wait().unwrap();
         assert!(of(&run).is_empty());

@@ -42,7 +42,7 @@ impl Action {
 #[non_exhaustive]
 pub enum Why {
     /// It needs a run that goes on.
-    #[error("is not running: it is {0}")]
+    #[error("is not running: it has {0}")]
     Ended(State),
     /// It needs one that has ended.
     #[error("is {0}: stop it first")]

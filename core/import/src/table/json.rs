@@ -91,8 +91,9 @@ impl Parser<'_> {
                 loop {
                     self.value(path, depth, None)?;
                     self.space();
+                    let next = self.peek()?;
                     self.at += 1;
-                    match self.text[self.at - 1] {
+                    match next {
                         b',' => {}
                         b']' => return Some(()),
                         _ => return None,

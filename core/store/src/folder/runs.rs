@@ -51,18 +51,23 @@ const READ_OTHERWISE: [&str; 7] = ["epoch", "infinity", "inf", "nan", "true", "f
 
 /// Why a folder of runs may not bear this name, be it of a run or of an experiment.
 pub(crate) fn misread(name: &str) -> Option<&'static str> {
-    let misread = READ_OTHERWISE.iter().any(|word| name.eq_ignore_ascii_case(word));
-    misread
+    let is_word = READ_OTHERWISE.iter().any(|word| name.eq_ignore_ascii_case(word));
+    let is_number = name.parse::<f64>().is_ok();
+    let is_date = name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b':' | b'.' | b'_' | b' ' | b'T'));
+    (is_word || is_number || is_date)
         .then_some("DuckDB or Polars would read it as a date, a number or a truth value; add something to it")
+}
+
+/// A name that nobody has chosen, made one that readers take for text.
+pub fn readable_name(name: String) -> String {
+    if misread(&name).is_some() { name + "-runs" } else { name }
 }
 
 /// Whether `name` may be the name of a run: a letter, then letters, digits, `.`, `_` or `-`, at most 100 in all, not
 /// `last`, and nothing that the readers of the documentation take for something else than text.
 pub fn validate_name(name: &str) -> Result<()> {
     let bad = |why| Err(StoreError::BadName { of: "run", name: name.to_owned(), why });
-    if let Some(why) = misread(name) {
-        return bad(why);
-    }
     if name == "last" {
         return bad("`last` means the newest run");
     }
@@ -75,7 +80,7 @@ pub fn validate_name(name: &str) -> Result<()> {
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) {
         return bad("only letters, digits, '.', '_' and '-' may follow");
     }
-    Ok(())
+    misread(name).map_or(Ok(()), bad)
 }
 
 /// The next free name for a run of `experiment`, such as `curve-fit-7`.

@@ -227,7 +227,7 @@ fn a_run_that_is_deleted_leaves_the_comparison() {
         std::fs::remove_dir_all(bench.id(name).dir().path()).unwrap();
     }
     bench.read();
-    assert!(bench.screen().contains("The runs of this comparison are gone"), "{}", bench.screen());
+    assert!(bench.screen().contains("The compared runs no longer exist"), "{}", bench.screen());
     bench.keys("down left enter esc");
 }
 
@@ -252,7 +252,10 @@ fn several_experiments_show_what_they_share() {
     ];
     let (bench, _runs) = open(Bench::of(specs), &["a", "b", "c"]);
     let screen = bench.screen();
-    assert!(screen.contains("2 experiments, what they share") && screen.contains("chart 1 of 1"), "{screen}");
+    assert!(
+        screen.contains("2 experiments, the metrics they share") && screen.contains("chart 1 of 1"),
+        "{screen}"
+    );
 }
 
 #[test]

@@ -153,13 +153,10 @@ impl Compare {
         let made = &self.made;
         if made.subjects.is_empty() {
             let theme = shared.theme;
-            let text = if self.runs.is_empty() {
-                "No runs to compare"
-            } else {
-                "The runs of this comparison are gone"
-            };
+            let text =
+                if self.runs.is_empty() { "No runs to compare" } else { "The compared runs no longer exist" };
             Pen::row(frame.buffer_mut(), theme, area, 1).skip(2).put(text, theme.bold());
-            let text = "Select several in the list of runs with space, then press c.  esc: back";
+            let text = "Select runs with space in the list, then press c.  esc: back";
             Pen::row(frame.buffer_mut(), theme, area, 2).skip(2).put(text, theme.dim());
             return;
         }
@@ -183,7 +180,7 @@ impl Compare {
             made.subjects.iter().map(|s| s.row.experiment()).collect();
         let of = match experiments.iter().next() {
             Some(one) if experiments.len() == 1 => clean(one),
-            _ => format!("{} experiments, what they share", experiments.len()),
+            _ => format!("{} experiments, the metrics they share", experiments.len()),
         };
         let n = made.subjects.len();
         let mut pen = Pen::row(frame.buffer_mut(), theme, area, 0);
@@ -246,7 +243,7 @@ impl Compare {
                 made.subjects.iter().any(|s| s.row.experiment() != made.subjects[0].row.experiment());
             let text = match (unread, several) {
                 (true, _) => "reading …",
-                (false, true) => "These runs of several experiments share no metric",
+                (false, true) => "These experiments have no metric in common",
                 (false, false) => "Nothing recorded yet",
             };
             Pen::row(frame.buffer_mut(), theme, area, 1).skip(2).put(text, theme.dim());

@@ -29,8 +29,13 @@ const FORM_ROWS: &[Binding<Action>] = &[
     bind(&["down", "tab"], Action::Go(Move::By(1)), "", "field below"),
     bind(&["pageup"], Action::Go(Move::Page(-1)), "", "ten fields up"),
     bind(&["pagedown"], Action::Go(Move::Page(1)), "", "ten fields down"),
-    bind(&["shift-up", "ctrl-up", "alt-up"], Action::Nudge(true), "", "the next greater round value"),
-    bind(&["shift-down", "ctrl-down", "alt-down"], Action::Nudge(false), "", "the next smaller round value"),
-    bind(&["ctrl-r"], Action::Reset, "reset", "the field's default again; on the preset: of all fields"),
+    bind(&["shift-up", "ctrl-up", "alt-up"], Action::Nudge(true), "", "increase to the next round value"),
+    bind(
+        &["shift-down", "ctrl-down", "alt-down"],
+        Action::Nudge(false),
+        "",
+        "decrease to the next round value",
+    ),
+    bind(&["ctrl-r"], Action::Reset, "reset", "reset the field; on the preset: reset all fields"),
     bind(&["esc"], Action::Close, "close", "leave the form"),
 ];

@@ -290,7 +290,7 @@ fn a_run_whose_plugin_cannot_be_used_says_why() {
     let why = Refusal::Unreadable { why: "No such file or directory".to_owned() };
     bench.answer(Answer::Described(own, Box::new(Err(why))));
     let screen = bench.screen();
-    assert!(screen.contains("cannot be started anew") && screen.contains("No such file"), "{screen}");
+    assert!(screen.contains("cannot be restarted") && screen.contains("No such file"), "{screen}");
     bench.keys("esc");
     assert!(bench.screen().contains("demo-1"));
 }

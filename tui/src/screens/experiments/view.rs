@@ -271,7 +271,7 @@ fn details(theme: Theme, row: &Row<'_>, width: usize) -> Vec<Spans> {
         Row::Shadowed(plugin, e, by) => {
             let by = clean(&by.display().to_string());
             paragraph(
-                &format!("Hidden: {by} comes first and has {} too.", clean(&e.id)),
+                &format!("Hidden: {by} is found first and also has {}.", clean(&e.id)),
                 theme.wait(),
                 width,
                 &mut lines,
@@ -283,13 +283,13 @@ fn details(theme: Theme, row: &Row<'_>, width: usize) -> Vec<Spans> {
             paragraph(&path, theme.bold(), width, &mut lines);
             paragraph(&clean(&why.to_string()), theme.alert(), width, &mut lines);
             lines.push(Spans::new());
-            let hint = "It is looked at again when the file changes; nothing else is harmed.";
+            let hint = "It is checked again when the file changes. Nothing else is affected.";
             paragraph(hint, theme.dim(), width, &mut lines);
             paragraph(&format!("gradtop plugin check {path}"), theme.dim(), width, &mut lines);
         }
         Row::Pending(_) => {
             paragraph(&path, theme.bold(), width, &mut lines);
-            let what = "New or changed: a process of its own asks it what it offers, for 10 s or more on a busy machine.";
+            let what = "New or changed: checking it in a separate process, for up to 10 s (longer on a busy machine).";
             paragraph(what, theme.dim(), width, &mut lines);
         }
     }
@@ -427,16 +427,15 @@ fn empty(shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
     if !shared.plugins.loaded {
         return lines_of(&[Line::styled("looking for plugins …", theme.dim())], theme, frame, area);
     }
-    let mut lines = vec![
-        Line::styled("No plugins yet", theme.bold()),
-        Line::default(),
-        Line::from("They are looked for in"),
-    ];
+    let mut lines =
+        vec![Line::styled("No plugins yet", theme.bold()), Line::default(), Line::from("gradtop looks in")];
     for folder in &shared.plugins.folders {
         lines.push(Line::styled(format!("  {}", clean(&folder.display().to_string())), theme.dim()));
     }
     lines.push(Line::default());
-    lines.push(Line::from("A library copied there appears here within two seconds. In another terminal:"));
+    lines.push(Line::from(
+        "A library copied there appears here within two seconds. To make one, in another terminal:",
+    ));
     lines.push(Line::styled("  gradtop plugin new my-experiment", theme.accent()));
     lines
         .push(Line::styled("  gradtop plugin install $(gradtop plugin build my-experiment)", theme.accent()));
@@ -448,11 +447,14 @@ fn waiting(like: &Like, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
     let lines = match like {
         Like::Waiting(_) => vec![Line::styled("looking for the run's plugin …", theme.dim())],
         Like::Asked(path, _) => vec![
-            Line::styled("No plugin has the run's experiment now; asking its own copy …", theme.text()),
+            Line::styled(
+                "No installed plugin has this experiment; reading the run's own copy …",
+                theme.text(),
+            ),
             Line::styled(clean(&path.display().to_string()), theme.dim()),
         ],
         Like::Impossible(why) => {
-            let mut lines = vec![Line::styled("This run cannot be started anew", theme.bold())];
+            let mut lines = vec![Line::styled("This run cannot be restarted", theme.bold())];
             let width = usize::from(area.width.saturating_sub(4)).max(1);
             lines.extend(wrap(&clean(why), width).into_iter().map(|l| Line::styled(l, theme.alert())));
             lines.push(Line::styled("esc: back", theme.dim()));

@@ -103,7 +103,7 @@ pub(super) fn note(row: &RunRow) -> Option<String> {
         )),
         State::Failed | State::Crashed => {
             let again = if row.resume.is_ok() { "; r resumes" } else { "" };
-            Some(format!("{}{again}", if cause.is_empty() { "no cause known" } else { &cause }))
+            Some(format!("{}{again}", if cause.is_empty() { "cause unknown" } else { &cause }))
         }
         _ => state::waiting(view),
     }

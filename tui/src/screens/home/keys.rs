@@ -12,12 +12,12 @@ const ROWS: &[Binding<Action>] = &[
     row(&["enter"], Action::Open, "open", "open the run, or fold and unfold the experiment"),
     row(&["n"], Action::New, "new run", "start a new run").changing(),
     row(&["space"], Action::Select, "select", "select the run, or all of the experiment"),
-    row(&["c"], Action::Compare, "compare", "compare the runs selected, else those of the experiment"),
+    row(&["c"], Action::Compare, "compare", "compare the selected runs, else those of the experiment"),
     row(&["/"], Action::Filter, "filter", "filter the list: state:running lr<0.01 flat*"),
     row(&["s"], Action::Sort, "sort", "sort by the next column"),
-    row(&["o"], Action::Reverse, "", "sort the other way round"),
-    row(&["a"], Action::SelectAll, "", "select all runs shown, or none"),
-    row(&["v"], Action::Pane, "", "show the cursor's run below, beside, or not"),
+    row(&["o"], Action::Reverse, "", "reverse the order"),
+    row(&["a"], Action::SelectAll, "", "select all or none"),
+    row(&["v"], Action::Pane, "", "show details below, at the side, or not"),
     row(&["up", "k"], Action::Go(Move::By(-1)), "", "up"),
     row(&["down", "j"], Action::Go(Move::By(1)), "", "down"),
     row(&["pageup"], Action::Go(Move::Page(-1)), "", "a page up"),
@@ -31,11 +31,11 @@ const ROWS: &[Binding<Action>] = &[
 
 /// While a filter is typed.
 pub(crate) const FILTER: Mode<Action> =
-    Mode { title: "Runs: typing a filter", bindings: FILTER_ROWS, kind: Kind::Typing, syntax: SYNTAX };
+    Mode { title: "Runs: editing the filter", bindings: FILTER_ROWS, kind: Kind::Typing, syntax: SYNTAX };
 
 const FILTER_ROWS: &[Binding<Action>] = &[
     row(&["enter"], Action::Keep, "keep", "keep the filter"),
-    row(&["esc"], Action::Cancel, "cancel", "back to the filter before"),
+    row(&["esc"], Action::Cancel, "cancel", "restore the previous filter"),
     row(&["up"], Action::Go(Move::By(-1)), "", "up in the list"),
     row(&["down"], Action::Go(Move::By(1)), "", "down in the list"),
 ];

@@ -201,7 +201,7 @@ pub(super) fn unreadable(shared: &Shared) -> Vec<String> {
     };
     let mut lines: Vec<String> = all.iter().take(UNREADABLE).map(say).collect();
     if all.len() > UNREADABLE {
-        lines.push(format!("and {} more that cannot be read: gradtop list", all.len() - UNREADABLE));
+        lines.push(format!("and {} more unreadable: gradtop list", all.len() - UNREADABLE));
     }
     lines
 }

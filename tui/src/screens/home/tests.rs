@@ -203,7 +203,7 @@ fn a_filter_narrows_as_it_is_typed() {
     bench.keys("/");
     bench.type_text("mlp");
     bench.keys("esc");
-    assert!(bench.screen().contains("fit-default-3"), "escape goes back to the filter before");
+    assert!(bench.screen().contains("fit-default-3"), "escape goes restore the previous filter");
     bench.keys("/");
     bench.type_text("nothing-like-this");
     bench.keys("enter");

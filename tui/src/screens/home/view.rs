@@ -222,11 +222,11 @@ impl Home {
             if shared.read_only {
                 lines.push(("They appear here as soon as they are started.".to_owned(), theme.text()));
             } else if plugins.loaded && plugins.found.experiments().next().is_none() {
-                lines.push(("There are no experiments to start either. Make one:".to_owned(), theme.text()));
+                lines.push(("There are no experiments either. Create one:".to_owned(), theme.text()));
                 lines.push(("gradtop plugin new NAME".to_owned(), theme.accent()));
-                lines.push(("x shows where plugins are looked for".to_owned(), theme.dim()));
+                lines.push(("x shows where gradtop looks for plugins".to_owned(), theme.dim()));
             } else {
-                lines.push(("n  starts one here".to_owned(), theme.text()));
+                lines.push(("n  start one here".to_owned(), theme.text()));
                 lines.push(("or in a shell:  gradtop run EXPERIMENT --detach".to_owned(), theme.dim()));
             }
             let unreadable = super::list::unreadable(shared);

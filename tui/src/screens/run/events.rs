@@ -87,6 +87,6 @@ fn words(shared: &Shared, event: &Event) -> (char, Style, String) {
             (' ', theme.text(), format!("[{}] {}", clean(level), clean(message)))
         }
         Event::Signal { name, process } => dim(format!("{} sent to the {}", clean(name), clean(process))),
-        Event::Unknown => dim("(an event this gradtop does not know)".to_owned()),
+        Event::Unknown => dim("(an event unknown to this gradtop)".to_owned()),
     }
 }

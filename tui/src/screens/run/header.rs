@@ -160,7 +160,7 @@ pub(crate) fn second(
             shown.push(format!("smooth {}", look.smoothing));
         }
         if look.clip {
-            shown.push("outliers outside".to_owned());
+            shown.push("outliers clipped".to_owned());
         }
         if look.same_y {
             shown.push("same y".to_owned());
@@ -204,7 +204,7 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
     }
     if matches!(view.state, State::Failed | State::Crashed) {
         let cause = view.status.cause.as_deref().filter(|c| !c.is_empty());
-        let cause = cause.map_or_else(|| "the cause is not known".to_owned(), clean);
+        let cause = cause.map_or_else(|| "cause unknown".to_owned(), clean);
         let text = format!("{} {cause}", glyph(shared, view.state));
         let mut lines = wrap(&text, room);
         let kept = most.saturating_sub(1 + out.len()).max(1);
@@ -234,8 +234,8 @@ pub(crate) fn advice(shared: &Shared, row: &RunRow) -> String {
         return look.to_owned();
     }
     if row.resume.is_ok() {
-        format!("r goes on from its last checkpoint, R starts anew, {look}")
+        format!("r resumes from the last checkpoint, R restarts, {look}")
     } else {
-        format!("R starts anew, {look}")
+        format!("R restarts, {look}")
     }
 }

@@ -32,17 +32,12 @@ const fn mode(title: &'static str, bindings: &'static [Binding<Action>]) -> Mode
 /// Keys of all panes.
 const PANES: &[Binding<Action>] = &[
     bind(&["1"], Action::Show(Pane::Charts), "", "the charts"),
-    bind(&["2"], Action::Show(Pane::Log), "", "the console: what the run's processes wrote"),
-    bind(&["3"], Action::Show(Pane::Events), "", "the events: states, checkpoints, warnings"),
-    bind(&["4"], Action::Show(Pane::Params), "", "the parameters, and what else it was started with"),
+    bind(&["2"], Action::Show(Pane::Log), "", "the run's output"),
+    bind(&["3"], Action::Show(Pane::Events), "", "events: states, checkpoints, warnings"),
+    bind(&["4"], Action::Show(Pane::Params), "", "parameters and settings"),
     bind(&["5"], Action::Show(Pane::Tables), "", "the tables"),
     bind(&["6"], Action::Show(Pane::System), "", "processor, memory and GPU of the run's process"),
-    bind(
-        &["esc"],
-        Action::Leave,
-        "",
-        "put away the cursor, the large chart, the zoom; else back to the screen before",
-    ),
+    bind(&["esc"], Action::Leave, "", "hide the cursor, close the large chart, reset the zoom; else go back"),
 ];
 
 const CHART: &[Binding<Action>] = &[
@@ -52,18 +47,18 @@ const CHART: &[Binding<Action>] = &[
     bind(&["ctrl-right", "alt-right"], Action::Cursor(10), "", "cursor to the right, ten times as far"),
     bind(&["home"], Action::CursorEnd(false), "", "cursor to the left end"),
     bind(&["end"], Action::CursorEnd(true), "", "cursor to the right end"),
-    bind(&["tab"], Action::Focus(1, 0), "next", "the next chart"),
-    bind(&["shift-tab"], Action::Focus(-1, 0), "", "the chart before"),
+    bind(&["tab"], Action::Focus(1, 0), "next", "next chart"),
+    bind(&["shift-tab"], Action::Focus(-1, 0), "", "previous chart"),
     bind(&["down", "j"], Action::Focus(0, 1), "", "the chart below"),
     bind(&["up", "k"], Action::Focus(0, -1), "", "the chart above"),
     bind(&["pagedown", "]"], Action::Page(1), "", "the next page of charts"),
-    bind(&["pageup", "["], Action::Page(-1), "", "the page of charts before"),
-    bind(&["enter"], Action::Expand, "expand", "one chart on the whole screen, or all again"),
+    bind(&["pageup", "["], Action::Page(-1), "", "previous page of charts"),
+    bind(&["enter"], Action::Expand, "expand", "maximize the chart, or show all"),
     bind(
         &["+", "="],
         Action::Smooth(true),
         "smooth",
-        "smooth more (moving average; the values stay behind it)",
+        "smooth more (moving average; raw values stay visible)",
     ),
     bind(&["-"], Action::Smooth(false), "", "smooth less"),
     bind(&["z"], Action::ZoomX(true), "zoom", "zoom in along x, at the cursor; in all charts"),
@@ -74,12 +69,12 @@ const CHART: &[Binding<Action>] = &[
     bind(&["shift-right", "."], Action::PanX(true), "", "move the window to the right"),
     bind(&["shift-down", "{"], Action::PanY(false), "", "move the window down"),
     bind(&["shift-up", "}"], Action::PanY(true), "", "move the window up"),
-    bind(&["0"], Action::Reset, "", "show all of this chart again; a second time, of all charts"),
+    bind(&["0"], Action::Reset, "", "reset this chart; press twice for all charts"),
     bind(&["y"], Action::LogY, "log y", "logarithmic y in this chart, or linear"),
     bind(&["X"], Action::LogX, "", "logarithmic x, or linear"),
-    bind(&["a"], Action::Axis, "axis", "x is the step, the epoch, the time since the start, the time of day"),
-    bind(&["o"], Action::Clip, "", "leave the highest and lowest values outside"),
-    bind(&["Y"], Action::SameY, "", "charts of one unit have the same range of y"),
+    bind(&["a"], Action::Axis, "axis", "next x axis: step, epoch, time since the start, time of day"),
+    bind(&["o"], Action::Clip, "", "clip outliers"),
+    bind(&["Y"], Action::SameY, "", "same y range for charts of the same unit"),
     bind(&["g"], Action::Columns, "grid", "one more column of charts; after six, one"),
     bind(&["G"], Action::Rows, "", "one more row of charts; after six, one"),
     bind(&["i"], Action::Legend, "", "show or hide names and values of series"),
@@ -100,18 +95,18 @@ const SCROLL: &[Binding<Action>] = &[
 ];
 
 const LOG_ONLY: &[Binding<Action>] = &[
-    bind(&["/"], Action::Find, "find", "find words, from the end upwards"),
-    bind(&["n"], Action::FindNext(true), "", "the match above"),
-    bind(&["N"], Action::FindNext(false), "", "the match below"),
-    bind(&["f"], Action::Follow, "follow", "follow the end, or stay"),
-    bind(&["w"], Action::Wrap, "wrap", "wrap long lines, or cut them"),
+    bind(&["/"], Action::Find, "find", "search, from the end upwards"),
+    bind(&["n"], Action::FindNext(true), "", "previous match"),
+    bind(&["N"], Action::FindNext(false), "", "next match"),
+    bind(&["f"], Action::Follow, "follow", "follow the end, or stop following"),
+    bind(&["w"], Action::Wrap, "wrap", "toggle line wrap"),
     bind(&["left", "h"], Action::Sideways(-1), "", "to the left, where lines are cut"),
     bind(&["right", "l"], Action::Sideways(1), "", "to the right, where lines are cut"),
 ];
 
 const TABLE_ONLY: &[Binding<Action>] = &[
     bind(&["tab"], Action::Turn(1), "next table", "the next table"),
-    bind(&["shift-tab"], Action::Turn(-1), "", "the table before"),
+    bind(&["shift-tab"], Action::Turn(-1), "", "previous table"),
     bind(&["left", "h"], Action::Sideways(-1), "", "columns to the left"),
     bind(&["right", "l"], Action::Sideways(1), "columns", "columns to the right"),
 ];
@@ -156,9 +151,9 @@ pub(crate) const SERIES: Mode<Action> = mode("A run: choosing series", SERIES_RO
 
 const SERIES_ROWS: &[Binding<Action>] = &[
     bind(&["down", "j"], Action::Go(Move::By(1)), "", "the next series"),
-    bind(&["up", "k"], Action::Go(Move::By(-1)), "", "the series before"),
+    bind(&["up", "k"], Action::Go(Move::By(-1)), "", "previous chart"),
     bind(&["space"], Action::Toggle, "show or hide", "show or hide it"),
-    bind(&["o"], Action::Only, "only this", "show only this one; again, all"),
+    bind(&["o"], Action::Only, "only this", "show only this one, or all"),
     bind(&["a"], Action::All, "all", "show all"),
     bind(&["esc", "s", "enter"], Action::Series, "done", "close the list"),
 ];

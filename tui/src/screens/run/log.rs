@@ -173,7 +173,7 @@ impl Log {
     /// To the next match above, or below.
     pub(crate) fn next(&mut self, backward: bool) {
         if self.needle.is_empty() {
-            self.outcome = Some("nothing is looked for: / begins a search".to_owned());
+            self.outcome = Some("no search: press / to start one".to_owned());
             return;
         }
         let from = match self.found {
@@ -262,16 +262,16 @@ impl Log {
         if let Some(text) = &self.typed {
             let mut spans = vec![Span::styled(" find ", theme.accent())];
             spans.extend(text.spans(LONGEST, theme));
-            spans.push(Span::styled("  small letters find capitals too", theme.dim()));
+            spans.push(Span::styled("  lower case also matches capitals", theme.dim()));
             return Line::from(spans);
         }
         let mut parts = vec![number::bytes(self.window.total())];
-        parts.push(if self.window.follows() { "following" } else { "held: f follows the end" }.to_owned());
+        parts.push(if self.window.follows() { "following" } else { "scrolled back, f to follow" }.to_owned());
         if !self.wrap {
-            parts.push("long lines cut".to_owned());
+            parts.push("no wrap".to_owned());
         }
         if let Some(search) = &self.search {
-            parts.push(format!("looking for {:?}…", search.needle));
+            parts.push(format!("searching for {:?}…", search.needle));
         } else if let Some(outcome) = &self.outcome {
             parts.push(outcome.clone());
         } else if !self.needle.is_empty() {

@@ -48,10 +48,10 @@ pub(crate) fn lines(shared: &Shared, view: &View, width: usize) -> Vec<Line<'sta
         let changed = rows.iter().filter(|r| r.changed).count();
         let note = match (declared, changed) {
             (None, _) => format!(
-                "no plugin with {} is installed now: defaults, units and help are not known",
+                "no installed plugin has {}: defaults, units and help are unknown",
                 clean(&manifest.experiment.id)
             ),
-            (Some(_), 0) => "all are as declared".to_owned(),
+            (Some(_), 0) => "all at their defaults".to_owned(),
             (Some(_), 1) => format!("{} differs from its default", theme.glyph('●', '*')),
             (Some(_), n) => format!("{} {n} differ from their defaults", theme.glyph('●', '*')),
         };

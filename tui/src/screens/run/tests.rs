@@ -428,9 +428,9 @@ fn a_run_deleted_while_watched_stays_and_says_so() {
     stage.bench.read();
     stage.settle();
     let screen = stage.screen();
-    assert!(screen.contains("Its folder is gone") && screen.contains("accuracy"), "{screen}");
+    assert!(screen.contains("Its folder was deleted") && screen.contains("accuracy"), "{screen}");
     stage.keys("2 3 4 5 6 1 esc");
-    assert!(!stage.screen().contains("Its folder is gone"), "back at the list");
+    assert!(!stage.screen().contains("Its folder was deleted"), "back at the list");
 }
 
 #[test]

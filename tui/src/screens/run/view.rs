@@ -77,7 +77,8 @@ impl RunScreen {
         let width = usize::from(shared.area.width);
         let Some(row) = &self.row else { return Vec::new() };
         if self.gone(shared) {
-            let text = "Its folder is gone: deleted, moved or renamed. This is what was last seen of it; esc goes back.";
+            let text =
+                "Its folder was deleted, moved or renamed. This is its last known state; esc goes back.";
             let lines = wrap(text, width.saturating_sub(2).max(10));
             return lines.into_iter().map(|l| Line::styled(format!(" {l}"), shared.theme.alert())).collect();
         }
@@ -107,7 +108,7 @@ impl RunScreen {
         if let Some((_, error)) = self.error.as_ref().filter(|(pane, _)| *pane == self.pane) {
             return Some((
                 "This cannot be read".to_owned(),
-                vec![clean(error), "It is tried again when you come back to this pane.".to_owned()],
+                vec![clean(error), "gradtop tries again when you return to this pane.".to_owned()],
             ));
         }
         match self.pane {
@@ -122,32 +123,24 @@ impl RunScreen {
             }
             Pane::System if self.system.is_empty() => {
                 if state.is_final() {
-                    say(
-                        "Nothing was measured",
-                        &["The run ended before its process was looked at for the first time."],
-                    )
+                    say("Nothing was measured", &["The run ended before the first measurement."])
                 } else {
                     say(
                         "Nothing measured yet",
-                        &["The run's process is looked at once a second while it trains."],
+                        &["The run's process is measured once a second during training."],
                     )
                 }
             }
             Pane::Log if !self.log.loaded() => say("Reading", &[]),
             Pane::Log if self.log.is_empty() => say(
                 "Nothing written",
-                &[
-                    "What the run's processes write to standard output and standard error stands here.",
-                    "Messages of the experiment itself are among the events: 3",
-                ],
+                &["The run's output appears here.", "Messages of the experiment are in the events: press 3"],
             ),
             Pane::Events if !self.events.loaded => say("Reading", &[]),
             Pane::Tables if !self.tables.loaded => say("Reading", &[]),
             Pane::Tables if self.tables.is_empty() => say(
                 "No tables",
-                &[
-                    "What is no time series, such as predictions, stands here once the experiment has logged it.",
-                ],
+                &["Tables (predictions, eigenvalues, …) appear here once the experiment logs them."],
             ),
             _ => None,
         }
@@ -164,15 +157,15 @@ impl RunScreen {
             State::Queued => say(
                 "Queued",
                 vec![
-                    format!("It was asked for {age} ago and has not started yet."),
+                    format!("It was launched {age} ago and has not started yet."),
                     "3 shows what has happened so far.".to_owned(),
                 ],
             ),
             State::Starting => say(
                 "Starting",
                 vec![
-                    format!("Its process is loading the plugin and its data, since {age}."),
-                    "The charts appear with its first step; 2 shows what it writes.".to_owned(),
+                    format!("Loading the plugin and its data for {age}."),
+                    "Charts appear with the first step; press 2 for its output.".to_owned(),
                 ],
             ),
             state if !state.is_final() => {
@@ -181,14 +174,14 @@ impl RunScreen {
                 say(
                     "No data yet",
                     vec![
-                        format!("It is {state}{phase} and has logged nothing so far."),
+                        format!("It is {state}{phase} and has logged nothing yet."),
                         "2 shows what it writes, 3 what has happened.".to_owned(),
                     ],
                 )
             }
             _ if self.data.as_ref().is_none_or(|d| d.progress.reading) => say("Reading", Vec::new()),
             state => say(
-                "It recorded nothing",
+                "Nothing recorded",
                 vec![
                     format!("The run {state} before it logged a value."),
                     "2 shows what it wrote, 3 what happened.".to_owned(),

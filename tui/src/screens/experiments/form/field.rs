@@ -69,15 +69,15 @@ impl Field {
     /// Its help.
     pub(crate) fn help(&self) -> &str {
         match &self.role {
-            Role::Preset => "a set of values to start from; what was changed by hand stays",
+            Role::Preset => "a set of values to start from; your own changes stay",
             Role::Param(p) => &p.help,
-            Role::Name => "of the run and its folder; empty: the experiment's with the next free number",
-            Role::Seed => "of everything random; empty: drawn, and recorded",
-            Role::Device => "auto takes a GPU if the experiment can use one that is there",
-            Role::Threads => "of the computation; empty: as many as this machine has cores, 8 at most",
-            Role::CheckpointEvery => {
-                "how often the run is saved by itself; 0: only when asked and at its end"
+            Role::Name => {
+                "name of the run and its folder; empty: the experiment's name with the next free number"
             }
+            Role::Seed => "random seed; empty: drawn and recorded",
+            Role::Device => "auto uses a GPU if there is one and the experiment can use it",
+            Role::Threads => "number of threads; empty: as many as this machine has cores, at most 8",
+            Role::CheckpointEvery => "seconds between checkpoints; 0: only on request and at the end",
         }
     }
 
@@ -237,10 +237,10 @@ impl Field {
             Role::Seed => trimmed
                 .parse::<u64>()
                 .is_err()
-                .then(|| format!("seed = {text:?}: an integer from 0 to {} is wanted", u64::MAX)),
+                .then(|| format!("seed = {text:?}: expected an integer from 0 to {}", u64::MAX)),
             Role::Device => trimmed.parse::<DeviceChoice>().err(),
             Role::Threads => (!trimmed.parse::<u32>().is_ok_and(|n| (1..=4096).contains(&n)))
-                .then(|| format!("threads = {text:?}: an integer in [1, 4096] is wanted")),
+                .then(|| format!("threads = {text:?}: expected an integer in [1, 4096]")),
             Role::CheckpointEvery => crate::config::seconds(trimmed).err(),
         }
     }

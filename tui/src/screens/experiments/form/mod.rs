@@ -176,7 +176,7 @@ impl Form {
         let before = std::mem::replace(self, Self::new(&self.plugin, experiment));
         (self.of, self.busy, self.failed) = (before.of, before.busy, before.failed);
         self.notes = before.notes;
-        let note = "the plugin was built anew".to_owned();
+        let note = "the plugin was rebuilt".to_owned();
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }

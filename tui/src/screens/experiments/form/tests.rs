@@ -109,11 +109,11 @@ fn what_is_typed_is_judged_at_once_in_the_hosts_words() {
         ("name", "last", Some("`last` means the newest run")),
         ("seed", "", None),
         ("seed", "18446744073709551615", None),
-        ("seed", "-1", Some("seed = \"-1\": an integer from 0")),
+        ("seed", "-1", Some("seed = \"-1\": expected an integer from 0")),
         ("device", "cuda:3", None),
         ("device", "gpu", Some("unknown device \"gpu\"; expected auto, cpu, cuda or cuda:N")),
         ("threads", "4", None),
-        ("threads", "0", Some("threads = \"0\": an integer in [1, 4096] is wanted")),
+        ("threads", "0", Some("threads = \"0\": expected an integer in [1, 4096]")),
         ("checkpoint every", "0.5", None),
         ("checkpoint every", "soon", Some("\"soon\" is not a number of seconds")),
     ];
@@ -284,7 +284,7 @@ fn a_plugin_built_anew_keeps_what_was_typed() {
     assert_eq!(form.field().unwrap().key(), "lr");
     assert_eq!((field(&form, "lr").value(), field(&form, "steps").value()), ("0.5".into(), "400".into()));
     assert_eq!((form.changed(), form.experiment.version.as_str()), (1, "2.0"));
-    assert_eq!(form.notes, ["the plugin was built anew"]);
+    assert_eq!(form.notes, ["the plugin was rebuilt"]);
     assert_eq!(started(&mut form).params.len(), 5);
 }
 

@@ -242,10 +242,10 @@ fn start(form: &Form, shared: &Shared, area: Rect, pen: &mut Pen<'_>) {
     pen.left(if here { theme.glyph("›", ">") } else { "" }, 2, theme.accent());
     let (text, style) = match (form.busy, form.errors()) {
         (true, _) => ("starting …".to_owned(), theme.wait()),
-        _ if shared.read_only => ("nothing can be started: this is --read-only".to_owned(), theme.dim()),
+        _ if shared.read_only => ("cannot start runs with --read-only".to_owned(), theme.dim()),
         (false, 0) => ("[ start the run ]".to_owned(), if here { theme.accent() } else { theme.bold() }),
-        (false, 1) => ("1 field cannot be used as it is".to_owned(), theme.alert()),
-        (false, n) => (format!("{n} fields cannot be used as they are"), theme.alert()),
+        (false, 1) => ("1 field has an error".to_owned(), theme.alert()),
+        (false, n) => (format!("{n} fields have errors"), theme.alert()),
     };
     pen.skip(2).put(&text, style);
     let changed = form.changed();
@@ -276,8 +276,7 @@ fn about(form: &Form, columns: &Columns, theme: Theme, frame: &mut Frame<'_>, ar
     Pen::row(buffer, theme, inner, 0).rule();
     let width = usize::from(inner.width).max(1);
     let Some(field) = form.field() else {
-        let text =
-            "Started, the run is on its own: it goes on when this screen is left or its terminal closed.";
+        let text = "The run keeps going when you leave this screen or close the terminal.";
         for (i, line) in wrap(text, width).iter().take(2).enumerate() {
             Pen::row(buffer, theme, inner, i as u16 + 1).put(line, theme.dim());
         }
@@ -319,7 +318,7 @@ fn preset_help(form: &Form, field: &Field) -> String {
             let values = if values.is_empty() { String::new() } else { format!(" ({})", values.join(" ")) };
             clean(&p.help) + &values
         }
-        None => "every parameter has its own default".to_owned(),
+        None => "every parameter at its default".to_owned(),
     }
 }
 

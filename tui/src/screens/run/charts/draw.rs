@@ -339,7 +339,7 @@ impl Charts {
             }
         }
         if self.x.is_some() || !self.parts.is_empty() {
-            parts.push("zoomed: 0 shows all".to_owned());
+            parts.push("zoomed: 0 resets".to_owned());
         }
         if data.progress.reading {
             parts.push(format!("reading: {} values so far", number::count(data.progress.rows as f64)));
