@@ -15,6 +15,8 @@ use crate::svg::{self, Row};
 
 /// Time between two looks at the screen.
 const LOOK: Duration = Duration::from_millis(120);
+/// Time between two pictures of what moves by itself.
+const PICTURE: Duration = Duration::from_millis(500);
 /// The longest time that a screen stays while the film waits, seconds.
 const CUT: f64 = 0.6;
 /// How long the last screen stays, seconds.
@@ -102,8 +104,8 @@ impl Stage {
                 let seconds: f64 = rest.parse()?;
                 let start = Instant::now();
                 while start.elapsed().as_secs_f64() < seconds {
-                    std::thread::sleep(LOOK);
-                    self.look(frames, LOOK.as_secs_f64())?;
+                    std::thread::sleep(PICTURE);
+                    self.look(frames, PICTURE.as_secs_f64())?;
                 }
             }
             "wait" => {

@@ -18,7 +18,7 @@ const SPLITS: [(&str, &str); 10] = [
     ("dev", "dev"),
 ];
 
-/// The series of a name. One word of [`SPLITS`] becomes the split, in any case of letters, if it is
+/// The series of a name. One word of `SPLITS` becomes the split, in any case of letters, if it is
 ///
 /// 1. the first or else the last of the parts between slashes: `val/loss`, `loss/train`; or
 /// 2. the first or else the last word before or behind `_`, `-`, `.` or a space of the last part: `val_loss`, `loss.test`.
