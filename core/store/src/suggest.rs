@@ -26,7 +26,12 @@ pub fn suggest<'a>(typed: &str, known: impl Iterator<Item = &'a str> + Clone, wh
     if !near.is_empty() {
         return format!("did you mean {}?", near.join(" or "));
     }
-    let all: Vec<&str> = known.collect();
+    let mut all: Vec<&str> = Vec::new();
+    for name in known {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
     match all.len() {
         0 => format!("there are no {what}"),
         1..=20 => format!("{what}: {}", all.join(", ")),
@@ -46,6 +51,6 @@ mod tests {
         assert!(near("xyz", known.into_iter()).is_empty());
         assert_eq!(near("lable", ["table", "label"].into_iter()), ["label", "table"]);
         assert!(near("", ["a", "bc"].into_iter()).len() <= 1);
-        assert_eq!(suggest("xyz", ["a", "b"].into_iter(), "presets"), "presets: a, b");
+        assert_eq!(suggest("xyz", ["a", "b", "a"].into_iter(), "presets"), "presets: a, b");
     }
 }

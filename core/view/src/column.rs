@@ -8,61 +8,47 @@ use gradtop_host::text::clean;
 
 use crate::{clock, filter, state};
 
-/// What every run has; `metric` is the value that stands for it, `of` what that is the value of.
-pub const NAMES: [&str; 20] = [
-    "state",
-    "name",
-    "experiment",
-    "progress",
-    "step",
-    "epoch",
-    "rate",
-    "eta",
-    "metric",
-    "of",
-    "age",
-    "took",
-    "created",
-    "device",
-    "host",
-    "preset",
-    "seed",
-    "threads",
-    "rows",
-    "cause",
+/// What every run has, and whether it is a number; `metric` is the value that stands for it, `of` what that is the value of.
+const NAMES: [(&str, bool); 20] = [
+    ("state", false),
+    ("name", false),
+    ("experiment", false),
+    ("progress", false),
+    ("step", true),
+    ("epoch", true),
+    ("rate", true),
+    ("eta", true),
+    ("metric", true),
+    ("of", false),
+    ("age", false),
+    ("took", false),
+    ("created", false),
+    ("device", false),
+    ("host", false),
+    ("preset", false),
+    ("seed", true),
+    ("threads", true),
+    ("rows", true),
+    ("cause", false),
 ];
 
 /// The name as it is, of a column that some run has something in: one of [`NAMES`], else of a parameter, else of a metric.
 pub fn named<'a>(name: &str, runs: impl Iterator<Item = &'a View> + Clone) -> Option<String> {
     let known = |known: &str| known.eq_ignore_ascii_case(name).then(|| known.to_owned());
     NAMES
-        .into_iter()
-        .find_map(known)
+        .iter()
+        .find_map(|(name, _)| known(name))
         .or_else(|| filter::fields_of(runs).iter().find_map(|field| known(field)))
 }
 
 /// Everything that can be a column of these runs.
 pub fn all<'a>(runs: impl Iterator<Item = &'a View> + Clone) -> Vec<String> {
-    NAMES.into_iter().map(str::to_owned).chain(filter::fields_of(runs)).collect()
+    NAMES.iter().map(|(name, _)| (*name).to_owned()).chain(filter::fields_of(runs)).collect()
 }
 
 /// Whether numbers stand in it, one below the other by their points.
 pub fn is_number<'a>(name: &str, mut runs: impl Iterator<Item = &'a View>) -> bool {
-    const TEXTS: [&str; 12] = [
-        "state",
-        "name",
-        "experiment",
-        "of",
-        "age",
-        "took",
-        "created",
-        "device",
-        "host",
-        "preset",
-        "cause",
-        "progress",
-    ];
-    !TEXTS.contains(&name)
+    NAMES.iter().all(|(known, number)| *known != name || *number)
         && runs.all(|run| !matches!(param(run, name), Some(ParamValue::Text(_) | ParamValue::Bool(_))))
 }
 
@@ -85,7 +71,7 @@ pub fn cell(run: &View, name: &str, now: Timestamp) -> String {
         "device" => clean(&m.device),
         "host" => clean(&m.host),
         "preset" => or_none(m.preset.as_deref().map(clean)),
-        "seed" => m.seed.to_string(),
+        "seed" => state::seed(m),
         "threads" => m.threads.to_string(),
         "rows" => number::count(s.rows as f64),
         "cause" => or_none(s.cause.as_deref().map(clean)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gradtop_store::{Headline, HeadlineLine, ParamValue, State, Status, Suspended, View};
+use gradtop_store::{Headline, HeadlineLine, Manifest, ParamValue, State, Status, Suspended, View};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -76,6 +76,11 @@ pub fn waiting(view: &View) -> Option<String> {
 
 /// What stands where there is nothing.
 pub const NOTHING: &str = "–";
+
+/// The seed; empty where none is known.
+pub fn seed(manifest: &Manifest) -> String {
+    if manifest.import.is_some() { String::new() } else { manifest.seed.to_string() }
+}
 
 /// A parameter's value, short.
 pub fn param(value: &ParamValue) -> String {

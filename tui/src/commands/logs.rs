@@ -193,7 +193,7 @@ pub(crate) fn event_words(event: &Event) -> String {
         Event::Checkpoint { step, path } => format!("checkpoint of step {step} in {}", clean(path)),
         Event::Resumed { step, checkpoint } => format!("continues from step {step}, {}", clean(checkpoint)),
         Event::Paused => "paused".to_owned(),
-        Event::Unpaused => "goes on".to_owned(),
+        Event::Unpaused => "resumed".to_owned(),
         Event::Request { what } => format!("asked to {}", clean(what)),
         Event::Warning { message } => print::styled(&format!("warning: {}", clean(message)), Ink::Alert),
         Event::Alert { message } => print::styled(&format!("alert: {}", clean(message)), Ink::Alert),

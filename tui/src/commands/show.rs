@@ -247,7 +247,7 @@ fn run_facts(view: &View) {
         None => clean(&m.device),
     };
     facts(vec![
-        ("seed", if m.import.is_some() { String::new() } else { m.seed.to_string() }),
+        ("seed", state::seed(m)),
         ("device", device),
         ("threads", if m.threads == 0 { String::new() } else { m.threads.to_string() }),
         (

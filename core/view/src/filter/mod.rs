@@ -243,7 +243,7 @@ fn numbers(run: &View, field: &str, now: Timestamp) -> Vec<f64> {
         "eta" => one(state::eta(run)),
         "age" => one(Some(seconds(manifest.created, now))),
         "took" => one(status.started.map(|start| seconds(start, status.ended.unwrap_or(now)))),
-        "seed" => one(Some(manifest.seed as f64)),
+        "seed" => one(manifest.import.is_none().then_some(manifest.seed as f64)),
         "threads" => one(Some(f64::from(manifest.threads))),
         "rows" => one(Some(status.rows as f64)),
         _ => best(run, field),

@@ -19,7 +19,7 @@ use super::{Home, cells};
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::ProgressBar;
-use gradtop_chart::cells::text::{fit, width_of, wrap};
+use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
 use gradtop_view::runs::RunRow;
 
 impl Home {
@@ -172,7 +172,7 @@ impl Home {
                 (sign, cells::state_style(run.view.state, theme))
             }
             What::State => (cells::state(&run.view, theme), cells::state_style(run.view.state, theme)),
-            What::Name => (clean(run.name()), theme.bold()),
+            What::Name => (fit_ends(&clean(run.name()), column.width, theme.ascii()), theme.bold()),
             What::Param(i) => (group.params.get(i).map(|p| cells::param(run, p)).unwrap_or_default(), usual),
             What::Bar => {
                 if let Some((done, total)) = gradtop_view::state::progress(&run.view) {

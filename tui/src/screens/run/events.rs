@@ -79,7 +79,7 @@ fn words(shared: &Shared, event: &Event) -> (char, Style, String) {
             (theme.glyph('↻', '>'), theme.text(), format!("goes on from step {step}, {}", clean(checkpoint)))
         }
         Event::Paused => (super::words::glyph(shared, State::Paused), theme.wait(), "paused".to_owned()),
-        Event::Unpaused => (super::words::glyph(shared, State::Running), theme.good(), "goes on".to_owned()),
+        Event::Unpaused => (super::words::glyph(shared, State::Running), theme.good(), "resumed".to_owned()),
         Event::Request { what } => dim(format!("asked to {}", clean(what))),
         Event::Warning { message } => ('!', theme.wait(), format!("warning: {}", clean(message))),
         Event::Alert { message } => ('!', theme.alert(), format!("alert: {}", clean(message))),

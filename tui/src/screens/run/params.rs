@@ -199,7 +199,7 @@ fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
     let waited = view.status.log_wait_ms;
     let facts = [
         ("preset", text(&m.preset)),
-        ("seed", m.seed.to_string()),
+        ("seed", gradtop_view::state::seed(m)),
         ("device", device),
         ("threads", if m.threads == 0 { String::new() } else { m.threads.to_string() }),
         (
