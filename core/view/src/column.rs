@@ -32,7 +32,7 @@ const NAMES: [(&str, bool); 20] = [
     ("cause", false),
 ];
 
-/// The name as it is, of a column that some run has something in: one of [`NAMES`], else of a parameter, else of a metric.
+/// The name as it is, of a column that some run has something in: of what every run has, else of a parameter, else of a metric.
 pub fn named<'a>(name: &str, runs: impl Iterator<Item = &'a View> + Clone) -> Option<String> {
     let known = |known: &str| known.eq_ignore_ascii_case(name).then(|| known.to_owned());
     NAMES
