@@ -8,6 +8,7 @@ pub mod column;
 pub mod compare;
 pub mod figure;
 pub mod filter;
+mod key;
 pub mod live;
 pub mod natural;
 pub mod order;

@@ -77,9 +77,9 @@ pub fn waiting(view: &View) -> Option<String> {
 /// What stands where there is nothing.
 pub const NOTHING: &str = "–";
 
-/// The seed; empty where none is known.
-pub fn seed(manifest: &Manifest) -> String {
-    if manifest.import.is_some() { String::new() } else { manifest.seed.to_string() }
+/// The seed, where one is known.
+pub fn seed(manifest: &Manifest) -> Option<u64> {
+    manifest.import.is_none().then_some(manifest.seed)
 }
 
 /// A parameter's value, short.
@@ -110,6 +110,34 @@ pub fn line_words(line: &HeadlineLine<'_>, split: bool) -> String {
 pub fn headline_title(metric: &str, split: Option<&str>) -> String {
     let split = split.map(|s| format!("{} ", clean(s))).unwrap_or_default();
     format!("last {split}{}", clean(metric))
+}
+
+/// What stands for the run, and what it is of as far as `common`, which a title names, does not say it.
+pub fn headline_cells(view: &View, common: Option<&Common>) -> (String, String) {
+    let headlines = headlines(view);
+    let Some((headline, line)) = headlines.first().and_then(|h| Some((h, h.line()?))) else {
+        return (String::new(), String::new());
+    };
+    let of = match common {
+        Some(common) => line_words(&line, common.split.is_none()),
+        None => format!("{} {}", clean(headline.metric), line_words(&line, true)).trim_end().to_owned(),
+    };
+    (headline_value(line.value), of)
+}
+
+/// What must be said of a run beside its numbers: why it ended badly, that it gives no sign, where it is, or what it waits for.
+pub fn note(view: &View) -> Option<String> {
+    let cause = || view.status.cause.as_deref().map(clean);
+    match view.state {
+        _ if view.silent_for().is_some() => silence(view),
+        _ if !view.certain => Some(format!(
+            "on {}, last write {} ago",
+            clean(&view.host),
+            number::age(view.age_of_last_write.as_secs_f64())
+        )),
+        State::Failed | State::Crashed => Some(cause().unwrap_or_else(|| "cause unknown".to_owned())),
+        _ => waiting(view),
+    }
 }
 
 /// `last loss  deep · test 3.1e-6  middle · test 1.1e-5`, at most `most` values, those of the split that stands for the run

@@ -11,8 +11,9 @@ use serde_json::{Map, Value, json};
 
 use super::{Context, plot};
 use crate::failure::Failure;
-use crate::print::table::{Align as Side, Table, Words};
+use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
+use gradtop_chart::cells::align::Align as Side;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::number;

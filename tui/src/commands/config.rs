@@ -5,9 +5,10 @@ use serde_json::json;
 
 use super::Context;
 use crate::config::{self, KEYS, Key, Origin};
-use crate::print::table::{Align, Table, Words};
+use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use crate::runtime;
+use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::cells::theme::ThemeName;
 

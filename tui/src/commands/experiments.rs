@@ -8,8 +8,9 @@ use gradtop_store::{Goal, suggest};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::print::table::{Align, Table, Words};
+use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
+use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 
 /// Arguments of `experiments`.

@@ -11,13 +11,15 @@ use serde_json::Value;
 use super::Context;
 use super::select::{Matching, is_filter, matching};
 use crate::failure::Failure;
-use crate::print::table::{Align, Table, Words};
+use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
+use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::text::fit;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
+use gradtop_view::column::{self, PARAM};
 use gradtop_view::order::{self, Sort};
-use gradtop_view::{column, state};
+use gradtop_view::state;
 
 /// Parameters shown at most.
 const PARAMETERS: usize = 3;
@@ -151,25 +153,19 @@ fn table(views: &[View], runs: &Path, columns: &[String]) {
 
 /// The columns that were asked for.
 fn chosen(views: &[&View], columns: &[String]) {
-    let align = |name: &str| {
-        if column::is_number(name, views.iter().copied()) { Align::Point } else { Align::Left }
-    };
-    let heads: Vec<(String, Align)> = columns.iter().map(|name| (clean(name), align(name))).collect();
+    let heads: Vec<(String, Align)> =
+        columns.iter().map(|name| (clean(name), column::align(name, views.iter().copied()))).collect();
     let mut table =
         Table::new(&heads.iter().map(|(head, align)| (head.as_str(), *align)).collect::<Vec<_>>());
     let now = Timestamp::now();
     for view in views {
-        let cell = |name: &String| {
-            let ink = match name.as_str() {
-                "state" => state::ink(view.state),
-                "name" => Ink::Bold,
-                _ => Ink::Text,
-            };
-            Words::new(column::cell(view, name, now), ink)
-        };
-        table.row(columns.iter().map(cell).collect());
+        table.row(columns.iter().map(|name| cell(view, name, now)).collect());
     }
     table.print(1);
+}
+
+fn cell(view: &View, name: &str, now: Timestamp) -> Words {
+    Words::new(column::cell(view, name, now), column::ink(view, name))
 }
 
 fn group(views: &[&View]) {
@@ -183,78 +179,43 @@ fn group(views: &[&View]) {
 }
 
 fn group_table(views: &[&View], parameters: &[&str]) -> Table {
+    let names = |names: &[&'static str]| -> Vec<(String, Align)> {
+        names.iter().map(|name| ((*name).to_owned(), column::align(name, std::iter::empty()))).collect()
+    };
     let common = state::common(views);
-    let parameter_heads: Vec<String> = parameters.iter().map(|p| clean(p)).collect();
-    let mut columns = vec![("state", Align::Left), ("name", Align::Left)];
-    columns.extend(parameter_heads.iter().map(|p| (p.as_str(), Align::Left)));
-    let metric_head = common.as_ref().map(state::Common::title).unwrap_or_default();
-    columns.extend([
-        ("progress", Align::Right),
-        ("step", Align::Right),
-        ("rate", Align::Right),
-        ("eta", Align::Right),
-        (metric_head.as_str(), if common.is_some() { Align::Point } else { Align::Left }),
-        (if common.is_some() { "of" } else { "" }, Align::Left),
-        ("age", Align::Right),
-        ("", Align::Left),
-    ]);
-    let mut table = Table::new(&columns);
+    let mut heads = names(&["state", "name"]);
+    heads.extend(parameters.iter().map(|p| (clean(p), Align::Left)));
+    heads.extend(names(&["progress", "step", "rate", "eta"]));
+    let metric = common.as_ref().map_or_else(|| "last value".to_owned(), state::Common::title);
+    heads.push((metric, Align::Point));
+    heads.extend(names(&["of", "age"]));
+    heads.push((String::new(), Align::Left));
+    let mut table =
+        Table::new(&heads.iter().map(|(head, align)| (head.as_str(), *align)).collect::<Vec<_>>());
+    let now = Timestamp::now();
     for view in views {
-        table.row(row(view, parameters, common.as_ref()));
+        table.row(row(view, parameters, common.as_ref(), now));
     }
     table
 }
 
-fn row(view: &View, parameters: &[&str], common: Option<&state::Common>) -> Vec<Words> {
-    let s = &view.status;
-    let mut cells = vec![
-        Words::new(state::words(view), state::ink(view.state)),
-        Words::new(clean(&view.manifest.run), Ink::Bold),
-    ];
-    for key in parameters {
-        let value = view.manifest.params.iter().find(|(k, _)| k == key);
-        cells.push(value.map(|(_, v)| fit(&state::param(v), 24, print::ascii())).unwrap_or_default().into());
-    }
+fn row(view: &View, parameters: &[&str], common: Option<&state::Common>, now: Timestamp) -> Vec<Words> {
+    let cell = |name: &str| cell(view, name, now);
+    let mut cells = vec![cell("state"), cell("name")];
+    cells.extend(parameters.iter().map(|name| {
+        Words::from(fit(&column::cell(view, &format!("{PARAM}{name}"), now), 24, print::ascii()))
+    }));
     cells.push(match state::progress(view) {
         Some((done, total)) => format!("{}{}", bar(done, total), number::percent(done, total)).into(),
         None => Words::new(state::NOTHING, Ink::Dim),
     });
-    cells.push(state::step(s).map(|step| number::count(step as f64)).unwrap_or_default().into());
-    cells.push(state::rate(view).map(number::rate).unwrap_or_default().into());
-    cells.push(state::eta(view).map(number::time_left).unwrap_or_default().into());
-    let headlines = state::headlines(view);
-    let line = headlines.first().and_then(|h| Some((h.metric, h.line()?)));
-    let (value, who) = match (line, common) {
-        (Some((_, line)), Some(common)) => {
-            (state::headline_value(line.value), state::line_words(&line, common.split.is_none()))
-        }
-        (Some((metric, line)), None) => {
-            let title = state::headline_title(metric, None);
-            (format!("{title} {}", state::headline_value(line.value)), state::line_words(&line, true))
-        }
-        (None, _) => (String::new(), String::new()),
-    };
-    cells.push(value.into());
-    cells.push(Words::new(who, Ink::Dim));
-    let age = (Timestamp::now().as_second() - view.manifest.created.as_second()).max(0) as f64;
-    cells.push(Words::new(number::age(age), Ink::Dim));
-    let ended_badly = matches!(view.state, State::Failed | State::Crashed);
-    let cause = s.cause.as_deref().map(clean).unwrap_or_default();
-    cells.push(match (ended_badly, view.certain, state::silence(view)) {
-        (true, ..) => Words::new(cause, Ink::Alert),
-        (_, _, Some(silence)) => Words::new(silence, Ink::Alert),
-        (_, false, _) => Words::new(
-            format!(
-                "on {}, last write {} ago",
-                clean(&view.host),
-                number::age(view.age_of_last_write.as_secs_f64())
-            ),
-            Ink::Dim,
-        ),
-        _ => match state::waiting(view) {
-            Some(waiting) => Words::new(waiting, Ink::Alert),
-            None => Words::new(if view.state == State::Stopped { cause } else { String::new() }, Ink::Dim),
-        },
+    cells.extend(["step", "rate", "eta"].map(cell));
+    let (value, of) = state::headline_cells(view, common);
+    cells.extend([value.into(), Words::new(of, Ink::Dim), cell("age")]);
+    let stopped = || view.status.cause.as_deref().filter(|_| view.state == State::Stopped).map(clean);
+    cells.push(match state::note(view) {
+        Some(note) => Words::new(note, if view.certain { Ink::Alert } else { Ink::Dim }),
+        None => Words::new(stopped().unwrap_or_default(), Ink::Dim),
     });
     cells
 }

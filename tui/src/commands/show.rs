@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::logs::event_text;
 use super::{Context, rm};
-use crate::print::table::{Align, Table, Words};
+use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
+use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::figure::name_of;
@@ -247,7 +248,7 @@ fn run_facts(view: &View) {
         None => clean(&m.device),
     };
     facts(vec![
-        ("seed", state::seed(m)),
+        ("seed", state::seed(m).map(|seed| seed.to_string()).unwrap_or_default()),
         ("device", device),
         ("threads", if m.threads == 0 { String::new() } else { m.threads.to_string() }),
         (

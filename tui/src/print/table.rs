@@ -1,19 +1,9 @@
 //! Tables on standard output: columns aligned, numbers on their decimal point.
 
 use super::{ascii, styled, terminal};
+use gradtop_chart::cells::align::{Align, align, pad_left};
 use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_chart::cells::theme::Ink;
-
-/// How a column is aligned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Align {
-    /// Words.
-    Left,
-    /// Numbers with a unit.
-    Right,
-    /// Numbers: their decimal points one below the other.
-    Point,
-}
 
 /// A cell: words in an ink.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,26 +134,17 @@ impl Table {
     }
 }
 
-fn aligned(cells: &[Words], align: Align, headed: bool) -> Vec<Words> {
-    let head = |text: &str| text.find(['.', 'e']).map_or(width_of(text), |i| width_of(&text[..i]));
-    let body = &cells[usize::from(headed).min(cells.len())..];
-    let padded: Vec<Words> = match align {
-        Align::Left => return cells.to_vec(),
-        Align::Right => cells.to_vec(),
-        Align::Point => {
-            let before = body.iter().map(|w| head(&w.text)).max().unwrap_or(0);
-            let after = body.iter().map(|w| width_of(&w.text) - head(&w.text)).max().unwrap_or(0);
-            let shift = |w: &Words| {
-                let own = head(&w.text);
-                let text = format!("{}{}", " ".repeat(before - own), w.text);
-                let blank = (before + after).saturating_sub(width_of(&text));
-                Words::new(text + &" ".repeat(blank), w.ink)
-            };
-            cells[..cells.len() - body.len()].iter().cloned().chain(body.iter().map(shift)).collect()
-        }
-    };
-    let widest = padded.iter().map(|w| width_of(&w.text)).max().unwrap_or(0);
-    padded.into_iter().map(|w| Words::new(" ".repeat(widest - width_of(&w.text)) + &w.text, w.ink)).collect()
+/// A heading stands at the side at which its numbers end.
+fn aligned(cells: &[Words], how: Align, headed: bool) -> Vec<Words> {
+    if how == Align::Left {
+        return cells.to_vec();
+    }
+    let (heads, body) = cells.split_at(usize::from(headed).min(cells.len()));
+    let texts: Vec<String> = body.iter().map(|w| w.text.clone()).collect();
+    let body = align(&texts, how, usize::MAX, ascii()).into_iter().zip(body).map(|(text, w)| (text, w.ink));
+    let padded: Vec<(String, Ink)> = heads.iter().map(|w| (w.text.clone(), w.ink)).chain(body).collect();
+    let widest = padded.iter().map(|(text, _)| width_of(text)).max().unwrap_or(0);
+    padded.into_iter().map(|(text, ink)| Words::new(pad_left(&text, widest), ink)).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A chart as character cells: title, legend, axes, plot, notes.
 
+pub mod align;
 mod canvas;
 pub(crate) mod fields;
 pub mod glyphs;

@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 use crate::commands::Context;
 use crate::config::seconds;
 use crate::failure::Failure;
-use crate::print::table::{Align, Table, Words};
+use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use crate::scaffold::Kind;
 use crate::study::folder::replace;
 use crate::study::plan_file::{PlanFile, is_plan};
+use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_store::suggest;
 

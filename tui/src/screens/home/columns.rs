@@ -4,8 +4,12 @@ use super::Home;
 use super::cells;
 use super::list::Group;
 use crate::screens::shared::Shared;
+use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::text::width_of;
-use gradtop_view::state::{self, Common};
+use gradtop_view::column::{self, PARAM};
+use gradtop_view::runs::RunRow;
+use gradtop_view::state::{self, Common, headline_cells};
+use jiff::Timestamp;
 
 /// Parameters shown at most.
 pub(super) const PARAMS: usize = 3;
@@ -73,12 +77,12 @@ impl What {
         }
     }
 
-    /// What the column is called when runs are sorted by it.
-    pub(super) fn sorts(self, group: &Group) -> Option<String> {
-        let word = match self {
+    /// The column of which it shows something; none is a parameter.
+    fn column(self) -> Option<&'static str> {
+        Some(match self {
             Self::State => "state",
             Self::Name => "name",
-            Self::Param(i) => return group.params.get(i).map(|p| format!("param:{p}")),
+            Self::Param(_) => return None,
             Self::Bar | Self::Percent => "progress",
             Self::Step => "step",
             Self::Epoch => "epoch",
@@ -87,8 +91,20 @@ impl What {
             Self::Metric | Self::Who | Self::Spark => "metric",
             Self::Age => "age",
             Self::Device => "device",
-        };
-        Some(word.to_owned())
+        })
+    }
+
+    /// What runs are sorted by in it.
+    pub(super) fn sorts(self, group: &Group) -> Option<String> {
+        match self {
+            Self::Param(i) => group.params.get(i).map(|p| format!("{PARAM}{p}")),
+            what => what.column().map(str::to_owned),
+        }
+    }
+
+    /// What a run has in it, as text.
+    pub(super) fn text(self, group: &Group, run: &RunRow, now: Timestamp) -> String {
+        self.sorts(group).map(|name| column::cell(&run.view, &name, now)).unwrap_or_default()
     }
 
     /// Its title in a group.
@@ -106,7 +122,7 @@ impl What {
 
     /// Numbers stand at the right edge.
     pub(super) fn right(self) -> bool {
-        matches!(self, Self::Percent | Self::Step | Self::Epoch | Self::Rate | Self::Eta | Self::Age)
+        self.column().is_some_and(|name| column::align(name, std::iter::empty()) == Align::Right)
     }
 }
 
@@ -150,7 +166,10 @@ impl Columns {
         for i in 0..PARAMS {
             let mut texts =
                 groups.iter().filter_map(|g| g.params.get(i).map(|p| (g, p))).flat_map(|(g, p)| {
-                    g.rows.iter().map(move |r| cells::param(r, p)).chain([crate::print::clean(p)])
+                    g.rows
+                        .iter()
+                        .map(move |r| What::Param(i).text(g, r, shared.now))
+                        .chain([crate::print::clean(p)])
                 });
             let wide = widest(0, 14, &mut texts);
             if wide > 0 {
@@ -158,7 +177,7 @@ impl Columns {
             }
         }
         let apart = groups.iter().any(|g| {
-            let mut values = g.rows.iter().map(|r| cells::metric(r, g.common.as_ref()));
+            let mut values = g.rows.iter().map(|r| headline_cells(&r.view, g.common.as_ref()));
             let mut whos = values.by_ref().filter(|(value, _)| !value.is_empty()).map(|(_, who)| who);
             whos.next().is_some_and(|first| whos.any(|who| who != first))
         });
@@ -166,7 +185,9 @@ impl Columns {
         let who = widest(
             0,
             18,
-            &mut groups.iter().flat_map(|g| g.rows.iter().map(|r| cells::metric(r, g.common.as_ref()).1)),
+            &mut groups
+                .iter()
+                .flat_map(|g| g.rows.iter().map(|r| headline_cells(&r.view, g.common.as_ref()).1)),
         );
         columns.extend([(What::Bar, 10), (What::Percent, 5), (What::Step, 7)]);
         columns.extend(epochs.then_some((What::Epoch, 7)));

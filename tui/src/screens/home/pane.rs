@@ -225,11 +225,7 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
         if manifest.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", manifest.threads) };
     let machine = if manifest.threads == 0 { Vec::new() } else { vec![clean(&manifest.device), threads] };
     let seed = state::seed(manifest);
-    if machine.is_empty() {
-        add("seed", vec![seed]);
-    } else {
-        add("device", [machine, vec![format!("seed {seed}")]].concat());
-    }
+    add("device", machine.into_iter().chain(seed.map(|seed| format!("seed {seed}"))).collect());
     for headline in state::headlines(&run.view).iter().take(3) {
         add(&state::headline_title(headline.metric, None), state::headline_values(headline));
     }

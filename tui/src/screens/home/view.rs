@@ -21,6 +21,7 @@ use crate::screens::shared::Shared;
 use crate::widgets::ProgressBar;
 use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
 use gradtop_view::runs::RunRow;
+use gradtop_view::state::headline_cells;
 
 impl Home {
     pub(super) fn draw(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
@@ -173,7 +174,6 @@ impl Home {
             }
             What::State => (cells::state(&run.view, theme), cells::state_style(run.view.state, theme)),
             What::Name => (fit_ends(&clean(run.name()), column.width, theme.ascii()), theme.bold()),
-            What::Param(i) => (group.params.get(i).map(|p| cells::param(run, p)).unwrap_or_default(), usual),
             What::Bar => {
                 if let Some((done, total)) = gradtop_view::state::progress(&run.view) {
                     let area = Rect { x, y, width: column.width as u16, height: 1 };
@@ -188,18 +188,13 @@ impl Home {
                 Self::view_spark(shared, buffer, Rect { x, y, width: column.width as u16, height: 1 }, run);
                 return;
             }
-            What::Percent => (cells::percent(run), usual),
-            What::Step => (cells::step(run), usual),
-            What::Epoch => (cells::epoch(run), usual),
-            What::Rate => (cells::rate(run), usual),
-            What::Eta => (cells::eta(run), usual),
             What::Metric => (
-                cells::pointed(&cells::metric(run, group.common.as_ref()).0, cells::BEFORE_POINT),
+                cells::pointed(&headline_cells(&run.view, group.common.as_ref()).0, cells::BEFORE_POINT),
                 theme.text(),
             ),
-            What::Who => (cells::metric(run, group.common.as_ref()).1, theme.dim()),
-            What::Age => (cells::age(run, shared.now), theme.dim()),
-            What::Device => (clean(&run.view.manifest.device), theme.dim()),
+            What::Who => (headline_cells(&run.view, group.common.as_ref()).1, theme.dim()),
+            what @ (What::Age | What::Device) => (what.text(group, run, shared.now), theme.dim()),
+            what => (what.text(group, run, shared.now), usual),
         };
         let text = cells::cell(&text, column.width, column.what.right(), theme.ascii());
         buffer.set_string(x, y, text, style);

@@ -5,11 +5,11 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::Pane;
-use super::align::pad_left;
 use super::settings::Look;
 use super::words::{glyph, signs, state_style};
 use crate::print::clean;
 use crate::screens::shared::Shared;
+use gradtop_chart::cells::align::pad_left;
 use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_chart::number;
 use gradtop_view::live::XKind;

@@ -1,6 +1,5 @@
 //! A run: its charts, console, events, parameters, tables, and what its process takes of the machine.
 
-mod align;
 pub(crate) mod charts;
 pub(crate) mod console;
 mod events;

@@ -4,10 +4,10 @@ use gradtop_host::{ExperimentDesc, ParamDesc};
 use gradtop_store::{Manifest, ParamValue, View};
 use ratatui::text::{Line, Span};
 
-use super::align::{Align, align, pad};
 use super::words::signs;
 use crate::print::clean;
 use crate::screens::shared::Shared;
+use gradtop_chart::cells::align::{Align, align, pad};
 use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_chart::number;
 use gradtop_view::clock::moment_at;
@@ -199,7 +199,7 @@ fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
     let waited = view.status.log_wait_ms;
     let facts = [
         ("preset", text(&m.preset)),
-        ("seed", gradtop_view::state::seed(m)),
+        ("seed", gradtop_view::state::seed(m).map(|seed| seed.to_string()).unwrap_or_default()),
         ("device", device),
         ("threads", if m.threads == 0 { String::new() } else { m.threads.to_string() }),
         (

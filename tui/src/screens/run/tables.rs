@@ -3,12 +3,12 @@
 use gradtop_store::ColumnData;
 use ratatui::text::{Line, Span};
 
-use super::align::{Align, align, pad};
 use super::pane::{Page, Rows};
 use super::words::signs;
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::{Move, Scroll};
+use gradtop_chart::cells::align::{Align, align, pad};
 use gradtop_chart::cells::text::{fit, width_of};
 use gradtop_chart::number;
 

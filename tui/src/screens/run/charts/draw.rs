@@ -392,7 +392,7 @@ fn legend(
     for (line, name) in lines.iter().zip(apart(&names, name_width, theme.ascii())) {
         let glyph = gradtop_chart::colour::marker(line.marker, theme.ascii());
         let style = if line.hidden { theme.dim() } else { theme.paint(line.paint) };
-        let name = super::super::align::pad(&name, name_width);
+        let name = gradtop_chart::cells::align::pad(&name, name_width);
         let value = if cursor { line.at_cursor.map(|c| c.shown) } else { line.last };
         let text = match value {
             _ if line.hidden => "hidden".to_owned(),

@@ -8,11 +8,11 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
 use super::super::Action;
-use super::super::align::pad;
 use super::super::settings::Look;
 use super::Charts;
 use crate::print::clean;
 use crate::screens::shared::Shared;
+use gradtop_chart::cells::align::pad;
 use gradtop_chart::cells::text::{fit, width_of};
 
 impl Charts {

@@ -1,41 +1,38 @@
-//! Cells of a column made equally wide.
+//! Texts of a column made equally wide.
 
-use gradtop_chart::cells::text::{fit, width_of};
+use crate::cells::text::{fit, width_of};
 
 /// How a column is aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Align {
+pub enum Align {
     /// Words.
     Left,
+    /// Counts, and numbers with a unit.
+    Right,
     /// Numbers: their decimal points one below the other.
     Point,
 }
 
 /// The texts, all of one width: the widest one's, `most` at most. What is too wide is cut, with a sign.
-pub(crate) fn align(texts: &[String], align: Align, most: usize, ascii: bool) -> Vec<String> {
+pub fn align(texts: &[String], align: Align, most: usize, ascii: bool) -> Vec<String> {
     let before = |text: &str| text.find(['.', 'e']).map_or(width_of(text), |i| width_of(&text[..i]));
-    let left = match align {
-        Align::Left => 0,
-        Align::Point => texts.iter().map(|t| before(t)).max().unwrap_or(0),
+    let left = texts.iter().map(|t| before(t)).max().unwrap_or(0);
+    let padded: Vec<String> = match align {
+        Align::Left | Align::Right => texts.to_vec(),
+        Align::Point => texts.iter().map(|text| " ".repeat(left - before(text)) + text).collect(),
     };
-    let padded: Vec<String> = texts
-        .iter()
-        .map(|text| match align {
-            Align::Left => text.clone(),
-            Align::Point => " ".repeat(left - before(text)) + text,
-        })
-        .collect();
     let width = padded.iter().map(|t| width_of(t)).max().unwrap_or(0).min(most);
+    let pad = if align == Align::Right { pad_left } else { pad };
     padded.iter().map(|text| pad(&fit(text, width, ascii), width)).collect()
 }
 
 /// The text with blanks up to a width.
-pub(crate) fn pad(text: &str, width: usize) -> String {
+pub fn pad(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(width_of(text))))
 }
 
 /// The text with blanks before it up to a width.
-pub(crate) fn pad_left(text: &str, width: usize) -> String {
+pub fn pad_left(text: &str, width: usize) -> String {
     format!("{}{text}", " ".repeat(width.saturating_sub(width_of(text))))
 }
 
@@ -48,6 +45,7 @@ mod tests {
         let texts = ["3.1e-6", "12.5", "7", "NaN"].map(str::to_owned);
         assert_eq!(align(&texts, Align::Point, 20, false), ["  3.1e-6", " 12.5   ", "  7     ", "NaN     "]);
         assert_eq!(align(&texts, Align::Left, 20, false), ["3.1e-6", "12.5  ", "7     ", "NaN   "]);
+        assert_eq!(align(&texts, Align::Right, 20, false), ["3.1e-6", "  12.5", "     7", "   NaN"]);
     }
 
     #[test]

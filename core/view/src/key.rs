@@ -1,0 +1,61 @@
+//! What runs are sorted by.
+
+use std::cmp::Ordering;
+
+use gradtop_store::ParamValue;
+
+use crate::natural;
+
+/// What a run has in a column, as far as its place in the order goes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Key {
+    Number(f64),
+    /// How well its split speaks for a run, and a number.
+    OfSplit(u8, f64),
+    Text(String),
+    None,
+}
+
+impl Key {
+    /// The smallest first; nothing where there is no number.
+    pub(crate) fn small(value: Option<f64>) -> Self {
+        value.filter(|v| !v.is_nan()).map_or(Self::None, Self::Number)
+    }
+
+    /// The largest first.
+    pub(crate) fn large(value: Option<f64>) -> Self {
+        Self::small(value.map(|v| -v))
+    }
+
+    pub(crate) fn text(text: Option<&str>) -> Self {
+        text.map_or(Self::None, |text| Self::Text(text.to_owned()))
+    }
+
+    pub(crate) fn of(value: &ParamValue) -> Self {
+        match value {
+            ParamValue::Int(v) => Self::Number(*v as f64),
+            ParamValue::Float(v) => Self::small(Some(*v)),
+            other => Self::Text(other.to_string()),
+        }
+    }
+
+    /// The place of its kind: numbers first, what there is not last.
+    fn kind(&self) -> u8 {
+        match self {
+            Self::Number(_) => 0,
+            Self::OfSplit(..) => 1,
+            Self::Text(_) => 2,
+            Self::None => 3,
+        }
+    }
+
+    pub(crate) fn order(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
+            (Self::OfSplit(s, a), Self::OfSplit(t, b)) => s.cmp(t).then(a.total_cmp(b)),
+            (Self::Text(a), Self::Text(b)) => natural::order(a, b),
+            (Self::None, Self::None) => Ordering::Equal,
+            _ => self.kind().cmp(&other.kind()),
+        }
+    }
+}
