@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Map, Value, json};
 
 use super::{Context, plot};
@@ -61,35 +61,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     png: Option<PathBuf>,
     /// The x axis
-    #[arg(long, value_enum, default_value = "step")]
-    x: Horizontal,
+    #[arg(long, value_parser = axis(), default_value = "step")]
+    x: Align,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Horizontal {
-    Step,
-    Epoch,
-    /// Time since each run started
-    Time,
-    /// The time of day
-    Clock,
-    /// The step as a share of each run
-    Share,
-}
-
-impl Horizontal {
-    fn align(self) -> Align {
-        match self {
-            Self::Step => Align::Step,
-            Self::Epoch => Align::Epoch,
-            Self::Time => Align::Time,
-            Self::Clock => Align::Clock,
-            Self::Share => Align::Fraction,
-        }
-    }
+fn axis() -> impl TypedValueParser<Value = Align> {
+    PossibleValuesParser::new(Align::ALL.map(Align::key)).map(|word| Align::named(&word).unwrap_or_default())
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
@@ -344,7 +324,7 @@ fn figure(
 ) -> gradtop_chart::Figure {
     let figure = overlay::figure(subjects, facet);
     let sources = overlay::sources(subjects, teams);
-    let view = overlay::view(args.x.align(), teams, None);
+    let view = overlay::view(args.x, teams, None);
     let Built { mut chart, .. } = build(&sources, Shown::Panel(&figure, 0), &view, size, look);
     chart.title = Some(clean(&facet.title()));
     chart.terse = false;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use gradtop_store::View;
 use gradtop_store::figures::{self, Figure as Declared, MarkX, Scale};
 
@@ -15,7 +16,7 @@ use gradtop_store::suggest;
 use gradtop_view::figure::chart::evaluate;
 use gradtop_view::figure::of_metric;
 use gradtop_view::figure::of_run::{metrics, of_run, sign};
-use gradtop_view::live;
+use gradtop_view::live::{self, XAxis};
 
 /// Arguments of `plot`.
 #[derive(Debug, clap::Args)]
@@ -32,8 +33,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     png: Option<PathBuf>,
     /// The x axis of metrics
-    #[arg(long, value_enum)]
-    x: Option<Horizontal>,
+    #[arg(long, value_parser = axis())]
+    x: Option<XAxis>,
     /// Scale of the y axis
     #[arg(long, value_enum)]
     scale: Option<Vertical>,
@@ -52,18 +53,16 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Horizontal {
-    Step,
-    Epoch,
-    Time,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
 enum Vertical {
     Linear,
     Log,
     Log2,
     Symlog,
+}
+
+fn axis() -> impl TypedValueParser<Value = XAxis> {
+    PossibleValuesParser::new(XAxis::NAMED.map(XAxis::word))
+        .map(|word| XAxis::named(&word).unwrap_or_default())
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
@@ -147,14 +146,9 @@ fn adjust(figure: &mut Declared, args: &Args) {
             };
         }
         let Some(x) = args.x else { continue };
-        let word = match x {
-            Horizontal::Step => "step",
-            Horizontal::Epoch => "epoch",
-            Horizontal::Time => "time",
-        };
         let mut of_metrics = false;
         for mark in panel.marks.iter_mut().filter(|m| m.metric.is_some()) {
-            mark.x = Some(MarkX::Source(word.to_owned()));
+            mark.x = Some(MarkX::Source(x.word().to_owned()));
             of_metrics = true;
         }
         if of_metrics {

@@ -15,7 +15,7 @@ use gradtop_store::{Goal, MetricInfo, SeriesKey};
 use serde::{Deserialize, Serialize};
 
 use crate::figure::name_of;
-use crate::live::{RunData, XKind};
+use crate::live::{RunData, XAxis};
 use crate::natural;
 use crate::runs::RunRow;
 use crate::state;
@@ -48,7 +48,8 @@ impl Subject {
 const EXPERIMENT: &str = "experiment";
 const SEED: &str = "seed";
 
-/// What runs along the horizontal axis, so that runs can be laid over each other.
+/// What runs along the horizontal axis, so that runs can be laid over each other: an [`XAxis`] of their series, or a share of
+/// one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Align {
@@ -79,12 +80,22 @@ impl Align {
     /// What the axis is called.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Step => "step",
-            Self::Epoch => "epoch",
-            Self::Time => "time",
-            Self::Clock => "clock",
             Self::Fraction => "share of the run",
+            _ => self.native().word(),
         }
+    }
+
+    /// What it is called in a command.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Fraction => "share",
+            _ => self.native().word(),
+        }
+    }
+
+    /// The one that a command calls so.
+    pub fn named(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|align| align.key() == key)
     }
 
     /// A place on it in words.
@@ -96,12 +107,12 @@ impl Align {
     }
 
     /// The axis that series know.
-    fn native(self) -> XKind {
+    fn native(self) -> XAxis {
         match self {
-            Self::Step | Self::Fraction => XKind::Step,
-            Self::Epoch => XKind::Epoch,
-            Self::Time => XKind::Relative,
-            Self::Clock => XKind::Wall,
+            Self::Step | Self::Fraction => XAxis::Step,
+            Self::Epoch => XAxis::Epoch,
+            Self::Time => XAxis::Time,
+            Self::Clock => XAxis::Clock,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::lines;
 use super::parts::Line;
 use super::view::{ChartView, Source};
 use crate::clock;
-use crate::live::XKind;
+use crate::live::XAxis;
 
 /// Gives the axis of metrics its words and its ends, and vertical axes the range of what is seen. The chart has what is drawn
 /// besides lines already.
@@ -16,7 +16,7 @@ pub(super) fn fit(
     chart: &mut Chart,
     lines: &[&Line<'_>],
     sources: &[Source<'_>],
-    kind: XKind,
+    kind: XAxis,
     view: &ChartView,
 ) {
     if view.relative {
@@ -28,8 +28,8 @@ pub(super) fn fit(
         chart.x.unit = None;
     }
     chart.x.categories.clear();
-    chart.x.seconds = kind == XKind::Relative && !view.relative;
-    chart.x.clock = (kind == XKind::Wall && !view.relative).then(|| clock::zone().clone());
+    chart.x.seconds = kind == XAxis::Time && !view.relative;
+    chart.x.clock = (kind == XAxis::Clock && !view.relative).then(|| clock::zone().clone());
     if chart.x.clock.is_some() {
         chart.x.unit = clock::unit().map(str::to_owned);
     }
@@ -62,7 +62,7 @@ pub(super) fn fit(
 }
 
 /// What is said of lines that have no place on the axis of metrics, or not all of it.
-pub(super) fn placeless(lines: &[&Line<'_>], kind: XKind, log: bool) -> Option<String> {
+pub(super) fn placeless(lines: &[&Line<'_>], kind: XAxis, log: bool) -> Option<String> {
     let word = kind.word();
     let shown: Vec<_> = lines.iter().filter(|l| !l.hidden && !l.members.is_empty()).collect();
     let lies = |line: &Line<'_>, log| line.members.iter().any(|m| m.extent(log).is_some());

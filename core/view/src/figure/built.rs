@@ -1,6 +1,6 @@
 //! A chart as a screen is handed it: what to draw, its lines for a legend, and where cells and values meet.
 
-use crate::live::XKind;
+use crate::live::XAxis;
 use gradtop_chart::Chart;
 use gradtop_chart::cells::Area;
 use gradtop_chart::colour::Paint;
@@ -116,7 +116,7 @@ pub struct Built {
     /// Its lines, hidden ones too.
     pub lines: Vec<LineInfo>,
     /// What runs along x, if it is made of metrics.
-    pub x: Option<XKind>,
+    pub x: Option<XAxis>,
     /// Where the cursor stands, if a line has anything there.
     pub cursor: Option<Cursor>,
     /// Something is being read still.

@@ -16,7 +16,7 @@ use super::parts::{Line, Part, Piece, Plan};
 use super::plan::{keys, plan};
 use super::view::{ChartView, Source, Subject};
 use super::{axes, of_metric};
-use crate::live::{RunData, XKind};
+use crate::live::{RunData, XAxis};
 
 /// Columns that a line has on a page.
 const PAGE: usize = 1600;
@@ -265,11 +265,11 @@ fn looks(
 }
 
 /// Where on an axis a run was resumed.
-fn resumes(data: &RunData, kind: XKind) -> impl Iterator<Item = f64> {
+fn resumes(data: &RunData, kind: XAxis) -> impl Iterator<Item = f64> {
     data.resumes.iter().filter_map(move |(step, time)| match kind {
-        XKind::Step => Some(*step as f64),
-        XKind::Epoch => None,
-        XKind::Relative | XKind::Wall => kind.of_time(*time, data.started_us),
+        XAxis::Step => Some(*step as f64),
+        XAxis::Epoch => None,
+        XAxis::Time | XAxis::Clock => kind.of_time(*time, data.started_us),
     })
 }
 

@@ -12,7 +12,7 @@ use super::chart::{build, y_range};
 use super::view::{ChartView, Source, Subject};
 use crate::live::pyramid::Sample;
 use crate::live::testing::{of_samples, run, series};
-use crate::live::{RunData, SeriesSnapshot, XKind};
+use crate::live::{RunData, SeriesSnapshot, XAxis};
 use gradtop_chart::Shape;
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::cells::{chart, text::plain, theme::Theme};
@@ -94,10 +94,7 @@ fn what_is_not_finite_is_marked_and_a_pause_is_a_gap_in_time_only() {
     let mut data = run(vec![of_samples(SeriesKey::metric("loss"), samples, 0.0)]);
     data.pauses = Arc::new(vec![(50_000_000, 149_000_000)]);
     let view = |x| ChartView { x: Some(x), ..ChartView::default() };
-    assert_snapshot!(
-        "pause_time_70x12",
-        drawn(&data, "loss", &view(XKind::Relative), (70, 12), Glyphs::Braille)
-    );
+    assert_snapshot!("pause_time_70x12", drawn(&data, "loss", &view(XAxis::Time), (70, 12), Glyphs::Braille));
     let trial = |n: i32| {
         let key = SeriesKey { trial: Some(n), ..SeriesKey::metric("loss") };
         of_samples(
@@ -115,9 +112,9 @@ fn what_is_not_finite_is_marked_and_a_pause_is_a_gap_in_time_only() {
     several.pauses = data.pauses.clone();
     assert_snapshot!(
         "pause_time_of_trials_70x12",
-        drawn(&several, "loss", &view(XKind::Relative), (70, 12), Glyphs::Braille)
+        drawn(&several, "loss", &view(XAxis::Time), (70, 12), Glyphs::Braille)
     );
-    assert_snapshot!("pause_step_70x12", drawn(&data, "loss", &view(XKind::Step), (70, 12), Glyphs::Braille));
+    assert_snapshot!("pause_step_70x12", drawn(&data, "loss", &view(XAxis::Step), (70, 12), Glyphs::Braille));
 }
 
 #[test]
@@ -137,7 +134,7 @@ fn the_cursor_gives_every_line_its_value() {
     let built =
         build(&[Source { data: &data, label: None }], Subject::Metric("loss"), &view, (100, 24), look);
     let values: Vec<_> =
-        data.series.iter().map(|s| s.at(XKind::Step, 20.0, (19.9, 20.1)).unwrap().value).collect();
+        data.series.iter().map(|s| s.at(XAxis::Step, 20.0, (19.9, 20.1)).unwrap().value).collect();
     for (line, pair) in built.lines.iter().zip(values.chunks(2)) {
         let AtCursor { shown: value, low, high, .. } = line.at_cursor.unwrap();
         assert!((value - f64::midpoint(pair[0], pair[1])).abs() < 1e-12);
@@ -149,8 +146,8 @@ fn the_cursor_gives_every_line_its_value() {
     let shown =
         build(&[Source { data: &smooth, label: None }], Subject::Metric("loss"), &view, (100, 24), look);
     let at = shown.lines[0].at_cursor.unwrap();
-    assert_eq!(at.raw, smooth.series[0].at(XKind::Step, 20.0, (19.9, 20.1)).unwrap().value);
-    assert_eq!(Some(at.shown), smooth.series[0].smooth_at(XKind::Step, 20.0, (19.9, 20.1)));
+    assert_eq!(at.raw, smooth.series[0].at(XAxis::Step, 20.0, (19.9, 20.1)).unwrap().value);
+    assert_eq!(Some(at.shown), smooth.series[0].smooth_at(XAxis::Step, 20.0, (19.9, 20.1)));
     assert!((at.raw - at.shown).abs() > 0.01, "{at:?}");
     let plot = built.plot.unwrap();
     let x = plot.moved(20.0, 1);
@@ -286,7 +283,7 @@ fn an_empty_chart_says_why_and_has_no_axes() {
     let looked = |data: &RunData, view: &ChartView| drawn(data, "loss", view, (60, 12), Glyphs::Ascii);
     let empty = |text: &str| !text.contains('+') && !text.contains("0.5");
     let data = run(vec![of_steps(None, &[(0, 1.0), (10, 2.0)])]);
-    let epoch = looked(&data, &ChartView { x: Some(XKind::Epoch), ..ChartView::default() });
+    let epoch = looked(&data, &ChartView { x: Some(XAxis::Epoch), ..ChartView::default() });
     assert!(epoch.contains("nothing here was logged with an epoch") && empty(&epoch), "{epoch}");
     let hidden = looked(&data, &ChartView { hidden: ["loss".to_owned()].into(), ..ChartView::default() });
     assert!(hidden.contains("everything here is hidden") && empty(&hidden), "{hidden}");

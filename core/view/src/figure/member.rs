@@ -5,7 +5,7 @@ use gradtop_chart::scale::Span;
 use super::built::Plot;
 use crate::live::columns::{Columns, Ruler};
 use crate::live::series::{Reading, Row};
-use crate::live::{RunData, SeriesSnapshot, XKind};
+use crate::live::{RunData, SeriesSnapshot, XAxis};
 
 /// All of an axis.
 const WHOLE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
@@ -14,18 +14,18 @@ const WHOLE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 pub(super) struct Member<'a> {
     pub(super) series: &'a SeriesSnapshot,
     data: &'a RunData,
-    kind: XKind,
+    kind: XAxis,
     /// What is subtracted from its x, and by what the rest is divided.
     shift: (f64, f64),
 }
 
 impl<'a> Member<'a> {
     /// `relative`: x is a share of its last one.
-    pub(super) fn new(series: &'a SeriesSnapshot, data: &'a RunData, relative: bool, kind: XKind) -> Self {
+    pub(super) fn new(series: &'a SeriesSnapshot, data: &'a RunData, relative: bool, kind: XAxis) -> Self {
         let shift = match series.extent(kind).filter(|_| relative) {
             Some((low, high)) => {
                 // Steps and epochs count from zero; times from the first sample.
-                let zero = if kind == XKind::Wall { low } else { 0.0f64.min(low) };
+                let zero = if kind == XAxis::Clock { low } else { 0.0f64.min(low) };
                 (zero, if high > zero { high - zero } else { 1.0 })
             }
             None => (0.0, 1.0),

@@ -5,7 +5,7 @@ use gradtop_chart::{Chart, Shape, Side};
 use gradtop_store::figures::{Aggregate, Mark, MarkAxis};
 
 use super::member::Member;
-use crate::live::XKind;
+use crate::live::XAxis;
 
 /// A panel without places and colours.
 pub(super) struct Plan<'a> {
@@ -14,7 +14,7 @@ pub(super) struct Plan<'a> {
     /// In the order declared.
     pub(super) parts: Vec<Part<'a>>,
     /// What runs along x, if it has lines of metrics.
-    pub(super) x: Option<XKind>,
+    pub(super) x: Option<XAxis>,
 }
 
 /// One thing to draw.

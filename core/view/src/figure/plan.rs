@@ -11,7 +11,7 @@ use super::member::Member;
 use super::parts::{Hints, Line, Made, Part, Piece, Plan, Style, colour, side};
 use super::view::{ChartView, Source};
 use super::{average, marks};
-use crate::live::XKind;
+use crate::live::XAxis;
 use crate::natural;
 
 /// Whether a mark is drawn along an axis of metrics.
@@ -95,12 +95,10 @@ fn axis(axis: &figures::Axis) -> Axis {
     }
 }
 
-fn declared_x(mark: &Mark) -> XKind {
-    match &mark.x {
-        Some(MarkX::Source(s)) if s == "epoch" => XKind::Epoch,
-        Some(MarkX::Source(s)) if s == "time" => XKind::Relative,
-        _ => XKind::Step,
-    }
+/// What a mark of a metric says that runs along its axis.
+pub fn declared_x(mark: &Mark) -> XAxis {
+    let Some(MarkX::Source(word)) = &mark.x else { return XAxis::Step };
+    XAxis::named(word).unwrap_or_default()
 }
 
 /// A mark of a metric, of every source.

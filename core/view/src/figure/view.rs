@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gradtop_chart::colour::Paint;
 use gradtop_store::figures::Figure;
 
-use crate::live::{RunData, XKind};
+use crate::live::{RunData, XAxis};
 
 /// A run in a chart.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ impl<'a> Source<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChartView {
     /// What runs along x; `None`: what the figure says, else the step.
-    pub x: Option<XKind>,
+    pub x: Option<XAxis>,
     /// Each run's x as a share of its last one, 0 to 1: runs of different lengths lie over each other.
     pub relative: bool,
     /// Whether x is logarithmic; else it is as declared.

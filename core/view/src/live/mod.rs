@@ -29,23 +29,35 @@ pub use engine::Engine;
 use gradtop_chart::number;
 use jiff::Timestamp;
 pub use once::read;
+use serde::{Deserialize, Serialize};
 pub use series::SeriesSnapshot;
 
 /// What runs along the horizontal axis.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum XKind {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum XAxis {
     /// The step.
     #[default]
     Step,
     /// The epoch.
     Epoch,
     /// Seconds since the run started.
-    Relative,
+    #[serde(alias = "relative")]
+    Time,
     /// Seconds since 1970, UTC.
-    Wall,
+    #[serde(alias = "wall")]
+    Clock,
 }
 
-impl XKind {
+impl XAxis {
+    /// The ones that a figure or a command can name: steps, epochs and time since the start.
+    pub const NAMED: [Self; 3] = [Self::Step, Self::Epoch, Self::Time];
+
+    /// The one of that name.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::NAMED.into_iter().find(|axis| axis.word() == word)
+    }
+
     /// Whether it goes back where the steps do; time goes on whatever they do.
     pub(crate) fn goes_back(self) -> bool {
         matches!(self, Self::Step | Self::Epoch)
@@ -54,8 +66,8 @@ impl XKind {
     /// A place on it: `step 12400`, `time 3m20s`.
     pub fn place(self, x: f64) -> String {
         let at = match self {
-            Self::Wall => clock::time_of_day(Timestamp::from_second(x as i64).unwrap_or_default()),
-            Self::Relative => number::duration(x),
+            Self::Clock => clock::time_of_day(Timestamp::from_second(x as i64).unwrap_or_default()),
+            Self::Time => number::duration(x),
             Self::Step if x.abs() < 1e15 => format!("{x:.0}"),
             Self::Step | Self::Epoch => number::value(x),
         };
@@ -65,8 +77,8 @@ impl XKind {
     /// Where a moment lies on it, microseconds since 1970, of a run that started then; `None`: it is no axis of time.
     pub(crate) fn of_time(self, at_us: i64, started_us: i64) -> Option<f64> {
         let zero = match self {
-            Self::Relative => started_us,
-            Self::Wall => 0,
+            Self::Time => started_us,
+            Self::Clock => 0,
             Self::Step | Self::Epoch => return None,
         };
         Some(at_us.saturating_sub(zero) as f64 / 1e6)
@@ -77,8 +89,8 @@ impl XKind {
         match self {
             Self::Step => "step",
             Self::Epoch => "epoch",
-            Self::Relative => "time",
-            Self::Wall => "clock",
+            Self::Time => "time",
+            Self::Clock => "clock",
         }
     }
 }
@@ -101,7 +113,7 @@ pub struct Window {
     /// Only for this metric; `None`: for all watched ones.
     pub metric: Option<String>,
     /// The axis.
-    pub x: XKind,
+    pub x: XAxis,
     /// Its two ends.
     pub range: (f64, f64),
 }
@@ -185,7 +197,7 @@ pub struct RunData {
     pub metrics: Arc<Vec<MetricInfo>>,
     /// The names that the run's lines are known by, so that each has its colour in every chart.
     pub names: Arc<BTreeSet<String>>,
-    /// When the run started, microseconds since 1970: zero of [`XKind::Relative`].
+    /// When the run started, microseconds since 1970: zero of [`XAxis::Time`].
     pub started_us: i64,
     /// Stretches of time in which it was paused, microseconds since 1970; the end is `i64::MAX` while it lasts.
     pub pauses: Arc<Vec<(i64, i64)>>,

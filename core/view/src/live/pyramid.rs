@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::XKind;
+use super::XAxis;
 
 /// Buckets of a chunk.
 pub const CHUNK: usize = 64;
@@ -163,11 +163,11 @@ impl Bucket {
     }
 
     /// Where it lies on an axis; `None` if it has no place there.
-    pub fn range(&self, x: XKind, started_us: i64) -> Option<(f64, f64)> {
+    pub fn range(&self, x: XAxis, started_us: i64) -> Option<(f64, f64)> {
         match x {
-            XKind::Step => Some((self.step.0 as f64, self.step.1 as f64)),
-            XKind::Epoch => (!self.epoch.0.is_nan()).then_some(self.epoch),
-            XKind::Relative | XKind::Wall => {
+            XAxis::Step => Some((self.step.0 as f64, self.step.1 as f64)),
+            XAxis::Epoch => (!self.epoch.0.is_nan()).then_some(self.epoch),
+            XAxis::Time | XAxis::Clock => {
                 x.of_time(self.time.0, started_us).zip(x.of_time(self.time.1, started_us))
             }
         }

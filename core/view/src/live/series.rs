@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gradtop_store::SeriesKey;
 
-use super::XKind;
+use super::XAxis;
 use super::columns::{Columns, Ruler, columns};
 use super::pyramid::{Bucket, Levels, Sample, flag};
 
@@ -161,27 +161,27 @@ impl SeriesSnapshot {
     }
 
     /// From where to where it lies on an axis.
-    pub fn extent(&self, x: XKind) -> Option<(f64, f64)> {
+    pub fn extent(&self, x: XAxis) -> Option<(f64, f64)> {
         self.raw.total.and_then(|b| b.range(x, self.started_us))
     }
 
     /// The raw values over the columns of an axis.
-    pub fn columns(&self, x: XKind, ruler: &Ruler) -> Columns {
+    pub fn columns(&self, x: XAxis, ruler: &Ruler) -> Columns {
         columns(self.levels(x, ruler.range()), x, self.started_us, ruler)
     }
 
     /// The smoothed values over the columns of an axis; `None`: smoothing is off, or not computed yet.
-    pub fn smooth_columns(&self, x: XKind, ruler: &Ruler) -> Option<Columns> {
+    pub fn smooth_columns(&self, x: XAxis, ruler: &Ruler) -> Option<Columns> {
         Some(columns(self.smooth_levels(x, ruler.range())?, x, self.started_us, ruler))
     }
 
     /// The part that shows a stretch of an axis best.
-    fn levels(&self, x: XKind, range: (f64, f64)) -> &Levels {
+    fn levels(&self, x: XAxis, range: (f64, f64)) -> &Levels {
         self.detail(x, range).map_or(&self.raw, |d| &d.raw)
     }
 
     /// The finest detail that holds all the samples in a stretch of an axis.
-    fn detail(&self, x: XKind, (low, high): (f64, f64)) -> Option<&Detail> {
+    fn detail(&self, x: XAxis, (low, high): (f64, f64)) -> Option<&Detail> {
         if self.raw.leaf <= 1 || self.details.is_empty() {
             return None;
         }
@@ -191,18 +191,18 @@ impl SeriesSnapshot {
     }
 
     /// The first place above zero on an axis.
-    pub(crate) fn first_positive(&self, x: XKind) -> Option<f64> {
+    pub(crate) fn first_positive(&self, x: XAxis) -> Option<f64> {
         let starts = self.raw.buckets().filter_map(|b| b.range(x, self.started_us));
         starts.map(|(from, to)| if from > 0.0 { from } else { to }).find(|v| *v > 0.0)
     }
 
     /// Whether a stretch of an axis is held as it was logged.
-    pub(crate) fn is_exact(&self, x: XKind, range: (f64, f64)) -> bool {
+    pub(crate) fn is_exact(&self, x: XAxis, range: (f64, f64)) -> bool {
         !self.coarse && self.levels(x, range).leaf <= 1
     }
 
     /// The samples around a stretch of an axis, in the order logged; where they are thinned, its buckets.
-    pub(crate) fn rows(&self, x: XKind, range: (f64, f64), smooth: bool) -> impl Iterator<Item = Row> {
+    pub(crate) fn rows(&self, x: XAxis, range: (f64, f64), smooth: bool) -> impl Iterator<Item = Row> {
         let levels = if smooth { self.smooth_levels(x, range) } else { None };
         let (mut lap, started) = (0, self.started_us);
         levels.unwrap_or_else(|| self.levels(x, range)).buckets().map(move |b| {
@@ -214,13 +214,13 @@ impl SeriesSnapshot {
         })
     }
 
-    fn smooth_levels(&self, x: XKind, range: (f64, f64)) -> Option<&Levels> {
+    fn smooth_levels(&self, x: XAxis, range: (f64, f64)) -> Option<&Levels> {
         let (_, whole) = self.smooth.as_ref()?;
         Some(self.detail(x, range).and_then(|d| d.smooth.as_ref()).unwrap_or(whole))
     }
 
     /// The steps of all buckets that touch a stretch of an axis.
-    pub fn steps_in(&self, x: XKind, (low, high): (f64, f64)) -> Option<(i64, i64)> {
+    pub fn steps_in(&self, x: XAxis, (low, high): (f64, f64)) -> Option<(i64, i64)> {
         let mut steps: Option<(i64, i64)> = None;
         for b in self.touching(x, (low, high)) {
             let s = steps.get_or_insert(b.step);
@@ -233,7 +233,7 @@ impl SeriesSnapshot {
     /// `fine` buckets in what is seen and they stand for several samples each.
     pub(crate) fn too_coarse(
         &self,
-        x: XKind,
+        x: XAxis,
         seen: (f64, f64),
         wide: (f64, f64),
         fine: usize,
@@ -242,7 +242,7 @@ impl SeriesSnapshot {
         if few { self.steps_in(x, wide) } else { None }
     }
 
-    fn touching(&self, x: XKind, (low, high): (f64, f64)) -> impl Iterator<Item = &Bucket> {
+    fn touching(&self, x: XAxis, (low, high): (f64, f64)) -> impl Iterator<Item = &Bucket> {
         let started = self.started_us;
         let inside =
             move |b: &Bucket| b.range(x, started).is_some_and(|(from, to)| to >= low && from <= high);
@@ -251,17 +251,17 @@ impl SeriesSnapshot {
     }
 
     /// What lies at a place: the samples in the column around it; without any, the sample nearest to it.
-    pub fn at(&self, x: XKind, at: f64, column: (f64, f64)) -> Option<Reading> {
+    pub fn at(&self, x: XAxis, at: f64, column: (f64, f64)) -> Option<Reading> {
         self.reading(self.levels(x, column), x, at, column)
     }
 
     /// The smoothed value there, where smoothing is on.
-    pub fn smooth_at(&self, x: XKind, at: f64, column: (f64, f64)) -> Option<f64> {
+    pub fn smooth_at(&self, x: XAxis, at: f64, column: (f64, f64)) -> Option<f64> {
         let reading = self.reading(self.smooth_levels(x, column)?, x, at, column);
         reading.map(|r| r.value).filter(|v| v.is_finite())
     }
 
-    fn reading(&self, levels: &Levels, x: XKind, at: f64, column: (f64, f64)) -> Option<Reading> {
+    fn reading(&self, levels: &Levels, x: XAxis, at: f64, column: (f64, f64)) -> Option<Reading> {
         let Around { inside, before, after } = self.around(levels, x, column);
         if let Some((bucket, place)) = inside {
             return Some(Reading::of(&bucket, place));
@@ -275,12 +275,12 @@ impl SeriesSnapshot {
     }
 
     /// The nearest places with samples outside of a column.
-    pub(crate) fn beside(&self, x: XKind, column: (f64, f64)) -> (Option<f64>, Option<f64>) {
+    pub(crate) fn beside(&self, x: XAxis, column: (f64, f64)) -> (Option<f64>, Option<f64>) {
         let Around { before, after, .. } = self.around(self.levels(x, column), x, column);
         (before.map(|(_, x)| x.1), after.map(|(_, x)| x.0))
     }
 
-    fn around(&self, levels: &Levels, x: XKind, (low, high): (f64, f64)) -> Around {
+    fn around(&self, levels: &Levels, x: XAxis, (low, high): (f64, f64)) -> Around {
         let started = self.started_us;
         let mut found = Around::default();
         let mut look = |b: &Bucket| {
@@ -317,7 +317,7 @@ impl SeriesSnapshot {
     }
 
     /// The smallest and largest finite value in a stretch of an axis, and the smallest above zero (NaN if there is none).
-    pub fn value_range(&self, x: XKind, range: (f64, f64)) -> Option<(f64, f64, f64)> {
+    pub fn value_range(&self, x: XAxis, range: (f64, f64)) -> Option<(f64, f64, f64)> {
         let started = self.started_us;
         let mut out: Option<(f64, f64, f64)> = None;
         let mut take = |b: &Bucket| {

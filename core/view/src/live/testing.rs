@@ -7,7 +7,7 @@ use gradtop_store::{SeriesData, SeriesKey};
 use super::pyramid::{Pyramid, Sample};
 use super::series::SeriesSnapshot;
 use super::smooth::Ema;
-use super::{RunData, XKind};
+use super::{RunData, XAxis};
 
 /// A series with a value a step from step 0 on, a second and a tenth of an epoch apart; smoothed by `weight`, if that is not 0.
 pub fn series(key: SeriesKey, values: impl IntoIterator<Item = f64>, weight: f64) -> Arc<SeriesSnapshot> {
@@ -71,6 +71,6 @@ pub fn run(mut series: Vec<Arc<SeriesSnapshot>>) -> RunData {
 #[test]
 fn the_helpers_make_what_they_say() {
     let data = run(vec![series(SeriesKey::metric("loss"), [3.0, 2.0, 1.0], 0.5)]);
-    let only = data.of_metric("loss").next().map(|s| (s.count(), s.extent(XKind::Epoch)));
+    let only = data.of_metric("loss").next().map(|s| (s.count(), s.extent(XAxis::Epoch)));
     assert_eq!(only, Some((3, Some((0.0, 0.2)))));
 }

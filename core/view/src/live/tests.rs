@@ -12,7 +12,7 @@ use gradtop_tests::synthetic::{self, LiveRun, metric};
 
 use super::engine::Runs;
 use super::feed::GLANCE;
-use super::{RunData, SeriesFilter, WatchRequest, Window, XKind};
+use super::{RunData, SeriesFilter, WatchRequest, Window, XAxis};
 use crate::runs::RunId;
 
 fn request(run: &RunDir, alive: bool, metrics: &[u32]) -> WatchRequest {
@@ -66,7 +66,7 @@ fn a_finished_run_is_what_its_rows_are() {
         assert_eq!(s.min(), rows.value.iter().copied().reduce(f64::min));
         assert_eq!(s.max(), rows.value.iter().copied().reduce(f64::max));
         assert_eq!(s.last().map(|l| l.value), rows.value.last().copied());
-        assert_eq!(s.extent(XKind::Step), Some((0.0, 29_999.0)));
+        assert_eq!(s.extent(XAxis::Step), Some((0.0, 29_999.0)));
     }
     let left = runs.work(Instant::now(), Duration::from_millis(20));
     assert_eq!((left.changed, left.next), (false, Some(GLANCE)), "a finished run is read once");
@@ -96,20 +96,20 @@ fn a_close_look_has_every_sample() {
     let dir = tempfile::tempdir().unwrap();
     let run = finished(dir.path(), 600_000);
     let mut runs = Runs::new();
-    let window = Window { metric: Some(metric(3)), x: XKind::Step, range: (12_000.0, 12_100.0) };
+    let window = Window { metric: Some(metric(3)), x: XAxis::Step, range: (12_000.0, 12_100.0) };
     let asked = WatchRequest { windows: vec![window], smoothing: 0.9, ..request(&run, false, &[3]) };
     runs.watch(vec![asked], Instant::now());
     let exact = |d: &RunData| {
-        d.series.first().and_then(|s| s.at(XKind::Step, 12_050.0, around(12_050.0))).is_some_and(|r| r.n == 1)
+        d.series.first().and_then(|s| s.at(XAxis::Step, 12_050.0, around(12_050.0))).is_some_and(|r| r.n == 1)
     };
     let data = until(&mut runs, &run, |d| whole(d) && exact(d));
     let [rows] = read_series(&run, |k| k.metric == metric(3)).unwrap().try_into().unwrap();
     for step in 12_000..12_100usize {
-        let r = data.series[0].at(XKind::Step, step as f64, around(step as f64)).unwrap();
+        let r = data.series[0].at(XAxis::Step, step as f64, around(step as f64)).unwrap();
         assert_eq!((r.value, r.n), (rows.value[step], 1));
     }
     // Far outside it is as coarse as ever.
-    assert!(data.series[0].at(XKind::Step, 25_000.0, around(25_000.0)).unwrap().n > 1);
+    assert!(data.series[0].at(XAxis::Step, 25_000.0, around(25_000.0)).unwrap().n > 1);
 }
 
 #[test]
@@ -175,13 +175,13 @@ fn a_close_look_at_the_end_goes_on_with_the_run() {
     let run = live.dir().clone();
     (0..40_000).for_each(|step| live.step(step));
     let mut runs = Runs::new();
-    let window = Window { metric: None, x: XKind::Step, range: (39_950.0, 40_100.0) };
+    let window = Window { metric: None, x: XAxis::Step, range: (39_950.0, 40_100.0) };
     let asked = WatchRequest { windows: vec![window], smoothing: 0.9, ..request(&run, true, &[0]) };
     runs.watch(vec![asked], Instant::now());
     let exact = |d: &RunData, step: f64| {
         d.series
             .first()
-            .and_then(|s| s.at(XKind::Step, step, around(step)))
+            .and_then(|s| s.at(XAxis::Step, step, around(step)))
             .is_some_and(|r| r.n == 1 && r.x == (step, step))
     };
     until(&mut runs, &run, |d| whole(d) && exact(d, 39_990.0));
@@ -189,14 +189,14 @@ fn a_close_look_at_the_end_goes_on_with_the_run() {
     (40_000..40_050).for_each(|step| live.step(step));
     let data = until(&mut runs, &run, |d| exact(d, 40_049.0));
     let series = &data.series[0];
-    assert!(series.at(XKind::Step, 20_000.0, around(20_000.0)).unwrap().n > 1, "elsewhere it is thinned");
+    assert!(series.at(XAxis::Step, 20_000.0, around(20_000.0)).unwrap().n > 1, "elsewhere it is thinned");
     let [rows] = read_series(&run, |k| k.metric == metric(0)).unwrap().try_into().unwrap();
     let mut ema = super::smooth::Ema::new(0.9);
     let smooth: Vec<f64> = rows.step.iter().zip(&rows.value).map(|(s, v)| ema.push(*s, *v)).collect();
     for (step, expected) in smooth.into_iter().enumerate().skip(39_960) {
         let at = step as f64;
-        assert_eq!(series.at(XKind::Step, at, around(at)).unwrap().value, rows.value[step]);
-        let mean = series.smooth_at(XKind::Step, at, around(at)).unwrap();
+        assert_eq!(series.at(XAxis::Step, at, around(at)).unwrap().value, rows.value[step]);
+        let mean = series.smooth_at(XAxis::Step, at, around(at)).unwrap();
         assert!((mean - expected).abs() < 1e-6, "{step}: {mean} {expected}");
     }
     live.finish().unwrap();
@@ -235,7 +235,7 @@ fn a_resume_takes_back_what_came_after_its_checkpoint() {
     let data = until(&mut runs, &run, |d| of(d) == Some((70, 3.0)) && !d.resumes.is_empty());
     let series = data.of_metric("loss").next().unwrap();
     assert_eq!(series.max(), Some(3.0), "nothing of the other history is left");
-    assert_eq!(series.extent(XKind::Step), Some((0.0, 69.0)));
+    assert_eq!(series.extent(XAxis::Step), Some((0.0, 69.0)));
     assert_eq!(data.resumes.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [50]);
     recorder.finish().unwrap();
     drop(lock);

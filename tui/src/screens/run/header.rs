@@ -12,7 +12,7 @@ use crate::screens::shared::Shared;
 use gradtop_chart::cells::align::pad_left;
 use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_chart::number;
-use gradtop_view::live::XKind;
+use gradtop_view::live::XAxis;
 use gradtop_view::runs::RunRow;
 use gradtop_view::state;
 
@@ -127,7 +127,7 @@ pub(crate) fn second(
     shared: &Shared,
     pane: Pane,
     look: &Look,
-    x: Option<XKind>,
+    x: Option<XAxis>,
     width: usize,
 ) -> Line<'static> {
     let theme = shared.theme;
@@ -146,10 +146,10 @@ pub(crate) fn second(
     if matches!(pane, Pane::Charts | Pane::System) {
         shown.extend(x.map(|x| {
             let word = match x {
-                XKind::Step => "step",
-                XKind::Epoch => "epoch",
-                XKind::Relative => "time since start",
-                XKind::Wall => "time of day",
+                XAxis::Step => "step",
+                XAxis::Epoch => "epoch",
+                XAxis::Time => "time since start",
+                XAxis::Clock => "time of day",
             };
             format!("x {word}")
         }));

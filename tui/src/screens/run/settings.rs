@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::charts::layout::MOST;
-use gradtop_view::live::XKind;
+use gradtop_view::live::XAxis;
 
 /// Weights of smoothing that keys go through.
 const SMOOTHING: [f64; 10] = [0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999];
@@ -48,7 +48,7 @@ pub(crate) struct Look {
     /// Weight of the moving average; 0 is off.
     pub(crate) smoothing: f64,
     /// What runs along the axis; as the figures declare if not chosen.
-    pub(crate) x: Option<Horizontal>,
+    pub(crate) x: Option<XAxis>,
     /// The axis is logarithmic.
     pub(crate) log_x: bool,
     /// The highest and lowest values may lie outside.
@@ -122,41 +122,15 @@ fn next(chosen: Option<u8>, shown: usize) -> u8 {
     }
 }
 
-/// What runs along the axis of charts of metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Horizontal {
-    /// The step.
-    Step,
-    /// The epoch.
-    Epoch,
-    /// Time since the start.
-    Relative,
-    /// Time of day.
-    Wall,
-}
-
-impl Horizontal {
-    /// The next one after what is chosen, where `shown` is what is shown; after the last, as declared.
-    pub(crate) fn next(chosen: Option<Self>, shown: Option<XKind>) -> Option<Self> {
-        match chosen {
-            None if shown == Some(XKind::Step) => Some(Self::Epoch),
-            None => Some(Self::Step),
-            Some(Self::Step) => Some(Self::Epoch),
-            Some(Self::Epoch) => Some(Self::Relative),
-            Some(Self::Relative) => Some(Self::Wall),
-            Some(Self::Wall) => None,
-        }
-    }
-
-    /// As the data knows it.
-    pub(crate) fn kind(self) -> XKind {
-        match self {
-            Self::Step => XKind::Step,
-            Self::Epoch => XKind::Epoch,
-            Self::Relative => XKind::Relative,
-            Self::Wall => XKind::Wall,
-        }
+/// The next axis of charts of metrics after the chosen one, where `shown` is what is shown; after the last, as declared.
+pub(crate) fn next_axis(chosen: Option<XAxis>, shown: Option<XAxis>) -> Option<XAxis> {
+    match chosen {
+        None if shown == Some(XAxis::Step) => Some(XAxis::Epoch),
+        None => Some(XAxis::Step),
+        Some(XAxis::Step) => Some(XAxis::Epoch),
+        Some(XAxis::Epoch) => Some(XAxis::Time),
+        Some(XAxis::Time) => Some(XAxis::Clock),
+        Some(XAxis::Clock) => None,
     }
 }
 
@@ -173,7 +147,7 @@ mod tests {
         let look = settings.of("fit");
         assert_eq!(
             (look.columns, look.rows, look.smoothing, look.x),
-            (None, Some(2), 0.9999, Some(Horizontal::Wall))
+            (None, Some(2), 0.9999, Some(XAxis::Clock))
         );
         assert!(look.legend);
         assert_eq!(settings.of("other"), Look::default());

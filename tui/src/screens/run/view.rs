@@ -52,7 +52,7 @@ impl RunScreen {
     }
 
     /// What runs along x in the chart with the focus.
-    fn axis(&self, shared: &Shared) -> Option<gradtop_view::live::XKind> {
+    fn axis(&self, shared: &Shared) -> Option<gradtop_view::live::XAxis> {
         let charts = if self.pane == Pane::System { &self.system } else { &self.charts };
         charts.axis(self.data.as_deref()?, &self.look(shared))
     }

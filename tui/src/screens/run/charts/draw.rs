@@ -18,7 +18,7 @@ use gradtop_chart::scale::{Scale, Span as Range};
 use gradtop_view::figure::built::{AtCursor, Built, Cursor, LineInfo};
 use gradtop_view::figure::chart::{build, y_range};
 use gradtop_view::figure::view::{ChartView, Source};
-use gradtop_view::live::{RunData, XKind};
+use gradtop_view::live::{RunData, XAxis};
 use gradtop_view::natural;
 
 /// Columns of the list of series beside a large chart.
@@ -33,7 +33,7 @@ pub(crate) struct Plot {
     cell: Rect,
     /// The axes without any window.
     full: (Range, Range),
-    pub(crate) kind: Option<XKind>,
+    pub(crate) kind: Option<XAxis>,
 }
 
 impl Plot {
@@ -116,9 +116,9 @@ impl Charts {
         let item = &self.items[chart];
         let part = self.parts.get(&item.id).copied().unwrap_or_default();
         let kind = item.kind(data, look);
-        let of_kind = |place: Option<(XKind, f64)>| place.filter(|(k, _)| Some(*k) == kind).map(|(_, x)| x);
+        let of_kind = |place: Option<(XAxis, f64)>| place.filter(|(k, _)| Some(*k) == kind).map(|(_, x)| x);
         ChartView {
-            x: look.x.map(super::super::settings::Horizontal::kind),
+            x: look.x,
             log_x: look.log_x,
             log_y: look.log_y.get(&item.id).copied(),
             zoom_x: if kind.is_some() {
@@ -279,7 +279,7 @@ impl Charts {
         if let Some((kind, x)) = self.cursor {
             let of_most = Cursor::words(lines);
             let place = match &of_most {
-                Some(words) if kind == XKind::Step => format!(" {words}"),
+                Some(words) if kind == XAxis::Step => format!(" {words}"),
                 Some(words) => format!(" {}, {words}", kind.place(at.unwrap_or(x))),
                 None => format!(" {}", kind.place(x)),
             };

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gradtop_store::figures::{Figure, MarkKind, MarkX};
+use gradtop_store::figures::{Figure, MarkKind};
 
 use super::super::settings::Look;
+use gradtop_view::figure::declared_x;
 use gradtop_view::figure::view::Subject;
-use gradtop_view::live::{RunData, XKind};
+use gradtop_view::live::{RunData, XAxis};
 
 /// Metrics that gradtop itself measures.
 pub(crate) const SYSTEM: &str = "system/";
@@ -104,19 +105,15 @@ impl Item {
     }
 
     /// What runs along its x axis; `None`: something of its own, from a table.
-    pub(crate) fn kind(&self, data: &RunData, look: &Look) -> Option<XKind> {
-        let chosen = look.x.map(super::super::settings::Horizontal::kind);
+    pub(crate) fn kind(&self, data: &RunData, look: &Look) -> Option<XAxis> {
+        let chosen = look.x;
         match self.figure(data) {
             Some((figure, panel)) => {
                 let marks = &figure.panels.get(panel)?.marks;
                 let of_metric = marks
                     .iter()
                     .find(|m| m.metric.is_some() && matches!(m.kind, MarkKind::Line | MarkKind::Band))?;
-                Some(chosen.unwrap_or(match &of_metric.x {
-                    Some(MarkX::Source(s)) if s == "epoch" => XKind::Epoch,
-                    Some(MarkX::Source(s)) if s == "time" => XKind::Relative,
-                    _ => XKind::Step,
-                }))
+                Some(chosen.unwrap_or_else(|| declared_x(of_metric)))
             }
             None => matches!(self.source, Source::Metric(_)).then(|| chosen.unwrap_or_default()),
         }

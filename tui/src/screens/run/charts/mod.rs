@@ -13,13 +13,13 @@ use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 
 use super::Action;
-use super::settings::Horizontal;
 use super::settings::Look;
+use super::settings::next_axis;
 use crate::screens::shared::Shared;
 use crate::widgets::{ChartCache, Edit, Input};
 pub(crate) use draw::LEGEND_FROM;
 use draw::Plot;
-use gradtop_view::live::{RunData, SeriesFilter, WatchRequest, Window, XKind};
+use gradtop_view::live::{RunData, SeriesFilter, WatchRequest, Window, XAxis};
 use items::{Item, Source, items};
 use layout::Layout;
 use search::Search;
@@ -57,9 +57,9 @@ pub(crate) struct Charts {
     focus: usize,
     expanded: bool,
     /// Where the cursor is: on all charts that have this axis.
-    cursor: Option<(XKind, f64)>,
+    cursor: Option<(XAxis, f64)>,
     /// The part of that axis that is seen.
-    x: Option<(XKind, (f64, f64))>,
+    x: Option<(XAxis, (f64, f64))>,
     /// Parts of axes that a chart has for itself.
     parts: BTreeMap<String, Part>,
     drag: Option<Drag>,
@@ -153,7 +153,7 @@ impl Charts {
     }
 
     /// What runs along x in the chart with the focus; `None`: something of its own.
-    pub(crate) fn axis(&self, data: &RunData, look: &Look) -> Option<XKind> {
+    pub(crate) fn axis(&self, data: &RunData, look: &Look) -> Option<XAxis> {
         self.items.get(self.focus)?.kind(data, look)
     }
 
@@ -250,7 +250,7 @@ impl Charts {
             }
             Action::Axis => {
                 let shown = self.axis(data, look);
-                look.x = Horizontal::next(look.x, shown);
+                look.x = next_axis(look.x, shown);
                 self.forget_x();
             }
             Action::Clip => look.clip = !look.clip,
