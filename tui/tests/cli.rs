@@ -323,7 +323,7 @@ fn a_live_run_is_asked_and_never_deleted() {
     });
     let paused = gradtop(dir.path(), &["pause", "live"]);
     answer.join().unwrap();
-    assert_eq!(paused.out, "live is paused after step 6; `gradtop resume live` continues it\n");
+    assert_eq!(paused.out, "live is paused at step 6; `gradtop resume live` continues it\n");
     assert_eq!(gradtop(dir.path(), &["resume", "live"]).out, "live resumed\n");
     assert!(take_requests(&run).unwrap().contains(&gradtop_store::Request::Resume));
     drop(lock);

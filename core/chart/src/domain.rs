@@ -98,7 +98,7 @@ fn span(scale: Scale, extents: impl Iterator<Item = (f64, f64)>, margin: f64) ->
         };
     }
     // A quantity that starts at zero keeps zero as its end: no axis begins at -3 steps.
-    let room = (b - a) * margin;
+    let room = (b / 2.0 - a / 2.0) * (margin * 2.0);
     let from_zero = low >= 0.0 && scale.takes(0.0);
     let bottom = if from_zero && a - room < 0.0 && a >= 0.0 { 0.0f64.min(a) } else { a - room };
     let top = if b <= 0.0 && scale.takes(0.0) && b + room > 0.0 { 0.0 } else { b + room };

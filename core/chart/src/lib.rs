@@ -191,8 +191,19 @@ pub struct Mark {
     pub side: Side,
     /// Behind the others, and paler: what is smoothed, under what it was smoothed to.
     pub faint: bool,
+    /// What its points stand for, where they are not the values themselves.
+    pub counted: Option<Counted>,
     /// What it is.
     pub shape: Shape,
+}
+
+/// How many values a mark stands for, drawn or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// All.
+    pub all: u64,
+    /// Those that are not finite.
+    pub odd: u64,
 }
 
 /// The kinds of marks. Vectors of one shape have equal lengths.

@@ -158,12 +158,14 @@ fn linear(low: f64, high: f64, most: usize) -> Vec<Tick> {
     if high.partial_cmp(&low) != Some(std::cmp::Ordering::Greater) {
         return Vec::new();
     }
-    let mut step = round_step((high - low) / most as f64);
+    // By halves: the difference of two doubles may be beyond the largest.
+    let apart = |parts: f64| (high / 2.0 - low / 2.0) / parts * 2.0;
+    let mut step = round_step(apart(most as f64));
     let mut values = multiples(low, high, step);
     // A short axis between two round numbers: finer ones, until there are two to read a scale from.
     for finer in [2.0, 4.0, 8.0] {
         if values.len() < 2 {
-            step = round_step((high - low) / (most as f64 * finer));
+            step = round_step(apart(most as f64 * finer));
             values = multiples(low, high, step);
         }
     }
@@ -370,6 +372,7 @@ mod tests {
     fn linear_ticks_are_round() {
         assert_eq!(labels(Scale::Linear, 0.0, 20_000.0, 5), "0 5k 10k 15k 20k");
         assert_eq!(labels(Scale::Linear, 0.0, 1.0, 5), "0 0.2 0.4 0.6 0.8 1.0");
+        assert_eq!(labels(Scale::Linear, -1.7e308, 1.7e308, 4), "-1e308 0 1e308");
         assert_eq!(labels(Scale::Linear, -0.3, 1.04, 4), "0 0.5 1.0");
         assert_eq!(labels(Scale::Linear, 0.0, 100.0, 4), "0 50 100");
         assert_eq!(labels(Scale::Linear, 0.0, 3.2e-5, 4), "0 1e-5 2e-5 3e-5");

@@ -8,11 +8,9 @@ use gradtop_host::text::clean;
 use gradtop_store::{Goal, ParamValue, View, split_rank};
 use jiff::Timestamp;
 
+use crate::filter::PARAM;
 use crate::key::Key;
 use crate::{clock, filter, state};
-
-/// Before the name of a parameter that may be called as a column is.
-pub const PARAM: &str = "param:";
 
 /// A column that every run has.
 struct Column {
@@ -100,7 +98,7 @@ const COLUMNS: [Column; 20] = [
         name: "created",
         align: Align::Left,
         cell: |run, _| clock::moment(run.manifest.created),
-        key: |run, now| Key::large(Some(age(run, now))),
+        key: |run, now| Key::small(Some(age(run, now))),
     },
     Column {
         name: "device",

@@ -202,7 +202,10 @@ pub fn works_by_steps(status: &Status) -> bool {
             && more <= less.saturating_mul(2)
             && (more - less).saturating_mul(20) <= status.total
     };
-    status.step.and_then(|step| u64::try_from(step).ok()).is_some_and(agree)
+    // Steps count from zero: of a run of one step, the one.
+    let all = status.done == status.total && status.total > 0;
+    let step = status.step.and_then(|step| u64::try_from(step).ok());
+    step.is_some_and(|step| agree(step) || (all && step + 1 == status.done))
 }
 
 /// The epoch it is in. Of a run that has ended only where it is the run's: one that trains a network after the other ends

@@ -60,7 +60,7 @@ pub(crate) struct Args {
     /// Write a PNG picture
     #[arg(long, value_name = "FILE")]
     png: Option<PathBuf>,
-    /// The x axis
+    /// The x axis: step, epoch, time since the start, time of day (clock), or share of the run
     #[arg(long, value_parser = axis(), default_value = "step")]
     x: Align,
     /// Print one JSON object

@@ -82,7 +82,7 @@ pub(crate) fn pause(context: &Context, args: &Pause) -> Result<i32> {
         let (now, _) = until(view, PATIENCE, |v| v.state == State::Paused || v.state.is_final())?;
         print::line(&match now.state {
             State::Paused => {
-                let step = now.status.step.map(|s| format!(" after step {}", number::count(s as f64)));
+                let step = state::step(&now.status).map(|s| format!(" at step {}", number::count(s as f64)));
                 let step = step.unwrap_or_default();
                 format!("{name} is paused{step}; `gradtop resume {name}` continues it")
             }

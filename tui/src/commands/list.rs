@@ -17,7 +17,8 @@ use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::text::fit;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
-use gradtop_view::column::{self, PARAM};
+use gradtop_view::column;
+use gradtop_view::filter::PARAM;
 use gradtop_view::order::{self, Sort};
 use gradtop_view::state;
 

@@ -2,7 +2,7 @@
 
 use super::canvas::Canvas;
 use super::glyph_of;
-use super::text::{fit, width_of};
+use super::text::{apart, fit, width_of};
 use super::theme::{Ink, Theme};
 use crate::number;
 use crate::{Chart, Mark, Shape};
@@ -14,8 +14,12 @@ enum Words {
     /// Names, and values of three digits.
     Brief,
     Name,
-    Value,
 }
+
+/// Columns of a name that has to be cut: with fewer it says nothing.
+const SHORT: usize = 4;
+/// Columns with which it is worth more than the value that would have to go for more of it.
+const READABLE: usize = 6;
 
 /// Title and series; gives the first row below.
 pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
@@ -29,8 +33,19 @@ pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
         [only] => titled(title, only.name.as_deref().unwrap_or_default()),
         _ => false,
     };
-    let entry_width = |m: &Mark, words| entry_width(chart, m, words, alone);
-    let wide = |words| entries.iter().map(|m| entry_width(m, words) + 2).sum::<usize>().saturating_sub(2);
+    let names: Vec<&str> =
+        entries.iter().map(|m| m.name.as_deref().filter(|_| !alone).unwrap_or_default()).collect();
+    let whole: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let entry_width = |i: usize, words, names: &[String]| entry_width(chart, entries[i], words, &names[i]);
+    let wide = |words, names: &[String]| {
+        (0..names.len()).map(|i| entry_width(i, words, names) + 2).sum::<usize>().saturating_sub(2)
+    };
+    // Names cut so that all fit, if that leaves something of each.
+    let cut = |room: usize, words, least: usize| {
+        let one: Vec<String> = names.iter().map(|name| name.chars().take(1).collect()).collect();
+        let each = 1 + room.checked_sub(wide(words, &one))? / names.len().max(1);
+        (each >= least).then(|| (words, apart(&names, each, ascii)))
+    };
     // With rows to spare a title is whole; else one that stands for its line too is worth its room.
     let roomy = canvas.height() >= 9;
     let most = match (roomy, alone) {
@@ -41,38 +56,43 @@ pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     let short = width_of(title).min(most);
     // In the line of the title, as much as there is room for; where there are rows to spare, in one below.
     let fitting = |room: usize| {
-        [Words::All, Words::Brief, Words::Name, Words::Value].into_iter().find(|w| wide(*w) <= room)
+        let uncut = |words| (wide(words, &whole) <= room).then(|| (words, whole.clone()));
+        uncut(Words::All)
+            .or_else(|| uncut(Words::Brief))
+            .or_else(|| cut(room, Words::Brief, READABLE))
+            .or_else(|| uncut(Words::Name))
+            .or_else(|| cut(room, Words::Brief, SHORT))
+            .or_else(|| cut(room, Words::Name, SHORT))
     };
     let beside = width.saturating_sub(short + 2);
-    let (row, words) = match (fitting(beside), fitting(width)) {
-        (Some(words @ (Words::All | Words::Brief)), _) => (0, words),
-        (_, Some(words @ (Words::All | Words::Brief | Words::Name))) if roomy && !title.is_empty() => {
-            (1, words)
-        }
-        (Some(words), _) => (0, words),
-        _ => (usize::from(roomy && !title.is_empty()), Words::Name),
+    let is_whole = |(words, names): &(Words, Vec<String>)| *words != Words::Name && *names == whole;
+    let (row, (words, names)) = match (fitting(beside), fitting(width)) {
+        (Some(found), _) if is_whole(&found) => (0, found),
+        (_, Some(found)) if roomy && !title.is_empty() => (1, found),
+        (Some(found), _) => (0, found),
+        _ => (usize::from(roomy && !title.is_empty()), (Words::Name, whole.clone())),
     };
     if entries.is_empty() {
         canvas.text(0, 0, &fit_title(title, width, ascii), Ink::Bold);
         return usize::from(!title.is_empty());
     }
     let room = if row == 0 { beside } else { width };
-    let start = if row == 0 { width - wide(words).min(room) } else { 0 };
+    let start = if row == 0 { width - wide(words, &names).min(room) } else { 0 };
     let own = if row == 0 { start.saturating_sub(2) } else { width };
     canvas.text(0, 0, &fit_title(title, own, ascii), Ink::Bold);
     let mut x = start;
     for (i, mark) in entries.iter().enumerate() {
         let left = entries.len() - i;
         let more = format!("+{left}");
-        let needed = entry_width(mark, words) + if left > 1 { 2 + width_of(&more) } else { 0 };
-        if x + needed > width && wide(words) > room {
+        let needed = entry_width(i, words, &names) + if left > 1 { 2 + width_of(&more) } else { 0 };
+        if x + needed > width && wide(words, &names) > room {
             canvas.text(x.min(width.saturating_sub(width_of(&more))), row, &more, Ink::Dim);
             break;
         }
         canvas.put(x, row, glyph_of(chart, mark, look), Ink::Series(mark.paint));
         x += 1;
-        if words != Words::Value && !alone {
-            x = canvas.text(x + 1, row, mark.name.as_deref().unwrap_or_default(), Ink::Text);
+        if !names[i].is_empty() {
+            x = canvas.text(x + 1, row, &names[i], Ink::Text);
         }
         if words != Words::Name
             && let Some(last) = mark.last
@@ -106,13 +126,12 @@ fn titled(title: &str, name: &str) -> bool {
     !name.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" ["))
 }
 
-fn entry_width(chart: &Chart, mark: &Mark, words: Words, alone: bool) -> usize {
-    let name = if alone { 0 } else { mark.name.as_deref().map_or(0, width_of) + 1 };
+fn entry_width(chart: &Chart, mark: &Mark, words: Words, name: &str) -> usize {
+    let name = if name.is_empty() { 0 } else { width_of(name) + 1 };
     let value = mark.last.map_or(0, |v| width_of(&value(chart, mark, v, words)) + 1);
     1 + match words {
         Words::All | Words::Brief => name + value,
         Words::Name => name,
-        Words::Value => value,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::decimate::{Odd, Thinned, thin};
 use crate::domain::Domain;
 use crate::scale::Span;
 use crate::ticks::Powers;
-use crate::{Chart, Field, Mark, Shape, Where};
+use crate::{Chart, Counted, Field, Mark, Shape, Where};
 
 /// Draws every mark but heatmaps and pictures.
 pub(super) fn marks(canvas: &mut Canvas, chart: &Chart, domain: &Domain, area: Area, look: Theme) {
@@ -178,49 +178,66 @@ fn odd_glyph(odd: Odd, ascii: bool) -> char {
 /// Marks with a note of their own about points without a place; of more, one note tells all.
 const OWN_NOTES: usize = 3;
 
-/// How many points of how many have no place on the axis, and why.
+/// What has no place on the axis, and why, with how many points of how many; of a mark whose points stand for several values
+/// each, how many values are not finite.
 #[derive(Default)]
 struct Placeless {
-    counts: BTreeMap<Odd, usize>,
-    of: usize,
+    points: BTreeMap<Odd, usize>,
+    all: usize,
+    counted: Option<Counted>,
 }
 
 impl Placeless {
-    fn add(&mut self, other: &Self) {
-        for (odd, n) in &other.counts {
-            *self.counts.entry(*odd).or_default() += n;
+    /// Of a mark; none if all of it has a place. A place on x that is none only interrupts a line.
+    fn of(mark: &Mark, domain: &Domain) -> Option<Self> {
+        let (Shape::Line { x, y } | Shape::Scatter { x, y, .. }) = &mark.shape else { return None };
+        let span = domain.vertical(mark.side);
+        let mut found = Self { counted: mark.counted, ..Self::default() };
+        for (_, y) in x.iter().zip(y).filter(|(x, _)| !x.is_nan()) {
+            found.all += 1;
+            if let Some(odd) = oddness(span, *y) {
+                *found.points.entry(odd).or_default() += 1;
+            }
         }
-        self.of += other.of;
+        (!mark.faint && !found.points.is_empty()).then_some(found)
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (odd, n) in &other.points {
+            *self.points.entry(*odd).or_default() += n;
+        }
+        self.all += other.all;
+        let sum = |a: Counted, b: Counted| Counted { all: a.all + b.all, odd: a.odd + b.odd };
+        self.counted = match (self.counted, other.counted) {
+            (Some(a), Some(b)) => Some(sum(a, b)),
+            (a, b) => a.or(b),
+        };
     }
 
     fn in_words(&self) -> String {
-        let words = self.counts.iter().map(|(odd, n)| {
-            let what = match odd {
-                Odd::Nan => "× not a number",
-                Odd::Above => "↑ +∞",
-                Odd::Below => "↓ -∞",
-                Odd::NotPositive => "↓ ≤ 0 on a log axis",
-            };
-            format!("{what}: {n} of {} points", self.of)
-        });
-        words.collect::<Vec<_>>().join(", ")
+        let what = |odd: Odd| match odd {
+            Odd::Nan => "× not a number",
+            Odd::Above => "↑ +∞",
+            Odd::Below => "↓ -∞",
+            Odd::NotPositive => "↓ ≤ 0 on a log axis",
+        };
+        let Some(Counted { all, odd }) = self.counted else {
+            let words =
+                self.points.iter().map(|(odd, n)| format!("{}: {n} of {} points", what(*odd), self.all));
+            return words.collect::<Vec<_>>().join(", ");
+        };
+        let finite = |odd: &Odd| *odd == Odd::NotPositive;
+        let kinds: Vec<_> = self.points.keys().copied().filter(|odd| !finite(odd)).map(what).collect();
+        let odd = (!kinds.is_empty()).then(|| format!("{}: {odd} of {all} values", kinds.join(", ")));
+        let low = self.points.contains_key(&Odd::NotPositive).then(|| what(Odd::NotPositive).to_owned());
+        odd.into_iter().chain(low).collect::<Vec<_>>().join(", ")
     }
 }
 
 /// Sentences on points that have no place: what is marked on the axis, and how often, mark by mark or of many at once.
 pub(crate) fn odd_notes(chart: &Chart, domain: &Domain) -> Vec<String> {
-    let mut found = Vec::new();
-    for mark in &chart.marks {
-        let (Shape::Line { y, .. } | Shape::Scatter { y, .. }) = &mark.shape else { continue };
-        let span = domain.vertical(mark.side);
-        let mut placeless = Placeless { of: y.len(), ..Placeless::default() };
-        for odd in y.iter().filter_map(|v| oddness(span, *v)) {
-            *placeless.counts.entry(odd).or_default() += 1;
-        }
-        if !placeless.counts.is_empty() {
-            found.push((mark.name.as_deref().map(|n| format!("{n}  ")).unwrap_or_default(), placeless));
-        }
-    }
+    let of = |mark: &Mark| Some((mark.name.clone(), Placeless::of(mark, domain)?));
+    let found: Vec<_> = chart.marks.iter().filter_map(of).collect();
     if found.len() > OWN_NOTES {
         let mut all = Placeless::default();
         for (_, placeless) in &found {
@@ -228,7 +245,8 @@ pub(crate) fn odd_notes(chart: &Chart, domain: &Domain) -> Vec<String> {
         }
         return vec![format!("{} series  {}", found.len(), all.in_words())];
     }
-    found.iter().map(|(name, placeless)| format!("{name}{}", placeless.in_words())).collect()
+    let name = |name: &Option<String>| name.as_deref().map(|n| format!("{n}  ")).unwrap_or_default();
+    found.iter().map(|(of, placeless)| format!("{}{}", name(of), placeless.in_words())).collect()
 }
 
 /// A line; one that is `printed` is drawn by `textplots` where that can.

@@ -386,6 +386,7 @@ mod tests {
     fn mark(name: &str, shape: Shape) -> Mark {
         Mark {
             faint: false,
+            counted: None,
             name: Some(name.into()),
             last: Some(1.5),
             paint: Paint::Slot(1),

@@ -17,12 +17,15 @@ use crate::command::message::{self, Message, Named, Numbers, PROTOCOL};
 use crate::command::wire::{self, Frame, Row};
 use crate::machine::file::readable;
 use crate::plugin::read_desc::check_label;
+use crate::text::{clean_bytes, first_line};
 use crate::train::session::{Call, Refused, Session};
 
 /// How often a client that is silent is looked at, to end with the run.
 const LOOK: Duration = Duration::from_millis(200);
 /// Bytes read at once.
 const CHUNK: usize = 256 << 10;
+/// Bytes of a cause.
+const CAUSE: usize = 500;
 /// How many different complaints about clients become warnings.
 const COMPLAINTS: usize = 100;
 /// The most parameters and metrics that a command may declare.
@@ -339,7 +342,11 @@ impl<'a> Source<'a> {
             Message::Paused => self.change(&self.client.waits, true),
             Message::Unpaused => self.change(&self.client.waits, false),
             Message::Waited { ms, dropped } => self.waited(ms, dropped),
-            Message::Finish { error } => self.shared.tell_main(FromClient::Done(error)),
+            // A cause is one line; the others stand in what it wrote.
+            Message::Finish { error } => {
+                let cause = |why: String| clean_bytes(first_line(&why).0.as_bytes(), CAUSE);
+                self.shared.tell_main(FromClient::Done(error.map(cause)));
+            }
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! How fast something counts up.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 /// Time over which a rate is smoothed at least, in seconds.
@@ -11,18 +12,9 @@ pub(crate) struct Rate {
     last: Option<(Instant, f64)>,
     smooth: Option<f64>,
     weight_s: f64,
-    active_s: f64,
-    /// Part of all the time so far over which it is smoothed, where that is longer than [`SMOOTHING_S`].
-    memory: f64,
 }
 
 impl Rate {
-    /// A rate that remembers half of all the time so far: training alternates with evaluations, which count nothing and yet
-    /// take their time, so what is left takes as long as what was done and not as long as the last seconds say.
-    pub(crate) fn lasting() -> Self {
-        Self { memory: 0.5, ..Self::default() }
-    }
-
     /// Takes note of a count. Only a change says something about speed; a count that falls begins anew.
     pub(crate) fn note(&mut self, now: Instant, count: f64) {
         let Some((then, before)) = self.last else {
@@ -30,7 +22,7 @@ impl Rate {
             return;
         };
         if count < before {
-            *self = Self { last: Some((now, count)), memory: self.memory, ..Self::default() };
+            *self = Self { last: Some((now, count)), ..Self::default() };
             return;
         }
         let seconds = now.saturating_duration_since(then).as_secs_f64();
@@ -39,9 +31,7 @@ impl Rate {
         }
         self.last = Some((now, count));
         // The first seconds count in full; later ones fade.
-        self.active_s += seconds;
-        let span = SMOOTHING_S.max(self.memory * self.active_s).max(seconds);
-        self.weight_s = (self.weight_s + seconds).min(span);
+        self.weight_s = (self.weight_s + seconds).min(SMOOTHING_S.max(seconds));
         let part = seconds / self.weight_s;
         let rate = (count - before) / seconds;
         self.smooth = Some(self.smooth.map_or(rate, |s| s + part * (rate - s)));
@@ -65,6 +55,61 @@ impl Rate {
     }
 }
 
+/// Part of all work over which its pace is measured.
+const PART: f64 = 0.15;
+/// Points of that part that are kept.
+const POINTS: f64 = 15.0;
+
+/// How fast work gets done, over its last part: training alternates with evaluations, which count nothing and yet take their
+/// time, so what is left takes as long as the last part did, and not as long as the last seconds say.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    /// Seconds of training and units done, some time ago; the last is the newest.
+    points: VecDeque<(f64, f64)>,
+    now: Option<(Instant, f64)>,
+    active_s: f64,
+}
+
+impl Pace {
+    /// Takes note of the units done of all. Only a change says something about speed; a count that falls begins anew.
+    pub(crate) fn note(&mut self, now: Instant, done: f64, total: f64) {
+        match self.now {
+            Some((_, before)) if done == before => return,
+            Some((then, before)) if done > before => {
+                self.active_s += now.saturating_duration_since(then).as_secs_f64();
+            }
+            _ => *self = Self::default(),
+        }
+        self.now = Some((now, done));
+        if self.points.back().is_none_or(|(_, units)| done - units >= total * PART / POINTS) {
+            self.points.push_back((self.active_s, done));
+        }
+        // The first of the points is the last one that is far enough back.
+        let far = |(seconds, units): (f64, f64)| {
+            done - units >= total * PART && self.active_s - seconds >= SMOOTHING_S
+        };
+        while self.points.get(1).copied().is_some_and(far) {
+            self.points.pop_front();
+        }
+    }
+
+    /// Forgets the time since the last change, as after a pause.
+    pub(crate) fn rest(&mut self, now: Instant) {
+        if let Some((then, _)) = &mut self.now {
+            *then = now;
+        }
+    }
+
+    /// Units a second; `None` before the first change. Silence lowers it once it is longer than three units take.
+    pub(crate) fn per_second(&self, now: Instant) -> Option<f64> {
+        let ((then, done), (seconds, units)) = self.now.zip(self.points.front().copied())?;
+        let (done, seconds) = (done - units, self.active_s - seconds);
+        let rate = Some(done / seconds).filter(|rate| rate.is_finite() && *rate > 0.0)?;
+        let silent = now.saturating_duration_since(then).as_secs_f64();
+        Some(if silent * rate > 3.0 { rate.min((done + 3.0) / (seconds + silent)) } else { rate })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -75,11 +120,12 @@ mod tests {
     #[test]
     fn what_was_done_before_is_no_speed() {
         let start = Instant::now();
-        let mut rate = Rate::lasting();
+        let mut pace = Pace::default();
         for second in 0..5u32 {
-            rate.note(start + Duration::from_secs(second.into()), 10_000.0 + 100.0 * f64::from(second));
+            let done = 10_000.0 + 100.0 * f64::from(second);
+            pace.note(start + Duration::from_secs(second.into()), done, 20_000.0);
         }
-        let now = rate.per_second(start + Duration::from_secs(4)).unwrap();
+        let now = pace.per_second(start + Duration::from_secs(4)).unwrap();
         assert!((now - 100.0).abs() < 1e-6, "{now}");
     }
 
@@ -115,7 +161,7 @@ mod tests {
     fn what_is_left_takes_as_long_as_what_was_done() {
         // 100 steps in 4 s, then an evaluation of 12 s, over and over: 6.25 a second.
         let start = Instant::now();
-        let (mut steps, mut work) = (Rate::default(), Rate::lasting());
+        let (mut steps, mut work) = (Rate::default(), Pace::default());
         let mut now = start;
         let mut count = 0.0;
         let mut seen = Vec::new();
@@ -126,7 +172,7 @@ mod tests {
                     count += 6.25;
                 }
                 steps.note(now, count);
-                work.note(now, count);
+                work.note(now, count, 2000.0);
                 if round >= 5 {
                     seen.push(work.per_second(now).unwrap());
                 }
@@ -135,5 +181,20 @@ mod tests {
         let (low, high) = seen.iter().fold((f64::MAX, 0.0_f64), |(low, high), r| (low.min(*r), high.max(*r)));
         assert!(low > 6.25 / 1.5 && high < 6.25 * 1.5, "{low} to {high}");
         assert!(steps.per_second(now).unwrap() < low);
+    }
+
+    #[test]
+    fn a_lasting_change_of_pace_is_believed() {
+        // 100 a second for 2,000 of 3,000 units, then 10 a second.
+        let start = Instant::now();
+        let (mut now, mut pace) = (start, Pace::default());
+        for done in 0..=2400u32 {
+            now += Duration::from_millis(if done <= 2000 { 10 } else { 100 });
+            pace.note(now, f64::from(done), 3000.0);
+        }
+        let rate = pace.per_second(now).unwrap();
+        assert!((9.9..12.0).contains(&rate), "{rate}");
+        pace.rest(now + Duration::from_mins(10));
+        assert_eq!(pace.per_second(now + Duration::from_mins(10)), Some(rate));
     }
 }

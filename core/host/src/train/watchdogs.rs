@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::run::cause::seconds;
 use crate::run::control::DEFAULT_GRACE;
-use crate::train::rate::Rate;
+use crate::train::rate::{Pace, Rate};
 use crate::train::session::{Session, bit};
 use crate::train::system::System;
 
@@ -72,7 +72,7 @@ impl Watchdogs {
             written: Instant::now(),
             shown: first,
             steps: Rate::default(),
-            work: Rate::lasting(),
+            work: Pace::default(),
             quiet: None,
             unwritten: false,
             trouble: None,
@@ -270,7 +270,7 @@ struct Display {
     written: Instant,
     shown: Status,
     steps: Rate,
-    work: Rate,
+    work: Pace,
     /// The divergence seen at the last tick, to judge it only once it rests.
     quiet: Option<u64>,
     /// The last status could not be written.
@@ -309,7 +309,7 @@ impl Display {
             }
             // Before the plugin has said how far it is, nothing is known: what a run that goes on has done before is no speed.
             if total > 0 {
-                self.work.note(now, done as f64);
+                self.work.note(now, done as f64, total as f64);
             }
             let trained = session.trained_s();
             // A command may never say a step: its machine is shown by the second.

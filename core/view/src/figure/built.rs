@@ -64,13 +64,20 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// Which values the lines have there, if these are the same of all.
+    pub fn of_all(lines: &[LineInfo]) -> Option<AtCursor> {
+        let mut shown = lines.iter().filter(|l| !l.hidden).filter_map(|l| l.at_cursor);
+        let first = shown.next()?;
+        shown.all(|at| (at.n, at.steps) == (first.n, first.steps)).then_some(first)
+    }
+
     /// Which values the lines have there, in the words of most of them.
     pub fn words(lines: &[LineInfo]) -> Option<String> {
         Self::of_most(lines).map(|at| at.words())
     }
 
     /// What most of the lines have there, or the first of them.
-    pub(super) fn of_most(lines: &[LineInfo]) -> Option<AtCursor> {
+    pub fn of_most(lines: &[LineInfo]) -> Option<AtCursor> {
         let shown = || lines.iter().filter(|l| !l.hidden).filter_map(|l| l.at_cursor);
         let alike =
             |at: &AtCursor| shown().filter(|other| (other.n, other.steps) == (at.n, at.steps)).count();

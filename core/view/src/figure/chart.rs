@@ -6,7 +6,7 @@ use gradtop_chart::cells::{self, Area, theme::Theme};
 use gradtop_chart::colour::{Paint, assign};
 use gradtop_chart::domain::Domain;
 use gradtop_chart::scale::{Scale, Span};
-use gradtop_chart::{Chart, Mark, Shape, Side, Where};
+use gradtop_chart::{Chart, Counted, Mark, Shape, Side, Where};
 use gradtop_host::text::clean;
 use gradtop_store::figures::{Figure, Panel};
 
@@ -118,7 +118,16 @@ fn compose(
             Part::Line(line) => lines.push(line),
             Part::Piece(Piece { name, key, colour, side, shape }) => {
                 let (paint, marker) = look_of(&key, colour);
-                chart.marks.push(Mark { name, last: None, paint, marker, side, faint: false, shape });
+                chart.marks.push(Mark {
+                    name,
+                    last: None,
+                    paint,
+                    marker,
+                    side,
+                    faint: false,
+                    counted: None,
+                    shape,
+                });
             }
         }
     }
@@ -133,7 +142,12 @@ fn compose(
     let smooth = view.smoothing > 0.0;
     let front = |line: &Line<'_>, last, shape| {
         let (paint, marker) = look_of(&line.key, line.colour);
-        Mark { name: Some(line.name.clone()), last, paint, marker, side: line.side, faint: false, shape }
+        let counted = Some(Counted {
+            all: line.members.iter().map(|m| m.series.count()).sum(),
+            odd: line.members.iter().map(|m| m.series.odd_count()).sum(),
+        });
+        let name = Some(line.name.clone());
+        Mark { name, last, paint, marker, side: line.side, faint: false, counted, shape }
     };
     let pieces = chart.marks.len();
     for line in lines.iter().filter(|l| !l.hidden) {
@@ -275,7 +289,7 @@ fn resumes(data: &RunData, kind: XAxis) -> impl Iterator<Item = f64> {
 
 fn rule(at: f64, paint: Paint) -> Mark {
     let shape = Shape::Rule { at: Where::X(at) };
-    Mark { name: None, last: None, paint, marker: 0, side: Side::Left, faint: false, shape }
+    Mark { name: None, last: None, paint, marker: 0, side: Side::Left, faint: false, counted: None, shape }
 }
 
 /// Every text made safe: it comes from plugins.

@@ -294,7 +294,7 @@ fn an_empty_chart_says_why_and_has_no_axes() {
     // What is no number has a place on x, and is counted; no values are made up for y.
     let nan =
         looked(&run(vec![of_steps(None, &[(0, f64::NAN), (10, f64::INFINITY)])]), &ChartView::default());
-    assert!(nan.contains("not a number: 1 of 2") && !nan.contains("0.5"), "{nan}");
+    assert!(nan.contains("x not a number, ^ +infinite: 2 of 2 values") && !nan.contains("0.5"), "{nan}");
 }
 
 #[test]

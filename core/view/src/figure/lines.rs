@@ -318,7 +318,7 @@ fn points(columns: &Columns, plot: &Plot, scale: Scale, gaps: &[(f64, f64)]) -> 
 fn between(a: (f64, f64), b: (f64, f64), x: f64, across: Scale, up: Scale) -> f64 {
     let (ax, bx, cx) = (across.forward(a.0), across.forward(b.0), across.forward(x));
     let (ay, by) = (up.forward(a.1), up.forward(b.1));
-    let t = if bx > ax { ((cx - ax) / (bx - ax)).clamp(0.0, 1.0) } else { 0.0 };
-    let v = up.inverse(ay + (by - ay) * t);
+    let t = if bx > ax { ((cx / 2.0 - ax / 2.0) / (bx / 2.0 - ax / 2.0)).clamp(0.0, 1.0) } else { 0.0 };
+    let v = up.inverse(ay + (by / 2.0 - ay / 2.0) * (t * 2.0));
     if v.is_nan() { b.1 } else { v }
 }

@@ -60,7 +60,8 @@ pub enum Compare {
 impl Compare {
     fn holds(self, a: f64, b: f64) -> bool {
         // 0.001 typed and 1e-3 computed are the same to a person.
-        let same = a == b || (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
+        let near = a.is_finite() && b.is_finite() && (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
+        let same = a == b || near;
         match self {
             Self::Less => a < b && !same,
             Self::AtMost => a < b || same,
@@ -119,11 +120,13 @@ fn glob(pattern: &str, text: &str) -> bool {
     p[i..].iter().all(|c| *c == '*')
 }
 
+/// Before the name of a parameter that may be called as a field is that every run has.
+pub const PARAM: &str = "param:";
 /// Fields that every run has, compared as text.
 const TEXTS: [&str; 8] = ["state", "name", "experiment", "device", "host", "preset", "phase", "cause"];
 /// Fields that every run has, compared as numbers.
-const NUMBERS: [&str; 11] =
-    ["step", "epoch", "progress", "rate", "eta", "age", "took", "seed", "threads", "rows", "trials"];
+const NUMBERS: [&str; 10] =
+    ["step", "epoch", "progress", "rate", "eta", "age", "took", "seed", "threads", "rows"];
 /// Words for several states, and whether those are final.
 const STATES: [(&str, bool); 2] = [("live", false), ("ended", true)];
 
@@ -153,10 +156,7 @@ impl Filter {
     pub fn unknown(&self, runs: &[&View]) -> Vec<String> {
         let mut fields = Vec::new();
         self.fields(&mut fields);
-        fields.retain(|field| {
-            let known = TEXTS.contains(&field.as_str()) || NUMBERS.contains(&field.as_str());
-            !known && !runs.iter().any(|run| has(run, field))
-        });
+        fields.retain(|field| !is_own(field) && !runs.iter().any(|run| has(run, field)));
         fields
     }
 
@@ -176,9 +176,13 @@ pub fn fields_of<'a>(runs: impl Iterator<Item = &'a View>) -> Vec<String> {
     for run in runs {
         let params = run.manifest.params.iter().map(|(key, _)| key);
         let metrics = run.manifest.metrics.iter().map(|m| &m.name);
-        for field in params.chain(metrics).chain(run.status.headline.iter().map(|h| &h.metric)) {
-            if !fields.contains(field) {
-                fields.push(field.clone());
+        let own = |name: &String| if is_own(name) { format!("{PARAM}{name}") } else { name.clone() };
+        let params = params.map(own);
+        for field in
+            params.chain(metrics.cloned()).chain(run.status.headline.iter().map(|h| h.metric.clone()))
+        {
+            if !fields.contains(&field) {
+                fields.push(field);
             }
         }
     }
@@ -190,7 +194,13 @@ pub fn fields<'a>(runs: impl Iterator<Item = &'a View>) -> Vec<String> {
     TEXTS.into_iter().chain(NUMBERS).map(str::to_owned).chain(fields_of(runs)).collect()
 }
 
+/// Whether every run has it.
+fn is_own(field: &str) -> bool {
+    TEXTS.contains(&field) || NUMBERS.contains(&field)
+}
+
 fn param<'a>(run: &'a View, field: &str) -> Option<&'a ParamValue> {
+    let field = field.strip_prefix(PARAM).unwrap_or(field);
     run.manifest.params.iter().find(|(name, _)| name.eq_ignore_ascii_case(field)).map(|(_, v)| v)
 }
 
@@ -227,14 +237,6 @@ fn text(run: &View, field: &str, pattern: &Pattern) -> bool {
 fn numbers(run: &View, field: &str, now: Timestamp) -> Vec<f64> {
     let (manifest, status) = (&run.manifest, &run.status);
     let one = |v: Option<f64>| v.into_iter().collect();
-    if let Some(value) = param(run, field) {
-        return one(match value {
-            ParamValue::Bool(v) => Some(f64::from(u8::from(*v))),
-            ParamValue::Int(v) => Some(*v as f64),
-            ParamValue::Float(v) => Some(*v),
-            ParamValue::Text(v) => v.parse().ok(),
-        });
-    }
     match field {
         "step" => one(state::step(status).map(|v| v as f64)),
         "epoch" => one(state::epoch(run)),
@@ -242,11 +244,17 @@ fn numbers(run: &View, field: &str, now: Timestamp) -> Vec<f64> {
         "rate" => one(state::rate(run)),
         "eta" => one(state::eta(run)),
         "age" => one(Some(seconds(manifest.created, now))),
-        "took" => one(status.started.map(|start| seconds(start, status.ended.unwrap_or(now)))),
+        "took" => one(state::took(run, now)),
         "seed" => one(manifest.import.is_none().then_some(manifest.seed as f64)),
         "threads" => one(Some(f64::from(manifest.threads))),
         "rows" => one(Some(status.rows as f64)),
-        _ => best(run, field),
+        _ => match param(run, field) {
+            Some(ParamValue::Bool(v)) => one(Some(f64::from(u8::from(*v)))),
+            Some(ParamValue::Int(v)) => one(Some(*v as f64)),
+            Some(ParamValue::Float(v)) => one(Some(*v)),
+            Some(ParamValue::Text(v)) => one(v.parse().ok()),
+            None => best(run, field),
+        },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use gradtop_store::State;
 
-use super::{Compare, Filter, FilterError, NUMBERS, Pattern, STATES, TEXTS};
+use super::{Compare, Filter, FilterError, NUMBERS, PARAM, Pattern, STATES, TEXTS};
 use gradtop_store::suggest;
 
 /// How deep parentheses may go: nobody types more, and a paste must not overflow the stack.
@@ -133,7 +133,8 @@ fn word(chars: &[char], i: &mut usize, before_sign: bool) -> Result<(String, boo
     let mut word = String::new();
     while let Some(c) = chars.get(*i) {
         let ends = c.is_whitespace() || matches!(c, '(' | ')' | '"');
-        if ends || (before_sign && operator(&chars[*i..]).is_some()) {
+        let prefix = *c == ':' && word.eq_ignore_ascii_case(PARAM.trim_end_matches(':'));
+        if ends || (before_sign && !prefix && operator(&chars[*i..]).is_some()) {
             break;
         }
         word.push(*c);

@@ -8,11 +8,13 @@ use crate::print::clean;
 use crate::screens::pen::Pen;
 use crate::screens::shared::Shared;
 use crate::widgets::around;
-use gradtop_chart::cells::text::{fit, fit_ends, width_of};
+use gradtop_chart::cells::align::{Align, align};
+use gradtop_chart::cells::text::{apart, fit_ends, width_of};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::colour::marker;
 use gradtop_chart::number;
 use gradtop_view::compare::sheet::{Row, Sort};
+use gradtop_view::figure::built::AtCursor;
 
 /// Rows above the first run.
 pub(super) const HEADING: u16 = 2;
@@ -33,7 +35,7 @@ struct Column {
 
 impl Column {
     fn new(group: String, title: String, cells: Vec<String>, best: Vec<bool>, numbers: bool) -> Self {
-        let cells = if numbers { on_point(cells) } else { cells };
+        let cells = if numbers { align(&cells, Align::Point, usize::MAX, false) } else { cells };
         let widest = cells.iter().map(|c| width_of(c)).max().unwrap_or(0).min(28);
         // Room for the mark of the best.
         let width = widest.max(width_of(&title)) + if numbers { 2 } else { 0 };
@@ -41,16 +43,8 @@ impl Column {
     }
 }
 
-/// Numbers with their decimal points below each other.
-fn on_point(cells: Vec<String>) -> Vec<String> {
-    let head = |text: &str| text.find(['.', 'e']).unwrap_or(text.len());
-    let before = cells.iter().map(|c| head(c)).max().unwrap_or(0);
-    let padded: Vec<String> = cells.into_iter().map(|c| " ".repeat(before - head(&c)) + &c).collect();
-    let widest = padded.iter().map(String::len).max().unwrap_or(0);
-    padded.into_iter().map(|c| format!("{c:<widest$}")).collect()
-}
-
-fn columns(screen: &Compare, at_cursor: Option<&[Option<f64>]>, theme: Theme) -> Vec<Column> {
+/// The columns, and how many of them before the others say what is at the cursor.
+fn columns(screen: &Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Theme) -> (Vec<Column>, usize) {
     let made = &screen.made;
     let sheet = &made.sheet;
     let rows: Vec<&Row> = made.order.iter().filter_map(|i| sheet.rows.get(*i)).collect();
@@ -67,11 +61,21 @@ fn columns(screen: &Compare, at_cursor: Option<&[Option<f64>]>, theme: Theme) ->
         let title = column.short();
         out.push(Column::new(clean(&column.facet.title()), title, cells, best, true));
     }
+    let before = out.len();
     if let Some(values) = at_cursor {
         let facet = made.facets.get(screen.chart).map(|f| clean(&f.title())).unwrap_or_default();
-        let cells = rows.iter().map(|r| text(values.get(r.team).copied().flatten())).collect();
-        out.insert(0, Column::new(facet, "at cursor".to_owned(), cells, Vec::new(), true));
+        let of = |r: &&Row| values.get(r.team).copied().flatten();
+        let cells = rows.iter().map(|r| text(of(r).map(|at| at.shown))).collect();
+        out.insert(0, Column::new(facet.clone(), "at cursor".to_owned(), cells, Vec::new(), true));
+        let mut steps = rows.iter().filter_map(of).map(|at| (at.n, at.steps));
+        let first = steps.next();
+        if steps.any(|other| Some(other) != first) {
+            let brief = |r| of(r).map(|at| at.brief().replace('–', none)).unwrap_or_default();
+            let cells = rows.iter().map(brief).collect();
+            out.insert(1, Column::new(facet, "of step".to_owned(), cells, Vec::new(), false));
+        }
     }
+    let at_cursor = out.len() - before;
     for own in out.chunk_by_mut(|a, b| a.group == b.group) {
         let used: usize = own.iter().map(|c| c.width + 2).sum::<usize>() - 2;
         let missing = width_of(&own[0].group).min(TITLE).saturating_sub(used);
@@ -80,7 +84,7 @@ fn columns(screen: &Compare, at_cursor: Option<&[Option<f64>]>, theme: Theme) ->
             column.width += (missing + i) / count;
         }
     }
-    out
+    (out, at_cursor)
 }
 
 fn cursor_of(screen: &Compare) -> usize {
@@ -114,14 +118,13 @@ fn first_column(columns: &[Column], cursor: usize, room: usize) -> usize {
 pub(super) fn draw(
     screen: &Compare,
     shared: &Shared,
-    at_cursor: Option<&[Option<f64>]>,
+    at_cursor: Option<&[Option<AtCursor>]>,
     frame: &mut Frame<'_>,
     area: Rect,
 ) {
     let theme = shared.theme;
     let made = &screen.made;
-    let columns = columns(screen, at_cursor, theme);
-    let shifted = usize::from(at_cursor.is_some());
+    let (columns, shifted) = columns(screen, at_cursor, theme);
     let cursor = if columns.is_empty() { 0 } else { screen.column + shifted };
     let longest = made.teams.iter().map(|t| width_of(&t.name)).max().unwrap_or(0);
     let name = longest.clamp(4, (usize::from(area.width) / 3).max(12));
@@ -142,6 +145,8 @@ pub(super) fn draw(
     head(screen, &columns, &shown, cursor, fixed, shifted, theme, frame, area);
     let height = usize::from(area.height.saturating_sub(HEADING));
     let here = cursor_of(screen);
+    let names: Vec<&str> = made.teams.iter().map(|t| t.name.as_str()).collect();
+    let names = apart(&names, name, theme.ascii());
     let top = around(here, made.order.len(), height);
     for (i, team) in made.order.iter().enumerate().skip(top).take(height) {
         let Some(t) = made.teams.get(*team) else { continue };
@@ -151,7 +156,7 @@ pub(super) fn draw(
         let mark = if hidden { ' ' } else { marker(t.look.1, theme.ascii()) };
         pen.left(&mark.to_string(), 2, theme.paint(t.look.0));
         let style = if hidden { theme.dim() } else { theme.bold() };
-        pen.left(&fit(&t.name, name, theme.ascii()), name + 2, style);
+        pen.left(names.get(*team).map_or("", String::as_str), name + 2, style);
         pen.left(&words(screen, t, theme, area.width), state + 2, theme.dim());
         for (at, column) in columns.iter().enumerate().take(shown.end).skip(shown.start) {
             let text = column.cells.get(i).map_or("", String::as_str);
@@ -217,7 +222,7 @@ fn head(
         pen.left(&fit_ends(group, width.saturating_sub(2), theme.ascii()), width, theme.bold());
     }
     if shown.end < columns.len() {
-        pen.put(theme.glyph("›", ">"), theme.dim());
+        buffer.set_string(area.right().saturating_sub(1), area.y, theme.glyph("›", ">"), theme.dim());
     }
     let mut pen = Pen::row(buffer, theme, area, 1);
     let what = if screen.made.teams.len() == screen.made.subjects.len() { "run" } else { "group" };

@@ -13,7 +13,7 @@ use crate::screens::shared::Shared;
 use crate::widgets::ChartCell;
 use gradtop_chart::cells::text::width_of;
 use gradtop_view::compare::{Align, Facet, GroupBy, overlay};
-use gradtop_view::figure::built::{Built, Cursor, Plot};
+use gradtop_view::figure::built::{AtCursor, Built, Cursor, Plot};
 use gradtop_view::figure::chart::build;
 use gradtop_view::figure::view::{ChartView, Subject};
 
@@ -204,9 +204,10 @@ impl Compare {
         if let Some(x) = self.cursor {
             let built = self.cache.built(self.chart as u64);
             let at = built.as_ref().and_then(|b| b.cursor).map_or(x, |c| c.x);
-            let words = match (settings.align, built.and_then(|b| Cursor::words(&b.lines))) {
-                (Align::Step, Some(words)) => words,
-                (align, Some(words)) => format!("{}, {words}", align.place(at)),
+            // Where the lines have other steps there, the table says of each which.
+            let words = match (settings.align, built.and_then(|b| Cursor::of_all(&b.lines))) {
+                (Align::Step, Some(of_all)) => of_all.words(),
+                (align, Some(of_all)) => format!("{}, {}", align.place(at), of_all.words()),
                 (align, None) => align.place(at),
             };
             fact(&mut pen, "cursor:", &words);
@@ -268,10 +269,10 @@ impl Compare {
     }
 
     /// What each team has at the cursor in the chart under it.
-    fn at_cursor(&self, shared: &Shared, charts: bool) -> Option<Vec<Option<f64>>> {
+    fn at_cursor(&self, shared: &Shared, charts: bool) -> Option<Vec<Option<AtCursor>>> {
         self.cursor.filter(|_| charts && visible(shared, self).contains(&self.chart))?;
         let built = self.cache.built(self.chart as u64)?;
-        let of = |name: &str| built.lines.iter().find(|l| l.name == name)?.at_cursor.map(|c| c.shown);
+        let of = |name: &str| built.lines.iter().find(|l| l.name == name)?.at_cursor;
         Some(self.made.teams.iter().map(|t| of(&t.name)).collect())
     }
 }

@@ -10,7 +10,7 @@ use super::words::{glyph, signs, state_style};
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use gradtop_chart::cells::align::pad_left;
-use gradtop_chart::cells::text::{fit, width_of, wrap};
+use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
 use gradtop_chart::number;
 use gradtop_view::live::XAxis;
 use gradtop_view::runs::RunRow;
@@ -47,7 +47,7 @@ pub(crate) fn first(shared: &Shared, view: &View, width: usize) -> Line<'static>
         items.remove(least);
     }
     let left = width.saturating_sub(width_of(&state) + all(&items));
-    let name = fit(&name, left, theme.ascii());
+    let name = fit_ends(&name, left, theme.ascii());
     let mut spans =
         vec![Span::styled(state, state_style(shared, view.state)), Span::styled(name.clone(), theme.bold())];
     let left = left.saturating_sub(width_of(&name));

@@ -277,33 +277,19 @@ impl Charts {
         let theme = shared.theme;
         let width = usize::from(area.width);
         if let Some((kind, x)) = self.cursor {
-            let of_most = Cursor::words(lines);
-            let place = match &of_most {
-                Some(words) if kind == XAxis::Step => format!(" {words}"),
-                Some(words) => format!(" {}, {words}", kind.place(at.unwrap_or(x))),
-                None => format!(" {}", kind.place(x)),
-            };
-            let mut spans = vec![Span::styled(signs(shared, &place), theme.accent())];
-            let mut used = width_of(&place);
-            for line in lines.iter().filter(|l| !l.hidden) {
-                let Some(at) = line.at_cursor else { continue };
-                let name = format!("   {} ", line.name);
-                let both = look.smoothing > 0.0 && at.raw.is_finite();
-                let raw = if both { format!(" raw {}", line.words(at.raw)) } else { String::new() };
-                let band = if at.low < at.high { range(shared, line, at) } else { String::new() };
-                let own = Some(at.words()).filter(|own| of_most.as_ref() != Some(own));
-                let own = own.map(|own| format!(" ({own})")).unwrap_or_default();
-                let value = signs(shared, &format!("{}{raw}{band}{own}", line.words(at.shown)));
-                let wide = width_of(&name) + width_of(&value);
-                if used + wide + 2 > width {
-                    spans.push(Span::styled(signs(shared, " …"), theme.dim()));
-                    break;
+            let smooth = look.smoothing > 0.0;
+            let told = |detail| at_cursor(shared, lines, (kind, at.unwrap_or(x)), smooth, detail);
+            let wide = |spans: &[Span<'_>]| spans.iter().map(|s| width_of(&s.content)).sum::<usize>();
+            // As much of each as lets all be told.
+            let all = Detail::ALL.into_iter().map(told).find(|spans| wide(spans) <= width);
+            return Line::from(all.unwrap_or_else(|| {
+                let mut spans = told(Detail::Values);
+                while wide(&spans) + 2 > width && spans.len() > 1 {
+                    spans.truncate(spans.len() - 2);
                 }
-                used += wide;
-                spans.push(Span::styled(name, theme.dim()));
-                spans.push(Span::styled(value, theme.paint(line.paint)));
-            }
-            return Line::from(spans);
+                spans.push(Span::styled(signs(shared, " …"), theme.dim()));
+                spans
+            }));
         }
         if let Some((input, error, _)) = &self.typing {
             let mut spans = vec![Span::styled(" find ", theme.accent())];
@@ -371,6 +357,70 @@ fn range(shared: &Shared, line: &LineInfo, at: AtCursor) -> String {
     format!(" [{} {} {}]", line.words(at.low), shared.theme.glyph("…", ".."), line.words(at.high))
 }
 
+/// How much is told of what lines have at the cursor.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Detail {
+    /// Values with their range and what they are smoothed from.
+    Whole,
+    /// Values, and their steps where these are others.
+    Steps,
+    /// Names and values.
+    Names,
+    /// Markers and values.
+    Values,
+}
+
+impl Detail {
+    const ALL: [Self; 4] = [Self::Whole, Self::Steps, Self::Names, Self::Values];
+}
+
+/// Where the cursor is, then two spans of each line.
+fn at_cursor(
+    shared: &Shared,
+    lines: &[LineInfo],
+    (kind, x): (XAxis, f64),
+    smooth: bool,
+    detail: Detail,
+) -> Vec<Span<'static>> {
+    let theme = shared.theme;
+    let of_most = Cursor::of_most(lines);
+    let words =
+        |at: &AtCursor| if detail < Detail::Names { at.words() } else { format!("step {}", at.brief()) };
+    let place = match of_most.as_ref().map(words) {
+        Some(words) if kind == XAxis::Step => format!(" {words}"),
+        Some(words) if detail < Detail::Names => format!(" {}, {words}", kind.place(x)),
+        _ => format!(" {}", kind.place(x)),
+    };
+    let mut spans = vec![Span::styled(signs(shared, &place), theme.accent())];
+    for line in lines.iter().filter(|l| !l.hidden) {
+        let Some(at) = line.at_cursor else { continue };
+        let name = match detail {
+            Detail::Values => format!("  {} ", gradtop_chart::colour::marker(line.marker, theme.ascii())),
+            Detail::Names => format!("  {} ", line.name),
+            _ => format!("   {} ", line.name),
+        };
+        let mut value = match detail {
+            Detail::Values if line.bytes => number::brief_amount(at.shown).trim().to_owned(),
+            Detail::Values => number::steady_brief(at.shown).trim().to_owned(),
+            _ => line.words(at.shown),
+        };
+        if detail == Detail::Whole {
+            if smooth && at.raw.is_finite() {
+                value.extend([" raw ", &line.words(at.raw)]);
+            }
+            if at.low < at.high {
+                value += &range(shared, line, at);
+            }
+        }
+        if detail < Detail::Names && of_most.as_ref().map(AtCursor::words) != Some(at.words()) {
+            value.extend([" (", &at.words(), ")"]);
+        }
+        spans.push(Span::styled(name, theme.dim()));
+        spans.push(Span::styled(signs(shared, &value), theme.paint(line.paint)));
+    }
+    spans
+}
+
 /// The series of a large chart: the latest value of each, or what it has at the cursor.
 fn legend(
     shared: &Shared,
@@ -381,13 +431,14 @@ fn legend(
 ) {
     let theme = shared.theme;
     let width = usize::from(area.width);
-    let head = if cursor { "at cursor" } else { "latest" };
+    let head = match (cursor, smooth) {
+        (true, _) => "at cursor",
+        (false, true) => "latest, smoothed",
+        (false, false) => "latest",
+    };
     let name_width = width.saturating_sub(14);
     let of_most = Cursor::words(lines);
-    let mut rows = vec![Line::from(vec![
-        Span::raw(" ".repeat(name_width + 3)),
-        Span::styled(format!("{head:>11}"), theme.dim()),
-    ])];
+    let mut rows = vec![Line::from(vec![Span::styled(format!("{head:>width$}"), theme.dim())])];
     let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
     for (line, name) in lines.iter().zip(apart(&names, name_width, theme.ascii())) {
         let glyph = gradtop_chart::colour::marker(line.marker, theme.ascii());
