@@ -86,6 +86,7 @@ pub(crate) fn all_keys() -> Vec<Keys> {
     let first = [home::keys::LIST.keys(), home::keys::FILTER.keys()];
     let last = [
         compare::keys::VIEW.keys(),
+        compare::keys::TABLE.keys(),
         experiments::keys::LIST.keys(),
         experiments::keys::FORM.keys(),
         help::KEYS.keys(),

@@ -9,13 +9,28 @@ use crate::widgets::Move;
 pub(crate) const VIEW: Mode<Action> =
     Mode { title: "Comparison", bindings: ROWS, kind: Kind::Runs, syntax: &[] };
 
+/// Of the table alone.
+pub(crate) const TABLE: Mode<Action> =
+    Mode { title: "Comparison, only the table", bindings: TABLE_ROWS, kind: Kind::Runs, syntax: &[] };
+
+const TABLE_ROWS: &[Binding<Action>] = &[
+    bind(&["left", "h", "<"], Action::Column(false), "column", "the column to the left"),
+    bind(&["right", "l", ">"], Action::Column(true), "", "the column to the right"),
+    bind(&["up", "k"], Action::Go(Move::By(-1)), "", "the run above"),
+    bind(&["down", "j"], Action::Go(Move::By(1)), "", "the run below"),
+    bind(&["enter", "O"], Action::Open, "open", "open the run"),
+    bind(&["s"], Action::Sort, "sort", "sort by the column; again to reverse"),
+    bind(&["b"], Action::Group(true), "group", "group by the next parameter"),
+    bind(&["B"], Action::Group(false), "", "group by the previous parameter"),
+    bind(&["v"], Action::NextPane, "charts/table", "charts and table, only charts, only the table"),
+    bind(&["1"], Action::Show(Pane::Charts), "", "only charts"),
+    bind(&["2"], Action::Show(Pane::Table), "", "only the table"),
+    bind(&["3"], Action::Show(Pane::Both), "", "charts and table"),
+    bind(&["esc"], Action::Back, "", "go back"),
+];
+
 const ROWS: &[Binding<Action>] = &[
-    bind(
-        &["left", "h"],
-        Action::Cursor(-1),
-        "cursor",
-        "cursor to the left, on all charts; in the table alone, a column",
-    ),
+    bind(&["left", "h"], Action::Cursor(-1), "cursor", "cursor to the left, on all charts"),
     bind(&["right", "l"], Action::Cursor(1), "", "cursor to the right"),
     bind(&["ctrl-left", "alt-left"], Action::Cursor(-10), "", "cursor to the left, ten times as far"),
     bind(&["ctrl-right", "alt-right"], Action::Cursor(10), "", "cursor to the right, ten times as far"),
@@ -27,12 +42,7 @@ const ROWS: &[Binding<Action>] = &[
     bind(&["down", "j"], Action::Go(Move::By(1)), "", "the run below"),
     bind(&["pagedown", "]"], Action::Page(1), "", "the next page of charts"),
     bind(&["pageup", "["], Action::Page(-1), "", "the previous page of charts"),
-    bind(
-        &["enter"],
-        Action::Expand,
-        "expand",
-        "maximize the chart, or show all; in the table alone, open the run",
-    ),
+    bind(&["enter"], Action::Expand, "expand", "maximize the chart, or show all"),
     bind(&["+", "="], Action::Smooth(true), "smooth", "smooth more"),
     bind(&["-"], Action::Smooth(false), "", "smooth less"),
     bind(&["z"], Action::Zoom(true), "zoom", "zoom in along x, at the cursor"),
@@ -40,7 +50,7 @@ const ROWS: &[Binding<Action>] = &[
     bind(&["shift-left", ","], Action::Pan(false), "", "move the window to the left"),
     bind(&["shift-right", "."], Action::Pan(true), "", "move the window to the right"),
     bind(&["0"], Action::Reset, "", "show all of x again"),
-    bind(&["y"], Action::LogY, "log y", "logarithmic y: as declared, always, never"),
+    bind(&["y"], Action::LogY, "log or linear", "logarithmic y: as declared, always, never"),
     bind(&["a"], Action::Align, "axis", "next x axis: step, epoch, time, clock, share of the run"),
     bind(
         &["b"],

@@ -16,7 +16,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::Screen;
 use super::effect::{Effect, Open};
-use super::keys::Keys;
+use super::keys::{Keys, Mode};
 use super::shared::Shared;
 use crate::widgets::{ChartCache, Move};
 use gradtop_view::compare::GroupBy;
@@ -90,6 +90,8 @@ pub(crate) struct Compare {
     sort: Sort,
     reverse: bool,
     focus: bool,
+    /// What is shown, and so which keys there are.
+    pane: Pane,
     hidden: BTreeSet<String>,
     zoom: Option<(f64, f64)>,
     cursor: Option<f64>,
@@ -111,6 +113,7 @@ impl Compare {
             sort: Sort::Given,
             reverse: false,
             focus: false,
+            pane: Pane::default(),
             hidden: BTreeSet::new(),
             zoom: None,
             cursor: None,
@@ -119,6 +122,10 @@ impl Compare {
         };
         screen.make(shared);
         screen
+    }
+
+    fn mode(&self) -> &'static Mode<Action> {
+        if self.pane == Pane::Table { &keys::TABLE } else { &keys::VIEW }
     }
 
     /// The team under the cursor, as a place in the list of teams.
@@ -130,6 +137,7 @@ impl Compare {
 
     /// Works everything out anew.
     fn make(&mut self, shared: &Shared) {
+        self.pane = shared.settings.compare.pane;
         self.made = Made::new(shared, &self.runs, &self.by, self.sort, self.reverse);
         self.chart = self.chart.min(self.made.facets.len().saturating_sub(1));
         self.column = self.column.min(self.columns().saturating_sub(1));
@@ -151,7 +159,6 @@ impl Compare {
             }
             Action::Show(pane) => shared.settings.compare.pane = pane,
             Action::Go(to) => self.go(to),
-            Action::Cursor(by) if pane == Pane::Table => self.go_column(by > 0),
             Action::Cursor(by) => {
                 self.cursor = match self.cursor {
                     Some(x) => Some(self.moved(shared, x, i64::from(by) * 2)),
@@ -168,7 +175,6 @@ impl Compare {
                 let page = if self.expanded { 1 } else { view::page(shared, self) } as isize;
                 self.go_chart(isize::from(by) * page);
             }
-            Action::Expand if pane == Pane::Table => return self.open_run(),
             Action::Expand => self.expanded = !self.expanded,
             Action::Align => {
                 shared.settings.compare.align = shared.settings.compare.align.next();
@@ -310,11 +316,11 @@ impl Compare {
 
 impl Screen for Compare {
     fn keys(&self) -> Keys {
-        keys::VIEW.keys()
+        self.mode().keys()
     }
 
     fn press(&mut self, shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
-        keys::VIEW.find(key).map(|action| self.update(shared, action))
+        self.mode().find(key).map(|action| self.update(shared, action))
     }
 
     fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {

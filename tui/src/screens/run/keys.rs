@@ -70,7 +70,7 @@ const CHART: &[Binding<Action>] = &[
     bind(&["shift-down", "{"], Action::PanY(false), "", "move the window down"),
     bind(&["shift-up", "}"], Action::PanY(true), "", "move the window up"),
     bind(&["0"], Action::Reset, "", "reset this chart; press twice for all charts"),
-    bind(&["y"], Action::LogY, "log y", "logarithmic y in this chart, or linear"),
+    bind(&["y"], Action::LogY, "log or linear", "logarithmic y in this chart, or linear"),
     bind(&["X"], Action::LogX, "", "logarithmic x, or linear"),
     bind(&["a"], Action::Axis, "axis", "next x axis: step, epoch, time since the start, time of day"),
     bind(&["o"], Action::Clip, "", "clip outliers"),
