@@ -95,7 +95,10 @@ fn colours(tty: bool, variable: &impl Fn(&str) -> String) -> Colours {
     let truth = variable("COLORTERM");
     if truth == "truecolor" || truth == "24bit" || term.contains("direct") {
         Colours::True
-    } else if PLAIN.contains(&term.as_str()) || term.ends_with("-16color") || term.starts_with("vt") {
+    } else if term.is_empty() || term.starts_with("vt") || term.ends_with("-m") || term.ends_with("-mono") {
+        // Nothing is known of it, or that it has none.
+        Colours::None
+    } else if PLAIN.contains(&term.as_str()) || term.ends_with("-16color") {
         Colours::Sixteen
     } else {
         Colours::Indexed
@@ -154,10 +157,13 @@ mod tests {
         );
         assert_eq!(colours(true, &variables(&[("TERM", "xterm-256color")])), Colours::Indexed);
         assert_eq!(colours(true, &variables(&[("TERM", "dumb")])), Colours::None);
-        for plain in ["linux", "xterm", "screen", "vt220", "rxvt-16color"] {
+        for without in ["", "vt100", "vt220", "xterm-mono"] {
+            assert_eq!(colours(true, &variables(&[("TERM", without)])), Colours::None, "{without}");
+        }
+        for plain in ["linux", "xterm", "screen", "rxvt-16color"] {
             assert_eq!(colours(true, &variables(&[("TERM", plain)])), Colours::Sixteen, "{plain}");
         }
-        for rich in ["screen-256color", "tmux-256color", "xterm-kitty", "alacritty", "foot", ""] {
+        for rich in ["screen-256color", "tmux-256color", "xterm-kitty", "alacritty", "foot"] {
             assert_eq!(colours(true, &variables(&[("TERM", rich)])), Colours::Indexed, "{rich}");
         }
         assert_eq!(

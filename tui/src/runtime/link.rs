@@ -19,6 +19,8 @@ const ASK_EVERY: Duration = Duration::from_secs(1);
 const LATE: Duration = Duration::from_millis(500);
 /// Behind by less is not worth telling.
 const TOLD: Duration = Duration::from_secs(1);
+/// A terminal that answers within this is on this machine, or near it.
+const FAR: Duration = Duration::from_millis(10);
 /// Keys come, and no answer for so long: this terminal does not answer any more.
 const DEAF: Duration = Duration::from_secs(10);
 
@@ -110,6 +112,11 @@ impl Link {
         self.asked.is_some_and(|asked| self.answers || young(asked))
     }
 
+    /// Whether a frame takes a while to be seen.
+    pub(super) fn is_far(&self) -> bool {
+        self.answers && self.took[0].min(self.took[1]) >= FAR
+    }
+
     /// How far what a person sees is behind, if it is worth telling: since when an answer is due, or what each of the last two
     /// took. One alone may be of a line that was cut and is well again.
     pub(super) fn behind(&self, now: Instant) -> Option<Duration> {
@@ -138,6 +145,18 @@ mod tests {
         link.answered(now);
         assert!(!link.due.load(Ordering::SeqCst));
         (link, now)
+    }
+
+    #[test]
+    fn a_terminal_is_far_once_two_answers_took_their_time() {
+        let (mut link, mut now) = answered_after(30);
+        assert!(!link.is_far());
+        for took in [30, 1] {
+            link.written(now, 10, true);
+            now += took * MS;
+            link.answered(now);
+            assert_eq!(link.is_far(), took == 30);
+        }
     }
 
     #[test]

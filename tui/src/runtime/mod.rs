@@ -102,6 +102,8 @@ pub(crate) fn remembered_theme() -> ThemeName {
 
 /// How long the first frame may wait for the list of runs, so that it is whole.
 const FIRST: Duration = Duration::from_millis(80);
+/// How long another page may wait for its values on a slow line, for the same reason.
+const OPENING: Duration = Duration::from_millis(80);
 
 /// How long an answer that is due is waited for before others read what the terminal says.
 const LAST_WORD: Duration = Duration::from_millis(400);
@@ -149,6 +151,8 @@ struct Monitor {
     pace: Pace,
     link: Link,
     size: Settling,
+    /// Until when a frame waits for what it is to show, so that a page is not sent twice on a line that is slow.
+    opening: Option<Instant>,
     tick: Instant,
     machine: machine::Meter,
 }
@@ -172,6 +176,7 @@ impl Monitor {
             pace,
             link,
             size: Settling::default(),
+            opening: None,
             tick: Instant::now(),
             machine: machine::Meter::default(),
         })
@@ -205,6 +210,9 @@ impl Monitor {
                 if matches!(msg, Msg::Key(_) | Msg::Mouse(_) | Msg::Paste(_)) {
                     self.link.key(Instant::now());
                 }
+                if matches!(msg, Msg::Live(_)) {
+                    self.opening = None;
+                }
                 self.update(app, msg)
             }
             Event::Resized => {
@@ -229,7 +237,7 @@ impl Monitor {
             if let Some(settled) = self.size.due() {
                 wake = wake.min(settled);
             } else if stale && self.link.open(now, urgent) {
-                wake = wake.min(self.pace.next());
+                wake = wake.min(self.opening.unwrap_or_else(|| self.pace.next()));
             }
             let first = match self.events.recv_timeout(wake.saturating_duration_since(now)) {
                 Ok(event) => Some(event),
@@ -256,10 +264,10 @@ impl Monitor {
                 self.resize(app)?;
                 (stale, urgent) = (true, true);
             }
-            let due = urgent || now >= self.pace.next();
+            let due = (urgent || now >= self.pace.next()) && self.opening.is_none_or(|until| now >= until);
             if stale && due && self.size.due().is_none() && self.link.open(now, urgent) {
                 self.draw(app, urgent)?;
-                (stale, urgent) = (false, false);
+                (stale, urgent, self.opening) = (false, false, None);
             }
         }
     }
@@ -281,7 +289,12 @@ impl Monitor {
                 Task::Suspend => drop(self.suspend(app)?),
                 Task::Redraw => self.terminal.clear()?,
                 Task::Mouse(ours) => self.screen.mouse(ours)?,
-                other => self.workers.perform(other),
+                other => {
+                    if matches!(other, Task::Watch(_)) && self.link.is_far() {
+                        self.opening = Some(Instant::now() + OPENING);
+                    }
+                    self.workers.perform(other);
+                }
             }
         }
         // What runs has changed perhaps, and with it how often the clock is of interest.
