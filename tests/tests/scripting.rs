@@ -47,6 +47,7 @@ fn json_has_the_fields_that_the_page_lists() {
     expect("data", &["data"], true);
     expect("doctor", &["doctor"], true);
     expect("show", &["show", "a"], false);
+    expect("why", &["why", "a"], false);
     expect("compare", &["compare", "a", "b"], false);
     expect("config", &["config"], false);
     expect("plugin list", &["plugin", "list"], false);

@@ -53,6 +53,7 @@ fn help_texts() {
         "run",
         "list",
         "show",
+        "why",
         "logs",
         "plot",
         "compare",

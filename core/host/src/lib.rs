@@ -21,7 +21,7 @@ pub use error::{HostError, ParamError, Refusal, Result};
 pub use machine::device::{DeviceChoice, Gpus};
 pub use machine::dirs::{cache_dir, config_dir, data_dir};
 pub use machine::program::set_program;
-pub use machine::{device, libtorch};
+pub use machine::{device, libtorch, threads};
 pub use plugin::changes::parameter_changes;
 pub use plugin::desc::{ExperimentDesc, ParamDesc, ParamKind, PluginDesc, PresetDesc};
 pub use plugin::describe::describe;
@@ -43,3 +43,4 @@ pub use run::delete::{delete, may_delete};
 pub use run::launch::{
     DEFAULT_CHECKPOINT_EVERY, Launch, Resumed, default_threads, launch, may_resume, refused, resume,
 };
+pub use train::watchdogs::{DISK_ACCEPTS, ROWS_WAIT};

@@ -49,6 +49,8 @@ pub(crate) enum Command {
     List(commands::list::Args),
     /// Show everything about a run
     Show(commands::show::Args),
+    /// Say what is wrong with a run, with the proof
+    Why(commands::why::Args),
     /// Print a run's output and events
     Logs(commands::logs::Args),
     /// Draw a run's figures and metrics

@@ -30,6 +30,7 @@ pub(crate) mod sink;
 pub(crate) mod study;
 pub(crate) mod wait;
 mod watch;
+pub(crate) mod why;
 
 use std::path::PathBuf;
 
@@ -125,6 +126,7 @@ pub(crate) fn dispatch(cli: Cli, config: Config) -> Result<i32> {
         Some(Command::Exec(args)) => exec::run(&context, args),
         Some(Command::Sink(args)) => sink::run(&context, args),
         Some(Command::Show(args)) => show::run(&context, &args),
+        Some(Command::Why(args)) => why::run(&context, &args),
         Some(Command::Logs(args)) => logs::run(&context, &args),
         Some(Command::Export(args)) => export::run(&context, &args),
         Some(Command::Import(args)) => import::run(&context, &args),

@@ -89,7 +89,7 @@ impl Event {
                         | Msg::Plugins(_)
                         | Msg::Live(_)
                         | Msg::Machine(_)
-                        | Msg::Answer(Answer::Pane(_))
+                        | Msg::Answer(Answer::Pane(_) | Answer::Why(..))
                 )
         )
     }

@@ -1,6 +1,6 @@
 //! What blocks, on threads of its own: each answers with a message.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
@@ -15,10 +15,25 @@ use crate::screens::settings::Settings;
 use crate::screens::shared::PluginsSnapshot;
 use gradtop_view::live::Engine;
 use gradtop_view::runs::RunId;
+use gradtop_view::why::{Reader, Verdict, look};
 
 /// That something went wrong.
 pub(super) fn failed(text: String) -> Event {
     Msg::Answer(Answer::Done(ActionResult { text, failed: true, started: None })).into()
+}
+
+/// Judges one run after the other; of the same one it reads only what is new.
+#[derive(Default)]
+struct Judge(Option<Reader>);
+
+impl Judge {
+    fn of(&mut self, id: &RunId) -> Option<Verdict> {
+        let view = gradtop_host::look(&id.dir()).ok()?;
+        let same = self.0.take().filter(|reader| reader.run() == &view.dir);
+        let reader = self.0.insert(same.unwrap_or_else(|| Reader::new(&view.dir, view.manifest.import.is_some())));
+        let found = look(reader, &view).ok()?;
+        found.news(&view).cloned()
+    }
 }
 
 /// All workers.
@@ -27,6 +42,7 @@ pub(super) struct Workers {
     engine: Engine,
     runs: runs::Reader,
     plugins: Option<PluginWatch>,
+    judge: Arc<Mutex<Judge>>,
     settings: Option<(Sender<Settings>, Option<JoinHandle<()>>)>,
 }
 
@@ -36,7 +52,7 @@ impl Workers {
         let send = sender(tx);
         let engine = Engine::start(move |live| send(Msg::Live(live)));
         let runs = runs::Reader::start(options.runs.clone(), options.read_only, sender(tx));
-        Self { tx: tx.clone(), engine, runs, plugins: None, settings: None }
+        Self { tx: tx.clone(), engine, runs, plugins: None, judge: Arc::default(), settings: None }
     }
 
     /// Starts what can wait until something is on the screen.
@@ -94,6 +110,13 @@ impl Workers {
             }),
             Task::Pane(request) => {
                 self.spawn("pane", move || Msg::Answer(Answer::Pane(pane::read(&request))));
+            }
+            Task::Why(id) => {
+                let judge = self.judge.clone();
+                self.spawn("why", move || {
+                    let verdict = judge.lock().ok().and_then(|mut judge| judge.of(&id));
+                    Msg::Answer(Answer::Why(id, verdict))
+                });
             }
             Task::SaveSettings(settings) => self.save(*settings),
             // These are the loop's own.

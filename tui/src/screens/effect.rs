@@ -9,6 +9,7 @@ use super::run::pane::{PaneRequest, PaneSnapshot};
 use super::settings::Settings;
 use gradtop_view::live::WatchRequest;
 use gradtop_view::runs::RunId;
+use gradtop_view::why::Verdict;
 
 /// What is to be done about what happened.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub(crate) enum Task {
     Describe(PathBuf),
     /// Read something for a pane.
     Pane(PaneRequest),
+    /// Judge a run.
+    Why(RunId),
     /// Keep the settings for the next start.
     SaveSettings(Box<Settings>),
     /// Take the mouse, or leave it to the terminal.
@@ -72,6 +75,8 @@ impl Task {
 pub(crate) enum Answer {
     /// What a pane asked for.
     Pane(PaneSnapshot),
+    /// A run was judged: the verdict that matters most, if there is one.
+    Why(RunId, Option<Verdict>),
     /// A plugin was described.
     Described(PathBuf, Box<Result<PluginDesc, Refusal>>),
     /// It did what it was asked for, or failed.

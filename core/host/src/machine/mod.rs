@@ -12,3 +12,4 @@ pub mod libtorch;
 pub(crate) mod process;
 pub(crate) mod program;
 pub(crate) mod signals;
+pub mod threads;

@@ -2,6 +2,7 @@
 
 pub(crate) mod divergence;
 pub(crate) mod host_table;
+pub(crate) mod pressure;
 pub(crate) mod rate;
 pub(crate) mod session;
 pub(crate) mod stack_overflow;

@@ -4,15 +4,18 @@ use std::time::{Duration, Instant};
 
 use gradtop_store::{Recorder, SeriesKey};
 
+use crate::train::pressure::Pressure;
+
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Measures this process, or those of a command: `system/cpu` in percent of one core, `system/memory` in bytes, and on a GPU `system/gpu` in
 /// percent and `system/gpu_memory` in bytes, both of the whole device. With them goes `system/trained_s`, the run's seconds
-/// of training.
+/// of training, and what the whole machine lacked: see [`crate::train::pressure`].
 pub(crate) struct System {
     gpu: Option<String>,
     nvml: Option<nvml_wrapper::Nvml>,
     last: Option<(Instant, f64)>,
+    pressure: Pressure,
     /// Measures what is meant: seconds of processor time so far, and bytes of memory in use.
     measure: Box<dyn FnMut() -> (f64, Option<f64>) + Send>,
 }
@@ -28,13 +31,14 @@ impl System {
         gpu: Option<String>,
         measure: impl FnMut() -> (f64, Option<f64>) + Send + 'static,
     ) -> Self {
-        Self { gpu, nvml: None, last: None, measure: Box::new(measure) }
+        Self { gpu, nvml: None, last: None, pressure: Pressure::default(), measure: Box::new(measure) }
     }
 
     /// Logs at `step` if it is time to.
     pub(crate) fn tick(&mut self, recorder: &Recorder, step: i64, trained_s: Option<f64>) {
         let now = Instant::now();
         let Some((then, cpu_before)) = self.last else {
+            self.pressure.since_last(1.0);
             self.last = Some((now, (self.measure)().0));
             if self.gpu.is_some() {
                 self.nvml = crate::machine::device::nvml().ok();
@@ -52,6 +56,7 @@ impl System {
         let mut values = vec![("cpu", "%", 100.0 * cpu / elapsed.as_secs_f64())];
         values.extend(memory.map(|bytes| ("memory", "B", bytes)));
         values.extend(trained_s.map(|seconds| ("trained_s", "s", seconds)));
+        values.extend(self.pressure.since_last(elapsed.as_secs_f64()));
         let device =
             self.nvml.as_ref().zip(self.gpu.as_deref()).and_then(|(n, gpu)| n.device_by_uuid(gpu).ok());
         if let Some(device) = device {

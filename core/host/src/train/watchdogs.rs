@@ -26,6 +26,10 @@ const SHOW: Duration = Duration::from_millis(250);
 const ORPHAN_GRACE: Duration = Duration::from_secs(10);
 /// How often a disk that takes nothing is told; one that is full now and then would fill the events.
 const TROUBLES_TOLD: u32 = 100;
+/// The end of the event of a disk that takes nothing, after what is wrong with it.
+pub const ROWS_WAIT: &str = ": new rows wait in memory";
+/// The beginning of the event of a disk that does again.
+pub const DISK_ACCEPTS: &str = "the disk accepts data again";
 
 /// Ends the threads when dropped.
 pub(crate) struct Watchdogs {
@@ -387,14 +391,11 @@ impl Display {
             }
             (Some(new), old) if old.as_ref().is_none_or(|old| old.cause != new.cause) => {
                 self.troubles += 1;
-                self.tell(format!("{}: new rows wait in memory", new.cause));
+                self.tell(format!("{}{ROWS_WAIT}", new.cause));
             }
             (None, Some(old)) => {
                 let lasted = Timestamp::now().duration_since(old.since).as_secs_f64().max(0.0);
-                self.tell(format!(
-                    "the disk accepts data again, after {}",
-                    seconds(Duration::from_secs_f64(lasted))
-                ));
+                self.tell(format!("{DISK_ACCEPTS}, after {}", seconds(Duration::from_secs_f64(lasted))));
                 keep_reserve(&session.run);
             }
             _ => {}

@@ -270,7 +270,7 @@ impl Screen for Experiments {
                 self.done(result);
                 return ours.then(Vec::new);
             }
-            Answer::Pane(_) => {}
+            Answer::Pane(_) | Answer::Why(..) => {}
         }
         None
     }

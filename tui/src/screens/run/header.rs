@@ -15,6 +15,7 @@ use gradtop_chart::number;
 use gradtop_view::live::XAxis;
 use gradtop_view::runs::RunRow;
 use gradtop_view::state;
+use gradtop_view::why::Verdict;
 
 /// Something in the first line, and how much it matters when there is little room: the least first.
 struct Item {
@@ -225,6 +226,15 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
         out.push(Line::styled(format!(" {}", fit(&clean(cause), room, theme.ascii())), theme.dim()));
     }
     out
+}
+
+/// What is wrong with a run, in one line.
+pub(crate) fn verdict(shared: &Shared, verdict: &Verdict, width: usize) -> Line<'static> {
+    let text = signs(shared, &format!("{} {}", shared.theme.glyph('▲', '!'), verdict.text));
+    let more = " (gradtop why)";
+    let room = width.saturating_sub(2);
+    let text = if width_of(&text) + more.len() <= room { format!("{text}{more}") } else { text };
+    Line::styled(format!(" {}", fit(&text, room, shared.theme.ascii())), shared.theme.alert())
 }
 
 /// What can be done about a run that ended badly.

@@ -18,7 +18,7 @@ mod words;
 use std::sync::Arc;
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
@@ -31,10 +31,14 @@ use charts::Charts;
 use events::Events;
 use gradtop_view::live::{RunData, WatchRequest};
 use gradtop_view::runs::{RunId, RunRow};
+use gradtop_view::why::Verdict;
 use log::Log;
 use pane::{Content, PaneRequest, PaneSnapshot, What};
 use settings::Look;
 use tables::Tables;
+
+/// Time between two judgements of a run.
+const JUDGED_EVERY: SignedDuration = SignedDuration::from_secs(5);
 
 /// What is shown of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -172,6 +176,10 @@ pub(crate) struct RunScreen {
     waiting: bool,
     /// Its length when that was last heard of.
     heard: Option<u64>,
+    /// What is wrong with it, as far as that is proven.
+    verdict: Option<Verdict>,
+    /// When it was judged last, and whether it lived then.
+    judged: Option<(Timestamp, bool)>,
     /// When the panes were last brought up to date, and what of the run was known then.
     looked: (Timestamp, u64),
 }
@@ -194,6 +202,8 @@ impl RunScreen {
             reading: None,
             waiting: false,
             heard: None,
+            verdict: None,
+            judged: None,
             looked: (Timestamp::UNIX_EPOCH, 0),
         };
         screen.look_around(shared);
@@ -315,6 +325,18 @@ impl RunScreen {
             _ => self.reading = Some(what.clone()),
         }
         vec![Effect::Do(Task::Pane(PaneRequest { run: self.id.clone(), what }))]
+    }
+
+    /// Has the run judged, now and then while there is news of it.
+    fn judge(&mut self, shared: &Shared, news: bool) -> Option<Effect> {
+        let live = self.live(shared);
+        let over = |then| shared.now.duration_since(then) >= JUDGED_EVERY;
+        let due = self.judged.is_none_or(|(then, lived)| lived != live || over(then));
+        if !(news && due) || self.gone(shared) || self.row.is_none() {
+            return None;
+        }
+        self.judged = Some((shared.now, live));
+        Some(Effect::Do(Task::Why(self.id.clone())))
     }
 
     /// What of a living run's console is waited for, once all there is has been read.
@@ -447,6 +469,10 @@ impl Screen for RunScreen {
     fn answer(&mut self, shared: &mut Shared, answer: &Answer) -> Option<Vec<Effect>> {
         match answer {
             Answer::Pane(pane) => Some(self.pane(shared, pane.clone())),
+            Answer::Why(id, verdict) if *id == self.id => {
+                self.verdict.clone_from(verdict);
+                Some(Vec::new())
+            }
             _ => None,
         }
     }
@@ -492,7 +518,9 @@ impl Screen for RunScreen {
         let written = looked.1 != self.looked.1;
         let news = looked != self.looked && (self.live(shared) || !ended_before || written);
         self.looked = looked;
-        self.ask(shared, news)
+        let mut effects = self.ask(shared, news);
+        effects.extend(self.judge(shared, news));
+        effects
     }
 
     fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {

@@ -1,0 +1,86 @@
+//! What the whole machine lacked: time in which tasks waited for a processor, memory or a disk, and what was read from swap.
+
+use std::fs;
+
+/// Series of it: name, unit, where it is counted.
+const KINDS: [(&str, &str, Source); 4] = [
+    ("cpu_pressure", "%", Source::Pressure("cpu")),
+    ("memory_pressure", "%", Source::Pressure("memory")),
+    ("io_pressure", "%", Source::Pressure("io")),
+    ("swapped_in", "B/s", Source::SwapIn),
+];
+
+#[derive(Clone, Copy)]
+enum Source {
+    /// `/proc/pressure/<what>`: microseconds in which at least one task waited.
+    Pressure(&'static str),
+    /// `/proc/vmstat`: pages read from swap.
+    SwapIn,
+}
+
+impl Source {
+    /// The count so far, in seconds times 100, or in bytes. A kernel may lack it.
+    fn count(self) -> Option<f64> {
+        match self {
+            Self::Pressure(what) => some_total(&fs::read_to_string(format!("/proc/pressure/{what}")).ok()?),
+            Self::SwapIn => {
+                let pages = swapped_in(&fs::read_to_string("/proc/vmstat").ok()?)?;
+                Some(pages * rustix::param::page_size() as f64)
+            }
+        }
+    }
+}
+
+/// Of `some avg10=0.00 avg60=0.00 avg300=0.00 total=123`, in seconds times 100.
+fn some_total(text: &str) -> Option<f64> {
+    let line = text.lines().find(|line| line.starts_with("some "))?;
+    Some(line.rsplit_once("total=")?.1.parse::<f64>().ok()? / 1e4)
+}
+
+fn swapped_in(text: &str) -> Option<f64> {
+    text.lines().find_map(|line| line.strip_prefix("pswpin "))?.parse().ok()
+}
+
+/// Counts of it.
+#[derive(Default)]
+pub(crate) struct Pressure {
+    last: [Option<f64>; KINDS.len()],
+    /// Which have been more than nothing: what the machine never lacks has no series.
+    seen: [bool; KINDS.len()],
+}
+
+impl Pressure {
+    /// What has come since the last call, `seconds` ago, of what has ever been more than nothing: percent of the time, bytes a
+    /// second.
+    pub(crate) fn since_last(&mut self, seconds: f64) -> Vec<(&'static str, &'static str, f64)> {
+        let mut out = Vec::new();
+        for (at, (name, unit, source)) in KINDS.into_iter().enumerate() {
+            let now = source.count();
+            if let (Some(now), Some(before)) = (now, self.last[at]) {
+                let mut value = (now - before).max(0.0) / seconds;
+                if unit == "%" {
+                    value = value.min(100.0);
+                }
+                self.seen[at] |= value > 0.0;
+                if self.seen[at] {
+                    out.push((name, unit, value));
+                }
+            }
+            self.last[at] = now;
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counts_of_the_kernel_are_read() {
+        let text = "some avg10=0.00 avg60=0.12 avg300=0.07 total=2500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n";
+        assert_eq!(some_total(text), Some(250.0), "2.5 s are 250 % of a second");
+        assert_eq!(some_total("nothing"), None);
+        assert_eq!(swapped_in("pgpgin 5\npswpin 42\npswpout 1\n"), Some(42.0));
+    }
+}

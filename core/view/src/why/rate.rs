@@ -1,0 +1,241 @@
+//! Runs whose steps take longer than they ever did: when that began, by how much, and what else changed then.
+//!
+//! The last stretch of a run is compared with every earlier one of the same length, so that what is slow now and then
+//! (evaluations, bursts) is usual. It has to be slow all the way, and nothing new may be logged since it began.
+
+use gradtop_chart::number;
+
+use super::record::{At, Life};
+use super::verdict::{Confidence, Diagnosis, Known, Rule, Verdict, time};
+
+/// Seconds of the shortest stretch, and steps in it at least.
+const STRETCH_S: f64 = 15.0;
+const STEPS: f64 = 16.0;
+/// How much longer the time before has to be.
+const BEFORE: f64 = 1.5;
+/// Below this part of the slowest stretch before, a rate fell.
+const FELL: f64 = 2.0 / 3.0;
+/// Parts of a stretch, and how far each may be from the whole.
+const PARTS: usize = 5;
+const EVEN: std::ops::Range<f64> = 0.6..1.5;
+/// Stretches are as slow as each other up to this factor.
+const ALIKE: f64 = 1.03;
+/// From one length of a stretch to the next.
+const LONGER: f64 = 1.08;
+
+/// What the whole machine may lack.
+const LACKS: [&str; 3] = ["cpu_pressure", "memory_pressure", "swapped_in"];
+
+/// A point of the way: seconds of training, steps done.
+#[derive(Clone, Copy)]
+struct Done {
+    seconds: f64,
+    step: f64,
+    time_us: i64,
+}
+
+/// Of a stretch that is slower than all before.
+struct Slow {
+    /// Seconds of training at its begin.
+    from: f64,
+    rate: f64,
+    before: f64,
+    /// The slowest of the stretches before.
+    slowest: f64,
+}
+
+pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
+    let way = way(known);
+    let (Some(first), Some(last)) = (way.first(), way.last()) else { return };
+    let (seconds, steps) = (last.seconds - first.seconds, last.step - first.step);
+    if seconds < STRETCH_S || steps < STEPS {
+        return;
+    }
+    let Some(slow) = slow(&way) else {
+        let words = format!(
+            "pace of steps: {} over {}, never much slower than before",
+            number::rate(steps / seconds),
+            number::duration(seconds)
+        );
+        found.looked.push(words);
+        return;
+    };
+    let from_us = way.iter().find(|p| p.seconds >= slow.from).map_or(last.time_us, |p| p.time_us);
+    let since = known.moment(from_us);
+    // What is logged from here on may be what takes the time.
+    let slack = (0.1 * (last.seconds - slow.from)).max(3.0) * 1e6;
+    let begins = |life: &&Life| {
+        life.first.time_us as f64 >= from_us as f64 - slack && life.first.time_us > first.time_us
+    };
+    if known.record.series.values().any(|life| begins(&life)) {
+        found.looked.push(format!(
+            "steps are slower since {since}, when it began to log something new: other work, perhaps"
+        ));
+        return;
+    }
+    let fell = 100.0 * (1.0 - slow.rate / slow.before);
+    let mut proof = vec![
+        format!(
+            "{} since {since}; before {}, and in no stretch as long below {}",
+            number::rate(slow.rate),
+            number::rate(slow.before),
+            number::rate(slow.slowest)
+        ),
+        "pauses and sleep of the machine are not counted; no series is new since".to_owned(),
+    ];
+    let changes = Changes::at(known, (first.time_us, from_us, last.time_us), &slow);
+    proof.extend(changes.facts);
+    let why = changes.why.map(|why| format!(": {why}")).unwrap_or_default();
+    let own_clock = known.view.manifest.import.is_none();
+    found.verdicts.push(Verdict {
+        rule: Rule::RateFell,
+        confidence: if own_clock { Confidence::Certain } else { Confidence::Likely },
+        text: format!(
+            "rate fell by {fell:.0} % at {since}, from {} to {}{why}",
+            number::rate(slow.before),
+            number::rate(slow.rate)
+        ),
+        since: time(from_us),
+        step: way.iter().find(|p| p.seconds >= slow.from).map(|p| p.step as i64),
+        proof,
+    });
+}
+
+/// Steps against seconds of training, since steps were last counted from the beginning.
+fn way(known: &Known<'_>) -> Vec<Done> {
+    let record = known.record;
+    let done = |p: &At, seconds: f64| Done { seconds, step: p.step as f64, time_us: p.time_us };
+    let all: Vec<Done> = if !record.trained().is_empty() {
+        // A command that says no step has its seconds there.
+        if known.view.status.step.is_none() {
+            return Vec::new();
+        }
+        record.trained().iter().map(|p| done(p, p.value)).collect()
+    } else if known.view.manifest.import.is_some() && known.view.status.started.is_some() {
+        let points = record.densest().map(|life| life.track.points()).unwrap_or_default();
+        points.iter().map(|p| done(p, p.time_us as f64 / 1e6)).collect()
+    } else {
+        return Vec::new();
+    };
+    let begin =
+        (1..all.len()).rev().find(|i| all[*i].step < all[i - 1].step || all[*i].seconds < all[i - 1].seconds);
+    all[begin.unwrap_or(0)..].to_vec()
+}
+
+/// Steps done at a time, in between by a straight line.
+fn step_at(way: &[Done], seconds: f64) -> f64 {
+    let next = way.partition_point(|p| p.seconds <= seconds);
+    match (next.checked_sub(1).and_then(|i| way.get(i)), way.get(next)) {
+        (Some(a), Some(b)) if b.seconds > a.seconds => {
+            a.step + (b.step - a.step) * (seconds - a.seconds) / (b.seconds - a.seconds)
+        }
+        (Some(a), _) => a.step,
+        (None, b) => b.map_or(0.0, |b| b.step),
+    }
+}
+
+/// The longest last stretch that is slower than all before.
+fn slow(way: &[Done]) -> Option<Slow> {
+    let (start, end) = (way.first()?.seconds, way.last()?.seconds);
+    let rate = |from: f64, to: f64| (step_at(way, to) - step_at(way, from)) / (to - from);
+    let (mut found, mut least) = (None, f64::INFINITY);
+    let mut length = STRETCH_S;
+    while (1.0 + BEFORE) * length <= end - start {
+        let from = end - length;
+        let now = rate(from, end);
+        let part = length / PARTS as f64;
+        let even = (0..PARTS).all(|i| {
+            let at = from + part * i as f64;
+            now > 0.0 && EVEN.contains(&(rate(at, at + part) / now))
+        });
+        if even && now * length >= STEPS {
+            // Every earlier stretch of this length, in steps of a fifth of it.
+            let mut slowest = f64::INFINITY;
+            let mut to = from;
+            while to - length >= start {
+                slowest = slowest.min(rate(to - length, to));
+                to -= part;
+            }
+            let share = now / slowest;
+            // The longest of those that are slower than most: a longer one has some of the time before in it.
+            if slowest.is_finite() && share < FELL && share <= ALIKE * least {
+                least = least.min(share);
+                found = Some(Slow { from, rate: now, before: rate(start, from), slowest });
+            }
+        }
+        length *= LONGER;
+    }
+    found
+}
+
+/// What else is otherwise than before, as far as its rows tell.
+#[derive(Default)]
+struct Changes {
+    facts: Vec<String>,
+    why: Option<String>,
+}
+
+impl Changes {
+    fn at(known: &Known<'_>, (first, change, last): (i64, i64, i64), slow: &Slow) -> Self {
+        let mut out = Self::default();
+        let of = |what: &str| {
+            let track = known.record.machine.get(what)?;
+            // What the machine lacked is logged from when it first did.
+            let before = track.mean(first, change);
+            Some((before.or_else(|| LACKS.contains(&what).then_some(0.0))?, track.mean(change, last)?))
+        };
+        if let Some((before, now)) = of("memory_pressure")
+            && now >= 5.0
+            && now >= 2.0 * before
+        {
+            out.facts
+                .push(format!("tasks waited for memory {before:.0} % of the time before, {now:.0} % since"));
+            out.why = Some("the machine is short of memory".to_owned());
+        }
+        if let Some((before, now)) = of("swapped_in")
+            && now >= 1e5
+            && now >= 2.0 * before
+        {
+            let per_second = |v: f64| format!("{}/s", number::amount(v));
+            out.facts.push(format!(
+                "read back from swap: {} before, {} since",
+                per_second(before),
+                per_second(now)
+            ));
+            out.why = Some("the machine swaps".to_owned());
+        }
+        if let Some((before, now)) = of("cpu_pressure")
+            && now >= 10.0
+            && now >= 1.5 * before
+        {
+            out.facts.push(format!(
+                "tasks waited for a processor {before:.0} % of the time before, {now:.0} % since"
+            ));
+            out.why.get_or_insert_with(|| "others want the processor".to_owned());
+        }
+        if let Some((before, now)) = of("cpu") {
+            out.facts.push(format!("its processor use: {before:.0} % before, {now:.0} % since"));
+            let (cost_before, cost) = (before / 100.0 / slow.before, now / 100.0 / slow.rate);
+            if before >= 1.0 {
+                out.facts.push(format!(
+                    "processor time of a step: {} before, {} since",
+                    number::duration(cost_before),
+                    number::duration(cost)
+                ));
+            }
+            if cost > 1.5 * cost_before {
+                out.why.get_or_insert_with(|| "each step takes more processor time".to_owned());
+            } else if now < FELL * before {
+                out.why.get_or_insert_with(|| "it gets less of the processor, or waits".to_owned());
+            }
+        }
+        if let Some((before, now)) = of("gpu") {
+            out.facts.push(format!("GPU: {before:.0} % before, {now:.0} % since"));
+        }
+        if let Some((before, now)) = of("memory") {
+            let words = (number::amount(before), number::amount(now));
+            out.facts.push(format!("its memory: {} before, {} since", words.0, words.1));
+        }
+        out
+    }
+}

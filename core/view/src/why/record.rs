@@ -1,0 +1,253 @@
+//! What is kept of a run's rows: little, however many there are, and added to as rows come.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gradtop_store::{Result, RunDir, SeriesKey, Slice, StoreError, Tailer};
+
+/// The longest gaps kept of each series.
+const GAPS: usize = 8;
+/// Points kept of what a run takes of its machine: one a second for half a day, then every second one, and so on.
+const POINTS: usize = 1 << 16;
+/// Before the names of what a run takes of its machine.
+const SYSTEM: &str = "system/";
+/// Seconds that a run has trained.
+const TRAINED: &str = "trained_s";
+
+/// Where a row is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct At {
+    pub(super) step: i64,
+    pub(super) time_us: i64,
+    pub(super) value: f64,
+}
+
+/// Points of a series, thinned evenly once there are many.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Track {
+    points: Vec<At>,
+    /// One in so many is kept; 0 as 1.
+    stride: u64,
+    seen: u64,
+}
+
+impl Track {
+    pub(super) fn push(&mut self, at: At) {
+        self.stride = self.stride.max(1);
+        if self.seen.is_multiple_of(self.stride) {
+            self.points.push(at);
+        }
+        self.seen += 1;
+        if self.points.len() == POINTS {
+            let mut index = 0;
+            self.points.retain(|_| {
+                index += 1;
+                index % 2 == 1
+            });
+            self.stride *= 2;
+        }
+    }
+
+    pub(super) fn points(&self) -> &[At] {
+        &self.points
+    }
+
+    /// Points of a span of time, both ends included.
+    pub(super) fn between(&self, from_us: i64, to_us: i64) -> impl Iterator<Item = &At> {
+        self.points.iter().filter(move |p| (from_us..=to_us).contains(&p.time_us))
+    }
+
+    /// The mean of a span of time.
+    pub(super) fn mean(&self, from_us: i64, to_us: i64) -> Option<f64> {
+        let values = || self.between(from_us, to_us).map(|p| p.value).filter(|v| v.is_finite());
+        let count = values().count();
+        (count > 0).then(|| values().sum::<f64>() / count as f64)
+    }
+}
+
+/// A series that the training logs.
+#[derive(Debug, Clone)]
+pub(super) struct Life {
+    pub(super) rows: u64,
+    pub(super) first: At,
+    pub(super) last: At,
+    /// Rows with a number before the first without.
+    pub(super) finite_before: u64,
+    /// The first row that is not finite.
+    pub(super) odd: Option<At>,
+    /// The first of the rows at the end that are not finite.
+    pub(super) odd_since: Option<At>,
+    /// How many rows are not finite.
+    pub(super) odd_rows: u64,
+    /// The longest times between two rows, the longest first.
+    gaps: Vec<(i64, i64)>,
+    /// Steps against time, where nothing better tells them.
+    pub(super) track: Track,
+}
+
+impl Life {
+    fn new(first: At) -> Self {
+        Self {
+            rows: 0,
+            first,
+            last: first,
+            finite_before: 0,
+            odd: None,
+            odd_since: None,
+            odd_rows: 0,
+            gaps: Vec::new(),
+            track: Track::default(),
+        }
+    }
+
+    fn push(&mut self, at: At, track: bool) {
+        let gap = (self.last.time_us, at.time_us);
+        if self.rows > 0 && gap.1 > gap.0 {
+            self.note_gap(gap);
+        }
+        self.rows += 1;
+        self.last = at;
+        if at.value.is_finite() {
+            self.finite_before += u64::from(self.odd.is_none());
+            self.odd_since = None;
+        } else {
+            self.odd_rows += 1;
+            self.odd.get_or_insert(at);
+            self.odd_since.get_or_insert(at);
+        }
+        if track {
+            self.track.push(at);
+        }
+    }
+
+    fn note_gap(&mut self, gap: (i64, i64)) {
+        let long = |g: &(i64, i64)| g.1 - g.0;
+        if self.gaps.len() == GAPS && self.gaps.last().is_some_and(|least| long(least) >= long(&gap)) {
+            return;
+        }
+        let place = self.gaps.partition_point(|g| long(g) >= long(&gap));
+        self.gaps.insert(place, gap);
+        self.gaps.truncate(GAPS);
+    }
+}
+
+/// What a run's rows say of its health.
+#[derive(Debug, Clone, Default)]
+pub struct Record {
+    /// Rows of the training itself.
+    pub(super) rows: u64,
+    pub(super) series: BTreeMap<SeriesKey, Life>,
+    /// What it took of its machine, without `system/`.
+    pub(super) machine: BTreeMap<String, Track>,
+    /// Of every series the steps against time: of runs that do not log how long they trained.
+    track_all: bool,
+}
+
+impl Record {
+    /// Takes in neighbouring rows of a series.
+    fn take(&mut self, slice: &Slice<'_>) {
+        let rows = slice.step.iter().zip(slice.time_us).zip(slice.value);
+        let rows = rows.map(|((step, time_us), value)| At { step: *step, time_us: *time_us, value: *value });
+        if let Some(name) = slice.key.metric.strip_prefix(SYSTEM) {
+            if !self.machine.contains_key(name) {
+                self.machine.insert(name.to_owned(), Track::default());
+            }
+            if let Some(track) = self.machine.get_mut(name) {
+                rows.for_each(|at| track.push(at));
+            }
+            return;
+        }
+        self.rows += slice.step.len() as u64;
+        for at in rows {
+            if let Some(life) = self.series.get_mut(slice.key) {
+                life.push(at, self.track_all);
+            } else {
+                let mut life = Life::new(at);
+                life.push(at, self.track_all);
+                self.series.insert(slice.key.clone(), life);
+            }
+        }
+    }
+
+    /// Its series with the most rows.
+    pub(super) fn densest(&self) -> Option<&Life> {
+        self.series.values().max_by_key(|life| life.rows)
+    }
+
+    /// The row logged last.
+    pub(super) fn last(&self) -> Option<(&SeriesKey, At)> {
+        self.series.iter().map(|(key, life)| (key, life.last)).max_by_key(|(_, at)| at.time_us)
+    }
+
+    /// Seconds trained against time; empty of a run that does not log them.
+    pub(super) fn trained(&self) -> &[At] {
+        self.machine.get(TRAINED).map_or(&[], Track::points)
+    }
+
+    /// Seconds that it had trained at a time: pauses, sleep of the machine and the time between an end and a resume count nothing.
+    pub(super) fn trained_at(&self, time_us: i64) -> Option<f64> {
+        let points = self.trained();
+        let next = points.partition_point(|p| p.time_us <= time_us);
+        let (Some(before), after) = (points.get(next.checked_sub(1).unwrap_or(next)), points.get(next))
+        else {
+            return None;
+        };
+        let past = (time_us - before.time_us).max(0) as f64 / 1e6;
+        Some(before.value + after.map_or(0.0, |after| past.min(after.value - before.value)))
+    }
+
+    /// The longest time of training between two rows of its densest series, in seconds.
+    pub(super) fn longest_gap(&self) -> Option<f64> {
+        let life = self.densest()?;
+        let wall = |g: &(i64, i64)| (g.1 - g.0) as f64 / 1e6;
+        let trained =
+            |g: &(i64, i64)| Some((self.trained_at(g.1)? - self.trained_at(g.0)?).clamp(0.0, wall(g)));
+        // What was not kept was shorter than the last that was.
+        let unseen = life.gaps.get(GAPS - 1).map_or(0.0, wall);
+        Some(life.gaps.iter().filter_map(trained).fold(unseen, f64::max))
+    }
+}
+
+/// Reads a run's rows into a [`Record`], each once.
+#[derive(Debug)]
+pub struct Reader {
+    run: RunDir,
+    tailer: Tailer,
+    restarts: u64,
+    record: Record,
+}
+
+impl Reader {
+    /// Has read nothing yet. `imported`: its rows say nothing of a machine.
+    pub fn new(run: &RunDir, imported: bool) -> Self {
+        let record = Record { track_all: imported, ..Record::default() };
+        Self { run: run.clone(), tailer: Tailer::new(run), restarts: 0, record }
+    }
+
+    /// Which run it reads.
+    pub fn run(&self) -> &RunDir {
+        &self.run
+    }
+
+    /// Reads what is new, for at most `budget`; `true` at the end of what there is.
+    pub fn read(&mut self, budget: Duration) -> Result<bool> {
+        let restarts = self.tailer.look_back()?;
+        if restarts != self.restarts {
+            self.restarts = restarts;
+            self.record = Record { track_all: self.record.track_all, ..Record::default() };
+        }
+        let record = &mut self.record;
+        self.tailer.poll_slices(budget, |slice| record.take(&slice))?;
+        Ok(self.tailer.at_end())
+    }
+
+    /// What has been read.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Files that could not be read whole.
+    pub fn damage(&self) -> &[StoreError] {
+        self.tailer.damage()
+    }
+}

@@ -1,0 +1,172 @@
+//! Runs that have come to a standstill: no row for far longer than ever before, while nothing uses the processor.
+
+use gradtop_chart::number;
+use gradtop_host::text::clean;
+use gradtop_host::threads::Thread;
+use gradtop_store::{State, Suspended};
+
+use super::finite::number_of;
+use super::record::At;
+use super::verdict::{Confidence, Diagnosis, Known, Rule, Verdict, name, time};
+
+/// Rows of its densest series that tell a run's usual pace.
+const ROWS: u64 = 10;
+/// Seconds of training without a row, and how much longer than ever before that must be.
+const QUIET_S: f64 = 30.0;
+const TIMES: f64 = 10.0;
+/// A processor or a GPU does nothing below this, in percent.
+const IDLE: f64 = 5.0;
+/// Measurements that prove it, and the share of them that has to.
+const MEASURED: usize = 10;
+const MOST: f64 = 0.9;
+/// The first of them still sees the end of the work before.
+const SETTLE_US: i64 = 2_000_000;
+/// Threads named in the proof.
+const NAMED: usize = 6;
+
+pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
+    if let Some(verdict) = stopped(known) {
+        found.verdicts.push(verdict);
+        return;
+    }
+    match quiet(known) {
+        Ok(Some(verdict)) => found.verdicts.push(verdict),
+        Ok(None) => {}
+        Err(looked) => found.looked.push(looked),
+    }
+}
+
+/// Its processes are stopped by a signal, though nobody paused it.
+fn stopped(known: &Known<'_>) -> Option<Verdict> {
+    let view = known.view;
+    let moves = matches!(view.state, State::Starting | State::Running | State::Stopping);
+    let threads = known.threads.unwrap_or_default();
+    let all = !threads.is_empty() && threads.iter().all(|t| matches!(t.state, 'T' | 't'));
+    let who = match view.suspended() {
+        Some(Suspended::Trainer | Suspended::Both) => "its trainer",
+        _ if all => "what it runs",
+        _ => return None,
+    };
+    let mut proof: Vec<String> =
+        known.record.last().map(|(key, at)| last_row(known, &name(key), at)).into_iter().collect();
+    proof.extend(describe(threads));
+    moves.then(|| Verdict {
+        rule: Rule::Stalled,
+        confidence: Confidence::Certain,
+        text: format!("stalled: {who} is stopped by a signal (SIGSTOP or SIGTSTP); SIGCONT lets it go on"),
+        since: known.record.last().and_then(|(_, at)| time(at.time_us)),
+        step: view.status.step,
+        proof,
+    })
+}
+
+/// An error is what was seen of a run that is not proven to stand still.
+fn quiet(known: &Known<'_>) -> Result<Option<Verdict>, String> {
+    let (record, view) = (known.record, known.view);
+    let (Some(pulse), Some((key, last))) = (record.densest(), record.last()) else {
+        let live = !view.state.is_final();
+        return Err(if live { "rows: none yet, so no pace to compare with" } else { "rows: none" }.to_owned());
+    };
+    let age = |at: At| (known.now.as_microsecond() - at.time_us).max(0) as f64 / 1e6;
+    let ago = || {
+        if view.state.is_final() {
+            format!("last row at {}", known.moment(last.time_us))
+        } else {
+            format!("last row {} ago", number::duration(age(last)))
+        }
+    };
+    let (Some(trained), Some(usual)) = (record.trained().last(), record.longest_gap()) else {
+        return Err(ago());
+    };
+    if pulse.rows < ROWS || matches!(view.state, State::Paused | State::Queued | State::Starting) {
+        return Err(ago());
+    }
+    // Steps may go on without a value of their own.
+    let moved = record.trained().iter().find(|p| p.step >= trained.step).map_or(last.time_us, |p| p.time_us);
+    let since = last.time_us.max(if view.status.step.is_some() { moved } else { 0 });
+    let quiet = trained.value - record.trained_at(since).unwrap_or(trained.value);
+    let pace = format!("{}; longest time without one before: {}", ago(), number::duration(usual));
+    if quiet < QUIET_S.max(TIMES * usual) {
+        return Err(pace);
+    }
+    // All of its own rows are in, and the machine's go on: is anything at work?
+    let measure = |what: &str| {
+        let track = record.machine.get(what)?;
+        let values: Vec<f64> = track.between(since + SETTLE_US, i64::MAX).map(|p| p.value).collect();
+        (!values.is_empty()).then_some(values)
+    };
+    let idle =
+        |values: &[f64]| values.iter().filter(|v| **v < IDLE).count() as f64 >= MOST * values.len() as f64;
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let cpu = measure("cpu").unwrap_or_default();
+    let gpu = measure("gpu");
+    let busy: f64 = known.threads.unwrap_or_default().iter().map(|t| t.busy * 100.0).sum();
+    let at_work = !idle(&cpu) || gpu.as_deref().is_some_and(|gpu| !idle(gpu)) || busy >= IDLE;
+    if at_work || cpu.len() < MEASURED {
+        let used = if busy >= IDLE { busy } else { mean(&cpu) };
+        return Err(format!("{pace}; not called stalled: it uses the processor ({used:.0} %)"));
+    }
+    let mut proof = vec![
+        last_row(known, &name(key), last),
+        format!(
+            "longest time without a row before: {}, over {}",
+            number::duration(usual),
+            number_of(pulse.rows, "row", "rows")
+        ),
+        format!(
+            "processor since then: {:.1} % of one core on average, in {}",
+            mean(&cpu),
+            number_of(cpu.len() as u64, "measurement", "measurements")
+        ),
+    ];
+    proof.extend(gpu.map(|gpu| format!("GPU since then: {:.0} % on average", mean(&gpu))));
+    proof.extend(describe(known.threads.unwrap_or_default()));
+    let (how, whose) =
+        if view.state.is_final() { ("stalled before its end: ", "used") } else { ("stalled: ", "use") };
+    let text = format!(
+        "{how}no row for {}, {:.0} times as long as ever before, and its processes {whose} no processor",
+        number::duration(quiet),
+        quiet / usual.max(0.001)
+    );
+    Ok(Some(Verdict {
+        rule: Rule::Stalled,
+        confidence: Confidence::Certain,
+        text,
+        since: time(since),
+        step: Some(last.step),
+        proof,
+    }))
+}
+
+fn last_row(known: &Known<'_>, series: &str, at: At) -> String {
+    format!("last row: {series} at step {}, {}", at.step, known.moment(at.time_us))
+}
+
+/// What its threads do, alike ones together.
+fn describe(threads: &[Thread]) -> Vec<String> {
+    let mut kinds: Vec<(String, usize)> = Vec::new();
+    for thread in threads {
+        let state = match thread.state {
+            'R' => "runs",
+            'D' => "waits for a device",
+            'T' | 't' => "is stopped",
+            'Z' => "has ended",
+            _ => "sleeps",
+        };
+        let place = thread.waits_in.as_deref().map(|f| format!(" in {}", clean(f))).unwrap_or_default();
+        let words = format!("{} {state}{place}", clean(&thread.name));
+        match kinds.iter_mut().find(|(w, _)| *w == words) {
+            Some((_, n)) => *n += 1,
+            None => kinds.push((words, 1)),
+        }
+    }
+    let mut out: Vec<String> = kinds
+        .iter()
+        .take(NAMED)
+        .map(|(words, n)| if *n == 1 { format!("thread {words}") } else { format!("{n} threads {words}") })
+        .collect();
+    if kinds.len() > NAMED {
+        out.push(format!("and {} more kinds of threads", kinds.len() - NAMED));
+    }
+    out
+}
