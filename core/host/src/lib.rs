@@ -33,7 +33,7 @@ pub use plugin::params::{parse_param, resolve_params};
 pub use plugin::shared::{SharedPlugin, shared_plugin};
 pub use plugin::validate::{Judged, judged};
 pub use plugin::watch::{PluginWatch, PluginsNow};
-pub use run::allowed::{Action, Why, allowed};
+pub use run::allowed::{Action, Why, allowed, left_behind};
 pub use run::console::console_span;
 pub use run::control::{
     DEFAULT_GRACE, Withdrawn, checkpoint, give_up, grace_of, kill, look, pause, recover_after_reboot,

@@ -43,6 +43,17 @@ pub enum ImportError {
         /// The run.
         run: String,
     },
+    /// A log holds other rows than the run that was made of it.
+    #[error(
+        "{} was overwritten: it no longer holds the rows of {run}; import it under another name",
+        path.display()
+    )]
+    Overwritten {
+        /// The log.
+        path: PathBuf,
+        /// The run.
+        run: String,
+    },
     /// A run could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),

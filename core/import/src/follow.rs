@@ -30,7 +30,7 @@ pub enum News {
 struct Followed {
     source: Source,
     import: Import,
-    announced: bool,
+    announced: Option<String>,
     grew: Instant,
 }
 
@@ -123,8 +123,9 @@ impl Follower {
             if !ended && followed.grew.elapsed() < QUIET && open < OPEN {
                 open += usize::from(followed.import.go_on()?);
             }
-            if let Some(run) = followed.import.run().filter(|_| !followed.announced).cloned() {
-                followed.announced = true;
+            let run = followed.import.run().cloned();
+            if let Some(run) = run.filter(|run| followed.announced.as_ref() != Some(&run.name())) {
+                followed.announced = Some(run.name());
                 news(News::Begun(run));
             }
             if followed.import.recording().beat(!grew)? {
@@ -153,7 +154,7 @@ impl Follower {
             match Import::begin(&self.target, &source) {
                 Ok(import) => {
                     let grew = last_change(&source.path);
-                    self.followed.push(Followed { source, import, announced: false, grew });
+                    self.followed.push(Followed { source, import, announced: None, grew });
                 }
                 Err(e) => news(News::Trouble(source, e)),
             }

@@ -5,13 +5,17 @@ use gradtop_store::{RunDir, State};
 use crate::error::{ImportError, Result};
 use crate::find::Source;
 use crate::reader::{Progress, Reader};
-use crate::recording::{Recording, Target};
+use crate::recording::{Compared, Recording, Target};
 use crate::sink::End;
 
 /// A source being read into a run.
 pub struct Import {
+    target: Target,
+    source: Source,
     reader: Box<dyn Reader>,
     recording: Recording,
+    /// The run that has what the source held before it was overwritten.
+    before: Option<RunDir>,
     failed: bool,
 }
 
@@ -28,6 +32,8 @@ pub struct Imported {
     pub run: Option<RunDir>,
     /// Rows that the run has now, and had before.
     pub rows: (u64, u64),
+    /// A run with what the source held before it was overwritten, if it was: `run` is a new one.
+    pub overwritten: Option<RunDir>,
     /// What ended the reading before the source's end.
     pub error: Option<ImportError>,
 }
@@ -40,7 +46,8 @@ impl Import {
     pub fn begin(target: &Target, source: &Source) -> Result<Self> {
         let reader = source.open()?;
         let recording = Recording::new(target.clone(), source)?;
-        Ok(Self { reader, recording, failed: false })
+        let (target, source) = (target.clone(), source.clone());
+        Ok(Self { target, source, reader, recording, before: None, failed: false })
     }
 
     /// Reads a source to its end and ends the run. `stop` is asked now and then whether to stop early.
@@ -53,8 +60,13 @@ impl Import {
         let mut error = None;
         let mut stopped = false;
         loop {
-            match import.reader.read(&mut import.recording) {
+            match import.read() {
                 Ok(Progress::More) => {}
+                Ok(Progress::UpToDate) if import.recording.compares() => {
+                    // It has fewer rows than the run; of those that it has, all are there.
+                    import.reader.finish(&mut import.recording).ok();
+                    import.after_comparing(Compared::Same)?;
+                }
                 Ok(Progress::UpToDate) => {
                     error = import.reader.finish(&mut import.recording).err();
                     break;
@@ -79,8 +91,10 @@ impl Import {
             None => import.natural_end(),
         };
         import.recording.close(state, cause)?;
+        let before = if import.before.is_some() { 0 } else { before };
         let rows = (import.recording.rows(), before);
-        Ok(Imported { run: import.recording.dir().cloned(), rows, error })
+        let run = import.recording.dir().cloned();
+        Ok(Imported { run, rows, overwritten: import.before, error })
     }
 
     /// How the run ends where nothing went wrong.
@@ -96,7 +110,38 @@ impl Import {
         if self.failed {
             return Ok(Progress::UpToDate);
         }
-        self.reader.read(&mut self.recording)
+        match self.reader.read(&mut self.recording) {
+            Ok(Progress::UpToDate) if self.recording.compares() => self.after_comparing(Compared::SoFar),
+            // What comes before the damage is still to be written.
+            Err(e) if self.recording.compares() && !matches!(e, ImportError::Store(_)) => {
+                self.after_comparing(Compared::Same)
+            }
+            progress => progress,
+        }
+    }
+
+    /// What follows once a source that was read before has been read again; `so_far` is what a part of it counts as.
+    fn after_comparing(&mut self, so_far: Compared) -> Result<Progress> {
+        match (self.recording.compared(), so_far) {
+            (Compared::Other, _) => self.begin_anew()?,
+            (Compared::SoFar, Compared::SoFar) => return Ok(Progress::UpToDate),
+            _ => self.recording.go_through(),
+        }
+        self.reader = self.source.open()?;
+        Ok(Progress::More)
+    }
+
+    /// The source was overwritten by another training: its rows are those of another run.
+    fn begin_anew(&mut self) -> Result<()> {
+        let run = self.recording.dir().cloned();
+        self.recording.close(State::Stopped, Some("its log was overwritten".to_owned()))?;
+        if self.target.name.is_some() {
+            let run = run.map(|run| run.name()).unwrap_or_default();
+            return Err(ImportError::Overwritten { path: self.source.path.clone(), run });
+        }
+        self.before = run;
+        self.recording = Recording::fresh(self.target.clone(), &self.source);
+        Ok(())
     }
 
     pub(crate) fn recording(&mut self) -> &mut Recording {

@@ -14,6 +14,7 @@ mod naming;
 mod proto;
 mod reader;
 mod recording;
+mod seen;
 mod sink;
 mod table;
 mod tables;

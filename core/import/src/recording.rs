@@ -14,6 +14,7 @@ use crate::error::{ImportError, Result};
 use crate::find::Source;
 use crate::metric;
 use crate::naming::name_series;
+use crate::seen::{self, Seen};
 use crate::sink::{At, End, Sink, Tag};
 
 /// How often the status is written while rows come, and while none do.
@@ -39,9 +40,29 @@ struct Series {
     key: SeriesKey,
     /// Its number in the recorder, while there is one.
     number: Option<u32>,
-    /// How many of its rows the run has, and how many have come since the source was begun.
-    taken: u64,
+    /// What the run has of it.
+    seen: Seen,
+    /// How many of its rows have come since the source was begun.
     come: u64,
+    /// Those that have come while the source was compared.
+    again: Seen,
+}
+
+impl Series {
+    fn new(key: SeriesKey, seen: Seen) -> Self {
+        Self { key, number: None, seen, come: 0, again: Seen::default() }
+    }
+}
+
+/// What is found of a source that is read from its start although the run has rows of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compared {
+    /// So far, what came are rows of the run.
+    SoFar,
+    /// All rows of the run came again.
+    Same,
+    /// The source holds other rows.
+    Other,
 }
 
 /// Rows of a table, counted as those of a [`Series`].
@@ -81,6 +102,10 @@ pub(crate) struct Recording {
     end: Option<End>,
     written: Instant,
     scratch: Vec<(u32, f64)>,
+    /// The source is read from its start to see whether it still holds the rows of the run: nothing is written.
+    compares: bool,
+    /// All that the run has could be read.
+    comparable: bool,
 }
 
 impl Recording {
@@ -89,6 +114,13 @@ impl Recording {
     /// # Errors
     /// If that one is being written by another process, or cannot be read.
     pub(crate) fn new(target: Target, source: &Source) -> Result<Self> {
+        let mut new = Self::fresh(target, source);
+        new.go_on_with_earlier()?;
+        Ok(new)
+    }
+
+    /// A new run for a source.
+    pub(crate) fn fresh(target: Target, source: &Source) -> Self {
         let now = Timestamp::now();
         let import = ImportInfo {
             source: source.path.to_string_lossy().into_owned(),
@@ -121,7 +153,7 @@ impl Recording {
             params: Vec::new(),
             metrics: Vec::new(),
         };
-        let mut new = Self {
+        Self {
             target,
             manifest,
             changed: false,
@@ -139,9 +171,9 @@ impl Recording {
             end: None,
             written: Instant::now(),
             scratch: Vec::new(),
-        };
-        new.go_on_with_earlier()?;
-        Ok(new)
+            compares: false,
+            comparable: true,
+        }
     }
 
     /// Takes over the run that has read this source before, if there is one.
@@ -149,22 +181,29 @@ impl Recording {
         let experiment = format!("exp={}", self.target.experiment);
         let mine =
             |dir: &RunDir| dir.path().parent().and_then(|p| p.file_name()).is_some_and(|n| *n == *experiment);
-        let earlier = gradtop_store::list_runs(&self.target.runs).into_iter().filter(mine).find_map(|dir| {
-            let manifest = gradtop_store::read_manifest(&dir).ok()?;
-            let named = self.target.name.as_ref().is_none_or(|name| *name == manifest.run);
-            (named && manifest.import == self.manifest.import).then_some((dir, manifest))
-        });
-        let Some((dir, manifest)) = earlier else { return Ok(()) };
+        let earlier =
+            gradtop_store::list_runs(&self.target.runs).into_iter().filter(mine).filter_map(|dir| {
+                let manifest = gradtop_store::read_manifest(&dir).ok()?;
+                let named = self.target.name.as_ref().is_none_or(|name| *name == manifest.run);
+                (named && manifest.import == self.manifest.import).then_some((dir, manifest))
+            });
+        let newest = earlier.max_by_key(|(_, manifest)| manifest.created);
+        let Some((dir, manifest)) = newest else { return Ok(()) };
         let lock = lock(&dir)?;
         if gradtop_store::has_journal(&dir) {
             gradtop_store::recover(&dir, &lock)?;
         }
         let (series, _) = gradtop_store::summarize(&dir, |_| true, |_| Goal::None)?;
+        let mut whole = seen::of_run(&dir)?;
+        self.comparable = whole.is_some();
+        self.compares = self.comparable && !series.is_empty();
         for summary in series {
             self.rows += summary.rows;
             let number = self.series.len() as u32;
             self.by_key.insert(summary.key.clone(), number);
-            self.series.push(Series { key: summary.key, number: None, taken: summary.rows, come: 0 });
+            let seen = whole.as_mut().and_then(|whole| whole.remove(&summary.key));
+            let seen = seen.unwrap_or(Seen::of(summary.rows));
+            self.series.push(Series::new(summary.key, seen));
         }
         for (name, table) in [(TEXTS, &mut self.texts), (HISTOGRAMS, &mut self.histograms)] {
             if gradtop_store::table_names(&dir).iter().any(|n| n == name) {
@@ -216,9 +255,34 @@ impl Recording {
         }
     }
 
+    /// Whether the source is being compared with the run.
+    pub(crate) fn compares(&self) -> bool {
+        self.compares
+    }
+
+    /// What has been found of it.
+    pub(crate) fn compared(&self) -> Compared {
+        if !self.series.iter().all(|s| s.seen.begins_with(&s.again)) {
+            Compared::Other
+        } else if self.series.iter().all(|s| s.again.rows >= s.seen.rows) {
+            Compared::Same
+        } else {
+            Compared::SoFar
+        }
+    }
+
+    /// The source holds the rows of the run. It is read from its start once more; what is new is written.
+    pub(crate) fn go_through(&mut self) {
+        self.compares = false;
+        for series in &mut self.series {
+            (series.again, series.come) = (Seen::default(), 0);
+        }
+        (self.texts.come, self.histograms.come) = (0, 0);
+    }
+
     /// Opens a run that is there and not being written; `true`: it was of that kind.
     pub(crate) fn go_on(&mut self) -> Result<bool> {
-        let resting = self.dir.is_some() && self.open.is_none();
+        let resting = self.dir.is_some() && self.open.is_none() && !self.compares;
         if resting {
             self.writer()?;
         }
@@ -374,7 +438,7 @@ const MIN_US: i64 = 631_152_000_000_000;
 
 impl Sink for Recording {
     fn params(&mut self, params: Vec<(String, ParamValue)>) -> Result<()> {
-        if self.manifest.params != params {
+        if !self.compares && self.manifest.params != params {
             self.manifest.params = params;
             self.changed = true;
         }
@@ -400,22 +464,32 @@ impl Sink for Recording {
                 return Err(StoreError::TooManySeries.into());
             }
             self.by_key.insert(key.clone(), number);
-            self.series.push(Series { key: key.clone(), number: None, taken: 0, come: 0 });
+            self.series.push(Series::new(key.clone(), Seen::default()));
             number
         };
-        self.changed |= metric::declare(&mut self.manifest.metrics, &key.metric);
+        self.changed |= !self.compares & metric::declare(&mut self.manifest.metrics, &key.metric);
         self.by_tag.insert(known, number);
         Ok(number)
     }
 
     fn row(&mut self, at: At, values: &[(u32, f64)]) -> Result<()> {
+        if self.compares {
+            for (number, value) in values {
+                if let Some(series) = self.series.get_mut(*number as usize)
+                    && series.again.rows < series.seen.rows
+                {
+                    series.again.add(at.step, *value);
+                }
+            }
+            return Ok(());
+        }
         let mut new = std::mem::take(&mut self.scratch);
         new.clear();
         for (number, value) in values {
             let Some(series) = self.series.get_mut(*number as usize) else { continue };
             series.come += 1;
-            if series.come > series.taken {
-                series.taken = series.come;
+            if series.come > series.seen.rows {
+                series.seen.add(at.step, *value);
                 new.push((*number, *value));
             }
         }
@@ -443,7 +517,7 @@ impl Sink for Recording {
     }
 
     fn text(&mut self, at: At, tag: &str, text: &str) -> Result<()> {
-        if !Self::is_new(&mut self.texts, 1) {
+        if self.compares || !Self::is_new(&mut self.texts, 1) {
             return Ok(());
         }
         let text = &text[..text.floor_char_boundary(TEXT)];
@@ -451,22 +525,20 @@ impl Sink for Recording {
     }
 
     fn histogram(&mut self, at: At, tag: &str, bins: &[[f64; 3]]) -> Result<()> {
-        if !Self::is_new(&mut self.histograms, bins.len() as u64) {
+        if self.compares || !Self::is_new(&mut self.histograms, bins.len() as u64) {
             return Ok(());
         }
         self.log_table(HISTOGRAMS, at, crate::tables::histogram(tag, bins))
     }
 
     fn ended(&mut self, end: End) -> Result<()> {
-        self.end = Some(end);
+        self.end = Some(end).filter(|_| !self.compares);
         Ok(())
     }
 
     fn again(&mut self) -> Result<()> {
-        for series in &mut self.series {
-            series.come = 0;
-        }
-        (self.texts.come, self.histograms.come) = (0, 0);
+        self.go_through();
+        self.compares = self.comparable && self.rows > 0;
         Ok(())
     }
 }

@@ -10,7 +10,9 @@ use std::io::Write as _;
 use std::path::Path;
 
 use common::{copy, golden, read_all, source_of};
-use gradtop_import::{Import, ImportError, Imported, Source, Target, export_tensorboard, name_series};
+use gradtop_import::{
+    Follower, Import, ImportError, Imported, News, Source, Target, export_tensorboard, name_series,
+};
 use gradtop_store::{RunDir, RunLock, State, read_manifest, read_series, read_status};
 
 const ALL: [&str; 6] = ["tensorboardx", "tensorflow2", "wandb", "lightning", "transformers", "jsonl"];
@@ -103,6 +105,81 @@ fn a_csv_that_is_written_anew_with_a_column_more_adds_what_is_new() {
     let values = values(&run);
     assert_eq!(values["loss"], [(0, 1f64.to_bits()), (1, 0.5f64.to_bits()), (2, 0.25f64.to_bits())]);
     assert_eq!(values["acc"], [(2, 0.9f64.to_bits())]);
+}
+
+#[test]
+fn a_log_that_another_training_has_overwritten_is_another_run() {
+    for (file, header, row) in [
+        ("metrics.csv", "step,loss\n", (|step, loss| format!("{step},{loss}\n")) as fn(u32, f64) -> String),
+        ("metrics.jsonl", "", |step, loss| format!("{{\"step\": {step}, \"loss\": {loss}}}\n")),
+    ] {
+        let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let path = logs.path().join(file);
+        let write = |rows: u32, loss: f64| {
+            let text: String = (0..rows).map(|step| row(step, loss)).collect();
+            fs::write(&path, format!("{header}{text}")).unwrap();
+        };
+        let losses = |run: &RunDir| -> Vec<f64> {
+            read_series(run, |key| key.metric == "loss").unwrap().remove(0).value
+        };
+        write(100, 1.0);
+        let source = source_of(&path);
+        let first = import(runs.path(), &source);
+        let old = first.run.unwrap();
+        // Longer, and then shorter, than what it replaces.
+        for rows in [150, 30] {
+            write(rows, f64::from(rows));
+            let next = import(runs.path(), &source);
+            let run = next.run.unwrap();
+            assert!(next.overwritten.is_some() && run != old, "{file}");
+            assert_eq!(
+                (next.rows, losses(&run)),
+                ((u64::from(rows), 0), vec![f64::from(rows); rows as usize])
+            );
+            assert_eq!(losses(&old), vec![1.0; 100], "{file}");
+            let again = import(runs.path(), &source);
+            assert_eq!((again.run, again.overwritten), (Some(run), None), "{file}");
+        }
+        // Under a name of one's own it is refused.
+        write(10, 7.0);
+        let named = Target { name: Some(old.name()), ..target(runs.path()) };
+        let refused = Import::whole(&named, &source, || false).map(|imported| imported.error);
+        assert!(matches!(refused, Ok(Some(ImportError::Overwritten { .. }))), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_log_that_is_overwritten_while_it_is_followed_is_another_run() {
+    let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = logs.path().join("metrics.csv");
+    let write = |rows: u32, loss: f64| {
+        let rows: Vec<String> = (0..rows).map(|step| format!("{step},{loss}\n")).collect();
+        // As a new training does: a file in the place of the old one.
+        let beside = logs.path().join("beside");
+        fs::write(&beside, format!("step,loss\n{}", rows.concat())).unwrap();
+        fs::rename(&beside, &path).unwrap();
+    };
+    write(100, 1.0);
+    let begun: std::cell::RefCell<Vec<RunDir>> = std::cell::RefCell::default();
+    let rows = |run: &RunDir| -> usize {
+        read_series(run, |_| true).map_or(0, |series| series.iter().map(|s| s.value.len()).sum())
+    };
+    let mut overwritten = false;
+    let stop = || {
+        let begun = begun.borrow();
+        if begun.len() == 1 && !overwritten && rows(&begun[0]) == 100 {
+            overwritten = true;
+            write(30, 2.0);
+        }
+        begun.len() == 2 && rows(&begun[1]) == 30
+    };
+    let news = |news| {
+        if let News::Begun(run) = news {
+            begun.borrow_mut().push(run);
+        }
+    };
+    Follower::new(&path, target(runs.path())).run(stop, news).unwrap();
+    assert_eq!(begun.borrow().iter().map(rows).collect::<Vec<_>>(), [100, 30]);
 }
 
 #[test]

@@ -70,7 +70,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         attached: None,
         argv: args.command,
         dir: std::env::current_dir().context("the working folder cannot be found")?,
-        params: args.params.into_iter().map(|(key, text)| (key, param(&text))).collect(),
+        params: last_of_each(args.params.into_iter().map(|(key, text)| (key, param(&text)))),
         metrics: args.metrics,
         seed: args.seed,
         total: args.total,
@@ -89,6 +89,18 @@ pub(crate) fn check_experiment(id: Option<&str>) -> Result<()> {
             .into()),
         None => Ok(()),
     }
+}
+
+/// Each parameter once, as it was given last.
+fn last_of_each(given: impl Iterator<Item = (String, ParamValue)>) -> Vec<(String, ParamValue)> {
+    let mut params: Vec<(String, ParamValue)> = Vec::new();
+    for (key, value) in given {
+        match params.iter_mut().find(|(known, _)| *known == key) {
+            Some(known) => known.1 = value,
+            None => params.push((key, value)),
+        }
+    }
+    params
 }
 
 /// A value as it was typed: a number or a truth value where it is one.

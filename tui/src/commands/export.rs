@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -97,6 +98,19 @@ fn to_file(
     write: impl FnOnce(&mut BufWriter<File>) -> Result<Exported>,
 ) -> Result<i32> {
     let shown = print::short(path);
+    // What a link leads to is written, not the link.
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = target.as_path();
+    let there = std::fs::metadata(path).map(|m| m.file_type()).ok();
+    if there.is_some_and(|kind| kind.is_char_device() || kind.is_fifo()) {
+        let mut out = BufWriter::new(File::options().write(true).open(path)?);
+        let Exported { damage, .. } = write(&mut out).with_context(|| format!("cannot write {shown}"))?;
+        out.flush()?;
+        return Ok(warn(&damage));
+    }
+    if there.is_some_and(|kind| !kind.is_file()) {
+        return Err(Failure::usage(format!("{shown} is not a file")).help("name another file").into());
+    }
     if !force && std::fs::symlink_metadata(path).is_ok() {
         return Err(Failure::usage(format!("{shown} exists already"))
             .help("name another file, or add --force to overwrite it")

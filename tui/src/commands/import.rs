@@ -105,7 +105,7 @@ fn whole(target: &Target, sources: &[Source], json: bool) -> Result<i32> {
 
 /// Says what came of a source; the exit code.
 fn report(source: &Source, imported: &Imported, json: bool) -> Result<i32> {
-    let Imported { run, rows: (rows, before), error } = imported;
+    let Imported { run, rows: (rows, before), overwritten, error } = imported;
     let name = run.as_ref().map(gradtop_store::RunDir::name);
     if json {
         print::json(&json!({
@@ -122,6 +122,13 @@ fn report(source: &Source, imported: &Imported, json: bool) -> Result<i32> {
         let rows = if *before > 0 { format!("{new} new rows, {all} in all") } else { format!("{new} rows") };
         let place = clean(&print::short(&source.path));
         print::line(&format!("{}  {rows}  from {} in {place}", clean(name), source.format.name()));
+        if let Some(old) = overwritten {
+            let old = clean(&old.name());
+            print::note(&format!(
+                "{place} was overwritten: {old} keeps what it held, {} is new",
+                clean(name)
+            ));
+        }
     } else if error.is_none() {
         print::note(&format!("{}: no rows yet", clean(&print::short(&source.path))));
     }

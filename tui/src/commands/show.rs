@@ -147,6 +147,12 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
             clean(&view.host)
         ));
     }
+    if let Some(pid) = gradtop_host::left_behind(view) {
+        let name = clean(&view.manifest.run);
+        let text =
+            format!("  process {pid} of its command still works: `gradtop stop --kill {name}` ends it");
+        print::line(&print::styled(&text, Ink::Alert));
+    }
     if let Some(silence) = state::silence(view) {
         print::line(&print::styled(&format!("  {silence}"), Ink::Alert));
     }

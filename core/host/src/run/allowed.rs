@@ -64,11 +64,22 @@ pub enum Why {
     CommandNotResumable,
     /// Its keeper and its sink are gone, but not its command.
     #[error(
-        "cannot be resumed: process {pid} of its command still works, and nobody records it; end it first"
+        "cannot be resumed: process {pid} of its command still works, and nobody records it: \
+         `gradtop stop --kill {run}` ends it"
     )]
     StillAtWork {
         /// Its id.
         pid: u32,
+        /// The run's name.
+        run: String,
+    },
+    /// Its keeper and its sink are gone, but not its command.
+    #[error("has ended, but process {pid} of its command still works: `gradtop stop --kill {run}` ends it")]
+    LeftBehind {
+        /// Its id.
+        pid: u32,
+        /// The run's name.
+        run: String,
     },
     /// It is the log of another tool.
     #[error("was imported: only the tool that wrote it can do that")]
@@ -148,10 +159,15 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
         return Err(Why::Elsewhere { host: view.host.clone(), age: view.age_of_last_write, command });
     }
     match action {
+        Action::Stop | Action::Kill | Action::Delete if left_behind(view).is_some() => match action {
+            Action::Kill => Ok(()),
+            _ => Err(Why::LeftBehind { pid: left_behind(view).unwrap_or_default(), run: run.clone() }),
+        },
         Action::Pause | Action::Checkpoint | Action::Stop | Action::Kill if state.is_final() => {
             Err(Why::Ended(state))
         }
         Action::Pause if state == State::Paused => Err(Why::Paused),
+        Action::Pause if view.manifest.kind == Kind::Import => Err(Why::Imported),
         Action::Checkpoint => is_resumable(&view.manifest),
         Action::Resume => match (state, view.life) {
             (State::Paused, _) => Ok(()),
@@ -167,6 +183,12 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
     }
 }
 
+/// A process of a run's command that still works although the run has ended: its keeper and its sink were killed.
+pub fn left_behind(view: &View) -> Option<u32> {
+    let could = view.state.is_final() && view.manifest.kind == Kind::Command;
+    left::of(could.then_some(&view.dir)?).first().map(|(pid, _)| *pid)
+}
+
 /// Whether an ended run has what resuming it takes.
 pub(crate) fn has_all(run: &RunDir, manifest: &Manifest) -> Result<(), Why> {
     is_resumable(manifest)?;
@@ -175,7 +197,7 @@ pub(crate) fn has_all(run: &RunDir, manifest: &Manifest) -> Result<(), Why> {
     }
     if manifest.kind != Kind::Plugin {
         return match left::of(run).first() {
-            Some((pid, _)) => Err(Why::StillAtWork { pid: *pid }),
+            Some((pid, _)) => Err(Why::StillAtWork { pid: *pid, run: manifest.run.clone() }),
             None => Ok(()),
         };
     }

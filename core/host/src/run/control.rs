@@ -110,6 +110,10 @@ fn is_answered(run: &RunDir) -> Result<bool> {
 /// Ends a run at once, without a checkpoint. Returns when it has ended.
 pub fn kill(run: &RunDir) -> Result<()> {
     let seen = ready(run, Action::Kill)?;
+    if seen.state.is_final() {
+        crate::command::left::kill(run);
+        return Ok(());
+    }
     append_event(run, &Event::Request { what: KILL.to_owned() }).ok();
     if request(run, Request::Stop { grace_s: Some(0.0) }).is_err() {
         signal_keeper(&seen, KILL_SIGNAL);

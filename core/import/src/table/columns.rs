@@ -29,6 +29,8 @@ const MOMENTS: std::ops::Range<i64> = 631_152_000_000_000..4_102_444_800_000_000
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Cell<'a> {
     Number(f64),
+    /// A whole number: as a step it is exact, however large.
+    Whole(i64),
     Text(&'a str),
 }
 
@@ -36,8 +38,25 @@ impl<'a> Cell<'a> {
     /// What a text says, if it says anything.
     pub(crate) fn of(text: &'a str) -> Option<Self> {
         let text = text.trim();
+        let whole = || text.parse().map(Self::Whole).ok();
         let number = || text.parse().map_or(Self::Text(text), Self::Number);
-        (!text.is_empty()).then(number)
+        (!text.is_empty()).then(|| whole().unwrap_or_else(number))
+    }
+
+    fn number(self) -> Option<f64> {
+        match self {
+            Self::Number(n) => Some(n),
+            Self::Whole(n) => Some(n as f64),
+            Self::Text(_) => None,
+        }
+    }
+
+    fn whole(self) -> Option<i64> {
+        match self {
+            Self::Whole(n) => Some(n),
+            Self::Number(n) => (n.fract() == 0.0 && n.abs() < 9e15).then_some(n as i64),
+            Self::Text(_) => None,
+        }
     }
 }
 
@@ -77,19 +96,16 @@ impl Rows {
             let find = |name: &&str| cells.iter().position(|(n, _)| n.as_ref().eq_ignore_ascii_case(name));
             names.iter().find_map(find)
         };
-        let number = |at: Option<usize>| match cells.get(at?)?.1 {
-            Cell::Number(n) => Some(n),
-            Cell::Text(_) => None,
-        };
-        let whole = |n: f64| (n.fract() == 0.0 && n.abs() < 9e15).then_some(n as i64);
+        let number = |at: Option<usize>| cells.get(at?)?.1.number();
+        let whole = |at: Option<usize>| cells.get(at?)?.1.whole();
         let (step, epoch) = (named(&STEPS), named(&EPOCHS));
         let times = |at: usize| moment(cells[at].1).is_some();
         if self.time.is_none() {
             self.time = TIMES.iter().find(|name| named(&[**name]).is_some_and(times)).copied();
         }
         let time = self.time.and_then(|name| named(&[name]));
-        let found = number(step).and_then(whole);
-        let other = || number(epoch).and_then(whole).filter(|_| self.last.is_none()).or(self.last);
+        let found = whole(step);
+        let other = || whole(epoch).filter(|_| self.last.is_none()).or(self.last);
         let at = At {
             step: found.or_else(other).unwrap_or(self.next),
             epoch: number(epoch),
@@ -101,7 +117,7 @@ impl Rows {
         }
         self.values.clear();
         for (n, (name, cell)) in cells.iter().enumerate() {
-            let Cell::Number(value) = cell else { continue };
+            let Some(value) = cell.number() else { continue };
             if Some(n) == step || Some(n) == epoch || Some(n) == time {
                 continue;
             }
@@ -114,7 +130,7 @@ impl Rows {
                 self.series.insert(name.to_owned(), series);
                 series
             };
-            self.values.push((series, *value));
+            self.values.push((series, value));
         }
         if self.values.is_empty() { Ok(()) } else { sink.row(at, &self.values) }
     }
@@ -123,8 +139,10 @@ impl Rows {
 /// A moment: seconds or milliseconds since 1970, or a date and time as ISO 8601 has it, in UTC where it names no zone.
 fn moment(cell: Cell<'_>) -> Option<i64> {
     let us = match cell {
-        Cell::Number(n) if n.abs() < 1e11 => (n * 1e6).round() as i64,
-        Cell::Number(n) => (n * 1e3).round() as i64,
+        Cell::Number(_) | Cell::Whole(_) => {
+            let n = cell.number()?;
+            (n * if n.abs() < 1e11 { 1e6 } else { 1e3 }).round() as i64
+        }
         Cell::Text(text) => {
             let zoned = text.parse::<jiff::Timestamp>().ok();
             let civil = || {

@@ -78,7 +78,17 @@ impl Header {
         let count = |b: u8| text.bytes().filter(|c| *c == b).count();
         let separator =
             [b',', b'\t', b';'].into_iter().max_by_key(|b| (count(*b), *b == b',')).unwrap_or(b',');
-        let names: Vec<String> = fields(text, separator).iter().map(|name| name.trim().to_owned()).collect();
+        let mut names: Vec<String> = Vec::new();
+        for name in fields(text, separator) {
+            // Of two columns of one name each is a curve of its own.
+            let name = name.trim();
+            let mut numbered = (2..).map(|n| format!("{name}_{n}"));
+            let mut own = name.to_owned();
+            while !name.is_empty() && names.contains(&own) {
+                own = numbered.next().unwrap_or_default();
+            }
+            names.push(own);
+        }
         if names.iter().all(|name| name.is_empty() || name.parse::<f64>().is_ok()) {
             return Err("the first line names no columns".to_owned());
         }

@@ -34,6 +34,7 @@ pub(crate) fn flatten(text: &[u8]) -> Option<Vec<(String, Value)>> {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
     Number(f64),
+    Whole(i64),
     Text(String),
     Bool(bool),
 }
@@ -43,6 +44,7 @@ impl Value {
     pub(crate) fn cell(&self) -> Option<Cell<'_>> {
         match self {
             Self::Number(n) => Some(Cell::Number(*n)),
+            Self::Whole(n) => Some(Cell::Whole(*n)),
             Self::Text(t) => Some(Cell::Text(t)),
             Self::Bool(_) => None,
         }
@@ -111,7 +113,10 @@ impl Parser<'_> {
                     b"true" => Value::Bool(true),
                     b"false" => Value::Bool(false),
                     b"null" => return Some(()),
-                    word => Value::Number(number(word)?),
+                    word => match std::str::from_utf8(word).ok().and_then(|word| word.parse().ok()) {
+                        Some(whole) if word != b"-0" => Value::Whole(whole),
+                        _ => Value::Number(number(word)?),
+                    },
                 }
             }
         };

@@ -1,5 +1,6 @@
 //! A run as an event file.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 
@@ -103,11 +104,17 @@ pub fn export_tensorboard(
         }
     }
     let (mut values, mut damage) = (0, Vec::new());
+    let mut tags = HashSet::new();
     for (key, _) in gradtop_store::series_keys(run)? {
         let (series, damaged) = gradtop_store::read_series_around_damage(run, |k| *k == key)?;
         for series in series {
             values += series.value.len() as u64;
-            write_series(&series, out, place)?;
+            // Two series may have the same name as paths.
+            let mut tag = series.key.path();
+            while !tags.insert(tag.clone()) {
+                tag.push('_');
+            }
+            write_series(&tag, &series, out, place)?;
         }
         for error in damaged {
             if damage.iter().all(|known: &StoreError| known.to_string() != error.to_string()) {
@@ -118,8 +125,7 @@ pub fn export_tensorboard(
     Ok((values, damage))
 }
 
-fn write_series(series: &SeriesData, out: &mut impl Write, place: &Path) -> Result<()> {
-    let tag = series.key.path();
+fn write_series(tag: &str, series: &SeriesData, out: &mut impl Write, place: &Path) -> Result<()> {
     let single = series.value.iter().all(|v| v.is_nan() || f64::from(*v as f32).to_bits() == v.to_bits());
     for n in 0..series.value.len() {
         let value = Message::default().bytes(1, tag.as_bytes());

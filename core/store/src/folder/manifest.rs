@@ -308,6 +308,8 @@ pub fn read_manifest(run: &RunDir) -> Result<Manifest> {
 pub fn replace_manifest(run: &RunDir, manifest: &Manifest) -> Result<()> {
     let path = run.manifest();
     let text = toml::to_string(manifest).format_at("encode", &path)?;
+    // What cannot be read again, such as a name given twice, would make the run one that nobody can open.
+    toml::from_str::<Manifest>(&text).format_at("encode", &path)?;
     crate::folder::inside::replace(run, &path, text.as_bytes(), true).at("write", &path)
 }
 
