@@ -83,6 +83,10 @@ pub fn find(path: &Path) -> Result<Vec<Source>> {
         let format = of_file(path)?;
         return Ok(vec![Source { path: path.clone(), format, name: name_of_file(path) }]);
     }
+    if !path.is_dir() {
+        let why = "it is neither a file nor a folder".to_owned();
+        return Err(ImportError::Nothing { path: path.clone(), why });
+    }
     let mut search = Search { root: path, found: Vec::new(), entries: 0 };
     search.look_into(path, DEPTH)?;
     search.found.sort_by(|a, b| a.path.cmp(&b.path));

@@ -1,6 +1,6 @@
 //! A run that is being written: the end of every reader.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,8 @@ use crate::sink::{At, End, Sink, Tag};
 const BUSY: Duration = Duration::from_millis(500);
 /// The longest text that is kept.
 const TEXT: usize = 64 << 10;
+/// Warnings about one source at most.
+const WARNINGS: usize = 100;
 /// Names of the tables of texts and histograms.
 const TEXTS: &str = "texts";
 const HISTOGRAMS: &str = "histograms";
@@ -102,6 +104,8 @@ pub(crate) struct Recording {
     end: Option<End>,
     written: Instant,
     scratch: Vec<(u32, f64)>,
+    /// What has been said of the source.
+    warnings: BTreeSet<String>,
     /// The source is read from its start to see whether it still holds the rows of the run: nothing is written.
     compares: bool,
     /// All that the run has could be read.
@@ -171,6 +175,7 @@ impl Recording {
             end: None,
             written: Instant::now(),
             scratch: Vec::new(),
+            warnings: BTreeSet::new(),
             compares: false,
             comparable: true,
         }
@@ -406,6 +411,13 @@ impl Recording {
         };
         gradtop_store::settle(&dir, &mut self.status);
         gradtop_store::write_run_table(&dir, &self.manifest, &self.status)?;
+        let said = gradtop_store::read_events(&dir)?;
+        for message in std::mem::take(&mut self.warnings) {
+            let event = Event::Warning { message };
+            if said.iter().all(|line| line.event != event) {
+                append_event(&dir, &event)?;
+            }
+        }
         append_event(&dir, &Event::State { state, cause })?;
         gradtop_store::write_status(&dir, &self.status)?;
         drop(lock);
@@ -533,6 +545,13 @@ impl Sink for Recording {
 
     fn ended(&mut self, end: End) -> Result<()> {
         self.end = Some(end).filter(|_| !self.compares);
+        Ok(())
+    }
+
+    fn warning(&mut self, message: String) -> Result<()> {
+        if self.warnings.len() < WARNINGS {
+            self.warnings.insert(message);
+        }
         Ok(())
     }
 

@@ -59,6 +59,9 @@ pub trait Sink {
     /// What the source says of the training's end.
     fn ended(&mut self, end: End) -> Result<()>;
 
+    /// Something in the source was left out: what, and why. The same is said once.
+    fn warning(&mut self, message: String) -> Result<()>;
+
     /// The source is read again from its start: what follows came before, as far as it did.
     fn again(&mut self) -> Result<()>;
 }

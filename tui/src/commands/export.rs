@@ -20,6 +20,9 @@ use gradtop_chart::number;
     after_help = "Without --wide, each row is one value of one metric. With it, each row is one step, with a column for \
                         each metric."
 )]
+#[command(
+    override_usage = "gradtop export [OPTIONS] <RUN> <--csv [FILE|-]|--parquet [FILE]|--tensorboard DIR>"
+)]
 #[command(group(clap::ArgGroup::new("format").required(true).args(["csv", "parquet", "tensorboard"])))]
 pub(crate) struct Args {
     /// The run
@@ -63,6 +66,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         return to_file(&file, args.force, write);
     }
     if let Some(given) = &args.parquet {
+        if given.as_deref() == Some(Path::new("-")) {
+            return Err(Failure::usage("Parquet cannot go to standard output").help("name a file").into());
+        }
         let write = |out: &mut BufWriter<File>| Ok(gradtop_store::export_parquet(run, shape, out)?);
         return to_file(&named(given, "parquet"), args.force, write);
     }

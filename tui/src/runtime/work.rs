@@ -1,7 +1,7 @@
 //! What blocks, on threads of its own: each answers with a message.
 
-use std::sync::{Arc, Mutex};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use gradtop_host::{Launch, PluginWatch, PluginsNow};
@@ -30,7 +30,8 @@ impl Judge {
     fn of(&mut self, id: &RunId) -> Option<Verdict> {
         let view = gradtop_host::look(&id.dir()).ok()?;
         let same = self.0.take().filter(|reader| reader.run() == &view.dir);
-        let reader = self.0.insert(same.unwrap_or_else(|| Reader::new(&view.dir, view.manifest.import.is_some())));
+        let reader =
+            self.0.insert(same.unwrap_or_else(|| Reader::new(&view.dir, view.manifest.import.is_some())));
         let found = look(reader, &view).ok()?;
         found.news(&view).cloned()
     }

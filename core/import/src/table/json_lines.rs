@@ -27,6 +27,7 @@ impl JsonLines {
 
     fn line(&mut self, len: usize, sink: &mut dyn Sink) -> Result<()> {
         let line = &self.tail.bytes()[..len];
+        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         if line.trim_ascii().is_empty() {
             return Ok(());
         }

@@ -154,7 +154,11 @@ fn hand_over(
         }
         let kind = match tags.get(entry.tag) {
             Some(kind) => *kind,
-            None if entry.tag.len() > TAG => continue,
+            None if entry.tag.len() > TAG => {
+                let start = String::from_utf8_lossy(&entry.tag[..60]);
+                sink.warning(format!("a tag of {} bytes was left out: {start}…", entry.tag.len()))?;
+                continue;
+            }
             None => {
                 let kind = kind_of(&entry, sink)?;
                 tags.insert(entry.tag.to_owned(), kind);

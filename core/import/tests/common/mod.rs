@@ -101,6 +101,10 @@ impl Sink for Collected {
         Ok(())
     }
 
+    fn warning(&mut self, _: String) -> Result<()> {
+        Ok(())
+    }
+
     fn again(&mut self) -> Result<()> {
         self.rows.clear();
         Ok(())
