@@ -14,13 +14,16 @@ standard error. docs/python.md is the manual, docs/sink.md the protocol.
 from __future__ import annotations
 
 import _thread
+import functools
+import operator
 import os
 import select
 import socket
 import struct
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +42,8 @@ _TABLE_ROWS = 10_000
 _HEAD = "<BIIqqd"
 _BODY = 28
 _NAN = float("nan")
+#: Steps are below this, and not below its negative.
+_STEPS = 1 << 63
 
 Number = Any  #: Whatever `float()` takes: a tensor of one element, a NumPy scalar.
 
@@ -53,6 +58,95 @@ def _say(text: str) -> None:
             print(f"gradtop: {text}", file=sys.stderr, flush=True)
         except Exception:
             pass
+
+
+def _cut(text: str) -> str:
+    """A text as a message has it: of a long one, the beginning."""
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _quoted(value: Any) -> str:
+    """A value as a message quotes it."""
+    try:
+        return _cut(repr(value))
+    except Exception:
+        return f"a {type(value).__name__}"
+
+
+def _failed(what: str, error: BaseException) -> None:
+    """Says once that a call did nothing, and why."""
+    try:
+        why = str(error)
+    except Exception:
+        why = ""
+    kind = "" if why and isinstance(error, (TypeError, ValueError)) else type(error).__name__
+    _say(f"{what}: " + ": ".join(part for part in (kind, why[:500]) if part))
+
+
+class _Nothing:
+    """What there is not: called, entered or asked for more, it does nothing."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> "_Nothing":
+        return self
+
+    def __getattr__(self, name: str) -> "_Nothing":
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __enter__(self) -> "_Nothing":
+        return self
+
+    def __exit__(self, *args: Any) -> None:
+        pass
+
+
+_nothing = _Nothing()
+
+
+def _quiet(call: Callable[..., Any], instead: Any = None) -> Callable[..., Any]:
+    """The call, which never raises: what goes wrong is said once, and it gives `instead`."""
+
+    @functools.wraps(call)
+    def quiet(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return call(*args, **kwargs)
+        except Exception as error:
+            _failed(call.__name__, error)
+            return instead
+
+    return quiet
+
+
+def _all_quiet(**instead: Any) -> Callable[[type], type]:
+    """Makes each public method of a class `_quiet`; `instead` has what those give that cannot give None."""
+
+    def wrap(cls: type) -> type:
+        for name, member in list(vars(cls).items()):
+            if not name.startswith("_") and callable(member):
+                setattr(cls, name, _quiet(member, instead.get(name)))
+        return cls
+
+    return wrap
+
+
+def _whole(value: Any, what: str = "a step") -> int:
+    """A whole number, of whatever kind; `ValueError` if it is none."""
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        if not (isinstance(value, float) and value.is_integer()):
+            raise ValueError(f"{what} is a whole number, not {_quoted(value)}") from None
+        whole = int(value)
+    if not -_STEPS <= whole < _STEPS:
+        raise ValueError(f"{what} has at most 64 bits, not {_quoted(whole)}")
+    return whole
 
 
 def _plain(value: Any) -> Any:
@@ -80,14 +174,19 @@ def _flat(params: Any, prefix: str = "") -> Dict[str, Any]:
     if params is None:
         return {}
     if not isinstance(params, Mapping):
+        if not hasattr(params, "__dict__"):
+            raise TypeError(f"parameters are a dictionary or what argparse gives, not {_quoted(params)}")
         params = vars(params)
     out: Dict[str, Any] = {}
     for key, value in params.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            out.update(_flat(value, name + "."))
-        else:
-            out[name] = _plain(value)
+        try:
+            name = f"{prefix}{key}"
+            if isinstance(value, Mapping) and value:
+                out.update(_flat(value, name + "."))
+            else:
+                out[name] = _plain(value)
+        except Exception as error:
+            _failed(f"{_quoted(key)} is left out", error)
     return out
 
 
@@ -221,9 +320,10 @@ class _Sink:
 
     def forget(self) -> None:
         """Closes this process's end without a word."""
-        if self.socket is not None:
-            self.socket.close()
-        self.socket = None
+        with self.lock:
+            if self.socket is not None:
+                self.socket.close()
+            self.socket = None
 
 
 def _is_readable(sock: socket.socket, patience: Optional[float]) -> bool:
@@ -235,9 +335,11 @@ def _is_readable(sock: socket.socket, patience: Optional[float]) -> bool:
 def _line(message: Mapping[str, Any]) -> bytes:
     import json
 
-    return (json.dumps(message, separators=(",", ":")) + "\n").encode()
+    # A text may hold halves of characters, such as a file's name that is not UTF-8.
+    return (json.dumps(message, separators=(",", ":"), ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
 
+@_all_quiet()
 class Config(Dict[str, Any]):
     """Parameters, by key and by attribute; what is set is recorded."""
 
@@ -248,6 +350,16 @@ class Config(Dict[str, Any]):
     def __setitem__(self, key: str, value: Any) -> None:
         super().__setitem__(key, value)
         self._tell({key: value})
+
+    def __ior__(self, values: Any) -> "Config":  # type: ignore[override,misc]
+        self.update(values)
+        return self
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """As that of a dictionary."""
+        if key not in self:
+            self[key] = default
+        return self[key]
 
     def __getattr__(self, key: str) -> Any:
         try:
@@ -261,21 +373,25 @@ class Config(Dict[str, Any]):
     def update(self, *args: Any, allow_val_change: bool = True, **kwargs: Any) -> None:  # type: ignore[override]
         """As that of a dictionary."""
         del allow_val_change
-        new = [vars(a) if hasattr(a, "__dict__") and not isinstance(a, Mapping) else a for a in args]
-        values: Dict[str, Any] = dict(*new, **kwargs)
-        super().update(values)
+        new = [vars(a) if hasattr(a, "__dict__") and not isinstance(a, Mapping) else a for a in args if a is not None]
+        try:
+            values: Dict[str, Any] = dict(*new, **kwargs)
+        except (TypeError, ValueError):
+            raise TypeError("parameters are a dictionary, not " + ", ".join(map(_quoted, new))) from None
+        dict.update(self, values)
         self._tell(values)
 
     def _tell(self, values: Mapping[str, Any]) -> None:
         owner = self.__dict__.get("_owner")
-        if owner is not None and values:
-            owner._tell({"do": "params", "params": _flat(values)})
+        plain = _flat(values) if owner is not None else None
+        if plain:
+            owner._tell({"do": "params", "params": plain})
 
 
 class Checkpoint:
     """A folder to save into: `with run.checkpoint(step) as folder`."""
 
-    def __init__(self, owner: "Run", step: int) -> None:
+    def __init__(self, owner: Optional["Run"], step: Any) -> None:
         self._owner = owner
         self._step = step
         self._throw_away: Optional[str] = None
@@ -283,7 +399,7 @@ class Checkpoint:
     def __enter__(self) -> "Path":
         from pathlib import Path
 
-        folder = self._owner._begin_checkpoint(self._step)
+        folder = None if self._owner is None else self._owner._begin_checkpoint(self._step)
         if folder is None:
             import tempfile
 
@@ -297,10 +413,11 @@ class Checkpoint:
             import shutil
 
             shutil.rmtree(self._throw_away, ignore_errors=True)
-        else:
+        elif self._owner is not None:
             self._owner._end_checkpoint(None if value is None else f"{type(value).__name__}: {value}")
 
 
+@_all_quiet(steps=iter(()), checkpoint=Checkpoint(None, 0), should_stop=False, should_checkpoint=False)
 class Run:
     """A run that this process logs to. Made by `init`."""
 
@@ -315,7 +432,7 @@ class Run:
         self.name = ""
         self.experiment = ""
         self.dir = os.environ.get("GRADTOP_RUN_DIR", "")
-        self.seed = int(os.environ.get("GRADTOP_SEED") or 0)
+        self.seed = _of_env(0, "GRADTOP_SEED")
         self.config = Config(None, {})
         #: Values that sum the run up, written when it is finished.
         self.summary: Dict[str, Any] = {}
@@ -368,81 +485,86 @@ class Run:
         Without a step it is the one after the last. A name such as `loss/train` or `train/loss` is the loss on the split
         `train`; `split`, `model` and `trial` say so for all values of the call. Steps may repeat and go back: all are kept.
         """
+        if first is not None:
+            if type(first) is int:
+                step, given = first, second
+            elif isinstance(first, Mapping):
+                step, given = step if second is None else second, first  # type: ignore[assignment]
+            else:
+                step, given = first, second
+            if given is not None:
+                if type(given) is not dict and not isinstance(given, Mapping):
+                    raise TypeError(f"the values of a step are a dictionary, not {_quoted(given)}")
+                values = {**given, **values} if values else given  # type: ignore[assignment]
+        sink = self._sink
+        if sink is None or not self._logs or not values:
+            return
+        if step is None:
+            step = self._step if commit is False else self._step + 1
+        elif type(step) is not int:
+            step = _whole(step)
+        key = (tuple(values), split, model, trial)
+        shape, pack = self._shapes.get(key) or self._define(sink, key)
         try:
-            if first is not None:
-                if isinstance(first, Mapping):
-                    values = {**first, **values} if values else first  # type: ignore[assignment]
-                    if second is not None:
-                        step = int(second)  # type: ignore[arg-type]
-                else:
-                    step = int(first)
-                    if second is not None:
-                        values = {**second, **values} if values else second  # type: ignore[assignment,dict-item]
-            if not self._logs or not values:
-                return
-            if step is None:
-                step = self._step if commit is False else self._step + 1
-            self._step = step
-            key = (tuple(values), split, model, trial)
-            known = self._shapes.get(key)
-            if known is None:
-                known = self._define(key)
-            shape, pack = known
-            try:
-                row = pack(1, _BODY + 8 * len(values), shape, step, 0, _NAN if epoch is None else epoch, *values.values())
-            except (struct.error, TypeError, ValueError, RuntimeError):
-                return self._log_odd(step, values, split, model, trial, epoch)
-            self._sink.send(row, len(values))  # type: ignore[union-attr]
-        except Exception as error:
-            _say(f"log: {type(error).__name__}: {error}")
+            row = pack(1, _BODY + 8 * len(values), shape, step, 0, _NAN if epoch is None else epoch, *values.values())
+        except Exception:  # Whatever the `__float__` of a value raises.
+            self._log_odd(_whole(step), values, split, model, trial, epoch)
+            return
+        self._step = step
+        sink.send(row, len(values))
 
-    def _define(self, key: Tuple[Any, ...]) -> Tuple[int, Any]:
+    def _define(self, sink: _Sink, key: Tuple[Any, ...]) -> Tuple[int, Any]:
         names, split, model, trial = key
         if trial is None:
             trial = self._trial
-        parts: Dict[str, Any] = {"split": split, "model": model, "trial": trial}
-        extra = {k: v for k, v in parts.items() if v is not None}
+        extra = {k: str(v) for k, v in (("split", split), ("model", model)) if v is not None}
+        if trial is not None:
+            extra["trial"] = _plain(trial)
         series = [_series(str(name), extra) for name in names]
-        shape = len(self._shapes)
-        line = _line({"do": "shape", "shape": shape, "series": series})
-        assert self._sink is not None
-        with self._sink.lock:
-            self._sink.send(line, 0)
-            self._sink.known.append(line)
-        known = (shape, struct.Struct(f"{_HEAD}{len(names)}d").pack)
-        self._shapes[key] = known
+        # Of threads that log the same names at once, one defines them, before the first row of any.
+        with sink.lock:
+            known = self._shapes.get(key)
+            if known is None:
+                shape = len(self._shapes)
+                line = _line({"do": "shape", "shape": shape, "series": series})
+                sink.send(line, 0)
+                sink.known.append(line)
+                known = (shape, struct.Struct(f"{_HEAD}{len(names)}d").pack)
+                self._shapes[key] = known
         return known
 
     def _log_odd(self, step: int, values: Mapping[str, Any], split: Any, model: Any, trial: Any, epoch: Any) -> None:
         """Logs those values that are numbers, and says which are not."""
         good: Dict[str, float] = {}
         for name, value in values.items():
-            if isinstance(value, Mapping):
-                for inner, v in _flat(value).items():
-                    if isinstance(v, (int, float)):
-                        good[f"{name}/{inner}"] = float(v)
-                continue
+            parts = {f"{name}/{k}": v for k, v in _flat(value).items()} if isinstance(value, Mapping) else {name: value}
+            for part, number in parts.items():
+                try:
+                    good[part] = float(number)
+                except Exception:
+                    _say(f"{_cut(str(part))} is not a number but {type(number).__name__}: it is not logged")
+        if epoch is not None:
             try:
-                good[name] = float(value)
+                epoch = float(epoch)
             except Exception:
-                _say(f"{name} is not a number but {type(value).__name__}: it is not logged")
-        if good == values and all(type(v) is float for v in values.values()):
-            _say(f"step {step} is not one: nothing is logged at it")
-        elif good:
-            self.log(step, good, split=split, model=model, trial=trial, epoch=None if epoch is None else float(epoch))
+                _say(f"epoch {_quoted(epoch)} is not a number: it is left out")
+                epoch = None
+        self._step = step
+        if good:
+            self.log(step, good, split=split, model=model, trial=trial, epoch=epoch)
 
     def table(self, name: str, columns: Mapping[str, Sequence[Any]], step: int = 0) -> None:
         """Adds rows to a table: what is no time series. All columns are equally long; a table's columns stay the same."""
-        try:
-            if not self._logs:
-                return
-            data = {str(k): _plain(v) for k, v in columns.items()}
-            rows = max((len(v) for v in data.values()), default=0)
-            for at in range(0, rows, _TABLE_ROWS):
-                part = [{"name": k, "values": v[at : at + _TABLE_ROWS]} for k, v in data.items()]
-                self._tell({"do": "table", "name": name, "step": int(step), "columns": part})
-        except Exception as error:
-            _say(f"table {name}: {type(error).__name__}: {error}")
+        if not self._logs:
+            return
+        if not isinstance(columns, Mapping):
+            raise TypeError(f"the columns of {_quoted(name)} are a dictionary, not {_quoted(columns)}")
+        step = _whole(step)
+        data = {str(k): _plain(v) for k, v in columns.items()}
+        rows = max((len(v) for v in data.values()), default=0)
+        for at in range(0, rows, _TABLE_ROWS):
+            part = [{"name": k, "values": v[at : at + _TABLE_ROWS]} for k, v in data.items()]
+            self._tell({"do": "table", "name": name, "step": step, "columns": part})
 
     def figures(self, toml: str) -> None:
         """Declares figures, see docs/figures in the manual of plugins; the text is TOML."""
@@ -454,10 +576,7 @@ class Run:
 
     def params(self, params: Any = None, /, **more: Any) -> None:
         """Adds parameters, from a dictionary or argparse's result; nested ones get dotted names."""
-        try:
-            self.config.update({**_flat(params), **_flat(more)})
-        except Exception as error:
-            _say(f"params: {type(error).__name__}: {error}")
+        self.config.update({**_flat(params), **_flat(more)})
 
     def metric(
         self, name: str, goal: str = "none", *, headline: bool = True, split: Optional[str] = None, unit: Optional[str] = None,
@@ -478,8 +597,12 @@ class Run:
 
     def steps(self, total: int, start: int = 0) -> Iterator[int]:
         """The steps from `start` on; between two of them the run pauses and stops as it is asked to."""
+        total = _whole(total, "the number of steps")
+        return self._steps(range(_whole(start), total), total)
+
+    def _steps(self, steps: range, total: int) -> Iterator[int]:
         self._listen()
-        for step in range(start, total):
+        for step in steps:
             if self._ends_at(step):
                 return
             yield step
@@ -501,7 +624,7 @@ class Run:
 
     def checkpoint(self, step: int) -> Checkpoint:
         """A folder to save into, kept once the `with` block has ended well."""
-        return Checkpoint(self, int(step))
+        return Checkpoint(self, step)
 
     def progress(self, done: int, total: int = 0, phase: Optional[str] = None) -> None:
         """How far the work is."""
@@ -520,13 +643,12 @@ class Run:
                 error = f"finished with exit code {exit_code}"
             if self.rank == 0:
                 self._tell({"do": "finish", "error": error})
-        except Exception as failure:
-            _say(f"finish: {type(failure).__name__}: {failure}")
-        self._finished = True
-        self._logs = False
-        if self._sink is not None:
-            self._sink.forget()
-            self._sink = None
+        finally:
+            self._finished = True
+            self._logs = False
+            if self._sink is not None:
+                self._sink.forget()
+                self._sink = None
 
     def __enter__(self) -> "Run":
         return self
@@ -550,7 +672,7 @@ class Run:
         try:
             self._sink.send(_line(message), 0)
         except Exception as error:
-            _say(f"{message.get('do')}: {type(error).__name__}: {error}")
+            _failed(str(message.get("do")), error)
 
     def _listen(self) -> None:
         if not self._listens and self._sink is not None:
@@ -564,7 +686,7 @@ class Run:
         clock = time.monotonic()
         if now or clock >= self._progress_due:
             self._progress_due = clock + 0.1
-            self._tell({"do": "progress", "done": int(done), "total": int(total), "phase": phase})
+            self._tell({"do": "progress", "done": max(0, int(done)), "total": max(0, int(total)), "phase": phase})
 
     def _obey(self, patience: Optional[float] = 0.0) -> bool:
         """Takes in what the sink says; False if it is gone."""
@@ -603,7 +725,7 @@ class Run:
                         time.sleep(0.2)
                 self._tell({"do": "unpaused"})
         except Exception as error:
-            _say(f"steps: {type(error).__name__}: {error}")
+            _failed("steps", error)
         if self._stop is None:
             return False
         if self._stop >= 0:
@@ -634,13 +756,13 @@ class Run:
         try:
             self._answer = None
             self._saving = True
-            self._tell({"do": "checkpoint", "step": step})
+            self._tell({"do": "checkpoint", "step": _whole(step)})
             answer = self._ask("save", 60.0)
             if answer is not None and "dir" in answer:
                 return str(answer["dir"])
             _say("no checkpoint is kept: nobody gives a folder for it")
         except Exception as error:
-            _say(f"checkpoint: {type(error).__name__}: {error}")
+            _failed("checkpoint", error)
         self._saving = False
         return None
 
@@ -653,12 +775,8 @@ class Run:
             if answer is None or why and why != error:
                 _say(f"the checkpoint was not kept: {why or 'the recording process is gone'}")
         except Exception as failure:
-            _say(f"checkpoint: {type(failure).__name__}: {failure}")
+            _failed("checkpoint", failure)
         self._saving = False
-
-
-def _nothing(*args: Any, **kwargs: Any) -> None:
-    """Does nothing."""
 
 
 _SPLITS = frozenset(("train", "training", "val", "valid", "validation", "dev", "eval", "test"))
@@ -708,8 +826,8 @@ def init(
     global run
     for key in more:
         _say(f"init has no {key!r} here: it is ignored")
-    own = int(os.environ.get("RANK") or os.environ.get("SLURM_PROCID") or 0)
-    world = int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1)
+    own = _of_env(0, "RANK", "SLURM_PROCID")
+    world = _of_env(1, "WORLD_SIZE", "SLURM_NTASKS")
     logs = rank == "all" or own == rank
     address = os.environ.get("GRADTOP_SINK")
     sink: Optional[_Sink] = None
@@ -745,13 +863,25 @@ def init(
         if given:
             new._tell({"do": "params", "params": given})
         for metric, goal in (metrics or {}).items():
-            goal, _, split = goal.partition(":")
+            goal, _, split = str(goal).partition(":")
             new.metric(metric, goal, split=split or None)
         if total is not None:
             new.progress(0, total)
     run = new
     _hook()
     return new
+
+
+def _of_env(default: int, *names: str) -> int:
+    """The number in the first of these variables that has something."""
+    for name in names:
+        text = os.environ.get(name)
+        if text:
+            try:
+                return int(text)
+            except ValueError:
+                raise RuntimeError(f"the environment variable {name} is {_quoted(text)}, not a whole number") from None
+    return default
 
 
 def _attach(
@@ -771,10 +901,16 @@ def _attach(
         if value is not None:
             command += [option, str(value)]
     command += ["--", sys.executable or "python", *sys.argv]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except OSError as error:
+        raise RuntimeError(f"cannot start {program}: {error.strerror}; GRADTOP_PROGRAM names the program `gradtop`") from None
     if done.returncode != 0:
-        raise RuntimeError(done.stderr.decode(errors="replace").strip() or "gradtop sink failed")
-    return str(json.loads(done.stdout)["sink"])
+        raise RuntimeError(done.stderr.decode(errors="replace").strip() or f"`{program} sink` failed")
+    try:
+        return str(json.loads(done.stdout)["sink"])
+    except (ValueError, LookupError, TypeError):
+        raise RuntimeError(f"{program} is not gradtop; GRADTOP_PROGRAM names the program `gradtop`") from None
 
 
 _hooked = False
@@ -827,9 +963,18 @@ def __getattr__(name: str) -> Any:
         return run.config if run is not None else Config(None, {})
     if name == "summary":
         return run.summary if run is not None else {}
-    raise AttributeError(f"module 'gradtop' has no attribute {name!r}")
+    if name.startswith("_"):
+        raise AttributeError(f"module 'gradtop' has no attribute {name!r}")
+    if hasattr(Run, name):
+        if run is not None:
+            return getattr(run, name)
+        _say(f"{name}: call gradtop.init() first")
+    else:
+        _say(f"gradtop has no {name!r} here: it is ignored")
+    return _nothing
 
 
+@_all_quiet()
 class SummaryWriter:
     """TensorBoard's writer of the same name, to the run of this process; `init` is called if nobody has."""
 
@@ -840,7 +985,7 @@ class SummaryWriter:
         self._last: Dict[str, int] = {}
 
     def _step(self, tag: str, step: Optional[int]) -> int:
-        at = self._last.get(tag, -1) + 1 if step is None else int(step)
+        at = self._last.get(tag, -1) + 1 if step is None else _whole(step)
         self._last[tag] = at
         return at
 
@@ -855,6 +1000,8 @@ class SummaryWriter:
         walltime: Optional[float] = None,
     ) -> None:
         """Values of the same metric: of splits where they are called so, else of models."""
+        if not isinstance(tag_scalar_dict, Mapping):
+            raise TypeError(f"the values of {_quoted(main_tag)} are a dictionary, not {_quoted(tag_scalar_dict)}")
         step = self._step(main_tag, global_step)
         for tag, value in tag_scalar_dict.items():
             of: Dict[str, Any] = {"split" if tag in _SPLITS else "model": tag}
@@ -865,28 +1012,25 @@ class SummaryWriter:
         **ignored: Any,
     ) -> None:
         """Counts of values in buckets of equal width, in the table `histograms`."""
-        try:
-            data = [v for v in _numbers(values) if v - v == 0.0]
-            if not data:
-                return
-            n = bins if isinstance(bins, int) and bins > 0 else 30
-            low, high = min(data), max(data)
-            width = (high - low) / n or 1.0
-            counts = [0] * n
-            for v in data:
-                counts[min(n - 1, int((v - low) / width))] += 1
-            edges = [low + width * i for i in range(n + 1)]
-            columns = {"tag": [tag] * n, "lower": edges[:-1], "upper": edges[1:], "count": counts}
-            self._run.table("histograms", columns, self._step(tag, global_step))
-        except Exception as error:
-            _say(f"add_histogram: {type(error).__name__}: {error}")
+        data = [v for v in _numbers(values) if v - v == 0.0]
+        if not data:
+            return
+        n = bins if isinstance(bins, int) and bins > 0 else 30
+        low, high = min(data), max(data)
+        width = (high - low) / n or 1.0
+        counts = [0] * n
+        for v in data:
+            counts[min(n - 1, int((v - low) / width))] += 1
+        edges = [low + width * i for i in range(n + 1)]
+        columns = {"tag": [tag] * n, "lower": edges[:-1], "upper": edges[1:], "count": counts}
+        self._run.table("histograms", columns, self._step(tag, global_step))
 
     def add_hparams(
         self, hparam_dict: Mapping[str, Any], metric_dict: Mapping[str, Number], hparam_domain_discrete: Any = None,
         run_name: Optional[str] = None, global_step: Optional[int] = None,
     ) -> None:
         """Parameters, and the values that came of them."""
-        self._run.params(dict(hparam_dict))
+        self._run.params(hparam_dict)
         if metric_dict:
             self._run.log(self._step("hparams", global_step), dict(metric_dict))
 
@@ -907,10 +1051,10 @@ class SummaryWriter:
         self.close()
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("add_"):
-            _say(f"SummaryWriter.{name} is ignored here")
-            return _nothing
-        raise AttributeError(name)
+        if name.startswith("_"):
+            raise AttributeError(name)
+        _say(f"SummaryWriter.{name} is ignored here")
+        return _nothing
 
 
 def _numbers(values: Any) -> Iterable[float]:
