@@ -30,6 +30,11 @@ pub fn readers() -> PathBuf {
     named("GRADTOP_TEST_READERS")
 }
 
+/// DuckDB's command-line program, where there is one for the tests.
+pub fn duckdb() -> Option<PathBuf> {
+    std::env::var_os("GRADTOP_TEST_DUCKDB").map(|_| named("GRADTOP_TEST_DUCKDB"))
+}
+
 /// The checkout.
 pub fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

@@ -164,7 +164,14 @@ fn the_questions_of_analysts_have_the_same_answer_in_every_reader() {
     all_sealed(&alive);
 
     let page = paths::checkout().join("docs/analysis.md");
-    let said = ended(python(&sandbox, "analysis.py", &[page.to_str().unwrap()]), &["analysis.py"]);
+    let mut python = python(&sandbox, "analysis.py", &[page.to_str().unwrap()]);
+    if let Some(duckdb) = paths::duckdb() {
+        python
+            .env("GRADTOP", sandbox.program())
+            .env("GRADTOP_DUCKDB", duckdb)
+            .env("GRADTOP_RUNS", sandbox.runs());
+    }
+    let said = ended(python, &["analysis.py"]);
     let said = said.expect_code(0).json();
     let questions = said.as_object().unwrap();
     assert_eq!(questions.len(), 11, "{said:#}");

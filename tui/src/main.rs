@@ -8,12 +8,14 @@ mod commands;
 mod config;
 mod conformance;
 mod download;
+mod editor;
 mod failure;
 mod print;
 mod runtime;
 mod scaffold;
 mod screens;
 mod setup;
+mod sql;
 mod study;
 mod widgets;
 

@@ -16,7 +16,7 @@ pub(crate) fn setup(workspace: &Workspace, cuda: bool) -> Result<()> {
     // With the plugins' packages selected, so that the features are those of every other build.
     let build = ["build", "--release", "--bin", "gradtop"];
     succeed(workspace.cargo().args(build).args(workspace.product()?))?;
-    let chosen = ask_program(workspace, cuda)?;
+    let chosen = ask_program(workspace, cuda.then_some("--cuda"))?;
     let before = links_cuda(&link::link_path(&workspace.root));
     if link::point(&workspace.root, &chosen)? && workspace.release.join("build").exists() {
         forget_builds(workspace, before != links_cuda(&chosen))?;
@@ -41,10 +41,15 @@ fn given(workspace: &Workspace) -> Option<PathBuf> {
     (folder != link::link_path(&workspace.root)).then_some(folder)
 }
 
-/// The torch folder that `gradtop setup` prints.
-fn ask_program(workspace: &Workspace, cuda: bool) -> Result<PathBuf> {
+/// DuckDB's program for the tests, which the program finds or brings.
+pub(crate) fn duckdb(workspace: &Workspace) -> Result<PathBuf> {
+    ask_program(workspace, Some("--duckdb"))
+}
+
+/// What `gradtop setup` prints: the torch folder, or the program that an option asks for.
+fn ask_program(workspace: &Workspace, option: Option<&str>) -> Result<PathBuf> {
     let mut program = Command::new(workspace.program());
-    program.arg("setup").args(cuda.then_some("--cuda")).stdin(Stdio::null()).stderr(Stdio::inherit());
+    program.arg("setup").args(option).stdin(Stdio::null()).stderr(Stdio::inherit());
     workspace.clean_env(&mut program);
     if let Some(folder) = given(workspace) {
         program.env("LIBTORCH", folder);

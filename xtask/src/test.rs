@@ -23,6 +23,7 @@ pub(crate) fn test(workspace: &Workspace, filters: &[String]) -> Result<ExitCode
     })?;
     let everything = ["--release", "--workspace", "--all-targets"];
     stages.must("build", || succeed(workspace.cargo().arg("build").args(everything)))?;
+    let duckdb = stages.must("DuckDB", || setup::duckdb(workspace))?;
     if filters.is_empty() {
         stages.run("format", || succeed(workspace.cargo().args(["fmt", "--all", "--check"])));
         stages.run("lints", || {
@@ -46,6 +47,7 @@ pub(crate) fn test(workspace: &Workspace, filters: &[String]) -> Result<ExitCode
         cargo.env("GRADTOP_TEST_BIN", workspace.program());
         cargo.env("GRADTOP_TEST_PLUGINS", &workspace.release);
         cargo.env("GRADTOP_TEST_READERS", &readers);
+        cargo.env("GRADTOP_TEST_DUCKDB", &duckdb);
         // Drawn anew each time, and said, so that what a property test finds can be found again.
         let seed = std::env::var(SEED).unwrap_or_else(|_| std::process::id().to_string());
         eprintln!("property tests: {SEED}={seed}");

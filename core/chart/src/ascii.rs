@@ -1,7 +1,7 @@
 //! Text where only ASCII may be printed.
 
 /// Our own signs and those of formulas, in ASCII.
-const SIGNS: [(char, &str); 18] = [
+const SIGNS: [(char, &str); 19] = [
     ('·', "-"),
     ('–', "-"),
     ('—', "-"),
@@ -21,6 +21,8 @@ const SIGNS: [(char, &str); 18] = [
     ('■', "#"),
     ('✗', "x"),
     ('☠', "!"),
+    // Of a run that is starred.
+    ('★', "*"),
 ];
 
 /// A text with its signs in ASCII. Names keep their letters: they are what a user types.

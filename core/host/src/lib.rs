@@ -30,7 +30,7 @@ pub use plugin::discover::{
 };
 pub use plugin::inspect::{Inspection, inspect};
 pub use plugin::params::{parse_param, resolve_params};
-pub use plugin::shared::{SharedPlugin, shared_plugin};
+pub use plugin::shared::{SharedPlugin, prune as prune_plugins, shared_plugin, unused as unused_plugins};
 pub use plugin::validate::{Judged, judged};
 pub use plugin::watch::{PluginWatch, PluginsNow};
 pub use run::allowed::{Action, Why, allowed, left_behind};
@@ -43,4 +43,6 @@ pub use run::delete::{delete, may_delete};
 pub use run::launch::{
     DEFAULT_CHECKPOINT_EVERY, Launch, Resumed, default_threads, launch, may_resume, refused, resume,
 };
+pub use run::reclaim::{Spare, reclaim, spare};
+pub use run::rename::rename;
 pub use train::watchdogs::{DISK_ACCEPTS, ROWS_WAIT};

@@ -47,9 +47,9 @@ pub enum StoreError {
         message: String,
     },
     /// Not a name that a run or an experiment may have.
-    #[error("{name:?} cannot be the name of {} {of}: {why}", if *of == "run" { "a" } else { "an" })]
+    #[error("{name:?} cannot be the name of {} {of}: {why}", if *of == "experiment" { "an" } else { "a" })]
     BadName {
-        /// `run` or `experiment`.
+        /// `run`, `experiment` or `tag`.
         of: &'static str,
         /// The name.
         name: String,

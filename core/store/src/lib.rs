@@ -18,7 +18,7 @@ mod suggest;
 
 pub use error::{Result, StoreError};
 pub use folder::birth::{Birth, create_run, remove_unfinished};
-pub use folder::contents::foreign;
+pub use folder::contents::{foreign, size};
 pub use folder::control::{
     KILL, KILLED, Request, WITHDRAWN, clear_control, request, stop_request, take_requests, withdraw_stop,
 };
@@ -32,6 +32,7 @@ pub use folder::manifest::{
     AttachedTo, CommandInfo, ExperimentInfo, Goal, ImportInfo, Kind, Manifest, MetricInfo, ParamValue,
     PluginInfo, Versions, read_manifest, replace_manifest,
 };
+pub use folder::notes::{Notes, change_notes, read_notes, validate_tag};
 pub use folder::reserve::{give_up_reserve, keep_reserve};
 pub use folder::run_dir::RunDir;
 pub use folder::run_table::{write_params_table, write_run_table};
@@ -50,6 +51,7 @@ pub use log::recover::{Recovery, recover};
 pub use log::resume::prepare_resume;
 pub use log::series::SeriesKey;
 pub use read::export::{Exported, Shape, export_csv, export_parquet};
+pub use read::files::{metric_files, table_files};
 pub use read::headline::{Headline, HeadlineLine, headlines, split_rank};
 pub use read::outline::{Outline, PageSummary, outline};
 pub use read::series_data::{SeriesData, read_series, read_series_around_damage, series_keys};

@@ -21,7 +21,7 @@ struct Column {
     key: fn(&View, Timestamp) -> Key,
 }
 
-const COLUMNS: [Column; 20] = [
+const COLUMNS: [Column; 24] = [
     Column {
         name: "state",
         align: Align::Left,
@@ -141,6 +141,31 @@ const COLUMNS: [Column; 20] = [
         align: Align::Left,
         cell: |run, _| or_empty(run.status.cause.as_deref().map(clean)),
         key: |run, _| Key::text(run.status.cause.as_deref()),
+    },
+    // Looked at when it is asked for: a folder may have many files.
+    Column {
+        name: "size",
+        align: Align::Right,
+        cell: |run, _| number::bytes(gradtop_store::size(&run.dir, run.dir.path())),
+        key: |run, _| Key::large(Some(gradtop_store::size(&run.dir, run.dir.path()) as f64)),
+    },
+    Column {
+        name: "star",
+        align: Align::Left,
+        cell: |run, _| or_empty(run.notes.starred.then(|| state::STAR.to_owned())),
+        key: |run, _| Key::large(run.notes.starred.then_some(1.0)),
+    },
+    Column {
+        name: "tags",
+        align: Align::Left,
+        cell: |run, _| clean(&run.notes.tags.join(" ")),
+        key: |run, _| Key::text(run.notes.tags.first().map(String::as_str)),
+    },
+    Column {
+        name: "note",
+        align: Align::Left,
+        cell: |run, _| clean(run.notes.headline()),
+        key: |run, _| Key::text(Some(run.notes.headline()).filter(|note| !note.is_empty())),
     },
 ];
 

@@ -140,6 +140,18 @@ pub fn note(view: &View) -> Option<String> {
     }
 }
 
+/// The sign of a run that is starred.
+pub const STAR: &str = "★";
+
+/// What people say of a run, in a line: star, tags, the first line of the note; empty if nothing.
+pub fn remark(view: &View) -> String {
+    let notes = &view.notes;
+    let star = notes.starred.then(|| STAR.to_owned());
+    let marks: Vec<String> = star.into_iter().chain(notes.tags.iter().map(|tag| clean(tag))).collect();
+    let parts = [marks.join(" "), clean(notes.headline())];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+}
+
 /// `last loss  deep · test 3.1e-6  middle · test 1.1e-5`, at most `most` values, those of the split that stands for the run
 /// first.
 pub fn headline_text(view: &View, most: usize) -> String {
@@ -298,6 +310,9 @@ pub fn to_json(view: &View) -> Map<String, Value> {
         "headlines": headlines(view).iter().filter_map(headline_json).collect::<Vec<_>>(),
         "headline_is_part": s.headline_is_part,
         "rows": s.rows,
+        "starred": view.notes.starred,
+        "tags": view.notes.tags,
+        "note": view.notes.note,
         "log_wait_ms": s.log_wait_ms,
         "waiting": s.waiting.as_ref().filter(|_| !view.state.is_final()).map(|w| {
             json!({"cause": w.cause, "rows": w.rows, "since": w.since.to_string()})

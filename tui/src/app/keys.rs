@@ -10,6 +10,12 @@ pub(crate) enum Action {
     Runs(RunAction),
     /// A new run with the parameters of the run meant, to be changed first.
     Restart,
+    /// Write a note about the run meant, in the user's editor.
+    Note,
+    /// Type tags of the runs meant.
+    Tag,
+    /// Star the runs meant, or no longer.
+    Star,
     /// Leave; runs go on.
     Quit,
     /// To the screen before.
@@ -41,6 +47,9 @@ pub(crate) const RUNS: &[Binding<Action>] = &[
     runs(&["S"], RunAction::Stop, "stop", "stop the run: it finishes its step and saves a checkpoint"),
     runs(&["ctrl-k"], RunAction::Kill, "", "kill the run, without a checkpoint"),
     bind(&["R"], Action::Restart, "", "restart with different parameters").changing(),
+    bind(&["*"], Action::Star, "", "star the run, or remove its star").changing(),
+    bind(&["t"], Action::Tag, "", "add or remove tags").changing(),
+    bind(&["e"], Action::Note, "", "write a note about the run, in $EDITOR").changing(),
     runs(&["D", "delete"], RunAction::Delete, "", "delete the run and everything it recorded"),
 ];
 

@@ -22,7 +22,7 @@ use crate::screens::Screen;
 use crate::screens::actions::{Act as _, ActionResult, RunAction};
 use crate::screens::compare::Compare;
 use crate::screens::confirm::Confirm;
-use crate::screens::effect::{Answer, Effect, Message, Open, Task};
+use crate::screens::effect::{Answer, Effect, Mark, Message, Open, Task};
 use crate::screens::experiments::Experiments;
 use crate::screens::help::Help;
 use crate::screens::home::Home;
@@ -30,6 +30,7 @@ use crate::screens::keys::{Kind, name};
 use crate::screens::run::RunScreen;
 use crate::screens::settings::Settings;
 use crate::screens::shared::{Machine, PluginsSnapshot, Shared};
+use crate::screens::tags::Tags;
 use crate::widgets::Edit;
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::number;
@@ -238,6 +239,7 @@ impl App {
             Open::Experiments => Box::new(Experiments::default()),
             Open::Restart(id) => Box::new(Experiments::restart(id)),
             Open::Help => Box::new(Help::new(keys::sections(&self.top().keys()))),
+            Open::Tags(runs) => Box::new(Tags::of(shared, runs)),
             Open::Confirm(action, runs, left_out) => Box::new(Confirm { action, runs, left_out }),
             Open::Home(run) => {
                 self.stack.clear();
@@ -283,6 +285,20 @@ impl App {
                 [id] => Effect::Open(Open::Restart(id.clone())),
                 [] => Effect::failure("no run selected"),
                 _ => Effect::failure("one run at a time can be started anew"),
+            },
+            Action::Note => match self.top().targets().as_slice() {
+                [id] => Effect::Do(Task::Note(id.clone())),
+                [] => Effect::failure("no run selected"),
+                _ => Effect::failure("a note is about one run at a time"),
+            },
+            Action::Tag | Action::Star => match (self.top().targets(), action) {
+                (runs, _) if runs.is_empty() => Effect::failure("no run selected"),
+                (runs, Action::Tag) => Effect::Open(Open::Tags(runs)),
+                (runs, _) => {
+                    let starred = |id| self.shared.runs.get(id).is_some_and(|row| row.view.notes.starred);
+                    let star = !runs.iter().all(starred);
+                    Effect::Do(Task::Mark(Mark::Star(star), runs))
+                }
             },
             Action::Quit => Effect::Do(Task::Quit),
             Action::Back => Effect::Close,

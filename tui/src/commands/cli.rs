@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Open(commands::open::Args),
     /// Write a run's rows as CSV, Parquet or TensorBoard event files
     Export(commands::export::Args),
+    /// Ask questions about runs in SQL, with DuckDB
+    Query(commands::query::Args),
     /// Run all experiments of a plan and write one report
     Study(commands::study::Args),
     /// Pause a run after its current step
@@ -75,8 +77,20 @@ pub(crate) enum Command {
     Checkpoint(commands::control::Checkpoint),
     /// Wait until a run has ended
     Wait(commands::wait::Args),
+    /// Write a note about a run
+    Note(commands::note::Args),
+    /// Tag runs, or remove tags
+    Tag(commands::tag::Args),
+    /// Star runs
+    Star(commands::tag::Stars),
+    /// Remove the stars of runs
+    Unstar(commands::tag::Stars),
+    /// Rename a run
+    Rename(commands::rename::Args),
     /// Delete a run and everything it recorded
     Rm(commands::rm::Args),
+    /// Free space: what resumes set aside, and old checkpoints
+    Gc(commands::gc::Args),
     /// List experiments, or show the parameters of one
     Experiments(commands::experiments::Args),
     /// Create, build, install and check plugins
@@ -84,7 +98,7 @@ pub(crate) enum Command {
     Plugin(commands::plugin::Command),
     /// List, download and check data sets
     Data(commands::data::Args),
-    /// Find or download libtorch, once for this machine
+    /// Find or download libtorch or DuckDB, once for this machine
     Setup(commands::setup::Args),
     /// Check this machine (libtorch, GPUs, plugins, disk, logout), or the files of runs
     Doctor(commands::doctor::Args),

@@ -249,17 +249,19 @@ fn of_plugins() -> Vec<Finding> {
 
 fn of_runs(context: &Context) -> Result<Finding> {
     let runs = context.runs()?;
-    let count = gradtop_store::list_runs(&runs).len();
+    let all = gradtop_store::list_runs(&runs);
+    let (count, bytes) = (all.len(), all.iter().map(|run| gradtop_store::size(run, run.path())).sum());
     // The folder may not exist yet: the nearest one that does says which disk it will be on.
     let existing = runs.ancestors().find(|p| p.is_dir()).unwrap_or(Path::new("/"));
     let disk =
         rustix::fs::statvfs(existing).with_context(|| format!("cannot look at {}", existing.display()))?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let plural = if count == 1 { "" } else { "s" };
-    let text = format!("{count} run{plural} in {}, {} free", runs.display(), number::bytes(free));
+    let (taken, free_words) = (number::bytes(bytes), number::bytes(free));
+    let text = format!("{count} run{plural} of {taken} in {}, {free_words} free", runs.display());
     if free < LITTLE_SPACE {
         return Ok(Finding::new("runs", Grade::Bad, text)
-            .help("free some space, or choose another folder with --runs or GRADTOP_RUNS"));
+            .help("free some space (`gradtop gc` lists what can go), or choose another folder with --runs or GRADTOP_RUNS"));
     }
     if rustix::fs::access(existing, rustix::fs::Access::WRITE_OK).is_err() {
         return Ok(Finding::new("runs", Grade::Bad, format!("{text}, not writable"))

@@ -190,7 +190,7 @@ fn group_table(views: &[&View], parameters: &[&str]) -> Table {
     let metric = common.as_ref().map_or_else(|| "last value".to_owned(), state::Common::title);
     heads.push((metric, Align::Point));
     heads.extend(names(&["of", "age"]));
-    heads.push((String::new(), Align::Left));
+    heads.extend([(String::new(), Align::Left), (String::new(), Align::Left)]);
     let mut table =
         Table::new(&heads.iter().map(|(head, align)| (head.as_str(), *align)).collect::<Vec<_>>());
     let now = Timestamp::now();
@@ -218,6 +218,7 @@ fn row(view: &View, parameters: &[&str], common: Option<&state::Common>, now: Ti
         Some(note) => Words::new(note, if view.certain { Ink::Alert } else { Ink::Dim }),
         None => Words::new(stopped().unwrap_or_default(), Ink::Dim),
     });
+    cells.push(Words::new(state::remark(view), Ink::Dim));
     cells
 }
 

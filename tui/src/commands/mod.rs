@@ -12,13 +12,17 @@ pub(crate) mod exec;
 pub(crate) mod experiments;
 pub(crate) mod export;
 mod follow;
+pub(crate) mod gc;
 pub(crate) mod import;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod monitor;
+pub(crate) mod note;
 pub(crate) mod open;
 pub(crate) mod plot;
 pub(crate) mod plugin;
+pub(crate) mod query;
+pub(crate) mod rename;
 pub(crate) mod resume;
 pub(crate) mod rm;
 pub(crate) mod run;
@@ -28,6 +32,7 @@ pub(crate) mod setup;
 pub(crate) mod show;
 pub(crate) mod sink;
 pub(crate) mod study;
+pub(crate) mod tag;
 pub(crate) mod wait;
 mod watch;
 pub(crate) mod why;
@@ -133,13 +138,20 @@ pub(crate) fn dispatch(cli: Cli, config: Config) -> Result<i32> {
         Some(Command::Open(args)) => open::run(context, &args),
         Some(Command::Plot(args)) => plot::run(&context, &args),
         Some(Command::Compare(args)) => compare::run(&context, &args),
+        Some(Command::Query(args)) => query::run(&context, &args),
         Some(Command::Study(args)) => study::run(&context, &args),
         Some(Command::Pause(args)) => control::pause(&context, &args),
         Some(Command::Resume(args)) => resume::run(&context, &args),
         Some(Command::Stop(args)) => control::stop(&context, &args),
         Some(Command::Checkpoint(args)) => control::checkpoint(&context, &args),
         Some(Command::Wait(args)) => wait::run(&context, &args),
+        Some(Command::Note(args)) => note::run(&context, &args),
+        Some(Command::Tag(args)) => tag::run(&context, &args),
+        Some(Command::Star(args)) => tag::star(&context, &args),
+        Some(Command::Unstar(args)) => tag::unstar(&context, &args),
+        Some(Command::Rename(args)) => rename::run(&context, &args),
         Some(Command::Rm(args)) => rm::run(&context, &args),
+        Some(Command::Gc(args)) => gc::run(&context, &args),
         Some(Command::Experiments(args)) => experiments::run(&args),
         Some(Command::Plugin(command)) => plugin::run(&context, &command),
         Some(Command::Data(args)) => data::run(&args),

@@ -1,7 +1,5 @@
 //! `gradtop rm`: delete runs.
 
-use std::path::Path;
-
 use anyhow::Result;
 use gradtop_host::SharedPlugin;
 use gradtop_store::RunDir;
@@ -85,7 +83,7 @@ fn ended(context: &Context, args: &Args) -> Result<Vec<RunDir>> {
 
 /// What a run takes on the disk: `24 kB, and a plugin of 2.3 MB shared with 3 runs`.
 pub(crate) fn size_in_words(run: &RunDir) -> String {
-    let all = size(run.path());
+    let all = gradtop_store::size(run, run.path());
     match gradtop_host::shared_plugin(run) {
         Some(SharedPlugin { bytes, others }) => {
             let with = if others == 1 { "another run".to_owned() } else { format!("{others} other runs") };
@@ -94,17 +92,4 @@ pub(crate) fn size_in_words(run: &RunDir) -> String {
         }
         None => number::bytes(all),
     }
-}
-
-/// Bytes of all files in a folder.
-fn size(dir: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
-    entries
-        .filter_map(std::result::Result::ok)
-        .map(|entry| match entry.file_type() {
-            Ok(kind) if kind.is_dir() => size(&entry.path()),
-            Ok(kind) if kind.is_file() => entry.metadata().map_or(0, |m| m.len()),
-            _ => 0,
-        })
-        .sum()
 }

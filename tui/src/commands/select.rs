@@ -70,6 +70,20 @@ impl Selection {
     }
 }
 
+/// Runs by their names, or all that a filter takes.
+///
+/// # Errors
+/// A name that no run has, a wrong filter, or one that takes none.
+pub(crate) fn meant(context: &Context, names: &[String]) -> Result<Vec<View>> {
+    if !names.iter().any(|name| is_filter(name)) {
+        return named(context, names);
+    }
+    match matching(context, &names.join(" "))?.views {
+        none if none.is_empty() => Err(Failure::new("no run matches the filter").into()),
+        views => Ok(views),
+    }
+}
+
 /// Runs by their names, each once.
 pub(crate) fn named(context: &Context, names: &[String]) -> Result<Vec<View>> {
     let mut views: Vec<View> = Vec::new();

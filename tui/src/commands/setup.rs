@@ -12,6 +12,9 @@ pub(crate) struct Args {
     /// Use the libtorch for NVIDIA GPUs (the default if there is one)
     #[arg(long)]
     cuda: bool,
+    /// Bring DuckDB's command-line program, for `gradtop query`, instead of libtorch
+    #[arg(long, conflicts_with = "cuda")]
+    duckdb: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -19,6 +22,15 @@ pub(crate) struct Args {
 
 /// Prints the torch folder, for scripts; what it is goes to standard error.
 pub(crate) fn run(args: &Args) -> Result<i32> {
+    if args.duckdb {
+        let program = setup::duckdb::ensure()?;
+        if args.json {
+            print::json(&json!({"program": program}))?;
+        } else {
+            print::line(&program.display().to_string());
+        }
+        return Ok(0);
+    }
     let (torch, from) = setup::setup(args.cuda)?;
     let from = match from {
         From::Variable(name) => name,

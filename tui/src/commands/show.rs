@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use gradtop_store::{
-    Goal, SeriesKey, State, View, checkpoints, known_damage, read_events, series_keys, summarize, table_names,
+    Goal, SeriesKey, State, View, checkpoints, known_damage, read_events, read_notes, series_keys, summarize,
+    table_names,
 };
 use serde_json::{Value, json};
 
@@ -156,6 +157,7 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
     if let Some(silence) = state::silence(view) {
         print::line(&print::styled(&format!("  {silence}"), Ink::Alert));
     }
+    notes(view);
     progress(view);
     heading("parameters");
     facts(m.params.iter().map(|(k, v)| (k.as_str(), clean(&v.to_string()))).collect());
@@ -175,6 +177,23 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
     }
     files(view);
     Ok(())
+}
+
+/// What people say of it, whole.
+fn notes(view: &View) {
+    let notes = &view.notes;
+    if let Err(error) = read_notes(&view.dir) {
+        print::note(&format!("warning: {}", clean(&error.to_string())));
+    }
+    let marks = notes.starred.then_some(state::STAR).into_iter().chain(notes.tags.iter().map(String::as_str));
+    let marks = marks.map(clean).collect::<Vec<_>>().join(" ");
+    if marks.is_empty() && notes.note.is_empty() {
+        return;
+    }
+    heading("notes");
+    for line in Some(marks.as_str()).filter(|marks| !marks.is_empty()).into_iter().chain(notes.note.lines()) {
+        print::line(format!("  {}", clean(&line.replace('\t', "    "))).trim_end());
+    }
 }
 
 fn progress(view: &View) {

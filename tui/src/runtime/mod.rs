@@ -7,6 +7,7 @@
 mod input;
 mod link;
 mod machine;
+mod note;
 mod once;
 mod pace;
 mod runs;
@@ -31,6 +32,7 @@ use crate::config::LaunchDefaults;
 use crate::print::paint::Painter;
 use crate::screens::effect::{Answer, Task};
 use gradtop_chart::cells::theme::ThemeName;
+use gradtop_view::runs::RunId;
 use link::Link;
 pub(crate) use once::once;
 use pace::Pace;
@@ -118,8 +120,9 @@ pub(crate) fn run(options: &Options) -> Result<i32> {
     signals::start(&tx)?;
     let screen = Screen::enter(&tx, !app.shared.settings.select)?;
     let due = Arc::default();
-    input::start(&tx, Arc::clone(&due))?;
-    let mut monitor = Monitor::new(screen, workers, rx, Link::new(due), options)?;
+    let gate = input::Gate::default();
+    input::start(&tx, Arc::clone(&due), gate.clone())?;
+    let mut monitor = Monitor::new(screen, gate, workers, rx, Link::new(due), options)?;
     let result = monitor.first(&mut app).and_then(|go_on| {
         if !go_on {
             return Ok(0);
@@ -143,6 +146,7 @@ fn hung_up(error: &anyhow::Error) -> bool {
 
 struct Monitor {
     screen: Screen,
+    gate: input::Gate,
     terminal: Terminal<Painter>,
     workers: Workers,
     events: Receiver<Event>,
@@ -160,6 +164,7 @@ struct Monitor {
 impl Monitor {
     fn new(
         screen: Screen,
+        gate: input::Gate,
         workers: Workers,
         events: Receiver<Event>,
         link: Link,
@@ -169,6 +174,7 @@ impl Monitor {
         let pace = Pace::new(options.fps, options.max_kbps);
         Ok(Self {
             screen,
+            gate,
             terminal,
             workers,
             events,
@@ -287,6 +293,7 @@ impl Monitor {
             match task {
                 Task::Quit => go_on = false,
                 Task::Suspend => drop(self.suspend(app)?),
+                Task::Note(run) => self.note(app, &run)?,
                 Task::Redraw => self.terminal.clear()?,
                 Task::Mouse(ours) => self.screen.mouse(ours)?,
                 other => {
@@ -306,6 +313,21 @@ impl Monitor {
         self.hear_out();
         self.screen.suspended()?;
         self.continued(app)
+    }
+
+    /// Has the user write a note in their editor, which has the terminal meanwhile.
+    fn note(&mut self, app: &mut App, id: &RunId) -> Result<()> {
+        self.hear_out();
+        self.gate.close(true);
+        self.screen.lend();
+        let result = note::write(&id.dir());
+        // What was the editor's to stop or continue for has been.
+        let ours = |event: &Event| !matches!(event, Event::Suspend | Event::Continued);
+        self.before.extend(self.events.try_iter().filter(ours));
+        let left = self.continued(app);
+        self.gate.close(false);
+        left?;
+        self.update(app, Msg::Answer(Answer::Done(result))).map(drop)
     }
 
     fn continued(&mut self, app: &mut App) -> Result<bool> {

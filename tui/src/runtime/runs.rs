@@ -80,8 +80,11 @@ type Stamp = (SystemTime, u64, u64);
 /// What tells one folder of a name from another, and when something in it came or went: device, inode, time of change.
 type Place = (u64, u64, SystemTime);
 
+/// Of the files that tell what may change of a run that has ended: its status, and what people say of it.
+type Stamps = [Option<Stamp>; 2];
+
 struct Known {
-    stamp: Option<Stamp>,
+    stamps: Stamps,
     row: Arc<RunRow>,
 }
 
@@ -184,11 +187,11 @@ impl Folder {
 
     /// A run that has ended and whose status is the same file is not read again.
     fn row(&mut self, run: &RunDir, id: &RunId) -> gradtop_store::Result<Known> {
-        let now = stamp(run, &run.status());
+        let now = stamps(run);
         let before = self.known.remove(id);
-        if let Some(known) = before.as_ref().filter(|k| k.stamp == now && k.row.view.status.state.is_final())
+        if let Some(known) = before.as_ref().filter(|k| k.stamps == now && k.row.view.status.state.is_final())
         {
-            return Ok(Known { stamp: now, row: Arc::clone(&known.row) });
+            return Ok(Known { stamps: now, row: Arc::clone(&known.row) });
         }
         let mut view = gradtop_store::view(run)?;
         if let Some(known) = before {
@@ -199,12 +202,12 @@ impl Folder {
                 view.age_of_last_write = known.row.view.age_of_last_write;
             }
             if view == known.row.view {
-                return Ok(Known { stamp: now, row: known.row });
+                return Ok(Known { stamps: now, row: known.row });
             }
             view.age_of_last_write = age;
         }
         let resume = gradtop_host::allowed(&view, Action::Resume);
-        Ok(Known { stamp: now, row: Arc::new(RunRow { id: id.clone(), view, resume }) })
+        Ok(Known { stamps: now, row: Arc::new(RunRow { id: id.clone(), view, resume }) })
     }
 
     /// The folder of runs and those of experiments, which are where runs appear; of a folder of runs that is not there yet, the
@@ -255,7 +258,7 @@ impl Folder {
         let told = |id: &RunId| self.watched.contains(id.dir().path());
         let silent = self.known.iter().filter(|(id, _)| !told(id));
         self.pending.iter().any(|(run, before)| stamp(run, &run.manifest()) != *before)
-            || silent.map(|(id, k)| (id.dir(), k)).any(|(run, k)| stamp(&run, &run.status()) != k.stamp)
+            || silent.map(|(id, k)| (id.dir(), k)).any(|(run, k)| stamps(&run) != k.stamps)
     }
 
     fn unwatch_all_but(&mut self, wanted: &HashSet<PathBuf>) {
@@ -278,6 +281,10 @@ impl Folder {
     fn recover(&self) -> bool {
         self.known.values().any(|k| gradtop_host::recover_unattended(&k.row.view))
     }
+}
+
+fn stamps(run: &RunDir) -> Stamps {
+    [run.status(), run.notes()].map(|file| stamp(run, &file))
 }
 
 fn stamp(run: &RunDir, file: &Path) -> Option<Stamp> {

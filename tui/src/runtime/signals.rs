@@ -19,6 +19,8 @@ pub(super) fn start(tx: &Sender<Event>) -> io::Result<()> {
                 SIGTSTP => Event::Suspend,
                 SIGCONT => Event::Continued,
                 SIGWINCH => Event::Resized,
+                // They are for the program that has the terminal.
+                SIGINT | SIGQUIT if !super::terminal::is_ours() => continue,
                 _ => Event::Msg(Msg::Quit),
             };
             if tx.send(event).is_err() {

@@ -75,11 +75,17 @@ impl Screen {
         Ok(self.frame.len())
     }
 
+    /// Gives the terminal to another program, until [`again`](Self::again).
+    #[expect(clippy::unused_self, reason = "only who has the screen may give it away")]
+    pub(super) fn lend(&mut self) {
+        restore();
+    }
+
     /// Gives the terminal back, stops as the shell's Ctrl-Z would, and returns once continued.
     #[expect(clippy::unused_self, reason = "only who has the screen may give it away")]
     pub(super) fn suspended(&mut self) -> io::Result<()> {
         restore();
-        signal_hook::low_level::emulate_default_handler(SIGTSTP)
+        stop()
     }
 
     /// Takes the terminal again, whatever others did to it.
@@ -94,6 +100,16 @@ impl Drop for Screen {
     fn drop(&mut self) {
         restore();
     }
+}
+
+/// Stops as the shell's Ctrl-Z would, and returns once continued.
+pub(super) fn stop() -> io::Result<()> {
+    signal_hook::low_level::emulate_default_handler(SIGTSTP)
+}
+
+/// Whether the terminal is ours, and not lent to another program.
+pub(super) fn is_ours() -> bool {
+    TAKEN.load(Ordering::SeqCst)
 }
 
 /// The size in columns and lines; 80 by 24 where the terminal does not say.

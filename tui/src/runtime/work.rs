@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use gradtop_host::{Launch, PluginWatch, PluginsNow};
+use gradtop_store::{Notes, change_notes};
 
 use super::{Event, Options, runs, sender, settings};
 use crate::app::Msg;
 use crate::screens::actions::{Act as _, ActionResult, RunAction};
-use crate::screens::effect::{Answer, Task};
+use crate::screens::effect::{Answer, Mark, Task};
 use crate::screens::run::pane;
 use crate::screens::settings::Settings;
 use crate::screens::shared::PluginsSnapshot;
@@ -97,6 +98,14 @@ impl Workers {
                     Msg::Answer(Answer::Done(result))
                 });
             }
+            Task::Mark(mark, ids) => {
+                let reader = self.runs.waker();
+                self.spawn("mark", move || {
+                    let result = marked(&mark, &ids);
+                    reader.wake();
+                    Msg::Answer(Answer::Done(result))
+                });
+            }
             Task::Launch(launch) => {
                 let reader = self.runs.waker();
                 self.spawn("launch", move || {
@@ -121,7 +130,7 @@ impl Workers {
             }
             Task::SaveSettings(settings) => self.save(*settings),
             // These are the loop's own.
-            Task::Quit | Task::Suspend | Task::Redraw | Task::Mouse(_) => {}
+            Task::Quit | Task::Suspend | Task::Redraw | Task::Mouse(_) | Task::Note(_) => {}
         }
     }
 
@@ -169,6 +178,7 @@ fn act(action: RunAction, ids: &[RunId]) -> ActionResult {
                 let runs = run.path().ancestors().nth(2).unwrap_or(run.path());
                 gradtop_host::delete(runs, &run, false).map_err(Into::into)
             }
+            RunAction::Rename => Err(anyhow::anyhow!("a new name is needed: gradtop rename")),
         };
         if let Err(e) = done {
             failures.push(format!("{}: {e:#}", run.name()));
@@ -187,6 +197,32 @@ fn act(action: RunAction, ids: &[RunId]) -> ActionResult {
         }
         None => ActionResult { text: action.done(&what, done), failed: false, started: None },
     }
+}
+
+fn marked(mark: &Mark, ids: &[RunId]) -> ActionResult {
+    let change = |notes: &mut Notes| match mark {
+        Mark::Star(starred) => notes.starred = *starred,
+        Mark::Tags(add, remove) => {
+            for tag in remove {
+                notes.remove_tag(tag);
+            }
+            for tag in add {
+                notes.add_tag(tag);
+            }
+        }
+    };
+    let what = match ids {
+        [id] => id.dir().name(),
+        _ => format!("{} runs", ids.len()),
+    };
+    let result = ids.iter().try_for_each(|id| change_notes(&id.dir(), change).map(drop));
+    let text = match (&result, mark) {
+        (Err(error), _) => error.to_string(),
+        (Ok(()), Mark::Star(true)) => format!("starred {what}"),
+        (Ok(()), Mark::Star(false)) => format!("removed the star of {what}"),
+        (Ok(()), Mark::Tags(..)) => format!("tagged {what}"),
+    };
+    ActionResult { text, failed: result.is_err(), started: None }
 }
 
 fn start(launch: &Launch) -> ActionResult {

@@ -24,6 +24,7 @@ impl Act for RunAction {
             Self::Stop => format!("{what} {is} asked to stop"),
             Self::Kill => format!("{what} {is} killed"),
             Self::Delete => format!("{what} {is} deleted"),
+            Self::Rename => format!("{what} {is} renamed"),
         }
     }
 

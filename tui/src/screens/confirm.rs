@@ -6,14 +6,15 @@ use gradtop_host::{Why, allowed};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::widgets::{Block, BorderType, Clear};
+use ratatui::text::Line;
 
 use super::Screen;
 use super::actions::RunAction;
 use super::effect::{Effect, Task};
 use super::keys::{Binding, Keys, Kind, Mode, bind};
 use super::shared::Shared;
-use gradtop_chart::cells::text::{fit, width_of, wrap};
+use crate::widgets::dialog;
+use gradtop_chart::cells::text::{fit, wrap};
 use gradtop_view::runs::{RunId, RunRow};
 
 /// The keys: whether it is to be done.
@@ -103,45 +104,8 @@ impl Screen for Confirm {
 
     /// Draws it in the middle.
     fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
-        let mut lines = self.lines(shared, usize::from(area.width.saturating_sub(8)).clamp(8, 66));
-        let low = lines.len() + 4 > usize::from(area.height);
-        if low {
-            lines.retain(|(text, _)| !text.is_empty());
-        }
-        let above = if low { 1 } else { 2 };
-        let inner = lines.iter().map(|(text, _)| width_of(text)).max().unwrap_or(0) as u16;
-        let width = (inner + 6).min(area.width);
-        let height = (lines.len() as u16 + 2 * above).min(area.height);
-        let frame_area = Rect {
-            x: area.x + (area.width - width) / 2,
-            y: area.y + (area.height - height) / 3,
-            width,
-            height,
-        };
-        frame.render_widget(Clear, frame_area);
-        let block = Block::bordered().border_style(shared.theme.accent());
-        let block = if shared.theme.ascii() {
-            block.border_set(ASCII)
-        } else {
-            block.border_type(BorderType::Rounded)
-        };
-        frame.render_widget(block, frame_area);
-        for ((text, style), y) in
-            lines.into_iter().zip(frame_area.y + above..frame_area.bottom().saturating_sub(1))
-        {
-            frame.buffer_mut().set_string(frame_area.x + 3, y, text, style);
-        }
+        let lines = self.lines(shared, dialog::room(area));
+        let lines = lines.into_iter().map(|(text, style)| Line::styled(text, style)).collect();
+        dialog::draw(lines, shared.theme, frame, area);
     }
 }
-
-/// A frame of ASCII.
-const ASCII: ratatui::symbols::border::Set<'_> = ratatui::symbols::border::Set {
-    top_left: "+",
-    top_right: "+",
-    bottom_left: "+",
-    bottom_right: "+",
-    vertical_left: "|",
-    vertical_right: "|",
-    horizontal_top: "-",
-    horizontal_bottom: "-",
-};

@@ -43,6 +43,10 @@ pub(crate) enum Task {
     Watch(Vec<WatchRequest>),
     /// Do something to runs.
     Act(RunAction, Vec<RunId>),
+    /// Change what people say of runs.
+    Mark(Mark, Vec<RunId>),
+    /// Have the user write a note about a run.
+    Note(RunId),
     /// Start a run.
     Launch(Box<Launch>),
     /// Say what a plugin offers that is on no search path.
@@ -66,8 +70,17 @@ pub(crate) enum Task {
 impl Task {
     /// Whether runs are changed, or one is started.
     pub(crate) fn changes(&self) -> bool {
-        matches!(self, Self::Act(..) | Self::Launch(_))
+        matches!(self, Self::Act(..) | Self::Mark(..) | Self::Note(_) | Self::Launch(_))
     }
+}
+
+/// What people say of runs, changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// Starred, or no longer.
+    Star(bool),
+    /// Tags that come, and tags that go.
+    Tags(Vec<String>, Vec<String>),
 }
 
 /// What a worker has to say.
@@ -98,6 +111,8 @@ pub(crate) enum Open {
     Home(Option<RunId>),
     /// All keys of the screen.
     Help,
+    /// The line in which tags of runs are typed.
+    Tags(Vec<RunId>),
     /// A question before something is done to runs; with why nothing is done to others that were meant.
     Confirm(RunAction, Vec<RunId>, Vec<String>),
 }

@@ -15,6 +15,7 @@ pub(crate) mod pen;
 pub(crate) mod run;
 pub(crate) mod settings;
 pub(crate) mod shared;
+pub(crate) mod tags;
 
 use crossterm::event::MouseEvent;
 use ratatui::Frame;
@@ -90,6 +91,7 @@ pub(crate) fn all_keys() -> Vec<Keys> {
         experiments::keys::LIST.keys(),
         experiments::keys::FORM.keys(),
         help::KEYS.keys(),
+        tags::KEYS.keys(),
         confirm::KEYS.keys(),
     ];
     first.into_iter().chain(runs).chain(last).collect()

@@ -1,5 +1,6 @@
-//! `gradtop setup`: libtorch 2.11.0, found on this machine or brought into the user's cache.
+//! `gradtop setup`: libtorch 2.11.0 and DuckDB, found on this machine or brought into the user's cache.
 
+pub(crate) mod duckdb;
 mod packages;
 mod python;
 
@@ -103,6 +104,7 @@ fn for_cpu() -> Packages<'static> {
         what: "libtorch 2.11.0",
         size: "about 550 MB",
         pip,
+        hashed: None,
         verify: is_whole,
     }
 }
@@ -114,6 +116,7 @@ fn for_cuda() -> Packages<'static> {
         what: "libtorch 2.11.0 with CUDA",
         size: "about 2.7 GB",
         pip: torch_wheel(),
+        hashed: None,
         verify: |folder| {
             if !inspect(&folder.join("torch"))?.cuda {
                 bail!("libtorch_cuda.so or cuDNN is missing");

@@ -3,6 +3,7 @@
 //! pip writes into a temporary folder, which is renamed into place when it has been looked at. A lock makes a
 //! second clone wait instead of downloading too; whoever holds it removes what an interrupted one left.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ pub(crate) struct Packages<'a> {
     pub(crate) size: &'a str,
     /// Arguments of `pip install` besides those for the target folder.
     pub(crate) pip: Vec<String>,
+    /// Lines of a requirements file, each with its hash: then pip brings nothing else.
+    pub(crate) hashed: Option<&'static str>,
     /// Looks at the finished folder; what it refuses is never put into place.
     pub(crate) verify: fn(&Path) -> Result<()>,
 }
@@ -98,6 +101,12 @@ impl Packages<'_> {
     fn run_pip(&self, target: &Path, scratch: &Path, lock: &File) -> Result<()> {
         python::check_pip(&format!("bringing {}", self.what))?;
         print::note(&format!("downloading {} ({}), once for all checkouts", self.what, self.size));
+        let mut hashed: Vec<OsString> = Vec::new();
+        if let Some(lines) = self.hashed {
+            let file = scratch.join("requirements.txt");
+            fs::write(&file, lines).with_context(|| format!("cannot write {}", file.display()))?;
+            hashed.extend(["--require-hashes".into(), "-r".into(), file.into_os_string()]);
+        }
         let status = Command::new("python3")
             .args([
                 "-m",
@@ -111,6 +120,7 @@ impl Packages<'_> {
             .args(["--disable-pip-version-check", "--no-warn-script-location", "--target"])
             .arg(target)
             .args(&self.pip)
+            .args(hashed)
             // Settings that some set-ups make for the user's own packages, and that do not go with --target.
             .env("PIP_USER", "0")
             .env("PIP_REQUIRE_VIRTUALENV", "0")
@@ -155,8 +165,14 @@ mod tests {
 
     use super::*;
 
-    const PACKAGES: Packages<'static> =
-        Packages { name: "thing-1", what: "the thing", size: "tiny", pip: Vec::new(), verify: has_file };
+    const PACKAGES: Packages<'static> = Packages {
+        name: "thing-1",
+        what: "the thing",
+        size: "tiny",
+        pip: Vec::new(),
+        hashed: None,
+        verify: has_file,
+    };
 
     fn has_file(folder: &Path) -> Result<()> {
         fs::metadata(folder.join("file")).context("file is missing")?;

@@ -1,6 +1,7 @@
 //! What screens are made of: chart cells, sparklines, progress bars, lists that scroll, text that is typed. Each knows no screen.
 
 pub(crate) mod chart;
+pub(crate) mod dialog;
 mod input;
 mod progress;
 mod scroll;

@@ -4,6 +4,7 @@
 //! Nothing there is believed by its name: a file is linked only if it is this user's, cannot be written, and has the hash
 //! that it is named by. Where links cannot be made, a run gets a copy.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io::{Error, ErrorKind, Result};
 use std::os::fd::OwnedFd;
@@ -126,7 +127,7 @@ fn fill(to: &mut File, plugin: &PluginFile, hash: &str) -> Result<()> {
 }
 
 /// Removes the shared plugins that no run has any more. What cannot be removed stays; nothing depends on it.
-pub(crate) fn prune(runs: &Path) {
+pub fn prune(runs: &Path) {
     if let Ok(folder) = open_folder(runs, false) {
         prune_in(&folder, None);
         // Only an empty one goes.
@@ -134,12 +135,25 @@ pub(crate) fn prune(runs: &Path) {
     }
 }
 
+/// Bytes of the shared plugins that no run has any more.
+pub fn unused(runs: &Path) -> u64 {
+    let Ok(folder) = open_folder(runs, false) else { return 0 };
+    unused_in(&folder, None).map(|(_, bytes)| bytes).sum()
+}
+
 fn prune_in(folder: &OwnedFd, keep: Option<&str>) {
+    for (name, _) in unused_in(folder, keep) {
+        unlinkat(folder, name, AtFlags::empty()).ok();
+    }
+}
+
+/// Names and sizes of this user's files that nobody uses.
+fn unused_in(folder: &OwnedFd, keep: Option<&str>) -> impl Iterator<Item = (CString, u64)> {
     let us = rustix::process::geteuid().as_raw();
     let now = jiff::Timestamp::now().as_second();
-    for entry in rustix::fs::Dir::read_from(folder).into_iter().flatten().flatten() {
+    rustix::fs::Dir::read_from(folder).into_iter().flatten().flatten().filter_map(move |entry| {
         let name = entry.file_name();
-        let Ok(meta) = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+        let meta = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         let text = name.to_string_lossy();
         let old = now - meta.st_mtime > LEFT_BEHIND.as_secs().cast_signed();
         let unused = match kind(&text) {
@@ -147,10 +161,8 @@ fn prune_in(folder: &OwnedFd, keep: Option<&str>) {
             Kind::Unfinished => old,
             Kind::Foreign => false,
         };
-        if unused && meta.st_uid == us {
-            unlinkat(folder, name, AtFlags::empty()).ok();
-        }
-    }
+        (unused && meta.st_uid == us).then(|| (name.to_owned(), u64::try_from(meta.st_size).unwrap_or(0)))
+    })
 }
 
 #[derive(Debug, PartialEq)]

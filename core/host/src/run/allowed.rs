@@ -21,6 +21,8 @@ pub enum Action {
     Kill,
     /// Delete the folder.
     Delete,
+    /// Give the folder another name.
+    Rename,
 }
 
 impl Action {
@@ -33,6 +35,7 @@ impl Action {
             Self::Stop => "stop",
             Self::Kill => "kill",
             Self::Delete => "delete",
+            Self::Rename => "rename",
         }
     }
 }
@@ -154,7 +157,7 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
             Action::Resume => Some(format!("gradtop resume --force {run}")),
             Action::Stop | Action::Kill => Some(format!("gradtop stop --kill --force {run}")),
             Action::Delete => Some(format!("gradtop rm --force {run}")),
-            Action::Pause | Action::Checkpoint => None,
+            Action::Pause | Action::Checkpoint | Action::Rename => None,
         };
         return Err(Why::Elsewhere { host: view.host.clone(), age: view.age_of_last_write, command });
     }
@@ -178,7 +181,7 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
             _ if !state.is_final() => Err(Why::Going(state)),
             _ => has_all(&view.dir, &view.manifest),
         },
-        Action::Delete if !state.is_final() => Err(Why::Going(state)),
+        Action::Delete | Action::Rename if !state.is_final() => Err(Why::Going(state)),
         _ => Ok(()),
     }
 }

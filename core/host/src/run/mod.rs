@@ -7,4 +7,6 @@ pub(crate) mod control;
 pub(crate) mod delete;
 pub(crate) mod keeper;
 pub(crate) mod launch;
+pub(crate) mod reclaim;
+pub(crate) mod rename;
 pub(crate) mod report;

@@ -8,7 +8,7 @@ use crate::folder::run_dir::RunDir;
 use crate::folder::temporary::TMP;
 
 /// Files of a run, and folders whose content is the experiment's or whatever was set aside.
-const WHOLE: [&str; 13] = [
+const WHOLE: [&str; 14] = [
     "run.toml",
     "plugin.so",
     "status.json",
@@ -18,6 +18,7 @@ const WHOLE: [&str; 13] = [
     "damage.jsonl",
     "damaged",
     "figures.toml",
+    "notes.toml",
     "console.log",
     "console-tail.log",
     "console-tail.old.log",
@@ -31,6 +32,20 @@ pub fn foreign(run: &RunDir) -> Result<Vec<PathBuf>> {
     look(run, run.path(), &mut found)?;
     found.sort();
     Ok(found)
+}
+
+/// What all files in a folder, at any depth, take on the disk, in bytes; what cannot be looked at counts nothing.
+pub fn size(run: &RunDir, path: &Path) -> u64 {
+    let names = inside::names(run, path).unwrap_or_default();
+    let sizes = names.into_iter().map(|name| {
+        let path = path.join(name);
+        match inside::entry(run, &path) {
+            Ok(entry) if entry.kind == inside::Kind::Folder => size(run, &path),
+            Ok(entry) if entry.kind == inside::Kind::File => entry.len,
+            _ => 0,
+        }
+    });
+    sizes.sum()
 }
 
 fn look(run: &RunDir, dir: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
@@ -109,6 +124,7 @@ mod tests {
         let ours = [
             "run.toml",
             "damage.jsonl",
+            "notes.toml",
             "damaged/2-part-00001.parquet",
             "control/stop",
             "journal/journal-00003.arrows",

@@ -11,6 +11,7 @@ pub mod inside;
 pub(crate) mod lock;
 pub(crate) mod machine;
 pub(crate) mod manifest;
+pub(crate) mod notes;
 pub(crate) mod reserve;
 pub(crate) mod run_dir;
 pub(crate) mod run_table;

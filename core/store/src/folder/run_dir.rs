@@ -84,6 +84,10 @@ impl RunDir {
     pub fn console(&self) -> PathBuf {
         self.0.join("console.log")
     }
+    /// `notes.toml`
+    pub fn notes(&self) -> PathBuf {
+        self.0.join("notes.toml")
+    }
     /// `damage.jsonl`
     pub fn damage(&self) -> PathBuf {
         self.0.join("damage.jsonl")

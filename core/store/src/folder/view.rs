@@ -10,6 +10,7 @@ use crate::folder::inside;
 use crate::folder::lock::{Holder, holders, is_locked, last_holder};
 use crate::folder::machine::{Fate, Place, fate, is_started_for};
 use crate::folder::manifest::{Manifest, read_manifest};
+use crate::folder::notes::{Notes, read_notes};
 use crate::folder::run_dir::RunDir;
 use crate::folder::status::{State, Status, Waiting, read_status};
 
@@ -69,6 +70,8 @@ pub struct View {
     pub host: String,
     /// Time since the run last wrote anything.
     pub age_of_last_write: Duration,
+    /// What people say of it; nothing where that cannot be read.
+    pub notes: Notes,
 }
 
 impl View {
@@ -196,7 +199,9 @@ pub fn view(run: &RunDir) -> Result<View> {
     }
     let age_of_last_write = last_write(run).and_then(|t| t.elapsed().ok()).unwrap_or_default();
     let certain = life != Life::Unknown;
-    Ok(View { dir: run.clone(), manifest, status, state, life, certain, host: place.host, age_of_last_write })
+    let notes = read_notes(run).unwrap_or_default();
+    let (dir, host) = (run.clone(), place.host);
+    Ok(View { dir, manifest, status, state, life, certain, host, age_of_last_write, notes })
 }
 
 /// `4242 (sleep)`.

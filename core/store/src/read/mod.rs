@@ -1,6 +1,7 @@
 //! What viewers read of a run.
 
 pub(crate) mod export;
+pub(crate) mod files;
 pub(crate) mod headline;
 pub(crate) mod outline;
 pub(crate) mod series_data;

@@ -96,7 +96,7 @@ pub fn read_table_last(run: &RunDir, name: &str) -> Result<Table> {
 }
 
 /// The parts of a table, open.
-fn open_parts(run: &RunDir, name: &str) -> Result<Vec<Sealed>> {
+pub(crate) fn open_parts(run: &RunDir, name: &str) -> Result<Vec<Sealed>> {
     let tables = table_names(run);
     if !tables.iter().any(|t| t == name) {
         return Err(StoreError::NoSuchTable { run: run.name(), table: name.to_owned(), tables });

@@ -1,7 +1,7 @@
 //! The language that filters the list of runs: `state:running lr<0.01 flat*`.
 //!
 //! A bare word is found in the run's name or its experiment's; with `*` or `?` it must match all of one of them.
-//! `key:text` compares text (`state:running`, `function:sin*`), `key<number` and `<= > >= = !=` compare numbers, among them
+//! `key:text` compares text (`state:running`, `tag:best`, `is:starred`, `note:diverges`, `function:sin*`), `key<number` and `<= > >= = !=` compare numbers, among them
 //! parameters, headline metrics and durations (`age<2h`). Terms side by side must all hold; `OR`, `NOT` (or `-`) and
 //! parentheses do as they say, and quotes keep blanks together.
 
@@ -123,7 +123,11 @@ fn glob(pattern: &str, text: &str) -> bool {
 /// Before the name of a parameter that may be called as a field is that every run has.
 pub const PARAM: &str = "param:";
 /// Fields that every run has, compared as text.
-const TEXTS: [&str; 8] = ["state", "name", "experiment", "device", "host", "preset", "phase", "cause"];
+const TEXTS: [&str; 11] =
+    ["state", "name", "experiment", "device", "host", "preset", "phase", "cause", "tag", "note", MARK];
+/// Whether people have said something of a run: `is:starred`.
+const MARK: &str = "is";
+const MARKS: [&str; 3] = ["starred", "tagged", "noted"];
 /// Fields that every run has, compared as numbers.
 const NUMBERS: [&str; 10] =
     ["step", "epoch", "progress", "rate", "eta", "age", "took", "seed", "threads", "rows"];
@@ -226,6 +230,13 @@ fn text(run: &View, field: &str, pattern: &Pattern) -> bool {
         "preset" => or_none(manifest.preset.as_deref()),
         "phase" => pattern.within(status.phase.as_deref().unwrap_or_default()),
         "cause" => pattern.within(status.cause.as_deref().unwrap_or_default()),
+        "tag" => run.notes.tags.iter().any(|tag| pattern.is(tag)),
+        "note" => pattern.within(&run.notes.note),
+        MARK => {
+            let notes = &run.notes;
+            let holds = [notes.starred, !notes.tags.is_empty(), !notes.note.is_empty()];
+            MARKS.iter().zip(holds).any(|(mark, holds)| holds && pattern.is(mark))
+        }
         _ => match param(run, field) {
             Some(value) => pattern.is(&value.to_string()) || pattern.is(&state::param(value)),
             None => numbers(run, field, Timestamp::UNIX_EPOCH).iter().any(|v| pattern.is(&v.to_string())),

@@ -2,7 +2,7 @@
 
 use gradtop_store::State;
 
-use super::{Compare, Filter, FilterError, NUMBERS, PARAM, Pattern, STATES, TEXTS};
+use super::{Compare, Filter, FilterError, MARK, MARKS, NUMBERS, PARAM, Pattern, STATES, TEXTS};
 use gradtop_store::suggest;
 
 /// How deep parentheses may go: nobody types more, and a paste must not overflow the stack.
@@ -243,6 +243,7 @@ fn term(
     let key = match key {
         "exp" => "experiment",
         "run" => "name",
+        "tags" => "tag",
         other => other,
     };
     let number = || number(value);
@@ -254,6 +255,14 @@ fn term(
             if !words.iter().any(|w| pattern.is(w)) {
                 let hint = suggest(value, words.iter().copied(), "states");
                 return Err(error(value_at, format!("there is no state {value}; {hint}")));
+            }
+            Ok(Filter::Text(key.to_owned(), pattern))
+        }
+        Operator::Colon if key == MARK => {
+            let pattern = Pattern::new(value);
+            if !MARKS.iter().any(|mark| pattern.is(mark)) {
+                let hint = suggest(value, MARKS.iter().copied(), "words after is:");
+                return Err(error(value_at, format!("no run is ever {value}; {hint}")));
             }
             Ok(Filter::Text(key.to_owned(), pattern))
         }

@@ -7,9 +7,9 @@ mod decode;
 use std::fs::File;
 use std::io::{self, IsTerminal as _};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -24,16 +24,36 @@ use decode::{Decoder, Input, Unfinished};
 const ESCAPE: Duration = Duration::from_millis(50);
 const REST: Duration = Duration::from_secs(1);
 
+/// Whether what the terminal says is ours: not while another program has it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    /// From now on, somebody else reads the terminal, or no longer.
+    pub(super) fn close(&self, closed: bool) {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = closed;
+        self.0.1.notify_all();
+    }
+
+    /// Waits until nobody else reads; false: it did not have to.
+    fn wait(&self) -> bool {
+        let closed = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = *closed;
+        drop(self.0.1.wait_while(closed, |closed| *closed));
+        waits
+    }
+}
+
 /// Starts reading, on a thread that lives as long as the process: nothing can wake it from waiting for a key. `due` says
 /// whether an answer is.
-pub(super) fn start(tx: &Sender<Event>, due: Arc<AtomicBool>) -> io::Result<()> {
+pub(super) fn start(tx: &Sender<Event>, due: Arc<AtomicBool>, gate: Gate) -> io::Result<()> {
     let terminal: OwnedFd = match io::stdin() {
         stdin if stdin.is_terminal() => stdin.as_fd().try_clone_to_owned()?,
         _ => File::open("/dev/tty")?.into(),
     };
     let tx = tx.clone();
     let read = move || {
-        let mut reader = Reader { terminal, due, decoder: Decoder::default() };
+        let mut reader = Reader { terminal, due, gate, decoder: Decoder::default() };
         loop {
             let event = match reader.next() {
                 Ok(Input::Key(key)) => Msg::Key(key).into(),
@@ -55,6 +75,7 @@ pub(super) fn start(tx: &Sender<Event>, due: Arc<AtomicBool>) -> io::Result<()> 
 struct Reader {
     terminal: OwnedFd,
     due: Arc<AtomicBool>,
+    gate: Gate,
     decoder: Decoder,
 }
 
@@ -74,6 +95,10 @@ impl Reader {
                 if let Some(input) = self.decoder.give_up() {
                     return Ok(input);
                 }
+                continue;
+            }
+            if self.gate.wait() {
+                // What there was to read has been read by somebody else.
                 continue;
             }
             let mut block = [0; 1024];

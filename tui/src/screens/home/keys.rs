@@ -59,7 +59,13 @@ const SYNTAX: &[Binding<()>] = &[
         &["device:cpu"],
         (),
         "",
-        "text of name, experiment, device, host, preset, phase, cause, or of a parameter; * and ? as above",
+        "text of name, experiment, device, host, preset, phase, cause, note, or of a parameter; * and ? as above",
+    ),
+    row(
+        &["tag:best"],
+        (),
+        "",
+        "a tag; is:starred, is:tagged and is:noted find what has a star, a tag, a note",
     ),
     row(&["lr<0.01"], (), "", "a number: < <= > >= = != with a parameter or a headline metric"),
     row(

@@ -212,6 +212,9 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
         }
     };
     let text = |text: Option<&str>| vec![text.map(clean).unwrap_or_default()];
+    let notes = &run.view.notes;
+    add("note", notes.note.lines().map(clean).collect());
+    add("tags", notes.tags.iter().map(|tag| clean(tag)).collect());
     add("cause", text(status.cause.as_deref()));
     add("phase", text(status.phase.as_deref().filter(|_| run.live())));
     let started = status.started.map(|t| gradtop_view::clock::moment_at(t, shared.now));

@@ -21,7 +21,7 @@ use crate::screens::shared::Shared;
 use crate::widgets::ProgressBar;
 use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
 use gradtop_view::runs::RunRow;
-use gradtop_view::state::headline_cells;
+use gradtop_view::state::{self, headline_cells};
 
 impl Home {
     pub(super) fn draw(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
@@ -133,6 +133,9 @@ impl Home {
         if self.selected.contains(&run.id) {
             buffer.set_string(area.x, area.y, theme.glyph("▌", "|"), theme.accent());
         }
+        if run.view.notes.starred {
+            buffer.set_string(area.x + 2, area.y, theme.glyph(state::STAR, "*"), theme.accent());
+        }
         let note = cells::note(run);
         // A note takes the place of what says nothing of a run that is over.
         let noted = |what: What| {
@@ -175,7 +178,7 @@ impl Home {
             What::State => (cells::state(&run.view, theme), cells::state_style(run.view.state, theme)),
             What::Name => (fit_ends(&clean(run.name()), column.width, theme.ascii()), theme.bold()),
             What::Bar => {
-                if let Some((done, total)) = gradtop_view::state::progress(&run.view) {
+                if let Some((done, total)) = state::progress(&run.view) {
                     let area = Rect { x, y, width: column.width as u16, height: 1 };
                     let full = if live { theme.good() } else { theme.past() };
                     ProgressBar::new(done, total, theme.ascii())

@@ -1,0 +1,91 @@
+//! What of a run that has ended takes room and is not needed: what a resume set aside, and checkpoints but the newest and the best.
+
+use std::path::PathBuf;
+
+use gradtop_store::{Checkpoint, Goal, RunLock, View, checkpoints, headlines, inside, read_series, size};
+
+use crate::error::{HostError, Result};
+use crate::run::allowed::{Action, allowed};
+
+/// Something that can go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spare {
+    /// What it is, in a word or two.
+    pub what: &'static str,
+    /// Its folder.
+    pub path: PathBuf,
+    /// What it takes on the disk.
+    pub bytes: u64,
+}
+
+/// What of a run can go; nothing of one that has not ended, or may go on elsewhere.
+pub fn spare(view: &View) -> Vec<Spare> {
+    // What is needed to go on is needed by who may delete it too.
+    if allowed(view, Action::Delete).is_err() {
+        return Vec::new();
+    }
+    let run = &view.dir;
+    let found = |what, path: PathBuf| {
+        let bytes = size(run, &path);
+        Spare { what, path, bytes }
+    };
+    let superseded = run.superseded();
+    let aside = inside::is_dir(run, &superseded).then(|| found("superseded rows", superseded));
+    let mut saved = checkpoints(run);
+    let newest = saved.pop();
+    let best = newest.iter().chain(&saved).map(|c| (value_at(view, c), c.step)).fold(None, better);
+    let old = saved.into_iter().filter(|checkpoint| best.is_none_or(|(_, step)| step != checkpoint.step));
+    aside.into_iter().chain(old.map(|c| found("old checkpoint", c.dir))).collect()
+}
+
+/// The better of two checkpoints by a value that is to be low; the first of equal ones, which is the newer.
+fn better(best: Option<(f64, i64)>, (value, step): (Option<f64>, i64)) -> Option<(f64, i64)> {
+    match (best, value) {
+        (Some((low, _)), Some(value)) if value >= low => best,
+        (_, Some(value)) => Some((value, step)),
+        (best, None) => best,
+    }
+}
+
+/// What the metric that stands for a run was at a checkpoint, as a value that is to be low; `None` without a goal.
+fn value_at(view: &View, checkpoint: &Checkpoint) -> Option<f64> {
+    let headlines = headlines(&view.status.headline, &view.manifest.metrics);
+    let (headline, line) = headlines.iter().find_map(|headline| Some((headline, headline.line()?)))?;
+    let goal = headline.info.map_or(Goal::None, |info| info.goal);
+    let series = read_series(&view.dir, |key| {
+        key.metric == headline.metric
+            && (key.model.as_deref(), key.split.as_deref()) == (line.model, line.split)
+    });
+    let values = series.ok()?.into_iter().filter_map(|series| {
+        let at = series.step.iter().rposition(|step| *step <= checkpoint.step)?;
+        Some(series.value[at])
+    });
+    let values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    match goal {
+        Goal::Min if !values.is_empty() => Some(mean),
+        Goal::Max if !values.is_empty() => Some(-mean),
+        _ => None,
+    }
+}
+
+/// Removes what can go of a run, and nothing that somebody has begun to need meanwhile; how many bytes that were.
+///
+/// # Errors
+/// The run was resumed meanwhile, or something cannot be removed.
+pub fn reclaim(view: &View) -> Result<u64> {
+    let run = &view.dir;
+    let _lock = RunLock::acquire(run)?;
+    let now = gradtop_store::view(run)?;
+    // We hold the lock ourselves, so it says nothing of others.
+    if !now.status.state.is_final() {
+        return Ok(0);
+    }
+    let mut freed = 0;
+    for Spare { path, bytes, .. } in spare(&now) {
+        let removed = inside::remove_dir(run, &path);
+        removed.map_err(HostError::io(format!("remove {}", path.display())))?;
+        freed += bytes;
+    }
+    Ok(freed)
+}

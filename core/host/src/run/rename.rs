@@ -1,0 +1,53 @@
+//! Giving a run that has ended another name: that of its folder.
+
+use std::io;
+
+use gradtop_store::{
+    Life, RunDir, RunLock, StoreError, inside, read_manifest, replace_manifest, validate_name, view,
+    write_run_table,
+};
+
+use crate::error::{HostError, Result};
+use crate::run::allowed::{Action, allowed};
+
+/// Gives a run another name, in one step: whoever looks meanwhile sees it under one name or the other. Its manifest and its row
+/// for SQL follow; until they do, and if they cannot, the folder's name counts.
+///
+/// # Errors
+/// The name may not be one or is taken, or the run goes on, or may go on elsewhere.
+pub fn rename(run: &RunDir, name: &str) -> Result<RunDir> {
+    validate_name(name)?;
+    let seen = view(run)?;
+    allowed(&seen, Action::Rename).map_err(HostError::not_allowed(run, Action::Rename))?;
+    let path = run.path();
+    let to = path.with_file_name(format!("run={name}"));
+    if to == path {
+        return Ok(run.clone());
+    }
+    // Held, so that nobody resumes it meanwhile.
+    let lock = match RunLock::acquire(run) {
+        Err(StoreError::Locked { .. }) if seen.life == (Life::Gone { held: true }) => None,
+        lock => Some(lock?),
+    };
+    let experiment = RunDir::new(path.parent().unwrap_or(path));
+    match inside::rename_new(&experiment, path, &to) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(StoreError::RunExists { path: to }.into());
+        }
+        renamed => renamed.map_err(HostError::io(format!("rename {}", path.display())))?,
+    }
+    let renamed = RunDir::new(to);
+    retell(&renamed).ok();
+    drop(lock);
+    Ok(renamed)
+}
+
+/// Writes the name of the folder into the files that tell it.
+fn retell(run: &RunDir) -> gradtop_store::Result<()> {
+    let mut manifest = read_manifest(run)?;
+    write_run_table(run, &manifest, &view(run)?.status)?;
+    if let Some(id) = manifest.experiment.in_plugin.take() {
+        manifest.experiment.id = id;
+    }
+    replace_manifest(run, &manifest)
+}

@@ -1,0 +1,169 @@
+//! `notes.toml`: what people say of a run. Written by viewers only; a run itself never looks at it.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::folder::inside::{self, TEXT_LIMIT};
+use crate::folder::manifest::check_schema;
+use crate::folder::run_dir::RunDir;
+use crate::schema::SCHEMA;
+
+/// The longest tag, in bytes.
+const MAX_TAG: usize = 60;
+
+/// What people say of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notes {
+    /// Version of this file, [`SCHEMA`].
+    pub schema: u32,
+    /// Whether it is one to remember.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub starred: bool,
+    /// Tags, sorted, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Text of any length; empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+impl Default for Notes {
+    fn default() -> Self {
+        Self { schema: SCHEMA, starred: false, tags: Vec::new(), note: String::new() }
+    }
+}
+
+impl Notes {
+    /// The first line of the note that says something.
+    pub fn headline(&self) -> &str {
+        self.note.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
+    }
+
+    /// Adds a tag, unless it is there.
+    pub fn add_tag(&mut self, tag: &str) {
+        if let Err(place) = self.tags.binary_search_by(|known| known.as_str().cmp(tag)) {
+            self.tags.insert(place, tag.to_owned());
+        }
+    }
+
+    /// Takes a tag away, if it is there.
+    pub fn remove_tag(&mut self, tag: &str) {
+        self.tags.retain(|known| known != tag);
+    }
+}
+
+/// Reads what people say of a run; nothing where there is no such file.
+///
+/// # Errors
+/// It cannot be read or understood, or a newer version wrote it.
+pub fn read_notes(run: &RunDir) -> Result<Notes> {
+    let path = run.notes();
+    let Some(text) = inside::if_there(inside::read_text(run, &path, TEXT_LIMIT)).at("read", &path)? else {
+        return Ok(Notes::default());
+    };
+    let mut notes: Notes = toml::from_str(&text).format_at("understand", &path)?;
+    check_schema(notes.schema, &path)?;
+    notes.tags.sort();
+    notes.tags.dedup();
+    Ok(notes)
+}
+
+/// Changes what people say of a run: the file is replaced in one step, and removed once it says nothing.
+///
+/// # Errors
+/// The file that is there cannot be understood, so it is left alone; or the disk does not take the new one.
+pub fn change_notes(run: &RunDir, change: impl FnOnce(&mut Notes)) -> Result<Notes> {
+    let path = run.notes();
+    let before = read_notes(run)?;
+    let mut notes = before.clone();
+    change(&mut notes);
+    notes.note.truncate(notes.note.trim_end().len());
+    if notes == before {
+        return Ok(notes);
+    }
+    notes.schema = SCHEMA;
+    if notes == Notes::default() {
+        inside::remove_file(run, &path).at("remove", &path)?;
+        return Ok(notes);
+    }
+    let text = toml::to_string(&notes).format_at("encode", &path)?;
+    if text.len() as u64 > TEXT_LIMIT {
+        let longer = io::Error::new(io::ErrorKind::FileTooLarge, "the note is longer than 16 MiB");
+        return Err(longer).at("write", &path);
+    }
+    inside::replace(run, &path, text.as_bytes(), true).at("write", &path)?;
+    Ok(notes)
+}
+
+/// Whether `tag` may be a tag: up to 60 bytes that a filter can name without quotes.
+///
+/// # Errors
+/// It may not; the error says why.
+pub fn validate_tag(tag: &str) -> Result<()> {
+    let bad = |why| Err(StoreError::BadName { of: "tag", name: tag.to_owned(), why });
+    if tag.is_empty() {
+        return bad("it is empty");
+    }
+    if tag.len() > MAX_TAG {
+        return bad("it is longer than 60 characters");
+    }
+    if tag.starts_with(['-', '+', '.']) {
+        return bad("it must begin with a letter or a digit");
+    }
+    if !tag.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '/')) {
+        return bad("only letters, digits, '.', '_', '-' and '/' can be in it");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_kept_and_saying_nothing_leaves_no_file() {
+        let temp = tempfile::tempdir().unwrap();
+        let run = RunDir::new(temp.path());
+        assert_eq!(read_notes(&run).unwrap(), Notes::default());
+        let said = change_notes(&run, |notes| {
+            notes.note = "\nlr too high\nsee \"b\"\n\n".to_owned();
+            notes.starred = true;
+            for tag in ["b", "a", "b"] {
+                notes.add_tag(tag);
+            }
+        });
+        let said = said.unwrap();
+        assert_eq!(
+            (said.headline(), said.tags.as_slice()),
+            ("lr too high", ["a", "b"].map(String::from).as_slice())
+        );
+        assert_eq!(read_notes(&run).unwrap(), said);
+        change_notes(&run, |notes| *notes = Notes::default()).unwrap();
+        assert!(!run.notes().exists());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_understood_is_left_alone() {
+        let temp = tempfile::tempdir().unwrap();
+        let run = RunDir::new(temp.path());
+        for text in ["schema = 1\nnote = ", "schema = 99\nnote = \"later\"", "\u{0}\u{1}"] {
+            std::fs::write(run.notes(), text).unwrap();
+            change_notes(&run, |notes| notes.starred = true).unwrap_err();
+            assert_eq!(std::fs::read_to_string(run.notes()).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn tags_are_words_that_a_filter_can_name() {
+        for tag in ["a", "best", "lr/1e-3", "2024", "schön", "v1.2_b-c"] {
+            validate_tag(tag).unwrap();
+        }
+        for tag in ["", "-a", "+a", "a b", "a:b", "a\"", "a*", &"x".repeat(61)] {
+            validate_tag(tag).unwrap_err();
+        }
+    }
+}

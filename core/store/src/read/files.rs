@@ -1,0 +1,35 @@
+//! The Parquet files of a run as they are, for other programs to read.
+
+use std::path::PathBuf;
+
+use crate::error::Result;
+use crate::folder::damage::known_damage;
+use crate::folder::run_dir::RunDir;
+use crate::folder::view::has_journal;
+use crate::log::merge::list_pending;
+use crate::log::part::list_parts;
+use crate::read::table::open_parts;
+use crate::sealed::file::Sealed;
+
+/// The files of a run's metrics. `None` where they do not have all rows, have some twice, or have a damaged one among them:
+/// then [`export_parquet`](crate::export_parquet) writes what there is.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub fn metric_files(run: &RunDir) -> Result<Option<Vec<PathBuf>>> {
+    let dir = run.metrics();
+    let parts = list_parts(run, &dir)?;
+    let whole = !has_journal(run)
+        && !list_pending(run, &dir)
+        && known_damage(run)?.is_empty()
+        && parts.iter().all(|part| Sealed::open(run, &part.path).is_ok());
+    Ok(whole.then(|| parts.into_iter().map(|part| part.path).collect()))
+}
+
+/// The files of a table, each looked at.
+///
+/// # Errors
+/// There is no such table, or one of its files is damaged.
+pub fn table_files(run: &RunDir, name: &str) -> Result<Vec<PathBuf>> {
+    Ok(open_parts(run, name)?.iter().map(|part| part.path().to_owned()).collect())
+}

@@ -1,0 +1,87 @@
+//! SQL over real runs, answered by DuckDB's own program: rows of running and of damaged runs are in it, and each form is what it says.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use gradtop_tests::sandbox::{Said, ended};
+use gradtop_tests::{Sandbox, paths, until};
+use serde_json::{Value, json};
+
+/// `gradtop query`; `None` where there is no DuckDB.
+fn query(sandbox: &Sandbox, args: &[&str]) -> Option<Said> {
+    let mut command = sandbox.command(&[&["query"], args].concat());
+    command.env("GRADTOP_DUCKDB", paths::duckdb()?);
+    Some(ended(command, args))
+}
+
+fn rows(sandbox: &Sandbox, sql: &str) -> Option<Value> {
+    Some(query(sandbox, &[sql, "--json"])?.expect_code(0).json())
+}
+
+#[test]
+fn rows_of_running_and_damaged_runs_are_in_it() {
+    let sandbox = Sandbox::new();
+    let count = "SELECT run, count(*) AS n, count(DISTINCT step) AS steps FROM metrics WHERE metric = 'loss' GROUP BY run ORDER BY run";
+    let live = sandbox.held(&["counter", "--set", "steps=1000"], "live", 40);
+    until("its rows in the journal", || {
+        let series = gradtop_store::read_series(&live.dir, |key| key.metric == "loss").unwrap();
+        (series.first().is_some_and(|s| s.step.len() >= 40)).then_some(())
+    });
+    let Some(said) = rows(&sandbox, count) else { return };
+    let seen = gradtop_store::read_series(&live.dir, |key| key.metric == "loss").unwrap()[0].step.len();
+    assert_eq!(said, json!([{"run": "live", "n": seen, "steps": seen}]));
+    assert_eq!(rows(&sandbox, "SELECT state FROM runs").unwrap(), json!([{"state": "running"}]));
+
+    sandbox.run(&["counter", "--name", "whole", "--set", "steps=50"]).expect_code(0);
+    sandbox.run(&["counter", "--name", "hurt", "--set", "steps=50"]).expect_code(0);
+    let hurt = sandbox.find("hurt");
+    let parts = std::fs::read_dir(hurt.dir.metrics()).unwrap().map(|part| part.unwrap().path());
+    for part in parts {
+        std::fs::write(part, "no Parquet").unwrap();
+    }
+    let said = query(&sandbox, &[count, "--csv"]).unwrap();
+    let text = said.expect_code(0);
+    assert!(text.out.contains("whole,50,50") && text.out.contains("live,"), "{text:?}");
+    assert!(text.err.contains("its rows are missing here"), "{text:?}");
+    let of = ["SELECT DISTINCT run FROM metrics", "--runs-of", "name:whole", "--csv"];
+    assert_eq!(query(&sandbox, &of).unwrap().expect_code(0).out, "run\nwhole\n");
+}
+
+#[test]
+fn every_saved_query_and_every_form_works() {
+    let sandbox = Sandbox::new();
+    for (name, lr, code) in [("slow", "0.1", 0), ("fast", "0.5", 0), ("wild", "2", 1)] {
+        sandbox.run(&["curves", "--name", name, "--set", &format!("lr={lr}")]).expect_code(code);
+    }
+    sandbox.gradtop(&["tag", "fast", "+best"]).expect_code(0);
+    sandbox.gradtop(&["note", "fast", "it's \"it\""]).expect_code(0);
+    let Some(said) = rows(&sandbox, "SELECT tags, note, starred FROM runs WHERE run = 'fast';") else {
+        return;
+    };
+    assert_eq!(said, json!([{"tags": ["best"], "note": "it's \"it\"", "starred": false}]));
+    let listed = sandbox.gradtop(&["query", "--list"]).expect_code(0).out;
+    let names: Vec<&str> = listed.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(names.len(), 10, "{listed}");
+    for name in names {
+        query(&sandbox, &[name]).unwrap().expect_code(0);
+    }
+    let best = query(&sandbox, &["@ranking", "--md"]).unwrap().expect_code(0);
+    assert!(best.out.starts_with('|') && best.out.contains("fast"), "{best:?}");
+    let loss = "SELECT step, value, run FROM metrics WHERE metric = 'loss'";
+    let plot = query(&sandbox, &[loss, "--plot", "step,value,run"]).unwrap().expect_code(0);
+    assert!(["slow", "fast", "wild", "step"].iter().all(|word| plot.out.contains(word)), "{plot:?}");
+    query(&sandbox, &[loss, "--plot", "step,value,run", "--svg", "loss.svg"]).unwrap().expect_code(0);
+    assert!(std::fs::read_to_string(sandbox.path().join("loss.svg")).unwrap().contains("</svg>"));
+    query(&sandbox, &[loss, "--parquet", "loss.parquet"]).unwrap().expect_code(0);
+    let again = rows(&sandbox, "SELECT count(*) > 0 AS ok FROM 'loss.parquet'").unwrap();
+    assert_eq!(again, json!([{"ok": true}]));
+    for (args, why) in [
+        (&["SELECT nothing FROM runs"][..], "nothing"),
+        (&[loss, "--plot", "step,run"], "nothing to draw"),
+        (&["@bets"], "best"),
+        (&["  "], "empty"),
+        (&["SELECT 1", "--runs-of", "name:nobody"], "no run matches"),
+    ] {
+        let said = query(&sandbox, args).unwrap();
+        assert!(said.code != 0 && said.err.contains(why), "{args:?}: {said:?}");
+    }
+}

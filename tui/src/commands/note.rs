@@ -1,0 +1,58 @@
+//! `gradtop note`: what somebody has to say of a run.
+
+use std::io::{IsTerminal as _, Read as _};
+
+use anyhow::{Context as _, Result};
+use gradtop_store::{change_notes, read_notes};
+
+use super::Context;
+use crate::editor;
+use crate::failure::Failure;
+use crate::print::{self, clean};
+
+/// Arguments of `note`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The note is shown by `show`, `list` and the monitor. `gradtop list note:WORD` finds it."
+)]
+pub(crate) struct Args {
+    /// The run
+    run: String,
+    /// The note, or - to read it from standard input [default: edit it with $VISUAL or $EDITOR]
+    #[arg(allow_hyphen_values = true)]
+    text: Option<String>,
+    /// Add to the note instead of replacing it
+    #[arg(short, long, requires = "text")]
+    append: bool,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    let run = context.find(&args.run)?;
+    let before = read_notes(&run)?.note;
+    let said = match args.text.as_deref() {
+        Some("-") => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).context("cannot read the note from standard input")?;
+            text
+        }
+        Some(text) => text.to_owned(),
+        None if std::io::stdin().is_terminal() && print::terminal().tty => {
+            // A Ctrl-Z stops both of us.
+            editor::edit(&run.name(), &before, || ())?
+        }
+        None => {
+            return Err(Failure::usage("no text for the note, and no terminal to edit it in")
+                .help("gradtop note RUN TEXT, or - to read it from standard input")
+                .into());
+        }
+    };
+    let text = if args.append && !before.is_empty() { format!("{before}\n{said}") } else { said };
+    let notes = change_notes(&run, |notes| notes.note = text)?;
+    let name = clean(&run.name());
+    print::line(&match (notes.note == before, notes.note.is_empty()) {
+        (true, _) => format!("{name}: note unchanged"),
+        (false, true) => format!("{name}: note removed"),
+        (false, false) => format!("{name}: {}", clean(notes.headline())),
+    });
+    Ok(0)
+}

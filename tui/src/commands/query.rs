@@ -1,0 +1,237 @@
+//! `gradtop query`: SQL over runs, answered by DuckDB's own program.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{IsTerminal as _, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context as _, Result};
+use gradtop_chart::colour::Paint;
+use gradtop_chart::{Axis, Chart, Figure, Mark, Shape, cells, svg};
+use signal_hook::consts::SIGINT;
+
+use super::Context;
+use super::plot::write_drawing;
+use super::select::matching;
+use crate::failure::Failure;
+use crate::print::{self, clean};
+use crate::setup::duckdb;
+use crate::sql::lake::Lake;
+use crate::sql::{json, literal, saved};
+
+/// Between the columns of what is plotted: no text has it.
+const SEPARATOR: char = '\u{1f}';
+/// Lines of a plot where the terminal does not say.
+const LINES: usize = 30;
+
+/// Arguments of `query`.
+#[expect(clippy::struct_excessive_bools, reason = "they are independent options")]
+#[derive(Debug, clap::Args)]
+#[command(
+    group(clap::ArgGroup::new("form").args(["csv", "json", "md", "parquet", "plot"])),
+    after_help = "Views: runs, params, metrics, events, and one for each table that runs log. `exp` and `run` join them.\n\
+                  Without SQL, DuckDB's prompt opens on a terminal; elsewhere SQL is read from standard input.\n\
+                  @NAME is a saved query; your own are queries/NAME.sql next to config.toml.\n\n\
+                  gradtop query \"SELECT exp, run, min(value) FROM metrics WHERE metric = 'loss' GROUP BY ALL\"\n\
+                  gradtop query @curve --plot step,value,run"
+)]
+pub(crate) struct Args {
+    /// SQL, or @NAME for a saved query
+    sql: Option<String>,
+    /// Only these runs, by a filter as in the monitor, such as 'tag:best exp:function-fit'
+    #[arg(long, value_name = "FILTER")]
+    runs_of: Option<String>,
+    /// Print CSV
+    #[arg(long)]
+    csv: bool,
+    /// Print one JSON array
+    #[arg(long)]
+    json: bool,
+    /// Print a Markdown table
+    #[arg(long)]
+    md: bool,
+    /// Write a Parquet file
+    #[arg(long, value_name = "FILE")]
+    parquet: Option<PathBuf>,
+    /// Draw these columns: y over x, a line for each value of the third
+    #[arg(long, value_name = "X,Y[,BY]", value_delimiter = ',', num_args = 2..=3)]
+    plot: Vec<String>,
+    /// With --plot: write an SVG drawing
+    #[arg(long, value_name = "FILE", requires = "plot")]
+    svg: Option<PathBuf>,
+    /// With --plot: write a PNG picture
+    #[arg(long, value_name = "FILE", requires = "plot")]
+    png: Option<PathBuf>,
+    /// List the saved queries
+    #[arg(long, conflicts_with_all = ["sql", "form"])]
+    list: bool,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    if args.list {
+        for (name, query) in saved::all()? {
+            print::line(clean(&format!("@{name}  {}", query.about)).trim_end());
+        }
+        return Ok(0);
+    }
+    let sql = match &args.sql {
+        Some(text) => match text.strip_prefix('@') {
+            Some(name) => Some(saved::named(name)?.sql),
+            None => Some(text.clone()),
+        },
+        None if std::io::stdin().is_terminal() => None,
+        None => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).context("cannot read SQL from standard input")?;
+            Some(text)
+        }
+    };
+    if sql.as_ref().is_some_and(|sql| sql.trim().is_empty()) {
+        return Err(Failure::usage("the query is empty").into());
+    }
+    let program = duckdb::find_or_ask()?;
+    let found = matching(context, args.runs_of.as_deref().unwrap_or_default())?;
+    for (path, error) in &found.unreadable {
+        print::note(&format!("warning: {} cannot be read: {}", print::short(path), clean(error)));
+    }
+    if found.views.is_empty() {
+        let none = match (&args.runs_of, context.runs()?) {
+            (Some(filter), _) => format!("no run matches the filter `{}`", clean(filter)),
+            (None, folder) => format!("there are no runs in {}", print::short(&folder)),
+        };
+        return Err(Failure::new(none).into());
+    }
+    let lake = Lake::new(&found.views, sql.as_deref())?;
+    for damage in &lake.damage {
+        print::note(&format!("warning: {}; its rows are missing here", clean(damage)));
+    }
+    // It is for DuckDB, which stops what it does; the folder must not be left behind.
+    signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false)))?;
+    match sql {
+        None => interactive(&program, &lake),
+        Some(sql) => answer(&program, &lake, sql.trim().trim_end_matches(';').trim_end(), args),
+    }
+}
+
+/// DuckDB's prompt, with the views.
+fn interactive(program: &Path, lake: &Lake) -> Result<i32> {
+    let file = lake.file("views.sql");
+    fs::write(&file, &lake.views).context("cannot write the views")?;
+    print::note(&format!("views: {}; .exit leaves", clean(&lake.names.join(", "))));
+    let status = Command::new(program).arg("-init").arg(&file).status();
+    let status = status.with_context(|| format!("cannot start {}", program.display()))?;
+    Ok(status.code().unwrap_or(1))
+}
+
+fn answer(program: &Path, lake: &Lake, sql: &str, args: &Args) -> Result<i32> {
+    if let Some(file) = &args.parquet {
+        let to = std::path::absolute(file).with_context(|| format!("cannot write {}", file.display()))?;
+        let copy = format!("COPY ({sql}\n) TO {} (FORMAT parquet)", literal(&to.to_string_lossy()));
+        ask(program, lake, ".mode csv\n", &copy)?;
+        print::line(&format!("wrote {}", print::short(file)));
+        return Ok(0);
+    }
+    if let [x, y, by @ ..] = args.plot.as_slice() {
+        return plot(program, lake, sql, (x, y, by.first().map(String::as_str)), args);
+    }
+    let (width, ascii) = (print::terminal().size.map(|(width, _)| width), print::ascii());
+    let form = match args {
+        Args { csv: true, .. } => ".mode csv\n.nullvalue ''\n".to_owned(),
+        Args { json: true, .. } => ".mode json\n".to_owned(),
+        Args { md: true, .. } => ".mode markdown\n.nullvalue ''\n".to_owned(),
+        _ if ascii => ".mode table\n".to_owned(),
+        _ => format!(".mode duckbox\n.maxrows 1000\n.maxwidth {}\n", width.unwrap_or(100_000)),
+    };
+    let said = ask(program, lake, &form, sql)?;
+    if args.json {
+        print::out(&json::strict(&said))
+    } else {
+        print::out(&said)
+    }
+    Ok(0)
+}
+
+/// What DuckDB prints.
+fn ask(program: &Path, lake: &Lake, form: &str, sql: &str) -> Result<String> {
+    let file = lake.file("query.sql");
+    // The user's own statement stands apart, so that lines in errors are those of it.
+    let script = format!(".bail on\n{}{form}{sql}\n;\n", lake.views);
+    fs::write(&file, script).context("cannot write the query")?;
+    let output = Command::new(program)
+        .args(["-no-init", "-f"])
+        .arg(&file)
+        .stdin(Stdio::null())
+        .stderr(print::stderr())
+        .stdout(Stdio::piped())
+        .output()
+        .with_context(|| format!("cannot start {}", program.display()))?;
+    if !output.status.success() {
+        print::out(&String::from_utf8_lossy(&output.stdout));
+        return Err(Failure::new("the query failed; DuckDB's message is above").into());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn plot(
+    program: &Path,
+    lake: &Lake,
+    sql: &str,
+    (x, y, by): (&str, &str, Option<&str>),
+    args: &Args,
+) -> Result<i32> {
+    let column = |name: &str| crate::sql::identifier(name.trim());
+    let group = by.map_or_else(
+        || "''".to_owned(),
+        |by| format!("translate({}::VARCHAR, chr(10) || chr(31), '  ')", column(by)),
+    );
+    let number = |name: &str| format!("TRY_CAST({}::VARCHAR AS DOUBLE)", column(name));
+    let asked = format!("SELECT {}, {}, {group} FROM ({sql}\n)", number(x), number(y));
+    let said = ask(program, lake, ".mode list\n.headers off\n.separator \"\\037\" \"\\n\"\n", &asked)?;
+    let mut lines: BTreeMap<String, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
+    for line in said.lines() {
+        let mut parts = line.splitn(3, SEPARATOR);
+        let mut number = || parts.next().and_then(|text| text.parse::<f64>().ok());
+        if let (Some(x), Some(y)) = (number(), number())
+            && x.is_finite()
+        {
+            let line = lines.entry(parts.next().unwrap_or_default().to_owned()).or_default();
+            line.0.push(x);
+            line.1.push(y);
+        }
+    }
+    if lines.is_empty() {
+        return Err(Failure::new(format!("nothing to draw: no row has numbers in both {x} and {y}")).into());
+    }
+    let of_runs = Figure { title: String::new(), caption: None, charts: vec![chart(x, y, by, lines)] };
+    if args.svg.is_some() || args.png.is_some() {
+        write_drawing(&svg::figure(&of_runs), "", args.svg.as_deref(), args.png.as_deref())?;
+        return Ok(0);
+    }
+    let (width, height) = print::terminal().size.unwrap_or((100, LINES + 1));
+    print::cells(&cells::figure(&of_runs, width.max(20), height.clamp(9, 41) - 1, print::theme()));
+    Ok(0)
+}
+
+/// Lines in the order of their rows' x; single points where a group has one.
+fn chart(x: &str, y: &str, by: Option<&str>, lines: BTreeMap<String, (Vec<f64>, Vec<f64>)>) -> Chart {
+    let axis = |name: &str| Axis { label: clean(name), ..Axis::default() };
+    let points = lines.values().all(|(x, _)| x.len() == 1);
+    let marks = lines.into_iter().enumerate().map(|(n, (name, (x, y)))| {
+        let mut rows: Vec<(f64, f64)> = x.into_iter().zip(y).collect();
+        rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (x, y): (Vec<f64>, Vec<f64>) = rows.into_iter().unzip();
+        Mark {
+            name: by.map(|_| clean(&name)),
+            last: None,
+            paint: Paint::Slot(n as u8),
+            marker: n as u8,
+            side: gradtop_chart::Side::Left,
+            faint: false,
+            shape: if points { Shape::Scatter { x, y, joined: false } } else { Shape::Line { x, y } },
+        }
+    });
+    Chart { x: axis(x), y: axis(y), marks: marks.collect(), ..Chart::default() }
+}

@@ -1,0 +1,83 @@
+//! `gradtop tag`, `star` and `unstar`: marks of runs.
+
+use anyhow::Result;
+use gradtop_store::{Notes, View, change_notes, validate_tag};
+
+use super::Context;
+use super::select::{each, meant};
+use crate::failure::Failure;
+use crate::print::{self, clean};
+use gradtop_view::state;
+
+/// Arguments of `tag`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "gradtop tag last +baseline         add a tag\n\
+                        gradtop tag 'lr>0.1' +wild -good   several, of all runs that a filter matches\n\
+                        gradtop list tag:baseline          find them")]
+pub(crate) struct Args {
+    /// Runs by name, or a filter; +TAG adds a tag, -TAG removes one
+    #[arg(required = true, value_name = "RUN|FILTER|+TAG|-TAG", allow_hyphen_values = true)]
+    names: Vec<String>,
+}
+
+/// Arguments of `star` and `unstar`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Stars {
+    /// Runs by name, or a filter as in the monitor: 'state:finished loss<0.1'
+    #[arg(required = true, value_name = "RUN|FILTER")]
+    names: Vec<String>,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    let (mut names, mut add, mut remove) = (Vec::new(), Vec::new(), Vec::new());
+    for word in &args.names {
+        match word.split_at_checked(1) {
+            Some(("-", option)) if option.starts_with('-') => {
+                return Err(Failure::usage(format!("options belong before the runs: {word}")).into());
+            }
+            Some(("+", tag)) => add.push(checked(tag)?),
+            Some(("-", tag)) if validate_tag(tag).is_ok() => remove.push(tag),
+            _ => names.push(word.clone()),
+        }
+    }
+    if add.is_empty() && remove.is_empty() {
+        return Err(Failure::usage("no tag to add or remove").help("gradtop tag RUN +TAG -TAG").into());
+    }
+    if names.is_empty() {
+        return Err(Failure::usage("no run to tag").help("gradtop tag RUN +TAG -TAG").into());
+    }
+    if let Some(tag) = add.iter().find(|tag| remove.contains(tag)) {
+        return Err(Failure::usage(format!("{tag} cannot be both added and removed")).into());
+    }
+    change(&meant(context, &names)?, |notes| {
+        for tag in &remove {
+            notes.remove_tag(tag);
+        }
+        for tag in &add {
+            notes.add_tag(tag);
+        }
+    })
+}
+
+fn checked(tag: &str) -> Result<&str> {
+    validate_tag(tag)?;
+    Ok(tag)
+}
+
+pub(crate) fn star(context: &Context, args: &Stars) -> Result<i32> {
+    change(&meant(context, &args.names)?, |notes| notes.starred = true)
+}
+
+pub(crate) fn unstar(context: &Context, args: &Stars) -> Result<i32> {
+    change(&meant(context, &args.names)?, |notes| notes.starred = false)
+}
+
+fn change(views: &[View], change: impl Fn(&mut Notes)) -> Result<i32> {
+    each(views, |view| {
+        let notes = change_notes(&view.dir, &change)?;
+        let marks = state::remark(&View { notes: Notes { note: String::new(), ..notes }, ..view.clone() });
+        let marks = if marks.is_empty() { "no tags" } else { &marks };
+        print::line(&format!("{}: {marks}", clean(&view.manifest.run)));
+        Ok(0)
+    })
+}

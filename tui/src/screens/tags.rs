@@ -1,0 +1,113 @@
+//! The line in which tags of runs are typed.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::Screen;
+use super::effect::{Effect, Mark, Task};
+use super::keys::{Binding, Keys, Kind, Mode, bind};
+use super::shared::Shared;
+use crate::widgets::{Edit, Input, dialog};
+use gradtop_chart::cells::text::{fit, wrap};
+use gradtop_store::validate_tag;
+use gradtop_view::runs::RunId;
+
+/// The keys: whether the tags are to be kept.
+pub(crate) const KEYS: Mode<bool> =
+    Mode { title: "Typing tags", bindings: ROWS, kind: Kind::Typing, syntax: &[] };
+
+const ROWS: &[Binding<bool>] = &[
+    bind(&["enter"], true, "keep", "keep the tags"),
+    bind(&["esc"], false, "cancel", "leave the tags as they were"),
+];
+
+/// Tags of runs, being typed.
+#[derive(Debug)]
+pub(crate) struct Tags {
+    runs: Vec<RunId>,
+    /// What all of them have.
+    before: Vec<String>,
+    input: Input,
+    error: Option<String>,
+}
+
+impl Tags {
+    /// Of these runs; what they have in common is there to be changed.
+    pub(crate) fn of(shared: &Shared, runs: Vec<RunId>) -> Self {
+        let mut tags = runs.iter().filter_map(|id| shared.runs.get(id)).map(|row| &row.view.notes.tags);
+        let mut before = tags.next().cloned().unwrap_or_default();
+        for other in tags {
+            before.retain(|tag| other.contains(tag));
+        }
+        let text = if before.is_empty() { String::new() } else { before.join(" ") + " " };
+        Self { runs, before, input: Input::new(&text), error: None }
+    }
+
+    /// What was typed, tag by tag; an error of the first that cannot be one.
+    fn typed(&self) -> Result<Vec<String>, String> {
+        let text = self.input.text();
+        let words = text.split([' ', ',']).map(|word| word.trim_start_matches('+')).filter(|w| !w.is_empty());
+        let checked = words.map(|word| match validate_tag(word) {
+            Ok(()) => Ok(word.to_owned()),
+            Err(error) => Err(error.to_string()),
+        });
+        checked.collect()
+    }
+}
+
+impl Screen for Tags {
+    fn keys(&self) -> Keys {
+        KEYS.keys()
+    }
+
+    fn press(&mut self, _shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
+        if !KEYS.find(key)? {
+            return Some(vec![Effect::Close]);
+        }
+        let tags = match self.typed() {
+            Ok(tags) => tags,
+            Err(error) => {
+                self.error = Some(error);
+                return Some(Vec::new());
+            }
+        };
+        let gone: Vec<String> = self.before.iter().filter(|tag| !tags.contains(tag)).cloned().collect();
+        let new: Vec<String> = tags.into_iter().filter(|tag| !self.before.contains(tag)).collect();
+        let mark = (!new.is_empty() || !gone.is_empty())
+            .then(|| Effect::Do(Task::Mark(Mark::Tags(new, gone), self.runs.clone())));
+        Some(std::iter::once(Effect::Close).chain(mark).collect())
+    }
+
+    fn edit(&mut self, _shared: &mut Shared, edit: Edit) -> Vec<Effect> {
+        self.input.edit(edit);
+        self.error = None;
+        Vec::new()
+    }
+
+    fn over(&self) -> bool {
+        true
+    }
+
+    fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+        let (theme, room) = (shared.theme, dialog::room(area));
+        let of = match self.runs.as_slice() {
+            [id] => crate::print::clean(&id.dir().name()),
+            runs => format!("{} runs", runs.len()),
+        };
+        let title = fit(&format!("Tags of {of}, with blanks between"), room, theme.ascii());
+        let mut lines = vec![
+            Line::styled(title, theme.bold()),
+            Line::default(),
+            Line::from(self.input.spans(room, theme)),
+            Line::default(),
+        ];
+        match &self.error {
+            Some(error) => {
+                lines.extend(wrap(error, room).into_iter().map(|line| Line::styled(line, theme.alert())));
+            }
+            None => lines.push(Line::styled("enter  keep      esc  cancel", theme.accent())),
+        }
+        dialog::draw(lines, theme, frame, area);
+    }
+}

@@ -1,0 +1,296 @@
+//! A temporary folder in which DuckDB finds runs: links to sealed files, what is not sealed yet or damaged written anew, and what
+//! only gradtop knows as JSON. Only what a query names is put there.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use gradtop_store::{
+    Event, ParamValue, Shape, View, export_parquet, metric_files, read_events, table_files, table_names,
+};
+use serde_json::{Value, json};
+
+use super::{identifier, literal};
+use gradtop_view::state;
+
+/// Names of views that no table of an experiment takes.
+const OWN: [&str; 4] = ["runs", "params", "metrics", "events"];
+/// The table that gradtop writes for each run.
+const RUN_TABLE: &str = "run";
+
+/// What is known of each run now.
+const RUNS: &str = "exp: 'VARCHAR', run: 'VARCHAR', state: 'VARCHAR', cause: 'VARCHAR', starred: 'BOOLEAN', \
+                    tags: 'VARCHAR[]', note: 'VARCHAR', headline: 'VARCHAR', value: 'VARCHAR', goal: 'VARCHAR'";
+const PARAMS: &str =
+    "exp: 'VARCHAR', run: 'VARCHAR', key: 'VARCHAR', value: 'VARCHAR', number: 'VARCHAR', kind: 'VARCHAR'";
+const EVENTS: &str = "exp: 'VARCHAR', run: 'VARCHAR', time: 'TIMESTAMPTZ', event: 'VARCHAR', what: 'VARCHAR', \
+                      step: 'BIGINT', data: 'JSON'";
+/// Of a log without rows.
+const NO_METRICS: &str = "SELECT NULL::VARCHAR AS exp, NULL::VARCHAR AS run, NULL::BIGINT AS step, NULL::DOUBLE AS epoch, \
+                          NULL::TIMESTAMPTZ AS time, NULL::VARCHAR AS metric, NULL::VARCHAR AS model, \
+                          NULL::VARCHAR AS split, NULL::BIGINT AS trial, NULL::DOUBLE AS value WHERE false";
+
+/// The folder; it is gone when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Lake {
+    folder: PathBuf,
+    /// Statements that make the views.
+    pub(crate) views: String,
+    /// Names of the views, ours first.
+    pub(crate) names: Vec<String>,
+    /// What could not be read.
+    pub(crate) damage: Vec<String>,
+}
+
+impl Lake {
+    /// Of these runs, with what `sql` names; with everything if there is no `sql` yet.
+    ///
+    /// # Errors
+    /// The temporary folder cannot be written.
+    pub(crate) fn new(runs: &[View], sql: Option<&str>) -> Result<Self> {
+        let mut lake = Self {
+            folder: temporary()?,
+            views: "SET autoinstall_known_extensions = false;\n".to_owned(),
+            names: Vec::new(),
+            damage: Vec::new(),
+        };
+        let sql = sql.map(str::to_lowercase);
+        let named = |name: &str| sql.as_ref().is_none_or(|sql| sql.contains(&name.to_lowercase()));
+        if named("runs") {
+            lake.runs(runs)?;
+        }
+        if named("params") {
+            let rows =
+                runs.iter().flat_map(|run| run.manifest.params.iter().map(|param| param_row(run, param)));
+            let from = lake.json("params", PARAMS, rows)?;
+            let number = "SELECT * REPLACE (TRY_CAST(number AS DOUBLE) AS number)";
+            lake.view("params", &format!("{number} FROM {from}"));
+        }
+        if named("metrics") {
+            lake.metrics(runs)?;
+        }
+        if named("events") {
+            let events = |run: &View| read_events(&run.dir).unwrap_or_default();
+            let rows =
+                runs.iter().flat_map(|run| events(run).into_iter().map(move |line| event_row(run, &line)));
+            let from = lake.json("events", EVENTS, rows)?;
+            lake.view("events", &format!("FROM {from}"));
+        }
+        lake.tables(runs, named)?;
+        Ok(lake)
+    }
+
+    /// A file in it.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Each run once, as of now, with the row that it wrote where it did.
+    fn runs(&mut self, runs: &[View]) -> Result<()> {
+        let now = self.json("runs", RUNS, runs.iter().map(run_row))?;
+        let now = format!("(SELECT * REPLACE (TRY_CAST(value AS DOUBLE) AS value) FROM {now})");
+        match self.table(runs, RUN_TABLE)? {
+            // A run of another program may have no row: its place is known all the same.
+            Some(files) => self.view(
+                "runs",
+                &format!(
+                    "SELECT n.exp, n.run, t.* EXCLUDE (exp, run) REPLACE (n.state AS state, n.cause AS cause), \
+                     n.starred, n.tags, n.note, n.headline, n.value, n.goal \
+                     FROM {now} n LEFT JOIN {} t ON t.exp = n.exp AND t.run = n.run",
+                    parquet(&files, true)
+                ),
+            ),
+            None => self.view("runs", &format!("FROM {now}")),
+        }
+        Ok(())
+    }
+
+    fn metrics(&mut self, runs: &[View]) -> Result<()> {
+        let mut any = false;
+        for run in runs {
+            let place = self.place("metrics", run)?;
+            let sealed = if run.state.is_final() { metric_files(&run.dir)? } else { None };
+            if let Some(files) = sealed {
+                any |= !files.is_empty();
+                link(&files, &place)?;
+                continue;
+            }
+            let path = place.join("rows.parquet");
+            let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+            let exported = export_parquet(&run.dir, Shape::Long, BufWriter::new(file))?;
+            self.damage.extend(exported.damage.iter().map(ToString::to_string));
+            any = true;
+        }
+        let files = self.glob("metrics");
+        let from = if any { format!("FROM {}", parquet(&files, false)) } else { NO_METRICS.to_owned() };
+        self.view("metrics", &from);
+        Ok(())
+    }
+
+    /// A view for each table that experiments log, where it is named.
+    fn tables(&mut self, runs: &[View], named: impl Fn(&str) -> bool) -> Result<()> {
+        let mut tables: BTreeMap<String, Vec<&View>> = BTreeMap::new();
+        for run in runs {
+            for name in table_names(&run.dir) {
+                tables.entry(name).or_default().push(run);
+            }
+        }
+        for (name, runs) in tables {
+            let own = OWN.contains(&name.as_str()) || name == RUN_TABLE;
+            if own || !named(&name) {
+                continue;
+            }
+            let runs: Vec<View> = runs.into_iter().cloned().collect();
+            if let Some(files) = self.table(&runs, &name)? {
+                self.view(&name, &format!("FROM {}", parquet(&files, true)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where files of a table are; `None` if there is none.
+    fn table(&mut self, runs: &[View], name: &str) -> Result<Option<String>> {
+        // Its name may be a pattern to who looks for files.
+        let folder = format!("tables/{}", self.names.len());
+        let mut any = false;
+        for run in runs {
+            if !table_names(&run.dir).iter().any(|table| table == name) {
+                continue;
+            }
+            match table_files(&run.dir, name) {
+                Ok(files) => {
+                    link(&files, &self.place(&folder, run)?)?;
+                    any = true;
+                }
+                Err(error) => self.damage.push(error.to_string()),
+            }
+        }
+        Ok(any.then(|| self.glob(&folder)))
+    }
+
+    /// The folder of a run among the files of a kind, from which readers take `exp` and `run`.
+    fn place(&self, kind: &str, run: &View) -> Result<PathBuf> {
+        let place = self.folder.join(kind).join(format!("exp={}", run.manifest.experiment.id));
+        let place = place.join(format!("run={}", run.manifest.run));
+        fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
+        Ok(place)
+    }
+
+    fn glob(&self, kind: &str) -> String {
+        self.folder.join(kind).join("*/*/*.parquet").to_string_lossy().into_owned()
+    }
+
+    /// Writes rows as JSON; what reads them.
+    fn json(&self, name: &str, columns: &str, rows: impl Iterator<Item = Value>) -> Result<String> {
+        let path = self.file(&format!("{name}.json"));
+        let cannot = || format!("cannot write {}", path.display());
+        let mut out = BufWriter::new(File::create(&path).with_context(cannot)?);
+        for row in rows {
+            writeln!(out, "{row}").with_context(cannot)?;
+        }
+        out.flush().with_context(cannot)?;
+        let file = literal(&path.to_string_lossy());
+        Ok(format!("read_json({file}, format = 'newline_delimited', columns = {{{columns}}})"))
+    }
+
+    fn view(&mut self, name: &str, query: &str) {
+        self.views += &["CREATE VIEW ", &identifier(name), " AS ", query, ";\n"].concat();
+        self.names.push(name.to_owned());
+    }
+}
+
+impl Drop for Lake {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.folder));
+    }
+}
+
+/// A new folder for this user alone.
+fn temporary() -> Result<PathBuf> {
+    for n in 0.. {
+        let folder = std::env::temp_dir().join(format!("gradtop-query-{}-{n}", std::process::id()));
+        match fs::DirBuilder::new().mode(0o700).create(&folder) {
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+            made => {
+                made.with_context(|| format!("cannot make {}", folder.display()))?;
+                return Ok(folder);
+            }
+        }
+    }
+    unreachable!("a name is free at last")
+}
+
+fn link(files: &[PathBuf], place: &Path) -> Result<()> {
+    for file in files {
+        let name = file.file_name().unwrap_or_default();
+        symlink(file, place.join(name)).with_context(|| format!("cannot link to {}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn parquet(files: &str, by_name: bool) -> String {
+    let by_name = if by_name { ", union_by_name = true" } else { "" };
+    let files = literal(files);
+    format!(
+        "read_parquet({files}, hive_partitioning = true, hive_types = {{'exp': VARCHAR, 'run': VARCHAR}}{by_name})"
+    )
+}
+
+fn run_row(run: &View) -> Value {
+    let headlines = state::headlines(run);
+    let headline = headlines.first();
+    let value = headline.and_then(gradtop_store::Headline::line).map(|line| line.value.to_string());
+    json!({
+        "exp": run.manifest.experiment.id,
+        "run": run.manifest.run,
+        "state": run.state.word(),
+        "cause": run.status.cause,
+        "starred": run.notes.starred,
+        "tags": run.notes.tags,
+        "note": run.notes.note,
+        "headline": headline.map(|headline| headline.metric),
+        "value": value,
+        "goal": headline.and_then(|headline| headline.info).map(|info| info.goal),
+    })
+}
+
+fn param_row(run: &View, (key, value): &(String, ParamValue)) -> Value {
+    let (number, kind) = match value {
+        ParamValue::Bool(v) => (Some(u8::from(*v).to_string()), "bool"),
+        ParamValue::Int(v) => (Some(v.to_string()), "int"),
+        ParamValue::Float(v) => (Some(v.to_string()), "float"),
+        ParamValue::Text(_) => (None, "text"),
+    };
+    let (exp, run) = (&run.manifest.experiment.id, &run.manifest.run);
+    json!({"exp": exp, "run": run, "key": key, "value": value.to_string(), "number": number, "kind": kind})
+}
+
+fn event_row(run: &View, line: &gradtop_store::EventLine) -> Value {
+    let data = serde_json::to_value(&line.event).unwrap_or_default();
+    let (what, step) = match &line.event {
+        Event::State { state, cause } => {
+            let cause = cause.as_deref().map(|cause| format!(": {cause}")).unwrap_or_default();
+            (format!("{}{cause}", state.word()), None)
+        }
+        Event::Checkpoint { step, path } => (path.clone(), Some(*step)),
+        Event::Resumed { step, checkpoint } => (checkpoint.clone(), Some(*step)),
+        Event::Request { what } => (what.clone(), None),
+        Event::Warning { message } | Event::Alert { message } | Event::Log { message, .. } => {
+            (message.clone(), None)
+        }
+        Event::Signal { name, process } => (format!("{name} to the {process}"), None),
+        _ => (String::new(), None),
+    };
+    json!({
+        "exp": run.manifest.experiment.id,
+        "run": run.manifest.run,
+        "time": line.time.to_string(),
+        "event": data["event"],
+        "what": what,
+        "step": step,
+        "data": data,
+    })
+}

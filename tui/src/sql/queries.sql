@@ -1,0 +1,49 @@
+-- best: the best run of each experiment, by the metric that represents it
+SELECT exp, run, headline AS metric, value, goal, state
+FROM runs WHERE isfinite(value) AND goal IN ('min', 'max')
+QUALIFY row_number() OVER (PARTITION BY exp, headline ORDER BY if(goal = 'min', value, -value)) = 1
+ORDER BY exp, metric;
+
+-- ranking: every run with a value, the best of each experiment first
+SELECT exp, rank() OVER (PARTITION BY exp, headline ORDER BY if(goal = 'max', -value, value)) AS place, run,
+       headline AS metric, value, state
+FROM runs WHERE isfinite(value) ORDER BY exp, metric, place, run;
+
+-- settings: for each setting that differs within an experiment, how its runs did
+WITH differing AS (SELECT exp, key FROM params GROUP BY exp, key HAVING count(DISTINCT value) > 1)
+SELECT p.exp, p.key, p.value AS setting, r.headline AS metric, count(*) AS runs,
+       avg(r.value) AS mean, min(r.value) AS lowest, max(r.value) AS highest
+FROM params p SEMI JOIN differing d ON d.exp = p.exp AND d.key = p.key
+JOIN runs r ON r.exp = p.exp AND r.run = p.run WHERE isfinite(r.value)
+GROUP BY ALL ORDER BY p.exp, p.key, mean;
+
+-- series: rows, steps, first, last, lowest and highest value of each series of each run
+SELECT exp, run, metric, model, split, count(*) AS n, max(step) AS last_step, arg_min(value, time) AS first,
+       arg_max(value, time) AS last, min(value) FILTER (isfinite(value)) AS lowest,
+       max(value) FILTER (isfinite(value)) AS highest
+FROM metrics WHERE NOT starts_with(metric, 'system/') GROUP BY ALL ORDER BY exp, run, metric, model, split;
+
+-- curve: the metric that represents each run, in 50 stretches of its steps; --plot step,value,run draws it
+WITH of AS (SELECT m.exp, m.run, m.step, m.value, max(m.step) OVER (PARTITION BY m.exp, m.run) AS last
+            FROM metrics m JOIN runs r ON r.exp = m.exp AND r.run = m.run AND r.headline = m.metric)
+SELECT exp || '/' || run AS run, max(step) AS step, avg(value) AS value
+FROM of GROUP BY exp, of.run, floor(50.0 * step / greatest(last, 1)) ORDER BY 1, 2;
+
+-- nonfinite: where each series first became NaN or infinite
+SELECT exp, run, metric, model, split, arg_min(step, time) AS first_step, count(*) AS n
+FROM metrics WHERE NOT isfinite(value) GROUP BY ALL ORDER BY exp, run, metric;
+
+-- failures: runs that failed or crashed, and why
+SELECT exp, run, state, cause FROM runs WHERE state IN ('failed', 'crashed') ORDER BY exp, run;
+
+-- events: what happened last, the newest first
+SELECT time, exp, run, event, what, step FROM events WHERE event <> 'log' ORDER BY time DESC LIMIT 40;
+
+-- speed: logged steps a second of each run, from its first to its last row
+SELECT exp, run, max(step) - min(step) AS steps, (epoch_us(max(time)) - epoch_us(min(time))) / 1e6 AS seconds,
+       steps / nullif(seconds, 0) AS steps_per_s
+FROM metrics WHERE NOT starts_with(metric, 'system/') GROUP BY exp, run ORDER BY exp, run;
+
+-- tags: how many runs have each tag, and their experiments
+SELECT unnest(tags) AS tag, count(*) AS n, string_agg(DISTINCT exp, ', ' ORDER BY exp) AS experiments
+FROM runs GROUP BY tag ORDER BY tag;

@@ -1,0 +1,48 @@
+//! A frame in the middle of the screen, with lines in it.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::symbols::border;
+use ratatui::text::Line;
+use ratatui::widgets::{Block, BorderType, Clear};
+
+use gradtop_chart::cells::theme::Theme;
+
+/// Columns that a dialog's text has in an area.
+pub(crate) fn room(area: Rect) -> usize {
+    usize::from(area.width.saturating_sub(8)).clamp(8, 66)
+}
+
+/// Draws it over what is there. Where the area is low, blank lines are left out.
+pub(crate) fn draw(mut lines: Vec<Line<'static>>, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let low = lines.len() + 4 > usize::from(area.height);
+    if low {
+        lines.retain(|line| line.width() > 0);
+    }
+    let above = if low { 1 } else { 2 };
+    let inner = lines.iter().map(Line::width).max().unwrap_or(0) as u16;
+    let width = (inner + 6).min(area.width);
+    let height = (lines.len() as u16 + 2 * above).min(area.height);
+    let outer =
+        Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 3, width, height };
+    frame.render_widget(Clear, outer);
+    let block = Block::bordered().border_style(theme.accent());
+    let block = if theme.ascii() { block.border_set(ASCII) } else { block.border_type(BorderType::Rounded) };
+    frame.render_widget(block, outer);
+    for (line, y) in lines.into_iter().zip(outer.y + above..outer.bottom().saturating_sub(1)) {
+        let line_area = Rect { x: outer.x + 3, y, width: outer.width.saturating_sub(4), height: 1 };
+        frame.render_widget(line, line_area.intersection(area));
+    }
+}
+
+/// A frame of ASCII.
+const ASCII: border::Set<'_> = border::Set {
+    top_left: "+",
+    top_right: "+",
+    bottom_left: "+",
+    bottom_right: "+",
+    vertical_left: "|",
+    vertical_right: "|",
+    horizontal_top: "-",
+    horizontal_bottom: "-",
+};
