@@ -198,3 +198,26 @@ fn one_frame_for_a_pipe_is_plain_text() {
     let said = sandbox.gradtop(&["--once", "list"]).expect_code(2);
     assert!(said.err.contains("--once"), "{}", said.err);
 }
+
+#[test]
+fn a_note_is_written_in_the_editor_which_has_the_terminal_meanwhile() {
+    let sandbox = Sandbox::new();
+    let editor = sandbox.path().join("editor");
+    std::fs::write(&editor, "printf 'editor of %s\\n' \"$1\"; read line; printf '%s\\n' \"$line\" > \"$1\"").unwrap();
+    let sandbox = sandbox.and_env("EDITOR", &format!("sh {}", editor.display()));
+    let mut terminal = watched(&sandbox);
+    terminal.press(b"e");
+    terminal.shows(&["editor of", "gradtop-a-"]);
+    // Its keys are not ours: this would leave the monitor.
+    terminal.press(b"quite good\r");
+    terminal.shows(&["note kept: a", "quite good", "1 running"]);
+    assert_eq!(gradtop_store::read_notes(&sandbox.find("a").dir).unwrap().note, "quite good");
+    terminal.press(b"*");
+    terminal.shows(&["starred a", "★"]);
+    terminal.press(b"t");
+    terminal.shows(&["Tags of a"]);
+    terminal.press(b"best x/y\r");
+    terminal.shows(&["tagged a", "best"]);
+    terminal.press(b"q");
+    left(&sandbox, &mut terminal);
+}

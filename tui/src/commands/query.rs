@@ -230,6 +230,7 @@ fn chart(x: &str, y: &str, by: Option<&str>, lines: BTreeMap<String, (Vec<f64>, 
             marker: n as u8,
             side: gradtop_chart::Side::Left,
             faint: false,
+            counted: None,
             shape: if points { Shape::Scatter { x, y, joined: false } } else { Shape::Line { x, y } },
         }
     });
