@@ -203,7 +203,8 @@ fn one_frame_for_a_pipe_is_plain_text() {
 fn a_note_is_written_in_the_editor_which_has_the_terminal_meanwhile() {
     let sandbox = Sandbox::new();
     let editor = sandbox.path().join("editor");
-    std::fs::write(&editor, "printf 'editor of %s\\n' \"$1\"; read line; printf '%s\\n' \"$line\" > \"$1\"").unwrap();
+    std::fs::write(&editor, "printf 'editor of %s\\n' \"$1\"; read line; printf '%s\\n' \"$line\" > \"$1\"")
+        .unwrap();
     let sandbox = sandbox.and_env("EDITOR", &format!("sh {}", editor.display()));
     let mut terminal = watched(&sandbox);
     terminal.press(b"e");

@@ -57,7 +57,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     parquet: Option<PathBuf>,
     /// Draw these columns: y over x, a line for each value of the third
-    #[arg(long, value_name = "X,Y[,BY]", value_delimiter = ',', num_args = 2..=3)]
+    #[arg(long, value_name = "X,Y[,BY]", value_delimiter = ',')]
     plot: Vec<String>,
     /// With --plot: write an SVG drawing
     #[arg(long, value_name = "FILE", requires = "plot")]
@@ -134,8 +134,11 @@ fn answer(program: &Path, lake: &Lake, sql: &str, args: &Args) -> Result<i32> {
         print::line(&format!("wrote {}", print::short(file)));
         return Ok(0);
     }
-    if let [x, y, by @ ..] = args.plot.as_slice() {
-        return plot(program, lake, sql, (x, y, by.first().map(String::as_str)), args);
+    match args.plot.as_slice() {
+        [] => {}
+        [x, y] => return plot(program, lake, sql, (x, y, None), args),
+        [x, y, by] => return plot(program, lake, sql, (x, y, Some(by)), args),
+        _ => return Err(Failure::usage("--plot takes two columns, or three: X,Y,BY").into()),
     }
     let (width, ascii) = (print::terminal().size.map(|(width, _)| width), print::ascii());
     let form = match args {
@@ -147,9 +150,10 @@ fn answer(program: &Path, lake: &Lake, sql: &str, args: &Args) -> Result<i32> {
     };
     let said = ask(program, lake, &form, sql)?;
     if args.json {
-        print::out(&json::strict(&said))
+        print::out(&json::strict(&said));
     } else {
-        print::out(&said)
+        // DuckDB ends the lines of CSV as some other systems do.
+        print::out(&said.replace("\r\n", "\n"));
     }
     Ok(0)
 }

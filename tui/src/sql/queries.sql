@@ -45,5 +45,5 @@ SELECT exp, run, max(step) - min(step) AS steps, (epoch_us(max(time)) - epoch_us
 FROM metrics WHERE NOT starts_with(metric, 'system/') GROUP BY exp, run ORDER BY exp, run;
 
 -- tags: how many runs have each tag, and their experiments
-SELECT unnest(tags) AS tag, count(*) AS n, string_agg(DISTINCT exp, ', ' ORDER BY exp) AS experiments
-FROM runs GROUP BY tag ORDER BY tag;
+SELECT tag, count(*) AS n, string_agg(DISTINCT exp, ', ' ORDER BY exp) AS experiments
+FROM (SELECT exp, unnest(tags) AS tag FROM runs) GROUP BY tag ORDER BY tag;
