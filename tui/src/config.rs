@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use gradtop_host::DeviceChoice;
+use gradtop_host::{AlertRule, Alerts, DeviceChoice};
 use gradtop_store::suggest;
 
 use crate::failure::{Failure, toml_error};
@@ -25,13 +25,15 @@ pub(crate) enum Key {
     Fps,
     MaxKbps,
     ReadOnly,
+    AlertRules,
+    AlertHook,
 }
 
 /// A key as it is written, and what judges its value.
 type Rule = (Key, &'static str, fn(&str) -> Result<(), String>);
 
 /// In the order in which they are shown.
-pub(crate) const KEYS: [Rule; 9] = [
+pub(crate) const KEYS: [Rule; 11] = [
     (Key::Runs, "runs", |t| folder(t).map(drop)),
     (Key::Device, "device", |t| t.parse::<DeviceChoice>().map(drop)),
     (Key::Threads, "threads", |t| threads(t).map(drop)),
@@ -41,7 +43,11 @@ pub(crate) const KEYS: [Rule; 9] = [
     (Key::Fps, "fps", |t| fps(t).map(drop)),
     (Key::MaxKbps, "max_kbps", |t| kbps(t).map(drop)),
     (Key::ReadOnly, "read_only", |t| one_of(t, &["true", "false"])),
+    (Key::AlertRules, "alerts.rules", |t| AlertRule::list(t).map(drop)),
+    (Key::AlertHook, "alerts.hook", |_| Ok(())),
 ];
+/// The table that [`KEYS`] with a dot are in.
+const ALERTS: &str = "alerts";
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,16 +95,18 @@ impl Config {
         let bad = |message: String| Failure::usage(format!("{}: {message}", path.display()));
         let table: toml::Table = text.parse().map_err(|e| bad(toml_error(text, &e)))?;
         let lines = lines(text);
-        for (name, value) in &table {
-            let line = lines.iter().find(|(key, _)| key == name).map_or(1, |(_, line)| *line);
+        for (name, value) in flat(&table) {
+            let (name, value) = (name.as_str(), &value);
+            let line = lines.iter().find(|(key, _)| *key == name).map_or(1, |(_, line)| *line);
             let at = |message: String| bad(format!("line {line}: {message}"));
-            let Some((key, _, check)) = KEYS.into_iter().find(|(_, known, _)| known == name) else {
+            let Some((key, _, check)) = KEYS.into_iter().find(|(_, known, _)| *known == name) else {
                 return Err(at(format!("unknown key {name:?}"))
                     .help(suggest(name, KEYS.iter().map(|(_, known, _)| *known), "keys"))
                     .into());
             };
             let text = scalar(value)
-                .ok_or_else(|| at(format!("{name} must be a number, text in quotes, true or false")))?;
+                .or_else(|| list(value).filter(|_| key == Key::AlertRules))
+                .ok_or_else(|| at(format!("{name} must be {}", kind(key))))?;
             check(&text).map_err(|why| at(format!("{name}: {why}")))?;
             if key == Key::Runs && !(text.starts_with('/') || text.starts_with("~/")) {
                 return Err(at(format!("runs: {text:?} is neither absolute nor below ~/")).into());
@@ -130,6 +138,14 @@ impl Config {
         self.text(key).and_then(|text| text.parse().ok())
     }
 
+    /// The alerts of runs that are started, with more rules than the settings have.
+    pub(crate) fn alerts(&self, more: Vec<AlertRule>) -> Alerts {
+        let mut rules =
+            self.text(Key::AlertRules).and_then(|text| AlertRule::list(text).ok()).unwrap_or_default();
+        rules.extend(more);
+        Alerts { rules, hook: self.text(Key::AlertHook).map(str::to_owned) }
+    }
+
     /// What a run is started with unless it is told otherwise.
     pub(crate) fn launch(&self) -> LaunchDefaults {
         LaunchDefaults {
@@ -156,14 +172,48 @@ pub(crate) fn path() -> Option<PathBuf> {
 
 /// The variable of a key.
 pub(crate) fn variable_of(name: &str) -> String {
-    format!("GRADTOP_{}", name.to_ascii_uppercase())
+    format!("GRADTOP_{}", name.to_ascii_uppercase().replace('.', "_"))
 }
 
 /// Each key of a TOML text with its line.
 fn lines(text: &str) -> Vec<(String, usize)> {
     let line = |span: Range<usize>| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
     let Ok(table) = toml::de::DeTable::parse(text) else { return Vec::new() };
-    table.get_ref().keys().map(|key| (key.get_ref().to_string(), line(key.span()))).collect()
+    let mut lines = Vec::new();
+    for (key, value) in table.get_ref() {
+        lines.push((key.get_ref().to_string(), line(key.span())));
+        if let toml::de::DeValue::Table(inner) = value.get_ref() {
+            let name = |inner: &str| format!("{}.{inner}", key.get_ref());
+            lines.extend(inner.keys().map(|key| (name(key.get_ref()), line(key.span()))));
+        }
+    }
+    lines
+}
+
+/// The keys of a file, those of the table of alerts with its name before theirs.
+fn flat(table: &toml::Table) -> Vec<(String, toml::Value)> {
+    let inside = |inner: &toml::Table| {
+        inner.iter().map(|(key, value)| (format!("{ALERTS}.{key}"), value.clone())).collect::<Vec<_>>()
+    };
+    let keys = table.iter().map(|(key, value)| match value {
+        toml::Value::Table(inner) if key == ALERTS => inside(inner),
+        _ => vec![(key.clone(), value.clone())],
+    });
+    keys.flatten().collect()
+}
+
+/// A list of texts as one.
+fn list(value: &toml::Value) -> Option<String> {
+    let texts: Option<Vec<&str>> = value.as_array()?.iter().map(toml::Value::as_str).collect();
+    Some(texts?.join(", "))
+}
+
+/// What a key's value has to be.
+fn kind(key: Key) -> &'static str {
+    match key {
+        Key::AlertRules => "a list of texts in quotes",
+        _ => "a number, text in quotes, true or false",
+    }
 }
 
 /// A value of a TOML file as a person would type it after an option; nothing for a table, a list or a date.
@@ -259,6 +309,11 @@ mod tests {
             error("theme = 'drak'"),
             "/c.toml: line 1: theme: \"drak\" is not one of dark, light, high-contrast"
         );
+        assert_eq!(
+            error("[alerts]\nrules = ['loss > x']"),
+            "/c.toml: line 2: alerts.rules: \"loss > x\": \"x\" is not a number"
+        );
+        assert!(error("[alerts]\nrule = []").starts_with("/c.toml: line 2: unknown key \"alerts.rule\""));
         assert!(error("fps = [1]").contains("fps must be a number"));
         assert!(error("fps = 1\nfps = 2").starts_with("/c.toml: line 2: "));
         let wrong = of("", &[("GRADTOP_FPS", "fast")]).unwrap_err().to_string();

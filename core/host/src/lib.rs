@@ -33,6 +33,7 @@ pub use plugin::params::{parse_param, resolve_params};
 pub use plugin::shared::{SharedPlugin, prune as prune_plugins, shared_plugin, unused as unused_plugins};
 pub use plugin::validate::{Judged, judged};
 pub use plugin::watch::{PluginWatch, PluginsNow};
+pub use run::alerts::{Alerts, set_alerts};
 pub use run::allowed::{Action, Why, allowed, left_behind};
 pub use run::console::console_span;
 pub use run::control::{
@@ -45,4 +46,5 @@ pub use run::launch::{
 };
 pub use run::reclaim::{Spare, reclaim, spare};
 pub use run::rename::rename;
+pub use run::rules::{Rule as AlertRule, Than};
 pub use train::watchdogs::{DISK_ACCEPTS, ROWS_WAIT};

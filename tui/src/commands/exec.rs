@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, Exec};
+use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, Exec};
 use gradtop_store::{Goal, MetricInfo, ParamValue};
 
 use super::Context;
@@ -47,6 +47,9 @@ pub(crate) struct Args {
     /// Seconds between checkpoints, if the program saves them [default: 60]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     checkpoint_every: Option<f64>,
+    /// Raise an alert by a rule such as non-finite, 'loss > 10', 'stalled 5m' or end; may be given several times
+    #[arg(long = "alert", value_name = "RULE")]
+    alerts: Vec<AlertRule>,
     /// Print the run's name and return once it has started
     #[arg(short, long)]
     detach: bool,
@@ -62,6 +65,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     // Before anything else: from here on a Ctrl-C or SIGTERM is answered, never lost and never the silent end of the command.
     let caught = Caught::new()?;
     check_experiment(args.experiment.as_deref())?;
+    gradtop_host::set_alerts(context.config.alerts(args.alerts));
     let every = args.checkpoint_every.or(context.config.launch().checkpoint_every);
     let exec = Exec {
         runs: context.runs()?,

@@ -124,6 +124,7 @@ pub(crate) fn dispatch(cli: Cli, config: Config) -> Result<i32> {
             .help("`gradtop` without a command starts the monitor")
             .into());
     }
+    gradtop_host::set_alerts(context.config.alerts(Vec::new()));
     match cli.command {
         None => monitor::run(&context, &cli.monitor),
         Some(Command::List(args)) => list::run(&context, &args),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, DeviceChoice, ExperimentDesc, Launch};
+use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, DeviceChoice, ExperimentDesc, Launch};
 
 use super::Context;
 use super::experiments::unknown;
@@ -49,6 +49,9 @@ pub(crate) struct Args {
     /// Seconds between checkpoints of a resumable experiment [default: 60]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     checkpoint_every: Option<f64>,
+    /// Raise an alert by a rule such as non-finite, 'loss > 10', 'stalled 5m' or end; may be given several times
+    #[arg(long = "alert", value_name = "RULE")]
+    alerts: Vec<AlertRule>,
     /// Print the run's name and return once it has started
     #[arg(short, long)]
     detach: bool,
@@ -64,6 +67,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     let (plugin, experiment) = chosen(args.plugin.as_deref(), args.experiment.or(config.experiment))?;
     let id = experiment.id.clone();
     let usual = context.config.launch();
+    gradtop_host::set_alerts(context.config.alerts(args.alerts));
     let device = match (args.device, config.device) {
         (Some(device), _) => device,
         (None, Some(text)) => text.parse().map_err(|e: String| Failure::usage(e))?,

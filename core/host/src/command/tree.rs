@@ -8,6 +8,9 @@ use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 
 use crate::machine::process::Process;
 
+/// The variable that hooks of alerts have.
+pub(crate) const HOOK: &str = "GRADTOP_ALERT_HOOK";
+
 /// A command's process and those around it.
 #[derive(Debug, Clone)]
 pub(crate) struct Tree {
@@ -64,6 +67,12 @@ fn is_keeper(pid: u32) -> bool {
     line.split(|b| *b == 0).nth(1) == Some(b"__keeper")
 }
 
+/// Whether it is a hook of alerts, or something that one left behind: the keeper's, and no part of the command.
+fn is_hook(pid: u32) -> bool {
+    let given = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    given.split(|b| *b == 0).any(|word| word.strip_prefix(HOOK.as_bytes()).is_some_and(|rest| rest.starts_with(b"=")))
+}
+
 impl Tree {
     /// Its processes, those that have ended and were not waited for included.
     fn members(&self) -> Vec<Stat> {
@@ -73,8 +82,9 @@ impl Tree {
             children.entry(stat.parent).or_default().push(stat);
         }
         let is_root = |stat: &Stat| (stat.pid, stat.start) == self.root;
-        let left_behind =
-            |stat: &Stat| self.keeper != 0 && stat.parent == self.keeper && stat.pid != self.sink;
+        let left_behind = |stat: &Stat| {
+            self.keeper != 0 && stat.parent == self.keeper && stat.pid != self.sink && !is_hook(stat.pid)
+        };
         let mut open: Vec<&Stat> = all.iter().filter(|s| is_root(s) || left_behind(s)).collect();
         let (mut seen, mut members) = (HashSet::new(), Vec::new());
         while let Some(stat) = open.pop() {

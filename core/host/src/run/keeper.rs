@@ -27,6 +27,7 @@ use crate::command::pair::Pair;
 use crate::machine::file::readable;
 use crate::machine::process::Process;
 use crate::machine::{device, program, signals};
+use crate::run::alerts::{self, Guard};
 use crate::run::cause::{Death, OomCount, seconds};
 use crate::run::console::Pump;
 use crate::run::control::{self, DEFAULT_GRACE, KILL_SIGNAL};
@@ -87,16 +88,24 @@ pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>) -> i32 {
         }
     };
     let events = EventLog::new(&run);
+    let alerts = Guard::start(&run);
     let terminated = Arc::default();
     let mut keeper = Keeper { run, lock, launcher: Some(launcher), events, terminated };
-    match keeper.keep(resume) {
+    let code = match keeper.keep(resume) {
         Ok(()) => 0,
         Err(why) => {
             keeper.finish(State::Failed, Some(why.clone()));
             tell(&mut keeper.launcher, &why);
             1
         }
+    };
+    if let Some(alerts) = alerts {
+        // Its hook may take a while, and the run is free from here on.
+        let run = keeper.run.clone();
+        drop(keeper);
+        alerts.finish(&run);
     }
+    code
 }
 
 /// Closes what a careless program left open over `exec`; the descriptors of a viewer are none of ours.
@@ -530,6 +539,7 @@ pub(crate) fn command(run: &RunDir, lock: File, resume: Option<&GoOn>) -> Comman
         // Of the command of another run, which starts this one.
         command.env_remove(name);
     }
+    alerts::pass(&mut command);
     if let Some(resume) = resume {
         resume.add_to(&mut command);
     }

@@ -1,5 +1,6 @@
 //! Runs, seen from outside of their training: starting one, asking it for something, keeping it, and how it ended.
 
+pub(crate) mod alerts;
 pub(crate) mod allowed;
 pub(crate) mod cause;
 pub(crate) mod console;
@@ -10,3 +11,4 @@ pub(crate) mod launch;
 pub(crate) mod reclaim;
 pub(crate) mod rename;
 pub(crate) mod report;
+pub(crate) mod rules;

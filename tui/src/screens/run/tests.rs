@@ -16,6 +16,7 @@ use crate::screens::effect::{Answer, Task};
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
 use gradtop_view::live::engine::Runs;
+use gradtop_view::why::{Confidence, Rule, Verdict};
 
 /// The application with its readers, without their threads.
 struct Stage {
@@ -343,6 +344,27 @@ fn the_mouse_does_the_same() {
     assert!(status(&stage).contains("zoomed"), "with shift along y");
     stage.mouse(MouseEventKind::Down(left), 14, 2, none);
     assert!(stage.screen().contains("[2 log]"), "{}", stage.screen());
+}
+
+#[test]
+fn a_verdict_stands_below_the_header() {
+    let mut stage = Stage::new(rich().at(State::Running, 10));
+    let verdict = |text: &str| Verdict {
+        rule: Rule::NotFinite,
+        confidence: Confidence::Certain,
+        text: text.to_owned(),
+        since: None,
+        step: Some(7),
+        proof: Vec::new(),
+    };
+    let below = |stage: &Stage| stage.screen().lines().skip(2).take(2).collect::<Vec<_>>().join("\n");
+    let id = stage.bench.id("rich");
+    stage.bench.answer(Answer::Why(id.clone(), Some(verdict("loss is NaN since step 7"))));
+    assert!(below(&stage).contains("▲ loss is NaN since step 7 (gradtop why)"), "{}", stage.screen());
+    stage.bench.resize(30, 24);
+    assert!(below(&stage).contains("▲ loss is NaN since step 7"), "{}", stage.screen());
+    stage.bench.answer(Answer::Why(id, None));
+    assert!(!stage.screen().contains("NaN since"), "{}", stage.screen());
 }
 
 #[test]

@@ -1,0 +1,230 @@
+//! Rules of alerts, as a person writes them.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use gradtop_store::SeriesKey;
+use serde::{Deserialize, Serialize};
+
+/// How long a run may log no row, unless the rule says it.
+const STALLED: Duration = Duration::from_mins(10);
+/// How full a disk may be in percent, unless the rule says it.
+const DISK: f64 = 95.0;
+/// What a run's memory is logged as.
+const MEMORY: &str = "system/memory";
+/// Before the names of what a run takes of its machine.
+const SYSTEM: &str = "system/";
+
+/// When to raise an alert.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Rule {
+    /// A value is NaN or infinite: once for each series.
+    NonFinite,
+    /// No row for so long, though the run is running.
+    Stalled(Duration),
+    /// The disk of the run is full to so many percent.
+    Disk(f64),
+    /// The run uses more than so many bytes.
+    Memory(f64),
+    /// The run has ended, in whatever way.
+    End,
+    /// The run failed or crashed.
+    Failure,
+    /// A value compares so.
+    Metric {
+        /// The metric, or a series as `model/split/metric#trial`.
+        metric: String,
+        /// How it is compared.
+        than: Than,
+        /// With what.
+        value: f64,
+    },
+}
+
+/// How a value is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Than {
+    /// `<`
+    Less,
+    /// `<=`
+    AtMost,
+    /// `>`
+    More,
+    /// `>=`
+    AtLeast,
+}
+
+/// The longer sign first: one begins with the other.
+const SIGNS: [(&str, Than); 4] =
+    [("<=", Than::AtMost), (">=", Than::AtLeast), ("<", Than::Less), (">", Than::More)];
+
+impl Than {
+    fn sign(self) -> &'static str {
+        SIGNS.iter().find(|(_, than)| *than == self).map_or("", |(sign, _)| sign)
+    }
+
+    fn holds(self, a: f64, b: f64) -> bool {
+        match self {
+            Self::Less => a < b,
+            Self::AtMost => a <= b,
+            Self::More => a > b,
+            Self::AtLeast => a >= b,
+        }
+    }
+}
+
+impl Rule {
+    /// Whether it is about rows of a series, or needs to know that there are some.
+    pub(crate) fn reads(&self, key: &SeriesKey) -> bool {
+        match self {
+            Self::NonFinite | Self::Stalled(_) => !key.metric.starts_with(SYSTEM),
+            Self::Memory(_) => key.metric == MEMORY,
+            Self::Metric { metric, .. } => *metric == key.metric || *metric == key.path(),
+            Self::Disk(_) | Self::End | Self::Failure => false,
+        }
+    }
+
+    /// Whether its condition holds for a value; `None` if it is not about that.
+    pub(crate) fn holds(&self, key: &SeriesKey, value: f64) -> Option<bool> {
+        match self {
+            Self::NonFinite => self.reads(key).then_some(!value.is_finite()),
+            Self::Memory(bytes) => self.reads(key).then_some(value > *bytes),
+            Self::Metric { than, value: with, .. } => self.reads(key).then(|| than.holds(value, *with)),
+            Self::Stalled(_) | Self::Disk(_) | Self::End | Self::Failure => None,
+        }
+    }
+
+    /// A value for which it holds, in words.
+    pub(crate) fn words(&self, value: f64) -> String {
+        match self {
+            Self::Memory(bytes) => format!("{:.2} GB, more than {:.2} GB", value / 1e9, bytes / 1e9),
+            Self::Metric { than, value: with, .. } => format!("{value}, which is {} {with},", than.sign()),
+            _ => value.to_string(),
+        }
+    }
+
+    /// Rules as a list, separated by commas.
+    ///
+    /// # Errors
+    /// What is wrong with one of them.
+    pub fn list(text: &str) -> Result<Vec<Self>, String> {
+        text.split(',').map(str::trim).filter(|rule| !rule.is_empty()).map(str::parse).collect()
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NonFinite => f.write_str("non-finite"),
+            Self::Stalled(time) => write!(f, "stalled {}s", time.as_secs_f64()),
+            Self::Disk(percent) => write!(f, "disk {percent}%"),
+            Self::Memory(bytes) => write!(f, "memory {bytes}"),
+            Self::End => f.write_str("end"),
+            Self::Failure => f.write_str("failure"),
+            Self::Metric { metric, than, value } => write!(f, "{metric} {} {value}", than.sign()),
+        }
+    }
+}
+
+impl From<Rule> for String {
+    fn from(rule: Rule) -> Self {
+        rule.to_string()
+    }
+}
+
+impl TryFrom<String> for Rule {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl FromStr for Rule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let comparison = SIGNS.iter().find_map(|(sign, than)| Some((text.split_once(sign)?, *than)));
+        if let Some(((metric, value), than)) = comparison {
+            let (metric, value) = (metric.trim(), value.trim());
+            let number = value.parse().map_err(|_| format!("{text:?}: {value:?} is not a number"))?;
+            if metric.is_empty() {
+                return Err(format!("{text:?} names no metric"));
+            }
+            return Ok(Self::Metric { metric: metric.to_owned(), than, value: number });
+        }
+        let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let rest = rest.trim();
+        let wrong = |what: &str| format!("{text:?}: {rest:?} is not {what}");
+        match (name, rest) {
+            ("non-finite", "") => Ok(Self::NonFinite),
+            ("end", "") => Ok(Self::End),
+            ("failure", "") => Ok(Self::Failure),
+            ("stalled", "") => Ok(Self::Stalled(STALLED)),
+            ("stalled", _) => with_unit(rest, &[("h", 3600.0), ("m", 60.0), ("s", 1.0), ("", 1.0)])
+                .and_then(|s| Duration::try_from_secs_f64(s).ok())
+                .map(Self::Stalled)
+                .ok_or_else(|| wrong("a time such as 90s or 10m")),
+            ("disk", "") => Ok(Self::Disk(DISK)),
+            ("disk", _) => with_unit(rest, &[("%", 1.0)])
+                .filter(|p| *p <= 100.0)
+                .map(Self::Disk)
+                .ok_or_else(|| wrong("a share such as 95%")),
+            ("memory", _) => {
+                let units = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0), ("", 1.0)];
+                with_unit(rest, &units).map(Self::Memory).ok_or_else(|| wrong("an amount such as 8GB"))
+            }
+            _ => Err(format!(
+                "{text:?} is not a rule: non-finite, stalled [TIME], disk [PERCENT%], memory AMOUNT, end, failure, or METRIC > NUMBER \
+                 (also <, >=, <=)"
+            )),
+        }
+    }
+}
+
+/// A positive number with the first unit that it ends with.
+fn with_unit(text: &str, units: &[(&str, f64)]) -> Option<f64> {
+    let (number, factor) =
+        units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)))?;
+    let number: f64 = number.trim().parse().ok()?;
+    Some(number * factor).filter(|n| n.is_finite() && *n > 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_read_as_they_are_written() {
+        for text in [
+            "non-finite",
+            "stalled 90s",
+            "disk 95%",
+            "memory 8000000000",
+            "end",
+            "failure",
+            "val/loss >= 2.5",
+        ] {
+            assert_eq!(text.parse::<Rule>().map(|rule| rule.to_string()).as_deref(), Ok(text));
+        }
+        assert_eq!("stalled 2m".parse(), Ok(Rule::Stalled(Duration::from_mins(2))));
+        assert_eq!("memory 8GB".parse(), Ok(Rule::Memory(8e9)));
+        assert_eq!("disk".parse(), Ok(Rule::Disk(95.0)));
+        let metric = Rule::Metric { metric: "loss".to_owned(), than: Than::More, value: -1.0 };
+        assert_eq!("loss>-1".parse(), Ok(metric));
+        assert_eq!(Rule::list("end, non-finite").map(|rules| rules.len()), Ok(2));
+    }
+
+    #[test]
+    fn a_wrong_rule_says_what_is_wrong() {
+        let wrong = |text: &str| text.parse::<Rule>().err().unwrap_or_default();
+        assert_eq!(wrong("loss > high"), "\"loss > high\": \"high\" is not a number");
+        assert_eq!(wrong("stalled soon"), "\"stalled soon\": \"soon\" is not a time such as 90s or 10m");
+        assert!(wrong("memory").contains("an amount such as 8GB"));
+        assert!(wrong("disk 900%").contains("a share such as 95%"));
+        assert!(wrong("sometimes").contains("is not a rule: non-finite"));
+    }
+}
