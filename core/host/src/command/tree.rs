@@ -70,7 +70,9 @@ fn is_keeper(pid: u32) -> bool {
 /// Whether it is a hook of alerts, or something that one left behind: the keeper's, and no part of the command.
 fn is_hook(pid: u32) -> bool {
     let given = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    given.split(|b| *b == 0).any(|word| word.strip_prefix(HOOK.as_bytes()).is_some_and(|rest| rest.starts_with(b"=")))
+    given
+        .split(|b| *b == 0)
+        .any(|word| word.strip_prefix(HOOK.as_bytes()).is_some_and(|rest| rest.starts_with(b"=")))
 }
 
 impl Tree {

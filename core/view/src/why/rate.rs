@@ -180,9 +180,14 @@ impl Changes {
         let mut out = Self::default();
         let of = |what: &str| {
             let track = known.record.machine.get(what)?;
-            // What the machine lacked is logged from when it first did.
-            let before = track.mean(first, change);
-            Some((before.or_else(|| LACKS.contains(&what).then_some(0.0))?, track.mean(change, last)?))
+            let now = track.mean(change, last)?;
+            if LACKS.contains(&what) {
+                // Logged only from when the machine first lacked it: before that it is 0.
+                let sum: f64 = track.between(first, change - 1).map(|p| p.value).sum();
+                let all = known.record.trained().iter().filter(|p| (first..change).contains(&p.time_us));
+                return Some((sum / all.count().max(1) as f64, now));
+            }
+            Some((track.mean(first, change - 1)?, now))
         };
         if let Some((before, now)) = of("memory_pressure")
             && now >= 5.0
