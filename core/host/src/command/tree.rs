@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 use crate::machine::process::Process;
 
 /// The variable that hooks of alerts have.
-pub(crate) const HOOK: &str = "GRADTOP_ALERT_HOOK";
+pub(crate) const HOOK_MARK: &str = "GRADTOP_ALERT_HOOK";
 
 /// A command's process and those around it.
 #[derive(Debug, Clone)]
@@ -72,7 +72,7 @@ fn is_hook(pid: u32) -> bool {
     let given = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     given
         .split(|b| *b == 0)
-        .any(|word| word.strip_prefix(HOOK.as_bytes()).is_some_and(|rest| rest.starts_with(b"=")))
+        .any(|word| word.strip_prefix(HOOK_MARK.as_bytes()).is_some_and(|rest| rest.starts_with(b"=")))
 }
 
 impl Tree {

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 
-use crate::command::tree::HOOK;
+use crate::command::tree::HOOK_MARK;
 use crate::run::cause::seconds;
 use crate::run::rules::Rule;
 
@@ -270,7 +270,7 @@ fn full(run: &RunDir) -> Option<f64> {
 /// Runs a hook to its end, with an event on its standard input. An error is what it did, such as `ended with 1`.
 fn call(hook: &str, event: &str) -> Result<(), String> {
     let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(hook).env_remove(VARIABLE).env(HOOK, "1").process_group(0);
+    command.arg("-c").arg(hook).env_remove(VARIABLE).env(HOOK_MARK, "1").process_group(0);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     command.current_dir(std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from));
     let mut child = command.spawn().map_err(|e| format!("cannot be started: {e}"))?;
