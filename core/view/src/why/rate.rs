@@ -195,10 +195,13 @@ impl Changes {
         {
             out.facts
                 .push(format!("tasks waited for memory {before:.0} % of the time before, {now:.0} % since"));
-            out.why = Some("the machine is short of memory".to_owned());
+            // Less is a fact, and explains little.
+            if now >= 25.0 {
+                out.why = Some("the machine is short of memory".to_owned());
+            }
         }
         if let Some((before, now)) = of("swapped_in")
-            && now >= 1e5
+            && now >= 5e6
             && now >= 2.0 * before
         {
             let per_second = |v: f64| format!("{}/s", number::amount(v));
