@@ -41,14 +41,14 @@ fn what_is_said_of_runs_is_shown_and_found() {
         assert_eq!(code, 0, "{args:?}: {said}");
         said
     };
-    assert_eq!(ok(&["tag", "lr<1", "+lr/all", "+x"]), "b: lr/all x\na: lr/all x\n");
+    assert_eq!(ok(&["tag", "lr<1", "+lr/all", "+x"]), "a: lr/all x\nb: lr/all x\n");
     assert_eq!(ok(&["tag", "a", "+best", "-x", "-never"]), "a: best lr/all\n");
     assert_eq!(ok(&["star", "b"]), "b: ★ lr/all x\n");
     assert_eq!(ok(&["note", "a", "Diverges after epoch 2\nsee b"]), "a: Diverges after epoch 2\n");
     assert_eq!(ok(&["note", "a", "-3 dB", "--append"]), "a: Diverges after epoch 2\n");
     for (filter, found) in [
         ("tag:best", "a"),
-        ("tag:lr/*", "b a"),
+        ("tag:lr/*", "a b"),
         ("tag=x", "b"),
         ("NOT tag:x", "a"),
         ("is:starred", "b"),

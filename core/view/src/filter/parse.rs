@@ -261,7 +261,7 @@ fn term(
         Operator::Colon if key == MARK => {
             let pattern = Pattern::new(value);
             if !MARKS.iter().any(|mark| pattern.is(mark)) {
-                let hint = suggest(value, MARKS.iter().copied(), "words after is:");
+                let hint = suggest(value, MARKS.iter().copied(), "words");
                 return Err(error(value_at, format!("no run is ever {value}; {hint}")));
             }
             Ok(Filter::Text(key.to_owned(), pattern))
