@@ -1,5 +1,5 @@
 //! Columns of a list of runs: their names, what stands in them, and how runs are sorted by them. `list` and the monitor take
-//! all of it from here; a new column is one entry of [`COLUMNS`].
+//! all of it from here; a new column is one entry of `COLUMNS`.
 
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
