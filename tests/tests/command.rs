@@ -384,3 +384,175 @@ fn a_signal_to_the_command_from_outside_is_its_cause() {
     run.wait().expect_code(4);
     assert_eq!(cause(&run), "SIGKILL: killed from outside");
 }
+
+/// The messages of a run's warnings.
+fn warnings(run: &Run<'_>) -> Vec<String> {
+    let lines = run.logged_events(|e| matches!(e, Event::Warning { .. })).into_iter();
+    lines
+        .filter_map(|l| if let Event::Warning { message } = l.event { Some(message) } else { None })
+        .collect()
+}
+
+#[test]
+fn threads_that_begin_to_log_at_once_keep_their_values_apart() {
+    let sandbox = sandbox();
+    let text = r#"
+import gradtop, sys, threading
+sys.setswitchinterval(1e-6)
+run = gradtop.init()
+def work(name, value, barrier):
+    barrier.wait()
+    for i in range(20):
+        run.log(i, {name: value})
+for again in range(20):
+    barrier = threading.Barrier(16)
+    threads = [threading.Thread(target=work, args=(f"m{again}-{k}", float(16 * again + k), barrier)) for k in range(16)]
+    for t in threads: t.start()
+    for t in threads: t.join()
+"#;
+    let run = start(&sandbox, &[], "a", &["python3", "-c", text]);
+    run.wait().expect_code(0);
+    let series = read_series(&run.dir, |_| true).unwrap();
+    assert_eq!(series.len(), 320);
+    for s in series {
+        let (again, k) = s.key.metric[1..].split_once('-').unwrap();
+        let value = 16.0 * again.parse::<f64>().unwrap() + k.parse::<f64>().unwrap();
+        assert_eq!(s.value.to_vec(), [value; 20], "{}", s.key.metric);
+    }
+}
+
+#[test]
+fn a_line_without_an_end_neither_stops_the_command_nor_hides_later_lines() {
+    let sandbox = sandbox();
+    let script = "echo '1 a=1' >&3; head -c 100000000 /dev/zero | tr '\\0' x >&3; echo >&3; echo '2 a=2' >&3";
+    let run = start(&sandbox, &[], "a", &["sh", "-c", script]);
+    run.wait().expect_code(0);
+    assert_eq!(values(&run, "a", None), [(1, 1.0), (2, 2.0)]);
+    assert_eq!(warnings(&run), ["not logged: a line is longer than 64 MiB"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_message_costs_only_that_part_of_it() {
+    let sandbox = sandbox();
+    let long = "n".repeat(100_000);
+    let script = format!(
+        "import gradtop\nrun = gradtop.init()\nrun.params({{'lr': 1, '': 2, 'net': {{'width': 8}}, 'x': '\\udc80'}})\n\
+         run.config.update({{'a ': 1, 'b': 2}})\nrun.log(0, {{'{long}': 1.0, 'good': 2.0}})\nrun.log(1, loss=1.0, trial='2')\n"
+    );
+    let path = sandbox.path().join("parts.py");
+    fs::write(&path, script).unwrap();
+    let run = start(&sandbox, &[], "a", &["python3", path.to_str().unwrap()]);
+    run.wait().expect_code(0);
+    let manifest = read_manifest(&run.dir).unwrap();
+    let params: Vec<String> = manifest.params.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    assert_eq!(params, ["lr=1", "net.width=8", "x=?", "b=2"]);
+    assert_eq!(values(&run, "good", None), [(0, 2.0)]);
+    let said = warnings(&run);
+    let expected = [
+        "not logged: parameter \"\" is empty".to_owned(),
+        "not logged: parameter \"a \" begins or ends with a blank".to_owned(),
+        format!("not logged: metric \"{}…\" is longer than 200 bytes", &long[..60]),
+        "not logged: trial \"2\": a trial is a whole number below 2,147,483,648".to_owned(),
+    ];
+    assert_eq!(said, expected);
+
+    let line = r#"echo '{"step":20,"a":1,"d":null,"e":true,"f":"word"}' >&3"#;
+    let run = start(&sandbox, &[], "b", &["sh", "-c", line]);
+    run.wait().expect_code(0);
+    let series = read_series(&run.dir, |_| true).unwrap();
+    assert_eq!(series.iter().map(|s| s.key.metric.as_str()).collect::<Vec<_>>(), ["a", "e"]);
+    assert!(warnings(&run).is_empty(), "{}", run.events());
+}
+
+#[test]
+fn a_wrong_step_or_epoch_costs_nothing_else() {
+    let sandbox = sandbox();
+    let text = r#"
+import gradtop
+class Index:
+    def __index__(self): return 4
+run = gradtop.init()
+run.log(2, {"a": 2.0})
+for wrong in (3.5, "x", float("nan"), 2**63, object(), [1]):
+    run.log(wrong, {"a": 100})
+    run.log({"a": 100.0}, step=wrong)
+    run.log({"a": 100.0}, wrong)
+run.log({"a": 3})
+run.log(Index(), {"a": 4})
+run.log(20, {"a": 20.0}, epoch="x")
+run.log(a=21, epoch=0.5)
+run.log(22, {"a": 22.0, "b": "word", "c": 10**400})
+"#;
+    let run = start(&sandbox, &[], "a", &["python3", "-c", text]);
+    run.wait().expect_code(0);
+    let steps = [2, 3, 4, 20, 21, 22];
+    assert_eq!(values(&run, "a", None), steps.map(|step| (step, step as f64)), "{}", console(&run));
+    let said = console(&run);
+    for part in [
+        "log: a step is a whole number, not 3.5",
+        "a step has at most 64 bits, not 9223372036854775808",
+        "epoch 'x' is not a number: it is left out",
+        "b is not a number but str",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn no_call_of_the_client_raises_into_the_loop() {
+    let sandbox = sandbox();
+    let text = r#"
+import gradtop
+class Bad:
+    def __str__(self): raise OSError("no text")
+    __repr__ = __float__ = __str__
+run = gradtop.init()
+writer = gradtop.SummaryWriter()
+bad = [(), (None,), (1,), ("x",), (float("nan"),), (Bad(),), (1, 2), ("x", Bad(), Bad()), (1, 2, 3, 4, 5, 6, 7, 8, 9)]
+for owner in (run, writer, run.config):
+    for name in dir(type(owner)):
+        own = getattr(vars(type(owner)).get(name), "__module__", None) == "gradtop"
+        if name.startswith("_") or not own or name in ("finish", "checkpoint", "steps"): continue
+        for args in bad:
+            getattr(owner, name)(*args)
+for wrong in (3.5, "x", None, Bad()):
+    for step in run.steps(wrong): pass
+    with run.checkpoint(wrong) as folder: (folder / "state").write_text("x")
+assert list(run.steps(3.0)) == [0, 1, 2]
+with run.checkpoint(): pass
+run.config["bad"] = Bad()
+run.config |= {"good": 1}
+run.no_such_call(1).again()
+gradtop.watch(1)
+gradtop.log(Bad(), Bad())
+with gradtop.profile() as p: p.step()
+run.log(7, {"a": Bad(), "b": 1.0})
+run.finish(Bad())
+run.finish(1, 2, 3, 4)
+run.log(8, b=1.0)
+print("reached the end")
+"#;
+    let run = start(&sandbox, &[], "a", &["python3", "-c", text]);
+    run.wait();
+    let said = console(&run);
+    assert!(said.contains("reached the end"), "{said}");
+    assert!(said.contains("gradtop has no 'watch' here: it is ignored"), "{said}");
+    assert_eq!(values(&run, "b", None).last().copied(), Some((7, 1.0)), "{said}");
+    assert!(read_manifest(&run.dir).unwrap().params.iter().any(|(key, _)| key == "good"));
+}
+
+#[test]
+fn what_keeps_python_from_a_run_is_told_in_a_sentence() {
+    let sandbox = sandbox();
+    for (name, value, why) in [
+        ("GRADTOP_PROGRAM", "/no/such/program", "cannot start /no/such/program: No such file or directory"),
+        ("GRADTOP_PROGRAM", "/bin/true", "/bin/true is not gradtop"),
+        ("RANK", "abc", "the environment variable RANK is 'abc', not a whole number"),
+    ] {
+        let mut python = sandbox.around("python3");
+        let output = python.env(name, value).args(["-c", "import gradtop\ngradtop.init()"]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(why), "{said}");
+        assert_eq!(said.matches("Traceback").count(), 1, "no cause behind the cause: {said}");
+    }
+}

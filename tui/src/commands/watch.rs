@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use gradtop_host::{Action, HostError, Why, Withdrawn};
-use gradtop_store::{Event, EventLine, RunDir, State, View};
+use gradtop_store::{Event, EventLine, Kind, RunDir, State, View};
 use serde_json::Value;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -206,10 +206,15 @@ pub(crate) fn watch(run: &RunDir, how: Watch, caught: &mut Caught) -> Result<i32
                 Err(e) => break Err(e.into()),
             }
             let say = || {
-                print::note(if counts.terminations > 0 {
-                    "received SIGTERM: stopping after this step"
-                } else {
-                    "stopping after this step; press Ctrl-C again to cancel and leave it running"
+                let is_command = view.manifest.kind == Kind::Command;
+                print::note(match (counts.terminations > 0, is_command) {
+                    (true, true) => "received SIGTERM: the command has been asked to stop",
+                    (true, false) => "received SIGTERM: stopping after this step",
+                    // It may have had its signal already.
+                    (false, true) => "the command has been asked to stop",
+                    (false, false) => {
+                        "stopping after this step; press Ctrl-C again to cancel and leave it running"
+                    }
                 });
             };
             progress.as_ref().map_or_else(say, |p| p.above(say));

@@ -13,8 +13,8 @@ use gradtop_abi::{self as abi, Point};
 use gradtop_store::{Event, Manifest, MetricInfo, ParamValue, SeriesKey, read_manifest, read_status};
 use serde_json::{Map, Value, json};
 
-use crate::command::message::{self, Message, Named, Numbers, PROTOCOL};
-use crate::command::wire::{self, Frame, Row};
+use crate::command::message::{self, Message, Numbers, PROTOCOL};
+use crate::command::wire::{Frame, Frames, LINE_LIMIT, Row};
 use crate::machine::file::readable;
 use crate::plugin::read_desc::check_label;
 use crate::text::{clean_bytes, first_line};
@@ -24,7 +24,7 @@ use crate::train::session::{Call, Refused, Session};
 const LOOK: Duration = Duration::from_millis(200);
 /// Bytes read at once.
 const CHUNK: usize = 256 << 10;
-/// Bytes of a cause.
+/// Bytes of a cause or a complaint.
 const CAUSE: usize = 500;
 /// How many different complaints about clients become warnings.
 const COMPLAINTS: usize = 100;
@@ -118,9 +118,8 @@ impl Shared {
 
     /// Says once what is wrong with what somebody sent.
     fn complain(&self, why: &str) {
-        let why = crate::text::clean(why);
         let mut said = lock(&self.complaints);
-        if said.len() < COMPLAINTS && said.insert(why.clone()) {
+        if said.len() < COMPLAINTS && said.insert(why.to_owned()) {
             self.session.event(&Event::Warning { message: format!("not logged: {why}") });
         }
     }
@@ -199,7 +198,7 @@ impl<'a> Source<'a> {
     where
         for<'s> &'s S: Read,
     {
-        let (mut bytes, mut chunk) = (Vec::new(), vec![0; CHUNK]);
+        let (mut frames, mut chunk) = (Frames::new(binary), vec![0; CHUNK]);
         let mut reader = stream;
         loop {
             let over = self.shared.over();
@@ -222,39 +221,35 @@ impl<'a> Source<'a> {
                 }
                 Err(_) => break,
             };
-            bytes.extend_from_slice(&chunk[..n]);
-            match self.take(&bytes, binary) {
-                Ok(taken) => drop(bytes.drain(..taken)),
-                Err(why) => {
-                    self.refuse(&why);
-                    break;
-                }
+            frames.push(&chunk[..n]);
+            if let Err(why) = self.take(&mut frames) {
+                self.refuse(&why);
+                break;
             }
         }
         // A shell's last line may lack its end.
-        if !binary && !bytes.is_empty() {
-            self.line(&bytes);
+        if !binary && !frames.rest().is_empty() {
+            self.line(frames.rest());
         }
     }
 
-    /// Takes the whole frames at the beginning of `bytes`; how many bytes they are.
-    fn take(&mut self, bytes: &[u8], binary: bool) -> Result<usize, String> {
-        let mut at = 0;
-        // A shell writes no rows: what looks like one is a line that says nothing.
-        while let Some((frame, length)) =
-            if binary { wire::next(&bytes[at..]) } else { wire::line(&bytes[at..]) }?
-        {
-            at += length;
+    /// Takes the frames that have come whole.
+    fn take(&mut self, frames: &mut Frames) -> Result<(), String> {
+        while let Some(frame) = frames.next()? {
             match frame {
                 Frame::Row(row) => self.row(&row),
                 Frame::Line(line) => self.line(line),
+                Frame::LongLine => {
+                    self.refuse(&format!("a line is longer than {} MiB", LINE_LIMIT >> 20));
+                }
             }
         }
-        Ok(at)
+        Ok(())
     }
 
     fn refuse(&self, why: &str) {
-        self.shared.complain(why);
+        let why = clean_bytes(why.as_bytes(), CAUSE);
+        self.shared.complain(&why);
         self.client.tell(&json!({"error": why}));
     }
 
@@ -300,10 +295,18 @@ impl<'a> Source<'a> {
                 return self.greet(&protocol, world);
             }
             Message::Shape { shape, series } => return self.shape(shape, series),
-            Message::Log { step, epoch, values } => return self.values(step, epoch, &values),
+            Message::Log { step, epoch, values, odd } => {
+                self.values(step, epoch, &values)?;
+                return odd.map_or(Ok(()), Err);
+            }
             Message::Params { params } => {
-                let params = params.into_iter().map(|(k, v)| (k, message::param(v))).collect();
-                self.shared.declare(|m| add_params(m, params)).map_err(|e| e.why)?;
+                let mut refused = Vec::new();
+                let add = |m: &mut Manifest| {
+                    refused = add_params(m, params);
+                    Ok(())
+                };
+                self.shared.declare(add).map_err(|e| e.why)?;
+                refused.iter().for_each(|why| self.refuse(why));
             }
             Message::Metric(metric) => self.metric(metric)?,
             Message::Table { name, step, columns } => {
@@ -382,7 +385,7 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    fn shape(&mut self, shape: u32, series: Vec<Named>) -> Result<(), String> {
+    fn shape(&mut self, shape: u32, series: Vec<Value>) -> Result<(), String> {
         /// More shapes than there may be series have no use.
         const SHAPES: usize = 100_000;
         let place = shape as usize;
@@ -392,7 +395,7 @@ impl<'a> Source<'a> {
         let mut numbers = Vec::with_capacity(series.len());
         let mut first = Ok(());
         for named in series {
-            match self.intern(&named.key()) {
+            match message::series_key(named).and_then(|key| self.intern(&key)) {
                 Ok(number) => numbers.push(number),
                 Err(why) => {
                     numbers.push(u32::MAX);
@@ -412,7 +415,7 @@ impl<'a> Source<'a> {
             [("metric", Some(&key.metric)), ("model", key.model.as_ref()), ("split", key.split.as_ref())];
         for (what, label) in labels {
             let Some(label) = label else { continue };
-            check_label(label).map_err(|why| format!("{what} {label:?} {why}"))?;
+            check_label(label).map_err(|why| format!("{what} {} {why}", message::quoted(label)))?;
         }
         self.shared.session.intern(key).map_err(|e| e.why)
     }
@@ -447,7 +450,7 @@ impl<'a> Source<'a> {
     }
 
     fn metric(&self, metric: MetricInfo) -> Result<(), String> {
-        check_label(&metric.name).map_err(|why| format!("metric {:?} {why}", metric.name))?;
+        check_label(&metric.name).map_err(|why| format!("metric {} {why}", message::quoted(&metric.name)))?;
         self.shared.session.declare_metric(&metric);
         let add = |m: &mut Manifest| {
             let full = m.metrics.len() >= DECLARED;
@@ -470,20 +473,26 @@ impl Drop for Source<'_> {
     }
 }
 
-/// Adds parameters to those of a run; the same one again has its new value.
-fn add_params(manifest: &mut Manifest, params: Vec<(String, ParamValue)>) -> Result<(), String> {
+/// Adds parameters to those of a run; the same one again has its new value. What is wrong with those that are left out.
+fn add_params(manifest: &mut Manifest, params: Map<String, Value>) -> Vec<String> {
+    let mut refused = Vec::new();
     for (key, value) in params {
-        check_label(&key).map_err(|why| format!("parameter {key:?} {why}"))?;
+        if let Err(why) = check_label(&key) {
+            refused.push(format!("parameter {} {why}", message::quoted(&key)));
+            continue;
+        }
+        let value = message::param(value);
         let full = manifest.params.len() >= DECLARED;
         match manifest.params.iter_mut().find(|(known, _)| *known == key) {
             Some((_, known)) => *known = value,
             None if full => {
-                return Err("too many parameters are declared".to_owned());
+                refused.push(format!("there are more than {DECLARED} parameters"));
+                break;
             }
             None => manifest.params.push((key, value)),
         }
     }
-    Ok(())
+    refused
 }
 
 fn params_json(manifest: &Manifest) -> Value {

@@ -26,7 +26,7 @@ pub(crate) enum Message {
         world: Option<u32>,
     },
     /// Which series the values of rows of this shape are of.
-    Shape { shape: u32, series: Vec<Named> },
+    Shape { shape: u32, series: Vec<Value> },
     /// Values of a step.
     Log {
         #[serde(default)]
@@ -34,6 +34,9 @@ pub(crate) enum Message {
         #[serde(default)]
         epoch: Option<f64>,
         values: Map<String, Value>,
+        /// What of a shell's line is no value.
+        #[serde(skip)]
+        odd: Option<String>,
     },
     /// Parameters to add to those of the run.
     Params { params: Map<String, Value> },
@@ -84,25 +87,6 @@ pub(crate) enum Message {
     },
 }
 
-/// A series, by its parts or by a name such as `loss/train`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum Named {
-    /// `loss/train`.
-    Name(String),
-    /// `{"metric": "loss", "split": "train"}`.
-    Parts(SeriesKey),
-}
-
-impl Named {
-    pub(crate) fn key(self) -> SeriesKey {
-        match self {
-            Self::Name(name) => key_of(&name),
-            Self::Parts(key) => key,
-        }
-    }
-}
-
 /// A column of a table; its type is that of its values.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct Column {
@@ -117,16 +101,18 @@ impl Column {
     /// The values are of different types.
     pub(crate) fn into_store(self) -> Result<TableColumn, String> {
         let Self { name, unit, values } = self;
+        let is_text = |v: &Value| v.is_string() && number(v).is_none();
         let data = if values.iter().all(Value::is_i64) && !values.is_empty() {
             ColumnData::I64(values.iter().filter_map(Value::as_i64).collect())
-        } else if values.iter().any(Value::is_string) && values.iter().any(|v| number(v).is_none()) {
+        } else if values.iter().any(is_text) {
             let text = |v: Value| match v {
                 Value::String(text) => text,
                 other => other.to_string(),
             };
             ColumnData::Utf8(values.into_iter().map(text).collect())
         } else {
-            let numbers: Option<Vec<f64>> = values.iter().map(number).collect();
+            let cell = |value: &Value| if value.is_null() { Some(f64::NAN) } else { number(value) };
+            let numbers: Option<Vec<f64>> = values.iter().map(cell).collect();
             ColumnData::F64(
                 numbers.ok_or_else(|| format!("column {name:?} holds more than numbers or texts"))?,
             )
@@ -135,10 +121,9 @@ impl Column {
     }
 }
 
-/// A number; what JSON has no number for is text or null.
+/// A number; what JSON has no number for is text.
 pub(crate) fn number(value: &Value) -> Option<f64> {
     match value {
-        Value::Null => Some(f64::NAN),
         Value::Bool(yes) => Some(f64::from(u8::from(*yes))),
         Value::Number(number) => number.as_f64(),
         Value::String(text) => match text.as_str() {
@@ -180,6 +165,25 @@ pub(crate) fn key_of(name: &str) -> SeriesKey {
     last.or_else(first).unwrap_or_else(|| SeriesKey::metric(name))
 }
 
+/// The series of a name such as `loss/train`, or of its parts: `{"metric": "loss", "split": "train"}`.
+///
+/// # Errors
+/// Which part is not what it should be.
+pub(crate) fn series_key(named: Value) -> Result<SeriesKey, String> {
+    if let Value::String(name) = named {
+        return Ok(key_of(&name));
+    }
+    let part = |part: &str| named.get(part).filter(|value| !value.is_null());
+    if let Some(trial) = part("trial").filter(|t| t.as_i64().is_none_or(|t| i32::try_from(t).is_err())) {
+        return Err(format!("trial {trial}: a trial is a whole number below 2,147,483,648"));
+    }
+    if let Some(label) = ["metric", "model", "split"].iter().find(|p| part(p).is_some_and(|v| !v.is_string()))
+    {
+        return Err(format!("{label} {}: a {label} is a text", named[label]));
+    }
+    serde_json::from_value(named).map_err(|e| format!("a series is a name, or an object with a metric: {e}"))
+}
+
 /// What a line says; `None` if it is empty.
 ///
 /// # Errors
@@ -196,13 +200,13 @@ pub(crate) fn parse(line: &[u8]) -> Result<Option<Message>, String> {
 fn json(text: &str) -> Result<Message, String> {
     let mut fields: Map<String, Value> =
         serde_json::from_str(text).map_err(|e| format!("the line is not JSON: {e}"))?;
-    if fields.contains_key("do") {
-        return serde_json::from_value(Value::Object(fields)).map_err(|e| e.to_string());
+    if let Some(kind) = fields.get("do").cloned() {
+        return serde_json::from_value(Value::Object(fields)).map_err(|e| format!("message {kind}: {e}"));
     }
     // As any logger of JSON lines writes it: {"step": 12, "loss": 0.31}.
     let step = fields.remove("step").map(|step| step.as_i64().ok_or("step is not a whole number"));
     let epoch = fields.remove("epoch").and_then(|epoch| epoch.as_f64());
-    Ok(Message::Log { step: step.transpose()?, epoch, values: fields })
+    Ok(Message::Log { step: step.transpose()?, epoch, values: fields, odd: None })
 }
 
 /// `12 loss/train=0.31 accuracy=0.9`, or without the step.
@@ -212,10 +216,15 @@ fn pairs(text: &str) -> Result<Message, String> {
     if step.is_some() {
         words.next();
     }
-    let (mut values, mut epoch) = (Map::new(), None);
+    let (mut values, mut epoch, mut odd) = (Map::new(), None, None);
     for word in words {
-        let (name, value) = word.rsplit_once('=').ok_or_else(|| format!("{word:?} is not name=value"))?;
-        let value: f64 = value.parse().map_err(|_| format!("{value:?} in {word:?} is not a number"))?;
+        let (name, value) = match pair(word) {
+            Ok(pair) => pair,
+            Err(why) => {
+                odd.get_or_insert(why);
+                continue;
+            }
+        };
         if name == "epoch" {
             epoch = Some(value);
         } else {
@@ -227,9 +236,25 @@ fn pairs(text: &str) -> Result<Message, String> {
         }
     }
     if values.is_empty() {
-        return Err(format!("{text:?} has no name=value"));
+        return Err(odd.unwrap_or_else(|| format!("{} has no name=value", quoted(text))));
     }
-    Ok(Message::Log { step, epoch, values })
+    Ok(Message::Log { step, epoch, values, odd })
+}
+
+/// The name and value of `loss/train=0.31`.
+fn pair(word: &str) -> Result<(&str, f64), String> {
+    let (name, value) = word.rsplit_once('=').ok_or_else(|| format!("{} is not name=value", quoted(word)))?;
+    let value = value.parse().map_err(|_| format!("{} of {name} is not a number", quoted(value)))?;
+    Ok((name, value))
+}
+
+/// A text as a complaint quotes it: of one that is much too long, the beginning.
+pub(crate) fn quoted(text: &str) -> String {
+    const SHOWN: usize = 60;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{:?}", format!("{}…", &text[..end])),
+        None => format!("{text:?}"),
+    }
 }
 
 /// What sources of rows without shapes remember: the numbers of their series.
@@ -242,7 +267,7 @@ mod tests {
     use super::*;
 
     fn log(line: &str) -> (Option<i64>, Option<f64>, Vec<(String, f64)>) {
-        let Some(Message::Log { step, epoch, values }) = parse(line.as_bytes()).unwrap() else {
+        let Some(Message::Log { step, epoch, values, .. }) = parse(line.as_bytes()).unwrap() else {
             panic!("{line}")
         };
         (step, epoch, values.into_iter().map(|(name, v)| (name, number(&v).unwrap())).collect())
@@ -256,6 +281,10 @@ mod tests {
         assert_eq!(log(r#"{"step": 3, "epoch": 0.5, "loss/train": 1e-3}"#), (Some(3), Some(0.5), loss(1e-3)));
         assert_eq!(log(r#"{"do":"log","step":4,"values":{"loss/train":"inf"}}"#).2, loss(f64::INFINITY));
         assert_eq!(parse(b"  \r").unwrap(), None);
+        let Some(Message::Log { values, odd, .. }) = parse(b"3 a=1 b=x junk c=2").unwrap() else {
+            panic!("values")
+        };
+        assert_eq!((values.len(), odd.as_deref()), (2, Some("\"x\" of b is not a number")));
         for bad in ["hello", "12", "12 loss", "loss=x", "{", "{\"step\":\"a\"}", "{\"do\":\"fly\"}", "\u{1}"]
         {
             assert!(parse(bad.as_bytes()).is_err(), "{bad}");
@@ -279,6 +308,30 @@ mod tests {
     }
 
     #[test]
+    fn a_part_of_a_series_that_is_wrong_is_told() {
+        let key = |text: &str| series_key(serde_json::from_str(text).unwrap());
+        assert_eq!(key("\"loss/train\"").unwrap(), key(r#"{"metric":"loss","split":"train"}"#).unwrap());
+        assert_eq!(key(r#"{"metric":"loss","trial":2}"#).unwrap().trial, Some(2));
+        let why = "trial \"2\": a trial is a whole number below 2,147,483,648";
+        assert_eq!(key(r#"{"metric":"loss","trial":"2"}"#).unwrap_err(), why);
+        assert_eq!(key(r#"{"metric":"loss","split":3}"#).unwrap_err(), "split 3: a split is a text");
+        for bad in ["3", "{}", "[]", r#"{"metric":"a","trial":4000000000}"#] {
+            assert!(key(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn values_are_numbers_truths_and_what_json_has_no_number_for() {
+        let value = |text: &str| number(&serde_json::from_str(text).unwrap());
+        assert_eq!((value("1e3"), value("true"), value("false")), (Some(1e3), Some(1.0), Some(0.0)));
+        assert_eq!(value("\"inf\""), Some(f64::INFINITY));
+        assert!(value("\"nan\"").unwrap().is_nan());
+        for ignored in ["null", "\"a\"", "[1]", "{}"] {
+            assert_eq!(value(ignored), None, "{ignored}");
+        }
+    }
+
+    #[test]
     fn columns_have_the_type_of_their_values() {
         let column = |values: &str| {
             let text = format!(r#"{{"name":"a","values":{values}}}"#);
@@ -288,6 +341,7 @@ mod tests {
         assert_eq!(column("[1, 2.5]").unwrap(), ColumnData::F64(vec![1.0, 2.5]));
         assert_eq!(column("[1, \"inf\"]").unwrap(), ColumnData::F64(vec![1.0, f64::INFINITY]));
         assert_eq!(column("[\"a\", 1]").unwrap(), ColumnData::Utf8(vec!["a".into(), "1".into()]));
+        assert!(matches!(column("[1, null]").unwrap(), ColumnData::F64(v) if v[1].is_nan()));
         assert!(column("[1, [2]]").is_err());
     }
 }

@@ -18,6 +18,8 @@ pub(crate) enum Frame<'a> {
     Row(Row<'a>),
     /// A line, without its end.
     Line(&'a [u8]),
+    /// The beginning of a line beyond [`LINE_LIMIT`]: nothing is kept of it.
+    LongLine,
 }
 
 /// A binary row.
@@ -38,20 +40,87 @@ impl Row<'_> {
     }
 }
 
-/// The frame at the beginning of `bytes`, and how long it is; `None` if more has to come.
-///
-/// # Errors
-/// What is wrong with the bytes: nothing that follows can be understood.
-pub(crate) fn next(bytes: &[u8]) -> Result<Option<(Frame<'_>, usize)>, String> {
-    match bytes.first() {
-        None => Ok(None),
-        Some(&ROW) => row(bytes),
-        Some(0 | 2..=8) => Err(format!("a frame of kind {} is not known", bytes[0])),
-        Some(_) => line(bytes),
+/// The bytes of one stream, cut into frames as they come.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    bytes: Vec<u8>,
+    /// Where the next frame begins.
+    at: usize,
+    /// How many bytes of the next line are known to have no end.
+    searched: usize,
+    /// The line is too long: what comes is passed over up to its end.
+    passes_over: bool,
+    /// Whether rows are among the lines; a shell writes none.
+    rows: bool,
+}
+
+impl Frames {
+    /// A stream of lines, and of rows too if `rows`.
+    pub(crate) fn new(rows: bool) -> Self {
+        Self { rows, ..Self::default() }
+    }
+
+    /// Takes in what came; frames taken before are dropped.
+    pub(crate) fn push(&mut self, chunk: &[u8]) {
+        self.bytes.drain(..std::mem::take(&mut self.at));
+        self.bytes.extend_from_slice(chunk);
+    }
+
+    /// The next frame; `None` if more has to come.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes: nothing that follows can be understood.
+    pub(crate) fn next(&mut self) -> Result<Option<Frame<'_>>, String> {
+        if self.passes_over && !self.pass_over() {
+            return Ok(None);
+        }
+        let kind = self.bytes.get(self.at).copied();
+        match kind.filter(|_| self.rows) {
+            Some(ROW) => {
+                let Self { bytes, at, .. } = self;
+                let next = row(&bytes[*at..])?;
+                Ok(next.map(|(row, length)| {
+                    *at += length;
+                    Frame::Row(row)
+                }))
+            }
+            Some(kind @ (0 | 2..=8)) => Err(format!("a frame of kind {kind} is not known")),
+            _ => Ok(self.line()),
+        }
+    }
+
+    fn line(&mut self) -> Option<Frame<'_>> {
+        let begin = self.at;
+        let line = &self.bytes[begin..];
+        let end = line[self.searched..].iter().position(|b| *b == b'\n').map(|i| self.searched + i);
+        self.searched = if end.is_some() { 0 } else { line.len() };
+        if end.unwrap_or(line.len()) > LINE_LIMIT {
+            self.at += end.map_or(line.len(), |end| end + 1);
+            self.passes_over = end.is_none();
+            self.searched = 0;
+            return Some(Frame::LongLine);
+        }
+        let end = end?;
+        self.at += end + 1;
+        Some(Frame::Line(&self.bytes[begin..begin + end]))
+    }
+
+    /// Goes on behind the line that is too long; `false` if its end has not come.
+    fn pass_over(&mut self) -> bool {
+        let end = self.bytes[self.at..].iter().position(|b| *b == b'\n');
+        self.at = end.map_or(self.bytes.len(), |end| self.at + end + 1);
+        self.passes_over = end.is_none();
+        end.is_some()
+    }
+
+    /// What came last, if it lacks its end.
+    pub(crate) fn rest(&self) -> &[u8] {
+        &self.bytes[self.at..]
     }
 }
 
-fn row(bytes: &[u8]) -> Result<Option<(Frame<'_>, usize)>, String> {
+/// The row at the beginning of `bytes`, and how long it is; `None` if more has to come.
+fn row(bytes: &[u8]) -> Result<Option<(Row<'_>, usize)>, String> {
     let Some(length) = bytes.get(1..PREFIX).and_then(|b| b.first_chunk()) else { return Ok(None) };
     let length = u32::from_le_bytes(*length) as usize;
     if !(HEAD..=ROW_LIMIT).contains(&length) || !(length - HEAD).is_multiple_of(8) {
@@ -69,21 +138,12 @@ fn row(bytes: &[u8]) -> Result<Option<(Frame<'_>, usize)>, String> {
         epoch: f64::from_le_bytes(epoch),
         values,
     };
-    Ok(Some((Frame::Row(row), PREFIX + length)))
+    Ok(Some((row, PREFIX + length)))
 }
 
 /// The first bytes of a row that is long enough, and the rest.
 fn split<const N: usize>(bytes: &[u8]) -> ([u8; N], &[u8]) {
     bytes.split_first_chunk().map_or(([0; N], &[]), |(first, rest)| (*first, rest))
-}
-
-/// The line at the beginning of `bytes`, as [`next`].
-pub(crate) fn line(bytes: &[u8]) -> Result<Option<(Frame<'_>, usize)>, String> {
-    match bytes.iter().position(|b| *b == b'\n') {
-        Some(end) if end <= LINE_LIMIT => Ok(Some((Frame::Line(&bytes[..end]), end + 1))),
-        None if bytes.len() <= LINE_LIMIT => Ok(None),
-        _ => Err(format!("a line is longer than {} MiB", LINE_LIMIT >> 20)),
-    }
 }
 
 #[cfg(test)]
@@ -103,33 +163,55 @@ mod tests {
         bytes
     }
 
+    /// Everything that a stream of these pieces says.
+    fn frames(rows: bool, pieces: &[&[u8]]) -> Result<Vec<String>, String> {
+        let (mut frames, mut said) = (Frames::new(rows), Vec::new());
+        for piece in pieces {
+            frames.push(piece);
+            while let Some(frame) = frames.next()? {
+                said.push(match frame {
+                    Frame::Row(row) => {
+                        let values: Vec<f64> = row.values().collect();
+                        format!("{} {} {} {values:?}", row.shape, row.step, row.time_us)
+                    }
+                    Frame::Line(line) => String::from_utf8_lossy(line).into_owned(),
+                    Frame::LongLine => "(too long)".to_owned(),
+                });
+            }
+        }
+        Ok(said)
+    }
+
     #[test]
     fn rows_and_lines_side_by_side_are_told_apart_wherever_they_are_cut() {
         let mut bytes = row(7, -3, &[1.5, f64::INFINITY]);
         bytes.extend(b"{\"do\":\"finish\"}\n\n");
         for cut in 0..bytes.len() {
-            let (mut at, mut seen) = (0, 0);
-            while let Some((frame, length)) = next(&bytes[at..cut]).unwrap() {
-                at += length;
-                seen += 1;
-                match (seen, frame) {
-                    (1, Frame::Row(row)) => {
-                        assert_eq!((row.shape, row.step, row.time_us), (7, -3, 0));
-                        assert_eq!(row.values().collect::<Vec<_>>(), [1.5, f64::INFINITY]);
-                    }
-                    (2, Frame::Line(line)) => assert_eq!(line, b"{\"do\":\"finish\"}"),
-                    (_, frame) => panic!("{frame:?}"),
-                }
-            }
+            let (before, after) = bytes.split_at(cut);
+            let said = frames(true, &[before, after]).unwrap();
+            assert_eq!(said, ["7 -3 0 [1.5, inf]", "{\"do\":\"finish\"}", ""], "cut at {cut}");
         }
     }
 
     #[test]
     fn what_is_no_frame_is_refused_and_sizes_nothing() {
-        assert!(next(b"\0").is_err());
-        assert!(next(&[ROW, 255, 255, 255, 255]).is_err());
-        assert!(next(&[ROW, 27, 0, 0, 0]).is_err());
-        assert!(next(&[ROW, 29, 0, 0, 0]).is_err());
-        assert_eq!(next(&[ROW, 28, 0]).unwrap(), None);
+        for bad in [&b"\0"[..], &[ROW, 255, 255, 255, 255], &[ROW, 27, 0, 0, 0], &[ROW, 29, 0, 0, 0]] {
+            assert!(frames(true, &[bad]).is_err(), "{bad:?}");
+        }
+        assert!(frames(true, &[&[ROW, 28, 0]]).unwrap().is_empty());
+        assert_eq!(frames(false, &[b"\x01\n"]).unwrap(), ["\x01"]);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_named_once_and_costs_only_itself() {
+        let long = vec![b'x'; LINE_LIMIT / 8 + 1];
+        let mut pieces = vec![&b"1 a=1\n"[..]];
+        pieces.extend([&long[..]; 20]);
+        pieces.push(b"x\n2 a=");
+        pieces.push(b"2\n");
+        assert_eq!(frames(false, &pieces).unwrap(), ["1 a=1", "(too long)", "2 a=2"]);
+        let mut whole = vec![b'x'; LINE_LIMIT + 1];
+        whole.extend(b"\n3 a=3\n");
+        assert_eq!(frames(true, &[&whole]).unwrap(), ["(too long)", "3 a=3"]);
     }
 }
