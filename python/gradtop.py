@@ -73,14 +73,23 @@ def _quoted(value: Any) -> str:
         return f"a {type(value).__name__}"
 
 
-def _failed(what: str, error: BaseException) -> None:
-    """Says once that a call did nothing, and why."""
+def _cause(error: Optional[BaseException]) -> Optional[str]:
+    """An exception in words, if there is one."""
+    if error is None:
+        return None
     try:
         why = str(error)
     except Exception:
         why = ""
-    kind = "" if why and isinstance(error, (TypeError, ValueError)) else type(error).__name__
-    _say(f"{what}: " + ": ".join(part for part in (kind, why[:500]) if part))
+    return f"{type(error).__name__}: {why}" if why else type(error).__name__
+
+
+def _failed(what: str, error: BaseException) -> None:
+    """Says once that a call did nothing, and why."""
+    why = _cause(error) or ""
+    if isinstance(error, (TypeError, ValueError)):
+        why = why.partition(": ")[2] or why
+    _say(f"{what}: {why[:500]}")
 
 
 class _Nothing:
@@ -414,7 +423,7 @@ class Checkpoint:
 
             shutil.rmtree(self._throw_away, ignore_errors=True)
         elif self._owner is not None:
-            self._owner._end_checkpoint(None if value is None else f"{type(value).__name__}: {value}")
+            self._owner._end_checkpoint(_cause(value))
 
 
 @_all_quiet(steps=iter(()), checkpoint=Checkpoint(None, 0), should_stop=False, should_checkpoint=False)
@@ -656,7 +665,7 @@ class Run:
     def __exit__(
         self, kind: "Optional[Type[BaseException]]", value: Optional[BaseException], trace: "Optional[TracebackType]"
     ) -> None:
-        self.finish(error=None if value is None else f"{type(value).__name__}: {value}")
+        self.finish(error=_cause(value))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -940,8 +949,7 @@ def _in_child() -> None:
 
 def _at_exit() -> None:
     if run is not None and not run._finished and run._pid == os.getpid():
-        last = getattr(sys, "last_value", None)
-        run.finish(error=None if last is None else f"{type(last).__name__}: {last}")
+        run.finish(error=_cause(getattr(sys, "last_value", None)))
 
 
 def log(*args: Any, **kwargs: Any) -> None:
