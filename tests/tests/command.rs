@@ -417,7 +417,7 @@ for again in range(20):
     for s in series {
         let (again, k) = s.key.metric[1..].split_once('-').unwrap();
         let value = 16.0 * again.parse::<f64>().unwrap() + k.parse::<f64>().unwrap();
-        assert_eq!(s.value.to_vec(), [value; 20], "{}", s.key.metric);
+        assert_eq!(s.value, [value; 20], "{}", s.key.metric);
     }
 }
 
