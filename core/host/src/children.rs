@@ -7,6 +7,7 @@ use crate::command::sink;
 use crate::machine::device;
 use crate::plugin::{describe, validate};
 use crate::run::keeper::{self, GoOn};
+use crate::run::queue::Chain;
 use crate::train::trainer;
 
 /// If the arguments (without the program's name) are those of a hidden sub-command, runs it and returns its exit code.
@@ -21,7 +22,10 @@ pub fn hidden_main(args: &[OsString]) -> Option<i32> {
             Some(validate::validate_main(dir()?, &text(args.get(2)?), &params))
         }
         "__probe_cuda" => Some(device::probe_main(dir()?)),
-        "__keeper" => Some(keeper::keeper_main(dir()?, GoOn::from_args(args).as_ref())),
+        "__keeper" => {
+            let mut next = Chain::of(dir()?);
+            Some(keeper::keeper_main(dir()?, GoOn::from_args(args).as_ref(), &mut next))
+        }
         "__sink" => Some(sink::sink_main(dir()?, Path::new(args.get(2)?))),
         "__trainer" => Some(trainer::trainer_main(dir()?, GoOn::from_args(args))),
         _ => None,

@@ -393,6 +393,12 @@ pub enum HostError {
         /// Why.
         why: String,
     },
+    /// It was in the queue, and is not any more.
+    #[error("{run} does not wait in the queue: `gradtop list` shows what became of it")]
+    NotQueued {
+        /// The run's name.
+        run: String,
+    },
     /// The system refused something.
     #[error("cannot {what}: {source}")]
     Io {

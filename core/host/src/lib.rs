@@ -48,3 +48,5 @@ pub use run::reclaim::{Spare, reclaim, spare};
 pub use run::rename::rename;
 pub use run::rules::{Rule as AlertRule, Than};
 pub use train::watchdogs::{DISK_ACCEPTS, ROWS_WAIT};
+pub use run::queue::{enqueue, enqueue_exec, set_slots, start_waiting, start_waiting_surely};
+pub use run::waiting::{delete_queued, hold_queued, move_queued, release_queued, stop_queued};

@@ -84,6 +84,12 @@ pub enum StoreError {
         /// What it matches.
         candidates: Vec<String>,
     },
+    /// Nobody queues runs for another user, or starts them.
+    #[error("the queue in {} belongs to another user: queue runs in a folder of your own (--runs DIR)", path.display())]
+    ForeignQueue {
+        /// Its folder.
+        path: PathBuf,
+    },
     /// The folder of a new run is already there.
     #[error("{} already exists: choose another name for the run", path.display())]
     RunExists {
@@ -170,7 +176,7 @@ impl StoreError {
     }
 
     /// Whether a file is not there, or no longer: sealed or merged between listing and opening.
-    pub(crate) fn is_gone(&self) -> bool {
+    pub fn is_gone(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 

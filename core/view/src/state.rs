@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gradtop_store::{Headline, HeadlineLine, Manifest, ParamValue, State, Status, Suspended, View};
+use gradtop_store::{Headline, HeadlineLine, InQueue, Manifest, ParamValue, State, Status, Suspended, View};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -135,6 +135,9 @@ pub fn note(view: &View) -> Option<String> {
             clean(&view.host),
             number::age(view.age_of_last_write.as_secs_f64())
         )),
+        State::Queued if view.queued.is_some() => {
+            view.queued.as_ref().map(queue_words).filter(|words| !words.is_empty())
+        }
         State::Failed | State::Crashed => Some(cause().unwrap_or_else(|| "cause unknown".to_owned())),
         _ => waiting(view),
     }
@@ -150,6 +153,20 @@ pub fn remark(view: &View) -> String {
     let marks: Vec<String> = star.into_iter().chain(notes.tags.iter().map(|tag| clean(tag))).collect();
     let parts = [marks.join(" "), clean(notes.headline())];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+}
+
+/// What a run in the queue waits for: `#3, after warm-up`, `#3, held: …`.
+pub fn queue_words(queued: &InQueue) -> String {
+    let place = queued.place.map(|place| format!("#{place}"));
+    let after = (!queued.after.is_empty()).then(|| {
+        let names = queued.after.iter().map(|run| run.rsplit('/').next().unwrap_or(run));
+        format!("after {}", clean(&names.collect::<Vec<_>>().join(", ")))
+    });
+    let held = queued
+        .held
+        .as_deref()
+        .map(|why| format!("held {}{}", if why.starts_with("by ") { "" } else { "because " }, clean(why)));
+    [place, after, held].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// `last loss  deep · test 3.1e-6  middle · test 1.1e-5`, at most `most` values, those of the split that stands for the run

@@ -61,7 +61,7 @@ pub(crate) struct Stop {
 fn until(view: &View, patience: Duration, mut so: impl FnMut(&View) -> bool) -> Result<(View, bool)> {
     let start = Instant::now();
     loop {
-        let now = super::view(&view.dir)?;
+        let now = super::again(view)?;
         if so(&now) {
             return Ok((now, true));
         }

@@ -7,6 +7,7 @@ use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, Exec};
 use gradtop_store::{Goal, MetricInfo, ParamValue};
 
 use super::Context;
+use super::queue::{Queueing, queued};
 use super::run_config::assignment;
 use super::watch::{self, Caught};
 use crate::config::seconds;
@@ -53,6 +54,8 @@ pub(crate) struct Args {
     /// Print the run's name and return once it has started
     #[arg(short, long)]
     detach: bool,
+    #[command(flatten)]
+    queueing: Queueing,
     /// Print JSON lines: started, event, status, final
     #[arg(long)]
     json: bool,
@@ -82,6 +85,11 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         grace: args.grace.map(Duration::from_secs_f64),
         checkpoint_every: every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64),
     };
+    if let Some(after) = args.queueing.after(context)? {
+        let run = gradtop_host::enqueue_exec(&exec, &after)?;
+        let experiment = gradtop_store::read_manifest(&run)?.experiment.id;
+        return queued(context, &run, &experiment, args.detach, args.json);
+    }
     watch::start(caught, args.detach, args.json, || gradtop_host::exec(&exec))
 }
 

@@ -23,6 +23,7 @@ pub(crate) mod plot;
 pub(crate) mod plugin;
 pub(crate) mod query;
 pub(crate) mod rename;
+pub(crate) mod queue;
 pub(crate) mod resume;
 pub(crate) mod rm;
 pub(crate) mod run;
@@ -109,6 +110,11 @@ pub(crate) fn view(run: &RunDir) -> Result<View> {
     Ok(gradtop_host::look(run)?)
 }
 
+/// The same run again, which may have left the queue since.
+pub(crate) fn again(seen: &View) -> Result<View> {
+    view(&gradtop_store::moved(&seen.dir, &seen.manifest.experiment.id))
+}
+
 /// Names the files of a run that could not be read, where what is left of it is shown.
 pub(crate) fn warn_of(damaged: &[gradtop_store::StoreError]) {
     for error in damaged {
@@ -130,6 +136,7 @@ pub(crate) fn dispatch(cli: Cli, config: Config) -> Result<i32> {
         Some(Command::List(args)) => list::run(&context, &args),
         Some(Command::Run(args)) => run::run(&context, args),
         Some(Command::Exec(args)) => exec::run(&context, args),
+        Some(Command::Queue(args)) => queue::run(&context, &args),
         Some(Command::Sink(args)) => sink::run(&context, args),
         Some(Command::Show(args)) => show::run(&context, &args),
         Some(Command::Why(args)) => why::run(&context, &args),

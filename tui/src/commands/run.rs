@@ -9,6 +9,7 @@ use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Experiment
 use super::Context;
 use super::experiments::unknown;
 use super::plugin::describe;
+use super::queue::{Queueing, queued};
 use super::run_config::{RunConfig, assignment, merge};
 use super::watch::{self, Caught};
 use crate::config::seconds;
@@ -55,6 +56,8 @@ pub(crate) struct Args {
     /// Print the run's name and return once it has started
     #[arg(short, long)]
     detach: bool,
+    #[command(flatten)]
+    queueing: Queueing,
     /// Print JSON lines: started, event, status, final
     #[arg(long)]
     json: bool,
@@ -92,6 +95,10 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         threads: args.threads.or(config.threads).or(usual.threads),
         checkpoint_every: every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64),
     };
+    if let Some(after) = args.queueing.after(context)? {
+        let run = gradtop_host::enqueue(&launch, &after)?;
+        return queued(context, &run, &launch.experiment, args.detach, args.json);
+    }
     watch::start(caught, args.detach, args.json, || gradtop_host::launch(&launch))
 }
 

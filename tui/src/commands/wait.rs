@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use gradtop_store::RunDir;
+use gradtop_store::View;
 
 use super::Context;
 use super::select::{each, is_filter, matching, named};
@@ -40,13 +40,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         named(context, &args.names)?
     };
     let deadline = args.timeout.map(|t| Instant::now() + Duration::from_secs_f64(t));
-    each(&views, |view| wait(&view.dir, args.json, deadline, &mut caught))
+    each(&views, |view| wait(view, args.json, deadline, &mut caught))
 }
 
-fn wait(run: &RunDir, json: bool, deadline: Option<Instant>, caught: &mut Caught) -> Result<i32> {
+fn wait(run: &View, json: bool, deadline: Option<Instant>, caught: &mut Caught) -> Result<i32> {
     let mut told = false;
     loop {
-        let view = super::view(run)?;
+        let view = super::again(run)?;
         if view.state.is_final() {
             watch::end(&view, json)?;
             return Ok(view.state.exit_code());

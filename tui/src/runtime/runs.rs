@@ -24,6 +24,9 @@ const QUIET: Duration = Duration::from_secs(10);
 /// How often the folders that new runs appear in are asked whether they have changed, should nobody tell.
 const GLANCE: Duration = Duration::from_millis(500);
 
+/// Time between two tries to start what waits.
+const START: Duration = Duration::from_secs(5);
+
 /// The thread that reads.
 pub(super) struct Reader {
     wake: Sender<()>,
@@ -96,12 +99,14 @@ struct Folder {
     known: HashMap<RunId, Known>,
     /// Folders that bear a run's name and cannot be read as one, as those that are being copied in, and their manifests.
     pending: Vec<(RunDir, Option<Stamp>)>,
+    /// When runs that wait were last tried to be started.
+    started: Option<Instant>,
 }
 
 impl Folder {
     fn new(path: PathBuf, read_only: bool, watcher: Option<RecommendedWatcher>) -> Self {
         let (watched, known, pending) = (HashSet::new(), HashMap::new(), Vec::new());
-        Self { path, read_only, watcher, watched, known, pending }
+        Self { path, read_only, watcher, watched, known, pending, started: None }
     }
 
     fn follow(&mut self, woken: &Receiver<()>, send: &dyn Fn(Msg) -> bool) {
@@ -122,7 +127,7 @@ impl Folder {
                     return;
                 }
             }
-            let recovered = !self.read_only && self.recover();
+            let recovered = !self.read_only && (self.recover() | self.start_waiting());
             let next = start
                 + if recovered {
                     BUSY
@@ -170,9 +175,11 @@ impl Folder {
         let mut known = HashMap::new();
         let (runs, hidden) = gradtop_store::list_runs_checked(&self.path);
         let mut unreadable: Vec<_> = hidden.into_iter().map(|(path, e)| (path, e.to_string())).collect();
+        let mut place = 0;
         for run in runs {
             let id = RunId::new(&run);
-            match self.row(&run, &id) {
+            place += usize::from(run.is_queued());
+            match self.row(&run, &id, place) {
                 Ok(found) => {
                     rows.push(Arc::clone(&found.row));
                     known.insert(id, found);
@@ -185,12 +192,15 @@ impl Folder {
         RunsSnapshot::new(self.path.clone(), rows, unreadable)
     }
 
-    /// A run that has ended and whose status is the same file is not read again.
-    fn row(&mut self, run: &RunDir, id: &RunId) -> gradtop_store::Result<Known> {
+    /// A run that has ended and whose status is the same file is not read again, nor one that waits in the same place.
+    fn row(&mut self, run: &RunDir, id: &RunId, place: usize) -> gradtop_store::Result<Known> {
         let now = stamps(run);
         let before = self.known.remove(id);
-        if let Some(known) = before.as_ref().filter(|k| k.stamps == now && k.row.view.status.state.is_final())
-        {
+        let is_still = |view: &View| match &view.queued {
+            Some(queued) if run.is_queued() => queued.place == Some(place),
+            _ => view.status.state.is_final(),
+        };
+        if let Some(known) = before.as_ref().filter(|k| k.stamps == now && is_still(&k.row.view)) {
             return Ok(Known { stamps: now, row: Arc::clone(&known.row) });
         }
         let mut view = gradtop_store::view(run)?;
@@ -217,6 +227,7 @@ impl Folder {
         let mut places = vec![there.to_owned()];
         if there == self.path {
             places.extend(gradtop_store::list_experiments(&self.path));
+            places.push(self.path.join(".queue"));
         }
         let look = |path: PathBuf| {
             let meta = std::fs::metadata(&path).ok();
@@ -277,6 +288,15 @@ impl Folder {
         }
     }
 
+    /// Starts what waits and finds a free slot, should nobody else: now and then, and only if something waits.
+    fn start_waiting(&mut self) -> bool {
+        if self.started.is_some_and(|at| at.elapsed() < START) {
+            return false;
+        }
+        self.started = Some(Instant::now());
+        gradtop_host::start_waiting(&self.path).is_ok_and(|started| !started.is_empty())
+    }
+
     /// Does what dead processes left undone; true if there was something.
     fn recover(&self) -> bool {
         self.known.values().any(|k| gradtop_host::recover_unattended(&k.row.view))
@@ -284,7 +304,8 @@ impl Folder {
 }
 
 fn stamps(run: &RunDir) -> Stamps {
-    [run.status(), run.notes()].map(|file| stamp(run, &file))
+    let state = if run.is_queued() { run.turn() } else { run.status() };
+    [state, run.notes()].map(|file| stamp(run, &file))
 }
 
 fn stamp(run: &RunDir, file: &Path) -> Option<Stamp> {

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::error::{HostError, Result};
 use crate::machine::git;
 use crate::machine::signals::Blocked;
-use crate::run::launch::{draw_seed, start};
+use crate::run::launch::{Begin, draw_seed, start};
 
 /// A command to run.
 #[derive(Debug, Clone, Default)]
@@ -70,6 +70,14 @@ const RECORDED: [&str; 14] = [
 /// # Errors
 /// There is no such program, the name is taken, or the folder of runs cannot be written.
 pub fn exec(exec: &Exec) -> Result<RunDir> {
+    let (birth, _blocked) = born(exec, Birth::begin)?;
+    let (run, lock) = birth.finish()?;
+    start(&run, &lock, None, None)?;
+    Ok(run)
+}
+
+/// As [`crate::run::launch::born`], of a command.
+pub(crate) fn born(exec: &Exec, begin: Begin) -> Result<(Birth, Blocked)> {
     let Some(program) = exec.argv.first() else {
         return Err(HostError::NoProgram { program: String::new(), why: "no command is given".to_owned() });
     };
@@ -87,8 +95,8 @@ pub fn exec(exec: &Exec) -> Result<RunDir> {
     let runs = std::path::absolute(&exec.runs).map_err(HostError::io("resolve the runs folder"))?;
     let manifest = manifest(exec, found, attached);
     // From the moment there is a folder: an interrupt now would leave one that nobody runs.
-    let _blocked = Blocked::interrupts();
-    let birth = Birth::begin(&runs, manifest, exec.name.is_none())?;
+    let blocked = Blocked::interrupts();
+    let birth = begin(&runs, manifest, exec.name.is_none())?;
     let status = Status {
         schema: gradtop_store::SCHEMA,
         state: State::Queued,
@@ -98,9 +106,7 @@ pub fn exec(exec: &Exec) -> Result<RunDir> {
         ..Status::default()
     };
     write_status(birth.run(), &status)?;
-    let (run, lock) = birth.finish()?;
-    start(&run, &lock, None)?;
-    Ok(run)
+    Ok((birth, blocked))
 }
 
 fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>) -> Manifest {

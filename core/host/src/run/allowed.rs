@@ -93,6 +93,9 @@ pub enum Why {
     /// It cannot be run without its copy of the plugin.
     #[error("cannot be resumed: plugin.so in its folder {0}; start a new run")]
     NoPlugin(&'static str),
+    /// It waits in the queue.
+    #[error("has not started yet: {0}")]
+    Queued(&'static str),
     /// Between the look and the lock, somebody else was quicker.
     #[error("cannot be resumed: somebody else has already resumed it")]
     Resumed,
@@ -152,6 +155,14 @@ fn forced(command: Option<&String>) -> String {
 /// Why it may not.
 pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
     let (state, run) = (view.state, &view.manifest.run);
+    if view.queued.is_some() {
+        return match action {
+            Action::Stop | Action::Kill | Action::Delete => Ok(()),
+            Action::Pause => Err(Why::Queued("`gradtop queue hold` keeps it from starting")),
+            Action::Resume => Err(Why::Queued("`gradtop queue release` lets a held run start")),
+            Action::Checkpoint => Err(Why::Queued("there is nothing to save")),
+        };
+    }
     if !state.is_final() && view.life == Life::Unknown {
         let command = match action {
             Action::Resume => Some(format!("gradtop resume --force {run}")),

@@ -13,6 +13,7 @@ use rustix::process::Signal;
 use crate::error::{HostError, Result};
 use crate::machine::process::Process;
 use crate::run::allowed::{Action, allowed};
+use crate::run::waiting::stop_queued;
 
 /// How long a run that is asked to stop may take to end its step and save a checkpoint.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
@@ -29,6 +30,9 @@ pub fn grace_of(manifest: &Manifest) -> Duration {
 /// file that says so, its keeper is asked by signal, and `grace` is [`DEFAULT_GRACE`]; then the answer is why.
 pub fn stop(run: &RunDir, grace: impl Into<Option<Duration>>) -> Result<Option<String>> {
     let seen = ready(run, Action::Stop)?;
+    if run.is_queued() {
+        return stop_queued(run).map(|_| None);
+    }
     let grace = grace.into().unwrap_or_else(|| grace_of(&seen.manifest));
     let Err(e) = request(run, Request::Stop { grace_s: Some(grace.as_secs_f64()) }) else { return Ok(None) };
     if e.patience().is_some() && signal_keeper(&seen, libc::SIGTERM) {
@@ -113,6 +117,9 @@ pub fn kill(run: &RunDir) -> Result<()> {
     if seen.state.is_final() {
         crate::command::left::kill(run);
         return Ok(());
+    }
+    if run.is_queued() {
+        return stop_queued(run).map(drop);
     }
     append_event(run, &Event::Request { what: KILL.to_owned() }).ok();
     if request(run, Request::Stop { grace_s: Some(0.0) }).is_err() {

@@ -6,6 +6,7 @@ use gradtop_store::{Life, RunDir, RunLock, StoreError, inside, is_locked, read_m
 
 use crate::error::{HostError, Result};
 use crate::run::allowed::{Action, Why, allowed};
+use crate::run::waiting::delete_queued;
 
 /// Whether a run may be deleted; if not, an error that says why, and what would have to be so. `runs` is the folder of all
 /// runs. With `force`, these may go too: one whose manifest cannot be read, one with files of others in it,
@@ -19,7 +20,7 @@ pub fn may_delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     let named = |path: Option<&Path>, prefix: &str| {
         path.and_then(Path::file_name).is_some_and(|name| name.to_string_lossy().starts_with(prefix))
     };
-    if !(named(Some(&real), "run=") && named(real.parent(), "exp=")) {
+    if !(run.is_queued() || named(Some(&real), "run=") && named(real.parent(), "exp=")) {
         return refuse("the folder of a run is called exp=<experiment>/run=<name>".to_owned());
     }
     if let Err(e) = read_manifest(run) {
@@ -60,6 +61,9 @@ fn lockable(run: &RunDir) -> bool {
 /// looks meanwhile sees the whole run or none. No link in it is followed.
 pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     may_delete(runs, run, force)?;
+    if run.is_queued() {
+        return delete_queued(run);
+    }
     let path = run.path();
     // Held while the folder goes, so that nobody resumes it meanwhile.
     let lock = match lockable(run).then(|| RunLock::acquire(run)).transpose() {

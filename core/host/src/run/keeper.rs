@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, EventLog, KILLED, Kind, Manifest, Request, RunDir, RunLock, State, Status, give_up_reserve,
-    process_start, read_manifest, read_status, recover, request, write_status,
+    Event, EventLog, KILLED, Kind, Manifest, Request, RunDir, RunLock, State, Status, Turn, give_up_reserve,
+    inside, process_start, read_manifest, read_status, recover, request, write_status,
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
@@ -74,7 +74,8 @@ impl GoOn {
 }
 
 /// `gradtop __keeper DIR [--resume CHECKPOINT [--trust HASH]]`. Standard input is the run's lock, standard output a pipe to the launcher.
-pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>) -> i32 {
+/// `next` starts what waits for its turn.
+pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>, next: &mut dyn Next) -> i32 {
     close_inherited();
     let Ok(files) = detach() else { return 1 };
     signals::ignore(libc::SIGXFSZ);
@@ -90,7 +91,7 @@ pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>) -> i32 {
     let events = EventLog::new(&run);
     let alerts = Guard::start(&run);
     let terminated = Arc::default();
-    let mut keeper = Keeper { run, lock, launcher: Some(launcher), events, terminated };
+    let mut keeper = Keeper { run, lock, launcher: Some(launcher), events, terminated, next };
     let code = match keeper.keep(resume) {
         Ok(()) => 0,
         Err(why) => {
@@ -99,13 +100,25 @@ pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>) -> i32 {
             1
         }
     };
+    // From here on the run is free: what follows may take a while.
+    let Keeper { run, lock, events, next, .. } = keeper;
+    drop((lock, events));
+    if code == 0 {
+        // Whoever starts a run that fails to start has the queue in hand.
+        next.ended();
+    }
     if let Some(alerts) = alerts {
-        // Its hook may take a while, and the run is free from here on.
-        let run = keeper.run.clone();
-        drop(keeper);
         alerts.finish(&run);
     }
     code
+}
+
+/// Starts runs that wait for their turn. How is not a keeper's business.
+pub(crate) trait Next {
+    /// The keeper's run goes on; called every few moments.
+    fn look(&mut self);
+    /// It has ended.
+    fn ended(&mut self);
 }
 
 /// Closes what a careless program left open over `exec`; the descriptors of a viewer are none of ours.
@@ -129,7 +142,7 @@ fn detach() -> std::io::Result<(RunLock, File)> {
     Ok((RunLock::from_file(File::from(lock)), File::from(launcher)))
 }
 
-struct Keeper {
+struct Keeper<'a> {
     run: RunDir,
     lock: RunLock,
     /// Until it has been told.
@@ -137,6 +150,7 @@ struct Keeper {
     events: EventLog,
     /// A SIGTERM has come.
     terminated: Arc<AtomicBool>,
+    next: &'a mut dyn Next,
 }
 
 /// What the keeper has done about a stop.
@@ -153,7 +167,7 @@ struct Stopping {
     at_once: Arc<AtomicBool>,
 }
 
-impl Keeper {
+impl Keeper<'_> {
     /// From the first status to the last. An error is why nothing was started.
     fn keep(&mut self, resume: Option<&GoOn>) -> Result<(), String> {
         let mut stopping = Stopping::default();
@@ -173,6 +187,9 @@ impl Keeper {
         };
         write_status(&self.run, &status).map_err(|e| e.to_string())?;
         self.event(&Event::State { state: State::Starting, cause: None });
+        // From here on it has begun, and is never again started by itself.
+        inside::remove_file(&self.run, &self.run.turn())
+            .map_err(|e| format!("{}: {e}", self.run.turn().display()))?;
 
         let (state, cause) = match manifest.kind {
             Kind::Command => self.keep_command(&manifest, resume, &mut stopping),
@@ -216,6 +233,7 @@ impl Keeper {
                 self.event(&Event::Warning { message });
             }
             self.mind_stop(stopping, &pair);
+            self.next.look();
         }
         let ended = pair.finish();
         let console = pump.finish();
@@ -271,6 +289,7 @@ impl Keeper {
 
         while !process.wait(LOOK) {
             self.mind_stop(stopping, &process);
+            self.next.look();
         }
         let ended = child.wait().map_err(|e| format!("cannot read how the trainer ended: {e}"))?;
         let console = pump.finish();
@@ -532,9 +551,13 @@ fn read_rest(mut pipe: PipeReader) -> Vec<u8> {
 }
 
 /// The command that starts a keeper, in a session of its own from before it is another program.
-pub(crate) fn command(run: &RunDir, lock: File, resume: Option<&GoOn>) -> Command {
+pub(crate) fn command(run: &RunDir, lock: File, resume: Option<&GoOn>, turn: Option<&Turn>) -> Command {
     let mut command = program::command();
     command.arg("__keeper").arg(run.path());
+    if let Some(turn) = turn {
+        // Not those of whoever happens to start it.
+        command.env_clear().envs(turn.env()).current_dir(turn.dir());
+    }
     for name in GIVEN {
         // Of the command of another run, which starts this one.
         command.env_remove(name);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use gradtop_store::{
     Birth, Event, ExperimentInfo, Kind, Manifest, ParamValue, PluginInfo, Request, RunDir, RunLock, State,
-    Status, Versions, View, append_event, clear_control, prepare_resume, read_manifest, read_status, recover,
-    request, view, write_status,
+    Status, Turn, Versions, View, append_event, clear_control, prepare_resume, read_manifest, read_status,
+    recover, request, view, write_status,
 };
 use jiff::Timestamp;
 
@@ -67,6 +67,17 @@ pub fn default_threads() -> u32 {
 /// Starts a run and returns once it is on its own: it has its folder, its lock and its two processes, and whatever
 /// happens to the caller no longer matters to it.
 pub fn launch(launch: &Launch) -> Result<RunDir> {
+    let (birth, _blocked) = born(launch, Birth::begin)?;
+    let (run, lock) = birth.finish()?;
+    start(&run, &lock, None, None)?;
+    Ok(run)
+}
+
+/// How the folder of a run is begun.
+pub(crate) type Begin = fn(&Path, Manifest, bool) -> gradtop_store::Result<Birth>;
+
+/// A run that has all that it is to be started with, except its name. As long as the other lives, no interrupt ends this process.
+pub(crate) fn born(launch: &Launch, begin: Begin) -> Result<(Birth, Blocked)> {
     let refuse = |refusal| HostError::Plugin { path: launch.plugin.clone(), refusal };
     let file = PluginFile::open(&launch.plugin).map_err(refuse)?;
     let (plugin, sha256) = describe::described_exactly(&file).map_err(refuse)?;
@@ -91,8 +102,8 @@ pub fn launch(launch: &Launch) -> Result<RunDir> {
     let manifest = manifest(launch, &plugin, experiment, &sha256, device, reason, lib.as_deref());
 
     // From the moment there is a folder: an interrupt now would leave one that nobody runs.
-    let _blocked = Blocked::interrupts();
-    let birth = Birth::begin(&runs, manifest, launch.name.is_none())?;
+    let blocked = Blocked::interrupts();
+    let birth = begin(&runs, manifest, launch.name.is_none())?;
     let run = birth.run();
     shared::put(&runs, &file, &sha256, &run.plugin()).map_err(|e| match e.kind() {
         ErrorKind::ResourceBusy => refuse(Refusal::being_written()),
@@ -109,9 +120,7 @@ pub fn launch(launch: &Launch) -> Result<RunDir> {
         ..Status::default()
     };
     write_status(run, &status)?;
-    let (run, lock) = birth.finish()?;
-    start(&run, &lock, None)?;
-    Ok(run)
+    Ok((birth, blocked))
 }
 
 /// Why an experiment refuses these parameters; `None` if it does not. It is asked in a process of its own, as the start of
@@ -200,8 +209,9 @@ pub(crate) fn draw_seed() -> u64 {
 }
 
 /// Starts the keeper and waits until it says that the run is on its own. The caller has blocked interrupts.
-pub(crate) fn start(run: &RunDir, lock: &RunLock, resume: Option<&GoOn>) -> Result<()> {
-    let Err(why) = start_keeper(run, lock, resume) else { return Ok(()) };
+/// One that waited for its `turn` has the folder and the environment it was queued with.
+pub(crate) fn start(run: &RunDir, lock: &RunLock, resume: Option<&GoOn>, turn: Option<&Turn>) -> Result<()> {
+    let Err(why) = start_keeper(run, lock, resume, turn) else { return Ok(()) };
     // The keeper may have written down why itself; if it could not, this is said here.
     if read_status(run).is_ok_and(|s| !s.state.is_final()) {
         let status = Status {
@@ -219,9 +229,14 @@ pub(crate) fn start(run: &RunDir, lock: &RunLock, resume: Option<&GoOn>) -> Resu
     Err(HostError::NotStarted { run: run.name(), why })
 }
 
-fn start_keeper(run: &RunDir, lock: &RunLock, resume: Option<&GoOn>) -> Result<(), String> {
+fn start_keeper(
+    run: &RunDir,
+    lock: &RunLock,
+    resume: Option<&GoOn>,
+    turn: Option<&Turn>,
+) -> Result<(), String> {
     let lock = lock.file().try_clone().map_err(|e| e.to_string())?;
-    let mut command = keeper::command(run, lock, resume);
+    let mut command = keeper::command(run, lock, resume, turn);
     let mut child = command.spawn().map_err(|e| format!("the keeper cannot be started: {e}"))?;
     drop(command);
     let said = child.stdout.take().map(|pipe| read_line(&mut File::from(std::os::fd::OwnedFd::from(pipe))));
@@ -320,7 +335,7 @@ fn go_on(run: &RunDir, seen: &View, trust: bool) -> Result<()> {
         Ok::<_, gradtop_store::StoreError>(hash)
     });
     let started =
-        start(run, &lock, Some(&GoOn { checkpoint: checkpoint.dir, trusted: trusted.transpose()? }));
+        start(run, &lock, Some(&GoOn { checkpoint: checkpoint.dir, trusted: trusted.transpose()? }), None);
     if started.is_err() {
         // Its end is still the one that it had.
         let (state, cause, ended) = (now.state, now.cause, now.ended);

@@ -9,9 +9,11 @@ use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::inside;
 use crate::folder::lock::{RunLock, is_locked};
 use crate::folder::manifest::{Manifest, replace_manifest};
+use crate::folder::queue::{self, LockedQueue, Turn};
 use crate::folder::run_dir::RunDir;
 use crate::folder::run_table::{write_params_table, write_run_table};
-use crate::folder::runs::{create_shared, misread, new_run_name, validate_name};
+use crate::folder::runs::{misread, new_run_name, validate_name};
+use crate::folder::shared::create_shared;
 use crate::folder::status::read_status;
 use crate::folder::temporary::{TMP, tmp_beside};
 
@@ -35,6 +37,16 @@ impl Birth {
     /// Makes the folder of a new run under a temporary name and takes its lock. With `find_name` the run gets the next free
     /// name; else that of the manifest, and [`StoreError::RunExists`] if there is such a run.
     pub fn begin(runs: &Path, manifest: Manifest, find_name: bool) -> Result<Self> {
+        let above = runs.join(format!("exp={}", manifest.experiment.id));
+        Self::begin_in(runs, RunDir::new(above), manifest, find_name)
+    }
+
+    /// The same for a run that is to wait in the queue: ended by [`Self::finish_queued`].
+    pub fn begin_queued(runs: &Path, manifest: Manifest, find_name: bool) -> Result<Self> {
+        Self::begin_in(runs, queue::folder(runs), manifest, find_name)
+    }
+
+    fn begin_in(runs: &Path, above: RunDir, manifest: Manifest, find_name: bool) -> Result<Self> {
         if !find_name {
             validate_name(&manifest.run)?;
         }
@@ -43,10 +55,8 @@ impl Birth {
         if let Some(why) = misread(id).or(is_path.then_some("it is part of a path")) {
             return Err(StoreError::BadName { of: "experiment", name: id.clone(), why });
         }
-        let above = RunDir::new(runs.join(format!("exp={id}")));
-        let path = above.path().join(format!("run={}", manifest.run));
-        if !find_name && inside::exists(&above, &path) {
-            return Err(StoreError::RunExists { path });
+        if !find_name {
+            refuse_taken(runs, &manifest)?;
         }
         fs::create_dir_all(runs).at("create", runs)?;
         for _ in 0..TRIES {
@@ -58,6 +68,17 @@ impl Birth {
         }
         let source = std::io::Error::other("others remove it again and again");
         Err(StoreError::Io { what: "create a run in", path: above.path().to_owned(), source })
+    }
+
+    /// Makes the queue's folder, if it is not there.
+    pub fn make_queue(runs: &Path) -> Result<()> {
+        fs::create_dir_all(runs).at("create", runs)?;
+        create_shared(runs, queue::folder(runs).path())
+    }
+
+    /// The device that its manifest names; empty where nobody knows.
+    pub fn device(&self) -> &str {
+        &self.manifest.device
     }
 
     /// The folder, under its temporary name.
@@ -72,11 +93,7 @@ impl Birth {
             if self.find_name {
                 self.manifest.run = new_run_name(&self.runs, &self.manifest.experiment.id);
             }
-            replace_manifest(&self.run, &self.manifest)?;
-            if let Ok(status) = read_status(&self.run) {
-                write_params_table(&self.run, &self.manifest)?;
-                write_run_table(&self.run, &self.manifest, &status)?;
-            }
+            self.write_named()?;
             let path = self.above.path().join(format!("run={}", self.manifest.run));
             match inside::rename_new(&self.above, self.run.path(), &path) {
                 Ok(()) => {
@@ -88,6 +105,48 @@ impl Birth {
                 Err(_) => return Err(StoreError::RunExists { path }),
             }
         }
+    }
+}
+
+impl Birth {
+    fn write_named(&self) -> Result<()> {
+        replace_manifest(&self.run, &self.manifest)?;
+        if let Ok(status) = read_status(&self.run) {
+            write_params_table(&self.run, &self.manifest)?;
+            write_run_table(&self.run, &self.manifest, &status)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the folder the last place in the queue, with what it is to be started with.
+    ///
+    /// # Errors
+    /// The queue is another user's, the name is taken, or the disk does not take it.
+    pub fn finish_queued(mut self, turn: &Turn) -> Result<RunDir> {
+        queue::write_turn(&self.run, turn)?;
+        let queue = LockedQueue::lock(&self.runs)?;
+        if self.find_name {
+            self.manifest.run = new_run_name(&self.runs, &self.manifest.experiment.id);
+        } else {
+            refuse_taken(&self.runs, &self.manifest)?;
+        }
+        self.write_named()?;
+        let run = queue.append(&self.run, &self.manifest.run)?;
+        self.lock = None;
+        Ok(run)
+    }
+}
+
+/// An error if a run of that name is there, or waits in the queue.
+fn refuse_taken(runs: &Path, manifest: &Manifest) -> Result<()> {
+    let id = &manifest.experiment.id;
+    let path = runs.join(format!("exp={id}")).join(format!("run={}", manifest.run));
+    if inside::exists(&RunDir::new(runs), &path) {
+        return Err(StoreError::RunExists { path });
+    }
+    match queue::find(runs, id, &manifest.run) {
+        Some(run) => Err(StoreError::RunExists { path: run.path().to_owned() }),
+        None => Ok(()),
     }
 }
 

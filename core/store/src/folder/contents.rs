@@ -23,6 +23,7 @@ const WHOLE: [&str; 14] = [
     "console-tail.log",
     "console-tail.old.log",
     ".reserve",
+    ".start.json",
 ];
 
 /// What lies in a run's folder, at any depth that is not the experiment's own, and is not a run's: paths relative to the folder,

@@ -114,6 +114,11 @@ pub fn replace_public(run: &RunDir, path: &Path, bytes: &[u8]) -> io::Result<()>
     replace_with(run, path, bytes, false, Some(PUBLIC_MODE))
 }
 
+/// The same, durable, and for this user alone from its first byte on.
+pub fn replace_private(run: &RunDir, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_with(run, path, bytes, true, Some(PRIVATE_MODE))
+}
+
 fn replace_with(
     run: &RunDir,
     path: &Path,
@@ -123,7 +128,8 @@ fn replace_with(
 ) -> io::Result<()> {
     let tmp = tmp_beside(path);
     let written = (|| {
-        let mut file = create_new(run, &tmp)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        let mut file = open_as(run, &tmp, flags, mode.unwrap_or(FILE_MODE))?;
         file.write_all(bytes)?;
         if let Some(mode) = mode {
             fchmod(&file, mode)?;
@@ -227,6 +233,11 @@ fn remove_tree(dir: &OwnedFd, name: &Path) -> io::Result<()> {
         remove_tree(&inner, Path::new(&name))?;
     }
     Ok(unlinkat(dir, name, AtFlags::REMOVEDIR)?)
+}
+
+/// The user whom the run's folder belongs to.
+pub fn owner(run: &RunDir) -> io::Result<u32> {
+    Ok(fstat(open_root(run)?)?.st_uid)
 }
 
 /// Puts a folder's entries on the disk.

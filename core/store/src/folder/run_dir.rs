@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::error::{IoContext as _, Result};
 use crate::folder::held::Held;
 
+/// The folder of the runs that wait, in the folder of runs: readers of `exp=*/run=*` and older versions do not see it.
+pub(crate) const QUEUE: &str = ".queue";
+
 /// A run's folder, `<runs>/exp=<experiment>/run=<name>`. Holds paths only; nothing is opened, unless it is [held](Self::hold).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunDir(PathBuf, Held);
@@ -100,11 +103,26 @@ impl RunDir {
     pub fn superseded(&self) -> PathBuf {
         self.0.join("superseded")
     }
-    /// The run's name: the folder's, without `run=`.
-    pub fn name(&self) -> String {
-        stem(&self.0, "run=")
+    /// `.start.json`: what a run that has not begun is to be started with.
+    pub fn turn(&self) -> PathBuf {
+        self.0.join(".start.json")
     }
-    /// The experiment's id: the parent folder's name, without `exp=`.
+
+    /// Whether it lies in the queue, as `.queue/<number>-<name>`.
+    pub fn is_queued(&self) -> bool {
+        self.0.parent().and_then(Path::file_name).is_some_and(|name| name == QUEUE)
+    }
+
+    /// The run's name: the folder's, without `run=` or its number in the queue.
+    pub fn name(&self) -> String {
+        let name = stem(&self.0, "run=");
+        match name.split_once('-') {
+            Some((_, name)) if self.is_queued() => name.to_owned(),
+            _ => name,
+        }
+    }
+
+    /// The experiment's id: the parent folder's name, without `exp=`. Of one in the queue only the manifest has it.
     pub fn experiment(&self) -> String {
         self.0.parent().map(|p| stem(p, "exp=")).unwrap_or_default()
     }

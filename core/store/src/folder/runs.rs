@@ -1,12 +1,12 @@
 //! The folder of runs: where it is, which runs it holds, and their names.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::inside;
 use crate::folder::manifest::read_manifest;
+use crate::folder::queue;
 use crate::folder::run_dir::RunDir;
 use crate::suggest::near;
 
@@ -95,31 +95,16 @@ pub fn new_run_name(runs: &Path, experiment: &str) -> String {
     }
     // A folder without a manifest takes its name all the same.
     let used = folders(runs, &mut Vec::new())
-        .iter()
+        .into_iter()
+        .chain(queue::waiting(runs))
         .filter_map(|r| r.name().strip_prefix(&base)?.strip_prefix('-')?.parse::<u64>().ok())
         .max()
         .unwrap_or(0);
     format!("{base}-{}", used.saturating_add(1))
 }
 
-/// Makes a folder in the folder of runs, if it is not there. Where others may write to the folder of runs, they may write to
-/// the new one too: it gets the same group and the same mode.
-pub fn create_shared(runs: &Path, dir: &Path) -> Result<()> {
-    match fs::create_dir(dir) {
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
-        made => made.at("create", dir)?,
-    }
-    let above = fs::metadata(runs).at("look at", runs)?;
-    if above.mode() & 0o022 != 0 {
-        // Only a member of the group may; the mode is worth setting all the same.
-        chown(dir, None, Some(above.gid())).ok();
-        let mode = fs::Permissions::from_mode(above.mode() & 0o7777);
-        fs::set_permissions(dir, mode).at("share", dir)?;
-    }
-    Ok(())
-}
-
-/// The runs in a folder, by experiment and name. Folders without a manifest are left out.
+/// The runs in a folder, by experiment and name, and after them those that wait in the queue, in their order. Folders without a
+/// manifest are left out.
 pub fn list_runs(runs: &Path) -> Vec<RunDir> {
     list_runs_checked(runs).0
 }
@@ -138,6 +123,7 @@ pub fn list_runs_checked(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)
         }
     });
     found.sort();
+    found.extend(queue::waiting(runs));
     (found, bad)
 }
 
@@ -196,7 +182,7 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
         }
         let exp = exp.strip_prefix("exp=").unwrap_or(exp);
         let run = run.strip_prefix("run=").unwrap_or(run);
-        let found = all.iter().find(|r| r.experiment() == exp && r.name() == run);
+        let found = all.iter().find(|r| r.name() == run && experiment_of(r) == exp);
         return found.cloned().ok_or_else(|| none(nearest(&all, run)));
     }
     let exact: Vec<_> = all.iter().filter(|r| r.name() == name).collect();
@@ -220,9 +206,17 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
         [one] => Ok((*one).clone()),
         many => Err(StoreError::Ambiguous {
             name: name.to_owned(),
-            candidates: many.iter().map(|r| format!("{}/{}", r.experiment(), r.name())).collect(),
+            candidates: many.iter().map(|r| format!("{}/{}", experiment_of(r), r.name())).collect(),
         }),
     }
+}
+
+/// The id of its experiment, also of one that waits in the queue.
+fn experiment_of(run: &RunDir) -> String {
+    if !run.is_queued() {
+        return run.experiment();
+    }
+    read_manifest(run).map(|manifest| manifest.experiment.id).unwrap_or_default()
 }
 
 /// As [`find_run`], for who deletes it: also a folder without a manifest that can be read.

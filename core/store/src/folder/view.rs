@@ -11,6 +11,7 @@ use crate::folder::lock::{Holder, holders, is_locked, last_holder};
 use crate::folder::machine::{Fate, Place, fate, is_started_for};
 use crate::folder::manifest::{Manifest, read_manifest};
 use crate::folder::notes::{Notes, read_notes};
+use crate::folder::queue::{InQueue, in_queue};
 use crate::folder::run_dir::RunDir;
 use crate::folder::status::{State, Status, Waiting, read_status};
 
@@ -72,6 +73,8 @@ pub struct View {
     pub age_of_last_write: Duration,
     /// What people say of it; nothing where that cannot be read.
     pub notes: Notes,
+    /// What it waits for, of a run in the queue.
+    pub queued: Option<InQueue>,
 }
 
 impl View {
@@ -174,9 +177,17 @@ pub fn view(run: &RunDir) -> Result<View> {
     let manifest = read_manifest(run)?;
     let mut status = read_or_queued(run)?;
     let place = last_at_work(run, &manifest).place;
-    let mut life = if status.state.is_final() { Life::Ended } else { life(run, &place, &status)? };
+    let mut life = match status.state {
+        state if state.is_final() => Life::Ended,
+        // Nobody has started it.
+        _ if run.is_queued() => Life::Gone { held: false },
+        _ => life(run, &place, &status)?,
+    };
     let mut state = status.state;
-    if let Life::Gone { held } = life {
+    let queued = if life == (Life::Gone { held: false }) { in_queue(run) } else { None };
+    if queued.is_some() {
+        state = State::Queued;
+    } else if let Life::Gone { held } = life {
         // It may have ended between the two looks: its last status was written before the lock fell free.
         status = read_or_queued(run)?;
         state = State::Crashed;
@@ -201,7 +212,7 @@ pub fn view(run: &RunDir) -> Result<View> {
     let certain = life != Life::Unknown;
     let notes = read_notes(run).unwrap_or_default();
     let (dir, host) = (run.clone(), place.host);
-    Ok(View { dir, manifest, status, state, life, certain, host, age_of_last_write, notes })
+    Ok(View { dir, manifest, status, state, life, certain, host, age_of_last_write, notes, queued })
 }
 
 /// `4242 (sleep)`.

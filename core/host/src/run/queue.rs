@@ -1,0 +1,316 @@
+//! Runs that wait for their turn, and starting them. Nobody is at work for the queue alone: a keeper whose run ends starts the next,
+//! every keeper looks now and then, and so do the commands that queue.
+
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use gradtop_store::{
+    Birth, Claim, Life, LockedQueue, QueueSettings, RunDir, RunLock, State, StoreError, Turn, host_name,
+    inside, queue_claims, queue_is_mine, queue_settings, queue_stamp, queued_run, read_manifest, read_turn,
+    view, waiting, write_status, write_turn,
+};
+
+use crate::command::exec::{self, Exec};
+use crate::error::{HostError, Result};
+use crate::run::keeper::Next;
+use crate::run::launch::{self, Launch};
+use crate::run::waiting::{claim_of, unstarted};
+
+/// How often a keeper looks.
+const LOOK: Duration = Duration::from_secs(5);
+/// How often it looks at all that waits, though nothing came, went or ended that it knows of.
+const THOROUGH: Duration = Duration::from_mins(1);
+/// Starts in vain before a run is held.
+const TRIES: u32 = 2;
+
+/// Puts a run of an experiment into the queue, with the folder and the environment of this process. Nothing is started.
+///
+/// # Errors
+/// As [`crate::launch`]; or the queue is another user's.
+pub fn enqueue(launch: &Launch, after: &[RunDir]) -> Result<RunDir> {
+    let (birth, _blocked) = launch::born(launch, Birth::begin_queued)?;
+    finish(birth, after)
+}
+
+/// The same for a command.
+///
+/// # Errors
+/// As [`crate::exec`]; or the queue is another user's.
+pub fn enqueue_exec(exec: &Exec, after: &[RunDir]) -> Result<RunDir> {
+    let (birth, _blocked) = exec::born(exec, Birth::begin_queued)?;
+    finish(birth, after)
+}
+
+fn finish(birth: Birth, after: &[RunDir]) -> Result<RunDir> {
+    let after = after
+        .iter()
+        .map(|run| Ok(format!("{}/{}", read_manifest(run)?.experiment.id, run.name())))
+        .collect::<gradtop_store::Result<_>>()?;
+    let device = birth.device().to_owned();
+    let turn = Turn::here(&device, after).map_err(HostError::io("find the working folder"))?;
+    Ok(birth.finish_queued(&turn)?)
+}
+
+/// Starts the runs whose turn has come and that find a free slot; those that were started. Does nothing to the queue of another
+/// user, and nothing while somebody else does it.
+///
+/// # Errors
+/// The queue cannot be read or written.
+pub fn start_waiting(runs: &Path) -> Result<Vec<RunDir>> {
+    if !queue_is_mine(runs) || waiting(runs).is_empty() && queue_claims(runs).is_empty() {
+        return Ok(Vec::new());
+    }
+    let Some(queue) = LockedQueue::try_lock(runs) else { return Ok(Vec::new()) };
+    Slots::settle(runs, &queue)?.fill()
+}
+
+/// The same, once whoever has the queue's lock is done.
+///
+/// # Errors
+/// The queue cannot be read or written.
+pub fn start_waiting_surely(runs: &Path) -> Result<Vec<RunDir>> {
+    if !queue_is_mine(runs) || waiting(runs).is_empty() && queue_claims(runs).is_empty() {
+        return Ok(Vec::new());
+    }
+    Slots::settle(runs, &LockedQueue::lock(runs)?)?.fill()
+}
+
+/// The slots, while the queue is locked.
+struct Slots<'a> {
+    runs: &'a Path,
+    queue: &'a LockedQueue,
+    settings: QueueSettings,
+    claims: Vec<Claim>,
+    started: Vec<RunDir>,
+}
+
+impl<'a> Slots<'a> {
+    /// Takes back the slots of runs that have ended, and ends what somebody was killed over.
+    fn settle(runs: &'a Path, queue: &'a LockedQueue) -> Result<Self> {
+        let mut slots =
+            Self { runs, queue, settings: queue_settings(runs)?, claims: Vec::new(), started: Vec::new() };
+        let before = queue_claims(runs);
+        let mut interrupted = Vec::new();
+        for claim in &before {
+            match fate(&claim.dir(runs)) {
+                // Of a machine that this one cannot see into.
+                _ if claim.host != host_name() => slots.claims.push(claim.clone()),
+                Fate::AtWork => slots.claims.push(claim.clone()),
+                Fate::NotBegun => {
+                    slots.claims.push(claim.clone());
+                    interrupted.push(claim.clone());
+                }
+                Fate::Over => {}
+            }
+        }
+        if slots.claims != before {
+            queue.set_claims(&slots.claims)?;
+        }
+        for claim in interrupted {
+            let run = claim.dir(runs);
+            // Who has its lock is about to start it, or to judge it.
+            if let (Ok(lock), Ok(turn)) = (RunLock::acquire_now(&run), read_turn(&run)) {
+                slots.begin(&run, &lock, turn, &claim)?;
+            }
+        }
+        Ok(slots)
+    }
+
+    fn is_free(&self, device: &str) -> bool {
+        let own = |claim: &&Claim| claim.host == host_name() && claim.device == device;
+        let taken = self.claims.iter().filter(own).count();
+        taken < self.settings.of(device) as usize
+    }
+
+    /// Gives what is free to those that wait, in their order.
+    fn fill(mut self) -> Result<Vec<RunDir>> {
+        for run in waiting(self.runs) {
+            // One that cannot be read stays where it is, and is shown as it is.
+            let Ok(mut turn) = read_turn(&run) else { continue };
+            if turn.held.is_some() || !turn.is_here() || !self.is_free(&turn.device) {
+                continue;
+            }
+            match dependencies(self.runs, &turn.after) {
+                Dependencies::Finished => self.start(&run, turn)?,
+                Dependencies::Open => {}
+                Dependencies::Never(why) => {
+                    turn.held = Some(why);
+                    write_turn(&run, &turn)?;
+                }
+            }
+        }
+        Ok(self.started)
+    }
+
+    fn start(&mut self, run: &RunDir, mut turn: Turn) -> Result<()> {
+        let Ok(lock) = RunLock::acquire_now(run) else { return Ok(()) };
+        let claim = claim_of(run, &turn.device)?;
+        self.claims.push(claim.clone());
+        self.queue.set_claims(&self.claims)?;
+        match self.queue.take_out(run, &claim) {
+            Ok(taken) => self.begin(&taken, &lock, turn, &claim),
+            Err(e) => {
+                self.give_up(&claim)?;
+                let StoreError::RunExists { .. } = e else { return Err(e.into()) };
+                turn.held = Some(format!("another run is called {} by now", run.name()));
+                Ok(write_turn(run, &turn)?)
+            }
+        }
+    }
+
+    fn give_up(&mut self, claim: &Claim) -> Result<()> {
+        self.claims.retain(|other| other != claim);
+        Ok(self.queue.set_claims(&self.claims)?)
+    }
+
+    /// Starts a run that was taken out of the queue; one that does not start is put back.
+    fn begin(&mut self, run: &RunDir, lock: &RunLock, mut turn: Turn, claim: &Claim) -> Result<()> {
+        let mut why = String::new();
+        while turn.tries < TRIES {
+            write_status(run, &unstarted(run))?;
+            match launch::start(run, lock, None, Some(&turn)) {
+                Ok(()) => {
+                    self.started.push(run.clone());
+                    return Ok(());
+                }
+                Err(HostError::NotStarted { why: said, .. }) => why = said,
+                Err(e) => why = e.to_string(),
+            }
+            turn.tries += 1;
+            write_turn(run, &turn)?;
+        }
+        turn.held = Some(format!("it did not start, {TRIES} times: {}", crate::text::first_line(&why).0));
+        write_turn(run, &turn)?;
+        let status = unstarted(run);
+        gradtop_store::write_run_table(run, &read_manifest(run)?, &status)?;
+        write_status(run, &status)?;
+        self.queue.put_back(run, claim)?;
+        self.give_up(claim)
+    }
+}
+
+/// What has become of a run that was given a slot.
+enum Fate {
+    AtWork,
+    /// Whoever took it out of the queue died before it had begun.
+    NotBegun,
+    /// It has ended, was deleted, or was never taken out.
+    Over,
+}
+
+fn fate(run: &RunDir) -> Fate {
+    let Ok(seen) = view(run) else {
+        let held = inside::exists(run, &run.lock()) && gradtop_store::is_locked(run).unwrap_or(false);
+        return if held { Fate::AtWork } else { Fate::Over };
+    };
+    match (seen.life, seen.state) {
+        (Life::Alive { .. }, _) => Fate::AtWork,
+        (Life::Unknown, _) | (_, State::Stopped) => Fate::Over,
+        _ if inside::exists(run, &run.turn()) => Fate::NotBegun,
+        _ => Fate::Over,
+    }
+}
+
+enum Dependencies {
+    Finished,
+    Open,
+    /// Why they never will.
+    Never(String),
+}
+
+fn dependencies(runs: &Path, after: &[String]) -> Dependencies {
+    let mut all = Dependencies::Finished;
+    for name in after {
+        let (experiment, run) = name.rsplit_once('/').unwrap_or(("", name));
+        let run = queued_run(runs, experiment, run);
+        match view(&run) {
+            Ok(seen) if seen.state == State::Finished => {}
+            Ok(seen) if seen.state.is_final() => {
+                return Dependencies::Never(format!("{} {}", seen.manifest.run, has_ended(seen.state)));
+            }
+            Err(e) if e.is_gone() => return Dependencies::Never(format!("{name} was deleted")),
+            Ok(_) | Err(_) => all = Dependencies::Open,
+        }
+    }
+    all
+}
+
+fn has_ended(state: State) -> String {
+    match state {
+        State::Stopped => "was stopped".to_owned(),
+        state => state.to_string(),
+    }
+}
+
+/// Sets how many runs may be at work at once, on one device or on each.
+///
+/// # Errors
+/// The queue is another user's, or cannot be written.
+pub fn set_slots(runs: &Path, device: Option<&str>, slots: u32) -> Result<()> {
+    Birth::make_queue(runs)?;
+    let queue = LockedQueue::lock(runs)?;
+    let mut settings = queue_settings(runs)?;
+    match device {
+        Some(device) => drop(settings.devices.insert(device.to_owned(), slots)),
+        None => settings = QueueSettings { slots, ..QueueSettings::default() },
+    }
+    Ok(queue.set(&settings)?)
+}
+
+/// A keeper's part of the chain.
+pub(crate) struct Chain {
+    runs: PathBuf,
+    looked: Instant,
+    /// What the queue was when all of it was looked at last, and when that was.
+    known: Option<(SystemTime, Instant)>,
+    /// Starts a run takes a moment, in which the keeper has a run of its own to mind.
+    starting: Option<JoinHandle<()>>,
+}
+
+impl Chain {
+    /// Of the keeper of this run.
+    pub(crate) fn of(run: &Path) -> Self {
+        let runs = run.ancestors().nth(2).unwrap_or(run).to_owned();
+        Self { runs, looked: Instant::now(), known: None, starting: None }
+    }
+
+    /// Whether nothing has changed since all that waits was looked at.
+    fn is_as_known(&mut self) -> bool {
+        let Some(stamp) = queue_stamp(&self.runs) else { return true };
+        let known = self.known.is_some_and(|(then, at)| then == stamp && at.elapsed() < THOROUGH);
+        let claims = queue_claims(&self.runs);
+        let at_work = || {
+            let mut own = claims.iter().filter(|claim| claim.host == host_name());
+            own.all(|claim| matches!(fate(&claim.dir(&self.runs)), Fate::AtWork))
+        };
+        if known && at_work() {
+            return true;
+        }
+        self.known = Some((stamp, Instant::now()));
+        false
+    }
+}
+
+impl Next for Chain {
+    fn look(&mut self) {
+        if self.looked.elapsed() < LOOK || self.starting.as_ref().is_some_and(|thread| !thread.is_finished())
+        {
+            return;
+        }
+        self.looked = Instant::now();
+        if self.is_as_known() {
+            return;
+        }
+        let runs = self.runs.clone();
+        let start = move || drop(start_waiting(&runs));
+        self.starting = std::thread::Builder::new().name("queue".to_owned()).spawn(start).ok();
+    }
+
+    fn ended(&mut self) {
+        if let Some(thread) = self.starting.take() {
+            thread.join().ok();
+        }
+        start_waiting_surely(&self.runs).ok();
+    }
+}

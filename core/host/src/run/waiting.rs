@@ -1,0 +1,116 @@
+//! What may be done to a run that waits in the queue.
+
+use std::path::PathBuf;
+
+use gradtop_store::{
+    Claim, Event, LockedQueue, RunDir, RunLock, State, Status, Turn, append_event, host_name, inside,
+    queue_claims, read_manifest, read_status, read_turn, write_status, write_turn,
+};
+use jiff::Timestamp;
+
+use crate::error::{HostError, Result};
+
+/// Why a run is held that a person holds.
+const HELD: &str = "by `gradtop queue hold`";
+
+/// The claim to a slot that takes a run out of the queue.
+pub(crate) fn claim_of(run: &RunDir, device: &str) -> Result<Claim> {
+    let experiment = read_manifest(run)?.experiment.id;
+    let from = run.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let (host, device) = (host_name(), device.to_owned());
+    Ok(Claim { run: format!("{experiment}/{}", run.name()), from, device, host })
+}
+
+/// As a run that nobody has started.
+pub(crate) fn unstarted(run: &RunDir) -> Status {
+    Status {
+        schema: gradtop_store::SCHEMA,
+        state: State::Queued,
+        updated: Timestamp::now(),
+        trained_s: Some(0.0),
+        total: read_status(run).map_or(0, |status| status.total),
+        ..Status::default()
+    }
+}
+
+/// A run that waits, while the queue is locked.
+fn with_waiting<T>(run: &RunDir, act: impl FnOnce(&LockedQueue) -> Result<T>) -> Result<T> {
+    let runs = runs_of(run);
+    let queue = LockedQueue::lock(&runs)?;
+    if !run.is_queued() || !inside::exists(run, &run.manifest()) {
+        return Err(HostError::NotQueued { run: run.name() });
+    }
+    act(&queue)
+}
+
+fn runs_of(run: &RunDir) -> PathBuf {
+    run.path().ancestors().nth(2).unwrap_or(run.path()).to_owned()
+}
+
+fn change(run: &RunDir, how: impl FnOnce(&mut Turn)) -> Result<()> {
+    with_waiting(run, |_| {
+        let mut turn = read_turn(run)?;
+        how(&mut turn);
+        Ok(write_turn(run, &turn)?)
+    })
+}
+
+/// Keeps a run that waits from being started.
+///
+/// # Errors
+/// It does not wait any more.
+pub fn hold_queued(run: &RunDir) -> Result<()> {
+    change(run, |turn| turn.held = Some(HELD.to_owned()))
+}
+
+/// Lets a run that is held be started, whatever it was held for.
+///
+/// # Errors
+/// It does not wait any more.
+pub fn release_queued(run: &RunDir) -> Result<()> {
+    change(run, |turn| (turn.held, turn.tries) = (None, 0))
+}
+
+/// Moves a run to that place in the queue, counted from 1.
+///
+/// # Errors
+/// It does not wait any more.
+pub fn move_queued(run: &RunDir, place: usize) -> Result<()> {
+    with_waiting(run, |queue| Ok(queue.put(run, place)?))
+}
+
+/// Deletes a run that waits.
+///
+/// # Errors
+/// It does not wait any more.
+pub fn delete_queued(run: &RunDir) -> Result<()> {
+    let runs = runs_of(run);
+    with_waiting(run, |queue| Ok(queue.remove(run)?))?;
+    crate::plugin::shared::prune(&runs);
+    Ok(())
+}
+
+/// Takes a run out of the queue: it has been stopped before it began. Where it lies now.
+///
+/// # Errors
+/// It does not wait any more.
+pub fn stop_queued(run: &RunDir) -> Result<RunDir> {
+    let runs = runs_of(run);
+    with_waiting(run, |queue| {
+        let _lock = RunLock::acquire(run)?;
+        let claim = claim_of(run, "")?;
+        let claims = queue_claims(&runs);
+        queue.set_claims(&[claims.as_slice(), std::slice::from_ref(&claim)].concat())?;
+        let run = queue.take_out(run, &claim)?;
+        let cause = Some("stopped before it started".to_owned());
+        let now = Timestamp::now();
+        let status =
+            Status { state: State::Stopped, cause: cause.clone(), ended: Some(now), ..unstarted(&run) };
+        gradtop_store::write_run_table(&run, &read_manifest(&run)?, &status)?;
+        append_event(&run, &Event::State { state: State::Stopped, cause })?;
+        write_status(&run, &status)?;
+        inside::remove_file(&run, &run.turn()).map_err(HostError::io("remove .start.json"))?;
+        queue.set_claims(&claims)?;
+        Ok(run)
+    })
+}

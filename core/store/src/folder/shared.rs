@@ -1,0 +1,24 @@
+//! Folders in the folder of runs, which several people may share.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::Path;
+
+use crate::error::{IoContext as _, Result};
+
+/// Makes a folder in the folder of runs, if it is not there. Where others may write to the folder of runs, they may write to
+/// the new one too: it gets the same group and the same mode.
+pub fn create_shared(runs: &Path, dir: &Path) -> Result<()> {
+    match fs::create_dir(dir) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+        made => made.at("create", dir)?,
+    }
+    let above = fs::metadata(runs).at("look at", runs)?;
+    if above.mode() & 0o022 != 0 {
+        // Only a member of the group may; the mode is worth setting all the same.
+        chown(dir, None, Some(above.gid())).ok();
+        let mode = fs::Permissions::from_mode(above.mode() & 0o7777);
+        fs::set_permissions(dir, mode).at("share", dir)?;
+    }
+    Ok(())
+}

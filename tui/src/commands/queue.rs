@@ -1,0 +1,318 @@
+//! `gradtop queue`: the runs that wait for their turn, and what starts them.
+
+use std::path::Path;
+
+use anyhow::Result;
+use gradtop_host::start_waiting_surely;
+use gradtop_store::{
+    InQueue, RunDir, State, StoreError, View, queue_claims, queue_settings, read_turn, waiting,
+};
+use serde_json::{Value, json};
+
+use super::Context;
+use super::select::each;
+use crate::failure::Failure;
+use crate::print::table::{Table, Words};
+use crate::print::{self, clean};
+use gradtop_chart::cells::align::Align;
+use gradtop_chart::cells::theme::Ink;
+use gradtop_view::state;
+
+/// Arguments of `queue`.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Args {
+    /// Set how many runs may be at work at once: on each device, or DEVICE=N for one. May be given several times
+    #[arg(long, value_name = "N|DEVICE=N", value_parser = slots)]
+    slots: Vec<Slots>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Keep runs from being started
+    Hold(Runs),
+    /// Let held runs be started
+    Release(Runs),
+    /// Delete waiting runs
+    Rm(Runs),
+    /// Move a run to the front
+    First {
+        /// The run
+        run: String,
+    },
+    /// Move a run to another place
+    Move {
+        /// The run
+        run: String,
+        /// Its new place, from 1
+        place: usize,
+    },
+    /// Start what can be started now, for example after a reboot
+    Start,
+}
+
+/// Runs that wait.
+#[derive(Debug, clap::Args)]
+struct Runs {
+    /// The runs, by name
+    #[arg(required = true, value_name = "RUN")]
+    names: Vec<String>,
+}
+
+/// Arguments of `run` and `exec` that put a run into the queue.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Queueing {
+    /// Wait in the queue for a free slot instead of starting at once; `gradtop queue` shows it
+    #[arg(long)]
+    queue: bool,
+    /// Start only when this run has finished; may be given several times
+    #[arg(long, value_name = "RUN", requires = "queue")]
+    after: Vec<String>,
+}
+
+impl Queueing {
+    /// Whether the run is to be queued; the runs it waits for.
+    pub(crate) fn after(&self, context: &Context) -> Result<Option<Vec<RunDir>>> {
+        if !self.queue {
+            return Ok(None);
+        }
+        self.after.iter().map(|name| context.find(name)).collect::<Result<_>>().map(Some)
+    }
+}
+
+/// How many slots, of which device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Slots {
+    device: Option<String>,
+    count: u32,
+}
+
+fn slots(text: &str) -> Result<Slots, String> {
+    let (device, count) = match text.split_once('=') {
+        Some((device, count)) => (Some(device), count),
+        None => (None, text),
+    };
+    let known = |device: &str| {
+        device == "cpu" || device.strip_prefix("cuda:").is_some_and(|n| n.parse::<u32>().is_ok())
+    };
+    if let Some(device) = device.filter(|device| !known(device)) {
+        return Err(format!("unknown device {device:?}: use cpu or cuda:N"));
+    }
+    match count.parse() {
+        Ok(count @ 1..=1024) => Ok(Slots { device: device.map(str::to_owned), count }),
+        _ => Err("use a number from 1 to 1024".to_owned()),
+    }
+}
+
+/// Says that a run was queued, after starting whatever can be started.
+pub(crate) fn queued(
+    context: &Context,
+    run: &RunDir,
+    experiment: &str,
+    detach: bool,
+    json: bool,
+) -> Result<i32> {
+    let started = start_waiting_surely(&context.runs()?);
+    let view = super::view(&gradtop_store::moved(run, experiment))?;
+    let name = clean(&view.manifest.run);
+    if json {
+        print::json(&Value::Object(state::to_json(&view)))?;
+    } else if detach {
+        print::line(&name);
+    } else {
+        print::line(&match &view.queued {
+            Some(queued) => format!("queued {name}: {}", state::queue_words(queued)),
+            None => format!("started {name}"),
+        });
+    }
+    // It waits all the same.
+    if let Err(e) = started {
+        print::note(&format!("warning: nothing could be started: {}", clean(&e.to_string())));
+    }
+    Ok(0)
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    let runs = context.runs()?;
+    match &args.command {
+        None => {
+            for slots in &args.slots {
+                gradtop_host::set_slots(&runs, slots.device.as_deref(), slots.count)?;
+            }
+            if args.slots.is_empty() {
+                return list(&runs, args.json);
+            }
+            said(&runs)
+        }
+        Some(Command::Hold(of)) => act(context, of, "held", gradtop_host::hold_queued),
+        Some(Command::Release(of)) => {
+            let code = act(context, of, "released", gradtop_host::release_queued)?;
+            said(&runs).map(|_| code)
+        }
+        Some(Command::Rm(of)) => act(context, of, "deleted", gradtop_host::delete_queued),
+        Some(Command::First { run }) => put(context, run, 1),
+        Some(Command::Move { place: 0, .. }) => Err(Failure::usage("places are counted from 1").into()),
+        Some(Command::Move { run, place }) => put(context, run, *place),
+        Some(Command::Start) => {
+            if said(&runs)? == 0 {
+                print::line(&nothing(&runs));
+            }
+            Ok(0)
+        }
+    }
+}
+
+/// Why nothing was started.
+fn nothing(runs: &Path) -> String {
+    let waits = waiting(runs);
+    if waits.is_empty() {
+        return "No run waits.".to_owned();
+    }
+    if gradtop_store::queue_is_mine(runs) {
+        format!("Nothing to start now: {} in the queue, `gradtop queue` says what for.", count(waits.len()))
+    } else {
+        "Nothing started: this queue belongs to another user.".to_owned()
+    }
+}
+
+fn count(runs: usize) -> String {
+    if runs == 1 { "1 run waits".to_owned() } else { format!("{runs} runs wait") }
+}
+
+/// Starts what can be, and names it; how many.
+fn said(runs: &Path) -> Result<i32> {
+    let started = start_waiting_surely(runs)?;
+    for run in &started {
+        print::line(&format!("started {}", clean(&run.name())));
+    }
+    Ok(i32::try_from(started.len()).unwrap_or(i32::MAX))
+}
+
+/// The run of that name, which must wait.
+fn find(context: &Context, name: &str) -> Result<View> {
+    let view = context.view(name)?;
+    if view.dir.is_queued() {
+        return Ok(view);
+    }
+    let why = format!("{} does not wait: it is {}", view.manifest.run, view.state);
+    Err(Failure::new(clean(&why)).help("`gradtop queue` lists the runs that wait").into())
+}
+
+fn act(
+    context: &Context,
+    of: &Runs,
+    done: &str,
+    act: impl Fn(&RunDir) -> gradtop_host::Result<()>,
+) -> Result<i32> {
+    let views: Vec<View> = of.names.iter().map(|name| find(context, name)).collect::<Result<_>>()?;
+    each(&views, |view| {
+        act(&view.dir)?;
+        print::line(&format!("{done} {}", clean(&view.manifest.run)));
+        Ok(0)
+    })
+}
+
+fn put(context: &Context, name: &str, place: usize) -> Result<i32> {
+    let view = find(context, name)?;
+    gradtop_host::move_queued(&view.dir, place)?;
+    let now = super::again(&view)?;
+    let place = now.queued.and_then(|queued| queued.place).unwrap_or(place);
+    print::line(&format!("{} is now #{place}", clean(&view.manifest.run)));
+    Ok(0)
+}
+
+fn list(runs: &Path, as_json: bool) -> Result<i32> {
+    let settings = queue_settings(runs)?;
+    let holders: Vec<(String, Option<View>)> = queue_claims(runs)
+        .into_iter()
+        .map(|claim| (claim.device.clone(), super::view(&claim.dir(runs)).ok()))
+        .filter(|(_, view)| view.as_ref().is_none_or(|view| !view.state.is_final()))
+        .collect();
+    let mut waits = Vec::new();
+    for run in waiting(runs) {
+        match gradtop_store::view(&run) {
+            Ok(view) => waits.push((read_turn(&run).ok().map(|turn| turn.device), view)),
+            // Started or moved at this moment.
+            Err(StoreError::Io { .. }) if !run.path().is_dir() => {}
+            Err(e) => print::note(&format!("warning: {}", clean(&e.to_string()))),
+        }
+    }
+    if as_json {
+        let field = |view: &View| clean(&view.manifest.run);
+        let slots: Vec<Value> = holders
+            .iter()
+            .map(|(device, view)| {
+                json!({"device": device, "run": view.as_ref().map(field), "state": view.as_ref().map(|v| v.state.word())})
+            })
+            .collect();
+        let waits: Vec<Value> = waits
+            .iter()
+            .map(|(device, view)| {
+                let InQueue { place, after, held } = view.queued.clone().unwrap_or_default();
+                json!({"place": place, "run": field(view), "experiment": view.manifest.experiment.id, "device": device,
+                    "after": after, "held": held})
+            })
+            .collect();
+        print::json(
+            &json!({"slots": settings.slots, "devices": settings.devices, "taken": slots, "waiting": waits}),
+        )?;
+        return Ok(0);
+    }
+    let each = if settings.slots == 1 { "1 slot".to_owned() } else { format!("{} slots", settings.slots) };
+    let others: Vec<String> = settings.devices.iter().map(|(device, n)| format!(" · {device} {n}")).collect();
+    print::line(&print::styled(&format!("{each} per device{}", others.concat()), Ink::Dim));
+    for (device, view) in holders.iter().filter_map(|(device, view)| Some((device, view.as_ref()?))) {
+        let paused = if view.state == State::Paused { "; a paused run keeps its slot" } else { "" };
+        print::line(&format!("{}: {} is {}{paused}", clean(device), clean(&view.manifest.run), view.state));
+    }
+    if waits.is_empty() {
+        print::line("No run waits. Queue one:  gradtop run EXPERIMENT --queue");
+        return Ok(0);
+    }
+    let heads = [
+        ("", Align::Right),
+        ("name", Align::Left),
+        ("experiment", Align::Left),
+        ("device", Align::Left),
+        ("", Align::Left),
+    ];
+    let mut table = Table::new(&heads);
+    for (device, view) in &waits {
+        let queued = view.queued.clone().unwrap_or_default();
+        let place = queued.place.map(|place| format!("#{place}")).unwrap_or_default();
+        let why = state::queue_words(&InQueue { place: None, ..queued.clone() });
+        table.row(vec![
+            place.into(),
+            Words::new(clean(&view.manifest.run), Ink::Bold),
+            clean(&view.manifest.experiment.id).into(),
+            clean(device.as_deref().unwrap_or_default()).into(),
+            Words::new(why, if queued.held.is_some() { Ink::Alert } else { Ink::Dim }),
+        ]);
+    }
+    table.print(0);
+    if holders.is_empty()
+        && waits.iter().any(|(_, view)| view.queued.as_ref().is_some_and(|q| q.held.is_none()))
+    {
+        print::note("No run of the queue is at work: `gradtop queue start` starts what can be started");
+    }
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_of_all_devices_or_of_one() {
+        let of = |device: Option<&str>, count| Ok(Slots { device: device.map(str::to_owned), count });
+        assert_eq!(slots("4"), of(None, 4));
+        assert_eq!(slots("cuda:1=2"), of(Some("cuda:1"), 2));
+        assert_eq!(slots("gpu=2"), Err("unknown device \"gpu\": use cpu or cuda:N".to_owned()));
+        assert!(slots("0").is_err() && slots("cpu=").is_err() && slots("-1").is_err());
+    }
+}
