@@ -65,7 +65,7 @@ fn runs_start_in_order_as_slots_fall_free_and_nothing_waits_with_a_process() {
     sandbox.gradtop(&["queue", "move", "b", "3"]).expect_code(0);
     assert_eq!(waits(&sandbox), ["e", "c", "b", "d"]);
     sandbox.gradtop(&["queue", "rm", "d"]).expect_code(0);
-    sandbox.gradtop(&["pause", "d"]).expect_code(1);
+    sandbox.gradtop(&["pause", "d"]).expect_code(2);
     first.go_on();
     assert_eq!(first.wait().code, 0);
     at_work(&sandbox, "e");
@@ -126,7 +126,8 @@ fn a_command_starts_with_the_folder_and_the_environment_it_was_queued_with() {
     queue(&sandbox, "a", &[]);
     let work = sandbox.path().join("work");
     std::fs::create_dir(&work).unwrap();
-    let mut command = sandbox.command(&["exec", "--queue", "--name", "b", "--", "sh", "-c", "pwd; echo is $SECRET"]);
+    let mut command =
+        sandbox.command(&["exec", "--queue", "--name", "b", "--", "sh", "-c", "pwd; echo is $SECRET"]);
     command.current_dir(&work).env("SECRET", "blue");
     ended(command, &["exec"]).expect_code(0);
     let queued = view(&sandbox, "b").dir;
@@ -232,8 +233,9 @@ fn of_two_that_start_at_once_one_does() {
     a.signal_keeper(Signal::KILL);
     a.signal_trainer(Signal::KILL);
     a.until_state(State::Crashed);
-    let children: Vec<_> =
-        (0..6).map(|_| sandbox.command(&["queue", "start"]).stdout(std::process::Stdio::null()).spawn().unwrap()).collect();
+    let children: Vec<_> = (0..6)
+        .map(|_| sandbox.command(&["queue", "start"]).stdout(std::process::Stdio::null()).spawn().unwrap())
+        .collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());
     }

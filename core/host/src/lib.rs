@@ -44,9 +44,9 @@ pub use run::delete::{delete, may_delete};
 pub use run::launch::{
     DEFAULT_CHECKPOINT_EVERY, Launch, Resumed, default_threads, launch, may_resume, refused, resume,
 };
+pub use run::queue::{enqueue, enqueue_exec, set_slots, start_waiting, start_waiting_surely};
 pub use run::reclaim::{Spare, reclaim, spare};
 pub use run::rename::rename;
 pub use run::rules::{Rule as AlertRule, Than};
-pub use train::watchdogs::{DISK_ACCEPTS, ROWS_WAIT};
-pub use run::queue::{enqueue, enqueue_exec, set_slots, start_waiting, start_waiting_surely};
 pub use run::waiting::{delete_queued, hold_queued, move_queued, release_queued, stop_queued};
+pub use train::watchdogs::{DISK_ACCEPTS, ROWS_WAIT};

@@ -161,6 +161,7 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
             Action::Pause => Err(Why::Queued("`gradtop queue hold` keeps it from starting")),
             Action::Resume => Err(Why::Queued("`gradtop queue release` lets a held run start")),
             Action::Checkpoint => Err(Why::Queued("there is nothing to save")),
+            Action::Rename => Err(Why::Queued("rename it once it has ended")),
         };
     }
     if !state.is_final() && view.life == Life::Unknown {

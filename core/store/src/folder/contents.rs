@@ -8,7 +8,7 @@ use crate::folder::run_dir::RunDir;
 use crate::folder::temporary::TMP;
 
 /// Files of a run, and folders whose content is the experiment's or whatever was set aside.
-const WHOLE: [&str; 14] = [
+const WHOLE: [&str; 15] = [
     "run.toml",
     "plugin.so",
     "status.json",
