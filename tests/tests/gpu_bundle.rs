@@ -9,15 +9,15 @@ use std::process::Command;
 use gradtop_tests::paths;
 use serde_json::Value;
 
-/// Runs `check.py` of a bundle with one plugin, in an empty environment; gives the exit code and the report.
+/// Runs `gpu-check.py` of a bundle with one plugin, in an empty environment; gives the exit code and the report.
 fn check(bundle: &Path, args: &[&str]) -> (i32, Value) {
-    fs::copy(paths::checkout().join("xtask/gpu-bundle/check.py"), bundle.join("check.py")).unwrap();
+    fs::copy(paths::checkout().join("xtask/dist/gpu-check.py"), bundle.join("gpu-check.py")).unwrap();
     fs::copy(paths::gradtop(), bundle.join("gradtop")).unwrap();
     fs::copy(paths::plugin("deep_vs_shallow"), bundle.join("libdeep_vs_shallow.so")).unwrap();
     let elsewhere = bundle.join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
     let done = Command::new("python3")
-        .arg(bundle.join("check.py"))
+        .arg(bundle.join("gpu-check.py"))
         .arg("--torch")
         .arg(paths::checkout().join(".libtorch/torch"))
         .args(args)

@@ -54,6 +54,7 @@ fn json_has_the_fields_that_the_page_lists() {
     expect("plugin check", &["plugin", "check", library], false);
     let quick = ["plugin", "check", library, "--conformance", "--timeout", "60"];
     expect("plugin check --conformance", &quick, false);
+    expect("selftest", &["selftest", "--device", "cpu", "--plugin", library], false);
     assert!(promised.is_empty(), "nothing prints {promised:?}");
 }
 

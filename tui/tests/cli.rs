@@ -68,6 +68,7 @@ fn help_texts() {
         "plugin",
         "setup",
         "doctor",
+        "selftest",
         "config",
         "completions",
     ] {

@@ -9,9 +9,11 @@
 )]
 
 mod bench;
+mod dist;
 mod film;
 mod gpu_bundle;
 mod link;
+mod pip;
 mod readers;
 mod run;
 mod setup;
@@ -39,6 +41,8 @@ Usage: cargo xtask COMMAND
   bench [NAME]       print the benchmarks, or only `logging`, `monitor` [draw start open-1m open-10m live keys],
                      or `instruments`, `training` or `mnist-mlp` [ARGS of its script]
   soak [NAME ARGS]   list the checks that are too slow for the test suite, or run one
+  dist [wheel]       pack what somebody without Rust needs into dist/: an archive, or a wheel for Python
+                     --as-built: what is built for this machine, building nothing; --out DIR
   gpu-bundle [DIR]   pack a check for a machine with a GPU into a folder [target/gpu-bundle]; see docs/cuda.md
   svg                draw a terminal (`tmux capture-pane -e -p` on stdin) as an SVG picture
   film SCRIPT        play a session with the built program in tmux, and draw it as an animated SVG
@@ -82,6 +86,7 @@ fn dispatch(mut args: Vec<String>) -> Result<ExitCode> {
         "test" => test::test(&workspace, &args),
         "bench" => bench::bench(&workspace, &args),
         "soak" => soak::soak(&workspace, &args),
+        "dist" => dist::dist(&workspace, &args),
         "gpu-bundle" => gpu_bundle::gpu_bundle(&workspace, &args),
         "film" => {
             let [script] = &args[..] else {

@@ -42,8 +42,9 @@ impl Workspace {
     }
 
     /// The files of those libraries, in the release folder.
-    pub(crate) fn plugin_libraries(&self) -> Result<Vec<String>> {
-        Ok(self.plugins("[lib]")?.into_iter().map(|name| format!("lib{name}.so")).collect())
+    pub(crate) fn plugin_files(&self) -> Result<Vec<PathBuf>> {
+        let file = |name: String| self.release.join(format!("lib{name}.so"));
+        Ok(self.plugins("[lib]")?.into_iter().map(file).collect())
     }
 
     /// The `name` in a table of each plugin's Cargo.toml.
@@ -225,7 +226,7 @@ mod tests {
         let packages = Workspace { root: root.clone(), release: PathBuf::new() }.plugin_packages().unwrap();
         assert!(packages.contains(&"gradtop-deep-vs-shallow".to_owned()), "{packages:?}");
         assert!(!packages.contains(&"gradtop-toolkit".to_owned()), "the toolkit is no plugin: {packages:?}");
-        let libraries = Workspace { root, release: PathBuf::new() }.plugin_libraries().unwrap();
-        assert!(libraries.contains(&"libdeep_vs_shallow.so".to_owned()), "{libraries:?}");
+        let files = Workspace { root, release: PathBuf::new() }.plugin_files().unwrap();
+        assert!(files.contains(&PathBuf::from("libdeep_vs_shallow.so")), "{files:?}");
     }
 }

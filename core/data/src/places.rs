@@ -13,6 +13,8 @@ pub enum Origin {
     Environment,
     /// The user's data folder: where `gradtop data fetch` puts files unless `GRADTOP_DATASETS` is set.
     User,
+    /// `datasets` beside the running program, as in an unpacked archive.
+    Program,
     /// The checkout that the running program lies in, or that it was built from.
     Checkout,
     /// A package of the distribution puts it there.
@@ -25,6 +27,7 @@ impl Origin {
         match self {
             Self::Environment => "GRADTOP_DATASETS",
             Self::User => "data folder",
+            Self::Program => "beside the program",
             Self::Checkout => "checkout",
             Self::Package => "package",
         }
@@ -85,6 +88,13 @@ impl Surroundings {
         if let Some(user) = &self.user {
             add(user.join(dataset.name), Origin::User);
         }
+        if let Some(beside) = self.program.as_deref().and_then(Path::parent) {
+            let dir = beside.join("datasets").join(dataset.name);
+            // As in a checkout, the small ones only.
+            if dir.is_dir() {
+                add(dir, Origin::Program);
+            }
+        }
         let checkout = self.program.iter().flat_map(|program| program.ancestors().skip(1));
         let enclosing = checkout.map(Path::to_owned).find(|dir| is_checkout(dir));
         let built_in = self.built_in.canonicalize().unwrap_or_else(|_| self.built_in.clone());
@@ -108,8 +118,8 @@ fn is_checkout(dir: &Path) -> bool {
 }
 
 /// The folders in which a data set's files are looked for, in this order: `NAME` in each folder of `GRADTOP_DATASETS`
-/// (separated by `:`); `$XDG_DATA_HOME/gradtop/datasets/NAME` (`~/.local/share` without that variable); `datasets/NAME` of the
-/// checkout that the running program lies in, and of the one that it was built from; the distribution's folder.
+/// (separated by `:`); `$XDG_DATA_HOME/gradtop/datasets/NAME` (`~/.local/share` without that variable); `datasets/NAME` beside the
+/// running program; `datasets/NAME` of the checkout that the running program lies in, and of the one that it was built from; the distribution's folder.
 pub fn places(dataset: &Dataset) -> Vec<Place> {
     Surroundings::real().places(dataset)
 }
@@ -190,6 +200,13 @@ mod tests {
             dirs(&around, "fashion-mnist"),
             [checkout.join("datasets/fashion-mnist"), "/usr/share/datasets/fashion-mnist".into()]
         );
+        // Beside the program, as in an unpacked archive.
+        std::fs::create_dir_all(checkout.join("target/release/datasets/mnist")).unwrap();
+        assert_eq!(
+            dirs(&around, "mnist")[..2],
+            [checkout.join("target/release/datasets/mnist"), checkout.join("datasets/mnist")]
+        );
+        std::fs::remove_dir_all(checkout.join("target/release/datasets")).unwrap();
         // Both ways to the same checkout are one place.
         around.built_in = checkout.join("datasets");
         assert_eq!(dirs(&around, "mnist").len(), 1);

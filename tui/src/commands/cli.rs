@@ -104,10 +104,15 @@ pub(crate) enum Command {
     Setup(commands::setup::Args),
     /// Check this machine (libtorch, GPUs, plugins, disk, logout), or the files of runs
     Doctor(commands::doctor::Args),
+    /// Run every experiment on a device and on the CPU, and compare what they record
+    Selftest(commands::selftest::Args),
     /// Show the settings in effect and where each comes from
     Config(commands::config::Args),
     /// Print a completion script for a shell
     Completions(commands::completions::Args),
+    /// Write the manual pages to a folder
+    #[command(hide = true)]
+    Man(commands::man::Args),
 }
 
 /// The same error, with how a parameter is set where that is what somebody tried: `run NAME --lr 3`, `run NAME lr=3`.

@@ -16,6 +16,7 @@ pub(crate) mod gc;
 pub(crate) mod import;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod man;
 pub(crate) mod monitor;
 pub(crate) mod note;
 pub(crate) mod open;
@@ -29,6 +30,7 @@ pub(crate) mod rm;
 pub(crate) mod run;
 mod run_config;
 pub(crate) mod select;
+pub(crate) mod selftest;
 pub(crate) mod setup;
 pub(crate) mod show;
 pub(crate) mod sink;
@@ -166,6 +168,8 @@ pub(crate) fn dispatch(cli: Cli, config: Config) -> Result<i32> {
         Some(Command::Doctor(args)) => doctor::run(&context, &args),
         Some(Command::Setup(args)) => setup::run(&args),
         Some(Command::Config(args)) => config::run(&context, &args),
+        Some(Command::Selftest(args)) => selftest::run(&args),
         Some(Command::Completions(args)) => Ok(completions::run(&args)),
+        Some(Command::Man(args)) => man::run(&args),
     }
 }

@@ -1,8 +1,10 @@
-//! `gradtop plugin check --conformance`: lets each experiment of a library live through what runs live through, and says what
-//! does not hold. Whatever calls the plugin is a process of its own, as always.
+//! `gradtop plugin check --conformance` lets each experiment of a library live through what runs live through, and says what
+//! does not hold; `gradtop selftest` puts a device beside the CPU. Whatever calls the plugin is a process of its own, as always.
 
 mod life;
 mod rows;
+pub(crate) mod selftest;
+pub(crate) mod tolerance;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,6 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use gradtop_host::{DeviceChoice, ExperimentDesc, Launch};
 use gradtop_store::{ParamValue, RunDir, State, View};
+
+pub(crate) use rows::Apart;
 
 /// What is looked at, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +79,8 @@ pub(crate) fn check(
     interrupted: &mut dyn FnMut() -> bool,
     report: &mut dyn FnMut(Part, &Outcome),
 ) -> Result<()> {
-    let mut bench = Bench { library, experiment, runs, limit, interrupted };
+    let device = DeviceChoice::Cpu;
+    let mut bench = Bench { library, experiment, runs, limit, device, interrupted };
     life::live(&mut bench, report)
 }
 
@@ -85,6 +90,7 @@ struct Bench<'a> {
     experiment: &'a ExperimentDesc,
     runs: &'a Path,
     limit: Duration,
+    device: DeviceChoice,
     interrupted: &'a mut dyn FnMut() -> bool,
 }
 
@@ -121,7 +127,7 @@ impl Bench<'_> {
             preset: self.preset(),
             name: Some(name.to_owned()),
             seed: Some(7),
-            device: DeviceChoice::Cpu,
+            device: self.device,
             threads: Some(1),
             // Only the checkpoints that are asked for.
             checkpoint_every: Duration::ZERO,

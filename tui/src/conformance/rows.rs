@@ -40,6 +40,39 @@ impl Recorded {
         self.series.values().map(Vec::len).sum()
     }
 
+    /// How far the last values of each metric are from those of another run: of its series the median, as a share of the largest
+    /// value that a series had. An error names what no rounding explains.
+    pub(super) fn apart(&self, other: &Self) -> Result<Vec<Apart>, String> {
+        let mut metrics: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        for (key, rows) in &self.series {
+            let value = |row: &Row| f64::from_bits(row.2);
+            let Some(theirs) = other.series.get(key).and_then(|rows| rows.last()).map(value) else {
+                return Err(format!("{}: no values on the other side", name(key)));
+            };
+            let Some(ours) = rows.last().map(value) else { continue };
+            if ours.is_finite() && !theirs.is_finite() {
+                return Err(format!("{} ends with {theirs}, not with {ours:?}", name(key)));
+            }
+            if ours.is_finite() {
+                let largest = rows.iter().map(|row| value(row).abs()).filter(|v| v.is_finite());
+                let largest = largest.fold(theirs.abs(), f64::max);
+                let share = if largest > 0.0 { (ours - theirs).abs() / largest } else { 0.0 };
+                metrics.entry(&key.metric).or_default().push(share);
+            }
+        }
+        Ok(metrics
+            .into_iter()
+            .map(|(metric, mut shares)| {
+                shares.sort_by(f64::total_cmp);
+                Apart {
+                    metric: metric.to_owned(),
+                    series: shares.len(),
+                    difference: shares[shares.len() / 2],
+                }
+            })
+            .collect())
+    }
+
     pub(super) fn has_tables(&self) -> bool {
         !self.tables.is_empty()
     }
@@ -47,6 +80,16 @@ impl Recorded {
     pub(super) fn has(&self, metric: &str) -> bool {
         self.series.keys().any(|key| key.metric == metric)
     }
+}
+
+/// How far a metric of two runs is apart.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Apart {
+    pub(crate) metric: String,
+    /// How many series of it were compared.
+    pub(crate) series: usize,
+    /// A share, see [`Recorded::apart`].
+    pub(crate) difference: f64,
 }
 
 /// The first thing in which two runs differ, as a sentence.
@@ -109,6 +152,7 @@ fn name(key: &SeriesKey) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     fn recorded(rows: &[Row]) -> Recorded {
@@ -134,5 +178,21 @@ mod tests {
             said(&whole, &whole[..2]).as_deref(),
             Some("loss of deep, trial 3: 3 rows whole, 2 resumed")
         );
+    }
+
+    #[test]
+    fn differences_are_shares_of_the_largest_value() {
+        let row = |step: i64, value: f64| (step, 0, value.to_bits());
+        let apart = |a: &[Row], b: &[Row]| recorded(a).apart(&recorded(b));
+        let whole = [row(0, 4.0), row(1, 0.5)];
+        let found = apart(&whole, &[row(0, 4.0), row(1, 0.7)]).unwrap();
+        assert_eq!((found[0].metric.as_str(), found[0].series), ("loss", 1));
+        assert!((found[0].difference - 0.05).abs() < 1e-12);
+        assert_eq!(
+            apart(&whole, &[row(1, f64::NAN)]).unwrap_err(),
+            "loss of deep, trial 3 ends with NaN, not with 0.5"
+        );
+        assert_eq!(apart(&whole, &[]).unwrap_err(), "loss of deep, trial 3: no values on the other side");
+        assert_eq!(apart(&[row(0, f64::NAN)], &whole).unwrap(), []);
     }
 }

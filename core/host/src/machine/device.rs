@@ -77,6 +77,13 @@ pub fn gpus() -> Result<Vec<Gpu>, String> {
     Ok((0..count).filter_map(gpu).collect())
 }
 
+/// Bytes of a GPU's memory in use, all processes together; `index` counts the GPUs that this process may use. Nothing if the
+/// driver does not say.
+pub fn memory_used(index: u32) -> Option<u64> {
+    let (nvml, uuid) = (nvml().ok()?, uuid(index)?);
+    nvml.device_by_uuid(uuid).ok()?.memory_info().ok().map(|memory| memory.used)
+}
+
 /// How busy GPUs are, all their processes together, as NVML tells it.
 #[derive(Debug)]
 pub struct Gpus(nvml_wrapper::Nvml);

@@ -1,0 +1,22 @@
+//! `gradtop man`: the manual pages, for those who pack the program.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::CommandFactory as _;
+
+use super::cli::Cli;
+
+/// Arguments of `man`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The folder to write them to, such as ~/.local/share/man/man1
+    dir: PathBuf,
+}
+
+/// A page for the program and one for each command.
+pub(crate) fn run(args: &Args) -> Result<i32> {
+    clap_mangen::generate_to(Cli::command(), &args.dir)
+        .with_context(|| format!("cannot write manual pages to {}", args.dir.display()))?;
+    Ok(0)
+}

@@ -1,0 +1,209 @@
+//! `gradtop selftest`: every experiment on a device beside the CPU.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use gradtop_chart::cells::align::Align;
+use gradtop_chart::cells::theme::Ink;
+use gradtop_host::{DeviceChoice, ExperimentDesc, device, libtorch};
+use serde_json::{Value, json};
+
+use super::watch::Caught;
+use crate::config::seconds;
+use crate::conformance::selftest::{Compared, Memory, Subject};
+use crate::conformance::tolerance::Tolerances;
+use crate::conformance::{Outcome, Runs};
+use crate::failure::Failure;
+use crate::print::table::{Table, Words};
+use crate::print::{self, clean};
+
+/// Arguments of `selftest`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The device to test: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceChoice,
+    /// Test the experiments of this library (.so) instead of all that are found
+    #[arg(long, value_name = "FILE")]
+    plugin: Option<PathBuf>,
+    /// Only test this experiment; may be given several times
+    #[arg(long = "experiment", value_name = "ID")]
+    experiments: Vec<String>,
+    /// Time limit for each run
+    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
+    timeout: f64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is tested besides the experiments, with its outcome.
+struct Check {
+    name: &'static str,
+    outcome: Outcome,
+}
+
+pub(crate) fn run(args: &Args) -> Result<i32> {
+    let mut caught = Caught::new()?;
+    let device = chosen(args.device)?;
+    let subjects = subjects(args)?;
+    let runs = Runs::create()?;
+    let limit = Duration::from_secs_f64(args.timeout);
+    let memory = Memory::before(device);
+    let mut tested: Vec<(&ExperimentDesc, Compared)> = Vec::new();
+    let mut killed: Option<Outcome> = None;
+    for (library, experiment) in &subjects {
+        if device != DeviceChoice::Cpu && !experiment.uses_device {
+            continue;
+        }
+        if !args.json {
+            print::note(&format!("{} on the CPU and on {device} …", clean(&experiment.id)));
+        }
+        let tolerances = Tolerances::beside(library)?;
+        let subject = Subject { library, experiment, device, runs: runs.path(), limit };
+        let compared = subject.compare(&tolerances, &mut || caught.any())?;
+        // One is enough, if it lasts long enough to be killed.
+        if experiment.resumable && !matches!(killed, Some(Outcome::Passed(_) | Outcome::Failed(_))) {
+            killed = Some(named(experiment, subject.kill(&compared, &tolerances, &mut || caught.any())?));
+        }
+        tested.push((experiment, compared));
+    }
+    if tested.is_empty() {
+        return Err(Failure::new(format!("no experiment to test on {device}"))
+            .help("`gradtop experiments` lists those that are found; --plugin FILE names a library")
+            .into());
+    }
+    let none = || Outcome::Skipped("no experiment can be resumed".to_owned());
+    let mut checks = vec![Check { name: "kill and resume", outcome: killed.unwrap_or_else(none) }];
+    checks.extend(memory.map(|memory| Check { name: "GPU memory", outcome: memory.after() }));
+    let failed = tested.iter().map(|(_, compared)| &compared.outcome);
+    let failed = failed.chain(checks.iter().map(|check| &check.outcome));
+    let failed = failed.filter(|outcome| matches!(outcome, Outcome::Failed(_))).count();
+    let kept = (failed > 0).then(|| runs.keep());
+    if args.json {
+        print::json(&report(device, &tested, &checks, failed, kept.as_deref()))?;
+    } else {
+        table(device, &tested, &checks);
+        if let Some(kept) = kept {
+            print::note(&format!("error: checks failed: {failed}"));
+            print::note(&format!("help: the runs are kept: gradtop --runs {} list", kept.display()));
+        }
+    }
+    Ok(i32::from(failed > 0))
+}
+
+/// Says which experiment an outcome is of.
+fn named(experiment: &ExperimentDesc, outcome: Outcome) -> Outcome {
+    let with = |said: String| format!("{}: {said}", experiment.id);
+    match outcome {
+        Outcome::Passed(said) => Outcome::Passed(with(said)),
+        Outcome::Skipped(said) => Outcome::Skipped(with(said)),
+        Outcome::Failed(said) => Outcome::Failed(with(said)),
+    }
+}
+
+/// The device, where it is left to us the first GPU that can be used.
+fn chosen(choice: DeviceChoice) -> Result<DeviceChoice> {
+    let lib = libtorch::find(None).ok();
+    let usable = || device::usable(lib.as_deref());
+    match choice {
+        DeviceChoice::Auto => Ok(usable().map_or(DeviceChoice::Cpu, |_| DeviceChoice::Cuda(0))),
+        DeviceChoice::Cuda(_) => match usable() {
+            Ok(_) => Ok(choice),
+            Err(why) => Err(Failure::new(format!("{choice} cannot be used: {why}"))
+                .help("`gradtop doctor` says more; --device cpu tests without a GPU")
+                .into()),
+        },
+        DeviceChoice::Cpu => Ok(choice),
+    }
+}
+
+/// Every experiment that is asked for, with its library.
+fn subjects(args: &Args) -> Result<Vec<(PathBuf, ExperimentDesc)>> {
+    let all: Vec<(PathBuf, ExperimentDesc)> = if let Some(file) = &args.plugin {
+        let desc = super::plugin::describe(file)?;
+        desc.experiments.into_iter().map(|experiment| (file.clone(), experiment)).collect()
+    } else {
+        let found = gradtop_host::discover();
+        found.experiments().map(|(plugin, experiment)| (plugin.path.clone(), experiment.clone())).collect()
+    };
+    if let Some(unknown) = args.experiments.iter().find(|id| !all.iter().any(|(_, e)| e.id == **id)) {
+        let help = gradtop_store::suggest(unknown, all.iter().map(|(_, e)| e.id.as_str()), "experiments");
+        return Err(Failure::usage(format!("unknown experiment {unknown:?}")).help(clean(&help)).into());
+    }
+    let wanted = |id: &String| args.experiments.is_empty() || args.experiments.contains(id);
+    Ok(all.into_iter().filter(|(_, experiment)| wanted(&experiment.id)).collect())
+}
+
+fn table(device: DeviceChoice, tested: &[(&ExperimentDesc, Compared)], checks: &[Check]) {
+    let on_device = if device == DeviceChoice::Cpu { "CPU again".to_owned() } else { device.to_string() };
+    let columns = [
+        ("", Align::Left),
+        ("CPU", Align::Right),
+        (&*on_device, Align::Right),
+        ("", Align::Left),
+        ("", Align::Left),
+    ];
+    let mut table = Table::new(&columns);
+    let mut row = |name: String, seconds: [Option<f64>; 2], outcome: &Outcome| {
+        let (word, said) = outcome.parts();
+        let ink = match outcome {
+            Outcome::Passed(_) => Ink::Text,
+            Outcome::Skipped(_) => Ink::Dim,
+            Outcome::Failed(_) => Ink::Alert,
+        };
+        let mut cells = vec![Words::from(name)];
+        cells.extend(seconds.map(|s| Words::from(s.map_or_else(String::new, |s| format!("{s:.1} s")))));
+        cells.push(Words::new(word, ink));
+        cells.push(Words::new(clean(said), ink));
+        table.row(cells);
+    };
+    for (experiment, compared) in tested {
+        row(clean(&experiment.id), compared.seconds, &compared.outcome);
+    }
+    for check in checks {
+        row(check.name.to_owned(), [None; 2], &check.outcome);
+    }
+    table.print_wrapped(0);
+}
+
+fn report(
+    device: DeviceChoice,
+    tested: &[(&ExperimentDesc, Compared)],
+    checks: &[Check],
+    failed: usize,
+    kept: Option<&Path>,
+) -> Value {
+    let metric = |(apart, allowed): &(crate::conformance::Apart, f64)| {
+        json!({
+            "metric": apart.metric,
+            "series": apart.series,
+            "difference": apart.difference,
+            "tolerance": allowed,
+        })
+    };
+    let experiments: Vec<Value> = tested
+        .iter()
+        .map(|(experiment, compared)| {
+            let (word, said) = compared.outcome.parts();
+            let [cpu, on_device] = compared.seconds;
+            let metrics: Vec<Value> = compared.metrics.iter().map(metric).collect();
+            json!({
+                "experiment": experiment.id, "outcome": word, "said": said, "cpu_s": cpu, "device_s": on_device,
+                "metrics": metrics,
+            })
+        })
+        .collect();
+    let checks: Vec<Value> = checks
+        .iter()
+        .map(|check| {
+            let (word, said) = check.outcome.parts();
+            json!({"check": check.name, "outcome": word, "said": said})
+        })
+        .collect();
+    json!({
+        "device": device.to_string(), "ok": failed == 0, "experiments": experiments, "checks": checks,
+        "runs": kept.map(|dir| dir.to_string_lossy().into_owned()),
+    })
+}

@@ -1,0 +1,222 @@
+//! `gradtop selftest`: an experiment on a device beside the same on the CPU.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use gradtop_host::{DeviceChoice, ExperimentDesc, device};
+
+use super::life;
+use super::rows::{Apart, Recorded, difference};
+use super::tolerance::Tolerances;
+use super::{Bench, Outcome};
+
+/// What the memory of a GPU may have grown by once a run has ended, in bytes: other programs use it too.
+const MEMORY_KEPT: u64 = 64 << 20;
+/// How long the driver may take to give memory back.
+const MEMORY_WAIT: Duration = Duration::from_secs(10);
+
+/// An experiment and where it is tried.
+pub(crate) struct Subject<'a> {
+    pub(crate) library: &'a Path,
+    pub(crate) experiment: &'a ExperimentDesc,
+    pub(crate) device: DeviceChoice,
+    /// Where its runs are made.
+    pub(crate) runs: &'a Path,
+    /// For each run.
+    pub(crate) limit: Duration,
+}
+
+/// What came of an experiment.
+pub(crate) struct Compared {
+    pub(crate) outcome: Outcome,
+    /// Seconds of the run on the CPU and on the device, as far as they ended.
+    pub(crate) seconds: [Option<f64>; 2],
+    /// How far each metric is apart, and how far it may be.
+    pub(crate) metrics: Vec<(Apart, f64)>,
+    /// Of the run on the device, for a kill.
+    whole: Option<(Recorded, Duration)>,
+}
+
+impl Compared {
+    fn failed(seconds: [Option<f64>; 2], why: String) -> Self {
+        Self { outcome: Outcome::Failed(why), seconds, metrics: Vec::new(), whole: None }
+    }
+}
+
+impl Subject<'_> {
+    fn bench<'a>(&'a self, device: DeviceChoice, interrupted: &'a mut dyn FnMut() -> bool) -> Bench<'a> {
+        let Self { library, experiment, runs, limit, .. } = *self;
+        Bench { library, experiment, runs, limit, device, interrupted }
+    }
+
+    /// Runs the experiment on the CPU and on the device from one seed. On the CPU twice, every row is the same; elsewhere the
+    /// last values of each metric are within its tolerance.
+    ///
+    /// # Errors
+    /// Something other than the experiment failed, or `interrupted` became true.
+    pub(crate) fn compare(
+        &self,
+        tolerances: &Tolerances,
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<Compared> {
+        let mut bench = self.bench(DeviceChoice::Cpu, interrupted);
+        let mut seconds = [None; 2];
+        let cpu = match self.whole(&mut bench, "cpu")? {
+            Ok((cpu, took)) => {
+                seconds[0] = Some(took.as_secs_f64());
+                cpu
+            }
+            Err(why) => return Ok(Compared::failed(seconds, why)),
+        };
+        bench.device = self.device;
+        let (device, took) = match self.whole(&mut bench, "device")? {
+            Ok(whole) => whole,
+            Err(why) => return Ok(Compared::failed(seconds, why)),
+        };
+        seconds[1] = Some(took.as_secs_f64());
+        let (outcome, metrics) = if self.device == DeviceChoice::Cpu {
+            let outcome = difference(&cpu, &device, "the first run", "the second")
+                .map_or_else(|| Outcome::Passed(format!("the same {} rows", cpu.len())), Outcome::Failed);
+            (outcome, Vec::new())
+        } else {
+            judge(cpu.apart(&device), &self.experiment.id, tolerances)
+        };
+        Ok(Compared { outcome, seconds, metrics, whole: Some((device, took)) })
+    }
+
+    /// A run to its end on the bench's device: its rows, and how long it took.
+    fn whole(&self, bench: &mut Bench<'_>, side: &str) -> Result<Result<(Recorded, Duration), String>> {
+        let (device, begun) = (bench.device, Instant::now());
+        let name = format!("{}-{side}", self.experiment.id);
+        let view = match life::run_to_end(bench, &name)? {
+            Ok(view) => view,
+            Err(why) => return Ok(Err(format!("on {device}: {why}"))),
+        };
+        let took = begun.elapsed();
+        if view.manifest.device != device.to_string() {
+            return Ok(Err(format!("asked for {device}, it ran on {}", view.manifest.device)));
+        }
+        Ok(Ok((Recorded::of(&view.dir, self.experiment)?, took)))
+    }
+
+    /// Kills a run on the device and resumes it: it ends as the whole one did.
+    ///
+    /// # Errors
+    /// As for [`Subject::compare`].
+    pub(crate) fn kill(
+        &self,
+        compared: &Compared,
+        tolerances: &Tolerances,
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<Outcome> {
+        let Some((whole, took)) = &compared.whole else {
+            return Ok(Outcome::Skipped("there is no whole run".to_owned()));
+        };
+        let mut bench = self.bench(self.device, interrupted);
+        let near = |whole: &Recorded, resumed: &Recorded| {
+            if self.device == DeviceChoice::Cpu {
+                return life::as_uninterrupted(whole, resumed);
+            }
+            match judge(whole.apart(resumed), &self.experiment.id, tolerances).0 {
+                Outcome::Failed(why) => Some(why),
+                _ => None,
+            }
+        };
+        life::kill(&mut bench, *took, whole, &near)
+    }
+}
+
+/// The metrics of two sides against their tolerances.
+fn judge(
+    apart: Result<Vec<Apart>, String>,
+    experiment: &str,
+    tolerances: &Tolerances,
+) -> (Outcome, Vec<(Apart, f64)>) {
+    let metrics: Vec<(Apart, f64)> = match apart {
+        Ok(apart) => apart
+            .into_iter()
+            .map(|metric| {
+                let allowed = tolerances.of(experiment, &metric.metric);
+                (metric, allowed)
+            })
+            .collect(),
+        Err(why) => return (Outcome::Failed(why), Vec::new()),
+    };
+    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+    let worst = metrics.iter().max_by(|a, b| (a.0.difference / a.1).total_cmp(&(b.0.difference / b.1)));
+    let outcome = match worst {
+        None => Outcome::Failed("it logs no metric that could be compared".to_owned()),
+        Some((apart, allowed)) => {
+            let said = format!(
+                "{} apart by {} of {} allowed",
+                apart.metric,
+                percent(apart.difference),
+                percent(*allowed)
+            );
+            if apart.difference <= *allowed { Outcome::Passed(said) } else { Outcome::Failed(said) }
+        }
+    };
+    (outcome, metrics)
+}
+
+/// The memory of a GPU before any run.
+pub(crate) struct Memory {
+    gpu: u32,
+    before: Option<u64>,
+}
+
+impl Memory {
+    /// Of this device; nothing on the CPU.
+    pub(crate) fn before(device: DeviceChoice) -> Option<Self> {
+        let DeviceChoice::Cuda(gpu) = device else { return None };
+        Some(Self { gpu, before: device::memory_used(gpu) })
+    }
+
+    /// Whether what the runs took was given back.
+    pub(crate) fn after(&self) -> Outcome {
+        let Some(before) = self.before else {
+            return Outcome::Skipped("the driver does not say how much memory is in use".to_owned());
+        };
+        let deadline = Instant::now() + MEMORY_WAIT;
+        loop {
+            let Some(now) = device::memory_used(self.gpu) else {
+                return Outcome::Failed("the driver no longer says how much memory is in use".to_owned());
+            };
+            let kept = now.saturating_sub(before);
+            let said = format!("{} MB more in use than before", kept >> 20);
+            if kept <= MEMORY_KEPT {
+                return Outcome::Passed(said);
+            }
+            if Instant::now() > deadline {
+                return Outcome::Failed(format!(
+                    "{said}, with no run left (another program may use the GPU)"
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn apart(metric: &str, difference: f64) -> Apart {
+        Apart { metric: metric.to_owned(), series: 1, difference }
+    }
+
+    #[test]
+    fn the_metric_nearest_to_its_tolerance_is_named() {
+        let tolerances = Tolerances::parse("[it]\nloss = 0.01\nnorm = 0.5\n").unwrap();
+        let (outcome, metrics) = judge(Ok(vec![apart("loss", 0.009), apart("norm", 0.1)]), "it", &tolerances);
+        assert_eq!(outcome, Outcome::Passed("loss apart by 0.90 % of 1.00 % allowed".to_owned()));
+        assert_eq!(metrics.len(), 2);
+        let (outcome, _) = judge(Ok(vec![apart("loss", 0.009), apart("norm", 0.6)]), "it", &tolerances);
+        assert_eq!(outcome, Outcome::Failed("norm apart by 60.00 % of 50.00 % allowed".to_owned()));
+        let (outcome, _) = judge(Err("loss is NaN".to_owned()), "it", &tolerances);
+        assert_eq!(outcome, Outcome::Failed("loss is NaN".to_owned()));
+        assert!(matches!(judge(Ok(Vec::new()), "it", &tolerances).0, Outcome::Failed(_)));
+    }
+}

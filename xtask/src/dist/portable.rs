@@ -1,0 +1,38 @@
+//! The program for older systems: linked by Zig, which knows the symbols of every glibc.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use super::binary::glibc;
+use crate::pip;
+use crate::workspace::{Workspace, cache_dir, succeed};
+
+const PINNED: [&str; 2] = ["cargo-zigbuild==0.24.1", "ziglang==0.17.1"];
+
+/// The oldest glibc that it runs with, 2.x; the wheel's tag names it too.
+const GLIBC: u32 = 28;
+
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Builds `gradtop`, which needs no libtorch; its path.
+pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
+    let tools = pip::ensure(&cache_dir()?, "zigbuild", &PINNED, "cargo-zigbuild and Zig (about 100 MB)")?;
+    // Apart from what `cargo build` makes: build scripts are compiled for this machine, all else by Zig.
+    let folder = workspace.release.with_file_name("portable");
+    let mut paths = vec![tools.join("bin")];
+    paths.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+    let mut cargo = workspace.cargo();
+    cargo.args(["zigbuild", "--release", "-p", "gradtop", "--bin", "gradtop", "--target"]);
+    cargo.arg(format!("{TARGET}.2.{GLIBC}")).arg("--target-dir").arg(&folder);
+    cargo.env("PATH", env::join_paths(paths)?).env("PYTHONPATH", &tools);
+    cargo.env("CARGO_ZIGBUILD_ZIG_PATH", tools.join("ziglang/zig"));
+    succeed(&mut cargo).context("building for older systems")?;
+    let program = folder.join(TARGET).join("release/gradtop");
+    let needed = glibc(&program)?;
+    if needed > GLIBC {
+        bail!("{} needs glibc 2.{needed}, not 2.{GLIBC}", program.display());
+    }
+    Ok(program)
+}
