@@ -39,10 +39,12 @@ fn on_the_cpu_two_runs_of_one_seed_are_the_same() {
     let (code, report) = check(bundle.path(), &args);
     assert_eq!(code, 0, "{report:#}");
     assert_eq!((&report["ok"], &report["gpu_was_used"]), (&true.into(), &false.into()));
-    let [entry] = &report["experiments"].as_array().unwrap()[..] else { panic!("{report:#}") };
-    assert_eq!(entry["experiment"], "function-fit");
-    assert_eq!(entry["comparison"]["largest_difference"], 0.0);
-    assert!(entry["comparison"]["series"].as_array().unwrap().len() > 9, "{entry:#}");
+    let [entry] = &report["selftest"]["experiments"].as_array().unwrap()[..] else { panic!("{report:#}") };
+    assert_eq!((&entry["experiment"], &entry["outcome"]), (&"function-fit".into(), &"passed".into()));
+    assert!(entry["said"].as_str().unwrap().starts_with("the same "), "{entry:#}");
+    let parts: Vec<&str> =
+        report["parts"].as_array().unwrap().iter().map(|part| part["part"].as_str().unwrap()).collect();
+    assert_eq!(parts, ["selftest", "two runs at once", "a full card"]);
     let written = fs::read(bundle.path().join("elsewhere/out/report.json")).unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), report, "what is printed is written");
 }
@@ -54,5 +56,5 @@ fn where_there_is_no_gpu_it_says_so_and_runs_nothing() {
     assert_eq!(code, 2);
     let failure = report["failures"][0].as_str().unwrap();
     assert!(failure.starts_with("there is no GPU to check (doctor: "), "{failure}");
-    assert_eq!((&report["ok"], report["experiments"].as_array().unwrap().len()), (&false.into(), 0));
+    assert_eq!((&report["ok"], report["parts"].as_array().unwrap().len()), (&false.into(), 0));
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Checks gradtop on a GPU: `doctor`, then one quick run of each experiment there and one on the CPU, side by side.
+"""Checks gradtop on a GPU: `doctor`, `selftest` (each experiment there and on the CPU), two runs at once, a full card.
 
-Needs Python with torch 2.11 (only its libraries are used, it is never imported) and, for a GPU, an NVIDIA driver. No
+Needs Python with torch 2.11 (imported only to fill the card) and, for a GPU, an NVIDIA driver. No
 network, no installation: everything else lies beside this file. What happens is told on standard error; the report, JSON,
 goes to standard output and to OUT/report.json.
 
@@ -11,17 +11,14 @@ Exit codes: 0 everything worked, 1 something failed, 2 the check could not begin
 import argparse
 import importlib.util
 import json
-import math
 import os
 import platform
 import re
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,10 +26,28 @@ from pathlib import Path
 BUNDLE = Path(__file__).resolve().parent
 TORCH = "2.11.0"
 SEED = "1"
+# The experiment of the parts that need only one.
+EXPERIMENT = "function-fit"
+# Takes a card's memory until it is killed.
+HOG = """
+import sys, torch
+held, size = [], 1 << 30
+while size > 1 << 20:
+    try:
+        held.append(torch.empty(size, dtype=torch.uint8, device=sys.argv[1]))
+    except torch.OutOfMemoryError:
+        size //= 2
+print("full", flush=True)
+sys.stdin.read()
+"""
 
 
 class CannotBegin(Exception):
     """Why nothing was run."""
+
+
+class Failed(Exception):
+    """What is wrong in one part."""
 
 
 def tell(text):
@@ -99,12 +114,14 @@ class Gradtop:
         if not os.access(self.program, os.X_OK):  # unpacked by something that forgets modes
             self.program = Path(shutil.copy(self.program, out / "gradtop"))
             self.program.chmod(0o755)
+        (out / "tmp").mkdir(exist_ok=True)
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("GRADTOP_")}
         self.env.update(
             GRADTOP_LIBTORCH=str(torch),
             GRADTOP_PLUGINS=str(BUNDLE),
             GRADTOP_DATASETS=str(BUNDLE / "datasets"),
             GRADTOP_RUNS=str(out / "runs"),
+            TMPDIR=str(out / "tmp"),
             **{f"XDG_{kind}_HOME": str(out / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA", "STATE")},
         )
 
@@ -134,104 +151,98 @@ class Gradtop:
             raise CannotBegin(f"`gradtop {' '.join(args)} --json` printed no JSON (exit code {code}): {err.strip()}") from error
 
 
-def number(value):
-    """A number of the program's JSON, where those that JSON lacks are texts."""
-    return float(value) if isinstance(value, (int, float, str)) else math.nan
+class Parts:
+    """What is checked, one after the other, each within its own limit and within what is left of the time."""
 
-
-class Runs:
-    """Quick runs, each within what is left of the time."""
-
-    def __init__(self, gradtop, seconds):
-        self.gradtop = gradtop
+    def __init__(self, gradtop, device, seconds, report):
+        self.gradtop, self.device, self.report = gradtop, device, report
         self.end = time.monotonic() + seconds
-        self.lock = threading.Lock()
 
-    def one(self, experiment, device, name):
-        left = self.end - time.monotonic()
-        if left < 1:
-            return {"run": name, "failed": "no time was left for it (--seconds)"}
+    def part(self, name, limit, check):
+        """Runs `check(limit)`, which gives what it found; what fails is put into the report under the part's name."""
+        limit = min(limit, self.end - time.monotonic())
         start = time.monotonic()
+        entry = {"part": name}
+        try:
+            if limit < 5:
+                raise Failed("no time was left for it (--seconds)")
+            entry["found"] = check(limit)
+        except Failed as failed:
+            entry["failed"] = str(failed)
+            self.report["failures"].append(f"{name}: {failed}")
+        entry["seconds"] = round(time.monotonic() - start, 2)
+        self.report["parts"].append(entry)
+        tell(f"{'FAILED' if 'failed' in entry else 'ok':<7}{name}: {entry.get('failed') or entry['found']} ({entry['seconds']} s)")
+
+    def selftest(self, experiments):
+        """Every experiment on the device and on the CPU, as `gradtop selftest` compares them."""
+        def check(limit):
+            only = [word for experiment in experiments for word in ("--experiment", experiment)]
+            each = str(max(5, int(limit / 3)))
+            code, out, err = self.gradtop.call(
+                "selftest", "--device", self.device, *only, "--timeout", each, "--json", timeout=limit)
+            if code is None:
+                raise Failed(f"it was not finished within {limit:.0f} s")
+            try:
+                found = json.loads(out)
+            except ValueError as error:
+                raise Failed(err.strip() or f"exit code {code}, and no JSON") from error
+            self.report["selftest"] = found
+            tested = [*((e["experiment"], e) for e in found["experiments"]), *((c["check"], c) for c in found["checks"])]
+            for name, entry in tested:
+                tell(f"       {name:<22}{entry['outcome']:<9}{entry['said']}")
+            failed = [f"{name}: {entry['said']}" for name, entry in tested if entry["outcome"] == "failed"]
+            if failed or code != 0:
+                raise Failed("; ".join(failed) or err.strip() or f"exit code {code}")
+            return f"{len(found['experiments'])} experiments"
+        return check
+
+    def run(self, name, limit, *args):
+        """A run to its end: exit code and what was said on standard error."""
         code, _, err = self.gradtop.call(
-            "run", experiment, "--preset", "quick", "--seed", SEED, "--threads", "1", "--device", device,
-            "--name", name, "--json", timeout=left,
-        )
-        result = {"run": name, "seconds": round(time.monotonic() - start, 2), "exit_code": code}
+            "run", EXPERIMENT, "--preset", "quick", "--seed", SEED, "--threads", "1", "--device", self.device,
+            "--name", name, *args, timeout=limit)
         if code is None:
             self.gradtop.call("stop", name, "--kill")
-        _, shown, _ = self.gradtop.call("show", name, "--json")
+            raise Failed(f"{name} was not finished within {limit:.0f} s")
+        return code, err
+
+    def together(self, limit):
+        """Two runs on one device at the same time."""
+        with ThreadPoolExecutor(2) as pool:
+            ended = [pool.submit(self.run, f"together-{n}", limit) for n in (1, 2)]
+            for n, run in enumerate(ended, 1):
+                code, err = run.result()
+                if code != 0:
+                    raise Failed(f"together-{n}: {err.strip()}")
+        devices = {json.loads(self.gradtop.call("show", f"together-{n}", "--json")[1])["device"] for n in (1, 2)}
+        if devices != {self.device}:
+            raise Failed(f"they ran on {', '.join(sorted(devices))}")
+        return f"two runs on {self.device}"
+
+    def full(self, limit):
+        """A run on a card without memory says so, and resumes or starts anew once there is some."""
+        if self.device == "cpu":
+            return "not on a CPU"
+        hog = subprocess.Popen(
+            [sys.executable, "-c", HOG, self.device], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
-            shown = json.loads(shown)
-            result.update(state=shown["state"], cause=shown["cause"], device=shown["device"],
-                          steps=shown["step"], headline=shown["headline"], series=series(shown["metrics"]))
-        except (ValueError, KeyError):
-            pass  # no run came of it; what was said tells why
-        if code is None:
-            result["failed"] = "it was not finished in time (--seconds)"
-        elif code != 0:
-            result["failed"] = (err.strip().splitlines() or [f"exit code {code}"])[0]
-        elif result.get("state") != "finished":
-            result["failed"] = f"it ended {result.get('state')}"
-        elif result["device"] != device:
-            result["failed"] = f"it ran on {result['device']}, not on {device}"
-        if "failed" in result:
-            _, result["log"], _ = self.gradtop.call("logs", name, "-n", "40")
-            result["stderr"] = err[-4000:]
-        with self.lock:
-            tell(f"  {name}: {result.get('failed', 'finished')}, {result['seconds']} s")
-        return result
-
-
-def series(metrics):
-    """Last and best value of each series but those that measure the machine."""
-    return [
-        {"metric": m["metric"], "series": m["series"], "points": m["points"], "last": m["last"], "best": m["best"]}
-        for m in metrics
-        if not m["metric"].startswith("system/")
-    ]
-
-
-def compare(cpu, other, same_device):
-    """How far the last and best values of the same series are apart, and what is wrong with them."""
-    def key(s):
-        return f"{s['metric']} {s['series'] or ''}".strip()
-
-    left, right = ({key(s): s for s in run["series"]} for run in (cpu, other))
-    wrong, apart, rows = [], [], []
-    if left.keys() != right.keys():
-        only = sorted(left.keys() ^ right.keys())
-        (wrong if same_device else apart).append(f"series of one run only: {', '.join(only[:5])}")
-    differences = []
-    for name in left.keys() & right.keys():
-        a, b = left[name], right[name]
-        row = {"series": name}
-        for which in ("last", "best"):
-            if a[which] is None or b[which] is None:
-                continue
-            x, y = number(a[which]["value"]), number(b[which]["value"])
-            row[which] = {"cpu": a[which]["value"], "device": b[which]["value"]}
-            if math.isfinite(x) and not math.isfinite(y):
-                wrong.append(f"{which} {name} is {y}, on the CPU {x:g}")
-            elif math.isfinite(x) and which == "last":
-                scale = max(abs(x), abs(y))
-                row["difference"] = abs(x - y) / scale if scale else 0.0
-                differences.append(row["difference"])
-            if same_device and (a[which] != b[which] or a["points"] != b["points"]):
-                wrong.append(f"{which} {name} differs between two runs of the same seed")
-        rows.append(row)
-    return {
-        "series": sorted(rows, key=lambda row: -row.get("difference", 0)),
-        "median_difference": statistics.median(differences) if differences else None,
-        "largest_difference": max(differences, default=None),
-        "notes": apart,
-    }, wrong
-
-
-def headline(run):
-    """The mean of the first headline metric."""
-    first = run["headline"][0]["metric"] if run["headline"] else None
-    values = [number(h["value"]) for h in run["headline"] if h["metric"] == first]
-    return first, statistics.fmean(values) if values else math.nan
+            if hog.stdout.readline().strip() != "full":
+                raise Failed("the memory could not be taken by PyTorch")
+            code, err = self.run("full", limit / 2)
+            _, shown, _ = self.gradtop.call("show", "full", "--json")
+            cause = json.loads(shown).get("cause") if shown else None
+        finally:
+            hog.kill()
+            hog.wait()
+        if code == 0:
+            raise Failed("the run finished on a full card")
+        if "memory" not in f"{cause} {err}".lower():
+            raise Failed(f"the cause does not speak of memory: {cause or err.strip()}")
+        code, err = self.run("roomy", limit / 2)
+        if code != 0:
+            raise Failed(f"with memory again: {err.strip()}")
+        return cause
 
 
 def describe_machine(torch, version):
@@ -242,31 +253,6 @@ def describe_machine(torch, version):
         gpus = done.stdout.strip().splitlines() if done.returncode == 0 else []
     return {"platform": platform.platform(), "python": platform.python_version(), "cores": len(os.sched_getaffinity(0)),
             "torch": version, "torch_folder": str(torch), "gpus": gpus}
-
-
-def judge(report, results, device):
-    """Puts each experiment's two runs side by side; says what failed."""
-    for experiment, (cpu, other) in results.items():
-        entry = {"experiment": experiment, "cpu": cpu, "device": other}
-        failures = [f"{run['run']}: {run['failed']}" for run in (cpu, other) if "failed" in run]
-        if not failures:
-            entry["comparison"], failures = compare(cpu, other, device == "cpu")
-        for run in (cpu, other):
-            run.pop("series", None)  # in the comparison
-        entry["failures"] = failures
-        report["experiments"].append(entry)
-        report["failures"] += [f"{experiment}: {failure}" for failure in failures]
-        line = f"{'FAILED' if failures else 'ok':<7}{experiment:<22}"
-        if "comparison" in entry:
-            (metric, a), (_, b) = headline(cpu), headline(other)
-            shown = entry["comparison"]
-            line += f"{metric} {a:.5g} on the CPU, {b:.5g} on {device}; last values of {len(shown['series'])} series "
-            line += ("the same" if shown["largest_difference"] == 0 else
-                     f"apart by {shown['median_difference'] or 0:.2%} (median), {shown['largest_difference'] or 0:.2%} (most)")
-            line += f"; {cpu['seconds']} s and {other['seconds']} s"
-        tell(line)
-        for failure in failures:
-            tell(f"       {failure}")
 
 
 def check(options, report):
@@ -284,6 +270,8 @@ def check(options, report):
         tell(f"  {finding['grade']:<5}{finding['topic']:<10}{finding['text']}")
         if finding["grade"] == "bad":
             report["failures"].append(f"doctor: {finding['topic']}: {finding['text']}")
+    if not report["machine"]["gpus"] and options.device != "cpu":
+        tell("  nvidia-smi shows no GPU")
     gpu = next(finding for finding in report["doctor"] if finding["topic"] == "gpu")
     if options.device != "cpu" and gpu["grade"] != "good":
         raise CannotBegin(f"there is no GPU to check (doctor: {gpu['text']}); --device cpu tries the check itself")
@@ -291,40 +279,28 @@ def check(options, report):
     ids = [experiment["id"] for experiment in known]
     if unknown := set(options.experiment or []) - set(ids):
         raise CannotBegin(f"unknown experiment {', '.join(sorted(unknown))}; there are {', '.join(ids)}")
-    ids = options.experiment or ids
     if not ids:
         raise CannotBegin("no experiment was found beside the script")
-    tell(f"{len(ids)} quick runs on {options.device}, and as many on the CPU")
-    runs = Runs(gradtop, options.seconds)
-    # On the device one after the other; on the CPU, one thread each, as many as leave a core to the other.
-    with ThreadPoolExecutor(max(1, report["machine"]["cores"] - 1)) as cpu, ThreadPoolExecutor(1) as other:
-        pairs = {
-            i: (cpu.submit(runs.one, i, "cpu", f"cpu-{i}"),
-                other.submit(runs.one, i, options.device, f"{'again' if options.device == 'cpu' else 'gpu'}-{i}"))
-            for i in ids
-        }
-        try:
-            results = {i: (a.result(), b.result()) for i, (a, b) in pairs.items()}
-        except KeyboardInterrupt:
-            runs.end = 0  # those not begun do not begin
-            raise
-    judge(report, results, options.device)
+    parts = Parts(gradtop, options.device, options.seconds, report)
+    parts.part("selftest", 360, parts.selftest(options.experiment or []))
+    parts.part("two runs at once", 60, parts.together)
+    parts.part("a full card", 60, parts.full)
 
 
 def main():
     options = arguments()
     start = time.monotonic()
-    commit = BUNDLE / "commit"
+    build = BUNDLE / "BUILD"
     report = {
-        "schema": 1, "ok": False, "device": options.device, "gpu_was_used": False,
-        "commit": commit.read_text().strip() if commit.is_file() else None,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "experiments": [], "failures": [],
+        "schema": 2, "ok": False, "device": options.device, "gpu_was_used": False,
+        "build": build.read_text().splitlines() if build.is_file() else None,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "parts": [], "failures": [],
     }
     code = 2
     try:
         check(options, report)
         report["ok"] = not report["failures"]
-        report["gpu_was_used"] = any(str(e["device"].get("device")).startswith("cuda") for e in report["experiments"])
+        report["gpu_was_used"] = options.device != "cpu" and any("found" in part for part in report["parts"])
         code = 0 if report["ok"] else 1
     except (CannotBegin, OSError, subprocess.SubprocessError) as error:
         report["failures"].append(str(error))
