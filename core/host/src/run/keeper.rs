@@ -123,8 +123,9 @@ pub(crate) trait Next {
 
 /// Closes what a careless program left open over `exec`; the descriptors of a viewer are none of ours.
 fn close_inherited() {
+    // By its number: the C library has a name for it only since glibc 2.34.
     // SAFETY: nothing of this program has opened a file yet; should the kernel lack the call, they stay open.
-    unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
+    unsafe { libc::syscall(libc::SYS_close_range, 3 as libc::c_uint, libc::c_uint::MAX, 0 as libc::c_uint) };
 }
 
 /// Leaves the terminal, its signals and its files. The lock and the pipe to the launcher.
