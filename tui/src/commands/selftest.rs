@@ -58,7 +58,8 @@ pub(crate) fn run(args: &Args) -> Result<i32> {
             continue;
         }
         if !args.json {
-            print::note(&format!("{} on the CPU and on {device} …", clean(&experiment.id)));
+            let sides = if device == DeviceChoice::Cpu { "twice on the CPU" } else { "on the CPU and the GPU" };
+            print::note(&format!("{}: {sides}", clean(&experiment.id)));
         }
         let tolerances = Tolerances::beside(library)?;
         let subject = Subject { library, experiment, device, runs: runs.path(), limit };
