@@ -58,7 +58,8 @@ pub(crate) fn run(args: &Args) -> Result<i32> {
             continue;
         }
         if !args.json {
-            let sides = if device == DeviceChoice::Cpu { "twice on the CPU" } else { "on the CPU and the GPU" };
+            let sides =
+                if device == DeviceChoice::Cpu { "twice on the CPU" } else { "on the CPU and the GPU" };
             print::note(&format!("{}: {sides}", clean(&experiment.id)));
         }
         let tolerances = Tolerances::beside(library)?;
