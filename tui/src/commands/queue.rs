@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use gradtop_host::start_waiting_surely;
 use gradtop_store::{
-    InQueue, RunDir, State, StoreError, View, queue_claims, queue_settings, read_turn, waiting,
+    InQueue, QueueSettings, RunDir, State, StoreError, View, queue_claims, queue_settings, read_turn, waiting,
 };
 use serde_json::{Value, json};
 
@@ -20,7 +20,6 @@ use gradtop_view::state;
 
 /// Arguments of `queue`.
 #[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
     /// Set how many runs may be at work at once: on each device, or DEVICE=N for one. May be given several times
     #[arg(long, value_name = "N|DEVICE=N", value_parser = slots)]
@@ -139,6 +138,9 @@ pub(crate) fn queued(
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let runs = context.runs()?;
+    if args.command.is_some() && (args.json || !args.slots.is_empty()) {
+        return Err(Failure::usage("--slots and --json go without a command").into());
+    }
     match &args.command {
         None => {
             for slots in &args.slots {
@@ -147,7 +149,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             if args.slots.is_empty() {
                 return list(&runs, args.json);
             }
-            said(&runs)
+            print::line(&slots_in_words(&queue_settings(&runs)?));
+            said(&runs).map(|_| 0)
         }
         Some(Command::Hold(of)) => act(context, of, "held", gradtop_host::hold_queued),
         Some(Command::Release(of)) => {
@@ -226,6 +229,13 @@ fn put(context: &Context, name: &str, place: usize) -> Result<i32> {
     Ok(0)
 }
 
+/// `2 slots per device · cuda:0 4`.
+fn slots_in_words(settings: &QueueSettings) -> String {
+    let each = if settings.slots == 1 { "1 slot".to_owned() } else { format!("{} slots", settings.slots) };
+    let others = settings.devices.iter().map(|(device, slots)| format!(" · {device} {slots}"));
+    others.fold(format!("{each} per device"), |words, other| words + &other)
+}
+
 fn list(runs: &Path, as_json: bool) -> Result<i32> {
     let settings = queue_settings(runs)?;
     let holders: Vec<(String, Option<View>)> = queue_claims(runs)
@@ -263,9 +273,7 @@ fn list(runs: &Path, as_json: bool) -> Result<i32> {
         )?;
         return Ok(0);
     }
-    let each = if settings.slots == 1 { "1 slot".to_owned() } else { format!("{} slots", settings.slots) };
-    let others: Vec<String> = settings.devices.iter().map(|(device, n)| format!(" · {device} {n}")).collect();
-    print::line(&print::styled(&format!("{each} per device{}", others.concat()), Ink::Dim));
+    print::line(&print::styled(&slots_in_words(&settings), Ink::Dim));
     for (device, view) in holders.iter().filter_map(|(device, view)| Some((device, view.as_ref()?))) {
         let paused = if view.state == State::Paused { "; a paused run keeps its slot" } else { "" };
         print::line(&format!("{}: {} is {}{paused}", clean(device), clean(&view.manifest.run), view.state));

@@ -155,6 +155,13 @@ impl RunScreen {
         let age = (shared.now.as_microsecond() - since.as_microsecond()).max(0) as f64 / 1e6;
         let age = number::duration(age.floor());
         match view.state {
+            State::Queued if view.queued.is_some() => say(
+                "In the queue",
+                vec![
+                    view.queued.as_ref().map(gradtop_view::state::queue_words).unwrap_or_default(),
+                    "It starts by itself when its turn comes and a slot is free.".to_owned(),
+                ],
+            ),
             State::Queued => say(
                 "Queued",
                 vec![
