@@ -121,7 +121,7 @@ fn a_run_that_has_ended_gets_another_name_and_keeps_everything() {
         (["rename", "a", "b"], "exists"),
         (["rename", "a", "a"], "already has that name"),
         (["rename", "a", "1e5"], "must begin with a letter"),
-        (["rename", "a", "../c"], "only letters"),
+        (["rename", "a", "../c"], "must begin with a letter"),
         (["rename", "a", "last"], "newest"),
         (["rename", "nobody", "c"], "nobody"),
     ] {

@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Run(commands::run::Args),
     /// Run any command and record its output, hardware use, logs and end
     Exec(commands::exec::Args),
+    /// Queue a run for each combination of values
+    Sweep(commands::sweep::Args),
     /// List the runs that wait for a free slot, reorder, hold, release and start them
     Queue(commands::queue::Args),
     /// Let a running process log to its own run; for clients in other languages

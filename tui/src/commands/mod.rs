@@ -35,6 +35,7 @@ pub(crate) mod setup;
 pub(crate) mod show;
 pub(crate) mod sink;
 pub(crate) mod study;
+pub(crate) mod sweep;
 pub(crate) mod tag;
 pub(crate) mod wait;
 mod watch;
@@ -138,6 +139,7 @@ pub(crate) fn dispatch(cli: Cli, config: Config) -> Result<i32> {
         Some(Command::List(args)) => list::run(&context, &args),
         Some(Command::Run(args)) => run::run(&context, args),
         Some(Command::Exec(args)) => exec::run(&context, args),
+        Some(Command::Sweep(args)) => sweep::run(&context, args),
         Some(Command::Queue(args)) => queue::run(&context, &args),
         Some(Command::Sink(args)) => sink::run(&context, args),
         Some(Command::Show(args)) => show::run(&context, &args),

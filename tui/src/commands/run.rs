@@ -15,11 +15,11 @@ use super::watch::{self, Caught};
 use crate::config::seconds;
 use crate::failure::Failure;
 use crate::print::{self, clean};
-use gradtop_store::suggest;
+use gradtop_store::{ParamValue, suggest};
 
-/// Arguments of `run`.
+/// What to run, and with what: arguments of `run` and `sweep`.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct Choice {
     /// The experiment; `gradtop experiments` lists them
     #[arg(required_unless_present_any = ["config", "plugin"])]
     experiment: Option<String>,
@@ -35,12 +35,6 @@ pub(crate) struct Args {
     /// Read experiment, preset, seed, device, threads, name, `checkpoint_every` and `[params]` from a TOML file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Name of the run [default: the experiment's with the next free number]
-    #[arg(long)]
-    name: Option<String>,
-    /// Random seed [default: drawn and recorded]
-    #[arg(long)]
-    seed: Option<u64>,
     /// auto, cpu or cuda:N
     #[arg(long)]
     device: Option<DeviceChoice>,
@@ -53,6 +47,19 @@ pub(crate) struct Args {
     /// Raise an alert by a rule such as non-finite, 'loss > 10', 'stalled 5m' or end; may be given several times
     #[arg(long = "alert", value_name = "RULE")]
     alerts: Vec<AlertRule>,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    choice: Choice,
+    /// Name of the run [default: the experiment's with the next free number]
+    #[arg(long)]
+    name: Option<String>,
+    /// Random seed [default: drawn and recorded]
+    #[arg(long)]
+    seed: Option<u64>,
     /// Print the run's name and return once it has started
     #[arg(short, long)]
     detach: bool,
@@ -66,40 +73,60 @@ pub(crate) struct Args {
 pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     // Before anything else: from here on a Ctrl-C or SIGTERM is answered, never lost and never the silent end of the command.
     let caught = Caught::new()?;
-    let config = args.config.as_deref().map(RunConfig::read).transpose()?.unwrap_or_default();
-    let (plugin, experiment) = chosen(args.plugin.as_deref(), args.experiment.or(config.experiment))?;
-    let id = experiment.id.clone();
-    let usual = context.config.launch();
-    gradtop_host::set_alerts(context.config.alerts(args.alerts));
-    let device = match (args.device, config.device) {
-        (Some(device), _) => device,
-        (None, Some(text)) => text.parse().map_err(|e: String| Failure::usage(e))?,
-        (None, None) => usual.device.unwrap_or_default(),
-    };
-    let preset = args.preset.or(config.preset);
-    let sets = merge(config.params, &args.sets);
-    let params = gradtop_host::resolve_params(&experiment, preset.as_deref(), &sets).map_err(|e| {
-        Failure::usage(e.to_string())
-            .help(format!("`gradtop experiments {}` lists parameters and presets", clean(&id)))
-    })?;
-    let every = args.checkpoint_every.or(config.checkpoint_every).or(usual.checkpoint_every);
-    let launch = Launch {
-        runs: context.runs()?,
-        plugin,
-        experiment: id,
-        params,
-        preset,
-        name: args.name.or(config.name),
-        seed: args.seed.or(config.seed),
-        device,
-        threads: args.threads.or(config.threads).or(usual.threads),
-        checkpoint_every: every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64),
-    };
+    let (mut launch, _) = args.choice.launch(context)?;
+    launch.name = args.name.or(launch.name);
+    launch.seed = args.seed.or(launch.seed);
     if let Some(after) = args.queueing.after(context)? {
         let run = gradtop_host::enqueue(&launch, &after)?;
         return queued(context, &run, &launch.experiment, args.detach, args.json);
     }
     watch::start(caught, args.detach, args.json, || gradtop_host::launch(&launch))
+}
+
+impl Choice {
+    /// The run that it describes, and its experiment. Name and seed are those of the file, if it has some.
+    pub(crate) fn launch(self, context: &Context) -> Result<(Launch, ExperimentDesc)> {
+        let config = self.config.as_deref().map(RunConfig::read).transpose()?.unwrap_or_default();
+        let (plugin, experiment) = chosen(self.plugin.as_deref(), self.experiment.or(config.experiment))?;
+        let id = experiment.id.clone();
+        let usual = context.config.launch();
+        gradtop_host::set_alerts(context.config.alerts(self.alerts));
+        let device = match (self.device, config.device) {
+            (Some(device), _) => device,
+            (None, Some(text)) => text.parse().map_err(|e: String| Failure::usage(e))?,
+            (None, None) => usual.device.unwrap_or_default(),
+        };
+        let preset = self.preset.or(config.preset);
+        let sets = merge(config.params, &self.sets);
+        let params = resolved(&experiment, preset.as_deref(), &sets)?;
+        let every = self.checkpoint_every.or(config.checkpoint_every).or(usual.checkpoint_every);
+        let launch = Launch {
+            runs: context.runs()?,
+            plugin,
+            experiment: id,
+            params,
+            preset,
+            name: config.name,
+            seed: config.seed,
+            device,
+            threads: self.threads.or(config.threads).or(usual.threads),
+            checkpoint_every: every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64),
+        };
+        Ok((launch, experiment))
+    }
+}
+
+/// A value for every parameter.
+pub(crate) fn resolved(
+    experiment: &ExperimentDesc,
+    preset: Option<&str>,
+    sets: &[(String, String)],
+) -> Result<Vec<(String, ParamValue)>> {
+    gradtop_host::resolve_params(experiment, preset, sets).map_err(|e| {
+        Failure::usage(e.to_string())
+            .help(format!("`gradtop experiments {}` lists parameters and presets", clean(&experiment.id)))
+            .into()
+    })
 }
 
 /// The experiment of that id and its library: the one named, which may leave out the id if it has one only, or one that is found.
