@@ -145,7 +145,7 @@ fn completions_know_what_there_is() {
         ("gradtop show f", &["first"]),
         ("gradtop plot first h", &["height"]),
         ("gradtop compare first --metric h", &["height"]),
-        ("gradtop list --columns name,st", &["name,state", "name,step", "name,steps"]),
+        ("gradtop list --columns name,st", &["name,state", "name,step", "name,star", "name,steps"]),
         ("gradtop stop state:ru", &["state:running"]),
         ("gradtop experiments w", &["walk"]),
     ] {

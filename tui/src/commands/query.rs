@@ -41,7 +41,7 @@ const LINES: usize = 30;
 pub(crate) struct Args {
     /// SQL, or @NAME for a saved query
     sql: Option<String>,
-    /// Only these runs, by a filter as in the monitor, such as 'tag:best exp:function-fit'
+    /// Only these runs, by a filter as in the monitor, such as 'tag:best exp:curve-fit'
     #[arg(long, value_name = "FILTER")]
     runs_of: Option<String>,
     /// Print CSV

@@ -20,7 +20,7 @@ const MOST: usize = 10_000;
 /// Arguments of `sweep`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "gradtop sweep function-fit --name rates --vary lr=1e-3,1e-2 --vary width=16..128:x2 --seeds 3\n\
+    after_help = "gradtop sweep curve-fit --name rates --vary lr=1e-3,1e-2 --vary width=16..128:x2 --seeds 3\n\
                         gradtop list tag:rates            its runs\n\
                         gradtop query @settings --runs-of tag:rates\n\n\
                         Values are separated by commas, or by | where they have commas themselves. 16..128:x2 is 16, 32, 64, 128;\n\

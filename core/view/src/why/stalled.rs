@@ -163,7 +163,7 @@ fn describe(threads: &[Thread]) -> Vec<String> {
     let mut out: Vec<String> = kinds
         .iter()
         .take(NAMED)
-        .map(|(words, n)| if *n == 1 { format!("thread {words}") } else { format!("{n} threads {words}") })
+        .map(|(words, n)| if *n == 1 { format!("thread {words}") } else { format!("thread {words}, and {} more", n - 1) })
         .collect();
     if kinds.len() > NAMED {
         out.push(format!("and {} more kinds of threads", kinds.len() - NAMED));
