@@ -142,6 +142,28 @@ fn a_command_starts_with_the_folder_and_the_environment_it_was_queued_with() {
 }
 
 #[test]
+fn each_queued_run_has_its_own_alerts() {
+    let sandbox = Sandbox::new();
+    queue(&sandbox, "first", &["--alert", "end"]);
+    at_work(&sandbox, "first");
+    queue(&sandbox, "with", &["--alert", "loss > -1"]);
+    queue(&sandbox, "without", &[]);
+    for name in ["first", "with", "without"] {
+        finished(&sandbox, name);
+    }
+    let alerts = |name: &str| -> Vec<String> {
+        let events = sandbox.find(name).logged_events(|event| matches!(event, Event::Alert { .. }));
+        events.iter().map(|event| format!("{event:?}")).collect()
+    };
+    for (name, said) in [("first", "finished"), ("with", "> -1")] {
+        until(&format!("the alert of {name}"), || {
+            alerts(name).first().map(|alert| assert!(alert.contains(said), "{name}: {alert}"))
+        });
+    }
+    assert_eq!(alerts("without"), [""; 0]);
+}
+
+#[test]
 fn what_does_not_start_twice_is_held_with_its_reason_and_others_go_on() {
     let sandbox = Sandbox::new();
     queue(&sandbox, "a", &[]);

@@ -52,14 +52,11 @@ pub fn set_alerts(alerts: Alerts) {
     *ALERTS.write().unwrap_or_else(PoisonError::into_inner) = Some(alerts);
 }
 
-/// Passes them on to a keeper. A process for which none were set passes on its own.
-pub(crate) fn pass(command: &mut Command) {
+/// The variable by which a keeper gets them, and its value; none without a rule.
+pub(crate) fn variable() -> (&'static str, Option<String>) {
     let alerts = ALERTS.read().unwrap_or_else(PoisonError::into_inner);
-    let Some(alerts) = &*alerts else { return };
-    match serde_json::to_string(alerts) {
-        Ok(text) if !alerts.rules.is_empty() => command.env(VARIABLE, text),
-        _ => command.env_remove(VARIABLE),
-    };
+    let wanted = alerts.as_ref().filter(|alerts| !alerts.rules.is_empty());
+    (VARIABLE, wanted.and_then(|alerts| serde_json::to_string(alerts).ok()))
 }
 
 /// How a run ended, for the last alert.
@@ -276,7 +273,8 @@ fn call(hook: &str, event: &str) -> Result<(), String> {
     let mut child = command.spawn().map_err(|e| format!("cannot be started: {e}"))?;
     if let Some(mut input) = child.stdin.take() {
         // Less than a pipe holds: one that does not read it keeps nobody waiting.
-        input.write_all(event.get(..event.len().min(60_000)).unwrap_or_default().as_bytes()).ok();
+        let line = format!("{}\n", event.get(..event.len().min(60_000)).unwrap_or_default());
+        input.write_all(line.as_bytes()).ok();
     }
     let start = Instant::now();
     let ended = loop {

@@ -555,15 +555,16 @@ fn read_rest(mut pipe: PipeReader) -> Vec<u8> {
 pub(crate) fn command(run: &RunDir, lock: File, resume: Option<&GoOn>, turn: Option<&Turn>) -> Command {
     let mut command = program::command();
     command.arg("__keeper").arg(run.path());
-    if let Some(turn) = turn {
-        // Not those of whoever happens to start it.
-        command.env_clear().envs(turn.env()).current_dir(turn.dir());
-    }
+    match (turn, alerts::variable()) {
+        // With what it was queued with, not with that of whoever happens to start it.
+        (Some(turn), _) => command.env_clear().envs(turn.env()).current_dir(turn.dir()),
+        (None, (name, Some(alerts))) => command.env(name, alerts),
+        (None, (name, None)) => command.env_remove(name),
+    };
     for name in GIVEN {
         // Of the command of another run, which starts this one.
         command.env_remove(name);
     }
-    alerts::pass(&mut command);
     if let Some(resume) = resume {
         resume.add_to(&mut command);
     }

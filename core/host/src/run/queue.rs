@@ -13,6 +13,7 @@ use gradtop_store::{
 
 use crate::command::exec::{self, Exec};
 use crate::error::{HostError, Result};
+use crate::run::alerts;
 use crate::run::keeper::Next;
 use crate::run::launch::{self, Launch};
 use crate::run::waiting::{claim_of, unstarted};
@@ -48,7 +49,9 @@ fn finish(birth: Birth, after: &[RunDir]) -> Result<RunDir> {
         .map(|run| Ok(format!("{}/{}", read_manifest(run)?.experiment.id, run.name())))
         .collect::<gradtop_store::Result<_>>()?;
     let device = birth.device().to_owned();
-    let turn = Turn::here(&device, after).map_err(HostError::io("find the working folder"))?;
+    let mut turn = Turn::here(&device, after).map_err(HostError::io("find the working folder"))?;
+    let (name, alerts) = alerts::variable();
+    turn.set_env(name, alerts.as_deref());
     Ok(birth.finish_queued(&turn)?)
 }
 

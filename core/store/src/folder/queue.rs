@@ -93,6 +93,13 @@ impl Turn {
         self.dir.to_os().into()
     }
 
+    /// Sets a variable of its environment, or takes it out.
+    pub fn set_env(&mut self, name: &str, value: Option<&str>) {
+        let name = Text::from(OsStr::new(name));
+        self.env.retain(|(known, _)| *known != name);
+        self.env.extend(value.map(|value| (name, Text::from(OsStr::new(value)))));
+    }
+
     /// The whole environment to start with.
     pub fn env(&self) -> impl Iterator<Item = (OsString, OsString)> {
         self.env.iter().map(|(key, value)| (key.to_os(), value.to_os()))
