@@ -312,7 +312,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let file = dir.path().join("event");
         assert_eq!(call(&format!("cat > '{}'", file.display()), "{\"rule\":\"end\"}"), Ok(()));
-        assert_eq!(std::fs::read_to_string(file).ok().as_deref(), Some("{\"rule\":\"end\"}"));
+        assert_eq!(std::fs::read_to_string(file).ok().as_deref(), Some("{\"rule\":\"end\"}\n"));
         assert_eq!(call("exit 3", "{}"), Err("ended with exit status: 3".to_owned()));
         // One that reads nothing and ends is nothing to wait for.
         assert_eq!(call("true", &"x".repeat(50_000)), Ok(()));
