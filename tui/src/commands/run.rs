@@ -84,6 +84,11 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
 }
 
 impl Choice {
+    /// Whether a parameter is set on the command line.
+    pub(crate) fn sets(&self, key: &str) -> bool {
+        self.sets.iter().any(|(set, _)| set == key)
+    }
+
     /// The run that it describes, and its experiment. Name and seed are those of the file, if it has some.
     pub(crate) fn launch(self, context: &Context) -> Result<(Launch, ExperimentDesc)> {
         let config = self.config.as_deref().map(RunConfig::read).transpose()?.unwrap_or_default();

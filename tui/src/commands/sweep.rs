@@ -51,6 +51,9 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         .map(|(key, text)| values(text).map(|values| (key.clone(), values)))
         .collect::<Result<_, String>>()
         .map_err(Failure::usage)?;
+    if let Some((key, _)) = axes.iter().find(|(key, _)| args.choice.sets(key)) {
+        return Err(Failure::usage(format!("{} is both set and varied", clean(key))).into());
+    }
     let (base, experiment) = args.choice.launch(context)?;
     let settings = combinations(&axes).ok_or_else(|| Failure::usage(format!("more than {MOST} runs")))?;
     let mut wanted = Vec::new();
@@ -72,7 +75,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     let there = of_sweep(context, &args.name)?;
     let all = wanted.len();
     wanted.retain(|(_, launch)| !there.contains(&(launch.params.clone(), launch.seed.unwrap_or_default())));
-    for (setting, launch) in &wanted {
+    for (i, (setting, launch)) in wanted.iter().enumerate() {
         let mut words: Vec<String> = setting.iter().map(|(key, value)| format!("{key}={value}")).collect();
         words.push(format!("seed {}", launch.seed.unwrap_or_default()));
         let words = clean(&words.join("  "));
@@ -83,8 +86,13 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         let run = gradtop_host::enqueue(launch, &[])?;
         let run = tagged(&run, &launch.experiment, &args.name)?;
         print::line(&format!("{}  {words}", clean(&run.name())));
-        // The first ones are at work while the others are still being queued.
-        gradtop_host::start_waiting(&launch.runs)?;
+        // The first ones are at work while the others are still being queued. Looking at all that waits takes its time.
+        if (i + 1).is_power_of_two() {
+            gradtop_host::start_waiting(&launch.runs)?;
+        }
+    }
+    if !args.dry_run {
+        gradtop_host::start_waiting(&base.runs)?;
     }
     let had = all - wanted.len();
     let verb = if args.dry_run { "would be queued" } else { "queued" };

@@ -173,11 +173,12 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
         };
         return Err(Why::Elsewhere { host: view.host.clone(), age: view.age_of_last_write, command });
     }
+    let ends = matches!(action, Action::Stop | Action::Kill | Action::Delete);
+    if let Some(pid) = ends.then(|| left_behind(view)).flatten() {
+        let why = Why::LeftBehind { pid, run: run.clone() };
+        return if action == Action::Kill { Ok(()) } else { Err(why) };
+    }
     match action {
-        Action::Stop | Action::Kill | Action::Delete if left_behind(view).is_some() => match action {
-            Action::Kill => Ok(()),
-            _ => Err(Why::LeftBehind { pid: left_behind(view).unwrap_or_default(), run: run.clone() }),
-        },
         Action::Pause | Action::Checkpoint | Action::Stop | Action::Kill if state.is_final() => {
             Err(Why::Ended(state))
         }
@@ -200,7 +201,8 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
 
 /// A process of a run's command that still works although the run has ended: its keeper and its sink were killed.
 pub fn left_behind(view: &View) -> Option<u32> {
-    let could = view.state.is_final() && view.manifest.kind == Kind::Command;
+    // Of any other end its keeper has seen to it. Looking for processes is too slow to do it for every run.
+    let could = view.state == State::Crashed && view.manifest.kind == Kind::Command;
     left::of(could.then_some(&view.dir)?).first().map(|(pid, _)| *pid)
 }
 
