@@ -7,6 +7,7 @@ mod golden;
 
 use golden::assert_figures;
 use gradtop_sdk::testing::TestHost;
+use optimization::edge_of_stability::EdgeOfStability;
 use optimization::error_surface::ErrorSurface;
 use optimization::gradient_norm::GradientNorm;
 use optimization::minimal_ratio::MinimalRatio;
@@ -68,4 +69,17 @@ fn error_surface() {
         ("lanczos_steps", "12"),
     ];
     assert_figures("error-surface", &TestHost::new().run::<ErrorSurface>(&params).expect_finished());
+}
+
+#[test]
+fn edge_of_stability() {
+    let params = [
+        ("samples", "20"),
+        ("hidden", "3"),
+        ("networks", "2"),
+        ("steps", "10"),
+        ("every", "5"),
+        ("catapult_steps", "5"),
+    ];
+    assert_figures("edge-of-stability", &TestHost::new().run::<EdgeOfStability>(&params).expect_finished());
 }

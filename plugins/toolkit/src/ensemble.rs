@@ -43,6 +43,11 @@ impl Ensemble {
         self.step
     }
 
+    /// What makes the updates.
+    pub fn optimizer(&self) -> &Optimizer {
+        &self.optimizer
+    }
+
     /// Updates in an epoch.
     pub fn steps_per_epoch(&self) -> i64 {
         self.shuffle.batches() as i64

@@ -45,6 +45,16 @@ impl Rule {
         self
     }
 
+    /// The largest curvature at which updates at this rate do not diverge on a quadratic: 2(1 + μ)/lr for SGD, with the whole
+    /// gradient. For Adam it bounds the Hessian preconditioned by [`Optimizer::preconditioner`], and is
+    /// 2(1 + β₁)/((1 − β₁) lr) = 38/lr (Cohen et al. 2022).
+    pub fn stability_limit(self) -> f64 {
+        match self {
+            Self::Adam { lr } | Self::AdamW { lr, .. } => 2.0 * (1.0 + BETA1) / ((1.0 - BETA1) * lr),
+            Self::Sgd { lr, momentum } => 2.0 * (1.0 + momentum) / lr,
+        }
+    }
+
     fn is_adam(self) -> bool {
         matches!(self, Self::Adam { .. } | Self::AdamW { .. })
     }
@@ -133,6 +143,18 @@ impl Optimizer {
             }
         }
         Ok(())
+    }
+
+    /// What Adam's last update divided its first moment m by, so that p ← p − lr · m / P: P = (1 − β₁ᵗ)(√(v / (1 − β₂ᵗ)) + ε) of
+    /// each parameter. Nothing for SGD and before the first update.
+    pub fn preconditioner(&self) -> Result<Option<Tensor>, TchError> {
+        if !self.rule.is_adam() || self.step == 0 {
+            return Ok(None);
+        }
+        let power = self.step.min(i64::from(i32::MAX)) as i32;
+        let (correction1, correction2) = (1.0 - BETA1.powi(power), (1.0 - BETA2.powi(power)).sqrt());
+        let root = self.second.f_sqrt()?.f_div_scalar(correction2)?;
+        root.f_add_scalar(EPSILON)?.f_mul_scalar(correction1).map(Some)
     }
 
     /// Changes the learning rate of the updates to come; what the optimizer has gathered stays. A schedule is a function of the
