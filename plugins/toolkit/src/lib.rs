@@ -3,6 +3,7 @@
 //!
 //! Everything works on `tch` tensors; only [`runtime`] knows of runs.
 
+pub mod alignment;
 pub mod checkpoint;
 pub mod cnn;
 pub mod conclusion;

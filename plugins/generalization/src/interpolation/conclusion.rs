@@ -4,8 +4,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, FEWEST, Strength};
 use gradtop_toolkit::stats::{mean, permutation};
 
-use super::plan::{Kind, Plan};
-use super::tables::start;
+use super::plan::{Kind, Plan, Start};
 use super::walk::Line;
 
 /// A barrier no higher than this many nats is none to speak of.
@@ -18,7 +17,7 @@ const MATCHED: f64 = 0.2;
 /// The lines of one kind from the same or from other initial values.
 struct Group<'a> {
     kind: Kind,
-    same_start: bool,
+    start: Start,
     lines: Vec<&'a Line>,
 }
 
@@ -36,14 +35,14 @@ impl Group<'_> {
 
     fn about(&self, plan: &Plan) -> String {
         format!(
-            "two {}, {} against {}, {} initial values",
+            "two {}, {} against {}, {}",
             match self.kind {
                 Kind::Batch => "batch sizes",
                 Kind::Rate => "learning rates",
             },
             plan.roles[0].name,
             plan.role_of(self.kind).name,
-            if self.same_start { "the same" } else { "other" }
+            self.start.in_words()
         )
     }
 
@@ -163,49 +162,80 @@ fn verdict(barriers: &[f64]) -> &'static str {
     }
 }
 
-/// Whether the initial values decide, over both kinds. The pair is the unit: its lines share the network at 0.
-fn overall(groups: &[Group<'_>], alphas: &[f64]) -> Claim {
-    let of = |same: bool, pair: i64| -> f64 {
-        let lines = groups.iter().filter(|g| g.same_start == same).flat_map(|g| &g.lines);
+/// Barriers of two starts compared over both kinds: the first of them is expected to be the higher.
+struct Question {
+    about: &'static str,
+    starts: [Start; 2],
+    /// What is asked, and what is said if the barriers differ, are not separated, or differ the other way.
+    asked: &'static str,
+    differ: &'static str,
+    same: &'static str,
+    reverse: &'static str,
+    caution: &'static str,
+}
+
+const INITIAL: Question = Question {
+    about: "initial values",
+    starts: [Start::Other, Start::Same],
+    asked: "whether the initial values decide",
+    differ: "from other initial values the barriers are higher than from the same",
+    same: "the barriers from the same and from other initial values are not separated",
+    reverse: "from other initial values the barriers are no higher than from the same",
+    caution: "so a line says nothing of batch sizes or rates unless it is said where the networks began",
+};
+
+const MATCHED_UNITS: Question = Question {
+    about: "matched units",
+    starts: [Start::Other, Start::Aligned],
+    asked: "whether the order of the hidden units makes the barriers",
+    differ: "matching the hidden units lowers the barriers between networks from other initial values",
+    same: "the barriers with and without matched units are not separated",
+    reverse: "matching the hidden units does not lower the barriers between networks from other initial values",
+    caution: "units are matched by their weights: of several hidden layers that is a local optimum, and another order may have a lower barrier",
+};
+
+/// The pair is the unit: its lines share the network at 0.
+fn overall(groups: &[Group<'_>], alphas: &[f64], question: &Question) -> Claim {
+    let of = |start: Start, pair: i64| -> f64 {
+        let lines = groups.iter().filter(|g| g.start == start).flat_map(|g| &g.lines);
         mean(&lines.filter(|l| l.pair == pair).map(|l| l.barrier(0, alphas).0).collect::<Vec<_>>())
     };
     let mut pairs: Vec<i64> = groups.iter().flat_map(|g| g.lines.iter().map(|line| line.pair)).collect();
     pairs.sort_unstable();
     pairs.dedup();
-    let differences: Vec<f64> = pairs.iter().map(|&pair| of(false, pair) - of(true, pair)).collect();
+    let [high, low] =
+        question.starts.map(|start| pairs.iter().map(|&pair| of(start, pair)).collect::<Vec<_>>());
+    let differences: Vec<f64> = high.iter().zip(&low).map(|(high, low)| high - low).collect();
     if !differences.iter().all(|d| d.is_finite()) {
-        let words = "whether the initial values decide";
-        return Claim::new("initial values", Strength::Untestable, words)
+        return Claim::new(question.about, Strength::Untestable, question.asked)
             .caution("a loss is not finite on the way");
     }
     let p = (pairs.len() >= FEWEST).then(|| permutation::pairs(&differences));
-    let way = if mean(&differences) > 0.0 { "higher" } else { "no higher" };
-    let claim = Claim::tested(
-        "initial values",
-        p,
-        format!("from other initial values the barriers are {way} than from the same"),
-        "the barriers from the same and from other initial values are not separated",
-    )
-    .evidence(format!(
-        "training barrier {} from other, {} from the same, by {}",
-        range(&pairs.iter().map(|&pair| of(false, pair)).collect::<Vec<_>>()),
-        range(&pairs.iter().map(|&pair| of(true, pair)).collect::<Vec<_>>()),
-        if pairs.len() == 1 { "1 pair".to_owned() } else { format!("{} pairs", pairs.len()) }
-    ));
-    claim.caution("so a line says nothing of batch sizes or rates unless it is said where the networks began")
+    let words = if mean(&differences) > 0.0 { question.differ } else { question.reverse };
+    Claim::tested(question.about, p, words, question.same)
+        .evidence(format!(
+            "training barrier {} with {}, {} with {}, by {}",
+            range(&high),
+            question.starts[0].in_words(),
+            range(&low),
+            question.starts[1].in_words(),
+            if pairs.len() == 1 { "1 pair".to_owned() } else { format!("{} pairs", pairs.len()) }
+        ))
+        .caution(question.caution)
 }
 
 /// Writes the claims of each kind of line, and one of all.
 pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<()> {
     let mut groups = Vec::new();
     for kind in Kind::ALL {
-        for same_start in [true, false] {
-            let of = lines.iter().filter(|line| line.kind == kind && line.same_start == same_start);
-            groups.push(Group { kind, same_start, lines: of.collect() });
+        for start in Start::ALL {
+            let of = lines.iter().filter(|line| line.kind == kind && line.start == start);
+            groups.push(Group { kind, start, lines: of.collect() });
         }
     }
     let alphas = &plan.alphas;
-    let mut said: Vec<(Option<&Group<'_>>, Claim)> = vec![(None, overall(&groups, alphas))];
+    let mut said: Vec<(Option<&Group<'_>>, Claim)> =
+        [INITIAL, MATCHED_UNITS].iter().map(|question| (None, overall(&groups, alphas, question))).collect();
     for group in &groups {
         let about = group.about(plan);
         said.push((Some(group), group.claim(about.clone(), alphas)));
@@ -221,7 +251,7 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<()> {
         said.iter().map(|(group, _)| group.map_or(lines.len(), |g| g.lines.len()) as i64).collect();
     let keys = vec![
         Column::utf8("kind", &text(&|g| g.kind.name())),
-        Column::utf8("start", &text(&|g| start(g.same_start))),
+        Column::utf8("start", &text(&|g| g.start.name())),
         Column::i64("pairs", pairs),
         Column::f64("train_barrier", number(&|g| mean(&g.barriers(0, alphas)))).unit("nats"),
         Column::f64("test_barrier", number(&|g| mean(&g.barriers(1, alphas)))).unit("nats"),
@@ -241,37 +271,37 @@ mod tests {
     use super::*;
     use gradtop_toolkit::mlp::Evaluation;
 
-    fn line(kind: Kind, same_start: bool, pair: i64, hump: f64) -> Line {
+    fn line(kind: Kind, start: Start, pair: i64, hump: f64) -> Line {
         let loss = vec![0.9, 0.3, 0.1, 0.2 + hump, 0.3, 0.5, 4.0];
         let set = Evaluation { loss, accuracy: vec![0.9; 7] };
-        Line { kind, same_start, pair, sets: [set.clone(), set], distance: 30.0, cosine: 0.5 }
+        Line { kind, start, pair, sets: [set.clone(), set], distance: 30.0, cosine: 0.5 }
     }
 
     const ALPHAS: [f64; 7] = [-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0];
 
     #[test]
     fn barriers_are_heights_above_the_chord() {
-        let (height, at) = line(Kind::Batch, true, 0, 0.25).barrier(0, &ALPHAS);
+        let (height, at) = line(Kind::Batch, Start::Same, 0, 0.25).barrier(0, &ALPHAS);
         assert!((height - 0.25).abs() < 1e-12 && at == 0.5, "{height} at {at}");
         // Below the chord: both ends have none, and so has the line.
-        assert_eq!(line(Kind::Batch, true, 0, -0.1).barrier(0, &ALPHAS).0, 0.0);
-        assert!(line(Kind::Batch, true, 0, f64::NAN).barrier(1, &ALPHAS).0.is_nan());
+        assert_eq!(line(Kind::Batch, Start::Same, 0, -0.1).barrier(0, &ALPHAS).0, 0.0);
+        assert!(line(Kind::Batch, Start::Same, 0, f64::NAN).barrier(1, &ALPHAS).0.is_nan());
     }
 
     #[test]
     fn both_barriers_are_defined() {
         // A straight line between 0.1 and 0.3 has no barrier above the chord, and half the difference above the mean.
-        let straight = line(Kind::Batch, true, 0, 0.0);
+        let straight = line(Kind::Batch, Start::Same, 0, 0.0);
         assert!(straight.barrier(0, &ALPHAS).0 < 1e-12);
         assert!((straight.above_mean(0, &ALPHAS) - 0.1).abs() < 1e-12);
-        assert!((line(Kind::Batch, true, 0, 0.25).above_mean(0, &ALPHAS) - 0.25).abs() < 1e-12);
-        assert!(line(Kind::Batch, true, 0, f64::NAN).above_mean(0, &ALPHAS).is_nan());
+        assert!((line(Kind::Batch, Start::Same, 0, 0.25).above_mean(0, &ALPHAS) - 0.25).abs() < 1e-12);
+        assert!(line(Kind::Batch, Start::Same, 0, f64::NAN).above_mean(0, &ALPHAS).is_nan());
     }
 
     fn groups_of<'a>(same: &'a [Line], other: &'a [Line]) -> [Group<'a>; 2] {
-        [(true, same), (false, other)].map(|(same_start, lines)| Group {
+        [(Start::Same, same), (Start::Other, other)].map(|(start, lines)| Group {
             kind: Kind::Batch,
-            same_start,
+            start,
             lines: lines.iter().collect(),
         })
     }
@@ -279,12 +309,12 @@ mod tests {
     #[test]
     fn the_pair_is_the_unit() {
         let of = |same: &[f64], other: &[f64]| {
-            let lines = |same, humps: &[f64]| -> Vec<Line> {
-                humps.iter().enumerate().map(|(i, hump)| line(Kind::Batch, same, i as i64, *hump)).collect()
+            let lines = |start, humps: &[f64]| -> Vec<Line> {
+                humps.iter().enumerate().map(|(i, hump)| line(Kind::Batch, start, i as i64, *hump)).collect()
             };
-            let (same, other) = (lines(true, same), lines(false, other));
+            let (same, other) = (lines(Start::Same, same), lines(Start::Other, other));
             let groups = groups_of(&same, &other);
-            let mut all = [overall(&groups, &ALPHAS)];
+            let mut all = [overall(&groups, &ALPHAS, &INITIAL)];
             conclusion::settle(&mut all, 0);
             let said = |group: &Group<'_>| group.claim("x".into(), &ALPHAS).whole();
             (said(&groups[0]), said(&groups[1]), all[0].whole())
@@ -316,18 +346,44 @@ mod tests {
     }
 
     #[test]
+    fn matched_units_are_compared_with_the_same_networks() {
+        let lines = |start, hump: f64| -> Vec<Line> {
+            (0..6).map(|pair| line(Kind::Batch, start, pair, hump)).collect()
+        };
+        let said =
+            |aligned: f64| {
+                let (other, aligned) = (lines(Start::Other, 0.3), lines(Start::Aligned, aligned));
+                let groups = [(Start::Other, &other), (Start::Aligned, &aligned)]
+                    .map(|(start, lines)| Group { kind: Kind::Batch, start, lines: lines.iter().collect() });
+                let mut all = [overall(&groups, &ALPHAS, &MATCHED_UNITS)];
+                conclusion::settle(&mut all, 0);
+                all[0].whole()
+            };
+        let text = said(0.1);
+        assert!(
+            text.starts_with("matching the hidden units lowers the barriers") && text.contains("(shown)"),
+            "{text}"
+        );
+        assert!(
+            text.contains("0.300 (0.300 to 0.300) with other initial values, 0.100 (0.100 to 0.100) with other initial values, units matched"),
+            "{text}"
+        );
+        assert!(said(0.3).starts_with("the barriers with and without matched units are not separated"));
+    }
+
+    #[test]
     fn flatness_is_compared_at_one_loss() {
         let beyond = |losses: [f64; 7]| {
             let set = Evaluation { loss: losses.to_vec(), accuracy: vec![0.9; 7] };
             let line = Line {
                 kind: Kind::Rate,
-                same_start: true,
+                start: Start::Same,
                 pair: 0,
                 sets: [set.clone(), set],
                 distance: 1.0,
                 cosine: 0.0,
             };
-            Group { kind: Kind::Rate, same_start: true, lines: vec![&line] }.beyond("x", &ALPHAS).whole()
+            Group { kind: Kind::Rate, start: Start::Same, lines: vec![&line] }.beyond("x", &ALPHAS).whole()
         };
         let text = beyond([9.0, 7.0, 0.1, 0.2, 0.11, 0.5, 4.0]);
         assert!(

@@ -2,7 +2,7 @@
 
 use gradtop_sdk::prelude::*;
 
-use super::plan::{Kind, Plan};
+use super::plan::{Kind, Plan, Start};
 use super::tables::name;
 use super::walk::Line;
 
@@ -50,21 +50,25 @@ fn between(plan: &Plan, kind: Kind, lines: &[Line]) -> Figure {
         Kind::Batch => "Between two batch sizes",
         Kind::Rate => "Between two learning rates",
     };
-    let panels = [true, false].map(|same| {
+    let panels = Start::ALL.map(|start| {
         let barriers: Vec<f64> = lines
             .iter()
-            .filter(|line| line.kind == kind && line.same_start == same)
+            .filter(|line| line.kind == kind && line.start == start)
             .map(|line| line.barrier(0, &plan.alphas).0)
             .collect();
         let mean = barriers.iter().sum::<f64>() / barriers.len() as f64;
-        let start = if same { "same" } else { "different" };
+        let title = match start {
+            Start::Same => "same start",
+            Start::Other => "different start",
+            Start::Aligned => "different start, units matched",
+        };
         let line = |column: &str, label: &str, color: &str| {
-            Mark::line((name(kind, same), "alpha", column)).mean().band().label(label).color(color)
+            Mark::line((name(kind, start), "alpha", column)).mean().band().label(label).color(color)
         };
         // Four lines that cross each other: of the palette, the four hues furthest apart.
         Panel::new("α", Axis::log("cross entropy"))
             .right("accuracy")
-            .title(format!("{start} start: training barrier {mean:.3}"))
+            .title(format!("{title}: training barrier {mean:.3}"))
             .mark(line("train_loss", "train loss", "blue"))
             .mark(line("test_loss", "test loss", "vermillion"))
             .mark(line("train_accuracy", "train accuracy", "green").right())
@@ -73,7 +77,8 @@ fn between(plan: &Plan, kind: Kind, lines: &[Line]) -> Figure {
     });
     Figure::new(kind.name(), title).panels(panels).caption(format!(
         "Loss (left) and accuracy (right) at (1 − α) A + α B over the whole sets; upright lines: the networks themselves, \
-         A at 0 is {}, B at 1 is {}. First panel: B began with A's initial values; second: with others. Mean of the pairs, band \
+         A at 0 is {}, B at 1 is {}. First panel: B began with A's initial values; second: with others; third: the same as the second, its hidden units in the order that brings its \
+         weights closest to A's. Mean of the pairs, band \
          from lowest to highest. {}.",
         plan.roles[0].name,
         plan.role_of(kind).name,

@@ -13,7 +13,7 @@ use gradtop_toolkit::instruments::{self, Instruments, Probe, Settings};
 use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::runtime;
 
-pub use plan::{Kind, Plan, Role};
+pub use plan::{Kind, Plan, Role, Start};
 pub use walk::{Line, Walk, barrier};
 
 /// Trains pairs of networks that differ in batch size or learning rate, and evaluates every network on the line between them.
@@ -29,7 +29,7 @@ pub struct Interpolation {
     #[param(default = "128", min = 1, max = 10_000)]
     pub hidden: Vec<i64>,
     /// Pairs of each kind, each with its own initial values and batches
-    #[param(default = 6, min = 1, max = 100)]
+    #[param(default = 7, min = 1, max = 100)]
     pub pairs: i64,
     /// Epochs of each network
     #[param(default = 10, min = 1, max = 10_000, log)]
@@ -85,7 +85,7 @@ impl Experiment for Interpolation {
                 "One pair of each kind on 6,000 images",
                 &[("train_samples", "6000"), ("pairs", "1"), ("epochs", "8"), ("other_batch", "256"), ("points", "31")],
             )
-            .preset("default", "Six pairs of each kind, 61 points", &[])
+            .preset("default", "Seven pairs of each kind, 61 points", &[])
             .preset(
                 "full",
                 "Ten pairs of each kind, 40 epochs, 301 points",

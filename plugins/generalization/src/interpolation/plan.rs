@@ -33,6 +33,40 @@ impl Kind {
     }
 }
 
+/// Where the network at 1 began, and in which order its hidden units are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Where that at 0 began.
+    Same,
+    /// With other initial values.
+    Other,
+    /// The same network as [`Start::Other`], its units matched with those of the one at 0.
+    Aligned,
+}
+
+impl Start {
+    /// All, in the order of the lines of a [`Kind`].
+    pub const ALL: [Self; 3] = [Self::Same, Self::Other, Self::Aligned];
+
+    /// As tables name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Other => "other",
+            Self::Aligned => "aligned",
+        }
+    }
+
+    /// As claims name it.
+    pub(super) fn in_words(self) -> &'static str {
+        match self {
+            Self::Same => "the same initial values",
+            Self::Other => "other initial values",
+            Self::Aligned => "other initial values, units matched",
+        }
+    }
+}
+
 /// Networks trained in one way, all at once.
 #[derive(Clone, Debug)]
 pub struct Role {

@@ -2,31 +2,26 @@
 
 use gradtop_sdk::prelude::*;
 
-use super::plan::{Kind, Plan};
+use super::plan::{Kind, Plan, Start};
 use super::walk::Line;
 
-/// The table of the lines of one kind from the same or other initial values.
-pub(super) fn name(kind: Kind, same_start: bool) -> String {
-    format!("line-{}-{}", kind.name(), start(same_start))
-}
-
-/// `same` or `other`.
-pub(super) fn start(same: bool) -> &'static str {
-    if same { "same" } else { "other" }
+/// The table of the lines of one kind and start.
+pub(super) fn name(kind: Kind, start: Start) -> String {
+    format!("line-{}-{}", kind.name(), start.name())
 }
 
 /// Writes a table for each kind of line, and `barriers`.
 pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<()> {
     let step = plan.steps();
     for kind in Kind::ALL {
-        for same in [true, false] {
+        for start in Start::ALL {
             let these: Vec<&Line> =
-                lines.iter().filter(|line| line.kind == kind && line.same_start == same).collect();
+                lines.iter().filter(|line| line.kind == kind && line.start == start).collect();
             let rows = || these.iter().flat_map(|line| (0..plan.alphas.len()).map(move |i| (*line, i)));
             let number =
                 |of: &dyn Fn(&Line, usize) -> f64| rows().map(|(line, i)| of(line, i)).collect::<Vec<_>>();
             ctx.table(
-                &name(kind, same),
+                &name(kind, start),
                 step,
                 &[
                     Column::i64("pair", rows().map(|(line, _)| line.pair).collect::<Vec<_>>()),
@@ -41,7 +36,7 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<()> {
     }
     let number = |of: &dyn Fn(&Line) -> f64| lines.iter().map(of).collect::<Vec<_>>();
     let text = |of: &dyn Fn(&Line) -> &'static str| lines.iter().map(of).collect::<Vec<_>>();
-    let (kinds, starts) = (text(&|line| line.kind.name()), text(&|line| start(line.same_start)));
+    let (kinds, starts) = (text(&|line| line.kind.name()), text(&|line| line.start.name()));
     let names: Vec<String> =
         kinds.iter().zip(&starts).map(|(kind, start)| format!("{kind}, {start}")).collect();
     ctx.table(

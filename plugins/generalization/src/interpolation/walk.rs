@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::alignment::aligned;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::ensemble::Ensemble;
 use gradtop_toolkit::mlp::{Evaluation, along};
@@ -10,19 +11,19 @@ use gradtop_toolkit::settings::useful_threads;
 use gradtop_toolkit::weights::Weights;
 use tch::{Kind as Precision, Tensor};
 
-use super::plan::{Kind, Plan};
+use super::plan::{Kind, Plan, Start};
 
 const FILE: &str = "walk.safetensors";
-/// Lines from one network at 0: each kind, from the same and from other initial values.
-const LINES: usize = 4;
+/// Lines from one network at 0: each kind, each [`Start`].
+const LINES: usize = Kind::ALL.len() * Start::ALL.len();
 
 /// The line between the networks of one pair.
 #[derive(Clone, Debug)]
 pub struct Line {
     /// What they differ in.
     pub kind: Kind,
-    /// Whether they began with the same values.
-    pub same_start: bool,
+    /// Where the network at 1 began.
+    pub start: Start,
     /// Which pair.
     pub pair: i64,
     /// On the training and on the test set, an entry for each place.
@@ -152,9 +153,10 @@ impl<'a> Walk<'a> {
         let one = |role: usize, trial: i64| self.trained[role].f_select(0, trial);
         let mut all = vec![one(0, pair)?];
         for kind in Kind::ALL {
-            for same in [true, false] {
-                all.push(one(1 + kind as usize, if same { pair } else { self.plan.pairs + pair })?);
-            }
+            let [same, other] = [pair, self.plan.pairs + pair].map(|trial| one(1 + kind as usize, trial));
+            let (same, other) = (same?, other?);
+            let matched = aligned(&self.plan.widths, &all[0], &other)?;
+            all.extend([same, other, matched]);
         }
         Ok(Tensor::f_stack(&all, 0)?)
     }
@@ -198,7 +200,7 @@ impl<'a> Walk<'a> {
 
     /// What the lines from one network at 0 are called.
     pub fn line_names() -> [&'static str; LINES] {
-        ["batch, same", "batch, other", "rate, same", "rate, other"]
+        ["batch, same", "batch, other", "batch, aligned", "rate, same", "rate, other", "rate, aligned"]
     }
 
     /// All lines, once everything is done.
@@ -216,13 +218,13 @@ impl<'a> Walk<'a> {
             };
             let mut line = 0;
             for kind in Kind::ALL {
-                for same_start in [true, false] {
+                for start_of in Start::ALL {
                     let end = networks.f_select(0, line as i64 + 1)?;
                     let norm = |t: &Tensor| t.f_norm()?.f_double_value(&[]);
                     let product = start.f_dot(&end)?.f_double_value(&[])?;
                     lines.push(Line {
                         kind,
-                        same_start,
+                        start: start_of,
                         pair,
                         sets: [of(0, line)?, of(1, line)?],
                         distance: norm(&start.f_sub(&end)?)?,
