@@ -10,10 +10,11 @@ use gradtop_toolkit::instruments::assert_harmless;
 use gradtop_toolkit::rng::{Rng, Stream};
 use tch::{Kind, Tensor};
 
-const SMALL: [(&str, &str); 12] = [
+const SMALL: [(&str, &str); 13] = [
     ("full_widths", "2,6"),
     ("full_samples", "300"),
     ("full_epochs", "3"),
+    ("full_rates", "1e-2"),
     ("subset_widths", "3,10"),
     ("subset_samples", "60"),
     ("subset_epochs", "12"),
@@ -238,7 +239,7 @@ fn wide_networks_do_not_depend_on_the_threads() {
             ("feature_ratios", ""),
             ("subset_widths", "3,130"),
             ("subset_epochs", "5"),
-            ("lr", "0.01"),
+            ("lr", "0.02"),
         ],
     );
     let run = |threads| TestHost::new().seed(3).threads(threads).run::<ModelSize>(&changes).expect_finished();
@@ -255,18 +256,37 @@ fn wide_networks_do_not_depend_on_the_threads() {
 fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
     let host = TestHost::new().seed(5).threads(1);
     let whole = host.run::<ModelSize>(&SMALL).expect_finished();
-    // 6 steps an epoch, 18 for each width of part A; 24 for each of part B; then solutions: within each part.
-    for stop in [6, 26, 45, 84, 87] {
+    // 6 steps an epoch, 18 for each width of part A; 15 for each width and rate; 24 for each width of part B; then solutions:
+    // within each part.
+    for stop in [6, 26, 45, 103, 144, 147] {
         let interrupted = host.run_interrupted::<ModelSize>(stop, &SMALL);
         interrupted.assert_equals(&whole);
         assert_eq!(interrupted.second.figures.last(), whole.figures.last());
     }
 }
 
+/// The common rate first, each network from the same values on the same images.
+#[test]
+fn every_size_is_trained_at_every_rate() {
+    let recorded = TestHost::new().seed(5).threads(1).run::<ModelSize>(&SMALL).expect_finished();
+    let rates = recorded.last_table("rates");
+    assert_eq!(rates.i64s("width"), [2, 2, 6, 6]);
+    assert_eq!(rates.f64s("lr"), [1e-3, 1e-2, 1e-3, 1e-2]);
+    let loss = rates.f64s("validation_loss");
+    assert!(loss[3] < loss[2], "ten times the rate learns more in three epochs: {loss:?}");
+    let told = recorded.infos();
+    let claim = told.iter().find(|line| line.starts_with("A, learning rates: ")).unwrap();
+    assert!(claim.contains("on 240 images; 60 others chose the rate, the test set chose nothing"), "{claim}");
+    let none = with(&SMALL, &[("full_rates", "")]);
+    let recorded = TestHost::new().seed(5).threads(1).run::<ModelSize>(&none).expect_finished();
+    assert!(recorded.table("rates").is_empty());
+}
+
 #[test]
 fn wrong_parameters_are_refused_with_their_reason() {
     for (changes, part) in [
         (vec![("full_widths", "5,0")], "`full_widths` names `0`, must be at least 1"),
+        (vec![("full_rates", "1e-2,1e-3")], "`full_rates` names 0.001, which is `lr` already"),
         (vec![("subset_widths", "5,x")], "`x`, must be a whole number"),
         (vec![("feature_ratios", "0.001")], "of 40 images that is 0 features"),
         (vec![("full_widths", ""), ("subset_widths", ""), ("feature_ratios", "")], "are all empty"),

@@ -5,8 +5,8 @@ use gradtop_toolkit::conclusion::{self, Claim, FEW, FEWEST, Strength, significan
 use gradtop_toolkit::data::CLASSES;
 
 use super::ModelSize;
-use super::results::{Model, Part, Results, noise_in_words};
-use super::settings::full_samples;
+use super::results::{AtRate, Model, Part, Results, noise_in_words};
+use super::settings::{full_samples, swept};
 
 /// How much lower than a peak the values on both sides must be for it to be one.
 const PEAK: f64 = 1.1;
@@ -208,6 +208,67 @@ fn of_full(sizes: &[Size], samples: i64) -> Vec<Claim> {
     ]
 }
 
+/// The networks of part A at several rates: whether sizes differ in another way once each has its own.
+fn of_rates(rates: &[AtRate], [learnt, choosing]: [i64; 2]) -> Option<Claim> {
+    let widths: Vec<&[AtRate]> = rates.chunk_by(|a, b| a.width == b.width).collect();
+    let mut pairs: Vec<(AtRate, AtRate)> = widths.iter().map(|same| (same[0], own(same))).collect();
+    pairs.sort_by_key(|(common, _)| common.parameters);
+    let (first, last) = (pairs.first()?, pairs.last()?);
+    let falls = |of: fn(&(AtRate, AtRate)) -> AtRate| {
+        pairs.windows(2).filter(|pair| of(&pair[1]).test[1] < of(&pair[0]).test[1] - 0.005).count()
+    };
+    let trend = match (falls(|pair| pair.0), falls(|pair| pair.1)) {
+        (0, 0) => "at the common rate as at its own best, the test accuracy grows with the size or stays",
+        (_, 0) => {
+            "at each size's own best rate the test accuracy grows with the size or stays, at the common one not"
+        }
+        (0, _) => {
+            "at the common rate the test accuracy grows with the size or stays, at each size's own best one not"
+        }
+        _ => "at neither the common rate nor each size's own best does the test accuracy grow at every step",
+    };
+    let excess = |of: fn(&(AtRate, AtRate)) -> AtRate| {
+        let lowest = pairs.iter().map(|pair| of(pair).test[0]).fold(f64::INFINITY, f64::min);
+        significant(of(last).test[0] / lowest, 3)
+    };
+    let gain = |pair: &(AtRate, AtRate)| pair.1.test[1] - pair.0.test[1];
+    let most = pairs.iter().max_by(|a, b| gain(a).total_cmp(&gain(b)))?;
+    let chosen: Vec<String> =
+        pairs.iter().map(|(_, own)| format!("{} at {}", own.lr, own.parameters)).collect();
+    let tried = widths.first()?.iter().map(|rate| rate.lr);
+    let ends = [tried.clone().fold(f64::INFINITY, f64::min), tried.clone().fold(0.0, f64::max)];
+    let outermost = pairs.iter().filter(|(_, own)| ends.contains(&own.lr)).count();
+    let claim = Claim::new("A, learning rates", Strength::Seen, trend)
+        .evidence(format!("of {} rates tried, the best by size: {} parameters", tried.count(), chosen.join(", ")))
+        .evidence(format!(
+            "test accuracy {} to {} at the common rate, {} to {} at own rates; the largest gain is {:.1} points, at {} parameters",
+            percent(first.0.test[1]),
+            percent(last.0.test[1]),
+            percent(first.1.test[1]),
+            percent(last.1.test[1]),
+            100.0 * gain(most),
+            most.0.parameters
+        ))
+        .evidence(format!(
+            "the test loss at the largest size is {} times the lowest of all sizes at the common rate, {} times at own rates",
+            excess(|pair| pair.0),
+            excess(|pair| pair.1)
+        ))
+        .caution(format!(
+            "one network of each size and rate on {learnt} images; {choosing} others chose the rate, the test set chose nothing"
+        ));
+    Some(match outermost {
+        0 => claim,
+        n => claim.caution(format!("{n} of {} sizes are best at an end of the rates tried", pairs.len())),
+    })
+}
+
+/// Of one width, the rate with the lowest loss on the images that choose; the common one if no loss is finite.
+fn own(same: &[AtRate]) -> AtRate {
+    let usable = same.iter().filter(|rate| rate.validation[0].is_finite());
+    *usable.min_by(|a, b| a.validation[0].total_cmp(&b.validation[0])).unwrap_or(&same[0])
+}
+
 /// Part B with one kind of labels.
 fn of_subset(sizes: &[Size], samples: i64, noise: f64) -> Vec<Claim> {
     let (Some(first), Some(last)) = (sizes.first(), sizes.last()) else { return Vec::new() };
@@ -272,6 +333,7 @@ pub(super) fn write(ctx: &Ctx, params: &ModelSize, results: &Results, step: i64)
     let mut said: Vec<(&str, Claim)> = Vec::new();
     let full = full_samples(params);
     said.extend(of_full(&sizes(&results.of(Part::Full), 0.0), full).into_iter().map(|claim| ("A", claim)));
+    said.extend(of_rates(&results.rates, swept(params)).map(|claim| ("A", claim)));
     for noise in [0.0, params.noise] {
         let found = sizes(&results.of(Part::Subset), noise);
         said.extend(of_subset(&found, params.subset_samples, noise).into_iter().map(|claim| ("B", claim)));
@@ -354,6 +416,36 @@ mod tests {
         }
         let early = [size(200, 0.9, 5.0, 0.77), size(500, 1.0, 2.5, 0.3), size(1000, 1.0, 2.0, 0.15)];
         assert!(said(&of_features(&early, 1000, 0.0)).contains("elsewhere than at as many"));
+    }
+
+    #[test]
+    fn each_size_has_its_own_rate() {
+        let at = |width: i64, lr: f64, loss: f64, accuracy: f64| AtRate {
+            width,
+            parameters: 10 * width,
+            lr,
+            validation: [loss, 0.9],
+            test: [9.0, accuracy],
+        };
+        let rates = [
+            at(4, 1e-3, 0.5, 0.80),
+            at(4, 3e-4, f64::NAN, 0.99),
+            at(4, 3e-3, 0.4, 0.85),
+            at(8, 1e-3, 0.3, 0.79),
+            at(8, 3e-4, 0.31, 0.99),
+            at(8, 3e-3, 0.6, 0.5),
+        ];
+        let text = of_rates(&rates, [20_000, 5000]).map(|claim| claim.whole()).unwrap_or_default();
+        for part in [
+            "at neither the common rate nor each size's own best",
+            "of 3 rates tried, the best by size: 0.003 at 40, 0.001 at 80 parameters",
+            "80.0 % to 79.0 % at the common rate, 85.0 % to 79.0 % at own rates; the largest gain is 5.0 points, at 40",
+            "is 1.00 times the lowest of all sizes at the common rate, 1.00 times at own rates",
+            "1 of 2 sizes are best at an end",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in {text}");
+        }
+        assert!(of_rates(&[], [1, 1]).is_none());
     }
 
     #[test]

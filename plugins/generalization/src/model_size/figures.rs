@@ -5,7 +5,7 @@ use gradtop_toolkit::data::{self, CLASSES};
 use gradtop_toolkit::settings::listed;
 
 use super::ModelSize;
-use super::settings::{Unit, full_samples, units};
+use super::settings::{Unit, full_samples, rates, swept, units};
 
 /// A panel of columns of a table against the trained parameters, which are as many as `threshold` at the upright line.
 fn panel(title: &str, axis: impl Into<Axis>, threshold: i64, marks: impl IntoIterator<Item = Mark>) -> Panel {
@@ -51,6 +51,21 @@ pub(super) fn declare(params: &ModelSize, seed: u64) -> Result<Vec<Figure>> {
                 ))
                 .panel(panel("Loss", Axis::log("cross entropy"), threshold, both("full", "loss")))
                 .panel(panel("Accuracy", "accuracy", threshold, both("full", "accuracy"))),
+        );
+    }
+    if has(|unit| matches!(unit, Unit::Rate { .. })) {
+        let ([learnt, choosing], threshold) = (swept(params), full_samples(params) * CLASSES);
+        let by_rate = |column: &str| [line("rates", column).by(["lr"])];
+        let axis = || Axis::log("cross entropy");
+        figures.push(
+            Figure::new("rates", "A: every size at several learning rates")
+                .caption(format!(
+                    "One network of each size at rates of {} on {learnt} images of {title}: Adam, batch {}, {} epochs; seed {seed}. {choosing}                      other training images choose the rate of each size.",
+                    listed(&rates(params)), params.batch, params.full_epochs,
+                ))
+                .panel(panel("Where the rate is chosen", axis(), threshold, by_rate("validation_loss")))
+                .panel(panel("Test loss", axis(), threshold, by_rate("test_loss")))
+                .panel(panel("Test accuracy", "accuracy", threshold, by_rate("test_accuracy"))),
         );
     }
     if has(|unit| matches!(unit, Unit::Subset { .. })) {

@@ -32,6 +32,9 @@ pub struct ModelSize {
     /// Part A: passes over the training images
     #[param(default = 10, min = 1, max = 10_000, log)]
     pub full_epochs: i64,
+    /// Part A: further learning rates, comma-separated: one more network of each width at each, on 20,000 images; 5,000 others choose; none: only `lr`
+    #[param(default = "3e-4,3e-3", min = 0.0, min_excluded, max = 10.0, distinct)]
+    pub full_rates: Vec<f64>,
     /// Part B: widths h of the networks 784-h-10 on few images, comma-separated; empty: skip this part
     #[param(default = "3,6,12,18,25,38,50,63,100,160,250,800", min = 1, max = 10_000, distinct)]
     pub subset_widths: Vec<i64>,
@@ -98,6 +101,7 @@ impl Experiment for ModelSize {
                     ("full_widths", "1,3,8,32"),
                     ("full_samples", "5000"),
                     ("full_epochs", "2"),
+                    ("full_rates", ""),
                     ("subset_widths", "3,12,40,160"),
                     ("subset_samples", "500"),
                     ("subset_epochs", "150"),
@@ -107,13 +111,14 @@ impl Experiment for ModelSize {
                     ("trials", "2"),
                 ],
             )
-            .preset("default", "Twelve widths in parts A and B, eighteen numbers of features, 3 trials", &[])
+            .preset("default", "Twelve widths in parts A and B, those of A at three learning rates, eighteen numbers of features, 3 trials", &[])
             .preset(
                 "full",
-                "More widths and epochs, 5 trials",
+                "More widths, epochs and learning rates, 5 trials",
                 &[
                     ("full_widths", "1,2,3,4,5,6,8,10,12,16,20,32,48,64,96,128,256,512,1024"),
                     ("full_epochs", "30"),
+                    ("full_rates", "1e-4,3e-4,3e-3,1e-2"),
                     ("subset_widths", "3,6,9,12,18,25,32,38,44,50,57,63,75,100,130,160,200,250,400,800,1600"),
                     ("subset_epochs", "300"),
                     ("trials", "5"),
@@ -154,6 +159,7 @@ impl Experiment for ModelSize {
 fn in_words(unit: Unit) -> String {
     match unit {
         Unit::Full { width } => format!("many images, width {width}"),
+        Unit::Rate { width, lr } => format!("many images, width {width}, lr {lr}"),
         Unit::Subset { width } => format!("few images, width {width}"),
         Unit::Features { features, .. } => format!("{features} random features"),
     }

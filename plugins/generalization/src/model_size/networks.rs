@@ -56,7 +56,12 @@ impl Networks {
     ) -> Result<Self> {
         let (part, loss, epochs, falling) = match unit {
             Unit::Full { .. } => ("full", Loss::CrossEntropy, params.full_epochs, None),
+            Unit::Rate { .. } => ("rates", Loss::CrossEntropy, params.full_epochs, None),
             _ => ("subset", Loss::MeanSquared, params.subset_epochs, Some(params.lr)),
+        };
+        let lr = match unit {
+            Unit::Rate { lr, .. } => lr,
+            _ => params.lr,
         };
         let widths = unit.widths();
         let networks = labels.size()[0];
@@ -69,7 +74,7 @@ impl Networks {
             let stream =
                 |what: &str| Stream::named(&format!("model-size/{what}/{part}/{}/{first}", widths[1]));
             mlp.init_uniform(seed, stream("init"))?;
-            let optimizer = Optimizer::new(Rule::Adam { lr: params.lr }, mlp.parameters())?.fused();
+            let optimizer = Optimizer::new(Rule::Adam { lr }, mlp.parameters())?.fused();
             let ensemble = Ensemble::new(mlp, optimizer, &train, params.batch, seed, stream("batches"))?;
             let name = format!("networks.{first}");
             Ok(Part { ensemble, train, name, probe: Probe::default() })

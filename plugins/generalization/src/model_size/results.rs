@@ -12,6 +12,38 @@ pub(super) enum Part {
     Subset,
     /// C.
     Features,
+    /// A at further learning rates.
+    Rates,
+}
+
+/// A network of part A at one learning rate: loss and accuracy on the images that choose between rates, and on the test set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct AtRate {
+    pub(super) width: i64,
+    pub(super) parameters: i64,
+    pub(super) lr: f64,
+    pub(super) validation: [f64; 2],
+    pub(super) test: [f64; 2],
+}
+
+/// Numbers of it in a checkpoint.
+const AT_RATE: usize = 7;
+
+impl AtRate {
+    fn numbers(&self) -> [f64; AT_RATE] {
+        let ([loss, accuracy], [test_loss, test]) = (self.validation, self.test);
+        [self.width as f64, self.parameters as f64, self.lr, loss, accuracy, test_loss, test]
+    }
+
+    fn from_numbers([width, parameters, lr, loss, accuracy, test_loss, test]: [f64; AT_RATE]) -> Self {
+        Self {
+            width: width as i64,
+            parameters: parameters as i64,
+            lr,
+            validation: [loss, accuracy],
+            test: [test_loss, test],
+        }
+    }
 }
 
 /// One trained model.
@@ -37,6 +69,8 @@ pub(super) struct Model {
 #[derive(Default)]
 pub(super) struct Results {
     models: Vec<Model>,
+    /// Width by width, in each the common rate first.
+    pub(super) rates: Vec<AtRate>,
 }
 
 /// Numbers of a model in a checkpoint.
@@ -47,7 +81,8 @@ impl Model {
         let part = match self.part {
             Part::Full => 0.0,
             Part::Subset => 1.0,
-            Part::Features => 2.0,
+            // Those at further rates are no models.
+            Part::Features | Part::Rates => 2.0,
         };
         let ([train_loss, train], [test_loss, test]) = (self.train, self.test);
         [
@@ -103,7 +138,7 @@ impl Results {
         models
     }
 
-    /// The tables `full`, `subset` and `features`, as far as there are rows.
+    /// The tables `full`, `subset`, `features` and `rates`, as far as there are rows.
     pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<()> {
         for (part, table, width, loss, unit) in [
             (Part::Full, "full", "width", "loss", "nats"),
@@ -134,12 +169,30 @@ impl Results {
             }
             ctx.table(table, step, &columns)?;
         }
-        Ok(())
+        if self.rates.is_empty() {
+            return Ok(());
+        }
+        let number = |of: fn(&AtRate) -> f64| self.rates.iter().map(of).collect::<Vec<_>>();
+        ctx.table(
+            "rates",
+            step,
+            &[
+                Column::i64("width", self.rates.iter().map(|r| r.width).collect::<Vec<_>>()),
+                Column::i64("parameters", self.rates.iter().map(|r| r.parameters).collect::<Vec<_>>()),
+                Column::f64("lr", number(|r| r.lr)),
+                Column::f64("validation_loss", number(|r| r.validation[0])).unit("nats"),
+                Column::f64("validation_accuracy", number(|r| r.validation[1])),
+                Column::f64("test_loss", number(|r| r.test[0])).unit("nats"),
+                Column::f64("test_accuracy", number(|r| r.test[1])),
+            ],
+        )
     }
 
     pub(super) fn save(&self, saving: &mut Saving) -> Result<()> {
         let numbers: Vec<f64> = self.models.iter().flat_map(Model::numbers).collect();
-        Ok(saving.numbers("results", &numbers)?)
+        saving.numbers("results", &numbers)?;
+        let rates: Vec<f64> = self.rates.iter().flat_map(AtRate::numbers).collect();
+        Ok(saving.numbers("rates", &rates)?)
     }
 
     pub(super) fn restore(&mut self, saved: &Saved) -> Result<()> {
@@ -147,6 +200,11 @@ impl Results {
         let (models, []) = numbers.as_chunks() else {
             return Err(Error::new("the checkpoint's results are not whole"));
         };
+        let rates = saved.numbers("rates")?;
+        let (rates, []) = rates.as_chunks() else {
+            return Err(Error::new("the checkpoint's rates are not whole"));
+        };
+        self.rates = rates.iter().copied().map(AtRate::from_numbers).collect();
         self.models = models.iter().copied().map(Model::from_numbers).collect();
         Ok(())
     }

@@ -11,6 +11,8 @@ use super::ModelSize;
 pub(super) enum Unit {
     /// Part A: networks 784-h-2h-10, all trials at once.
     Full { width: i64 },
+    /// Part A at one learning rate: one network that learns fewer images, so that others choose between rates.
+    Rate { width: i64, lr: f64 },
     /// Part B: networks 784-h-10, all trials with clean and with noisy labels at once.
     Subset { width: i64 },
     /// Part C: one draw of features, clean and noisy labels at once.
@@ -21,7 +23,7 @@ impl Unit {
     /// Inputs, hidden widths and outputs of the networks.
     pub(super) fn widths(self) -> Vec<i64> {
         match self {
-            Self::Full { width } => vec![PIXELS, width, 2 * width, CLASSES],
+            Self::Full { width } | Self::Rate { width, .. } => vec![PIXELS, width, 2 * width, CLASSES],
             Self::Subset { width } => vec![PIXELS, width, CLASSES],
             Self::Features { features, .. } => vec![features, CLASSES],
         }
@@ -40,6 +42,7 @@ impl Unit {
         let parameters = self.parameters().max(20_000) / 1000;
         match self {
             Self::Full { .. } => 3 * parameters * full_samples(params) * params.full_epochs * params.trials,
+            Self::Rate { .. } => 3 * parameters * swept(params)[0] * params.full_epochs,
             Self::Subset { .. } => {
                 6 * parameters * params.subset_samples * params.subset_epochs * params.trials
             }
@@ -57,10 +60,36 @@ pub(super) fn full_samples(params: &ModelSize) -> i64 {
     if params.full_samples == 0 { 60_000 } else { params.full_samples }
 }
 
+/// Training images that networks at other learning rates learn, at most, and those that choose between rates.
+const SWEPT: [i64; 2] = [20_000, 5000];
+
+/// The first of these many of part A's images are learnt at each rate, and as many of the last choose.
+pub(super) fn swept(params: &ModelSize) -> [i64; 2] {
+    let images = full_samples(params);
+    let choosing = SWEPT[1].min(images / 5);
+    [SWEPT[0].min(images - choosing), choosing]
+}
+
+/// Learning rates that each width of part A is trained at, the common one first; none: only that, and nothing is chosen.
+pub(super) fn rates(params: &ModelSize) -> Vec<f64> {
+    if params.full_rates.is_empty() {
+        Vec::new()
+    } else {
+        std::iter::once(params.lr).chain(params.full_rates.iter().copied()).collect()
+    }
+}
+
 /// Everything, in the order it is done.
 pub(super) fn units(params: &ModelSize) -> Result<Vec<Unit>> {
     let ratios = &params.feature_ratios;
     let mut units: Vec<Unit> = params.full_widths.iter().map(|&width| Unit::Full { width }).collect();
+    if params.full_rates.contains(&params.lr) {
+        return Err(invalid(format!("parameter `full_rates` names {}, which is `lr` already", params.lr)));
+    }
+    let rates = rates(params);
+    units.extend(
+        params.full_widths.iter().flat_map(|&width| rates.iter().map(move |&lr| Unit::Rate { width, lr })),
+    );
     units.extend(params.subset_widths.iter().map(|&width| Unit::Subset { width }));
     let counts = ratios
         .iter()

@@ -15,8 +15,8 @@ use tch::{Device, Kind, Tensor};
 use super::ModelSize;
 use super::features::{errors, features, minimum_norm, weights};
 use super::networks::{Networks, Scores};
-use super::results::{Model, Part, Results};
-use super::settings::{Unit, full_samples, units};
+use super::results::{AtRate, Model, Part, Results};
+use super::settings::{Unit, full_samples, swept, units};
 use crate::labels::corrupted;
 
 const FILE: &str = "training.safetensors";
@@ -49,6 +49,8 @@ struct Sets {
     /// Their labels, a row for each network of a width.
     labels: Tensor,
     test: Samples,
+    /// Training images that choose between learning rates.
+    choosing: Option<Samples>,
 }
 
 /// One draw of random features on both sets of part C.
@@ -77,11 +79,22 @@ fn member(params: &ModelSize, index: usize) -> (f64, i64) {
     (if index < trials { 0.0 } else { params.noise }, (index % trials) as i64)
 }
 
+fn part_of(unit: Unit) -> Part {
+    match unit {
+        Unit::Full { .. } => Part::Full,
+        Unit::Rate { .. } => Part::Rates,
+        Unit::Subset { .. } => Part::Subset,
+        Unit::Features { .. } => Part::Features,
+    }
+}
+
 /// Name of its networks, and its trial.
-fn name(params: &ModelSize, unit: Unit, part: Part, index: usize) -> (String, i64) {
+fn name(params: &ModelSize, unit: Unit, index: usize) -> (String, i64) {
     let ((noise, trial), width) = (member(params, index), unit.widths()[1]);
-    if part == Part::Full {
-        return (format!("many images, width {width}"), trial);
+    match unit {
+        Unit::Full { .. } => return (format!("many images, width {width}"), trial),
+        Unit::Rate { lr, .. } => return (format!("many images, width {width}, lr {lr}"), trial),
+        _ => {}
     }
     (format!("few images, width {width}, {}", super::results::noise_in_words(noise)), trial)
 }
@@ -160,29 +173,41 @@ impl State {
         }
         let (dataset, seed, device) = (&self.dataset, self.seed, self.device);
         let (count, kinds) = match part {
-            Part::Full => (full_samples(&self.params), vec![0.0]),
+            Part::Full | Part::Rates => (full_samples(&self.params), vec![0.0]),
             // The networks with clean labels first.
             _ => (self.params.subset_samples, vec![0.0, self.params.noise]),
         };
         let train = dataset.train.subset(count as usize, seed);
         let mut rows = Vec::new();
+        let trials = if part == Part::Rates { 1 } else { self.params.trials };
         for noise in kinds {
-            for trial in 0..self.params.trials {
+            for trial in 0..trials {
                 rows.push(label_tensor(&noisy(&train, noise, seed, "subset", trial), device)?);
             }
         }
-        let test = (dataset.test.images(device)?, dataset.test.labels(device)?);
-        self.sets = Some(Sets {
-            part,
-            images: train.images(device)?,
-            labels: Tensor::f_stack(&rows, 0)?,
-            test: Samples::classes(&test.0, 1.0 / 255.0, &test.1, CLASSES, Kind::Float, device)?,
+        let samples = |images: &Tensor, labels: &Tensor| {
+            Samples::classes(images, 1.0 / 255.0, labels, CLASSES, Kind::Float, device)
+        };
+        let (images, labels) = (train.images(device)?, Tensor::f_stack(&rows, 0)?);
+        let test = samples(&dataset.test.images(device)?, &dataset.test.labels(device)?)?;
+        self.sets = Some(if part == Part::Rates {
+            let [learnt, choosing] = swept(&self.params);
+            let last = |tensor: &Tensor, axis: i64| tensor.f_narrow(axis, count - choosing, choosing);
+            Sets {
+                part,
+                choosing: Some(samples(&last(&images, 0)?, &last(&labels, 1)?)?),
+                images: images.f_narrow(0, 0, learnt)?,
+                labels: labels.f_narrow(1, 0, learnt)?,
+                test,
+            }
+        } else {
+            Sets { part, images, labels, test, choosing: None }
         });
         Ok(())
     }
 
     fn train(&mut self, ctx: &Ctx, unit: Unit) -> Result<bool> {
-        let part = if matches!(unit, Unit::Full { .. }) { Part::Full } else { Part::Subset };
+        let part = part_of(unit);
         self.open(ctx, unit, part)?;
         let (Some(sets), Some(networks)) = (&self.sets, &mut self.networks) else {
             return Err(Error::new("networks are trained before they are made"));
@@ -194,10 +219,20 @@ impl State {
         }
         let scores = networks.evaluate(&sets.test, &mut self.workers)?;
         let (ended, parameters) = (networks.ended(), networks.parameters());
+        let chosen_by = match sets.choosing.as_ref().filter(|_| ended) {
+            Some(choosing) => Some(networks.evaluate(choosing, &mut self.workers)?),
+            None => None,
+        };
         self.log(ctx, unit, part, &scores)?;
         if ended {
-            self.keep(unit, part, parameters, &scores);
-            self.keep_weights(ctx, unit, part)?;
+            if let (Some(validation), Unit::Rate { width, lr }) = (chosen_by, unit) {
+                let both = |scores: &Scores| [scores.test.loss[0], scores.test.accuracy[0]];
+                let (validation, test) = (both(&validation), both(&scores));
+                self.results.rates.push(AtRate { width, parameters, lr, validation, test });
+            } else {
+                self.keep(unit, part, parameters, &scores);
+            }
+            self.keep_weights(ctx, unit)?;
             self.networks = None;
             self.at += 1;
         }
@@ -212,19 +247,19 @@ impl State {
             let Sets { images, labels, .. } = sets;
             let mut networks = Networks::new(&self.params, unit, images, labels, self.seed)?;
             let params = &self.params;
-            networks.watch(ctx, &mut self.instruments, |index| name(params, unit, part, index))?;
+            networks.watch(ctx, &mut self.instruments, |index| name(params, unit, index))?;
             self.networks = Some(networks);
         }
         Ok(())
     }
 
     fn log(&self, ctx: &Ctx, unit: Unit, part: Part, scores: &Scores) -> Result<()> {
-        let loss = if part == Part::Full { "loss" } else { "squared_error" };
+        let loss = if part == Part::Subset { "squared_error" } else { "loss" };
         let mut points = Vec::new();
         for (split, found) in [("train", scores.train.as_ref()), ("test", Some(&scores.test))] {
             let Some(found) = found else { continue };
             for index in 0..found.loss.len() {
-                let (name, trial) = name(&self.params, unit, part, index);
+                let (name, trial) = name(&self.params, unit, index);
                 let series = |metric: &str| {
                     ctx.series(Series::metric(metric).model(&name).split(split).trial(trial as i32))
                 };
@@ -254,15 +289,20 @@ impl State {
     }
 
     /// Keeps the weights of the networks of a unit in the run's folder. Part C has none: its readouts are solved anew in no time.
-    fn keep_weights(&self, ctx: &Ctx, unit: Unit, part: Part) -> Result<()> {
+    fn keep_weights(&self, ctx: &Ctx, unit: Unit) -> Result<()> {
         let Some(networks) = &self.networks else { return Ok(()) };
         let mut weights = Weights::default();
         networks.keep(&mut weights, |index| {
-            let (name, trial) = name(&self.params, unit, part, index);
+            let (name, trial) = name(&self.params, unit, index);
             format!("{name}.{trial}")
         })?;
-        let letter = if part == Part::Full { "A" } else { "B" };
-        weights.write(ctx, self.step, &format!("{letter} width {}", unit.widths()[1]))
+        let width = unit.widths()[1];
+        let file = match unit {
+            Unit::Rate { lr, .. } => format!("A width {width} lr {lr}"),
+            Unit::Full { .. } => format!("A width {width}"),
+            _ => format!("B width {width}"),
+        };
+        weights.write(ctx, self.step, &file)
     }
 
     /// The draw of features of this trial, for as many as any unit needs.
@@ -369,11 +409,10 @@ impl State {
         self.results.restore(&saved)?;
         if training != 0 {
             let unit = self.unit().ok_or_else(damaged)?;
-            let part = match unit {
-                Unit::Full { .. } => Part::Full,
-                Unit::Subset { .. } => Part::Subset,
-                Unit::Features { .. } => return Err(damaged()),
-            };
+            let part = part_of(unit);
+            if part == Part::Features {
+                return Err(damaged());
+            }
             self.open(ctx, unit, part)?;
             if let Some(networks) = &mut self.networks {
                 networks.restore(&saved)?;
