@@ -10,7 +10,7 @@ use gradtop_toolkit::instruments::assert_harmless;
 use gradtop_toolkit::runtime;
 use tch::Device;
 
-const SMALL: [(&str, &str); 18] = [
+const SMALL: [(&str, &str); 19] = [
     ("train_samples", "600"),
     ("hidden", "12"),
     ("batches", "16,100"),
@@ -25,6 +25,7 @@ const SMALL: [(&str, &str); 18] = [
     ("lanczos_steps", "8"),
     ("probes", "3"),
     ("ascent", "3"),
+    ("rates", "3e-3"),
     ("many_samples", "100"),
     ("many_batches", "20"),
     ("many_target", "0.5"),
@@ -149,8 +150,19 @@ fn what_a_run_records() {
     assert_eq!(rows, protocols.len());
     assert_eq!(recorded.table("edge")[0].f64s("at_step").len(), 2 * 6);
     assert_eq!(recorded.table("trends")[0].strings("protocol").len(), 4 * 8);
-    // Eight quantities under 3 protocols, 2 peaks, five predictors of the many networks, 2 rates.
-    assert_eq!(recorded.last_table("conclusion").strings("what").len(), 3 * 8 + 2 + 5 + 2);
+    // Eight quantities under 3 protocols, own rates, 2 peaks, five predictors of the many networks, 2 rates of the edge.
+    assert_eq!(recorded.last_table("conclusion").strings("what").len(), 3 * 8 + 1 + 2 + 5 + 2);
+    // The common rate and another of each batch size, and what chooses between them.
+    let rates = recorded.last_table("rates");
+    assert_eq!(rates.f64s("batch"), [16.0, 16.0, 100.0, 100.0]);
+    assert_eq!(rates.f64s("lr"), [1e-3, 3e-3, 1e-3, 3e-3]);
+    assert!(rates.f64s("validation_loss").iter().all(|loss| (0.3..1.5).contains(loss)), "{rates:?}");
+    let told = recorded.infos();
+    let own = told
+        .iter()
+        .find(|line| line.starts_with("measured at a training loss of 0.6, own learning rates"))
+        .unwrap();
+    assert!(own.contains("on 480 images; 120 others chose the rate, the test set chose nothing"), "{own}");
     let text = recorded.figures.join("\n");
     for part in
         ["784-12-10 (9550 parameters)", "id = \"edge\"", "at a training loss of 0.6", "seed 5", "2 / 0.05"]
@@ -169,7 +181,8 @@ fn networks_do_not_depend_on_their_company() {
     runtime::set_threads(1);
     let _no_graph = tch::no_grad_guard();
     let whole = |networks: &'static str| {
-        let params = small_but(&[("networks", networks), ("many_samples", "0"), ("edge_steps", "0")]);
+        let params =
+            small_but(&[("networks", networks), ("rates", ""), ("many_samples", "0"), ("edge_steps", "0")]);
         let plan = params.plan(3, Device::Cpu).unwrap();
         let mut course = Course::new(&plan).unwrap();
         while !course.is_done() {
@@ -211,6 +224,7 @@ fn a_restored_course_is_the_uninterrupted_one() {
         "B=100: training",
         "B=100: measuring",
         "B=300: training",
+        "B=100, rate 0.003: training",
         "B=20, lr 0.003: measuring",
         "edge of stability",
     ];
@@ -267,6 +281,7 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (("many_batches", "2001"), "more than the `many_samples`"),
         (("many_rates", "0"), "names `0`, must be greater than 0"),
         (("many_rates", "1e-3,0.001"), "named twice"),
+        (("rates", "1e-2,0.001"), "`rates` names 0.001, which is `lr` already"),
         (("edge_rates", "fast"), "`fast`, must be a finite number"),
         (("hidden", "0"), "`0`, must be at least 1"),
     ] {

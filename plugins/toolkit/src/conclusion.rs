@@ -217,14 +217,14 @@ fn p_in_words(p: f64) -> String {
 
 /// Settles the claims of a run ([`settle`]) and writes them: to the log, and to the table `conclusion` as a row a claim. `keys` are
 /// its first columns; `about`, `claim`, `evidence`, `caution`, `strength`, `p` and `p_corrected` follow, and last `statement`, the whole in
-/// sentences, so that a reader of that column alone misses nothing.
+/// sentences, so that a reader of that column alone misses nothing. Gives the claims as they were settled, for captions.
 pub fn write(
     ctx: &Ctx,
     step: i64,
     mut claims: Vec<Claim>,
     family: usize,
     keys: Vec<Column<'_>>,
-) -> Result<()> {
+) -> Result<Vec<Claim>> {
     settle(&mut claims, family);
     for claim in &claims {
         ctx.info(format!("{}: {}", claim.about, claim.whole()))?;
@@ -246,7 +246,15 @@ pub fn write(
         columns.push(Column::f64("p_corrected", number(|t| t.corrected)));
     }
     columns.push(Column::utf8("statement", &text(|c| format!("{}: {}", c.about, c.whole()))));
-    ctx.table("conclusion", step, &columns)
+    ctx.table("conclusion", step, &columns)?;
+    Ok(claims)
+}
+
+/// Claims at the end of the caption of the figure they are read from, all of each.
+pub fn caption<'a>(claims: impl IntoIterator<Item = &'a Claim>) -> String {
+    let parts = claims.into_iter().map(|claim| [" ", &claim.about, ": ", &claim.whole()].concat());
+    let words: String = parts.collect();
+    if words.is_empty() { words } else { format!(" Found:{words}") }
 }
 
 #[cfg(test)]
@@ -287,7 +295,11 @@ mod tests {
             claim.whole(),
             "it falls (seen in this run). Evidence: 5 trials; all of them. Caution: one rate."
         );
-        assert_eq!(Claim::new("a", Strength::Untestable, "nothing").whole(), "nothing (not testable).");
+        let nothing = Claim::new("a", Strength::Untestable, "nothing");
+        assert_eq!(nothing.whole(), "nothing (not testable).");
+        let both = caption([&claim, &nothing]);
+        assert_eq!(both, format!(" Found: sinc: {} a: nothing (not testable).", claim.whole()));
+        assert_eq!(caption([]), "");
     }
 
     #[test]

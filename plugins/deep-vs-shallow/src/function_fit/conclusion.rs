@@ -228,7 +228,7 @@ impl Conclusion {
             Column::f64("variance", number(|r| r.variance)),
         ];
         let (claims, pairs) = self.claims();
-        conclusion::write(ctx, step, claims, pairs, keys)
+        conclusion::write(ctx, step, claims, pairs, keys).map(drop)
     }
 }
 

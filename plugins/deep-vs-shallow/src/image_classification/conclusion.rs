@@ -200,7 +200,7 @@ impl Conclusion {
             )?;
         }
         let (claims, pairs) = self.claims();
-        conclusion::write(ctx, step, claims, pairs, keys)
+        conclusion::write(ctx, step, claims, pairs, keys).map(drop)
     }
 }
 

@@ -224,8 +224,8 @@ fn overall(groups: &[Group<'_>], alphas: &[f64], question: &Question) -> Claim {
         .caution(question.caution)
 }
 
-/// Writes the claims of each kind of line, and one of all.
-pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<()> {
+/// Writes the claims of each kind of line and those of all, and gives each with its kind, if it is of one.
+pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<Vec<(Option<Kind>, Claim)>> {
     let mut groups = Vec::new();
     for kind in Kind::ALL {
         for start in Start::ALL {
@@ -263,7 +263,9 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<()> {
         Column::f64("train_loss_at_0", number(&|g| g.loss(0, alphas, 0.0))).unit("nats"),
         Column::f64("train_loss_at_1", number(&|g| g.loss(0, alphas, 1.0))).unit("nats"),
     ];
-    conclusion::write(ctx, plan.steps(), said.iter().map(|(_, claim)| claim.clone()).collect(), 0, keys)
+    let claims = said.iter().map(|(_, claim)| claim.clone()).collect();
+    let claims = conclusion::write(ctx, plan.steps(), claims, 0, keys)?;
+    Ok(said.iter().map(|(group, _)| group.map(|group| group.kind)).zip(claims).collect())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The figures: training, the lines of each kind, the barriers.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::{Claim, caption};
 
 use super::plan::{Kind, Plan, Start};
 use super::tables::name;
@@ -21,9 +22,12 @@ pub(super) fn training(plan: &Plan) -> Figure {
         .panel(panel("accuracy", Axis::linear("share classified right")))
 }
 
-/// The lines and the barriers.
-pub(super) fn lines(plan: &Plan, lines: &[Line]) -> [Figure; 3] {
-    let [batch, rate] = Kind::ALL.map(|kind| between(plan, kind, lines));
+/// The lines and the barriers, with what is said of each kind of pair and of all.
+pub(super) fn lines(plan: &Plan, lines: &[Line], said: &[(Option<Kind>, Claim)]) -> [Figure; 3] {
+    let of = |which: Option<Kind>| {
+        caption(said.iter().filter(move |(kind, _)| *kind == which).map(|(_, claim)| claim))
+    };
+    let [batch, rate] = Kind::ALL.map(|kind| between(plan, kind, lines, &of(Some(kind))));
     let panel = |title: &str, column: &str, color: &str| {
         Panel::new("what differs, initial values", "barrier")
             .title(title)
@@ -32,12 +36,13 @@ pub(super) fn lines(plan: &Plan, lines: &[Line]) -> [Figure; 3] {
     };
     let barriers = Figure::new("barriers", "How far the loss rises above the chord between two networks")
         .caption(format!(
-            "max over α in [0, 1] of L(α) − (1 − α) L(0) − α L(1), a point a pair. batch: {} and {}; rate: {} and {}. {}.",
+            "max over α in [0, 1] of L(α) − (1 − α) L(0) − α L(1), a point a pair. batch: {} and {}; rate: {} and {}. {}.{}",
             plan.roles[0].name,
             plan.role_of(Kind::Batch).name,
             plan.roles[0].name,
             plan.role_of(Kind::Rate).name,
-            plan.in_words()
+            plan.in_words(),
+            of(None)
         ))
         .panel(panel("training set", "train_barrier", "blue"))
         .panel(panel("test set", "test_barrier", "vermillion"));
@@ -45,7 +50,7 @@ pub(super) fn lines(plan: &Plan, lines: &[Line]) -> [Figure; 3] {
 }
 
 /// Loss and accuracy on the lines of one kind.
-fn between(plan: &Plan, kind: Kind, lines: &[Line]) -> Figure {
+fn between(plan: &Plan, kind: Kind, lines: &[Line], said: &str) -> Figure {
     let title = match kind {
         Kind::Batch => "Between two batch sizes",
         Kind::Rate => "Between two learning rates",
@@ -79,7 +84,7 @@ fn between(plan: &Plan, kind: Kind, lines: &[Line]) -> Figure {
         "Loss (left) and accuracy (right) at (1 − α) A + α B over the whole sets; upright lines: the networks themselves, \
          A at 0 is {}, B at 1 is {}. First panel: B began with A's initial values; second: with others; third: the same as the second, its hidden units in the order that brings its \
          weights closest to A's. Mean of the pairs, band \
-         from lowest to highest. {}.",
+         from lowest to highest. {}.{said}",
         plan.roles[0].name,
         plan.role_of(kind).name,
         plan.in_words()

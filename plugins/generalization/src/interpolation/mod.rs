@@ -155,8 +155,8 @@ impl Experiment for Interpolation {
         walk.keep_weights(ctx)?;
         let lines = walk.lines()?;
         tables::write(ctx, &plan, &lines)?;
-        ctx.declare_figures(figures::lines(&plan, &lines))?;
-        conclusion::write(ctx, &plan, &lines)
+        let said = conclusion::write(ctx, &plan, &lines)?;
+        ctx.declare_figures(figures::lines(&plan, &lines, &said))
     }
 }
 

@@ -328,25 +328,32 @@ fn of_features(sizes: &[Size], samples: i64, noise: f64) -> Vec<Claim> {
     ]
 }
 
-/// Writes what the run found to the log and the table `conclusion`.
-pub(super) fn write(ctx: &Ctx, params: &ModelSize, results: &Results, step: i64) -> Result<()> {
-    let mut said: Vec<(&str, Claim)> = Vec::new();
-    let full = full_samples(params);
-    said.extend(of_full(&sizes(&results.of(Part::Full), 0.0), full).into_iter().map(|claim| ("A", claim)));
-    said.extend(of_rates(&results.rates, swept(params)).map(|claim| ("A", claim)));
+/// Writes what the run found to the log and the table `conclusion`, and gives each claim with its part.
+pub(super) fn write(
+    ctx: &Ctx,
+    params: &ModelSize,
+    results: &Results,
+    step: i64,
+) -> Result<Vec<(Part, Claim)>> {
+    let mut said: Vec<(Part, Claim)> = Vec::new();
+    let mut say = |part: Part, claims: Vec<Claim>| said.extend(claims.into_iter().map(|claim| (part, claim)));
+    say(Part::Full, of_full(&sizes(&results.of(Part::Full), 0.0), full_samples(params)));
+    say(Part::Rates, of_rates(&results.rates, swept(params)).into_iter().collect());
     for noise in [0.0, params.noise] {
         let found = sizes(&results.of(Part::Subset), noise);
-        said.extend(of_subset(&found, params.subset_samples, noise).into_iter().map(|claim| ("B", claim)));
+        say(Part::Subset, of_subset(&found, params.subset_samples, noise));
     }
     for noise in [0.0, params.noise] {
         let found = sizes(&results.of(Part::Features), noise);
-        said.extend(of_features(&found, params.feature_samples, noise).into_iter().map(|claim| ("C", claim)));
+        say(Part::Features, of_features(&found, params.feature_samples, noise));
     }
-    let (parts, claims): (Vec<&str>, Vec<Claim>) = said.into_iter().unzip();
+    let (parts, claims): (Vec<Part>, Vec<Claim>) = said.into_iter().unzip();
     if claims.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    conclusion::write(ctx, step, claims, 0, vec![Column::utf8("part", &parts)])
+    let letters: Vec<&str> = parts.iter().map(|part| part.letter()).collect();
+    let claims = conclusion::write(ctx, step, claims, 0, vec![Column::utf8("part", &letters)])?;
+    Ok(parts.into_iter().zip(claims).collect())
 }
 
 #[cfg(test)]

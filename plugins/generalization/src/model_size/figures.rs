@@ -1,10 +1,12 @@
 //! The figures.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::{Claim, caption};
 use gradtop_toolkit::data::{self, CLASSES};
 use gradtop_toolkit::settings::listed;
 
 use super::ModelSize;
+use super::results::Part;
 use super::settings::{Unit, full_samples, rates, swept, units};
 
 /// A panel of columns of a table against the trained parameters, which are as many as `threshold` at the upright line.
@@ -29,8 +31,9 @@ fn both_by_noise(table: &str, value: &str) -> [Mark; 2] {
     both(table, value).map(|line| line.by(["noise"]))
 }
 
-/// The run's figures.
-pub(super) fn declare(params: &ModelSize, seed: u64) -> Result<Vec<Figure>> {
+/// The run's figures; the captions end with what is said of their part, once something is.
+pub(super) fn declare(params: &ModelSize, seed: u64, said: &[(Part, Claim)]) -> Result<Vec<Figure>> {
+    let said = |part: Part| caption(said.iter().filter(|(of, _)| *of == part).map(|(_, claim)| claim));
     let title = data::load(&params.dataset)?.title;
     let units = units(params)?;
     let has = |which: fn(&Unit) -> bool| units.iter().any(which);
@@ -46,8 +49,8 @@ pub(super) fn declare(params: &ModelSize, seed: u64) -> Result<Vec<Figure>> {
             Figure::new("full", "A: many images")
                 .caption(format!(
                     "ReLU networks 784-h-2h-10, h = {}, on {samples} images of {title}: {training}, {} epochs; {trials}. Upright: as many \
-                     parameters as labels times classes, {threshold}.",
-                    listed(&params.full_widths), params.full_epochs,
+                     parameters as labels times classes, {threshold}.{}",
+                    listed(&params.full_widths), params.full_epochs, said(Part::Full),
                 ))
                 .panel(panel("Loss", Axis::log("cross entropy"), threshold, both("full", "loss")))
                 .panel(panel("Accuracy", "accuracy", threshold, both("full", "accuracy"))),
@@ -60,8 +63,8 @@ pub(super) fn declare(params: &ModelSize, seed: u64) -> Result<Vec<Figure>> {
         figures.push(
             Figure::new("rates", "A: every size at several learning rates")
                 .caption(format!(
-                    "One network of each size at rates of {} on {learnt} images of {title}: Adam, batch {}, {} epochs; seed {seed}. {choosing}                      other training images choose the rate of each size.",
-                    listed(&rates(params)), params.batch, params.full_epochs,
+                    "One network of each size at rates of {} on {learnt} images of {title}: Adam, batch {}, {} epochs; seed {seed}. {choosing}                      other training images choose the rate of each size.{}",
+                    listed(&rates(params)), params.batch, params.full_epochs, said(Part::Rates),
                 ))
                 .panel(panel("Where the rate is chosen", axis(), threshold, by_rate("validation_loss")))
                 .panel(panel("Test loss", axis(), threshold, by_rate("test_loss")))
@@ -76,8 +79,8 @@ pub(super) fn declare(params: &ModelSize, seed: u64) -> Result<Vec<Figure>> {
                 .caption(format!(
                     "ReLU networks 784-h-10, h = {}, on {samples} images of {title}: squared error, {training}, the rate falling to 0 along a \
                      cosine, {} epochs; {trials}. {noise}: that share of the training labels is drawn at random, once; test labels are true. \
-                     Upright: as many parameters as labels times classes, {threshold}.",
-                    listed(&params.subset_widths), params.subset_epochs,
+                     Upright: as many parameters as labels times classes, {threshold}.{}",
+                    listed(&params.subset_widths), params.subset_epochs, said(Part::Subset),
                 ))
                 .panel(panel("Error", error(), threshold, both_by_noise("subset", "error")))
                 .panel(panel("Accuracy", "accuracy", threshold, both_by_noise("subset", "accuracy"))),
@@ -93,8 +96,8 @@ pub(super) fn declare(params: &ModelSize, seed: u64) -> Result<Vec<Figure>> {
                 .caption(format!(
                     "N random ReLU features of {samples} images of {title}, tested with {}: least squares, of minimum norm from N = {samples} on, in \
                      double precision; N a tenth of the parameters; {trials}. {noise}: that share of the training labels is drawn at random. \
-                     Upright: N = {samples}, where every label is fitted.",
-                    params.feature_tests
+                     Upright: N = {samples}, where every label is fitted.{}",
+                    params.feature_tests, said(Part::Features)
                 ))
                 .panel(panel("Test error", error(), threshold, by_noise("test_error")))
                 .panel(panel("Training error", error(), threshold, by_noise("train_error")))

@@ -133,7 +133,7 @@ impl Experiment for ModelSize {
 
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
         let (device, _no_graphs) = runtime::prepare(ctx);
-        ctx.declare_figures(figures::declare(self, ctx.seed())?)?;
+        ctx.declare_figures(figures::declare(self, ctx.seed(), &[])?)?;
         let mut state = State::new(self, ctx.seed(), device, ctx.threads())?;
         if let Some(dir) = ctx.resume_dir() {
             state.restore(ctx, dir)?;
@@ -152,7 +152,8 @@ impl Experiment for ModelSize {
             }
             ctx.checkpoint_if_due(state.step(), |dir| state.save(dir))?;
         }
-        conclusion::write(ctx, self, &state.results, state.step())
+        let said = conclusion::write(ctx, self, &state.results, state.step())?;
+        ctx.declare_figures(figures::declare(self, ctx.seed(), &said)?)
     }
 }
 

@@ -16,6 +16,17 @@ pub(super) enum Part {
     Rates,
 }
 
+impl Part {
+    /// As the page and the tables call it.
+    pub(super) fn letter(self) -> &'static str {
+        match self {
+            Self::Full | Self::Rates => "A",
+            Self::Subset => "B",
+            Self::Features => "C",
+        }
+    }
+}
+
 /// A network of part A at one learning rate: loss and accuracy on the images that choose between rates, and on the test set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct AtRate {

@@ -141,8 +141,8 @@ impl Subject {
                 let highest = accuracies().fold(0.0, f64::max);
                 let trained = found.outcomes.iter().map(|o| o.epoch as f64);
                 let verdict = if highest < not_learnt(samples) { "not learnt" } else { "partly learnt" };
-                let words = format!("control, {samples} labels drawn anew in each epoch: {verdict}");
-                return Claim::new(self.about("control"), Strength::Seen, words).evidence(format!(
+                let about = self.about(format!("control, {samples} labels drawn anew in each epoch"));
+                return Claim::new(about, Strength::Seen, verdict).evidence(format!(
                     "training accuracy {} % after {}, {trials}",
                     range(accuracies(), percent),
                     epochs(trained)
@@ -160,12 +160,8 @@ impl Subject {
         let fitted = found.fitted().count();
         // What one network has fitted can be fitted; that none did within some epochs says nothing of more.
         let strength = if fitted > 0 { Strength::Shown } else { Strength::Seen };
-        let claim = Claim::new(
-            self.about(format!("{samples} {what}")),
-            strength,
-            format!("{samples} {what}: {}", found.who(self.epochs)),
-        )
-        .evidence(found.test());
+        let claim = Claim::new(self.about(format!("{samples} {what}")), strength, found.who(self.epochs))
+            .evidence(found.test());
         let by_true = self.groups.iter().find(|g| g.plain(Labels::Fixed(0.0)) && g.group.samples == samples);
         let claim = match (found.mean_epochs(), by_true.and_then(Found::mean_epochs)) {
             (Some(own), Some(truth)) if !found.plain(Labels::Fixed(0.0)) => {
@@ -293,7 +289,7 @@ pub(super) fn write(ctx: &Ctx, training: &Training, epochs: i64) -> Result<()> {
         }
     }
     let keys = vec![Column::utf8("network", &names), Column::i64("parameters", parameters)];
-    conclusion::write(ctx, training.rounds(), claims, 0, keys)
+    conclusion::write(ctx, training.rounds(), claims, 0, keys).map(drop)
 }
 
 #[cfg(test)]
@@ -320,7 +316,11 @@ mod tests {
         let subject = Subject { name: "lenet", parameters: 53_808, convolutional: true, epochs: 300, groups };
         let mut claims = subject.claims();
         conclusion::settle(&mut claims, 0);
-        claims.iter().map(Claim::whole).collect::<Vec<_>>().join("\n")
+        claims
+            .iter()
+            .map(|claim| format!("{}: {}", claim.about, claim.whole()))
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     #[test]

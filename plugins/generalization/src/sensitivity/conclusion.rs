@@ -6,8 +6,8 @@ use gradtop_toolkit::stats::Estimate;
 
 use super::edge::Edge;
 use super::measure::Network;
-use super::plan::{Moment, Plan};
-use super::verdict::{Artefact, Groups, Quantity, by_protocol, many, with_test_loss};
+use super::plan::{Moment, Plan, Purpose};
+use super::verdict::{Artefact, Groups, Quantity, by_protocol, many, of, own_rates, with_test_loss};
 
 /// Steps after which the edge should be reached, as a share of all.
 const SETTLED: f64 = 1.0 / 3.0;
@@ -34,11 +34,12 @@ pub(super) fn write(
         let these = by_protocol(plan, networks, moment.name());
         say(moment.name(), protocol(plan, moment, &these));
     }
+    say("rates", rates(plan, networks).into_iter().collect());
     for quantity in [Quantity::Probabilities, Quantity::Logits] {
         let what = format!("peak of the {}", quantity.name());
         say(&what, vec![artefact(plan, quantity, &Artefact::of(plan, networks, quantity))]);
     }
-    if plan.legs.iter().any(|leg| leg.many) {
+    if plan.legs.iter().any(|leg| leg.purpose == Purpose::Many) {
         say("generalisation", generalisation(plan, &many(plan, networks)));
     }
     if let Some(edge) = edge {
@@ -51,7 +52,7 @@ pub(super) fn write(
         }
     }
     let (what, claims): (Vec<String>, Vec<Claim>) = said.into_iter().unzip();
-    conclusion::write(ctx, step, claims, 0, vec![Column::utf8("what", &what)])
+    conclusion::write(ctx, step, claims, 0, vec![Column::utf8("what", &what)]).map(drop)
 }
 
 /// What rises, what falls, and by how much, under one protocol.
@@ -67,8 +68,8 @@ fn protocol(plan: &Plan, moment: Moment, networks: &[&Network]) -> Vec<Claim> {
     if losses.0.len() < 2 {
         return untestable(format!("only the batch size {} came that far", first.0));
     }
-    let wanted: i64 =
-        plan.legs.iter().filter(|leg| leg.moments.contains(&moment)).map(|leg| leg.trials).sum();
+    let compared = plan.legs.iter().filter(|leg| leg.purpose == Purpose::Batches);
+    let wanted: i64 = compared.filter(|leg| leg.moments.contains(&moment)).map(|leg| leg.trials).sum();
     let missing = wanted - networks.len() as i64;
     let missing =
         if missing > 0 { format!("{missing} networks did not come that far") } else { String::new() };
@@ -83,6 +84,65 @@ fn protocol(plan: &Plan, moment: Moment, networks: &[&Network]) -> Vec<Claim> {
         .collect()
 }
 
+/// What becomes of the differences between batch sizes if each has its own rate: from the smallest to the largest that came to the
+/// training loss.
+fn rates(plan: &Plan, networks: &[Network]) -> Option<Claim> {
+    let wanted = plan.legs.iter().filter(|leg| leg.purpose == Purpose::Rates).count();
+    if wanted == 0 {
+        return None;
+    }
+    let (found, pairs) = (of(plan, networks, Purpose::Rates), own_rates(plan, networks));
+    let about = format!("measured {}, own learning rates", Moment::Loss(plan.params.target).in_words());
+    let (Some(first), Some(last)) = (pairs.first(), pairs.last().filter(|_| pairs.len() > 1)) else {
+        return Some(
+            Claim::new(about, Strength::Untestable, "what own learning rates change")
+                .evidence(format!("{} of {wanted} networks came to the training loss", found.len())),
+        );
+    };
+    let lr = |network: &Network| plan.legs[network.leg].lr;
+    let batch = |network: &Network| plan.legs[network.leg].batch;
+    let ends =
+        |quantity: Quantity, which: usize| [first, last].map(|pair| quantity.of(&pair[which].measures));
+    let grows = |[small, large]: [f64; 2]| large > small;
+    let compared = Quantity::ALL.into_iter().filter(|quantity| *quantity != Quantity::TrainLoss);
+    let turned: Vec<&str> = compared
+        .clone()
+        .filter(|quantity| grows(ends(*quantity, 0)) != grows(ends(*quantity, 1)))
+        .map(Quantity::name)
+        .collect();
+    let words = if turned.is_empty() {
+        "with each batch size at its own rate every difference between the smallest and the largest keeps its sign".to_owned()
+    } else {
+        format!("with each batch size at its own rate the difference changes its sign: {}", turned.join(", "))
+    };
+    let numbers: Vec<String> = compared
+        .map(|quantity| {
+            let ([a, b], [c, d]) = (ends(quantity, 0), ends(quantity, 1));
+            format!("{} {} to {} and {} to {}", quantity.name(), short(a), short(b), short(c), short(d))
+        })
+        .collect();
+    let chosen: Vec<String> = pairs.iter().map(|[_, own]| format!("{} at {}", lr(own), batch(own))).collect();
+    let missing = wanted - found.len();
+    let claim = Claim::new(about, Strength::Seen, words)
+        .evidence(format!("own rates by batch size: {}", chosen.join(", ")))
+        .evidence(format!(
+            "from batch size {} to {} at the common rate, and at own rates: {}",
+            batch(first[0]),
+            batch(last[0]),
+            numbers.join("; ")
+        ))
+        .caution(format!(
+            "one network of each size and rate, on {} images; {} others chose the rate, the test set chose nothing",
+            plan.swept[0].count(),
+            plan.swept[1].count()
+        ));
+    Some(if missing > 0 {
+        claim.caution(format!("{missing} of {wanted} networks did not come to the training loss in time"))
+    } else {
+        claim
+    })
+}
+
 fn trend(about: String, quantity: Quantity, groups: &Groups) -> Claim {
     let estimate = groups.trend();
     let (start, end) = groups.ends().unwrap_or((f64::NAN, f64::NAN));
@@ -91,7 +151,7 @@ fn trend(about: String, quantity: Quantity, groups: &Groups) -> Claim {
         return Claim::new(
             about,
             Strength::Untestable,
-            format!("how the {} goes with batch size", quantity.name()),
+            format!("how {} goes with batch size", quantity.with_article()),
         )
         .evidence(ends)
         .caution("fewer than 4 values are finite, or all are equal");
@@ -100,8 +160,8 @@ fn trend(about: String, quantity: Quantity, groups: &Groups) -> Claim {
     Claim::tested(
         about,
         groups.chance(),
-        format!("the {} {verb} with batch size", quantity.name()),
-        format!("the {} has no order with batch size that can be told from chance", quantity.name()),
+        format!("{} {verb} with batch size", quantity.with_article()),
+        format!("{} has no order with batch size that can be told from chance", quantity.with_article()),
     )
     .evidence(coefficient(estimate))
     .evidence(ends)
@@ -119,7 +179,7 @@ fn coefficient(estimate: Estimate) -> String {
 fn artefact(plan: &Plan, quantity: Quantity, found: &Artefact) -> Claim {
     let epochs = plan.params.epochs;
     let about = format!("after {epochs} epochs, peak of the {}", quantity.name());
-    let legs = || plan.legs.iter().filter(|leg| !leg.many);
+    let legs = || plan.legs.iter().filter(|leg| leg.purpose == Purpose::Batches);
     let sizes = legs().count();
     let few = legs().any(|leg| (leg.trials as usize) < FEWEST);
     if sizes < 3 || (few && found.peak.is_none()) {
@@ -153,7 +213,7 @@ fn artefact(plan: &Plan, quantity: Quantity, found: &Artefact) -> Claim {
 }
 
 fn generalisation(plan: &Plan, networks: &[&Network]) -> Vec<Claim> {
-    let wanted: i64 = plan.legs.iter().filter(|leg| leg.many).map(|leg| leg.trials).sum();
+    let wanted: i64 = plan.legs.iter().filter(|leg| leg.purpose == Purpose::Many).map(|leg| leg.trials).sum();
     let learnt = format!(
         "{} of {wanted} networks that learnt {} images down to a training loss of {}",
         networks.len(),
@@ -176,7 +236,7 @@ fn generalisation(plan: &Plan, networks: &[&Network]) -> Vec<Claim> {
                 return Claim::new(
                     about,
                     Strength::Untestable,
-                    format!("whether the {} goes with the test loss", quantity.name()),
+                    format!("whether {} goes with the test loss", quantity.with_article()),
                 )
                 .evidence(&learnt)
                 .caution(if found.estimate.value.is_nan() {
@@ -192,8 +252,8 @@ fn generalisation(plan: &Plan, networks: &[&Network]) -> Vec<Claim> {
             Claim::tested(
                 about,
                 Some(p),
-                format!("the {} is {way} where the test loss is higher", quantity.name()),
-                format!("the {} does not go with the test loss beyond chance", quantity.name()),
+                format!("{} is {way} where the test loss is higher", quantity.with_article()),
+                format!("{} does not go with the test loss beyond chance", quantity.with_article()),
             )
             .evidence(coefficient(found.estimate))
             .evidence(format!("interval and p by resampling {} settings, not networks", found.settings))

@@ -12,7 +12,7 @@ use gradtop_toolkit::weights::Weights;
 use super::edge::Edge;
 use super::follow::{EDGE_STEP, Follow, measuring_cost, training_cost};
 use super::measure::{Measures, NUMBERS, Network, measure};
-use super::plan::{Moment, Plan};
+use super::plan::{Leg, Moment, Plan, Purpose};
 
 const FILE: &str = "course.safetensors";
 
@@ -65,7 +65,7 @@ impl<'a> Course<'a> {
     /// # Errors
     /// libtorch's.
     pub fn new(plan: &'a Plan) -> Result<Self> {
-        let work = Work::Leg(Box::new(Follow::new(plan, &plan.legs[0])?), 0);
+        let work = Work::Leg(Box::new(Follow::new(plan, &plan.legs[0], None)?), 0);
         let measured = Default::default();
         let mut course = Self { plan, leg: 0, step: 0, work, networks: Vec::new(), seen: None, measured };
         course.look()?;
@@ -178,7 +178,10 @@ impl<'a> Course<'a> {
         {
             self.leg += 1;
             self.work = match self.plan.legs.get(self.leg) {
-                Some(leg) => Work::Leg(Box::new(Follow::new(self.plan, leg)?), 0),
+                Some(leg) => {
+                    let most = most(self.plan, leg, &self.networks);
+                    Work::Leg(Box::new(Follow::new(self.plan, leg, most)?), 0)
+                }
                 None => Work::Edge(Box::new(Edge::new(self.plan)?)),
             };
             return self.look();
@@ -269,10 +272,6 @@ impl<'a> Course<'a> {
         let saved = Saved::read(&dir.join(FILE))?;
         let wrong = || Error::new(format!("the checkpoint in {} is of other parameters", dir.display()));
         let [leg, step, measured] = saved.integers("position")?[..] else { return Err(wrong()) };
-        let work = match plan.legs.get(leg as usize) {
-            Some(leg) => Work::Leg(Box::new(Follow::restore(plan, leg, &saved)?), measured as usize),
-            None => Work::Edge(Box::new(Edge::restore(plan, &saved)?)),
-        };
         let (places, numbers) = (saved.integers("networks")?, saved.numbers("measures")?);
         let networks = places
             .chunks(4)
@@ -284,7 +283,32 @@ impl<'a> Course<'a> {
                 let measures = Measures::of(numbers.try_into().map_err(|_| wrong())?);
                 Ok(Network { leg: leg as usize, trial, moment: *moment, step, measures })
             })
-            .collect::<Result<_>>()?;
+            .collect::<Result<Vec<Network>>>()?;
+        let work = match plan.legs.get(leg as usize) {
+            Some(leg) => {
+                let most = most(plan, leg, &networks);
+                Work::Leg(Box::new(Follow::restore(plan, leg, most, &saved)?), measured as usize)
+            }
+            None => Work::Edge(Box::new(Edge::restore(plan, &saved)?)),
+        };
         Ok(Self { plan, leg: leg as usize, step, work, networks, seen: None, measured: Default::default() })
     }
+}
+
+/// Times the updates of the slowest network at the common rate after which one at another rate is given up.
+const PATIENCE: i64 = 3;
+
+/// The step after which a leg of [`Purpose::Rates`] is given up, if networks of its batch size came to the training loss.
+fn most(plan: &Plan, leg: &Leg, networks: &[Network]) -> Option<i64> {
+    let slowest = networks
+        .iter()
+        .filter(|network| {
+            let other = &plan.legs[network.leg];
+            other.purpose == Purpose::Batches
+                && other.batch == leg.batch
+                && matches!(network.moment, Moment::Loss(_))
+        })
+        .map(|network| network.step)
+        .max();
+    slowest.filter(|_| leg.purpose == Purpose::Rates).map(|step| PATIENCE * step.max(1))
 }

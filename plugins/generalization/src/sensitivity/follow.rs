@@ -10,7 +10,7 @@ use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::Stream;
 use tch::Tensor;
 
-use super::plan::{Leg, Moment, Plan};
+use super::plan::{Leg, Moment, Plan, Purpose};
 
 /// Factor between the steps of two looks, far from the training loss that is waited for, and near it.
 const FAR: f64 = 1.3;
@@ -45,6 +45,8 @@ pub(super) struct Follow<'a> {
     ensemble: Ensemble,
     kept: Vec<Kept>,
     next_look: i64,
+    /// The step at which it ends, whatever its loss.
+    last_step: i64,
 }
 
 /// The networks of a leg before their first step.
@@ -57,10 +59,12 @@ pub(super) fn begin(plan: &Plan, leg: &Leg) -> Result<Ensemble> {
 }
 
 impl<'a> Follow<'a> {
-    /// At step 0. Network t of every batch size begins with the same values.
-    pub(super) fn new(plan: &'a Plan, leg: &'a Leg) -> Result<Self> {
+    /// At step 0. Network t of every batch size begins with the same values. `most` is the step after which a leg of
+    /// [`Purpose::Rates`] is given up.
+    pub(super) fn new(plan: &'a Plan, leg: &'a Leg, most: Option<i64>) -> Result<Self> {
         let ensemble = begin(plan, leg)?;
-        Ok(Self { plan, leg, ensemble, kept: Vec::new(), next_look: 0 })
+        let last_step = plan.last_step(leg).min(most.unwrap_or(i64::MAX));
+        Ok(Self { plan, leg, ensemble, kept: Vec::new(), next_look: 0, last_step })
     }
 
     pub(super) fn step(&self) -> i64 {
@@ -78,7 +82,7 @@ impl<'a> Follow<'a> {
     /// Whether every network has had all its moments, or has had its time.
     pub(super) fn is_over(&self) -> bool {
         let trials = self.leg.trials as usize;
-        self.kept.len() == trials * self.leg.moments.len() || self.step() >= self.plan.last_step(self.leg)
+        self.kept.len() == trials * self.leg.moments.len() || self.step() >= self.last_step
     }
 
     /// The share of its way that is behind it, about.
@@ -98,7 +102,7 @@ impl<'a> Follow<'a> {
     /// Keeps networks whose moment this is; looks at loss and sensitivity if that is due.
     pub(super) fn look(&mut self) -> Result<Option<Look>> {
         let step = self.step();
-        let due = step >= self.next_look || step >= self.plan.last_step(self.leg);
+        let due = step >= self.next_look || step >= self.last_step;
         let mut seen = None;
         let mut now: Vec<(usize, i64)> = Vec::new();
         for (i, moment) in self.leg.moments.iter().enumerate() {
@@ -132,9 +136,9 @@ impl<'a> Follow<'a> {
     }
 
     fn measure(&self) -> Result<Look> {
-        let samples = &self.plan.followed[usize::from(self.leg.many)];
+        let samples = &self.plan.followed[usize::from(self.leg.purpose == Purpose::Many)];
         let loss = self.ensemble.mlp.evaluate(samples)?.loss;
-        if self.leg.many {
+        if self.leg.purpose != Purpose::Batches {
             return Ok(Look { loss, logits: Vec::new(), probabilities: Vec::new() });
         }
         let trials = 0..self.leg.trials;
@@ -167,8 +171,8 @@ impl<'a> Follow<'a> {
         Ok(())
     }
 
-    pub(super) fn restore(plan: &'a Plan, leg: &'a Leg, saved: &Saved) -> Result<Self> {
-        let mut follow = Self::new(plan, leg)?;
+    pub(super) fn restore(plan: &'a Plan, leg: &'a Leg, most: Option<i64>, saved: &Saved) -> Result<Self> {
+        let mut follow = Self::new(plan, leg, most)?;
         follow.ensemble.restore("follow", saved)?;
         let wrong =
             || Error::new(format!("the checkpoint's networks of {} are of other parameters", leg.name));

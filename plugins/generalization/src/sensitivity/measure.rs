@@ -6,7 +6,7 @@ use gradtop_toolkit::sharpness::keskar;
 use tch::Tensor;
 
 use super::follow::means;
-use super::plan::{Leg, Moment, Plan};
+use super::plan::{Leg, Moment, Plan, Purpose};
 
 /// What one network looks like. NaN: not measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,10 +35,12 @@ pub struct Measures {
     pub trace_error: f64,
     /// Keskar's φ in percent, a lower bound.
     pub sharpness: f64,
+    /// Cross entropy over the images that choose between rates, of networks at several rates.
+    pub validation_loss: f64,
 }
 
 /// How many numbers [`Measures`] are.
-pub(super) const NUMBERS: usize = 12;
+pub(super) const NUMBERS: usize = 13;
 
 impl Measures {
     /// In the order of the fields.
@@ -56,6 +58,7 @@ impl Measures {
             self.trace,
             self.trace_error,
             self.sharpness,
+            self.validation_loss,
         ]
     }
 
@@ -74,6 +77,7 @@ impl Measures {
             trace: n[9],
             trace_error: n[10],
             sharpness: n[11],
+            validation_loss: n[12],
         }
     }
 }
@@ -119,7 +123,11 @@ pub(super) fn measure(plan: &Plan, leg: &Leg, moment: Moment, all: &Tensor) -> R
     if matches!(moment, Moment::Early(_)) {
         return Ok(measures);
     }
-    let samples = &plan.curved[usize::from(leg.many)];
+    if leg.purpose == Purpose::Rates {
+        let chosen_by = mlp.evaluate(&plan.swept[1])?.loss;
+        measures.iter_mut().zip(chosen_by).for_each(|(of, loss)| of.validation_loss = loss);
+    }
+    let samples = &plan.curved[usize::from(leg.purpose == Purpose::Many)];
     let at = plan.shape.at(all, samples)?;
     let extremes = lanczos::lanczos(all, params.lanczos_steps as usize, plan.seed, |v| at.hessian_vector(v))?;
     let traces = hutchinson::trace(all, params.probes as usize, plan.seed, |v| at.hessian_vector(v))?;

@@ -20,7 +20,7 @@ use gradtop_toolkit::weights::Weights;
 pub use course::{Course, Seen};
 pub use edge::Edge;
 pub use measure::{Measures, Network};
-pub use plan::{Leg, Moment, Plan};
+pub use plan::{Leg, Moment, Plan, Purpose};
 
 /// Trains one network at many batch sizes and compares sensitivity, sharpness and loss after as many epochs, as many steps, and at the same training loss.
 #[derive(Params, Clone, Debug)]
@@ -79,6 +79,9 @@ pub struct Sensitivity {
     /// Iterations of the ascent in the box
     #[param(default = 20, min = 1, max = 1000)]
     pub ascent: i64,
+    /// Further learning rates, comma-separated: one more network of each batch size at each, down to that training loss; the last training images choose; none: only `lr`
+    #[param(default = "3e-4,3e-3", min = 0.0, min_excluded, max = 10.0, distinct)]
+    pub rates: Vec<f64>,
     /// Images that each of the many networks learns; 0: no such networks
     #[param(default = 2000, min = 0, max = 60_000)]
     pub many_samples: i64,
@@ -153,6 +156,7 @@ impl Experiment for Sensitivity {
                     ("lanczos_steps", "15"),
                     ("probes", "4"),
                     ("ascent", "10"),
+                    ("rates", ""),
                     ("many_samples", "500"),
                     ("many_batches", "16,64"),
                     ("many_rates", "1e-3,3e-3"),
@@ -162,7 +166,7 @@ impl Experiment for Sensitivity {
                     ("edge_rates", "0.1"),
                 ],
             )
-            .preset("default", "Five batch sizes and two more, 5 networks each; 36 further networks", &[])
+            .preset("default", "Five batch sizes and two more, 5 networks each; five at three learning rates; 36 further networks", &[])
             .preset(
                 "full",
                 "3,000 steps, 16,384 under all protocols, 5 networks each, 120 further networks",
@@ -173,6 +177,7 @@ impl Experiment for Sensitivity {
                     ("steps", "3000"),
                     ("most_epochs", "1000"),
                     ("many_batches", "8,16,64,256"),
+                    ("rates", "1e-4,3e-4,3e-3,1e-2"),
                     ("many_rates", "1e-4,3e-4,1e-3,3e-3,1e-2"),
                     ("many_networks", "6"),
                     ("edge_networks", "3"),
@@ -192,7 +197,7 @@ impl Experiment for Sensitivity {
         let followed = plan
             .legs
             .iter()
-            .map(|leg| if leg.many { Ok(None) } else { declare(ctx, leg).map(Some) })
+            .map(|leg| (leg.purpose == Purpose::Batches).then(|| declare(ctx, leg)).transpose())
             .collect::<Result<Vec<_>>>()?;
         let probes = self.probes(ctx, &plan)?;
         let mut course = if let Some(dir) = ctx.resume_dir() {

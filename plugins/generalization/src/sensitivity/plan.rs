@@ -46,13 +46,24 @@ impl Moment {
     }
 }
 
+/// What networks are trained for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Batch sizes compared at one rate.
+    Batches,
+    /// The same at several rates, of which other images choose one for each size.
+    Rates,
+    /// Many networks that learn few images.
+    Many,
+}
+
 /// Networks trained in one way, all at once, and when they are measured.
 #[derive(Clone, Debug)]
 pub struct Leg {
-    /// Its name: `B=16`, or `B=16, lr 0.001`.
+    /// Its name: `B=16`, `B=16, rate 0.001`, or of the many networks `B=16, lr 0.001`.
     pub name: String,
-    /// Whether it is of the many networks that learn few images, not of the batch sizes compared.
-    pub many: bool,
+    /// What for.
+    pub purpose: Purpose,
     /// Samples in a step.
     pub batch: i64,
     /// Learning rate.
@@ -69,6 +80,8 @@ pub struct Plan {
     pub legs: Vec<Leg>,
     /// Training and test set.
     pub sets: [Samples; 2],
+    /// What the networks at several rates learn, and what chooses between them: the last training images.
+    pub(super) swept: [Samples; 2],
     /// What the many networks learn.
     pub few: Samples,
     /// Training images of which a leg's loss is followed: of the batch sizes, of the many networks.
@@ -135,9 +148,26 @@ impl Sensitivity {
                     moments.extend([Moment::Steps(self.steps), Moment::Loss(self.target)]);
                 }
                 let (name, trials) = (format!("B={batch}"), self.networks);
-                Ok(Leg { name, many: false, batch, lr: self.lr, trials, moments })
+                Ok(Leg { name, purpose: Purpose::Batches, batch, lr: self.lr, trials, moments })
             })
             .collect::<Result<_>>()?;
+        if self.rates.contains(&self.lr) {
+            return Err(invalid(format!("parameter `rates` names {}, which is `lr` already", self.lr)));
+        }
+        if !self.rates.is_empty() {
+            let learnt = count - choosing(count);
+            for &batch in &self.batches {
+                if batch > learnt {
+                    return Err(invalid(format!(
+                        "a batch of {batch} is more than the {learnt} images that networks at several `rates` learn"
+                    )));
+                }
+                for lr in std::iter::once(self.lr).chain(self.rates.iter().copied()) {
+                    let (name, moments) = (format!("B={batch}, rate {lr}"), vec![Moment::Loss(self.target)]);
+                    legs.push(Leg { name, purpose: Purpose::Rates, batch, lr, trials: 1, moments });
+                }
+            }
+        }
         if self.many_samples > 0 {
             for &batch in &self.many_batches {
                 if batch > self.many_samples {
@@ -149,7 +179,7 @@ impl Sensitivity {
                 for &lr in &self.many_rates {
                     legs.push(Leg {
                         name: format!("B={batch}, lr {lr}"),
-                        many: true,
+                        purpose: Purpose::Many,
                         batch,
                         lr,
                         trials: self.many_networks,
@@ -169,6 +199,8 @@ impl Sensitivity {
         let legs = self.check()?;
         let (train, test, title) = images(&self.dataset, self.train_samples, seed, device)?;
         let few = train.first(if self.many_samples == 0 { 1 } else { self.many_samples })?;
+        let chosen_by = choosing(train.count());
+        let swept = [train.first(train.count() - chosen_by)?, train.last(chosen_by)?];
         let widths = [&[PIXELS], &self.hidden[..], &[CLASSES]].concat();
         let curved = |samples: &Samples, count: i64| -> Result<network::Samples> {
             Ok(feature_major(&samples.first(count.min(samples.count()))?)?)
@@ -180,6 +212,7 @@ impl Sensitivity {
             shape: network::Network::new(&widths, Activation::Relu, Loss::CrossEntropy)?,
             edge_samples: edge_samples(device)?,
             sets: [train, test],
+            swept,
             few,
             params: self.clone(),
             legs,
@@ -189,6 +222,11 @@ impl Sensitivity {
             device,
         })
     }
+}
+
+/// Training images that choose between learning rates.
+fn choosing(images: i64) -> i64 {
+    5000.min(images / 5)
 }
 
 /// The same samples for derivatives.
@@ -208,7 +246,11 @@ fn edge_samples(device: Device) -> Result<network::Samples> {
 impl Plan {
     /// What a leg learns.
     pub fn learnt(&self, leg: &Leg) -> &Samples {
-        if leg.many { &self.few } else { &self.sets[0] }
+        match leg.purpose {
+            Purpose::Batches => &self.sets[0],
+            Purpose::Rates => &self.swept[0],
+            Purpose::Many => &self.few,
+        }
     }
 
     /// Networks of the right shape, parameters zero.
@@ -287,7 +329,7 @@ impl Plan {
         let params = &self.params;
         format!(
             "{} networks {}: batches of {}, rates of {}, {} each; Adam on {} images of {} down to a training loss of {}; seed {}",
-            self.legs.iter().filter(|leg| leg.many).map(|leg| leg.trials).sum::<i64>(),
+            self.legs.iter().filter(|leg| leg.purpose == Purpose::Many).map(|leg| leg.trials).sum::<i64>(),
             shape(self.shape.widths()),
             listed(&params.many_batches),
             params.many_rates.iter().map(|rate| format!("{rate:e}")).collect::<Vec<_>>().join(","),

@@ -5,8 +5,8 @@ use gradtop_toolkit::stats::Estimate;
 
 use super::edge::Edge;
 use super::measure::{Measures, Network};
-use super::plan::Plan;
-use super::verdict::{Groups, Quantity, by_protocol, many, with_test_loss};
+use super::plan::{Plan, Purpose};
+use super::verdict::{Groups, Quantity, by_protocol, many, of, with_test_loss};
 
 /// Protocols that have a table of their own.
 pub(super) const PROTOCOLS: [&str; 4] = ["loss", "epochs", "steps", "early"];
@@ -19,8 +19,9 @@ pub(super) fn write(
     edge: Option<&Edge<'_>>,
     step: i64,
 ) -> Result<()> {
-    let all: Vec<&Network> = networks.iter().collect();
-    rows(ctx, plan, "networks", &all, step)?;
+    let compared = networks.iter().filter(|n| plan.legs[n.leg].purpose != Purpose::Rates);
+    rows(ctx, plan, "networks", &compared.collect::<Vec<_>>(), step)?;
+    rows(ctx, plan, "rates", &of(plan, networks, Purpose::Rates), step)?;
     for name in PROTOCOLS {
         rows(ctx, plan, &format!("protocol-{name}"), &by_protocol(plan, networks, name), step)?;
     }
@@ -62,35 +63,32 @@ fn rows(ctx: &Ctx, plan: &Plan, name: &str, networks: &[&Network], step: i64) ->
     let whole = |of: &dyn Fn(&Network) -> i64| networks.iter().map(|n| of(n)).collect::<Vec<i64>>();
     let measure = |of: fn(&Measures) -> f64| number(&|n| of(&n.measures));
     let protocols: Vec<&str> = networks.iter().map(|n| n.moment.name()).collect();
+    let chosen_by = (name == "rates")
+        .then(|| Column::f64("validation_loss", measure(|m| m.validation_loss)).unit("nats"));
     let legs: Vec<&str> = networks.iter().map(|n| plan.legs[n.leg].name.as_str()).collect();
-    ctx.table(
-        name,
-        step,
-        &[
-            Column::utf8("protocol", &protocols),
-            Column::utf8("leg", &legs),
-            Column::i64("batch", whole(&|n| plan.legs[n.leg].batch)).unit("samples"),
-            Column::f64("lr", number(&|n| plan.legs[n.leg].lr)),
-            Column::i64("trial", whole(&|n| n.trial)),
-            Column::i64("at_step", whole(&|n| n.step)),
-            Column::f64(
-                "epochs",
-                number(&|n| n.step as f64 / plan.steps_per_epoch(&plan.legs[n.leg]) as f64),
-            ),
-            Column::f64("train_loss", measure(|m| m.train_loss)).unit("nats"),
-            Column::f64("train_accuracy", measure(|m| m.train_accuracy)),
-            Column::f64("test_loss", measure(|m| m.test_loss)).unit("nats"),
-            Column::f64("test_accuracy", measure(|m| m.test_accuracy)),
-            Column::f64("logit_sensitivity", measure(|m| m.logits)),
-            Column::f64("probability_sensitivity", measure(|m| m.probabilities)),
-            Column::f64("lambda_max", measure(|m| m.lambda_max)),
-            Column::f64("lambda_max_bound", measure(|m| m.lambda_bound)),
-            Column::f64("lambda_min", measure(|m| m.lambda_min)),
-            Column::f64("trace", measure(|m| m.trace)),
-            Column::f64("trace_error", measure(|m| m.trace_error)),
-            Column::f64("sharpness", measure(|m| m.sharpness)).unit("%"),
-        ],
-    )
+    let mut columns = vec![
+        Column::utf8("protocol", &protocols),
+        Column::utf8("leg", &legs),
+        Column::i64("batch", whole(&|n| plan.legs[n.leg].batch)).unit("samples"),
+        Column::f64("lr", number(&|n| plan.legs[n.leg].lr)),
+        Column::i64("trial", whole(&|n| n.trial)),
+        Column::i64("at_step", whole(&|n| n.step)),
+        Column::f64("epochs", number(&|n| n.step as f64 / plan.steps_per_epoch(&plan.legs[n.leg]) as f64)),
+        Column::f64("train_loss", measure(|m| m.train_loss)).unit("nats"),
+        Column::f64("train_accuracy", measure(|m| m.train_accuracy)),
+        Column::f64("test_loss", measure(|m| m.test_loss)).unit("nats"),
+        Column::f64("test_accuracy", measure(|m| m.test_accuracy)),
+        Column::f64("logit_sensitivity", measure(|m| m.logits)),
+        Column::f64("probability_sensitivity", measure(|m| m.probabilities)),
+        Column::f64("lambda_max", measure(|m| m.lambda_max)),
+        Column::f64("lambda_max_bound", measure(|m| m.lambda_bound)),
+        Column::f64("lambda_min", measure(|m| m.lambda_min)),
+        Column::f64("trace", measure(|m| m.trace)),
+        Column::f64("trace_error", measure(|m| m.trace_error)),
+        Column::f64("sharpness", measure(|m| m.sharpness)).unit("%"),
+    ];
+    columns.extend(chosen_by);
+    ctx.table(name, step, &columns)
 }
 
 /// Spearman's coefficients with their intervals, a row each.

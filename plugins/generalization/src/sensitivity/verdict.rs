@@ -4,7 +4,7 @@ use gradtop_toolkit::conclusion::FEWEST;
 use gradtop_toolkit::stats::{Estimate, bootstrap, mean, permutation, spearman};
 
 use super::measure::{Measures, Network};
-use super::plan::Plan;
+use super::plan::{Plan, Purpose};
 
 /// A number of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,14 @@ impl Quantity {
         }
     }
 
+    /// The same as the subject of a sentence.
+    pub(super) fn with_article(self) -> String {
+        match self {
+            Self::Sharpness => self.name().to_owned(),
+            _ => format!("the {}", self.name()),
+        }
+    }
+
     pub(super) fn of(self, measures: &Measures) -> f64 {
         match self {
             Self::TrainLoss => measures.train_loss,
@@ -80,12 +88,34 @@ impl Quantity {
 
 /// The networks of the batch sizes that were measured by a protocol of this name.
 pub(super) fn by_protocol<'a>(plan: &Plan, networks: &'a [Network], name: &str) -> Vec<&'a Network> {
-    networks.iter().filter(|n| n.moment.name() == name && !plan.legs[n.leg].many).collect()
+    of(plan, networks, Purpose::Batches).into_iter().filter(|n| n.moment.name() == name).collect()
+}
+
+/// Those of one purpose.
+pub(super) fn of<'a>(plan: &Plan, networks: &'a [Network], purpose: Purpose) -> Vec<&'a Network> {
+    networks.iter().filter(|n| plan.legs[n.leg].purpose == purpose).collect()
 }
 
 /// The many networks.
 pub(super) fn many<'a>(plan: &Plan, networks: &'a [Network]) -> Vec<&'a Network> {
-    networks.iter().filter(|n| plan.legs[n.leg].many).collect()
+    of(plan, networks, Purpose::Many)
+}
+
+/// Of each batch size, ascending, the network at the common rate, and the one whose loss is lowest on the images that choose
+/// between rates, if it is another: of those that came to the training loss.
+pub(super) fn own_rates<'a>(plan: &Plan, networks: &'a [Network]) -> Vec<[&'a Network; 2]> {
+    let swept = of(plan, networks, Purpose::Rates);
+    let mut pairs: Vec<[&Network; 2]> = swept
+        .chunk_by(|a, b| plan.legs[a.leg].batch == plan.legs[b.leg].batch)
+        .filter_map(|same| {
+            let common = same.iter().find(|n| plan.legs[n.leg].lr == plan.params.lr)?;
+            let loss = |n: &Network| n.measures.validation_loss;
+            let own = same.iter().filter(|n| loss(n).is_finite());
+            Some([*common, own.min_by(|a, b| loss(a).total_cmp(&loss(b))).unwrap_or(common)])
+        })
+        .collect();
+    pairs.sort_by_key(|[common, _]| plan.legs[common.leg].batch);
+    pairs
 }
 
 /// One quantity by batch size, ascending.

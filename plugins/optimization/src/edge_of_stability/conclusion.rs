@@ -295,8 +295,13 @@ fn law(method: Method, settings: &[Setting<'_>]) -> Option<Claim> {
     )
 }
 
-/// Writes the claims to the log and the table `conclusion`.
-pub(super) fn write(ctx: &Ctx, params: &EdgeOfStability, descents: &[Descent], step: i64) -> Result<()> {
+/// Writes the claims to the log and the table `conclusion`, and gives each with its method.
+pub(super) fn write(
+    ctx: &Ctx,
+    params: &EdgeOfStability,
+    descents: &[Descent],
+    step: i64,
+) -> Result<Vec<(Method, Claim)>> {
     let mut settings: Vec<Setting<'_>> = Vec::new();
     for descent in descents {
         let courses = (0..descent.ensemble.mlp.trials() as usize).map(|network| Course {
@@ -322,9 +327,10 @@ pub(super) fn write(ctx: &Ctx, params: &EdgeOfStability, descents: &[Descent], s
     let mut said: Vec<(Method, Claim)> = settings.iter().map(|s| (s.method, claims(s))).collect();
     let steady = params.methods.iter().filter(|m| matches!(m, Method::Gd | Method::Momentum | Method::Adam));
     said.extend(steady.filter_map(|method| Some((*method, law(*method, &settings)?))));
-    let methods: Vec<&str> = said.iter().map(|(method, _)| method.name()).collect();
-    let keys = vec![Column::utf8("method", &methods)];
-    conclusion::write(ctx, step, said.iter().map(|(_, claim)| claim.clone()).collect(), 0, keys)
+    let (methods, claims): (Vec<Method>, Vec<Claim>) = said.into_iter().unzip();
+    let names: Vec<&str> = methods.iter().map(gradtop_sdk::Choice::name).collect();
+    let claims = conclusion::write(ctx, step, claims, 0, vec![Column::utf8("method", &names)])?;
+    Ok(methods.into_iter().zip(claims).collect())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The figures: each method against its limit, and all methods at once.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::{Claim, caption};
 use gradtop_toolkit::settings::shape;
 
 use super::descent::{Descent, Problem};
@@ -33,11 +34,13 @@ fn title(params: &EdgeOfStability, method: Method) -> String {
     }
 }
 
+/// The run's figures; the captions end with what is said of their method, once something is.
 pub(super) fn declare(
     params: &EdgeOfStability,
     problem: &Problem,
     descents: &[Descent],
     seed: u64,
+    said: &[(Method, Claim)],
 ) -> Vec<Figure> {
     let settings = settings(params, problem, seed);
     let level = || Mark::level(1.0).label("limit").color("grey");
@@ -56,7 +59,8 @@ pub(super) fn declare(
         Figure::new(method.name(), title(params, method))
             .caption(format!(
                 "The sharpness over the largest at which the method is stable on a quadratic; the sharpness itself; and the loss \
-                 over all images. {settings}"
+                 over all images. {settings}{}",
+                caption(said.iter().filter(|(of, _)| *of == method).map(|(_, claim)| claim))
             ))
             .panel(
                 Panel::new("step", "share of the limit")

@@ -165,7 +165,7 @@ impl Experiment for EdgeOfStability {
             self.samples,
         ));
         let mut descents = Descent::all(self, &problem, ctx.seed())?;
-        ctx.declare_figures(figures::declare(self, &problem, &descents, ctx.seed()))?;
+        ctx.declare_figures(figures::declare(self, &problem, &descents, ctx.seed(), &[]))?;
         let settings = figures::settings(self, &problem, ctx.seed());
         let mut instruments = Instruments::new(&self.instruments, ctx.seed(), &settings);
         let probes = descents
@@ -209,7 +209,8 @@ impl Experiment for EdgeOfStability {
         }
         weights.write(ctx, last, "networks")?;
         tables::write(ctx, &descents, last)?;
-        conclusion::write(ctx, self, &descents, last)
+        let said = conclusion::write(ctx, self, &descents, last)?;
+        ctx.declare_figures(figures::declare(self, &problem, &descents, ctx.seed(), &said))
     }
 }
 

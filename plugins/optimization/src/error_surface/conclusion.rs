@@ -35,7 +35,7 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, survey: &Survey<'_>) -> Result<()> {
         Column::f64("lowest", number(&|f| f.lowest)),
         Column::f64("highest", number(&|f| f.highest)),
     ];
-    conclusion::write(ctx, plan.steps(), claims, 0, keys)
+    conclusion::write(ctx, plan.steps(), claims, 0, keys).map(drop)
 }
 
 /// One surface.

@@ -195,8 +195,8 @@ impl Finding {
     }
 }
 
-/// Writes what the run found to the log and the tables `conclusion` and `norms`.
-pub(super) fn write(ctx: &Ctx, tasks: &[Task], step: i64) -> Result<()> {
+/// Writes what the run found to the log and the tables `conclusion` and `norms`, and gives each claim with its task.
+pub(super) fn write(ctx: &Ctx, tasks: &[Task], step: i64) -> Result<Vec<(String, Claim)>> {
     let mut said: Vec<(Finding, Claim)> = Vec::new();
     for task in tasks {
         match Finding::of(&task.name, &task.history) {
@@ -221,9 +221,8 @@ pub(super) fn write(ctx: &Ctx, tasks: &[Task], step: i64) -> Result<()> {
         Column::i64("measurements", whole(|f| f.measurements as i64)),
         Column::f64("batch_ratio", number(|f| f.batch_ratio)),
     ];
-    if !said.is_empty() {
-        conclusion::write(ctx, step, said.iter().map(|(_, claim)| claim.clone()).collect(), 0, keys)?;
-    }
+    let claims = said.iter().map(|(_, claim)| claim.clone()).collect();
+    let claims = if said.is_empty() { Vec::new() } else { conclusion::write(ctx, step, claims, 0, keys)? };
     let rows: Vec<(&str, i64, &Point)> = tasks
         .iter()
         .flat_map(|task| {
@@ -244,7 +243,8 @@ pub(super) fn write(ctx: &Ctx, tasks: &[Task], step: i64) -> Result<()> {
             Column::f64("batch_grad_norm", number(|p| p.batch_norm)),
             Column::f64("update_size", number(|p| p.update)),
         ],
-    )
+    )?;
+    Ok(said.into_iter().map(|(finding, _)| finding.task).zip(claims).collect())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The figures: each task's norms over its loss, and all norms against losses.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::{Claim, caption};
 use gradtop_toolkit::mlp::{Activation, Loss};
 
 use super::GradientNorm;
@@ -24,7 +25,13 @@ pub(super) fn settings(task: &Task) -> String {
     )
 }
 
-pub(super) fn declare(params: &GradientNorm, tasks: &[Task], seed: u64) -> Vec<Figure> {
+/// The run's figures; the captions end with what is said of their task, once something is.
+pub(super) fn declare(
+    params: &GradientNorm,
+    tasks: &[Task],
+    seed: u64,
+    said: &[(String, Claim)],
+) -> Vec<Figure> {
     let trials = if params.trials == 1 { "1 trial".to_owned() } else { format!("{} trials", params.trials) };
     let over = |task: &Task| {
         let line = |metric: &str| Mark::line(metric).split(&task.name).together().mean().band();
@@ -37,10 +44,11 @@ pub(super) fn declare(params: &GradientNorm, tasks: &[Task], seed: u64) -> Vec<F
         Figure::new(&task.name, format!("Gradient norm and loss: {}", task.name))
             .caption(format!(
                 "Over {}, with fixed weights, every {} steps: mean of the trials, band from lowest to highest. \
-                 {}; seed {seed}, {trials}.",
+                 {}; seed {seed}, {trials}.{}",
                 task.measured_on,
                 params.every,
-                settings(task)
+                settings(task),
+                caption(said.iter().filter(|(of, _)| *of == task.name).map(|(_, claim)| claim))
             ))
             .panel(
                 Panel::new("step", Axis::log("gradient norm"))

@@ -123,7 +123,7 @@ impl Experiment for GradientNorm {
             .collect::<Result<Vec<_>>>()?;
         let threads = tasks.iter().map(|task| task.useful_threads(ctx.threads())).max().unwrap_or(1);
         runtime::set_threads(threads);
-        ctx.declare_figures(figures::declare(self, &tasks, ctx.seed()))?;
+        ctx.declare_figures(figures::declare(self, &tasks, ctx.seed(), &[]))?;
         let mut instruments =
             Instruments::new(&self.instruments, ctx.seed(), &figures::settings_of_all(&tasks));
         let probes = tasks
@@ -163,7 +163,8 @@ impl Experiment for GradientNorm {
         let mut weights = Weights::default();
         tasks.iter().try_for_each(|task| weights.ensemble(&task.name, &task.ensemble.mlp))?;
         weights.write(ctx, last, "networks")?;
-        conclusion::write(ctx, &tasks, last)
+        let said = conclusion::write(ctx, &tasks, last)?;
+        ctx.declare_figures(figures::declare(self, &tasks, ctx.seed(), &said))
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn write(ctx: &Ctx, params: &MinimalRatio, arms: &[Analysis], step: i
         Column::f64("spearman_high", number(|e| e.high)),
     ];
     let claims = said.iter().map(|(_, said)| said.claim.clone()).collect();
-    conclusion::write(ctx, step, claims, 0, keys)
+    conclusion::write(ctx, step, claims, 0, keys).map(drop)
 }
 
 fn claims(params: &MinimalRatio, arm: &Analysis) -> Vec<Said> {

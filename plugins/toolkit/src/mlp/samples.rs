@@ -150,11 +150,20 @@ impl Samples {
 
     /// The first `count` of them; their memory is shared.
     pub fn first(&self, count: i64) -> Result<Self, TchError> {
+        self.narrow(0, count)
+    }
+
+    /// The last `count` of them; their memory is shared.
+    pub fn last(&self, count: i64) -> Result<Self, TchError> {
+        self.narrow(self.count() - count, count)
+    }
+
+    fn narrow(&self, start: i64, count: i64) -> Result<Self, TchError> {
         Ok(Self {
-            inputs: self.inputs.f_narrow(0, 0, count)?,
+            inputs: self.inputs.f_narrow(0, start, count)?,
             scale: self.scale,
-            targets: self.targets.f_narrow(-1, 0, count)?,
-            labels: self.labels.as_ref().map(|labels| labels.f_narrow(-1, 0, count)).transpose()?,
+            targets: self.targets.f_narrow(-1, start, count)?,
+            labels: self.labels.as_ref().map(|labels| labels.f_narrow(-1, start, count)).transpose()?,
             kind: self.kind,
         })
     }

@@ -46,7 +46,10 @@ fn merged<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<Value> {
 /// numbers in texts and the last digits of numbers.
 fn comparable(value: Value) -> Value {
     match value {
-        Value::String(text) => Value::String(without_numbers(&text)),
+        // What a caption ends with is said of the numbers, too.
+        Value::String(text) => {
+            Value::String(without_numbers(text.split(" Found: ").next().unwrap_or_default()))
+        }
         Value::Float(number) => Value::String(format!("{number:.5e}")),
         Value::Array(values) => Value::Array(values.into_iter().map(comparable).collect()),
         Value::Table(table) => {
