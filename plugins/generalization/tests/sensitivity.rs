@@ -162,7 +162,7 @@ fn what_a_run_records() {
         .iter()
         .find(|line| line.starts_with("measured at a training loss of 0.6, own learning rates"))
         .unwrap();
-    assert!(own.contains("on 480 images; 120 others chose the rate, the test set chose nothing"), "{own}");
+    assert!(own.contains("on 480 images; 120 others chose the rate, by chance where"), "{own}");
     let text = recorded.figures.join("\n");
     for part in
         ["784-12-10 (9550 parameters)", "id = \"edge\"", "at a training loss of 0.6", "seed 5", "2 / 0.05"]

@@ -121,6 +121,9 @@ fn rates(plan: &Plan, networks: &[Network]) -> Option<Claim> {
             format!("{} {} to {} and {} to {}", quantity.name(), short(a), short(b), short(c), short(d))
         })
         .collect();
+    let apart = |[small, large]: [f64; 2]| (large / small).ln().abs();
+    let smaller = compared.clone().filter(|q| apart(ends(*q, 1)) < apart(ends(*q, 0))).count();
+    let shrunk = format!("{smaller} of {} differences are smaller at own rates", compared.clone().count());
     let chosen: Vec<String> = pairs.iter().map(|[_, own]| format!("{} at {}", lr(own), batch(own))).collect();
     let missing = wanted - found.len();
     let claim = Claim::new(about, Strength::Seen, words)
@@ -131,8 +134,9 @@ fn rates(plan: &Plan, networks: &[Network]) -> Option<Claim> {
             batch(last[0]),
             numbers.join("; ")
         ))
+        .evidence(shrunk)
         .caution(format!(
-            "one network of each size and rate, on {} images; {} others chose the rate, the test set chose nothing",
+            "one network of each size and rate, on {} images; {} others chose the rate, by chance where their losses are close; the test set chose nothing",
             plan.swept[0].count(),
             plan.swept[1].count()
         ));
