@@ -116,6 +116,7 @@ fn rates(plan: &Plan, networks: &[Network]) -> Option<Claim> {
         format!("with each batch size at its own rate the difference changes its sign: {}", turned.join(", "))
     };
     let numbers: Vec<String> = compared
+        .clone()
         .map(|quantity| {
             let ([a, b], [c, d]) = (ends(quantity, 0), ends(quantity, 1));
             format!("{} {} to {} and {} to {}", quantity.name(), short(a), short(b), short(c), short(d))
@@ -123,7 +124,7 @@ fn rates(plan: &Plan, networks: &[Network]) -> Option<Claim> {
         .collect();
     let apart = |[small, large]: [f64; 2]| (large / small).ln().abs();
     let smaller = compared.clone().filter(|q| apart(ends(*q, 1)) < apart(ends(*q, 0))).count();
-    let shrunk = format!("{smaller} of {} differences are smaller at own rates", compared.clone().count());
+    let shrunk = format!("{smaller} of {} differences are smaller at own rates", compared.count());
     let chosen: Vec<String> = pairs.iter().map(|[_, own]| format!("{} at {}", lr(own), batch(own))).collect();
     let missing = wanted - found.len();
     let claim = Claim::new(about, Strength::Seen, words)
