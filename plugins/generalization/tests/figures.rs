@@ -86,7 +86,6 @@ fn sensitivity() {
         ("many_rates", "1e-3,3e-3"),
         ("many_networks", "2"),
         ("many_target", "0.9"),
-        ("edge_steps", "12"),
     ];
     assert_figures("sensitivity", &TestHost::new().run::<Sensitivity>(&params).expect_finished());
 }

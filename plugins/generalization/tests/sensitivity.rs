@@ -3,14 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "the numbers behind the bands, for cargo test -- --nocapture")]
 
-use generalization::sensitivity::{Course, Edge, Sensitivity};
+use generalization::sensitivity::{Course, Sensitivity};
 use gradtop_sdk::testing::{Table, TestHost, bits, with};
 use gradtop_sdk::{Params as _, Values};
 use gradtop_toolkit::instruments::assert_harmless;
 use gradtop_toolkit::runtime;
 use tch::Device;
 
-const SMALL: [(&str, &str); 19] = [
+const SMALL: [(&str, &str); 18] = [
     ("train_samples", "600"),
     ("hidden", "12"),
     ("batches", "16,100"),
@@ -29,7 +29,6 @@ const SMALL: [(&str, &str); 19] = [
     ("many_samples", "100"),
     ("many_batches", "20"),
     ("many_target", "0.5"),
-    ("edge_steps", "5"),
 ];
 
 /// The mean of a column by batch size, ascending.
@@ -86,34 +85,6 @@ fn quick_has_the_signs_of_the_bands() {
     assert!(!said.contains("(shown)"), "{said}");
 }
 
-/// V14 and band A17, fewer steps: full-batch gradient descent drives the largest eigenvalue to 2 / rate.
-#[test]
-fn gradient_descent_comes_to_the_edge_of_stability() {
-    runtime::set_threads(1);
-    let _no_graph = tch::no_grad_guard();
-    let plan =
-        parameters(&[("edge_rates", "0.1,0.05"), ("edge_steps", "1200")]).plan(0, Device::Cpu).unwrap();
-    let mut edge = Edge::new(&plan).unwrap();
-    while edge.step() < 1200 {
-        edge.advance().unwrap();
-    }
-    for (run, rate) in plan.edge_rates.iter().enumerate() {
-        let late: Vec<f64> = edge
-            .points()
-            .iter()
-            .filter(|point| point.step >= 1000)
-            .map(|point| point.lambdas[run] * rate / 2.0)
-            .collect();
-        println!("rate {rate}: {late:?}");
-        assert!(
-            late.len() >= 10 && late.iter().all(|share| (0.97..=1.12).contains(share)),
-            "{rate}: {late:?}"
-        );
-    }
-    let losses: Vec<f64> = edge.points().iter().map(|point| point.losses[0]).collect();
-    assert!(losses[losses.len() - 1] < 0.1 * losses[0], "{losses:?}");
-}
-
 #[test]
 fn what_a_run_records() {
     let recorded = TestHost::new().seed(5).run::<Sensitivity>(&SMALL).expect_finished();
@@ -148,10 +119,9 @@ fn what_a_run_records() {
         .map(|name| recorded.table(name)[0].f64s("batch").len())
         .sum();
     assert_eq!(rows, protocols.len());
-    assert_eq!(recorded.table("edge")[0].f64s("at_step").len(), 2 * 6);
     assert_eq!(recorded.table("trends")[0].strings("protocol").len(), 4 * 8);
-    // Eight quantities under 3 protocols, own rates, 2 peaks, five predictors of the many networks, 2 rates of the edge.
-    assert_eq!(recorded.last_table("conclusion").strings("what").len(), 3 * 8 + 1 + 2 + 5 + 2);
+    // Eight quantities under 3 protocols, own rates, 2 peaks, five predictors of the many networks.
+    assert_eq!(recorded.last_table("conclusion").strings("what").len(), 3 * 8 + 1 + 2 + 5);
     // The common rate and another of each batch size, and what chooses between them.
     let rates = recorded.last_table("rates");
     assert_eq!(rates.f64s("batch"), [16.0, 16.0, 100.0, 100.0]);
@@ -164,9 +134,7 @@ fn what_a_run_records() {
         .unwrap();
     assert!(own.contains("on 480 images; 120 others chose the rate, by chance where"), "{own}");
     let text = recorded.figures.join("\n");
-    for part in
-        ["784-12-10 (9550 parameters)", "id = \"edge\"", "at a training loss of 0.6", "seed 5", "2 / 0.05"]
-    {
+    for part in ["784-12-10 (9550 parameters)", "id = \"peak\"", "at a training loss of 0.6", "seed 5"] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
     for figure in &recorded.figures {
@@ -181,8 +149,7 @@ fn networks_do_not_depend_on_their_company() {
     runtime::set_threads(1);
     let _no_graph = tch::no_grad_guard();
     let whole = |networks: &'static str| {
-        let params =
-            small_but(&[("networks", networks), ("rates", ""), ("many_samples", "0"), ("edge_steps", "0")]);
+        let params = small_but(&[("networks", networks), ("rates", ""), ("many_samples", "0")]);
         let plan = params.plan(3, Device::Cpu).unwrap();
         let mut course = Course::new(&plan).unwrap();
         while !course.is_done() {
@@ -211,7 +178,7 @@ fn networks_do_not_depend_on_their_company() {
     }
 }
 
-/// Saved at any step — training, measuring, among the many networks, at the edge — a course goes on as if nothing had been.
+/// Saved at any step — training, measuring, among the many networks — a course goes on as if nothing had been.
 #[test]
 fn a_restored_course_is_the_uninterrupted_one() {
     runtime::set_threads(1);
@@ -226,7 +193,6 @@ fn a_restored_course_is_the_uninterrupted_one() {
         "B=300: training",
         "B=100, rate 0.003: training",
         "B=20, lr 0.003: measuring",
-        "edge of stability",
     ];
     let mut saved = Vec::new();
     while !course.is_done() {
@@ -241,9 +207,7 @@ fn a_restored_course_is_the_uninterrupted_one() {
         }
     }
     assert!(awaited.is_empty(), "{awaited:?} never came");
-    let shown = |course: &Course<'_>| {
-        format!("{} {:?} {:?}", course.step(), course.networks(), course.edge().map(Edge::points))
-    };
+    let shown = |course: &Course<'_>| format!("{} {:?}", course.step(), course.networks());
     let whole = shown(&course);
     for dir in &saved {
         let mut course = Course::restore(&plan, dir).unwrap();
@@ -282,7 +246,7 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (("many_rates", "0"), "names `0`, must be greater than 0"),
         (("many_rates", "1e-3,0.001"), "named twice"),
         (("rates", "1e-2,0.001"), "`rates` names 0.001, which is `lr` already"),
-        (("edge_rates", "fast"), "`fast`, must be a finite number"),
+        (("many_rates", "fast"), "`fast`, must be a finite number"),
         (("hidden", "0"), "`0`, must be at least 1"),
     ] {
         let why = TestHost::new().run::<Sensitivity>(&[change]).expect_failure();

@@ -1,16 +1,12 @@
 //! What the networks say, computed from them.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, FEW, FEWEST, Strength, significant};
+use gradtop_toolkit::conclusion::{self, Claim, FEW, FEWEST, Strength};
 use gradtop_toolkit::stats::Estimate;
 
-use super::edge::Edge;
 use super::measure::Network;
 use super::plan::{Moment, Plan, Purpose};
 use super::verdict::{Artefact, Groups, Quantity, by_protocol, many, of, own_rates, with_test_loss};
-
-/// Steps after which the edge should be reached, as a share of all.
-const SETTLED: f64 = 1.0 / 3.0;
 
 /// Networks that a rank correlation needs.
 const FEWEST_PAIRS: usize = 4;
@@ -18,14 +14,8 @@ const FEWEST_PAIRS: usize = 4;
 /// One rate of all batch sizes.
 const ONE_RATE: &str = "one learning rate for all batch sizes: part of a trend may be the rate's";
 
-/// Writes the claims on each protocol, on peaks, on generalisation and on the edge to the log and the table `conclusion`.
-pub(super) fn write(
-    ctx: &Ctx,
-    plan: &Plan,
-    networks: &[Network],
-    edge: Option<&Edge<'_>>,
-    step: i64,
-) -> Result<()> {
+/// Writes the claims on each protocol, on peaks and on generalisation to the log and the table `conclusion`.
+pub(super) fn write(ctx: &Ctx, plan: &Plan, networks: &[Network], step: i64) -> Result<()> {
     let mut said: Vec<(String, Claim)> = Vec::new();
     let mut say = |what: &str, claims: Vec<Claim>| {
         said.extend(claims.into_iter().map(|claim| (what.to_owned(), claim)));
@@ -41,15 +31,6 @@ pub(super) fn write(
     }
     if plan.legs.iter().any(|leg| leg.purpose == Purpose::Many) {
         say("generalisation", generalisation(plan, &many(plan, networks)));
-    }
-    if let Some(edge) = edge {
-        for run in 0..plan.edge_runs() as usize {
-            let (rate, trial) = plan.edge_run(run);
-            let points =
-                edge.points().iter().map(|p| (p.step, p.lambdas[run], p.losses[run])).collect::<Vec<_>>();
-            let what = format!("edge, rate {rate}, network {trial}");
-            say(&what, vec![at_the_edge(&what, rate, &points)]);
-        }
     }
     let (what, claims): (Vec<String>, Vec<Claim>) = said.into_iter().unzip();
     conclusion::write(ctx, step, claims, 0, vec![Column::utf8("what", &what)]).map(drop)
@@ -270,60 +251,9 @@ fn generalisation(plan: &Plan, networks: &[&Network]) -> Vec<Claim> {
         .collect()
 }
 
-/// Where the largest eigenvalue went: (step, λmax, loss).
-fn at_the_edge(about: &str, rate: f64, points: &[(i64, f64, f64)]) -> Claim {
-    let seen = |words: String| Claim::new(about, Strength::Seen, words).caution("one network on 500 images");
-    let Some(&(last, ..)) = points.last() else {
-        return Claim::new(about, Strength::Untestable, "where the largest eigenvalue goes");
-    };
-    let limit = 2.0 / rate;
-    let late: Vec<f64> = points
-        .iter()
-        .filter(|(step, ..)| *step as f64 >= SETTLED * last as f64)
-        .map(|(_, lambda, _)| lambda / limit)
-        .collect();
-    let begin = (SETTLED * last as f64).ceil() as i64;
-    if late.iter().any(|share| !share.is_finite()) {
-        return seen(format!("gradient descent at rate {rate} diverged"));
-    }
-    let (low, high) =
-        late.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
-    let verdict = if low >= 0.97 && high <= 1.12 {
-        "it sits at the edge of stability"
-    } else if high < 0.97 {
-        "it has not come to the edge"
-    } else {
-        "it does not stay at the edge"
-    };
-    let (.., loss) = points[points.len() - 1];
-    seen(format!("gradient descent at rate {rate}: {verdict}"))
-        .evidence(format!(
-            "from step {begin} on the largest eigenvalue is {low:.3} to {high:.3} of 2 / rate = {limit}, {} measurements",
-            late.len()
-        ))
-        .evidence(format!("the loss ends at {}", significant(loss, 3)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_edge_is_told_by_the_numbers() {
-        let points = |late: f64| -> Vec<(i64, f64, f64)> {
-            vec![(0, 5.0, 0.5), (1000, 20.0 * late, 0.1), (2000, 20.2, 0.05), (3000, 20.4, 0.01)]
-        };
-        let said = |rate, late| at_the_edge("edge", rate, &points(late)).whole();
-        let text = said(0.1, 1.0);
-        for part in
-            ["sits at the edge", "from step 1000 on", "1.000 to 1.020 of 2 / rate = 20", "ends at 0.0100."]
-        {
-            assert!(text.contains(part), "{text}");
-        }
-        assert!(said(0.1, 0.5).contains("does not stay"));
-        assert!(said(0.01, 1.0).contains("has not come"));
-        assert!(said(0.1, f64::NAN).contains("diverged"));
-    }
 
     #[test]
     fn orders_are_told_by_their_tests() {

@@ -1,4 +1,4 @@
-//! Leg after leg: training, then a measurement of each moment; at the end the edge of stability.
+//! Leg after leg: training, then a measurement of each moment.
 
 use std::path::Path;
 
@@ -9,50 +9,35 @@ use gradtop_toolkit::mlp::Samples;
 use gradtop_toolkit::settings::useful_threads;
 use gradtop_toolkit::weights::Weights;
 
-use super::edge::Edge;
-use super::follow::{EDGE_STEP, Follow, measuring_cost, training_cost};
+use super::follow::{Follow, measuring_cost, training_cost};
 use super::measure::{Measures, NUMBERS, Network, measure};
 use super::plan::{Leg, Moment, Plan, Purpose};
 
 const FILE: &str = "course.safetensors";
 
-/// What the last step saw, a value a trial or a run.
-pub enum Seen {
-    /// Networks of a leg.
-    Leg {
-        /// Index of the leg.
-        leg: usize,
-        /// Passes over what they learn.
-        epoch: f64,
-        /// Loss on the training images followed.
-        loss: Vec<f64>,
-        /// Sensitivity of logits.
-        logits: Vec<f64>,
-        /// Sensitivity of probabilities.
-        probabilities: Vec<f64>,
-    },
-    /// Gradient descent.
-    Edge {
-        /// Largest eigenvalues.
-        lambdas: Vec<f64>,
-        /// Losses.
-        losses: Vec<f64>,
-    },
-}
-
-enum Work<'a> {
-    /// Training, then measuring: how many moments are measured.
-    Leg(Box<Follow<'a>>, usize),
-    Edge(Box<Edge<'a>>),
+/// What the last step saw of the networks of a leg, a value a trial.
+pub struct Seen {
+    /// Index of the leg.
+    pub leg: usize,
+    /// Passes over what they learn.
+    pub epoch: f64,
+    /// Loss on the training images followed.
+    pub loss: Vec<f64>,
+    /// Sensitivity of logits.
+    pub logits: Vec<f64>,
+    /// Sensitivity of probabilities.
+    pub probabilities: Vec<f64>,
 }
 
 /// A run at one step.
 pub struct Course<'a> {
     plan: &'a Plan,
-    /// Index of the leg; as many as there are legs: the edge.
+    /// Index of the leg.
     leg: usize,
     step: i64,
-    work: Work<'a>,
+    follow: Follow<'a>,
+    /// How many of the leg's moments are measured.
+    moments: usize,
     networks: Vec<Network>,
     seen: Option<Seen>,
     /// The networks that the last step measured, but not those that go on for more epochs.
@@ -65,14 +50,14 @@ impl<'a> Course<'a> {
     /// # Errors
     /// libtorch's.
     pub fn new(plan: &'a Plan) -> Result<Self> {
-        let work = Work::Leg(Box::new(Follow::new(plan, &plan.legs[0], None)?), 0);
-        let measured = Default::default();
-        let mut course = Self { plan, leg: 0, step: 0, work, networks: Vec::new(), seen: None, measured };
+        let follow = Follow::new(plan, &plan.legs[0], None)?;
+        let (networks, measured) = (Vec::new(), Default::default());
+        let mut course = Self { plan, leg: 0, step: 0, follow, moments: 0, networks, seen: None, measured };
         course.look()?;
         Ok(course)
     }
 
-    /// Steps done: updates, measurements, steps of gradient descent.
+    /// Steps done: updates and measurements.
     pub fn step(&self) -> i64 {
         self.step
     }
@@ -90,14 +75,6 @@ impl<'a> Course<'a> {
         self.measured.1.write(ctx, self.step, &self.measured.0)
     }
 
-    /// Gradient descent, once it is at work.
-    pub fn edge(&self) -> Option<&Edge<'a>> {
-        match &self.work {
-            Work::Edge(edge) => Some(edge),
-            Work::Leg(..) => None,
-        }
-    }
-
     /// What the last step saw.
     pub fn seen(&self) -> Option<&Seen> {
         self.seen.as_ref()
@@ -105,22 +82,17 @@ impl<'a> Course<'a> {
 
     /// Whether everything is done.
     pub fn is_done(&self) -> bool {
-        match &self.work {
-            Work::Leg(follow, measured) => {
-                let last = self.leg + 1 == self.plan.legs.len() && self.plan.params.edge_steps == 0;
-                last && follow.is_over() && *measured == follow.leg.moments.len()
-            }
-            Work::Edge(edge) => edge.step() == self.plan.params.edge_steps,
-        }
+        self.leg + 1 == self.plan.legs.len() && self.leg_is_done()
+    }
+
+    fn leg_is_done(&self) -> bool {
+        self.follow.is_over() && self.moments == self.follow.leg.moments.len()
     }
 
     /// What is being done, for people.
     pub fn phase(&self) -> String {
-        match &self.work {
-            Work::Leg(follow, _) if follow.is_over() => format!("{}: measuring", follow.leg.name),
-            Work::Leg(follow, _) => format!("{}: training", follow.leg.name),
-            Work::Edge(_) => "edge of stability".to_owned(),
-        }
+        let doing = if self.follow.is_over() { "measuring" } else { "training" };
+        format!("{}: {doing}", self.follow.leg.name)
     }
 
     /// Work done, in thousandths of that expected, which is counted in samples learnt from: a leg that ends earlier or later than expected moves on at its end.
@@ -128,32 +100,25 @@ impl<'a> Course<'a> {
         let plan = self.plan;
         let learning = |leg: usize| training_cost(plan, &plan.legs[leg]);
         let measuring = |leg: usize| measuring_cost(plan, &plan.legs[leg]);
-        let edge = (plan.params.edge_steps * plan.edge_runs()) as f64 * EDGE_STEP;
-        let begun = self.leg.min(plan.legs.len());
-        let mut done: f64 = (0..begun).map(|leg| learning(leg) + measuring(leg)).sum();
-        done += match &self.work {
-            Work::Leg(follow, measured) => {
-                let share = *measured as f64 / follow.leg.moments.len().max(1) as f64;
-                learning(self.leg) * follow.share() + measuring(self.leg) * share
-            }
-            Work::Edge(now) => edge * now.step() as f64 / plan.params.edge_steps.max(1) as f64,
-        };
-        let all = (0..plan.legs.len()).map(|leg| learning(leg) + measuring(leg)).sum::<f64>() + edge;
+        let share = self.moments as f64 / self.follow.leg.moments.len().max(1) as f64;
+        let done = (0..self.leg).map(|leg| learning(leg) + measuring(leg)).sum::<f64>()
+            + learning(self.leg) * self.follow.share()
+            + measuring(self.leg) * share;
+        let all = (0..plan.legs.len()).map(|leg| learning(leg) + measuring(leg)).sum::<f64>();
         // Not the samples themselves, which would be taken for steps while there are few of both.
         ((done / all * 1000.0).round() as i64, 1000)
     }
 
     /// Threads worth using for the next step.
     pub fn useful_threads(&self, available: usize) -> usize {
-        match &self.work {
-            Work::Leg(follow, _) if !follow.is_over() => {
-                useful_threads(available, self.plan.shape.widths(), follow.leg.trials, follow.leg.batch)
-            }
-            _ => available,
+        if self.follow.is_over() {
+            return available;
         }
+        let leg = self.follow.leg;
+        useful_threads(available, self.plan.shape.widths(), leg.trials, leg.batch)
     }
 
-    /// One update of a leg's networks, a measurement of those of one moment, or one step of gradient descent.
+    /// One update of a leg's networks, or a measurement of those of one moment.
     ///
     /// # Errors
     /// libtorch's.
@@ -172,67 +137,51 @@ impl<'a> Course<'a> {
         self.step += 1;
         self.seen = None;
         self.measured = Default::default();
-        if let Work::Leg(follow, measured) = &self.work
-            && follow.is_over()
-            && *measured == follow.leg.moments.len()
-        {
-            self.leg += 1;
-            self.work = match self.plan.legs.get(self.leg) {
-                Some(leg) => {
-                    let most = most(self.plan, leg, &self.networks);
-                    Work::Leg(Box::new(Follow::new(self.plan, leg, most)?), 0)
-                }
-                None => Work::Edge(Box::new(Edge::new(self.plan)?)),
-            };
-            return self.look();
-        }
-        match &mut self.work {
-            Work::Leg(follow, measured) if follow.is_over() => {
-                let (leg, moment) = (follow.leg, follow.leg.moments[*measured]);
-                let (places, parameters) = follow.kept(*measured)?;
-                if !places.is_empty() {
-                    if !matches!(moment, Moment::Early(_)) {
-                        self.measured.0 = format!("{} {}", leg.name, moment.name());
-                        for (i, (trial, _)) in places.iter().enumerate() {
-                            let name = format!("{}.{}.{trial}", leg.name, moment.name());
-                            self.measured.1.flat(
-                                &name,
-                                self.plan.shape.widths(),
-                                &parameters.f_select(0, i as i64)?,
-                            )?;
-                        }
-                    }
-                    let found = measure(self.plan, leg, moment, &parameters)?;
-                    for ((trial, step), measures) in places.into_iter().zip(found) {
-                        self.networks.push(Network { leg: self.leg, trial, moment, step, measures });
-                    }
-                }
-                *measured += 1;
-                return Ok(());
-            }
-            Work::Leg(follow, _) => follow.advance(|ensemble, train| update(self.leg, ensemble, train))?,
-            Work::Edge(edge) => edge.advance()?,
+        if self.leg_is_done() {
+            let Some(leg) = self.plan.legs.get(self.leg + 1) else { return Ok(()) };
+            (self.leg, self.moments) = (self.leg + 1, 0);
+            self.follow = Follow::new(self.plan, leg, most(self.plan, leg, &self.networks))?;
+        } else if self.follow.is_over() {
+            return self.measure();
+        } else {
+            let leg = self.leg;
+            self.follow.advance(|ensemble, train| update(leg, ensemble, train))?;
         }
         self.look()
     }
 
+    /// Measures the networks of the next moment.
+    fn measure(&mut self) -> Result<()> {
+        let (leg, moment) = (self.follow.leg, self.follow.leg.moments[self.moments]);
+        let (places, parameters) = self.follow.kept(self.moments)?;
+        self.moments += 1;
+        if places.is_empty() {
+            return Ok(());
+        }
+        if !matches!(moment, Moment::Early(_)) {
+            self.measured.0 = format!("{} {}", leg.name, moment.name());
+            for (i, (trial, _)) in places.iter().enumerate() {
+                let name = format!("{}.{}.{trial}", leg.name, moment.name());
+                let flat = parameters.f_select(0, i as i64)?;
+                self.measured.1.flat(&name, self.plan.shape.widths(), &flat)?;
+            }
+        }
+        let found = measure(self.plan, leg, moment, &parameters)?;
+        for ((trial, step), measures) in places.into_iter().zip(found) {
+            self.networks.push(Network { leg: self.leg, trial, moment, step, measures });
+        }
+        Ok(())
+    }
+
     fn look(&mut self) -> Result<()> {
-        self.seen = match &mut self.work {
-            Work::Leg(follow, _) => {
-                let epoch = follow.epoch();
-                follow.look()?.map(|look| Seen::Leg {
-                    leg: self.leg,
-                    epoch,
-                    loss: look.loss,
-                    logits: look.logits,
-                    probabilities: look.probabilities,
-                })
-            }
-            Work::Edge(edge) => {
-                let point = edge.points().last().filter(|_| edge.is_look());
-                point.map(|point| Seen::Edge { lambdas: point.lambdas.clone(), losses: point.losses.clone() })
-            }
-        };
+        let (leg, epoch) = (self.leg, self.follow.epoch());
+        self.seen = self.follow.look()?.map(|look| Seen {
+            leg,
+            epoch,
+            loss: look.loss,
+            logits: look.logits,
+            probabilities: look.probabilities,
+        });
         Ok(())
     }
 
@@ -242,17 +191,8 @@ impl<'a> Course<'a> {
     /// The file's.
     pub fn save(&self, dir: &Path) -> Result<()> {
         let mut saving = Saving::default();
-        let measured = match &self.work {
-            Work::Leg(follow, measured) => {
-                follow.save(&mut saving)?;
-                *measured
-            }
-            Work::Edge(edge) => {
-                edge.save(&mut saving)?;
-                0
-            }
-        };
-        saving.integers("position", &[self.leg as i64, self.step, measured as i64])?;
+        self.follow.save(&mut saving)?;
+        saving.integers("position", &[self.leg as i64, self.step, self.moments as i64])?;
         let places = self.networks.iter().flat_map(|network| {
             let moments = &self.plan.legs[network.leg].moments;
             let moment = moments.iter().position(|moment| *moment == network.moment).unwrap_or_default();
@@ -284,14 +224,13 @@ impl<'a> Course<'a> {
                 Ok(Network { leg: leg as usize, trial, moment: *moment, step, measures })
             })
             .collect::<Result<Vec<Network>>>()?;
-        let work = match plan.legs.get(leg as usize) {
-            Some(leg) => {
-                let most = most(plan, leg, &networks);
-                Work::Leg(Box::new(Follow::restore(plan, leg, most, &saved)?), measured as usize)
-            }
-            None => Work::Edge(Box::new(Edge::restore(plan, &saved)?)),
+        let follow = match plan.legs.get(leg as usize) {
+            Some(leg) => Follow::restore(plan, leg, most(plan, leg, &networks), &saved)?,
+            None => return Err(wrong()),
         };
-        Ok(Self { plan, leg: leg as usize, step, work, networks, seen: None, measured: Default::default() })
+        let moments = measured as usize;
+        let measured = Default::default();
+        Ok(Self { plan, leg: leg as usize, step, follow, moments, networks, seen: None, measured })
     }
 }
 

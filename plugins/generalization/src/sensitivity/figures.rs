@@ -2,9 +2,8 @@
 
 use gradtop_sdk::prelude::*;
 
-use super::edge::Edge;
 use super::measure::Network;
-use super::plan::{EDGE_SAMPLES, Moment, Plan};
+use super::plan::{Moment, Plan};
 use super::verdict::{Quantity, by_protocol, many, with_test_loss};
 
 /// What is known from the start: the networks of all batch sizes as they learn.
@@ -26,14 +25,13 @@ pub(super) fn progress(plan: &Plan) -> Figure {
 }
 
 /// What is known at the end.
-pub(super) fn results(plan: &Plan, networks: &[Network], edge: Option<&Edge<'_>>) -> Vec<Figure> {
+pub(super) fn results(plan: &Plan, networks: &[Network]) -> Vec<Figure> {
     let measured = |moment: &Moment| !by_protocol(plan, networks, moment.name()).is_empty();
     let protocols = plan.protocols().into_iter().filter(measured).map(|moment| protocol(plan, moment));
     protocols
         .chain(peak(plan, networks))
         .chain(against_many(plan, networks))
         .chain([generalisation(plan, networks)])
-        .chain(edge.map(|edge| stability(plan, edge)))
         .collect()
 }
 
@@ -149,21 +147,4 @@ fn generalisation(plan: &Plan, networks: &[Network]) -> Figure {
              different times. {}.",
             plan.in_words()
         ))
-}
-
-fn stability(plan: &Plan, edge: &Edge<'_>) -> Figure {
-    let networks = plan.params.edge_networks;
-    let of_each = if networks == 1 { "1 network".to_owned() } else { format!("{networks} networks") };
-    let line = |column: &str| Mark::line(("edge", "at_step", column)).by(["rate"]).mean().band();
-    let levels = plan.edge_rates.iter().map(|rate| Mark::level(2.0 / rate).label(format!("2 / {rate}")));
-    Figure::new("edge", "Edge of stability")
-        .caption(format!(
-            "Full-batch gradient descent: the largest eigenvalue of the Hessian, and the loss; level lines: 2 / rate. tanh network \
-             784-64-64-10, the first {EDGE_SAMPLES} images of MNIST, standardised; half the squared error summed over outputs; {of_each} \
-             of each rate, band from lowest to highest; {} steps; seed {}.",
-            edge.step(),
-            plan.seed
-        ))
-        .panel(Panel::new("step", "largest eigenvalue").mark(line("lambda_max")).marks(levels))
-        .panel(Panel::new("step", Axis::log("loss")).mark(line("loss")))
 }

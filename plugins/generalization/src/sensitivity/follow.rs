@@ -195,8 +195,6 @@ pub(super) fn means(norms: &Tensor) -> Result<Vec<f64>> {
     Ok(rows(&norms.f_mean_dim([1_i64].as_slice(), true, tch::Kind::Double)?)?.concat())
 }
 
-/// What a step of gradient descent to the edge costs a run, its share of looks at the eigenvalue included, in samples.
-pub(super) const EDGE_STEP: f64 = 1600.0;
 /// What a step costs whatever its batch, in samples.
 const STEP: f64 = 200.0;
 

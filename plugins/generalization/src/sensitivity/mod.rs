@@ -4,7 +4,6 @@
 
 mod conclusion;
 mod course;
-mod edge;
 mod figures;
 mod follow;
 mod measure;
@@ -15,10 +14,8 @@ mod verdict;
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Probe, Settings};
 use gradtop_toolkit::runtime;
-use gradtop_toolkit::weights::Weights;
 
 pub use course::{Course, Seen};
-pub use edge::Edge;
 pub use measure::{Measures, Network};
 pub use plan::{Leg, Moment, Plan, Purpose};
 
@@ -97,16 +94,7 @@ pub struct Sensitivity {
     /// Training loss at which each of the many networks stops
     #[param(default = 0.02, min = 0.0, min_excluded, max = 2.0, log)]
     pub many_target: f64,
-    /// Steps of full-batch gradient descent to the edge of stability; 0: none
-    #[param(default = 3000, min = 0, max = 1_000_000)]
-    pub edge_steps: i64,
-    /// Its learning rates, comma-separated
-    #[param(default = "0.05,0.1", min = 0.0, min_excluded, max = 10.0, distinct, nonempty)]
-    pub edge_rates: Vec<f64>,
-    /// Networks for each of these rates
-    #[param(default = 1, min = 1, max = 100)]
-    pub edge_networks: i64,
-    /// Training instruments, except for the descent to the edge
+    /// Training instruments
     #[param(flatten)]
     pub instruments: Settings,
 }
@@ -134,10 +122,6 @@ impl Experiment for Sensitivity {
                     .headline()
                     .help("The same of the class probabilities"),
             )
-            .metric(Metric::new("lambda_max").help(
-                "Edge of stability: largest Hessian eigenvalue of full-batch gradient descent; the model is the rate",
-            ))
-            .metric(Metric::new("edge_loss").log().help("Its loss: half the squared error, summed over outputs"))
             .preset(
                 "quick",
                 "Three batch sizes on 4,000 images",
@@ -162,8 +146,6 @@ impl Experiment for Sensitivity {
                     ("many_rates", "1e-3,3e-3"),
                     ("many_networks", "2"),
                     ("many_target", "0.05"),
-                    ("edge_steps", "800"),
-                    ("edge_rates", "0.1"),
                 ],
             )
             .preset("default", "Five batch sizes and two more, 5 networks each; five at three learning rates; 36 further networks", &[])
@@ -180,7 +162,6 @@ impl Experiment for Sensitivity {
                     ("rates", "1e-4,3e-4,3e-3,1e-2"),
                     ("many_rates", "1e-4,3e-4,1e-3,3e-3,1e-2"),
                     ("many_networks", "6"),
-                    ("edge_networks", "3"),
                 ],
             );
         instruments::describe(info)
@@ -206,7 +187,7 @@ impl Experiment for Sensitivity {
             course
         } else {
             let course = Course::new(&plan)?;
-            record(ctx, &plan, &course, &followed)?;
+            record(ctx, &course, &followed)?;
             course
         };
         for step in ctx.steps(course.step()..) {
@@ -216,21 +197,16 @@ impl Experiment for Sensitivity {
             }
             runtime::set_threads(course.useful_threads(ctx.threads()));
             course.advance_by(|leg, ensemble, train| probes[leg].advance(ctx, ensemble, train))?;
-            record(ctx, &plan, &course, &followed)?;
+            record(ctx, &course, &followed)?;
             course.keep_weights(ctx)?;
             let (done, total) = course.progress();
             ctx.progress(done, total, &course.phase())?;
             ctx.checkpoint_if_due(course.step(), |dir| course.save(dir))?;
         }
         let (step, networks) = (course.step(), course.networks());
-        if let Some(edge) = course.edge() {
-            let mut weights = Weights::default();
-            edge.keep(&mut weights)?;
-            weights.write(ctx, step, "edge")?;
-        }
-        tables::write(ctx, &plan, networks, course.edge(), step)?;
-        ctx.declare_figures(figures::results(&plan, networks, course.edge()))?;
-        conclusion::write(ctx, &plan, networks, course.edge(), step)
+        tables::write(ctx, &plan, networks, step)?;
+        ctx.declare_figures(figures::results(&plan, networks))?;
+        conclusion::write(ctx, &plan, networks, step)
     }
 }
 
@@ -263,28 +239,11 @@ fn declare(ctx: &Ctx, leg: &Leg) -> Result<Followed> {
 }
 
 /// Logs what the last step has seen.
-fn record(ctx: &Ctx, plan: &Plan, course: &Course<'_>, followed: &[Option<Followed>]) -> Result<()> {
-    match course.seen() {
-        Some(Seen::Leg { leg, epoch, loss, logits, probabilities }) => {
-            let Some(series) = &followed[*leg] else { return Ok(()) };
-            let pairs =
-                [(&series.loss, loss), (&series.logits, logits), (&series.probabilities, probabilities)];
-            let points: Vec<(SeriesId, f64)> = pairs
-                .iter()
-                .flat_map(|(ids, values)| ids.iter().copied().zip(values.iter().copied()))
-                .collect();
-            ctx.log_epoch(course.step(), *epoch, &points)
-        }
-        Some(Seen::Edge { lambdas, losses }) => {
-            for (i, (lambda, loss)) in lambdas.iter().zip(losses).enumerate() {
-                let (rate, trial) = plan.edge_run(i);
-                let of = |metric: &str| {
-                    ctx.series(Series::metric(metric).model(&format!("rate {rate}")).trial(trial as i32))
-                };
-                ctx.log(course.step(), &[(of("lambda_max")?, *lambda), (of("edge_loss")?, *loss)])?;
-            }
-            Ok(())
-        }
-        None => Ok(()),
-    }
+fn record(ctx: &Ctx, course: &Course<'_>, followed: &[Option<Followed>]) -> Result<()> {
+    let Some(Seen { leg, epoch, loss, logits, probabilities }) = course.seen() else { return Ok(()) };
+    let Some(series) = &followed[*leg] else { return Ok(()) };
+    let pairs = [(&series.loss, loss), (&series.logits, logits), (&series.probabilities, probabilities)];
+    let points: Vec<(SeriesId, f64)> =
+        pairs.iter().flat_map(|(ids, values)| ids.iter().copied().zip(values.iter().copied())).collect();
+    ctx.log_epoch(course.step(), *epoch, &points)
 }

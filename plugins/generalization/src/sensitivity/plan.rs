@@ -2,11 +2,11 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::curvature::network;
-use gradtop_toolkit::data::{self, CLASSES, PIXELS};
+use gradtop_toolkit::data::{CLASSES, PIXELS};
 use gradtop_toolkit::mlp::{Activation, Loss, Mlp, Samples};
 use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::settings::{images, listed, shape};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
 use super::Sensitivity;
 
@@ -92,23 +92,15 @@ pub struct Plan {
     pub(super) tested: network::Samples,
     /// Shape, activation and loss.
     pub shape: network::Network,
-    /// The edge's data.
-    pub(super) edge_samples: network::Samples,
     /// The data set's name for people.
     pub(super) title: &'static str,
     /// What was asked for.
     pub params: Sensitivity,
-    /// The edge's rates.
-    pub edge_rates: Vec<f64>,
     /// Seed.
     pub seed: u64,
     /// Device.
     pub device: Device,
 }
-
-/// The tanh network of the edge of stability, and its images.
-pub(super) const EDGE_WIDTHS: [i64; 4] = [PIXELS, 64, 64, CLASSES];
-pub(super) const EDGE_SAMPLES: i64 = 500;
 
 impl Sensitivity {
     /// The legs.
@@ -210,14 +202,12 @@ impl Sensitivity {
             curved: [curved(&train, self.curved)?, curved(&few, self.curved)?],
             tested: feature_major(&test)?,
             shape: network::Network::new(&widths, Activation::Relu, Loss::CrossEntropy)?,
-            edge_samples: edge_samples(device)?,
             sets: [train, test],
             swept,
             few,
             params: self.clone(),
             legs,
             title,
-            edge_rates: self.edge_rates.clone(),
             seed,
             device,
         })
@@ -234,13 +224,6 @@ fn feature_major(samples: &Samples) -> Result<network::Samples, tch::TchError> {
     let chunk = samples.chunk(0, samples.count())?;
     let rows = chunk.inputs().f_narrow(0, 0, samples.input_width())?.f_transpose(0, 1)?;
     network::Samples::new(&rows, &samples.targets().f_transpose(0, 1)?)
-}
-
-/// The first images of MNIST, standardised, and their classes as zeros and ones.
-fn edge_samples(device: Device) -> Result<network::Samples> {
-    let train = &data::mnist()?.train;
-    let first = |tensor: Tensor| tensor.f_narrow(0, 0, EDGE_SAMPLES);
-    Ok(network::Samples::classes(&first(train.features(device)?)?, &first(train.labels(device)?)?, CLASSES)?)
 }
 
 impl Plan {
@@ -285,17 +268,6 @@ impl Plan {
         } else {
             known
         }
-    }
-
-    /// Rate and number of a run of the edge.
-    pub fn edge_run(&self, run: usize) -> (f64, i64) {
-        let each = self.params.edge_networks as usize;
-        (self.edge_rates[run / each], (run % each) as i64)
-    }
-
-    /// Runs of the edge.
-    pub fn edge_runs(&self) -> i64 {
-        self.edge_rates.len() as i64 * self.params.edge_networks
     }
 
     /// The protocols that networks of several batch sizes were measured by, the headline first.

@@ -3,7 +3,6 @@
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::stats::Estimate;
 
-use super::edge::Edge;
 use super::measure::{Measures, Network};
 use super::plan::{Plan, Purpose};
 use super::verdict::{Groups, Quantity, by_protocol, many, of, with_test_loss};
@@ -12,13 +11,7 @@ use super::verdict::{Groups, Quantity, by_protocol, many, of, with_test_loss};
 pub(super) const PROTOCOLS: [&str; 4] = ["loss", "epochs", "steps", "early"];
 
 /// Writes all of them.
-pub(super) fn write(
-    ctx: &Ctx,
-    plan: &Plan,
-    networks: &[Network],
-    edge: Option<&Edge<'_>>,
-    step: i64,
-) -> Result<()> {
+pub(super) fn write(ctx: &Ctx, plan: &Plan, networks: &[Network], step: i64) -> Result<()> {
     let compared = networks.iter().filter(|n| plan.legs[n.leg].purpose != Purpose::Rates);
     rows(ctx, plan, "networks", &compared.collect::<Vec<_>>(), step)?;
     rows(ctx, plan, "rates", &of(plan, networks, Purpose::Rates), step)?;
@@ -27,31 +20,7 @@ pub(super) fn write(
     }
     rows(ctx, plan, "many", &many(plan, networks), step)?;
     trends(ctx, plan, networks, step)?;
-    with_loss(ctx, plan, networks, step)?;
-    let Some(edge) = edge else { return Ok(()) };
-    let each =
-        || edge.points().iter().flat_map(|point| (0..point.lambdas.len()).map(move |run| (point, run)));
-    let rates: Vec<String> = each().map(|(_, run)| format!("rate {}", plan.edge_run(run).0)).collect();
-    let number = |of: &dyn Fn(usize, usize) -> f64| -> Vec<f64> {
-        let runs = plan.edge_runs() as usize;
-        (0..edge.points().len())
-            .flat_map(|i| (0..runs).map(move |run| (i, run)))
-            .map(|(i, run)| of(i, run))
-            .collect()
-    };
-    let lambda = |i: usize, run: usize| edge.points()[i].lambdas[run];
-    ctx.table(
-        "edge",
-        step,
-        &[
-            Column::utf8("rate", &rates),
-            Column::i64("trial", each().map(|(_, run)| plan.edge_run(run).1).collect::<Vec<_>>()),
-            Column::i64("at_step", each().map(|(point, _)| point.step).collect::<Vec<_>>()),
-            Column::f64("lambda_max", number(&lambda)),
-            Column::f64("share_of_limit", number(&|i, run| lambda(i, run) * plan.edge_run(run).0 / 2.0)),
-            Column::f64("loss", number(&|i, run| edge.points()[i].losses[run])),
-        ],
-    )
+    with_loss(ctx, plan, networks, step)
 }
 
 /// A row a network; no table of none.
