@@ -11,6 +11,7 @@ mod download;
 mod editor;
 mod failure;
 mod print;
+mod report;
 mod runtime;
 mod scaffold;
 mod screens;

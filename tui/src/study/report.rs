@@ -1,9 +1,5 @@
 //! The report of a study: composed of the run folders, whatever has finished.
 
-mod document;
-mod html;
-mod markdown;
-mod run_section;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,13 +7,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 use gradtop_store::State;
 
-use self::document::{Block, Document, Span, code, text};
-use self::run_section::RunSection;
+use crate::report::document::{Block, Document, Span, code, text};
+use crate::report::run_section::RunSection;
 use super::entry_state::{EntryState, worked_s};
 use super::folder::{Study, replace};
 use super::plan::Entry;
 use super::report_file::{Part, Place, ReportFile, Section};
 use crate::print::clean;
+use crate::report::{html, markdown};
 use gradtop_chart::number;
 use gradtop_store::suggest;
 use gradtop_view::state;
