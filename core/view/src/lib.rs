@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod column;
 pub mod compare;
+pub mod events;
 pub mod figure;
 pub mod filter;
 mod key;

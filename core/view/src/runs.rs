@@ -35,6 +35,12 @@ pub struct RunRow {
 }
 
 impl RunRow {
+    /// Of a run that was looked at.
+    pub fn of(view: View) -> Self {
+        let resume = gradtop_host::allowed(&view, gradtop_host::Action::Resume);
+        Self { id: RunId::new(&view.dir), view, resume }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.view.manifest.run

@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Export(commands::export::Args),
     /// Ask questions about runs in SQL, with DuckDB
     Query(commands::query::Args),
+    /// Write a report about runs, as one HTML file and Markdown
+    Report(commands::report::Args),
     /// Run all experiments of a plan and write one report
     Study(commands::study::Args),
     /// Pause a run after its current step

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -24,9 +23,8 @@ use gradtop_view::compare::{Align, Facet, GroupBy, Subject, Team, differing, fac
 use gradtop_view::figure::built::Built;
 use gradtop_view::figure::chart::build;
 use gradtop_view::figure::view::Subject as Shown;
-use gradtop_view::live::engine::Runs;
-use gradtop_view::live::{SeriesFilter, WatchRequest};
-use gradtop_view::runs::{RunId, RunRow};
+use gradtop_view::live::SeriesFilter;
+use gradtop_view::runs::RunRow;
 use gradtop_view::state;
 
 /// Charts drawn at most when no metric is named.
@@ -76,9 +74,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let mut rows: Vec<Arc<RunRow>> = Vec::new();
     for name in &args.names {
         let run = context.find(name)?;
-        let view = super::view(&run)?;
-        let resume = gradtop_host::allowed(&view, gradtop_host::Action::Resume);
-        let row = RunRow { id: RunId::new(&run), view, resume };
+        let row = RunRow::of(super::view(&run)?);
         if rows.iter().all(|r| r.id != row.id) {
             rows.push(Arc::new(row));
         }
@@ -114,21 +110,9 @@ fn read(rows: &[Arc<RunRow>], metrics: &[String]) -> Result<Vec<Subject>> {
     } else {
         SeriesFilter::Metrics(metrics.iter().cloned().collect())
     };
-    let request = |row: &Arc<RunRow>| WatchRequest {
-        series: wanted.clone(),
-        ..WatchRequest::of(row.id.clone(), false)
-    };
-    let mut runs = Runs::new();
-    runs.watch(rows.iter().map(request).collect(), Instant::now());
-    while runs.work(Instant::now(), Duration::from_millis(500)).next == Some(Duration::ZERO) {}
-    let data = runs.snapshot();
-    let mut subjects = Vec::new();
-    for row in rows {
-        let data = data.run(&row.id).cloned().unwrap_or_default();
-        if let Some(error) = &data.error {
-            return Err(Failure::new(format!("{} cannot be read: {error}", row.name())).into());
-        }
-        subjects.push(Subject { row: Arc::clone(row), data });
+    let subjects = gradtop_view::compare::read(rows, &wanted);
+    if let Some((subject, error)) = subjects.iter().find_map(|s| Some((s, s.data.error.as_ref()?))) {
+        return Err(Failure::new(format!("{} cannot be read: {error}", subject.row.name())).into());
     }
     let known: BTreeSet<&str> = subjects.iter().flat_map(|s| s.data.metric_names()).collect();
     if let Some(unknown) = metrics.iter().find(|m| !known.contains(m.as_str())) {

@@ -15,7 +15,7 @@ use crate::screens::run::console::sgr::{Hue, Look};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::colour::Colours;
 use gradtop_chart::number;
-use gradtop_view::state;
+use gradtop_view::{events, state};
 
 /// Arguments of `logs`.
 #[derive(Debug, clap::Args)]
@@ -183,22 +183,14 @@ pub(crate) fn event_text(line: &EventLine) -> String {
     )
 }
 
-/// An event in words.
+/// An event in words, coloured.
 pub(crate) fn event_words(event: &Event) -> String {
+    let words = events::words(event);
     match event {
-        Event::State { state, cause } => {
-            let cause = cause.as_deref().map(|c| format!(": {}", clean(c))).unwrap_or_default();
-            print::styled(&format!("{} {}{cause}", state::glyph(*state), state.word()), state::ink(*state))
+        Event::State { state, .. } => {
+            print::styled(&format!("{} {words}", state::glyph(*state)), state::ink(*state))
         }
-        Event::Checkpoint { step, path } => format!("checkpoint of step {step} in {}", clean(path)),
-        Event::Resumed { step, checkpoint } => format!("continues from step {step}, {}", clean(checkpoint)),
-        Event::Paused => "paused".to_owned(),
-        Event::Unpaused => "resumed".to_owned(),
-        Event::Request { what } => format!("asked to {}", clean(what)),
-        Event::Warning { message } => print::styled(&format!("warning: {}", clean(message)), Ink::Alert),
-        Event::Alert { message } => print::styled(&format!("alert: {}", clean(message)), Ink::Alert),
-        Event::Log { level, message } => format!("[{}] {}", clean(level), clean(message)),
-        Event::Signal { name, process } => format!("{} sent to the {}", clean(name), clean(process)),
-        Event::Unknown => "(an event unknown to this gradtop)".to_owned(),
+        Event::Warning { .. } | Event::Alert { .. } => print::styled(&words, Ink::Alert),
+        _ => words,
     }
 }

@@ -25,6 +25,7 @@ pub(crate) mod plugin;
 pub(crate) mod query;
 pub(crate) mod queue;
 pub(crate) mod rename;
+pub(crate) mod report;
 pub(crate) mod resume;
 pub(crate) mod rm;
 pub(crate) mod run;
@@ -151,6 +152,7 @@ pub(crate) fn dispatch(cli: Cli, config: Config) -> Result<i32> {
         Some(Command::Plot(args)) => plot::run(&context, &args),
         Some(Command::Compare(args)) => compare::run(&context, &args),
         Some(Command::Query(args)) => query::run(&context, &args),
+        Some(Command::Report(args)) => report::run(&context, &args),
         Some(Command::Study(args)) => study::run(&context, &args),
         Some(Command::Pause(args)) => control::pause(&context, &args),
         Some(Command::Resume(args)) => resume::run(&context, &args),

@@ -338,7 +338,7 @@ fn ended(view: &View, json: bool) -> Result<()> {
     if json {
         return print_json(view, "ended");
     }
-    let took = crate::study::entry_state::worked_s(&view.dir);
+    let took = gradtop_view::events::worked_s(&view.dir);
     let took = took.map(|t| format!(" after {}", number::duration(t))).unwrap_or_default();
     let cause = view.status.cause.as_deref().filter(|c| !c.is_empty());
     let cause = cause.map(|c| format!(": {}", clean(c))).unwrap_or_default();

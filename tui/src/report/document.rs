@@ -1,5 +1,7 @@
 //! A report as data: headings, sentences, figures, tables. What it looks like is the business of `html` and `markdown`.
 
+use super::claims::{Claim, Finding};
+
 /// A piece of a sentence.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Span {
@@ -7,6 +9,13 @@ pub(crate) enum Span {
     Text(String),
     /// A name that is typed as it stands.
     Code(String),
+    /// A heading of the report.
+    Place {
+        /// What is shown.
+        words: String,
+        /// What links call the heading.
+        id: String,
+    },
     /// A file or folder, relative to the report.
     File {
         /// What is shown.
@@ -37,15 +46,17 @@ pub(crate) enum Block {
         /// What.
         words: String,
     },
-    /// What a run found: sentences that its experiment computed.
+    /// What a run found: claims that its experiment computed.
     Found {
-        /// The sentences.
-        lines: Vec<String>,
+        /// The claims, whole.
+        claims: Vec<Claim>,
         /// Where they are from.
         source: Vec<Span>,
     },
     /// Something that is missing, or went wrong.
     Missing(Vec<Span>),
+    /// A command to be typed.
+    Command(String),
     /// Names and what belongs to them.
     Facts(Vec<(String, Vec<Span>)>),
     /// A table.
@@ -92,6 +103,8 @@ pub(crate) struct Document {
     pub(crate) title: String,
     /// Sentences below it.
     pub(crate) lead: Vec<Span>,
+    /// What was found, in a few lines.
+    pub(crate) summary: Vec<Finding>,
     /// Everything else.
     pub(crate) blocks: Vec<Block>,
 }
@@ -134,4 +147,20 @@ pub(crate) fn text(words: impl Into<String>) -> Span {
 /// A name alone.
 pub(crate) fn code(name: impl Into<String>) -> Span {
     Span::Code(name.into())
+}
+
+/// Words with names between backticks.
+pub(crate) fn marked(words: &str) -> Vec<Span> {
+    let piece = |(i, piece): (usize, &str)| if i % 2 == 1 { code(piece) } else { text(piece) };
+    words.split('`').enumerate().map(piece).collect()
+}
+
+/// A heading.
+pub(crate) fn heading(level: u8, id: impl Into<String>, words: impl Into<String>) -> Block {
+    Block::Heading { level, id: id.into(), words: words.into() }
+}
+
+/// A name that may be part of a path and of a link.
+pub(crate) fn plain(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect()
 }

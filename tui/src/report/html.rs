@@ -1,5 +1,6 @@
-//! The report as one HTML file that needs nothing else: figures inside, light and dark, readable on paper.
+//! A report as one HTML file that needs nothing else: figures inside, light and dark, readable on paper.
 
+use super::claims::{Claim, Finding};
 use super::document::{Block, Document, Span};
 use gradtop_chart::colour::{COLOURS, Paint};
 use gradtop_chart::svg::{escape, hex};
@@ -21,6 +22,7 @@ pub(crate) fn page(document: &Document) -> String {
         escape(&document.title),
         spans(&document.lead)
     ));
+    summary(&mut out, &document.summary);
     out.put("<nav aria-label=\"Contents\">\n<h2>Contents</h2>\n<ul>\n");
     for (level, id, words) in document.contents() {
         out.put(&format!("<li class=\"l{level}\"><a href=\"#{}\">{}</a></li>\n", escape(id), escape(words)));
@@ -72,15 +74,16 @@ fn one(out: &mut Page, block: &Block) {
         Block::Quote { who, words } => out.put(&format!(
             "<blockquote><p><span class=\"who\">{}:</span> {}</p></blockquote>",
             escape(who),
-            escape(words)
+            words.lines().map(escape).collect::<Vec<_>>().join("<br/>")
         )),
-        Block::Found { lines, source } => {
+        Block::Found { claims, source } => {
             out.put("<section class=\"found\"><h4>Found</h4>\n<ul>\n");
-            for line in lines {
-                out.put(&format!("<li>{}</li>\n", escape(line)));
+            for claim in claims {
+                whole(out, claim);
             }
             out.put(&format!("</ul>\n{}</section>", source_of(source)));
         }
+        Block::Command(words) => out.put(&format!("<pre><code>{}</code></pre>", escape(words))),
         Block::Missing(words) => {
             out.put(&format!("<p class=\"missing\"><strong>Missing.</strong> {}</p>", spans(words)));
         }
@@ -124,6 +127,57 @@ fn one(out: &mut Page, block: &Block) {
     }
 }
 
+/// The summary: a line a finding.
+fn summary(out: &mut Page, findings: &[Finding]) {
+    if findings.is_empty() {
+        return;
+    }
+    out.put("<section class=\"summary\" aria-label=\"Summary\">\n<h2>Summary</h2>\n<ol>\n");
+    for finding in findings {
+        let of = finding.of.as_ref().map(|of| format!("{} ", spans(std::slice::from_ref(of))));
+        out.put(&format!(
+            "<li>{}{}{}{}</li>\n",
+            strength(&finding.claim.strength),
+            of.unwrap_or_default(),
+            stated(&finding.claim),
+            part("caution", "Caution", &finding.claim.caution, "span"),
+        ));
+    }
+    out.put("</ol>\n</section>\n");
+}
+
+/// A claim with all that belongs to it.
+fn whole(out: &mut Page, claim: &Claim) {
+    out.put(&format!(
+        "<li>{}{}{}{}</li>\n",
+        strength(&claim.strength),
+        stated(claim),
+        part("evidence", "Evidence", &claim.evidence, "p"),
+        part("caution", "Caution", &claim.caution, "p"),
+    ));
+}
+
+fn strength(words: &str) -> String {
+    if words.is_empty() {
+        return String::new();
+    }
+    format!("<span class=\"strength r{}\">{}</span> ", super::claims::rank(words), escape(words))
+}
+
+/// What is claimed, and of what.
+fn stated(claim: &Claim) -> String {
+    let about = Some(&claim.about).filter(|about| !about.is_empty());
+    let about = about.map(|about| format!("<b>{}:</b> ", escape(about)));
+    format!("{}{}", about.unwrap_or_default(), escape(&claim.words))
+}
+
+fn part(class: &str, name: &str, words: &str, element: &str) -> String {
+    if words.is_empty() {
+        return String::new();
+    }
+    format!(" <{element} class=\"{class}\"><i>{name}:</i> {}</{element}>", escape(words))
+}
+
 fn source_of(source: &[Span]) -> String {
     if source.is_empty() { String::new() } else { format!("<p class=\"source\">{}</p>\n", spans(source)) }
 }
@@ -134,6 +188,7 @@ fn spans(spans: &[Span]) -> String {
         .map(|span| match span {
             Span::Text(words) => escape(words),
             Span::Code(name) => format!("<code>{}</code>", escape(name)),
+            Span::Place { words, id } => format!("<a href=\"#{}\">{}</a>", escape(id), escape(words)),
             Span::File { name, path } => {
                 format!("<a href=\"{}\"><code>{}</code></a>", escape(path), escape(name))
             }
@@ -144,8 +199,19 @@ fn spans(spans: &[Span]) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::super::claims::Claim;
     use super::super::document::{Drawn, code, text};
     use super::*;
+
+    fn claim() -> Claim {
+        Claim {
+            about: "sinc".into(),
+            words: "it fell".into(),
+            evidence: "p < 0.01".into(),
+            caution: "one <rate>".into(),
+            strength: "shown".into(),
+        }
+    }
 
     fn document() -> Document {
         let drawn = Drawn {
@@ -159,13 +225,15 @@ mod tests {
         Document {
             title: "A & B".into(),
             lead: vec![text("lead")],
+            summary: vec![Finding { of: None, claim: Claim::said("it <fell>") }],
             blocks: vec![
                 Block::Heading { level: 2, id: "p".into(), words: "<One>".into() },
                 Block::Quote { who: "The report".into(), words: "x < y".into() },
                 Block::Figure(Box::new(drawn)),
                 Block::Facts(vec![("seed".into(), vec![code("1")])]),
                 Block::Missing(vec![text("gone")]),
-                Block::Found { lines: vec!["fell".into()], source: Vec::new() },
+                Block::Found { claims: vec![claim()], source: Vec::new() },
+                Block::Command("a 'b'".into()),
                 Block::More {
                     summary: "more".into(),
                     blocks: vec![Block::Table {
@@ -191,6 +259,12 @@ mod tests {
         assert!(page.contains("<h2 id=\"p\">&lt;One&gt;</h2>"));
         assert!(page.contains("<a href=\"#p\">&lt;One&gt;</a>"));
         assert!(page.contains("<strong>Loss.</strong> of &lt;all&gt;"));
+        assert!(page.contains("<li>it &lt;fell&gt;</li>"), "{page}");
+        assert!(page.contains(
+            "<li><span class=\"strength r0\">shown</span> <b>sinc:</b> it fell \
+             <p class=\"evidence\"><i>Evidence:</i> p &lt; 0.01</p> \
+             <p class=\"caution\"><i>Caution:</i> one &lt;rate&gt;</p></li>"
+        ));
     }
 
     #[test]

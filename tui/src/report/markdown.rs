@@ -1,16 +1,21 @@
-//! The report as Markdown, its figures as files beside it.
+//! A report as Markdown, its figures as files beside it.
 
+use super::claims::{Claim, Finding};
 use super::document::{Block, Document, Span};
 
-/// The text. Figures are `figures/<name>.svg`.
-pub(crate) fn page(document: &Document) -> String {
+/// The text. Figures are `<figures>/<name>.svg`.
+pub(crate) fn page(document: &Document, figures: &str) -> String {
     let mut out = format!("# {}\n\n{}\n\n", escape(&document.title), spans(&document.lead));
+    if !document.summary.is_empty() {
+        let list = lines((1..).zip(&document.summary).map(|(n, finding)| format!("{n}. {}", line(finding))));
+        out.extend(["## Summary\n\n", &list, "\n\n"]);
+    }
     let entry = |(level, id, words): (u8, &str, &str)| {
         format!("{}- [{}](#{id})", "  ".repeat(usize::from(level.saturating_sub(2))), escape(words))
     };
     out.push_str(&lines(document.contents().into_iter().map(entry)));
     out.push_str("\n\n");
-    blocks(&mut out, &document.blocks);
+    blocks(&mut out, &document.blocks, figures);
     out
 }
 
@@ -18,23 +23,30 @@ fn lines(lines: impl Iterator<Item = String>) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn blocks(out: &mut String, blocks: &[Block]) {
+fn blocks(out: &mut String, blocks: &[Block], figures: &str) {
     for block in blocks {
-        out.push_str(&one(block));
+        out.push_str(&one(block, figures));
         out.push('\n');
     }
 }
 
-fn one(block: &Block) -> String {
+fn one(block: &Block, figures: &str) -> String {
     match block {
         Block::Heading { level, id, words } => {
             // The anchor is written out: every viewer makes its own of a heading's words.
             format!("<a id=\"{id}\"></a>\n\n{} {}\n", "#".repeat(usize::from(*level)), escape(words))
         }
         Block::Text(words) => format!("{}\n", spans(words)),
-        Block::Quote { who, words } => format!("> {who}: {}\n", escape(words)),
-        Block::Found { lines: found, source } => {
-            let list = lines(found.iter().map(|line| format!("- {}", escape(line))));
+        Block::Quote { who, words } => {
+            let said = words.lines().map(escape).collect::<Vec<_>>().join("\\\n> ");
+            format!("> {}: {said}\n", escape(who))
+        }
+        Block::Command(words) => {
+            let fence = "`".repeat(longest(words, '`').max(2) + 1);
+            format!("{fence}sh\n{words}\n{fence}\n")
+        }
+        Block::Found { claims, source } => {
+            let list = lines(claims.iter().map(|claim| format!("- {}", whole(claim))));
             format!("**Found**\n\n{list}\n\n<sub>{}</sub>\n", spans(source))
         }
         Block::Missing(words) => format!("> **Missing.** {}\n", spans(words)),
@@ -54,17 +66,45 @@ fn one(block: &Block) -> String {
             format!("{table}\n\n<sub>{}</sub>\n", spans(source))
         }
         Block::Figure(drawn) => format!(
-            "![{}](figures/{}.svg)\n\n<sub>{}</sub>\n",
+            "![{}]({figures}/{}.svg)\n\n<sub>{}</sub>\n",
             escape(&drawn.title),
             drawn.name,
             spans(&drawn.source)
         ),
         Block::More { summary, blocks: inner } => {
             let mut inside = String::new();
-            blocks(&mut inside, inner);
+            blocks(&mut inside, inner, figures);
             format!("<details><summary>{}</summary>\n\n{inside}\n</details>\n", escape(summary))
         }
     }
+}
+
+/// A finding in one line.
+fn line(finding: &Finding) -> String {
+    let of = finding.of.as_ref().map(|of| format!("{} ", spans(std::slice::from_ref(of))));
+    format!(
+        "{}{}",
+        of.unwrap_or_default(),
+        whole(&Claim { evidence: String::new(), ..finding.claim.clone() })
+    )
+}
+
+/// A claim with all that belongs to it.
+fn whole(claim: &Claim) -> String {
+    let mut out = String::new();
+    if !claim.about.is_empty() {
+        out.extend(["**", &escape(&claim.about), ":** "]);
+    }
+    out.push_str(&escape(&claim.words));
+    if !claim.strength.is_empty() {
+        out.extend([" **(", &escape(&claim.strength), ")**"]);
+    }
+    for (name, part) in [("Evidence", &claim.evidence), ("Caution", &claim.caution)] {
+        if !part.is_empty() {
+            out.extend([" _", name, ":_ ", &escape(part)]);
+        }
+    }
+    out
 }
 
 fn spans(spans: &[Span]) -> String {
@@ -73,6 +113,7 @@ fn spans(spans: &[Span]) -> String {
         .map(|span| match span {
             Span::Text(words) => escape(words),
             Span::Code(name) => code(name),
+            Span::Place { words, id } => format!("[{}](#{id})", escape(words)),
             Span::File { name, path } => {
                 format!("[{}](<{}>)", code(name), path.replace(['<', '>', '\n'], ""))
             }
@@ -86,9 +127,13 @@ fn code(name: &str) -> String {
     if !name.contains('`') {
         return format!("`{name}`");
     }
-    let longest = name.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest + 1);
+    let fence = "`".repeat(longest(&name, '`') + 1);
     format!("{fence} {name} {fence}")
+}
+
+/// How often a letter comes at most, one after another.
+fn longest(text: &str, letter: char) -> usize {
+    text.split(|c| c != letter).map(str::len).max().unwrap_or(0)
 }
 
 /// A cell may hold no bar and no line break.
@@ -138,20 +183,23 @@ mod tests {
         let document = Document {
             title: "T".into(),
             lead: vec![text("lead")],
+            summary: vec![Finding { of: None, claim: Claim::said("it rose") }],
             blocks: vec![
                 Block::Heading { level: 2, id: "p".into(), words: "One".into() },
                 Block::More { summary: "more".into(), blocks: vec![table] },
                 Block::Missing(vec![text("gone")]),
-                Block::Found { lines: vec!["it fell".into()], source: vec![text("s")] },
+                Block::Found { claims: vec![Claim::said("it fell")], source: vec![text("s")] },
+                Block::Command("a `b`".into()),
             ],
         };
-        let page = page(&document);
+        let page = page(&document, "figures");
         for part in [
-            "# T\n\nlead\n\n- [One](#p)\n",
+            "# T\n\nlead\n\n## Summary\n\n1. it rose\n\n- [One](#p)\n",
             "<a id=\"p\"></a>\n\n## One\n",
             "<details><summary>more</summary>\n\n| model | loss\\|x |\n| --- | ---: |\n| a | 0.5 |\n\n<sub>from b</sub>",
             "> **Missing.** gone\n",
             "- it fell\n",
+            "```sh\na `b`\n```\n",
         ] {
             assert!(page.contains(part), "{part:?} is not in {page}");
         }

@@ -1,6 +1,62 @@
-//! Reports: documents as data, of a study or of any runs, written as HTML and as Markdown.
+//! Reports: documents as data ([`document`]), of a study or of any runs ([`runs`]), written as HTML and as Markdown.
 
+pub(crate) mod claims;
 pub(crate) mod document;
 pub(crate) mod html;
 pub(crate) mod markdown;
+mod of_one;
+pub(crate) mod repeat;
 pub(crate) mod run_section;
+pub(crate) mod runs;
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use self::document::{Block, Document, code, heading, text};
+use crate::print;
+
+/// The folder of the figures beside a Markdown file.
+pub(crate) const FIGURES: &str = "figures";
+
+/// Writes the figures of a document as SVG files.
+pub(crate) fn write_figures(document: &Document, folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", print::short(folder)))?;
+    for figure in document.figures() {
+        replace(&folder.join(format!("{}.svg", figure.name)), figure.file.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Writes a file so that a reader sees the old one or the new one, never a part.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
+    if written.is_err() {
+        std::fs::remove_file(&beside).ok();
+    }
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Where the numbers of a report are from, and how they are read without it.
+pub(crate) fn where_from() -> [Block; 2] {
+    [
+        heading(2, "where-it-is-from", "Where the numbers are from"),
+        Block::Text(vec![
+            text(
+                "Every number of this report was read from Parquet files when the report was composed. Below each figure and table \
+                 are the run's folder and the metrics or tables it is drawn from. The conclusions were computed by the \
+                 experiment at its end and are in the run's table ",
+            ),
+            code("conclusion"),
+            text(". Any Parquet reader can open them: "),
+            code("duckdb -c \"FROM 'runs/exp=*/run=*/tables/conclusion/*.parquet'\""),
+            text(" shows one table, "),
+            code("gradtop show RUN"),
+            text(" lists them, and "),
+            code("gradtop plot RUN"),
+            text(" draws the figures again."),
+        ]),
+    ]
+}

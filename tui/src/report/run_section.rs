@@ -1,17 +1,18 @@
 //! What a run can show: its settings, tables, conclusion and figures, each with where it is from.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Result;
 use gradtop_store::figures::Figure as Declared;
 use gradtop_store::{ColumnData, State, StoreError, Table, View, read_table_last};
 
-use super::document::{Block, Drawn, Span, code, text};
+use super::claims::{self, Claim};
+use super::document::{Block, Drawn, Span, code, plain, text};
 use crate::print::clean;
-use crate::study::entry_state::worked_s;
-use crate::study::plan::Entry;
 use gradtop_chart::number;
 use gradtop_chart::svg;
+use gradtop_view::events::worked_s;
 use gradtop_view::figure::chart::evaluate;
 use gradtop_view::figure::of_run::{of_run, sign};
 use gradtop_view::live::{self, RunData};
@@ -19,25 +20,27 @@ use gradtop_view::state::param;
 
 /// Rows of a table that are printed; the rest is counted.
 const ROWS: usize = 120;
+/// The table that conclusions are written to.
+const CONCLUSION: &str = "conclusion";
 
 /// A run and what was read of it.
 pub(crate) struct RunSection<'a> {
-    entry: &'a Entry,
     view: &'a View,
-    /// The way from the report's folder to the run's.
-    path: String,
+    /// What its figures' names begin with.
+    key: String,
+    /// The way from the report's folder to the run's, where there is one that will last.
+    path: Option<String>,
     declared: Vec<Declared>,
     data: Arc<RunData>,
 }
 
 impl<'a> RunSection<'a> {
     /// Reads what the figures need. With it, what could not be read.
-    pub(crate) fn of(entry: &'a Entry, view: &'a View) -> Result<(Self, Vec<String>)> {
+    pub(crate) fn of(view: &'a View, key: &str, path: Option<String>) -> Result<(Self, Vec<String>)> {
         let declared = of_run(view)?;
         let (data, damaged) = live::read(&view.dir, &declared)?;
-        let path = format!("../../exp={}/run={}", view.dir.experiment(), view.dir.name());
         let odd = damaged.iter().map(|e| clean(&e.to_string())).collect();
-        Ok((Self { entry, view, path, declared, data }, odd))
+        Ok((Self { view, key: key.to_owned(), path, declared, data }, odd))
     }
 
     /// The ids of all figures, in the order declared.
@@ -47,7 +50,8 @@ impl<'a> RunSection<'a> {
 
     /// The run, as a link.
     pub(crate) fn link(&self) -> Span {
-        file(&format!("exp={}/run={}", self.view.dir.experiment(), self.view.dir.name()), &self.path)
+        let (experiment, name) = (self.view.dir.experiment(), self.view.dir.name());
+        self.file(&format!("exp={experiment}/run={name}"), "")
     }
 
     /// The run's name.
@@ -72,16 +76,22 @@ impl<'a> RunSection<'a> {
 
     /// A file or folder of the run, as a link.
     fn inside(&self, place: &str) -> Span {
-        file(place, &format!("{}/{place}", self.path))
+        self.file(place, &format!("/{place}"))
     }
 
-    /// What the run was started with.
-    pub(crate) fn settings(&self) -> Block {
+    fn file(&self, name: &str, below: &str) -> Span {
+        match &self.path {
+            Some(path) => Span::File { name: clean(name), path: format!("{path}{below}") },
+            None => code(clean(name)),
+        }
+    }
+
+    /// What the run was started with; `sets` are the parameters that were changed.
+    pub(crate) fn settings(&self, sets: &[(String, String)]) -> Block {
         let m = &self.view.manifest;
         let commas = |words: Vec<String>| text(words.join(", "));
         let preset = m.preset.clone().unwrap_or_else(|| "none".to_owned());
         let mut start = vec![code(clean(&preset))];
-        let sets = self.entry.sets();
         if !sets.is_empty() {
             start.push(text(", with "));
             let list: Vec<String> = sets.iter().map(|(k, v)| format!("{}={}", clean(k), clean(v))).collect();
@@ -125,27 +135,27 @@ impl<'a> RunSection<'a> {
 
     /// What the experiment concluded, with the numbers behind it; `None` if it has not.
     pub(crate) fn found(&self) -> Result<Option<Vec<Block>>, StoreError> {
-        const NAME: &str = "conclusion";
-        // What the statement says whole.
-        const SAID: [&str; 5] = ["about", "claim", "evidence", "caution", "statement"];
-        let Some(table) = self.read(NAME)? else { return Ok(None) };
-        let Some(ColumnData::Utf8(statements)) = table.column("statement") else { return Ok(None) };
-        let lines = sentences(&table, statements);
-        let source = vec![
-            text("Computed by the experiment: column "),
-            code("statement"),
-            text(" of "),
-            self.inside("tables/conclusion"),
-            text("."),
-        ];
-        let mut found = vec![Block::Found { lines, source }];
+        // What the claims say whole.
+        const SAID: [&str; 6] = ["about", "claim", "evidence", "caution", "strength", "statement"];
+        let Some(table) = self.read(CONCLUSION)? else { return Ok(None) };
+        let claims = claims::of_table(&table);
+        if claims.is_empty() {
+            return Ok(None);
+        }
+        let source = vec![text("Computed by the experiment: "), self.inside("tables/conclusion"), text(".")];
+        let mut found = vec![Block::Found { claims, source }];
         if table.columns.iter().any(|(_, _, data)| matches!(data, ColumnData::F64(_))) {
             found.push(Block::More {
                 summary: "The numbers behind it".to_owned(),
-                blocks: vec![self.block(NAME, &table, &SAID)],
+                blocks: vec![self.block(CONCLUSION, &table, &SAID)],
             });
         }
         Ok(Some(found))
+    }
+
+    /// The claims of the experiment; none where there are none, or they cannot be read.
+    pub(crate) fn claims(&self) -> Vec<Claim> {
+        self.read(CONCLUSION).ok().flatten().map(|table| claims::of_table(&table)).unwrap_or_default()
     }
 
     fn read(&self, name: &str) -> Result<Option<Table>, StoreError> {
@@ -193,7 +203,7 @@ impl<'a> RunSection<'a> {
         let mut signed = chart.clone();
         signed.title = format!("{}  {}", clean(self.run()), chart.title);
         sign(&mut signed, self.view);
-        let name = name(&format!("{}-{id}", self.entry.key()));
+        let name = self.figure_name(id);
         let mut bare = chart.clone();
         (bare.title, bare.caption) = (String::new(), None);
         // A title of its own is told from that of the figure only where there are several panels.
@@ -210,6 +220,20 @@ impl<'a> RunSection<'a> {
             caption: chart.caption.unwrap_or_default(),
             name,
         })))
+    }
+
+    /// What a figure is called in the page: ids that look the same are numbered.
+    fn figure_name(&self, id: &str) -> String {
+        let mut taken = BTreeSet::new();
+        for figure in &self.declared {
+            let base = plain(&format!("{}-{}", self.key, figure.id));
+            let numbered = (2..).map(|n| format!("{base}-{n}"));
+            let name = std::iter::once(base.clone()).chain(numbered).find(|name| taken.insert(name.clone()));
+            if figure.id == id {
+                return name.unwrap_or(base);
+            }
+        }
+        plain(&format!("{}-{id}", self.key))
     }
 
     /// The metrics and tables that a figure is drawn from.
@@ -240,25 +264,6 @@ impl<'a> RunSection<'a> {
     }
 }
 
-/// The statements, each once, with what of its row's words it does not say itself before it.
-fn sentences(table: &Table, statements: &[String]) -> Vec<String> {
-    let before = table.columns.iter().take_while(|(name, _, _)| name != "statement");
-    let words: Vec<&Vec<String>> = before
-        .filter_map(|(_, _, data)| if let ColumnData::Utf8(words) = data { Some(words) } else { None })
-        .collect();
-    let mut lines: Vec<String> = Vec::new();
-    for (row, statement) in statements.iter().enumerate().filter(|(_, s)| !s.trim().is_empty()) {
-        let said = |word: &&str| !word.is_empty() && !statement.contains(*word);
-        let keys: Vec<&str> = words.iter().map(|column| column[row].as_str()).filter(said).collect();
-        let line = clean(statement.trim());
-        let line = if keys.is_empty() { line } else { format!("{}: {line}", clean(&keys.join(", "))) };
-        if !lines.contains(&line) {
-            lines.push(line);
-        }
-    }
-    lines
-}
-
 /// A value of a table.
 fn cell(data: &ColumnData, row: usize) -> String {
     match data {
@@ -271,38 +276,6 @@ fn cell(data: &ColumnData, row: usize) -> String {
     }
 }
 
-fn file(name: &str, path: &str) -> Span {
-    Span::File { name: name.to_owned(), path: path.to_owned() }
-}
-
 fn short(hash: &str) -> String {
     clean(&hash.chars().take(12).collect::<String>())
-}
-
-/// A name that may be part of a path and of a link.
-fn name(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_statement_is_told_of_whom_it_speaks() {
-        let text = |words: &[&str]| ColumnData::Utf8(words.iter().map(|w| (*w).to_owned()).collect());
-        let column = |name: &str, data| (name.to_owned(), None, data);
-        let table = Table {
-            columns: vec![
-                column("task", text(&["sinc", "sinc", "mnist", ""])),
-                column("model", text(&["deep", "flat", "deep", ""])),
-                column("loss", ColumnData::F64(vec![0.5; 4])),
-                column("statement", text(&["lowest", "flat is worse", "sinc and deep: said", " "])),
-                column("after", text(&["x"; 4])),
-            ],
-        };
-        let Some(ColumnData::Utf8(statements)) = table.column("statement") else { return };
-        let lines = sentences(&table, statements);
-        assert_eq!(lines, ["sinc, deep: lowest", "sinc: flat is worse", "mnist: sinc and deep: said"]);
-    }
 }

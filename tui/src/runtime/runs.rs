@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use gradtop_host::Action;
 use gradtop_store::{RunDir, View, inside};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
@@ -216,8 +215,7 @@ impl Folder {
             }
             view.age_of_last_write = age;
         }
-        let resume = gradtop_host::allowed(&view, Action::Resume);
-        Ok(Known { stamps: now, row: Arc::new(RunRow { id: id.clone(), view, resume }) })
+        Ok(Known { stamps: now, row: Arc::new(RunRow::of(view)) })
     }
 
     /// The folder of runs and those of experiments, which are where runs appear; of a folder of runs that is not there yet, the

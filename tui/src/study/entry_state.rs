@@ -1,7 +1,7 @@
 //! What became of each run of a study, read from the runs' own folders.
 
 use gradtop_host::Action;
-use gradtop_store::{Event, RunDir, State, View, read_events};
+use gradtop_store::{State, View};
 
 use super::folder::Study;
 use super::plan::Entry;
@@ -80,25 +80,4 @@ fn share_of(view: &View) -> f64 {
 /// Whether an ended run can continue from a checkpoint.
 pub(crate) fn goes_on(view: &View) -> bool {
     !gradtop_host::allowed(view, Action::Resume).is_err_and(|why| why.is_for_good())
-}
-
-/// Seconds a run has worked: from each start to its end, without what lay between a stop and the next resumption. A crash may
-/// have been noticed long after it: until then counts only what the run still wrote down.
-pub(crate) fn worked_s(run: &RunDir) -> Option<f64> {
-    let events = read_events(run).ok()?;
-    let (mut sum, mut since, mut before) = (0.0, None, 0.0);
-    for line in events {
-        let now = line.time.as_microsecond() as f64 / 1e6;
-        if let Event::State { state, .. } = line.event {
-            if state == State::Starting {
-                since = Some(now);
-            } else if state.is_final()
-                && let Some(start) = since.take()
-            {
-                sum += if state == State::Crashed { before } else { now } - start;
-            }
-        }
-        before = now;
-    }
-    (sum > 0.0).then_some(sum)
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::{Entry, Plan};
 use crate::failure::Failure;
+use crate::report::replace;
 
 /// Version of `study.toml`.
 const SCHEMA: u32 = 1;
@@ -168,17 +169,6 @@ impl Study {
     fn refused(&self) -> PathBuf {
         self.folder.join("not-started.json")
     }
-}
-
-/// Writes a file so that a reader sees the old one or the new one, never a part.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
-    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        fs::remove_file(&beside).ok();
-    }
-    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]

@@ -1,22 +1,24 @@
 //! The report of a study: composed of the run folders, whatever has finished.
 
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use gradtop_store::State;
 
-use crate::report::document::{Block, Document, Span, code, text};
-use crate::report::run_section::RunSection;
-use super::entry_state::{EntryState, worked_s};
-use super::folder::{Study, replace};
+use super::entry_state::EntryState;
+use super::folder::Study;
 use super::plan::Entry;
 use super::report_file::{Part, Place, ReportFile, Section};
 use crate::print::clean;
-use crate::report::{html, markdown};
+use crate::report::claims::{self, Claim, Finding};
+use crate::report::document::{Block, Document, Span, code, heading, marked, text};
+use crate::report::repeat;
+use crate::report::run_section::RunSection;
+use crate::report::{FIGURES, html, markdown, replace, write_figures};
 use gradtop_chart::number;
 use gradtop_store::suggest;
+use gradtop_view::events::worked_s;
 use gradtop_view::state;
 
 /// What was written.
@@ -36,12 +38,9 @@ pub(crate) fn write(
     refused: &BTreeMap<String, String>,
 ) -> Result<Written> {
     let (document, odd) = compose(study, file, refused);
-    let figures = study.folder.join("figures");
-    std::fs::create_dir_all(&figures)?;
+    let figures = study.folder.join(FIGURES);
+    write_figures(&document, &figures)?;
     let drawn = document.figures();
-    for figure in &drawn {
-        replace(&figures.join(format!("{}.svg", figure.name)), figure.file.as_bytes())?;
-    }
     // Those of an earlier report, whose runs have other figures now.
     for file in std::fs::read_dir(&figures)?.flatten() {
         let name = file.file_name().to_string_lossy().into_owned();
@@ -51,7 +50,7 @@ pub(crate) fn write(
         }
     }
     let (html, markdown) = (study.folder.join("report.html"), study.folder.join("report.md"));
-    replace(&markdown, markdown::page(&document).as_bytes())?;
+    replace(&markdown, markdown::page(&document, FIGURES).as_bytes())?;
     replace(&html, html::page(&document).as_bytes())?;
     Ok(Written { html, markdown, odd })
 }
@@ -76,7 +75,7 @@ fn compose(
     let mut runs = BTreeMap::new();
     let mut odd = Vec::new();
     for (entry, entry_state) in study.plan.entries.iter().zip(&entry_states) {
-        match entry_state.view().map(|view| RunSection::of(entry, view)) {
+        match entry_state.view().map(|view| RunSection::of(view, entry.key(), Some(path_of(view)))) {
             Some(Ok((run, damaged))) => {
                 odd.extend(damaged);
                 runs.insert(entry.key(), run);
@@ -88,6 +87,11 @@ fn compose(
     let mut composer = Composer { study, file, refused, entry_states: &entry_states, runs, odd };
     let document = composer.document();
     (document, composer.odd)
+}
+
+/// The way from the report's folder to a run's.
+fn path_of(view: &gradtop_store::View) -> String {
+    format!("../../exp={}/run={}", view.dir.experiment(), view.dir.name())
 }
 
 impl<'a> Composer<'a> {
@@ -107,27 +111,44 @@ impl<'a> Composer<'a> {
             .map_or(("A study by gradtop", "The settings, figures and conclusions of each run."), |file| {
                 (&file.title.0, &file.lead.0)
             });
-        blocks.push(Block::Heading {
-            level: 2,
-            id: "where-it-is-from".to_owned(),
-            words: "Where the numbers are from".to_owned(),
-        });
-        blocks.push(Block::Text(vec![
-            text(
-                "Every number of this report was read from Parquet files when the report was composed. Below each figure and table \
-                 are the run's folder and the metrics or tables it is drawn from. The conclusions were computed by the \
-                 experiment at its end and are in the run's table ",
-            ),
-            code("conclusion"),
-            text(". Any Parquet reader can open them: "),
-            code("duckdb -c \"FROM 'runs/exp=*/run=*/tables/conclusion/*.parquet'\""),
-            text(" shows one table, "),
-            code("gradtop show RUN"),
-            text(" lists them, and "),
-            code("gradtop plot RUN"),
-            text(" draws the figures again."),
-        ]));
-        Document { title: title.to_owned(), lead: marked(lead), blocks }
+        blocks.extend(self.repeated());
+        blocks.extend(crate::report::where_from());
+        Document { title: title.to_owned(), lead: marked(lead), summary: self.summary(), blocks }
+    }
+
+    /// What was found, in ten lines.
+    fn summary(&self) -> Vec<Finding> {
+        let of = |(entry, entry_state): (&'a Entry, &EntryState)| {
+            let key = entry.key();
+            let mut found = Vec::new();
+            if !matches!(entry_state, EntryState::Finished(_)) {
+                found.push(Claim::recorded(format!("has not finished: {}", self.state(entry, entry_state))));
+            }
+            found.extend(self.runs.get(key).map(RunSection::claims).unwrap_or_default());
+            (Some(Span::Place { words: clean(key), id: self.place(key) }), found)
+        };
+        claims::summary(self.study.plan.entries.iter().zip(self.entry_states).map(of).collect())
+    }
+
+    /// The heading under which a run is shown.
+    fn place(&self, key: &str) -> String {
+        let sections = self.file.map_or(&[][..], |file| &file.sections);
+        let section = sections.iter().find(|section| section.runs().contains(&key));
+        section.map_or_else(|| format!("run-{key}"), |section| section.id.get_ref().clone())
+    }
+
+    /// The commands that start the same runs.
+    fn repeated(&self) -> Vec<Block> {
+        let commands: Vec<String> =
+            self.entry_states.iter().filter_map(EntryState::view).filter_map(repeat::command).collect();
+        if commands.is_empty() {
+            return Vec::new();
+        }
+        vec![
+            heading(2, "again", "To repeat it"),
+            Block::Text(vec![text("The same seed gives the same numbers. Each run alone:")]),
+            Block::Command(commands.join("\n")),
+        ]
     }
 
     /// The runs of the study, how they ended and how long they took.
@@ -160,7 +181,7 @@ impl<'a> Composer<'a> {
             })
             .collect();
         vec![
-            Block::Heading { level: 2, id: "runs".to_owned(), words: "The study and its runs".to_owned() },
+            heading(2, "runs".to_owned(), "The study and its runs".to_owned()),
             Block::Facts(facts),
             Block::Table {
                 head: head.map(|(name, number)| (name.to_owned(), number)).to_vec(),
@@ -233,7 +254,7 @@ impl<'a> Composer<'a> {
             return;
         }
         let id = section.id.get_ref();
-        blocks.push(Block::Heading { level: 2, id: id.clone(), words: section.title.0.clone() });
+        blocks.push(heading(2, id.clone(), section.title.0.clone()));
         blocks.extend(planned.iter().filter_map(|key| self.warnings(key)));
         let mut shown: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (i, question) in (1..).zip(&section.questions) {
@@ -259,7 +280,7 @@ impl<'a> Composer<'a> {
             Part::Quote(words) => {
                 blocks.extend(self.file.map(|file| quote(&file.quoted, &words.0)));
             }
-            Part::Settings(of) => blocks.extend(self.runs.get(of.run.as_str()).map(RunSection::settings)),
+            Part::Settings(of) => blocks.extend(self.settings(&of.run)),
             Part::Table(of) => blocks.extend(self.table(of)),
             Part::Found(of) => blocks.extend(self.found(&of.run)),
             Part::Numbers(tables) => {
@@ -326,6 +347,11 @@ impl<'a> Composer<'a> {
         );
     }
 
+    fn settings(&self, key: &str) -> Option<Block> {
+        let entry = self.study.plan.entries.iter().find(|entry| entry.key() == key)?;
+        Some(self.runs.get(key)?.settings(&entry.sets()))
+    }
+
     fn table(&mut self, of: &Place) -> Option<Block> {
         let (id, table) = (of.run.as_str(), of.name.as_str());
         let run = self.runs.get(id)?;
@@ -378,23 +404,17 @@ impl<'a> Composer<'a> {
     /// A run that no question asks for.
     fn unasked(&mut self, entry: &'a Entry, blocks: &mut Vec<Block>) {
         let key = entry.key();
-        blocks.push(Block::Heading { level: 2, id: format!("run-{key}"), words: clean(key) });
+        blocks.push(heading(2, format!("run-{key}"), clean(key)));
         blocks.extend(self.warnings(key));
         let Some(run) = self.runs.get(key) else { return };
         blocks.push(Block::Text(vec![text(clean(&run.summary()))]));
-        blocks.push(run.settings());
+        blocks.push(run.settings(&entry.sets()));
         let ids: Vec<String> = run.figure_ids().map(str::to_owned).collect();
         blocks.extend(ids.iter().filter_map(|id| run.figure(id)));
         if run.found().is_ok_and(|found| found.is_some()) {
             blocks.extend(self.found(key));
         }
     }
-}
-
-/// Words with names between backticks.
-fn marked(words: &str) -> Vec<Span> {
-    let piece = |(i, piece): (usize, &str)| if i % 2 == 1 { code(piece) } else { text(piece) };
-    words.split('`').enumerate().map(piece).collect()
 }
 
 fn quote(who: &str, words: &str) -> Block {

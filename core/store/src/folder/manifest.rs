@@ -123,16 +123,21 @@ pub struct AttachedTo {
 impl CommandInfo {
     /// The command as a shell takes it.
     pub fn in_words(&self) -> String {
-        let plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
-        let quoted = |arg: &String| {
-            if !arg.is_empty() && arg.chars().all(plain) {
-                arg.clone()
-            } else {
-                format!("'{}'", arg.replace('\'', r"'\''"))
-            }
-        };
-        self.argv.iter().map(quoted).collect::<Vec<_>>().join(" ")
+        shell_words(&self.argv)
     }
+}
+
+/// A program and its arguments as a shell takes them.
+pub fn shell_words(argv: &[String]) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
+    let quoted = |arg: &String| {
+        if !arg.is_empty() && arg.chars().all(plain) {
+            arg.clone()
+        } else {
+            format!("'{}'", arg.replace('\'', r"'\''"))
+        }
+    };
+    argv.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 /// Where an imported run comes from.

@@ -3,9 +3,12 @@
 //! Pure: the monitor's screen and `gradtop compare` show the same of the same runs.
 
 pub mod overlay;
+mod read;
 pub mod sheet;
 #[cfg(test)]
 mod tests;
+
+pub use read::read;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};

@@ -7,11 +7,11 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::words::state_style;
-use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::Scroll;
 use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_view::clock::moment_at;
+use gradtop_view::events;
 
 /// The events of a run.
 #[derive(Debug)]
@@ -66,27 +66,15 @@ impl Events {
 /// A sign, a style, and an event in words.
 fn words(shared: &Shared, event: &Event) -> (char, Style, String) {
     let theme = shared.theme;
-    let dim = |text: String| (' ', theme.dim(), text);
-    match event {
-        Event::State { state, cause } => {
-            let cause = cause.as_deref().map(|c| format!(": {}", clean(c))).unwrap_or_default();
-            (super::words::glyph(shared, *state), state_style(shared, *state), format!("{state}{cause}"))
-        }
-        Event::Checkpoint { step, path } => {
-            (' ', theme.text(), format!("checkpoint of step {step} in {}", clean(path)))
-        }
-        Event::Resumed { step, checkpoint } => {
-            (theme.glyph('↻', '>'), theme.text(), format!("goes on from step {step}, {}", clean(checkpoint)))
-        }
-        Event::Paused => (super::words::glyph(shared, State::Paused), theme.wait(), "paused".to_owned()),
-        Event::Unpaused => (super::words::glyph(shared, State::Running), theme.good(), "resumed".to_owned()),
-        Event::Request { what } => dim(format!("asked to {}", clean(what))),
-        Event::Warning { message } => ('!', theme.wait(), format!("warning: {}", clean(message))),
-        Event::Alert { message } => ('!', theme.alert(), format!("alert: {}", clean(message))),
-        Event::Log { level, message } => {
-            (' ', theme.text(), format!("[{}] {}", clean(level), clean(message)))
-        }
-        Event::Signal { name, process } => dim(format!("{} sent to the {}", clean(name), clean(process))),
-        Event::Unknown => dim("(an event unknown to this gradtop)".to_owned()),
-    }
+    let (sign, style) = match event {
+        Event::State { state, .. } => (super::words::glyph(shared, *state), state_style(shared, *state)),
+        Event::Resumed { .. } => (theme.glyph('↻', '>'), theme.text()),
+        Event::Paused => (super::words::glyph(shared, State::Paused), theme.wait()),
+        Event::Unpaused => (super::words::glyph(shared, State::Running), theme.good()),
+        Event::Warning { .. } => ('!', theme.wait()),
+        Event::Alert { .. } => ('!', theme.alert()),
+        Event::Checkpoint { .. } | Event::Log { .. } => (' ', theme.text()),
+        Event::Request { .. } | Event::Signal { .. } | Event::Unknown => (' ', theme.dim()),
+    };
+    (sign, style, events::words(event))
 }

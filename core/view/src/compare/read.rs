@@ -1,0 +1,26 @@
+//! Runs read for a comparison, once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Subject;
+use crate::live::engine::Runs;
+use crate::live::{SeriesFilter, WatchRequest};
+use crate::runs::RunRow;
+
+/// Reads runs to their ends; those that still go on, as far as they are. What cannot be read has its error in its data.
+pub fn read(rows: &[Arc<RunRow>], wanted: &SeriesFilter) -> Vec<Subject> {
+    let request = |row: &Arc<RunRow>| WatchRequest {
+        series: wanted.clone(),
+        ..WatchRequest::of(row.id.clone(), false)
+    };
+    let mut runs = Runs::new();
+    runs.watch(rows.iter().map(request).collect(), Instant::now());
+    while runs.work(Instant::now(), Duration::from_millis(500)).next == Some(Duration::ZERO) {}
+    let data = runs.snapshot();
+    let subject = |row: &Arc<RunRow>| {
+        let data = data.run(&row.id).cloned().unwrap_or_default();
+        Subject { row: Arc::clone(row), data }
+    };
+    rows.iter().map(subject).collect()
+}

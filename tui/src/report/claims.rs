@@ -1,0 +1,195 @@
+//! What was found: claims as experiments write them into their table `conclusion`, and the few that a report begins with.
+
+use gradtop_store::{ColumnData, Table};
+
+use super::document::Span;
+use crate::print::clean;
+
+/// How reliable claims are, the most reliable first, as docs/claims.md has it; what gradtop itself reads of a run is recorded.
+const STRENGTHS: [&str; 5] = [RECORDED, "shown", SEEN, "not decided", "not testable"];
+/// What a run's files say without any doubt: that it crashed, for example.
+pub(crate) const RECORDED: &str = "recorded";
+/// Numbers of one run, which say nothing of others.
+pub(crate) const SEEN: &str = "seen in this run";
+/// Lines of a summary at most.
+const LINES: usize = 10;
+
+/// A claim, all of it. Parts that were not given are empty.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Claim {
+    /// The subject.
+    pub(crate) about: String,
+    /// The conclusion.
+    pub(crate) words: String,
+    /// The numbers behind it.
+    pub(crate) evidence: String,
+    /// What it does not say.
+    pub(crate) caution: String,
+    /// How reliable it is.
+    pub(crate) strength: String,
+}
+
+impl Claim {
+    /// A statement of which no more is known.
+    pub(crate) fn said(words: impl Into<String>) -> Self {
+        Self { words: words.into(), ..Self::default() }
+    }
+
+    /// What the files of a run say without any doubt.
+    pub(crate) fn recorded(words: impl Into<String>) -> Self {
+        Self { strength: RECORDED.to_owned(), ..Self::said(words) }
+    }
+}
+
+/// A line of a summary.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Finding {
+    /// Where the report says more, where that is not plain.
+    pub(crate) of: Option<Span>,
+    /// What was found; the evidence is not part of the line.
+    pub(crate) claim: Claim,
+}
+
+/// Where a strength is in the order of reliability; words of other authors are in the middle.
+pub(crate) fn rank(strength: &str) -> usize {
+    STRENGTHS.iter().position(|known| *known == strength).unwrap_or(2)
+}
+
+/// The claims of a table, each once. One without the columns of a claim has statements alone, with what of the words before
+/// them they do not say themselves.
+pub(crate) fn of_table(table: &Table) -> Vec<Claim> {
+    let words = |name: &str| match table.column(name) {
+        Some(ColumnData::Utf8(words)) => Some(words),
+        _ => None,
+    };
+    let mut claims: Vec<Claim> = Vec::new();
+    for row in 0..table.rows() {
+        let of = |name: &str| words(name).map(|column| clean(column[row].trim())).unwrap_or_default();
+        let claim = match words("claim") {
+            Some(_) => Claim {
+                about: about(table, row, "claim", &[of("claim"), of("evidence")].concat()),
+                words: of("claim"),
+                evidence: of("evidence"),
+                caution: of("caution"),
+                strength: of("strength"),
+            },
+            None => Claim {
+                about: about(table, row, "statement", &of("statement")),
+                ..Claim::said(of("statement"))
+            },
+        };
+        if !claim.words.is_empty() && !claims.contains(&claim) {
+            claims.push(claim);
+        }
+    }
+    claims
+}
+
+/// The words of a row before a column that what is said does not say, each once.
+fn about(table: &Table, row: usize, until: &str, said: &str) -> String {
+    let before = table.columns.iter().take_while(|(name, _, _)| name != until);
+    let mut keys: Vec<String> = Vec::new();
+    for (_, _, data) in before {
+        let ColumnData::Utf8(words) = data else { continue };
+        let word = clean(words[row].trim());
+        // `sinc, deep` says `sinc` too.
+        keys.retain(|key| !word.contains(key.as_str()));
+        if !word.is_empty() && !said.contains(&word) && keys.iter().all(|key| !key.contains(&word)) {
+            keys.push(word);
+        }
+    }
+    keys.join(", ")
+}
+
+/// The findings a report begins with: at most ten lines, the most reliable first, and of those that are equally reliable first
+/// one of each run. What had no room is counted.
+pub(crate) fn summary(of_runs: Vec<(Option<Span>, Vec<Claim>)>) -> Vec<Finding> {
+    let mut all: Vec<(usize, usize, Finding)> = Vec::new();
+    for (of, claims) in of_runs {
+        let mut taken = [0; STRENGTHS.len()];
+        for claim in claims {
+            let rank = rank(&claim.strength);
+            all.push((rank, taken[rank], Finding { of: of.clone(), claim }));
+            taken[rank] += 1;
+        }
+    }
+    all.sort_by_key(|(rank, turn, _)| (*rank, *turn));
+    let rest = if all.len() > LINES { all.split_off(LINES - 1) } else { Vec::new() };
+    let mut lines: Vec<Finding> = all.into_iter().map(|(_, _, finding)| finding).collect();
+    if !rest.is_empty() {
+        let count = |strength: &str| rest.iter().filter(|(_, _, f)| f.claim.strength == strength).count();
+        let counts = STRENGTHS.into_iter().map(|strength| (count(strength), strength));
+        let counts: Vec<String> =
+            counts.filter(|(n, _)| *n > 0).map(|(n, strength)| format!("{n} {strength}")).collect();
+        let counts = if counts.is_empty() { String::new() } else { format!(": {}", counts.join(", ")) };
+        lines.push(Finding { of: None, claim: Claim::said(format!("{} more below{counts}", rest.len())) });
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(words: &[&str]) -> ColumnData {
+        ColumnData::Utf8(words.iter().map(|w| (*w).to_owned()).collect())
+    }
+
+    fn table(columns: &[(&str, ColumnData)]) -> Table {
+        let column = |(name, data): &(&str, ColumnData)| ((*name).to_owned(), None, data.clone());
+        Table { columns: columns.iter().map(column).collect() }
+    }
+
+    #[test]
+    fn a_statement_is_told_of_whom_it_speaks() {
+        let table = table(&[
+            ("task", text(&["sinc", "sinc", "mnist", ""])),
+            ("model", text(&["deep", "flat", "deep", ""])),
+            ("loss", ColumnData::F64(vec![0.5; 4])),
+            ("statement", text(&["lowest", "flat is worse", "sinc and deep: said", " "])),
+            ("after", text(&["x"; 4])),
+        ]);
+        let said: Vec<(String, String)> =
+            of_table(&table).into_iter().map(|claim| (claim.about, claim.words)).collect();
+        let expected =
+            [("sinc, deep", "lowest"), ("sinc", "flat is worse"), ("mnist", "sinc and deep: said")];
+        assert_eq!(said, expected.map(|(about, claim)| (about.to_owned(), claim.to_owned())));
+    }
+
+    #[test]
+    fn a_claim_keeps_all_its_parts() {
+        let table = table(&[
+            ("function", text(&["sinc"])),
+            ("about", text(&["sinc, deep"])),
+            ("claim", text(&["it fell"])),
+            ("evidence", text(&["5 trials"])),
+            ("caution", text(&[""])),
+            ("strength", text(&["shown"])),
+            ("statement", text(&["sinc, deep: it fell (shown). Evidence: 5 trials."])),
+        ]);
+        let expected = Claim {
+            about: "sinc, deep".to_owned(),
+            evidence: "5 trials".to_owned(),
+            strength: "shown".to_owned(),
+            ..Claim::said("it fell")
+        };
+        assert_eq!(of_table(&table), [expected]);
+    }
+
+    #[test]
+    fn a_summary_is_ten_lines_the_surest_first_and_each_run_has_its_turn() {
+        let claim = |n: usize, strength: &str| Claim {
+            strength: strength.to_owned(),
+            ..Claim::said(format!("{strength} {n}"))
+        };
+        let run = |name: &str, claims| (Some(Span::Text(name.to_owned())), claims);
+        let many = (0..12).map(|n| claim(n, if n % 2 == 0 { "not decided" } else { "shown" })).collect();
+        let lines = summary(vec![run("a", many), run("b", vec![claim(0, SEEN), claim(1, "shown")])]);
+        assert_eq!(lines.len(), 10);
+        let said: Vec<&str> = lines.iter().map(|line| line.claim.words.as_str()).collect();
+        assert_eq!(said[..3], ["shown 1", "shown 1", "shown 3"], "one of each first");
+        assert_eq!(said[7..], [format!("{SEEN} 0").as_str(), "not decided 0", "5 more below: 5 not decided"]);
+        assert_eq!(summary(vec![run("a", vec![claim(0, SEEN)])]).len(), 1);
+        assert!(summary(Vec::new()).is_empty());
+    }
+}

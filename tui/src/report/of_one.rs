@@ -1,0 +1,248 @@
+//! A run in a report of any runs: all that is to be said of it alone.
+
+use gradtop_chart::number;
+use gradtop_store::{Event, EventLine, Goal, Kind, SeriesSummary, View, read_events, summarize};
+use gradtop_view::clock::moment;
+use gradtop_view::figure::name_of;
+use gradtop_view::why::{self, Confidence, Verdict};
+use gradtop_view::{events, natural, state};
+
+use super::claims::{Claim, RECORDED, SEEN};
+use super::document::{Block, Span, code, heading, plain, text};
+use super::run_section::RunSection;
+use crate::print::clean;
+
+/// Tables that are shown.
+const TABLES: usize = 12;
+/// Events that are shown, the newest.
+const EVENTS: usize = 40;
+/// Series in numbers that are shown.
+const SERIES: usize = 40;
+/// Lines of the summary where nothing was concluded.
+const NUMBERS: usize = 3;
+
+/// A run, and what was read of it.
+pub(super) struct OfOne<'a> {
+    pub(super) view: &'a View,
+    /// Of its heading.
+    pub(super) id: String,
+    section: Option<RunSection<'a>>,
+    verdicts: Vec<Verdict>,
+    series: Vec<SeriesSummary>,
+    events: Vec<EventLine>,
+}
+
+impl<'a> OfOne<'a> {
+    /// Reads what the report shows of it; what cannot be read is told in `odd`, and missing.
+    pub(super) fn read(n: usize, view: &'a View, way: Option<&str>, odd: &mut Vec<String>) -> Self {
+        let name = clean(&view.manifest.run);
+        let id = format!("run-{n}-{}", plain(&view.manifest.run));
+        let mut say = |error: String| odd.push(format!("{name}: {}", clean(&error)));
+        let path = way.map(|way| format!("{way}exp={}/run={}", view.dir.experiment(), view.dir.name()));
+        let section = match RunSection::of(view, &id, path) {
+            Ok((section, damaged)) => {
+                damaged.into_iter().for_each(&mut say);
+                Some(section)
+            }
+            Err(error) => {
+                say(format!("{error:#}"));
+                None
+            }
+        };
+        let mut reader = why::Reader::new(&view.dir, view.manifest.kind == Kind::Import);
+        let verdicts = why::look(&mut reader, view).map(|found| found.verdicts).unwrap_or_default();
+        let goal = |key: &gradtop_store::SeriesKey| {
+            let info = view.manifest.metrics.iter().find(|info| info.name == key.metric);
+            info.map_or(Goal::None, |info| info.goal)
+        };
+        let own = |key: &gradtop_store::SeriesKey| !key.metric.starts_with("system/");
+        let mut series = summarize(&view.dir, own, goal).map(|(series, _)| series).unwrap_or_default();
+        let place = |s: &SeriesSummary| {
+            let at = view.manifest.metrics.iter().position(|info| info.name == s.key.metric);
+            at.map_or((true, usize::MAX), |at| (!view.manifest.metrics[at].headline, at))
+        };
+        series.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| natural::series(&a.key, &b.key)));
+        let events = read_events(&view.dir).unwrap_or_default();
+        Self { view, id, section, verdicts, series, events }
+    }
+
+    pub(super) fn name(&self) -> String {
+        clean(&self.view.manifest.run)
+    }
+
+    pub(super) fn link(&self) -> Span {
+        self.section.as_ref().map_or_else(|| code(self.name()), RunSection::link)
+    }
+
+    /// `failed: the disk is full`, `running, 30 %`.
+    pub(super) fn state(&self) -> String {
+        let view = self.view;
+        if !view.state.is_final() {
+            let share = state::progress(view).filter(|(_, total)| *total > 0);
+            let share = share.map(|(done, total)| format!(", {}", number::percent(done, total)));
+            return format!("{}{}", view.state.word(), share.unwrap_or_default());
+        }
+        let cause = view.status.cause.as_deref().filter(|cause| !cause.is_empty());
+        format!("{}{}", view.state.word(), cause.map(|c| format!(": {}", clean(c))).unwrap_or_default())
+    }
+
+    fn is_finished(&self) -> bool {
+        self.view.state == gradtop_store::State::Finished
+    }
+
+    /// What is to be said of it in the summary.
+    pub(super) fn claims(&self) -> Vec<Claim> {
+        let mut claims = Vec::new();
+        if !self.is_finished() {
+            claims.push(Claim::recorded(self.state()));
+        }
+        claims.extend(self.verdicts.iter().map(judged));
+        let concluded = self.section.as_ref().map(RunSection::claims).unwrap_or_default();
+        if concluded.is_empty() {
+            claims.extend(self.series.iter().take(NUMBERS).map(in_numbers));
+        }
+        claims.extend(concluded);
+        if claims.is_empty() {
+            claims.push(Claim::recorded("it finished, and recorded no numbers"));
+        }
+        claims
+    }
+
+    /// Its part of the report.
+    pub(super) fn blocks(&self) -> Vec<Block> {
+        let mut blocks = vec![heading(2, self.id.clone(), self.name())];
+        blocks.extend(self.said());
+        let Some(section) = &self.section else { return blocks };
+        blocks.extend(section.figure_ids().filter_map(|id| section.figure(id)));
+        blocks.extend(self.numbers());
+        let tables = section.table_names().into_iter().filter(|name| name != "run" && name != "conclusion");
+        for name in tables.take(TABLES) {
+            let block = match section.table(&name) {
+                Ok(Some(block)) => block,
+                Ok(None) => continue,
+                Err(error) => Block::Missing(vec![text(clean(&error.to_string()))]),
+            };
+            blocks.push(Block::More { summary: format!("Table {}", clean(&name)), blocks: vec![block] });
+        }
+        blocks.extend(self.happened());
+        blocks
+    }
+
+    /// Its part where there are many, without figures and tables.
+    pub(super) fn folded(&self) -> Block {
+        let blocks = self.said().into_iter().chain(self.numbers()).chain(self.happened()).collect();
+        Block::More { summary: format!("{}: {}", self.name(), self.state()), blocks }
+    }
+
+    /// How it ended, what is wrong with it, and what it concluded.
+    fn said(&self) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        if !self.is_finished() {
+            blocks.push(Block::Missing(vec![text(format!(
+                "This run has not finished. State: {}. What it recorded so far is shown.",
+                self.state()
+            ))]));
+        }
+        if !self.verdicts.is_empty() {
+            let source = vec![text("Read from its rows and events: "), code("gradtop why"), text(".")];
+            blocks.push(Block::Found { claims: self.verdicts.iter().map(judged).collect(), source });
+        }
+        match self.section.as_ref().map(RunSection::found) {
+            Some(Ok(found)) => blocks.extend(found.into_iter().flatten()),
+            Some(Err(error)) => blocks.push(Block::Missing(vec![text(clean(&error.to_string()))])),
+            None => blocks.push(Block::Missing(vec![text("Its files cannot be read.")])),
+        }
+        blocks
+    }
+
+    /// Its series in numbers.
+    fn numbers(&self) -> Option<Block> {
+        if self.series.is_empty() {
+            return None;
+        }
+        let head = [
+            ("metric", false),
+            ("series", false),
+            ("unit", false),
+            ("rows", true),
+            ("last", true),
+            ("best", true),
+            ("at step", true),
+        ];
+        let row = |s: &SeriesSummary| {
+            let line = name_of(s.key.model.as_deref(), s.key.split.as_deref(), s.key.trial);
+            let best = s.best.map(|best| (number::value(best.value), number::count(best.step as f64)));
+            let (best, step) = best.unwrap_or_default();
+            let words = [
+                clean(&s.key.metric),
+                line.as_deref().map(clean).unwrap_or_default(),
+                s.unit.as_deref().map(clean).unwrap_or_default(),
+                number::count(s.rows as f64),
+                number::value(s.last.value),
+                best,
+                step,
+            ];
+            words.into_iter().map(|words| vec![text(words)]).collect()
+        };
+        let table = Block::Table {
+            head: head.map(|(name, number)| (name.to_owned(), number)).to_vec(),
+            rows: self.series.iter().take(SERIES).map(row).collect(),
+            source: match self.series.len().saturating_sub(SERIES) {
+                0 => Vec::new(),
+                more => vec![text(format!("and {more} more series"))],
+            },
+        };
+        Some(Block::More { summary: "Metrics in numbers".to_owned(), blocks: vec![table] })
+    }
+
+    /// Its events, alerts among them, without what the experiment only logged.
+    fn happened(&self) -> Option<Block> {
+        let told = |line: &&EventLine| !matches!(line.event, Event::Log { .. } | Event::Checkpoint { .. });
+        let told: Vec<&EventLine> = self.events.iter().filter(told).collect();
+        let newest = &told[told.len().saturating_sub(EVENTS)..];
+        if newest.is_empty() {
+            return None;
+        }
+        let row =
+            |line: &&EventLine| vec![vec![text(moment(line.time))], vec![text(events::words(&line.event))]];
+        let table = Block::Table {
+            head: vec![("time".to_owned(), false), ("event".to_owned(), false)],
+            rows: newest.iter().map(row).collect(),
+            source: Vec::new(),
+        };
+        Some(Block::More { summary: "Events and alerts".to_owned(), blocks: vec![table] })
+    }
+}
+
+/// A verdict as a claim.
+fn judged(verdict: &Verdict) -> Claim {
+    let certain = verdict.confidence == Confidence::Certain;
+    Claim {
+        about: String::new(),
+        words: clean(&verdict.text),
+        evidence: clean(&verdict.proof.join("; ")),
+        caution: if certain {
+            String::new()
+        } else {
+            "likely; what else went on was not recorded".to_owned()
+        },
+        strength: if certain { RECORDED } else { SEEN }.to_owned(),
+    }
+}
+
+/// A series as a claim.
+fn in_numbers(series: &SeriesSummary) -> Claim {
+    let key = &series.key;
+    let line = name_of(key.model.as_deref(), key.split.as_deref(), key.trial).map(|line| format!(" {line}"));
+    let at = |point: gradtop_store::Point| {
+        format!("{} at step {}", number::value(point.value), number::count(point.step as f64))
+    };
+    let best = series.best.map(|best| format!("best {}, ", at(best))).unwrap_or_default();
+    Claim {
+        about: clean(&format!("{}{}", key.metric, line.unwrap_or_default())),
+        words: format!("{best}last {}", at(series.last)),
+        evidence: format!("{} rows", number::count(series.rows as f64)),
+        caution: "numbers of one run; they say nothing of others".to_owned(),
+        strength: SEEN.to_owned(),
+    }
+}
