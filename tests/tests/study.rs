@@ -351,13 +351,20 @@ fn the_report_answers_with_the_runs_own_figures_and_numbers() {
     assert!(links_lead_somewhere(&folder, &html) > 20);
     assert!(html.contains("Problem 1-1") && !html.contains("Problem 3-1"), "only what was asked for");
     assert_eq!(html.matches("<svg ").count(), 3);
-    // Each sentence that the experiment computed, as its table has it.
+    // Each claim that the experiment computed, whole, as its table has it.
     let run = sandbox.find("study-quick-function-fit");
     let table = gradtop_store::read_table_last(&run.dir, "conclusion").unwrap();
-    let Some(gradtop_store::ColumnData::Utf8(statements)) = table.column("statement") else {
-        panic!("no statements: {table:?}")
-    };
-    assert!(!statements.is_empty() && statements.iter().all(|s| html.contains(&s.replace('"', "&quot;"))));
+    for column in ["about", "claim", "evidence", "caution", "strength"] {
+        let Some(gradtop_store::ColumnData::Utf8(words)) = table.column(column) else {
+            panic!("no {column}: {table:?}")
+        };
+        let shown = |words: &String| html.contains(&gradtop_chart::svg::escape(words));
+        assert!(!words.is_empty() && words.iter().all(shown), "{column}: {words:?}");
+    }
+    let summary =
+        html.split("<section class=\"summary\"").nth(1).unwrap().split("</section>").next().unwrap();
+    assert!((1..=10).contains(&summary.matches("<li>").count()), "{summary}");
+    assert!(summary.contains("class=\"strength") && summary.contains("class=\"caution\""), "{summary}");
     let markdown = fs::read_to_string(folder.join("report.md")).unwrap();
     for figure in ["loss", "fit", "residuals"] {
         let file = format!("figures/function-fit-{figure}.svg");

@@ -61,6 +61,11 @@ pub fn moment_at(time: Timestamp, now: Timestamp) -> String {
     unit().map_or_else(|| text.to_string(), |utc| format!("{text} {utc}"))
 }
 
+/// A moment with its date, for what is read later.
+pub fn dated(time: Timestamp) -> String {
+    moment_at(time, Timestamp::MIN)
+}
+
 /// The time of day.
 pub fn time_of_day(time: Timestamp) -> String {
     moment_at(time, time)

@@ -2,7 +2,7 @@
 
 use gradtop_store::{ColumnData, Table};
 
-use super::document::Span;
+use super::document::{Claim, Finding, Span, Summary};
 use crate::print::clean;
 
 /// How reliable claims are, the most reliable first, as docs/claims.md has it; what gradtop itself reads of a run is recorded.
@@ -14,40 +14,11 @@ pub(crate) const SEEN: &str = "seen in this run";
 /// Lines of a summary at most.
 const LINES: usize = 10;
 
-/// A claim, all of it. Parts that were not given are empty.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Claim {
-    /// The subject.
-    pub(crate) about: String,
-    /// The conclusion.
-    pub(crate) words: String,
-    /// The numbers behind it.
-    pub(crate) evidence: String,
-    /// What it does not say.
-    pub(crate) caution: String,
-    /// How reliable it is.
-    pub(crate) strength: String,
-}
-
 impl Claim {
-    /// A statement of which no more is known.
-    pub(crate) fn said(words: impl Into<String>) -> Self {
-        Self { words: words.into(), ..Self::default() }
-    }
-
     /// What the files of a run say without any doubt.
     pub(crate) fn recorded(words: impl Into<String>) -> Self {
         Self { strength: RECORDED.to_owned(), ..Self::said(words) }
     }
-}
-
-/// A line of a summary.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Finding {
-    /// Where the report says more, where that is not plain.
-    pub(crate) of: Option<Span>,
-    /// What was found; the evidence is not part of the line.
-    pub(crate) claim: Claim,
 }
 
 /// Where a strength is in the order of reliability; words of other authors are in the middle.
@@ -101,30 +72,20 @@ fn about(table: &Table, row: usize, until: &str, said: &str) -> String {
     keys.join(", ")
 }
 
-/// The findings a report begins with: at most ten lines, the most reliable first, and of those that are equally reliable first
-/// one of each run. What had no room is counted.
-pub(crate) fn summary(of_runs: Vec<(Option<Span>, Vec<Claim>)>) -> Vec<Finding> {
+/// Of the findings of each run: the most reliable of each first, then what has room.
+pub(crate) fn summary(of_runs: Vec<(Option<Span>, Vec<Claim>)>) -> Summary {
     let mut all: Vec<(usize, usize, Finding)> = Vec::new();
-    for (of, claims) in of_runs {
-        let mut taken = [0; STRENGTHS.len()];
-        for claim in claims {
-            let rank = rank(&claim.strength);
-            all.push((rank, taken[rank], Finding { of: of.clone(), claim }));
-            taken[rank] += 1;
-        }
+    for (of, mut claims) in of_runs {
+        claims.sort_by_key(|claim| rank(&claim.strength));
+        let finding =
+            |(turn, claim): (usize, Claim)| (turn, rank(&claim.strength), Finding { of: of.clone(), claim });
+        all.extend(claims.into_iter().enumerate().map(finding));
     }
-    all.sort_by_key(|(rank, turn, _)| (*rank, *turn));
-    let rest = if all.len() > LINES { all.split_off(LINES - 1) } else { Vec::new() };
-    let mut lines: Vec<Finding> = all.into_iter().map(|(_, _, finding)| finding).collect();
-    if !rest.is_empty() {
-        let count = |strength: &str| rest.iter().filter(|(_, _, f)| f.claim.strength == strength).count();
-        let counts = STRENGTHS.into_iter().map(|strength| (count(strength), strength));
-        let counts: Vec<String> =
-            counts.filter(|(n, _)| *n > 0).map(|(n, strength)| format!("{n} {strength}")).collect();
-        let counts = if counts.is_empty() { String::new() } else { format!(": {}", counts.join(", ")) };
-        lines.push(Finding { of: None, claim: Claim::said(format!("{} more below{counts}", rest.len())) });
-    }
-    lines
+    all.sort_by_key(|(turn, rank, _)| (*turn, *rank));
+    let more = all.len().saturating_sub(LINES);
+    all.truncate(LINES);
+    all.sort_by_key(|(_, rank, _)| *rank);
+    Summary { lines: all.into_iter().map(|(_, _, finding)| finding).collect(), more }
 }
 
 #[cfg(test)]
@@ -184,12 +145,16 @@ mod tests {
         };
         let run = |name: &str, claims| (Some(Span::Text(name.to_owned())), claims);
         let many = (0..12).map(|n| claim(n, if n % 2 == 0 { "not decided" } else { "shown" })).collect();
-        let lines = summary(vec![run("a", many), run("b", vec![claim(0, SEEN), claim(1, "shown")])]);
-        assert_eq!(lines.len(), 10);
-        let said: Vec<&str> = lines.iter().map(|line| line.claim.words.as_str()).collect();
-        assert_eq!(said[..3], ["shown 1", "shown 1", "shown 3"], "one of each first");
-        assert_eq!(said[7..], [format!("{SEEN} 0").as_str(), "not decided 0", "5 more below: 5 not decided"]);
-        assert_eq!(summary(vec![run("a", vec![claim(0, SEEN)])]).len(), 1);
-        assert!(summary(Vec::new()).is_empty());
+        let found = summary(vec![
+            run("a", many),
+            run("b", vec![claim(0, SEEN)]),
+            run("c", vec![claim(1, "not testable")]),
+        ]);
+        assert_eq!((found.lines.len(), found.more), (10, 4));
+        let said: Vec<&str> = found.lines.iter().map(|line| line.claim.words.as_str()).collect();
+        assert_eq!(said[0], "shown 1");
+        assert_eq!(said[6..], [&format!("{SEEN} 0"), "not decided 0", "not decided 2", "not testable 1"]);
+        let one = summary(vec![run("a", vec![claim(0, SEEN)])]);
+        assert!(one.lines.len() == 1 && one.rest().is_empty());
     }
 }

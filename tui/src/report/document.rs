@@ -1,7 +1,5 @@
 //! A report as data: headings, sentences, figures, tables. What it looks like is the business of `html` and `markdown`.
 
-use super::claims::{Claim, Finding};
-
 /// A piece of a sentence.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Span {
@@ -55,6 +53,8 @@ pub(crate) enum Block {
     },
     /// Something that is missing, or went wrong.
     Missing(Vec<Span>),
+    /// Something to be known before what follows is read.
+    Alert(Vec<Span>),
     /// A command to be typed.
     Command(String),
     /// Names and what belongs to them.
@@ -96,6 +96,57 @@ pub(crate) struct Drawn {
     pub(crate) source: Vec<Span>,
 }
 
+/// A claim, all of it. Parts that were not given are empty.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Claim {
+    /// The subject.
+    pub(crate) about: String,
+    /// The conclusion.
+    pub(crate) words: String,
+    /// The numbers behind it.
+    pub(crate) evidence: String,
+    /// What it does not say.
+    pub(crate) caution: String,
+    /// How reliable it is.
+    pub(crate) strength: String,
+}
+
+impl Claim {
+    /// A statement of which no more is known.
+    pub(crate) fn said(words: impl Into<String>) -> Self {
+        Self { words: words.into(), ..Self::default() }
+    }
+}
+
+/// A line of a summary.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Finding {
+    /// Where the report says more, where that is not plain.
+    pub(crate) of: Option<Span>,
+    /// What was found; the evidence is not part of the line.
+    pub(crate) claim: Claim,
+}
+
+/// What a report begins with: at most ten lines, the most reliable first.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Summary {
+    /// The lines.
+    pub(crate) lines: Vec<Finding>,
+    /// How many findings had no room.
+    pub(crate) more: usize,
+}
+
+impl Summary {
+    /// That there is more; nothing where there is not.
+    pub(crate) fn rest(&self) -> Vec<Span> {
+        match self.more {
+            0 => Vec::new(),
+            1 => vec![text("1 more finding is below.")],
+            n => vec![text(format!("{n} more findings are below."))],
+        }
+    }
+}
+
 /// A report.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Document {
@@ -104,7 +155,7 @@ pub(crate) struct Document {
     /// Sentences below it.
     pub(crate) lead: Vec<Span>,
     /// What was found, in a few lines.
-    pub(crate) summary: Vec<Finding>,
+    pub(crate) summary: Summary,
     /// Everything else.
     pub(crate) blocks: Vec<Block>,
 }

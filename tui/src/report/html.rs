@@ -1,7 +1,6 @@
 //! A report as one HTML file that needs nothing else: figures inside, light and dark, readable on paper.
 
-use super::claims::{Claim, Finding};
-use super::document::{Block, Document, Span};
+use super::document::{Block, Claim, Document, Span, Summary};
 use gradtop_chart::colour::{COLOURS, Paint};
 use gradtop_chart::svg::{escape, hex};
 
@@ -12,6 +11,7 @@ pub(crate) fn page(document: &Document) -> String {
     let mut out = Page(format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\"/>\n\
          <meta name=\"generator\" content=\"gradtop {}\">\n<title>{}</title>\n<style>\n{STYLE}{}</style>\n</head>\n<body>\n",
         env!("CARGO_PKG_VERSION"),
         escape(&document.title),
@@ -87,6 +87,7 @@ fn one(out: &mut Page, block: &Block) {
         Block::Missing(words) => {
             out.put(&format!("<p class=\"missing\"><strong>Missing.</strong> {}</p>", spans(words)));
         }
+        Block::Alert(words) => out.put(&format!("<p class=\"missing\">{}</p>", spans(words))),
         Block::Facts(facts) => {
             out.put("<dl>\n");
             for (name, words) in facts {
@@ -128,12 +129,12 @@ fn one(out: &mut Page, block: &Block) {
 }
 
 /// The summary: a line a finding.
-fn summary(out: &mut Page, findings: &[Finding]) {
-    if findings.is_empty() {
+fn summary(out: &mut Page, summary: &Summary) {
+    if summary.lines.is_empty() {
         return;
     }
     out.put("<section class=\"summary\" aria-label=\"Summary\">\n<h2>Summary</h2>\n<ol>\n");
-    for finding in findings {
+    for finding in &summary.lines {
         let of = finding.of.as_ref().map(|of| format!("{} ", spans(std::slice::from_ref(of))));
         out.put(&format!(
             "<li>{}{}{}{}</li>\n",
@@ -143,7 +144,7 @@ fn summary(out: &mut Page, findings: &[Finding]) {
             part("caution", "Caution", &finding.claim.caution, "span"),
         ));
     }
-    out.put("</ol>\n</section>\n");
+    out.put(&format!("</ol>\n{}</section>\n", source_of(&summary.rest())));
 }
 
 /// A claim with all that belongs to it.
@@ -199,7 +200,6 @@ fn spans(spans: &[Span]) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::super::claims::Claim;
     use super::super::document::{Drawn, code, text};
     use super::*;
 
@@ -225,7 +225,7 @@ mod tests {
         Document {
             title: "A & B".into(),
             lead: vec![text("lead")],
-            summary: vec![Finding { of: None, claim: Claim::said("it <fell>") }],
+            summary: super::super::claims::summary(vec![(None, vec![Claim::said("it <fell>")])]),
             blocks: vec![
                 Block::Heading { level: 2, id: "p".into(), words: "<One>".into() },
                 Block::Quote { who: "The report".into(), words: "x < y".into() },
@@ -261,7 +261,7 @@ mod tests {
         assert!(page.contains("<strong>Loss.</strong> of &lt;all&gt;"));
         assert!(page.contains("<li>it &lt;fell&gt;</li>"), "{page}");
         assert!(page.contains(
-            "<li><span class=\"strength r0\">shown</span> <b>sinc:</b> it fell \
+            "<li><span class=\"strength r1\">shown</span> <b>sinc:</b> it fell \
              <p class=\"evidence\"><i>Evidence:</i> p &lt; 0.01</p> \
              <p class=\"caution\"><i>Caution:</i> one &lt;rate&gt;</p></li>"
         ));

@@ -1,14 +1,17 @@
 //! A report as Markdown, its figures as files beside it.
 
-use super::claims::{Claim, Finding};
-use super::document::{Block, Document, Span};
+use super::document::{Block, Claim, Document, Finding, Span};
 
 /// The text. Figures are `<figures>/<name>.svg`.
 pub(crate) fn page(document: &Document, figures: &str) -> String {
     let mut out = format!("# {}\n\n{}\n\n", escape(&document.title), spans(&document.lead));
-    if !document.summary.is_empty() {
-        let list = lines((1..).zip(&document.summary).map(|(n, finding)| format!("{n}. {}", line(finding))));
+    if !document.summary.lines.is_empty() {
+        let list =
+            lines((1..).zip(&document.summary.lines).map(|(n, finding)| format!("{n}. {}", line(finding))));
         out.extend(["## Summary\n\n", &list, "\n\n"]);
+        if document.summary.more > 0 {
+            out.extend([&spans(&document.summary.rest()), "\n\n"]);
+        }
     }
     let entry = |(level, id, words): (u8, &str, &str)| {
         format!("{}- [{}](#{id})", "  ".repeat(usize::from(level.saturating_sub(2))), escape(words))
@@ -50,6 +53,7 @@ fn one(block: &Block, figures: &str) -> String {
             format!("**Found**\n\n{list}\n\n<sub>{}</sub>\n", spans(source))
         }
         Block::Missing(words) => format!("> **Missing.** {}\n", spans(words)),
+        Block::Alert(words) => format!("> **{}**\n", spans(words)),
         Block::Facts(facts) => {
             lines(facts.iter().map(|(name, words)| format!("- {}: {}", escape(name), spans(words)))) + "\n"
         }
@@ -183,7 +187,7 @@ mod tests {
         let document = Document {
             title: "T".into(),
             lead: vec![text("lead")],
-            summary: vec![Finding { of: None, claim: Claim::said("it rose") }],
+            summary: super::super::claims::summary(vec![(None, vec![Claim::said("it rose")])]),
             blocks: vec![
                 Block::Heading { level: 2, id: "p".into(), words: "One".into() },
                 Block::More { summary: "more".into(), blocks: vec![table] },

@@ -2,13 +2,13 @@
 
 use gradtop_chart::number;
 use gradtop_store::{Event, EventLine, Goal, Kind, SeriesSummary, View, read_events, summarize};
-use gradtop_view::clock::moment;
+use gradtop_view::clock::dated;
 use gradtop_view::figure::name_of;
 use gradtop_view::why::{self, Confidence, Verdict};
 use gradtop_view::{events, natural, state};
 
-use super::claims::{Claim, RECORDED, SEEN};
-use super::document::{Block, Span, code, heading, plain, text};
+use super::claims::{RECORDED, SEEN};
+use super::document::{Block, Claim, Span, code, heading, plain, text};
 use super::run_section::RunSection;
 use crate::print::clean;
 
@@ -138,10 +138,8 @@ impl<'a> OfOne<'a> {
     fn said(&self) -> Vec<Block> {
         let mut blocks = Vec::new();
         if !self.is_finished() {
-            blocks.push(Block::Missing(vec![text(format!(
-                "This run has not finished. State: {}. What it recorded so far is shown.",
-                self.state()
-            ))]));
+            let far = "What it recorded so far is shown.";
+            blocks.push(Block::Alert(vec![text(format!("Not finished: {}. {far}", self.state()))]));
         }
         if !self.verdicts.is_empty() {
             let source = vec![text("Read from its rows and events: "), code("gradtop why"), text(".")];
@@ -204,7 +202,7 @@ impl<'a> OfOne<'a> {
             return None;
         }
         let row =
-            |line: &&EventLine| vec![vec![text(moment(line.time))], vec![text(events::words(&line.event))]];
+            |line: &&EventLine| vec![vec![text(dated(line.time))], vec![text(events::words(&line.event))]];
         let table = Block::Table {
             head: vec![("time".to_owned(), false), ("event".to_owned(), false)],
             rows: newest.iter().map(row).collect(),

@@ -7,8 +7,8 @@ use anyhow::Result;
 use gradtop_store::figures::Figure as Declared;
 use gradtop_store::{ColumnData, State, StoreError, Table, View, read_table_last};
 
-use super::claims::{self, Claim};
-use super::document::{Block, Drawn, Span, code, plain, text};
+use super::claims;
+use super::document::{Block, Claim, Drawn, Span, code, plain, text};
 use crate::print::clean;
 use gradtop_chart::number;
 use gradtop_chart::svg;

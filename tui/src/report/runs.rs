@@ -13,8 +13,8 @@ use gradtop_view::live::SeriesFilter;
 use gradtop_view::runs::RunRow;
 use gradtop_view::state;
 
-use super::claims::{self, Claim, SEEN};
-use super::document::{Block, Document, Drawn, Span, code, heading, text};
+use super::claims;
+use super::document::{Block, Claim, Document, Drawn, Span, code, heading, text};
 use super::of_one::OfOne;
 use super::{repeat, where_from};
 use crate::print::clean;
@@ -70,7 +70,7 @@ pub(crate) fn compose(asked: &Asked<'_>) -> (Document, Vec<String>) {
     let lead = vec![text(format!(
         "{}, {}.",
         if runs.len() == 1 { "One run".to_owned() } else { format!("{} runs", runs.len()) },
-        gradtop_view::clock::moment(jiff::Timestamp::now())
+        gradtop_view::clock::dated(jiff::Timestamp::now())
     ))];
     let document = Document { title: title(asked), lead, summary: claims::summary(found), blocks };
     (document, odd)
@@ -228,7 +228,8 @@ fn settings_of(view: &View) -> Facts {
         ("device", Some(m.device.clone()).filter(|_| plugin)),
         ("threads", (m.threads > 0).then(|| m.threads.to_string())),
     ]);
-    all.extend(m.params.iter().map(|(key, value)| (clean(key), clean(&value.to_string()))));
+    let param = |value: String| if value.is_empty() { "\"\"".to_owned() } else { clean(&value) };
+    all.extend(m.params.iter().map(|(key, value)| (clean(key), param(value.to_string()))));
     all
 }
 
@@ -378,7 +379,7 @@ impl Several {
                 ),
                 evidence: format!("the best value of each of {} runs", values.len()),
                 caution: format!("{differ}; not tested against chance"),
-                strength: SEEN.to_owned(),
+                strength: "seen in these runs".to_owned(),
             })
         })
         .take(3)

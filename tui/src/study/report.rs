@@ -11,8 +11,8 @@ use super::folder::Study;
 use super::plan::Entry;
 use super::report_file::{Part, Place, ReportFile, Section};
 use crate::print::clean;
-use crate::report::claims::{self, Claim, Finding};
-use crate::report::document::{Block, Document, Span, code, heading, marked, text};
+use crate::report::claims;
+use crate::report::document::{Block, Claim, Document, Span, Summary, code, heading, marked, text};
 use crate::report::repeat;
 use crate::report::run_section::RunSection;
 use crate::report::{FIGURES, html, markdown, replace, write_figures};
@@ -117,7 +117,7 @@ impl<'a> Composer<'a> {
     }
 
     /// What was found, in ten lines.
-    fn summary(&self) -> Vec<Finding> {
+    fn summary(&self) -> Summary {
         let of = |(entry, entry_state): (&'a Entry, &EntryState)| {
             let key = entry.key();
             let mut found = Vec::new();

@@ -1,0 +1,123 @@
+//! `gradtop report`: a page of any runs, as a browser shows it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use gradtop_tests::Sandbox;
+
+const HOSTILE: &str = "<script>alert(1)</script><img src=https://example.org/a.png> `*_|";
+
+/// A run of a plugin, one of a command that failed, and one of another tool, with words that would do harm if they were not escaped.
+fn with_runs() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["counter", "--name", "c1", "--set", "steps=50"]).expect_code(0);
+    sandbox.run(&["counter", "--name", "c2", "--set", "steps=60"]).expect_code(0);
+    sandbox.gradtop(&["note", "c1", &format!("Does it count?\n{HOSTILE}")]).expect_code(0);
+    sandbox.gradtop(&["tag", "c1", "+best"]).expect_code(0);
+    sandbox
+        .gradtop(&["exec", "--name", "cmd", "--", "sh", "-c", &format!("exit 3 # {HOSTILE}")])
+        .expect_code(1);
+    let log = sandbox.path().join("log.csv");
+    fs::write(&log, format!("step,loss,{}\n1,2.0,0.1\n2,1.5,0.2\n3,nan,0.3\n", HOSTILE.replace(',', "")))
+        .unwrap();
+    sandbox.gradtop(&["import", log.to_str().unwrap()]).expect_code(0);
+    sandbox
+}
+
+fn written(sandbox: &Sandbox, args: &[&str], name: &str) -> String {
+    let file = sandbox.path().join(name);
+    sandbox.gradtop(&[&["report", "-o", file.to_str().unwrap()], args].concat()).expect_code(0);
+    fs::read_to_string(file).unwrap()
+}
+
+#[test]
+fn a_report_says_what_was_found_what_differed_and_how_it_is_repeated() {
+    let sandbox = with_runs();
+    let page = written(&sandbox, &["c1", "c2"], "two.md");
+    for words in [
+        "## Summary\n\n1. ",
+        "> Note on c1: Does it count?\\\n> &lt;script&gt;",
+        "### What differed between the runs",
+        "| run | steps |",
+        "gradtop run counter --set ",
+        "--set steps=60 ",
+        "gradtop report c1 c2",
+        "| `exp=counter/run=c1` | finished |",
+    ] {
+        assert!(page.contains(words), "{words:?} is not in {page}");
+    }
+    let figures =
+        page.split("](").filter_map(|rest| rest.split_once(".svg)")).map(|(name, _)| name.to_owned());
+    let figures: Vec<String> = figures.collect();
+    assert!(!figures.is_empty(), "{page}");
+    for figure in figures {
+        assert!(sandbox.path().join(format!("{figure}.svg")).is_file(), "{figure}");
+    }
+    let page = written(&sandbox, &["cmd"], "cmd.md");
+    assert!(page.contains("1. failed: exit code 3") && page.contains("gradtop exec -- sh -c "), "{page}");
+    // All in one folder, and again over what is there.
+    let folder = sandbox.path().join("all");
+    for _ in 0..2 {
+        sandbox.gradtop(&["report", "exp:*", "-o", folder.to_str().unwrap()]).expect_code(0);
+    }
+    assert!(folder.join("report.html").is_file() && folder.join("report.md").is_file());
+    let said = sandbox.gradtop(&["report", "exp:nothing", "-o", folder.to_str().unwrap()]);
+    assert_ne!(said.code, 0, "{said:#?}");
+}
+
+/// What a browser says of a page in frames of three widths: `width overflow requests`, each.
+fn seen(page: &Path, dark: bool) -> Vec<String> {
+    let folder = page.parent().unwrap();
+    let name = page.file_name().unwrap().to_str().unwrap();
+    let probe = folder.join("probe.html");
+    let frames: String = [390, 820, 1400]
+        .map(|w| format!("<iframe width={w} height=900 frameborder=0 src='{name}'></iframe>"))
+        .concat();
+    let script = "onload = () => { const said = [...document.querySelectorAll('iframe')].map(f => { const d = f.contentDocument.documentElement; \
+                  f.contentDocument.querySelectorAll('details').forEach(e => e.open = true); const w = f.contentWindow; \
+                  return `${w.innerWidth} ${d.scrollWidth - d.clientWidth} ${w.performance.getEntriesByType('resource').length} \
+                  ${w.matchMedia('(prefers-color-scheme: dark)').matches} ${d.innerText.includes('Summary')}`; }); \
+                  document.body.innerHTML = '<pre>' + said.join('\\n') + '</pre>'; }";
+    fs::write(&probe, format!("<!DOCTYPE html><body>{frames}<script>{script}</script></body>")).unwrap();
+    let mut command = Command::new("chromium");
+    command.args([
+        "--headless",
+        "--no-sandbox",
+        "--hide-scrollbars",
+        "--disable-gpu",
+        "--allow-file-access-from-files",
+        "--enable-logging=stderr",
+    ]);
+    command.arg(format!("--user-data-dir={}", folder.join("profile").display()));
+    command.arg(format!("--blink-settings=preferredColorScheme={}", u8::from(!dark)));
+    command.args(["--window-size=1500,1000", "--dump-dom"]).arg(format!("file://{}", probe.display()));
+    let output = command.output().unwrap();
+    let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(!log.contains("CONSOLE"), "{log}");
+    let said = out.split("<pre>").nth(1).and_then(|rest| rest.split("</pre>").next());
+    said.unwrap_or_else(|| panic!("{out}\n{log}")).lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_browser_shows_it_at_every_width_in_light_and_dark_and_asks_for_nothing() {
+    if Command::new("chromium").arg("--version").output().is_err() {
+        #[expect(clippy::print_stderr, reason = "a test says what it left out")]
+        {
+            eprintln!("left out: there is no chromium here to open a report in");
+        }
+        return;
+    }
+    let sandbox = with_runs();
+    let long = "a-long-name-that-nobody-would-type-but-a-sweep-makes-from-its-parameters-lr-0.001-batch-128";
+    sandbox.gradtop(&["rename", "c2", long]).expect_code(0);
+    written(&sandbox, &["exp:*"], "all.html");
+    written(&sandbox, &["cmd"], "cmd.html");
+    for (name, dark) in [("all.html", false), ("all.html", true), ("cmd.html", false)] {
+        let said = seen(&sandbox.path().join(name), dark);
+        let expected = [390, 820, 1400].map(|width| format!("{width} 0 0 {dark} true"));
+        assert_eq!(said, expected, "{name}");
+    }
+}
