@@ -2,7 +2,7 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, Spread, Strength, diverged_in_words, significant};
-use gradtop_toolkit::stats::{mean, student};
+use gradtop_toolkit::stats::{mean, median, student};
 
 use super::tables::rates_of;
 use super::target::variance;
@@ -11,29 +11,34 @@ use super::training::{Training, losses};
 /// A loss above this share of the function's variance, which is the loss of predicting the mean, is said beside it.
 const SAID: f64 = 0.5;
 
-/// The final losses of one model on one function at one learning rate.
+/// The final losses of one model on one function at one learning rate, trial by trial.
 #[derive(Clone, Debug)]
 struct AtRate {
     rate: f64,
-    /// Of the trials that are compared and did not diverge.
+    /// NaN of trials that diverged.
     losses: Vec<f64>,
-    diverged: usize,
-    /// Halfway between the points, of the trial that chooses the rate.
-    validation: f64,
+    /// Halfway between the points of the grid.
+    validations: Vec<f64>,
 }
 
 impl AtRate {
-    fn spread(&self) -> Spread {
-        Spread::of(&self.losses)
+    /// The median validation loss of all trials, or of all but one; a trial that diverged is the worst of all.
+    fn validation(&self, but: Option<usize>) -> f64 {
+        let others = self.validations.iter().enumerate().filter(|(trial, _)| Some(*trial) != but);
+        median(&others.map(|(_, v)| if v.is_finite() { *v } else { f64::INFINITY }).collect::<Vec<_>>())
     }
+}
 
-    fn in_words(&self) -> String {
-        let number = |loss: f64| significant(loss, 3);
-        let spread = self.spread();
-        match spread.count {
-            0 => "no loss, as every trial diverged".to_owned(),
-            _ => format!("mean loss {} {}", number(spread.mean), spread.in_words(number)),
-        }
+fn finite(losses: &[f64]) -> Vec<f64> {
+    losses.iter().copied().filter(|loss| loss.is_finite()).collect()
+}
+
+fn in_words(losses: &[f64]) -> String {
+    let number = |loss: f64| significant(loss, 3);
+    let spread = Spread::of(losses);
+    match spread.count {
+        0 => "no loss, as every trial diverged".to_owned(),
+        _ => format!("mean loss {} {}", number(spread.mean), spread.in_words(number)),
     }
 }
 
@@ -49,19 +54,45 @@ struct Row {
 }
 
 impl Row {
-    fn common(&self) -> &AtRate {
-        &self.rates[0]
+    /// Those of the common rate that did not diverge.
+    fn common(&self) -> Vec<f64> {
+        finite(&self.rates[0].losses)
     }
 
-    /// The rate of the lowest validation loss.
-    fn own(&self) -> &AtRate {
-        let usable = self.rates.iter().filter(|rate| !rate.losses.is_empty() && !rate.validation.is_nan());
-        usable.min_by(|a, b| a.validation.total_cmp(&b.validation)).unwrap_or(self.common())
+    fn diverged(&self) -> usize {
+        self.rates[0].losses.len() - self.common().len()
+    }
+
+    /// The rate that a trial is compared at: the one where the others have the lowest median validation loss. So no trial chooses
+    /// for itself, and none that happens to do well alone decides for all.
+    fn choice(&self, trial: usize) -> &AtRate {
+        let but = (self.rates[0].losses.len() > 1).then_some(trial);
+        let usable = self.rates.iter().filter(|rate| rate.validation(but).is_finite());
+        usable.min_by(|a, b| a.validation(but).total_cmp(&b.validation(but))).unwrap_or(&self.rates[0])
+    }
+
+    /// The loss of each trial at the rate that the others choose, of those that did not diverge there.
+    fn own(&self) -> Vec<f64> {
+        let trials = 0..self.rates[0].losses.len();
+        finite(&trials.map(|trial| self.choice(trial).losses[trial]).collect::<Vec<_>>())
+    }
+
+    /// The rates chosen, with how many trials are compared at each, the most frequent first.
+    fn chosen(&self) -> Vec<(f64, usize)> {
+        let mut counts: Vec<(f64, usize)> = Vec::new();
+        for trial in 0..self.rates[0].losses.len() {
+            let rate = self.choice(trial).rate;
+            match counts.iter_mut().find(|(known, _)| *known == rate) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((rate, 1)),
+            }
+        }
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        counts
     }
 
     /// Geometric mean of one's losses by that of the other's, with its 95 % interval.
-    fn times(own: &AtRate, best: &AtRate) -> String {
-        let logs = |rate: &AtRate| rate.losses.iter().map(|loss| loss.ln()).collect::<Vec<_>>();
+    fn times(own: &[f64], best: &[f64]) -> String {
         let found = student::difference(&logs(own), &logs(best));
         let number = |log: f64| significant(log.exp(), 3);
         let interval = if found.low.is_nan() {
@@ -72,57 +103,69 @@ impl Row {
         format!("{} times (ratio of geometric means{interval})", number(found.value))
     }
 
+    /// Where the own losses are from.
+    fn at_own(&self) -> String {
+        match (&self.chosen()[..], self.rates.len()) {
+            (_, 1) => String::new(),
+            ([(rate, _)], tried) => format!("at its own best rate {rate} of {tried} tried, "),
+            (several, tried) => {
+                let each: Vec<String> =
+                    several.iter().map(|(rate, count)| format!("{rate} for {count}")).collect();
+                format!("at its own best rate of {tried} tried (by trials: {}), ", each.join(", "))
+            }
+        }
+    }
+
     /// What can be said of this model beside the best of its function.
     fn claim(&self, best: Option<&Self>) -> Claim {
         let about = format!("{}, {}", self.function, self.model);
-        let (own, swept) = (self.own(), self.rates.len() > 1);
-        let at = |rate: &AtRate| {
-            if swept {
-                format!("at its own best rate {} of {} tried, ", rate.rate, self.rates.len())
-            } else {
-                String::new()
-            }
-        };
-        let Some(best) = best.filter(|_| !own.losses.is_empty()) else {
+        let (own, common, swept) = (self.own(), self.common(), self.rates.len() > 1);
+        let Some(best) = best.filter(|_| !own.is_empty()) else {
             return Claim::new(about, Strength::Seen, "no loss: every trial diverged");
         };
+        let (theirs, their_common) = (best.own(), best.common());
+        let lower = |own: &[f64], theirs: &[f64]| mean(&logs(own)) < mean(&logs(theirs));
         let mut claim = if best.model == self.model {
             Claim::new(about, Strength::Seen, "the lowest loss of this function's networks")
         } else {
-            let theirs = best.own();
-            let logs = |rate: &AtRate| rate.losses.iter().map(|loss| loss.ln()).collect::<Vec<_>>();
-            let lower = mean(&logs(own)) < mean(&logs(theirs));
-            let higher = if lower { "lower" } else { "higher" };
             let claim = Claim::tested(
                 about,
-                conclusion::order(&logs(own), &logs(theirs)),
-                format!("a {higher} loss than {}", best.model),
+                conclusion::order(&logs(&own), &logs(&theirs)),
+                format!(
+                    "a {} loss than {}",
+                    if lower(&own, &theirs) { "lower" } else { "higher" },
+                    best.model
+                ),
                 format!("not separated from {}", best.model),
             );
-            claim.evidence(format!("{} {}'s", Self::times(own, theirs), best.model))
+            claim.evidence(format!("{} {}'s", Self::times(&own, &theirs), best.model))
         };
-        claim = claim.evidence(format!("{}{}", at(own), own.in_words()));
+        claim = claim.evidence(format!("{}{}", self.at_own(), in_words(&own)));
         if swept {
-            let common = self.common();
-            let beside =
-                if best.model == self.model || common.losses.is_empty() || best.common().losses.is_empty() {
-                    String::new()
-                } else {
-                    format!(", {} {}'s", Self::times(common, best.common()), best.model)
-                };
-            claim =
-                claim.evidence(format!("at the common rate {}, {}{beside}", common.rate, common.in_words()));
+            let compared = best.model != self.model && !common.is_empty() && !their_common.is_empty();
+            let beside = if compared {
+                format!(", {} {}'s", Self::times(&common, &their_common), best.model)
+            } else {
+                String::new()
+            };
+            claim = claim.evidence(format!(
+                "at the common rate {}, {}{beside}",
+                self.rates[0].rate,
+                in_words(&common)
+            ));
+            if compared && lower(&common, &their_common) != lower(&own, &theirs) {
+                claim = claim.caution("at the common rate the order is the other way round");
+            }
             let rates = || self.rates.iter().map(|rate| rate.rate);
-            if own.rate == rates().fold(f64::INFINITY, f64::min) || own.rate == rates().fold(0.0, f64::max) {
-                claim = claim.caution(format!(
-                    "{} is the end of the rates tried: a better one may lie beyond",
-                    own.rate
-                ));
+            let ends = [rates().fold(f64::INFINITY, f64::min), rates().fold(0.0, f64::max)];
+            if let Some((rate, _)) = self.chosen().first().filter(|(rate, _)| ends.contains(rate)) {
+                claim = claim
+                    .caution(format!("{rate} is the end of the rates tried: a better one may lie beyond"));
             }
         } else {
             claim = claim.caution("one learning rate for all: part of a difference may be the rate's");
         }
-        let share = own.spread().mean / self.variance;
+        let share = mean(&own) / self.variance;
         if share > 1.0 {
             claim = claim.evidence(format!(
                 "{share:.2} times the function's variance: worse than predicting its mean"
@@ -133,8 +176,13 @@ impl Row {
                 100.0 * share
             ));
         }
-        claim.caution(diverged_in_words(own.diverged).unwrap_or_default())
+        let diverged = self.rates[0].losses.len() - own.len();
+        claim.caution(diverged_in_words(diverged).unwrap_or_default())
     }
+}
+
+fn logs(losses: &[f64]) -> Vec<f64> {
+    losses.iter().map(|loss| loss.ln()).collect()
 }
 
 /// The final losses of a run and what follows from them.
@@ -150,14 +198,10 @@ impl Conclusion {
         for fit in &training.fits {
             let target = &training.setup().targets[fit.target];
             let all = losses(&fit.predict(training)?, &target.values);
-            // The first trial chooses the rate, and is not compared: it was the best where it chose.
-            let compared = &all[usize::from(swept && all.len() > 1)..];
-            let finite: Vec<f64> = compared.iter().copied().filter(|loss| loss.is_finite()).collect();
             let rate = AtRate {
                 rate: training.rate(fit),
-                diverged: compared.len() - finite.len(),
-                losses: finite,
-                validation: if swept { fit.validate(training)?[0] } else { 0.0 },
+                validations: if swept { fit.validate(training)? } else { vec![0.0; all.len()] },
+                losses: all.iter().map(|loss| if loss.is_finite() { *loss } else { f64::NAN }).collect(),
             };
             match rows.iter_mut().find(|row| row.function == target.name && row.model == fit.model) {
                 Some(row) => row.rates.push(rate),
@@ -179,8 +223,8 @@ impl Conclusion {
             |function: &str| self.rows.iter().filter(move |row| row.function == function).collect::<Vec<_>>();
         let claim = |row: &Row| {
             let peers = of(&row.function);
-            let known = peers.into_iter().filter(|peer| !peer.own().losses.is_empty());
-            row.claim(known.min_by(|a, b| a.own().spread().mean.total_cmp(&b.own().spread().mean)))
+            let known = peers.into_iter().filter(|peer| !peer.own().is_empty());
+            row.claim(known.min_by(|a, b| mean(&a.own()).total_cmp(&mean(&b.own()))))
         };
         let mut functions: Vec<&str> = self.rows.iter().map(|row| row.function.as_str()).collect();
         functions.dedup();
@@ -203,11 +247,16 @@ impl Conclusion {
                 &[
                     Column::utf8("model", &all.iter().map(|(row, _)| &row.model).collect::<Vec<_>>()),
                     Column::f64("lr", number(&|r| r.rate)),
-                    Column::f64("validation_loss", number(&|r| r.validation)).unit("MSE"),
-                    Column::i64("trials", all.iter().map(|(_, r)| r.losses.len() as i64).collect::<Vec<_>>()),
-                    Column::f64("loss_mean", number(&|r| r.spread().mean)).unit("MSE"),
-                    Column::f64("loss_lowest", number(&|r| r.spread().lowest)).unit("MSE"),
-                    Column::f64("loss_highest", number(&|r| r.spread().highest)).unit("MSE"),
+                    Column::f64("validation_loss", number(&|r| r.validation(None))).unit("MSE"),
+                    Column::i64(
+                        "trials",
+                        all.iter().map(|(_, r)| finite(&r.losses).len() as i64).collect::<Vec<_>>(),
+                    ),
+                    Column::f64("loss_mean", number(&|r| Spread::of(&finite(&r.losses)).mean)).unit("MSE"),
+                    Column::f64("loss_lowest", number(&|r| Spread::of(&finite(&r.losses)).lowest))
+                        .unit("MSE"),
+                    Column::f64("loss_highest", number(&|r| Spread::of(&finite(&r.losses)).highest))
+                        .unit("MSE"),
                 ],
             )?;
         }
@@ -218,13 +267,13 @@ impl Conclusion {
             Column::utf8("function", &text(|r| &r.function)),
             Column::utf8("model", &text(|r| &r.model)),
             Column::i64("parameters", whole(|r| r.parameters)),
-            Column::i64("trials", whole(|r| (r.common().losses.len() + r.common().diverged) as i64)),
-            Column::i64("diverged", whole(|r| r.common().diverged as i64)),
-            Column::f64("loss_mean", number(|r| r.common().spread().mean)).unit("MSE"),
-            Column::f64("loss_lowest", number(|r| r.common().spread().lowest)).unit("MSE"),
-            Column::f64("loss_highest", number(|r| r.common().spread().highest)).unit("MSE"),
-            Column::f64("own_rate", number(|r| r.own().rate)),
-            Column::f64("own_loss_mean", number(|r| r.own().spread().mean)).unit("MSE"),
+            Column::i64("trials", whole(|r| r.rates[0].losses.len() as i64)),
+            Column::i64("diverged", whole(|r| r.diverged() as i64)),
+            Column::f64("loss_mean", number(|r| Spread::of(&r.common()).mean)).unit("MSE"),
+            Column::f64("loss_lowest", number(|r| Spread::of(&r.common()).lowest)).unit("MSE"),
+            Column::f64("loss_highest", number(|r| Spread::of(&r.common()).highest)).unit("MSE"),
+            Column::f64("own_rate", number(|r| r.chosen()[0].0)),
+            Column::f64("own_loss_mean", number(|r| Spread::of(&r.own()).mean)).unit("MSE"),
             Column::f64("variance", number(|r| r.variance)),
         ];
         let (claims, pairs) = self.claims();
@@ -239,9 +288,8 @@ mod tests {
     fn row(model: &str, rates: &[(f64, &[f64], f64)], diverged: usize) -> Row {
         let rate = |&(rate, losses, validation): &(f64, &[f64], f64)| AtRate {
             rate,
-            losses: losses.to_vec(),
-            diverged,
-            validation,
+            losses: [losses, &vec![f64::NAN; diverged]].concat(),
+            validations: vec![validation; losses.len() + diverged],
         };
         Row {
             function: "sinc".into(),
@@ -283,6 +331,31 @@ mod tests {
         ] {
             assert!(said[2].contains(part), "{part:?} is not in: {}", said[2]);
         }
+    }
+
+    /// A rate at which most trials do badly is not chosen for one that does well, and no trial chooses for itself.
+    #[test]
+    fn the_other_trials_choose() {
+        let mut fit = row("middle", &[(1e-3, &[0.02; 6], 0.02), (2e-2, &[0.1; 6], 0.1)], 0);
+        fit.rates[1].validations[0] = 0.01;
+        assert_eq!(fit.chosen(), [(1e-3, 6)]);
+        // Of two trials each is compared where the other is better.
+        let mut two = row("deep", &[(1e-3, &[1.0, 2.0], 0.5), (2e-2, &[3.0, 4.0], 0.5)], 0);
+        two.rates[0].validations = vec![0.1, 0.9];
+        two.rates[1].validations = vec![f64::NAN, 0.5];
+        assert_eq!(two.own(), [3.0, 2.0]);
+        assert!(two.at_own().contains("of 2 tried (by trials: 0.02 for 1, 0.001 for 1)"), "{}", two.at_own());
+    }
+
+    #[test]
+    fn an_order_that_the_common_rate_reverses_is_cautioned() {
+        let said = said(vec![
+            row("deep", &[(1e-3, &[0.04; 6], 0.04), (5e-3, &[0.5; 6], 0.5)], 0),
+            row("middle", &[(1e-3, &[0.02; 6], 0.2), (5e-3, &[0.1; 6], 0.1)], 0),
+        ]);
+        assert!(said[1].starts_with("a higher loss than deep"), "{}", said[1]);
+        assert!(said[1].contains("at the common rate the order is the other way round"), "{}", said[1]);
+        assert!(!said[0].contains("other way round"), "{}", said[0]);
     }
 
     #[test]

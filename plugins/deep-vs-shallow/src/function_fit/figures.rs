@@ -48,8 +48,8 @@ pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> V
     ];
     if !setup.rates.is_empty() {
         let rates = Figure::new("rates", "Loss by learning rate").caption(format!(
-            "Mean squared error over all points after the last step at each learning rate, mean of the trials but the first, which \
-             chooses each network's own rate halfway between the points. {settings}"
+            "Mean squared error over all points after the last step at each learning rate, mean of the trials. Each is compared at the \
+             rate that the others choose halfway between the points. {settings}"
         ));
         figures.push(rates.panels(panels(|target| {
             let line = Mark::line((rates_of(&target.name), "lr", "loss_mean")).by([By::Model]).mean();

@@ -56,7 +56,7 @@ pub struct FunctionFit {
     /// Updates of each network
     #[param(default = 20_000, min = 1, max = 100_000_000, log)]
     pub steps: i64,
-    /// Networks of each kind, with their own initial values and batches, trained at once; with `rates` the first chooses the rate and the others are compared
+    /// Networks of each kind, with their own initial values and batches, trained at once; with `rates` each is compared at the rate that the others choose
     #[param(default = 6, min = 1, max = 256)]
     pub trials: i64,
     /// Steps between values of the batch loss
