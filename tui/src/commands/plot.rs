@@ -13,9 +13,10 @@ use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_chart::{cells, svg};
 use gradtop_store::suggest;
-use gradtop_view::figure::chart::evaluate;
+use gradtop_view::figure::chart::evaluate_as;
 use gradtop_view::figure::of_metric;
 use gradtop_view::figure::of_run::{metrics, of_run, sign};
+use gradtop_view::figure::view::ChartView;
 use gradtop_view::live::{self, XAxis};
 
 /// Arguments of `plot`.
@@ -35,6 +36,12 @@ pub(crate) struct Args {
     /// The x axis of metrics
     #[arg(long, value_parser = axis())]
     x: Option<XAxis>,
+    /// Smooth metrics by a moving average of this weight, such as 0.9; the raw values stay visible behind it
+    #[arg(long, value_name = "0..1", default_value_t = 0.0, hide_default_value = true, value_parser = weight)]
+    smooth: f64,
+    /// Only this part of the x axis, such as 1000..5000
+    #[arg(long, value_name = "FROM..TO", value_parser = part, allow_hyphen_values = true)]
+    range: Option<(f64, f64)>,
     /// Scale of the y axis
     #[arg(long, value_enum)]
     scale: Option<Vertical>,
@@ -65,6 +72,17 @@ fn axis() -> impl TypedValueParser<Value = XAxis> {
         .map(|word| XAxis::named(&word).unwrap_or_default())
 }
 
+fn weight(text: &str) -> Result<f64, String> {
+    let weight = text.parse().ok().filter(|weight| (0.0..1.0).contains(weight));
+    weight.ok_or_else(|| "expected a number from 0 to just below 1, such as 0.9".to_owned())
+}
+
+fn part(text: &str) -> Result<(f64, f64), String> {
+    let ends = text.split_once("..").and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    ends.filter(|(from, to): &(f64, f64)| from.is_finite() && to.is_finite() && from < to)
+        .ok_or_else(|| "expected two numbers, the smaller one first, such as 1000..5000".to_owned())
+}
+
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let view = context.view(&args.run)?;
     let run = &view.dir;
@@ -76,12 +94,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     for figure in &mut figures {
         adjust(figure, args);
     }
-    let (data, damaged) = live::read(run, &figures)?;
+    let (data, damaged) = live::read_smoothed(run, &figures, args.smooth)?;
+    let look = ChartView { smoothing: args.smooth, zoom_x: args.range, ..ChartView::default() };
     super::warn_of(&damaged);
     let charts: Vec<(String, gradtop_chart::Figure)> = figures
         .iter()
         .map(|f| {
-            let mut chart = evaluate(f, &data);
+            let mut chart = evaluate_as(f, &data, &look);
             // `last` does not say which run it is.
             chart.title = format!("{}: {}", clean(&view.manifest.run), chart.title);
             if args.svg.is_some() || args.png.is_some() {
@@ -242,6 +261,14 @@ fn write(file: &Path, bytes: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_of_an_axis_and_a_weight_are_numbers() {
+        assert_eq!(part("-1..2.5e3"), Ok((-1.0, 2500.0)));
+        assert!(["5..1", "1", "1..", "a..b", "0..inf"].iter().all(|text| part(text).is_err()));
+        assert_eq!(weight("0.9"), Ok(0.9));
+        assert!(["1", "-0.1", "x", "nan"].iter().all(|text| weight(text).is_err()));
+    }
 
     #[test]
     fn each_of_several_figures_has_a_file_of_its_own() {

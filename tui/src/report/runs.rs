@@ -157,7 +157,20 @@ fn table(head: &[(&str, bool)], rows: &[Vec<Vec<Span>>]) -> Block {
 /// What all runs were started with, and what differed between them.
 fn settings(views: &[View]) -> Vec<Block> {
     let mut blocks = vec![heading(2, "settings", "Settings")];
-    blocks.extend(common_and_not(views, settings_of, "differed", "What differed between the runs"));
+    // Parameters of one experiment mean nothing to another.
+    let ids = experiments(views);
+    for (n, id) in (1..).zip(&ids) {
+        let of: Vec<View> = views.iter().filter(|v| v.manifest.experiment.id == *id).cloned().collect();
+        if ids.len() > 1 {
+            blocks.push(heading(4, format!("settings-{n}"), clean(id)));
+        }
+        let words = if ids.len() == 1 {
+            "What differed between the runs".to_owned()
+        } else {
+            format!("What differed between the runs of {}", clean(id))
+        };
+        blocks.extend(common_and_not(&of, settings_of, &format!("differed-{n}"), &words));
+    }
     blocks
 }
 

@@ -49,17 +49,23 @@ pub fn build(
 
 /// The charts of a run's figure for a page, all texts cleaned.
 pub fn evaluate(figure: &Figure, data: &RunData) -> gradtop_chart::Figure {
+    evaluate_as(figure, data, &ChartView::default())
+}
+
+/// The same, looked at in some way.
+pub fn evaluate_as(figure: &Figure, data: &RunData, view: &ChartView) -> gradtop_chart::Figure {
     let chart = |n| {
         let place = |chart: &Chart| {
             let domain = Domain::of(chart);
             Some(Plot { area: Area::default(), x: domain.x, y: domain.y, dots: PAGE })
         };
         let subject = Subject::Panel(figure, n);
-        let mut chart = compose(&Source::of(data), subject, &ChartView::default(), |_| {}, place).chart;
+        let mut chart = compose(&Source::of(data), subject, view, |_| {}, place).chart;
         for axis in [&mut chart.x, &mut chart.y].into_iter().chain(&mut chart.y2) {
             // There is room for what is drawn, and no more.
             axis.range = None;
         }
+        chart.x.range = view.zoom_x;
         chart
     };
     let charts = (0..figure.panels.len()).map(chart).collect();

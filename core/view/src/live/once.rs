@@ -20,10 +20,23 @@ const AT_LEAST: usize = 8192;
 /// # Errors
 /// The run cannot be read at all.
 pub fn read(run: &RunDir, figures: &[Figure]) -> Result<(Arc<RunData>, Vec<StoreError>), StoreError> {
+    read_smoothed(run, figures, 0.0)
+}
+
+/// The same, with a moving average of this weight, 0 to just below 1.
+///
+/// # Errors
+/// The run cannot be read at all.
+pub fn read_smoothed(
+    run: &RunDir,
+    figures: &[Figure],
+    smoothing: f64,
+) -> Result<(Arc<RunData>, Vec<StoreError>), StoreError> {
     let marks = || figures.iter().flat_map(|f| &f.panels).flat_map(|p| &p.marks);
     let request = WatchRequest {
         series: SeriesFilter::Metrics(marks().filter_map(|m| m.metric.clone()).collect()),
         tables: marks().filter_map(|m| m.table.clone()).collect(),
+        smoothing,
         ..WatchRequest::of(RunId::new(run), false)
     };
     let mut feed = Feed::new(request, SAMPLES);
