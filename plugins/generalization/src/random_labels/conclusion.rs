@@ -209,8 +209,9 @@ impl Subject {
                 format!("whether {what} takes longer to fit is not separated"),
             )
             .evidence(format!(
-                "{from:.0} epochs on average at {first}, {to:.0} at {last}, {} sizes of {trials} trials",
-                points.len()
+                "{from:.0} epochs on average at {first}, {to:.0} at {last}, {} sizes of {}",
+                points.len(),
+                if trials == 1 { "1 trial".to_owned() } else { format!("{trials} trials") }
             ))
             .caution("one learning rate for all"),
         )

@@ -185,7 +185,7 @@ impl Setting<'_> {
                 significant(range.highest, 3)
             ))
             .evidence(format!(
-                "the loss goes from {} to {} over these steps, but {:.0} % of the measurements are above the one before",
+                "the loss goes from {} to {} over these steps, and {:.0} % of the measurements are above the one before",
                 self.spread(|c| c.late()[0].1.loss, 3),
                 self.spread(|c| c.last().loss, 3),
                 100.0 * rises.iter().sum::<f64>() / rises.len() as f64
@@ -357,7 +357,7 @@ mod tests {
         for part in [
             "the sharpness stays at the limit (seen in this run)",
             "steps 20 to 40: median share of the limit, 2 / rate = 4.000, is 1.02; single measurements 1.00 to 1.05",
-            "from 0.500 to 0.400 over these steps, but 50 % of the measurements are above",
+            "from 0.500 to 0.400 over these steps, and 50 % of the measurements are above",
         ] {
             assert!(text.contains(part), "`{part}` is not in: {text}");
         }
