@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 
 use super::{Context, select};
 use crate::print::{self, clean};
+use crate::report::document::plain;
 use crate::report::runs::{Asked, compose};
 use crate::report::{FIGURES, html, markdown, replace, write_figures};
 
@@ -34,7 +35,7 @@ pub(crate) struct Args {
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let views = select::meant(context, &args.names)?;
     let output = args.output.clone().unwrap_or_else(|| match views.as_slice() {
-        [one] => PathBuf::from(format!("{}-report", one.manifest.run)),
+        [one] => PathBuf::from(format!("{}-report", plain(&one.manifest.run))),
         _ => PathBuf::from("report"),
     });
     let ending = output.extension().and_then(OsStr::to_str).map(str::to_lowercase);

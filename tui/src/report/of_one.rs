@@ -99,13 +99,30 @@ impl<'a> OfOne<'a> {
         claims.extend(self.verdicts.iter().map(judged));
         let concluded = self.section.as_ref().map(RunSection::claims).unwrap_or_default();
         if concluded.is_empty() {
-            claims.extend(self.series.iter().take(NUMBERS).map(in_numbers));
+            claims.extend(self.numbers_alone());
         }
         claims.extend(concluded);
         if claims.is_empty() {
             claims.push(Claim::recorded("it finished, and recorded no numbers"));
         }
         claims
+    }
+
+    /// What stands for it where nothing was concluded: its first series, or of several trials the mean.
+    fn numbers_alone(&self) -> Vec<Claim> {
+        if self.series.iter().take(NUMBERS).all(|series| series.key.trial.is_none()) {
+            return self.series.iter().take(NUMBERS).map(in_numbers).collect();
+        }
+        let headlines = state::headlines(self.view);
+        let lines = headlines.iter().filter_map(|headline| Some((headline.metric, headline.line()?)));
+        lines
+            .take(NUMBERS)
+            .map(|(metric, line)| {
+                let value = state::headline_value(line.value);
+                let words = format!("{value}, {}", state::line_words(&line, false));
+                of_one_run(state::headline_title(metric, line.split), words.trim_end_matches(", ").to_owned())
+            })
+            .collect()
     }
 
     /// Its part of the report.
@@ -236,10 +253,16 @@ fn in_numbers(series: &SeriesSummary) -> Claim {
         format!("{} at step {}", number::value(point.value), number::count(point.step as f64))
     };
     let best = series.best.map(|best| format!("best {}, ", at(best))).unwrap_or_default();
+    let about = clean(&format!("{}{}", key.metric, line.unwrap_or_default()));
+    of_one_run(about, format!("{best}last {}", at(series.last)))
+}
+
+/// Numbers of a run.
+fn of_one_run(about: String, words: String) -> Claim {
     Claim {
-        about: clean(&format!("{}{}", key.metric, line.unwrap_or_default())),
-        words: format!("{best}last {}", at(series.last)),
-        evidence: format!("{} rows", number::count(series.rows as f64)),
+        about,
+        words,
+        evidence: String::new(),
         caution: "numbers of one run; they say nothing of others".to_owned(),
         strength: SEEN.to_owned(),
     }
