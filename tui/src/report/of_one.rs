@@ -33,13 +33,25 @@ pub(super) struct OfOne<'a> {
 }
 
 impl<'a> OfOne<'a> {
-    /// Reads what the report shows of it; what cannot be read is told in `odd`, and missing.
-    pub(super) fn read(n: usize, view: &'a View, way: Option<&str>, odd: &mut Vec<String>) -> Self {
+    /// Reads what the report shows of it, with its figures if it is shown whole; what cannot be read is told in `odd`, and
+    /// missing.
+    pub(super) fn read(
+        n: usize,
+        view: &'a View,
+        whole: bool,
+        way: Option<&str>,
+        odd: &mut Vec<String>,
+    ) -> Self {
         let name = clean(&view.manifest.run);
         let id = format!("run-{n}-{}", plain(&view.manifest.run));
         let mut say = |error: String| odd.push(format!("{name}: {}", clean(&error)));
         let path = way.map(|way| format!("{way}exp={}/run={}", view.dir.experiment(), view.dir.name()));
-        let section = match RunSection::of(view, &id, path) {
+        let read = if whole {
+            RunSection::of(view, &id, path)
+        } else {
+            Ok((RunSection::bare(view, &id, path), Vec::new()))
+        };
+        let section = match read {
             Ok((section, damaged)) => {
                 damaged.into_iter().for_each(&mut say);
                 Some(section)

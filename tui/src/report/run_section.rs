@@ -43,6 +43,11 @@ impl<'a> RunSection<'a> {
         Ok((Self { view, key: key.to_owned(), path, declared, data }, odd))
     }
 
+    /// Without figures, which are most of what there is to read.
+    pub(crate) fn bare(view: &'a View, key: &str, path: Option<String>) -> Self {
+        Self { view, key: key.to_owned(), path, declared: Vec::new(), data: Arc::default() }
+    }
+
     /// The ids of all figures, in the order declared.
     pub(crate) fn figure_ids(&self) -> impl Iterator<Item = &str> + Clone {
         self.declared.iter().map(|figure| figure.id.as_str())

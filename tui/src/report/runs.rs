@@ -46,7 +46,8 @@ pub(super) type Facts = Vec<(String, String)>;
 /// Composes the report. With it, what could not be read.
 pub(crate) fn compose(asked: &Asked<'_>) -> (Document, Vec<String>) {
     let mut odd = Vec::new();
-    let one = |(n, view)| OfOne::read(n, view, asked.way.as_deref(), &mut odd);
+    let whole = asked.views.len() <= WHOLE;
+    let one = |(n, view)| OfOne::read(n, view, whole, asked.way.as_deref(), &mut odd);
     let runs: Vec<OfOne<'_>> = (1..).zip(asked.views).map(one).collect();
     let several = Several::of(asked.views);
     let mut blocks = notes(asked.views);
@@ -54,7 +55,6 @@ pub(crate) fn compose(asked: &Asked<'_>) -> (Document, Vec<String>) {
     blocks.push(table_of(&runs));
     blocks.extend(settings(asked.views));
     blocks.extend(several.iter().flat_map(Several::blocks));
-    let whole = runs.len() <= WHOLE;
     if !whole {
         blocks.push(heading(2, "each", "Each run"));
     }
