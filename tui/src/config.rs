@@ -143,7 +143,7 @@ impl Config {
         let mut rules =
             self.text(Key::AlertRules).and_then(|text| AlertRule::list(text).ok()).unwrap_or_default();
         rules.extend(more);
-        Alerts { rules, hook: self.text(Key::AlertHook).map(str::to_owned) }
+        Alerts { rules, hook: self.text(Key::AlertHook).map(str::to_owned), early_stop: None }
     }
 
     /// What a run is started with unless it is told otherwise.

@@ -33,7 +33,7 @@ pub use plugin::params::{parse_param, resolve_params};
 pub use plugin::shared::{SharedPlugin, prune as prune_plugins, shared_plugin, unused as unused_plugins};
 pub use plugin::validate::{Judged, judged};
 pub use plugin::watch::{PluginWatch, PluginsNow};
-pub use run::alerts::{Alerts, set_alerts};
+pub use run::alerts::{Alerts, set_alerts, set_early_stop};
 pub use run::allowed::{Action, Why, allowed, left_behind};
 pub use run::console::console_span;
 pub use run::control::{
@@ -44,6 +44,7 @@ pub use run::delete::{delete, may_delete};
 pub use run::launch::{
     DEFAULT_CHECKPOINT_EVERY, Launch, Resumed, default_threads, launch, may_resume, refused, resume,
 };
+pub use run::median::{EarlyStop, median};
 pub use run::queue::{enqueue, enqueue_exec, set_slots, start_waiting, start_waiting_surely};
 pub use run::reclaim::{Spare, reclaim, spare};
 pub use run::rename::rename;

@@ -265,6 +265,6 @@ fn threads(run: &View) -> Option<u32> {
     Some(run.manifest.threads).filter(|threads| *threads > 0)
 }
 
-fn param<'a>(run: &'a View, name: &str) -> Option<&'a ParamValue> {
+pub(crate) fn param<'a>(run: &'a View, name: &str) -> Option<&'a ParamValue> {
     run.manifest.params.iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }

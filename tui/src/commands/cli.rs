@@ -42,8 +42,10 @@ pub(crate) enum Command {
     Run(commands::run::Args),
     /// Run any command and record its output, hardware use, logs and end
     Exec(commands::exec::Args),
-    /// Queue a run for each combination of values
+    /// Queue a run for each combination of values, for an experiment or a command
     Sweep(commands::sweep::Args),
+    /// Show which settings led to the best values of a metric
+    Best(commands::best::Args),
     /// List the runs that wait for a free slot, reorder, hold, release and start them
     Queue(commands::queue::Args),
     /// Let a running process log to its own run; for clients in other languages

@@ -86,9 +86,8 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         checkpoint_every: every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64),
     };
     if let Some(after) = args.queueing.after(context)? {
-        let run = gradtop_host::enqueue_exec(&exec, &after)?;
-        let experiment = gradtop_store::read_manifest(&run)?.experiment.id;
-        return queued(context, &run, &experiment, args.detach, args.json);
+        let run = gradtop_host::enqueue_exec(&exec, &after, None)?;
+        return queued(context, &run, &exec.experiment_id(), args.detach, args.json);
     }
     watch::start(caught, args.detach, args.json, || gradtop_host::exec(&exec))
 }
@@ -116,7 +115,7 @@ fn last_of_each(given: impl Iterator<Item = (String, ParamValue)>) -> Vec<(Strin
 }
 
 /// A value as it was typed: a number or a truth value where it is one.
-fn param(text: &str) -> ParamValue {
+pub(crate) fn param(text: &str) -> ParamValue {
     match text {
         "true" => ParamValue::Bool(true),
         "false" => ParamValue::Bool(false),
@@ -129,7 +128,7 @@ fn param(text: &str) -> ParamValue {
 }
 
 /// `loss`, `loss:min`, `loss:min:headline=test:log:unit=nats`.
-fn metric(text: &str) -> Result<MetricInfo, String> {
+pub(crate) fn metric(text: &str) -> Result<MetricInfo, String> {
     let mut parts = text.split(':');
     let name = parts.next().unwrap_or_default().trim();
     if name.is_empty() {

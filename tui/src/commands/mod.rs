@@ -1,5 +1,6 @@
 //! The commands, one module each, and what they share.
 
+pub(crate) mod best;
 pub(crate) mod cli;
 pub(crate) mod compare;
 pub(crate) mod complete;
@@ -141,6 +142,7 @@ pub(crate) fn dispatch(cli: Cli, config: Config) -> Result<i32> {
         Some(Command::Run(args)) => run::run(&context, args),
         Some(Command::Exec(args)) => exec::run(&context, args),
         Some(Command::Sweep(args)) => sweep::run(&context, args),
+        Some(Command::Best(args)) => best::run(&context, &args),
         Some(Command::Queue(args)) => queue::run(&context, &args),
         Some(Command::Sink(args)) => sink::run(&context, args),
         Some(Command::Show(args)) => show::run(&context, &args),

@@ -21,7 +21,6 @@ use gradtop_store::{ParamValue, suggest};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Choice {
     /// The experiment; `gradtop experiments` lists them
-    #[arg(required_unless_present_any = ["config", "plugin"])]
     experiment: Option<String>,
     /// Run it from this library, without installing it
     #[arg(long, value_name = "FILE")]
@@ -77,13 +76,42 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     launch.name = args.name.or(launch.name);
     launch.seed = args.seed.or(launch.seed);
     if let Some(after) = args.queueing.after(context)? {
-        let run = gradtop_host::enqueue(&launch, &after)?;
+        let run = gradtop_host::enqueue(&launch, &after, None)?;
         return queued(context, &run, &launch.experiment, args.detach, args.json);
     }
     watch::start(caught, args.detach, args.json, || gradtop_host::launch(&launch))
 }
 
+/// What [`Choice`] says of a command.
+pub(crate) struct OfCommand {
+    pub(crate) experiment: Option<String>,
+    pub(crate) sets: Vec<(String, String)>,
+    pub(crate) checkpoint_every: Duration,
+}
+
 impl Choice {
+    /// What it says of a command.
+    pub(crate) fn of_command(self, context: &Context) -> Result<OfCommand> {
+        let Self { experiment, plugin, preset, sets, config, device, threads, checkpoint_every, alerts } =
+            self;
+        let given = [
+            ("--plugin", plugin.is_some()),
+            ("--preset", preset.is_some()),
+            ("--config", config.is_some()),
+            ("--device", device.is_some()),
+            ("--threads", threads.is_some()),
+        ];
+        if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
+            return Err(
+                Failure::usage(format!("{option} is for experiments of plugins, not for a command")).into()
+            );
+        }
+        gradtop_host::set_alerts(context.config.alerts(alerts));
+        let every = checkpoint_every.or(context.config.launch().checkpoint_every);
+        let checkpoint_every = every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64);
+        Ok(OfCommand { experiment, sets, checkpoint_every })
+    }
+
     /// Whether a parameter is set on the command line.
     pub(crate) fn sets(&self, key: &str) -> bool {
         self.sets.iter().any(|(set, _)| set == key)

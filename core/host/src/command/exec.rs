@@ -47,6 +47,13 @@ pub struct Exec {
     pub checkpoint_every: Duration,
 }
 
+impl Exec {
+    /// The experiment that its run is one of.
+    pub fn experiment_id(&self) -> String {
+        self.experiment.clone().unwrap_or_else(|| experiment_of(&self.argv))
+    }
+}
+
 /// Variables of the environment that are recorded: what decides about devices, threads and ranks.
 const RECORDED: [&str; 14] = [
     "CUDA_VISIBLE_DEVICES",
@@ -122,7 +129,7 @@ fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>) -> Manif
         env,
         argv,
     };
-    let id = exec.experiment.clone().unwrap_or_else(|| experiment_of(&exec.argv));
+    let id = exec.experiment_id();
     Manifest {
         schema: gradtop_store::SCHEMA,
         kind: Kind::Command,

@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::tree::HOOK_MARK;
 use crate::run::cause::seconds;
+use crate::run::median::{EarlyStop, Median};
 use crate::run::rules::Rule;
 
 /// Where a keeper gets its alerts from.
@@ -43,6 +44,9 @@ pub struct Alerts {
     pub rules: Vec<Rule>,
     /// A shell's command that gets each alert as JSON on standard input.
     pub hook: Option<String>,
+    /// When to stop the run for the sake of others.
+    #[serde(default)]
+    pub early_stop: Option<EarlyStop>,
 }
 
 static ALERTS: RwLock<Option<Alerts>> = RwLock::new(None);
@@ -52,10 +56,16 @@ pub fn set_alerts(alerts: Alerts) {
     *ALERTS.write().unwrap_or_else(PoisonError::into_inner) = Some(alerts);
 }
 
-/// The variable by which a keeper gets them, and its value; none without a rule.
+/// Sets when those runs are stopped early.
+pub fn set_early_stop(rule: EarlyStop) {
+    let mut alerts = ALERTS.write().unwrap_or_else(PoisonError::into_inner);
+    alerts.get_or_insert_default().early_stop = Some(rule);
+}
+
+/// The variable by which a keeper gets them, and its value; none where nothing is to be judged.
 pub(crate) fn variable() -> (&'static str, Option<String>) {
     let alerts = ALERTS.read().unwrap_or_else(PoisonError::into_inner);
-    let wanted = alerts.as_ref().filter(|alerts| !alerts.rules.is_empty());
+    let wanted = alerts.as_ref().filter(|alerts| !alerts.rules.is_empty() || alerts.early_stop.is_some());
     (VARIABLE, wanted.and_then(|alerts| serde_json::to_string(alerts).ok()))
 }
 
@@ -72,12 +82,12 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Starts it; none where there is no rule.
-    pub(crate) fn start(run: &RunDir) -> Option<Self> {
+    /// Starts it; none where there is no rule. Why the run is to be stopped early is told by `stop`.
+    pub(crate) fn start(run: &RunDir, stop: &Arc<OnceLock<String>>) -> Option<Self> {
         let alerts: Alerts = serde_json::from_str(&std::env::var(VARIABLE).ok()?).ok()?;
         let manifest = read_manifest(run).ok()?;
         let (end, ended) = channel();
-        let mut judge = Judge::new(run, manifest, alerts);
+        let mut judge = Judge::new(run, manifest, alerts, stop.clone());
         let thread = std::thread::Builder::new().name("alerts".to_owned()).spawn(move || judge.work(&ended));
         Some(Self { end, thread: thread.ok()? })
     }
@@ -121,17 +131,21 @@ struct Judge {
     rules: Vec<Armed>,
     tailer: Tailer,
     events: EventLog,
+    median: Option<Median>,
+    stop: Arc<OnceLock<String>>,
     /// When the last row of the training came, or it could last not have come.
     moved: Instant,
     told: u32,
 }
 
 impl Judge {
-    fn new(run: &RunDir, manifest: Manifest, alerts: Alerts) -> Self {
+    fn new(run: &RunDir, manifest: Manifest, alerts: Alerts, stop: Arc<OnceLock<String>>) -> Self {
         let wanted: Vec<Rule> = alerts.rules.clone();
         let tailer = Tailer::filtered(run, move |key| wanted.iter().any(|rule| rule.reads(key)));
         Self {
             run: run.clone(),
+            median: alerts.early_stop.and_then(|rule| Median::new(run, &manifest, rule)),
+            stop,
             manifest,
             hook: alerts.hook,
             rules: alerts.rules.into_iter().map(Armed::new).collect(),
@@ -148,6 +162,7 @@ impl Judge {
                 Err(RecvTimeoutError::Timeout) => {
                     self.rows();
                     self.now();
+                    self.early();
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
                 Ok(end) => {
@@ -207,6 +222,15 @@ impl Judge {
                 self.tell(at, status.step, &message);
             }
         }
+    }
+
+    /// Judges the run by others of its sweep, until it is to be stopped.
+    fn early(&mut self) {
+        let Some(why) = self.median.as_mut().and_then(Median::look) else { return };
+        self.events.append(&Event::Alert { message: why.clone() }).ok();
+        self.events.flush().ok();
+        self.stop.set(why).ok();
+        self.median = None;
     }
 
     fn end(&mut self, end: &End) {

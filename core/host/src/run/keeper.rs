@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code, reason = "closes inherited files")]
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{PipeReader, Read as _, Write as _};
@@ -9,8 +10,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
@@ -89,9 +90,10 @@ pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>, next: &mut dyn Next
         }
     };
     let events = EventLog::new(&run);
-    let alerts = Guard::start(&run);
+    let early = Arc::default();
+    let alerts = Guard::start(&run, &early);
     let terminated = Arc::default();
-    let mut keeper = Keeper { run, lock, launcher: Some(launcher), events, terminated, next };
+    let mut keeper = Keeper { run, lock, launcher: Some(launcher), events, terminated, early, next };
     let code = match keeper.keep(resume) {
         Ok(()) => 0,
         Err(why) => {
@@ -151,6 +153,8 @@ struct Keeper<'a> {
     events: EventLog,
     /// A SIGTERM has come.
     terminated: Arc<AtomicBool>,
+    /// Why it is to be stopped for the sake of others, once that is known.
+    early: Arc<OnceLock<String>>,
     next: &'a mut dyn Next,
 }
 
@@ -158,7 +162,9 @@ struct Keeper<'a> {
 #[derive(Default)]
 struct Stopping {
     /// When a stop was first seen, and who asked.
-    since: Option<(Instant, &'static str)>,
+    since: Option<(Instant, Cow<'static, str>)>,
+    /// The run was asked to stop early, which is done once.
+    early: bool,
     /// The time of a stop that no file could pass on.
     by_signal: Option<Duration>,
     /// When SIGTERM was sent, and how long the stop had been allowed to take.
@@ -247,11 +253,12 @@ impl Keeper<'_> {
             Some(_) => None,
             None => Some("the process that recorded it ended without a word".to_owned()),
         };
+        let who = self.who_stopped(stopping);
         let death = CommandDeath {
             status: ended.status,
             done: ended.done.as_ref(),
             failure,
-            stop: self.who_stopped(stopping),
+            stop: who.as_deref(),
             killed_after: stopping.killed_after,
             out_of_memory: OomCount::now().grew_since(memory),
             console: &console,
@@ -260,9 +267,9 @@ impl Keeper<'_> {
     }
 
     /// Who asked for a stop, if somebody did: it may come and be answered between two looks.
-    fn who_stopped(&self, stopping: &Stopping) -> Option<&'static str> {
-        let asked = || control::asked_to_stop(&self.run).map(who_asked);
-        stopping.since.map(|(_, who)| who).or_else(asked)
+    fn who_stopped(&self, stopping: &Stopping) -> Option<Cow<'static, str>> {
+        let asked = || control::asked_to_stop(&self.run).map(|grace| who_asked(grace).into());
+        stopping.since.as_ref().map(|(_, who)| who.clone()).or_else(asked)
     }
 
     /// Lets a trainer train to its end. Its state and cause.
@@ -296,10 +303,11 @@ impl Keeper<'_> {
         let console = pump.finish();
         let heard = report::heard(&read_rest(report));
         self.events.take_over(&heard.events);
+        let who = self.who_stopped(stopping);
         let death = Death {
             status: ended,
             heard: &heard,
-            stop: self.who_stopped(stopping),
+            stop: who.as_deref(),
             killed_after: stopping.killed_after,
             out_of_memory: OomCount::now().grew_since(memory),
             console: &console,
@@ -346,12 +354,17 @@ impl Keeper<'_> {
     fn mind_stop(&self, stopping: &mut Stopping, target: &impl Target) {
         if self.terminated.swap(false, Ordering::AcqRel) {
             self.event(&Event::Signal { name: "SIGTERM".to_owned(), process: "keeper".to_owned() });
-            stopping.since.get_or_insert((Instant::now(), "SIGTERM"));
+            stopping.since.get_or_insert((Instant::now(), "SIGTERM".into()));
             if request(&self.run, Request::Stop { grace_s: None }).is_err() {
                 // A disk that takes no file: the trainer understands the signal too.
                 stopping.by_signal = Some(DEFAULT_GRACE);
                 target.terminate();
             }
+        }
+        if let Some(why) = self.early.get().filter(|_| !std::mem::replace(&mut stopping.early, true))
+            && request(&self.run, Request::Stop { grace_s: None }).is_ok()
+        {
+            stopping.since.get_or_insert((Instant::now(), why.clone().into()));
         }
         // Taken back before it came to force: then its time begins anew with the next.
         let passed_on = stopping.terminated.map(|(_, grace)| grace).or(stopping.by_signal);
@@ -367,8 +380,7 @@ impl Keeper<'_> {
             stopping.since = None;
             return;
         };
-        let (since, _) = *stopping.since.get_or_insert((Instant::now(), who));
-        let waited = since.elapsed();
+        let waited = stopping.since.get_or_insert((Instant::now(), who.into())).0.elapsed();
         match stopping.terminated {
             None if (waited >= grace || !target.listens()) && !grace.is_zero() => {
                 stopping.terminated = Some((Instant::now(), grace));

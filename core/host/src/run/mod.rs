@@ -8,6 +8,7 @@ pub(crate) mod control;
 pub(crate) mod delete;
 pub(crate) mod keeper;
 pub(crate) mod launch;
+pub(crate) mod median;
 pub(crate) mod queue;
 pub(crate) mod reclaim;
 pub(crate) mod rename;

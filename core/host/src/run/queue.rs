@@ -6,9 +6,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use gradtop_store::{
-    Birth, Claim, Life, LockedQueue, QueueSettings, RunDir, RunLock, State, StoreError, Turn, host_name,
-    inside, queue_claims, queue_is_mine, queue_settings, queue_stamp, queued_run, read_manifest, read_turn,
-    view, waiting, write_status, write_turn,
+    Birth, Claim, Life, LockedQueue, QueueSettings, RunDir, RunLock, State, StoreError, Turn, change_notes,
+    host_name, inside, queue_claims, queue_is_mine, queue_settings, queue_stamp, queued_run, read_manifest,
+    read_turn, view, waiting, write_status, write_turn,
 };
 
 use crate::command::exec::{self, Exec};
@@ -25,25 +25,29 @@ const THOROUGH: Duration = Duration::from_mins(1);
 /// Starts in vain before a run is held.
 const TRIES: u32 = 2;
 
-/// Puts a run of an experiment into the queue, with the folder and the environment of this process. Nothing is started.
+/// Puts a run of an experiment into the queue, with the folder and the environment of this process, and a tag if there is one. Nothing
+/// is started.
 ///
 /// # Errors
 /// As [`crate::launch`]; or the queue is another user's.
-pub fn enqueue(launch: &Launch, after: &[RunDir]) -> Result<RunDir> {
+pub fn enqueue(launch: &Launch, after: &[RunDir], tag: Option<&str>) -> Result<RunDir> {
     let (birth, _blocked) = launch::born(launch, Birth::begin_queued)?;
-    finish(birth, after)
+    finish(birth, after, tag)
 }
 
 /// The same for a command.
 ///
 /// # Errors
 /// As [`crate::exec`]; or the queue is another user's.
-pub fn enqueue_exec(exec: &Exec, after: &[RunDir]) -> Result<RunDir> {
+pub fn enqueue_exec(exec: &Exec, after: &[RunDir], tag: Option<&str>) -> Result<RunDir> {
     let (birth, _blocked) = exec::born(exec, Birth::begin_queued)?;
-    finish(birth, after)
+    finish(birth, after, tag)
 }
 
-fn finish(birth: Birth, after: &[RunDir]) -> Result<RunDir> {
+fn finish(birth: Birth, after: &[RunDir], tag: Option<&str>) -> Result<RunDir> {
+    if let Some(tag) = tag {
+        change_notes(birth.run(), |notes| notes.add_tag(tag))?;
+    }
     let after = after
         .iter()
         .map(|run| Ok(format!("{}/{}", read_manifest(run)?.experiment.id, run.name())))

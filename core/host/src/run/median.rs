@@ -1,0 +1,268 @@
+//! Stopping runs of a sweep early, by the median rule: a run is stopped once its best value so far is worse than the median of the
+//! other runs' running averages up to the same step (Golovin et al. 2017, "Google Vizier: A Service for Black-Box
+//! Optimization", section 3.2.2). What it is judged by is read from the logs of the runs; no process knows of another.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gradtop_store::{
+    Goal, Manifest, MetricInfo, RunDir, SeriesKey, State, Tailer, list_runs, read_manifest, read_notes,
+    read_status, split_rank,
+};
+use serde::{Deserialize, Serialize};
+
+/// Other runs that must have come as far before a run is judged.
+const OTHERS: usize = 3;
+/// Of how many of its steps a run is judged from, where nobody says: a quarter.
+const QUARTER: u64 = 4;
+/// Buckets of steps that a run is remembered by, at most.
+const BUCKETS: usize = 2048;
+/// How long a run's rows are read at a time.
+const READING: Duration = Duration::from_millis(100);
+
+/// When runs of a sweep are to be stopped early.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlyStop {
+    /// The tag of the runs that are compared.
+    pub tag: String,
+    /// By which metric.
+    pub metric: String,
+    /// Which way it should go; not [`Goal::None`].
+    pub goal: Goal,
+    /// From which step; a quarter of the run's steps if `None`, or where these are not known, of the longest of the others.
+    pub after: Option<u64>,
+}
+
+/// The values of a run, in buckets of steps.
+#[derive(Debug)]
+struct Curve {
+    /// Steps of a bucket.
+    width: i64,
+    /// The sum and the number of a bucket's values.
+    buckets: BTreeMap<i64, (f64, u64)>,
+    last: i64,
+}
+
+impl Default for Curve {
+    fn default() -> Self {
+        Self { width: 1, buckets: BTreeMap::new(), last: i64::MIN }
+    }
+}
+
+impl Curve {
+    fn push(&mut self, step: i64, value: f64) {
+        let bucket = self.buckets.entry(step.div_euclid(self.width)).or_default();
+        *bucket = (bucket.0 + value, bucket.1 + 1);
+        self.last = self.last.max(step);
+        if self.buckets.len() > BUCKETS {
+            self.width = self.width.saturating_mul(2);
+            let mut wider: BTreeMap<i64, (f64, u64)> = BTreeMap::new();
+            for (at, (sum, n)) in std::mem::take(&mut self.buckets) {
+                let bucket = wider.entry(at.div_euclid(2)).or_default();
+                *bucket = (bucket.0 + sum, bucket.1 + n);
+            }
+            self.buckets = wider;
+        }
+    }
+
+    /// The best of its values, each the mean of a bucket. Not finite: it has none that is.
+    fn best(&self, goal: Goal) -> f64 {
+        let means = self.buckets.values().map(|(sum, n)| sum / *n as f64).filter(|mean| mean.is_finite());
+        match goal {
+            Goal::Max => means.fold(f64::NEG_INFINITY, f64::max),
+            _ => means.fold(f64::INFINITY, f64::min),
+        }
+    }
+
+    /// The mean of its values up to a step; the worst there is where it is not finite.
+    fn average(&self, step: i64, goal: Goal) -> f64 {
+        let until = self.buckets.range(..=step.div_euclid(self.width)).map(|(_, bucket)| bucket);
+        let (sum, n) = until.fold((0.0, 0), |(sum, n), bucket| (sum + bucket.0, n + bucket.1));
+        let mean = sum / n as f64;
+        match goal {
+            _ if mean.is_finite() => mean,
+            Goal::Max => f64::NEG_INFINITY,
+            _ => f64::INFINITY,
+        }
+    }
+}
+
+/// A run whose values are followed.
+struct Followed {
+    run: RunDir,
+    tailer: Tailer,
+    info: Option<MetricInfo>,
+    /// The split it is judged by; that which stands for the run.
+    rank: u8,
+    curve: Curve,
+    /// It counts: it did not fail, and may be read.
+    counts: bool,
+    /// Nothing more comes.
+    over: bool,
+}
+
+impl Followed {
+    fn new(run: &RunDir, manifest: &Manifest, metric: &str) -> Self {
+        let wanted = metric.to_owned();
+        let reads = move |key: &SeriesKey| key.metric == wanted || key.path() == wanted;
+        Self {
+            run: run.clone(),
+            tailer: Tailer::filtered(run, reads),
+            info: manifest.metrics.iter().find(|info| info.name == metric).cloned(),
+            rank: u8::MAX,
+            curve: Curve::default(),
+            counts: true,
+            over: false,
+        }
+    }
+
+    fn look(&mut self) {
+        if self.over {
+            return;
+        }
+        let state = read_status(&self.run).map(|status| status.state);
+        let (info, rank, curve) = (self.info.as_ref(), &mut self.rank, &mut self.curve);
+        let mut whole = false;
+        while !whole {
+            let read = self.tailer.poll_slices(READING, |slice| {
+                let (of, _) = split_rank(info, slice.key.split.as_deref());
+                if of < *rank {
+                    (*rank, *curve) = (of, Curve::default());
+                }
+                if of == *rank {
+                    slice.step.iter().zip(slice.value).for_each(|(step, value)| curve.push(*step, *value));
+                }
+            });
+            // What cannot be read now is read at the next look.
+            if read.is_err() {
+                return;
+            }
+            whole = self.tailer.at_end();
+        }
+        self.counts = !matches!(state, Ok(State::Failed | State::Crashed) | Err(_));
+        self.over = state.is_ok_and(State::is_final);
+    }
+}
+
+/// Judges one run by the others of its sweep.
+pub(crate) struct Median {
+    rule: EarlyStop,
+    runs: PathBuf,
+    experiment: String,
+    own: Followed,
+    others: HashMap<PathBuf, Option<Followed>>,
+}
+
+impl Median {
+    pub(crate) fn new(run: &RunDir, manifest: &Manifest, rule: EarlyStop) -> Option<Self> {
+        Some(Self {
+            runs: run.path().parent()?.parent()?.to_owned(),
+            experiment: manifest.experiment.id.clone(),
+            own: Followed::new(run, manifest, &rule.metric),
+            others: HashMap::new(),
+            rule,
+        })
+    }
+
+    /// Reads what is new. Why the run is to be stopped, if it is.
+    pub(crate) fn look(&mut self) -> Option<String> {
+        let before = self.own.curve.last;
+        self.own.look();
+        if self.own.curve.last == before {
+            return None;
+        }
+        self.find();
+        let others = || self.others.values().flatten().filter(|other| other.counts);
+        let step = self.own.curve.last;
+        let status = read_status(&self.own.run).unwrap_or_default();
+        let longest = || others().filter(|other| other.over).map(|other| other.curve.last).max();
+        let far_enough = match self.rule.after {
+            Some(after) => step.try_into().is_ok_and(|step: u64| step >= after),
+            None if status.total > 0 => status.done >= status.total.div_ceil(QUARTER),
+            None => longest().is_some_and(|last| step >= last.div_euclid(QUARTER.cast_signed())),
+        };
+        let averages: Vec<f64> = others()
+            .filter(|other| other.curve.last >= step)
+            .map(|other| other.curve.average(step, self.rule.goal))
+            .collect();
+        if !far_enough || averages.len() < OTHERS {
+            return None;
+        }
+        let (best, count) = (self.own.curve.best(self.rule.goal), averages.len());
+        let median = median(averages)?;
+        let worse = if self.rule.goal == Goal::Max { best < median } else { best > median };
+        worse.then(|| {
+            let metric = &self.rule.metric;
+            let best = if best.is_finite() { short(best) } else { "not finite".to_owned() };
+            format!(
+                "stopped early by the median rule: its best {metric} until step {step} is {best}, the median of the averages of {count} \
+                 others is {}",
+                short(median)
+            )
+        })
+    }
+
+    /// Finds and reads the other runs of the sweep.
+    fn find(&mut self) {
+        for run in list_runs(&self.runs) {
+            let known = self.others.contains_key(run.path());
+            if known || run.is_queued() || run.path() == self.own.run.path() {
+                continue;
+            }
+            let Ok(manifest) = read_manifest(&run) else { continue };
+            let tagged = read_notes(&run).is_ok_and(|notes| notes.tags.contains(&self.rule.tag));
+            let is_other = tagged && manifest.experiment.id == self.experiment;
+            let other = is_other.then(|| Followed::new(&run, &manifest, &self.rule.metric));
+            self.others.insert(run.path().to_owned(), other);
+        }
+        for other in self.others.values_mut().flatten() {
+            other.look();
+        }
+    }
+}
+
+/// The median; `None` of no number.
+pub fn median(mut of: Vec<f64>) -> Option<f64> {
+    of.sort_by(f64::total_cmp);
+    let (low, high) = (*of.get(of.len().checked_sub(1)? / 2)?, *of.get(of.len() / 2)?);
+    // Halves first: two large ones have a mean.
+    Some(if low == high { low } else { low / 2.0 + high / 2.0 })
+}
+
+fn short(value: f64) -> String {
+    let digits = format!("{value:.3e}").parse::<f64>().unwrap_or(value);
+    digits.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn averages_and_the_best_are_those_of_the_values() {
+        let mut curve = Curve::default();
+        for step in 0..10_000 {
+            curve.push(step, f64::from(u32::try_from(step).unwrap_or(0)));
+        }
+        assert!(curve.buckets.len() <= BUCKETS);
+        // The bucket that holds the step is taken whole.
+        let width = curve.width as f64;
+        assert!((curve.average(4_999, Goal::Min) - 2_499.5).abs() <= width / 2.0);
+        assert_eq!(curve.average(9_999, Goal::Min), 4_999.5);
+        assert_eq!(curve.best(Goal::Min), (width - 1.0) / 2.0);
+        curve.push(10_000, f64::NAN);
+        assert_eq!(curve.average(10_000, Goal::Min), f64::INFINITY);
+        assert_eq!(curve.average(10_000, Goal::Max), f64::NEG_INFINITY);
+        assert!(Curve::default().best(Goal::Max).is_infinite());
+    }
+
+    #[test]
+    fn the_median_is_the_middle_or_the_mean_of_both() {
+        assert_eq!(median(vec![]), None);
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), Some(2.5));
+        assert_eq!(median(vec![f64::INFINITY, 1.0, f64::INFINITY]), Some(f64::INFINITY));
+        assert_eq!(median(vec![f64::MAX, f64::MAX]), Some(f64::MAX));
+    }
+}

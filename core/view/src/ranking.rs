@@ -1,0 +1,112 @@
+//! Settings of many runs in the order of what they led to.
+
+use std::collections::BTreeMap;
+
+use gradtop_host::median;
+use gradtop_store::{Goal, Headline, ParamValue, View, split_rank};
+
+use crate::column::param;
+use crate::state;
+
+/// Runs of the same setting.
+#[derive(Debug, Clone)]
+pub struct Group<'a> {
+    /// The value of each parameter that was asked for; `None`: its runs have none.
+    pub setting: Vec<Option<&'a ParamValue>>,
+    /// How many runs have a finite value.
+    pub runs: usize,
+    /// How many have one that is not.
+    pub not_finite: usize,
+    /// The median of the finite ones; NaN if there is none.
+    pub median: f64,
+    /// The best one; NaN if there is none.
+    pub best: f64,
+    /// The run that has it.
+    pub best_run: Option<&'a View>,
+}
+
+/// The groups, best median first.
+#[derive(Debug, Clone)]
+pub struct Ranking<'a> {
+    /// The groups.
+    pub groups: Vec<Group<'a>>,
+    /// Which way is better.
+    pub goal: Goal,
+    /// The split of all values.
+    pub split: Option<&'a str>,
+    /// Runs that have no value of that split.
+    pub without: usize,
+}
+
+/// Ranks runs by the last value of a metric that stands for them, grouped by the values of parameters. `None`: no run has such
+/// a metric. Compared are values of one split: a training loss never beats a test loss.
+pub fn ranking<'a>(views: &'a [View], metric: &str, by: &[&str]) -> Option<Ranking<'a>> {
+    let of = |view: &'a View| -> Option<Headline<'a>> {
+        state::headlines(view).into_iter().find(|headline| headline.metric == metric)
+    };
+    let found: Vec<(&View, Headline<'_>)> = views.iter().filter_map(|view| Some((view, of(view)?))).collect();
+    let goal = found.iter().find_map(|(_, headline)| headline.info).map_or(Goal::None, |info| info.goal);
+    let rank = |headline: &Headline<'a>| Some(split_rank(headline.info, headline.line()?.split));
+    let split = found.iter().filter_map(|(_, headline)| rank(headline)).min()?;
+    let mut groups: BTreeMap<Vec<Option<String>>, Vec<(&View, f64)>> = BTreeMap::new();
+    for (view, headline) in &found {
+        let Some(line) = headline.line().filter(|_| rank(headline) == Some(split)) else { continue };
+        let setting = by.iter().map(|key| param(view, key).map(ToString::to_string)).collect();
+        groups.entry(setting).or_default().push((view, line.value));
+    }
+    let counted: usize = groups.values().map(Vec::len).sum();
+    let towards = |a: f64, b: f64| if goal == Goal::Max { b.total_cmp(&a) } else { a.total_cmp(&b) };
+    let mut groups: Vec<Group<'_>> = groups
+        .into_values()
+        .map(|runs| {
+            let finite: Vec<(&View, f64)> =
+                runs.iter().copied().filter(|(_, value)| value.is_finite()).collect();
+            let best = finite.iter().copied().min_by(|(_, a), (_, b)| towards(*a, *b));
+            let values: Vec<f64> = finite.iter().map(|(_, value)| *value).collect();
+            Group {
+                setting: by.iter().map(|key| param(runs[0].0, key)).collect(),
+                runs: finite.len(),
+                not_finite: runs.len() - finite.len(),
+                median: median(values).unwrap_or(f64::NAN),
+                best: best.map_or(f64::NAN, |(_, value)| value),
+                best_run: best.map(|(view, _)| view),
+            }
+        })
+        .collect();
+    groups.sort_by(|a, b| match (a.median.is_nan(), b.median.is_nan()) {
+        (false, false) => towards(a.median, b.median).then(towards(a.best, b.best)),
+        (a, b) => a.cmp(&b),
+    });
+    Some(Ranking { groups, goal, split: split.1, without: views.len() - counted })
+}
+
+#[cfg(test)]
+mod tests {
+    use gradtop_store::State;
+    use gradtop_tests::made::{Made, run};
+
+    use super::*;
+
+    #[test]
+    fn settings_are_ordered_by_their_median_within_one_split() {
+        let mut made = Made::new();
+        let mut views = Vec::new();
+        let values =
+            [("a", 1, 0.5, "test"), ("b", 1, 0.1, "test"), ("c", 1, f64::NAN, "test"), ("d", 2, 0.2, "test")];
+        for (name, width, value, split) in values.into_iter().chain([("e", 2, 0.01, "train")]) {
+            let spec = run("fit", name, 1).at(State::Finished, 10).with(|manifest, status| {
+                manifest.params = vec![("width".to_owned(), ParamValue::Int(width))];
+                let mut headline = status.headline[0].clone();
+                (headline.value, headline.split) = (value, Some(split.to_owned()));
+                status.headline = vec![headline];
+            });
+            views.push(gradtop_store::view(&made.make(&spec)).expect("it was made"));
+        }
+        let metric = views[0].status.headline[0].metric.clone();
+        let ranking = ranking(&views, &metric, &["width"]).expect("it has a metric");
+        assert_eq!((ranking.split, ranking.without), (Some("test"), 1));
+        let told: Vec<_> = ranking.groups.iter().map(|g| (g.runs, g.not_finite, g.median, g.best)).collect();
+        assert_eq!(told, [(1, 0, 0.2, 0.2), (2, 1, 0.3, 0.1)]);
+        assert!(super::ranking(&views, "none such", &[]).is_none());
+    }
+}

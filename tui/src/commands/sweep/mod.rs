@@ -1,0 +1,288 @@
+//! `gradtop sweep`: a run for each setting, in the queue, under one tag.
+
+mod axes;
+
+use anyhow::{Context as _, Result};
+use gradtop_host::{EarlyStop, Exec, ExperimentDesc, Launch};
+use gradtop_store::{Goal, MetricInfo, RunDir, View, suggest, validate_tag};
+
+use self::axes::{Axis, MOST, Setting, combinations, drawn};
+use super::Context;
+use super::exec::{check_experiment, metric, param};
+use super::run::{Choice, OfCommand, resolved};
+use super::run_config::assignment;
+use crate::failure::Failure;
+use crate::print::{self, clean};
+use gradtop_view::state;
+
+/// Arguments of `sweep`.
+#[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "gradtop sweep [OPTIONS] --name TAG EXPERIMENT\n       gradtop sweep [OPTIONS] --name TAG -- COMMAND",
+    after_help = "gradtop sweep curve-fit --name rates --vary lr=1e-3,1e-2 --vary width=16..128:x2 --seeds 3\n\
+                        gradtop sweep curve-fit --name search --vary lr=1e-4..1e-1:log --random 20 --stop-early loss\n\
+                        gradtop sweep --name py --vary lr=1e-3,1e-2 -- python train.py --lr {lr} --seed {seed}\n\
+                        gradtop list tag:rates                    its runs\n\
+                        gradtop best loss --by lr tag:rates       the best value\n\n\
+                        Values are separated by commas, or by | where they have commas themselves. 16..128:x2 is 16, 32, 64, 128;\n\
+                        1..9:+4 is 1, 5, 9. The same sweep with more values adds only the runs that are not there yet."
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    choice: Choice,
+    /// Try each of these values; may be given several times, for each combination
+    #[arg(long, value_name = "KEY=VALUES", value_parser = assignment)]
+    vary: Vec<(String, String)>,
+    /// Tag of its runs, by which `list`, `query` and the monitor find them
+    #[arg(long, value_name = "TAG")]
+    name: String,
+    /// Repeat each setting with the seeds 1 to N
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    seeds: u64,
+    /// Draw N settings at random; a range then is LOW..HIGH, or LOW..HIGH:log. A larger N adds to the same settings
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    random: Option<u64>,
+    /// Stop runs early by the median rule: if the best value is worse than the median of the others' averages at that step
+    #[arg(long, value_name = "METRIC[:min|max]")]
+    stop_early: Option<String>,
+    /// Judge a run for that from this step [default: a quarter of its steps]
+    #[arg(long, value_name = "STEP", requires = "stop_early")]
+    stop_after: Option<u64>,
+    /// Declare a metric of the command, as for `exec`; may be given several times
+    #[arg(long = "metric", value_name = "NAME[:min|max][:…]", value_parser = metric, requires = "command")]
+    metrics: Vec<MetricInfo>,
+    /// Say which runs would be queued, and queue none
+    #[arg(long)]
+    dry_run: bool,
+    /// A command instead of an experiment; {KEY} and {seed} in it are replaced by their values
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
+    validate_tag(&args.name).map_err(|e| Failure::usage(clean(&e.to_string())))?;
+    if let Some((key, _)) = args.vary.iter().find(|(key, _)| args.choice.sets(key)) {
+        return Err(Failure::usage(format!("{} is both set and varied", clean(key))).into());
+    }
+    let base = if args.command.is_empty() {
+        let (launch, experiment) = args.choice.launch(context)?;
+        Base::Experiment(launch, Box::new(experiment))
+    } else {
+        Base::command(context, args.choice, args.command, args.metrics, &args.vary)?
+    };
+    let axes: Vec<(String, Axis)> = args
+        .vary
+        .iter()
+        .map(|(key, text)| Ok((key.clone(), Axis::read(text, args.random.is_some(), base.is_log(key))?)))
+        .collect::<Result<_, String>>()
+        .map_err(Failure::usage)?;
+    let settings = match args.random {
+        Some(n) => Some(drawn(&axes, n)),
+        None => combinations(&axes),
+    };
+    let few = settings.filter(|settings| settings.len().saturating_mul(args.seeds as usize) <= MOST);
+    let settings = few.ok_or_else(|| Failure::usage(format!("more than {MOST} runs")))?;
+    if let Some(text) = &args.stop_early {
+        let (metric, goal) = base.judged_by(text)?;
+        let tag = args.name.clone();
+        gradtop_host::set_early_stop(EarlyStop { tag, metric, goal, after: args.stop_after });
+    }
+
+    let runs = context.runs()?;
+    let mut wanted = Vec::new();
+    for setting in &settings {
+        for seed in 1..=args.seeds {
+            wanted.push((setting, seed, base.trial(setting, seed)?));
+        }
+    }
+    let there = of_sweep(context, &args.name)?;
+    let all = wanted.len();
+    wanted.retain(|(_, seed, trial)| !there.iter().any(|view| trial.is(view, *seed)));
+    for (i, (setting, seed, trial)) in wanted.iter().enumerate() {
+        let mut words: Vec<String> = setting.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        words.push(format!("seed {seed}"));
+        let words = clean(&words.join("  "));
+        if args.dry_run {
+            print::line(&words);
+            continue;
+        }
+        let run = trial.enqueue(&args.name)?;
+        print::line(&format!("{}  {words}", clean(&run.name())));
+        // The first ones are at work while the others are still being queued. Looking at all that waits takes its time.
+        if (i + 1).is_power_of_two() {
+            gradtop_host::start_waiting(&runs)?;
+        }
+    }
+    if !args.dry_run {
+        gradtop_host::start_waiting(&runs)?;
+    }
+    let had = all - wanted.len();
+    let verb = if args.dry_run { "would be queued" } else { "queued" };
+    let rest = if had > 0 { format!(", {had} are there already") } else { String::new() };
+    print::note(&format!("{} {verb}{rest}: gradtop list tag:{}", wanted.len(), clean(&args.name)));
+    Ok(0)
+}
+
+/// What all runs of a sweep have in common.
+enum Base {
+    Experiment(Launch, Box<ExperimentDesc>),
+    /// With the values that are not varied.
+    Command(Exec, Setting),
+}
+
+impl Base {
+    fn command(
+        context: &Context,
+        choice: Choice,
+        argv: Vec<String>,
+        metrics: Vec<MetricInfo>,
+        vary: &[(String, String)],
+    ) -> Result<Self> {
+        let unused = vary.iter().find(|(key, _)| !argv.iter().any(|word| word.contains(&place(key))));
+        if let Some((key, _)) = unused {
+            let place = clean(&place(key));
+            return Err(Failure::usage(format!("{place} is not in the command"))
+                .help(format!("write it where the value belongs, as in: --{} {place}", clean(key)))
+                .into());
+        }
+        let OfCommand { experiment, sets, checkpoint_every } = choice.of_command(context)?;
+        check_experiment(experiment.as_deref())?;
+        let exec = Exec {
+            runs: context.runs()?,
+            experiment,
+            name: None,
+            attached: None,
+            argv,
+            dir: std::env::current_dir().context("the working folder cannot be found")?,
+            params: Vec::new(),
+            metrics,
+            seed: None,
+            total: None,
+            resumable: false,
+            grace: None,
+            checkpoint_every,
+        };
+        Ok(Self::Command(exec, sets))
+    }
+
+    /// Whether a parameter is drawn on a log scale where nobody says.
+    fn is_log(&self, key: &str) -> bool {
+        matches!(self, Self::Experiment(_, experiment) if experiment.params.iter().any(|p| p.key == key && p.log))
+    }
+
+    /// The metric of `METRIC[:min|max]`, and which way it should go.
+    fn judged_by(&self, text: &str) -> Result<(String, Goal)> {
+        let (name, said) = match text.rsplit_once(':') {
+            Some((name, "min")) => (name, Some(Goal::Min)),
+            Some((name, "max")) => (name, Some(Goal::Max)),
+            _ => (text, None),
+        };
+        let declared = match self {
+            Self::Experiment(_, experiment) => &experiment.metrics,
+            Self::Command(exec, _) => &exec.metrics,
+        };
+        let known = declared.iter().find(|metric| metric.name == name);
+        if let (Self::Experiment(_, experiment), None) = (self, known) {
+            let names = declared.iter().map(|metric| metric.name.as_str());
+            let message = format!("{} has no metric {:?}", clean(&experiment.id), clean(name));
+            return Err(Failure::usage(message).help(clean(&suggest(name, names, "metrics"))).into());
+        }
+        let goal = said.or(known.map(|metric| metric.goal)).filter(|goal| *goal != Goal::None);
+        let unknown = || {
+            let name = clean(name);
+            Failure::usage(format!("it is not known whether {name} should be low or high"))
+                .help(format!("write {name}:min or {name}:max"))
+        };
+        Ok((name.to_owned(), goal.ok_or_else(unknown)?))
+    }
+
+    fn trial(&self, setting: &Setting, seed: u64) -> Result<Trial> {
+        match self {
+            Self::Experiment(base, experiment) => {
+                // What is not varied is as it is in the base.
+                let fixed =
+                    base.params.iter().filter(|(key, _)| setting.iter().all(|(varied, _)| varied != key));
+                let fixed: Setting = fixed.map(|(key, value)| (key.clone(), value.to_string())).collect();
+                let params = resolved(experiment, None, &[fixed, setting.clone()].concat())?;
+                Ok(Trial::Experiment(Launch { params, seed: Some(seed), name: None, ..base.clone() }))
+            }
+            Self::Command(base, fixed) => {
+                let values = [fixed.as_slice(), setting].concat();
+                let places: Setting = values.iter().map(|(key, value)| (place(key), value.clone())).collect();
+                let places = [places, vec![(place("seed"), seed.to_string())]].concat();
+                let params = values.iter().map(|(key, value)| (key.clone(), param(value))).collect();
+                let argv = base.argv.iter().map(|word| filled(word, &places)).collect();
+                Ok(Trial::Command(Exec { argv, params, seed: Some(seed), ..base.clone() }))
+            }
+        }
+    }
+}
+
+/// Where a value goes in a command.
+fn place(key: &str) -> String {
+    format!("{{{key}}}")
+}
+
+/// A word of a command with the values in their places. Values are not looked into.
+fn filled(word: &str, places: &Setting) -> String {
+    let (mut out, mut rest) = (String::new(), word);
+    let next = |rest: &str| {
+        let found =
+            places.iter().filter_map(|(place, value)| Some((rest.find(place.as_str())?, place, value)));
+        found.min_by_key(|(at, ..)| *at).map(|(at, place, value)| (at, place.len(), value.clone()))
+    };
+    while let Some((at, length, value)) = next(rest) {
+        out.push_str(&rest[..at]);
+        out.push_str(&value);
+        rest = &rest[at + length..];
+    }
+    out + rest
+}
+
+/// A run of a sweep before it is queued.
+enum Trial {
+    Experiment(Launch),
+    Command(Exec),
+}
+
+impl Trial {
+    fn enqueue(&self, tag: &str) -> gradtop_host::Result<RunDir> {
+        match self {
+            Self::Experiment(launch) => gradtop_host::enqueue(launch, &[], Some(tag)),
+            Self::Command(exec) => gradtop_host::enqueue_exec(exec, &[], Some(tag)),
+        }
+    }
+
+    /// Whether a run is this one.
+    fn is(&self, view: &View, seed: u64) -> bool {
+        let same = match self {
+            Self::Experiment(launch) => view.manifest.params == launch.params,
+            Self::Command(exec) => view.manifest.command.as_ref().is_some_and(|c| c.argv == exec.argv),
+        };
+        same && state::seed(&view.manifest) == Some(seed)
+    }
+}
+
+/// The runs that have the tag.
+fn of_sweep(context: &Context, tag: &str) -> Result<Vec<View>> {
+    let runs = gradtop_store::list_runs(&context.runs()?);
+    let views = runs.iter().filter_map(|run| super::view(run).ok());
+    Ok(views.filter(|view| view.notes.tags.iter().any(|known| known == tag)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_go_to_their_places_in_a_command() {
+        let places = vec![
+            (place("lr"), "1e-3".to_owned()),
+            (place("seed"), "2".to_owned()),
+            (place("x"), "{lr}".to_owned()),
+        ];
+        assert_eq!(filled("--lr={lr},{seed} {x} {other}", &places), "--lr=1e-3,2 {lr} {other}");
+        assert_eq!(filled("{lr}{lr}", &places), "1e-31e-3");
+        assert_eq!(filled("{}", &places), "{}");
+    }
+}
