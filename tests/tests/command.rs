@@ -87,13 +87,15 @@ fn a_command_has_nothing_of_the_keeper_but_four_descriptors() {
         &sandbox,
         &[],
         "a",
-        &["sh", "-c", "ls -l /proc/$$/fd | grep -c -- '->'; ps -o sid= -p $$; echo $$; env"],
+        &["sh", "-c", "ls -l /proc/$$/fd; echo; ps -o sid= -p $$; echo $$; env"],
     );
     run.wait().expect_code(0);
     let text = console(&run);
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    assert_eq!(lines[0], "4", "{text}");
-    assert_eq!(lines[1], lines[2], "a session of its own");
+    // Without a pipe: a shell that makes one has more of them for a moment.
+    let (files, rest) = text.split_once("\n\n").unwrap_or_default();
+    assert_eq!(files.matches("->").count(), 4, "{text}");
+    let lines: Vec<&str> = rest.lines().map(str::trim).collect();
+    assert_eq!(lines[0], lines[1], "a session of its own");
     for name in ["GRADTOP_RUN_DIR=", "GRADTOP_RUN=a", "GRADTOP_SEED=", "GRADTOP_SINK=/tmp/gradtop-"] {
         assert!(text.contains(name), "{name}");
     }

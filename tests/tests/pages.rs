@@ -31,7 +31,7 @@ fn every_parameter_is_documented_with_its_default() {
     let sandbox = Sandbox::with(&plugins);
     let all = sandbox.gradtop(&["experiments", "--json"]).expect_code(0).json();
     let experiments = all.as_array().unwrap();
-    assert_eq!(experiments.len(), 10);
+    assert_eq!(experiments.len(), 11);
     let mut numbers = 0;
     for experiment in experiments {
         let id = experiment["id"].as_str().unwrap();

@@ -1,0 +1,69 @@
+//! Sweeps: of commands, at random, stopped early, and what came of them.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use gradtop_store::State;
+use gradtop_tests::Sandbox;
+
+/// Logs its argument as its loss at eight steps. One that is 9 then works on until it is stopped.
+const TRAINING: &str =
+    "for i in 1 2 3 4 5 6 7 8; do echo \"$i loss=$1\" >&3; done; [ $1 = 9 ] && exec sleep 1000; exit 0";
+
+#[test]
+fn a_run_that_is_worse_than_the_median_of_others_is_stopped_early() {
+    let sandbox = Sandbox::new();
+    let sweep = |values: &str| {
+        let vary = format!("lr={values}");
+        let options = ["sweep", "training", "--name", "rates", "--vary", &vary, "--metric", "loss:min"];
+        let early = ["--stop-early", "loss", "--stop-after", "5", "--", "sh", "-c", TRAINING, "sh", "{lr}"];
+        sandbox.gradtop(&[&options[..], &early].concat()).expect_code(0)
+    };
+    assert!(sweep("1,2,3").err.contains("3 queued"));
+    for name in ["training-1", "training-2", "training-3"] {
+        sandbox.gradtop(&["wait", name]).expect_code(0);
+    }
+    let grown = sweep("1,2,3,9");
+    assert!(grown.err.contains("1 queued, 3 are there already"), "{grown:?}");
+    let stopped = sandbox.find("training-4").until_state(State::Stopped);
+    assert_eq!(
+        stopped.status.cause.as_deref(),
+        Some(
+            "stopped early by the median rule: its best loss until step 8 is 9, the median of the averages of 3 others is 2"
+        )
+    );
+    let best = sandbox.gradtop(&["best", "loss", "tag:rates", "--json"]).expect_code(0).json();
+    let settings: Vec<_> = best["groups"].as_array().unwrap().iter().map(|g| &g["setting"]["lr"]).collect();
+    assert_eq!(settings, [1, 2, 3, 9]);
+    assert_eq!(best["groups"][0]["run"], "training-1");
+    let table = sandbox.gradtop(&["best", "loss", "--by", "lr"]).expect_code(0).out;
+    assert!(table.contains("last loss, lowest first"), "{table}");
+    assert!(sandbox.gradtop(&["best", "los"]).expect_code(1).err.contains("loss"));
+}
+
+#[test]
+fn settings_drawn_at_random_are_kept_when_more_are_drawn() {
+    let sandbox = Sandbox::new();
+    let drawn = |count: &str| {
+        let args = ["sweep", "--name", "x", "--dry-run", "--random", count, "--vary", "lr=1e-4..1e-1:log"];
+        sandbox.gradtop(&[&args[..], &["--", "true", "{lr}"]].concat()).expect_code(0).out
+    };
+    let (few, more) = (drawn("3"), drawn("6"));
+    assert_eq!((few.lines().count(), more.lines().count()), (3, 6));
+    assert!(more.starts_with(&few), "{few}\n{more}");
+}
+
+#[test]
+fn what_cannot_be_swept_is_said() {
+    let sandbox = Sandbox::new();
+    let wrong = |args: &[&str]| {
+        sandbox.gradtop(&[&["sweep", "--name", "x"], args].concat()).expect_code(2).err.replace('\n', " ")
+    };
+    let unused = wrong(&["--vary", "lr=1,2", "--", "python3", "train.py"]);
+    assert!(unused.contains("{lr} is not in the command"), "{unused}");
+    let goal = wrong(&["--stop-early", "loss", "--", "true"]);
+    assert!(goal.contains("write loss:min or loss:max"), "{goal}");
+    assert!(wrong(&["--device", "cpu", "--", "true"]).contains("--device is for experiments of plugins"));
+    assert!(wrong(&["counter", "--stop-early", "los"]).contains("counter has no metric \"los\""));
+    assert!(wrong(&["--vary", "lr=1..2", "--", "true", "{lr}"]).contains("a range needs a step"));
+    assert!(wrong(&[]).contains("no experiment given"));
+}
