@@ -83,12 +83,8 @@ fn a_command_that_knows_nothing_gives_its_output_and_its_end() {
 #[test]
 fn a_command_has_nothing_of_the_keeper_but_four_descriptors() {
     let sandbox = sandbox();
-    let run = start(
-        &sandbox,
-        &[],
-        "a",
-        &["sh", "-c", "ls -l /proc/$$/fd; echo; ps -o sid= -p $$; echo $$; env"],
-    );
+    let run =
+        start(&sandbox, &[], "a", &["sh", "-c", "ls -l /proc/$$/fd; echo; ps -o sid= -p $$; echo $$; env"]);
     run.wait().expect_code(0);
     let text = console(&run);
     // Without a pipe: a shell that makes one has more of them for a moment.
