@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Type
 
 __all__ = ["Run", "SummaryWriter", "config", "finish", "init", "log", "run", "summary"]
+# `LightningLogger`, `LightningCallback` and `HFCallback` are made when asked for, on the library that is there.
 __version__ = "0.1.0"
 
 PROTOCOL = "gradtop.lines/1"
@@ -442,6 +443,8 @@ class Run:
         self.experiment = ""
         self.dir = os.environ.get("GRADTOP_RUN_DIR", "")
         self.seed = _of_env(0, "GRADTOP_SEED")
+        #: Whether `gradtop resume` can start the same command again.
+        self.resumable = False
         self.config = Config(None, {})
         #: Values that sum the run up, written when it is finished.
         self.summary: Dict[str, Any] = {}
@@ -835,7 +838,8 @@ def init(
     global run
     for key in more:
         _say(f"init has no {key!r} here: it is ignored")
-    own = _of_env(0, "RANK", "SLURM_PROCID")
+    # Lightning's own launcher gives the processes after the first no RANK.
+    own = _of_env(0, "RANK", "SLURM_PROCID") or _of_env(0, "LOCAL_RANK") or _of_env(0, "NODE_RANK")
     world = _of_env(1, "WORLD_SIZE", "SLURM_NTASKS")
     logs = rank == "all" or own == rank
     address = os.environ.get("GRADTOP_SINK")
@@ -862,6 +866,7 @@ def init(
         new.experiment = str(answer.get("experiment", ""))
         new.dir = str(answer.get("dir", new.dir))
         new.seed = int(answer.get("seed", seed or 0))
+        new.resumable = bool(answer.get("resumable"))
         new.config = Config(None, answer.get("params") or {})
     elif seed is not None:
         new.seed = seed
@@ -967,6 +972,12 @@ def finish(*args: Any, **kwargs: Any) -> None:
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ON_LIBRARIES:
+        made = _ON_LIBRARIES[name]()
+        # As if it were written in this file, for pickle too.
+        made.__module__, made.__qualname__ = __name__, name
+        globals()[name] = made
+        return made
     if name == "config":
         return run.config if run is not None else Config(None, {})
     if name == "summary":
@@ -1063,6 +1074,266 @@ class SummaryWriter:
             raise AttributeError(name)
         _say(f"SummaryWriter.{name} is ignored here")
         return _nothing
+
+
+# ---- for libraries that train ----
+
+_WORDS = {"training": "train", "validation": "val", "valid": "val", "evaluation": "eval", "testing": "test"}
+
+
+def _split_of(name: str) -> Tuple[str, Optional[str]]:
+    """Metric and split of a library's name, by the rule of docs/import.md: `val_loss` is the loss on the split `val`."""
+    before, _, last = name.rpartition("/")
+    before = before + "/" if before else ""
+    for prefix, text, divides in (("", name, "/"), (before, last, "_-. ")):
+        at = [i for i, c in enumerate(text) if c in divides]
+        for word, rest in ((text[: at[0]], text[at[0] + 1 :]), (text[at[-1] + 1 :], text[: at[-1]])) if at else ():
+            word = word.lower()
+            word = _WORDS.get(word, word)
+            if word in _SPLITS and rest:
+                return prefix + rest, word
+    return name, None
+
+
+def _log_named(run: Run, step: int, values: Mapping[str, Any], plain: Optional[str] = None) -> None:
+    """Logs what a library calls by its own names; `plain` is the split of a `loss` that names none."""
+    values = dict(values)
+    epoch = values.pop("epoch", None)
+    by_split: Dict[Optional[str], Dict[str, Any]] = {}
+    for name, value in values.items():
+        metric, split = _split_of(name)
+        if metric == name == "loss":
+            split = plain
+        by_split.setdefault(split, {})[metric] = value
+    for split, of in by_split.items():
+        run.log(step, of, split=split, epoch=epoch)
+
+
+def _run_of(given: Mapping[str, Any]) -> Run:
+    """The run of this process, begun if there is none."""
+    return run if run is not None and not run._finished else init(**{"metrics": {"loss": "min"}, **given})
+
+
+def _between(run: Run, step: int, total: int) -> bool:
+    """Between two steps of a library's loop: progress, and pausing if asked to. Whether it should end."""
+    run._progress(step, total, now=step >= total)
+    return run._ends_at(step)
+
+
+def _takes_checkpoint(run: Run) -> bool:
+    """Whether one is due that somebody will resume from. Of several processes none knows when the others save."""
+    due, run._due = run._due, False
+    return due and run.resumable and run.world == 1
+
+
+def _quieten(callback: type) -> None:
+    """Makes what a library calls never raise."""
+    for name, member in list(vars(callback).items()):
+        if name.startswith("on_"):
+            setattr(callback, name, _quiet(member))
+
+
+def _lightning() -> Any:
+    """Lightning, by the name that the script has for it."""
+    try:
+        if "pytorch_lightning" in sys.modules and "lightning" not in sys.modules:
+            import pytorch_lightning as lightning
+        else:
+            import lightning.pytorch as lightning
+    except ImportError:
+        try:
+            import pytorch_lightning as lightning
+        except ImportError as error:
+            raise ImportError(f"Lightning cannot be imported ({error}): pip install lightning") from None
+    return lightning
+
+
+def _lightning_logger() -> type:
+    lightning = _lightning()
+    from importlib import import_module
+
+    logger = import_module(lightning.__name__ + ".loggers.logger")
+    on_zero = lightning.utilities.rank_zero_only
+
+    class LightningLogger(logger.Logger):  # type: ignore[name-defined,misc]
+        """Lightning's logger to the run of this process; `init` is called with `options` if nobody has."""
+
+        def __init__(self, **options: Any) -> None:
+            super().__init__()
+            self._options = options
+
+        @property
+        @logger.rank_zero_experiment  # type: ignore[untyped-decorator]
+        def experiment(self) -> Run:
+            """The run."""
+            return _run_of(self._options)
+
+        @property
+        def name(self) -> str:
+            """The run's experiment: a folder for Lightning's checkpoints."""
+            return str(self.experiment.experiment or "gradtop")
+
+        @property
+        def version(self) -> str:
+            """The run's name: a folder in it."""
+            return str(self.experiment.name or "run")
+
+        @on_zero  # type: ignore[untyped-decorator]
+        def log_hyperparams(self, params: Any, *ignored: Any, **more: Any) -> None:
+            """Parameters."""
+            self.experiment.params(params)
+
+        @on_zero  # type: ignore[untyped-decorator]
+        def log_metrics(self, metrics: Mapping[str, Any], step: Optional[int] = None) -> None:
+            """Values of a step."""
+            of = self.experiment
+            _quiet(_log_named)(of, of._step + 1 if step is None else step, metrics)
+
+        @on_zero  # type: ignore[untyped-decorator]
+        def finalize(self, status: str) -> None:
+            """The run goes on until the process ends: a test may follow."""
+
+    return LightningLogger
+
+
+def _lightning_callback() -> type:
+    class LightningCallback(_lightning().Callback):  # type: ignore[misc]
+        """Pauses, stops, checkpoints and progress of Lightning's loop. A run is resumed with
+        `trainer.fit(model, ckpt_path=gradtop.LightningCallback.checkpoint())`."""
+
+        def __init__(self, **options: Any) -> None:
+            self._options = options
+            self._saved: Optional[Tuple[int, str]] = None
+
+        @staticmethod
+        def checkpoint() -> Optional[str]:
+            """The file to go on from, if this process is a run that was resumed."""
+            folder = os.environ.get("GRADTOP_RESUME_DIR")
+            return os.path.join(folder, "lightning.ckpt") if folder else None
+
+        def on_train_start(self, trainer: Any, module: Any) -> None:
+            """From now on the run's requests are heard."""
+            _run_of(self._options)._listen()
+
+        def on_train_batch_end(self, trainer: Any, module: Any, *ignored: Any) -> None:
+            """Between two steps."""
+            of, step = _run_of(self._options), trainer.global_step
+            total = trainer.estimated_stepping_batches
+            if _between(of, step, int(total) if 0 < total < _STEPS else 0):
+                trainer.should_stop = True
+            if _takes_checkpoint(of):
+                import tempfile
+
+                self._saved = (step - 1, os.path.join(tempfile.mkdtemp(prefix="gradtop-"), "lightning.ckpt"))
+                trainer.save_checkpoint(self._saved[1])
+
+        def _keep(self, *ignored: Any) -> None:
+            """Hands over what was saved, now that the values of its step are logged: Lightning logs them after `on_train_batch_end`."""
+            if self._saved is None:
+                return
+            import shutil
+
+            (step, file), self._saved = self._saved, None
+            with _run_of(self._options).checkpoint(step) as folder:
+                shutil.move(file, folder / "lightning.ckpt")
+            os.rmdir(os.path.dirname(file))
+
+        on_train_batch_start = on_validation_start = on_train_epoch_end = on_train_end = _keep
+
+    _quieten(LightningCallback)
+    return LightningCallback
+
+
+def _hf_callback() -> type:
+    try:
+        from transformers import TrainerCallback
+    except ImportError as error:
+        raise ImportError(f"transformers cannot be imported ({error}): pip install transformers") from None
+
+    class HFCallback(TrainerCallback):  # type: ignore[misc]
+        """For the `Trainer` of Hugging Face: logs to the run of this process, pauses and stops as it is asked to, and keeps the
+        trainer's checkpoints for `gradtop resume`: `trainer.train(resume_from_checkpoint=gradtop.HFCallback.checkpoint())`."""
+
+        def __init__(self, **options: Any) -> None:
+            self._options = options
+
+        @staticmethod
+        def checkpoint() -> Optional[str]:
+            """The folder to go on from, if this process is a run that was resumed."""
+            return os.environ.get("GRADTOP_RESUME_DIR") or None
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            """Records the settings that are not the library's own."""
+            of = _run_of(self._options)
+            of._listen()
+            if state.is_world_process_zero:
+                of.params(_hf_settings(args))
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Optional[Mapping[str, Any]] = None, **more: Any) -> None:
+            """Values of a step; what sums a training up belongs to the summary."""
+            if not logs or not state.is_world_process_zero:
+                return
+            of = _run_of(self._options)
+            if "train_runtime" in logs:
+                of.summary.update(logs)
+            else:
+                _log_named(of, state.global_step, logs, "train")
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            """Between two steps."""
+            of = _run_of(self._options)
+            if _between(of, state.global_step, state.max_steps):
+                control.should_training_stop = True
+                control.should_save = control.should_save or of.resumable
+            elif _takes_checkpoint(of):
+                control.should_save = True
+
+        def on_save(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            """Keeps the trainer's newest checkpoint."""
+            of = _run_of(self._options)
+            if not of.resumable or not state.is_world_process_zero:
+                return
+            import shutil
+
+            saved = os.path.join(args.output_dir, f"checkpoint-{state.global_step}")
+            with of.checkpoint(state.global_step) as folder:
+                shutil.copytree(saved, folder, copy_function=_link, dirs_exist_ok=True)
+
+    _quieten(HFCallback)
+    return HFCallback
+
+
+def _hf_settings(args: Any) -> Dict[str, Any]:
+    """The settings of a trainer that differ from the library's own, and those that everybody asks for."""
+    import dataclasses
+
+    always = ("learning_rate", "per_device_train_batch_size", "num_train_epochs", "seed")
+    settings = {}
+    for field in dataclasses.fields(args):
+        value = getattr(args, field.name, None)
+        value = getattr(value, "value", value)
+        # What was not given is often settled by what was.
+        own = (field.default, False if field.default is None else field.default)
+        if field.name in always or isinstance(value, (bool, int, float, str)) and value not in own and "token" not in field.name:
+            settings[field.name] = value
+    return settings
+
+
+def _link(source: str, target: str) -> None:
+    """The same file under another name where the disk has that, else a copy."""
+    try:
+        os.link(source, target)
+    except OSError:
+        import shutil
+
+        shutil.copy2(source, target)
+
+
+_ON_LIBRARIES: Dict[str, Callable[[], type]] = {
+    "LightningLogger": _lightning_logger,
+    "LightningCallback": _lightning_callback,
+    "HFCallback": _hf_callback,
+}
 
 
 def _numbers(values: Any) -> Iterable[float]:

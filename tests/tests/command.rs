@@ -553,4 +553,15 @@ fn what_keeps_python_from_a_run_is_told_in_a_sentence() {
         assert!(!output.status.success() && said.contains(why), "{said}");
         assert_eq!(said.matches("Traceback").count(), 1, "no cause behind the cause: {said}");
     }
+    // Libraries that a script uses but this Python lacks; the client itself needs none of them.
+    for (name, library) in
+        [("HFCallback", "transformers"), ("LightningLogger", "lightning"), ("LightningCallback", "lightning")]
+    {
+        let script = format!(
+            "import sys\nsys.path.insert(0, '')\nfor n in ('transformers', 'lightning', 'pytorch_lightning'): sys.modules[n] = None\nfrom gradtop import {name}"
+        );
+        let output = sandbox.around("python3").args(["-c", &script]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(&format!("pip install {library}")), "{said}");
+    }
 }

@@ -10,11 +10,16 @@ use crate::setup;
 use crate::workspace::{Workspace, succeed};
 
 /// Names, the bench of `tests/` that does it, and what it does.
-const KNOWN: [(&str, &str, &str); 7] = [
+const KNOWN: [(&str, &str, &str); 8] = [
     ("kills", "soak", "SIGKILL of trainer, keeper or both at [TIMES] moments; rows lost"),
     ("disk", "soak", "full disks and failing writes during runs, each [TIMES]"),
     ("clocks", "soak", "a wall clock that jumps during runs, each [TIMES]"),
     ("mixed", "soak", "an old version next to this one; a program replaced during its runs"),
+    (
+        "python",
+        "soak",
+        "Lightning and Hugging Face with the client: python PYTHON, one that has the libraries",
+    ),
     ("ssh", "soak", "the monitor over a slow, far line that fails, through real ssh and sshd"),
     ("fuzz", "fuzz", "every command on damaged run folders: --mutations N"),
     ("tests", "", "the tests that wait for other processes, [TIMES] times next to two busy loops"),

@@ -1,5 +1,5 @@
 //! Faults put to live runs through the real program, many times; a row of a table for each. Started by `cargo xtask soak`:
-//! `kills [TIMES]`, `disk [TIMES]`, `clocks [TIMES]`, `mixed [OLD PROGRAM]`, `ssh [PART]`, each with `--seed N`.
+//! `kills [TIMES]`, `disk [TIMES]`, `clocks [TIMES]`, `mixed [OLD PROGRAM]`, `python PYTHON`, `ssh [PART]`, each with `--seed N`.
 
 #![allow(clippy::unwrap_used, reason = "a fault that cannot be made ends it")]
 #![allow(clippy::print_stdout, reason = "it prints what it found")]
@@ -7,6 +7,7 @@
 mod faults;
 mod kills;
 mod mixed;
+mod python;
 mod ssh;
 
 use std::collections::hash_map::RandomState;
@@ -75,6 +76,9 @@ fn main() -> ExitCode {
         |at| args.get(at + 1).and_then(|n| n.parse().ok()).expect("--seed NUMBER"),
     );
     let words: Vec<&str> = args.iter().take(at.unwrap_or(args.len())).map(String::as_str).collect();
+    if words.first() == Some(&"python") {
+        return if python::python(words.get(1).copied()) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     if words.first() == Some(&"ssh") {
         ssh::ssh(words.get(1).copied());
         return ExitCode::SUCCESS;
@@ -91,7 +95,7 @@ fn main() -> ExitCode {
         ["disk", ..] => faults::all(faults::DISK, times.unwrap_or(3), seed, &mut print),
         ["clocks", ..] => faults::all(faults::CLOCKS, times.unwrap_or(3), seed, &mut print),
         ["mixed", ..] => mixed::mixed(words.get(1).copied(), &mut print),
-        _ => panic!("kills, disk, clocks, mixed or ssh"),
+        _ => panic!("kills, disk, clocks, mixed, python or ssh"),
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -382,6 +382,7 @@ impl<'a> Source<'a> {
             "dir": run.path().to_string_lossy(),
             "seed": manifest.seed,
             "params": params_json(&manifest),
+            "resumable": manifest.experiment.resumable,
             "attached": manifest.command.is_some_and(|command| command.attached.is_some()),
         }));
         Ok(())
