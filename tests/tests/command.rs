@@ -309,6 +309,21 @@ fn python_alone_begins_a_run_of_its_own() {
 }
 
 #[test]
+fn who_has_heard_a_stop_has_its_whole_grace_to_end() {
+    let sandbox = sandbox();
+    let text = "import gradtop, signal, sys, time\n\
+                signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n\
+                run, step = gradtop.init(), 0\n\
+                while not run.should_stop():\n    run.log({'loss': 1.0}, step=step); step += 1; time.sleep(0.01)\n\
+                run.finish()\n\
+                time.sleep(0.5)";
+    let run = start(&sandbox, &[], "a", &["python3", "-c", text]);
+    run.until_step(1);
+    sandbox.gradtop(&["stop", "a", "--grace", "60"]).expect_code(0);
+    assert_eq!(cause(&run), "asked to stop");
+}
+
+#[test]
 fn ranks_log_as_trials_and_end_at_the_same_step() {
     let sandbox = sandbox();
     let script = sandbox.path().join("rank.py");

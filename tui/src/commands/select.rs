@@ -1,5 +1,7 @@
 //! Which runs a command is about: names, or a filter as the monitor's.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 use gradtop_host::Action;
 use gradtop_store::{View, suggest};
@@ -10,6 +12,8 @@ use crate::failure::{self, Failure};
 use crate::print::{self, clean};
 use gradtop_view::filter::{self, Filter};
 
+/// How often runs are looked at again of which some leave the queue meanwhile.
+const LOOKS: usize = 3;
 /// Runs named in a question at most.
 const NAMED: usize = 8;
 
@@ -118,15 +122,7 @@ pub(crate) struct Matching {
 pub(crate) fn matching(context: &Context, text: &str) -> Result<Matching> {
     let filter = Filter::parse(text)
         .map_err(|e| Failure::usage(format!("cannot read the filter `{}`: {}", clean(text), e.message)))?;
-    let (found, hidden) = gradtop_store::list_runs_checked(&context.existing_runs()?);
-    let mut unreadable: Vec<_> = hidden.into_iter().map(|(path, e)| (path, e.to_string())).collect();
-    let mut views = Vec::new();
-    for run in found {
-        match super::view(&run) {
-            Ok(view) => views.push(view),
-            Err(e) => unreadable.push((run.path().to_owned(), e.to_string())),
-        }
-    }
+    let (mut views, unreadable) = all(&context.existing_runs()?);
     views.sort_by(|a, b| {
         b.manifest.created.cmp(&a.manifest.created).then_with(|| a.manifest.run.cmp(&b.manifest.run))
     });
@@ -143,6 +139,30 @@ pub(crate) fn matching(context: &Context, text: &str) -> Result<Matching> {
     let now = Timestamp::now();
     views.retain(|view| filter.takes(view, now));
     Ok(Matching { views, names, unreadable })
+}
+
+/// All runs of a folder, and what cannot be read with the reason.
+pub(crate) fn all(runs: &Path) -> (Vec<View>, Vec<(PathBuf, String)>) {
+    let mut tries = 0..LOOKS;
+    loop {
+        let (found, hidden) = gradtop_store::list_runs_checked(runs);
+        let mut unreadable: Vec<_> = hidden.into_iter().map(|(path, e)| (path, e.to_string())).collect();
+        let mut views = Vec::new();
+        let mut left = false;
+        for run in found {
+            match super::view(&run) {
+                Ok(view) => views.push(view),
+                Err(e) => {
+                    left |= run.is_queued();
+                    unreadable.push((run.path().to_owned(), e.to_string()));
+                }
+            }
+        }
+        // Where one has left the queue at this moment it is looked for again.
+        if !left || tries.next().is_none() {
+            return (views, unreadable);
+        }
+    }
 }
 
 /// Does something to each run. Of several, an error of one does not keep it from the others; the exit code is the first that is

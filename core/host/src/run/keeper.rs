@@ -163,6 +163,8 @@ struct Keeper<'a> {
 struct Stopping {
     /// When a stop was first seen, and who asked.
     since: Option<(Instant, Cow<'static, str>)>,
+    /// Somebody who listened has been asked.
+    heard: bool,
     /// The run was asked to stop early, which is done once.
     early: bool,
     /// The time of a stop that no file could pass on.
@@ -377,12 +379,14 @@ impl Keeper<'_> {
         let gone = (!self.run.is_in_place()).then_some((DEFAULT_GRACE, FOLDER_GONE));
         let failing = target.is_failing().then_some((DEFAULT_GRACE, "the run failed"));
         let Some((grace, who)) = asked.or(gone).or(failing) else {
-            stopping.since = None;
+            (stopping.since, stopping.heard) = (None, false);
             return;
         };
         let waited = stopping.since.get_or_insert((Instant::now(), who.into())).0.elapsed();
+        // Who has heard it and says no more is on its way to the end.
+        stopping.heard |= target.listens();
         match stopping.terminated {
-            None if (waited >= grace || !target.listens()) && !grace.is_zero() => {
+            None if (waited >= grace || !stopping.heard) && !grace.is_zero() => {
                 stopping.terminated = Some((Instant::now(), grace));
                 if waited >= grace {
                     let message = format!("did not stop within {}: sending SIGTERM", seconds(grace));

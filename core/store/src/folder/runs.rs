@@ -10,6 +10,9 @@ use crate::folder::queue;
 use crate::folder::run_dir::RunDir;
 use crate::suggest::near;
 
+/// How often a folder is listed again from which runs leave the queue meanwhile.
+const LISTINGS: usize = 3;
+
 /// The longest name of a run.
 const MAX_NAME: usize = 100;
 
@@ -111,6 +114,22 @@ pub fn list_runs(runs: &Path) -> Vec<RunDir> {
 
 /// The same, and the folders that this user may not look into, with the reason.
 pub fn list_runs_checked(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
+    let mut tries = 0..LISTINGS;
+    loop {
+        let waiting = queue::waiting(runs);
+        let (mut found, bad) = list_started(runs);
+        let (waiting, left): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|run| inside::exists(run, &run.manifest()));
+        // One that left the queue meanwhile may be in neither list.
+        if tries.next().is_none() || left.iter().all(|run| found.iter().any(|f| f.name() == run.name())) {
+            found.extend(waiting);
+            return (found, bad);
+        }
+    }
+}
+
+/// The runs that are not in the queue, by experiment and name.
+fn list_started(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
     let mut bad = Vec::new();
     let mut found = folders(runs, &mut bad);
     found.retain(|run| match inside::entry(run, &run.manifest()) {
@@ -123,7 +142,6 @@ pub fn list_runs_checked(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)
         }
     });
     found.sort();
-    found.extend(queue::waiting(runs));
     (found, bad)
 }
 

@@ -11,6 +11,7 @@ use super::Context;
 use super::exec::{check_experiment, metric, param};
 use super::run::{Choice, OfCommand, resolved};
 use super::run_config::assignment;
+use super::select;
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_view::state;
@@ -265,9 +266,9 @@ impl Trial {
 
 /// The runs that have the tag.
 fn of_sweep(context: &Context, tag: &str) -> Result<Vec<View>> {
-    let runs = gradtop_store::list_runs(&context.runs()?);
-    let views = runs.iter().filter_map(|run| super::view(run).ok());
-    Ok(views.filter(|view| view.notes.tags.iter().any(|known| known == tag)).collect())
+    let (mut views, _) = select::all(&context.runs()?);
+    views.retain(|view| view.notes.tags.iter().any(|known| known == tag));
+    Ok(views)
 }
 
 #[cfg(test)]
