@@ -82,7 +82,7 @@ pub fn ranking<'a>(views: &'a [View], metric: &str, by: &[&str]) -> Option<Ranki
 
 #[cfg(test)]
 mod tests {
-    use gradtop_store::State;
+    use gradtop_store::{HeadlineValue, State};
     use gradtop_tests::made::{Made, run};
 
     use super::*;
@@ -96,14 +96,13 @@ mod tests {
         for (name, width, value, split) in values.into_iter().chain([("e", 2, 0.01, "train")]) {
             let spec = run("fit", name, 1).at(State::Finished, 10).with(|manifest, status| {
                 manifest.params = vec![("width".to_owned(), ParamValue::Int(width))];
-                let mut headline = status.headline[0].clone();
-                (headline.value, headline.split) = (value, Some(split.to_owned()));
-                status.headline = vec![headline];
+                let (split, model) = (Some(split.to_owned()), None);
+                status.headline =
+                    vec![HeadlineValue { metric: "loss".to_owned(), model, split, trial: None, value }];
             });
             views.push(gradtop_store::view(&made.make(&spec)).expect("it was made"));
         }
-        let metric = views[0].status.headline[0].metric.clone();
-        let ranking = ranking(&views, &metric, &["width"]).expect("it has a metric");
+        let ranking = ranking(&views, "loss", &["width"]).expect("it has a metric");
         assert_eq!((ranking.split, ranking.without), (Some("test"), 1));
         let told: Vec<_> = ranking.groups.iter().map(|g| (g.runs, g.not_finite, g.median, g.best)).collect();
         assert_eq!(told, [(1, 0, 0.2, 0.2), (2, 1, 0.3, 0.1)]);
