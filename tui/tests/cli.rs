@@ -396,7 +396,7 @@ fn doctor_and_completions_answer() {
     let dir = tempdir();
     let doctor = json(&gradtop(dir.path(), &["doctor", "--json"]));
     let topics: Vec<&str> = doctor.as_array().unwrap().iter().map(|f| f["topic"].as_str().unwrap()).collect();
-    assert_eq!(topics, ["libtorch", "gpu", "terminal", "plugins", "runs", "logout", "time"]);
+    assert_eq!(topics, ["libtorch", "gpu", "terminal", "alerts", "plugins", "runs", "logout", "time"]);
     for (shell, has) in [
         ("bash", "__complete"),
         ("zsh", "__complete"),

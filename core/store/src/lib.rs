@@ -24,7 +24,7 @@ pub use folder::control::{
 };
 pub use folder::damage::{Damage, known_damage};
 pub use folder::ending::recorded_end;
-pub use folder::events::{Event, EventLine, EventLog, append_event, read_events};
+pub use folder::events::{Event, EventLine, EventLog, RaisedAlert, append_event, read_events};
 pub use folder::inside;
 pub use folder::lock::{RunLock, is_locked};
 pub use folder::machine::{boot_id, host_name, is_started_for, process_start};

@@ -139,8 +139,14 @@ pub fn note(view: &View) -> Option<String> {
             view.queued.as_ref().map(queue_words).filter(|words| !words.is_empty())
         }
         State::Failed | State::Crashed => Some(cause().unwrap_or_else(|| "cause unknown".to_owned())),
-        _ => waiting(view),
+        _ => waiting(view).or_else(|| alert(view)),
     }
+}
+
+/// What the last alert says, of a run whose state does not say it already.
+pub fn alert(view: &View) -> Option<String> {
+    let alert = view.alert.as_ref().filter(|alert| !alert.of_end)?;
+    Some(format!("alert: {}", clean(&alert.message)))
 }
 
 /// The sign of a run that is starred.
@@ -330,6 +336,7 @@ pub fn to_json(view: &View) -> Map<String, Value> {
         "starred": view.notes.starred,
         "tags": view.notes.tags,
         "note": view.notes.note,
+        "alert": view.alert.as_ref().map(|a| json!({"time": a.time.to_string(), "message": a.message})),
         "log_wait_ms": s.log_wait_ms,
         "waiting": s.waiting.as_ref().filter(|_| !view.state.is_final()).map(|w| {
             json!({"cause": w.cause, "rows": w.rows, "since": w.since.to_string()})

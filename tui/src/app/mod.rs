@@ -34,6 +34,7 @@ use crate::screens::tags::Tags;
 use crate::widgets::Edit;
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::number;
+use gradtop_store::RaisedAlert;
 use gradtop_view::live::{LiveSnapshot, WatchRequest};
 use gradtop_view::runs::{RunId, RunRow, RunsSnapshot};
 use keys::Action;
@@ -80,6 +81,7 @@ pub(crate) struct App {
     watched: Vec<WatchRequest>,
     saved: Settings,
     size: Rect,
+    started: Timestamp,
 }
 
 impl App {
@@ -109,6 +111,7 @@ impl App {
             watched: Vec::new(),
             saved: settings,
             size: Rect::default(),
+            started: now,
         }
     }
 
@@ -133,6 +136,21 @@ impl App {
     pub(crate) fn title(&self) -> String {
         let name = self.seen().next().and_then(Screen::name);
         name.map_or_else(|| "gradtop".to_owned(), |name| format!("{} - gradtop", crate::print::clean(&name)))
+    }
+
+    /// What alerts say that runs have raised since the last look, after the monitor was started: the oldest first.
+    fn alerts(&self, now: &RunsSnapshot) -> Vec<String> {
+        let before = |row: &RunRow| self.shared.runs.get(&row.id).and_then(|row| row.view.alert.as_ref());
+        let mut raised: Vec<_> = now
+            .rows
+            .iter()
+            .filter(|row| before(row) != row.view.alert.as_ref())
+            .filter_map(|row| Some((row.view.alert.as_ref()?, row.name())))
+            .filter(|(alert, _)| alert.time > self.started)
+            .collect();
+        raised.sort_by_key(|(alert, _)| alert.time);
+        let words = |(alert, run): (&RaisedAlert, &str)| format!("{run}: {}", alert.message);
+        raised.into_iter().map(|raised| crate::print::clean(&words(raised))).collect()
     }
 
     /// Something all screens look at has changed.
@@ -174,8 +192,14 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
             app.changed()
         }
         Msg::Runs(runs) => {
+            let alerts = app.alerts(&runs);
             app.shared.runs = runs;
-            app.changed()
+            let mut effects = app.changed();
+            if let Some(last) = alerts.last() {
+                effects.push(Effect::failure(last.clone()));
+                effects.push(Effect::Do(Task::Alert(alerts)));
+            }
+            effects
         }
         Msg::Plugins(plugins) => {
             app.shared.plugins = plugins;

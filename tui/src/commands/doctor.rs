@@ -8,6 +8,7 @@ use gradtop_store::{Checked, Content};
 use serde_json::json;
 
 use super::Context;
+use crate::print::terminal::Surrounding;
 use crate::print::{self, clean};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::colour::Colours;
@@ -63,7 +64,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if args.bench_logging {
         return bench(context, args.json);
     }
-    let mut findings = vec![of_libtorch(), of_gpus(), of_terminal()];
+    let mut findings = vec![of_libtorch(), of_gpus(), of_terminal(), of_alerts()];
     findings.extend(of_plugins());
     findings.push(of_runs(context)?);
     findings.push(at_logout());
@@ -197,17 +198,55 @@ fn of_terminal() -> Finding {
         gradtop_chart::cells::glyphs::Glyphs::Ascii => "ASCII charts",
     };
     let size = t.size.map_or_else(|| "not a terminal".to_owned(), |(w, h)| format!("{w}x{h}"));
-    let around = print::terminal::around().map(|name| format!(", in {name}")).unwrap_or_default();
-    let finding = Finding::new("terminal", Grade::Good, format!("{size}, {colours}, {glyphs}{around}"));
+    let around = print::terminal::around();
+    let inside = around.map(|around| format!(", in {}", around.name())).unwrap_or_default();
+    let finding = Finding::new("terminal", Grade::Good, format!("{size}, {colours}, {glyphs}{inside}"));
     if t.glyphs.ascii() {
         finding.help("a UTF-8 locale (LANG=C.UTF-8) draws finer charts")
-    } else if around.contains("tmux") {
+    } else if around == Some(Surrounding::Tmux) {
         finding.help(
             "the monitor names the pane after the run; `set -g set-titles on` shows that outside of tmux",
         )
     } else {
         finding
     }
+}
+
+/// Whether an alert reaches who does not look at the terminal.
+fn of_alerts() -> Finding {
+    const TOPIC: &str = "alerts";
+    if std::env::var_os("TMUX").is_none_or(|tmux| tmux.is_empty()) {
+        return Finding::new(
+            TOPIC,
+            Grade::Good,
+            "the monitor rings the bell and tells the terminal (OSC 9, OSC 777)",
+        );
+    }
+    let on = |option: &str, scope: &str| tmux_option(scope, option).is_some_and(|value| value != "off");
+    match (on("allow-passthrough", "-Apqv"), on("focus-events", "-sqv")) {
+        (true, true) => Finding::new(
+            TOPIC,
+            Grade::Good,
+            "tmux passes messages to the terminal, and tells who has the focus",
+        ),
+        (false, _) => {
+            Finding::new(TOPIC, Grade::Note, "only the bell: tmux keeps messages for the terminal to itself")
+                .help("`set -g allow-passthrough on` in ~/.tmux.conf lets them through (tmux 3.3 or newer)")
+        }
+        (true, false) => Finding::new(
+            TOPIC,
+            Grade::Note,
+            "tmux does not say which pane has the focus: the bell rings always",
+        )
+        .help("`set -g focus-events on` in ~/.tmux.conf"),
+    }
+}
+
+/// What an option of the tmux around this terminal is set to.
+fn tmux_option(scope: &str, option: &str) -> Option<String> {
+    let asked = std::process::Command::new("tmux").args(["show-options", scope, option]).output().ok()?;
+    let value = String::from_utf8(asked.stdout).ok()?.trim().to_owned();
+    (asked.status.success() && !value.is_empty()).then_some(value)
 }
 
 fn of_plugins() -> Vec<Finding> {

@@ -61,19 +61,38 @@ pub(crate) fn theme() -> Theme {
     Theme { name: ThemeName::Dark, colours, glyphs }
 }
 
-/// The program that the terminal is inside of, on this machine or on the way to it. Both take titles as a terminal does, and
-/// answer for it, so nothing has to be passed through them.
-pub(crate) fn around() -> Option<&'static str> {
+/// A program that a terminal is inside of. Both take titles as a terminal does, and answer for it; messages for the desktop have
+/// to be passed through them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Surrounding {
+    /// tmux.
+    Tmux,
+    /// GNU screen.
+    Screen,
+}
+
+impl Surrounding {
+    /// What it is called.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tmux => "tmux",
+            Self::Screen => "screen",
+        }
+    }
+}
+
+/// The program that the terminal is inside of, on this machine or on the way to it.
+pub(crate) fn around() -> Option<Surrounding> {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     surrounding(&variable)
 }
 
-fn surrounding(variable: &impl Fn(&str) -> String) -> Option<&'static str> {
+fn surrounding(variable: &impl Fn(&str) -> String) -> Option<Surrounding> {
     let term = variable("TERM");
     if !variable("TMUX").is_empty() || term.starts_with("tmux") {
-        Some("tmux")
+        Some(Surrounding::Tmux)
     } else if !variable("STY").is_empty() || term.starts_with("screen") {
-        Some("screen")
+        Some(Surrounding::Screen)
     } else {
         None
     }
@@ -175,9 +194,15 @@ mod tests {
     #[test]
     fn what_is_around_the_terminal_is_known_here_and_over_ssh() {
         let around = |set| surrounding(&variables(set));
-        assert_eq!(around(&[("TERM", "screen-256color"), ("TMUX", "/tmp/tmux-0/default,1,0")]), Some("tmux"));
-        assert_eq!(around(&[("TERM", "tmux-256color")]), Some("tmux"));
-        assert_eq!(around(&[("TERM", "screen.xterm-256color"), ("STY", "7.pts-0")]), Some("screen"));
+        assert_eq!(
+            around(&[("TERM", "screen-256color"), ("TMUX", "/tmp/tmux-0/default,1,0")]),
+            Some(Surrounding::Tmux)
+        );
+        assert_eq!(around(&[("TERM", "tmux-256color")]), Some(Surrounding::Tmux));
+        assert_eq!(
+            around(&[("TERM", "screen.xterm-256color"), ("STY", "7.pts-0")]),
+            Some(Surrounding::Screen)
+        );
         assert_eq!(around(&[("TERM", "xterm-256color")]), None);
     }
 

@@ -8,6 +8,7 @@ mod input;
 mod link;
 mod machine;
 mod note;
+mod notify;
 mod once;
 mod pace;
 mod runs;
@@ -70,6 +71,8 @@ enum Event {
     Resized,
     /// The terminal has come to our last question.
     Answered,
+    /// The terminal has what is typed, or no longer.
+    Focus(bool),
 }
 
 impl From<Msg> for Event {
@@ -85,6 +88,7 @@ impl Event {
             self,
             Self::Resized
                 | Self::Answered
+                | Self::Focus(_)
                 | Self::Msg(
                     Msg::Tick(_)
                         | Msg::Runs(_)
@@ -155,6 +159,8 @@ struct Monitor {
     pace: Pace,
     link: Link,
     size: Settling,
+    /// Whether the terminal has what is typed, if it says so.
+    focus: Option<bool>,
     /// Until when a frame waits for what it is to show, so that a page is not sent twice on a line that is slow.
     opening: Option<Instant>,
     tick: Instant,
@@ -182,6 +188,7 @@ impl Monitor {
             pace,
             link,
             size: Settling::default(),
+            focus: None,
             opening: None,
             tick: Instant::now(),
             machine: machine::Meter::default(),
@@ -229,6 +236,10 @@ impl Monitor {
                 self.link.answered(Instant::now());
                 Ok(true)
             }
+            Event::Focus(ours) => {
+                self.focus = Some(ours);
+                Ok(true)
+            }
             Event::Suspend => self.suspend(app),
             Event::Continued => self.continued(app),
         }
@@ -260,7 +271,7 @@ impl Monitor {
             batch.sort_by_key(|event| !event.urgent());
             for event in batch {
                 urgent |= event.urgent();
-                stale |= !matches!(event, Event::Resized | Event::Answered);
+                stale |= !matches!(event, Event::Resized | Event::Answered | Event::Focus(_));
                 if !self.handle(app, event)? {
                     return Ok(0);
                 }
@@ -296,6 +307,8 @@ impl Monitor {
                 Task::Note(run) => self.note(app, &run)?,
                 Task::Redraw => self.terminal.clear()?,
                 Task::Mouse(ours) => self.screen.mouse(ours)?,
+                Task::Alert(alerts) if self.focus != Some(true) => self.screen.alert(&alerts),
+                Task::Alert(_) => {}
                 other => {
                     if matches!(other, Task::Watch(_)) && self.link.is_far() {
                         self.opening = Some(Instant::now() + OPENING);

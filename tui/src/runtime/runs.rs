@@ -82,8 +82,8 @@ type Stamp = (SystemTime, u64, u64);
 /// What tells one folder of a name from another, and when something in it came or went: device, inode, time of change.
 type Place = (u64, u64, SystemTime);
 
-/// Of the files that tell what may change of a run that has ended: its status, and what people say of it.
-type Stamps = [Option<Stamp>; 2];
+/// Of the files that tell what may change of a run that has ended: its status, what people say of it, and its last alert.
+type Stamps = [Option<Stamp>; 3];
 
 struct Known {
     stamps: Stamps,
@@ -303,7 +303,7 @@ impl Folder {
 
 fn stamps(run: &RunDir) -> Stamps {
     let state = if run.is_queued() { run.turn() } else { run.status() };
-    [state, run.notes()].map(|file| stamp(run, &file))
+    [state, run.notes(), run.events()].map(|file| stamp(run, &file))
 }
 
 fn stamp(run: &RunDir, file: &Path) -> Option<Stamp> {

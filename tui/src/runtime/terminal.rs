@@ -8,16 +8,16 @@ use std::sync::mpsc::Sender;
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 use signal_hook::consts::SIGTSTP;
 
-use super::Event;
+use super::{Event, notify};
 
-/// The title kept, the alternate screen, no cursor, no wrapping at the right edge, pasted text marked.
-const ENTER: &[u8] = b"\x1b[22;2t\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[2J";
+/// The title kept, the alternate screen, no cursor, no wrapping at the right edge, pasted text marked, the focus told.
+const ENTER: &[u8] = b"\x1b[22;2t\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[?1004h\x1b[2J";
 /// Buttons and wheel of the mouse are told, or are the terminal's own.
 const MOUSE: &[u8] = b"\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 const NO_MOUSE: &[u8] = b"\x1b[?1006l\x1b[?1002l\x1b[?1000l";
 /// All of it taken back, in the other order. Ends a synchronized update that a panic interrupted.
 const LEAVE: &[u8] =
-    b"\x1b[?2026l\x1b[0m\x1b[23;2t\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
+    b"\x1b[?2026l\x1b[0m\x1b[23;2t\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
 /// The terminal shows what lies between these at once, if it knows them; others ignore them.
 const BEGIN: &[u8] = b"\x1b[?2026h";
 const END: &[u8] = b"\x1b[?2026l";
@@ -33,8 +33,8 @@ pub(super) struct Screen {
     frame: Vec<u8>,
     mouse: bool,
     title: String,
-    /// What of the title is to be written.
-    retitled: String,
+    /// What is to be written with the next frame, besides it: a title, alerts.
+    besides: String,
 }
 
 impl Screen {
@@ -42,7 +42,7 @@ impl Screen {
     pub(super) fn enter(tx: &Sender<Event>, mouse: bool) -> io::Result<Self> {
         catch_panics(tx.clone());
         take(mouse)?;
-        Ok(Self { frame: Vec::new(), mouse, title: String::new(), retitled: String::new() })
+        Ok(Self { frame: Vec::new(), mouse, title: String::new(), besides: String::new() })
     }
 
     /// Takes the mouse too, or leaves it to the terminal.
@@ -56,21 +56,28 @@ impl Screen {
         // The Linux console has no title, and older ones show what would be it.
         if title != self.title && std::env::var_os("TERM").is_none_or(|term| term != "linux") {
             title.clone_into(&mut self.title);
-            self.retitled = format!("\x1b]2;{title}\x07");
+            self.besides.push_str("\x1b]2;");
+            self.besides.push_str(title);
+            self.besides.push('\x07');
         }
+    }
+
+    /// Tells who does not look at the terminal of alerts, with the next frame.
+    pub(super) fn alert(&mut self, alerts: &[String]) {
+        self.besides.push_str(&notify::sequence(alerts));
     }
 
     /// Writes a frame at once, and a question after it if the terminal is to say when it has shown it; gives the bytes
     /// written. Nothing is written of nothing.
     pub(super) fn write(&mut self, bytes: &[u8], ask: bool) -> io::Result<usize> {
-        if bytes.is_empty() {
+        if bytes.is_empty() && self.besides.is_empty() {
             return Ok(0);
         }
         self.frame.clear();
-        for part in [BEGIN, self.retitled.as_bytes(), bytes, END, if ask { ASK } else { b"" }] {
+        for part in [BEGIN, self.besides.as_bytes(), bytes, END, if ask { ASK } else { b"" }] {
             self.frame.extend_from_slice(part);
         }
-        self.retitled.clear();
+        self.besides.clear();
         out(&self.frame)?;
         Ok(self.frame.len())
     }

@@ -130,7 +130,7 @@ impl Workers {
             }
             Task::SaveSettings(settings) => self.save(*settings),
             // These are the loop's own.
-            Task::Quit | Task::Suspend | Task::Redraw | Task::Mouse(_) | Task::Note(_) => {}
+            Task::Quit | Task::Suspend | Task::Redraw | Task::Mouse(_) | Task::Note(_) | Task::Alert(_) => {}
         }
     }
 

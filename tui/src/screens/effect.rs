@@ -59,6 +59,8 @@ pub(crate) enum Task {
     SaveSettings(Box<Settings>),
     /// Take the mouse, or leave it to the terminal.
     Mouse(bool),
+    /// Tell who does not look of alerts.
+    Alert(Vec<String>),
     /// Draw everything again.
     Redraw,
     /// Back to the shell, until `fg`.

@@ -97,6 +97,8 @@ struct Line<'a> {
 
 /// The most bytes of events that are read.
 const LIMIT: u64 = 32 << 20;
+/// The last bytes of events that are looked at for an alert: each look at a run does so.
+const RECENT: u64 = 64 << 10;
 /// Start of every line.
 const START: &[u8] = b"{\"schema\":";
 
@@ -170,6 +172,37 @@ impl EventLog {
         }
         Ok(())
     }
+}
+
+/// An alert that a run has raised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RaisedAlert {
+    /// When.
+    pub time: Timestamp,
+    /// In words.
+    pub message: String,
+    /// It tells of the run's end.
+    pub of_end: bool,
+}
+
+/// The last alert since a run was started or resumed, if it is among its last events.
+pub(crate) fn last_alert(run: &RunDir) -> Option<RaisedAlert> {
+    let (bytes, _) = inside::read_end(run, &run.events(), RECENT).ok()?;
+    let whole = bytes.iter().rposition(|b| *b == b'\n')?;
+    let mut alert: Option<RaisedAlert> = None;
+    for line in bytes[..whole].rsplit(|b| *b == b'\n') {
+        let Ok(EventLine { time, event }) = serde_json::from_slice(line) else { continue };
+        match (event, &mut alert) {
+            (Event::Alert { message }, None) => alert = Some(RaisedAlert { time, message, of_end: false }),
+            (Event::State { state, .. }, Some(alert)) => {
+                alert.of_end = state.is_final();
+                break;
+            }
+            (Event::State { state: State::Starting, .. } | Event::Resumed { .. }, None) => break,
+            _ => {}
+        }
+    }
+    alert
 }
 
 /// All events so far, in the order written; of a file longer than 32 MiB the last ones, after a warning that says so.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::error::Result;
 use crate::folder::ending::recorded_end;
+use crate::folder::events::{RaisedAlert, last_alert};
 use crate::folder::inside;
 use crate::folder::lock::{Holder, holders, is_locked, last_holder};
 use crate::folder::machine::{Fate, Place, fate, is_started_for};
@@ -75,6 +76,8 @@ pub struct View {
     pub notes: Notes,
     /// What it waits for, of a run in the queue.
     pub queued: Option<InQueue>,
+    /// The last alert since it was started or resumed.
+    pub alert: Option<RaisedAlert>,
 }
 
 impl View {
@@ -211,8 +214,9 @@ pub fn view(run: &RunDir) -> Result<View> {
     let age_of_last_write = last_write(run).and_then(|t| t.elapsed().ok()).unwrap_or_default();
     let certain = life != Life::Unknown;
     let notes = read_notes(run).unwrap_or_default();
+    let alert = last_alert(run);
     let (dir, host) = (run.clone(), place.host);
-    Ok(View { dir, manifest, status, state, life, certain, host, age_of_last_write, notes, queued })
+    Ok(View { dir, manifest, status, state, life, certain, host, age_of_last_write, notes, queued, alert })
 }
 
 /// `4242 (sleep)`.

@@ -10,6 +10,8 @@ pub(super) enum Input {
     Paste(String),
     /// It has come to our question.
     Answer,
+    /// It has what is typed, or no longer.
+    Focus(bool),
 }
 
 /// What was fed and makes nothing whole yet.
@@ -168,6 +170,7 @@ fn sequence(bytes: &[u8]) -> Step {
     match bytes[end] {
         // Not a sequence after all: something else begins.
         0..0x40 | 0x7f.. => Step::Take(end, None),
+        c @ (b'I' | b'O') if end == 0 => whole(Some(Input::Focus(c == b'I'))),
         b'n' => whole((!text.starts_with('?')).then_some(Input::Answer)),
         b'M' | b'm' if text.starts_with('<') => {
             whole(mouse(&text[1..], bytes[end] == b'm').map(Input::Mouse))
@@ -358,13 +361,19 @@ mod tests {
         let up = Some((MouseEventKind::ScrollUp, 1, 1, KeyModifiers::CONTROL));
         assert_eq!(mouse("\x1b[<80;2;2M"), up);
         assert_eq!(mouse("\x1b[<65;2;2M"), Some((MouseEventKind::ScrollDown, 1, 1, none)));
-        for nothing in ["\x1b[<35;4;4M", "\x1b[M !!", "\x1b[I", "\x1b[O", "\x1b[?1;2c", "\x1b[200~"] {
+        for nothing in ["\x1b[<35;4;4M", "\x1b[M !!", "\x1b[1I", "\x1b[?1;2c", "\x1b[200~"] {
             assert_eq!(mouse(nothing), None, "{nothing:?}");
         }
         let pasted = read(&[b"a\x1b[200~q\x1b[A\r\x1b[201~b"], false, false);
         let [first, Input::Paste(text), last] = &pasted[..] else { panic!("{pasted:?}") };
         assert_eq!(text, "q\x1b[A\r");
         assert_eq!([first, last], [&key(KeyCode::Char('a'), none), &key(KeyCode::Char('b'), none)]);
+    }
+
+    #[test]
+    fn the_focus_is_told_and_is_no_key() {
+        assert_eq!(read(&[b"\x1b[I\x1b[O"], false, false), [Input::Focus(true), Input::Focus(false)]);
+        assert_eq!(read(&[b"\x1b", b"[", b"O"], true, false), [Input::Focus(false)]);
     }
 
     #[test]
@@ -392,7 +401,7 @@ mod tests {
         fn pieces_make_no_difference(
             parts in prop::collection::vec(
                 prop::sample::select(vec![
-                    "a", "Q", "é", "日", "\r", "\x1b[A", "\x1b[1;5C", "\x1bOP", "\x1b[0n", "\x1b[<0;5;7M", "\x1b[15~",
+                    "a", "Q", "é", "日", "\r", "\x1b[A", "\x1b[1;5C", "\x1bOP", "\x1b[0n", "\x1b[I", "\x1b[<0;5;7M", "\x1b[15~",
                     "\x1b[200~p\x1b[Aq\x1b[201~", "\x1bx",
                 ]),
                 0..12,

@@ -60,6 +60,7 @@ pub(super) fn start(tx: &Sender<Event>, due: Arc<AtomicBool>, gate: Gate) -> io:
                 Ok(Input::Mouse(mouse)) => Msg::Mouse(mouse).into(),
                 Ok(Input::Paste(text)) => Msg::Paste(text).into(),
                 Ok(Input::Answer) => Event::Answered,
+                Ok(Input::Focus(ours)) => Event::Focus(ours),
                 // The terminal is gone.
                 Err(_) => Msg::Quit.into(),
             };

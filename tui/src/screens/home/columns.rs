@@ -1,5 +1,7 @@
 //! Which columns there is room for, and how wide they are: the same in all groups, so that they stand below each other.
 
+use std::sync::Arc;
+
 use super::Home;
 use super::cells;
 use super::list::Group;
@@ -149,6 +151,12 @@ fn shrink(columns: &mut [(What, usize)], title: usize, mut missing: usize) {
     }
 }
 
+/// The name of a run as wide as it is shown: an alert has its sign before it.
+fn shown_name(run: &Arc<RunRow>) -> String {
+    let sign = if state::alert(&run.view).is_some() { "! " } else { "" };
+    format!("{sign}{}", crate::print::clean(run.name()))
+}
+
 impl Columns {
     /// For a list of that width.
     pub(super) fn new(home: &Home, shared: &Shared, width: u16) -> Self {
@@ -160,10 +168,8 @@ impl Columns {
         let words = widest(10, 12, &mut all().map(|r| cells::state(&r.view, shared.theme)));
         // On a narrow terminal its sign says it.
         let state = if width < cells::NARROW { 2 } else { words };
-        let mut columns = vec![
-            (What::State, state),
-            (What::Name, widest(8, NAME, &mut all().map(|r| crate::print::clean(r.name())))),
-        ];
+        let mut columns =
+            vec![(What::State, state), (What::Name, widest(8, NAME, &mut all().map(shown_name)))];
         for i in 0..PARAMS {
             let mut texts =
                 groups.iter().filter_map(|g| g.params.get(i).map(|p| (g, p))).flat_map(|(g, p)| {
@@ -232,7 +238,7 @@ impl Columns {
         // What is left over shows longer names whole, and makes the trend longer.
         let used: usize = columns.iter().map(|(_, w)| w + GAP).sum::<usize>().saturating_sub(GAP);
         let mut spare = room.saturating_sub(used);
-        let whole = widest(NAME, usize::MAX, &mut all().map(|r| crate::print::clean(r.name())));
+        let whole = widest(NAME, usize::MAX, &mut all().map(shown_name));
         for (what, width) in &mut columns {
             let more = match what {
                 What::Name if *width == NAME => spare.min(whole - NAME),

@@ -216,6 +216,10 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
     add("note", notes.note.lines().map(clean).collect());
     add("tags", notes.tags.iter().map(|tag| clean(tag)).collect());
     add("cause", text(status.cause.as_deref()));
+    let alert = run.view.alert.as_ref().filter(|alert| !alert.of_end);
+    let raised = alert
+        .map(|a| format!("{} {}", gradtop_view::clock::moment_at(a.time, shared.now), clean(&a.message)));
+    add("alert", raised.into_iter().collect());
     add("phase", text(status.phase.as_deref().filter(|_| run.live())));
     let started = status.started.map(|t| gradtop_view::clock::moment_at(t, shared.now));
     let took = state::took(&run.view, shared.now).map(number::duration);

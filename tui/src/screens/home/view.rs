@@ -136,10 +136,14 @@ impl Home {
         if run.view.notes.starred {
             buffer.set_string(area.x + 2, area.y, theme.glyph(state::STAR, "*"), theme.accent());
         }
-        let note = cells::note(run);
-        // A note takes the place of what says nothing of a run that is over.
-        let noted = |what: What| {
-            matches!(what, What::Rate | What::Eta | What::Metric | What::Who | What::Spark | What::Epoch)
+        // A note takes the place of what says nothing of a run that is over; an alert, that of its trend.
+        let alerted = state::alert(&run.view).is_some_and(|a| state::note(&run.view) == Some(a));
+        let trend = columns.0.iter().any(|column| column.what == What::Spark);
+        let note = cells::note(run).filter(|_| !alerted || trend);
+        let noted = |what: What| match what {
+            What::Who | What::Spark => true,
+            What::Rate | What::Eta | What::Metric | What::Epoch => !alerted,
+            _ => false,
         };
         let mut room: Option<(usize, usize)> = None;
         for column in &columns.0 {
@@ -166,7 +170,7 @@ impl Home {
         run: &RunRow,
     ) {
         let theme = shared.theme;
-        let (x, y) = (area.x + column.left as u16, area.y);
+        let (mut x, y) = (area.x + column.left as u16, area.y);
         let live = run.live();
         // What happens now is brighter than what is over.
         let usual = if live { theme.text() } else { theme.past() };
@@ -176,7 +180,17 @@ impl Home {
                 (sign, cells::state_style(run.view.state, theme))
             }
             What::State => (cells::state(&run.view, theme), cells::state_style(run.view.state, theme)),
-            What::Name => (fit_ends(&clean(run.name()), column.width, theme.ascii()), theme.bold()),
+            What::Name => {
+                let name = clean(run.name());
+                let alerted = state::alert(&run.view).is_some();
+                let sign = if alerted { theme.glyph("▲ ", "! ") } else { "" };
+                let room = column.width.saturating_sub(sign.len().min(2));
+                let name = fit_ends(&name, room, theme.ascii());
+                buffer.set_string(x, y, sign, theme.alert());
+                x += (column.width - room) as u16;
+                buffer.set_string(x, y, name, theme.bold());
+                return;
+            }
             What::Bar => {
                 if let Some((done, total)) = state::progress(&run.view) {
                     let area = Rect { x, y, width: column.width as u16, height: 1 };

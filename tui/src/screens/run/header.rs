@@ -12,6 +12,7 @@ use crate::screens::shared::Shared;
 use gradtop_chart::cells::align::pad_left;
 use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
 use gradtop_chart::number;
+use gradtop_view::clock::moment_at;
 use gradtop_view::live::XAxis;
 use gradtop_view::runs::RunRow;
 use gradtop_view::state;
@@ -224,6 +225,11 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
         && let Some(cause) = view.status.cause.as_deref().filter(|c| !c.is_empty())
     {
         out.push(Line::styled(format!(" {}", fit(&clean(cause), room, theme.ascii())), theme.dim()));
+    }
+    if let Some((alert, words)) = view.alert.as_ref().zip(state::alert(view)) {
+        let time = moment_at(alert.time, shared.now);
+        let text = signs(shared, &format!("{} {time} {words}", theme.glyph('▲', '!')));
+        out.push(Line::styled(format!(" {}", fit(&text, room, theme.ascii())), theme.alert()));
     }
     out
 }
