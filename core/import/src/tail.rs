@@ -12,6 +12,9 @@ const CHUNK: usize = 256 << 10;
 /// The most bytes that a piece of a file may need in memory.
 pub(crate) const LIMIT: usize = 16 << 20;
 
+/// The longest line.
+const LINE: usize = 1 << 20;
+
 /// So long after its last change, nobody is writing to a file any more.
 const QUIET: Duration = Duration::from_mins(1);
 
@@ -52,6 +55,20 @@ impl Tail {
     /// Where the next unused byte is.
     pub(crate) fn position(&self) -> u64 {
         self.offset + self.used as u64
+    }
+
+    /// Where the line at the front ends, as `end` finds it; nothing while the file has no whole line more.
+    pub(crate) fn line(&mut self, end: impl Fn(&[u8]) -> Option<usize>) -> Result<Option<usize>> {
+        loop {
+            match end(self.bytes()) {
+                Some(end) => return Ok(Some(end)),
+                None if self.bytes().len() > LINE => {
+                    return Err(self.damaged(self.position(), "a line is longer than a megabyte"));
+                }
+                None if self.more()? => {}
+                None => return Ok(None),
+            }
+        }
     }
 
     /// What has been read and not used.

@@ -2,16 +2,12 @@
 
 use std::path::Path;
 
+use super::BUDGET;
 use super::columns::{Cell, Rows};
 use crate::error::Result;
 use crate::reader::{Progress, Reader};
 use crate::sink::Sink;
-use crate::tail::{LIMIT, Tail};
-
-/// Lines handed over in one call.
-const BUDGET: usize = 4_096;
-/// The longest line.
-const LINE: usize = 1 << 20;
+use crate::tail::Tail;
 
 /// A CSV file.
 pub(crate) struct Csv {
@@ -100,17 +96,9 @@ impl Reader for Csv {
     fn read(&mut self, sink: &mut dyn Sink) -> Result<Progress> {
         self.notice_rewrite(sink)?;
         for _ in 0..BUDGET {
-            match end_of_line(self.tail.bytes(), b'"') {
-                Some(end) => {
-                    self.line(end, sink)?;
-                    self.tail.consume(end + 1);
-                }
-                None if self.tail.bytes().len() > LINE.min(LIMIT) => {
-                    return Err(self.tail.damaged(self.tail.position(), "a line is longer than a megabyte"));
-                }
-                None if self.tail.more()? => {}
-                None => return Ok(Progress::UpToDate),
-            }
+            let Some(end) = self.tail.line(end_of_line)? else { return Ok(Progress::UpToDate) };
+            self.line(end, sink)?;
+            self.tail.consume(end + 1);
         }
         Ok(Progress::More)
     }
@@ -132,10 +120,10 @@ impl Reader for Csv {
 }
 
 /// Where the line at the front ends; one may go on within quotes.
-fn end_of_line(bytes: &[u8], quote: u8) -> Option<usize> {
+fn end_of_line(bytes: &[u8]) -> Option<usize> {
     let mut quoted = false;
     bytes.iter().position(|b| {
-        quoted ^= *b == quote;
+        quoted ^= *b == b'"';
         *b == b'\n' && !quoted
     })
 }

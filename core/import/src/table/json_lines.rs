@@ -2,17 +2,13 @@
 
 use std::path::Path;
 
+use super::BUDGET;
 use super::columns::Rows;
 use super::json::flatten;
 use crate::error::Result;
 use crate::reader::{Progress, Reader};
 use crate::sink::Sink;
 use crate::tail::Tail;
-
-/// Lines handed over in one call.
-const BUDGET: usize = 4_096;
-/// The longest line.
-const LINE: usize = 1 << 20;
 
 /// A file of JSON lines.
 pub(crate) struct JsonLines {
@@ -48,17 +44,10 @@ impl Reader for JsonLines {
             sink.again()?;
         }
         for _ in 0..BUDGET {
-            match self.tail.bytes().iter().position(|b| *b == b'\n') {
-                Some(end) => {
-                    self.line(end, sink)?;
-                    self.tail.consume(end + 1);
-                }
-                None if self.tail.bytes().len() > LINE => {
-                    return Err(self.tail.damaged(self.tail.position(), "a line is longer than a megabyte"));
-                }
-                None if self.tail.more()? => {}
-                None => return Ok(Progress::UpToDate),
-            }
+            let whole = self.tail.line(|bytes| bytes.iter().position(|b| *b == b'\n'))?;
+            let Some(end) = whole else { return Ok(Progress::UpToDate) };
+            self.line(end, sink)?;
+            self.tail.consume(end + 1);
         }
         Ok(Progress::More)
     }

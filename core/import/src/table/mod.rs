@@ -6,6 +6,9 @@ pub(crate) mod json;
 mod json_lines;
 mod trainer_state;
 
+/// Lines handed over in one call.
+const BUDGET: usize = 4_096;
+
 pub(crate) use csv::Csv;
 pub(crate) use json_lines::JsonLines;
 pub(crate) use trainer_state::TrainerState;
