@@ -2,13 +2,12 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
-use std::time::Duration;
 
-use gradtop_store::{KILLED, State};
+use gradtop_store::State;
 
 use crate::machine::last_words::{last_line, last_words};
 use crate::machine::signals;
-use crate::run::cause::seconds;
+use crate::run::cause::Around;
 
 /// Everything known of a command's end.
 pub(crate) struct Death<'a> {
@@ -18,14 +17,7 @@ pub(crate) struct Death<'a> {
     pub(crate) done: Option<&'a Result<(), String>>,
     /// Why the sink failed the run, or could not record it to its end.
     pub(crate) failure: Option<String>,
-    /// Who asked for a stop, if somebody did.
-    pub(crate) stop: Option<&'a str>,
-    /// It was killed after this long.
-    pub(crate) killed_after: Option<Duration>,
-    /// The kernel killed something for want of memory meanwhile.
-    pub(crate) out_of_memory: bool,
-    /// The last of its output.
-    pub(crate) console: &'a [u8],
+    pub(crate) around: Around<'a>,
 }
 
 impl Death<'_> {
@@ -34,22 +26,17 @@ impl Death<'_> {
         if let Some(why) = &self.failure {
             return (State::Failed, Some(why.clone()));
         }
-        if let (None, Some(after), Some(who)) = (self.status, self.killed_after, self.stop)
+        if let (None, Some(after), Some(who)) = (self.status, self.around.killed_after, self.around.stop)
             && !after.is_zero()
         {
             return (State::Stopped, Some(format!("{who}; its process continues")));
         }
-        if let Some(after) = self.killed_after {
-            let cause = if after.is_zero() {
-                KILLED.to_owned()
-            } else {
-                format!("did not stop within {}: killed", seconds(after))
-            };
-            return (State::Stopped, Some(cause));
+        if let Some(killed) = self.around.killed("") {
+            return killed;
         }
         let Some(status) = self.status else { return self.unseen() };
         let (code, signal) = (status.code(), status.signal());
-        if let Some(who) = self.stop {
+        if let Some(who) = self.around.stop {
             let how = match (code, signal) {
                 (Some(0), _) | (_, Some(libc::SIGTERM)) => String::new(),
                 _ => format!(" ({})", signals::how_it_ended(status)),
@@ -62,17 +49,14 @@ impl Death<'_> {
                 _ => (State::Finished, None),
             },
             (Some(code), _) => (State::Failed, Some(self.with_words(format!("exit code {code}")))),
-            (None, Some(libc::SIGKILL)) if self.out_of_memory => {
-                (State::Crashed, Some("out of memory: killed by the kernel".to_owned()))
-            }
-            (None, Some(libc::SIGKILL)) => (State::Crashed, Some("SIGKILL: killed from outside".to_owned())),
+            (None, Some(libc::SIGKILL)) => self.around.killed_by_others(""),
             (None, _) => (State::Crashed, Some(self.with_words(signals::how_it_ended(status)))),
         }
     }
 
     /// Of a process whose end only the sink saw.
     fn unseen(&self) -> (State, Option<String>) {
-        match (self.done, self.stop) {
+        match (self.done, self.around.stop) {
             (Some(Err(why)), _) => (State::Failed, Some(why.clone())),
             (_, Some(who)) => (State::Stopped, Some(who.to_owned())),
             (Some(Ok(())), None) => (State::Finished, None),
@@ -81,7 +65,7 @@ impl Death<'_> {
     }
 
     fn with_words(&self, how: String) -> String {
-        match words(self.console) {
+        match words(self.around.console) {
             Some(words) => format!("{how}: {words}"),
             None => how,
         }
@@ -113,10 +97,7 @@ mod tests {
             status: Some(ExitStatus::from_raw(raw)),
             done: None,
             failure: None,
-            stop,
-            killed_after: None,
-            out_of_memory: false,
-            console: console.as_bytes(),
+            around: Around { stop, console: console.as_bytes(), ..Around::default() },
         }
         .judge()
     }

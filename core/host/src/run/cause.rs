@@ -9,10 +9,9 @@ use gradtop_store::{Ending, KILLED, State};
 use crate::machine::last_words::last_words;
 use crate::run::report::{Heard, Outcome, Phase};
 
-/// Everything known of an end.
-pub(crate) struct Death<'a> {
-    pub(crate) status: ExitStatus,
-    pub(crate) heard: &'a Heard,
+/// What is known of the end of any run's process.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Around<'a> {
     /// Who asked for a stop, if somebody did.
     pub(crate) stop: Option<&'a str>,
     /// The keeper killed it after this long.
@@ -23,22 +22,44 @@ pub(crate) struct Death<'a> {
     pub(crate) console: &'a [u8],
 }
 
+impl Around<'_> {
+    /// The end of a process that the keeper killed, if it did; `place` says where it was, if that is known.
+    pub(crate) fn killed(&self, place: &str) -> Option<(State, Option<String>)> {
+        let cause = match self.killed_after? {
+            Duration::ZERO => KILLED.to_owned(),
+            after => format!("did not stop within {}{place}: killed", seconds(after)),
+        };
+        Some((State::Stopped, Some(cause)))
+    }
+
+    /// The end of a process that died of SIGKILL, which the keeper did not send.
+    pub(crate) fn killed_by_others(&self, place: &str) -> (State, Option<String>) {
+        let cause = if self.out_of_memory {
+            format!("out of memory: killed by the kernel{place}")
+        } else {
+            format!("SIGKILL{place}: killed from outside")
+        };
+        (State::Crashed, Some(cause))
+    }
+}
+
+/// Everything known of a trainer's end.
+pub(crate) struct Death<'a> {
+    pub(crate) status: ExitStatus,
+    pub(crate) heard: &'a Heard,
+    pub(crate) around: Around<'a>,
+}
+
 impl Death<'_> {
     /// The run's final state and its cause.
     pub(crate) fn judge(&self) -> (State, Option<String>) {
         if let Some((outcome, message)) = &self.heard.end {
             let Ending { state, cause } =
-                ending(*outcome, message.clone(), self.stop.unwrap_or("asked to stop"));
+                ending(*outcome, message.clone(), self.around.stop.unwrap_or("asked to stop"));
             return (state, cause);
         }
-        if let Some(after) = self.killed_after {
-            let during = self.heard.phase.during();
-            let cause = if after.is_zero() {
-                KILLED.to_owned()
-            } else {
-                format!("did not stop within {} {during}: killed", seconds(after))
-            };
-            return (State::Stopped, Some(cause));
+        if let Some(killed) = self.around.killed(&format!(" {}", self.heard.phase.during())) {
+            return killed;
         }
         let place = match self.heard.phase {
             Phase::Running => String::new(),
@@ -50,15 +71,10 @@ impl Death<'_> {
                 let name = crate::machine::signals::name(signal);
                 (State::Failed, Some(format!("plugin called exit(){place}, then died from {name}")))
             }
-            (Some(libc::SIGKILL), _) if self.out_of_memory => {
-                (State::Crashed, Some(format!("out of memory: killed by the kernel{place}")))
-            }
-            (Some(libc::SIGKILL), _) => {
-                (State::Crashed, Some(format!("SIGKILL{place}: killed from outside")))
-            }
+            (Some(libc::SIGKILL), _) => self.around.killed_by_others(&place),
             (Some(signal), _) => {
                 let name = crate::machine::signals::name(signal);
-                let cause = match last_words(self.console) {
+                let cause = match last_words(self.around.console) {
                     Some(text) if is_allocation_failure(&text) => {
                         format!("out of memory ({name}{place}): {text}")
                     }
@@ -144,10 +160,7 @@ mod tests {
         let death = Death {
             status: ExitStatus::from_raw(raw),
             heard: &heard,
-            stop: None,
-            killed_after: None,
-            out_of_memory: oom,
-            console: console.as_bytes(),
+            around: Around { out_of_memory: oom, console: console.as_bytes(), ..Around::default() },
         };
         let (state, cause) = death.judge();
         (state, cause.unwrap())
@@ -194,15 +207,16 @@ mod tests {
         let mut death = Death {
             status: ExitStatus::from_raw(libc::SIGKILL),
             heard: &heard,
-            stop: Some("asked to stop"),
-            killed_after: Some(Duration::from_secs(10)),
-            out_of_memory: false,
-            console: b"",
+            around: Around {
+                stop: Some("asked to stop"),
+                killed_after: Some(Duration::from_secs(10)),
+                ..Around::default()
+            },
         };
         let (state, cause) = death.judge();
         assert_eq!(state, State::Stopped);
         assert_eq!(cause.as_deref(), Some("did not stop within 10 s in create(): killed"));
-        death.killed_after = Some(Duration::ZERO);
+        death.around.killed_after = Some(Duration::ZERO);
         assert_eq!(death.judge().1.as_deref(), Some("killed on request"));
     }
 }

@@ -29,7 +29,7 @@ use crate::machine::file::readable;
 use crate::machine::process::Process;
 use crate::machine::{device, program, signals};
 use crate::run::alerts::{self, Guard};
-use crate::run::cause::{Death, OomCount, seconds};
+use crate::run::cause::{Around, Death, OomCount, seconds};
 use crate::run::console::Pump;
 use crate::run::control::{self, DEFAULT_GRACE, KILL_SIGNAL};
 use crate::run::report::{self, Outcome};
@@ -176,6 +176,14 @@ struct Stopping {
     at_once: Arc<AtomicBool>,
 }
 
+impl Stopping {
+    /// What there is to say of a process that has ended; `memory` was counted when it started.
+    fn around<'a>(&self, stop: Option<&'a str>, memory: OomCount, console: &'a [u8]) -> Around<'a> {
+        let out_of_memory = OomCount::now().grew_since(memory);
+        Around { stop, killed_after: self.killed_after, out_of_memory, console }
+    }
+}
+
 impl Keeper<'_> {
     /// From the first status to the last. An error is why nothing was started.
     fn keep(&mut self, resume: Option<&GoOn>) -> Result<(), String> {
@@ -256,16 +264,8 @@ impl Keeper<'_> {
             None => Some("the process that recorded it ended without a word".to_owned()),
         };
         let who = self.who_stopped(stopping);
-        let death = CommandDeath {
-            status: ended.status,
-            done: ended.done.as_ref(),
-            failure,
-            stop: who.as_deref(),
-            killed_after: stopping.killed_after,
-            out_of_memory: OomCount::now().grew_since(memory),
-            console: &console,
-        };
-        Ok(death.judge())
+        let around = stopping.around(who.as_deref(), memory, &console);
+        Ok(CommandDeath { status: ended.status, done: ended.done.as_ref(), failure, around }.judge())
     }
 
     /// Who asked for a stop, if somebody did: it may come and be answered between two looks.
@@ -306,15 +306,8 @@ impl Keeper<'_> {
         let heard = report::heard(&read_rest(report));
         self.events.take_over(&heard.events);
         let who = self.who_stopped(stopping);
-        let death = Death {
-            status: ended,
-            heard: &heard,
-            stop: who.as_deref(),
-            killed_after: stopping.killed_after,
-            out_of_memory: OomCount::now().grew_since(memory),
-            console: &console,
-        };
-        Ok(death.judge())
+        let around = stopping.around(who.as_deref(), memory, &console);
+        Ok(Death { status: ended, heard: &heard, around }.judge())
     }
 
     /// Starts the trainer; with it, the ends of its report and of its console.
