@@ -80,6 +80,24 @@ pub(crate) trait Screen: std::fmt::Debug {
     }
 }
 
+/// The keys, what they do and the picture of a [`Screen`] that has a mode, which knows both, `update` and `draw`.
+macro_rules! by_mode {
+    () => {
+        fn keys(&self) -> crate::screens::keys::Keys {
+            self.mode().keys()
+        }
+
+        fn press(&mut self, shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
+            self.mode().find(key).map(|action| self.update(shared, action))
+        }
+
+        fn view(&self, shared: &Shared, frame: &mut ratatui::Frame<'_>, area: ratatui::layout::Rect) {
+            self.draw(shared, frame, area);
+        }
+    };
+}
+use by_mode;
+
 /// The keys of every screen in every mode, in the order of the documentation.
 #[cfg(test)]
 pub(crate) fn all_keys() -> Vec<Keys> {

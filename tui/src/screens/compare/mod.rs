@@ -11,12 +11,11 @@ mod view;
 use std::collections::{BTreeSet, HashSet};
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
-use ratatui::Frame;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Position;
 
 use super::Screen;
 use super::effect::{Effect, Open};
-use super::keys::{Keys, Mode};
+use super::keys::Mode;
 use super::shared::Shared;
 use crate::widgets::{ChartCache, Move};
 use gradtop_view::compare::GroupBy;
@@ -315,17 +314,7 @@ impl Compare {
 }
 
 impl Screen for Compare {
-    fn keys(&self) -> Keys {
-        self.mode().keys()
-    }
-
-    fn press(&mut self, shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
-        self.mode().find(key).map(|action| self.update(shared, action))
-    }
-
-    fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
-        self.draw(shared, frame, area);
-    }
+    super::by_mode!();
 
     /// Of the row under the cursor.
     fn targets(&self) -> Vec<RunId> {

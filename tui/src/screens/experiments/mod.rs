@@ -12,13 +12,12 @@ use std::path::PathBuf;
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use gradtop_host::{PluginDesc, Refusal};
 use gradtop_store::Manifest;
-use ratatui::Frame;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Position;
 
 use super::Screen;
 use super::actions::ActionResult;
 use super::effect::{Answer, Effect, Task};
-use super::keys::{Keys, Mode};
+use super::keys::Mode;
 use super::shared::Shared;
 use crate::widgets::{Edit, Move};
 use form::{Asked, Form};
@@ -193,17 +192,7 @@ impl Experiments {
 }
 
 impl Screen for Experiments {
-    fn keys(&self) -> Keys {
-        self.mode().keys()
-    }
-
-    fn press(&mut self, shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
-        self.mode().find(key).map(|action| self.update(shared, action))
-    }
-
-    fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
-        self.draw(shared, frame, area);
-    }
+    super::by_mode!();
 
     fn edit(&mut self, shared: &mut Shared, edit: Edit) -> Vec<Effect> {
         if let Some(form) = &mut self.form {

@@ -14,12 +14,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 
 use super::Screen;
 use super::effect::{Effect, Open};
-use super::keys::{Keys, Mode};
+use super::keys::Mode;
 use super::shared::Shared;
 use crate::widgets::{ChartCache, Edit, Input, Move};
 use gradtop_view::filter::{Filter, FilterError};
@@ -115,17 +114,7 @@ impl Default for Home {
 }
 
 impl Screen for Home {
-    fn keys(&self) -> Keys {
-        self.mode().keys()
-    }
-
-    fn press(&mut self, shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
-        self.mode().find(key).map(|action| self.update(shared, action))
-    }
-
-    fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
-        self.draw(shared, frame, area);
-    }
+    super::by_mode!();
 
     /// What can be understood of a filter holds at once.
     fn edit(&mut self, shared: &mut Shared, edit: Edit) -> Vec<Effect> {

@@ -19,12 +19,11 @@ use std::sync::Arc;
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use jiff::{SignedDuration, Timestamp};
-use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::Screen;
 use super::effect::{Answer, Effect, Task};
-use super::keys::{Keys, Mode};
+use super::keys::Mode;
 use super::shared::Shared;
 use crate::widgets::{Edit, Move, Scroll};
 use charts::Charts;
@@ -441,20 +440,10 @@ impl RunScreen {
 }
 
 impl Screen for RunScreen {
-    fn keys(&self) -> Keys {
-        self.mode().keys()
-    }
-
-    fn press(&mut self, shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
-        self.mode().find(key).map(|action| self.update(shared, action))
-    }
+    super::by_mode!();
 
     fn name(&self) -> Option<String> {
         Some(self.id.dir().name())
-    }
-
-    fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
-        self.draw(shared, frame, area);
     }
 
     fn edit(&mut self, shared: &mut Shared, edit: Edit) -> Vec<Effect> {
