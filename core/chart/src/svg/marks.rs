@@ -176,11 +176,7 @@ pub(super) fn sample(pen: &mut Pen, mark: &Mark, (x, y): (f64, f64)) {
             n(y - 4.5)
         )),
         Shape::Bars { .. } => {
-            pen.put(&format!(
-                r#"<rect x="{}" y="{}" width="12" height="9" fill="{colour}"/>"#,
-                n(x + 8.0),
-                n(y - 4.5)
-            ));
+            pen.rect((x + 8.0, y - 4.5), (12.0, 9.0), &colour);
         }
         _ => marker(pen, mark.marker, (x + 14.0, y), 4.2, &colour),
     }
@@ -270,14 +266,8 @@ fn bars(pen: &mut Pen, mark: &Mark, (x, y, width): (&[f64], &[f64], f64), plot: 
         if !(a.is_finite() && b.is_finite() && top.is_finite()) {
             continue;
         }
-        pen.put(&format!(
-            r#"<rect x="{}" y="{}" width="{}" height="{}" fill="{}"/>"#,
-            n(a + 0.5),
-            n(top.min(zero)),
-            n((b - a - 1.0).max(0.5)),
-            n((top - zero).abs().max(0.5)),
-            colour(mark)
-        ));
+        let size = ((b - a - 1.0).max(0.5), (top - zero).abs().max(0.5));
+        pen.rect((a + 0.5, top.min(zero)), size, &colour(mark));
     }
 }
 
@@ -338,14 +328,7 @@ fn heatmap(pen: &mut Pen, field: &Field, plot: &Plot) {
             };
             let place = |x: f64| printed(if x.is_finite() { x } else { plot.left });
             let (a, b) = (place(plot.x(xs[i])), place(plot.x(xs[i + 1])));
-            pen.put(&format!(
-                r#"<rect x="{}" y="{}" width="{}" height="{}" fill="{}"/>"#,
-                n(a),
-                n(high),
-                n(b - a),
-                n(low - high),
-                hex(viridis(level))
-            ));
+            pen.rect((a, high), (b - a, low - high), &hex(viridis(level)));
         }
     }
     pen.put("</g>");
@@ -423,13 +406,9 @@ pub(super) fn colour_bar(pen: &mut Pen, field: &Field, plot: &Plot) {
     pen.put(r#"<g shape-rendering="crispEdges">"#);
     for i in 0..steps {
         let share = plot.height / f64::from(steps);
-        pen.put(&format!(
-            r#"<rect x="{}" y="{}" width="{width}" height="{}" fill="{}"/>"#,
-            n(x),
-            n(plot.top + plot.height - f64::from(i + 1) * share),
-            n(share + 0.5),
-            hex(viridis((f64::from(i) + 0.5) / f64::from(steps)))
-        ));
+        let y = plot.top + plot.height - f64::from(i + 1) * share;
+        let level = (f64::from(i) + 0.5) / f64::from(steps);
+        pen.rect((x, y), (width, share + 0.5), &hex(viridis(level)));
     }
     pen.put("</g>");
     let scale = if field.log { Scale::Log } else { Scale::Linear };
@@ -484,14 +463,8 @@ pub(super) fn pictures(pen: &mut Pen, chart: &Chart, (left, top): (f64, f64), (w
             // Equal neighbours become one rectangle.
             for run in pixels.chunk_by(|a, b| a == b) {
                 if let Some(c) = run[0] {
-                    pen.put(&format!(
-                        r#"<rect x="{}" y="{}" width="{}" height="{}" fill="{}"/>"#,
-                        n(left + i as f64 * share + column as f64 * pixel),
-                        n(top + row as f64 * pixel),
-                        n(run.len() as f64 * pixel),
-                        n(pixel),
-                        hex(c)
-                    ));
+                    let at = (place.0 + column as f64 * pixel, top + row as f64 * pixel);
+                    pen.rect(at, (run.len() as f64 * pixel, pixel), &hex(c));
                 }
                 column += run.len();
             }

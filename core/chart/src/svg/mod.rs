@@ -108,19 +108,19 @@ impl Pen {
         ));
     }
 
+    pub(super) fn rect(&mut self, (x, y): (f64, f64), (width, height): (f64, f64), fill: &str) {
+        let [x, y, width, height] = [x, y, width, height].map(n);
+        self.put(&format!(r#"<rect x="{x}" y="{y}" width="{width}" height="{height}" fill="{fill}"/>"#));
+    }
+
     /// A path's data, points joined straight.
     pub(super) fn path(&self, points: &[(f64, f64)]) -> String {
         if self.compact { compact_path(points) } else { path(points) }
     }
 
     pub(super) fn line(&mut self, (x1, y1): (f64, f64), (x2, y2): (f64, f64), stroke: &str) {
-        self.put(&format!(
-            r#"<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="{stroke}"/>"#,
-            n(x1),
-            n(y1),
-            n(x2),
-            n(y2)
-        ));
+        let [x1, y1, x2, y2] = [x1, y1, x2, y2].map(n);
+        self.put(&format!(r#"<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="{stroke}"/>"#));
     }
 }
 
