@@ -69,20 +69,19 @@ pub fn named(name: &str) -> Option<&'static Dataset> {
     DATASETS.iter().find(|dataset| dataset.name == name)
 }
 
-const IMAGE_BYTES: u64 = 28 * 28;
-
-const fn images(part: Part, name: &'static str, count: u64, sha256: &'static str) -> PartFile {
-    PartFile { part, name, bytes: 16 + count * IMAGE_BYTES, sha256 }
+/// The four files of a data set as MNIST has them, with the SHA-256 of each.
+const fn files([train_images, train_labels, test_images, test_labels]: [&'static str; 4]) -> [PartFile; 4] {
+    const fn file(part: Part, name: &'static str, bytes: u64, sha256: &'static str) -> PartFile {
+        PartFile { part, name, bytes, sha256 }
+    }
+    const PIXELS: u64 = 28 * 28;
+    [
+        file(Part::TrainImages, "train-images-idx3-ubyte.gz", 16 + 60_000 * PIXELS, train_images),
+        file(Part::TrainLabels, "train-labels-idx1-ubyte.gz", 8 + 60_000, train_labels),
+        file(Part::TestImages, "t10k-images-idx3-ubyte.gz", 16 + 10_000 * PIXELS, test_images),
+        file(Part::TestLabels, "t10k-labels-idx1-ubyte.gz", 8 + 10_000, test_labels),
+    ]
 }
-
-const fn labels(part: Part, name: &'static str, count: u64, sha256: &'static str) -> PartFile {
-    PartFile { part, name, bytes: 8 + count, sha256 }
-}
-
-const TRAIN_IMAGES: &str = "train-images-idx3-ubyte.gz";
-const TRAIN_LABELS: &str = "train-labels-idx1-ubyte.gz";
-const TEST_IMAGES: &str = "t10k-images-idx3-ubyte.gz";
-const TEST_LABELS: &str = "t10k-labels-idx1-ubyte.gz";
 
 /// Every data set.
 pub static DATASETS: [Dataset; 2] = [
@@ -100,32 +99,12 @@ pub static DATASETS: [Dataset; 2] = [
             "http://yann.lecun.com/exdb/mnist/",
         ],
         packaged: None,
-        files: [
-            images(
-                Part::TrainImages,
-                TRAIN_IMAGES,
-                60_000,
-                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-            ),
-            labels(
-                Part::TrainLabels,
-                TRAIN_LABELS,
-                60_000,
-                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-            ),
-            images(
-                Part::TestImages,
-                TEST_IMAGES,
-                10_000,
-                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-            ),
-            labels(
-                Part::TestLabels,
-                TEST_LABELS,
-                10_000,
-                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-            ),
-        ],
+        files: files([
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ]),
     },
     Dataset {
         name: "fashion-mnist",
@@ -151,31 +130,11 @@ pub static DATASETS: [Dataset; 2] = [
             "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
         ],
         packaged: Some(("/usr/share/datasets/fashion-mnist", "dataset-fashion-mnist")),
-        files: [
-            images(
-                Part::TrainImages,
-                TRAIN_IMAGES,
-                60_000,
-                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-            ),
-            labels(
-                Part::TrainLabels,
-                TRAIN_LABELS,
-                60_000,
-                "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-            ),
-            images(
-                Part::TestImages,
-                TEST_IMAGES,
-                10_000,
-                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-            ),
-            labels(
-                Part::TestLabels,
-                TEST_LABELS,
-                10_000,
-                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-            ),
-        ],
+        files: files([
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        ]),
     },
 ];
