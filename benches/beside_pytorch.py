@@ -1,5 +1,5 @@
-"""What the scripts that time gradtop beside PyTorch share: building a bench of the workspace, running programs that print JSON,
-reading MNIST, the common options. Whatever is timed runs in a process of its own, with its threads set."""
+"""What the scripts that time gradtop beside PyTorch share: their options, running programs in turns, reading MNIST, reporting.
+Whatever is timed runs in a process of its own, with its threads set, and prints JSON. Without PyTorch gradtop is timed alone."""
 import argparse
 import gzip
 import json
@@ -12,18 +12,25 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 MNIST = ROOT / "datasets" / "mnist"
 
 
-def parser(doc, **threads):
-    """An argument parser with --python, --rounds and --threads (one number, or as `threads` says), described by the first line of `doc`."""
+def parser(doc):
+    """An argument parser with --python, --rounds, --threads and --as-pytorch, described by the first line of `doc`."""
     made = argparse.ArgumentParser(description=doc.splitlines()[0])
     made.add_argument("--python", default=sys.executable, help="a Python with torch 2.11.0 (and numpy, where images are read)")
     made.add_argument("--rounds", type=int, default=3)
-    made.add_argument("--threads", type=int, **(threads or {"default": 1}))
+    made.add_argument("--threads", type=int, default=1)
+    made.add_argument("--as-pytorch", metavar="HOW", help=argparse.SUPPRESS)
     return made
 
 
-def bench_program(name, package="gradtop-toolkit"):
+def has(python, module):
+    """Whether this Python can import a module."""
+    code = f"import importlib.util as u, sys; sys.exit(u.find_spec('{module}') is None)"
+    return subprocess.run([python, "-c", code], check=False).returncode == 0
+
+
+def bench_program(name):
     """Builds a bench of this name and gives the path of its program."""
-    command = ["cargo", "build", "--release", "-p", package, "--bench", name, "--message-format=json"]
+    command = ["cargo", "build", "--release", "--workspace", "--bench", name, "--message-format=json"]
     built = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     for line in built.stdout.splitlines():
         message = json.loads(line)
@@ -32,8 +39,27 @@ def bench_program(name, package="gradtop-toolkit"):
     sys.exit(f"cargo built no program called {name}")
 
 
-def measured_lines(command, threads):
-    """Runs a program; gives what each line of its output says in JSON. One that fails ends the comparison."""
+def best_of(options, ours, theirs, script):
+    """Runs programs in turns, round after round, because a shared machine's speed drifts, and gives the best that each said: the
+    lowest of seconds, the highest of all else, because noise only ever slows. `ours` and `theirs` are arguments by name: of programs
+    of gradtop, and of `script` as PyTorch."""
+    threads = ["--threads", str(options.threads)]
+    programs = {name: [*command, *threads] for name, command in ours.items()}
+    if has(options.python, "torch"):
+        programs |= {n: [options.python, script, *threads, *words] for n, words in theirs.items()}
+    else:
+        print(f"  {options.python} has no PyTorch to compare with: --python names one that has")
+    best = {name: {} for name in programs}
+    for _ in range(options.rounds):
+        for name, command in programs.items():
+            for key, value in measured(command, options.threads).items():
+                better = min if key.endswith("_s") and "_per_" not in key else max
+                best[name][key] = better(best[name].get(key, value), value)
+    return best
+
+
+def measured(command, threads=1):
+    """Runs a program; gives what the lines of its output say in JSON. One that fails ends the comparison."""
     environment = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
     try:
         done = subprocess.run(command, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
@@ -41,12 +67,33 @@ def measured_lines(command, threads):
         sys.exit(f"there is no program {command[0]}")
     except subprocess.CalledProcessError as error:
         sys.exit(f"{command[0]} ended with {error.returncode}; what it said stands above")
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    said = {}
+    for line in done.stdout.splitlines():
+        if line.startswith("{"):
+            said |= json.loads(line)
+    return said
 
 
-def measured(command, threads):
-    """The last of them."""
-    return measured_lines(command, threads)[-1]
+def report(name, value, others=None, limit=None):
+    """Prints a figure in the words of figures.txt, with its ratio to what others reach, and keeps it for `cargo xtask bench --report`."""
+    rows = ([cell.strip() for cell in line.split("|")] for line in open(ROOT / "benches" / "figures.txt"))
+    _, _, what, unit, better, wanted, _ = next(row for row in rows if row[1:2] == [name])
+    print(f"  {what:<76} {value:>10.6g} {unit:<9} wanted {wanted}")
+    for other, theirs in (others or {}).items():
+        ratio = value / theirs if better == "more" else theirs / value
+        print(f"    {other:<74} {theirs:>10.6g} {unit:<9} {ratio:.2f}x", flush=True)
+    if "GRADTOP_BENCH_RECORD" in os.environ:
+        with open(os.environ["GRADTOP_BENCH_RECORD"], "a") as record:
+            record.write(f"measured\t{name}\t{value}\n")
+            record.writelines(f"beside\t{name}\t{theirs}\t{other}\n" for other, theirs in (others or {}).items())
+            if limit:
+                record.write(f"limit\t{name}\t{limit}\n")
+
+
+def matrix_limit(options, multiplications):
+    """How often a second this many multiplications and additions could be done if matrices of 1024 were multiplied all the time."""
+    found = measured([bench_program("peak"), "--threads", str(options.threads)], options.threads)
+    return found["multiplications_per_s"] / multiplications
 
 
 def mnist_bytes(part):

@@ -7,15 +7,12 @@ PYTHON must have torch 2.11.0. Two networks fit sin(5 pi x) / (5 pi x): 1-4-4-1 
 parameters) at 128. gradtop's numbers are of plugins/toolkit's hand-written passes and, for comparison, of its autograd rows.
 PyTorch's are of three ways: `loop` is torch.autograd.functional.hessian for one network after the other (of 10 of them, times
 10); `vmap` is torch.func.vmap over torch.func.hessian, all 100 at once; `rows` is the batched networks' double backward, row
-by row, all 100 at once. The two programs take turns, round after round, because a shared machine's speed drifts; each number is
-the lowest of its rounds.
+by row, all 100 at once. The programs take turns; each number is the lowest of its rounds.
 """
-import argparse
 import json
-import sys
 import time
 
-from beside_pytorch import bench_program, measured_lines, parser
+from beside_pytorch import bench_program, best_of, parser, report
 
 RUNS = 100
 NETWORKS = [([1, 4, 4, 1], 64), ([1, 10, 10, 1], 128)]
@@ -73,45 +70,25 @@ def pytorch(threads):
 
         reference = rows()
         assert torch.allclose(vmap(), reference, atol=1e-12) and torch.allclose(loop(), reference[:10], atol=1e-12)
-        seconds = {}
         for name, way, factor in (("loop", loop, 10), ("vmap", vmap, 1), ("rows", rows, 1)):
             start = time.perf_counter()
             way()
-            seconds[name] = factor * (time.perf_counter() - start)
-        print(json.dumps({"parameters": count, **seconds}))
+            print(json.dumps({f"{count}_{name}_s": factor * (time.perf_counter() - start)}))
 
 
 def main():
-    arguments = parser(__doc__)
-    arguments.add_argument("--as-pytorch", action="store_true", help=argparse.SUPPRESS)
-    options = arguments.parse_args()
+    options = parser(__doc__).parse_args()
     if options.as_pytorch:
         pytorch(options.threads)
         return
 
-    program = bench_program("hessians")
-    lowest = {}
-    for _ in range(options.rounds):
-        theirs = [options.python, __file__, "--as-pytorch", "--threads", str(options.threads)]
-        ours = [program, "--threads", str(options.threads), "--rounds", "3"]
-        for command in (theirs, ours):
-            for line in measured_lines(command, options.threads):
-                parameters = line["parameters"]
-                for name in ("loop", "vmap", "rows", "by_hand_s", "by_rows_s"):
-                    if name in line:
-                        key = (parameters, name)
-                        lowest[key] = min(lowest.get(key, float("inf")), line[name])
-    print(f"{'parameters':>10}  {'loop':>8}  {'vmap':>8}  {'rows':>8}  {'gradtop':>8}  {'its rows':>8}  {'ratio':>6}")
-    for widths, _ in NETWORKS:
-        count = sum((m + 1) * n for m, n in zip(widths, widths[1:]))
-        of = {name: lowest[count, name] for name in ("loop", "vmap", "rows", "by_hand_s", "by_rows_s")}
-        ratio = min(of["loop"], of["vmap"], of["rows"]) / of["by_hand_s"]
-        print(
-            f"{count:>10}  {of['loop']:>8.3f}  {of['vmap']:>8.3f}  {of['rows']:>8.3f}  {of['by_hand_s']:>8.4f}  "
-            f"{of['by_rows_s']:>8.3f}  {ratio:>6.1f}"
-        )
-    if lowest[141, "by_hand_s"] > 1.0:
-        sys.exit("wanted: 100 Hessians of 141 parameters within 1 s")
+    ours = {"gradtop": [bench_program("hessians"), "--rounds", "3"]}
+    best = best_of(options, ours, {"PyTorch": ["--as-pytorch", "all"]}, __file__)
+    ways = {"loop": "PyTorch, one by one", "vmap": "PyTorch, vmap", "rows": "PyTorch, row by row"}
+    for count in (33, 141):
+        theirs = {words: best["PyTorch"][f"{count}_{way}_s"] for way, words in ways.items() if "PyTorch" in best}
+        theirs["gradtop, autograd row by row"] = best["gradtop"][f"{count}_by_rows_s"]
+        report(f"hessian.{count}", best["gradtop"][f"{count}_by_hand_s"], theirs)
 
 
 if __name__ == "__main__":

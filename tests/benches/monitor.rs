@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use gradtop_tests::figures::measured;
 use gradtop_tests::synthetic::{self, LiveRun};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
@@ -21,6 +22,8 @@ const ROWS: u16 = 50;
 const ROUNDS: usize = 5;
 /// Keys pressed, and values looked for.
 const KEYS: usize = 40;
+/// A frame begins with it.
+const FRAME: &[u8] = b"\x1b[?2026h";
 /// What a living run makes the program write is measured for so long.
 const MINUTE: u64 = 60;
 
@@ -53,16 +56,19 @@ fn main() {
         living(&program);
     }
     if asked("keys") {
-        flooded(&program);
+        keys(&program);
     }
 }
 
-fn report(what: &str, value: &str, goal: &str) {
-    println!("  {what:<58} {value:>18}   goal {goal}");
+fn ms(d: Duration) -> f64 {
+    d.as_secs_f64() * 1e3
 }
 
-fn ms(d: Duration) -> String {
-    format!("{:.1} ms", d.as_secs_f64() * 1e3)
+/// Median and worst.
+fn latencies(name: &str, mut times: Vec<Duration>) {
+    times.sort();
+    measured(name, ms(times[times.len() / 2]), None);
+    measured(&format!("{name}-worst"), ms(times[times.len() - 1]), None);
 }
 
 /// A folder of runs, and where the program keeps its settings.
@@ -92,10 +98,13 @@ struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
     input: Box<dyn std::io::Write + Send>,
-    output: Receiver<Vec<u8>>,
+    /// What came, and when.
+    output: Receiver<(Instant, Vec<u8>)>,
     screen: vt100::Parser,
-    bytes: u64,
+    written: Vec<u8>,
     started: Instant,
+    /// When the newest of what is on `screen` came.
+    came: Instant,
 }
 
 impl Terminal {
@@ -123,29 +132,31 @@ impl Terminal {
         std::thread::spawn(move || {
             let mut block = [0; 16_384];
             while let Ok(n @ 1..) = from.read(&mut block) {
-                if send.send(block[..n].to_vec()).is_err() {
+                if send.send((Instant::now(), block[..n].to_vec())).is_err() {
                     break;
                 }
             }
         });
         let screen = vt100::Parser::new(ROWS, COLUMNS, 0);
-        Self { child, master: pair.master, input, output, screen, bytes: 0, started }
+        let (master, written) = (pair.master, Vec::new());
+        Self { child, master, input, output, screen, written, started, came: started }
     }
 
-    fn take(&mut self, block: &[u8]) {
-        self.bytes += block.len() as u64;
-        self.screen.process(block);
+    fn take(&mut self, (came, block): (Instant, Vec<u8>)) {
+        self.screen.process(&block);
+        self.written.extend(block);
+        self.came = came;
     }
 
-    /// Waits until the screen shows what is looked for; gives the moment.
+    /// Waits until the screen shows what is looked for; gives the moment its last byte came.
     fn until(&mut self, what: &str, shown: impl Fn(&str) -> bool) -> Instant {
         let end = Instant::now() + Duration::from_mins(1);
         loop {
             if shown(&self.screen.screen().contents()) {
-                return Instant::now();
+                return self.came;
             }
             match self.output.recv_timeout(Duration::from_millis(200)) {
-                Ok(block) => self.take(&block),
+                Ok(block) => self.take(block),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => panic!("the program ended before {what}"),
             }
@@ -153,15 +164,16 @@ impl Terminal {
         }
     }
 
-    /// Reads for a while; gives the bytes that came.
-    fn listen(&mut self, time: Duration) -> u64 {
-        let (end, before) = (Instant::now() + time, self.bytes);
+    /// Reads for a while; gives the bytes that came, and of how many frames they are.
+    fn listen(&mut self, time: Duration) -> (usize, usize) {
+        let (end, before) = (Instant::now() + time, self.written.len());
         while let Some(left) = end.checked_duration_since(Instant::now()) {
             if let Ok(block) = self.output.recv_timeout(left) {
-                self.take(&block);
+                self.take(block);
             }
         }
-        self.bytes - before
+        let came = &self.written[before..];
+        (came.len(), came.windows(FRAME.len()).filter(|w| *w == FRAME).count())
     }
 
     fn key(&mut self, keys: &str) -> Instant {
@@ -227,25 +239,30 @@ fn cold_start(program: &Path) {
         memory = memory.max(t.memory());
         t.end();
     }
-    report("cold start to the first full frame, 100 runs", &ms(least), "100 ms");
-    let listed = |_| {
+    let timed = |command: &mut std::process::Command| {
         let start = Instant::now();
-        let list = std::process::Command::new(program).args(["list", "--runs"]).arg(place.runs()).output();
-        assert!(list.unwrap().status.success());
+        assert!(command.output().unwrap().status.success());
         start.elapsed()
     };
-    let least = (0..ROUNDS).map(listed).min().unwrap();
-    report("`gradtop list` of them", &ms(least), "100 ms");
-    report("resident memory then", &format!("{memory:.1} MB"), "40 MB");
+    let nothing = (0..ROUNDS).map(|_| timed(&mut std::process::Command::new("true"))).min().map(ms);
+    measured("start.list", ms(least), nothing);
+    let mut list = std::process::Command::new(program);
+    list.args(["list", "--runs"]).arg(place.runs());
+    measured("start.command", ms((0..ROUNDS).map(|_| timed(&mut list)).min().unwrap()), nothing);
+    measured("start.memory", memory, None);
 }
 
-fn open(program: &Path, points: u64) {
-    let place = Place::new();
-    // In a process of its own, so that this one stays small and quick.
+/// A finished run, made in a process of its own, so that this one stays small and quick.
+fn finished(place: &Place, points: u64) {
     let myself = std::env::current_exe().unwrap();
     let made =
         std::process::Command::new(myself).arg(MAKE).arg(points.to_string()).arg(place.runs()).status();
     assert!(made.unwrap().success());
+}
+
+fn open(program: &Path, points: u64) {
+    let place = Place::new();
+    finished(&place, points);
     let mut least = Duration::MAX;
     let mut memory = 0.0f64;
     let mut idle = (0, 0);
@@ -260,18 +277,18 @@ fn open(program: &Path, points: u64) {
         memory = memory.max(t.memory());
         if round == 0 && points < 2_000_000 {
             let before = t.ticks();
-            let bytes = t.listen(Duration::from_secs(10));
+            let (bytes, _) = t.listen(Duration::from_secs(10));
             idle = (bytes, t.ticks() - before);
         }
         t.end();
     }
-    let millions = points / 1_000_000;
-    let (goal, most) = if millions == 1 { ("100 ms", "100 MB") } else { ("300 ms", "100 MB") };
-    report(&format!("open a finished run of {millions} million points, twelve charts"), &ms(least), goal);
-    report("resident memory with it open", &format!("{memory:.1} MB"), most);
-    if millions == 1 {
-        report("idle for 10 s: written", &format!("{} B", idle.0), "0 B");
-        report("idle for 10 s: processor time", &format!("{} ms", idle.1 * 10), "none");
+    if points < 2_000_000 {
+        measured("open.million", ms(least), None);
+        measured("idle.bytes", idle.0 as f64, Some(0.0));
+        measured("idle.time", idle.1 as f64 * 10.0, Some(0.0));
+    } else {
+        measured("open.ten-million", ms(least), None);
+        measured("open.memory", memory, None);
     }
 }
 
@@ -306,13 +323,10 @@ fn living(program: &Path) {
     while !watching.is_finished() {
         steps(&mut run, Instant::now() + Duration::from_millis(200));
     }
-    let (mut t, bytes, ticks) = watching.join().unwrap();
-    report(
-        "living run, 12 charts, 85 steps/s of 20 metrics: written",
-        &format!("{:.2} KB/s", bytes as f64 / 1e3 / MINUTE as f64),
-        "5 KB/s",
-    );
-    report("living run: processor", &format!("{:.1} %", ticks as f64 / MINUTE as f64), "-");
+    let (mut t, (bytes, frames), ticks) = watching.join().unwrap();
+    measured("live.rate", bytes as f64 / 1e3 / MINUTE as f64, None);
+    measured("live.frame", bytes as f64 / frames as f64, None);
+    measured("live.processor", ticks as f64 / MINUTE as f64, None);
     // One value at a time, from the call that logs it to the screen.
     let mut last = steps(&mut run, Instant::now() + Duration::from_millis(100));
     let mut times = Vec::new();
@@ -326,18 +340,18 @@ fn living(program: &Path) {
         let at = t.until("a value", |s| s.contains(&shown));
         times.push(at - logged);
     }
-    times.sort();
-    report(
-        "a value from the call that logs it to the screen",
-        &format!("{} / {}", ms(times[KEYS / 2]), ms(times[KEYS - 1])),
-        "250 ms",
-    );
+    latencies("live.value", times);
     t.end();
     run.finish().unwrap();
 }
 
-/// Keys while a run logs as fast as it can.
-fn flooded(program: &Path) {
+/// Keys while nothing happens, and while a run logs as fast as it can.
+fn keys(program: &Path) {
+    let place = Place::new();
+    finished(&place, 1_000_000);
+    let mut t = Terminal::start(program, &place);
+    pressed(&mut t, "points-", "key.idle");
+    t.end();
     let place = Place::new();
     let mut run = LiveRun::start(&place.runs(), "flood", 10_000_000).unwrap();
     let mut t = Terminal::start(program, &place);
@@ -357,27 +371,25 @@ fn flooded(program: &Path) {
         }
         run.finish().unwrap();
     });
-    t.until("the run", |s| s.contains("flood"));
+    pressed(&mut t, "flood", "key.flood");
+    t.end();
+    stop.send(()).unwrap();
+    flood.join().unwrap();
+}
+
+/// Opens the run, then moves the focus to the second chart and back.
+fn pressed(t: &mut Terminal, run: &str, name: &str) {
+    t.until("the run", |s| s.contains(run));
     t.key("\r");
     t.until("twelve charts", |s| charts(s) >= 12);
     t.listen(Duration::from_secs(2));
     let mut times = Vec::new();
     for n in 0..KEYS as u64 / 2 {
-        // The focus goes to the second chart, and back.
         for (keys, shown) in [("\t", "› metric-01"), ("\u{1b}[Z", "› metric-00")] {
             t.listen(Duration::from_millis(150 + n * 11));
             let key = t.key(keys);
-            let at = t.until("the focus", |s| s.contains(shown));
-            times.push(at - key);
+            times.push(t.until("the focus", |s| s.contains(shown)) - key);
         }
     }
-    times.sort();
-    report(
-        "key to paint while a run logs 400,000 points/s",
-        &format!("{} / {}", ms(times[KEYS / 2]), ms(times[KEYS - 1])),
-        "50 ms",
-    );
-    t.end();
-    stop.send(()).unwrap();
-    flood.join().unwrap();
+    latencies(name, times);
 }

@@ -6,6 +6,7 @@
 pub mod build;
 pub mod check;
 pub mod disk;
+pub mod figures;
 pub mod fuzz;
 pub mod imports;
 pub mod kills;

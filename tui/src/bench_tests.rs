@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use gradtop_store::RunDir;
+use gradtop_tests::figures::measured;
 use gradtop_tests::synthetic;
+use ratatui::backend::Backend as _;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget as _;
 
-use crate::print;
+use crate::print::{self, paint::Painter};
 use crate::widgets::{ChartCache, ChartCell};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::number;
@@ -40,6 +42,9 @@ struct Measured {
     again: Duration,
     /// The same, smoothed.
     smooth: Duration,
+    /// From one of these two pictures to the bytes that turn it into the other, and how many.
+    diff: Duration,
+    bytes: usize,
     /// Resident memory with the run open, bytes.
     memory: u64,
 }
@@ -84,6 +89,13 @@ fn opens_and_draws() -> Result<()> {
             ms(m.again),
             number::bytes(m.memory),
         ));
+        if points == SIZES[2] {
+            measured("draw.frame", ms(m.frame), None);
+            measured("draw.smoothed", ms(m.smooth), None);
+            measured("draw.unchanged", ms(m.again), None);
+            measured("draw.diff", ms(m.diff), None);
+            measured("draw.bytes", m.bytes as f64 / 1e3, None);
+        }
     }
     Ok(())
 }
@@ -106,6 +118,7 @@ fn measure(run: &RunDir, points: u64, theme: Theme) -> Result<Measured> {
         l.frame = l.frame.min(m.frame);
         l.again = l.again.min(m.again);
         l.smooth = l.smooth.min(m.smooth);
+        l.diff = l.diff.min(m.diff);
         l.memory = l.memory.max(m.memory);
     }
     least.context("no round")
@@ -154,6 +167,7 @@ fn round(run: &RunDir, points: u64, theme: Theme) -> Result<Measured> {
     let frame = timed(&plain, true, &mut buffer);
     let again = timed(&plain, false, &mut buffer);
     let memory = resident()?;
+    let plainly = buffer.clone();
     reader.watch(vec![WatchRequest { smoothing: 0.9, ..request }], Instant::now());
     while reader.work(Instant::now(), Duration::from_millis(40)).next == Some(Duration::ZERO) {}
     let smoothed = reader.snapshot();
@@ -166,7 +180,17 @@ fn round(run: &RunDir, points: u64, theme: Theme) -> Result<Measured> {
         start.elapsed()
     });
     let smooth = times.min().unwrap_or_default();
-    Ok(Measured { points, open: open.unwrap_or(exact), exact, frame, again, smooth, memory })
+    let mut painter = Painter::new((SCREEN.width, SCREEN.height));
+    painter.draw(Buffer::empty(SCREEN).diff(&plainly).into_iter())?;
+    painter.take();
+    let (mut diff, mut bytes) = (Duration::MAX, 0);
+    for (from, to) in [(&plainly, &buffer), (&buffer, &plainly)].repeat(10) {
+        let start = Instant::now();
+        painter.draw(from.diff(to).into_iter())?;
+        bytes = painter.take().len();
+        diff = diff.min(start.elapsed());
+    }
+    Ok(Measured { points, open: open.unwrap_or(exact), exact, frame, again, smooth, diff, bytes, memory })
 }
 
 /// All charts, four beside each other.

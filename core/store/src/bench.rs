@@ -1,4 +1,4 @@
-//! How fast this machine logs: `gradtop doctor --bench-logging` and `cargo bench` print it.
+//! How fast this machine logs: `gradtop doctor --bench-logging` and `cargo xtask bench logging` print it.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -32,26 +32,6 @@ pub struct LoggingReport {
     pub bytes_per_point: f64,
     /// How long the calling thread waited for the disk.
     pub wait: Duration,
-}
-
-impl std::fmt::Display for LoggingReport {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(
-            f,
-            "{} points, from the first call to sealed Parquet: {:.3} s",
-            self.points,
-            self.total.as_secs_f64()
-        )?;
-        writeln!(f, "  training thread      {:.1} ns a point", self.ns_per_point)?;
-        writeln!(
-            f,
-            "  a call of {METRICS} points   p99 {} ns, longest {:.1} us",
-            self.call_p99.as_nanos(),
-            self.call_max.as_secs_f64() * 1e6
-        )?;
-        writeln!(f, "  waited for the disk  {:.3} ms", self.wait.as_secs_f64() * 1e3)?;
-        write!(f, "  on the disk          {:.2} B a point", self.bytes_per_point)
-    }
 }
 
 /// Logs 10 metrics for 100,000 steps to a run folder made in `dir` and removed afterwards. The values are noisy decaying

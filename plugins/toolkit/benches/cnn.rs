@@ -1,7 +1,7 @@
 //! Training a convolutional network on MNIST; called by `benches/cnn_vs_pytorch.py`.
 //!
 //! Options: --model NAME --batch N --threads N --samples N. Prints one line of JSON: samples a second of the training loop (shuffling,
-//! gathering, forward, backward, Adam), samples a processor second, and the test accuracy afterwards.
+//! gathering, forward, backward, Adam), and the test accuracy afterwards.
 
 #![allow(clippy::print_stdout, reason = "a program of its own")]
 
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         space.images().shallow_clone().f_copy_(&x.narrow(0, 0, batch))?;
         cnn.gradient(&mut space, &labels)?;
     }
-    let (start, cpu) = (Instant::now(), cpu_seconds()?);
+    let start = Instant::now();
     let mut seen = 0;
     let mut epoch = 0;
     while seen + batch <= samples {
@@ -57,23 +57,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         epoch += 1;
     }
-    let (seconds, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds()? - cpu);
+    let seconds = start.elapsed().as_secs_f64();
     let (xt, yt) = (data.test.features(Device::Cpu)?, data.test.labels(Device::Cpu)?);
     let accuracy = cnn.evaluate(&mut space, &xt, &yt)?.accuracy;
     println!(
-        "{{\"model\": \"{}\", \"parameters\": {}, \"samples_per_s\": {:.0}, \"samples_per_cpu_s\": {:.0}, \"test_accuracy\": {accuracy:.4}}}",
+        "{{\"model\": \"{}\", \"parameters\": {}, \"samples_per_s\": {:.0}, \"test_accuracy\": {accuracy:.4}}}",
         spec.name,
         cnn.parameter_count(),
-        seen as f64 / seconds,
-        seen as f64 / cpu
+        seen as f64 / seconds
     );
     Ok(())
-}
-
-/// Processor seconds of this process so far, user and system: fields 14 and 15 of its `stat`, in hundredths of a second.
-fn cpu_seconds() -> Result<f64, Box<dyn Error>> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let after = stat.rsplit(") ").next().ok_or("no stat")?;
-    let ticks: f64 = after.split(' ').skip(11).take(2).map(|field| field.parse().unwrap_or(0.0)).sum();
-    Ok(ticks / 100.0)
 }

@@ -1,7 +1,8 @@
 //! Seconds for the Hessians of 100 small networks in double precision, for `benches/hessians_vs_pytorch.py`.
 //!
 //! `hessians [--threads 1] [--rounds 5]` prints a JSON line for each network: the lowest of the rounds, by the hand-written
-//! passes, by autograd's rows, and their eigenvalues; and the milliseconds of one product with a vector.
+//! passes, by autograd's rows, and their eigenvalues; and of one product with a vector. Their names begin with the number of
+//! parameters.
 
 #![allow(clippy::print_stdout, reason = "its result is for a script to read")]
 
@@ -56,9 +57,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let product =
             lowest(rounds, || network.hessian_vector(&parameters, &samples, &parameters).map(drop))?;
         println!(
-            "{{\"parameters\": {p}, \"samples\": {count}, \"runs\": {RUNS}, \"by_hand_s\": {by_hand:.5}, \
-             \"by_rows_s\": {by_rows:.5}, \"eigenvalues_s\": {eigenvalues:.5}, \"product_ms\": {:.4}}}",
-            1e3 * product
+            "{{\"{p}_by_hand_s\": {by_hand:.5}, \"{p}_by_rows_s\": {by_rows:.5}, \"{p}_eigenvalues_s\": {eigenvalues:.5}, \
+             \"{p}_product_s\": {product:.7}}}"
         );
     }
     Ok(())

@@ -6,6 +6,10 @@
 //! block by block, because a shared machine's speed drifts. With `--off`, only without instruments and with all of them off. Readings are taken but not logged: that is another thread's work.
 
 #![allow(clippy::print_stdout, reason = "its result is for people and scripts to read")]
+#![allow(unreachable_pub, reason = "a file of another crate, which a plugin does not depend on")]
+
+#[path = "../../../tests/src/figures.rs"]
+mod figures;
 
 use std::error::Error;
 use std::time::Instant;
@@ -20,15 +24,19 @@ use gradtop_toolkit::runtime::set_threads;
 use tch::{Device, Kind, TchError, Tensor};
 
 const BATCH: i64 = 64;
+const PERCEPTRON: &str = "perceptron 784-15-30-10";
+const LENET: &str = "LeNet";
 
 /// Steps between readings of gradients, and of the curvature.
+const OFF: &str = "off";
+const TEN: &str = "gradients every 10";
 const WAYS: [(&str, Option<(i64, i64)>); 11] = [
     ("without instruments", None),
     ("without instruments, again", None),
-    ("off", Some((0, 0))),
+    (OFF, Some((0, 0))),
     ("off, again", Some((0, 0))),
     ("gradients every 100", Some((100, 0))),
-    ("gradients every 10", Some((10, 0))),
+    (TEN, Some((10, 0))),
     ("gradients every step", Some((1, 0))),
     ("gradients and curvature every 100", Some((100, 100))),
     ("gradients every 10, curvature every 100", Some((10, 100))),
@@ -170,7 +178,14 @@ fn measure(
         let mut ratios: Vec<f64> = own.iter().zip(&seconds[0]).map(|(own, bare)| own / bare).collect();
         ratios.sort_by(f64::total_cmp);
         let lowest = own.iter().copied().fold(f64::INFINITY, f64::min);
-        println!("  {way:50} {:>12.4} {:>8.3}", 1e3 * lowest, ratios[ratios.len() / 2]);
+        let ratio = ratios[ratios.len() / 2];
+        println!("  {way:50} {:>12.4} {ratio:>8.3}", 1e3 * lowest);
+        match (name, *way) {
+            (PERCEPTRON, OFF) => figures::measured("instruments.off", ratio, None),
+            (PERCEPTRON, TEN) => figures::measured("instruments.ten", ratio, None),
+            (LENET, TEN) => figures::measured("instruments.lenet-ten", ratio, None),
+            _ => {}
+        }
     }
     Ok(())
 }
@@ -187,10 +202,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let network = option("--network", "both");
     let ways = if arguments.iter().any(|argument| argument == "--off") { 4 } else { WAYS.len() };
     if network != "lenet" {
-        measure("perceptron 784-15-30-10", &mut perceptron()?, 2000, rounds, samples, ways)?;
+        measure(PERCEPTRON, &mut perceptron()?, 2000, rounds, samples, ways)?;
     }
     if network != "mlp" {
-        measure("LeNet", &mut lenet()?, 100, rounds, samples, ways)?;
+        measure(LENET, &mut lenet()?, 100, rounds, samples, ways)?;
     }
     Ok(())
 }

@@ -1,0 +1,125 @@
+//! `cargo xtask bench`: how fast this machine logs, trains and shows.
+
+mod report;
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Result, bail};
+
+use crate::setup;
+use crate::workspace::{Workspace, succeed};
+
+/// What a part measures, and what it is measured with.
+struct Part {
+    name: &'static str,
+    what: &'static str,
+    with: With,
+}
+
+enum With {
+    Logging,
+    Monitor,
+    Instruments,
+    /// A script of `benches/` that runs beside `PyTorch`, if there is one.
+    Script(&'static str),
+}
+
+const PARTS: [Part; 9] = [
+    Part { name: "logging", what: "Logging ten metrics a step", with: With::Logging },
+    Part { name: "monitor", what: "The monitor", with: With::Monitor },
+    Part {
+        name: "training",
+        what: "Training the networks of function-fit",
+        with: With::Script("function_fit_vs_pytorch.py"),
+    },
+    Part { name: "cnn", what: "Training the LeNet of the report", with: With::Script("cnn_vs_pytorch.py") },
+    Part {
+        name: "mnist-mlp",
+        what: "Training a small perceptron, one and eight at once",
+        with: With::Script("mnist_mlp_vs_pytorch.py"),
+    },
+    Part {
+        name: "random-labels",
+        what: "Training on random labels",
+        with: With::Script("random_labels_vs_pytorch.py"),
+    },
+    Part { name: "hessians", what: "Exact Hessians", with: With::Script("hessians_vs_pytorch.py") },
+    Part { name: "jacobian", what: "Input-output Jacobians", with: With::Script("jacobian_vs_pytorch.py") },
+    Part { name: "instruments", what: "Training with instruments", with: With::Instruments },
+];
+
+/// Parts of `monitor`, each for a minute or two: drawing, and the program in a terminal.
+const MONITOR: [&str; 6] = ["draw", "start", "open-1m", "open-10m", "live", "keys"];
+
+/// One part with arguments of its own, or all. `--report` measures all and writes docs/performance.md.
+pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
+    let (chosen, rest) = match args.split_first() {
+        None => (&PARTS[..], args),
+        Some((name, rest)) if name == "--report" => {
+            setup::ensure(workspace)?;
+            report::write(workspace, rest)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some((name, rest)) => match PARTS.iter().position(|part| part.name == name) {
+            Some(n) => (&PARTS[n..=n], rest),
+            None => {
+                let known = PARTS.map(|part| part.name).join(", ");
+                bail!("`{name}` is not a benchmark; expected --report or one of {known}")
+            }
+        },
+    };
+    setup::ensure(workspace)?;
+    for part in chosen {
+        run(workspace, part, rest, None)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a part; what it measures is appended to the file `record`, if one is given.
+fn run(workspace: &Workspace, part: &Part, args: &[String], record: Option<&Path>) -> Result<()> {
+    eprintln!("== {}: {}", part.name, part.what);
+    let cargo = |words: &[&str]| {
+        let mut command = workspace.cargo();
+        command.args(words).envs(record.map(|file| ("GRADTOP_BENCH_RECORD", file)));
+        command
+    };
+    let script = |name: &str| {
+        let mut command = Command::new("python3");
+        command.arg(format!("benches/{name}")).args(args).current_dir(&workspace.root);
+        workspace.clean_env(&mut command);
+        command.envs(record.map(|file| ("GRADTOP_BENCH_RECORD", file)));
+        command
+    };
+    match part.with {
+        With::Logging => {
+            succeed(&mut cargo(&["bench", "--workspace", "--bench", "logging"]))?;
+            succeed(&mut script("loggers.py"))
+        }
+        With::Instruments => {
+            // Its options are not those of the scripts, such as --python.
+            let args = if record.is_some() { &[] } else { args };
+            succeed(cargo(&["bench", "--workspace", "--bench", "instruments", "--"]).args(args))
+        }
+        With::Script(name) => succeed(&mut script(name)),
+        With::Monitor => {
+            let args = if record.is_some() { &[] } else { args };
+            if let Some(part) = args.iter().find(|p| !MONITOR.contains(&p.as_str())) {
+                bail!("`{part}` is not a part of `monitor`; expected one of {}", MONITOR.join(", "));
+            }
+            let (draw, outside): (Vec<_>, Vec<_>) = args.iter().partition(|part| *part == MONITOR[0]);
+            if args.is_empty() || !draw.is_empty() {
+                let mut draw = cargo(&["test", "--release", "--workspace", "--bin", "gradtop", "--"]);
+                draw.args(["--exact", "bench_tests::opens_and_draws", "--nocapture"]);
+                succeed(draw.env("GRADTOP_BENCH", "1"))?;
+            }
+            if args.is_empty() || !outside.is_empty() {
+                succeed(&mut cargo(&["build", "--release", "--workspace", "--bin", "gradtop"]))?;
+                let mut bench = cargo(&["bench", "--workspace", "--bench", "monitor", "--"]);
+                bench.args(outside).env("GRADTOP_BENCH_PROGRAM", workspace.program());
+                succeed(&mut bench)?;
+            }
+            Ok(())
+        }
+    }
+}
