@@ -46,11 +46,19 @@ struct Finding {
     help: Option<String>,
 }
 
-impl Finding {
-    fn new(topic: &'static str, grade: Grade, text: impl Into<String>) -> Self {
-        Self { topic, grade, text: text.into(), help: None }
-    }
+fn good(topic: &'static str, text: impl Into<String>) -> Finding {
+    Finding { topic, grade: Grade::Good, text: text.into(), help: None }
+}
 
+fn note(topic: &'static str, text: impl Into<String>) -> Finding {
+    Finding { grade: Grade::Note, ..good(topic, text) }
+}
+
+fn bad(topic: &'static str, text: impl Into<String>) -> Finding {
+    Finding { grade: Grade::Bad, ..good(topic, text) }
+}
+
+impl Finding {
     fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
@@ -107,7 +115,7 @@ fn check_runs(context: &Context, names: &[String], json: bool) -> Result<i32> {
             } else {
                 let why = why.map(|why| format!(": {why}")).unwrap_or_default();
                 let name = if names.len() > 1 { format!("{}/", run.name()) } else { String::new() };
-                show(&Finding::new(word, grade, format!("{name}{file}{why}")));
+                show(&Finding { grade, ..good(word, format!("{name}{file}{why}")) });
             }
         }
     }
@@ -136,9 +144,9 @@ fn of_time_zone() -> Finding {
         None => {
             let now = jiff::Timestamp::now().to_zoned(zone.clone());
             let name = zone.iana_name().map_or_else(String::new, |name| format!("{name}, "));
-            Finding::new("time", Grade::Good, format!("{name}now {}", now.strftime("%Y-%m-%d %H:%M %:z")))
+            good("time", format!("{name}now {}", now.strftime("%Y-%m-%d %H:%M %:z")))
         }
-        Some(why) => Finding::new("time", Grade::Note, format!("times are shown in UTC: {why}")).help(
+        Some(why) => note("time", format!("times are shown in UTC: {why}")).help(
             "set TZ to the name of a time zone, such as Europe/Berlin, or make /etc/localtime a link to one",
         ),
     }
@@ -151,9 +159,9 @@ fn of_libtorch() -> Finding {
             let shown = version.as_deref().unwrap_or("of unknown version");
             let text = format!("{shown} in {}", lib.display());
             if version.as_deref().is_some_and(libtorch::is_wanted) {
-                return Finding::new("libtorch", Grade::Good, text);
+                return good("libtorch", text);
             }
-            Finding::new("libtorch", Grade::Note, text).help(format!(
+            note("libtorch", text).help(format!(
                 "plugins are built for {}, which `gradtop setup` finds or downloads",
                 libtorch::VERSION
             ))
@@ -162,7 +170,7 @@ fn of_libtorch() -> Finding {
             let places: Vec<String> = places.iter().map(|p| print::short(p)).collect();
             let looked =
                 if places.is_empty() { String::new() } else { format!("; looked in {}", places.join(", ")) };
-            Finding::new("libtorch", Grade::Note, format!("not found{looked}"))
+            note("libtorch", format!("not found{looked}"))
                 .help("`gradtop setup` finds or downloads it; plugins with their own need nothing")
         }
     }
@@ -172,7 +180,7 @@ fn of_gpus() -> Finding {
     let lib = libtorch::find(None).ok();
     let gpus = match device::gpus().and_then(|gpus| device::usable(lib.as_deref()).map(|_| gpus)) {
         Ok(gpus) => gpus,
-        Err(why) => return Finding::new("gpu", Grade::Note, format!("none: runs use the CPU ({why})")),
+        Err(why) => return note("gpu", format!("none: runs use the CPU ({why})")),
     };
     let known = |uuid: &Option<String>| gpus.iter().find(|g| Some(&g.uuid) == uuid.as_ref());
     let named = |(n, uuid)| match known(uuid) {
@@ -180,7 +188,7 @@ fn of_gpus() -> Finding {
         None => format!("cuda:{n}"),
     };
     let all: Vec<String> = device::visible(&gpus).iter().enumerate().map(named).collect();
-    Finding::new("gpu", Grade::Good, all.join(", "))
+    good("gpu", all.join(", "))
 }
 
 fn of_terminal() -> Finding {
@@ -200,7 +208,7 @@ fn of_terminal() -> Finding {
     let size = t.size.map_or_else(|| "not a terminal".to_owned(), |(w, h)| format!("{w}x{h}"));
     let around = print::terminal::around();
     let inside = around.map(|around| format!(", in {}", around.name())).unwrap_or_default();
-    let finding = Finding::new("terminal", Grade::Good, format!("{size}, {colours}, {glyphs}{inside}"));
+    let finding = good("terminal", format!("{size}, {colours}, {glyphs}{inside}"));
     if t.glyphs.ascii() {
         finding.help("a UTF-8 locale (LANG=C.UTF-8) draws finer charts")
     } else if around == Some(Surrounding::Tmux) {
@@ -216,29 +224,15 @@ fn of_terminal() -> Finding {
 fn of_alerts() -> Finding {
     const TOPIC: &str = "alerts";
     if std::env::var_os("TMUX").is_none_or(|tmux| tmux.is_empty()) {
-        return Finding::new(
-            TOPIC,
-            Grade::Good,
-            "the monitor rings the bell and tells the terminal (OSC 9, OSC 777)",
-        );
+        return good(TOPIC, "the monitor rings the bell and tells the terminal (OSC 9, OSC 777)");
     }
     let on = |option: &str, scope: &str| tmux_option(scope, option).is_some_and(|value| value != "off");
     match (on("allow-passthrough", "-Apqv"), on("focus-events", "-sqv")) {
-        (true, true) => Finding::new(
-            TOPIC,
-            Grade::Good,
-            "tmux passes messages to the terminal, and tells who has the focus",
-        ),
-        (false, _) => {
-            Finding::new(TOPIC, Grade::Note, "only the bell: tmux keeps messages for the terminal to itself")
-                .help("`set -g allow-passthrough on` in ~/.tmux.conf lets them through (tmux 3.3 or newer)")
-        }
-        (true, false) => Finding::new(
-            TOPIC,
-            Grade::Note,
-            "tmux does not say which pane has the focus: the bell rings always",
-        )
-        .help("`set -g focus-events on` in ~/.tmux.conf"),
+        (true, true) => good(TOPIC, "tmux passes messages to the terminal, and tells who has the focus"),
+        (false, _) => note(TOPIC, "only the bell: tmux keeps messages for the terminal to itself")
+            .help("`set -g allow-passthrough on` in ~/.tmux.conf lets them through (tmux 3.3 or newer)"),
+        (true, false) => note(TOPIC, "tmux does not say which pane has the focus: the bell rings always")
+            .help("`set -g focus-events on` in ~/.tmux.conf"),
     }
 }
 
@@ -254,12 +248,11 @@ fn of_plugins() -> Vec<Finding> {
     let experiments = found.experiments().count();
     let mut findings = vec![if experiments == 0 {
         let path: Vec<String> = gradtop_host::search_path().iter().map(|p| print::short(p)).collect();
-        Finding::new("plugins", Grade::Note, format!("none in {}", path.join(", ")))
-            .help("`gradtop plugin new NAME` makes one")
+        note("plugins", format!("none in {}", path.join(", "))).help("`gradtop plugin new NAME` makes one")
     } else {
         let (p, e) = (found.plugins.len(), experiments);
         let s = |n: usize| if n == 1 { "" } else { "s" };
-        Finding::new("plugins", Grade::Good, format!("{p} plugin{} with {e} experiment{}", s(p), s(e)))
+        good("plugins", format!("{p} plugin{} with {e} experiment{}", s(p), s(e)))
     }];
     for plugin in found.plugins.iter().filter(|p| p.desc.needs_libtorch) {
         if let Err(places) = libtorch::find(Some(&plugin.path)) {
@@ -270,18 +263,18 @@ fn of_plugins() -> Vec<Finding> {
                 places.join(", ")
             );
             findings.push(
-                Finding::new("plugins", Grade::Bad, text)
+                bad("plugins", text)
                     .help("run `gradtop setup`, or set GRADTOP_LIBTORCH to a folder with libtorch_cpu.so"),
             );
         }
     }
     for (path, refusal) in &found.refused {
-        findings.push(Finding::new("plugins", Grade::Bad, format!("{} {refusal}", print::short(path))));
+        findings.push(bad("plugins", format!("{} {refusal}", print::short(path))));
     }
     for s in &found.shadowed {
         let text =
             format!("{} of {} is hidden by {}", s.experiment, print::short(&s.path), print::short(&s.by));
-        findings.push(Finding::new("plugins", Grade::Note, text));
+        findings.push(note("plugins", text));
     }
     findings
 }
@@ -299,25 +292,25 @@ fn of_runs(context: &Context) -> Result<Finding> {
     let (taken, free_words) = (number::bytes(bytes), number::bytes(free));
     let text = format!("{count} run{plural} of {taken} in {}, {free_words} free", runs.display());
     if free < LITTLE_SPACE {
-        return Ok(Finding::new("runs", Grade::Bad, text)
+        return Ok(bad("runs", text)
             .help("free some space (`gradtop gc` lists what can go), or choose another folder with --runs or GRADTOP_RUNS"));
     }
     if rustix::fs::access(existing, rustix::fs::Access::WRITE_OK).is_err() {
-        return Ok(Finding::new("runs", Grade::Bad, format!("{text}, not writable"))
+        return Ok(bad("runs", format!("{text}, not writable"))
             .help("choose another folder with --runs or GRADTOP_RUNS"));
     }
-    Ok(Finding::new("runs", Grade::Good, text))
+    Ok(good("runs", text))
 }
 
 /// Whether logging out ends runs: only systemd-logind does that, and only if it is told to.
 fn at_logout() -> Finding {
     const TOPIC: &str = "logout";
     if !Path::new("/run/systemd/system").is_dir() {
-        return Finding::new(TOPIC, Grade::Good, "runs continue: no systemd, so nothing ends them");
+        return good(TOPIC, "runs continue: no systemd, so nothing ends them");
     }
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
     if !user.is_empty() && Path::new("/var/lib/systemd/linger").join(&user).exists() {
-        return Finding::new(TOPIC, Grade::Good, format!("runs continue: {user} lingers"));
+        return good(TOPIC, format!("runs continue: {user} lingers"));
     }
     let mut settings = vec![PathBuf::from("/etc/systemd/logind.conf")];
     for dir in ["/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d"]
@@ -329,10 +322,10 @@ fn at_logout() -> Finding {
     }
     let texts: Vec<String> = settings.iter().filter_map(|f| std::fs::read_to_string(f).ok()).collect();
     if kills(&texts) {
-        Finding::new(TOPIC, Grade::Bad, "systemd-logind ends runs when you log out (KillUserProcesses=yes)")
+        bad(TOPIC, "systemd-logind ends runs when you log out (KillUserProcesses=yes)")
             .help("let them continue:  loginctl enable-linger")
     } else {
-        Finding::new(TOPIC, Grade::Good, "runs continue (KillUserProcesses is not set)")
+        good(TOPIC, "runs continue (KillUserProcesses is not set)")
     }
 }
 
@@ -370,18 +363,17 @@ fn bench(context: &Context, json: bool) -> Result<i32> {
         }))?;
         return Ok(0);
     }
-    print::line(&format!(
-        "{} points, from the first call to sealed Parquet on this disk",
-        number::count(r.points as f64)
-    ));
-    print::line(&format!("  {:>10}  in total", number::duration(r.total.as_secs_f64())));
-    print::line(&format!(
-        "  {:>10}  per point on the training thread",
-        format!("{} ns", number::value(r.ns_per_point))
-    ));
-    print::line(&format!("  {:>10}  the slowest 1 % of calls", format!("{} ns", r.call_p99.as_nanos())));
-    print::line(&format!("  {:>10}  per point on disk", format!("{} B", number::value(r.bytes_per_point))));
-    print::line(&format!("  {:>10}  waited for the writer", number::duration(r.wait.as_secs_f64())));
+    let points = number::count(r.points as f64);
+    print::line(&format!("{points} points, from the first call to sealed Parquet on this disk"));
+    for (value, of) in [
+        (number::duration(r.total.as_secs_f64()), "in total"),
+        (format!("{} ns", number::value(r.ns_per_point)), "per point on the training thread"),
+        (format!("{} ns", r.call_p99.as_nanos()), "the slowest 1 % of calls"),
+        (format!("{} B", number::value(r.bytes_per_point)), "per point on disk"),
+        (number::duration(r.wait.as_secs_f64()), "waited for the writer"),
+    ] {
+        print::line(&format!("  {value:>10}  {of}"));
+    }
     Ok(0)
 }
 

@@ -79,7 +79,7 @@ pub(super) fn files(name: &str, kind: Kind) -> Result<Vec<File>> {
 
 /// Whether a crate can have this name.
 pub(super) fn validate_name(name: &str) -> Result<()> {
-    let why = if KEYWORDS.contains(&name) {
+    let why = if KEYWORDS.split(' ').any(|word| word == name) {
         "it is a reserved word in Rust"
     } else if [PLAIN.lock, TORCH.lock].iter().any(|lock| lock::contains(lock, name)) {
         "one of its dependencies has that name"
@@ -92,63 +92,8 @@ pub(super) fn validate_name(name: &str) -> Result<()> {
 }
 
 /// Words that cannot be a crate's name: keywords, crates of the compiler, folders of cargo.
-const KEYWORDS: [&str; 58] = [
-    "abstract",
-    "alloc",
-    "as",
-    "async",
-    "await",
-    "become",
-    "box",
-    "break",
-    "build",
-    "const",
-    "continue",
-    "core",
-    "crate",
-    "deps",
-    "do",
-    "dyn",
-    "else",
-    "enum",
-    "examples",
-    "extern",
-    "false",
-    "final",
-    "fn",
-    "for",
-    "gen",
-    "if",
-    "impl",
-    "in",
-    "incremental",
-    "let",
-    "loop",
-    "macro",
-    "match",
-    "mod",
-    "move",
-    "mut",
-    "override",
-    "priv",
-    "pub",
-    "ref",
-    "return",
-    "self",
-    "static",
-    "std",
-    "struct",
-    "super",
-    "test",
-    "trait",
-    "true",
-    "try",
-    "type",
-    "typeof",
-    "unsafe",
-    "unsized",
-    "use",
-    "virtual",
-    "where",
-    "while",
-];
+const KEYWORDS: &str = "\
+    abstract alloc as async await become box break build const continue core crate deps do dyn else \
+    enum examples extern false final fn for gen if impl in incremental let loop macro match mod move \
+    mut override priv pub ref return self static std struct super test trait true try type typeof \
+    unsafe unsized use virtual where while";
