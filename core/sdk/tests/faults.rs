@@ -106,7 +106,7 @@ fn a_panic_gives_message_place_and_backtrace() {
 fn panics_of_all_shapes() {
     let long = run("long");
     assert!(failure(&long).len() <= 1016 && failure(&long).ends_with('ä'), "cut between characters");
-    assert!(failure(&run("payload")).ends_with("a value that is no text"));
+    assert!(failure(&run("payload")).ends_with("a value that is not text"));
     assert_eq!(failure(&run("thread")), "panicked: from a worker");
     assert_eq!(run("caught").outcome, Outcome::Failed("failed later".into()));
 }

@@ -308,7 +308,7 @@ impl App {
             Action::Restart => match self.top().targets().as_slice() {
                 [id] => Effect::Open(Open::Restart(id.clone())),
                 [] => Effect::failure("no run selected"),
-                _ => Effect::failure("one run at a time can be started anew"),
+                _ => Effect::failure("only one run at a time can be restarted"),
             },
             Action::Note => match self.top().targets().as_slice() {
                 [id] => Effect::Do(Task::Note(id.clone())),

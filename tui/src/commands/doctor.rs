@@ -224,14 +224,14 @@ fn of_terminal() -> Finding {
 fn of_alerts() -> Finding {
     const TOPIC: &str = "alerts";
     if std::env::var_os("TMUX").is_none_or(|tmux| tmux.is_empty()) {
-        return good(TOPIC, "the monitor rings the bell and tells the terminal (OSC 9, OSC 777)");
+        return good(TOPIC, "the monitor rings the bell and notifies the terminal (OSC 9, OSC 777)");
     }
     let on = |option: &str, scope: &str| tmux_option(scope, option).is_some_and(|value| value != "off");
     match (on("allow-passthrough", "-Apqv"), on("focus-events", "-sqv")) {
-        (true, true) => good(TOPIC, "tmux passes messages to the terminal, and tells who has the focus"),
+        (true, true) => good(TOPIC, "tmux passes messages to the terminal, and reports the focus"),
         (false, _) => note(TOPIC, "only the bell: tmux keeps messages for the terminal to itself")
             .help("`set -g allow-passthrough on` in ~/.tmux.conf lets them through (tmux 3.3 or newer)"),
-        (true, false) => note(TOPIC, "tmux does not say which pane has the focus: the bell rings always")
+        (true, false) => note(TOPIC, "tmux does not say which pane has the focus: the bell always rings")
             .help("`set -g focus-events on` in ~/.tmux.conf"),
     }
 }

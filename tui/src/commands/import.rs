@@ -89,7 +89,7 @@ fn whole(target: &Target, sources: &[Source], json: bool) -> Result<i32> {
     let mut code = 0;
     for source in sources {
         if caught.any() {
-            return Err(Failure::new("interrupted; importing again goes on").into());
+            return Err(Failure::new("interrupted; import again to continue").into());
         }
         match Import::whole(target, source, || caught.any()) {
             Ok(imported) => code = code.max(report(source, &imported, json)?),

@@ -61,13 +61,13 @@ pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> 
             report::write(workspace, rest)?;
             return Ok(ExitCode::SUCCESS);
         }
-        Some((name, rest)) => match PARTS.iter().position(|part| part.name == name) {
-            Some(n) => (&PARTS[n..=n], rest),
-            None => {
+        Some((name, rest)) => {
+            let Some(n) = PARTS.iter().position(|part| part.name == name) else {
                 let known = PARTS.map(|part| part.name).join(", ");
                 bail!("`{name}` is not a benchmark; expected --report or one of {known}")
-            }
-        },
+            };
+            (&PARTS[n..=n], rest)
+        }
     };
     setup::ensure(workspace)?;
     for part in chosen {

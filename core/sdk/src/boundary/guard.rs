@@ -87,11 +87,11 @@ fn install_hook() {
 fn passed_on(payload: &(dyn Any + Send)) -> Error {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    Error::of_kind(ErrorKind::Panic, text.unwrap_or("a value that is no text")).context("panicked")
+    Error::of_kind(ErrorKind::Panic, text.unwrap_or("a value that is not text")).context("panicked")
 }
 
 fn describe(info: &PanicHookInfo<'_>) -> Error {
-    let text = info.payload_as_str().unwrap_or("a value that is no text");
+    let text = info.payload_as_str().unwrap_or("a value that is not text");
     let error = Error::of_kind(ErrorKind::Panic, text);
     let detail = format!("backtrace:\n{}", Backtrace::force_capture());
     let error = match info.location() {

@@ -64,7 +64,7 @@ impl Recorded {
     #[must_use]
     #[track_caller]
     pub fn expect_finished(self) -> Self {
-        assert_eq!(self.outcome, Outcome::Finished, "the run told {:?}", self.text);
+        assert_eq!(self.outcome, Outcome::Finished, "the run said {:?}", self.text);
         self
     }
 
@@ -77,7 +77,7 @@ impl Recorded {
     pub fn expect_failure(self) -> String {
         match self.outcome {
             Outcome::Failed(why) | Outcome::Refused(why) => why,
-            other => panic!("the run ended as {other:?}, it told {:?}", self.text),
+            other => panic!("the run ended as {other:?}, it said {:?}", self.text),
         }
     }
 

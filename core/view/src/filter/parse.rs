@@ -280,7 +280,7 @@ fn term(
             (_, Compare::IsNot) => {
                 Ok(Filter::Not(Box::new(term(at, key, Operator::Colon, value, value_at)?)))
             }
-            _ => Err(error(value_at, format!("{value} is no number"))),
+            _ => Err(error(value_at, format!("{value} is not a number"))),
         },
     }
 }

@@ -82,7 +82,7 @@ fn errors_say_where_and_what() {
         ("flat AND", 5, "nothing after AND"),
         ("NOT", 0, "nothing after NOT"),
         ("lr<", 3, "compared with"),
-        ("lr<many", 3, "many is no number"),
+        ("lr<many", 3, "many is not a number"),
         ("<3", 0, "a name belongs before"),
         ("name<b", 0, "write name:b"),
         ("()", 0, "nothing between"),

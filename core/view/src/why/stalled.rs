@@ -53,7 +53,7 @@ fn stopped(known: &Known<'_>) -> Option<Verdict> {
     moves.then(|| Verdict {
         rule: Rule::Stalled,
         confidence: Confidence::Certain,
-        text: format!("stalled: {who} is stopped by a signal (SIGSTOP or SIGTSTP); SIGCONT lets it go on"),
+        text: format!("stalled: {who} is stopped by a signal (SIGSTOP or SIGTSTP); SIGCONT continues it"),
         since: known.record.last().and_then(|(_, at)| time(at.time_us)),
         step: view.status.step,
         proof,

@@ -261,7 +261,7 @@ impl Session {
             match self.diverged_events.fetch_add(1, Ordering::Relaxed) {
                 n if n < DIVERGED_EVENTS => self.event(&Event::Alert { message }),
                 DIVERGED_EVENTS => {
-                    let message = "more series are not finite; they are not told one by one".to_owned();
+                    let message = "more series are not finite; they are not listed one by one".to_owned();
                     self.event(&Event::Alert { message });
                 }
                 _ => {}
