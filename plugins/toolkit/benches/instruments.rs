@@ -1,9 +1,9 @@
 //! What the training instruments cost: a perceptron and the report's LeNet on MNIST, trained without them, with all of them off,
 //! and read at every 1, 10 and 100 steps, with and without the curvature.
 //!
-//! `instruments [--rounds 5] [--network mlp|lenet] [--samples 250] [--off]` prints a line for each way: the lowest time of a step over the
+//! `instruments [--rounds 5] [--network mlp|lenet] [--samples 250] [--off|--gradients]` prints a line for each way: the lowest time of a step over the
 //! rounds, and the median over the rounds of its ratio to the time without instruments in the same round. All ways take turns,
-//! block by block, because a shared machine's speed drifts. With `--off`, only without instruments and with all of them off. Readings are taken but not logged: that is another thread's work.
+//! block by block, because a shared machine's speed drifts. With `--off`, only without instruments and with all of them off; with `--gradients`, all but the curvature. Readings are taken but not logged: that is another thread's work.
 
 #![allow(clippy::print_stdout, reason = "its result is for people and scripts to read")]
 #![allow(unreachable_pub, reason = "a file of another crate, which a plugin does not depend on")]
@@ -200,7 +200,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let _no_graphs = tch::no_grad_guard();
     let (rounds, samples) = (option("--rounds", "5").parse()?, option("--samples", "250").parse()?);
     let network = option("--network", "both");
-    let ways = if arguments.iter().any(|argument| argument == "--off") { 4 } else { WAYS.len() };
+    let given = |name: &str| arguments.iter().any(|argument| argument == name);
+    let ways = if given("--off") { 4 } else { WAYS.len() - if given("--gradients") { 4 } else { 0 } };
     if network != "lenet" {
         measure(PERCEPTRON, &mut perceptron()?, 2000, rounds, samples, ways)?;
     }

@@ -97,9 +97,13 @@ fn run(workspace: &Workspace, part: &Part, args: &[String], record: Option<&Path
             succeed(&mut script("loggers.py"))
         }
         With::Instruments => {
-            // Its options are not those of the scripts, such as --python.
-            let args = if record.is_some() { &[] } else { args };
-            succeed(cargo(&["bench", "--workspace", "--bench", "instruments", "--"]).args(args))
+            let mut bench = cargo(&["bench", "--workspace", "--bench", "instruments", "--"]);
+            // The arguments of a report are for the scripts.
+            match record {
+                Some(_) => bench.args(["--gradients", "--rounds", "3"]),
+                None => bench.args(args),
+            };
+            succeed(&mut bench)
         }
         With::Script(name) => succeed(&mut script(name)),
         With::Monitor => {
