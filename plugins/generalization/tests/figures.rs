@@ -59,6 +59,8 @@ fn interpolation() {
         ("pairs", "2"),
         ("epochs", "1"),
         ("other_batch", "150"),
+        ("spawn_steps", "0,4"),
+        ("spawn_epochs", "1"),
         ("points", "13"),
     ];
     assert_figures("interpolation", &TestHost::new().run::<Interpolation>(&params).expect_finished());

@@ -3,18 +3,20 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "the numbers behind the bands, for cargo test -- --nocapture")]
 
-use generalization::interpolation::{Interpolation, Kind, Start, Walk};
+use generalization::interpolation::{Interpolation, Kind, Start, Walk, barrier};
 use gradtop_sdk::testing::{TestHost, bits};
 use gradtop_toolkit::instruments::{Settings, assert_harmless};
 use gradtop_toolkit::runtime;
 use tch::Device;
 
-const SMALL: [(&str, &str); 6] = [
+const SMALL: [(&str, &str); 8] = [
     ("train_samples", "600"),
     ("hidden", "12"),
     ("pairs", "2"),
     ("epochs", "2"),
     ("other_batch", "150"),
+    ("spawn_steps", "0,5"),
+    ("spawn_epochs", "2"),
     ("points", "13"),
 ];
 
@@ -48,8 +50,8 @@ fn quick_has_a_barrier_between_different_initial_values_only() {
 #[test]
 fn what_a_run_records() {
     let recorded = TestHost::new().seed(5).run::<Interpolation>(&SMALL).expect_finished();
-    // Ten steps an epoch at batch 64, four at 150; a step a pair and set for the lines.
-    assert_eq!(recorded.steps_ended, 2 * (10 + 4 + 10) + 2 * 2);
+    // Ten steps an epoch at batch 64, four at 150, and ten for each step of parting; a step a pair and set for the lines.
+    assert_eq!(recorded.steps_ended, 2 * (10 + 4 + 10 + 2 * 10) + 2 * 2);
     for name in
         ["line-batch-same", "line-batch-other", "line-batch-aligned", "line-rate-other", "line-rate-aligned"]
     {
@@ -94,6 +96,12 @@ fn what_a_run_records() {
         };
         assert!(related, "{start} {cosine}");
     }
+    // Networks that part later end closer to each other.
+    let spawned = recorded.table("spawned")[0];
+    assert_eq!((spawned.i64s("parted_at"), spawned.i64s("pair")), (&[0, 0, 5, 5][..], &[0, 1, 0, 1][..]));
+    let distance = spawned.f64s("distance");
+    assert!(distance[2] < distance[0] && distance[3] < distance[1] && distance[2] > 0.0, "{distance:?}");
+    assert!(spawned.f64s("test_error_barrier").iter().all(|b| (0.0..1.0).contains(b)));
     let text = recorded.figures.join("\n");
     for part in [
         "784-12-10 (9550 parameters)",
@@ -107,8 +115,9 @@ fn what_a_run_records() {
         figure.parse::<toml::Table>().unwrap();
     }
     let said = recorded.last_table("conclusion").strings("statement");
-    // All of them, and each line's barrier and flatness.
-    assert_eq!(said.len(), 2 + 2 * 6);
+    // All of them, each line's barrier and flatness, and the spawn time.
+    assert_eq!(said.len(), 2 + 2 * 6 + 1);
+    assert!(said[14].starts_with("spawn time: ") && said[14].contains("(not testable)"), "{said:?}");
     assert!(said[0].contains("fewer than 5 trials: no order can be claimed"), "{said:?}");
 }
 
@@ -128,6 +137,9 @@ fn pairs_begin_where_they_say() {
         other_batch: 100,
         lr: 1e-3,
         other_lr: 1e-2,
+        spawn_steps: vec![4, 6, 0],
+        spawn_epochs: 1,
+        spawn_lr: 1e-3,
         points: 7,
         instruments: Settings::default(),
     };
@@ -149,6 +161,18 @@ fn pairs_begin_where_they_say() {
             assert!(line.distance < other.unwrap().distance, "{line:?}");
         }
     }
+    let spawned = walk.spawned().unwrap();
+    assert_eq!(
+        spawned.iter().map(|two| (two.step, two.pair)).collect::<Vec<_>>(),
+        [(0, 0), (0, 1), (4, 0), (4, 1)]
+    );
+    for two in &spawned {
+        // Convex again; errors have steps.
+        assert!(barrier(&plan.between, &two.sets[0].loss).0 < 1e-6, "{two:?}");
+        assert_eq!(two.sets[1].loss.len(), 3);
+        let at_0 = spawned.iter().find(|other| other.pair == two.pair && other.step == 0);
+        assert!(two.step == 0 || two.distance < at_0.unwrap().distance, "{two:?}");
+    }
     assert_eq!(lines[0].sets[0].loss[2], lines[1].sets[0].loss[2], "one network at 0 of all lines of a pair");
     assert_ne!(lines[0].sets[0].loss[2], lines[6].sets[0].loss[2], "another in the other pair");
 }
@@ -157,8 +181,8 @@ fn pairs_begin_where_they_say() {
 fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
     let host = TestHost::new().seed(7);
     let whole = host.run::<Interpolation>(&SMALL);
-    // In each training, at the very end of one, and among the lines.
-    for stop in [7, 20, 25, 40, 48, 50] {
+    // In each training, at the very end of one, in a trunk, where its networks part and after, and among the lines.
+    for stop in [7, 20, 25, 40, 48, 50, 71, 73, 74, 85, 90] {
         host.run_interrupted::<Interpolation>(stop, &SMALL).assert_equals(&whole);
     }
     let other = TestHost::new().seed(8).run::<Interpolation>(&SMALL);

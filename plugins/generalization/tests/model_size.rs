@@ -10,7 +10,7 @@ use gradtop_toolkit::instruments::assert_harmless;
 use gradtop_toolkit::rng::{Rng, Stream};
 use tch::{Kind, Tensor};
 
-const SMALL: [(&str, &str); 13] = [
+const SMALL: [(&str, &str); 14] = [
     ("full_widths", "2,6"),
     ("full_samples", "300"),
     ("full_epochs", "3"),
@@ -18,6 +18,7 @@ const SMALL: [(&str, &str); 13] = [
     ("subset_widths", "3,10"),
     ("subset_samples", "60"),
     ("subset_epochs", "12"),
+    ("subset_rates", "1e-2"),
     ("feature_ratios", "0.5,1,2"),
     ("feature_samples", "40"),
     ("feature_tests", "100"),
@@ -239,6 +240,7 @@ fn wide_networks_do_not_depend_on_the_threads() {
             ("feature_ratios", ""),
             ("subset_widths", "3,130"),
             ("subset_epochs", "5"),
+            ("subset_rates", ""),
             ("lr", "0.02"),
         ],
     );
@@ -256,9 +258,9 @@ fn wide_networks_do_not_depend_on_the_threads() {
 fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
     let host = TestHost::new().seed(5).threads(1);
     let whole = host.run::<ModelSize>(&SMALL).expect_finished();
-    // 6 steps an epoch, 18 for each width of part A; 15 for each width and rate; 24 for each width of part B; then solutions:
-    // within each part.
-    for stop in [6, 26, 45, 103, 144, 147] {
+    // 6 steps an epoch, 18 for each width of part A; 15 for each width and rate; 24 for each width of part B, and for each at its
+    // other rate; then solutions: within each part.
+    for stop in [6, 26, 45, 103, 144, 150, 195] {
         let interrupted = host.run_interrupted::<ModelSize>(stop, &SMALL);
         interrupted.assert_equals(&whole);
         assert_eq!(interrupted.second.figures.last(), whole.figures.last());
@@ -277,9 +279,20 @@ fn every_size_is_trained_at_every_rate() {
     let told = recorded.infos();
     let claim = told.iter().find(|line| line.starts_with("A, learning rates: ")).unwrap();
     assert!(claim.contains("on 240 images; 60 others chose the rate, the test set chose nothing"), "{claim}");
-    let none = with(&SMALL, &[("full_rates", "")]);
+    // Part B: with true and with noisy labels, the first of the trials beside a network at the other rate.
+    let rates = recorded.last_table("subset-rates");
+    assert_eq!(rates.i64s("width"), [3, 3, 10, 10].repeat(2));
+    assert_eq!(rates.f64s("lr"), [1e-3, 1e-2].repeat(4));
+    assert_eq!(rates.f64s("noise_share"), [[0.0; 4], [0.3; 4]].concat());
+    let subset = recorded.last_table("subset");
+    for i in (0..8).step_by(2) {
+        assert_eq!(rates.f64s("test_error")[i], subset.f64s("test_error")[i], "the common rate");
+        assert_ne!(rates.f64s("test_error")[i + 1], subset.f64s("test_error")[i], "the other rate");
+        assert_ne!(rates.f64s("test_error")[i], rates.f64s("validation_error")[i], "the test set chooses");
+    }
+    let none = with(&SMALL, &[("full_rates", ""), ("subset_rates", "")]);
     let recorded = TestHost::new().seed(5).threads(1).run::<ModelSize>(&none).expect_finished();
-    assert!(recorded.table("rates").is_empty());
+    assert!(recorded.table("rates").is_empty() && recorded.table("subset-rates").is_empty());
 }
 
 #[test]
@@ -287,6 +300,8 @@ fn wrong_parameters_are_refused_with_their_reason() {
     for (changes, part) in [
         (vec![("full_widths", "5,0")], "`full_widths` names `0`, must be at least 1"),
         (vec![("full_rates", "1e-2,1e-3")], "`full_rates` names 0.001, which is `lr` already"),
+        (vec![("subset_rates", "1e-3")], "`subset_rates` names 0.001, which is `lr` already"),
+        (vec![("subset_samples", "60000")], "no training image is left to choose between `subset_rates`"),
         (vec![("subset_widths", "5,x")], "`x`, must be a whole number"),
         (vec![("feature_ratios", "0.001")], "of 40 images that is 0 features"),
         (vec![("full_widths", ""), ("subset_widths", ""), ("feature_ratios", "")], "are all empty"),

@@ -217,14 +217,16 @@ fn p_in_words(p: f64) -> String {
 
 /// Settles the claims of a run ([`settle`]) and writes them: to the log, and to the table `conclusion` as a row a claim. `keys` are
 /// its first columns; `about`, `claim`, `evidence`, `caution`, `strength`, `p` and `p_corrected` follow, and last `statement`, the whole in
-/// sentences, so that a reader of that column alone misses nothing. Gives the claims as they were settled, for captions.
-pub fn write(
+/// sentences, so that a reader of that column alone misses nothing. Each claim comes with the figure it is read from, and is given
+/// back with it as it was settled, for [`caption`].
+pub fn write<F>(
     ctx: &Ctx,
     step: i64,
-    mut claims: Vec<Claim>,
+    said: Vec<(F, Claim)>,
     family: usize,
     keys: Vec<Column<'_>>,
-) -> Result<Vec<Claim>> {
+) -> Result<Vec<(F, Claim)>> {
+    let (figures, mut claims): (Vec<F>, Vec<Claim>) = said.into_iter().unzip();
     settle(&mut claims, family);
     for claim in &claims {
         ctx.info(format!("{}: {}", claim.about, claim.whole()))?;
@@ -247,13 +249,13 @@ pub fn write(
     }
     columns.push(Column::utf8("statement", &text(|c| format!("{}: {}", c.about, c.whole()))));
     ctx.table("conclusion", step, &columns)?;
-    Ok(claims)
+    Ok(figures.into_iter().zip(claims).collect())
 }
 
 /// Claims at the end of the caption of the figure they are read from, all of each.
-pub fn caption<'a>(claims: impl IntoIterator<Item = &'a Claim>) -> String {
-    let parts = claims.into_iter().map(|claim| [" ", &claim.about, ": ", &claim.whole()].concat());
-    let words: String = parts.collect();
+pub fn caption<F: PartialEq<G>, G: ?Sized>(said: &[(F, Claim)], figure: &G) -> String {
+    let here = said.iter().filter(|(of, _)| of == figure);
+    let words: String = here.map(|(_, claim)| [" ", &claim.about, ": ", &claim.whole()].concat()).collect();
     if words.is_empty() { words } else { format!(" Found:{words}") }
 }
 
@@ -297,9 +299,10 @@ mod tests {
         );
         let nothing = Claim::new("a", Strength::Untestable, "nothing");
         assert_eq!(nothing.whole(), "nothing (not testable).");
-        let both = caption([&claim, &nothing]);
+        let said = [("loss", claim.clone()), ("fit", claim.clone()), ("loss", nothing)];
+        let both = caption(&said, &"loss");
         assert_eq!(both, format!(" Found: sinc: {} a: nothing (not testable).", claim.whole()));
-        assert_eq!(caption([]), "");
+        assert_eq!(caption(&said, &"other"), "");
     }
 
     #[test]

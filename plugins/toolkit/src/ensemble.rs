@@ -1,6 +1,6 @@
 //! Networks of equal shape trained at once on one data set, each in its own order.
 
-use tch::TchError;
+use tch::{TchError, Tensor};
 
 use crate::checkpoint::{Saved, Saving};
 use crate::mlp::{Mlp, Samples, Shuffle, Workspace};
@@ -105,6 +105,30 @@ impl Ensemble {
         self.update()
     }
 
+    /// Becomes copies of networks of another ensemble of their shape, one for each number in `chosen`, with their optimizer's state and
+    /// at their step. The batches to come are in this one's own orders.
+    ///
+    /// # Errors
+    /// Networks of another shape, and other numbers than this one has networks.
+    pub fn copy_from(&mut self, other: &Self, chosen: &[i64]) -> Result<(), TchError> {
+        let pick = |flat: &Tensor| other.mlp.of_trials(flat, chosen);
+        let [(_, first), (_, second)] = other.optimizer.state();
+        let (parameters, mut own) = (pick(other.mlp.parameters())?, self.mlp.parameters().shallow_clone());
+        if parameters.size() != own.size() {
+            return Err(TchError::Shape(format!(
+                "{} networks of {:?} cannot become {} of {:?}",
+                self.mlp.trials(),
+                self.mlp.widths(),
+                chosen.len(),
+                other.mlp.widths()
+            )));
+        }
+        own.f_copy_(&parameters)?;
+        self.optimizer.restore(other.optimizer.step(), &pick(first)?, &pick(second)?)?;
+        self.step = other.step;
+        Ok(())
+    }
+
     /// Adds everything that [`Ensemble::restore`] needs, under this name.
     pub fn save(&self, name: &str, saving: &mut Saving) -> Result<(), TchError> {
         saving.integers(&format!("{name}.step"), &[self.step])?;
@@ -120,5 +144,47 @@ impl Ensemble {
         saved.restore(name, &self.mlp, &mut self.optimizer)?;
         self.step = step;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::optim::Rule;
+
+    /// A copy that goes on in the same order is its original; in another order it is not.
+    #[test]
+    fn copies_go_on_as_their_original() {
+        let values = |n: i64| Tensor::arange(n, (Kind::Float, Device::Cpu)).f_sin().unwrap();
+        let samples =
+            Samples::new(&values(30).view([10, 3]), &values(20).view([10, 2]), Kind::Float, Device::Cpu)
+                .unwrap();
+        let ensemble = |trials: i64, stream: &str| {
+            let mut mlp = Mlp::zeros(&[3, 4, 2], trials, Kind::Float, Device::Cpu).unwrap();
+            mlp.init_uniform(1, Stream::named("init")).unwrap();
+            let optimizer = Optimizer::new(Rule::Adam { lr: 0.1 }, mlp.parameters()).unwrap().fused();
+            Ensemble::new(mlp, optimizer, &samples, 4, 1, Stream::named(stream)).unwrap()
+        };
+        let mut original = ensemble(2, "a");
+        (0..5).for_each(|_| original.advance(&samples).unwrap());
+        let (mut same, mut other) = (ensemble(2, "a"), ensemble(3, "b"));
+        same.copy_from(&original, &[0, 1]).unwrap();
+        other.copy_from(&original, &[1, 1, 0]).unwrap();
+        let of = |ensemble: &Ensemble, trial: i64| ensemble.mlp.trial_parameters(trial).unwrap();
+        assert_eq!((other.step(), of(&other, 0), of(&other, 2)), (5, of(&original, 1), of(&original, 0)));
+        for _ in 0..5 {
+            original.advance(&samples).unwrap();
+            same.advance(&samples).unwrap();
+            other.advance(&samples).unwrap();
+        }
+        assert_eq!((of(&same, 0), of(&same, 1)), (of(&original, 0), of(&original, 1)));
+        assert_ne!(of(&other, 0), of(&original, 1));
+        assert_ne!(of(&other, 0), of(&other, 1));
+        let error = same.copy_from(&original, &[0]).unwrap_err().to_string();
+        assert!(error.contains("2 networks of [3, 4, 2] cannot become 1"), "{error}");
     }
 }

@@ -233,8 +233,8 @@ impl Conclusion {
         (self.rows.iter().map(claim).collect(), pairs.sum())
     }
 
-    /// Writes the claims, and each model's losses at each rate to a table of its function.
-    pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<()> {
+    /// Writes the claims, and each model's losses at each rate to a table of its function. Gives each claim with its figure.
+    pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<Vec<(&'static str, Claim)>> {
         for rows in self.rows.chunk_by(|a, b| a.function == b.function).filter(|rows| rows[0].rates.len() > 1)
         {
             let all: Vec<(&Row, &AtRate)> =
@@ -277,7 +277,8 @@ impl Conclusion {
             Column::f64("variance", number(|r| r.variance)),
         ];
         let (claims, pairs) = self.claims();
-        conclusion::write(ctx, step, claims, pairs, keys).map(drop)
+        let figure = if self.rows.iter().any(|row| row.rates.len() > 1) { "rates" } else { "loss" };
+        conclusion::write(ctx, step, claims.into_iter().map(|claim| (figure, claim)).collect(), pairs, keys)
     }
 }
 

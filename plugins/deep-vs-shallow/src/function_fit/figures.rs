@@ -1,14 +1,20 @@
 //! The figures: loss, fit and residuals, a panel for each function.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::{Claim, caption};
 
 use super::FunctionFit;
 use super::tables::{predictions_of, rates_of, shape};
 use super::target::{Target, variance};
 use super::training::Training;
 
-/// The run's figures.
-pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> Vec<Figure> {
+/// The run's figures; the captions end with what was found in them, once something is.
+pub(super) fn declare(
+    params: &FunctionFit,
+    training: &Training,
+    seed: u64,
+    said: &[(&'static str, Claim)],
+) -> Vec<Figure> {
     let setup = training.setup();
     let models: Vec<String> = training.fits[..setup.models.len()]
         .iter()
@@ -23,7 +29,8 @@ pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> V
     };
     let loss = Figure::new("loss", "Loss on the whole grid").caption(format!(
         "Mean squared error over all points with fixed weights at the common rate: mean of the trials, band from lowest to highest. \
-         The level line is the function's variance: the loss of predicting its mean. {settings}"
+         The level line is the function's variance: the loss of predicting its mean. {settings}{}",
+        caption(said, &"loss")
     ));
     let fit = Figure::new("fit", "Predictions over the function").caption(format!(
         "The latest table of predictions: mean of the trials, band from lowest to highest. {settings}"
@@ -49,7 +56,8 @@ pub(super) fn declare(params: &FunctionFit, training: &Training, seed: u64) -> V
     if !setup.rates.is_empty() {
         let rates = Figure::new("rates", "Loss by learning rate").caption(format!(
             "Mean squared error over all points after the last step at each learning rate, mean of the trials. Each is compared at the \
-             rate that the others choose halfway between the points. {settings}"
+             rate that the others choose halfway between the points. {settings}{}",
+            caption(said, &"rates")
         ));
         figures.push(rates.panels(panels(|target| {
             let line = Mark::line((rates_of(&target.name), "lr", "loss_mean")).by([By::Model]).mean();

@@ -133,7 +133,7 @@ impl Experiment for FunctionFit {
             ctx.debug(format!("{threads} of {} threads: the tensors are small", ctx.threads()))?;
         }
         let mut training = Training::new(self.setup(ctx.seed(), device)?)?;
-        ctx.declare_figures(figures::declare(self, &training, ctx.seed()))?;
+        ctx.declare_figures(figures::declare(self, &training, ctx.seed(), &[]))?;
         let series = declare_series(ctx, &training)?;
         let mut instruments =
             Instruments::new(&self.instruments, ctx.seed(), &format!("{}.", self.in_words(ctx.seed())));
@@ -162,8 +162,8 @@ impl Experiment for FunctionFit {
         }
         tables::predictions(ctx, &training, self.table_points as usize)?;
         training.keep_weights(ctx)?;
-        let conclusion = Conclusion::of(&training)?;
-        conclusion.write(ctx, training.step())
+        let said = Conclusion::of(&training)?.write(ctx, training.step())?;
+        ctx.declare_figures(figures::declare(self, &training, ctx.seed(), &said))
     }
 }
 

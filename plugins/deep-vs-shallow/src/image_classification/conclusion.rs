@@ -161,8 +161,8 @@ impl Conclusion {
         (self.rows.iter().map(|row| row.claim(&peers(row))).collect(), others / 2)
     }
 
-    /// Writes the claims, and what each network came to at each learning rate to the table `rates`.
-    pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<()> {
+    /// Writes the claims, and what each network came to at each learning rate to the table `rates`. Gives each claim with its figure.
+    pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<Vec<(&'static str, Claim)>> {
         let whole = |of: fn(&Row) -> i64| self.rows.iter().map(of).collect::<Vec<_>>();
         let number = |of: fn(&Row) -> f64| self.rows.iter().map(of).collect::<Vec<_>>();
         let text = |of: fn(&Row) -> &str| self.rows.iter().map(of).collect::<Vec<_>>();
@@ -200,7 +200,13 @@ impl Conclusion {
             )?;
         }
         let (claims, pairs) = self.claims();
-        conclusion::write(ctx, step, claims, pairs, keys).map(drop)
+        conclusion::write(
+            ctx,
+            step,
+            claims.into_iter().map(|claim| ("accuracy", claim)).collect(),
+            pairs,
+            keys,
+        )
     }
 }
 

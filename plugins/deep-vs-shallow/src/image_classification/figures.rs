@@ -1,6 +1,7 @@
 //! The figures: curves of loss, accuracy and error, then confusions and mistakes.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::{Claim, caption};
 
 use super::ImageClassification;
 use super::findings::Findings;
@@ -18,13 +19,16 @@ pub(super) fn settings(params: &ImageClassification, training: &Training, seed: 
     format!("Networks: {}. {}.", models.join("; "), params.in_words(seed))
 }
 
-/// What is known from the start: the curves of all models, a panel for the training and the test set of each data set.
-pub(super) fn curves(params: &ImageClassification, training: &Training, seed: u64) -> [Figure; 3] {
-    let caption = format!(
-        "With fixed weights, over all images of the set: mean of the trials, band from lowest to highest. {}",
-        settings(params, training, seed)
-    );
-    let figure = |metric: &str, title: &str, axis: &Axis| {
+/// The curves of all models, a panel for the training and the test set of each data set; the captions end with what was found in
+/// them, once something is.
+pub(super) fn curves(
+    params: &ImageClassification,
+    training: &Training,
+    seed: u64,
+    said: &[(&'static str, Claim)],
+) -> [Figure; 3] {
+    let settings = settings(params, training, seed);
+    let figure = |metric: &'static str, title: &str, axis: &Axis| {
         let panels = training.tasks().iter().flat_map(|task| {
             [("train", "training set"), ("test", "test set")].map(|(part, set)| {
                 let split = format!("{}-{part}", task.name);
@@ -37,7 +41,10 @@ pub(super) fn curves(params: &ImageClassification, training: &Training, seed: u6
                     .marks(chance)
             })
         });
-        Figure::new(metric, title).caption(&caption).panels(panels)
+        Figure::new(metric, title).panels(panels).caption(format!(
+            "With fixed weights, over all images of the set: mean of the trials, band from lowest to highest. {settings}{}",
+            caption(said, &metric)
+        ))
     };
     [
         figure("loss", "Loss on the whole sets", &Axis::log("cross entropy, nats")),

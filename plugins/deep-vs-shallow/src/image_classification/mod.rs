@@ -177,7 +177,7 @@ impl Experiment for ImageClassification {
         let mut training = Training::new(self.setup(ctx.seed(), device, ctx.threads())?)?;
         let total = self.epochs * training.steps_per_epoch();
         let work = Work::of(self, &training);
-        ctx.declare_figures(figures::curves(self, &training, ctx.seed()))?;
+        ctx.declare_figures(figures::curves(self, &training, ctx.seed(), &[]))?;
         let series = declare_series(ctx, &training)?;
         let settings = figures::settings(self, &training, ctx.seed());
         training.watch(ctx, &mut Instruments::new(&self.instruments, ctx.seed(), &settings))?;
@@ -206,7 +206,8 @@ impl Experiment for ImageClassification {
         ctx.declare_figures(figures::findings(self, &training, &findings, ctx.seed()))?;
         training.keep_weights(ctx, training.step())?;
         let rates = training.rates()?;
-        Conclusion::of(&training, &rates).write(ctx, training.step())
+        let said = Conclusion::of(&training, &rates).write(ctx, training.step())?;
+        ctx.declare_figures(figures::curves(self, &training, ctx.seed(), &said))
     }
 }
 

@@ -2,10 +2,10 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, FEWEST, Strength};
-use gradtop_toolkit::stats::{mean, permutation};
+use gradtop_toolkit::stats::{bootstrap, mean, permutation};
 
 use super::plan::{Kind, Plan, Start};
-use super::walk::Line;
+use super::walk::{Line, Spawned};
 
 /// A barrier no higher than this many nats is none to speak of.
 const NONE: f64 = 0.02;
@@ -13,6 +13,8 @@ const NONE: f64 = 0.02;
 const CLEAR: f64 = 0.05;
 /// Training losses of two ends match if they differ by no more than this share of the higher.
 const MATCHED: f64 = 0.2;
+/// Two networks are linearly connected if the error rises by less than this above the mean of theirs (Frankle et al. 2020).
+pub(super) const CONNECTED: f64 = 0.02;
 
 /// The lines of one kind from the same or from other initial values.
 struct Group<'a> {
@@ -224,8 +226,115 @@ fn overall(groups: &[Group<'_>], alphas: &[f64], question: &Question) -> Claim {
         .caution(question.caution)
 }
 
-/// Writes the claims of each kind of line and those of all, and gives each with its kind, if it is of one.
-pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<Vec<(Option<Kind>, Claim)>> {
+/// The error barriers between networks that parted at one step, pair by pair.
+struct Parted {
+    step: i64,
+    test: Vec<f64>,
+    train: Vec<f64>,
+}
+
+impl Parted {
+    /// By the step.
+    fn of(spawned: &[Spawned], between: &[f64]) -> Vec<Self> {
+        let barriers = |same: &[Spawned], set: usize| {
+            same.iter().map(|two| two.error_barrier(set, between)).collect::<Vec<_>>()
+        };
+        let parted =
+            |same: &[Spawned]| Self { step: same[0].step, test: barriers(same, 1), train: barriers(same, 0) };
+        spawned.chunk_by(|a, b| a.step == b.step).map(parted).collect()
+    }
+
+    /// p of a mean barrier of exactly [`CONNECTED`].
+    fn p(&self) -> f64 {
+        permutation::pairs(&self.test.iter().map(|barrier| barrier - CONNECTED).collect::<Vec<_>>())
+    }
+}
+
+/// The first of the steps from which on all means of the chosen pairs are below [`CONNECTED`]; as many as there are steps: none.
+fn spawn_time(all: &[Parted], pairs: &[usize]) -> usize {
+    let of = |parted: &Parted| mean(&pairs.iter().map(|&pair| parted.test[pair]).collect::<Vec<_>>());
+    all.iter().rposition(|parted| of(parted) >= CONNECTED).map_or(0, |last| last + 1)
+}
+
+/// Between which of the steps tried spawn times from one number to another lie: `after step 0, by step 10`.
+fn bracket(all: &[Parted], low: usize, high: usize) -> String {
+    let after =
+        low.checked_sub(1).and_then(|at| all.get(at)).map(|parted| format!("after step {}", parted.step));
+    let by = all.get(high).map(|parted| format!("by step {}", parted.step));
+    after.into_iter().chain(by).collect::<Vec<_>>().join(", ")
+}
+
+/// From which step on networks that part end linearly connected: their spawn time. The steps are tested from the last one backwards, each only if
+/// all later ones hold, so that the largest p of those is that of all, whichever step it leads to.
+fn parting(all: &[Parted], settings: &str) -> Option<Claim> {
+    let (about, asked) = ("spawn time", "from which step on networks of one trunk end linearly connected");
+    let last = all.last()?;
+    let pairs = last.test.len();
+    let points = |share: f64| format!("{:.2}", 100.0 * share);
+    let interval = |barriers: &[f64]| {
+        let of = |chosen: &[usize]| mean(&chosen.iter().map(|&i| barriers[i]).collect::<Vec<_>>());
+        match bootstrap::interval(pairs, of) {
+            (low, _) if low.is_nan() => points(mean(barriers)),
+            (low, high) => format!("{} ({} to {})", points(mean(barriers)), points(low), points(high)),
+        }
+    };
+    let by_step = |of: fn(&Parted) -> &[f64]| {
+        let each = all.iter().map(|parted| format!("{} at step {}", interval(of(parted)), parted.step));
+        each.collect::<Vec<_>>().join(", ")
+    };
+    let whole: Vec<usize> = (0..pairs).collect();
+    let (low, high) = bootstrap::interval(pairs, |chosen| spawn_time(all, chosen) as f64);
+    let claim = if pairs < FEWEST {
+        Claim::new(about, Strength::Untestable, asked).caution(conclusion::FEW)
+    } else if mean(&last.test) >= CONNECTED {
+        let words = format!("networks that part at step {} still do not end linearly connected", last.step);
+        Claim::tested(about, Some(last.p()), words, format!("{asked} cannot be told from chance"))
+    } else {
+        let mut from = last;
+        for parted in all.iter().rev().take_while(|parted| mean(&parted.test) < CONNECTED) {
+            if parted.p() > last.p() {
+                break;
+            }
+            from = parted;
+        }
+        let words = match from.step {
+            0 => "networks that share no more than their initial values end linearly connected".to_owned(),
+            step => format!("networks that part at step {step} or later end linearly connected"),
+        };
+        Claim::tested(about, Some(last.p()), words, format!("{asked} cannot be told from chance"))
+    };
+    let claim = claim.evidence(format!(
+        "test error at the highest point above the mean of the ends, by the step of parting, in points (95 % interval): {}",
+        by_step(|parted| &parted.test)
+    ));
+    let claim = if low.is_nan() {
+        claim
+    } else {
+        let time = spawn_time(all, &whole);
+        claim.evidence(format!(
+            "spawn time by the means: {} (95 % interval by resampling pairs: {})",
+            bracket(all, time, time),
+            bracket(all, low.floor() as usize, high.ceil() as usize)
+        ))
+    };
+    Some(
+        claim
+            .evidence(format!("training error {}", by_step(|parted| &parted.train)))
+            .evidence(if pairs == 1 { "1 pair".to_owned() } else { format!("{pairs} pairs") })
+            .caution(format!("connected means less than {} points (Frankle et al. 2020)", 100.0 * CONNECTED))
+            .caution(format!(
+                "{settings}: others may part sooner or later; between the steps tried nothing is seen"
+            )),
+    )
+}
+
+/// Writes the claims of each kind of line, those of all and that of networks that parted, and gives each with its figure.
+pub(super) fn write(
+    ctx: &Ctx,
+    plan: &Plan,
+    lines: &[Line],
+    spawned: &[Spawned],
+) -> Result<Vec<(&'static str, Claim)>> {
     let mut groups = Vec::new();
     for kind in Kind::ALL {
         for start in Start::ALL {
@@ -234,25 +343,37 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<Vec<(Optio
         }
     }
     let alphas = &plan.alphas;
-    let mut said: Vec<(Option<&Group<'_>>, Claim)> =
-        [INITIAL, MATCHED_UNITS].iter().map(|question| (None, overall(&groups, alphas, question))).collect();
-    for group in &groups {
-        let about = group.about(plan);
-        said.push((Some(group), group.claim(about.clone(), alphas)));
-        said.push((Some(group), group.beyond(&format!("{about}, flatness"), alphas)));
+    // Each with its figure, which is that of its kind of line, if it is of one.
+    let mut said: Vec<(&'static str, Option<&Group<'_>>, Claim)> = Vec::new();
+    for question in [INITIAL, MATCHED_UNITS] {
+        said.push(("barriers", None, overall(&groups, alphas, &question)));
     }
+    for group in &groups {
+        let (about, figure) = (group.about(plan), group.kind.name());
+        said.push((figure, Some(group), group.claim(about.clone(), alphas)));
+        said.push((figure, Some(group), group.beyond(&format!("{about}, flatness"), alphas)));
+    }
+    let settings = plan.parting().next().map(|(role, _)| &plan.roles[role]);
+    let settings =
+        settings.map(|role| format!("batch {}, lr {}, {} epochs", role.batch, role.lr, role.epochs));
+    let time = parting(&Parted::of(spawned, &plan.between), &settings.unwrap_or_default());
+    said.extend(time.map(|claim| ("spawned", None, claim)));
     let number = |of: &dyn Fn(&Group<'_>) -> f64| {
-        said.iter().map(|(group, _)| group.map_or(f64::NAN, of)).collect::<Vec<_>>()
+        said.iter().map(|(_, group, _)| group.map_or(f64::NAN, of)).collect::<Vec<_>>()
     };
-    let text = |of: &dyn Fn(&Group<'_>) -> &'static str| {
-        said.iter().map(|(group, _)| group.map_or("all", of)).collect::<Vec<_>>()
-    };
-    let pairs: Vec<i64> =
-        said.iter().map(|(group, _)| group.map_or(lines.len(), |g| g.lines.len()) as i64).collect();
+    let kinds: Vec<&str> =
+        said.iter().map(|(figure, ..)| if *figure == "barriers" { "all" } else { figure }).collect();
+    let starts: Vec<&str> =
+        said.iter().map(|(_, group, _)| group.map_or("all", |g| g.start.name())).collect();
+    let pairs = said.iter().map(|(figure, group, _)| match group {
+        Some(group) => group.lines.len() as i64,
+        None if *figure == "spawned" => spawned.len() as i64,
+        None => lines.len() as i64,
+    });
     let keys = vec![
-        Column::utf8("kind", &text(&|g| g.kind.name())),
-        Column::utf8("start", &text(&|g| g.start.name())),
-        Column::i64("pairs", pairs),
+        Column::utf8("kind", &kinds),
+        Column::utf8("start", &starts),
+        Column::i64("pairs", pairs.collect::<Vec<_>>()),
         Column::f64("train_barrier", number(&|g| mean(&g.barriers(0, alphas)))).unit("nats"),
         Column::f64("test_barrier", number(&|g| mean(&g.barriers(1, alphas)))).unit("nats"),
         Column::f64(
@@ -263,9 +384,8 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<Vec<(Optio
         Column::f64("train_loss_at_0", number(&|g| g.loss(0, alphas, 0.0))).unit("nats"),
         Column::f64("train_loss_at_1", number(&|g| g.loss(0, alphas, 1.0))).unit("nats"),
     ];
-    let claims = said.iter().map(|(_, claim)| claim.clone()).collect();
-    let claims = conclusion::write(ctx, plan.steps(), claims, 0, keys)?;
-    Ok(said.iter().map(|(group, _)| group.map(|group| group.kind)).zip(claims).collect())
+    let claims = said.iter().map(|(figure, _, claim)| (*figure, claim.clone())).collect();
+    conclusion::write(ctx, plan.steps(), claims, 0, keys)
 }
 
 #[cfg(test)]
@@ -405,5 +525,54 @@ mod tests {
         );
         assert!(beyond([9.0, f64::NAN, 0.1, 0.2, 0.1, 0.5, 4.0]).contains("not finite"));
         assert!(beyond([9.0, 0.2, 0.1, 0.2, 0.1, 0.2, 4.0]).contains("neither end looks flatter"));
+    }
+
+    #[test]
+    fn the_spawn_time_is_tested_from_the_last_step_backwards() {
+        let said = |barriers: &[(i64, [f64; 7])], pairs: usize| {
+            let parted = |(step, test): &(i64, [f64; 7])| Parted {
+                step: *step,
+                test: test[..pairs].to_vec(),
+                train: test[..pairs].to_vec(),
+            };
+            let all: Vec<Parted> = barriers.iter().map(parted).collect();
+            let mut claims = [parting(&all, "batch 64").unwrap_or_else(|| unreachable!())];
+            conclusion::settle(&mut claims, 3);
+            claims[0].whole()
+        };
+        let (high, low) = ([0.08; 7], [0.01, 0.011, 0.009, 0.01, 0.012, 0.01, 0.01]);
+        // One of seven is above: no order of signs as rare as that of the later steps.
+        let mixed = [0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.03];
+        let text = said(&[(0, high), (30, mixed), (300, low), (1500, low)], 7);
+        for part in [
+            "networks that part at step 300 or later end linearly connected (shown)",
+            "8.00 (8.00 to 8.00) at step 0, 1.29 (",
+            "spawn time by the means: after step 0, by step 30 (95 % interval by resampling pairs: after step 0, by step 300)",
+            "7 pairs; p = 0.016, corrected for 3 tests = 0.047",
+            "less than 2 points",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in {text}");
+        }
+        let text = said(&[(0, low), (30, low)], 7);
+        assert!(text.starts_with("networks that share no more than their initial values end"), "{text}");
+        assert!(text.contains("by the means: by step 0 (95 %"), "{text}");
+        let text = said(&[(0, high), (30, high)], 7);
+        assert!(
+            text.starts_with("networks that part at step 30 still do not end linearly connected (shown)")
+                && text.contains(
+                    "by the means: after step 30 (95 % interval by resampling pairs: after step 30);"
+                ),
+            "{text}"
+        );
+        let text = said(&[(0, high), (30, mixed)], 7);
+        assert!(text.contains("cannot be told from chance (not decided)"), "{text}");
+        let text = said(&[(0, high), (30, low)], 4);
+        assert!(text.contains("one trunk end linearly connected (not testable)"), "{text}");
+        let text = said(&[(0, high), (30, low)], 1);
+        assert!(
+            text.contains("8.00 at step 0, 1.00 at step 30; training error") && text.contains("1 pair"),
+            "{text}"
+        );
+        assert!(parting(&[], "").is_none());
     }
 }

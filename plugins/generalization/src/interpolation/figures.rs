@@ -3,6 +3,7 @@
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{Claim, caption};
 
+use super::conclusion::CONNECTED;
 use super::plan::{Kind, Plan, Start};
 use super::tables::name;
 use super::walk::Line;
@@ -23,11 +24,8 @@ pub(super) fn training(plan: &Plan) -> Figure {
 }
 
 /// The lines and the barriers, with what is said of each kind of pair and of all.
-pub(super) fn lines(plan: &Plan, lines: &[Line], said: &[(Option<Kind>, Claim)]) -> [Figure; 3] {
-    let of = |which: Option<Kind>| {
-        caption(said.iter().filter(move |(kind, _)| *kind == which).map(|(_, claim)| claim))
-    };
-    let [batch, rate] = Kind::ALL.map(|kind| between(plan, kind, lines, &of(Some(kind))));
+pub(super) fn lines(plan: &Plan, lines: &[Line], said: &[(&'static str, Claim)]) -> Vec<Figure> {
+    let [batch, rate] = Kind::ALL.map(|kind| between(plan, kind, lines, &caption(said, &kind.name())));
     let panel = |title: &str, column: &str, color: &str| {
         Panel::new("what differs, initial values", "barrier")
             .title(title)
@@ -42,11 +40,38 @@ pub(super) fn lines(plan: &Plan, lines: &[Line], said: &[(Option<Kind>, Claim)])
             plan.roles[0].name,
             plan.role_of(Kind::Rate).name,
             plan.in_words(),
-            of(None)
+            caption(said, &"barriers")
         ))
         .panel(panel("training set", "train_barrier", "blue"))
         .panel(panel("test set", "test_barrier", "vermillion"));
-    [batch, rate, barriers]
+    [batch, rate, barriers].into_iter().chain(spawned(plan, &caption(said, &"spawned"))).collect()
+}
+
+/// The barriers between networks that parted, by the step.
+fn spawned(plan: &Plan, said: &str) -> Option<Figure> {
+    let (role, _) = plan.parting().next()?;
+    let settings = &plan.roles[role];
+    let panel = |axis: &str, quantity: &str| {
+        let line = |split: &str| {
+            let column = format!("{split}_{quantity}");
+            Mark::line(("spawned", "parted_at", column)).mean().band().label(split).together()
+        };
+        Panel::new(Axis::symlog("step at which they part"), axis).marks(["train", "test"].map(line))
+    };
+    let figure = Figure::new("spawned", "How far error and loss rise between networks of one trunk")
+        .caption(format!(
+            "Two networks share all steps up to one, and from then on have their own orders of the data: the highest share classified \
+             wrong and the highest loss on the line between them less the mean of its two ends. Level line: {} points, below which Frankle et al. \
+             (2020) call two networks linearly connected. Batch {}, lr {}, {} steps an epoch. Mean of the pairs, band from lowest to highest. {}.{said}",
+            100.0 * CONNECTED,
+            settings.batch,
+            settings.lr,
+            plan.steps_per_epoch(role),
+            plan.role_in_words(role)
+        ))
+        .panel(panel("error above the mean of the ends", "error_barrier").mark(Mark::level(CONNECTED)))
+        .panel(panel("loss above the mean of the ends", "barrier"));
+    Some(figure)
 }
 
 /// Loss and accuracy on the lines of one kind.

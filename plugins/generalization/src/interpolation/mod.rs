@@ -14,9 +14,10 @@ use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::runtime;
 
 pub use plan::{Kind, Plan, Role, Start};
-pub use walk::{Line, Walk, barrier};
+pub use walk::{Line, Spawned, Walk, barrier};
 
-/// Trains pairs of networks that differ in batch size or learning rate, and evaluates every network on the line between them.
+/// Trains pairs of networks that differ in batch size or learning rate, or part from one trunk, and evaluates every network on the line
+/// between them.
 #[derive(Params, Clone, Debug)]
 pub struct Interpolation {
     /// Images
@@ -46,6 +47,15 @@ pub struct Interpolation {
     /// Learning rate of the network at 1, if the pair differs in it
     #[param(default = 1e-2, min = 0.0, min_excluded, max = 10.0, log)]
     pub other_lr: f64,
+    /// Steps at which pairs of networks part from a trunk they share, comma-separated: from then on each has its own order of the data; steps that training does not reach are left out
+    #[param(default = "0,10,30,300", min = 0, max = 100_000_000, distinct)]
+    pub spawn_steps: Vec<i64>,
+    /// Epochs of these networks, those of the trunk among them
+    #[param(default = 3, min = 1, max = 10_000, log)]
+    pub spawn_epochs: i64,
+    /// Learning rate of Adam of these networks
+    #[param(default = 1e-2, min = 0.0, min_excluded, max = 10.0, log)]
+    pub spawn_lr: f64,
     /// Points of the line from -1 to 2; 6k + 1, so that both networks and the places halfway are among them
     #[param(default = 61, min = 7, max = 10_000)]
     pub points: i64,
@@ -83,7 +93,7 @@ impl Experiment for Interpolation {
             .preset(
                 "quick",
                 "One pair of each kind on 6,000 images",
-                &[("train_samples", "6000"), ("pairs", "1"), ("epochs", "8"), ("other_batch", "256"), ("points", "31")],
+                &[("train_samples", "6000"), ("pairs", "1"), ("epochs", "8"), ("other_batch", "256"), ("spawn_steps", "0,50"), ("points", "31")],
             )
             .preset("default", "Seven pairs of each kind, 61 points", &[])
             .preset(
@@ -144,7 +154,7 @@ impl Experiment for Interpolation {
                 ctx.log_epoch(walk.step(), epoch, &points)?;
             }
             if let Some((pair, set, barriers)) = walk.barriers() {
-                for (name, barrier) in Walk::line_names().iter().zip(barriers) {
+                for (name, barrier) in plan.line_names().iter().zip(barriers) {
                     let series = Series::metric("barrier").model(name).split(SPLITS[set]).trial(pair as i32);
                     ctx.log(walk.step(), &[(ctx.series(series)?, barrier)])?;
                 }
@@ -153,20 +163,20 @@ impl Experiment for Interpolation {
             ctx.checkpoint_if_due(walk.step(), |dir| walk.save(dir))?;
         }
         walk.keep_weights(ctx)?;
-        let lines = walk.lines()?;
-        tables::write(ctx, &plan, &lines)?;
-        let said = conclusion::write(ctx, &plan, &lines)?;
+        let (lines, spawned) = (walk.lines()?, walk.spawned()?);
+        tables::write(ctx, &plan, &lines, &spawned)?;
+        let said = conclusion::write(ctx, &plan, &lines, &spawned)?;
         ctx.declare_figures(figures::lines(&plan, &lines, &said))
     }
 }
 
 impl Interpolation {
-    /// The instruments of each role, whose networks at their initial values are those that will be trained.
+    /// The instruments of each role, whose networks at their initial values are those that will be trained. Networks that part have none.
     fn probes(&self, ctx: &Ctx, plan: &Plan) -> Result<Vec<Probe>> {
         let mut instruments =
             Instruments::new(&self.instruments, ctx.seed(), &format!("{}.", plan.in_words()));
         let probe = |(role, settings): (usize, &Role)| {
-            if self.instruments.on() {
+            if self.instruments.on() && settings.parts_at.is_none() {
                 instruments.declare(ctx, settings.name.as_str(), &plan.begin(role)?.mlp, &plan.sets[0])
             } else {
                 Ok(Probe::default())

@@ -78,20 +78,24 @@ pub struct Role {
     pub batch: i64,
     /// Learning rate.
     pub lr: f64,
+    /// Epochs.
+    pub epochs: i64,
+    /// The step at which two networks part from each trunk, if they do; until then there is one of each.
+    pub parts_at: Option<i64>,
 }
 
 /// Everything that is to be done.
 pub struct Plan {
-    /// The networks at 0, then those at 1 of each [`Kind`].
+    /// The networks at 0, then those at 1 of each [`Kind`], then those that part at each step.
     pub roles: Vec<Role>,
     /// Pairs of each kind.
     pub pairs: i64,
-    /// Epochs of each network.
-    pub epochs: i64,
     /// Inputs, hidden widths, classes.
     pub widths: Vec<i64>,
     /// Places on the line, 0 and 1 among them exactly.
     pub alphas: Vec<f64>,
+    /// Those from 0 to 1.
+    pub between: Vec<f64>,
     /// Training and test set.
     pub sets: [Samples; 2],
     /// The data set's name for people.
@@ -115,18 +119,37 @@ impl Interpolation {
     pub fn plan(&self, seed: u64, device: Device) -> Result<Plan> {
         self.validate()?;
         let (train, test, title) = images(&self.dataset, self.train_samples, seed, device)?;
-        let role = |trials, batch, lr| Role { name: format!("batch {batch}, lr {lr}"), trials, batch, lr };
-        let third = (self.points - 1) / 3;
-        Ok(Plan {
-            roles: vec![
-                role(self.pairs, self.batch, self.lr),
-                role(2 * self.pairs, self.other_batch, self.lr),
-                role(2 * self.pairs, self.batch, self.other_lr),
-            ],
-            pairs: self.pairs,
+        let role = |trials, batch, lr| Role {
+            name: format!("batch {batch}, lr {lr}"),
+            trials,
+            batch,
+            lr,
             epochs: self.epochs,
+            parts_at: None,
+        };
+        let parting = |step: &i64| Role {
+            name: format!("parted at step {step}"),
+            epochs: self.spawn_epochs,
+            parts_at: Some(*step),
+            ..role(2 * self.pairs, self.batch, self.spawn_lr)
+        };
+        let mut roles = vec![
+            role(self.pairs, self.batch, self.lr),
+            role(2 * self.pairs, self.other_batch, self.lr),
+            role(2 * self.pairs, self.batch, self.other_lr),
+        ];
+        let last = self.spawn_epochs * ((train.count() + self.batch - 1) / self.batch);
+        let mut steps: Vec<i64> = self.spawn_steps.iter().copied().filter(|step| *step < last).collect();
+        steps.sort_unstable();
+        roles.extend(steps.iter().map(parting));
+        let third = (self.points - 1) / 3;
+        let place = |i: i64| (i - third) as f64 / third as f64;
+        Ok(Plan {
+            roles,
+            pairs: self.pairs,
             widths: self.widths(PIXELS),
-            alphas: (0..self.points).map(|i| (i - third) as f64 / third as f64).collect(),
+            alphas: (0..self.points).map(place).collect(),
+            between: (third..=2 * third).map(place).collect(),
             sets: [train, test],
             title,
             seed,
@@ -145,13 +168,32 @@ impl Plan {
         Ok(mlp.with(Activation::Relu, Loss::CrossEntropy))
     }
 
-    /// The networks of a role before their first step. Network t of any role begins with the same values.
+    /// The networks of a role before their first step. Network t of any role begins with the same values, and trunk t is the same
+    /// whenever its networks part.
     pub(super) fn begin(&self, role: usize) -> Result<Ensemble> {
         let settings = &self.roles[role];
-        let mut mlp = self.networks(settings.trials)?;
+        match settings.parts_at {
+            None => self.ensemble(settings, settings.trials, &role.to_string()),
+            Some(_) => self.ensemble(settings, self.pairs, "trunk"),
+        }
+    }
+
+    /// The networks of a role that have parted from these trunks: two of each, one after the other.
+    pub(super) fn parted(&self, role: usize, trunks: Option<&Ensemble>) -> Result<Ensemble> {
+        let settings = &self.roles[role];
+        let mut networks = self.ensemble(settings, settings.trials, "parted")?;
+        if let Some(trunks) = trunks {
+            let twice: Vec<i64> = (0..settings.trials).map(|network| network / 2).collect();
+            networks.copy_from(trunks, &twice)?;
+        }
+        Ok(networks)
+    }
+
+    fn ensemble(&self, settings: &Role, trials: i64, batches: &str) -> Result<Ensemble> {
+        let mut mlp = self.networks(trials)?;
         mlp.init_uniform(self.seed, Stream::named("interpolation/init"))?;
         let optimizer = Optimizer::new(Rule::Adam { lr: settings.lr }, mlp.parameters())?.fused();
-        let stream = Stream::named(&format!("interpolation/batches/{role}"));
+        let stream = Stream::named(&format!("interpolation/batches/{batches}"));
         Ok(Ensemble::new(mlp, optimizer, &self.sets[0], settings.batch, self.seed, stream)?)
     }
 
@@ -161,10 +203,28 @@ impl Plan {
         (count + batch - 1) / batch
     }
 
+    /// Updates of the networks of a role.
+    pub fn steps_of(&self, role: usize) -> i64 {
+        self.roles[role].epochs * self.steps_per_epoch(role)
+    }
+
     /// Updates of all roles, and a step a pair and set for the lines.
     pub fn steps(&self) -> i64 {
-        let training: i64 = (0..self.roles.len()).map(|role| self.epochs * self.steps_per_epoch(role)).sum();
+        let training: i64 = (0..self.roles.len()).map(|role| self.steps_of(role)).sum();
         training + self.pairs * self.sets.len() as i64
+    }
+
+    /// The roles whose networks part, and when.
+    pub fn parting(&self) -> impl Iterator<Item = (usize, i64)> {
+        self.roles.iter().enumerate().filter_map(|(role, settings)| Some((role, settings.parts_at?)))
+    }
+
+    /// What the lines of a pair are called, in their order: each [`Kind`] with each [`Start`], then those between networks that parted.
+    pub fn line_names(&self) -> Vec<String> {
+        let kinds = Kind::ALL
+            .into_iter()
+            .flat_map(|kind| Start::ALL.map(|start| format!("{}, {}", kind.name(), start.name())));
+        kinds.chain(self.parting().map(|(role, _)| self.roles[role].name.clone())).collect()
     }
 
     /// The role of the networks at 1.
@@ -172,8 +232,13 @@ impl Plan {
         &self.roles[1 + kind as usize]
     }
 
-    /// How the networks were made, in a sentence for captions.
+    /// How the networks at the lines' ends were made, in a sentence for captions.
     pub(super) fn in_words(&self) -> String {
+        self.role_in_words(0)
+    }
+
+    /// The same of the networks of a role.
+    pub(super) fn role_in_words(&self, role: usize) -> String {
         let mlp: i64 = self.widths.windows(2).map(|w| (w[0] + 1) * w[1]).sum();
         let pairs = if self.pairs == 1 { "1 pair".to_owned() } else { format!("{} pairs", self.pairs) };
         format!(
@@ -183,7 +248,7 @@ impl Plan {
             self.sets[0].count(),
             self.sets[1].count(),
             shape(&self.widths),
-            self.epochs,
+            self.roles[role].epochs,
             self.seed
         )
     }

@@ -3,15 +3,15 @@
 use gradtop_sdk::prelude::*;
 
 use super::plan::{Kind, Plan, Start};
-use super::walk::Line;
+use super::walk::{Line, Spawned};
 
 /// The table of the lines of one kind and start.
 pub(super) fn name(kind: Kind, start: Start) -> String {
     format!("line-{}-{}", kind.name(), start.name())
 }
 
-/// Writes a table for each kind of line, and `barriers`.
-pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<()> {
+/// Writes a table for each kind of line, `barriers`, and `spawned` of the networks that parted.
+pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line], spawned: &[Spawned]) -> Result<()> {
     let step = plan.steps();
     for kind in Kind::ALL {
         for start in Start::ALL {
@@ -53,6 +53,24 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line]) -> Result<()> {
             Column::f64("test_barrier_at", number(&|line| line.barrier(1, &plan.alphas).1)),
             Column::f64("distance", number(&|line| line.distance)),
             Column::f64("cosine", number(&|line| line.cosine)),
+        ],
+    )?;
+    if spawned.is_empty() {
+        return Ok(());
+    }
+    let number = |of: &dyn Fn(&Spawned) -> f64| spawned.iter().map(of).collect::<Vec<_>>();
+    let whole = |of: &dyn Fn(&Spawned) -> i64| spawned.iter().map(of).collect::<Vec<_>>();
+    ctx.table(
+        "spawned",
+        step,
+        &[
+            Column::i64("parted_at", whole(&|two| two.step)),
+            Column::i64("pair", whole(&|two| two.pair)),
+            Column::f64("train_error_barrier", number(&|two| two.error_barrier(0, &plan.between))),
+            Column::f64("test_error_barrier", number(&|two| two.error_barrier(1, &plan.between))),
+            Column::f64("train_barrier", number(&|two| two.loss_barrier(0, &plan.between))).unit("nats"),
+            Column::f64("test_barrier", number(&|two| two.loss_barrier(1, &plan.between))).unit("nats"),
+            Column::f64("distance", number(&|two| two.distance)),
         ],
     )
 }

@@ -46,6 +46,32 @@ impl Line {
     }
 }
 
+/// Two networks that have parted from one trunk, and the line between them.
+#[derive(Clone, Debug)]
+pub struct Spawned {
+    /// The step at which they parted.
+    pub step: i64,
+    /// Which pair.
+    pub pair: i64,
+    /// On the training and on the test set, an entry for each place from 0 to 1.
+    pub sets: [Evaluation; 2],
+    /// Euclidean distance of the two parameter vectors.
+    pub distance: f64,
+}
+
+impl Spawned {
+    /// How far the share classified wrong rises above the mean of the ends, on the training (0) or the test set (1).
+    pub fn error_barrier(&self, set: usize, between: &[f64]) -> f64 {
+        let wrong: Vec<f64> = self.sets[set].accuracy.iter().map(|right| 1.0 - right).collect();
+        above_mean(between, &wrong)
+    }
+
+    /// The same of the loss.
+    pub fn loss_barrier(&self, set: usize, between: &[f64]) -> f64 {
+        above_mean(between, &self.sets[set].loss)
+    }
+}
+
 fn value(alphas: &[f64], loss: &[f64], alpha: f64) -> f64 {
     alphas.iter().position(|a| *a == alpha).map_or(f64::NAN, |i| loss[i])
 }
@@ -75,7 +101,7 @@ pub struct Walk<'a> {
     trained: Vec<Tensor>,
     /// The role being trained, until all are.
     ensemble: Option<Ensemble>,
-    /// Loss and accuracy on the lines so far, pair by pair, in it set by set, in it [`LINES`].
+    /// Loss and accuracy on the lines so far, pair by pair, in it set by set, in it [`LINES`] and those between networks that parted.
     evaluated: Vec<Evaluation>,
     step: i64,
 }
@@ -120,6 +146,17 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// When the networks being trained part, if they do.
+    fn parts_at(&self) -> Option<i64> {
+        self.plan.roles.get(self.trained.len())?.parts_at
+    }
+
+    /// The trunks being trained, if their networks have not yet parted.
+    fn trunks(&self) -> Option<&Ensemble> {
+        self.parts_at()?;
+        self.ensemble.as_ref().filter(|ensemble| ensemble.mlp.trials() == self.plan.pairs)
+    }
+
     /// One update of the networks of a role, or the lines of one pair on one set.
     ///
     /// # Errors
@@ -137,10 +174,13 @@ impl<'a> Walk<'a> {
         self.step += 1;
         let role = self.trained.len();
         let Some(ensemble) = &mut self.ensemble else { return self.evaluate() };
-        if ensemble.step() == self.plan.epochs * ensemble.steps_per_epoch() {
+        if ensemble.step() == self.plan.steps_of(role) {
             let role = role + 1;
             self.trained.push(parameters(ensemble)?);
             self.ensemble = if role < self.plan.roles.len() { Some(self.plan.begin(role)?) } else { None };
+        }
+        if let Some(trunks) = self.trunks().filter(|trunks| self.parts_at() == Some(trunks.step())) {
+            self.ensemble = Some(self.plan.parted(self.trained.len(), Some(trunks))?);
         }
         match &mut self.ensemble {
             Some(ensemble) => update(self.trained.len(), ensemble),
@@ -162,13 +202,34 @@ impl<'a> Walk<'a> {
     }
 
     fn evaluate(&mut self) -> Result<()> {
-        let done = self.evaluated.len() / LINES;
+        let done = self.evaluated.len() / self.lines_of_pair();
         let (pair, set) = ((done / self.plan.sets.len()) as i64, done % self.plan.sets.len());
         let networks = self.networks(pair)?;
         let pairs: Vec<(usize, usize)> = (1..=LINES).map(|end| (0, end)).collect();
         let shape = self.plan.networks(1)?;
         self.evaluated.extend(along(&shape, &networks, &pairs, &self.plan.alphas, &self.plan.sets[set])?);
+        for (role, _) in self.plan.parting() {
+            let two = self.trained[role].f_narrow(0, 2 * pair, 2)?;
+            let between = &self.plan.between;
+            self.evaluated.extend(along(&shape, &two, &[(0, 1)], between, &self.plan.sets[set])?);
+        }
         Ok(())
+    }
+
+    /// Lines of a pair.
+    fn lines_of_pair(&self) -> usize {
+        LINES + self.plan.parting().count()
+    }
+
+    /// The places of a line of a pair.
+    fn places(plan: &Plan, line: usize) -> &[f64] {
+        if line < LINES { &plan.alphas } else { &plan.between }
+    }
+
+    /// A line of a pair on a set.
+    fn evaluation(&self, pair: i64, set: usize, line: usize) -> Result<Evaluation> {
+        let at = (pair as usize * self.plan.sets.len() + set) * self.lines_of_pair() + line;
+        self.evaluated.get(at).cloned().ok_or_else(|| Error::new("the lines are not finished"))
     }
 
     /// The role being trained, how many of its epochs are done, and whether one has just ended.
@@ -184,23 +245,41 @@ impl<'a> Walk<'a> {
     /// libtorch's.
     pub fn measured(&self) -> Result<Vec<(usize, Evaluation)>> {
         let Some(ensemble) = &self.ensemble else { return Ok(Vec::new()) };
-        let last = ensemble.step() == self.plan.epochs * ensemble.steps_per_epoch();
+        if self.trunks().is_some() {
+            return Ok(Vec::new());
+        }
+        let last = ensemble.step() == self.plan.steps_of(self.trained.len());
         let sets = if last { 0..2 } else { 1..2 };
         sets.map(|set| Ok((set, ensemble.mlp.evaluate(&self.plan.sets[set])?))).collect()
     }
 
     /// If the lines of a pair on a set have just been evaluated: the pair, the set, and the barriers in the order of
-    /// [`Walk::line_names`].
+    /// [`Plan::line_names`].
     pub fn barriers(&self) -> Option<(i64, usize, Vec<f64>)> {
-        let before = self.evaluated.len().checked_sub(LINES)?;
-        let (sets, done) = (self.plan.sets.len(), before / LINES);
-        let new = self.evaluated[before..].iter().map(|line| barrier(&self.plan.alphas, &line.loss).0);
+        let lines = self.lines_of_pair();
+        let before = self.evaluated.len().checked_sub(lines)?;
+        let (sets, done) = (self.plan.sets.len(), before / lines);
+        let new = self.evaluated[before..].iter().enumerate();
+        let new = new.map(|(line, on_it)| barrier(Self::places(self.plan, line), &on_it.loss).0);
         Some(((done / sets) as i64, done % sets, new.collect()))
     }
 
-    /// What the lines from one network at 0 are called.
-    pub fn line_names() -> [&'static str; LINES] {
-        ["batch, same", "batch, other", "batch, aligned", "rate, same", "rate, other", "rate, aligned"]
+    /// The lines between networks that parted, once everything is done, by the step and the pair.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn spawned(&self) -> Result<Vec<Spawned>> {
+        let mut all = Vec::new();
+        for (line, (role, step)) in self.plan.parting().enumerate() {
+            for pair in 0..self.plan.pairs {
+                let [a, b] = [0, 1].map(|which| self.trained[role].f_select(0, 2 * pair + which));
+                let sets = [0, 1].map(|set| self.evaluation(pair, set, LINES + line));
+                let [train, test] = sets;
+                let distance = a?.f_sub(&b?)?.f_norm()?.f_double_value(&[])?;
+                all.push(Spawned { step, pair, sets: [train?, test?], distance });
+            }
+        }
+        Ok(all)
     }
 
     /// All lines, once everything is done.
@@ -212,10 +291,7 @@ impl<'a> Walk<'a> {
         for pair in 0..self.plan.pairs {
             let networks = self.networks(pair)?.f_to_kind(Precision::Double)?;
             let start = networks.f_select(0, 0)?;
-            let of = |set: usize, line: usize| {
-                let at = (pair as usize * self.plan.sets.len() + set) * LINES + line;
-                self.evaluated.get(at).cloned().ok_or_else(|| Error::new("the lines are not finished"))
-            };
+            let of = |set: usize, line: usize| self.evaluation(pair, set, line);
             let mut line = 0;
             for kind in Kind::ALL {
                 for start_of in Start::ALL {
@@ -292,17 +368,21 @@ impl<'a> Walk<'a> {
             trained.push(parameters);
         }
         let ensemble = if trained.len() < plan.roles.len() {
-            let mut ensemble = plan.begin(trained.len())?;
+            let role = trained.len();
+            let step = saved.integers("training.step")?.first().copied();
+            let parted = plan.roles[role].parts_at.zip(step).is_some_and(|(parts_at, step)| step > parts_at);
+            let mut ensemble = if parted { plan.parted(role, None)? } else { plan.begin(role)? };
             ensemble.restore("training", &saved)?;
             Some(ensemble)
         } else {
             None
         };
-        let evaluated = (0..evaluated)
+        let lines = LINES + plan.parting().count();
+        let evaluated = (0..evaluated as usize)
             .map(|i| {
                 let numbers = |what: &str| saved.numbers(&format!("{what}-{i}"));
                 let (loss, accuracy) = (numbers("loss")?, numbers("accuracy")?);
-                if loss.len() != plan.alphas.len() || accuracy.len() != loss.len() {
+                if loss.len() != Self::places(plan, i % lines).len() || accuracy.len() != loss.len() {
                     return Err(wrong());
                 }
                 Ok(Evaluation { loss, accuracy })

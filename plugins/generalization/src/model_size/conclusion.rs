@@ -6,7 +6,7 @@ use gradtop_toolkit::data::CLASSES;
 
 use super::ModelSize;
 use super::results::{AtRate, Model, Part, Results, noise_in_words};
-use super::settings::{full_samples, swept};
+use super::settings::{choosing, full_samples, swept};
 
 /// How much lower than a peak the values on both sides must be for it to be one.
 const PEAK: f64 = 1.1;
@@ -35,6 +35,14 @@ fn sizes(models: &[Model], noise: f64) -> Vec<Size> {
             trials: same.len(),
         })
         .collect()
+}
+
+impl AtRate {
+    /// The network alone as its size.
+    fn as_size(&self) -> Size {
+        let Self { width, parameters, test, .. } = *self;
+        Size { width, parameters, train: [f64::NAN; 2], test, trials: 1 }
+    }
 }
 
 fn percent(share: f64) -> String {
@@ -74,9 +82,13 @@ fn shape(values: &[f64]) -> Shape {
     }
 }
 
+fn errors(sizes: &[Size]) -> Vec<f64> {
+    sizes.iter().map(|size| size.test[0]).collect()
+}
+
 /// What a curve of test errors does, in words; `name` is what is counted, such as `h`.
 fn in_words(sizes: &[Size], name: &str) -> String {
-    let errors: Vec<f64> = sizes.iter().map(|s| s.test[0]).collect();
+    let errors = errors(sizes);
     let at = |i: usize| format!("{} at {name} = {}", significant(errors[i], 3), sizes[i].width);
     let last = errors.len() - 1;
     match shape(&errors) {
@@ -172,7 +184,7 @@ fn of_full(sizes: &[Size], samples: i64) -> Vec<Claim> {
     let beyond = sizes.iter().filter(|s| s.parameters >= threshold).count();
     let lowest_loss = sizes.iter().min_by(|a, b| a.test[0].total_cmp(&b.test[0])).unwrap_or(last);
     let over = if last.test[0] > 1.1 * lowest_loss.test[0] {
-        "the largest size has a higher test loss than a smaller one: over-fitted in loss, if not in accuracy"
+        "at this rate the test loss is higher at the largest size than at a smaller one"
     } else if lowest_loss == last {
         "the test loss is lowest at the largest size"
     } else {
@@ -204,15 +216,49 @@ fn of_full(sizes: &[Size], samples: i64) -> Vec<Claim> {
                 "of {} sizes, {beyond} {} as many parameters as labels times classes ({threshold}); what larger ones do is not seen",
                 sizes.len(),
                 if beyond == 1 { "has" } else { "have" }
-            )),
+            ))
+            .caution(ONE_RATE),
     ]
+}
+
+/// Each size at the common rate and at its own best one, by its parameters, and the rates tried.
+struct Swept {
+    pairs: Vec<(AtRate, AtRate)>,
+    tried: Vec<f64>,
+}
+
+impl Swept {
+    /// Of networks by size, in each the one at the common rate first.
+    fn of(rates: &[AtRate]) -> Self {
+        let widths: Vec<&[AtRate]> = rates.chunk_by(|a, b| a.width == b.width).collect();
+        Self {
+            pairs: widths.iter().map(|same| (same[0], own(same))).collect(),
+            tried: widths.first().map(|same| same.iter().map(|rate| rate.lr).collect()).unwrap_or_default(),
+        }
+    }
+
+    /// The rates that were best.
+    fn chosen(&self) -> String {
+        let each: Vec<String> =
+            self.pairs.iter().map(|(_, own)| format!("{} at {}", own.lr, own.parameters)).collect();
+        format!("of {} rates tried, the best by size: {} parameters", self.tried.len(), each.join(", "))
+    }
+
+    /// How many are at an end of the rates tried; empty: none.
+    fn at_ends(&self) -> String {
+        let tried = || self.tried.iter().copied();
+        let ends = [tried().fold(f64::INFINITY, f64::min), tried().fold(0.0, f64::max)];
+        match self.pairs.iter().filter(|(_, own)| ends.contains(&own.lr)).count() {
+            0 => String::new(),
+            n => format!("{n} of {} sizes are best at an end of the rates tried", self.pairs.len()),
+        }
+    }
 }
 
 /// The networks of part A at several rates: whether sizes differ in another way once each has its own.
 fn of_rates(rates: &[AtRate], [learnt, choosing]: [i64; 2]) -> Option<Claim> {
-    let widths: Vec<&[AtRate]> = rates.chunk_by(|a, b| a.width == b.width).collect();
-    let mut pairs: Vec<(AtRate, AtRate)> = widths.iter().map(|same| (same[0], own(same))).collect();
-    pairs.sort_by_key(|(common, _)| common.parameters);
+    let swept = Swept::of(rates);
+    let pairs = &swept.pairs;
     let (first, last) = (pairs.first()?, pairs.last()?);
     let falls = |of: fn(&(AtRate, AtRate)) -> AtRate| {
         pairs.windows(2).filter(|pair| of(&pair[1]).test[1] < of(&pair[0]).test[1] - 0.005).count()
@@ -233,13 +279,8 @@ fn of_rates(rates: &[AtRate], [learnt, choosing]: [i64; 2]) -> Option<Claim> {
     };
     let gain = |pair: &(AtRate, AtRate)| pair.1.test[1] - pair.0.test[1];
     let most = pairs.iter().max_by(|a, b| gain(a).total_cmp(&gain(b)))?;
-    let chosen: Vec<String> =
-        pairs.iter().map(|(_, own)| format!("{} at {}", own.lr, own.parameters)).collect();
-    let tried = widths.first()?.iter().map(|rate| rate.lr);
-    let ends = [tried.clone().fold(f64::INFINITY, f64::min), tried.clone().fold(0.0, f64::max)];
-    let outermost = pairs.iter().filter(|(_, own)| ends.contains(&own.lr)).count();
     let claim = Claim::new("A, learning rates", Strength::Seen, trend)
-        .evidence(format!("of {} rates tried, the best by size: {} parameters", tried.count(), chosen.join(", ")))
+        .evidence(swept.chosen())
         .evidence(format!(
             "test accuracy {} to {} at the common rate, {} to {} at own rates; the largest gain is {:.1} points, at {} parameters",
             percent(first.0.test[1]),
@@ -257,10 +298,43 @@ fn of_rates(rates: &[AtRate], [learnt, choosing]: [i64; 2]) -> Option<Claim> {
         .caution(format!(
             "one network of each size and rate on {learnt} images; {choosing} others chose the rate, the test set chose nothing"
         ));
-    Some(match outermost {
-        0 => claim,
-        n => claim.caution(format!("{n} of {} sizes are best at an end of the rates tried", pairs.len())),
-    })
+    Some(claim.caution(swept.at_ends()))
+}
+
+/// The networks of part B with one kind of labels at several rates: whether the curve has another shape once each size has its own.
+fn of_subset_rates(rates: &[AtRate], [learnt, choosing]: [i64; 2]) -> Option<Claim> {
+    let swept = Swept::of(rates);
+    let noise = rates.first().filter(|_| swept.pairs.len() >= SHAPED)?.noise;
+    let curve = |of: fn(&(AtRate, AtRate)) -> AtRate| -> Vec<Size> {
+        swept.pairs.iter().map(|pair| of(pair).as_size()).collect()
+    };
+    let (common, own) = (curve(|pair| pair.0), curve(|pair| pair.1));
+    let does = |sizes: &[Size]| match shape(&errors(sizes)) {
+        Shape::Falls => "has no peak",
+        Shape::Rises { .. } => "rises to the largest size",
+        Shape::Peak { .. } => "has a peak",
+    };
+    let words = if does(&common) == does(&own) {
+        format!("at the common rate as at each size's own best one, the test error {}", does(&own))
+    } else {
+        format!(
+            "the test error {} at the common rate and {} at each size's own best one",
+            does(&common),
+            does(&own)
+        )
+    };
+    let about = format!("B, {learnt} images, {}, learning rates", noise_in_words(noise));
+    Some(
+        Claim::new(about, Strength::Seen, words)
+            .evidence(swept.chosen())
+            .evidence(format!("common rate: {}", in_words(&common, "h")))
+            .evidence(format!("own rates: {}", in_words(&own, "h")))
+            .caution(format!(
+                "one network of each size and rate; {choosing} other images with true labels chose the rate, the test set chose nothing"
+            ))
+            .caution(swept.at_ends())
+            .caution("one budget for all sizes and rates"),
+    )
 }
 
 /// Of one width, the rate with the lowest loss on the images that choose; the common one if no loss is finite.
@@ -338,22 +412,25 @@ pub(super) fn write(
     let mut said: Vec<(Part, Claim)> = Vec::new();
     let mut say = |part: Part, claims: Vec<Claim>| said.extend(claims.into_iter().map(|claim| (part, claim)));
     say(Part::Full, of_full(&sizes(&results.of(Part::Full), 0.0), full_samples(params)));
-    say(Part::Rates, of_rates(&results.rates, swept(params)).into_iter().collect());
+    say(Part::Rates, of_rates(&results.at_rates(Part::Rates), swept(params)).into_iter().collect());
     for noise in [0.0, params.noise] {
         let found = sizes(&results.of(Part::Subset), noise);
         say(Part::Subset, of_subset(&found, params.subset_samples, noise));
+    }
+    for same in results.at_rates(Part::SubsetRates).chunk_by(|a, b| a.noise == b.noise) {
+        let claim = of_subset_rates(same, [params.subset_samples, choosing(params)]);
+        say(Part::SubsetRates, claim.into_iter().collect());
     }
     for noise in [0.0, params.noise] {
         let found = sizes(&results.of(Part::Features), noise);
         say(Part::Features, of_features(&found, params.feature_samples, noise));
     }
-    let (parts, claims): (Vec<Part>, Vec<Claim>) = said.into_iter().unzip();
-    if claims.is_empty() {
+    if said.is_empty() {
         return Ok(Vec::new());
     }
-    let letters: Vec<&str> = parts.iter().map(|part| part.letter()).collect();
-    let claims = conclusion::write(ctx, step, claims, 0, vec![Column::utf8("part", &letters)])?;
-    Ok(parts.into_iter().zip(claims).collect())
+    let letters: Vec<&str> = said.iter().map(|(part, _)| part.letter()).collect();
+    let keys = vec![Column::utf8("part", &letters)];
+    conclusion::write(ctx, step, said, 0, keys)
 }
 
 #[cfg(test)]
@@ -428,6 +505,8 @@ mod tests {
     #[test]
     fn each_size_has_its_own_rate() {
         let at = |width: i64, lr: f64, loss: f64, accuracy: f64| AtRate {
+            part: Part::Rates,
+            noise: 0.0,
             width,
             parameters: 10 * width,
             lr,
@@ -456,6 +535,49 @@ mod tests {
     }
 
     #[test]
+    fn a_peak_may_be_the_rates() {
+        let at = |width: i64, lr: f64, validation: f64, test: f64| AtRate {
+            part: Part::SubsetRates,
+            noise: 0.2,
+            width,
+            parameters: 10 * width,
+            lr,
+            validation: [validation, 0.9],
+            test: [test, 0.9],
+        };
+        let rates = [
+            at(3, 1e-3, 0.7, 0.7),
+            at(3, 3e-4, 0.8, 0.1),
+            at(38, 1e-3, 0.6, 0.5),
+            at(38, 3e-4, 0.3, 0.3),
+            at(800, 1e-3, 0.2, 0.2),
+            at(800, 3e-4, 0.3, 0.1),
+        ];
+        let said = |rates: &[AtRate]| of_subset_rates(rates, [4000, 5000]).map(|claim| claim.whole());
+        let text = said(&rates).unwrap_or_default();
+        for part in [
+            "at the common rate as at each size's own best one, the test error has no peak (seen in this run)",
+            "of 2 rates tried, the best by size: 0.001 at 30, 0.0003 at 380, 0.001 at 8000 parameters",
+            "common rate: test error has no peak: 0.700 at h = 3, lowest 0.200 at h = 800",
+            "own rates: test error has no peak: 0.700 at h = 3, lowest 0.200 at h = 800",
+            "5000 other images with true labels chose the rate",
+            "3 of 3 sizes are best at an end",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in {text}");
+        }
+        let mut peaked = rates;
+        peaked[0].test[0] = 0.4;
+        let text = said(&peaked).unwrap_or_default();
+        assert!(
+            text.starts_with(
+                "the test error has a peak at the common rate and has no peak at each size's own"
+            ),
+            "{text}"
+        );
+        assert!(said(&rates[..4]).is_none(), "two sizes have no shape");
+    }
+
+    #[test]
     fn many_images_are_judged_by_trend_and_gap() {
         let grown =
             [size(81, 0.23, 1.9, 0.23), size(6000, 0.99, 0.08, 0.975), size(93_700, 1.0, 0.081, 0.98)];
@@ -476,7 +598,7 @@ mod tests {
         let text = said(&of_full(&over, 60_000));
         assert!(
             text.contains("falls by more than half a point at 1 of 1")
-                && text.contains("over-fitted in loss"),
+                && text.contains("higher at the largest size than at a smaller one"),
             "{text}"
         );
     }

@@ -7,7 +7,7 @@ use gradtop_toolkit::settings::listed;
 
 use super::ModelSize;
 use super::results::Part;
-use super::settings::{Unit, full_samples, rates, swept, units};
+use super::settings::{Unit, choosing, full_samples, rates, swept, units};
 
 /// A panel of columns of a table against the trained parameters, which are as many as `threshold` at the upright line.
 fn panel(title: &str, axis: impl Into<Axis>, threshold: i64, marks: impl IntoIterator<Item = Mark>) -> Panel {
@@ -33,7 +33,7 @@ fn both_by_noise(table: &str, value: &str) -> [Mark; 2] {
 
 /// The run's figures; the captions end with what is said of their part, once something is.
 pub(super) fn declare(params: &ModelSize, seed: u64, said: &[(Part, Claim)]) -> Result<Vec<Figure>> {
-    let said = |part: Part| caption(said.iter().filter(|(of, _)| *of == part).map(|(_, claim)| claim));
+    let said = |part: Part| caption(said, &part);
     let title = data::load(&params.dataset)?.title;
     let units = units(params)?;
     let has = |which: fn(&Unit) -> bool| units.iter().any(which);
@@ -63,8 +63,9 @@ pub(super) fn declare(params: &ModelSize, seed: u64, said: &[(Part, Claim)]) -> 
         figures.push(
             Figure::new("rates", "A: every size at several learning rates")
                 .caption(format!(
-                    "One network of each size at rates of {} on {learnt} images of {title}: Adam, batch {}, {} epochs; seed {seed}. {choosing}                      other training images choose the rate of each size.{}",
-                    listed(&rates(params)), params.batch, params.full_epochs, said(Part::Rates),
+                    "One network of each size at rates of {} on {learnt} images of {title}: Adam, batch {}, {} epochs; seed {seed}. {choosing} \
+                     other training images choose the rate of each size.{}",
+                    listed(&rates(params, &params.full_rates)), params.batch, params.full_epochs, said(Part::Rates),
                 ))
                 .panel(panel("Where the rate is chosen", axis(), threshold, by_rate("validation_loss")))
                 .panel(panel("Test loss", axis(), threshold, by_rate("test_loss")))
@@ -84,6 +85,22 @@ pub(super) fn declare(params: &ModelSize, seed: u64, said: &[(Part, Claim)]) -> 
                 ))
                 .panel(panel("Error", error(), threshold, both_by_noise("subset", "error")))
                 .panel(panel("Accuracy", "accuracy", threshold, both_by_noise("subset", "accuracy"))),
+        );
+    }
+    if has(|unit| matches!(unit, Unit::SubsetRate { .. })) {
+        let samples = params.subset_samples;
+        let by_rate = |column: &str| [line("subset-rates", column).by(["noise", "lr"])];
+        let panel = |title: &str, axis, column: &str| panel(title, axis, samples * CLASSES, by_rate(column));
+        figures.push(
+            Figure::new("subset-rates", "B: every size at several learning rates")
+                .caption(format!(
+                    "Networks on the same {samples} images with rates that fall from {} to 0, one of each size and rate (at {} the first of \
+                     the trials); seed {seed}. {} other training images with true labels choose the rate of each size.{}",
+                    listed(&rates(params, &params.subset_rates)), params.lr, choosing(params), said(Part::SubsetRates),
+                ))
+                .panel(panel("Where the rate is chosen", error(), "validation_error"))
+                .panel(panel("Test error", error(), "test_error"))
+                .panel(panel("Test accuracy", "accuracy".into(), "test_accuracy")),
         );
     }
     if has(|unit| matches!(unit, Unit::Features { .. })) {

@@ -44,6 +44,9 @@ pub struct ModelSize {
     /// Part B: passes over the training images, while the learning rate falls to 0 along a cosine
     #[param(default = 150, min = 1, max = 100_000, log)]
     pub subset_epochs: i64,
+    /// Part B: further learning rates, comma-separated: one more network of each width at each, with true and with noisy labels; 5,000 other training images choose; none: only `lr`
+    #[param(default = "3e-4,3e-3", min = 0.0, min_excluded, max = 10.0, distinct)]
+    pub subset_rates: Vec<f64>,
     /// Parts B and C: share of random training labels, in addition to none
     #[param(default = 0.2, min = 0.0, min_excluded, max = 1.0)]
     pub noise: f64,
@@ -105,13 +108,14 @@ impl Experiment for ModelSize {
                     ("subset_widths", "3,12,40,160"),
                     ("subset_samples", "500"),
                     ("subset_epochs", "150"),
+                    ("subset_rates", ""),
                     ("feature_ratios", "0.1,0.2,0.5,0.8,0.95,1,1.05,1.2,2,5,10"),
                     ("feature_samples", "200"),
                     ("feature_tests", "1000"),
                     ("trials", "2"),
                 ],
             )
-            .preset("default", "Twelve widths in parts A and B, those of A at three learning rates, eighteen numbers of features, 3 trials", &[])
+            .preset("default", "Twelve widths in parts A and B, each also at three learning rates, eighteen numbers of features, 3 trials", &[])
             .preset(
                 "full",
                 "More widths, epochs and learning rates, 5 trials",
@@ -121,6 +125,7 @@ impl Experiment for ModelSize {
                     ("full_rates", "1e-4,3e-4,3e-3,1e-2"),
                     ("subset_widths", "3,6,9,12,18,25,32,38,44,50,57,63,75,100,130,160,200,250,400,800,1600"),
                     ("subset_epochs", "300"),
+                    ("subset_rates", "1e-4,3e-4,3e-3,1e-2"),
                     ("trials", "5"),
                 ],
             );
@@ -162,6 +167,7 @@ fn in_words(unit: Unit) -> String {
         Unit::Full { width } => format!("many images, width {width}"),
         Unit::Rate { width, lr } => format!("many images, width {width}, lr {lr}"),
         Unit::Subset { width } => format!("few images, width {width}"),
+        Unit::SubsetRate { width, lr } => format!("few images, width {width}, lr {lr}"),
         Unit::Features { features, .. } => format!("{features} random features"),
     }
 }

@@ -54,14 +54,12 @@ impl Networks {
         labels: &Tensor,
         seed: u64,
     ) -> Result<Self> {
+        let lr = unit.lr(params);
         let (part, loss, epochs, falling) = match unit {
             Unit::Full { .. } => ("full", Loss::CrossEntropy, params.full_epochs, None),
             Unit::Rate { .. } => ("rates", Loss::CrossEntropy, params.full_epochs, None),
-            _ => ("subset", Loss::MeanSquared, params.subset_epochs, Some(params.lr)),
-        };
-        let lr = match unit {
-            Unit::Rate { lr, .. } => lr,
-            _ => params.lr,
+            Unit::SubsetRate { .. } => ("subset-rates", Loss::MeanSquared, params.subset_epochs, Some(lr)),
+            _ => ("subset", Loss::MeanSquared, params.subset_epochs, Some(lr)),
         };
         let widths = unit.widths();
         let networks = labels.size()[0];

@@ -12,24 +12,39 @@ pub(super) enum Part {
     Subset,
     /// C.
     Features,
-    /// A at further learning rates.
+    /// A at several learning rates.
     Rates,
+    /// B at several learning rates.
+    SubsetRates,
 }
+
+/// All, in the order of their numbers in a checkpoint.
+const PARTS: [Part; 5] = [Part::Full, Part::Subset, Part::Features, Part::Rates, Part::SubsetRates];
 
 impl Part {
     /// As the page and the tables call it.
     pub(super) fn letter(self) -> &'static str {
         match self {
             Self::Full | Self::Rates => "A",
-            Self::Subset => "B",
+            Self::Subset | Self::SubsetRates => "B",
             Self::Features => "C",
         }
     }
+
+    fn number(self) -> f64 {
+        PARTS.iter().position(|part| *part == self).unwrap_or_default() as f64
+    }
+
+    fn from_number(number: f64) -> Self {
+        PARTS.get(number as usize).copied().unwrap_or(Self::Full)
+    }
 }
 
-/// A network of part A at one learning rate: loss and accuracy on the images that choose between rates, and on the test set.
+/// A network of part A or B at one learning rate: loss and accuracy on the images that choose between rates, and on the test set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct AtRate {
+    pub(super) part: Part,
+    pub(super) noise: f64,
     pub(super) width: i64,
     pub(super) parameters: i64,
     pub(super) lr: f64,
@@ -38,16 +53,20 @@ pub(super) struct AtRate {
 }
 
 /// Numbers of it in a checkpoint.
-const AT_RATE: usize = 7;
+const AT_RATE: usize = 9;
 
 impl AtRate {
     fn numbers(&self) -> [f64; AT_RATE] {
         let ([loss, accuracy], [test_loss, test]) = (self.validation, self.test);
-        [self.width as f64, self.parameters as f64, self.lr, loss, accuracy, test_loss, test]
+        let [part, width, parameters] = [self.part.number(), self.width as f64, self.parameters as f64];
+        [part, self.noise, width, parameters, self.lr, loss, accuracy, test_loss, test]
     }
 
-    fn from_numbers([width, parameters, lr, loss, accuracy, test_loss, test]: [f64; AT_RATE]) -> Self {
+    fn from_numbers(numbers: [f64; AT_RATE]) -> Self {
+        let [part, noise, width, parameters, lr, loss, accuracy, test_loss, test] = numbers;
         Self {
+            part: Part::from_number(part),
+            noise,
             width: width as i64,
             parameters: parameters as i64,
             lr,
@@ -80,8 +99,7 @@ pub(super) struct Model {
 #[derive(Default)]
 pub(super) struct Results {
     models: Vec<Model>,
-    /// Width by width, in each the common rate first.
-    pub(super) rates: Vec<AtRate>,
+    rates: Vec<AtRate>,
 }
 
 /// Numbers of a model in a checkpoint.
@@ -89,15 +107,9 @@ const NUMBERS: usize = 10;
 
 impl Model {
     fn numbers(&self) -> [f64; NUMBERS] {
-        let part = match self.part {
-            Part::Full => 0.0,
-            Part::Subset => 1.0,
-            // Those at further rates are no models.
-            Part::Features | Part::Rates => 2.0,
-        };
         let ([train_loss, train], [test_loss, test]) = (self.train, self.test);
         [
-            part,
+            self.part.number(),
             self.width as f64,
             self.parameters as f64,
             self.noise,
@@ -112,13 +124,8 @@ impl Model {
 
     fn from_numbers(numbers: [f64; NUMBERS]) -> Self {
         let [part, width, parameters, noise, trial, train_loss, train, test_loss, test, norm] = numbers;
-        let part = match part {
-            0.0 => Part::Full,
-            1.0 => Part::Subset,
-            _ => Part::Features,
-        };
         Self {
-            part,
+            part: Part::from_number(part),
             width: width as i64,
             parameters: parameters as i64,
             noise,
@@ -140,6 +147,17 @@ impl Results {
         self.models.push(model);
     }
 
+    pub(super) fn push_at_rate(&mut self, network: AtRate) {
+        self.rates.push(network);
+    }
+
+    /// The networks of a part at several rates, by noise and size, of each the one at the common rate first.
+    pub(super) fn at_rates(&self, part: Part) -> Vec<AtRate> {
+        let mut rates: Vec<AtRate> = self.rates.iter().filter(|rate| rate.part == part).copied().collect();
+        rates.sort_by(|a, b| a.noise.total_cmp(&b.noise).then(a.parameters.cmp(&b.parameters)));
+        rates
+    }
+
     /// The models of a part, by their size.
     pub(super) fn of(&self, part: Part) -> Vec<Model> {
         let mut models: Vec<Model> = self.models.iter().filter(|m| m.part == part).copied().collect();
@@ -149,7 +167,7 @@ impl Results {
         models
     }
 
-    /// The tables `full`, `subset`, `features` and `rates`, as far as there are rows.
+    /// The tables `full`, `subset`, `features`, `rates` and `subset-rates`, as far as there are rows.
     pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<()> {
         for (part, table, width, loss, unit) in [
             (Part::Full, "full", "width", "loss", "nats"),
@@ -180,23 +198,35 @@ impl Results {
             }
             ctx.table(table, step, &columns)?;
         }
-        if self.rates.is_empty() {
-            return Ok(());
-        }
-        let number = |of: fn(&AtRate) -> f64| self.rates.iter().map(of).collect::<Vec<_>>();
-        ctx.table(
-            "rates",
-            step,
-            &[
-                Column::i64("width", self.rates.iter().map(|r| r.width).collect::<Vec<_>>()),
-                Column::i64("parameters", self.rates.iter().map(|r| r.parameters).collect::<Vec<_>>()),
+        for (part, table, loss, unit) in
+            [(Part::Rates, "rates", "loss", "nats"), (Part::SubsetRates, "subset-rates", "error", "")]
+        {
+            let rates = self.at_rates(part);
+            if rates.is_empty() {
+                continue;
+            }
+            let number = |of: fn(&AtRate) -> f64| rates.iter().map(of).collect::<Vec<_>>();
+            let whole = |of: fn(&AtRate) -> i64| rates.iter().map(of).collect::<Vec<_>>();
+            let (validation, test) = (format!("validation_{loss}"), format!("test_{loss}"));
+            let mut columns = vec![
+                Column::i64("width", whole(|r| r.width)),
+                Column::i64("parameters", whole(|r| r.parameters)),
+            ];
+            if part == Part::SubsetRates {
+                let noise: Vec<String> = rates.iter().map(|r| noise_in_words(r.noise)).collect();
+                columns.push(Column::f64("noise_share", number(|r| r.noise)));
+                columns.push(Column::utf8("noise", &noise));
+            }
+            columns.extend([
                 Column::f64("lr", number(|r| r.lr)),
-                Column::f64("validation_loss", number(|r| r.validation[0])).unit("nats"),
+                Column::f64(&validation, number(|r| r.validation[0])).unit(unit),
                 Column::f64("validation_accuracy", number(|r| r.validation[1])),
-                Column::f64("test_loss", number(|r| r.test[0])).unit("nats"),
+                Column::f64(&test, number(|r| r.test[0])).unit(unit),
                 Column::f64("test_accuracy", number(|r| r.test[1])),
-            ],
-        )
+            ]);
+            ctx.table(table, step, &columns)?;
+        }
+        Ok(())
     }
 
     pub(super) fn save(&self, saving: &mut Saving) -> Result<()> {

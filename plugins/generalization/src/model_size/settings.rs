@@ -15,6 +15,8 @@ pub(super) enum Unit {
     Rate { width: i64, lr: f64 },
     /// Part B: networks 784-h-10, all trials with clean and with noisy labels at once.
     Subset { width: i64 },
+    /// Part B at another learning rate: one network with clean and one with noisy labels.
+    SubsetRate { width: i64, lr: f64 },
     /// Part C: one draw of features, clean and noisy labels at once.
     Features { trial: i64, features: i64 },
 }
@@ -24,7 +26,7 @@ impl Unit {
     pub(super) fn widths(self) -> Vec<i64> {
         match self {
             Self::Full { width } | Self::Rate { width, .. } => vec![PIXELS, width, 2 * width, CLASSES],
-            Self::Subset { width } => vec![PIXELS, width, CLASSES],
+            Self::Subset { width } | Self::SubsetRate { width, .. } => vec![PIXELS, width, CLASSES],
             Self::Features { features, .. } => vec![features, CLASSES],
         }
     }
@@ -37,14 +39,30 @@ impl Unit {
         }
     }
 
+    /// Learning rate that training begins with.
+    pub(super) fn lr(self, params: &ModelSize) -> f64 {
+        match self {
+            Self::Rate { lr, .. } | Self::SubsetRate { lr, .. } => lr,
+            _ => params.lr,
+        }
+    }
+
+    /// Networks with each kind of labels.
+    pub(super) fn trials(self, params: &ModelSize) -> i64 {
+        match self {
+            Self::Rate { .. } | Self::SubsetRate { .. } => 1,
+            _ => params.trials,
+        }
+    }
+
     /// Work, in thousands of multiplications, roughly; below a certain size a network costs what its inputs cost.
     pub(super) fn cost(self, params: &ModelSize) -> i64 {
         let parameters = self.parameters().max(20_000) / 1000;
         match self {
             Self::Full { .. } => 3 * parameters * full_samples(params) * params.full_epochs * params.trials,
             Self::Rate { .. } => 3 * parameters * swept(params)[0] * params.full_epochs,
-            Self::Subset { .. } => {
-                6 * parameters * params.subset_samples * params.subset_epochs * params.trials
+            Self::Subset { .. } | Self::SubsetRate { .. } => {
+                6 * parameters * params.subset_samples * params.subset_epochs * self.trials(params)
             }
             // Twice as costly in double precision; the smaller side counts twice in the factorisation.
             Self::Features { features, .. } => {
@@ -70,27 +88,43 @@ pub(super) fn swept(params: &ModelSize) -> [i64; 2] {
     [SWEPT[0].min(images - choosing), choosing]
 }
 
-/// Learning rates that each width of part A is trained at, the common one first; none: only that, and nothing is chosen.
-pub(super) fn rates(params: &ModelSize) -> Vec<f64> {
-    if params.full_rates.is_empty() {
-        Vec::new()
-    } else {
-        std::iter::once(params.lr).chain(params.full_rates.iter().copied()).collect()
-    }
+/// Training images that choose between the rates of part B, none of which is learnt; none: there is nothing to choose.
+pub(super) fn choosing(params: &ModelSize) -> i64 {
+    if params.subset_rates.is_empty() { 0 } else { SWEPT[1].min(60_000 - params.subset_samples) }
+}
+
+/// Learning rates that each width of a part is trained at, the common one first; none: only that, and nothing is chosen.
+pub(super) fn rates(params: &ModelSize, further: &[f64]) -> Vec<f64> {
+    let common = (!further.is_empty()).then_some(params.lr);
+    common.into_iter().chain(further.iter().copied()).collect()
 }
 
 /// Everything, in the order it is done.
 pub(super) fn units(params: &ModelSize) -> Result<Vec<Unit>> {
     let ratios = &params.feature_ratios;
     let mut units: Vec<Unit> = params.full_widths.iter().map(|&width| Unit::Full { width }).collect();
-    if params.full_rates.contains(&params.lr) {
-        return Err(invalid(format!("parameter `full_rates` names {}, which is `lr` already", params.lr)));
+    for (name, further) in [("full_rates", &params.full_rates), ("subset_rates", &params.subset_rates)] {
+        if further.contains(&params.lr) {
+            return Err(invalid(format!("parameter `{name}` names {}, which is `lr` already", params.lr)));
+        }
     }
-    let rates = rates(params);
+    if !params.subset_rates.is_empty() && choosing(params) < 1 {
+        return Err(invalid(format!(
+            "parameter `subset_samples` is {}: no training image is left to choose between `subset_rates`",
+            params.subset_samples
+        )));
+    }
+    let rates = rates(params, &params.full_rates);
     units.extend(
         params.full_widths.iter().flat_map(|&width| rates.iter().map(move |&lr| Unit::Rate { width, lr })),
     );
     units.extend(params.subset_widths.iter().map(|&width| Unit::Subset { width }));
+    units.extend(
+        params
+            .subset_widths
+            .iter()
+            .flat_map(|&width| params.subset_rates.iter().map(move |&lr| Unit::SubsetRate { width, lr })),
+    );
     let counts = ratios
         .iter()
         .map(|ratio| {

@@ -16,7 +16,7 @@ use super::ModelSize;
 use super::features::{errors, features, minimum_norm, weights};
 use super::networks::{Networks, Scores};
 use super::results::{AtRate, Model, Part, Results};
-use super::settings::{Unit, full_samples, swept, units};
+use super::settings::{Unit, choosing, full_samples, swept, units};
 use crate::labels::corrupted;
 
 const FILE: &str = "training.safetensors";
@@ -73,9 +73,9 @@ fn label_tensor(labels: &[u8], device: Device) -> Result<Tensor> {
     Ok(Tensor::f_from_slice(labels)?.f_to_kind(Kind::Int64)?.f_to_device(device)?)
 }
 
-/// Noise and trial of a place on the run axis.
-fn member(params: &ModelSize, index: usize) -> (f64, i64) {
-    let trials = params.trials as usize;
+/// Noise and trial of a place on the run axis of a unit's networks.
+fn member(params: &ModelSize, unit: Unit, index: usize) -> (f64, i64) {
+    let trials = unit.trials(params) as usize;
     (if index < trials { 0.0 } else { params.noise }, (index % trials) as i64)
 }
 
@@ -84,19 +84,22 @@ fn part_of(unit: Unit) -> Part {
         Unit::Full { .. } => Part::Full,
         Unit::Rate { .. } => Part::Rates,
         Unit::Subset { .. } => Part::Subset,
+        Unit::SubsetRate { .. } => Part::SubsetRates,
         Unit::Features { .. } => Part::Features,
     }
 }
 
 /// Name of its networks, and its trial.
 fn name(params: &ModelSize, unit: Unit, index: usize) -> (String, i64) {
-    let ((noise, trial), width) = (member(params, index), unit.widths()[1]);
-    match unit {
-        Unit::Full { .. } => return (format!("many images, width {width}"), trial),
-        Unit::Rate { lr, .. } => return (format!("many images, width {width}, lr {lr}"), trial),
-        _ => {}
-    }
-    (format!("few images, width {width}, {}", super::results::noise_in_words(noise)), trial)
+    let ((noise, trial), width) = (member(params, unit, index), unit.widths()[1]);
+    let few = format!("few images, width {width}, {}", super::results::noise_in_words(noise));
+    let name = match unit {
+        Unit::Full { .. } => format!("many images, width {width}"),
+        Unit::Rate { lr, .. } => format!("many images, width {width}, lr {lr}"),
+        Unit::SubsetRate { lr, .. } => format!("{few}, lr {lr}"),
+        _ => few,
+    };
+    (name, trial)
 }
 
 impl State {
@@ -167,41 +170,44 @@ impl State {
         }
     }
 
-    fn sets(&mut self, part: Part) -> Result<()> {
+    fn sets(&mut self, unit: Unit, part: Part) -> Result<()> {
         if self.sets.as_ref().is_some_and(|sets| sets.part == part) {
             return Ok(());
         }
-        let (dataset, seed, device) = (&self.dataset, self.seed, self.device);
-        let (count, kinds) = match part {
-            Part::Full | Part::Rates => (full_samples(&self.params), vec![0.0]),
+        let (dataset, params, seed, device) = (&self.dataset, &self.params, self.seed, self.device);
+        // Of `count` images the first are learnt, and the last choose between rates.
+        let (count, [learnt, choosing], kinds) = match part {
+            Part::Full => (full_samples(params), [full_samples(params), 0], vec![0.0]),
+            Part::Rates => (full_samples(params), swept(params), vec![0.0]),
             // The networks with clean labels first.
-            _ => (self.params.subset_samples, vec![0.0, self.params.noise]),
+            _ => {
+                let (learnt, choosing) = (params.subset_samples, choosing(params));
+                (learnt + choosing, [learnt, choosing], vec![0.0, params.noise])
+            }
         };
-        let train = dataset.train.subset(count as usize, seed);
+        let train = dataset.train.subset(learnt as usize, seed);
         let mut rows = Vec::new();
-        let trials = if part == Part::Rates { 1 } else { self.params.trials };
         for noise in kinds {
-            for trial in 0..trials {
+            for trial in 0..unit.trials(params) {
                 rows.push(label_tensor(&noisy(&train, noise, seed, "subset", trial), device)?);
             }
         }
         let samples = |images: &Tensor, labels: &Tensor| {
             Samples::classes(images, 1.0 / 255.0, labels, CLASSES, Kind::Float, device)
         };
-        let (images, labels) = (train.images(device)?, Tensor::f_stack(&rows, 0)?);
-        let test = samples(&dataset.test.images(device)?, &dataset.test.labels(device)?)?;
-        self.sets = Some(if part == Part::Rates {
-            let [learnt, choosing] = swept(&self.params);
-            let last = |tensor: &Tensor, axis: i64| tensor.f_narrow(axis, count - choosing, choosing);
-            Sets {
-                part,
-                choosing: Some(samples(&last(&images, 0)?, &last(&labels, 1)?)?),
-                images: images.f_narrow(0, 0, learnt)?,
-                labels: labels.f_narrow(1, 0, learnt)?,
-                test,
-            }
+        let choosing = if choosing > 0 {
+            let all = dataset.train.subset(count as usize, seed);
+            let last = |tensor: Tensor| tensor.f_narrow(0, count - choosing, choosing);
+            Some(samples(&last(all.images(device)?)?, &last(all.labels(device)?)?)?)
         } else {
-            Sets { part, images, labels, test, choosing: None }
+            None
+        };
+        self.sets = Some(Sets {
+            part,
+            images: train.images(device)?,
+            labels: Tensor::f_stack(&rows, 0)?,
+            test: samples(&dataset.test.images(device)?, &dataset.test.labels(device)?)?,
+            choosing,
         });
         Ok(())
     }
@@ -225,11 +231,10 @@ impl State {
         };
         self.log(ctx, unit, part, &scores)?;
         if ended {
-            if let (Some(validation), Unit::Rate { width, lr }) = (chosen_by, unit) {
-                let both = |scores: &Scores| [scores.test.loss[0], scores.test.accuracy[0]];
-                let (validation, test) = (both(&validation), both(&scores));
-                self.results.rates.push(AtRate { width, parameters, lr, validation, test });
-            } else {
+            if let Some(chosen_by) = chosen_by {
+                self.keep_at_rate(unit, part, parameters, &chosen_by, &scores);
+            }
+            if !matches!(part, Part::Rates | Part::SubsetRates) {
                 self.keep(unit, part, parameters, &scores);
             }
             self.keep_weights(ctx, unit)?;
@@ -241,7 +246,7 @@ impl State {
 
     /// Makes the networks of a unit unless they are there.
     fn open(&mut self, ctx: &Ctx, unit: Unit, part: Part) -> Result<()> {
-        self.sets(part)?;
+        self.sets(unit, part)?;
         let Some(sets) = &self.sets else { return Ok(()) };
         if self.networks.is_none() {
             let Sets { images, labels, .. } = sets;
@@ -254,7 +259,7 @@ impl State {
     }
 
     fn log(&self, ctx: &Ctx, unit: Unit, part: Part, scores: &Scores) -> Result<()> {
-        let loss = if part == Part::Subset { "squared_error" } else { "loss" };
+        let loss = if matches!(part, Part::Subset | Part::SubsetRates) { "squared_error" } else { "loss" };
         let mut points = Vec::new();
         for (split, found) in [("train", scores.train.as_ref()), ("test", Some(&scores.test))] {
             let Some(found) = found else { continue };
@@ -274,7 +279,7 @@ impl State {
     fn keep(&mut self, unit: Unit, part: Part, parameters: i64, scores: &Scores) {
         let Scores { train: Some(on_train), test: on_test } = scores else { return };
         for index in 0..on_train.loss.len() {
-            let (noise, trial) = member(&self.params, index);
+            let (noise, trial) = member(&self.params, unit, index);
             self.results.push(Model {
                 part,
                 width: unit.widths()[1],
@@ -285,6 +290,26 @@ impl State {
                 test: [on_test.loss[index], on_test.accuracy[index]],
                 norm: f64::NAN,
             });
+        }
+    }
+
+    /// Keeps the first network with each kind of labels beside those at other rates.
+    fn keep_at_rate(&mut self, unit: Unit, part: Part, parameters: i64, chosen_by: &Scores, scores: &Scores) {
+        let part = if part == Part::Subset { Part::SubsetRates } else { part };
+        for index in 0..scores.test.loss.len() {
+            let (noise, trial) = member(&self.params, unit, index);
+            let of = |scores: &Scores| [scores.test.loss[index], scores.test.accuracy[index]];
+            if trial == 0 {
+                self.results.push_at_rate(AtRate {
+                    part,
+                    noise,
+                    width: unit.widths()[1],
+                    parameters,
+                    lr: unit.lr(&self.params),
+                    validation: of(chosen_by),
+                    test: of(scores),
+                });
+            }
         }
     }
 
@@ -299,6 +324,7 @@ impl State {
         let width = unit.widths()[1];
         let file = match unit {
             Unit::Rate { lr, .. } => format!("A width {width} lr {lr}"),
+            Unit::SubsetRate { lr, .. } => format!("B width {width} lr {lr}"),
             Unit::Full { .. } => format!("A width {width}"),
             _ => format!("B width {width}"),
         };

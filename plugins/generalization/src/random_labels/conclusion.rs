@@ -106,9 +106,19 @@ impl Subject {
         self.groups.iter().filter(|g| g.plain(labels)).max_by_key(|g| g.group.samples)
     }
 
-    fn claims(&self) -> Vec<Claim> {
-        let mut out: Vec<Claim> = self.groups.iter().map(|found| self.of_group(found)).collect();
-        out.extend(self.order(
+    /// Every claim with the figure it is read from.
+    fn claims(&self) -> Vec<(String, Claim)> {
+        let curves = format!("curves-{}", self.name);
+        let figure = |group: &Group| match group {
+            Group { pixels, .. } if *pixels != Pixels::Natural => format!("inputs-{}", self.name),
+            Group { has_curves: true, .. } => curves.clone(),
+            _ if group.is_random() => "epochs-to-fit".to_owned(),
+            _ => "corruption".to_owned(),
+        };
+        let mut out: Vec<(String, Claim)> =
+            self.groups.iter().map(|found| (figure(&found.group), self.of_group(found))).collect();
+        let mut orders = Vec::new();
+        orders.extend(self.order(
             "more images with random labels",
             |g| g.plain(Labels::Fixed(1.0)),
             |g| g.group.samples as f64,
@@ -118,10 +128,9 @@ impl Subject {
             Labels::Fixed(p) if g.plain(Labels::Fixed(p)) && Some(g.group.samples) == swept => p,
             _ => f64::NAN,
         };
-        out.extend(self.order("a larger share of random labels", |g| !share(g).is_nan(), share));
-        if self.convolutional {
-            out.extend(self.answer());
-        }
+        orders.extend(self.order("a larger share of random labels", |g| !share(g).is_nan(), share));
+        out.extend(orders.into_iter().map(|claim| ("epochs-to-fit".to_owned(), claim)));
+        out.extend(self.answer().filter(|_| self.convolutional).map(|claim| (curves, claim)));
         out
     }
 
@@ -271,8 +280,8 @@ impl Subject {
     }
 }
 
-/// Writes what the run found to the log and the table `conclusion`.
-pub(super) fn write(ctx: &Ctx, training: &Training, epochs: i64) -> Result<()> {
+/// Writes what the run found to the log and the table `conclusion`, and gives each claim with its figure.
+pub(super) fn write(ctx: &Ctx, training: &Training, epochs: i64) -> Result<Vec<(String, Claim)>> {
     let (mut names, mut parameters, mut claims) = (Vec::new(), Vec::new(), Vec::new());
     for (index, network) in training.networks().iter().enumerate() {
         let groups = training.groups().iter().filter(|g| g.group.network == index);
@@ -290,7 +299,7 @@ pub(super) fn write(ctx: &Ctx, training: &Training, epochs: i64) -> Result<()> {
         }
     }
     let keys = vec![Column::utf8("network", &names), Column::i64("parameters", parameters)];
-    conclusion::write(ctx, training.rounds(), claims, 0, keys).map(drop)
+    conclusion::write(ctx, training.rounds(), claims, 0, keys)
 }
 
 #[cfg(test)]
@@ -315,7 +324,7 @@ mod tests {
 
     fn lenet(groups: Vec<Found>) -> String {
         let subject = Subject { name: "lenet", parameters: 53_808, convolutional: true, epochs: 300, groups };
-        let mut claims = subject.claims();
+        let mut claims: Vec<Claim> = subject.claims().into_iter().map(|(_, claim)| claim).collect();
         conclusion::settle(&mut claims, 0);
         claims
             .iter()

@@ -1,6 +1,7 @@
 //! The figures.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::{Claim, caption};
 
 use super::RandomLabels;
 use super::plan::{Labels, Network, Pixels};
@@ -25,14 +26,20 @@ fn ignorance() -> Mark {
     Mark::level(10_f64.ln()).label("ln 10: knows nothing")
 }
 
-/// The run's figures: for each kind of network its curves, then what all kinds share.
-pub(super) fn declare(params: &RandomLabels, training: &Training, seed: u64) -> Vec<Figure> {
+/// The run's figures: for each kind of network its curves, then what all kinds share. The captions end with what was found in them,
+/// once something is.
+pub(super) fn declare(
+    params: &RandomLabels,
+    training: &Training,
+    seed: u64,
+    said: &[(String, Claim)],
+) -> Vec<Figure> {
     let mut figures = Vec::new();
     for index in 0..training.networks().len() {
-        figures.extend(curves(params, training, index, seed));
-        figures.extend(inputs(params, training, index, seed));
+        figures.extend(curves(params, training, index, seed, said));
+        figures.extend(inputs(params, training, index, seed, said));
     }
-    figures.extend(fits(params, training, seed));
+    figures.extend(fits(params, training, seed, said));
     figures
 }
 
@@ -51,7 +58,13 @@ fn network_in_words(params: &RandomLabels, network: &Network) -> String {
 }
 
 /// True and random labels over each other, and the control.
-fn curves(params: &RandomLabels, training: &Training, index: usize, seed: u64) -> Option<Figure> {
+fn curves(
+    params: &RandomLabels,
+    training: &Training,
+    index: usize,
+    seed: u64,
+    said: &[(String, Claim)],
+) -> Option<Figure> {
     let network = &training.networks()[index];
     let samples = params.samples_of(network);
     let of = |labels: &'static [Labels]| {
@@ -62,14 +75,12 @@ fn curves(params: &RandomLabels, training: &Training, index: usize, seed: u64) -
     };
     let models = of(&[Labels::Fixed(0.0), Labels::Fixed(1.0)])?;
     let both = |metric: &str| curve(metric, &models).splits(["train", "test"]).by([By::Model, By::Split]);
-    let figure = Figure::new(
-        format!("curves-{}", network.name()),
-        format!("{}: true and random labels", network.name()),
-    )
-    .caption(format!(
+    let id = format!("curves-{}", network.name());
+    let figure = Figure::new(&id, format!("{}: true and random labels", network.name())).caption(format!(
         "Over the whole sets with fixed weights, until all trials have every training label right: mean of the trials, band from lowest \
-         to highest. Random labels are drawn once, before training; the test set keeps its true ones. {}.",
-        settings(params, training, index, seed)
+         to highest. Random labels are drawn once, before training; the test set keeps its true ones. {}.{}",
+        settings(params, training, index, seed),
+        caption(said, &id)
     ))
     .panel(Panel::new("epoch", Axis::log("cross entropy")).title("Loss").mark(both("loss")).mark(ignorance()))
     .panel(Panel::new("epoch", "accuracy").title("Accuracy").mark(both("accuracy")).mark(chance()));
@@ -83,7 +94,13 @@ fn curves(params: &RandomLabels, training: &Training, index: usize, seed: u64) -
 }
 
 /// Images without meaning beside random labels.
-fn inputs(params: &RandomLabels, training: &Training, index: usize, seed: u64) -> Option<Figure> {
+fn inputs(
+    params: &RandomLabels,
+    training: &Training,
+    index: usize,
+    seed: u64,
+    said: &[(String, Claim)],
+) -> Option<Figure> {
     let network = &training.networks()[index];
     let samples = params.samples_of(network);
     let which = |progress: &Progress| {
@@ -96,14 +113,13 @@ fn inputs(params: &RandomLabels, training: &Training, index: usize, seed: u64) -
     let panel = |title: &str, axis: Axis, metric: &str, split: &str| {
         Panel::new("epoch", axis).title(title).mark(curve(metric, &models).split(split))
     };
-    let figure = Figure::new(
-        format!("inputs-{}", network.name()),
-        format!("{}: labels or images without meaning", network.name()),
-    )
-    .caption(format!(
+    let id = format!("inputs-{}", network.name());
+    let title = format!("{}: labels or images without meaning", network.name());
+    let figure = Figure::new(&id, title).caption(format!(
         "Shuffled pixels: one order for all images; random pixels: an order of each image's own; Gaussian: noise with the mean and \
-         deviation of the images. The test images are treated alike. Mean of the trials, band from lowest to highest. {}.",
-        settings(params, training, index, seed)
+         deviation of the images. The test images are treated alike. Mean of the trials, band from lowest to highest. {}.{}",
+        settings(params, training, index, seed),
+        caption(said, &id)
     ))
     .panel(panel("Training loss", Axis::log("cross entropy"), "loss", "train"))
     .panel(panel("Training accuracy", Axis::linear("training accuracy"), "accuracy", "train"))
@@ -112,7 +128,7 @@ fn inputs(params: &RandomLabels, training: &Training, index: usize, seed: u64) -
 }
 
 /// How long fitting takes, and what it does to the test set.
-fn fits(params: &RandomLabels, training: &Training, seed: u64) -> Vec<Figure> {
+fn fits(params: &RandomLabels, training: &Training, seed: u64, said: &[(String, Claim)]) -> Vec<Figure> {
     let random = training.groups().iter().any(|g| g.group.is_random());
     let partly = training.groups().iter().any(|g| g.group.is_partly());
     if !random && !partly {
@@ -125,7 +141,8 @@ fn fits(params: &RandomLabels, training: &Training, seed: u64) -> Vec<Figure> {
         Panel::new("share of random labels", axis).mark(line("fit-corruption", "corruption", y))
     };
     let mut epochs = Figure::new("epochs-to-fit", "Epochs until every training label is fitted").caption(format!(
-        "Mean of the trials that had every training label right, band from lowest to highest; others are left out. {all}."
+        "Mean of the trials that had every training label right, band from lowest to highest; others are left out. {all}.{}",
+        caption(said, "epochs-to-fit")
     ));
     if random {
         let panel = Panel::new(Axis::log("training images"), "epochs to fit").title("Random labels");
@@ -138,7 +155,8 @@ fn fits(params: &RandomLabels, training: &Training, seed: u64) -> Vec<Figure> {
     let panel = by_share(Axis::linear("epochs to fit"), "epochs_to_fit");
     let corruption = Figure::new("corruption", "The test set when every training label is fitted")
         .caption(format!(
-            "Where a label was not fitted, at the last epoch. Mean of the trials, band from lowest to highest. {all}."
+            "Where a label was not fitted, at the last epoch. Mean of the trials, band from lowest to highest. {all}.{}",
+            caption(said, "corruption")
         ))
         .panel(by_share(Axis::linear("test accuracy"), "test_accuracy").title("Accuracy").mark(chance()))
         .panel(by_share(Axis::log("test cross entropy"), "test_loss").title("Loss").mark(ignorance()));

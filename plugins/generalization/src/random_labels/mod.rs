@@ -142,7 +142,7 @@ impl Experiment for RandomLabels {
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
         let (device, _no_graphs) = runtime::prepare(ctx);
         let mut training = Training::new(self.setup(ctx.seed(), device, ctx.threads())?)?;
-        ctx.declare_figures(figures::declare(self, &training, ctx.seed()))?;
+        ctx.declare_figures(figures::declare(self, &training, ctx.seed(), &[]))?;
         let series = declare_series(ctx, &training, self.trials)?;
         let caption = format!("{}.", self.in_words(ctx.seed()));
         training.watch(ctx, &mut Instruments::new(&self.instruments, ctx.seed(), &caption))?;
@@ -170,7 +170,8 @@ impl Experiment for RandomLabels {
             ctx.progress(done, total, "training")?;
             ctx.checkpoint_if_due(training.rounds(), |dir| training.save(dir))?;
         }
-        conclusion::write(ctx, &training, self.epochs)
+        let said = conclusion::write(ctx, &training, self.epochs)?;
+        ctx.declare_figures(figures::declare(self, &training, ctx.seed(), &said))
     }
 }
 

@@ -4,6 +4,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, FEW, FEWEST, Strength};
 use gradtop_toolkit::stats::Estimate;
 
+use super::figures::table_of;
 use super::measure::Network;
 use super::plan::{Moment, Plan, Purpose};
 use super::verdict::{Artefact, Groups, Quantity, by_protocol, many, of, own_rates, with_test_loss};
@@ -14,26 +15,28 @@ const FEWEST_PAIRS: usize = 4;
 /// One rate of all batch sizes.
 const ONE_RATE: &str = "one learning rate for all batch sizes: part of a trend may be the rate's";
 
-/// Writes the claims on each protocol, on peaks and on generalisation to the log and the table `conclusion`.
-pub(super) fn write(ctx: &Ctx, plan: &Plan, networks: &[Network], step: i64) -> Result<()> {
-    let mut said: Vec<(String, Claim)> = Vec::new();
-    let mut say = |what: &str, claims: Vec<Claim>| {
-        said.extend(claims.into_iter().map(|claim| (what.to_owned(), claim)));
+/// Writes the claims on each protocol, on peaks and on generalisation to the log and the table `conclusion`, and gives each with its
+/// figure.
+pub(super) fn write(ctx: &Ctx, plan: &Plan, networks: &[Network], step: i64) -> Result<Vec<(String, Claim)>> {
+    let (mut about, mut said): (Vec<String>, Vec<(String, Claim)>) = (Vec::new(), Vec::new());
+    let mut say = |what: &str, figure: &str, claims: Vec<Claim>| {
+        about.extend(claims.iter().map(|_| what.to_owned()));
+        said.extend(claims.into_iter().map(|claim| (figure.to_owned(), claim)));
     };
     for moment in plan.protocols() {
         let these = by_protocol(plan, networks, moment.name());
-        say(moment.name(), protocol(plan, moment, &these));
+        say(moment.name(), &table_of(moment), protocol(plan, moment, &these));
     }
-    say("rates", rates(plan, networks).into_iter().collect());
+    let matched = table_of(Moment::Loss(plan.params.target));
+    say("rates", &matched, rates(plan, networks).into_iter().collect());
     for quantity in [Quantity::Probabilities, Quantity::Logits] {
         let what = format!("peak of the {}", quantity.name());
-        say(&what, vec![artefact(plan, quantity, &Artefact::of(plan, networks, quantity))]);
+        say(&what, "peak", vec![artefact(plan, quantity, &Artefact::of(plan, networks, quantity))]);
     }
     if plan.legs.iter().any(|leg| leg.purpose == Purpose::Many) {
-        say("generalisation", generalisation(plan, &many(plan, networks)));
+        say("generalisation", "many", generalisation(plan, &many(plan, networks)));
     }
-    let (what, claims): (Vec<String>, Vec<Claim>) = said.into_iter().unzip();
-    conclusion::write(ctx, step, claims, 0, vec![Column::utf8("what", &what)]).map(drop)
+    conclusion::write(ctx, step, said, 0, vec![Column::utf8("what", &about)])
 }
 
 /// What rises, what falls, and by how much, under one protocol.

@@ -1,6 +1,7 @@
 //! The figures.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::{Claim, caption};
 
 use super::measure::Network;
 use super::plan::{Moment, Plan};
@@ -24,23 +25,23 @@ pub(super) fn progress(plan: &Plan) -> Figure {
         .panel(panel("probability_sensitivity", Axis::linear("sensitivity of probabilities")))
 }
 
-/// What is known at the end.
-pub(super) fn results(plan: &Plan, networks: &[Network]) -> Vec<Figure> {
+/// What is known at the end; the captions end with what was found in them.
+pub(super) fn results(plan: &Plan, networks: &[Network], said: &[(String, Claim)]) -> Vec<Figure> {
     let measured = |moment: &Moment| !by_protocol(plan, networks, moment.name()).is_empty();
-    let protocols = plan.protocols().into_iter().filter(measured).map(|moment| protocol(plan, moment));
+    let protocols = plan.protocols().into_iter().filter(measured).map(|moment| protocol(plan, moment, said));
     protocols
-        .chain(peak(plan, networks))
-        .chain(against_many(plan, networks))
+        .chain(peak(plan, networks, said))
+        .chain(against_many(plan, networks, said))
         .chain([generalisation(plan, networks)])
         .collect()
 }
 
-/// The table of a protocol.
-fn table_of(moment: Moment) -> String {
+/// The table and the figure of a protocol.
+pub(super) fn table_of(moment: Moment) -> String {
     format!("protocol-{}", moment.name())
 }
 
-fn protocol(plan: &Plan, moment: Moment) -> Figure {
+fn protocol(plan: &Plan, moment: Moment, said: &[(String, Claim)]) -> Figure {
     let params = &plan.params;
     let line = |quantity: Quantity| {
         Mark::line((table_of(moment), "batch", quantity.column())).mean().band().label(quantity.name())
@@ -50,12 +51,13 @@ fn protocol(plan: &Plan, moment: Moment) -> Figure {
         .caption(format!(
             "Networks measured {}. Sensitivity: mean over all test images of the Frobenius norm of the Jacobian by the input. \
              Eigenvalue, trace (the same random vectors for all networks) and sharpness: of the loss over {} training images; Keskar's sharpness at ε = {:e} by {} steps of \
-             sign ascent, a lower bound. Mean of the networks, band from lowest to highest. {}.",
+             sign ascent, a lower bound. Mean of the networks, band from lowest to highest. {}.{}",
             moment.in_words(),
             params.curved,
             params.epsilon,
             params.ascent,
-            plan.in_words()
+            plan.in_words(),
+            caption(said, &table_of(moment))
         ))
         .panel(
             panel("Loss and logits", Axis::log("cross entropy"))
@@ -76,7 +78,7 @@ fn protocol(plan: &Plan, moment: Moment) -> Figure {
 }
 
 /// The sensitivity of probabilities under as many epochs, once fewer and once more, and against the training loss.
-fn peak(plan: &Plan, networks: &[Network]) -> Option<Figure> {
+fn peak(plan: &Plan, networks: &[Network], said: &[(String, Claim)]) -> Option<Figure> {
     if by_protocol(plan, networks, "epochs").is_empty() {
         return None;
     }
@@ -90,11 +92,12 @@ fn peak(plan: &Plan, networks: &[Network]) -> Option<Figure> {
     let figure = Figure::new("peak", "Is a peak one of batch size or of training progress?")
         .caption(format!(
             "First: sensitivity of probabilities against batch size after {} and {} epochs and at a training loss of {}. Second: \
-             the same networks against their training loss. Mean of the networks, band from lowest to highest. {}.",
+             the same networks against their training loss. Mean of the networks, band from lowest to highest. {}.{}",
             params.early,
             params.epochs,
             params.target,
-            plan.in_words()
+            plan.in_words(),
+            caption(said, "peak")
         ))
         .panel(Panel::new(Axis::log2("batch size"), label).marks(lines))
         .panel(Panel::new(Axis::log("training loss"), label).marks(points));
@@ -105,7 +108,7 @@ fn peak(plan: &Plan, networks: &[Network]) -> Option<Figure> {
 const SHOWN: [Quantity; 4] =
     [Quantity::Logits, Quantity::Probabilities, Quantity::LambdaMax, Quantity::Sharpness];
 
-fn against_many(plan: &Plan, networks: &[Network]) -> Option<Figure> {
+fn against_many(plan: &Plan, networks: &[Network], said: &[(String, Claim)]) -> Option<Figure> {
     let these = many(plan, networks);
     if these.is_empty() {
         return None;
@@ -125,9 +128,10 @@ fn against_many(plan: &Plan, networks: &[Network]) -> Option<Figure> {
         .panels(panels)
         .caption(format!(
             "A point a network, {} that came to the same training loss; above each panel Spearman's coefficient with its 95 % interval \
-             (Bonett and Wright 2000). {}.",
+             (Bonett and Wright 2000). {}.{}",
             these.len(),
-            plan.many_in_words()
+            plan.many_in_words(),
+            caption(said, "many")
         ));
     Some(figure)
 }

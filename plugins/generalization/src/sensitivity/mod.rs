@@ -205,8 +205,8 @@ impl Experiment for Sensitivity {
         }
         let (step, networks) = (course.step(), course.networks());
         tables::write(ctx, &plan, networks, step)?;
-        ctx.declare_figures(figures::results(&plan, networks))?;
-        conclusion::write(ctx, &plan, networks, step)
+        let said = conclusion::write(ctx, &plan, networks, step)?;
+        ctx.declare_figures(figures::results(&plan, networks, &said))
     }
 }
 

@@ -327,10 +327,9 @@ pub(super) fn write(
     let mut said: Vec<(Method, Claim)> = settings.iter().map(|s| (s.method, claims(s))).collect();
     let steady = params.methods.iter().filter(|m| matches!(m, Method::Gd | Method::Momentum | Method::Adam));
     said.extend(steady.filter_map(|method| Some((*method, law(*method, &settings)?))));
-    let (methods, claims): (Vec<Method>, Vec<Claim>) = said.into_iter().unzip();
-    let names: Vec<&str> = methods.iter().map(gradtop_sdk::Choice::name).collect();
-    let claims = conclusion::write(ctx, step, claims, 0, vec![Column::utf8("method", &names)])?;
-    Ok(methods.into_iter().zip(claims).collect())
+    let names: Vec<&str> = said.iter().map(|(method, _)| method.name()).collect();
+    let keys = vec![Column::utf8("method", &names)];
+    conclusion::write(ctx, step, said, 0, keys)
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ pub(super) fn declare(
             .caption(format!(
                 "The sharpness over the largest at which the method is stable on a quadratic; the sharpness itself; and the loss \
                  over all images. {settings}{}",
-                caption(said.iter().filter(|(of, _)| *of == method).map(|(_, claim)| claim))
+                caption(said, &method)
             ))
             .panel(
                 Panel::new("step", "share of the limit")

@@ -4,26 +4,29 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, Strength, significant};
 
 use super::survey::{Found, Plan, StageKind, Survey};
+use super::tables::name;
+use super::task::Task;
 
 /// Share of the largest eigenvalue within which another counts as zero, as in minimal-ratio.
 const ZERO: f64 = 1e-6;
 
+/// A claim for each finished surface, with its figure.
+pub(super) fn claims(survey: &Survey<'_>) -> Vec<(String, Claim)> {
+    let claim = |task: &Task, kind: StageKind, found: &Found| {
+        said(format!("{}, {}", task.name, kind.name()), kind, found, task.is_rectified())
+            .evidence(format!(
+                "one network, on {} of the {} samples it learnt",
+                task.train.count(),
+                task.samples().count()
+            ))
+            .caution("other seeds may differ")
+    };
+    survey.found().map(|(task, kind, found)| (name(kind, task.name), claim(task, kind, found))).collect()
+}
+
 /// Writes a claim for each surface to the log and the table `conclusion`.
 pub(super) fn write(ctx: &Ctx, plan: &Plan, survey: &Survey<'_>) -> Result<()> {
     let surfaces: Vec<_> = survey.found().collect();
-    let claims = surfaces
-        .iter()
-        .map(|(task, kind, found)| {
-            let about = format!("{}, {}", task.name, kind.name());
-            said(about, *kind, found, task.is_rectified())
-                .evidence(format!(
-                    "one network, on {} of the {} samples it learnt",
-                    task.train.count(),
-                    task.samples().count()
-                ))
-                .caution("other seeds may differ")
-        })
-        .collect();
     let tasks: Vec<&str> = surfaces.iter().map(|(task, _, _)| task.name).collect();
     let kinds: Vec<&str> = surfaces.iter().map(|(_, kind, _)| kind.name()).collect();
     let number =
@@ -35,7 +38,7 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, survey: &Survey<'_>) -> Result<()> {
         Column::f64("lowest", number(&|f| f.lowest)),
         Column::f64("highest", number(&|f| f.highest)),
     ];
-    conclusion::write(ctx, plan.steps(), claims, 0, keys).map(drop)
+    conclusion::write(ctx, plan.steps(), claims(survey), 0, keys).map(drop)
 }
 
 /// One surface.

@@ -1,9 +1,10 @@
 //! The figures.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::significant;
+use gradtop_toolkit::conclusion::{caption, significant};
 
 use super::ErrorSurface;
+use super::conclusion::claims;
 use super::directions::WHOLE;
 use super::survey::{Plan, StageKind, Survey};
 use super::tables::{name, slices};
@@ -24,11 +25,12 @@ pub(super) fn training(plan: &Plan) -> Figure {
     ))
 }
 
-/// The figures of the surface that has just been finished.
+/// The figures of the surface that has just been finished, which end with what was found in it.
 pub(super) fn surface(params: &ErrorSurface, plan: &Plan, survey: &Survey<'_>) -> Vec<Figure> {
     let (kind, task) = (survey.kind(), survey.task());
     let table = name(kind, task.name);
     let settings = format!("{}; seed {}.", task.words, plan.seed);
+    let found = caption(&claims(survey), &table);
     let Some(axes) = survey.axes() else {
         if kind != StageKind::Line {
             return Vec::new();
@@ -36,7 +38,7 @@ pub(super) fn surface(params: &ErrorSurface, plan: &Plan, survey: &Survey<'_>) -
         let line = Figure::new(&table, format!("From the initial to the final parameters: {}", task.name))
             .caption(format!(
                 "Loss at (1 - α) times the initial plus α times the final parameters, {} points; 0 and 1 are the two \
-                 networks themselves. {settings}",
+                 networks themselves. {settings}{found}",
                 plan.line_points
             ))
             .panel(
@@ -46,7 +48,7 @@ pub(super) fn surface(params: &ErrorSurface, plan: &Plan, survey: &Survey<'_>) -
             );
         return vec![line];
     };
-    let (title, caption, x, y) = match kind {
+    let (title, what, x, y) = match kind {
         StageKind::Path => (
             "The plane of the path",
             format!(
@@ -96,7 +98,7 @@ pub(super) fn surface(params: &ErrorSurface, plan: &Plan, survey: &Survey<'_>) -
     };
     vec![
         Figure::new(&table, format!("{title}: {}", task.name)).panel(plane).caption(format!(
-            "{caption} {0} by {0} points about the final parameters at (0, 0). {settings}",
+            "{what} {0} by {0} points about the final parameters at (0, 0). {settings}{found}",
             plan.grid
         )),
         Figure::new(

@@ -221,8 +221,8 @@ pub(super) fn write(ctx: &Ctx, tasks: &[Task], step: i64) -> Result<Vec<(String,
         Column::i64("measurements", whole(|f| f.measurements as i64)),
         Column::f64("batch_ratio", number(|f| f.batch_ratio)),
     ];
-    let claims = said.iter().map(|(_, claim)| claim.clone()).collect();
-    let claims = if said.is_empty() { Vec::new() } else { conclusion::write(ctx, step, claims, 0, keys)? };
+    let by_task = said.iter().map(|(finding, claim)| (finding.task.clone(), claim.clone())).collect();
+    let by_task = if said.is_empty() { Vec::new() } else { conclusion::write(ctx, step, by_task, 0, keys)? };
     let rows: Vec<(&str, i64, &Point)> = tasks
         .iter()
         .flat_map(|task| {
@@ -244,7 +244,7 @@ pub(super) fn write(ctx: &Ctx, tasks: &[Task], step: i64) -> Result<Vec<(String,
             Column::f64("update_size", number(|p| p.update)),
         ],
     )?;
-    Ok(said.into_iter().map(|(finding, _)| finding.task).zip(claims).collect())
+    Ok(by_task)
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub(super) fn declare(
                 task.measured_on,
                 params.every,
                 settings(task),
-                caption(said.iter().filter(|(of, _)| *of == task.name).map(|(_, claim)| claim))
+                caption(said, &task.name)
             ))
             .panel(
                 Panel::new("step", Axis::log("gradient norm"))

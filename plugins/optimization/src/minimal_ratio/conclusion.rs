@@ -6,18 +6,25 @@ use gradtop_toolkit::stats::{Estimate, median, quantile};
 
 use super::MinimalRatio;
 use super::analysis::{Analysis, BOXES, Class, EXACT, End, Points, Ratio, SHARES, Tolerance};
+use super::figures::id;
 
 /// Points named one by one in a sentence; the table has all.
 const NAMED: usize = 6;
 
-/// A claim, and the coefficient it is of, if it is of one.
+/// A claim, the figure it is read from, and the coefficient it is of, if it is of one.
 struct Said {
+    figure: &'static str,
     claim: Claim,
     coefficient: Option<Estimate>,
 }
 
-/// Writes the claims of each arm to the log and the table `conclusion`.
-pub(super) fn write(ctx: &Ctx, params: &MinimalRatio, arms: &[Analysis], step: i64) -> Result<()> {
+/// Writes the claims of each arm to the log and the table `conclusion`, and gives each with its figure.
+pub(super) fn write(
+    ctx: &Ctx,
+    params: &MinimalRatio,
+    arms: &[Analysis],
+    step: i64,
+) -> Result<Vec<(String, Claim)>> {
     let said: Vec<(&Analysis, Said)> =
         arms.iter().flat_map(|arm| claims(params, arm).into_iter().map(move |said| (arm, said))).collect();
     let text = |of: &dyn Fn(&Analysis) -> String| said.iter().map(|(arm, _)| of(arm)).collect::<Vec<_>>();
@@ -38,16 +45,16 @@ pub(super) fn write(ctx: &Ctx, params: &MinimalRatio, arms: &[Analysis], step: i
         Column::f64("spearman_low", number(|e| e.low)),
         Column::f64("spearman_high", number(|e| e.high)),
     ];
-    let claims = said.iter().map(|(_, said)| said.claim.clone()).collect();
-    conclusion::write(ctx, step, claims, 0, keys).map(drop)
+    let claims = said.iter().map(|(arm, said)| (id(said.figure, arm), said.claim.clone())).collect();
+    conclusion::write(ctx, step, claims, 0, keys)
 }
 
 fn claims(params: &MinimalRatio, arm: &Analysis) -> Vec<Said> {
     let about = |what: &str| {
         format!("{} ({} parameters), {}, {what}", arm.network, arm.parameters, arm.finder.name())
     };
-    let plain = |claim| Said { claim, coefficient: None };
-    let mut said = vec![plain(found(params, arm, about("what was found")))];
+    let plain = |figure| move |claim| Said { figure, claim, coefficient: None };
+    let mut said = vec![plain("convergence")(found(params, arm, about("what was found")))];
     let headline = (Ratio::Signed, arm.tolerance);
     let course = (Ratio::Positive, Tolerance::GradientNorm);
     for (ratio, tolerance) in [headline, course] {
@@ -63,7 +70,7 @@ fn claims(params: &MinimalRatio, arm: &Analysis) -> Vec<Said> {
             .evidence(format!("without the mean predictor {}", coefficient(without)))
             .caution("the mean predictor counts once, however many runs end there")
             .caution("points with a small gradient are near-critical valleys, not proven critical points");
-        said.push(Said { claim, coefficient: Some(estimate) });
+        said.push(Said { figure: "ratio", claim, coefficient: Some(estimate) });
     }
     let (ratio, tolerance) = headline;
     let all = arm.correlation(Points::All, ratio, tolerance);
@@ -75,20 +82,20 @@ fn claims(params: &MinimalRatio, arm: &Analysis) -> Vec<Said> {
     .evidence(format!("given the steps of training, {}", coefficient(arm.given_steps(ratio, tolerance))))
     .caution("half of the runs were stopped early on purpose, so this is mostly an order of training time")
     .caution("points of one kind, such as the mean predictor, are counted as often as they occur");
-    said.push(Said { claim, coefficient: Some(all) });
-    said.extend(sweep(arm, about("tolerances")).map(plain));
+    said.push(Said { figure: "ratio", claim, coefficient: Some(all) });
+    said.extend(sweep(arm, about("tolerances")).map(plain("tolerance")));
     let raw: Vec<f64> = arm.ends.iter().map(|end| end.ratio(Ratio::Positive, Tolerance::Raw)).collect();
     let words = format!(
         "without any tolerance the share of positive eigenvalues lies in [{:.2}, {:.2}]",
         quantile(&raw, 0.0),
         quantile(&raw, 1.0)
     );
-    said.push(plain(
+    said.push(plain("tolerance")(
         Claim::new(about("no tolerance"), Strength::Seen, words)
             .evidence(format!("{} runs", raw.len()))
             .caution("most of these signs are of rounding errors, and differ between libraries"),
     ));
-    said.extend(sampled(arm, about("random displacements")).map(plain));
+    said.extend(sampled(arm, about("random displacements")).map(plain("sampled")));
     said
 }
 

@@ -1,6 +1,7 @@
 //! The figures.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::{Claim, caption};
 
 use super::MinimalRatio;
 use super::analysis::{Analysis, Class, Points, Ratio};
@@ -25,8 +26,13 @@ pub(super) fn progress(params: &MinimalRatio, plan: &Plan) -> Figure {
         .panels(norms)
 }
 
-/// The results of all arms.
-pub(super) fn results(params: &MinimalRatio, plan: &Plan, arms: &[Analysis]) -> Vec<Figure> {
+/// The results of all arms; the captions end with what was found in them.
+pub(super) fn results(
+    params: &MinimalRatio,
+    plan: &Plan,
+    arms: &[Analysis],
+    said: &[(String, Claim)],
+) -> Vec<Figure> {
     let mut figures = Vec::new();
     for arm in arms {
         let settings = format!(
@@ -40,17 +46,26 @@ pub(super) fn results(params: &MinimalRatio, plan: &Plan, arms: &[Analysis]) -> 
         let tolerance =
             format!("Eigenvalues within {:e} of the largest absolute one count as zero.", params.tolerance);
         let counted = format!("{tolerance} {settings}");
-        figures.extend([scatter(params, arm, &counted), convergence(params, arm, &settings)]);
-        figures.push(correlations(arm, &settings));
+        let found = |figure: &str| caption(said, &id(figure, arm));
+        figures.extend([
+            scatter(params, arm, &(counted.clone() + &found("ratio"))),
+            convergence(params, arm, &(settings.clone() + &found("convergence"))),
+            correlations(arm, &(settings.clone() + &found("tolerance"))),
+        ]);
         figures.extend(spectra(params, arm, &settings));
-        figures.extend(sampled(params, arm, &counted));
+        figures.extend(sampled(params, arm, &(counted + &found("sampled"))));
     }
     figures
 }
 
-fn figure(id: &str, arm: &Analysis, title: &str, caption: impl AsRef<str>) -> Figure {
+/// The id of an arm's figure.
+pub(super) fn id(figure: &str, arm: &Analysis) -> String {
+    format!("{figure}-{}", arm.name)
+}
+
+fn figure(which: &str, arm: &Analysis, title: &str, caption: impl AsRef<str>) -> Figure {
     let title = format!("{title}: {}, {}", arm.network, arm.finder.name());
-    Figure::new(format!("{id}-{}", arm.name), title).caption(caption)
+    Figure::new(id(which, arm), title).caption(caption)
 }
 
 /// A scatter mark for each class that has runs.

@@ -142,8 +142,8 @@ impl Experiment for MinimalRatio {
             arms.push(analysis);
         }
         weights.write(ctx, plan.steps(), "networks")?;
-        ctx.declare_figures(figures::results(self, &plan, &arms))?;
-        conclusion::write(ctx, self, &arms, plan.steps())
+        let said = conclusion::write(ctx, self, &arms, plan.steps())?;
+        ctx.declare_figures(figures::results(self, &plan, &arms, &said))
     }
 }
 

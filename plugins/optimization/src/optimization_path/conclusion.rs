@@ -57,8 +57,8 @@ impl Finding {
     }
 }
 
-/// Writes what the run found to the log and the table `conclusion`.
-pub(super) fn write(ctx: &Ctx, training: &Training, path: &Path) -> Result<()> {
+/// Writes what the run found to the log and the table `conclusion`, and gives each claim with its figure.
+pub(super) fn write(ctx: &Ctx, training: &Training, path: &Path) -> Result<Vec<(&'static str, Claim)>> {
     let Some(analysis) = &path.analysis else {
         return Err(Error::new("there are no two records of the weights to compare"));
     };
@@ -66,8 +66,8 @@ pub(super) fn write(ctx: &Ctx, training: &Training, path: &Path) -> Result<()> {
     let findings: Vec<Finding> = analysis.spaces.iter().map(|space| Finding::of(space, runs)).collect();
     let ranges = path.separations()?;
     let step = training.ensemble.step();
-    let mut claims: Vec<Claim> = findings.iter().map(Finding::claim).collect();
-    claims.push(separation(&ranges, path.last_accuracies()));
+    let mut said: Vec<(&str, Claim)> = findings.iter().map(|finding| ("path", finding.claim())).collect();
+    said.push(("accuracy", separation(&ranges, path.last_accuracies())));
     // The last row is of distances, which have no components.
     let names = findings.iter().map(|f| f.space.as_str()).chain(["distances"]).collect::<Vec<_>>();
     let number = |of: fn(&Finding) -> f64| findings.iter().map(of).chain([f64::NAN]).collect::<Vec<_>>();
@@ -77,7 +77,7 @@ pub(super) fn write(ctx: &Ctx, training: &Training, path: &Path) -> Result<()> {
         Column::f64("explained_between_runs", number(|f| f.between)),
         Column::f64("explained_2_alone_lowest", number(|f| f.alone)),
     ];
-    conclusion::write(ctx, step, claims, 0, keys)?;
+    let said = conclusion::write(ctx, step, said, 0, keys)?;
     let what = ["travelled by a run", "between runs at the start", "between runs at the end"];
     ctx.table(
         "distances",
@@ -88,7 +88,8 @@ pub(super) fn write(ctx: &Ctx, training: &Training, path: &Path) -> Result<()> {
             Column::f64("lowest", ranges.map(|r| r.low).to_vec()),
             Column::f64("highest", ranges.map(|r| r.high).to_vec()),
         ],
-    )
+    )?;
+    Ok(said)
 }
 
 /// How far the runs went and how far apart they ended.

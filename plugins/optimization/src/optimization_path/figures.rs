@@ -1,6 +1,7 @@
 //! The figures.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::{Claim, caption};
 
 use super::OptimizationPath;
 use super::path::Path;
@@ -23,8 +24,15 @@ pub(super) fn settings(params: &OptimizationPath, training: &Training, seed: u64
     )
 }
 
-/// The run's figures. Once there are principal components, the axes say what each explains.
-pub(super) fn declare(params: &OptimizationPath, training: &Training, path: &Path, seed: u64) -> [Figure; 4] {
+/// The run's figures. Once there are principal components, the axes say what each explains; the captions end with what was found in
+/// them, once something is.
+pub(super) fn declare(
+    params: &OptimizationPath,
+    training: &Training,
+    path: &Path,
+    seed: u64,
+    said: &[(&'static str, Claim)],
+) -> [Figure; 4] {
     let mlp = &training.ensemble.mlp;
     let settings = settings(params, training, seed);
     let counts = mlp.layer_parameter_counts();
@@ -48,8 +56,9 @@ pub(super) fn declare(params: &OptimizationPath, training: &Training, path: &Pat
         Figure::new("path", "Weights of all runs in their common principal components")
             .caption(format!(
                 "Every {} epochs, from before the first; a line a run, each point labelled by its test accuracy in per cent. \
-                 {settings}",
-                params.every
+                 {settings}{}",
+                params.every,
+                caption(said, &"path")
             ))
             .panel(plane(0, false, "path-whole"))
             .panel(plane(1, false, "path-layer")),
@@ -69,7 +78,8 @@ pub(super) fn declare(params: &OptimizationPath, training: &Training, path: &Pat
             ),
         Figure::new("accuracy", "Accuracy and distance from the start")
             .caption(format!(
-                "Over the whole sets with fixed weights; mean of the runs, band from lowest to highest. {settings}"
+                "Over the whole sets with fixed weights; mean of the runs, band from lowest to highest. {settings}{}",
+                caption(said, &"accuracy")
             ))
             .panel(Panel::new("epoch", "accuracy").mark(accuracy))
             .panel(Panel::new("epoch", "distance of the weights").mark(distance)),

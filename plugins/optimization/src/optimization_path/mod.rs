@@ -111,7 +111,7 @@ impl Experiment for OptimizationPath {
         runtime::set_threads(useful_threads(ctx.threads(), mlp.widths(), self.runs, self.batch));
         let mut path = Path::new(self, &training)?;
         let series = declare_series(ctx, self.runs)?;
-        ctx.declare_figures(figures::declare(self, &training, &path, ctx.seed()))?;
+        ctx.declare_figures(figures::declare(self, &training, &path, ctx.seed(), &[]))?;
         let settings = figures::settings(self, &training, ctx.seed());
         let mut instruments = Instruments::new(&self.instruments, ctx.seed(), &settings);
         let probe = instruments.declare(ctx, "", &training.ensemble.mlp, &training.train)?;
@@ -133,7 +133,8 @@ impl Experiment for OptimizationPath {
         let mut weights = Weights::default();
         weights.ensemble("run", &training.ensemble.mlp)?;
         weights.write(ctx, training.ensemble.step(), "networks")?;
-        conclusion::write(ctx, &training, &path)
+        let said = conclusion::write(ctx, &training, &path)?;
+        ctx.declare_figures(figures::declare(self, &training, &path, ctx.seed(), &said))
     }
 }
 
@@ -170,7 +171,7 @@ impl OptimizationPath {
                 let analysis = path.analyse()?;
                 analysis.write(ctx, step)?;
                 path.analysis = Some(analysis);
-                ctx.declare_figures(figures::declare(self, training, path, ctx.seed()))?;
+                ctx.declare_figures(figures::declare(self, training, path, ctx.seed(), &[]))?;
             }
         }
         Ok(())

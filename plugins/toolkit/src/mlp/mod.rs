@@ -196,6 +196,26 @@ impl Mlp {
             .collect()
     }
 
+    /// Of a tensor that is laid out as the parameters, such as an optimizer's state, what belongs to these trials, laid out as the
+    /// parameters of an ensemble of them. Of an empty tensor nothing.
+    pub fn of_trials(&self, flat: &Tensor, chosen: &[i64]) -> Result<Tensor, TchError> {
+        if flat.numel() == 0 {
+            return Ok(flat.shallow_clone());
+        }
+        let chosen = Tensor::f_from_slice(chosen)?.f_to_device(flat.device())?;
+        let mut start = 0;
+        let layers = self
+            .layer_parameter_counts()
+            .into_iter()
+            .map(|count| {
+                let layer = flat.f_narrow(0, start, count * self.trials)?.f_view([self.trials, count])?;
+                start += count * self.trials;
+                layer.f_index_select(0, &chosen)?.f_reshape([-1])
+            })
+            .collect::<Result<Vec<_>, TchError>>()?;
+        Tensor::f_cat(&layers, 0)
+    }
+
     /// What follows every layer but the last.
     pub fn activation(&self) -> Activation {
         self.activation

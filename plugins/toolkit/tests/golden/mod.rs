@@ -7,11 +7,16 @@ use std::path::PathBuf;
 use gradtop_sdk::testing::Recorded;
 use toml::{Table, Value};
 
-/// Compares the figures at the end of a run with `tests/figures/<name>.toml` of this crate.
+/// Compares the figures at the end of a run with `tests/figures/<name>.toml` of this crate; everything that the run concludes must stand
+/// whole below one of them.
 ///
 /// Numbers within texts are not compared: many come from training, whose last digits depend on the processor.
 pub(crate) fn assert_figures(name: &str, recorded: &Recorded) {
     let declared = merged(recorded.figures.iter().map(String::as_str));
+    for statement in recorded.last_table("conclusion").strings("statement") {
+        let below = declared.iter().filter(|f| f.get("caption").is_some_and(|c| says(c, statement))).count();
+        assert_eq!(below, 1, "figures of {name} that end with: {statement}");
+    }
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/figures/{name}.toml"));
     if std::env::var_os("GRADTOP_BLESS").is_some() {
         let file = Table::from_iter([("figure".to_owned(), Value::Array(declared))]);
@@ -25,6 +30,14 @@ pub(crate) fn assert_figures(name: &str, recorded: &Recorded) {
     for (declared, expected) in declared.into_iter().zip(expected) {
         assert_eq!(comparable(declared), comparable(expected), "{name}");
     }
+}
+
+/// Whether this was found, by a caption.
+fn says(caption: &Value, statement: &str) -> bool {
+    caption
+        .as_str()
+        .and_then(|text| text.split_once(" Found: "))
+        .is_some_and(|(_, found)| found.contains(statement))
 }
 
 /// All figures in the order of their first declaration, each as it was declared last.
