@@ -15,6 +15,7 @@ pub mod made;
 pub mod paths;
 pub mod pty;
 pub mod sandbox;
+pub mod slurm;
 pub mod ssh;
 pub mod synthetic;
 pub mod wait;

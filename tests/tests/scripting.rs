@@ -45,6 +45,7 @@ fn json_has_the_fields_that_the_page_lists() {
     expect("experiments", &["experiments"], true);
     expect("plot --list", &["plot", "a", "--list"], true);
     expect("data", &["data"], true);
+    expect("launchers", &["launchers"], true);
     expect("doctor", &["doctor"], true);
     expect("show", &["show", "a"], false);
     expect("why", &["why", "a"], false);

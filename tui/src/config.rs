@@ -6,11 +6,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use gradtop_host::{AlertRule, Alerts, DeviceChoice};
+use gradtop_host::{AlertRule, Alerts, DeviceChoice, Launcher};
 use gradtop_store::suggest;
 
 use crate::failure::{Failure, toml_error};
-use crate::print::terminal;
+use crate::print::{clean, terminal};
 use gradtop_chart::cells::theme::ThemeName;
 
 /// What can be set.
@@ -25,6 +25,7 @@ pub(crate) enum Key {
     Fps,
     MaxKbps,
     ReadOnly,
+    On,
     AlertRules,
     AlertHook,
 }
@@ -33,7 +34,7 @@ pub(crate) enum Key {
 type Rule = (Key, &'static str, fn(&str) -> Result<(), String>);
 
 /// In the order in which they are shown.
-pub(crate) const KEYS: [Rule; 11] = [
+pub(crate) const KEYS: [Rule; 12] = [
     (Key::Runs, "runs", |t| folder(t).map(drop)),
     (Key::Device, "device", |t| t.parse::<DeviceChoice>().map(drop)),
     (Key::Threads, "threads", |t| threads(t).map(drop)),
@@ -43,11 +44,14 @@ pub(crate) const KEYS: [Rule; 11] = [
     (Key::Fps, "fps", |t| fps(t).map(drop)),
     (Key::MaxKbps, "max_kbps", |t| kbps(t).map(drop)),
     (Key::ReadOnly, "read_only", |t| one_of(t, &["true", "false"])),
+    (Key::On, "on", |_| Ok(())),
     (Key::AlertRules, "alerts.rules", |t| AlertRule::list(t).map(drop)),
     (Key::AlertHook, "alerts.hook", |_| Ok(())),
 ];
 /// The table that [`KEYS`] with a dot are in.
 const ALERTS: &str = "alerts";
+/// The table of the launchers, each a table with its name.
+const LAUNCHERS: &str = "launcher";
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +66,7 @@ pub(crate) enum Origin {
 #[derive(Debug, Default)]
 pub(crate) struct Config {
     set: Vec<(Key, String, Origin)>,
+    launchers: Vec<Launcher>,
 }
 
 impl Config {
@@ -95,6 +100,9 @@ impl Config {
         let bad = |message: String| Failure::usage(format!("{}: {message}", path.display()));
         let table: toml::Table = text.parse().map_err(|e| bad(toml_error(text, &e)))?;
         let lines = lines(text);
+        if let Some(all) = table.get(LAUNCHERS) {
+            config.launchers = launchers(all, &lines).map_err(bad)?;
+        }
         for (name, value) in flat(&table) {
             let (name, value) = (name.as_str(), &value);
             let line = lines.iter().find(|(key, _)| *key == name).map_or(1, |(_, line)| *line);
@@ -144,6 +152,31 @@ impl Config {
             self.text(Key::AlertRules).and_then(|text| AlertRule::list(text).ok()).unwrap_or_default();
         rules.extend(more);
         Alerts { rules, hook: self.text(Key::AlertHook).map(str::to_owned), early_stop: None }
+    }
+
+    /// The launchers of the file, and those that need none.
+    pub(crate) fn launchers(&self) -> Vec<Launcher> {
+        let is_own = |name: &&str| self.launchers.iter().any(|own| own.name == *name);
+        let built_in = Launcher::built_in_names().filter(|name| !is_own(name)).filter_map(Launcher::built_in);
+        built_in.chain(self.launchers.iter().cloned()).collect()
+    }
+
+    /// The launcher of that name, else the one that is set, else this machine.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub(crate) fn launcher(&self, name: Option<&str>) -> Result<Launcher> {
+        let name = name.or_else(|| self.text(Key::On)).unwrap_or("local");
+        let mut all = self.launchers();
+        let names: Vec<String> = all.iter().map(|launcher| launcher.name.clone()).collect();
+        let place = names.iter().position(|known| known == name).ok_or_else(|| {
+            Failure::usage(format!("there is no launcher {:?}", clean(name))).help(clean(&suggest(
+                name,
+                names.iter().map(String::as_str),
+                "launchers",
+            )))
+        })?;
+        Ok(all.swap_remove(place))
     }
 
     /// What a run is started with unless it is told otherwise.
@@ -197,9 +230,22 @@ fn flat(table: &toml::Table) -> Vec<(String, toml::Value)> {
     };
     let keys = table.iter().map(|(key, value)| match value {
         toml::Value::Table(inner) if key == ALERTS => inside(inner),
+        _ if key == LAUNCHERS => Vec::new(),
         _ => vec![(key.clone(), value.clone())],
     });
     keys.flatten().collect()
+}
+
+/// The launchers of the table of all.
+fn launchers(all: &toml::Value, lines: &[(String, usize)]) -> Result<Vec<Launcher>, String> {
+    let named = || format!("{LAUNCHERS} must be tables such as [{LAUNCHERS}.cluster]");
+    let read = |(name, table): (&String, &toml::Value)| {
+        let key = format!("{LAUNCHERS}.{name}");
+        let line = lines.iter().find(|(known, _)| *known == key).map_or(1, |(_, line)| *line);
+        let table = table.as_table().cloned().ok_or_else(named)?;
+        Launcher::read(name, table).map_err(|why| format!("line {line}: {key}: {why}"))
+    };
+    all.as_table().ok_or_else(named)?.iter().map(read).collect()
 }
 
 /// A list of texts as one.
@@ -314,10 +360,27 @@ mod tests {
             "/c.toml: line 2: alerts.rules: \"loss > x\": \"x\" is not a number"
         );
         assert!(error("[alerts]\nrule = []").starts_with("/c.toml: line 2: unknown key \"alerts.rule\""));
+        assert_eq!(
+            error("fps = 1\n[launcher.c]\nkind = 'slrm'"),
+            "/c.toml: line 2: launcher.c: unknown variant `slrm`, expected `local` or `slurm`"
+        );
+        assert!(error("[launcher.c]\nkind = 'slurm'\npartion = 'x'").contains("unknown field `partion`"));
+        assert!(error("launcher = 3").contains("launcher must be tables"));
         assert!(error("fps = [1]").contains("fps must be a number"));
         assert!(error("fps = 1\nfps = 2").starts_with("/c.toml: line 2: "));
         let wrong = of("", &[("GRADTOP_FPS", "fast")]).unwrap_err().to_string();
         assert_eq!(wrong, "GRADTOP_FPS: \"fast\" is not a number");
+    }
+
+    #[test]
+    fn launchers_are_those_of_the_file_and_those_that_need_none() {
+        let config = of("on = 'c'\n[launcher.c]\nkind = 'slurm'\ntime = '1:00:00'", &[]).unwrap();
+        let names: Vec<String> = config.launchers().into_iter().map(|launcher| launcher.name).collect();
+        assert_eq!(names, ["local", "slurm", "c"]);
+        assert_eq!(config.launcher(None).unwrap().kind(), "slurm");
+        assert!(config.launcher(Some("local")).unwrap().is_local());
+        let unknown = config.launcher(Some("d")).unwrap_err().to_string();
+        assert_eq!(unknown, "there is no launcher \"d\"");
     }
 
     #[test]

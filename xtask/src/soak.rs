@@ -10,7 +10,7 @@ use crate::setup;
 use crate::workspace::{Workspace, succeed};
 
 /// Names, the bench of `tests/` that does it, and what it does.
-const KNOWN: [(&str, &str, &str); 8] = [
+const KNOWN: [(&str, &str, &str); 9] = [
     ("kills", "soak", "SIGKILL of trainer, keeper or both at [TIMES] moments; rows lost"),
     ("disk", "soak", "full disks and failing writes during runs, each [TIMES]"),
     ("clocks", "soak", "a wall clock that jumps during runs, each [TIMES]"),
@@ -19,6 +19,11 @@ const KNOWN: [(&str, &str, &str); 8] = [
         "python",
         "soak",
         "Lightning and Hugging Face with the client: python PYTHON, one that has the libraries",
+    ),
+    (
+        "slurm",
+        "soak",
+        "a real Slurm: an array of 200, preemption, time limits, a controller that dies, a study",
     ),
     ("ssh", "soak", "the monitor over a slow, far line that fails, through real ssh and sshd"),
     ("fuzz", "fuzz", "every command on damaged run folders: --mutations N"),

@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::command::sink;
+use crate::launcher::take_over;
 use crate::machine::device;
 use crate::plugin::{describe, validate};
-use crate::run::keeper::{self, GoOn};
+use crate::run::keeper::{self, GoOn, Next, Nothing};
 use crate::run::queue::Chain;
 use crate::train::trainer;
 
@@ -23,8 +24,15 @@ pub fn hidden_main(args: &[OsString]) -> Option<i32> {
         }
         "__probe_cuda" => Some(device::probe_main(dir()?)),
         "__keeper" => {
-            let mut next = Chain::of(dir()?);
-            Some(keeper::keeper_main(dir()?, GoOn::from_args(args).as_ref(), &mut next))
+            let resume = GoOn::from_args(args);
+            let in_job = args.iter().any(|arg| arg == keeper::IN_JOB);
+            // The machine of a job is not the one to start others on.
+            let next: &mut dyn Next = if in_job { &mut Nothing } else { &mut Chain::of(dir()?) };
+            Some(keeper::keeper_main(dir()?, resume.as_ref(), in_job, next))
+        }
+        "__job" => {
+            let token = args.get(2)?.to_string_lossy();
+            Some(take_over::job_main(dir()?, &token, args.iter().any(|arg| arg == "--trust")))
         }
         "__sink" => Some(sink::sink_main(dir()?, Path::new(args.get(2)?))),
         "__trainer" => Some(trainer::trainer_main(dir()?, GoOn::from_args(args))),

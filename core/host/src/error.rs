@@ -423,6 +423,14 @@ pub enum HostError {
         /// Why.
         why: String,
     },
+    /// Slurm refuses, or does not answer.
+    #[error("cannot {what}: {why}")]
+    Slurm {
+        /// What was wanted.
+        what: &'static str,
+        /// Why it was not done, in Slurm's words.
+        why: String,
+    },
     /// It may not be done to this run.
     #[error("{run} {why}")]
     NotAllowed {

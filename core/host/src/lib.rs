@@ -9,6 +9,7 @@
 mod children;
 mod command;
 mod error;
+mod launcher;
 mod machine;
 mod plugin;
 mod run;
@@ -18,6 +19,9 @@ mod train;
 pub use children::hidden_main;
 pub use command::exec::{Exec, exec};
 pub use error::{HostError, ParamError, Refusal, Result};
+pub use launcher::Launcher;
+pub use launcher::jobs::{cancel as cancel_job, refresh_jobs};
+pub use launcher::start::Start;
 pub use machine::device::{DeviceChoice, Gpus};
 pub use machine::dirs::{cache_dir, config_dir, data_dir};
 pub use machine::program::set_program;

@@ -26,6 +26,7 @@ pub use folder::damage::{Damage, known_damage};
 pub use folder::ending::recorded_end;
 pub use folder::events::{Event, EventLine, EventLog, RaisedAlert, append_event, read_events};
 pub use folder::inside;
+pub use folder::job::{Job, JobSeen, JobStage, read_job, write_job, write_job_seen};
 pub use folder::lock::{RunLock, is_locked};
 pub use folder::machine::{boot_id, host_name, is_started_for, process_start};
 pub use folder::manifest::{
@@ -53,7 +54,7 @@ pub use log::check::{Checked, Content, check};
 pub use log::checkpoint::{Checkpoint, checkpoints};
 pub use log::recorder::{Recorder, RecorderOptions, RecorderStats, Trouble};
 pub use log::recover::{Recovery, recover};
-pub use log::resume::prepare_resume;
+pub use log::resume::{prepare_restart, prepare_resume};
 pub use log::series::SeriesKey;
 pub use read::export::{Exported, Shape, export_csv, export_parquet};
 pub use read::files::{metric_files, table_files};

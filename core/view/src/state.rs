@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use gradtop_store::{Headline, HeadlineLine, InQueue, Manifest, ParamValue, State, Status, Suspended, View};
+use gradtop_store::{
+    Headline, HeadlineLine, InQueue, Job, JobSeen, JobStage, Manifest, ParamValue, State, Status, Suspended,
+    View,
+};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -130,11 +133,12 @@ pub fn note(view: &View) -> Option<String> {
     let cause = || view.status.cause.as_deref().map(clean);
     match view.state {
         _ if view.silent_for().is_some() => silence(view),
-        _ if !view.certain => Some(format!(
-            "on {}, last write {} ago",
-            clean(&view.host),
-            number::age(view.age_of_last_write.as_secs_f64())
-        )),
+        _ if !view.certain => {
+            let age = number::age(view.age_of_last_write.as_secs_f64());
+            let job = job_words(view, Timestamp::now()).map(|words| format!("; {words}"));
+            Some(format!("on {}, last write {age} ago{}", clean(&view.host), job.unwrap_or_default()))
+        }
+        State::Queued | State::Starting if view.job.is_some() => job_words(view, Timestamp::now()),
         State::Queued if view.queued.is_some() => {
             view.queued.as_ref().map(queue_words).filter(|words| !words.is_empty())
         }
@@ -142,6 +146,36 @@ pub fn note(view: &View) -> Option<String> {
         _ => waiting(view).or_else(|| alert(view)),
     }
 }
+
+/// What is known of a run's job: `job 12 waits for Priority`, `job 12_3 on node-7, 3 h left`.
+pub fn job_words(view: &View, now: Timestamp) -> Option<String> {
+    let job = view.job.as_ref()?;
+    let Some(name) = job.name() else { return Some("its job is being submitted".to_owned()) };
+    let seen = job.seen.as_ref();
+    let stage = seen.map_or(JobStage::Waits, JobSeen::stage);
+    let node = seen.and_then(|seen| seen.node.as_deref()).map(|node| format!(" on {}", clean(node)));
+    let node = node.unwrap_or_default();
+    Some(match stage {
+        _ if view.state.is_final() => format!("job {name}{node}"),
+        JobStage::Unknown => format!("{} does not know job {name} any more", clean(&job.launcher)),
+        // Also what was last seen before it began.
+        JobStage::Waits if view.queued.is_none() => format!("job {name}"),
+        JobStage::Waits => match seen.and_then(|seen| seen.reason.as_deref()) {
+            Some(reason) => format!("job {name} waits for {}", clean(reason)),
+            None => format!("job {name} waits"),
+        },
+        JobStage::Works | JobStage::Over => {
+            let left = |ends: Timestamp| ends.duration_since(now).as_secs_f64();
+            let left =
+                seen.and_then(|seen| seen.ends).map(left).filter(|left| (0.0..NO_LIMIT_S).contains(left));
+            let left = left.map(|left| format!(", {} left", number::duration(left.floor())));
+            format!("job {name}{node}{}", left.unwrap_or_default())
+        }
+    })
+}
+
+/// A time limit of so many seconds is none: Slurm gives a job without one a year.
+const NO_LIMIT_S: f64 = 300.0 * 86_400.0;
 
 /// What the last alert says, of a run whose state does not say it already.
 pub fn alert(view: &View) -> Option<String> {
@@ -341,6 +375,7 @@ pub fn to_json(view: &View) -> Map<String, Value> {
         "waiting": s.waiting.as_ref().filter(|_| !view.state.is_final()).map(|w| {
             json!({"cause": w.cause, "rows": w.rows, "since": w.since.to_string()})
         }),
+        "job": view.job.as_ref().map(job_json),
         "trainer_pid": alive(s.trainer_pid),
         "keeper_pid": alive(s.keeper_pid),
         "path": view.dir.path().to_string_lossy(),
@@ -349,6 +384,13 @@ pub fn to_json(view: &View) -> Map<String, Value> {
         Value::Object(map) => map,
         _ => Map::new(),
     }
+}
+
+fn job_json(job: &Job) -> Value {
+    let seen = job.seen.as_ref();
+    json!({"launcher": job.launcher, "id": job.name(), "state": seen.map(|s| &s.state),
+        "reason": seen.and_then(|s| s.reason.as_ref()), "node": seen.and_then(|s| s.node.as_ref()),
+        "ends": seen.and_then(|s| s.ends).map(|t| t.to_string()), "asked": seen.map(|s| s.asked.to_string())})
 }
 
 /// What stands for the run: the latest values of the best line of a metric, and what they are of.

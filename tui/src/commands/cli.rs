@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Best(commands::best::Args),
     /// List the runs that wait for a free slot, reorder, hold, release and start them
     Queue(commands::queue::Args),
+    /// List the places where runs can start, from the settings, and check each
+    Launchers(commands::launchers::Args),
     /// Let a running process log to its own run; for clients in other languages
     #[command(hide = true)]
     Sink(commands::sink::Args),

@@ -81,6 +81,7 @@ fn holds(context: &Context, key: Key) -> (String, String) {
         Key::Fps => super::monitor::FPS.to_string(),
         Key::MaxKbps => super::monitor::KBPS.to_string(),
         Key::ReadOnly => "false".to_owned(),
+        Key::On => "local".to_owned(),
         Key::AlertRules | Key::AlertHook => "none".to_owned(),
     };
     (value, DEFAULT.to_owned())

@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Time that a run on another machine has to read that it is to be killed, and to end.
 const FAR: Duration = Duration::from_secs(5);
 
+/// Time for a job that was cancelled to be over, and for that to be known.
+const CANCELLED: Duration = Duration::from_mins(2);
+
 /// Arguments of `pause`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Pause {
@@ -175,6 +178,10 @@ fn wait_for_stop(view: &View, far: bool, args: &Stop) -> Result<()> {
     if !ended && far && args.kill {
         gradtop_host::give_up(&view.dir)?;
         (now, ended) = until(view, Duration::ZERO, |v| v.state.is_final())?;
+    }
+    if !ended && now.job.is_some() {
+        gradtop_host::cancel_job(&now.dir)?;
+        (now, ended) = until(view, CANCELLED, |v| v.state.is_final())?;
     }
     if !ended {
         let help = match now.life {

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, Exec};
+use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, Exec, Start};
 use gradtop_store::{Goal, MetricInfo, ParamValue};
 
 use super::Context;
+use super::launchers::{On, submit};
 use super::queue::{Queueing, queued};
 use super::run_config::assignment;
 use super::watch::{self, Caught};
@@ -56,6 +57,8 @@ pub(crate) struct Args {
     detach: bool,
     #[command(flatten)]
     queueing: Queueing,
+    #[command(flatten)]
+    on: On,
     /// Print JSON lines: started, event, status, final
     #[arg(long)]
     json: bool,
@@ -88,6 +91,9 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     if let Some(after) = args.queueing.after(context)? {
         let run = gradtop_host::enqueue_exec(&exec, &after, None)?;
         return queued(context, &run, &exec.experiment_id(), args.detach, args.json);
+    }
+    if let Some(launcher) = args.on.elsewhere(context, args.queueing.queue)? {
+        return submit(&launcher, Start::Exec(exec), args.detach, args.json);
     }
     watch::start(caught, args.detach, args.json, || gradtop_host::exec(&exec))
 }

@@ -15,6 +15,7 @@ pub(crate) mod export;
 mod follow;
 pub(crate) mod gc;
 pub(crate) mod import;
+pub(crate) mod launchers;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod man;
@@ -144,6 +145,7 @@ pub(crate) fn dispatch(cli: Cli, config: Config) -> Result<i32> {
         Some(Command::Sweep(args)) => sweep::run(&context, args),
         Some(Command::Best(args)) => best::run(&context, &args),
         Some(Command::Queue(args)) => queue::run(&context, &args),
+        Some(Command::Launchers(args)) => launchers::run(&context, &args),
         Some(Command::Sink(args)) => sink::run(&context, args),
         Some(Command::Show(args)) => show::run(&context, &args),
         Some(Command::Why(args)) => why::run(&context, &args),

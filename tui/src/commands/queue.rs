@@ -68,7 +68,7 @@ struct Runs {
 pub(crate) struct Queueing {
     /// Wait in the queue for a free slot instead of starting at once; `gradtop queue` shows it
     #[arg(long)]
-    queue: bool,
+    pub(crate) queue: bool,
     /// Start only when this run has finished; may be given several times
     #[arg(long, value_name = "RUN", requires = "queue")]
     after: Vec<String>,
@@ -157,7 +157,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             let code = act(context, of, "released", gradtop_host::release_queued)?;
             said(&runs).map(|_| code)
         }
-        Some(Command::Rm(of)) => act(context, of, "deleted", gradtop_host::delete_queued),
+        Some(Command::Rm(of)) => {
+            let views: Vec<View> = of.names.iter().map(|name| waits(context, name)).collect::<Result<_>>()?;
+            act_on(&views, "deleted", |run| gradtop_host::delete(&runs, run, false))
+        }
         Some(Command::First { run }) => put(context, run, 1),
         Some(Command::Move { place: 0, .. }) => Err(Failure::usage("places are counted from 1").into()),
         Some(Command::Move { run, place }) => put(context, run, *place),
@@ -196,10 +199,20 @@ fn said(runs: &Path) -> Result<i32> {
     Ok(i32::try_from(started.len()).unwrap_or(i32::MAX))
 }
 
-/// The run of that name, which must wait.
+/// The run of that name, which must wait in the queue.
 fn find(context: &Context, name: &str) -> Result<View> {
-    let view = context.view(name)?;
+    let view = waits(context, name)?;
     if view.dir.is_queued() {
+        return Ok(view);
+    }
+    let why = format!("{} waits for its job, not in the queue", view.manifest.run);
+    Err(Failure::new(clean(&why)).help("the batch system decides when it starts").into())
+}
+
+/// The run of that name, which must wait, in the queue or for its job.
+fn waits(context: &Context, name: &str) -> Result<View> {
+    let view = context.view(name)?;
+    if view.queued.is_some() {
         return Ok(view);
     }
     let why = format!("{} does not wait: it is {}", view.manifest.run, view.state);
@@ -213,7 +226,11 @@ fn act(
     act: impl Fn(&RunDir) -> gradtop_host::Result<()>,
 ) -> Result<i32> {
     let views: Vec<View> = of.names.iter().map(|name| find(context, name)).collect::<Result<_>>()?;
-    each(&views, |view| {
+    act_on(&views, done, act)
+}
+
+fn act_on(views: &[View], done: &str, act: impl Fn(&RunDir) -> gradtop_host::Result<()>) -> Result<i32> {
+    each(views, |view| {
         act(&view.dir)?;
         print::line(&format!("{done} {}", clean(&view.manifest.run)));
         Ok(0)

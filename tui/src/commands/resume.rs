@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use anyhow::Result;
-use gradtop_host::{Action, Resumed};
+use gradtop_host::{Action, Launcher, Resumed};
 use gradtop_store::View;
 
 use super::Context;
+use super::launchers::{On, submitted};
 use super::select::{Selection, each};
 use super::watch::{self, Caught, Watch};
 use crate::failure::Failure;
@@ -27,6 +28,8 @@ pub(crate) struct Args {
     /// Run its copy of the plugin even if it is not the recorded file, or belongs to another user
     #[arg(long)]
     trust: bool,
+    #[command(flatten)]
+    on: On,
     /// Print JSON lines: started, event, status, final
     #[arg(long)]
     json: bool,
@@ -37,10 +40,17 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let mut caught = Caught::new()?;
     let views = args.runs.views(context, Action::Resume)?;
     let detach = args.detach || views.len() > 1;
-    each(&views, |view| resume(view.clone(), args, detach, &mut caught))
+    let elsewhere = args.on.elsewhere(context, false)?;
+    each(&views, |view| resume(view.clone(), args, elsewhere.as_ref(), detach, &mut caught))
 }
 
-fn resume(mut view: View, args: &Args, detach: bool, caught: &mut Caught) -> Result<i32> {
+fn resume(
+    mut view: View,
+    args: &Args,
+    elsewhere: Option<&Launcher>,
+    detach: bool,
+    caught: &mut Caught,
+) -> Result<i32> {
     // What is refused is refused before anything is written.
     if !view.certain && (args.force || view.is_of_earlier_boot()) {
         gradtop_host::may_resume(&view.dir, args.trust)?;
@@ -52,7 +62,11 @@ fn resume(mut view: View, args: &Args, detach: bool, caught: &mut Caught) -> Res
     if caught.any() {
         return Err(Failure::new("interrupted before the run was resumed".to_owned()).into());
     }
-    if gradtop_host::resume(&view.dir, args.trust)? == Resumed::Unpaused {
+    let resumed = match elsewhere {
+        Some(launcher) => launcher.resume(&view.dir, args.trust)?,
+        None => gradtop_host::resume(&view.dir, args.trust)?,
+    };
+    if resumed == Resumed::Unpaused {
         let name = &view.manifest.run;
         if args.json {
             print::json(&serde_json::json!({"run": name, "asked": "unpause"}))?;
@@ -63,6 +77,9 @@ fn resume(mut view: View, args: &Args, detach: bool, caught: &mut Caught) -> Res
     }
     if let Some(changes) = changes(&view).filter(|_| !args.json) {
         print::note(&changes);
+    }
+    if elsewhere.is_some() {
+        return submitted(&view.dir, detach, args.json).map(|()| 0);
     }
     let detach = detach && !caught.any();
     let view = super::view(&view.dir)?;

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, DeviceChoice, ExperimentDesc, Launch};
+use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, DeviceChoice, ExperimentDesc, Launch, Start};
 
 use super::Context;
 use super::experiments::unknown;
+use super::launchers::{On, submit};
 use super::plugin::describe;
 use super::queue::{Queueing, queued};
 use super::run_config::{RunConfig, assignment, merge};
@@ -64,6 +65,8 @@ pub(crate) struct Args {
     detach: bool,
     #[command(flatten)]
     queueing: Queueing,
+    #[command(flatten)]
+    on: On,
     /// Print JSON lines: started, event, status, final
     #[arg(long)]
     json: bool,
@@ -72,12 +75,16 @@ pub(crate) struct Args {
 pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     // Before anything else: from here on a Ctrl-C or SIGTERM is answered, never lost and never the silent end of the command.
     let caught = Caught::new()?;
+    let elsewhere = args.on.elsewhere(context, args.queueing.queue)?;
     let (mut launch, _) = args.choice.launch(context)?;
     launch.name = args.name.or(launch.name);
     launch.seed = args.seed.or(launch.seed);
     if let Some(after) = args.queueing.after(context)? {
         let run = gradtop_host::enqueue(&launch, &after, None)?;
         return queued(context, &run, &launch.experiment, args.detach, args.json);
+    }
+    if let Some(launcher) = elsewhere {
+        return submit(&launcher, Start::Run(launch), args.detach, args.json);
     }
     watch::start(caught, args.detach, args.json, || gradtop_host::launch(&launch))
 }

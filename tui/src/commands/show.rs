@@ -157,6 +157,9 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
     if let Some(silence) = state::silence(view) {
         print::line(&print::styled(&format!("  {silence}"), Ink::Alert));
     }
+    if let Some(job) = state::job_words(view, jiff::Timestamp::now()) {
+        print::line(&print::styled(&format!("  {job}"), Ink::Dim));
+    }
     notes(view);
     progress(view);
     heading("parameters");

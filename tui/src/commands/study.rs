@@ -9,6 +9,7 @@ use gradtop_store::{RunLock, View};
 use serde_json::{Value, json};
 
 use super::Context;
+use super::launchers::On;
 use super::watch::{Caught, LEFT_RUNNING};
 use crate::failure::Failure;
 use crate::print::board::Board;
@@ -63,6 +64,8 @@ pub(crate) struct Args {
     /// auto, cpu or cuda:N
     #[arg(long)]
     device: Option<DeviceChoice>,
+    #[command(flatten)]
+    on: On,
     /// Start over in a new study
     #[arg(long)]
     fresh: bool,
@@ -79,6 +82,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let runs = context.runs()?;
+    let elsewhere = args.on.elsewhere(context, false)?;
     let usual = context.config.launch().device;
     let changes = Changes {
         only: args.only.clone(),
@@ -123,8 +127,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     };
     let lock = study.lock()?;
     let cores = args.cores.unwrap_or_else(cores);
-    let runner = Runner::new(&study, cores, found)?;
-    announce(&study, cores, args.json)?;
+    let at_work = match &elsewhere {
+        Some(launcher) => format!("on {}", clean(&launcher.name)),
+        None if cores == 1 => "1 core".to_owned(),
+        None => format!("{cores} cores"),
+    };
+    let runner = Runner::new(&study, cores, found, elsewhere)?;
+    announce(&study, cores, at_work, args.json)?;
     follow(&study, report.as_ref(), runner, caught, &lock, args.json)
 }
 
@@ -139,7 +148,7 @@ fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX))
 }
 
-fn announce(study: &Study, cores: u32, json: bool) -> Result<()> {
+fn announce(study: &Study, cores: u32, at_work: String, json: bool) -> Result<()> {
     let plan = &study.plan;
     if json {
         return print::json(&json!({
@@ -147,12 +156,11 @@ fn announce(study: &Study, cores: u32, json: bool) -> Result<()> {
             "runs": plan.entries.iter().map(Entry::key).collect::<Vec<_>>(),
         }));
     }
-    let cores = if cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
     let experiments = match plan.entries.len() {
         1 => "1 experiment".to_owned(),
         n => format!("{n} experiments"),
     };
-    let facts = [experiments, cores, format!("seed {}", plan.seed)];
+    let facts = [experiments, at_work, format!("seed {}", plan.seed)];
     print::line(&format!(
         "study {}  {}",
         print::styled(&study.name(), Ink::Bold),

@@ -51,7 +51,8 @@ fn wait(run: &View, json: bool, deadline: Option<Instant>, caught: &mut Caught) 
             watch::end(&view, json)?;
             return Ok(view.state.exit_code());
         }
-        if !view.certain {
+        // Of one in a job, its batch system will tell.
+        if !view.certain && view.job.is_none() {
             return Err(Failure::new(format!(
                 "{} runs on {}: this machine cannot tell when it ends",
                 view.manifest.run, view.host

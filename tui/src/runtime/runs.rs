@@ -82,8 +82,8 @@ type Stamp = (SystemTime, u64, u64);
 /// What tells one folder of a name from another, and when something in it came or went: device, inode, time of change.
 type Place = (u64, u64, SystemTime);
 
-/// Of the files that tell what may change of a run that has ended: its status, what people say of it, and its last alert.
-type Stamps = [Option<Stamp>; 3];
+/// Of the files that tell what may change of a run that has ended: its status, what people say of it, its last alert, and its job.
+type Stamps = [Option<Stamp>; 4];
 
 struct Known {
     stamps: Stamps,
@@ -100,12 +100,14 @@ struct Folder {
     pending: Vec<(RunDir, Option<Stamp>)>,
     /// When runs that wait were last tried to be started.
     started: Option<Instant>,
+    /// Asks the batch system about jobs, which may take a while; what it finds is told of by the folders it is written to.
+    asking: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Folder {
     fn new(path: PathBuf, read_only: bool, watcher: Option<RecommendedWatcher>) -> Self {
         let (watched, known, pending) = (HashSet::new(), HashMap::new(), Vec::new());
-        Self { path, read_only, watcher, watched, known, pending, started: None }
+        Self { path, read_only, watcher, watched, known, pending, started: None, asking: None }
     }
 
     fn follow(&mut self, woken: &Receiver<()>, send: &dyn Fn(Msg) -> bool) {
@@ -292,7 +294,21 @@ impl Folder {
             return false;
         }
         self.started = Some(Instant::now());
+        self.ask_about_jobs();
         gradtop_host::start_waiting(&self.path).is_ok_and(|started| !started.is_empty())
+    }
+
+    fn ask_about_jobs(&mut self) {
+        let has_job = |known: &Known| known.row.view.job.is_some() && !known.row.view.state.is_final();
+        let asks = self.asking.as_ref().is_some_and(|thread| !thread.is_finished());
+        if asks || !self.known.values().any(has_job) {
+            return;
+        }
+        let path = self.path.clone();
+        let ask = move || {
+            gradtop_host::refresh_jobs(&path);
+        };
+        self.asking = std::thread::Builder::new().name("jobs".to_owned()).spawn(ask).ok();
     }
 
     /// Does what dead processes left undone; true if there was something.
@@ -303,7 +319,7 @@ impl Folder {
 
 fn stamps(run: &RunDir) -> Stamps {
     let state = if run.is_queued() { run.turn() } else { run.status() };
-    [state, run.notes(), run.events()].map(|file| stamp(run, &file))
+    [state, run.notes(), run.events(), run.job_seen()].map(|file| stamp(run, &file))
 }
 
 fn stamp(run: &RunDir, file: &Path) -> Option<Stamp> {

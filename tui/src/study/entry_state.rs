@@ -32,7 +32,7 @@ impl EntryState {
         match gradtop_host::look(&run) {
             Ok(view) if view.state == State::Finished => Self::Finished(Box::new(view)),
             Ok(view) if view.state.is_final() => Self::Ended(Box::new(view)),
-            Ok(view) if view.certain => Self::Alive(Box::new(view)),
+            Ok(view) if view.certain || view.job.is_some() => Self::Alive(Box::new(view)),
             Ok(view) => Self::Elsewhere(Box::new(view)),
             Err(why) => Self::Unreadable(format!("{}: {why:#}", run.path().display())),
         }

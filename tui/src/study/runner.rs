@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Discovery, Launch};
-use gradtop_store::{State, View};
+use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Discovery, Launch, Launcher, Start};
+use gradtop_store::{RunDir, State, View};
 
 use super::entry_state::{EntryState, goes_on};
 use super::folder::Study;
@@ -42,6 +42,8 @@ pub(crate) struct Runner<'a> {
     cores: u32,
     found: Discovery,
     device: DeviceChoice,
+    /// Where its runs start, if not on this machine.
+    elsewhere: Option<Launcher>,
     /// Entries that this process has begun, or could not begin: once is enough.
     tried: BTreeSet<String>,
     /// Entries whose runs were at work at the last look.
@@ -91,7 +93,12 @@ pub(crate) fn check(plan: &Plan, found: &Discovery) -> Result<(), Failure> {
 
 impl<'a> Runner<'a> {
     /// Of a study that this process has the lock of.
-    pub(crate) fn new(study: &'a Study, cores: u32, found: Discovery) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        study: &'a Study,
+        cores: u32,
+        found: Discovery,
+        elsewhere: Option<Launcher>,
+    ) -> Result<Self, Failure> {
         let device = study.plan.device.parse().map_err(|e: String| Failure::usage(e))?;
         for run in study.plan.entries.iter().filter_map(|entry| study.attempts(entry).pop()) {
             // One that cannot be recovered is shown as it is, and not gone on with.
@@ -102,6 +109,7 @@ impl<'a> Runner<'a> {
             cores: cores.max(1),
             found,
             device,
+            elsewhere,
             tried: BTreeSet::new(),
             alive: BTreeSet::new(),
             refused: BTreeMap::new(),
@@ -148,21 +156,16 @@ impl<'a> Runner<'a> {
             }
         }
         snapshot = self.snapshot();
+        if self.elsewhere.is_some() {
+            happened.extend(self.begin_elsewhere(&snapshot));
+            snapshot = self.snapshot();
+        }
         while !self.stopping
             && let Some(i) = schedule::next(&snapshot.jobs, self.cores)
         {
             let entry = &self.study.plan.entries[i];
-            self.tried.insert(entry.key().to_owned());
-            match self.begin(entry, &snapshot.entry_states[i]) {
-                Ok(begun) => {
-                    self.alive.insert(entry.key().to_owned());
-                    happened.push(begun);
-                }
-                Err(why) => {
-                    self.refused.insert(entry.key().to_owned(), why.clone());
-                    happened.push(Happened::Refused { key: entry.key().to_owned(), why });
-                }
-            }
+            let begun = self.begin(entry, &snapshot.entry_states[i]);
+            happened.push(self.begun(entry.key(), begun));
             snapshot = self.snapshot();
         }
         (snapshot, happened)
@@ -187,20 +190,82 @@ impl<'a> Runner<'a> {
         Snapshot { entry_states, jobs, share: if all > 0.0 { done / all } else { 1.0 }, left_s }
     }
 
+    /// Has every entry begun elsewhere that can be: those that go on as jobs of their own, the others as one array.
+    fn begin_elsewhere(&mut self, snapshot: &Snapshot) -> Vec<Happened> {
+        let Some(launcher) = self.elsewhere.as_ref().filter(|_| !self.stopping) else { return Vec::new() };
+        let study = self.study;
+        let waits = |job: &Job| matches!(job.phase, schedule::Phase::Waiting(_));
+        let open = study.plan.entries.iter().zip(&snapshot.entry_states).zip(&snapshot.jobs);
+        let open = open.filter(|(_, job)| waits(job)).map(|(open, _)| open);
+        let mut begun = Vec::new();
+        let (mut keys, mut states, mut starts) = (Vec::new(), Vec::new(), Vec::new());
+        for (entry, entry_state) in open {
+            if let EntryState::Ended(view) = entry_state
+                && goes_on(view)
+            {
+                let resumed = launcher.resume(&view.dir, false).map_err(|e| e.to_string());
+                let looked = resumed.and_then(|_| looked(&view.dir).map(Happened::Resumed));
+                begun.push((entry.key(), looked));
+                continue;
+            }
+            match self.launch(entry) {
+                Ok(launch) => {
+                    keys.push(entry.key());
+                    states.push(entry_state);
+                    starts.push(Start::Run(launch));
+                }
+                Err(why) => begun.push((entry.key(), Err(why))),
+            }
+        }
+        match launcher.start(&starts, None, None) {
+            Ok(runs) => {
+                for ((key, state), run) in keys.into_iter().zip(states).zip(runs) {
+                    begun.push((key, looked(&run).map(|view| started(state, view))));
+                }
+            }
+            Err(e) => begun.extend(keys.into_iter().map(|key| (key, Err(e.to_string())))),
+        }
+        let mut happened = Vec::new();
+        for (key, begun) in begun {
+            happened.push(self.begun(key, begun));
+        }
+        happened
+    }
+
+    /// Notes what came of beginning an entry.
+    fn begun(&mut self, key: &str, begun: Result<Happened, String>) -> Happened {
+        self.tried.insert(key.to_owned());
+        match begun {
+            Ok(happened) => {
+                self.alive.insert(key.to_owned());
+                happened
+            }
+            Err(why) => {
+                self.refused.insert(key.to_owned(), why.clone());
+                Happened::Refused { key: key.to_owned(), why }
+            }
+        }
+    }
+
     /// Continues an entry's run, or starts one. The error says why that cannot be.
     fn begin(&self, entry: &Entry, entry_state: &EntryState) -> Result<Happened, String> {
         if let EntryState::Ended(view) = entry_state
             && goes_on(view)
         {
             gradtop_host::resume(&view.dir, false).map_err(|e| e.to_string())?;
-            let view = gradtop_host::look(&view.dir).map_err(|e| e.to_string())?;
-            return Ok(Happened::Resumed(Box::new(view)));
+            return looked(&view.dir).map(Happened::Resumed);
         }
+        let run = gradtop_host::launch(&self.launch(entry)?).map_err(|e| e.to_string())?;
+        looked(&run).map(|view| started(entry_state, view))
+    }
+
+    /// The run of an entry.
+    fn launch(&self, entry: &Entry) -> Result<Launch, String> {
         let (plugin, experiment) =
             self.found.experiment(&entry.experiment).ok_or_else(|| missing(&self.found, entry))?;
         let params = gradtop_host::resolve_params(experiment, entry.preset.as_deref(), &entry.sets())
             .map_err(|e| e.to_string())?;
-        let launch = Launch {
+        Ok(Launch {
             runs: self.study.runs.clone(),
             plugin: plugin.path.clone(),
             experiment: entry.experiment.clone(),
@@ -211,13 +276,6 @@ impl<'a> Runner<'a> {
             device: self.device,
             threads: Some(entry.threads),
             checkpoint_every: DEFAULT_CHECKPOINT_EVERY,
-        };
-        let run = gradtop_host::launch(&launch).map_err(|e| e.to_string())?;
-        let view = Box::new(gradtop_host::look(&run).map_err(|e| e.to_string())?);
-        Ok(if matches!(entry_state, EntryState::Open) {
-            Happened::Started(view)
-        } else {
-            Happened::Again(view)
         })
     }
 
@@ -231,6 +289,15 @@ impl<'a> Runner<'a> {
             }
         }
     }
+}
+
+fn looked(run: &RunDir) -> Result<Box<View>, String> {
+    gradtop_host::look(run).map(Box::new).map_err(|e| e.to_string())
+}
+
+/// That an entry's run was started, for the first time or not.
+fn started(entry_state: &EntryState, view: Box<View>) -> Happened {
+    if matches!(entry_state, EntryState::Open) { Happened::Started(view) } else { Happened::Again(view) }
 }
 
 /// What no plugin offers, and why it is not run.

@@ -226,6 +226,21 @@ pub(crate) fn resolve(
     }
 }
 
+/// The same for a run that will be on another machine, which has a GPU or not, as far as is known here.
+pub(crate) fn resolve_elsewhere(
+    choice: DeviceChoice,
+    uses_device: bool,
+    gpu: bool,
+) -> Result<(i32, Option<String>), HostError> {
+    match choice {
+        DeviceChoice::Cuda(_) if !uses_device => resolve(choice, uses_device, None),
+        DeviceChoice::Cuda(n) => Ok((i32::try_from(n).unwrap_or(i32::MAX), None)),
+        DeviceChoice::Auto if uses_device && gpu => Ok((0, Some("a GPU of its job".to_owned()))),
+        DeviceChoice::Auto if uses_device => Ok((-1, Some("its job asks for no GPU".to_owned()))),
+        DeviceChoice::Auto | DeviceChoice::Cpu => resolve(choice, uses_device, None),
+    }
+}
+
 /// What a probe found, and under which circumstances.
 #[derive(Serialize, Deserialize)]
 struct Probed {

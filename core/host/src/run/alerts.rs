@@ -94,7 +94,9 @@ impl Guard {
 
     /// Tells of the end, and waits for the last hook. The run's lock is to be free by then.
     pub(crate) fn finish(self, run: &RunDir) {
-        if let Ok(Status { state, cause, .. }) = read_status(run) {
+        if let Ok(Status { state, cause, .. }) = read_status(run)
+            && state.is_final()
+        {
             self.end.send(End { state, cause }).ok();
         }
         drop(self.end);

@@ -158,6 +158,9 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
     if view.queued.is_some() {
         return match action {
             Action::Stop | Action::Kill | Action::Delete => Ok(()),
+            Action::Pause | Action::Resume if view.job.is_some() => {
+                Err(Why::Queued("its job waits, and the batch system decides when it starts"))
+            }
             Action::Pause => Err(Why::Queued("`gradtop queue hold` keeps it from starting")),
             Action::Resume => Err(Why::Queued("`gradtop queue release` lets a held run start")),
             Action::Checkpoint => Err(Why::Queued("there is nothing to save")),

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use rustix::process::Signal;
 
 use crate::error::{HostError, Result};
+use crate::launcher::jobs::{self, refresh_jobs};
 use crate::machine::process::Process;
 use crate::run::allowed::{Action, allowed};
 use crate::run::waiting::stop_queued;
@@ -34,12 +35,29 @@ pub fn stop(run: &RunDir, grace: impl Into<Option<Duration>>) -> Result<Option<S
         return stop_queued(run).map(|_| None);
     }
     let grace = grace.into().unwrap_or_else(|| grace_of(&seen.manifest));
+    if seen.queued.is_some() {
+        return stop_waiting_job(run, grace).map(|()| None);
+    }
     let Err(e) = request(run, Request::Stop { grace_s: Some(grace.as_secs_f64()) }) else { return Ok(None) };
     if e.patience().is_some() && signal_keeper(&seen, libc::SIGTERM) {
         Ok(Some(e.in_words()))
     } else {
         Err(e.into())
     }
+}
+
+/// Ends a run that waits for its job. The request is for a job that starts at this moment.
+fn stop_waiting_job(run: &RunDir, grace: Duration) -> Result<()> {
+    request(run, Request::Stop { grace_s: Some(grace.as_secs_f64()) })?;
+    jobs::cancel(run)?;
+    let Ok(lock) = RunLock::acquire_now(run) else { return Ok(()) };
+    let status = read_status(run)?;
+    if status.state == State::Queued {
+        let before =
+            if status.started.is_some() { "before it was started again" } else { "before it started" };
+        write_end(run, &lock, Ending { state: State::Stopped, cause: Some(format!("stopped {before}")) })?;
+    }
+    Ok(())
 }
 
 /// Asks a run to stop that may be at work where this machine cannot see it: if it is, it reads that. `false`: it is not of that
@@ -121,6 +139,9 @@ pub fn kill(run: &RunDir) -> Result<()> {
     if run.is_queued() {
         return stop_queued(run).map(drop);
     }
+    if seen.queued.is_some() {
+        return stop_waiting_job(run, Duration::ZERO);
+    }
     append_event(run, &Event::Request { what: KILL.to_owned() }).ok();
     if request(run, Request::Stop { grace_s: Some(0.0) }).is_err() {
         signal_keeper(&seen, KILL_SIGNAL);
@@ -140,7 +161,14 @@ pub fn kill(run: &RunDir) -> Result<()> {
         return Ok(());
     }
     let failed = |why: String| HostError::io(format!("kill {}", run.name()))(std::io::Error::other(why));
-    let View { life, status, host, .. } = view(run)?;
+    let View { life, status, host, job, .. } = view(run)?;
+    if job.is_some() {
+        jobs::cancel(run)?;
+        // Slurm leaves it half a minute after SIGTERM.
+        if ends_within(Duration::from_secs(45))? {
+            return Ok(());
+        }
+    }
     if !matches!(life, Life::Alive { within_reach: true, .. }) {
         // Its process ids may be those of others here.
         let why =
@@ -200,7 +228,13 @@ pub fn wait(run: &RunDir) -> Result<State> {
 
 /// Looks at a run. What its processes left undone is done first: its log sealed, its end written.
 pub fn look(run: &RunDir) -> Result<View> {
-    let seen = view(run)?;
+    let mut seen = view(run)?;
+    if seen.job.is_some()
+        && !seen.state.is_final()
+        && refresh_jobs(run.path().ancestors().nth(2).unwrap_or(run.path()))
+    {
+        seen = view(run)?;
+    }
     if recover_unattended(&seen) { Ok(view(run)?) } else { Ok(seen) }
 }
 
@@ -226,7 +260,9 @@ pub fn recover_crashed(run: &RunDir) -> Result<bool> {
         } else {
             "its start was interrupted"
         };
-        return write_crashed(run, cause);
+        // Of a run in a job its batch system may know more.
+        let cause = seen.status.cause.unwrap_or_else(|| cause.to_owned());
+        return write_crashed(run, Ending { state: seen.state, cause: Some(cause) });
     }
     seal_rest(run)
 }
@@ -258,7 +294,7 @@ pub fn recover_after_reboot(run: &RunDir) -> Result<bool> {
     if !view(run)?.is_of_earlier_boot() {
         return Ok(false);
     }
-    write_crashed(run, "the machine was restarted while it ran")
+    write_crashed(run, crashed("the machine was restarted while it ran"))
 }
 
 /// Writes that a run crashed which may be at work where this machine cannot see it, because a person says that it is gone.
@@ -268,26 +304,34 @@ pub fn give_up(run: &RunDir) -> Result<bool> {
     if seen.life != Life::Unknown {
         return Ok(false);
     }
-    write_crashed(run, &format!("given up: no sign of life from {}", seen.host))
+    write_crashed(run, crashed(&format!("given up: no sign of life from {}", seen.host)))
 }
 
-/// Seals what a run left and writes that it crashed; `false` if somebody else has its lock or has written its end.
-fn write_crashed(run: &RunDir, cause: &str) -> Result<bool> {
+fn crashed(cause: &str) -> Ending {
+    Ending { state: State::Crashed, cause: Some(cause.to_owned()) }
+}
+
+/// Seals what a run left and writes its end, unless its records tell of another; `false` if somebody else has its lock or has written
+/// its end.
+fn write_crashed(run: &RunDir, end: Ending) -> Result<bool> {
     let lock = match RunLock::acquire_now(run) {
         Ok(lock) => lock,
         // Somebody else does it, or has resumed it.
         Err(gradtop_store::StoreError::Locked { .. }) => return Ok(false),
         Err(e) => return Err(e.into()),
     };
+    write_end(run, &lock, end)
+}
+
+/// The same, with its lock.
+pub(crate) fn write_end(run: &RunDir, lock: &RunLock, end: Ending) -> Result<bool> {
     let mut status = read_status(run).unwrap_or_default();
     if status.state.is_final() {
         return Ok(false);
     }
-    recover(run, &lock)?;
-    let told = recorded_end(run, &status);
+    recover(run, lock)?;
     // When it ended nobody saw; when it last wrote is as near as can be known.
-    let unseen = status.cause.take().unwrap_or_else(|| cause.to_owned());
-    let (end, time) = told.unwrap_or((Ending { state: State::Crashed, cause: Some(unseen) }, status.updated));
+    let (end, time) = recorded_end(run, &status).unwrap_or((end, status.updated));
     status.schema = gradtop_store::SCHEMA;
     // The clock may have been set back since it began.
     (status.state, status.cause, status.ended) = (end.state, end.cause, status.started.max(Some(time)));
@@ -298,7 +342,6 @@ fn write_crashed(run: &RunDir, cause: &str) -> Result<bool> {
     append_event(run, &Event::State { state: status.state, cause: status.cause.clone() })?;
     write_status(run, &status)?;
     gradtop_store::give_up_reserve(run);
-    drop(lock);
     Ok(true)
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use gradtop_store::{Life, RunDir, RunLock, StoreError, inside, is_locked, read_manifest, view};
 
 use crate::error::{HostError, Result};
+use crate::launcher::jobs;
 use crate::run::allowed::{Action, Why, allowed};
 use crate::run::waiting::delete_queued;
 
@@ -65,6 +66,9 @@ pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
         return delete_queued(run);
     }
     let path = run.path();
+    if view(run).is_ok_and(|seen| seen.queued.is_some()) {
+        jobs::cancel(run)?;
+    }
     // Held while the folder goes, so that nobody resumes it meanwhile.
     let lock = match lockable(run).then(|| RunLock::acquire(run)).transpose() {
         // What it left behind holds it, so nobody else can either.

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use gradtop_store::{
     Event, EventLog, KILLED, Kind, Manifest, Request, RunDir, RunLock, State, Status, Turn, give_up_reserve,
-    inside, process_start, read_manifest, read_status, recover, request, write_status,
+    inside, process_start, read_manifest, read_status, recover, request, withdraw_stop, write_status,
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
@@ -25,6 +25,7 @@ use signal_hook::consts::SIGTERM;
 use crate::command::death::Death as CommandDeath;
 use crate::command::left::GIVEN;
 use crate::command::pair::Pair;
+use crate::launcher::in_job::{GRACE, InJob, TIME_OVER};
 use crate::machine::file::readable;
 use crate::machine::process::Process;
 use crate::machine::{device, program, signals};
@@ -34,6 +35,8 @@ use crate::run::console::Pump;
 use crate::run::control::{self, DEFAULT_GRACE, KILL_SIGNAL};
 use crate::run::report::{self, Outcome};
 
+/// The argument of a keeper that Slurm has started.
+pub(crate) const IN_JOB: &str = "--job";
 /// What the keeper says to the launcher once the run is on its own.
 pub(crate) const DETACHED: &str = "detached\n";
 /// How often it looks for a stop that the trainer does not answer.
@@ -44,6 +47,8 @@ const LAST_CHANCE: Duration = Duration::from_secs(1);
 /// is right only while nothing else wants the processor. Two runs of two threads beside each other on two cores take a tenth
 /// of the time with this; alone, a run is as fast as without.
 const SPINS: &str = "3000";
+/// Who asked for a stop that came as a signal.
+const TERMINATED: &str = "SIGTERM";
 /// Why a run ends whose folder is not where it was.
 pub(crate) const FOLDER_GONE: &str = "its folder was moved or deleted";
 /// Time between two tries to write the end.
@@ -76,7 +81,8 @@ impl GoOn {
 
 /// `gradtop __keeper DIR [--resume CHECKPOINT [--trust HASH]]`. Standard input is the run's lock, standard output a pipe to the launcher.
 /// `next` starts what waits for its turn.
-pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>, next: &mut dyn Next) -> i32 {
+/// `in_job`: Slurm has started it, with the run's lock and a log instead of the pipe.
+pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>, in_job: bool, next: &mut dyn Next) -> i32 {
     close_inherited();
     let Ok(files) = detach() else { return 1 };
     signals::ignore(libc::SIGXFSZ);
@@ -93,7 +99,8 @@ pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>, next: &mut dyn Next
     let early = Arc::default();
     let alerts = Guard::start(&run, &early);
     let terminated = Arc::default();
-    let mut keeper = Keeper { run, lock, launcher: Some(launcher), events, terminated, early, next };
+    let launcher = Some(launcher);
+    let mut keeper = Keeper { run, lock, launcher, events, terminated, early, in_job, job: None, next };
     let code = match keeper.keep(resume) {
         Ok(()) => 0,
         Err(why) => {
@@ -121,6 +128,14 @@ pub(crate) trait Next {
     fn look(&mut self);
     /// It has ended.
     fn ended(&mut self);
+}
+
+/// Where nothing else is to be started.
+pub(crate) struct Nothing;
+
+impl Next for Nothing {
+    fn look(&mut self) {}
+    fn ended(&mut self) {}
 }
 
 /// Closes what a careless program left open over `exec`; the descriptors of a viewer are none of ours.
@@ -155,6 +170,9 @@ struct Keeper<'a> {
     terminated: Arc<AtomicBool>,
     /// Why it is to be stopped for the sake of others, once that is known.
     early: Arc<OnceLock<String>>,
+    in_job: bool,
+    /// The job that it is in, once the run is known.
+    job: Option<InJob>,
     next: &'a mut dyn Next,
 }
 
@@ -193,6 +211,9 @@ impl Keeper<'_> {
                 .map_err(|e| format!("{} cannot be handled: {e}", signals::name(signal)))?;
         }
         let manifest = read_manifest(&self.run).map_err(|e| e.to_string())?;
+        if self.in_job {
+            self.job = InJob::here(manifest.experiment.resumable, &self.early);
+        }
         let pid = std::process::id();
         let status = Status {
             schema: gradtop_store::SCHEMA,
@@ -212,8 +233,33 @@ impl Keeper<'_> {
             Kind::Command => self.keep_command(&manifest, resume, &mut stopping),
             Kind::Plugin | Kind::Import => self.keep_trainer(&manifest, resume, &mut stopping),
         }?;
+        let (state, cause) = self.again(&stopping, state, cause);
         self.finish(state, cause);
         Ok(())
+    }
+
+    /// Of a run in a job that made way for something else, and that the job will be started again for: that it waits.
+    fn again(&self, stopping: &Stopping, state: State, cause: Option<String>) -> (State, Option<String>) {
+        let asked = |(_, who): &(Instant, Cow<'static, str>)| !matches!(&**who, TERMINATED | TIME_OVER);
+        let Some(job) = self.job.as_ref() else { return (state, cause) };
+        let by_itself = matches!(state, State::Finished | State::Failed);
+        if by_itself || stopping.since.as_ref().is_none_or(asked) {
+            return (state, cause);
+        }
+        match job.starts_again() {
+            Ok(Some(why)) => (State::Queued, Some(why)),
+            Ok(None) => (state, cause),
+            Err(e) => {
+                let message = format!("it cannot be started again by itself: {e}");
+                self.event(&Event::Warning { message });
+                (state, cause)
+            }
+        }
+    }
+
+    /// How long a stop that no person asked for may take; `None` for the usual time.
+    fn grace_s(&self) -> Option<f64> {
+        self.job.as_ref().map(|_| GRACE.as_secs_f64())
     }
 
     /// Lets a command work to its end. Its state and cause.
@@ -349,15 +395,15 @@ impl Keeper<'_> {
     fn mind_stop(&self, stopping: &mut Stopping, target: &impl Target) {
         if self.terminated.swap(false, Ordering::AcqRel) {
             self.event(&Event::Signal { name: "SIGTERM".to_owned(), process: "keeper".to_owned() });
-            stopping.since.get_or_insert((Instant::now(), "SIGTERM".into()));
-            if request(&self.run, Request::Stop { grace_s: None }).is_err() {
+            stopping.since.get_or_insert((Instant::now(), TERMINATED.into()));
+            if request(&self.run, Request::Stop { grace_s: self.grace_s() }).is_err() {
                 // A disk that takes no file: the trainer understands the signal too.
                 stopping.by_signal = Some(DEFAULT_GRACE);
                 target.terminate();
             }
         }
         if let Some(why) = self.early.get().filter(|_| !std::mem::replace(&mut stopping.early, true))
-            && request(&self.run, Request::Stop { grace_s: None }).is_ok()
+            && request(&self.run, Request::Stop { grace_s: self.grace_s() }).is_ok()
         {
             stopping.since.get_or_insert((Instant::now(), why.clone().into()));
         }
@@ -435,7 +481,11 @@ impl Keeper<'_> {
         (status.eta_s, status.steps_per_s, status.sink) = (None, None, None);
         status.updated = Timestamp::now();
         // The clock may have been set back since.
-        status.ended = status.started.max(Some(status.updated));
+        status.ended = status.started.max(Some(status.updated)).filter(|_| state.is_final());
+        if !state.is_final() {
+            // What asked for the stop is over.
+            withdraw_stop(&self.run).ok();
+        }
         // The table before the status: whoever sees a final state finds everything in its place.
         let written = read_manifest(&self.run)
             .and_then(|manifest| gradtop_store::write_run_table(&self.run, &manifest, &status));
@@ -560,16 +610,10 @@ fn read_rest(mut pipe: PipeReader) -> Vec<u8> {
     out
 }
 
-/// The command that starts a keeper, in a session of its own from before it is another program.
-pub(crate) fn command(run: &RunDir, lock: File, resume: Option<&GoOn>, turn: Option<&Turn>) -> Command {
+/// A keeper's command line, in the environment of this process.
+fn base(run: &RunDir, lock: File, resume: Option<&GoOn>) -> Command {
     let mut command = program::command();
     command.arg("__keeper").arg(run.path());
-    match (turn, alerts::variable()) {
-        // With what it was queued with, not with that of whoever happens to start it.
-        (Some(turn), _) => command.env_clear().envs(turn.env()).current_dir(turn.dir()),
-        (None, (name, Some(alerts))) => command.env(name, alerts),
-        (None, (name, None)) => command.env_remove(name),
-    };
     for name in GIVEN {
         // Of the command of another run, which starts this one.
         command.env_remove(name);
@@ -577,7 +621,27 @@ pub(crate) fn command(run: &RunDir, lock: File, resume: Option<&GoOn>, turn: Opt
     if let Some(resume) = resume {
         resume.add_to(&mut command);
     }
-    command.stdin(Stdio::from(lock)).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.stdin(Stdio::from(lock));
+    command
+}
+
+/// The command that a job becomes.
+pub(crate) fn in_job(run: &RunDir, lock: File, resume: Option<&GoOn>) -> Command {
+    let mut command = base(run, lock, resume);
+    command.arg(IN_JOB);
+    command
+}
+
+/// The command that starts a keeper, in a session of its own from before it is another program.
+pub(crate) fn command(run: &RunDir, lock: File, resume: Option<&GoOn>, turn: Option<&Turn>) -> Command {
+    let mut command = base(run, lock, resume);
+    match (turn, alerts::variable()) {
+        // With what it was queued with, not with that of whoever happens to start it.
+        (Some(turn), _) => command.env_clear().envs(turn.env()).current_dir(turn.dir()),
+        (None, (name, Some(alerts))) => command.env(name, alerts),
+        (None, (name, None)) => command.env_remove(name),
+    };
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
     // SAFETY: between fork and exec only system calls are made, of which all are safe there.
     unsafe {
         command.pre_exec(|| {

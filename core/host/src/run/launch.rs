@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use gradtop_store::{
     Birth, Event, ExperimentInfo, Kind, Manifest, ParamValue, PluginInfo, Request, RunDir, RunLock, State,
-    Status, Turn, Versions, View, append_event, clear_control, prepare_resume, read_manifest, read_status,
-    recover, request, view, write_status,
+    Status, Turn, Versions, View, append_event, clear_control, inside, prepare_resume, read_manifest,
+    read_status, recover, request, view, write_status,
 };
 use jiff::Timestamp;
 
@@ -67,7 +67,7 @@ pub fn default_threads() -> u32 {
 /// Starts a run and returns once it is on its own: it has its folder, its lock and its two processes, and whatever
 /// happens to the caller no longer matters to it.
 pub fn launch(launch: &Launch) -> Result<RunDir> {
-    let (birth, _blocked) = born(launch, Birth::begin)?;
+    let (birth, _blocked) = born(launch, Birth::begin, None)?;
     let (run, lock) = birth.finish()?;
     start(&run, &lock, None, None)?;
     Ok(run)
@@ -77,7 +77,8 @@ pub fn launch(launch: &Launch) -> Result<RunDir> {
 pub(crate) type Begin = fn(&Path, Manifest, bool) -> gradtop_store::Result<Birth>;
 
 /// A run that has all that it is to be started with, except its name. As long as the other lives, no interrupt ends this process.
-pub(crate) fn born(launch: &Launch, begin: Begin) -> Result<(Birth, Blocked)> {
+/// `gpu`: it will run on another machine, which has a GPU or not.
+pub(crate) fn born(launch: &Launch, begin: Begin, gpu: Option<bool>) -> Result<(Birth, Blocked)> {
     let refuse = |refusal| HostError::Plugin { path: launch.plugin.clone(), refusal };
     let file = PluginFile::open(&launch.plugin).map_err(refuse)?;
     let (plugin, sha256) = describe::described_exactly(&file).map_err(refuse)?;
@@ -94,7 +95,10 @@ pub(crate) fn born(launch: &Launch, begin: Begin) -> Result<(Birth, Blocked)> {
     } else {
         None
     };
-    let (device, reason) = device::resolve(launch.device, experiment.uses_device, lib.as_deref())?;
+    let (device, reason) = match gpu {
+        None => device::resolve(launch.device, experiment.uses_device, lib.as_deref())?,
+        Some(gpu) => device::resolve_elsewhere(launch.device, experiment.uses_device, gpu)?,
+    };
     if let Some(message) = refused_by(&file, experiment, &launch.params) {
         return Err(HostError::Refused { experiment: experiment.id.clone(), message });
     }
@@ -311,8 +315,30 @@ fn go_on(run: &RunDir, seen: &View, trust: bool) -> Result<()> {
         return Err(HostError::not_allowed(run, Action::Resume)(Why::Resumed));
     }
     recover(run, &lock)?;
-    let checkpoint = prepare_resume(run, &lock, None)?;
     clear_control(run)?;
+    // From here on it is no job's.
+    inside::remove_file(run, &run.job()).map_err(HostError::io("remove job.toml"))?;
+    let go_on = set_back(run, &lock, &now, trusted)?;
+    let started = start(run, &lock, Some(&go_on), None);
+    if started.is_err() {
+        // Its end is still the one that it had.
+        let (state, cause, ended) = (now.state, now.cause, now.ended);
+        let status = Status { state, cause: cause.clone(), ended, ..read_status(run)? };
+        gradtop_store::write_run_table(run, &seen.manifest, &status)?;
+        write_status(run, &status)?;
+        append_event(run, &Event::State { state, cause })?;
+    }
+    started
+}
+
+/// Sets a run back to its newest checkpoint; how it goes on from there. `now` is its last status.
+pub(crate) fn set_back(
+    run: &RunDir,
+    lock: &RunLock,
+    now: &Status,
+    trusted: Option<(String, String)>,
+) -> Result<GoOn> {
+    let checkpoint = prepare_resume(run, lock, None)?;
     let status = Status {
         schema: gradtop_store::SCHEMA,
         state: State::Queued,
@@ -324,9 +350,10 @@ fn go_on(run: &RunDir, seen: &View, trust: bool) -> Result<()> {
         trained_s: checkpoint.trained_s,
         ..Status::default()
     };
+    let manifest = read_manifest(run)?;
     // A run of an older version has no table of parameters yet.
-    gradtop_store::write_params_table(run, &seen.manifest)?;
-    gradtop_store::write_run_table(run, &seen.manifest, &status)?;
+    gradtop_store::write_params_table(run, &manifest)?;
+    gradtop_store::write_run_table(run, &manifest, &status)?;
     write_status(run, &status)?;
     let place = checkpoint.dir.strip_prefix(run.path()).unwrap_or(&checkpoint.dir).display().to_string();
     append_event(run, &Event::Resumed { step: checkpoint.step, checkpoint: place })?;
@@ -334,17 +361,7 @@ fn go_on(run: &RunDir, seen: &View, trust: bool) -> Result<()> {
         append_event(run, &Event::Warning { message })?;
         Ok::<_, gradtop_store::StoreError>(hash)
     });
-    let started =
-        start(run, &lock, Some(&GoOn { checkpoint: checkpoint.dir, trusted: trusted.transpose()? }), None);
-    if started.is_err() {
-        // Its end is still the one that it had.
-        let (state, cause, ended) = (now.state, now.cause, now.ended);
-        let status = Status { state, cause: cause.clone(), ended, ..read_status(run)? };
-        gradtop_store::write_run_table(run, &seen.manifest, &status)?;
-        write_status(run, &status)?;
-        append_event(run, &Event::State { state, cause })?;
-    }
-    started
+    Ok(GoOn { checkpoint: checkpoint.dir, trusted: trusted.transpose()? })
 }
 
 /// Whether a run that has ended, or will have been given up, could be resumed: an error says what it lacks, before anything is
@@ -357,7 +374,7 @@ pub fn may_resume(run: &RunDir, trust: bool) -> Result<()> {
 
 /// Whether the plugin in a run's folder, or the command in its manifest, may be run. `None`: it is what it should be. Else what is trusted, in words, and the
 /// hash of what may be run instead.
-fn may_run(run: &RunDir, manifest: &Manifest, trust: bool) -> Result<Option<(String, String)>> {
+pub(crate) fn may_run(run: &RunDir, manifest: &Manifest, trust: bool) -> Result<Option<(String, String)>> {
     let file = || match &manifest.plugin {
         Some(recorded) => PluginFile::of_run(run, &recorded.sha256).map(drop),
         None => Ok(()),

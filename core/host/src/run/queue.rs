@@ -31,7 +31,7 @@ const TRIES: u32 = 2;
 /// # Errors
 /// As [`crate::launch`]; or the queue is another user's.
 pub fn enqueue(launch: &Launch, after: &[RunDir], tag: Option<&str>) -> Result<RunDir> {
-    let (birth, _blocked) = launch::born(launch, Birth::begin_queued)?;
+    let (birth, _blocked) = launch::born(launch, Birth::begin_queued, None)?;
     finish(birth, after, tag)
 }
 

@@ -8,7 +8,7 @@ use crate::folder::run_dir::RunDir;
 use crate::folder::temporary::TMP;
 
 /// Files of a run, and folders whose content is the experiment's or whatever was set aside.
-const WHOLE: [&str; 15] = [
+const WHOLE: [&str; 18] = [
     "run.toml",
     "plugin.so",
     "status.json",
@@ -24,6 +24,9 @@ const WHOLE: [&str; 15] = [
     "console-tail.old.log",
     ".reserve",
     ".start.json",
+    "job.toml",
+    "job-seen.json",
+    "job.log",
 ];
 
 /// What lies in a run's folder, at any depth that is not the experiment's own, and is not a run's: paths relative to the folder,

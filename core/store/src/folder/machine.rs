@@ -125,8 +125,9 @@ pub fn process_start(pid: u32) -> Option<u64> {
 pub fn is_started_for(run: &RunDir, pid: u32) -> bool {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let mut words = line.split(|b| *b == 0).skip(1);
-    let is_ours =
-        words.next().is_some_and(|word| [&b"__keeper"[..], b"__trainer", b"__sink"].contains(&word));
+    let is_ours = words
+        .next()
+        .is_some_and(|word| [&b"__keeper"[..], b"__trainer", b"__sink", b"__job"].contains(&word));
     let Some(folder) = words.next().filter(|_| is_ours) else { return false };
     let place = |path: &Path| fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
     let is_run = |path: PathBuf| place(&path).is_some_and(|folder| place(run.path()) == Some(folder));

@@ -8,6 +8,7 @@ pub(crate) mod ending;
 pub(crate) mod events;
 pub(crate) mod held;
 pub mod inside;
+pub(crate) mod job;
 pub(crate) mod lock;
 pub(crate) mod machine;
 pub(crate) mod manifest;

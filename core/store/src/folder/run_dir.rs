@@ -108,6 +108,19 @@ impl RunDir {
         self.0.join(".start.json")
     }
 
+    /// `job.toml`: the job that is to run it.
+    pub fn job(&self) -> PathBuf {
+        self.0.join("job.toml")
+    }
+    /// `job-seen.json`: what was last seen of that job.
+    pub fn job_seen(&self) -> PathBuf {
+        self.0.join("job-seen.json")
+    }
+    /// `job.log`: what the job's own script and programs write.
+    pub fn job_log(&self) -> PathBuf {
+        self.0.join("job.log")
+    }
+
     /// Whether it lies in the queue, as `.queue/<number>-<name>`.
     pub fn is_queued(&self) -> bool {
         self.0.parent().and_then(Path::file_name).is_some_and(|name| name == QUEUE)

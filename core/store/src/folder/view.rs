@@ -8,13 +8,14 @@ use crate::error::Result;
 use crate::folder::ending::recorded_end;
 use crate::folder::events::{RaisedAlert, last_alert};
 use crate::folder::inside;
+use crate::folder::job::{Job, JobStage, read_job};
 use crate::folder::lock::{Holder, holders, is_locked, last_holder};
 use crate::folder::machine::{Fate, Place, fate, is_started_for};
 use crate::folder::manifest::{Manifest, read_manifest};
 use crate::folder::notes::{Notes, read_notes};
 use crate::folder::queue::{InQueue, in_queue};
 use crate::folder::run_dir::RunDir;
-use crate::folder::status::{State, Status, Waiting, read_status};
+use crate::folder::status::{Ending, State, Status, Waiting, read_status};
 
 /// A run that should move and has written nothing for so long gives no sign. It writes its status every [`HEARTBEAT`].
 const SILENT: Duration = Duration::from_secs(10);
@@ -78,6 +79,8 @@ pub struct View {
     pub queued: Option<InQueue>,
     /// The last alert since it was started or resumed.
     pub alert: Option<RaisedAlert>,
+    /// The job of a batch system that is to run it, or did.
+    pub job: Option<Job>,
 }
 
 impl View {
@@ -187,7 +190,24 @@ pub fn view(run: &RunDir) -> Result<View> {
         _ => life(run, &place, &status)?,
     };
     let mut state = status.state;
-    let queued = if life == (Life::Gone { held: false }) { in_queue(run) } else { None };
+    let job = read_job(run);
+    let mut by_job = ByJob::default();
+    if let Some(job) = &job
+        && matches!(life, Life::Gone { held: false } | Life::Unknown)
+        && !run.is_queued()
+    {
+        // It may have ended, or begun, between the two looks.
+        status = read_or_queued(run)?;
+        (life, by_job) = judged_by_job(job, life, &status);
+        state = by_job.state.unwrap_or(status.state);
+    }
+    let queued = if by_job.waits {
+        Some(InQueue::default())
+    } else if life == (Life::Gone { held: false }) {
+        in_queue(run)
+    } else {
+        None
+    };
     if queued.is_some() {
         state = State::Queued;
     } else if let Life::Gone { held } = life {
@@ -198,6 +218,8 @@ pub fn view(run: &RunDir) -> Result<View> {
             (life, state) = (Life::Ended, status.state);
         } else if let Some((end, time)) = recorded_end(run, &status) {
             (status.cause, status.ended, state) = (end.cause, Some(time), end.state);
+        } else if let Some(end) = by_job.end {
+            (status.cause, state) = (end.cause, end.state);
         } else if held {
             let who = match holders(run).into_iter().map(in_words).collect::<Vec<_>>() {
                 who if who.is_empty() => "another user's process".to_owned(),
@@ -216,7 +238,58 @@ pub fn view(run: &RunDir) -> Result<View> {
     let notes = read_notes(run).unwrap_or_default();
     let alert = last_alert(run);
     let (dir, host) = (run.clone(), place.host);
-    Ok(View { dir, manifest, status, state, life, certain, host, age_of_last_write, notes, queued, alert })
+    Ok(View {
+        dir,
+        manifest,
+        status,
+        state,
+        life,
+        certain,
+        host,
+        age_of_last_write,
+        notes,
+        queued,
+        alert,
+        job,
+    })
+}
+
+/// What a job tells of its run.
+#[derive(Default)]
+struct ByJob {
+    /// It waits in the batch system.
+    waits: bool,
+    /// Its state, where that is not the one last written.
+    state: Option<State>,
+    /// How it ended, if nothing else says so.
+    end: Option<Ending>,
+}
+
+/// What is to be thought of a run that nobody is seen to hold, by what the batch system said of its job. What was said before the run
+/// last wrote is old, and says nothing.
+fn judged_by_job(job: &Job, life: Life, status: &Status) -> (Life, ByJob) {
+    let gone = Life::Gone { held: false };
+    let far = Life::Alive { within_reach: false, suspended: None };
+    let nothing = ByJob::default();
+    let waits = status.state == State::Queued;
+    let seen = job.seen.as_ref().filter(|seen| seen.asked >= status.updated);
+    match seen.map(|seen| (seen.stage(), seen.state.as_str())) {
+        _ if status.state.is_final() => (Life::Ended, nothing),
+        Some((JobStage::Waits, _)) => (gone, ByJob { waits: true, ..nothing }),
+        // As far as anybody knows.
+        None if waits => (gone, ByJob { waits: true, ..nothing }),
+        // It is about to take the lock.
+        Some((JobStage::Works, _)) if waits => (far, ByJob { state: Some(State::Starting), ..nothing }),
+        Some((JobStage::Works, _)) if life == Life::Unknown => (far, nothing),
+        Some((JobStage::Over, word)) => {
+            let state = if waits && word == "CANCELLED" { State::Stopped } else { State::Crashed };
+            let cause = format!("job {} of {} ended: {word}", job.name().unwrap_or_default(), job.launcher);
+            (gone, ByJob { end: Some(Ending { state, cause: Some(cause) }), ..nothing })
+        }
+        // The lock is free here, and the batch system has forgotten the job.
+        Some((JobStage::Unknown, _)) if life == gone && !waits => (gone, nothing),
+        _ => (Life::Unknown, nothing),
+    }
 }
 
 /// `4242 (sleep)`.

@@ -1,5 +1,6 @@
 //! Going on from a checkpoint: what was logged after it is set aside.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -27,16 +28,29 @@ pub fn prepare_resume(run: &RunDir, lock: &RunLock, checkpoint: Option<&Path>) -
             all.iter().find(|(c, _)| c.dir == dir).cloned().ok_or_else(|| none(&dir))?
         }
     };
+    set_aside(run, lock, record.segment, &record.tables, &chosen.dir)?;
+    Ok(chosen)
+}
+
+/// Readies a run that has no checkpoint to begin anew: everything that it logged is set aside, as [`prepare_resume`] does.
+pub fn prepare_restart(run: &RunDir, lock: &RunLock) -> Result<()> {
+    set_aside(run, lock, 0, &BTreeMap::new(), Path::new(""))
+}
+
+/// Sets aside what was logged after the segment and the parts of `tables`, and the checkpoints after `chosen`.
+fn set_aside(
+    run: &RunDir,
+    lock: &RunLock,
+    segment: u32,
+    tables: &BTreeMap<String, u32>,
+    chosen: &Path,
+) -> Result<()> {
     recover(run, lock)?;
     let mut aside = Aside { run, dir: None };
     for part in list_parts(run, &run.metrics())? {
-        if part.last > record.segment {
-            if part.first <= record.segment {
-                let message = format!(
-                    "it spans segment {}, after which {} follows",
-                    record.segment,
-                    chosen.dir.display()
-                );
+        if part.last > segment {
+            if part.first <= segment {
+                let message = format!("it spans segment {segment}, after which {} follows", chosen.display());
                 return Err(StoreError::Damaged { path: part.path, message });
             }
             aside.take(&part.path)?;
@@ -46,14 +60,16 @@ pub fn prepare_resume(run: &RunDir, lock: &RunLock, checkpoint: Option<&Path>) -
         aside.copy(&part.path)?;
     }
     for table in names(run, &run.tables())?.into_iter().filter(|t| t != RUN_TABLE) {
-        let last = record.tables.get(&table).copied().unwrap_or(0);
+        let last = tables.get(&table).copied().unwrap_or(0);
         for part in list_parts(run, &run.tables().join(&table))? {
             if part.first > last {
                 aside.take(&part.path)?;
             }
         }
     }
-    for (later, _) in all.iter().skip_while(|(c, _)| c.dir != chosen.dir).skip(1) {
+    let all = list(run);
+    let later = all.iter().skip_while(|(c, _)| c.dir != chosen).skip(1);
+    for (later, _) in later {
         aside.take(&later.dir)?;
     }
     for dir in [run.metrics(), run.checkpoints()] {
@@ -61,7 +77,7 @@ pub fn prepare_resume(run: &RunDir, lock: &RunLock, checkpoint: Option<&Path>) -
             inside::sync_dir(run, &dir).at("sync", &dir)?;
         }
     }
-    Ok(chosen)
+    Ok(())
 }
 
 /// `superseded/<time>/`, made once it is needed.

@@ -11,6 +11,7 @@ mod folder;
 mod full;
 mod golden;
 mod history;
+mod job;
 mod journal;
 mod kill;
 mod life;

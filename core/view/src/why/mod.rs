@@ -33,6 +33,7 @@ pub fn diagnose(known: &Known<'_>) -> Diagnosis {
     if found.verdicts.iter().all(|v| v.rule != Rule::Stalled) {
         rate::judge(known, &mut found);
     }
+    found.looked.extend(crate::state::job_words(known.view, known.now));
     found.verdicts.sort_by_key(|v| v.since.unwrap_or(Timestamp::MAX));
     found
 }

@@ -3,12 +3,13 @@
 mod axes;
 
 use anyhow::{Context as _, Result};
-use gradtop_host::{EarlyStop, Exec, ExperimentDesc, Launch};
+use gradtop_host::{EarlyStop, Exec, ExperimentDesc, Launch, Start};
 use gradtop_store::{Goal, MetricInfo, RunDir, View, suggest, validate_tag};
 
 use self::axes::{Axis, MOST, Setting, combinations, drawn};
 use super::Context;
 use super::exec::{check_experiment, metric, param};
+use super::launchers::On;
 use super::run::{Choice, OfCommand, resolved};
 use super::run_config::assignment;
 use super::select;
@@ -52,6 +53,11 @@ pub(crate) struct Args {
     /// Declare a metric of the command, as for `exec`; may be given several times
     #[arg(long = "metric", value_name = "NAME[:min|max][:…]", value_parser = metric, requires = "command")]
     metrics: Vec<MetricInfo>,
+    #[command(flatten)]
+    on: On,
+    /// In a batch system, let no more than N of its runs work at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    at_once: Option<u32>,
     /// Say which runs would be queued, and queue none
     #[arg(long)]
     dry_run: bool,
@@ -64,6 +70,12 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     validate_tag(&args.name).map_err(|e| Failure::usage(clean(&e.to_string())))?;
     if let Some((key, _)) = args.vary.iter().find(|(key, _)| args.choice.sets(key)) {
         return Err(Failure::usage(format!("{} is both set and varied", clean(key))).into());
+    }
+    let elsewhere = args.on.elsewhere(context, false)?;
+    if elsewhere.is_none() && args.at_once.is_some() {
+        return Err(Failure::usage("--at-once is for batch systems")
+            .help("`gradtop queue --slots N` says how many runs work at once on this machine")
+            .into());
     }
     let base = if args.command.is_empty() {
         let (launch, experiment) = args.choice.launch(context)?;
@@ -99,10 +111,23 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     let there = of_sweep(context, &args.name)?;
     let all = wanted.len();
     wanted.retain(|(_, seed, trial)| !there.iter().any(|view| trial.is(view, *seed)));
-    for (i, (setting, seed, trial)) in wanted.iter().enumerate() {
+    let had = all - wanted.len();
+    let words = |setting: &Setting, seed: u64| {
         let mut words: Vec<String> = setting.iter().map(|(key, value)| format!("{key}={value}")).collect();
         words.push(format!("seed {seed}"));
-        let words = clean(&words.join("  "));
+        clean(&words.join("  "))
+    };
+    if let Some(launcher) = elsewhere.filter(|_| !args.dry_run) {
+        let starts: Vec<Start> = wanted.iter().map(|(.., trial)| trial.start()).collect();
+        let started = launcher.start(&starts, Some(&args.name), args.at_once)?;
+        for (run, (setting, seed, _)) in started.iter().zip(&wanted) {
+            print::line(&format!("{}  {}", clean(&run.name()), words(setting, *seed)));
+        }
+        said(started.len(), "submitted", had, &args.name);
+        return Ok(0);
+    }
+    for (i, (setting, seed, trial)) in wanted.iter().enumerate() {
+        let words = words(setting, *seed);
         if args.dry_run {
             print::line(&words);
             continue;
@@ -117,11 +142,14 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     if !args.dry_run {
         gradtop_host::start_waiting(&runs)?;
     }
-    let had = all - wanted.len();
-    let verb = if args.dry_run { "would be queued" } else { "queued" };
-    let rest = if had > 0 { format!(", {had} are there already") } else { String::new() };
-    print::note(&format!("{} {verb}{rest}: gradtop list tag:{}", wanted.len(), clean(&args.name)));
+    said(wanted.len(), if args.dry_run { "would be queued" } else { "queued" }, had, &args.name);
     Ok(0)
+}
+
+/// How many runs became what, and how to see them.
+fn said(runs: usize, verb: &str, had: usize, tag: &str) {
+    let rest = if had > 0 { format!(", {had} are there already") } else { String::new() };
+    print::note(&format!("{runs} {verb}{rest}: gradtop list tag:{}", clean(tag)));
 }
 
 /// What all runs of a sweep have in common.
@@ -251,6 +279,13 @@ impl Trial {
         match self {
             Self::Experiment(launch) => gradtop_host::enqueue(launch, &[], Some(tag)),
             Self::Command(exec) => gradtop_host::enqueue_exec(exec, &[], Some(tag)),
+        }
+    }
+
+    fn start(&self) -> Start {
+        match self {
+            Self::Experiment(launch) => Start::Run(launch.clone()),
+            Self::Command(exec) => Start::Exec(exec.clone()),
         }
     }
 

@@ -155,6 +155,10 @@ impl RunScreen {
         let age = (shared.now.as_microsecond() - since.as_microsecond()).max(0) as f64 / 1e6;
         let age = number::duration(age.floor());
         match view.state {
+            State::Queued | State::Starting if view.job.is_some() => {
+                let words = gradtop_view::state::job_words(view, shared.now).unwrap_or_default();
+                say("In the batch system", vec![words, "It starts by itself when its job does.".to_owned()])
+            }
             State::Queued if view.queued.is_some() => say(
                 "In the queue",
                 vec![

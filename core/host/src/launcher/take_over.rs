@@ -1,0 +1,93 @@
+//! What a job does first: it takes over the run that it is for.
+
+use std::io::Write as _;
+use std::os::fd::AsFd as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use gradtop_store::{
+    Ending, Event, Job, RunDir, RunLock, State, StoreError, append_event, checkpoints, clear_control,
+    has_journal, metric_files, prepare_restart, read_job, read_manifest, read_status, recover, stop_request,
+    write_job,
+};
+
+use crate::error::{HostError, Result};
+use crate::launcher::jobs::variable;
+use crate::run::control::write_end;
+use crate::run::keeper::{self, GoOn};
+use crate::run::launch::{may_run, set_back};
+
+/// How long a job waits for who had the run before: a job that is started again may overtake its own end.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// `gradtop __job DIR TOKEN [--trust]`: becomes the keeper of the run in that folder. What it says goes to the job's log.
+pub(crate) fn job_main(dir: &Path, token: &str, trust: bool) -> i32 {
+    let (said, code) = match take_over(&RunDir::new(dir), token, trust) {
+        Ok(why) => (why, 0),
+        Err(e) => (format!("error: {e}"), 1),
+    };
+    writeln!(std::io::stdout(), "{said}").ok();
+    code
+}
+
+/// Takes the run and becomes its keeper; or why there is nothing to do.
+fn take_over(run: &RunDir, token: &str, trust: bool) -> Result<String> {
+    let start = Instant::now();
+    let lock = loop {
+        match RunLock::acquire(run) {
+            Err(StoreError::Locked { .. }) if start.elapsed() < PATIENCE => {}
+            lock => break lock?,
+        }
+    };
+    let Some(job) = read_job(run).filter(|job| job.token == token) else {
+        return Ok(format!("{} was given to a later job", run.name()));
+    };
+    let id = variable("SLURM_ARRAY_JOB_ID").filter(|_| job.task.is_some());
+    let id = id.or_else(|| variable("SLURM_JOB_ID"));
+    if job.id != id {
+        write_job(run, &Job { id, ..job })?;
+    }
+    recover(run, &lock)?;
+    let status = read_status(run)?;
+    if status.state == State::Finished {
+        return Ok(format!("{} has finished", run.name()));
+    }
+    if stop_request(run)?.is_some() {
+        let cause = Some("stopped before it started".to_owned());
+        write_end(run, &lock, Ending { state: State::Stopped, cause })?;
+        return Ok(format!("{} was stopped", run.name()));
+    }
+    let manifest = read_manifest(run)?;
+    clear_control(run)?;
+    let go_on = if checkpoints(run).is_empty() || !manifest.experiment.resumable {
+        if has_journal(run) || metric_files(run)?.is_some_and(|files| !files.is_empty()) {
+            let message = "its job was started again, and there is no checkpoint: it begins anew".to_owned();
+            append_event(run, &Event::Warning { message })?;
+            prepare_restart(run, &lock)?;
+        }
+        None
+    } else {
+        Some(set_back(run, &lock, &status, may_run(run, &manifest, trust)?)?)
+    };
+    Err(become_keeper(run, &lock, go_on.as_ref()))
+}
+
+/// Becomes the keeper; if that fails, why. Slurm signals the processes of a task's own, so it must not be a child.
+fn become_keeper(run: &RunDir, lock: &RunLock, go_on: Option<&GoOn>) -> HostError {
+    let failed = |e| HostError::io("start the keeper")(e);
+    let inherited = || {
+        let lock = lock.file().try_clone()?;
+        let said = std::io::stdout().as_fd().try_clone_to_owned()?;
+        Ok::<_, std::io::Error>((lock, said))
+    };
+    match inherited() {
+        Ok((lock, said)) => {
+            let mut command = keeper::in_job(run, lock, go_on);
+            command.stdout(Stdio::from(said));
+            failed(command.exec())
+        }
+        Err(e) => failed(e),
+    }
+}

@@ -1,0 +1,94 @@
+//! `gradtop launchers`: where runs can start; and `--on`, which names one.
+
+use anyhow::Result;
+use gradtop_host::{Launcher, Start};
+use gradtop_store::RunDir;
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::failure::Failure;
+use crate::print::table::{Table, Words};
+use crate::print::{self, clean};
+use gradtop_chart::cells::align::Align;
+use gradtop_chart::cells::theme::Ink;
+use gradtop_view::state;
+
+/// Arguments of `launchers`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Print one JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where a run starts: an argument of `run`, `exec`, `resume`, `sweep` and `study`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct On {
+    /// Start with this launcher, such as slurm; `gradtop launchers` lists them [default: local, or as in the settings]
+    #[arg(long, value_name = "LAUNCHER")]
+    on: Option<String>,
+}
+
+impl On {
+    /// The launcher, if the run shall not simply start on this machine. What waits in the local queue does.
+    pub(crate) fn elsewhere(&self, context: &Context, queued: bool) -> Result<Option<Launcher>> {
+        let launcher = context.config.launcher(self.on.as_deref())?;
+        if queued && self.on.is_some() && !launcher.is_local() {
+            return Err(Failure::usage("--queue is for runs on this machine: leave out --on").into());
+        }
+        Ok(Some(launcher).filter(|launcher| !launcher.is_local() && !queued))
+    }
+}
+
+/// Has a run started elsewhere, and says so.
+pub(crate) fn submit(launcher: &Launcher, start: Start, detach: bool, as_json: bool) -> Result<i32> {
+    for run in launcher.start(&[start], None, None)? {
+        submitted(&run, detach, as_json)?;
+    }
+    Ok(0)
+}
+
+/// Says that a run has its job.
+pub(crate) fn submitted(run: &RunDir, detach: bool, as_json: bool) -> Result<()> {
+    let view = gradtop_store::view(run)?;
+    let name = clean(&view.manifest.run);
+    if as_json {
+        return print::json(&Value::Object(state::to_json(&view)));
+    }
+    print::line(&if detach {
+        name
+    } else {
+        let job = view.job.as_ref().and_then(gradtop_store::Job::name).unwrap_or_default();
+        format!("submitted {name}: job {job}")
+    });
+    Ok(())
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
+    let all = context.config.launchers();
+    let usual = context.config.launcher(None).map(|launcher| launcher.name);
+    let checked: Vec<_> = all.iter().map(|launcher| (launcher, launcher.check())).collect();
+    if args.json {
+        let all: Vec<Value> = checked
+            .iter()
+            .map(|(launcher, checked)| {
+                json!({"name": launcher.name, "kind": launcher.kind(), "ok": checked.is_ok(),
+                    "text": checked.as_ref().unwrap_or_else(|why| why)})
+            })
+            .collect();
+        print::json(&all)?;
+        return Ok(0);
+    }
+    let mut table = Table::new(&[("launcher", Align::Left), ("kind", Align::Left), ("", Align::Left)]);
+    for (launcher, checked) in &checked {
+        let default = usual.as_ref().is_ok_and(|name| *name == launcher.name);
+        let name = format!("{}{}", clean(&launcher.name), if default { " (default)" } else { "" });
+        let (text, ink) = match checked {
+            Ok(text) => (text, Ink::Dim),
+            Err(why) => (why, Ink::Alert),
+        };
+        table.row(vec![Words::new(name, Ink::Bold), launcher.kind().into(), Words::new(clean(text), ink)]);
+    }
+    table.print(0);
+    usual.map(|_| 0)
+}
