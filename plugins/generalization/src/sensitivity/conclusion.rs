@@ -136,14 +136,16 @@ fn trend(about: String, quantity: Quantity, groups: &Groups) -> Claim {
     let estimate = groups.trend();
     let (start, end) = groups.ends().unwrap_or((f64::NAN, f64::NAN));
     let ends = format!("means {} at the smallest and {} at the largest batch size", short(start), short(end));
+    let untestable = || {
+        let words = format!("how {} goes with batch size", quantity.with_article());
+        Claim::new(about.clone(), Strength::Untestable, words)
+    };
     if estimate.value.is_nan() {
-        return Claim::new(
-            about,
-            Strength::Untestable,
-            format!("how {} goes with batch size", quantity.with_article()),
-        )
-        .evidence(ends)
-        .caution("fewer than 4 values are finite, or all are equal");
+        return untestable().evidence(ends).caution("fewer than 4 values are finite, or all are equal");
+    }
+    // Without a test, a direction is said only if the interval has one.
+    if groups.chance().is_none() && estimate.low <= 0.0 && estimate.high >= 0.0 {
+        return untestable().evidence(coefficient(estimate)).evidence(ends).caution(FEW);
     }
     let verb = if estimate.value > 0.0 { "rises" } else { "falls" };
     Claim::tested(
@@ -282,7 +284,15 @@ mod tests {
         for text in [said(Quantity::Trace, &equal), said(Quantity::Trace, &groups([f64::NAN; 3]))] {
             assert!(text.contains("(not testable)") && !text.contains("Spearman"), "{text}");
         }
+        // Without a test only the interval speaks: of four networks it has no direction, of eight it has one.
         let two = Groups(vec![(16, vec![0.5, 0.6]), (64, vec![0.7, 0.8])]);
-        assert!(said(Quantity::Trace, &two).contains("fewer than 5 trials"));
+        let text = said(Quantity::Trace, &two);
+        assert!(text.contains("(not testable)") && text.contains("fewer than 5 trials"), "{text}");
+        let four = Groups(vec![(16, vec![0.5, 0.51, 0.52, 0.53]), (64, vec![0.7, 0.71, 0.72, 0.73])]);
+        let text = said(Quantity::Trace, &four);
+        assert!(
+            text.contains("rises with batch size (seen") && text.contains("fewer than 5 trials"),
+            "{text}"
+        );
     }
 }

@@ -112,7 +112,7 @@ fn in_words(kind: StageKind, found: &Found, rectified: bool) -> String {
             let bound = |b: f64| format!(" ± {}", significant(b, 1));
             let kind = if least < -least_bound.max(ZERO * most) {
                 format!(
-                    "so the network ended at no minimum: {} of the largest curvature points down",
+                    "so the network ended at no minimum of the loss on these samples: {} of the largest curvature points down",
                     significant(-least / most, 2)
                 )
             } else if least > least_bound.max(ZERO * most) {

@@ -70,6 +70,12 @@ fn claims(params: &MinimalRatio, arm: &Analysis) -> Vec<Said> {
             .evidence(format!("without the mean predictor {}", coefficient(without)))
             .caution("the mean predictor counts once, however many runs end there")
             .caution("points with a small gradient are near-critical valleys, not proven critical points");
+        let claim = match tolerance {
+            Tolerance::GradientNorm => claim.caution(
+                "where the gradient is smaller, fewer eigenvalues count as zero: part of this order is that of gradient norms",
+            ),
+            _ => claim,
+        };
         said.push(Said { figure: "ratio", claim, coefficient: Some(estimate) });
     }
     let (ratio, tolerance) = headline;

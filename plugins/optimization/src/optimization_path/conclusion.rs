@@ -33,7 +33,7 @@ impl Finding {
         // Runs that end at the corners of a regular simplex share their variance evenly among one component fewer than runs.
         let even = 2.0 / (self.runs - 1) as f64 * self.between;
         let words = format!(
-            "two components explain {} of the variance: the figure shows the {part} part of what happened",
+            "two components explain {} of the variance: the figure shows the {part} part of it",
             percent(self.two)
         );
         let claim = Claim::new(&self.space, Strength::Shown, words).evidence(format!(
