@@ -87,7 +87,9 @@ impl Sandbox {
             ("HOME", "home"),
         ];
         let own = env.into_iter().map(|(k, v)| (k.to_owned(), format!("{root}/{v}")));
-        let plain = [("LANG", "C.UTF-8"), ("TZ", "UTC")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        // The checkout around the tests is none of theirs.
+        let plain = [("LANG", "C.UTF-8"), ("TZ", "UTC"), ("GRADTOP_CODE_DIFF", "false")]
+            .map(|(k, v)| (k.to_owned(), v.to_owned()));
         let kept = KEPT.iter().filter_map(|k| Some(((*k).to_owned(), std::env::var(k).ok()?)));
         let env = kept.chain(plain).chain(own).collect();
         let sandbox = Self { env, dir };

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::io::Write as _;
+use std::path::Path;
 
 use gradtop_store::{Event, State, read_manifest, read_series, read_table};
 use gradtop_tests::sandbox::Run;
@@ -253,6 +255,20 @@ fn the_client_logs_pauses_saves_stops_and_resumes() {
     assert!(steps.is_sorted_by(|a, b| a < b), "no step twice");
     assert!(run.events().contains("was restarted"), "{}", run.events());
     assert_eq!(read_table(&run.dir, "end").unwrap().rows(), 2);
+}
+
+#[test]
+fn who_begins_to_listen_late_is_told_that_a_checkpoint_is_due() {
+    let sandbox = sandbox();
+    let gate = sandbox.path().join("go");
+    let script = "import gradtop, os, sys, time\nrun = gradtop.init()\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.01)\nfor step in run.steps(10**9):\n    run.log(step, loss=step)\n    if run.should_checkpoint():\n        with run.checkpoint(step) as folder: (folder / 'state').write_text('1')\n";
+    let run = start(&sandbox, &["--resumable"], "a", &["python3", "-c", script, gate.to_str().unwrap()]);
+    run.until_state(State::Running);
+    sandbox.gradtop(&["checkpoint", "a"]).expect_code(0);
+    until("the request to be seen", || run.events().contains("checkpoint").then_some(()));
+    fs::write(&gate, "").unwrap();
+    until("a checkpoint", || (!gradtop_store::checkpoints(&run.dir).is_empty()).then_some(()));
+    sandbox.gradtop(&["stop", "a"]).expect_code(0);
 }
 
 #[test]
@@ -579,4 +595,144 @@ fn what_keeps_python_from_a_run_is_told_in_a_sentence() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(said.contains(&format!("pip install {library}")), "{said}");
     }
+}
+
+/// Adds lines to a file.
+fn add(path: &Path, lines: &str) {
+    let mut file = fs::File::options().append(true).create(true).open(path).unwrap();
+    file.write_all(lines.as_bytes()).unwrap();
+}
+
+/// A command that ends once a file is there.
+const UNTIL_GO: [&str; 3] = ["sh", "-c", "while ! [ -e \"$0\" ]; do sleep 0.05; done"];
+
+#[test]
+fn a_csv_that_a_command_writes_is_recorded_live_and_only_what_is_new() {
+    let sandbox = sandbox();
+    let (log, go) = (sandbox.path().join("log.csv"), sandbox.path().join("go"));
+    add(&log, "step,train_loss\n0,9\n1,9\n");
+    let options = ["--csv", log.to_str().unwrap(), "--jsonl", "nothing.jsonl"];
+    let run = start(&sandbox, &options, "a", &[&UNTIL_GO[..], &[go.to_str().unwrap()]].concat());
+    let loss = |steps: &[i64]| {
+        let found = values(&run, "loss", Some("train"));
+        (found.iter().map(|(step, _)| *step).collect::<Vec<_>>() == steps).then_some(())
+    };
+    add(&log, "2,1\n3,0.5\n");
+    until("new rows to be recorded", || loss(&[2, 3]));
+    // A logger that has another column writes all of it anew.
+    fs::write(&log, "step,train_loss,val_acc\n0,9,\n1,9,\n2,1,\n3,0.5,\n4,0.25,0.9\n").unwrap();
+    until("the new column to be recorded", || loss(&[2, 3, 4]));
+    assert_eq!(values(&run, "acc", Some("val")), [(4, 0.9)]);
+    // Another process records on, from here.
+    let sink = run.status().trainer_pid;
+    assert!(run.signal_trainer(Signal::KILL));
+    until("another sink", || (run.status().trainer_pid != sink).then_some(()));
+    until("a row for it", || {
+        let step = 5 + fs::read_to_string(&log).unwrap().matches("\n5").count();
+        add(&log, &format!("5{step},0.1,\n"));
+        values(&run, "loss", Some("train")).last().is_some_and(|(step, _)| *step > 50).then_some(())
+    });
+    add(&log, "99,0.05,");
+    add(&log, "0.95\n");
+    fs::write(&go, "").unwrap();
+    run.wait().expect_code(0);
+    assert_eq!(values(&run, "loss", Some("train")).last(), Some(&(99, 0.05)));
+    assert_eq!(values(&run, "acc", Some("val")), [(4, 0.9), (99, 0.95)]);
+    let manifest = read_manifest(&run.dir).unwrap();
+    let headlines: Vec<_> = manifest.metrics.iter().filter(|m| m.headline).map(|m| m.name.as_str()).collect();
+    assert_eq!(headlines, ["loss", "acc"]);
+    let said = warnings(&run);
+    assert!(said.iter().any(|m| m.starts_with("not logged: no file was found at /")), "{said:?}");
+    assert!(sandbox.gradtop(&["show", "a"]).out.contains("csv: /"));
+}
+
+#[test]
+fn a_log_that_a_command_begins_anew_is_all_new() {
+    let sandbox = sandbox();
+    add(&sandbox.path().join("log.jsonl"), "{\"step\": 0, \"loss\": 7}\n{\"step\": 1, \"loss\": 8}\n");
+    let script = r#"for step in 0 1 2; do echo "{\"step\": $step, \"loss\": $step}"; done > log.jsonl; printf '{"loss": 3}' >> log.jsonl"#;
+    let run = start(&sandbox, &["--jsonl", "log.jsonl"], "a", &["sh", "-c", script]);
+    run.wait().expect_code(0);
+    assert_eq!(values(&run, "loss", None), [(0, 0.0), (1, 1.0), (2, 2.0), (2, 3.0)]);
+}
+
+#[test]
+fn what_a_command_writes_for_tensorboard_is_recorded_without_what_was_there() {
+    let sandbox = sandbox();
+    let golden = paths::checkout().join("core/import/tests/golden/tensorboardx");
+    let (old, new) = (sandbox.path().join("tb/old"), sandbox.path().join("tb/new"));
+    let copy = |to: &Path| format!("mkdir -p {0} && cp -r {1}/. {0}", to.display(), golden.display());
+    assert!(std::process::Command::new("sh").args(["-c", &copy(&old)]).status().unwrap().success());
+    let both = format!("{} && {}", copy(&new), copy(&sandbox.path().join("tb/validation")));
+    let run = start(&sandbox, &["--tensorboard", "tb"], "a", &["sh", "-c", &both]);
+    run.wait().expect_code(0);
+    let series = read_series(&run.dir, |key| !key.metric.starts_with("system/")).unwrap();
+    let models: Vec<_> = series.iter().filter_map(|s| s.key.model.as_deref()).collect();
+    assert_eq!(models, [""; 0], "neither the old folder nor one with the name of a split");
+    assert!(series.iter().any(|s| s.key.split.as_deref() == Some("val")), "{series:?}");
+    assert_eq!(read_table(&run.dir, "texts").unwrap().rows(), 2);
+    assert!(read_manifest(&run.dir).unwrap().params.iter().any(|(key, _)| key == "optimizer"));
+}
+
+#[test]
+fn a_command_has_its_device_alone_and_values_in_their_places() {
+    let sandbox = sandbox().and_env("CUDA_VISIBLE_DEVICES", "3,5");
+    let options = ["--device", "cpu", "--param", "lr=1e-3", "--seed", "7"];
+    let script = "echo \"$1 $2 ($CUDA_VISIBLE_DEVICES)\"";
+    let run = start(&sandbox, &options, "a", &["sh", "-c", script, "x", "--lr={lr}", "{seed}{other}"]);
+    run.wait().expect_code(0);
+    assert_eq!(console(&run), "--lr=1e-3 7{other} ()\n");
+    let manifest = read_manifest(&run.dir).unwrap();
+    let command = manifest.command.unwrap();
+    assert_eq!((manifest.device.as_str(), command.given.as_slice()), ("cpu", &["lr".to_owned()][..]));
+    assert_eq!(command.template[4..], ["--lr={lr}", "{seed}{other}"]);
+    let run = start(&sandbox, &[], "b", &["sh", "-c", "echo $CUDA_VISIBLE_DEVICES {seed}"]);
+    run.wait().expect_code(0);
+    assert_eq!(console(&run), "3,5 {seed}\n");
+}
+
+#[test]
+fn what_differs_from_the_commit_is_kept_as_a_patch() {
+    let sandbox = sandbox().and_env("GRADTOP_CODE_DIFF", "true");
+    let checkout = sandbox.path().join("checkout");
+    fs::create_dir(&checkout).unwrap();
+    let shell = |script: &str| {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", script]).current_dir(&checkout).env("GIT_CONFIG_GLOBAL", "/dev/null");
+        assert!(command.status().unwrap().success(), "{script}");
+    };
+    shell(
+        "git init -q -b topic && echo one > a.py && git add a.py && \
+         git -c user.name=x -c user.email=x@example.org commit -q -m first",
+    );
+    let exec = |name: &str, options: &[&str]| {
+        let args = [&["exec", "--name", name], options, &["--", "true"]].concat();
+        let mut command = sandbox.command(&args);
+        assert!(command.current_dir(&checkout).output().unwrap().status.success());
+        sandbox.find(name)
+    };
+    let clean = exec("clean", &[]);
+    assert!(!clean.dir.code_diff().exists());
+    let said = sandbox.gradtop(&["show", "clean"]).out;
+    assert!(said.contains(" on topic") && !said.contains("with changes"), "{said}");
+    sandbox.gradtop(&["show", "clean", "--diff"]).expect_code(1);
+
+    shell("echo two >> a.py && echo new > b.py");
+    let changed = exec("changed", &[]);
+    let said = sandbox.gradtop(&["show", "changed"]).out;
+    assert!(said.contains(" on topic, with changes: code.diff"), "{said}");
+    let patch = sandbox.gradtop(&["show", "changed", "--diff"]).expect_code(0).out;
+    assert!(patch.contains("# Untracked, not included: b.py\n") && patch.contains("\n+two\n"), "{patch}");
+    shell(&format!(
+        "git checkout -q a.py && git apply {} && grep -q two a.py",
+        changed.dir.code_diff().display()
+    ));
+    sandbox.gradtop(&["report", "changed", "-o", "page.md"]).expect_code(0);
+    assert!(fs::read_to_string(sandbox.path().join("page.md")).unwrap().contains("with changes"));
+
+    let without = exec("without", &["--no-diff"]);
+    assert!(!without.dir.code_diff().exists());
+    assert_eq!(read_manifest(&without.dir).unwrap().command.unwrap().git_dirty, None);
+    sandbox.gradtop(&["rm", "changed", "--yes"]).expect_code(0);
+    assert!(!changed.dir.path().exists(), "nothing foreign was in it");
 }

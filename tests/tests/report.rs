@@ -57,7 +57,12 @@ fn a_report_says_what_was_found_what_differed_and_how_it_is_repeated() {
         assert!(sandbox.path().join(format!("{figure}.svg")).is_file(), "{figure}");
     }
     let page = written(&sandbox, &["cmd"], "cmd.md");
-    assert!(page.contains("1. failed: exit code 3") && page.contains("gradtop exec -- sh -c "), "{page}");
+    assert!(
+        page.contains("1. failed: exit code 3")
+            && page.contains("gradtop exec --seed ")
+            && page.contains(" -- sh -c "),
+        "{page}"
+    );
     // All in one folder, and again over what is there.
     let folder = sandbox.path().join("all");
     for _ in 0..2 {

@@ -117,7 +117,7 @@ fn dependencies_point_one_way() {
         ("gradtop-sdk", &["gradtop-abi", "gradtop-sdk-derive"]),
         ("gradtop-sdk-build", &[]),
         ("gradtop-sdk-derive", &[]),
-        ("gradtop-host", &["gradtop-abi", "gradtop-store", "gradtop-tests"]),
+        ("gradtop-host", &["gradtop-abi", "gradtop-import", "gradtop-store", "gradtop-tests"]),
         ("gradtop-chart", &[]),
         ("gradtop-import", &["gradtop-store"]),
         ("gradtop-view", &["gradtop-chart", "gradtop-host", "gradtop-store", "gradtop-tests"]),

@@ -20,6 +20,7 @@ pub(crate) enum Key {
     Device,
     Threads,
     CheckpointEvery,
+    CodeDiff,
     Glyphs,
     Theme,
     Fps,
@@ -34,11 +35,12 @@ pub(crate) enum Key {
 type Rule = (Key, &'static str, fn(&str) -> Result<(), String>);
 
 /// In the order in which they are shown.
-pub(crate) const KEYS: [Rule; 12] = [
+pub(crate) const KEYS: [Rule; 13] = [
     (Key::Runs, "runs", |t| folder(t).map(drop)),
     (Key::Device, "device", |t| t.parse::<DeviceChoice>().map(drop)),
     (Key::Threads, "threads", |t| threads(t).map(drop)),
     (Key::CheckpointEvery, "checkpoint_every", |t| seconds(t).map(drop)),
+    (Key::CodeDiff, "code_diff", |t| one_of(t, &["true", "false"])),
     (Key::Glyphs, "glyphs", |t| terminal::named(t).map(drop)),
     (Key::Theme, "theme", |t| t.parse::<ThemeName>().map(drop)),
     (Key::Fps, "fps", |t| fps(t).map(drop)),
@@ -177,6 +179,11 @@ impl Config {
             )))
         })?;
         Ok(all.swap_remove(place))
+    }
+
+    /// Whether runs of commands record what differs from their commit.
+    pub(crate) fn code_diff(&self) -> bool {
+        self.value(Key::CodeDiff).unwrap_or(true)
     }
 
     /// What a run is started with unless it is told otherwise.

@@ -10,15 +10,20 @@ use crate::setup;
 use crate::workspace::{Workspace, succeed};
 
 /// Names, the bench of `tests/` that does it, and what it does.
-const KNOWN: [(&str, &str, &str); 9] = [
+const KNOWN: [(&str, &str, &str); 10] = [
     ("kills", "soak", "SIGKILL of trainer, keeper or both at [TIMES] moments; rows lost"),
     ("disk", "soak", "full disks and failing writes during runs, each [TIMES]"),
     ("clocks", "soak", "a wall clock that jumps during runs, each [TIMES]"),
+    (
+        "client",
+        "soak",
+        "what the Python client costs, and SIGKILL of Python and of the sink, each at [TIMES] moments",
+    ),
     ("mixed", "soak", "an old version next to this one; a program replaced during its runs"),
     (
         "python",
         "soak",
-        "Lightning and Hugging Face with the client: python PYTHON, one that has the libraries",
+        "PyTorch, Lightning, Hugging Face, TensorBoard and Optuna: python PYTHON, one that has them",
     ),
     (
         "slurm",

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::command::sink;
+use crate::command::talk::BEGUN;
 use crate::launcher::take_over;
 use crate::machine::device;
 use crate::plugin::{describe, validate};
@@ -34,7 +35,10 @@ pub fn hidden_main(args: &[OsString]) -> Option<i32> {
             let token = args.get(2)?.to_string_lossy();
             Some(take_over::job_main(dir()?, &token, args.iter().any(|arg| arg == "--trust")))
         }
-        "__sink" => Some(sink::sink_main(dir()?, Path::new(args.get(2)?))),
+        "__sink" => {
+            let begun = args.get(3).is_some_and(|word| word == BEGUN);
+            Some(sink::sink_main(dir()?, Path::new(args.get(2)?), begun))
+        }
         "__trainer" => Some(trainer::trainer_main(dir()?, GoOn::from_args(args))),
         _ => None,
     }

@@ -61,7 +61,7 @@ impl Source {
     ///
     /// # Errors
     /// If it cannot be opened.
-    pub fn open(&self) -> Result<Box<dyn Reader>> {
+    pub fn open(&self) -> Result<Box<dyn Reader + Send>> {
         Ok(match self.format {
             Format::TensorBoard => Box::new(EventFiles::new(&self.path)),
             Format::Csv => Box::new(Csv::open(&self.path)?),

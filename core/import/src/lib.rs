@@ -2,10 +2,11 @@
 //!
 //! A [`Reader`] turns the files of one run into calls of a [`Sink`], a piece at a time: it holds no more than a bounded buffer,
 //! takes an unfinished end for "not yet", and believes no length that it reads. [`find()`] says which runs a path holds,
-//! [`Import`] writes one into a folder of runs and [`Follower`] keeps them up to date. What is taken from each format is written in
+//! [`Import`] writes one into a folder of runs, [`Follower`] keeps them up to date, and a [`Feed`] is what a command at work writes. What is taken from each format is written in
 //! `docs/import.md`.
 
 mod error;
+mod feed;
 mod find;
 mod follow;
 mod import;
@@ -23,9 +24,11 @@ mod tensorboard;
 mod wandb;
 
 pub use error::{ImportError, Result};
+pub use feed::{Feed, Log};
 pub use find::{Format, Source, experiment_of, find};
 pub use follow::{Follower, News};
 pub use import::{Import, Imported};
+pub use metric::declare as declare_metric;
 pub use naming::name_series;
 pub use reader::{Progress, Reader};
 pub use recording::Target;

@@ -40,7 +40,7 @@ fn goal(metric: &str) -> Goal {
 const DECLARED: usize = 200;
 
 /// Adds a metric to those declared, if it is not there. Overviews show the first of each goal. `true`: it was added.
-pub(crate) fn declare(metrics: &mut Vec<MetricInfo>, name: &str) -> bool {
+pub fn declare(metrics: &mut Vec<MetricInfo>, name: &str) -> bool {
     if metrics.len() >= DECLARED || metrics.iter().any(|m| m.name == name) {
         return false;
     }

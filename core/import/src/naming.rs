@@ -45,7 +45,8 @@ fn swap<T>((a, b): (T, T)) -> (T, T) {
     (b, a)
 }
 
-fn split(word: &str) -> Option<&'static str> {
+/// The split that a word says, if it says one.
+pub(crate) fn split(word: &str) -> Option<&'static str> {
     SPLITS.iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, split)| *split)
 }
 

@@ -20,6 +20,11 @@ pub trait Reader {
     /// What cannot be read or is damaged. What came before has been handed over, and another call says the same again.
     fn read(&mut self, sink: &mut dyn Sink) -> Result<Progress>;
 
+    /// Passes over the files that are there, where none of them will ever be written to; `false`: their new ends would be missed.
+    fn ignore(&mut self) -> bool {
+        false
+    }
+
     /// Takes what is left where nothing will follow, such as a last line without its end.
     ///
     /// # Errors

@@ -20,12 +20,12 @@ use crate::sink::{At, End, Sink, Tag};
 /// How often the status is written while rows come, and while none do.
 const BUSY: Duration = Duration::from_millis(500);
 /// The longest text that is kept.
-const TEXT: usize = 64 << 10;
+pub(crate) const TEXT: usize = 64 << 10;
 /// Warnings about one source at most.
 const WARNINGS: usize = 100;
 /// Names of the tables of texts and histograms.
-const TEXTS: &str = "texts";
-const HISTOGRAMS: &str = "histograms";
+pub(crate) const TEXTS: &str = "texts";
+pub(crate) const HISTOGRAMS: &str = "histograms";
 
 /// Where a run is to be written.
 #[derive(Debug, Clone)]

@@ -15,6 +15,9 @@ pub(crate) const LIMIT: usize = 16 << 20;
 /// The longest line.
 const LINE: usize = 1 << 20;
 
+/// Bytes before the next unused one by which a file is known again.
+const KNOWN: usize = 64;
+
 /// So long after its last change, nobody is writing to a file any more.
 const QUIET: Duration = Duration::from_mins(1);
 
@@ -29,6 +32,8 @@ pub(crate) struct Tail {
     buffer: Vec<u8>,
     /// How much of the buffer has been used.
     used: usize,
+    /// What lies before the buffer, as much as is compared.
+    before: Vec<u8>,
 }
 
 /// Opens a regular file; what is none is refused and never waited for.
@@ -45,7 +50,15 @@ impl Tail {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let file = open(path)?;
         let inode = file.metadata().at("look at", path)?.ino();
-        Ok(Self { path: path.to_owned(), file, inode, offset: 0, buffer: Vec::new(), used: 0 })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            inode,
+            offset: 0,
+            buffer: Vec::new(),
+            used: 0,
+            before: Vec::new(),
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -88,9 +101,7 @@ impl Tail {
 
     /// Reads another piece; `false`: there is none yet.
     pub(crate) fn more(&mut self) -> Result<bool> {
-        self.buffer.drain(..self.used);
-        self.offset += self.used as u64;
-        self.used = 0;
+        self.drop_used();
         let old = self.buffer.len();
         self.buffer.resize(old + CHUNK, 0);
         let read = self.file.read_at(&mut self.buffer[old..], self.offset + old as u64);
@@ -106,6 +117,7 @@ impl Tail {
     /// Goes on at another place.
     pub(crate) fn seek(&mut self, position: u64) {
         self.buffer.clear();
+        self.before.clear();
         (self.offset, self.used) = (position, 0);
     }
 
@@ -114,18 +126,27 @@ impl Tail {
         Ok(self.file.metadata().at("look at", &self.path)?.len())
     }
 
-    /// Whether another file has taken this one's name, or it has become shorter than what was read of it.
+    /// Whether another file has taken this one's name, or it no longer holds what was read of it last.
     pub(crate) fn is_replaced(&self) -> Result<bool> {
         let now = std::fs::metadata(&self.path).at("look at", &self.path)?;
-        Ok(now.ino() != self.inode || now.len() < self.position())
+        if now.ino() != self.inode || now.len() < self.position() {
+            return Ok(true);
+        }
+        let last = self.last_used();
+        Ok(!self.holds(&last, self.position() - last.len() as u64)?)
     }
 
     /// Whether the file begins so.
     pub(crate) fn starts_with(&self, begin: &[u8]) -> Result<bool> {
-        let mut found = vec![0; begin.len()];
-        match self.file.read_exact_at(&mut found, 0) {
+        self.holds(begin, 0)
+    }
+
+    /// Whether the file has these bytes at a place.
+    fn holds(&self, bytes: &[u8], place: u64) -> Result<bool> {
+        let mut found = vec![0; bytes.len()];
+        match self.file.read_exact_at(&mut found, place) {
             Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
-            read => read.at("read", &self.path).map(|()| found == begin),
+            read => read.at("read", &self.path).map(|()| found == bytes),
         }
     }
 
@@ -144,10 +165,23 @@ impl Tail {
 
     /// Gives the buffer's memory back, for a file at rest.
     pub(crate) fn rest(&mut self) {
+        self.drop_used();
+        self.buffer.shrink_to_fit();
+    }
+
+    fn drop_used(&mut self) {
+        self.before = self.last_used();
         self.buffer.drain(..self.used);
         self.offset += self.used as u64;
         self.used = 0;
-        self.buffer.shrink_to_fit();
+    }
+
+    /// The last bytes before the next unused one.
+    fn last_used(&self) -> Vec<u8> {
+        let used = &self.buffer[..self.used];
+        let older = KNOWN.saturating_sub(used.len()).min(self.before.len());
+        let used = &used[used.len().saturating_sub(KNOWN)..];
+        [&self.before[self.before.len() - older..], used].concat()
     }
 
     /// An error at a place of this file.

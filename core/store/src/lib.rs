@@ -30,8 +30,8 @@ pub use folder::job::{Job, JobSeen, JobStage, read_job, write_job, write_job_see
 pub use folder::lock::{RunLock, is_locked};
 pub use folder::machine::{boot_id, host_name, is_started_for, process_start};
 pub use folder::manifest::{
-    AttachedTo, CommandInfo, ExperimentInfo, Goal, ImportInfo, Kind, Manifest, MetricInfo, ParamValue,
-    PluginInfo, Versions, read_manifest, replace_manifest, shell_words,
+    AttachedTo, CommandInfo, ExperimentInfo, Goal, ImportInfo, Kind, LogInfo, Manifest, MetricInfo,
+    ParamValue, PluginInfo, Versions, read_manifest, replace_manifest, shell_words,
 };
 pub use folder::notes::{Notes, change_notes, read_notes, validate_tag};
 pub use folder::queue::{

@@ -85,6 +85,16 @@ pub fn seed(manifest: &Manifest) -> Option<u64> {
     manifest.import.is_none().then_some(manifest.seed)
 }
 
+/// The commit that a run was started at, where one is known, with its branch and whether anything differed from it.
+pub fn commit(manifest: &Manifest) -> Option<String> {
+    let mut text = manifest.git_commit.clone()?;
+    if let Some(command) = &manifest.command {
+        text.extend(command.git_branch.iter().map(|branch| format!(" on {branch}")));
+        text.push_str(if command.git_dirty == Some(true) { ", with changes: code.diff" } else { "" });
+    }
+    Some(clean(&text))
+}
+
 /// A parameter's value, short.
 pub fn param(value: &ParamValue) -> String {
     match value {

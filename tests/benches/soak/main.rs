@@ -1,9 +1,11 @@
 //! Faults put to live runs through the real program, many times; a row of a table for each. Started by `cargo xtask soak`:
-//! `kills [TIMES]`, `disk [TIMES]`, `clocks [TIMES]`, `mixed [OLD PROGRAM]`, `python PYTHON`, `slurm [PART]`, `ssh [PART]`, each with `--seed N`.
+//! `kills [TIMES]`, `disk [TIMES]`, `clocks [TIMES]`, `client [TIMES]`, `mixed [OLD PROGRAM]`, `python PYTHON`, `slurm [PART]`, `ssh [PART]`,
+//! each with `--seed N`.
 
 #![allow(clippy::unwrap_used, reason = "a fault that cannot be made ends it")]
 #![allow(clippy::print_stdout, reason = "it prints what it found")]
 
+mod client;
 mod faults;
 mod kills;
 mod mixed;
@@ -95,9 +97,10 @@ fn main() -> ExitCode {
         ["kills", ..] => kills::kills(times.unwrap_or(180), seed).into_iter().for_each(&mut print),
         ["disk", ..] => faults::all(faults::DISK, times.unwrap_or(3), seed, &mut print),
         ["clocks", ..] => faults::all(faults::CLOCKS, times.unwrap_or(3), seed, &mut print),
+        ["client", ..] => client::client(times.unwrap_or(100), seed).into_iter().for_each(&mut print),
         ["slurm", ..] => slurm::slurm(words.get(1).copied(), &mut print),
         ["mixed", ..] => mixed::mixed(words.get(1).copied(), &mut print),
-        _ => panic!("kills, disk, clocks, slurm, mixed, python or ssh"),
+        _ => panic!("kills, disk, clocks, client, slurm, mixed, python or ssh"),
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -1,14 +1,19 @@
-//! The Python client with the libraries that people train with: Lightning and the `Trainer` of Hugging Face, alone and as two
-//! processes, each watched, paused, stopped and resumed.
+//! The Python client with the libraries that people train with: PyTorch, Lightning and the `Trainer` of Hugging Face, alone and as
+//! two processes, each watched, paused, stopped and resumed; a training that only TensorBoard knows; Optuna; and what TensorBoard
+//! shows of an export.
 
-use std::process::Command;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-use gradtop_store::{State, checkpoints, read_series};
+use gradtop_store::{State, checkpoints, read_manifest, read_series};
 use gradtop_tests::sandbox::{Run, ended};
-use gradtop_tests::{Sandbox, check, paths};
+use gradtop_tests::{Sandbox, check, paths, until};
 
 /// The libraries, by the names that pip has for them.
-const LIBRARIES: [&str; 4] = ["torch", "lightning", "transformers", "accelerate"];
+const LIBRARIES: [&str; 6] = ["torch", "lightning", "transformers", "accelerate", "tensorboard", "optuna"];
 
 /// Prints a row for each training. `python` is a Python that has the libraries.
 pub(crate) fn python(python: Option<&str>) -> bool {
@@ -37,7 +42,9 @@ pub(crate) fn python(python: Option<&str>) -> bool {
     );
     println!("|---|---|---|---|---|---|---|---|");
     let torchrun = [python, "-m", "torch.distributed.run", "--nproc-per-node", "2"];
-    let trainings: [(&str, &str, &[&str], &[&str]); 4] = [
+    let trainings: [(&str, &str, &[&str], &[&str]); 6] = [
+        ("PyTorch", "fit_torch.py", &[python], &[]),
+        ("PyTorch, `torchrun`", "fit_torch.py", &torchrun, &[]),
         ("Lightning", "fit_lightning.py", &[python], &[]),
         ("Lightning, its own launcher", "fit_lightning.py", &[python], &["--processes", "2"]),
         ("Hugging Face", "fit_transformers.py", &[python], &[]),
@@ -47,7 +54,96 @@ pub(crate) fn python(python: Option<&str>) -> bool {
         let row = training(script, program, options);
         println!("| {name} {row} |");
     }
+    println!("\n{}\n{}", untouched(python), search(python));
     true
+}
+
+/// A training that writes for TensorBoard alone, followed to its end; then its run as event files in TensorBoard, looked at in a
+/// browser.
+fn untouched(python: &str) -> String {
+    const STEPS: usize = 600;
+    let sandbox = sandbox();
+    let script = paths::checkout().join("python/examples/fit_tensorboard.py");
+    let steps = STEPS.to_string();
+    let command = [python, script.to_str().unwrap(), "--steps", &steps, "--dir", "logs"];
+    let exec = ["exec", "--detach", "--name", "untouched", "--tensorboard", "logs", "--"];
+    sandbox.gradtop(&[&exec[..], &command].concat()).expect_code(0);
+    let run = sandbox.find("untouched");
+    run.wait().expect_code(0);
+    assert_eq!(losses(&run), (0..STEPS).collect::<Vec<_>>());
+    let headline = |run: &Run<'_>| read_manifest(&run.dir).unwrap().metrics.iter().any(|m| m.headline);
+    assert!(headline(&run), "lists show its loss");
+
+    sandbox.gradtop(&["export", "untouched", "--tensorboard", "out"]).expect_code(0);
+    // It says where it is on either stream.
+    let serve = "exec \"$0\" -u -m tensorboard.main --logdir out --host 127.0.0.1 --port 0 2>&1";
+    let mut server = sandbox.around("sh");
+    server.args(["-c", serve, python]).stdout(Stdio::piped());
+    let mut server = server.spawn().unwrap();
+    let mut said = BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let address = said.find_map(|line| {
+        let (address, _) = line.split_once("http://")?.1.split_once('/')?;
+        Some(address.to_owned())
+    });
+    let address = address.expect("TensorBoard says where it is");
+    let shown = until("TensorBoard to have read the run", || {
+        Some(get(&address, "/data/plugin/scalars/tags")).filter(|tags| tags.contains("test/loss"))
+    });
+    assert!(shown.contains("untouched") && shown.contains("train/loss"), "{shown}");
+    let points = get(&address, "/data/plugin/scalars/scalars?run=untouched&tag=test%2Floss");
+    let picture = picture(&format!("http://{address}/#timeseries"));
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(points.matches("],[").count() + 1, STEPS / 50, "{points}");
+    format!("TensorBoard alone: {STEPS} steps recorded live; exported, TensorBoard shows them: {picture}")
+}
+
+/// What a server on this machine answers.
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
+}
+
+/// Has a browser draw a page, if there is one; where the picture is.
+fn picture(url: &str) -> String {
+    let folder = paths::checkout().join("target/soak");
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("tensorboard.png");
+    fs::remove_file(&file).ok();
+    let mut browser = Command::new("chromium");
+    browser.args(["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1400,1000"]);
+    browser.args(["--virtual-time-budget=20000", &format!("--screenshot={}", file.display()), url]);
+    browser.stdout(Stdio::null()).stderr(Stdio::null());
+    let drawn = |file: &Path| fs::metadata(file).is_ok_and(|meta| meta.len() > 10_000);
+    match browser.status() {
+        Ok(_) if drawn(&file) => file.display().to_string(),
+        Ok(ended) => panic!("chromium drew nothing ({ended})"),
+        Err(_) => "there is no chromium to look at it with".to_owned(),
+    }
+}
+
+/// Optuna with a run for each trial.
+fn search(python: &str) -> String {
+    const TRIALS: usize = 6;
+    let sandbox = sandbox();
+    let program = sandbox.program().to_str().unwrap().to_owned();
+    let sandbox = sandbox.and_env("GRADTOP_PROGRAM", &program);
+    let script = paths::checkout().join("python/examples/search_optuna.py");
+    let trials = TRIALS.to_string();
+    let mut command = sandbox.around(python);
+    command.arg(script).args(["--trials", &trials]);
+    let said = ended(command, &["search_optuna.py"]).expect_code(0);
+    let runs = sandbox.gradtop(&["list", "--json"]).json();
+    let runs = runs.as_array().unwrap();
+    assert_eq!(runs.len(), TRIALS);
+    assert!(
+        runs.iter().all(|run| run["state"] == "finished" && run["params"]["lr"].is_number()),
+        "{runs:#?}"
+    );
+    format!("Optuna, {TRIALS} trials: {}", said.out.trim())
 }
 
 /// A training to its end; then one that is paused, stopped, resumed and stopped again.

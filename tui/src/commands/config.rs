@@ -72,6 +72,7 @@ fn holds(context: &Context, key: Key) -> (String, String) {
         Key::Device => "auto".to_owned(),
         Key::Threads => gradtop_host::default_threads().to_string(),
         Key::CheckpointEvery => gradtop_host::DEFAULT_CHECKPOINT_EVERY.as_secs().to_string(),
+        Key::CodeDiff => "true".to_owned(),
         Key::Glyphs => print::terminal::name(print::terminal().glyphs).to_owned(),
         Key::Theme => {
             let theme = runtime::remembered_theme();

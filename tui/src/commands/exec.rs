@@ -1,10 +1,11 @@
 //! `gradtop exec`: make a run of any command.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, Exec, Start};
-use gradtop_store::{Goal, MetricInfo, ParamValue};
+use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Exec, Start, filled, place};
+use gradtop_store::{Goal, LogInfo, MetricInfo, ParamValue};
 
 use super::Context;
 use super::launchers::{On, submit};
@@ -21,6 +22,7 @@ use crate::print::clean;
 The command runs in the background and continues when this terminal is closed. gradtop records the output,\n\
 processor time and memory of any program, and how it ended. Lines on descriptor 3 are logged:\n\
 echo \"12 loss/train=0.31\" >&3. Python logs with `import gradtop`.")]
+#[allow(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 pub(crate) struct Args {
     /// Name of the run [default: the experiment's with the next free number]
     #[arg(long)]
@@ -28,7 +30,7 @@ pub(crate) struct Args {
     /// Experiment of the run [default: the name of the script]
     #[arg(long, value_name = "NAME")]
     experiment: Option<String>,
-    /// Record a parameter; may be given several times
+    /// Record a parameter, and put its value where {KEY} stands in the command; may be given several times
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = assignment)]
     params: Vec<(String, String)>,
     /// Declare a metric, such as loss:min or accuracy:max:headline=test; may be given several times
@@ -40,12 +42,27 @@ pub(crate) struct Args {
     /// Seed to pass on as `GRADTOP_SEED` [default: drawn and recorded]
     #[arg(long)]
     seed: Option<u64>,
+    /// Record what it writes for TensorBoard, in this folder and those in it; may be given several times
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Vec<PathBuf>,
+    /// Record what it writes to this CSV file; may be given several times
+    #[arg(long, value_name = "FILE")]
+    csv: Vec<PathBuf>,
+    /// Record what it writes to this file of JSON lines; may be given several times
+    #[arg(long, value_name = "FILE")]
+    jsonl: Vec<PathBuf>,
+    /// The GPU that it sees, as the only one, or cpu for none; with --queue also whose slot it takes
+    #[arg(long, value_name = "cpu|cuda:N", default_value_t, hide_default_value = true)]
+    device: DeviceChoice,
     /// The command can continue from the checkpoint in `GRADTOP_RESUME_DIR`, so `gradtop resume` may start it again
     #[arg(long)]
     resumable: bool,
     /// Seconds until it is killed after a stop, if it does not end by itself [default: 10]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     grace: Option<f64>,
+    /// Do not record what differs from the git commit
+    #[arg(long)]
+    no_diff: bool,
     /// Seconds between checkpoints, if the program saves them [default: 60]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     checkpoint_every: Option<f64>,
@@ -62,7 +79,7 @@ pub(crate) struct Args {
     /// Print JSON lines: started, event, status, final
     #[arg(long)]
     json: bool,
-    /// The command, after --
+    /// The command, after --; with --seed, {seed} in it is the seed
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND", num_args = 1..)]
     command: Vec<String>,
 }
@@ -73,19 +90,28 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     check_experiment(args.experiment.as_deref())?;
     gradtop_host::set_alerts(context.config.alerts(args.alerts));
     let every = args.checkpoint_every.or(context.config.launch().checkpoint_every);
+    let params = last_of_each(args.params);
+    let mut places: Vec<_> = params.iter().map(|(key, text)| (place(key), text.clone())).collect();
+    places.extend(args.seed.map(|seed| (place("seed"), seed.to_string())));
+    let dir = std::env::current_dir().context("the working folder cannot be found")?;
+    let logs = [("tensorboard", args.tensorboard), ("csv", args.csv), ("jsonl", args.jsonl)];
     let exec = Exec {
         runs: context.runs()?,
         experiment: args.experiment,
         name: args.name,
         attached: None,
-        argv: args.command,
-        dir: std::env::current_dir().context("the working folder cannot be found")?,
-        params: last_of_each(args.params.into_iter().map(|(key, text)| (key, param(&text)))),
+        argv: filled(&args.command, &places),
+        template: args.command,
+        logs: logs.into_iter().flat_map(|(format, paths)| written(&dir, format, paths)).collect(),
+        device: args.device,
+        dir,
+        params: params.into_iter().map(|(key, text)| (key, ParamValue::typed(&text))).collect(),
         metrics: args.metrics,
         seed: args.seed,
         total: args.total,
         resumable: args.resumable,
         grace: args.grace.map(Duration::from_secs_f64),
+        no_diff: args.no_diff || !context.config.code_diff(),
         checkpoint_every: every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64),
     };
     if let Some(after) = args.queueing.after(context)? {
@@ -96,6 +122,13 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         return submit(&launcher, Start::Exec(exec), args.detach, args.json);
     }
     watch::start(caught, args.detach, args.json, || gradtop_host::exec(&exec))
+}
+
+/// Logs of a format, by their paths from a folder.
+fn written(dir: &Path, format: &str, paths: Vec<PathBuf>) -> Vec<LogInfo> {
+    let log =
+        |path| LogInfo { format: format.to_owned(), path: dir.join(path).to_string_lossy().into_owned() };
+    paths.into_iter().map(log).collect()
 }
 
 /// Refuses a name that cannot be one.
@@ -109,8 +142,8 @@ pub(crate) fn check_experiment(id: Option<&str>) -> Result<()> {
 }
 
 /// Each parameter once, as it was given last.
-fn last_of_each(given: impl Iterator<Item = (String, ParamValue)>) -> Vec<(String, ParamValue)> {
-    let mut params: Vec<(String, ParamValue)> = Vec::new();
+fn last_of_each(given: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut params: Vec<(String, String)> = Vec::new();
     for (key, value) in given {
         match params.iter_mut().find(|(known, _)| *known == key) {
             Some(known) => known.1 = value,
@@ -118,19 +151,6 @@ fn last_of_each(given: impl Iterator<Item = (String, ParamValue)>) -> Vec<(Strin
         }
     }
     params
-}
-
-/// A value as it was typed: a number or a truth value where it is one.
-pub(crate) fn param(text: &str) -> ParamValue {
-    match text {
-        "true" => ParamValue::Bool(true),
-        "false" => ParamValue::Bool(false),
-        _ => {
-            let whole = text.parse().map(ParamValue::Int);
-            let float = || text.parse().map(ParamValue::Float);
-            whole.or_else(|_| float()).unwrap_or_else(|_| ParamValue::Text(text.to_owned()))
-        }
-    }
 }
 
 /// `loss`, `loss:min`, `loss:min:headline=test:log:unit=nats`.
@@ -183,9 +203,9 @@ mod tests {
 
     #[test]
     fn a_parameter_has_the_type_of_its_text() {
-        assert_eq!(param("3"), ParamValue::Int(3));
-        assert_eq!(param("1e-3"), ParamValue::Float(1e-3));
-        assert_eq!(param("true"), ParamValue::Bool(true));
-        assert_eq!(param("adam"), ParamValue::Text("adam".to_owned()));
+        assert_eq!(ParamValue::typed("3"), ParamValue::Int(3));
+        assert_eq!(ParamValue::typed("1e-3"), ParamValue::Float(1e-3));
+        assert_eq!(ParamValue::typed("true"), ParamValue::Bool(true));
+        assert_eq!(ParamValue::typed("adam"), ParamValue::Text("adam".to_owned()));
     }
 }

@@ -93,6 +93,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
 pub(crate) struct OfCommand {
     pub(crate) experiment: Option<String>,
     pub(crate) sets: Vec<(String, String)>,
+    pub(crate) device: DeviceChoice,
     pub(crate) checkpoint_every: Duration,
 }
 
@@ -105,7 +106,6 @@ impl Choice {
             ("--plugin", plugin.is_some()),
             ("--preset", preset.is_some()),
             ("--config", config.is_some()),
-            ("--device", device.is_some()),
             ("--threads", threads.is_some()),
         ];
         if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
@@ -116,7 +116,7 @@ impl Choice {
         gradtop_host::set_alerts(context.config.alerts(alerts));
         let every = checkpoint_every.or(context.config.launch().checkpoint_every);
         let checkpoint_every = every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64);
-        Ok(OfCommand { experiment, sets, checkpoint_every })
+        Ok(OfCommand { experiment, sets, device: device.unwrap_or_default(), checkpoint_every })
     }
 
     /// Whether a parameter is set on the command line.

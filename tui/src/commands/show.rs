@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use gradtop_store::{
-    Goal, SeriesKey, State, View, checkpoints, known_damage, read_events, read_notes, series_keys, summarize,
-    table_names,
+    Goal, SeriesKey, State, View, checkpoints, inside, known_damage, read_events, read_notes, series_keys,
+    summarize, table_names,
 };
 use serde_json::{Value, json};
 
 use super::logs::event_text;
 use super::{Context, rm};
+use crate::failure::Failure;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use gradtop_chart::cells::align::Align;
@@ -34,6 +35,9 @@ pub(crate) struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Print what differed from its commit in the code of a command, as a patch
+    #[arg(long, conflicts_with = "json")]
+    diff: bool,
 }
 
 /// A series in numbers.
@@ -48,6 +52,9 @@ struct Summary {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let view = context.view(&args.run)?;
+    if args.diff {
+        return diff(&view);
+    }
     if args.json {
         let (summaries, _) = summaries(&view, usize::MAX)?;
         print::json(&as_json(&view, &summaries)?)?;
@@ -55,6 +62,25 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         let (summaries, all) = summaries(&view, SERIES)?;
         as_text(&view, &summaries, all)?;
     }
+    Ok(0)
+}
+
+/// Prints `code.diff`.
+fn diff(view: &View) -> Result<i32> {
+    /// No run has a longer one.
+    const LIMIT: u64 = 4 << 20;
+    let bytes = match inside::read(&view.dir, &view.dir.code_diff(), LIMIT) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let name = clean(&view.manifest.run);
+            return Err(Failure::new(format!("{name} has no code.diff"))
+                .help("`gradtop exec` writes it in a checkout of git where something was changed or is untracked")
+                .into());
+        }
+        Err(e) => return Err(e).context("cannot read code.diff"),
+    };
+    // Colours of others, too, are shown as text.
+    print::out(&String::from_utf8_lossy(&bytes).replace('\u{1b}', r"\u{1b}"));
     Ok(0)
 }
 
@@ -289,6 +315,13 @@ fn run_facts(view: &View) {
         ("command", m.command.as_ref().map(|c| clean(&c.in_words())).unwrap_or_default()),
         ("works in", m.command.as_ref().map(|c| clean(&c.dir)).unwrap_or_default()),
         (
+            "logs",
+            m.command.as_ref().map_or_else(String::new, |command| {
+                let logs = command.logs.iter().map(|log| format!("{}: {}", log.format, log.path));
+                clean(&logs.collect::<Vec<_>>().join(", "))
+            }),
+        ),
+        (
             "plugin",
             m.plugin.as_ref().zip(m.plugin_hash()).map_or_else(String::new, |(plugin, hash)| {
                 format!("{} {}", clean(&plugin.file), clean(hash))
@@ -299,7 +332,7 @@ fn run_facts(view: &View) {
             m.plugin.as_ref().and_then(|p| p.built_with.as_deref()).map(clean).unwrap_or_default(),
         ),
         ("libtorch", m.versions.libtorch.as_deref().map(clean).unwrap_or_default()),
-        ("commit", m.git_commit.as_deref().map(clean).unwrap_or_default()),
+        ("commit", state::commit(m).unwrap_or_default()),
         ("trainer", pid(s.trainer_pid)),
         ("keeper", pid(s.keeper_pid)),
         ("rows", if s.rows > 0 { number::count(s.rows as f64) } else { String::new() }),

@@ -43,6 +43,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         dir: std::env::current_dir().context("the working folder cannot be found")?,
         seed: args.seed,
         total: args.total,
+        no_diff: !context.config.code_diff(),
         checkpoint_every: DEFAULT_CHECKPOINT_EVERY,
         ..Exec::default()
     };

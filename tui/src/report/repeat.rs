@@ -12,7 +12,20 @@ pub(crate) fn command(view: &View) -> Option<String> {
     }
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let argv = if let Some(command) = &m.command {
-        [words(&["gradtop", "exec", "--"]), command.argv.clone()].concat()
+        let mut argv = words(&["gradtop", "exec"]);
+        let given = m.params.iter().filter(|(key, _)| command.given.contains(key));
+        argv.extend(given.flat_map(|(key, value)| ["--param".to_owned(), format!("{key}={value}")]));
+        argv.extend(["--seed".to_owned(), m.seed.to_string()]);
+        argv.extend(command.logs.iter().flat_map(|log| [format!("--{}", log.format), log.path.clone()]));
+        if !m.device.is_empty() {
+            argv.extend(["--device".to_owned(), m.device.clone()]);
+        }
+        argv.extend(m.experiment.resumable.then(|| "--resumable".to_owned()));
+        argv.push("--".to_owned());
+        argv.extend(
+            if command.template.is_empty() { &command.argv } else { &command.template }.iter().cloned(),
+        );
+        argv
     } else {
         let mut argv = words(&["gradtop", "run", m.experiment.plugin_id()]);
         argv.extend(m.params.iter().flat_map(|(key, value)| ["--set".to_owned(), format!("{key}={value}")]));

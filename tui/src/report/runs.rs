@@ -238,7 +238,7 @@ fn settings_of(view: &View) -> Facts {
         ("source", m.import.as_ref().map(|import| format!("{}: {}", import.format, import.source))),
         ("preset", m.preset.clone()),
         ("seed", state::seed(m).filter(|_| plugin).map(|seed| seed.to_string())),
-        ("device", Some(m.device.clone()).filter(|_| plugin)),
+        ("device", Some(m.device.clone())),
         ("threads", (m.threads > 0).then(|| m.threads.to_string())),
     ]);
     let param = |value: String| if value.is_empty() { "\"\"".to_owned() } else { clean(&value) };
@@ -254,7 +254,7 @@ fn environment_of(view: &View) -> Facts {
         ("device chosen", m.device_reason.clone()),
         ("gradtop", Some(m.versions.gradtop.clone())),
         ("libtorch", m.versions.libtorch.clone()),
-        ("commit", m.git_commit.clone()),
+        ("commit", state::commit(m)),
         ("plugin", plugin.map(|plugin| format!("{}, SHA-256 {}", plugin.file, plugin.sha256))),
         ("built with", plugin.and_then(|plugin| plugin.built_with.clone())),
     ]);

@@ -4,8 +4,8 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use gradtop_host::{Launch, PluginWatch, PluginsNow};
-use gradtop_store::{Notes, change_notes};
+use gradtop_host::{PluginWatch, PluginsNow};
+use gradtop_store::{Notes, RunDir, change_notes};
 
 use super::{Event, Options, runs, sender, settings};
 use crate::app::Msg;
@@ -86,6 +86,16 @@ impl Workers {
         }
     }
 
+    /// Starts a run, and answers.
+    fn launch(&self, start: impl FnOnce() -> gradtop_host::Result<RunDir> + Send + 'static) {
+        let reader = self.runs.waker();
+        self.spawn("launch", move || {
+            let result = started(start());
+            reader.wake();
+            Msg::Answer(Answer::Done(result))
+        });
+    }
+
     /// Does what the application asks for.
     pub(super) fn perform(&mut self, task: Task) {
         match task {
@@ -106,14 +116,8 @@ impl Workers {
                     Msg::Answer(Answer::Done(result))
                 });
             }
-            Task::Launch(launch) => {
-                let reader = self.runs.waker();
-                self.spawn("launch", move || {
-                    let result = start(&launch);
-                    reader.wake();
-                    Msg::Answer(Answer::Done(result))
-                });
-            }
+            Task::Launch(launch) => self.launch(move || gradtop_host::launch(&launch)),
+            Task::Exec(exec) => self.launch(move || gradtop_host::exec(&exec)),
             Task::Describe(path) => self.spawn("describe", move || {
                 let answer = gradtop_host::describe(&path);
                 Msg::Answer(Answer::Described(path, Box::new(answer)))
@@ -225,8 +229,8 @@ fn marked(mark: &Mark, ids: &[RunId]) -> ActionResult {
     ActionResult { text, failed: result.is_err(), started: None }
 }
 
-fn start(launch: &Launch) -> ActionResult {
-    match gradtop_host::launch(launch) {
+fn started(run: gradtop_host::Result<RunDir>) -> ActionResult {
+    match run {
         Ok(run) => ActionResult {
             text: format!("started {}", run.name()),
             failed: false,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use gradtop_host::{Launch, PluginDesc, Refusal};
+use gradtop_host::{Exec, Launch, PluginDesc, Refusal};
 
 use super::actions::{ActionResult, RunAction};
 use super::run::pane::{PaneRequest, PaneSnapshot};
@@ -49,6 +49,8 @@ pub(crate) enum Task {
     Note(RunId),
     /// Start a run.
     Launch(Box<Launch>),
+    /// Start a command.
+    Exec(Box<Exec>),
     /// Say what a plugin offers that is on no search path.
     Describe(PathBuf),
     /// Read something for a pane.
@@ -72,7 +74,7 @@ pub(crate) enum Task {
 impl Task {
     /// Whether runs are changed, or one is started.
     pub(crate) fn changes(&self) -> bool {
-        matches!(self, Self::Act(..) | Self::Mark(..) | Self::Note(_) | Self::Launch(_))
+        matches!(self, Self::Act(..) | Self::Mark(..) | Self::Note(_) | Self::Launch(_) | Self::Exec(_))
     }
 }
 

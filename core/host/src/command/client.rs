@@ -49,6 +49,8 @@ pub(crate) struct Client {
     pub(crate) listens: AtomicBool,
     /// It waits.
     pub(crate) waits: AtomicBool,
+    /// It was told that a checkpoint is due.
+    pub(crate) is_to_save: AtomicBool,
     /// It has gone.
     pub(crate) gone: AtomicBool,
     /// How many processes it trains with, itself included.
@@ -117,19 +119,30 @@ impl Shared {
     }
 
     /// Says once what is wrong with what somebody sent.
-    fn complain(&self, why: &str) {
+    pub(crate) fn complain(&self, why: &str) {
         let mut said = lock(&self.complaints);
         if said.len() < COMPLAINTS && said.insert(why.to_owned()) {
             self.session.event(&Event::Warning { message: format!("not logged: {why}") });
         }
     }
 
-    fn over(&self) -> bool {
+    pub(crate) fn over(&self) -> bool {
         self.over.load(Ordering::Acquire)
     }
 
+    /// The number of a series.
+    pub(crate) fn intern(&self, key: &SeriesKey) -> Result<u32, String> {
+        let labels =
+            [("metric", Some(&key.metric)), ("model", key.model.as_ref()), ("split", key.split.as_ref())];
+        for (what, label) in labels {
+            let Some(label) = label else { continue };
+            check_label(label).map_err(|why| format!("{what} {} {why}", message::quoted(label)))?;
+        }
+        self.session.intern(key).map_err(|e| e.why)
+    }
+
     /// Changes what is declared of the run, in its folder too.
-    fn declare(&self, change: impl FnOnce(&mut Manifest) -> Result<(), String>) -> Call {
+    pub(crate) fn declare(&self, change: impl FnOnce(&mut Manifest) -> Result<(), String>) -> Call {
         let _one_at_a_time = lock(&self.manifest);
         let run = &self.session.run;
         let mut manifest = read_manifest(run)?;
@@ -177,6 +190,7 @@ impl<'a> Source<'a> {
             stream,
             listens: AtomicBool::new(false),
             waits: AtomicBool::new(false),
+            is_to_save: AtomicBool::new(false),
             gone: AtomicBool::new(false),
             world: AtomicU64::new(1),
             rank: AtomicU64::new(0),
@@ -301,6 +315,7 @@ impl<'a> Source<'a> {
             }
             Message::Params { params } => {
                 let mut refused = Vec::new();
+                let params = params.into_iter().map(|(key, value)| (key, message::param(value)));
                 let add = |m: &mut Manifest| {
                     refused = add_params(m, params);
                     Ok(())
@@ -398,7 +413,7 @@ impl<'a> Source<'a> {
         let mut numbers = Vec::with_capacity(series.len());
         let mut first = Ok(());
         for named in series {
-            match message::series_key(named).and_then(|key| self.intern(&key)) {
+            match message::series_key(named).and_then(|key| self.shared.intern(&key)) {
                 Ok(number) => numbers.push(number),
                 Err(why) => {
                     numbers.push(u32::MAX);
@@ -411,16 +426,6 @@ impl<'a> Source<'a> {
         }
         self.shapes[place] = Some(numbers);
         first
-    }
-
-    fn intern(&self, key: &SeriesKey) -> Result<u32, String> {
-        let labels =
-            [("metric", Some(&key.metric)), ("model", key.model.as_ref()), ("split", key.split.as_ref())];
-        for (what, label) in labels {
-            let Some(label) = label else { continue };
-            check_label(label).map_err(|why| format!("{what} {} {why}", message::quoted(label)))?;
-        }
-        self.shared.session.intern(key).map_err(|e| e.why)
     }
 
     fn values(
@@ -436,7 +441,7 @@ impl<'a> Source<'a> {
             let Some(value) = message::number(value) else { continue };
             let number = match self.numbers.get(name) {
                 Some(number) => Ok(*number),
-                None => self.intern(&message::key_of(name)).inspect(|number| {
+                None => self.shared.intern(&message::key_of(name)).inspect(|number| {
                     self.numbers.insert(name.clone(), *number);
                 }),
             };
@@ -477,14 +482,16 @@ impl Drop for Source<'_> {
 }
 
 /// Adds parameters to those of a run; the same one again has its new value. What is wrong with those that are left out.
-fn add_params(manifest: &mut Manifest, params: Map<String, Value>) -> Vec<String> {
+pub(crate) fn add_params(
+    manifest: &mut Manifest,
+    params: impl IntoIterator<Item = (String, ParamValue)>,
+) -> Vec<String> {
     let mut refused = Vec::new();
     for (key, value) in params {
         if let Err(why) = check_label(&key) {
             refused.push(format!("parameter {} {why}", message::quoted(&key)));
             continue;
         }
-        let value = message::param(value);
         let full = manifest.params.len() >= DECLARED;
         match manifest.params.iter_mut().find(|(known, _)| *known == key) {
             Some((_, known)) => *known = value,

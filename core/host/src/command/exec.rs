@@ -6,18 +6,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gradtop_store::{
-    AttachedTo, Birth, CommandInfo, ExperimentInfo, Kind, Manifest, MetricInfo, ParamValue, RunDir, State,
-    Status, Versions, process_start, write_status,
+    AttachedTo, Birth, CommandInfo, Event, ExperimentInfo, Kind, LogInfo, Manifest, MetricInfo, ParamValue,
+    RunDir, State, Status, Versions, append_event, inside, process_start, write_status,
 };
 use jiff::Timestamp;
 
 use crate::error::{HostError, Result};
+use crate::machine::device::{self, DeviceChoice};
 use crate::machine::git;
 use crate::machine::signals::Blocked;
 use crate::run::launch::{Begin, draw_seed, start};
 
 /// A command to run.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Exec {
     /// The folder of all runs.
     pub runs: PathBuf,
@@ -29,6 +30,8 @@ pub struct Exec {
     pub attached: Option<u32>,
     /// Program and arguments.
     pub argv: Vec<String>,
+    /// The same before values were put into their places, see [`filled`].
+    pub template: Vec<String>,
     /// The folder it works in.
     pub dir: PathBuf,
     /// Parameters, for the record.
@@ -43,6 +46,12 @@ pub struct Exec {
     pub resumable: bool,
     /// How long it may take to end once it is asked to stop; [`crate::DEFAULT_GRACE`] if `None`.
     pub grace: Option<Duration>,
+    /// The device that it is to have alone.
+    pub device: DeviceChoice,
+    /// Logs that it writes, by absolute paths.
+    pub logs: Vec<LogInfo>,
+    /// Whether what differs from the commit is not to be recorded.
+    pub no_diff: bool,
     /// Time between checkpoints that a client is asked for; zero for none.
     pub checkpoint_every: Duration,
 }
@@ -100,7 +109,13 @@ pub(crate) fn born(exec: &Exec, begin: Begin) -> Result<(Birth, Blocked)> {
         find_program(program, &exec.dir).map_err(refused)?
     };
     let runs = std::path::absolute(&exec.runs).map_err(HostError::io("resolve the runs folder"))?;
-    let manifest = manifest(exec, found, attached);
+    let device = device::of_command(exec.device)?;
+    let mut manifest = manifest(exec, found, attached, device);
+    let changes = manifest.git_commit.as_deref().filter(|_| !exec.no_diff);
+    let changes = changes.and_then(|commit| git::changes(&exec.dir, commit)).transpose();
+    if let (Some(command), Ok(Some(changes))) = (&mut manifest.command, &changes) {
+        command.git_dirty = Some(changes.dirty);
+    }
     // From the moment there is a folder: an interrupt now would leave one that nobody runs.
     let blocked = Blocked::interrupts();
     let birth = begin(&runs, manifest, exec.name.is_none())?;
@@ -112,19 +127,36 @@ pub(crate) fn born(exec: &Exec, begin: Begin) -> Result<(Birth, Blocked)> {
         total: exec.total.unwrap_or(0),
         ..Status::default()
     };
-    write_status(birth.run(), &status)?;
+    let run = birth.run();
+    write_status(run, &status)?;
+    match changes {
+        Ok(Some(changes)) if !changes.diff.is_empty() => {
+            inside::replace(run, &run.code_diff(), &changes.diff, false)
+                .map_err(HostError::io("write code.diff"))?;
+        }
+        Ok(_) => {}
+        Err(why) => {
+            append_event(run, &Event::Warning { message: format!("code.diff is not there: {why}") })?;
+        }
+    }
     Ok((birth, blocked))
 }
 
-fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>) -> Manifest {
+fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>, device: String) -> Manifest {
     let env: BTreeMap<String, String> =
         RECORDED.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))).collect();
     let mut argv = exec.argv.clone();
     argv[0] = program;
+    let has_places = exec.template != exec.argv;
     let command = CommandInfo {
+        template: Some(&exec.template).filter(|_| has_places).cloned().unwrap_or_default(),
+        given: exec.params.iter().map(|(key, _)| key.clone()).collect(),
         dir: exec.dir.to_string_lossy().into_owned(),
         grace_s: exec.grace.map(|grace| grace.as_secs_f64()),
         total: exec.total,
+        logs: exec.logs.clone(),
+        git_branch: git::branch(&exec.dir),
+        git_dirty: None,
         attached,
         env,
         argv,
@@ -136,7 +168,7 @@ fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>) -> Manif
         run: exec.name.clone().unwrap_or_default(),
         created: Timestamp::now(),
         seed: exec.seed.unwrap_or_else(draw_seed),
-        device: String::new(),
+        device,
         device_reason: None,
         threads: 0,
         checkpoint_every_s: exec.checkpoint_every.as_secs_f64().ceil() as u64,
@@ -158,6 +190,31 @@ fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>) -> Manif
         params: exec.params.clone(),
         metrics: exec.metrics.clone(),
     }
+}
+
+/// Where the value of a parameter goes in a command.
+pub fn place(key: &str) -> String {
+    format!("{{{key}}}")
+}
+
+/// A command with the values in their places. Values are not looked into.
+pub fn filled(words: &[String], places: &[(String, String)]) -> Vec<String> {
+    words.iter().map(|word| filled_word(word, places)).collect()
+}
+
+fn filled_word(word: &str, places: &[(String, String)]) -> String {
+    let (mut out, mut rest) = (String::new(), word);
+    let next = |rest: &str| {
+        let found =
+            places.iter().filter_map(|(place, value)| Some((rest.find(place.as_str())?, place, value)));
+        found.min_by_key(|(at, ..)| *at).map(|(at, place, value)| (at, place.len(), value.clone()))
+    };
+    while let Some((at, length, value)) = next(rest) {
+        out.push_str(&rest[..at]);
+        out.push_str(&value);
+        rest = &rest[at + length..];
+    }
+    out + rest
 }
 
 /// The program as it can be started from anywhere, if it can be.
@@ -212,6 +269,15 @@ mod tests {
         assert_eq!(of("./a b.out"), "a");
         assert_eq!(of("/"), "command");
         assert_eq!(of("true"), "true-runs", "readers of Parquet would take it for a truth value");
+    }
+
+    #[test]
+    fn values_go_to_their_places_in_a_command() {
+        let places = [("lr", "1e-3"), ("seed", "2"), ("x", "{lr}")];
+        let places = places.map(|(key, value)| (place(key), value.to_owned()));
+        assert_eq!(filled_word("--lr={lr},{seed} {x} {other}", &places), "--lr=1e-3,2 {lr} {other}");
+        assert_eq!(filled_word("{lr}{lr}", &places), "1e-31e-3");
+        assert_eq!(filled_word("{}", &places), "{}");
     }
 
     #[test]

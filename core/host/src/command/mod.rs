@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod death;
 pub(crate) mod exec;
+pub(crate) mod feeds;
 pub(crate) mod left;
 pub(crate) mod message;
 pub(crate) mod pair;

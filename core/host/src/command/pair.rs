@@ -17,11 +17,11 @@ use rustix::process::Signal;
 
 use crate::command::left::RUN_DIR;
 use crate::command::socket::Address;
-use crate::command::talk::{CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, say};
+use crate::command::talk::{BEGUN, CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, say};
 use crate::command::tree::Tree;
 use crate::machine::file::readable;
 use crate::machine::process::Process;
-use crate::machine::{program, signals};
+use crate::machine::{device, program, signals};
 use crate::run::report::{Heard, heard};
 
 /// How long a sink may take to open the log.
@@ -108,7 +108,7 @@ impl<'a> Pair<'a> {
         let (console, console_in) = console;
         let inherited =
             Inherited { listener: &listener, lines: &lines, console: &console, errors: &console_in };
-        let sink = start_sink(run, lock, &address, &inherited)?;
+        let sink = start_sink(run, lock, &address, &inherited, None)?;
         let started = match info.attached {
             Some(AttachedTo { pid, start }) => Process::that(pid, start)
                 .map(|process| (None, process, pid, start))
@@ -215,7 +215,7 @@ impl<'a> Pair<'a> {
             console: &self.console,
             errors: &self.console_in,
         };
-        match start_sink(self.run, self.lock, &self.address, &inherited) {
+        match start_sink(self.run, self.lock, &self.address, &inherited, Some(BEGUN)) {
             Ok(sink) => {
                 let (pid, start) = self.tree.root;
                 say(&sink.talk, &FromKeeper::Started { pid, start });
@@ -317,11 +317,12 @@ fn start_sink(
     lock: &RunLock,
     address: &Address,
     inherited: &Inherited<'_>,
+    begun: Option<&str>,
 ) -> Result<Sink, String> {
     let begin = || {
         let (talk, theirs) = UnixStream::pair()?;
         let mut command = program::command();
-        command.arg("__sink").arg(run.path()).arg(address.path());
+        command.arg("__sink").arg(run.path()).arg(address.path()).args(begun);
         command.stdin(Stdio::from(lock.file().try_clone()?)).stdout(Stdio::from(OwnedFd::from(theirs)));
         command.stderr(Stdio::from(inherited.errors.try_clone()?));
         let places = [
@@ -411,6 +412,10 @@ fn start_command(
             Some(checkpoint) => command.env("GRADTOP_RESUME_DIR", checkpoint),
             None => command.env_remove("GRADTOP_RESUME_DIR"),
         };
+        // Its only device is the first that it sees.
+        if let Some(seen) = device::seen_alone(&manifest.device) {
+            command.env(device::VISIBLE, seen);
+        }
         if std::env::var_os("PYTHONUNBUFFERED").is_none() {
             // What a program prints is seen at once, and before its end what came before it.
             command.env("PYTHONUNBUFFERED", "1");

@@ -14,6 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gradtop_abi as abi;
+use gradtop_import::Feed;
 use gradtop_store::{
     Ending, Event, Recorder, RecorderOptions, RunDir, State, Status, process_start, read_manifest,
     read_status,
@@ -22,10 +23,11 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::command::client::{Client, FromClient, Shared, read_lines, serve};
-use crate::command::left;
 use crate::command::socket::{Address, is_own};
 use crate::command::talk::{CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, say};
 use crate::command::tree::Tree;
+use crate::command::{feeds, left};
+use crate::machine::device;
 use crate::machine::file::readable;
 use crate::machine::process::{Process, leave};
 use crate::run::console::Pump;
@@ -44,13 +46,13 @@ const SAVING: Duration = Duration::from_hours(1);
 /// Steps that a stop lies ahead where several processes must end at the same one, in seconds of work.
 const AHEAD: f64 = 1.0;
 
-/// `gradtop __sink DIR ADDRESS`. Standard input is the run's lock, standard output the keeper, standard error the console.
-pub(crate) fn sink_main(dir: &Path, address: &Path) -> i32 {
+/// `gradtop __sink DIR ADDRESS [begun]`. Standard input is the run's lock, standard output the keeper, standard error the console.
+pub(crate) fn sink_main(dir: &Path, address: &Path, begun: bool) -> i32 {
     // Held to the very end: it is what says that this process lives.
     let Ok((_lock, talk)) = take_over_stdio() else { return 1 };
     crate::machine::signals::ignore(libc::SIGXFSZ);
     let talk = UnixStream::from(OwnedFd::from(talk));
-    let (outcome, message) = record(dir, address, &talk);
+    let (outcome, message) = record(dir, address, begun, &talk);
     say(&talk, &Report::End { outcome, message });
     leave(i32::from(outcome == Outcome::Failed))
 }
@@ -70,7 +72,7 @@ fn inherited(number: RawFd) -> Option<OwnedFd> {
 }
 
 /// From the first status to the last.
-fn record(dir: &Path, address: &Path, talk: &UnixStream) -> End {
+fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
     let files = (inherited(LISTENER), inherited(LINES), inherited(CONSOLE));
     let (Some(listener), Some(lines), Some(console)) = files else {
         return failed("the sink was started by hand");
@@ -97,6 +99,7 @@ fn record(dir: &Path, address: &Path, talk: &UnixStream) -> End {
         trainer_pid: Some(pid),
         trainer_start: process_start(pid),
         sink: Some(address.to_string_lossy().into_owned()),
+        gpu: device::uuid_of(&manifest.device),
         ..read_status(&session.run).unwrap_or_default()
     };
     session.set_trained_before(first.trained_s);
@@ -108,9 +111,11 @@ fn record(dir: &Path, address: &Path, talk: &UnixStream) -> End {
     if let Err(e) = signal_hook::flag::register(signal_hook::consts::SIGTERM, terminated.clone()) {
         return failed(format!("SIGTERM cannot be handled: {e}"));
     }
+    // What is there is passed over before the command may start.
+    let feeds = manifest.command.as_ref().map(|command| feeds::of(command, first.step, begun));
     let tree = Arc::new(std::sync::Mutex::new(None::<Tree>));
     let measured = tree.clone();
-    let system = System::of(None, move || {
+    let system = System::of(first.gpu.clone(), move || {
         let usage = measured.lock().ok().and_then(|tree| Some(tree.as_ref()?.usage()));
         usage.map_or((0.0, None), |usage| (usage.cpu_s, Some(usage.memory)))
     });
@@ -121,7 +126,7 @@ fn record(dir: &Path, address: &Path, talk: &UnixStream) -> End {
     let (main, events) = channel();
     let shared = Shared::new(session, main);
     let (orders, heard) = channel();
-    let threads = start_threads(&shared, listener, lines, talk, orders);
+    let threads = start_threads(&shared, listener, lines, feeds.unwrap_or_default(), talk, orders);
     let Ok(threads) = threads else { return failed("no thread can be started") };
     say(talk, &FromSink::Ready);
     let mut sink = Sink {
@@ -177,19 +182,21 @@ fn record(dir: &Path, address: &Path, talk: &UnixStream) -> End {
 
 type Threads = Vec<JoinHandle<()>>;
 
-/// Starts the threads that read: of new clients, of the shell's lines, of the keeper.
+/// Starts the threads that read: of new clients, of the shell's lines, of the command's logs, of the keeper.
 fn start_threads(
     shared: &Arc<Shared>,
     listener: UnixListener,
     lines: OwnedFd,
+    feeds: Vec<Feed>,
     talk: &UnixStream,
     orders: Sender<FromKeeper>,
 ) -> std::io::Result<Threads> {
     let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
-    let (a, b) = (shared.clone(), shared.clone());
+    let (a, b, c) = (shared.clone(), shared.clone(), shared.clone());
     listener.set_nonblocking(true)?;
     let accept = thread("accept").spawn(move || accept(&a, &listener))?;
     let lines = thread("lines").spawn(move || read_lines(&b, &File::from(lines)))?;
+    let feeds = thread("feeds").spawn(move || feeds::follow(&c, feeds))?;
     let talk = talk.try_clone()?;
     // Ends with the keeper, or with this process.
     thread("keeper").spawn(move || {
@@ -200,7 +207,7 @@ fn start_threads(
             }
         }
     })?;
-    Ok(vec![accept, lines])
+    Ok(vec![accept, lines, feeds])
 }
 
 /// Gives each client a thread of its own, and ends with them.
@@ -250,11 +257,9 @@ enum Waits {
 
 /// What was said to whom already.
 #[derive(Default)]
-#[allow(clippy::struct_excessive_bools, reason = "they are independent")]
 struct Said {
     listens: bool,
     stop: bool,
-    checkpoint: bool,
     failing: bool,
 }
 
@@ -385,10 +390,12 @@ impl Sink<'_> {
         }
         self.said.stop = false;
         let due = bits & bit::CHECKPOINT != 0;
-        if due && !self.said.checkpoint {
-            tell(&self.shared.listeners(), &json!({"do": "checkpoint"}));
+        // Who begins to listen only now is told too.
+        for client in self.shared.listeners() {
+            if !client.is_to_save.swap(due, Ordering::AcqRel) && due {
+                client.tell(&json!({"do": "checkpoint"}));
+            }
         }
-        self.said.checkpoint = due;
         if self.session.is_to_wait() {
             self.pause();
         } else if self.waits.is_some() {

@@ -13,6 +13,9 @@ pub(crate) const LINES: RawFd = 4;
 /// The end of the command's output, for when nobody else is left to read it.
 pub(crate) const CONSOLE: RawFd = 5;
 
+/// The last argument of a sink: the command has begun, and another one recorded it before.
+pub(crate) const BEGUN: &str = "begun";
+
 /// From the keeper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "keeper", rename_all = "lowercase")]

@@ -116,7 +116,7 @@ pub(crate) fn nvml() -> Result<nvml_wrapper::Nvml, String> {
 }
 
 /// The UUID of this process's `cuda:<n>`: a number means another GPU in another process, which may see others.
-pub(crate) fn uuid(n: u32) -> Option<String> {
+fn uuid(n: u32) -> Option<String> {
     visible(&gpus().ok()?).into_iter().nth(n as usize)?
 }
 
@@ -128,8 +128,48 @@ pub fn visible(gpus: &[Gpu]) -> Vec<Option<String>> {
     visible_of(std::env::var(VISIBLE).ok().as_deref(), &order, gpus)
 }
 
+/// The UUID of a run's GPU; `None` where it has none, or is free to use any.
+pub(crate) fn uuid_of(device: &str) -> Option<String> {
+    match device.parse() {
+        Ok(DeviceChoice::Cuda(n)) => uuid(n),
+        _ => None,
+    }
+}
+
+/// What a command that has this device alone is to find in [`VISIBLE`]; `None`: it may use any.
+pub(crate) fn seen_alone(device: &str) -> Option<String> {
+    seen_alone_of(device, std::env::var(VISIBLE).ok().as_deref())
+}
+
+fn seen_alone_of(device: &str, visible: Option<&str>) -> Option<String> {
+    let n = match device.parse().ok()? {
+        DeviceChoice::Auto => return None,
+        DeviceChoice::Cpu => return Some(String::new()),
+        DeviceChoice::Cuda(n) => n,
+    };
+    // A number counts what this process may use.
+    Some(match visible {
+        Some(visible) => visible.split(',').nth(n as usize).unwrap_or_default().trim().to_owned(),
+        None => n.to_string(),
+    })
+}
+
+/// The device that a command is to have alone, as a manifest names it; an error if the driver says that it is not there. Where there is
+/// no driver to ask, the command finds out.
+pub(crate) fn of_command(choice: DeviceChoice) -> Result<String, HostError> {
+    let there = || gpus().map(|gpus| visible(&gpus).len() as u32);
+    match choice {
+        DeviceChoice::Auto => Ok(String::new()),
+        DeviceChoice::Cuda(n) if there().is_ok_and(|count| n >= count) => {
+            let why = there().map_or_else(|why| why, how_many);
+            Err(HostError::Device { device: choice.to_string(), why })
+        }
+        choice => Ok(choice.to_string()),
+    }
+}
+
 /// The variable that says which GPUs CUDA sees.
-const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
+pub(crate) const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
 
 /// The variable that says how CUDA numbers GPUs.
 pub(crate) const ORDER: &str = "CUDA_DEVICE_ORDER";
@@ -332,6 +372,17 @@ mod tests {
             assert_eq!(count(Some("1,4,0"), order), 1, "none after one that is not there");
             assert_eq!((count(Some(""), order), count(Some("-1"), order)), (0, 0));
         }
+    }
+
+    #[test]
+    fn a_command_sees_its_device_alone() {
+        let of = |device, visible| seen_alone_of(device, visible);
+        let is = |text: &str| Some(text.to_owned());
+        assert_eq!((of("", None), of("auto", None)), (None, None));
+        assert_eq!((of("cpu", None), of("cpu", Some("0,1"))), (is(""), is("")));
+        assert_eq!(of("cuda:1", None), is("1"));
+        assert_eq!(of("cuda:1", Some("GPU-a, 3")), is("3"));
+        assert_eq!(of("cuda:2", Some("0,1")), is(""), "never another one");
     }
 
     #[test]

@@ -1,6 +1,21 @@
-//! The commit that a run was started at, read from the repository's files.
+//! The commit that a run was started at, read from the repository's files, and what git says has changed since.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::machine::child::run_child;
+use crate::text::clean_bytes;
+
+/// How long each question to git may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How much of a diff is kept, in bytes, and how many names of files.
+const DIFF: usize = 1 << 20;
+const NAMES: usize = 100;
+/// The longest name, in bytes.
+const NAME: usize = 1000;
+/// Where a file begins in a diff.
+const FILE: &[u8] = b"\ndiff --git ";
 
 /// The commit checked out in the repository around `from`, if there is one.
 pub(crate) fn commit(from: &Path) -> Option<String> {
@@ -22,6 +37,93 @@ pub(crate) fn commit(from: &Path) -> Option<String> {
         let (found, of) = line.split_once(' ')?;
         (of == name).then(|| hash(found))?
     })
+}
+
+/// The branch checked out in the repository around `from`, if one is.
+pub(crate) fn branch(from: &Path) -> Option<String> {
+    let git = from.ancestors().find_map(|dir| folder(&dir.join(".git")))?;
+    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
+    Some(head.trim().strip_prefix("ref: refs/heads/")?.to_owned())
+}
+
+/// What differs from a commit.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Changes {
+    /// Whether tracked files do.
+    pub(crate) dirty: bool,
+    /// What was changed in tracked files, as a patch with remarks in front; empty if there is nothing to say.
+    pub(crate) diff: Vec<u8>,
+}
+
+/// What differs from `commit` in the repository around `from`. `None`: there is no repository, or no git to ask.
+///
+/// # Errors
+/// Why git has no answer.
+pub(crate) fn changes(from: &Path, commit: &str) -> Option<Result<Changes, String>> {
+    let top = from.ancestors().find(|dir| folder(&dir.join(".git")).is_some())?;
+    // No programs that the repository's settings name, no colours, and paths as `git apply` takes them.
+    let diff = [
+        "diff",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-color",
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
+        "--submodule=short",
+        "--ignore-submodules=dirty",
+        "HEAD",
+        "--",
+    ];
+    let others = ["ls-files", "--others", "--exclude-standard", "--directory", "--no-empty-directory", "-z"];
+    let diff = match ask(top, &diff)? {
+        Ok(diff) => diff,
+        Err(why) => return Some(Err(why)),
+    };
+    let others = match ask(top, &others)? {
+        Ok(others) => others,
+        Err(why) => return Some(Err(why)),
+    };
+    Some(Ok(Changes { dirty: !diff.is_empty(), diff: patch(commit, diff, &others) }))
+}
+
+/// What git says; `None`: there is no git.
+fn ask(top: &Path, args: &[&str]) -> Option<Result<Vec<u8>, String>> {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(top).args(["-c", "core.fsmonitor=false"]).args(args).env("GIT_OPTIONAL_LOCKS", "0");
+    for elsewhere in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
+        command.env_remove(elsewhere);
+    }
+    let child = run_child(command, None, PATIENCE).ok()?;
+    Some(match child.status {
+        Some(status) if status.success() => Ok(child.answer),
+        Some(_) => {
+            let said = clean_bytes(child.output.trim_ascii(), NAME);
+            Err(format!("git {}: {said}", args[0]))
+        }
+        None => Err(format!("git {} took longer than {} s", args[0], PATIENCE.as_secs())),
+    })
+}
+
+/// A diff within the bounds, with the names of untracked files before it. `git apply` passes over what precedes the first file.
+fn patch(commit: &str, mut diff: Vec<u8>, others: &[u8]) -> Vec<u8> {
+    let others: Vec<&[u8]> = others.split(|b| *b == 0).filter(|name| !name.is_empty()).collect();
+    if diff.is_empty() && others.is_empty() {
+        return diff;
+    }
+    let mut head = vec![format!("What differed from commit {commit} when the run was started.")];
+    if diff.len() > DIFF {
+        // Only whole files are of use.
+        diff.truncate(DIFF);
+        diff.truncate(diff.windows(FILE.len()).rposition(|at| at == FILE).map_or(0, |at| at + 1));
+        head.push(format!("Left out: all files after the first {} MiB.", DIFF >> 20));
+    }
+    let name = |name: &&[u8]| format!("Untracked, not included: {}", clean_bytes(name, NAME));
+    head.extend(others.iter().take(NAMES).map(name));
+    if others.len() > NAMES {
+        head.push(format!("{} more untracked.", others.len() - NAMES));
+    }
+    let head = format!("# {}\n", head.join("\n# "));
+    [head.into_bytes(), diff].concat()
 }
 
 /// `.git` itself, or the folder that a `.git` file points to.
@@ -57,9 +159,34 @@ mod tests {
         std::fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
         assert_eq!(commit(&deep), None);
         std::fs::write(git.join("packed-refs"), format!("# pack-refs\n{one} refs/heads/main\n")).unwrap();
-        assert_eq!(commit(&deep), Some(one));
+        assert_eq!(commit(&deep), Some(one.clone()));
         let two = "2".repeat(40);
         std::fs::write(git.join("refs/heads/main"), format!("{two}\n")).unwrap();
-        assert_eq!(commit(&deep), Some(two));
+        assert_eq!((commit(&deep), branch(&deep).as_deref()), (Some(two), Some("main")));
+        std::fs::write(git.join("HEAD"), format!("{one}\n")).unwrap();
+        assert_eq!(branch(&deep), None, "detached");
+    }
+
+    #[test]
+    fn a_patch_holds_whole_files_within_its_bounds() {
+        assert!(patch("c0", Vec::new(), b"").is_empty());
+        let text =
+            |diff: &[u8], others: &[u8]| String::from_utf8(patch("c0", diff.to_vec(), others)).unwrap();
+        let head = "# What differed from commit c0 when the run was started.\n";
+        let small = "diff --git a/x b/x\n+new\n";
+        assert_eq!(text(small.as_bytes(), b""), format!("{head}{small}"));
+        assert_eq!(
+            text(b"", b"a.py\0odd\n\x1b\0"),
+            format!("{head}# Untracked, not included: a.py\n# Untracked, not included: odd\\n\\u{{1b}}\n")
+        );
+        let large = format!("{small}diff --git a/y b/y\n{}\n", "+".repeat(DIFF));
+        assert_eq!(
+            text(large.as_bytes(), b""),
+            format!("{head}# Left out: all files after the first 1 MiB.\n{small}")
+        );
+        assert!(
+            !text(format!("diff --git a/y b/y\n{}\n", "+".repeat(DIFF)).as_bytes(), b"")
+                .contains("diff --git")
+        );
     }
 }

@@ -114,6 +114,23 @@ pub struct ParamDesc {
 }
 
 impl ParamDesc {
+    /// One that takes any text, and says no more of itself.
+    pub fn text(key: &str) -> Self {
+        Self {
+            key: key.to_owned(),
+            help: String::new(),
+            unit: None,
+            kind: ParamKind::Str,
+            default: String::new(),
+            choices: Vec::new(),
+            min: None,
+            max: None,
+            min_excluded: false,
+            max_excluded: false,
+            log: false,
+        }
+    }
+
     /// The range as `[1, 10)`, `≥ 1`, `< 10`; `None` if there is none.
     pub fn range(&self) -> Option<String> {
         let low = if self.min_excluded { ">" } else { "≥" };

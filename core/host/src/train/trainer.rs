@@ -168,10 +168,7 @@ fn train(run: &RunDir, resume: Option<&GoOn>, reporter: &mut Reporter) -> End {
         state: State::Starting,
         trainer_pid: Some(pid),
         trainer_start: process_start(pid),
-        gpu: manifest
-            .device
-            .strip_prefix("cuda:")
-            .and_then(|n| crate::machine::device::uuid(n.parse().ok()?)),
+        gpu: crate::machine::device::uuid_of(&manifest.device),
         ..read_status(run).unwrap_or_default()
     };
     session.set_trained_before(first.trained_s);

@@ -1,6 +1,6 @@
 //! The event files of one run, read in their order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::event::{Entry, Event, entries};
@@ -31,6 +31,8 @@ enum Kind {
 pub(crate) struct EventFiles {
     folder: PathBuf,
     files: Vec<Tail>,
+    /// Files that are not read.
+    ignored: HashSet<PathBuf>,
     /// Which of them is being read.
     current: usize,
     tags: HashMap<Vec<u8>, Kind>,
@@ -53,6 +55,7 @@ impl EventFiles {
         Self {
             folder: folder.to_owned(),
             files: Vec::new(),
+            ignored: HashSet::new(),
             current: 0,
             tags: HashMap::new(),
             params: Vec::new(),
@@ -82,7 +85,8 @@ impl EventFiles {
             let entry = entry.at("list", folder)?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = entry.path();
-            if is_event_file(&name) && self.files.iter().all(|f| f.path() != path) && path.is_file() {
+            let is_known = || self.ignored.contains(&path) || self.files.iter().any(|f| f.path() == path);
+            if is_event_file(&name) && !is_known() && path.is_file() {
                 let after = name.split("tfevents.").nth(1);
                 let second = after.and_then(|rest| rest.split('.').next()?.parse().ok());
                 new.push((second.unwrap_or(u64::MAX), path));
@@ -95,6 +99,14 @@ impl EventFiles {
 }
 
 impl Reader for EventFiles {
+    /// Each writer begins a file of its own.
+    fn ignore(&mut self) -> bool {
+        let mut there = Vec::new();
+        let listed = self.list(&self.folder, true, &mut there).is_ok();
+        self.ignored.extend(there.into_iter().map(|(_, path)| path));
+        listed
+    }
+
     fn read(&mut self, sink: &mut dyn Sink) -> Result<Progress> {
         if self.current == self.files.len() {
             self.look_for_more()?;

@@ -8,8 +8,9 @@ use crate::folder::run_dir::RunDir;
 use crate::folder::temporary::TMP;
 
 /// Files of a run, and folders whose content is the experiment's or whatever was set aside.
-const WHOLE: [&str; 18] = [
+const WHOLE: [&str; 19] = [
     "run.toml",
+    "code.diff",
     "plugin.so",
     "status.json",
     "lock",
@@ -127,6 +128,7 @@ mod tests {
         };
         let ours = [
             "run.toml",
+            "code.diff",
             "damage.jsonl",
             "notes.toml",
             "damaged/2-part-00001.parquet",

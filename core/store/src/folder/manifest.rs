@@ -95,6 +95,12 @@ pub enum Kind {
 pub struct CommandInfo {
     /// Program and arguments.
     pub argv: Vec<String>,
+    /// The same with `{key}` where values of parameters stand, where it was given so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub template: Vec<String>,
+    /// The parameters that were given with it; the others it has named itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<String>,
     /// The folder it works in.
     pub dir: String,
     /// Seconds it may take to end once it is asked to stop, where it was said.
@@ -103,12 +109,30 @@ pub struct CommandInfo {
     /// Units of work in all, where it was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
+    /// Logs that it writes, which are recorded as they grow.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<LogInfo>,
+    /// The branch checked out around its folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git_branch: Option<String>,
+    /// Whether tracked files differed from the commit, where git was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git_dirty: Option<bool>,
     /// The process, where the run was begun by one that was already at work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attached: Option<AttachedTo>,
     /// The variables of its environment that are worth knowing and give nothing away.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub env: std::collections::BTreeMap<String, String>,
+}
+
+/// A log that a command writes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LogInfo {
+    /// `tensorboard`, `csv` or `jsonl`.
+    pub format: String,
+    /// The file, or the folder of event files.
+    pub path: String,
 }
 
 /// A process that a run was begun by.
@@ -221,6 +245,16 @@ pub enum ParamValue {
     Float(f64),
     /// A text or a choice.
     Text(String),
+}
+
+impl ParamValue {
+    /// A value as it was typed: a number or a truth value where it is one.
+    pub fn typed(text: &str) -> Self {
+        let whole = || text.parse().map(Self::Int).ok();
+        let float = || text.parse().map(Self::Float).ok();
+        let truth = || text.parse().map(Self::Bool).ok();
+        whole().or_else(float).or_else(truth).unwrap_or_else(|| Self::Text(text.to_owned()))
+    }
 }
 
 impl std::fmt::Display for ParamValue {

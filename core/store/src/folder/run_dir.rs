@@ -39,6 +39,10 @@ impl RunDir {
     pub fn manifest(&self) -> PathBuf {
         self.0.join("run.toml")
     }
+    /// `code.diff`: what differed from the commit that its command was started at.
+    pub fn code_diff(&self) -> PathBuf {
+        self.0.join("code.diff")
+    }
     /// `plugin.so`, the run's own copy.
     pub fn plugin(&self) -> PathBuf {
         self.0.join("plugin.so")

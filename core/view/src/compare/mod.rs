@@ -42,7 +42,7 @@ impl Subject {
             EXPERIMENT => Some(gradtop_host::text::clean(&m.experiment.id)),
             SEED => Some(m.seed.to_string()),
             "device" => Some(gradtop_host::text::clean(&m.device)),
-            "threads" => Some(m.threads.to_string()),
+            "threads" => (m.threads > 0).then(|| m.threads.to_string()),
             _ => None,
         })
     }

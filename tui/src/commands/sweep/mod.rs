@@ -3,12 +3,12 @@
 mod axes;
 
 use anyhow::{Context as _, Result};
-use gradtop_host::{EarlyStop, Exec, ExperimentDesc, Launch, Start};
-use gradtop_store::{Goal, MetricInfo, RunDir, View, suggest, validate_tag};
+use gradtop_host::{EarlyStop, Exec, ExperimentDesc, Launch, Start, filled, place};
+use gradtop_store::{Goal, MetricInfo, ParamValue, RunDir, View, suggest, validate_tag};
 
 use self::axes::{Axis, MOST, Setting, combinations, drawn};
 use super::Context;
-use super::exec::{check_experiment, metric, param};
+use super::exec::{check_experiment, metric};
 use super::launchers::On;
 use super::run::{Choice, OfCommand, resolved};
 use super::run_config::assignment;
@@ -174,22 +174,18 @@ impl Base {
                 .help(format!("write it where the value belongs, as in: --{} {place}", clean(key)))
                 .into());
         }
-        let OfCommand { experiment, sets, checkpoint_every } = choice.of_command(context)?;
+        let OfCommand { experiment, sets, device, checkpoint_every } = choice.of_command(context)?;
         check_experiment(experiment.as_deref())?;
         let exec = Exec {
             runs: context.runs()?,
             experiment,
-            name: None,
-            attached: None,
-            argv,
+            template: argv,
             dir: std::env::current_dir().context("the working folder cannot be found")?,
-            params: Vec::new(),
             metrics,
-            seed: None,
-            total: None,
-            resumable: false,
-            grace: None,
+            device,
+            no_diff: !context.config.code_diff(),
             checkpoint_every,
+            ..Exec::default()
         };
         Ok(Self::Command(exec, sets))
     }
@@ -239,33 +235,13 @@ impl Base {
                 let values = [fixed.as_slice(), setting].concat();
                 let places: Setting = values.iter().map(|(key, value)| (place(key), value.clone())).collect();
                 let places = [places, vec![(place("seed"), seed.to_string())]].concat();
-                let params = values.iter().map(|(key, value)| (key.clone(), param(value))).collect();
-                let argv = base.argv.iter().map(|word| filled(word, &places)).collect();
+                let params =
+                    values.iter().map(|(key, value)| (key.clone(), ParamValue::typed(value))).collect();
+                let argv = filled(&base.template, &places);
                 Ok(Trial::Command(Exec { argv, params, seed: Some(seed), ..base.clone() }))
             }
         }
     }
-}
-
-/// Where a value goes in a command.
-fn place(key: &str) -> String {
-    format!("{{{key}}}")
-}
-
-/// A word of a command with the values in their places. Values are not looked into.
-fn filled(word: &str, places: &Setting) -> String {
-    let (mut out, mut rest) = (String::new(), word);
-    let next = |rest: &str| {
-        let found =
-            places.iter().filter_map(|(place, value)| Some((rest.find(place.as_str())?, place, value)));
-        found.min_by_key(|(at, ..)| *at).map(|(at, place, value)| (at, place.len(), value.clone()))
-    };
-    while let Some((at, length, value)) = next(rest) {
-        out.push_str(&rest[..at]);
-        out.push_str(&value);
-        rest = &rest[at + length..];
-    }
-    out + rest
 }
 
 /// A run of a sweep before it is queued.
@@ -304,21 +280,4 @@ fn of_sweep(context: &Context, tag: &str) -> Result<Vec<View>> {
     let (mut views, _) = select::all(&context.runs()?);
     views.retain(|view| view.notes.tags.iter().any(|known| known == tag));
     Ok(views)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_go_to_their_places_in_a_command() {
-        let places = vec![
-            (place("lr"), "1e-3".to_owned()),
-            (place("seed"), "2".to_owned()),
-            (place("x"), "{lr}".to_owned()),
-        ];
-        assert_eq!(filled("--lr={lr},{seed} {x} {other}", &places), "--lr=1e-3,2 {lr} {other}");
-        assert_eq!(filled("{lr}{lr}", &places), "1e-31e-3");
-        assert_eq!(filled("{}", &places), "{}");
-    }
 }

@@ -142,9 +142,9 @@ impl Experiments {
         };
         let manifest = &run.view.manifest;
         if let Some(command) = &manifest.command {
-            let again =
-                format!("it is a command: gradtop exec -- {}", crate::print::clean(&command.in_words()));
-            self.like = Some(Like::Impossible(again));
+            let form = Form::of_command(&shared.runs.folder, manifest, command);
+            self.form = Some(form.or_draft(&mut shared.draft));
+            self.like = None;
         } else if let Some((plugin, e)) = shared.plugins.found.experiment(manifest.experiment.plugin_id()) {
             self.form = Some(Form::of_run(&plugin.path, e, manifest).or_draft(&mut shared.draft));
             self.like = None;
@@ -280,6 +280,7 @@ fn in_form(form: &mut Form, shared: &Shared, action: Action) -> Vec<Effect> {
         Action::Enter | Action::Start => {
             return match form.start(&shared.runs.folder) {
                 Asked::Start(launch) => vec![Effect::Do(Task::Launch(launch))],
+                Asked::Exec(exec) => vec![Effect::Do(Task::Exec(exec))],
                 Asked::Nothing => Vec::new(),
             };
         }

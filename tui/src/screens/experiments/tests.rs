@@ -266,6 +266,53 @@ fn a_run_is_started_anew_with_changed_parameters() {
 }
 
 #[test]
+fn a_command_is_started_anew_with_other_values() {
+    let spec = run("train", "train-1", 5).with(|m, _| {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        m.plugin = None;
+        m.kind = gradtop_store::Kind::Command;
+        m.device = String::new();
+        m.params = vec![
+            ("lr".to_owned(), ParamValue::Float(1e-3)),
+            ("note".to_owned(), ParamValue::Text("first try".to_owned())),
+            ("depth".to_owned(), ParamValue::Int(4)),
+        ];
+        m.command = Some(gradtop_store::CommandInfo {
+            argv: words("python train.py --lr 1e-3"),
+            template: words("python train.py --lr {lr}"),
+            given: vec!["lr".to_owned(), "note".to_owned()],
+            dir: "/data/project".to_owned(),
+            ..gradtop_store::CommandInfo::default()
+        });
+    });
+    let mut bench = Bench::of(vec![spec]);
+    bench.keys("R");
+    insta::assert_snapshot!("form_of_a_command", bench.screen());
+    bench.resize(40, 15);
+    insta::assert_snapshot!("form_of_a_command_40x15", bench.screen());
+    bench.resize(120, 40);
+    bench.keys("down");
+    bench.type_text("3e-4");
+    bench.keys("up end");
+    bench.type_text(" --epochs '{seed} times");
+    assert!(bench.screen().contains("a quote is not closed"), "{}", bench.screen());
+    bench.keys("ctrl-s");
+    assert!(bench.take().iter().all(|task| !matches!(task, Task::Exec(_))));
+    bench.keys("end");
+    bench.type_text("'");
+    bench.keys("ctrl-s");
+    let exec =
+        bench.take().into_iter().find_map(|task| if let Task::Exec(exec) = task { Some(exec) } else { None });
+    let exec = exec.unwrap();
+    assert_eq!(exec.argv, ["python", "train.py", "--lr", "3e-4", "--epochs", "7 times"]);
+    assert_eq!(exec.template[3..], ["{lr}", "--epochs", "{seed} times"]);
+    assert_eq!((exec.seed, exec.experiment.as_deref()), (Some(7), Some("train")));
+    assert_eq!(exec.dir, PathBuf::from("/data/project"));
+    let params: Vec<_> = exec.params.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    assert_eq!(params, ["lr=0.0003", "note=first try"], "what the command names itself is left to it");
+}
+
+#[test]
 fn a_run_whose_plugin_is_gone_is_started_from_its_own_copy() {
     let mut bench = restarted();
     bench.send(Msg::Plugins(Arc::new(PluginsSnapshot { loaded: true, ..PluginsSnapshot::default() })));

@@ -11,6 +11,7 @@ use gradtop_chart::cells::align::{Align, align, pad};
 use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_chart::number;
 use gradtop_view::clock::moment_at;
+use gradtop_view::state;
 
 /// Columns below which help stands under its parameter.
 const NARROWEST: usize = 30;
@@ -199,7 +200,7 @@ fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
     let waited = view.status.log_wait_ms;
     let facts = [
         ("preset", text(&m.preset)),
-        ("seed", gradtop_view::state::seed(m).map(|seed| seed.to_string()).unwrap_or_default()),
+        ("seed", state::seed(m).map(|seed| seed.to_string()).unwrap_or_default()),
         ("device", device),
         ("threads", if m.threads == 0 { String::new() } else { m.threads.to_string() }),
         (
@@ -227,7 +228,7 @@ fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
         ("built with", m.plugin.as_ref().map(|p| text(&p.built_with)).unwrap_or_default()),
         ("libtorch", text(&m.versions.libtorch)),
         ("gradtop", clean(&m.versions.gradtop)),
-        ("commit", text(&m.git_commit)),
+        ("commit", state::commit(m).unwrap_or_default()),
         ("rows", number::count(view.status.rows as f64)),
         ("log wait", if waited >= 1.0 { number::duration(waited / 1e3) } else { String::new() }),
         ("folder", clean(&view.dir.path().to_string_lossy())),

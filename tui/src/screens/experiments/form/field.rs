@@ -9,6 +9,8 @@ use crate::widgets::Input;
 pub(crate) enum Role {
     /// The set of values that the others start from.
     Preset,
+    /// The program and its arguments, of a command.
+    Command,
     /// A parameter of the experiment.
     Param(Box<ParamDesc>),
     /// The run's name.
@@ -57,6 +59,7 @@ impl Field {
     pub(crate) fn key(&self) -> &str {
         match &self.role {
             Role::Preset => "preset",
+            Role::Command => "command",
             Role::Param(p) => &p.key,
             Role::Name => "name",
             Role::Seed => "seed",
@@ -70,12 +73,15 @@ impl Field {
     pub(crate) fn help(&self) -> &str {
         match &self.role {
             Role::Preset => "a set of values to start from; your own changes stay",
+            Role::Command => {
+                "as in a shell; the value of a parameter goes where {NAME} stands, the seed where {seed} stands"
+            }
             Role::Param(p) => &p.help,
             Role::Name => {
                 "name of the run and its folder; empty: the experiment's name with the next free number"
             }
             Role::Seed => "random seed; empty: drawn and recorded",
-            Role::Device => "auto uses a GPU if there is one and the experiment can use it",
+            Role::Device => "auto: a GPU if there is one that can be used; for a command, all that it sees",
             Role::Threads => "number of threads; empty: as many as this machine has cores, at most 8",
             Role::CheckpointEvery => "seconds between checkpoints; 0: only on request and at the end",
         }
@@ -93,7 +99,7 @@ impl Field {
     /// What it takes, in words: type, range, scale.
     pub(crate) fn takes(&self) -> String {
         match &self.role {
-            Role::Preset => String::new(),
+            Role::Preset | Role::Command => String::new(),
             Role::Param(p) if p.kind == ParamKind::Choice => p.choices.join(" | "),
             Role::Param(p) => {
                 let range = p.range().map(|r| format!(" {r}")).unwrap_or_default();
@@ -230,6 +236,11 @@ impl Field {
         let trimmed = text.trim();
         match &self.role {
             Role::Preset => None,
+            Role::Command => match shell_words::split(&text).as_deref() {
+                Err(_) => Some("a quote is not closed".to_owned()),
+                Ok([]) => Some("no command".to_owned()),
+                Ok(_) => None,
+            },
             Role::Param(p) => parse_param(p, &text).err().map(|e| e.to_string()),
             Role::Name if text.is_empty() => None,
             Role::Name => gradtop_store::validate_name(&text).err().map(|e| e.to_string()),

@@ -1,6 +1,6 @@
 //! The form that a run is started from: a field for every parameter an experiment declares, and for how it is run.
 //!
-//! Pure: keys come as method calls, what is to be started goes out as a [`Launch`].
+//! Pure: keys come as method calls, what is to be started goes out as a [`Launch`], or an [`Exec`] where it is a command.
 
 mod field;
 #[cfg(test)]
@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gradtop_host::{
-    DEFAULT_CHECKPOINT_EVERY, DeviceChoice, ExperimentDesc, Launch, ParamError, ParamKind, resolve_params,
+    DEFAULT_CHECKPOINT_EVERY, Exec, ExperimentDesc, Launch, ParamDesc, ParamError, ParamKind, filled, place,
+    resolve_params,
 };
-use gradtop_store::{Manifest, ParamValue};
+use gradtop_store::{CommandInfo, Manifest, ParamValue, shell_words};
 use gradtop_view::runs::RunRow;
 
 use crate::config::LaunchDefaults;
@@ -27,8 +28,10 @@ const DEFAULT: &str = "default";
 /// A form being filled in.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Form {
-    /// The plugin it starts runs of.
+    /// The plugin it starts runs of; empty for a command.
     pub(crate) plugin: PathBuf,
+    /// What is started, if that is a command.
+    pub(crate) command: Option<Box<Exec>>,
     pub(crate) experiment: ExperimentDesc,
     /// The run whose values it began with.
     pub(crate) of: Option<String>,
@@ -51,6 +54,8 @@ pub(crate) enum Asked {
     Nothing,
     /// To start this run.
     Start(Box<Launch>),
+    /// To start this command.
+    Exec(Box<Exec>),
 }
 
 impl Form {
@@ -82,6 +87,7 @@ impl Form {
         }
         let mut form = Self {
             plugin: plugin.to_owned(),
+            command: None,
             experiment: experiment.clone(),
             of: None,
             notes: Vec::new(),
@@ -155,6 +161,65 @@ impl Form {
         }
         form.fields.iter_mut().for_each(Field::begin);
         form
+    }
+
+    /// Of a command, with all that it was started with.
+    pub(crate) fn of_command(runs: &Path, run: &Manifest, command: &CommandInfo) -> Self {
+        let words = if command.template.is_empty() { &command.argv } else { &command.template };
+        let mut fields = vec![Field::new(Role::Command, Vec::new(), &shell_words(words))];
+        for (key, value) in run.params.iter().filter(|(key, _)| command.given.contains(key)) {
+            let place = place(key);
+            let help = if words.iter().any(|word| word.contains(&place)) {
+                format!("its value goes where {place} stands in the command")
+            } else {
+                format!("only recorded: {place} does not stand in the command")
+            };
+            let default = text_of(value);
+            let param = ParamDesc { help, default: default.clone(), ..ParamDesc::text(key) };
+            fields.push(Field::new(Role::Param(Box::new(param)), Vec::new(), &default));
+        }
+        fields.push(Field::new(Role::Name, Vec::new(), ""));
+        fields.push(Field::new(Role::Seed, Vec::new(), &run.seed.to_string()));
+        let device = if run.device.is_empty() { "auto" } else { &run.device };
+        fields.push(Field::new(Role::Device, ["auto", "cpu", "cuda:0"].map(str::to_owned).to_vec(), device));
+        if run.experiment.resumable {
+            fields.push(Field::new(Role::CheckpointEvery, Vec::new(), &run.checkpoint_every_s.to_string()));
+        }
+        let exec = Exec {
+            runs: runs.to_owned(),
+            experiment: Some(run.experiment.id.clone()),
+            dir: PathBuf::from(&command.dir),
+            metrics: run.metrics.clone(),
+            total: command.total,
+            resumable: run.experiment.resumable,
+            grace: command.grace_s.and_then(|s| Duration::try_from_secs_f64(s).ok()),
+            logs: command.logs.clone(),
+            // Where git was not asked, that was so wanted.
+            no_diff: run.git_commit.is_some() && command.git_dirty.is_none(),
+            ..Exec::default()
+        };
+        Self {
+            plugin: PathBuf::new(),
+            command: Some(Box::new(exec)),
+            experiment: ExperimentDesc {
+                id: run.experiment.id.clone(),
+                name: run.experiment.name.clone(),
+                version: String::new(),
+                summary: format!("in {}, with the environment of this monitor", command.dir),
+                resumable: run.experiment.resumable,
+                uses_device: false,
+                params: Vec::new(),
+                presets: Vec::new(),
+                metrics: Vec::new(),
+                figures: None,
+            },
+            of: Some(run.run.clone()),
+            notes: Vec::new(),
+            fields,
+            cursor: 0,
+            busy: false,
+            failed: None,
+        }
     }
 
     /// As it was left the last time, if it was one for the same.
@@ -339,10 +404,14 @@ impl Form {
             self.go_to(bad);
             return Asked::Nothing;
         }
-        match self.launch(runs) {
-            Ok(launch) => {
+        let asked = match &self.command {
+            Some(base) => Ok(Asked::Exec(Box::new(self.exec(base)))),
+            None => self.launch(runs).map(|launch| Asked::Start(Box::new(launch))),
+        };
+        match asked {
+            Ok(asked) => {
                 (self.busy, self.failed) = (true, None);
-                Asked::Start(Box::new(launch))
+                asked
             }
             // Cannot be while every field can be used, unless the fields and the host disagree: then the host is right.
             Err(e) => {
@@ -363,24 +432,53 @@ impl Form {
                 _ => None,
             })
             .collect();
-        let text = |role: &Role| {
-            let field = self.fields.iter().find(|f| f.role == *role);
-            field.map(|f| f.value().trim().to_owned()).filter(|t| !t.is_empty())
-        };
-        let every =
-            text(&Role::CheckpointEvery).and_then(|t| Duration::try_from_secs_f64(t.parse().ok()?).ok());
         Ok(Launch {
             runs: runs.to_owned(),
             plugin: self.plugin.clone(),
             experiment: self.experiment.id.clone(),
             params: resolve_params(&self.experiment, declared.then_some(preset.as_str()), &sets)?,
             preset: declared.then_some(preset),
-            name: text(&Role::Name),
-            seed: text(&Role::Seed).and_then(|t| t.parse().ok()),
-            device: text(&Role::Device).and_then(|t| t.parse().ok()).unwrap_or(DeviceChoice::Auto),
-            threads: text(&Role::Threads).and_then(|t| t.parse().ok()),
-            checkpoint_every: every.unwrap_or(DEFAULT_CHECKPOINT_EVERY),
+            name: self.said(&Role::Name),
+            seed: self.read(&Role::Seed),
+            device: self.read(&Role::Device).unwrap_or_default(),
+            threads: self.read(&Role::Threads),
+            checkpoint_every: self.checkpoint_every(),
         })
+    }
+
+    fn exec(&self, base: &Exec) -> Exec {
+        let params = self.fields.iter().filter(|f| matches!(f.role, Role::Param(_)));
+        let params: Vec<(&str, String)> = params.map(|f| (f.key(), f.value())).collect();
+        let seed: Option<u64> = self.read(&Role::Seed);
+        let mut places: Vec<_> = params.iter().map(|(key, text)| (place(key), text.clone())).collect();
+        places.extend(seed.map(|seed| (place("seed"), seed.to_string())));
+        let template = shell_words::split(&self.fields[0].value()).unwrap_or_default();
+        Exec {
+            argv: filled(&template, &places),
+            template,
+            params: params.iter().map(|(key, text)| ((*key).to_owned(), ParamValue::typed(text))).collect(),
+            name: self.said(&Role::Name),
+            seed,
+            device: self.read(&Role::Device).unwrap_or_default(),
+            checkpoint_every: self.checkpoint_every(),
+            ..base.clone()
+        }
+    }
+
+    /// What a field has, if it has anything.
+    fn said(&self, role: &Role) -> Option<String> {
+        let field = self.fields.iter().find(|f| f.role == *role)?;
+        Some(field.value().trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
+    /// The same, as what it says.
+    fn read<T: std::str::FromStr>(&self, role: &Role) -> Option<T> {
+        self.said(role)?.parse().ok()
+    }
+
+    fn checkpoint_every(&self) -> Duration {
+        let every = self.read(&Role::CheckpointEvery).and_then(|s| Duration::try_from_secs_f64(s).ok());
+        every.unwrap_or(DEFAULT_CHECKPOINT_EVERY)
     }
 }
 

@@ -1,25 +1,13 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use gradtop_host::{ParamDesc, PresetDesc};
+use gradtop_host::{DeviceChoice, PresetDesc};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
 
 fn param(key: &str, kind: ParamKind, default: &str) -> ParamDesc {
-    ParamDesc {
-        key: key.to_owned(),
-        help: format!("what {key} does"),
-        unit: None,
-        kind,
-        default: default.to_owned(),
-        choices: Vec::new(),
-        min: None,
-        max: None,
-        min_excluded: false,
-        max_excluded: false,
-        log: false,
-    }
+    ParamDesc { help: format!("what {key} does"), kind, default: default.to_owned(), ..ParamDesc::text(key) }
 }
 
 /// An experiment with a parameter of every kind.
@@ -87,7 +75,7 @@ fn field<'a>(form: &'a Form, key: &str) -> &'a Field {
 fn started(form: &mut Form) -> Launch {
     match form.start(Path::new("/runs")) {
         Asked::Start(launch) => *launch,
-        Asked::Nothing => panic!("not started: {form:#?}"),
+        Asked::Exec(_) | Asked::Nothing => panic!("not started: {form:#?}"),
     }
 }
 

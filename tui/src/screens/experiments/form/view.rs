@@ -25,7 +25,9 @@ fn slots(form: &Form) -> Vec<Slot> {
     let mut slots = Vec::new();
     for (i, field) in form.fields.iter().enumerate() {
         match (&field.role, i.checked_sub(1).map(|b| &form.fields[b].role)) {
-            (Role::Param(_), Some(Role::Preset)) => slots.extend([Slot::Blank, Slot::Heading("parameters")]),
+            (Role::Param(_), Some(Role::Preset | Role::Command)) => {
+                slots.extend([Slot::Blank, Slot::Heading("parameters")]);
+            }
             (Role::Name, _) => slots.extend([Slot::Blank, Slot::Heading("run")]),
             _ => {}
         }
@@ -92,7 +94,12 @@ impl Columns {
             0 => 0,
             n => n.min(12) + 2,
         };
-        let wanted = widest(&|f| if f.is_choice() { choices_width(f) } else { width_of(&f.value()) + 1 }) + 2;
+        let wanted = widest(&|f| match f.role {
+            // It takes what is left of its line.
+            Role::Command => 0,
+            _ if f.is_choice() => choices_width(f),
+            _ => width_of(&f.value()) + 1,
+        }) + 2;
         let room = width.saturating_sub(4 + key + unit);
         Self { key, value: wanted.clamp(20, 56).min((room * 6 / 10).max(room.min(20))), unit }
     }
@@ -167,10 +174,10 @@ fn field(field: &Field, here: bool, columns: &Columns, theme: Theme, area: Rect,
         pen.tint(area, theme.cursor());
     }
     let before = pen.room();
-    if field.is_choice() {
-        choices(field, here, columns.value, theme, pen);
-    } else {
-        value(field, here, columns.value, theme, pen);
+    match field.role {
+        _ if field.is_choice() => choices(field, here, columns.value, theme, pen),
+        Role::Command if field.error.is_none() => value(field, here, before, theme, pen),
+        _ => value(field, here, columns.value, theme, pen),
     }
     pen.skip(columns.value.saturating_sub(before - pen.room()));
     if columns.unit > 0 {

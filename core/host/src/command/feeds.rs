@@ -1,0 +1,102 @@
+//! The logs that a command itself writes, recorded as its run's while they grow.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gradtop_abi::Point;
+use gradtop_import::{At, Feed, Format, Log, declare_metric};
+use gradtop_store::{CommandInfo, ParamValue, SeriesKey, TableColumn};
+
+use crate::command::client::{Shared, add_params};
+
+/// How often files are looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Those that a command is known to write. `resumed` is the step that it goes on from; if it has `begun`, what it has written so far
+/// was recorded before.
+pub(crate) fn of(command: &CommandInfo, resumed: Option<i64>, begun: bool) -> Vec<Feed> {
+    let known = |name: &str| match name {
+        "tensorboard" => Some(Format::TensorBoard),
+        "csv" => Some(Format::Csv),
+        "jsonl" => Some(Format::JsonLines),
+        _ => None,
+    };
+    let feed = |format, path| Feed::new(Path::new(path), format, resumed, begun);
+    command.logs.iter().filter_map(|log| Some(feed(known(&log.format)?, &log.path))).collect()
+}
+
+/// Records them until the run is over.
+pub(crate) fn follow(shared: &Arc<Shared>, mut feeds: Vec<Feed>) {
+    let mut run = Recorded { shared, points: Vec::new() };
+    // What was written last is there once the command has ended.
+    while !shared.over() {
+        let more = feeds.iter_mut().fold(false, |more, feed| feed.read(&mut run) | more);
+        if !more {
+            std::thread::sleep(LOOK);
+        }
+    }
+    for feed in &mut feeds {
+        feed.finish(&mut run);
+    }
+}
+
+/// The run, as a log is handed on to it.
+struct Recorded<'a> {
+    shared: &'a Arc<Shared>,
+    points: Vec<Point>,
+}
+
+impl Recorded<'_> {
+    fn done<T>(&self, done: Result<T, String>) -> Option<T> {
+        done.inspect_err(|why| self.shared.complain(why)).ok()
+    }
+}
+
+impl Log for Recorded<'_> {
+    fn series(&mut self, key: &SeriesKey) -> Option<u32> {
+        let mut new = None;
+        let declared = self.shared.declare(|manifest| {
+            if declare_metric(&mut manifest.metrics, &key.metric) {
+                new = manifest.metrics.last().cloned();
+            }
+            Ok(())
+        });
+        self.done(declared.map_err(|e| e.why));
+        if let Some(metric) = new {
+            self.shared.session.declare_metric(&metric);
+        }
+        self.done(self.shared.intern(key))
+    }
+
+    fn row(&mut self, at: At, values: &[(u32, f64)]) {
+        self.points.clear();
+        self.points.extend(values.iter().map(|(series, value)| Point {
+            series: *series,
+            reserved: 0,
+            value: *value,
+        }));
+        let logged = self.shared.session.log(at.step, at.epoch.unwrap_or(f64::NAN), &self.points);
+        self.done(logged.map_err(|e| e.why));
+    }
+
+    fn table(&mut self, name: &str, step: i64, columns: Vec<TableColumn>) {
+        self.done(self.shared.session.log_table(name, step, columns).map_err(|e| e.why));
+    }
+
+    fn params(&mut self, params: Vec<(String, ParamValue)>) {
+        let mut refused = Vec::new();
+        let declared = self.shared.declare(|manifest| {
+            refused = add_params(manifest, params);
+            Ok(())
+        });
+        self.done(declared.map_err(|e| e.why));
+        for why in refused {
+            self.shared.complain(&why);
+        }
+    }
+
+    fn warning(&mut self, message: String) {
+        self.shared.complain(&message);
+    }
+}

@@ -1,0 +1,409 @@
+//! Logs that a program writes, handed on while they grow. What was there before it began is passed over.
+
+use std::collections::HashSet;
+use std::mem::take;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use gradtop_store::{ParamValue, SeriesKey, TableColumn};
+
+use crate::error::{ImportError, Result};
+use crate::find::{Format, Source, find};
+use crate::naming::{name_series, split};
+use crate::reader::{Progress, Reader};
+use crate::recording::{HISTOGRAMS, TEXT, TEXTS};
+use crate::seen::Seen;
+use crate::sink::{At, End, Sink, Tag};
+use crate::tables;
+
+/// How often folders are searched for new files.
+const SEARCH: Duration = Duration::from_secs(1);
+
+/// Takes what the logs of a command hold.
+pub trait Log {
+    /// The number of a series; `None`: there is no room for it.
+    fn series(&mut self, key: &SeriesKey) -> Option<u32>;
+    /// Values of one step, each with the number of its series.
+    fn row(&mut self, at: At, values: &[(u32, f64)]);
+    /// Rows of a table.
+    fn table(&mut self, name: &str, step: i64, columns: Vec<TableColumn>);
+    /// Parameters; one that came before is replaced.
+    fn params(&mut self, params: Vec<(String, ParamValue)>);
+    /// What is wrong with a log.
+    fn warning(&mut self, message: String);
+}
+
+/// A file, or a folder of event files, that a command writes.
+pub struct Feed {
+    path: PathBuf,
+    format: Format,
+    /// Rows up to this step are not taken anew: what was logged before the run was resumed.
+    until: Option<i64>,
+    followed: Vec<Followed>,
+    known: HashSet<PathBuf>,
+    searched: Option<Instant>,
+    /// Where the first values came from.
+    root: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Feed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Feed").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// One log of a feed.
+struct Followed {
+    path: PathBuf,
+    reader: Box<dyn Reader + Send>,
+    new: New,
+    failed: bool,
+}
+
+impl Feed {
+    /// What is written from now on to a path that need not be there yet. `resumed` is the step that a resumed run goes on from.
+    /// Of a command that has not been `begun`, event files that are there will never be written to.
+    pub fn new(path: &Path, format: Format, resumed: Option<i64>, begun: bool) -> Self {
+        let mut feed = Self {
+            path: path.to_owned(),
+            format,
+            until: resumed,
+            followed: Vec::new(),
+            known: HashSet::new(),
+            searched: None,
+            root: None,
+        };
+        feed.search();
+        for followed in &mut feed.followed {
+            if begun || !followed.reader.ignore() {
+                followed.pass_over();
+            }
+        }
+        feed
+    }
+
+    /// Reads what is new; `true`: there is more.
+    pub fn read(&mut self, log: &mut dyn Log) -> bool {
+        if self.searched.is_none_or(|then| then.elapsed() >= SEARCH) {
+            self.search();
+        }
+        let mut more = false;
+        for followed in self.followed.iter_mut().filter(|followed| !followed.failed) {
+            more |= followed.read(&mut self.root, log);
+        }
+        more
+    }
+
+    /// Reads the rest: the command has ended.
+    pub fn finish(&mut self, log: &mut dyn Log) {
+        self.searched = None;
+        while self.read(log) {}
+        for followed in self.followed.iter_mut().filter(|followed| !followed.failed) {
+            followed
+                .with(&mut self.root, log, |reader, sink| reader.finish(sink).map(|()| Progress::UpToDate));
+        }
+        if self.followed.is_empty() {
+            let what = if self.format == Format::TensorBoard { "no event file" } else { "no file" };
+            log.warning(format!("{what} was found at {}", self.path.display()));
+        }
+    }
+
+    /// Looks for logs that have come up.
+    fn search(&mut self) {
+        self.searched = Some(Instant::now());
+        let found = match self.format {
+            Format::TensorBoard => find(&self.path).unwrap_or_default(),
+            format if self.path.is_file() => {
+                vec![Source { path: self.path.clone(), format, name: String::new() }]
+            }
+            _ => Vec::new(),
+        };
+        for source in found {
+            // One that cannot be opened yet may be at the next search.
+            if source.format == self.format
+                && !self.known.contains(&source.path)
+                && let Ok(reader) = source.open()
+            {
+                self.known.insert(source.path.clone());
+                let new = New { until: self.until, ..New::default() };
+                self.followed.push(Followed { path: source.path, reader, new, failed: false });
+            }
+        }
+    }
+}
+
+impl Followed {
+    /// Passes over what is there.
+    fn pass_over(&mut self) {
+        self.new.passes_over = true;
+        self.with(&mut None, &mut Nothing, |reader, sink| {
+            while reader.read(sink)? == Progress::More {}
+            Ok(Progress::UpToDate)
+        });
+        self.new.passes_over = false;
+    }
+
+    fn read(&mut self, root: &mut Option<PathBuf>, log: &mut dyn Log) -> bool {
+        self.with(root, log, |reader, sink| reader.read(sink))
+    }
+
+    /// Lets the reader hand over what it reads; `true`: there is more.
+    fn with(
+        &mut self,
+        root: &mut Option<PathBuf>,
+        log: &mut dyn Log,
+        read: impl FnOnce(&mut dyn Reader, &mut dyn Sink) -> Result<Progress>,
+    ) -> bool {
+        let Self { path, reader, new, .. } = self;
+        let read = read(&mut **reader, &mut Handing { path, root, new, log });
+        match read {
+            Ok(progress) => progress == Progress::More,
+            // A file that is replaced is not there for a moment.
+            Err(ImportError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => false,
+            Err(e) => {
+                self.failed = true;
+                log.warning(e.to_string());
+                false
+            }
+        }
+    }
+}
+
+/// What of a log is new.
+#[derive(Default)]
+struct New {
+    lines: Vec<Line>,
+    /// What is read was there before.
+    passes_over: bool,
+    /// Something was handed on.
+    handed: bool,
+    /// The log was begun again before anything was handed on: rows up to the step that the run was resumed at are not new.
+    begun_again: bool,
+    until: Option<i64>,
+    values: Vec<(u32, f64)>,
+}
+
+/// A series of a log.
+struct Line {
+    tag: String,
+    split: Option<&'static str>,
+    /// What it is called in the run, once it was asked for, and its number there.
+    key: Option<SeriesKey>,
+    number: Option<u32>,
+    come: Seen,
+    /// What came before the log was begun again, as long as it comes again.
+    before: Option<Seen>,
+}
+
+impl Line {
+    fn is_new(&mut self, step: i64, value: f64) -> bool {
+        self.come.add(step, value);
+        let again = |before: &Seen| self.come.rows <= before.rows && before.begins_with(&self.come);
+        if self.before.as_ref().is_some_and(again) {
+            return false;
+        }
+        self.before = None;
+        true
+    }
+}
+
+impl New {
+    /// The log is read from its start once more. Loggers do that to add a column, and write the rows that they had; a log that was
+    /// there before the command has been overwritten by it.
+    fn again(&mut self) {
+        for line in &mut self.lines {
+            let come = take(&mut line.come);
+            let before = line.before.take().filter(|before| before.rows > come.rows);
+            line.before = Some(before.unwrap_or(come)).filter(|_| self.handed);
+        }
+        self.begun_again = !self.handed;
+    }
+}
+
+/// Hands on what is new.
+struct Handing<'a> {
+    path: &'a Path,
+    root: &'a mut Option<PathBuf>,
+    new: &'a mut New,
+    log: &'a mut dyn Log,
+}
+
+impl Handing<'_> {
+    /// What a series is called: as its tag says. Where event files are in several folders, those of another one than the first
+    /// have its name for a model, unless it is that of a split, as Keras has them.
+    fn key(&mut self, line: usize) -> SeriesKey {
+        let Line { tag, split: said, .. } = &self.new.lines[line];
+        let folder = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let of_split = split(folder);
+        let key = name_series(Tag { name: tag, split: said.or(of_split) });
+        let root = self.root.get_or_insert_with(|| self.path.to_owned());
+        let is_other = root != self.path && of_split.is_none();
+        let key = SeriesKey { model: is_other.then(|| folder.to_owned()), ..key };
+        // Two tags may say the same in our words: the second keeps its own.
+        let is_taken = self.new.lines.iter().any(|line| line.key.as_ref() == Some(&key));
+        if is_taken { SeriesKey { metric: tag.clone(), split: None, ..key } } else { key }
+    }
+}
+
+impl Sink for Handing<'_> {
+    fn params(&mut self, params: Vec<(String, ParamValue)>) -> Result<()> {
+        if !self.new.passes_over {
+            self.log.params(params);
+        }
+        Ok(())
+    }
+
+    fn series(&mut self, tag: Tag<'_>) -> Result<u32> {
+        let lines = &mut self.new.lines;
+        let known = lines.iter().position(|line| line.tag == tag.name && line.split == tag.split);
+        let at = known.unwrap_or_else(|| {
+            let (come, before) = (Seen::default(), None);
+            lines.push(Line {
+                tag: tag.name.to_owned(),
+                split: tag.split,
+                key: None,
+                number: None,
+                come,
+                before,
+            });
+            lines.len() - 1
+        });
+        Ok(at as u32)
+    }
+
+    fn row(&mut self, at: At, values: &[(u32, f64)]) -> Result<()> {
+        let mut new = take(&mut self.new.values);
+        new.clear();
+        for (line, value) in values {
+            let place = *line as usize;
+            let Some(line) = self.new.lines.get_mut(place) else { continue };
+            let old = self.new.begun_again && self.new.until.is_some_and(|until| at.step <= until);
+            if !line.is_new(at.step, *value) || self.new.passes_over || old {
+                continue;
+            }
+            if line.key.is_none() {
+                let key = self.key(place);
+                self.new.lines[place].number = self.log.series(&key);
+                self.new.lines[place].key = Some(key);
+            }
+            new.extend(self.new.lines[place].number.map(|number| (number, *value)));
+        }
+        if !new.is_empty() {
+            self.new.handed = true;
+            self.log.row(at, &new);
+        }
+        self.new.values = new;
+        Ok(())
+    }
+
+    fn text(&mut self, at: At, tag: &str, text: &str) -> Result<()> {
+        if !self.new.passes_over {
+            let text = &text[..text.floor_char_boundary(TEXT)];
+            self.log.table(TEXTS, at.step, tables::text(tag, text));
+        }
+        Ok(())
+    }
+
+    fn histogram(&mut self, at: At, tag: &str, bins: &[[f64; 3]]) -> Result<()> {
+        if !self.new.passes_over {
+            self.log.table(HISTOGRAMS, at.step, tables::histogram(tag, bins));
+        }
+        Ok(())
+    }
+
+    /// The command itself says how it ended.
+    fn ended(&mut self, _end: End) -> Result<()> {
+        Ok(())
+    }
+
+    fn warning(&mut self, message: String) -> Result<()> {
+        if !self.new.passes_over {
+            self.log.warning(message);
+        }
+        Ok(())
+    }
+
+    fn again(&mut self) -> Result<()> {
+        self.new.again();
+        Ok(())
+    }
+}
+
+/// Takes nothing.
+struct Nothing;
+
+impl Log for Nothing {
+    fn series(&mut self, _key: &SeriesKey) -> Option<u32> {
+        None
+    }
+    fn row(&mut self, _at: At, _values: &[(u32, f64)]) {}
+    fn table(&mut self, _name: &str, _step: i64, _columns: Vec<TableColumn>) {}
+    fn params(&mut self, _params: Vec<(String, ParamValue)>) {}
+    fn warning(&mut self, _message: String) {}
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::fs;
+
+    use super::*;
+
+    /// What was handed on, by the words for a series.
+    #[derive(Default)]
+    struct Taken(Vec<String>, Vec<(String, i64, f64)>);
+
+    impl Log for Taken {
+        fn series(&mut self, key: &SeriesKey) -> Option<u32> {
+            let words = [Some(key.metric.as_str()), key.split.as_deref(), key.model.as_deref()];
+            self.0.push(words.into_iter().flatten().collect::<Vec<_>>().join(" "));
+            Some(self.0.len() as u32 - 1)
+        }
+        fn row(&mut self, at: At, values: &[(u32, f64)]) {
+            for (series, value) in values {
+                self.1.push((self.0[*series as usize].clone(), at.step, *value));
+            }
+        }
+        fn table(&mut self, _name: &str, _step: i64, _columns: Vec<TableColumn>) {}
+        fn params(&mut self, _params: Vec<(String, ParamValue)>) {}
+        fn warning(&mut self, message: String) {
+            self.0.push(message);
+        }
+    }
+
+    /// Steps that came of a CSV file with these contents, one after the other, the first before the command.
+    fn steps(resumed: Option<i64>, contents: &[&str]) -> Vec<i64> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log.csv");
+        let mut taken = Taken::default();
+        fs::write(&path, format!("step,loss\n{}", contents[0])).unwrap();
+        let mut feed = Feed::new(&path, Format::Csv, resumed, false);
+        for rows in &contents[1..] {
+            fs::write(&path, format!("step,loss\n{rows}")).unwrap();
+            while feed.read(&mut taken) {}
+        }
+        feed.finish(&mut taken);
+        taken.1.iter().map(|(_, step, _)| *step).collect()
+    }
+
+    #[test]
+    fn what_was_there_before_is_passed_over_and_what_comes_again_is_known() {
+        let old = "0,1\n1,2\n2,3\n";
+        assert_eq!(steps(None, &[old, "0,1\n1,2\n2,3\n3,4\n"]), [3], "added to");
+        assert_eq!(steps(None, &[old, "0,1\n"]), [0], "overwritten, though its rows are the same");
+        assert_eq!(steps(None, &[old, "7,1\n8,2\n9,3\n"]), [7, 8, 9], "overwritten by something as long");
+        assert_eq!(steps(Some(1), &[old, "0,1\n", "0,1\n1,2\n2,5\n"]), [2], "of a resumed run");
+        assert_eq!(steps(None, &["", "0,1\n1,2\n", "0,1\n", "0,1\n1,2\n2,3\n"]), [0, 1, 2], "written anew");
+        assert_eq!(steps(None, &["", "0,1\n1,2\n", "5,1\n", "5,1\n6,2\n"]), [0, 1, 5, 6], "another training");
+    }
+
+    #[test]
+    fn a_file_that_never_comes_is_told() {
+        let mut taken = Taken::default();
+        let mut feed = Feed::new(Path::new("/nonexistent/log.csv"), Format::Csv, None, false);
+        assert!(!feed.read(&mut taken));
+        feed.finish(&mut taken);
+        assert_eq!(taken.0, ["no file was found at /nonexistent/log.csv"]);
+    }
+}
