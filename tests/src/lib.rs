@@ -19,6 +19,7 @@ pub mod slurm;
 pub mod ssh;
 pub mod synthetic;
 pub mod wait;
+pub mod watched;
 
 pub use sandbox::{Said, Sandbox};
 pub use wait::{until, until_seen};

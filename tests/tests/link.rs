@@ -8,6 +8,7 @@ use std::process::Stdio;
 use gradtop_store::State;
 use gradtop_tests::pty::Terminal;
 use gradtop_tests::ssh::{Server, in_terminal, quoted};
+use gradtop_tests::watched::Watched;
 use gradtop_tests::{Sandbox, until, until_seen};
 
 const LONG: [&str; 5] = ["counter", "--set", "steps=1000000", "--set", "rate=200"];
@@ -197,4 +198,27 @@ fn an_ssh_that_is_cut_loses_the_screen_and_nothing_else() {
         until("the monitor over there to end", || (sandbox.monitors() == 0).then_some(()));
         run.until_step(run.view().status.step.unwrap_or(0) + 50);
     }
+}
+
+#[test]
+fn a_new_size_costs_a_picture_and_little_more() {
+    let Some(live) = Watched::start() else {
+        gradtop_tests::untested("sizes over a real ssh: sshd is not installed");
+        return;
+    };
+    let line = live.line();
+    let mut terminal = live.charts(&line, &[]);
+    let before = terminal.count();
+    for n in 0..20u16 {
+        terminal.resize(36 + n % 2, 120 - n % 3);
+        std::thread::sleep(std::time::Duration::from_millis(40));
+    }
+    until("the last size", || {
+        let screen = terminal.screen();
+        (screen.lines().count() == 37 && screen.contains("metric-11")).then_some(())
+    });
+    let written = terminal.written();
+    let pictures = written[before..].matches(CLEAR).count();
+    let bytes = written.len() - before;
+    assert!(bytes < 8_000 * pictures, "{bytes} bytes, {pictures} pictures");
 }

@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget as _;
 
 use crate::print::{self, paint::Painter};
-use crate::widgets::{ChartCache, ChartCell};
+use crate::widgets::{ChartCache, ChartCell, Turns};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::number;
 use gradtop_view::figure::view::{ChartView, Source, Subject};
@@ -208,6 +208,8 @@ fn draw(data: &RunData, view: &ChartView, theme: Theme, cache: &ChartCache, buff
             focused: n == 0,
             cache,
             slot: u64::from(n),
+            page: 1,
+            turns: &Turns::default(),
         };
         cell.render(area, buffer);
     }

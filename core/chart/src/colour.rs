@@ -27,6 +27,12 @@ const ON_SCREEN: [[u8; 3]; COLOURS] = [
     [240, 228, 66],
 ];
 
+/// What stands for them among a plain console's 16 colours, and for what is faint in them: where it is dark, and on paper.
+const PLAIN: [[(u8, u8); COLOURS]; 2] = [
+    [(12, 4), (9, 1), (10, 2), (13, 5), (3, 8), (14, 6), (11, 8)],
+    [(4, 12), (1, 8), (2, 10), (5, 13), (9, 8), (6, 14), (3, 11)],
+];
+
 /// Markers in their order, and what stands for them where only ASCII can be shown.
 const MARKERS: [(char, char); 10] = [
     ('●', 'o'),
@@ -69,6 +75,15 @@ impl Paint {
             Self::Grey => [120, 120, 120],
             Self::Rgb(c) => c,
         }
+    }
+
+    /// Of a plain console's 16 colours, each of the palette its own. `faint` recedes behind it.
+    pub fn sixteen(self, paper: bool, faint: bool) -> u8 {
+        let Self::Slot(i) = self else {
+            return sixteen(if paper { self.on_paper() } else { self.on_screen() });
+        };
+        let (full, behind) = PLAIN[usize::from(paper)][usize::from(i) % COLOURS];
+        if faint { behind } else { full }
     }
 
     /// From a figure's `color`: a name of the palette, `grey`, or `#rrggbb`.
@@ -248,6 +263,20 @@ mod tests {
     fn sixteen_colours_keep_the_hue() {
         assert_eq!([[255, 95, 95], [24, 188, 140], [64, 156, 224]].map(sixteen), [9, 6, 14]);
         assert_eq!([[138, 138, 138], [255, 255, 255], [0, 0, 0]].map(sixteen), [8, 15, 0]);
+    }
+
+    #[test]
+    fn the_palette_is_told_apart_in_16_colours_and_256() {
+        let slots = || (0..COLOURS as u8).map(Paint::Slot);
+        for paper in [false, true] {
+            let full: BTreeSet<u8> = slots().map(|slot| slot.sixteen(paper, false)).collect();
+            assert_eq!(full.len(), COLOURS, "{full:?}");
+            assert!(slots().all(|slot| !full.contains(&slot.sixteen(paper, true))), "{full:?}");
+        }
+        for of in [Paint::on_screen, Paint::on_paper] {
+            let colours: BTreeSet<u8> = slots().map(|slot| indexed(of(slot))).collect();
+            assert_eq!(colours.len(), COLOURS);
+        }
     }
 
     #[test]

@@ -1,106 +1,21 @@
 //! The monitor over a bad line: real ssh, real sshd, twelve live charts at 120 by 36.
 
-use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use gradtop_tests::check::sealed;
 use gradtop_tests::pty::Terminal;
-use gradtop_tests::ssh::{Line, Server, in_terminal, quoted};
-use gradtop_tests::synthetic::LiveRun;
-use gradtop_tests::{Sandbox, until};
+use gradtop_tests::ssh::in_terminal;
+use gradtop_tests::until;
+use gradtop_tests::watched::{BYTES_PER_S, DELAY, QUIET, Watched, quiet};
 
-/// Of a train, a phone, another continent.
-const DELAY: Duration = Duration::from_millis(100);
-const BYTES_PER_S: u64 = 8_000;
-/// Nothing more has come for so long: what was to come is there.
-const QUIET: Duration = Duration::from_millis(700);
 const OUTAGE: Duration = Duration::from_secs(45);
 const WATCHED: Duration = Duration::from_secs(20);
 const CUTS: u64 = 10;
-/// The chart page of twelve; the hint for newcomers was read.
-const VIEW: &str = "welcomed = true\n[run.experiment.synthetic]\ncolumns = 4\nrows = 3\n";
-
-struct Place {
-    sandbox: Sandbox,
-    server: Server,
-    stop: Arc<AtomicBool>,
-    trainer: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Place {
-    fn new() -> Self {
-        let sandbox = Sandbox::new();
-        let server = Server::start(&sandbox.path().join("sshd")).expect("sshd and ssh are needed");
-        let state = sandbox.path().join("home/state/gradtop");
-        fs::create_dir_all(&state).unwrap();
-        fs::write(state.join("view.toml"), VIEW).unwrap();
-        let mut run = LiveRun::start(&sandbox.runs(), "watched", 1_000_000).unwrap();
-        let log = (0..5_000)
-            .map(|n| format!("step {n}: loss {:.6}, of a line as long as most\n", 1.0 / f64::from(n + 1)));
-        fs::write(run.dir().console(), log.collect::<String>()).unwrap();
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let trainer = std::thread::spawn(move || {
-            for step in 0.. {
-                if stopped.load(Ordering::SeqCst) {
-                    run.finish().unwrap();
-                    return;
-                }
-                run.step(step);
-                if step % 85 == 0 {
-                    run.report().unwrap();
-                }
-                std::thread::sleep(Duration::from_micros(1_000_000 / 85));
-            }
-        });
-        Self { sandbox, server, stop, trainer: Some(trainer) }
-    }
-
-    fn line(&self) -> Line {
-        self.server.line(DELAY, BYTES_PER_S)
-    }
-
-    /// What the shell over there is given to do.
-    fn there(&self, args: &[&str]) -> String {
-        let own = self.sandbox.env().iter().map(|(k, v)| quoted(&format!("{k}={v}")));
-        let mut words: Vec<String> = ["exec", "env", "-i", "TERM=xterm-256color"].map(str::to_owned).into();
-        words.extend(own);
-        words.push(quoted(self.sandbox.program().to_str().unwrap()));
-        words.extend(args.iter().map(|arg| quoted(arg)));
-        words.join(" ")
-    }
-
-    fn monitor(&self, line: &Line, options: &[&str]) -> Terminal {
-        let options = [&["-tt"], options].concat();
-        let words = self.server.ssh(line, &options, &self.there(&[]));
-        Terminal::of(in_terminal(&words), (36, 120), true)
-    }
-
-    /// The monitor on the run's page, once its charts are there.
-    fn charts(&self, line: &Line, options: &[&str]) -> Terminal {
-        let mut terminal = self.monitor(line, options);
-        terminal.shows(&["watched"]);
-        quiet(&terminal);
-        terminal.press(b"\r");
-        terminal.shows(&["metric-00", "metric-11"]);
-        quiet(&terminal);
-        terminal
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::SeqCst);
-        self.trainer.take().map(std::thread::JoinHandle::join);
-    }
-}
-
-/// Waits until nothing but the run's own comes: charts move at most so often that a pause tells. Bytes so far.
-fn quiet(terminal: &Terminal) -> usize {
-    std::thread::sleep(QUIET);
-    terminal.count()
-}
+/// Keys of each kind.
+const KEYS: usize = 10;
+/// What a frame begins and ends with.
+const FRAME: (&str, &str) = ("\x1b[?2026h", "\x1b[?2026l");
 
 /// Seconds between what the header's clock shows and now.
 fn behind(screen: &str) -> Option<i64> {
@@ -113,7 +28,7 @@ fn behind(screen: &str) -> Option<i64> {
 /// The sizes of the frames after so many bytes.
 fn frames(terminal: &Terminal, after: usize) -> String {
     let written = terminal.written();
-    let sizes = written[after..].split("\x1b[?2026h").skip(1).map(|frame| frame.len().to_string());
+    let sizes = written[after..].split(FRAME.0).skip(1).map(|frame| frame.len().to_string());
     sizes.take(12).collect::<Vec<_>>().join(" ")
 }
 
@@ -126,10 +41,10 @@ fn kb(bytes: usize) -> String {
 }
 
 /// A part of the table, and what fills it in.
-type Part = (&'static str, fn(&Place));
+type Part = (&'static str, fn(&Watched));
 
 pub(crate) fn ssh(only: Option<&str>) {
-    let place = Place::new();
+    let place = Watched::start().expect("sshd and ssh are needed");
     println!(
         "{} ms each way, {} kB/s; 120x36, twelve live charts\n\n| what | found |\n|---|---|",
         DELAY.as_millis(),
@@ -150,7 +65,7 @@ pub(crate) fn ssh(only: Option<&str>) {
     }
 }
 
-fn opened(place: &Place) {
+fn opened(place: &Watched) {
     let line = place.line();
     let mut terminal = place.monitor(&line, &[]);
     terminal.shows(&["watched"]);
@@ -168,7 +83,7 @@ fn opened(place: &Place) {
     );
 }
 
-fn watched(place: &Place) {
+fn watched(place: &Watched) {
     for options in [&[][..], &["-C"]] {
         let line = place.line();
         let terminal = place.charts(&line, options);
@@ -182,29 +97,43 @@ fn watched(place: &Place) {
     }
 }
 
-fn keys(place: &Place) {
+/// When the frame came that first showed a word after so many bytes: its first byte and its last.
+fn shown(terminal: &Terminal, after: usize, word: &str) -> (Instant, Instant) {
+    terminal.shows(&[word]);
+    let written = terminal.written();
+    let ends = written[after..].match_indices(FRAME.1).map(|(at, end)| after + at + end.len());
+    let end = ends.into_iter().find(|end| terminal.screen_at(*end).contains(word)).unwrap();
+    let begin = written[..end].rfind(FRAME.0).unwrap();
+    (terminal.times(begin).unwrap().0, terminal.times(end - 1).unwrap().0)
+}
+
+fn keys(place: &Watched) {
     for options in [&[][..], &["-C"]] {
         let line = place.line();
         let mut terminal = place.charts(&line, options);
-        for (what, keys) in [
-            ("the parameters instead of the charts", "4"),
-            ("the charts again", "1"),
-            ("the next chart", "\t"),
-        ] {
+        let pages = [("4", "[4 params]", "the parameters"), ("1", "[1 charts]", "the charts")];
+        let mut took = [Vec::new(), Vec::new()];
+        for key in 0..2 * KEYS {
+            let (key, word, _) = pages[key % 2];
+            // At any moment of what the charts send.
+            std::thread::sleep(QUIET + Duration::from_millis(37 * took[0].len() as u64));
             let (before, start) = (terminal.count(), Instant::now());
-            terminal.press(keys.as_bytes());
-            let first = until("an answer", || terminal.times(before)).0 - start;
-            let bytes = quiet(&terminal) - before;
-            let last = terminal.times(before).unwrap().1 - start;
+            terminal.press(key.as_bytes());
+            let (first, last) = shown(&terminal, before, word);
+            took[usize::from(key == "1")].push((first - start, last - start));
+        }
+        for ((_, _, what), mut took) in pages.into_iter().zip(took) {
+            took.sort();
+            let of = |at: usize| format!("{} to {} ms", took[at].0.as_millis(), took[at].1.as_millis());
             row(
-                &format!("{what} {options:?}"),
-                &format!("first byte {} ms, last {} ms, {}", first.as_millis(), last.as_millis(), kb(bytes)),
+                &format!("a key for {what} {options:?}, first to last byte of the answer"),
+                &format!("median {}, worst of {KEYS} {}", of(KEYS / 2), of(KEYS - 1)),
             );
         }
     }
 }
 
-fn log(place: &Place) {
+fn log(place: &Watched) {
     let line = place.line();
     let mut terminal = place.charts(&line, &[]);
     terminal.press(b"2");
@@ -225,7 +154,7 @@ fn log(place: &Place) {
     }
 }
 
-fn resized(place: &Place) {
+fn resized(place: &Watched) {
     let line = place.line();
     let mut terminal = place.charts(&line, &[]);
     std::thread::sleep(Duration::from_secs(2));
@@ -244,7 +173,7 @@ fn resized(place: &Place) {
     );
 }
 
-fn outage(place: &Place) {
+fn outage(place: &Watched) {
     let line = place.line();
     let mut terminal = place.charts(&line, &[]);
     std::thread::sleep(Duration::from_secs(3));
@@ -270,7 +199,7 @@ fn outage(place: &Place) {
     );
 }
 
-fn hung_up(place: &Place) {
+fn hung_up(place: &Watched) {
     for args in [
         &["wait", "watched"][..],
         &["logs", "-f", "watched"],
@@ -306,13 +235,13 @@ fn hung_up(place: &Place) {
     place.sandbox.gradtop(&["wait", "far"]);
 }
 
-fn cuts(place: &Place) {
-    let mut worst = Duration::ZERO;
+fn cuts(place: &Watched) {
+    let kept = place.sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=200"], "kept");
+    let (mut worst, mut whole) = (Duration::ZERO, 0);
     for cut in 0..CUTS {
         let line = place.line();
         let mut terminal = place.monitor(&line, &[]);
-        let step = Duration::from_millis(250 * cut);
-        std::thread::sleep(step);
+        std::thread::sleep(Duration::from_millis(250 * cut));
         if cut > 3 {
             terminal.press(b"\r");
             std::thread::sleep(Duration::from_millis(130 * cut));
@@ -322,16 +251,23 @@ fn cuts(place: &Place) {
         let start = Instant::now();
         until("the monitor over there to end", || (place.sandbox.monitors() == 0).then_some(()));
         worst = worst.max(start.elapsed());
+        let line = place.line();
+        let terminal = place.monitor(&line, &[]);
+        terminal.shows(&["watched", "kept", "2 running"]);
+        quiet(&terminal);
+        whole += u64::from(behind(&terminal.screen()).is_some_and(|s| s <= 2));
     }
-    let line = place.line();
-    let terminal = place.charts(&line, &[]);
-    let whole = behind(&terminal.screen()).is_some_and(|s| s <= 2);
+    place.sandbox.gradtop(&["stop", "kept"]).expect_code(0);
+    kept.wait();
+    let rows = sealed(&kept.dir);
+    let steps = rows.iter().filter(|row| row.series.0 == "loss").map(|row| row.step).collect::<BTreeSet<_>>();
+    let missing = steps.last().map_or(0, |last| last + 1) - steps.len() as i64;
     row(
         &format!("cut at {CUTS} moments, and made again"),
         &format!(
-            "monitor gone after {} ms at worst; screen {}",
+            "monitor gone after {} ms at worst; {whole} screens whole; a run meanwhile: {missing} of {} steps missing",
             worst.as_millis(),
-            if whole { "whole" } else { "WRONG" }
+            steps.len()
         ),
     );
 }

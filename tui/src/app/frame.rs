@@ -6,16 +6,18 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::{Line, Span};
+use ratatui::text::{Line, Span, Text};
+use ratatui::widgets::Clear;
 
 use super::keys::{Action, tables};
 use super::{App, Shared};
 use crate::print::clean;
 use crate::screens::Screen;
 use crate::screens::actions::Act as _;
+use crate::screens::effect::Message;
 use crate::screens::keys::{Binding, label};
 use gradtop_chart::ascii::sign;
-use gradtop_chart::cells::text::{fit, width_of};
+use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
 use gradtop_view::clock;
 use gradtop_view::state;
 
@@ -32,19 +34,31 @@ pub(crate) fn view(app: &App, frame: &mut Frame<'_>) {
     for screen in app.seen() {
         screen.view(shared, frame, body(size));
     }
-    let last = Rect { y: size.bottom().saturating_sub(1), height: 1.min(size.height), ..size };
-    let line = match &app.message {
-        Some((message, _)) => {
-            let style = if message.failed { shared.theme.alert() } else { shared.theme.text() };
-            let room = usize::from(size.width).saturating_sub(2);
-            Line::styled(format!(" {}", fit(&clean(&message.text), room, shared.theme.ascii())), style)
-        }
-        None => footer(shared, app.top(), size.width),
+    let lines = match &app.message {
+        Some((message, _)) => said(shared, message, size),
+        None => vec![footer(shared, app.top(), size.width)],
     };
-    frame.render_widget(line, last);
+    let last = Rect { height: (lines.len() as u16).min(size.height), ..size };
+    let last = Rect { y: size.bottom() - last.height, ..last };
+    frame.render_widget(Clear, last);
+    frame.render_widget(Text::from(lines), last);
     if shared.theme.ascii() {
         in_ascii(frame.buffer_mut());
     }
+}
+
+/// A sentence, in as many lines as it takes: of a narrow terminal not only the last.
+fn said(shared: &Shared, message: &Message, size: Rect) -> Vec<Line<'static>> {
+    let theme = shared.theme;
+    let style = if message.failed { theme.alert() } else { theme.text() };
+    let room = usize::from(size.width).saturating_sub(2).max(1);
+    let most = usize::from(size.height / 3).max(1);
+    let mut lines = wrap(&clean(&message.text), room);
+    let rest = lines.split_off(most.min(lines.len()));
+    if let Some(last) = lines.last_mut().filter(|_| !rest.is_empty()) {
+        *last = format!("{last} {}", rest.join(" "));
+    }
+    lines.iter().map(|line| Line::styled(format!(" {}", fit(line, room, theme.ascii())), style)).collect()
 }
 
 /// Whatever a terminal that shows only ASCII could not show: a sign's stand-in, else a question mark.
@@ -64,8 +78,8 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
     if shared.read_only {
         left.push(("  read-only".to_owned(), theme.wait()));
     }
-    let folder = clean(&shared.runs.folder.display().to_string());
-    left.push((format!("  {}", fit(&folder, 30, theme.ascii())), theme.dim()));
+    let folder = fit_ends(&clean(&shared.runs.folder.display().to_string()), 30, theme.ascii());
+    left.push((format!("  {folder}"), theme.dim()));
     left.push(("  ".to_owned(), theme.dim()));
     let mut counts: BTreeMap<(usize, bool), (gradtop_store::State, usize)> = BTreeMap::new();
     for row in &shared.runs.rows {
@@ -109,7 +123,7 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
         right.remove(right.len() - 2);
     }
     if length(&left, &right) > width {
-        left.retain(|(text, _)| text.trim() != fit(&folder, 30, theme.ascii()));
+        left.retain(|(text, _)| text.trim() != folder);
     }
     if length(&left, &right) > width {
         // The states by their signs: what is running, is it well.

@@ -31,7 +31,7 @@ use crate::screens::run::RunScreen;
 use crate::screens::settings::Settings;
 use crate::screens::shared::{Machine, PluginsSnapshot, Shared};
 use crate::screens::tags::Tags;
-use crate::widgets::Edit;
+use crate::widgets::{Edit, Turns};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::number;
 use gradtop_store::RaisedAlert;
@@ -97,8 +97,9 @@ impl App {
             machine: None,
             read_only,
             launch: LaunchDefaults::default(),
-            draft: None,
+            drafts: Vec::new(),
             behind: None,
+            turns: Turns::default(),
             area: Rect::default(),
         };
         let hint = "first time here? n starts a run, enter opens one, ? shows all keys";

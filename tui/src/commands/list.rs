@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use gradtop_chart::cells::align::Align;
-use gradtop_chart::cells::text::fit;
+use gradtop_chart::cells::text::fit_ends;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::column;
@@ -204,7 +204,7 @@ fn row(view: &View, parameters: &[&str], common: Option<&state::Common>, now: Ti
     let cell = |name: &str| cell(view, name, now);
     let mut cells = vec![cell("state"), cell("name")];
     cells.extend(parameters.iter().map(|name| {
-        Words::from(fit(&column::cell(view, &format!("{PARAM}{name}"), now), 24, print::ascii()))
+        Words::from(fit_ends(&column::cell(view, &format!("{PARAM}{name}"), now), 24, print::ascii()))
     }));
     cells.push(match state::progress(view) {
         Some((done, total)) => format!("{}{}", bar(done, total), number::percent(done, total)).into(),

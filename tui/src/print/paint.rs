@@ -236,6 +236,9 @@ impl Painter {
                 1 => self.put("\x1b[C"),
                 n => self.put(&format!("\x1b[{n}C")),
             },
+            // So is the next row and a column of it: never beyond the last row, where it would move all others.
+            Some((_, cy)) if cy + 1 == y && x == 0 => self.put("\r\n"),
+            Some((_, cy)) if cy + 1 == y => self.put(&format!("\n\x1b[{}G", x + 1)),
             _ if x == 0 => self.put(&format!("\x1b[{}H", y + 1)),
             _ => self.put(&format!("\x1b[{};{}H", y + 1, x + 1)),
         }

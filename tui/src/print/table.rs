@@ -2,8 +2,11 @@
 
 use super::{ascii, styled, terminal};
 use gradtop_chart::cells::align::{Align, align, pad_left};
-use gradtop_chart::cells::text::{fit, width_of, wrap};
+use gradtop_chart::cells::text::{apart, fit, width_of, wrap};
 use gradtop_chart::cells::theme::Ink;
+
+/// What words can be cut to, where a terminal is narrow.
+const LEAST: usize = 12;
 
 /// A cell: words in an ink.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,12 +115,17 @@ impl Table {
         let rows: Vec<&Vec<Words>> = headed.then_some(&heading).into_iter().chain(&self.rows).collect();
         let mut lines: Vec<Vec<Words>> = vec![vec![Words::from(" ".repeat(indent))]; rows.len()];
         let mut room = limit.map(|l| l.saturating_sub(indent));
-        for (i, c) in used.iter().enumerate() {
-            let (_, align) = &self.columns[*c];
-            let cells: Vec<Words> =
-                rows.iter().map(|r| r.get(*c).cloned().unwrap_or_else(|| Words::from(""))).collect();
-            let padded = aligned(&cells, *align, headed);
-            let widest = padded.iter().map(|w| width_of(&w.text)).max().unwrap_or(0);
+        let cells = |c: &usize| {
+            let (_, align) = self.columns[*c];
+            let cell = |row: &&Vec<Words>| row.get(*c).cloned().unwrap_or_else(|| Words::from(""));
+            (align, aligned(&rows.iter().map(cell).collect::<Vec<_>>(), align, headed))
+        };
+        let mut columns: Vec<(Align, Vec<Words>)> = used.iter().map(cells).collect();
+        if let Some(room) = room {
+            narrow(&mut columns, room);
+        }
+        for (i, (_, padded)) in columns.into_iter().enumerate() {
+            let widest = widest(&padded);
             for (line, mut words) in lines.iter_mut().zip(padded) {
                 if let Some(room) = room {
                     words.text = fit(&words.text, room, ascii());
@@ -131,6 +139,28 @@ impl Table {
             room = room.map(|r| r.saturating_sub(widest + 2));
         }
         lines
+    }
+}
+
+fn widest(cells: &[Words]) -> usize {
+    cells.iter().map(|w| width_of(&w.text)).max().unwrap_or(0)
+}
+
+/// Makes columns of words narrower, the widest first, until something of the last has room too: what is cut still differs.
+fn narrow(columns: &mut [(Align, Vec<Words>)], room: usize) {
+    let Some((last, before)) = columns.split_last_mut() else { return };
+    loop {
+        let widths = before.iter().map(|(_, cells)| widest(cells));
+        let used = widths.map(|width| width + 2).sum::<usize>() + widest(&last.1).min(LEAST);
+        let wide = before.iter_mut().filter(|(align, cells)| *align == Align::Left && widest(cells) > LEAST);
+        let Some((_, cells)) = wide.max_by_key(|(_, cells)| widest(cells)).filter(|_| used > room) else {
+            return;
+        };
+        let width = widest(cells).saturating_sub(used - room).max(LEAST);
+        let texts: Vec<&str> = cells.iter().map(|w| w.text.as_str()).collect();
+        for (text, words) in apart(&texts, width, ascii()).into_iter().zip(cells) {
+            words.text = text;
+        }
     }
 }
 
@@ -168,6 +198,21 @@ mod tests {
             .map(|l| l.into_iter().map(|w| w.text).collect::<String>().trim_end().to_owned())
             .collect();
         assert_eq!(text, [" name     loss  eta", " a      3.1e-6  41s", " long  12.5      6m", " b      7"]);
+    }
+
+    #[test]
+    fn names_still_differ_on_a_narrow_terminal() {
+        let mut table = Table::new(&[("name", Align::Left), ("loss", Align::Point), ("note", Align::Left)]);
+        for name in ["a-run-with-a-long-name-lr-0.1", "a-run-with-a-long-name-lr-0.2", "short"] {
+            table.row(vec![name.into(), "0.25".into(), "as expected, and said at some length".into()]);
+        }
+        let lines: Vec<String> = table
+            .laid_out(0, Some(40))
+            .into_iter()
+            .map(|line| line.into_iter().map(|w| w.text).collect())
+            .collect();
+        assert!(lines.iter().all(|line| width_of(line) <= 40 && !line.contains("length")), "{lines:#?}");
+        assert!(lines[1].contains("0.1  0.25") && lines[2].contains("0.2  0.25"), "{lines:#?}");
     }
 
     #[test]

@@ -32,11 +32,12 @@ use crate::app::{self, App, Msg};
 use crate::config::LaunchDefaults;
 use crate::print::paint::Painter;
 use crate::screens::effect::{Answer, Task};
+use crate::widgets::Turn;
 use gradtop_chart::cells::theme::ThemeName;
 use gradtop_view::runs::RunId;
 use link::Link;
 pub(crate) use once::once;
-use pace::Pace;
+use pace::{Cost, Pace};
 use settle::Settling;
 use terminal::Screen;
 use work::Workers;
@@ -165,6 +166,8 @@ struct Monitor {
     opening: Option<Instant>,
     tick: Instant,
     machine: machine::Meter,
+    /// Frames drawn.
+    frames: u64,
 }
 
 impl Monitor {
@@ -192,6 +195,7 @@ impl Monitor {
             opening: None,
             tick: Instant::now(),
             machine: machine::Meter::default(),
+            frames: 0,
         })
     }
 
@@ -212,7 +216,7 @@ impl Monitor {
                 Err(_) => break,
             }
         }
-        self.draw(app, true)?;
+        self.draw(app, Cost::Free)?;
         Ok(true)
     }
 
@@ -248,6 +252,8 @@ impl Monitor {
     fn run(&mut self, app: &mut App) -> Result<i32> {
         // Whether something is not on the screen yet, and whether a person waits for it.
         let (mut stale, mut urgent) = (false, false);
+        // The next frame is for a size of which nothing was drawn yet.
+        let mut resized = false;
         loop {
             let now = Instant::now();
             let mut wake = if self.before.is_empty() { self.tick } else { now };
@@ -279,12 +285,17 @@ impl Monitor {
             let now = Instant::now();
             if self.size.settled(now) {
                 self.resize(app)?;
-                (stale, urgent) = (true, true);
+                (stale, urgent, resized) = (true, true, true);
             }
             let due = (urgent || now >= self.pace.next()) && self.opening.is_none_or(|until| now >= until);
             if stale && due && self.size.due().is_none() && self.link.open(now, urgent) {
-                self.draw(app, urgent)?;
-                (stale, urgent, self.opening) = (false, false, None);
+                let cost = match (urgent, resized) {
+                    (false, _) => Cost::Data,
+                    (true, true) if self.link.is_far() => Cost::Size,
+                    (true, _) => Cost::Free,
+                };
+                self.draw(app, cost)?;
+                (stale, urgent, resized, self.opening) = (app.shared.turns.owed(), false, false, None);
             }
         }
     }
@@ -351,8 +362,15 @@ impl Monitor {
         self.update(app, Msg::Tick(Timestamp::now()))
     }
 
-    fn draw(&mut self, app: &mut App, urgent: bool) -> Result<()> {
+    fn draw(&mut self, app: &mut App, cost: Cost) -> Result<()> {
         app.shared.behind = self.link.behind(Instant::now());
+        self.frames += 1;
+        app.shared.turns.begin(match cost {
+            _ if !self.link.is_far() => Turn::All,
+            Cost::Data => Turn::Of(self.frames),
+            // What a person waits for comes first.
+            Cost::Free | Cost::Size => Turn::Nobody,
+        });
         self.screen.name(&app.title());
         let mut frame = self.terminal.get_frame();
         app::view(app, &mut frame);
@@ -365,7 +383,7 @@ impl Monitor {
         if written > 0 {
             self.link.written(now, written, ask);
         }
-        self.pace.drawn(now, written, urgent);
+        self.pace.drawn(now, written, cost);
         Ok(())
     }
 

@@ -5,6 +5,17 @@ use std::time::{Duration, Instant};
 /// What may be written at once before the bandwidth counts: a whole screen of charts.
 const BURST: f64 = 20e3;
 
+/// What a frame does to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cost {
+    /// Nothing: a person waited for it.
+    Free,
+    /// It is data, and counts as such.
+    Data,
+    /// Data waits until a whole picture has come over a slow line.
+    Size,
+}
+
 /// Keeps frames caused by data below a rate, and what they write below a bandwidth.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -30,19 +41,15 @@ impl Pace {
         self.next
     }
 
-    /// A frame of so many bytes was drawn. One that a person waited for is not counted, and what data a key brings to the
-    /// screen need not wait because of the key.
-    pub(super) fn drawn(&mut self, now: Instant, bytes: usize, urgent: bool) {
-        if urgent {
-            self.next = self.next.max(now);
-            return;
-        }
-        let mut wait = self.gap;
-        if let Some(rate) = self.bytes_per_s {
+    /// A frame of so many bytes was drawn. What data a key brings to the screen need not wait because of the key.
+    pub(super) fn drawn(&mut self, now: Instant, bytes: usize, cost: Cost) {
+        let mut wait = if cost == Cost::Data { self.gap } else { Duration::ZERO };
+        if let Some(rate) = self.bytes_per_s.filter(|_| cost != Cost::Free) {
             let earned = rate * now.saturating_duration_since(self.counted).as_secs_f64();
             self.credit = (self.credit + earned).min(BURST) - bytes as f64;
             self.counted = now;
-            let debt = Duration::try_from_secs_f64(-self.credit / rate).unwrap_or_default();
+            let owed = if cost == Cost::Size { bytes as f64 } else { -self.credit };
+            let debt = Duration::try_from_secs_f64(owed / rate).unwrap_or_default();
             wait = wait.max(debt.min(Duration::from_secs(10)));
         }
         self.next = self.next.max(now + wait);
@@ -59,11 +66,11 @@ mod tests {
     fn frames_keep_their_distance() {
         let mut pace = Pace::new(10.0, 0.0);
         let start = Instant::now();
-        pace.drawn(start, 100_000, true);
+        pace.drawn(start, 100_000, Cost::Free);
         assert!(pace.next() <= start + MS, "data that a key asked for is drawn at once");
-        pace.drawn(start, 100_000, false);
+        pace.drawn(start, 100_000, Cost::Data);
         assert_eq!(pace.next(), start + 100 * MS);
-        pace.drawn(start + 10 * MS, 0, true);
+        pace.drawn(start + 10 * MS, 0, Cost::Free);
         assert_eq!(pace.next(), start + 100 * MS, "a key does not put data off");
     }
 
@@ -74,13 +81,24 @@ mod tests {
         let mut now = start;
         let mut sent = 0;
         while now < start + 10_000 * MS {
-            pace.drawn(now, 2_000, false);
+            pace.drawn(now, 2_000, Cost::Data);
             sent += 2_000;
             now = pace.next();
         }
         assert!((65_000..=72_000).contains(&sent), "{sent} bytes in 10 s at 5 kB/s after 20 kB at once");
         let before = pace.next();
-        pace.drawn(now, 50_000, true);
+        pace.drawn(now, 50_000, Cost::Free);
         assert_eq!(pace.next(), before, "a frame for a key costs nothing");
+    }
+
+    #[test]
+    fn data_waits_until_a_new_size_has_come() {
+        let start = Instant::now();
+        for (kbps, waits) in [(4.0, 1_500), (0.0, 0)] {
+            let mut pace = Pace::new(10.0, kbps);
+            pace.drawn(start, 6_000, Cost::Size);
+            let next = pace.next().saturating_duration_since(start).as_millis();
+            assert!((waits..waits + 20).contains(&next), "{next} ms at {kbps} kB/s");
+        }
     }
 }

@@ -3,20 +3,25 @@
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use gradtop_host::text::first_line;
 use gradtop_host::{PluginWatch, PluginsNow};
 use gradtop_store::{Notes, RunDir, change_notes};
 
 use super::{Event, Options, runs, sender, settings};
 use crate::app::Msg;
 use crate::screens::actions::{Act as _, ActionResult, RunAction};
-use crate::screens::effect::{Answer, Mark, Task};
+use crate::screens::effect::{Answer, Mark, Question, Task};
 use crate::screens::run::pane;
 use crate::screens::settings::Settings;
 use crate::screens::shared::PluginsSnapshot;
 use gradtop_view::live::Engine;
 use gradtop_view::runs::RunId;
 use gradtop_view::why::{Reader, Verdict, look};
+
+/// Who has not typed for so long wants to know what an experiment makes of it.
+const TYPED: Duration = Duration::from_millis(200);
 
 /// That something went wrong.
 pub(super) fn failed(text: String) -> Event {
@@ -45,6 +50,7 @@ pub(super) struct Workers {
     runs: runs::Reader,
     plugins: Option<PluginWatch>,
     judge: Arc<Mutex<Judge>>,
+    questions: Option<Sender<Box<Question>>>,
     settings: Option<(Sender<Settings>, Option<JoinHandle<()>>)>,
 }
 
@@ -54,7 +60,15 @@ impl Workers {
         let send = sender(tx);
         let engine = Engine::start(move |live| send(Msg::Live(live)));
         let runs = runs::Reader::start(options.runs.clone(), options.read_only, sender(tx));
-        Self { tx: tx.clone(), engine, runs, plugins: None, judge: Arc::default(), settings: None }
+        Self {
+            tx: tx.clone(),
+            engine,
+            runs,
+            plugins: None,
+            judge: Arc::default(),
+            questions: None,
+            settings: None,
+        }
     }
 
     /// Starts what can wait until something is on the screen.
@@ -118,6 +132,7 @@ impl Workers {
             }
             Task::Launch(launch) => self.launch(move || gradtop_host::launch(&launch)),
             Task::Exec(exec) => self.launch(move || gradtop_host::exec(&exec)),
+            Task::Judge(question) => self.ask(question),
             Task::Describe(path) => self.spawn("describe", move || {
                 let answer = gradtop_host::describe(&path);
                 Msg::Answer(Answer::Described(path, Box::new(answer)))
@@ -136,6 +151,30 @@ impl Workers {
             // These are the loop's own.
             Task::Quit | Task::Suspend | Task::Redraw | Task::Mouse(_) | Task::Note(_) | Task::Alert(_) => {}
         }
+    }
+
+    /// Has an experiment judge the newest of what is typed, once nothing more is.
+    fn ask(&mut self, question: Box<Question>) {
+        let send = sender(&self.tx);
+        let to = self.questions.get_or_insert_with(|| {
+            let (to, from) = channel::<Box<Question>>();
+            let judge = move || {
+                while let Ok(mut newest) = from.recv() {
+                    while let Ok(newer) = from.recv_timeout(TYPED) {
+                        newest = newer;
+                    }
+                    let why = gradtop_host::refused(&newest.plugin, &newest.experiment, &newest.params);
+                    let why = why.map(|why| first_line(&why).0.to_owned());
+                    if !send(Msg::Answer(Answer::Judged(newest, why))) {
+                        break;
+                    }
+                }
+            };
+            // Without the thread, the start says what is wrong.
+            std::thread::Builder::new().name("judge".to_owned()).spawn(judge).ok();
+            to
+        });
+        drop(to.send(question));
     }
 
     fn save(&mut self, new: Settings) {
@@ -238,7 +277,7 @@ fn started(run: gradtop_host::Result<RunDir>) -> ActionResult {
         },
         Err(e) => {
             let why = e.to_string();
-            let text = format!("not started: {}", gradtop_host::text::first_line(&why).0);
+            let text = format!("not started: {}", first_line(&why).0);
             ActionResult { text, failed: true, started: None }
         }
     }

@@ -14,7 +14,7 @@ use super::effect::{Effect, Task};
 use super::keys::{Binding, Keys, Kind, Mode, bind};
 use super::shared::Shared;
 use crate::widgets::dialog;
-use gradtop_chart::cells::text::{fit, wrap};
+use gradtop_chart::cells::text::{apart, fit, fit_ends, wrap};
 use gradtop_view::runs::{RunId, RunRow};
 
 /// The keys: whether it is to be done.
@@ -45,7 +45,10 @@ impl Confirm {
         let names: Vec<String> = rows.iter().map(|row| crate::print::clean(row.name())).collect();
         let verb = self.action.verb();
         let question = match names.as_slice() {
-            [name] => format!("{verb} {name}?"),
+            [name] => {
+                let room = width.saturating_sub(verb.len() + 2);
+                format!("{verb} {}?", fit_ends(name, room, theme.ascii()))
+            }
             _ => format!("{verb} {} runs?", names.len()),
         };
         let saves = |row: &&&Arc<RunRow>| {
@@ -69,8 +72,8 @@ impl Confirm {
         let mut lines = vec![(fit(&question, width, theme.ascii()), theme.bold())];
         if names.len() > 1 {
             let more = names.len().saturating_sub(NAMES);
-            let shown = names.iter().take(NAMES).map(|name| (fit(name, width, theme.ascii()), theme.text()));
-            lines.extend(shown);
+            let shown: Vec<&str> = names.iter().take(NAMES).map(String::as_str).collect();
+            lines.extend(apart(&shown, width, theme.ascii()).into_iter().map(|name| (name, theme.text())));
             lines.extend((more > 0).then(|| (format!("and {more} more"), theme.dim())));
         }
         lines.push((String::new(), theme.text()));

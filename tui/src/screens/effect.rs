@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use gradtop_host::{Exec, Launch, PluginDesc, Refusal};
+use gradtop_host::{Exec, ExperimentDesc, Launch, PluginDesc, Refusal};
+use gradtop_store::ParamValue;
 
 use super::actions::{ActionResult, RunAction};
 use super::run::pane::{PaneRequest, PaneSnapshot};
@@ -51,6 +52,8 @@ pub(crate) enum Task {
     Launch(Box<Launch>),
     /// Start a command.
     Exec(Box<Exec>),
+    /// Have an experiment judge parameters that are being typed.
+    Judge(Box<Question>),
     /// Say what a plugin offers that is on no search path.
     Describe(PathBuf),
     /// Read something for a pane.
@@ -78,6 +81,14 @@ impl Task {
     }
 }
 
+/// What an experiment is to judge before a run is started.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Question {
+    pub(crate) plugin: PathBuf,
+    pub(crate) experiment: ExperimentDesc,
+    pub(crate) params: Vec<(String, ParamValue)>,
+}
+
 /// What people say of runs, changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
@@ -94,6 +105,8 @@ pub(crate) enum Answer {
     Pane(PaneSnapshot),
     /// A run was judged: the verdict that matters most, if there is one.
     Why(RunId, Option<Verdict>),
+    /// An experiment judged parameters: why it refuses them, if it does.
+    Judged(Box<Question>, Option<String>),
     /// A plugin was described.
     Described(PathBuf, Box<Result<PluginDesc, Refusal>>),
     /// It did what it was asked for, or failed.

@@ -79,7 +79,7 @@ impl Help {
             .sections
             .iter()
             .map(|keys| section(shared, keys, column))
-            .filter(|lines| lines.len() > 1)
+            .filter(|lines| !lines.is_empty())
             .collect();
         if width < TWO || sections.len() < 2 {
             return sections.concat();
@@ -112,11 +112,15 @@ fn section(shared: &Shared, keys: &Keys, width: usize) -> Vec<Line<'static>> {
             (names.join("  "), b.what)
         })
         .collect();
+    if shown.is_empty() {
+        return Vec::new();
+    }
     // What keys do stands beside them, or below where there is no room for that.
     let widest = shown.iter().map(|(k, _)| width_of(k)).max().unwrap_or(0);
     let below = widest * 2 > width;
     let left = if below { 2 } else { widest };
-    let mut lines = vec![Line::styled(keys.title, theme.bold())];
+    let mut lines: Vec<_> =
+        wrap(keys.title, width).into_iter().map(|line| Line::styled(line, theme.bold())).collect();
     for (names, what) in shown {
         for (i, part) in wrap(what, width.saturating_sub(left + 4).max(12)).into_iter().enumerate() {
             if below && i == 0 {

@@ -10,6 +10,7 @@ use ratatui::layout::Rect;
 use super::experiments::form::Form;
 use super::settings::Settings;
 use crate::config::LaunchDefaults;
+use crate::widgets::Turns;
 use gradtop_chart::cells::theme::Theme;
 use gradtop_view::live::LiveSnapshot;
 use gradtop_view::runs::RunsSnapshot;
@@ -63,10 +64,12 @@ pub(crate) struct Shared {
     pub(crate) read_only: bool,
     /// What a run is started with.
     pub(crate) launch: LaunchDefaults,
-    /// A form that was left with something typed.
-    pub(crate) draft: Option<Form>,
+    /// Forms that were left with something typed.
+    pub(crate) drafts: Vec<Form>,
     /// How far what is on the terminal is behind, where that is worth telling.
     pub(crate) behind: Option<std::time::Duration>,
+    /// Which charts are drawn anew.
+    pub(crate) turns: Turns,
     /// Where the screen is drawn, between header and footer.
     pub(crate) area: Rect,
 }

@@ -9,7 +9,7 @@ use super::effect::{Effect, Mark, Task};
 use super::keys::{Binding, Keys, Kind, Mode, bind};
 use super::shared::Shared;
 use crate::widgets::{Edit, Input, dialog};
-use gradtop_chart::cells::text::{fit, wrap};
+use gradtop_chart::cells::text::{fit, fit_ends, wrap};
 use gradtop_store::validate_tag;
 use gradtop_view::runs::RunId;
 
@@ -92,7 +92,10 @@ impl Screen for Tags {
     fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let (theme, room) = (shared.theme, dialog::room(area));
         let of = match self.runs.as_slice() {
-            [id] => crate::print::clean(&id.dir().name()),
+            [id] => {
+                let name = crate::print::clean(&id.dir().name());
+                fit_ends(&name, room.saturating_sub("Tags of ".len()), theme.ascii())
+            }
             runs => format!("{} runs", runs.len()),
         };
         let title = fit(&format!("Tags of {of}, with blanks between"), room, theme.ascii());

@@ -1,6 +1,6 @@
 //! A chart in an area of the screen, drawn anew only if something it shows changed.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::rc::Rc;
@@ -24,7 +24,8 @@ pub(crate) struct ChartCache {
 
 #[derive(Clone, Debug)]
 struct Held {
-    /// What the data was.
+    /// Which chart it is, and what its data was.
+    subject: u64,
     data: u64,
     view: ChartView,
     size: (u16, u16),
@@ -51,6 +52,51 @@ impl ChartCache {
     }
 }
 
+/// Charts that follow their data in a frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// All of them.
+    #[default]
+    All,
+    /// Some of a page of many, others in the next frame.
+    Of(u64),
+    /// Of a page of many, none.
+    Nobody,
+}
+
+/// On a slow line the charts of a page follow their data a few at a time: each is whole, and of its own moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Turns {
+    turn: Turn,
+    /// One was drawn that is older than its data.
+    owed: Cell<bool>,
+}
+
+/// As many as follow their data in one frame.
+const AT_ONCE: usize = 2;
+
+impl Turns {
+    /// Before a frame is drawn.
+    pub(crate) fn begin(&mut self, turn: Turn) {
+        *self = Self { turn, owed: Cell::new(false) };
+    }
+
+    /// Whether one that was drawn is older than its data.
+    pub(crate) fn owed(&self) -> bool {
+        self.owed.get()
+    }
+
+    /// Whether a chart of a page of so many follows its data now.
+    fn has(&self, slot: u64, page: usize) -> bool {
+        let parts = page.div_ceil(AT_ONCE) as u64;
+        match self.turn {
+            Turn::Of(turn) if parts > 1 => slot % parts == turn % parts,
+            Turn::Nobody => parts <= 1,
+            Turn::All | Turn::Of(_) => true,
+        }
+    }
+}
+
 /// A chart: a line of title with the latest value of each series (or those at the cursor), and the plot with its axes.
 pub(crate) struct ChartCell<'a> {
     /// The runs shown.
@@ -67,24 +113,31 @@ pub(crate) struct ChartCell<'a> {
     pub(crate) cache: &'a ChartCache,
     /// Its number there: the same for the same chart from frame to frame.
     pub(crate) slot: u64,
+    /// The charts of its page, and whose turn it is among them.
+    pub(crate) page: usize,
+    pub(crate) turns: &'a Turns,
 }
 
 impl ChartCell<'_> {
+    /// Tells one chart from another.
+    fn subject(&self) -> u64 {
+        let mut h = DefaultHasher::new();
+        match self.subject {
+            Subject::Metric(name) => name.hash(&mut h),
+            Subject::Panel(figure, n) => (figure.id.as_str(), n).hash(&mut h),
+        }
+        self.sources.iter().for_each(|source| source.label.hash(&mut h));
+        h.finish()
+    }
+
     /// Tells one state of the data from another.
     fn fingerprint(&self) -> u64 {
         let mut h = DefaultHasher::new();
         let metrics = match self.subject {
-            Subject::Metric(name) => {
-                name.hash(&mut h);
-                None
-            }
-            Subject::Panel(figure, n) => {
-                (figure.id.as_str(), n).hash(&mut h);
-                Some(figure.panels.get(n))
-            }
+            Subject::Metric(_) => None,
+            Subject::Panel(figure, n) => Some(figure.panels.get(n)),
         };
         for source in self.sources {
-            source.label.hash(&mut h);
             let data = source.data;
             (data.alive, data.progress.reading, data.names.len(), data.figures.len()).hash(&mut h);
             (Arc::as_ptr(&data.pauses), Arc::as_ptr(&data.resumes), Arc::as_ptr(&data.figures)).hash(&mut h);
@@ -104,21 +157,24 @@ impl ChartCell<'_> {
     }
 
     fn draw(&self, width: u16, height: u16) -> Rc<Buffer> {
-        let (data, size) = (self.fingerprint(), (width, height));
+        let (subject, data, size) = (self.subject(), self.fingerprint(), (width, height));
         let title = if self.focused { self.theme.accent() } else { self.theme.text() };
         let same = |h: &&Held| {
-            h.data == data
-                && h.size == size
+            (h.subject, h.size) == (subject, size)
                 && (h.theme, h.title) == (self.theme, title)
                 && h.view == *self.view
         };
-        if let Some(h) = self.cache.held.borrow().get(&self.slot).filter(same) {
+        if let Some(h) = self.cache.held.borrow().get(&self.slot).filter(same)
+            && (h.data == data || !self.turns.has(self.slot, self.page))
+        {
+            self.turns.owed.set(self.turns.owed() || h.data != data);
             return Rc::clone(&h.cells);
         }
         let (w, h) = (usize::from(width), usize::from(height));
         let built = Rc::new(build(self.sources, self.subject, self.view, (w, h), self.theme));
         let cells = Rc::new(gradtop_chart::cells::chart(&built.chart, (w, h), self.theme, title));
         let held = Held {
+            subject,
             data,
             view: self.view.clone(),
             size,
@@ -144,5 +200,30 @@ impl Widget for ChartCell<'_> {
             let mark = self.theme.glyph("›", ">");
             buf.set_string(area.x, area.y, mark, self.theme.accent());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_chart_has_its_turn_and_few_have_it_always() {
+        let mut turns = Turns::default();
+        let mut drawn = vec![0; 12];
+        for frame in 0..12 {
+            turns.begin(Turn::Of(frame));
+            let now: Vec<usize> = (0..12).filter(|slot| turns.has(*slot as u64, 12)).collect();
+            assert_eq!(now.len(), AT_ONCE);
+            for slot in &now {
+                drawn[*slot] += 1;
+            }
+            assert!((0..2).all(|slot| turns.has(slot, 2)));
+        }
+        assert_eq!(drawn, [2; 12]);
+        turns.begin(Turn::Nobody);
+        assert!((0..12).all(|slot| !turns.has(slot, 12)) && turns.has(0, 1));
+        turns.begin(Turn::All);
+        assert!((0..12).all(|slot| turns.has(slot, 12)));
     }
 }

@@ -7,7 +7,7 @@ mod progress;
 mod scroll;
 mod spark;
 
-pub(crate) use chart::{ChartCache, ChartCell};
+pub(crate) use chart::{ChartCache, ChartCell, Turn, Turns};
 pub(crate) use input::{Edit, Input};
 pub(crate) use progress::ProgressBar;
 pub(crate) use scroll::{Move, Scroll, around};

@@ -1,6 +1,6 @@
 //! Texts of a column made equally wide.
 
-use crate::cells::text::{fit, width_of};
+use crate::cells::text::{apart, fit, width_of};
 
 /// How a column is aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,8 @@ pub enum Align {
     Point,
 }
 
-/// The texts, all of one width: the widest one's, `most` at most. What is too wide is cut, with a sign.
+/// The texts, all of one width: the widest one's, `most` at most. What is too wide is cut, with a sign; words so that they still
+/// differ.
 pub fn align(texts: &[String], align: Align, most: usize, ascii: bool) -> Vec<String> {
     let before = |text: &str| text.find(['.', 'e']).map_or(width_of(text), |i| width_of(&text[..i]));
     let left = texts.iter().map(|t| before(t)).max().unwrap_or(0);
@@ -22,8 +23,14 @@ pub fn align(texts: &[String], align: Align, most: usize, ascii: bool) -> Vec<St
         Align::Point => texts.iter().map(|text| " ".repeat(left - before(text)) + text).collect(),
     };
     let width = padded.iter().map(|t| width_of(t)).max().unwrap_or(0).min(most);
-    let pad = if align == Align::Right { pad_left } else { pad };
-    padded.iter().map(|text| pad(&fit(text, width, ascii), width)).collect()
+    match align {
+        Align::Left => {
+            let texts: Vec<&str> = padded.iter().map(String::as_str).collect();
+            apart(&texts, width, ascii).iter().map(|text| pad(text, width)).collect()
+        }
+        Align::Right => padded.iter().map(|text| pad_left(&fit(text, width, ascii), width)).collect(),
+        Align::Point => padded.iter().map(|text| pad(&fit(text, width, ascii), width)).collect(),
+    }
 }
 
 /// The text with blanks up to a width.
@@ -51,7 +58,7 @@ mod tests {
     #[test]
     fn what_is_too_wide_is_cut() {
         let texts = ["abcdef", "長長長"].map(str::to_owned);
-        assert_eq!(align(&texts, Align::Left, 4, false), ["abc…", "長… "]);
+        assert_eq!(align(&texts, Align::Left, 4, false), ["ab…f", "長… "]);
         assert_eq!(align(&[], Align::Left, 4, true), Vec::<String>::new());
     }
 }

@@ -1,4 +1,4 @@
-//! Heatmaps and pictures in character cells: two colours a cell, or shades where there is no colour.
+//! Heatmaps and pictures in character cells: two colours a cell, or shades where there are too few colours.
 
 use super::Area;
 use super::canvas::Canvas;
@@ -41,7 +41,7 @@ fn halves(
     for row in 0..area.height {
         for column in 0..area.width {
             let (x, y) = (area.left + column, area.top + row);
-            if look.coloured() && !look.glyphs.ascii() {
+            if look.graded() && !look.glyphs.ascii() {
                 match (colour(column, row * 2), colour(column, row * 2 + 1)) {
                     (Some(up), Some(down)) => canvas.put_on(x, y, '▀', Ink::Rgb(up), down),
                     (Some(up), None) => canvas.put(x, y, '▀', Ink::Rgb(up)),
@@ -62,7 +62,7 @@ fn shade(canvas: &mut Canvas, (x, y): (usize, usize), level: f64, look: Theme) {
         &[' ', '░', '▒', '▓', '█']
     };
     let ch = ramp[((level * ramp.len() as f64) as usize).min(ramp.len() - 1)];
-    canvas.put(x, y, ch, if look.coloured() { Ink::Rgb(viridis(level)) } else { Ink::Text });
+    canvas.put(x, y, ch, if look.graded() { Ink::Rgb(viridis(level)) } else { Ink::Text });
 }
 
 /// The legend of a field: its least value, the colours between, its greatest value.
@@ -76,7 +76,7 @@ pub(super) fn strip(canvas: &mut Canvas, field: &Field, left: usize, y: usize, l
     x = canvas.text(x, y, &number::value(low), Ink::Dim) + 1;
     for i in 0..LENGTH {
         let level = i as f64 / (LENGTH - 1) as f64;
-        if look.coloured() && !look.ascii() {
+        if look.graded() && !look.ascii() {
             canvas.put(x + i, y, '█', Ink::Rgb(viridis(level)));
         } else {
             shade(canvas, (x + i, y), level, look);

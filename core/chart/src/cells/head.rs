@@ -2,7 +2,7 @@
 
 use super::canvas::Canvas;
 use super::glyph_of;
-use super::text::{apart, fit, width_of};
+use super::text::{apart, fit, fit_ends, width_of};
 use super::theme::{Ink, Theme};
 use crate::number;
 use crate::{Chart, Mark, Shape};
@@ -104,6 +104,12 @@ pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     row + 1
 }
 
+/// Words are cut at their end, a name in its middle: others may begin as it does.
+pub(super) fn cut(title: &str, width: usize, ascii: bool) -> String {
+    let name = title.trim().split(" [").next().unwrap_or_default();
+    if name.contains(' ') { fit(title, width, ascii) } else { fit_ends(title, width, ascii) }
+}
+
 /// A title in so many columns; of one in two parts something of both is kept.
 fn fit_title(title: &str, width: usize, ascii: bool) -> String {
     let part = if ascii { " - " } else { " · " };
@@ -114,9 +120,9 @@ fn fit_title(title: &str, width: usize, ascii: bool) -> String {
             // The shorter one whole if it takes no more than half.
             let first_room = a.min(room.saturating_sub(b.min(room / 2)));
             let second_room = room - first_room;
-            format!("{}{part}{}", fit(first, first_room, ascii), fit(second, second_room, ascii))
+            format!("{}{part}{}", cut(first, first_room, ascii), cut(second, second_room, ascii))
         }
-        _ => fit(title, width, ascii),
+        _ => cut(title, width, ascii),
     }
 }
 
@@ -156,6 +162,7 @@ mod tests {
         assert_eq!(fit_title("Residuals · sinc: sin(5πx) / (5πx)", 24, false), "Residuals · sinc: sin(5…");
         assert_eq!(fit_title("Residuals of all networks · sinc", 24, false), "Residuals of all… · sinc");
         assert_eq!(fit_title("too narrow · for two", 12, false), "too narrow …");
+        assert_eq!(fit_title("  block/attention/query/norm [x]", 20, false), "  block/at…/norm [x]");
         for width in 0..60 {
             assert!(width_of(&fit_title(title, width, false)) <= width);
         }

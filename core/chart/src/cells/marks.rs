@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::canvas::Canvas;
 use super::raster::{Layer, Pen, Raster};
-use super::text::{fit, width_of};
+use super::text::{fit_ends, width_of};
 use super::theme::{Ink, Theme};
 use super::{Area, OVER_FIELD, column_of, row_of};
 use crate::colour::{Paint, marker};
@@ -409,7 +409,7 @@ fn rule_label(
     area: Area,
     look: Theme,
 ) {
-    let label = fit(name, area.width / 2, look.glyphs.ascii());
+    let label = fit_ends(name, area.width / 2, look.glyphs.ascii());
     let length = width_of(&label);
     let place = match at {
         Where::X(v) => column_of(&domain.x, v, area.width).map(|c| {

@@ -138,10 +138,10 @@ fn latest(canvas: &mut Canvas, chart: &Chart, ascii: bool) {
         .collect();
     let titled = usize::from(height > 1 || values.is_empty());
     if titled > 0 {
-        canvas.text(0, 0, &fit(chart.title.as_deref().unwrap_or_default(), width, ascii), Ink::Bold);
+        canvas.text(0, 0, &head::cut(chart.title.as_deref().unwrap_or_default(), width, ascii), Ink::Bold);
     }
     for (y, (name, value)) in (titled..height).zip(values) {
-        let name = fit(name, width.saturating_sub(width_of(&value) + 1), ascii);
+        let name = fit_ends(name, width.saturating_sub(width_of(&value) + 1), ascii);
         let x = canvas.text(0, y, &name, Ink::Dim);
         canvas.text(x + 1, y, &value, Ink::Text);
     }
@@ -213,10 +213,10 @@ fn layout(chart: &Chart, (width, height): (usize, usize), top: usize, look: Them
     Layout { domain, area, notes, y_ticks, y2_ticks, captioned, strip }
 }
 
-/// Where the plot of a chart will lie, and its ranges; `None` if there is no room for one. Marks count with their names and
+/// Where the plot of a chart will lie, and its ranges; `None` if there is no room for one or nothing in it. Marks count with their names and
 /// notes, and with their data only where an axis has no range.
 pub fn plot(chart: &Chart, width: usize, height: usize, look: Theme) -> Option<(Area, Domain)> {
-    if width < SMALLEST.0 || height < SMALLEST.1 {
+    if width < SMALLEST.0 || height < SMALLEST.1 || !Domain::known(chart).x {
         return None;
     }
     let top = head(&mut Canvas::new(width, height, look, look.bold()), chart, look);
@@ -235,7 +235,7 @@ fn head(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     }
     let ascii = look.glyphs.ascii();
     let width = canvas.width();
-    let title = fit(chart.title.as_deref().unwrap_or_default(), width, ascii);
+    let title = head::cut(chart.title.as_deref().unwrap_or_default(), width, ascii);
     let entries: Vec<&Mark> = chart.marks.iter().filter(|m| m.name.is_some()).collect();
     let length = |m: &Mark| entry_text(chart, m).chars().count() + 2;
     let whole: usize = entries.iter().map(|m| length(m) + 2).sum::<usize>().saturating_sub(2);

@@ -58,6 +58,9 @@ pub fn fit_ends(text: &str, width: usize, ascii: bool) -> String {
 pub fn apart(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
     let cut: Vec<String> = names.iter().map(|name| fit_ends(name, width, ascii)).collect();
     let own = |i: usize| {
+        if cut[i] == names[i] {
+            return cut[i].clone();
+        }
         let alike: Vec<&str> = (0..names.len())
             .filter(|j| cut[*j] == cut[i] && names[*j] != names[i])
             .map(|j| names[j])

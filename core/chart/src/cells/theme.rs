@@ -114,6 +114,11 @@ impl Theme {
         self.colours != Colours::None
     }
 
+    /// Whether there are enough colours for values between others to have colours between theirs.
+    pub fn graded(self) -> bool {
+        matches!(self.colours, Colours::Indexed | Colours::True)
+    }
+
     /// Values and names.
     pub fn text(self) -> Style {
         Style::new()
@@ -192,7 +197,11 @@ impl Theme {
 
     /// A series' colour.
     pub fn paint(self, paint: Paint) -> Style {
-        self.front(if self.name == ThemeName::Light { paint.on_paper() } else { paint.on_screen() })
+        let paper = self.name == ThemeName::Light;
+        if self.colours == Colours::Sixteen {
+            return Style::new().fg(Color::Indexed(paint.sixteen(paper, false)));
+        }
+        self.front(if paper { paint.on_paper() } else { paint.on_screen() })
     }
 
     /// An ink of the chart core.
@@ -203,6 +212,9 @@ impl Theme {
             Ink::Bold => self.bold(),
             Ink::Alert => self.alert(),
             Ink::Series(paint) => self.paint(paint),
+            Ink::Faint(paint) if self.colours == Colours::Sixteen => {
+                Style::new().fg(Color::Indexed(paint.sixteen(self.name == ThemeName::Light, true)))
+            }
             Ink::Faint(paint) if self.name == ThemeName::Light => {
                 self.front(paint.on_paper().map(|v| (u16::from(v) / 2 + 110) as u8))
             }

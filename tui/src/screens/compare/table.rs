@@ -34,9 +34,10 @@ struct Column {
 }
 
 impl Column {
-    fn new(group: String, title: String, cells: Vec<String>, best: Vec<bool>, numbers: bool) -> Self {
-        let cells = if numbers { align(&cells, Align::Point, usize::MAX, false) } else { cells };
-        let widest = cells.iter().map(|c| width_of(c)).max().unwrap_or(0).min(28);
+    fn new(group: String, title: String, cells: &[String], best: Vec<bool>, numbers: bool) -> Self {
+        let (how, most) = if numbers { (Align::Point, usize::MAX) } else { (Align::Left, 28) };
+        let cells = align(cells, how, most, false);
+        let widest = cells.iter().map(|c| width_of(c)).max().unwrap_or(0);
         // Room for the mark of the best.
         let width = widest.max(width_of(&title)) + if numbers { 2 } else { 0 };
         Self { group, title, cells, best, width, numbers }
@@ -52,27 +53,27 @@ fn columns(screen: &Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Them
     let text = |v: Option<f64>| v.map_or_else(|| none.to_owned(), number::value);
     let mut out = Vec::new();
     for (i, key) in sheet.params.iter().enumerate() {
-        let cells = rows.iter().map(|r| r.params.get(i).cloned().unwrap_or_default()).collect();
-        out.push(Column::new(String::new(), clean(key), cells, Vec::new(), false));
+        let cells: Vec<String> = rows.iter().map(|r| r.params.get(i).cloned().unwrap_or_default()).collect();
+        out.push(Column::new(String::new(), clean(key), &cells, Vec::new(), false));
     }
     for (i, column) in sheet.columns.iter().enumerate() {
-        let cells = rows.iter().map(|r| text(r.values[i])).collect();
+        let cells: Vec<String> = rows.iter().map(|r| text(r.values[i])).collect();
         let best = rows.iter().map(|r| r.best[i]).collect();
         let title = column.short();
-        out.push(Column::new(clean(&column.facet.title()), title, cells, best, true));
+        out.push(Column::new(clean(&column.facet.title()), title, &cells, best, true));
     }
     let before = out.len();
     if let Some(values) = at_cursor {
         let facet = made.facets.get(screen.chart).map(|f| clean(&f.title())).unwrap_or_default();
         let of = |r: &&Row| values.get(r.team).copied().flatten();
-        let cells = rows.iter().map(|r| text(of(r).map(|at| at.shown))).collect();
-        out.insert(0, Column::new(facet.clone(), "at cursor".to_owned(), cells, Vec::new(), true));
+        let cells: Vec<String> = rows.iter().map(|r| text(of(r).map(|at| at.shown))).collect();
+        out.insert(0, Column::new(facet.clone(), "at cursor".to_owned(), &cells, Vec::new(), true));
         let mut steps = rows.iter().filter_map(of).map(|at| (at.n, at.steps));
         let first = steps.next();
         if steps.any(|other| Some(other) != first) {
             let brief = |r| of(r).map(|at| at.brief().replace('–', none)).unwrap_or_default();
-            let cells = rows.iter().map(brief).collect();
-            out.insert(1, Column::new(facet, "of step".to_owned(), cells, Vec::new(), false));
+            let cells: Vec<String> = rows.iter().map(brief).collect();
+            out.insert(1, Column::new(facet, "of step".to_owned(), &cells, Vec::new(), false));
         }
     }
     let at_cursor = out.len() - before;

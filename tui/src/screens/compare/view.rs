@@ -11,7 +11,7 @@ use crate::print::clean;
 use crate::screens::pen::Pen;
 use crate::screens::shared::Shared;
 use crate::widgets::ChartCell;
-use gradtop_chart::cells::text::width_of;
+use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_view::compare::{Align, Facet, GroupBy, overlay};
 use gradtop_view::figure::built::{AtCursor, Built, Cursor, Plot};
 use gradtop_view::figure::chart::build;
@@ -239,15 +239,18 @@ impl Compare {
         let made = &self.made;
         let theme = shared.theme;
         if made.facets.is_empty() {
-            let unread = made.subjects.iter().any(|s| s.data.progress.reading || s.data.keys.is_empty());
+            // Before anything was read of a run, its data is of no generation.
+            let unread = made.subjects.iter().any(|s| s.data.progress.reading || s.data.generation == 0);
             let several =
                 made.subjects.iter().any(|s| s.row.experiment() != made.subjects[0].row.experiment());
             let text = match (unread, several) {
                 (true, _) => "reading …",
-                (false, true) => "These experiments have no metric in common",
+                (false, true) => "No metric is the same in these experiments, with the same split",
                 (false, false) => "Nothing recorded yet",
             };
-            Pen::row(frame.buffer_mut(), theme, area, 1).skip(2).put(text, theme.dim());
+            for (row, line) in (1..).zip(wrap(text, usize::from(area.width.saturating_sub(4)))) {
+                Pen::row(frame.buffer_mut(), theme, area, row).skip(2).put(&line, theme.dim());
+            }
             return;
         }
         let places = grid(self, area);
@@ -263,6 +266,8 @@ impl Compare {
                 focused: chart == self.chart,
                 cache: &self.cache,
                 slot: chart as u64,
+                page: visible(shared, self).len(),
+                turns: &shared.turns,
             };
             cell.render(self::cell(area, places, i as u16), frame.buffer_mut());
         }

@@ -81,10 +81,14 @@ impl Experiments {
     }
 
     fn update(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
+        let effects = self.act(shared, action);
+        self.with_question(effects)
+    }
+
+    fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
         if action == Action::Close {
             // What was typed is there again when the form is.
-            let kept = self.form.take().filter(Form::is_edited);
-            shared.draft = kept.or(shared.draft.take());
+            shared.drafts.extend(self.form.take().filter(Form::is_edited));
             self.like = None;
             return if self.only_form { vec![Effect::Close] } else { Vec::new() };
         }
@@ -109,7 +113,7 @@ impl Experiments {
                 return match rows.get(self.cursor) {
                     Some(Row::Ready(plugin, e)) => {
                         let form = Form::new(&plugin.path, e).with(&shared.launch);
-                        self.form = Some(form.or_draft(&mut shared.draft));
+                        self.form = Some(form.or_draft(&mut shared.drafts));
                         Vec::new()
                     }
                     Some(Row::Shadowed(_, e, _)) => {
@@ -146,7 +150,7 @@ impl Experiments {
             self.form = Some(form.or_draft(&mut shared.draft));
             self.like = None;
         } else if let Some((plugin, e)) = shared.plugins.found.experiment(manifest.experiment.plugin_id()) {
-            self.form = Some(Form::of_run(&plugin.path, e, manifest).or_draft(&mut shared.draft));
+            self.form = Some(Form::of_run(&plugin.path, e, manifest).or_draft(&mut shared.drafts));
             self.like = None;
         } else if shared.plugins.loaded && shared.plugins.pending.is_empty() {
             let own = run.view.dir.plugin();
@@ -157,7 +161,7 @@ impl Experiments {
     }
 
     /// A plugin was described.
-    fn described(&mut self, path: &PathBuf, answer: &Result<PluginDesc, Refusal>) {
+    fn described(&mut self, shared: &mut Shared, path: &PathBuf, answer: &Result<PluginDesc, Refusal>) {
         let Some(Like::Asked(own, manifest)) = &self.like else { return };
         if own != path {
             return;
@@ -167,7 +171,7 @@ impl Experiments {
             Ok(Some((_, e))) => {
                 let mut form = Form::of_run(path, e, manifest);
                 form.notes.insert(0, format!("no plugin has {id} now: this is the run's own copy"));
-                self.form = Some(form);
+                self.form = Some(form.or_draft(&mut shared.drafts));
                 self.like = None;
             }
             Ok(None) => {
@@ -178,6 +182,13 @@ impl Experiments {
                 self.like = Some(Like::Impossible(why));
             }
         }
+    }
+
+    /// Has the experiment judge what is in the form, if that is new.
+    fn with_question(&mut self, mut effects: Vec<Effect>) -> Vec<Effect> {
+        let question = self.form.as_mut().and_then(Form::question);
+        effects.extend(question.map(|question| Effect::Do(Task::Judge(Box::new(question)))));
+        effects
     }
 
     /// A worker did something; perhaps it was our start.
@@ -199,7 +210,7 @@ impl Screen for Experiments {
             form.edit(edit);
             form.check_name(&shared.runs.rows);
         }
-        Vec::new()
+        self.with_question(Vec::new())
     }
 
     fn mouse(&mut self, shared: &mut Shared, mouse: MouseEvent) -> Vec<Effect> {
@@ -244,16 +255,24 @@ impl Screen for Experiments {
                 form.renew(e);
             }
         }
-        if let Some(Like::Waiting(id)) = &self.like {
-            let id = id.clone();
-            return self.like(shared, &id);
-        }
-        Vec::new()
+        let effects = match &self.like {
+            Some(Like::Waiting(id)) => {
+                let id = id.clone();
+                self.like(shared, &id)
+            }
+            _ => Vec::new(),
+        };
+        self.with_question(effects)
     }
 
-    fn answer(&mut self, _shared: &mut Shared, answer: &Answer) -> Option<Vec<Effect>> {
+    fn answer(&mut self, shared: &mut Shared, answer: &Answer) -> Option<Vec<Effect>> {
         match answer {
-            Answer::Described(path, desc) => self.described(path, desc),
+            Answer::Described(path, desc) => self.described(shared, path, desc),
+            Answer::Judged(question, why) => {
+                if let Some(form) = &mut self.form {
+                    form.judged(question, why.as_deref());
+                }
+            }
             Answer::Done(result) => {
                 let ours = self.form.as_ref().is_some_and(|f| f.busy) && result.failed;
                 self.done(result);

@@ -28,11 +28,15 @@ pub(super) struct Key {
 
 impl Row<'_> {
     pub(super) fn key(&self) -> Key {
-        let id = match self {
-            Row::Ready(_, e) | Row::Shadowed(_, e, _) => e.id.clone(),
-            _ => String::new(),
-        };
-        Key { path: self.path().to_owned(), experiment: id }
+        Key { path: self.path().to_owned(), experiment: self.id().to_owned() }
+    }
+
+    /// The experiment's id; empty where that is not known.
+    pub(super) fn id(&self) -> &str {
+        match self {
+            Row::Ready(_, e) | Row::Shadowed(_, e, _) => &e.id,
+            _ => "",
+        }
     }
 
     /// The plugin's file.

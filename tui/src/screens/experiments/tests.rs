@@ -403,3 +403,60 @@ fn a_name_that_is_taken_is_told_at_once_and_what_was_typed_is_kept() {
         bench.screen()
     );
 }
+
+#[test]
+fn what_the_experiment_refuses_is_told_at_the_field_while_it_is_typed_and_once() {
+    let asked = |bench: &mut Bench| {
+        bench.take().into_iter().rev().find_map(|task| match task {
+            Task::Judge(question) => Some(*question),
+            _ => None,
+        })
+    };
+    let why = "functions = sinc,sine are too many; steps allows one";
+    let told = |bench: &Bench| bench.screen().matches("are too many").count();
+    let mut bench = bench();
+    bench.resize(160, 40);
+    bench.keys("enter end pageup pageup down down");
+    bench.take();
+    bench.type_text("40");
+    bench.keys("down down down");
+    bench.type_text("sinc,sin");
+    let early = asked(&mut bench).unwrap();
+    bench.type_text("e");
+    let question = asked(&mut bench).unwrap();
+    assert_eq!(question.params[4], ("functions".to_owned(), ParamValue::Text("sinc,sine".to_owned())));
+    // What was said of something else says nothing of this.
+    bench.answer(Answer::Judged(Box::new(early), Some(why.to_owned())));
+    assert_eq!(told(&bench), 0, "{}", bench.screen());
+    bench.answer(Answer::Judged(Box::new(question), Some(why.to_owned())));
+    let screen = bench.screen();
+    assert_eq!(told(&bench), 1, "{screen}");
+    assert!(screen.lines().any(|l| l.contains("› ✗ functions") && l.contains(why)), "{screen}");
+    assert!(screen.contains("1 field has an error"), "{screen}");
+    // A name changes nothing about it, and is no new question.
+    bench.keys("down");
+    bench.type_text("mine");
+    assert_eq!(told(&bench), 1, "{}", bench.screen());
+    assert!(asked(&mut bench).is_none());
+    // Its plugin may be another by now: a start asks.
+    bench.keys("ctrl-s");
+    assert!(launched(&mut bench).is_some());
+    bench.answer(Answer::Done(ActionResult { text: why.to_owned(), failed: true, started: None }));
+    assert_eq!(told(&bench), 1, "{}", bench.screen());
+    bench.keys("end backspace");
+    assert_eq!(told(&bench), 0, "{}", bench.screen());
+    assert!(asked(&mut bench).is_some());
+}
+
+#[test]
+fn what_was_typed_into_several_forms_is_kept_in_each() {
+    let mut bench = bench();
+    bench.keys("enter down");
+    bench.type_text("0.125");
+    bench.keys("esc down enter");
+    assert!(bench.screen().contains("of other"), "{}", bench.screen());
+    bench.keys("end pagedown up up");
+    bench.type_text("9");
+    bench.keys("esc up enter");
+    assert!(bench.screen().contains("0.125"), "{}", bench.screen());
+}

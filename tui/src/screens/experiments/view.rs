@@ -13,7 +13,7 @@ use crate::print::clean;
 use crate::screens::pen::Pen;
 use crate::screens::shared::Shared;
 use crate::widgets::around;
-use gradtop_chart::cells::text::{fit, width_of, wrap};
+use gradtop_chart::cells::text::{apart, fit_ends, width_of, wrap};
 use gradtop_chart::cells::theme::Theme;
 
 /// From this width on, details stand beside the list.
@@ -142,6 +142,9 @@ impl Experiments {
                 pen.left(name, width, theme.dim());
             }
         }
+        let ids: Vec<String> = rows.iter().map(|row| clean(row.id())).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let ids = apart(&ids, columns.id.saturating_sub(2), theme.ascii());
         let height = usize::from(area.height.saturating_sub(1));
         let top = around(self.cursor, rows.len(), height);
         for (i, row) in rows.iter().enumerate().skip(top).take(height) {
@@ -154,7 +157,7 @@ impl Experiments {
                 Row::Ready(plugin, e) | Row::Shadowed(plugin, e, _) => {
                     let ready = matches!(row, Row::Ready(..));
                     let name = if ready { theme.bold() } else { theme.dim() };
-                    cell(&mut pen, &clean(&e.id), columns.id, name);
+                    pen.left(&ids[i], columns.id, name);
                     cell(&mut pen, &clean(&e.version), columns.version, theme.dim());
                     if columns.presets > 0 {
                         cell(&mut pen, &presets(e), columns.presets, theme.dim());
@@ -182,7 +185,7 @@ impl Experiments {
 
 /// A cell with a gap behind it, however long its text.
 fn cell(pen: &mut Pen<'_>, text: &str, columns: usize, style: Style) {
-    pen.left(&fit(text, columns.saturating_sub(2), false), columns, style);
+    pen.left(&fit_ends(text, columns.saturating_sub(2), false), columns, style);
 }
 
 fn state(row: &Row<'_>, theme: Theme) -> (char, &'static str, Style) {

@@ -3,7 +3,7 @@
 use gradtop_store::{State, View};
 
 use gradtop_chart::cells::align::{pad, pad_left};
-use gradtop_chart::cells::text::fit;
+use gradtop_chart::cells::text::fit_ends;
 use gradtop_chart::cells::theme::Theme;
 use gradtop_view::runs::RunRow;
 use gradtop_view::state;
@@ -45,6 +45,6 @@ pub(super) fn note(row: &RunRow) -> Option<String> {
 
 /// A text in exactly so many columns.
 pub(super) fn cell(text: &str, width: usize, right: bool, ascii: bool) -> String {
-    let text = fit(text, width, ascii);
+    let text = fit_ends(text, width, ascii);
     if right { pad_left(&text, width) } else { pad(&text, width) }
 }

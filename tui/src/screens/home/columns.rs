@@ -205,7 +205,8 @@ impl Columns {
         // Above the points of the values, where there is room for that.
         let title = widest(0, 24 - cells::BEFORE_POINT, &mut groups.iter().map(|g| What::Metric.title(g)));
         columns.push((What::Metric, VALUE.max(title + cells::BEFORE_POINT)));
-        let title = VALUE.max(title);
+        // On a phone a value is worth more than the whole of its title.
+        let title = if width < cells::NARROW { VALUE } else { VALUE.max(title) };
         columns.extend((who > 0).then_some((What::Who, who)));
         columns.extend([(What::Spark, 12), (What::Age, 5), (What::Device, 6)]);
         // What a value is of is worth more than a time left, and so are names that can be told apart.

@@ -10,7 +10,7 @@ use super::list::Line;
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::{ChartCell, Sparkline};
-use gradtop_chart::cells::text::{fit, width_of, wrap};
+use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
 use gradtop_chart::number;
 use gradtop_view::figure::view::{ChartView, Source, Subject};
 use gradtop_view::live::{RunData, SeriesFilter, WatchRequest};
@@ -146,6 +146,8 @@ impl Home {
             focused: false,
             cache: &self.charts,
             slot: 0,
+            page: 1,
+            turns: &shared.turns,
         };
         cell.render(area, buffer);
     }
@@ -177,7 +179,7 @@ fn view_details(shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) 
                 return;
             }
             if i == 0 {
-                buffer.set_string(area.x, y, fit(&name, width, theme.ascii()), theme.dim());
+                buffer.set_string(area.x, y, fit_ends(&name, width, theme.ascii()), theme.dim());
             }
             let line = fit(&line, room, theme.ascii());
             buffer.set_string(area.x + width as u16 + 2, y, line, theme.text());

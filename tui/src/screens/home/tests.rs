@@ -78,7 +78,7 @@ fn a_long_name_of_a_metric_leaves_room_for_what_it_says() {
     let mut bench = Bench::of(vec![spec]);
     bench.resize(120, 40);
     let screen = bench.screen();
-    for said in ["last sensitiv…  0.4321", "2 threads", "seed 7"] {
+    for said in ["last se…lities  0.4321", "2 threads", "seed 7"] {
         assert!(screen.contains(said), "{said}: {screen}");
     }
     bench.resize(80, 24);

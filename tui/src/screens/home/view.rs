@@ -6,6 +6,8 @@
 //!  › ● running   fit-default-3  0.001  ███████▌░░  76 %  15.2 k  5.9 k/s  41s  3.1e-6
 //! ```
 
+use std::collections::BTreeMap;
+
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -19,8 +21,8 @@ use super::{Home, cells};
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::ProgressBar;
-use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
-use gradtop_view::runs::RunRow;
+use gradtop_chart::cells::text::{apart, fit, fit_ends, width_of, wrap};
+use gradtop_view::runs::{RunId, RunRow};
 use gradtop_view::state::{self, headline_cells};
 
 impl Home {
@@ -34,6 +36,7 @@ impl Home {
             return;
         }
         let columns = Columns::new(self, shared, areas.list.width);
+        let names = self.names(shared, &columns, areas.list.height);
         let buffer = frame.buffer_mut();
         let shown = self.list.lines.iter().enumerate().skip(self.top);
         for ((i, line), y) in shown.zip(areas.list.y..areas.list.bottom()) {
@@ -54,7 +57,8 @@ impl Home {
                     view_titles(shared, buffer, row, &columns, &self.list.groups[*group]);
                 }
                 Line::Run { group, row: run } => {
-                    self.view_run(shared, buffer, row, &columns, &self.list.groups[*group], run);
+                    let name = names.get(&run.id).map_or("", String::as_str);
+                    self.view_run(shared, buffer, row, (&columns, name), &self.list.groups[*group], run);
                 }
             }
             if i == self.line && self.typing.is_none() {
@@ -66,6 +70,21 @@ impl Home {
         if let Some(pane) = areas.pane {
             self.view_pane(shared, frame, pane);
         }
+    }
+
+    /// The names of the runs on the screen, cut so that they still differ.
+    fn names<'a>(&'a self, shared: &Shared, columns: &Columns, height: u16) -> BTreeMap<&'a RunId, String> {
+        let shown = self.list.lines.iter().skip(self.top).take(height.into());
+        let runs: Vec<&RunRow> = shown
+            .filter_map(|line| if let Line::Run { row, .. } = line { Some(&**row) } else { None })
+            .collect();
+        let column = columns.0.iter().find(|column| column.what == What::Name);
+        // An alert's sign stands before a name.
+        let sign = if runs.iter().any(|run| state::alert(&run.view).is_some()) { 2 } else { 0 };
+        let room = column.map_or(0, |column| column.width.saturating_sub(sign));
+        let names: Vec<String> = runs.iter().map(|run| clean(run.name())).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        runs.into_iter().map(|run| &run.id).zip(apart(&names, room, shared.theme.ascii())).collect()
     }
 
     fn view_filter(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
@@ -109,10 +128,10 @@ impl Home {
         };
         let selected = group.rows.iter().filter(|r| self.selected.contains(&r.id)).count();
         let selected = if selected > 0 { format!(", {selected} selected") } else { String::new() };
-        let name = clean(&group.experiment);
         let x = area.x + 3;
         buffer.set_string(x, area.y, sign, theme.dim());
         let room = usize::from(area.width.saturating_sub(6));
+        let name = fit_ends(&clean(&group.experiment), room, theme.ascii());
         let (x, _) = buffer.set_stringn(x + 2, area.y, &name, room, theme.bold());
         let room = usize::from(area.right().saturating_sub(x));
         let (x, _) = buffer.set_stringn(x, area.y, format!("  {count}{selected} "), room, theme.dim());
@@ -125,7 +144,7 @@ impl Home {
         shared: &Shared,
         buffer: &mut Buffer,
         area: Rect,
-        columns: &Columns,
+        (columns, name): (&Columns, &str),
         group: &Group,
         run: &RunRow,
     ) {
@@ -152,7 +171,7 @@ impl Home {
                 room = Some((left, column.left + column.width - left));
                 continue;
             }
-            Self::view_cell(shared, buffer, area, *column, group, run);
+            Self::view_cell(shared, buffer, area, (*column, name), group, run);
         }
         if let (Some(note), Some((left, width))) = (note, room) {
             let style = if run.view.certain { theme.alert() } else { theme.dim() };
@@ -165,7 +184,7 @@ impl Home {
         shared: &Shared,
         buffer: &mut Buffer,
         area: Rect,
-        column: Column,
+        (column, name): (Column, &str),
         group: &Group,
         run: &RunRow,
     ) {
@@ -181,13 +200,10 @@ impl Home {
             }
             What::State => (cells::state(&run.view, theme), cells::state_style(run.view.state, theme)),
             What::Name => {
-                let name = clean(run.name());
-                let alerted = state::alert(&run.view).is_some();
-                let sign = if alerted { theme.glyph("▲ ", "! ") } else { "" };
-                let room = column.width.saturating_sub(sign.len().min(2));
-                let name = fit_ends(&name, room, theme.ascii());
-                buffer.set_string(x, y, sign, theme.alert());
-                x += (column.width - room) as u16;
+                if state::alert(&run.view).is_some() {
+                    buffer.set_string(x, y, theme.glyph("▲ ", "! "), theme.alert());
+                    x += 2;
+                }
                 buffer.set_string(x, y, name, theme.bold());
                 return;
             }
@@ -209,7 +225,11 @@ impl Home {
                 cells::pointed(&headline_cells(&run.view, group.common.as_ref()).0, cells::BEFORE_POINT),
                 theme.text(),
             ),
-            What::Who => (headline_cells(&run.view, group.common.as_ref()).1, theme.dim()),
+            What::Who => {
+                // The series comes before what it is the mean of.
+                let who = headline_cells(&run.view, group.common.as_ref()).1;
+                (fit(&who, column.width, theme.ascii()), theme.dim())
+            }
             what @ (What::Age | What::Device) => (what.text(group, run, shared.now), theme.dim()),
             what => (what.text(group, run, shared.now), usual),
         };

@@ -151,7 +151,7 @@ pub(crate) const SERIES: Mode<Action> = mode("A run: choosing series", SERIES_RO
 
 const SERIES_ROWS: &[Binding<Action>] = &[
     bind(&["down", "j"], Action::Go(Move::By(1)), "", "the next series"),
-    bind(&["up", "k"], Action::Go(Move::By(-1)), "", "previous chart"),
+    bind(&["up", "k"], Action::Go(Move::By(-1)), "", "the previous series"),
     bind(&["space"], Action::Toggle, "show or hide", "show or hide it"),
     bind(&["o"], Action::Only, "only this", "show only this one, or all"),
     bind(&["a"], Action::All, "all", "show all"),

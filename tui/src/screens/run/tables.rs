@@ -9,7 +9,7 @@ use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::{Move, Scroll};
 use gradtop_chart::cells::align::{Align, align, pad};
-use gradtop_chart::cells::text::{fit, width_of};
+use gradtop_chart::cells::text::{fit, fit_ends, width_of};
 use gradtop_chart::number;
 
 /// Columns of a cell at most, but for those of the last column, which may take what is left.
@@ -129,7 +129,7 @@ impl Tables {
                 more = true;
                 break;
             }
-            heads.push(Span::styled(pad(&fit(&head, wide, theme.ascii()), wide + 2), theme.bold()));
+            heads.push(Span::styled(pad(&fit_ends(&head, wide, theme.ascii()), wide + 2), theme.bold()));
             units.push(Span::styled(pad(&fit(&unit, wide, theme.ascii()), wide + 2), theme.dim()));
             for (row, cell) in rows.iter_mut().zip(&cells) {
                 let style = if i == 0 { theme.dim() } else { theme.text() };

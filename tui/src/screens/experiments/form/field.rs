@@ -231,7 +231,7 @@ impl Field {
         self.error = self.problem().map(|e| crate::print::clean(&e));
     }
 
-    fn problem(&self) -> Option<String> {
+    pub(super) fn problem(&self) -> Option<String> {
         let text = self.line.text();
         let trimmed = text.trim();
         match &self.role {

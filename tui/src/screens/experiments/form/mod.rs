@@ -19,6 +19,7 @@ use gradtop_store::{CommandInfo, Manifest, ParamValue, shell_words};
 use gradtop_view::runs::RunRow;
 
 use crate::config::LaunchDefaults;
+use crate::screens::effect::Question;
 use crate::widgets::Edit;
 pub(crate) use field::{Field, Role};
 
@@ -45,7 +46,11 @@ pub(crate) struct Form {
     pub(crate) busy: bool,
     /// Why it was not.
     pub(crate) failed: Option<String>,
+    /// Parameters that the experiment was asked about, and why it refuses them, as soon as it has said so.
+    asked: Option<(Params, Option<String>)>,
 }
+
+type Params = Vec<(String, ParamValue)>;
 
 /// What a key asked the form to do, beyond editing.
 #[derive(Clone, Debug)]
@@ -95,9 +100,12 @@ impl Form {
             cursor: 0,
             busy: false,
             failed: None,
+            asked: None,
         };
         // A declared preset `default` may differ from the parameters' own defaults.
         form.take_preset();
+        // Its author's own values need no judging.
+        form.asked = form.params().ok().map(|params| (params, None));
         form
     }
 
@@ -219,20 +227,24 @@ impl Form {
             cursor: 0,
             busy: false,
             failed: None,
+            asked: None,
         }
     }
 
     /// As it was left the last time, if it was one for the same.
-    pub(crate) fn or_draft(self, draft: &mut Option<Self>) -> Self {
-        let same = |d: &mut Self| {
-            (&d.plugin, &d.experiment.id, &d.of) == (&self.plugin, &self.experiment.id, &self.of)
-        };
-        let Some(mut form) = draft.take_if(same) else { return self };
+    pub(crate) fn or_draft(self, drafts: &mut Vec<Self>) -> Self {
+        let same =
+            |d: &Self| (&d.plugin, &d.experiment.id, &d.of) == (&self.plugin, &self.experiment.id, &self.of);
+        let Some(at) = drafts.iter().position(same) else { return self };
+        let mut form = drafts.remove(at);
         let note = "as you left it; ctrl-r on the preset resets all".to_owned();
         if !form.notes.contains(&note) {
             form.notes.insert(0, note);
         }
         (form.busy, form.failed) = (false, None);
+        if form.experiment != self.experiment {
+            form.renew(&self.experiment);
+        }
         form
     }
 
@@ -300,21 +312,57 @@ impl Form {
         }
     }
 
-    /// It could not be started: said at the field that the reason names, if it names one.
+    /// What to ask the experiment about what it was not asked about yet; nothing while a field cannot be used.
+    pub(crate) fn question(&mut self) -> Option<Question> {
+        // A command has nobody to ask.
+        let params = self.params().ok().filter(|_| self.command.is_none())?;
+        if self.asked.as_ref().is_some_and(|(asked, _)| *asked == params) {
+            return None;
+        }
+        self.asked = Some((params.clone(), None));
+        Some(Question { plugin: self.plugin.clone(), experiment: self.experiment.clone(), params })
+    }
+
+    /// The experiment has judged what is in the form, unless that is something else by now.
+    pub(crate) fn judged(&mut self, question: &Question, why: Option<&str>) {
+        let ours = (&question.plugin, &question.experiment) == (&self.plugin, &self.experiment);
+        if let Some((_, refusal)) = self.asked.as_mut().filter(|(asked, _)| ours && *asked == question.params)
+        {
+            *refusal = why.map(crate::print::clean);
+            self.check();
+        }
+    }
+
+    /// Looks anew at every parameter, with what the experiment said of these very ones.
+    fn check(&mut self) {
+        self.fields.iter_mut().filter(|f| matches!(f.role, Role::Param(_))).for_each(Field::check);
+        let refusal = self.asked.as_ref().and_then(|(asked, why)| Some((asked, why.clone()?)));
+        if let Some((asked, why)) = refusal
+            && self.params().is_ok_and(|params| params == *asked)
+        {
+            self.blame(why);
+        }
+    }
+
+    /// It could not be started: the cursor goes where that is said.
     pub(crate) fn refuse(&mut self, why: &str) {
-        let why = crate::print::clean(why);
-        let words = || why.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-')));
-        let named = self
-            .fields
-            .iter()
-            .position(|f| matches!(f.role, Role::Param(_)) && words().any(|w| w == f.key()));
-        match named {
-            Some(at) => {
-                self.go_to(at);
-                self.fields[at].error = Some(why);
-            }
+        if let Some(at) = self.blame(crate::print::clean(why)) {
+            self.go_to(at);
+        }
+    }
+
+    /// Says what is wrong at the field that the reason names, if it names one: of several, the one under the cursor.
+    fn blame(&mut self, why: String) -> Option<usize> {
+        let mut words = why.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-')));
+        let named =
+            |f: &Field, word: &str| matches!(f.role, Role::Param(_)) && f.key() == word.trim_end_matches('.');
+        let here = self.field().filter(|f| words.clone().any(|w| named(f, w))).map(|_| self.cursor);
+        let at = here.or_else(|| words.find_map(|w| self.fields.iter().position(|f| named(f, w))));
+        match at {
+            Some(at) => self.fields[at].error = Some(why),
             None => self.failed = Some(why),
         }
+        at
     }
 
     /// Moves the cursor by so many fields, not around.
@@ -360,10 +408,10 @@ impl Form {
                 self.fields[0].reset();
                 self.take_preset();
                 self.fields.iter_mut().for_each(Field::reset);
+                self.failed = None;
             }
             _ => self.choose(Field::reset),
         }
-        self.failed = None;
     }
 
     fn choose(&mut self, change: impl FnOnce(&mut Field)) {
@@ -373,8 +421,7 @@ impl Form {
         if self.cursor == 0 {
             self.take_preset();
         }
-        // What the experiment found wrong may be right now.
-        self.fields.iter_mut().for_each(Field::check);
+        self.check();
     }
 
     /// Takes over the values of the preset, but for what was changed by hand.
@@ -400,7 +447,9 @@ impl Form {
         if self.busy {
             return Asked::Nothing;
         }
-        if let Some(bad) = self.fields.iter().position(|f| f.error.is_some()) {
+        // Whether the experiment still refuses it is asked again: its plugin may be another by now.
+        let bad = |f: &Field| f.problem().is_some() || f.role == Role::Name && f.error.is_some();
+        if let Some(bad) = self.fields.iter().position(bad) {
             self.go_to(bad);
             return Asked::Nothing;
         }
@@ -421,9 +470,14 @@ impl Form {
         }
     }
 
-    fn launch(&self, runs: &Path) -> Result<Launch, ParamError> {
+    /// The preset, if it is one that the experiment declares.
+    fn preset(&self) -> Option<String> {
         let preset = self.fields[0].value();
-        let declared = self.experiment.presets.iter().any(|p| p.name == preset);
+        self.experiment.presets.iter().any(|p| p.name == preset).then_some(preset)
+    }
+
+    /// The parameters, as the host understands them.
+    fn params(&self) -> Result<Params, ParamError> {
         let sets: Vec<(String, String)> = self
             .fields
             .iter()
@@ -432,12 +486,16 @@ impl Form {
                 _ => None,
             })
             .collect();
+        resolve_params(&self.experiment, self.preset().as_deref(), &sets)
+    }
+
+    fn launch(&self, runs: &Path) -> Result<Launch, ParamError> {
         Ok(Launch {
             runs: runs.to_owned(),
             plugin: self.plugin.clone(),
             experiment: self.experiment.id.clone(),
-            params: resolve_params(&self.experiment, declared.then_some(preset.as_str()), &sets)?,
-            preset: declared.then_some(preset),
+            params: self.params()?,
+            preset: self.preset(),
             name: self.said(&Role::Name),
             seed: self.read(&Role::Seed),
             device: self.read(&Role::Device).unwrap_or_default(),

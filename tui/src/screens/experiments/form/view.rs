@@ -8,7 +8,7 @@ use crate::print::clean;
 use crate::screens::pen::Pen;
 use crate::screens::shared::Shared;
 use crate::widgets::around;
-use gradtop_chart::cells::text::{width_of, wrap};
+use gradtop_chart::cells::text::{apart, width_of, wrap};
 use gradtop_chart::cells::theme::Theme;
 
 /// A line of the form's middle part.
@@ -44,13 +44,15 @@ struct Layout {
     about: Rect,
 }
 
-fn layout(area: Rect) -> Layout {
-    // Where there are few rows, they are the fields'.
+fn layout(form: &Form, area: Rect) -> Layout {
+    // Where there are few rows, they are the fields', but for what is wrong.
+    let wrong = failure(form, area.width.into()).len() as u16;
     let (title, about) = match area.height {
-        20.. => (3, 5),
-        10.. => (1, 3),
+        20.. => (3, 5.max(wrong + 1)),
+        10.. => (1, 3.max(wrong + 1)),
         _ => (area.height.min(1), 0),
     };
+    let about = about.min(area.height / 2);
     Layout {
         title: Rect { height: title, ..area },
         fields: Rect { y: area.y + title, height: area.height - title - about, ..area },
@@ -68,7 +70,7 @@ fn top_of(form: &Form, slots: &[Slot], height: usize) -> usize {
 
 /// The field (or the start behind the last) drawn at a place of the terminal.
 pub(crate) fn field_at(form: &Form, area: Rect, at: Position) -> Option<usize> {
-    let place = layout(area).fields;
+    let place = layout(form, area).fields;
     let slots = slots(form);
     let top = top_of(form, &slots, usize::from(place.height));
     let slot = place.contains(at).then(|| slots.get(top + usize::from(at.y - place.y)))??;
@@ -117,10 +119,13 @@ fn choices_width(field: &Field) -> usize {
 /// Draws it.
 pub(crate) fn view(form: &Form, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
     let theme = shared.theme;
-    let place = layout(area);
+    let place = layout(form, area);
     title(form, theme, frame, place.title);
     let slots = slots(form);
     let columns = Columns::of(form, usize::from(area.width));
+    let keys: Vec<String> = form.fields.iter().map(|field| clean(field.key())).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let keys = apart(&keys, columns.key.saturating_sub(2), theme.ascii());
     let height = usize::from(place.fields.height);
     let top = top_of(form, &slots, height);
     for (y, slot) in slots.iter().skip(top).take(height).enumerate() {
@@ -131,13 +136,14 @@ pub(crate) fn view(form: &Form, shared: &Shared, frame: &mut Frame<'_>, area: Re
             Slot::Blank => {}
             Slot::Heading(text) => drop(pen.skip(2).put(text, theme.dim())),
             Slot::Field(i) => {
-                field(&form.fields[*i], *i == form.cursor, &columns, theme, place.fields, &mut pen);
+                let of = (&form.fields[*i], keys[*i].as_str());
+                field(of, *i == form.cursor, &columns, theme, place.fields, &mut pen);
             }
             Slot::Start => start(form, shared, place.fields, &mut pen),
         }
     }
     scroll_marks(slots.len(), top, theme, frame, place.fields);
-    about(form, &columns, theme, frame, place.about);
+    about(form, theme, frame, place.about);
 }
 
 fn title(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -160,7 +166,14 @@ fn title(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     Pen::row(buffer, theme, area, 1).skip(1).put(&clean(text), style);
 }
 
-fn field(field: &Field, here: bool, columns: &Columns, theme: Theme, area: Rect, pen: &mut Pen<'_>) {
+fn field(
+    (field, key): (&Field, &str),
+    here: bool,
+    columns: &Columns,
+    theme: Theme,
+    area: Rect,
+    pen: &mut Pen<'_>,
+) {
     pen.left(if here { theme.glyph("›", ">") } else { "" }, 2, theme.accent());
     let (mark, mark_style) = match (&field.error, field.is_changed()) {
         (Some(_), _) => (theme.glyph("✗ ", "x "), theme.alert()),
@@ -169,7 +182,7 @@ fn field(field: &Field, here: bool, columns: &Columns, theme: Theme, area: Rect,
     };
     pen.put(mark, mark_style);
     let changed = field.is_changed();
-    pen.left(&clean(field.key()), columns.key, if here || changed { theme.bold() } else { theme.text() });
+    pen.left(key, columns.key, if here || changed { theme.bold() } else { theme.text() });
     if here {
         pen.tint(area, theme.cursor());
     }
@@ -277,29 +290,29 @@ fn scroll_marks(len: usize, top: usize, theme: Theme, frame: &mut Frame<'_>, are
 }
 
 /// Help, range and error of the field under the cursor.
-fn about(form: &Form, columns: &Columns, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+fn about(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let buffer = frame.buffer_mut();
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     Pen::row(buffer, theme, inner, 0).rule();
     let width = usize::from(inner.width).max(1);
-    let Some(field) = form.field() else {
-        let text = "The run keeps going when you leave this screen or close the terminal.";
-        for (i, line) in wrap(text, width).iter().take(2).enumerate() {
-            Pen::row(buffer, theme, inner, i as u16 + 1).put(line, theme.dim());
+    let wrong = failure(form, area.width.into());
+    let from = usize::from(inner.height).saturating_sub(wrong.len()).clamp(1, 3);
+    let (help, style) = match form.field() {
+        Some(field) if field.role == Role::Preset => (preset_help(form, field), theme.text()),
+        Some(field) => (clean(field.help()), theme.text()),
+        None => {
+            let text = "The run keeps going when you leave this screen or close the terminal.";
+            (text.to_owned(), theme.dim())
         }
-        failure(form, columns, theme, buffer, inner);
-        return;
     };
-    let help = match &field.role {
-        Role::Preset => preset_help(form, field),
-        _ => clean(field.help()),
-    };
-    for (i, line) in wrap(&help, width).iter().take(2).enumerate() {
-        Pen::row(buffer, theme, inner, i as u16 + 1).put(line, theme.text());
+    let room = if wrong.is_empty() { 2 } else { from - 1 };
+    for (i, line) in wrap(&help, width).iter().take(room.min(2)).enumerate() {
+        Pen::row(buffer, theme, inner, i as u16 + 1).put(line, style);
     }
-    if failure(form, columns, theme, buffer, inner) {
-        return;
+    for (i, line) in wrong.iter().enumerate() {
+        Pen::row(buffer, theme, inner, (from + i) as u16).put(line, theme.alert());
     }
+    let Some(field) = form.field().filter(|_| wrong.is_empty()) else { return };
     let mut pen = Pen::row(buffer, theme, inner, 3);
     let takes = clean(&field.takes());
     pen.put(&takes, theme.dim());
@@ -329,24 +342,13 @@ fn preset_help(form: &Form, field: &Field) -> String {
     }
 }
 
-/// What is wrong, as far as it is not said at the field already; whether anything is.
-fn failure(
-    form: &Form,
-    columns: &Columns,
-    theme: Theme,
-    buffer: &mut ratatui::buffer::Buffer,
-    area: Rect,
-) -> bool {
-    let room = usize::from(area.width + 2);
-    let told = |f: &&Field| f.error.as_ref().is_none_or(|e| columns.beside(room) >= width_of(e));
+/// What is wrong, as far as it is not said at the field already: in lines for a form of so many columns.
+fn failure(form: &Form, width: usize) -> Vec<String> {
+    let beside = Columns::of(form, width).beside(width);
+    let told = |f: &&Field| f.error.as_ref().is_none_or(|e| beside >= width_of(e));
     let own = form.field().filter(|f| !told(f)).and_then(Field::trouble);
-    let Some(text) = form.failed.clone().or(own) else { return false };
-    let lines = wrap(&text, usize::from(area.width).max(1));
-    let from = usize::from(area.height).saturating_sub(lines.len()).clamp(1, 3);
-    for (i, line) in lines.iter().enumerate() {
-        Pen::row(buffer, theme, area, (from + i) as u16).put(line, theme.alert());
-    }
-    true
+    let text = form.failed.clone().or(own).unwrap_or_default();
+    wrap(&text, width.saturating_sub(2).max(1))
 }
 
 /// Where a value lies in its range: `├──●────┤`.

@@ -191,6 +191,8 @@ impl Charts {
                 focused: *i == self.focus && cells.len() > 1,
                 cache: &self.cache,
                 slot: *i as u64,
+                page: cells.len(),
+                turns: &shared.turns,
             };
             chart.render(*cell, frame.buffer_mut());
         }

@@ -13,7 +13,7 @@ use super::Charts;
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use gradtop_chart::cells::align::pad;
-use gradtop_chart::cells::text::{fit, width_of};
+use gradtop_chart::cells::text::{apart, width_of};
 
 impl Charts {
     /// A key of the list.
@@ -65,11 +65,13 @@ impl Charts {
             lines.push(Line::from(vec![edge(), Span::styled("no series on this page", theme.dim())]));
         }
         let top = (at + 1).saturating_sub(rows);
-        for (i, name) in names.iter().enumerate().skip(top).take(rows) {
+        let cut: Vec<String> = names.iter().map(|name| clean(name)).collect();
+        let cut: Vec<&str> = cut.iter().map(String::as_str).collect();
+        let cut = apart(&cut, width.saturating_sub(6), theme.ascii());
+        for (i, (name, cut)) in names.iter().zip(&cut).enumerate().skip(top).take(rows) {
             let shown = !look.hidden.contains(name);
             let mark = if shown { theme.glyph("■ ", "x ") } else { theme.glyph("□ ", ". ") };
-            let text =
-                pad(&fit(&clean(name), width.saturating_sub(6), theme.ascii()), width.saturating_sub(6));
+            let text = pad(cut, width.saturating_sub(6));
             let style = if shown { theme.text() } else { theme.dim() };
             let style = if i == at { style.patch(theme.cursor()) } else { style };
             let sign = if i == at { theme.glyph("›", ">") } else { " " };
