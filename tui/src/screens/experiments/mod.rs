@@ -147,7 +147,7 @@ impl Experiments {
         let manifest = &run.view.manifest;
         if let Some(command) = &manifest.command {
             let form = Form::of_command(&shared.runs.folder, manifest, command);
-            self.form = Some(form.or_draft(&mut shared.draft));
+            self.form = Some(form.or_draft(&mut shared.drafts));
             self.like = None;
         } else if let Some((plugin, e)) = shared.plugins.found.experiment(manifest.experiment.plugin_id()) {
             self.form = Some(Form::of_run(&plugin.path, e, manifest).or_draft(&mut shared.drafts));

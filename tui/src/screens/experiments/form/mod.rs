@@ -242,7 +242,7 @@ impl Form {
             form.notes.insert(0, note);
         }
         (form.busy, form.failed) = (false, None);
-        if form.experiment != self.experiment {
+        if self.command.is_none() && form.experiment != self.experiment {
             form.renew(&self.experiment);
         }
         form
