@@ -13,16 +13,17 @@ use crate::sandbox::Run;
 use crate::{Sandbox, check, in_parallel, until};
 
 /// What a SIGKILL may cost.
-const LOSS: Duration = Duration::from_millis(250);
+pub const LOSS: Duration = Duration::from_millis(250);
 /// Steps the fixture's file has room for; no run lives to see the last one.
 const STEPS: usize = 20_000_000;
 
 /// A generator for the moments: seeded, so that a failure can be repeated.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
     /// At least 0, below 1 (splitmix64).
-    fn next(&mut self) -> f64 {
+    #[expect(clippy::should_implement_trait, reason = "it has no end")]
+    pub fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

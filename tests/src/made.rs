@@ -38,6 +38,7 @@ pub fn run(experiment: &str, name: &str, minutes: i64) -> Spec {
         threads: 2,
         checkpoint_every_s: 60,
         preset: Some("default".into()),
+        alerts: Vec::new(),
         host: gradtop_store::host_name(),
         boot_id: gradtop_store::boot_id(),
         git_commit: None,

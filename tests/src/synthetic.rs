@@ -135,6 +135,7 @@ fn manifest(name: &str) -> Manifest {
         threads: 1,
         checkpoint_every_s: 60,
         preset: None,
+        alerts: Vec::new(),
         host: host_name(),
         boot_id: boot_id(),
         git_commit: None,

@@ -58,6 +58,46 @@ fn a_hook_that_fails_is_an_event_and_nothing_else() {
 }
 
 #[test]
+fn rules_that_were_given_for_a_run_hold_again_when_it_is_resumed_and_those_of_the_settings_are_the_resumers()
+{
+    let told = tempfile::NamedTempFile::new().unwrap();
+    let sandbox = Sandbox::new();
+    let rules = ["loss > -1", "loss < 0.98", "end"];
+    let args =
+        ["counter", "--set", "steps=100"].into_iter().chain(rules.iter().flat_map(|rule| ["--alert", rule]));
+    let run = sandbox.held(&args.collect::<Vec<_>>(), "a", 1);
+    sandbox.gradtop(&["stop", "a"]).expect_code(0);
+    let says = |what: &str| until(what, || alerts(&run).last().filter(|last| last.contains(what)).map(drop));
+    says("stopped");
+    assert_eq!(alerts(&run).len(), 2, "{:?}", alerts(&run));
+    // As a newer version may write it.
+    let manifest = std::fs::read_to_string(run.dir.manifest()).unwrap();
+    fs::write(run.dir.manifest(), manifest.replace("\"end\"", "\"at noon\", \"end\"")).unwrap();
+    run.go_on();
+    let hook = format!("cat >> '{0}'; echo >> '{0}'", told.path().display());
+    let mut resume = sandbox.command(&["resume", "a"]);
+    resume.env("GRADTOP_ALERTS_HOOK", &hook).env("GRADTOP_ALERTS_RULES", "loss < 0.97");
+    gradtop_tests::sandbox::ended(resume, &["resume"]).expect_code(0);
+    says("finished");
+    let rules: Vec<String> = until("the hook to be told of the end", || {
+        let text = fs::read_to_string(told.path()).unwrap();
+        let rule = |line: &str| {
+            Some(serde_json::from_str::<serde_json::Value>(line).ok()?["rule"].as_str()?.to_owned())
+        };
+        let rules: Vec<String> = text.lines().filter_map(rule).collect();
+        rules.last().is_some_and(|last| last == "end").then_some(rules)
+    });
+    // What held before it was stopped has been told.
+    assert_eq!(rules, ["loss < 0.98", "loss < 0.97", "end"]);
+    assert!(run.events().contains("is left out: \\\"at noon\\\" is not a rule"), "{}", run.events());
+    let shown = sandbox.gradtop(&["show", "a", "--json"]).expect_code(0).json();
+    assert_eq!(
+        shown["manifest"]["alerts"],
+        serde_json::json!(["loss > -1", "loss < 0.98", "at noon", "end"])
+    );
+}
+
+#[test]
 fn a_wrong_rule_starts_nothing() {
     let sandbox = Sandbox::with(&[]);
     let said = sandbox.gradtop(&["exec", "--name", "a", "--alert", "loss > high", "--", "true"]);

@@ -148,12 +148,11 @@ impl Config {
         self.text(key).and_then(|text| text.parse().ok())
     }
 
-    /// The alerts of runs that are started, with more rules than the settings have.
-    pub(crate) fn alerts(&self, more: Vec<AlertRule>) -> Alerts {
-        let mut rules =
+    /// The alerts of runs that are started, with rules that were given for these.
+    pub(crate) fn alerts(&self, given: Vec<AlertRule>) -> Alerts {
+        let rules =
             self.text(Key::AlertRules).and_then(|text| AlertRule::list(text).ok()).unwrap_or_default();
-        rules.extend(more);
-        Alerts { rules, hook: self.text(Key::AlertHook).map(str::to_owned), early_stop: None }
+        Alerts { rules, given, hook: self.text(Key::AlertHook).map(str::to_owned), early_stop: None }
     }
 
     /// The launchers of the file, and those that need none.

@@ -11,6 +11,11 @@ use crate::workspace::{Workspace, succeed};
 
 /// Names, the bench of `tests/` that does it, and what it does.
 const KNOWN: [(&str, &str, &str); 10] = [
+    (
+        "campaign",
+        "soak",
+        "a queue and a sweep, kills, full disks and viewers, all at once: --minutes N, 10 if not given",
+    ),
     ("kills", "soak", "SIGKILL of trainer, keeper or both at [TIMES] moments; rows lost"),
     ("disk", "soak", "full disks and failing writes during runs, each [TIMES]"),
     ("clocks", "soak", "a wall clock that jumps during runs, each [TIMES]"),

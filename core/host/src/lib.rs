@@ -11,6 +11,7 @@ mod command;
 mod error;
 mod launcher;
 mod machine;
+pub mod pace;
 mod plugin;
 mod run;
 pub mod text;

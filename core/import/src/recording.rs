@@ -141,6 +141,7 @@ impl Recording {
             threads: 0,
             checkpoint_every_s: 0,
             preset: None,
+            alerts: Vec::new(),
             host: gradtop_store::host_name(),
             boot_id: gradtop_store::boot_id(),
             git_commit: None,

@@ -96,6 +96,7 @@ fn manifest() -> Manifest {
         threads: 1,
         checkpoint_every_s: 60,
         preset: Some("quick".into()),
+        alerts: Vec::new(),
         host: "somewhere".into(),
         boot_id: "some-boot".into(),
         git_commit: None,

@@ -1,10 +1,11 @@
 //! Faults put to live runs through the real program, many times; a row of a table for each. Started by `cargo xtask soak`:
-//! `kills [TIMES]`, `disk [TIMES]`, `clocks [TIMES]`, `client [TIMES]`, `mixed [OLD PROGRAM]`, `python PYTHON`, `slurm [PART]`, `ssh [PART]`,
-//! each with `--seed N`.
+//! `campaign [--minutes N]`, `kills [TIMES]`, `disk [TIMES]`, `clocks [TIMES]`, `client [TIMES]`, `mixed [OLD PROGRAM]`,
+//! `python PYTHON`, `slurm [PART]`, `ssh [PART]`, each with `--seed N`.
 
 #![allow(clippy::unwrap_used, reason = "a fault that cannot be made ends it")]
 #![allow(clippy::print_stdout, reason = "it prints what it found")]
 
+mod campaign;
 mod client;
 mod faults;
 mod kills;
@@ -86,6 +87,12 @@ fn main() -> ExitCode {
         ssh::ssh(words.get(1).copied());
         return ExitCode::SUCCESS;
     }
+    if words.first() == Some(&"campaign") {
+        let at = words.iter().position(|word| *word == "--minutes");
+        let minutes = at.map_or(Some(10.0), |at| words.get(at + 1)?.parse().ok()).expect("--minutes N");
+        println!("seed {seed}\n");
+        return if campaign::campaign(minutes, seed) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let times = words.get(1).and_then(|n| n.parse::<usize>().ok());
     println!("seed {seed}\n\n| fault | how | times | rows lost | outcome |\n|---|---|---|---|---|");
     let mut failed = false;
@@ -100,7 +107,7 @@ fn main() -> ExitCode {
         ["client", ..] => client::client(times.unwrap_or(100), seed).into_iter().for_each(&mut print),
         ["slurm", ..] => slurm::slurm(words.get(1).copied(), &mut print),
         ["mixed", ..] => mixed::mixed(words.get(1).copied(), &mut print),
-        _ => panic!("kills, disk, clocks, client, slurm, mixed, python or ssh"),
+        _ => panic!("campaign, kills, disk, clocks, client, slurm, mixed, python or ssh"),
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -12,8 +12,6 @@ use crate::failure::{self, Failure};
 use crate::print::{self, clean};
 use gradtop_view::filter::{self, Filter};
 
-/// How often runs are looked at again of which some leave the queue meanwhile.
-const LOOKS: usize = 3;
 /// Runs named in a question at most.
 const NAMED: usize = 8;
 
@@ -143,26 +141,7 @@ pub(crate) fn matching(context: &Context, text: &str) -> Result<Matching> {
 
 /// All runs of a folder, and what cannot be read with the reason.
 pub(crate) fn all(runs: &Path) -> (Vec<View>, Vec<(PathBuf, String)>) {
-    let mut tries = 0..LOOKS;
-    loop {
-        let (found, hidden) = gradtop_store::list_runs_checked(runs);
-        let mut unreadable: Vec<_> = hidden.into_iter().map(|(path, e)| (path, e.to_string())).collect();
-        let mut views = Vec::new();
-        let mut left = false;
-        for run in found {
-            match super::view(&run) {
-                Ok(view) => views.push(view),
-                Err(e) => {
-                    left |= run.is_queued();
-                    unreadable.push((run.path().to_owned(), e.to_string()));
-                }
-            }
-        }
-        // Where one has left the queue at this moment it is looked for again.
-        if !left || tries.next().is_none() {
-            return (views, unreadable);
-        }
-    }
+    gradtop_store::look_at_runs(runs, |run, _| super::view(run))
 }
 
 /// Does something to each run. Of several, an error of one does not keep it from the others; the exit code is the first that is

@@ -22,6 +22,8 @@ const LIVE: Duration = Duration::from_secs(2);
 const QUIET: Duration = Duration::from_secs(10);
 /// How often the folders that new runs appear in are asked whether they have changed, should nobody tell.
 const GLANCE: Duration = Duration::from_millis(500);
+/// The same where every look goes to another machine.
+const FAR_GLANCE: Duration = Duration::from_secs(2);
 
 /// Time between two tries to start what waits.
 const START: Duration = Duration::from_secs(5);
@@ -58,7 +60,9 @@ impl Reader {
                     told.send(()).ok();
                 }
             });
-            Folder::new(folder, read_only, watcher.ok()).follow(&woken, &send);
+            // Nobody tells what other machines do.
+            let watcher = watcher.ok().filter(|_| !gradtop_store::is_remote(&folder));
+            Folder::new(folder, read_only, watcher).follow(&woken, &send);
         };
         let spawned = std::thread::Builder::new().name("runs".to_owned()).spawn(read);
         drop(spawned);
@@ -112,6 +116,7 @@ impl Folder {
 
     fn follow(&mut self, woken: &Receiver<()>, send: &dyn Fn(Msg) -> bool) {
         let mut before: Option<RunsSnapshot> = None;
+        let glance = if self.watcher.is_some() { GLANCE } else { FAR_GLANCE };
         loop {
             let start = Instant::now();
             let places = self.places();
@@ -139,7 +144,7 @@ impl Folder {
                 };
             while Instant::now() < next {
                 let wait = next.saturating_duration_since(Instant::now());
-                match woken.recv_timeout(wait.min(GLANCE)) {
+                match woken.recv_timeout(wait.min(glance)) {
                     Ok(()) => {
                         // Changes come in bursts.
                         std::thread::sleep(BUSY.saturating_sub(start.elapsed()));
@@ -172,22 +177,11 @@ impl Folder {
         }
         wanted.extend(named);
         self.unwatch_all_but(&wanted);
-        let mut rows = Vec::new();
-        let mut known = HashMap::new();
-        let (runs, hidden) = gradtop_store::list_runs_checked(&self.path);
-        let mut unreadable: Vec<_> = hidden.into_iter().map(|(path, e)| (path, e.to_string())).collect();
-        let mut place = 0;
-        for run in runs {
-            let id = RunId::new(&run);
-            place += usize::from(run.is_queued());
-            match self.row(&run, &id, place) {
-                Ok(found) => {
-                    rows.push(Arc::clone(&found.row));
-                    known.insert(id, found);
-                }
-                Err(e) => unreadable.push((run.path().to_owned(), e.to_string())),
-            }
-        }
+        let path = self.path.clone();
+        let (found, unreadable) =
+            gradtop_store::look_at_runs(&path, |run, place| self.row(run, &RunId::new(run), place));
+        let rows = found.iter().map(|found| Arc::clone(&found.row)).collect();
+        let known: HashMap<_, _> = found.into_iter().map(|found| (found.row.id.clone(), found)).collect();
         self.pending.retain(|(run, _)| !known.contains_key(&RunId::new(run)));
         self.known = known;
         RunsSnapshot::new(self.path.clone(), rows, unreadable)

@@ -15,6 +15,7 @@ use crate::error::{HostError, Result};
 use crate::machine::device::{self, DeviceChoice};
 use crate::machine::git;
 use crate::machine::signals::Blocked;
+use crate::run::alerts;
 use crate::run::launch::{Begin, draw_seed, start};
 
 /// A command to run.
@@ -173,6 +174,7 @@ fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>, device: 
         threads: 0,
         checkpoint_every_s: exec.checkpoint_every.as_secs_f64().ceil() as u64,
         preset: None,
+        alerts: alerts::given(),
         host: gradtop_store::host_name(),
         boot_id: gradtop_store::boot_id(),
         git_commit: git::commit(&exec.dir),

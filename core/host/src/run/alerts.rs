@@ -1,9 +1,10 @@
 //! Alerts: rules that a user sets for runs, judged by the keeper on a thread of its own, and told as events of the run and to a
 //! hook.
 //!
-//! Rules and hook are the user's, not the run's: they come from who starts it, by [`VARIABLE`], and never from its folder.
+//! The hook and the rules of the settings are the user's, not the run's: they come from who starts or resumes it, by [`VARIABLE`], and
+//! never from its folder. Only rules that were given for the run are kept there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -14,16 +15,19 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, EventLog, Manifest, RunDir, SeriesKey, State, Status, Tailer, read_manifest, read_status,
+    Event, EventLog, Manifest, RunDir, SeriesKey, State, Status, Tailer, append_event, read_manifest,
+    read_status,
 };
 use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 
 use crate::command::tree::HOOK_MARK;
+use crate::pace::Slow;
 use crate::run::cause::seconds;
 use crate::run::median::{EarlyStop, Median};
-use crate::run::rules::Rule;
+use crate::run::rules::{Rule, TRAINED};
+use crate::run::trend::{Pace, Trend};
 
 /// Where a keeper gets its alerts from.
 const VARIABLE: &str = "GRADTOP_KEEPER_ALERTS";
@@ -40,8 +44,11 @@ const MOST: u32 = 100;
 /// What a user wants to be told of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Alerts {
-    /// The rules.
+    /// The rules of whoever starts or resumes a run.
     pub rules: Vec<Rule>,
+    /// Those of the runs that are begun now, which keep them.
+    #[serde(skip)]
+    pub given: Vec<Rule>,
     /// A shell's command that gets each alert as JSON on standard input.
     pub hook: Option<String>,
     /// When to stop the run for the sake of others.
@@ -62,10 +69,17 @@ pub fn set_early_stop(rule: EarlyStop) {
     alerts.get_or_insert_default().early_stop = Some(rule);
 }
 
-/// The variable by which a keeper gets them, and its value; none where nothing is to be judged.
+/// The rules that a run keeps that is begun now.
+pub(crate) fn given() -> Vec<String> {
+    let alerts = ALERTS.read().unwrap_or_else(PoisonError::into_inner);
+    alerts.iter().flat_map(|alerts| &alerts.given).map(Rule::to_string).collect()
+}
+
+/// The variable by which a keeper gets what is not the run's own, and its value; none where that is nothing.
 pub(crate) fn variable() -> (&'static str, Option<String>) {
     let alerts = ALERTS.read().unwrap_or_else(PoisonError::into_inner);
-    let wanted = alerts.as_ref().filter(|alerts| !alerts.rules.is_empty() || alerts.early_stop.is_some());
+    let is_any = |a: &&Alerts| !a.rules.is_empty() || a.hook.is_some() || a.early_stop.is_some();
+    let wanted = alerts.as_ref().filter(is_any);
     (VARIABLE, wanted.and_then(|alerts| serde_json::to_string(alerts).ok()))
 }
 
@@ -84,8 +98,23 @@ pub(crate) struct Guard {
 impl Guard {
     /// Starts it; none where there is no rule. Why the run is to be stopped early is told by `stop`.
     pub(crate) fn start(run: &RunDir, stop: &Arc<OnceLock<String>>) -> Option<Self> {
-        let alerts: Alerts = serde_json::from_str(&std::env::var(VARIABLE).ok()?).ok()?;
         let manifest = read_manifest(run).ok()?;
+        let text = std::env::var(VARIABLE).unwrap_or_default();
+        let mut alerts: Alerts = serde_json::from_str(&text).unwrap_or_default();
+        for rule in &manifest.alerts {
+            match rule.parse() {
+                Ok(rule) if alerts.rules.contains(&rule) => {}
+                Ok(rule) => alerts.rules.push(rule),
+                // As a newer version may write them.
+                Err(why) => {
+                    let message = format!("an alert of {} is left out: {why}", run.manifest().display());
+                    append_event(run, &Event::Warning { message }).ok();
+                }
+            }
+        }
+        if alerts.rules.is_empty() && alerts.early_stop.is_none() {
+            return None;
+        }
         let (end, ended) = channel();
         let mut judge = Judge::new(run, manifest, alerts, stop.clone());
         let thread = std::thread::Builder::new().name("alerts".to_owned()).spawn(move || judge.work(&ended));
@@ -111,11 +140,24 @@ struct Armed {
     holds: bool,
     /// The same of rows: the series for which it holds.
     held: BTreeSet<SeriesKey>,
+    /// What it remembers of series, of those that it is about.
+    trends: BTreeMap<SeriesKey, Option<Trend>>,
 }
 
 impl Armed {
     fn new(rule: Rule) -> Self {
-        Self { rule, holds: false, held: BTreeSet::new() }
+        Self { rule, holds: false, held: BTreeSet::new(), trends: BTreeMap::new() }
+    }
+
+    /// Takes in a row: in words, that the rule's condition holds for its series now. `None`: it does not, or is not about that.
+    fn judge(&mut self, manifest: &Manifest, seen: &Seen<'_>) -> Option<String> {
+        if let Some(holds) = self.rule.holds(seen.key, seen.value) {
+            return holds.then(|| self.rule.words(seen.value));
+        }
+        if !self.trends.contains_key(seen.key) {
+            self.trends.insert(seen.key.clone(), Trend::of(&self.rule, seen.key, manifest));
+        }
+        self.trends.get_mut(seen.key)?.as_mut()?.push(seen.step, seen.time_us, seen.value)
     }
 }
 
@@ -123,7 +165,10 @@ impl Armed {
 struct Seen<'a> {
     key: &'a SeriesKey,
     step: i64,
+    time_us: i64,
     value: f64,
+    /// It has been logged since the run was started or resumed: what is older has been told of.
+    new: bool,
 }
 
 struct Judge {
@@ -133,8 +178,12 @@ struct Judge {
     rules: Vec<Armed>,
     tailer: Tailer,
     events: EventLog,
+    /// How fast steps come, and the series known so far, where a rule is about that.
+    pace: Option<(Pace, BTreeSet<SeriesKey>)>,
     median: Option<Median>,
     stop: Arc<OnceLock<String>>,
+    /// When the run was started or resumed, in microseconds since 1970.
+    since: i64,
     /// When the last row of the training came, or it could last not have come.
     moved: Instant,
     told: u32,
@@ -143,9 +192,11 @@ struct Judge {
 impl Judge {
     fn new(run: &RunDir, manifest: Manifest, alerts: Alerts, stop: Arc<OnceLock<String>>) -> Self {
         let wanted: Vec<Rule> = alerts.rules.clone();
+        let pace = wanted.contains(&Rule::RateFell).then(Default::default);
         let tailer = Tailer::filtered(run, move |key| wanted.iter().any(|rule| rule.reads(key)));
         Self {
             run: run.clone(),
+            pace,
             median: alerts.early_stop.and_then(|rule| Median::new(run, &manifest, rule)),
             stop,
             manifest,
@@ -153,6 +204,7 @@ impl Judge {
             rules: alerts.rules.into_iter().map(Armed::new).collect(),
             tailer,
             events: EventLog::new(run),
+            since: Timestamp::now().as_microsecond(),
             moved: Instant::now(),
             told: 0,
         }
@@ -179,18 +231,37 @@ impl Judge {
     /// Judges the rows that are new.
     fn rows(&mut self) {
         let mut said: Vec<(usize, i64, String)> = Vec::new();
-        let (rules, moved) = (&mut self.rules, &mut self.moved);
+        let mut due = None;
+        let (rules, moved, since, manifest) = (&mut self.rules, &mut self.moved, self.since, &self.manifest);
+        let pace = &mut self.pace;
         loop {
             let read = self.tailer.poll_slices(READING, |slice| {
                 if !slice.key.metric.starts_with("system/") {
                     *moved = Instant::now();
                 }
-                for (step, value) in slice.step.iter().zip(slice.value) {
+                if let Some((pace, known)) = pace {
+                    if slice.key.metric == TRAINED {
+                        for ((step, time), value) in slice.step.iter().zip(slice.time_us).zip(slice.value) {
+                            if pace.push(*step, *time, *value) {
+                                due = Some((*step, *time));
+                            }
+                        }
+                    } else if !known.contains(slice.key) {
+                        known.insert(slice.key.clone());
+                        pace.begins(slice.time_us.first().copied().unwrap_or_default());
+                    }
+                }
+                for ((step, value), time) in slice.step.iter().zip(slice.value).zip(slice.time_us) {
                     if said.len() == MOST as usize {
                         return;
                     }
-                    let seen = Seen { key: slice.key, step: *step, value: *value };
-                    judge_row(rules, &seen, &mut said);
+                    let (key, step, time_us, value) = (slice.key, *step, *time, *value);
+                    judge_row(
+                        rules,
+                        manifest,
+                        &Seen { key, step, time_us, value, new: time_us >= since },
+                        &mut said,
+                    );
                 }
             });
             // What cannot be read now is read at the next look.
@@ -200,6 +271,28 @@ impl Judge {
         }
         for (rule, step, message) in said {
             self.tell(rule, Some(step), &message);
+        }
+        if let Some((step, time_us)) = due {
+            let slow = self.pace.as_ref().and_then(|(pace, _)| pace.slow());
+            self.pace(step, time_us >= since, slow);
+        }
+    }
+
+    /// Judges how fast steps come.
+    fn pace(&mut self, step: i64, new: bool, slow: Option<Slow>) {
+        let Some(at) = self.rules.iter().position(|armed| armed.rule == Rule::RateFell) else { return };
+        let begins = slow.is_some() && !self.rules[at].holds;
+        self.rules[at].holds = slow.is_some();
+        if let Some(slow) = slow.filter(|_| begins && new) {
+            let fell = 100.0 * (1.0 - slow.rate / slow.before);
+            self.tell(
+                at,
+                Some(step),
+                &format!(
+                    "rate fell by {fell:.0} %, from {:.3} to {:.3} steps a second, and was never below {:.3}",
+                    slow.before, slow.rate, slow.slowest
+                ),
+            );
         }
     }
 
@@ -216,6 +309,9 @@ impl Judge {
                 Rule::Disk(percent) => full(&self.run)
                     .filter(|used| *used >= percent)
                     .map(|used| format!("its disk is {used:.0} % full")),
+                Rule::MemoryShare(percent) => memory_used()
+                    .filter(|used| *used >= percent)
+                    .map(|used| format!("memory is used to {used:.0} %")),
                 _ => continue,
             };
             let begins = message.is_some() && !self.rules[at].holds;
@@ -268,19 +364,50 @@ impl Judge {
     }
 }
 
-fn judge_row(rules: &mut [Armed], seen: &Seen<'_>, said: &mut Vec<(usize, i64, String)>) {
+fn judge_row(
+    rules: &mut [Armed],
+    manifest: &Manifest,
+    seen: &Seen<'_>,
+    said: &mut Vec<(usize, i64, String)>,
+) {
     for (at, armed) in rules.iter_mut().enumerate() {
-        let Some(holds) = armed.rule.holds(seen.key, seen.value) else { continue };
-        let began = holds && !armed.held.contains(seen.key);
-        if began {
-            armed.held.insert(seen.key.clone());
-            let words = armed.rule.words(seen.value);
-            said.push((at, seen.step, format!("{} is {words} at step {}", seen.key.path(), seen.step)));
-        } else if !holds && armed.rule != Rule::NonFinite {
+        match armed.judge(manifest, seen) {
+            Some(words) if !armed.held.contains(seen.key) => {
+                armed.held.insert(seen.key.clone());
+                if seen.new {
+                    let text = format!("{} is {words} at step {}", seen.key.path(), seen.step);
+                    said.push((at, seen.step, text));
+                }
+            }
+            Some(_) => {}
             // What was no number once is told once.
-            armed.held.remove(seen.key);
+            None if armed.rule == Rule::NonFinite => {}
+            None => drop(armed.held.remove(seen.key)),
         }
     }
+}
+
+/// How much of the memory is used that processes of the run's control group may have, or the machine has, in percent.
+fn memory_used() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let of = |name: &str| -> Option<f64> {
+        text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
+    };
+    let (all, left) = (of("MemTotal:")?, of("MemAvailable:")?);
+    let machine = 100.0 * (1.0 - left / all);
+    Some(group_used().map_or(machine, |group| machine.max(group)))
+}
+
+/// The same of a control group that has a limit. What it keeps of files is given back where memory is short.
+fn group_used() -> Option<f64> {
+    let read = |path: String| std::fs::read_to_string(path).ok();
+    let text = read("/proc/self/cgroup".to_owned())?;
+    let path = text.lines().find_map(|l| l.strip_prefix("0::"))?.trim_start_matches('/').to_owned();
+    let number = |file: &str| read(format!("/sys/fs/cgroup/{path}/{file}"))?.trim().parse::<f64>().ok();
+    let (limit, used) = (number("memory.max")?, number("memory.current")?);
+    let stat = read(format!("/sys/fs/cgroup/{path}/memory.stat")).unwrap_or_default();
+    let files = stat.lines().find_map(|line| line.strip_prefix("inactive_file ")?.parse::<f64>().ok());
+    Some(100.0 * (used - files.unwrap_or(0.0)) / limit)
 }
 
 /// How full a run's disk is for its user, in percent.
@@ -330,37 +457,4 @@ fn kill(child: &mut Child) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hook_gets_the_event_and_its_failure_is_a_sentence() {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let file = dir.path().join("event");
-        assert_eq!(call(&format!("cat > '{}'", file.display()), "{\"rule\":\"end\"}"), Ok(()));
-        assert_eq!(std::fs::read_to_string(file).ok().as_deref(), Some("{\"rule\":\"end\"}\n"));
-        assert_eq!(call("exit 3", "{}"), Err("ended with exit status: 3".to_owned()));
-        // One that reads nothing and ends is nothing to wait for.
-        assert_eq!(call("true", &"x".repeat(50_000)), Ok(()));
-    }
-
-    #[test]
-    fn rules_speak_when_their_condition_begins() {
-        let rule = |text: &str| Armed::new(text.parse().expect("a rule"));
-        let mut rules = [rule("loss > 10"), rule("non-finite")];
-        let mut said = Vec::new();
-        let key = SeriesKey::metric("loss");
-        for (step, value) in (1i64..).zip([1.0, 11.0, 12.0, 3.0, 20.0, f64::NAN, f64::NAN]) {
-            judge_row(&mut rules, &Seen { key: &key, step, value }, &mut said);
-        }
-        let words: Vec<&str> = said.iter().map(|(_, _, message)| message.as_str()).collect();
-        assert_eq!(
-            words,
-            [
-                "loss is 11, which is > 10, at step 2",
-                "loss is 20, which is > 10, at step 5",
-                "loss is NaN at step 6"
-            ]
-        );
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! Deleting a run, and only a run.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use gradtop_store::{Life, RunDir, RunLock, StoreError, inside, is_locked, read_manifest, view};
 
@@ -8,6 +9,9 @@ use crate::error::{HostError, Result};
 use crate::launcher::jobs;
 use crate::run::allowed::{Action, Why, allowed};
 use crate::run::waiting::delete_queued;
+
+/// How long it may take until a file that was closed is gone.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// Whether a run may be deleted; if not, an error that says why, and what would have to be so. `runs` is the folder of all
 /// runs. With `force`, these may go too: one whose manifest cannot be read, one with files of others in it,
@@ -79,12 +83,23 @@ pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     let away = gradtop_store::tmp_beside(path);
     let failed = |what| HostError::io(format!("{what} {}", path.display()));
     inside::rename(&experiment, path, &away).map_err(failed("delete"))?;
-    if let Err(e) = inside::remove_dir(&experiment, &away) {
+    let removed = inside::remove_dir(&experiment, &away).or_else(|_| {
+        // Some file systems of other machines keep a file that is open, under another name in its folder, until a moment after it
+        // is closed.
+        drop(lock);
+        let start = Instant::now();
+        loop {
+            match inside::remove_dir(&experiment, &away) {
+                Err(_) if start.elapsed() < CLOSING => std::thread::sleep(CLOSING / 50),
+                removed => return removed,
+            }
+        }
+    });
+    if let Err(e) = removed {
         // What is left is shown, and can be deleted again.
         inside::rename_new(&experiment, &away, path).ok();
         return Err(failed("delete all of")(e));
     }
-    drop(lock);
     gradtop_store::remove_unfinished(&experiment);
     // The experiment's folder goes with its last run; anything else in it keeps it.
     drop(std::fs::remove_dir(experiment.path()));

@@ -23,6 +23,7 @@ use crate::plugin::desc::{ExperimentDesc, PluginDesc};
 use crate::plugin::file::{PluginFile, check_owner};
 use crate::plugin::params::resolve_params;
 use crate::plugin::{describe, shared};
+use crate::run::alerts;
 use crate::run::allowed::{Action, Why, has_all};
 use crate::run::control::ready;
 use crate::run::keeper;
@@ -177,6 +178,7 @@ fn manifest(
         threads: launch.threads.unwrap_or_else(default_threads).max(1),
         checkpoint_every_s: launch.checkpoint_every.as_secs_f64().ceil() as u64,
         preset: launch.preset.clone(),
+        alerts: alerts::given(),
         host: gradtop_store::host_name(),
         boot_id: gradtop_store::boot_id(),
         git_commit: std::env::current_dir().ok().and_then(|dir| git::commit(&dir)),

@@ -14,4 +14,5 @@ pub(crate) mod reclaim;
 pub(crate) mod rename;
 pub(crate) mod report;
 pub(crate) mod rules;
+mod trend;
 pub(crate) mod waiting;

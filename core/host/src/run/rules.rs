@@ -13,8 +13,13 @@ const STALLED: Duration = Duration::from_mins(10);
 const DISK: f64 = 95.0;
 /// What a run's memory is logged as.
 const MEMORY: &str = "system/memory";
+/// What the use of its GPU is logged as, and how long it has trained.
+const GPU: &str = "system/gpu";
+pub(crate) const TRAINED: &str = "system/trained_s";
 /// Before the names of what a run takes of its machine.
 const SYSTEM: &str = "system/";
+/// How long a GPU may idle, unless the rule says it.
+const IDLE: Duration = Duration::from_mins(10);
 
 /// When to raise an alert.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +33,21 @@ pub enum Rule {
     Disk(f64),
     /// The run uses more than so many bytes.
     Memory(f64),
+    /// The memory of the machine, or what the run's control group may have of it, is used to so many percent.
+    MemoryShare(f64),
+    /// The last values are far above the first ones: of a metric, or of every loss.
+    Diverged(Option<String>),
+    /// A metric has not been better for so many steps.
+    Plateau {
+        /// The metric, or a series as `model/split/metric#trial`.
+        metric: String,
+        /// The steps.
+        steps: i64,
+    },
+    /// Steps take longer than they ever did.
+    RateFell,
+    /// The run's GPU does next to nothing for so long.
+    GpuIdle(Duration),
     /// The run has ended, in whatever way.
     End,
     /// The run failed or crashed.
@@ -79,20 +99,25 @@ impl Rule {
     /// Whether it is about rows of a series, or needs to know that there are some.
     pub(crate) fn reads(&self, key: &SeriesKey) -> bool {
         match self {
-            Self::NonFinite | Self::Stalled(_) => !key.metric.starts_with(SYSTEM),
+            Self::NonFinite | Self::Stalled(_) | Self::Diverged(None) => !key.metric.starts_with(SYSTEM),
+            // When others begin is of interest too.
+            Self::RateFell => key.metric == TRAINED || !key.metric.starts_with(SYSTEM),
             Self::Memory(_) => key.metric == MEMORY,
-            Self::Metric { metric, .. } => *metric == key.metric || *metric == key.path(),
-            Self::Disk(_) | Self::End | Self::Failure => false,
+            Self::GpuIdle(_) => key.metric == GPU,
+            Self::Metric { metric, .. } | Self::Plateau { metric, .. } | Self::Diverged(Some(metric)) => {
+                *metric == key.metric || *metric == key.path()
+            }
+            Self::Disk(_) | Self::MemoryShare(_) | Self::End | Self::Failure => false,
         }
     }
 
-    /// Whether its condition holds for a value; `None` if it is not about that.
+    /// Whether its condition holds for a value; `None` if it is not about that, or about more than one.
     pub(crate) fn holds(&self, key: &SeriesKey, value: f64) -> Option<bool> {
         match self {
             Self::NonFinite => self.reads(key).then_some(!value.is_finite()),
             Self::Memory(bytes) => self.reads(key).then_some(value > *bytes),
             Self::Metric { than, value: with, .. } => self.reads(key).then(|| than.holds(value, *with)),
-            Self::Stalled(_) | Self::Disk(_) | Self::End | Self::Failure => None,
+            _ => None,
         }
     }
 
@@ -121,6 +146,12 @@ impl fmt::Display for Rule {
             Self::Stalled(time) => write!(f, "stalled {}s", time.as_secs_f64()),
             Self::Disk(percent) => write!(f, "disk {percent}%"),
             Self::Memory(bytes) => write!(f, "memory {bytes}"),
+            Self::MemoryShare(percent) => write!(f, "memory {percent}%"),
+            Self::Diverged(None) => f.write_str("diverged"),
+            Self::Diverged(Some(metric)) => write!(f, "diverged {metric}"),
+            Self::Plateau { metric, steps } => write!(f, "plateau {metric} {steps}"),
+            Self::RateFell => f.write_str("rate-fell"),
+            Self::GpuIdle(time) => write!(f, "gpu-idle {}s", time.as_secs_f64()),
             Self::End => f.write_str("end"),
             Self::Failure => f.write_str("failure"),
             Self::Metric { metric, than, value } => write!(f, "{metric} {} {value}", than.sign()),
@@ -159,15 +190,26 @@ impl FromStr for Rule {
         let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let rest = rest.trim();
         let wrong = |what: &str| format!("{text:?}: {rest:?} is not {what}");
+        let time = || {
+            with_unit(rest, &[("h", 3600.0), ("m", 60.0), ("s", 1.0), ("", 1.0)])
+                .and_then(|s| Duration::try_from_secs_f64(s).ok())
+                .ok_or_else(|| wrong("a time such as 90s or 10m"))
+        };
         match (name, rest) {
             ("non-finite", "") => Ok(Self::NonFinite),
             ("end", "") => Ok(Self::End),
             ("failure", "") => Ok(Self::Failure),
             ("stalled", "") => Ok(Self::Stalled(STALLED)),
-            ("stalled", _) => with_unit(rest, &[("h", 3600.0), ("m", 60.0), ("s", 1.0), ("", 1.0)])
-                .and_then(|s| Duration::try_from_secs_f64(s).ok())
-                .map(Self::Stalled)
-                .ok_or_else(|| wrong("a time such as 90s or 10m")),
+            ("stalled", _) => time().map(Self::Stalled),
+            ("gpu-idle", "") => Ok(Self::GpuIdle(IDLE)),
+            ("gpu-idle", _) => time().map(Self::GpuIdle),
+            ("rate-fell", "") => Ok(Self::RateFell),
+            ("diverged", metric) => Ok(Self::Diverged(Some(metric.to_owned()).filter(|m| !m.is_empty()))),
+            ("plateau", _) => rest
+                .rsplit_once(char::is_whitespace)
+                .and_then(|(metric, steps)| Some((metric.trim(), steps.parse().ok().filter(|n| *n > 0)?)))
+                .map(|(metric, steps)| Self::Plateau { metric: metric.to_owned(), steps })
+                .ok_or_else(|| wrong("a metric and a number of steps, such as val/loss 5000")),
             ("disk", "") => Ok(Self::Disk(DISK)),
             ("disk", _) => with_unit(rest, &[("%", 1.0)])
                 .filter(|p| *p <= 100.0)
@@ -175,11 +217,13 @@ impl FromStr for Rule {
                 .ok_or_else(|| wrong("a share such as 95%")),
             ("memory", _) => {
                 let units = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0), ("", 1.0)];
-                with_unit(rest, &units).map(Self::Memory).ok_or_else(|| wrong("an amount such as 8GB"))
+                let share = with_unit(rest, &[("%", 1.0)]).filter(|p| *p <= 100.0).map(Self::MemoryShare);
+                let bytes = || with_unit(rest, &units).map(Self::Memory);
+                share.or_else(bytes).ok_or_else(|| wrong("an amount such as 8GB, or a share such as 90%"))
             }
             _ => Err(format!(
-                "{text:?} is not a rule: non-finite, stalled [TIME], disk [PERCENT%], memory AMOUNT, end, failure, or METRIC > NUMBER \
-                 (also <, >=, <=)"
+                "{text:?} is not a rule: non-finite, diverged [METRIC], plateau METRIC STEPS, stalled [TIME], rate-fell, gpu-idle [TIME], \
+                 memory AMOUNT|PERCENT%, disk [PERCENT%], end, failure, or METRIC > NUMBER (also <, >=, <=)"
             )),
         }
     }
@@ -204,6 +248,12 @@ mod tests {
             "stalled 90s",
             "disk 95%",
             "memory 8000000000",
+            "memory 90%",
+            "diverged",
+            "diverged energy",
+            "plateau val/loss 5000",
+            "rate-fell",
+            "gpu-idle 300s",
             "end",
             "failure",
             "val/loss >= 2.5",
@@ -225,6 +275,8 @@ mod tests {
         assert_eq!(wrong("stalled soon"), "\"stalled soon\": \"soon\" is not a time such as 90s or 10m");
         assert!(wrong("memory").contains("an amount such as 8GB"));
         assert!(wrong("disk 900%").contains("a share such as 95%"));
+        assert!(wrong("plateau loss").contains("a metric and a number of steps"));
+        assert!(wrong("plateau loss -5").contains("a metric and a number of steps"));
         assert!(wrong("sometimes").contains("is not a rule: non-finite"));
     }
 }

@@ -13,8 +13,8 @@ use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, fchmod, fchown, fstat,
-    linkat, mkdirat, openat, openat2, renameat, renameat_with, statat, unlinkat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, StatxFlags, fchmod, fchown,
+    fstat, linkat, mkdirat, openat, openat2, renameat, renameat_with, statat, statx, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -79,6 +79,9 @@ pub fn cut(run: &RunDir, path: &Path, len: u64) -> io::Result<()> {
 /// Reads a whole file; an error if it is longer than `limit`.
 pub fn read(run: &RunDir, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = open(run, path)?;
+    // What another machine has replaced is read to the length that it has now, not to the one that is remembered here.
+    let sync = AtFlags::EMPTY_PATH | AtFlags::STATX_FORCE_SYNC;
+    statx(&file, "", sync, StatxFlags::SIZE).ok();
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
@@ -181,6 +184,11 @@ pub fn exchange(run: &RunDir, a: &Path, b: &Path) -> io::Result<bool> {
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
         Err(e) => Err(e.into()),
     }
+}
+
+/// Gives an existing file the time of now, which needs no room.
+pub fn touch(run: &RunDir, path: &Path) -> io::Result<()> {
+    open_with(run, path, OFlags::WRONLY)?.set_modified(SystemTime::now())
 }
 
 /// Gives a file a second name in the same run.

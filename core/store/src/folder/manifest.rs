@@ -39,6 +39,9 @@ pub struct Manifest {
     /// The preset the parameters started from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
+    /// Rules of alerts that were given for this run, as a person writes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<String>,
     /// Name of the machine.
     #[serde(default)]
     pub host: String,

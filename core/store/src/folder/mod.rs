@@ -14,6 +14,7 @@ pub(crate) mod machine;
 pub(crate) mod manifest;
 pub(crate) mod notes;
 pub(crate) mod queue;
+pub(crate) mod remote;
 pub(crate) mod reserve;
 pub(crate) mod run_dir;
 pub(crate) mod run_table;

@@ -1,5 +1,6 @@
 //! The folder of runs: where it is, which runs it holds, and their names.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,7 @@ use crate::folder::inside;
 use crate::folder::manifest::read_manifest;
 use crate::folder::queue;
 use crate::folder::run_dir::RunDir;
+use crate::stages::stage;
 use crate::suggest::near;
 
 /// How often a folder is listed again from which runs leave the queue meanwhile.
@@ -116,14 +118,51 @@ pub fn list_runs(runs: &Path) -> Vec<RunDir> {
 pub fn list_runs_checked(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
     let mut tries = 0..LISTINGS;
     loop {
-        let waiting = queue::waiting(runs);
+        let before = queue::waiting(runs);
+        stage("queue listed");
         let (mut found, bad) = list_started(runs);
-        let (waiting, left): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|run| inside::exists(run, &run.manifest()));
-        // One that left the queue meanwhile may be in neither list.
-        if tries.next().is_none() || left.iter().all(|run| found.iter().any(|f| f.name() == run.name())) {
+        stage("runs listed");
+        let mut waiting = queue::waiting(runs);
+        // What leaves the queue between the looks, or is put back, may be seen in neither place, or in both.
+        let settled = before == waiting || {
+            let names: HashSet<String> = found.iter().map(RunDir::name).collect();
+            let all = |runs: &[RunDir], but: &[RunDir], started: bool| {
+                let but: HashSet<&RunDir> = but.iter().collect();
+                runs.iter().all(|run| but.contains(run) || names.contains(&run.name()) == started)
+            };
+            all(&before, &waiting, true) && all(&waiting, &before, false)
+        };
+        if settled || tries.next().is_none() {
+            waiting.retain(|run| inside::exists(run, &run.manifest()));
             found.extend(waiting);
             return (found, bad);
+        }
+    }
+}
+
+/// Looks at every run where it lies; the number is its place in the queue, from 1, if it waits there. What was seen, and the folders
+/// that cannot be looked at with the reason. One that leaves the queue meanwhile is looked for again.
+pub fn look_at_runs<T, E: std::fmt::Display>(
+    runs: &Path,
+    mut look: impl FnMut(&RunDir, usize) -> Result<T, E>,
+) -> (Vec<T>, Vec<(PathBuf, String)>) {
+    let mut tries = 0..LISTINGS;
+    loop {
+        let (found, hidden) = list_runs_checked(runs);
+        let mut unreadable: Vec<_> = hidden.into_iter().map(|(path, e)| (path, e.to_string())).collect();
+        let (mut seen, mut place, mut left) = (Vec::new(), 0, false);
+        for run in found {
+            place += usize::from(run.is_queued());
+            match look(&run, place) {
+                Ok(run) => seen.push(run),
+                Err(e) => {
+                    left |= run.is_queued() && !inside::exists(&run, &run.manifest());
+                    unreadable.push((run.path().to_owned(), e.to_string()));
+                }
+            }
+        }
+        if !left || tries.next().is_none() {
+            return (seen, unreadable);
         }
     }
 }
@@ -260,4 +299,77 @@ pub fn find_folder(runs: &Path, name: &str) -> Result<RunDir> {
 fn nearest(all: &[RunDir], name: &str) -> Vec<String> {
     let names: Vec<String> = all.iter().map(RunDir::name).collect();
     near(name, names.iter().map(String::as_str))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::stages::hook;
+
+    /// The runs `w` that waits and `s` that was started; their places in the queue and outside of it.
+    fn two(runs: &Path) -> (PathBuf, PathBuf) {
+        for run in ["exp=e/run=s", ".queue/1-w"] {
+            let run = runs.join(run);
+            fs::create_dir_all(&run).unwrap();
+            fs::write(run.join("run.toml"), "").unwrap();
+        }
+        (runs.join(".queue/1-w"), runs.join("exp=e/run=w"))
+    }
+
+    fn names(runs: &[RunDir]) -> Vec<String> {
+        runs.iter().map(RunDir::name).collect()
+    }
+
+    #[test]
+    fn a_run_that_leaves_the_queue_or_is_put_back_while_it_is_listed_is_listed_once() {
+        for moment in ["queue listed", "runs listed"] {
+            for put_back in [false, true] {
+                let temp = tempfile::tempdir().unwrap();
+                let (mut from, mut to) = two(temp.path());
+                if put_back {
+                    fs::rename(&from, &to).unwrap();
+                    (from, to) = (to, from);
+                }
+                let moved = to.clone();
+                hook::set(Some(Box::new(move |stage| {
+                    if stage == moment && from.exists() {
+                        fs::rename(&from, &to).unwrap();
+                    }
+                })));
+                let (mut found, bad) = list_runs_checked(temp.path());
+                hook::set(None);
+                assert!(moved.exists() && bad.is_empty());
+                found.sort_by_key(RunDir::name);
+                assert_eq!(names(&found), ["s", "w"], "{moment}, {put_back}");
+                assert!(found.iter().all(|run| run.manifest().exists()), "{found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_that_leaves_the_queue_before_it_is_looked_at_is_neither_missed_nor_unreadable() {
+        let temp = tempfile::tempdir().unwrap();
+        let (waiting, started) = two(temp.path());
+        let (seen, unreadable) = look_at_runs(temp.path(), |run, place| {
+            if waiting.exists() {
+                assert_eq!((run.name().as_str(), place), ("s", 0));
+                fs::rename(&waiting, &started).unwrap();
+            }
+            fs::read(run.manifest()).map(|_| run.clone())
+        });
+        assert_eq!(unreadable, []);
+        assert_eq!(names(&seen), ["s", "w"]);
+        // What cannot be read stays so, wherever it lies.
+        fs::rename(&started, &waiting).unwrap();
+        let (seen, unreadable) = look_at_runs(temp.path(), |run, place| match place {
+            0 => Ok(run.clone()),
+            place => Err(format!("torn, number {place}")),
+        });
+        assert_eq!(
+            (names(&seen), unreadable),
+            (vec!["s".to_owned()], vec![(waiting, "torn, number 1".to_owned())])
+        );
+    }
 }

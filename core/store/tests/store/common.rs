@@ -20,6 +20,7 @@ pub fn manifest(name: &str) -> Manifest {
         threads: 2,
         checkpoint_every_s: 60,
         preset: None,
+        alerts: Vec::new(),
         host: host_name(),
         boot_id: boot_id(),
         git_commit: None,

@@ -1,48 +1,14 @@
-//! Runs whose steps take longer than they ever did: when that began, by how much, and what else changed then.
-//!
-//! The last stretch of a run is compared with every earlier one of the same length, so that what is slow now and then
-//! (evaluations, bursts) is usual. It has to be slow all the way, and nothing new may be logged since it began.
+//! Runs whose steps take longer than they ever did: when that began, by how much, and what else changed then. Nothing new may be logged
+//! since it began.
 
 use gradtop_chart::number;
+use gradtop_host::pace::{Done, FELL, STEPS, STRETCH_S, Slow, begins_late, slow};
 
 use super::record::{At, Life};
 use super::verdict::{Confidence, Diagnosis, Known, Rule, Verdict, time};
 
-/// Seconds of the shortest stretch, and steps in it at least.
-const STRETCH_S: f64 = 15.0;
-const STEPS: f64 = 16.0;
-/// How much longer the time before has to be.
-const BEFORE: f64 = 1.5;
-/// Below this part of the slowest stretch before, a rate fell.
-const FELL: f64 = 2.0 / 3.0;
-/// Parts of a stretch, and how far each may be from the whole.
-const PARTS: usize = 5;
-const EVEN: std::ops::Range<f64> = 0.6..1.5;
-/// Stretches are as slow as each other up to this factor.
-const ALIKE: f64 = 1.03;
-/// From one length of a stretch to the next.
-const LONGER: f64 = 1.08;
-
 /// What the whole machine may lack.
 const LACKS: [&str; 3] = ["cpu_pressure", "memory_pressure", "swapped_in"];
-
-/// A point of the way: seconds of training, steps done.
-#[derive(Clone, Copy)]
-struct Done {
-    seconds: f64,
-    step: f64,
-    time_us: i64,
-}
-
-/// Of a stretch that is slower than all before.
-struct Slow {
-    /// Seconds of training at its begin.
-    from: f64,
-    rate: f64,
-    before: f64,
-    /// The slowest of the stretches before.
-    slowest: f64,
-}
 
 pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
     let way = way(known);
@@ -63,11 +29,9 @@ pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
     let from_us = way.iter().find(|p| p.seconds >= slow.from).map_or(last.time_us, |p| p.time_us);
     let since = known.moment(from_us);
     // What is logged from here on may be what takes the time.
-    let slack = (0.1 * (last.seconds - slow.from)).max(3.0) * 1e6;
-    let begins = |life: &&Life| {
-        life.first.time_us as f64 >= from_us as f64 - slack && life.first.time_us > first.time_us
-    };
-    if known.record.series.values().any(|life| begins(&life)) {
+    let begins =
+        |life: &Life| begins_late(life.first.time_us, (first.time_us, from_us), last.seconds - slow.from);
+    if known.record.series.values().any(begins) {
         found.looked.push(format!(
             "steps are slower since {since}, when it began to log something new: other work, perhaps"
         ));
@@ -120,52 +84,6 @@ fn way(known: &Known<'_>) -> Vec<Done> {
     let begin =
         (1..all.len()).rev().find(|i| all[*i].step < all[i - 1].step || all[*i].seconds < all[i - 1].seconds);
     all[begin.unwrap_or(0)..].to_vec()
-}
-
-/// Steps done at a time, in between by a straight line.
-fn step_at(way: &[Done], seconds: f64) -> f64 {
-    let next = way.partition_point(|p| p.seconds <= seconds);
-    match (next.checked_sub(1).and_then(|i| way.get(i)), way.get(next)) {
-        (Some(a), Some(b)) if b.seconds > a.seconds => {
-            a.step + (b.step - a.step) * (seconds - a.seconds) / (b.seconds - a.seconds)
-        }
-        (Some(a), _) => a.step,
-        (None, b) => b.map_or(0.0, |b| b.step),
-    }
-}
-
-/// The longest last stretch that is slower than all before.
-fn slow(way: &[Done]) -> Option<Slow> {
-    let (start, end) = (way.first()?.seconds, way.last()?.seconds);
-    let rate = |from: f64, to: f64| (step_at(way, to) - step_at(way, from)) / (to - from);
-    let (mut found, mut least) = (None, f64::INFINITY);
-    let mut length = STRETCH_S;
-    while (1.0 + BEFORE) * length <= end - start {
-        let from = end - length;
-        let now = rate(from, end);
-        let part = length / PARTS as f64;
-        let even = (0..PARTS).all(|i| {
-            let at = from + part * i as f64;
-            now > 0.0 && EVEN.contains(&(rate(at, at + part) / now))
-        });
-        if even && now * length >= STEPS {
-            // Every earlier stretch of this length, in steps of a fifth of it.
-            let mut slowest = f64::INFINITY;
-            let mut to = from;
-            while to - length >= start {
-                slowest = slowest.min(rate(to - length, to));
-                to -= part;
-            }
-            let share = now / slowest;
-            // The longest of those that are slower than most: a longer one has some of the time before in it.
-            if slowest.is_finite() && share < FELL && share <= ALIKE * least {
-                least = least.min(share);
-                found = Some(Slow { from, rate: now, before: rate(start, from), slowest });
-            }
-        }
-        length *= LONGER;
-    }
-    found
 }
 
 /// What else is otherwise than before, as far as its rows tell.

@@ -22,6 +22,7 @@ fn manifest(resumable: bool) -> Manifest {
         threads: 1,
         checkpoint_every_s: 0,
         preset: None,
+        alerts: Vec::new(),
         host: gradtop_store::host_name(),
         boot_id: gradtop_store::boot_id(),
         git_commit: None,

@@ -1,0 +1,200 @@
+//! What rules of alerts remember of rows: where a series began, its best, since when a GPU idles, how fast steps came.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use gradtop_store::{Goal, Manifest, SeriesKey};
+
+use crate::pace::{Done, Slow, begins_late, slow};
+use crate::run::cause::seconds;
+use crate::run::rules::Rule;
+
+/// Values at the begin of a series, and at its end, that are compared.
+const MEANT: usize = 20;
+/// How far above its begin a series has diverged: so many times what it was, and so many times what its values differed by.
+const TIMES: f64 = 3.0;
+const SPREADS: f64 = 5.0;
+/// A GPU that is used no more than this, in percent, idles.
+const IDLE: f64 = 5.0;
+/// Rows of what a run takes of its machine come every second: one that comes later than this follows a pause.
+const PAUSE_US: i64 = 10_000_000;
+/// How often the pace of steps is judged, in rows of one a second.
+const EVERY: usize = 10;
+/// Rows of it that are kept; then every second one is.
+const POINTS: usize = 1 << 14;
+
+/// What a rule remembers of a series.
+pub(crate) enum Trend {
+    Drift {
+        first: Vec<f64>,
+        last: VecDeque<f64>,
+    },
+    Best {
+        /// The best value and its step.
+        best: Option<(f64, i64)>,
+        /// Higher is better.
+        up: bool,
+        patience: i64,
+    },
+    Idle {
+        since: Option<i64>,
+        last: i64,
+        limit: Duration,
+    },
+}
+
+impl Trend {
+    /// What such a rule remembers of a series; none if it is not about that, or needs no memory.
+    pub(crate) fn of(rule: &Rule, key: &SeriesKey, manifest: &Manifest) -> Option<Self> {
+        let declared = manifest.metrics.iter().find(|m| m.name == key.metric);
+        let goal = || declared.map_or(Goal::None, |m| m.goal);
+        if !rule.reads(key) {
+            return None;
+        }
+        match rule {
+            Rule::Diverged(None) => {
+                let is_loss = match goal() {
+                    Goal::Min => true,
+                    Goal::None => key.metric.to_lowercase().contains("loss"),
+                    Goal::Max => false,
+                };
+                // What is not trained on rises where a network over-fits, and a time where the machine is busy.
+                let trains = key.split.as_deref().is_none_or(|split| split.contains("train"));
+                let is_time = declared.is_some_and(|m| m.wall_clock);
+                (is_loss && trains && !is_time).then(Self::drift)
+            }
+            Rule::Diverged(Some(_)) => Some(Self::drift()),
+            Rule::Plateau { steps, .. } => {
+                Some(Self::Best { best: None, up: goal() == Goal::Max, patience: *steps })
+            }
+            Rule::GpuIdle(limit) => Some(Self::Idle { since: None, last: i64::MIN, limit: *limit }),
+            _ => None,
+        }
+    }
+
+    fn drift() -> Self {
+        Self::Drift { first: Vec::with_capacity(MEANT), last: VecDeque::with_capacity(MEANT) }
+    }
+
+    /// Takes in a row: what is to be said, if the rule's condition holds now.
+    pub(crate) fn push(&mut self, step: i64, time_us: i64, value: f64) -> Option<String> {
+        match self {
+            Self::Drift { first, last } => {
+                if !value.is_finite() {
+                    return None;
+                }
+                if first.len() < MEANT {
+                    first.push(value);
+                    return None;
+                }
+                if last.len() == MEANT {
+                    last.pop_front();
+                }
+                last.push_back(value);
+                let (begin, now) = (mean(first.iter()), mean(last.iter()));
+                let most = first.iter().copied().fold(f64::MIN, f64::max);
+                let spread = most - first.iter().copied().fold(f64::MAX, f64::min);
+                let far = now > most + (TIMES - 1.0) * begin.abs() && now > most + SPREADS * spread;
+                (last.len() == MEANT && far).then(|| {
+                    format!(
+                        "{} on average of {MEANT} values, and was {} at the begin,",
+                        short(now),
+                        short(begin)
+                    )
+                })
+            }
+            Self::Best { best, up, patience } => {
+                let better = |than: f64| if *up { value > than } else { value < than };
+                match best {
+                    Some((than, since)) if !better(*than) => {
+                        // A step that falls is that of another network, or of an epoch that began anew.
+                        if step < *since {
+                            *since = step;
+                        }
+                        (step - *since >= *patience).then(|| {
+                            format!("{}, no better than {} at step {since},", short(value), short(*than))
+                        })
+                    }
+                    _ => {
+                        if !value.is_nan() {
+                            *best = Some((value, step));
+                        }
+                        None
+                    }
+                }
+            }
+            Self::Idle { since, last, limit } => {
+                let went_on = time_us.saturating_sub(*last) <= PAUSE_US;
+                *last = time_us;
+                if value > IDLE {
+                    *since = None;
+                    return None;
+                }
+                if !went_on {
+                    *since = None;
+                }
+                let idle = time_us - *since.get_or_insert(time_us);
+                (idle >= i64::try_from(limit.as_micros()).unwrap_or(i64::MAX))
+                    .then(|| format!("{value:.0} %, and at most {IDLE} % for {},", seconds(*limit)))
+            }
+        }
+    }
+}
+
+fn mean<'a>(values: impl ExactSizeIterator<Item = &'a f64>) -> f64 {
+    let count = values.len() as f64;
+    values.map(|value| value / count).sum()
+}
+
+/// A value with four digits.
+fn short(value: f64) -> String {
+    format!("{value:.3e}").parse::<f64>().unwrap_or(value).to_string()
+}
+
+/// How fast steps come, from the rows of how long a run has trained.
+#[derive(Default)]
+pub(crate) struct Pace {
+    way: Vec<Done>,
+    seen: usize,
+    stride: usize,
+    /// When the newest series began.
+    newest: i64,
+}
+
+impl Pace {
+    /// Takes note of when a series begins.
+    pub(crate) fn begins(&mut self, time_us: i64) {
+        self.newest = self.newest.max(time_us);
+    }
+
+    /// Takes in a row of it: whether it is time to judge them.
+    pub(crate) fn push(&mut self, step: i64, time_us: i64, trained: f64) -> bool {
+        let now = Done { seconds: trained, step: step as f64, time_us };
+        if self.way.last().is_some_and(|last| now.step < last.step || now.seconds < last.seconds) {
+            // It has gone back, or counts the steps of something else.
+            *self = Self { newest: self.newest, ..Self::default() };
+        }
+        self.seen += 1;
+        if self.seen.is_multiple_of(self.stride.max(1)) {
+            self.way.push(now);
+        }
+        if self.way.len() == POINTS {
+            let mut odd = false;
+            self.way.retain(|_| {
+                odd = !odd;
+                odd
+            });
+            self.stride = 2 * self.stride.max(1);
+        }
+        self.seen.is_multiple_of(EVERY)
+    }
+
+    /// The last stretch, if it is slower than all before and nothing else is logged since it began.
+    pub(crate) fn slow(&self) -> Option<Slow> {
+        let (first, last) = (self.way.first()?, self.way.last()?);
+        let slow = slow(&self.way)?;
+        let from = self.way.iter().find(|p| p.seconds >= slow.from).map_or(last.time_us, |p| p.time_us);
+        let other_work = begins_late(self.newest, (first.time_us, from), last.seconds - slow.from);
+        (!other_work).then_some(slow)
+    }
+}

@@ -1,0 +1,31 @@
+//! File systems that other machines may change, of which the kernel here tells nothing.
+
+use std::path::Path;
+
+/// Their types, as statfs(2) and linux/magic.h have them: NFS, SMB and CIFS, FUSE, 9P, Ceph, Lustre, GPFS, AFS, `BeeGFS`, `PanFS`,
+/// OCFS2, GFS2, `OrangeFS`, Coda.
+const TYPES: [u32; 16] = [
+    0x6969,
+    0x517b,
+    0xff53_4d42,
+    0xfe53_4d42,
+    0x6573_5546,
+    0x0102_1997,
+    0x00c3_6400,
+    0x0bd0_0bd0,
+    0x4750_4653,
+    0x5346_414f,
+    0x1983_0326,
+    0xaad7_aaea,
+    0x7461_636f,
+    0x0116_1970,
+    0x2003_0528,
+    0x7375_7245,
+];
+
+/// Whether a folder lies where changes by other machines are seen by looking only. A path that is not there yet lies where the folder
+/// above it does.
+pub fn is_remote(path: &Path) -> bool {
+    let there = path.ancestors().find_map(|path| rustix::fs::statfs(path).ok());
+    there.is_some_and(|disk| TYPES.contains(&(disk.f_type as u32)))
+}
