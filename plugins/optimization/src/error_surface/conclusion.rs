@@ -117,8 +117,10 @@ fn in_words(kind: StageKind, found: &Found, rectified: bool) -> String {
                 )
             } else if least > least_bound.max(ZERO * most) {
                 "so all curvature points up here".to_owned()
+            } else if least.abs() > least_bound {
+                format!("which counts as zero: it is within {ZERO:e} of the largest")
             } else {
-                format!("which cannot be told from zero: it is within {ZERO:e} of the largest")
+                "which cannot be told from zero: it is within its error bound".to_owned()
             };
             format!(
                 "the Hessian's largest eigenvalue is {}{}, its smallest {}{}, {kind}; by second differences of \
@@ -173,7 +175,8 @@ mod tests {
         assert!(in_words(StageKind::Eigen, &eigen(-1e-4, 1e-3), false).contains("cannot be told from zero"));
         // What minimal-ratio counts as zero is no curvature here either.
         assert!(
-            in_words(StageKind::Eigen, &eigen(-2.6e-6, 1e-14), false).contains("cannot be told from zero")
+            in_words(StageKind::Eigen, &eigen(-2.6e-6, 1e-14), false)
+                .contains("counts as zero: it is within 1e-6")
         );
         assert!(in_words(StageKind::Eigen, &eigen(-0.1, 1e-3), false).contains("-0.10000 ± 0.001"));
         let whole = said("mnist, eigen".into(), StageKind::Eigen, &eigen(-0.1, 1e-3), false).whole();
