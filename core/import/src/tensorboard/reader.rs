@@ -206,12 +206,11 @@ fn value(at: At, entry: &Entry<'_>, kind: Kind, sink: &mut dyn Sink) -> Result<(
     let tensor = || entry.tensor.and_then(summary::tensor);
     let tag = || String::from_utf8_lossy(entry.tag);
     match kind {
-        Kind::Scalar(series) => match (entry.simple, tensor) {
-            (Some(value), _) => sink.row(at, &[(series, f64::from(value))]),
-            (None, tensor) => match tensor() {
-                Some(Tensor::Number(value)) => sink.row(at, &[(series, value)]),
-                _ => Ok(()),
-            },
+        Kind::Scalar(series) => match (tensor(), entry.simple) {
+            // Of both, the tensor is exact: see `write.rs`.
+            (Some(Tensor::Number(value)), _) => sink.row(at, &[(series, value)]),
+            (_, Some(value)) => sink.row(at, &[(series, f64::from(value))]),
+            _ => Ok(()),
         },
         Kind::Text => match tensor() {
             Some(Tensor::Texts(texts)) => sink.text(at, &tag(), &texts.join("\n")),

@@ -77,8 +77,9 @@ fn metadata(plugin: &str, content: &[u8]) -> Message {
     Message::default().message(1, &data).int(4, class)
 }
 
-/// Writes a run as an event file: its parameters, then one series after the other. Values that are all 32-bit floats are
-/// written as such, which every reader knows; else as tensors of doubles. Gives the number of values, and files of the run of
+/// Writes a run as an event file: its parameters, then one series after the other. Values are written as 32-bit floats, which
+/// every reader knows: TensorBoard's fast one shows no doubles. Where that rounds them, each stands there as a double too, as the
+/// first of two alternatives: of those, readers of protobuf take the last, and ours takes the exact one. Gives the number of values, and files of the run of
 /// which not all could be read.
 ///
 /// # Errors
@@ -130,11 +131,12 @@ fn write_series(tag: &str, series: &SeriesData, out: &mut impl Write, place: &Pa
     for n in 0..series.value.len() {
         let value = Message::default().bytes(1, tag.as_bytes());
         let value = if single {
-            value.float(2, series.value[n] as f32)
+            value
         } else {
             let tensor = Message::default().int(1, 2).bytes(2, &[]).double(6, series.value[n]);
-            value.message(8, &tensor).message(9, &metadata("scalars", &[]))
+            value.message(8, &tensor)
         };
+        let value = value.float(2, series.value[n] as f32);
         let time = series.time_us[n] as f64 / 1e6;
         record(out, &event(time, series.step[n], &value)).at("write the events of", place)?;
     }
