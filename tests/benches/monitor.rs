@@ -47,6 +47,12 @@ fn main() {
     if asked("start") {
         cold_start(&program);
     }
+    if asked("thousand") {
+        thousand(&program);
+    }
+    if asked("query") {
+        query(&program);
+    }
     for (part, points) in [("open-1m", 1_000_000), ("open-10m", 10_000_000)] {
         if asked(part) {
             open(&program, points);
@@ -227,10 +233,58 @@ fn cold_start(program: &Path) {
     for n in 0..100 {
         synthetic::finished(&place.runs(), &format!("run-{n:03}"), 20_000).unwrap();
     }
+    let (list, memory, nothing) = started(program, &place);
+    measured("start.list", ms(list), nothing);
+    measured("start.command", ms(listed(program, &place)), nothing);
+    measured("start.memory", memory, None);
+}
+
+/// A thousand runs of 100,000 points: made twenty times, and copied.
+fn thousand(program: &Path) {
+    let place = Place::new();
+    for n in 0..20 {
+        let run = synthetic::finished(&place.runs(), &format!("run-{n:02}00"), 100_000).unwrap();
+        for copy in 1..50 {
+            let to = run.path().with_file_name(format!("run=run-{n:02}{copy:02}"));
+            let copied = std::process::Command::new("cp").arg("-a").arg(run.path()).arg(to).status();
+            assert!(copied.unwrap().success());
+        }
+    }
+    let (list, _, nothing) = started(program, &place);
+    measured("thousand.list", ms(list), nothing);
+    measured("thousand.command", ms(listed(program, &place)), nothing);
+}
+
+/// Ten million rows grouped by DuckDB, from the command to the answer.
+fn query(program: &Path) {
+    let place = Place::new();
+    finished(&place, 10_000_000);
+    let mut query = std::process::Command::new(program);
+    let sql = "SELECT metric, count(*), avg(value) FROM metrics GROUP BY metric";
+    query.args(["query", sql, "--csv", "--runs"]).arg(place.runs());
+    measured("query.ten-million", ms((0..ROUNDS).map(|_| timed(&mut query)).min().unwrap()), None);
+}
+
+fn timed(command: &mut std::process::Command) -> Duration {
+    let start = Instant::now();
+    let said = command.output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+    start.elapsed()
+}
+
+/// `gradtop list` of a place.
+fn listed(program: &Path, place: &Place) -> Duration {
+    let mut list = std::process::Command::new(program);
+    list.args(["list", "--runs"]).arg(place.runs());
+    (0..ROUNDS).map(|_| timed(&mut list)).min().unwrap()
+}
+
+/// The first whole frame of a place's list, the memory that it takes, and what starting a program takes that does nothing.
+fn started(program: &Path, place: &Place) -> (Duration, f64, Option<f64>) {
     let mut least = Duration::MAX;
     let mut memory = 0.0f64;
     for _ in 0..ROUNDS {
-        let mut t = Terminal::start(program, &place);
+        let mut t = Terminal::start(program, place);
         // Every row that has room, their states, and the keys.
         let full = |s: &str| s.matches("run-0").count() >= 20 && s.contains("finished") && s.contains("quit");
         let at = t.until("the list of runs", full);
@@ -239,17 +293,8 @@ fn cold_start(program: &Path) {
         memory = memory.max(t.memory());
         t.end();
     }
-    let timed = |command: &mut std::process::Command| {
-        let start = Instant::now();
-        assert!(command.output().unwrap().status.success());
-        start.elapsed()
-    };
     let nothing = (0..ROUNDS).map(|_| timed(&mut std::process::Command::new("true"))).min().map(ms);
-    measured("start.list", ms(least), nothing);
-    let mut list = std::process::Command::new(program);
-    list.args(["list", "--runs"]).arg(place.runs());
-    measured("start.command", ms((0..ROUNDS).map(|_| timed(&mut list)).min().unwrap()), nothing);
-    measured("start.memory", memory, None);
+    (least, memory, nothing)
 }
 
 /// A finished run, made in a process of its own, so that this one stays small and quick.

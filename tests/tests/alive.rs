@@ -341,3 +341,55 @@ fn a_resumed_run_took_the_time_of_its_processes_and_ends_after_it_began() {
     let status = run.until_state(State::Crashed).status;
     assert!(status.ended >= status.started, "{status:?}");
 }
+
+/// Copies a run that belongs to a machine into another folder of runs, as `rsync --delete` would.
+fn bring(run: &Run<'_>, machine: &str, to: &Path) {
+    let place = to.join(format!("exp=counter/run={machine}-{}", run.name()));
+    if place.exists() {
+        fs::remove_dir_all(&place).unwrap();
+    }
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    let copied = Command::new("cp").arg("-a").arg(run.dir.path()).arg(&place).status().unwrap();
+    assert!(copied.success());
+    let text = fs::read_to_string(place.join("run.toml")).unwrap();
+    let of = |key: &str, value: &str| format!("{key} = \"{value}\"");
+    let host = (of("host", &gradtop_store::host_name()), of("host", machine));
+    let boot = (of("boot_id", &gradtop_store::boot_id()), of("boot_id", "another"));
+    assert!(text.contains(&host.0) && text.contains(&boot.0), "{text}");
+    fs::write(place.join("run.toml"), text.replace(&host.0, &host.1).replace(&boot.0, &boot.1)).unwrap();
+    fs::write(place.join("lock"), format!("{machine}\nanother\nmachine=0\nlock=ofd\n")).unwrap();
+}
+
+#[test]
+fn runs_brought_home_from_machines_while_they_live_show_whose_each_is() {
+    let sandbox = Sandbox::new();
+    let home = sandbox.path().join("home/all");
+    let at_home = |args: &[&str]| {
+        sandbox.gradtop(&[args, &["--runs", home.to_str().unwrap()]].concat()).expect_code(0).out
+    };
+    sandbox.run(&["counter", "--name", "done", "--set", "steps=50"]).expect_code(0);
+    let live = sandbox.held(&["counter", "--set", "steps=200"], "live", 100);
+    until("its rows in the journal", || {
+        let series = gradtop_store::read_series(&live.dir, |key| key.metric == "loss").unwrap();
+        series.first().is_some_and(|s| s.step.len() >= 100).then_some(())
+    });
+    bring(&sandbox.find("done"), "gpu-1", &home);
+    bring(&live, "gpu-2", &home);
+    let list = at_home(&["list"]);
+    let line = |list: &str, name: &str| list.lines().find(|l| l.contains(name)).unwrap().to_owned();
+    assert!(line(&list, "gpu-1-done").contains("finished"), "{list}");
+    assert!(line(&list, "gpu-2-live").contains("running?"), "{list}");
+    assert!(line(&list, "gpu-2-live").contains("on gpu-2, last write"), "{list}");
+    // Whose each is, also of those that have ended.
+    assert!(list.contains("host") && line(&list, "gpu-1-done").matches("gpu-1").count() == 2, "{list}");
+    assert!(!at_home(&["list", "host:gpu-1"]).contains("gpu-2"));
+    let before = at_home(&["export", "gpu-2-live", "--csv", "-"]);
+    // Once more, after its end: nothing twice, nothing missing.
+    live.go_on();
+    live.until_state(State::Finished);
+    bring(&live, "gpu-2", &home);
+    assert!(line(&at_home(&["list"]), "gpu-2-live").contains("finished"));
+    let whole = sandbox.gradtop(&["export", "live", "--csv", "-"]).expect_code(0).out;
+    assert_eq!(at_home(&["export", "gpu-2-live", "--csv", "-"]), whole);
+    assert!((100..whole.lines().count()).contains(&before.lines().count()), "{before}");
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gradtop_store::State;
 use gradtop_tests::pty::Terminal;
-use gradtop_tests::{Sandbox, until, until_seen};
+use gradtop_tests::{Sandbox, paths, until, until_seen};
 use rustix::process::{Pid, Signal, kill_process};
 
 const LONG: [&str; 5] = ["counter", "--set", "steps=1000000", "--set", "rate=200"];
@@ -221,4 +221,115 @@ fn a_note_is_written_in_the_editor_which_has_the_terminal_meanwhile() {
     terminal.shows(&["tagged a", "best"]);
     terminal.press(b"q");
     left(&sandbox, &mut terminal);
+}
+
+#[test]
+fn a_chart_is_written_as_it_is_seen_and_plot_draws_it_again() {
+    let sandbox = Sandbox::with(&[paths::fixture("careless")]);
+    for name in ["w1", "w2"] {
+        sandbox.run(&["walk", "--set", "steps=400", "--name", name]).expect_code(0);
+    }
+    let nothing = sandbox.gradtop(&["plot", "--view", "last"]);
+    assert!(nothing.code == 1 && nothing.err.contains("has not shown a chart yet"), "{nothing:?}");
+
+    let mut terminal = Terminal::start(&sandbox, &[]);
+    terminal.shows(&["2 finished", "w1", "w2"]);
+    terminal.press(b"/w1\r\r");
+    terminal.shows(&["height", "1 chart", "300"]);
+    // A part of the axis, smoothed, as points.
+    terminal.press(b"z++w");
+    terminal.shows(&["Write the chart", "w1-height.png"]);
+    terminal.press(b"\t\t");
+    terminal.shows(&["w1-height.csv"]);
+    terminal.press(b"\r");
+    terminal.shows(&["wrote w1-height.csv in "]);
+    let file = sandbox.path().join("w1-height.csv");
+    let rows = std::fs::read_to_string(&file).unwrap();
+    let steps: Vec<f64> =
+        rows.lines().skip(1).map(|row| row.split(',').nth(1).unwrap().parse().unwrap()).collect();
+    assert!(rows.starts_with("series,x,y\n") && rows.contains(" raw,"), "{rows}");
+    assert!(steps.len() > 20 && steps.iter().all(|x| (60.0..=340.0).contains(x)), "{rows}");
+    // What is there is not written over.
+    terminal.press(b"w\t\t\r");
+    terminal.shows(&["wrote w1-height-2.csv in "]);
+    terminal.press(b"w\x15x.txt\r");
+    terminal.shows(&["a chart is written as .png, .svg or"]);
+    terminal.press(b"\x03");
+    assert_eq!(terminal.exit_code(), 0);
+
+    // Two runs in one chart, and out of the monitor the same.
+    let mut terminal = Terminal::start(&sandbox, &[]);
+    terminal.shows(&["2 finished", "w1", "w2"]);
+    terminal.press(b"ac");
+    terminal.shows(&["2 runs of walk", "charts 1-"]);
+    terminal.press(b"w\r");
+    terminal.shows(&["wrote 2-runs-height.png in "]);
+    terminal.press(b"q");
+    assert_eq!(terminal.exit_code(), 0);
+    sandbox.gradtop(&["plot", "--view", "last", "--png", "again.png"]).expect_code(0);
+    let read = |name: &str| std::fs::read(sandbox.path().join(name)).unwrap();
+    assert_eq!(read("again.png"), read("2-runs-height.png"));
+    let drawn = sandbox.gradtop(&["plot", "--view", "last"]).expect_code(0);
+    assert!(drawn.out.contains("w1") && drawn.out.contains("w2"), "{}", drawn.out);
+}
+
+#[test]
+fn sql_is_asked_of_the_runs_selected_and_the_screen_comes_back() {
+    let Some(duckdb) = paths::duckdb() else { return };
+    let sandbox = Sandbox::new().and_env("GRADTOP_DUCKDB", duckdb.to_str().unwrap());
+    sandbox.run(&["counter", "--name", "b", "--set", "steps=50"]).expect_code(0);
+    let mut terminal = watched(&sandbox);
+    terminal.shows(&["1 finished"]);
+    terminal.press(b"aQ");
+    terminal.shows(&["views: runs, params, metrics, events"]);
+    // Its keys are not ours: the first would leave the monitor.
+    terminal.press(b"SELECT 'asked of ' || count(*) || ' quiet runs' FROM runs;\r");
+    terminal.shows(&["asked of 2 quiet runs"]);
+    terminal.press(b".exit\r");
+    terminal.shows(&["1 running", "1 finished", "quit"]);
+    terminal.press(b"q");
+    left(&sandbox, &mut terminal);
+    let mut terminal = Terminal::start(&sandbox, &["--read-only"]);
+    terminal.shows(&["1 finished"]);
+    terminal.press(b"Q");
+    terminal.shows(&["--read-only"]);
+    terminal.press(b"q");
+    left(&sandbox, &mut terminal);
+}
+
+#[test]
+fn a_view_of_the_list_is_kept_by_name_for_the_monitor_and_for_list() {
+    let sandbox = Sandbox::new();
+    for (name, steps) in [("few", "20"), ("more", "40"), ("most", "60")] {
+        sandbox.run(&["counter", "--name", name, "--set", &format!("steps={steps}")]).expect_code(0);
+    }
+    let saved = ["list", "steps>30", "--sort", "steps", "--columns", "name,steps", "--save", "long"];
+    let told = sandbox.gradtop(&saved).expect_code(0);
+    assert!(told.out.contains("most") && !told.out.contains("few"), "{}", told.out);
+    assert_eq!(sandbox.gradtop(&["list", "--view", "long"]).expect_code(0).out, told.out);
+    let narrower = sandbox.gradtop(&["list", "--view", "long", "steps<50"]).expect_code(0).out;
+    assert!(narrower.contains("more") && !narrower.contains("most"), "{narrower}");
+    let wrong = sandbox.gradtop(&["list", "--view", "lon"]).expect_code(2);
+    assert!(wrong.err.contains("did you mean long"), "{}", wrong.err);
+
+    let mut terminal = Terminal::start(&sandbox, &[]);
+    terminal.shows(&["3 finished", "few"]);
+    terminal.press(b"V");
+    terminal.shows(&["Views of the list", "long  steps>30  by steps"]);
+    terminal.press(b"\r");
+    terminal.shows(&["sorted by steps", "steps>30"]);
+    assert!(!terminal.screen().contains("few"), "{}", terminal.screen());
+    terminal.press(b"/\x15few\rVs");
+    terminal.shows(&["Name of the view"]);
+    terminal.press(b"short one\r");
+    terminal.shows(&["only letters"]);
+    terminal.press(b"sshort\r");
+    terminal.shows(&["short  few  by steps"]);
+    terminal.press(b"D");
+    terminal.shows(&["› short"]);
+    terminal.press(b"qq");
+    assert_eq!(terminal.exit_code(), 0);
+    let names = sandbox.gradtop(&["list", "--view", "short", "--columns", "name"]).expect_code(0).out;
+    assert!(names.contains("few") && !names.contains("most"), "{names}");
+    assert_eq!(sandbox.gradtop(&["list", "--view", "long"]).code, 2, "it was deleted");
 }

@@ -18,7 +18,15 @@ fn with_runs() -> Sandbox {
     sandbox.gradtop(&["note", "c1", &format!("Does it count?\n{HOSTILE}")]).expect_code(0);
     sandbox.gradtop(&["tag", "c1", "+best"]).expect_code(0);
     sandbox
-        .gradtop(&["exec", "--name", "cmd", "--", "sh", "-c", &format!("exit 3 # {HOSTILE}")])
+        .gradtop(&[
+            "exec",
+            "--name",
+            "cmd",
+            "--",
+            "sh",
+            "-c",
+            &format!("echo 'now it fails'; exit 3 # {HOSTILE}"),
+        ])
         .expect_code(1);
     let log = sandbox.path().join("log.csv");
     fs::write(&log, format!("step,loss,{}\n1,2.0,0.1\n2,1.5,0.2\n3,nan,0.3\n", HOSTILE.replace(',', "")))
@@ -63,6 +71,10 @@ fn a_report_says_what_was_found_what_differed_and_how_it_is_repeated() {
             && page.contains(" -- sh -c "),
         "{page}"
     );
+    assert!(page.contains("The last lines of its output:\n\n```\nnow it fails\n```"), "{page}");
+    let wrong = sandbox.gradtop(&["report", "c1", "-o", "page.txt"]).expect_code(2);
+    assert!(wrong.err.contains(".html or .md, or into a folder"), "{}", wrong.err);
+    assert!(!sandbox.path().join("page.txt").exists());
     // All in one folder, and again over what is there.
     let folder = sandbox.path().join("all");
     for _ in 0..2 {

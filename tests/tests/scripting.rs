@@ -145,6 +145,7 @@ fn completions_know_what_there_is() {
         ("gradtop run walk --set steps=", &["steps=400"]),
         ("gradtop show f", &["first"]),
         ("gradtop plot first h", &["height"]),
+        ("gradtop plot first f", &["first"]),
         ("gradtop compare first --metric h", &["height"]),
         ("gradtop list --columns name,st", &["name,state", "name,step", "name,star", "name,steps"]),
         ("gradtop stop state:ru", &["state:running"]),

@@ -150,8 +150,9 @@ fn runs_are_compared_in_tables_and_drawings() {
     let grouped =
         gradtop(dir.path(), &[&runs[..], &["--by", "lr", "--metric", "loss", "--sort", "loss"]].concat());
     insta::assert_snapshot!("compare_grouped", grouped.out);
-    let ascii = gradtop(dir.path(), &[&runs[..], &["--ascii", "--plot", "--metric", "loss"]].concat());
-    assert!(ascii.out.is_ascii() && ascii.out.contains("step"), "{}", ascii.out);
+    let plot = ["plot", "slow", "fast", "faster", "loss"];
+    let ascii = gradtop(dir.path(), &[&plot[..], &["--ascii", "--by", "lr", "--width", "80"]].concat());
+    assert!(ascii.out.is_ascii() && ascii.out.contains("lr 0.001"), "{}", ascii.out);
     let told = json(&gradtop(dir.path(), &[&runs[..], &["--json"]].concat()));
     let columns = told["columns"].as_array().unwrap();
     assert!(columns.iter().any(|c| c["metric"] == "loss" && c["value"] == "best"), "{told:#}");
@@ -159,14 +160,19 @@ fn runs_are_compared_in_tables_and_drawings() {
     assert_eq!(rows.len(), 3);
     assert!(rows.iter().all(|r| r["values"].as_array().unwrap().len() == columns.len()), "{told:#}");
     assert_eq!((&rows[1]["name"], &rows[1]["params"]["lr"]), (&Value::from("fast"), &Value::from("0.1")));
-    let drawn =
-        gradtop(dir.path(), &[&runs[..], &["--metric", "loss", "--svg", "a.svg", "--png", "a.png"]].concat());
+    let files = ["--svg", "a.svg", "--png", "a.png", "--csv", "a.csv"];
+    let drawn = gradtop(dir.path(), &[&plot[..], &["--smooth", "0.9", "--range", "20..60"], &files].concat());
     assert_eq!(drawn.code, 0, "{}", drawn.err);
     for written in drawn.out.lines().filter_map(|l| l.strip_prefix("wrote ")) {
         let bytes = std::fs::read(dir.path().join(written)).unwrap();
-        assert!(bytes.starts_with(b"<svg") || bytes.starts_with(b"\x89PNG"), "{written}");
+        let head: [&[u8]; 3] = [b"<svg", b"\x89PNG", b"series,x,y"];
+        assert!(head.iter().any(|head| bytes.starts_with(head)), "{written}");
     }
-    assert!(drawn.out.contains("wrote"), "{}", drawn.out);
+    assert!(drawn.out.contains("wrote a-") && drawn.out.contains(".csv"), "{}", drawn.out);
+    let same = gradtop(dir.path(), &["plot", "tag:none", "loss"]);
+    assert!(same.code == 1 && same.err.contains("no run matches the filter"), "{}", same.err);
+    let neither = gradtop(dir.path(), &["plot", "slow", "faster", "nothing"]);
+    assert!(neither.code == 2 && neither.err.contains("none of these runs has a metric"), "{}", neither.err);
     for (args, words) in [
         (["--metric", "los"], "did you mean loss"),
         (["--by", "lrr"], "did you mean lr"),

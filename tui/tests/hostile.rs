@@ -225,7 +225,7 @@ fn no_command_lets_text_from_outside_command_a_terminal() {
             &["plot", run, "\u{1b}[31m"],
             &["compare", run, "finished"],
             &["compare", run, "finished", "--json"],
-            &["compare", run, "finished", "--plot"],
+            &["plot", run, "finished", "f"],
             &["wait", run, "--timeout", "0"],
             &["wait", run, "--timeout", "0", "--json"],
             &["pause", run, "--no-wait"],

@@ -38,8 +38,8 @@ Usage: cargo xtask COMMAND
   run [--] [ARGS]    set up if needed, build program and plugins in release, run `gradtop ARGS`
   test [FILTER...]   set up if needed, build, then format, lints, tests, docs and licences;
                      with FILTER only the tests whose name contains one of them
-  bench [NAME]       run the benchmarks, or one: logging, monitor [draw start open-1m open-10m live keys], training, cnn,
-                     mnist-mlp, random-labels, hessians, jacobian, instruments [ARGS of the program or script]
+  bench [NAME]       run the benchmarks, or one: logging, monitor [draw start thousand query open-1m open-10m live keys],
+                     training, cnn, mnist-mlp, random-labels, hessians, jacobian, instruments [ARGS of the program or script]
                      --report [--python PYTHON]: run all and write docs/performance.md
   soak [NAME ARGS]   list the checks that are too slow for the test suite, or run one
   dist [wheel]       pack what somebody without Rust needs into dist/: an archive, or a wheel for Python

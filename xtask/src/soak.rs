@@ -10,7 +10,7 @@ use crate::setup;
 use crate::workspace::{Workspace, succeed};
 
 /// Names, the bench of `tests/` that does it, and what it does.
-const KNOWN: [(&str, &str, &str); 10] = [
+const KNOWN: [(&str, &str, &str); 11] = [
     (
         "campaign",
         "soak",

@@ -7,6 +7,7 @@ pub mod ascii;
 pub mod cells;
 pub mod colour;
 pub mod contour;
+pub mod csv;
 pub mod decimate;
 pub mod domain;
 pub mod number;

@@ -13,6 +13,7 @@ mod key;
 pub mod live;
 pub mod natural;
 pub mod order;
+pub mod picture;
 pub mod ranking;
 pub mod runs;
 pub mod state;

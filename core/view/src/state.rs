@@ -193,6 +193,12 @@ pub fn alert(view: &View) -> Option<String> {
     Some(format!("alert: {}", clean(&alert.message)))
 }
 
+/// Whether runs are of more than one machine, so that it matters where each ran.
+pub fn several_hosts<'a>(views: impl IntoIterator<Item = &'a View>) -> bool {
+    let mut hosts = views.into_iter().map(|view| view.manifest.host.as_str());
+    hosts.next().is_some_and(|first| hosts.any(|host| host != first))
+}
+
 /// The sign of a run that is starred.
 pub const STAR: &str = "★";
 

@@ -14,6 +14,8 @@ pub(crate) enum Action {
     Note,
     /// Type tags of the runs meant.
     Tag,
+    /// Ask about the runs meant in SQL.
+    Query,
     /// Star the runs meant, or no longer.
     Star,
     /// Leave; runs go on.
@@ -50,6 +52,8 @@ pub(crate) const RUNS: &[Binding<Action>] = &[
     bind(&["*"], Action::Star, "", "star the run, or remove its star").changing(),
     bind(&["t"], Action::Tag, "", "add or remove tags").changing(),
     bind(&["e"], Action::Note, "", "write a note about the run, in $EDITOR").changing(),
+    bind(&["Q"], Action::Query, "", "ask about the runs in SQL, at DuckDB's prompt; .exit comes back")
+        .changing(),
     runs(&["D", "delete"], RunAction::Delete, "", "delete the run and everything it recorded"),
 ];
 

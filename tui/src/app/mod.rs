@@ -28,9 +28,11 @@ use crate::screens::help::Help;
 use crate::screens::home::Home;
 use crate::screens::keys::{Kind, name};
 use crate::screens::run::RunScreen;
+use crate::screens::save::Save;
 use crate::screens::settings::Settings;
 use crate::screens::shared::{Machine, PluginsSnapshot, Shared};
 use crate::screens::tags::Tags;
+use crate::screens::views::Views;
 use crate::widgets::{Edit, Turns};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::number;
@@ -224,6 +226,9 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
         app.watched.clone_from(&watches);
         tasks.push(Task::Watch(watches));
     }
+    if let Some(picture) = app.top().picture(&app.shared) {
+        app.shared.settings.last = Some(picture);
+    }
     if app.shared.settings != app.saved {
         app.saved = app.shared.settings.clone();
         tasks.push(Task::SaveSettings(Box::new(app.saved.clone())));
@@ -264,8 +269,16 @@ impl App {
             Open::Experiments => Box::new(Experiments::default()),
             Open::Restart(id) => Box::new(Experiments::restart(id)),
             Open::Help => Box::new(Help::new(keys::sections(&self.top().keys()))),
+            Open::Save(picture) => Box::new(Save::of(picture)),
             Open::Tags(runs) => Box::new(Tags::of(shared, runs)),
             Open::Confirm(action, runs, left_out) => Box::new(Confirm { action, runs, left_out }),
+            Open::Views(now) => Box::new(Views::of(now)),
+            Open::Listed(view) => {
+                self.stack.clear();
+                let said = self.home.look_as(&mut self.shared, view);
+                self.say(said);
+                return;
+            }
             Open::Home(run) => {
                 self.stack.clear();
                 if let Some(id) = run {
@@ -316,8 +329,9 @@ impl App {
                 [] => Effect::failure("no run selected"),
                 _ => Effect::failure("a note is about one run at a time"),
             },
-            Action::Tag | Action::Star => match (self.top().targets(), action) {
+            Action::Tag | Action::Star | Action::Query => match (self.top().targets(), action) {
                 (runs, _) if runs.is_empty() => Effect::failure("no run selected"),
+                (runs, Action::Query) => Effect::Do(Task::Query(runs)),
                 (runs, Action::Tag) => Effect::Open(Open::Tags(runs)),
                 (runs, _) => {
                     let starred = |id| self.shared.runs.get(id).is_some_and(|row| row.view.notes.starred);

@@ -1,41 +1,33 @@
-//! `gradtop compare`: runs side by side, as a table and as overlaid figures.
+//! `gradtop compare`: runs side by side, as tables.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use gradtop_store::View;
 use serde_json::{Map, Value, json};
 
-use super::{Context, plot};
+use super::{Context, select};
 use crate::failure::Failure;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use gradtop_chart::cells::align::Align as Side;
 use gradtop_chart::cells::theme::Ink;
-use gradtop_chart::cells::theme::Theme;
+use gradtop_chart::colour;
 use gradtop_chart::number;
-use gradtop_chart::{cells as drawn, colour, svg};
 use gradtop_store::suggest;
 use gradtop_view::compare::sheet::{Column, Row, Sheet, Sort, sheet};
-use gradtop_view::compare::{Align, Facet, GroupBy, Subject, Team, differing, facets, goal, overlay, teams};
-use gradtop_view::figure::built::Built;
-use gradtop_view::figure::chart::build;
-use gradtop_view::figure::view::Subject as Shown;
+use gradtop_view::compare::{GroupBy, Subject, Team, differing, goal, teams};
 use gradtop_view::live::SeriesFilter;
 use gradtop_view::runs::RunRow;
 use gradtop_view::state;
 
-/// Charts drawn at most when no metric is named.
-const CHARTS: usize = 4;
-
 /// Arguments of `compare`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The runs
+    /// Runs by name, or a filter as in the monitor: 'state:finished lr>1e-3'
     // Not `runs`: that is the id of the folder's argument, which every command has.
-    #[arg(required = true, value_name = "RUN")]
+    #[arg(required = true, value_name = "RUN|FILTER")]
     names: Vec<String>,
     /// Only this metric; may be given several times
     #[arg(long, value_name = "NAME")]
@@ -49,37 +41,13 @@ pub(crate) struct Args {
     /// Reverse the order
     #[arg(long, requires = "sort")]
     reverse: bool,
-    /// Draw the curves of each metric in one chart below the table
-    #[arg(long)]
-    plot: bool,
-    /// Write an SVG drawing (with several metrics, FILE-METRIC.svg each)
-    #[arg(long, value_name = "FILE")]
-    svg: Option<PathBuf>,
-    /// Write a PNG picture
-    #[arg(long, value_name = "FILE")]
-    png: Option<PathBuf>,
-    /// The x axis: step, epoch, time since the start, time of day (clock), or share of the run
-    #[arg(long, value_parser = axis(), default_value = "step")]
-    x: Align,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
-fn axis() -> impl TypedValueParser<Value = Align> {
-    PossibleValuesParser::new(Align::ALL.map(Align::key)).map(|word| Align::named(&word).unwrap_or_default())
-}
-
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let mut rows: Vec<Arc<RunRow>> = Vec::new();
-    for name in &args.names {
-        let run = context.find(name)?;
-        let row = RunRow::of(super::view(&run)?);
-        if rows.iter().all(|r| r.id != row.id) {
-            rows.push(Arc::new(row));
-        }
-    }
-    let subjects = read(&rows, &args.metric)?;
+    let subjects = read(select::meant(context, &args.names)?, &args.metric, 0.0)?;
     let by = grouping(&subjects, args.by.as_deref())?;
     let teams = teams(&subjects, &by);
     let mut sheet = sheet(&subjects, &teams);
@@ -99,18 +67,18 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             print::line(&print::styled(&taken, Ink::Dim));
         }
     }
-    draw(&subjects, &teams, args)?;
     Ok(0)
 }
 
 /// Reads the runs to their ends; those that still go on, as far as they are.
-fn read(rows: &[Arc<RunRow>], metrics: &[String]) -> Result<Vec<Subject>> {
+pub(super) fn read(runs: Vec<View>, metrics: &[String], smoothing: f64) -> Result<Vec<Subject>> {
+    let rows: Vec<Arc<RunRow>> = runs.into_iter().map(|view| Arc::new(RunRow::of(view))).collect();
     let wanted = if metrics.is_empty() {
         SeriesFilter::All
     } else {
         SeriesFilter::Metrics(metrics.iter().cloned().collect())
     };
-    let subjects = gradtop_view::compare::read(rows, &wanted);
+    let subjects = gradtop_view::compare::read(&rows, &wanted, smoothing);
     if let Some((subject, error)) = subjects.iter().find_map(|s| Some((s, s.data.error.as_ref()?))) {
         return Err(Failure::new(format!("{} cannot be read: {error}", subject.row.name())).into());
     }
@@ -124,7 +92,8 @@ fn read(rows: &[Arc<RunRow>], metrics: &[String]) -> Result<Vec<Subject>> {
     Ok(subjects)
 }
 
-fn grouping(subjects: &[Subject], by: Option<&str>) -> Result<GroupBy> {
+/// What runs are put together by.
+pub(super) fn grouping(subjects: &[Subject], by: Option<&str>) -> Result<GroupBy> {
     match by {
         None => Ok(GroupBy::Nothing),
         Some("all") => Ok(GroupBy::AllButSeed),
@@ -261,58 +230,4 @@ fn as_json(subjects: &[Subject], teams: &[Team], sheet: &Sheet, order: &[usize])
         "columns": sheet.columns.iter().map(column).collect::<Vec<_>>(),
         "rows": rows(sheet, order).map(row).collect::<Vec<_>>(),
     })
-}
-
-fn draw(subjects: &[Subject], teams: &[Team], args: &Args) -> Result<()> {
-    if !args.plot && args.svg.is_none() && args.png.is_none() {
-        return Ok(());
-    }
-    let mut drawn: Vec<Facet> = facets(subjects);
-    if args.metric.is_empty() {
-        drawn.retain(|f| !f.metric.starts_with("system/"));
-        drawn.truncate(CHARTS);
-    } else {
-        drawn.retain(|f| args.metric.contains(&f.metric));
-    }
-    if drawn.is_empty() {
-        return Err(Failure::new("these runs have recorded nothing to draw yet").into());
-    }
-    let ids: Vec<String> = drawn.iter().map(Facet::title).collect();
-    let names = plot::suffixes(&ids.iter().map(String::as_str).collect::<Vec<_>>());
-    for (facet, name) in drawn.iter().zip(&names) {
-        if args.plot && !args.json {
-            let size = print::terminal().size;
-            let width = size.map_or(100, |(w, _)| w).max(20);
-            let height = size.map_or(24, |(_, h)| h.saturating_sub(1).min(30)).max(10);
-            let chart = figure(subjects, teams, facet, args, (width, height), print::theme());
-            print::line("");
-            print::cells(&drawn::figure(&chart, width, height, print::theme()));
-        }
-        if args.svg.is_some() || args.png.is_some() {
-            // More columns than a drawing has pixels.
-            let look = Theme::default();
-            let drawing = svg::figure(&figure(subjects, teams, facet, args, (1000, 100), look));
-            plot::write_drawing(&drawing, name, args.svg.as_deref(), args.png.as_deref())?;
-        }
-    }
-    Ok(())
-}
-
-fn figure(
-    subjects: &[Subject],
-    teams: &[Team],
-    facet: &Facet,
-    args: &Args,
-    size: (usize, usize),
-    look: Theme,
-) -> gradtop_chart::Figure {
-    let figure = overlay::figure(subjects, facet);
-    let sources = overlay::sources(subjects, teams);
-    let view = overlay::view(args.x, teams, None);
-    let Built { mut chart, .. } = build(&sources, Shown::Panel(&figure, 0), &view, size, look);
-    chart.title = Some(clean(&facet.title()));
-    chart.terse = false;
-    let names: Vec<&str> = subjects.iter().map(|s| s.row.name()).collect();
-    let caption = (args.svg.is_some() || args.png.is_some()).then(|| clean(&names.join(", ")));
-    gradtop_chart::Figure { title: String::new(), caption, charts: vec![chart] }
 }

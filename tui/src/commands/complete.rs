@@ -192,13 +192,19 @@ fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Can
         ("run", "preset") => experiment(typed).map(|e| presets(&e)).unwrap_or_default(),
         ("run", "sets") => experiment(typed).map(|e| settings(&e, current)).unwrap_or_default(),
         (_, "device") => words(["auto", "cpu", "cuda:0"].map(str::to_owned).to_vec()),
-        ("plot", "what") => figures_of(known, typed.words.first().map_or("last", String::as_str)),
+        ("plot", "words") => match typed.words.first() {
+            None => filters(&known.views(), false),
+            Some(first) => figures_of(known, first).into_iter().chain(runs(&known.views())).collect(),
+        },
         ("compare", "metric") => words(metrics(known, &typed.words)),
-        ("compare", "by" | "sort") => {
+        ("compare" | "plot", "by") | ("compare", "sort") => {
             let views: Vec<View> = typed.words.iter().filter_map(|name| known.run(name)).collect();
             let params = state::differing(&views.iter().collect::<Vec<_>>()).into_iter().map(str::to_owned);
             let metrics = if arg.get_id() == "sort" { metrics(known, &typed.words) } else { Vec::new() };
             words(params.chain(metrics).collect())
+        }
+        ("list", "view" | "save") => {
+            words(crate::list_view::all().map(|all| all.into_keys().collect()).unwrap_or_default())
         }
         ("list", "sort") => words(column::all(known.views().iter())),
         ("list", "columns") => {
@@ -208,8 +214,8 @@ fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Can
             words(all.map(|name| format!("{before}{name}")).collect())
         }
         ("list", "filter") => filters(&known.views(), true),
-        (_, "names") if typed.command.get_name() != "compare" => filters(&known.views(), false),
-        (_, "run" | "names" | "checked") => runs(&known.views()),
+        (_, "names") => filters(&known.views(), false),
+        (_, "run" | "checked") => runs(&known.views()),
         _ => Vec::new(),
     }
 }
@@ -317,8 +323,8 @@ mod tests {
         assert_eq!(words("gradtop comp"), ["compare", "completions"]);
         assert_eq!(words("gradtop plugin rem"), ["remove"]);
         assert_eq!(words("gradtop run x --checkpoint"), ["--checkpoint-every"]);
-        assert_eq!(words("gradtop compare a b --x s"), ["step", "share"]);
-        assert_eq!(words("gradtop compare a b --x=s"), ["--x=step", "--x=share"]);
+        assert_eq!(words("gradtop plot a b --x s"), ["step", "share"]);
+        assert_eq!(words("gradtop plot a b --x=s"), ["--x=step", "--x=share"]);
         assert_eq!(words("gradtop run x --device c"), ["cpu", "cuda:0"]);
         assert!(words("gradtop --nothing=").is_empty());
     }

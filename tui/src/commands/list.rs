@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::Context;
 use super::select::{Matching, is_filter, matching};
 use crate::failure::Failure;
+use crate::list_view::{self, ListView};
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use gradtop_chart::cells::align::Align;
@@ -40,24 +41,54 @@ pub(crate) struct Args {
     /// Show these columns, separated by commas: state, name, took, …, parameters and metrics by name
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', conflicts_with = "json")]
     columns: Vec<String>,
+    /// As the view of this name has it: its filter, order and columns, unless others are given
+    #[arg(long, value_name = "NAME")]
+    view: Option<String>,
+    /// Keep this filter, order and columns under a name, for --view and the monitor
+    #[arg(long, value_name = "NAME")]
+    save: Option<String>,
     /// Print one JSON array
     #[arg(long)]
     json: bool,
 }
 
+impl Args {
+    /// What is asked for, with what a view has to say about it.
+    fn looked_at(&self) -> Result<ListView> {
+        let mut view = self.view.as_deref().map(list_view::named).transpose()?.unwrap_or_default();
+        let own = self.filter.join(" ");
+        view.filter = match (view.filter.as_str(), own.as_str()) {
+            (filter, "") => filter.to_owned(),
+            ("", own) => own.to_owned(),
+            (filter, own) => format!("({filter}) ({own})"),
+        };
+        if let Some(by) = self.sort.clone() {
+            view.sort = Some(Sort { by, reversed: self.reverse });
+        }
+        if !self.columns.is_empty() {
+            view.columns = self.columns.iter().map(|name| name.trim().to_owned()).collect();
+        }
+        Ok(view)
+    }
+}
+
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let text = args.filter.join(" ");
-    let Matching { mut views, names, unreadable } = matching(context, &text)?;
+    let looked = args.looked_at()?;
+    let Matching { mut views, names, unreadable } = matching(context, &looked.filter)?;
     let runs = context.runs()?;
     if views.is_empty() && !names.is_empty() {
-        return nothing(args, &text, &names);
+        return nothing(args, &looked.filter, &names);
     }
-    if let Some(name) = &args.sort {
-        let sort = Sort { by: known(name, &views)?, reversed: args.reverse };
-        order::by(&sort, Timestamp::now(), &mut views, |view| view);
+    if let Some(Sort { by, reversed }) = &looked.sort {
+        // The monitor says of a parameter that it is one.
+        let by = if by.starts_with(PARAM) { by.clone() } else { known(by, &views)? };
+        order::by(&Sort { by, reversed: *reversed }, Timestamp::now(), &mut views, |view| view);
     }
     let columns: Vec<String> =
-        args.columns.iter().map(|name| known(name.trim(), &views)).collect::<Result<_>>()?;
+        looked.columns.iter().map(|name| known(name, &views)).collect::<Result<_>>()?;
+    if let Some(name) = &args.save {
+        list_view::change(name, Some(looked))?;
+    }
     if args.json {
         let all: Vec<Value> = views.iter().map(as_json).collect();
         print::json(&all)?;
@@ -145,10 +176,11 @@ fn table(views: &[View], runs: &Path, columns: &[String]) {
     let mut groups: Vec<(&str, Vec<&View>)> = groups.into_iter().collect();
     // The experiment with the newest run first.
     groups.sort_by_key(|(_, views)| std::cmp::Reverse(views.iter().map(|v| v.manifest.created).max()));
+    let hosts = state::several_hosts(views);
     for (experiment, views) in groups {
         print::line("");
         print::line(&print::styled(&clean(experiment), Ink::Bold));
-        if columns.is_empty() { group(&views) } else { chosen(&views, columns) }
+        if columns.is_empty() { group(&views, hosts) } else { chosen(&views, columns) }
     }
 }
 
@@ -169,22 +201,24 @@ fn cell(view: &View, name: &str, now: Timestamp) -> Words {
     Words::new(column::cell(view, name, now), column::ink(view, name))
 }
 
-fn group(views: &[&View]) {
+/// `hosts`: where each ran is told.
+fn group(views: &[&View], hosts: bool) {
     let mut parameters: Vec<&str> = state::differing(views).into_iter().take(PARAMETERS).collect();
-    let mut table = group_table(views, &parameters);
+    let mut table = group_table(views, &parameters, hosts);
     // How a run is comes before what it was given.
     while !table.fits(1) && parameters.pop().is_some() {
-        table = group_table(views, &parameters);
+        table = group_table(views, &parameters, hosts);
     }
     table.print(1);
 }
 
-fn group_table(views: &[&View], parameters: &[&str]) -> Table {
+fn group_table(views: &[&View], parameters: &[&str], hosts: bool) -> Table {
     let names = |names: &[&'static str]| -> Vec<(String, Align)> {
         names.iter().map(|name| ((*name).to_owned(), column::align(name, std::iter::empty()))).collect()
     };
     let common = state::common(views);
     let mut heads = names(&["state", "name"]);
+    heads.extend(hosts.then(|| names(&["host"])).into_iter().flatten());
     heads.extend(parameters.iter().map(|p| (clean(p), Align::Left)));
     heads.extend(names(&["progress", "step", "rate", "eta"]));
     let metric = common.as_ref().map_or_else(|| "last value".to_owned(), state::Common::title);
@@ -195,7 +229,11 @@ fn group_table(views: &[&View], parameters: &[&str]) -> Table {
         Table::new(&heads.iter().map(|(head, align)| (head.as_str(), *align)).collect::<Vec<_>>());
     let now = Timestamp::now();
     for view in views {
-        table.row(row(view, parameters, common.as_ref(), now));
+        let mut cells = row(view, parameters, common.as_ref(), now);
+        if hosts {
+            cells.insert(2, Words::new(column::cell(view, "host", now), Ink::Dim));
+        }
+        table.row(cells);
     }
     table
 }

@@ -1,41 +1,57 @@
-//! `gradtop plot`: figures in the terminal, as SVG, as PNG.
+//! `gradtop plot`: figures and metrics of runs in the terminal, as pictures, as CSV.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use gradtop_store::View;
-use gradtop_store::figures::{self, Figure as Declared, MarkX, Scale};
+use gradtop_chart::{Chart, Figure, cells};
+use gradtop_store::figures::{self, Figure as Declared, Scale};
+use gradtop_store::{View, suggest};
 
-use super::Context;
+use super::{Context, compare, select};
+use crate::drawing::{self, Format};
 use crate::failure::Failure;
 use crate::print::{self, clean};
-use gradtop_chart::{cells, svg};
-use gradtop_store::suggest;
+use gradtop_view::compare::{Align, Facet, facets, overlay, teams};
 use gradtop_view::figure::chart::evaluate_as;
 use gradtop_view::figure::of_metric;
-use gradtop_view::figure::of_run::{metrics, of_run, sign};
+use gradtop_view::figure::of_run::{self, metrics, of_run, sign};
 use gradtop_view::figure::view::ChartView;
-use gradtop_view::live::{self, XAxis};
+
+/// Charts of several runs that are drawn at most when no metric is named.
+const CHARTS: usize = 4;
 
 /// Arguments of `plot`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "gradtop plot                              every figure of the newest run\n\
+                        gradtop plot a loss fit                   two of its figures or metrics\n\
+                        gradtop plot a b loss                     a metric of two runs in one chart\n\
+                        gradtop plot tag:rates loss --by lr       of many: the mean of those with equal lr, and their range\n\
+                        gradtop plot --view last --png loss.png   the chart that the monitor showed last")]
 pub(crate) struct Args {
-    /// The run
-    #[arg(default_value = "last")]
-    run: String,
-    /// Figures by id, or metrics by name [default: all declared figures]
-    what: Vec<String>,
+    /// Runs by name or by a filter, then figures or metrics by name [default: the newest run, all its figures]
+    #[arg(value_name = "RUN|FILTER|METRIC")]
+    words: Vec<String>,
+    /// The chart that the monitor showed last, as it was seen there
+    #[arg(long, value_name = "last", value_parser = ["last"], conflicts_with_all = ["words", "by", "x", "smooth", "range", "scale", "list"])]
+    view: Option<String>,
+    /// Of several runs, put those together that have the same value of this parameter; `all`: the same of all but the seed
+    #[arg(long, value_name = "KEY")]
+    by: Option<String>,
     /// Write an SVG drawing (with several figures, FILE-ID.svg each)
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
     /// Write a PNG picture (with several figures, FILE-ID.png each)
     #[arg(long, value_name = "FILE")]
     png: Option<PathBuf>,
-    /// The x axis of metrics
+    /// Write the points that are drawn (with several figures, FILE-ID.csv each); `export` writes all rows
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// The x axis of metrics: step, epoch, time since the start, time of day (clock), or share of the run
     #[arg(long, value_parser = axis())]
-    x: Option<XAxis>,
+    x: Option<Align>,
     /// Smooth metrics by a moving average of this weight, such as 0.9; the raw values stay visible behind it
     #[arg(long, value_name = "0..1", default_value_t = 0.0, hide_default_value = true, value_parser = weight)]
     smooth: f64,
@@ -51,8 +67,8 @@ pub(crate) struct Args {
     /// Height of each figure in lines [default: the terminal's, else 30]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(8..=1000))]
     height: Option<u16>,
-    /// List what can be drawn
-    #[arg(long, conflicts_with_all = ["svg", "png"])]
+    /// List what can be drawn of a run
+    #[arg(long, conflicts_with_all = ["svg", "png", "csv"])]
     list: bool,
     /// Print the list as one JSON array
     #[arg(long, requires = "list")]
@@ -67,9 +83,8 @@ enum Vertical {
     Symlog,
 }
 
-fn axis() -> impl TypedValueParser<Value = XAxis> {
-    PossibleValuesParser::new(XAxis::NAMED.map(XAxis::word))
-        .map(|word| XAxis::named(&word).unwrap_or_default())
+fn axis() -> impl TypedValueParser<Value = Align> {
+    PossibleValuesParser::new(Align::ALL.map(Align::key)).map(|word| Align::named(&word).unwrap_or_default())
 }
 
 fn weight(text: &str) -> Result<f64, String> {
@@ -83,48 +98,132 @@ fn part(text: &str) -> Result<(f64, f64), String> {
         .ok_or_else(|| "expected two numbers, the smaller one first, such as 1000..5000".to_owned())
 }
 
+impl Args {
+    /// Where drawings go; nowhere if they are for the terminal.
+    fn files(&self) -> Vec<(Format, &Path)> {
+        let files = [(Format::Svg, &self.svg), (Format::Png, &self.png), (Format::Csv, &self.csv)];
+        files.into_iter().filter_map(|(format, file)| Some((format, file.as_deref()?))).collect()
+    }
+
+    fn look(&self) -> ChartView {
+        ChartView {
+            x: self.x.map(Align::native),
+            relative: self.x == Some(Align::Fraction),
+            smoothing: self.smooth,
+            zoom_x: self.range,
+            ..ChartView::default()
+        }
+    }
+}
+
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let view = context.view(&args.run)?;
-    let run = &view.dir;
-    if args.list {
-        list(&view, args.json)?;
-        return Ok(0);
-    }
-    let mut figures = chosen(&view, &args.what)?;
-    for figure in &mut figures {
-        adjust(figure, args);
-    }
-    let (data, damaged) = live::read_smoothed(run, &figures, args.smooth)?;
-    let look = ChartView { smoothing: args.smooth, zoom_x: args.range, ..ChartView::default() };
-    super::warn_of(&damaged);
-    let charts: Vec<(String, gradtop_chart::Figure)> = figures
-        .iter()
-        .map(|f| {
-            let mut chart = evaluate_as(f, &data, &look);
-            // `last` does not say which run it is.
-            chart.title = format!("{}: {}", clean(&view.manifest.run), chart.title);
-            if args.svg.is_some() || args.png.is_some() {
-                sign(&mut chart, &view);
+    let charts = if args.view.is_some() {
+        vec![last_seen()?]
+    } else {
+        let (runs, what) = meant(context, &args.words)?;
+        match runs.as_slice() {
+            [one] if args.list => {
+                list(one, args.json)?;
+                return Ok(0);
             }
-            (f.id.clone(), chart)
-        })
-        .collect();
+            _ if args.list => return Err(Failure::usage("--list is about one run at a time").into()),
+            [one] if args.by.is_none() => of_one(one, &what, args)?,
+            _ => of_several(runs, &what, args)?,
+        }
+    };
     let panels = || charts.iter().flat_map(|(_, figure)| &figure.charts);
-    if panels().all(gradtop_chart::Chart::is_blank) {
+    if panels().all(Chart::is_blank) {
         let mut why: Vec<&str> = panels().flat_map(|chart| &chart.notes).map(String::as_str).collect();
         why.dedup();
         return Err(Failure::new(format!("nothing to draw: {}", why.join("; "))).into());
     }
-    if args.svg.is_none() && args.png.is_none() {
+    let files = args.files();
+    if files.is_empty() {
         to_terminal(&charts, args);
-        return Ok(0);
-    }
-    let ids: Vec<&str> = charts.iter().map(|(id, _)| id.as_str()).collect();
-    let names = suffixes(&ids);
-    for ((_, chart), name) in charts.iter().zip(&names) {
-        write_drawing(&svg::figure(chart), name, args.svg.as_deref(), args.png.as_deref())?;
+    } else {
+        drawing::write_all(&charts, &files)?;
     }
     Ok(0)
+}
+
+/// The runs and what is to be drawn of them. The first word is about runs; any other is a figure or a metric of these, else
+/// about runs too.
+fn meant(context: &Context, words: &[String]) -> Result<(Vec<View>, Vec<String>)> {
+    let Some((first, others)) = words.split_first() else {
+        return Ok((vec![context.view("last")?], Vec::new()));
+    };
+    let views = select::meant(context, std::slice::from_ref(first))?;
+    let mut known = BTreeSet::new();
+    for view in views.iter().take(1) {
+        known = metrics(&view.dir)?;
+        known.extend(figures::read(&view.dir)?.into_iter().map(|figure| figure.id));
+    }
+    let is_run =
+        |word: &&String| !known.contains(*word) && (select::is_filter(word) || context.find(word).is_ok());
+    let (more, what): (Vec<&String>, Vec<&String>) = others.iter().partition(is_run);
+    let what = what.into_iter().cloned().collect();
+    if more.is_empty() {
+        return Ok((views, what));
+    }
+    let names: Vec<String> = std::iter::once(first).chain(more).cloned().collect();
+    Ok((select::meant(context, &names)?, what))
+}
+
+/// What the monitor showed last.
+fn last_seen() -> Result<(String, Figure)> {
+    let nothing =
+        |why: &str| Failure::new(why.to_owned()).help("open a run or a comparison in `gradtop` first");
+    let picture =
+        crate::runtime::last_picture().ok_or_else(|| nothing("the monitor has not shown a chart yet"))?;
+    let drawn = picture.draw()?;
+    let (figure, odd) = drawn.ok_or_else(|| nothing("what the monitor showed last is not there any more"))?;
+    for odd in odd {
+        print::note(&format!("warning: {odd}; it is missing here"));
+    }
+    Ok((picture.name(), figure))
+}
+
+fn of_one(view: &View, what: &[String], args: &Args) -> Result<Vec<(String, Figure)>> {
+    let mut figures = chosen(view, what)?;
+    for figure in &mut figures {
+        scaled(figure, args.scale);
+    }
+    let (mut charts, damaged) = of_run::draw(view, &figures, &args.look())?;
+    super::warn_of(&damaged);
+    if !args.files().is_empty() {
+        for (_, chart) in &mut charts {
+            sign(chart, view);
+        }
+    }
+    Ok(charts)
+}
+
+/// Each metric of all runs in one chart, for each model and split.
+fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Vec<(String, Figure)>> {
+    let subjects = compare::read(runs, what, args.smooth)?;
+    let teams = teams(&subjects, &compare::grouping(&subjects, args.by.as_deref())?);
+    let mut drawn: Vec<Facet> = facets(&subjects);
+    if what.is_empty() {
+        drawn.retain(|f| !f.metric.starts_with("system/"));
+        drawn.truncate(CHARTS);
+    } else {
+        drawn.retain(|f| what.contains(&f.metric));
+    }
+    if drawn.is_empty() {
+        return Err(Failure::new("these runs have recorded nothing to draw together yet").into());
+    }
+    let sources = overlay::sources(&subjects, &teams);
+    let look = ChartView { looks: overlay::looks(&teams, None), ..args.look() };
+    let draw = |facet: &Facet| {
+        let mut declared = overlay::figure(&subjects, facet);
+        scaled(&mut declared, args.scale);
+        let mut figure = evaluate_as(&declared, &sources, &look);
+        if !args.files().is_empty() {
+            overlay::sign(&mut figure, &subjects);
+        }
+        (facet.title(), figure)
+    };
+    Ok(drawn.iter().map(draw).collect())
 }
 
 /// The figures meant: declared ones by id, else metrics; what [`of_run`] says if none is named.
@@ -147,36 +246,27 @@ fn chosen(view: &View, names: &[String]) -> Result<Vec<Declared>> {
             return Ok(of_metric(name, view.manifest.metrics.iter().find(|m| m.name == *name), "step"));
         }
         let known = declared.iter().map(|f| f.id.as_str()).chain(metrics.iter().map(String::as_str));
-        let message = format!("{} has no figure or metric {name:?}", view.manifest.run);
+        let message =
+            format!("{} has no figure or metric {name:?}, and no run is called so", view.manifest.run);
         Err(Failure::usage(message).help(clean(&suggest(name, known, "figures and metrics"))).into())
     };
     names.iter().map(meant).collect()
 }
 
-/// Takes over what the command line says about the axes.
-fn adjust(figure: &mut Declared, args: &Args) {
+/// With the scale of y that the command line says.
+fn scaled(figure: &mut Declared, scale: Option<Vertical>) {
+    let Some(scale) = scale else { return };
     for panel in &mut figure.panels {
-        if let Some(scale) = args.scale {
-            panel.y.scale = match scale {
-                Vertical::Linear => Scale::Linear,
-                Vertical::Log => Scale::Log,
-                Vertical::Log2 => Scale::Log2,
-                Vertical::Symlog => Scale::Symlog,
-            };
-        }
-        let Some(x) = args.x else { continue };
-        let mut of_metrics = false;
-        for mark in panel.marks.iter_mut().filter(|m| m.metric.is_some()) {
-            mark.x = Some(MarkX::Source(x.word().to_owned()));
-            of_metrics = true;
-        }
-        if of_metrics {
-            (panel.x.label, panel.x.unit) = (None, None);
-        }
+        panel.y.scale = match scale {
+            Vertical::Linear => Scale::Linear,
+            Vertical::Log => Scale::Log,
+            Vertical::Log2 => Scale::Log2,
+            Vertical::Symlog => Scale::Symlog,
+        };
     }
 }
 
-fn to_terminal(charts: &[(String, gradtop_chart::Figure)], args: &Args) {
+fn to_terminal(charts: &[(String, Figure)], args: &Args) {
     let size = print::terminal().size;
     let width = args.width.map(usize::from).or(size.map(|(w, _)| w)).unwrap_or(100);
     // One line less than the terminal has, for the prompt.
@@ -207,57 +297,6 @@ fn list(view: &View, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// What is put after the name of a file for each of several figures: `-loss`; nothing for a single one. Ids that look the same
-/// as parts of a file's name are numbered.
-pub(super) fn suffixes(ids: &[&str]) -> Vec<String> {
-    if ids.len() == 1 {
-        return vec![String::new()];
-    }
-    let mut taken = std::collections::BTreeSet::new();
-    let free = |id: &&str| {
-        let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
-        let safe: String = id.chars().map(plain).collect();
-        let numbered = (2..).map(|n| format!("-{safe}-{n}"));
-        std::iter::once(format!("-{safe}")).chain(numbered).find(|name| taken.insert(name.clone()))
-    };
-    ids.iter().map(free).map(Option::unwrap_or_default).collect()
-}
-
-/// Writes a drawing to the files asked for.
-pub(super) fn write_drawing(
-    drawing: &str,
-    suffix: &str,
-    svg: Option<&Path>,
-    png: Option<&Path>,
-) -> Result<()> {
-    if let Some(file) = svg {
-        write(&suffixed(file, suffix), drawing.as_bytes())?;
-    }
-    if let Some(file) = png {
-        write(&suffixed(file, suffix), &gradtop_chart::png::render(drawing)?)?;
-        let missing = gradtop_chart::png::missing(drawing);
-        if !missing.is_empty() {
-            print::note(&format!(
-                "the fonts of pictures have no {}: --svg FILE keeps these letters",
-                clean(&missing)
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn suffixed(file: &Path, suffix: &str) -> PathBuf {
-    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    let extension = file.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
-    file.with_file_name(format!("{stem}{suffix}{extension}"))
-}
-
-fn write(file: &Path, bytes: &[u8]) -> Result<()> {
-    std::fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
-    print::line(&format!("wrote {}", print::short(file)));
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,18 +307,5 @@ mod tests {
         assert!(["5..1", "1", "1..", "a..b", "0..inf"].iter().all(|text| part(text).is_err()));
         assert_eq!(weight("0.9"), Ok(0.9));
         assert!(["1", "-0.1", "x", "nan"].iter().all(|text| weight(text).is_err()));
-    }
-
-    #[test]
-    fn each_of_several_figures_has_a_file_of_its_own() {
-        assert_eq!(suffixes(&["loss"]), [""]);
-        assert_eq!(suffixes(&["loss", "fit"]), ["-loss", "-fit"]);
-        assert_eq!(
-            suffixes(&["train/loss", "train loss", "größe"]),
-            ["-train-loss", "-train-loss-2", "-größe"]
-        );
-        assert_eq!(suffixed(Path::new("a/all.svg"), "-fit"), Path::new("a/all-fit.svg"));
-        assert_eq!(suffixed(Path::new("all.svg"), ""), Path::new("all.svg"));
-        assert_eq!(suffixed(Path::new("all"), "-fit"), Path::new("all-fit"));
     }
 }

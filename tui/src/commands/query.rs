@@ -10,12 +10,12 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, Result};
 use gradtop_chart::colour::Paint;
-use gradtop_chart::{Axis, Chart, Figure, Mark, Shape, cells, svg};
+use gradtop_chart::{Axis, Chart, Figure, Mark, Shape, cells};
 use signal_hook::consts::SIGINT;
 
 use super::Context;
-use super::plot::write_drawing;
 use super::select::matching;
+use crate::drawing::{Format, write_all};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use crate::setup::duckdb;
@@ -105,25 +105,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         return Err(Failure::new(none).into());
     }
     let lake = Lake::new(&found.views, sql.as_deref())?;
-    for damage in &lake.damage {
-        print::note(&format!("warning: {}; its rows are missing here", clean(damage)));
-    }
     // It is for DuckDB, which stops what it does; the folder must not be left behind.
     signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false)))?;
     match sql {
-        None => interactive(&program, &lake),
+        None => lake.prompt(&program, || ()),
         Some(sql) => answer(&program, &lake, sql.trim().trim_end_matches(';').trim_end(), args),
     }
-}
-
-/// DuckDB's prompt, with the views.
-fn interactive(program: &Path, lake: &Lake) -> Result<i32> {
-    let file = lake.file("views.sql");
-    fs::write(&file, &lake.views).context("cannot write the views")?;
-    print::note(&format!("views: {}; .exit leaves", clean(&lake.names.join(", "))));
-    let status = Command::new(program).arg("-init").arg(&file).status();
-    let status = status.with_context(|| format!("cannot start {}", program.display()))?;
-    Ok(status.code().unwrap_or(1))
 }
 
 fn answer(program: &Path, lake: &Lake, sql: &str, args: &Args) -> Result<i32> {
@@ -210,8 +197,10 @@ fn plot(
         return Err(Failure::new(format!("nothing to draw: no row has numbers in both {x} and {y}")).into());
     }
     let of_runs = Figure { title: String::new(), caption: None, charts: vec![chart(x, y, by, lines)] };
-    if args.svg.is_some() || args.png.is_some() {
-        write_drawing(&svg::figure(&of_runs), "", args.svg.as_deref(), args.png.as_deref())?;
+    let files = [(Format::Svg, args.svg.as_deref()), (Format::Png, args.png.as_deref())];
+    let files: Vec<_> = files.into_iter().filter_map(|(format, file)| Some((format, file?))).collect();
+    if !files.is_empty() {
+        write_all(&[(y.to_owned(), of_runs)], &files)?;
         return Ok(0);
     }
     let (width, height) = print::terminal().size.unwrap_or((100, LINES + 1));

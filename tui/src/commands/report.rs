@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::{Context, select};
+use crate::failure::Failure;
 use crate::print::{self, clean};
 use crate::report::document::plain;
 use crate::report::runs::{Asked, compose};
@@ -39,9 +40,18 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         _ => PathBuf::from("report"),
     });
     let ending = output.extension().and_then(OsStr::to_str).map(str::to_lowercase);
+    let is_new = !output.is_dir() && !output.to_string_lossy().ends_with('/');
     let folder = match ending.as_deref() {
-        Some("html" | "htm" | "md") if !output.is_dir() => {
+        Some("html" | "htm" | "md") if is_new => {
             output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+        }
+        // `v1.2` is a folder.
+        Some(other) if is_new && args.output.is_some() && other.starts_with(char::is_alphabetic) => {
+            let wrong = format!(
+                "a report is written as .html or .md, or into a folder, not as {}",
+                print::short(&output)
+            );
+            return Err(Failure::usage(wrong).help("a folder's name may end in a slash").into());
         }
         _ => output.clone(),
     };

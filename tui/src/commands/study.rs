@@ -80,6 +80,23 @@ pub(crate) struct Args {
     json: bool,
 }
 
+impl Args {
+    /// The command line that runs the same study.
+    fn command(&self, plan: &Plan) -> String {
+        let mut words = vec!["gradtop".to_owned(), "study".to_owned()];
+        let mut option = |name: &str, value: Option<String>| {
+            words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+        };
+        option("--plan", self.plan.as_ref().map(|plan| plan.display().to_string()));
+        option("--preset", self.preset.clone());
+        option("--only", (!self.only.is_empty()).then(|| self.only.join(",")));
+        self.sets.iter().for_each(|set| option("--set", Some(set.to_string())));
+        option("--seed", Some(plan.seed.to_string()));
+        option("--device", Some(plan.device.clone()));
+        clean(&gradtop_store::shell_words(&words))
+    }
+}
+
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let runs = context.runs()?;
     let elsewhere = args.on.elsewhere(context, false)?;
@@ -114,7 +131,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
                 .help("start it without --report-only")
         })?;
         let refused = study.read_refused();
-        compose(&study, report.as_ref(), &refused, args.json)?;
+        compose(&study, report.as_ref(), &refused, args)?;
         return Ok(0);
     }
     // Before anything is started: from here on a Ctrl-C or SIGTERM is answered.
@@ -134,7 +151,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     };
     let runner = Runner::new(&study, cores, found, elsewhere)?;
     announce(&study, cores, at_work, args.json)?;
-    follow(&study, report.as_ref(), runner, caught, &lock, args.json)
+    follow(&study, report.as_ref(), runner, caught, &lock, args)
 }
 
 /// Whether all files of a data set are somewhere on this machine.
@@ -176,8 +193,9 @@ fn follow(
     mut runner: Runner<'_>,
     mut caught: Caught,
     _lock: &RunLock,
-    json: bool,
+    args: &Args,
 ) -> Result<i32> {
+    let json = args.json;
     let mut board = if json { None } else { Board::start() };
     let mut stopping = false;
     let mut told = Instant::now();
@@ -239,7 +257,7 @@ fn follow(
         return Ok(LEFT_RUNNING);
     }
     let code = runner::exit_code(&snapshot.entry_states, stopping);
-    let written = compose(study, report, runner.refused(), json);
+    let written = compose(study, report, runner.refused(), args);
     if json {
         let html = written.as_ref().ok();
         print::json(&json!({"type": "final", "study": study.name(), "exit_code": code, "report": html}))?;
@@ -277,13 +295,13 @@ fn compose(
     study: &Study,
     report: Option<&ReportFile>,
     refused: &std::collections::BTreeMap<String, String>,
-    json: bool,
+    args: &Args,
 ) -> Result<PathBuf> {
-    let written = report::write(study, report, refused)?;
+    let written = report::write(study, report, refused, &args.command(&study.plan))?;
     for odd in &written.odd {
         print::note(&format!("warning: {odd}; it is missing from the report"));
     }
-    if !json {
+    if !args.json {
         for file in [&written.html, &written.markdown] {
             print::line(&format!("wrote {}", print::short(file)));
         }

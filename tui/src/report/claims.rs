@@ -2,7 +2,7 @@
 
 use gradtop_store::{ColumnData, Table};
 
-use super::document::{Claim, Finding, Span, Summary};
+use super::document::{Claim, Finding, Span, Summary, text};
 use crate::print::clean;
 
 /// How reliable claims are, the most reliable first, as docs/claims.md has it; what gradtop itself reads of a run is recorded.
@@ -72,14 +72,33 @@ fn about(table: &Table, row: usize, until: &str, said: &str) -> String {
     keys.join(", ")
 }
 
-/// Of the findings of each run: the most reliable of each first, then what has room.
+/// Of the findings of each run: the most reliable of each first, then what has room. What several runs found in the same words is
+/// one line.
 pub(crate) fn summary(of_runs: Vec<(Option<Span>, Vec<Claim>)>) -> Summary {
+    let runs = of_runs.iter().filter(|(of, _)| of.is_some()).count();
     let mut all: Vec<(usize, usize, Finding)> = Vec::new();
-    for (of, mut claims) in of_runs {
+    // How many runs found it, and the last of them.
+    let mut counts: Vec<(usize, usize)> = Vec::new();
+    for (run, (of, mut claims)) in of_runs.into_iter().enumerate() {
         claims.sort_by_key(|claim| rank(&claim.strength));
-        let finding =
-            |(turn, claim): (usize, Claim)| (turn, rank(&claim.strength), Finding { of: of.clone(), claim });
-        all.extend(claims.into_iter().enumerate().map(finding));
+        for (turn, claim) in claims.into_iter().enumerate() {
+            // Which run crashed is told, of each.
+            let same = |other: &Claim| {
+                let words = |claim: &Claim| (claim.about.clone(), claim.words.clone(), claim.caution.clone());
+                claim.strength != RECORDED
+                    && (words(other), &other.strength) == (words(&claim), &claim.strength)
+            };
+            let known = |at: &usize| of.is_some() && counts[*at].1 != run && same(&all[*at].2.claim);
+            if let Some(at) = (0..all.len()).find(known) {
+                counts[at] = (counts[at].0 + 1, run);
+                let (first, _, finding) = &mut all[at];
+                *first = turn.min(*first);
+                finding.of = Some(text(format!("{} of {runs} runs:", counts[at].0)));
+            } else {
+                counts.push((1, run));
+                all.push((turn, rank(&claim.strength), Finding { of: of.clone(), claim }));
+            }
+        }
     }
     all.sort_by_key(|(turn, rank, _)| (*turn, *rank));
     let more = all.len().saturating_sub(LINES);
@@ -154,6 +173,24 @@ mod tests {
         let said: Vec<&str> = found.lines.iter().map(|line| line.claim.words.as_str()).collect();
         assert_eq!(said[0], "shown 1");
         assert_eq!(said[6..], [&format!("{SEEN} 0"), "not decided 0", "not decided 2", "not testable 1"]);
+        let same = summary(vec![
+            run("a", vec![claim(0, "shown"), claim(0, "shown")]),
+            run("b", vec![claim(1, "shown"), claim(0, "shown"), claim(0, RECORDED)]),
+            run("c", vec![claim(0, RECORDED)]),
+        ]);
+        let lines: Vec<String> = same.lines.iter().map(|l| format!("{:?} {}", l.of, l.claim.words)).collect();
+        let of = |words: &str| format!("{:?}", Some(Span::Text(words.to_owned())));
+        let [a, b, c, both] = ["a", "b", "c", "2 of 3 runs:"].map(of);
+        assert_eq!(
+            lines,
+            [
+                format!("{b} recorded 0"),
+                format!("{c} recorded 0"),
+                format!("{both} shown 0"),
+                format!("{a} shown 0"),
+                format!("{b} shown 1")
+            ]
+        );
         let one = summary(vec![run("a", vec![claim(0, SEEN)])]);
         assert!(one.lines.len() == 1 && one.rest().is_empty());
     }

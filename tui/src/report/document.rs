@@ -57,6 +57,8 @@ pub(crate) enum Block {
     Alert(Vec<Span>),
     /// A command to be typed.
     Command(String),
+    /// Lines that a program wrote.
+    Output(String),
     /// Names and what belongs to them.
     Facts(Vec<(String, Vec<Span>)>),
     /// A table.

@@ -83,7 +83,10 @@ fn one(out: &mut Page, block: &Block) {
             }
             out.put(&format!("</ul>\n{}</section>", source_of(source)));
         }
-        Block::Command(words) => out.put(&format!("<pre><code>{}</code></pre>", escape(words))),
+        Block::Command(words) | Block::Output(words) => {
+            let lines: Vec<String> = words.lines().map(escape).collect();
+            out.put(&format!("<pre><code>{}</code></pre>", lines.join("\n")));
+        }
         Block::Missing(words) => {
             out.put(&format!("<p class=\"missing\"><strong>Missing.</strong> {}</p>", spans(words)));
         }
@@ -233,7 +236,7 @@ mod tests {
                 Block::Facts(vec![("seed".into(), vec![code("1")])]),
                 Block::Missing(vec![text("gone")]),
                 Block::Found { claims: vec![claim()], source: Vec::new() },
-                Block::Command("a 'b'".into()),
+                Block::Command("a 'b'\n  & c".into()),
                 Block::More {
                     summary: "more".into(),
                     blocks: vec![Block::Table {

@@ -44,9 +44,10 @@ fn one(block: &Block, figures: &str) -> String {
             let said = words.lines().map(escape).collect::<Vec<_>>().join("\\\n> ");
             format!("> {}: {said}\n", escape(who))
         }
-        Block::Command(words) => {
+        Block::Command(words) | Block::Output(words) => {
             let fence = "`".repeat(longest(words, '`').max(2) + 1);
-            format!("{fence}sh\n{words}\n{fence}\n")
+            let language = if matches!(block, Block::Command(_)) { "sh" } else { "" };
+            format!("{fence}{language}\n{words}\n{fence}\n")
         }
         Block::Found { claims, source } => {
             let list = lines(claims.iter().map(|claim| format!("- {}", whole(claim))));

@@ -1,7 +1,7 @@
 //! A run in a report of any runs: all that is to be said of it alone.
 
 use gradtop_chart::number;
-use gradtop_store::{Event, EventLine, Goal, Kind, SeriesSummary, View, read_events, summarize};
+use gradtop_store::{Event, EventLine, Goal, Kind, SeriesSummary, State, View, read_events, summarize};
 use gradtop_view::clock::dated;
 use gradtop_view::figure::name_of;
 use gradtop_view::why::{self, Confidence, Verdict};
@@ -11,11 +11,17 @@ use super::claims::{RECORDED, SEEN};
 use super::document::{Block, Claim, Span, code, heading, plain, text};
 use super::run_section::RunSection;
 use crate::print::clean;
+use crate::screens::run::console::chunk::{self, Wanted};
+use crate::screens::run::console::line::Line;
 
 /// Tables that are shown.
 const TABLES: usize = 12;
 /// Events that are shown, the newest.
 const EVENTS: usize = 40;
+/// Lines of output that are shown, the last.
+const OUTPUT: usize = 20;
+/// Characters of such a line.
+const CHARACTERS: usize = 400;
 /// Series in numbers that are shown.
 const SERIES: usize = 40;
 /// Lines of the summary where nothing was concluded.
@@ -99,7 +105,7 @@ impl<'a> OfOne<'a> {
     }
 
     fn is_finished(&self) -> bool {
-        self.view.state == gradtop_store::State::Finished
+        self.view.state == State::Finished
     }
 
     /// What is to be said of it in the summary.
@@ -169,6 +175,7 @@ impl<'a> OfOne<'a> {
         if !self.is_finished() {
             let far = "What it recorded so far is shown.";
             blocks.push(Block::Alert(vec![text(format!("Not finished: {}. {far}", self.state()))]));
+            blocks.extend(self.output().into_iter().flatten());
         }
         if !self.verdicts.is_empty() {
             let source = vec![text("Read from its rows and events: "), code("gradtop why"), text(".")];
@@ -180,6 +187,21 @@ impl<'a> OfOne<'a> {
             None => blocks.push(Block::Missing(vec![text("Its files cannot be read.")])),
         }
         blocks
+    }
+
+    /// The last lines of its output, where it went wrong.
+    fn output(&self) -> Option<[Block; 2]> {
+        if !matches!(self.view.state, State::Failed | State::Crashed) {
+            return None;
+        }
+        let span = |total| chunk::span(Wanted::Tail, total);
+        let (from, bytes, total) = gradtop_host::console_span(&self.view.dir, span).ok()?;
+        let lines = chunk::cut(Wanted::Tail, from, &bytes, total).lines;
+        let words = |line: &Line| clean(&line.text.chars().take(CHARACTERS).collect::<String>());
+        let last: Vec<String> = lines[lines.len().saturating_sub(OUTPUT)..].iter().map(words).collect();
+        let words = last.join("\n").trim_end().to_owned();
+        let head = Block::Text(vec![text("The last lines of its output:")]);
+        (!words.is_empty()).then_some([head, Block::Output(words)])
     }
 
     /// Its series in numbers.

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::{number, svg};
 use gradtop_store::{Goal, Kind, View};
 use gradtop_view::compare::sheet::{Sheet, What, sheet};
 use gradtop_view::compare::{self, Align, Facet, GroupBy, Subject, differing, facets, overlay};
-use gradtop_view::figure::chart::build;
-use gradtop_view::figure::view::Subject as Shown;
+use gradtop_view::figure::chart::evaluate_as;
 use gradtop_view::live::SeriesFilter;
 use gradtop_view::runs::RunRow;
 use gradtop_view::state;
@@ -276,7 +274,7 @@ impl Several {
             return None;
         }
         let rows: Vec<Arc<RunRow>> = views.iter().map(|view| Arc::new(RunRow::of(view.clone()))).collect();
-        let subjects = compare::read(&rows, &SeriesFilter::All);
+        let subjects = compare::read(&rows, &SeriesFilter::All, 0.0);
         let teams = compare::teams(&subjects, &GroupBy::Nothing);
         let sheet = sheet(&subjects, &teams);
         let names = teams.into_iter().map(|team| team.name).collect();
@@ -332,24 +330,16 @@ impl Several {
         let drawn =
             facets(&self.subjects).into_iter().filter(|f| !f.metric.starts_with("system/")).take(CURVES);
         let draw = |(n, facet): (usize, Facet)| {
-            let figure = overlay::figure(&self.subjects, &facet);
-            let built = build(&sources, Shown::Panel(&figure, 0), &view, (1000, 100), Theme::default());
-            let mut chart = built.chart;
-            if chart.is_blank() {
+            let drawn = evaluate_as(&overlay::figure(&self.subjects, &facet), &sources, &view);
+            if drawn.charts.iter().all(gradtop_chart::Chart::is_blank) {
                 return None;
             }
-            (chart.title, chart.terse) = (None, false);
-            let title = clean(&facet.title());
-            let of = |title: &str, chart: &gradtop_chart::Chart| gradtop_chart::Figure {
-                title: title.to_owned(),
-                caption: None,
-                charts: vec![chart.clone()],
-            };
+            let untitled = gradtop_chart::Figure { title: String::new(), ..drawn.clone() };
             let name = format!("curves-{n}");
             Some(Block::Figure(Box::new(Drawn {
-                inline: svg::embedded(&of("", &chart), &name),
-                file: svg::figure(&of(&title, &chart)),
-                title,
+                inline: svg::embedded(&untitled, &name),
+                file: svg::figure(&drawn),
+                title: drawn.title,
                 caption: if by == GroupBy::Nothing {
                     String::new()
                 } else {

@@ -11,6 +11,8 @@ mod note;
 mod notify;
 mod once;
 mod pace;
+mod picture;
+mod query;
 mod runs;
 mod settings;
 mod settle;
@@ -31,10 +33,11 @@ use ratatui::layout::Rect;
 use crate::app::{self, App, Msg};
 use crate::config::LaunchDefaults;
 use crate::print::paint::Painter;
+use crate::screens::actions::ActionResult;
 use crate::screens::effect::{Answer, Task};
 use crate::widgets::Turn;
 use gradtop_chart::cells::theme::ThemeName;
-use gradtop_view::runs::RunId;
+use gradtop_view::picture::Picture;
 use link::Link;
 pub(crate) use once::once;
 use pace::{Cost, Pace};
@@ -100,6 +103,11 @@ impl Event {
                 )
         )
     }
+}
+
+/// The chart that a monitor showed last.
+pub(crate) fn last_picture() -> Option<Picture> {
+    settings::load(None).last
 }
 
 /// The theme that was chosen last.
@@ -315,7 +323,8 @@ impl Monitor {
             match task {
                 Task::Quit => go_on = false,
                 Task::Suspend => drop(self.suspend(app)?),
-                Task::Note(run) => self.note(app, &run)?,
+                Task::Note(run) => self.lend(app, || Some(note::write(&run.dir())))?,
+                Task::Query(runs) => self.lend(app, || query::ask(&runs))?,
                 Task::Redraw => self.terminal.clear()?,
                 Task::Mouse(ours) => self.screen.mouse(ours)?,
                 Task::Alert(alerts) if self.focus != Some(true) => self.screen.alert(&alerts),
@@ -339,18 +348,19 @@ impl Monitor {
         self.continued(app)
     }
 
-    /// Has the user write a note in their editor, which has the terminal meanwhile.
-    fn note(&mut self, app: &mut App, id: &RunId) -> Result<()> {
+    /// Another program has the terminal meanwhile; what came of it is said afterwards.
+    fn lend(&mut self, app: &mut App, run: impl FnOnce() -> Option<ActionResult>) -> Result<()> {
         self.hear_out();
         self.gate.close(true);
         self.screen.lend();
-        let result = note::write(&id.dir());
-        // What was the editor's to stop or continue for has been.
+        let result = run();
+        // What was that program's to stop or continue for has been.
         let ours = |event: &Event| !matches!(event, Event::Suspend | Event::Continued);
         self.before.extend(self.events.try_iter().filter(ours));
         let left = self.continued(app);
         self.gate.close(false);
         left?;
+        let Some(result) = result else { return Ok(()) };
         self.update(app, Msg::Answer(Answer::Done(result))).map(drop)
     }
 

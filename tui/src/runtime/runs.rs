@@ -178,8 +178,9 @@ impl Folder {
         wanted.extend(named);
         self.unwatch_all_but(&wanted);
         let path = self.path.clone();
-        let (found, unreadable) =
-            gradtop_store::look_at_runs(&path, |run, place| self.row(run, &RunId::new(run), place));
+        let (found, unreadable) = gradtop_store::look_at_runs(&path, |runs| {
+            runs.iter().map(|(run, place)| self.row(run, &RunId::new(run), *place)).collect()
+        });
         let rows = found.iter().map(|found| Arc::clone(&found.row)).collect();
         let known: HashMap<_, _> = found.into_iter().map(|found| (found.row.id.clone(), found)).collect();
         self.pending.retain(|(run, _)| !known.contains_key(&RunId::new(run)));

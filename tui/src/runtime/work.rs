@@ -11,6 +11,7 @@ use gradtop_store::{Notes, RunDir, change_notes};
 
 use super::{Event, Options, runs, sender, settings};
 use crate::app::Msg;
+use crate::list_view;
 use crate::screens::actions::{Act as _, ActionResult, RunAction};
 use crate::screens::effect::{Answer, Mark, Question, Task};
 use crate::screens::run::pane;
@@ -140,6 +141,17 @@ impl Workers {
             Task::Pane(request) => {
                 self.spawn("pane", move || Msg::Answer(Answer::Pane(pane::read(&request))));
             }
+            Task::Views(change) => self.spawn("views", move || {
+                let views = match change {
+                    Some((name, view)) => list_view::change(&name, view),
+                    None => list_view::all(),
+                };
+                Msg::Answer(Answer::Views(views.map_err(|error| format!("{error:#}"))))
+            }),
+            Task::Write(picture, file) => {
+                let write = move || Msg::Answer(Answer::Done(super::picture::write(&picture, &file)));
+                self.spawn("write", write);
+            }
             Task::Why(id) => {
                 let judge = self.judge.clone();
                 self.spawn("why", move || {
@@ -149,7 +161,13 @@ impl Workers {
             }
             Task::SaveSettings(settings) => self.save(*settings),
             // These are the loop's own.
-            Task::Quit | Task::Suspend | Task::Redraw | Task::Mouse(_) | Task::Note(_) | Task::Alert(_) => {}
+            Task::Quit
+            | Task::Suspend
+            | Task::Redraw
+            | Task::Mouse(_)
+            | Task::Note(_)
+            | Task::Query(_)
+            | Task::Alert(_) => {}
         }
     }
 

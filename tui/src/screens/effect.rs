@@ -8,7 +8,9 @@ use gradtop_store::ParamValue;
 use super::actions::{ActionResult, RunAction};
 use super::run::pane::{PaneRequest, PaneSnapshot};
 use super::settings::Settings;
+use crate::list_view::{ListView, ListViews};
 use gradtop_view::live::WatchRequest;
+use gradtop_view::picture::Picture;
 use gradtop_view::runs::RunId;
 use gradtop_view::why::Verdict;
 
@@ -48,6 +50,12 @@ pub(crate) enum Task {
     Mark(Mark, Vec<RunId>),
     /// Have the user write a note about a run.
     Note(RunId),
+    /// Say which views of the list there are, after one was kept or forgotten.
+    Views(Option<(String, Option<ListView>)>),
+    /// Open DuckDB's prompt over runs; it can write files, and start programs.
+    Query(Vec<RunId>),
+    /// Write a chart to a file, whose extension says as what.
+    Write(Box<Picture>, PathBuf),
     /// Start a run.
     Launch(Box<Launch>),
     /// Start a command.
@@ -75,9 +83,19 @@ pub(crate) enum Task {
 }
 
 impl Task {
-    /// Whether runs are changed, or one is started.
+    /// Whether runs are changed, one is started, or something is written.
     pub(crate) fn changes(&self) -> bool {
-        matches!(self, Self::Act(..) | Self::Mark(..) | Self::Note(_) | Self::Launch(_) | Self::Exec(_))
+        match self {
+            Self::Act(..)
+            | Self::Mark(..)
+            | Self::Note(_)
+            | Self::Launch(_)
+            | Self::Exec(_)
+            | Self::Write(..)
+            | Self::Query(_) => true,
+            Self::Views(change) => change.is_some(),
+            _ => false,
+        }
     }
 }
 
@@ -107,6 +125,8 @@ pub(crate) enum Answer {
     Why(RunId, Option<Verdict>),
     /// An experiment judged parameters: why it refuses them, if it does.
     Judged(Box<Question>, Option<String>),
+    /// The views of the list that there are, or why they cannot be read or kept.
+    Views(Result<ListViews, String>),
     /// A plugin was described.
     Described(PathBuf, Box<Result<PluginDesc, Refusal>>),
     /// It did what it was asked for, or failed.
@@ -128,6 +148,12 @@ pub(crate) enum Open {
     Home(Option<RunId>),
     /// All keys of the screen.
     Help,
+    /// The list of runs, looked at in this way.
+    Listed(ListView),
+    /// The views of the list that have names, to pick one or keep this one.
+    Views(ListView),
+    /// The line in which the file is typed that a chart is written to.
+    Save(Box<Picture>),
     /// The line in which tags of runs are typed.
     Tags(Vec<RunId>),
     /// A question before something is done to runs; with why nothing is done to others that were meant.

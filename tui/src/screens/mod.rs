@@ -13,9 +13,11 @@ pub(crate) mod home;
 pub(crate) mod keys;
 pub(crate) mod pen;
 pub(crate) mod run;
+pub(crate) mod save;
 pub(crate) mod settings;
 pub(crate) mod shared;
 pub(crate) mod tags;
+pub(crate) mod views;
 
 use crossterm::event::MouseEvent;
 use ratatui::Frame;
@@ -24,6 +26,7 @@ use ratatui::layout::Rect;
 use crate::widgets::Edit;
 use effect::{Answer, Effect};
 use gradtop_view::live::WatchRequest;
+use gradtop_view::picture::Picture;
 use gradtop_view::runs::RunId;
 use keys::Keys;
 use shared::Shared;
@@ -74,6 +77,11 @@ pub(crate) trait Screen: std::fmt::Debug {
         Vec::new()
     }
 
+    /// The chart that is looked at, as it is seen.
+    fn picture(&self, _shared: &Shared) -> Option<Picture> {
+        None
+    }
+
     /// The series it needs now.
     fn watches(&self, _shared: &Shared) -> Vec<WatchRequest> {
         Vec::new()
@@ -98,6 +106,14 @@ macro_rules! by_mode {
 }
 use by_mode;
 
+/// Has the chart that is looked at written to a file.
+fn write(screen: &dyn Screen, shared: &Shared) -> Effect {
+    match screen.picture(shared) {
+        Some(picture) => Effect::Open(effect::Open::Save(Box::new(picture))),
+        None => Effect::failure("there is no chart to write yet"),
+    }
+}
+
 /// The keys of every screen in every mode, in the order of the documentation.
 #[cfg(test)]
 pub(crate) fn all_keys() -> Vec<Keys> {
@@ -110,6 +126,9 @@ pub(crate) fn all_keys() -> Vec<Keys> {
         experiments::keys::FORM.keys(),
         help::KEYS.keys(),
         tags::KEYS.keys(),
+        save::KEYS.keys(),
+        views::LIST.keys(),
+        views::NAME.keys(),
         confirm::KEYS.keys(),
     ];
     first.into_iter().chain(runs).chain(last).collect()

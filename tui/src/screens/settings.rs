@@ -6,6 +6,7 @@ use super::compare::settings::Settings as Compare;
 use super::home::settings::Settings as Home;
 use super::run::settings::Settings as Run;
 use gradtop_chart::cells::theme::ThemeName;
+use gradtop_view::picture::Picture;
 
 /// Everything a viewer may set about how things look. Unknown or damaged parts of a file fall back to what is usual.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,4 +24,6 @@ pub(crate) struct Settings {
     pub(crate) run: Run,
     /// Comparisons.
     pub(crate) compare: Compare,
+    /// The chart that was looked at last, for commands.
+    pub(crate) last: Option<Picture>,
 }

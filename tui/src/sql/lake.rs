@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use gradtop_store::{
@@ -14,6 +15,8 @@ use gradtop_store::{
 use serde_json::{Value, json};
 
 use super::{identifier, literal};
+use crate::lent;
+use crate::print::{self, clean};
 use gradtop_view::state;
 
 /// Names of views that no table of an experiment takes.
@@ -40,13 +43,13 @@ pub(crate) struct Lake {
     /// Statements that make the views.
     pub(crate) views: String,
     /// Names of the views, ours first.
-    pub(crate) names: Vec<String>,
+    names: Vec<String>,
     /// What could not be read.
-    pub(crate) damage: Vec<String>,
+    damage: Vec<String>,
 }
 
 impl Lake {
-    /// Of these runs, with what `sql` names; with everything if there is no `sql` yet.
+    /// Of these runs, with what `sql` names; with everything if there is no `sql` yet. Says what could not be read.
     ///
     /// # Errors
     /// The temporary folder cannot be written.
@@ -80,7 +83,21 @@ impl Lake {
             lake.view("events", &format!("FROM {from}"));
         }
         lake.tables(runs, named)?;
+        for damage in &lake.damage {
+            print::note(&format!("warning: {}; its rows are missing here", clean(damage)));
+        }
         Ok(lake)
+    }
+
+    /// DuckDB's prompt, with the views; its exit code. `stopped` is that of [`lent::run`].
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn prompt(&self, program: &Path, stopped: impl FnMut()) -> Result<i32> {
+        let file = self.file("views.sql");
+        fs::write(&file, &self.views).context("cannot write the views")?;
+        print::note(&format!("views: {}; .exit leaves", clean(&self.names.join(", "))));
+        lent::run(Command::new(program).arg("-init").arg(&file), stopped)
     }
 
     /// A file in it.

@@ -85,6 +85,12 @@ pub(crate) struct Setting {
     value: String,
 }
 
+impl std::fmt::Display for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}={}", self.experiment, self.key, self.value)
+    }
+}
+
 impl std::str::FromStr for Setting {
     type Err = String;
 

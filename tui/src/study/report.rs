@@ -31,13 +31,14 @@ pub(crate) struct Written {
     pub(crate) odd: Vec<String>,
 }
 
-/// Composes the report of a study and writes it into its folder.
+/// Composes the report of a study, which `command` runs, and writes it into its folder.
 pub(crate) fn write(
     study: &Study,
     file: Option<&ReportFile>,
     refused: &BTreeMap<String, String>,
+    command: &str,
 ) -> Result<Written> {
-    let (document, odd) = compose(study, file, refused);
+    let (document, odd) = compose(study, file, refused, command);
     let figures = study.folder.join(FIGURES);
     write_figures(&document, &figures)?;
     let drawn = document.figures();
@@ -60,6 +61,7 @@ struct Composer<'a> {
     study: &'a Study,
     file: Option<&'a ReportFile>,
     refused: &'a BTreeMap<String, String>,
+    command: &'a str,
     entry_states: &'a [EntryState],
     runs: BTreeMap<&'a str, RunSection<'a>>,
     odd: Vec<String>,
@@ -69,6 +71,7 @@ fn compose(
     study: &Study,
     file: Option<&ReportFile>,
     refused: &BTreeMap<String, String>,
+    command: &str,
 ) -> (Document, Vec<String>) {
     let entry_states: Vec<EntryState> =
         study.plan.entries.iter().map(|entry| EntryState::of(study, entry)).collect();
@@ -84,7 +87,7 @@ fn compose(
             None => {}
         }
     }
-    let mut composer = Composer { study, file, refused, entry_states: &entry_states, runs, odd };
+    let mut composer = Composer { study, file, refused, command, entry_states: &entry_states, runs, odd };
     let document = composer.document();
     (document, composer.odd)
 }
@@ -137,18 +140,21 @@ impl<'a> Composer<'a> {
         section.map_or_else(|| format!("run-{key}"), |section| section.id.get_ref().clone())
     }
 
-    /// The commands that start the same runs.
+    /// The command that runs the same study.
     fn repeated(&self) -> Vec<Block> {
-        let commands: Vec<String> =
-            self.entry_states.iter().filter_map(EntryState::view).filter_map(repeat::command).collect();
-        if commands.is_empty() {
-            return Vec::new();
-        }
-        vec![
+        let words = "The same seed gives the same numbers. With --fresh it runs anew here; without, it goes on with what is missing.";
+        let mut blocks = vec![
             heading(2, "again", "To repeat it"),
-            Block::Text(vec![text("The same seed gives the same numbers. Each run alone:")]),
-            Block::Command(commands.join("\n")),
-        ]
+            Block::Command(self.command.to_owned()),
+            Block::Text(vec![text(words)]),
+        ];
+        let runs: Vec<String> =
+            self.entry_states.iter().filter_map(EntryState::view).filter_map(repeat::command).collect();
+        if !runs.is_empty() {
+            let one = vec![Block::Command(runs.join("\n"))];
+            blocks.push(Block::More { summary: "Each run alone".to_owned(), blocks: one });
+        }
+        blocks
     }
 
     /// The runs of the study, how they ended and how long they took.

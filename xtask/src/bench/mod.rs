@@ -50,7 +50,7 @@ const PARTS: [Part; 9] = [
 ];
 
 /// Parts of `monitor`, each for a minute or two: drawing, and the program in a terminal.
-const MONITOR: [&str; 6] = ["draw", "start", "open-1m", "open-10m", "live", "keys"];
+const MONITOR: [&str; 8] = ["draw", "start", "thousand", "query", "open-1m", "open-10m", "live", "keys"];
 
 /// One part with arguments of its own, or all. `--report` measures all and writes docs/performance.md.
 pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {

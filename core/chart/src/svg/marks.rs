@@ -21,7 +21,8 @@ pub(super) fn marks(pen: &mut Pen, chart: &Chart, plot: &Plot) {
             _ => {}
         }
     }
-    let several = chart.marks.iter().filter(|m| matches!(m.shape, Shape::Line { .. })).count() > 1;
+    let several =
+        chart.marks.iter().filter(|m| !m.faint && matches!(m.shape, Shape::Line { .. })).count() > 1;
     for (i, mark) in chart.marks.iter().enumerate() {
         match &mark.shape {
             Shape::Rule { at } => rule(pen, mark, *at, plot),
@@ -95,6 +96,7 @@ fn line(pen: &mut Pen, mark: &Mark, (x, y): (&[f64], &[f64]), plot: &Plot, marke
     let thinned = thinned(x, y, span, plot);
     let at = |column: i32, v: f64| (plot.left + f64::from(column) / plot.density, plot.y(span, v));
     let colour = colour(mark);
+    let (width, opacity) = if mark.faint { ("1", r#" stroke-opacity="0.35""#) } else { ("1.6", "") };
     for stretch in &thinned.stretches {
         let mut points: Vec<(f64, f64)> = Vec::with_capacity(stretch.len() * 4);
         for c in stretch {
@@ -110,11 +112,11 @@ fn line(pen: &mut Pen, mark: &Mark, (x, y): (&[f64], &[f64]), plot: &Plot, marke
             continue;
         }
         pen.put(&format!(
-            r#"<path d="{}" fill="none" stroke="{colour}" stroke-width="1.6" stroke-linejoin="round" stroke-linecap="round"/>"#,
+            r#"<path d="{}" fill="none" stroke="{colour}" stroke-width="{width}"{opacity} stroke-linejoin="round" stroke-linecap="round"/>"#,
             pen.path(&points)
         ));
     }
-    let Some(shift) = marked else { return };
+    let Some(shift) = marked.filter(|_| !mark.faint) else { return };
     let count = 5;
     for i in 0..count {
         let wanted = (f64::from(i) + shift) / f64::from(count) * plot.width * plot.density;

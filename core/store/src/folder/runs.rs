@@ -140,23 +140,27 @@ pub fn list_runs_checked(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)
     }
 }
 
-/// Looks at every run where it lies; the number is its place in the queue, from 1, if it waits there. What was seen, and the folders
-/// that cannot be looked at with the reason. One that leaves the queue meanwhile is looked for again.
+/// Looks at all runs where they lie; the number of each is its place in the queue, from 1, if it waits there. What was seen, and the
+/// folders that cannot be looked at with the reason. Runs that leave the queue meanwhile are looked for again.
 pub fn look_at_runs<T, E: std::fmt::Display>(
     runs: &Path,
-    mut look: impl FnMut(&RunDir, usize) -> Result<T, E>,
+    mut look: impl FnMut(&[(RunDir, usize)]) -> Vec<Result<T, E>>,
 ) -> (Vec<T>, Vec<(PathBuf, String)>) {
     let mut tries = 0..LISTINGS;
     loop {
         let (found, hidden) = list_runs_checked(runs);
         let mut unreadable: Vec<_> = hidden.into_iter().map(|(path, e)| (path, e.to_string())).collect();
         let (mut seen, mut place, mut left) = (Vec::new(), 0, false);
-        for run in found {
+        let placed = found.into_iter().map(|run| {
             place += usize::from(run.is_queued());
-            match look(&run, place) {
+            (run, place)
+        });
+        let placed: Vec<_> = placed.collect();
+        for ((run, _), looked) in placed.iter().zip(look(&placed)) {
+            match looked {
                 Ok(run) => seen.push(run),
                 Err(e) => {
-                    left |= run.is_queued() && !inside::exists(&run, &run.manifest());
+                    left |= run.is_queued() && !inside::exists(run, &run.manifest());
                     unreadable.push((run.path().to_owned(), e.to_string()));
                 }
             }
@@ -352,21 +356,22 @@ mod tests {
     fn a_run_that_leaves_the_queue_before_it_is_looked_at_is_neither_missed_nor_unreadable() {
         let temp = tempfile::tempdir().unwrap();
         let (waiting, started) = two(temp.path());
-        let (seen, unreadable) = look_at_runs(temp.path(), |run, place| {
+        let (seen, unreadable) = look_at_runs(temp.path(), |runs| {
             if waiting.exists() {
-                assert_eq!((run.name().as_str(), place), ("s", 0));
+                assert_eq!((names(&[runs[0].0.clone()]), runs[0].1), (vec!["s".to_owned()], 0));
                 fs::rename(&waiting, &started).unwrap();
             }
-            fs::read(run.manifest()).map(|_| run.clone())
+            runs.iter().map(|(run, _)| fs::read(run.manifest()).map(|_| run.clone())).collect()
         });
         assert_eq!(unreadable, []);
         assert_eq!(names(&seen), ["s", "w"]);
         // What cannot be read stays so, wherever it lies.
         fs::rename(&started, &waiting).unwrap();
-        let (seen, unreadable) = look_at_runs(temp.path(), |run, place| match place {
+        let torn = |(run, place): &(RunDir, usize)| match place {
             0 => Ok(run.clone()),
             place => Err(format!("torn, number {place}")),
-        });
+        };
+        let (seen, unreadable) = look_at_runs(temp.path(), |runs| runs.iter().map(torn).collect());
         assert_eq!(
             (names(&seen), unreadable),
             (vec!["s".to_owned()], vec![(waiting, "torn, number 1".to_owned())])

@@ -1,7 +1,7 @@
 //! Series in numbers, from the statistics of Parquet pages: of a run of any size, only the pages that decide are read.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 use crate::error::{Result, StoreError};
@@ -12,7 +12,7 @@ use crate::log::series::{KeyTable, SeriesKey};
 use crate::read::series_data::{Snapshot, Source, scan_journal, series_file};
 use crate::sealed::file::Sealed;
 use crate::sealed::pages::pages;
-use crate::sealed::reader::{PartReader, owned};
+use crate::sealed::reader::{Owned, PartReader, owned};
 
 /// One row of a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,42 +94,74 @@ impl Found<'_> {
             }
             return Ok(());
         };
-        for (rows, key) in owned(part, self.filter, None)? {
+        let covered = |rows: Range<usize>| {
             let first = pages.partition_point(|page| page.rows.end <= rows.start);
-            let shared = pages[first..].iter().take_while(|page| page.rows.start < rows.end);
-            let (time, value) = shared.fold(NOTHING, |(time, value), page| {
+            pages[first..].iter().take_while(move |page| page.rows.start < rows.end)
+        };
+        let (whole, small): (Vec<Owned>, Vec<Owned>) = owned(part, self.filter, None)?
+            .into_iter()
+            .partition(|(rows, _)| covered(rows.clone()).all(|page| page.key.is_some()));
+        let mut small = VecDeque::from(small);
+        let mut pieces = read_small(part, &mut small, table)?;
+        // Damaged, or after damage: told when it is read.
+        for (rows, key) in whole.into_iter().chain(small) {
+            let (time, value) = covered(rows.clone()).fold(NOTHING, |(time, value), page| {
                 (wider(time, page.time), (value.0.min(page.value.0), value.1.max(page.value.1)))
             });
-            let series = self.series.entry(key).or_default();
-            series.rows += rows.len() as u64;
-            series.pieces.push(Piece { held: Held::Part(part.clone(), rows), time, value });
+            pieces.push((rows.clone(), key, Piece { held: Held::Part(part.clone(), rows), time, value }));
+        }
+        pieces.sort_by_key(|(rows, ..)| rows.start);
+        for (rows, key, piece) in pieces {
+            self.add(key, rows.len(), piece);
         }
         Ok(())
     }
 
-    /// Of each series the rows that may decide.
     fn add_rows(&mut self, rows: &Rows, table: &KeyTable) {
         let mut start = 0;
         for same in rows.series.chunk_by(|a, b| a == b) {
             let range = start..start + same.len();
             start = range.end;
             let Some(key) = table.key(same[0]).filter(|key| (self.filter)(key)) else { continue };
-            let finite = || range.clone().filter(|i| rows.value[*i].is_finite());
-            let low = finite().min_by(|a, b| rows.value[*a].total_cmp(&rows.value[*b]));
-            // Of equal ones the first.
-            let high = finite().rev().max_by(|a, b| rows.value[*a].total_cmp(&rows.value[*b]));
-            let mut chosen: Vec<usize> = low.into_iter().chain(high).chain([range.end - 1]).collect();
-            chosen.sort_unstable();
-            chosen.dedup();
-            let value = |i: Option<usize>| i.map_or(f64::NAN, |i| rows.value[i]);
-            let piece = Piece {
-                held: Held::Rows(rows.picked(chosen.into_iter())),
-                time: (rows.time[range.start], rows.time[range.end - 1]),
-                value: (value(low), value(high)),
-            };
-            let series = self.series.entry(key.clone()).or_default();
-            series.rows += range.len() as u64;
-            series.pieces.push(piece);
+            self.add(key.clone(), range.len(), Piece::of(rows, range));
+        }
+    }
+
+    fn add(&mut self, key: SeriesKey, rows: usize, piece: Piece) {
+        let series = self.series.entry(key).or_default();
+        series.rows += rows as u64;
+        series.pieces.push(piece);
+    }
+}
+
+/// Reads rows of pages that several series share, so that such a page is decoded once and not once for each of them. Leaves
+/// what is damaged, and what comes after it.
+fn read_small(
+    part: &Sealed,
+    small: &mut VecDeque<Owned>,
+    table: &mut KeyTable,
+) -> Result<Vec<(Range<usize>, SeriesKey, Piece)>> {
+    let mut pieces = Vec::new();
+    if small.is_empty() {
+        return Ok(pieces);
+    }
+    let mut reader = PartReader::of(part, small.iter().cloned().collect())?;
+    loop {
+        let rows = match reader.next(table) {
+            Ok(Some(rows)) => rows,
+            Ok(None) => return Ok(pieces),
+            Err(e) if e.is_damage() => return Ok(pieces),
+            Err(e) => return Err(e),
+        };
+        let mut start = 0;
+        while let Some((range, key)) = small.front_mut().filter(|_| start < rows.len()) {
+            let n = range.len().min(rows.len() - start);
+            pieces.push((range.start..range.start + n, key.clone(), Piece::of(&rows, start..start + n)));
+            start += n;
+            range.start += n;
+            if range.start == range.end {
+                small.pop_front();
+            }
         }
     }
 }
@@ -157,6 +189,23 @@ enum Held {
 }
 
 impl Piece {
+    /// Of some rows those that may decide.
+    fn of(rows: &Rows, range: Range<usize>) -> Self {
+        let finite = || range.clone().filter(|i| rows.value[*i].is_finite());
+        let low = finite().min_by(|a, b| rows.value[*a].total_cmp(&rows.value[*b]));
+        // Of equal ones the first.
+        let high = finite().rev().max_by(|a, b| rows.value[*a].total_cmp(&rows.value[*b]));
+        let mut chosen: Vec<usize> = low.into_iter().chain(high).chain([range.end - 1]).collect();
+        chosen.sort_unstable();
+        chosen.dedup();
+        let value = |i: Option<usize>| i.map_or(f64::NAN, |i| rows.value[i]);
+        Self {
+            held: Held::Rows(rows.picked(chosen.into_iter())),
+            time: (rows.time[range.start], rows.time[range.end - 1]),
+            value: (value(low), value(high)),
+        }
+    }
+
     /// Its rows; of a part that is damaged none.
     fn read(&self, key: &SeriesKey, damaged: &mut Vec<StoreError>) -> Result<Cow<'_, Rows>> {
         let (part, range) = match &self.held {

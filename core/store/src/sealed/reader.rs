@@ -34,7 +34,7 @@ pub(crate) struct PartReader {
 }
 
 /// Neighbouring rows of one series.
-type Owned = (Range<usize>, SeriesKey);
+pub(crate) type Owned = (Range<usize>, SeriesKey);
 
 impl std::fmt::Debug for PartReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -61,7 +61,7 @@ impl PartReader {
     }
 
     /// Reads some rows, of which it is known whose they are.
-    pub(crate) fn of(part: &Sealed, owned: Vec<(Range<usize>, SeriesKey)>) -> Result<Self> {
+    pub(crate) fn of(part: &Sealed, owned: Vec<Owned>) -> Result<Self> {
         let total = part.rows();
         let ranges = joined(owned.iter().map(|(r, _)| r.clone()));
         let batches = part.read(|rows| {
@@ -139,7 +139,7 @@ pub(crate) fn owned(
     part: &Sealed,
     filter: &dyn Fn(&SeriesKey) -> bool,
     steps: Option<(i64, i64)>,
-) -> Result<Vec<(Range<usize>, SeriesKey)>> {
+) -> Result<Vec<Owned>> {
     let (mut owned, mut open): (Vec<Owned>, Vec<Range<usize>>) = (Vec::new(), Vec::new());
     match pages(part) {
         None => open.push(0..part.rows()),

@@ -110,7 +110,7 @@ impl Align {
     }
 
     /// The axis that series know.
-    fn native(self) -> XAxis {
+    pub fn native(self) -> XAxis {
         match self {
             Self::Step | Self::Fraction => XAxis::Step,
             Self::Epoch => XAxis::Epoch,
@@ -121,7 +121,7 @@ impl Align {
 }
 
 /// One chart of a comparison: a metric of one model and split, over all its trials.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Facet {
     /// The metric.
     pub metric: String,
@@ -212,7 +212,8 @@ pub fn differing(subjects: &[Subject]) -> Vec<String> {
 }
 
 /// What runs are put together by.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum GroupBy {
     /// Nothing: each run by itself.
     #[default]

@@ -9,6 +9,9 @@ use crate::figure::of_metric;
 use crate::figure::view::{ChartView, Source};
 use gradtop_chart::colour::Paint;
 
+/// Runs that a drawing names.
+const NAMED: usize = 12;
+
 /// A figure of a facet: one line for each label, over all its trials.
 pub fn figure(subjects: &[Subject], facet: &Facet) -> Figure {
     let mut figure = of_metric(&facet.metric, info(subjects, &facet.metric), "step");
@@ -34,6 +37,14 @@ pub fn sources<'a>(subjects: &'a [Subject], teams: &'a [Team]) -> Vec<Source<'a>
         members.map(|s| Source { data: &s.data, label: Some(&team.name) })
     };
     teams.iter().flat_map(of).collect()
+}
+
+/// Says below a drawing which runs are in it.
+pub fn sign(figure: &mut gradtop_chart::Figure, subjects: &[Subject]) {
+    let names: Vec<&str> = subjects.iter().take(NAMED).map(|s| s.row.name()).collect();
+    let more = subjects.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more runs") } else { String::new() };
+    figure.caption = Some(gradtop_host::text::clean(&format!("{}{more}", names.join(", "))));
 }
 
 /// How the teams look; with a focus all others recede.

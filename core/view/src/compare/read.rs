@@ -8,10 +8,12 @@ use crate::live::engine::Runs;
 use crate::live::{SeriesFilter, WatchRequest};
 use crate::runs::RunRow;
 
-/// Reads runs to their ends; those that still go on, as far as they are. What cannot be read has its error in its data.
-pub fn read(rows: &[Arc<RunRow>], wanted: &SeriesFilter) -> Vec<Subject> {
+/// Reads runs to their ends, with a moving average of the weight `smoothing` (0: none); those that still go on, as far as they
+/// are. What cannot be read has its error in its data.
+pub fn read(rows: &[Arc<RunRow>], wanted: &SeriesFilter, smoothing: f64) -> Vec<Subject> {
     let request = |row: &Arc<RunRow>| WatchRequest {
         series: wanted.clone(),
+        smoothing,
         ..WatchRequest::of(row.id.clone(), false)
     };
     let mut runs = Runs::new();

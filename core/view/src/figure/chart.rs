@@ -49,23 +49,24 @@ pub fn build(
 
 /// The charts of a run's figure for a page, all texts cleaned.
 pub fn evaluate(figure: &Figure, data: &RunData) -> gradtop_chart::Figure {
-    evaluate_as(figure, data, &ChartView::default())
+    evaluate_as(figure, &Source::of(data), &ChartView::default())
 }
 
-/// The same, looked at in some way.
-pub fn evaluate_as(figure: &Figure, data: &RunData, view: &ChartView) -> gradtop_chart::Figure {
+/// The same of any runs, looked at in some way.
+pub fn evaluate_as(figure: &Figure, sources: &[Source<'_>], view: &ChartView) -> gradtop_chart::Figure {
     let chart = |n| {
         let place = |chart: &Chart| {
             let domain = Domain::of(chart);
             Some(Plot { area: Area::default(), x: domain.x, y: domain.y, dots: PAGE })
         };
         let subject = Subject::Panel(figure, n);
-        let mut chart = compose(&Source::of(data), subject, view, |_| {}, place).chart;
-        for axis in [&mut chart.x, &mut chart.y].into_iter().chain(&mut chart.y2) {
-            // There is room for what is drawn, and no more.
-            axis.range = None;
-        }
+        let mut chart = compose(sources, subject, view, |_| {}, place).chart;
+        // There is room for what is drawn, and no more; where outliers are cut, for what is left.
         chart.x.range = view.zoom_x;
+        for axis in std::iter::once(&mut chart.y).chain(&mut chart.y2) {
+            axis.range = axis.range.filter(|_| view.clip);
+        }
+        chart.y.range = view.zoom_y.or(chart.y.range);
         chart
     };
     let charts = (0..figure.panels.len()).map(chart).collect();

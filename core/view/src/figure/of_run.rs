@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 
 use gradtop_host::text::clean;
 use gradtop_store::figures::{self, Figure};
-use gradtop_store::{Result, RunDir, View, series_keys};
+use gradtop_store::{Result, RunDir, StoreError, View, series_keys};
 
+use super::chart::evaluate_as;
 use super::of_metric;
+use super::view::{ChartView, Source};
+use crate::live;
 
 /// Metrics drawn at most where no figure is declared.
 const METRICS: usize = 8;
@@ -28,6 +31,24 @@ pub fn of_run(view: &View) -> Result<Vec<Figure>> {
 /// The metrics that a run has logged.
 pub fn metrics(run: &RunDir) -> Result<BTreeSet<String>> {
     Ok(series_keys(run)?.into_iter().map(|(key, _)| key.metric).collect())
+}
+
+/// Figures, each with its id.
+pub type Named = Vec<(String, gradtop_chart::Figure)>;
+
+/// Figures of a run for a page, looked at in some way; with them, what could not be read.
+///
+/// # Errors
+/// The run cannot be read at all.
+pub fn draw(view: &View, figures: &[Figure], look: &ChartView) -> Result<(Named, Vec<StoreError>)> {
+    let (data, damaged) = live::read_smoothed(&view.dir, figures, look.smoothing)?;
+    let charts = figures.iter().map(|figure| {
+        let mut chart = evaluate_as(figure, &Source::of(&data), look);
+        // `last` does not say which run it is.
+        chart.title = format!("{}: {}", clean(&view.manifest.run), chart.title);
+        (figure.id.clone(), chart)
+    });
+    Ok((charts.collect(), damaged))
 }
 
 /// Says below a drawing, which leaves the folder of its run, where it comes from.

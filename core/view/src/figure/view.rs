@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gradtop_chart::colour::Paint;
 use gradtop_store::figures::Figure;
+use serde::{Deserialize, Serialize};
 
 use crate::live::{RunData, XAxis};
 
@@ -34,7 +35,8 @@ impl<'a> Source<'a> {
 }
 
 /// How it is looked at.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ChartView {
     /// What runs along x; `None`: what the figure says, else the step.
     pub x: Option<XAxis>,
@@ -55,7 +57,9 @@ pub struct ChartView {
     /// Lines that are not drawn, by name.
     pub hidden: BTreeSet<String>,
     /// Colour and marker of lines by the label of their runs, where that is not left to their names.
+    #[serde(skip)]
     pub looks: BTreeMap<String, (Paint, u8)>,
     /// Where the cursor stands.
+    #[serde(skip)]
     pub cursor: Option<f64>,
 }

@@ -65,6 +65,7 @@ const ROWS: &[Binding<Action>] = &[
     bind(&["f"], Action::Focus, "focus", "highlight only the run under the cursor"),
     bind(&["space"], Action::Hide, "hide", "hide or show the run's lines"),
     bind(&["O"], Action::Open, "open", "open the run"),
+    bind(&["w"], Action::Write, "", "write this chart, as it is seen, to a file: PNG, SVG or CSV").changing(),
     bind(&["v"], Action::NextPane, "charts/table", "charts and table, only charts, only the table"),
     bind(&["1"], Action::Show(Pane::Charts), "", "only charts"),
     bind(&["2"], Action::Show(Pane::Table), "", "only the table"),

@@ -20,7 +20,9 @@ use super::shared::Shared;
 use crate::widgets::{ChartCache, Move};
 use gradtop_view::compare::GroupBy;
 use gradtop_view::compare::sheet::Sort;
+use gradtop_view::figure::view::ChartView;
 use gradtop_view::live::{SeriesFilter, WatchRequest};
+use gradtop_view::picture::{Picture, What};
 use gradtop_view::runs::RunId;
 use made::Made;
 use settings::{Pane, SMOOTHING};
@@ -68,6 +70,8 @@ pub(crate) enum Action {
     Pan(bool),
     /// All of x again.
     Reset,
+    /// Write the chart to a file.
+    Write,
     /// One step back.
     Back,
 }
@@ -199,6 +203,7 @@ impl Compare {
             Action::Zoom(inwards) => self.zoom(shared, inwards, self.cursor),
             Action::Pan(right) => self.pan(shared, right),
             Action::Reset => self.zoom = None,
+            Action::Write => return vec![super::write(self, shared)],
             Action::Back if self.cursor.take().is_some() => {}
             Action::Back if self.expanded => self.expanded = false,
             Action::Back if self.zoom.take().is_some() => {}
@@ -363,6 +368,13 @@ impl Screen for Compare {
         }
         self.make(shared);
         Vec::new()
+    }
+
+    fn picture(&self, shared: &Shared) -> Option<Picture> {
+        let facet = self.made.facets.get(self.chart).filter(|_| self.pane != Pane::Table)?.clone();
+        let runs = self.made.subjects.iter().map(|s| s.row.id.dir().path().to_owned()).collect();
+        let view = ChartView { cursor: None, ..view::view_of(shared, self) };
+        Some(Picture { runs, what: What::Compared { facet, by: self.by.clone() }, view })
     }
 
     fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {

@@ -101,7 +101,7 @@ pub(super) fn row_at(shared: &Shared, screen: &Compare, at: Position) -> Option<
     table::row_at(screen, layout(shared, screen, shared.area).table, at)
 }
 
-fn view_of(shared: &Shared, screen: &Compare) -> ChartView {
+pub(super) fn view_of(shared: &Shared, screen: &Compare) -> ChartView {
     let settings = &shared.settings.compare;
     let focus = screen.focus.then(|| screen.team());
     ChartView {

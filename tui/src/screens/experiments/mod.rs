@@ -278,7 +278,7 @@ impl Screen for Experiments {
                 self.done(result);
                 return ours.then(Vec::new);
             }
-            Answer::Pane(_) | Answer::Why(..) => {}
+            Answer::Pane(_) | Answer::Why(..) | Answer::Views(_) => {}
         }
         None
     }

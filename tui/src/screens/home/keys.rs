@@ -16,6 +16,7 @@ const ROWS: &[Binding<Action>] = &[
     row(&["/"], Action::Filter, "filter", "filter the list: state:running lr<0.01 flat*"),
     row(&["s"], Action::Sort, "sort", "sort by the next column"),
     row(&["o"], Action::Reverse, "", "reverse the order"),
+    row(&["V"], Action::Views, "", "views of the list by name: pick one, or keep this filter and order"),
     row(&["a"], Action::SelectAll, "", "select all or none"),
     row(&["v"], Action::Pane, "", "show details below, at the side, or not"),
     row(&["up", "k"], Action::Go(Move::By(-1)), "", "up"),

@@ -17,9 +17,10 @@ use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
 use super::Screen;
-use super::effect::{Effect, Open};
+use super::effect::{Effect, Message, Open, Task};
 use super::keys::Mode;
 use super::shared::Shared;
+use crate::list_view::ListView;
 use crate::widgets::{ChartCache, Edit, Input, Move};
 use gradtop_view::filter::{Filter, FilterError};
 use gradtop_view::live::WatchRequest;
@@ -47,6 +48,8 @@ pub(crate) enum Action {
     Sort,
     /// Sort the other way round.
     Reverse,
+    /// The views that have names.
+    Views,
     /// Another place for the pane.
     Pane,
     /// Move the cursor.
@@ -207,6 +210,23 @@ impl Home {
         self.expected = Some(id);
     }
 
+    /// Filters and sorts as a view has it; what is to be said of that.
+    pub(crate) fn look_as(&mut self, shared: &mut Shared, view: ListView) -> Message {
+        let filter = match Filter::parse(&view.filter) {
+            Ok(filter) => filter,
+            Err(error) => {
+                let text = format!("cannot read the filter of the view: {}", error.message);
+                return Message { text, failed: true };
+            }
+        };
+        self.filter = (view.filter, filter);
+        if let Some(sort) = view.sort {
+            shared.settings.home.sort = sort;
+        }
+        self.refresh(shared);
+        Message { text: words(&shared.settings.home.sort), failed: false }
+    }
+
     /// A key of the table was pressed.
     fn update(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
         let page = self.areas(shared).list.height.saturating_sub(1).max(1);
@@ -230,6 +250,11 @@ impl Home {
                 let sort = &mut shared.settings.home.sort;
                 sort.reversed = !sort.reversed;
                 effects.push(Effect::news(words(sort)));
+            }
+            Action::Views => {
+                let sort = Some(shared.settings.home.sort.clone());
+                let now = ListView { filter: self.filter.0.clone(), sort, columns: Vec::new() };
+                effects.extend([Effect::Open(Open::Views(now)), Effect::Do(Task::Views(None))]);
             }
             Action::Pane => {
                 let pane = &mut shared.settings.home.pane;

@@ -80,6 +80,7 @@ const CHART: &[Binding<Action>] = &[
     bind(&["i"], Action::Legend, "", "show or hide names and values of series"),
     bind(&["s"], Action::Series, "series", "choose which series are shown"),
     bind(&["/"], Action::Find, "find", "find charts by their names: words, globs, /regular expressions/"),
+    bind(&["w"], Action::Write, "", "write this chart, as it is seen, to a file: PNG, SVG or CSV").changing(),
     bind(&["P"], Action::Pin, "", "this chart comes first, or no longer"),
     bind(&[")"], Action::Section(true), "", "the next section: metrics whose names begin alike"),
     bind(&["("], Action::Section(false), "", "the section before"),

@@ -29,6 +29,7 @@ use crate::widgets::{Edit, Move, Scroll};
 use charts::Charts;
 use events::Events;
 use gradtop_view::live::{RunData, WatchRequest};
+use gradtop_view::picture::Picture;
 use gradtop_view::runs::{RunId, RunRow};
 use gradtop_view::why::Verdict;
 use log::Log;
@@ -150,6 +151,8 @@ pub(crate) enum Action {
     Wrap,
     /// Another table.
     Turn(i8),
+    /// Write the chart to a file.
+    Write,
 }
 
 /// A run.
@@ -352,6 +355,7 @@ impl RunScreen {
                 // What ended meanwhile has written its last.
                 return self.ask(shared, true);
             }
+            Action::Write => return vec![super::write(self, shared)],
             Action::Leave if !self.charts_mut().is_some_and(Charts::put_away) => return vec![Effect::Close],
             _ => {}
         }
@@ -510,6 +514,16 @@ impl Screen for RunScreen {
         let mut effects = self.ask(shared, news);
         effects.extend(self.judge(shared, news));
         effects
+    }
+
+    fn picture(&self, shared: &Shared) -> Option<Picture> {
+        let charts = match self.pane {
+            Pane::Charts => &self.charts,
+            Pane::System => &self.system,
+            _ => return None,
+        };
+        let (what, view) = charts.picture(self.data.as_deref()?, &self.look(shared))?;
+        Some(Picture { runs: vec![self.id.dir().path().to_owned()], what, view })
     }
 
     fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {

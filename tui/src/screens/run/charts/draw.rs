@@ -7,7 +7,7 @@ use ratatui::widgets::Widget as _;
 
 use super::super::settings::Look;
 use super::super::words::signs;
-use super::items::SYSTEM;
+use super::items::{SYSTEM, Source as Shown};
 use super::{Charts, window};
 use crate::print::clean;
 use crate::screens::shared::Shared;
@@ -20,6 +20,7 @@ use gradtop_view::figure::chart::{build, y_range};
 use gradtop_view::figure::view::{ChartView, Source};
 use gradtop_view::live::{RunData, XAxis};
 use gradtop_view::natural;
+use gradtop_view::picture::What;
 
 /// Columns of the list of series beside a large chart.
 const LEGEND: u16 = 40;
@@ -133,6 +134,16 @@ impl Charts {
             cursor: of_kind(self.cursor),
             ..ChartView::default()
         }
+    }
+
+    /// What the chart with the focus shows, and how it is looked at; its neighbours have no say.
+    pub(crate) fn picture(&self, data: &RunData, look: &Look) -> Option<(What, ChartView)> {
+        let item = self.items.get(self.focus)?;
+        let what = match (&item.source, item.figure(data)) {
+            (Shown::Metric(name), _) => What::Metric(name.clone()),
+            (_, figure) => figure.map(|(figure, panel)| What::Figure { id: figure.id.clone(), panel })?,
+        };
+        Some((what, ChartView { cursor: None, ..self.view_of(data, look, self.focus) }))
     }
 
     /// What a chart shows in its cell.

@@ -1,0 +1,107 @@
+//! A figure as rows of CSV: the points that are drawn.
+
+use crate::{Chart, Figure, Mark, Shape};
+
+/// A row: of which chart, of which series, then x, y, low, high, z; empty where there is none.
+type Row = [String; 7];
+
+const HEAD: [&str; 7] = ["chart", "series", "x", "y", "low", "high", "z"];
+
+/// The points of a figure. Columns in which nothing stands are left out, and so is the chart's where there is one.
+pub fn figure(figure: &Figure) -> String {
+    let several = figure.charts.len() > 1;
+    let mut rows: Vec<Row> = Vec::new();
+    for (n, chart) in (1..).zip(&figure.charts) {
+        let title = chart.title.clone().filter(|title| !title.is_empty()).unwrap_or_else(|| n.to_string());
+        for mark in &chart.marks {
+            of_mark(if several { &title } else { "" }, &series(chart, mark), mark, &mut rows);
+        }
+    }
+    let used: Vec<usize> = (0..HEAD.len()).filter(|i| rows.iter().any(|row| !row[*i].is_empty())).collect();
+    let mut out = String::new();
+    let mut line = |cells: Vec<&str>| {
+        out.push_str(&cells.join(","));
+        out.push('\n');
+    };
+    line(used.iter().map(|i| HEAD[*i]).collect());
+    for row in &rows {
+        line(used.iter().map(|i| row[*i].as_str()).collect());
+    }
+    out
+}
+
+/// The name of a mark; what lies behind a line, its band or its raw values, has no name, and looks like it.
+fn series(chart: &Chart, mark: &Mark) -> String {
+    if let Some(name) = &mark.name {
+        return name.clone();
+    }
+    let like =
+        |other: &&Mark| (other.paint, other.marker, other.side) == (mark.paint, mark.marker, mark.side);
+    let of = chart.marks.iter().filter(like).find_map(|other| other.name.as_deref()).unwrap_or_default();
+    if matches!(mark.shape, Shape::Band { .. }) || !mark.faint { of.to_owned() } else { format!("{of} raw") }
+}
+
+fn of_mark(chart: &str, series: &str, mark: &Mark, rows: &mut Vec<Row>) {
+    let mut row = |x: f64, [y, low, high, z]: [Option<f64>; 4]| {
+        // What has no place on x only lifts the pen.
+        if !x.is_nan() {
+            let number = |v: Option<f64>| v.map(|v| v.to_string()).unwrap_or_default();
+            let [y, low, high, z] = [y, low, high, z].map(number);
+            rows.push([quoted(chart), quoted(series), x.to_string(), y, low, high, z]);
+        }
+    };
+    match &mark.shape {
+        Shape::Line { x, y }
+        | Shape::Scatter { x, y, .. }
+        | Shape::Bars { x, y, .. }
+        | Shape::Words { x, y, .. } => {
+            x.iter().zip(y).for_each(|(x, y)| row(*x, [Some(*y), None, None, None]));
+        }
+        Shape::Band { x, low, high } => {
+            let edges = low.iter().zip(high);
+            x.iter().zip(edges).for_each(|(x, (low, high))| row(*x, [None, Some(*low), Some(*high), None]));
+        }
+        Shape::Heatmap(field) | Shape::Contour(field) => {
+            let places = field.y.iter().flat_map(|y| field.x.iter().map(move |x| (*x, *y)));
+            places.zip(&field.z).for_each(|((x, y), z)| row(x, [Some(y), None, None, Some(*z)]));
+        }
+        Shape::Rule { .. } | Shape::Image(_) => {}
+    }
+}
+
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Side;
+    use crate::colour::Paint;
+
+    #[test]
+    fn lines_have_their_bands_and_what_is_nowhere_is_no_row() {
+        let mark = |name: Option<&str>, shape| Mark {
+            name: name.map(str::to_owned),
+            last: None,
+            paint: Paint::Slot(1),
+            marker: 1,
+            side: Side::Left,
+            faint: name.is_none(),
+            counted: None,
+            shape,
+        };
+        let band = Shape::Band { x: vec![0.0], low: vec![0.5], high: vec![2.0] };
+        let line = Shape::Line { x: vec![0.0, f64::NAN, 2.0], y: vec![1.0, 0.0, f64::NAN] };
+        let marks = vec![mark(None, band), mark(None, line.clone()), mark(Some("a, b"), line)];
+        let one = Figure { charts: vec![Chart { marks, ..Chart::default() }], ..Figure::default() };
+        let rows = "series,x,y,low,high\n\"a, b\",0,,0.5,2\n\"a, b raw\",0,1,,\n\"a, b raw\",2,NaN,,\n\"a, b\",0,1,,\n\"a, b\",2,NaN,,\n";
+        assert_eq!(figure(&one), rows);
+        let two = Figure { charts: [one.charts.clone(), one.charts].concat(), ..Figure::default() };
+        assert_eq!(figure(&two).lines().next(), Some("chart,series,x,y,low,high"));
+    }
+}

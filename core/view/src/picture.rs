@@ -1,0 +1,119 @@
+//! A chart as a screen showed it, in terms that last: it can be drawn again from the folders of its runs.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gradtop_host::text::clean;
+use gradtop_store::figures;
+use gradtop_store::{RunDir, StoreError};
+use serde::{Deserialize, Serialize};
+
+use crate::compare::{self, Facet, GroupBy, overlay};
+use crate::figure::chart::evaluate_as;
+use crate::figure::view::ChartView;
+use crate::figure::{of_metric, of_run};
+use crate::live::SeriesFilter;
+use crate::runs::RunRow;
+
+/// A chart of runs, and how it is looked at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Picture {
+    /// The folders of the runs.
+    pub runs: Vec<PathBuf>,
+    /// What it shows of them.
+    pub what: What,
+    /// How it is looked at.
+    pub view: ChartView,
+}
+
+/// What a chart shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    /// A panel of a declared figure of the first run, by the id of the figure and the number of the panel.
+    Figure {
+        /// The figure.
+        id: String,
+        /// The panel.
+        panel: usize,
+    },
+    /// A metric of the first run.
+    Metric(String),
+    /// A metric of all runs.
+    Compared {
+        /// The metric, of which model and split.
+        facet: Facet,
+        /// Which runs are averaged.
+        by: GroupBy,
+    },
+}
+
+impl Picture {
+    /// What a file of it may be called, without an extension: `fit-1-loss`.
+    pub fn name(&self) -> String {
+        let what = match &self.what {
+            What::Figure { id, panel: 0 } => id.clone(),
+            What::Figure { id, panel } => format!("{id}-{}", panel + 1),
+            What::Metric(name) => name.clone(),
+            What::Compared { facet, .. } => facet.title(),
+        };
+        let of = match self.runs.as_slice() {
+            [one] => RunDir::new(one).name(),
+            many => format!("{}-runs", many.len()),
+        };
+        let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
+        format!("{of}-{what}").chars().map(plain).collect()
+    }
+
+    /// Draws it for a page, with what could not be read; `None`: what it shows is not there any more.
+    ///
+    /// # Errors
+    /// A run cannot be read.
+    pub fn draw(&self) -> Result<Option<(gradtop_chart::Figure, Vec<String>)>, StoreError> {
+        let views: Vec<_> =
+            self.runs.iter().map(|run| gradtop_store::view(&RunDir::new(run))).collect::<Result<_, _>>()?;
+        let Some(first) = views.first() else { return Ok(None) };
+        let figure = match &self.what {
+            What::Figure { id, panel } => {
+                let declared = figures::read(&first.dir)?.into_iter().find(|figure| figure.id == *id);
+                declared.and_then(|mut figure| {
+                    figure.panels = vec![figure.panels.get(*panel)?.clone()];
+                    Some(figure)
+                })
+            }
+            What::Metric(name) => {
+                let info = first.manifest.metrics.iter().find(|info| info.name == *name);
+                Some(of_metric(name, info, "step"))
+            }
+            What::Compared { facet, by } => {
+                let rows: Vec<_> = views.into_iter().map(|view| Arc::new(RunRow::of(view))).collect();
+                return Ok(Some(self.compared(&rows, facet, by)));
+            }
+        };
+        let Some(figure) = figure else { return Ok(None) };
+        let (drawn, damaged) = of_run::draw(first, &[figure], &self.view)?;
+        let drawn = drawn.into_iter().next().map(|(_, mut figure)| {
+            of_run::sign(&mut figure, first);
+            (figure, damaged.iter().map(|error| clean(&error.to_string())).collect())
+        });
+        Ok(drawn)
+    }
+
+    fn compared(
+        &self,
+        rows: &[Arc<RunRow>],
+        facet: &Facet,
+        by: &GroupBy,
+    ) -> (gradtop_chart::Figure, Vec<String>) {
+        let wanted = SeriesFilter::Metrics(BTreeSet::from([facet.metric.clone()]));
+        let subjects = compare::read(rows, &wanted, self.view.smoothing);
+        let teams = compare::teams(&subjects, by);
+        let look = ChartView { looks: overlay::looks(&teams, None), ..self.view.clone() };
+        let sources = overlay::sources(&subjects, &teams);
+        let mut figure = evaluate_as(&overlay::figure(&subjects, facet), &sources, &look);
+        overlay::sign(&mut figure, &subjects);
+        let odd = subjects.iter().filter_map(|s| Some((s.row.name(), s.data.error.as_ref()?)));
+        (figure, odd.map(|(run, error)| clean(&format!("{run}: {error}"))).collect())
+    }
+}

@@ -1,0 +1,121 @@
+//! Drawings on their way into files.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use gradtop_chart::{Figure, csv, png, svg};
+
+use crate::failure::Failure;
+use crate::print::{self, clean};
+
+/// What a drawing is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// A drawing.
+    Svg,
+    /// A picture.
+    Png,
+    /// The points that are drawn.
+    Csv,
+}
+
+impl Format {
+    /// All, each with its extension.
+    pub(crate) const ALL: [(Self, &str); 3] = [(Self::Png, "png"), (Self::Svg, "svg"), (Self::Csv, "csv")];
+
+    /// What the extension of a file says.
+    ///
+    /// # Errors
+    /// It says something else.
+    pub(crate) fn of(file: &Path) -> Result<Self> {
+        let end = file.extension().map(|end| end.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let known = Self::ALL.iter().find(|(_, extension)| *extension == end);
+        known.map(|(format, _)| *format).ok_or_else(|| {
+            Failure::usage(format!("a chart is written as .png, .svg or .csv, not as {}", print::short(file)))
+                .into()
+        })
+    }
+
+    /// The bytes of a file, and letters that a picture cannot show.
+    pub(crate) fn bytes(self, figure: &Figure) -> Result<(Vec<u8>, String)> {
+        Ok(match self {
+            Self::Svg => (svg::figure(figure).into_bytes(), String::new()),
+            Self::Csv => (csv::figure(figure).into_bytes(), String::new()),
+            Self::Png => {
+                let drawing = svg::figure(figure);
+                (png::render(&drawing)?, png::missing(&drawing))
+            }
+        })
+    }
+}
+
+/// Writes drawings, each into files of its own if there are several, and says so.
+pub(crate) fn write_all(charts: &[(String, Figure)], files: &[(Format, &Path)]) -> Result<()> {
+    let ids: Vec<&str> = charts.iter().map(|(id, _)| id.as_str()).collect();
+    for ((_, figure), suffix) in charts.iter().zip(suffixes(&ids)) {
+        for (format, file) in files {
+            let file = suffixed(file, &suffix);
+            let (bytes, missing) = format.bytes(figure)?;
+            std::fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
+            print::line(&format!("wrote {}", print::short(&file)));
+            if !missing.is_empty() {
+                print::note(&format!(
+                    "the fonts of pictures have no {}: --svg FILE keeps these letters",
+                    clean(&missing)
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is put after the name of a file for each of several figures: `-loss`; nothing for a single one. Ids that look the same
+/// as parts of a file's name are numbered.
+fn suffixes(ids: &[&str]) -> Vec<String> {
+    if ids.len() == 1 {
+        return vec![String::new()];
+    }
+    let mut taken = BTreeSet::new();
+    let free = |id: &&str| {
+        let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
+        let safe: String = id.chars().map(plain).collect();
+        let numbered = (2..).map(|n| format!("-{safe}-{n}"));
+        std::iter::once(format!("-{safe}")).chain(numbered).find(|name| taken.insert(name.clone()))
+    };
+    ids.iter().map(free).map(Option::unwrap_or_default).collect()
+}
+
+/// The file with this before its extension.
+pub(crate) fn suffixed(file: &Path, suffix: &str) -> PathBuf {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = file.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
+    file.with_file_name(format!("{stem}{suffix}{extension}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_several_figures_has_a_file_of_its_own() {
+        assert_eq!(suffixes(&["loss"]), [""]);
+        assert_eq!(suffixes(&["loss", "fit"]), ["-loss", "-fit"]);
+        assert_eq!(
+            suffixes(&["train/loss", "train loss", "größe"]),
+            ["-train-loss", "-train-loss-2", "-größe"]
+        );
+        assert_eq!(suffixed(Path::new("a/all.svg"), "-fit"), Path::new("a/all-fit.svg"));
+        assert_eq!(suffixed(Path::new("all.svg"), ""), Path::new("all.svg"));
+        assert_eq!(suffixed(Path::new("all"), "-fit"), Path::new("all-fit"));
+    }
+
+    #[test]
+    fn an_extension_says_what_is_written_or_is_an_error() {
+        assert_eq!(Format::of(Path::new("a/loss.PNG")).ok(), Some(Format::Png));
+        for wrong in ["loss.txt", "loss", "png"] {
+            let error = Format::of(Path::new(wrong)).map_err(|e| e.to_string()).err();
+            assert!(error.is_some_and(|e| e.contains(".png, .svg or .csv") && e.contains(wrong)), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Another program that has the terminal for a while.
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use rustix::process::{Pid, WaitOptions, waitpid};
+
+/// Runs a program to its end; its exit code, or 128 and more for a signal.
+///
+/// It shares the terminal and its signals with us, so a Ctrl-Z stops it alone where we have a handler for that: `stopped` is called
+/// then, and is to return once both are to continue.
+///
+/// # Errors
+/// It cannot be started.
+pub(crate) fn run(command: &mut Command, mut stopped: impl FnMut()) -> Result<i32> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
+    let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let id = id.with_context(|| format!("{name} has no process id"))?;
+    loop {
+        match waitpid(Some(id), WaitOptions::UNTRACED) {
+            Ok(Some((_, status))) if status.stopped() => stopped(),
+            Ok(Some((_, status))) => {
+                let signal = status.terminating_signal().map(|signal| 128 + signal);
+                return Ok(status.exit_status().or(signal).unwrap_or(1));
+            }
+            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(e).with_context(|| format!("cannot wait for {name}")),
+        }
+    }
+}

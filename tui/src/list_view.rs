@@ -1,0 +1,86 @@
+//! Views of the list of runs with names: what it is filtered by, how it is sorted, which columns it has. They are in the file
+//! `views.toml` next to config.toml, for `list` and the monitor.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use gradtop_view::order::Sort;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, toml_error};
+use crate::print::clean;
+use crate::report::replace;
+
+/// How the list is looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ListView {
+    /// The filter, as it is typed.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) filter: String,
+    /// The columns of `list`; without any, the usual ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) columns: Vec<String>,
+    /// The order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sort: Option<Sort>,
+}
+
+/// All views by name.
+pub(crate) type ListViews = BTreeMap<String, ListView>;
+
+fn path() -> Option<PathBuf> {
+    Some(gradtop_host::config_dir()?.join("views.toml"))
+}
+
+/// Reads them.
+///
+/// # Errors
+/// The file cannot be read, or is none of views; says where.
+pub(crate) fn all() -> Result<ListViews> {
+    let Some(path) = path() else { return Ok(ListViews::new()) };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(ListViews::new()),
+        Err(e) => return Err(e).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let wrong = |e| Failure::usage(format!("{}: {}", path.display(), toml_error(&text, &e)));
+    toml::from_str(&text).map_err(|e| wrong(e).into())
+}
+
+/// The view of a name.
+///
+/// # Errors
+/// There is none; the error names one that is near.
+pub(crate) fn named(name: &str) -> Result<ListView> {
+    let mut all = all()?;
+    all.remove(name).ok_or_else(|| {
+        let near = gradtop_store::suggest(name, all.keys().map(String::as_str), "views");
+        let help = if all.is_empty() { "`gradtop list … --save NAME` makes one".to_owned() } else { near };
+        Failure::usage(format!("no view of the list is called {:?}", clean(name))).help(clean(&help)).into()
+    })
+}
+
+/// Keeps a view under a name, or forgets it; gives all there are then. One that is there already keeps its columns if the new one
+/// has none.
+///
+/// # Errors
+/// The name cannot be one, or the file cannot be written.
+pub(crate) fn change(name: &str, view: Option<ListView>) -> Result<ListViews> {
+    gradtop_store::validate_tag(name).map_err(|e| Failure::usage(e.to_string().replace("tag", "view")))?;
+    let path = path().context("neither XDG_CONFIG_HOME nor HOME is a folder")?;
+    let mut all = all()?;
+    let old = all.remove(name);
+    if let Some(mut view) = view {
+        if view.columns.is_empty() {
+            view.columns = old.map(|old| old.columns).unwrap_or_default();
+        }
+        all.insert(name.to_owned(), view);
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    }
+    replace(&path, toml::to_string_pretty(&all)?.as_bytes())?;
+    Ok(all)
+}

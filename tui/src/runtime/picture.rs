@@ -1,0 +1,65 @@
+//! A chart of the monitor, written to a file.
+
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use gradtop_view::picture::Picture;
+
+use crate::drawing::{Format, suffixed};
+use crate::failure::Failure;
+use crate::print::clean;
+use crate::screens::actions::ActionResult;
+
+/// Draws it anew from the rows of its runs and writes it; never over a file that is there. Says where it is.
+pub(super) fn write(picture: &Picture, file: &Path) -> ActionResult {
+    let (text, failed) = match draw(picture, file) {
+        Ok((file, odd)) => {
+            let missing =
+                if odd.is_empty() { String::new() } else { format!(", without {}", odd.join("; ")) };
+            (format!("wrote {}{missing}", place(&file)), !odd.is_empty())
+        }
+        Err(error) => (format!("no chart was written: {error:#}"), true),
+    };
+    ActionResult { text: clean(&text), failed, started: None }
+}
+
+fn draw(picture: &Picture, file: &Path) -> Result<(PathBuf, Vec<String>)> {
+    let format = Format::of(file)?;
+    let drawn = picture.draw()?;
+    let (figure, mut odd) = drawn.ok_or_else(|| Failure::new("its figure is not there any more"))?;
+    let (bytes, missing) = format.bytes(&figure)?;
+    if !missing.is_empty() {
+        odd.push(format!("the letters {missing}, which the fonts of pictures have not"));
+    }
+    let names = std::iter::once(file.to_owned()).chain((2..).map(|n| suffixed(file, &format!("-{n}"))));
+    for name in names {
+        let cannot = || format!("cannot write {}", name.display());
+        match File::create_new(&name) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(e).with_context(cannot),
+            Ok(mut file) => {
+                let written = file.write_all(&bytes);
+                if written.is_err() {
+                    drop(std::fs::remove_file(&name));
+                }
+                written.with_context(cannot)?;
+                return Ok((std::path::absolute(&name).unwrap_or(name), odd));
+            }
+        }
+    }
+    unreachable!("a name is free at last")
+}
+
+/// `loss.png in ~/work`; over SSH with the host before the folder, as scp takes it.
+fn place(file: &Path) -> String {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+    let below = home.and_then(|home| folder.strip_prefix(home).ok());
+    let folder = below.map_or_else(|| folder.to_owned(), |below| Path::new("~").join(below));
+    let far = std::env::var_os("SSH_CONNECTION").is_some_and(|set| !set.is_empty());
+    let host = if far { format!("{}:", clean(&gradtop_store::host_name())) } else { String::new() };
+    format!("{name} in {host}{}", folder.display())
+}

@@ -1,0 +1,121 @@
+//! The line in which the file is typed that a chart is written to.
+
+use std::path::{Path, PathBuf};
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::Screen;
+use super::effect::{Effect, Task};
+use super::keys::{Binding, Keys, Kind, Mode, bind};
+use super::shared::Shared;
+use crate::drawing::Format;
+use crate::widgets::{Edit, Input, dialog};
+use gradtop_chart::cells::text::{fit, wrap};
+use gradtop_view::picture::Picture;
+
+/// What keys do here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Write,
+    /// The next kind of file.
+    Kind,
+    Cancel,
+}
+
+/// The keys.
+pub(crate) const KEYS: Mode<Action> =
+    Mode { title: "Writing a chart to a file", bindings: ROWS, kind: Kind::Typing, syntax: &[] };
+
+const ROWS: &[Binding<Action>] = &[
+    bind(&["enter"], Action::Write, "write", "write the file, into the folder where gradtop was started"),
+    bind(&["tab"], Action::Kind, "png, svg, csv", "a picture, a drawing, the points that are drawn"),
+    bind(&["esc"], Action::Cancel, "cancel", "write nothing"),
+];
+
+/// A chart, and the name of its file being typed.
+#[derive(Debug)]
+pub(crate) struct Save {
+    picture: Box<Picture>,
+    input: Input,
+    error: Option<String>,
+}
+
+impl Save {
+    /// Of a chart.
+    pub(crate) fn of(picture: Box<Picture>) -> Self {
+        let input = Input::new(&format!("{}.{}", picture.name(), Format::ALL[0].1));
+        Self { picture, input, error: None }
+    }
+
+    fn file(&self) -> PathBuf {
+        PathBuf::from(self.input.text().trim())
+    }
+
+    /// The same name with the extension after the present one.
+    fn next_kind(&mut self) {
+        let all = Format::ALL.map(|(_, end)| end);
+        let file = self.file();
+        let known = |end: &std::ffi::OsStr| all.iter().position(|e| end.eq_ignore_ascii_case(e));
+        let name = match file.extension().and_then(known) {
+            Some(at) => file.with_extension(all[(at + 1) % all.len()]),
+            None => PathBuf::from(format!("{}.{}", self.input.text().trim_end_matches('.'), all[0])),
+        };
+        self.input = Input::new(&name.to_string_lossy());
+    }
+}
+
+impl Screen for Save {
+    fn keys(&self) -> Keys {
+        KEYS.keys()
+    }
+
+    fn press(&mut self, _shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
+        self.error = None;
+        match KEYS.find(key)? {
+            Action::Cancel => return Some(vec![Effect::Close]),
+            Action::Kind => self.next_kind(),
+            Action::Write => match Format::of(Path::new(&self.file())) {
+                Ok(_) => {
+                    let task = Task::Write(self.picture.clone(), self.file());
+                    return Some(vec![Effect::Close, Effect::Do(task)]);
+                }
+                Err(error) => self.error = Some(error.to_string()),
+            },
+        }
+        Some(Vec::new())
+    }
+
+    fn edit(&mut self, _shared: &mut Shared, edit: Edit) -> Vec<Effect> {
+        self.input.edit(edit);
+        self.error = None;
+        Vec::new()
+    }
+
+    fn over(&self) -> bool {
+        true
+    }
+
+    fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+        let (theme, room) = (shared.theme, dialog::room(area));
+        let mut lines = vec![
+            Line::styled(fit("Write the chart as it is seen to", room, theme.ascii()), theme.bold()),
+            Line::default(),
+            Line::from(self.input.spans(room, theme)),
+            Line::default(),
+        ];
+        match &self.error {
+            Some(error) => {
+                lines.extend(wrap(error, room).into_iter().map(|line| Line::styled(line, theme.alert())));
+            }
+            None => {
+                lines.push(Line::styled(
+                    fit("enter  write   tab  png, svg, csv", room, theme.ascii()),
+                    theme.accent(),
+                ));
+            }
+        }
+        dialog::draw(lines, theme, frame, area);
+    }
+}

@@ -1,0 +1,177 @@
+//! The views of the list that have names: one is picked, or what the list shows now is kept.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::Screen;
+use super::effect::{Answer, Effect, Open, Task};
+use super::keys::{Binding, Keys, Kind, Mode, bind};
+use super::shared::Shared;
+use crate::list_view::{ListView, ListViews};
+use crate::print::clean;
+use crate::widgets::{Edit, Input, Move, dialog};
+use gradtop_chart::cells::text::{fit, wrap};
+
+/// What keys do here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Go(Move),
+    Pick,
+    /// Type a name for what the list shows now.
+    Name,
+    /// Keep it under that name.
+    Keep,
+    Delete,
+    Cancel,
+}
+
+/// While one is picked.
+pub(crate) const LIST: Mode<Action> =
+    Mode { title: "Views of the list", bindings: LIST_ROWS, kind: Kind::Above, syntax: &[] };
+
+const LIST_ROWS: &[Binding<Action>] = &[
+    bind(&["enter"], Action::Pick, "pick", "show the list as this view has it"),
+    bind(&["up", "k"], Action::Go(Move::By(-1)), "", "the view above"),
+    bind(&["down", "j"], Action::Go(Move::By(1)), "", "the view below"),
+    bind(&["s"], Action::Name, "save", "keep filter and order of the list under a name").changing(),
+    bind(&["D", "delete"], Action::Delete, "delete", "forget the view").changing(),
+    bind(&["esc", "q", "V"], Action::Cancel, "close", "close the views"),
+];
+
+/// While a name is typed.
+pub(crate) const NAME: Mode<Action> =
+    Mode { title: "Views of the list: typing a name", bindings: NAME_ROWS, kind: Kind::Typing, syntax: &[] };
+
+const NAME_ROWS: &[Binding<Action>] = &[
+    bind(&["enter"], Action::Keep, "keep", "keep filter and order of the list under this name"),
+    bind(&["esc"], Action::Cancel, "cancel", "keep nothing"),
+];
+
+/// The views.
+#[derive(Debug)]
+pub(crate) struct Views {
+    /// What the list shows now.
+    now: ListView,
+    /// What there is; `None`: not read yet.
+    all: Option<ListViews>,
+    at: usize,
+    name: Option<Input>,
+    error: Option<String>,
+}
+
+impl Views {
+    /// With what the list shows now.
+    pub(crate) fn of(now: ListView) -> Self {
+        Self { now, all: None, at: 0, name: None, error: None }
+    }
+
+    fn picked(&self) -> Option<(&String, &ListView)> {
+        self.all.as_ref()?.iter().nth(self.at)
+    }
+
+    fn mode(&self) -> &'static Mode<Action> {
+        if self.name.is_some() { &NAME } else { &LIST }
+    }
+}
+
+/// What a view does, in a line.
+fn words(view: &ListView) -> String {
+    let filter = Some(view.filter.clone()).filter(|filter| !filter.is_empty());
+    let sort = view.sort.as_ref().map(|sort| format!("by {}", sort.by.trim_start_matches("param:")));
+    let words: Vec<String> = filter.into_iter().chain(sort).collect();
+    clean(&if words.is_empty() { "all runs".to_owned() } else { words.join("  ") })
+}
+
+impl Screen for Views {
+    fn keys(&self) -> Keys {
+        self.mode().keys()
+    }
+
+    fn press(&mut self, _shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
+        let action = self.mode().find(key)?;
+        self.error = None;
+        let count = self.all.as_ref().map_or(0, ListViews::len);
+        Some(match action {
+            Action::Go(to) => {
+                self.at = to.from(self.at, count, count);
+                Vec::new()
+            }
+            Action::Pick => match self.picked() {
+                Some((_, view)) => vec![Effect::Open(Open::Listed(view.clone()))],
+                None => Vec::new(),
+            },
+            Action::Name => {
+                self.name = Some(Input::new(""));
+                Vec::new()
+            }
+            Action::Keep => {
+                let name = self.name.take().map(|input| input.text().trim().to_owned()).unwrap_or_default();
+                vec![Effect::Do(Task::Views(Some((name, Some(self.now.clone())))))]
+            }
+            Action::Delete => {
+                let gone = self.picked().map(|(name, _)| Task::Views(Some((name.clone(), None))));
+                gone.map(Effect::Do).into_iter().collect()
+            }
+            Action::Cancel if self.name.take().is_some() => Vec::new(),
+            Action::Cancel => vec![Effect::Close],
+        })
+    }
+
+    fn edit(&mut self, _shared: &mut Shared, edit: Edit) -> Vec<Effect> {
+        if let Some(name) = &mut self.name {
+            name.edit(edit);
+        }
+        Vec::new()
+    }
+
+    fn answer(&mut self, _shared: &mut Shared, answer: &Answer) -> Option<Vec<Effect>> {
+        let Answer::Views(views) = answer else { return None };
+        match views {
+            Ok(views) => {
+                self.at = self.at.min(views.len().saturating_sub(1));
+                self.all = Some(views.clone());
+            }
+            Err(error) => self.error = Some(clean(error)),
+        }
+        Some(Vec::new())
+    }
+
+    fn over(&self) -> bool {
+        true
+    }
+
+    fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+        let (theme, room) = (shared.theme, dialog::room(area));
+        let line = |text: &str| fit(text, room, theme.ascii());
+        let mut lines = vec![Line::styled(line("Views of the list"), theme.bold()), Line::default()];
+        let all = self.all.iter().flatten();
+        // What is picked stays in sight.
+        let seen = usize::from(area.height).saturating_sub(10).max(1);
+        for (i, (name, view)) in all.enumerate().skip((self.at + 1).saturating_sub(seen)).take(seen) {
+            let text = line(&format!("{}  {}", clean(name), words(view)));
+            let style = if i == self.at { theme.accent() } else { theme.text() };
+            let mark = if i == self.at { theme.glyph("› ", "> ") } else { "  " };
+            lines.push(Line::styled(fit(&format!("{mark}{text}"), room, theme.ascii()), style));
+        }
+        if self.all.as_ref().is_some_and(ListViews::is_empty) {
+            lines.push(Line::styled(line("none yet: s keeps this one"), theme.dim()));
+        }
+        lines.push(Line::default());
+        if let Some(name) = &self.name {
+            lines.push(Line::styled(line(&format!("Name of the view {}", words(&self.now))), theme.text()));
+            lines.push(Line::from(name.spans(room, theme)));
+            lines.push(Line::default());
+        }
+        match &self.error {
+            Some(error) => {
+                lines.extend(wrap(error, room).into_iter().map(|line| Line::styled(line, theme.alert())));
+            }
+            None if self.name.is_some() => {
+                lines.push(Line::styled(line("enter  keep      esc  cancel"), theme.accent()));
+            }
+            None => lines.push(Line::styled(line("enter pick  s save  D delete"), theme.accent())),
+        }
+        dialog::draw(lines, theme, frame, area);
+    }
+}
