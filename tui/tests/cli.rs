@@ -111,7 +111,7 @@ fn a_metric_can_be_drawn_and_an_unknown_one_is_guessed() {
     let wrong = gradtop(dir.path(), &["plot", "last", "los"]);
     assert_eq!(wrong.code, 2);
     insta::assert_snapshot!(wrong.err, @r#"
-    error: curve-fit-1 has no figure or metric "los"
+    error: curve-fit-1 has no figure or metric "los", and there is no run of this name
     help: did you mean loss?
     "#);
     let listed = gradtop(dir.path(), &["plot", "--list"]);

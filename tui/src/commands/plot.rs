@@ -246,8 +246,10 @@ fn chosen(view: &View, names: &[String]) -> Result<Vec<Declared>> {
             return Ok(of_metric(name, view.manifest.metrics.iter().find(|m| m.name == *name), "step"));
         }
         let known = declared.iter().map(|f| f.id.as_str()).chain(metrics.iter().map(String::as_str));
-        let message =
-            format!("{} has no figure or metric {name:?}, and no run is called so", view.manifest.run);
+        let message = format!(
+            "{} has no figure or metric {name:?}, and there is no run of this name",
+            view.manifest.run
+        );
         Err(Failure::usage(message).help(clean(&suggest(name, known, "figures and metrics"))).into())
     };
     names.iter().map(meant).collect()
