@@ -69,7 +69,10 @@ fn what_a_run_records() {
         .flat_map(|file| file["figure"].as_array().unwrap())
         .map(|f| (f["id"].as_str().unwrap(), f["panel"].as_array().unwrap().len()))
         .collect();
-    assert_eq!(declared, [("loss", 2), ("accuracy", 2), ("error", 2), ("confusion", 2), ("mistakes", 2)]);
+    // At the end those with a claim once more, which ends their captions.
+    let (first, again) = declared.split_at(5);
+    assert_eq!(first, [("loss", 2), ("accuracy", 2), ("error", 2), ("confusion", 2), ("mistakes", 2)]);
+    assert_eq!(again, [("loss", 2), ("accuracy", 2), ("error", 2)]);
     let text = recorded.figures.join("\n");
     for part in [
         "53808 parameters",
