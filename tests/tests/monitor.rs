@@ -309,6 +309,15 @@ fn a_view_of_the_list_is_kept_by_name_for_the_monitor_and_for_list() {
     assert_eq!(sandbox.gradtop(&["list", "--view", "long"]).expect_code(0).out, told.out);
     let narrower = sandbox.gradtop(&["list", "--view", "long", "steps<50"]).expect_code(0).out;
     assert!(narrower.contains("more") && !narrower.contains("most"), "{narrower}");
+    let usual = sandbox.gradtop(&["list", "steps>30", "--save", "usual"]).expect_code(0);
+    sandbox.gradtop(&["list", "--columns", "name", "--save", "usual"]).expect_code(0);
+    assert_ne!(sandbox.gradtop(&["list", "--view", "usual"]).expect_code(0).out, usual.out);
+    sandbox.gradtop(&["list", "steps>30", "--save", "usual"]).expect_code(0);
+    let now = sandbox.gradtop(&["list", "--view", "usual"]).expect_code(0).out;
+    let heads = |out: &str| -> Vec<String> {
+        out.lines().nth(3).unwrap().split_whitespace().map(str::to_owned).collect()
+    };
+    assert_eq!(heads(&now), heads(&usual.out), "the columns of the old view are gone");
     let wrong = sandbox.gradtop(&["list", "--view", "lon"]).expect_code(2);
     assert!(wrong.err.contains("did you mean long"), "{}", wrong.err);
 

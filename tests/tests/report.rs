@@ -42,6 +42,24 @@ fn written(sandbox: &Sandbox, args: &[&str], name: &str) -> String {
 }
 
 #[test]
+fn a_report_repeats_a_command_with_all_that_it_was_given() {
+    let sandbox = Sandbox::new();
+    let options =
+        "--experiment E1 --param id=007 --param f=1e5 --metric acc:max:headline=train --total 40 --seed 7";
+    let mut args = vec!["exec", "--name", "m1"];
+    args.extend(options.split(' '));
+    args.extend(["--resumable", "--grace", "3", "--", "echo", "id={id}", "f={f}"]);
+    sandbox.gradtop(&args).expect_code(0);
+    let page = written(&sandbox, &["m1"], "m1.md");
+    // Between them is --no-diff where the sandbox is in a checkout.
+    for words in
+        [format!("gradtop exec {options} --resumable --grace 3 ").as_str(), " -- echo 'id={id}' 'f={f}'"]
+    {
+        assert!(page.contains(words), "{words:?} is not in {page}");
+    }
+}
+
+#[test]
 fn a_report_says_what_was_found_what_differed_and_how_it_is_repeated() {
     let sandbox = with_runs();
     let page = written(&sandbox, &["c1", "c2"], "two.md");

@@ -62,20 +62,18 @@ pub(crate) fn named(name: &str) -> Result<ListView> {
     })
 }
 
-/// Keeps a view under a name, or forgets it; gives all there are then. One that is there already keeps its columns if the new one
-/// has none.
+/// Keeps under a name what is made of the view that has it already, or forgets that; gives all there are then.
 ///
 /// # Errors
 /// The name cannot be one, or the file cannot be written.
-pub(crate) fn change(name: &str, view: Option<ListView>) -> Result<ListViews> {
+pub(crate) fn change(
+    name: &str,
+    change: impl FnOnce(Option<ListView>) -> Option<ListView>,
+) -> Result<ListViews> {
     gradtop_store::validate_tag(name).map_err(|e| Failure::usage(e.to_string().replace("tag", "view")))?;
     let path = path().context("neither XDG_CONFIG_HOME nor HOME is a folder")?;
     let mut all = all()?;
-    let old = all.remove(name);
-    if let Some(mut view) = view {
-        if view.columns.is_empty() {
-            view.columns = old.map(|old| old.columns).unwrap_or_default();
-        }
+    if let Some(view) = change(all.remove(name)) {
         all.insert(name.to_owned(), view);
     }
     if let Some(folder) = path.parent() {

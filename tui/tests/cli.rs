@@ -169,8 +169,10 @@ fn runs_are_compared_in_tables_and_drawings() {
         assert!(head.iter().any(|head| bytes.starts_with(head)), "{written}");
     }
     assert!(drawn.out.contains("wrote a-") && drawn.out.contains(".csv"), "{}", drawn.out);
+    let outside = gradtop(dir.path(), &[&plot[..], &["--range", "1e6..2e6"]].concat());
+    assert!(outside.code == 2 && outside.err.contains("--range 1000000..2000000"), "{}", outside.err);
     let same = gradtop(dir.path(), &["plot", "tag:none", "loss"]);
-    assert!(same.code == 1 && same.err.contains("no run matches the filter"), "{}", same.err);
+    assert!(same.code == 1 && same.err.contains("no run matches the filter `tag:none`"), "{}", same.err);
     let neither = gradtop(dir.path(), &["plot", "slow", "faster", "nothing"]);
     assert!(neither.code == 2 && neither.err.contains("none of these runs has a metric"), "{}", neither.err);
     for (args, words) in [

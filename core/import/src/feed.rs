@@ -76,7 +76,7 @@ impl Feed {
         feed.search();
         for followed in &mut feed.followed {
             if begun || !followed.reader.ignore() {
-                followed.pass_over();
+                followed.pass_over(begun);
             }
         }
         feed
@@ -133,14 +133,26 @@ impl Feed {
 }
 
 impl Followed {
-    /// Passes over what is there.
-    fn pass_over(&mut self) {
+    /// Passes over what is there, damaged lines too. Before the command has `begun`, a line without an end will never get one.
+    fn pass_over(&mut self, begun: bool) {
         self.new.passes_over = true;
         self.with(&mut None, &mut Nothing, |reader, sink| {
-            while reader.read(sink)? == Progress::More {}
+            loop {
+                match reader.read(sink) {
+                    Ok(Progress::More) => {}
+                    Ok(Progress::UpToDate) => break,
+                    Err(ImportError::Damaged { .. }) if reader.skip_line(false)? => {}
+                    Err(e) => return Err(e),
+                }
+            }
+            if !begun {
+                reader.skip_line(true)?;
+            }
             Ok(Progress::UpToDate)
         });
         self.new.passes_over = false;
+        // What is still wrong is said when it is read the next time.
+        self.failed = false;
     }
 
     fn read(&mut self, root: &mut Option<PathBuf>, log: &mut dyn Log) -> bool {
@@ -396,6 +408,20 @@ mod tests {
         assert_eq!(steps(Some(1), &[old, "0,1\n", "0,1\n1,2\n2,5\n"]), [2], "of a resumed run");
         assert_eq!(steps(None, &["", "0,1\n1,2\n", "0,1\n", "0,1\n1,2\n2,3\n"]), [0, 1, 2], "written anew");
         assert_eq!(steps(None, &["", "0,1\n1,2\n", "5,1\n", "5,1\n6,2\n"]), [0, 1, 5, 6], "another training");
+    }
+
+    #[test]
+    fn what_was_damaged_before_harms_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log.jsonl");
+        fs::write(&path, "{\"step\": 0, \"loss\": 1}\ngarbage\n{\"step\": 1, \"lo").unwrap();
+        let mut feed = Feed::new(&path, Format::JsonLines, None, false);
+        let mut file = fs::File::options().append(true).open(&path).unwrap();
+        std::io::Write::write_all(&mut file, b"{\"step\": 7, \"loss\": 2}\n").unwrap();
+        let mut taken = Taken::default();
+        while feed.read(&mut taken) {}
+        feed.finish(&mut taken);
+        assert_eq!((taken.0, taken.1), (vec!["loss".to_owned()], vec![("loss".to_owned(), 7, 2.0)]));
     }
 
     #[test]

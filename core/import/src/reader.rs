@@ -25,6 +25,14 @@ pub trait Reader {
         false
     }
 
+    /// Passes over the line at the front, which cannot be read; with `unfinished`, over one that has no end. `false`: there is none.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn skip_line(&mut self, _unfinished: bool) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Takes what is left where nothing will follow, such as a last line without its end.
     ///
     /// # Errors

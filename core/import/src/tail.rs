@@ -84,6 +84,21 @@ impl Tail {
         }
     }
 
+    /// Passes over the line at the front, as `end` finds its end; with `unfinished`, over one that has none. `false`: there is none.
+    pub(crate) fn skip_line(
+        &mut self,
+        end: impl Fn(&[u8]) -> Option<usize>,
+        unfinished: bool,
+    ) -> Result<bool> {
+        let rest = match self.line(end)? {
+            Some(end) => end + 1,
+            None if unfinished => self.bytes().len(),
+            None => 0,
+        };
+        self.consume(rest);
+        Ok(rest > 0)
+    }
+
     /// What has been read and not used.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.buffer[self.used..]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Exec, Start, filled, place};
-use gradtop_store::{Goal, LogInfo, MetricInfo, ParamValue};
+use gradtop_store::{Goal, LogInfo, MetricInfo};
 
 use super::Context;
 use super::launchers::{On, submit};
@@ -105,7 +105,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         logs: logs.into_iter().flat_map(|(format, paths)| written(&dir, format, paths)).collect(),
         device: args.device,
         dir,
-        params: params.into_iter().map(|(key, text)| (key, ParamValue::typed(&text))).collect(),
+        params,
         metrics: args.metrics,
         seed: args.seed,
         total: args.total,
@@ -186,7 +186,10 @@ pub(crate) fn metric(text: &str) -> Result<MetricInfo, String> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use gradtop_store::ParamValue;
+
     use super::*;
+    use crate::report::repeat::metric_text;
 
     #[test]
     fn metrics_are_declared_in_a_word() {
@@ -199,6 +202,13 @@ mod tests {
             "\"up\" is not one of min, max, headline=SPLIT, log, guard, unit=UNIT"
         );
         assert!(metric(":min").is_err());
+    }
+
+    #[test]
+    fn a_metric_is_written_as_it_is_read() {
+        for text in ["loss", "loss:min", "acc:max:headline=train", "lr:headline:log:guard:unit=1/s"] {
+            assert_eq!(metric_text(&metric(text).unwrap()), text);
+        }
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let columns: Vec<String> =
         looked.columns.iter().map(|name| known(name, &views)).collect::<Result<_>>()?;
     if let Some(name) = &args.save {
-        list_view::change(name, Some(looked))?;
+        list_view::change(name, |_| Some(looked))?;
     }
     if args.json {
         let all: Vec<Value> = views.iter().map(as_json).collect();

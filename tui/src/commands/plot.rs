@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use gradtop_chart::{Chart, Figure, cells};
+use gradtop_chart::{Chart, Figure, Shape, cells};
 use gradtop_store::figures::{self, Figure as Declared, Scale};
 use gradtop_store::{View, suggest};
 
@@ -137,6 +137,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         why.dedup();
         return Err(Failure::new(format!("nothing to draw: {}", why.join("; "))).into());
     }
+    if let Some((from, to)) = args.range
+        && !panels().any(|chart| reaches(chart, from, to))
+    {
+        let message = format!("no value lies in --range {from}..{to}");
+        return Err(Failure::usage(message).help("without --range all of it is drawn").into());
+    }
     let files = args.files();
     if files.is_empty() {
         to_terminal(&charts, args);
@@ -144,6 +150,20 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         drawing::write_all(&charts, &files)?;
     }
     Ok(0)
+}
+
+/// Whether anything that was recorded lies in this part of the x axis, or a line goes through it.
+fn reaches(chart: &Chart, from: f64, to: f64) -> bool {
+    let within =
+        |x: &[f64], around: f64| x.iter().any(|x| x + around >= from) && x.iter().any(|x| x - around <= to);
+    chart.marks.iter().any(|mark| match &mark.shape {
+        Shape::Line { x, .. } | Shape::Band { x, .. } | Shape::Scatter { x, .. } | Shape::Words { x, .. } => {
+            within(x, 0.0)
+        }
+        Shape::Bars { x, width, .. } => within(x, width / 2.0),
+        Shape::Heatmap(_) | Shape::Contour(_) | Shape::Image(_) => true,
+        Shape::Rule { .. } => false,
+    })
 }
 
 /// The runs and what is to be drawn of them. The first word is about runs; any other is a figure or a metric of these, else
@@ -210,7 +230,13 @@ fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Vec<(Stri
         drawn.retain(|f| what.contains(&f.metric));
     }
     if drawn.is_empty() {
-        return Err(Failure::new("these runs have recorded nothing to draw together yet").into());
+        let several = subjects.iter().any(|s| s.row.experiment() != subjects[0].row.experiment());
+        let message = if several {
+            "no metric is the same in these experiments, with the same split"
+        } else {
+            "these runs have recorded nothing to draw"
+        };
+        return Err(Failure::new(message).into());
     }
     let sources = overlay::sources(&subjects, &teams);
     let look = ChartView { looks: overlay::looks(&teams, None), ..args.look() };

@@ -44,7 +44,7 @@ impl Selection {
             all.into_iter().filter(|view| gradtop_host::allowed(view, action).is_ok()).collect();
         let verb = action.verb();
         match (views.len(), count) {
-            (0, 0) => return Err(Failure::new("no run matches the filter").into()),
+            (0, 0) => return Err(none_matches(&self.names)),
             (0, _) => {
                 return Err(Failure::new(format!("{count} {matched}, but cannot {verb} any of them")).into());
             }
@@ -83,9 +83,13 @@ pub(crate) fn meant(context: &Context, names: &[String]) -> Result<Vec<View>> {
         return named(context, names);
     }
     match matching(context, &names.join(" "))?.views {
-        none if none.is_empty() => Err(Failure::new("no run matches the filter").into()),
+        none if none.is_empty() => Err(none_matches(names)),
         views => Ok(views),
     }
+}
+
+fn none_matches(filter: &[String]) -> anyhow::Error {
+    Failure::new(format!("no run matches the filter `{}`", clean(&filter.join(" ")))).into()
 }
 
 /// Runs by their names, each once.

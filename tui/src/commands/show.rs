@@ -74,7 +74,10 @@ fn diff(view: &View) -> Result<i32> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             let name = clean(&view.manifest.run);
             return Err(Failure::new(format!("{name} has no code.diff"))
-                .help("`gradtop exec` writes it in a checkout of git where something was changed or is untracked")
+                .help(
+                    "`gradtop exec` writes it in a checkout of git where something was changed or is untracked, \
+                     unless --no-diff or code_diff=false in the settings forbids it",
+                )
                 .into());
         }
         Err(e) => return Err(e).context("cannot read code.diff"),

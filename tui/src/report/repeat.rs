@@ -1,6 +1,7 @@
 //! The command that starts a run again.
 
-use gradtop_store::{View, shell_words};
+use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, Exec};
+use gradtop_store::{Goal, MetricInfo, View, shell_words};
 
 use crate::print::clean;
 
@@ -13,14 +14,32 @@ pub(crate) fn command(view: &View) -> Option<String> {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let argv = if let Some(command) = &m.command {
         let mut argv = words(&["gradtop", "exec"]);
-        let given = m.params.iter().filter(|(key, _)| command.given.contains(key));
-        argv.extend(given.flat_map(|(key, value)| ["--param".to_owned(), format!("{key}={value}")]));
-        argv.extend(["--seed".to_owned(), m.seed.to_string()]);
+        let option = |name: &str, value: String| [format!("--{name}"), value];
+        // The experiment that it would be one of by itself.
+        let usual = Exec { argv: command.argv.clone(), ..Exec::default() }.experiment_id();
+        if m.experiment.id != usual {
+            argv.extend(option("experiment", m.experiment.id.clone()));
+        }
+        // In the order of the record, by the texts that the command was given.
+        let given = m.params.iter().filter_map(|(key, _)| command.given.get_key_value(key));
+        argv.extend(given.flat_map(|(key, text)| option("param", format!("{key}={text}"))));
+        // A name with a colon cannot be given: the program declares it itself.
+        let declared = m.metrics.iter().filter(|metric| !metric.name.contains(':'));
+        argv.extend(declared.flat_map(|metric| option("metric", metric_text(metric))));
+        argv.extend(command.total.into_iter().flat_map(|total| option("total", total.to_string())));
+        argv.extend(option("seed", m.seed.to_string()));
         argv.extend(command.logs.iter().flat_map(|log| [format!("--{}", log.format), log.path.clone()]));
         if !m.device.is_empty() {
             argv.extend(["--device".to_owned(), m.device.clone()]);
         }
         argv.extend(m.experiment.resumable.then(|| "--resumable".to_owned()));
+        argv.extend(command.grace_s.into_iter().flat_map(|seconds| option("grace", seconds.to_string())));
+        // Where git was not asked, that was so wanted.
+        let no_diff = m.git_commit.is_some() && command.git_dirty.is_none();
+        argv.extend(no_diff.then(|| "--no-diff".to_owned()));
+        if m.checkpoint_every_s != DEFAULT_CHECKPOINT_EVERY.as_secs() {
+            argv.extend(option("checkpoint-every", m.checkpoint_every_s.to_string()));
+        }
         argv.push("--".to_owned());
         argv.extend(
             if command.template.is_empty() { &command.argv } else { &command.template }.iter().cloned(),
@@ -38,4 +57,22 @@ pub(crate) fn command(view: &View) -> Option<String> {
     let dir = m.command.as_ref().map(|command| command.dir.clone()).filter(|dir| !dir.is_empty());
     let dir = dir.map(|dir| format!("cd {} && ", shell_words(&[dir])));
     Some(clean(&format!("{}{}", dir.unwrap_or_default(), shell_words(&argv))))
+}
+
+/// A metric as `--metric` takes it.
+pub(crate) fn metric_text(metric: &MetricInfo) -> String {
+    let mut text = metric.name.clone();
+    text.push_str(match metric.goal {
+        Goal::None => "",
+        Goal::Min => ":min",
+        Goal::Max => ":max",
+    });
+    // With a goal it is one anyway.
+    let bare = metric.headline && metric.goal == Goal::None && metric.headline_of.is_none();
+    text.push_str(if bare { ":headline" } else { "" });
+    text.extend(metric.headline_of.iter().map(|split| format!(":headline={split}")));
+    text.push_str(if metric.log { ":log" } else { "" });
+    text.push_str(if metric.guard { ":guard" } else { "" });
+    text.extend(metric.unit.iter().map(|unit| format!(":unit={unit}")));
+    text
 }

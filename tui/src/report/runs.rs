@@ -98,8 +98,11 @@ fn experiments(views: &[View]) -> Vec<&str> {
 fn notes(views: &[View]) -> Vec<Block> {
     let mut blocks = vec![heading(2, "asked", "What was asked")];
     for id in experiments(views) {
-        let of = views.iter().find(|view| view.manifest.experiment.id == id);
-        let summary = of.map(|view| view.manifest.experiment.summary.trim()).filter(|s| !s.is_empty());
+        let mut of = views.iter().map(|view| &view.manifest).filter(|run| run.experiment.id == id);
+        let summary = of.next().map(|run| run.experiment.summary.trim()).filter(|s| !s.is_empty());
+        // A command's is the command itself: of several it is told only where it is that of all.
+        let summary =
+            summary.filter(|s| of.all(|run| run.command.is_none() || run.experiment.summary.trim() == *s));
         let summary = summary.map(|summary| vec![code(clean(id)), text(format!(": {}", clean(summary)))]);
         blocks.extend(summary.map(Block::Text));
     }

@@ -35,8 +35,8 @@ pub struct Exec {
     pub template: Vec<String>,
     /// The folder it works in.
     pub dir: PathBuf,
-    /// Parameters, for the record.
-    pub params: Vec<(String, ParamValue)>,
+    /// Parameters, for the record, as they were typed.
+    pub params: Vec<(String, String)>,
     /// What is to be known of its metrics.
     pub metrics: Vec<MetricInfo>,
     /// The seed that it is given; drawn if `None`.
@@ -151,7 +151,7 @@ fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>, device: 
     let has_places = exec.template != exec.argv;
     let command = CommandInfo {
         template: Some(&exec.template).filter(|_| has_places).cloned().unwrap_or_default(),
-        given: exec.params.iter().map(|(key, _)| key.clone()).collect(),
+        given: exec.params.iter().cloned().collect(),
         dir: exec.dir.to_string_lossy().into_owned(),
         grace_s: exec.grace.map(|grace| grace.as_secs_f64()),
         total: exec.total,
@@ -189,7 +189,7 @@ fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>, device: 
         import: None,
         command: Some(command),
         versions: Versions { gradtop: env!("CARGO_PKG_VERSION").to_owned(), ..Versions::default() },
-        params: exec.params.clone(),
+        params: exec.params.iter().map(|(key, text)| (key.clone(), ParamValue::typed(text))).collect(),
         metrics: exec.metrics.clone(),
     }
 }

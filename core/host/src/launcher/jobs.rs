@@ -170,7 +170,9 @@ pub fn refresh_jobs(runs: &Path) -> bool {
     let every = Duration::from_secs(open.iter().map(|(_, job)| job.ask_every_s).max().unwrap_or(ASK_EVERY));
     let (asked, start) = (Timestamp::now(), Instant::now());
     let known = if open.is_empty() { Ok(Vec::new()) } else { jobs(None) };
-    let wait = every.max(start.elapsed() * BACK_OFF).min(Duration::from_mins(10));
+    // A controller that is away may be back soon.
+    let slow = if known.is_ok() { start.elapsed() * BACK_OFF } else { Duration::ZERO };
+    let wait = every.max(slow).min(Duration::from_mins(10));
     let again = Timestamp::now() + SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_mins(1));
     inside::replace(&own, &next, again.to_string().as_bytes(), false).ok();
     // Without an answer nothing is known that was not known before.

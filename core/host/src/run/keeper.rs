@@ -240,10 +240,12 @@ impl Keeper<'_> {
 
     /// Of a run in a job that made way for something else, and that the job will be started again for: that it waits.
     fn again(&self, stopping: &Stopping, state: State, cause: Option<String>) -> (State, Option<String>) {
-        let asked = |(_, who): &(Instant, Cow<'static, str>)| !matches!(&**who, TERMINATED | TIME_OVER);
         let Some(job) = self.job.as_ref() else { return (state, cause) };
         let by_itself = matches!(state, State::Finished | State::Failed);
-        if by_itself || stopping.since.as_ref().is_none_or(asked) {
+        // Slurm signals the whole step: a command may be dead of it before this process looks.
+        let by_person =
+            || self.who_stopped(stopping).is_some_and(|who| !matches!(&*who, TERMINATED | TIME_OVER));
+        if by_itself || by_person() {
             return (state, cause);
         }
         match job.starts_again() {

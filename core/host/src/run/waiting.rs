@@ -63,12 +63,17 @@ pub fn hold_queued(run: &RunDir) -> Result<()> {
     change(run, |turn| turn.held = Some(HELD.to_owned()))
 }
 
-/// Lets a run that is held be started, whatever it was held for.
+/// Lets a run that is held be started, whatever it was held for: also though a run that it waited for has not finished.
 ///
 /// # Errors
 /// It does not wait any more.
 pub fn release_queued(run: &RunDir) -> Result<()> {
-    change(run, |turn| (turn.held, turn.tries) = (None, 0))
+    change(run, |turn| {
+        if turn.held.take().is_some_and(|why| why != HELD) {
+            turn.after.clear();
+        }
+        turn.tries = 0;
+    })
 }
 
 /// Moves a run to that place in the queue, counted from 1.

@@ -103,6 +103,11 @@ impl Reader for Csv {
         Ok(Progress::More)
     }
 
+    fn skip_line(&mut self, unfinished: bool) -> Result<bool> {
+        // Its names may still get their end.
+        self.tail.skip_line(end_of_line, unfinished && self.header.is_some())
+    }
+
     fn finish(&mut self, sink: &mut dyn Sink) -> Result<()> {
         let len = self.tail.bytes().len();
         // A line without its end may be half a number still.

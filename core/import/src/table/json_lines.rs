@@ -36,6 +36,10 @@ impl JsonLines {
     }
 }
 
+fn end_of_line(bytes: &[u8]) -> Option<usize> {
+    bytes.iter().position(|b| *b == b'\n')
+}
+
 impl Reader for JsonLines {
     fn read(&mut self, sink: &mut dyn Sink) -> Result<Progress> {
         if self.tail.is_replaced()? {
@@ -44,12 +48,15 @@ impl Reader for JsonLines {
             sink.again()?;
         }
         for _ in 0..BUDGET {
-            let whole = self.tail.line(|bytes| bytes.iter().position(|b| *b == b'\n'))?;
-            let Some(end) = whole else { return Ok(Progress::UpToDate) };
+            let Some(end) = self.tail.line(end_of_line)? else { return Ok(Progress::UpToDate) };
             self.line(end, sink)?;
             self.tail.consume(end + 1);
         }
         Ok(Progress::More)
+    }
+
+    fn skip_line(&mut self, unfinished: bool) -> Result<bool> {
+        self.tail.skip_line(end_of_line, unfinished)
     }
 
     fn finish(&mut self, sink: &mut dyn Sink) -> Result<()> {

@@ -101,9 +101,9 @@ pub struct CommandInfo {
     /// The same with `{key}` where values of parameters stand, where it was given so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub template: Vec<String>,
-    /// The parameters that were given with it; the others it has named itself.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub given: Vec<String>,
+    /// The parameters that were given with it, by their texts as they were typed; the others it has named itself.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub given: std::collections::BTreeMap<String, String>,
     /// The folder it works in.
     pub dir: String,
     /// Seconds it may take to end once it is asked to stop, where it was said.

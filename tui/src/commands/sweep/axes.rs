@@ -84,7 +84,12 @@ impl Axis {
 
 fn list(text: &str) -> Result<Vec<String>, String> {
     let separator = if text.contains('|') { '|' } else { ',' };
-    let values: Vec<String> = text.split(separator).map(|value| value.trim().to_owned()).collect();
+    let mut values: Vec<String> = Vec::new();
+    for value in text.split(separator).map(str::trim) {
+        if !values.iter().any(|known| known == value) {
+            values.push(value.to_owned());
+        }
+    }
     if values.iter().any(String::is_empty) {
         return Err(format!("{text:?}: a value is empty"));
     }

@@ -4,7 +4,7 @@ mod axes;
 
 use anyhow::{Context as _, Result};
 use gradtop_host::{EarlyStop, Exec, ExperimentDesc, Launch, Start, filled, place};
-use gradtop_store::{Goal, MetricInfo, ParamValue, RunDir, View, suggest, validate_tag};
+use gradtop_store::{Goal, MetricInfo, RunDir, View, suggest, validate_tag};
 
 use self::axes::{Axis, MOST, Setting, combinations, drawn};
 use super::Context;
@@ -235,10 +235,8 @@ impl Base {
                 let values = [fixed.as_slice(), setting].concat();
                 let places: Setting = values.iter().map(|(key, value)| (place(key), value.clone())).collect();
                 let places = [places, vec![(place("seed"), seed.to_string())]].concat();
-                let params =
-                    values.iter().map(|(key, value)| (key.clone(), ParamValue::typed(value))).collect();
                 let argv = filled(&base.template, &places);
-                Ok(Trial::Command(Exec { argv, params, seed: Some(seed), ..base.clone() }))
+                Ok(Trial::Command(Exec { argv, params: values, seed: Some(seed), ..base.clone() }))
             }
         }
     }

@@ -280,7 +280,7 @@ fn a_command_is_started_anew_with_other_values() {
         m.command = Some(gradtop_store::CommandInfo {
             argv: words("python train.py --lr 1e-3"),
             template: words("python train.py --lr {lr}"),
-            given: vec!["lr".to_owned(), "note".to_owned()],
+            given: [("lr", "1e-3"), ("note", "first try")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
             dir: "/data/project".to_owned(),
             ..gradtop_store::CommandInfo::default()
         });
@@ -309,7 +309,7 @@ fn a_command_is_started_anew_with_other_values() {
     assert_eq!((exec.seed, exec.experiment.as_deref()), (Some(7), Some("train")));
     assert_eq!(exec.dir, PathBuf::from("/data/project"));
     let params: Vec<_> = exec.params.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    assert_eq!(params, ["lr=0.0003", "note=first try"], "what the command names itself is left to it");
+    assert_eq!(params, ["lr=3e-4", "note=first try"], "what the command names itself is left to it");
 }
 
 #[test]

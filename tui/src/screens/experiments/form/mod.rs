@@ -175,16 +175,16 @@ impl Form {
     pub(crate) fn of_command(runs: &Path, run: &Manifest, command: &CommandInfo) -> Self {
         let words = if command.template.is_empty() { &command.argv } else { &command.template };
         let mut fields = vec![Field::new(Role::Command, Vec::new(), &shell_words(words))];
-        for (key, value) in run.params.iter().filter(|(key, _)| command.given.contains(key)) {
+        // In the order of the record, by the texts that the command was given.
+        for (key, text) in run.params.iter().filter_map(|(key, _)| command.given.get_key_value(key)) {
             let place = place(key);
             let help = if words.iter().any(|word| word.contains(&place)) {
                 format!("its value goes where {place} stands in the command")
             } else {
                 format!("only recorded: {place} does not stand in the command")
             };
-            let default = text_of(value);
-            let param = ParamDesc { help, default: default.clone(), ..ParamDesc::text(key) };
-            fields.push(Field::new(Role::Param(Box::new(param)), Vec::new(), &default));
+            let param = ParamDesc { help, default: text.clone(), ..ParamDesc::text(key) };
+            fields.push(Field::new(Role::Param(Box::new(param)), Vec::new(), text));
         }
         fields.push(Field::new(Role::Name, Vec::new(), ""));
         fields.push(Field::new(Role::Seed, Vec::new(), &run.seed.to_string()));
@@ -336,11 +336,25 @@ impl Form {
     /// Looks anew at every parameter, with what the experiment said of these very ones.
     fn check(&mut self) {
         self.fields.iter_mut().filter(|f| matches!(f.role, Role::Param(_))).for_each(Field::check);
-        let refusal = self.asked.as_ref().and_then(|(asked, why)| Some((asked, why.clone()?)));
-        if let Some((asked, why)) = refusal
-            && self.params().is_ok_and(|params| params == *asked)
-        {
-            self.blame(why);
+        let refusal = self.asked.clone().and_then(|(asked, why)| Some((asked, why?)));
+        let Some((asked, why)) = refusal else { return };
+        match self.params() {
+            Ok(params) if params == asked => {
+                self.blame(why);
+            }
+            // It is asked anew.
+            Ok(_) => {}
+            // It is not asked while another field cannot be used: a field that is as it was is still refused.
+            Err(_) => {
+                let same = |f: &Field| {
+                    let Role::Param(param) = &f.role else { return false };
+                    let value = asked.iter().find(|(key, _)| *key == param.key).map(|(_, value)| value);
+                    gradtop_host::parse_param(param, &f.value()).ok().as_ref() == value
+                };
+                if let Some(at) = self.about(&why, same) {
+                    self.fields[at].error = Some(why);
+                }
+            }
         }
     }
 
@@ -351,18 +365,24 @@ impl Form {
         }
     }
 
-    /// Says what is wrong at the field that the reason names, if it names one: of several, the one under the cursor.
+    /// Says what is wrong at the field that the reason names, if it names one.
     fn blame(&mut self, why: String) -> Option<usize> {
-        let mut words = why.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-')));
-        let named =
-            |f: &Field, word: &str| matches!(f.role, Role::Param(_)) && f.key() == word.trim_end_matches('.');
-        let here = self.field().filter(|f| words.clone().any(|w| named(f, w))).map(|_| self.cursor);
-        let at = here.or_else(|| words.find_map(|w| self.fields.iter().position(|f| named(f, w))));
+        let at = self.about(&why, |_| true);
         match at {
             Some(at) => self.fields[at].error = Some(why),
             None => self.failed = Some(why),
         }
         at
+    }
+
+    /// Which of these parameters a reason names: of several, the one under the cursor.
+    fn about(&self, why: &str, these: impl Fn(&Field) -> bool) -> Option<usize> {
+        let mut words = why.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-')));
+        let named = |f: &Field, word: &str| {
+            matches!(f.role, Role::Param(_)) && f.key() == word.trim_end_matches('.') && these(f)
+        };
+        let here = self.field().filter(|f| words.clone().any(|w| named(f, w))).map(|_| self.cursor);
+        here.or_else(|| words.find_map(|w| self.fields.iter().position(|f| named(f, w))))
     }
 
     /// Moves the cursor by so many fields, not around.
@@ -514,7 +534,7 @@ impl Form {
         Exec {
             argv: filled(&template, &places),
             template,
-            params: params.iter().map(|(key, text)| ((*key).to_owned(), ParamValue::typed(text))).collect(),
+            params: params.into_iter().map(|(key, text)| (key.to_owned(), text)).collect(),
             name: self.said(&Role::Name),
             seed,
             device: self.read(&Role::Device).unwrap_or_default(),

@@ -80,6 +80,21 @@ fn started(form: &mut Form) -> Launch {
 }
 
 #[test]
+fn a_refusal_stays_while_another_field_cannot_be_used() {
+    let mut form = form();
+    typed(&mut form, "functions", "none");
+    let question = form.question().unwrap();
+    form.judged(&question, Some("functions: there is no none"));
+    let refused = Some("functions: there is no none");
+    assert_eq!(field(&form, "functions").error.as_deref(), refused);
+    typed(&mut form, "lr", "0");
+    assert_eq!(field(&form, "functions").error.as_deref(), refused);
+    assert_eq!(form.errors(), 2);
+    typed(&mut form, "functions", "sine");
+    assert_eq!((&field(&form, "functions").error, form.errors()), (&None, 1));
+}
+
+#[test]
 fn what_is_typed_is_judged_at_once_in_the_hosts_words() {
     let cases = [
         ("lr", "0.1", None),
