@@ -62,7 +62,6 @@ fn what_cannot_be_swept_is_said() {
     assert!(unused.contains("{lr} is not in the command"), "{unused}");
     let goal = wrong(&["--stop-early", "loss", "--", "true"]);
     assert!(goal.contains("write loss:min or loss:max"), "{goal}");
-    assert!(wrong(&["--device", "cpu", "--", "true"]).contains("--device is for experiments of plugins"));
     assert!(wrong(&["counter", "--stop-early", "los"]).contains("counter has no metric \"los\""));
     assert!(wrong(&["--vary", "lr=1..2", "--", "true", "{lr}"]).contains("a range needs a step"));
     assert!(wrong(&[]).contains("no experiment given"));

@@ -252,7 +252,7 @@ fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Vec<(Stri
     Ok(drawn.iter().map(draw).collect())
 }
 
-/// The figures meant: declared ones by id, else metrics; what [`of_run`] says if none is named.
+/// The figures meant: declared ones by id, else metrics; what [`of_run()`] says if none is named.
 fn chosen(view: &View, names: &[String]) -> Result<Vec<Declared>> {
     if names.is_empty() {
         let figures = of_run(view)?;
