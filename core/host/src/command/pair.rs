@@ -75,6 +75,8 @@ pub(crate) struct Pair<'a> {
     process: Process,
     tree: Tree,
     listens: bool,
+    /// Somebody has listened since the last time that the sink was heard.
+    listened: bool,
     failing: bool,
     done: Option<Result<(), String>>,
     notes: Vec<String>,
@@ -146,6 +148,7 @@ impl<'a> Pair<'a> {
             process,
             tree,
             listens: false,
+            listened: false,
             failing: false,
             done: None,
             notes: Vec::new(),
@@ -183,11 +186,15 @@ impl<'a> Pair<'a> {
 
     /// What the sink says.
     fn hear(&mut self) {
+        self.listened = self.listens;
         while readable(&self.sink.talk, Duration::ZERO).unwrap_or(false) {
             let Some(lines) = self.sink.lines.read(&self.sink.talk) else { return };
             for line in lines {
                 match serde_json::from_slice(&line) {
-                    Ok(FromSink::Listens { yes }) => self.listens = yes,
+                    Ok(FromSink::Listens { yes }) => {
+                        self.listens = yes;
+                        self.listened |= yes;
+                    }
                     Ok(FromSink::Failing) => self.failing = true,
                     Ok(FromSink::Done { error }) => self.done = Some(error.map_or(Ok(()), Err)),
                     Ok(FromSink::Ready) => {}
@@ -240,9 +247,10 @@ impl<'a> Pair<'a> {
         self.failing
     }
 
-    /// Whether somebody in the command looks for requests.
+    /// Whether somebody in the command looks for requests, or has done so a moment ago: a stop may be heard and answered before
+    /// this process looks.
     pub(crate) fn listens(&self) -> bool {
-        self.listens && self.ended.is_none()
+        (self.listens || self.listened) && self.ended.is_none()
     }
 
     /// Asks the command to end, and it alone: workers of its own would die before it could save anything. What is stopped
