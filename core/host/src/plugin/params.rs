@@ -118,19 +118,7 @@ mod tests {
     use crate::plugin::desc::PresetDesc;
 
     fn param(key: &str, kind: ParamKind, default: &str) -> ParamDesc {
-        ParamDesc {
-            key: key.to_owned(),
-            help: String::new(),
-            unit: None,
-            kind,
-            default: default.to_owned(),
-            choices: Vec::new(),
-            min: None,
-            max: None,
-            min_excluded: false,
-            max_excluded: false,
-            log: false,
-        }
+        ParamDesc { kind, default: default.to_owned(), ..ParamDesc::text(key) }
     }
 
     fn experiment() -> ExperimentDesc {
