@@ -1,4 +1,4 @@
-//! Tensors on the CPU as slices: the one place of the plugins that touches raw memory.
+//! Tensors on the CPU as slices.
 //!
 //! Libtorch's bindings offer no fused optimizers. Seven operations over a flat parameter tensor read and write it many times;
 //! the loops here do it once. Each has a counterpart made of tensor operations, which serves other devices and kinds, and a

@@ -4,13 +4,16 @@
 //! the network. Kernels lie as `[out, k, k, in]` (channels last, which is how libtorch's convolutions are fastest on a CPU), dense
 //! weights as `[out, in]` with the inputs ordered as rows, columns, channels; each is followed by its bias. ReLU and bias
 //! come after pooling: max(relu(x + b)) is relu(max(x) + b), on a quarter of the numbers. Forward and backward are
-//! written by hand into buffers made once; only convolutions of more than one channel go through libtorch's own gradient,
-//! because `tch` offers it no other way. The first convolution is a matrix product (`first.rs`).
+//! written by hand into buffers made once. In single precision on a CPU, convolutions of the sizes offered here are vector code
+//! (`direct.rs`). Elsewhere the first one is a matrix product (`first.rs`), and those of more than one channel go through libtorch's own
+//! gradient, because `tch` offers it no other way.
 
 mod dense;
+mod direct;
 mod evaluate;
 mod first;
 mod functional;
+mod lanes;
 mod passes;
 mod spec;
 mod variance;
@@ -22,7 +25,9 @@ pub use spec::{Conv, SPECS, Shape, Spec, named};
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::rng::{Rng, Stream};
+use direct::Direct;
 use first::First;
+use lanes::Processor;
 
 /// Weights and biases of one layer, and their gradients: views of the flat tensors.
 struct Layer {
@@ -40,6 +45,8 @@ pub struct Cnn {
     gradients: Tensor,
     convs: Vec<Layer>,
     dense: Vec<Layer>,
+    /// For each convolution the code for it on this processor, if there is any.
+    direct: Vec<Option<Direct>>,
     first: Option<First>,
 }
 
@@ -76,11 +83,19 @@ impl Cnn {
                 made
             })
             .collect::<Result<_, _>>()?;
-        let first = match (spec.convs.first(), shapes.first()) {
-            (Some(&conv), Some(&shape)) => First::new(conv, shape, device)?,
+        let single = device == Device::Cpu && kind == Kind::Float;
+        let processor = Processor::best().filter(|_| single);
+        let direct: Vec<Option<Direct>> = spec
+            .convs
+            .iter()
+            .zip(&shapes)
+            .map(|(&conv, &shape)| Direct::new(processor?, conv, shape))
+            .collect();
+        let first = match (spec.convs.first(), shapes.first(), direct.first()) {
+            (Some(&conv), Some(&shape), Some(None)) => First::new(conv, shape, device)?,
             _ => None,
         };
-        Ok(Self { spec, parameters, gradients, convs, dense, first })
+        Ok(Self { spec, parameters, gradients, convs, dense, direct, first })
     }
 
     /// Draws every weight and bias of every layer uniformly from ±1/√inputs, as torch's `nn.Conv2d` and `nn.Linear` do; the inputs

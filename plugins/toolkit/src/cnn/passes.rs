@@ -2,6 +2,7 @@
 
 use tch::{Kind, TchError, Tensor};
 
+use super::direct::{self, Around};
 use super::first::{self, as_images};
 use super::{Cnn, dense, kernel};
 use crate::data::PIXELS;
@@ -27,6 +28,11 @@ pub(super) struct Block {
     pub(super) delta: Tensor,
     /// The pooled values with their graph, between forward and backward.
     graph: Option<Graph>,
+    /// Buffers of the vector code, if there is any for it.
+    direct: Option<direct::Space>,
+    /// The memory of `active` and `delta`: `[n, out, out, channels]`.
+    memory: Tensor,
+    delta_memory: Tensor,
 }
 
 struct Graph {
@@ -40,13 +46,14 @@ impl Cnn {
     pub fn workspace(&self, n: i64) -> Result<Workspace, TchError> {
         let options = (self.parameters.kind(), self.parameters.device());
         let mut blocks = Vec::new();
-        for (conv, shape) in self.spec.convs.iter().zip(self.spec.shapes()) {
-            let buffer = || {
-                Tensor::f_zeros([n, shape.out, shape.out, conv.channels], options)?.f_permute([0, 3, 1, 2])
-            };
-            let active: Tensor = buffer()?;
+        for ((conv, shape), code) in self.spec.convs.iter().zip(self.spec.shapes()).zip(&self.direct) {
+            let buffer = || Tensor::f_zeros([n, shape.out, shape.out, conv.channels], options);
+            let [memory, delta_memory] = [buffer()?, buffer()?];
+            let as_torch = |memory: &Tensor| memory.f_permute([0, 3, 1, 2]);
+            let (active, delta) = (as_torch(&memory)?, as_torch(&delta_memory)?);
             let leaf = active.f_detach()?.f_set_requires_grad(true)?;
-            blocks.push(Block { leaf, delta: buffer()?, active, graph: None });
+            let direct = code.as_ref().map(|code| code.space(n as usize));
+            blocks.push(Block { leaf, delta, active, graph: None, direct, memory, delta_memory });
         }
         let images = Tensor::f_zeros([n, PIXELS], options)?;
         let flat = |tensor: &Tensor| -> Result<Tensor, TchError> {
@@ -73,6 +80,11 @@ impl Cnn {
         for (i, shape) in self.spec.shapes().into_iter().enumerate() {
             let (before, rest) = space.blocks.split_at_mut(i);
             let (conv, layer, block) = (self.spec.convs[i], &self.convs[i], &mut rest[0]);
+            if let (Some(code), Some(buffers)) = (&self.direct[i], &mut block.direct) {
+                let images = before.last().map_or(&space.images, |below| &below.memory);
+                code.forward(buffers, images, [&layer.weight, &layer.bias], &mut block.memory)?;
+                continue;
+            }
             if let (0, Some(first), Some(buffers)) = (i, &self.first, &space.first) {
                 first.forward(buffers, &layer.weight)?;
             } else {
@@ -119,7 +131,24 @@ impl Cnn {
         let shapes = self.spec.shapes();
         for i in (0..self.convs.len()).rev() {
             let (before, rest) = space.blocks.split_at_mut(i);
-            let (layer, block) = (&self.convs[i], &mut rest[0]);
+            let (layer, block) = (&mut self.convs[i], &mut rest[0]);
+            if let (Some(code), Some(buffers)) = (&self.direct[i], &mut block.direct) {
+                let (images, below) = match before.last_mut() {
+                    Some(Block { memory, delta_memory, .. }) => (&*memory, Some(delta_memory)),
+                    None => (&space.images, None),
+                };
+                let around = Around {
+                    images,
+                    below,
+                    active: &block.memory,
+                    delta: &mut block.delta_memory,
+                    weight: &layer.weight,
+                    weight_gradient: &mut layer.weight_gradient,
+                    bias_gradient: &mut layer.bias_gradient,
+                };
+                code.backward(buffers, around)?;
+                continue;
+            }
             // Of the pooled values before bias and ReLU: where ReLU gave 0 it is 0.
             block.active.f_threshold_backward_grad_input(&block.delta, &block.delta, 0.0).map(drop)?;
             block

@@ -1,0 +1,307 @@
+//! Sixteen numbers at a time: vector instructions of the processor as functions that are safe to call, and tensors as slices. With
+//! `plugins/torch/src/raw.rs` the only unsafe code of the plugins.
+//!
+//! A program is compiled for every x86-64 processor; which instructions this one has is found out when it runs. A value of a
+//! [`Lanes`] type exists only where the processor has its instructions, which is what makes the functions safe.
+
+#![expect(
+    clippy::inline_always,
+    reason = "instructions are only used in functions compiled for them, which these become part of"
+)]
+#![expect(unsafe_code, reason = "vector instructions and the memory of tensors")]
+
+use std::arch::x86_64::{
+    __m256, __m256i, __m512, __m512i, _CMP_NEQ_UQ, _mm_cmpeq_epi8, _mm_loadu_ps, _mm_loadu_si128,
+    _mm_movemask_epi8, _mm_set1_epi8, _mm_srli_si128, _mm256_broadcast_ps, _mm256_cmp_ps,
+    _mm256_cvtepu8_epi32, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_movemask_ps, _mm256_permutevar_ps,
+    _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm512_broadcast_f32x4, _mm512_cmp_ps_mask,
+    _mm512_cvtepu8_epi32, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_permutevar_ps, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_storeu_ps,
+};
+
+use tch::{Device, Kind, TchError, Tensor};
+
+/// Numbers at a time.
+pub(super) const LANES: usize = 16;
+
+/// Sixteen numbers.
+pub(super) type Group = [f32; LANES];
+
+/// What a processor can do with sixteen numbers at a time.
+pub(super) trait Lanes: Copy {
+    /// Whether there are 32 registers of sixteen numbers, instead of 16 of eight.
+    const WIDE: bool;
+    type Vector: Copy;
+    /// For each number one of four places.
+    type Places: Copy;
+
+    fn all(self, value: f32) -> Self::Vector;
+    fn load(self, from: &Group) -> Self::Vector;
+    fn store(self, vector: Self::Vector, into: &mut Group);
+    /// sum + a · b, rounded once.
+    fn add_product(self, sum: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    fn places(self, of: &[u8; LANES]) -> Self::Places;
+    /// For each number the one of the four at its place.
+    fn pick(self, from: &[f32; 4], places: Self::Places) -> Self::Vector;
+    /// One bit for each number that is not 0.
+    fn not_zero(self, vector: Self::Vector) -> u32;
+    /// One bit for each place that is `place`.
+    fn are(self, places: &[u8; LANES], place: u8) -> u32;
+}
+
+/// Work that is compiled once for each kind of processor. `run` and what it calls must be `inline(always)`.
+pub(super) trait Job {
+    fn run<L: Lanes>(self, lanes: L);
+}
+
+/// The instructions of this processor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Processor(Set);
+
+#[derive(Clone, Copy, Debug)]
+enum Set {
+    Wide(Avx512),
+    Narrow(Avx2),
+}
+
+impl Processor {
+    /// The widest there are; `None` on a processor without AVX2.
+    pub(super) fn best() -> Option<Self> {
+        let wide = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        let narrow = Self::narrow()?;
+        Some(if wide { Self(Set::Wide(Avx512(()))) } else { narrow })
+    }
+
+    /// AVX2 and FMA, even if there is more.
+    pub(super) fn narrow() -> Option<Self> {
+        let has = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        has.then_some(Self(Set::Narrow(Avx2(()))))
+    }
+
+    /// Does a job with these instructions.
+    pub(super) fn run(self, job: impl Job) {
+        match self.0 {
+            // SAFETY: the value was made where the processor has these instructions.
+            Set::Wide(lanes) => unsafe { run_wide(lanes, job) },
+            // SAFETY: as above.
+            Set::Narrow(lanes) => unsafe { run_narrow(lanes, job) },
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn run_wide(lanes: Avx512, job: impl Job) {
+    job.run(lanes);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn run_narrow(lanes: Avx2, job: impl Job) {
+    job.run(lanes);
+}
+
+/// Only [`Processor`] makes one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Avx512(());
+
+/// Only [`Processor`] makes one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Avx2(());
+
+impl Lanes for Avx512 {
+    const WIDE: bool = true;
+    type Vector = __m512;
+    type Places = __m512i;
+
+    #[inline(always)]
+    fn all(self, value: f32) -> __m512 {
+        // SAFETY: `self` exists, so the processor has AVX-512.
+        unsafe { _mm512_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    fn load(self, from: &Group) -> __m512 {
+        // SAFETY: as above; the reference is to sixteen numbers, at any address.
+        unsafe { _mm512_loadu_ps(from.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn store(self, vector: __m512, into: &mut Group) {
+        // SAFETY: as above.
+        unsafe { _mm512_storeu_ps(into.as_mut_ptr(), vector) }
+    }
+
+    #[inline(always)]
+    fn add_product(self, sum: __m512, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: as in `all`.
+        unsafe { _mm512_fmadd_ps(a, b, sum) }
+    }
+
+    #[inline(always)]
+    fn places(self, of: &[u8; LANES]) -> __m512i {
+        // SAFETY: the reference is to sixteen bytes, at any address.
+        let bytes = unsafe { _mm_loadu_si128(of.as_ptr().cast()) };
+        // SAFETY: as in `all`.
+        unsafe { _mm512_cvtepu8_epi32(bytes) }
+    }
+
+    #[inline(always)]
+    fn pick(self, from: &[f32; 4], places: __m512i) -> __m512 {
+        // SAFETY: the reference is to four numbers, at any address.
+        let four = unsafe { _mm_loadu_ps(from.as_ptr()) };
+        // SAFETY: as in `all`.
+        let repeated = unsafe { _mm512_broadcast_f32x4(four) };
+        // SAFETY: as in `all`.
+        unsafe { _mm512_permutevar_ps(repeated, places) }
+    }
+
+    #[inline(always)]
+    fn not_zero(self, vector: __m512) -> u32 {
+        // SAFETY: as in `all`.
+        let zero = unsafe { _mm512_setzero_ps() };
+        // SAFETY: as in `all`.
+        u32::from(unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(vector, zero) })
+    }
+
+    #[inline(always)]
+    fn are(self, places: &[u8; LANES], place: u8) -> u32 {
+        equal_bytes(places, place)
+    }
+}
+
+impl Lanes for Avx2 {
+    const WIDE: bool = false;
+    type Vector = [__m256; 2];
+    type Places = [__m256i; 2];
+
+    #[inline(always)]
+    fn all(self, value: f32) -> [__m256; 2] {
+        // SAFETY: `self` exists, so the processor has AVX2 and FMA.
+        [unsafe { _mm256_set1_ps(value) }; 2]
+    }
+
+    #[inline(always)]
+    fn load(self, from: &Group) -> [__m256; 2] {
+        let (halves, _) = from.as_chunks::<8>();
+        // SAFETY: as above; the reference is to eight numbers, at any address.
+        let low = unsafe { _mm256_loadu_ps(halves[0].as_ptr()) };
+        // SAFETY: as above.
+        let high = unsafe { _mm256_loadu_ps(halves[1].as_ptr()) };
+        [low, high]
+    }
+
+    #[inline(always)]
+    fn store(self, vector: [__m256; 2], into: &mut Group) {
+        let (halves, _) = into.as_chunks_mut::<8>();
+        // SAFETY: as in `load`.
+        unsafe { _mm256_storeu_ps(halves[0].as_mut_ptr(), vector[0]) };
+        // SAFETY: as in `load`.
+        unsafe { _mm256_storeu_ps(halves[1].as_mut_ptr(), vector[1]) };
+    }
+
+    #[inline(always)]
+    fn add_product(self, sum: [__m256; 2], a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
+        // SAFETY: as in `all`.
+        let low = unsafe { _mm256_fmadd_ps(a[0], b[0], sum[0]) };
+        // SAFETY: as in `all`.
+        let high = unsafe { _mm256_fmadd_ps(a[1], b[1], sum[1]) };
+        [low, high]
+    }
+
+    #[inline(always)]
+    fn places(self, of: &[u8; LANES]) -> [__m256i; 2] {
+        // SAFETY: the reference is to sixteen bytes, at any address.
+        let bytes = unsafe { _mm_loadu_si128(of.as_ptr().cast()) };
+        // SAFETY: as in `all`.
+        let above = unsafe { _mm_srli_si128::<8>(bytes) };
+        // SAFETY: as in `all`.
+        let low = unsafe { _mm256_cvtepu8_epi32(bytes) };
+        // SAFETY: as in `all`.
+        let high = unsafe { _mm256_cvtepu8_epi32(above) };
+        [low, high]
+    }
+
+    #[inline(always)]
+    fn pick(self, from: &[f32; 4], places: [__m256i; 2]) -> [__m256; 2] {
+        // SAFETY: the reference is to four numbers, at any address.
+        let four = unsafe { _mm_loadu_ps(from.as_ptr()) };
+        // SAFETY: as in `all`.
+        let repeated = unsafe { _mm256_broadcast_ps(&four) };
+        // SAFETY: as in `all`.
+        let low = unsafe { _mm256_permutevar_ps(repeated, places[0]) };
+        // SAFETY: as in `all`.
+        let high = unsafe { _mm256_permutevar_ps(repeated, places[1]) };
+        [low, high]
+    }
+
+    #[inline(always)]
+    fn not_zero(self, vector: [__m256; 2]) -> u32 {
+        // SAFETY: as in `all`.
+        let zero = unsafe { _mm256_setzero_ps() };
+        let mut bits = 0;
+        for (half, shift) in vector.into_iter().zip([0, 8]) {
+            // SAFETY: as in `all`.
+            let differ = unsafe { _mm256_cmp_ps::<_CMP_NEQ_UQ>(half, zero) };
+            // SAFETY: as in `all`.
+            bits |= (unsafe { _mm256_movemask_ps(differ) } as u32) << shift;
+        }
+        bits
+    }
+
+    #[inline(always)]
+    fn are(self, places: &[u8; LANES], place: u8) -> u32 {
+        equal_bytes(places, place)
+    }
+}
+
+/// One bit for each byte that is `byte`.
+#[inline(always)]
+fn equal_bytes(bytes: &[u8; LANES], byte: u8) -> u32 {
+    // SAFETY: the reference is to sixteen bytes, at any address; every x86-64 processor has SSE2.
+    let bytes = unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) };
+    // SAFETY: as above.
+    let wanted = unsafe { _mm_set1_epi8(byte.cast_signed()) };
+    // SAFETY: as above.
+    let equal = unsafe { _mm_cmpeq_epi8(bytes, wanted) };
+    // SAFETY: as above.
+    unsafe { _mm_movemask_epi8(equal) as u32 }
+}
+
+/// Hands the memory of tensors to `work`: of `read` to be read, of `write` to be written.
+///
+/// # Errors
+/// If one is not contiguous, not of `f32` or not on the CPU, or if one that is written shares memory with another.
+pub(super) fn with_memory<const R: usize, const W: usize, T>(
+    read: [&Tensor; R],
+    write: [&mut Tensor; W],
+    work: impl FnOnce([&[f32]; R], [&mut [f32]; W]) -> T,
+) -> Result<T, TchError> {
+    let place = |tensor: &Tensor| -> Result<(usize, usize), TchError> {
+        if tensor.device() != Device::Cpu || tensor.kind() != Kind::Float || !tensor.is_contiguous() {
+            return Err(TchError::Shape("this needs contiguous tensors of f32 on the CPU".to_owned()));
+        }
+        let start = tensor.data_ptr() as usize;
+        Ok((start, start + tensor.numel() * size_of::<f32>()))
+    };
+    let written = write.iter().map(|tensor| place(tensor)).collect::<Result<Vec<_>, _>>()?;
+    let others = read.iter().map(|tensor| place(tensor)).collect::<Result<Vec<_>, _>>()?;
+    let apart = |a: (usize, usize), b: (usize, usize)| a.1 <= b.0 || b.1 <= a.0;
+    let shared = written
+        .iter()
+        .enumerate()
+        .any(|(i, &one)| !others.iter().chain(&written[..i]).all(|&other| apart(one, other)));
+    if shared {
+        return Err(TchError::Shape("tensors that are written must not share memory with others".to_owned()));
+    }
+    // SAFETY: the pointer is to as many f32 of a contiguous CPU tensor, which is borrowed for this call; nothing that is
+    // written overlaps it, and tensors belong to one thread.
+    let read =
+        read.map(|tensor| unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), tensor.numel()) });
+    let write = write.map(|tensor| {
+        // SAFETY: as above; nothing else overlaps it.
+        unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) }
+    });
+    Ok(work(read, write))
+}
