@@ -458,6 +458,7 @@ class Run:
         self._deferred = False
         self._listens = False
         self._progress_due = 0.0
+        self._reached: Optional[Tuple[int, int, Optional[str]]] = None
         self._answer: Optional[Dict[str, Any]] = None
         self._finished = False
 
@@ -653,6 +654,7 @@ class Run:
                 self.table("summary", {"name": list(plain), "value": [str(v) for v in plain.values()]})
             if error is None and exit_code:
                 error = f"finished with exit code {exit_code}"
+            self._tell_progress()
             if self.rank == 0:
                 self._tell({"do": "finish", "error": error})
         finally:
@@ -695,10 +697,17 @@ class Run:
                 self._sink.known.append(line)
 
     def _progress(self, done: int, total: int, phase: Optional[str] = None, now: bool = False) -> None:
-        clock = time.monotonic()
-        if now or clock >= self._progress_due:
-            self._progress_due = clock + 0.1
-            self._tell({"do": "progress", "done": max(0, int(done)), "total": max(0, int(total)), "phase": phase})
+        self._reached = (done, total, phase)
+        if now or time.monotonic() >= self._progress_due:
+            self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        """What was reached and not told: the last of it is, before a pause and the end."""
+        if self._reached is None:
+            return
+        (done, total, phase), self._reached = self._reached, None
+        self._progress_due = time.monotonic() + 0.1
+        self._tell({"do": "progress", "done": max(0, int(done)), "total": max(0, int(total)), "phase": phase})
 
     def _obey(self, patience: Optional[float] = 0.0) -> bool:
         """Takes in what the sink says; False if it is gone."""
@@ -730,6 +739,8 @@ class Run:
         """Between two steps: waits while the run is paused. Whether it stops before this step."""
         try:
             self._obey()
+            if self._pause or self._stop is not None:
+                self._tell_progress()
             if self._pause and self._stop is None:
                 self._tell({"do": "paused"})
                 while self._pause and self._stop is None:

@@ -231,8 +231,10 @@ fn the_client_logs_pauses_saves_stops_and_resumes() {
     run.until_step(50);
     sandbox.gradtop(&["pause", "a"]).expect_code(0);
     run.until_state(State::Paused);
+    let done = || i64::try_from(run.status().done).unwrap();
+    assert_eq!(done(), values(&run, "loss", Some("train")).last().unwrap().0 + 1);
     sandbox.gradtop(&["resume", "a"]).expect_code(0);
-    run.until_state(State::Running);
+    assert_eq!(run.view().state, State::Running, "it is no longer paused once that was said");
     sandbox.gradtop(&["checkpoint", "a"]).expect_code(0);
     until("a checkpoint", || (!gradtop_store::checkpoints(&run.dir).is_empty()).then_some(()));
     sandbox.gradtop(&["stop", "a"]).expect_code(0);
@@ -244,6 +246,7 @@ fn the_client_logs_pauses_saves_stops_and_resumes() {
     );
     let saved = gradtop_store::checkpoints(&run.dir).pop().unwrap().step;
     assert_eq!(values(&run, "loss", Some("train")).last().unwrap().0, saved, "it saves where it stops");
+    assert_eq!(done(), saved + 1);
 
     sandbox.gradtop(&["resume", "a", "--detach"]).expect_code(0);
     run.until_step(saved + 50);

@@ -19,7 +19,7 @@ pub(crate) struct ListView {
     /// The filter, as it is typed.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) filter: String,
-    /// The columns of `list`; without any, the usual ones.
+    /// The columns; without any, the usual ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) columns: Vec<String>,
     /// The order.
@@ -62,20 +62,18 @@ pub(crate) fn named(name: &str) -> Result<ListView> {
     })
 }
 
-/// Keeps under a name what is made of the view that has it already, or forgets that; gives all there are then.
+/// Keeps a view under a name, or forgets the one that has it; gives all there are then.
 ///
 /// # Errors
 /// The name cannot be one, or the file cannot be written.
-pub(crate) fn change(
-    name: &str,
-    change: impl FnOnce(Option<ListView>) -> Option<ListView>,
-) -> Result<ListViews> {
+pub(crate) fn change(name: &str, view: Option<ListView>) -> Result<ListViews> {
     gradtop_store::validate_tag(name).map_err(|e| Failure::usage(e.to_string().replace("tag", "view")))?;
     let path = path().context("neither XDG_CONFIG_HOME nor HOME is a folder")?;
     let mut all = all()?;
-    if let Some(view) = change(all.remove(name)) {
-        all.insert(name.to_owned(), view);
-    }
+    match view {
+        Some(view) => all.insert(name.to_owned(), view),
+        None => all.remove(name),
+    };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }

@@ -1,4 +1,4 @@
-//! A figure as rows of CSV: the points that are drawn.
+//! A figure as rows of CSV: the points that are drawn, as far as they were recorded.
 
 use crate::{Chart, Figure, Mark, Shape};
 
@@ -14,10 +14,15 @@ pub fn figure(figure: &Figure) -> String {
     for (n, chart) in (1..).zip(&figure.charts) {
         let title = chart.title.clone().filter(|title| !title.is_empty()).unwrap_or_else(|| n.to_string());
         for mark in &chart.marks {
-            of_mark(if several { &title } else { "" }, &series(chart, mark), mark, &mut rows);
+            let title = if several { &title } else { "" };
+            of_mark([title, &series(chart, mark)], mark, chart.x.range, &mut rows);
         }
     }
-    let used: Vec<usize> = (0..HEAD.len()).filter(|i| rows.iter().any(|row| !row[*i].is_empty())).collect();
+    // Of nothing the places are left.
+    let stands = |i: &usize| {
+        if rows.is_empty() { *i == 2 || *i == 3 } else { rows.iter().any(|row| !row[*i].is_empty()) }
+    };
+    let used: Vec<usize> = (0..HEAD.len()).filter(stands).collect();
     let mut out = String::new();
     let mut line = |cells: Vec<&str>| {
         out.push_str(&cells.join(","));
@@ -41,25 +46,26 @@ fn series(chart: &Chart, mark: &Mark) -> String {
     if matches!(mark.shape, Shape::Band { .. }) || !mark.faint { of.to_owned() } else { format!("{of} raw") }
 }
 
-fn of_mark(chart: &str, series: &str, mark: &Mark, rows: &mut Vec<Row>) {
+/// `seen`: the part of x that is.
+fn of_mark([chart, series]: [&str; 2], mark: &Mark, seen: Option<(f64, f64)>, rows: &mut Vec<Row>) {
     let mut row = |x: f64, [y, low, high, z]: [Option<f64>; 4]| {
         // What has no place on x only lifts the pen.
-        if !x.is_nan() {
+        if !x.is_nan() && seen.is_none_or(|(from, to)| from <= x && x <= to) {
             let number = |v: Option<f64>| v.map(|v| v.to_string()).unwrap_or_default();
             let [y, low, high, z] = [y, low, high, z].map(number);
             rows.push([quoted(chart), quoted(series), x.to_string(), y, low, high, z]);
         }
     };
+    let recorded = |x: &[f64]| (0..x.len()).filter(|i| mark.crossings.binary_search(i).is_err());
     match &mark.shape {
         Shape::Line { x, y }
         | Shape::Scatter { x, y, .. }
         | Shape::Bars { x, y, .. }
         | Shape::Words { x, y, .. } => {
-            x.iter().zip(y).for_each(|(x, y)| row(*x, [Some(*y), None, None, None]));
+            recorded(x).for_each(|i| row(x[i], [Some(y[i]), None, None, None]));
         }
         Shape::Band { x, low, high } => {
-            let edges = low.iter().zip(high);
-            x.iter().zip(edges).for_each(|(x, (low, high))| row(*x, [None, Some(*low), Some(*high), None]));
+            recorded(x).for_each(|i| row(x[i], [None, Some(low[i]), Some(high[i]), None]));
         }
         Shape::Heatmap(field) | Shape::Contour(field) => {
             let places = field.y.iter().flat_map(|y| field.x.iter().map(move |x| (*x, *y)));
@@ -94,6 +100,7 @@ mod tests {
             faint: name.is_none(),
             counted: None,
             shape,
+            crossings: Vec::new(),
         };
         let band = Shape::Band { x: vec![0.0], low: vec![0.5], high: vec![2.0] };
         let line = Shape::Line { x: vec![0.0, f64::NAN, 2.0], y: vec![1.0, 0.0, f64::NAN] };
@@ -103,5 +110,29 @@ mod tests {
         assert_eq!(figure(&one), rows);
         let two = Figure { charts: [one.charts.clone(), one.charts].concat(), ..Figure::default() };
         assert_eq!(figure(&two).lines().next(), Some("chart,series,x,y,low,high"));
+    }
+
+    #[test]
+    fn only_what_was_recorded_in_the_part_that_is_seen_is_a_row() {
+        let line = Shape::Line { x: vec![1.0, 2.0, 3.0, 4.0], y: vec![5.0, 6.0, 7.0, 8.0] };
+        let mark = |crossings| Mark {
+            name: Some("a".to_owned()),
+            last: None,
+            paint: Paint::Slot(1),
+            marker: 1,
+            side: Side::Left,
+            faint: false,
+            counted: None,
+            shape: line.clone(),
+            crossings,
+        };
+        let seen = |range, crossings| {
+            let mut chart = Chart { marks: vec![mark(crossings)], ..Chart::default() };
+            chart.x.range = range;
+            figure(&Figure { charts: vec![chart], ..Figure::default() })
+        };
+        assert_eq!(seen(Some((1.0, 3.0)), vec![0]), "series,x,y\na,2,6\na,3,7\n");
+        assert_eq!(seen(None, vec![0, 3]), "series,x,y\na,2,6\na,3,7\n");
+        assert_eq!(seen(Some((1.5, 1.6)), Vec::new()), "x,y\n");
     }
 }

@@ -196,6 +196,8 @@ pub struct Mark {
     pub counted: Option<Counted>,
     /// What it is.
     pub shape: Shape,
+    /// Which of its points, in ascending order, are only where its line crosses the edge of the part that is seen.
+    pub crossings: Vec<usize>,
 }
 
 /// How many values a mark stands for, drawn or not.

@@ -142,12 +142,11 @@ const COLUMNS: [Column; 24] = [
         cell: |run, _| or_empty(run.status.cause.as_deref().map(clean)),
         key: |run, _| Key::text(run.status.cause.as_deref()),
     },
-    // Looked at when it is asked for: a folder may have many files.
     Column {
         name: "size",
         align: Align::Right,
-        cell: |run, _| number::bytes(gradtop_store::size(&run.dir, run.dir.path())),
-        key: |run, _| Key::large(Some(gradtop_store::size(&run.dir, run.dir.path()) as f64)),
+        cell: |run, _| number::bytes(run.size()),
+        key: |run, _| Key::large(Some(run.size() as f64)),
     },
     Column {
         name: "star",

@@ -70,8 +70,11 @@ impl Bench {
     pub(crate) fn read(&mut self) {
         let rows = gradtop_store::list_runs(self.runs.folder()).into_iter().map(|run| {
             let mut view = gradtop_store::view(&run).expect("a whole run");
-            // It depends on when the test runs.
+            // It depends on when and where the test runs.
             view.age_of_last_write = std::time::Duration::from_secs(if view.certain { 0 } else { 42 });
+            if view.manifest.host == gradtop_store::host_name() {
+                view.manifest.host = "here".to_owned();
+            }
             // These folders hold neither checkpoints nor plugins.
             let resume = match gradtop_host::allowed(&view, Action::Resume) {
                 Err(Why::NothingSaved) => Ok(()),

@@ -14,8 +14,8 @@ use crate::print;
 use gradtop_chart::number;
 use gradtop_view::state;
 
-/// Time a step may take before `pause` and `checkpoint` stop waiting for the answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time a step may take before `pause`, `resume` and `checkpoint` stop waiting for the answer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Time that a run on another machine has to read that it is to be killed, and to end.
 const FAR: Duration = Duration::from_secs(5);
@@ -61,7 +61,11 @@ pub(crate) struct Stop {
 }
 
 /// Looks at the run until something is so, or patience ends.
-fn until(view: &View, patience: Duration, mut so: impl FnMut(&View) -> bool) -> Result<(View, bool)> {
+pub(super) fn until(
+    view: &View,
+    patience: Duration,
+    mut so: impl FnMut(&View) -> bool,
+) -> Result<(View, bool)> {
     let start = Instant::now();
     loop {
         let now = super::again(view)?;

@@ -73,7 +73,7 @@ impl Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let looked = args.looked_at()?;
+    let mut looked = args.looked_at()?;
     let Matching { mut views, names, unreadable } = matching(context, &looked.filter)?;
     let runs = context.runs()?;
     if views.is_empty() && !names.is_empty() {
@@ -84,10 +84,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         let by = if by.starts_with(PARAM) { by.clone() } else { known(by, &views)? };
         order::by(&Sort { by, reversed: *reversed }, Timestamp::now(), &mut views, |view| view);
     }
-    let columns: Vec<String> =
-        looked.columns.iter().map(|name| known(name, &views)).collect::<Result<_>>()?;
+    for name in &mut looked.columns {
+        *name = known(name, &views)?;
+    }
+    let columns = looked.columns.clone();
     if let Some(name) = &args.save {
-        list_view::change(name, |_| Some(looked))?;
+        list_view::change(name, Some(looked))?;
     }
     if args.json {
         let all: Vec<Value> = views.iter().map(as_json).collect();

@@ -225,6 +225,7 @@ fn chart(x: &str, y: &str, by: Option<&str>, lines: BTreeMap<String, (Vec<f64>, 
             faint: false,
             counted: None,
             shape: if points { Shape::Scatter { x, y, joined: false } } else { Shape::Line { x, y } },
+            crossings: Vec::new(),
         }
     });
     Chart { x: axis(x), y: axis(y), marks: marks.collect(), ..Chart::default() }

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use gradtop_host::{Action, Launcher, Resumed};
-use gradtop_store::View;
+use gradtop_store::{State, View};
 
 use super::Context;
+use super::control;
 use super::launchers::{On, submitted};
 use super::select::{Selection, each};
 use super::watch::{self, Caught, Watch};
@@ -41,7 +42,15 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let views = args.runs.views(context, Action::Resume)?;
     let detach = args.detach || views.len() > 1;
     let elsewhere = args.on.elsewhere(context, false)?;
-    each(&views, |view| resume(view.clone(), args, elsewhere.as_ref(), detach, &mut caught))
+    let mut unpaused = Vec::new();
+    let code = each(&views, |view| {
+        resume(view.clone(), args, elsewhere.as_ref(), detach, (&mut caught, &mut unpaused))
+    })?;
+    // All are asked before any is waited for.
+    for view in &unpaused {
+        control::until(view, control::PATIENCE, |now| now.state != State::Paused)?;
+    }
+    Ok(code)
 }
 
 fn resume(
@@ -49,7 +58,7 @@ fn resume(
     args: &Args,
     elsewhere: Option<&Launcher>,
     detach: bool,
-    caught: &mut Caught,
+    (caught, unpaused): (&mut Caught, &mut Vec<View>),
 ) -> Result<i32> {
     // What is refused is refused before anything is written.
     if !view.certain && (args.force || view.is_of_earlier_boot()) {
@@ -73,6 +82,7 @@ fn resume(
         } else {
             print::line(&format!("{name} resumed"));
         }
+        unpaused.push(view);
         return Ok(0);
     }
     if let Some(changes) = changes(&view).filter(|_| !args.json) {

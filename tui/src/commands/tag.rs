@@ -75,7 +75,9 @@ pub(crate) fn unstar(context: &Context, args: &Stars) -> Result<i32> {
 fn change(views: &[View], change: impl Fn(&mut Notes)) -> Result<i32> {
     each(views, |view| {
         let notes = change_notes(&view.dir, &change)?;
-        let marks = state::remark(&View { notes: Notes { note: String::new(), ..notes }, ..view.clone() });
+        let mut noted = view.clone();
+        noted.notes = Notes { note: String::new(), ..notes };
+        let marks = state::remark(&noted);
         let marks = if marks.is_empty() { "no tags" } else { &marks };
         print::line(&format!("{}: {marks}", clean(&view.manifest.run)));
         Ok(0)

@@ -11,7 +11,7 @@ use gradtop_store::{Notes, RunDir, change_notes};
 
 use super::{Event, Options, runs, sender, settings};
 use crate::app::Msg;
-use crate::list_view::{self, ListView};
+use crate::list_view;
 use crate::screens::actions::{Act as _, ActionResult, RunAction};
 use crate::screens::effect::{Answer, Mark, Question, Task};
 use crate::screens::run::pane;
@@ -143,11 +143,7 @@ impl Workers {
             }
             Task::Views(change) => self.spawn("views", move || {
                 let views = match change {
-                    Some((name, view)) => list_view::change(&name, |old| {
-                        // The monitor shows no columns of its own: those it had stay.
-                        let columns = old.map(|old| old.columns).unwrap_or_default();
-                        view.map(|view| ListView { columns, ..view })
-                    }),
+                    Some((name, view)) => list_view::change(&name, view),
                     None => list_view::all(),
                 };
                 Msg::Answer(Answer::Views(views.map_err(|error| format!("{error:#}"))))

@@ -34,7 +34,7 @@ const LIST_ROWS: &[Binding<Action>] = &[
     bind(&["enter"], Action::Pick, "pick", "show the list as this view has it"),
     bind(&["up", "k"], Action::Go(Move::By(-1)), "", "the view above"),
     bind(&["down", "j"], Action::Go(Move::By(1)), "", "the view below"),
-    bind(&["s"], Action::Name, "save", "keep filter and order of the list under a name").changing(),
+    bind(&["s"], Action::Name, "save", "keep filter, order and columns of the list under a name").changing(),
     bind(&["D", "delete"], Action::Delete, "delete", "forget the view").changing(),
     bind(&["esc", "q", "V"], Action::Cancel, "close", "close the views"),
 ];
@@ -44,7 +44,7 @@ pub(crate) const NAME: Mode<Action> =
     Mode { title: "Views of the list: typing a name", bindings: NAME_ROWS, kind: Kind::Typing, syntax: &[] };
 
 const NAME_ROWS: &[Binding<Action>] = &[
-    bind(&["enter"], Action::Keep, "keep", "keep filter and order of the list under this name"),
+    bind(&["enter"], Action::Keep, "keep", "keep filter, order and columns of the list under this name"),
     bind(&["esc"], Action::Cancel, "cancel", "keep nothing"),
 ];
 
@@ -79,7 +79,8 @@ impl Views {
 fn words(view: &ListView) -> String {
     let filter = Some(view.filter.clone()).filter(|filter| !filter.is_empty());
     let sort = view.sort.as_ref().map(|sort| format!("by {}", sort.by.trim_start_matches("param:")));
-    let words: Vec<String> = filter.into_iter().chain(sort).collect();
+    let columns = Some(view.columns.join(", ")).filter(|columns| !columns.is_empty());
+    let words: Vec<String> = filter.into_iter().chain(sort).chain(columns).collect();
     clean(&if words.is_empty() { "all runs".to_owned() } else { words.join("  ") })
 }
 

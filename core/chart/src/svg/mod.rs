@@ -393,6 +393,7 @@ mod tests {
             marker: 9,
             side: Side::Left,
             shape,
+            crossings: Vec::new(),
         }
     }
 

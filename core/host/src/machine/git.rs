@@ -105,25 +105,44 @@ fn ask(top: &Path, args: &[&str]) -> Option<Result<Vec<u8>, String>> {
 }
 
 /// A diff within the bounds, with the names of untracked files before it. `git apply` passes over what precedes the first file.
-fn patch(commit: &str, mut diff: Vec<u8>, others: &[u8]) -> Vec<u8> {
+fn patch(commit: &str, diff: Vec<u8>, others: &[u8]) -> Vec<u8> {
     let others: Vec<&[u8]> = others.split(|b| *b == 0).filter(|name| !name.is_empty()).collect();
     if diff.is_empty() && others.is_empty() {
         return diff;
     }
     let mut head = vec![format!("What differed from commit {commit} when the run was started.")];
-    if diff.len() > DIFF {
-        // Only whole files are of use.
-        diff.truncate(DIFF);
-        diff.truncate(diff.windows(FILE.len()).rposition(|at| at == FILE).map_or(0, |at| at + 1));
-        head.push(format!("Left out: all files after the first {} MiB.", DIFF >> 20));
-    }
-    let name = |name: &&[u8]| format!("Untracked, not included: {}", clean_bytes(name, NAME));
-    head.extend(others.iter().take(NAMES).map(name));
-    if others.len() > NAMES {
-        head.push(format!("{} more untracked.", others.len() - NAMES));
-    }
+    let mut list = |what: &str, names: &[&[u8]], more: &str| {
+        head.extend(names.iter().take(NAMES).map(|name| format!("{what}: {}", clean_bytes(name, NAME))));
+        if names.len() > NAMES {
+            head.push(format!("{} more {more}.", names.len() - NAMES));
+        }
+    };
+    let (diff, left_out) = within_bounds(&diff);
+    list(&format!("Changed, left out of these {} MiB", DIFF >> 20), &left_out, "left out");
+    list("Untracked, not included", &others, "untracked");
     let head = format!("# {}\n", head.join("\n# "));
-    [head.into_bytes(), diff].concat()
+    [head.into_bytes(), diff.concat()].concat()
+}
+
+/// The parts of a diff, a file each, of which there is room for, and the names of the other files: only whole files are of use.
+fn within_bounds(diff: &[u8]) -> (Vec<&[u8]>, Vec<&[u8]>) {
+    let (mut rest, mut room) = (diff, DIFF);
+    let (mut kept, mut left_out) = (Vec::new(), Vec::new());
+    while !rest.is_empty() {
+        let next = rest.windows(FILE.len()).position(|at| at == FILE).map_or(rest.len(), |at| at + 1);
+        let (file, others) = rest.split_at(next);
+        rest = others;
+        if file.len() <= room {
+            room -= file.len();
+            kept.push(file);
+        } else {
+            // `diff --git a/NAME b/NAME`
+            let line = file.split(|b| *b == b'\n').next().unwrap_or_default();
+            let to = line.windows(3).rposition(|at| at == b" b/").map_or(0, |at| at + 3);
+            left_out.push(&line[to..]);
+        }
+    }
+    (kept, left_out)
 }
 
 /// `.git` itself, or the folder that a `.git` file points to.
@@ -179,14 +198,13 @@ mod tests {
             text(b"", b"a.py\0odd\n\x1b\0"),
             format!("{head}# Untracked, not included: a.py\n# Untracked, not included: odd\\n\\u{{1b}}\n")
         );
-        let large = format!("{small}diff --git a/y b/y\n{}\n", "+".repeat(DIFF));
-        assert_eq!(
-            text(large.as_bytes(), b""),
-            format!("{head}# Left out: all files after the first 1 MiB.\n{small}")
-        );
-        assert!(
-            !text(format!("diff --git a/y b/y\n{}\n", "+".repeat(DIFF)).as_bytes(), b"")
-                .contains("diff --git")
-        );
+        // A file that is too long is named, and hides none of the others.
+        let large = format!("diff --git a/my y b/my y\n{}\n", "+".repeat(DIFF));
+        for (diff, kept) in
+            [(large.clone(), String::new()), (format!("{small}{large}{small}"), format!("{small}{small}"))]
+        {
+            let said = format!("{head}# Changed, left out of these 1 MiB: my y\n{kept}");
+            assert_eq!(text(diff.as_bytes(), b""), said);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What a viewer may believe about a run.
 
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -81,9 +82,25 @@ pub struct View {
     pub alert: Option<RaisedAlert>,
     /// The job of a batch system that is to run it, or did.
     pub job: Option<Job>,
+    size: Seen,
+}
+
+/// What its files take, once that was looked at. Two views do not differ in that.
+#[derive(Debug, Clone, Default)]
+struct Seen(OnceLock<u64>);
+
+impl PartialEq for Seen {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl View {
+    /// What its files take on the disk, in bytes, when it was first asked: a folder may have many.
+    pub fn size(&self) -> u64 {
+        *self.size.0.get_or_init(|| crate::size(&self.dir, self.dir.path()))
+    }
+
     /// How long a run that should move has given no sign of life; `None` if it moves, need not move, waits for its disk, or is
     /// not known to live.
     pub fn silent_for(&self) -> Option<Duration> {
@@ -251,6 +268,7 @@ pub fn view(run: &RunDir) -> Result<View> {
         queued,
         alert,
         job,
+        size: Seen::default(),
     })
 }
 

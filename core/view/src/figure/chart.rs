@@ -11,7 +11,7 @@ use gradtop_host::text::clean;
 use gradtop_store::figures::{Figure, Panel};
 
 use super::built::{Built, Cursor, LineInfo, Plot};
-use super::lines::{self, Drawn};
+use super::lines::{self, Cut, Drawn};
 use super::parts::{Line, Part, Piece, Plan};
 use super::plan::{keys, plan};
 use super::view::{ChartView, Source, Subject};
@@ -134,6 +134,7 @@ fn compose(
                     faint: false,
                     counted: None,
                     shape,
+                    crossings: Vec::new(),
                 });
             }
         }
@@ -147,19 +148,19 @@ fn compose(
         (chart.x.range, chart.y.range) = (view.zoom_x, view.zoom_y);
     }
     let smooth = view.smoothing > 0.0;
-    let front = |line: &Line<'_>, last, shape| {
+    let front = |line: &Line<'_>, last, (shape, crossings): Cut| {
         let (paint, marker) = look_of(&line.key, line.colour);
         let counted = Some(Counted {
             all: line.members.iter().map(|m| m.series.count()).sum(),
             odd: line.members.iter().map(|m| m.series.odd_count()).sum(),
         });
         let name = Some(line.name.clone());
-        Mark { name, last, paint, marker, side: line.side, faint: false, counted, shape }
+        Mark { name, last, paint, marker, side: line.side, faint: false, counted, shape, crossings }
     };
+    let nowhere = || (Shape::Line { x: Vec::new(), y: Vec::new() }, Vec::new());
     let pieces = chart.marks.len();
     for line in lines.iter().filter(|l| !l.hidden) {
-        let nowhere = Shape::Line { x: Vec::new(), y: Vec::new() };
-        chart.marks.push(front(line, lines::last(line, smooth), nowhere));
+        chart.marks.push(front(line, lines::last(line, smooth), nowhere()));
     }
     let plot = place(&chart);
     chart.marks.truncate(pieces);
@@ -192,20 +193,20 @@ fn compose(
         }
         let Some(plot) = plot else {
             // Without room for a plot its values are told all the same.
-            fronts.push(front(line, latest, Shape::Line { x: Vec::new(), y: Vec::new() }));
+            fronts.push(front(line, latest, nowhere()));
             continue;
         };
         let last = if view.cursor.is_some() { at_cursor.map(|c| c.shown) } else { latest };
-        let Drawn { line: shape, behind, band } =
+        let Drawn { line: drawn, behind, band } =
             lines::drawn(line, &plot, chart.axis(line.side).scale, smooth);
-        let named = shape.is_some();
+        let named = drawn.is_some();
         for fill in [band, behind].into_iter().flatten() {
             let mut mark = front(line, last, fill);
             mark.faint = named;
             mark.name = mark.name.filter(|_| !named);
             fills.push(mark);
         }
-        fronts.extend(shape.map(|shape| front(line, last, shape)));
+        fronts.extend(drawn.map(|drawn| front(line, last, drawn)));
     }
     if let (Some(kind), [source]) = (x, sources) {
         fills.extend(resumes(source.data, kind).map(|at| rule(at, Paint::Grey)));
@@ -295,8 +296,17 @@ fn resumes(data: &RunData, kind: XAxis) -> impl Iterator<Item = f64> {
 }
 
 fn rule(at: f64, paint: Paint) -> Mark {
-    let shape = Shape::Rule { at: Where::X(at) };
-    Mark { name: None, last: None, paint, marker: 0, side: Side::Left, faint: false, counted: None, shape }
+    Mark {
+        name: None,
+        last: None,
+        paint,
+        marker: 0,
+        side: Side::Left,
+        faint: false,
+        counted: None,
+        shape: Shape::Rule { at: Where::X(at) },
+        crossings: Vec::new(),
+    }
 }
 
 /// Every text made safe: it comes from plugins.

@@ -229,9 +229,14 @@ fn what_passes_through_a_window_is_drawn_and_in_its_range() {
     let data = run(vec![of_steps(None, &[(0, 0.0), (100, 10.0), (200, 20.0), (300, 0.0)])]);
     let line = |from: f64, to: f64| {
         let built = built(&data, &ChartView { zoom_x: Some((from, to)), ..ChartView::default() }, 80);
-        let Shape::Line { x, y } = &built.chart.marks.last().unwrap().shape else { panic!("a line") };
+        let mark = built.chart.marks.last().unwrap();
+        let Shape::Line { x, y } = &mark.shape else { panic!("a line") };
         let points: Vec<(f64, f64)> =
             x.iter().copied().zip(y.iter().copied()).filter(|(x, _)| !x.is_nan()).collect();
+        // What was not recorded is known as such.
+        let crossings: Vec<f64> = mark.crossings.iter().map(|i| x[*i]).collect();
+        let other = points.iter().map(|(x, _)| *x).filter(|x| x % 100.0 != 0.0);
+        assert_eq!(crossings, other.collect::<Vec<f64>>());
         let y = built.plot.unwrap().y;
         assert!(points.iter().all(|(_, v)| y.low <= *v && *v <= y.high), "{points:?} in {y:?}");
         points

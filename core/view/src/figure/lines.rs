@@ -134,13 +134,16 @@ pub(super) fn at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Option<A
     Some(AtCursor { shown, raw, low, high, n, aggregate: line.aggregate, steps })
 }
 
+/// A shape, and which of its points were not recorded: where a line crosses the edge of the plot.
+pub(super) type Cut = (Shape, Vec<usize>);
+
 /// What is drawn of a line.
 pub(super) struct Drawn {
-    pub(super) line: Option<Shape>,
+    pub(super) line: Option<Cut>,
     /// The raw values, where the line is smoothed.
-    pub(super) behind: Option<Shape>,
+    pub(super) behind: Option<Cut>,
     /// From the lowest to the highest of several.
-    pub(super) band: Option<Shape>,
+    pub(super) band: Option<Cut>,
 }
 
 pub(super) fn drawn(line: &Line<'_>, plot: &Plot, y: Scale, smooth: bool) -> Drawn {
@@ -148,8 +151,8 @@ pub(super) fn drawn(line: &Line<'_>, plot: &Plot, y: Scale, smooth: bool) -> Dra
     if let [member] = line.members.as_slice() {
         let of = |smooth| single(member, line.style, plot, y, smooth);
         return Drawn {
-            line: Some(styled(of(smooth), line.style)),
-            behind: smooth.then(|| styled(of(false), line.style)),
+            line: Some(of(smooth).styled(line.style)),
+            behind: smooth.then(|| of(false).styled(line.style)),
             band: None,
         };
     }
@@ -163,25 +166,50 @@ pub(super) fn drawn(line: &Line<'_>, plot: &Plot, y: Scale, smooth: bool) -> Dra
     let shown = shown.as_ref().unwrap_or(&raw);
     let points = (line.style != Style::Band).then(|| {
         let [points] = seen(&shown.x, [&shown.y], line.style, plot, y);
-        styled(points, line.style)
+        points.styled(line.style)
     });
     let band = matches!(line.style, Style::Band | Style::Banded).then(|| {
-        let [(x, low), (_, high)] = seen(&raw.x, [&raw.low, &raw.high], Style::Band, plot, y);
-        Shape::Band { x, low, high }
+        let [low, high] = seen(&raw.x, [&raw.low, &raw.high], Style::Band, plot, y);
+        (Shape::Band { x: low.x, low: low.y, high: high.y }, low.crossings)
     });
     Drawn { line: points, behind: None, band }
 }
 
 /// Positions and values.
-type Points = (Vec<f64>, Vec<f64>);
+#[derive(Default)]
+struct Points {
+    x: Vec<f64>,
+    y: Vec<f64>,
+    /// Those that were not recorded.
+    crossings: Vec<usize>,
+}
 
-fn styled((x, y): Points, style: Style) -> Shape {
-    match style {
-        Style::Points { joined } => {
-            let (x, y) = x.into_iter().zip(y).filter(|(x, _)| !x.is_nan()).unzip();
-            Shape::Scatter { x, y, joined }
+impl Points {
+    fn put(&mut self, x: f64, y: f64) {
+        self.x.push(x);
+        self.y.push(y);
+    }
+
+    /// Where the line between two points crosses an edge of the plot.
+    fn cross(&mut self, [a, b]: [(f64, f64); 2], edge: f64, across: Scale, up: Scale) {
+        self.crossings.push(self.x.len());
+        self.put(edge, between(a, b, edge, across, up));
+    }
+
+    /// A place on x that is no place interrupts a line without a mark at the axis.
+    fn lift(&mut self) {
+        self.put(f64::NAN, 0.0);
+    }
+
+    fn styled(self, style: Style) -> Cut {
+        let Self { x, y, crossings } = self;
+        match style {
+            Style::Points { joined } => {
+                let (x, y) = x.into_iter().zip(y).filter(|(x, _)| !x.is_nan()).unzip();
+                (Shape::Scatter { x, y, joined }, Vec::new())
+            }
+            _ => (Shape::Line { x, y }, crossings),
         }
-        _ => Shape::Line { x, y },
     }
 }
 
@@ -201,19 +229,17 @@ fn single(member: &Member<'_>, style: Style, plot: &Plot, y: Scale, smooth: bool
 
 /// Samples, with nothing between those that the steps going back, a pause, or a sample without a place separates.
 fn joined(rows: &[Row], style: Style, plot: &Plot, y: Scale, gaps: &[(f64, f64)]) -> Points {
-    let mut out = (Vec::new(), Vec::new());
+    let mut all = Points::default();
     let mut before: Option<&Row> = None;
     for row in rows {
         if before.is_some_and(|b| b.lap != row.lap || lies_between(gaps, b.x, row.x)) {
-            out.0.push(f64::NAN);
-            out.1.push(0.0);
+            all.lift();
         }
-        out.0.push(row.x);
-        out.1.push(row.value);
+        all.put(row.x, row.value);
         before = Some(row);
     }
-    let [values] = seen(&out.0, [&out.1], style, plot, y);
-    values
+    let [points] = seen(&all.x, [&all.y], style, plot, y);
+    points
 }
 
 /// What a plot shows of points: where a line that joins them enters or leaves it, it has a point at its edge.
@@ -228,9 +254,9 @@ fn seen<const N: usize>(
     let inside = |x: f64| x.is_nan() || (low <= x && x <= high);
     values.map(|v| {
         if x.iter().all(|x| inside(*x)) {
-            return (x.to_vec(), v.clone());
+            return Points { x: x.to_vec(), y: v.clone(), crossings: Vec::new() };
         }
-        let (mut xs, mut vs) = (Vec::new(), Vec::new());
+        let mut points = Points::default();
         let mut before: Option<(f64, f64)> = None;
         for (at, value) in x.iter().copied().zip(v.iter().copied()) {
             // Nothing comes from where the axis has no place.
@@ -239,18 +265,16 @@ fn seen<const N: usize>(
                 for edge in [low, high] {
                     if (a.0 < edge && edge < at) && (edge != low || a.0 < low) && (edge != high || at > high)
                     {
-                        xs.push(edge);
-                        vs.push(between(a, (at, value), edge, plot.x.scale, up));
+                        points.cross([a, (at, value)], edge, plot.x.scale, up);
                     }
                 }
             }
             if inside(at) {
-                xs.push(at);
-                vs.push(value);
+                points.put(at, value);
             }
             before = Some((at, value));
         }
-        (xs, vs)
+        points
     })
 }
 
@@ -260,44 +284,38 @@ fn middle(plot: &Plot, at: usize) -> f64 {
 
 /// The points of a line: for each column what enters it, its extremes and what leaves it, all in its middle.
 fn points(columns: &Columns, plot: &Plot, scale: Scale, gaps: &[(f64, f64)]) -> Points {
-    let (mut x, mut y) = (Vec::new(), Vec::new());
-    let put = |x: &mut Vec<f64>, y: &mut Vec<f64>, at: f64, v: f64| {
-        x.push(at);
-        y.push(v);
-    };
-    // A place on x that is no place interrupts a line without a mark at the axis.
-    let lift = |x: &mut Vec<f64>, y: &mut Vec<f64>| put(x, y, f64::NAN, 0.0);
+    let mut points = Points::default();
     for stretch in &columns.stretches {
-        lift(&mut x, &mut y);
+        points.lift();
         let first = stretch.cells.first().map(|c| (middle(plot, c.at), c.first));
         let last = stretch.cells.last().map(|c| (middle(plot, c.at), c.last));
         if let (Some(before), Some(next)) = (stretch.before, first.or(stretch.after))
             && stretch.cells.first().is_none_or(|c| c.at > 0)
             && !lies_between(gaps, before.0, next.0)
         {
-            put(&mut x, &mut y, plot.x.low, between(before, next, plot.x.low, plot.x.scale, scale));
+            points.cross([before, next], plot.x.low, plot.x.scale, scale);
         }
         let mut left = None;
         for cell in &stretch.cells {
             let at = middle(plot, cell.at);
             let paused = left.is_some_and(|l| lies_between(gaps, l, at));
             if paused {
-                lift(&mut x, &mut y);
+                points.lift();
             }
             left = Some(at);
             if scale.takes(cell.min) {
-                put(&mut x, &mut y, at, cell.first);
+                points.put(at, cell.first);
                 if cell.n > 1.0 || cell.min < cell.max {
-                    put(&mut x, &mut y, at, cell.min);
-                    put(&mut x, &mut y, at, cell.max);
-                    put(&mut x, &mut y, at, cell.last);
+                    for v in [cell.min, cell.max, cell.last] {
+                        points.put(at, v);
+                    }
                 }
             } else {
                 // On a log axis: what is not above zero is marked, the rest is drawn.
-                put(&mut x, &mut y, at, cell.min);
+                points.put(at, cell.min);
                 for v in [cell.min_positive, cell.max] {
                     if scale.takes(v) {
-                        put(&mut x, &mut y, at, v);
+                        points.put(at, v);
                     }
                 }
             }
@@ -305,13 +323,13 @@ fn points(columns: &Columns, plot: &Plot, scale: Scale, gaps: &[(f64, f64)]) -> 
         if let (Some(last), Some(after)) = (last.or(stretch.before), stretch.after)
             && !lies_between(gaps, last.0, after.0)
         {
-            put(&mut x, &mut y, plot.x.high, between(last, after, plot.x.high, plot.x.scale, scale));
+            points.cross([last, after], plot.x.high, plot.x.scale, scale);
         }
     }
     for odd in &columns.odd {
-        put(&mut x, &mut y, middle(plot, odd.at), flag::value(odd.flags));
+        points.put(middle(plot, odd.at), flag::value(odd.flags));
     }
-    (x, y)
+    points
 }
 
 /// The value at `x` of the straight line between two points, as the axes draw it.

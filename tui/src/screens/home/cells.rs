@@ -2,7 +2,7 @@
 
 use gradtop_store::{State, View};
 
-use gradtop_chart::cells::align::{pad, pad_left};
+use gradtop_chart::cells::align::{Align, pad, pad_left};
 use gradtop_chart::cells::text::fit_ends;
 use gradtop_chart::cells::theme::Theme;
 use gradtop_view::runs::RunRow;
@@ -44,7 +44,11 @@ pub(super) fn note(row: &RunRow) -> Option<String> {
 }
 
 /// A text in exactly so many columns.
-pub(super) fn cell(text: &str, width: usize, right: bool, ascii: bool) -> String {
-    let text = fit_ends(text, width, ascii);
-    if right { pad_left(&text, width) } else { pad(&text, width) }
+pub(super) fn cell(text: &str, width: usize, align: Align, ascii: bool) -> String {
+    let fitted = |text: &str| fit_ends(text, width, ascii);
+    match align {
+        Align::Left => pad(&fitted(text), width),
+        Align::Right => pad_left(&fitted(text), width),
+        Align::Point => pad(&fitted(&pointed(text, BEFORE_POINT)), width),
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Home;
 use super::cells;
 use super::list::Group;
+use crate::print::clean;
 use crate::screens::shared::Shared;
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::text::width_of;
@@ -22,31 +23,33 @@ const DEAR: usize = 4;
 const NAME: usize = 28;
 /// Columns of a value.
 const VALUE: usize = 11;
+/// Columns of anything else at most.
+const WIDEST: usize = 40;
+/// Columns to which words are cut at most.
+const LEAST: usize = 8;
 /// Columns between two columns.
 const GAP: usize = 2;
 
 /// What a column shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum What<'a> {
     State,
     Name,
     /// The group's parameter of this number.
     Param(usize),
     Bar,
     Percent,
-    Step,
-    Epoch,
-    Rate,
-    Eta,
+    /// What stands for a run, beside others of its group.
     Metric,
+    /// What that is of.
     Who,
     Spark,
-    Age,
-    Device,
+    /// What the column of this name has in any list of runs.
+    Other(&'a str),
 }
 
-impl What {
-    /// What gives way first where the terminal is narrow; 0 never does. `apart`: values of one column are of different series,
+impl What<'_> {
+    /// What gives way first where the terminal is narrow, of equals the one further right; 0 never does. `apart`: values of one column are of different series,
     /// which only another column tells.
     fn dispensable(self, apart: bool) -> usize {
         match self {
@@ -54,55 +57,42 @@ impl What {
             Self::Who if apart => 1,
             Self::Metric => 1,
             Self::Bar => 2,
-            Self::Step => 3,
-            Self::Eta => 4,
+            Self::Other("step") => 3,
+            Self::Other("host" | "eta") => 4,
             Self::Param(0) => 5,
-            Self::Rate => 6,
+            Self::Other("rate") => 6,
             Self::Spark => 7,
-            Self::Age => 8,
-            Self::Epoch => 9,
+            Self::Other("age") => 8,
+            Self::Other("epoch") => 9,
             Self::Param(1) => 10,
             Self::Who => 11,
-            Self::Device => 12,
+            Self::Other(_) => 12,
             Self::Param(_) => 13,
         }
     }
 
-    /// Columns it can do with. `title`: those of the widest title above values.
-    fn least(self, title: usize) -> usize {
+    /// The later, the longer it keeps its width.
+    fn firmness(self) -> usize {
         match self {
-            Self::Name => 12,
-            Self::Bar => 5,
-            Self::Metric => title,
-            Self::Who => 9,
-            Self::Spark => 8,
-            _ => usize::MAX,
+            Self::Spark => 0,
+            Self::Bar => 1,
+            Self::Metric => 2,
+            Self::Who => 3,
+            Self::State | Self::Percent | Self::Param(_) | Self::Other(_) => 4,
+            Self::Name => FIRMEST,
         }
-    }
-
-    /// The column of which it shows something; none is a parameter.
-    fn column(self) -> Option<&'static str> {
-        Some(match self {
-            Self::State => "state",
-            Self::Name => "name",
-            Self::Param(_) => return None,
-            Self::Bar | Self::Percent => "progress",
-            Self::Step => "step",
-            Self::Epoch => "epoch",
-            Self::Rate => "rate",
-            Self::Eta => "eta",
-            Self::Metric | Self::Who | Self::Spark => "metric",
-            Self::Age => "age",
-            Self::Device => "device",
-        })
     }
 
     /// What runs are sorted by in it.
     pub(super) fn sorts(self, group: &Group) -> Option<String> {
-        match self {
-            Self::Param(i) => group.params.get(i).map(|p| format!("{PARAM}{p}")),
-            what => what.column().map(str::to_owned),
-        }
+        Some(match self {
+            Self::State => "state".to_owned(),
+            Self::Name => "name".to_owned(),
+            Self::Param(i) => format!("{PARAM}{}", group.params.get(i)?),
+            Self::Bar | Self::Percent => "progress".to_owned(),
+            Self::Metric | Self::Who | Self::Spark => "metric".to_owned(),
+            Self::Other(name) => name.to_owned(),
+        })
     }
 
     /// What a run has in it, as text.
@@ -113,40 +103,81 @@ impl What {
     /// Its title in a group.
     pub(super) fn title(self, group: &Group) -> String {
         match self {
-            Self::Param(i) => group.params.get(i).map(|p| crate::print::clean(p)).unwrap_or_default(),
+            Self::Param(i) => group.params.get(i).map(|p| clean(p)).unwrap_or_default(),
             Self::Metric => group.common.as_ref().map_or_else(|| "last value".to_owned(), Common::title),
             Self::Who => "of".to_owned(),
             Self::Percent => String::new(),
-            Self::Bar => "progress".to_owned(),
             Self::Spark => "trend".to_owned(),
-            _ => self.sorts(group).unwrap_or_default(),
+            _ => self.sorts(group).map(|name| clean(&name)).unwrap_or_default(),
         }
     }
+}
 
-    /// Numbers stand at the right edge.
-    pub(super) fn right(self) -> bool {
-        self.column().is_some_and(|name| column::align(name, std::iter::empty()) == Align::Right)
+/// What keeps its width longest.
+const FIRMEST: usize = 5;
+
+/// A column that is wanted.
+struct Wanted<'a> {
+    what: What<'a>,
+    width: usize,
+    /// Columns it can do with.
+    least: usize,
+    align: Align,
+    /// The highest gives way first; 0 never does.
+    cost: usize,
+}
+
+impl<'a> Wanted<'a> {
+    /// `least`: the columns it can do with, if that is less.
+    fn new(what: What<'a>, width: usize, least: usize) -> Self {
+        let align = match what {
+            What::Percent => Align::Right,
+            What::Metric => Align::Point,
+            What::Other(name) => column::align(name, std::iter::empty()),
+            _ => Align::Left,
+        };
+        Self { what, width, least: least.min(width), align, cost: 0 }
+    }
+
+    fn fixed(what: What<'a>, width: usize) -> Self {
+        Self::new(what, width, width)
+    }
+
+    /// What it can spare.
+    fn gives(&self) -> usize {
+        self.width - self.least
     }
 }
 
 /// A column and where it is, from the left edge of the list.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Column {
-    pub(super) what: What,
+pub(super) struct Column<'a> {
+    pub(super) what: What<'a>,
     pub(super) left: usize,
     pub(super) width: usize,
+    pub(super) align: Align,
 }
 
 /// The columns that fit.
 #[derive(Debug)]
-pub(super) struct Columns(pub(super) Vec<Column>);
+pub(super) struct Columns<'a>(pub(super) Vec<Column<'a>>);
+
+/// The columns of the widest of some texts.
+fn widest(least: usize, most: usize, texts: impl Iterator<Item = String>) -> usize {
+    texts.map(|t| width_of(&t)).max().unwrap_or(0).clamp(least, most)
+}
+
+/// Columns of all of these, with what is between them.
+fn used(columns: &[Wanted<'_>]) -> usize {
+    columns.iter().map(|c| c.width + GAP).sum::<usize>().saturating_sub(GAP)
+}
 
 /// Makes columns narrower: trends first, names last.
-fn shrink(columns: &mut [(What, usize)], title: usize, mut missing: usize) {
-    for wanted in [What::Spark, What::Bar, What::Metric, What::Who, What::Name] {
-        for (what, width) in columns.iter_mut().filter(|(what, _)| *what == wanted) {
-            let share = width.saturating_sub(what.least(title)).min(missing);
-            (*width, missing) = (*width - share, missing - share);
+fn shrink(columns: &mut [Wanted<'_>], mut missing: usize) {
+    for firmness in 0..=FIRMEST {
+        for column in columns.iter_mut().filter(|c| c.what.firmness() == firmness) {
+            let share = column.gives().min(missing);
+            (column.width, missing) = (column.width - share, missing - share);
         }
     }
 }
@@ -154,103 +185,37 @@ fn shrink(columns: &mut [(What, usize)], title: usize, mut missing: usize) {
 /// The name of a run as wide as it is shown: an alert has its sign before it.
 fn shown_name(run: &Arc<RunRow>) -> String {
     let sign = if state::alert(&run.view).is_some() { "! " } else { "" };
-    format!("{sign}{}", crate::print::clean(run.name()))
+    format!("{sign}{}", clean(run.name()))
 }
 
-impl Columns {
+impl<'a> Columns<'a> {
     /// For a list of that width.
-    pub(super) fn new(home: &Home, shared: &Shared, width: u16) -> Self {
-        let groups = &home.list.groups;
-        let widest = |least: usize, most: usize, texts: &mut dyn Iterator<Item = String>| {
-            texts.map(|t| width_of(&t)).max().unwrap_or(0).clamp(least, most)
-        };
-        let all = || groups.iter().flat_map(|g| &g.rows);
-        let words = widest(10, 12, &mut all().map(|r| cells::state(&r.view, shared.theme)));
+    pub(super) fn new(home: &'a Home, shared: &Shared, width: u16) -> Self {
+        let rows = || home.list.rows();
+        let words = widest(10, 12, rows().map(|r| cells::state(&r.view, shared.theme)));
         // On a narrow terminal its sign says it.
-        let state = if width < cells::NARROW { 2 } else { words };
-        let mut columns =
-            vec![(What::State, state), (What::Name, widest(8, NAME, &mut all().map(shown_name)))];
-        for i in 0..PARAMS {
-            let mut texts =
-                groups.iter().filter_map(|g| g.params.get(i).map(|p| (g, p))).flat_map(|(g, p)| {
-                    g.rows
-                        .iter()
-                        .map(move |r| What::Param(i).text(g, r, shared.now))
-                        .chain([crate::print::clean(p)])
-                });
-            let wide = widest(0, 14, &mut texts);
-            if wide > 0 {
-                columns.push((What::Param(i), wide));
-            }
-        }
-        let apart = groups.iter().any(|g| {
-            let mut values = g.rows.iter().map(|r| headline_cells(&r.view, g.common.as_ref()));
-            let mut whos = values.by_ref().filter(|(value, _)| !value.is_empty()).map(|(_, who)| who);
-            whos.next().is_some_and(|first| whos.any(|who| who != first))
-        });
-        let epochs = all().any(|r| state::epoch(&r.view).is_some());
-        let who = widest(
-            0,
-            18,
-            &mut groups
-                .iter()
-                .flat_map(|g| g.rows.iter().map(|r| headline_cells(&r.view, g.common.as_ref()).1)),
-        );
-        columns.extend([(What::Bar, 10), (What::Percent, 5), (What::Step, 7)]);
-        columns.extend(epochs.then_some((What::Epoch, 7)));
-        // What only running runs have takes no room without them.
-        if all().any(|r| r.live()) {
-            columns.extend([(What::Rate, 9), (What::Eta, 6)]);
-        }
-        // Above the points of the values, where there is room for that.
-        let title = widest(0, 24 - cells::BEFORE_POINT, &mut groups.iter().map(|g| What::Metric.title(g)));
-        columns.push((What::Metric, VALUE.max(title + cells::BEFORE_POINT)));
-        // On a phone a value is worth more than the whole of its title.
-        let title = if width < cells::NARROW { VALUE } else { VALUE.max(title) };
-        columns.extend((who > 0).then_some((What::Who, who)));
-        columns.extend([(What::Spark, 12), (What::Age, 5), (What::Device, 6)]);
-        // What a value is of is worth more than a time left, and so are names that can be told apart.
-        let dear = if apart { DEAR - 1 } else { DEAR };
+        let state = Wanted::fixed(What::State, if width < cells::NARROW { 2 } else { words });
+        let name = Wanted::new(What::Name, widest(8, NAME, rows().map(shown_name)), 12);
         let room = usize::from(width).saturating_sub(usize::from(cells::MARKS) + 1);
-        loop {
-            let used: usize = columns.iter().map(|(_, w)| w + GAP).sum::<usize>().saturating_sub(GAP);
-            if used <= room {
-                break;
-            }
-            // Before what matters most goes, some become narrower.
-            let missing = used - room;
-            let gives = |(what, width): &(What, usize)| width.saturating_sub(what.least(title));
-            let give: usize = columns.iter().map(gives).sum();
-            let trend: usize = columns.iter().filter(|(what, _)| *what == What::Spark).map(gives).sum();
-            let cost = |i: usize| columns[i].0.dispensable(apart);
-            let worst = (0..columns.len()).max_by_key(|i| cost(*i)).filter(|i| cost(*i) > 0);
-            match worst {
-                Some(i) if give < missing || (cost(i) > dear && trend < missing) => {
-                    let (what, _) = columns.remove(i);
-                    // A value that does not say what it is of is none.
-                    columns.retain(|(other, _)| !(apart && what == What::Who && *other == What::Metric));
-                }
-                _ => {
-                    shrink(&mut columns, title, missing);
-                    break;
-                }
-            }
-        }
+        let mut columns = if home.columns.is_empty() {
+            usual(home, shared, width, room, [state, name])
+        } else {
+            chosen(home, shared, room, [state, name])
+        };
         // What is left over shows longer names whole, and makes the trend longer.
-        let used: usize = columns.iter().map(|(_, w)| w + GAP).sum::<usize>().saturating_sub(GAP);
-        let mut spare = room.saturating_sub(used);
-        let whole = widest(NAME, usize::MAX, &mut all().map(shown_name));
-        for (what, width) in &mut columns {
-            let more = match what {
-                What::Name if *width == NAME => spare.min(whole - NAME),
+        let mut spare = room.saturating_sub(used(&columns));
+        let whole = widest(NAME, usize::MAX, rows().map(shown_name));
+        for column in &mut columns {
+            let more = match column.what {
+                What::Name if column.width == NAME => spare.min(whole - NAME),
                 What::Spark => spare.min(24),
                 _ => 0,
             };
-            (*width, spare) = (*width + more, spare - more);
+            (column.width, spare) = (column.width + more, spare - more);
         }
         let mut left = usize::from(cells::MARKS);
-        let placed = columns.into_iter().map(|(what, width)| {
-            let column = Column { what, left, width };
+        let placed = columns.into_iter().map(|Wanted { what, width, align, .. }| {
+            let column = Column { what, left, width, align };
             // The percentage belongs to the bar before it.
             left += width + GAP;
             column
@@ -263,5 +228,124 @@ impl Columns {
         let x = usize::from(x);
         let column = self.0.iter().find(|c| c.left <= x && x < c.left + c.width + GAP)?;
         column.what.sorts(group?)
+    }
+}
+
+/// Those of the list as long as nobody chose others.
+fn usual<'a>(
+    home: &'a Home,
+    shared: &Shared,
+    width: u16,
+    room: usize,
+    first: [Wanted<'a>; 2],
+) -> Vec<Wanted<'a>> {
+    let groups = &home.list.groups;
+    let rows = || home.list.rows();
+    let mut columns = Vec::from(first);
+    if home.hosts() {
+        let host = What::Other("host");
+        let wide =
+            widest(4, 16, groups.iter().flat_map(|g| g.rows.iter().map(|r| host.text(g, r, shared.now))));
+        columns.push(Wanted::new(host, wide, LEAST));
+    }
+    for i in 0..PARAMS {
+        let what = What::Param(i);
+        let with = groups.iter().filter(|g| i < g.params.len());
+        let texts =
+            with.flat_map(|g| g.rows.iter().map(move |r| what.text(g, r, shared.now)).chain([what.title(g)]));
+        let wide = widest(0, 14, texts);
+        columns.extend((wide > 0).then(|| Wanted::fixed(what, wide)));
+    }
+    let apart = groups.iter().any(|g| {
+        let mut values = g.rows.iter().map(|r| headline_cells(&r.view, g.common.as_ref()));
+        let mut whos = values.by_ref().filter(|(value, _)| !value.is_empty()).map(|(_, who)| who);
+        whos.next().is_some_and(|first| whos.any(|who| who != first))
+    });
+    let of = |g: &'a Group| g.rows.iter().map(|r| headline_cells(&r.view, g.common.as_ref()).1);
+    let who = widest(0, 18, groups.iter().flat_map(of));
+    columns.extend([Wanted::new(What::Bar, 10, 5), Wanted::fixed(What::Percent, 5)]);
+    let fixed = |name: &'static str, width| Wanted::fixed(What::Other(name), width);
+    columns.push(fixed("step", 7));
+    columns.extend(rows().any(|r| state::epoch(&r.view).is_some()).then(|| fixed("epoch", 7)));
+    // What only running runs have takes no room without them.
+    if rows().any(|r| r.live()) {
+        columns.extend([fixed("rate", 9), fixed("eta", 6)]);
+    }
+    // Above the points of the values, where there is room for that.
+    let title = widest(0, 24 - cells::BEFORE_POINT, groups.iter().map(|g| What::Metric.title(g)));
+    // On a phone a value is worth more than the whole of its title.
+    let least = if width < cells::NARROW { VALUE } else { VALUE.max(title) };
+    columns.push(Wanted::new(What::Metric, VALUE.max(title + cells::BEFORE_POINT), least));
+    columns.extend((who > 0).then(|| Wanted::new(What::Who, who, 9)));
+    columns.extend([Wanted::new(What::Spark, 12, 8), fixed("age", 5), fixed("device", 6)]);
+    for column in &mut columns {
+        column.cost = column.what.dispensable(apart);
+    }
+    // What a value is of is worth more than a time left, and so are names that can be told apart.
+    let dear = if apart { DEAR - 1 } else { DEAR };
+    fit(&mut columns, room, dear, |columns, gone| {
+        // A value that does not say what it is of is none.
+        columns.retain(|other| !(apart && gone == What::Who && other.what == What::Metric));
+    });
+    columns
+}
+
+/// Those that somebody chose; the last give way first.
+fn chosen<'a>(home: &'a Home, shared: &Shared, room: usize, first: [Wanted<'a>; 2]) -> Vec<Wanted<'a>> {
+    let groups = &home.list.groups;
+    let mut first = first.map(Some);
+    let mut columns = Vec::new();
+    for (place, name) in (1..).zip(&home.columns) {
+        let known = match name.as_str() {
+            "state" => first[0].take(),
+            "name" => first[1].take(),
+            "progress" => Some(Wanted::new(What::Bar, 10, 5)),
+            _ => None,
+        };
+        let bar = known.as_ref().is_some_and(|column| column.what == What::Bar);
+        let other = || {
+            let (what, align) = (What::Other(name), column::align(name, home.list.rows().map(|r| &r.view)));
+            let shown = |text: String| {
+                if align == Align::Point { cells::pointed(&text, cells::BEFORE_POINT) } else { text }
+            };
+            let texts =
+                groups.iter().flat_map(|g| g.rows.iter().map(move |r| shown(what.text(g, r, shared.now))));
+            // The title may say the order.
+            let wide = widest(0, WIDEST, texts.chain([format!("{} v", clean(name))]));
+            Wanted { align, ..Wanted::new(what, wide, if align == Align::Left { LEAST } else { wide }) }
+        };
+        columns.push(Wanted { cost: 2 * place, ..known.unwrap_or_else(other) });
+        columns.extend(bar.then(|| Wanted { cost: 2 * place - 1, ..Wanted::fixed(What::Percent, 5) }));
+    }
+    fit(&mut columns, room, usize::MAX, |_, _| {});
+    columns
+}
+
+/// Takes the room that is missing from the columns that can do without it, or leaves columns out; those that are no more
+/// than `dear` only where all others are as narrow as can be. `gone` hears of each that is left out.
+fn fit<'a>(
+    columns: &mut Vec<Wanted<'a>>,
+    room: usize,
+    dear: usize,
+    gone: impl Fn(&mut Vec<Wanted<'a>>, What<'a>),
+) {
+    loop {
+        let missing = used(columns).saturating_sub(room);
+        if missing == 0 {
+            return;
+        }
+        // Before what matters most goes, some become narrower.
+        let give: usize = columns.iter().map(Wanted::gives).sum();
+        let trend: usize = columns.iter().filter(|c| c.what == What::Spark).map(Wanted::gives).sum();
+        let worst = (0..columns.len()).max_by_key(|i| columns[*i].cost).filter(|i| columns[*i].cost > 0);
+        match worst {
+            Some(i)
+                if columns.len() > 1 && (give < missing || (columns[i].cost > dear && trend < missing)) =>
+            {
+                let column = columns.remove(i);
+                gone(columns, column.what);
+            }
+            _ => return shrink(columns, missing),
+        }
     }
 }

@@ -16,7 +16,12 @@ const ROWS: &[Binding<Action>] = &[
     row(&["/"], Action::Filter, "filter", "filter the list: state:running lr<0.01 flat*"),
     row(&["s"], Action::Sort, "sort", "sort by the next column"),
     row(&["o"], Action::Reverse, "", "reverse the order"),
-    row(&["V"], Action::Views, "", "views of the list by name: pick one, or keep this filter and order"),
+    row(
+        &["V"],
+        Action::Views,
+        "",
+        "views of the list by name: pick one, or keep this filter, order and columns",
+    ),
     row(&["a"], Action::SelectAll, "", "select all or none"),
     row(&["v"], Action::Pane, "", "show details below, at the side, or not"),
     row(&["up", "k"], Action::Go(Move::By(-1)), "", "up"),
@@ -27,7 +32,7 @@ const ROWS: &[Binding<Action>] = &[
     row(&["end", "G"], Action::Go(Move::Last), "", "to the last run"),
     row(&["left", "h"], Action::Fold, "", "fold the experiment"),
     row(&["right", "l"], Action::Unfold, "", "unfold the experiment"),
-    row(&["esc"], Action::Clear, "", "clear the selection, then the filter"),
+    row(&["esc"], Action::Clear, "", "clear the selection, then the filter and the columns of a view"),
 ];
 
 /// While a filter is typed.

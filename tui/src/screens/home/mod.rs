@@ -21,11 +21,14 @@ use super::effect::{Effect, Message, Open, Task};
 use super::keys::Mode;
 use super::shared::Shared;
 use crate::list_view::ListView;
+use crate::print::clean;
 use crate::widgets::{ChartCache, Edit, Input, Move};
+use gradtop_view::column;
 use gradtop_view::filter::{Filter, FilterError};
 use gradtop_view::live::WatchRequest;
 use gradtop_view::order::Sort;
 use gradtop_view::runs::{RunId, RunRow};
+use gradtop_view::state;
 use list::{Line, List, Spot};
 use settings::Pane;
 
@@ -88,6 +91,8 @@ pub(crate) struct Home {
     top: usize,
     selected: BTreeSet<RunId>,
     filter: (String, Filter),
+    /// The columns that a view chose; without any, the usual ones.
+    columns: Vec<String>,
     /// Experiments folded while there is a filter.
     folded_found: BTreeSet<String>,
     /// Fields the filter names that no run has.
@@ -107,6 +112,7 @@ impl Default for Home {
             top: 0,
             selected: BTreeSet::new(),
             filter: (String::new(), Filter::All(Vec::new())),
+            columns: Vec::new(),
             folded_found: BTreeSet::new(),
             unknown: Vec::new(),
             typing: None,
@@ -210,7 +216,7 @@ impl Home {
         self.expected = Some(id);
     }
 
-    /// Filters and sorts as a view has it; what is to be said of that.
+    /// Filters, sorts and has the columns as a view has it; what is to be said of that.
     pub(crate) fn look_as(&mut self, shared: &mut Shared, view: ListView) -> Message {
         let filter = match Filter::parse(&view.filter) {
             Ok(filter) => filter,
@@ -223,8 +229,16 @@ impl Home {
         if let Some(sort) = view.sort {
             shared.settings.home.sort = sort;
         }
+        let runs = shared.runs.rows.iter().map(|row| &row.view);
+        let known = |name: String| column::named(&name, runs.clone()).ok_or(name);
+        let (columns, unknown): (Vec<_>, Vec<_>) =
+            view.columns.into_iter().map(known).partition(Result::is_ok);
+        self.columns = columns.into_iter().flatten().collect();
         self.refresh(shared);
-        Message { text: words(&shared.settings.home.sort), failed: false }
+        match unknown.into_iter().find_map(Result::err) {
+            Some(name) => Message { text: format!("no run has a {}", clean(&name)), failed: true },
+            None => Message { text: words(&shared.settings.home.sort), failed: false },
+        }
     }
 
     /// A key of the table was pressed.
@@ -253,7 +267,7 @@ impl Home {
             }
             Action::Views => {
                 let sort = Some(shared.settings.home.sort.clone());
-                let now = ListView { filter: self.filter.0.clone(), sort, columns: Vec::new() };
+                let now = ListView { filter: self.filter.0.clone(), sort, columns: self.columns.clone() };
                 effects.extend([Effect::Open(Open::Views(now)), Effect::Do(Task::Views(None))]);
             }
             Action::Pane => {
@@ -270,7 +284,10 @@ impl Home {
                 }
             }
             Action::Clear if !self.selected.is_empty() => self.selected.clear(),
-            Action::Clear => self.filter = (String::new(), Filter::All(Vec::new())),
+            Action::Clear => {
+                self.filter = (String::new(), Filter::All(Vec::new()));
+                self.columns.clear();
+            }
             Action::Keep | Action::Cancel => {
                 if let Some(typing) = self.typing.take()
                     && (action == Action::Cancel || typing.error.is_some())
@@ -427,6 +444,9 @@ impl Home {
 
     /// Everything that can be sorted by.
     fn sort_keys(&self) -> Vec<String> {
+        if !self.columns.is_empty() {
+            return self.columns.clone();
+        }
         let mut keys: Vec<String> = ["age", "state", "name"].map(str::to_owned).into();
         for group in &self.list.groups {
             for name in group.params.iter().take(columns::PARAMS) {
@@ -437,7 +457,13 @@ impl Home {
             }
         }
         keys.extend(["progress", "step", "epoch", "rate", "eta", "metric", "device"].map(str::to_owned));
+        keys.extend(self.hosts().then(|| "host".to_owned()));
         keys
+    }
+
+    /// Whether it is told where each run ran.
+    fn hosts(&self) -> bool {
+        state::several_hosts(self.list.rows().map(|row| &row.view))
     }
 
     fn areas(&self, shared: &Shared) -> Areas {

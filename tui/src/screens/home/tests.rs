@@ -3,8 +3,9 @@
 use gradtop_store::{HeadlineValue, MetricInfo, ParamValue, SeriesKey, State};
 
 use crate::app::testing::{Bench, SIZES, run};
+use crate::list_view::ListView;
 use crate::screens::actions::RunAction;
-use crate::screens::effect::Task;
+use crate::screens::effect::{Open, Task};
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
 
@@ -325,6 +326,32 @@ fn the_footer_names_what_can_be_done() {
     assert!(last(&bench).contains("r resume"), "{}", last(&bench));
     bench.keys("x");
     assert!(!last(&bench).contains("x experiments"), "{}", last(&bench));
+}
+
+#[test]
+fn a_view_has_columns_of_its_own() {
+    let view = |columns: &[&str]| ListView {
+        columns: columns.iter().map(|name| (*name).to_owned()).collect(),
+        ..ListView::default()
+    };
+    let mut bench = full();
+    bench.resize(120, 36);
+    bench.open(Open::Listed(view(&["name", "LR", "progress", "host", "rows"])));
+    insta::assert_snapshot!("chosen_columns", bench.screen());
+    let titles = |bench: &Bench| bench.screen().lines().nth(2).unwrap_or_default().to_owned();
+    // The last give way first, names last; what can be narrower is that before.
+    bench.resize(30, 24);
+    let narrow = titles(&bench);
+    assert!(narrow.contains("name") && narrow.contains("lr") && !narrow.contains("rows"), "{narrow}");
+    bench.resize(120, 36);
+    bench.keys("s");
+    assert_eq!(bench.app.shared.settings.home.sort.by, "name");
+    bench.keys("s");
+    assert!(titles(&bench).contains("lr▾"), "{}", titles(&bench));
+    bench.open(Open::Listed(view(&["name", "nothing"])));
+    assert!(bench.screen().contains("no run has a nothing"), "{}", bench.screen());
+    bench.keys("esc");
+    assert!(titles(&bench).contains("step"), "{}", titles(&bench));
 }
 
 #[test]

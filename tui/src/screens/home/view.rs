@@ -21,7 +21,9 @@ use super::{Home, cells};
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::ProgressBar;
+use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::text::{apart, fit, fit_ends, width_of, wrap};
+use gradtop_view::filter::PARAM;
 use gradtop_view::runs::{RunId, RunRow};
 use gradtop_view::state::{self, headline_cells};
 
@@ -73,7 +75,12 @@ impl Home {
     }
 
     /// The names of the runs on the screen, cut so that they still differ.
-    fn names<'a>(&'a self, shared: &Shared, columns: &Columns, height: u16) -> BTreeMap<&'a RunId, String> {
+    fn names<'a>(
+        &'a self,
+        shared: &Shared,
+        columns: &Columns<'_>,
+        height: u16,
+    ) -> BTreeMap<&'a RunId, String> {
         let shown = self.list.lines.iter().skip(self.top).take(height.into());
         let runs: Vec<&RunRow> = shown
             .filter_map(|line| if let Line::Run { row, .. } = line { Some(&**row) } else { None })
@@ -144,7 +151,7 @@ impl Home {
         shared: &Shared,
         buffer: &mut Buffer,
         area: Rect,
-        (columns, name): (&Columns, &str),
+        (columns, name): (&Columns<'_>, &str),
         group: &Group,
         run: &RunRow,
     ) {
@@ -159,9 +166,11 @@ impl Home {
         let alerted = state::alert(&run.view).is_some_and(|a| state::note(&run.view) == Some(a));
         let trend = columns.0.iter().any(|column| column.what == What::Spark);
         let note = cells::note(run).filter(|_| !alerted || trend);
-        let noted = |what: What| match what {
+        let noted = |what: What<'_>| match what {
             What::Who | What::Spark => true,
-            What::Rate | What::Eta | What::Metric | What::Epoch => !alerted,
+            What::Metric => !alerted,
+            // Columns that somebody chose are kept.
+            What::Other("rate" | "eta" | "epoch") => !alerted && self.columns.is_empty(),
             _ => false,
         };
         let mut room: Option<(usize, usize)> = None;
@@ -184,7 +193,7 @@ impl Home {
         shared: &Shared,
         buffer: &mut Buffer,
         area: Rect,
-        (column, name): (Column, &str),
+        (column, name): (Column<'_>, &str),
         group: &Group,
         run: &RunRow,
     ) {
@@ -221,19 +230,18 @@ impl Home {
                 Self::view_spark(shared, buffer, Rect { x, y, width: column.width as u16, height: 1 }, run);
                 return;
             }
-            What::Metric => (
-                cells::pointed(&headline_cells(&run.view, group.common.as_ref()).0, cells::BEFORE_POINT),
-                theme.text(),
-            ),
+            What::Metric => (headline_cells(&run.view, group.common.as_ref()).0, theme.text()),
             What::Who => {
                 // The series comes before what it is the mean of.
                 let who = headline_cells(&run.view, group.common.as_ref()).1;
                 (fit(&who, column.width, theme.ascii()), theme.dim())
             }
-            what @ (What::Age | What::Device) => (what.text(group, run, shared.now), theme.dim()),
+            what @ What::Other("age" | "device" | "host" | "of") => {
+                (what.text(group, run, shared.now), theme.dim())
+            }
             what => (what.text(group, run, shared.now), usual),
         };
-        let text = cells::cell(&text, column.width, column.what.right(), theme.ascii());
+        let text = cells::cell(&text, column.width, column.align, theme.ascii());
         buffer.set_string(x, y, text, style);
     }
 
@@ -283,11 +291,12 @@ impl Home {
     }
 }
 
-fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Columns, group: &Group) {
+fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Columns<'_>, group: &Group) {
     let theme = shared.theme;
     let sort = &shared.settings.home.sort;
     for (i, column) in columns.0.iter().enumerate() {
-        let sorted = column.what.sorts(group).is_some_and(|by| by == sort.by);
+        let plain = |by: &str| by.trim_start_matches(PARAM).to_owned();
+        let sorted = column.what.sorts(group).is_some_and(|by| plain(&by) == plain(&sort.by));
         let mut title = column.what.title(group);
         let first = !columns.0[..i].iter().any(|c| c.what.sorts(group) == column.what.sorts(group));
         if sorted && first {
@@ -304,11 +313,16 @@ fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Colum
             What::Bar => fit(&title, column.width + 7, theme.ascii()),
             What::Percent => continue,
             What::State if column.width == 2 => continue,
-            What::Metric => {
+            _ if column.align == Align::Point => {
                 let before = column.width.saturating_sub(width_of(&title)).min(cells::BEFORE_POINT);
-                cells::cell(&format!("{}{title}", " ".repeat(before)), column.width, false, theme.ascii())
+                cells::cell(
+                    &format!("{}{title}", " ".repeat(before)),
+                    column.width,
+                    Align::Left,
+                    theme.ascii(),
+                )
             }
-            what => cells::cell(&title, column.width, what.right(), theme.ascii()),
+            _ => cells::cell(&title, column.width, column.align, theme.ascii()),
         };
         buffer.set_string(area.x + column.left as u16, area.y, text, style);
     }
