@@ -103,6 +103,14 @@ impl Saved {
         Ok(values)
     }
 
+    /// Exactly `N` whole numbers of this name.
+    pub fn exactly<const N: usize>(&self, name: &str) -> Result<[i64; N], TchError> {
+        let values = self.integers(name)?;
+        let wrong =
+            |values: Vec<i64>| self.wrong(&format!("has {} numbers in `{name}`, not {N}", values.len()));
+        values.try_into().map_err(wrong)
+    }
+
     /// Sets an ensemble and its optimizer to what [`Saving::model`] saved under this name.
     pub fn restore(&self, name: &str, mlp: &Mlp, optimizer: &mut Optimizer) -> Result<(), TchError> {
         self.restore_parameters(name, mlp.parameters(), optimizer)
@@ -127,13 +135,15 @@ impl Saved {
             )));
         }
         own.f_copy_(saved)?;
-        let step = self.integers(&format!("{name}.optimizer.step"))?;
-        let [step] = step[..] else {
-            return Err(self.wrong(&format!("has no single number in `{name}.optimizer.step`")));
-        };
+        let [step] = self.exactly(&format!("{name}.optimizer.step"))?;
         let first = self.tensor(&format!("{name}.optimizer.first"))?;
         let second = self.tensor(&format!("{name}.optimizer.second"))?;
         optimizer.restore(step, first, second)
+    }
+
+    /// That it is of another run, or of other parameters.
+    pub fn misfit(&self) -> TchError {
+        self.wrong("does not fit this run")
     }
 
     fn wrong(&self, what: &str) -> TchError {
@@ -193,6 +203,8 @@ mod tests {
         );
         let error = saved.tensor("wide.parameters").unwrap_err().to_string();
         assert!(error.contains("no tensor `wide.parameters`"), "{error}");
+        let error = saved.exactly::<2>("deep.optimizer.step").unwrap_err().to_string();
+        assert!(error.contains("has 1 numbers in `deep.optimizer.step`, not 2"), "{error}");
         std::fs::remove_file(path).unwrap();
     }
 

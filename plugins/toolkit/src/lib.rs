@@ -16,6 +16,7 @@ pub mod levenberg_marquardt;
 pub mod mlp;
 pub mod parameters;
 pub mod pca;
+pub mod rates;
 pub mod rng;
 pub mod runtime;
 pub mod settings;

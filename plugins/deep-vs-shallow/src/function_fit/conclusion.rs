@@ -2,6 +2,7 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, Spread, Strength, diverged_in_words, significant};
+use gradtop_toolkit::rates;
 use gradtop_toolkit::stats::{mean, median, student};
 
 use super::tables::rates_of;
@@ -67,8 +68,7 @@ impl Row {
     /// for itself, and none that happens to do well alone decides for all.
     fn choice(&self, trial: usize) -> &AtRate {
         let but = (self.rates[0].losses.len() > 1).then_some(trial);
-        let usable = self.rates.iter().filter(|rate| rate.validation(but).is_finite());
-        usable.min_by(|a, b| a.validation(but).total_cmp(&b.validation(but))).unwrap_or(&self.rates[0])
+        rates::own(&self.rates, |rate| rate.validation(but)).unwrap_or(&self.rates[0])
     }
 
     /// The loss of each trial at the rate that the others choose, of those that did not diverge there.
@@ -156,12 +156,8 @@ impl Row {
             if compared && lower(&common, &their_common) != lower(&own, &theirs) {
                 claim = claim.caution("at the common rate the order is the other way round");
             }
-            let rates = || self.rates.iter().map(|rate| rate.rate);
-            let ends = [rates().fold(f64::INFINITY, f64::min), rates().fold(0.0, f64::max)];
-            if let Some((rate, _)) = self.chosen().first().filter(|(rate, _)| ends.contains(rate)) {
-                claim = claim
-                    .caution(format!("{rate} is the end of the rates tried: a better one may lie beyond"));
-            }
+            let tried = self.rates.iter().map(|rate| rate.rate);
+            claim = claim.caution(rates::end_in_words(self.chosen()[0].0, tried));
         } else {
             claim = claim.caution("one learning rate for all: part of a difference may be the rate's");
         }

@@ -321,21 +321,18 @@ impl Training {
 
     /// Goes back to what [`Training::save`] wrote, for the same setup.
     pub fn restore(&mut self, dir: &Path) -> Result<()> {
-        let path = dir.join(FILE);
-        let saved = Saved::read(&path)?;
-        let damaged = || Error::new(format!("checkpoint {} does not fit this run", path.display()));
-        let [step] = saved.integers("step")?[..] else { return Err(damaged()) };
+        let saved = Saved::read(&dir.join(FILE))?;
         for i in 0..self.fits.len() {
             let name = self.name(&self.fits[i]);
             let fit = &mut self.fits[i];
             saved.restore(&name, &fit.mlp, &mut fit.optimizer)?;
             let diverged = saved.integers(&format!("{name}.diverged"))?;
             if diverged.len() != fit.diverged.len() {
-                return Err(damaged());
+                return Err(saved.misfit().into());
             }
             fit.diverged = diverged.into_iter().map(|step| (step >= 0).then_some(step)).collect();
         }
-        self.step = step;
+        [self.step] = saved.exactly("step")?;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, Spread, Strength, diverged_in_words};
+use gradtop_toolkit::rates;
 use gradtop_toolkit::stats::student;
 
 use super::training::{AtRate, Training};
@@ -39,8 +40,7 @@ impl Row {
 
     /// The network at the rate that images which it did not learn from choose.
     fn own(&self) -> Option<&AtRate> {
-        let usable = self.rates.iter().filter(|rate| rate.found[0].is_finite());
-        usable.min_by(|a, b| a.found[0].total_cmp(&b.found[0]))
+        rates::own(&self.rates, |rate| rate.found[0])
     }
 
     /// What other rates would do, from one network each.
@@ -58,13 +58,6 @@ impl Row {
             words.push_str(&beside);
         }
         Some(words)
-    }
-
-    /// Whether the chosen rate is one of the ends.
-    fn at_end(&self) -> Option<f64> {
-        let own = self.own()?.rate;
-        let rates = || self.rates.iter().map(|rate| rate.rate);
-        (own == rates().fold(f64::INFINITY, f64::min) || own == rates().fold(0.0, f64::max)).then_some(own)
     }
 
     fn as_large_as(&self, other: &Self) -> bool {
@@ -106,9 +99,8 @@ impl Row {
                 .caution("no other network of its size, so it is compared with none"),
         };
         let own = best.and_then(|best| self.at_own_rate(best)).unwrap_or_default();
-        let end = self
-            .at_end()
-            .map(|rate| format!("{rate} is the end of the rates tried: a better one may lie beyond"));
+        let tried = || self.rates.iter().map(|rate| rate.rate);
+        let end = self.own().map(|own| rates::end_in_words(own.rate, tried()));
         let claim = claim.evidence(own).caution(end.unwrap_or_default());
         let gap = train.mean - test.mean;
         let side = if gap < 0.0 { "below" } else { "above" };

@@ -476,25 +476,21 @@ impl Training {
 
     /// Goes back to what [`Training::save`] wrote, for the same setup.
     pub fn restore(&mut self, dir: &Path) -> Result<()> {
-        let path = dir.join(FILE);
-        let saved = Saved::read(&path)?;
-        let damaged = || Error::new(format!("checkpoint {} does not fit this run", path.display()));
-        let [step] = saved.integers("step")?[..] else { return Err(damaged()) };
+        let saved = Saved::read(&dir.join(FILE))?;
         for i in 0..self.fits.len() {
             let name = self.full_name(&self.fits[i]);
             let fit = &mut self.fits[i];
             saved.restore_parameters(&name, fit.cnn.parameters(), &mut fit.optimizer)?;
-            let at = saved.integers(&format!("{name}.diverged-evaluated"))?;
-            let [diverged, evaluated] = at[..] else { return Err(damaged()) };
+            let [diverged, evaluated] = saved.exactly(&format!("{name}.diverged-evaluated"))?;
             fit.diverged = (diverged >= 0).then_some(diverged);
             fit.evaluated = (evaluated >= 0).then_some(evaluated);
             let latest = saved.numbers(&format!("{name}.latest"))?;
-            fit.latest = latest.try_into().map_err(|_| damaged())?;
+            fit.latest = latest.try_into().map_err(|_| saved.misfit())?;
         }
         for (i, swept) in self.sweep.iter_mut().enumerate() {
             saved.restore_parameters(&format!("sweep.{i}"), swept.cnn.parameters(), &mut swept.optimizer)?;
         }
-        self.step = step;
+        [self.step] = saved.exactly("step")?;
         Ok(())
     }
 

@@ -86,7 +86,11 @@ impl Group<'_> {
             )),
             None => claim,
         };
-        let claim = claim.caution("a line is one path: another may pass below it");
+        let claim = claim
+            .caution(format!(
+                "a barrier is one of {CLEAR} nats or more in every pair, none one of {NONE} or less"
+            ))
+            .caution("a line is one path: another may pass below it");
         if pairs < 3 { claim.caution("fewer than 3 pairs: other pairs may differ") } else { claim }
     }
 

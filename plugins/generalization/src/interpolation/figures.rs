@@ -2,6 +2,7 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{Claim, caption};
+use gradtop_toolkit::stats::mean;
 
 use super::conclusion::CONNECTED;
 use super::plan::{Kind, Plan, Start};
@@ -86,7 +87,6 @@ fn between(plan: &Plan, kind: Kind, lines: &[Line], said: &str) -> Figure {
             .filter(|line| line.kind == kind && line.start == start)
             .map(|line| line.barrier(0, &plan.alphas).0)
             .collect();
-        let mean = barriers.iter().sum::<f64>() / barriers.len() as f64;
         let title = match start {
             Start::Same => "same start",
             Start::Other => "different start",
@@ -98,7 +98,7 @@ fn between(plan: &Plan, kind: Kind, lines: &[Line], said: &str) -> Figure {
         // Four lines that cross each other: of the palette, the four hues furthest apart.
         Panel::new("α", Axis::log("cross entropy"))
             .right("accuracy")
-            .title(format!("{title}: training barrier {mean:.3}"))
+            .title(format!("{title}: training barrier {:.3}", mean(&barriers)))
             .mark(line("train_loss", "train loss", "blue"))
             .mark(line("test_loss", "test loss", "vermillion"))
             .mark(line("train_accuracy", "train accuracy", "green").right())

@@ -354,8 +354,8 @@ impl<'a> Walk<'a> {
     /// The file's, and a checkpoint of other parameters.
     pub fn restore(plan: &'a Plan, dir: &Path) -> Result<Self> {
         let saved = Saved::read(&dir.join(FILE))?;
-        let wrong = || Error::new(format!("the checkpoint in {} is of other parameters", dir.display()));
-        let [step, roles, evaluated] = saved.integers("position")?[..] else { return Err(wrong()) };
+        let wrong = || Error::from(saved.misfit());
+        let [step, roles, evaluated] = saved.exactly("position")?;
         if !(0..=plan.steps()).contains(&step) || !(0..=plan.roles.len() as i64).contains(&roles) {
             return Err(wrong());
         }

@@ -239,11 +239,11 @@ impl Results {
     pub(super) fn restore(&mut self, saved: &Saved) -> Result<()> {
         let numbers = saved.numbers("results")?;
         let (models, []) = numbers.as_chunks() else {
-            return Err(Error::new("the checkpoint's results are not whole"));
+            return Err(saved.misfit().into());
         };
         let rates = saved.numbers("rates")?;
         let (rates, []) = rates.as_chunks() else {
-            return Err(Error::new("the checkpoint's rates are not whole"));
+            return Err(saved.misfit().into());
         };
         self.rates = rates.iter().copied().map(AtRate::from_numbers).collect();
         self.models = models.iter().copied().map(Model::from_numbers).collect();

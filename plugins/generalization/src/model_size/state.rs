@@ -426,18 +426,16 @@ impl State {
 
     /// Goes back to what [`State::save`] wrote, for the same parameters.
     pub(super) fn restore(&mut self, ctx: &Ctx, dir: &Path) -> Result<()> {
-        let path = dir.join(FILE);
-        let saved = Saved::read(&path)?;
-        let damaged = || Error::new(format!("checkpoint {} does not fit this run", path.display()));
-        let [at, step, training] = saved.integers("state")?[..] else { return Err(damaged()) };
-        self.at = usize::try_from(at).map_err(|_| damaged())?;
+        let saved = Saved::read(&dir.join(FILE))?;
+        let [at, step, training] = saved.exactly("state")?;
+        self.at = usize::try_from(at).map_err(|_| saved.misfit())?;
         self.step = step;
         self.results.restore(&saved)?;
         if training != 0 {
-            let unit = self.unit().ok_or_else(damaged)?;
+            let unit = self.unit().ok_or_else(|| saved.misfit())?;
             let part = part_of(unit);
             if part == Part::Features {
-                return Err(damaged());
+                return Err(saved.misfit().into());
             }
             self.open(ctx, unit, part)?;
             if let Some(networks) = &mut self.networks {

@@ -2,7 +2,7 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, FEWEST, Strength, significant};
-use gradtop_toolkit::stats::permutation;
+use gradtop_toolkit::stats::{pearson, permutation, ranks, spearman};
 
 use super::plan::{Group, Labels, Pixels};
 use super::training::{Outcome, Training};
@@ -152,9 +152,10 @@ impl Subject {
                 let verdict = if highest < not_learnt(samples) { "not learnt" } else { "partly learnt" };
                 let about = self.about(format!("control, {samples} labels drawn anew in each epoch"));
                 return Claim::new(about, Strength::Seen, verdict).evidence(format!(
-                    "training accuracy {} % after {}, {trials}",
+                    "training accuracy {} % after {}, {trials}; below {} % counts as not learnt",
                     range(accuracies(), percent),
-                    epochs(trained)
+                    epochs(trained),
+                    percent(not_learnt(samples))
                 ));
             }
             (_, Pixels::Shuffled) => "true labels of images shuffled alike".to_owned(),
@@ -209,7 +210,10 @@ impl Subject {
         let (x, y): (Vec<f64>, Vec<f64>) = each.into_iter().unzip();
         let trials = chosen.iter().map(|g| g.outcomes.len()).min().unwrap_or(0);
         let p = (trials >= FEWEST).then(|| permutation::correlation(&x, &y));
-        let longer = if to > from { "takes longer" } else { "takes no longer" };
+        // The order that is tested, which two points have already.
+        let longer = if pearson(&ranks(&x), &ranks(&y)) > 0.0 { "takes longer" } else { "takes no longer" };
+        let coefficient = Some(spearman(&x, &y).value).filter(|value| value.is_finite());
+        let coefficient = coefficient.map(|value| format!("Spearman {value:.2}"));
         Some(
             Claim::tested(
                 self.about(what),
@@ -222,6 +226,7 @@ impl Subject {
                 points.len(),
                 if trials == 1 { "1 trial".to_owned() } else { format!("{trials} trials") }
             ))
+            .evidence(coefficient.unwrap_or_default())
             .caution("one learning rate for all"),
         )
     }

@@ -450,18 +450,14 @@ impl Training {
 
     /// Goes back to what [`Training::save`] wrote, for the same setup.
     pub fn restore(&mut self, dir: &Path) -> Result<()> {
-        let path = dir.join(FILE);
-        let saved = Saved::read(&path)?;
-        let damaged = || Error::new(format!("checkpoint {} does not fit this run", path.display()));
-        let [rounds] = saved.integers("rounds")?[..] else { return Err(damaged()) };
-        self.rounds = rounds;
+        let saved = Saved::read(&dir.join(FILE))?;
+        [self.rounds] = saved.exactly("rounds")?;
         for i in 0..self.groups.len() {
-            let state = saved.integers(&format!("group.{i}"))?;
-            let [next, finished, training] = state[..] else { return Err(damaged()) };
+            let [next, finished, training] = saved.exactly(&format!("group.{i}"))?;
             let numbers = saved.numbers(&format!("group.{i}.outcomes"))?;
-            let (outcomes, []) = numbers.as_chunks() else { return Err(damaged()) };
+            let (outcomes, []) = numbers.as_chunks() else { return Err(saved.misfit().into()) };
             if outcomes.len() != self.trials as usize {
-                return Err(damaged());
+                return Err(saved.misfit().into());
             }
             self.groups[i].outcomes = outcomes.iter().copied().map(Outcome::from_numbers).collect();
             self.groups[i].next = next;

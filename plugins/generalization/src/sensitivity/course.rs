@@ -210,8 +210,8 @@ impl<'a> Course<'a> {
     /// The file's, and a checkpoint of other parameters.
     pub fn restore(plan: &'a Plan, dir: &Path) -> Result<Self> {
         let saved = Saved::read(&dir.join(FILE))?;
-        let wrong = || Error::new(format!("the checkpoint in {} is of other parameters", dir.display()));
-        let [leg, step, measured] = saved.integers("position")?[..] else { return Err(wrong()) };
+        let wrong = || Error::from(saved.misfit());
+        let [leg, step, measured] = saved.exactly("position")?;
         let (places, numbers) = (saved.integers("networks")?, saved.numbers("measures")?);
         let networks = places
             .chunks(4)

@@ -127,8 +127,8 @@ fn against_many(plan: &Plan, networks: &[Network], said: &[(String, Claim)]) -> 
     let figure = Figure::new("many", "Sensitivity and sharpness against test loss: many networks")
         .panels(panels)
         .caption(format!(
-            "A point a network, {} that came to the same training loss; above each panel Spearman's coefficient with its 95 % interval \
-             (Bonett and Wright 2000). {}.{}",
+            "A point a network, {} that came to the same training loss; above each panel Spearman's coefficient with the 95 % interval that \
+             resampling settings gives. {}.{}",
             these.len(),
             plan.many_in_words(),
             caption(said, "many")

@@ -174,15 +174,12 @@ impl<'a> Follow<'a> {
     pub(super) fn restore(plan: &'a Plan, leg: &'a Leg, most: Option<i64>, saved: &Saved) -> Result<Self> {
         let mut follow = Self::new(plan, leg, most)?;
         follow.ensemble.restore("follow", saved)?;
-        let wrong =
-            || Error::new(format!("the checkpoint's networks of {} are of other parameters", leg.name));
-        let [next_look] = saved.integers("follow.next_look")?[..] else { return Err(wrong()) };
-        follow.next_look = next_look;
+        [follow.next_look] = saved.exactly("follow.next_look")?;
         for (i, three) in saved.integers("follow.kept")?.chunks(3).enumerate() {
-            let [moment, trial, step] = *three else { return Err(wrong()) };
+            let [moment, trial, step] = *three else { return Err(saved.misfit().into()) };
             let parameters = saved.tensor(&format!("follow.kept-{i}"))?.f_to_device(plan.device)?;
             if parameters.size() != [plan.shape.parameter_count()] || moment >= leg.moments.len() as i64 {
-                return Err(wrong());
+                return Err(saved.misfit().into());
             }
             follow.kept.push(Kept { moment: moment as usize, trial, step, parameters });
         }

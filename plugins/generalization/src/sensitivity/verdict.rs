@@ -1,6 +1,7 @@
 //! What the measured networks say: order with batch size, peaks, correlation with the test loss.
 
 use gradtop_toolkit::conclusion::FEWEST;
+use gradtop_toolkit::rates;
 use gradtop_toolkit::stats::{Estimate, bootstrap, mean, permutation, spearman};
 
 use super::measure::{Measures, Network};
@@ -109,9 +110,7 @@ pub(super) fn own_rates<'a>(plan: &Plan, networks: &'a [Network]) -> Vec<[&'a Ne
         .chunk_by(|a, b| plan.legs[a.leg].batch == plan.legs[b.leg].batch)
         .filter_map(|same| {
             let common = same.iter().find(|n| plan.legs[n.leg].lr == plan.params.lr)?;
-            let loss = |n: &Network| n.measures.validation_loss;
-            let own = same.iter().filter(|n| loss(n).is_finite());
-            Some([*common, own.min_by(|a, b| loss(a).total_cmp(&loss(b))).unwrap_or(common)])
+            Some([*common, rates::own(same, |n| n.measures.validation_loss).unwrap_or(common)])
         })
         .collect();
     pairs.sort_by_key(|[common, _]| plan.legs[common.leg].batch);

@@ -178,9 +178,11 @@ impl Setting<'_> {
             .collect();
         let mut claim = claim
             .evidence(format!(
-                "steps {first} to {last}: median share of the limit, {}, is {}; single measurements {} to {}",
+                "steps {first} to {last}: median share of the limit, {}, is {} (at the limit: {} to {}); single measurements {} to {}",
                 self.limit(),
                 self.spread(Course::share, 3),
+                AT.start(),
+                AT.end(),
                 significant(range.lowest, 3),
                 significant(range.highest, 3)
             ))
@@ -355,7 +357,7 @@ mod tests {
         let text = setting(Method::Gd, vec![course(4.0, &at)]).steady(None).whole();
         for part in [
             "the sharpness stays at the limit (seen in this run)",
-            "steps 20 to 40: median share of the limit, 2 / rate = 4.000, is 1.02; single measurements 1.00 to 1.05",
+            "steps 20 to 40: median share of the limit, 2 / rate = 4.000, is 1.02 (at the limit: 0.95 to 1.15); single measurements 1.00 to 1.05",
             "from 0.500 to 0.400 over these steps, and 50 % of the measurements are above",
         ] {
             assert!(text.contains(part), "`{part}` is not in: {text}");

@@ -253,11 +253,8 @@ fn save(dir: &std::path::Path, descents: &[Descent], step: i64) -> Result<()> {
 }
 
 fn restore(dir: &std::path::Path, descents: &mut [Descent]) -> Result<i64> {
-    let path = dir.join(FILE);
-    let saved = Saved::read(&path)?;
+    let saved = Saved::read(&dir.join(FILE))?;
     descents.iter_mut().try_for_each(|descent| descent.restore(&saved))?;
-    match saved.integers("step")?[..] {
-        [step] => Ok(step),
-        _ => Err(Error::new(format!("checkpoint {} does not fit this run", path.display()))),
-    }
+    let [step] = saved.exactly("step")?;
+    Ok(step)
 }

@@ -116,7 +116,7 @@ fn in_words(kind: StageKind, found: &Found, rectified: bool) -> String {
                     significant(-least / most, 2)
                 )
             } else if least > least_bound.max(ZERO * most) {
-                "so all curvature points up here".to_owned()
+                "so no curvature that was found points down".to_owned()
             } else if least.abs() > least_bound {
                 format!("which counts as zero: it is within {ZERO:e} of the largest")
             } else {
@@ -181,7 +181,10 @@ mod tests {
         assert!(in_words(StageKind::Eigen, &eigen(-0.1, 1e-3), false).contains("-0.10000 ± 0.001"));
         let whole = said("mnist, eigen".into(), StageKind::Eigen, &eigen(-0.1, 1e-3), false).whole();
         assert!(whole.contains("(seen in this run). Caution: a curvature is of one point"), "{whole}");
-        assert!(in_words(StageKind::Eigen, &eigen(0.1, 1e-3), false).contains("all curvature points up"));
+        assert!(
+            in_words(StageKind::Eigen, &eigen(0.1, 1e-3), false)
+                .contains("no curvature that was found points down")
+        );
         assert!(in_words(StageKind::Eigen, &eigen(0.1, 0.0), true).contains("kinks"));
         let plane = |lowest| Found { centre: 0.1, lowest, ..Found::default() };
         assert!(in_words(StageKind::Random, &plane(0.1), false).contains("no point lies below"));

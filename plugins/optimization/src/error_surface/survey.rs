@@ -490,10 +490,10 @@ impl<'a> Survey<'a> {
             saving.tensor(&format!("path-{i}"), path)?;
         }
         for (i, found) in self.found.iter().enumerate() {
-            saving.tensor(&format!("found-{i}"), &Tensor::f_from_slice(&found.numbers())?)?;
+            saving.numbers(&format!("found-{i}"), &found.numbers())?;
         }
-        saving.tensor("values", &Tensor::f_from_slice(&self.values)?)?;
-        saving.tensor("tested", &Tensor::f_from_slice(&self.tested)?)?;
+        saving.numbers("values", &self.values)?;
+        saving.numbers("tested", &self.tested)?;
         if let Work::Train(ensemble) = &self.work {
             ensemble.save("training", &mut saving)?;
         }
@@ -504,38 +504,22 @@ impl<'a> Survey<'a> {
     /// Goes on from what [`Survey::save`] wrote.
     pub fn restore(plan: &'a Plan, dir: &Path) -> Result<Self> {
         let saved = Saved::read(&dir.join(FILE))?;
-        let position = saved.integers("position")?;
+        let [stage, step] = saved.exactly("position")?;
         let mut survey = Self::new(plan)?;
-        let (Some(&stage), Some(&step)) = (position.first(), position.get(1)) else {
-            return Err(Error::new("the checkpoint does not say where it is"));
-        };
         let known = survey.stages.get(usize::try_from(stage).unwrap_or(usize::MAX));
         if !known.is_some_and(|known| (0..=known.steps).contains(&step)) {
-            return Err(Error::new(format!(
-                "the checkpoint is at step {step} of stage {stage}; this run has other parameters"
-            )));
+            return Err(saved.misfit().into());
         }
         survey.stage = stage as usize;
         survey.step = step;
         survey.before = survey.stages[..survey.stage].iter().map(|stage| stage.steps).sum();
-        let numbers = |name: &str| -> Result<Vec<f64>> {
-            let tensor = saved.tensor(name)?;
-            if tensor.numel() == 0 {
-                return Ok(Vec::new());
-            }
-            Ok(rows(&tensor.f_view([1, -1])?)?.remove(0))
-        };
         let done = &survey.stages[..=survey.stage];
         let begun = done.iter().filter(|stage| stage.kind == StageKind::Train).count();
         let mut paths = Vec::new();
         for (i, task) in plan.tasks.iter().take(begun).enumerate() {
             let path = saved.tensor(&format!("path-{i}"))?;
             if path.dim() != 2 || path.size()[1] != task.shape.parameter_count() || path.kind() != task.kind {
-                return Err(Error::new(format!(
-                    "the checkpoint's path of {} is {:?}; this run has other parameters",
-                    task.name,
-                    path.size()
-                )));
+                return Err(saved.misfit().into());
             }
             paths.push(path.f_to_device(plan.device)?);
         }
@@ -544,12 +528,11 @@ impl<'a> Survey<'a> {
         survey.found = (0..finished)
             .map(|i| {
                 let name = format!("found-{i}");
-                Found::of(&numbers(&name)?)
-                    .ok_or_else(|| Error::new(format!("the checkpoint's `{name}` is of another version")))
+                Found::of(&saved.numbers(&name)?).ok_or_else(|| saved.misfit().into())
             })
             .collect::<Result<_>>()?;
-        survey.values = numbers("values")?;
-        survey.tested = numbers("tested")?;
+        survey.values = saved.numbers("values")?;
+        survey.tested = saved.numbers("tested")?;
         survey.work = survey.begin(Some(&saved))?;
         Ok(survey)
     }

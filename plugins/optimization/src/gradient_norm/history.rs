@@ -2,7 +2,6 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
-use tch::{Kind, Tensor};
 
 /// One measurement: a value a trial. Vectors are empty where a thing does not exist.
 #[derive(Clone, Debug, Default)]
@@ -63,21 +62,16 @@ impl History {
             .flat_map(|p| [p.step as f64, p.loss, p.norm, p.batch_norm, p.update])
             .collect();
         saving.integers(&format!("{name}.history.trials"), &[self.trials.len() as i64])?;
-        Ok(saving.tensor(&format!("{name}.history"), &Tensor::f_from_slice(&numbers)?)?)
+        Ok(saving.numbers(&format!("{name}.history"), &numbers)?)
     }
 
     pub(super) fn restore(name: &str, saved: &Saved) -> Result<Self> {
-        let tensor = saved.tensor(&format!("{name}.history"))?;
-        let mut numbers = vec![0.0_f64; tensor.numel()];
-        if tensor.kind() == Kind::Double {
-            tensor.f_copy_data(&mut numbers, tensor.numel())?;
+        let numbers = saved.numbers(&format!("{name}.history"))?;
+        let [trials] = saved.exactly(&format!("{name}.history.trials"))?;
+        let trials = usize::try_from(trials).unwrap_or(0);
+        if trials == 0 || !numbers.len().is_multiple_of(trials * NUMBERS) {
+            return Err(saved.misfit().into());
         }
-        let trials = match saved.integers(&format!("{name}.history.trials"))?[..] {
-            [trials] if trials > 0 && numbers.len().is_multiple_of(trials as usize * NUMBERS) => {
-                trials as usize
-            }
-            _ => return Err(Error::new(format!("the checkpoint's history of {name} does not fit this run"))),
-        };
         let points =
             numbers.as_chunks::<NUMBERS>().0.iter().map(|&[step, loss, norm, batch_norm, update]| Point {
                 step: step as i64,

@@ -215,13 +215,10 @@ fn save(dir: &std::path::Path, tasks: &[Task], step: i64) -> Result<()> {
 }
 
 fn restore(dir: &std::path::Path, tasks: &mut [Task]) -> Result<i64> {
-    let path = dir.join(FILE);
-    let saved = Saved::read(&path)?;
+    let saved = Saved::read(&dir.join(FILE))?;
     for task in tasks {
         task.restore(&saved)?;
     }
-    match saved.integers("step")?[..] {
-        [step] => Ok(step),
-        _ => Err(Error::new(format!("checkpoint {} does not fit this run", path.display()))),
-    }
+    let [step] = saved.exactly("step")?;
+    Ok(step)
 }

@@ -18,6 +18,9 @@ const TRIVIAL: f64 = 1e-4;
 pub(super) const EXACT: f64 = 1e-8;
 /// Half-widths of the boxes that sampled ratios draw displacements from.
 pub(super) const BOXES: [f64; 3] = [1e-4, 1e-3, 1e-2];
+/// Tolerances tried on either side of one, for each factor of ten and in all.
+const FINE: u32 = 10;
+const REACH: u32 = 12 * FINE;
 /// Tolerances of the panel, as shares of the largest absolute eigenvalue.
 pub(super) const SHARES: [f64; 6] = [1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2];
 
@@ -85,16 +88,27 @@ pub(super) enum Tolerance {
     Raw,
     /// This share of the run's largest absolute eigenvalue.
     Share(f64),
-    /// The run's gradient norm.
-    GradientNorm,
+    /// This many times the run's gradient norm.
+    GradientNorm(f64),
 }
+
+/// The course's tolerance.
+pub(super) const COURSE: Tolerance = Tolerance::GradientNorm(1.0);
 
 impl Tolerance {
     pub(super) fn name(self) -> String {
         match self {
             Self::Raw => "0".to_owned(),
             Self::Share(share) => format!("{share:.0e}"),
-            Self::GradientNorm => "|g|".to_owned(),
+            Self::GradientNorm(_) => "|g|".to_owned(),
+        }
+    }
+
+    fn times(self, factor: f64) -> Self {
+        match self {
+            Self::Raw => Self::Raw,
+            Self::Share(share) => Self::Share(factor * share),
+            Self::GradientNorm(norms) => Self::GradientNorm(factor * norms),
         }
     }
 }
@@ -142,7 +156,7 @@ impl End {
         let width = match tolerance {
             Tolerance::Raw => 0.0,
             Tolerance::Share(share) => rounding.max(share * largest(&self.eigenvalues)),
-            Tolerance::GradientNorm => rounding.max(self.norm),
+            Tolerance::GradientNorm(norms) => rounding.max(norms * self.norm),
         };
         Split::of(&self.eigenvalues, width)
     }
@@ -229,6 +243,17 @@ impl Analysis {
     pub(super) fn chance(&self, of: Points, ratio: Ratio, tolerance: Tolerance) -> Option<f64> {
         let (losses, ratios) = self.pairs(of, ratio, tolerance);
         (!spearman(&losses, &ratios).value.is_nan()).then(|| permutation::correlation(&losses, &ratios))
+    }
+
+    /// The nearest smaller and the nearest larger tolerance, to a quarter of their size, at which these points have a coefficient of
+    /// another sign than those trained to the end have at this one.
+    pub(super) fn turns(&self, of: Points, ratio: Ratio, tolerance: Tolerance) -> [Option<Tolerance>; 2] {
+        let claimed = self.correlation(Points::Trained, ratio, tolerance).value;
+        [-1.0, 1.0].map(|way| {
+            (0..=REACH)
+                .map(|i| tolerance.times(10_f64.powf(way * f64::from(i) / f64::from(FINE))))
+                .find(|other| claimed * self.correlation(of, ratio, *other).value < 0.0)
+        })
     }
 
     /// What is left of the correlation over all points where the steps of training are the same.

@@ -1,11 +1,11 @@
 //! What the points say, computed from them.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, Strength};
+use gradtop_toolkit::conclusion::{self, Claim, Strength, significant};
 use gradtop_toolkit::stats::{Estimate, median, quantile};
 
 use super::MinimalRatio;
-use super::analysis::{Analysis, BOXES, Class, EXACT, End, Points, Ratio, SHARES, Tolerance};
+use super::analysis::{Analysis, BOXES, COURSE, Class, EXACT, End, Points, Ratio, SHARES, Tolerance};
 use super::figures::id;
 
 /// Points named one by one in a sentence; the table has all.
@@ -56,26 +56,27 @@ fn claims(params: &MinimalRatio, arm: &Analysis) -> Vec<Said> {
     let plain = |figure| move |claim| Said { figure, claim, coefficient: None };
     let mut said = vec![plain("convergence")(found(params, arm, about("what was found")))];
     let headline = (Ratio::Signed, arm.tolerance);
-    let course = (Ratio::Positive, Tolerance::GradientNorm);
-    for (ratio, tolerance) in [headline, course] {
+    for (ratio, tolerance) in [headline, (Ratio::Positive, COURSE)] {
         let name = format!("{} with {} as zero", ratio.name(), tolerance_in_words(tolerance));
         let estimate = arm.correlation(Points::Trained, ratio, tolerance);
-        let claim = order(
+        let mut claim = order(
             about(&format!("loss and {name}, trained to the end")),
             estimate,
             arm.chance(Points::Trained, ratio, tolerance),
         );
         let without = arm.correlation(Points::WithoutMean, ratio, tolerance);
-        let claim = claim
-            .evidence(format!("without the mean predictor {}", coefficient(without)))
+        claim = claim.evidence(format!("without the mean predictor {}", coefficient(without)));
+        if estimate.value.is_finite() {
+            claim = turning(claim, arm, ratio, tolerance);
+        }
+        claim = claim
             .caution("the mean predictor counts once, however many runs end there")
             .caution("points with a small gradient are near-critical valleys, not proven critical points");
-        let claim = match tolerance {
-            Tolerance::GradientNorm => claim.caution(
+        if tolerance == COURSE {
+            claim = claim.caution(
                 "where the gradient is smaller, fewer eigenvalues count as zero: part of this order is that of gradient norms",
-            ),
-            _ => claim,
-        };
+            );
+        }
         said.push(Said { figure: "ratio", claim, coefficient: Some(estimate) });
     }
     let (ratio, tolerance) = headline;
@@ -153,8 +154,9 @@ fn exact(arm: &Analysis) -> String {
 fn tolerance_in_words(tolerance: Tolerance) -> String {
     match tolerance {
         Tolerance::Raw => "nothing".to_owned(),
-        Tolerance::Share(share) => format!("up to {share:e} of the largest eigenvalue"),
-        Tolerance::GradientNorm => "up to the gradient norm".to_owned(),
+        Tolerance::Share(share) => format!("up to {} of the largest eigenvalue", significant(share, 1)),
+        COURSE => "up to the gradient norm".to_owned(),
+        Tolerance::GradientNorm(norms) => format!("up to {} times the gradient norm", significant(norms, 1)),
     }
 }
 
@@ -184,9 +186,26 @@ fn order(about: String, estimate: Estimate, p: Option<f64>) -> Claim {
     .evidence(coefficient(estimate))
 }
 
+/// How far the tolerance may be another one before the sign that is claimed turns, with the mean predictor and without.
+fn turning(claim: Claim, arm: &Analysis, ratio: Ratio, tolerance: Tolerance) -> Claim {
+    let turned: Vec<String> = [(Points::Trained, ""), (Points::WithoutMean, "without the mean predictor ")]
+        .into_iter()
+        .filter_map(|(of, whose)| {
+            let turns = arm.turns(of, ratio, tolerance).into_iter().flatten();
+            let other: Vec<String> = turns.map(tolerance_in_words).collect();
+            (!other.is_empty())
+                .then(|| format!("{whose}the sign turns with {} as zero", other.join(", and with ")))
+        })
+        .collect();
+    if turned.is_empty() {
+        return claim.evidence("no other tolerance turns the sign, with the mean predictor or without");
+    }
+    claim.caution(turned.join("; "))
+}
+
 /// Which ratios keep the sign of their correlation at every tolerance, with the mean predictor and without.
 fn sweep(arm: &Analysis, about: String) -> Option<Claim> {
-    let tolerances = || SHARES.iter().map(|share| Tolerance::Share(*share)).chain([Tolerance::GradientNorm]);
+    let tolerances = || SHARES.iter().map(|share| Tolerance::Share(*share)).chain([COURSE]);
     let words: Vec<String> = Ratio::ALL
         .into_iter()
         .filter_map(|ratio| {
@@ -198,17 +217,14 @@ fn sweep(arm: &Analysis, about: String) -> Option<Claim> {
             let (low, high) = (quantile(&values, 0.0), quantile(&values, 1.0));
             let verdict = if low < 0.0 && high > 0.0 { "changes its sign" } else { "keeps its sign" };
             (!values.is_empty())
-                .then(|| format!("that of {} {verdict} ({low:.2} to {high:.2})", ratio.name()))
+                .then(|| format!("the coefficient of {} {verdict} ({low:.2} to {high:.2})", ratio.name()))
         })
         .collect();
     (!words.is_empty()).then(|| {
         Claim::new(
             about,
             Strength::Seen,
-            format!(
-                "with the tolerance and with or without the mean predictor, of the coefficients {}",
-                words.join("; ")
-            ),
+            format!("over the tolerances, with and without the mean predictor, {}", words.join("; ")),
         )
         .evidence(format!("{} points trained to the end", arm.points(Points::Trained).count()))
         .caution("coefficients of one sign need not be told from zero")
@@ -235,7 +251,50 @@ fn sampled(arm: &Analysis, about: String) -> Option<Claim> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::search::Finder;
     use super::*;
+
+    /// Large eigenvalues order six points one way, small ones the other.
+    #[test]
+    fn a_claim_carries_the_tolerance_that_turns_it() {
+        let end = |i: usize| {
+            let small = std::iter::repeat_n(9e-5, 4 * i * i);
+            let eigenvalues: Vec<f64> = std::iter::repeat_n(-0.1, i).chain(small).chain([1.0]).collect();
+            End {
+                run: i,
+                trained: 10,
+                whole: true,
+                loss: i as f64,
+                norm: 1e-5,
+                flatness: 0.0,
+                class: Class::Critical,
+                eigenvalues,
+                sampled: Vec::new(),
+            }
+        };
+        let arm = Analysis {
+            name: "x".into(),
+            network: "x".into(),
+            finder: Finder::LevenbergMarquardt,
+            parameters: 0,
+            points: 0,
+            variance: 1.0,
+            tolerance: Tolerance::Share(1e-6),
+            ends: (1..=6).map(end).collect(),
+            weights: Vec::new(),
+        };
+        let said =
+            |ratio, tolerance| turning(Claim::new("x", Strength::Seen, "x"), &arm, ratio, tolerance).whole();
+        let text = said(Ratio::Signed, Tolerance::Share(1e-6));
+        assert!(
+            text.contains("Caution: the sign turns with up to 1e-4 of the largest eigenvalue as zero;"),
+            "{text}"
+        );
+        let text = said(Ratio::Signed, COURSE);
+        assert!(text.contains("the sign turns with up to 10 times the gradient norm as zero"), "{text}");
+        let text = said(Ratio::NotNegative, COURSE);
+        assert!(text.contains("Evidence: no other tolerance turns the sign, with"), "{text}");
+    }
 
     #[test]
     fn the_test_decides_what_is_said() {

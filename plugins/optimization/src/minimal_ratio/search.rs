@@ -444,19 +444,11 @@ impl<'a> Run<'a> {
     /// Goes on from what [`Run::save`] wrote.
     pub fn restore(plan: &'a Plan, dir: &Path) -> Result<Self> {
         let saved = Saved::read(&dir.join(FILE))?;
-        let position = saved.integers("position")?;
+        let [stage, step] = saved.exactly("position")?;
         let mut run = Self::new(plan)?;
-        let (Some(&stage), Some(&step)) = (position.first(), position.get(1)) else {
-            return Err(Error::new("the checkpoint does not say where it is"));
-        };
-        if stage < 0
-            || stage as usize >= run.stages.len()
-            || step < 0
-            || step > run.stages[stage as usize].steps
-        {
-            return Err(Error::new(format!(
-                "the checkpoint is at step {step} of stage {stage}; this run has other parameters"
-            )));
+        let known = run.stages.get(usize::try_from(stage).unwrap_or(usize::MAX));
+        if !known.is_some_and(|known| (0..=known.steps).contains(&step)) {
+            return Err(saved.misfit().into());
         }
         run.stage = stage as usize;
         run.step = step;
@@ -465,10 +457,7 @@ impl<'a> Run<'a> {
             let wanted = [plan.runs, plan.networks[network].shape.parameter_count()];
             let tensor = saved.tensor(&name)?;
             if tensor.size() != wanted {
-                return Err(Error::new(format!(
-                    "the checkpoint holds {:?} numbers as {name}, this run needs {wanted:?}",
-                    tensor.size()
-                )));
+                return Err(saved.misfit().into());
             }
             Ok(copy(&tensor.f_to_device(plan.device)?)?)
         };

@@ -4,7 +4,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::curvature::spectrum::largest;
 use gradtop_toolkit::stats::quantile;
 
-use super::analysis::{Analysis, BOXES, Class, EXACT, End, Points, Ratio, SHARES, Tolerance};
+use super::analysis::{Analysis, BOXES, COURSE, Class, EXACT, End, Points, Ratio, SHARES, Tolerance};
 
 const QUANTILES: [(&str, f64); 7] = [
     ("lowest", 0.0),
@@ -81,7 +81,7 @@ fn points(ctx: &Ctx, name: &str, arm: &Analysis, ends: &[&End], step: i64) -> Re
     let whole = |of: &dyn Fn(&End) -> i64| ends.iter().map(|end| of(end)).collect::<Vec<i64>>();
     let class: Vec<&str> = ends.iter().map(|end| end.class.name()).collect();
     let training: Vec<String> = ends.iter().map(|end| training(end)).collect();
-    let (tolerance, course) = (arm.tolerance, Tolerance::GradientNorm);
+    let tolerance = arm.tolerance;
     let sampled: Vec<(String, Vec<f64>)> = BOXES
         .iter()
         .enumerate()
@@ -102,7 +102,7 @@ fn points(ctx: &Ctx, name: &str, arm: &Analysis, ends: &[&End], step: i64) -> Re
         Column::f64("signed_ratio", number(&|end| end.ratio(Ratio::Signed, tolerance))),
         Column::f64("positive_ratio", number(&|end| end.ratio(Ratio::Positive, tolerance))),
         Column::f64("not_negative_ratio", number(&|end| end.ratio(Ratio::NotNegative, tolerance))),
-        Column::f64("positive_ratio_at_grad_norm", number(&|end| end.ratio(Ratio::Positive, course))),
+        Column::f64("positive_ratio_at_grad_norm", number(&|end| end.ratio(Ratio::Positive, COURSE))),
         Column::f64("positive_ratio_raw", number(&|end| end.ratio(Ratio::Positive, Tolerance::Raw))),
         Column::f64("lambda_max", number(&|end| end.eigenvalues.last().copied().unwrap_or(f64::NAN))),
         Column::f64("lambda_min", number(&|end| end.eigenvalues.first().copied().unwrap_or(f64::NAN))),
@@ -117,8 +117,7 @@ fn points(ctx: &Ctx, name: &str, arm: &Analysis, ends: &[&End], step: i64) -> Re
 /// Spearman's correlation of loss and ratio at each tolerance, with the ends of its interval as rows of their own.
 fn correlations(ctx: &Ctx, name: &str, arm: &Analysis, of: Points, step: i64) -> Result<()> {
     let shares = SHARES.into_iter().map(Tolerance::Share);
-    let tolerances: Vec<Tolerance> =
-        std::iter::once(Tolerance::Raw).chain(shares).chain([Tolerance::GradientNorm]).collect();
+    let tolerances: Vec<Tolerance> = std::iter::once(Tolerance::Raw).chain(shares).chain([COURSE]).collect();
     let (mut names, mut ratios, mut whats, mut values, mut pairs) = (vec![], vec![], vec![], vec![], vec![]);
     for ratio in Ratio::ALL {
         for &tolerance in &tolerances {

@@ -1,0 +1,41 @@
+//! Networks of one kind at several learning rates: which rate is a network's own, and whether a better one may lie beyond.
+
+/// Of networks at several rates, the one with the lowest loss on data that chooses, which none of them learnt; the earlier of two
+/// that are equal. Losses that are not finite are passed over: `None` if all are.
+pub fn own<T>(networks: &[T], loss: impl Fn(&T) -> f64) -> Option<&T> {
+    networks.iter().filter(|at| loss(at).is_finite()).min_by(|a, b| loss(a).total_cmp(&loss(b)))
+}
+
+/// Whether a rate is the lowest or the highest of those tried.
+pub fn is_end(rate: f64, tried: impl Iterator<Item = f64>) -> bool {
+    let (low, high) =
+        tried.fold((f64::INFINITY, 0.0_f64), |(low, high), rate| (low.min(rate), high.max(rate)));
+    rate == low || rate == high
+}
+
+/// What is said of a rate that [`is_end`]; else nothing.
+pub fn end_in_words(rate: f64, tried: impl Iterator<Item = f64>) -> String {
+    if is_end(rate, tried) {
+        format!("{rate} is the end of the rates tried: a better one may lie beyond")
+    } else {
+        String::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_has_its_own_rate() {
+        let tried = [(1e-3, 0.5), (3e-4, f64::NAN), (3e-3, 0.2), (1e-2, 0.2)];
+        assert_eq!(own(&tried, |at| at.1), Some(&tried[2]));
+        assert_eq!(own(&tried[1..2], |at| at.1), None);
+        let rates = || tried.iter().map(|at| at.0);
+        assert_eq!([3e-4, 1e-3, 3e-3, 1e-2].map(|rate| is_end(rate, rates())), [true, false, false, true]);
+        assert!(
+            end_in_words(1e-2, rates()).starts_with("0.01 is the end")
+                && end_in_words(1e-3, rates()).is_empty()
+        );
+    }
+}
