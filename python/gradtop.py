@@ -460,6 +460,7 @@ class Run:
         self._progress_due = 0.0
         self._reached: Optional[Tuple[int, int, Optional[str]]] = None
         self._answer: Optional[Dict[str, Any]] = None
+        self._versions: Dict[str, str] = {}
         self._finished = False
 
     # ---- what is logged ----
@@ -528,6 +529,7 @@ class Run:
 
     def _define(self, sink: _Sink, key: Tuple[Any, ...]) -> Tuple[int, Any]:
         names, split, model, trial = key
+        self._tell_versions()
         if trial is None:
             trial = self._trial
         extra = {k: str(v) for k, v in (("split", split), ("model", model)) if v is not None}
@@ -687,6 +689,20 @@ class Run:
             self._sink.send(_line(message), 0)
         except Exception as error:
             _failed(str(message.get("do")), error)
+
+    def _tell_versions(self) -> None:
+        """Tells the versions of Python and, once the program has imported it, of PyTorch."""
+        if self.rank == 0:
+            versions = {"python": sys.version.split()[0]}
+            try:
+                torch = getattr(sys.modules.get("torch"), "__version__", None)
+            except Exception:
+                torch = None
+            if isinstance(torch, str):
+                versions["torch"] = str(torch)
+            if versions != self._versions:
+                self._versions = versions
+                self._tell({"do": "versions", **versions})
 
     def _listen(self) -> None:
         if not self._listens and self._sink is not None:
@@ -885,6 +901,7 @@ def init(
     dict.update(new.config, given)
     object.__setattr__(new.config, "_owner", new)
     if own == 0 and sink is not None:
+        new._tell_versions()
         if given:
             new._tell({"do": "params", "params": given})
         for metric, goal in (metrics or {}).items():

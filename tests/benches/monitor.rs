@@ -13,6 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use gradtop_tests::figures::measured;
+use gradtop_tests::logs::{Events, Log, Wandb};
 use gradtop_tests::synthetic::{self, LiveRun};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
@@ -57,6 +58,9 @@ fn main() {
         if asked(part) {
             open(&program, points);
         }
+    }
+    if asked("logs") {
+        logs(&program);
     }
     if asked("live") {
         living(&program);
@@ -115,9 +119,14 @@ struct Terminal {
 
 impl Terminal {
     fn start(program: &Path, place: &Place) -> Self {
+        Self::start_with(program, place, &[])
+    }
+
+    fn start_with(program: &Path, place: &Place, args: &[&str]) -> Self {
         let size = PtySize { rows: ROWS, cols: COLUMNS, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(program);
+        command.args(args);
         command.env_clear();
         command.env("HOME", place.dir.path());
         command.env("XDG_STATE_HOME", place.dir.path().join("state"));
@@ -193,10 +202,10 @@ impl Terminal {
         self.child.process_id().unwrap()
     }
 
-    /// Resident memory, MiB.
-    fn memory(&self) -> f64 {
+    /// Resident memory, MiB: `VmRSS` now, `VmHWM` at most.
+    fn memory(&self, which: &str) -> f64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|l| l.strip_prefix(which)?.strip_prefix(':')).unwrap();
         line.trim().trim_end_matches("kB").trim().parse::<f64>().unwrap() / 1024.0
     }
 
@@ -290,7 +299,7 @@ fn started(program: &Path, place: &Place) -> (Duration, f64, Option<f64>) {
         let at = t.until("the list of runs", full);
         least = least.min(at - t.started);
         t.listen(Duration::from_secs(2));
-        memory = memory.max(t.memory());
+        memory = memory.max(t.memory("VmRSS"));
         t.end();
     }
     let nothing = (0..ROUNDS).map(|_| timed(&mut std::process::Command::new("true"))).min().map(ms);
@@ -319,7 +328,7 @@ fn open(program: &Path, points: u64) {
         let at = t.until("twelve charts", |s| charts(s) >= 12);
         least = least.min(at - key);
         t.listen(Duration::from_secs(4));
-        memory = memory.max(t.memory());
+        memory = memory.max(t.memory("VmRSS"));
         if round == 0 && points < 2_000_000 {
             let before = t.ticks();
             let (bytes, _) = t.listen(Duration::from_secs(10));
@@ -335,6 +344,67 @@ fn open(program: &Path, points: u64) {
         measured("open.ten-million", ms(least), None);
         measured("open.memory", memory, None);
     }
+}
+
+/// A log of a tool in a folder of its own, which is opened.
+fn log_of(place: &Place, tool: &str) -> Box<dyn Log> {
+    let folder = place.dir.path().join("synthetic");
+    fs::create_dir_all(&folder).unwrap();
+    match tool {
+        "wandb" => Box::new(Wandb::create(&folder.join("run-a.wandb")).unwrap()),
+        _ => Box::new(Events::create(&folder.join("events.out.tfevents.1700000000.a")).unwrap()),
+    }
+}
+
+/// The program on such a log, with its charts.
+fn opened(program: &Path, place: &Place) -> Terminal {
+    let mut t = Terminal::start_with(program, place, &["open", "synthetic"]);
+    t.until("the run", |s| s.contains("running") || s.contains("finished"));
+    t.key("\r");
+    t.until("twelve charts", |s| charts(s) >= 12);
+    t
+}
+
+/// Logs of other tools: ten million points that are there, and values that come.
+fn logs(program: &Path) {
+    let steps = 10_000_000 / u64::from(synthetic::METRICS);
+    let names: Vec<String> = (0..synthetic::METRICS).map(synthetic::metric).collect();
+    let mut lags = Vec::new();
+    for tool in ["wandb", "events"] {
+        let mut curves = synthetic::Values::default();
+        let mut step = |log: &mut dyn Log, step: u64| {
+            let value = |n: u32| curves.next(n, i64::try_from(step).unwrap());
+            let values: Vec<_> = names.iter().cloned().zip((0..).map(value)).collect();
+            log.step(step, &values).unwrap();
+        };
+        let place = Place::new();
+        let mut log = log_of(&place, tool);
+        (0..steps).for_each(|n| step(&mut *log, n));
+        log.finish().unwrap();
+        let mut t = opened(program, &place);
+        let at = t.until("the last step", |s| s.contains("499,999"));
+        measured(&format!("logs.{tool}"), (at - t.started).as_secs_f64(), None);
+        t.listen(Duration::from_secs(2));
+        measured(&format!("logs.{tool}-memory"), t.memory("VmHWM"), None);
+        t.end();
+
+        let place = Place::new();
+        let mut log = log_of(&place, tool);
+        (0..1000).for_each(|n| step(&mut *log, n));
+        log.flush().unwrap();
+        let mut t = opened(program, &place);
+        for n in 0..KEYS as u64 / 2 {
+            t.listen(Duration::from_millis(230 + n * 7));
+            let value = 1001.0 + n as f64;
+            let logged = Instant::now();
+            log.step(1000 + n, &[(names[0].clone(), value)]).unwrap();
+            log.flush().unwrap();
+            let shown = format!(" {value:.0}");
+            lags.push(t.until("a value", |s| s.contains(&shown)) - logged);
+        }
+        t.end();
+    }
+    latencies("logs.lag", lags);
 }
 
 /// A run that logs 85 steps a second of 20 metrics.

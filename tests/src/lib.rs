@@ -11,6 +11,7 @@ pub mod fuzz;
 pub mod imports;
 pub mod kills;
 pub mod logged;
+pub mod logs;
 pub mod made;
 pub mod paths;
 pub mod pty;

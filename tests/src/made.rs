@@ -59,7 +59,7 @@ pub fn run(experiment: &str, name: &str, minutes: i64) -> Spec {
         }),
         command: None,
         import: None,
-        versions: Versions { gradtop: "0.1.0".into(), abi: "1.0".into(), libtorch: None },
+        versions: Versions { gradtop: "0.1.0".into(), abi: "1.0".into(), ..Versions::default() },
         params: vec![
             ("function".into(), ParamValue::Text("sinc".into())),
             ("lr".into(), ParamValue::Float(1e-3)),

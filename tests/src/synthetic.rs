@@ -42,7 +42,7 @@ impl LiveRun {
             ..Status::default()
         };
         write_status(&run, &status)?;
-        Ok(Self { run, recorder, series, status, values: Values(0x9e37_79b9_7f4a_7c15), lock })
+        Ok(Self { run, recorder, series, status, values: Values::default(), lock })
     }
 
     /// Its folder.
@@ -97,12 +97,19 @@ pub fn metric(n: u32) -> String {
     format!("metric-{n:02}")
 }
 
-/// A small generator of fixed seed.
+/// Curves that decay, with noise of a fixed seed.
 #[derive(Debug)]
-struct Values(u64);
+pub struct Values(u64);
+
+impl Default for Values {
+    fn default() -> Self {
+        Self(0x9e37_79b9_7f4a_7c15)
+    }
+}
 
 impl Values {
-    fn next(&mut self, metric: u32, step: i64) -> f64 {
+    /// The next value of a metric.
+    pub fn next(&mut self, metric: u32, step: i64) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -156,7 +163,11 @@ fn manifest(name: &str) -> Manifest {
         }),
         command: None,
         import: None,
-        versions: Versions { gradtop: env!("CARGO_PKG_VERSION").into(), abi: String::new(), libtorch: None },
+        versions: Versions {
+            gradtop: env!("CARGO_PKG_VERSION").into(),
+            abi: String::new(),
+            ..Versions::default()
+        },
         params: Vec::new(),
         metrics: (0..METRICS).map(info).collect(),
     }

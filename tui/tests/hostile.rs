@@ -83,7 +83,8 @@ fn hostile(runs: &Path, name: &str, state: State, texts: &mut Texts) -> RunDir {
     [plugin.file, plugin.sha256, plugin.original_path] = texts.texts();
     plugin.built_with = Some(texts.text());
     [manifest.versions.gradtop, manifest.versions.abi] = texts.texts();
-    manifest.versions.libtorch = Some(texts.text());
+    let versions = &mut manifest.versions;
+    [versions.libtorch, versions.python, versions.torch] = texts.texts().map(Some);
     let metric = texts.text();
     manifest.metrics.push(MetricInfo {
         name: metric.clone(),

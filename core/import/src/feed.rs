@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::mem::take;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use gradtop_store::{ParamValue, SeriesKey, TableColumn};
 
@@ -42,8 +42,15 @@ pub struct Feed {
     followed: Vec<Followed>,
     known: HashSet<PathBuf>,
     searched: Option<Instant>,
+    names: Names,
+}
+
+/// What the series of all logs of a feed are called.
+#[derive(Default)]
+struct Names {
     /// Where the first values came from.
     root: Option<PathBuf>,
+    taken: HashSet<SeriesKey>,
 }
 
 impl std::fmt::Debug for Feed {
@@ -54,7 +61,9 @@ impl std::fmt::Debug for Feed {
 
 /// One log of a feed.
 struct Followed {
-    path: PathBuf,
+    source: Source,
+    /// When the file was written last before it was passed over.
+    written: Option<SystemTime>,
     reader: Box<dyn Reader + Send>,
     new: New,
     failed: bool,
@@ -71,7 +80,7 @@ impl Feed {
             followed: Vec::new(),
             known: HashSet::new(),
             searched: None,
-            root: None,
+            names: Names::default(),
         };
         feed.search();
         for followed in &mut feed.followed {
@@ -89,7 +98,7 @@ impl Feed {
         }
         let mut more = false;
         for followed in self.followed.iter_mut().filter(|followed| !followed.failed) {
-            more |= followed.read(&mut self.root, log);
+            more |= followed.read(&mut self.names, log);
         }
         more
     }
@@ -99,8 +108,10 @@ impl Feed {
         self.searched = None;
         while self.read(log) {}
         for followed in self.followed.iter_mut().filter(|followed| !followed.failed) {
+            followed.take_same_again();
+            while followed.read(&mut self.names, log) {}
             followed
-                .with(&mut self.root, log, |reader, sink| reader.finish(sink).map(|()| Progress::UpToDate));
+                .with(&mut self.names, log, |reader, sink| reader.finish(sink).map(|()| Progress::UpToDate));
         }
         if self.followed.is_empty() {
             let what = if self.format == Format::TensorBoard { "no event file" } else { "no file" };
@@ -126,7 +137,7 @@ impl Feed {
             {
                 self.known.insert(source.path.clone());
                 let new = New { until: self.until, ..New::default() };
-                self.followed.push(Followed { path: source.path, reader, new, failed: false });
+                self.followed.push(Followed { source, written: None, reader, new, failed: false });
             }
         }
     }
@@ -136,7 +147,8 @@ impl Followed {
     /// Passes over what is there, damaged lines too. Before the command has `begun`, a line without an end will never get one.
     fn pass_over(&mut self, begun: bool) {
         self.new.passes_over = true;
-        self.with(&mut None, &mut Nothing, |reader, sink| {
+        self.written = last_write(&self.source.path).filter(|_| !begun);
+        self.with(&mut Names::default(), &mut Nothing, |reader, sink| {
             loop {
                 match reader.read(sink) {
                     Ok(Progress::More) => {}
@@ -155,19 +167,31 @@ impl Followed {
         self.failed = false;
     }
 
-    fn read(&mut self, root: &mut Option<PathBuf>, log: &mut dyn Log) -> bool {
-        self.with(root, log, |reader, sink| reader.read(sink))
+    /// A command that does what another one did before it may write the very same file: then all of it is new.
+    fn take_same_again(&mut self) {
+        let is_written = self.written.is_some() && last_write(&self.source.path) != self.written;
+        if is_written
+            && !self.new.handed
+            && let Ok(reader) = self.source.open()
+        {
+            self.reader = reader;
+            self.new.again();
+        }
+    }
+
+    fn read(&mut self, names: &mut Names, log: &mut dyn Log) -> bool {
+        self.with(names, log, |reader, sink| reader.read(sink))
     }
 
     /// Lets the reader hand over what it reads; `true`: there is more.
     fn with(
         &mut self,
-        root: &mut Option<PathBuf>,
+        names: &mut Names,
         log: &mut dyn Log,
         read: impl FnOnce(&mut dyn Reader, &mut dyn Sink) -> Result<Progress>,
     ) -> bool {
-        let Self { path, reader, new, .. } = self;
-        let read = read(&mut **reader, &mut Handing { path, root, new, log });
+        let Self { source, reader, new, .. } = self;
+        let read = read(&mut **reader, &mut Handing { path: &source.path, names, new, log });
         match read {
             Ok(progress) => progress == Progress::More,
             // A file that is replaced is not there for a moment.
@@ -179,6 +203,11 @@ impl Followed {
             }
         }
     }
+}
+
+/// When a file was written last.
+fn last_write(path: &Path) -> Option<SystemTime> {
+    path.metadata().ok().filter(std::fs::Metadata::is_file)?.modified().ok()
 }
 
 /// What of a log is new.
@@ -235,25 +264,41 @@ impl New {
 /// Hands on what is new.
 struct Handing<'a> {
     path: &'a Path,
-    root: &'a mut Option<PathBuf>,
+    names: &'a mut Names,
     new: &'a mut New,
     log: &'a mut dyn Log,
 }
 
 impl Handing<'_> {
     /// What a series is called: as its tag says. Where event files are in several folders, those of another one than the first
-    /// have its name for a model, unless it is that of a split, as Keras has them.
+    /// have its name for a model, unless it is that of a split, as Keras has them. No two series are called the same.
     fn key(&mut self, line: usize) -> SeriesKey {
         let Line { tag, split: said, .. } = &self.new.lines[line];
         let folder = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let of_split = split(folder);
-        let key = name_series(Tag { name: tag, split: said.or(of_split) });
-        let root = self.root.get_or_insert_with(|| self.path.to_owned());
-        let is_other = root != self.path && of_split.is_none();
-        let key = SeriesKey { model: is_other.then(|| folder.to_owned()), ..key };
-        // Two tags may say the same in our words: the second keeps its own.
-        let is_taken = self.new.lines.iter().any(|line| line.key.as_ref() == Some(&key));
-        if is_taken { SeriesKey { metric: tag.clone(), split: None, ..key } } else { key }
+        let mut key = name_series(Tag { name: tag, split: said.or(of_split) });
+        let Names { root, taken } = &mut *self.names;
+        let root = root.get_or_insert_with(|| self.path.to_owned());
+        if root != self.path && of_split.is_none() {
+            key.model = Some(folder.to_owned());
+        }
+        // Two tags of a log may say the same in our words: the second keeps its own.
+        if self.new.lines.iter().any(|line| line.key.as_ref() == Some(&key)) {
+            (key.metric, key.split) = (tag.clone(), None);
+        }
+        // Of two logs, the second has its folder's name, and where that is the same too, those around it.
+        let around = self.path.ancestors().map(|folder| {
+            let below = folder.parent().and_then(|parent| self.path.strip_prefix(parent).ok());
+            below.map(|below| below.to_string_lossy().into_owned())
+        });
+        for model in around {
+            if !taken.contains(&key) || model.is_none() {
+                break;
+            }
+            key.model = model;
+        }
+        taken.insert(key.clone());
+        key
     }
 }
 
@@ -391,8 +436,11 @@ mod tests {
         let mut taken = Taken::default();
         fs::write(&path, format!("step,loss\n{}", contents[0])).unwrap();
         let mut feed = Feed::new(&path, Format::Csv, resumed, false);
-        for rows in &contents[1..] {
+        for (n, rows) in (1..).zip(&contents[1..]) {
             fs::write(&path, format!("step,loss\n{rows}")).unwrap();
+            // Not within the same tick of the file system's clock.
+            let file = fs::File::options().append(true).open(&path).unwrap();
+            file.set_modified(SystemTime::now() + Duration::from_secs(n)).unwrap();
             while feed.read(&mut taken) {}
         }
         feed.finish(&mut taken);
@@ -408,6 +456,36 @@ mod tests {
         assert_eq!(steps(Some(1), &[old, "0,1\n", "0,1\n1,2\n2,5\n"]), [2], "of a resumed run");
         assert_eq!(steps(None, &["", "0,1\n1,2\n", "0,1\n", "0,1\n1,2\n2,3\n"]), [0, 1, 2], "written anew");
         assert_eq!(steps(None, &["", "0,1\n1,2\n", "5,1\n", "5,1\n6,2\n"]), [0, 1, 5, 6], "another training");
+        assert_eq!(steps(None, &[old, old]), [0, 1, 2], "overwritten by the same");
+        assert_eq!(steps(Some(1), &[old, old]), [2], "overwritten by the same of a resumed run");
+        assert_eq!(steps(None, &[old]), [] as [i64; 0], "not written at all");
+    }
+
+    /// A record of an event file: a value of a tag.
+    fn event(tag: &str) -> Vec<u8> {
+        let within = |field: u8, bytes: &[u8]| [&[field, bytes.len() as u8], bytes].concat();
+        let value = [within(0x0a, tag.as_bytes()), vec![0x15, 0, 0, 0x80, 0x3f]].concat();
+        let event = within(0x2a, &within(0x0a, &value));
+        let len = (event.len() as u64).to_le_bytes();
+        let sum = |data: &[u8]| crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes();
+        [&len[..], &sum(&len), &event, &sum(&event)].concat()
+    }
+
+    #[test]
+    fn no_two_folders_share_a_series() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut feed = Feed::new(dir.path(), Format::TensorBoard, None, false);
+        for folder in ["train", "validation", "x/fold", "y/fold"] {
+            let folder = dir.path().join(folder);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("events.out.tfevents.1.a"), [event("loss"), event("loss/test")].concat())
+                .unwrap();
+        }
+        let mut taken = Taken::default();
+        feed.finish(&mut taken);
+        let of_splits = ["loss train", "loss test", "loss val", "loss test validation"];
+        let of_models = ["loss fold", "loss test fold", "loss y/fold", "loss test y/fold"];
+        assert_eq!(taken.0, [of_splits, of_models].concat());
     }
 
     #[test]

@@ -17,6 +17,8 @@ const LINE: usize = 1 << 20;
 
 /// Bytes before the next unused one by which a file is known again.
 const KNOWN: usize = 64;
+/// Bytes of each mark: of the file's start, then of a place about twice as far.
+const MARK: usize = 1 << 10;
 
 /// So long after its last change, nobody is writing to a file any more.
 const QUIET: Duration = Duration::from_mins(1);
@@ -30,10 +32,18 @@ pub(crate) struct Tail {
     /// Where in the file the buffer begins.
     offset: u64,
     buffer: Vec<u8>,
-    /// How much of the buffer has been used.
+    /// How much of the buffer has been used; of that, the last bytes stay.
     used: usize,
-    /// What lies before the buffer, as much as is compared.
-    before: Vec<u8>,
+    /// Places in what has been used, in their order.
+    marks: Vec<Mark>,
+}
+
+/// A part of a file, to see whether it still holds what was read there.
+#[derive(Debug)]
+struct Mark {
+    start: u64,
+    len: usize,
+    sum: u32,
 }
 
 /// Opens a regular file; what is none is refused and never waited for.
@@ -57,7 +67,7 @@ impl Tail {
             offset: 0,
             buffer: Vec::new(),
             used: 0,
-            before: Vec::new(),
+            marks: Vec::new(),
         })
     }
 
@@ -117,6 +127,10 @@ impl Tail {
     /// Reads another piece; `false`: there is none yet.
     pub(crate) fn more(&mut self) -> Result<bool> {
         self.drop_used();
+        Ok(self.read_on()? || self.renew()? == Some(true) && self.read_on()?)
+    }
+
+    fn read_on(&mut self) -> Result<bool> {
         let old = self.buffer.len();
         self.buffer.resize(old + CHUNK, 0);
         let read = self.file.read_at(&mut self.buffer[old..], self.offset + old as u64);
@@ -124,15 +138,54 @@ impl Tail {
         Ok(read.at("read", &self.path)? > 0)
     }
 
+    /// Goes on with another file that has taken this one's name and holds the same, as copying tools make for each new state:
+    /// `true`. `false`: it holds something else. `None`: there is no other file.
+    fn renew(&mut self) -> Result<Option<bool>> {
+        let now = match std::fs::metadata(&self.path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            now => now.at("look at", &self.path)?,
+        };
+        if now.ino() == self.inode {
+            return Ok(None);
+        }
+        let file = open(&self.path)?;
+        let holds = self.is_held_by(&file)?;
+        if holds {
+            (self.file, self.inode) = (file, now.ino());
+        }
+        Ok(Some(holds))
+    }
+
     /// Marks bytes as used.
     pub(crate) fn consume(&mut self, n: usize) {
-        self.used = (self.used + n).min(self.buffer.len());
+        let end = (self.used + n).min(self.buffer.len());
+        while self.used < end {
+            self.used += self.mark(end);
+        }
+    }
+
+    /// Marks of the bytes up to `end` what it takes; how many it was, or that are passed over. The last mark grows until it is long enough.
+    fn mark(&mut self, end: usize) -> usize {
+        let place = self.position();
+        let rest = &self.buffer[self.used..end];
+        let Some(last) = self.marks.last_mut().filter(|last| place < 2 * (last.start + MARK as u64)) else {
+            self.marks.push(Mark { start: place, len: 0, sum: 0 });
+            return 0;
+        };
+        if last.len < MARK && last.start + last.len as u64 == place {
+            let more = &rest[..rest.len().min(MARK - last.len)];
+            let mut sum = crc32fast::Hasher::new_with_initial(last.sum);
+            sum.update(more);
+            (last.sum, last.len) = (sum.finalize(), last.len + more.len());
+            return more.len();
+        }
+        let next = 2 * (last.start + MARK as u64) - place;
+        usize::try_from(next).map_or(rest.len(), |next| next.min(rest.len()))
     }
 
     /// Goes on at another place.
     pub(crate) fn seek(&mut self, position: u64) {
         self.buffer.clear();
-        self.before.clear();
         (self.offset, self.used) = (position, 0);
     }
 
@@ -141,28 +194,37 @@ impl Tail {
         Ok(self.file.metadata().at("look at", &self.path)?.len())
     }
 
-    /// Whether another file has taken this one's name, or it no longer holds what was read of it last.
-    pub(crate) fn is_replaced(&self) -> Result<bool> {
-        let now = std::fs::metadata(&self.path).at("look at", &self.path)?;
-        if now.ino() != self.inode || now.len() < self.position() {
-            return Ok(true);
+    /// Whether the file of this name no longer holds what was read of it, as far as that is known.
+    pub(crate) fn is_replaced(&mut self) -> Result<bool> {
+        match self.renew()? {
+            Some(holds) => Ok(!holds),
+            None => Ok(!self.is_held_by(&self.file)?),
         }
-        let last = self.last_used();
-        Ok(!self.holds(&last, self.position() - last.len() as u64)?)
     }
 
-    /// Whether the file begins so.
-    pub(crate) fn starts_with(&self, begin: &[u8]) -> Result<bool> {
-        self.holds(begin, 0)
-    }
-
-    /// Whether the file has these bytes at a place.
-    fn holds(&self, bytes: &[u8], place: u64) -> Result<bool> {
-        let mut found = vec![0; bytes.len()];
-        match self.file.read_exact_at(&mut found, place) {
-            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
-            read => read.at("read", &self.path).map(|()| found == bytes),
+    /// Whether a file holds what was read, as far as that is known.
+    fn is_held_by(&self, file: &File) -> Result<bool> {
+        let holds = |place: u64, len: usize, same: &dyn Fn(&[u8]) -> bool| {
+            let mut found = vec![0; len];
+            match file.read_exact_at(&mut found, place) {
+                Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
+                read => read.at("read", &self.path).map(|()| same(&found)),
+            }
+        };
+        let from = self.used.saturating_sub(KNOWN);
+        let around = &self.buffer[from..self.buffer.len().min(self.used + KNOWN)];
+        let len = file.metadata().at("look at", &self.path)?.len();
+        if len < self.offset + self.buffer.len() as u64
+            || !holds(self.offset + from as u64, around.len(), &|found| found == around)?
+        {
+            return Ok(false);
         }
+        for mark in &self.marks {
+            if !holds(mark.start, mark.len, &|found| crc32fast::hash(found) == mark.sum)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether nobody has written to the file for a minute.
@@ -185,22 +247,72 @@ impl Tail {
     }
 
     fn drop_used(&mut self) {
-        self.before = self.last_used();
-        self.buffer.drain(..self.used);
-        self.offset += self.used as u64;
-        self.used = 0;
-    }
-
-    /// The last bytes before the next unused one.
-    fn last_used(&self) -> Vec<u8> {
-        let used = &self.buffer[..self.used];
-        let older = KNOWN.saturating_sub(used.len()).min(self.before.len());
-        let used = &used[used.len().saturating_sub(KNOWN)..];
-        [&self.before[self.before.len() - older..], used].concat()
+        let dropped = self.used.saturating_sub(KNOWN);
+        self.buffer.drain(..dropped);
+        self.offset += dropped as u64;
+        self.used -= dropped;
     }
 
     /// An error at a place of this file.
     pub(crate) fn damaged(&self, offset: u64, what: impl Into<String>) -> ImportError {
         ImportError::Damaged { path: self.path.clone(), offset, what: what.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::fs;
+
+    use super::*;
+
+    /// A tail that has read and used a file with these bytes.
+    fn read(path: &Path, bytes: &[u8]) -> Tail {
+        fs::write(path, bytes).unwrap();
+        let mut tail = Tail::open(path).unwrap();
+        while tail.more().unwrap() {
+            tail.consume(1 << 20);
+        }
+        assert_eq!(tail.position(), bytes.len() as u64);
+        tail
+    }
+
+    #[test]
+    fn a_file_that_holds_something_else_is_noticed_wherever_that_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let old: Vec<u8> = (0..100_000_u32).flat_map(|n| (n * 7919).to_le_bytes()).collect();
+        let mut tail = read(&path, &old);
+        // Longer by now, and the same but for one byte.
+        let longer = [&old[..], b"more"].concat();
+        for at in [0, 700, 1023, 2100, 6500, old.len() - 1] {
+            let mut other = longer.clone();
+            other[at] ^= 1;
+            fs::write(&path, &other).unwrap();
+            assert!(tail.is_replaced().unwrap(), "{at}");
+        }
+        fs::write(&path, &old[..old.len() - 1]).unwrap();
+        assert!(tail.is_replaced().unwrap(), "shorter");
+        fs::write(&path, &longer).unwrap();
+        assert!(!tail.is_replaced().unwrap());
+        assert!(tail.more().unwrap());
+        assert_eq!(tail.bytes(), b"more");
+    }
+
+    #[test]
+    fn a_copy_that_takes_the_place_of_a_file_is_read_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, beside) = (dir.path().join("log"), dir.path().join("beside"));
+        let old = b"0123456789".repeat(500);
+        let mut tail = read(&path, &old);
+        fs::write(&beside, [&old[..], b"more"].concat()).unwrap();
+        fs::rename(&beside, &path).unwrap();
+        assert!(tail.more().unwrap(), "what is new is in the copy alone");
+        assert_eq!(tail.bytes(), b"more");
+        fs::write(&beside, b"9".repeat(6000)).unwrap();
+        fs::rename(&beside, &path).unwrap();
+        assert!(!tail.more().unwrap());
+        assert!(tail.is_replaced().unwrap());
     }
 }

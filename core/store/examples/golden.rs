@@ -117,7 +117,7 @@ fn manifest() -> Manifest {
         }),
         command: None,
         import: None,
-        versions: Versions { gradtop: "0.1.0".into(), abi: "1.0".into(), libtorch: None },
+        versions: Versions { gradtop: "0.1.0".into(), abi: "1.0".into(), ..Versions::default() },
         params: vec![("lr".into(), ParamValue::Float(0.1)), ("steps".into(), ParamValue::Int(25))],
         metrics: vec![MetricInfo { name: "loss".into(), goal: Goal::Min, ..MetricInfo::default() }],
     }

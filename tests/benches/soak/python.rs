@@ -149,14 +149,15 @@ fn search(python: &str) -> String {
 /// A training to its end; then one that is paused, stopped, resumed and stopped again.
 fn training(script: &str, program: &[&str], options: &[&str]) -> String {
     let sandbox = sandbox();
+    let (length, short) = if script == "fit_torch.py" { ("--steps", "300") } else { ("--epochs", "3") };
     let script = paths::checkout().join("python/examples").join(script);
     let command = [program, &[script.to_str().unwrap()], options].concat();
-    let start = |name: &str, epochs: &str| {
+    let start = |name: &str, units: &str| {
         let exec = ["exec", "--detach", "--resumable", "--name", name, "--checkpoint-every", "2", "--"];
-        sandbox.gradtop(&[&exec[..], &command, &["--epochs", epochs]].concat()).expect_code(0);
+        sandbox.gradtop(&[&exec[..], &command, &[length, units]].concat()).expect_code(0);
         sandbox.find(name)
     };
-    let whole = start("whole", "3");
+    let whole = start("whole", short);
     whole.wait().expect_code(0);
     let logged = losses(&whole);
     let status = whole.status();
@@ -166,8 +167,10 @@ fn training(script: &str, program: &[&str], options: &[&str]) -> String {
         "every step was logged once"
     );
     assert_eq!(logged.len(), logged.last().unwrap() - logged[0] + 1);
+    let versions = read_manifest(&whole.dir).unwrap().versions;
+    assert!(versions.python.is_some() && versions.torch.is_some(), "{versions:?}");
 
-    let run = start("long", "100000");
+    let run = start("long", "1000000");
     run.until_step(20);
     sandbox.gradtop(&["pause", "long"]).expect_code(0);
     run.until_state(State::Paused);

@@ -335,6 +335,8 @@ fn run_facts(view: &View) {
             m.plugin.as_ref().and_then(|p| p.built_with.as_deref()).map(clean).unwrap_or_default(),
         ),
         ("libtorch", m.versions.libtorch.as_deref().map(clean).unwrap_or_default()),
+        ("Python", m.versions.python.as_deref().map(clean).unwrap_or_default()),
+        ("PyTorch", m.versions.torch.as_deref().map(clean).unwrap_or_default()),
         ("commit", state::commit(m).unwrap_or_default()),
         ("trainer", pid(s.trainer_pid)),
         ("keeper", pid(s.keeper_pid)),

@@ -255,6 +255,8 @@ fn environment_of(view: &View) -> Facts {
         ("device chosen", m.device_reason.clone()),
         ("gradtop", Some(m.versions.gradtop.clone())),
         ("libtorch", m.versions.libtorch.clone()),
+        ("Python", m.versions.python.clone()),
+        ("PyTorch", m.versions.torch.clone()),
         ("commit", state::commit(m)),
         ("plugin", plugin.map(|plugin| format!("{}, SHA-256 {}", plugin.file, plugin.sha256))),
         ("built with", plugin.and_then(|plugin| plugin.built_with.clone())),

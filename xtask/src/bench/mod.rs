@@ -50,7 +50,8 @@ const PARTS: [Part; 9] = [
 ];
 
 /// Parts of `monitor`, each for a minute or two: drawing, and the program in a terminal.
-const MONITOR: [&str; 8] = ["draw", "start", "thousand", "query", "open-1m", "open-10m", "live", "keys"];
+const MONITOR: [&str; 9] =
+    ["draw", "start", "thousand", "query", "open-1m", "open-10m", "logs", "live", "keys"];
 
 /// One part with arguments of its own, or all. `--report` measures all and writes docs/performance.md.
 pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
@@ -94,6 +95,7 @@ fn run(workspace: &Workspace, part: &Part, args: &[String], record: Option<&Path
     match part.with {
         With::Logging => {
             succeed(&mut cargo(&["bench", "--workspace", "--bench", "logging"]))?;
+            succeed(&mut cargo(&["build", "--release", "--workspace", "--bin", "gradtop"]))?;
             succeed(&mut script("loggers.py"))
         }
         With::Instruments => {

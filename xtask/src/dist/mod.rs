@@ -31,7 +31,8 @@ struct Options {
 /// Builds and packs one of the two, and prints its path.
 pub(crate) fn dist(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     let options = options(args, &workspace.root.join("dist"))?;
-    if !options.as_built {
+    // A wheel has no plugins: it needs no libtorch.
+    if !options.as_built && !options.wheel {
         setup::ensure(workspace)?;
         run::build(workspace)?;
     }

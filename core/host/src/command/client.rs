@@ -325,6 +325,7 @@ impl<'a> Source<'a> {
                     self.refuse(&why);
                 }
             }
+            Message::Versions { python, torch } => self.versions(python, torch)?,
             Message::Metric(metric) => self.metric(metric)?,
             Message::Table { name, step, columns } => {
                 let columns =
@@ -455,6 +456,19 @@ impl<'a> Source<'a> {
             self.log(step, epoch.unwrap_or(f64::NAN));
         }
         first
+    }
+
+    fn versions(&self, python: Option<String>, torch: Option<String>) -> Result<(), String> {
+        for version in python.iter().chain(&torch) {
+            check_label(version).map_err(|why| format!("version {} {why}", message::quoted(version)))?;
+        }
+        let note = |m: &mut Manifest| {
+            for (known, new) in [(&mut m.versions.python, python), (&mut m.versions.torch, torch)] {
+                *known = new.or(known.take());
+            }
+            Ok(())
+        };
+        self.shared.declare(note).map_err(|e| e.why)
     }
 
     fn metric(&self, metric: MetricInfo) -> Result<(), String> {

@@ -40,6 +40,13 @@ pub(crate) enum Message {
     },
     /// Parameters to add to those of the run.
     Params { params: Map<String, Value> },
+    /// What the program runs with.
+    Versions {
+        #[serde(default)]
+        python: Option<String>,
+        #[serde(default)]
+        torch: Option<String>,
+    },
     /// What is to be known of a metric.
     Metric(MetricInfo),
     /// Rows of a table.

@@ -203,6 +203,7 @@ fn manifest(
             gradtop: env!("CARGO_PKG_VERSION").to_owned(),
             abi: format!("{}.{}", plugin.abi.0, plugin.abi.1),
             libtorch: lib.and_then(libtorch::version),
+            ..Versions::default()
         },
         params: launch.params.clone(),
         metrics: experiment.metrics.clone(),

@@ -17,8 +17,6 @@ pub(crate) struct Csv {
 }
 
 struct Header {
-    /// As it is in the file, to see whether the file was written anew.
-    line: Vec<u8>,
     separator: u8,
     names: Vec<String>,
 }
@@ -30,8 +28,7 @@ impl Csv {
 
     /// Begins again where the file has been written anew, as some loggers do for each new column.
     fn notice_rewrite(&mut self, sink: &mut dyn Sink) -> Result<()> {
-        let Some(header) = &self.header else { return Ok(()) };
-        if self.tail.is_replaced()? || !self.tail.starts_with(&header.line)? {
+        if self.tail.is_replaced()? {
             self.tail.reopen()?;
             self.header = None;
             self.rows.rewind();
@@ -88,7 +85,7 @@ impl Header {
         if names.iter().all(|name| name.is_empty() || name.parse::<f64>().is_ok()) {
             return Err("the first line names no columns".to_owned());
         }
-        Ok(Self { line: line.to_owned(), separator, names })
+        Ok(Self { separator, names })
     }
 }
 

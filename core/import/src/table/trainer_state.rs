@@ -53,7 +53,7 @@ impl TrainerState {
     fn open_newest(&mut self, sink: &mut dyn Sink) -> Result<bool> {
         let newest = newest(&self.place)?;
         let Some(path) = newest else { return Ok(self.open.is_some()) };
-        let same = match &self.open {
+        let same = match &mut self.open {
             Some(open) => open.path == path && !open.tail.is_replaced()?,
             None => false,
         };

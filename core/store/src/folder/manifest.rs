@@ -234,6 +234,12 @@ pub struct Versions {
     /// libtorch's version, if the plugin uses it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub libtorch: Option<String>,
+    /// The Python that a client in the command runs with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub python: Option<String>,
+    /// The PyTorch that it has imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub torch: Option<String>,
 }
 
 /// The value of a parameter.

@@ -192,6 +192,8 @@ fn describe(row: &mut Row, m: &Manifest, s: &Status) {
     row.text("git_commit", m.git_commit.as_deref());
     row.text("gradtop", Some(&m.versions.gradtop));
     row.text("libtorch", m.versions.libtorch.as_deref());
+    row.text("python", m.versions.python.as_deref());
+    row.text("torch", m.versions.torch.as_deref());
     row.text("plugin_sha256", m.plugin.as_ref().map(|plugin| plugin.sha256.as_str()));
 }
 

@@ -41,7 +41,7 @@ pub fn manifest(name: &str) -> Manifest {
         }),
         command: None,
         import: None,
-        versions: Versions { gradtop: "0.1.0".to_owned(), abi: "1.0".to_owned(), libtorch: None },
+        versions: Versions { gradtop: "0.1.0".to_owned(), abi: "1.0".to_owned(), ..Versions::default() },
         params: vec![
             ("zeta".to_owned(), ParamValue::Float(1.0)),
             ("alpha".to_owned(), ParamValue::Int(3)),

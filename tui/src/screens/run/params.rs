@@ -227,6 +227,8 @@ fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
         ),
         ("built with", m.plugin.as_ref().map(|p| text(&p.built_with)).unwrap_or_default()),
         ("libtorch", text(&m.versions.libtorch)),
+        ("Python", text(&m.versions.python)),
+        ("PyTorch", text(&m.versions.torch)),
         ("gradtop", clean(&m.versions.gradtop)),
         ("commit", state::commit(m).unwrap_or_default()),
         ("rows", number::count(view.status.rows as f64)),

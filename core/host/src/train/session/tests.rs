@@ -43,7 +43,7 @@ fn manifest(resumable: bool) -> Manifest {
         }),
         command: None,
         import: None,
-        versions: Versions { gradtop: String::new(), abi: "1.0".to_owned(), libtorch: None },
+        versions: Versions { gradtop: String::new(), abi: "1.0".to_owned(), ..Versions::default() },
         params: Vec::new(),
         metrics: vec![MetricInfo {
             name: "loss".to_owned(),
