@@ -380,9 +380,10 @@ fn logs(program: &Path) {
         let place = Place::new();
         let mut log = log_of(&place, tool);
         (0..steps).for_each(|n| step(&mut *log, n));
+        log.step(steps, &[(names[0].clone(), 1234.0)]).unwrap();
         log.finish().unwrap();
         let mut t = opened(program, &place);
-        let at = t.until("the last step", |s| s.contains("499,999"));
+        let at = t.until("the last value", |s| s.contains(" 1234"));
         measured(&format!("logs.{tool}"), (at - t.started).as_secs_f64(), None);
         t.listen(Duration::from_secs(2));
         measured(&format!("logs.{tool}-memory"), t.memory("VmHWM"), None);
