@@ -28,16 +28,10 @@ impl Mounted {
 
     /// A disk that fails when it is told to.
     pub fn faulty(path: &Path, beside: &Path) -> Option<Self> {
-        let program = beside.join("faulty_fs");
-        let source = paths::checkout().join("tests/fixtures/faulty_fs.c");
-        let flags = Command::new("pkg-config").args(["--cflags", "--libs", "fuse3"]).output();
-        let flags = flags.map(|o| String::from_utf8(o.stdout).unwrap()).unwrap_or_default();
-        let mut args = vec!["-O1", source.to_str().unwrap(), "-o", program.to_str().unwrap()];
-        args.extend(flags.split_whitespace());
-        if flags.trim().is_empty() || !run("cc", &args) || !alone() {
+        let Some(program) = file_system(beside).filter(|_| alone()) else {
             untested("a disk that fails: libfuse 3 is missing, or it cannot be mounted");
             return None;
-        }
+        };
         let (backing, fault) = (beside.join("backing"), beside.join("fault"));
         fs::create_dir(&backing).unwrap();
         fs::write(&fault, "").unwrap();
@@ -81,6 +75,17 @@ impl Drop for Mounted {
             server.wait().ok();
         }
     }
+}
+
+/// The program of `faulty_fs.c`, built in a folder; none where libfuse 3 is missing.
+pub(crate) fn file_system(folder: &Path) -> Option<PathBuf> {
+    let program = folder.join("faulty_fs");
+    let source = paths::checkout().join("tests/fixtures/faulty_fs.c");
+    let flags = Command::new("pkg-config").args(["--cflags", "--libs", "fuse3"]).output();
+    let flags = flags.map(|o| String::from_utf8(o.stdout).unwrap()).unwrap_or_default();
+    let mut args = vec!["-O1", source.to_str().unwrap(), "-o", program.to_str().unwrap()];
+    args.extend(flags.split_whitespace());
+    (!flags.trim().is_empty() && run("cc", &args)).then_some(program)
 }
 
 /// Gives this thread mounts of its own.

@@ -13,6 +13,7 @@ pub mod kills;
 pub mod logged;
 pub mod logs;
 pub mod made;
+pub mod nodes;
 pub mod paths;
 pub mod pty;
 pub mod sandbox;

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -77,8 +77,12 @@ impl Cluster {
         self.daemons.push((name, command.spawn().unwrap()));
     }
 
-    /// Kills the controller, and starts another.
+    /// Kills the controller, once all jobs so far are in its file: what it has not written yet it forgets.
     pub fn kill_controller(&mut self) {
+        let before = SystemTime::now();
+        self.ask("sbatch", &["--hold", "--output=/dev/null", "--wrap", "true"]).expect_code(0);
+        let saved = || fs::metadata(self.dir.path().join("state/job_state")).and_then(|file| file.modified());
+        until("the controller to save its jobs", || saved().is_ok_and(|saved| saved > before).then_some(()));
         let place = self.daemons.iter().position(|(name, _)| *name == "slurmctld").unwrap();
         let (_, mut child) = self.daemons.swap_remove(place);
         child.kill().unwrap();

@@ -45,6 +45,23 @@ fn alerts_are_events_and_reach_the_hook_one_by_one() {
 }
 
 #[test]
+fn a_rule_about_many_series_leaves_the_end_its_alert() {
+    let sandbox = Sandbox::with(&[]);
+    let script = "for i in $(seq 150); do echo \"1 loss$i=nan\" >&3; done; exit 3";
+    let args = ["exec", "--name", "a", "--alert", "non-finite", "--alert", "end", "--", "sh", "-c", script];
+    sandbox.gradtop(&args).expect_code(1);
+    let told = until("the end to be told", || {
+        let told = alerts(&sandbox.find("a"));
+        told.last().is_some_and(|last| last.starts_with("failed: exit code 3")).then_some(told)
+    });
+    assert_eq!(told.len(), 21, "{told:?}");
+    assert!(
+        told[19].ends_with("; this rule tells no more of this run") && !told[18].contains(';'),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn a_hook_that_fails_is_an_event_and_nothing_else() {
     let sandbox = Sandbox::with(&[]).and_env("GRADTOP_ALERTS_HOOK", "exit 7");
     let args = ["exec", "--name", "a", "--alert", "loss > 12", "--", "sh", "-c", "echo '1 loss=13' >&3"];

@@ -42,7 +42,8 @@ fn steps(run: &Run<'_>) -> usize {
 fn a_run_is_a_job_that_is_seen_stopped_and_resumed_as_another() {
     let Some(cluster) = Cluster::start() else { return };
     let sandbox = cluster.sandbox(&[paths::fixture("misbehave")]);
-    let launchers = sandbox.gradtop(&["launchers"]).expect_code(0);
+    // One of them names a partition that does not exist.
+    let launchers = sandbox.gradtop(&["launchers"]).expect_code(1);
     assert!(launchers.out.contains("high") && launchers.out.contains("would start"), "{launchers:?}");
     let refused = sandbox.gradtop(&["run", "counter", "--on", "middle"]).expect_code(2);
     assert!(refused.err.contains("there is no launcher \"middle\""), "{refused:?}");
@@ -68,6 +69,16 @@ fn a_run_is_a_job_that_is_seen_stopped_and_resumed_as_another() {
     assert_ne!(job(&run.view()), first, "another job, the same run");
     assert_eq!(steps(&run), 40);
 
+    // One that is paused cannot go on elsewhere.
+    let paused = submit(&sandbox, "p", "steps=40", 5);
+    paused.until_step(5);
+    sandbox.gradtop(&["pause", "p"]).expect_code(0);
+    paused.until_state(State::Paused);
+    let refused = sandbox.gradtop(&["resume", "p", "--on", "high"]).expect_code(2);
+    assert!(refused.err.contains("p is paused, and can only continue where it is"), "{refused:?}");
+    sandbox.gradtop(&["stop", "p"]).expect_code(0);
+    sandbox.gradtop(&["rm", "p", "--yes"]).expect_code(0);
+
     // What waits says what for, and costs nothing to stop.
     cluster.ask("scontrol", &["update", "PartitionName=low", "State=DOWN"]);
     let waits = submit(&sandbox, "b", "steps=40", 5);
@@ -80,6 +91,19 @@ fn a_run_is_a_job_that_is_seen_stopped_and_resumed_as_another() {
     assert_eq!(waits.view().status.cause.as_deref(), Some("stopped before it started"));
     sandbox.gradtop(&["queue", "rm", "c"]).expect_code(0);
     assert!(!cluster.jobs().contains("PENDING"), "{}", cluster.jobs());
+
+    // A task that is taken out of its array leaves no trace in Slurm.
+    let sweep =
+        ["sweep", "counter", "--name", "s", "--vary", "steps=11,12,13", "--threads", "1", "--on", "low"];
+    sandbox.gradtop(&sweep).expect_code(0);
+    let waiting = sandbox.gradtop(&["queue"]).expect_code(0).out;
+    let jobs: Vec<String> = (1..=3).map(|i| job(&sandbox.find(&format!("counter-{i}")).view())).collect();
+    assert!(jobs.iter().all(|job| waiting.contains(&format!("job {job} waits"))), "{waiting}");
+    cluster.ask("scancel", &[&jobs[1]]).expect_code(0);
+    let code = sandbox.gradtop(&["wait", "counter-2"]).code;
+    assert_eq!((code, sandbox.find("counter-2").view().state), (3, State::Stopped));
+    sandbox.gradtop(&["stop", "tag:s", "--yes"]).expect_code(0);
+    sandbox.gradtop(&["rm", "tag:s", "--yes"]).expect_code(0);
 
     // Refused by Slurm: nothing is left.
     let refused = sandbox.run(&["counter", "--on", "nowhere", "--name", "d"]).expect_code(1);
@@ -111,6 +135,31 @@ fn a_sweep_is_one_array_and_each_task_has_its_own_run() {
     assert_eq!((runs.len(), arrays.len(), tasks.into_iter().collect::<Vec<_>>()), (4, 1, vec![0, 1, 2, 3]));
     let again = sandbox.gradtop(&[&sweep[..], &["--on", "low"]].concat()).expect_code(0);
     assert!(again.err.contains("0 submitted, 4 are there already"), "{again:?}");
+}
+
+#[test]
+fn a_person_who_stops_a_run_that_makes_way_stops_it() {
+    let Some(cluster) = Cluster::start() else { return };
+    let sandbox = cluster.sandbox(&[]);
+    let gate = sandbox.path().join("gate");
+    let script = format!(
+        "trap '' TERM; echo '1 loss=1' >&3; while [ ! -e '{}' ]; do sleep 0.05; done",
+        gate.display()
+    );
+    let exec = ["exec", "--on", "low", "--name", "a", "--resumable", "--", "sh", "-c", &script];
+    sandbox.gradtop(&exec).expect_code(0);
+    let run = sandbox.find("a");
+    run.until_step(1);
+    cluster.ask("scontrol", &["requeue", &job(&run.view())]).expect_code(0);
+    let heard = |event: &Event| matches!(event, Event::Signal { process, .. } if process == "keeper");
+    until("the keeper to hear of it", || (!run.logged_events(heard).is_empty()).then_some(()));
+    sandbox.gradtop(&["stop", "a", "--no-wait"]).expect_code(0);
+    std::fs::write(gate, "").unwrap();
+    until_seen("it to be stopped", || {
+        let status = run.status();
+        assert_ne!(status.state, State::Queued, "{status:?}");
+        if status.state == State::Stopped { Ok(()) } else { Err(status.state) }
+    });
 }
 
 #[test]

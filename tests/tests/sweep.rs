@@ -38,6 +38,21 @@ fn a_run_that_is_worse_than_the_median_of_others_is_stopped_early() {
     let table = sandbox.gradtop(&["best", "loss", "--by", "lr"]).expect_code(0).out;
     assert!(table.contains("last loss, lowest first"), "{table}");
     assert!(sandbox.gradtop(&["best", "los"]).expect_code(1).err.contains("loss"));
+    // Runs of something else do not make every parameter one that differs.
+    let script = "echo '1 loss=5' >&3";
+    let exec =
+        ["exec", "--param", "width=8", "--metric", "loss:min", "--", "sh", "-c", script, "sh", "{width}"];
+    sandbox.gradtop(&exec).expect_code(0);
+    let all = sandbox.gradtop(&["best", "loss", "--json"]).expect_code(0).json();
+    let keys: Vec<_> = all["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|g| g["setting"].as_object().unwrap().keys())
+        .collect();
+    assert!(!keys.is_empty() && keys.iter().all(|key| *key == "lr"), "{all}");
+    let none = sandbox.gradtop(&["best", "loss", "tag:none"]).expect_code(1);
+    assert!(none.err.contains("no run matches the filter `tag:none`"), "{none:?}");
 }
 
 #[test]

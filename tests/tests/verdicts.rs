@@ -121,7 +121,7 @@ const SICK: [Sick; 13] = [
     sick(
         "printf \"%d loss=%g\\n\", i, -5 + ((i > 150) ? i - 150 : 0)",
         "diverged",
-        "and was -5 at the begin",
+        "and was -5 at its beginning",
     ),
     sick("printf \"%d energy=%g\\n\", i, 1 + i * i", "diverged energy", "energy is "),
     sick(

@@ -162,6 +162,11 @@ impl Config {
         built_in.chain(self.launchers.iter().cloned()).collect()
     }
 
+    /// Whether the settings have a launcher of that name, or make it the default.
+    pub(crate) fn sets_up(&self, name: &str) -> bool {
+        self.text(Key::On) == Some(name) || self.launchers.iter().any(|own| own.name == name)
+    }
+
     /// The launcher of that name, else the one that is set, else this machine.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::setup;
 use crate::workspace::{Workspace, succeed};
 
 /// Names, the bench of `tests/` that does it, and what it does.
-const KNOWN: [(&str, &str, &str); 11] = [
+const KNOWN: [(&str, &str, &str); 12] = [
     (
         "campaign",
         "soak",
@@ -24,6 +24,7 @@ const KNOWN: [(&str, &str, &str); 11] = [
         "soak",
         "what the Python client costs, and SIGKILL of Python and of the sink, each at [TIMES] moments",
     ),
+    ("nodes", "soak", "two nodes that share a file system resume one run at once, [TIMES]; a node that dies"),
     ("mixed", "soak", "an old version next to this one; a program replaced during its runs"),
     (
         "python",
@@ -70,7 +71,7 @@ pub(crate) fn soak(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     });
     let Some((name, bench, rest)) = known else {
         for (name, _, what) in KNOWN {
-            println!("cargo xtask soak {name:<6} {what}");
+            println!("cargo xtask soak {name:<8} {what}");
         }
         println!("\n--seed N repeats one: each prints its own.");
         return if args.is_empty() { Ok(ExitCode::SUCCESS) } else { bail!("unknown soak `{}`", args[0]) };

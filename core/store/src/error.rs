@@ -102,6 +102,17 @@ pub enum StoreError {
         /// The lock file.
         path: PathBuf,
     },
+    /// Another machine is at work on the run, or was when it was last seen.
+    #[error(
+        "{host} has {}, or had it when it was last seen: `gradtop resume` waits until it gives no sign, --force does not",
+        path.display()
+    )]
+    Owned {
+        /// The run's folder.
+        path: PathBuf,
+        /// The machine's name, and its job.
+        host: String,
+    },
     /// A run may have 100,000 series.
     #[error(
         "a run may have at most {} series: put what varies into steps or a table",

@@ -20,13 +20,14 @@ pub use error::{Result, StoreError};
 pub use folder::birth::{Birth, create_run, remove_unfinished};
 pub use folder::contents::{foreign, size};
 pub use folder::control::{
-    KILL, KILLED, Request, WITHDRAWN, clear_control, request, stop_request, take_requests, withdraw_stop,
+    KILL, KILLED, Request, WITHDRAWN, clear_control, request, stop_request, stop_stamp, take_requests,
+    withdraw_stop,
 };
 pub use folder::damage::{Damage, known_damage};
 pub use folder::ending::recorded_end;
 pub use folder::events::{Event, EventLine, EventLog, RaisedAlert, append_event, read_events};
 pub use folder::inside;
-pub use folder::job::{Job, JobSeen, JobStage, read_job, write_job, write_job_seen};
+pub use folder::job::{Job, JobSeen, JobStage, NOT_QUEUED, read_job, write_job, write_job_seen};
 pub use folder::lock::{RunLock, is_locked};
 pub use folder::machine::{boot_id, host_name, is_started_for, process_start};
 pub use folder::manifest::{
@@ -34,6 +35,7 @@ pub use folder::manifest::{
     ParamValue, PluginInfo, Versions, read_manifest, replace_manifest, shell_words,
 };
 pub use folder::notes::{Notes, change_notes, read_notes, validate_tag};
+pub use folder::owner::{Owner, RENEW, is_of_earlier_start, is_owned_elsewhere, stands_still};
 pub use folder::queue::{
     Claim, InQueue, LockedQueue, QueueSettings, Turn, moved, queue_claims, queue_is_mine, queue_settings,
     queue_stamp, queued_run, read_turn, waiting, write_turn,

@@ -143,10 +143,9 @@ pub fn note(view: &View) -> Option<String> {
     let cause = || view.status.cause.as_deref().map(clean);
     match view.state {
         _ if view.silent_for().is_some() => silence(view),
-        _ if !view.certain => {
-            let age = number::age(view.age_of_last_write.as_secs_f64());
+        _ if view.seen.is_some() || !view.certain => {
             let job = job_words(view, Timestamp::now()).map(|words| format!("; {words}"));
-            Some(format!("on {}, last write {age} ago{}", clean(&view.host), job.unwrap_or_default()))
+            Some(format!("{}{}", far(view), job.unwrap_or_default()))
         }
         State::Queued | State::Starting if view.job.is_some() => job_words(view, Timestamp::now()),
         State::Queued if view.queued.is_some() => {
@@ -186,6 +185,12 @@ pub fn job_words(view: &View, now: Timestamp) -> Option<String> {
 
 /// A time limit of so many seconds is none: Slurm gives a job without one a year.
 const NO_LIMIT_S: f64 = 300.0 * 86_400.0;
+
+/// Where a run is that this machine cannot see into: `on node7 (job 42), last seen 4 s ago`.
+pub fn far(view: &View) -> String {
+    let (what, time) = view.seen.map_or(("write", view.age_of_last_write), |seen| ("seen", seen));
+    format!("on {}, last {what} {} ago", clean(&view.host), number::age(time.as_secs_f64()))
+}
 
 /// What the last alert says, of a run whose state does not say it already.
 pub fn alert(view: &View) -> Option<String> {

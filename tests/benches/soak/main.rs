@@ -1,5 +1,5 @@
 //! Faults put to live runs through the real program, many times; a row of a table for each. Started by `cargo xtask soak`:
-//! `campaign [--minutes N]`, `kills [TIMES]`, `disk [TIMES]`, `clocks [TIMES]`, `client [TIMES]`, `mixed [OLD PROGRAM]`,
+//! `campaign [--minutes N]`, `kills [TIMES]`, `disk [TIMES]`, `clocks [TIMES]`, `client [TIMES]`, `nodes [TIMES]`, `mixed [OLD PROGRAM]`,
 //! `python PYTHON`, `slurm [PART]`, `ssh [PART]`, each with `--seed N`.
 
 #![allow(clippy::unwrap_used, reason = "a fault that cannot be made ends it")]
@@ -10,6 +10,7 @@ mod client;
 mod faults;
 mod kills;
 mod mixed;
+mod nodes;
 mod python;
 mod slurm;
 mod ssh;
@@ -105,9 +106,10 @@ fn main() -> ExitCode {
         ["disk", ..] => faults::all(faults::DISK, times.unwrap_or(3), seed, &mut print),
         ["clocks", ..] => faults::all(faults::CLOCKS, times.unwrap_or(3), seed, &mut print),
         ["client", ..] => client::client(times.unwrap_or(100), seed).into_iter().for_each(&mut print),
+        ["nodes", ..] => nodes::nodes(times.unwrap_or(1_000)).into_iter().for_each(&mut print),
         ["slurm", ..] => slurm::slurm(words.get(1).copied(), &mut print),
         ["mixed", ..] => mixed::mixed(words.get(1).copied(), &mut print),
-        _ => panic!("campaign, kills, disk, clocks, client, slurm, mixed, python or ssh"),
+        _ => panic!("campaign, kills, disk, clocks, client, nodes, slurm, mixed, python or ssh"),
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

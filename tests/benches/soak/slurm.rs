@@ -1,7 +1,7 @@
 //! Many runs in a real Slurm: a long array, jobs that make way, a time limit, a controller that is killed, and the study of all
 //! experiments as an array.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gradtop_store::{Event, State};
 use gradtop_tests::sandbox::ended_within;
@@ -120,23 +120,37 @@ fn preemption(cluster: &mut Cluster) -> Row {
 
 fn limit(cluster: &mut Cluster) -> Row {
     let how = "`time = \"1\"`: a minute";
-    repeat("ten jobs at their time limit", how, 1, "saved ahead of it, requeued, as undisturbed", |_| {
-        let sandbox = cluster.sandbox(&[paths::fixture("misbehave")]);
-        let names = ten(&sandbox, "minute");
-        for name in &names {
-            let seen = sandbox.find(name).until_state(State::Queued);
-            assert_eq!(seen.status.cause.as_deref(), Some("the time of its job was over"));
-        }
-        hurry_all(cluster, &sandbox, &names);
-        as_undisturbed(&sandbox, &names, 1);
-        (0, Duration::ZERO)
-    })
+    repeat(
+        "ten jobs at their time limit",
+        how,
+        1,
+        "saved ahead of it, requeued, as undisturbed; a command ends and says why",
+        |_| {
+            let sandbox = cluster.sandbox(&[paths::fixture("misbehave")]);
+            let names = ten(&sandbox, "minute");
+            let exec = ["exec", "--on", "minute", "--name", "command", "--", "sleep", "600"];
+            sandbox.gradtop(&exec).expect_code(0);
+            for name in &names {
+                let seen = sandbox.find(name).until_state(State::Queued);
+                assert_eq!(seen.status.cause.as_deref(), Some("the time of its job was over"));
+            }
+            sandbox.gradtop(&["wait", "command"]);
+            let cause = sandbox.find("command").status().cause.unwrap_or_default();
+            assert_eq!(cause, "SIGTERM: the time of its job was over");
+            hurry_all(cluster, &sandbox, &names);
+            as_undisturbed(&sandbox, &names, 1);
+            (0, Duration::ZERO)
+        },
+    )
 }
 
 fn controller(cluster: &mut Cluster) -> Row {
     let sandbox = cluster.sandbox(&[paths::fixture("misbehave")]);
     let names = ten(&sandbox, "low");
     cluster.kill_controller();
+    let asked = Instant::now();
+    sandbox.gradtop(&["launchers"]).expect_code(1);
+    assert!(asked.elapsed() < Duration::from_mins(1), "all are asked at once");
     let seen = sandbox.gradtop(&["list", "--json"]).expect_code(0).json();
     let certain = seen.as_array().unwrap().iter().filter(|run| run["state"] == "running").count();
     // Half of them end while nobody is there to hear of it.

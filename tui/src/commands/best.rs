@@ -1,11 +1,13 @@
 //! `gradtop best`: which settings led to the best values of a metric.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
-use gradtop_store::{Goal, suggest};
+use gradtop_store::{Goal, View, suggest};
 use serde_json::{Map, Value, json};
 
 use super::Context;
-use super::select::{Matching, matching};
+use super::select::{Matching, matching, none_matches};
 use crate::failure::Failure;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
@@ -36,7 +38,9 @@ pub(crate) struct Args {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let Matching { views, .. } = matching(context, &args.filter.join(" "))?;
-    let all: Vec<&_> = views.iter().collect();
+    if views.is_empty() {
+        return Err(none_matches(&args.filter));
+    }
     let mut by: Vec<&str> = args.by.iter().map(|key| key.trim()).collect();
     let known = || views.iter().flat_map(|view| &view.manifest.params).map(|(key, _)| key.as_str());
     if let Some(key) = by.iter().find(|key| !known().any(|k| k == **key)) {
@@ -44,7 +48,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         return Err(Failure::usage(message).help(clean(&suggest(key, known(), "parameters"))).into());
     }
     if args.by.is_empty() {
-        by = state::differing(&all);
+        by = differing(&views, &args.metric);
     }
     let Some(ranking) = ranking(&views, &args.metric, &by) else {
         let metrics = views.iter().flat_map(state::headlines).map(|headline| headline.metric);
@@ -57,6 +61,21 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         table(&ranking, &args.metric, &by);
     }
     Ok(0)
+}
+
+/// The parameters that differ between runs of one experiment that have the metric: of another one they would all be others.
+fn differing<'a>(views: &'a [View], metric: &str) -> Vec<&'a str> {
+    let mut experiments: BTreeMap<&str, Vec<&View>> = BTreeMap::new();
+    for view in views.iter().filter(|view| state::headlines(view).iter().any(|of| of.metric == metric)) {
+        experiments.entry(&view.manifest.experiment.id).or_default().push(view);
+    }
+    let mut all: Vec<&str> = Vec::new();
+    for key in experiments.values().flat_map(|views| state::differing(views)) {
+        if !all.contains(&key) {
+            all.push(key);
+        }
+    }
+    all
 }
 
 fn as_json(ranking: &Ranking<'_>, by: &[&str]) -> Value {

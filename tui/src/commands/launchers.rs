@@ -30,6 +30,11 @@ pub(crate) struct On {
 }
 
 impl On {
+    /// Whether it was given with the command.
+    pub(crate) fn is_given(&self) -> bool {
+        self.on.is_some()
+    }
+
     /// The launcher, if the run shall not simply start on this machine. What waits in the local queue does.
     pub(crate) fn elsewhere(&self, context: &Context, queued: bool) -> Result<Option<Launcher>> {
         let launcher = context.config.launcher(self.on.as_deref())?;
@@ -67,7 +72,17 @@ pub(crate) fn submitted(run: &RunDir, detach: bool, as_json: bool) -> Result<()>
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let all = context.config.launchers();
     let usual = context.config.launcher(None).map(|launcher| launcher.name);
-    let checked: Vec<_> = all.iter().map(|launcher| (launcher, launcher.check())).collect();
+    // Side by side: one that has no answer is waited for once.
+    let checked: Vec<(&Launcher, Result<String, String>)> = std::thread::scope(|scope| {
+        let asked: Vec<_> = all.iter().map(|launcher| scope.spawn(|| launcher.check())).collect();
+        let answer = |asked: std::thread::ScopedJoinHandle<'_, _>| {
+            asked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        all.iter().zip(asked.into_iter().map(answer)).collect()
+    });
+    // One that nobody has set up, and whose programs this machine does not have, is no error.
+    let counts = |launcher: &Launcher| launcher.is_installed() || context.config.sets_up(&launcher.name);
+    let code = i32::from(checked.iter().any(|(launcher, checked)| checked.is_err() && counts(launcher)));
     if args.json {
         let all: Vec<Value> = checked
             .iter()
@@ -77,7 +92,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             })
             .collect();
         print::json(&all)?;
-        return Ok(0);
+        return Ok(code);
     }
     let mut table = Table::new(&[("launcher", Align::Left), ("kind", Align::Left), ("", Align::Left)]);
     for (launcher, checked) in &checked {
@@ -90,5 +105,5 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         table.row(vec![Words::new(name, Ink::Bold), launcher.kind().into(), Words::new(clean(text), ink)]);
     }
     table.print(0);
-    usual.map(|_| 0)
+    usual.map(|_| code)
 }

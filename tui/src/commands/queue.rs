@@ -5,8 +5,10 @@ use std::path::Path;
 use anyhow::Result;
 use gradtop_host::start_waiting_surely;
 use gradtop_store::{
-    InQueue, QueueSettings, RunDir, State, StoreError, View, queue_claims, queue_settings, read_turn, waiting,
+    InQueue, Job, QueueSettings, RunDir, State, StoreError, View, list_runs, queue_claims, queue_settings,
+    read_job, read_turn, waiting,
 };
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Context;
@@ -269,6 +271,12 @@ fn list(runs: &Path, as_json: bool) -> Result<i32> {
             Err(e) => print::note(&format!("warning: {}", clean(&e.to_string()))),
         }
     }
+    // Of the others, those that wait for their jobs.
+    let jobs = list_runs(runs).into_iter().filter(|run| read_job(run).is_some());
+    let jobs = jobs
+        .filter_map(|run| super::view(&run).ok())
+        .filter(|view| view.job.is_some() && view.queued.is_some());
+    waits.extend(jobs.map(|view| (None, view)));
     if as_json {
         let field = |view: &View| clean(&view.manifest.run);
         let slots: Vec<Value> = holders
@@ -282,7 +290,7 @@ fn list(runs: &Path, as_json: bool) -> Result<i32> {
             .map(|(device, view)| {
                 let InQueue { place, after, held } = view.queued.clone().unwrap_or_default();
                 json!({"place": place, "run": field(view), "experiment": view.manifest.experiment.id, "device": device,
-                    "after": after, "held": held})
+                    "after": after, "held": held, "job": view.job.as_ref().and_then(Job::name)})
             })
             .collect();
         print::json(
@@ -310,7 +318,8 @@ fn list(runs: &Path, as_json: bool) -> Result<i32> {
     for (device, view) in &waits {
         let queued = view.queued.clone().unwrap_or_default();
         let place = queued.place.map(|place| format!("#{place}")).unwrap_or_default();
-        let why = state::queue_words(&InQueue { place: None, ..queued.clone() });
+        let why = state::job_words(view, Timestamp::now())
+            .unwrap_or_else(|| state::queue_words(&InQueue { place: None, ..queued.clone() }));
         table.row(vec![
             place.into(),
             Words::new(clean(&view.manifest.run), Ink::Bold),
@@ -321,7 +330,9 @@ fn list(runs: &Path, as_json: bool) -> Result<i32> {
     }
     table.print(0);
     if holders.is_empty()
-        && waits.iter().any(|(_, view)| view.queued.as_ref().is_some_and(|q| q.held.is_none()))
+        && waits
+            .iter()
+            .any(|(_, view)| view.dir.is_queued() && view.queued.as_ref().is_some_and(|q| q.held.is_none()))
     {
         print::note("No run of the queue is at work: `gradtop queue start` starts what can be started");
     }

@@ -13,6 +13,7 @@ use super::select::{Selection, each};
 use super::watch::{self, Caught, Watch};
 use crate::failure::Failure;
 use crate::print::{self, clean};
+use gradtop_view::state;
 
 /// Arguments of `resume`.
 #[derive(Debug, clap::Args)]
@@ -60,9 +61,23 @@ fn resume(
     detach: bool,
     (caught, unpaused): (&mut Caught, &mut Vec<View>),
 ) -> Result<i32> {
+    let name = clean(&view.manifest.run);
+    if view.state == State::Paused && elsewhere.is_some() && args.on.is_given() {
+        let message = format!("{name} is paused, and can only continue where it is");
+        let help = format!("`gradtop resume {name}` without --on, or `gradtop stop {name}` first");
+        return Err(Failure::usage(message).help(help).into());
+    }
     // What is refused is refused before anything is written.
-    if !view.certain && (args.force || view.is_of_earlier_boot()) {
+    let watched = (view.state.is_final() || !view.certain)
+        && !args.force
+        && gradtop_store::is_owned_elsewhere(&view.dir);
+    if !view.certain && (args.force || watched || view.is_of_earlier_boot()) {
         gradtop_host::may_resume(&view.dir, args.trust)?;
+    }
+    if watched {
+        print::note(&format!("{name} is {}: watched for a minute", state::far(&view)));
+        gradtop_host::give_up_still(&view.dir, || !caught.any())?;
+        view = super::view(&view.dir)?;
     }
     // Whoever asks to go on with a run that an earlier boot of this machine left says that no other machine has it.
     if gradtop_host::recover_after_reboot(&view.dir)? || args.force && gradtop_host::give_up(&view.dir)? {
@@ -76,9 +91,8 @@ fn resume(
         None => gradtop_host::resume(&view.dir, args.trust)?,
     };
     if resumed == Resumed::Unpaused {
-        let name = &view.manifest.run;
         if args.json {
-            print::json(&serde_json::json!({"run": name, "asked": "unpause"}))?;
+            print::json(&serde_json::json!({"run": view.manifest.run, "asked": "unpause"}))?;
         } else {
             print::line(&format!("{name} resumed"));
         }

@@ -40,13 +40,21 @@ impl Selection {
         }
         let all = matching(context, &self.names.join(" "))?.views;
         let (count, matched) = (all.len(), if all.len() == 1 { "run matches" } else { "runs match" });
-        let views: Vec<View> =
-            all.into_iter().filter(|view| gradtop_host::allowed(view, action).is_ok()).collect();
+        let mut refused = None;
+        let mut may = |view: &View| {
+            let allowed = gradtop_host::allowed(view, action);
+            let why = allowed.as_ref().err().map(|why| format!("{} {why}", view.manifest.run));
+            refused = refused.take().or(why);
+            allowed.is_ok()
+        };
+        let views: Vec<View> = all.into_iter().filter(|view| may(view)).collect();
         let verb = action.verb();
         match (views.len(), count) {
             (0, 0) => return Err(none_matches(&self.names)),
             (0, _) => {
-                return Err(Failure::new(format!("{count} {matched}, but cannot {verb} any of them")).into());
+                let message = format!("{count} {matched}, but cannot {verb} any of them");
+                let why = refused.map_or_else(String::new, |why| format!(": {}", clean(&why)));
+                return Err(Failure::new(message + &why).into());
             }
             (1, _) => return Ok(views),
             _ => {}
@@ -88,8 +96,12 @@ pub(crate) fn meant(context: &Context, names: &[String]) -> Result<Vec<View>> {
     }
 }
 
-fn none_matches(filter: &[String]) -> anyhow::Error {
-    Failure::new(format!("no run matches the filter `{}`", clean(&filter.join(" ")))).into()
+pub(crate) fn none_matches(filter: &[String]) -> anyhow::Error {
+    let message = match clean(&filter.join(" ")) {
+        none if none.trim().is_empty() => "there are no runs".to_owned(),
+        filter => format!("no run matches the filter `{filter}`"),
+    };
+    Failure::new(message).into()
 }
 
 /// Runs by their names, each once.

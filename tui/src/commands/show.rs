@@ -170,12 +170,8 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
     if let Some(waiting) = state::waiting(view) {
         print::line(&print::styled(&format!("  {waiting}"), Ink::Alert));
     }
-    if !view.certain {
-        let age = number::duration(view.age_of_last_write.as_secs_f64());
-        print::line(&format!(
-            "  on {}, whose processes cannot be seen from here; last write {age} ago",
-            clean(&view.host)
-        ));
+    if view.seen.is_some() || !view.certain {
+        print::line(&format!("  {}; its processes cannot be seen from here", state::far(view)));
     }
     if let Some(pid) = gradtop_host::left_behind(view) {
         let name = clean(&view.manifest.run);

@@ -276,6 +276,13 @@ impl<'a> Pair<'a> {
         self.let_go.set(true);
     }
 
+    /// Kills the sink, and the command with all that it started.
+    pub(crate) fn abandon(&self) {
+        self.sink.process.signal(Signal::KILL).ok();
+        self.kill(false);
+        self.sink.process.wait(Duration::from_secs(1));
+    }
+
     /// Whether nothing is left of a command that has ended. What is left is asked to end, and killed if it does not.
     fn is_clear(&mut self, status: ExitStatus, since: Instant) -> bool {
         let left = self.tree.size();

@@ -18,13 +18,17 @@ const AGAIN: Duration = Duration::from_mins(1);
 
 /// Why a run makes way whose job has little time left.
 pub(crate) const TIME_OVER: &str = "the time of its job is nearly over";
+/// The same once it has made way, or was ended.
+const WAS_OVER: &str = "the time of its job was over";
 
 /// The job that a keeper is in.
 pub(crate) struct InJob {
     id: u64,
     /// Starts before this one.
     restarts: u64,
-    /// Its time is nearly over.
+    /// Its run can go on in another start.
+    resumable: bool,
+    /// Its time is over, or nearly so if the run can go on later.
     late: Arc<AtomicBool>,
 }
 
@@ -34,17 +38,17 @@ impl InJob {
         let id = variable("SLURM_JOB_ID")?;
         let restarts = variable("SLURM_RESTART_COUNT").unwrap_or(0);
         let late = Arc::new(AtomicBool::new(false));
-        if resumable {
-            let (late, early) = (late.clone(), early.clone());
-            let watch = move || {
-                wait_for_time(id);
-                late.store(true, Ordering::Release);
+        let (is_late, early) = (late.clone(), early.clone());
+        let watch = move || {
+            wait_for_time(id, resumable);
+            is_late.store(true, Ordering::Release);
+            if resumable {
                 early.set(TIME_OVER.to_owned()).ok();
-            };
-            // Where no thread can be started, the run loses what it did since its last checkpoint.
-            std::thread::Builder::new().name("time".to_owned()).spawn(watch).ok();
-        }
-        Some(Self { id, restarts, late })
+            }
+        };
+        // Where no thread can be started, the run loses what it did since its last checkpoint.
+        std::thread::Builder::new().name("time".to_owned()).spawn(watch).ok();
+        Some(Self { id, restarts, resumable, late })
     }
 
     /// Whether the run goes on in another start of this job, now that it has stopped though no person asked: why. Asks for that start
@@ -56,11 +60,16 @@ impl InJob {
         let why = match known(self.id) {
             Some(known) if known.restarts > self.restarts => return Ok(Some("requeued by Slurm".to_owned())),
             Some(known) if known.preempted => "preempted",
-            _ if self.late.load(Ordering::Acquire) => "the time of its job was over",
+            _ if self.resumable && self.late.load(Ordering::Acquire) => WAS_OVER,
             _ => return Ok(None),
         };
         ask("scontrol", &["requeue", &self.id.to_string()])?;
         Ok(Some(why.to_owned()))
+    }
+
+    /// Why Slurm has ended the run, of one that does not go on.
+    pub(crate) fn ended_because(&self) -> Option<&'static str> {
+        (!self.resumable && self.late.load(Ordering::Acquire)).then_some(WAS_OVER)
     }
 }
 
@@ -74,8 +83,8 @@ fn left(then: Timestamp) -> Duration {
     Duration::try_from(then.duration_since(Timestamp::now())).unwrap_or_default()
 }
 
-/// Waits until the time of the job is nearly over. It may be given more meanwhile, so Slurm is asked once more before.
-fn wait_for_time(id: u64) {
+/// Waits until the time of the job is over, or `ahead` of that. It may be given more meanwhile, so Slurm is asked once more before.
+fn wait_for_time(id: u64, ahead: bool) {
     let announced = || known(id)?.ends;
     // Slurm gives it to jobs since 23.02.
     let given =
@@ -86,7 +95,7 @@ fn wait_for_time(id: u64) {
         end = announced();
     }
     let Some(mut end) = end else { return };
-    let lead = (left(end) / 10).clamp(*LEAD.start(), *LEAD.end());
+    let lead = if ahead { (left(end) / 10).clamp(*LEAD.start(), *LEAD.end()) } else { Duration::ZERO };
     loop {
         std::thread::sleep(left(end).saturating_sub(lead));
         match announced() {

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Job, JobSeen, RunDir, RunLock, inside, list_runs, read_job, read_status, write_job, write_job_seen,
+    Job, JobSeen, NOT_QUEUED, RunDir, RunLock, State, inside, list_runs, read_job, read_status, write_job,
+    write_job_seen,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -181,8 +182,8 @@ pub fn refresh_jobs(runs: &Path) -> bool {
     let missing: Vec<String> =
         open.iter().zip(&found).filter(|(_, k)| k.is_none()).filter_map(|((_, job), _)| job.name()).collect();
     let past = accounted(&missing);
-    for ((run, job), known) in open.iter().zip(&found) {
-        let seen = match known {
+    for ((run, job), of) in open.iter().zip(&found) {
+        let seen = match of {
             Some(known) => JobSeen {
                 token: job.token.clone(),
                 asked,
@@ -194,15 +195,26 @@ pub fn refresh_jobs(runs: &Path) -> bool {
             None => JobSeen {
                 token: job.token.clone(),
                 asked,
-                state: job.name().and_then(|name| past_state(&past, &name)).unwrap_or_default(),
+                state: job
+                    .name()
+                    .and_then(|name| past_state(&past, &name))
+                    .or_else(|| has_left(&known, run, job).then(|| NOT_QUEUED.to_owned()))
+                    .unwrap_or_default(),
                 reason: None,
                 node: None,
                 ends: None,
             },
         };
-        note(run, job, *known, &seen);
+        note(run, job, *of, &seen);
     }
     true
+}
+
+/// Whether a task that is unknown has left its array, which is known, before its run began.
+fn has_left(known: &[Known], run: &RunDir, job: &Job) -> bool {
+    job.task.is_some()
+        && known.iter().any(|other| Some(other.array) == job.id)
+        && read_status(run).is_ok_and(|status| status.state == State::Queued)
 }
 
 /// Writes what was seen of a run's job, unless it says no more than what is there.

@@ -110,6 +110,14 @@ impl Launcher {
         }
     }
 
+    /// Whether this machine has the programs that it takes.
+    pub fn is_installed(&self) -> bool {
+        match &self.kind {
+            Kind::Local => true,
+            Kind::Slurm(_) => slurm::is_installed(),
+        }
+    }
+
     /// Whether a run could be started so now, in words.
     ///
     /// # Errors

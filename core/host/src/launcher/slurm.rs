@@ -8,7 +8,8 @@ use gradtop_store::{
     Event, Job, RunDir, RunLock, State, Status, append_event, change_notes, clear_control, create_shared,
     inside, read_job, read_manifest, read_status, shell_words, write_job, write_status,
 };
-use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::{SignedDuration, Timestamp, Zoned};
 use serde::Deserialize;
 
 use crate::command::left::GIVEN;
@@ -23,6 +24,11 @@ use crate::run::allowed::{Action, Why};
 use crate::run::control::ready;
 use crate::run::launch::{self, Resumed, draw_seed};
 use gradtop_store::Birth;
+
+/// The program that submits jobs.
+const SUBMIT: &str = "sbatch";
+/// How far ahead a start may be to be told.
+const FORESEEN: SignedDuration = SignedDuration::from_hours(365 * 24);
 
 /// What jobs are submitted with.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -62,16 +68,15 @@ impl Slurm {
     }
 
     pub(crate) fn check(&self) -> Result<String, String> {
-        let version = ask("sbatch", &["--version"])?;
+        let version = ask(SUBMIT, &["--version"])?;
         let version = crate::text::clean(String::from_utf8_lossy(&version).trim());
         let options = self.options();
-        let mut command = Command::new("sbatch");
+        let mut command = Command::new(SUBMIT);
         command.args(["--test-only", "--ntasks=1"]).args(&options);
-        let (_, said) = answer("sbatch", command, Some("#!/bin/sh\n"))?;
+        let (_, said) = answer(SUBMIT, command, Some("#!/bin/sh\n"))?;
         let said = String::from_utf8_lossy(&said);
         let when = said.lines().rev().find_map(|line| line.split_once("to start at ").map(|(_, when)| when));
-        let when = when.map(|when| format!(", a job now would start at {}", crate::text::clean(when)));
-        Ok(format!("{version}{}", when.unwrap_or_default()))
+        Ok(format!("{version}{}", when.map(start_in_words).unwrap_or_default()))
     }
 
     pub(crate) fn start(
@@ -118,7 +123,7 @@ impl Slurm {
     /// Submits the job of runs that have their folders, and notes its id there.
     fn submit(&self, runs: &[RunDir], token: &str, at_once: Option<u32>, trust: bool) -> Result<()> {
         let Some(first) = runs.first() else { return Ok(()) };
-        let mut command = Command::new("sbatch");
+        let mut command = Command::new(SUBMIT);
         command.args(["--parsable", "--requeue", "--open-mode=append", "--output=/dev/null", "--ntasks=1"]);
         command.arg(format!("--job-name=gradtop/{}", first.experiment()));
         command.arg(format!("--comment={}", comment(token)));
@@ -140,7 +145,7 @@ impl Slurm {
             command.env_remove(name);
         }
         let refused = |why: String| HostError::Slurm { what: "submit the job", why };
-        let (said, _) = answer("sbatch", command, Some(&self.script(runs, token, trust))).map_err(refused)?;
+        let (said, _) = answer(SUBMIT, command, Some(&self.script(runs, token, trust))).map_err(refused)?;
         // `12`, or `12;cluster`.
         let said = String::from_utf8_lossy(&said);
         let id = said.trim().split(';').next().and_then(|id| id.parse().ok());
@@ -223,6 +228,22 @@ impl Slurm {
     }
 }
 
+/// What `sbatch --test-only` says of a start, such as `2026-11-29T12:00:00 using 1 processors on nodes n1`.
+fn start_in_words(when: &str) -> String {
+    let date = when.split(' ').next().and_then(|date| date.parse::<DateTime>().ok());
+    // Where Slurm knows no time it names one centuries ahead.
+    if date.is_some_and(|date| date > Zoned::now().datetime().saturating_add(FORESEEN)) {
+        return ", no start of a job is in sight".to_owned();
+    }
+    format!(", a job now would start at {}", crate::text::clean(when))
+}
+
+/// Whether this machine can submit jobs.
+pub(crate) fn is_installed() -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(SUBMIT).is_file())
+}
+
 /// Something that no other submission has.
 fn token() -> String {
     format!("{:08x}", draw_seed())
@@ -233,4 +254,20 @@ fn remove(run: &RunDir) {
     let above = RunDir::new(run.path().parent().unwrap_or(run.path()));
     inside::remove_dir(&above, run.path()).ok();
     std::fs::remove_dir(above.path()).ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_in_centuries_is_none() {
+        assert_eq!(
+            start_in_words("3387-12-07T05:56:43 using 1 processors"),
+            ", no start of a job is in sight"
+        );
+        for soon in ["2026-11-29T12:00:00 using 1 processors", "some day"] {
+            assert_eq!(start_in_words(soon), format!(", a job now would start at {soon}"));
+        }
+    }
 }

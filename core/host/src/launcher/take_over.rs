@@ -8,9 +8,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Ending, Event, Job, RunDir, RunLock, State, StoreError, append_event, checkpoints, clear_control,
-    has_journal, metric_files, prepare_restart, read_job, read_manifest, read_status, recover, stop_request,
-    write_job,
+    Ending, Event, Job, Owner, RENEW, RunDir, RunLock, State, StoreError, append_event, checkpoints,
+    clear_control, has_journal, is_of_earlier_start, metric_files, prepare_restart, read_job, read_manifest,
+    read_status, recover, stands_still, stop_request, write_job,
 };
 
 use crate::error::{HostError, Result};
@@ -36,28 +36,66 @@ pub(crate) fn job_main(dir: &Path, token: &str, trust: bool) -> i32 {
 fn take_over(run: &RunDir, token: &str, trust: bool) -> Result<String> {
     let start = Instant::now();
     let lock = loop {
+        if read_job(run).is_none_or(|job| job.token != token) {
+            return Ok(later(run));
+        }
         match RunLock::acquire(run) {
             Err(StoreError::Locked { .. }) if start.elapsed() < PATIENCE => {}
+            // Where it is cut off from Slurm only, it learns from the folder that it has lost the run.
+            Err(StoreError::Owned { .. }) if is_of_earlier_start(run) => {
+                if stands_still(run, || start.elapsed() < PATIENCE) {
+                    Owner::take_over(run)?;
+                } else if start.elapsed() >= PATIENCE {
+                    Owner::take_over(run)?;
+                    std::thread::sleep(RENEW * 2);
+                }
+            }
             lock => break lock?,
         }
     };
+    let owner = Owner::claim_if_possible(run)?;
+    let said = match prepare(run, &lock, token, trust) {
+        Ok(Prepared::Begin(go_on)) => Err(become_keeper(run, &lock, go_on.as_ref())),
+        Ok(Prepared::Over(why)) => Ok(why),
+        Err(e) => Err(e),
+    };
+    // Here nothing has begun.
+    if let Some(owner) = owner {
+        owner.end(run);
+    }
+    said
+}
+
+/// What there is to do for a job that has its run.
+enum Prepared {
+    /// To begin, or to go on.
+    Begin(Option<GoOn>),
+    /// Nothing, and why.
+    Over(String),
+}
+
+fn later(run: &RunDir) -> String {
+    format!("{} was given to a later job", run.name())
+}
+
+fn prepare(run: &RunDir, lock: &RunLock, token: &str, trust: bool) -> Result<Prepared> {
     let Some(job) = read_job(run).filter(|job| job.token == token) else {
-        return Ok(format!("{} was given to a later job", run.name()));
+        return Ok(Prepared::Over(later(run)));
     };
     let id = variable("SLURM_ARRAY_JOB_ID").filter(|_| job.task.is_some());
     let id = id.or_else(|| variable("SLURM_JOB_ID"));
     if job.id != id {
         write_job(run, &Job { id, ..job })?;
     }
-    recover(run, &lock)?;
+    recover(run, lock)?;
     let status = read_status(run)?;
     if status.state == State::Finished {
-        return Ok(format!("{} has finished", run.name()));
+        return Ok(Prepared::Over(format!("{} has finished", run.name())));
     }
     if stop_request(run)?.is_some() {
         let cause = Some("stopped before it started".to_owned());
-        write_end(run, &lock, Ending { state: State::Stopped, cause })?;
-        return Ok(format!("{} was stopped", run.name()));
+        write_end(run, lock, Ending { state: State::Stopped, cause })?;
+        return Ok(Prepared::Over(format!("{} was stopped", run.name())));
     }
     let manifest = read_manifest(run)?;
     clear_control(run)?;
@@ -65,13 +103,13 @@ fn take_over(run: &RunDir, token: &str, trust: bool) -> Result<String> {
         if has_journal(run) || metric_files(run)?.is_some_and(|files| !files.is_empty()) {
             let message = "its job was started again, and there is no checkpoint: it begins anew".to_owned();
             append_event(run, &Event::Warning { message })?;
-            prepare_restart(run, &lock)?;
+            prepare_restart(run, lock)?;
         }
         None
     } else {
-        Some(set_back(run, &lock, &status, may_run(run, &manifest, trust)?)?)
+        Some(set_back(run, lock, &status, may_run(run, &manifest, trust)?)?)
     };
-    Err(become_keeper(run, &lock, go_on.as_ref()))
+    Ok(Prepared::Begin(go_on))
 }
 
 /// Becomes the keeper; if that fails, why. Slurm signals the processes of a task's own, so it must not be a child.

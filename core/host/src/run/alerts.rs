@@ -38,8 +38,8 @@ const READING: Duration = Duration::from_millis(100);
 /// How long a hook may take, and how often it is looked at.
 const HOOK: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
-/// Alerts of a run at most, and of one look at its rows.
-const MOST: u32 = 100;
+/// Alerts of one rule at most: one about many series leaves the others their say.
+const MOST: u32 = 20;
 
 /// What a user wants to be told of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -138,6 +138,8 @@ struct Armed {
     rule: Rule,
     /// Its condition held at the last look: it speaks when that begins.
     holds: bool,
+    /// How often it has spoken.
+    told: u32,
     /// The same of rows: the series for which it holds.
     held: BTreeSet<SeriesKey>,
     /// What it remembers of series, of those that it is about.
@@ -146,7 +148,23 @@ struct Armed {
 
 impl Armed {
     fn new(rule: Rule) -> Self {
-        Self { rule, holds: false, held: BTreeSet::new(), trends: BTreeMap::new() }
+        Self { rule, holds: false, told: 0, held: BTreeSet::new(), trends: BTreeMap::new() }
+    }
+
+    /// Lets it speak once more: what it is to say, or nothing if it has said enough.
+    fn says(&mut self, message: String) -> Option<String> {
+        self.told = self.told.saturating_add(1);
+        match self.told {
+            ..MOST => Some(message),
+            MOST => Some(format!("{message}; this rule tells no more of this run")),
+            _ => None,
+        }
+    }
+
+    /// Takes in whether its condition holds, in words if it does: what it is to say, if that begins.
+    fn begins(&mut self, now: Option<String>) -> Option<String> {
+        let before = std::mem::replace(&mut self.holds, now.is_some());
+        now.filter(|_| !before).and_then(|message| self.says(message))
     }
 
     /// Takes in a row: in words, that the rule's condition holds for its series now. `None`: it does not, or is not about that.
@@ -186,7 +204,6 @@ struct Judge {
     since: i64,
     /// When the last row of the training came, or it could last not have come.
     moved: Instant,
-    told: u32,
 }
 
 impl Judge {
@@ -206,7 +223,6 @@ impl Judge {
             events: EventLog::new(run),
             since: Timestamp::now().as_microsecond(),
             moved: Instant::now(),
-            told: 0,
         }
     }
 
@@ -252,9 +268,6 @@ impl Judge {
                     }
                 }
                 for ((step, value), time) in slice.step.iter().zip(slice.value).zip(slice.time_us) {
-                    if said.len() == MOST as usize {
-                        return;
-                    }
                     let (key, step, time_us, value) = (slice.key, *step, *time, *value);
                     judge_row(
                         rules,
@@ -281,18 +294,15 @@ impl Judge {
     /// Judges how fast steps come.
     fn pace(&mut self, step: i64, new: bool, slow: Option<Slow>) {
         let Some(at) = self.rules.iter().position(|armed| armed.rule == Rule::RateFell) else { return };
-        let begins = slow.is_some() && !self.rules[at].holds;
-        self.rules[at].holds = slow.is_some();
-        if let Some(slow) = slow.filter(|_| begins && new) {
+        let words = slow.map(|slow| {
             let fell = 100.0 * (1.0 - slow.rate / slow.before);
-            self.tell(
-                at,
-                Some(step),
-                &format!(
-                    "rate fell by {fell:.0} %, from {:.3} to {:.3} steps a second, and was never below {:.3}",
-                    slow.before, slow.rate, slow.slowest
-                ),
-            );
+            format!(
+                "rate fell by {fell:.0} %, from {:.3} to {:.3} steps a second, and was never below {:.3}",
+                slow.before, slow.rate, slow.slowest
+            )
+        });
+        if let Some(message) = self.rules[at].begins(words).filter(|_| new) {
+            self.tell(at, Some(step), &message);
         }
     }
 
@@ -314,9 +324,7 @@ impl Judge {
                     .map(|used| format!("memory is used to {used:.0} %")),
                 _ => continue,
             };
-            let begins = message.is_some() && !self.rules[at].holds;
-            self.rules[at].holds = message.is_some();
-            if let Some(message) = message.filter(|_| begins) {
+            if let Some(message) = self.rules[at].begins(message) {
                 self.tell(at, status.step, &message);
             }
         }
@@ -343,10 +351,6 @@ impl Judge {
 
     /// Writes an alert down, and tells the hook.
     fn tell(&mut self, rule: usize, step: Option<i64>, message: &str) {
-        if self.told == MOST {
-            return;
-        }
-        self.told += 1;
         let rule = self.rules[rule].rule.to_string();
         self.events.append(&Event::Alert { message: message.to_owned() }).ok();
         if let Some(hook) = &self.hook {
@@ -374,10 +378,8 @@ fn judge_row(
         match armed.judge(manifest, seen) {
             Some(words) if !armed.held.contains(seen.key) => {
                 armed.held.insert(seen.key.clone());
-                if seen.new {
-                    let text = format!("{} is {words} at step {}", seen.key.path(), seen.step);
-                    said.push((at, seen.step, text));
-                }
+                let text = || format!("{} is {words} at step {}", seen.key.path(), seen.step);
+                said.extend(seen.new.then(|| armed.says(text())).flatten().map(|text| (at, seen.step, text)));
             }
             Some(_) => {}
             // What was no number once is told once.

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Ending, Event, KILL, Life, Manifest, Request, RunDir, RunLock, State, Status, View, append_event,
-    has_journal, inside, read_manifest, read_status, recorded_end, recover, request, stop_request, view,
-    write_status,
+    Ending, Event, KILL, Life, Manifest, Owner, Request, RunDir, RunLock, State, Status, View, append_event,
+    has_journal, inside, read_manifest, read_status, recorded_end, recover, request, stands_still,
+    stop_request, view, write_status,
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
@@ -301,7 +301,12 @@ pub fn recover_after_reboot(run: &RunDir) -> Result<bool> {
 /// `false`: it was not of that kind.
 pub fn give_up(run: &RunDir) -> Result<bool> {
     let seen = view(run)?;
-    if seen.life != Life::Unknown {
+    if seen.life != Life::Unknown && !seen.state.is_final() {
+        return Ok(false);
+    }
+    Owner::take_over(run)?;
+    // Of one that had ended another machine was about to go on with it.
+    if seen.state.is_final() {
         return Ok(false);
     }
     write_crashed(run, crashed(&format!("given up: no sign of life from {}", seen.host)))
@@ -309,6 +314,15 @@ pub fn give_up(run: &RunDir) -> Result<bool> {
 
 fn crashed(cause: &str) -> Ending {
     Ending { state: State::Crashed, cause: Some(cause.to_owned()) }
+}
+
+/// The same for a run whose owner on another machine gives no sign for a minute, for which it is watched, or until `go_on` says no.
+/// Then it is as it was.
+pub fn give_up_still(run: &RunDir, go_on: impl FnMut() -> bool) -> Result<()> {
+    if stands_still(run, go_on) {
+        give_up(run)?;
+    }
+    Ok(())
 }
 
 /// Seals what a run left and writes its end, unless its records tell of another; `false` if somebody else has its lock or has written
@@ -342,6 +356,7 @@ pub(crate) fn write_end(run: &RunDir, lock: &RunLock, end: Ending) -> Result<boo
     append_event(run, &Event::State { state: status.state, cause: status.cause.clone() })?;
     write_status(run, &status)?;
     gradtop_store::give_up_reserve(run);
+    Owner::end_of_dead(run);
     Ok(true)
 }
 

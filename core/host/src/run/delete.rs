@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use gradtop_store::{Life, RunDir, RunLock, StoreError, inside, is_locked, read_manifest, view};
+use gradtop_store::{Life, Owner, RunDir, RunLock, StoreError, inside, is_locked, read_manifest, view};
 
 use crate::error::{HostError, Result};
 use crate::launcher::jobs;
@@ -72,6 +72,9 @@ pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     let path = run.path();
     if view(run).is_ok_and(|seen| seen.queued.is_some()) {
         jobs::cancel(run)?;
+    }
+    if force {
+        Owner::take_over(run)?;
     }
     // Held while the folder goes, so that nobody resumes it meanwhile.
     let lock = match lockable(run).then(|| RunLock::acquire(run)).transpose() {

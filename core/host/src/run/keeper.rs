@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use gradtop_store::{
-    Event, EventLog, KILLED, Kind, Manifest, Request, RunDir, RunLock, State, Status, Turn, give_up_reserve,
-    inside, process_start, read_manifest, read_status, recover, request, withdraw_stop, write_status,
+    Event, EventLog, KILLED, Kind, Manifest, Owner, RENEW, Request, RunDir, RunLock, State, Status,
+    StoreError, Turn, give_up_reserve, inside, process_start, read_manifest, read_status, recover, request,
+    stop_stamp, withdraw_stop, write_status,
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
@@ -99,10 +100,21 @@ pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>, in_job: bool, next:
     let early = Arc::default();
     let alerts = Guard::start(&run, &early);
     let terminated = Arc::default();
+    let owner = match Owner::claim(&run) {
+        Ok(owner) => Some((owner, Instant::now())),
+        Err(e @ (StoreError::Owned { .. } | StoreError::Locked { .. })) => {
+            writeln!(launcher, "{e}").ok();
+            return 1;
+        }
+        // A folder that takes no such file, as with a full disk. Whoever handed the lock on has seen to it that there is no other.
+        Err(_) => None,
+    };
     let launcher = Some(launcher);
-    let mut keeper = Keeper { run, lock, launcher, events, terminated, early, in_job, job: None, next };
+    let mut keeper =
+        Keeper { run, lock, launcher, events, terminated, early, owner, in_job, job: None, next };
     let code = match keeper.keep(resume) {
-        Ok(()) => 0,
+        Ok(true) => 0,
+        Ok(false) => return 1,
         Err(why) => {
             keeper.finish(State::Failed, Some(why.clone()));
             tell(&mut keeper.launcher, &why);
@@ -110,7 +122,10 @@ pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>, in_job: bool, next:
         }
     };
     // From here on the run is free: what follows may take a while.
-    let Keeper { run, lock, events, next, .. } = keeper;
+    let Keeper { run, lock, events, next, owner, .. } = keeper;
+    if let Some((owner, _)) = owner {
+        owner.end(&run);
+    }
     drop((lock, events));
     if code == 0 {
         // Whoever starts a run that fails to start has the queue in hand.
@@ -170,11 +185,16 @@ struct Keeper<'a> {
     terminated: Arc<AtomicBool>,
     /// Why it is to be stopped for the sake of others, once that is known.
     early: Arc<OnceLock<String>>,
+    /// By whom the run is owned, and when that was last said.
+    owner: Option<(Owner, Instant)>,
     in_job: bool,
     /// The job that it is in, once the run is known.
     job: Option<InJob>,
     next: &'a mut dyn Next,
 }
+
+/// A last state, and why.
+type End = (State, Option<String>);
 
 /// What the keeper has done about a stop.
 #[derive(Default)]
@@ -185,6 +205,8 @@ struct Stopping {
     heard: bool,
     /// The run was asked to stop early, which is done once.
     early: bool,
+    /// The request that this process wrote: another one in its place is a person's.
+    own: Option<(u64, SystemTime)>,
     /// The time of a stop that no file could pass on.
     by_signal: Option<Duration>,
     /// When SIGTERM was sent, and how long the stop had been allowed to take.
@@ -195,6 +217,19 @@ struct Stopping {
 }
 
 impl Stopping {
+    /// Asks for a stop in the run's folder; `false` where the disk takes no file.
+    fn ask(&mut self, run: &RunDir, grace_s: Option<f64>) -> bool {
+        let asked = request(run, Request::Stop { grace_s }).is_ok();
+        self.own = if asked { stop_stamp(run) } else { None };
+        asked
+    }
+
+    /// Whether there is a request that this process did not write.
+    fn is_asked_by_other(&self, run: &RunDir) -> bool {
+        let now = stop_stamp(run);
+        now.is_some() && now != self.own
+    }
+
     /// What there is to say of a process that has ended; `memory` was counted when it started.
     fn around<'a>(&self, stop: Option<&'a str>, memory: OomCount, console: &'a [u8]) -> Around<'a> {
         let out_of_memory = OomCount::now().grew_since(memory);
@@ -203,8 +238,8 @@ impl Stopping {
 }
 
 impl Keeper<'_> {
-    /// From the first status to the last. An error is why nothing was started.
-    fn keep(&mut self, resume: Option<&GoOn>) -> Result<(), String> {
+    /// From the first status to the last; `false` if another keeper has the run by now. An error is why nothing was started.
+    fn keep(&mut self, resume: Option<&GoOn>) -> Result<bool, String> {
         let mut stopping = Stopping::default();
         for (signal, flag) in [(SIGTERM, &self.terminated), (KILL_SIGNAL, &stopping.at_once)] {
             signal_hook::flag::register(signal, flag.clone())
@@ -224,31 +259,45 @@ impl Keeper<'_> {
             ..read_status(&self.run).unwrap_or_default()
         };
         write_status(&self.run, &status).map_err(|e| e.to_string())?;
+        if let Some((owner, _)) = &mut self.owner {
+            owner.begin(&self.run).ok();
+        }
         self.event(&Event::State { state: State::Starting, cause: None });
         // From here on it has begun, and is never again started by itself.
         inside::remove_file(&self.run, &self.run.turn())
             .map_err(|e| format!("{}: {e}", self.run.turn().display()))?;
 
-        let (state, cause) = match manifest.kind {
+        let end = match manifest.kind {
             Kind::Command => self.keep_command(&manifest, resume, &mut stopping),
             Kind::Plugin | Kind::Import => self.keep_trainer(&manifest, resume, &mut stopping),
         }?;
+        let Some((state, cause)) = end else { return Ok(false) };
         let (state, cause) = self.again(&stopping, state, cause);
+        if !state.is_final() && !stopping.is_asked_by_other(&self.run) {
+            // What asked for the stop is over.
+            withdraw_stop(&self.run).ok();
+        }
         self.finish(state, cause);
-        Ok(())
+        Ok(true)
     }
 
     /// Of a run in a job that made way for something else, and that the job will be started again for: that it waits.
     fn again(&self, stopping: &Stopping, state: State, cause: Option<String>) -> (State, Option<String>) {
         let Some(job) = self.job.as_ref() else { return (state, cause) };
-        let by_itself = matches!(state, State::Finished | State::Failed);
         // Slurm signals the whole step: a command may be dead of it before this process looks.
-        let by_person =
-            || self.who_stopped(stopping).is_some_and(|who| !matches!(&*who, TERMINATED | TIME_OVER));
-        if by_itself || by_person() {
+        let by_person = || self.is_stopped_by_person(stopping);
+        if state == State::Finished || by_person() {
+            return (state, cause);
+        }
+        if let Some(why) = job.ended_because() {
+            return (state, Some(cause.map_or_else(|| why.to_owned(), |cause| format!("{cause}: {why}"))));
+        }
+        if state == State::Failed {
             return (state, cause);
         }
         match job.starts_again() {
+            // Slurm may take its time to answer.
+            Ok(Some(_)) if by_person() => (state, cause),
             Ok(Some(why)) => (State::Queued, Some(why)),
             Ok(None) => (state, cause),
             Err(e) => {
@@ -259,18 +308,25 @@ impl Keeper<'_> {
         }
     }
 
+    /// Whether a person has asked it to stop, be it after something else had.
+    fn is_stopped_by_person(&self, stopping: &Stopping) -> bool {
+        let first = self.who_stopped(stopping);
+        first.is_some_and(|who| !matches!(&*who, TERMINATED | TIME_OVER))
+            || stopping.is_asked_by_other(&self.run)
+    }
+
     /// How long a stop that no person asked for may take; `None` for the usual time.
     fn grace_s(&self) -> Option<f64> {
         self.job.as_ref().map(|_| GRACE.as_secs_f64())
     }
 
-    /// Lets a command work to its end. Its state and cause.
+    /// Lets a command work to its end. Its state and cause; none where the run is another's by now.
     fn keep_command(
         &mut self,
         manifest: &Manifest,
         resume: Option<&GoOn>,
         stopping: &mut Stopping,
-    ) -> Result<(State, Option<String>), String> {
+    ) -> Result<Option<End>, String> {
         let memory = OomCount::now();
         let pipes = || {
             let (console, console_in) = std::io::pipe()?;
@@ -298,6 +354,9 @@ impl Keeper<'_> {
                 self.event(&Event::Warning { message });
             }
             self.mind_stop(stopping, &pair);
+            if !still_owns(&mut self.owner, &run, &pair) {
+                return Ok(None);
+            }
             self.next.look();
         }
         let ended = pair.finish();
@@ -313,7 +372,7 @@ impl Keeper<'_> {
         };
         let who = self.who_stopped(stopping);
         let around = stopping.around(who.as_deref(), memory, &console);
-        Ok(CommandDeath { status: ended.status, done: ended.done.as_ref(), failure, around }.judge())
+        Ok(Some(CommandDeath { status: ended.status, done: ended.done.as_ref(), failure, around }.judge()))
     }
 
     /// Who asked for a stop, if somebody did: it may come and be answered between two looks.
@@ -322,13 +381,13 @@ impl Keeper<'_> {
         stopping.since.as_ref().map(|(_, who)| who.clone()).or_else(asked)
     }
 
-    /// Lets a trainer train to its end. Its state and cause.
+    /// Lets a trainer train to its end. Its state and cause; none where the run is another's by now.
     fn keep_trainer(
         &mut self,
         manifest: &Manifest,
         resume: Option<&GoOn>,
         stopping: &mut Stopping,
-    ) -> Result<(State, Option<String>), String> {
+    ) -> Result<Option<End>, String> {
         let memory = OomCount::now();
         let (mut child, report, console) = self.spawn_trainer(manifest, resume)?;
         let watched = Process::child(&child)
@@ -347,6 +406,9 @@ impl Keeper<'_> {
 
         while !process.wait(LOOK) {
             self.mind_stop(stopping, &process);
+            if !still_owns(&mut self.owner, &self.run, &process) {
+                return Ok(None);
+            }
             self.next.look();
         }
         let ended = child.wait().map_err(|e| format!("cannot read how the trainer ended: {e}"))?;
@@ -355,7 +417,7 @@ impl Keeper<'_> {
         self.events.take_over(&heard.events);
         let who = self.who_stopped(stopping);
         let around = stopping.around(who.as_deref(), memory, &console);
-        Ok(Death { status: ended, heard: &heard, around }.judge())
+        Ok(Some(Death { status: ended, heard: &heard, around }.judge()))
     }
 
     /// Starts the trainer; with it, the ends of its report and of its console.
@@ -397,15 +459,17 @@ impl Keeper<'_> {
     fn mind_stop(&self, stopping: &mut Stopping, target: &impl Target) {
         if self.terminated.swap(false, Ordering::AcqRel) {
             self.event(&Event::Signal { name: "SIGTERM".to_owned(), process: "keeper".to_owned() });
-            stopping.since.get_or_insert((Instant::now(), TERMINATED.into()));
-            if request(&self.run, Request::Stop { grace_s: self.grace_s() }).is_err() {
+            let other =
+                stopping.is_asked_by_other(&self.run).then(|| control::asked_to_stop(&self.run)).flatten();
+            stopping.since.get_or_insert((Instant::now(), other.map_or(TERMINATED, who_asked).into()));
+            if !stopping.ask(&self.run, self.grace_s()) {
                 // A disk that takes no file: the trainer understands the signal too.
                 stopping.by_signal = Some(DEFAULT_GRACE);
                 target.terminate();
             }
         }
         if let Some(why) = self.early.get().filter(|_| !std::mem::replace(&mut stopping.early, true))
-            && request(&self.run, Request::Stop { grace_s: self.grace_s() }).is_ok()
+            && stopping.ask(&self.run, self.grace_s())
         {
             stopping.since.get_or_insert((Instant::now(), why.clone().into()));
         }
@@ -484,10 +548,6 @@ impl Keeper<'_> {
         status.updated = Timestamp::now();
         // The clock may have been set back since.
         status.ended = status.started.max(Some(status.updated)).filter(|_| state.is_final());
-        if !state.is_final() {
-            // What asked for the stop is over.
-            withdraw_stop(&self.run).ok();
-        }
         // The table before the status: whoever sees a final state finds everything in its place.
         let written = read_manifest(&self.run)
             .and_then(|manifest| gradtop_store::write_run_table(&self.run, &manifest, &status));
@@ -526,6 +586,17 @@ impl Keeper<'_> {
     }
 }
 
+/// Says now and then who owns the run. `false`: it is another's by now, what worked on it is killed, and nothing more may be written.
+fn still_owns(owner: &mut Option<(Owner, Instant)>, run: &RunDir, target: &impl Target) -> bool {
+    let Some((known, said)) = owner.as_mut().filter(|(_, said)| said.elapsed() >= RENEW) else { return true };
+    *said = Instant::now();
+    // What cannot be said now is said later.
+    let Ok(false) = known.renew(run) else { return true };
+    target.abandon();
+    *owner = None;
+    false
+}
+
 /// Tells the launcher, once; it may be gone.
 fn tell(launcher: &mut Option<File>, text: &str) {
     if let Some(mut launcher) = launcher.take() {
@@ -545,6 +616,8 @@ trait Target {
     fn terminate(&self);
     /// Ends it; `wanted`: somebody asked for just that.
     fn kill(&self, wanted: bool);
+    /// Ends it with all that writes to the run, and waits until that is so.
+    fn abandon(&self);
 }
 
 impl Target for Process {
@@ -567,6 +640,11 @@ impl Target for Process {
     fn kill(&self, _wanted: bool) {
         self.signal(Signal::KILL).ok();
     }
+
+    fn abandon(&self) {
+        self.signal(Signal::KILL).ok();
+        self.wait(LAST_CHANCE);
+    }
 }
 
 impl Target for Pair<'_> {
@@ -588,6 +666,10 @@ impl Target for Pair<'_> {
 
     fn kill(&self, wanted: bool) {
         self.kill(wanted);
+    }
+
+    fn abandon(&self) {
+        self.abandon();
     }
 }
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gradtop_store::{
-    Birth, Event, ExperimentInfo, Kind, Manifest, ParamValue, PluginInfo, Request, RunDir, RunLock, State,
-    Status, Turn, Versions, View, append_event, clear_control, inside, prepare_resume, read_manifest,
+    Birth, Event, ExperimentInfo, Kind, Manifest, Owner, ParamValue, PluginInfo, Request, RunDir, RunLock,
+    State, Status, Turn, Versions, View, append_event, clear_control, inside, prepare_resume, read_manifest,
     read_status, recover, request, view, write_status,
 };
 use jiff::Timestamp;
@@ -232,6 +232,7 @@ pub(crate) fn start(run: &RunDir, lock: &RunLock, resume: Option<&GoOn>, turn: O
         gradtop_store::write_run_table(run, &read_manifest(run)?, &status)?;
         write_status(run, &status)?;
         append_event(run, &Event::State { state: State::Failed, cause: status.cause })?;
+        Owner::end_of_dead(run);
     }
     Err(HostError::NotStarted { run: run.name(), why })
 }
@@ -312,17 +313,27 @@ fn go_on(run: &RunDir, seen: &View, trust: bool) -> Result<()> {
     // An interrupt now would leave rows set aside and nobody to go on.
     let _blocked = Blocked::interrupts();
     let lock = RunLock::acquire(run)?;
+    let owner = Owner::claim_if_possible(run)?;
+    let gone_on = go_on_as(run, seen, &lock, trusted);
+    if let (Err(_), Some(owner)) = (&gone_on, owner) {
+        owner.end(run);
+    }
+    gone_on
+}
+
+/// The same for who has the lock and has claimed the run.
+fn go_on_as(run: &RunDir, seen: &View, lock: &RunLock, trusted: Option<(String, String)>) -> Result<()> {
     // Between the look and the lock, somebody else may have resumed it, and it may even have ended since.
     let now = view(run)?.status;
     if (now.state, now.updated) != (seen.status.state, seen.status.updated) {
         return Err(HostError::not_allowed(run, Action::Resume)(Why::Resumed));
     }
-    recover(run, &lock)?;
+    recover(run, lock)?;
     clear_control(run)?;
     // From here on it is no job's.
     inside::remove_file(run, &run.job()).map_err(HostError::io("remove job.toml"))?;
-    let go_on = set_back(run, &lock, &now, trusted)?;
-    let started = start(run, &lock, Some(&go_on), None);
+    let go_on = set_back(run, lock, &now, trusted)?;
+    let started = start(run, lock, Some(&go_on), None);
     if started.is_err() {
         // Its end is still the one that it had.
         let (state, cause, ended) = (now.state, now.cause, now.ended);

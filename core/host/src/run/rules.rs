@@ -124,7 +124,7 @@ impl Rule {
     /// A value for which it holds, in words.
     pub(crate) fn words(&self, value: f64) -> String {
         match self {
-            Self::Memory(bytes) => format!("{:.2} GB, more than {:.2} GB", value / 1e9, bytes / 1e9),
+            Self::Memory(bytes) => format!("{}, more than {},", in_unit(value), in_unit(*bytes)),
             Self::Metric { than, value: with, .. } => format!("{value}, which is {} {with},", than.sign()),
             _ => value.to_string(),
         }
@@ -145,7 +145,10 @@ impl fmt::Display for Rule {
             Self::NonFinite => f.write_str("non-finite"),
             Self::Stalled(time) => write!(f, "stalled {}s", time.as_secs_f64()),
             Self::Disk(percent) => write!(f, "disk {percent}%"),
-            Self::Memory(bytes) => write!(f, "memory {bytes}"),
+            Self::Memory(bytes) => {
+                let (unit, factor) = unit(*bytes);
+                write!(f, "memory {}{unit}", bytes / factor)
+            }
             Self::MemoryShare(percent) => write!(f, "memory {percent}%"),
             Self::Diverged(None) => f.write_str("diverged"),
             Self::Diverged(Some(metric)) => write!(f, "diverged {metric}"),
@@ -181,7 +184,8 @@ impl FromStr for Rule {
         let comparison = SIGNS.iter().find_map(|(sign, than)| Some((text.split_once(sign)?, *than)));
         if let Some(((metric, value), than)) = comparison {
             let (metric, value) = (metric.trim(), value.trim());
-            let number = value.parse().map_err(|_| format!("{text:?}: {value:?} is not a number"))?;
+            let number = value.parse().ok().filter(|number: &f64| number.is_finite());
+            let number = number.ok_or_else(|| format!("{text:?}: {value:?} is not a number"))?;
             if metric.is_empty() {
                 return Err(format!("{text:?} names no metric"));
             }
@@ -216,9 +220,8 @@ impl FromStr for Rule {
                 .map(Self::Disk)
                 .ok_or_else(|| wrong("a share such as 95%")),
             ("memory", _) => {
-                let units = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0), ("", 1.0)];
                 let share = with_unit(rest, &[("%", 1.0)]).filter(|p| *p <= 100.0).map(Self::MemoryShare);
-                let bytes = || with_unit(rest, &units).map(Self::Memory);
+                let bytes = || with_unit(rest, &UNITS).map(Self::Memory);
                 share.or_else(bytes).ok_or_else(|| wrong("an amount such as 8GB, or a share such as 90%"))
             }
             _ => Err(format!(
@@ -227,6 +230,20 @@ impl FromStr for Rule {
             )),
         }
     }
+}
+
+/// Units of memory, the largest first.
+const UNITS: [(&str, f64); 5] = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0)];
+
+/// The largest of which there is one at least.
+fn unit(bytes: f64) -> (&'static str, f64) {
+    UNITS.into_iter().find(|(_, factor)| bytes >= *factor).unwrap_or(("B", 1.0))
+}
+
+/// `1.25 GB`
+fn in_unit(bytes: f64) -> String {
+    let (unit, factor) = unit(bytes);
+    format!("{:.2} {unit}", bytes / factor)
 }
 
 /// A positive number with the first unit that it ends with.
@@ -247,7 +264,9 @@ mod tests {
             "non-finite",
             "stalled 90s",
             "disk 95%",
-            "memory 8000000000",
+            "memory 8GB",
+            "memory 1.5kB",
+            "memory 512B",
             "memory 90%",
             "diverged",
             "diverged energy",
@@ -273,7 +292,13 @@ mod tests {
         let wrong = |text: &str| text.parse::<Rule>().err().unwrap_or_default();
         assert_eq!(wrong("loss > high"), "\"loss > high\": \"high\" is not a number");
         assert_eq!(wrong("stalled soon"), "\"stalled soon\": \"soon\" is not a time such as 90s or 10m");
-        assert!(wrong("memory").contains("an amount such as 8GB"));
+        for value in ["nan", "inf", "-infinity"] {
+            assert!(wrong(&format!("loss >= {value}")).ends_with("is not a number"), "{value}");
+        }
+        for amount in ["", "8", "8 G", "-8GB"] {
+            assert!(wrong(&format!("memory {amount}")).contains("an amount such as 8GB"), "{amount}");
+        }
+        assert_eq!(Rule::Memory(2e6).words(2_600_000.0), "2.60 MB, more than 2.00 MB,");
         assert!(wrong("disk 900%").contains("a share such as 95%"));
         assert!(wrong("plateau loss").contains("a metric and a number of steps"));
         assert!(wrong("plateau loss -5").contains("a metric and a number of steps"));

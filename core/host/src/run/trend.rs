@@ -9,9 +9,9 @@ use crate::pace::{Done, Slow, begins_late, slow};
 use crate::run::cause::seconds;
 use crate::run::rules::Rule;
 
-/// Values at the begin of a series, and at its end, that are compared.
+/// Values at the beginning of a series, and at its end, that are compared.
 const MEANT: usize = 20;
-/// How far above its begin a series has diverged: so many times what it was, and so many times what its values differed by.
+/// How far above its beginning a series has diverged: so many times what it was, and so many times what its values differed by.
 const TIMES: f64 = 3.0;
 const SPREADS: f64 = 5.0;
 /// A GPU that is used no more than this, in percent, idles.
@@ -97,7 +97,7 @@ impl Trend {
                 let far = now > most + (TIMES - 1.0) * begin.abs() && now > most + SPREADS * spread;
                 (last.len() == MEANT && far).then(|| {
                     format!(
-                        "{} on average of {MEANT} values, and was {} at the begin,",
+                        "{} on average of {MEANT} values, and was {} at its beginning,",
                         short(now),
                         short(begin)
                     )

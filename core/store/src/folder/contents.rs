@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{IoContext as _, Result};
 use crate::folder::inside;
-use crate::folder::run_dir::RunDir;
+use crate::folder::run_dir::{OWNER, RunDir};
 use crate::folder::temporary::TMP;
 
 /// Files of a run, and folders whose content is the experiment's or whatever was set aside.
@@ -92,7 +92,7 @@ fn belongs(dir: &Path, name: &str) -> Belongs {
         [] if matches!(name, "control" | "journal" | "metrics" | "tables" | "checkpoints" | "superseded") => {
             Belongs::Folder
         }
-        [] => whole(WHOLE.contains(&name)),
+        [] => whole(WHOLE.contains(&name) || numbered(OWNER, "")),
         ["control"] => whole(matches!(name, "stop" | "pause" | "resume" | "checkpoint")),
         ["journal"] => whole(numbered("journal-", ".arrows")),
         ["metrics"] | ["tables", _] => whole(numbered("part-", ".parquet")),
@@ -130,6 +130,7 @@ mod tests {
             "run.toml",
             "code.diff",
             "damage.jsonl",
+            "owner-12",
             "notes.toml",
             "damaged/2-part-00001.parquet",
             "control/stop",
@@ -152,6 +153,7 @@ mod tests {
             "control/notes",
             "metrics/src/main.c",
             "notes.md",
+            "owner-1b",
             "superseded/2026-01-02T03-04-05.000Z/notes.md",
             "tables/NOTES.md",
             "tables/t/main.c",

@@ -1,5 +1,7 @@
 //! `control/`: what others ask of a run. Each request is a file, created whole.
 
+use std::time::SystemTime;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{FormatContext as _, IoContext as _, Result};
@@ -67,6 +69,12 @@ pub fn stop_request(run: &RunDir) -> Result<Option<Request>> {
         Err(e) => return Err(e).at("read", &stop),
     };
     Ok(Some(Request::Stop { grace_s: grace_s.filter(|s| s.is_finite() && *s >= 0.0) }))
+}
+
+/// Which file a [`Request::Stop`] is: one that is asked for anew is another. `None`: there is none.
+pub fn stop_stamp(run: &RunDir) -> Option<(u64, SystemTime)> {
+    let file = inside::entry(run, &run.control().join("stop")).ok()?;
+    Some((file.inode, file.modified))
 }
 
 /// Reads what is asked. `Pause`, `Resume` and `Checkpoint` are removed and so answered once; `Stop` is read each time.

@@ -58,6 +58,10 @@ pub struct JobSeen {
     pub ends: Option<Timestamp>,
 }
 
+/// The state of a task that is not among those of its array any more, and whose run has not begun: what is cancelled before it begins
+/// leaves no other trace.
+pub const NOT_QUEUED: &str = "NOT_QUEUED";
+
 /// What a job's state means for its run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobStage {
@@ -80,7 +84,7 @@ impl JobSeen {
                 JobStage::Waits
             }
             "BOOT_FAIL" | "CANCELLED" | "COMPLETED" | "DEADLINE" | "FAILED" | "NODE_FAIL"
-            | "OUT_OF_MEMORY" | "PREEMPTED" | "REVOKED" | "TIMEOUT" => JobStage::Over,
+            | "OUT_OF_MEMORY" | "PREEMPTED" | "REVOKED" | "TIMEOUT" | NOT_QUEUED => JobStage::Over,
             _ => JobStage::Works,
         }
     }

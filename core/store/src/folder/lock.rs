@@ -19,6 +19,7 @@ use rustix::io::Errno;
 use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::inside;
 use crate::folder::machine::Place;
+use crate::folder::owner;
 use crate::folder::run_dir::RunDir;
 
 /// How long to wait for who is about to leave: a keeper that has written the end, a viewer of an older version.
@@ -53,6 +54,10 @@ impl RunLock {
             if !ofd || is_of_older_version(run) {
                 return Err(locked());
             }
+        }
+        // Locks of another node may be none here. Who has it there is not to be signed over.
+        if let Some(seen) = owner::elsewhere(run) {
+            return Err(seen.owner.has(run));
         }
         sign(&file, ofd).at("write", &path)?;
         Ok(Self(file))

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, getpid, test_kill_process};
@@ -89,6 +90,9 @@ fn namespace(kind: &str) -> Option<String> {
     Some(fs::read_link(format!("/proc/self/ns/{kind}")).ok()?.to_str()?.to_owned())
 }
 
+/// Looks at a process that becomes another program, a millisecond apart.
+const EXEC_LOOKS: usize = 100;
+
 /// What has become of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -123,7 +127,7 @@ pub fn process_start(pid: u32) -> Option<u64> {
 /// Whether a process was started as the keeper or trainer of this run, as its command line tells. A child that it forked has
 /// the same line, and is neither.
 pub fn is_started_for(run: &RunDir, pid: u32) -> bool {
-    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let line = command_line(pid);
     let mut words = line.split(|b| *b == 0).skip(1);
     let is_ours = words
         .next()
@@ -135,6 +139,19 @@ pub fn is_started_for(run: &RunDir, pid: u32) -> bool {
     let folder = Path::new(OsStr::from_bytes(folder));
     let theirs = Path::new(&format!("/proc/{pid}/root")).join(folder.strip_prefix("/").unwrap_or(folder));
     (is_run(folder.to_owned()) || is_run(theirs)) && stat(pid).is_some_and(|stat| !stat.is_fork())
+}
+
+/// The command line of a process. One that becomes another program at this moment has none, and is waited for.
+fn command_line(pid: u32) -> Vec<u8> {
+    let mut looks = 0..EXEC_LOOKS;
+    loop {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let has_none = stat(pid).is_none_or(|stat| stat.state == 'Z');
+        if !line.is_empty() || has_none || looks.next().is_none() {
+            return line;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Of `/proc/<pid>/stat`.

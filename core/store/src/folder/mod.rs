@@ -13,6 +13,7 @@ pub(crate) mod lock;
 pub(crate) mod machine;
 pub(crate) mod manifest;
 pub(crate) mod notes;
+pub(crate) mod owner;
 pub(crate) mod queue;
 pub(crate) mod remote;
 pub(crate) mod reserve;

@@ -9,6 +9,9 @@ use crate::folder::held::Held;
 /// The folder of the runs that wait, in the folder of runs: readers of `exp=*/run=*` and older versions do not see it.
 pub(crate) const QUEUE: &str = ".queue";
 
+/// The start of the name of an owner's file.
+pub(crate) const OWNER: &str = "owner-";
+
 /// A run's folder, `<runs>/exp=<experiment>/run=<name>`. Holds paths only; nothing is opened, unless it is [held](Self::hold).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunDir(PathBuf, Held);
@@ -54,6 +57,10 @@ impl RunDir {
     /// `lock`
     pub fn lock(&self) -> PathBuf {
         self.0.join("lock")
+    }
+    /// `owner-<term>`
+    pub(crate) fn owner(&self, term: u32) -> PathBuf {
+        self.0.join(format!("{OWNER}{term}"))
     }
     /// `control/`
     pub fn control(&self) -> PathBuf {

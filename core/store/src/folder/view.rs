@@ -9,14 +9,16 @@ use crate::error::Result;
 use crate::folder::ending::recorded_end;
 use crate::folder::events::{RaisedAlert, last_alert};
 use crate::folder::inside;
-use crate::folder::job::{Job, JobStage, read_job};
+use crate::folder::job::{Job, JobStage, NOT_QUEUED, read_job};
 use crate::folder::lock::{Holder, holders, is_locked, last_holder};
 use crate::folder::machine::{Fate, Place, fate, is_started_for};
 use crate::folder::manifest::{Manifest, read_manifest};
 use crate::folder::notes::{Notes, read_notes};
+use crate::folder::owner::{self, STILL, elsewhere};
 use crate::folder::queue::{InQueue, in_queue};
 use crate::folder::run_dir::RunDir;
 use crate::folder::status::{Ending, State, Status, Waiting, read_status};
+use crate::stages::stage;
 
 /// A run that should move and has written nothing for so long gives no sign. It writes its status every [`HEARTBEAT`].
 const SILENT: Duration = Duration::from_secs(10);
@@ -72,6 +74,8 @@ pub struct View {
     pub certain: bool,
     /// The name of the machine that it was last at work on.
     pub host: String,
+    /// Since when its owner on another machine has not renewed its file, as far as clocks agree; `None` where locks and processes tell.
+    pub seen: Option<Duration>,
     /// Time since the run last wrote anything.
     pub age_of_last_write: Duration,
     /// What people say of it; nothing where that cannot be read.
@@ -154,8 +158,12 @@ fn last_at_work(run: &RunDir, manifest: &Manifest) -> Holder {
 }
 
 /// What is known of the processes of a run that has not written its end.
-fn life(run: &RunDir, then: &Place, status: &Status) -> Result<Life> {
+fn life(run: &RunDir, then: &Place, status: &Status, far: Option<&owner::Seen>) -> Result<Life> {
     let here = Place::here();
+    if let Some(far) = far {
+        let alive = Life::Alive { within_reach: false, suspended: None };
+        return Ok(if far.age() < STILL { alive } else { Life::Unknown });
+    }
     if !then.same_boot(&here) {
         // Only a lock that somebody holds after all says that the machine's id is not its own.
         let gone = then.same_machine(&here) && then.boot.is_some() && !is_locked(run)?;
@@ -199,13 +207,25 @@ fn life(run: &RunDir, then: &Place, status: &Status) -> Result<Life> {
 pub fn view(run: &RunDir) -> Result<View> {
     let manifest = read_manifest(run)?;
     let mut status = read_or_queued(run)?;
+    stage("status read");
     let place = last_at_work(run, &manifest).place;
+    // What the lock says of its last holder may be of one who lost the run to the owner before it was theirs. Only a version that
+    // knows no owners holds it beside one of another machine.
+    let far = if status.state.is_final() || run.is_queued() { None } else { elsewhere(run) };
+    let far = match far {
+        Some(seen) if seen.age() >= STILL && place.same_boot(&Place::here()) && is_locked(run)? => None,
+        far => far,
+    };
     let mut life = match status.state {
         state if state.is_final() => Life::Ended,
         // Nobody has started it.
         _ if run.is_queued() => Life::Gone { held: false },
-        _ => life(run, &place, &status)?,
+        _ => life(run, &place, &status, far.as_ref())?,
     };
+    // Who holds the lock may have taken it meanwhile, and said who it is.
+    if life == (Life::Gone { held: true }) && read_or_queued(run)?.updated != status.updated {
+        return view(run);
+    }
     let mut state = status.state;
     let job = read_job(run);
     let mut by_job = ByJob::default();
@@ -254,7 +274,10 @@ pub fn view(run: &RunDir) -> Result<View> {
     let certain = life != Life::Unknown;
     let notes = read_notes(run).unwrap_or_default();
     let alert = last_alert(run);
-    let (dir, host) = (run.clone(), place.host);
+    let seen = far.as_ref().map(owner::Seen::age);
+    // Its job is named by itself.
+    let name = |far: owner::Seen| if job.is_some() { far.owner.host } else { far.owner.name() };
+    let (dir, host) = (run.clone(), far.map_or(place.host, name));
     Ok(View {
         dir,
         manifest,
@@ -263,6 +286,7 @@ pub fn view(run: &RunDir) -> Result<View> {
         life,
         certain,
         host,
+        seen,
         age_of_last_write,
         notes,
         queued,
@@ -300,8 +324,14 @@ fn judged_by_job(job: &Job, life: Life, status: &Status) -> (Life, ByJob) {
         Some((JobStage::Works, _)) if waits => (far, ByJob { state: Some(State::Starting), ..nothing }),
         Some((JobStage::Works, _)) if life == Life::Unknown => (far, nothing),
         Some((JobStage::Over, word)) => {
-            let state = if waits && word == "CANCELLED" { State::Stopped } else { State::Crashed };
-            let cause = format!("job {} of {} ended: {word}", job.name().unwrap_or_default(), job.launcher);
+            let taken_away = word == "CANCELLED" || word == NOT_QUEUED;
+            let state = if waits && taken_away { State::Stopped } else { State::Crashed };
+            let how = if word == NOT_QUEUED {
+                "is in the queue no more, and has not begun"
+            } else {
+                &format!("ended: {word}")
+            };
+            let cause = format!("job {} of {} {how}", job.name().unwrap_or_default(), job.launcher);
             (gone, ByJob { end: Some(Ending { state, cause: Some(cause) }), ..nothing })
         }
         // The lock is free here, and the batch system has forgotten the job.
@@ -377,4 +407,50 @@ fn last_write(run: &RunDir) -> Option<SystemTime> {
         }
     }
     newest
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::process::Command;
+
+    use super::*;
+    use crate::folder::machine::process_start;
+    use crate::stages::hook;
+    use crate::{RunLock, write_status};
+
+    #[test]
+    fn who_takes_a_run_while_it_is_looked_at_is_not_left_behind_by_who_had_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let run = RunDir::new(temp.path());
+        let manifest =
+            "schema = 1\nkind = \"import\"\ncreated = \"2026-01-02T03:04:05Z\"\n[experiment]\nid = \"a\"\n";
+        std::fs::write(run.manifest(), manifest).unwrap();
+        let by = |pid: u32, start: u64, state| Status {
+            state,
+            updated: Timestamp::now(),
+            keeper_pid: Some(pid),
+            keeper_start: Some(start),
+            trainer_pid: Some(pid),
+            trainer_start: Some(start),
+            ..Status::default()
+        };
+        let mut dead = Command::new("true").spawn().unwrap();
+        dead.wait().unwrap();
+        write_status(&run, &by(dead.id(), 1, State::Queued)).unwrap();
+        let _lock = RunLock::acquire(&run).unwrap();
+        assert_eq!(view(&run).unwrap().life, Life::Gone { held: true }, "this process is none of a run");
+        let me = std::process::id();
+        let (taken, now) = (run.clone(), by(me, process_start(me).unwrap(), State::Starting));
+        hook::set(Some(Box::new(move |stage| {
+            if stage == "status read" {
+                write_status(&taken, &now).unwrap();
+            }
+        })));
+        let seen = view(&run);
+        hook::set(None);
+        let seen = seen.unwrap();
+        assert_eq!((seen.state, seen.certain), (State::Starting, true), "{:?}", seen.life);
+    }
 }

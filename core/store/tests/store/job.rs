@@ -63,6 +63,11 @@ fn a_run_that_has_not_begun_waits_starts_or_never_will() {
         assert_eq!(seen(&run, "CANCELLED"), (State::Stopped, GONE));
         assert_eq!(seen(&run, "NODE_FAIL"), (State::Crashed, GONE));
         assert_eq!(view(&run).unwrap().status.cause.as_deref(), Some("job 12_3 of gpu ended: NODE_FAIL"));
+        assert_eq!(seen(&run, gradtop_store::NOT_QUEUED), (State::Stopped, GONE));
+        assert_eq!(
+            view(&run).unwrap().status.cause.as_deref(),
+            Some("job 12_3 of gpu is in the queue no more, and has not begun")
+        );
         assert_eq!(seen(&run, ""), (State::Queued, Life::Unknown), "forgotten is not failed");
     }
 }

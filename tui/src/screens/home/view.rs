@@ -171,6 +171,10 @@ impl Home {
             What::Metric => !alerted,
             // Columns that somebody chose are kept.
             What::Other("rate" | "eta" | "epoch") => !alerted && self.columns.is_empty(),
+            // One that waits has not come anywhere yet.
+            What::Bar | What::Percent | What::Other("step") => {
+                run.view.queued.is_some() && run.view.status.step.is_none() && self.columns.is_empty()
+            }
             _ => false,
         };
         let mut room: Option<(usize, usize)> = None;

@@ -189,12 +189,8 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
     let view = &row.view;
     let mut out = Vec::new();
     let room = width.saturating_sub(4).max(10);
-    if !view.certain {
-        let age = number::duration(view.age_of_last_write.as_secs_f64());
-        let text = format!(
-            "On {}, whose processes cannot be seen from here; last write {age} ago.",
-            clean(&view.host)
-        );
+    if view.seen.is_some() || !view.certain {
+        let text = format!("On{}; its processes cannot be seen from here.", &state::far(view)[2..]);
         out.extend(wrap(&text, room).into_iter().map(|l| Line::styled(format!(" {l}"), theme.wait())));
     }
     if let Some(waiting) = state::waiting(view) {

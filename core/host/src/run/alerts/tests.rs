@@ -89,7 +89,7 @@ fn a_loss_far_above_its_begin_has_diverged() {
     let rises = |n: i32| 2.0 + 0.1 * noise(n) + if n > 60 { 0.2 * f64::from(n - 60) } else { 0.0 };
     let said = said_of("diverged", 0.0, &series("loss", (0..200).map(rises)));
     assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].starts_with("loss is ") && said[0].contains(" at the begin, at step "), "{said:?}");
+    assert!(said[0].starts_with("loss is ") && said[0].contains(" at its beginning, at step "), "{said:?}");
     // Of a likelihood, too.
     let negative = (0..200).map(|n| if n < 100 { -5.0 - f64::from(n) / 50.0 } else { f64::from(n - 100) });
     assert_eq!(said_of("diverged", 0.0, &series("nll_loss", negative)).len(), 1);

@@ -20,6 +20,7 @@ use jiff::Timestamp;
 
 use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::inside;
+use crate::folder::owner;
 use crate::folder::run_dir::RunDir;
 use crate::log::checkpoint::{Record, begin, commit};
 use crate::log::parallel::lock;
@@ -76,6 +77,7 @@ impl Recorder {
         }
         let series = whole_series(run)?;
         let (segment, last_time) = last_segment(run)?;
+        let segment = owner::last_segment(run, segment);
         let shared = Arc::new(Shared {
             run: run.clone(),
             hot: Mutex::new(Hot::new(series.table.len())),

@@ -1,0 +1,462 @@
+//! Who is at work on a run, for machines that do not see each other's locks.
+//!
+//! On a shared file system a lock may hold on one node only, and nobody sees the processes of another. So whoever keeps a run also
+//! has a file `owner-<term>` in its folder, renewed every [`RENEW`]. The highest term counts. A term is taken by a hard link, which
+//! one of several nodes gets; whoever finds a higher one than their own has lost the run. An owner on another machine is dead only if
+//! its file stands still for [`STILL`], by the clock of who watches it. Of a job that was started again, its batch system knows that the
+//! start before is to be over.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::folder::inside;
+use crate::folder::machine::Place;
+use crate::folder::run_dir::{OWNER, RunDir};
+use crate::folder::status::{State, read_status};
+use crate::folder::temporary::tmp_beside;
+
+/// How often an owner renews its file.
+pub const RENEW: Duration = Duration::from_secs(10);
+/// How long the file of an owner stands still that is dead.
+pub(crate) const STILL: Duration = Duration::from_mins(1);
+/// How often a file that may stand still is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// Looks at a folder in which owners change.
+const LOOKS: usize = 5;
+/// Variables that name the job of a batch system, the more exact ones first; and how often it was started again.
+const JOBS: [&[&str]; 2] = [&["SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"], &["SLURM_JOB_ID"]];
+const RESTARTS: &str = "SLURM_RESTART_COUNT";
+
+/// Who is at work on a run, or was last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    schema: u32,
+    /// How many owners the run has had.
+    pub(crate) term: u32,
+    /// The machine's name.
+    pub(crate) host: String,
+    boot: Option<String>,
+    machine: Option<String>,
+    pids: Option<String>,
+    /// The job of a batch system that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    job: Option<String>,
+    /// How often that job had been started before.
+    #[serde(default)]
+    restarts: u64,
+    /// Tells it from every other owner.
+    token: String,
+    /// How often it was renewed.
+    beat: u64,
+    /// It has written that the run is at work: from here on a final state is its own.
+    #[serde(default)]
+    begun: bool,
+    /// It is done, and has written the end.
+    #[serde(default)]
+    over: bool,
+    /// Nobody saw the end of one before it, which may write still.
+    #[serde(default)]
+    pub(crate) unseen: bool,
+}
+
+/// An owner's file as it was at a look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) owner: Owner,
+    modified: SystemTime,
+}
+
+impl Seen {
+    /// Since when it was not renewed, by the clocks of this machine and of the file system.
+    pub(crate) fn age(&self) -> Duration {
+        self.modified.elapsed().unwrap_or_default()
+    }
+}
+
+/// The terms that there are files of.
+fn terms(run: &RunDir) -> io::Result<Vec<u32>> {
+    let names = inside::names(run, run.path())?;
+    Ok(names.iter().filter_map(|name| name.to_str()?.strip_prefix(OWNER)?.parse().ok()).collect())
+}
+
+fn read(run: &RunDir, term: u32) -> io::Result<Seen> {
+    let path = run.owner(term);
+    let modified = inside::entry(run, &path)?.modified;
+    let bytes = inside::read(run, &path, inside::NOTE_LIMIT)?;
+    let owner = serde_json::from_slice(&bytes).map_err(io::Error::from)?;
+    Ok(Seen { owner, modified })
+}
+
+/// All terms, and the owner with the highest one: none if there is none, or its file is not whole, as after a power cut.
+fn latest(run: &RunDir) -> io::Result<(Vec<u32>, Option<Seen>)> {
+    let mut looks = 0..LOOKS;
+    loop {
+        let all = terms(run)?;
+        let Some(term) = all.iter().max() else { return Ok((all, None)) };
+        match read(run, *term) {
+            // The next has it by now, or it was replaced at this moment.
+            Err(_) if looks.next().is_some() => {}
+            seen => return Ok((all, seen.ok())),
+        }
+    }
+}
+
+/// The owner with the highest term, if its file can be read.
+pub(crate) fn current(run: &RunDir) -> Option<Seen> {
+    latest(run).ok()?.1
+}
+
+/// The owner, if it is at work where this machine's locks and processes say nothing of it, or died there.
+pub(crate) fn elsewhere(run: &RunDir) -> Option<Seen> {
+    current(run).filter(|seen| seen.owner.is_elsewhere(run))
+}
+
+/// Whether a run has an owner on another machine, or one that died there before it had written the end.
+pub fn is_owned_elsewhere(run: &RunDir) -> bool {
+    elsewhere(run).is_some()
+}
+
+/// Whether that owner is an earlier start of the job that this process is in: it works on only where its node and the batch system
+/// do not see each other.
+pub fn is_of_earlier_start(run: &RunDir) -> bool {
+    elsewhere(run).is_some_and(|seen| seen.owner.is_before(&Owner::here(0, false)))
+}
+
+impl Owner {
+    fn here(term: u32, unseen: bool) -> Self {
+        let Place { host, boot, machine, pids, .. } = Place::here();
+        let job = JOBS.iter().find_map(|names| {
+            let parts: Option<Vec<String>> = names.iter().map(|name| std::env::var(name).ok()).collect();
+            Some(parts?.join("_"))
+        });
+        let restarts = std::env::var(RESTARTS).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+        // As every temporary name, unlike any other.
+        let token = tmp_beside(&PathBuf::from(&host)).to_string_lossy().into_owned();
+        let schema = crate::schema::SCHEMA;
+        Self {
+            schema,
+            term,
+            host,
+            boot,
+            machine,
+            pids,
+            job,
+            restarts,
+            token,
+            beat: 0,
+            begun: false,
+            over: false,
+            unseen,
+        }
+    }
+
+    /// Whether it is of an earlier start of the same job.
+    fn is_before(&self, other: &Self) -> bool {
+        self.job.is_some() && self.job == other.job && self.restarts < other.restarts
+    }
+
+    fn place(&self) -> Place {
+        let (host, boot) = (self.host.clone(), self.boot.clone());
+        Place { host, boot, machine: self.machine.clone(), pids: self.pids.clone(), clocks: None }
+    }
+
+    fn is_elsewhere(&self, run: &RunDir) -> bool {
+        let (then, here) = (self.place(), Place::here());
+        // Nodes of a cluster may share one installation, and with it the machine's id.
+        let rebooted = then.same_machine(&here) && then.host == here.host;
+        let unknown = !self.over && then.boot.is_some() && !then.same_boot(&here) && !rebooted;
+        // One that was killed in the moment after it had written the end, or that its job is to be started again, has said so there.
+        let done = |state: State| state.is_final() || state == State::Queued;
+        unknown && !(self.begun && read_status(run).is_ok_and(|status| done(status.state)))
+    }
+
+    /// Makes this process the owner of a run, whose lock it has: the next one, or the one that whoever handed the lock on became for it.
+    ///
+    /// # Errors
+    /// [`StoreError::Owned`] if another machine has it or may have it, or was the quicker.
+    pub fn claim(run: &RunDir) -> Result<Self> {
+        let (all, before) = latest(run).at("list", run.path())?;
+        match before.map(|seen| seen.owner) {
+            Some(owner) if owner.is_elsewhere(run) => Err(owner.has(run)),
+            // The lock says that whoever claimed it here is not at work on it.
+            Some(owner) if !owner.begun && !owner.over && owner.place().same_boot(&Place::here()) => {
+                Ok(owner)
+            }
+            Some(owner) => Self::follow(run, &all, owner.unseen),
+            None => Self::follow(run, &all, false),
+        }
+    }
+
+    /// The same; `None` on a file system that has no way to make a file that only one of several can make.
+    ///
+    /// # Errors
+    /// As [`Self::claim`].
+    pub fn claim_if_possible(run: &RunDir) -> Result<Option<Self>> {
+        match Self::claim(run) {
+            Err(StoreError::Io { source, .. })
+                if is_refused(&source) || source.kind() == io::ErrorKind::IsADirectory =>
+            {
+                Ok(None)
+            }
+            claimed => claimed.map(Some),
+        }
+    }
+
+    /// Takes a run from an owner on another machine, for whoever claims it next: because a person or the batch system says that it is not
+    /// at work, or its file has stood still.
+    ///
+    /// # Errors
+    /// Somebody else was the quicker.
+    pub fn take_over(run: &RunDir) -> Result<()> {
+        let (all, before) = latest(run).at("list", run.path())?;
+        match before {
+            Some(seen) if seen.owner.is_elsewhere(run) => {
+                Self::follow(run, &all, true).map(|own| own.end(run))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the term that follows all of these.
+    fn follow(run: &RunDir, all: &[u32], unseen: bool) -> Result<Self> {
+        let owner = Self::here(all.iter().max().map_or(1, |term| term.saturating_add(1)), unseen);
+        let path = run.owner(owner.term);
+        let bytes = owner.encode(run)?;
+        let tmp = tmp_beside(&path);
+        let taken = (|| {
+            inside::replace(run, &tmp, &bytes, false)?;
+            match inside::hard_link(run, &tmp, &path) {
+                // A file system without links: a rename that does not replace does as well.
+                Err(e) if is_refused(&e) => inside::rename_new(run, &tmp, &path),
+                linked => linked,
+            }
+        })();
+        inside::remove_file(run, &tmp).ok();
+        match taken {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(match current(run) {
+                    Some(seen) => seen.owner.has(run),
+                    None => StoreError::Locked { path },
+                });
+            }
+            taken => taken.at("create", &path)?,
+        }
+        // Of a folder that changes while it is listed, the new owner may be missed as well as the old one.
+        if terms(run).at("list", run.path())?.iter().any(|term| *term > owner.term) {
+            inside::remove_file(run, &path).ok();
+            return Err(StoreError::Locked { path });
+        }
+        for term in all {
+            inside::remove_file(run, &run.owner(*term)).ok();
+        }
+        Ok(owner)
+    }
+
+    /// The error of who wants a run that this one has.
+    pub(crate) fn has(&self, run: &RunDir) -> StoreError {
+        StoreError::Owned { path: run.path().to_owned(), host: self.name() }
+    }
+
+    /// The machine's name, and its job if it is one.
+    pub(crate) fn name(&self) -> String {
+        match &self.job {
+            Some(job) => format!("{} (job {job})", self.host),
+            None => self.host.clone(),
+        }
+    }
+
+    fn encode(&self, run: &RunDir) -> Result<Vec<u8>> {
+        let mut text = serde_json::to_vec_pretty(self).format_at("encode", &run.owner(self.term))?;
+        text.push(b'\n');
+        Ok(text)
+    }
+
+    /// Renews its file; `false`: another owner has the run, and this one may write no more.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or the disk takes nothing at all.
+    pub fn renew(&mut self, run: &RunDir) -> Result<bool> {
+        let path = run.owner(self.term);
+        let higher = terms(run).at("list", run.path())?.iter().any(|term| *term > self.term);
+        let other = read(run, self.term).is_ok_and(|seen| seen.owner.token != self.token);
+        if higher || other {
+            return Ok(false);
+        }
+        self.beat += 1;
+        let bytes = self.encode(run)?;
+        if inside::replace(run, &path, &bytes, false).is_err() {
+            // A full disk takes a time all the same.
+            inside::touch(run, &path).at("write", &path)?;
+        }
+        Ok(true)
+    }
+
+    /// Says that its first status is written.
+    ///
+    /// # Errors
+    /// As [`Self::renew`].
+    pub fn begin(&mut self, run: &RunDir) -> Result<bool> {
+        self.begun = true;
+        self.renew(run)
+    }
+
+    /// Says that it is done. Nothing is left of the only owner of a run.
+    pub fn end(mut self, run: &RunDir) {
+        let path = run.owner(self.term);
+        if self.term == 1 && !self.unseen {
+            inside::remove_file(run, &path).ok();
+            return;
+        }
+        self.over = true;
+        if let Ok(bytes) = self.encode(run) {
+            inside::replace(run, &path, &bytes, false).ok();
+        }
+    }
+
+    /// The same for one that died here, once its end is written for it.
+    pub fn end_of_dead(run: &RunDir) {
+        if let Some(seen) = current(run).filter(|seen| !seen.owner.is_elsewhere(run)) {
+            seen.owner.end(run);
+        }
+    }
+}
+
+/// Whether the system refused the kind of call, whatever it is about.
+fn is_refused(e: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let refusals = [Errno::PERM, Errno::NOSYS, Errno::OPNOTSUPP, Errno::INVAL, Errno::MLINK];
+    Errno::from_io_error(e).is_some_and(|e| refusals.contains(&e))
+}
+
+/// Watches the file of an owner on another machine until it has stood still for [`STILL`]: `true`; or is renewed, or is another's, or
+/// `go_on` says not to: `false`. `false` at once where there is no such owner.
+pub fn stands_still(run: &RunDir, mut go_on: impl FnMut() -> bool) -> bool {
+    let Some(first) = elsewhere(run) else { return false };
+    let start = Instant::now();
+    while start.elapsed() < STILL {
+        std::thread::sleep(LOOK);
+        if !go_on() || elsewhere(run).as_ref() != Some(&first) {
+            return false;
+        }
+    }
+    true
+}
+
+/// The segment after which a recorder goes on. One that may write still has its next ones for itself.
+pub(crate) fn last_segment(run: &RunDir, last: u32) -> u32 {
+    /// Far more than an owner writes between two looks at whether it still is one.
+    const ROOM: u32 = 1_000;
+    match current(run) {
+        Some(seen) if seen.owner.unseen => last.next_multiple_of(ROOM).max(ROOM),
+        _ => last,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::{RunLock, Status};
+
+    fn run() -> (tempfile::TempDir, RunDir) {
+        let temp = tempfile::tempdir().unwrap();
+        let run = RunDir::new(temp.path());
+        (temp, run)
+    }
+
+    /// As another machine would write it.
+    fn move_away(run: &RunDir, owner: &Owner) {
+        let away = Owner {
+            host: "far".to_owned(),
+            boot: Some("another".to_owned()),
+            machine: None,
+            ..owner.clone()
+        };
+        inside::replace(run, &run.owner(owner.term), &away.encode(run).unwrap(), false).unwrap();
+    }
+
+    #[test]
+    fn owners_follow_each_other_and_the_only_one_leaves_nothing() {
+        let (_temp, run) = run();
+        let mut first = Owner::claim(&run).unwrap();
+        assert!(first.renew(&run).unwrap());
+        assert_eq!(Owner::claim(&run).unwrap().token, first.token, "who was handed the lock goes on with it");
+        assert!(first.begin(&run).unwrap());
+        let mut second = Owner::claim(&run).unwrap();
+        assert_eq!((first.term, second.term), (1, 2));
+        assert!(!first.renew(&run).unwrap(), "it has lost the run");
+        assert!(second.renew(&run).unwrap());
+        assert_eq!(terms(&run).unwrap(), [2]);
+        second.end(&run);
+        assert!(current(&run).unwrap().owner.over, "the next has a higher term");
+        let (_temp, run) = self::run();
+        Owner::claim(&run).unwrap().end(&run);
+        assert_eq!(terms(&run).unwrap(), [0; 0]);
+    }
+
+    #[test]
+    fn the_run_of_another_machine_is_neither_locked_nor_claimed_until_it_is_taken_over() {
+        let (_temp, run) = run();
+        let lock = RunLock::acquire(&run).unwrap();
+        let owner = Owner::claim(&run).unwrap();
+        drop(lock);
+        move_away(&run, &owner);
+        let before = std::fs::read(run.lock()).unwrap();
+        let refused = RunLock::acquire(&run).unwrap_err().to_string();
+        assert!(refused.contains("far"), "{refused}");
+        assert_eq!(std::fs::read(run.lock()).unwrap(), before, "it is not signed either");
+        assert!(!stands_still(&run, || false));
+        Owner::take_over(&run).unwrap();
+        RunLock::acquire(&run).unwrap();
+        let mut next = Owner::claim(&run).unwrap();
+        assert_eq!((next.term, last_segment(&run, 17)), (3, 1_000));
+        assert!(next.renew(&run).unwrap());
+        // What the other one writes late is not taken for one's own.
+        move_away(&run, &owner);
+        assert!(next.renew(&run).unwrap());
+        move_away(&run, &Owner { token: "other".to_owned(), ..next.clone() });
+        assert!(!next.renew(&run).unwrap());
+    }
+
+    #[test]
+    fn a_torn_file_owns_nothing_and_its_term_is_not_given_again() {
+        let (_temp, run) = run();
+        std::fs::write(run.owner(4), "").unwrap();
+        assert_eq!(Owner::claim(&run).unwrap().term, 5);
+    }
+
+    #[test]
+    fn a_later_start_of_a_job_knows_the_earlier_ones() {
+        let of = |job: Option<&str>, restarts| Owner {
+            job: job.map(str::to_owned),
+            restarts,
+            ..Owner::here(1, false)
+        };
+        assert!(of(Some("7_1"), 0).is_before(&of(Some("7_1"), 1)));
+        for (first, second) in [
+            (of(Some("7_1"), 1), of(Some("7_1"), 1)),
+            (of(Some("7_1"), 0), of(Some("7_2"), 1)),
+            (of(None, 0), of(None, 1)),
+        ] {
+            assert!(!first.is_before(&second), "{first:?}");
+        }
+    }
+
+    #[test]
+    fn one_that_left_its_run_to_the_queue_has_it_no_more() {
+        let (_temp, run) = run();
+        let owner = Owner { begun: true, ..Owner::claim(&run).unwrap() };
+        move_away(&run, &owner);
+        for (state, owned) in [(State::Running, true), (State::Queued, false), (State::Crashed, false)] {
+            crate::write_status(&run, &Status { state, ..Status::default() }).unwrap();
+            assert_eq!(is_owned_elsewhere(&run), owned, "{state}");
+        }
+        move_away(&run, &Owner { begun: false, ..owner });
+        assert!(is_owned_elsewhere(&run), "it is about to begin");
+    }
+}

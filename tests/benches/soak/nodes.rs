@@ -1,0 +1,122 @@
+//! Two nodes of a cluster and one folder of runs.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use gradtop_store::{Job, State};
+use gradtop_tests::nodes::{Cluster, fight, starts, until_written};
+use gradtop_tests::{Sandbox, check, until};
+
+use crate::{Row, repeat};
+
+pub(crate) fn nodes(rounds: usize) -> Vec<Row> {
+    let won = Cell::new([0, 0]);
+    let mut fought = repeat(
+        "two nodes resume one run at once",
+        "namespaces of network, host name, process ids and boot; FUSE file systems whose locks are each node's own and which refuse flags \
+         of renames",
+        1,
+        "",
+        |_| {
+            won.set(fight(rounds).expect("nodes can be made here"));
+            (0, Duration::ZERO)
+        },
+    );
+    fought.times = rounds;
+    if fought.outcome.is_empty() {
+        let [one, two] = won.get();
+        fought.outcome = format!("one has it each time ({one} and {two}), the other is refused and stops it");
+    }
+    let took = Cell::new(Duration::ZERO);
+    let mut dies =
+        repeat("a node dies, and another resumes its run", "all its processes killed at once", 1, "", |_| {
+            took.set(dies());
+            (0, Duration::ZERO)
+        });
+    if dies.outcome.is_empty() {
+        dies.outcome = format!(
+            "refused while the owner's file may be renewed, then watched for a minute and resumed, {} s after the death; finished, no row twice",
+            took.get().as_secs()
+        );
+    }
+    let took = Cell::new(Duration::ZERO);
+    let how = "all its processes killed at once; the job's next start on another node, as Slurm requeues it";
+    let mut job = repeat("the node of a job dies", how, 1, "", |_| {
+        took.set(job_moves());
+        (0, Duration::ZERO)
+    });
+    if job.outcome.is_empty() {
+        let s = took.get().as_secs();
+        job.outcome =
+            format!("watched for a minute, and continued {s} s after the death; finished, no row twice");
+    }
+    vec![fought, dies, job]
+}
+
+fn dies() -> Duration {
+    let sandbox = Sandbox::new();
+    let cluster = Cluster::new(&sandbox).expect("nodes can be made here");
+    let (mut here, mut there) = (cluster.node("here"), cluster.node("there"));
+    let [hold, gate] = sandbox.hold("r", 10);
+    let start =
+        format!("run counter --detach --name r --threads 1 --set steps=100 --set {hold} --set {gate}");
+    assert_eq!(there.gradtop(&start).0, 0);
+    let run = cluster.run("counter", "r");
+    until_written(&run, State::Running, 10);
+    assert_eq!(there.gradtop("checkpoint r").0, 0);
+    until("a checkpoint", || gradtop_store::checkpoints(&run).pop());
+    drop(there);
+    let dead = Instant::now();
+    sandbox.let_go("r", "");
+    loop {
+        let (code, said) = here.gradtop("resume r --detach");
+        if code == 0 {
+            break;
+        }
+        assert!(said.contains("running"), "{said}");
+        assert!(dead.elapsed() < Duration::from_mins(5), "{said}");
+        std::thread::sleep(Duration::from_secs(5));
+    }
+    let took = dead.elapsed();
+    assert_eq!(here.gradtop("wait r").0, 0);
+    assert_eq!(starts(&run), 2);
+    check::no_row_twice(&check::sealed(&run));
+    took
+}
+
+fn job_moves() -> Duration {
+    let sandbox = Sandbox::new();
+    let cluster = Cluster::new(&sandbox).expect("nodes can be made here");
+    let (mut here, mut there) = (cluster.node("here"), cluster.node("there"));
+    let [hold, gate] = sandbox.hold("r", 10);
+    let start =
+        format!("run counter --detach --name r --threads 1 --set steps=100 --set {hold} --set {gate}");
+    assert_eq!(there.gradtop(&start).0, 0);
+    let run = cluster.run("counter", "r");
+    until_written(&run, State::Running, 10);
+    assert_eq!(there.gradtop("stop r").0, 0);
+    // What a submission leaves of a run that is to go on.
+    let job = Job {
+        launcher: "slurm".into(),
+        token: "t".into(),
+        id: Some(7),
+        task: None,
+        ask_every_s: 30,
+        seen: None,
+    };
+    gradtop_store::write_job(&run, &job).unwrap();
+    gradtop_store::clear_control(&run).unwrap();
+    let place = sandbox.runs().join("exp=counter/run=r");
+    there.job(&place, "t", 0);
+    until("the job's first start to be at work", || (starts(&run) == 2).then_some(()));
+    until_written(&run, State::Running, 10);
+    drop(there);
+    let dead = Instant::now();
+    sandbox.let_go("r", "");
+    here.job(&place, "t", 1);
+    until("the job's second start to be at work", || (starts(&run) == 3).then_some(()));
+    let took = dead.elapsed();
+    assert_eq!(here.gradtop("wait r").0, 0);
+    check::no_row_twice(&check::sealed(&run));
+    took
+}
