@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -44,9 +45,53 @@ fn on_the_cpu_two_runs_of_one_seed_are_the_same() {
     assert!(entry["said"].as_str().unwrap().starts_with("the same "), "{entry:#}");
     let parts: Vec<&str> =
         report["parts"].as_array().unwrap().iter().map(|part| part["part"].as_str().unwrap()).collect();
-    assert_eq!(parts, ["selftest", "two runs at once", "a full card"]);
+    assert_eq!(parts, ["selftest", "beside PyTorch", "what is shown", "two runs at once", "a full card"]);
+    assert!(report["beside"][0]["gradtop_steps_per_s"].as_f64().unwrap() > 0.0, "{report:#}");
     let written = fs::read(bundle.path().join("elsewhere/out/report.json")).unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), report, "what is printed is written");
+    let mut fields = BTreeSet::new();
+    // Whether PyTorch can be run here, and what doctor advises, is not the same everywhere.
+    for key in ["pytorch_steps_per_s", "pytorch_failed"] {
+        assert!(report["beside"][0][key].is_object(), "{report:#}");
+    }
+    list_fields("", &report, &mut fields);
+    fields.retain(|field| !field.contains("pytorch_") && !field.starts_with("doctor[].help"));
+    assert_eq!(fields, FIELDS.split_whitespace().map(str::to_owned).collect());
+}
+
+/// The fields of schema 3 with the types of their values, as a check on the CPU gives them.
+const FIELDS: &str = "
+    beside[].gradtop_steps_per_s:number beside[].work:string
+    build:null device:string
+    doctor[].grade:string doctor[].text:string doctor[].topic:string
+    gpu_was_used:boolean
+    machine.cores:number machine.platform:string machine.python:string machine.torch:string machine.torch_folder:string
+    ok:boolean out:string
+    parts[].found:string parts[].part:string parts[].seconds:number
+    program:string schema:number seconds:number
+    selftest.checks[].check:string selftest.checks[].outcome:string selftest.checks[].said:string
+    selftest.device:string
+    selftest.experiments[].cpu_s:number selftest.experiments[].device_s:number
+    selftest.experiments[].experiment:string selftest.experiments[].outcome:string selftest.experiments[].said:string
+    selftest.ok:boolean selftest.runs:null
+    started:string";
+
+/// Each place of a JSON document with the type of what stands there.
+fn list_fields(place: &str, value: &Value, fields: &mut BTreeSet<String>) {
+    let kind = match value {
+        Value::Object(map) => {
+            let dot = if place.is_empty() { "" } else { "." };
+            return map.iter().for_each(|(key, value)| list_fields(&format!("{place}{dot}{key}"), value, fields));
+        }
+        Value::Array(values) => {
+            return values.iter().for_each(|value| list_fields(&format!("{place}[]"), value, fields));
+        }
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+    };
+    fields.insert(format!("{place}:{kind}"));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Checks gradtop on a GPU: `doctor`, `selftest` (each experiment there and on the CPU), two runs at once, a full card.
+"""Checks gradtop on a GPU: `doctor`, `selftest` (each experiment there and on the CPU), speed beside PyTorch, what is shown of the
+GPU, two runs at once, a full card.
 
-Needs Python with torch 2.11 (imported only to fill the card) and, for a GPU, an NVIDIA driver. No
+Needs Python with torch 2.11 (for PyTorch's side and to fill the card) and, for a GPU, an NVIDIA driver. No
 network, no installation: everything else lies beside this file. What happens is told on standard error; the report, JSON,
 goes to standard output and to OUT/report.json.
 
@@ -9,6 +10,7 @@ Exit codes: 0 everything worked, 1 something failed, 2 the check could not begin
 """
 
 import argparse
+import csv
 import importlib.util
 import json
 import os
@@ -21,6 +23,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 BUNDLE = Path(__file__).resolve().parent
@@ -39,6 +42,61 @@ while size > 1 << 20:
         size //= 2
 print("full", flush=True)
 sys.stdin.read()
+"""
+
+
+# What is timed beside PyTorch: the experiment, how it is set, and the steps on a GPU and where the check itself is tried.
+BESIDE = {
+    "fit": ("function-fit", "steps", (20000, 2000), [
+        "functions=sinc", "models=deep", "points=1000", "batch=0", "rates=", "trials=1", "eval_every=1000000", "table_every=0"]),
+    "lenet": ("image-classification", "train_samples", (20032, 3200), [
+        "models=lenet", "rates=", "trials=1", "epochs=1", "batch=64", "test_samples=100", "log_every=5"]),
+}
+# The same work in PyTorch, as eager, fused or compiled code: prints steps a second after a warm-up.
+PYTORCH = """
+import sys, time
+import torch
+from torch import nn
+work, how, device, seconds = sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4])
+torch.manual_seed(0)
+if device == "cpu":
+    torch.set_num_threads(1)
+if work == "fit":
+    widths = [1, 5, 10, 10, 10, 10, 10, 5, 1]
+    layers = [layer for m, n in zip(widths, widths[1:]) for layer in (nn.Linear(m, n), nn.Tanh())][:-1]
+    x = torch.linspace(1e-4, 1, 1000, device=device).unsqueeze(1)
+    y, loss_fn = torch.sinc(5 * x), nn.MSELoss()
+else:
+    layers = [nn.Conv2d(1, 16, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 5), nn.ReLU(), nn.MaxPool2d(2),
+              nn.Flatten(), nn.Linear(800, 50), nn.ReLU(), nn.Linear(50, 10)]
+    x = torch.randn(20032, 1, 28, 28, device=device)
+    y, loss_fn = torch.randint(10, (20032,), device=device), nn.CrossEntropyLoss()
+net = nn.Sequential(*layers).to(device)
+fused = {} if how == "eager" else {"fused": True}
+optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, **fused)
+def loss_of(a, b):
+    return loss_fn(net(a), b)
+if how == "compiled":
+    loss_of = torch.compile(loss_of, mode="default" if device == "cpu" else "reduce-overhead")
+order = torch.randperm(len(x), device=device)
+def step(i):
+    chosen = order[i % 313 * 64:][:64]
+    optimizer.zero_grad()
+    (loss_of(x, y) if work == "fit" else loss_of(x[chosen], y[chosen])).backward()
+    optimizer.step()
+def wait():
+    if device != "cpu":
+        torch.cuda.synchronize(device)
+for i in range(20):
+    step(i)
+wait()
+steps, start = 0, time.perf_counter()
+while time.perf_counter() - start < seconds:
+    for i in range(20):
+        step(i)
+    steps += 20
+    wait()
+print(steps / (time.perf_counter() - start))
 """
 
 
@@ -65,7 +123,7 @@ def arguments():
     parser.add_argument("--torch", type=Path, metavar="DIR",
                         help="the folder `torch` of torch 2.11 [that of this Python]")
     parser.add_argument("--experiment", action="append", metavar="ID", help="only this one; may be given several times")
-    parser.add_argument("--seconds", type=float, default=560, metavar="N", help="time for everything [560]")
+    parser.add_argument("--seconds", type=float, default=470, metavar="N", help="time for everything [470]")
     options = parser.parse_args()
     if options.device != "cpu" and not (options.device.startswith("cuda:") and options.device[5:].isdigit()):
         parser.error(f"unknown device {options.device!r}; expected cuda:N or cpu")
@@ -154,9 +212,8 @@ class Gradtop:
 class Parts:
     """What is checked, one after the other, each within its own limit and within what is left of the time."""
 
-    def __init__(self, gradtop, device, seconds, report):
-        self.gradtop, self.device, self.report = gradtop, device, report
-        self.end = time.monotonic() + seconds
+    def __init__(self, gradtop, device, torch, end, report):
+        self.gradtop, self.device, self.torch, self.end, self.report = gradtop, device, torch, end, report
 
     def part(self, name, limit, check):
         """Runs `check(limit)`, which gives what it found; what fails is put into the report under the part's name."""
@@ -207,6 +264,93 @@ class Parts:
             raise Failed(f"{name} was not finished within {limit:.0f} s")
         return code, err
 
+    def beside(self, ids):
+        """Steps a second of gradtop and of PyTorch's programs, by turns on the same device."""
+        def check(limit):
+            end = time.monotonic() + limit
+            trial = self.device == "cpu"
+            self.report["beside"] = []
+            said = []
+            for work, (experiment, key, steps, settings) in BESIDE.items():
+                if experiment not in ids:
+                    continue
+                name = f"beside-{work}"
+                sets = [word for one in [*settings, f"{key}={steps[trial]}"] for word in ("--set", one)]
+                code, _, err = self.gradtop.call(
+                    "run", experiment, "--seed", SEED, "--threads", "1", "--device", self.device, "--name", name, *sets,
+                    timeout=max(5, min(40, end - time.monotonic())))
+                if code != 0:
+                    self.gradtop.call("stop", name, "--kill")
+                    raise Failed(f"{name}: {err.strip() or 'it was not finished in time'}")
+                entry = {"work": work, "gradtop_steps_per_s": self.rate(name), "pytorch_steps_per_s": {}, "pytorch_failed": {}}
+                for how in ("eager", "fused", "compiled"):
+                    speed, failed = self.pytorch(work, how, 1 if trial else 3, end)
+                    entry["pytorch_failed" if failed else "pytorch_steps_per_s"][how] = failed or speed
+                self.report["beside"].append(entry)
+                ratios = [f"{entry['gradtop_steps_per_s'] / speed:.2f}x {how}" for how, speed in entry["pytorch_steps_per_s"].items()]
+                said.append(f"{work} {entry['gradtop_steps_per_s']:.0f} steps/s, {', '.join(ratios) or 'PyTorch could not be run'}")
+            return "; ".join(said) or "none of the experiments that were asked for"
+        return check
+
+    def rate(self, name):
+        """Steps a second between the first and the last row of the batch's loss."""
+        rows = [(int(row["step"]), row["time"]) for row in self.rows(name) if row["metric"] == "batch_loss"]
+        (first, begun), (last, ended) = rows[0], rows[-1]
+        took = (datetime.fromisoformat(ended.rstrip("Z")) - datetime.fromisoformat(begun.rstrip("Z"))).total_seconds()
+        if took <= 0:
+            raise Failed(f"{name}: its rows have no times to measure by")
+        return (last - first) / took
+
+    def rows(self, name):
+        code, out, err = self.gradtop.call("export", name, "--csv", "-")
+        if code != 0:
+            raise Failed(f"{name} cannot be exported: {err.strip()}")
+        return list(csv.DictReader(out.splitlines()))
+
+    def pytorch(self, work, how, seconds, end):
+        """Steps a second of one PyTorch program, or why there is none."""
+        env = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, [str(self.torch.parent), os.environ.get("PYTHONPATH")])))
+        left = min(45, end - time.monotonic())
+        if left < 5:
+            return None, "no time was left for it"
+        try:
+            done = subprocess.run([sys.executable, "-c", PYTORCH, work, how, self.device, str(seconds)], env=env, timeout=left,
+                                  capture_output=True, text=True, check=False)
+            return float(done.stdout), None
+        except subprocess.TimeoutExpired:
+            return None, f"it was not finished within {left:.0f} s"
+        except ValueError:
+            return None, (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+
+    def shown(self, limit):
+        """What a run records of the GPU beside what the driver's own tool says, and the names of both."""
+        if self.device == "cpu":
+            return "not on a CPU"
+        ask = ["nvidia-smi", f"--id={self.device[5:]}", "--query-gpu=name,memory.used", "--format=csv,noheader,nounits"]
+        seen = []
+        with ThreadPoolExecutor(1) as pool:
+            run = pool.submit(self.run, "shown", limit - 5, "--set", "steps=15000")
+            while not run.done():
+                done = subprocess.run(ask, capture_output=True, text=True, timeout=10, check=False)
+                if done.returncode == 0:
+                    seen.append(done.stdout.strip().rsplit(", ", 1))
+                time.sleep(0.5)
+            code, err = run.result()
+        if code != 0:
+            raise Failed(f"shown: {err.strip()}")
+        if not seen:
+            raise Failed("nvidia-smi did not answer")
+        recorded = [float(row["value"]) for row in self.rows("shown") if row["metric"] == "system/gpu_memory"]
+        if not recorded:
+            raise Failed("the run recorded no system/gpu_memory")
+        theirs, ours = max(float(memory) for _, memory in seen), max(recorded) / (1 << 20)
+        doctor = next(finding["text"] for finding in self.report["doctor"] if finding["topic"] == "gpu")
+        if seen[0][0] not in doctor:
+            raise Failed(f"nvidia-smi calls the GPU {seen[0][0]}, doctor says {doctor}")
+        if abs(theirs - ours) > max(256, 0.05 * theirs):
+            raise Failed(f"at most {ours:.0f} MiB of its memory were recorded in use, nvidia-smi saw {theirs:.0f} MiB")
+        return f"{seen[0][0]}, {ours:.0f} MiB in use, nvidia-smi {theirs:.0f} MiB"
+
     def together(self, limit):
         """Two runs on one device at the same time."""
         with ThreadPoolExecutor(2) as pool:
@@ -255,7 +399,7 @@ def describe_machine(torch, version):
             "torch": version, "torch_folder": str(torch), "gpus": gpus}
 
 
-def check(options, report):
+def check(options, report, begun):
     torch, version = find_torch(options.torch)
     report["machine"] = describe_machine(torch, version)
     out = make_out(options.out)
@@ -281,8 +425,10 @@ def check(options, report):
         raise CannotBegin(f"unknown experiment {', '.join(sorted(unknown))}; there are {', '.join(ids)}")
     if not ids:
         raise CannotBegin("no experiment was found beside the script")
-    parts = Parts(gradtop, options.device, options.seconds, report)
-    parts.part("selftest", 360, parts.selftest(options.experiment or []))
+    parts = Parts(gradtop, options.device, torch, begun + options.seconds, report)
+    parts.part("selftest", 240, parts.selftest(options.experiment or []))
+    parts.part("beside PyTorch", 90, parts.beside(options.experiment or ids))
+    parts.part("what is shown", 30, parts.shown)
     parts.part("two runs at once", 60, parts.together)
     parts.part("a full card", 60, parts.full)
 
@@ -292,13 +438,13 @@ def main():
     start = time.monotonic()
     build = BUNDLE / "BUILD"
     report = {
-        "schema": 2, "ok": False, "device": options.device, "gpu_was_used": False,
+        "schema": 3, "ok": False, "device": options.device, "gpu_was_used": False,
         "build": build.read_text().splitlines() if build.is_file() else None,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "parts": [], "failures": [],
     }
     code = 2
     try:
-        check(options, report)
+        check(options, report, start)
         report["ok"] = not report["failures"]
         report["gpu_was_used"] = options.device != "cpu" and any("found" in part for part in report["parts"])
         code = 0 if report["ok"] else 1

@@ -188,7 +188,9 @@ fn of_gpus() -> Finding {
         None => format!("cuda:{n}"),
     };
     let all: Vec<String> = device::visible(&gpus).iter().enumerate().map(named).collect();
-    good("gpu", all.join(", "))
+    good("gpu", all.join(", ")).help(
+        "small networks may train slower there than on the CPU: `gradtop selftest` times every experiment on both",
+    )
 }
 
 fn of_terminal() -> Finding {
