@@ -95,6 +95,7 @@ fn an_unpacked_archive_trains_without_rust_and_without_the_checkout() {
         "man/man1/gradtop.1",
         "python/gradtop.py",
         "theory.plan.toml",
+        "theory.selftest.toml",
     ] {
         assert!(held.contains(file), "{file} is missing: {held:#?}");
     }
