@@ -81,7 +81,9 @@ fn list_fields(place: &str, value: &Value, fields: &mut BTreeSet<String>) {
     let kind = match value {
         Value::Object(map) => {
             let dot = if place.is_empty() { "" } else { "." };
-            return map.iter().for_each(|(key, value)| list_fields(&format!("{place}{dot}{key}"), value, fields));
+            return map
+                .iter()
+                .for_each(|(key, value)| list_fields(&format!("{place}{dot}{key}"), value, fields));
         }
         Value::Array(values) => {
             return values.iter().for_each(|value| list_fields(&format!("{place}[]"), value, fields));

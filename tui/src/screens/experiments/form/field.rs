@@ -81,7 +81,9 @@ impl Field {
                 "name of the run and its folder; empty: the experiment's name with the next free number"
             }
             Role::Seed => "random seed; empty: drawn and recorded",
-            Role::Device => "auto: a GPU if one can be used, for a command all it sees; small networks may be slower there: `gradtop selftest` times both",
+            Role::Device => {
+                "auto: a GPU if one can be used, for a command all it sees; small networks may be slower there: `gradtop selftest` times both"
+            }
             Role::Threads => "number of threads; empty: as many as this machine has cores, at most 8",
             Role::CheckpointEvery => "seconds between checkpoints; 0: only on request and at the end",
         }
