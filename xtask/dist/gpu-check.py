@@ -212,8 +212,8 @@ class Gradtop:
 class Parts:
     """What is checked, one after the other, each within its own limit and within what is left of the time."""
 
-    def __init__(self, gradtop, device, torch, end, report):
-        self.gradtop, self.device, self.torch, self.end, self.report = gradtop, device, torch, end, report
+    def __init__(self, gradtop, device, end, report):
+        self.gradtop, self.device, self.end, self.report = gradtop, device, end, report
 
     def part(self, name, limit, check):
         """Runs `check(limit)`, which gives what it found; what fails is put into the report under the part's name."""
@@ -309,12 +309,11 @@ class Parts:
 
     def pytorch(self, work, how, seconds, end):
         """Steps a second of one PyTorch program, or why there is none."""
-        env = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, [str(self.torch.parent), os.environ.get("PYTHONPATH")])))
         left = min(45, end - time.monotonic())
         if left < 5:
             return None, "no time was left for it"
         try:
-            done = subprocess.run([sys.executable, "-c", PYTORCH, work, how, self.device, str(seconds)], env=env, timeout=left,
+            done = subprocess.run([sys.executable, "-c", PYTORCH, work, how, self.device, str(seconds)], timeout=left,
                                   capture_output=True, text=True, check=False)
             return float(done.stdout), None
         except subprocess.TimeoutExpired:
@@ -425,7 +424,7 @@ def check(options, report, begun):
         raise CannotBegin(f"unknown experiment {', '.join(sorted(unknown))}; there are {', '.join(ids)}")
     if not ids:
         raise CannotBegin("no experiment was found beside the script")
-    parts = Parts(gradtop, options.device, torch, begun + options.seconds, report)
+    parts = Parts(gradtop, options.device, begun + options.seconds, report)
     parts.part("selftest", 240, parts.selftest(options.experiment or []))
     parts.part("beside PyTorch", 90, parts.beside(options.experiment or ids))
     parts.part("what is shown", 30, parts.shown)
