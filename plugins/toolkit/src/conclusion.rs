@@ -3,7 +3,7 @@
 
 use gradtop_sdk::{Column, Ctx, Result};
 
-use crate::stats::{holm, permutation};
+use crate::stats::{Estimate, holm, permutation};
 
 /// Mean and range of a number over the trials that have it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,6 +73,11 @@ pub const FEW: &str = "fewer than 5 trials: no order can be claimed";
 /// p of an order of two samples by exact permutation; `None` of fewer than [`FEWEST`] trials.
 pub fn order(a: &[f64], b: &[f64]) -> Option<f64> {
     (a.len().min(b.len()) >= FEWEST).then(|| permutation::two_samples(a, b))
+}
+
+/// A rank coefficient with its interval.
+pub fn coefficient(found: &Estimate) -> String {
+    format!("Spearman {:.2}, 95 % interval {:.2} to {:.2}", found.value, found.low, found.high)
 }
 
 /// How far a claim may be relied on.
@@ -150,6 +155,22 @@ impl Claim {
             Some(p) => Self { test: Some(Test { p, corrected: p, otherwise: otherwise.into() }), ..claim },
             None => claim.caution(FEW),
         }
+    }
+
+    /// A claim on an order that a rank coefficient measures. Without a p a direction is said only if the coefficient's interval has
+    /// one; else it cannot be tested what is `asked`.
+    pub fn ordered(
+        about: impl Into<String>,
+        found: &Estimate,
+        p: Option<f64>,
+        statement: impl Into<String>,
+        otherwise: impl Into<String>,
+        asked: impl Into<String>,
+    ) -> Self {
+        if p.is_none() && !(found.low > 0.0 || found.high < 0.0) {
+            return Self::new(about, Strength::Untestable, asked).caution(FEW);
+        }
+        Self::tested(about, p, statement, otherwise)
     }
 
     /// Adds to the evidence.

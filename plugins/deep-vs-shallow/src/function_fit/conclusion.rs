@@ -156,6 +156,10 @@ impl Row {
             if compared && lower(&common, &their_common) != lower(&own, &theirs) {
                 claim = claim.caution("at the common rate the order is the other way round");
             }
+            if !common.is_empty() && lower(&common, &own) {
+                claim = claim
+                    .caution("the rates that the other trials choose did no better here than the common one");
+            }
             let tried = self.rates.iter().map(|rate| rate.rate);
             claim = claim.caution(rates::end_in_words(self.chosen()[0].0, tried));
         } else {
@@ -352,7 +356,8 @@ mod tests {
         ]);
         assert!(said[1].starts_with("a higher loss than deep"), "{}", said[1]);
         assert!(said[1].contains("at the common rate the order is the other way round"), "{}", said[1]);
-        assert!(!said[0].contains("other way round"), "{}", said[0]);
+        assert!(!said[0].contains("other way round") && !said[0].contains("no better here"), "{}", said[0]);
+        assert!(said[1].contains("the rates that the other trials choose did no better here"), "{}", said[1]);
     }
 
     #[test]

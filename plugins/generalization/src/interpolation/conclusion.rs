@@ -187,7 +187,7 @@ const INITIAL: Question = Question {
     differ: "from other initial values the barriers are higher than from the same",
     same: "the barriers from the same and from other initial values are not separated",
     reverse: "from other initial values the barriers are no higher than from the same",
-    caution: "so a line says nothing of batch sizes or rates unless it is said where the networks began",
+    caution: "a line says nothing of batch sizes or rates unless it is said where the networks began",
 };
 
 const MATCHED_UNITS: Question = Question {

@@ -1,8 +1,7 @@
 //! What the networks say, computed from them.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, FEW, FEWEST, Strength};
-use gradtop_toolkit::stats::Estimate;
+use gradtop_toolkit::conclusion::{self, Claim, FEW, FEWEST, Strength, coefficient};
 
 use super::figures::table_of;
 use super::measure::Network;
@@ -136,34 +135,23 @@ fn trend(about: String, quantity: Quantity, groups: &Groups) -> Claim {
     let estimate = groups.trend();
     let (start, end) = groups.ends().unwrap_or((f64::NAN, f64::NAN));
     let ends = format!("means {} at the smallest and {} at the largest batch size", short(start), short(end));
-    let untestable = || {
-        let words = format!("how {} goes with batch size", quantity.with_article());
-        Claim::new(about.clone(), Strength::Untestable, words)
-    };
+    let name = quantity.with_article();
+    let asked = format!("how {name} goes with batch size");
     if estimate.value.is_nan() {
-        return untestable().evidence(ends).caution("fewer than 4 values are finite, or all are equal");
-    }
-    // Without a test, a direction is said only if the interval has one.
-    if groups.chance().is_none() && estimate.low <= 0.0 && estimate.high >= 0.0 {
-        return untestable().evidence(coefficient(estimate)).evidence(ends).caution(FEW);
+        return Claim::new(about, Strength::Untestable, asked)
+            .evidence(ends)
+            .caution("fewer than 4 values are finite, or all are equal");
     }
     let verb = if estimate.value > 0.0 { "rises" } else { "falls" };
-    Claim::tested(
-        about,
-        groups.chance(),
-        format!("{} {verb} with batch size", quantity.with_article()),
-        format!("{} has no order with batch size that can be told from chance", quantity.with_article()),
-    )
-    .evidence(coefficient(estimate))
-    .evidence(ends)
+    let statement = format!("{name} {verb} with batch size");
+    let otherwise = format!("{name} has no order with batch size that can be told from chance");
+    Claim::ordered(about, &estimate, groups.chance(), statement, otherwise, asked)
+        .evidence(coefficient(&estimate))
+        .evidence(ends)
 }
 
 fn short(value: f64) -> String {
     if value.abs() >= 10.0 { format!("{value:.1}") } else { format!("{value:.3}") }
-}
-
-fn coefficient(estimate: Estimate) -> String {
-    format!("Spearman {:.2}, 95 % interval {:.2} to {:.2}", estimate.value, estimate.low, estimate.high)
 }
 
 /// Whether a peak under as many epochs is one of training progress.
@@ -244,9 +232,12 @@ fn generalisation(plan: &Plan, networks: &[&Network]) -> Vec<Claim> {
                 about,
                 Some(p),
                 format!("{} is {way} where the test loss is higher", quantity.with_article()),
-                format!("{} does not go with the test loss beyond chance", quantity.with_article()),
+                format!(
+                    "whether {} goes with the test loss cannot be told from chance",
+                    quantity.with_article()
+                ),
             )
-            .evidence(coefficient(found.estimate))
+            .evidence(coefficient(&found.estimate))
             .evidence(format!("interval and p by resampling {} settings, not networks", found.settings))
             .evidence(&learnt)
             .caution(

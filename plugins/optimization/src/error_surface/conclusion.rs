@@ -110,9 +110,11 @@ fn in_words(kind: StageKind, found: &Found, rectified: bool) -> String {
         StageKind::Eigen => {
             let [(most, most_bound), (least, least_bound)] = found.eigenvalues;
             let bound = |b: f64| format!(" ± {}", significant(b, 1));
-            let kind = if least < -least_bound.max(ZERO * most) {
+            let kind = if least < -least_bound.max(ZERO * most) && rectified && second.difference > 0.0 {
+                "so the Hessian points down there, but the loss with its kinks does not".to_owned()
+            } else if least < -least_bound.max(ZERO * most) {
                 format!(
-                    "so the network ended at no minimum of the loss on these samples: {} of the largest curvature points down",
+                    "so the network ended at no minimum of the loss on these samples: its curvature downwards is {} of the largest",
                     significant(-least / most, 2)
                 )
             } else if least > least_bound.max(ZERO * most) {
@@ -146,7 +148,7 @@ fn lower(found: &Found) -> String {
             significant(found.centre, 4)
         )
     } else {
-        format!("no point lies below the network itself ({})", significant(found.centre, 4))
+        format!("no point of the grid lies below the network itself ({})", significant(found.centre, 4))
     }
 }
 
@@ -173,6 +175,12 @@ mod tests {
         let eigen = |least, bound| Found { eigenvalues: [(10.0, 0.0), (least, bound)], ..Found::default() };
         assert!(in_words(StageKind::Eigen, &eigen(-0.1, 1e-3), false).contains("no minimum"));
         assert!(in_words(StageKind::Eigen, &eigen(-1e-4, 1e-3), false).contains("cannot be told from zero"));
+        let kinked = |difference| {
+            let mut found = eigen(-0.1, 1e-3);
+            found.curvature[1].difference = difference;
+            in_words(StageKind::Eigen, &found, true)
+        };
+        assert!(kinked(-0.1).contains("no minimum") && kinked(0.1).contains("its kinks does not"));
         // What minimal-ratio counts as zero is no curvature here either.
         assert!(
             in_words(StageKind::Eigen, &eigen(-2.6e-6, 1e-14), false)
@@ -187,7 +195,7 @@ mod tests {
         );
         assert!(in_words(StageKind::Eigen, &eigen(0.1, 0.0), true).contains("kinks"));
         let plane = |lowest| Found { centre: 0.1, lowest, ..Found::default() };
-        assert!(in_words(StageKind::Random, &plane(0.1), false).contains("no point lies below"));
+        assert!(in_words(StageKind::Random, &plane(0.1), false).contains("no point of the grid lies below"));
         assert!(in_words(StageKind::Path, &plane(0.05), false).contains("lies below the network"));
     }
 }

@@ -94,16 +94,22 @@ impl Finding {
             Claim::new(format!("{}, {what}", self.task), Strength::Seen, words).evidence(self.who())
         };
         let one = "one trial speaks: its numbers are no average";
+        let [loss, norm] = [(&self.loss, last.loss), (&self.norm, last.norm)]
+            .map(|(windows, last)| number(windows.map_or(last, |[.., last]| last.median)));
         let mut course = seen(
             "course",
             format!(
-                "the loss went from {} to {}, the norm of the gradient from {} to {}",
+                "the loss went from {} to {loss}, the norm of the gradient from {} to {norm}",
                 number(first.loss),
-                number(last.loss),
-                number(first.norm),
-                number(last.norm)
+                number(first.norm)
             ),
         );
+        if let Some([.., last]) = self.loss {
+            course = course.evidence(format!(
+                "from step {} to the medians of steps {} to {}",
+                first.step, last.steps[0], last.steps[1]
+            ));
+        }
         if peak.norm > 1.1 * first.norm && peak.loss < first.loss {
             course = course.evidence(format!(
                 "the norm rose to {} (step {}) while the loss had fallen to {}",
@@ -116,18 +122,23 @@ impl Finding {
             vec![course.caution(one).caution(diverged_in_words(self.diverged).unwrap_or_default())];
         if self.small_but_high > 0 {
             claims.push(
-                seen("small norms", "a small norm did not mean that the loss was as low as at the end".to_owned())
-                    .evidence(format!(
-                        "{} of {} measurements had a norm no larger than the median of the last window but more than twice its loss",
-                        self.small_but_high, self.measurements
-                    ))
-                    .evidence(format!(
-                        "the smallest norm, {}, came at step {} with the loss {}",
-                        number(lowest.norm),
-                        lowest.step,
-                        number(lowest.loss)
-                    ))
-                    .caution("whether such a point is a plateau or a saddle, a norm does not tell"),
+                seen(
+                    "small norms",
+                    "a small norm did not mean that the loss was as low as at the end".to_owned(),
+                )
+                .evidence(format!(
+                    "{} of {} measurements had a norm no larger than {} but more than twice the loss there",
+                    self.small_but_high,
+                    self.measurements,
+                    if self.norm.is_some() { "the median of the last window" } else { "at the end" }
+                ))
+                .evidence(format!(
+                    "the smallest norm, {}, came at step {} with the loss {}",
+                    number(lowest.norm),
+                    lowest.step,
+                    number(lowest.loss)
+                ))
+                .caution("whether such a point is a plateau or a saddle, a norm does not tell"),
             );
         }
         claims.push(self.trend(&seen));
@@ -278,7 +289,8 @@ mod tests {
         points[2].norm = 0.5;
         let text = said(vec![points, vec![point(0, 0.1, 0.2, 1.0), point(10, f64::NAN, f64::NAN, 1.0)]]);
         for part in [
-            "sinc-batch, course: the loss went from 1.00 to 0.0250",
+            "sinc-batch, course: the loss went from 1.00 to 0.0260, ",
+            "from step 0 to the medians of steps 360 to 390",
             "rose to 0.500 (step 20)",
             "1 of 40 measurements",
             "the smallest norm, 1.00e-5, came at step 10 with the loss 0.500",
@@ -288,6 +300,14 @@ mod tests {
         ] {
             assert!(text.contains(part), "`{part}` is not in: {text}");
         }
+    }
+
+    #[test]
+    fn few_measurements_have_no_window() {
+        let mut few = run(|i| 1.0 / (1 + i) as f64)[..5].to_vec();
+        few[1].norm = 1e-5;
+        let text = said(vec![few]);
+        assert!(text.contains("1 of 5 measurements had a norm no larger than at the end but"), "{text}");
     }
 
     #[test]

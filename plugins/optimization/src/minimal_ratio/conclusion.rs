@@ -188,19 +188,19 @@ fn order(about: String, estimate: Estimate, p: Option<f64>) -> Claim {
 
 /// How far the tolerance may be another one before the sign that is claimed turns, with the mean predictor and without.
 fn turning(claim: Claim, arm: &Analysis, ratio: Ratio, tolerance: Tolerance) -> Claim {
-    let turned: Vec<String> = [(Points::Trained, ""), (Points::WithoutMean, "without the mean predictor ")]
-        .into_iter()
-        .filter_map(|(of, whose)| {
-            let turns = arm.turns(of, ratio, tolerance).into_iter().flatten();
-            let other: Vec<String> = turns.map(tolerance_in_words).collect();
-            (!other.is_empty())
-                .then(|| format!("{whose}the sign turns with {} as zero", other.join(", and with ")))
-        })
-        .collect();
-    if turned.is_empty() {
-        return claim.evidence("no other tolerance turns the sign, with the mean predictor or without");
+    let [with, without] = [Points::Trained, Points::WithoutMean].map(|of| {
+        let turns = arm.turns(of, ratio, tolerance).into_iter().flatten();
+        let other: Vec<String> = turns.map(tolerance_in_words).collect();
+        match &other[..] {
+            [] => "no other tolerance turns the sign".to_owned(),
+            other => format!("the sign turns with {} as zero", other.join(", and with ")),
+        }
+    });
+    if with == without {
+        claim.caution(format!("{with}, with the mean predictor or without"))
+    } else {
+        claim.caution(format!("{with}; without the mean predictor {without}"))
     }
-    claim.caution(turned.join("; "))
 }
 
 /// Which ratios keep the sign of their correlation at every tolerance, with the mean predictor and without.
@@ -287,13 +287,15 @@ mod tests {
             |ratio, tolerance| turning(Claim::new("x", Strength::Seen, "x"), &arm, ratio, tolerance).whole();
         let text = said(Ratio::Signed, Tolerance::Share(1e-6));
         assert!(
-            text.contains("Caution: the sign turns with up to 1e-4 of the largest eigenvalue as zero;"),
+            text.contains(
+                "Caution: the sign turns with up to 1e-4 of the largest eigenvalue as zero, with the mean"
+            ),
             "{text}"
         );
         let text = said(Ratio::Signed, COURSE);
         assert!(text.contains("the sign turns with up to 10 times the gradient norm as zero"), "{text}");
         let text = said(Ratio::NotNegative, COURSE);
-        assert!(text.contains("Evidence: no other tolerance turns the sign, with"), "{text}");
+        assert!(text.contains("Caution: no other tolerance turns the sign, with"), "{text}");
     }
 
     #[test]
